@@ -1,0 +1,95 @@
+//! What a Data Anchoring Token (ERC-8028) says about the model it stands for.
+//!
+//! A class stands for one character; each of its versions carries one [`VersionMetadata`], which never
+//! changes once minted.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::{CanonicalError, canonical_digest};
+use crate::id::{Address, Digest, SubmissionId};
+
+/// The model that an adapter is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BaseModel {
+    /// Its public name, such as `SmolLM2-135M-Instruct`.
+    pub name: String,
+    /// SHA-256 of its weights file.
+    pub digest: Digest,
+    /// SPDX identifier of its licence.
+    pub licence: String,
+}
+
+/// For whom a character is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Rating {
+    /// Everyone.
+    General,
+    /// Not for children.
+    Teen,
+    /// Adults only.
+    Mature,
+}
+
+/// How a session is paid for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Payment {
+    /// AI gas tokens, by the offer's prices.
+    Gas,
+    /// The quota of an access token: one unit a session.
+    Quota,
+    /// Either, as the consumer likes.
+    GasOrQuota,
+}
+
+/// Who may talk with the character, and on whose word its material may be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessPolicy {
+    /// For whom it is meant.
+    pub rating: Rating,
+    /// Minimum age in years; the application that opens a session answers for it.
+    pub minimum_age: u8,
+    /// How a session is paid for.
+    pub payment: Payment,
+    /// On whose consent real persons' words and voices are used; "none" where there are none.
+    pub consent: String,
+    /// Where misuse is reported.
+    pub report_contact: String,
+}
+
+/// Everything a version of a class says. Bound by its digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VersionMetadata {
+    /// The character's name.
+    pub character: String,
+    /// The base model.
+    pub base: BaseModel,
+    /// SHA-256 of the adapter's weights (`adapter_model.safetensors`, PEFT format).
+    pub adapter_digest: Digest,
+    /// Digest of the signed training record.
+    pub record_digest: Digest,
+    /// The submission that the adapter was trained on.
+    pub submission: SubmissionId,
+    /// The ExEx that trained it.
+    pub exex: Address,
+    /// Who may use it.
+    pub policy: AccessPolicy,
+    /// Where it is served, as URLs; `local:` names a node in the same process.
+    pub endpoints: Vec<String>,
+}
+
+impl VersionMetadata {
+    /// The digest that the ledger holds: ERC-8028's `integrityHash`.
+    ///
+    /// # Errors
+    /// Never for values built in Rust; [`CanonicalError`] is the type of canonical JSON.
+    pub fn digest(&self) -> Result<Digest, CanonicalError> {
+        canonical_digest("lazai.dat.version.v1", self)
+    }
+}

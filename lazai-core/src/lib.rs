@@ -1,0 +1,31 @@
+//! What every part of the LazAI market is made of.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`id`] | newtypes for addresses, digests and the identifiers of the market |
+//! | [`money`] | [`Amount`], [`Money`], [`BasisPoints`]: integers, checked, never mixed |
+//! | [`digest`] | domain-separated hashing and canonical JSON |
+//! | [`sign`] | EIP-712 typed data, secp256k1 signatures, the [`Signer`] trait |
+//! | [`seal`] | encryption of private data, sealing of its key (HPKE, RFC 9180) |
+//! | [`character`] | a character, read from a card |
+//! | [`dialogue`] | conversations, read from JSONL |
+//! | [`voice`] | recordings, turned into log-mel spectrograms |
+//! | [`pov`] | the container: a dataset in Point-of-View form |
+//! | [`dat`] | what a Data Anchoring Token says about its model |
+//!
+//! Nothing here touches the network, keeps time or reads the environment.
+
+pub mod character;
+pub mod dat;
+pub mod dialogue;
+pub mod digest;
+pub mod id;
+pub mod money;
+pub mod pov;
+pub mod seal;
+pub mod sign;
+pub mod voice;
+
+pub use id::{Address, ClassId, Digest, LedgerId, ParamsVersion, ProposalId, SessionId, SubmissionId, TokenId, VersionNumber};
+pub use money::{Amount, Asset, BasisPoints, Money, MoneyError};
+pub use sign::{Domain, LocalSigner, Signature, Signer, SignerError, TypedData};

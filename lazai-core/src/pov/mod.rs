@@ -1,0 +1,130 @@
+//! POV, "point of view": the container in which a character's data travels.
+//!
+//! A dataset has a [`PublicPart`] (what anyone may read, at most 32 KiB, kept on the ledger) and a private
+//! part (a safetensors file: token ids, loss mask, log-mel frames, under a canonical [`Manifest`]). The
+//! manifest carries the fields of LazAI's POV message: hash, tag, type, size and time of the data. Bytes:
+//! `docs/formats.md`.
+
+mod private;
+mod public;
+
+pub use private::{Clip, Dataset, Manifest, Record, Speech};
+pub use public::{MAX_PUBLIC_BYTES, PublicPart};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::id::{Address, Digest};
+
+/// Most tokens of one record.
+pub const MAX_RECORD_TOKENS: usize = 256;
+/// Most records of one dataset.
+pub const MAX_RECORDS: usize = 192;
+/// Most contributors of one dataset.
+pub const MAX_CONTRIBUTORS: usize = 4;
+/// Largest private part that is read: 256 MiB.
+pub const MAX_PRIVATE_BYTES: usize = 256 << 20;
+
+/// Someone whose records are in a dataset, and on which terms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contributor {
+    /// The account that signs for the records, and that the revenue goes to.
+    pub address: Address,
+    /// A name to show.
+    pub name: String,
+    /// SPDX identifier of the licence she gives.
+    pub licence: String,
+    /// What she consents to, in her words.
+    pub consent: String,
+}
+
+/// Why bytes are not a POV container, or data cannot become one.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PovError {
+    /// Two contributors of one address.
+    #[error("contributor {address} is named twice")]
+    DuplicateContributor {
+        /// The address.
+        address: Address,
+    },
+    /// A tensor that the format names is missing, or of another type or shape.
+    #[error("tensor {tensor:?}: {reason}")]
+    BadTensor {
+        /// Name of the tensor.
+        tensor: &'static str,
+        /// What was expected.
+        reason: String,
+    },
+    /// Not the container at all: cut short, padded, or not safetensors.
+    #[error("not a POV file of {bytes} bytes: {reason}")]
+    Malformed {
+        /// How many bytes there are.
+        bytes: usize,
+        /// What was expected.
+        reason: String,
+    },
+    /// Nothing to learn from.
+    #[error("{what} is empty")]
+    Empty {
+        /// Which part.
+        what: String,
+    },
+    /// A public part of more than [`MAX_PUBLIC_BYTES`].
+    #[error("public part of {bytes} bytes exceeds {MAX_PUBLIC_BYTES} (32 KiB)")]
+    PublicTooLarge {
+        /// How large it is.
+        bytes: usize,
+    },
+    /// A record of more than [`MAX_RECORD_TOKENS`] tokens.
+    #[error("record {record} of {tokens} tokens exceeds {MAX_RECORD_TOKENS}")]
+    RecordTooLong {
+        /// Which record, from 0.
+        record: usize,
+        /// How long it is.
+        tokens: usize,
+    },
+    /// A token id that the tokenizer does not have.
+    #[error("record {record}, position {position}: token {token} lies outside the vocabulary of {vocab_size}")]
+    TokenOutsideVocabulary {
+        /// Which record, from 0.
+        record: usize,
+        /// Which token of it, from 0.
+        position: usize,
+        /// The token id.
+        token: u32,
+        /// Size of the vocabulary.
+        vocab_size: u32,
+    },
+    /// More of something than the format holds.
+    #[error("{found} {what} exceed {max}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// How many may be.
+        max: usize,
+    },
+    /// A record or clip that names a contributor the manifest does not list.
+    #[error("{what} {index} names contributor {contributor} of {contributors}")]
+    UnknownContributor {
+        /// `record` or `clip`.
+        what: &'static str,
+        /// Which one, from 0.
+        index: usize,
+        /// The contributor's index.
+        contributor: usize,
+        /// How many contributors there are.
+        contributors: usize,
+    },
+    /// The data is not what the manifest's `data_hash` says.
+    #[error("data digest is {found}, the manifest says {expected}")]
+    WrongDigest {
+        /// What the manifest says.
+        expected: Digest,
+        /// What the data gives.
+        found: Digest,
+    },
+}

@@ -1,0 +1,93 @@
+//! The public part: canonical JSON of at most 32 KiB.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Contributor, MAX_CONTRIBUTORS, PovError};
+use crate::character::Character;
+use crate::digest::{DomainHasher, canonical_json};
+use crate::id::Digest;
+
+/// Largest public part: 32 KiB, as LazAI's POV gives for data kept on chain.
+pub const MAX_PUBLIC_BYTES: usize = 32 * 1024;
+
+const FORMAT: &str = "lazai.pov.public.v1";
+
+/// What anyone may read of a dataset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublicPart {
+    format: String,
+    /// The character, as its card says.
+    pub character: Character,
+    /// Prompts that show how to talk with it.
+    pub prompts: Vec<String>,
+    /// Whose material it is.
+    pub contributors: Vec<Contributor>,
+    /// Where the voice recordings come from; empty where there are none.
+    pub voice_source: String,
+}
+
+impl PublicPart {
+    /// A public part; its size is checked when it is written.
+    #[must_use]
+    pub fn new(
+        character: Character,
+        prompts: Vec<String>,
+        contributors: Vec<Contributor>,
+        voice_source: impl Into<String>,
+    ) -> Self {
+        Self { format: FORMAT.into(), character, prompts, contributors, voice_source: voice_source.into() }
+    }
+
+    /// The canonical bytes.
+    ///
+    /// # Errors
+    /// [`PovError::PublicTooLarge`] beyond 32 KiB, [`PovError::Empty`] without prompts or contributors.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, PovError> {
+        let bytes = canonical_json(self)
+            .map_err(|e| PovError::Malformed { bytes: 0, reason: e.to_string() })?;
+        self.check(bytes.len())?;
+        Ok(bytes)
+    }
+
+    /// Reads the canonical bytes; other spellings of the same JSON are refused.
+    ///
+    /// # Errors
+    /// [`PovError`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, PovError> {
+        if bytes.len() > MAX_PUBLIC_BYTES {
+            return Err(PovError::PublicTooLarge { bytes: bytes.len() });
+        }
+        let malformed = |reason: String| PovError::Malformed { bytes: bytes.len(), reason };
+        let part: Self = serde_json::from_slice(bytes).map_err(|e| malformed(e.to_string()))?;
+        if part.format != FORMAT {
+            return Err(malformed(format!("format is {:?}, expected {FORMAT:?}", part.format)));
+        }
+        if part.to_bytes()? != bytes {
+            return Err(malformed("not in canonical form".into()));
+        }
+        Ok(part)
+    }
+
+    /// The digest that submissions carry.
+    #[must_use]
+    pub fn digest(bytes: &[u8]) -> Digest {
+        DomainHasher::new(FORMAT).part(bytes).finish()
+    }
+
+    fn check(&self, bytes: usize) -> Result<(), PovError> {
+        if bytes > MAX_PUBLIC_BYTES {
+            return Err(PovError::PublicTooLarge { bytes });
+        }
+        for (what, empty) in [("prompts", self.prompts.is_empty()), ("contributors", self.contributors.is_empty())] {
+            if empty {
+                return Err(PovError::Empty { what: what.into() });
+            }
+        }
+        if self.contributors.len() > MAX_CONTRIBUTORS {
+            let found = self.contributors.len();
+            return Err(PovError::TooMany { what: "contributors", found, max: MAX_CONTRIBUTORS });
+        }
+        Ok(())
+    }
+}

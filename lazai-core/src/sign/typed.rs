@@ -1,0 +1,120 @@
+//! EIP-712: hashing and signing of typed structured data, for flat structs.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::keccak256;
+use crate::id::{Address, Digest};
+
+/// The `EIP712Domain`: what a signature is for. A signature of one domain means nothing in another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Domain {
+    /// Name of the application.
+    pub name: String,
+    /// Version of its signed types.
+    pub version: String,
+    /// EIP-155 chain id; a random number for an embedded ledger.
+    pub chain_id: u64,
+    /// The contract that checks the signature; a random address for an embedded ledger.
+    pub verifying_contract: Address,
+    /// The field `salt`, left out of the type where `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salt: Option<Digest>,
+}
+
+impl Domain {
+    /// `hashStruct(eip712Domain)`.
+    #[must_use]
+    pub fn separator(&self) -> Digest {
+        let salt = if self.salt.is_some() { ",bytes32 salt" } else { "" };
+        let fields = "string name,string version,uint256 chainId,address verifyingContract";
+        let mut out = Encoder::new(&format!("EIP712Domain({fields}{salt})"));
+        out.string(&self.name);
+        out.string(&self.version);
+        out.uint(self.chain_id.into());
+        out.address(self.verifying_contract);
+        if let Some(salt) = self.salt {
+            out.bytes32(salt);
+        }
+        out.finish()
+    }
+}
+
+/// A struct that can be signed under EIP-712.
+///
+/// ```
+/// use lazai_core::{Address, TypedData, sign::Encoder};
+/// struct Mail { to: Address, text: String }
+/// impl TypedData for Mail {
+///     const TYPE: &'static str = "Mail(address to,string text)";
+///     fn encode(&self, out: &mut Encoder) {
+///         out.address(self.to);
+///         out.string(&self.text);
+///     }
+/// }
+/// ```
+pub trait TypedData {
+    /// `encodeType`: the name and the members in order, such as `Mail(address to,string text)`.
+    const TYPE: &'static str;
+
+    /// Writes the members in the order of [`TypedData::TYPE`].
+    fn encode(&self, out: &mut Encoder);
+
+    /// `hashStruct`: the type's hash and the members' encodings, hashed.
+    fn hash_struct(&self) -> Digest {
+        let mut out = Encoder::new(Self::TYPE);
+        self.encode(&mut out);
+        out.finish()
+    }
+}
+
+/// The digest that is signed: `keccak256(0x1901 ‖ domainSeparator ‖ hashStruct(value))`.
+#[must_use]
+pub fn signing_digest<T: TypedData>(domain: &Domain, value: &T) -> Digest {
+    let mut bytes = Vec::with_capacity(66);
+    bytes.extend_from_slice(&[0x19, 0x01]);
+    bytes.extend_from_slice(domain.separator().as_bytes());
+    bytes.extend_from_slice(value.hash_struct().as_bytes());
+    keccak256(&bytes)
+}
+
+/// `encodeData`: 32 bytes for each member.
+#[derive(Debug)]
+pub struct Encoder(Vec<u8>);
+
+impl Encoder {
+    fn new(encode_type: &str) -> Self {
+        Self(keccak256(encode_type.as_bytes()).as_bytes().to_vec())
+    }
+
+    fn finish(self) -> Digest {
+        keccak256(&self.0)
+    }
+
+    /// An unsigned integer of any width up to 128 bits.
+    pub fn uint(&mut self, value: u128) {
+        self.0.extend_from_slice(&[0; 16]);
+        self.0.extend_from_slice(&value.to_be_bytes());
+    }
+
+    /// A `bool`.
+    pub fn boolean(&mut self, value: bool) {
+        self.uint(value.into());
+    }
+
+    /// An `address`.
+    pub fn address(&mut self, value: Address) {
+        self.0.extend_from_slice(&[0; 12]);
+        self.0.extend_from_slice(value.as_bytes());
+    }
+
+    /// A `bytes32`.
+    pub fn bytes32(&mut self, value: Digest) {
+        self.0.extend_from_slice(value.as_bytes());
+    }
+
+    /// A `string`, which enters as its hash.
+    pub fn string(&mut self, value: &str) {
+        self.0.extend_from_slice(keccak256(value.as_bytes()).as_bytes());
+    }
+}

@@ -1,0 +1,89 @@
+//! A proof as bytes: `LZP1`, the digest of the verifier's key, the body.
+
+use lazai_core::Digest;
+use lazai_core::digest::DomainHasher;
+use thiserror::Error;
+
+/// Largest proof that is read: 1 MiB.
+pub const MAX_PROOF_BYTES: usize = 1 << 20;
+
+const MAGIC: [u8; 4] = *b"LZP1";
+const HEADER: usize = 4 + 32;
+
+/// Bytes that are no proof of any circuit.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ProofFormatError {
+    /// Other first bytes than `LZP1`, or nothing after the header.
+    #[error("not a proof of format LZP1: {bytes} bytes")]
+    NotProof {
+        /// How many bytes there are.
+        bytes: usize,
+    },
+    /// More than [`MAX_PROOF_BYTES`].
+    #[error("proof of {bytes} bytes exceeds the limit of {MAX_PROOF_BYTES}")]
+    TooLarge {
+        /// How many bytes there are.
+        bytes: usize,
+    },
+}
+
+/// A proof, not yet verified.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Proof {
+    key: Digest,
+    body: Vec<u8>,
+}
+
+impl Proof {
+    #[cfg(feature = "plonky2")]
+    pub(crate) fn new(key: Digest, body: Vec<u8>) -> Self {
+        Self { key, body }
+    }
+
+    /// Reads the header; the body is read when the proof is verified.
+    ///
+    /// # Errors
+    /// [`ProofFormatError`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ProofFormatError> {
+        let not_proof = ProofFormatError::NotProof { bytes: bytes.len() };
+        if bytes.len() > MAX_PROOF_BYTES {
+            return Err(ProofFormatError::TooLarge { bytes: bytes.len() });
+        }
+        if bytes.len() <= HEADER || bytes[..4] != MAGIC {
+            return Err(not_proof);
+        }
+        let key = bytes[4..HEADER].try_into().map_err(|_| not_proof)?;
+        Ok(Self { key: Digest::from_bytes(key), body: bytes[HEADER..].to_vec() })
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        [&MAGIC[..], self.key.as_bytes(), &self.body].concat()
+    }
+
+    /// Digest of the verifier's key it was made for.
+    #[must_use]
+    pub fn key_digest(&self) -> Digest {
+        self.key
+    }
+
+    /// The backend's own bytes.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Digest of the bytes: what submissions carry.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        DomainHasher::new("lazai.zk.proof.v1").part(self.key.as_bytes()).part(&self.body).finish()
+    }
+}
+
+impl std::fmt::Debug for Proof {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Proof {{ key: {}, {} bytes }}", self.key, self.body.len())
+    }
+}
