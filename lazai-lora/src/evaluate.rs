@@ -1,0 +1,43 @@
+//! How well a model predicts what the character says.
+
+use crate::adapter::Adapter;
+use crate::base::BaseModel;
+use crate::error::{LoraError, Result};
+use crate::model::{cross_entropy, hidden_states};
+
+/// Token ids of a dialogue, and which of them the character says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Example {
+    /// The token ids.
+    pub tokens: Vec<u32>,
+    /// As long as `tokens`: what counts.
+    pub mask: Vec<bool>,
+}
+
+impl Example {
+    /// Positions whose next token counts, with that token. The first token is never predicted.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = (u32, u32)> {
+        let next = self.tokens.iter().zip(&self.mask).zip(0u32..).skip(1);
+        next.filter(|((_, said), _)| **said).map(|((&token, _), position)| (position - 1, token))
+    }
+}
+
+/// The perplexity of the character's words in some dialogues: `exp` of their mean negative log-likelihood.
+///
+/// # Errors
+/// [`LoraError::NothingToLearn`] if she says nothing in them.
+pub fn perplexity(base: &BaseModel, adapter: Option<&Adapter>, examples: &[Example]) -> Result<f64> {
+    let (mut sum, mut count) = (0.0, 0u64);
+    for example in examples {
+        let (rows, labels): (Vec<u32>, Vec<u32>) = example.targets().unzip();
+        if rows.is_empty() {
+            continue;
+        }
+        let hidden = hidden_states(base, adapter, &[&example.tokens])?;
+        let rows = candle_core::Tensor::new(rows, &base.device)?;
+        let (losses, _) = cross_entropy(base, &hidden.index_select(&rows, 0)?, &labels, false)?;
+        count += losses.len() as u64;
+        sum += losses.iter().copied().map(f64::from).sum::<f64>();
+    }
+    if count == 0 { Err(LoraError::NothingToLearn) } else { Ok((sum / count as f64).exp()) }
+}

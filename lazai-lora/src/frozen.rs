@@ -1,0 +1,73 @@
+//! A linear layer whose weight does not learn: its backward pass computes the input's gradient alone.
+//!
+//! candle's own matrix product also computes the gradient of the weight, which here is thrown away: a third of
+//! the work and as much memory as the weights.
+
+use candle_core::backend::BackendStorage;
+use candle_core::{CpuStorage, CudaStorage, CustomOp1, Layout, MetalStorage, Result, Shape, Storage, Tensor};
+
+/// `y = x W^T` for `x: [rows, in]`, `W: [out, in]`.
+#[derive(Clone)]
+pub(crate) struct FrozenLinear(pub(crate) Tensor);
+
+impl FrozenLinear {
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        x.contiguous()?.apply_op1(self.clone())
+    }
+
+    fn sizes(&self, layout: &Layout) -> Result<(usize, usize, usize)> {
+        let (rows, inner) = layout.shape().dims2()?;
+        let (outer, expected) = self.0.dims2()?;
+        if inner == expected {
+            Ok((rows, outer, inner))
+        } else {
+            candle_core::bail!("input of width {inner}, weight of {expected}")
+        }
+    }
+}
+
+impl CustomOp1 for FrozenLinear {
+    fn name(&self) -> &'static str {
+        "frozen-linear"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (rows, outer, inner) = self.sizes(layout)?;
+        let (storage, weight) = self.0.storage_and_layout();
+        match &*storage {
+            Storage::Cpu(w) => {
+                let out = x.matmul(w, (1, rows, outer, inner), layout, &weight.transpose(0, 1)?)?;
+                Ok((out, Shape::from((rows, outer))))
+            }
+            _ => candle_core::bail!("weight and input are on different devices"),
+        }
+    }
+
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        let (rows, outer, inner) = self.sizes(layout)?;
+        let (storage, weight) = self.0.storage_and_layout();
+        match &*storage {
+            Storage::Cuda(w) => {
+                let out = x.matmul(w, (1, rows, outer, inner), layout, &weight.transpose(0, 1)?)?;
+                Ok((out, Shape::from((rows, outer))))
+            }
+            _ => candle_core::bail!("weight and input are on different devices"),
+        }
+    }
+
+    fn metal_fwd(&self, x: &MetalStorage, layout: &Layout) -> Result<(MetalStorage, Shape)> {
+        let (rows, outer, inner) = self.sizes(layout)?;
+        let (storage, weight) = self.0.storage_and_layout();
+        match &*storage {
+            Storage::Metal(w) => {
+                let out = x.matmul(w, (1, rows, outer, inner), layout, &weight.transpose(0, 1)?)?;
+                Ok((out, Shape::from((rows, outer))))
+            }
+            _ => candle_core::bail!("weight and input are on different devices"),
+        }
+    }
+
+    fn bwd(&self, _: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        Ok(Some(grad.contiguous()?.matmul(&self.0)?))
+    }
+}

@@ -1,0 +1,133 @@
+//! Generation: one token after another, repeatable from a seed.
+
+use lazai_core::dialogue::Message;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use serde::{Deserialize, Serialize};
+
+use crate::adapter::Adapter;
+use crate::base::BaseModel;
+use crate::error::{LoraError, Result};
+use crate::model::{Cache, continue_states, logits};
+
+/// How the next token is chosen. Integers, so that receipts can hold it exactly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sampler {
+    /// Temperature in thousandths; 0 takes the likeliest token.
+    pub temperature_milli: u32,
+    /// Nucleus: the likeliest tokens that together have this probability, in thousandths.
+    pub top_p_milli: u32,
+    /// Most tokens of a reply.
+    pub max_tokens: u32,
+}
+
+impl Default for Sampler {
+    fn default() -> Self {
+        Self { temperature_milli: 600, top_p_milli: 900, max_tokens: 64 }
+    }
+}
+
+/// A reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// What is said.
+    pub text: String,
+    /// Its token ids, the closing control token included where it came.
+    pub tokens: Vec<u32>,
+    /// Tokens of the conversation before it.
+    pub prompt_tokens: u64,
+}
+
+/// The token ids of a conversation up to where the character answers.
+///
+/// # Errors
+/// [`LoraError`] if template or tokenizer refuse.
+pub fn prompt_tokens(
+    tokenizer: &crate::base::Tokenizer,
+    template: &crate::base::ChatTemplate,
+    messages: &[Message],
+) -> Result<Vec<u32>> {
+    tokenizer.encode(&template.render(messages, true)?)
+}
+
+/// Answers a conversation. `on_text` is given each piece of text as it comes, and stops the reply by `false`.
+///
+/// # Errors
+/// [`LoraError::ContextTooLong`] if conversation and reply do not fit, [`LoraError::Compute`].
+pub fn generate(
+    base: &BaseModel,
+    adapter: Option<&Adapter>,
+    messages: &[Message],
+    sampler: Sampler,
+    seed: u64,
+    mut on_text: impl FnMut(&str) -> bool,
+) -> Result<Reply> {
+    let prompt = prompt_tokens(base.tokenizer(), base.template(), messages)?;
+    let total = prompt.len() + sampler.max_tokens as usize;
+    if total > base.config.context {
+        return Err(LoraError::ContextTooLong { tokens: total, max: base.config.context });
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut cache = Cache::new(base);
+    let mut tokens = Vec::new();
+    let mut said = String::new();
+    let mut next = prompt.clone();
+    while tokens.len() < sampler.max_tokens as usize {
+        let hidden = continue_states(base, adapter, &next, &mut cache)?;
+        let last = hidden.narrow(0, hidden.dim(0)? - 1, 1)?;
+        let scores = logits(base, &last)?.squeeze(0)?.to_vec1::<f32>()?;
+        let token = sample(&scores, sampler, &mut rng);
+        tokens.push(token);
+        if token == base.tokenizer().eos() {
+            break;
+        }
+        // Whole characters only: a piece that ends inside one waits for the next token.
+        let text = base.tokenizer().decode(&tokens)?;
+        if !text.ends_with('\u{fffd}') {
+            let go_on = text.strip_prefix(said.as_str()).is_none_or(&mut on_text);
+            said = text;
+            if !go_on {
+                break;
+            }
+        }
+        next = vec![token];
+    }
+    let text = base.tokenizer().decode(&tokens)?;
+    Ok(Reply { text, tokens, prompt_tokens: prompt.len() as u64 })
+}
+
+fn sample(scores: &[f32], sampler: Sampler, rng: &mut ChaCha8Rng) -> u32 {
+    let mut order: Vec<u32> = (0..scores.len() as u32).collect();
+    let score = |token: u32| scores[token as usize];
+    // Ties go to the lower id, so that the order is the same everywhere.
+    let by_score = |a: &u32, b: &u32| score(*b).total_cmp(&score(*a)).then(a.cmp(b));
+    if sampler.temperature_milli == 0 {
+        return order.into_iter().min_by(by_score).unwrap_or(0);
+    }
+    // More than a thousand tokens never share a nucleus worth sampling from.
+    const CANDIDATES: usize = 1000;
+    if order.len() > CANDIDATES {
+        order.select_nth_unstable_by(CANDIDATES, by_score);
+        order.truncate(CANDIDATES);
+    }
+    order.sort_unstable_by(by_score);
+    let temperature = f64::from(sampler.temperature_milli) / 1000.0;
+    let best = f64::from(score(order[0]));
+    let weights: Vec<f64> = order.iter().map(|&t| ((f64::from(score(t)) - best) / temperature).exp()).collect();
+    let nucleus = weights.iter().sum::<f64>() * f64::from(sampler.top_p_milli.min(1000)) / 1000.0;
+    let mut kept = 0;
+    let mut mass = 0.0;
+    while kept < weights.len() && (kept == 0 || mass < nucleus) {
+        mass += weights[kept];
+        kept += 1;
+    }
+    let mut point = rng.next_u32() as f64 / (f64::from(u32::MAX) + 1.0) * mass;
+    for (token, weight) in order[..kept].iter().zip(&weights) {
+        point -= weight;
+        if point < 0.0 {
+            return *token;
+        }
+    }
+    order[kept - 1]
+}
