@@ -3,7 +3,7 @@
 use crate::adapter::Adapter;
 use crate::base::BaseModel;
 use crate::error::{LoraError, Result};
-use crate::model::{cross_entropy, hidden_states};
+use crate::model::{Cache, continue_states, cross_entropy};
 
 /// Token ids of a dialogue, and which of them the character says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,22 +22,44 @@ impl Example {
     }
 }
 
+/// Shortest prefix that is worth computing only once.
+const MIN_SHARED: usize = 64;
+
 /// The perplexity of the character's words in some dialogues: `exp` of their mean negative log-likelihood.
+///
+/// A long beginning that all of them share, such as a system prompt, is computed once.
 ///
 /// # Errors
 /// [`LoraError::NothingToLearn`] if she says nothing in them.
 pub fn perplexity(base: &BaseModel, adapter: Option<&Adapter>, examples: &[Example]) -> Result<f64> {
+    let shared = shared_prefix(examples);
+    let mut cache = Cache::new(base);
+    if shared > 0 {
+        continue_states(base, adapter, &examples[0].tokens[..shared], &mut cache)?;
+    }
     let (mut sum, mut count) = (0.0, 0u64);
     for example in examples {
         let (rows, labels): (Vec<u32>, Vec<u32>) = example.targets().unzip();
         if rows.is_empty() {
             continue;
         }
-        let hidden = hidden_states(base, adapter, &[&example.tokens])?;
+        let hidden = continue_states(base, adapter, &example.tokens[shared..], &mut cache.clone())?;
+        let rows: Vec<u32> = rows.into_iter().map(|row| row - shared as u32).collect();
         let rows = candle_core::Tensor::new(rows, &base.device)?;
         let (losses, _) = cross_entropy(base, &hidden.index_select(&rows, 0)?, &labels, false)?;
         count += losses.len() as u64;
         sum += losses.iter().copied().map(f64::from).sum::<f64>();
     }
     if count == 0 { Err(LoraError::NothingToLearn) } else { Ok((sum / count as f64).exp()) }
+}
+
+/// How many first tokens all examples share, as far as none of them predicts a word that counts; 0 if few.
+fn shared_prefix(examples: &[Example]) -> usize {
+    let Some(first) = examples.first() else { return 0 };
+    let shared = examples.iter().map(|example| {
+        let equal = example.tokens.iter().zip(&first.tokens).take_while(|(a, b)| a == b).count();
+        let counted = example.targets().next().map_or(usize::MAX, |(row, _)| row as usize);
+        equal.min(counted)
+    });
+    shared.min().filter(|&n| n >= MIN_SHARED).unwrap_or(0)
 }

@@ -10,7 +10,8 @@ use crate::base::{BaseModel, ModelConfig};
 use crate::error::{LoraError, Result};
 use crate::frozen::FrozenLinear;
 
-/// Keys and values of the tokens seen so far, for generation.
+/// Keys and values of the tokens seen so far. A clone shares them.
+#[derive(Clone)]
 pub struct Cache {
     layers: Vec<Option<(Tensor, Tensor)>>,
     tokens: usize,

@@ -1,8 +1,7 @@
 //! The training record: everything needed to repeat a run, and who could read the data.
 
 use lazai_core::digest::{CanonicalError, canonical_digest};
-use lazai_core::sign::Encoder;
-use lazai_core::{Address, Digest, LedgerId, SubmissionId, TypedData};
+use lazai_core::{Address, Digest, LedgerId, SubmissionId};
 use serde::{Deserialize, Serialize};
 
 use crate::adapter::LoraConfig;
@@ -45,29 +44,11 @@ pub struct TrainingRecord {
 }
 
 impl TrainingRecord {
-    /// The digest that the ExEx signs and the DAT carries.
+    /// The digest that the ExEx signs (as a [`RecordClaim`](lazai_core::dat::RecordClaim)) and the DAT carries.
     ///
     /// # Errors
     /// Never for values built in Rust; [`CanonicalError`] is the type of canonical JSON.
     pub fn digest(&self) -> Result<Digest, CanonicalError> {
         canonical_digest("lazai.training.v1", self)
-    }
-}
-
-/// What the ExEx signs: that she made this record, for this submission.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RecordClaim {
-    /// The submission.
-    pub submission: SubmissionId,
-    /// Digest of the record.
-    pub record: Digest,
-}
-
-impl TypedData for RecordClaim {
-    const TYPE: &'static str = "TrainingRecord(bytes32 submission,bytes32 record)";
-
-    fn encode(&self, out: &mut Encoder) {
-        out.bytes32(Digest::from_bytes(*self.submission.as_bytes()));
-        out.bytes32(self.record);
     }
 }

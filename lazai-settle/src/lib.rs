@@ -1,1 +1,30 @@
-//! x
+//! The rules and the money of the market, and where they are kept.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`market`] | the state machine, sans I/O: `apply(transaction) -> events`, all or nothing |
+//! | [`split`] | an amount in three: creator's class, node, pool; exactly |
+//! | [`shares`] | revenue of a class among its share tokens, after ERC-8028; dust carried |
+//! | [`session`] | offers, sessions, vouchers, receipts |
+//! | [`quorum`] | attestations of validators |
+//! | [`governance`] | parameters, proposals, votes |
+//! | [`ledger`] | one trait; [`ledger::EmbeddedLedger`] keeps it in a folder |
+//! | [`merkle`] | the log's tree (RFC 6962): checkpoints and inclusion |
+//! | [`notice`] | what followers are told, in the shape of reth's ExEx |
+//!
+//! Nothing here reads a clock or the network; time comes with each call.
+
+pub mod governance;
+pub mod ledger;
+pub mod market;
+pub mod merkle;
+pub mod notice;
+pub mod quorum;
+pub mod session;
+pub mod shares;
+pub mod split;
+
+pub use governance::Params;
+pub use ledger::{Clock, EmbeddedLedger, Ledger, LedgerError, ManualClock, SystemClock};
+pub use market::{Event, Genesis, Market, MarketError, SignedTransaction, Transaction};
+pub use split::{RevenueSplit, Split};

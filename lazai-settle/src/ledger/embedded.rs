@@ -1,0 +1,219 @@
+//! The embedded ledger: a folder with one redb file, crash-safe.
+//!
+//! What is kept is genesis and the log of entries; the state is replayed when the folder is opened. Each entry is
+//! one durable write, before anybody is told of it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use lazai_core::digest::canonical_json;
+use lazai_core::Digest;
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+
+use super::{Clock, Ledger, LedgerError, LedgerFuture};
+use crate::market::{Genesis, Market, MarketError, SignedTransaction};
+use crate::merkle::{self, Checkpoint, Inclusion};
+use crate::notice::{Entry, Notice};
+
+const FILE: &str = "ledger.redb";
+const GENESIS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("genesis");
+const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
+
+/// A ledger in a folder: no server, no chain, no account needed. One process at a time has it open.
+pub struct EmbeddedLedger {
+    path: PathBuf,
+    clock: Box<dyn Clock>,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    database: Database,
+    market: Arc<Market>,
+    leaves: Vec<Digest>,
+    last_s: u64,
+    failed: Option<String>,
+}
+
+impl EmbeddedLedger {
+    /// Creates a ledger in a folder; an existing one is left alone.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`] if the folder has a ledger already, or cannot be written.
+    pub fn create(folder: &Path, genesis: &Genesis, clock: impl Clock + 'static) -> Result<Self, LedgerError> {
+        Market::new(genesis)?;
+        let storage = |e: &dyn std::fmt::Display| storage(folder, e);
+        std::fs::create_dir_all(folder).map_err(|e| storage(&e))?;
+        let bytes = canonical_json(genesis).map_err(|e| storage(&e))?;
+        let database = Database::create(folder.join(FILE)).map_err(|e| storage(&e))?;
+        let write = database.begin_write().map_err(|e| storage(&e))?;
+        {
+            let mut table = write.open_table(GENESIS).map_err(|e| storage(&e))?;
+            if table.get("genesis").map_err(|e| storage(&e))?.is_some() {
+                return Err(storage(&"the folder has a ledger already"));
+            }
+            table.insert("genesis", bytes.as_slice()).map_err(|e| storage(&e))?;
+            write.open_table(LOG).map_err(|e| storage(&e))?;
+        }
+        write.commit().map_err(|e| storage(&e))?;
+        drop(database);
+        Self::open(folder, clock)
+    }
+
+    /// Whether a folder has a complete ledger.
+    #[must_use]
+    pub fn exists(folder: &Path) -> bool {
+        let Ok(database) = Database::open(folder.join(FILE)) else { return false };
+        let Ok(read) = database.begin_read() else { return false };
+        let Ok(table) = read.open_table(GENESIS) else { return false };
+        matches!(table.get("genesis"), Ok(Some(_)))
+    }
+
+    /// Opens a ledger, and replays it.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`] if there is none or another process has it open, [`LedgerError::Damaged`] if an
+    /// entry is not what was applied.
+    pub fn open(folder: &Path, clock: impl Clock + 'static) -> Result<Self, LedgerError> {
+        let storage = |e: &dyn std::fmt::Display| storage(folder, e);
+        let database = Database::open(folder.join(FILE)).map_err(|e| storage(&e))?;
+        let read = database.begin_read().map_err(|e| storage(&e))?;
+        let genesis = read.open_table(GENESIS).map_err(|e| storage(&e))?;
+        let genesis = genesis.get("genesis").map_err(|e| storage(&e))?.ok_or_else(|| storage(&"no genesis"))?;
+        let genesis: Genesis = serde_json::from_slice(genesis.value()).map_err(|e| storage(&e))?;
+        let mut market = Market::new(&genesis)?;
+        let (mut leaves, mut last_s) = (Vec::new(), 0);
+        let log = read.open_table(LOG).map_err(|e| storage(&e))?;
+        for item in log.iter().map_err(|e| storage(&e))? {
+            let (index, bytes) = item.map_err(|e| storage(&e))?;
+            let index = index.value();
+            let damaged = |reason: String| LedgerError::Damaged { path: folder.into(), index, reason };
+            let entry: Entry = serde_json::from_slice(bytes.value()).map_err(|e| damaged(e.to_string()))?;
+            if entry.index != leaves.len() as u64 || index != entry.index {
+                return Err(damaged(format!("expected entry {}", leaves.len())));
+            }
+            let events = market.apply(entry.time_s, &entry.transaction).map_err(|e| damaged(e.to_string()))?;
+            if events != entry.events {
+                return Err(damaged("its events are not what the transaction does".into()));
+            }
+            leaves.push(merkle::leaf_hash(bytes.value()));
+            last_s = entry.time_s;
+        }
+        drop((log, read));
+        let inner = Inner { database, market: Arc::new(market), leaves, last_s, failed: None };
+        Ok(Self { path: folder.into(), clock: Box::new(clock), inner: Mutex::new(inner) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic while the lock was held left either the old or the new state: both are whole.
+        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn submit_now(&self, transaction: SignedTransaction) -> Result<Entry, LedgerError> {
+        let mut inner = self.lock();
+        if let Some(reason) = &inner.failed {
+            return Err(storage(&self.path, reason));
+        }
+        let time_s = self.clock.now_s().max(inner.last_s);
+        let applied = Arc::make_mut(&mut inner.market).apply(time_s, &transaction);
+        let events = match applied {
+            Ok(events) => events,
+            Err(MarketError::AlreadyApplied) => return self.find(&inner, &transaction),
+            Err(error) => return Err(error.into()),
+        };
+        let entry = Entry { index: inner.leaves.len() as u64, time_s, transaction, events };
+        match self.append(&inner.database, &entry) {
+            Ok(leaf) => {
+                inner.leaves.push(leaf);
+                inner.last_s = time_s;
+                Ok(entry)
+            }
+            Err(error) => {
+                // The state in memory is ahead of the disk: nobody may build on it.
+                inner.failed = Some(error.to_string());
+                Err(error)
+            }
+        }
+    }
+
+    fn append(&self, database: &Database, entry: &Entry) -> Result<Digest, LedgerError> {
+        let storage = |e: &dyn std::fmt::Display| storage(&self.path, e);
+        let bytes = canonical_json(entry).map_err(|e| storage(&e))?;
+        let write = database.begin_write().map_err(|e| storage(&e))?;
+        {
+            let mut log = write.open_table(LOG).map_err(|e| storage(&e))?;
+            log.insert(entry.index, bytes.as_slice()).map_err(|e| storage(&e))?;
+        }
+        write.commit().map_err(|e| storage(&e))?;
+        Ok(merkle::leaf_hash(&bytes))
+    }
+
+    /// The entry of a transaction that was applied before.
+    fn find(&self, inner: &Inner, transaction: &SignedTransaction) -> Result<Entry, LedgerError> {
+        let entries = self.read(inner, 0)?;
+        let found = entries.into_iter().find(|e| e.transaction.key == transaction.key);
+        found.ok_or(LedgerError::Market(MarketError::AlreadyApplied))
+    }
+
+    fn read(&self, inner: &Inner, from: u64) -> Result<Vec<Entry>, LedgerError> {
+        let storage = |e: &dyn std::fmt::Display| storage(&self.path, e);
+        let read = inner.database.begin_read().map_err(|e| storage(&e))?;
+        let log = read.open_table(LOG).map_err(|e| storage(&e))?;
+        let range = log.range(from..).map_err(|e| storage(&e))?;
+        range
+            .map(|item| {
+                let (_, bytes) = item.map_err(|e| storage(&e))?;
+                serde_json::from_slice(bytes.value()).map_err(|e| storage(&e))
+            })
+            .collect()
+    }
+}
+
+impl Ledger for EmbeddedLedger {
+    fn submit(&self, transaction: SignedTransaction) -> LedgerFuture<'_, Entry> {
+        Box::pin(async move { self.submit_now(transaction) })
+    }
+
+    fn market(&self) -> Arc<Market> {
+        Arc::clone(&self.lock().market)
+    }
+
+    fn now_s(&self) -> u64 {
+        self.clock.now_s().max(self.lock().last_s)
+    }
+
+    fn notices(&self, from: u64) -> LedgerFuture<'_, Vec<Notice>> {
+        Box::pin(async move {
+            let new = self.read(&self.lock(), from)?;
+            // One machine orders its own log: it never takes anything back.
+            Ok(if new.is_empty() { vec![] } else { vec![Notice::ChainCommitted { new }] })
+        })
+    }
+
+    fn checkpoint(&self) -> Checkpoint {
+        let inner = self.lock();
+        Checkpoint {
+            ledger: inner.market.ledger(),
+            size: inner.leaves.len() as u64,
+            root: merkle::root(&inner.leaves),
+        }
+    }
+
+    fn entry(&self, index: u64) -> LedgerFuture<'_, Option<(Entry, Inclusion)>> {
+        Box::pin(async move {
+            let inner = self.lock();
+            let Some(inclusion) = merkle::prove(&inner.leaves, index) else { return Ok(None) };
+            let entry = self.read(&inner, index)?.into_iter().next();
+            Ok(entry.map(|entry| (entry, inclusion)))
+        })
+    }
+}
+
+impl std::fmt::Debug for EmbeddedLedger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "EmbeddedLedger {{ path: {} }}", self.path.display())
+    }
+}
+
+fn storage(path: &Path, reason: &(impl std::fmt::Display + ?Sized)) -> LedgerError {
+    LedgerError::Storage { path: path.into(), reason: reason.to_string() }
+}

@@ -1,0 +1,127 @@
+//! Submissions and their validation.
+
+use std::collections::BTreeSet;
+
+use lazai_core::pov::PublicPart;
+use lazai_core::{Address, Digest, SubmissionId};
+
+use super::state::{Market, SubmissionState, SubmissionStatus};
+use super::transaction::Submission;
+use super::{Event, MarketError};
+use crate::quorum::{Attestation, ContributorConsent, is_quorum};
+
+/// Longest reason of a refusal that is kept, in bytes.
+const MAX_REASON_BYTES: usize = 1_000;
+
+impl Market {
+    pub(super) fn submit(
+        &mut self,
+        now_s: u64,
+        submitter: Address,
+        submission: &Submission,
+    ) -> Result<Vec<Event>, MarketError> {
+        let id = SubmissionId::derive(self.ledger, submitter, submission.nonce);
+        if self.submissions.contains_key(&id) {
+            return Err(MarketError::Exists { what: "submission", id: Digest::from_bytes(*id.as_bytes()) });
+        }
+        let public = PublicPart::from_bytes(submission.public_part.as_bytes()).map_err(MarketError::PublicPart)?;
+        let (expected, found) = (public.contributors.len(), submission.shares.len());
+        if expected != found {
+            return Err(MarketError::ContributorsMismatch { expected, found });
+        }
+        let mut tokens = 0u64;
+        for (contributor, share) in public.contributors.iter().zip(&submission.shares) {
+            if contributor.address != share.contributor || share.tokens == 0 {
+                return Err(MarketError::ContributorsMismatch { expected, found });
+            }
+            let consent = ContributorConsent {
+                submission: id,
+                root: share.root,
+                licence: &contributor.licence,
+                consent: &contributor.consent,
+            };
+            let checked = share.consent.verify(&self.domain, &consent, share.contributor);
+            checked.map_err(|source| MarketError::Signature { what: "contributor's consent", source })?;
+            tokens = tokens.checked_add(share.tokens).ok_or(MarketError::TooMany { what: "tokens" })?;
+        }
+        let deadline_s = now_s.saturating_add(self.params().1.attestation_window_s);
+        let state = SubmissionState {
+            submission: submission.clone(),
+            submitter,
+            validators: self.validators.clone(),
+            attested: BTreeSet::new(),
+            deadline_s,
+            status: SubmissionStatus::Pending,
+        };
+        self.submissions.insert(id, state);
+        Ok(vec![Event::Submitted { submission: id, submitter, exex: submission.exex, deadline_s }])
+    }
+
+    pub(super) fn attest(
+        &mut self,
+        now_s: u64,
+        validator: Address,
+        attestation: &Attestation,
+    ) -> Result<Vec<Event>, MarketError> {
+        let id = attestation.submission;
+        let state = self.submissions.get_mut(&id).ok_or(MarketError::UnknownSubmission { submission: id })?;
+        if !state.validators.contains_key(&validator) {
+            return Err(MarketError::NotAllowed { sender: validator, role: "a validator of this submission" });
+        }
+        if state.attested.contains(&validator) {
+            return Err(MarketError::AlreadyAttested { submission: id, validator });
+        }
+        if now_s > state.deadline_s {
+            return Err(MarketError::AttestationTooLate { now_s, deadline_s: state.deadline_s });
+        }
+        let submitted = &state.submission;
+        for (field, expected, found) in [
+            ("statement", submitted.statement, attestation.statement),
+            ("public part", PublicPart::digest(submitted.public_part.as_bytes()), attestation.public_part),
+            ("ciphertext", submitted.ciphertext, attestation.ciphertext),
+        ] {
+            if expected != found {
+                return Err(MarketError::AttestationMismatch { field, expected, found });
+            }
+        }
+        state.attested.insert(validator);
+        let (attested, total) = state.weights();
+        let mut events = vec![Event::Attested { submission: id, validator, attested, total }];
+        if state.status == SubmissionStatus::Pending && is_quorum(attested, total) {
+            state.status = SubmissionStatus::Accepted;
+            events.push(Event::SubmissionAccepted { submission: id, exex: state.submission.exex });
+        }
+        Ok(events)
+    }
+
+    pub(super) fn refuse(
+        &mut self,
+        sender: Address,
+        id: SubmissionId,
+        reason: &str,
+    ) -> Result<Vec<Event>, MarketError> {
+        if reason.len() > MAX_REASON_BYTES {
+            return Err(MarketError::TooMany { what: "bytes of the reason" });
+        }
+        let state = self.accepted_for(id, sender)?;
+        state.status = SubmissionStatus::Refused { reason: reason.to_owned() };
+        Ok(vec![Event::SubmissionRefused { submission: id, reason: reason.to_owned() }])
+    }
+
+    /// An accepted submission, for the ExEx it names alone.
+    pub(super) fn accepted_for(&mut self, id: SubmissionId, exex: Address) -> Result<&mut SubmissionState, MarketError> {
+        let state = self.submissions.get_mut(&id).ok_or(MarketError::UnknownSubmission { submission: id })?;
+        if state.submission.exex != exex {
+            return Err(MarketError::NotAllowed { sender: exex, role: "the ExEx that the submission names" });
+        }
+        match &state.status {
+            SubmissionStatus::Accepted => Ok(state),
+            SubmissionStatus::Minted { .. } => Err(MarketError::AlreadyMinted { submission: id }),
+            other => Err(MarketError::SubmissionStatus {
+                submission: id,
+                found: other.clone(),
+                expected: "accepted by two thirds",
+            }),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Why a transaction is refused. Nothing has changed then.
+
+use lazai_core::pov::PovError;
+use lazai_core::sign::SignatureError;
+use lazai_core::{
+    Address, Amount, Asset, ClassId, Digest, MoneyError, ProposalId, SessionId, SubmissionId, TokenId, VersionNumber,
+};
+use thiserror::Error;
+
+use super::state::SubmissionStatus;
+use crate::split::SplitError;
+
+/// Why a transaction is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the fields are the facts that the message names")]
+pub enum MarketError {
+    /// The same transaction under the same key is on the ledger.
+    #[error("already applied")]
+    AlreadyApplied,
+    /// A validator attested twice.
+    #[error("validator {validator} attested submission {submission} before")]
+    AlreadyAttested { submission: SubmissionId, validator: Address },
+    /// The submission's model is minted.
+    #[error("submission {submission} was minted before")]
+    AlreadyMinted { submission: SubmissionId },
+    /// A voter voted twice.
+    #[error("{voter} voted on proposal {proposal} before")]
+    AlreadyVoted { proposal: ProposalId, voter: Address },
+    /// An attestation is of other content than was submitted.
+    #[error("attestation names {field} {found}, the submission has {expected}")]
+    AttestationMismatch { field: &'static str, expected: Digest, found: Digest },
+    /// An attestation came after the deadline.
+    #[error("attestation at {now_s}, the deadline was {deadline_s}")]
+    AttestationTooLate { now_s: u64, deadline_s: u64 },
+    /// Consents and contributors do not go together.
+    #[error("{found} contributors with consent, the public part lists {expected}")]
+    ContributorsMismatch { expected: usize, found: usize },
+    /// More is asked for than was deposited.
+    #[error("session {session}: {cumulative} exceeds the deposit of {deposit}")]
+    DepositExceeded { session: SessionId, cumulative: Amount, deposit: Amount },
+    /// An id that was used before.
+    #[error("{what} {id} exists")]
+    Exists { what: &'static str, id: Digest },
+    /// Not enough money.
+    #[error("{account} has {available} of {asset}, {needed} are needed")]
+    InsufficientFunds { account: Address, asset: Asset, available: Amount, needed: Amount },
+    /// Not enough quota.
+    #[error("token {token} has a value of {available}, {needed} are needed")]
+    InsufficientValue { token: TokenId, available: u64, needed: u64 },
+    /// Another transaction was applied under this key.
+    #[error("another transaction was applied under this key")]
+    KeyReused,
+    /// Metadata that contradicts the submission or the ledger.
+    #[error("metadata: {field} does not match the submission")]
+    MetadataMismatch { field: &'static str },
+    /// Arithmetic that has no result.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+    /// Only somebody else may do this.
+    #[error("{sender} is not {role}")]
+    NotAllowed { sender: Address, role: &'static str },
+    /// An offer is no longer valid.
+    #[error("offer ended at {valid_until_s}, now is {now_s}")]
+    OfferExpired { valid_until_s: u64, now_s: u64 },
+    /// An offer of a session longer than allowed, or free of length.
+    #[error("session of {session_s} s, allowed are 1 to {max_s} s")]
+    OfferTooLong { session_s: u64, max_s: u64 },
+    /// The access policy wants to be paid otherwise.
+    #[error("the class is not paid by {payment}")]
+    PaymentNotAccepted { payment: &'static str },
+    /// The proposal has been executed.
+    #[error("proposal {proposal} was executed before")]
+    ProposalExecuted { proposal: ProposalId },
+    /// Not enough votes in favour.
+    #[error("proposal {proposal} has no majority")]
+    ProposalNotPassed { proposal: ProposalId },
+    /// The public part breaks its format.
+    #[error("public part: {0}")]
+    PublicPart(#[source] PovError),
+    /// The session is closed.
+    #[error("session {session} is closed")]
+    SessionClosed { session: SessionId },
+    /// The payer may close the session herself only after its deadline.
+    #[error("session {session} runs until {deadline_s}, now is {now_s}")]
+    SessionRunning { session: SessionId, deadline_s: u64, now_s: u64 },
+    /// A signature is malformed, or by somebody else.
+    #[error("{what}: {source}")]
+    Signature {
+        what: &'static str,
+        #[source]
+        source: SignatureError,
+    },
+    /// Shares that are no split.
+    #[error(transparent)]
+    Split(#[from] SplitError),
+    /// The submission is not in the state that this needs.
+    #[error("submission {submission} is {found:?}, expected {expected}")]
+    SubmissionStatus { submission: SubmissionId, found: SubmissionStatus, expected: &'static str },
+    /// The token cannot be used any more.
+    #[error("token {token} expired at {expire_at_s}")]
+    TokenExpired { token: TokenId, expire_at_s: u64 },
+    /// Two tokens of different classes.
+    #[error("token {from} and token {to} are of different classes")]
+    TokensOfDifferentClasses { from: TokenId, to: TokenId },
+    /// More records or shares than numbers hold.
+    #[error("{what} exceed the range")]
+    TooMany { what: &'static str },
+    /// No such class.
+    #[error("no class {class}")]
+    UnknownClass { class: ClassId },
+    /// No such proposal.
+    #[error("no proposal {proposal}")]
+    UnknownProposal { proposal: ProposalId },
+    /// No such session.
+    #[error("no session {session}")]
+    UnknownSession { session: SessionId },
+    /// No such submission.
+    #[error("no submission {submission}")]
+    UnknownSubmission { submission: SubmissionId },
+    /// No such token.
+    #[error("no token {token}")]
+    UnknownToken { token: TokenId },
+    /// No such version of the class.
+    #[error("class {class} has no version {version}")]
+    UnknownVersion { class: ClassId, version: VersionNumber },
+    /// The version takes no new sessions.
+    #[error("version {version} of class {class} is withdrawn")]
+    VersionWithdrawn { class: ClassId, version: VersionNumber },
+    /// The vote is over.
+    #[error("voting on proposal {proposal} ended at {voting_ends_s}, now is {now_s}")]
+    VotingClosed { proposal: ProposalId, voting_ends_s: u64, now_s: u64 },
+    /// A voucher for another node, class or version than the session's.
+    #[error("voucher names {field} {found}, the session has {expected}")]
+    VoucherMismatch { field: &'static str, expected: String, found: String },
+    /// A voucher that does not exceed what was redeemed: a replay, or an older one.
+    #[error("voucher of {offered} does not exceed the {redeemed} redeemed before")]
+    VoucherNotIncreasing { redeemed: Amount, offered: Amount },
+}

@@ -1,0 +1,58 @@
+//! What a transaction did.
+
+use lazai_core::{
+    Address, Amount, Asset, ClassId, Digest, ParamsVersion, ProposalId, SessionId, SubmissionId, TokenId, VersionNumber,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::split::{RevenueSplit, Split};
+
+/// What a transaction did. Events of tokens are those of ERC-8028, by the same names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the fields are named by their types and the transaction")]
+pub enum Event {
+    /// A class operator was named or dismissed.
+    ApprovalForClass { owner: Address, class: ClassId, operator: Address, approved: bool },
+    /// A validator attested a submission.
+    Attested { submission: SubmissionId, validator: Address, attested: u64, total: u64 },
+    /// A token's revenue was paid to its owner.
+    Claimed { token: TokenId, to: Address, asset: Asset, amount: Amount },
+    /// A class was created.
+    ClassCreated { class: ClassId, owner: Address },
+    /// A token was minted.
+    Minted { token: TokenId, class: ClassId, to: Address, value: u64, shares: u64, expire_at_s: u64 },
+    /// New parameters are in force.
+    ParamsChanged { proposal: ProposalId, params: ParamsVersion, split: RevenueSplit },
+    /// A change was proposed.
+    Proposed { proposal: ProposalId, split: RevenueSplit, voting_ends_s: u64 },
+    /// Revenue went to a class.
+    RevenueSettled { class: ClassId, asset: Asset, amount: Amount },
+    /// A session ended; what was not redeemed went back.
+    SessionClosed { session: SessionId, refunded: Amount },
+    /// A session began.
+    SessionOpened { session: SessionId, payer: Address, params: ParamsVersion, deadline_s: u64 },
+    /// A submission is accepted: the ExEx it names may train.
+    SubmissionAccepted { submission: SubmissionId, exex: Address },
+    /// The ExEx refused a submission.
+    SubmissionRefused { submission: SubmissionId, reason: String },
+    /// A dataset was submitted.
+    Submitted { submission: SubmissionId, submitter: Address, exex: Address, deadline_s: u64 },
+    /// A token changed hands.
+    TransferToken { token: TokenId, from: Address, to: Address },
+    /// Money changed hands.
+    Transferred { from: Address, to: Address, asset: Asset, amount: Amount },
+    /// Quota was used.
+    UsageRecorded { token: TokenId, metric: Digest, amount: u64, actor: Address },
+    /// Quota moved between tokens.
+    ValueTransferred { from: TokenId, to: TokenId, value: u64 },
+    /// A version was added to a class.
+    VersionMinted { class: ClassId, version: VersionNumber, submission: SubmissionId, metadata: Digest },
+    /// A version takes no new sessions.
+    VersionWithdrawn { class: ClassId, version: VersionNumber },
+    /// A vote was cast.
+    Voted { proposal: ProposalId, voter: Address, in_favour: bool, weight: u64 },
+    /// A voucher was redeemed: what it added was split.
+    VoucherRedeemed { session: SessionId, increment: Amount, split: Split, params: ParamsVersion },
+}

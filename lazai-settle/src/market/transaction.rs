@@ -1,0 +1,160 @@
+//! What can be asked of the market, signed by who asks.
+
+use lazai_core::dat::VersionMetadata;
+use lazai_core::digest::canonical_digest;
+use lazai_core::seal::SealedKey;
+use lazai_core::sign::{self, Encoder};
+use lazai_core::{
+    Address, Amount, Asset, ClassId, Digest, Domain, ProposalId, Signature, Signer, SignerError, SubmissionId,
+    TokenId, TypedData, VersionNumber,
+};
+use serde::{Deserialize, Serialize};
+
+use super::error::MarketError;
+use crate::quorum::Attestation;
+use crate::session::{Offer, SessionPayment, Voucher};
+
+/// A dataset, submitted for validation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Submission {
+    /// The submitter's number for it; the submission's id follows from it.
+    pub nonce: u64,
+    /// Digest of the statement that is proved.
+    pub statement: Digest,
+    /// Root of the dataset.
+    pub root: Digest,
+    /// Digest of the proof's bytes.
+    pub proof: Digest,
+    /// SHA-256 of the private part, encrypted.
+    pub ciphertext: Digest,
+    /// Its key, sealed to the ExEx.
+    pub sealed_key: SealedKey,
+    /// Who may decrypt, train and mint.
+    pub exex: Address,
+    /// The public part: canonical JSON, at most 32 KiB.
+    pub public_part: String,
+    /// Tokens, root and signed consent of each contributor, in the order of the public part.
+    pub shares: Vec<ContributorShare>,
+}
+
+/// What a contributor has in a submission, and her signature for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContributorShare {
+    /// The contributor.
+    pub contributor: Address,
+    /// Tokens of her records: her weight in the class's revenue.
+    pub tokens: u64,
+    /// Merkle root over her records alone.
+    pub root: Digest,
+    /// Her signature of a [`ContributorConsent`](crate::quorum::ContributorConsent).
+    pub consent: Signature,
+}
+
+/// What can be asked of the market.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "body", rename_all = "snake_case")]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the fields are named by their types and the verb")]
+#[allow(clippy::large_enum_variant, reason = "transactions are rare and short-lived")]
+pub enum Transaction {
+    /// Names or dismisses an operator, who may use quota for the sender in a class.
+    ApproveForClass { class: ClassId, operator: Address, approved: bool },
+    /// A validator's word; the sender is the validator.
+    Attest(Attestation),
+    /// Pays a token's revenue to its owner.
+    Claim { token: TokenId, asset: Asset },
+    /// Ends a session: the node at any time, the payer after its deadline.
+    CloseSession { session: lazai_core::SessionId },
+    /// Puts a proposal with a majority into force.
+    Execute { proposal: ProposalId },
+    /// Mints the model of an accepted submission: as a new class, or as a version of one.
+    Mint { metadata: VersionMetadata, record_signature: Signature, class: Option<ClassId> },
+    /// Mints an access token without shares; by the owner of the class.
+    MintAccess { class: ClassId, to: Address, value: u64, expire_at_s: u64 },
+    /// Opens a session under a node's signed offer; the sender pays.
+    OpenSession { nonce: u64, consumer: Address, offer: Offer, offer_signature: Signature, payment: SessionPayment },
+    /// Proposes another split.
+    Propose { creator_bps: u16, node_bps: u16, pool_bps: u16 },
+    /// Takes quota off a token.
+    RecordUsage { token: TokenId, metric: Digest, amount: u64 },
+    /// Redeems a voucher; by its node.
+    Redeem { voucher: Voucher, signature: Signature },
+    /// The ExEx's reason for not training.
+    Refuse { submission: SubmissionId, reason: String },
+    /// Submits a dataset.
+    Submit(Submission),
+    /// Moves money.
+    Transfer { to: Address, asset: Asset, amount: Amount },
+    /// Moves a token; its revenue so far goes to the seller.
+    TransferToken { token: TokenId, to: Address },
+    /// Moves quota between tokens of a class.
+    TransferValue { from: TokenId, to: TokenId, value: u64 },
+    /// Votes on a proposal.
+    Vote { proposal: ProposalId, in_favour: bool },
+    /// Takes a version out of service for new sessions; by the owner of the class.
+    WithdrawVersion { class: ClassId, version: VersionNumber },
+}
+
+/// A transaction with its sender's signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedTransaction {
+    /// Chosen by the sender: the same key is never applied twice.
+    pub key: Digest,
+    /// Who asks.
+    pub sender: Address,
+    /// What for.
+    pub transaction: Transaction,
+    /// The sender's signature over key and transaction.
+    pub signature: Signature,
+}
+
+struct Envelope {
+    key: Digest,
+    payload: Digest,
+}
+
+impl TypedData for Envelope {
+    const TYPE: &'static str = "LedgerTransaction(bytes32 key,bytes32 payload)";
+
+    fn encode(&self, out: &mut Encoder) {
+        out.bytes32(self.key);
+        out.bytes32(self.payload);
+    }
+}
+
+fn payload_digest(transaction: &Transaction) -> Digest {
+    canonical_digest("lazai.transaction.v1", transaction)
+        .expect("transactions hold integers, strings and lists, which are all canonical")
+}
+
+impl SignedTransaction {
+    /// Has a transaction signed for a ledger.
+    ///
+    /// # Errors
+    /// What the signer says.
+    pub async fn sign(
+        signer: &dyn Signer,
+        domain: &Domain,
+        key: Digest,
+        transaction: Transaction,
+    ) -> Result<Self, SignerError> {
+        let envelope = Envelope { key, payload: payload_digest(&transaction) };
+        let signature = sign::sign(signer, domain, &envelope).await?;
+        Ok(Self { key, sender: signer.address(), transaction, signature })
+    }
+
+    /// Digest of the transaction itself.
+    #[must_use]
+    pub fn payload_digest(&self) -> Digest {
+        payload_digest(&self.transaction)
+    }
+
+    pub(super) fn verify(&self, domain: &Domain) -> Result<(), MarketError> {
+        let envelope = Envelope { key: self.key, payload: self.payload_digest() };
+        let checked = self.signature.verify(domain, &envelope, self.sender);
+        checked.map_err(|source| MarketError::Signature { what: "transaction", source })
+    }
+}

@@ -1,0 +1,78 @@
+//! Governance: a proposal, votes, and new parameters for sessions opened after them.
+
+use std::collections::BTreeMap;
+
+use lazai_core::{Address, ParamsVersion, ProposalId};
+
+use super::state::Market;
+use super::{Event, MarketError};
+use crate::governance::{Params, Proposal};
+use crate::split::RevenueSplit;
+
+impl Market {
+    pub(super) fn propose(&mut self, now_s: u64, sender: Address, bps: [u16; 3]) -> Result<Vec<Event>, MarketError> {
+        self.check_voter(sender)?;
+        let split = RevenueSplit::new(bps[0], bps[1], bps[2])?;
+        let id = ProposalId(self.proposals.len() as u64 + 1);
+        let voting_ends_s = now_s.saturating_add(self.params().1.voting_window_s);
+        let proposal = Proposal {
+            proposer: sender,
+            split,
+            weights: self.voters.clone(),
+            votes: BTreeMap::new(),
+            voting_ends_s,
+            executed: None,
+        };
+        self.proposals.insert(id, proposal);
+        Ok(vec![Event::Proposed { proposal: id, split, voting_ends_s }])
+    }
+
+    pub(super) fn vote(
+        &mut self,
+        now_s: u64,
+        voter: Address,
+        id: ProposalId,
+        in_favour: bool,
+    ) -> Result<Vec<Event>, MarketError> {
+        self.check_voter(voter)?;
+        let proposal = self.proposals.get_mut(&id).ok_or(MarketError::UnknownProposal { proposal: id })?;
+        let Some(&weight) = proposal.weights.get(&voter) else {
+            return Err(MarketError::NotAllowed { sender: voter, role: "a voter of this proposal" });
+        };
+        if now_s > proposal.voting_ends_s {
+            let voting_ends_s = proposal.voting_ends_s;
+            return Err(MarketError::VotingClosed { proposal: id, voting_ends_s, now_s });
+        }
+        if proposal.votes.contains_key(&voter) {
+            return Err(MarketError::AlreadyVoted { proposal: id, voter });
+        }
+        proposal.votes.insert(voter, in_favour);
+        Ok(vec![Event::Voted { proposal: id, voter, in_favour, weight }])
+    }
+
+    pub(super) fn execute(&mut self, sender: Address, id: ProposalId) -> Result<Vec<Event>, MarketError> {
+        self.check_voter(sender)?;
+        let next = u32::try_from(self.params.len() + 1).map_err(|_| MarketError::TooMany { what: "parameters" })?;
+        let current = self.params().1.clone();
+        let proposal = self.proposals.get_mut(&id).ok_or(MarketError::UnknownProposal { proposal: id })?;
+        if proposal.executed.is_some() {
+            return Err(MarketError::ProposalExecuted { proposal: id });
+        }
+        if !proposal.passes() {
+            return Err(MarketError::ProposalNotPassed { proposal: id });
+        }
+        let params = ParamsVersion(next);
+        proposal.executed = Some(params);
+        let split = proposal.split;
+        self.params.push(Params { split, ..current });
+        Ok(vec![Event::ParamsChanged { proposal: id, params, split }])
+    }
+
+    fn check_voter(&self, sender: Address) -> Result<(), MarketError> {
+        if self.voters.contains_key(&sender) {
+            Ok(())
+        } else {
+            Err(MarketError::NotAllowed { sender, role: "a voter" })
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Paid conversations: offers, vouchers and receipts, each signed under EIP-712.
+//!
+//! A consumer pays after each reply, so she never pays ahead of service; the node serves the next reply only when
+//! the last one is paid. The largest loss of the consumer is nothing, that of the node one reply.
+
+use lazai_core::sign::Encoder;
+use lazai_core::{
+    Address, Amount, Asset, ClassId, Digest, MoneyError, ParamsVersion, SessionId, TokenId, TypedData, VersionNumber,
+};
+use serde::{Deserialize, Serialize};
+
+/// What a node asks for serving a version of a class. Signed by the node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Offer {
+    /// The node.
+    pub node: Address,
+    /// The class it serves.
+    pub class: ClassId,
+    /// The version it serves.
+    pub version: VersionNumber,
+    /// What prices are in.
+    pub asset: Asset,
+    /// Price of one token of the conversation before a reply.
+    pub prompt_price: Amount,
+    /// Price of one token of a reply.
+    pub completion_price: Amount,
+    /// Most tokens of a conversation before a reply.
+    pub prompt_ceiling: u32,
+    /// Most tokens of a reply.
+    pub completion_ceiling: u32,
+    /// How long a session lasts, in seconds.
+    pub session_s: u64,
+    /// Sessions may be opened under it up to this time, seconds since 1970.
+    pub valid_until_s: u64,
+}
+
+impl Offer {
+    /// The price of one reply.
+    ///
+    /// # Errors
+    /// [`MoneyError::Overflow`].
+    pub fn price(&self, prompt_tokens: u64, completion_tokens: u64) -> Result<Amount, MoneyError> {
+        let prompt = self.prompt_price.checked_mul(prompt_tokens)?;
+        prompt.checked_add(self.completion_price.checked_mul(completion_tokens)?)
+    }
+
+    /// The most that one reply can cost: one step, and so the most that the node can lose.
+    ///
+    /// # Errors
+    /// [`MoneyError::Overflow`].
+    pub fn step(&self) -> Result<Amount, MoneyError> {
+        self.price(self.prompt_ceiling.into(), self.completion_ceiling.into())
+    }
+}
+
+impl TypedData for Offer {
+    const TYPE: &'static str = "Offer(address node,uint64 class,uint32 version,address asset,uint128 promptPrice,\
+                                uint128 completionPrice,uint32 promptCeiling,uint32 completionCeiling,\
+                                uint64 sessionSeconds,uint64 validUntil)";
+
+    fn encode(&self, out: &mut Encoder) {
+        out.address(self.node);
+        out.uint(self.class.0.into());
+        out.uint(self.version.0.into());
+        out.address(self.asset.0);
+        out.uint(self.prompt_price.base_units());
+        out.uint(self.completion_price.base_units());
+        out.uint(self.prompt_ceiling.into());
+        out.uint(self.completion_ceiling.into());
+        out.uint(self.session_s.into());
+        out.uint(self.valid_until_s.into());
+    }
+}
+
+/// How a session is paid for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum SessionPayment {
+    /// By vouchers, up to this deposit.
+    Deposit(Amount),
+    /// By one unit of an access token's quota.
+    Quota(TokenId),
+}
+
+/// An open or closed session, as the ledger holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Whose money it is.
+    pub payer: Address,
+    /// Whose vouchers count: the payer herself, or a key that she lends.
+    pub consumer: Address,
+    /// What it was opened under.
+    pub offer: Offer,
+    /// How it is paid for.
+    pub payment: SessionPayment,
+    /// The parameters that bind it.
+    pub params: ParamsVersion,
+    /// What was redeemed so far.
+    pub redeemed: Amount,
+    /// After this time, seconds since 1970, the payer may close it herself.
+    pub deadline_s: u64,
+    /// Whether it is closed.
+    pub closed: bool,
+}
+
+impl Session {
+    /// The most that can be redeemed.
+    #[must_use]
+    pub fn deposit(&self) -> Amount {
+        match self.payment {
+            SessionPayment::Deposit(deposit) => deposit,
+            SessionPayment::Quota(_) => Amount::ZERO,
+        }
+    }
+}
+
+/// A promise to pay: the sum of all replies so far. Signed by the session's consumer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Voucher {
+    /// The session.
+    pub session: SessionId,
+    /// The node that may redeem it.
+    pub node: Address,
+    /// The class that is served.
+    pub class: ClassId,
+    /// The version that is served.
+    pub version: VersionNumber,
+    /// What is owed for the session so far; grows from voucher to voucher.
+    pub cumulative: Amount,
+}
+
+impl TypedData for Voucher {
+    const TYPE: &'static str =
+        "Voucher(bytes32 session,address node,uint64 class,uint32 version,uint128 cumulative)";
+
+    fn encode(&self, out: &mut Encoder) {
+        out.bytes32(Digest::from_bytes(*self.session.as_bytes()));
+        out.address(self.node);
+        out.uint(self.class.0.into());
+        out.uint(self.version.0.into());
+        out.uint(self.cumulative.base_units());
+    }
+}
+
+/// What a node says it did for one reply. Signed by the node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receipt {
+    /// The session.
+    pub session: SessionId,
+    /// Which reply of the session, from 1.
+    pub turn: u32,
+    /// Salted digest of the conversation before the reply.
+    pub request_digest: Digest,
+    /// Salted digest of the reply.
+    pub reply_digest: Digest,
+    /// Tokens of the conversation before the reply.
+    pub prompt_tokens: u64,
+    /// Tokens of the reply.
+    pub completion_tokens: u64,
+    /// Digest of the tokenizer that counted.
+    pub tokenizer_digest: Digest,
+    /// Temperature in thousandths.
+    pub temperature_milli: u32,
+    /// Nucleus in thousandths.
+    pub top_p_milli: u32,
+    /// Seed of the sampler.
+    pub seed: u64,
+    /// SHA-256 of the base model that the node says it used.
+    pub base_digest: Digest,
+    /// SHA-256 of the adapter that the node says it used: claimed, not proved.
+    pub adapter_digest: Digest,
+    /// What is owed for the session, this reply included.
+    pub cumulative: Amount,
+}
+
+impl TypedData for Receipt {
+    const TYPE: &'static str = "Receipt(bytes32 session,uint32 turn,bytes32 requestDigest,bytes32 replyDigest,\
+                                uint64 promptTokens,uint64 completionTokens,bytes32 tokenizerDigest,\
+                                uint32 temperatureMilli,uint32 topPMilli,uint64 seed,bytes32 baseDigest,\
+                                bytes32 adapterDigest,uint128 cumulative)";
+
+    fn encode(&self, out: &mut Encoder) {
+        out.bytes32(Digest::from_bytes(*self.session.as_bytes()));
+        out.uint(self.turn.into());
+        out.bytes32(self.request_digest);
+        out.bytes32(self.reply_digest);
+        out.uint(self.prompt_tokens.into());
+        out.uint(self.completion_tokens.into());
+        out.bytes32(self.tokenizer_digest);
+        out.uint(self.temperature_milli.into());
+        out.uint(self.top_p_milli.into());
+        out.uint(self.seed.into());
+        out.bytes32(self.base_digest);
+        out.bytes32(self.adapter_digest);
+        out.uint(self.cumulative.base_units());
+    }
+}
