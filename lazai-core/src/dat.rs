@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::{CanonicalError, canonical_digest};
 use crate::id::{Address, Digest, SubmissionId};
-use crate::sign::{Encoder, TypedData};
 
 /// The model that an adapter is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,23 +91,5 @@ impl VersionMetadata {
     /// Never for values built in Rust; [`CanonicalError`] is the type of canonical JSON.
     pub fn digest(&self) -> Result<Digest, CanonicalError> {
         canonical_digest("lazai.dat.version.v1", self)
-    }
-}
-
-/// What the ExEx signs: that she made this record, for this submission.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RecordClaim {
-    /// The submission.
-    pub submission: SubmissionId,
-    /// Digest of the record.
-    pub record: Digest,
-}
-
-impl TypedData for RecordClaim {
-    const TYPE: &'static str = "TrainingRecord(bytes32 submission,bytes32 record)";
-
-    fn encode(&self, out: &mut Encoder) {
-        out.bytes32(Digest::from_bytes(*self.submission.as_bytes()));
-        out.bytes32(self.record);
     }
 }

@@ -12,6 +12,7 @@
 //! | [`voice`] | recordings, turned into log-mel spectrograms |
 //! | [`pov`] | the container: a dataset in Point-of-View form |
 //! | [`dat`] | what a Data Anchoring Token says about its model |
+//! | [`record`] | how an adapter was trained |
 //!
 //! Nothing here touches the network, keeps time or reads the environment.
 
@@ -22,6 +23,7 @@ pub mod digest;
 pub mod id;
 pub mod money;
 pub mod pov;
+pub mod record;
 pub mod seal;
 pub mod sign;
 pub mod voice;

@@ -10,11 +10,11 @@ use std::path::Path;
 use candle_core::{Device, Tensor, Var};
 use lazai_core::Digest;
 use lazai_core::digest::sha256;
+pub use lazai_core::record::LoraConfig;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::base::{BaseModel, LINEAR_MODULES};
@@ -28,28 +28,6 @@ pub const CONFIG_FILE: &str = "adapter_config.json";
 pub const MAX_ADAPTER_BYTES: u64 = 1 << 30;
 
 const MAX_RANK: usize = 256;
-
-/// The shape of an adapter on all linear layers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LoraConfig {
-    /// Rank of the update.
-    pub rank: usize,
-    /// Scale: the update is multiplied by `alpha / rank`.
-    pub alpha: usize,
-}
-
-impl Default for LoraConfig {
-    fn default() -> Self {
-        Self { rank: 8, alpha: 16 }
-    }
-}
-
-impl LoraConfig {
-    pub(crate) fn scale(self) -> f64 {
-        self.alpha as f64 / self.rank as f64
-    }
-}
 
 /// The two factors of one module.
 pub(crate) struct Factors {

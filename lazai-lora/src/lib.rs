@@ -9,7 +9,6 @@
 //! | [`train`] | packing, loss, optimiser, checkpoints |
 //! | [`evaluate`] | perplexity of replies |
 //! | [`generate`] | sampling, one token at a time |
-//! | [`record`] | the training record: everything a repeat needs |
 
 pub mod adapter;
 pub mod base;
@@ -19,11 +18,10 @@ pub mod evaluate;
 mod frozen;
 pub mod generate;
 pub mod model;
-pub mod record;
 pub mod train;
 
 pub use adapter::{Adapter, LoraConfig};
 pub use base::BaseModel;
 pub use device::Compute;
 pub use error::LoraError;
-pub use record::TrainingRecord;
+pub use lazai_core::record::{TrainConfig, TrainingRecord};

@@ -159,9 +159,10 @@ fn project(
     let (Some(factors), Some(adapter)) = (factors, adapter) else {
         return Ok(output);
     };
+    let scale = adapter.config.alpha as f64 / adapter.config.rank as f64;
     let narrow = input.matmul(&factors.a.t()?)?;
     let update = narrow.matmul(&factors.b.t()?)?;
-    Ok((output + (update * adapter.config.scale())?)?)
+    Ok((output + (update * scale)?)?)
 }
 
 fn rms_norm(x: &Tensor, weight: &Tensor, epsilon: f64) -> Result<Tensor> {

@@ -1,7 +1,7 @@
 //! A proof as bytes: `LZP1`, the digest of the verifier's key, the body.
 
 use lazai_core::Digest;
-use lazai_core::digest::DomainHasher;
+use lazai_core::digest::sha256;
 use thiserror::Error;
 
 /// Largest proof that is read: 1 MiB.
@@ -75,10 +75,10 @@ impl Proof {
         &self.body
     }
 
-    /// Digest of the bytes: what submissions carry.
+    /// SHA-256 of the bytes: what submissions carry.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        DomainHasher::new("lazai.zk.proof.v1").part(self.key.as_bytes()).part(&self.body).finish()
+        sha256(&self.to_bytes())
     }
 }
 

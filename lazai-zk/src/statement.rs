@@ -1,6 +1,6 @@
 //! What is proved: the public inputs, free of any backend.
 
-use lazai_core::digest::DomainHasher;
+use lazai_core::digest::{canonical_json, sha256};
 use lazai_core::pov::{Dataset, MAX_CONTRIBUTORS};
 use lazai_core::{Address, Digest, LedgerId, SubmissionId};
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,13 @@ pub struct Share {
     pub root: Digest,
 }
 
+/// The format of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum StatementFormat {
+    #[serde(rename = "lazai.zk.statement.v1")]
+    V1,
+}
+
 /// A statement about a dataset, version 1.
 ///
 /// | part | an adversary could try | what stops her |
@@ -38,6 +45,7 @@ pub struct Share {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Statement {
+    format: StatementFormat,
     /// The ledger it is submitted to.
     pub ledger: LedgerId,
     /// Who submits it.
@@ -67,6 +75,7 @@ impl Statement {
         };
         let manifest = dataset.manifest();
         Self {
+            format: StatementFormat::V1,
             ledger,
             submitter,
             submission,
@@ -89,24 +98,23 @@ impl Statement {
         self.shares.iter().map(|s| s.tokens).fold(0, u64::saturating_add)
     }
 
-    /// Digest of everything in it: what attestations and submissions carry.
+    /// The canonical JSON.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        canonical_json(self).expect("a statement holds integers and hex only")
+    }
+
+    /// Reads the canonical JSON; `None` for anything else.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let statement: Self = serde_json::from_slice(bytes).ok()?;
+        (statement.to_bytes() == bytes).then_some(statement)
+    }
+
+    /// SHA-256 of the canonical JSON: what submissions and attestations carry.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        let mut hasher = DomainHasher::new("lazai.zk.statement.v1")
-            .part(self.ledger.as_bytes())
-            .part(self.submitter.as_bytes())
-            .part(self.submission.as_bytes())
-            .part(self.tokenizer_digest.as_bytes())
-            .part(&self.vocab_size.to_le_bytes())
-            .part(self.root.as_bytes());
-        for share in &self.shares {
-            hasher = hasher
-                .part(share.contributor.as_bytes())
-                .part(&share.records.to_le_bytes())
-                .part(&share.tokens.to_le_bytes())
-                .part(share.root.as_bytes());
-        }
-        hasher.finish()
+        sha256(&self.to_bytes())
     }
 
     /// The circuit's public inputs: the digest in eight 32-bit words, the root, the number of records, records

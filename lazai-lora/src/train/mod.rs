@@ -10,55 +10,16 @@ use std::time::Instant;
 use candle_core::Tensor;
 use lazai_core::Digest;
 use lazai_core::digest::DomainHasher;
-use serde::{Deserialize, Serialize};
+use lazai_core::record::LoraConfig;
+pub use lazai_core::record::TrainConfig;
 
-use crate::adapter::{Adapter, LoraConfig};
+use crate::adapter::Adapter;
 use crate::base::BaseModel;
 use crate::error::{LoraError, Result};
 use crate::evaluate::Example;
 use crate::model::{cross_entropy, hidden_states};
 use adamw::AdamW;
 pub(crate) use pack::pack;
-
-/// Hyper-parameters. Integers, so that records can hold them exactly.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrainConfig {
-    /// How often each dialogue is seen.
-    pub epochs: u32,
-    /// Most steps, whatever the epochs; `None` for as many as there are.
-    pub max_steps: Option<u32>,
-    /// Tokens of one block: a step sees one block, dialogues packed without padding.
-    pub block_tokens: u32,
-    /// Peak learning rate, in millionths.
-    pub learning_rate_micro: u32,
-    /// Steps of linear warm-up, followed by a cosine down to a tenth.
-    pub warmup_steps: u32,
-    /// Weight decay, in millionths.
-    pub weight_decay_micro: u32,
-    /// Gradients are scaled down to this norm, in thousandths.
-    pub clip_norm_milli: u32,
-    /// Seed of the adapter's initial values and of the order of dialogues.
-    pub seed: u64,
-    /// A checkpoint is written every so many steps.
-    pub checkpoint_steps: u32,
-}
-
-impl Default for TrainConfig {
-    fn default() -> Self {
-        Self {
-            epochs: 3,
-            max_steps: None,
-            block_tokens: 512,
-            learning_rate_micro: 2_000,
-            warmup_steps: 5,
-            weight_decay_micro: 0,
-            clip_norm_milli: 1_000,
-            seed: 1,
-            checkpoint_steps: 5,
-        }
-    }
-}
 
 /// How far training is.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -27,7 +27,7 @@ impl Market {
     /// # Errors
     /// [`MarketError`]; then nothing has changed.
     pub fn apply(&mut self, now_s: u64, signed: &SignedTransaction) -> Result<Vec<Event>, MarketError> {
-        signed.verify(&self.domain)?;
+        signed.check(&self.domain)?;
         if let Some(applied) = self.keys.get(&signed.key) {
             let same = *applied == signed.payload_digest();
             return Err(if same { MarketError::AlreadyApplied } else { MarketError::KeyReused });

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lazai_core::dat::{RecordClaim, VersionMetadata};
+use lazai_core::dat::VersionMetadata;
+use lazai_core::record::RecordClaim;
 use lazai_core::{Address, Amount, Asset, ClassId, Digest, Signature, TokenId, VersionNumber};
 
 use super::state::{Class, Market, SubmissionStatus, Token, Version};

@@ -152,7 +152,11 @@ impl SignedTransaction {
         payload_digest(&self.transaction)
     }
 
-    pub(super) fn verify(&self, domain: &Domain) -> Result<(), MarketError> {
+    /// Checks the sender's signature.
+    ///
+    /// # Errors
+    /// [`MarketError::Signature`].
+    pub fn check(&self, domain: &Domain) -> Result<(), MarketError> {
         let envelope = Envelope { key: self.key, payload: self.payload_digest() };
         let checked = self.signature.verify(domain, &envelope, self.sender);
         checked.map_err(|source| MarketError::Signature { what: "transaction", source })

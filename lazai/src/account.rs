@@ -1,0 +1,84 @@
+//! An account: a signer on a ledger.
+
+use std::sync::Arc;
+
+use lazai_core::digest::DomainHasher;
+use lazai_core::sign::{self, SignerError};
+use lazai_core::{Address, Digest, Domain, Signature, Signer, TypedData};
+use lazai_settle::ledger::{Ledger, LedgerError};
+use lazai_settle::market::{SignedTransaction, Transaction};
+use lazai_settle::notice::Entry;
+use thiserror::Error;
+
+/// Why a transaction did not happen.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The ledger refused; nothing has changed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The signer refused.
+    #[error(transparent)]
+    Signer(#[from] SignerError),
+}
+
+/// A signer on a ledger.
+#[derive(Clone)]
+pub struct Account {
+    ledger: Arc<dyn Ledger>,
+    signer: Arc<dyn Signer>,
+}
+
+impl Account {
+    /// The account of a signer.
+    pub fn new(ledger: Arc<dyn Ledger>, signer: Arc<dyn Signer>) -> Self {
+        Self { ledger, signer }
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        self.signer.address()
+    }
+
+    /// The ledger.
+    #[must_use]
+    pub fn ledger(&self) -> &dyn Ledger {
+        &*self.ledger
+    }
+
+    /// The domain of everything signed for the ledger.
+    #[must_use]
+    pub fn domain(&self) -> Domain {
+        self.ledger.market().domain().clone()
+    }
+
+    /// Sends a transaction. `label` makes it idempotent: one label is applied once for this account, so a caller
+    /// that does not know whether an earlier try got through asks again.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub async fn send(&self, label: &str, transaction: Transaction) -> Result<Entry, SendError> {
+        let key = self.key(label);
+        let signed = SignedTransaction::sign(&*self.signer, &self.domain(), key, transaction).await?;
+        Ok(self.ledger.submit(signed).await?)
+    }
+
+    /// Signs a value for the ledger.
+    ///
+    /// # Errors
+    /// What the signer says.
+    pub async fn sign<T: TypedData>(&self, value: &T) -> Result<Signature, SignerError> {
+        sign::sign(&*self.signer, &self.domain(), value).await
+    }
+
+    fn key(&self, label: &str) -> Digest {
+        DomainHasher::new("lazai.key.v1").part(self.address().as_bytes()).part(label.as_bytes()).finish()
+    }
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Account {{ address: {} }}", self.address())
+    }
+}

@@ -1,0 +1,145 @@
+//! The creator: turns dialogue and voice into a dataset, proves it whole, submits it.
+
+use std::sync::Arc;
+
+use lazai_core::digest::sha256;
+use lazai_core::pov::{Dataset, PovError, PublicPart};
+use lazai_core::seal::{DataKey, SealError, SealingKey};
+use lazai_core::{Address, Signature, Signer, SignerError, SubmissionId};
+use lazai_settle::market::{ContributorShare, Submission, Transaction};
+use lazai_settle::quorum::ContributorConsent;
+use lazai_zk::{Proof, Statement};
+use thiserror::Error;
+
+use crate::account::{Account, SendError};
+use crate::store::{Store, StoreError};
+
+/// Why a dataset was not submitted.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CreatorError {
+    /// The dataset or its public part breaks the format.
+    #[error(transparent)]
+    Pov(#[from] PovError),
+    /// It could not be encrypted.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The ledger refused.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// A contributor's signer refused.
+    #[error("contributor's consent: {0}")]
+    Signer(#[from] SignerError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A contributor of the dataset is not among the signers.
+    #[error("no signer for contributor {contributor}")]
+    NoSigner {
+        /// Who is missing.
+        contributor: Address,
+    },
+}
+
+/// Who may decrypt, train and mint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExExContact {
+    /// Its account.
+    pub address: Address,
+    /// What data keys are sealed to.
+    pub sealing_key: SealingKey,
+}
+
+/// A creator.
+pub struct Creator {
+    account: Account,
+    store: Arc<dyn Store>,
+}
+
+impl Creator {
+    /// A creator who keeps her ciphertexts in a store.
+    pub fn new(account: Account, store: Arc<dyn Store>) -> Self {
+        Self { account, store }
+    }
+
+    /// The id of her submission of a number.
+    #[must_use]
+    pub fn submission_id(&self, nonce: u64) -> SubmissionId {
+        SubmissionId::derive(self.account.ledger().market().ledger(), self.account.address(), nonce)
+    }
+
+    /// Proves what is true of a dataset, bound to her submission of a number.
+    ///
+    /// # Errors
+    /// [`lazai_zk::ProveError`].
+    #[cfg(feature = "zk")]
+    pub fn prove(
+        &self,
+        prover: &lazai_zk::Prover,
+        dataset: &Dataset,
+        nonce: u64,
+    ) -> Result<(Statement, Proof), lazai_zk::ProveError> {
+        let ledger = self.account.ledger().market().ledger();
+        prover.prove(dataset, ledger, self.account.address(), self.submission_id(nonce))
+    }
+
+    /// Encrypts a dataset, seals its key to an ExEx, has each contributor sign, and submits.
+    ///
+    /// # Errors
+    /// [`CreatorError`].
+    #[allow(clippy::too_many_arguments, reason = "a submission has these parts, each once")]
+    pub async fn submit(
+        &self,
+        nonce: u64,
+        dataset: &Dataset,
+        public: &PublicPart,
+        statement: &Statement,
+        proof: &Proof,
+        exex: ExExContact,
+        contributors: &[Arc<dyn Signer>],
+    ) -> Result<SubmissionId, CreatorError> {
+        let id = self.submission_id(nonce);
+        let key = DataKey::random()?;
+        let ciphertext = key.encrypt(&dataset.to_bytes()?, id.as_bytes())?;
+        let sealed_key = exex.sealing_key.seal(&key, id.as_bytes())?;
+        let public_part = public.to_bytes()?;
+        self.store.put(&statement.to_bytes()).await?;
+        self.store.put(&proof.to_bytes()).await?;
+        self.store.put(&ciphertext).await?;
+
+        let mut shares = Vec::with_capacity(statement.shares.len());
+        for (share, contributor) in statement.shares.iter().zip(&public.contributors) {
+            let address = share.contributor;
+            let signer = contributors.iter().find(|s| s.address() == address);
+            let signer = signer.ok_or(CreatorError::NoSigner { contributor: address })?;
+            let consent = ContributorConsent {
+                submission: id,
+                root: share.root,
+                licence: &contributor.licence,
+                consent: &contributor.consent,
+            };
+            let consent: Signature = lazai_core::sign::sign(&**signer, &self.account.domain(), &consent).await?;
+            shares.push(ContributorShare { contributor: address, tokens: share.tokens, root: share.root, consent });
+        }
+        let submission = Submission {
+            nonce,
+            statement: statement.digest(),
+            root: statement.root,
+            proof: proof.digest(),
+            ciphertext: sha256(&ciphertext),
+            sealed_key,
+            exex: exex.address,
+            // Canonical JSON is UTF-8.
+            public_part: String::from_utf8_lossy(&public_part).into_owned(),
+            shares,
+        };
+        self.account.send(&format!("submit {nonce}"), Transaction::Submit(submission)).await?;
+        Ok(id)
+    }
+}
+
+impl std::fmt::Debug for Creator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Creator {{ account: {:?} }}", self.account)
+    }
+}

@@ -1,0 +1,351 @@
+//! The execution layer: follows the ledger, decrypts what is accepted for it, fine-tunes, mints.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lazai_core::dat::{AccessPolicy, BaseModel as BaseInfo, VersionMetadata};
+use lazai_core::pov::{Dataset, PovError, PublicPart};
+use lazai_core::record::{LoraConfig, RecordClaim, TrainConfig, TrainingRecord};
+use lazai_core::seal::{SealError, UnsealingKey};
+use lazai_core::{ClassId, Digest, SignerError, SubmissionId, VersionNumber};
+use lazai_lora::evaluate::Example;
+use lazai_lora::train::{Progress, Trained, train};
+use lazai_lora::{BaseModel, LoraError};
+use lazai_settle::ledger::LedgerError;
+use lazai_settle::market::{Event, Submission, SubmissionStatus, Transaction};
+use lazai_settle::notice::Notice;
+use lazai_zk::commitment::{contributor_root, dataset_root};
+use thiserror::Error;
+
+use crate::account::{Account, SendError};
+use crate::creator::ExExContact;
+use crate::store::{Store, StoreError, write_atomically};
+
+/// Why a submission was not turned into a model.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ExExError {
+    /// A file could not be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// Training failed, or was cancelled.
+    #[error(transparent)]
+    Lora(#[from] LoraError),
+    /// The data is not what was submitted: to be refused.
+    #[error(transparent)]
+    Refused(#[from] RefusalReason),
+    /// The ledger refused.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// The signer refused.
+    #[error(transparent)]
+    Signer(#[from] SignerError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No such submission.
+    #[error("no submission {submission}")]
+    UnknownSubmission {
+        /// The submission.
+        submission: SubmissionId,
+    },
+}
+
+/// Why the ExEx refuses to train on what it decrypted. Goes on the ledger, signed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RefusalReason {
+    /// The ciphertext does not open with the sealed key.
+    #[error("ciphertext: {0}")]
+    Ciphertext(#[from] SealError),
+    /// A contributor's records have another root than she signed.
+    #[error("contributor {index} signed root {signed}, her records have {found}")]
+    ContributorRoot {
+        /// Which contributor, from 0.
+        index: usize,
+        /// What she signed.
+        signed: Digest,
+        /// What her records give.
+        found: Digest,
+    },
+    /// What was decrypted is no dataset.
+    #[error("dataset: {0}")]
+    Dataset(#[from] PovError),
+    /// The dataset is for another tokenizer than the base model's.
+    #[error("dataset is of tokenizer {found}, the base model has {expected}")]
+    OtherTokenizer {
+        /// The base model's.
+        expected: Digest,
+        /// The dataset's.
+        found: Digest,
+    },
+    /// The dataset is not the one that was proved.
+    #[error("dataset has root {found}, the submission has {expected}")]
+    Root {
+        /// What was submitted.
+        expected: Digest,
+        /// What the records give.
+        found: Digest,
+    },
+}
+
+/// What an accepted submission became.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Minted {
+    /// The class.
+    pub class: ClassId,
+    /// The version.
+    pub version: VersionNumber,
+    /// The training record.
+    pub record: TrainingRecord,
+}
+
+/// What is known of the base model beside its file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MintTerms {
+    /// Public name of the base model.
+    pub base_name: String,
+    /// SPDX identifier of its licence.
+    pub base_licence: String,
+    /// Who may use the character.
+    pub policy: AccessPolicy,
+    /// Where it will be served.
+    pub endpoints: Vec<String>,
+    /// The class to add a version to; `None` for a new one.
+    pub class: Option<ClassId>,
+}
+
+/// An execution node.
+pub struct ExEx {
+    account: Account,
+    key: UnsealingKey,
+    store: Arc<dyn Store>,
+    folder: PathBuf,
+}
+
+impl ExEx {
+    /// An execution node that keeps its cursor, checkpoints and adapters in a folder.
+    pub fn new(account: Account, key: UnsealingKey, store: Arc<dyn Store>, folder: impl Into<PathBuf>) -> Self {
+        Self { account, key, store, folder: folder.into() }
+    }
+
+    /// What creators seal to.
+    #[must_use]
+    pub fn contact(&self) -> ExExContact {
+        ExExContact { address: self.account.address(), sealing_key: self.key.public() }
+    }
+
+    /// Follows the ledger from where it last finished, and gives the submissions accepted for this node that wait
+    /// for a model.
+    ///
+    /// # Errors
+    /// [`ExExError`].
+    pub async fn follow(&self) -> Result<Vec<SubmissionId>, ExExError> {
+        let finished = self.finished_height()?;
+        let mut accepted = Vec::new();
+        for notice in self.account.ledger().notices(finished).await? {
+            let new = match notice {
+                Notice::ChainCommitted { new } | Notice::ChainReorged { new, .. } => new,
+                // What is no longer accepted is not found in the market below.
+                _ => continue,
+            };
+            accepted.extend(new.iter().flat_map(|entry| &entry.events).filter_map(|event| match event {
+                Event::SubmissionAccepted { submission, exex } if *exex == self.account.address() => Some(*submission),
+                _ => None,
+            }));
+        }
+        let market = self.account.ledger().market();
+        accepted.retain(|id| market.submission(*id).is_some_and(|s| s.status == SubmissionStatus::Accepted));
+        Ok(accepted)
+    }
+
+    /// Says that everything up to the present end of the ledger is done: after a restart, [`ExEx::follow`] starts
+    /// above it. To be called when what `follow` gave is minted or refused.
+    ///
+    /// # Errors
+    /// [`ExExError::File`].
+    pub fn finish(&self) -> Result<(), ExExError> {
+        let height = self.account.ledger().checkpoint().size;
+        let path = self.cursor();
+        write_atomically(&path, height.to_string().as_bytes()).map_err(|source| ExExError::File { path, source })
+    }
+
+    fn cursor(&self) -> PathBuf {
+        self.folder.join("finished_height")
+    }
+
+    fn finished_height(&self) -> Result<u64, ExExError> {
+        match std::fs::read_to_string(self.cursor()) {
+            // An unreadable cursor only means reading the ledger again from the start.
+            Ok(text) => Ok(text.trim().parse().unwrap_or(0)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(0),
+            Err(source) => Err(ExExError::File { path: self.cursor(), source }),
+        }
+    }
+
+    /// Decrypts a submission and checks that it is what was proved and signed.
+    ///
+    /// # Errors
+    /// [`ExExError::Refused`] with the reason to give to [`ExEx::refuse`].
+    pub async fn open(&self, id: SubmissionId, base: &BaseModel) -> Result<Dataset, ExExError> {
+        let submission = self.submission(id)?;
+        let ciphertext = self.store.get(submission.ciphertext).await?;
+        let key = self.key.open(&submission.sealed_key, id.as_bytes()).map_err(RefusalReason::from)?;
+        let plaintext = key.decrypt(&ciphertext, id.as_bytes()).map_err(RefusalReason::from)?;
+        let dataset = Dataset::from_bytes(&plaintext).map_err(RefusalReason::from)?;
+        check(&dataset, &submission, base)?;
+        Ok(dataset)
+    }
+
+    fn submission(&self, id: SubmissionId) -> Result<Submission, ExExError> {
+        let market = self.account.ledger().market();
+        let state = market.submission(id).ok_or(ExExError::UnknownSubmission { submission: id })?;
+        Ok(state.submission.clone())
+    }
+
+    /// Puts the reason for not training on the ledger.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub async fn refuse(&self, submission: SubmissionId, reason: &RefusalReason) -> Result<(), SendError> {
+        let transaction = Transaction::Refuse { submission, reason: reason.to_string() };
+        self.account.send(&format!("refuse {submission}"), transaction).await.map(|_| ())
+    }
+
+    /// Where the adapter of a submission is kept, in PEFT's files.
+    #[must_use]
+    pub fn adapter_folder(&self, submission: SubmissionId) -> PathBuf {
+        self.folder.join("adapters").join(short(submission))
+    }
+
+    /// Fine-tunes on a dataset, going on from a checkpoint if there is one, and keeps the adapter.
+    ///
+    /// # Errors
+    /// [`ExExError::Lora`].
+    pub fn train(
+        &self,
+        id: SubmissionId,
+        dataset: &Dataset,
+        base: &BaseModel,
+        lora: LoraConfig,
+        config: &TrainConfig,
+        on_progress: impl FnMut(Progress) -> bool,
+    ) -> Result<Trained, ExExError> {
+        let examples: Vec<Example> = dataset
+            .records()
+            .iter()
+            .map(|r| Example { tokens: r.tokens.clone(), mask: r.loss_mask.clone() })
+            .collect();
+        let checkpoints = self.folder.join("checkpoints").join(short(id));
+        let trained = train(base, lora, config, &examples, &checkpoints, on_progress)?;
+        trained.adapter.save(&self.adapter_folder(id), base.name())?;
+        Ok(trained)
+    }
+
+    /// Writes and signs the training record, and mints the model.
+    ///
+    /// # Errors
+    /// [`ExExError`].
+    pub async fn mint(
+        &self,
+        id: SubmissionId,
+        base: &BaseModel,
+        lora: LoraConfig,
+        config: &TrainConfig,
+        trained: &Trained,
+        terms: MintTerms,
+    ) -> Result<Minted, ExExError> {
+        let submission = self.submission(id)?;
+        let record = TrainingRecord {
+            ledger: self.account.ledger().market().ledger(),
+            submission: id,
+            dataset_root: submission.root,
+            contributors: submission.shares.iter().map(|s| (s.contributor, s.tokens)).collect(),
+            base_digest: base.digest(),
+            tokenizer_digest: base.tokenizer().digest(),
+            lora,
+            train: config.clone(),
+            steps: u32::try_from(trained.loss_micronats.len()).unwrap_or(u32::MAX),
+            tokens: trained.tokens,
+            loss_micronats: trained.loss_micronats.clone(),
+            adapter_digest: trained.adapter.digest()?,
+            device: base.compute().name().into(),
+            software: concat!("lazai ", env!("CARGO_PKG_VERSION")).into(),
+            readers: vec![self.account.address()],
+        };
+        // A record made of numbers and hex has a canonical form.
+        let record_digest = record.digest().unwrap_or(Digest::ZERO);
+        self.store.put(&serde_json::to_vec(&record).unwrap_or_default()).await?;
+        let claim = RecordClaim { submission: id, record: record_digest };
+        let record_signature = self.account.sign(&claim).await?;
+        let public = PublicPart::from_bytes(submission.public_part.as_bytes()).map_err(RefusalReason::from)?;
+        let metadata = VersionMetadata {
+            character: public.character.name,
+            base: BaseInfo { name: terms.base_name, digest: base.digest(), licence: terms.base_licence },
+            adapter_digest: record.adapter_digest,
+            record_digest,
+            submission: id,
+            exex: self.account.address(),
+            policy: terms.policy,
+            endpoints: terms.endpoints,
+        };
+        let transaction = Transaction::Mint { metadata, record_signature, class: terms.class };
+        let entry = self.account.send(&format!("mint {id}"), transaction).await?;
+        let minted = entry.events.iter().find_map(|event| match event {
+            Event::VersionMinted { class, version, .. } => Some((*class, *version)),
+            _ => None,
+        });
+        let (class, version) = minted.ok_or(ExExError::UnknownSubmission { submission: id })?;
+        Ok(Minted { class, version, record })
+    }
+}
+
+fn check(dataset: &Dataset, submission: &Submission, base: &BaseModel) -> Result<(), RefusalReason> {
+    let found = dataset_root(dataset);
+    if found != submission.root {
+        return Err(RefusalReason::Root { expected: submission.root, found });
+    }
+    for (index, share) in submission.shares.iter().enumerate() {
+        // At most MAX_CONTRIBUTORS shares, or the market would have refused them.
+        let found = contributor_root(dataset, index as u8);
+        if found != share.root {
+            return Err(RefusalReason::ContributorRoot { index, signed: share.root, found });
+        }
+    }
+    let (expected, found) = (base.tokenizer().digest(), dataset.manifest().tokenizer_digest);
+    if expected == found { Ok(()) } else { Err(RefusalReason::OtherTokenizer { expected, found }) }
+}
+
+/// A folder name for a submission.
+fn short(id: SubmissionId) -> String {
+    id.to_string().chars().skip(2).take(16).collect()
+}
+
+/// Loads the adapter that an ExEx kept, and checks that it is the one the ledger names.
+///
+/// # Errors
+/// [`LoraError`].
+pub fn load_adapter(folder: &Path, base: &BaseModel, expected: Digest) -> Result<lazai_lora::Adapter, LoraError> {
+    let adapter = lazai_lora::Adapter::load(folder, base)?;
+    let found = adapter.digest()?;
+    if found == expected {
+        Ok(adapter)
+    } else {
+        let reason = format!("digest is {found}, the ledger says {expected}");
+        Err(LoraError::AdapterMismatch { module: "adapter".into(), reason })
+    }
+}
+
+impl std::fmt::Debug for ExEx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ExEx {{ account: {:?}, folder: {} }}", self.account, self.folder.display())
+    }
+}

@@ -1,0 +1,57 @@
+//! The governor: proposes, votes, and puts what passed into force.
+
+use lazai_core::{ParamsVersion, ProposalId};
+use lazai_settle::market::{Event, Transaction};
+
+use crate::account::{Account, SendError};
+
+/// A voter of the DAO.
+#[derive(Debug, Clone)]
+pub struct Governor(Account);
+
+impl Governor {
+    /// A voter.
+    #[must_use]
+    pub fn new(account: Account) -> Self {
+        Self(account)
+    }
+
+    /// Proposes another split, in basis points. `label` makes the proposal idempotent.
+    ///
+    /// # Errors
+    /// [`SendError`], with [`SplitError`](lazai_settle::split::SplitError) inside for shares that are no split.
+    pub async fn propose(
+        &self,
+        label: &str,
+        creator_bps: u16,
+        node_bps: u16,
+        pool_bps: u16,
+    ) -> Result<Option<ProposalId>, SendError> {
+        let transaction = Transaction::Propose { creator_bps, node_bps, pool_bps };
+        let entry = self.0.send(&format!("propose {label}"), transaction).await?;
+        Ok(entry.events.iter().find_map(|event| match event {
+            Event::Proposed { proposal, .. } => Some(*proposal),
+            _ => None,
+        }))
+    }
+
+    /// Votes.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub async fn vote(&self, proposal: ProposalId, in_favour: bool) -> Result<(), SendError> {
+        self.0.send(&format!("vote {proposal}"), Transaction::Vote { proposal, in_favour }).await.map(|_| ())
+    }
+
+    /// Puts a proposal with a majority into force: sessions opened from now on obey it.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub async fn execute(&self, proposal: ProposalId) -> Result<Option<ParamsVersion>, SendError> {
+        let entry = self.0.send(&format!("execute {proposal}"), Transaction::Execute { proposal }).await?;
+        Ok(entry.events.iter().find_map(|event| match event {
+            Event::ParamsChanged { params, .. } => Some(*params),
+            _ => None,
+        }))
+    }
+}

@@ -1,0 +1,232 @@
+//! What consumer and provider say to each other, over whatever carries it.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use lazai_core::dialogue::Message;
+use lazai_core::digest::{DomainHasher, canonical_json};
+use lazai_core::sign::Encoder;
+use lazai_core::{Amount, Digest, MoneyError, SessionId, Signature, SignerError, TypedData};
+use lazai_settle::market::MarketError;
+use lazai_settle::session::{Offer, Receipt, Voucher};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// An offer with its node's signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedOffer {
+    /// The offer.
+    pub offer: Offer,
+    /// The node's signature.
+    pub signature: Signature,
+}
+
+/// A voucher with its consumer's signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedVoucher {
+    /// The voucher.
+    pub voucher: Voucher,
+    /// The consumer's signature.
+    pub signature: Signature,
+}
+
+/// A receipt with its node's signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedReceipt {
+    /// The receipt.
+    pub receipt: Receipt,
+    /// The node's signature.
+    pub signature: Signature,
+}
+
+/// A request for the next reply of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChatRequest {
+    /// The session.
+    pub session: SessionId,
+    /// Which reply is asked for, from 1. Asking for the same one again gives the same reply.
+    pub turn: u32,
+    /// The conversation so far.
+    pub messages: Vec<Message>,
+    /// Random: hides the conversation from guesses at its digest.
+    pub salt: Digest,
+    /// The consumer's signature of a [`RequestClaim`].
+    pub signature: Signature,
+}
+
+/// What a consumer signs to ask for a reply, so that nobody else can run up her bill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestClaim {
+    /// The session.
+    pub session: SessionId,
+    /// Which reply.
+    pub turn: u32,
+    /// Salted digest of the conversation.
+    pub request: Digest,
+}
+
+impl TypedData for RequestClaim {
+    const TYPE: &'static str = "ChatRequest(bytes32 session,uint32 turn,bytes32 request)";
+
+    fn encode(&self, out: &mut Encoder) {
+        out.bytes32(Digest::from_bytes(*self.session.as_bytes()));
+        out.uint(self.turn.into());
+        out.bytes32(self.request);
+    }
+}
+
+/// A reply with its receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChatReply {
+    /// What is said.
+    pub text: String,
+    /// Its token ids, as they were generated: what the consumer recounts.
+    pub tokens: Vec<u32>,
+    /// What the node says it did.
+    pub receipt: SignedReceipt,
+}
+
+/// The salted digest of a conversation.
+#[must_use]
+pub fn request_digest(salt: Digest, messages: &[Message]) -> Digest {
+    let messages = canonical_json(messages).expect("messages hold strings only");
+    DomainHasher::new("lazai.request.v1").part(salt.as_bytes()).part(&messages).finish()
+}
+
+/// The salted digest of a reply.
+#[must_use]
+pub fn reply_digest(salt: Digest, tokens: &[u32]) -> Digest {
+    let bytes: Vec<u8> = tokens.iter().flat_map(|t| t.to_le_bytes()).collect();
+    DomainHasher::new("lazai.reply.v1").part(salt.as_bytes()).part(&bytes).finish()
+}
+
+/// Why a node does not serve. A request that fails costs nothing.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum NodeError {
+    /// The reply could not be computed.
+    #[error("generation: {reason}")]
+    Generation {
+        /// What went wrong.
+        reason: String,
+    },
+    /// The session, the voucher or its signature does not hold.
+    #[error(transparent)]
+    Market(#[from] MarketError),
+    /// Arithmetic without result.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+    /// The moderator stopped it.
+    #[error("moderated: {reason}")]
+    Moderated {
+        /// Why.
+        reason: String,
+    },
+    /// The last reply is not paid yet.
+    #[error("{owed} is owed, {paid} is paid")]
+    NotPaid {
+        /// What is owed for the session so far.
+        owed: Amount,
+        /// What the last voucher is for.
+        paid: Amount,
+    },
+    /// What is left of the deposit does not cover the next reply.
+    #[error("{left} is left of the deposit, the next reply may cost {step}")]
+    DepositExhausted {
+        /// What is left.
+        left: Amount,
+        /// The most that one reply can cost.
+        step: Amount,
+    },
+    /// The conversation is longer than the offer allows.
+    #[error("conversation of {tokens} tokens exceeds the offer's {ceiling}")]
+    PromptTooLong {
+        /// Tokens of the conversation.
+        tokens: u64,
+        /// Tokens the offer allows.
+        ceiling: u32,
+    },
+    /// A session that this node does not serve, or no longer.
+    #[error("session {session} is not served here: {reason}")]
+    NotServed {
+        /// The session.
+        session: SessionId,
+        /// Why.
+        reason: &'static str,
+    },
+    /// The node's signer refused.
+    #[error(transparent)]
+    Signer(#[from] SignerError),
+    /// What the node keeps of its sessions could not be read or written.
+    #[error("session book: {reason}")]
+    Book {
+        /// What went wrong.
+        reason: String,
+    },
+    /// The node could not be reached, or answered something else.
+    #[error("transport: {reason}")]
+    Transport {
+        /// What went wrong.
+        reason: String,
+    },
+    /// A request for another reply than the next or the last one.
+    #[error("asked for reply {asked}, the next is {next}")]
+    TurnOutOfOrder {
+        /// What was asked for.
+        asked: u32,
+        /// What would be next.
+        next: u32,
+    },
+    /// A voucher for another sum than is owed: less does not pay, more would be ahead of service.
+    #[error("voucher of {offered}, {owed} is owed")]
+    VoucherNotExact {
+        /// What is owed.
+        owed: Amount,
+        /// What the voucher is for.
+        offered: Amount,
+    },
+}
+
+/// The future that a [`Node`] returns.
+pub type NodeFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, NodeError>> + Send + 'a>>;
+
+/// A node, as a consumer sees it.
+pub trait Node: Send + Sync {
+    /// Asks for a reply. Each piece of text is given to `on_text` as it comes.
+    fn chat<'a>(
+        &'a self,
+        request: &'a ChatRequest,
+        on_text: &'a mut (dyn FnMut(&str) + Send),
+    ) -> NodeFuture<'a, ChatReply>;
+
+    /// Pays what is owed. Paying the same voucher again changes nothing.
+    fn pay<'a>(&'a self, voucher: &'a SignedVoucher) -> NodeFuture<'a, ()>;
+}
+
+/// Looks at what goes in and what comes out, and may stop it.
+pub trait Moderator: Send + Sync {
+    /// Before generation: the reason to refuse a conversation, if there is one.
+    fn before(&self, messages: &[Message]) -> Option<String>;
+
+    /// After generation: the reason to hold a reply back, if there is one.
+    fn after(&self, reply: &str) -> Option<String>;
+}
+
+/// A moderator that lets everything pass.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoModeration;
+
+impl Moderator for NoModeration {
+    fn before(&self, _: &[Message]) -> Option<String> {
+        None
+    }
+
+    fn after(&self, _: &str) -> Option<String> {
+        None
+    }
+}

@@ -1,0 +1,81 @@
+//! Where a reply comes from: evidence that anyone can check against anchors of their own.
+//!
+//! [`collect`] gathers evidence from a ledger; [`verify`] walks it link by link. What the verifier trusts is a
+//! [`TrustAnchor`] that the caller has from elsewhere, never from the evidence: so a complete market that
+//! somebody made up for himself is refused.
+
+mod evidence;
+mod links;
+
+pub use evidence::{CollectError, Evidence, IncludedEntry, collect};
+
+use lazai_core::{Digest, LedgerId};
+use lazai_settle::merkle::Checkpoint;
+use serde::{Deserialize, Serialize};
+
+/// What the caller knows already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustAnchor {
+    /// The ledger.
+    pub ledger: LedgerId,
+    /// Digest of the validators and their weights.
+    pub validator_set: Digest,
+    /// Digest of the verifier's key for dataset proofs.
+    pub verifier_key: Digest,
+    /// SHA-256 of the base model.
+    pub base: Digest,
+    /// The ledger at some moment after the reply was settled.
+    pub checkpoint: Checkpoint,
+}
+
+/// On what a link rests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Trust {
+    /// A verifier checked it, here and now.
+    Proved,
+    /// A quorum signed it.
+    Attested,
+    /// One party signed it.
+    Claimed,
+    /// It does not hold.
+    Broken,
+}
+
+/// One link of a reply's provenance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// Its name.
+    pub name: String,
+    /// On what it rests.
+    pub trust: Trust,
+    /// What it says, or why it is broken.
+    pub says: String,
+    /// What it does not say.
+    pub not_said: String,
+}
+
+/// All links of a reply's provenance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// The links, from the ledger to the split.
+    pub links: Vec<Link>,
+}
+
+impl Report {
+    /// Whether no link is broken.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.links.iter().all(|link| link.trust != Trust::Broken)
+    }
+}
+
+/// Checks evidence against an anchor. Never fails: what does not hold is a broken link.
+#[must_use]
+pub fn verify(evidence: &Evidence, anchor: &TrustAnchor) -> Report {
+    Report { links: links::walk(evidence, anchor) }
+}

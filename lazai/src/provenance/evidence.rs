@@ -1,0 +1,175 @@
+//! Gathering evidence from a ledger and a store.
+
+use lazai_core::record::TrainingRecord;
+use lazai_core::{SessionId, SubmissionId};
+use lazai_settle::ledger::{Ledger, LedgerError};
+use lazai_settle::market::{Event, Genesis, Submission, Transaction};
+use lazai_settle::merkle::Inclusion;
+use lazai_settle::notice::{Entry, Notice};
+use lazai_zk::Statement;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::consumer::{Conversation, ReceivedReply};
+use crate::node::SignedVoucher;
+use crate::store::{Store, StoreError};
+
+/// Largest evidence that [`Evidence::from_json`] reads: 4 MiB.
+pub const MAX_EVIDENCE_BYTES: usize = 4 << 20;
+
+/// Why evidence could not be gathered.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CollectError {
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// Something that should be there is not, or not readable.
+    #[error("{what} is missing")]
+    Missing {
+        /// What.
+        what: &'static str,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// An entry of the ledger, and that it is in the checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IncludedEntry {
+    /// The entry.
+    pub entry: Entry,
+    /// Its path to the checkpoint's root.
+    pub inclusion: Inclusion,
+}
+
+/// Everything there is about the last reply of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// How the ledger began.
+    pub genesis: Genesis,
+    /// The receipts of the session, up to the reply.
+    pub receipts: Vec<ReceivedReply>,
+    /// The voucher that paid for it; none in a session paid by quota.
+    pub voucher: Option<SignedVoucher>,
+    /// How the adapter was trained.
+    pub record: TrainingRecord,
+    /// What is proved of the dataset.
+    pub statement: Statement,
+    /// The proof, as hex.
+    #[serde(with = "hex_bytes")]
+    pub proof: Vec<u8>,
+    /// What the ledger has of all this.
+    pub entries: Vec<IncludedEntry>,
+}
+
+impl Evidence {
+    /// Reads evidence from JSON.
+    ///
+    /// # Errors
+    /// [`CollectError::Missing`] for anything else, and beyond [`MAX_EVIDENCE_BYTES`].
+    pub fn from_json(json: &[u8]) -> Result<Self, CollectError> {
+        let missing = CollectError::Missing { what: "readable evidence" };
+        if json.len() > MAX_EVIDENCE_BYTES {
+            return Err(missing);
+        }
+        serde_json::from_slice(json).map_err(|_| missing)
+    }
+
+    pub(super) fn transactions(&self) -> impl Iterator<Item = (&Entry, &Transaction)> {
+        self.entries.iter().map(|e| (&e.entry, &e.entry.transaction.transaction))
+    }
+
+    pub(super) fn submission(&self, id: SubmissionId) -> Option<(&Entry, &Submission)> {
+        self.transactions().find_map(|(entry, transaction)| match transaction {
+            Transaction::Submit(submission) if submission_of(entry) == Some(id) => Some((entry, submission)),
+            _ => None,
+        })
+    }
+}
+
+pub(super) fn submission_of(entry: &Entry) -> Option<SubmissionId> {
+    entry.events.iter().find_map(|event| match event {
+        Event::Submitted { submission, .. } => Some(*submission),
+        _ => None,
+    })
+}
+
+pub(super) fn opened_session(entry: &Entry) -> Option<SessionId> {
+    entry.events.iter().find_map(|event| match event {
+        Event::SessionOpened { session, .. } => Some(*session),
+        _ => None,
+    })
+}
+
+/// Gathers what a ledger and a store have about the last reply of a conversation.
+///
+/// # Errors
+/// [`CollectError`].
+pub async fn collect(
+    ledger: &dyn Ledger,
+    genesis: &Genesis,
+    store: &dyn Store,
+    record: &TrainingRecord,
+    conversation: &Conversation,
+) -> Result<Evidence, CollectError> {
+    let submission = record.submission;
+    let mut entries = Vec::new();
+    for notice in ledger.notices(0).await? {
+        let Notice::ChainCommitted { new } = notice else { continue };
+        for entry in new.into_iter().filter(|entry| belongs(entry, submission, conversation.session)) {
+            let found = ledger.entry(entry.index).await?;
+            let (entry, inclusion) = found.ok_or(CollectError::Missing { what: "ledger entry" })?;
+            entries.push(IncludedEntry { entry, inclusion });
+        }
+    }
+    let market = ledger.market();
+    let submitted = market.submission(submission).ok_or(CollectError::Missing { what: "submission" })?;
+    let statement = store.get(submitted.submission.statement).await?;
+    let statement = Statement::from_bytes(&statement).ok_or(CollectError::Missing { what: "statement" })?;
+    Ok(Evidence {
+        genesis: genesis.clone(),
+        receipts: conversation.receipts.clone(),
+        voucher: conversation.paid,
+        record: record.clone(),
+        statement,
+        proof: store.get(submitted.submission.proof).await?,
+        entries,
+    })
+}
+
+/// Whether an entry is part of the story of a submission and a session.
+fn belongs(entry: &Entry, submission: SubmissionId, session: SessionId) -> bool {
+    match &entry.transaction.transaction {
+        Transaction::Submit(_) => submission_of(entry) == Some(submission),
+        Transaction::Attest(attestation) => attestation.submission == submission,
+        Transaction::Mint { metadata, .. } => metadata.submission == submission,
+        Transaction::OpenSession { .. } => opened_session(entry) == Some(session),
+        Transaction::Redeem { voucher, .. } => voucher.session == session,
+        Transaction::Execute { .. } => true,
+        _ => false,
+    }
+}
+
+mod hex_bytes {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        let digits = bytes.iter().flat_map(|b| [b >> 4, b & 15]);
+        let text: String = digits.filter_map(|d| char::from_digit(d.into(), 16)).collect();
+        serializer.serialize_str(&text)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        let digit = |b: u8| char::from(b).to_digit(16).map(|d| d as u8);
+        let bytes = text.as_bytes().chunks(2).map(|pair| match pair {
+            [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+            _ => None,
+        });
+        bytes.collect::<Option<_>>().ok_or_else(|| serde::de::Error::custom("expected pairs of hex digits"))
+    }
+}

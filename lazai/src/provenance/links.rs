@@ -1,0 +1,309 @@
+//! The links, one function each.
+
+use lazai_core::dat::VersionMetadata;
+use lazai_core::pov::PublicPart;
+use lazai_core::record::RecordClaim;
+use lazai_core::{Address, Amount, Domain, ParamsVersion, Signature};
+use lazai_settle::market::{Event, Submission, Transaction};
+use lazai_settle::notice::Entry;
+use lazai_settle::quorum::{ContributorConsent, is_quorum, validator_set_digest};
+use lazai_settle::session::{Offer, Receipt, SessionPayment};
+use lazai_settle::{RevenueSplit, merkle};
+
+use super::evidence::{Evidence, opened_session};
+use super::{Link, Trust, TrustAnchor};
+use crate::node::SignedReceipt;
+
+/// What a link says, and on what it rests; or why it is broken.
+type Outcome = Result<(Trust, String), String>;
+
+pub(super) fn walk(evidence: &Evidence, anchor: &TrustAnchor) -> Vec<Link> {
+    let walk = Walk { evidence, anchor, domain: &evidence.genesis.domain };
+    let links: [(&str, Outcome, &str); 11] = [
+        ("ledger", walk.ledger(), "that whoever keeps the ledger followed its rules before the checkpoint"),
+        ("inclusion", walk.inclusion(), "that nothing else is on the ledger"),
+        ("receipt", walk.receipt(), "that the node generated these words as it says"),
+        ("voucher and price", walk.voucher(), "that the tokens were worth their price"),
+        ("access", walk.access(), "that the person at the other end is of the minimum age"),
+        ("adapter and base", walk.adapter(), "that the node really ran this adapter: it is the node's word"),
+        ("training record", walk.record(), "that training was done as recorded: it is the ExEx's word"),
+        ("dataset", walk.dataset(), "that the contributors wrote what they signed"),
+        ("proof", walk.proof(), "that the dataset is any good, or that training used it"),
+        ("quorum", walk.quorum(), "that validators are independent of each other"),
+        ("split", walk.split(), "that holders have claimed their part"),
+    ];
+    let link = |(name, outcome, not_said): (&str, Outcome, &str)| {
+        let (trust, says) = outcome.unwrap_or_else(|reason| (Trust::Broken, reason));
+        Link { name: name.into(), trust, says, not_said: not_said.into() }
+    };
+    links.into_iter().map(link).collect()
+}
+
+struct Walk<'a> {
+    evidence: &'a Evidence,
+    anchor: &'a TrustAnchor,
+    domain: &'a Domain,
+}
+
+struct Opened<'a> {
+    payer: Address,
+    consumer: Address,
+    offer: &'a Offer,
+    offer_signature: &'a Signature,
+    payment: SessionPayment,
+    params: ParamsVersion,
+}
+
+fn must(holds: bool, otherwise: impl Into<String>) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(otherwise.into()) }
+}
+
+impl<'a> Walk<'a> {
+    fn ledger(&self) -> Outcome {
+        let found = self.evidence.genesis.ledger_id().map_err(|e| e.to_string())?;
+        must(found == self.anchor.ledger, format!("evidence is of ledger {found}, you trust {}", self.anchor.ledger))?;
+        must(self.anchor.checkpoint.ledger == found, "the checkpoint is of another ledger")?;
+        Ok((Trust::Proved, format!("genesis is that of ledger {found}")))
+    }
+
+    fn inclusion(&self) -> Outcome {
+        must(!self.evidence.entries.is_empty(), "no ledger entries")?;
+        for included in &self.evidence.entries {
+            let bytes = lazai_core::digest::canonical_json(&included.entry).map_err(|e| e.to_string())?;
+            let index = included.entry.index;
+            let holds = included.inclusion.index == index
+                && merkle::verify(&self.anchor.checkpoint, merkle::leaf_hash(&bytes), &included.inclusion);
+            must(holds, format!("entry {index} is not in the checkpoint"))?;
+        }
+        let size = self.anchor.checkpoint.size;
+        Ok((Trust::Proved, format!("{} entries are among the {size} of the checkpoint", self.evidence.entries.len())))
+    }
+
+    fn last_receipt(&self) -> Result<&'a Receipt, String> {
+        self.evidence.receipts.last().map(|r| &r.receipt.receipt).ok_or_else(|| "no receipt".into())
+    }
+
+    fn opened(&self) -> Result<Opened<'a>, String> {
+        let session = self.last_receipt()?.session;
+        let found = self.evidence.transactions().find(|(entry, _)| opened_session(entry) == Some(session));
+        let (entry, transaction) = found.ok_or("the session is not on the ledger")?;
+        let params = entry.events.iter().find_map(|event| match event {
+            Event::SessionOpened { params, .. } => Some(*params),
+            _ => None,
+        });
+        match (transaction, params) {
+            (Transaction::OpenSession { consumer, offer, offer_signature, payment, .. }, Some(params)) => Ok(Opened {
+                payer: entry.transaction.sender,
+                consumer: *consumer,
+                offer,
+                offer_signature,
+                payment: *payment,
+                params,
+            }),
+            _ => Err("the session was not opened by a session transaction".into()),
+        }
+    }
+
+    fn minted(&self) -> Result<(&'a Entry, &'a VersionMetadata, &'a Signature), String> {
+        let offer = self.opened()?.offer;
+        let of_version = |entry: &Entry| {
+            entry.events.iter().any(|event| {
+                matches!(event, Event::VersionMinted { class, version, .. }
+                    if (*class, *version) == (offer.class, offer.version))
+            })
+        };
+        let found = self.evidence.transactions().find_map(|(entry, transaction)| match transaction {
+            Transaction::Mint { metadata, record_signature, .. } if of_version(entry) => {
+                Some((entry, metadata, record_signature))
+            }
+            _ => None,
+        });
+        found.ok_or_else(|| "the version that is served was not minted".into())
+    }
+
+    fn submission(&self) -> Result<(&'a Entry, &'a Submission), String> {
+        let id = self.minted()?.1.submission;
+        self.evidence.submission(id).ok_or_else(|| format!("submission {id} is not on the ledger"))
+    }
+
+    fn receipt(&self) -> Outcome {
+        let opened = self.opened()?;
+        for (i, received) in self.evidence.receipts.iter().enumerate() {
+            let SignedReceipt { receipt, signature } = &received.receipt;
+            let in_order = receipt.turn as usize == i + 1 && receipt.session == self.last_receipt()?.session;
+            must(in_order, format!("receipt {} is out of order", i + 1))?;
+            signature.verify(self.domain, receipt, opened.offer.node).map_err(|e| format!("receipt {}: {e}", i + 1))?;
+        }
+        Ok((Trust::Claimed, format!("node {} signed {} receipts", opened.offer.node, self.evidence.receipts.len())))
+    }
+
+    fn voucher(&self) -> Outcome {
+        let opened = self.opened()?;
+        opened.offer_signature.verify(self.domain, opened.offer, opened.offer.node).map_err(|e| format!("offer: {e}"))?;
+        if let SessionPayment::Quota(token) = opened.payment {
+            return Ok((Trust::Proved, format!("paid by one unit of token {token}")));
+        }
+        let mut sum = Amount::ZERO;
+        for received in &self.evidence.receipts {
+            let receipt = &received.receipt.receipt;
+            let price = opened.offer.price(receipt.prompt_tokens, receipt.completion_tokens);
+            sum = price.and_then(|p| sum.checked_add(p)).map_err(|e| e.to_string())?;
+            must(sum == receipt.cumulative, format!("receipt {}: {sum} by price, {} asked", receipt.turn, receipt.cumulative))?;
+        }
+        let paid = self.evidence.voucher.ok_or("the reply was not paid")?;
+        paid.signature.verify(self.domain, &paid.voucher, opened.consumer).map_err(|e| format!("voucher: {e}"))?;
+        must(paid.voucher.session == self.last_receipt()?.session, "the voucher is of another session")?;
+        must(paid.voucher.cumulative >= sum, format!("{} paid of {sum}", paid.voucher.cumulative))?;
+        Ok((Trust::Claimed, format!("{sum} for the tokens the node counted, signed by {}", opened.consumer)))
+    }
+
+    fn access(&self) -> Outcome {
+        let opened = self.opened()?;
+        let (class, version) = (opened.offer.class, opened.offer.version);
+        let policy = &self.minted()?.1.policy;
+        let rating = format!("{:?}", policy.rating).to_lowercase();
+        let says = format!("{} opened the session on version {version} of class {class}, rated {rating}", opened.payer);
+        Ok((Trust::Proved, says))
+    }
+
+    fn adapter(&self) -> Outcome {
+        let (receipt, metadata) = (self.last_receipt()?, self.minted()?.1);
+        let (used, minted) = (receipt.adapter_digest, metadata.adapter_digest);
+        must(used == minted, format!("receipt names adapter {used}, the token {minted}"))?;
+        let base = self.anchor.base;
+        let same = receipt.base_digest == base && metadata.base.digest == base;
+        must(same, format!("base is {}, you trust {base}", metadata.base.digest))?;
+        Ok((Trust::Claimed, format!("adapter {used} on {}", metadata.base.name)))
+    }
+
+    fn record(&self) -> Outcome {
+        let (entry, metadata, signature) = self.minted()?;
+        let record = &self.evidence.record;
+        let found = record.digest().map_err(|e| e.to_string())?;
+        must(found == metadata.record_digest, format!("record has digest {found}, the token says {}", metadata.record_digest))?;
+        for (what, same) in [
+            ("adapter", record.adapter_digest == metadata.adapter_digest),
+            ("base", record.base_digest == self.anchor.base),
+            ("ledger", record.ledger == self.anchor.ledger),
+            ("submission", record.submission == metadata.submission),
+            ("tokenizer", record.tokenizer_digest == self.last_receipt()?.tokenizer_digest),
+        ] {
+            must(same, format!("the record names another {what}"))?;
+        }
+        let claim = RecordClaim { submission: metadata.submission, record: found };
+        signature.verify(self.domain, &claim, metadata.exex).map_err(|e| format!("record: {e}"))?;
+        must(entry.transaction.sender == metadata.exex, "minted by somebody else than its ExEx")?;
+        Ok((Trust::Claimed, format!("ExEx {} signed {} steps over {} tokens", metadata.exex, record.steps, record.tokens)))
+    }
+
+    fn dataset(&self) -> Outcome {
+        let (_, submission) = self.submission()?;
+        let record = &self.evidence.record;
+        must(record.dataset_root == submission.root, "the record is of another dataset than was submitted")?;
+        let shares = submission.shares.iter().map(|s| (s.contributor, s.tokens));
+        must(shares.eq(record.contributors.iter().copied()), "the record names other contributors")?;
+        let public = PublicPart::from_bytes(submission.public_part.as_bytes()).map_err(|e| e.to_string())?;
+        must(public.contributors.len() == submission.shares.len(), "contributors and consents differ in number")?;
+        for (contributor, share) in public.contributors.iter().zip(&submission.shares) {
+            let consent = ContributorConsent {
+                submission: record.submission,
+                root: share.root,
+                licence: &contributor.licence,
+                consent: &contributor.consent,
+            };
+            let checked = share.consent.verify(self.domain, &consent, share.contributor);
+            checked.map_err(|e| format!("consent of {}: {e}", share.contributor))?;
+        }
+        let names: Vec<_> = public.contributors.iter().map(|c| c.name.as_str()).collect();
+        Ok((Trust::Claimed, format!("{} signed the roots of their records", names.join(", "))))
+    }
+
+    fn proof(&self) -> Outcome {
+        let (entry, submission) = self.submission()?;
+        let statement = &self.evidence.statement;
+        for (what, same) in [
+            ("statement", statement.digest() == submission.statement),
+            ("root", statement.root == submission.root),
+            ("ledger", statement.ledger == self.anchor.ledger),
+            ("submitter", statement.submitter == entry.transaction.sender),
+            ("submission", statement.submission == self.evidence.record.submission),
+        ] {
+            must(same, format!("the proof is of another {what} than was submitted"))?;
+        }
+        self.check_proof()
+    }
+
+    #[cfg(feature = "zk")]
+    fn check_proof(&self) -> Outcome {
+        use lazai_zk::{Proof, Verifier, verifier_key_digest};
+        let key = verifier_key_digest();
+        must(key == self.anchor.verifier_key, format!("this verifier has key {key}, you trust {}", self.anchor.verifier_key))?;
+        let proof = Proof::from_bytes(&self.evidence.proof).map_err(|e| e.to_string())?;
+        Verifier::new().verify(&self.evidence.statement, &proof).map_err(|e| e.to_string())?;
+        let (records, tokens) = (self.evidence.statement.records(), self.evidence.statement.tokens());
+        Ok((Trust::Proved, format!("{records} records, {tokens} tokens, all inside the vocabulary, under the root")))
+    }
+
+    /// Without a verifier, the proof rests on the validators who checked it.
+    #[cfg(not(feature = "zk"))]
+    fn check_proof(&self) -> Outcome {
+        self.quorum().map(|(trust, _)| (trust, "not verified here (built without `zk`): validators say it holds".into()))
+    }
+
+    fn quorum(&self) -> Outcome {
+        let (entry, submission) = self.submission()?;
+        let validators = &self.evidence.genesis.validators;
+        let found = validator_set_digest(validators);
+        must(found == self.anchor.validator_set, format!("validator set is {found}, you trust {}", self.anchor.validator_set))?;
+        let mut attested = std::collections::BTreeMap::new();
+        for (vote, transaction) in self.evidence.transactions() {
+            let Transaction::Attest(attestation) = transaction else { continue };
+            let same = Some(attestation.submission) == super::evidence::submission_of(entry)
+                && attestation.statement == submission.statement
+                && attestation.ciphertext == submission.ciphertext
+                && attestation.public_part == PublicPart::digest(submission.public_part.as_bytes());
+            let signed = vote.transaction.check(self.domain);
+            if let (true, Ok(()), Some(&weight)) = (same, signed, validators.get(&vote.transaction.sender)) {
+                attested.insert(vote.transaction.sender, weight);
+            }
+        }
+        let sum = |weights: &mut dyn Iterator<Item = &u64>| weights.copied().fold(0u64, u64::saturating_add);
+        let (weight, total) = (sum(&mut attested.values()), sum(&mut validators.values()));
+        must(is_quorum(weight, total), format!("{weight} of {total} attested, two thirds are needed"))?;
+        Ok((Trust::Attested, format!("{} validators with {weight} of {total}", attested.len())))
+    }
+
+    fn split(&self) -> Outcome {
+        let opened = self.opened()?;
+        if let SessionPayment::Quota(_) = opened.payment {
+            return Ok((Trust::Proved, "a session paid by quota has nothing to split".into()));
+        }
+        let split = self.split_of(opened.params)?;
+        let mut gross = Amount::ZERO;
+        for (entry, transaction) in self.evidence.transactions() {
+            if !matches!(transaction, Transaction::Redeem { .. }) {
+                continue;
+            }
+            for event in &entry.events {
+                let Event::VoucherRedeemed { increment, split: parts, .. } = event else { continue };
+                must(*parts == split.split(*increment), format!("{increment} was split otherwise than the rules say"))?;
+                gross = gross.checked_add(*increment).map_err(|e| e.to_string())?;
+            }
+        }
+        must(gross >= self.last_receipt()?.cumulative, "the reply is not redeemed yet")?;
+        let [creator, node, pool] = split.bps();
+        Ok((Trust::Proved, format!("{gross} split {creator}/{node}/{pool} under parameters {}", opened.params)))
+    }
+
+    fn split_of(&self, params: ParamsVersion) -> Result<RevenueSplit, String> {
+        if params == ParamsVersion(1) {
+            return Ok(self.evidence.genesis.params.split);
+        }
+        let changes = self.evidence.entries.iter().flat_map(|e| &e.entry.events);
+        let found = changes.into_iter().find_map(|event| match event {
+            Event::ParamsChanged { params: version, split, .. } if *version == params => Some(*split),
+            _ => None,
+        });
+        found.ok_or_else(|| format!("parameters {params} are not on the ledger"))
+    }
+}

@@ -1,0 +1,341 @@
+//! The provider: serves versions of characters, meters what it says, redeems what it is owed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lazai_core::digest::DomainHasher;
+use lazai_core::sign::SignatureError;
+use lazai_core::{Address, Amount, ClassId, Digest, SessionId, SignerError, VersionNumber};
+use lazai_lora::generate::{Reply, Sampler, generate, prompt_tokens};
+use lazai_lora::{Adapter, BaseModel};
+use lazai_settle::market::{MarketError, Transaction};
+use lazai_settle::session::{Offer, Receipt, Session, SessionPayment};
+use serde::{Deserialize, Serialize};
+
+use crate::account::{Account, SendError};
+use crate::node::{
+    ChatReply, ChatRequest, Moderator, NoModeration, Node, NodeError, NodeFuture, RequestClaim, SignedOffer,
+    SignedReceipt, SignedVoucher, reply_digest, request_digest,
+};
+use crate::store::write_atomically;
+
+/// A node that serves characters on one base model.
+pub struct Provider {
+    account: Account,
+    base: Arc<BaseModel>,
+    adapters: BTreeMap<(ClassId, VersionNumber), Adapter>,
+    moderator: Box<dyn Moderator>,
+    sampler: Sampler,
+    seed: u64,
+    folder: PathBuf,
+    // One reply at a time; what is owed must not be read and written by two.
+    serving: Mutex<()>,
+}
+
+/// What the node remembers of a session, on disk before anybody is told.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Page {
+    owed: Amount,
+    paid: Option<SignedVoucher>,
+    last: Option<LastReply>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LastReply {
+    turn: u32,
+    request: Digest,
+    reply: ChatReply,
+}
+
+impl Page {
+    fn paid(&self) -> Amount {
+        self.paid.map_or(Amount::ZERO, |v| v.voucher.cumulative)
+    }
+
+    fn turn(&self) -> u32 {
+        self.last.as_ref().map_or(0, |l| l.turn)
+    }
+}
+
+impl Provider {
+    /// A node that keeps its session book in a folder. The seed makes its replies repeatable.
+    pub fn new(account: Account, base: Arc<BaseModel>, folder: impl Into<PathBuf>, seed: u64) -> Self {
+        Self {
+            account,
+            base,
+            adapters: BTreeMap::new(),
+            moderator: Box::new(NoModeration),
+            sampler: Sampler::default(),
+            seed,
+            folder: folder.into(),
+            serving: Mutex::new(()),
+        }
+    }
+
+    /// Serves a version with its adapter.
+    #[must_use]
+    pub fn with_adapter(mut self, class: ClassId, version: VersionNumber, adapter: Adapter) -> Self {
+        self.adapters.insert((class, version), adapter);
+        self
+    }
+
+    /// Has a moderator look at what goes in and comes out.
+    #[must_use]
+    pub fn with_moderator(mut self, moderator: impl Moderator + 'static) -> Self {
+        self.moderator = Box::new(moderator);
+        self
+    }
+
+    /// Chooses tokens otherwise; its ceiling is the offer's.
+    #[must_use]
+    pub fn with_sampler(mut self, sampler: Sampler) -> Self {
+        self.sampler = sampler;
+        self
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        self.account.address()
+    }
+
+    /// Signs an offer in its name; node and reply ceiling are its own.
+    ///
+    /// # Errors
+    /// What the signer says.
+    pub async fn offer(&self, offer: Offer) -> Result<SignedOffer, SignerError> {
+        let offer = Offer { node: self.address(), completion_ceiling: self.sampler.max_tokens, ..offer };
+        let signature = self.account.sign(&offer).await?;
+        Ok(SignedOffer { offer, signature })
+    }
+
+    /// Redeems the last voucher of a session.
+    ///
+    /// # Errors
+    /// [`NodeError::Book`], or what the ledger says.
+    pub async fn redeem(&self, session: SessionId) -> Result<(), NodeError> {
+        let Some(SignedVoucher { voucher, signature }) = self.page(session)?.paid else {
+            return Ok(());
+        };
+        let label = format!("redeem {session} {}", voucher.cumulative);
+        self.send(&label, Transaction::Redeem { voucher, signature }).await
+    }
+
+    /// Ends a session; what was not redeemed goes back to its payer.
+    ///
+    /// # Errors
+    /// What the ledger says.
+    pub async fn close(&self, session: SessionId) -> Result<(), NodeError> {
+        self.send(&format!("close {session}"), Transaction::CloseSession { session }).await
+    }
+
+    async fn send(&self, label: &str, transaction: Transaction) -> Result<(), NodeError> {
+        match self.account.send(label, transaction).await {
+            Ok(_) => Ok(()),
+            Err(SendError::Signer(error)) => Err(error.into()),
+            Err(SendError::Ledger(lazai_settle::ledger::LedgerError::Market(error))) => Err(error.into()),
+            Err(error) => Err(NodeError::Book { reason: error.to_string() }),
+        }
+    }
+
+    fn page_path(&self, session: SessionId) -> PathBuf {
+        self.folder.join(session.to_string()).with_extension("json")
+    }
+
+    fn page(&self, session: SessionId) -> Result<Page, NodeError> {
+        let path = self.page_path(session);
+        let failed = |e: &dyn std::fmt::Display| NodeError::Book { reason: format!("{}: {e}", path.display()) };
+        match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| failed(&e)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Page::default()),
+            Err(e) => Err(failed(&e)),
+        }
+    }
+
+    fn keep(&self, session: SessionId, page: &Page) -> Result<(), NodeError> {
+        let path = self.page_path(session);
+        let failed = |e: &dyn std::fmt::Display| NodeError::Book { reason: format!("{}: {e}", path.display()) };
+        let bytes = serde_json::to_vec(page).map_err(|e| failed(&e))?;
+        write_atomically(&path, &bytes).map_err(|e| failed(&e))
+    }
+
+    /// A session that this node may serve now.
+    fn session(&self, id: SessionId) -> Result<Session, NodeError> {
+        let market = self.account.ledger().market();
+        let session = market.session(id).ok_or(MarketError::UnknownSession { session: id })?;
+        let refused = |reason| Err(NodeError::NotServed { session: id, reason });
+        if session.offer.node != self.address() {
+            return refused("it is opened with another node");
+        }
+        if session.closed {
+            return refused("it is closed");
+        }
+        if self.account.ledger().now_s() > session.deadline_s {
+            return refused("its deadline has passed");
+        }
+        if let SessionPayment::Quota(token) = session.payment
+            && market.token(token).is_none_or(|t| t.has_expired(self.account.ledger().now_s()))
+        {
+            return refused("its access token has expired");
+        }
+        Ok(session.clone())
+    }
+
+    /// Everything that is checked before a token is generated; gives the tokens of the conversation.
+    fn admit(&self, session: &Session, page: &Page, request: &ChatRequest) -> Result<u64, NodeError> {
+        let digest = request_digest(request.salt, &request.messages);
+        let claim = RequestClaim { session: request.session, turn: request.turn, request: digest };
+        let checked = request.signature.verify(&self.account.domain(), &claim, session.consumer);
+        checked.map_err(|source: SignatureError| MarketError::Signature { what: "chat request", source })?;
+        let next = page.turn() + 1;
+        if request.turn != next {
+            return Err(NodeError::TurnOutOfOrder { asked: request.turn, next });
+        }
+        if page.owed > page.paid() {
+            return Err(NodeError::NotPaid { owed: page.owed, paid: page.paid() });
+        }
+        match session.payment {
+            SessionPayment::Deposit(deposit) => {
+                let (left, step) = (deposit.checked_sub(page.owed)?, session.offer.step()?);
+                if left < step {
+                    return Err(NodeError::DepositExhausted { left, step });
+                }
+            }
+            SessionPayment::Quota(_) => {
+                let market = self.account.ledger().market();
+                let turns = market.params_of(session.params).map_or(0, |p| p.turns_per_quota);
+                if request.turn > turns {
+                    return Err(NodeError::NotServed { session: request.session, reason: "its quota is used up" });
+                }
+            }
+        }
+        if let Some(reason) = self.moderator.before(&request.messages) {
+            return Err(NodeError::Moderated { reason });
+        }
+        let tokens = prompt_tokens(self.base.tokenizer(), self.base.template(), &request.messages)
+            .map_err(|e| NodeError::Generation { reason: e.to_string() })?
+            .len() as u64;
+        let ceiling = session.offer.prompt_ceiling;
+        if tokens > ceiling.into() { Err(NodeError::PromptTooLong { tokens, ceiling }) } else { Ok(tokens) }
+    }
+
+    fn serve(
+        &self,
+        request: &ChatRequest,
+        on_text: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<(Receipt, Reply, Page), NodeError> {
+        let session = self.session(request.session)?;
+        let page = self.page(request.session)?;
+        self.admit(&session, &page, request)?;
+        let (class, version) = (session.offer.class, session.offer.version);
+        let missing = NodeError::NotServed { session: request.session, reason: "its version is not loaded" };
+        let adapter = self.adapters.get(&(class, version)).ok_or(missing)?;
+        let failed = |e: lazai_lora::LoraError| NodeError::Generation { reason: e.to_string() };
+        // Follows from the node's seed and the words alone, so that a repeated request gets the same reply.
+        let words = request_digest(Digest::ZERO, &request.messages);
+        let seed = DomainHasher::new("lazai.seed.v1").part(&self.seed.to_le_bytes()).part(words.as_bytes()).finish();
+        let seed = u64::from_le_bytes(seed.as_bytes().first_chunk::<8>().copied().unwrap_or_default());
+        let sampler = Sampler { max_tokens: session.offer.completion_ceiling, ..self.sampler };
+        let reply = generate(&self.base, Some(adapter), &request.messages, sampler, seed, |text| {
+            on_text(text);
+            true
+        })
+        .map_err(failed)?;
+        if let Some(reason) = self.moderator.after(&reply.text) {
+            return Err(NodeError::Moderated { reason });
+        }
+        let completion_tokens = reply.tokens.len() as u64;
+        let price = match session.payment {
+            SessionPayment::Deposit(_) => session.offer.price(reply.prompt_tokens, completion_tokens)?,
+            SessionPayment::Quota(_) => Amount::ZERO,
+        };
+        let receipt = Receipt {
+            session: request.session,
+            turn: request.turn,
+            request_digest: request_digest(request.salt, &request.messages),
+            reply_digest: reply_digest(request.salt, &reply.tokens),
+            prompt_tokens: reply.prompt_tokens,
+            completion_tokens,
+            tokenizer_digest: self.base.tokenizer().digest(),
+            temperature_milli: sampler.temperature_milli,
+            top_p_milli: sampler.top_p_milli,
+            seed,
+            base_digest: self.base.digest(),
+            adapter_digest: adapter.digest().map_err(failed)?,
+            cumulative: page.owed.checked_add(price)?,
+        };
+        Ok((receipt, reply, page))
+    }
+
+    /// The reply that was given before to the same request, if this is one.
+    fn repeated(&self, request: &ChatRequest) -> Result<Option<ChatReply>, NodeError> {
+        let digest = request_digest(request.salt, &request.messages);
+        let last = self.page(request.session)?.last;
+        Ok(last.filter(|l| l.turn == request.turn && l.request == digest).map(|l| l.reply))
+    }
+}
+
+impl Node for Provider {
+    fn chat<'a>(
+        &'a self,
+        request: &'a ChatRequest,
+        on_text: &'a mut (dyn FnMut(&str) + Send),
+    ) -> NodeFuture<'a, ChatReply> {
+        Box::pin(async move {
+            if let Some(reply) = self.repeated(request)? {
+                on_text(&reply.text);
+                return Ok(reply);
+            }
+            let served = {
+                let _serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
+                self.serve(request, on_text)?
+            };
+            let (receipt, reply, mut page) = served;
+            let signature = self.account.sign(&receipt).await?;
+            let owed = receipt.cumulative;
+            let receipt = SignedReceipt { receipt, signature };
+            let reply = ChatReply { text: reply.text, tokens: reply.tokens, receipt };
+            let _serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
+            // Somebody else may have been served while this was being signed: only the first counts.
+            if self.page(request.session)?.turn() + 1 != request.turn {
+                return Err(NodeError::TurnOutOfOrder { asked: request.turn, next: request.turn + 1 });
+            }
+            page.owed = owed;
+            let request_digest = reply.receipt.receipt.request_digest;
+            page.last = Some(LastReply { turn: request.turn, request: request_digest, reply: reply.clone() });
+            self.keep(request.session, &page)?;
+            Ok(reply)
+        })
+    }
+
+    fn pay<'a>(&'a self, voucher: &'a SignedVoucher) -> NodeFuture<'a, ()> {
+        Box::pin(async move {
+            let _serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
+            let id = voucher.voucher.session;
+            let mut page = self.page(id)?;
+            if page.paid == Some(*voucher) {
+                return Ok(());
+            }
+            self.session(id)?;
+            self.account.ledger().market().check_voucher(&voucher.voucher, &voucher.signature)?;
+            let (offered, owed) = (voucher.voucher.cumulative, page.owed);
+            if offered <= page.paid() {
+                return Err(MarketError::VoucherNotIncreasing { redeemed: page.paid(), offered }.into());
+            }
+            if offered != owed {
+                return Err(NodeError::VoucherNotExact { owed, offered });
+            }
+            page.paid = Some(*voucher);
+            self.keep(id, &page)
+        })
+    }
+}
+
+impl std::fmt::Debug for Provider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Provider {{ account: {:?}, base: {:?}, adapters: {} }}", self.account, self.base, self.adapters.len())
+    }
+}

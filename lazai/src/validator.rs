@@ -1,0 +1,120 @@
+//! The validator: verifies proof, public part and ciphertext digest, never the private data, and attests.
+
+use lazai_core::digest::sha256;
+use lazai_core::pov::PublicPart;
+use lazai_core::{Digest, SubmissionId};
+use lazai_settle::market::{SubmissionState, Transaction};
+use lazai_settle::notice::Entry;
+use lazai_settle::quorum::Attestation;
+use lazai_zk::proof::ProofFormatError;
+use lazai_zk::{Proof, Statement, Verifier, VerifyError};
+use thiserror::Error;
+
+use crate::account::{Account, SendError};
+use crate::store::{Store, StoreError};
+
+/// Why a validator does not attest.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ValidationError {
+    /// The bytes are no proof.
+    #[error(transparent)]
+    ProofFormat(#[from] ProofFormatError),
+    /// The proof does not hold.
+    #[error(transparent)]
+    Proof(#[from] VerifyError),
+    /// The statement is of something else than the submission says.
+    #[error("statement and submission differ in {field}")]
+    StatementMismatch {
+        /// Where they differ.
+        field: &'static str,
+    },
+    /// The ledger refused.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// The store failed, or gave something else than was submitted.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No such submission.
+    #[error("no submission {submission}")]
+    UnknownSubmission {
+        /// The submission.
+        submission: SubmissionId,
+    },
+}
+
+/// A validator of an iDAO.
+pub struct Validator {
+    account: Account,
+    verifier: Verifier,
+}
+
+impl Validator {
+    /// A validator.
+    #[must_use]
+    pub fn new(account: Account) -> Self {
+        Self { account, verifier: Verifier::new() }
+    }
+
+    /// Verifies a submission with what a store has of it.
+    ///
+    /// # Errors
+    /// [`ValidationError`]: the reason to refuse.
+    pub async fn verify(&self, submission: SubmissionId, store: &dyn Store) -> Result<Attestation, ValidationError> {
+        let market = self.account.ledger().market();
+        let state = market.submission(submission).ok_or(ValidationError::UnknownSubmission { submission })?;
+        let submitted = &state.submission;
+        let proof = Proof::from_bytes(&store.get(submitted.proof).await?)?;
+        let statement = Statement::from_bytes(&store.get(submitted.statement).await?)
+            .ok_or(ValidationError::StatementMismatch { field: "format" })?;
+        if statement.ledger != market.ledger() || statement.submission != submission {
+            return Err(ValidationError::StatementMismatch { field: "ledger or submission" });
+        }
+        matches(&statement, state)?;
+        self.verifier.verify(&statement, &proof)?;
+        let ciphertext = store.get(submitted.ciphertext).await?;
+        Ok(Attestation {
+            submission,
+            statement: statement.digest(),
+            public_part: PublicPart::digest(submitted.public_part.as_bytes()),
+            ciphertext: sha256(&ciphertext),
+        })
+    }
+
+    /// Signs what she verified.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub async fn attest(&self, attestation: Attestation) -> Result<Entry, SendError> {
+        self.account.send(&format!("attest {}", attestation.submission), Transaction::Attest(attestation)).await
+    }
+
+    /// Digest of the verifier's key she uses.
+    #[must_use]
+    pub fn verifier_key(&self) -> Digest {
+        lazai_zk::verifier_key_digest()
+    }
+}
+
+/// Whether a statement is of what was submitted.
+fn matches(statement: &Statement, state: &SubmissionState) -> Result<(), ValidationError> {
+    let submitted = &state.submission;
+    let shares = statement.shares.iter().map(|s| (s.contributor, s.tokens, s.root));
+    let same_shares = shares.eq(submitted.shares.iter().map(|s| (s.contributor, s.tokens, s.root)));
+    for (field, same) in [
+        ("submitter", statement.submitter == state.submitter),
+        ("root", statement.root == submitted.root),
+        ("shares", same_shares),
+    ] {
+        if !same {
+            return Err(ValidationError::StatementMismatch { field });
+        }
+    }
+    Ok(())
+}
+
+impl std::fmt::Debug for Validator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Validator {{ account: {:?} }}", self.account)
+    }
+}
