@@ -1,1 +1,49 @@
-//! x
+//! What the examples share: a home with keys, ledger and store; the Cyber Diva's files; a narrator.
+
+pub mod diva;
+pub mod home;
+pub mod measure;
+pub mod tale;
+
+pub use diva::CyberDiva;
+pub use home::Home;
+pub use tale::Tale;
+
+use std::path::PathBuf;
+
+/// What the demo is told on the command line.
+#[derive(Debug, Clone)]
+pub struct Args {
+    /// The folder that everything is kept in.
+    pub home: PathBuf,
+    /// The base model, a GGUF file.
+    pub base: PathBuf,
+    /// Where the report goes.
+    pub report: PathBuf,
+    /// A few dialogues and steps only: for tests.
+    pub short: bool,
+}
+
+impl Args {
+    /// Reads `--home DIR --base FILE --report FILE [--short]`.
+    ///
+    /// # Errors
+    /// An unknown or missing argument.
+    pub fn parse() -> anyhow::Result<Self> {
+        let (mut home, mut base, mut report, mut short) = (None, None, None, false);
+        let mut args = std::env::args().skip(1);
+        while let Some(arg) = args.next() {
+            let mut value = || args.next().map(PathBuf::from);
+            match arg.as_str() {
+                "--home" => home = value(),
+                "--base" => base = value(),
+                "--report" => report = value(),
+                "--short" => short = true,
+                other => anyhow::bail!("unknown argument {other:?}"),
+            }
+        }
+        let usage = || anyhow::anyhow!("usage: --home DIR --base FILE.gguf --report FILE.json [--short]");
+        let home = home.ok_or_else(usage)?;
+        Ok(Self { home, base: base.ok_or_else(usage)?, report: report.ok_or_else(usage)?, short })
+    }
+}

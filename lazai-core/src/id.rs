@@ -151,6 +151,23 @@ number! {
     ProposalId, u64
 }
 
+/// The operating system gave no randomness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("no randomness from the operating system")]
+pub struct NoRandomness;
+
+impl Digest {
+    /// 32 bytes of the operating system's randomness.
+    ///
+    /// # Errors
+    /// [`NoRandomness`].
+    pub fn random() -> Result<Self, NoRandomness> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(|_| NoRandomness)?;
+        Ok(Self(bytes))
+    }
+}
+
 impl SubmissionId {
     /// The id of a submitter's submission: nobody else can take it, and it means nothing on another ledger.
     #[must_use]

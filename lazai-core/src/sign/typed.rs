@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::digest::keccak256;
-use crate::id::{Address, Digest};
+use crate::id::{Address, Digest, NoRandomness};
 
 /// The `EIP712Domain`: what a signature is for. A signature of one domain means nothing in another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,24 @@ pub struct Domain {
 }
 
 impl Domain {
+    /// A domain that nobody else has: random chain id, contract and salt, for a ledger that is no chain.
+    ///
+    /// # Errors
+    /// [`NoRandomness`].
+    pub fn random(name: &str, version: &str) -> Result<Self, NoRandomness> {
+        let (chain, contract, salt) = (Digest::random()?, Digest::random()?, Digest::random()?);
+        let chain_id = u32::from_le_bytes(*chain.as_bytes().first_chunk().unwrap_or(&[1; 4])).max(1);
+        let contract = *contract.as_bytes().first_chunk().unwrap_or(&[0; 20]);
+        Ok(Self {
+            name: name.into(),
+            version: version.into(),
+            // JavaScript wallets hold chain ids in 53 bits.
+            chain_id: chain_id.into(),
+            verifying_contract: Address::from_bytes(contract),
+            salt: Some(salt),
+        })
+    }
+
     /// `hashStruct(eip712Domain)`.
     #[must_use]
     pub fn separator(&self) -> Digest {

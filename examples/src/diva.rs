@@ -1,0 +1,106 @@
+//! The Cyber Diva's files.
+
+use std::path::Path;
+
+use anyhow::Context;
+use lazai::core::Address;
+use lazai::core::character::Character;
+use lazai::core::dat::{AccessPolicy, Payment, Rating};
+use lazai::core::dialogue::{Dialogue, Message, Role, from_jsonl};
+use lazai::core::pov::{Contributor, PublicPart};
+use lazai::models::Recording;
+
+/// Who wrote her lines.
+pub const CONTRIBUTORS: [&str; 3] = ["mira", "tomas", "ines"];
+/// What each of them consents to.
+const CONSENT: &str = "I wrote these records myself and agree to training and to paid use of the model.";
+
+/// The character with everything that comes with her.
+pub struct CyberDiva {
+    /// Her card.
+    pub character: Character,
+    /// What she is trained on.
+    pub dialogues: Vec<Dialogue>,
+    /// What she is measured on.
+    pub heldout: Vec<Dialogue>,
+    /// Prompts that are published.
+    pub prompts: Vec<String>,
+    /// Recordings of her lines.
+    pub recordings: Vec<Recording>,
+}
+
+#[derive(serde::Deserialize)]
+struct VoiceLine {
+    file: String,
+    contributor: String,
+    transcript: String,
+}
+
+impl CyberDiva {
+    /// Reads her folder; `short` keeps a few dialogues of each contributor only.
+    ///
+    /// # Errors
+    /// What the file system or the parsers say.
+    pub fn load(short: bool) -> anyhow::Result<Self> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cyber-diva");
+        let read = |name: &str| std::fs::read(folder.join(name)).with_context(|| name.to_owned());
+        let mut dialogues = from_jsonl(&read("data/dialogues.jsonl")?)?;
+        let mut heldout = from_jsonl(&read("data/heldout.jsonl")?)?;
+        if short {
+            dialogues = dialogues.into_iter().step_by(12).collect();
+            heldout.truncate(2);
+        }
+        let mut recordings = Vec::new();
+        for line in String::from_utf8(read("voice/voice.jsonl")?)?.lines() {
+            let VoiceLine { file, contributor, transcript } = serde_json::from_str(line)?;
+            recordings.push(Recording { contributor, transcript, wav: read(&format!("voice/{file}"))? });
+        }
+        Ok(Self {
+            character: Character::from_card_json(&read("card.json")?)?,
+            dialogues,
+            heldout,
+            prompts: serde_json::from_slice(&read("prompts.json")?)?,
+            recordings,
+        })
+    }
+
+    /// Her contributors, with the accounts that sign for them.
+    pub fn contributors(&self, address: impl Fn(&str) -> Address) -> Vec<Contributor> {
+        let contributor = |name: &str| Contributor {
+            address: address(name),
+            name: name.into(),
+            licence: "CC-BY-4.0".into(),
+            consent: CONSENT.into(),
+        };
+        CONTRIBUTORS.iter().map(|name| contributor(name)).collect()
+    }
+
+    /// What anyone may read of her.
+    #[must_use]
+    pub fn public_part(&self, contributors: Vec<Contributor>) -> PublicPart {
+        let source = "synthetic: eSpeak NG 1.51, no person's voice";
+        PublicPart::new(self.character.clone(), self.prompts.clone(), contributors, source)
+    }
+
+    /// For whom she is.
+    #[must_use]
+    pub fn policy(&self) -> AccessPolicy {
+        AccessPolicy {
+            rating: Rating::Teen,
+            minimum_age: 13,
+            payment: Payment::GasOrQuota,
+            consent: "no real person's words or voice; contributors signed for their records".into(),
+            report_contact: "mailto:report@example.org".into(),
+        }
+    }
+
+    /// A dialogue with her card and examples in front, as a front end without fine-tuning would prompt.
+    #[must_use]
+    pub fn prompted(&self, messages: &[Message]) -> Vec<Message> {
+        let examples = self.character.fill(&self.character.message_examples, "user");
+        let system = format!("{}\n{examples}", self.character.system_prompt("user"));
+        let mut all = vec![Message::new(Role::System, system)];
+        all.extend_from_slice(messages);
+        all
+    }
+}
