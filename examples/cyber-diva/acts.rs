@@ -17,10 +17,10 @@ use lazai::models::prepare;
 use lazai::node::SignedOffer;
 use lazai::provenance::{Report, Trust};
 use lazai::provider::Provider;
+use lazai::settle::Split;
 use lazai::settle::market::{Event, POOL, SubmissionStatus, Transaction};
 use lazai::settle::notice::Notice;
 use lazai::settle::session::{Offer, SessionPayment};
-use lazai::settle::Split;
 use lazai::store::{FolderStore, Store};
 use lazai::validator::{ValidationError, Validator};
 use lazai::zk::{Proof, Prover, Statement, Verifier};
@@ -168,10 +168,7 @@ pub fn tell_proof(tale: &mut Tale, statement: &Statement, proof: &Proof, prove_s
     let verify_ms = started.elapsed().as_secs_f64() * 1e3;
     let bytes = proof.to_bytes().len();
     tale.say(format!("proof: {bytes} bytes, made in {prove_s:.1} s, verified in {verify_ms:.1} ms"));
-    tale.note(
-        "proof",
-        json!({ "bytes": bytes, "prove_s": prove_s, "verify_ms": verify_ms, "zero_knowledge": true }),
-    );
+    tale.note("proof", json!({ "bytes": bytes, "prove_s": prove_s, "verify_ms": verify_ms, "zero_knowledge": true }));
     Ok(())
 }
 
@@ -403,10 +400,7 @@ pub fn tell_governance(
     let bps = home.ledger().market().params().1.split.bps();
     let conserved = conserved(home, gross, &split)?;
     tale.say(format!("under the new split: {gross} = {} + {} + {}", split.creator, split.node, split.pool));
-    tale.note(
-        "governance",
-        json!({ "executed": executed.is_some(), "split_bps_after": bps, "conserved": conserved }),
-    );
+    tale.note("governance", json!({ "executed": executed.is_some(), "split_bps_after": bps, "conserved": conserved }));
     Ok(())
 }
 

@@ -118,8 +118,7 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
     governors[0].vote(proposal, true).await?;
     governors[1].vote(proposal, true).await?;
     let executed = governors[2].execute(proposal).await?;
-    let second =
-        acts::talk(&tale, &home, &provider, &consumer, &minted, 2, acts::deposit()?, &questions[..1]).await?;
+    let second = acts::talk(&tale, &home, &provider, &consumer, &minted, 2, acts::deposit()?, &questions[..1]).await?;
     provider.redeem(second.session).await?;
     provider.close(second.session).await?;
     let quota = lazai::settle::session::SessionPayment::Quota(access);

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use lazai::Account;
 use lazai::core::digest::DomainHasher;
 use lazai::core::seal::UnsealingKey;
 use lazai::core::{Address, Amount, Asset, Digest, Domain, LocalSigner, Signer};
 use lazai::settle::{EmbeddedLedger, Genesis, Ledger, Params, SystemClock};
 use lazai::store::{FolderStore, write_atomically};
-use lazai::Account;
 
 /// Everyone who takes part, by the name their key is derived from.
 pub const VALIDATORS: [&str; 4] = ["validator 1", "validator 2", "validator 3", "validator 4"];

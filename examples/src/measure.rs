@@ -9,7 +9,11 @@ use lazai::models::example;
 ///
 /// # Errors
 /// [`LoraError`].
-pub fn perplexity_of(base: &BaseModel, adapter: Option<&Adapter>, dialogues: &[Vec<Message>]) -> Result<f64, LoraError> {
+pub fn perplexity_of(
+    base: &BaseModel,
+    adapter: Option<&Adapter>,
+    dialogues: &[Vec<Message>],
+) -> Result<f64, LoraError> {
     let examples: Result<Vec<Example>, _> =
         dialogues.iter().map(|messages| example(base.tokenizer(), base.template(), messages)).collect();
     perplexity(base, adapter, &examples?)

@@ -130,10 +130,7 @@ mod tests {
     fn faults_are_named() {
         let read = |s: &str| Character::from_card_json(s.as_bytes()).unwrap_err();
         assert!(matches!(read("{"), CardError::Malformed { line: 1, .. }));
-        assert!(matches!(
-            read(r#"{"spec":"x","data":{"name":"a","description":""}}"#),
-            CardError::UnknownSpec { .. }
-        ));
+        assert!(matches!(read(r#"{"spec":"x","data":{"name":"a","description":""}}"#), CardError::UnknownSpec { .. }));
         assert_eq!(read(r#"{"spec":"chara_card_v2","data":{"name":" ","description":""}}"#), CardError::NoName);
         let large = vec![b' '; MAX_CARD_BYTES + 1];
         assert!(matches!(Character::from_card_json(&large), Err(CardError::TooLarge { .. })));

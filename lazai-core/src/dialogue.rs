@@ -118,8 +118,8 @@ pub fn from_jsonl(text: &[u8]) -> Result<Vec<Dialogue>, DialogueError> {
         if raw.trim_ascii().is_empty() {
             continue;
         }
-        let dialogue: Dialogue = serde_json::from_slice(raw)
-            .map_err(|e| DialogueError::Malformed { line, reason: e.to_string() })?;
+        let dialogue: Dialogue =
+            serde_json::from_slice(raw).map_err(|e| DialogueError::Malformed { line, reason: e.to_string() })?;
         let refused = |reason| Err(DialogueError::NothingSaid { line, id: dialogue.id.clone(), reason });
         if dialogue.messages.iter().any(|m| m.content.trim().is_empty()) {
             return refused("has an empty message");
@@ -147,10 +147,7 @@ mod tests {
         assert_eq!(from_jsonl(format!("{GOOD}\n\n").as_bytes()).unwrap().len(), 1);
         let read = |s: String| from_jsonl(s.as_bytes()).unwrap_err();
         assert!(matches!(read(format!("\n{GOOD}\n{{")), DialogueError::Malformed { line: 3, .. }));
-        assert!(matches!(
-            read(format!("{GOOD}\n{GOOD}")),
-            DialogueError::DuplicateId { line: 2, first: 1, .. }
-        ));
+        assert!(matches!(read(format!("{GOOD}\n{GOOD}")), DialogueError::DuplicateId { line: 2, first: 1, .. }));
         assert!(matches!(read(GOOD.replace("assistant", "user")), DialogueError::NothingSaid { .. }));
         assert!(matches!(read(GOOD.replace("hi", " ")), DialogueError::NothingSaid { .. }));
         assert!(matches!(read(GOOD.replace("assistant", "robot")), DialogueError::Malformed { .. }));

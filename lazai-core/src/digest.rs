@@ -162,10 +162,7 @@ mod tests {
 
     #[test]
     fn published_vectors() {
-        assert_eq!(
-            sha256(b"abc").to_string(),
-            "0xba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+        assert_eq!(sha256(b"abc").to_string(), "0xba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(
             keccak256(b"inference_calls").to_string(),
             "0xd96e32e684ea1988f1407e4e159f68fe961ca036e281381ad8f104910fc8e1e7"

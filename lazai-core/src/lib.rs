@@ -28,6 +28,9 @@ pub mod seal;
 pub mod sign;
 pub mod voice;
 
-pub use id::{Address, ClassId, Digest, LedgerId, NoRandomness, ParamsVersion, ProposalId, SessionId, SubmissionId, TokenId, VersionNumber};
+pub use id::{
+    Address, ClassId, Digest, LedgerId, NoRandomness, ParamsVersion, ProposalId, SessionId, SubmissionId, TokenId,
+    VersionNumber,
+};
 pub use money::{Amount, Asset, BasisPoints, Money, MoneyError};
 pub use sign::{Domain, LocalSigner, Signature, Signer, SignerError, TypedData};

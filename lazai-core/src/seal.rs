@@ -197,8 +197,7 @@ impl SealingKey {
     /// # Errors
     /// [`SealError::NotPublicKey`] for bytes that are no usable public key.
     pub fn seal(&self, key: &DataKey, info: &[u8]) -> Result<SealedKey, SealError> {
-        let public =
-            <DhKem as Kem>::PublicKey::from_bytes(self.0.as_bytes()).map_err(|_| SealError::NotPublicKey)?;
+        let public = <DhKem as Kem>::PublicKey::from_bytes(self.0.as_bytes()).map_err(|_| SealError::NotPublicKey)?;
         let (encapsulated, ciphertext) =
             hpke::single_shot_seal::<SealAead, SealKdf, DhKem>(&OpModeS::Base, &public, info, &*key.0, &[])
                 .map_err(|_| SealError::NotPublicKey)?;

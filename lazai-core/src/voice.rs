@@ -132,7 +132,8 @@ pub fn log_mel(samples: &[f32]) -> Result<Vec<f32>, VoiceError> {
 fn mel_filters(spec: &MelSpec) -> Vec<Vec<f64>> {
     // Linear below 1 kHz (200/3 Hz per mel), logarithmic above (27 steps per factor 6.4).
     let to_mel = |hz: f64| if hz < 1000.0 { hz * 3.0 / 200.0 } else { 15.0 + (hz / 1000.0).ln() * 27.0 / 6.4_f64.ln() };
-    let to_hz = |mel: f64| if mel < 15.0 { mel * 200.0 / 3.0 } else { 1000.0 * ((mel - 15.0) * 6.4_f64.ln() / 27.0).exp() };
+    let to_hz =
+        |mel: f64| if mel < 15.0 { mel * 200.0 / 3.0 } else { 1000.0 * ((mel - 15.0) * 6.4_f64.ln() / 27.0).exp() };
     let rate = f64::from(spec.sample_rate_hz);
     let bands = spec.bands as usize;
     let top = to_mel(rate / 2.0);

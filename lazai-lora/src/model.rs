@@ -114,9 +114,8 @@ fn forward(
     let mut x = base.weights.embedding.index_select(&ids, 0)?;
     for (i, layer) in base.weights.layers.iter().enumerate() {
         let factors = adapter.map(|a| &a.layers[i]);
-        let linear = |module: usize, input: &Tensor| {
-            project(&layer.linear[module], factors.map(|f| &f[module]), adapter, input)
-        };
+        let linear =
+            |module: usize, input: &Tensor| project(&layer.linear[module], factors.map(|f| &f[module]), adapter, input);
         let normed = rms_norm(&x, &layer.attention_norm, config.norm_epsilon)?;
         let heads = |module: usize, count: usize| -> Result<Tensor> {
             let projected = linear(module, &normed)?;
@@ -172,7 +171,13 @@ fn rms_norm(x: &Tensor, weight: &Tensor, epsilon: f64) -> Result<Tensor> {
 }
 
 /// Causal attention inside each sequence of a row: `[tokens, hidden]`.
-fn attend_each(config: &ModelConfig, query: &Tensor, key: &Tensor, value: &Tensor, lengths: &[usize]) -> Result<Tensor> {
+fn attend_each(
+    config: &ModelConfig,
+    query: &Tensor,
+    key: &Tensor,
+    value: &Tensor,
+    lengths: &[usize],
+) -> Result<Tensor> {
     let mut start = 0;
     let mut parts = Vec::with_capacity(lengths.len());
     for &length in lengths {
@@ -201,9 +206,8 @@ fn attend(config: &ModelConfig, query: &Tensor, key: &Tensor, value: &Tensor) ->
 
 fn causal_mask(new: usize, all: usize, device: &Device) -> Result<Tensor> {
     let first = all - new;
-    let values: Vec<f32> = (0..new)
-        .flat_map(|i| (0..all).map(move |j| if j <= first + i { 0.0 } else { f32::NEG_INFINITY }))
-        .collect();
+    let values: Vec<f32> =
+        (0..new).flat_map(|i| (0..all).map(move |j| if j <= first + i { 0.0 } else { f32::NEG_INFINITY })).collect();
     Ok(Tensor::from_vec(values, (new, all), device)?)
 }
 

@@ -1,8 +1,8 @@
 //! The log's Merkle tree (RFC 6962, section 2.1): a checkpoint commits to every entry, and a short path shows
 //! that one entry is in it.
 
-use lazai_core::{Digest, LedgerId};
 use lazai_core::digest::sha256;
+use lazai_core::{Digest, LedgerId};
 use serde::{Deserialize, Serialize};
 
 /// A ledger at one moment.
@@ -135,9 +135,6 @@ mod tests {
 
     #[test]
     fn rfc_6962_empty_tree() {
-        assert_eq!(
-            root(&[]).to_string(),
-            "0xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-        );
+        assert_eq!(root(&[]).to_string(), "0xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     }
 }

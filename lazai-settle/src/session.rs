@@ -132,8 +132,7 @@ pub struct Voucher {
 }
 
 impl TypedData for Voucher {
-    const TYPE: &'static str =
-        "Voucher(bytes32 session,address node,uint64 class,uint32 version,uint128 cumulative)";
+    const TYPE: &'static str = "Voucher(bytes32 session,address node,uint64 class,uint32 version,uint128 cumulative)";
 
     fn encode(&self, out: &mut Encoder) {
         out.bytes32(Digest::from_bytes(*self.session.as_bytes()));

@@ -239,11 +239,8 @@ impl ExEx {
         config: &TrainConfig,
         on_progress: impl FnMut(Progress) -> bool,
     ) -> Result<Trained, ExExError> {
-        let examples: Vec<Example> = dataset
-            .records()
-            .iter()
-            .map(|r| Example { tokens: r.tokens.clone(), mask: r.loss_mask.clone() })
-            .collect();
+        let examples: Vec<Example> =
+            dataset.records().iter().map(|r| Example { tokens: r.tokens.clone(), mask: r.loss_mask.clone() }).collect();
         let checkpoints = self.folder.join("checkpoints").join(short(id));
         let trained = train(base, lora, config, &examples, &checkpoints, on_progress)?;
         trained.adapter.save(&self.adapter_folder(id), base.name())?;

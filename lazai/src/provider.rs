@@ -336,6 +336,12 @@ impl Node for Provider {
 
 impl std::fmt::Debug for Provider {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Provider {{ account: {:?}, base: {:?}, adapters: {} }}", self.account, self.base, self.adapters.len())
+        write!(
+            f,
+            "Provider {{ account: {:?}, base: {:?}, adapters: {} }}",
+            self.account,
+            self.base,
+            self.adapters.len()
+        )
     }
 }

@@ -1,1 +1,50 @@
-fn main(){}
+//! Every habit of this repository as one verb: `cargo xtask help`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks")]
+
+mod checks;
+mod demo;
+mod model;
+mod outside;
+mod shell;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask VERB
+
+  demo [--short] [--fresh] [--base FILE.gguf | --base hf:REPO/FILE.gguf]
+             runs the whole market on real input; killed and run again, it goes on from where it was
+  test       everything that must hold: format, lints, layers, licences, docs, tests, examples
+  fetch      gets the base model (93 MB, once) and prints where it is
+  layers     checks which crate may depend on which
+  deny       checks bans, licences and sources of dependencies
+  outside    builds a crate outside the workspace against lazai's default features, on plain stable
+  help       this text
+
+Files go under target/ and into the cache folder: $LAZAI_CACHE, or ~/.cache/lazai.
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let rest: Vec<&str> = args.iter().skip(1).map(String::as_str).collect();
+    let result = match args.first().map(String::as_str) {
+        Some("demo") => demo::run(&rest),
+        Some("test") => checks::all(),
+        Some("fetch") => model::fetch(None).map(|path| println!("{}", path.display())),
+        Some("layers") => checks::layers(),
+        Some("deny") => checks::deny(),
+        Some("outside") => outside::run(),
+        None | Some("help" | "--help" | "-h") => {
+            println!("{HELP}");
+            Ok(())
+        }
+        Some(other) => Err(anyhow::anyhow!("unknown verb {other:?}\n\n{HELP}")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -231,11 +231,17 @@ impl Dataset {
         let records = records.collect();
         let spans = read_spans(file, "voice.offsets", mel.len() / bands)?;
         if spans.len() != manifest.clips.len() || mel.len() % bands != 0 {
-            return Err(bad("voice.offsets", format!("expected {} clips, found {}", manifest.clips.len(), spans.len())));
+            return Err(bad(
+                "voice.offsets",
+                format!("expected {} clips, found {}", manifest.clips.len(), spans.len()),
+            ));
         }
         let clips = spans.iter().zip(&manifest.clips);
         let clips = clips
-            .map(|(&(start, end), speech)| Clip { log_mel: mel[start * bands..end * bands].to_vec(), speech: speech.clone() })
+            .map(|(&(start, end), speech)| Clip {
+                log_mel: mel[start * bands..end * bands].to_vec(),
+                speech: speech.clone(),
+            })
             .collect();
         let salt_seed = <[u8; 32]>::try_from(seed)
             .map_err(|_| bad("text.salt_seed", format!("expected 32 bytes, found {}", seed.len())))?;

@@ -44,8 +44,7 @@ impl PublicPart {
     /// # Errors
     /// [`PovError::PublicTooLarge`] beyond 32 KiB, [`PovError::Empty`] without prompts or contributors.
     pub fn to_bytes(&self) -> Result<Vec<u8>, PovError> {
-        let bytes = canonical_json(self)
-            .map_err(|e| PovError::Malformed { bytes: 0, reason: e.to_string() })?;
+        let bytes = canonical_json(self).map_err(|e| PovError::Malformed { bytes: 0, reason: e.to_string() })?;
         self.check(bytes.len())?;
         Ok(bytes)
     }

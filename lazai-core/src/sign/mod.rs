@@ -6,9 +6,9 @@
 mod signer;
 mod typed;
 
-pub use signer::{CallbackSigner, LocalSigner, SignFuture, Signer, SignerError, SigningRequest, sign};
 #[cfg(feature = "keystore")]
 pub use signer::KeystoreError;
+pub use signer::{CallbackSigner, LocalSigner, SignFuture, Signer, SignerError, SigningRequest, sign};
 pub use typed::{Domain, Encoder, TypedData, signing_digest};
 
 use k256::ecdsa::{RecoveryId, VerifyingKey};
@@ -64,8 +64,7 @@ impl Signature {
             v @ (27 | 28) => RecoveryId::from_byte(v - 27).ok_or(SignatureError::Malformed)?,
             _ => return Err(SignatureError::Malformed),
         };
-        let signature =
-            k256::ecdsa::Signature::from_slice(&self.0[..64]).map_err(|_| SignatureError::Malformed)?;
+        let signature = k256::ecdsa::Signature::from_slice(&self.0[..64]).map_err(|_| SignatureError::Malformed)?;
         if signature.normalize_s() != signature {
             return Err(SignatureError::HighS);
         }

@@ -225,7 +225,10 @@ pub struct CallbackSigner {
 
 impl CallbackSigner {
     /// An account whose signatures come from a callback.
-    pub fn new(address: Address, callback: impl Fn(SigningRequest) -> SignFuture<'static> + Send + Sync + 'static) -> Self {
+    pub fn new(
+        address: Address,
+        callback: impl Fn(SigningRequest) -> SignFuture<'static> + Send + Sync + 'static,
+    ) -> Self {
         Self { address, callback: Box::new(callback) }
     }
 }

@@ -35,10 +35,8 @@ impl ChatTemplate {
     pub fn render(&self, messages: &[Message], for_reply: bool) -> Result<String> {
         let refused = |e: minijinja::Error| LoraError::malformed("chat template", e);
         let template = self.environment.get_template(NAME).map_err(refused)?;
-        let list: Vec<minijinja::Value> = messages
-            .iter()
-            .map(|m| context! { role => m.role.as_str(), content => m.content.as_str() })
-            .collect();
+        let list: Vec<minijinja::Value> =
+            messages.iter().map(|m| context! { role => m.role.as_str(), content => m.content.as_str() }).collect();
         template
             .render(context! {
                 messages => list,

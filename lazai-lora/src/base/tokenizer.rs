@@ -1,8 +1,8 @@
 //! The tokenizer that a GGUF file carries: byte-level BPE with the pre-tokenizer it names.
 
 use lazai_core::Digest;
-use lazai_core::digest::DomainHasher;
 use lazai_core::dialogue::{Message, Role};
+use lazai_core::digest::DomainHasher;
 use tokenizers::models::bpe::BPE;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::digits::Digits;
@@ -53,8 +53,8 @@ impl Tokenizer {
             let id = metadata.number(key).ok().filter(|&n| n < vocab_size);
             id.and_then(|n| u32::try_from(n).ok())
         };
-        let eos = id("tokenizer.ggml.eos_token_id")
-            .ok_or_else(|| wrong("tokenizer.ggml.eos_token_id", "a token id"))?;
+        let eos =
+            id("tokenizer.ggml.eos_token_id").ok_or_else(|| wrong("tokenizer.ggml.eos_token_id", "a token id"))?;
         let inner = build(pre, &tokens, &merges, &kinds)?;
         let digest = digest(pre, &tokens, &merges, &kinds);
         Ok(Self { inner, vocab_size, eos, bos: id("tokenizer.ggml.bos_token_id"), digest })

@@ -16,11 +16,7 @@ const FILE: &str = "checkpoint.safetensors";
 
 pub(super) fn save(folder: &Path, run: Digest, adapter: &Adapter, optimiser: &AdamW, losses: &[u64]) -> Result<()> {
     let state = adapter.named().zip(&optimiser.moments).flat_map(|((key, var), (first, second))| {
-        [
-            (format!("first.{key}"), first),
-            (format!("second.{key}"), second),
-            (key, var.as_tensor()),
-        ]
+        [(format!("first.{key}"), first), (format!("second.{key}"), second), (key, var.as_tensor())]
     });
     let losses = serde_json::to_string(losses).map_err(|e| LoraError::malformed(FILE, e))?;
     let metadata = HashMap::from([
@@ -61,8 +57,7 @@ pub(super) fn restore(folder: &Path, run: Digest, adapter: &Adapter, optimiser: 
     }
     let field = |key: &str| metadata.get(key).ok_or_else(|| malformed(format!("no field {key:?}")));
     let step: u32 = field("step")?.parse().map_err(|_| malformed("field \"step\"".into()))?;
-    let losses: Vec<u64> =
-        serde_json::from_str(field("loss_micronats")?).map_err(|e| malformed(e.to_string()))?;
+    let losses: Vec<u64> = serde_json::from_str(field("loss_micronats")?).map_err(|e| malformed(e.to_string()))?;
     if losses.len() != step as usize {
         return Err(malformed(format!("{} losses for {step} steps", losses.len())));
     }

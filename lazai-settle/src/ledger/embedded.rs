@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use lazai_core::digest::canonical_json;
 use lazai_core::Digest;
+use lazai_core::digest::canonical_json;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 use super::{Clock, Ledger, LedgerError, LedgerFuture};
@@ -191,11 +191,7 @@ impl Ledger for EmbeddedLedger {
 
     fn checkpoint(&self) -> Checkpoint {
         let inner = self.lock();
-        Checkpoint {
-            ledger: inner.market.ledger(),
-            size: inner.leaves.len() as u64,
-            root: merkle::root(&inner.leaves),
-        }
+        Checkpoint { ledger: inner.market.ledger(), size: inner.leaves.len() as u64, root: merkle::root(&inner.leaves) }
     }
 
     fn entry(&self, index: u64) -> LedgerFuture<'_, Option<(Entry, Inclusion)>> {

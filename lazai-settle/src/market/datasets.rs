@@ -109,7 +109,11 @@ impl Market {
     }
 
     /// An accepted submission, for the ExEx it names alone.
-    pub(super) fn accepted_for(&mut self, id: SubmissionId, exex: Address) -> Result<&mut SubmissionState, MarketError> {
+    pub(super) fn accepted_for(
+        &mut self,
+        id: SubmissionId,
+        exex: Address,
+    ) -> Result<&mut SubmissionState, MarketError> {
         let state = self.submissions.get_mut(&id).ok_or(MarketError::UnknownSubmission { submission: id })?;
         if state.submission.exex != exex {
             return Err(MarketError::NotAllowed { sender: exex, role: "the ExEx that the submission names" });

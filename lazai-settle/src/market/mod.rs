@@ -61,9 +61,7 @@ impl Market {
             Transaction::Submit(submission) => self.submit(now_s, sender, submission),
             Transaction::Transfer { to, asset, amount } => self.transfer(sender, *to, *asset, *amount),
             Transaction::TransferToken { token, to } => self.transfer_token(sender, *token, *to),
-            Transaction::TransferValue { from, to, value } => {
-                self.transfer_value(now_s, sender, *from, *to, *value)
-            }
+            Transaction::TransferValue { from, to, value } => self.transfer_value(now_s, sender, *from, *to, *value),
             Transaction::Vote { proposal, in_favour } => self.vote(now_s, sender, *proposal, *in_favour),
             Transaction::WithdrawVersion { class, version } => self.withdraw_version(sender, *class, *version),
         }?;

@@ -147,9 +147,15 @@ impl Market {
         ])
     }
 
-    pub(super) fn close_session(&mut self, now_s: u64, sender: Address, id: SessionId) -> Result<Vec<Event>, MarketError> {
+    pub(super) fn close_session(
+        &mut self,
+        now_s: u64,
+        sender: Address,
+        id: SessionId,
+    ) -> Result<Vec<Event>, MarketError> {
         let session = self.open(id)?;
-        let (payer, node, asset, deadline_s) = (session.payer, session.offer.node, session.offer.asset, session.deadline_s);
+        let (payer, node, asset, deadline_s) =
+            (session.payer, session.offer.node, session.offer.asset, session.deadline_s);
         if sender != node && sender != payer {
             return Err(MarketError::NotAllowed { sender, role: "the session's node or payer" });
         }

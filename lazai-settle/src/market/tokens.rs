@@ -197,12 +197,18 @@ impl Market {
         Ok(vec![Event::ValueTransferred { from, to, value }])
     }
 
-    pub(super) fn transfer_token(&mut self, sender: Address, id: TokenId, to: Address) -> Result<Vec<Event>, MarketError> {
+    pub(super) fn transfer_token(
+        &mut self,
+        sender: Address,
+        id: TokenId,
+        to: Address,
+    ) -> Result<Vec<Event>, MarketError> {
         let token = self.tokens.get(&id).ok_or(MarketError::UnknownToken { token: id })?;
         if token.owner != sender {
             return Err(MarketError::NotAllowed { sender, role: "the owner of the token" });
         }
-        let assets: Vec<Asset> = self.classes.get(&token.class).map(|c| c.revenue.keys().copied().collect()).unwrap_or_default();
+        let assets: Vec<Asset> =
+            self.classes.get(&token.class).map(|c| c.revenue.keys().copied().collect()).unwrap_or_default();
         // What the token earned so far is the seller's.
         let mut events = Vec::new();
         for asset in assets {

@@ -5,8 +5,8 @@ use lazai_core::digest::canonical_digest;
 use lazai_core::seal::SealedKey;
 use lazai_core::sign::{self, Encoder};
 use lazai_core::{
-    Address, Amount, Asset, ClassId, Digest, Domain, ProposalId, Signature, Signer, SignerError, SubmissionId,
-    TokenId, TypedData, VersionNumber,
+    Address, Amount, Asset, ClassId, Digest, Domain, ProposalId, Signature, Signer, SignerError, SubmissionId, TokenId,
+    TypedData, VersionNumber,
 };
 use serde::{Deserialize, Serialize};
 

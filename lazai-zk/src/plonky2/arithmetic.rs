@@ -100,7 +100,11 @@ macro_rules! impl_gate {
                 out
             }
 
-            fn eval_unfiltered_base_one(&self, vars: EvaluationVarsBase<'_, F>, mut out: StridedConstraintConsumer<'_, F>) {
+            fn eval_unfiltered_base_one(
+                &self,
+                vars: EvaluationVarsBase<'_, F>,
+                mut out: StridedConstraintConsumer<'_, F>,
+            ) {
                 let mut wires = [F::ZERO; $wires];
                 for (i, wire) in wires.iter_mut().enumerate() {
                     *wire = vars.local_wires[i];

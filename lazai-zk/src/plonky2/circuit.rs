@@ -161,9 +161,10 @@ fn add_record(builder: &mut CircuitBuilder<F, D>) -> (RecordTargets, HashOutTarg
     let owners = builder.add_many(owner.map(|o| o.target));
     builder.connect(owners, active);
     let zero = builder.zero();
-    let contributor = owner.iter().enumerate().fold(zero, |sum, (k, o)| {
-        builder.mul_const_add(F::from_canonical_usize(k), o.target, sum)
-    });
+    let contributor = owner
+        .iter()
+        .enumerate()
+        .fold(zero, |sum, (k, o)| builder.mul_const_add(F::from_canonical_usize(k), o.target, sum));
 
     let content = builder.hash_n_to_hash_no_pad::<PoseidonHash>(elements);
     let about = builder.add_virtual_target_arr::<4>();

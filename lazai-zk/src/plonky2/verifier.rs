@@ -90,9 +90,9 @@ impl Verifier {
         if proof.key_digest() != expected {
             return Err(VerifyError::OtherCircuit { expected, found: proof.key_digest() });
         }
-        let inputs = statement.public_inputs().ok_or_else(|| VerifyError::Rejected {
-            reason: "the statement is of no circuit of this version".into(),
-        })?;
+        let inputs = statement
+            .public_inputs()
+            .ok_or_else(|| VerifyError::Rejected { reason: "the statement is of no circuit of this version".into() })?;
         // plonky2's reader and verifier check some shapes late; a panic there is a malformed proof.
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.verify_body(&inputs, proof.body())))
             .unwrap_or(Err(VerifyError::Malformed { reason: "shape" }))

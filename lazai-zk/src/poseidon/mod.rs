@@ -127,7 +127,8 @@ mod tests {
 
     #[test]
     fn reduction_agrees_with_division() {
-        let edges = [0, 1, u128::from(ORDER) - 1, ORDER.into(), u128::from(u64::MAX), 1 << 96, u128::MAX, u128::MAX - 1];
+        let edges =
+            [0, 1, u128::from(ORDER) - 1, ORDER.into(), u128::from(u64::MAX), 1 << 96, u128::MAX, u128::MAX - 1];
         let spread = (0..10_000u128).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
         for x in edges.into_iter().chain(spread) {
             assert_eq!(u128::from(reduce(x)), x % u128::from(ORDER), "{x}");

@@ -139,7 +139,10 @@ impl<'a> Walk<'a> {
 
     fn voucher(&self) -> Outcome {
         let opened = self.opened()?;
-        opened.offer_signature.verify(self.domain, opened.offer, opened.offer.node).map_err(|e| format!("offer: {e}"))?;
+        opened
+            .offer_signature
+            .verify(self.domain, opened.offer, opened.offer.node)
+            .map_err(|e| format!("offer: {e}"))?;
         if let SessionPayment::Quota(token) = opened.payment {
             return Ok((Trust::Proved, format!("paid by one unit of token {token}")));
         }
@@ -148,7 +151,10 @@ impl<'a> Walk<'a> {
             let receipt = &received.receipt.receipt;
             let price = opened.offer.price(receipt.prompt_tokens, receipt.completion_tokens);
             sum = price.and_then(|p| sum.checked_add(p)).map_err(|e| e.to_string())?;
-            must(sum == receipt.cumulative, format!("receipt {}: {sum} by price, {} asked", receipt.turn, receipt.cumulative))?;
+            must(
+                sum == receipt.cumulative,
+                format!("receipt {}: {sum} by price, {} asked", receipt.turn, receipt.cumulative),
+            )?;
         }
         let paid = self.evidence.voucher.ok_or("the reply was not paid")?;
         paid.signature.verify(self.domain, &paid.voucher, opened.consumer).map_err(|e| format!("voucher: {e}"))?;
@@ -180,7 +186,10 @@ impl<'a> Walk<'a> {
         let (entry, metadata, signature) = self.minted()?;
         let record = &self.evidence.record;
         let found = record.digest().map_err(|e| e.to_string())?;
-        must(found == metadata.record_digest, format!("record has digest {found}, the token says {}", metadata.record_digest))?;
+        must(
+            found == metadata.record_digest,
+            format!("record has digest {found}, the token says {}", metadata.record_digest),
+        )?;
         for (what, same) in [
             ("adapter", record.adapter_digest == metadata.adapter_digest),
             ("base", record.base_digest == self.anchor.base),
@@ -193,7 +202,10 @@ impl<'a> Walk<'a> {
         let claim = RecordClaim { submission: metadata.submission, record: found };
         signature.verify(self.domain, &claim, metadata.exex).map_err(|e| format!("record: {e}"))?;
         must(entry.transaction.sender == metadata.exex, "minted by somebody else than its ExEx")?;
-        Ok((Trust::Claimed, format!("ExEx {} signed {} steps over {} tokens", metadata.exex, record.steps, record.tokens)))
+        Ok((
+            Trust::Claimed,
+            format!("ExEx {} signed {} steps over {} tokens", metadata.exex, record.steps, record.tokens),
+        ))
     }
 
     fn dataset(&self) -> Outcome {
@@ -237,7 +249,10 @@ impl<'a> Walk<'a> {
     fn check_proof(&self) -> Outcome {
         use lazai_zk::{Proof, Verifier, verifier_key_digest};
         let key = verifier_key_digest();
-        must(key == self.anchor.verifier_key, format!("this verifier has key {key}, you trust {}", self.anchor.verifier_key))?;
+        must(
+            key == self.anchor.verifier_key,
+            format!("this verifier has key {key}, you trust {}", self.anchor.verifier_key),
+        )?;
         let proof = Proof::from_bytes(&self.evidence.proof).map_err(|e| e.to_string())?;
         Verifier::new().verify(&self.evidence.statement, &proof).map_err(|e| e.to_string())?;
         let (records, tokens) = (self.evidence.statement.records(), self.evidence.statement.tokens());
@@ -247,14 +262,18 @@ impl<'a> Walk<'a> {
     /// Without a verifier, the proof rests on the validators who checked it.
     #[cfg(not(feature = "zk"))]
     fn check_proof(&self) -> Outcome {
-        self.quorum().map(|(trust, _)| (trust, "not verified here (built without `zk`): validators say it holds".into()))
+        self.quorum()
+            .map(|(trust, _)| (trust, "not verified here (built without `zk`): validators say it holds".into()))
     }
 
     fn quorum(&self) -> Outcome {
         let (entry, submission) = self.submission()?;
         let validators = &self.evidence.genesis.validators;
         let found = validator_set_digest(validators);
-        must(found == self.anchor.validator_set, format!("validator set is {found}, you trust {}", self.anchor.validator_set))?;
+        must(
+            found == self.anchor.validator_set,
+            format!("validator set is {found}, you trust {}", self.anchor.validator_set),
+        )?;
         let mut attested = std::collections::BTreeMap::new();
         for (vote, transaction) in self.evidence.transactions() {
             let Transaction::Attest(attestation) = transaction else { continue };

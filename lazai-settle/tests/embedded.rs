@@ -1,0 +1,92 @@
+//! The embedded ledger: durable, idempotent, checkable; damage is an error.
+#![allow(clippy::unwrap_used)]
+
+mod world;
+
+use std::path::Path;
+
+use lazai_core::digest::{canonical_json, sha256};
+use lazai_core::*;
+use lazai_settle::ledger::LedgerError;
+use lazai_settle::merkle::{leaf_hash, verify};
+use lazai_settle::notice::Notice;
+use lazai_settle::{EmbeddedLedger, Genesis, Ledger, ManualClock, MarketError, SignedTransaction, Transaction};
+use pollster::block_on;
+use world::{CONSUMER, NODE, address, genesis, signer};
+
+fn pay(genesis: &Genesis, n: u8) -> SignedTransaction {
+    let amount = Amount::from_base_units(n.into());
+    let transfer = Transaction::Transfer { to: address(NODE), asset: Asset::NATIVE, amount };
+    block_on(SignedTransaction::sign(&signer(CONSUMER), &genesis.domain, sha256(&[n]), transfer)).unwrap()
+}
+
+fn reopen(folder: &Path) -> EmbeddedLedger {
+    EmbeddedLedger::open(folder, ManualClock::at(5)).unwrap()
+}
+
+#[test]
+fn what_was_applied_is_there_after_reopening() {
+    let folder = tempfile::tempdir().unwrap();
+    let genesis = genesis();
+    let clock = ManualClock::at(5);
+    let ledger = EmbeddedLedger::create(folder.path(), &genesis, clock.clone()).unwrap();
+    assert!(matches!(EmbeddedLedger::open(folder.path(), clock.clone()), Err(LedgerError::Storage { .. })));
+    let first = block_on(ledger.submit(pay(&genesis, 1))).unwrap();
+    clock.advance(10);
+    block_on(ledger.submit(pay(&genesis, 2))).unwrap();
+    assert_eq!(block_on(ledger.submit(pay(&genesis, 1))).unwrap(), first, "asked again, the first entry comes");
+    let (market, checkpoint) = (ledger.market(), ledger.checkpoint());
+    assert_eq!((checkpoint.size, checkpoint.ledger), (2, genesis.ledger_id().unwrap()));
+    drop(ledger);
+
+    assert!(EmbeddedLedger::exists(folder.path()));
+    let ledger = reopen(folder.path());
+    assert_eq!(*ledger.market(), *market);
+    assert_eq!(ledger.checkpoint(), checkpoint);
+    assert_eq!(ledger.now_s(), 15, "time never runs backwards");
+    assert_eq!(block_on(ledger.submit(pay(&genesis, 1))).unwrap(), first);
+    for index in 0..2 {
+        let (entry, inclusion) = block_on(ledger.entry(index)).unwrap().unwrap();
+        assert!(verify(&checkpoint, leaf_hash(&canonical_json(&entry).unwrap()), &inclusion));
+    }
+    assert!(block_on(ledger.entry(2)).unwrap().is_none());
+    let notices = block_on(ledger.notices(1)).unwrap();
+    assert!(matches!(&notices[..], [Notice::ChainCommitted { new }] if new.len() == 1 && new[0].index == 1));
+    assert!(block_on(ledger.notices(2)).unwrap().is_empty());
+}
+
+#[test]
+fn a_folder_is_founded_once_and_refusals_are_not_logged() {
+    let folder = tempfile::tempdir().unwrap();
+    let genesis = genesis();
+    assert!(!EmbeddedLedger::exists(folder.path()));
+    let ledger = EmbeddedLedger::create(folder.path(), &genesis, ManualClock::at(5)).unwrap();
+    let mut forged = pay(&genesis, 1);
+    forged.sender = address(NODE);
+    let refused = block_on(ledger.submit(forged));
+    assert!(matches!(refused, Err(LedgerError::Market(MarketError::Signature { .. }))));
+    assert_eq!(ledger.checkpoint().size, 0);
+    drop(ledger);
+    let again = EmbeddedLedger::create(folder.path(), &genesis, ManualClock::at(5));
+    assert!(matches!(again, Err(LedgerError::Storage { .. })));
+}
+
+#[test]
+fn an_edited_log_is_not_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let genesis = genesis();
+    let ledger = EmbeddedLedger::create(folder.path(), &genesis, ManualClock::at(5)).unwrap();
+    let mut entry = block_on(ledger.submit(pay(&genesis, 1))).unwrap();
+    drop(ledger);
+    entry.events.clear();
+    let log = redb::TableDefinition::<u64, &[u8]>::new("log");
+    let database = redb::Database::open(folder.path().join("ledger.redb")).unwrap();
+    let write = database.begin_write().unwrap();
+    write.open_table(log).unwrap().insert(0, canonical_json(&entry).unwrap().as_slice()).unwrap();
+    write.commit().unwrap();
+    drop(database);
+    let opened = EmbeddedLedger::open(folder.path(), ManualClock::at(5));
+    assert!(matches!(opened, Err(LedgerError::Damaged { index: 0, .. })));
+    let empty = tempfile::tempdir().unwrap();
+    assert!(matches!(EmbeddedLedger::open(empty.path(), ManualClock::at(5)), Err(LedgerError::Storage { .. })));
+}

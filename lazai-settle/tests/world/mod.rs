@@ -1,0 +1,228 @@
+//! A small market for tests: everyone has a key derived from a number.
+#![allow(dead_code, clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+
+use lazai_core::character::Character;
+use lazai_core::dat::{AccessPolicy, BaseModel, Payment, Rating, VersionMetadata};
+use lazai_core::digest::sha256;
+use lazai_core::pov::{Contributor, PublicPart};
+use lazai_core::record::RecordClaim;
+use lazai_core::seal::{SealedKey, UnsealingKey};
+use lazai_core::sign::signing_digest;
+use lazai_core::*;
+use lazai_settle::market::{ContributorShare, Event, Submission};
+use lazai_settle::quorum::{Attestation, ContributorConsent};
+use lazai_settle::session::{Offer, SessionPayment, Voucher};
+use lazai_settle::{Genesis, Market, MarketError, Params, SignedTransaction, Transaction};
+
+pub const CREATOR: u8 = 1;
+pub const WRITERS: [u8; 2] = [2, 3];
+pub const VALIDATORS: [u8; 4] = [11, 12, 13, 14];
+pub const EXEX: u8 = 21;
+pub const NODE: u8 = 31;
+pub const OTHER_NODE: u8 = 32;
+pub const CONSUMER: u8 = 41;
+pub const SESSION_KEY: u8 = 42;
+pub const VOTERS: [u8; 3] = [51, 52, 53];
+pub const STRANGER: u8 = 99;
+pub const FUNDS: u128 = 1_000_000;
+pub const START_S: u64 = 1_000;
+
+pub fn signer(n: u8) -> LocalSigner {
+    LocalSigner::from_bytes([n; 32]).unwrap()
+}
+
+pub fn address(n: u8) -> Address {
+    signer(n).address()
+}
+
+pub fn genesis() -> Genesis {
+    let weights = |numbers: &[u8]| numbers.iter().map(|&n| (address(n), 1)).collect::<BTreeMap<_, _>>();
+    Genesis {
+        domain: Domain::random("test", "1").unwrap(),
+        validators: weights(&VALIDATORS),
+        voters: weights(&VOTERS),
+        balances: vec![(address(CONSUMER), Asset::NATIVE, Amount::from_base_units(FUNDS))],
+        params: Params::default(),
+    }
+}
+
+pub struct World {
+    pub market: Market,
+    pub now_s: u64,
+    label: u64,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self { market: Market::new(&genesis()).unwrap(), now_s: START_S, label: 0 }
+    }
+
+    /// Signs a transaction under a fresh key and applies it. On error nothing may have changed.
+    pub fn act(&mut self, who: u8, transaction: Transaction) -> Result<Vec<Event>, MarketError> {
+        self.label += 1;
+        let key = sha256(&self.label.to_le_bytes());
+        let signed = self.sign(who, key, transaction);
+        let before = self.market.clone();
+        let result = self.market.apply(self.now_s, &signed);
+        if result.is_err() {
+            assert!(self.market == before, "an error changed the market");
+        }
+        assert_eq!(self.market.total(Asset::NATIVE).unwrap().base_units(), FUNDS, "money appeared or vanished");
+        result
+    }
+
+    pub fn sign(&self, who: u8, key: Digest, transaction: Transaction) -> SignedTransaction {
+        let signer = signer(who);
+        let signing = SignedTransaction::sign(&signer, self.market.domain(), key, transaction);
+        pollster::block_on(signing).unwrap()
+    }
+
+    pub fn signed<T: TypedData>(&self, who: u8, value: &T) -> Signature {
+        signer(who).sign_digest(signing_digest(self.market.domain(), value))
+    }
+
+    pub fn submission_id(&self, nonce: u64) -> SubmissionId {
+        SubmissionId::derive(self.market.ledger(), address(CREATOR), nonce)
+    }
+
+    pub fn submission(&self, nonce: u64) -> Submission {
+        let card = br#"{"spec":"chara_card_v2","data":{"name":"Ada","description":"counts"}}"#;
+        let contributors: Vec<_> = WRITERS
+            .iter()
+            .map(|&n| Contributor {
+                address: address(n),
+                name: n.to_string(),
+                licence: "CC0-1.0".into(),
+                consent: "yes".into(),
+            })
+            .collect();
+        let public = PublicPart::new(Character::from_card_json(card).unwrap(), vec!["hi".into()], contributors, "");
+        let shares = WRITERS.iter().zip([70, 30]).map(|(&n, tokens)| {
+            let root = sha256(&[n]);
+            let consent =
+                ContributorConsent { submission: self.submission_id(nonce), root, licence: "CC0-1.0", consent: "yes" };
+            ContributorShare { contributor: address(n), tokens, root, consent: self.signed(n, &consent) }
+        });
+        let key = UnsealingKey::derive(&[5; 32]).public();
+        Submission {
+            nonce,
+            statement: sha256(b"statement"),
+            root: sha256(b"root"),
+            proof: sha256(b"proof"),
+            ciphertext: sha256(b"ciphertext"),
+            sealed_key: SealedKey { encapsulated: key.0, ciphertext: [0; 48] },
+            exex: address(EXEX),
+            public_part: String::from_utf8(public.to_bytes().unwrap()).unwrap(),
+            shares: shares.collect(),
+        }
+    }
+
+    pub fn submit(&mut self, nonce: u64) -> SubmissionId {
+        self.act(CREATOR, Transaction::Submit(self.submission(nonce))).unwrap();
+        self.submission_id(nonce)
+    }
+
+    pub fn attestation(&self, id: SubmissionId) -> Attestation {
+        let submitted = &self.market.submission(id).unwrap().submission;
+        Attestation {
+            submission: id,
+            statement: submitted.statement,
+            public_part: PublicPart::digest(submitted.public_part.as_bytes()),
+            ciphertext: submitted.ciphertext,
+        }
+    }
+
+    pub fn attest(&mut self, who: u8, id: SubmissionId) -> Result<Vec<Event>, MarketError> {
+        let attestation = self.attestation(id);
+        self.act(who, Transaction::Attest(attestation))
+    }
+
+    pub fn accepted(&mut self, nonce: u64) -> SubmissionId {
+        let id = self.submit(nonce);
+        for validator in &VALIDATORS[..3] {
+            self.attest(*validator, id).unwrap();
+        }
+        id
+    }
+
+    pub fn metadata(&self, id: SubmissionId) -> VersionMetadata {
+        VersionMetadata {
+            character: "Ada".into(),
+            base: BaseModel { name: "base".into(), digest: sha256(b"base"), licence: "Apache-2.0".into() },
+            adapter_digest: sha256(b"adapter"),
+            record_digest: sha256(b"record"),
+            submission: id,
+            exex: address(EXEX),
+            policy: AccessPolicy {
+                rating: Rating::General,
+                minimum_age: 0,
+                payment: Payment::GasOrQuota,
+                consent: "none".into(),
+                report_contact: "none".into(),
+            },
+            endpoints: vec![],
+        }
+    }
+
+    pub fn mint_by(&mut self, who: u8, id: SubmissionId, class: Option<ClassId>) -> Result<Vec<Event>, MarketError> {
+        let metadata = VersionMetadata { exex: address(who), ..self.metadata(id) };
+        let record_signature = self.signed(who, &RecordClaim { submission: id, record: metadata.record_digest });
+        self.act(who, Transaction::Mint { metadata, record_signature, class })
+    }
+
+    /// A market with one minted class: class 1, version 1, share tokens 1 and 2.
+    pub fn minted() -> Self {
+        let mut world = Self::new();
+        let id = world.accepted(1);
+        world.mint_by(EXEX, id, None).unwrap();
+        world
+    }
+
+    pub fn offer(&self, node: u8) -> Offer {
+        Offer {
+            node: address(node),
+            class: ClassId(1),
+            version: VersionNumber(1),
+            asset: Asset::NATIVE,
+            prompt_price: Amount::from_base_units(1),
+            completion_price: Amount::from_base_units(3),
+            prompt_ceiling: 100,
+            completion_ceiling: 10,
+            session_s: 600,
+            valid_until_s: self.now_s + 100,
+        }
+    }
+
+    pub fn open(&mut self, node: u8, nonce: u64, payment: SessionPayment) -> Result<SessionId, MarketError> {
+        let offer = self.offer(node);
+        let offer_signature = self.signed(node, &offer);
+        let consumer = address(SESSION_KEY);
+        self.act(CONSUMER, Transaction::OpenSession { nonce, consumer, offer, offer_signature, payment })?;
+        Ok(SessionId::derive(self.market.ledger(), address(CONSUMER), nonce))
+    }
+
+    pub fn voucher(&self, session: SessionId, node: u8, cumulative: u128) -> Voucher {
+        Voucher {
+            session,
+            node: address(node),
+            class: ClassId(1),
+            version: VersionNumber(1),
+            cumulative: Amount::from_base_units(cumulative),
+        }
+    }
+
+    pub fn redeem(&mut self, node: u8, voucher: Voucher) -> Result<Vec<Event>, MarketError> {
+        let signature = self.signed(SESSION_KEY, &voucher);
+        self.act(node, Transaction::Redeem { voucher, signature })
+    }
+
+    pub fn balance(&self, n: u8) -> u128 {
+        self.market.balance(address(n), Asset::NATIVE).base_units()
+    }
+}
+
+pub fn deposit(amount: u128) -> SessionPayment {
+    SessionPayment::Deposit(Amount::from_base_units(amount))
+}

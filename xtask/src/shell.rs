@@ -1,0 +1,45 @@
+//! Running commands, and knowing where things are.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+/// The root of the repository.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
+}
+
+/// Where cargo builds to.
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// The one folder outside `target/` that is written to.
+pub fn cache() -> Result<PathBuf> {
+    if let Some(folder) = std::env::var_os("LAZAI_CACHE") {
+        return Ok(folder.into());
+    }
+    let home = std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE"));
+    Ok(PathBuf::from(home.context("neither LAZAI_CACHE nor HOME is set")?).join(".cache").join("lazai"))
+}
+
+/// A cargo command in the repository.
+pub fn cargo(args: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(args).current_dir(root());
+    command
+}
+
+/// Runs a command under a heading; fails if it does.
+pub fn run(what: &str, command: &mut Command) -> Result<()> {
+    println!("── {what}");
+    let started = Instant::now();
+    let status = command.status().with_context(|| format!("{what}: {:?} is not to be had", command.get_program()))?;
+    if !status.success() {
+        bail!("{what}: {status}");
+    }
+    println!("   {what}: {:.0} s", started.elapsed().as_secs_f64());
+    Ok(())
+}
