@@ -1,12 +1,15 @@
-//! What the examples share: a home with keys, ledger and store; the Cyber Diva's files; a narrator.
+//! What the examples share: a home with keys, ledger and store; the Cyber Diva's files; a narrator; a stage on
+//! which the earlier phases have been played.
 
 pub mod diva;
 pub mod home;
 pub mod measure;
+pub mod stage;
 pub mod tale;
 
 pub use diva::CyberDiva;
 pub use home::Home;
+pub use stage::Stage;
 pub use tale::Tale;
 
 use std::path::PathBuf;

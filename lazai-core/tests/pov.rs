@@ -80,10 +80,7 @@ fn every_flipped_bit_of_the_data_is_seen() {
 #[test]
 fn tokens_outside_the_vocabulary() {
     let error = pack(vec![record(0, vec![1]), record(1, vec![5, 49_152])], vec![]).unwrap_err();
-    assert_eq!(
-        error,
-        PovError::TokenOutsideVocabulary { record: 1, position: 1, token: 49_152, vocab_size: 49_152 }
-    );
+    assert_eq!(error, PovError::TokenOutsideVocabulary { record: 1, position: 1, token: 49_152, vocab_size: 49_152 });
     // And in a file: the last token id of the sample is 255, so the first little-endian `255` of a token.
     let bytes = sample().to_bytes().unwrap();
     let at = bytes.windows(8).rposition(|w| w == [254, 0, 0, 0, 255, 0, 0, 0]).unwrap();

@@ -71,3 +71,26 @@ impl CustomOp1 for FrozenLinear {
         Ok(Some(grad.contiguous()?.matmul(&self.0)?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{Device, Var};
+
+    /// Value and gradient are those of candle's own product.
+    #[test]
+    fn agrees_with_the_plain_product() -> Result<()> {
+        let weight = Tensor::randn(0f32, 1.0, (5, 3), &Device::Cpu)?;
+        let x = Var::randn(0f32, 1.0, (4, 3), &Device::Cpu)?;
+        let plain = x.matmul(&weight.t()?)?;
+        let ours = FrozenLinear(weight).forward(x.as_tensor())?;
+        let difference = |a: &Tensor, b: &Tensor| (a - b)?.abs()?.max_all()?.to_scalar::<f32>();
+        assert!(difference(&plain, &ours)? < 1e-6);
+        let gradient = |y: &Tensor| -> Result<Tensor> {
+            let gradients = y.sqr()?.sum_all()?.backward()?;
+            gradients.get(&x).cloned().ok_or_else(|| candle_core::Error::Msg("no gradient".into()))
+        };
+        assert!(difference(&gradient(&plain)?, &gradient(&ours)?)? < 1e-5);
+        Ok(())
+    }
+}

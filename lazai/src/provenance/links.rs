@@ -298,9 +298,12 @@ impl<'a> Walk<'a> {
             return Ok((Trust::Proved, "a session paid by quota has nothing to split".into()));
         }
         let split = self.split_of(opened.params)?;
+        let session = self.last_receipt()?.session;
         let mut gross = Amount::ZERO;
         for (entry, transaction) in self.evidence.transactions() {
-            if !matches!(transaction, Transaction::Redeem { .. }) {
+            // A redemption of somebody else's session is on the ledger too, but it is no part of this story.
+            let own = matches!(transaction, Transaction::Redeem { voucher, .. } if voucher.session == session);
+            if !own {
                 continue;
             }
             for event in &entry.events {

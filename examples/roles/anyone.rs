@@ -1,0 +1,35 @@
+//! Anyone: checks where a reply comes from, against anchors of her own.
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
+
+use lazai::provenance::{TrustAnchor, collect, verify};
+use lazai::settle::quorum::validator_set_digest;
+use lazai_examples::Stage;
+use lazai_examples::stage::deposit;
+
+fn main() -> anyhow::Result<()> {
+    pollster::block_on(async {
+        let stage = Stage::new()?;
+        let minted = stage.minted().await?;
+        let node = stage.provider("node", &minted)?;
+        let consumer = stage.consumer()?;
+        let offer = stage.offer(&node, &minted).await?;
+        let mut conversation = consumer.open(1, &offer, deposit(1_000)).await?;
+        consumer.say(&mut conversation, &node, "Who are you?", &mut |_| {}).await?;
+        node.redeem(conversation.session).await?;
+
+        // The anchor comes from the caller: here from her own copy of the ledger, never from the evidence.
+        let (home, ledger) = (&stage.home, stage.home.ledger());
+        let anchor = TrustAnchor {
+            ledger: ledger.market().ledger(),
+            validator_set: validator_set_digest(ledger.market().validators()),
+            verifier_key: lazai::zk::verifier_key_digest(),
+            base: stage.base.digest(),
+            checkpoint: ledger.checkpoint(),
+        };
+        let evidence = collect(&*ledger, home.genesis(), &*home.store(), &minted.record, &conversation).await?;
+        for link in verify(&evidence, &anchor).links {
+            println!("{:9} {:18} {} (not said: {})", format!("{:?}", link.trust), link.name, link.says, link.not_said);
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,31 @@
+//! The ExEx: follows the ledger, decrypts what is accepted for it, fine-tunes, mints.
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
+
+use lazai::core::record::LoraConfig;
+use lazai_examples::Stage;
+
+fn main() -> anyhow::Result<()> {
+    pollster::block_on(async {
+        let stage = Stage::new()?;
+        stage.accepted().await?;
+
+        let exex = stage.exex();
+        let (lora, config) = (LoraConfig::default(), stage.one_step());
+        for submission in exex.follow().await? {
+            // Recomputes the root from the decrypted records; a mismatch is a reason to refuse.
+            let dataset = exex.open(submission, &stage.base).await?;
+            let trained = exex.train(submission, &dataset, &stage.base, lora, &config, |progress| {
+                println!("step {} of {}, loss {:.3}", progress.step, progress.steps, progress.loss);
+                true
+            })?;
+            let minted = exex.mint(submission, &stage.base, lora, &config, &trained, stage.terms()).await?;
+            println!(
+                "minted class {} version {}: adapter {}",
+                minted.class, minted.version, minted.record.adapter_digest
+            );
+        }
+        // Up to here everything is done: after a restart, following goes on above it.
+        exex.finish()?;
+        Ok(())
+    })
+}

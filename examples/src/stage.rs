@@ -1,0 +1,218 @@
+//! A stage: a fresh market in a temporary folder, on which earlier phases have been played quickly, so that an
+//! example or a test can begin where it likes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use lazai::consumer::Consumer;
+use lazai::core::pov::{Dataset, PublicPart};
+use lazai::core::record::{LoraConfig, TrainConfig};
+use lazai::core::{Amount, Asset, SubmissionId};
+use lazai::creator::{Creator, ExExContact};
+use lazai::exex::{ExEx, MintTerms, Minted, load_adapter};
+use lazai::lora::generate::Sampler;
+use lazai::lora::{BaseModel, Compute};
+use lazai::models::{ModelCounter, prepare};
+use lazai::node::SignedOffer;
+use lazai::provider::Provider;
+use lazai::settle::session::{Offer, SessionPayment};
+use lazai::validator::Validator;
+use lazai::zk::{Proof, Prover, Statement};
+
+use crate::diva::CONTRIBUTORS;
+use crate::home::VALIDATORS;
+use crate::{CyberDiva, Home};
+
+/// A fresh market with everything it needs.
+pub struct Stage {
+    /// Keys, ledger, store.
+    pub home: Home,
+    /// The base model.
+    pub base: Arc<BaseModel>,
+    /// The character, with a few dialogues.
+    pub diva: CyberDiva,
+    // Removed when the stage is dropped.
+    _folder: tempfile::TempDir,
+}
+
+/// The base model that `cargo xtask fetch` got, or the one that `LAZAI_BASE_MODEL` names.
+///
+/// # Errors
+/// If there is none.
+pub fn base_path() -> anyhow::Result<PathBuf> {
+    let by_hand = std::env::var_os("LAZAI_BASE_MODEL").map(PathBuf::from);
+    let cache = std::env::var_os("LAZAI_CACHE")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/lazai")));
+    let fetched = cache.map(|cache| cache.join("models/SmolLM2-135M-Instruct.Q4_1.gguf"));
+    by_hand.or(fetched).filter(|path| path.is_file()).context("no base model; run `cargo xtask fetch`")
+}
+
+impl Stage {
+    /// A market on which nothing has happened yet.
+    ///
+    /// # Errors
+    /// If there is no base model, or the temporary folder cannot be written.
+    pub fn new() -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        Ok(Self {
+            home: Home::open(folder.path())?,
+            base: Arc::new(BaseModel::from_gguf(&base_path()?, &Compute::cpu())?),
+            diva: CyberDiva::load(true)?,
+            _folder: folder,
+        })
+    }
+
+    /// The creator.
+    #[must_use]
+    pub fn creator(&self) -> Creator {
+        Creator::new(self.home.account("creator"), self.home.store())
+    }
+
+    /// The ExEx.
+    #[must_use]
+    pub fn exex(&self) -> ExEx {
+        let (account, key) = (self.home.account("exex"), self.home.unsealing_key("exex"));
+        ExEx::new(account, key, self.home.store(), self.home.path("exex"))
+    }
+
+    /// The character's data, packed.
+    ///
+    /// # Errors
+    /// What packing says.
+    pub fn packed(&self) -> anyhow::Result<(Dataset, PublicPart)> {
+        let contributors = self.diva.contributors(|name| self.home.address(name));
+        let public = self.diva.public_part(contributors.clone());
+        let (tokenizer, template) = (self.base.tokenizer(), self.base.template());
+        let dataset = prepare(tokenizer, template, contributors, &self.diva.dialogues, &self.diva.recordings, 0)?;
+        Ok((dataset, public))
+    }
+
+    /// Submits packed data with a proof.
+    ///
+    /// # Errors
+    /// What the creator's role says.
+    pub async fn submit(
+        &self,
+        nonce: u64,
+        packed: &(Dataset, PublicPart),
+        proved: &(Statement, Proof),
+        exex: ExExContact,
+    ) -> anyhow::Result<SubmissionId> {
+        let signers: Vec<_> = CONTRIBUTORS.iter().map(|name| self.home.signer(name)).collect();
+        let ((dataset, public), (statement, proof)) = (packed, proved);
+        Ok(self.creator().submit(nonce, dataset, public, statement, proof, exex, &signers).await?)
+    }
+
+    /// Phase 1 is played: a dataset is submitted.
+    ///
+    /// # Errors
+    /// What the roles say.
+    pub async fn submitted(&self) -> anyhow::Result<SubmissionId> {
+        let packed = self.packed()?;
+        let proved = self.creator().prove(&Prover::new()?, &packed.0, 1)?;
+        self.submit(1, &packed, &proved, self.exex().contact()).await
+    }
+
+    /// Has all validators attest a submission.
+    ///
+    /// # Errors
+    /// What the validators say.
+    pub async fn attest(&self, submission: SubmissionId) -> anyhow::Result<()> {
+        for name in VALIDATORS {
+            let validator = Validator::new(self.home.account(name));
+            let attestation = validator.verify(submission, &*self.home.store()).await?;
+            validator.attest(attestation).await?;
+        }
+        Ok(())
+    }
+
+    /// Phases 1 and 2 are played: a dataset is accepted.
+    ///
+    /// # Errors
+    /// What the roles say.
+    pub async fn accepted(&self) -> anyhow::Result<SubmissionId> {
+        let submission = self.submitted().await?;
+        self.attest(submission).await?;
+        Ok(submission)
+    }
+
+    /// Training of a single step: enough for an adapter that is not the base.
+    #[must_use]
+    pub fn one_step(&self) -> TrainConfig {
+        TrainConfig { max_steps: Some(1), block_tokens: 128, warmup_steps: 0, ..TrainConfig::default() }
+    }
+
+    /// What is said of the model beside its files.
+    #[must_use]
+    pub fn terms(&self) -> MintTerms {
+        MintTerms {
+            base_name: "SmolLM2-135M-Instruct".into(),
+            base_licence: "Apache-2.0".into(),
+            policy: self.diva.policy(),
+            endpoints: vec!["local:node".into()],
+            class: None,
+        }
+    }
+
+    /// Phases 1 to 4 are played: the character is minted.
+    ///
+    /// # Errors
+    /// What the roles say.
+    pub async fn minted(&self) -> anyhow::Result<Minted> {
+        let submission = self.accepted().await?;
+        let (exex, lora, config) = (self.exex(), LoraConfig::default(), self.one_step());
+        let dataset = exex.open(submission, &self.base).await?;
+        let trained = exex.train(submission, &dataset, &self.base, lora, &config, |_| true)?;
+        Ok(exex.mint(submission, &self.base, lora, &config, &trained, self.terms()).await?)
+    }
+
+    /// A node that serves a minted version, with replies of up to 8 tokens.
+    ///
+    /// # Errors
+    /// If the adapter is not there.
+    pub fn provider(&self, name: &str, minted: &Minted) -> anyhow::Result<Provider> {
+        let folder = self.exex().adapter_folder(minted.record.submission);
+        let adapter = load_adapter(&folder, &self.base, minted.record.adapter_digest)?;
+        let provider = Provider::new(self.home.account(name), self.base.clone(), self.home.path(name), 7)
+            .with_adapter(minted.class, minted.version, adapter)
+            .with_sampler(Sampler { max_tokens: 8, ..Sampler::default() });
+        Ok(provider)
+    }
+
+    /// A node's signed offer.
+    ///
+    /// # Errors
+    /// What the signer says.
+    pub async fn offer(&self, provider: &Provider, minted: &Minted) -> anyhow::Result<SignedOffer> {
+        let terms = Offer {
+            node: provider.address(),
+            class: minted.class,
+            version: minted.version,
+            asset: Asset::NATIVE,
+            prompt_price: Amount::from_base_units(1),
+            completion_price: Amount::from_base_units(5),
+            prompt_ceiling: 200,
+            completion_ceiling: 0,
+            session_s: 600,
+            valid_until_s: self.home.ledger().now_s() + 600,
+        };
+        Ok(provider.offer(terms).await?)
+    }
+
+    /// A consumer who recounts every receipt.
+    ///
+    /// # Errors
+    /// If the tokenizer cannot be read.
+    pub fn consumer(&self) -> anyhow::Result<Consumer> {
+        let counter = Arc::new(ModelCounter::from_gguf(&base_path()?)?);
+        Ok(Consumer::new(self.home.account("consumer"), self.home.signer("consumer's app")).with_counter(counter))
+    }
+}
+
+/// A deposit, in base units.
+#[must_use]
+pub fn deposit(base_units: u128) -> SessionPayment {
+    SessionPayment::Deposit(Amount::from_base_units(base_units))
+}

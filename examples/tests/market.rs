@@ -1,0 +1,395 @@
+//! The roles against each other: whoever does not keep to the rules gets a typed error, and nothing changes.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+
+use lazai::consumer::{Conversation, ReceivedReply};
+use lazai::core::dialogue::{Message, Role};
+use lazai::core::record::LoraConfig;
+use lazai::core::{Amount, Asset, Digest, LocalSigner, SessionId, Signer, SubmissionId};
+use lazai::exex::{ExExError, Minted, RefusalReason};
+use lazai::node::{ChatRequest, Moderator, Node, NodeError, RequestClaim, SignedVoucher, request_digest};
+use lazai::provenance::{Evidence, Report, Trust, TrustAnchor, collect, verify};
+use lazai::provider::Provider;
+use lazai::settle::market::{SubmissionStatus, Transaction};
+use lazai::settle::quorum::validator_set_digest;
+use lazai::settle::session::{SessionPayment, Voucher};
+use lazai::settle::{Ledger, MarketError};
+use lazai::store::Store;
+use lazai::validator::{ValidationError, Validator};
+use lazai_examples::Stage;
+use lazai_examples::stage::deposit;
+use pollster::block_on;
+
+/// One minted market for all tests of sessions; each takes session numbers of its own.
+fn minted() -> MutexGuard<'static, (Stage, Minted)> {
+    static MINTED: OnceLock<Mutex<(Stage, Minted)>> = OnceLock::new();
+    let make = || {
+        let stage = Stage::new().unwrap();
+        let minted = block_on(stage.minted()).unwrap();
+        Mutex::new((stage, minted))
+    };
+    MINTED.get_or_init(make).lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+macro_rules! refused {
+    ($result:expr, $error:pat) => {
+        let result = $result;
+        assert!(matches!(result, Err($error)), "{result:?}");
+    };
+}
+
+/// A request as the consumer's app would sign it, or as somebody else would.
+fn request(stage: &Stage, signer: &dyn Signer, session: SessionId, turn: u32, text: &str) -> ChatRequest {
+    let messages = vec![Message::new(Role::User, text)];
+    let salt = Digest::from_bytes([7; 32]);
+    let claim = RequestClaim { session, turn, request: request_digest(salt, &messages) };
+    let domain = stage.home.ledger().market().domain().clone();
+    let signature = block_on(lazai::core::sign::sign(signer, &domain, &claim)).unwrap();
+    ChatRequest { session, turn, messages, salt, signature }
+}
+
+fn voucher(stage: &Stage, signer: &dyn Signer, conversation: &Conversation, cumulative: u128) -> SignedVoucher {
+    let offer = &conversation.offer.offer;
+    let voucher = Voucher {
+        session: conversation.session,
+        node: offer.node,
+        class: offer.class,
+        version: offer.version,
+        cumulative: Amount::from_base_units(cumulative),
+    };
+    let domain = stage.home.ledger().market().domain().clone();
+    let signature = block_on(lazai::core::sign::sign(signer, &domain, &voucher)).unwrap();
+    SignedVoucher { voucher, signature }
+}
+
+fn open(stage: &Stage, minted: &Minted, node: &Provider, nonce: u64, payment: SessionPayment) -> Conversation {
+    let offer = block_on(stage.offer(node, minted)).unwrap();
+    block_on(stage.consumer().unwrap().open(nonce, &offer, payment)).unwrap()
+}
+
+fn chat(node: &Provider, request: &ChatRequest) -> Result<lazai::node::ChatReply, NodeError> {
+    block_on(node.chat(request, &mut |_| {}))
+}
+
+#[test]
+fn a_node_serves_step_by_step_and_only_who_pays() {
+    let guard = minted();
+    let (stage, minted) = &*guard;
+    let node = stage.provider("node", minted).unwrap();
+    let app = stage.home.signer("consumer's app");
+    let conversation = open(stage, minted, &node, 100, deposit(350));
+    let session = conversation.session;
+
+    // Only the consumer's key may ask, and only for the next reply.
+    let stranger = LocalSigner::random().unwrap();
+    refused!(
+        chat(&node, &request(stage, &stranger, session, 1, "hi")),
+        NodeError::Market(MarketError::Signature { .. })
+    );
+    refused!(chat(&node, &request(stage, &*app, session, 2, "hi")), NodeError::TurnOutOfOrder { asked: 2, next: 1 });
+    let long = "word ".repeat(300);
+    refused!(chat(&node, &request(stage, &*app, session, 1, &long)), NodeError::PromptTooLong { ceiling: 200, .. });
+
+    let first = request(stage, &*app, session, 1, "hi");
+    let reply = chat(&node, &first).unwrap();
+    assert_eq!(chat(&node, &first).unwrap(), reply, "asked again, the same reply comes and nothing more is owed");
+    let owed = reply.receipt.receipt.cumulative.base_units();
+    let second = request(stage, &*app, session, 2, "and?");
+    refused!(chat(&node, &second), NodeError::NotPaid { .. });
+
+    let pay = |amount| block_on(node.pay(&voucher(stage, &*app, &conversation, amount)));
+    refused!(pay(owed - 1), NodeError::VoucherNotExact { .. });
+    refused!(pay(owed + 1), NodeError::VoucherNotExact { .. });
+    refused!(pay(351), NodeError::Market(MarketError::DepositExceeded { .. }));
+    let forged = voucher(stage, &stranger, &conversation, owed);
+    refused!(block_on(node.pay(&forged)), NodeError::Market(MarketError::Signature { .. }));
+    pay(owed).unwrap();
+    pay(owed).unwrap();
+    refused!(pay(owed - 1), NodeError::Market(MarketError::VoucherNotIncreasing { .. }));
+    let reply = chat(&node, &second).unwrap();
+    let owed = reply.receipt.receipt.cumulative.base_units();
+    pay(owed).unwrap();
+
+    // A reply may cost 240: more than is left of 350 after two.
+    refused!(chat(&node, &request(stage, &*app, session, 3, "more")), NodeError::DepositExhausted { .. });
+    block_on(node.redeem(session)).unwrap();
+    block_on(node.close(session)).unwrap();
+    refused!(chat(&node, &request(stage, &*app, session, 3, "more")), NodeError::NotServed { .. });
+    refused!(pay(owed + 5), NodeError::NotServed { .. });
+}
+
+#[test]
+fn a_deposit_with_one_node_buys_nothing_at_another() {
+    let guard = minted();
+    let (stage, minted) = &*guard;
+    let (node, other) = (stage.provider("node", minted).unwrap(), stage.provider("other node", minted).unwrap());
+    let conversation = open(stage, minted, &node, 200, deposit(700));
+    let app = stage.home.signer("consumer's app");
+    let asked = request(stage, &*app, conversation.session, 1, "hi");
+    refused!(chat(&other, &asked), NodeError::NotServed { .. });
+    let paper = voucher(stage, &*app, &conversation, 100);
+    let redeem = Transaction::Redeem { voucher: paper.voucher, signature: paper.signature };
+    let redeemed = block_on(stage.home.account("other node").send("theft", redeem));
+    assert!(redeemed.unwrap_err().to_string().contains("is not the session's node"));
+    let nowhere = request(stage, &*app, SessionId::ZERO, 1, "hi");
+    refused!(chat(&node, &nowhere), NodeError::Market(MarketError::UnknownSession { .. }));
+}
+
+#[test]
+fn quota_pays_for_a_session_until_it_expires() {
+    let guard = minted();
+    let (stage, minted) = &*guard;
+    let node = stage.provider("node", minted).unwrap();
+    let now_s = stage.home.ledger().now_s();
+    let to = stage.home.address("consumer");
+    let mint = |expire_at_s| Transaction::MintAccess { class: minted.class, to, value: 1, expire_at_s };
+    let creator = stage.home.account("creator");
+    block_on(creator.send("quota test", mint(now_s + 2))).unwrap();
+    let market = stage.home.ledger().market();
+    let (token, _) = market.tokens_of(minted.class).last().unwrap();
+    let mut conversation = open(stage, minted, &node, 300, SessionPayment::Quota(token));
+    let consumer = stage.consumer().unwrap();
+    let reply = block_on(consumer.say(&mut conversation, &node, "hi", &mut |_| {})).unwrap();
+    assert_eq!(reply.receipt.receipt.cumulative, Amount::ZERO);
+    let offer = block_on(stage.offer(&node, minted)).unwrap();
+    let again = block_on(consumer.open(301, &offer, SessionPayment::Quota(token)));
+    assert!(again.unwrap_err().to_string().contains("has a value of 0"));
+    while stage.home.ledger().now_s() <= now_s + 2 {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    let app = stage.home.signer("consumer's app");
+    refused!(
+        chat(&node, &request(stage, &*app, conversation.session, 2, "hi")),
+        NodeError::NotServed { reason: "its access token has expired", .. }
+    );
+}
+
+struct NoLamps;
+
+impl Moderator for NoLamps {
+    fn before(&self, messages: &[Message]) -> Option<String> {
+        messages.iter().any(|m| m.content.contains("lamp")).then(|| "lamps".into())
+    }
+
+    fn after(&self, reply: &str) -> Option<String> {
+        (!reply.is_empty()).then(|| "speech".into())
+    }
+}
+
+#[test]
+fn a_moderated_request_costs_nothing() {
+    let guard = minted();
+    let (stage, minted) = &*guard;
+    let node = stage.provider("strict node", minted).unwrap().with_moderator(NoLamps);
+    let conversation = open(stage, minted, &node, 400, deposit(700));
+    let app = stage.home.signer("consumer's app");
+    for (text, why) in [("a lamp", "lamps"), ("hi", "speech")] {
+        let moderated = chat(&node, &request(stage, &*app, conversation.session, 1, text));
+        assert!(matches!(&moderated, Err(NodeError::Moderated { reason }) if reason == why), "{moderated:?}");
+    }
+    // Nothing is owed: the next request is still the first.
+    block_on(node.close(conversation.session)).unwrap();
+    assert_eq!(stage.home.ledger().market().session(conversation.session).unwrap().redeemed, Amount::ZERO);
+}
+
+/// Two market participants who lie: garbage under a valid proof, and other data than was proved.
+#[test]
+fn the_exex_refuses_what_does_not_open_or_is_not_what_was_proved() {
+    let stage = Stage::new().unwrap();
+    let packed = stage.packed().unwrap();
+    let (creator, exex) = (stage.creator(), stage.exex());
+    let prover = lazai::zk::Prover::new().unwrap();
+
+    // The key is sealed to somebody else: a valid proof, a ciphertext that nobody named can open.
+    let proved = creator.prove(&prover, &packed.0, 1).unwrap();
+    let stranger = lazai::core::seal::UnsealingKey::random().unwrap();
+    let contact = lazai::creator::ExExContact { sealing_key: stranger.public(), ..exex.contact() };
+    let garbage = block_on(stage.submit(1, &packed, &proved, contact)).unwrap();
+    block_on(stage.attest(garbage)).unwrap();
+    let refusal = block_on(exex.open(garbage, &stage.base)).unwrap_err();
+    assert!(matches!(&refusal, ExExError::Refused(RefusalReason::Ciphertext(_))), "{refusal}");
+
+    // The proof is of these records, the ciphertext holds others (the same words under other salts).
+    let proved = creator.prove(&prover, &packed.0, 2).unwrap();
+    let other = stage.packed().unwrap();
+    let swapped = block_on(stage.submit(2, &other, &proved, exex.contact())).unwrap();
+    block_on(stage.attest(swapped)).unwrap();
+    let error = block_on(exex.open(swapped, &stage.base)).unwrap_err();
+    assert!(matches!(&error, ExExError::Refused(RefusalReason::Root { .. })), "{error}");
+
+    // The reason goes on the ledger, signed; then nothing is minted.
+    assert_eq!(block_on(exex.follow()).unwrap(), [garbage, swapped]);
+    let ExExError::Refused(reason) = error else { unreachable!("checked above") };
+    block_on(exex.refuse(swapped, &reason)).unwrap();
+    let market = stage.home.ledger().market();
+    let status = &market.submission(swapped).unwrap().status;
+    assert!(matches!(status, SubmissionStatus::Refused { reason } if reason.contains("root")), "{status:?}");
+    assert_eq!(block_on(exex.follow()).unwrap(), [garbage]);
+    let (lora, config) = (LoraConfig::default(), stage.one_step());
+    let trained = exex.train(swapped, &packed.0, &stage.base, lora, &config, |_| true).unwrap();
+    let minted = block_on(exex.mint(swapped, &stage.base, lora, &config, &trained, stage.terms()));
+    assert!(minted.unwrap_err().to_string().contains("expected accepted"));
+
+    // A proof of another dataset, or for another submission, convinces no validator.
+    let foreign = creator.prove(&prover, &other.0, 3).unwrap();
+    let (statement, _) = creator.prove(&prover, &packed.0, 3).unwrap();
+    let id = block_on(stage.submit(3, &packed, &(statement, foreign.1), exex.contact())).unwrap();
+    refuses_proof(&stage, id);
+    let early = creator.prove(&prover, &packed.0, 1).unwrap();
+    let id = block_on(stage.submit(4, &packed, &early, exex.contact())).unwrap();
+    let verdict = block_on(Validator::new(stage.home.account("validator 1")).verify(id, &*stage.home.store()));
+    refused!(verdict, ValidationError::StatementMismatch { field: "ledger or submission" });
+}
+
+fn refuses_proof(stage: &Stage, id: SubmissionId) {
+    let verdict = block_on(Validator::new(stage.home.account("validator 1")).verify(id, &*stage.home.store()));
+    refused!(verdict, ValidationError::Proof(lazai::zk::VerifyError::Rejected { .. }));
+}
+
+fn evidence(stage: &Stage, minted: &Minted, nonce: u64) -> (Evidence, TrustAnchor) {
+    let node = stage.provider("node", minted).unwrap();
+    let consumer = stage.consumer().unwrap();
+    let mut conversation = open(stage, minted, &node, nonce, deposit(2_000));
+    for text in ["hi", "and?"] {
+        block_on(consumer.say(&mut conversation, &node, text, &mut |_| {})).unwrap();
+    }
+    block_on(node.redeem(conversation.session)).unwrap();
+    let ledger = stage.home.ledger();
+    let store = stage.home.store();
+    let gathered = collect(&*ledger, stage.home.genesis(), &*store, &minted.record, &conversation);
+    (block_on(gathered).unwrap(), anchor(stage, &*ledger))
+}
+
+fn anchor(stage: &Stage, ledger: &dyn Ledger) -> TrustAnchor {
+    TrustAnchor {
+        ledger: ledger.market().ledger(),
+        validator_set: validator_set_digest(ledger.market().validators()),
+        verifier_key: lazai::zk::verifier_key_digest(),
+        base: stage.base.digest(),
+        checkpoint: ledger.checkpoint(),
+    }
+}
+
+fn broken(report: &Report) -> Vec<&str> {
+    report.links.iter().filter(|l| l.trust == Trust::Broken).map(|l| l.name.as_str()).collect()
+}
+
+#[test]
+fn provenance_holds_and_every_change_breaks_a_link() {
+    let guard = minted();
+    let (stage, minted) = &*guard;
+    let (good, anchor) = evidence(stage, minted, 500);
+    let report = verify(&good, &anchor);
+    assert!(report.holds(), "{:?}", report);
+    let json = serde_json::to_vec(&good).unwrap();
+    assert_eq!(Evidence::from_json(&json).unwrap(), good, "evidence travels as JSON");
+
+    type Change = fn(&mut Evidence);
+    let changes: [(&str, Change); 9] = [
+        ("receipt", |e| e.receipts[1].receipt.receipt.completion_tokens += 1),
+        ("receipt", |e| e.receipts.swap(0, 1)),
+        ("voucher and price", |e| e.voucher = None),
+        ("training record", |e| e.record.steps += 1),
+        ("dataset", |e| e.record.contributors[0].1 += 1),
+        ("proof", |e| e.proof[5_000] ^= 1),
+        ("proof", |e| e.statement.shares[0].tokens += 1),
+        ("inclusion", |e| e.entries[0].entry.time_s += 1),
+        ("split", |e| e.entries.retain(|i| !matches!(i.entry.transaction.transaction, Transaction::Redeem { .. }))),
+    ];
+    for (i, (link, change)) in changes.into_iter().enumerate() {
+        let mut other = good.clone();
+        change(&mut other);
+        let report = verify(&other, &anchor);
+        assert!(broken(&report).contains(&link), "change {i}: {:?}", broken(&report));
+    }
+    let mut few = good.clone();
+    let mut votes = 0;
+    few.entries.retain(|i| {
+        votes += u32::from(matches!(i.entry.transaction.transaction, Transaction::Attest(_)));
+        !matches!(i.entry.transaction.transaction, Transaction::Attest(_)) || votes <= 2
+    });
+    assert_eq!(broken(&verify(&few, &anchor)), ["quorum"]);
+
+    let other = Digest::from_bytes([1; 32]);
+    let anchors = [
+        ("adapter and base", TrustAnchor { base: other, ..anchor }),
+        ("quorum", TrustAnchor { validator_set: other, ..anchor }),
+        ("proof", TrustAnchor { verifier_key: other, ..anchor }),
+    ];
+    for (link, anchor) in anchors {
+        assert!(broken(&verify(&good, &anchor)).contains(&link), "{link}");
+    }
+}
+
+#[test]
+fn a_complete_self_made_market_is_refused() {
+    let guard = minted();
+    let (stage, honest) = &*guard;
+    let (_, trusted) = evidence(stage, honest, 600);
+    // Everything in it is consistent, signed, proved and quorate: by people that nobody knows.
+    let made_up = Stage::new().unwrap();
+    let fake = block_on(made_up.minted()).unwrap();
+    let (forged, own_anchor) = evidence(&made_up, &fake, 1);
+    assert!(verify(&forged, &own_anchor).holds());
+    let report = verify(&forged, &trusted);
+    for link in ["ledger", "inclusion", "training record", "proof", "quorum"] {
+        assert!(broken(&report).contains(&link), "{link} of {:?}", broken(&report));
+    }
+    // Nor does it help to borrow the trusted genesis.
+    let borrowed = Evidence { genesis: stage.home.genesis().clone(), ..forged };
+    let report = verify(&borrowed, &trusted);
+    assert!(broken(&report).contains(&"inclusion") && broken(&report).contains(&"receipt"));
+}
+
+/// A node that asks for more than it served.
+struct Greedy<'a>(&'a Provider, &'a Stage);
+
+impl Node for Greedy<'_> {
+    fn chat<'a>(
+        &'a self,
+        request: &'a ChatRequest,
+        on_text: &'a mut (dyn FnMut(&str) + Send),
+    ) -> lazai::node::NodeFuture<'a, lazai::node::ChatReply> {
+        Box::pin(async move {
+            let mut reply = self.0.chat(request, on_text).await?;
+            reply.receipt.receipt.prompt_tokens += 10;
+            reply.receipt.receipt.cumulative = Amount::from_base_units(150);
+            reply.receipt.signature = self.1.home.account("node").sign(&reply.receipt.receipt).await?;
+            Ok(reply)
+        })
+    }
+
+    fn pay<'a>(&'a self, voucher: &'a SignedVoucher) -> lazai::node::NodeFuture<'a, ()> {
+        self.0.pay(voucher)
+    }
+}
+
+#[test]
+fn the_consumer_recounts_and_does_not_pay_for_more() {
+    let guard = minted();
+    let (stage, minted) = &*guard;
+    let node = stage.provider("node", minted).unwrap();
+    let mut conversation = open(stage, minted, &node, 700, deposit(700));
+    let consumer = stage.consumer().unwrap();
+    let greedy = Greedy(&node, stage);
+    let said = block_on(consumer.say(&mut conversation, &greedy, "hi", &mut |_| {}));
+    assert!(said.unwrap_err().to_string().starts_with("receipt: prompt tokens"));
+    assert_eq!(conversation.receipts, Vec::<ReceivedReply>::new());
+    assert_eq!(conversation.owed(), Amount::ZERO);
+}
+
+#[test]
+fn a_store_that_lies_is_caught() {
+    let guard = minted();
+    let (stage, minted) = &*guard;
+    let store = stage.home.store();
+    let digest = block_on(store.put(b"truth")).unwrap();
+    std::fs::write(store.path(digest), b"lies!").unwrap();
+    let error = block_on(store.get(digest)).unwrap_err();
+    assert!(error.to_string().contains("object has digest"), "{error}");
+    let total = stage.home.ledger().market().total(Asset::NATIVE).unwrap();
+    assert_eq!(total.base_units(), lazai_examples::home::CONSUMER_FUNDS);
+    let _: Arc<dyn Store> = store;
+    assert!(minted.record.readers.contains(&stage.home.address("exex")), "the record says who could read");
+}

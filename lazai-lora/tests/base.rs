@@ -1,0 +1,210 @@
+//! The real base model: tokenizer, logits, adapters, training. Needs `cargo xtask fetch` once.
+#![allow(clippy::unwrap_used)]
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use lazai_core::dialogue::{Message, Role};
+use lazai_lora::base::tokenize_dialogue;
+use lazai_lora::evaluate::{Example, perplexity};
+use lazai_lora::generate::{Sampler, generate};
+use lazai_lora::train::train;
+use lazai_lora::{Adapter, BaseModel, Compute, LoraConfig, LoraError, TrainConfig};
+
+fn base() -> &'static BaseModel {
+    static BASE: OnceLock<BaseModel> = OnceLock::new();
+    BASE.get_or_init(|| {
+        let path = std::env::var_os("LAZAI_BASE_MODEL").map(PathBuf::from).unwrap_or_else(|| {
+            let home = PathBuf::from(std::env::var_os("HOME").unwrap());
+            home.join(".cache/lazai/models/SmolLM2-135M-Instruct.Q4_1.gguf")
+        });
+        assert!(path.is_file(), "{}: no base model; run `cargo xtask fetch`", path.display());
+        BaseModel::from_gguf(&path, &Compute::cpu()).unwrap()
+    })
+}
+
+#[derive(serde::Deserialize)]
+struct Vector {
+    texts: Vec<Text>,
+    chat: Chat,
+    logits: Logits,
+}
+
+#[derive(serde::Deserialize)]
+struct Text {
+    text: String,
+    ids: Vec<u32>,
+}
+
+#[derive(serde::Deserialize)]
+struct Chat {
+    messages: Vec<Message>,
+    text: String,
+    ids: Vec<u32>,
+}
+
+#[derive(serde::Deserialize)]
+struct Logits {
+    ids: Vec<u32>,
+    values: Vec<f64>,
+}
+
+fn vector() -> Vector {
+    serde_json::from_str(include_str!("../../vectors/tokenizer/smollm2.json")).unwrap()
+}
+
+#[test]
+fn token_ids_equal_those_of_transformers() {
+    for Text { text, ids } in vector().texts {
+        assert_eq!(base().tokenizer().encode(&text).unwrap(), ids, "{text:?}");
+    }
+}
+
+#[test]
+fn the_chat_template_renders_as_in_transformers() {
+    let Chat { messages, text, ids } = vector().chat;
+    let rendered = base().template().render(&messages, true).unwrap();
+    assert_eq!(rendered, text);
+    assert_eq!(base().tokenizer().encode(&rendered).unwrap(), ids);
+}
+
+/// The likeliest next tokens and the differences of their scores are those of PyTorch, computed on the same file.
+#[test]
+fn next_token_scores_equal_those_of_transformers() {
+    let Vector { chat, logits, .. } = vector();
+    // The negative log-likelihood of one token is its score against all; differences of two are of scores.
+    let score = |token: u32| {
+        let tokens: Vec<u32> = chat.ids.iter().copied().chain([token]).collect();
+        let mask = (0..tokens.len()).map(|i| i == chat.ids.len()).collect();
+        -perplexity(base(), None, &[Example { tokens, mask }]).unwrap().ln()
+    };
+    let first = score(logits.ids[0]);
+    for (&token, value) in logits.ids.iter().zip(&logits.values) {
+        let (ours, theirs) = (score(token) - first, value - logits.values[0]);
+        assert!((ours - theirs).abs() < 2e-3, "token {token}: {ours} against {theirs}");
+    }
+}
+
+#[test]
+fn what_is_learnt_is_the_replies() {
+    let messages = [
+        Message::new(Role::User, "hi"),
+        Message::new(Role::Assistant, "hush, darling"),
+        Message::new(Role::User, "why?"),
+        Message::new(Role::Assistant, "rain"),
+    ];
+    let (tokens, mask) = tokenize_dialogue(base().tokenizer(), base().template(), &messages).unwrap();
+    let learnt: Vec<u32> = tokens.iter().zip(&mask).filter(|(_, m)| **m).map(|(t, _)| *t).collect();
+    let expected = base().tokenizer().encode("hush, darling<|im_end|>rain<|im_end|>").unwrap();
+    assert_eq!(learnt, expected);
+    let whole = base().tokenizer().encode(&base().template().render(&messages, false).unwrap()).unwrap();
+    assert_eq!(tokens, whole, "pieces give the same tokens as the whole");
+}
+
+fn examples() -> Vec<Example> {
+    let dialogue = |n: u32| {
+        let question = format!("What is number {n}?");
+        let answer = format!("*hum* Number {n} is a lamp, darling. Encore?");
+        let messages = [Message::new(Role::User, question), Message::new(Role::Assistant, answer)];
+        let (tokens, mask) = tokenize_dialogue(base().tokenizer(), base().template(), &messages).unwrap();
+        Example { tokens, mask }
+    };
+    (0..6).map(dialogue).collect()
+}
+
+fn config() -> TrainConfig {
+    TrainConfig { epochs: 2, block_tokens: 128, warmup_steps: 1, checkpoint_steps: 1, ..TrainConfig::default() }
+}
+
+#[test]
+fn training_learns_resumes_exactly_and_writes_files_that_load() {
+    let (straight, stopped) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let lora = LoraConfig::default();
+    let whole = train(base(), lora, &config(), &examples(), straight.path(), |_| true).unwrap();
+    assert!(whole.loss_micronats.last() < whole.loss_micronats.first());
+
+    let cancelled = train(base(), lora, &config(), &examples(), stopped.path(), |p| p.step < 2);
+    assert!(matches!(cancelled, Err(LoraError::Cancelled { steps: 2 })));
+    let mut steps = Vec::new();
+    let resumed = train(base(), lora, &config(), &examples(), stopped.path(), |p| {
+        steps.push(p.step);
+        true
+    });
+    let resumed = resumed.unwrap();
+    assert_eq!(steps.first(), Some(&3), "steps that are done are not done again");
+    assert_eq!(resumed.loss_micronats, whole.loss_micronats);
+    assert_eq!(resumed.adapter.digest().unwrap(), whole.adapter.digest().unwrap(), "bit for bit");
+
+    // PEFT's files, and back.
+    let folder = tempfile::tempdir().unwrap();
+    let digest = whole.adapter.save(folder.path(), base().name()).unwrap();
+    let loaded = Adapter::load(folder.path(), base()).unwrap();
+    assert_eq!(loaded.digest().unwrap(), digest);
+    let (tuned, bare) = (perplexity(base(), Some(&loaded), &examples()), perplexity(base(), None, &examples()));
+    assert!(tuned.unwrap() < bare.unwrap());
+
+    // A checkpoint that is damaged is an error, one of another run is left alone.
+    let other = TrainConfig { seed: 2, max_steps: Some(1), ..config() };
+    train(base(), lora, &other, &examples(), stopped.path(), |_| true).unwrap();
+    std::fs::write(stopped.path().join("checkpoint.safetensors"), b"garbage").unwrap();
+    let damaged = train(base(), lora, &config(), &examples(), stopped.path(), |_| true);
+    assert!(matches!(damaged, Err(LoraError::Malformed { .. })));
+}
+
+#[test]
+fn adapters_of_other_shapes_are_refused() {
+    let adapter = Adapter::new(base(), LoraConfig { rank: 4, alpha: 8 }, 1).unwrap();
+    let bytes = adapter.to_bytes().unwrap();
+    assert!(Adapter::from_bytes(&bytes, LoraConfig { rank: 4, alpha: 8 }, base()).is_ok());
+    let other = Adapter::from_bytes(&bytes, LoraConfig { rank: 8, alpha: 8 }, base());
+    assert!(matches!(other, Err(LoraError::AdapterMismatch { .. })));
+    let cut = Adapter::from_bytes(&bytes[..bytes.len() - 1], LoraConfig { rank: 4, alpha: 8 }, base());
+    assert!(matches!(cut, Err(LoraError::Malformed { .. })));
+    assert!(Adapter::new(base(), LoraConfig { rank: 0, alpha: 8 }, 1).is_err());
+}
+
+#[test]
+fn a_fresh_adapter_changes_nothing_and_generation_repeats() {
+    let adapter = Adapter::new(base(), LoraConfig::default(), 1).unwrap();
+    let messages = vector().chat.messages;
+    let say = |adapter, seed| {
+        let sampler = Sampler { max_tokens: 12, ..Sampler::default() };
+        let mut streamed = String::new();
+        let reply = generate(base(), adapter, &messages, sampler, seed, |piece| {
+            streamed.push_str(piece);
+            true
+        });
+        let reply = reply.unwrap();
+        assert_eq!(streamed, reply.text);
+        reply
+    };
+    assert_eq!(say(None, 3), say(Some(&adapter), 3));
+    assert_eq!(say(None, 3), say(None, 3));
+    let greedy = Sampler { temperature_milli: 0, top_p_milli: 1000, max_tokens: 12 };
+    let reply = generate(base(), None, &messages, greedy, 0, |_| true).unwrap();
+    assert!(reply.text.contains("Paris"), "{}", reply.text);
+    assert_eq!(reply.tokens.last(), Some(&base().tokenizer().eos()));
+    assert_eq!(reply.prompt_tokens, vector().chat.ids.len() as u64);
+}
+
+#[test]
+fn a_shared_prefix_is_only_computed_once_and_changes_nothing() {
+    let system = "You are a lamp in a tower. ".repeat(12);
+    let dialogue = |n: u32| {
+        let messages = [
+            Message::new(Role::System, system.as_str()),
+            Message::new(Role::User, format!("{n}?")),
+            Message::new(Role::Assistant, format!("Number {n}.")),
+        ];
+        let (tokens, mask) = tokenize_dialogue(base().tokenizer(), base().template(), &messages).unwrap();
+        Example { tokens, mask }
+    };
+    let (one, two) = (dialogue(1), dialogue(2));
+    let alone = |e: &Example| {
+        let count = e.mask.iter().filter(|m| **m).count() as f64;
+        (perplexity(base(), None, std::slice::from_ref(e)).unwrap().ln() * count, count)
+    };
+    let ((a, m), (b, n)) = (alone(&one), alone(&two));
+    let together = perplexity(base(), None, &[one, two]).unwrap().ln();
+    assert!((together - (a + b) / (m + n)).abs() < 1e-4);
+}
