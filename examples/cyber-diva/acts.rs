@@ -1,31 +1,26 @@
-//! The scenario's smaller acts: what is kept between runs, and what is told and noted.
+//! The scenario's smaller acts: what is done, and what is kept between runs.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
 use lazai::consumer::{Consumer, Conversation};
 use lazai::core::dialogue::Message;
-use lazai::core::pov::{Dataset, PublicPart};
-use lazai::core::{Amount, Asset, ClassId, ParamsVersion, SessionId, Signer, SubmissionId, TokenId};
+use lazai::core::pov::Dataset;
+use lazai::core::{Amount, Asset, ClassId, Signer, SubmissionId, TokenId};
 use lazai::creator::Creator;
 use lazai::exex::{MintTerms, Minted};
 use lazai::lora::BaseModel;
-use lazai::lora::generate::{Sampler, generate};
 use lazai::lora::train::Trained;
 use lazai::models::prepare;
 use lazai::node::SignedOffer;
-use lazai::provenance::{Report, Trust};
 use lazai::provider::Provider;
-use lazai::settle::Split;
-use lazai::settle::market::{Event, POOL, SubmissionStatus, Transaction};
-use lazai::settle::notice::Notice;
+use lazai::settle::market::{Event, Transaction};
 use lazai::settle::session::{Offer, SessionPayment};
 use lazai::store::{FolderStore, Store};
 use lazai::validator::{ValidationError, Validator};
-use lazai::zk::{Proof, Prover, Statement, Verifier};
+use lazai::zk::{Proof, Prover, Statement};
 use lazai_examples::diva::CONTRIBUTORS;
-use lazai_examples::home::CONSUMER_FUNDS;
 use lazai_examples::measure::{peak_rss_mb, perplexity_of};
 use lazai_examples::{CyberDiva, Home, Tale};
 use serde_json::json;
@@ -86,29 +81,6 @@ pub fn signers(home: &Home) -> Vec<Arc<dyn Signer>> {
     CONTRIBUTORS.iter().map(|name| home.signer(name)).collect()
 }
 
-pub fn tell_dataset(
-    tale: &mut Tale,
-    dataset: &Dataset,
-    public: &PublicPart,
-    statement: &Statement,
-) -> anyhow::Result<()> {
-    let public_bytes = public.to_bytes()?.len();
-    let (records, tokens, frames) = (dataset.records().len(), dataset.tokens(), dataset.vocal_frames());
-    tale.say(format!("{records} dialogues, {tokens} tokens, {frames} voice frames; {public_bytes} bytes are public"));
-    tale.note(
-        "dataset",
-        json!({
-            "records": records,
-            "contributors": statement.shares.len(),
-            "tokens": tokens,
-            "vocal_frames": frames,
-            "public_bytes": public_bytes,
-            "root": statement.root,
-        }),
-    );
-    Ok(())
-}
-
 /// Offers one validator a tampered proof and another a tampered ciphertext; counts those who refuse.
 pub async fn offer_tampered(
     tale: &Tale,
@@ -141,35 +113,6 @@ pub async fn offer_tampered(
         std::fs::remove_dir_all(folder)?;
     }
     Ok(rejected)
-}
-
-pub fn tell_quorum(tale: &mut Tale, home: &Home, submission: SubmissionId, rejected: usize) -> anyhow::Result<()> {
-    let market = home.ledger().market();
-    let state = market.submission(submission).context("submission")?;
-    let (attested, total) = state.weights();
-    let accepted = matches!(state.status, SubmissionStatus::Accepted | SubmissionStatus::Minted { .. });
-    tale.say(format!("{attested} of {total} attested: accepted"));
-    tale.note(
-        "quorum",
-        json!({
-            "validators": state.validators.len(),
-            "attested": state.attested.len(),
-            "accepted": accepted,
-            "tampered_rejected": rejected,
-        }),
-    );
-    Ok(())
-}
-
-pub fn tell_proof(tale: &mut Tale, statement: &Statement, proof: &Proof, prove_s: f64) -> anyhow::Result<()> {
-    let verifier = Verifier::new();
-    let started = Instant::now();
-    verifier.verify(statement, proof)?;
-    let verify_ms = started.elapsed().as_secs_f64() * 1e3;
-    let bytes = proof.to_bytes().len();
-    tale.say(format!("proof: {bytes} bytes, made in {prove_s:.1} s, verified in {verify_ms:.1} ms"));
-    tale.note("proof", json!({ "bytes": bytes, "prove_s": prove_s, "verify_ms": verify_ms, "zero_knowledge": true }));
-    Ok(())
 }
 
 /// Perplexity of held-out replies: bare base, base with card and examples in its prompt, tuned. Measured once.
@@ -236,26 +179,6 @@ pub async fn access_token(home: &Home, class: ClassId) -> anyhow::Result<TokenId
     token.context("no access token")
 }
 
-pub fn tell_dat(tale: &mut Tale, home: &Home, minted: &Minted) {
-    let market = home.ledger().market();
-    let tokens: Vec<_> = market.tokens_of(minted.class).collect();
-    for (id, token) in &tokens {
-        tale.say(format!("token {id}: {} shares, quota {}, owner {}", token.shares, token.value, token.owner));
-    }
-    let ids: Vec<TokenId> = tokens.iter().map(|(id, _)| *id).collect();
-    let version = market.class(minted.class).and_then(|c| c.version(minted.version));
-    tale.note(
-        "dat",
-        json!({
-            "class_id": minted.class,
-            "token_ids": ids,
-            "adapter_digest": minted.record.adapter_digest,
-            "base_digest": minted.record.base_digest,
-            "endpoints": version.map(|v| v.metadata.endpoints.clone()),
-        }),
-    );
-}
-
 /// Holds a conversation of some questions, going on where an earlier run stopped.
 #[allow(clippy::too_many_arguments, reason = "everyone who takes part")]
 pub async fn talk(
@@ -311,25 +234,6 @@ async fn offer(home: &Home, provider: &Provider, minted: &Minted, nonce: u64) ->
     Ok(offer)
 }
 
-pub fn tell_chat(tale: &mut Tale, base: &BaseModel, conversation: &Conversation) -> anyhow::Result<()> {
-    let tokens: u64 = conversation.receipts.iter().map(|r| r.receipt.receipt.completion_tokens).sum();
-    let max_tokens = conversation.offer.offer.completion_ceiling;
-    let question = conversation.messages.first().cloned().context("an empty conversation")?;
-    let sampler = Sampler { max_tokens, ..Sampler::default() };
-    let bare = generate(base, None, std::slice::from_ref(&question), sampler, 7, |_| true)?;
-    tale.say(format!("the bare base would have said: {}", bare.text));
-    tale.note(
-        "chat",
-        json!({
-            "turns": conversation.receipts.len(),
-            "tokens": tokens,
-            "sample_base": bare.text,
-            "sample_tuned": conversation.messages.get(1).map(|m| m.content.clone()),
-        }),
-    );
-    Ok(())
-}
-
 /// Every contributor claims what her token earned.
 pub async fn claim(home: &Home, class: ClassId, label: &str) -> anyhow::Result<()> {
     for name in CONTRIBUTORS {
@@ -339,99 +243,5 @@ pub async fn claim(home: &Home, class: ClassId, label: &str) -> anyhow::Result<(
         let transaction = Transaction::Claim { token, asset: Asset::NATIVE };
         home.account(name).send(&format!("claim {token} {label}"), transaction).await?;
     }
-    Ok(())
-}
-
-/// What a session brought, and how it was split.
-fn settled(home: &Home, session: SessionId) -> anyhow::Result<(Amount, Split)> {
-    let mut gross = Amount::ZERO;
-    let mut sum = Split { creator: Amount::ZERO, node: Amount::ZERO, pool: Amount::ZERO };
-    for notice in pollster::block_on(home.ledger().notices(0))? {
-        let Notice::ChainCommitted { new } = notice else { continue };
-        for event in new.iter().flat_map(|entry| &entry.events) {
-            match event {
-                Event::VoucherRedeemed { session: s, increment, split, .. } if *s == session => {
-                    gross = gross.checked_add(*increment)?;
-                    sum.creator = sum.creator.checked_add(split.creator)?;
-                    sum.node = sum.node.checked_add(split.node)?;
-                    sum.pool = sum.pool.checked_add(split.pool)?;
-                }
-                _ => {}
-            }
-        }
-    }
-    Ok((gross, sum))
-}
-
-/// Whether the parts sum to the whole, and no base unit of the ledger appeared or vanished.
-fn conserved(home: &Home, gross: Amount, split: &Split) -> anyhow::Result<bool> {
-    let sum = split.creator.checked_add(split.node)?.checked_add(split.pool)?;
-    let total = home.ledger().market().total(Asset::NATIVE)?;
-    Ok(sum == gross && total.base_units() == CONSUMER_FUNDS)
-}
-
-pub fn tell_settlement(tale: &mut Tale, home: &Home, session: SessionId) -> anyhow::Result<()> {
-    let (gross, split) = settled(home, session)?;
-    let params = home.ledger().market().session(session).map_or(ParamsVersion(1), |s| s.params);
-    let bps = home.ledger().market().params_of(params).map(|p| p.split.bps());
-    let conserved = conserved(home, gross, &split)?;
-    tale.say(format!("{gross} = {} creator's class + {} node + {} pool", split.creator, split.node, split.pool));
-    tale.note(
-        "settlement",
-        json!({
-            "gross": gross,
-            "creator": split.creator,
-            "node": split.node,
-            "pool": split.pool,
-            "split_bps": bps,
-            "conserved": conserved,
-        }),
-    );
-    Ok(())
-}
-
-pub fn tell_governance(
-    tale: &mut Tale,
-    home: &Home,
-    executed: Option<ParamsVersion>,
-    session: SessionId,
-) -> anyhow::Result<()> {
-    let (gross, split) = settled(home, session)?;
-    let bps = home.ledger().market().params().1.split.bps();
-    let conserved = conserved(home, gross, &split)?;
-    tale.say(format!("under the new split: {gross} = {} + {} + {}", split.creator, split.node, split.pool));
-    tale.note("governance", json!({ "executed": executed.is_some(), "split_bps_after": bps, "conserved": conserved }));
-    Ok(())
-}
-
-pub fn tell_provenance(tale: &mut Tale, report: &Report, took: Duration) {
-    for link in &report.links {
-        let mark = match link.trust {
-            Trust::Proved => "proved  ",
-            Trust::Attested => "attested",
-            Trust::Claimed => "claimed ",
-            _ => "BROKEN  ",
-        };
-        tale.say(format!("{mark}  {:17} {}", link.name, link.says));
-    }
-    tale.note(
-        "provenance",
-        json!({
-            "verified": report.holds(),
-            "links": report.links,
-            "verify_ms": took.as_secs_f64() * 1e3,
-        }),
-    );
-}
-
-/// Who has what at the end.
-pub fn tell_totals(tale: &mut Tale, home: &Home) -> anyhow::Result<()> {
-    let market = home.ledger().market();
-    let mut balances = serde_json::Map::new();
-    for name in ["consumer", "node"].into_iter().chain(CONTRIBUTORS) {
-        balances.insert(name.into(), json!(market.balance(home.address(name), Asset::NATIVE)));
-    }
-    balances.insert("pool".into(), json!(market.balance(POOL, Asset::NATIVE)));
-    tale.note("balances", balances.into());
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! Killed at any moment and run again, it goes on from where it was.
 
 mod acts;
+mod tell;
 
 use std::sync::Arc;
 
@@ -40,7 +41,7 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
     let public = diva.public_part(diva.contributors(|name| home.address(name)));
     let dataset = acts::dataset(&tale, &home, &diva, &base)?;
     let (statement, proof, prove_s) = acts::proof(&tale, &home, &creator, &dataset)?;
-    acts::tell_dataset(&mut tale, &dataset, &public, &statement)?;
+    tell::dataset(&mut tale, &dataset, &public, &statement)?;
     let submission = creator.submission_id(1);
     if home.ledger().market().submission(submission).is_none() {
         let contributors = acts::signers(&home);
@@ -56,8 +57,8 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
         let attestation = validator.verify(submission, &*home.store()).await?;
         validator.attest(attestation).await?;
     }
-    acts::tell_quorum(&mut tale, &home, submission, rejected)?;
-    acts::tell_proof(&mut tale, &statement, &proof, prove_s)?;
+    tell::quorum(&mut tale, &home, submission, rejected)?;
+    tell::proof(&mut tale, &statement, &proof, prove_s)?;
 
     // 3. The ExEx sees the accepted dataset, decrypts it, fine-tunes.
     tale.phase("3. Model minting: the ExEx fine-tunes with LoRA");
@@ -88,7 +89,7 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
     let minted = exex.mint(submission, &base, lora, &config, &trained, acts::terms(&diva)).await?;
     exex.finish()?;
     let access = acts::access_token(&home, minted.class).await?;
-    acts::tell_dat(&mut tale, &home, &minted);
+    tell::dat(&mut tale, &home, &minted);
 
     // 5. A consumer pays and talks; a node with the adapter answers.
     tale.phase("5. Inference: a consumer talks with the character");
@@ -101,14 +102,14 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
     let consumer = Consumer::new(home.account("consumer"), home.signer("consumer's app")).with_counter(counter);
     let questions = if args.short { &acts::QUESTIONS[..2] } else { &acts::QUESTIONS[..] };
     let first = acts::talk(&tale, &home, &provider, &consumer, &minted, 1, acts::deposit()?, questions).await?;
-    acts::tell_chat(&mut tale, &base, &first)?;
+    tell::chat(&mut tale, &base, &first)?;
 
     // 6. Settlement: the last voucher is redeemed and split; contributors claim.
     tale.phase("6. Settlement: 70 % creator's class, 20 % node, 10 % governance pool");
     provider.redeem(first.session).await?;
     provider.close(first.session).await?;
     acts::claim(&home, minted.class, "first").await?;
-    acts::tell_settlement(&mut tale, &home, first.session)?;
+    tell::settlement(&mut tale, &home, first.session)?;
 
     // 7. The DAO changes the split; a session opened after it obeys.
     tale.phase("7. Governance: the DAO votes 65 / 25 / 10");
@@ -125,7 +126,7 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
     let third = acts::talk(&tale, &home, &provider, &consumer, &minted, 3, quota, &questions[..1]).await?;
     provider.close(third.session).await?;
     acts::claim(&home, minted.class, "second").await?;
-    acts::tell_governance(&mut tale, &home, executed, second.session)?;
+    tell::governance(&mut tale, &home, executed, second.session)?;
 
     // Anyone: where does the first reply come from?
     tale.phase("Anyone: where does that reply come from?");
@@ -141,8 +142,8 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
     home.keep("anchor.json", &anchor)?;
     let started = std::time::Instant::now();
     let report = verify(&evidence, &anchor);
-    acts::tell_provenance(&mut tale, &report, started.elapsed());
-    acts::tell_totals(&mut tale, &home)?;
+    tell::provenance(&mut tale, &report, started.elapsed());
+    tell::totals(&mut tale, &home)?;
     anyhow::ensure!(report.holds(), "the provenance of the first reply does not hold");
     tale.end(&args.report)
 }

@@ -51,7 +51,6 @@ impl Tale {
     }
 
     /// A bar for long work: call the result with the position, the length and a remark.
-    #[must_use]
     pub fn bar(&self, what: &str) -> impl FnMut(u64, u64, String) + use<> {
         let bar = ProgressBar::new(0);
         let style = ProgressStyle::with_template("  {msg} {wide_bar} {pos}/{len}, {eta} left");

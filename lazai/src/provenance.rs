@@ -7,7 +7,7 @@
 mod evidence;
 mod links;
 
-pub use evidence::{CollectError, Evidence, IncludedEntry, collect};
+pub use evidence::{CollectError, Evidence, IncludedEntry, MAX_EVIDENCE_BYTES, collect};
 
 use lazai_core::{Digest, LedgerId};
 use lazai_settle::merkle::Checkpoint;

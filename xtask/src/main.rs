@@ -1,6 +1,7 @@
 //! Every habit of this repository as one verb: `cargo xtask help`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks")]
 
+mod bench;
 mod checks;
 mod demo;
 mod model;
@@ -15,6 +16,7 @@ cargo xtask VERB
   demo [--short] [--fresh] [--base FILE.gguf | --base hf:REPO/FILE.gguf]
              runs the whole market on real input; killed and run again, it goes on from where it was
   test       everything that must hold: format, lints, layers, licences, docs, tests, examples
+  bench NAME measures (market), and writes target/reports/bench-NAME.json
   fetch      gets the base model (93 MB, once) and prints where it is
   layers     checks which crate may depend on which
   deny       checks bans, licences and sources of dependencies
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     let result = match args.first().map(String::as_str) {
         Some("demo") => demo::run(&rest),
         Some("test") => checks::all(),
+        Some("bench") => bench::run(&rest),
         Some("fetch") => model::fetch(None).map(|path| println!("{}", path.display())),
         Some("layers") => checks::layers(),
         Some("deny") => checks::deny(),

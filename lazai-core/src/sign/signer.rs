@@ -203,7 +203,7 @@ impl LocalSigner {
     pub fn to_keystore(&self, folder: &std::path::Path, name: &str, password: &str) -> Result<(), KeystoreError> {
         let secret = Zeroizing::new(<[u8; 32]>::from(self.key.to_bytes()));
         let mut rng = rand_of_keystore();
-        eth_keystore::encrypt_key(folder, &mut rng, &*secret, password, Some(name))
+        eth_keystore::encrypt_key(folder, &mut rng, *secret, password, Some(name))
             .map(|_| ())
             .map_err(|e| KeystoreError::Unusable { path: folder.join(name), reason: e.to_string() })
     }
