@@ -15,14 +15,24 @@ impl FrozenLinear {
         x.contiguous()?.apply_op1(self.clone())
     }
 
-    fn sizes(&self, layout: &Layout) -> Result<(usize, usize, usize)> {
+    /// The product on one backend; `of_backend` gives the weight if it lives there.
+    fn product<B: BackendStorage>(
+        &self,
+        x: &B,
+        layout: &Layout,
+        of_backend: impl for<'a> Fn(&'a Storage) -> Option<&'a B>,
+    ) -> Result<(B, Shape)> {
         let (rows, inner) = layout.shape().dims2()?;
         let (outer, expected) = self.0.dims2()?;
-        if inner == expected {
-            Ok((rows, outer, inner))
-        } else {
-            candle_core::bail!("input of width {inner}, weight of {expected}")
+        if inner != expected {
+            candle_core::bail!("input of width {inner}, weight of {expected}");
         }
+        let (storage, weight) = self.0.storage_and_layout();
+        let Some(w) = of_backend(&storage) else {
+            candle_core::bail!("weight and input are on different devices");
+        };
+        let out = x.matmul(w, (1, rows, outer, inner), layout, &weight.transpose(0, 1)?)?;
+        Ok((out, Shape::from((rows, outer))))
     }
 }
 
@@ -32,39 +42,15 @@ impl CustomOp1 for FrozenLinear {
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (rows, outer, inner) = self.sizes(layout)?;
-        let (storage, weight) = self.0.storage_and_layout();
-        match &*storage {
-            Storage::Cpu(w) => {
-                let out = x.matmul(w, (1, rows, outer, inner), layout, &weight.transpose(0, 1)?)?;
-                Ok((out, Shape::from((rows, outer))))
-            }
-            _ => candle_core::bail!("weight and input are on different devices"),
-        }
+        self.product(x, layout, |s| if let Storage::Cpu(w) = s { Some(w) } else { None })
     }
 
     fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
-        let (rows, outer, inner) = self.sizes(layout)?;
-        let (storage, weight) = self.0.storage_and_layout();
-        match &*storage {
-            Storage::Cuda(w) => {
-                let out = x.matmul(w, (1, rows, outer, inner), layout, &weight.transpose(0, 1)?)?;
-                Ok((out, Shape::from((rows, outer))))
-            }
-            _ => candle_core::bail!("weight and input are on different devices"),
-        }
+        self.product(x, layout, |s| if let Storage::Cuda(w) = s { Some(w) } else { None })
     }
 
     fn metal_fwd(&self, x: &MetalStorage, layout: &Layout) -> Result<(MetalStorage, Shape)> {
-        let (rows, outer, inner) = self.sizes(layout)?;
-        let (storage, weight) = self.0.storage_and_layout();
-        match &*storage {
-            Storage::Metal(w) => {
-                let out = x.matmul(w, (1, rows, outer, inner), layout, &weight.transpose(0, 1)?)?;
-                Ok((out, Shape::from((rows, outer))))
-            }
-            _ => candle_core::bail!("weight and input are on different devices"),
-        }
+        self.product(x, layout, |s| if let Storage::Metal(w) = s { Some(w) } else { None })
     }
 
     fn bwd(&self, _: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {

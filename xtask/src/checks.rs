@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::shell::{cache, cargo, root, run};
-use crate::{model, outside};
+use crate::{model, outside, readme};
 
 /// Which crate of the workspace may depend on which.
 const LAYERS: &[(&str, &[&str])] = &[
@@ -24,6 +24,8 @@ const LAYERS: &[(&str, &[&str])] = &[
 
 /// Features with which everything is tested: `zk` is not a default of `lazai`.
 const FEATURES: &str = "lazai/zk,lazai-zk/plonky2";
+/// What a dependant may leave out: each must build alone.
+const FEATURE_SETS: &[&str] = &["", "zk", "train", "serve"];
 /// Examples that a test runs, one per role.
 const EXAMPLES: &[&str] = &["creator", "validator", "exex", "provider", "consumer", "governor", "anyone"];
 const DENY: &str = "0.20.2";
@@ -32,6 +34,7 @@ pub fn all() -> Result<()> {
     let base = model::fetch(None)?;
     run("format", &mut cargo(&["fmt", "--all", "--check"]))?;
     layers()?;
+    readme::check()?;
     let with_model = |args: &[&str]| {
         let mut command = cargo(args);
         command.env("LAZAI_BASE_MODEL", &base);
@@ -47,6 +50,10 @@ pub fn all() -> Result<()> {
     run("clippy", &mut cargo(&lints))?;
     let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--features", FEATURES]);
     run("docs", docs.env("RUSTDOCFLAGS", "-D warnings"))?;
+    for features in FEATURE_SETS {
+        let mut check = cargo(&["check", "--quiet", "-p", "lazai", "--no-default-features", "--features", features]);
+        run(&format!("lazai with only {features:?}"), &mut check)?;
+    }
     outside::run()?;
     deny()?;
     println!("── everything holds");

@@ -4,8 +4,10 @@
 mod bench;
 mod checks;
 mod demo;
+mod fuzz;
 mod model;
 mod outside;
+mod readme;
 mod shell;
 
 use std::process::ExitCode;
@@ -18,9 +20,12 @@ cargo xtask VERB
   test       everything that must hold: format, lints, layers, licences, docs, tests, examples
   bench NAME measures (market), and writes target/reports/bench-NAME.json
   fetch      gets the base model (93 MB, once) and prints where it is
+  fuzz TARGET [SECONDS]
+             looks for bytes that make a parser panic (core, proof, evidence)
   layers     checks which crate may depend on which
   deny       checks bans, licences and sources of dependencies
   outside    builds a crate outside the workspace against lazai's default features, on plain stable
+  readme     writes the programs of examples/roles into the README
   help       this text
 
 Files go under target/ and into the cache folder: $LAZAI_CACHE, or ~/.cache/lazai.
@@ -37,6 +42,8 @@ fn main() -> ExitCode {
         Some("layers") => checks::layers(),
         Some("deny") => checks::deny(),
         Some("outside") => outside::run(),
+        Some("fuzz") => fuzz::start(&rest),
+        Some("readme") => readme::write(),
         None | Some("help" | "--help" | "-h") => {
             println!("{HELP}");
             Ok(())

@@ -69,6 +69,7 @@ fn from_hub(id: &str) -> Result<PathBuf> {
     let output = Command::new(&client)
         .args(["-c", script, repository, file])
         .arg(cache.join("models"))
+        .env("HF_HUB_DISABLE_TELEMETRY", "1")
         .stderr(std::process::Stdio::inherit())
         .output()?;
     ensure!(output.status.success(), "{id}: the hub's client failed");

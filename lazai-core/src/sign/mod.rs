@@ -190,4 +190,28 @@ mod tests {
         assert_eq!(Signature::from_bytes([0; 65]).recover(digest), Err(SignatureError::Malformed));
         assert_eq!(Signature::from_bytes([255; 65]).recover(digest), Err(SignatureError::Malformed));
     }
+
+    #[test]
+    fn a_callback_that_signs_with_another_key_is_caught() {
+        use std::sync::Arc;
+        let (mine, other) = (Arc::new(LocalSigner::random().unwrap()), LocalSigner::random().unwrap().address());
+        let callback = |key: Arc<LocalSigner>| {
+            move |request: SigningRequest| -> SignFuture<'static> {
+                let signature = key.sign_digest(request.digest);
+                Box::pin(std::future::ready(Ok(signature)))
+            }
+        };
+        let honest = CallbackSigner::new(mine.address(), callback(mine.clone()));
+        let signed = pollster::block_on(sign(&honest, &domain("USDC"), &TransferWithAuthorization)).unwrap();
+        assert!(signed.verify(&domain("USDC"), &TransferWithAuthorization, mine.address()).is_ok());
+        let confused = CallbackSigner::new(other, callback(mine));
+        let signed = pollster::block_on(sign(&confused, &domain("USDC"), &TransferWithAuthorization));
+        assert!(matches!(signed, Err(SignerError::WrongSignature { .. })));
+        let refusing = CallbackSigner::new(other, move |_| {
+            let refused = SignerError::Refused { address: other, reason: "the user said no".into() };
+            Box::pin(std::future::ready(Err(refused)))
+        });
+        let signed = pollster::block_on(sign(&refusing, &domain("USDC"), &TransferWithAuthorization));
+        assert!(matches!(signed, Err(SignerError::Refused { .. })));
+    }
 }

@@ -219,3 +219,58 @@ fn to_target(builder: &mut CircuitBuilder<F, D>, node: &Node) -> HashOutTarget {
         Node::Fixed(hash) => HashOutTarget { elements: hash.0.map(|e| builder.constant(F::from_canonical_u64(e))) },
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::commitment::merkle_root;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    fn leaf(tokens: &[u64], length: u64) -> LeafData {
+        let mut elements = [0; ELEMENTS];
+        for (element, chunk) in elements.iter_mut().zip(tokens.chunks(TOKENS_PER_ELEMENT)) {
+            *element = chunk.iter().rev().fold(0, |sum, token| (sum << 16) | token);
+        }
+        LeafData { elements, length, contributor: 0, about: HashOut::default(), salt: HashOut([1, 2, 3, 4]) }
+    }
+
+    /// The public inputs that the leaves themselves would have.
+    fn inputs(leaves: &[LeafData]) -> [u64; PUBLIC_INPUTS] {
+        let hashes: Vec<_> = leaves.iter().map(|l| if l.length == 0 { HashOut::default() } else { l.leaf() }).collect();
+        let mut inputs = [0; PUBLIC_INPUTS];
+        inputs[8..12].copy_from_slice(&merkle_root(&hashes).0);
+        inputs[12] = leaves.iter().filter(|l| l.length > 0).count() as u64;
+        inputs[13] = inputs[12];
+        inputs[13 + MAX_CONTRIBUTORS] = leaves.iter().map(|l| l.length).sum();
+        inputs
+    }
+
+    fn proves(circuit: &DatasetCircuit, leaves: &[LeafData]) -> bool {
+        let inputs = inputs(leaves);
+        // A witness that breaks a constraint makes the prover fail, or its proof be rejected.
+        let proved = catch_unwind(AssertUnwindSafe(|| {
+            circuit.witness(leaves, &inputs).ok().and_then(|witness| circuit.data.prove(witness).ok())
+        }));
+        let Ok(Some(proof)) = proved else { return false };
+        let same = proof.public_inputs.iter().map(|f| f.0 % crate::poseidon::ORDER).eq(inputs);
+        same && circuit.data.verify(proof).is_ok()
+    }
+
+    #[test]
+    fn a_cheating_prover_convinces_nobody() {
+        std::panic::set_hook(Box::new(|_| {}));
+        let circuit = DatasetCircuit::build();
+        let honest = [leaf(&[5, 6, 7, 8, 9], 5), leaf(&[1], 1)];
+        assert!(proves(&circuit, &honest));
+        let cheats = [
+            ("a token beyond the length, in the last element", vec![leaf(&[5, 6, 7, 8, 9, 1], 5)]),
+            ("a token beyond the length, in a later element", vec![leaf(&[5, 6, 7, 8, 9, 0, 0, 0, 1], 5)]),
+            ("a gap between records", vec![leaf(&[5], 1), leaf(&[], 0), leaf(&[6], 1)]),
+            ("a token outside the vocabulary", vec![leaf(&[49_152], 1)]),
+        ];
+        for (what, leaves) in cheats {
+            assert!(!proves(&circuit, &leaves), "{what}");
+        }
+    }
+}

@@ -46,11 +46,38 @@ impl_gate!(TokenGate, wires: WIRES, constraints: ELEMENTS_PER_ROW * (1 + DIGITS)
 mod tests {
     use super::super::{C, D, F};
     use super::*;
+    use plonky2::field::types::{Field, Field64};
     use plonky2::gates::gate_testing::{test_eval_fns, test_low_degree};
 
     #[test]
     fn the_three_readings_agree() {
         test_low_degree::<F, _, D>(TokenGate);
         test_eval_fns::<F, C, _, D>(TokenGate).unwrap();
+    }
+
+    fn holds(tokens: [u64; 4]) -> bool {
+        let mut wires = vec![F::ZERO; WIRES];
+        let element = tokens.iter().rev().fold(0, |sum, token| (sum << 16) | token);
+        wires[TokenGate::element(2)] = F::from_canonical_u64(element);
+        for d in 0..DIGITS {
+            wires[TokenGate::digit(2, d)] = F::from_canonical_u64((element >> (2 * d)) & 3);
+        }
+        let mut broken = 0;
+        constraints(&mut Elements, &wires, &mut |c: F| broken += usize::from(c != F::ZERO));
+        broken == 0
+    }
+
+    #[test]
+    fn the_vocabulary_is_exact() {
+        assert!(holds([0; 4]) && holds([49_151; 4]) && holds([1, 2, 3, 49_151]));
+        for position in 0..4 {
+            for token in [49_152, 50_000, 65_535] {
+                let mut tokens = [7; 4];
+                tokens[position] = token;
+                // An element above the field's order has no wires at all.
+                let fits = tokens.iter().rev().fold(0u128, |s, t| (s << 16) | u128::from(*t)) < u128::from(F::ORDER);
+                assert!(!fits || !holds(tokens), "token {token} at {position}");
+            }
+        }
     }
 }

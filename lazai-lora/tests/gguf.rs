@@ -1,0 +1,78 @@
+//! Model files that this version does not know are refused by name, and damaged ones with a reason.
+#![allow(clippy::unwrap_used)]
+
+use candle_core::quantized::gguf_file::{Value, write};
+use lazai_lora::base::read_tokenizer;
+use lazai_lora::{BaseModel, Compute, LoraError};
+
+/// A file with a three-token vocabulary and no weights.
+fn file(changes: &[(&str, Value)]) -> tempfile::NamedTempFile {
+    let text = |s: &str| Value::String(s.into());
+    let texts = |items: &[&str]| Value::Array(items.iter().map(|s| text(s)).collect());
+    let mut metadata = vec![
+        ("general.architecture", text("llama")),
+        ("tokenizer.ggml.model", text("gpt2")),
+        ("tokenizer.ggml.pre", text("smollm")),
+        ("tokenizer.ggml.tokens", texts(&["<|end|>", "a", "b", "ab"])),
+        ("tokenizer.ggml.merges", texts(&["a b"])),
+        ("tokenizer.ggml.token_type", Value::Array([3, 1, 1, 1].map(Value::I32).to_vec())),
+        ("tokenizer.ggml.eos_token_id", Value::U32(3)),
+        ("tokenizer.chat_template", text("{% for m in messages %}{{ m.content }}{% endfor %}")),
+    ];
+    for (key, value) in changes {
+        metadata.retain(|(k, _)| k != key);
+        metadata.push((key, value.clone()));
+    }
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let metadata: Vec<_> = metadata.iter().map(|(k, v)| (*k, v)).collect();
+    write(&mut file.as_file(), &metadata, &[]).unwrap();
+    file
+}
+
+#[test]
+fn a_small_vocabulary_works() {
+    let file = file(&[]);
+    let (tokenizer, _) = read_tokenizer(file.path()).unwrap();
+    assert_eq!(tokenizer.encode("ab<|end|>ba").unwrap(), [3, 0, 2, 1]);
+    assert_eq!(tokenizer.decode(&[3, 0, 2]).unwrap(), "abb");
+}
+
+#[test]
+fn what_is_not_known_is_refused_by_name() {
+    for (key, value, what) in [
+        ("tokenizer.ggml.pre", "deepseek-llm", "tokenizer.ggml.pre"),
+        ("tokenizer.ggml.model", "t5", "tokenizer.ggml.model"),
+    ] {
+        let file = file(&[(key, Value::String(value.into()))]);
+        match read_tokenizer(file.path()) {
+            Err(LoraError::Unsupported { what: w, found, .. }) => assert_eq!((w, found.as_str()), (what, value)),
+            other => panic!("{key}: {other:?}"),
+        }
+    }
+    let file = file(&[("general.architecture", Value::String("mamba".into()))]);
+    let model = BaseModel::from_gguf(file.path(), &Compute::cpu());
+    assert!(matches!(model, Err(LoraError::Unsupported { what: "architecture", .. })));
+}
+
+#[test]
+fn faults_are_named() {
+    let short = Value::Array(vec![Value::I32(1)]);
+    for (key, value) in [
+        ("tokenizer.ggml.token_type", short),
+        ("tokenizer.ggml.merges", Value::Array(vec![Value::String("ab".into())])),
+        ("tokenizer.ggml.eos_token_id", Value::U32(4)),
+        ("tokenizer.chat_template", Value::String("{% for".into())),
+        ("tokenizer.ggml.tokens", Value::U32(1)),
+    ] {
+        let file = file(&[(key, value)]);
+        assert!(matches!(read_tokenizer(file.path()), Err(LoraError::Malformed { .. })), "{key}");
+    }
+    let whole = file(&[]);
+    let bytes = std::fs::read(whole.path()).unwrap();
+    // The last bytes only pad the file to a multiple of 32.
+    for length in (0..bytes.len() - 32).step_by(7) {
+        std::fs::write(whole.path(), &bytes[..length]).unwrap();
+        assert!(read_tokenizer(whole.path()).is_err(), "cut to {length}");
+    }
+    assert!(matches!(BaseModel::from_gguf("none".as_ref(), &Compute::cpu()), Err(LoraError::File { .. })));
+}
