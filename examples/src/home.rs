@@ -38,14 +38,7 @@ impl Home {
         let seed: Digest = String::from_utf8(seed)?.parse()?;
         let genesis = once(&folder.join("genesis.json"), || Ok(serde_json::to_vec_pretty(&found(seed)?)?))?;
         let genesis: Genesis = serde_json::from_slice(&genesis)?;
-        let path = folder.join("ledger");
-        let ledger = if EmbeddedLedger::exists(&path) {
-            EmbeddedLedger::open(&path, SystemClock)?
-        } else {
-            // A founding that was interrupted left a file without genesis.
-            let _ = std::fs::remove_dir_all(&path);
-            EmbeddedLedger::create(&path, &genesis, SystemClock)?
-        };
+        let ledger = EmbeddedLedger::open_or_create(&folder.join("ledger"), &genesis, SystemClock)?;
         Ok(Self { folder: folder.into(), seed, genesis, ledger: Arc::new(ledger) })
     }
 

@@ -39,7 +39,6 @@ fn what_was_applied_is_there_after_reopening() {
     assert_eq!((checkpoint.size, checkpoint.ledger), (2, genesis.ledger_id().unwrap()));
     drop(ledger);
 
-    assert!(EmbeddedLedger::exists(folder.path()));
     let ledger = reopen(folder.path());
     assert_eq!(*ledger.market(), *market);
     assert_eq!(ledger.checkpoint(), checkpoint);
@@ -59,7 +58,6 @@ fn what_was_applied_is_there_after_reopening() {
 fn a_folder_is_founded_once_and_refusals_are_not_logged() {
     let folder = tempfile::tempdir().unwrap();
     let genesis = genesis();
-    assert!(!EmbeddedLedger::exists(folder.path()));
     let ledger = EmbeddedLedger::create(folder.path(), &genesis, ManualClock::at(5)).unwrap();
     let mut forged = pay(&genesis, 1);
     forged.sender = address(NODE);
@@ -89,4 +87,22 @@ fn an_edited_log_is_not_opened() {
     assert!(matches!(opened, Err(LedgerError::Damaged { index: 0, .. })));
     let empty = tempfile::tempdir().unwrap();
     assert!(matches!(EmbeddedLedger::open(empty.path(), ManualClock::at(5)), Err(LedgerError::Storage { .. })));
+}
+
+#[test]
+fn opening_or_creating_never_replaces_a_ledger() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, theirs) = (genesis(), genesis());
+    let open = |genesis: &Genesis| EmbeddedLedger::open_or_create(folder.path(), genesis, ManualClock::at(5));
+    // A creation that was interrupted left an empty file.
+    std::fs::write(folder.path().join("ledger.redb"), b"").unwrap();
+    let ledger = open(&ours).unwrap();
+    block_on(ledger.submit(pay(&ours, 1))).unwrap();
+    assert!(matches!(open(&ours), Err(LedgerError::Storage { .. })), "another process has it open");
+    drop(ledger);
+    assert_eq!(open(&ours).unwrap().checkpoint().size, 1);
+    assert!(matches!(open(&theirs), Err(LedgerError::Storage { .. })));
+    std::fs::write(folder.path().join("ledger.redb"), b"something else entirely").unwrap();
+    assert!(matches!(open(&ours), Err(LedgerError::Storage { .. })));
+    assert_eq!(std::fs::read(folder.path().join("ledger.redb")).unwrap(), b"something else entirely");
 }

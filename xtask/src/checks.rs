@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::shell::{cache, cargo, root, run};
+use crate::shell::{cache, cargo, root, run, target};
 use crate::{model, outside, readme};
 
 /// Which crate of the workspace may depend on which.
@@ -43,8 +43,10 @@ pub fn all() -> Result<()> {
     run("build", &mut cargo(&["build", "--workspace", "--all-targets", "--features", FEATURES]))?;
     run("tests", &mut with_model(&["test", "--workspace", "--features", FEATURES]))?;
     for example in EXAMPLES {
-        let args = ["run", "--quiet", "-p", "lazai-examples", "--example", example];
-        run(&format!("example {example}"), &mut with_model(&args))?;
+        // Built above with everything else; another `cargo run` would unify features anew and build again.
+        let program =
+            target().join("debug").join("examples").join(format!("{example}{}", std::env::consts::EXE_SUFFIX));
+        run(&format!("example {example}"), Command::new(program).env("LAZAI_BASE_MODEL", &base))?;
     }
     let lints = ["clippy", "--workspace", "--all-targets", "--features", FEATURES, "--", "-D", "warnings"];
     run("clippy", &mut cargo(&lints))?;

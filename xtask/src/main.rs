@@ -28,7 +28,8 @@ cargo xtask VERB
   readme     writes the programs of examples/roles into the README
   help       this text
 
-Files go under target/ and into the cache folder: $LAZAI_CACHE, or ~/.cache/lazai.
+Files go under target/ and into the cache folder: $LAZAI_CACHE, or ~/.cache/lazai. (`outside` also uses the system's
+folder for temporary files, since cargo would find this workspace's settings anywhere inside it.)
 ";
 
 fn main() -> ExitCode {

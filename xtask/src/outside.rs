@@ -34,5 +34,7 @@ pub fn run() -> Result<()> {
     ensure!(!tree.contains("plonky2"), "the default features of lazai bring plonky2");
     let mut check = cargo(&["check", "--quiet"]);
     check.current_dir(&folder).env_remove("RUSTC_BOOTSTRAP").env("CARGO_TARGET_DIR", target().join("outside"));
-    shell::run("a crate outside the workspace, default features, plain stable", &mut check)
+    shell::run("a crate outside the workspace, default features, plain stable", &mut check)?;
+    std::fs::remove_dir_all(folder)?;
+    Ok(())
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use lazai_core::Digest;
 use lazai_core::digest::canonical_json;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 
 use super::{Clock, Ledger, LedgerError, LedgerFuture};
 use crate::market::{Genesis, Market, MarketError, SignedTransaction};
@@ -59,13 +59,23 @@ impl EmbeddedLedger {
         Self::open(folder, clock)
     }
 
-    /// Whether a folder has a complete ledger.
-    #[must_use]
-    pub fn exists(folder: &Path) -> bool {
-        let Ok(database) = Database::open(folder.join(FILE)) else { return false };
-        let Ok(read) = database.begin_read() else { return false };
-        let Ok(table) = read.open_table(GENESIS) else { return false };
-        matches!(table.get("genesis"), Ok(Some(_)))
+    /// Opens the ledger of a folder, or creates it; a creation that was interrupted is done again.
+    ///
+    /// # Errors
+    /// As [`EmbeddedLedger::open`] and [`EmbeddedLedger::create`]; [`LedgerError::Storage`] too if the folder has a
+    /// ledger that began otherwise.
+    pub fn open_or_create(folder: &Path, genesis: &Genesis, clock: impl Clock + 'static) -> Result<Self, LedgerError> {
+        if !is_founded(folder)? {
+            return Self::create(folder, genesis, clock);
+        }
+        let ledger = Self::open(folder, clock)?;
+        let expected = Market::new(genesis)?.ledger();
+        let found = ledger.market().ledger();
+        if found == expected {
+            Ok(ledger)
+        } else {
+            Err(storage(folder, &format!("the folder has ledger {found}, expected {expected}")))
+        }
     }
 
     /// Opens a ledger, and replays it.
@@ -207,6 +217,23 @@ impl Ledger for EmbeddedLedger {
 impl std::fmt::Debug for EmbeddedLedger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "EmbeddedLedger {{ path: {} }}", self.path.display())
+    }
+}
+
+/// Whether a folder has a ledger with a genesis. A file that another process has open is an error, not a "no".
+fn is_founded(folder: &Path) -> Result<bool, LedgerError> {
+    let database = match Database::open(folder.join(FILE)) {
+        Ok(database) => database,
+        Err(error @ DatabaseError::DatabaseAlreadyOpen) => return Err(storage(folder, &error)),
+        // Missing, or a creation that was interrupted. A damaged one is found again by `create`, which never
+        // overwrites.
+        Err(_) => return Ok(false),
+    };
+    let read = database.begin_read().map_err(|e| storage(folder, &e))?;
+    match read.open_table(GENESIS) {
+        Ok(table) => Ok(table.get("genesis").map_err(|e| storage(folder, &e))?.is_some()),
+        Err(TableError::TableDoesNotExist(_)) => Ok(false),
+        Err(error) => Err(storage(folder, &error)),
     }
 }
 
