@@ -16,6 +16,7 @@ use lazai::settle::notice::Notice;
 use lazai::zk::{Proof, Statement, Verifier};
 use lazai_examples::diva::CONTRIBUTORS;
 use lazai_examples::home::CONSUMER_FUNDS;
+use lazai_examples::tale::gas;
 use lazai_examples::{Home, Tale};
 use serde_json::json;
 
@@ -70,7 +71,12 @@ pub fn dat(tale: &mut Tale, home: &Home, minted: &Minted) {
     let market = home.ledger().market();
     let tokens: Vec<_> = market.tokens_of(minted.class).collect();
     for (id, token) in &tokens {
-        tale.say(format!("token {id}: {} shares, quota {}, owner {}", token.shares, token.value, token.owner));
+        let names = CONTRIBUTORS.into_iter().chain(["consumer"]);
+        let owner = names.into_iter().find(|name| home.address(name) == token.owner).unwrap_or("somebody");
+        tale.say(format!(
+            "token {id}, {owner}'s: {} shares of revenue, quota of {} sessions",
+            token.shares, token.value
+        ));
     }
     let ids: Vec<TokenId> = tokens.iter().map(|(id, _)| *id).collect();
     let version = market.class(minted.class).and_then(|c| c.version(minted.version));
@@ -126,6 +132,10 @@ fn settled(home: &Home, session: SessionId) -> anyhow::Result<(Amount, Split)> {
     Ok((gross, sum))
 }
 
+fn parts(split: &Split) -> [(Amount, &'static str); 3] {
+    [(split.creator, "the creator's class"), (split.node, "the node"), (split.pool, "the governance pool")]
+}
+
 /// Whether the parts sum to the whole, and no base unit of the ledger appeared or vanished.
 fn conserved(home: &Home, gross: Amount, split: &Split) -> anyhow::Result<bool> {
     let sum = split.creator.checked_add(split.node)?.checked_add(split.pool)?;
@@ -138,7 +148,10 @@ pub fn settlement(tale: &mut Tale, home: &Home, session: SessionId) -> anyhow::R
     let params = home.ledger().market().session(session).map_or(ParamsVersion(1), |s| s.params);
     let bps = home.ledger().market().params_of(params).map(|p| p.split.bps());
     let conserved = conserved(home, gross, &split)?;
-    tale.say(format!("{gross} = {} creator's class + {} node + {} pool", split.creator, split.node, split.pool));
+    tale.say(format!("{} AI gas were paid:", gas(gross)));
+    for (part, whose) in parts(&split) {
+        tale.say(format!("  {} for {whose}", gas(part)));
+    }
     tale.note(
         "settlement",
         json!({
@@ -162,7 +175,10 @@ pub fn governance(
     let (gross, split) = settled(home, session)?;
     let bps = home.ledger().market().params().1.split.bps();
     let conserved = conserved(home, gross, &split)?;
-    tale.say(format!("under the new split: {gross} = {} + {} + {}", split.creator, split.node, split.pool));
+    tale.say(format!("a session opened after the vote brought {}, split anew:", gas(gross)));
+    for (part, whose) in parts(&split) {
+        tale.say(format!("  {} for {whose}", gas(part)));
+    }
     tale.note("governance", json!({ "executed": executed.is_some(), "split_bps_after": bps, "conserved": conserved }));
     Ok(())
 }

@@ -28,9 +28,9 @@ impl Tale {
         println!("\n▌ {name}");
     }
 
-    /// Something that happened.
+    /// Something that happened. Long hexadecimal numbers are told by their beginnings.
     pub fn say(&self, text: impl AsRef<str>) {
-        println!("  {}", text.as_ref());
+        println!("  {}", brief(text.as_ref()));
     }
 
     /// Part of a reply, as it comes.
@@ -87,5 +87,40 @@ impl Tale {
         write_atomically(path, &serde_json::to_vec_pretty(&Value::Object(self.report))?)?;
         println!("\n  The report is in {}\n", path.display());
         Ok(())
+    }
+}
+
+/// Cuts numbers like `0x44792e74cffc…` to their first eight digits.
+fn brief(text: &str) -> String {
+    const DIGITS: usize = 8;
+    let mut parts = text.split("0x");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.bytes().take_while(u8::is_ascii_hexdigit).count();
+        let (number, rest) = part.split_at(digits);
+        let short = if digits > 2 * DIGITS { format!("{}…", &number[..DIGITS]) } else { number.to_owned() };
+        out.push_str(&format!("0x{short}{rest}"));
+    }
+    out
+}
+
+/// An amount of AI gas with its 18 decimals.
+#[must_use]
+pub fn gas(amount: lazai::core::Amount) -> String {
+    let digits = format!("{:019}", amount.base_units());
+    let (whole, fraction) = digits.split_at(digits.len() - 18);
+    format!("{whole}.{fraction}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lazai::core::Amount;
+
+    #[test]
+    fn numbers_are_told_briefly_and_amounts_exactly() {
+        assert_eq!(brief("a 0x12345678901234567 b 0x12"), "a 0x12345678… b 0x12");
+        assert_eq!(gas(Amount::from_base_units(1)), "0.000000000000000001");
+        assert_eq!(gas(Amount::from_base_units(10_000_000_000_000_000_000)), "10.000000000000000000");
     }
 }

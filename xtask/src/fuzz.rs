@@ -18,7 +18,7 @@ pub fn start(args: &[&str]) -> Result<()> {
         run("cargo-fuzz, built once into the cache folder", install.arg(&folder).env_remove("CARGO_TARGET_DIR"))?;
     }
     let mut fuzz = std::process::Command::new(program);
-    fuzz.args(["run", name, "--", &format!("-max_total_time={seconds}"), "-max_len=65536"]);
+    fuzz.args(["run", "--release", name, "--", &format!("-max_total_time={seconds}"), "-max_len=65536"]);
     // Sanitizers need unstable flags, which the variable allows; that changes every crate's build.
     fuzz.env("RUSTC_BOOTSTRAP", "1").env("CARGO_TARGET_DIR", target().join("fuzz")).current_dir(root());
     run(&format!("fuzz {name} for {seconds} s"), &mut fuzz)

@@ -81,7 +81,11 @@ impl Verifier {
         Self { data }
     }
 
-    /// Checks that a proof proves a statement. Never panics, whatever the bytes.
+    /// Checks that a proof proves a statement, whatever its bytes.
+    ///
+    /// plonky2 panics on some malformed proofs (in builds with debug assertions, on field elements that are not below
+    /// the order); such a panic is caught and given as [`VerifyError::Malformed`]. A program built with
+    /// `panic = "abort"` cannot catch it.
     ///
     /// # Errors
     /// [`VerifyError`]: malformed, of another circuit, or rejected.
