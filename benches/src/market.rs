@@ -1,4 +1,4 @@
-//! How fast the embedded ledger redeems vouchers, beside the limits it stands on: one signature recovery per
+//! How fast the embedded ledger applies signed transactions (transfers), beside the limits it stands on: one signature recovery per
 //! signature, and one durable write per transaction.
 
 use std::collections::BTreeMap;
