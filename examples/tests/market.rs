@@ -145,7 +145,7 @@ fn quota_pays_for_a_session_until_it_expires() {
     let to = stage.home.address("consumer");
     let mint = |expire_at_s| Transaction::MintAccess { class: minted.class, to, value: 1, expire_at_s };
     let creator = stage.home.account("creator");
-    block_on(creator.send("quota test", mint(now_s + 2))).unwrap();
+    block_on(creator.send("quota test", mint(now_s + 8))).unwrap();
     let market = stage.home.ledger().market();
     let (token, _) = market.tokens_of(minted.class).last().unwrap();
     let mut conversation = open(stage, minted, &node, 300, SessionPayment::Quota(token));
@@ -155,7 +155,7 @@ fn quota_pays_for_a_session_until_it_expires() {
     let offer = block_on(stage.offer(&node, minted)).unwrap();
     let again = block_on(consumer.open(301, &offer, SessionPayment::Quota(token)));
     assert!(again.unwrap_err().to_string().contains("has a value of 0"));
-    while stage.home.ledger().now_s() <= now_s + 2 {
+    while stage.home.ledger().now_s() <= now_s + 8 {
         std::thread::sleep(std::time::Duration::from_millis(200));
     }
     let app = stage.home.signer("consumer's app");
