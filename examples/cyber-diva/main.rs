@@ -96,7 +96,7 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
     let adapter = load_adapter(&exex.adapter_folder(submission), &base, minted.record.adapter_digest)?;
     let sampler = Sampler { max_tokens: if args.short { 12 } else { 56 }, ..Sampler::default() };
     let provider = Provider::new(home.account("node"), base.clone(), home.path("node"), 7)
-        .with_adapter(minted.class, minted.version, adapter)
+        .with_adapter(minted.class, minted.version, adapter)?
         .with_sampler(sampler);
     let counter = Arc::new(ModelCounter::from_gguf(&args.base)?);
     let consumer = Consumer::new(home.account("consumer"), home.signer("consumer's app")).with_counter(counter);

@@ -176,7 +176,7 @@ impl Stage {
         let folder = self.exex().adapter_folder(minted.record.submission);
         let adapter = load_adapter(&folder, &self.base, minted.record.adapter_digest)?;
         let provider = Provider::new(self.home.account(name), self.base.clone(), self.home.path(name), 7)
-            .with_adapter(minted.class, minted.version, adapter)
+            .with_adapter(minted.class, minted.version, adapter)?
             .with_sampler(Sampler { max_tokens: 8, ..Sampler::default() });
         Ok(provider)
     }

@@ -8,7 +8,7 @@ use lazai_core::digest::DomainHasher;
 use lazai_core::sign::SignatureError;
 use lazai_core::{Address, Amount, ClassId, Digest, SessionId, SignerError, VersionNumber};
 use lazai_lora::generate::{Reply, Sampler, generate, prompt_tokens};
-use lazai_lora::{Adapter, BaseModel};
+use lazai_lora::{Adapter, BaseModel, LoraError};
 use lazai_settle::market::{MarketError, Transaction};
 use lazai_settle::session::{Offer, Receipt, Session, SessionPayment};
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,8 @@ use crate::store::write_atomically;
 pub struct Provider {
     account: Account,
     base: Arc<BaseModel>,
-    adapters: BTreeMap<(ClassId, VersionNumber), Adapter>,
+    /// With their digests, which every receipt names.
+    adapters: BTreeMap<(ClassId, VersionNumber), (Adapter, Digest)>,
     moderator: Box<dyn Moderator>,
     sampler: Sampler,
     seed: u64,
@@ -76,10 +77,13 @@ impl Provider {
     }
 
     /// Serves a version with its adapter.
-    #[must_use]
-    pub fn with_adapter(mut self, class: ClassId, version: VersionNumber, adapter: Adapter) -> Self {
-        self.adapters.insert((class, version), adapter);
-        self
+    ///
+    /// # Errors
+    /// [`LoraError`] if the adapter's digest cannot be computed.
+    pub fn with_adapter(mut self, class: ClassId, version: VersionNumber, adapter: Adapter) -> Result<Self, LoraError> {
+        let digest = adapter.digest()?;
+        self.adapters.insert((class, version), (adapter, digest));
+        Ok(self)
     }
 
     /// Has a moderator look at what goes in and comes out.
@@ -232,8 +236,8 @@ impl Provider {
         self.admit(&session, &page, request)?;
         let (class, version) = (session.offer.class, session.offer.version);
         let missing = NodeError::NotServed { session: request.session, reason: "its version is not loaded" };
-        let adapter = self.adapters.get(&(class, version)).ok_or(missing)?;
-        let failed = |e: lazai_lora::LoraError| NodeError::Generation { reason: e.to_string() };
+        let (adapter, adapter_digest) = self.adapters.get(&(class, version)).ok_or(missing)?;
+        let failed = |e: LoraError| NodeError::Generation { reason: e.to_string() };
         // Follows from the node's seed and the words alone, so that a repeated request gets the same reply.
         let words = request_digest(Digest::ZERO, &request.messages);
         let seed = DomainHasher::new("lazai.seed.v1").part(&self.seed.to_le_bytes()).part(words.as_bytes()).finish();
@@ -264,7 +268,7 @@ impl Provider {
             top_p_milli: sampler.top_p_milli,
             seed,
             base_digest: self.base.digest(),
-            adapter_digest: adapter.digest().map_err(failed)?,
+            adapter_digest: *adapter_digest,
             cumulative: page.owed.checked_add(price)?,
         };
         Ok((receipt, reply, page))

@@ -53,17 +53,19 @@ fn read_content(file: &mut File) -> Result<Content> {
 }
 
 pub(super) fn read_tokenizer(file: &mut File) -> Result<(Tokenizer, ChatTemplate)> {
-    let content = read_content(file)?;
-    let metadata = Metadata(&content);
-    let tokenizer = Tokenizer::from_gguf(&metadata)?;
+    tokenizer_of(&Metadata(&read_content(file)?))
+}
+
+fn tokenizer_of(metadata: &Metadata<'_>) -> Result<(Tokenizer, ChatTemplate)> {
+    let tokenizer = Tokenizer::from_gguf(metadata)?;
     let template = ChatTemplate::new(metadata.text("tokenizer.chat_template")?, &tokenizer)?;
     Ok((tokenizer, template))
 }
 
 pub(super) fn read(file: &mut File, device: &Device) -> Result<Parts> {
-    let (tokenizer, template) = read_tokenizer(file)?;
     let content = read_content(file)?;
     let metadata = Metadata(&content);
+    let (tokenizer, template) = tokenizer_of(&metadata)?;
     let config = read_config(&metadata, tokenizer.vocab_size())?;
     let name = metadata.text("general.name").unwrap_or("unnamed").to_owned();
     let weights = Reader { content: &content, file, device }.weights(&config)?;
