@@ -1,7 +1,7 @@
 //! The roles against each other: whoever does not keep to the rules gets a typed error, and nothing changes.
 #![allow(clippy::unwrap_used)]
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use lazai::consumer::{Conversation, ReceivedReply};
 use lazai::core::dialogue::{Message, Role};
@@ -13,7 +13,7 @@ use lazai::provenance::{Evidence, Report, Trust, TrustAnchor, collect, verify};
 use lazai::provider::Provider;
 use lazai::settle::market::{SubmissionStatus, Transaction};
 use lazai::settle::quorum::validator_set_digest;
-use lazai::settle::session::{SessionPayment, Voucher};
+use lazai::settle::session::SessionPayment;
 use lazai::settle::{Ledger, MarketError};
 use lazai::store::Store;
 use lazai::validator::{ValidationError, Validator};
@@ -50,14 +50,7 @@ fn request(stage: &Stage, signer: &dyn Signer, session: SessionId, turn: u32, te
 }
 
 fn voucher(stage: &Stage, signer: &dyn Signer, conversation: &Conversation, cumulative: u128) -> SignedVoucher {
-    let offer = &conversation.offer.offer;
-    let voucher = Voucher {
-        session: conversation.session,
-        node: offer.node,
-        class: offer.class,
-        version: offer.version,
-        cumulative: Amount::from_base_units(cumulative),
-    };
+    let voucher = conversation.offer.offer.voucher(conversation.session, Amount::from_base_units(cumulative));
     let domain = stage.home.ledger().market().domain().clone();
     let signature = block_on(lazai::core::sign::sign(signer, &domain, &voucher)).unwrap();
     SignedVoucher { voucher, signature }
@@ -390,6 +383,5 @@ fn a_store_that_lies_is_caught() {
     assert!(error.to_string().contains("object has digest"), "{error}");
     let total = stage.home.ledger().market().total(Asset::NATIVE).unwrap();
     assert_eq!(total.base_units(), lazai_examples::home::CONSUMER_FUNDS);
-    let _: Arc<dyn Store> = store;
     assert!(minted.record.readers.contains(&stage.home.address("exex")), "the record says who could read");
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 use candle_core::{Device, Tensor, Var};
 use lazai_core::Digest;
 use lazai_core::digest::sha256;
+use lazai_core::file::write_atomically;
 pub use lazai_core::record::LoraConfig;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -123,7 +124,6 @@ impl Adapter {
     /// # Errors
     /// [`LoraError::File`].
     pub fn save(&self, folder: &Path, base_name: &str) -> Result<Digest> {
-        std::fs::create_dir_all(folder).map_err(LoraError::file(folder))?;
         let targets: Vec<_> = LINEAR_MODULES.iter().filter_map(|m| m.rsplit('.').next()).collect();
         let config = json!({
             "peft_type": "LORA",
@@ -141,7 +141,7 @@ impl Adapter {
         let bytes = self.to_bytes()?;
         for (name, bytes) in [(CONFIG_FILE, config.to_string().as_bytes()), (WEIGHTS_FILE, &bytes)] {
             let path = folder.join(name);
-            std::fs::write(&path, bytes).map_err(LoraError::file(&path))?;
+            write_atomically(&path, bytes).map_err(LoraError::file(&path))?;
         }
         Ok(sha256(&bytes))
     }

@@ -45,6 +45,12 @@ impl Offer {
         prompt.checked_add(self.completion_price.checked_mul(completion_tokens)?)
     }
 
+    /// The voucher for everything a session under this offer owes so far.
+    #[must_use]
+    pub fn voucher(&self, session: SessionId, cumulative: Amount) -> Voucher {
+        Voucher { session, node: self.node, class: self.class, version: self.version, cumulative }
+    }
+
     /// The most that one reply can cost: one step, and so the most that the node can lose.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use lazai_core::digest::DomainHasher;
 use lazai_core::sign::{self, SignatureError, SignerError};
 use lazai_core::{Address, Amount, Digest, MoneyError, SessionId, Signer};
 use lazai_settle::market::Transaction;
-use lazai_settle::session::{SessionPayment, Voucher};
+use lazai_settle::session::SessionPayment;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -207,14 +207,7 @@ impl Consumer {
         if owed <= paid {
             return Ok(());
         }
-        let offer = &conversation.offer.offer;
-        let voucher = Voucher {
-            session: conversation.session,
-            node: offer.node,
-            class: offer.class,
-            version: offer.version,
-            cumulative: owed,
-        };
+        let voucher = conversation.offer.offer.voucher(conversation.session, owed);
         let signature = sign::sign(&*self.session_signer, &self.account.domain(), &voucher).await?;
         let voucher = SignedVoucher { voucher, signature };
         node.pay(&voucher).await?;

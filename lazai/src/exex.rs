@@ -278,9 +278,9 @@ impl ExEx {
             software: concat!("lazai ", env!("CARGO_PKG_VERSION")).into(),
             readers: vec![self.account.address()],
         };
-        // A record made of numbers and hex has a canonical form.
-        let record_digest = record.digest().unwrap_or(Digest::ZERO);
-        self.store.put(&serde_json::to_vec(&record).unwrap_or_default()).await?;
+        let record_digest = record.digest().expect("a record holds integers and hex only");
+        let bytes = serde_json::to_vec(&record).expect("what has a canonical form can be written");
+        self.store.put(&bytes).await?;
         let claim = RecordClaim { submission: id, record: record_digest };
         let record_signature = self.account.sign(&claim).await?;
         let public = PublicPart::from_bytes(submission.public_part.as_bytes()).map_err(RefusalReason::from)?;

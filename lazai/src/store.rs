@@ -1,12 +1,12 @@
 //! Where data lives that is too large for a ledger: addressed by its SHA-256, checked when read.
 
 use std::future::Future;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::Pin;
 
 use lazai_core::Digest;
 use lazai_core::digest::sha256;
+pub use lazai_core::file::write_atomically;
 use thiserror::Error;
 
 /// Largest object that is read: 1 GiB.
@@ -94,19 +94,4 @@ impl Store for FolderStore {
             if found == digest { Ok(object) } else { Err(StoreError::WrongDigest { expected: digest, found }) }
         })
     }
-}
-
-/// Replaces a file so that a crash leaves either the old or the new one.
-///
-/// # Errors
-/// What the operating system says.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let partial = path.with_extension("partial");
-    let mut file = std::fs::File::create(&partial)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&partial, path)
 }

@@ -1,11 +1,11 @@
 //! Checkpoints: adapter, moments and losses in one safetensors file, replaced atomically.
 
 use std::collections::HashMap;
-use std::io::Write;
 use std::path::Path;
 
 use candle_core::Tensor;
 use lazai_core::Digest;
+use lazai_core::file::write_atomically;
 use safetensors::SafeTensors;
 
 use super::adamw::AdamW;
@@ -26,15 +26,7 @@ pub(super) fn save(folder: &Path, run: Digest, adapter: &Adapter, optimiser: &Ad
     ]);
     let bytes = write_tensors(state, metadata)?;
     let path = folder.join(FILE);
-    let partial = folder.join(format!("{FILE}.partial"));
-    std::fs::create_dir_all(folder).map_err(LoraError::file(folder))?;
-    let write = || -> std::io::Result<()> {
-        let mut file = std::fs::File::create(&partial)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&partial, &path)
-    };
-    write().map_err(LoraError::file(&path))
+    write_atomically(&path, &bytes).map_err(LoraError::file(&path))
 }
 
 /// Restores the state of an interrupted run, and gives the losses of its steps; nothing, if there is no

@@ -3,6 +3,8 @@
 //! What is kept is genesis and the log of entries; the state is replayed when the folder is opened. Each entry is
 //! one durable write, before anybody is told of it.
 
+use std::collections::BTreeMap;
+use std::ops::RangeBounds;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -30,6 +32,8 @@ struct Inner {
     database: Database,
     market: Arc<Market>,
     leaves: Vec<Digest>,
+    /// Where the transaction of each key is in the log.
+    heights: BTreeMap<Digest, u64>,
     last_s: u64,
     failed: Option<String>,
 }
@@ -91,7 +95,7 @@ impl EmbeddedLedger {
         let genesis = genesis.get("genesis").map_err(|e| storage(&e))?.ok_or_else(|| storage(&"no genesis"))?;
         let genesis: Genesis = serde_json::from_slice(genesis.value()).map_err(|e| storage(&e))?;
         let mut market = Market::new(&genesis)?;
-        let (mut leaves, mut last_s) = (Vec::new(), 0);
+        let (mut leaves, mut heights, mut last_s) = (Vec::new(), BTreeMap::new(), 0);
         let log = read.open_table(LOG).map_err(|e| storage(&e))?;
         for item in log.iter().map_err(|e| storage(&e))? {
             let (index, bytes) = item.map_err(|e| storage(&e))?;
@@ -106,10 +110,11 @@ impl EmbeddedLedger {
                 return Err(damaged("its events are not what the transaction does".into()));
             }
             leaves.push(merkle::leaf_hash(bytes.value()));
+            heights.insert(entry.transaction.key, index);
             last_s = entry.time_s;
         }
         drop((log, read));
-        let inner = Inner { database, market: Arc::new(market), leaves, last_s, failed: None };
+        let inner = Inner { database, market: Arc::new(market), leaves, heights, last_s, failed: None };
         Ok(Self { path: folder.into(), clock: Box::new(clock), inner: Mutex::new(inner) })
     }
 
@@ -134,6 +139,7 @@ impl EmbeddedLedger {
         match self.append(&inner.database, &entry) {
             Ok(leaf) => {
                 inner.leaves.push(leaf);
+                inner.heights.insert(entry.transaction.key, entry.index);
                 inner.last_s = time_s;
                 Ok(entry)
             }
@@ -159,16 +165,16 @@ impl EmbeddedLedger {
 
     /// The entry of a transaction that was applied before.
     fn find(&self, inner: &Inner, transaction: &SignedTransaction) -> Result<Entry, LedgerError> {
-        let entries = self.read(inner, 0)?;
-        let found = entries.into_iter().find(|e| e.transaction.key == transaction.key);
-        found.ok_or(LedgerError::Market(MarketError::AlreadyApplied))
+        let height = inner.heights.get(&transaction.key).copied();
+        let found = height.map_or(Ok(Vec::new()), |index| self.read(inner, index..=index))?;
+        found.into_iter().next().ok_or(LedgerError::Market(MarketError::AlreadyApplied))
     }
 
-    fn read(&self, inner: &Inner, from: u64) -> Result<Vec<Entry>, LedgerError> {
+    fn read(&self, inner: &Inner, heights: impl RangeBounds<u64>) -> Result<Vec<Entry>, LedgerError> {
         let storage = |e: &dyn std::fmt::Display| storage(&self.path, e);
         let read = inner.database.begin_read().map_err(|e| storage(&e))?;
         let log = read.open_table(LOG).map_err(|e| storage(&e))?;
-        let range = log.range(from..).map_err(|e| storage(&e))?;
+        let range = log.range(heights).map_err(|e| storage(&e))?;
         range
             .map(|item| {
                 let (_, bytes) = item.map_err(|e| storage(&e))?;
@@ -193,7 +199,7 @@ impl Ledger for EmbeddedLedger {
 
     fn notices(&self, from: u64) -> LedgerFuture<'_, Vec<Notice>> {
         Box::pin(async move {
-            let new = self.read(&self.lock(), from)?;
+            let new = self.read(&self.lock(), from..)?;
             // One machine orders its own log: it never takes anything back.
             Ok(if new.is_empty() { vec![] } else { vec![Notice::ChainCommitted { new }] })
         })
@@ -208,7 +214,7 @@ impl Ledger for EmbeddedLedger {
         Box::pin(async move {
             let inner = self.lock();
             let Some(inclusion) = merkle::prove(&inner.leaves, index) else { return Ok(None) };
-            let entry = self.read(&inner, index)?.into_iter().next();
+            let entry = self.read(&inner, index..=index)?.into_iter().next();
             Ok(entry.map(|entry| (entry, inclusion)))
         })
     }

@@ -71,7 +71,7 @@ impl DatasetCircuit {
         &self,
         leaves: &[LeafData],
         inputs: &[u64; PUBLIC_INPUTS],
-    ) -> anyhow_free::Result<PartialWitness<F>> {
+    ) -> Result<PartialWitness<F>, String> {
         let mut witness = PartialWitness::new();
         for (target, &word) in self.context.iter().zip(inputs) {
             set(&mut witness, *target, word)?;
@@ -91,7 +91,7 @@ impl DatasetCircuit {
 }
 
 impl RecordTargets {
-    fn fill(&self, leaf: &LeafData, witness: &mut PartialWitness<F>) -> anyhow_free::Result<()> {
+    fn fill(&self, leaf: &LeafData, witness: &mut PartialWitness<F>) -> Result<(), String> {
         for (row, elements) in self.token_rows.iter().zip(leaf.elements.chunks(ELEMENTS_PER_ROW)) {
             for (i, &element) in elements.iter().enumerate() {
                 set(witness, Target::wire(*row, TokenGate::element(i)), element)?;
@@ -124,12 +124,7 @@ impl RecordTargets {
     }
 }
 
-/// plonky2's witness errors, kept from spreading `anyhow` into signatures.
-pub(super) mod anyhow_free {
-    pub(in crate::plonky2) type Result<T> = std::result::Result<T, String>;
-}
-
-fn set(witness: &mut PartialWitness<F>, target: Target, value: u64) -> anyhow_free::Result<()> {
+fn set(witness: &mut PartialWitness<F>, target: Target, value: u64) -> Result<(), String> {
     witness.set_target(target, F::from_noncanonical_u64(value)).map_err(|e| e.to_string())
 }
 

@@ -60,7 +60,7 @@ pub struct Evidence {
     /// What is proved of the dataset.
     pub statement: Statement,
     /// The proof, as hex.
-    #[serde(with = "hex_bytes")]
+    #[serde(with = "hex")]
     pub proof: Vec<u8>,
     /// What the ledger has of all this.
     pub entries: Vec<IncludedEntry>,
@@ -151,25 +151,5 @@ fn belongs(entry: &Entry, submission: SubmissionId, session: SessionId) -> bool 
         Transaction::Redeem { voucher, .. } => voucher.session == session,
         Transaction::Execute { .. } => true,
         _ => false,
-    }
-}
-
-mod hex_bytes {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        let digits = bytes.iter().flat_map(|b| [b >> 4, b & 15]);
-        let text: String = digits.filter_map(|d| char::from_digit(d.into(), 16)).collect();
-        serializer.serialize_str(&text)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        let digit = |b: u8| char::from(b).to_digit(16).map(|d| d as u8);
-        let bytes = text.as_bytes().chunks(2).map(|pair| match pair {
-            [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
-            _ => None,
-        });
-        bytes.collect::<Option<_>>().ok_or_else(|| serde::de::Error::custom("expected pairs of hex digits"))
     }
 }
