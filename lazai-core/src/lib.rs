@@ -13,7 +13,7 @@
 //! | [`pov`] | the container: a dataset in Point-of-View form |
 //! | [`dat`] | what a Data Anchoring Token says about its model |
 //! | [`record`] | how an adapter was trained |
-//! | [`file`] | replacing a file whole or not at all |
+//! | [`mod@file`] | replacing a file whole or not at all |
 //!
 //! Nothing here touches the network, keeps time or reads the environment.
 
