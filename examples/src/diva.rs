@@ -56,7 +56,7 @@ impl CyberDiva {
             recordings.push(Recording { contributor, transcript, wav: read(&format!("voice/{file}"))? });
         }
         Ok(Self {
-            character: Character::from_card_json(&read("card.json")?)?,
+            character: Character::from_bytes(&read("card.json")?)?,
             dialogues,
             heldout,
             prompts: serde_json::from_slice(&read("prompts.json")?)?,
@@ -79,7 +79,7 @@ impl CyberDiva {
     #[must_use]
     pub fn public_part(&self, contributors: Vec<Contributor>) -> PublicPart {
         let source = "synthetic: eSpeak NG 1.51, no person's voice";
-        PublicPart::new(self.character.clone(), self.prompts.clone(), contributors, source)
+        PublicPart::new(self.character.profile(), self.prompts.clone(), contributors, source)
     }
 
     /// For whom she is.
@@ -97,8 +97,9 @@ impl CyberDiva {
     /// A dialogue with her card and examples in front, as a front end without fine-tuning would prompt.
     #[must_use]
     pub fn prompted(&self, messages: &[Message]) -> Vec<Message> {
-        let examples = self.character.fill(&self.character.message_examples, "user");
-        let system = format!("{}\n{examples}", self.character.system_prompt("user"));
+        let profile = self.character.profile();
+        let examples = profile.fill(&profile.message_examples, "user");
+        let system = format!("{}\n{examples}", profile.system_prompt("user"));
         let mut all = vec![Message::new(Role::System, system)];
         all.extend_from_slice(messages);
         all

@@ -35,6 +35,27 @@ impl DomainHasher {
         self
     }
 
+    /// Adds one part of a length that is known, from a stream.
+    ///
+    /// # Errors
+    /// What the stream says; `UnexpectedEof` if it ends earlier.
+    pub fn part_from(mut self, length: u64, stream: impl std::io::Read) -> std::io::Result<Self> {
+        self.0.update(length.to_le_bytes());
+        let mut left = stream.take(length);
+        let mut buffer = vec![0; 64 << 10];
+        let mut hashed = 0;
+        loop {
+            match std::io::Read::read(&mut left, &mut buffer)? {
+                0 if hashed == length => return Ok(self),
+                0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+                read => {
+                    self.0.update(&buffer[..read]);
+                    hashed += read as u64;
+                }
+            }
+        }
+    }
+
     /// The digest.
     #[must_use]
     pub fn finish(self) -> Digest {

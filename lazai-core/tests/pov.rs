@@ -25,7 +25,7 @@ fn pack(records: Vec<Record>, clips: Vec<Clip>) -> Result<Dataset, PovError> {
 }
 
 fn sample() -> Dataset {
-    let speech = Speech { contributor: 1, transcript: "hush".into(), record: Some(0) };
+    let speech = Speech { contributor: 1, transcript: "hush".into(), licence: "CC0-1.0".into(), consent: "training".into(), record: Some(0) };
     let clip = Clip { log_mel: (0..160).map(|i| i as f32 / 160.0).collect(), speech };
     pack(vec![record(0, vec![1, 2, 3]), record(1, (0..256).collect())], vec![clip]).unwrap()
 }
@@ -105,7 +105,7 @@ fn limits() {
 
 fn public(prompt: &str) -> PublicPart {
     let card = br#"{"spec":"chara_card_v2","data":{"name":"Ada","description":"counts"}}"#;
-    let character = Character::from_card_json(card).unwrap();
+    let character = Character::from_bytes(card).unwrap().profile();
     PublicPart::new(character, vec![prompt.into()], vec![contributor(1)], "")
 }
 

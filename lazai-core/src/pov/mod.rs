@@ -5,10 +5,15 @@
 //! manifest carries the fields of LazAI's POV message: hash, tag, type, size and time of the data. Bytes:
 //! `docs/formats.md`.
 
+mod croissant;
+mod file;
 mod private;
 mod public;
+mod writer;
 
+pub use file::{Clips, PovFile, Records};
 pub use private::{Clip, Dataset, Manifest, Record, Speech};
+pub use writer::Writer;
 pub use public::{MAX_PUBLIC_BYTES, PublicPart};
 
 use serde::{Deserialize, Serialize};
@@ -18,12 +23,20 @@ use crate::id::{Address, Digest};
 
 /// Most tokens of one record.
 pub const MAX_RECORD_TOKENS: usize = 256;
-/// Most records of one dataset.
+/// Most records of a dataset that is proved as one.
 pub const MAX_RECORDS: usize = 192;
-/// Most contributors of one dataset.
+/// Most contributors of a dataset that is proved as one.
 pub const MAX_CONTRIBUTORS: usize = 4;
-/// Largest private part that is read: 256 MiB.
+/// Largest private part that is read into memory: 256 MiB.
 pub const MAX_PRIVATE_BYTES: usize = 256 << 20;
+/// Most records of a file that is streamed: 2^24.
+pub const MAX_FILE_RECORDS: u64 = 1 << 24;
+/// Most contributors of a file that is streamed.
+pub const MAX_FILE_CONTRIBUTORS: usize = 64;
+/// Longest clip, in frames: half an hour.
+pub const MAX_CLIP_FRAMES: usize = 180_000;
+/// Largest header of a file: 16 MiB.
+pub const MAX_HEADER_BYTES: u64 = 16 << 20;
 
 /// Someone whose records are in a dataset, and on which terms.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +76,12 @@ pub enum PovError {
         /// How many bytes there are.
         bytes: usize,
         /// What was expected.
+        reason: String,
+    },
+    /// The file system failed.
+    #[error("{reason}")]
+    Io {
+        /// What the operating system says.
         reason: String,
     },
     /// Nothing to learn from.
@@ -127,4 +146,30 @@ pub enum PovError {
         /// What the data gives.
         found: Digest,
     },
+}
+
+impl PovError {
+    /// A stable name of the kind of error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::DuplicateContributor { .. } => "pov.duplicate_contributor",
+            Self::BadTensor { .. } => "pov.bad_tensor",
+            Self::Malformed { .. } => "pov.malformed",
+            Self::Io { .. } => "pov.io",
+            Self::Empty { .. } => "pov.empty",
+            Self::PublicTooLarge { .. } => "pov.public_too_large",
+            Self::RecordTooLong { .. } => "pov.record_too_long",
+            Self::TokenOutsideVocabulary { .. } => "pov.token_outside_vocabulary",
+            Self::TooMany { .. } => "pov.too_many",
+            Self::UnknownContributor { .. } => "pov.unknown_contributor",
+            Self::WrongDigest { .. } => "pov.wrong_digest",
+        }
+    }
+}
+
+impl From<std::io::Error> for PovError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io { reason: error.to_string() }
+    }
 }

@@ -6,14 +6,15 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Contributor, MAX_CONTRIBUTORS, MAX_PRIVATE_BYTES, MAX_RECORD_TOKENS, MAX_RECORDS, PovError};
+use super::{Contributor, MAX_CLIP_FRAMES, MAX_CONTRIBUTORS, MAX_PRIVATE_BYTES, MAX_RECORD_TOKENS, MAX_RECORDS, PovError};
 use crate::digest::{DomainHasher, canonical_json};
 use crate::id::Digest;
+use crate::report::excerpt;
 use crate::voice::MelSpec;
 
 const FORMAT: &str = "lazai.pov.private.v1";
-const MANIFEST_KEY: &str = "lazai.pov";
-const MAX_CLIPS: usize = 4096;
+pub(super) const MANIFEST_KEY: &str = "lazai.pov";
+pub(super) const MAX_CLIPS: usize = 4096;
 
 /// One dialogue as the model sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +44,10 @@ pub struct Speech {
     pub contributor: u8,
     /// The words.
     pub transcript: String,
+    /// SPDX identifier of the licence that she gives for this recording.
+    pub licence: String,
+    /// What she consents to, in her words.
+    pub consent: String,
     /// The record in which the words stand, where they do.
     pub record: Option<u32>,
 }
@@ -74,6 +79,113 @@ pub struct Manifest {
     pub clips: Vec<Speech>,
 }
 
+impl Manifest {
+    /// A manifest whose clips, hash and size are not known yet.
+    pub(super) fn new(
+        contributors: Vec<Contributor>,
+        tokenizer_digest: Digest,
+        vocab_size: u32,
+        timestamp: u64,
+    ) -> Self {
+        Self {
+            format: FORMAT.into(),
+            data_hash: Digest::ZERO,
+            data_tag: "dataset/dialogue+voice".into(),
+            data_type: "u32,u8,f32".into(),
+            data_size: 0,
+            timestamp,
+            tokenizer_digest,
+            vocab_size,
+            mel: MelSpec::WHISPER,
+            contributors,
+            clips: Vec::new(),
+        }
+    }
+
+    /// Reads the manifest that a file's header carries.
+    pub(super) fn parse(manifest: Option<&String>) -> Result<Self, String> {
+        let manifest = manifest.ok_or_else(|| format!("no metadata {MANIFEST_KEY:?}"))?;
+        let manifest: Self = serde_json::from_str(manifest).map_err(|e| e.to_string())?;
+        if manifest.format != FORMAT {
+            return Err(format!("format is {:?}, expected {FORMAT:?}", excerpt(&manifest.format, 40)));
+        }
+        if manifest.mel != MelSpec::WHISPER {
+            return Err("another spectrogram than this version knows".into());
+        }
+        Ok(manifest)
+    }
+
+    /// Every rule of a single record.
+    pub(super) fn check_record(&self, index: usize, record: &Record) -> Result<(), PovError> {
+        self.check_contributor("record", index, record.contributor)?;
+        let tokens = record.tokens.len();
+        if tokens == 0 {
+            return Err(PovError::Empty { what: format!("record {index}") });
+        }
+        if tokens > MAX_RECORD_TOKENS {
+            return Err(PovError::RecordTooLong { record: index, tokens });
+        }
+        if record.loss_mask.len() != tokens {
+            return Err(bad("text.loss_mask", format!("record {index}: expected {tokens} values")));
+        }
+        let vocab_size = self.vocab_size;
+        match record.tokens.iter().position(|&t| t >= vocab_size) {
+            None => Ok(()),
+            Some(position) => Err(PovError::TokenOutsideVocabulary {
+                record: index,
+                position,
+                token: record.tokens[position],
+                vocab_size,
+            }),
+        }
+    }
+
+    /// Every rule of a single clip, in a dataset of some records.
+    pub(super) fn check_clip(&self, index: usize, clip: &Clip, records: u64) -> Result<(), PovError> {
+        self.check_contributor("clip", index, clip.speech.contributor)?;
+        if clip.log_mel.is_empty() || clip.log_mel.iter().any(|x| !x.is_finite()) {
+            return Err(bad("voice.log_mel", format!("clip {index} is empty or not finite")));
+        }
+        if !clip.log_mel.len().is_multiple_of(self.mel.bands as usize) {
+            return Err(bad("voice.log_mel", format!("clip {index} does not end with a whole frame")));
+        }
+        let frames = clip.log_mel.len() / self.mel.bands as usize;
+        if frames > MAX_CLIP_FRAMES {
+            return Err(PovError::TooMany { what: "frames of a clip", found: frames, max: MAX_CLIP_FRAMES });
+        }
+        if clip.speech.record.is_some_and(|r| u64::from(r) >= records) {
+            return Err(bad("voice.log_mel", format!("clip {index} names a record that is not there")));
+        }
+        Ok(())
+    }
+
+    /// That contributors are not too many and named once.
+    pub(super) fn check_contributors(&self, max: usize) -> Result<(), PovError> {
+        let contributors = &self.contributors;
+        if contributors.is_empty() {
+            return Err(PovError::Empty { what: "contributors".into() });
+        }
+        if contributors.len() > max {
+            return Err(PovError::TooMany { what: "contributors", found: contributors.len(), max });
+        }
+        for (i, contributor) in contributors.iter().enumerate() {
+            if contributors[..i].iter().any(|c| c.address == contributor.address) {
+                return Err(PovError::DuplicateContributor { address: contributor.address });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_contributor(&self, what: &'static str, index: usize, contributor: u8) -> Result<(), PovError> {
+        let (contributor, contributors) = (usize::from(contributor), self.contributors.len());
+        if contributor < contributors {
+            Ok(())
+        } else {
+            Err(PovError::UnknownContributor { what, index, contributor, contributors })
+        }
+    }
+}
+
 /// A dataset in memory, checked: every rule of the format holds.
 pub struct Dataset {
     manifest: Manifest,
@@ -98,19 +210,8 @@ impl Dataset {
         let mut salt_seed = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *salt_seed)
             .map_err(|_| PovError::Empty { what: "randomness of the operating system".into() })?;
-        let manifest = Manifest {
-            format: FORMAT.into(),
-            data_hash: Digest::ZERO,
-            data_tag: "dataset/dialogue+voice".into(),
-            data_type: "u32,u8,f32".into(),
-            data_size: 0,
-            timestamp,
-            tokenizer_digest,
-            vocab_size,
-            mel: MelSpec::WHISPER,
-            contributors,
-            clips: clips.iter().map(|c| c.speech.clone()).collect(),
-        };
+        let mut manifest = Manifest::new(contributors, tokenizer_digest, vocab_size, timestamp);
+        manifest.clips = clips.iter().map(|c| c.speech.clone()).collect();
         let mut dataset = Self { manifest, records, clips, salt_seed };
         dataset.check()?;
         let tensors = dataset.tensors();
@@ -189,11 +290,7 @@ impl Dataset {
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| malformed(e.to_string()))?;
         let file = SafeTensors::deserialize(bytes).map_err(|e| malformed(e.to_string()))?;
         let manifest = header.metadata().as_ref().and_then(|m| m.get(MANIFEST_KEY));
-        let manifest = manifest.ok_or_else(|| malformed(format!("no metadata {MANIFEST_KEY:?}")))?;
-        let manifest: Manifest = serde_json::from_str(manifest).map_err(|e| malformed(e.to_string()))?;
-        if manifest.format != FORMAT {
-            return Err(malformed(format!("format is {:?}, expected {FORMAT:?}", manifest.format)));
-        }
+        let manifest = Manifest::parse(manifest).map_err(malformed)?;
         let expected = manifest.data_hash;
         let dataset = Self::from_tensors(manifest, &file)?;
         let found = data_hash(&dataset.tensors());
@@ -213,9 +310,6 @@ impl Dataset {
         let seed = read_u8(file, "text.salt_seed")?;
         let mel = read_f32(file, "voice.log_mel")?;
         let bands = manifest.mel.bands as usize;
-        if manifest.mel != MelSpec::WHISPER {
-            return Err(bad("voice.log_mel", "another spectrogram than this version knows".into()));
-        }
         if mask.len() != token_ids.len() || mask.iter().any(|&m| m > 1) {
             return Err(bad("text.loss_mask", format!("expected {} values of 0 or 1", token_ids.len())));
         }
@@ -252,70 +346,24 @@ impl Dataset {
 
     /// Every rule that holds for a dataset, wherever it came from.
     fn check(&self) -> Result<(), PovError> {
-        let contributors = &self.manifest.contributors;
-        let count = contributors.len();
-        for (what, found, max) in [
-            ("records", self.records.len(), MAX_RECORDS),
-            ("contributors", count, MAX_CONTRIBUTORS),
-            ("clips", self.clips.len(), MAX_CLIPS),
-        ] {
+        for (what, found, max) in
+            [("records", self.records.len(), MAX_RECORDS), ("clips", self.clips.len(), MAX_CLIPS)]
+        {
             if found > max {
                 return Err(PovError::TooMany { what, found, max });
             }
-            if found == 0 && what != "clips" {
-                return Err(PovError::Empty { what: what.into() });
-            }
         }
-        for (i, contributor) in contributors.iter().enumerate() {
-            if contributors[..i].iter().any(|c| c.address == contributor.address) {
-                return Err(PovError::DuplicateContributor { address: contributor.address });
-            }
+        if self.records.is_empty() {
+            return Err(PovError::Empty { what: "records".into() });
         }
-        let known = |what, index, contributor: u8| {
-            let contributor = usize::from(contributor);
-            if contributor < count {
-                Ok(())
-            } else {
-                Err(PovError::UnknownContributor { what, index, contributor, contributors: count })
-            }
-        };
+        self.manifest.check_contributors(MAX_CONTRIBUTORS)?;
         for (index, record) in self.records.iter().enumerate() {
-            known("record", index, record.contributor)?;
-            self.check_record(index, record)?;
+            self.manifest.check_record(index, record)?;
         }
         for (index, clip) in self.clips.iter().enumerate() {
-            known("clip", index, clip.speech.contributor)?;
-            if clip.log_mel.is_empty() || clip.log_mel.iter().any(|x| !x.is_finite()) {
-                return Err(bad("voice.log_mel", format!("clip {index} is empty or not finite")));
-            }
-            if clip.speech.record.is_some_and(|r| r as usize >= self.records.len()) {
-                return Err(bad("voice.log_mel", format!("clip {index} names a record that is not there")));
-            }
+            self.manifest.check_clip(index, clip, self.records.len() as u64)?;
         }
         Ok(())
-    }
-
-    fn check_record(&self, index: usize, record: &Record) -> Result<(), PovError> {
-        let tokens = record.tokens.len();
-        if tokens == 0 {
-            return Err(PovError::Empty { what: format!("record {index}") });
-        }
-        if tokens > MAX_RECORD_TOKENS {
-            return Err(PovError::RecordTooLong { record: index, tokens });
-        }
-        if record.loss_mask.len() != tokens {
-            return Err(bad("text.loss_mask", format!("record {index}: expected {tokens} values")));
-        }
-        let vocab_size = self.manifest.vocab_size;
-        match record.tokens.iter().position(|&t| t >= vocab_size) {
-            None => Ok(()),
-            Some(position) => Err(PovError::TokenOutsideVocabulary {
-                record: index,
-                position,
-                token: record.tokens[position],
-                vocab_size,
-            }),
-        }
     }
 
     fn tensors(&self) -> Vec<Tensor> {
@@ -356,7 +404,7 @@ struct Tensor {
     bytes: Vec<u8>,
 }
 
-fn bad(tensor: &'static str, reason: String) -> PovError {
+pub(super) fn bad(tensor: &'static str, reason: String) -> PovError {
     PovError::BadTensor { tensor, reason }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Contributor, MAX_CONTRIBUTORS, PovError};
-use crate::character::Character;
+use crate::character::Profile;
 use crate::digest::{DomainHasher, canonical_json};
 use crate::id::Digest;
 
@@ -18,7 +18,7 @@ const FORMAT: &str = "lazai.pov.public.v1";
 pub struct PublicPart {
     format: String,
     /// The character, as its card says.
-    pub character: Character,
+    pub character: Profile,
     /// Prompts that show how to talk with it.
     pub prompts: Vec<String>,
     /// Whose material it is.
@@ -31,7 +31,7 @@ impl PublicPart {
     /// A public part; its size is checked when it is written.
     #[must_use]
     pub fn new(
-        character: Character,
+        character: Profile,
         prompts: Vec<String>,
         contributors: Vec<Contributor>,
         voice_source: impl Into<String>,

@@ -1,0 +1,99 @@
+//! Why bytes are not a character.
+
+use thiserror::Error;
+
+/// Why bytes are not a character.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CardError {
+    /// An image or archive whose structure is broken before its card.
+    #[error("{container}, byte {offset}: {reason}")]
+    Damaged {
+        /// `PNG` or `CHARX`.
+        container: &'static str,
+        /// Where the fault is, from 0.
+        offset: u64,
+        /// What was expected.
+        reason: String,
+    },
+    /// This build reads no cards inside images and archives.
+    #[error("a {container} file: this build is without the feature `cards`")]
+    FeatureMissing {
+        /// `PNG` or `CHARX`.
+        container: &'static str,
+    },
+    /// Not JSON, or nested deeper than 128 levels.
+    #[error("line {line}, column {column}: {reason}")]
+    Malformed {
+        /// Line of the fault, from 1.
+        line: usize,
+        /// Column of the fault, from 1.
+        column: usize,
+        /// What was expected.
+        reason: String,
+    },
+    /// An image or archive in which no card is.
+    #[error("{container} without a character: expected {expected}")]
+    NoCard {
+        /// `PNG` or `CHARX`.
+        container: &'static str,
+        /// Where a card would be.
+        expected: &'static str,
+    },
+    /// The character has no name.
+    #[error("the character has no name: {field} is empty")]
+    NoName {
+        /// Where it is expected.
+        field: &'static str,
+    },
+    /// JSON that describes something else.
+    #[error("not a character: {reason}")]
+    NotACharacter {
+        /// What was found.
+        reason: String,
+    },
+    /// More than a limit allows.
+    #[error("{what} of {bytes} bytes exceeds the limit of {max}")]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// How large it is, or how far it was read.
+        bytes: u64,
+        /// The limit.
+        max: u64,
+    },
+    /// More of something than a limit allows.
+    #[error("{found} {what} exceed the limit of {max}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// Another `spec` than the known ones.
+    #[error("spec is {found:?}, expected \"chara_card_v2\" or \"chara_card_v3\"")]
+    UnknownSpec {
+        /// What the card says.
+        found: String,
+    },
+}
+
+impl CardError {
+    /// A stable name of the kind of error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Damaged { .. } => "card.damaged",
+            Self::FeatureMissing { .. } => "card.feature_missing",
+            Self::Malformed { .. } => "card.malformed",
+            Self::NoCard { .. } => "card.no_card",
+            Self::NoName { .. } => "card.no_name",
+            Self::NotACharacter { .. } => "card.not_a_character",
+            Self::TooLarge { .. } => "card.too_large",
+            Self::TooMany { .. } => "card.too_many",
+            Self::UnknownSpec { .. } => "card.unknown_spec",
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Finding out what a file is, and reading the character in it.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{CardError, Character, Lorebook, MAX_CARD_BYTES, MAX_CARD_FILE_BYTES, card, eliza, webp};
+use crate::report::{Action, Report};
+
+/// The format of a character.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
+pub enum Spec {
+    /// Character Card V1: a flat object.
+    #[serde(rename = "chara_card_v1")]
+    V1,
+    /// Character Card V2.
+    #[serde(rename = "chara_card_v2")]
+    V2,
+    /// Character Card V3.
+    #[serde(rename = "chara_card_v3")]
+    V3,
+    /// Eliza's `character.json`.
+    #[serde(rename = "eliza")]
+    Eliza,
+}
+
+impl Spec {
+    /// The name that cards give themselves; `chara_card_v1` and `eliza`, which give none, by analogy.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "chara_card_v1",
+            Self::V2 => "chara_card_v2",
+            Self::V3 => "chara_card_v3",
+            Self::Eliza => "eliza",
+        }
+    }
+}
+
+/// What a character came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Container {
+    /// A JSON file.
+    Json,
+    /// A PNG image.
+    Png,
+    /// An animated PNG image.
+    Apng,
+    /// A CHARX archive.
+    Charx,
+    /// A WebP image.
+    Webp,
+}
+
+/// A file that came with a card.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmbeddedFile {
+    /// Its path inside.
+    pub path: String,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+/// A character as it was read, and what happened on the way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Imported {
+    /// The character.
+    pub character: Character,
+    /// The format it was in.
+    pub spec: Spec,
+    /// What that came in.
+    pub container: Container,
+    /// Files that came along; cards name them by `embeded://path` or `__asset:path`.
+    pub files: Vec<EmbeddedFile>,
+    /// What was dropped or repaired.
+    pub report: Report,
+}
+
+/// Reads a character out of a file of any known format, told apart by content.
+///
+/// # Errors
+/// [`CardError`]; every limit is checked before anything of that size is allocated.
+pub fn import(bytes: &[u8]) -> Result<Imported, CardError> {
+    if bytes.len() > MAX_CARD_FILE_BYTES {
+        return Err(too_large("the file", bytes.len(), MAX_CARD_FILE_BYTES));
+    }
+    let mut report = Report::default();
+    if webp::is_webp(bytes) {
+        let json = webp::read(bytes)?;
+        return from_json(&json, Container::Webp, Vec::new(), report);
+    }
+    #[cfg(feature = "cards")]
+    if super::png::is_png(bytes) {
+        let found = super::png::read(bytes, &mut report)?;
+        let container = if found.animated { Container::Apng } else { Container::Png };
+        return from_json(&found.json, container, found.files, report);
+    } else if super::charx::is_charx(bytes) {
+        let (json, files) = super::charx::read(bytes, &mut report)?;
+        return from_json(&json, Container::Charx, files, report);
+    }
+    #[cfg(not(feature = "cards"))]
+    for (magic, container) in [(&b"\x89PNG"[..], "PNG"), (b"PK", "CHARX")] {
+        if bytes.starts_with(magic) {
+            return Err(CardError::FeatureMissing { container });
+        }
+    }
+    from_json(bytes, Container::Json, Vec::new(), report)
+}
+
+fn too_large(what: &'static str, bytes: usize, max: usize) -> CardError {
+    CardError::TooLarge { what, bytes: bytes as u64, max: max as u64 }
+}
+
+fn from_json(
+    json: &[u8],
+    container: Container,
+    files: Vec<EmbeddedFile>,
+    mut report: Report,
+) -> Result<Imported, CardError> {
+    let map = object(json, &mut report)?;
+    let charx_without_spec = container == Container::Charx && !map.contains_key("spec");
+    if charx_without_spec {
+        return Err(CardError::UnknownSpec { found: String::new() });
+    }
+    let (character, spec) = if eliza::looks_like_eliza(&map) {
+        (eliza::read(map, &mut report)?, Spec::Eliza)
+    } else if map.contains_key("spec") || map.get("data").is_some_and(Value::is_object) || card::looks_like_v1(&map) {
+        card::read(map, &mut report)?
+    } else {
+        let fields: Vec<&str> = map.keys().take(8).map(String::as_str).collect();
+        let reason = format!("an object with the fields {fields:?}: neither a card nor an Eliza character");
+        return Err(CardError::NotACharacter { reason });
+    };
+    report.kept = 1;
+    Ok(Imported { character, spec, container, files, report })
+}
+
+/// Reads a JSON object, in UTF-8 or UTF-16, with a byte order mark or without.
+pub(crate) fn object(json: &[u8], report: &mut Report) -> Result<Map<String, Value>, CardError> {
+    if json.len() > MAX_CARD_BYTES {
+        return Err(too_large("the card's JSON", json.len(), MAX_CARD_BYTES));
+    }
+    let text = decode(json, report);
+    // Some exporters end with zero bytes.
+    let value: Value = serde_json::from_str(text.trim_end_matches('\0')).map_err(|e| CardError::Malformed {
+        line: e.line(),
+        column: e.column(),
+        reason: e.to_string(),
+    })?;
+    match value {
+        Value::Object(map) => Ok(map),
+        other => Err(CardError::NotACharacter { reason: format!("expected an object, found {}", super::fields::kind(&other)) }),
+    }
+}
+
+fn decode(bytes: &[u8], report: &mut Report) -> String {
+    let utf16 = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> = rest.as_chunks::<2>().0.iter().map(|pair| unit(*pair)).collect();
+        String::from_utf16_lossy(&units)
+    };
+    match bytes {
+        [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes),
+        [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes),
+        [0xEF, 0xBB, 0xBF, rest @ ..] => utf8(rest, report),
+        _ => utf8(bytes, report),
+    }
+}
+
+fn utf8(bytes: &[u8], report: &mut Report) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(error) => {
+            let reason = format!("not UTF-8 from byte {} on; unreadable bytes are replaced", error.valid_up_to());
+            report.note(Action::Repaired, "text", reason);
+            String::from_utf8_lossy(bytes).into_owned()
+        }
+    }
+}
+
+impl Lorebook {
+    /// Reads a lorebook that stands alone: `lorebook_v3`, or SillyTavern's world info.
+    ///
+    /// # Errors
+    /// [`CardError`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<(Self, Report), CardError> {
+        let mut report = Report::default();
+        let mut map = object(bytes, &mut report)?;
+        let standalone = map.get("spec").and_then(Value::as_str) == Some("lorebook_v3");
+        let book = match map.remove("data") {
+            Some(Value::Object(data)) if standalone => Self::read(data, "data", &mut report)?,
+            _ if map.get("entries").is_some_and(|e| e.is_array() || e.is_object()) => Self::read(map, "", &mut report)?,
+            _ => return Err(CardError::NotACharacter { reason: "no lorebook either: no `entries`".into() }),
+        };
+        report.kept = book.entries.len() as u64;
+        Ok((book, report))
+    }
+
+    /// The book as a `lorebook_v3` that stands alone.
+    #[must_use]
+    pub fn to_v3_json(&self) -> Value {
+        serde_json::json!({"spec": "lorebook_v3", "data": self.write(true)})
+    }
+}

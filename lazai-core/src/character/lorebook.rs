@@ -1,0 +1,269 @@
+//! Lorebooks: what a character knows, brought up by keywords.
+
+use serde_json::{Map, Value, json};
+
+use super::fields::Fields;
+use super::{CardError, MAX_LORE_ENTRIES};
+use crate::report::Report;
+
+/// Where a field of V3 waits in a V2 card, which has no room for it.
+pub(super) const KEPT_V3: &str = "lazai/v3";
+
+/// What a character knows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Lorebook {
+    /// Its name.
+    pub name: Option<String>,
+    /// What it is about.
+    pub description: Option<String>,
+    /// How many of the last messages are searched for keys.
+    pub scan_depth: Option<i64>,
+    /// How many tokens its entries may take together.
+    pub token_budget: Option<i64>,
+    /// Whether the text of active entries is searched for keys too.
+    pub recursive_scanning: Option<bool>,
+    /// Data of applications.
+    pub extensions: Map<String, Value>,
+    /// The entries, in the order of the file.
+    pub entries: Vec<LoreEntry>,
+    /// Fields that no specification names.
+    pub unknown: Map<String, Value>,
+}
+
+/// One thing that a character knows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LoreEntry {
+    /// Any of these brings it up.
+    pub keys: Vec<String>,
+    /// With `selective`, one of these is needed too.
+    pub secondary_keys: Vec<String>,
+    /// What is known; may begin with decorators.
+    pub content: String,
+    /// Whether it is used at all.
+    pub enabled: bool,
+    /// Lower comes earlier.
+    pub insertion_order: i64,
+    /// Whether keys are compared by case; not, where absent.
+    pub case_sensitive: Option<bool>,
+    /// Whether keys are regular expressions (V3).
+    pub use_regex: bool,
+    /// Always active, within the budget.
+    pub constant: Option<bool>,
+    /// Whether a secondary key is needed too.
+    pub selective: Option<bool>,
+    /// Its name.
+    pub name: Option<String>,
+    /// Lower is left out earlier when the budget is used up.
+    pub priority: Option<i64>,
+    /// A number or text by which applications know it.
+    pub id: Option<Value>,
+    /// For people who edit the book.
+    pub comment: Option<String>,
+    /// Where it goes; after the description, where absent.
+    pub position: Option<Position>,
+    /// Data of applications.
+    pub extensions: Map<String, Value>,
+    /// Fields that no specification names.
+    pub unknown: Map<String, Value>,
+}
+
+/// Where an entry goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Position {
+    /// Before the description.
+    BeforeChar,
+    /// After the description.
+    AfterChar,
+}
+
+impl Lorebook {
+    pub(super) fn read(map: Map<String, Value>, path: &str, report: &mut Report) -> Result<Self, CardError> {
+        let mut fields = Fields::new(map, path, report);
+        let entries = entry_list(&mut fields);
+        if entries.len() > MAX_LORE_ENTRIES {
+            let found = entries.len();
+            return Err(CardError::TooMany { what: "lorebook entries", found, max: MAX_LORE_ENTRIES });
+        }
+        let mut book = Self {
+            name: fields.optional_text("name"),
+            description: fields.optional_text("description"),
+            scan_depth: fields.number("scan_depth"),
+            token_budget: fields.number("token_budget"),
+            recursive_scanning: fields.flag("recursive_scanning"),
+            extensions: fields.object("extensions").unwrap_or_default(),
+            ..Self::default()
+        };
+        for (i, entry) in entries.into_iter().enumerate() {
+            match entry {
+                Value::Object(map) => {
+                    let path = fields.path(&format!("entries[{i}]"));
+                    book.entries.push(LoreEntry::read(map, path, fields.report()));
+                }
+                other => fields.dropped(
+                    &format!("entries[{i}]"),
+                    format!("expected an object, found {}", super::fields::kind(&other)),
+                ),
+            }
+        }
+        book.unknown = fields.rest();
+        Ok(book)
+    }
+
+    /// As V2 or V3 writes it.
+    pub(super) fn write(&self, v3: bool) -> Value {
+        let mut map = self.unknown.clone();
+        put(&mut map, "name", self.name.clone());
+        put(&mut map, "description", self.description.clone());
+        put(&mut map, "scan_depth", self.scan_depth);
+        put(&mut map, "token_budget", self.token_budget);
+        put(&mut map, "recursive_scanning", self.recursive_scanning);
+        map.insert("extensions".into(), self.extensions.clone().into());
+        map.insert("entries".into(), self.entries.iter().map(|entry| entry.write(v3)).collect());
+        map.into()
+    }
+}
+
+/// The entries: a list, or an object by number as SillyTavern's world info has them.
+fn entry_list(fields: &mut Fields<'_>) -> Vec<Value> {
+    match fields.value("entries") {
+        Some(Value::Array(entries)) => entries,
+        Some(Value::Object(map)) => {
+            let mut entries: Vec<(String, Value)> = map.into_iter().collect();
+            entries.sort_by_key(|(key, _)| key.parse::<u64>().unwrap_or(u64::MAX));
+            entries.into_iter().map(|(_, entry)| entry).collect()
+        }
+        Some(other) => {
+            fields.dropped("entries", format!("expected a list, found {}", super::fields::kind(&other)));
+            Vec::new()
+        }
+        None => Vec::new(),
+    }
+}
+
+impl LoreEntry {
+    fn read(mut map: Map<String, Value>, path: String, report: &mut Report) -> Self {
+        world_info_names(&mut map);
+        let kept = kept_v3(&mut map);
+        let mut fields = Fields::new(map, path, report);
+        let position = fields.value("position").and_then(|value| match value {
+            Value::String(text) if text == "before_char" => Some(Position::BeforeChar),
+            Value::String(text) if text == "after_char" => Some(Position::AfterChar),
+            Value::Number(number) if number.as_u64() == Some(0) => Some(Position::BeforeChar),
+            Value::Number(number) if number.as_u64() == Some(1) => Some(Position::AfterChar),
+            Value::String(text) if text.is_empty() => None,
+            other => {
+                let reason = format!("expected before_char or after_char, found {}", super::fields::kind(&other));
+                fields.dropped("position", reason);
+                None
+            }
+        });
+        let mut entry = Self {
+            keys: fields.texts("keys"),
+            secondary_keys: fields.texts("secondary_keys"),
+            content: fields.text("content"),
+            enabled: fields.flag("enabled").unwrap_or(true),
+            insertion_order: fields.number("insertion_order").unwrap_or(0),
+            case_sensitive: fields.flag("case_sensitive"),
+            use_regex: fields.flag("use_regex").unwrap_or(false),
+            constant: fields.flag("constant"),
+            selective: fields.flag("selective"),
+            name: fields.optional_text("name"),
+            priority: fields.number("priority"),
+            id: fields.value("id"),
+            comment: fields.optional_text("comment"),
+            position,
+            extensions: fields.object("extensions").unwrap_or_default(),
+            unknown: Map::new(),
+        };
+        entry.unknown = fields.rest();
+        if let Some(Value::Object(kept)) = kept {
+            if let Some(Value::Bool(flag)) = kept.get("use_regex") {
+                entry.use_regex = *flag;
+            }
+            if let Some(Value::String(content)) = kept.get("content") {
+                entry.content.clone_from(content);
+            }
+        }
+        entry
+    }
+
+    fn write(&self, v3: bool) -> Value {
+        let mut map = self.unknown.clone();
+        let mut extensions = self.extensions.clone();
+        map.insert("keys".into(), json!(self.keys));
+        if !self.secondary_keys.is_empty() {
+            map.insert("secondary_keys".into(), json!(self.secondary_keys));
+        }
+        map.insert("enabled".into(), self.enabled.into());
+        map.insert("insertion_order".into(), self.insertion_order.into());
+        put(&mut map, "case_sensitive", self.case_sensitive);
+        put(&mut map, "constant", self.constant);
+        put(&mut map, "selective", self.selective);
+        put(&mut map, "name", self.name.clone());
+        put(&mut map, "priority", self.priority);
+        put(&mut map, "id", self.id.clone());
+        put(&mut map, "comment", self.comment.clone());
+        let position = self.position.map(|p| if p == Position::BeforeChar { "before_char" } else { "after_char" });
+        put(&mut map, "position", position);
+        if v3 {
+            map.insert("use_regex".into(), self.use_regex.into());
+            map.insert("content".into(), self.content.clone().into());
+        } else {
+            // V2 knows neither decorators nor regular expressions: readers of V2 get plain text, we get it all back.
+            let plain = super::decorator::strip(&self.content);
+            let mut kept = Map::new();
+            if self.use_regex {
+                kept.insert("use_regex".into(), true.into());
+            }
+            if plain != self.content {
+                kept.insert("content".into(), self.content.clone().into());
+            }
+            if !kept.is_empty() {
+                extensions.insert(KEPT_V3.into(), kept.into());
+            }
+            map.insert("content".into(), plain.into());
+        }
+        map.insert("extensions".into(), extensions.into());
+        map.into()
+    }
+}
+
+/// Takes what a V2 export kept of V3 out of the extensions again.
+pub(super) fn kept_v3(map: &mut Map<String, Value>) -> Option<Value> {
+    map.get_mut("extensions")?.as_object_mut()?.remove(KEPT_V3)
+}
+
+/// SillyTavern's world info has its own names for the same fields.
+fn world_info_names(map: &mut Map<String, Value>) {
+    if map.contains_key("keys") || !map.contains_key("key") {
+        return;
+    }
+    for (theirs, ours) in [
+        ("key", "keys"),
+        ("keysecondary", "secondary_keys"),
+        ("order", "insertion_order"),
+        ("uid", "id"),
+        ("caseSensitive", "case_sensitive"),
+    ] {
+        if let Some(value) = map.remove(theirs)
+            && !value.is_null()
+        {
+            map.insert(ours.into(), value);
+        }
+    }
+    if let Some(disabled) = map.remove("disable") {
+        map.insert("enabled".into(), (disabled != Value::Bool(true)).into());
+    }
+    // Their positions beyond 1 (author's note, depth) have no name here, and stay among the unknown fields.
+    if map.get("position").and_then(Value::as_u64).is_some_and(|p| p > 1)
+        && let Some(position) = map.remove("position")
+    {
+        map.insert("world_info_position".into(), position);
+    }
+}
+
+pub(super) fn put(map: &mut Map<String, Value>, key: &str, value: Option<impl Into<Value>>) {
+    if let Some(value) = value {
+        map.insert(key.into(), value.into());
+    }
+}

@@ -1,0 +1,179 @@
+//! What a model is sent for a character in a conversation.
+
+use super::activate::{Active, active};
+use super::decorator::Place;
+use super::{Character, Macros, Position};
+use crate::dialogue::{Message, Role};
+
+/// A conversation as it stands, and what the host adds to it.
+pub struct Scene<'a> {
+    /// The user's name.
+    pub user: &'a str,
+    /// What was said so far.
+    pub history: &'a [Message],
+    /// The host's own system prompt; cards can replace it.
+    pub system: &'a str,
+    /// The host's own text after the conversation; cards can replace it.
+    pub post_history: &'a str,
+    /// Which greeting opened the conversation, if one did.
+    pub greeting: Option<usize>,
+    /// Seed of `{{random:…}}` and the like; the same for a whole conversation keeps `{{pick:…}}` stable.
+    pub seed: u64,
+    /// How many tokens lorebook entries may take where the book does not say.
+    pub lore_budget: Option<usize>,
+    /// Counts the tokens of a text.
+    pub count_tokens: &'a dyn Fn(&str) -> usize,
+}
+
+impl<'a> Scene<'a> {
+    /// A conversation without anything of the host's; a token is taken for four bytes.
+    #[must_use]
+    pub fn new(user: &'a str, history: &'a [Message]) -> Self {
+        Self {
+            user,
+            history,
+            system: "",
+            post_history: "",
+            greeting: None,
+            seed: 0,
+            lore_budget: None,
+            count_tokens: &|text| text.len().div_ceil(4),
+        }
+    }
+}
+
+impl std::fmt::Debug for Scene<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Scene {{ user: {:?}, messages: {} }}", self.user, self.history.len())
+    }
+}
+
+/// What a model is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prompt {
+    /// Card and active lore, then the conversation with lore put into it, then what comes after.
+    pub messages: Vec<Message>,
+    /// Which lorebook entries are in it, by index, in order of insertion.
+    pub lore: Vec<usize>,
+    /// Which active entries did not fit the budget.
+    pub left_out: Vec<usize>,
+}
+
+impl Character {
+    /// The prompt for a conversation.
+    ///
+    /// The system message holds, in this order: the system prompt, lore before the character, description,
+    /// personality, scenario, lore after the character, examples.
+    ///
+    /// ```
+    /// use lazai_core::character::{Character, Scene};
+    /// use lazai_core::dialogue::{Message, Role};
+    ///
+    /// let card = r#"{"spec": "chara_card_v3", "spec_version": "3.0", "data": {
+    ///     "name": "Ada", "description": "{{char}} counts.",
+    ///     "character_book": {"entries": [
+    ///         {"keys": ["engine"], "content": "The Engine weaves algebra.", "use_regex": false}]}}}"#;
+    /// let ada = Character::from_bytes(card.as_bytes())?;
+    /// let asked = [Message::new(Role::User, "What is the Engine?")];
+    /// let prompt = ada.prompt(&Scene::new("Bob", &asked));
+    /// assert_eq!(prompt.messages[0].content, "Ada counts.\nThe Engine weaves algebra.");
+    /// assert_eq!(prompt.lore, [0]);
+    /// # Ok::<(), lazai_core::character::CardError>(())
+    /// ```
+    #[must_use]
+    pub fn prompt(&self, scene: &Scene<'_>) -> Prompt {
+        let macros = Macros::new(self.called(), scene.user).with_seed(scene.seed);
+        let (lore, left_out) = self.lorebook.as_ref().map(|b| active(b, macros, scene)).unwrap_or_default();
+        let without = |test: fn(&Active<'_>) -> bool| lore.iter().any(test);
+        let host_system = if without(|a| a.decorators.without_system_prompt) { "" } else { scene.system };
+        let host_post = if without(|a| a.decorators.without_post_history) { "" } else { scene.post_history };
+        let fill = |text: &str| macros.fill(text);
+        let at = |place: Slot| {
+            let texts: Vec<&str> = lore.iter().filter(|a| slot(a) == place).map(|a| a.text.as_str()).collect();
+            joined(texts)
+        };
+        let system = joined([
+            &fill(&replacing(&self.system_prompt, host_system)),
+            &at(Slot::BeforeChar),
+            &fill(&self.description),
+            &at(Slot::AfterDescription),
+            &fill(&self.personality),
+            &at(Slot::Personality),
+            &fill(&self.scenario),
+            &at(Slot::Scenario),
+            &at(Slot::AfterChar),
+            &fill(&self.message_examples),
+        ]);
+        let mut messages = with_depths(scene.history, &lore);
+        if !system.is_empty() {
+            messages.insert(0, Message::new(Role::System, system));
+        }
+        let post = fill(&replacing(&self.post_history_instructions, host_post));
+        if !post.trim().is_empty() {
+            messages.push(Message::new(Role::System, post));
+        }
+        Prompt { messages, lore: lore.iter().map(|a| a.index).collect(), left_out }
+    }
+}
+
+/// Parts that say something, one after another.
+pub(super) fn joined<T: AsRef<str>>(parts: impl IntoIterator<Item = T>) -> String {
+    let mut out = String::new();
+    for part in parts {
+        let part = part.as_ref();
+        if !part.trim().is_empty() {
+            if !out.is_empty() {
+                out.push('\n');
+            }
+            out.push_str(part);
+        }
+    }
+    out
+}
+
+/// The card's text, in which `{{original}}` is the host's; the host's alone where the card has none.
+fn replacing(card: &str, host: &str) -> String {
+    if card.trim().is_empty() { host.to_owned() } else { card.replace("{{original}}", host) }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Slot {
+    BeforeChar,
+    AfterDescription,
+    Personality,
+    Scenario,
+    AfterChar,
+    InHistory,
+}
+
+fn slot(active: &Active<'_>) -> Slot {
+    if active.decorators.depth.is_some() || active.decorators.reverse_depth.is_some() {
+        return Slot::InHistory;
+    }
+    match (active.decorators.position, active.entry.position) {
+        (Some(Place::BeforeDescription), _) | (None, Some(Position::BeforeChar)) => Slot::BeforeChar,
+        (Some(Place::AfterDescription), _) => Slot::AfterDescription,
+        (Some(Place::Personality), _) => Slot::Personality,
+        (Some(Place::Scenario), _) => Slot::Scenario,
+        (None, _) => Slot::AfterChar,
+    }
+}
+
+/// The history with entries at their depth: 0 is after the last message.
+fn with_depths(history: &[Message], lore: &[Active<'_>]) -> Vec<Message> {
+    let inserted = |position: usize| {
+        lore.iter().filter(move |a| {
+            let d = &a.decorators;
+            let end = d.depth.map(|depth| history.len().saturating_sub(depth));
+            end.or(d.reverse_depth.map(|depth| depth.min(history.len()))) == Some(position)
+        })
+    };
+    let mut messages = Vec::with_capacity(history.len() + 2);
+    for position in 0..=history.len() {
+        for active in inserted(position) {
+            messages.push(Message::new(active.decorators.role.unwrap_or(Role::System), active.text.clone()));
+        }
+        messages.extend(history.get(position).cloned());
+    }
+    messages
+}

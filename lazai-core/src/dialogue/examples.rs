@@ -1,0 +1,57 @@
+//! Text in `<START>` blocks: lines `{{user}}: …` and `{{char}}: …`, or with names.
+
+use super::read::{Options, Parsed};
+use super::shape::role;
+use super::{Message, Role};
+use crate::report::Action;
+
+/// Whether a text has blocks, or begins with a speaker.
+pub(super) fn looks_like(head: &str, options: &Options) -> bool {
+    let marked = head.lines().any(|line| {
+        let line = line.trim_start();
+        line.get(..7).is_some_and(|s| s.eq_ignore_ascii_case("<START>"))
+    });
+    let first = head.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    marked || speaker(first, options).is_some()
+}
+
+/// A block's messages: a line without a speaker goes on with the message before.
+pub(super) fn parse(text: &str, line: u64, options: &Options) -> Parsed {
+    let mut parsed = Parsed::default();
+    let mut said: Vec<(String, Message)> = Vec::new();
+    for (i, content) in text.lines().enumerate() {
+        let place = format!("line {}", line + i as u64);
+        match (speaker(content, options), said.last_mut()) {
+            (Some((role, words)), _) => said.push((place, Message::new(role, words.trim()))),
+            (None, Some((_, last))) => {
+                last.content.push('\n');
+                last.content.push_str(content);
+            }
+            (None, None) if content.trim().is_empty() => {}
+            (None, None) => parsed.note(Action::Dropped, place, "nobody is named who says this"),
+        }
+    }
+    for (_, message) in &mut said {
+        message.content.truncate(message.content.trim_end().len());
+    }
+    parsed.finish(format!("line-{line}"), &options.contributor, line, said)
+}
+
+/// Who speaks in a line, and what.
+fn speaker<'a>(line: &'a str, options: &Options) -> Option<(Role, &'a str)> {
+    let (name, words) = line.split_once(':')?;
+    let role = match name.trim().to_ascii_lowercase().as_str() {
+        "{{user}}" | "<user>" => Some(Role::User),
+        "{{char}}" | "<bot>" | "<char>" => Some(Role::Assistant),
+        "user" | "you" | "human" => Some(Role::User),
+        "char" | "bot" | "assistant" => Some(Role::Assistant),
+        _ => None,
+    };
+    let named = || role_by_name(name, options);
+    Some((role.or_else(named)?, words))
+}
+
+fn role_by_name(name: &str, options: &Options) -> Option<Role> {
+    let known = options.character.is_some() || options.user.is_some();
+    if known && name.len() < 200 && Role::from_name(name).is_none() { role(name, options) } else { None }
+}

@@ -1,0 +1,105 @@
+//! Conversations, out of the files that people have.
+//!
+//! | format | a file of it |
+//! |---|---|
+//! | [`Format::Chat`] | `{"messages": [{"role": "user", "content": "…"}, …]}`, as OpenAI's |
+//! | [`Format::ShareGpt`] | `{"conversations": [{"from": "human", "value": "…"}, …]}` |
+//! | [`Format::Alpaca`] | `{"instruction": "…", "input": "…", "output": "…"}`, or prompt and response by other names |
+//! | [`Format::SillyTavern`] | a chat log: a line about the chat, then a line per message; one dialogue |
+//! | [`Format::Examples`] | text in `<START>` blocks, as cards have their examples |
+//! | [`Format::Csv`] | a table of prompts and responses, or of roles and contents |
+//!
+//! JSON comes as lines, as one list, or as objects one after another. [`Reader`] tells formats apart by content and
+//! reads any size in constant memory; [`read_all`] reads what is in memory.
+//!
+//! ```
+//! use lazai_core::dialogue::{Options, read_all};
+//! let text = r#"{"conversations": [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "Hello."}]}
+//! {"conversations": [{"from": "human", "value": "anyone?"}]}"#;
+//! let (dialogues, report) = read_all(text.as_bytes(), &Options::default())?;
+//! assert_eq!(dialogues[0].messages[1].content, "Hello.");
+//! assert_eq!(report.notes[0].place, "line 2");
+//! # Ok::<(), lazai_core::dialogue::DialogueError>(())
+//! ```
+
+mod examples;
+mod log;
+mod read;
+mod shape;
+mod source;
+mod table;
+
+pub use read::{DialogueError, Format, MAX_RECORD_BYTES, Options, Parsed, Raw, RawReader, Reader, read_all};
+
+use serde::{Deserialize, Serialize};
+
+/// Who says a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Sets the scene.
+    System,
+    /// The person.
+    User,
+    /// The character.
+    Assistant,
+}
+
+impl Role {
+    /// The name that chat templates use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+        }
+    }
+
+    /// The role that a file means by a name; `None` for tools and for names of people.
+    ///
+    /// ```
+    /// use lazai_core::dialogue::Role;
+    /// assert_eq!(Role::from_name("GPT"), Some(Role::Assistant));
+    /// assert_eq!(Role::from_name("tool"), None);
+    /// ```
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name.trim().to_ascii_lowercase().as_str() {
+            "system" | "developer" | "context" => Some(Self::System),
+            "user" | "human" | "prompter" | "question" | "{{user}}" | "<user>" | "you" => Some(Self::User),
+            "assistant" | "gpt" | "bot" | "model" | "chatbot" | "ai" | "char" | "character" | "chatgpt" | "bing"
+            | "bard" | "claude" | "answer" | "{{char}}" | "<bot>" | "<char>" => Some(Self::Assistant),
+            _ => None,
+        }
+    }
+}
+
+/// One message of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Message {
+    /// Who says it.
+    pub role: Role,
+    /// What is said.
+    pub content: String,
+}
+
+impl Message {
+    /// A message.
+    pub fn new(role: Role, content: impl Into<String>) -> Self {
+        Self { role, content: content.into() }
+    }
+}
+
+/// A conversation with the character: no message is empty, no two neighbours have one role, and the character speaks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dialogue {
+    /// Name of the dialogue; `line-N` where the file gives none.
+    pub id: String,
+    /// Who wrote it.
+    pub contributor: String,
+    /// The messages in order.
+    pub messages: Vec<Message>,
+}

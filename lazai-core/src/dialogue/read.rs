@@ -1,0 +1,382 @@
+//! Reading dialogues: detection, the reader, its report.
+
+use std::collections::VecDeque;
+use std::io::Read;
+
+use serde_json::Value;
+use thiserror::Error;
+
+use super::source::{self, Kind, Source};
+use super::{Dialogue, Message, examples, log, shape, table};
+use crate::report::{Action, Note, Report, excerpt};
+
+/// Largest single record (a line, a list element, a row): 16 MiB. Larger ones are skipped and noted.
+pub const MAX_RECORD_BYTES: usize = 16 << 20;
+/// Largest single conversation of a chat log or table: 64 MiB.
+pub(super) const MAX_CONVERSATION_BYTES: usize = 64 << 20;
+/// How much of a file is looked at to tell what it is.
+const HEAD_BYTES: usize = 64 << 10;
+/// How many broken records may come before the first good one.
+const MAX_BROKEN_AT_START: usize = 64;
+
+/// Why a file of dialogues could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum DialogueError {
+    /// There is nothing in it.
+    #[error("the file is empty")]
+    Empty,
+    /// The source failed.
+    #[error("{reason}")]
+    Io {
+        /// What the operating system says.
+        reason: String,
+    },
+    /// One conversation of a chat log or table is too large.
+    #[error("line {line}: a conversation exceeds the limit of {max} bytes")]
+    TooLarge {
+        /// Where the limit was reached.
+        line: u64,
+        /// The limit.
+        max: usize,
+    },
+    /// No known format.
+    #[error("no known format of dialogues: {reason}")]
+    UnknownFormat {
+        /// What was found.
+        reason: String,
+    },
+}
+
+impl DialogueError {
+    /// A stable name of the kind of error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Empty => "dialogue.empty",
+            Self::Io { .. } => "dialogue.io",
+            Self::TooLarge { .. } => "dialogue.too_large",
+            Self::UnknownFormat { .. } => "dialogue.unknown_format",
+        }
+    }
+}
+
+impl From<std::io::Error> for DialogueError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io { reason: error.to_string() }
+    }
+}
+
+/// How a file writes conversations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Format {
+    /// Chat messages with role and content.
+    Chat,
+    /// ShareGPT's from and value.
+    ShareGpt,
+    /// Instruction and output, prompt and response.
+    Alpaca,
+    /// SillyTavern's chat log.
+    SillyTavern,
+    /// `<START>` blocks of text.
+    Examples,
+    /// A table.
+    Csv,
+}
+
+impl Format {
+    /// A short name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Chat => "openai_chat",
+            Self::ShareGpt => "sharegpt",
+            Self::Alpaca => "alpaca",
+            Self::SillyTavern => "sillytavern_chat",
+            Self::Examples => "mes_example",
+            Self::Csv => "csv",
+        }
+    }
+}
+
+/// What a file may leave unsaid.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Who wrote dialogues that do not say so.
+    pub contributor: String,
+    /// Name of the character, for formats that name speakers.
+    pub character: Option<String>,
+    /// Name of the user, for formats that name speakers.
+    pub user: Option<String>,
+}
+
+/// A record as it was split off, not parsed yet: can be sent to another thread.
+#[derive(Debug, Clone)]
+pub struct Raw {
+    /// Where it begins, from 1.
+    pub line: u64,
+    pub(super) body: Body,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Body {
+    /// A JSON value.
+    Json(Vec<u8>),
+    /// Lines of a chat log with their numbers.
+    Log(Vec<(u64, Vec<u8>)>),
+    /// A block of text.
+    Block(String),
+    /// A conversation out of a table: line, role, content.
+    Rows(table::Rows),
+    /// Something that is not a record, and why.
+    Refused(String),
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parsed {
+    /// The dialogue, if it can be used.
+    pub dialogue: Option<Dialogue>,
+    /// What was dropped, merged or repaired.
+    pub notes: Vec<Note>,
+}
+
+impl Parsed {
+    pub(super) fn note(&mut self, action: Action, place: impl Into<String>, reason: impl Into<String>) {
+        self.notes.push(Note { action, place: place.into(), reason: reason.into() });
+    }
+
+    /// Keeps messages that say something, joins neighbours of one role, and drops dialogues in which the character
+    /// does not speak.
+    pub(super) fn finish(mut self, id: String, contributor: &str, line: u64, said: Vec<(String, Message)>) -> Self {
+        let mut messages: Vec<Message> = Vec::with_capacity(said.len());
+        for (place, message) in said {
+            if message.content.trim().is_empty() {
+                self.note(Action::Dropped, place, "an empty message");
+                continue;
+            }
+            match messages.last_mut() {
+                Some(last) if last.role == message.role => {
+                    self.note(Action::Merged, place, format!("a second {} message in a row", message.role.as_str()));
+                    last.content.push('\n');
+                    last.content.push_str(&message.content);
+                }
+                _ => messages.push(message),
+            }
+        }
+        if messages.iter().any(|m| m.role == super::Role::Assistant) {
+            self.dialogue = Some(Dialogue { id, contributor: contributor.to_owned(), messages });
+        } else {
+            self.note(Action::Dropped, format!("line {line}"), "the character never speaks");
+        }
+        self
+    }
+}
+
+/// Splits a file into records, in constant memory.
+pub struct RawReader<R> {
+    source: Source<R>,
+    waiting: VecDeque<Raw>,
+    format: Format,
+    options: Options,
+    /// Whether the records are the messages of one dialogue, not read yet.
+    whole: bool,
+}
+
+impl<R: Read> RawReader<R> {
+    /// Looks at the beginning of a file to tell its format.
+    ///
+    /// # Errors
+    /// [`DialogueError::Empty`], [`DialogueError::UnknownFormat`], [`DialogueError::Io`].
+    pub fn new(mut reader: R, options: &Options) -> Result<Self, DialogueError> {
+        let mut head = Vec::with_capacity(HEAD_BYTES);
+        reader.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+        let body = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&head);
+        if body.trim_ascii().is_empty() {
+            return Err(DialogueError::Empty);
+        }
+        if body.starts_with(&[0xFF, 0xFE]) || body.starts_with(&[0xFE, 0xFF]) {
+            return Err(DialogueError::UnknownFormat { reason: "UTF-16; expected UTF-8".into() });
+        }
+        if body[..body.len().min(4096)].contains(&0) {
+            return Err(DialogueError::UnknownFormat { reason: "binary data".into() });
+        }
+        let text = String::from_utf8_lossy(body).into_owned();
+        let start = text.trim_start();
+        let json = start.starts_with('[') || (start.starts_with('{') && !start.starts_with("{{"));
+        let (kind, format) = if json {
+            (source::json_kind(start), Format::Chat)
+        } else if examples::looks_like(start, options) {
+            (Kind::Blocks, Format::Examples)
+        } else if let Some(layout) = table::layout(start) {
+            (Kind::Table(layout), Format::Csv)
+        } else {
+            let reason = format!("the file begins with {:?}", excerpt(start, 60));
+            return Err(DialogueError::UnknownFormat { reason });
+        };
+        let source = Source::new(kind, body.to_vec(), reader);
+        let waiting = VecDeque::new();
+        let mut this = Self { source, waiting, format, options: options.clone(), whole: false };
+        if json {
+            this.detect_json()?;
+        }
+        Ok(this)
+    }
+
+    /// What the file is.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Looks at the first good records.
+    fn detect_json(&mut self) -> Result<(), DialogueError> {
+        let mut seen = String::from("no JSON record can be read");
+        for _ in 0..MAX_BROKEN_AT_START {
+            let Some(raw) = self.source.next_record()? else { break };
+            let value = match &raw.body {
+                Body::Json(bytes) => serde_json::from_str::<Value>(&String::from_utf8_lossy(bytes)).ok(),
+                _ => None,
+            };
+            self.waiting.push_back(raw);
+            let Some(Value::Object(map)) = value else { continue };
+            if let Some((format, whole)) = shape::format(&map) {
+                (self.format, self.whole) = (format, whole);
+                return Ok(());
+            }
+            let fields: Vec<&str> = map.keys().take(8).map(String::as_str).collect();
+            seen = format!("a JSON object with the fields {fields:?}");
+        }
+        Err(DialogueError::UnknownFormat { reason: seen })
+    }
+
+    /// The next record, or `None` at the end.
+    ///
+    /// # Errors
+    /// [`DialogueError`]; reading ends there.
+    pub fn next_raw(&mut self) -> Result<Option<Raw>, DialogueError> {
+        if !std::mem::take(&mut self.whole) {
+            return match self.waiting.pop_front() {
+                Some(raw) => Ok(Some(raw)),
+                None => self.source.next_record(),
+            };
+        }
+        let (mut lines, mut total) = (Vec::new(), 0);
+        while let Some(raw) = match self.waiting.pop_front() {
+            Some(raw) => Some(raw),
+            None => self.source.next_record()?,
+        } {
+            let bytes = match raw.body {
+                Body::Json(bytes) => bytes,
+                Body::Refused(reason) => reason.into_bytes(),
+                _ => continue,
+            };
+            total += bytes.len();
+            if total > MAX_CONVERSATION_BYTES {
+                return Err(DialogueError::TooLarge { line: raw.line, max: MAX_CONVERSATION_BYTES });
+            }
+            lines.push((raw.line, bytes));
+        }
+        Ok(Some(Raw { line: 1, body: Body::Log(lines) }))
+    }
+
+    /// Parses a record; needs no access to the file, so many can be parsed at once.
+    #[must_use]
+    pub fn parse(options: &Options, raw: Raw) -> Parsed {
+        let line = raw.line;
+        match raw.body {
+            Body::Json(bytes) => shape::parse(&bytes, line, options),
+            Body::Log(lines) => log::parse(lines, options),
+            Body::Block(text) => examples::parse(&text, line, options),
+            Body::Rows(rows) => rows.parse(line, options),
+            Body::Refused(reason) => {
+                let mut parsed = Parsed::default();
+                parsed.note(Action::Dropped, format!("line {line}"), reason);
+                parsed
+            }
+        }
+    }
+}
+
+impl<R> std::fmt::Debug for RawReader<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RawReader {{ format: {:?} }}", self.format)
+    }
+}
+
+/// Reads the dialogues of a file one by one, in constant memory.
+pub struct Reader<R> {
+    raw: RawReader<R>,
+    report: Report,
+    failed: bool,
+}
+
+impl<R: Read> Reader<R> {
+    /// Looks at the beginning of a file to tell its format.
+    ///
+    /// # Errors
+    /// [`DialogueError`].
+    pub fn new(reader: R, options: &Options) -> Result<Self, DialogueError> {
+        Ok(Self { raw: RawReader::new(reader, options)?, report: Report::default(), failed: false })
+    }
+
+    /// What the file is.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.raw.format
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// What happened.
+    #[must_use]
+    pub fn into_report(self) -> Report {
+        self.report
+    }
+}
+
+impl<R: Read> Iterator for Reader<R> {
+    type Item = Result<Dialogue, DialogueError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.failed {
+            match self.raw.next_raw() {
+                Ok(None) => return None,
+                Ok(Some(raw)) => {
+                    let parsed = RawReader::<R>::parse(&self.raw.options, raw);
+                    parsed.notes.into_iter().for_each(|note| self.report.add(note));
+                    if let Some(dialogue) = parsed.dialogue {
+                        self.report.kept += 1;
+                        return Some(Ok(dialogue));
+                    }
+                }
+                Err(error) => {
+                    self.failed = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+        None
+    }
+}
+
+impl<R> std::fmt::Debug for Reader<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Reader {{ format: {:?}, kept: {} }}", self.raw.format, self.report.kept)
+    }
+}
+
+/// All dialogues of a file in memory, and what happened to the rest.
+///
+/// # Errors
+/// [`DialogueError`].
+pub fn read_all(bytes: &[u8], options: &Options) -> Result<(Vec<Dialogue>, Report), DialogueError> {
+    let mut reader = Reader::new(bytes, options)?;
+    let dialogues = reader.by_ref().collect::<Result<_, _>>()?;
+    Ok((dialogues, reader.into_report()))
+}

@@ -1,0 +1,307 @@
+//! What a file is and holds, told by its content.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::character::{self, CardError, Container, Imported, Lorebook, MAX_CARD_BYTES, MAX_CARD_FILE_BYTES};
+use crate::dialogue::{DialogueError, Options, Reader, read_all};
+use crate::pov::{MAX_HEADER_BYTES, MAX_PUBLIC_BYTES, PovError, PovFile, PublicPart};
+use crate::report::{Action, Note, Report};
+use crate::voice::{AudioFormat, MAX_RECORDING_BYTES, VoiceError, read_manifest};
+
+/// How much of a file is looked at to tell what it is.
+const HEAD_BYTES: usize = 64 << 10;
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Kind {
+    /// A character: a card, or an Eliza character.
+    Character,
+    /// A lorebook without a character.
+    Lorebook,
+    /// Dialogues.
+    Dialogue,
+    /// A recording.
+    Audio,
+    /// A list of recordings with transcripts.
+    VoiceManifest,
+    /// A POV container, private or public part.
+    Pov,
+}
+
+/// What a file is and holds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Inspection {
+    /// What it is.
+    pub kind: Kind,
+    /// Name of the character, the lorebook or the POV's first contributor.
+    pub name: Option<String>,
+    /// Name of the format: `chara_card_v3`, `sharegpt`, `flac`, `lazai.pov.private.v1`.
+    pub spec: &'static str,
+    /// What the format came in, where there is a choice: `json`, `png`, `apng`, `charx`, `webp`.
+    pub container: Option<Container>,
+    /// Entries of lorebooks.
+    pub lorebook_entries: u64,
+    /// Files that a card names or carries; recordings of a list or a POV.
+    pub assets: u64,
+    /// Conversations; of a card, those of its examples. Of a POV, its records.
+    pub dialogues: u64,
+    /// Messages of these conversations. Of a POV, not known without a tokenizer.
+    pub turns: u64,
+    /// Seconds of sound.
+    pub audio_seconds: f64,
+    /// Tokens of a POV.
+    pub tokens: u64,
+    /// What was left out, and why; at most [`MAX_NOTES`](crate::report::MAX_NOTES).
+    pub dropped: Vec<Note>,
+    /// What was merged or repaired.
+    pub changed: Vec<Note>,
+}
+
+/// Why a file is nothing that is known.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum InspectError {
+    /// Looks like a character, but is none.
+    #[error(transparent)]
+    Card(#[from] CardError),
+    /// Looks like dialogues, but they cannot be read.
+    #[error(transparent)]
+    Dialogue(#[from] DialogueError),
+    /// Looks like a POV container, but is none.
+    #[error(transparent)]
+    Pov(#[from] PovError),
+    /// Looks like a recording, but is none.
+    #[error(transparent)]
+    Voice(#[from] VoiceError),
+    /// The file cannot be read.
+    #[error("{reason}")]
+    Io {
+        /// What the operating system says.
+        reason: String,
+    },
+    /// Dialogues of which none can be used.
+    #[error("no usable dialogue: {dropped} records dropped; the first, {first}")]
+    NoDialogue {
+        /// How many records were dropped.
+        dropped: u64,
+        /// Where and why the first one was.
+        first: String,
+    },
+    /// This build lacks a feature for such files.
+    #[error("this build is without the feature {feature:?}, which such a file needs")]
+    FeatureMissing {
+        /// The feature.
+        feature: &'static str,
+    },
+}
+
+impl InspectError {
+    /// A stable name of the kind of error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Card(error) => error.code(),
+            Self::Dialogue(error) => error.code(),
+            Self::Pov(error) => error.code(),
+            Self::Voice(error) => error.code(),
+            Self::Io { .. } => "io",
+            Self::NoDialogue { .. } => "dialogue.none",
+            Self::FeatureMissing { .. } => "feature_missing",
+        }
+    }
+}
+
+impl From<std::io::Error> for InspectError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io { reason: error.to_string() }
+    }
+}
+
+/// Finds out what a file is and holds. Dialogues and POV files of any size take constant memory; other files are
+/// refused beyond the limits of their formats.
+///
+/// # Errors
+/// [`InspectError`]: the error of the format that the content points to.
+pub fn inspect(path: &Path) -> Result<Inspection, InspectError> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let mut head = Vec::new();
+    file.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+    let read = |what, max: usize| -> Result<Vec<u8>, InspectError> {
+        if length > max as u64 {
+            return Err(CardError::TooLarge { what, bytes: length, max: max as u64 }.into());
+        }
+        Ok(std::fs::read(path)?)
+    };
+    if AudioFormat::detect(&head).is_some() {
+        if length > MAX_RECORDING_BYTES as u64 {
+            let found = usize::try_from(length).unwrap_or(usize::MAX);
+            return Err(VoiceError::TooLarge { what: "bytes", found, max: MAX_RECORDING_BYTES }.into());
+        }
+        return audio(std::fs::read(path)?);
+    }
+    let binary = [&b"\x89PNG"[..], b"PK", b"RIFF", b"\xFF\xD8\xFF", b"MZ", b"\x7fELF"];
+    if binary.iter().any(|magic| head.starts_with(magic)) {
+        return Ok(of_character(&character::import(&read("the file", MAX_CARD_FILE_BYTES)?)?));
+    }
+    if looks_like_safetensors(&head) {
+        return Ok(of_pov(&PovFile::open(path)?));
+    }
+    let text = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&head).trim_ascii_start();
+    // A card may be UTF-16, dialogues may not.
+    let utf16 = head.starts_with(&[0xFF, 0xFE]) || head.starts_with(&[0xFE, 0xFF]);
+    if utf16 || text.starts_with(b"{") && !text.starts_with(b"{{") {
+        return json(path, length, file);
+    }
+    if !text.starts_with(b"{")
+        && let Ok((takes, report)) = read_manifest(&head)
+    {
+        let (takes, report) = if length > HEAD_BYTES as u64 {
+            read_manifest(&read("a list of recordings", MAX_CARD_BYTES)?).unwrap_or((takes, report))
+        } else {
+            (takes, report)
+        };
+        return Ok(Inspection { assets: takes.len() as u64, ..Inspection::new(Kind::VoiceManifest, "csv", &report) });
+    }
+    file.seek(SeekFrom::Start(0))?;
+    dialogues(file)
+}
+
+/// A JSON object, or JSON lines.
+fn json(path: &Path, length: u64, mut file: File) -> Result<Inspection, InspectError> {
+    file.seek(SeekFrom::Start(0))?;
+    let as_dialogues = dialogues(file.try_clone()?);
+    if let Err(InspectError::Dialogue(DialogueError::UnknownFormat { .. })) = &as_dialogues {
+        if length > MAX_CARD_BYTES as u64 {
+            let max = MAX_CARD_BYTES as u64;
+            return Err(CardError::TooLarge { what: "the card's JSON", bytes: length, max }.into());
+        }
+        return of_object(&std::fs::read(path)?);
+    }
+    as_dialogues
+}
+
+fn of_object(bytes: &[u8]) -> Result<Inspection, InspectError> {
+    if bytes.len() <= MAX_PUBLIC_BYTES
+        && let Ok(part) = PublicPart::from_bytes(bytes)
+    {
+        let name = Some(part.character.name.clone());
+        return Ok(Inspection { name, ..Inspection::new(Kind::Pov, "lazai.pov.public.v1", &Report::default()) });
+    }
+    let first = bytes.trim_ascii_start();
+    if first.starts_with(b"{")
+        && let Ok((takes, report)) = read_manifest(bytes)
+        && !takes.is_empty()
+    {
+        return Ok(Inspection { assets: takes.len() as u64, ..Inspection::new(Kind::VoiceManifest, "jsonl", &report) });
+    }
+    match character::import(bytes) {
+        Ok(imported) => Ok(of_character(&imported)),
+        Err(error @ (CardError::NotACharacter { .. } | CardError::UnknownSpec { .. })) => {
+            let Ok((book, report)) = Lorebook::from_bytes(bytes) else { return Err(error.into()) };
+            let entries = book.entries.len() as u64;
+            let inspection = Inspection::new(Kind::Lorebook, "lorebook_v3", &report);
+            Ok(Inspection { name: book.name, lorebook_entries: entries, ..inspection })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn of_character(imported: &Imported) -> Inspection {
+    let character = &imported.character;
+    let options = Options { character: Some(character.name.clone()), ..Options::default() };
+    let examples = match character.message_examples.trim() {
+        "" => Vec::new(),
+        examples => read_all(examples.as_bytes(), &options).map(|(dialogues, _)| dialogues).unwrap_or_default(),
+    };
+    // Files that the card does not name come on top of those that it does.
+    let named = |path: &str| character.assets.iter().any(|asset| asset.uri.ends_with(path));
+    let unnamed = imported.files.iter().filter(|file| !named(&file.path)).count();
+    Inspection {
+        name: Some(character.name.clone()),
+        container: Some(imported.container),
+        lorebook_entries: character.lorebook.as_ref().map_or(0, |book| book.entries.len() as u64),
+        assets: (character.assets.len() + unnamed) as u64,
+        dialogues: examples.len() as u64,
+        turns: examples.iter().map(|d| d.messages.len() as u64).sum(),
+        ..Inspection::new(Kind::Character, imported.spec.as_str(), &imported.report)
+    }
+}
+
+fn looks_like_safetensors(head: &[u8]) -> bool {
+    // A header of a lying length, too, is a POV file with a fault.
+    head.split_first_chunk::<8>().is_some_and(|(length, rest)| {
+        rest.first() == Some(&b'{') && (u64::from_le_bytes(*length) <= MAX_HEADER_BYTES || rest.starts_with(b"{\""))
+            && !head.starts_with(b"{")
+            && length[4..].contains(&0)
+    })
+}
+
+fn of_pov(file: &PovFile) -> Inspection {
+    let mel = &file.manifest().mel;
+    Inspection {
+        name: file.manifest().contributors.first().map(|c| c.name.clone()),
+        assets: file.manifest().clips.len() as u64,
+        dialogues: file.records(),
+        tokens: file.tokens(),
+        audio_seconds: (file.vocal_frames() * u64::from(mel.hop_samples)) as f64 / f64::from(mel.sample_rate_hz),
+        ..Inspection::new(Kind::Pov, "lazai.pov.private.v1", &Report::default())
+    }
+}
+
+#[cfg(feature = "audio")]
+fn audio(bytes: Vec<u8>) -> Result<Inspection, InspectError> {
+    let audio = crate::voice::Audio::decode(bytes)?;
+    let mut report = Report::default();
+    if audio.damaged_packets > 0 {
+        report.note(Action::Dropped, "the sound", format!("{} damaged packets", audio.damaged_packets));
+    }
+    Ok(Inspection { audio_seconds: audio.seconds(), ..Inspection::new(Kind::Audio, audio.format.as_str(), &report) })
+}
+
+#[cfg(not(feature = "audio"))]
+fn audio(_: Vec<u8>) -> Result<Inspection, InspectError> {
+    Err(InspectError::FeatureMissing { feature: "audio" })
+}
+
+fn dialogues(file: File) -> Result<Inspection, InspectError> {
+    let mut reader = Reader::new(file, &Options::default())?;
+    let (mut dialogues, mut turns) = (0, 0);
+    for dialogue in reader.by_ref() {
+        dialogues += 1;
+        turns += dialogue?.messages.len() as u64;
+    }
+    let spec = reader.format().as_str();
+    let report = reader.into_report();
+    if dialogues == 0 {
+        let first = report.of(Action::Dropped).next().map_or("nothing".into(), |n| format!("{}: {}", n.place, n.reason));
+        return Err(InspectError::NoDialogue { dropped: report.dropped, first });
+    }
+    Ok(Inspection { dialogues, turns, ..Inspection::new(Kind::Dialogue, spec, &report) })
+}
+
+impl Inspection {
+    fn new(kind: Kind, spec: &'static str, report: &Report) -> Self {
+        Self {
+            kind,
+            name: None,
+            spec,
+            container: None,
+            lorebook_entries: 0,
+            assets: 0,
+            dialogues: 0,
+            turns: 0,
+            audio_seconds: 0.0,
+            tokens: 0,
+            dropped: report.of(Action::Dropped).cloned().collect(),
+            changed: report.notes.iter().filter(|n| n.action != Action::Dropped).cloned().collect(),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! A description of the public part for machines that look for datasets: Croissant 1.0 by MLCommons.
+
+use serde_json::{Value, json};
+
+use super::PublicPart;
+use crate::digest::sha256;
+
+impl PublicPart {
+    /// A [Croissant](https://docs.mlcommons.org/croissant/docs/croissant-spec.html) description (JSON-LD) of the
+    /// public part: the character's name and description, contributors and licences, and the prompts as a record set.
+    ///
+    /// `bytes` are the public part's own, as [`to_bytes`](Self::to_bytes) gives them; `url` is where they can be had.
+    #[must_use]
+    pub fn croissant(&self, bytes: &[u8], url: &str) -> Value {
+        let profile = &self.character;
+        let mut licences: Vec<&str> = self.contributors.iter().map(|c| c.licence.as_str()).collect();
+        licences.sort_unstable();
+        licences.dedup();
+        let licences: Vec<String> = licences.iter().map(|l| format!("https://spdx.org/licenses/{l}.html")).collect();
+        let creators = self.contributors.iter().map(|c| {
+            json!({"@type": "Person", "name": c.name, "identifier": c.address.to_string()})
+        });
+        json!({
+            "@context": context(),
+            "@type": "sc:Dataset",
+            "conformsTo": "http://mlcommons.org/croissant/1.0",
+            "name": profile.name,
+            "description": profile.system_prompt("user"),
+            "keywords": profile.tags,
+            "license": licences,
+            "creator": creators.collect::<Vec<_>>(),
+            "url": url,
+            "version": "1.0.0",
+            "distribution": [{
+                "@type": "cr:FileObject",
+                "@id": "public-part",
+                "name": "public-part",
+                "description": "The public part of a POV dataset, lazai.pov.public.v1",
+                "contentUrl": url,
+                "encodingFormat": "application/json",
+                "contentSize": format!("{} B", bytes.len()),
+                "sha256": sha256(bytes).to_string().trim_start_matches("0x"),
+            }],
+            "recordSet": [{
+                "@type": "cr:RecordSet",
+                "@id": "prompts",
+                "name": "prompts",
+                "description": "Prompts that show how to talk with the character",
+                "field": [{
+                    "@type": "cr:Field",
+                    "@id": "prompts/text",
+                    "name": "prompts/text",
+                    "description": "What a user says",
+                    "dataType": "sc:Text",
+                    "source": {"fileObject": {"@id": "public-part"}, "extract": {"jsonPath": "$.prompts[*]"}},
+                }],
+            }],
+        })
+    }
+}
+
+/// The context that the specification gives, as far as its terms are used.
+fn context() -> Value {
+    json!({
+        "@language": "en",
+        "@vocab": "https://schema.org/",
+        "sc": "https://schema.org/",
+        "cr": "http://mlcommons.org/croissant/",
+        "dct": "http://purl.org/dc/terms/",
+        "conformsTo": "dct:conformsTo",
+        "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+        "extract": "cr:extract",
+        "field": "cr:field",
+        "fileObject": "cr:fileObject",
+        "jsonPath": "cr:jsonPath",
+        "recordSet": "cr:recordSet",
+        "source": "cr:source",
+    })
+}

@@ -1,0 +1,81 @@
+//! What an importer did with something that it could not take as it was.
+//!
+//! Files from the wild are dirty. Importers tolerate that, and say here what they dropped, merged or repaired, and
+//! where, so that nothing vanishes unseen.
+
+use serde::Serialize;
+
+/// Most notes that are kept in detail; beyond that they are counted.
+pub const MAX_NOTES: usize = 1_000;
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Action {
+    /// It is not in the result.
+    Dropped,
+    /// It became part of its neighbour.
+    Merged,
+    /// It is in the result, but not as it was written.
+    Repaired,
+}
+
+/// One thing that was not taken as it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Note {
+    /// What was done.
+    pub action: Action,
+    /// Where: `line 12`, `data.character_book`, `assets/icon/main.png`.
+    pub place: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// All notes of one import, and how many there were of each kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Units (dialogues, recordings) in the result.
+    pub kept: u64,
+    /// How many notes say *dropped*.
+    pub dropped: u64,
+    /// How many notes say *merged*.
+    pub merged: u64,
+    /// How many notes say *repaired*.
+    pub repaired: u64,
+    /// The first [`MAX_NOTES`] notes, in the order of the file.
+    pub notes: Vec<Note>,
+}
+
+impl Report {
+    /// Notes something.
+    pub fn note(&mut self, action: Action, place: impl Into<String>, reason: impl Into<String>) {
+        self.add(Note { action, place: place.into(), reason: reason.into() });
+    }
+
+    /// Adds a note.
+    pub fn add(&mut self, note: Note) {
+        let count = match note.action {
+            Action::Dropped => &mut self.dropped,
+            Action::Merged => &mut self.merged,
+            Action::Repaired => &mut self.repaired,
+        };
+        *count += 1;
+        if self.notes.len() < MAX_NOTES {
+            self.notes.push(note);
+        }
+    }
+
+    /// Notes of one kind.
+    pub fn of(&self, action: Action) -> impl Iterator<Item = &Note> {
+        self.notes.iter().filter(move |note| note.action == action)
+    }
+}
+
+/// At most `max` characters of a text, for errors and notes about text from outside.
+pub(crate) fn excerpt(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}

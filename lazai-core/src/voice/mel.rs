@@ -1,0 +1,158 @@
+//! Log-mel spectrograms.
+//!
+//! 16 kHz mono; frames of 400 samples every 160 under a periodic Hann window, centred with reflected edges;
+//! power spectrum; 80 Slaney mel bands; log10, clamped to 8 below the maximum, scaled by `(x + 4) / 4`.
+//! Source: A. Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", 2022, and the
+//! reference implementation's `log_mel_spectrogram`.
+
+use std::f64::consts::PI;
+use std::sync::Arc;
+
+use realfft::num_complex::Complex;
+use realfft::{RealFftPlanner, RealToComplex};
+use serde::{Deserialize, Serialize};
+
+use super::{SAMPLE_RATE_HZ, VoiceError};
+
+/// The parameters of a spectrogram, pinned in every manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MelSpec {
+    /// Samples per second.
+    pub sample_rate_hz: u32,
+    /// Samples per frame, and length of its Fourier transform.
+    pub window_samples: u32,
+    /// Samples from frame to frame.
+    pub hop_samples: u32,
+    /// Mel bands per frame.
+    pub bands: u32,
+}
+
+impl MelSpec {
+    /// Whisper's parameters, the only ones of this version.
+    pub const WHISPER: Self = Self { sample_rate_hz: SAMPLE_RATE_HZ, window_samples: 400, hop_samples: 160, bands: 80 };
+}
+
+const WINDOW: usize = MelSpec::WHISPER.window_samples as usize;
+const HOP: usize = MelSpec::WHISPER.hop_samples as usize;
+const BINS: usize = WINDOW / 2 + 1;
+
+/// The log-mel spectrogram of one recording; [`LogMel`] does many.
+///
+/// # Errors
+/// [`VoiceError::TooShort`] for less than one window.
+pub fn log_mel(samples: &[f32]) -> Result<Vec<f32>, VoiceError> {
+    LogMel::new().compute(samples)
+}
+
+/// Computes log-mel spectrograms; window, transform and filters are made once.
+pub struct LogMel {
+    fft: Arc<dyn RealToComplex<f64>>,
+    hann: Vec<f64>,
+    filters: Vec<Filter>,
+}
+
+/// One mel band: its weights over the bins where they are not zero.
+struct Filter {
+    first: usize,
+    weights: Vec<f64>,
+}
+
+impl LogMel {
+    /// With Whisper's parameters.
+    #[must_use]
+    pub fn new() -> Self {
+        let hann = (0..WINDOW).map(|i| 0.5 - 0.5 * (2.0 * PI * i as f64 / WINDOW as f64).cos()).collect();
+        Self { fft: RealFftPlanner::new().plan_fft_forward(WINDOW), hann, filters: filters() }
+    }
+
+    /// The spectrogram of some samples: row-major `[frames, 80]`, one frame for each full hop.
+    ///
+    /// # Errors
+    /// [`VoiceError::TooShort`] for less than one window.
+    pub fn compute(&self, samples: &[f32]) -> Result<Vec<f32>, VoiceError> {
+        if samples.len() < WINDOW {
+            return Err(VoiceError::TooShort { samples: samples.len(), window: WINDOW });
+        }
+        let half = WINDOW / 2;
+        let mut input = vec![0.0; WINDOW];
+        let mut spectrum = vec![Complex::default(); BINS];
+        let mut scratch = self.fft.make_scratch_vec();
+        let mut power = [0.0; BINS];
+        let frames = samples.len() / HOP;
+        let mut mel = Vec::with_capacity(frames * self.filters.len());
+        for frame in 0..frames {
+            let start = frame * HOP;
+            let inside = start.checked_sub(half).and_then(|start| samples.get(start..start + WINDOW));
+            match inside {
+                Some(inside) => {
+                    for ((slot, &sample), hann) in input.iter_mut().zip(inside).zip(&self.hann) {
+                        *slot = f64::from(sample) * hann;
+                    }
+                }
+                None => {
+                    for (i, (slot, hann)) in input.iter_mut().zip(&self.hann).enumerate() {
+                        *slot = f64::from(reflected(samples, start + i, half)) * hann;
+                    }
+                }
+            }
+            // The buffers have the lengths that the transform asks for.
+            let _ = self.fft.process_with_scratch(&mut input, &mut spectrum, &mut scratch);
+            for (power, value) in power.iter_mut().zip(&spectrum) {
+                *power = value.norm_sqr();
+            }
+            mel.extend(self.filters.iter().map(|filter| {
+                let bins = &power[filter.first..filter.first + filter.weights.len()];
+                let energy: f64 = filter.weights.iter().zip(bins).map(|(weight, p)| weight * p).sum();
+                // Single precision from here on: its logarithm is exact to 1e-7, and faster.
+                (energy.max(1e-10) as f32).log10()
+            }));
+        }
+        let floor = mel.iter().copied().fold(f32::NEG_INFINITY, f32::max) - 8.0;
+        for value in &mut mel {
+            *value = (value.max(floor) + 4.0) / 4.0;
+        }
+        Ok(mel)
+    }
+}
+
+impl Default for LogMel {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for LogMel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LogMel")
+    }
+}
+
+/// Reflected edges: -1 is sample 1, `len` is sample `len - 2`.
+fn reflected(samples: &[f32], position: usize, half: usize) -> f32 {
+    let position = position.abs_diff(half);
+    samples[if position < samples.len() { position } else { 2 * (samples.len() - 1) - position }]
+}
+
+/// Triangular filters on Slaney's mel scale, each of unit area.
+fn filters() -> Vec<Filter> {
+    // Linear below 1 kHz (200/3 Hz per mel), logarithmic above (27 steps per factor 6.4).
+    let to_mel = |hz: f64| if hz < 1000.0 { hz * 3.0 / 200.0 } else { 15.0 + (hz / 1000.0).ln() * 27.0 / 6.4_f64.ln() };
+    let to_hz =
+        |mel: f64| if mel < 15.0 { mel * 200.0 / 3.0 } else { 1000.0 * ((mel - 15.0) * 6.4_f64.ln() / 27.0).exp() };
+    let rate = f64::from(SAMPLE_RATE_HZ);
+    let bands = MelSpec::WHISPER.bands as usize;
+    let top = to_mel(rate / 2.0);
+    let edges: Vec<f64> = (0..bands + 2).map(|i| to_hz(top * i as f64 / (bands + 1) as f64)).collect();
+    let filter = |band: usize| {
+        let (low, centre, high) = (edges[band], edges[band + 1], edges[band + 2]);
+        let weight = |bin: usize| {
+            let hz = bin as f64 * rate / WINDOW as f64;
+            let (rising, falling) = ((hz - low) / (centre - low), (high - hz) / (high - centre));
+            rising.min(falling).max(0.0) * 2.0 / (high - low)
+        };
+        let first = (0..BINS).find(|&bin| weight(bin) > 0.0).unwrap_or(0);
+        Filter { first, weights: (first..BINS).map(weight).take_while(|&w| w > 0.0).collect() }
+    };
+    (0..bands).map(filter).collect()
+}

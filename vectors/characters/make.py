@@ -1,0 +1,244 @@
+#!/usr/bin/env python3
+"""Makes this folder: characters and dialogues in every format, with the dirt that is seen in the wild.
+
+What each file must come to stands beside it in expected.json, written here by hand from the formats' specifications.
+Needs Python 3 and nothing else, except `soundfile` (PyPI) for the recordings that are not WAV; without it those stay
+as they are. Run it in this folder. Same input, same bytes.
+"""
+import base64, io, json, os, struct, zipfile, zlib
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+EXPECTED = []
+
+V1 = {
+    "name": "Vesper", "description": "{{char}} sings in a tower.", "personality": "warm, dry", "scenario": "{{user}} tuned in.",
+    "first_mes": "There you are.",
+    "mes_example": "<START>\n{{user}}: Who are you?\n{{char}}: A voice on 107.3.\n<START>\n{{user}}: Sing.\n{{char}}: *hums*\nMore?\n{{user}}: Yes.",
+}
+BOOK = {
+    "name": "Tower", "description": "", "scan_depth": 3, "token_budget": 200, "recursive_scanning": True, "extensions": {"x/y": 1},
+    "entries": [
+        {"keys": ["tower", "mast"], "content": "The tower is 90 m high; its keeper is Mirela.", "extensions": {}, "enabled": True,
+         "insertion_order": 10, "case_sensitive": False, "name": "tower", "priority": 5, "id": 1, "comment": "", "position": "before_char"},
+        {"keys": ["Mirela"], "secondary_keys": ["amplifier"], "selective": True, "content": "Mirela fixes amplifiers.", "extensions": {"depth": 4.5},
+         "enabled": True, "insertion_order": 20},
+        {"keys": [], "content": "It rains.", "extensions": {}, "enabled": True, "insertion_order": 5, "constant": True, "position": "after_char"},
+    ],
+}
+V2_DATA = dict(V1, creator_notes="for tests", system_prompt="You are {{char}}. {{original}}", post_history_instructions="Stay in the tower.",
+               alternate_greetings=["Again you."], tags=["singer", "noir"], creator="the makers", character_version="1.1",
+               extensions={"talkativeness": 0.5, "fav": False, "chub": {"id": 7, "alt": None}}, character_book=BOOK)
+V3_DATA = dict(V2_DATA, nickname="Vee", creator_notes_multilingual={"de": "für Tests"}, source=["https://example.org/1"],
+               group_only_greetings=["All of you."], creation_date=1700000000, modification_date=1700000001,
+               assets=[{"type": "icon", "uri": "ccdefault:", "name": "main", "ext": "png"},
+                       {"type": "x_theme", "uri": "data:audio/wav;base64,UklGRg==", "name": "theme", "ext": "wav"}])
+V3_DATA["character_book"] = dict(BOOK, entries=[
+    dict(BOOK["entries"][0], use_regex=False),
+    {"keys": ["/tow(er|n)/i"], "content": "@@depth 2\n@@@role user\nA regex found it.", "extensions": {}, "enabled": True, "insertion_order": 1, "use_regex": True, "id": "r-1"},
+])
+
+
+def v2(**changes):
+    return {"spec": "chara_card_v2", "spec_version": "2.0", "data": dict(V2_DATA, **changes)}
+
+
+def v3(**changes):
+    return {"spec": "chara_card_v3", "spec_version": "3.0", "data": dict(V3_DATA, **changes)}
+
+
+def text(value):
+    return json.dumps(value, ensure_ascii=False, indent=1).encode()
+
+
+def expect(file, content, **outcome):
+    if content is not None:
+        path = os.path.join(HERE, file)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as f:
+            f.write(content)
+    EXPECTED.append(dict(file=file, **outcome))
+
+
+CARD = dict(kind="character", name="Vesper", dialogues=2, turns=5, assets=0, lorebook_entries=0, dropped=[], changed=[], container="json")
+
+
+def card(file, content, **outcome):
+    expect(file, content, **dict(CARD, **outcome))
+
+
+# PNG: signature, then chunks of length, kind, data and CRC-32.
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+HEAD = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 8, 0, 0, 0, 0))
+PIXELS = chunk(b"IDAT", zlib.compress(b"\0\x00\xff\0\xff\x00", 9))
+END = chunk(b"IEND", b"")
+b64 = lambda value: base64.b64encode(json.dumps(value).encode())
+tEXt = lambda key, data: chunk(b"tEXt", key + b"\0" + data)
+png = lambda *texts: HEAD + b"".join(texts) + PIXELS + END
+
+# ---- cards as JSON
+card("json/v1.json", text(V1), spec="chara_card_v1")
+card("json/v1-pygmalion.json", text({"char_name": "Vesper", "char_persona": "sings", "char_greeting": "Hi.", "world_scenario": "", "example_dialogue": V1["mes_example"]}), spec="chara_card_v1")
+card("json/v1-extra-fields.json", text(dict(V1, metadata={"tool": "x"}, create_date="2023")), spec="chara_card_v1")
+card("json/v2.json", text(v2()), spec="chara_card_v2", lorebook_entries=3)
+card("json/v2-book-null.json", text(v2(character_book=None)), spec="chara_card_v2", changed=["data.character_book"])
+card("json/v2-greetings-text.json", text(v2(alternate_greetings="Just one.")), spec="chara_card_v2", lorebook_entries=3, changed=["data.alternate_greetings"])
+card("json/v2-name-outside.json", text(dict(v2(name=""), name="Vesper")), spec="chara_card_v2", lorebook_entries=3, changed=["data.name"])
+card("json/v2-copies-outside.json", text(dict(V1, **v2(), avatar="none", create_date="2024", description="older")), spec="chara_card_v2", lorebook_entries=3, dropped=["description"])
+card("json/v2-empty-numbers.json", text(v2(extensions={"talkativeness": "", "depth_prompt": {"depth": "", "prompt": ""}}, character_book=dict(BOOK, scan_depth="", token_budget="")))
+     , spec="chara_card_v2", lorebook_entries=3, dropped=["data.character_book.scan_depth", "data.character_book.token_budget"])
+card("json/v2-no-extensions.json", text({"spec": "chara_card_v2", "spec_version": "2.0", "data": dict(V1)}), spec="chara_card_v2")
+card("json/v2-without-spec.json", text({"data": dict(V2_DATA)}), spec="chara_card_v2", lorebook_entries=3, changed=["spec"])
+card("json/v2-site-cut.json", text(v2(first_mes="test", mes_example="", description="Cut off in the mid")), spec="chara_card_v2", lorebook_entries=3, dialogues=0, turns=0)
+card("json/v2-wrong-types.json", text(v2(description=["a", "b"], tags="noir", creator=7, extensions=[], nonsense={"kept": [1, 2.5, None]}, personality={"not": "text"})),
+     spec="chara_card_v2", lorebook_entries=3, dropped=["data.personality"], changed=["data.description", "data.tags", "data.creator", "data.extensions"])
+card("json/v2-bom.json", b"\xef\xbb\xbf" + text(v2()), spec="chara_card_v2", lorebook_entries=3)
+card("json/v2-utf16.json", json.dumps(v2()).encode("utf-16"), spec="chara_card_v2", lorebook_entries=3)
+card("json/v2-latin1.json", text(v2(creator="Zoé")).replace("é".encode(), b"\xe9"), spec="chara_card_v2", lorebook_entries=3, changed=["text"])
+card("json/v2-surrogates.json", json.dumps(v2(creator_notes="🎷 \u0000 \u200b é")).encode() + b"\0\0", spec="chara_card_v2", lorebook_entries=3)
+card("json/v3.json", text(v3()), spec="chara_card_v3", lorebook_entries=2, assets=2)
+card("json/v3-future.json", text(dict(v3(new_field={"a": 1}), spec_version="3.7")), spec="chara_card_v3", lorebook_entries=2, assets=2, changed=["spec_version"])
+card("json/v3-number-version.json", text(dict(v3(), spec_version=3.0)), spec="chara_card_v3", lorebook_entries=2, assets=2)
+card("json/v3-dirty-book.json", text(v3(character_book={"entries": [None, {"keys": "tower", "content": "x", "insertion_order": "7", "enabled": "true", "use_regex": 0}, 5]})),
+     spec="chara_card_v3", lorebook_entries=1, assets=2, dropped=["data.character_book.entries[0]", "data.character_book.entries[2]"],
+     changed=["data.character_book.entries[1].keys", "data.character_book.entries[1].enabled", "data.character_book.entries[1].insertion_order", "data.character_book.entries[1].use_regex"])
+card("json/v3-dirty-assets.json", text(v3(assets=[{"type": "icon", "uri": "embeded://a.png", "name": "main", "ext": ".PNG"}, "x", {"type": "icon"}])),
+     spec="chara_card_v3", lorebook_entries=2, assets=1, dropped=["data.assets[1]", "data.assets[2]"])
+
+# ---- cards in images
+card("png/chara.png", png(tEXt(b"chara", b64(v2()))), spec="chara_card_v2", lorebook_entries=3, container="png")
+card("png/chara-v1-capital.png", png(tEXt(b"Chara", b64(V1))), spec="chara_card_v1", container="png")
+card("png/both.png", png(tEXt(b"chara", b64(v2(name="Old"))), tEXt(b"ccv3", b64(v3()))), spec="chara_card_v3", lorebook_entries=2, assets=2, container="png")
+card("png/after-pixels.png", HEAD + PIXELS + tEXt(b"ccv3", b64(v3())) + END, spec="chara_card_v3", lorebook_entries=2, assets=2, container="png")
+card("png/ztxt.png", png(chunk(b"zTXt", b"chara\0\0" + zlib.compress(b64(v2())))), spec="chara_card_v2", lorebook_entries=3, container="png")
+card("png/itxt.png", png(chunk(b"iTXt", b"chara\0\0\0en\0x\0" + b64(v2()))), spec="chara_card_v2", lorebook_entries=3, container="png")
+card("png/itxt-compressed.png", png(chunk(b"iTXt", b"ccv3\0\1\0\0\0" + zlib.compress(b64(v3())))), spec="chara_card_v3", lorebook_entries=2, assets=2, container="png")
+card("png/apng.png", HEAD + chunk(b"acTL", struct.pack(">II", 1, 0)) + chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 2, 2, 0, 0, 1, 10, 0, 0)) + tEXt(b"chara", b64(v2())) + PIXELS + END,
+     spec="chara_card_v2", lorebook_entries=3, container="apng")
+card("png/unpadded-base64.png", png(tEXt(b"chara", b64(v2()).rstrip(b"=") + b"\n")), spec="chara_card_v2", lorebook_entries=3, container="png")
+card("png/plain-json.png", png(tEXt(b"chara", json.dumps(v2()).encode())), spec="chara_card_v2", lorebook_entries=3, container="png")
+card("png/bad-crc.png", png(tEXt(b"chara", b64(v2()))[:-4] + b"\0\0\0\0"), spec="chara_card_v2", lorebook_entries=3, container="png", changed=["PNG chunk \"chara\" at byte 33"])
+card("png/cut-off.png", png(tEXt(b"chara", b64(v2())))[:-20], spec="chara_card_v2", lorebook_entries=3, container="png", dropped=["PNG"])
+card("png/broken-ccv3.png", png(tEXt(b"ccv3", b"!!!"), tEXt(b"chara", b64(v2()))), spec="chara_card_v2", lorebook_entries=3, container="png", dropped=["PNG chunk \"ccv3\" at byte 33"])
+card("png/embedded-assets.png", png(tEXt(b"chara-ext-asset_:0", base64.b64encode(b"picture")), tEXt(b"ccv3", b64(v3(assets=[{"type": "icon", "uri": "__asset:0", "name": "main", "ext": "png"}])))),
+     spec="chara_card_v3", lorebook_entries=2, assets=1, container="png")
+exif = b"II*\0\x08\0\0\0\x01\0\x86\x92\x07\0" + struct.pack("<II", len(json.dumps(v2())) + 8, 26) + b"\0\0\0\0ASCII\0\0\0" + json.dumps(v2()).encode()
+webp = lambda exif: b"RIFF" + struct.pack("<I", 4 + 8 + len(exif) + len(exif) % 2) + b"WEBPEXIF" + struct.pack("<I", len(exif)) + exif + b"\0" * (len(exif) % 2)
+card("png/really-webp.png", webp(exif), spec="chara_card_v2", lorebook_entries=3, container="webp")
+card("png/webp-bytes.webp", webp(b"ASCII\0\0\0" + ",".join(str(b) for b in json.dumps(V1).encode()).encode()), spec="chara_card_v1", container="webp")
+
+
+# ---- archives
+def charx(files, stub=b""):
+    out = io.BytesIO()
+    out.write(stub)
+    with zipfile.ZipFile(out, "a" if stub else "w", zipfile.ZIP_DEFLATED) as z:
+        for name, content in files.items():
+            z.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+    return out.getvalue()
+
+
+packed = {"card.json": text(v3(assets=[{"type": "icon", "uri": "embeded://assets/icon/images/main.png", "name": "main", "ext": "png"}])),
+          "assets/icon/images/main.png": png(), "module.risum": b"risu"}
+card("charx/card.charx", charx(packed), spec="chara_card_v3", lorebook_entries=2, assets=2, container="charx")
+card("charx/behind-jpeg.charx", charx(packed, b"\xff\xd8\xff\xe0" + b"\0" * 60 + b"\xff\xd9"), spec="chara_card_v3", lorebook_entries=2, assets=2, container="charx")
+plain = charx(packed)
+card("charx/behind-jpeg-plain-offsets.charx", b"\xff\xd8\xff\xe0" + b"\0" * 60 + b"\xff\xd9" + plain, spec="chara_card_v3", lorebook_entries=2, assets=2, container="charx")
+card("charx/path-outside.charx", charx(dict(packed, **{"../../evil.sh": b"rm"})), spec="chara_card_v3", lorebook_entries=2, assets=2, container="charx", dropped=["../../evil.sh"])
+
+# ---- Eliza
+ELIZA = {"name": "Eliza", "modelProvider": "openai", "system": "Be {{agentName}}.", "bio": ["Listens.", "Asks."], "lore": ["Born 1966."],
+         "topics": ["therapy", "computers"], "adjectives": ["patient"], "knowledge": ["Weizenbaum wrote about computers.", {"path": "docs/a.md", "shared": True}],
+         "style": {"all": ["short"], "chat": ["ask back"], "post": ["wry"]}, "postExamples": ["Go on."], "clients": ["discord"], "plugins": [],
+         "settings": {"secrets": {"OPENAI_API_KEY": "sk-XXXXXXXXXXXXXXXXXXXXXXXX"}, "model": "small", "DISCORD_API_TOKEN": "abc", "voice": {"model": "en"}, "maxTokens": 100}}
+said = lambda key: [[{key: "{{user1}}", "content": {"text": "I am sad."}}, {key: "Eliza", "content": {"text": "Why?", "action": "NONE"}}],
+                    [{key: "{{user1}}", "content": {"text": "Bye."}}, {key: "Eliza", "content": {"text": "Till then."}}]]
+eliza = dict(kind="character", spec="eliza", name="Eliza", container="json", dialogues=2, turns=4, assets=0, lorebook_entries=1, changed=[])
+secrets = ["settings.DISCORD_API_TOKEN", "settings.secrets"]
+expect("eliza/v0.json", text(dict(ELIZA, messageExamples=said("user"))), **eliza, dropped=secrets + ["knowledge"])
+expect("eliza/v1.json", text(dict(ELIZA, messageExamples=said("name"), bio="Listens.")), **dict(eliza, changed=["bio"]), dropped=secrets + ["knowledge"])
+expect("eliza/v2.json", text(dict({k: v for k, v in ELIZA.items() if k not in ("lore", "knowledge")}, message_examples=[{"examples": [{"name": m["user"], "content": m["content"]} for m in c]} for c in said("user")],
+       secrets={"KEY": "v"})), **dict(eliza, lorebook_entries=0), dropped=["secrets"] + secrets)
+expect("eliza/digital-twin.json", text({"bio": ["Twin."], "lore": [], "adjectives": ["quick"], "topics": ["chains"], "style": {"all": [], "chat": [], "post": []},
+       "messageExamples": [[{"user": "{{user1}}", "content": {"text": "gm"}}, {"user": "zoe", "content": {"text": "gm."}}]], "postExamples": ["gm"]}),
+       **dict(eliza, name="zoe", dialogues=1, turns=2, lorebook_entries=0, changed=["name"]), dropped=[])
+expect("eliza/private-key.json", text(dict(ELIZA, knowledge=[], messageExamples=said("user"), notes="0x" + "a1" * 32, settings={"wallet": {"EVM_PRIVATE_KEY": "x"}}, clientConfig={"urls": ["ok", "ghp_0123456789abcdefghij"]})),
+       **dict(eliza, lorebook_entries=0), dropped=["clientConfig.urls", "notes", "settings.wallet.EVM_PRIVATE_KEY"])
+
+# ---- lorebooks alone
+expect("lorebook/v3.json", text({"spec": "lorebook_v3", "data": V3_DATA["character_book"]}), kind="lorebook", name="Tower", lorebook_entries=2, dropped=[], changed=[])
+expect("lorebook/world-info.json", text({"entries": {"0": {"uid": 0, "key": ["tower"], "keysecondary": [], "comment": "", "content": "High.", "constant": False, "selective": True, "order": 100, "position": 0, "disable": False},
+       "10": {"uid": 10, "key": ["x"], "keysecondary": ["y"], "comment": "c", "content": "Deep.", "order": 50, "position": 4, "depth": 4, "disable": True}}}),
+       kind="lorebook", name=None, lorebook_entries=2, dropped=[], changed=[])
+
+# ---- dialogues
+jsonl = lambda rows: b"".join(r if isinstance(r, bytes) else json.dumps(r).encode() + b"\n" for r in rows)
+talk = dict(kind="dialogue", name=None, lorebook_entries=0, assets=0)
+chat = lambda *said: {"messages": [{"role": r, "content": c} for r, c in said]}
+U, A, S = "user", "assistant", "system"
+expect("dialogue/openai.jsonl", jsonl([chat((S, "Be kind."), (U, "Hi"), (A, "Hello.")), b"\n", b"{broken\n", chat((U, "Anyone?")), chat((U, "a"), (U, "b"), (A, ""), (A, "c")),
+       {"messages": [{"role": "user", "content": [{"type": "text", "text": "What is it?"}, {"type": "image_url", "image_url": {"url": "x"}}]}, {"role": "assistant", "content": None, "tool_calls": []}, {"role": "tool", "content": "1"}, {"role": "assistant", "content": "A tower."}]}]),
+       **talk, spec="openai_chat", dialogues=3, turns=7, dropped=["line 3", "line 4", "line 5, message 3", "line 6, message 1", "line 6, message 2", "line 6, message 3"], changed=["line 5, message 2"])
+expect("dialogue/openai-pretty.json", json.dumps(chat((U, "Hi"), (A, "Hello.")), indent=2).encode(), **talk, spec="openai_chat", dialogues=1, turns=2, dropped=[], changed=[])
+expect("dialogue/messages-list.json", json.dumps(chat((U, "Hi"), (A, "Hello."))["messages"]).encode(), **talk, spec="openai_chat", dialogues=1, turns=2, dropped=[], changed=[])
+expect("dialogue/sharegpt.json", json.dumps([{"id": "x1", "conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello."}]},
+       {"id": 2, "conversations": [{"from": "system", "value": "s"}, {"from": "human", "value": "Hi"}, {"from": "function", "value": "f"}, {"from": "gpt", "value": "Hello."}]}, "stray", {"conversations": []}], indent=1).encode(),
+       **talk, spec="sharegpt", dialogues=2, turns=5, dropped=["line 15, message 3", "line 36", "line 37"], changed=[])
+expect("dialogue/alpaca.json", json.dumps([{"instruction": "Sum up.", "input": "Long text.", "output": "Short."}, {"instruction": "Go.", "input": "", "output": ""}, {"instruction": "Say hi.", "output": "Hi.", "history": [["a", "b"]]}]).encode(),
+       **talk, spec="alpaca", dialogues=2, turns=6, dropped=["line 1"], changed=[])
+expect("dialogue/sillytavern.jsonl", jsonl([{"user_name": "Bo", "character_name": "Vesper", "create_date": "2024-01-01", "chat_metadata": {}},
+       {"name": "Vesper", "is_user": False, "is_system": False, "mes": "There you are.", "swipes": ["There you are.", "Oh."], "swipe_id": 0}, {"name": "Bo", "is_user": True, "is_system": False, "mes": "Hi."},
+       {"name": "System", "is_user": False, "is_system": True, "mes": "hidden"}, b"{\"name\": \"cut off\n", {"name": "Vesper", "is_user": False, "mes": "Hush."}, {"name": "Vesper", "is_user": False, "mes": "Listen."}]),
+       **talk, spec="sillytavern_chat", dialogues=1, turns=3, dropped=["line 4", "line 5"], changed=["line 7"])
+expect("dialogue/examples.txt", V1["mes_example"].encode(), **talk, spec="mes_example", dialogues=2, turns=5, dropped=[], changed=[])
+expect("dialogue/examples-no-start.txt", b"{{user}}: Hi\r\n{{char}}: Hello\r\nthere.\r\n", **talk, spec="mes_example", dialogues=1, turns=2, dropped=[], changed=[])
+expect("dialogue/pairs.csv", b'prompt,response,contributor\n"Hi, you","Hello ""you""\nover there",mira\nlonely\n,empty prompt,mira\nBye,Till then,mira\n', **talk, spec="csv", dialogues=3, turns=5, dropped=["line 4", "line 5"], changed=[])
+expect("dialogue/messages.csv", "\ufeffconversation_id;role;content\n1;human;Hi\n1;bot;Höllo\n2;human;Bye\n2;narrator;Rain.\n2;bot;Till then\n".encode(), **talk, spec="csv", dialogues=2, turns=4, dropped=["line 5"], changed=[])
+expect("dialogue/latin1.jsonl", json.dumps(chat((U, "Zoé?"), (A, "Oui.")), ensure_ascii=False).encode("latin-1") + b"\n", **talk, spec="openai_chat", dialogues=1, turns=2, dropped=[], changed=["line 1"])
+
+# ---- what must be refused, and as what
+expect("refused/empty.json", b"", error="dialogue.empty")
+expect("refused/no-card.png", png(), error="card.no_card")
+expect("refused/no-card.zip", charx({"readme.txt": b"hi"}), error="card.no_card")
+expect("refused/charx-without-spec.charx", charx({"card.json": text({"data": V3_DATA})}), error="card.unknown_spec")
+expect("refused/no-name.json", text(v2(name=" ")), error="card.no_name")
+expect("refused/other-spec.json", text({"spec": "chara_card_v9", "data": V2_DATA}), error="card.unknown_spec")
+expect("refused/other-json.json", text({"version": 1, "dependencies": {}}), error="card.not_a_character")
+expect("refused/cut-off.json", text(v2())[:-40], error="card.malformed")
+expect("refused/deep.json", b"{\"name\":" + b"[" * 5000 + b"]" * 5000 + b"}", error="card.malformed")
+expect("refused/length-4gib.png", HEAD + b"\xff\xff\xff\xff" + b"tEXtchara\0", error="card.damaged")
+expect("refused/bomb-ztxt.png", png(chunk(b"zTXt", b"chara\0\0" + zlib.compress(b"A" * (26 << 20), 9))), error="card.too_large")
+expect("refused/bomb.charx", charx({"card.json": b" " * (17 << 20)}), error="card.too_large")
+expect("refused/bomb-asset.charx", charx(dict(packed, **{"assets/x.bin": b"\0" * (65 << 20)})), error="card.too_large")
+expect("refused/base64-inside.png", png(chunk(b"zTXt", b"chara\0\0" + zlib.compress(b64(v2(extensions={"icon": "A" * (17 << 20)})), 9))), error="card.too_large")
+expect("refused/user-only.jsonl", jsonl([chat((U, "hello?"))]), error="dialogue.none")
+expect("refused/prose.txt", b"Once upon a time\nthere was a tower.\n", error="dialogue.unknown_format")
+expect("refused/webp-without-card.png", webp(b"II*\0"), error="card.no_card")
+expect("refused/wav-length-4gib.wav", b"RIFF\xff\xff\xff\xffWAVEfmt \xff\xff\xff\xff\x01\0\x01\0", error="voice.malformed")
+expect("refused/pov-header-4gib.safetensors", struct.pack("<Q", 1 << 32) + b"{\"a\":1}", error="pov.malformed")
+expect("refused/other.safetensors", struct.pack("<Q", 64) + json.dumps({"t": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}}).encode().ljust(64) + b"\0", error="pov.malformed")
+
+# ---- recordings: a second of 440 Hz
+import math
+tone = [int(8000 * math.sin(2 * math.pi * 440 * i / 22050)) for i in range(22050)]
+stereo = b"".join(struct.pack("<hh", s, -s // 2) for s in tone)
+wav = lambda channels, rate, data: b"RIFF" + struct.pack("<I", 36 + len(data)) + b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, channels, rate, rate * channels * 2, channels * 2, 16) + b"data" + struct.pack("<I", len(data)) + data
+sound = dict(kind="audio", name=None, dropped=[], changed=[])
+expect("audio/stereo-22050.wav", wav(2, 22050, stereo), **sound, spec="wav", audio_seconds=1.0)
+try:
+    import numpy, soundfile
+    for name, rate, kind, args in [("mono-44100.flac", 44100, "flac", {}), ("mono-48000.ogg", 48000, "ogg", {"subtype": "VORBIS"}), ("mono-24000.mp3", 24000, "mp3", {})]:
+        path = os.path.join(HERE, "audio", name)
+        if not os.path.exists(path):
+            soundfile.write(path, (0.25 * numpy.sin(2 * numpy.pi * 440 * numpy.arange(rate) / rate)).astype("float32"), rate, format=kind.upper(), **args)
+except ImportError:
+    pass
+for name, kind in [("mono-44100.flac", "flac"), ("mono-48000.ogg", "ogg"), ("mono-24000.mp3", "mp3")]:
+    expect("audio/" + name, None, **sound, spec=kind, audio_seconds=1.0)
+
+with open(os.path.join(HERE, "expected.json"), "w") as f:
+    json.dump(EXPECTED, f, indent=1, ensure_ascii=False)
+    f.write("\n")
+print(len(EXPECTED), "files")
