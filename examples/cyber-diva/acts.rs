@@ -49,7 +49,8 @@ pub fn dataset(tale: &Tale, home: &Home, diva: &CyberDiva, base: &BaseModel) -> 
             let now = home.ledger().now_s();
             prepare(base.tokenizer(), base.template(), contributors, &diva.dialogues, &diva.recordings, now)
         });
-        Ok(packed?.to_bytes()?)
+        let (dataset, _) = packed?;
+        Ok(dataset.to_bytes()?)
     })?;
     Ok(Dataset::from_bytes(&bytes)?)
 }

@@ -6,9 +6,9 @@ use anyhow::Context;
 use lazai::core::Address;
 use lazai::core::character::Character;
 use lazai::core::dat::{AccessPolicy, Payment, Rating};
-use lazai::core::dialogue::{Dialogue, Message, Role, from_jsonl};
+use lazai::core::dialogue::{Dialogue, Message, Options, Role, read_all};
 use lazai::core::pov::{Contributor, PublicPart};
-use lazai::models::Recording;
+use lazai::core::voice::{Recording, read_folder};
 
 /// Who wrote her lines.
 pub const CONTRIBUTORS: [&str; 3] = ["mira", "tomas", "ines"];
@@ -29,13 +29,6 @@ pub struct CyberDiva {
     pub recordings: Vec<Recording>,
 }
 
-#[derive(serde::Deserialize)]
-struct VoiceLine {
-    file: String,
-    contributor: String,
-    transcript: String,
-}
-
 impl CyberDiva {
     /// Reads her folder; `short` keeps a few dialogues of each contributor only.
     ///
@@ -44,17 +37,14 @@ impl CyberDiva {
     pub fn load(short: bool) -> anyhow::Result<Self> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cyber-diva");
         let read = |name: &str| std::fs::read(folder.join(name)).with_context(|| name.to_owned());
-        let mut dialogues = from_jsonl(&read("data/dialogues.jsonl")?)?;
-        let mut heldout = from_jsonl(&read("data/heldout.jsonl")?)?;
+        let dialogues_of = |name: &str| anyhow::Ok(read_all(&read(name)?, &Options::default())?.0);
+        let mut dialogues = dialogues_of("data/dialogues.jsonl")?;
+        let mut heldout = dialogues_of("data/heldout.jsonl")?;
         if short {
             dialogues = dialogues.into_iter().step_by(12).collect();
             heldout.truncate(2);
         }
-        let mut recordings = Vec::new();
-        for line in String::from_utf8(read("voice/voice.jsonl")?)?.lines() {
-            let VoiceLine { file, contributor, transcript } = serde_json::from_str(line)?;
-            recordings.push(Recording { contributor, transcript, wav: read(&format!("voice/{file}"))? });
-        }
+        let (recordings, _) = read_folder(&folder.join("voice/voice.jsonl"))?;
         Ok(Self {
             character: Character::from_bytes(&read("card.json")?)?,
             dialogues,

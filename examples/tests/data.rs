@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use lazai::core::dialogue::{Dialogue, Role};
-use lazai::core::voice::{log_mel, read_wav};
+use lazai::core::voice::log_mel;
 use lazai_examples::CyberDiva;
 use lazai_examples::diva::CONTRIBUTORS;
 
@@ -46,9 +46,8 @@ fn recordings_are_of_her_lines() {
     let diva = CyberDiva::load(false).unwrap();
     assert!(diva.recordings.len() >= 20);
     for recording in &diva.recordings {
-        assert!(replies(&diva.dialogues).any(|r| r.contains(&recording.transcript)), "{}", recording.transcript);
-        let samples = read_wav(&recording.wav).unwrap();
-        assert!(samples.iter().any(|s| s.abs() > 0.05), "{}: silence", recording.transcript);
-        log_mel(&samples).unwrap();
+        assert!(replies(&diva.dialogues).any(|r| r.contains(&recording.take.transcript)), "{}", recording.take.transcript);
+        assert!(recording.samples.iter().any(|s| s.abs() > 0.05), "{}: silence", recording.take.file);
+        log_mel(&recording.samples).unwrap();
     }
 }

@@ -40,7 +40,7 @@ pub enum Kind {
 pub struct Inspection {
     /// What it is.
     pub kind: Kind,
-    /// Name of the character, the lorebook or the POV's first contributor.
+    /// Name of the character, of the lorebook, or of a POV's first contributor.
     pub name: Option<String>,
     /// Name of the format: `chara_card_v3`, `sharegpt`, `flac`, `lazai.pov.private.v1`.
     pub spec: &'static str,
@@ -278,13 +278,13 @@ fn dialogues(file: File) -> Result<Inspection, InspectError> {
         dialogues += 1;
         turns += dialogue?.messages.len() as u64;
     }
-    let spec = reader.format().as_str();
+    let (spec, name) = (reader.format().as_str(), reader.character().map(str::to_owned));
     let report = reader.into_report();
     if dialogues == 0 {
         let first = report.of(Action::Dropped).next().map_or("nothing".into(), |n| format!("{}: {}", n.place, n.reason));
         return Err(InspectError::NoDialogue { dropped: report.dropped, first });
     }
-    Ok(Inspection { dialogues, turns, ..Inspection::new(Kind::Dialogue, spec, &report) })
+    Ok(Inspection { name, dialogues, turns, ..Inspection::new(Kind::Dialogue, spec, &report) })
 }
 
 impl Inspection {

@@ -7,13 +7,17 @@
 //! | [`digest`] | domain-separated hashing and canonical JSON |
 //! | [`sign`] | EIP-712 typed data, secp256k1 signatures, the [`Signer`] trait |
 //! | [`seal`] | encryption of private data, sealing of its key (HPKE, RFC 9180) |
-//! | [`character`] | a character, read from a card |
-//! | [`dialogue`] | conversations, read from JSONL |
+//! | [`character`] | a character, out of cards and Eliza files, and back; what a model is sent for it |
+//! | [`dialogue`] | conversations, out of the files that people have |
+//! | [`prepare`] | dialogues of any number without duplicates, split and measured |
 //! | [`voice`] | recordings, turned into log-mel spectrograms |
+//! | [`mod@inspect`] | what a file is and holds |
+//! | [`report`] | what an importer dropped, merged or repaired |
 //! | [`pov`] | the container: a dataset in Point-of-View form |
 //! | [`dat`] | what a Data Anchoring Token says about its model |
 //! | [`record`] | how an adapter was trained |
 //! | [`mod@file`] | replacing a file whole or not at all |
+//! | [`parallel`] | threads as a number that the caller gives |
 //!
 //! Nothing here touches the network, keeps time or reads the environment.
 
@@ -25,7 +29,10 @@ pub mod file;
 pub mod id;
 pub mod inspect;
 pub mod money;
+pub mod parallel;
 pub mod pov;
+#[cfg(feature = "prepare")]
+pub mod prepare;
 pub mod record;
 pub mod report;
 pub mod seal;

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use lazai_core::character::Character;
-use lazai_core::pov::{Clip, Contributor, Dataset, MAX_PUBLIC_BYTES, PovError, PublicPart, Record, Speech};
+use lazai_core::pov::{
+    Clip, Contributor, Dataset, MAX_PUBLIC_BYTES, PovError, PovFile, PublicPart, Record, Speech, Writer,
+};
 use lazai_core::{Address, Digest};
 use proptest::prelude::*;
 
@@ -150,4 +152,75 @@ proptest! {
         prop_assert!(Dataset::from_bytes(&bytes).is_err());
         prop_assert!(PublicPart::from_bytes(&bytes).is_err());
     }
+}
+
+#[test]
+fn streamed_files_are_those_of_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.safetensors");
+    let dataset = sample();
+    let manifest = dataset.manifest();
+    let contributors = manifest.contributors.clone();
+    let mut writer = Writer::create(&path, contributors, manifest.tokenizer_digest, manifest.vocab_size, 7).unwrap();
+    dataset.records().iter().for_each(|r| writer.record(r).unwrap());
+    dataset.clips().iter().for_each(|c| writer.clip(c).unwrap());
+    assert!(!path.exists(), "the target appears when it is whole");
+    let written = writer.finish().unwrap();
+
+    // The reader of whole files refuses whatever is not canonical.
+    let again = Dataset::from_bytes(&std::fs::read(&path).unwrap()).unwrap();
+    assert_eq!((again.records(), again.clips()), (dataset.records(), dataset.clips()));
+    assert_eq!(again.manifest(), &written);
+
+    let file = PovFile::open(&path).unwrap();
+    file.verify().unwrap();
+    assert_eq!((file.records(), file.tokens(), file.vocal_frames()), (2, 259, 2));
+    assert_eq!(file.iter_records().unwrap().collect::<Result<Vec<_>, _>>().unwrap(), dataset.records());
+    assert_eq!(file.iter_clips().unwrap().collect::<Result<Vec<_>, _>>().unwrap(), dataset.clips());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
+}
+
+#[test]
+fn the_streaming_reader_sees_what_the_other_sees() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.safetensors");
+    let good = sample().to_bytes().unwrap();
+    for position in 0..good.len() {
+        let mut flipped = good.clone();
+        flipped[position] ^= 4;
+        std::fs::write(&path, &flipped).unwrap();
+        let streamed = PovFile::open(&path).and_then(|file| file.verify());
+        match Dataset::from_bytes(&flipped) {
+            Ok(_) => streamed.unwrap(),
+            // The streaming reader does not insist on one spelling of the header.
+            Err(PovError::Malformed { .. }) => {}
+            Err(_) => drop(streamed.unwrap_err()),
+        }
+    }
+    for length in 0..good.len() {
+        std::fs::write(&path, &good[..length]).unwrap();
+        assert!(PovFile::open(&path).is_err(), "cut to {length}");
+    }
+}
+
+#[test]
+fn a_file_that_broke_the_rules_is_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.safetensors");
+    let writer = || Writer::create(&path, vec![contributor(1)], Digest::ZERO, 10, 0).unwrap();
+    assert!(matches!(writer().record(&record(1, vec![1])), Err(PovError::UnknownContributor { .. })));
+    assert!(matches!(writer().record(&record(0, vec![10])), Err(PovError::TokenOutsideVocabulary { .. })));
+    assert!(matches!(writer().finish(), Err(PovError::Empty { .. })));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn the_public_part_describes_itself_to_machines() {
+    let part = public("hi");
+    let bytes = part.to_bytes().unwrap();
+    let described = part.croissant(&bytes, "https://example.org/ada.json");
+    assert_eq!(described["@type"], "sc:Dataset");
+    assert_eq!(described["name"], "Ada");
+    assert_eq!(described["distribution"][0]["sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(described["license"][0], "https://spdx.org/licenses/CC-BY-4.0.html");
 }

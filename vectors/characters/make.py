@@ -191,7 +191,7 @@ expect("dialogue/alpaca.json", json.dumps([{"instruction": "Sum up.", "input": "
 expect("dialogue/sillytavern.jsonl", jsonl([{"user_name": "Bo", "character_name": "Vesper", "create_date": "2024-01-01", "chat_metadata": {}},
        {"name": "Vesper", "is_user": False, "is_system": False, "mes": "There you are.", "swipes": ["There you are.", "Oh."], "swipe_id": 0}, {"name": "Bo", "is_user": True, "is_system": False, "mes": "Hi."},
        {"name": "System", "is_user": False, "is_system": True, "mes": "hidden"}, b"{\"name\": \"cut off\n", {"name": "Vesper", "is_user": False, "mes": "Hush."}, {"name": "Vesper", "is_user": False, "mes": "Listen."}]),
-       **talk, spec="sillytavern_chat", dialogues=1, turns=3, dropped=["line 4", "line 5"], changed=["line 7"])
+       **dict(talk, name="Vesper"), spec="sillytavern_chat", dialogues=1, turns=3, dropped=["line 4", "line 5"], changed=["line 7"])
 expect("dialogue/examples.txt", V1["mes_example"].encode(), **talk, spec="mes_example", dialogues=2, turns=5, dropped=[], changed=[])
 expect("dialogue/examples-no-start.txt", b"{{user}}: Hi\r\n{{char}}: Hello\r\nthere.\r\n", **talk, spec="mes_example", dialogues=1, turns=2, dropped=[], changed=[])
 expect("dialogue/pairs.csv", b'prompt,response,contributor\n"Hi, you","Hello ""you""\nover there",mira\nlonely\n,empty prompt,mira\nBye,Till then,mira\n', **talk, spec="csv", dialogues=3, turns=5, dropped=["line 4", "line 5"], changed=[])

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{CardError, Character, Lorebook, MAX_CARD_BYTES, MAX_CARD_FILE_BYTES, card, eliza, webp};
-use crate::report::{Action, Report};
+use crate::report::{Action, Report, json_reason};
 
 /// The format of a character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -147,7 +147,7 @@ pub(crate) fn object(json: &[u8], report: &mut Report) -> Result<Map<String, Val
     let value: Value = serde_json::from_str(text.trim_end_matches('\0')).map_err(|e| CardError::Malformed {
         line: e.line(),
         column: e.column(),
-        reason: e.to_string(),
+        reason: json_reason(&e),
     })?;
     match value {
         Value::Object(map) => Ok(map),

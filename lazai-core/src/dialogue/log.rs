@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::read::{Options, Parsed};
 use super::shape::{message, object};
 use super::{Message, Role};
-use crate::report::Action;
+use crate::report::{Action, excerpt};
 
 /// Reads SillyTavern's logs, and lists of bare messages.
 pub(super) fn parse(lines: Vec<(u64, Vec<u8>)>, options: &Options) -> Parsed {
@@ -39,6 +39,15 @@ pub(super) fn parse(lines: Vec<(u64, Vec<u8>)>, options: &Options) -> Parsed {
     }
     let line = first.unwrap_or(1);
     parsed.finish(id.unwrap_or_else(|| format!("line-{line}")), &options.contributor, line, said)
+}
+
+/// Who the character of a log is, by its first line.
+pub(super) fn character(map: &Map<String, Value>) -> Option<String> {
+    let name = map.get("character_name").or_else(|| {
+        let said = map.contains_key("mes") && map.get("is_user").and_then(Value::as_bool) == Some(false);
+        map.get("name").filter(|_| said)
+    });
+    name.and_then(Value::as_str).filter(|name| !name.is_empty()).map(|name| excerpt(name, 200))
 }
 
 fn spoken(map: &Map<String, Value>) -> Result<Message, String> {

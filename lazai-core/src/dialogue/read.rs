@@ -119,6 +119,19 @@ pub struct Raw {
     pub(super) body: Body,
 }
 
+impl Raw {
+    /// Roughly how large it is.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match &self.body {
+            Body::Json(bytes) => bytes.len(),
+            Body::Log(lines) => lines.iter().map(|(_, bytes)| bytes.len()).sum(),
+            Body::Block(text) | Body::Refused(text) => text.len(),
+            Body::Rows(rows) => rows.bytes(),
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(super) enum Body {
     /// A JSON value.
@@ -182,6 +195,7 @@ pub struct RawReader<R> {
     options: Options,
     /// Whether the records are the messages of one dialogue, not read yet.
     whole: bool,
+    character: Option<String>,
 }
 
 impl<R: Read> RawReader<R> {
@@ -217,7 +231,7 @@ impl<R: Read> RawReader<R> {
         };
         let source = Source::new(kind, body.to_vec(), reader);
         let waiting = VecDeque::new();
-        let mut this = Self { source, waiting, format, options: options.clone(), whole: false };
+        let mut this = Self { source, waiting, format, options: options.clone(), whole: false, character: None };
         if json {
             this.detect_json()?;
         }
@@ -228,6 +242,12 @@ impl<R: Read> RawReader<R> {
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// Name of the character, where the file begins with it.
+    #[must_use]
+    pub fn character(&self) -> Option<&str> {
+        self.character.as_deref()
     }
 
     /// Looks at the first good records.
@@ -243,6 +263,7 @@ impl<R: Read> RawReader<R> {
             let Some(Value::Object(map)) = value else { continue };
             if let Some((format, whole)) = shape::format(&map) {
                 (self.format, self.whole) = (format, whole);
+                self.character = log::character(&map);
                 return Ok(());
             }
             let fields: Vec<&str> = map.keys().take(8).map(String::as_str).collect();
@@ -325,6 +346,12 @@ impl<R: Read> Reader<R> {
     #[must_use]
     pub fn format(&self) -> Format {
         self.raw.format
+    }
+
+    /// Name of the character, where the file begins with it.
+    #[must_use]
+    pub fn character(&self) -> Option<&str> {
+        self.raw.character()
     }
 
     /// What happened so far.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::read::{Format, Options, Parsed};
 use super::{Message, Role};
-use crate::report::{Action, excerpt};
+use crate::report::{Action, excerpt, json_reason};
 
 /// Names of a prompt's and a response's field.
 pub(super) const PROMPTS: [&str; 6] = ["instruction", "prompt", "question", "query", "user", "input"];
@@ -100,7 +100,7 @@ pub(super) fn object(bytes: &[u8], place: &str, parsed: &mut Parsed) -> Result<M
     match value {
         Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err("expected a JSON object".into()),
-        Err(error) => Err(format!("not JSON: {error}")),
+        Err(error) => Err(format!("not JSON, column {}: {}", error.column(), json_reason(&error))),
     }
 }
 

@@ -171,6 +171,10 @@ impl Rows {
         }
     }
 
+    pub(super) fn bytes(&self) -> usize {
+        self.said.iter().map(|(_, role, text)| role.len() + text.len()).sum()
+    }
+
     pub(super) fn parse(self, line: u64, options: &Options) -> Parsed {
         let mut parsed = Parsed::default();
         for line in self.short {

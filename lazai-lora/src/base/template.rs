@@ -4,6 +4,7 @@ use lazai_core::dialogue::Message;
 use minijinja::{Environment, context};
 
 use super::Tokenizer;
+use super::segments::Plans;
 use crate::error::{LoraError, Result};
 
 /// How a conversation is written for the model.
@@ -11,6 +12,8 @@ pub struct ChatTemplate {
     environment: Environment<'static>,
     bos: String,
     eos: String,
+    /// How conversations of some sequences of roles are written; see `segments`.
+    pub(super) plans: Plans,
 }
 
 const NAME: &str = "chat";
@@ -25,7 +28,7 @@ impl ChatTemplate {
             .map_err(|e| LoraError::malformed("chat template", e))?;
         let bos = tokenizer.token_text(tokenizer.bos());
         let eos = tokenizer.token_text(Some(tokenizer.eos()));
-        Ok(Self { environment, bos, eos })
+        Ok(Self { environment, bos, eos, plans: Plans::default() })
     }
 
     /// The text of a conversation; with `for_reply`, up to where the character starts to speak.

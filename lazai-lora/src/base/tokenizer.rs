@@ -1,7 +1,6 @@
 //! The tokenizer that a GGUF file carries: byte-level BPE with the pre-tokenizer it names.
 
 use lazai_core::Digest;
-use lazai_core::dialogue::{Message, Role};
 use lazai_core::digest::DomainHasher;
 use tokenizers::models::bpe::BPE;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
@@ -9,7 +8,6 @@ use tokenizers::pre_tokenizers::digits::Digits;
 use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::{AddedToken, PreTokenizerWrapper};
 
-use super::ChatTemplate;
 use super::gguf::{Metadata, wrong};
 use crate::error::{LoraError, Result};
 
@@ -152,44 +150,4 @@ fn digest(pre: &str, tokens: &[&str], merges: &[&str], kinds: &[i64]) -> Digest 
         hasher = hasher.part(merge.as_bytes());
     }
     hasher.finish()
-}
-
-/// A dialogue as the model sees it in training: token ids, and which of them the character says.
-///
-/// What she says is each reply and the control token that ends it.
-///
-/// # Errors
-/// [`LoraError`] if template or tokenizer refuse.
-pub fn tokenize_dialogue(
-    tokenizer: &Tokenizer,
-    template: &ChatTemplate,
-    messages: &[Message],
-) -> Result<(Vec<u32>, Vec<bool>)> {
-    let (mut tokens, mut mask) = (Vec::new(), Vec::new());
-    let mut seen = String::new();
-    for (i, message) in messages.iter().enumerate() {
-        let said = message.role == Role::Assistant;
-        // Everything up to the point where the character starts to speak, then what she says.
-        let before = if said { template.render(&messages[..i], true)? } else { seen.clone() };
-        let after = template.render(&messages[..=i], false)?;
-        let split = |from: &str, to: &str| {
-            let added = to.strip_prefix(from).map(str::to_owned);
-            added.ok_or_else(|| LoraError::malformed("chat template", "a longer dialogue does not extend a shorter"))
-        };
-        let mut push = |text: &str, learnt: bool| -> Result<()> {
-            let ids = tokenizer.encode(text)?;
-            mask.resize(mask.len() + ids.len(), learnt);
-            tokens.extend(ids);
-            Ok(())
-        };
-        push(&split(&seen, &before)?, false)?;
-        let mut reply = split(&before, &after)?;
-        // The line break after the closing token belongs to the template, not to her.
-        let tail = reply.trim_end_matches('\n').len();
-        let rest = reply.split_off(tail);
-        push(&reply, said)?;
-        push(&rest, false)?;
-        seen = after;
-    }
-    Ok((tokens, mask))
 }

@@ -1,0 +1,98 @@
+//! Dialogues into records: token ids, at most as many as a record holds.
+
+use lazai_core::dialogue::{Dialogue, Message, Role};
+use lazai_core::pov::MAX_RECORD_TOKENS;
+use lazai_core::report::{Action, Note};
+use lazai_lora::base::{ChatTemplate, Tokenizer};
+use lazai_lora::evaluate::Example;
+
+use super::{PrepareError, example};
+
+/// No token of the known tokenizers is longer on average: a longer text is cut without counting it whole first.
+const MAX_BYTES_PER_TOKEN: usize = 8;
+
+/// Cuts dialogues between turns so that each part fits a record.
+#[derive(Debug, Clone, Copy)]
+pub struct Packer<'a> {
+    tokenizer: &'a Tokenizer,
+    template: &'a ChatTemplate,
+}
+
+/// What became of a dialogue.
+pub(super) struct Packed<'d> {
+    pub records: Vec<(&'d [Message], Example)>,
+    pub notes: Vec<Note>,
+}
+
+impl<'a> Packer<'a> {
+    /// A packer for a model's tokenizer and template.
+    #[must_use]
+    pub fn new(tokenizer: &'a Tokenizer, template: &'a ChatTemplate) -> Self {
+        Self { tokenizer, template }
+    }
+
+    pub(super) fn vocab_size(self) -> u32 {
+        // A vocabulary of 2^32 tokens would not have been read.
+        u32::try_from(self.tokenizer.vocab_size()).unwrap_or(u32::MAX)
+    }
+
+    fn example(self, dialogue: &Dialogue, messages: &[Message]) -> Result<Example, PrepareError> {
+        let refused = |source| PrepareError::Dialogue { id: dialogue.id.clone(), source };
+        example(self.tokenizer, self.template, messages).map_err(refused)
+    }
+
+    /// The records of a dialogue: one if it fits; else parts of whole exchanges, each as long as fits.
+    pub(super) fn pack<'d>(self, dialogue: &'d Dialogue) -> Result<Packed<'d>, PrepareError> {
+        let messages = &dialogue.messages[..];
+        let mut packed = Packed { records: Vec::new(), notes: Vec::new() };
+        if bytes(messages) <= MAX_RECORD_TOKENS * MAX_BYTES_PER_TOKEN {
+            let whole = self.example(dialogue, messages)?;
+            if whole.tokens.len() <= MAX_RECORD_TOKENS {
+                packed.records.push((messages, whole));
+                return Ok(packed);
+            }
+        }
+        let exchanges = exchanges(messages);
+        let mut next = 0;
+        while next < exchanges.len() {
+            // The longest run of exchanges that fits.
+            let mut fitting = None;
+            let start = exchanges[next].start;
+            for (last, exchange) in exchanges.iter().enumerate().skip(next) {
+                let part = &messages[start..exchange.end];
+                if bytes(part) > MAX_RECORD_TOKENS * MAX_BYTES_PER_TOKEN {
+                    break;
+                }
+                let example = self.example(dialogue, part)?;
+                if example.tokens.len() > MAX_RECORD_TOKENS {
+                    break;
+                }
+                fitting = Some((last, part, example));
+            }
+            match fitting {
+                Some((last, part, example)) => {
+                    packed.records.push((part, example));
+                    next = last + 1;
+                }
+                None => {
+                    let place = format!("dialogue {:?}, message {}", dialogue.id, start + 1);
+                    let reason = format!("an exchange of more than {MAX_RECORD_TOKENS} tokens");
+                    packed.notes.push(Note { action: Action::Dropped, place, reason });
+                    next += 1;
+                }
+            }
+        }
+        Ok(packed)
+    }
+}
+
+fn bytes(messages: &[Message]) -> usize {
+    messages.iter().map(|m| m.content.len()).sum()
+}
+
+/// Whole exchanges: each ends with a reply.
+fn exchanges(messages: &[Message]) -> Vec<std::ops::Range<usize>> {
+    let mut start = 0;
+    let ends = messages.iter().enumerate().filter(|(_, m)| m.role == Role::Assistant).map(|(i, _)| i + 1);
+    ends.map(|end| std::mem::replace(&mut start, end)..end).collect()
+}
