@@ -1,14 +1,19 @@
 //! Runs a measurement by its name, and writes it as JSON: `lazai-benches NAME FILE`.
 #![allow(clippy::print_stdout, reason = "a command line talks")]
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut args = std::env::args().skip(1);
-    let usage = "usage: lazai-benches market FILE.json";
-    let (name, file) = (args.next().ok_or(usage)?, args.next().ok_or(usage)?);
-    let folder = std::path::Path::new(&file).with_extension("work");
+fn main() -> Result<(), lazai_benches::Failure> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let usage = "usage: lazai-benches data|market FILE.json";
+    if args.first().is_some_and(|verb| verb == "data-part") {
+        println!("{}", lazai_benches::data::part(&args[1..])?);
+        return Ok(());
+    }
+    let [name, file] = &args[..] else { return Err(usage.into()) };
+    let folder = std::path::Path::new(file).with_extension("work");
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder)?;
     let result = match name.as_str() {
+        "data" => lazai_benches::data::run(&folder)?,
         "market" => lazai_benches::market::run(&folder)?,
         _ => return Err(usage.into()),
     };

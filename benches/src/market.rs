@@ -11,9 +11,9 @@ use lazai::settle::market::{SignedTransaction, Transaction};
 use lazai::settle::{EmbeddedLedger, Genesis, Ledger, Market, Params, SystemClock};
 use serde_json::{Value, json};
 
-const TRANSFERS: u32 = 400;
+use crate::Failure;
 
-type Failure = Box<dyn std::error::Error>;
+const TRANSFERS: u32 = 400;
 
 /// Runs it, in a folder on the disk that is measured.
 ///

@@ -238,6 +238,10 @@ except ImportError:
 for name, kind in [("mono-44100.flac", "flac"), ("mono-48000.ogg", "ogg"), ("mono-24000.mp3", "mp3")]:
     expect("audio/" + name, None, **sound, spec=kind, audio_seconds=1.0)
 
+# ---- POV containers, made by `cargo run -p lazai-core --example pov_vectors -- vectors/characters/pov`
+expect("pov/private.safetensors", None, kind="pov", spec="lazai.pov.private.v1", name="mira", dialogues=3, tokens=269, assets=1, audio_seconds=0.03, dropped=[], changed=[])
+expect("pov/public.json", None, kind="pov", spec="lazai.pov.public.v1", name="Ada", dropped=[], changed=[])
+
 with open(os.path.join(HERE, "expected.json"), "w") as f:
     json.dump(EXPECTED, f, indent=1, ensure_ascii=False)
     f.write("\n")

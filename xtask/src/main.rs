@@ -7,8 +7,10 @@ mod demo;
 mod fuzz;
 mod model;
 mod outside;
+mod peers;
 mod readme;
 mod shell;
+mod soak;
 
 use std::process::ExitCode;
 
@@ -18,10 +20,12 @@ cargo xtask VERB
   demo [--short] [--fresh] [--base FILE.gguf | --base hf:REPO/FILE.gguf]
              runs the whole market on real input; killed and run again, it goes on from where it was
   test       everything that must hold: format, lints, layers, licences, docs, tests, examples
-  bench NAME measures (market), and writes target/reports/bench-NAME.json
+  bench NAME measures (data, market), and writes target/reports/bench-NAME.json
   fetch      gets the base model (93 MB, once) and prints where it is
   fuzz TARGET [SECONDS]
-             looks for bytes that make a parser panic (core, proof, evidence)
+             looks for bytes that make a parser panic (png, charx, card, dialogue, audio, pov, proof, evidence)
+  soak fuzz [TARGET ...]
+             fuzzes each target for twenty minutes, in slices: killed and run again, it goes on from where it was
   layers     checks which crate may depend on which
   deny       checks bans, licences and sources of dependencies
   outside    builds a crate outside the workspace against lazai's default features, on plain stable
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
         Some("deny") => checks::deny(),
         Some("outside") => outside::run(),
         Some("fuzz") => fuzz::start(&rest),
+        Some("soak") => soak::run(&rest),
         Some("readme") => readme::write(),
         None | Some("help" | "--help" | "-h") => {
             println!("{HELP}");

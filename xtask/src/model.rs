@@ -78,7 +78,7 @@ fn from_hub(id: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn python() -> Result<Command> {
+pub fn python() -> Result<Command> {
     for name in ["python3", "python"] {
         if Command::new(name).arg("--version").output().is_ok_and(|o| o.status.success()) {
             return Ok(Command::new(name));

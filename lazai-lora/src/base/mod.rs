@@ -1,6 +1,7 @@
 //! A base model: weights, tokenizer and chat template, out of one GGUF file.
 
 mod gguf;
+mod bpe;
 mod segments;
 mod template;
 mod tokenizer;

@@ -61,8 +61,8 @@ fn segments(template: &ChatTemplate, messages: &[Message]) -> Result<Vec<(String
     for (i, message) in messages.iter().enumerate() {
         let said = message.role == Role::Assistant;
         // Everything up to the point where the character starts to speak, then what she says.
-        let before = if said { template.render(&messages[..i], true)? } else { seen.clone() };
         let after = template.render(&messages[..=i], false)?;
+        let before = if said { up_to_reply(template, &messages[..=i], &after)? } else { seen.clone() };
         let split = |from: &str, to: &str| {
             let added = to.strip_prefix(from).map(str::to_owned);
             added.ok_or_else(|| LoraError::malformed("chat template", "a longer dialogue does not extend a shorter"))
@@ -77,6 +77,19 @@ fn segments(template: &ChatTemplate, messages: &[Message]) -> Result<Vec<(String
         seen = after;
     }
     Ok(segments)
+}
+
+/// The text before the last message, a reply. Templates say so themselves, but not for a conversation that begins with
+/// a reply: there, a mark in the reply's place shows it.
+fn up_to_reply(template: &ChatTemplate, messages: &[Message], after: &str) -> Result<String> {
+    let Some((reply, before)) = messages.split_last() else { return Ok(String::new()) };
+    let asked = template.render(before, true)?;
+    if after.starts_with(&asked) {
+        return Ok(asked);
+    }
+    let marked = [before, &[Message::new(reply.role, OPEN)]].concat();
+    let text = template.render(&marked, false)?;
+    Ok(text.split(OPEN).next().unwrap_or_default().to_owned())
 }
 
 /// How a template writes conversations of one sequence of roles: rendering costs far more than filling in.

@@ -8,6 +8,7 @@ use tokenizers::pre_tokenizers::digits::Digits;
 use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::{AddedToken, PreTokenizerWrapper};
 
+use super::bpe::Bpe;
 use super::gguf::{Metadata, wrong};
 use crate::error::{LoraError, Result};
 
@@ -19,6 +20,8 @@ const USER_DEFINED: i64 = 4;
 /// A tokenizer.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
+    /// The fast way, where the vocabulary has the shape for it.
+    fast: Option<Bpe>,
     vocab_size: usize,
     eos: u32,
     bos: Option<u32>,
@@ -54,8 +57,10 @@ impl Tokenizer {
         let eos =
             id("tokenizer.ggml.eos_token_id").ok_or_else(|| wrong("tokenizer.ggml.eos_token_id", "a token id"))?;
         let inner = build(pre, &tokens, &merges, &kinds)?;
+        let added: Vec<(&str, u32)> = added(&tokens, &kinds).map(|(token, id, _)| (token, id)).collect();
+        let fast = Bpe::new(pre == "smollm", &tokens, &merges, &added);
         let digest = digest(pre, &tokens, &merges, &kinds);
-        Ok(Self { inner, vocab_size, eos, bos: id("tokenizer.ggml.bos_token_id"), digest })
+        Ok(Self { inner, fast, vocab_size, eos, bos: id("tokenizer.ggml.bos_token_id"), digest })
     }
 
     /// The token ids of a text; control tokens written out in it are recognised.
@@ -63,6 +68,23 @@ impl Tokenizer {
     /// # Errors
     /// [`LoraError::Malformed`] if the tokenizer refuses.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        match &self.fast {
+            Some(fast) => fast.encode(text, |piece| self.encode_by_library(piece)),
+            None => self.encode_by_library(text),
+        }
+    }
+
+    /// Whether the fast way is taken.
+    #[must_use]
+    pub fn is_fast(&self) -> bool {
+        self.fast.is_some()
+    }
+
+    /// The same by the `tokenizers` library, which is the reference.
+    ///
+    /// # Errors
+    /// [`LoraError::Malformed`] if the tokenizer refuses.
+    pub fn encode_by_library(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = self.inner.encode_fast(text, false).map_err(|e| LoraError::malformed("text", e))?;
         Ok(encoding.get_ids().to_vec())
     }
@@ -73,6 +95,14 @@ impl Tokenizer {
     /// [`LoraError::Malformed`] if the tokenizer refuses.
     pub fn decode(&self, tokens: &[u32]) -> Result<String> {
         self.inner.decode(tokens, true).map_err(|e| LoraError::malformed("token ids", e))
+    }
+
+    /// The tokenizer as Hugging Face's `tokenizer.json`.
+    ///
+    /// # Errors
+    /// [`LoraError::Malformed`] if it cannot be written.
+    pub fn to_json(&self) -> Result<String> {
+        self.inner.to_string(false).map_err(|e| LoraError::malformed("tokenizer", e))
     }
 
     /// Number of tokens.
@@ -108,6 +138,12 @@ impl std::fmt::Debug for Tokenizer {
     }
 }
 
+/// Tokens that are found in a text before anything is split, with their ids and kinds.
+fn added<'a>(tokens: &'a [&'a str], kinds: &'a [i64]) -> impl Iterator<Item = (&'a str, u32, i64)> {
+    let all = tokens.iter().zip(0u32..).zip(kinds).map(|((token, id), kind)| (*token, id, *kind));
+    all.filter(|(_, _, kind)| matches!(*kind, CONTROL | USER_DEFINED))
+}
+
 fn build(pre: &str, tokens: &[&str], merges: &[&str], kinds: &[i64]) -> Result<tokenizers::Tokenizer> {
     let byte_level = ByteLevel::new(false, true, true);
     let splitter = match pre {
@@ -134,8 +170,7 @@ fn build(pre: &str, tokens: &[&str], merges: &[&str], kinds: &[i64]) -> Result<t
     let mut tokenizer = tokenizers::Tokenizer::new(model.map_err(|e| LoraError::malformed("GGUF vocabulary", e))?);
     tokenizer.with_pre_tokenizer(Some(splitter));
     tokenizer.with_decoder(Some(byte_level));
-    let special = tokens.iter().zip(kinds).filter(|(_, kind)| matches!(**kind, CONTROL | USER_DEFINED));
-    let special: Vec<_> = special.map(|(token, &kind)| AddedToken::from(*token, kind == CONTROL)).collect();
+    let special: Vec<_> = added(tokens, kinds).map(|(token, _, kind)| AddedToken::from(token, kind == CONTROL)).collect();
     let added = tokenizer.add_special_tokens(special);
     added.map_err(|e| LoraError::malformed("GGUF control tokens", e))?;
     Ok(tokenizer)

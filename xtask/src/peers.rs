@@ -1,0 +1,27 @@
+//! Peers that are measured beside us: Python packages, each set in an environment of its own in the cache folder.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::model;
+use crate::shell::{cache, run};
+
+/// The packages of a set, pinned.
+const SETS: &[(&str, &[&str])] =
+    &[("data", &["datasets==4.4.1", "tokenizers==0.23.1", "librosa==0.11.0", "rensa==0.5.0"])];
+
+/// The Python of a set; made on first use.
+pub fn python(set: &str) -> Result<PathBuf> {
+    let (_, packages) = SETS.iter().find(|(name, _)| *name == set).context("no such set of peers")?;
+    let environment = cache()?.join("peers").join(set);
+    let python = environment.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    if !python.is_file() {
+        run("environment for the peers", model::python()?.args(["-m", "venv"]).arg(&environment))?;
+    }
+    let mut pip = Command::new(&python);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(*packages);
+    run(&format!("peers: {}", packages.join(", ")), &mut pip)?;
+    Ok(python)
+}

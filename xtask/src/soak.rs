@@ -1,0 +1,106 @@
+//! `cargo xtask soak NAME`: the long counts, in slices, resumable; the result goes to `benches/results/`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Mutex;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::fuzz::{self, TARGETS};
+use crate::shell::{root, target};
+
+/// Seconds of one slice: what is lost when a soak is killed.
+const SLICE_S: u32 = 60;
+/// Seconds for each fuzz target.
+const FUZZ_S: u32 = 20 * 60;
+
+pub fn run(args: &[&str]) -> Result<()> {
+    match args.split_first() {
+        Some((&"fuzz", names)) => fuzz_all(names),
+        _ => bail!("soak: which one? (fuzz [TARGET ...])"),
+    }
+}
+
+/// What a target has behind it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Done {
+    seconds: u32,
+    runs: u64,
+    crashes: u32,
+}
+
+type State = BTreeMap<String, Done>;
+
+fn state_file() -> PathBuf {
+    target().join("soak").join("fuzz.json")
+}
+
+/// Fuzzes each target for twenty minutes, two at a time.
+fn fuzz_all(names: &[&str]) -> Result<()> {
+    fuzz::check_names(names)?;
+    let chosen: Vec<_> = TARGETS.iter().filter(|t| names.is_empty() || names.contains(&t.name)).collect();
+    let mut state: State = match std::fs::read(state_file()) {
+        Ok(bytes) => serde_json::from_slice(&bytes)?,
+        Err(_) => State::new(),
+    };
+    // What crashed was mended since, or will crash again: it starts over.
+    state.retain(|_, done| done.crashes == 0);
+    for target in &chosen {
+        fuzz::build(target.name)?;
+    }
+    let state = Mutex::new(state);
+    let queue = Mutex::new(chosen.into_iter());
+    let next = || queue.lock().ok()?.next();
+    let workers: Vec<Result<()>> = std::thread::scope(|scope| {
+        let work = || {
+            while let Some(target) = next() {
+                while state.lock().expect("no worker panics").entry(target.name.into()).or_default().seconds < FUZZ_S {
+                    let slice = slice(target)?;
+                    let mut state = state.lock().expect("no worker panics");
+                    let done = state.entry(target.name.into()).or_default();
+                    done.seconds += SLICE_S;
+                    done.runs += slice.runs;
+                    done.crashes += slice.crashes;
+                    println!("{}: {} s, {} runs, {} crashes", target.name, done.seconds, done.runs, done.crashes);
+                    save(&state)?;
+                    ensure!(done_without_crash(&state, target.name), "{}: see fuzz/artifacts", target.name);
+                }
+            }
+            Ok(())
+        };
+        let running = [scope.spawn(work), scope.spawn(work)];
+        running.into_iter().map(|thread| thread.join().unwrap_or_else(|_| bail!("a worker panicked"))).collect()
+    });
+    let state = state.into_inner().expect("no worker panics");
+    let report = json!({"seconds_per_target": FUZZ_S, "limits": fuzz::limits(), "targets": state});
+    let file = root().join("benches").join("results").join("soak-fuzz.json");
+    std::fs::write(&file, format!("{report:#}\n")).with_context(|| file.display().to_string())?;
+    workers.into_iter().collect()
+}
+
+fn done_without_crash(state: &State, name: &str) -> bool {
+    state.get(name).is_none_or(|done| done.crashes == 0)
+}
+
+fn save(state: &State) -> Result<()> {
+    let file = state_file();
+    std::fs::create_dir_all(file.parent().context("a folder")?)?;
+    let partial = file.with_extension("partial");
+    std::fs::write(&partial, serde_json::to_vec(state)?)?;
+    Ok(std::fs::rename(partial, file)?)
+}
+
+fn slice(target: &fuzz::Target) -> Result<Done> {
+    let output = fuzz::command(target, SLICE_S)?.stdout(Stdio::null()).stderr(Stdio::piped()).output()?;
+    let told = String::from_utf8_lossy(&output.stderr);
+    // libFuzzer ends with: Done 12345 runs in 61 second(s)
+    let runs = told.lines().rev().find_map(|line| line.strip_prefix("Done ")?.split(' ').next()?.parse().ok());
+    let crashes = u32::from(!output.status.success());
+    if crashes > 0 {
+        println!("{}", told.lines().rev().take(30).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n"));
+    }
+    Ok(Done { seconds: SLICE_S, runs: runs.unwrap_or(0), crashes })
+}
