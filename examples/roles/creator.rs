@@ -1,25 +1,29 @@
-//! The creator: packs dialogue and voice, proves the dataset whole, submits it.
+//! The creator: a card, a chat log and a folder of recordings, as they are, become a proved submission.
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
-use lazai::zk::Prover;
-use lazai_examples::Stage;
-use lazai_examples::diva::CONTRIBUTORS;
+use lazai::core::{character::Character, dialogue, pov::PublicPart, voice::read_folder};
+use lazai::{models::prepare, zk::Prover};
+use lazai_examples::{Stage, diva};
 
 fn main() -> anyhow::Result<()> {
-    pollster::block_on(async {
-        let stage = Stage::new()?;
-        let creator = stage.creator();
+    let (stage, files) = (Stage::new()?, diva::folder());
+    let (model, creator) = (&stage.base, stage.creator());
+    let mira = vec![diva::contributor("mira", stage.home.address("mira"))];
+    let by_mira = dialogue::Options { contributor: "mira".into(), ..Default::default() };
 
-        // Dialogues become token ids, recordings become spectrograms; the public part is at most 32 KiB.
-        let (dataset, public) = stage.packed()?;
-        // The proof is bound to this ledger, this creator and her submission number 1.
-        let (statement, proof) = creator.prove(&Prover::new()?, &dataset, 1)?;
-        // The private part is encrypted; its key is sealed to the ExEx alone. Each contributor signs.
-        let exex = stage.exex().contact();
-        let contributors: Vec<_> = CONTRIBUTORS.iter().map(|name| stage.home.signer(name)).collect();
-        let id = creator.submit(1, &dataset, &public, &statement, &proof, exex, &contributors).await?;
-
-        println!("submitted {id}: {} records, {} tokens", statement.records(), statement.tokens());
-        Ok(())
-    })
+    // Formats are told apart by content; reports say what was dropped, merged or repaired, and why.
+    let card = Character::from_bytes(&std::fs::read(files.join("card.png"))?)?;
+    let (chats, _report) = dialogue::read_all(&std::fs::read(files.join("chat.jsonl"))?, &by_mira)?;
+    let (mut voice, _report) = read_folder(&files.join("voice/voice.jsonl"))?;
+    voice.retain(|recording| recording.take.contributor == "mira");
+    // Dialogues become token ids, recordings become spectrograms; the public part is at most 32 KiB.
+    let (dataset, _report) = prepare(model.tokenizer(), model.template(), mira.clone(), &chats, &voice, 0)?;
+    let public = PublicPart::new(card.profile(), vec!["Who are you?".into()], mira, "synthetic");
+    // The proof is bound to this ledger, this creator and her submission number 1.
+    let (statement, proof) = creator.prove(&Prover::new()?, &dataset, 1)?;
+    // The private part is encrypted; its key is sealed to the ExEx alone. Each contributor signs.
+    let (exex, signers) = (stage.exex().contact(), [stage.home.signer("mira")]);
+    let id = pollster::block_on(creator.submit(1, &dataset, &public, &statement, &proof, exex, &signers))?;
+    println!("submitted {id}: {} records, {} tokens", statement.records(), statement.tokens());
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! The Cyber Diva's files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use lazai::core::Address;
@@ -14,6 +14,18 @@ use lazai::core::voice::{Recording, read_folder};
 pub const CONTRIBUTORS: [&str; 3] = ["mira", "tomas", "ines"];
 /// What each of them consents to.
 const CONSENT: &str = "I wrote these records myself and agree to training and to paid use of the model.";
+
+/// Where her files are.
+#[must_use]
+pub fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("cyber-diva")
+}
+
+/// Somebody who wrote her lines, with the account that signs for them.
+#[must_use]
+pub fn contributor(name: &str, address: Address) -> Contributor {
+    Contributor { address, name: name.into(), licence: "CC-BY-4.0".into(), consent: CONSENT.into() }
+}
 
 /// The character with everything that comes with her.
 pub struct CyberDiva {
@@ -35,7 +47,7 @@ impl CyberDiva {
     /// # Errors
     /// What the file system or the parsers say.
     pub fn load(short: bool) -> anyhow::Result<Self> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cyber-diva");
+        let folder = folder();
         let read = |name: &str| std::fs::read(folder.join(name)).with_context(|| name.to_owned());
         let dialogues_of = |name: &str| anyhow::Ok(read_all(&read(name)?, &Options::default())?.0);
         let mut dialogues = dialogues_of("data/dialogues.jsonl")?;
@@ -56,13 +68,7 @@ impl CyberDiva {
 
     /// Her contributors, with the accounts that sign for them.
     pub fn contributors(&self, address: impl Fn(&str) -> Address) -> Vec<Contributor> {
-        let contributor = |name: &str| Contributor {
-            address: address(name),
-            name: name.into(),
-            licence: "CC-BY-4.0".into(),
-            consent: CONSENT.into(),
-        };
-        CONTRIBUTORS.iter().map(|name| contributor(name)).collect()
+        CONTRIBUTORS.iter().map(|name| contributor(name, address(name))).collect()
     }
 
     /// What anyone may read of her.

@@ -85,8 +85,7 @@ impl Stage {
         let contributors = self.diva.contributors(|name| self.home.address(name));
         let public = self.diva.public_part(contributors.clone());
         let (tokenizer, template) = (self.base.tokenizer(), self.base.template());
-        let (dataset, _) =
-            prepare(tokenizer, template, contributors, &self.diva.dialogues, &self.diva.recordings, 0)?;
+        let (dataset, _) = prepare(tokenizer, template, contributors, &self.diva.dialogues, &self.diva.recordings, 0)?;
         Ok((dataset, public))
     }
 

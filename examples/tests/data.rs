@@ -46,7 +46,11 @@ fn recordings_are_of_her_lines() {
     let diva = CyberDiva::load(false).unwrap();
     assert!(diva.recordings.len() >= 20);
     for recording in &diva.recordings {
-        assert!(replies(&diva.dialogues).any(|r| r.contains(&recording.take.transcript)), "{}", recording.take.transcript);
+        assert!(
+            replies(&diva.dialogues).any(|r| r.contains(&recording.take.transcript)),
+            "{}",
+            recording.take.transcript
+        );
         assert!(recording.samples.iter().any(|s| s.abs() > 0.05), "{}: silence", recording.take.file);
         log_mel(&recording.samples).unwrap();
     }

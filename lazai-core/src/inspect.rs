@@ -238,7 +238,8 @@ fn of_character(imported: &Imported) -> Inspection {
 fn looks_like_safetensors(head: &[u8]) -> bool {
     // A header of a lying length, too, is a POV file with a fault.
     head.split_first_chunk::<8>().is_some_and(|(length, rest)| {
-        rest.first() == Some(&b'{') && (u64::from_le_bytes(*length) <= MAX_HEADER_BYTES || rest.starts_with(b"{\""))
+        rest.first() == Some(&b'{')
+            && (u64::from_le_bytes(*length) <= MAX_HEADER_BYTES || rest.starts_with(b"{\""))
             && !head.starts_with(b"{")
             && length[4..].contains(&0)
     })
@@ -281,7 +282,8 @@ fn dialogues(file: File) -> Result<Inspection, InspectError> {
     let (spec, name) = (reader.format().as_str(), reader.character().map(str::to_owned));
     let report = reader.into_report();
     if dialogues == 0 {
-        let first = report.of(Action::Dropped).next().map_or("nothing".into(), |n| format!("{}: {}", n.place, n.reason));
+        let first =
+            report.of(Action::Dropped).next().map_or("nothing".into(), |n| format!("{}: {}", n.place, n.reason));
         return Err(InspectError::NoDialogue { dropped: report.dropped, first });
     }
     Ok(Inspection { name, dialogues, turns, ..Inspection::new(Kind::Dialogue, spec, &report) })

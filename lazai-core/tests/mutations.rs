@@ -44,7 +44,9 @@ fn damage(bytes: &mut Vec<u8>, other: &[u8], random: &mut Random) {
             1 if !bytes.is_empty() => bytes[at] ^= 1 << random.below(8),
             2 if !bytes.is_empty() => bytes[at] = [0, 0xff, b'{', b'"', b'\n', b'['][random.below(6)],
             // A length, small or huge.
-            3 if bytes.len() > at + 4 => bytes[at..at + 4].copy_from_slice(&[[0xff; 4], [0; 4], [0, 0, 0, 1]][random.below(3)]),
+            3 if bytes.len() > at + 4 => {
+                bytes[at..at + 4].copy_from_slice(&[[0xff; 4], [0; 4], [0, 0, 0, 1]][random.below(3)])
+            }
             4 => bytes.splice(at..at, other.iter().copied().take(random.below(200))).for_each(drop),
             5 => {
                 let end = (at + random.below(50)).min(bytes.len());

@@ -27,7 +27,13 @@ fn pack(records: Vec<Record>, clips: Vec<Clip>) -> Result<Dataset, PovError> {
 }
 
 fn sample() -> Dataset {
-    let speech = Speech { contributor: 1, transcript: "hush".into(), licence: "CC0-1.0".into(), consent: "training".into(), record: Some(0) };
+    let speech = Speech {
+        contributor: 1,
+        transcript: "hush".into(),
+        licence: "CC0-1.0".into(),
+        consent: "training".into(),
+        record: Some(0),
+    };
     let clip = Clip { log_mel: (0..160).map(|i| i as f32 / 160.0).collect(), speech };
     pack(vec![record(0, vec![1, 2, 3]), record(1, (0..256).collect())], vec![clip]).unwrap()
 }

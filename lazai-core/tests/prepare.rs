@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
-use lazai_core::dialogue::{Dialogue, Options, Role};
-use lazai_core::prepare::{PrepareError, Preparation, Prepared, Settings, Stage};
-use lazai_core::report::Action;
 use lazai_core::BasisPoints;
+use lazai_core::dialogue::{Dialogue, Options, Role};
+use lazai_core::prepare::{Preparation, PrepareError, Prepared, Settings, Stage};
+use lazai_core::report::Action;
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -14,7 +14,8 @@ fn character(book: Value) -> Character {
 }
 
 fn entry(content: &str, changes: Value) -> Value {
-    let mut entry = json!({"keys": ["key"], "content": content, "enabled": true, "insertion_order": 0, "use_regex": false});
+    let mut entry =
+        json!({"keys": ["key"], "content": content, "enabled": true, "insertion_order": 0, "use_regex": false});
     entry.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
     entry
 }
@@ -67,8 +68,13 @@ fn keys_bring_entries_up() {
         e
     };
     let patterns = json!([
-        regex("k.y", json!({})), regex("/K.Y/", json!({})), regex("/k.y/", json!({})), regex("/^no$/m", json!({})),
-        regex("(", json!({})), regex("never", json!({"constant": true})), regex("(?=x)", json!({})),
+        regex("k.y", json!({})),
+        regex("/K.Y/", json!({})),
+        regex("/k.y/", json!({})),
+        regex("/^no$/m", json!({})),
+        regex("(", json!({})),
+        regex("never", json!({"constant": true})),
+        regex("(?=x)", json!({})),
     ]);
     assert_eq!(lore(patterns, &said), [0, 1, 3]);
 }

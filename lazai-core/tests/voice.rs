@@ -120,7 +120,12 @@ fn damage_is_no_panic() {
 #[test]
 fn a_folder_of_recordings() {
     let folder = tempfile::tempdir().unwrap();
-    let spec = hound::WavSpec { channels: 1, sample_rate: 16_000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 16_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
     std::fs::write(folder.path().join("good.wav"), wav(spec, 16_000)).unwrap();
     std::fs::write(folder.path().join("broken.wav"), b"RIFF").unwrap();
     std::fs::write(folder.path().join("silent.wav"), wav(spec, 1)).unwrap();

@@ -65,7 +65,9 @@ fn token_ids_equal_those_of_transformers() {
 fn the_fast_way_is_the_librarys() {
     let tokenizer = base().tokenizer();
     assert!(tokenizer.is_fast());
-    let same = |text: &str| assert_eq!(tokenizer.encode(text).unwrap(), tokenizer.encode_by_library(text).unwrap(), "{text:?}");
+    let same = |text: &str| {
+        assert_eq!(tokenizer.encode(text).unwrap(), tokenizer.encode_by_library(text).unwrap(), "{text:?}")
+    };
     // All of the basic plane, and a fifth of the others: the library takes its time.
     for c in (1..=0xffff).chain((0x1_0000..=0x10_ffff).step_by(5)).filter_map(char::from_u32) {
         same(&format!("a{c}b {c}{c} 1{c}"));
@@ -76,9 +78,42 @@ fn the_fast_way_is_the_librarys() {
         (random >> 33) as usize % end
     };
     let pieces = [
-        "a", "the", " tower", "\n", "\r\n", " ", "  ", "\t", "'s", "'ll", "don't", "1", "2024", "é", "e\u{301}", "日本", "🎷",
-        "<|im_start|>", "<|im_end|>", "<|im_", "\u{a0}", "\u{2003}", "---", "...", "!?", "Ünder", "ſ", "'S", "١", "½", "x\u{200d}y",
-        "supercalifragilisticexpialidocious", "0x1f", "user", "_", "\u{0}",
+        "a",
+        "the",
+        " tower",
+        "\n",
+        "\r\n",
+        " ",
+        "  ",
+        "\t",
+        "'s",
+        "'ll",
+        "don't",
+        "1",
+        "2024",
+        "é",
+        "e\u{301}",
+        "日本",
+        "🎷",
+        "<|im_start|>",
+        "<|im_end|>",
+        "<|im_",
+        "\u{a0}",
+        "\u{2003}",
+        "---",
+        "...",
+        "!?",
+        "Ünder",
+        "ſ",
+        "'S",
+        "١",
+        "½",
+        "x\u{200d}y",
+        "supercalifragilisticexpialidocious",
+        "0x1f",
+        "user",
+        "_",
+        "\u{0}",
     ];
     for _ in 0..30_000 {
         let text: String = (0..1 + below(12)).map(|_| pieces[below(pieces.len())]).collect();
@@ -99,15 +134,23 @@ fn remembered_plans_are_what_rendering_gives() {
     };
     use Role::{Assistant, System, User};
     for roles in [&[User, Assistant][..], &[System, User, Assistant, User, Assistant], &[Assistant, User, Assistant]] {
-        for texts in [["a", "b", "c", "d", "e"], ["", "\n", " x ", "<|im_end|>", "{{ 1 }}"], ["user", "system\n", "0", "é", "\u{f8f0}1\u{f8f1}"]] {
+        for texts in [
+            ["a", "b", "c", "d", "e"],
+            ["", "\n", " x ", "<|im_end|>", "{{ 1 }}"],
+            ["user", "system\n", "0", "é", "\u{f8f0}1\u{f8f1}"],
+        ] {
             let messages = said(roles, &texts);
             let (tokens, mask) = tokenize_dialogue(base().tokenizer(), template, &messages).unwrap();
             let text = template.render(&messages, false).unwrap();
-            assert_eq!(base().tokenizer().decode(&tokens).unwrap(), base().tokenizer().decode(&base().tokenizer().encode(&text).unwrap()).unwrap());
+            assert_eq!(
+                base().tokenizer().decode(&tokens).unwrap(),
+                base().tokenizer().decode(&base().tokenizer().encode(&text).unwrap()).unwrap()
+            );
             // What is learnt is what she says, and the token that ends it.
             let learnt: Vec<u32> = tokens.iter().zip(&mask).filter(|(_, learnt)| **learnt).map(|(t, _)| *t).collect();
             let hers = messages.iter().filter(|m| m.role == Assistant).map(|m| m.content.as_str());
-            let expected: Vec<u32> = hers.flat_map(|text| base().tokenizer().encode(&format!("{text}<|im_end|>")).unwrap()).collect();
+            let expected: Vec<u32> =
+                hers.flat_map(|text| base().tokenizer().encode(&format!("{text}<|im_end|>")).unwrap()).collect();
             assert_eq!(learnt, expected);
         }
     }

@@ -100,7 +100,10 @@ fn slice(target: &fuzz::Target) -> Result<Done> {
     let runs = told.lines().rev().find_map(|line| line.strip_prefix("Done ")?.split(' ').next()?.parse().ok());
     let crashes = u32::from(!output.status.success());
     if crashes > 0 {
-        println!("{}", told.lines().rev().take(30).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n"));
+        println!(
+            "{}",
+            told.lines().rev().take(30).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n")
+        );
     }
     Ok(Done { seconds: SLICE_S, runs: runs.unwrap_or(0), crashes })
 }

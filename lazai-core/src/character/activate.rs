@@ -106,7 +106,8 @@ impl<'a> Candidate<'a> {
         {
             return false;
         }
-        let depth = d.scan_depth.or_else(|| book.scan_depth.and_then(|n| usize::try_from(n).ok())).unwrap_or(SCAN_DEPTH);
+        let depth =
+            d.scan_depth.or_else(|| book.scan_depth.and_then(|n| usize::try_from(n).ok())).unwrap_or(SCAN_DEPTH);
         let messages = scene.history.len();
         if d.dont_activate_after_match && messages > 0 && self.found(text, 0..messages - 1, false) {
             return false;
@@ -167,14 +168,18 @@ impl<'a> Searched<'a> {
     }
 
     fn lower(&self, messages: Range<usize>, recalled: bool) -> impl Iterator<Item = &str> {
-        self.messages[messages].iter().map(|(_, text)| text.as_str()).chain(recalled.then_some(self.recalled.1.as_str()))
+        self.messages[messages]
+            .iter()
+            .map(|(_, text)| text.as_str())
+            .chain(recalled.then_some(self.recalled.1.as_str()))
     }
 }
 
 /// `pattern`, or `/pattern/flags` as JavaScript writes it. An invalid expression matches nothing.
 fn regex(key: &str, exact: bool) -> Option<Regex> {
     let slashed = key.strip_prefix('/').and_then(|rest| rest.rsplit_once('/'));
-    let (pattern, flags) = slashed.filter(|(_, flags)| flags.bytes().all(|b| b.is_ascii_lowercase())).unwrap_or((key, ""));
+    let (pattern, flags) =
+        slashed.filter(|(_, flags)| flags.bytes().all(|b| b.is_ascii_lowercase())).unwrap_or((key, ""));
     let insensitive = if slashed.is_some() { flags.contains('i') } else { !exact };
     RegexBuilder::new(pattern)
         .case_insensitive(insensitive)

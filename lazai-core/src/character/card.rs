@@ -109,7 +109,7 @@ fn check_version(version: Option<&Value>, spec: Spec, report: &mut Report) {
 fn read_v1(mut map: Map<String, Value>, report: &mut Report) -> Result<Character, CardError> {
     for (name, old) in V1 {
         if name != old
-            && !map.get(name).and_then(Value::as_str).is_some_and(|text| !text.is_empty())
+            && map.get(name).and_then(Value::as_str).is_none_or(str::is_empty)
             && let Some(value) = map.remove(old)
         {
             map.insert(name.into(), value);

@@ -2,9 +2,7 @@
 
 use std::io::{Cursor, Read};
 
-use super::{
-    CardError, EmbeddedFile, MAX_CARD_BYTES, MAX_EMBEDDED_BYTES, MAX_EMBEDDED_FILE_BYTES, MAX_EMBEDDED_FILES,
-};
+use super::{CardError, EmbeddedFile, MAX_CARD_BYTES, MAX_EMBEDDED_BYTES, MAX_EMBEDDED_FILE_BYTES, MAX_EMBEDDED_FILES};
 use crate::report::{Action, Report, excerpt};
 
 const NAME: &str = "CHARX";

@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn fallbacks_count_where_the_first_is_unknown() {
-        let (d, rest) = split("@@shiny 3\n@@@sparkly\n@@@depth 5\n@@@depth 9\n@@role assistant\n@@@role user\ntext\n@@depth 1");
+        let (d, rest) =
+            split("@@shiny 3\n@@@sparkly\n@@@depth 5\n@@@depth 9\n@@role assistant\n@@@role user\ntext\n@@depth 1");
         assert_eq!((d.depth, d.role, rest), (Some(5), Some(Role::Assistant), "text\n@@depth 1"));
         let (d, rest) = split("@@depth many\n@@position before_desc");
         assert_eq!((d.depth, d.position, rest), (None, Some(Place::BeforeDescription), ""));

@@ -16,8 +16,11 @@ const KEPT: &str = "lazai/eliza";
 
 /// Whether an object looks like an Eliza character.
 pub(super) fn looks_like_eliza(map: &Map<String, Value>) -> bool {
-    let own = ["bio", "messageExamples", "message_examples", "modelProvider", "postExamples", "post_examples", "adjectives"];
-    !map.contains_key("spec") && own.iter().filter(|key| map.contains_key(**key)).count() >= 1 && !map.contains_key("first_mes")
+    let own =
+        ["bio", "messageExamples", "message_examples", "modelProvider", "postExamples", "post_examples", "adjectives"];
+    !map.contains_key("spec")
+        && own.iter().filter(|key| map.contains_key(**key)).count() >= 1
+        && !map.contains_key("first_mes")
 }
 
 pub(super) fn read(mut map: Map<String, Value>, report: &mut Report) -> Result<Character, CardError> {
@@ -79,7 +82,16 @@ pub(super) fn read(mut map: Map<String, Value>, report: &mut Report) -> Result<C
 
 /// Field names under which people keep what must stay theirs.
 const SECRET_NAMES: [&str; 11] = [
-    "secret", "apikey", "token", "password", "passwd", "privatekey", "mnemonic", "seedphrase", "credential", "cookie",
+    "secret",
+    "apikey",
+    "token",
+    "password",
+    "passwd",
+    "privatekey",
+    "mnemonic",
+    "seedphrase",
+    "credential",
+    "cookie",
     "accesskey",
 ];
 /// Beginnings of keys that well-known services give out.
@@ -186,8 +198,12 @@ fn is_user(speaker: &str) -> bool {
 
 /// The one speaker of the examples who is not a placeholder, speaking most.
 fn guess_name(examples: &[Conversation]) -> Option<String> {
-    let speakers: Vec<&str> =
-        examples.iter().flatten().map(|(speaker, _)| speaker.as_str()).filter(|s| !is_user(s) && !s.is_empty()).collect();
+    let speakers: Vec<&str> = examples
+        .iter()
+        .flatten()
+        .map(|(speaker, _)| speaker.as_str())
+        .filter(|s| !is_user(s) && !s.is_empty())
+        .collect();
     let names: BTreeSet<&str> = speakers.iter().copied().collect();
     names.into_iter().max_by_key(|name| speakers.iter().filter(|s| s == &name).count()).map(str::to_owned)
 }
@@ -234,11 +250,19 @@ fn knowledge(text: String, topics: &[String], index: usize) -> LoreEntry {
     let lower = text.to_lowercase();
     let mut keys: Vec<String> = topics.iter().filter(|t| lower.contains(&t.to_lowercase())).cloned().collect();
     if keys.is_empty() {
-        let words: BTreeSet<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|w| w.chars().count() > 4).collect();
+        let words: BTreeSet<&str> =
+            lower.split(|c: char| !c.is_alphanumeric()).filter(|w| w.chars().count() > 4).collect();
         let mut words: Vec<&str> = words.into_iter().collect();
         words.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
         keys = words.into_iter().take(3).map(str::to_owned).collect();
     }
     let order = i64::try_from(index).unwrap_or(i64::MAX);
-    LoreEntry { keys, content: text, enabled: true, insertion_order: order, constant: Some(false), ..Default::default() }
+    LoreEntry {
+        keys,
+        content: text,
+        enabled: true,
+        insertion_order: order,
+        constant: Some(false),
+        ..Default::default()
+    }
 }

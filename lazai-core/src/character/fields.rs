@@ -86,7 +86,9 @@ impl<'a> Fields<'a> {
                             self.repaired(&format!("{key}[{i}]"), "number, taken as text");
                             texts.push(number.to_string());
                         }
-                        other => self.dropped(&format!("{key}[{i}]"), format!("expected a text, found {}", kind(&other))),
+                        other => {
+                            self.dropped(&format!("{key}[{i}]"), format!("expected a text, found {}", kind(&other)))
+                        }
                     }
                 }
                 texts

@@ -1,5 +1,7 @@
 //! Finding out what a file is, and reading the character in it.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -87,26 +89,44 @@ pub fn import(bytes: &[u8]) -> Result<Imported, CardError> {
         return Err(too_large("the file", bytes.len(), MAX_CARD_FILE_BYTES));
     }
     let mut report = Report::default();
-    if webp::is_webp(bytes) {
-        let json = webp::read(bytes)?;
-        return from_json(&json, Container::Webp, Vec::new(), report);
-    }
-    #[cfg(feature = "cards")]
-    if super::png::is_png(bytes) {
-        let found = super::png::read(bytes, &mut report)?;
+    let (json, container, files) = unpack(bytes, &mut report)?;
+    from_json(&json, container, files, report)
+}
+
+/// The JSON of a card, what it came in, and the files that came along.
+type Unpacked<'a> = (Cow<'a, [u8]>, Container, Vec<EmbeddedFile>);
+
+#[cfg(feature = "cards")]
+fn unpack<'a>(bytes: &'a [u8], report: &mut Report) -> Result<Unpacked<'a>, CardError> {
+    use super::{charx, png};
+
+    if png::is_png(bytes) {
+        let found = png::read(bytes, report)?;
         let container = if found.animated { Container::Apng } else { Container::Png };
-        return from_json(&found.json, container, found.files, report);
-    } else if super::charx::is_charx(bytes) {
-        let (json, files) = super::charx::read(bytes, &mut report)?;
-        return from_json(&json, Container::Charx, files, report);
+        Ok((found.json.into(), container, found.files))
+    } else if charx::is_charx(bytes) {
+        let (json, files) = charx::read(bytes, report)?;
+        Ok((json.into(), Container::Charx, files))
+    } else {
+        webp_or_json(bytes)
     }
-    #[cfg(not(feature = "cards"))]
+}
+
+#[cfg(not(feature = "cards"))]
+fn unpack<'a>(bytes: &'a [u8], _: &mut Report) -> Result<Unpacked<'a>, CardError> {
     for (magic, container) in [(&b"\x89PNG"[..], "PNG"), (b"PK", "CHARX")] {
         if bytes.starts_with(magic) {
             return Err(CardError::FeatureMissing { container });
         }
     }
-    from_json(bytes, Container::Json, Vec::new(), report)
+    webp_or_json(bytes)
+}
+
+fn webp_or_json(bytes: &[u8]) -> Result<Unpacked<'_>, CardError> {
+    if webp::is_webp(bytes) {
+        return Ok((webp::read(bytes)?.into(), Container::Webp, Vec::new()));
+    }
+    Ok((bytes.into(), Container::Json, Vec::new()))
 }
 
 fn too_large(what: &'static str, bytes: usize, max: usize) -> CardError {
@@ -151,7 +171,9 @@ pub(crate) fn object(json: &[u8], report: &mut Report) -> Result<Map<String, Val
     })?;
     match value {
         Value::Object(map) => Ok(map),
-        other => Err(CardError::NotACharacter { reason: format!("expected an object, found {}", super::fields::kind(&other)) }),
+        other => Err(CardError::NotACharacter {
+            reason: format!("expected an object, found {}", super::fields::kind(&other)),
+        }),
     }
 }
 

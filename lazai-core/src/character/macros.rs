@@ -185,7 +185,9 @@ mod tests {
     #[test]
     fn what_is_no_macro_stays() {
         let macros = Macros::new("{{user}}", "B");
-        for text in ["{{", "}}", "{{}}", "{{{}}}", "{{roll:0}}", "{{roll:99999999999999999999}}", "<b>é</b>", "<us", "{{a{{b"] {
+        for text in
+            ["{{", "}}", "{{}}", "{{{}}}", "{{roll:0}}", "{{roll:99999999999999999999}}", "<b>é</b>", "<us", "{{a{{b"]
+        {
             assert_eq!(macros.fill(text), text);
         }
         // A name is not searched for macros.

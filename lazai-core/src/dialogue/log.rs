@@ -25,7 +25,10 @@ pub(super) fn parse(lines: Vec<(u64, Vec<u8>)>, options: &Options) -> Parsed {
         };
         let result = if map.contains_key("mes") {
             spoken(&map)
-        } else if map.contains_key("user_name") || map.contains_key("character_name") || map.contains_key("chat_metadata") {
+        } else if map.contains_key("user_name")
+            || map.contains_key("character_name")
+            || map.contains_key("chat_metadata")
+        {
             // What SillyTavern says about the chat.
             id = map.get("create_date").and_then(Value::as_str).map(str::to_owned).or(id);
             continue;

@@ -19,7 +19,9 @@ pub(super) fn format(map: &Map<String, Value>) -> Option<(Format, bool)> {
         return Some((if from || name == "conversations" { Format::ShareGpt } else { Format::Chat }, false));
     }
     let has = |key: &str| map.contains_key(key);
-    if (has("mes") && (has("is_user") || has("name"))) || (has("user_name") && has("character_name")) || has("chat_metadata")
+    if (has("mes") && (has("is_user") || has("name")))
+        || (has("user_name") && has("character_name"))
+        || has("chat_metadata")
     {
         return Some((Format::SillyTavern, true));
     }
@@ -47,7 +49,8 @@ pub(super) fn parse(bytes: &[u8], line: u64, options: &Options) -> Parsed {
             return parsed;
         }
     };
-    let field = |names: &[&str]| names.iter().find_map(|name| map.get(*name)?.as_str()).filter(|t| !t.trim().is_empty());
+    let field =
+        |names: &[&str]| names.iter().find_map(|name| map.get(*name)?.as_str()).filter(|t| !t.trim().is_empty());
     let id = match map.get("id").or_else(|| map.get("conversation_id")) {
         Some(Value::String(id)) if !id.is_empty() => excerpt(id, 200),
         Some(Value::Number(id)) => id.to_string(),

@@ -34,13 +34,11 @@ pub(super) fn json_kind(head: &str) -> Kind {
     }
     // One broken line does not make lines of something else.
     let is_record = |line: &str| serde_json::from_str::<Map<String, Value>>(line).is_ok();
-    if !head.contains('\n') || head.lines().take(64).any(|line| line.starts_with('{') && is_record(line)) {
-        Kind::Lines
-    } else if first.ends_with('}') || first.len() > 4096 {
-        Kind::Lines
-    } else {
-        Kind::Values
-    }
+    let lines = !head.contains('\n')
+        || first.ends_with('}')
+        || first.len() > 4096
+        || head.lines().take(64).any(|line| line.starts_with('{') && is_record(line));
+    if lines { Kind::Lines } else { Kind::Values }
 }
 
 impl<R: Read> Source<R> {
@@ -210,7 +208,9 @@ impl Scan {
                     b'"' => self.in_text = true,
                     b'{' | b'[' => self.depth += 1,
                     b'}' | b']' if nested => self.depth -= 1,
-                    b',' | b']' | b'}' | b'\n' | b' ' if self.started && !nested => return Taken { length: i, done: true },
+                    b',' | b']' | b'}' | b'\n' | b' ' if self.started && !nested => {
+                        return Taken { length: i, done: true };
+                    }
                     _ => {}
                 }
             }

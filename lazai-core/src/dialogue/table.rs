@@ -29,7 +29,8 @@ enum Content {
 pub(super) fn layout(head: &str) -> Option<Layout> {
     let header = head.lines().next()?;
     [b',', b';', b'\t'].into_iter().find_map(|delimiter| {
-        let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).from_reader(header.as_bytes());
+        let mut reader =
+            csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).from_reader(header.as_bytes());
         let names = reader.records().next()?.ok()?;
         let names: Vec<String> = names.iter().map(|n| n.trim().to_ascii_lowercase()).collect();
         let column = |wanted: &[&str]| wanted.iter().find_map(|w| names.iter().position(|name| name == w));
@@ -195,4 +196,3 @@ impl Rows {
         parsed.finish(self.id.unwrap_or_else(|| format!("line-{line}")), &contributor, line, said)
     }
 }
-

@@ -17,9 +17,10 @@ impl PublicPart {
         licences.sort_unstable();
         licences.dedup();
         let licences: Vec<String> = licences.iter().map(|l| format!("https://spdx.org/licenses/{l}.html")).collect();
-        let creators = self.contributors.iter().map(|c| {
-            json!({"@type": "Person", "name": c.name, "identifier": c.address.to_string()})
-        });
+        let creators = self
+            .contributors
+            .iter()
+            .map(|c| json!({"@type": "Person", "name": c.name, "identifier": c.address.to_string()}));
         json!({
             "@context": context(),
             "@type": "sc:Dataset",

@@ -8,7 +8,8 @@ use safetensors::tensor::{Dtype, Metadata};
 
 use super::private::{MANIFEST_KEY, MAX_CLIPS, bad};
 use super::{
-    Clip, MAX_CLIP_FRAMES, MAX_FILE_CONTRIBUTORS, MAX_FILE_RECORDS, MAX_HEADER_BYTES, MAX_RECORD_TOKENS, Manifest, PovError, Record,
+    Clip, MAX_CLIP_FRAMES, MAX_FILE_CONTRIBUTORS, MAX_FILE_RECORDS, MAX_HEADER_BYTES, MAX_RECORD_TOKENS, Manifest,
+    PovError, Record,
 };
 use crate::digest::DomainHasher;
 
@@ -57,7 +58,8 @@ impl PovFile {
     pub fn open(path: &Path) -> Result<Self, PovError> {
         let mut file = File::open(path)?;
         let bytes = file.metadata()?.len();
-        let malformed = |reason: String| PovError::Malformed { bytes: usize::try_from(bytes).unwrap_or(usize::MAX), reason };
+        let malformed =
+            |reason: String| PovError::Malformed { bytes: usize::try_from(bytes).unwrap_or(usize::MAX), reason };
         let mut length = [0; 8];
         file.read_exact(&mut length).map_err(|_| malformed("cut off in the header's length".into()))?;
         let length = u64::from_le_bytes(length);
@@ -72,7 +74,11 @@ impl PovFile {
         let header: Metadata = serde_json::from_slice(&header).map_err(|e| malformed(e.to_string()))?;
         let data_start = 8 + length;
         if data_start.checked_add(header.data_len() as u64) != Some(bytes) {
-            return Err(malformed(format!("the tensors take {} bytes, {} are there", header.data_len(), bytes - data_start)));
+            return Err(malformed(format!(
+                "the tensors take {} bytes, {} are there",
+                header.data_len(),
+                bytes - data_start
+            )));
         }
         let manifest = header.metadata().as_ref().and_then(|m| m.get(MANIFEST_KEY));
         let manifest = Manifest::parse(manifest).map_err(malformed)?;
@@ -86,11 +92,8 @@ impl PovFile {
                 return Err(bad(name, format!("expected {dtype:?} of {dimensions} dimensions")));
             }
             let (start, end) = info.data_offsets;
-            *section = Section {
-                shape: info.shape.clone(),
-                start: data_start + start as u64,
-                length: (end - start) as u64,
-            };
+            *section =
+                Section { shape: info.shape.clone(), start: data_start + start as u64, length: (end - start) as u64 };
         }
         let file = Self { path: path.into(), manifest, sections, bytes };
         file.check_shapes()?;

@@ -13,8 +13,8 @@ mod writer;
 
 pub use file::{Clips, PovFile, Records};
 pub use private::{Clip, Dataset, Manifest, Record, Speech};
-pub use writer::Writer;
 pub use public::{MAX_PUBLIC_BYTES, PublicPart};
+pub use writer::Writer;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;

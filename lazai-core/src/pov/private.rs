@@ -6,7 +6,9 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Contributor, MAX_CLIP_FRAMES, MAX_CONTRIBUTORS, MAX_PRIVATE_BYTES, MAX_RECORD_TOKENS, MAX_RECORDS, PovError};
+use super::{
+    Contributor, MAX_CLIP_FRAMES, MAX_CONTRIBUTORS, MAX_PRIVATE_BYTES, MAX_RECORD_TOKENS, MAX_RECORDS, PovError,
+};
 use crate::digest::{DomainHasher, canonical_json};
 use crate::id::Digest;
 use crate::report::excerpt;
@@ -346,8 +348,7 @@ impl Dataset {
 
     /// Every rule that holds for a dataset, wherever it came from.
     fn check(&self) -> Result<(), PovError> {
-        for (what, found, max) in
-            [("records", self.records.len(), MAX_RECORDS), ("clips", self.clips.len(), MAX_CLIPS)]
+        for (what, found, max) in [("records", self.records.len(), MAX_RECORDS), ("clips", self.clips.len(), MAX_CLIPS)]
         {
             if found > max {
                 return Err(PovError::TooMany { what, found, max });

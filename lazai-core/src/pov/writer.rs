@@ -10,9 +10,7 @@ use zeroize::Zeroizing;
 
 use super::file::{MASK, MEL, OWNERS, SALT_SEED, TENSORS, TEXT_OFFSETS, TOKENS, VOICE_OFFSETS};
 use super::private::{MANIFEST_KEY, MAX_CLIPS};
-use super::{
-    Clip, Contributor, MAX_FILE_CONTRIBUTORS, MAX_FILE_RECORDS, MAX_HEADER_BYTES, Manifest, PovError, Record,
-};
+use super::{Clip, Contributor, MAX_FILE_CONTRIBUTORS, MAX_FILE_RECORDS, MAX_HEADER_BYTES, Manifest, PovError, Record};
 use crate::digest::{DomainHasher, canonical_json};
 use crate::id::Digest;
 
@@ -149,7 +147,8 @@ impl Writer {
     fn shapes(&self) -> Vec<Vec<usize>> {
         let size = |i: usize| if TENSORS[i].1 == safetensors::Dtype::U8 { 1 } else { 4 };
         let count = |i: usize| usize::try_from(self.lengths[i]).unwrap_or(usize::MAX) / size(i);
-        let shape = |i| if i == MEL { vec![self.frames as usize, self.manifest.mel.bands as usize] } else { vec![count(i)] };
+        let shape =
+            |i| if i == MEL { vec![self.frames as usize, self.manifest.mel.bands as usize] } else { vec![count(i)] };
         (0..TENSORS.len()).map(shape).collect()
     }
 

@@ -254,11 +254,13 @@ impl Preparation {
         }
         self.statistics.exact_duplicates = found.exact;
         self.statistics.near_duplicates = found.near;
-        let held_out = split::choose(&self.spool, &found.dropped, kept, &self.settings, &mut |dialogues| {
-            match self.on_progress.as_mut().map(|tell| tell(Progress { stage: Stage::Splitting, dialogues })) {
-                Some(ControlFlow::Break(())) => Err(PrepareError::Cancelled { dialogues }),
-                _ => Ok(()),
-            }
+        let held_out = split::choose(&self.spool, &found.dropped, kept, &self.settings, &mut |dialogues| match self
+            .on_progress
+            .as_mut()
+            .map(|tell| tell(Progress { stage: Stage::Splitting, dialogues }))
+        {
+            Some(ControlFlow::Break(())) => Err(PrepareError::Cancelled { dialogues }),
+            _ => Ok(()),
         })?;
         self.report.kept = kept;
         self.statistics.held_out = held_out.len() as u64;
@@ -313,10 +315,7 @@ impl Prepared {
         self.part(true)
     }
 
-    fn part(
-        &self,
-        held_out: bool,
-    ) -> Result<impl Iterator<Item = Result<Dialogue, PrepareError>> + '_, PrepareError> {
+    fn part(&self, held_out: bool) -> Result<impl Iterator<Item = Result<Dialogue, PrepareError>> + '_, PrepareError> {
         let numbered = (0u64..).zip(self.spool.entries()?);
         Ok(numbered.filter_map(move |(number, entry)| {
             let keep = !self.dropped.get(number) && self.held_out.contains(&number) == held_out;

@@ -110,13 +110,9 @@ impl Statistics {
             (5, share(self.replies_in_context, self.replies)),
         ];
         let score = parts.iter().map(|(weight, part)| weight * part).sum::<u64>() / 10;
-        let bps = |part: u64| u16::try_from(part).ok().and_then(|p| BasisPoints::new(p).ok()).unwrap_or(BasisPoints::WHOLE);
-        Quality {
-            duplication: bps(parts[0].1),
-            validity: bps(parts[1].1),
-            context: bps(parts[2].1),
-            score: bps(score),
-        }
+        let bps =
+            |part: u64| u16::try_from(part).ok().and_then(|p| BasisPoints::new(p).ok()).unwrap_or(BasisPoints::WHOLE);
+        Quality { duplication: bps(parts[0].1), validity: bps(parts[1].1), context: bps(parts[2].1), score: bps(score) }
     }
 
     /// The counts as a table in Markdown.

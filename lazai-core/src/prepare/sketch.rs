@@ -142,12 +142,16 @@ mod tests {
         let words: Vec<String> = (0..400).map(|i| format!("w{i}")).collect();
         let base = sketcher.sketch(&dialogue(&words.join(" ")));
         for share in [0usize, 100, 200, 300, 360, 400] {
-            let other: Vec<String> = (0..400).map(|i| if i < share { format!("w{i}") } else { format!("v{i}") }).collect();
+            let other: Vec<String> =
+                (0..400).map(|i| if i < share { format!("w{i}") } else { format!("v{i}") }).collect();
             let common = share.saturating_sub(2) as f64;
             let truth = common / (2.0 * 398.0 - common);
             let estimate = base.agreeing(&sketcher.sketch(&dialogue(&other.join(" ")))) as f64 / HASHES as f64;
             assert!((truth - estimate).abs() < 0.2, "{share}: {truth} {estimate}");
         }
-        assert_eq!(word_hashes("Ünder the TOWER").collect::<Vec<_>>(), word_hashes("ünder, the tower!").collect::<Vec<_>>());
+        assert_eq!(
+            word_hashes("Ünder the TOWER").collect::<Vec<_>>(),
+            word_hashes("ünder, the tower!").collect::<Vec<_>>()
+        );
     }
 }

@@ -51,7 +51,9 @@ pub(super) fn choose(
             let owners = &candidates.owners;
             let touched = parallel::map(settings.threads, std::mem::take(&mut batch), |bytes| {
                 let dialogue = Entry::decode(&bytes)?.dialogue;
-                Ok::<_, PrepareError>(grams(&dialogue).filter_map(|gram| owners.get(&gram).copied()).collect::<Vec<_>>())
+                Ok::<_, PrepareError>(
+                    grams(&dialogue).filter_map(|gram| owners.get(&gram).copied()).collect::<Vec<_>>(),
+                )
             });
             for touched in touched {
                 touched?.into_iter().for_each(|candidate| candidates.touch(candidate));

@@ -12,7 +12,9 @@ use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::MetadataOptions;
 
-use super::{AudioFormat, MAX_RECORDING_BYTES, MAX_RECORDING_SAMPLES, MAX_RECORDING_SECONDS, SAMPLE_RATE_HZ, VoiceError};
+use super::{
+    AudioFormat, MAX_RECORDING_BYTES, MAX_RECORDING_SAMPLES, MAX_RECORDING_SECONDS, SAMPLE_RATE_HZ, VoiceError,
+};
 use crate::report::excerpt;
 
 /// Sample rates that are believed.

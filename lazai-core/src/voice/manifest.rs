@@ -135,7 +135,8 @@ pub fn read_manifest(bytes: &[u8]) -> Result<(Vec<Take>, Report), ManifestError>
 }
 
 fn checked(take: Take) -> Result<Take, String> {
-    let says_no = |text: &str| matches!(text.trim().to_ascii_lowercase().as_str(), "" | "no" | "none" | "false" | "0" | "n/a");
+    let says_no =
+        |text: &str| matches!(text.trim().to_ascii_lowercase().as_str(), "" | "no" | "none" | "false" | "0" | "n/a");
     let refused = |reason: &str| Err(format!("{:?}: {reason}", excerpt(&take.file, 80)));
     let outside = take.file.starts_with(['/', '\\'])
         || take.file.contains([':', '\0'])

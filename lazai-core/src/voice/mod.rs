@@ -12,9 +12,9 @@ mod silence;
 
 #[cfg(feature = "audio")]
 pub use decode::Audio;
-pub use manifest::{ManifestError, Recording, Take, read_manifest};
 #[cfg(feature = "audio")]
 pub use manifest::read_folder;
+pub use manifest::{ManifestError, Recording, Take, read_manifest};
 pub use mel::{LogMel, MelSpec, log_mel};
 pub use silence::trim_silence;
 

@@ -18,7 +18,8 @@ const MARGIN: usize = SAMPLE_RATE_HZ as usize / 10;
 /// # Errors
 /// [`VoiceError::Silent`] where nothing is to be heard.
 pub fn trim_silence(samples: &[f32]) -> Result<&[f32], VoiceError> {
-    let powers = || samples.chunks(FRAME).map(|f| f.iter().map(|&s| f64::from(s).powi(2)).sum::<f64>() / f.len() as f64);
+    let powers =
+        || samples.chunks(FRAME).map(|f| f.iter().map(|&s| f64::from(s).powi(2)).sum::<f64>() / f.len() as f64);
     let loudest = powers().fold(0.0, f64::max);
     if loudest < NOTHING {
         return Err(VoiceError::Silent);
@@ -26,7 +27,7 @@ pub fn trim_silence(samples: &[f32]) -> Result<&[f32], VoiceError> {
     let heard = |power: f64| power >= loudest * QUIETER;
     let first = powers().position(heard).unwrap_or(0) * FRAME;
     let frames = samples.len().div_ceil(FRAME);
-    let last = powers().enumerate().filter(|&(_, power)| heard(power)).last().map_or(frames, |(i, _)| i + 1) * FRAME;
+    let last = powers().rposition(heard).map_or(frames, |i| i + 1) * FRAME;
     Ok(&samples[first.saturating_sub(MARGIN)..(last + MARGIN).min(samples.len())])
 }
 

@@ -34,7 +34,7 @@ impl Bpe {
         let ids: HashMap<&str, u32> = tokens.iter().copied().zip(0u32..).collect();
         let alphabet = alphabet();
         let bytes = alphabet.map(|letter| ids.get(letter.encode_utf8(&mut [0; 4]) as &str).copied());
-        let mut table = HashMap::with_capacity_and_hasher(merges.len(), Hasher::default());
+        let mut table = HashMap::with_capacity_and_hasher(merges.len(), Hasher);
         for (rank, merge) in (0u32..).zip(merges) {
             let (left, right) = merge.split_once(' ')?;
             let (left, right, both) = (ids.get(left)?, ids.get(right)?, ids.get(format!("{left}{right}").as_str())?);
@@ -42,8 +42,7 @@ impl Bpe {
             table.insert((*left, *right), (rank, *both));
         }
         // In the order of the alternatives; white space is cut by hand, since this engine does not look ahead.
-        let splitter =
-            Regex::new(r"'(?:[stmd]|re|ve|ll)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+").ok()?;
+        let splitter = Regex::new(r"'(?:[stmd]|re|ve|ll)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+").ok()?;
         let added_texts = added.iter().map(|(text, _)| text);
         let added_matcher = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(added_texts).ok()?;
         let mut bpe = Self {

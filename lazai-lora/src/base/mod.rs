@@ -1,13 +1,13 @@
 //! A base model: weights, tokenizer and chat template, out of one GGUF file.
 
-mod gguf;
 mod bpe;
+mod gguf;
 mod segments;
 mod template;
 mod tokenizer;
 
-pub use template::ChatTemplate;
 pub use segments::tokenize_dialogue;
+pub use template::ChatTemplate;
 pub use tokenizer::Tokenizer;
 
 use std::path::Path;

@@ -170,7 +170,8 @@ fn build(pre: &str, tokens: &[&str], merges: &[&str], kinds: &[i64]) -> Result<t
     let mut tokenizer = tokenizers::Tokenizer::new(model.map_err(|e| LoraError::malformed("GGUF vocabulary", e))?);
     tokenizer.with_pre_tokenizer(Some(splitter));
     tokenizer.with_decoder(Some(byte_level));
-    let special: Vec<_> = added(tokens, kinds).map(|(token, _, kind)| AddedToken::from(token, kind == CONTROL)).collect();
+    let special: Vec<_> =
+        added(tokens, kinds).map(|(token, _, kind)| AddedToken::from(token, kind == CONTROL)).collect();
     let added = tokenizer.add_special_tokens(special);
     added.map_err(|e| LoraError::malformed("GGUF control tokens", e))?;
     Ok(tokenizer)

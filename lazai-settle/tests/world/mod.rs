@@ -98,7 +98,8 @@ impl World {
                 consent: "yes".into(),
             })
             .collect();
-        let public = PublicPart::new(Character::from_bytes(card).unwrap().profile(), vec!["hi".into()], contributors, "");
+        let public =
+            PublicPart::new(Character::from_bytes(card).unwrap().profile(), vec!["hi".into()], contributors, "");
         let shares = WRITERS.iter().zip([70, 30]).map(|(&n, tokens)| {
             let root = sha256(&[n]);
             let consent =

@@ -114,8 +114,7 @@ pub fn write(
     let packer = Packer::new(tokenizer, template);
     let mut alignment = Alignment::new(recordings);
     let mut report = Report::default();
-    let mut writer =
-        Writer::create(path, contributors.clone(), tokenizer.digest(), packer.vocab_size(), timestamp)?;
+    let mut writer = Writer::create(path, contributors.clone(), tokenizer.digest(), packer.vocab_size(), timestamp)?;
     let mut dialogues = dialogues.peekable();
     while dialogues.peek().is_some() {
         let batch: Vec<Dialogue> = dialogues.by_ref().take(BATCH).collect::<Result<_, _>>()?;
