@@ -221,9 +221,10 @@ fn of_character(imported: &Imported) -> Inspection {
         "" => Vec::new(),
         examples => read_all(examples.as_bytes(), &options).map(|(dialogues, _)| dialogues).unwrap_or_default(),
     };
-    // Files that the card does not name come on top of those that it does.
+    // Assets that the card does not name come on top of those that it does; other files are applications' own.
     let named = |path: &str| character.assets.iter().any(|asset| asset.uri.ends_with(path));
-    let unnamed = imported.files.iter().filter(|file| !named(&file.path)).count();
+    let assets = imported.files.iter().filter(|file| file.path.starts_with("assets/"));
+    let unnamed = assets.filter(|file| !named(&file.path)).count();
     Inspection {
         name: Some(character.name.clone()),
         container: Some(imported.container),

@@ -142,11 +142,11 @@ def charx(files, stub=b""):
 
 packed = {"card.json": text(v3(assets=[{"type": "icon", "uri": "embeded://assets/icon/images/main.png", "name": "main", "ext": "png"}])),
           "assets/icon/images/main.png": png(), "module.risum": b"risu"}
-card("charx/card.charx", charx(packed), spec="chara_card_v3", lorebook_entries=2, assets=2, container="charx")
-card("charx/behind-jpeg.charx", charx(packed, b"\xff\xd8\xff\xe0" + b"\0" * 60 + b"\xff\xd9"), spec="chara_card_v3", lorebook_entries=2, assets=2, container="charx")
+card("charx/card.charx", charx(packed), spec="chara_card_v3", lorebook_entries=2, assets=1, container="charx")
+card("charx/behind-jpeg.charx", charx(packed, b"\xff\xd8\xff\xe0" + b"\0" * 60 + b"\xff\xd9"), spec="chara_card_v3", lorebook_entries=2, assets=1, container="charx")
 plain = charx(packed)
-card("charx/behind-jpeg-plain-offsets.charx", b"\xff\xd8\xff\xe0" + b"\0" * 60 + b"\xff\xd9" + plain, spec="chara_card_v3", lorebook_entries=2, assets=2, container="charx")
-card("charx/path-outside.charx", charx(dict(packed, **{"../../evil.sh": b"rm"})), spec="chara_card_v3", lorebook_entries=2, assets=2, container="charx", dropped=["../../evil.sh"])
+card("charx/behind-jpeg-plain-offsets.charx", b"\xff\xd8\xff\xe0" + b"\0" * 60 + b"\xff\xd9" + plain, spec="chara_card_v3", lorebook_entries=2, assets=1, container="charx")
+card("charx/path-outside.charx", charx(dict(packed, **{"../../evil.sh": b"rm"})), spec="chara_card_v3", lorebook_entries=2, assets=1, container="charx", dropped=["../../evil.sh"])
 
 # ---- Eliza
 ELIZA = {"name": "Eliza", "modelProvider": "openai", "system": "Be {{agentName}}.", "bio": ["Listens.", "Asks."], "lore": ["Born 1966."],
@@ -194,6 +194,9 @@ expect("dialogue/sillytavern.jsonl", jsonl([{"user_name": "Bo", "character_name"
        **dict(talk, name="Vesper"), spec="sillytavern_chat", dialogues=1, turns=3, dropped=["line 4", "line 5"], changed=["line 7"])
 expect("dialogue/examples.txt", V1["mes_example"].encode(), **talk, spec="mes_example", dialogues=2, turns=5, dropped=[], changed=[])
 expect("dialogue/examples-no-start.txt", b"{{user}}: Hi\r\n{{char}}: Hello\r\nthere.\r\n", **talk, spec="mes_example", dialogues=1, turns=2, dropped=[], changed=[])
+expect("dialogue/examples-named.txt", b"<START>\nBob: hello\nAnna: hi there\n<START>\nBob: bye\nand good night\nAnna: ciao", **talk, spec="mes_example", dialogues=2, turns=4, dropped=[], changed=["line 1", "line 4"])
+expect("dialogue/lists.json", json.dumps([chat((U, "a"), (A, "b"))["messages"], chat((U, "c"), (A, "d"))["messages"]]).encode(), **talk, spec="openai_chat", dialogues=2, turns=4, dropped=[], changed=[])
+expect("dialogue/lists.jsonl", jsonl([chat((U, "a"), (A, "b"))["messages"], chat((U, "c"), (A, "d"))["messages"]]), **talk, spec="openai_chat", dialogues=2, turns=4, dropped=[], changed=[])
 expect("dialogue/pairs.csv", b'prompt,response,contributor\n"Hi, you","Hello ""you""\nover there",mira\nlonely\n,empty prompt,mira\nBye,Till then,mira\n', **talk, spec="csv", dialogues=3, turns=5, dropped=["line 4", "line 5"], changed=[])
 expect("dialogue/messages.csv", "\ufeffconversation_id;role;content\n1;human;Hi\n1;bot;Höllo\n2;human;Bye\n2;narrator;Rain.\n2;bot;Till then\n".encode(), **talk, spec="csv", dialogues=2, turns=4, dropped=["line 5"], changed=[])
 expect("dialogue/latin1.jsonl", json.dumps(chat((U, "Zoé?"), (A, "Oui.")), ensure_ascii=False).encode("latin-1") + b"\n", **talk, spec="openai_chat", dialogues=1, turns=2, dropped=[], changed=["line 1"])
@@ -227,6 +230,7 @@ stereo = b"".join(struct.pack("<hh", s, -s // 2) for s in tone)
 wav = lambda channels, rate, data: b"RIFF" + struct.pack("<I", 36 + len(data)) + b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, channels, rate, rate * channels * 2, channels * 2, 16) + b"data" + struct.pack("<I", len(data)) + data
 sound = dict(kind="audio", name=None, dropped=[], changed=[])
 expect("audio/stereo-22050.wav", wav(2, 22050, stereo), **sound, spec="wav", audio_seconds=1.0)
+expect("audio/piped.wav", wav(1, 22050, stereo).replace(struct.pack("<I", 36 + len(stereo)), b"\xff" * 4, 1).replace(b"data" + struct.pack("<I", len(stereo)), b"data" + b"\xff" * 4), **sound, spec="wav", audio_seconds=2.0)
 try:
     import numpy, soundfile
     for name, rate, kind, args in [("mono-44100.flac", 44100, "flac", {}), ("mono-48000.ogg", 48000, "ogg", {"subtype": "VORBIS"}), ("mono-24000.mp3", 24000, "mp3", {})]:

@@ -1,6 +1,7 @@
 //! Text in `<START>` blocks: lines `{{user}}: …` and `{{char}}: …`, or with names.
 
-use super::read::{Options, Parsed};
+use super::format::Options;
+use super::read::Parsed;
 use super::shape::role;
 use super::{Message, Role};
 use crate::report::Action;
@@ -17,6 +18,35 @@ pub(super) fn looks_like(head: &str, options: &Options) -> bool {
 
 /// A block's messages: a line without a speaker goes on with the message before.
 pub(super) fn parse(text: &str, line: u64, options: &Options) -> Parsed {
+    if let Some((user, character)) = two_names(text, options) {
+        let reason = format!("speakers {user:?} and {character:?}, taken as user and character");
+        let options = Options { user: Some(user), character: Some(character), ..options.clone() };
+        let mut parsed = parse_known(text, line, &options);
+        parsed.note(Action::Repaired, format!("line {line}"), reason);
+        return parsed;
+    }
+    parse_known(text, line, options)
+}
+
+/// The two speakers of a block in which nobody known speaks: the names before its lines, if there are two.
+fn two_names(text: &str, options: &Options) -> Option<(String, String)> {
+    let name = |line: &str| {
+        let (name, words) = line.split_once(':')?;
+        let plain = (1..=40).contains(&name.chars().count())
+            && name.chars().all(|c| c.is_alphanumeric() || " '-_.".contains(c));
+        (plain && words.starts_with(' ')).then(|| name.trim().to_owned())
+    };
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    if lines.clone().any(|line| speaker(line, options).is_some()) {
+        return None;
+    }
+    let user = name(lines.next()?)?;
+    let mut others = lines.filter_map(name).filter(|name| *name != user);
+    let character = others.next()?;
+    others.all(|name| name == character).then_some((user, character))
+}
+
+fn parse_known(text: &str, line: u64, options: &Options) -> Parsed {
     let mut parsed = Parsed::default();
     let mut said: Vec<(String, Message)> = Vec::new();
     for (i, content) in text.lines().enumerate() {

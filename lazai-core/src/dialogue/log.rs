@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::read::{Options, Parsed};
+use super::format::Options;
+use super::read::Parsed;
 use super::shape::{message, object};
 use super::{Message, Role};
 use crate::report::{Action, excerpt};

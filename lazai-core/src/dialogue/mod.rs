@@ -23,13 +23,15 @@
 //! ```
 
 mod examples;
+mod format;
 mod log;
 mod read;
 mod shape;
 mod source;
 mod table;
 
-pub use read::{DialogueError, Format, MAX_RECORD_BYTES, Options, Parsed, Raw, RawReader, Reader, read_all};
+pub use format::{DialogueError, Format, Options};
+pub use read::{MAX_RECORD_BYTES, Parsed, Raw, RawReader, Reader, read_all};
 
 use serde::{Deserialize, Serialize};
 

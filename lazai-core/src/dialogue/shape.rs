@@ -2,13 +2,15 @@
 
 use serde_json::{Map, Value};
 
-use super::read::{Format, Options, Parsed};
+use super::format::{Format, Options};
+use super::read::Parsed;
 use super::{Message, Role};
 use crate::report::{Action, excerpt, json_reason};
 
 /// Names of a prompt's and a response's field.
-pub(super) const PROMPTS: [&str; 6] = ["instruction", "prompt", "question", "query", "user", "input"];
-pub(super) const RESPONSES: [&str; 7] = ["output", "response", "completion", "answer", "assistant", "target", "reply"];
+pub(super) const PROMPTS: [&str; 7] = ["instruction", "prompt", "question", "query", "user", "human", "input"];
+pub(super) const RESPONSES: [&str; 9] =
+    ["output", "response", "completion", "answer", "assistant", "bot", "character", "target", "reply"];
 /// Names under which a list of messages stands.
 const LISTS: [&str; 4] = ["messages", "conversations", "conversation", "dialogue"];
 
@@ -91,6 +93,11 @@ pub(super) fn parse(bytes: &[u8], line: u64, options: &Options) -> Parsed {
     parsed.finish(id, &contributor, line, said)
 }
 
+/// A bare list of messages, as the object that it stands for.
+pub(super) fn of_list(list: Value) -> Map<String, Value> {
+    Map::from_iter([("messages".to_owned(), list)])
+}
+
 /// A JSON object; bytes that are not UTF-8 are replaced.
 pub(super) fn object(bytes: &[u8], place: &str, parsed: &mut Parsed) -> Result<Map<String, Value>, String> {
     let value = match std::str::from_utf8(bytes) {
@@ -102,6 +109,7 @@ pub(super) fn object(bytes: &[u8], place: &str, parsed: &mut Parsed) -> Result<M
     };
     match value {
         Ok(Value::Object(map)) => Ok(map),
+        Ok(list @ Value::Array(_)) => Ok(of_list(list)),
         Ok(_) => Err("expected a JSON object".into()),
         Err(error) => Err(format!("not JSON, column {}: {}", error.column(), json_reason(&error))),
     }

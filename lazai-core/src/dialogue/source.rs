@@ -29,6 +29,11 @@ pub(super) enum Source<R> {
 /// Whether JSON comes as lines or as values that may span lines.
 pub(super) fn json_kind(head: &str) -> Kind {
     let first = head.lines().next().unwrap_or_default().trim();
+    // A list in each line, or one list of everything.
+    let lists = |line: &str| line.starts_with('[') && serde_json::from_str::<Vec<Value>>(line).is_ok();
+    if head.lines().count() > 1 && head.lines().filter(|line| !line.trim().is_empty()).take(2).all(lists) {
+        return Kind::Lines;
+    }
     if first.starts_with('[') || first == "{" {
         return Kind::Values;
     }
@@ -157,7 +162,7 @@ impl<R: Read> Values<R> {
         }
         let body = match (fits, first) {
             (false, _) => too_large(),
-            (true, b'{') => Body::Json(bytes),
+            (true, b'{' | b'[') => Body::Json(bytes),
             (true, _) => Body::Refused("expected a JSON object".into()),
         };
         Ok(Some(Raw { line, body }))

@@ -2,7 +2,8 @@
 
 use std::io::Read;
 
-use super::read::{Body, MAX_CONVERSATION_BYTES, MAX_RECORD_BYTES, Options, Parsed, Raw};
+use super::format::Options;
+use super::read::{Body, MAX_CONVERSATION_BYTES, MAX_RECORD_BYTES, Parsed, Raw};
 use super::shape::{PROMPTS, RESPONSES, role};
 use super::source::Input;
 use super::{DialogueError, Message};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, Metadata};
 
-use super::private::{MANIFEST_KEY, MAX_CLIPS, bad};
+use super::manifest::{MANIFEST_KEY, MAX_CLIPS, bad};
 use super::{
     Clip, MAX_CLIP_FRAMES, MAX_FILE_CONTRIBUTORS, MAX_FILE_RECORDS, MAX_HEADER_BYTES, MAX_RECORD_TOKENS, Manifest,
     PovError, Record,

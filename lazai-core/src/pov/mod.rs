@@ -7,12 +7,14 @@
 
 mod croissant;
 mod file;
+mod manifest;
 mod private;
 mod public;
 mod writer;
 
 pub use file::{Clips, PovFile, Records};
-pub use private::{Clip, Dataset, Manifest, Record, Speech};
+pub use manifest::{Manifest, Speech};
+pub use private::{Clip, Dataset, Record};
 pub use public::{MAX_PUBLIC_BYTES, PublicPart};
 pub use writer::Writer;
 

@@ -3,20 +3,12 @@
 use std::collections::HashMap;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{
-    Contributor, MAX_CLIP_FRAMES, MAX_CONTRIBUTORS, MAX_PRIVATE_BYTES, MAX_RECORD_TOKENS, MAX_RECORDS, PovError,
-};
+use super::manifest::{MANIFEST_KEY, MAX_CLIPS, Manifest, Speech, bad};
+use super::{Contributor, MAX_CONTRIBUTORS, MAX_PRIVATE_BYTES, MAX_RECORDS, PovError};
 use crate::digest::{DomainHasher, canonical_json};
 use crate::id::Digest;
-use crate::report::excerpt;
-use crate::voice::MelSpec;
-
-const FORMAT: &str = "lazai.pov.private.v1";
-pub(super) const MANIFEST_KEY: &str = "lazai.pov";
-pub(super) const MAX_CLIPS: usize = 4096;
 
 /// One dialogue as the model sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,156 +28,6 @@ pub struct Clip {
     pub log_mel: Vec<f32>,
     /// What is said, and by whom.
     pub speech: Speech,
-}
-
-/// What a clip says: its transcript alignment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Speech {
-    /// Index into the manifest's contributors.
-    pub contributor: u8,
-    /// The words.
-    pub transcript: String,
-    /// SPDX identifier of the licence that she gives for this recording.
-    pub licence: String,
-    /// What she consents to, in her words.
-    pub consent: String,
-    /// The record in which the words stand, where they do.
-    pub record: Option<u32>,
-}
-
-/// What a private part says of itself: the fields of LazAI's POV message, and how to read the tensors.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Manifest {
-    format: String,
-    /// Digest of all tensors: name, type, shape and bytes.
-    pub data_hash: Digest,
-    /// What the data is.
-    pub data_tag: String,
-    /// Element types of the tensors.
-    pub data_type: String,
-    /// Bytes of all tensors together.
-    pub data_size: u64,
-    /// When it was packed, seconds since 1970 (UTC).
-    pub timestamp: u64,
-    /// Digest of the tokenizer that made the token ids.
-    pub tokenizer_digest: Digest,
-    /// Every token id is below this.
-    pub vocab_size: u32,
-    /// Parameters of the spectrograms.
-    pub mel: MelSpec,
-    /// Whose material it is.
-    pub contributors: Vec<Contributor>,
-    /// One entry per clip, in order.
-    pub clips: Vec<Speech>,
-}
-
-impl Manifest {
-    /// A manifest whose clips, hash and size are not known yet.
-    pub(super) fn new(
-        contributors: Vec<Contributor>,
-        tokenizer_digest: Digest,
-        vocab_size: u32,
-        timestamp: u64,
-    ) -> Self {
-        Self {
-            format: FORMAT.into(),
-            data_hash: Digest::ZERO,
-            data_tag: "dataset/dialogue+voice".into(),
-            data_type: "u32,u8,f32".into(),
-            data_size: 0,
-            timestamp,
-            tokenizer_digest,
-            vocab_size,
-            mel: MelSpec::WHISPER,
-            contributors,
-            clips: Vec::new(),
-        }
-    }
-
-    /// Reads the manifest that a file's header carries.
-    pub(super) fn parse(manifest: Option<&String>) -> Result<Self, String> {
-        let manifest = manifest.ok_or_else(|| format!("no metadata {MANIFEST_KEY:?}"))?;
-        let manifest: Self = serde_json::from_str(manifest).map_err(|e| e.to_string())?;
-        if manifest.format != FORMAT {
-            return Err(format!("format is {:?}, expected {FORMAT:?}", excerpt(&manifest.format, 40)));
-        }
-        if manifest.mel != MelSpec::WHISPER {
-            return Err("another spectrogram than this version knows".into());
-        }
-        Ok(manifest)
-    }
-
-    /// Every rule of a single record.
-    pub(super) fn check_record(&self, index: usize, record: &Record) -> Result<(), PovError> {
-        self.check_contributor("record", index, record.contributor)?;
-        let tokens = record.tokens.len();
-        if tokens == 0 {
-            return Err(PovError::Empty { what: format!("record {index}") });
-        }
-        if tokens > MAX_RECORD_TOKENS {
-            return Err(PovError::RecordTooLong { record: index, tokens });
-        }
-        if record.loss_mask.len() != tokens {
-            return Err(bad("text.loss_mask", format!("record {index}: expected {tokens} values")));
-        }
-        let vocab_size = self.vocab_size;
-        match record.tokens.iter().position(|&t| t >= vocab_size) {
-            None => Ok(()),
-            Some(position) => Err(PovError::TokenOutsideVocabulary {
-                record: index,
-                position,
-                token: record.tokens[position],
-                vocab_size,
-            }),
-        }
-    }
-
-    /// Every rule of a single clip, in a dataset of some records.
-    pub(super) fn check_clip(&self, index: usize, clip: &Clip, records: u64) -> Result<(), PovError> {
-        self.check_contributor("clip", index, clip.speech.contributor)?;
-        if clip.log_mel.is_empty() || clip.log_mel.iter().any(|x| !x.is_finite()) {
-            return Err(bad("voice.log_mel", format!("clip {index} is empty or not finite")));
-        }
-        if !clip.log_mel.len().is_multiple_of(self.mel.bands as usize) {
-            return Err(bad("voice.log_mel", format!("clip {index} does not end with a whole frame")));
-        }
-        let frames = clip.log_mel.len() / self.mel.bands as usize;
-        if frames > MAX_CLIP_FRAMES {
-            return Err(PovError::TooMany { what: "frames of a clip", found: frames, max: MAX_CLIP_FRAMES });
-        }
-        if clip.speech.record.is_some_and(|r| u64::from(r) >= records) {
-            return Err(bad("voice.log_mel", format!("clip {index} names a record that is not there")));
-        }
-        Ok(())
-    }
-
-    /// That contributors are not too many and named once.
-    pub(super) fn check_contributors(&self, max: usize) -> Result<(), PovError> {
-        let contributors = &self.contributors;
-        if contributors.is_empty() {
-            return Err(PovError::Empty { what: "contributors".into() });
-        }
-        if contributors.len() > max {
-            return Err(PovError::TooMany { what: "contributors", found: contributors.len(), max });
-        }
-        for (i, contributor) in contributors.iter().enumerate() {
-            if contributors[..i].iter().any(|c| c.address == contributor.address) {
-                return Err(PovError::DuplicateContributor { address: contributor.address });
-            }
-        }
-        Ok(())
-    }
-
-    fn check_contributor(&self, what: &'static str, index: usize, contributor: u8) -> Result<(), PovError> {
-        let (contributor, contributors) = (usize::from(contributor), self.contributors.len());
-        if contributor < contributors {
-            Ok(())
-        } else {
-            Err(PovError::UnknownContributor { what, index, contributor, contributors })
-        }
-    }
 }
 
 /// A dataset in memory, checked: every rule of the format holds.
@@ -403,10 +245,6 @@ struct Tensor {
     dtype: Dtype,
     shape: Vec<usize>,
     bytes: Vec<u8>,
-}
-
-pub(super) fn bad(tensor: &'static str, reason: String) -> PovError {
-    PovError::BadTensor { tensor, reason }
 }
 
 /// Running sums from 0: where each item starts, and where the last one ends. Sizes are bounded by

@@ -9,7 +9,7 @@ use safetensors::tensor::{Metadata, TensorInfo};
 use zeroize::Zeroizing;
 
 use super::file::{MASK, MEL, OWNERS, SALT_SEED, TENSORS, TEXT_OFFSETS, TOKENS, VOICE_OFFSETS};
-use super::private::{MANIFEST_KEY, MAX_CLIPS};
+use super::manifest::{MANIFEST_KEY, MAX_CLIPS};
 use super::{Clip, Contributor, MAX_FILE_CONTRIBUTORS, MAX_FILE_RECORDS, MAX_HEADER_BYTES, Manifest, PovError, Record};
 use crate::digest::{DomainHasher, canonical_json};
 use crate::id::Digest;

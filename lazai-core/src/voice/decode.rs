@@ -65,6 +65,8 @@ impl Audio {
 }
 
 fn decode(bytes: impl AsRef<[u8]> + Send + Sync + 'static, format: AudioFormat) -> Result<Audio, VoiceError> {
+    // Programs that write to a pipe do not know the length yet, and write this one.
+    let endless = format == AudioFormat::Wav && bytes.as_ref().get(4..8) == Some(&[0xFF; 4]);
     let mut hint = Hint::new();
     hint.with_extension(format.as_str());
     let stream = MediaSourceStream::new(Box::new(Cursor::new(bytes)), Default::default());
@@ -88,7 +90,7 @@ fn decode(bytes: impl AsRef<[u8]> + Send + Sync + 'static, format: AudioFormat) 
             Ok(None) => break,
             // A file that ends in the middle of a packet, or is damaged from here on.
             Err(_) => {
-                mono.damaged_packets += 1;
+                mono.damaged_packets += usize::from(!endless);
                 break;
             }
         }
