@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use lazai::core::Address;
 use lazai::core::dialogue::{Dialogue, Options, read_all};
-use lazai::core::pov::{Contributor, PovFile};
+use lazai::core::pov::{Clip, Contributor, PovFile, Record, Speech, Writer};
 use lazai::core::prepare::{Preparation, Settings};
 use lazai::core::voice::{Audio, LogMel};
+use lazai::core::{Address, Digest};
 use lazai::models::{ModelCounter, write};
 use serde_json::{Value, json};
 
@@ -22,7 +22,9 @@ const DIALOGUES: usize = 100_000;
 const FEW: usize = 10_000;
 const CLIPS: usize = 20;
 const CLIP_SECONDS: usize = 30;
-const RUNS: usize = 1;
+const RUNS: usize = 3;
+/// Clips of ten seconds, 320 kB each.
+const POV_CLIPS: usize = 3_400;
 
 /// Runs both comparisons, in a folder on the disk that is measured.
 ///
@@ -47,6 +49,7 @@ pub fn run(folder: &Path) -> Result<Value, Failure> {
         let _ = std::fs::remove_dir_all(folder.join("cache"));
     }
     let mel = mel(folder)?;
+    let pov = ours(&["pov", folder.join("large.safetensors").to_str().ok_or("path")?, ""])?;
     let rate = |run: &Value| run["tokens"].as_f64().unwrap_or(0.0) / run["seconds"].as_f64().unwrap_or(f64::INFINITY);
     // What the peer spends on reading, normalising, tokenizing and writing alone, against all that we do.
     let plain: f64 =
@@ -64,6 +67,8 @@ pub fn run(folder: &Path) -> Result<Value, Failure> {
         "peer_peak_mb_100k": peer_best["peak_mb"],
         "mel_ratio": mel["ratio"],
         "mel_max_abs_error": mel["max_abs_error"],
+        "pov_peak_mb_1gib": pov["peak_mb"],
+        "pov": pov,
         "import": ours_best,
         "import_10k": ours_few,
         "peer": peer_best,
@@ -98,24 +103,54 @@ fn output(command: &mut Command) -> Result<Value, Failure> {
     Ok(serde_json::from_str(text.lines().last().ok_or("no output")?)?)
 }
 
-/// One side's work in this process: `import FILE FOLDER`.
+/// One side's work in this process: `import FILE FOLDER`, or `pov FILE`.
 ///
 /// # Errors
 /// What the work says.
 pub fn part(args: &[String]) -> Result<Value, Failure> {
-    let [verb, file, folder] = args else { return Err("usage: data-part import FILE FOLDER".into()) };
-    if verb != "import" {
-        return Err(format!("unknown part {verb:?}").into());
+    match args {
+        [verb, file, folder] if verb == "import" => import(file, folder),
+        [verb, file, _] if verb == "pov" => pov(Path::new(file)),
+        _ => Err("usage: data-part import FILE FOLDER".into()),
     }
-    let model = PathBuf::from(std::env::var_os("LAZAI_BASE_MODEL").ok_or("LAZAI_BASE_MODEL is not set")?);
-    let counter = ModelCounter::from_gguf(&model)?;
-    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let contributor = |name: &str| Contributor {
+}
+
+/// Writes, looks into and checks a POV file of more than 1 GiB.
+fn pov(path: &Path) -> Result<Value, Failure> {
+    let started = Instant::now();
+    let mut writer = Writer::create(path, vec![contributor("bench")], Digest::ZERO, 49_152, 0)?;
+    let tokens: Vec<u32> = (0..256).collect();
+    writer.record(&Record { contributor: 0, loss_mask: vec![true; tokens.len()], tokens })?;
+    for clip in 0..POV_CLIPS {
+        let log_mel = (0..80 * 1_000).map(|i| (i * 31 + clip) as f32 * 1e-6).collect();
+        let (licence, consent) = ("CC0-1.0".into(), "generated".into());
+        let speech = Speech { contributor: 0, transcript: format!("clip {clip}"), licence, consent, record: Some(0) };
+        writer.clip(&Clip { log_mel, speech })?;
+    }
+    writer.finish()?;
+    let write_s = started.elapsed().as_secs_f64();
+    let file = PovFile::open(path)?;
+    let open_s = started.elapsed().as_secs_f64() - write_s;
+    file.verify()?;
+    let verify_s = started.elapsed().as_secs_f64() - write_s - open_s;
+    Ok(json!({
+        "bytes": file.bytes(), "write_s": write_s, "open_s": open_s, "verify_s": verify_s, "peak_mb": peak_mb(),
+    }))
+}
+
+fn contributor(name: &str) -> Contributor {
+    Contributor {
         address: Address::from_bytes([7; 20]),
         name: name.into(),
         licence: "CC0-1.0".into(),
         consent: "generated".into(),
-    };
+    }
+}
+
+fn import(file: &str, folder: &str) -> Result<Value, Failure> {
+    let model = PathBuf::from(std::env::var_os("LAZAI_BASE_MODEL").ok_or("LAZAI_BASE_MODEL is not set")?);
+    let counter = ModelCounter::from_gguf(&model)?;
+    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let options = Options { contributor: "bench".into(), ..Options::default() };
 
     let started = Instant::now();

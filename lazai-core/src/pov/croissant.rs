@@ -1,6 +1,6 @@
 //! A description of the public part for machines that look for datasets: Croissant 1.0 by MLCommons.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::PublicPart;
 use crate::digest::sha256;
@@ -60,21 +60,60 @@ impl PublicPart {
     }
 }
 
-/// The context that the specification gives, as far as its terms are used.
+/// Terms of Croissant, all of which the specification wants in the context, used or not.
+const TERMS: [&str; 29] = [
+    "citeAs",
+    "column",
+    "equivalentProperty",
+    "extract",
+    "field",
+    "fileObject",
+    "fileProperty",
+    "fileSet",
+    "format",
+    "includes",
+    "isLiveDataset",
+    "jsonPath",
+    "key",
+    "md5",
+    "parentField",
+    "path",
+    "recordSet",
+    "references",
+    "regex",
+    "repeated",
+    "replace",
+    "samplingRate",
+    "separator",
+    "source",
+    "subField",
+    "transform",
+    "data",
+    "dataType",
+    "examples",
+];
+
+/// The context that the specification gives.
 fn context() -> Value {
-    json!({
-        "@language": "en",
-        "@vocab": "https://schema.org/",
-        "sc": "https://schema.org/",
-        "cr": "http://mlcommons.org/croissant/",
-        "dct": "http://purl.org/dc/terms/",
-        "conformsTo": "dct:conformsTo",
-        "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
-        "extract": "cr:extract",
-        "field": "cr:field",
-        "fileObject": "cr:fileObject",
-        "jsonPath": "cr:jsonPath",
-        "recordSet": "cr:recordSet",
-        "source": "cr:source",
-    })
+    let mut context = Map::new();
+    for term in TERMS {
+        let value = match term {
+            "data" | "examples" => json!({"@id": format!("cr:{term}"), "@type": "@json"}),
+            "dataType" => json!({"@id": "cr:dataType", "@type": "@vocab"}),
+            _ => format!("cr:{term}").into(),
+        };
+        context.insert(term.into(), value);
+    }
+    for (term, meaning) in [
+        ("@language", "en"),
+        ("@vocab", "https://schema.org/"),
+        ("conformsTo", "dct:conformsTo"),
+        ("cr", "http://mlcommons.org/croissant/"),
+        ("dct", "http://purl.org/dc/terms/"),
+        ("rai", "http://mlcommons.org/croissant/RAI/"),
+        ("sc", "https://schema.org/"),
+    ] {
+        context.insert(term.into(), meaning.into());
+    }
+    context.into()
 }
