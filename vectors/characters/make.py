@@ -80,6 +80,7 @@ png = lambda *texts: HEAD + b"".join(texts) + PIXELS + END
 
 # ---- cards as JSON
 card("json/v1.json", text(V1), spec="chara_card_v1")
+card("json/v1-short.json", text({"name": "Vesper", "description": "sings"}), spec="chara_card_v1", dialogues=0, turns=0)
 card("json/v1-pygmalion.json", text({"char_name": "Vesper", "char_persona": "sings", "char_greeting": "Hi.", "world_scenario": "", "example_dialogue": V1["mes_example"]}), spec="chara_card_v1")
 card("json/v1-extra-fields.json", text(dict(V1, metadata={"tool": "x"}, create_date="2023")), spec="chara_card_v1")
 card("json/v2.json", text(v2()), spec="chara_card_v2", lorebook_entries=3)
@@ -209,6 +210,7 @@ expect("refused/charx-without-spec.charx", charx({"card.json": text({"data": V3_
 expect("refused/no-name.json", text(v2(name=" ")), error="card.no_name")
 expect("refused/other-spec.json", text({"spec": "chara_card_v9", "data": V2_DATA}), error="card.unknown_spec")
 expect("refused/other-json.json", text({"version": 1, "dependencies": {}}), error="card.not_a_character")
+expect("refused/package.json", text({"name": "left-pad", "version": "1.0.0", "description": "pads"}), error="card.not_a_character")
 expect("refused/cut-off.json", text(v2())[:-40], error="card.malformed")
 expect("refused/deep.json", b"{\"name\":" + b"[" * 5000 + b"]" * 5000 + b"}", error="card.malformed")
 expect("refused/length-4gib.png", HEAD + b"\xff\xff\xff\xff" + b"tEXtchara\0", error="card.damaged")

@@ -17,10 +17,12 @@ const V1: [(&str, &str); 6] = [
     ("mes_example", "example_dialogue"),
 ];
 
-/// Whether an object looks like a V1 card.
+/// Whether an object looks like a V1 card. Many things have a name and a description; one of the other fields tells, or
+/// that there is nothing else.
 pub(super) fn looks_like_v1(map: &Map<String, Value>) -> bool {
-    let named = map.contains_key("name") || map.contains_key("char_name");
-    named && V1[1..].iter().any(|(name, old)| map.contains_key(*name) || map.contains_key(*old))
+    let has = |(name, old): &(&str, &str)| map.contains_key(*name) || map.contains_key(*old);
+    let all_known = || map.keys().all(|key| V1.iter().any(|(name, old)| key == name || key == old));
+    has(&V1[0]) && (V1[2..].iter().any(has) || map.contains_key("char_persona") || (has(&V1[1]) && all_known()))
 }
 
 /// Reads a card: V1 flat, V2 and V3 in `data`.

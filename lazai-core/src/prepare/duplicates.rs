@@ -3,8 +3,7 @@
 use super::sketch::{HASHES, Sketch};
 use super::sorter::Sorter;
 use super::spool::IndexReader;
-use super::{Bits, PrepareError};
-use crate::money::BasisPoints;
+use super::{Bits, PrepareError, Settings};
 use crate::report::MAX_NOTES;
 
 /// How many earlier dialogues of one band each is compared with.
@@ -36,9 +35,9 @@ pub(super) struct Duplicate {
 }
 
 impl Duplicates {
-    pub(super) fn new(threshold: BasisPoints) -> Self {
-        let agreeing = (HASHES * threshold.get() as usize).div_ceil(10_000);
-        Self { bands: Sorter::default(), agreeing }
+    pub(super) fn new(settings: &Settings) -> Self {
+        let agreeing = (HASHES * usize::from(settings.near_duplicate.get())).div_ceil(10_000);
+        Self { bands: Sorter::new(settings.folder.clone()), agreeing }
     }
 
     pub(super) fn add(&mut self, number: u64, sketch: &Sketch) -> Result<(), PrepareError> {

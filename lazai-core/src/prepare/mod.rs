@@ -34,7 +34,9 @@ use std::collections::HashSet;
 use std::io::Read;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
 use thiserror::Error;
 
 use crate::dialogue::{Dialogue, DialogueError, Options, Parsed, Raw, RawReader};
@@ -62,6 +64,8 @@ pub struct Settings {
     pub seed: u64,
     /// How many threads parse.
     pub threads: NonZeroUsize,
+    /// Where temporary files go, about three times as large as the text; the system's folder where absent.
+    pub folder: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -72,6 +76,7 @@ impl Default for Settings {
             max_held_out: 500,
             seed: 0,
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            folder: None,
         }
     }
 }
@@ -148,6 +153,11 @@ pub struct Preparation {
     on_progress: Option<OnProgress>,
 }
 
+/// A file that vanishes when it is dropped.
+fn temporary(folder: Option<&Path>) -> std::io::Result<NamedTempFile> {
+    folder.map_or_else(NamedTempFile::new, NamedTempFile::new_in)
+}
+
 /// What a thread makes of a record.
 struct Worked {
     parsed: Parsed,
@@ -155,15 +165,15 @@ struct Worked {
 }
 
 impl Preparation {
-    /// Starts, with temporary files where the system keeps them.
+    /// Starts, with empty temporary files.
     ///
     /// # Errors
     /// [`PrepareError::Io`].
     pub fn new(settings: Settings) -> Result<Self, PrepareError> {
         Ok(Self {
             sketcher: Sketcher::new(),
-            spool: Spool::new()?,
-            duplicates: Duplicates::new(settings.near_duplicate),
+            spool: Spool::new(settings.folder.as_deref())?,
+            duplicates: Duplicates::new(&settings),
             settings,
             report: Report::default(),
             statistics: Statistics::default(),
@@ -238,7 +248,7 @@ impl Preparation {
     /// [`PrepareError`].
     pub fn finish(mut self) -> Result<Prepared, PrepareError> {
         let mut reader = self.spool.reader()?;
-        let found = std::mem::replace(&mut self.duplicates, Duplicates::new(self.settings.near_duplicate));
+        let found = std::mem::replace(&mut self.duplicates, Duplicates::new(&self.settings));
         let found = found.find(&mut reader)?;
         for duplicate in &found.noted {
             let place = |origin: (usize, u64)| format!("{}, line {}", self.files[origin.0], origin.1);

@@ -2,8 +2,12 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::temporary;
 
 /// Pairs that are sorted in memory: 4 MiB.
 const RUN: usize = 1 << 18;
@@ -16,11 +20,16 @@ pub(super) type Pair = (u64, u64);
 /// Collects pairs, and gives them back sorted.
 #[derive(Debug, Default)]
 pub(super) struct Sorter {
+    folder: Option<PathBuf>,
     pairs: Vec<Pair>,
-    runs: Vec<File>,
+    runs: Vec<NamedTempFile>,
 }
 
 impl Sorter {
+    pub(super) fn new(folder: Option<PathBuf>) -> Self {
+        Self { folder, ..Self::default() }
+    }
+
     pub(super) fn add(&mut self, pair: Pair) -> std::io::Result<()> {
         if self.pairs.capacity() == 0 {
             self.pairs.reserve_exact(RUN);
@@ -28,10 +37,11 @@ impl Sorter {
         self.pairs.push(pair);
         if self.pairs.len() == RUN {
             self.pairs.sort_unstable();
-            let run = write_run(self.pairs.drain(..).map(Ok))?;
+            let run = write_run(self.folder.as_deref(), self.pairs.drain(..).map(Ok))?;
             self.runs.push(run);
             if self.runs.len() == MAX_RUNS {
-                let merged = write_run(Merged::new(std::mem::take(&mut self.runs), Vec::new())?)?;
+                let merged =
+                    write_run(self.folder.as_deref(), Merged::new(std::mem::take(&mut self.runs), Vec::new())?)?;
                 self.runs.push(merged);
             }
         }
@@ -44,8 +54,11 @@ impl Sorter {
     }
 }
 
-fn write_run(pairs: impl Iterator<Item = std::io::Result<Pair>>) -> std::io::Result<File> {
-    let mut out = BufWriter::with_capacity(64 << 10, tempfile::tempfile()?);
+fn write_run(
+    folder: Option<&Path>,
+    pairs: impl Iterator<Item = std::io::Result<Pair>>,
+) -> std::io::Result<NamedTempFile> {
+    let mut out = BufWriter::with_capacity(64 << 10, temporary(folder)?);
     for pair in pairs {
         let (key, value) = pair?;
         out.write_all(&key.to_le_bytes())?;
@@ -62,7 +75,7 @@ pub(super) struct Merged {
 
 enum Source {
     Memory(std::vec::IntoIter<Pair>),
-    File(BufReader<File>),
+    File(BufReader<NamedTempFile>),
 }
 
 impl Source {
@@ -85,7 +98,7 @@ impl Source {
 }
 
 impl Merged {
-    fn new(runs: Vec<File>, pairs: Vec<Pair>) -> std::io::Result<Self> {
+    fn new(runs: Vec<NamedTempFile>, pairs: Vec<Pair>) -> std::io::Result<Self> {
         let mut sources = vec![Source::Memory(pairs.into_iter())];
         for mut run in runs {
             run.seek(SeekFrom::Start(0))?;

@@ -2,12 +2,13 @@
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-use super::PrepareError;
 use super::sketch::{HASHES, Sketch};
+use super::{PrepareError, temporary};
 use crate::dialogue::Dialogue;
 
 /// File, line, digest, signature.
@@ -36,8 +37,8 @@ pub(super) struct Spool {
 }
 
 impl Spool {
-    pub(super) fn new() -> Result<Self, PrepareError> {
-        let file = || Ok::<_, PrepareError>(BufWriter::with_capacity(256 << 10, NamedTempFile::new()?));
+    pub(super) fn new(folder: Option<&Path>) -> Result<Self, PrepareError> {
+        let file = || Ok::<_, PrepareError>(BufWriter::with_capacity(256 << 10, temporary(folder)?));
         Ok(Self { dialogues: file()?, index: file()?, count: 0 })
     }
 
