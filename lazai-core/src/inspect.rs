@@ -1,7 +1,7 @@
 //! What a file is and holds, told by its content.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::path::Path;
 
 use serde::Serialize;
@@ -130,10 +130,10 @@ impl From<std::io::Error> for InspectError {
 /// # Errors
 /// [`InspectError`]: the error of the format that the content points to.
 pub fn inspect(path: &Path) -> Result<Inspection, InspectError> {
-    let mut file = File::open(path)?;
+    let file = File::open(path)?;
     let length = file.metadata()?.len();
     let mut head = Vec::new();
-    file.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+    file.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
     let read = |what, max: usize| -> Result<Vec<u8>, InspectError> {
         if length > max as u64 {
             return Err(CardError::TooLarge { what, bytes: length, max: max as u64 }.into());
@@ -158,7 +158,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, InspectError> {
     // A card may be UTF-16, dialogues may not.
     let utf16 = head.starts_with(&[0xFF, 0xFE]) || head.starts_with(&[0xFE, 0xFF]);
     if utf16 || text.starts_with(b"{") && !text.starts_with(b"{{") {
-        return json(path, length, file);
+        return json(path, length);
     }
     if !text.starts_with(b"{")
         && let Ok((takes, report)) = read_manifest(&head)
@@ -170,22 +170,21 @@ pub fn inspect(path: &Path) -> Result<Inspection, InspectError> {
         };
         return Ok(Inspection { assets: takes.len() as u64, ..Inspection::new(Kind::VoiceManifest, "csv", &report) });
     }
-    file.seek(SeekFrom::Start(0))?;
-    dialogues(file)
+    dialogues(File::open(path)?)
 }
 
 /// A JSON object, or JSON lines.
-fn json(path: &Path, length: u64, mut file: File) -> Result<Inspection, InspectError> {
-    file.seek(SeekFrom::Start(0))?;
-    let as_dialogues = dialogues(file.try_clone()?);
-    if let Err(InspectError::Dialogue(DialogueError::UnknownFormat { .. })) = &as_dialogues {
-        if length > MAX_CARD_BYTES as u64 {
+fn json(path: &Path, length: u64) -> Result<Inspection, InspectError> {
+    match dialogues(File::open(path)?) {
+        Err(InspectError::Dialogue(DialogueError::UnknownFormat { .. })) => {
             let max = MAX_CARD_BYTES as u64;
-            return Err(CardError::TooLarge { what: "the card's JSON", bytes: length, max }.into());
+            if length > max {
+                return Err(CardError::TooLarge { what: "the card's JSON", bytes: length, max }.into());
+            }
+            of_object(&std::fs::read(path)?)
         }
-        return of_object(&std::fs::read(path)?);
+        answer => answer,
     }
-    as_dialogues
 }
 
 fn of_object(bytes: &[u8]) -> Result<Inspection, InspectError> {
