@@ -15,7 +15,7 @@ use crate::id::Digest;
 pub struct Record {
     /// Index into the manifest's contributors.
     pub contributor: u8,
-    /// Token ids, 1 to [`MAX_RECORD_TOKENS`].
+    /// Token ids, 1 to [`MAX_RECORD_TOKENS`](super::MAX_RECORD_TOKENS).
     pub tokens: Vec<u32>,
     /// Which tokens the character says, and so are learnt; as long as `tokens`.
     pub loss_mask: Vec<bool>,
