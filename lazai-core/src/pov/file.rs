@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, Metadata};
 
-use super::manifest::{MANIFEST_KEY, MAX_CLIPS, bad};
+use super::manifest::{MANIFEST_KEY, MAX_CLIPS, bad, data_hasher, hash_head};
 use super::{
     Clip, MAX_CLIP_FRAMES, MAX_FILE_CONTRIBUTORS, MAX_FILE_RECORDS, MAX_HEADER_BYTES, MAX_RECORD_TOKENS, Manifest,
     PovError, Record,
 };
-use crate::digest::DomainHasher;
 
 /// The tensors of a file, by name, with their element types and number of dimensions: the order in which they are hashed.
 pub(super) const TENSORS: [(&str, Dtype, usize); 7] = [
@@ -159,12 +158,9 @@ impl PovFile {
     /// # Errors
     /// [`PovError`].
     pub fn verify(&self) -> Result<(), PovError> {
-        let mut hasher = DomainHasher::new("lazai.pov.data.v1");
+        let mut hasher = data_hasher();
         for (section, (name, dtype, _)) in self.sections.iter().zip(TENSORS) {
-            hasher = hasher.part(name.as_bytes()).part(format!("{dtype:?}").as_bytes());
-            for &dimension in &section.shape {
-                hasher = hasher.part(&(dimension as u64).to_le_bytes());
-            }
+            hasher = hash_head(hasher, name, dtype, &section.shape);
             hasher = hasher.part_from(section.length, self.open_section(section)?)?;
         }
         let (found, expected) = (hasher.finish(), self.manifest.data_hash);

@@ -1,8 +1,10 @@
 //! What a private part says of itself, and the rules that hold for each of its parts.
 
+use safetensors::Dtype;
 use serde::{Deserialize, Serialize};
 
 use super::{Clip, Contributor, MAX_CLIP_FRAMES, MAX_RECORD_TOKENS, PovError, Record};
+use crate::digest::DomainHasher;
 use crate::id::Digest;
 use crate::report::excerpt;
 use crate::voice::MelSpec;
@@ -10,6 +12,17 @@ use crate::voice::MelSpec;
 const FORMAT: &str = "lazai.pov.private.v1";
 pub(super) const MANIFEST_KEY: &str = "lazai.pov";
 pub(super) const MAX_CLIPS: usize = 4096;
+
+/// Starts the hash over all tensors of a file, which are added in the order of their names.
+pub(super) fn data_hasher() -> DomainHasher {
+    DomainHasher::new("lazai.pov.data.v1")
+}
+
+/// Adds what comes before a tensor's bytes: name, type and each dimension.
+pub(super) fn hash_head(hasher: DomainHasher, name: &str, dtype: Dtype, shape: &[usize]) -> DomainHasher {
+    let hasher = hasher.part(name.as_bytes()).part(format!("{dtype:?}").as_bytes());
+    shape.iter().fold(hasher, |hasher, &dimension| hasher.part(&(dimension as u64).to_le_bytes()))
+}
 
 /// What a clip says: its transcript alignment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use zeroize::Zeroizing;
 
-use super::manifest::{MANIFEST_KEY, MAX_CLIPS, Manifest, Speech, bad};
+use super::manifest::{MANIFEST_KEY, MAX_CLIPS, Manifest, Speech, bad, data_hasher, hash_head};
 use super::{Contributor, MAX_CONTRIBUTORS, MAX_PRIVATE_BYTES, MAX_RECORDS, PovError};
 use crate::digest::{DomainHasher, canonical_json};
 use crate::id::Digest;
@@ -258,15 +258,8 @@ fn offsets(lengths: impl Iterator<Item = usize>) -> Vec<u32> {
 }
 
 fn data_hash(tensors: &[Tensor]) -> Digest {
-    let mut hasher = DomainHasher::new("lazai.pov.data.v1");
-    for tensor in tensors {
-        hasher = hasher.part(tensor.name.as_bytes()).part(format!("{:?}", tensor.dtype).as_bytes());
-        for &dimension in &tensor.shape {
-            hasher = hasher.part(&(dimension as u64).to_le_bytes());
-        }
-        hasher = hasher.part(&tensor.bytes);
-    }
-    hasher.finish()
+    let add = |hasher, t: &Tensor| hash_head(hasher, t.name, t.dtype, &t.shape).part(&t.bytes);
+    tensors.iter().fold(data_hasher(), add).finish()
 }
 
 fn view<'a>(file: &SafeTensors<'a>, name: &'static str, dtype: Dtype) -> Result<&'a [u8], PovError> {

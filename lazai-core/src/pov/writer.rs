@@ -9,9 +9,9 @@ use safetensors::tensor::{Metadata, TensorInfo};
 use zeroize::Zeroizing;
 
 use super::file::{MASK, MEL, OWNERS, SALT_SEED, TENSORS, TEXT_OFFSETS, TOKENS, VOICE_OFFSETS};
-use super::manifest::{MANIFEST_KEY, MAX_CLIPS};
+use super::manifest::{MANIFEST_KEY, MAX_CLIPS, data_hasher, hash_head};
 use super::{Clip, Contributor, MAX_FILE_CONTRIBUTORS, MAX_FILE_RECORDS, MAX_HEADER_BYTES, Manifest, PovError, Record};
-use crate::digest::{DomainHasher, canonical_json};
+use crate::digest::canonical_json;
 use crate::id::Digest;
 
 /// Writes a private part record by record; equal content and seed give the same bytes as
@@ -115,12 +115,9 @@ impl Writer {
         for tensor in self.tensors.drain(..) {
             tensors.push(tensor.into_inner().map_err(|e| PovError::Io { reason: e.to_string() })?);
         }
-        let mut hasher = DomainHasher::new("lazai.pov.data.v1");
+        let mut hasher = data_hasher();
         for (i, (name, dtype, _)) in TENSORS.into_iter().enumerate() {
-            hasher = hasher.part(name.as_bytes()).part(format!("{dtype:?}").as_bytes());
-            for &dimension in &shapes[i] {
-                hasher = hasher.part(&(dimension as u64).to_le_bytes());
-            }
+            hasher = hash_head(hasher, name, dtype, &shapes[i]);
             tensors[i].seek(SeekFrom::Start(0))?;
             hasher = hasher.part_from(self.lengths[i], &tensors[i])?;
         }

@@ -232,14 +232,7 @@ impl Preparation {
                 self.duplicates.add(number, &sketch)?;
             }
         }
-        self.progress(Stage::Reading, self.spool.len())
-    }
-
-    fn progress(&mut self, stage: Stage, dialogues: u64) -> Result<(), PrepareError> {
-        match self.on_progress.as_mut().map(|tell| tell(Progress { stage, dialogues })) {
-            Some(ControlFlow::Break(())) => Err(PrepareError::Cancelled { dialogues }),
-            _ => Ok(()),
-        }
+        progress(&mut self.on_progress, Stage::Reading, self.spool.len())
     }
 
     /// Removes duplicates, and holds a part out.
@@ -248,8 +241,7 @@ impl Preparation {
     /// [`PrepareError`].
     pub fn finish(mut self) -> Result<Prepared, PrepareError> {
         let mut reader = self.spool.reader()?;
-        let found = std::mem::replace(&mut self.duplicates, Duplicates::new(&self.settings));
-        let found = found.find(&mut reader)?;
+        let found = self.duplicates.find(&mut reader)?;
         for duplicate in &found.noted {
             let place = |origin: (usize, u64)| format!("{}, line {}", self.files[origin.0], origin.1);
             let kind = if duplicate.exact { "the same as" } else { "nearly the same as" };
@@ -264,13 +256,8 @@ impl Preparation {
         }
         self.statistics.exact_duplicates = found.exact;
         self.statistics.near_duplicates = found.near;
-        let held_out = split::choose(&self.spool, &found.dropped, kept, &self.settings, &mut |dialogues| match self
-            .on_progress
-            .as_mut()
-            .map(|tell| tell(Progress { stage: Stage::Splitting, dialogues }))
-        {
-            Some(ControlFlow::Break(())) => Err(PrepareError::Cancelled { dialogues }),
-            _ => Ok(()),
+        let held_out = split::choose(&self.spool, &found.dropped, kept, &self.settings, &mut |dialogues| {
+            progress(&mut self.on_progress, Stage::Splitting, dialogues)
         })?;
         self.report.kept = kept;
         self.statistics.held_out = held_out.len() as u64;
@@ -282,6 +269,14 @@ impl Preparation {
             report: self.report,
             statistics: self.statistics,
         })
+    }
+}
+
+/// Tells the caller, who may stop it.
+fn progress(tell: &mut Option<OnProgress>, stage: Stage, dialogues: u64) -> Result<(), PrepareError> {
+    match tell.as_mut().map(|tell| tell(Progress { stage, dialogues })) {
+        Some(ControlFlow::Break(())) => Err(PrepareError::Cancelled { dialogues }),
+        _ => Ok(()),
     }
 }
 

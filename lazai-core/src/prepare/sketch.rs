@@ -39,14 +39,13 @@ impl Sketch {
     }
 }
 
-pub(super) struct Sketcher(MinHasher32<fnv_hasher::Build>);
+pub(super) struct Sketcher(MinHasher32<pass::Build>);
 
-/// The default hasher of the library, named here because it does not re-export it.
-mod fnv_hasher {
+/// What the library hashes features with: they are hashes already, and only folded to half their length.
+mod pass {
     #[derive(Clone, Default)]
     pub(in super::super) struct Build;
 
-    /// Features are hashes already.
     pub(in super::super) struct Pass(u64);
 
     impl std::hash::BuildHasher for Build {
@@ -77,7 +76,7 @@ mod fnv_hasher {
 
 impl Sketcher {
     pub(super) fn new() -> Self {
-        Self(MinHasher32::new_with_hasher(HASHES, fnv_hasher::Build))
+        Self(MinHasher32::new_with_hasher(HASHES, pass::Build))
     }
 
     pub(super) fn sketch(&self, dialogue: &Dialogue) -> Sketch {

@@ -20,7 +20,7 @@ use lazai_lora::generate::prompt_tokens;
 use thiserror::Error;
 
 use crate::consumer::TokenCounter;
-pub use pack::Packer;
+use pack::Packer;
 
 /// Dialogues that are tokenized together.
 const BATCH: usize = 1_024;

@@ -13,7 +13,7 @@ const MAX_BYTES_PER_TOKEN: usize = 8;
 
 /// Cuts dialogues between turns so that each part fits a record.
 #[derive(Debug, Clone, Copy)]
-pub struct Packer<'a> {
+pub(super) struct Packer<'a> {
     tokenizer: &'a Tokenizer,
     template: &'a ChatTemplate,
 }
@@ -25,9 +25,7 @@ pub(super) struct Packed<'d> {
 }
 
 impl<'a> Packer<'a> {
-    /// A packer for a model's tokenizer and template.
-    #[must_use]
-    pub fn new(tokenizer: &'a Tokenizer, template: &'a ChatTemplate) -> Self {
+    pub(super) fn new(tokenizer: &'a Tokenizer, template: &'a ChatTemplate) -> Self {
         Self { tokenizer, template }
     }
 
