@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Context;
 use lazai::consumer::{Consumer, Conversation};
 use lazai::core::dialogue::Message;
-use lazai::core::pov::Dataset;
+use lazai::core::pov::{Dataset, PublicPart};
 use lazai::core::{Amount, Asset, ClassId, Signer, SubmissionId, TokenId};
 use lazai::creator::Creator;
 use lazai::exex::{MintTerms, Minted};
@@ -19,10 +19,10 @@ use lazai::settle::market::{Event, Transaction};
 use lazai::settle::session::{Offer, SessionPayment};
 use lazai::store::{FolderStore, Store};
 use lazai::validator::{ValidationError, Validator};
-use lazai::zk::{Proof, Prover, Statement};
+use lazai::zk::{Proof, Statement};
 use lazai_examples::diva::CONTRIBUTORS;
 use lazai_examples::measure::{peak_rss_mb, perplexity_of};
-use lazai_examples::{CyberDiva, Home, Tale};
+use lazai_examples::{CyberDiva, Home, Tale, prover};
 use serde_json::json;
 
 /// What the consumer asks.
@@ -61,17 +61,16 @@ pub fn proof(
     home: &Home,
     creator: &Creator,
     dataset: &Dataset,
+    public: &PublicPart,
 ) -> anyhow::Result<(Statement, Proof, f64)> {
     let mut took = None;
     let bytes = home.once("creator/proof.bin", || {
-        let prover = tale.wait("building the circuit", Prover::new)?;
         let started = Instant::now();
-        let (_, proof) = tale.wait("proving in zero knowledge", || creator.prove(&prover, dataset, 1))?;
+        let (_, proof) = tale.wait("proving in zero knowledge", || creator.prove(prover(), dataset, public, 1))?;
         took = Some(started.elapsed().as_secs_f64());
         Ok(proof.to_bytes())
     })?;
-    let market = home.ledger().market();
-    let statement = Statement::of(dataset, market.ledger(), home.address("creator"), creator.submission_id(1));
+    let (_, statement) = creator.statement(dataset, public, 1)?;
     if let Some(took) = took {
         home.keep("creator/prove_s.json", &took)?;
     }

@@ -40,7 +40,7 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
     let creator = Creator::new(home.account("creator"), home.store());
     let public = diva.public_part(diva.contributors(|name| home.address(name)));
     let dataset = acts::dataset(&tale, &home, &diva, &base)?;
-    let (statement, proof, prove_s) = acts::proof(&tale, &home, &creator, &dataset)?;
+    let (statement, proof, prove_s) = acts::proof(&tale, &home, &creator, &dataset, &public)?;
     tell::dataset(&mut tale, &dataset, &public, &statement)?;
     let submission = creator.submission_id(1);
     if home.ledger().market().submission(submission).is_none() {

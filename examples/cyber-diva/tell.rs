@@ -28,11 +28,11 @@ pub fn dataset(tale: &mut Tale, dataset: &Dataset, public: &PublicPart, statemen
         "dataset",
         json!({
             "records": records,
-            "contributors": statement.shares.len(),
+            "contributors": statement.proved.shares.len(),
             "tokens": tokens,
             "vocal_frames": frames,
             "public_bytes": public_bytes,
-            "root": statement.root,
+            "root": statement.proved.root,
         }),
     );
     Ok(())

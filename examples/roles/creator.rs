@@ -20,7 +20,7 @@ fn main() -> anyhow::Result<()> {
     let (dataset, _report) = prepare(model.tokenizer(), model.template(), mira.clone(), &chats, &voice, 0)?;
     let public = PublicPart::new(card.profile(), vec!["Who are you?".into()], mira, "synthetic");
     // The proof is bound to this ledger, this creator and her submission number 1.
-    let (statement, proof) = creator.prove(&Prover::new()?, &dataset, 1)?;
+    let (statement, proof) = creator.prove(&Prover::new(), &dataset, &public, 1)?;
     // The private part is encrypted; its key is sealed to the ExEx alone. Each contributor signs.
     let (exex, signers) = (stage.exex().contact(), [stage.home.signer("mira")]);
     let id = pollster::block_on(creator.submit(1, &dataset, &public, &statement, &proof, exex, &signers))?;

@@ -14,6 +14,12 @@ pub use tale::Tale;
 
 use std::path::PathBuf;
 
+/// The one prover of a program: its circuits are built once.
+pub fn prover() -> &'static lazai::zk::Prover {
+    static PROVER: std::sync::OnceLock<lazai::zk::Prover> = std::sync::OnceLock::new();
+    PROVER.get_or_init(lazai::zk::Prover::new)
+}
+
 /// What the demo is told on the command line.
 #[derive(Debug, Clone)]
 pub struct Args {

@@ -18,7 +18,7 @@ use lazai::node::SignedOffer;
 use lazai::provider::Provider;
 use lazai::settle::session::{Offer, SessionPayment};
 use lazai::validator::Validator;
-use lazai::zk::{Proof, Prover, Statement};
+use lazai::zk::{Proof, Statement};
 
 use crate::diva::CONTRIBUTORS;
 use crate::home::VALIDATORS;
@@ -111,7 +111,7 @@ impl Stage {
     /// What the roles say.
     pub async fn submitted(&self) -> anyhow::Result<SubmissionId> {
         let packed = self.packed()?;
-        let proved = self.creator().prove(&Prover::new()?, &packed.0, 1)?;
+        let proved = self.creator().prove(crate::prover(), &packed.0, &packed.1, 1)?;
         self.submit(1, &packed, &proved, self.exex().contact()).await
     }
 

@@ -192,10 +192,10 @@ fn the_exex_refuses_what_does_not_open_or_is_not_what_was_proved() {
     let stage = Stage::new().unwrap();
     let packed = stage.packed().unwrap();
     let (creator, exex) = (stage.creator(), stage.exex());
-    let prover = lazai::zk::Prover::new().unwrap();
+    let prover = lazai_examples::prover();
 
     // The key is sealed to somebody else: a valid proof, a ciphertext that nobody named can open.
-    let proved = creator.prove(&prover, &packed.0, 1).unwrap();
+    let proved = creator.prove(prover, &packed.0, &packed.1, 1).unwrap();
     let stranger = lazai::core::seal::UnsealingKey::random().unwrap();
     let contact = lazai::creator::ExExContact { sealing_key: stranger.public(), ..exex.contact() };
     let garbage = block_on(stage.submit(1, &packed, &proved, contact)).unwrap();
@@ -204,7 +204,7 @@ fn the_exex_refuses_what_does_not_open_or_is_not_what_was_proved() {
     assert!(matches!(&refusal, ExExError::Refused(RefusalReason::Ciphertext(_))), "{refusal}");
 
     // The proof is of these records, the ciphertext holds others (the same words under other salts).
-    let proved = creator.prove(&prover, &packed.0, 2).unwrap();
+    let proved = creator.prove(prover, &packed.0, &packed.1, 2).unwrap();
     let other = stage.packed().unwrap();
     let swapped = block_on(stage.submit(2, &other, &proved, exex.contact())).unwrap();
     block_on(stage.attest(swapped)).unwrap();
@@ -225,11 +225,11 @@ fn the_exex_refuses_what_does_not_open_or_is_not_what_was_proved() {
     assert!(minted.unwrap_err().to_string().contains("expected accepted"));
 
     // A proof of another dataset, or for another submission, convinces no validator.
-    let foreign = creator.prove(&prover, &other.0, 3).unwrap();
-    let (statement, _) = creator.prove(&prover, &packed.0, 3).unwrap();
+    let foreign = creator.prove(prover, &other.0, &other.1, 3).unwrap();
+    let (statement, _) = creator.prove(prover, &packed.0, &packed.1, 3).unwrap();
     let id = block_on(stage.submit(3, &packed, &(statement, foreign.1), exex.contact())).unwrap();
     refuses_proof(&stage, id);
-    let early = creator.prove(&prover, &packed.0, 1).unwrap();
+    let early = creator.prove(prover, &packed.0, &packed.1, 1).unwrap();
     let id = block_on(stage.submit(4, &packed, &early, exex.contact())).unwrap();
     let verdict = block_on(Validator::new(stage.home.account("validator 1")).verify(id, &*stage.home.store()));
     refused!(verdict, ValidationError::StatementMismatch { field: "ledger or submission" });
@@ -286,7 +286,7 @@ fn provenance_holds_and_every_change_breaks_a_link() {
         ("training record", |e| e.record.steps += 1),
         ("dataset", |e| e.record.contributors[0].1 += 1),
         ("proof", |e| e.proof[5_000] ^= 1),
-        ("proof", |e| e.statement.shares[0].tokens += 1),
+        ("proof", |e| e.statement.proved.shares[0].tokens += 1),
         ("inclusion", |e| e.entries[0].entry.time_s += 1),
         ("split", |e| e.entries.retain(|i| !matches!(i.entry.transaction.transaction, Transaction::Redeem { .. }))),
     ];

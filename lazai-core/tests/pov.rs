@@ -105,7 +105,7 @@ fn limits() {
         pack(vec![record(0, vec![1; 257])], vec![]),
         Err(PovError::RecordTooLong { record: 0, tokens: 257 })
     ));
-    assert!(matches!(pack(vec![record(0, vec![1]); 193], vec![]), Err(PovError::TooMany { found: 193, .. })));
+    assert!(matches!(pack(vec![record(0, vec![1]); 65_537], vec![]), Err(PovError::TooMany { found: 65_537, .. })));
     assert!(matches!(pack(vec![record(2, vec![1])], vec![]), Err(PovError::UnknownContributor { .. })));
     let twice = Dataset::new(vec![contributor(1); 2], Digest::ZERO, 10, 0, vec![record(0, vec![1])], vec![]);
     assert!(matches!(twice, Err(PovError::DuplicateContributor { .. })));

@@ -30,13 +30,21 @@
 //! | `plonky2` (feature) | circuit, prover, verifier: the only place that names plonky2 |
 
 pub mod commitment;
+mod field;
+pub mod key;
+pub mod opening;
 #[cfg(feature = "plonky2")]
 mod plonky2;
 pub mod poseidon;
 pub mod proof;
+pub mod source;
 pub mod statement;
+pub mod verifier;
 
 #[cfg(feature = "plonky2")]
-pub use crate::plonky2::{ProveError, Prover, Verifier, VerifyError, verifier_key_digest};
+pub use crate::plonky2::{Keys, Plonky2Verifier, Progress, ProveError, Prover, Stage, build_keys};
+pub use key::VerifierKey;
 pub use proof::Proof;
-pub use statement::{Share, Statement};
+pub use source::{CommitError, Commitment, Source};
+pub use statement::{Binding, Share, Statement, StatementError};
+pub use verifier::{Verifier, VerifyError, verifier_key_digest};

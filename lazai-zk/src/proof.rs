@@ -1,21 +1,21 @@
-//! A proof as bytes: `LZP1`, the digest of the verifier's key, the body.
+//! A proof as bytes: `LZP2`, the digest of the verifier's key, the depth of the recursion tree, the body.
 
 use lazai_core::Digest;
 use lazai_core::digest::sha256;
 use thiserror::Error;
 
-/// Largest proof that is read: 1 MiB.
-pub const MAX_PROOF_BYTES: usize = 1 << 20;
+/// Largest proof that is read: 256 KiB.
+pub const MAX_PROOF_BYTES: usize = 256 << 10;
 
-const MAGIC: [u8; 4] = *b"LZP1";
-const HEADER: usize = 4 + 32;
+const MAGIC: [u8; 4] = *b"LZP2";
+const HEADER: usize = 4 + 32 + 1;
 
 /// Bytes that are no proof of any circuit.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ProofFormatError {
-    /// Other first bytes than `LZP1`, or nothing after the header.
-    #[error("not a proof of format LZP1: {bytes} bytes")]
+    /// Other first bytes than `LZP2`, or nothing after the header.
+    #[error("not a proof of format LZP2: {bytes} bytes")]
     NotProof {
         /// How many bytes there are.
         bytes: usize,
@@ -32,13 +32,14 @@ pub enum ProofFormatError {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proof {
     key: Digest,
+    depth: u8,
     body: Vec<u8>,
 }
 
 impl Proof {
     #[cfg(feature = "plonky2")]
-    pub(crate) fn new(key: Digest, body: Vec<u8>) -> Self {
-        Self { key, body }
+    pub(crate) fn new(key: Digest, depth: u8, body: Vec<u8>) -> Self {
+        Self { key, depth, body }
     }
 
     /// Reads the header; the body is read when the proof is verified.
@@ -53,14 +54,14 @@ impl Proof {
         if bytes.len() <= HEADER || bytes[..4] != MAGIC {
             return Err(not_proof);
         }
-        let key = bytes[4..HEADER].try_into().map_err(|_| not_proof)?;
-        Ok(Self { key: Digest::from_bytes(key), body: bytes[HEADER..].to_vec() })
+        let key = bytes[4..36].try_into().map_err(|_| not_proof)?;
+        Ok(Self { key: Digest::from_bytes(key), depth: bytes[36], body: bytes[HEADER..].to_vec() })
     }
 
     /// The bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        [&MAGIC[..], self.key.as_bytes(), &self.body].concat()
+        [&MAGIC[..], self.key.as_bytes(), &[self.depth], &self.body].concat()
     }
 
     /// Digest of the verifier's key it was made for.
@@ -69,7 +70,13 @@ impl Proof {
         self.key
     }
 
-    /// The backend's own bytes.
+    /// Levels of joins between the chunks and the outer proof: the dataset has at most 2^depth chunks.
+    #[must_use]
+    pub fn depth(&self) -> u8 {
+        self.depth
+    }
+
+    /// The outer proof, in plonky2's byte format without public inputs.
     #[must_use]
     pub fn body(&self) -> &[u8] {
         &self.body
@@ -84,6 +91,6 @@ impl Proof {
 
 impl std::fmt::Debug for Proof {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Proof {{ key: {}, {} bytes }}", self.key, self.body.len())
+        write!(f, "Proof {{ key: {}, depth: {}, {} bytes }}", self.key, self.depth, self.body.len())
     }
 }

@@ -1,114 +1,211 @@
-//! What is proved: the public inputs, free of any backend.
+//! What a proof says: bound, declared and proved parts, free of any backend.
+
+use std::collections::BTreeSet;
 
 use lazai_core::digest::{canonical_json, sha256};
-use lazai_core::pov::{Dataset, MAX_CONTRIBUTORS};
+use lazai_core::pov::MAX_CONTRIBUTORS;
 use lazai_core::{Address, Digest, LedgerId, SubmissionId};
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
-use crate::commitment::{contributor_root, dataset_root};
+use crate::commitment::{Entry, MAX_TREE_RECORDS, MAX_VOCAB_SIZE, dataset_root, tokens_per_element};
 use crate::poseidon::HashOut;
 
-/// The vocabulary that this version's circuit knows: 3 * 4^7, that of the SmolLM2 tokenizer.
-pub const VOCAB_SIZE: u32 = 49_152;
-/// Number of public inputs of the circuit.
-pub const PUBLIC_INPUTS: usize = 8 + 4 + 1 + 2 * MAX_CONTRIBUTORS;
+/// Words of the statement's digest among the public inputs.
+pub const CONTEXT_WORDS: usize = 8;
+/// Number of public inputs of a proof.
+pub const PUBLIC_INPUTS: usize = CONTEXT_WORDS + 4 + 4;
+/// Most licences in the allowed set.
+pub const MAX_LICENCES: usize = 64;
+/// Longest record that a statement can allow.
+pub const MAX_RECORD_TOKENS: u32 = 65_535;
 
-/// What a dataset holds of one contributor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Share {
-    /// The contributor.
-    pub contributor: Address,
-    /// How many records are hers: proved.
-    pub records: u64,
-    /// How many tokens they have: proved. Revenue shares follow it.
-    pub tokens: u64,
-    /// Root over her records alone, which she signs: bound, and checked by the ExEx.
-    pub root: Digest,
-}
+/// Licences that a dataset's records may have unless its creator names others, as SPDX identifiers.
+pub const LICENCES: [&str; 8] = [
+    "Apache-2.0",
+    "BSD-3-Clause",
+    "CC-BY-4.0",
+    "CC-BY-SA-4.0",
+    "CC0-1.0",
+    "LicenseRef-LazAI-Creator",
+    "MIT",
+    "ODC-By-1.0",
+];
 
-/// The format of a statement.
+/// Whom and what a proof was made for. Changing any of it makes the proof another's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum StatementFormat {
-    #[serde(rename = "lazai.zk.statement.v1")]
-    V1,
-}
-
-/// A statement about a dataset, version 1.
-///
-/// | part | an adversary could try | what stops her |
-/// |---|---|---|
-/// | `ledger`, `submitter`, `submission` | to submit somebody's proof as her own, or again | bound into the proof |
-/// | `tokenizer_digest` | to mean other words by the same ids | bound into the proof |
-/// | `root` | to train on other records | the circuit hashes the records to it; the ExEx recomputes it |
-/// | `shares` | to claim more tokens than she gave | counted in the circuit |
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Statement {
-    format: StatementFormat,
+pub struct Binding {
     /// The ledger it is submitted to.
     pub ledger: LedgerId,
     /// Who submits it.
     pub submitter: Address,
     /// The submission it belongs to.
     pub submission: SubmissionId,
-    /// Digest of the tokenizer.
-    pub tokenizer_digest: Digest,
-    /// Every token id is below this; [`VOCAB_SIZE`] in this version.
-    pub vocab_size: u32,
-    /// Merkle root over the salted leaves.
+}
+
+/// The published prompts, committed to beside the records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prompts {
+    /// How many there are.
+    pub count: u64,
+    /// Root over them: [`prompts_root`](crate::opening::prompts_root); zero without any.
     pub root: Digest,
-    /// One entry per contributor, in the order of the manifest.
+}
+
+/// The vocal part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Voice {
+    /// Digest over the frames of all clips, in order.
+    pub digest: Digest,
+    /// How many frames there are.
+    pub frames: u64,
+}
+
+/// What the creator only says. The proof cannot be moved to other declarations, but does not make them true; who
+/// holds the data can check each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Declared {
+    /// The tokenizer that the token ids are of.
+    pub tokenizer: Digest,
+    /// The licences that records may have, as SPDX identifiers, sorted.
+    pub licences: Vec<String>,
+    /// The published prompts.
+    pub prompts: Prompts,
+    /// The voice.
+    pub voice: Voice,
+    /// Whose account each contributor's number stands for.
+    pub contributors: Vec<Address>,
+}
+
+/// What a dataset holds of one contributor. Her signature over `root` is checked beside the proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Share {
+    /// How many records are hers.
+    pub records: u64,
+    /// How many tokens they have: revenue shares follow it.
+    pub tokens: u64,
+    /// Root of the Merkle tree over her salted records alone; zero without any.
+    pub root: Digest,
+    /// Which of the declared licences each of her records has.
+    pub licence: u8,
+}
+
+/// What the proof shows of the records, whoever made it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proved {
+    /// Every token id is below this.
+    pub vocab_size: u32,
+    /// Every record has 1 to this many tokens.
+    pub max_record_tokens: u32,
+    /// One entry per contributor, in the order of [`Declared::contributors`].
     pub shares: Vec<Share>,
+    /// Root over all contributors' entries, and so over all records, of which no two have the same tokens.
+    pub root: Digest,
+}
+
+/// The format of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum StatementFormat {
+    #[serde(rename = "lazai.zk.statement.v2")]
+    V2,
+}
+
+/// A statement about a dataset, version 2.
+///
+/// | part | an adversary could try | what stops her |
+/// |---|---|---|
+/// | `binding` | to submit somebody's proof as her own, or again, or elsewhere | its digest is a public input |
+/// | `declared.tokenizer` | to mean other words by the same ids | bound; who trains compares it with his tokenizer |
+/// | `declared.licences` | to allow what no market takes | bound, and public: a validator compares it with its own list |
+/// | `declared.prompts` | to publish prompts of another character | bound; the root is over the public part |
+/// | `declared.voice` | to swap recordings | bound; who trains hashes the frames |
+/// | `declared.contributors` | to name somebody who gave nothing | each signs the root of her own records |
+/// | `proved.vocab_size` | to hide numbers that are no tokens | each token is looked up in a table of that size |
+/// | `proved.max_record_tokens` | to slip in a record that no model reads, or an empty one | counted in the circuit |
+/// | `proved.shares` | to claim records or tokens she did not give | counted in the circuit, entered into the root |
+/// | `proved.root` | to train on other records; to sell one record twice | every record is hashed to it; their digests increase strictly |
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Statement {
+    format: StatementFormat,
+    /// Whom and what it is for.
+    pub binding: Binding,
+    /// What is only said.
+    pub declared: Declared,
+    /// What is shown.
+    pub proved: Proved,
+}
+
+/// Why bytes or parts are no statement.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum StatementError {
+    /// Not the canonical JSON of a statement.
+    #[error("not the canonical JSON of a statement, version 2")]
+    Format,
+    /// A part that no circuit can have.
+    #[error("statement: {field} is {found}, expected {expected}")]
+    Field {
+        /// Which one.
+        field: &'static str,
+        /// What it is.
+        found: String,
+        /// What it may be.
+        expected: String,
+    },
 }
 
 impl Statement {
-    /// The statement that is true of a dataset.
-    #[must_use]
-    pub fn of(dataset: &Dataset, ledger: LedgerId, submitter: Address, submission: SubmissionId) -> Self {
-        let share = |(index, contributor): (usize, &lazai_core::pov::Contributor)| {
-            // A dataset has at most MAX_CONTRIBUTORS contributors.
-            let index = index as u8;
-            let own = dataset.records().iter().filter(|r| r.contributor == index);
-            let (records, tokens) = own.fold((0, 0), |(n, t), r| (n + 1, t + r.tokens.len() as u64));
-            Share { contributor: contributor.address, records, tokens, root: contributor_root(dataset, index) }
-        };
-        let manifest = dataset.manifest();
-        Self {
-            format: StatementFormat::V1,
-            ledger,
-            submitter,
-            submission,
-            tokenizer_digest: manifest.tokenizer_digest,
-            vocab_size: manifest.vocab_size,
-            root: dataset_root(dataset),
-            shares: manifest.contributors.iter().enumerate().map(share).collect(),
-        }
+    /// A statement of its parts.
+    ///
+    /// # Errors
+    /// [`StatementError::Field`] for what no circuit can have.
+    pub fn new(binding: Binding, declared: Declared, proved: Proved) -> Result<Self, StatementError> {
+        let statement = Self { format: StatementFormat::V2, binding, declared, proved };
+        statement.check()?;
+        Ok(statement)
     }
 
     /// Number of records.
     #[must_use]
     pub fn records(&self) -> u64 {
-        self.shares.iter().map(|s| s.records).fold(0, u64::saturating_add)
+        self.proved.shares.iter().map(|s| s.records).fold(0, u64::saturating_add)
     }
 
     /// Number of tokens.
     #[must_use]
     pub fn tokens(&self) -> u64 {
-        self.shares.iter().map(|s| s.tokens).fold(0, u64::saturating_add)
+        self.proved.shares.iter().map(|s| s.tokens).fold(0, u64::saturating_add)
+    }
+
+    /// The contributors with their shares.
+    pub fn shares(&self) -> impl Iterator<Item = (Address, &Share)> {
+        self.declared.contributors.iter().copied().zip(&self.proved.shares)
     }
 
     /// The canonical JSON.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        canonical_json(self).expect("a statement holds integers and hex only")
+        canonical_json(self).expect("a statement holds integers, strings and hex only")
     }
 
-    /// Reads the canonical JSON; `None` for anything else.
-    #[must_use]
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let statement: Self = serde_json::from_slice(bytes).ok()?;
-        (statement.to_bytes() == bytes).then_some(statement)
+    /// Reads the canonical JSON.
+    ///
+    /// # Errors
+    /// [`StatementError`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, StatementError> {
+        let statement: Self = serde_json::from_slice(bytes).map_err(|_| StatementError::Format)?;
+        if statement.to_bytes() != bytes {
+            return Err(StatementError::Format);
+        }
+        statement.check()?;
+        Ok(statement)
     }
 
     /// SHA-256 of the canonical JSON: what submissions and attestations carry.
@@ -117,23 +214,89 @@ impl Statement {
         sha256(&self.to_bytes())
     }
 
-    /// The circuit's public inputs: the digest in eight 32-bit words, the root, the number of records, records
-    /// and tokens per contributor. `None` if no circuit of this version can have them.
-    #[must_use]
-    pub fn public_inputs(&self) -> Option<[u64; PUBLIC_INPUTS]> {
-        if self.vocab_size != VOCAB_SIZE || self.shares.len() > MAX_CONTRIBUTORS {
-            return None;
-        }
+    /// The entries that the root is over: contributors with records.
+    ///
+    /// # Errors
+    /// [`StatementError::Field`] for a root that is no digest of this hash.
+    pub fn entries(&self) -> Result<Vec<Entry>, StatementError> {
+        let with_records = self.proved.shares.iter().enumerate().filter(|(_, share)| share.records > 0);
+        with_records
+            .map(|(contributor, share)| {
+                let root = HashOut::from_digest(share.root);
+                let root = root.ok_or_else(|| field("share's root", share.root, "four elements below the order"))?;
+                // At most MAX_CONTRIBUTORS shares: see `check`.
+                let contributor = contributor as u8;
+                Ok(Entry { root, records: share.records, tokens: share.tokens, contributor, licence: share.licence })
+            })
+            .collect()
+    }
+
+    /// The public inputs of its proof: the digest in eight 32-bit words, the root in four elements, vocabulary size,
+    /// longest record, number of licences, tokens per element.
+    ///
+    /// # Errors
+    /// [`StatementError::Field`].
+    pub fn public_inputs(&self) -> Result<[u64; PUBLIC_INPUTS], StatementError> {
+        self.check()?;
         let mut inputs = [0; PUBLIC_INPUTS];
         for (input, word) in inputs.iter_mut().zip(self.digest().as_bytes().as_chunks::<4>().0) {
             *input = u32::from_le_bytes(*word).into();
         }
-        inputs[8..12].copy_from_slice(&HashOut::from_digest(self.root)?.0);
-        inputs[12] = self.records();
-        for (i, share) in self.shares.iter().enumerate() {
-            inputs[13 + i] = share.records;
-            inputs[13 + MAX_CONTRIBUTORS + i] = share.tokens;
-        }
-        Some(inputs)
+        let root = HashOut::from_digest(self.proved.root);
+        let root = root.ok_or_else(|| field("root", self.proved.root, "four elements below the order"))?;
+        inputs[CONTEXT_WORDS..CONTEXT_WORDS + 4].copy_from_slice(&root.0);
+        inputs[CONTEXT_WORDS + 4..].copy_from_slice(&[
+            self.proved.vocab_size.into(),
+            self.proved.max_record_tokens.into(),
+            self.declared.licences.len() as u64,
+            tokens_per_element(self.proved.vocab_size) as u64,
+        ]);
+        Ok(inputs)
     }
+
+    fn check(&self) -> Result<(), StatementError> {
+        let Declared { licences, contributors, .. } = &self.declared;
+        let Proved { vocab_size, max_record_tokens, shares, root } = &self.proved;
+        let within = |name, found: u64, max: u64| {
+            if (1..=max).contains(&found) { Ok(()) } else { Err(field(name, found, format!("1 to {max}"))) }
+        };
+        within("vocab_size", (*vocab_size).into(), MAX_VOCAB_SIZE.into())?;
+        within("max_record_tokens", (*max_record_tokens).into(), MAX_RECORD_TOKENS.into())?;
+        within("number of licences", licences.len() as u64, MAX_LICENCES as u64)?;
+        within("number of contributors", contributors.len() as u64, MAX_CONTRIBUTORS as u64)?;
+        within("number of records", self.records(), MAX_TREE_RECORDS * MAX_CONTRIBUTORS as u64)?;
+        if !licences.is_sorted_by(|a, b| a < b) {
+            return Err(field("licences", licences.join(", "), "sorted, each once"));
+        }
+        if contributors.iter().collect::<BTreeSet<_>>().len() != contributors.len() {
+            return Err(field("contributors", contributors.len(), "each once"));
+        }
+        if shares.len() != contributors.len() {
+            return Err(field("number of shares", shares.len(), contributors.len()));
+        }
+        for share in shares {
+            if share.records > MAX_TREE_RECORDS {
+                return Err(field("records of a share", share.records, format!("at most {MAX_TREE_RECORDS}")));
+            }
+            let most = share.records * u64::from(*max_record_tokens);
+            if share.tokens > most || share.tokens < share.records {
+                return Err(field("tokens of a share", share.tokens, format!("{} to {most}", share.records)));
+            }
+            if usize::from(share.licence) >= licences.len() {
+                return Err(field("licence of a share", share.licence, format!("below {}", licences.len())));
+            }
+            if share.records == 0 && share.root != Digest::ZERO {
+                return Err(field("root of a share without records", share.root, Digest::ZERO));
+            }
+        }
+        let expected = dataset_root(&self.entries()?).to_digest();
+        if *root != expected {
+            return Err(field("root", root, format!("{expected}, that of its shares")));
+        }
+        Ok(())
+    }
+}
+
+fn field(field: &'static str, found: impl ToString, expected: impl ToString) -> StatementError {
+    StatementError::Field { field, found: found.to_string(), expected: expected.to_string() }
 }

@@ -8,7 +8,8 @@ use lazai_core::seal::{DataKey, SealError, SealingKey};
 use lazai_core::{Address, Signature, Signer, SignerError, SubmissionId};
 use lazai_settle::market::{ContributorShare, Submission, Transaction};
 use lazai_settle::quorum::ContributorConsent;
-use lazai_zk::{Proof, Statement};
+use lazai_zk::opening::prompts_root;
+use lazai_zk::{Binding, CommitError, Commitment, Proof, Source, Statement};
 use thiserror::Error;
 
 use crate::account::{Account, SendError};
@@ -68,7 +69,24 @@ impl Creator {
         SubmissionId::derive(self.account.ledger().market().ledger(), self.account.address(), nonce)
     }
 
-    /// Proves what is true of a dataset, bound to her submission of a number.
+    /// What is true of a dataset and its public part, bound to her submission of a number.
+    ///
+    /// # Errors
+    /// [`CommitError`]: two records with the same tokens, a licence that is not allowed.
+    pub fn statement(
+        &self,
+        dataset: &dyn Source,
+        public: &PublicPart,
+        nonce: u64,
+    ) -> Result<(Commitment, Statement), CommitError> {
+        let ledger = self.account.ledger().market().ledger();
+        let binding = Binding { ledger, submitter: self.account.address(), submission: self.submission_id(nonce) };
+        let commitment = Commitment::of(dataset)?;
+        let statement = commitment.statement(dataset, prompts_root(&public.prompts), binding)?;
+        Ok((commitment, statement))
+    }
+
+    /// Proves it: a dataset in memory, or a file of any size.
     ///
     /// # Errors
     /// [`lazai_zk::ProveError`].
@@ -76,11 +94,13 @@ impl Creator {
     pub fn prove(
         &self,
         prover: &lazai_zk::Prover,
-        dataset: &Dataset,
+        dataset: &(dyn Source + Sync),
+        public: &PublicPart,
         nonce: u64,
     ) -> Result<(Statement, Proof), lazai_zk::ProveError> {
-        let ledger = self.account.ledger().market().ledger();
-        prover.prove(dataset, ledger, self.account.address(), self.submission_id(nonce))
+        let (commitment, statement) = self.statement(dataset, public, nonce)?;
+        let proof = prover.prove(dataset, &commitment, &statement)?;
+        Ok((statement, proof))
     }
 
     /// Encrypts a dataset, seals its key to an ExEx, has each contributor sign, and submits.
@@ -107,9 +127,8 @@ impl Creator {
         self.store.put(&proof.to_bytes()).await?;
         self.store.put(&ciphertext).await?;
 
-        let mut shares = Vec::with_capacity(statement.shares.len());
-        for (share, contributor) in statement.shares.iter().zip(&public.contributors) {
-            let address = share.contributor;
+        let mut shares = Vec::with_capacity(statement.proved.shares.len());
+        for ((address, share), contributor) in statement.shares().zip(&public.contributors) {
             let signer = contributors.iter().find(|s| s.address() == address);
             let signer = signer.ok_or(CreatorError::NoSigner { contributor: address })?;
             let consent = ContributorConsent {
@@ -124,7 +143,7 @@ impl Creator {
         let submission = Submission {
             nonce,
             statement: statement.digest(),
-            root: statement.root,
+            root: statement.proved.root,
             proof: proof.digest(),
             ciphertext: sha256(&ciphertext),
             sealed_key,

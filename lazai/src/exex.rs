@@ -14,7 +14,8 @@ use lazai_lora::{BaseModel, LoraError};
 use lazai_settle::ledger::LedgerError;
 use lazai_settle::market::{Event, Submission, SubmissionStatus, Transaction};
 use lazai_settle::notice::Notice;
-use lazai_zk::commitment::{contributor_root, dataset_root};
+use lazai_zk::source::voice;
+use lazai_zk::{CommitError, Commitment, Statement, StatementError};
 use thiserror::Error;
 
 use crate::account::{Account, SendError};
@@ -75,6 +76,20 @@ pub enum RefusalReason {
         signed: Digest,
         /// What her records give.
         found: Digest,
+    },
+    /// No proof can be of this dataset.
+    #[error("dataset: {0}")]
+    Commit(#[from] CommitError),
+    /// What was submitted as a statement is none.
+    #[error("statement: {0}")]
+    Statement(#[from] StatementError),
+    /// The recordings are not those that were declared.
+    #[error("dataset has {found} voice frames or others than the {expected} that were declared")]
+    Voice {
+        /// Frames that were declared.
+        expected: u64,
+        /// Frames that there are.
+        found: u64,
     },
     /// What was decrypted is no dataset.
     #[error("dataset: {0}")]
@@ -201,7 +216,9 @@ impl ExEx {
         let key = self.key.open(&submission.sealed_key, id.as_bytes()).map_err(RefusalReason::from)?;
         let plaintext = key.decrypt(&ciphertext, id.as_bytes()).map_err(RefusalReason::from)?;
         let dataset = Dataset::from_bytes(&plaintext).map_err(RefusalReason::from)?;
-        check(&dataset, &submission, base)?;
+        let statement = self.store.get(submission.statement).await?;
+        let statement = Statement::from_bytes(&statement).map_err(RefusalReason::from)?;
+        check(&dataset, &submission, &statement, base)?;
         Ok(dataset)
     }
 
@@ -305,17 +322,25 @@ impl ExEx {
     }
 }
 
-fn check(dataset: &Dataset, submission: &Submission, base: &BaseModel) -> Result<(), RefusalReason> {
-    let found = dataset_root(dataset);
+fn check(
+    dataset: &Dataset,
+    submission: &Submission,
+    statement: &Statement,
+    base: &BaseModel,
+) -> Result<(), RefusalReason> {
+    let commitment = Commitment::with_licences(dataset, &statement.declared.licences)?;
+    let found = commitment.digest();
     if found != submission.root {
         return Err(RefusalReason::Root { expected: submission.root, found });
     }
-    for (index, share) in submission.shares.iter().enumerate() {
-        // At most MAX_CONTRIBUTORS shares, or the market would have refused them.
-        let found = contributor_root(dataset, index as u8);
-        if found != share.root {
-            return Err(RefusalReason::ContributorRoot { index, signed: share.root, found });
+    for (index, (share, own)) in submission.shares.iter().zip(commitment.shares()).enumerate() {
+        if own.root != share.root {
+            return Err(RefusalReason::ContributorRoot { index, signed: share.root, found: own.root });
         }
+    }
+    let (declared, spoken) = (statement.declared.voice, voice(dataset)?);
+    if declared != spoken {
+        return Err(RefusalReason::Voice { expected: declared.frames, found: spoken.frames });
     }
     let (expected, found) = (base.tokenizer().digest(), dataset.manifest().tokenizer_digest);
     if expected == found { Ok(()) } else { Err(RefusalReason::OtherTokenizer { expected, found }) }

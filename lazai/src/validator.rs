@@ -1,12 +1,14 @@
 //! The validator: verifies proof, public part and ciphertext digest, never the private data, and attests.
 
 use lazai_core::digest::sha256;
-use lazai_core::pov::PublicPart;
+use lazai_core::pov::{PovError, PublicPart};
 use lazai_core::{Digest, SubmissionId};
 use lazai_settle::market::{SubmissionState, Transaction};
 use lazai_settle::notice::Entry;
 use lazai_settle::quorum::Attestation;
+use lazai_zk::opening::prompts_root;
 use lazai_zk::proof::ProofFormatError;
+use lazai_zk::statement::LICENCES;
 use lazai_zk::{Proof, Statement, Verifier, VerifyError};
 use thiserror::Error;
 
@@ -23,6 +25,9 @@ pub enum ValidationError {
     /// The proof does not hold.
     #[error(transparent)]
     Proof(#[from] VerifyError),
+    /// The public part breaks the format.
+    #[error(transparent)]
+    Public(#[from] PovError),
     /// The statement is of something else than the submission says.
     #[error("statement and submission differ in {field}")]
     StatementMismatch {
@@ -66,8 +71,9 @@ impl Validator {
         let submitted = &state.submission;
         let proof = Proof::from_bytes(&store.get(submitted.proof).await?)?;
         let statement = Statement::from_bytes(&store.get(submitted.statement).await?)
-            .ok_or(ValidationError::StatementMismatch { field: "format" })?;
-        if statement.ledger != market.ledger() || statement.submission != submission {
+            .map_err(|_| ValidationError::StatementMismatch { field: "format" })?;
+        let binding = &statement.binding;
+        if binding.ledger != market.ledger() || binding.submission != submission {
             return Err(ValidationError::StatementMismatch { field: "ledger or submission" });
         }
         matches(&statement, state)?;
@@ -99,12 +105,18 @@ impl Validator {
 /// Whether a statement is of what was submitted.
 fn matches(statement: &Statement, state: &SubmissionState) -> Result<(), ValidationError> {
     let submitted = &state.submission;
-    let shares = statement.shares.iter().map(|s| (s.contributor, s.tokens, s.root));
+    let public = PublicPart::from_bytes(submitted.public_part.as_bytes())?;
+    let licences = statement.proved.shares.iter().map(|s| statement.declared.licences.get(usize::from(s.licence)));
+    let same_licences = licences.eq(public.contributors.iter().map(|c| Some(&c.licence)));
+    let shares = statement.shares().map(|(contributor, s)| (contributor, s.tokens, s.root));
     let same_shares = shares.eq(submitted.shares.iter().map(|s| (s.contributor, s.tokens, s.root)));
     for (field, same) in [
-        ("submitter", statement.submitter == state.submitter),
-        ("root", statement.root == submitted.root),
+        ("submitter", statement.binding.submitter == state.submitter),
+        ("root", statement.proved.root == submitted.root),
         ("shares", same_shares),
+        ("prompts", statement.declared.prompts == prompts_root(&public.prompts)),
+        ("licences", statement.declared.licences.iter().all(|l| LICENCES.contains(&l.as_str()))),
+        ("licences of contributors", same_licences),
     ] {
         if !same {
             return Err(ValidationError::StatementMismatch { field });

@@ -5,12 +5,14 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, Metadata};
+use zeroize::Zeroizing;
 
 use super::manifest::{MANIFEST_KEY, MAX_CLIPS, bad, data_hasher, hash_head};
 use super::{
-    Clip, MAX_CLIP_FRAMES, MAX_FILE_CONTRIBUTORS, MAX_FILE_RECORDS, MAX_HEADER_BYTES, MAX_RECORD_TOKENS, Manifest,
+    Clip, MAX_CLIP_FRAMES, MAX_CONTRIBUTORS, MAX_FILE_RECORDS, MAX_HEADER_BYTES, MAX_RECORD_TOKENS, Manifest,
     PovError, Record,
 };
+use crate::id::Digest;
 
 /// The tensors of a file, by name, with their element types and number of dimensions: the order in which they are hashed.
 pub(super) const TENSORS: [(&str, Dtype, usize); 7] = [
@@ -120,7 +122,7 @@ impl PovFile {
         if self.manifest.clips.len() > MAX_CLIPS {
             return Err(PovError::TooMany { what: "clips", found: self.manifest.clips.len(), max: MAX_CLIPS });
         }
-        self.manifest.check_contributors(MAX_FILE_CONTRIBUTORS)
+        self.manifest.check_contributors(MAX_CONTRIBUTORS)
     }
 
     /// What the file says of itself.
@@ -200,6 +202,16 @@ impl PovFile {
         Ok(Clips { file: self, next: 0, offsets, mel: self.stream(MEL)? })
     }
 
+    /// The salts of the records' leaves in a commitment.
+    ///
+    /// # Errors
+    /// [`PovError::Io`].
+    pub fn salts(&self) -> Result<Salts, PovError> {
+        let mut seed = Zeroizing::new([0; 32]);
+        self.stream(SALT_SEED)?.read_exact(&mut *seed)?;
+        Ok(Salts(seed))
+    }
+
     fn stream(&self, tensor: usize) -> Result<Stream, PovError> {
         self.open_section(&self.sections[tensor])
     }
@@ -208,6 +220,23 @@ impl PovFile {
         let mut file = File::open(&self.path)?;
         file.seek(SeekFrom::Start(section.start))?;
         Ok(BufReader::with_capacity(64 << 10, file.take(section.length)))
+    }
+}
+
+/// The salts of a file's records.
+pub struct Salts(Zeroizing<[u8; 32]>);
+
+impl Salts {
+    /// The salt of a record: without it, a guess at a record could be tested against the public root.
+    #[must_use]
+    pub fn salt(&self, record: u64) -> Digest {
+        super::private::salt(&self.0, record)
+    }
+}
+
+impl std::fmt::Debug for Salts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Salts { .. }")
     }
 }
 

@@ -12,7 +12,7 @@ mod private;
 mod public;
 mod writer;
 
-pub use file::{Clips, PovFile, Records};
+pub use file::{Clips, PovFile, Records, Salts};
 pub use manifest::{Manifest, Speech};
 pub use private::{Clip, Dataset, Record};
 pub use public::{MAX_PUBLIC_BYTES, PublicPart};
@@ -25,16 +25,14 @@ use crate::id::{Address, Digest};
 
 /// Most tokens of one record.
 pub const MAX_RECORD_TOKENS: usize = 256;
-/// Most records of a dataset that is proved as one.
-pub const MAX_RECORDS: usize = 192;
-/// Most contributors of a dataset that is proved as one.
-pub const MAX_CONTRIBUTORS: usize = 4;
+/// Most records of a dataset in memory: 2^16. Larger ones are streamed.
+pub const MAX_RECORDS: usize = 1 << 16;
+/// Most contributors of a dataset.
+pub const MAX_CONTRIBUTORS: usize = 64;
 /// Largest private part that is read into memory: 256 MiB.
 pub const MAX_PRIVATE_BYTES: usize = 256 << 20;
 /// Most records of a file that is streamed: 2^24.
 pub const MAX_FILE_RECORDS: u64 = 1 << 24;
-/// Most contributors of a file that is streamed.
-pub const MAX_FILE_CONTRIBUTORS: usize = 64;
 /// Longest clip, in frames: half an hour.
 pub const MAX_CLIP_FRAMES: usize = 180_000;
 /// Largest header of a file: 16 MiB.

@@ -85,7 +85,7 @@ impl Dataset {
     /// The salt of a record's leaf: without it, a guess at a record could be tested against the public root.
     #[must_use]
     pub fn salt(&self, record: usize) -> Digest {
-        DomainHasher::new("lazai.salt.v1").part(&*self.salt_seed).part(&(record as u64).to_le_bytes()).finish()
+        salt(&self.salt_seed, record as u64)
     }
 
     /// Tokens of all records together.
@@ -231,6 +231,11 @@ impl Dataset {
             tensor("voice.offsets", Dtype::U32, vec![voice_offsets.len()], u32s(&voice_offsets)),
         ]
     }
+}
+
+/// The salt of a record under a seed.
+pub(super) fn salt(seed: &[u8; 32], record: u64) -> Digest {
+    DomainHasher::new("lazai.salt.v1").part(seed).part(&record.to_le_bytes()).finish()
 }
 
 impl std::fmt::Debug for Dataset {

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::file::{MASK, MEL, OWNERS, SALT_SEED, TENSORS, TEXT_OFFSETS, TOKENS, VOICE_OFFSETS};
 use super::manifest::{MANIFEST_KEY, MAX_CLIPS, data_hasher, hash_head};
-use super::{Clip, Contributor, MAX_FILE_CONTRIBUTORS, MAX_FILE_RECORDS, MAX_HEADER_BYTES, Manifest, PovError, Record};
+use super::{Clip, Contributor, MAX_CONTRIBUTORS, MAX_FILE_RECORDS, MAX_HEADER_BYTES, Manifest, PovError, Record};
 use crate::digest::canonical_json;
 use crate::id::Digest;
 
@@ -42,7 +42,7 @@ impl Writer {
         timestamp: u64,
     ) -> Result<Self, PovError> {
         let manifest = Manifest::new(contributors, tokenizer_digest, vocab_size, timestamp);
-        manifest.check_contributors(MAX_FILE_CONTRIBUTORS)?;
+        manifest.check_contributors(MAX_CONTRIBUTORS)?;
         let folder = folder(path);
         std::fs::create_dir_all(folder)?;
         let tensors = TENSORS.iter().map(|_| Ok(BufWriter::new(tempfile::tempfile_in(folder)?)));

@@ -1,162 +1,164 @@
-//! One definition of a gate's constraints, read three ways: over the base field (proving), over its extension
-//! (verifying) and inside a circuit (recursion).
+//! One definition of constraints, read two ways: over values (proving, checking) and inside a circuit
+//! (recursion).
 
 use plonky2::field::extension::Extendable;
+use plonky2::field::packed::PackedField;
 use plonky2::field::types::Field;
 use plonky2::hash::hash_types::RichField;
+use plonky2::hash::poseidon::Poseidon;
 use plonky2::iop::ext_target::ExtensionTarget;
 use plonky2::plonk::circuit_builder::CircuitBuilder;
+use starky::constraint_consumer::{ConstraintConsumer, RecursiveConstraintConsumer};
 
-/// Addition and multiplication of whatever `T` stands for.
-pub(super) trait Arithmetic<T: Copy> {
+use crate::poseidon::{CIRCULANT, FIRST_DIAGONAL, WIDTH};
+
+/// Addition and multiplication of whatever `T` stands for, and what must be zero of it.
+pub(super) trait Constraints<T: Copy> {
     fn constant(&mut self, value: u64) -> T;
     fn add(&mut self, a: T, b: T) -> T;
     fn sub(&mut self, a: T, b: T) -> T;
     fn mul(&mut self, a: T, b: T) -> T;
+    /// `a + factor * b`.
+    fn add_scaled(&mut self, a: T, factor: u64, b: T) -> T;
+    /// The linear layer of Poseidon.
+    fn mds(&mut self, state: [T; WIDTH]) -> [T; WIDTH];
+
+    /// Is zero on every row.
+    fn always(&mut self, value: T);
+    /// Is zero on every row but the last.
+    fn transition(&mut self, value: T);
+    /// Is zero on the first row.
+    fn at_first(&mut self, value: T);
+    /// Is zero on the last row.
+    fn at_last(&mut self, value: T);
 
     /// `sum(items[i] * base^i)`.
     fn weighted_sum(&mut self, items: &[T], base: u64) -> T {
-        let base = self.constant(base);
         let zero = self.constant(0);
-        items.iter().rev().fold(zero, |sum, &item| {
-            let shifted = self.mul(sum, base);
-            self.add(shifted, item)
-        })
+        items.iter().rev().fold(zero, |sum, &item| self.add_scaled(item, base, sum))
     }
 
-    /// `x (x - 1) … (x - count + 1)`: zero exactly if x is one of `0..count`.
-    fn vanishing(&mut self, x: T, count: u64) -> T {
-        (1..count).fold(x, |product, value| {
-            let value = self.constant(value);
-            let factor = self.sub(x, value);
-            self.mul(product, factor)
-        })
+    fn sum(&mut self, items: &[T]) -> T {
+        let zero = self.constant(0);
+        items.iter().fold(zero, |sum, &item| self.add(sum, item))
+    }
+
+    /// `1 - x`.
+    fn not(&mut self, x: T) -> T {
+        let one = self.constant(1);
+        self.sub(one, x)
+    }
+
+    /// Is zero on every row where `flag` is not.
+    fn when(&mut self, flag: T, value: T) {
+        let product = self.mul(flag, value);
+        self.always(product);
+    }
+
+    /// Is zero on every row but the last where `flag` is not.
+    fn transition_when(&mut self, flag: T, value: T) {
+        let product = self.mul(flag, value);
+        self.transition(product);
+    }
+
+    /// Is 0 or 1.
+    fn boolean(&mut self, x: T) {
+        let other = self.not(x);
+        self.when(x, other);
     }
 }
 
-/// Plain field elements.
-pub(super) struct Elements;
-
-impl<T: Field> Arithmetic<T> for Elements {
-    fn constant(&mut self, value: u64) -> T {
-        T::from_canonical_u64(value)
+impl<P: PackedField> Constraints<P> for ConstraintConsumer<P> {
+    fn constant(&mut self, value: u64) -> P {
+        P::from(P::Scalar::from_canonical_u64(value))
     }
 
-    fn add(&mut self, a: T, b: T) -> T {
+    fn add(&mut self, a: P, b: P) -> P {
         a + b
     }
 
-    fn sub(&mut self, a: T, b: T) -> T {
+    fn sub(&mut self, a: P, b: P) -> P {
         a - b
     }
 
-    fn mul(&mut self, a: T, b: T) -> T {
+    fn mul(&mut self, a: P, b: P) -> P {
         a * b
+    }
+
+    fn add_scaled(&mut self, a: P, factor: u64, b: P) -> P {
+        a + b * P::Scalar::from_canonical_u64(factor)
+    }
+
+    fn mds(&mut self, state: [P; WIDTH]) -> [P; WIDTH] {
+        let factors = CIRCULANT.map(P::Scalar::from_canonical_u64);
+        std::array::from_fn(|row| {
+            let first = if row == 0 { state[0] * P::Scalar::from_canonical_u64(FIRST_DIAGONAL) } else { P::ZEROS };
+            factors.iter().enumerate().fold(first, |sum, (i, &factor)| sum + state[(i + row) % WIDTH] * factor)
+        })
+    }
+
+    fn always(&mut self, value: P) {
+        self.constraint(value);
+    }
+
+    fn transition(&mut self, value: P) {
+        self.constraint_transition(value);
+    }
+
+    fn at_first(&mut self, value: P) {
+        self.constraint_first_row(value);
+    }
+
+    fn at_last(&mut self, value: P) {
+        self.constraint_last_row(value);
     }
 }
 
 /// Wires of a verifier's circuit.
-pub(super) struct Targets<'a, F: RichField + Extendable<D>, const D: usize>(pub &'a mut CircuitBuilder<F, D>);
+pub(super) struct Targets<'a, F: RichField + Extendable<D>, const D: usize> {
+    pub(super) builder: &'a mut CircuitBuilder<F, D>,
+    pub(super) consumer: &'a mut RecursiveConstraintConsumer<F, D>,
+}
 
-impl<F: RichField + Extendable<D>, const D: usize> Arithmetic<ExtensionTarget<D>> for Targets<'_, F, D> {
+impl<F: RichField + Extendable<D> + Poseidon, const D: usize> Constraints<ExtensionTarget<D>> for Targets<'_, F, D> {
     fn constant(&mut self, value: u64) -> ExtensionTarget<D> {
-        self.0.constant_extension(F::Extension::from_canonical_u64(value))
+        self.builder.constant_extension(F::Extension::from_canonical_u64(value))
     }
 
     fn add(&mut self, a: ExtensionTarget<D>, b: ExtensionTarget<D>) -> ExtensionTarget<D> {
-        self.0.add_extension(a, b)
+        self.builder.add_extension(a, b)
     }
 
     fn sub(&mut self, a: ExtensionTarget<D>, b: ExtensionTarget<D>) -> ExtensionTarget<D> {
-        self.0.sub_extension(a, b)
+        self.builder.sub_extension(a, b)
     }
 
     fn mul(&mut self, a: ExtensionTarget<D>, b: ExtensionTarget<D>) -> ExtensionTarget<D> {
-        self.0.mul_extension(a, b)
+        self.builder.mul_extension(a, b)
     }
-}
 
-/// Implements plonky2's `Gate` for a stateless gate whose constraints are written once, in
-/// `fn constraints<T, A: Arithmetic<T>>(arithmetic: &mut A, wires: &[T], emit: &mut dyn FnMut(T))`.
-/// Its witness is set by the prover, so it has no generators.
-macro_rules! impl_gate {
-    ($gate:ident, wires: $wires:expr, constraints: $constraints:expr, degree: $degree:expr) => {
-        impl<F: RichField + Extendable<D>, const D: usize> Gate<F, D> for $gate {
-            fn id(&self) -> String {
-                concat!("lazai::", stringify!($gate), "::v1").into()
-            }
+    fn add_scaled(&mut self, a: ExtensionTarget<D>, factor: u64, b: ExtensionTarget<D>) -> ExtensionTarget<D> {
+        let one = self.builder.one_extension();
+        self.builder.arithmetic_extension(F::from_canonical_u64(factor), F::ONE, b, one, a)
+    }
 
-            fn serialize(&self, _: &mut Vec<u8>, _: &CommonCircuitData<F, D>) -> IoResult<()> {
-                Ok(())
-            }
+    fn mds(&mut self, state: [ExtensionTarget<D>; WIDTH]) -> [ExtensionTarget<D>; WIDTH] {
+        F::mds_layer_circuit(self.builder, &state)
+    }
 
-            fn deserialize(_: &mut Buffer<'_>, _: &CommonCircuitData<F, D>) -> IoResult<Self> {
-                Ok(Self)
-            }
+    fn always(&mut self, value: ExtensionTarget<D>) {
+        self.consumer.constraint(self.builder, value);
+    }
 
-            fn eval_unfiltered(&self, vars: EvaluationVars<'_, F, D>) -> Vec<F::Extension> {
-                let mut out = Vec::with_capacity($constraints);
-                constraints(&mut Elements, vars.local_wires, &mut |c| out.push(c));
-                out
-            }
+    fn transition(&mut self, value: ExtensionTarget<D>) {
+        self.consumer.constraint_transition(self.builder, value);
+    }
 
-            fn eval_unfiltered_base_one(
-                &self,
-                vars: EvaluationVarsBase<'_, F>,
-                mut out: StridedConstraintConsumer<'_, F>,
-            ) {
-                let mut wires = [F::ZERO; $wires];
-                for (i, wire) in wires.iter_mut().enumerate() {
-                    *wire = vars.local_wires[i];
-                }
-                constraints(&mut Elements, &wires, &mut |c| out.one(c));
-            }
+    fn at_first(&mut self, value: ExtensionTarget<D>) {
+        self.consumer.constraint_first_row(self.builder, value);
+    }
 
-            fn eval_unfiltered_circuit(
-                &self,
-                builder: &mut CircuitBuilder<F, D>,
-                vars: EvaluationTargets<'_, D>,
-            ) -> Vec<ExtensionTarget<D>> {
-                let mut out = Vec::with_capacity($constraints);
-                constraints(&mut Targets(builder), vars.local_wires, &mut |c| out.push(c));
-                out
-            }
-
-            fn generators(&self, _: usize, _: &[F]) -> Vec<WitnessGeneratorRef<F, D>> {
-                Vec::new()
-            }
-
-            fn num_wires(&self) -> usize {
-                $wires
-            }
-
-            fn num_constants(&self) -> usize {
-                0
-            }
-
-            fn degree(&self) -> usize {
-                $degree
-            }
-
-            fn num_constraints(&self) -> usize {
-                $constraints
-            }
-        }
-    };
-}
-pub(super) use impl_gate;
-
-/// What [`impl_gate`] needs in scope.
-pub(super) mod prelude {
-    pub(in crate::plonky2) use super::{Arithmetic, Elements, Targets, impl_gate};
-    pub(in crate::plonky2) use plonky2::field::extension::Extendable;
-    pub(in crate::plonky2) use plonky2::gates::gate::Gate;
-    pub(in crate::plonky2) use plonky2::gates::util::StridedConstraintConsumer;
-    pub(in crate::plonky2) use plonky2::hash::hash_types::RichField;
-    pub(in crate::plonky2) use plonky2::iop::ext_target::ExtensionTarget;
-    pub(in crate::plonky2) use plonky2::iop::generator::WitnessGeneratorRef;
-    pub(in crate::plonky2) use plonky2::plonk::circuit_builder::CircuitBuilder;
-    pub(in crate::plonky2) use plonky2::plonk::circuit_data::CommonCircuitData;
-    pub(in crate::plonky2) use plonky2::plonk::vars::{EvaluationTargets, EvaluationVars, EvaluationVarsBase};
-    pub(in crate::plonky2) use plonky2::util::serialization::{Buffer, IoResult};
+    fn at_last(&mut self, value: ExtensionTarget<D>) {
+        self.consumer.constraint_last_row(self.builder, value);
+    }
 }

@@ -1,18 +1,30 @@
-//! The plonky2 backend. Nothing outside this folder names plonky2.
-
-mod arithmetic;
-mod circuit;
-mod length_gate;
-mod prover;
-mod token_gate;
-mod verifier;
-
-pub use prover::{ProveError, Prover};
-pub use verifier::{Verifier, VerifyError, verifier_key_digest};
+//! The plonky2 backend: the only place that names it.
 
 use plonky2::field::goldilocks_field::GoldilocksField;
 use plonky2::plonk::config::PoseidonGoldilocksConfig;
 
+mod arithmetic;
+mod chunk;
+mod circuits;
+mod cache;
+mod chunks;
+mod prover;
+mod reference;
+mod setup;
+
+pub use prover::{Progress, ProveError, Prover, Stage};
+pub use reference::Plonky2Verifier;
+pub use setup::{Keys, build_keys};
+
+/// The field.
 type F = GoldilocksField;
+/// Poseidon for everything that recursion must hash.
 type C = PoseidonGoldilocksConfig;
+/// Degree of the extension that challenges come from.
 const D: usize = 2;
+
+/// The outer circuit as plonky2 describes it.
+#[cfg(test)]
+pub(crate) fn outer_common() -> plonky2::plonk::circuit_data::CommonCircuitData<F, D> {
+    setup::Setup::pinned().outer
+}

@@ -2,7 +2,7 @@
 //!
 //! Numbers as in plonky2 1.1; a test holds them to it.
 
-pub(super) const ROUND_CONSTANTS: [[u64; 12]; 30] = [
+pub(crate) const ROUND_CONSTANTS: [[u64; 12]; 30] = [
     [
         0xb585_f766_f214_4405,
         0x7746_a55f_4392_1ad7,

@@ -129,7 +129,7 @@ pub async fn collect(
     let market = ledger.market();
     let submitted = market.submission(submission).ok_or(CollectError::Missing { what: "submission" })?;
     let statement = store.get(submitted.submission.statement).await?;
-    let statement = Statement::from_bytes(&statement).ok_or(CollectError::Missing { what: "statement" })?;
+    let statement = Statement::from_bytes(&statement).map_err(|_| CollectError::Missing { what: "statement" })?;
     Ok(Evidence {
         genesis: genesis.clone(),
         receipts: conversation.receipts.clone(),

@@ -1,0 +1,365 @@
+//! Filling a chunk's trace from records.
+
+use plonky2::field::polynomial::PolynomialValues;
+use plonky2::field::types::{Field, PrimeField64};
+use plonky2::hash::poseidon::Poseidon;
+
+use super::layout::{Columns, RATE, STACK, Shape, state};
+use crate::commitment::{LEAF_LANES, Leaf, SORTED_START, TABLE_START};
+use crate::plonky2::F;
+use crate::poseidon::{FULL_ROUNDS_EACH_SIDE, PARTIAL_ROUNDS, ROUND_CONSTANTS, WIDTH};
+
+/// What one chunk hands to the next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::plonky2) struct State(pub(in crate::plonky2) [F; state::LENGTH]);
+
+impl State {
+    /// Before the first record, whose contributor and licence are given.
+    pub(in crate::plonky2) fn start(contributor: u64, licence: u64) -> Self {
+        let mut fields = [F::ZERO; state::LENGTH];
+        for i in 0..4 {
+            fields[state::TABLE + i] = F::from_canonical_u64(TABLE_START.0[i]);
+            fields[state::SORTED + i] = F::from_canonical_u64(SORTED_START.0[i]);
+        }
+        fields[state::RATIO] = F::ONE;
+        // The first key follows -1.
+        fields[state::PREVIOUS + 1] = F::NEG_ONE;
+        fields[state::CONTRIBUTOR] = F::from_canonical_u64(contributor);
+        fields[state::LICENCE] = F::from_canonical_u64(licence);
+        Self(fields)
+    }
+
+    fn get(&self, field: usize) -> u64 {
+        self.0[field].to_canonical_u64()
+    }
+
+    fn set(&mut self, field: usize, value: u64) {
+        self.0[field] = F::from_canonical_u64(value);
+    }
+
+    fn four(&self, field: usize) -> [F; 4] {
+        std::array::from_fn(|i| self.0[field + i])
+    }
+
+    fn put(&mut self, field: usize, values: [F; 4]) {
+        self.0[field..field + 4].copy_from_slice(&values);
+    }
+
+    fn push(&mut self, node: [F; 4]) {
+        self.0[state::STACKED..state::TABLE].rotate_right(4);
+        self.put(state::STACKED, node);
+        self.set(state::SIZE, self.get(state::SIZE) + 1);
+    }
+
+    fn pop(&mut self) {
+        self.0[state::STACKED..state::TABLE].rotate_left(4);
+        self.put(state::STACKED + 4 * (STACK - 1), [F::ZERO; 4]);
+        self.set(state::SIZE, self.get(state::SIZE) - 1);
+    }
+}
+
+/// The rules' numbers that are public.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::plonky2) struct Bounds {
+    /// Every token is below this.
+    pub(in crate::plonky2) vocabulary: u64,
+    /// No record has more tokens.
+    pub(in crate::plonky2) max_length: u64,
+    /// Number of allowed licences.
+    pub(in crate::plonky2) licences: u64,
+    /// Challenge of the comparison of keys.
+    pub(in crate::plonky2) challenge: [F; 2],
+}
+
+/// A trace being filled.
+pub(in crate::plonky2) struct Trace {
+    pub(super) c: Columns,
+    bounds: Bounds,
+    /// Row-major.
+    pub(super) cells: Vec<F>,
+    used: usize,
+    state: State,
+}
+
+impl Trace {
+    pub(in crate::plonky2) fn new(shape: Shape, bounds: Bounds, state: State) -> Self {
+        let c = Columns::new(shape);
+        Self { c, bounds, cells: vec![F::ZERO; c.total * c.rows], used: 0, state }
+    }
+
+    /// Rows in use.
+    pub(in crate::plonky2) fn used(&self) -> usize {
+        self.used
+    }
+
+    /// The state after the rows so far.
+    pub(in crate::plonky2) fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Whether a record of so many tokens still fits, with the padding that ends a chunk.
+    pub(in crate::plonky2) fn has_room_for_record(&self, tokens: usize) -> bool {
+        let joins = (self.state.get(state::RECORDS) + 1).trailing_zeros() as usize;
+        self.has_room(tokens.div_ceil(RATE * self.c.packed) + 2 + joins)
+    }
+
+    /// Whether the end of a contributor still fits.
+    pub(in crate::plonky2) fn has_room_for_close(&self) -> bool {
+        self.has_room(self.state.get(state::SIZE) as usize)
+    }
+
+    fn has_room(&self, rows: usize) -> bool {
+        self.used + rows < self.c.rows
+    }
+
+    /// Adds a record, and the next of the sorted keys.
+    pub(in crate::plonky2) fn record(&mut self, leaf: &Leaf, sorted_key: u64) {
+        let c = self.c;
+        let per_row = RATE * c.packed;
+        let length = leaf.tokens.len() as u64;
+        let rows = leaf.tokens.len().div_ceil(per_row);
+        let mut chain = [length, c.packed as u64, 0, 0].map(F::from_canonical_u64);
+        for (i, tokens) in leaf.tokens.chunks(per_row).enumerate() {
+            let mut input = [F::ZERO; WIDTH];
+            for (lane, element) in input.iter_mut().zip(tokens.chunks(c.packed)) {
+                let bits = c.token_bits();
+                let value = element.iter().rev().fold(0, |sum, &token| (sum << bits) | u64::from(token));
+                *lane = F::from_noncanonical_u64(value);
+            }
+            input[RATE..].copy_from_slice(&chain);
+            let at = self.begin(c.content);
+            self.flag(at + c.first, i == 0);
+            self.flag(at + c.last, i + 1 == rows);
+            self.put(at + c.length, length);
+            self.put(at + c.left, length - (i * per_row) as u64);
+            for (j, &token) in tokens.iter().enumerate() {
+                self.put(at + c.token + j, token.into());
+            }
+            let elements = tokens.len().div_ceil(c.packed);
+            for j in 0..RATE {
+                self.flag(at + c.active + j, j < elements);
+            }
+            for j in 0..c.packed - 1 {
+                self.flag(at + c.spare + j, j < elements * c.packed - tokens.len());
+            }
+            chain = self.permute(at, input);
+        }
+
+        let mut input = [F::ZERO; WIDTH];
+        let licence = self.state.get(state::LICENCE);
+        let whose = self.state.get(state::CONTRIBUTOR) + 256 * licence;
+        let lanes: [u64; LEAF_LANES] = leaf.lanes();
+        for (lane, value) in input.iter_mut().zip(lanes.into_iter().chain([whose])) {
+            *lane = F::from_canonical_u64(value);
+        }
+        input[RATE..].copy_from_slice(&chain);
+        let at = self.begin(c.leaf);
+        self.put(at + c.length, length);
+        self.limb(at, 4, self.bounds.max_length.wrapping_sub(length));
+        self.limb(at, 5, self.bounds.licences.wrapping_sub(licence + 1));
+        self.limb(at, 6, licence);
+        let node = self.permute(at, input);
+        self.state.push(node);
+        let (records, tokens) = (self.state.get(state::RECORDS) + 1, self.state.get(state::TOKENS) + length);
+        self.state.set(state::RECORDS, records);
+        self.state.set(state::TOKENS, tokens);
+        self.multiply_ratio(chain[0], false);
+
+        self.sorted_key(sorted_key, records);
+        let mut count = records;
+        while count % 2 == 0 {
+            count /= 2;
+            let at = self.begin(c.merge);
+            self.count(at, count);
+            self.join(at);
+        }
+    }
+
+    /// Ends a contributor; the next has this number and licence.
+    pub(in crate::plonky2) fn close(&mut self, contributor: u64, licence: u64) {
+        while self.state.get(state::SIZE) > 1 {
+            let at = self.begin(self.c.bag);
+            self.join(at);
+        }
+        let mut input = [F::ZERO; WIDTH];
+        input[..4].copy_from_slice(&self.state.four(state::STACKED));
+        let entry = [state::RECORDS, state::TOKENS, state::CONTRIBUTOR, state::LICENCE];
+        for (lane, field) in input[4..].iter_mut().zip(entry) {
+            *lane = self.state.0[field];
+        }
+        input[RATE..].copy_from_slice(&self.state.four(state::TABLE));
+        let at = self.begin(self.c.close);
+        let table = self.permute(at, input);
+        self.state.pop();
+        self.state.put(state::TABLE, table);
+        for (field, value) in [
+            (state::RECORDS, 0),
+            (state::TOKENS, 0),
+            (state::CONTRIBUTOR, contributor),
+            (state::LICENCE, licence),
+        ] {
+            self.state.set(field, value);
+        }
+    }
+
+    /// Fills the rest with padding and the tables; gives the columns and the state at the end.
+    pub(in crate::plonky2) fn finish(mut self) -> (Vec<PolynomialValues<F>>, State) {
+        self.fill();
+        let width = self.c.total;
+        let columns = (0..width).map(|column| {
+            let values = self.cells[column..].iter().step_by(width).copied().collect();
+            PolynomialValues::new(values)
+        });
+        (columns.collect(), self.state)
+    }
+
+    /// Padding and tables.
+    pub(super) fn fill(&mut self) {
+        let c = self.c;
+        if self.used < c.rows {
+            let first = self.begin(c.total);
+            self.permute(first, [F::ZERO; WIDTH]);
+            let padding = self.cells[first..first + c.total].to_vec();
+            while self.used < c.rows {
+                let at = self.begin(c.total);
+                self.cells[at..at + c.total].copy_from_slice(&padding);
+            }
+        }
+        let mut range = vec![0u64; 1 << 16];
+        let mut vocabulary = vec![0u64; c.rows * c.vocabulary_per_row];
+        for row in self.cells.chunks(c.total) {
+            for cell in &row[c.token..c.limb] {
+                count_use(&mut vocabulary, *cell);
+            }
+            for cell in &row[c.limb..c.borrow] {
+                count_use(&mut range, *cell);
+            }
+        }
+        let last = self.bounds.vocabulary.saturating_sub(1);
+        for (i, row) in self.cells.chunks_mut(c.total).enumerate() {
+            row[c.row] = F::from_canonical_usize(i);
+            for j in 0..c.vocabulary_per_row {
+                let entry = i * c.vocabulary_per_row + j;
+                row[c.vocabulary + j] = F::from_canonical_u64((entry as u64).min(last));
+                row[c.vocabulary_uses + j] = F::from_canonical_u64(vocabulary[entry]);
+            }
+            for j in 0..c.range_per_row {
+                row[c.range_uses + j] = F::from_canonical_u64(range[i * c.range_per_row + j]);
+            }
+        }
+    }
+
+    fn sorted_key(&mut self, key: u64, records: u64) {
+        let c = self.c;
+        let at = self.begin(c.sort);
+        let (high, low) = (key >> 32, key & 0xffff_ffff);
+        let previous_high = self.state.get(state::PREVIOUS);
+        // The first key follows -1: its low half lies one above.
+        let previous_low = self.state.0[state::PREVIOUS + 1] + F::ONE;
+        let gap_low = i128::from(low) - i128::from(previous_low.to_canonical_u64());
+        let borrow = gap_low < 0;
+        let gap_low = (gap_low + if borrow { 1 << 32 } else { 0 }) as u64;
+        let gap_high = high.wrapping_sub(previous_high).wrapping_sub(borrow.into());
+        for (i, value) in [low, high, gap_low, gap_high].into_iter().enumerate() {
+            // Anything above 32 bits is left in the upper limb, where no table has it.
+            self.limb(at, 2 * i, value & 0xffff);
+            self.limb(at, 2 * i + 1, value >> 16);
+        }
+        self.flag(at + c.borrow, borrow);
+        let room = F::from_canonical_u64(0xffff_ffff - high);
+        self.cells[at + c.canonical] = room.try_inverse().unwrap_or(F::ZERO);
+        self.count(at, records);
+        let mut input = [F::ZERO; WIDTH];
+        input[0] = F::from_canonical_u64(key);
+        input[RATE..].copy_from_slice(&self.state.four(state::SORTED));
+        let sorted = self.permute(at, input);
+        self.state.put(state::SORTED, sorted);
+        self.state.set(state::PREVIOUS, high);
+        self.state.set(state::PREVIOUS + 1, low);
+        self.multiply_ratio(F::from_canonical_u64(key), true);
+    }
+
+    fn multiply_ratio(&mut self, key: F, divide: bool) {
+        use plonky2::field::extension::quadratic::QuadraticExtension;
+        let [a, b] = self.bounds.challenge;
+        let factor = QuadraticExtension([a - key, b]);
+        // Only a challenge that equals a key has no inverse.
+        let factor = if divide { factor.try_inverse().unwrap_or(factor) } else { factor };
+        let ratio = QuadraticExtension([self.state.0[state::RATIO], self.state.0[state::RATIO + 1]]) * factor;
+        self.state.0[state::RATIO..state::RATIO + 2].copy_from_slice(&ratio.0);
+    }
+
+    /// `count` of the row, with its half and its lowest bit.
+    fn count(&mut self, at: usize, count: u64) {
+        let c = self.c;
+        self.put(at + c.count, count);
+        self.put(at + c.odd, count % 2);
+        self.limb(at, 8, (count / 2) & 0xffff);
+        self.limb(at, 9, (count / 2) >> 16);
+    }
+
+    /// Joins the two subtrees on top.
+    fn join(&mut self, at: usize) {
+        let mut input = [F::ZERO; WIDTH];
+        input[..4].copy_from_slice(&self.state.four(state::STACKED + 4));
+        input[4..8].copy_from_slice(&self.state.four(state::STACKED));
+        let node = self.permute(at, input);
+        self.state.pop();
+        self.state.put(state::STACKED, node);
+    }
+
+    /// A new row of a kind (any column beyond the last: padding), with the state; gives where it begins.
+    fn begin(&mut self, kind: usize) -> usize {
+        let at = self.used * self.c.total;
+        self.used += 1;
+        if kind < self.c.total {
+            self.cells[at + kind] = F::ONE;
+        }
+        let from = at + self.c.state;
+        self.cells[from..from + state::LENGTH].copy_from_slice(&self.state.0);
+        at
+    }
+
+    fn put(&mut self, cell: usize, value: u64) {
+        self.cells[cell] = F::from_noncanonical_u64(value);
+    }
+
+    fn flag(&mut self, cell: usize, value: bool) {
+        self.cells[cell] = F::from_bool(value);
+    }
+
+    fn limb(&mut self, at: usize, limb: usize, value: u64) {
+        self.put(at + self.c.limb + limb, value);
+    }
+
+    /// Fills in the permutation of a row; gives the first four lanes of its output.
+    fn permute(&mut self, at: usize, input: [F; WIDTH]) -> [F; 4] {
+        let c = self.c;
+        self.cells[at + c.input..at + c.s_box].copy_from_slice(&input);
+        let mut lanes = input;
+        let mut cell = at + c.s_box;
+        for (round, constants) in ROUND_CONSTANTS.iter().enumerate() {
+            for (lane, &constant) in lanes.iter_mut().zip(constants) {
+                *lane += F::from_canonical_u64(constant);
+            }
+            let full = !(FULL_ROUNDS_EACH_SIDE..FULL_ROUNDS_EACH_SIDE + PARTIAL_ROUNDS).contains(&round);
+            for lane in &mut lanes[..if full { WIDTH } else { 1 }] {
+                let x = *lane;
+                let cube = x * x * x;
+                *lane = cube * cube * x;
+                self.cells[cell] = cube;
+                self.cells[cell + 1] = *lane;
+                cell += 2;
+            }
+            lanes = F::mds_layer(&lanes);
+        }
+        std::array::from_fn(|i| lanes[i])
+    }
+}
+
+fn count_use(uses: &mut [u64], cell: F) {
+    // What is in no table has no count; the proof of such a trace fails.
+    if let Some(count) = uses.get_mut(cell.to_canonical_u64() as usize) {
+        *count += 1;
+    }
+}

@@ -1,0 +1,318 @@
+//! The three kinds of circuits: a chunk's STARK verified, two proofs joined, and the outer proof.
+
+use plonky2::field::polynomial::PolynomialValues;
+use plonky2::field::types::Field;
+use plonky2::fri::reduction_strategies::FriReductionStrategy;
+use plonky2::gates::noop::NoopGate;
+use plonky2::hash::hash_types::HashOutTarget;
+use plonky2::hash::poseidon::PoseidonHash;
+use plonky2::iop::target::{BoolTarget, Target};
+use plonky2::iop::witness::{PartialWitness, WitnessWrite};
+use plonky2::plonk::circuit_builder::CircuitBuilder;
+use plonky2::plonk::circuit_data::{
+    CircuitConfig, CircuitData, CommonCircuitData, VerifierCircuitTarget, VerifierOnlyCircuitData,
+};
+use plonky2::plonk::proof::{ProofWithPublicInputs, ProofWithPublicInputsTarget};
+use plonky2::util::timing::TimingTree;
+use starky::proof::StarkProofWithPublicInputs;
+use starky::proof::StarkProofWithPublicInputsTarget;
+use starky::recursive_verifier::{
+    add_virtual_stark_proof_with_pis, set_stark_proof_with_pis_target, verify_stark_proof_circuit,
+};
+
+use super::chunk::{ChunkStark, Shape, State, public, stark_config, state};
+use super::{C, D, F};
+use crate::commitment::{SORTED_START, TABLE_START};
+use crate::statement::{CONTEXT_WORDS, PUBLIC_INPUTS};
+
+/// Public inputs of a chunk's proof and of a join: digests of the states before and after, the challenge, the
+/// numbers of [`public`], and tokens per element.
+pub(super) mod inner {
+    /// Digest of the state before.
+    pub(in crate::plonky2) const BEFORE: usize = 0;
+    /// Digest of the state after.
+    pub(in crate::plonky2) const AFTER: usize = 4;
+    /// What is the same in every chunk: challenge, vocabulary, longest record, licences, tokens per element.
+    pub(in crate::plonky2) const SHARED: usize = 8;
+    /// How many there are.
+    pub(in crate::plonky2) const LENGTH: usize = 14;
+}
+
+/// Rows of a chunk's verifier: all shapes are padded to it.
+const CHUNK_ROWS_LOG: usize = 14;
+
+pub(super) type Circuit = CircuitData<F, C, D>;
+pub(super) type InnerProof = ProofWithPublicInputs<F, C, D>;
+pub(super) type Common = CommonCircuitData<F, D>;
+pub(super) type Key = VerifierOnlyCircuitData<C, D>;
+
+/// Runs an expression for the STARK of a shape.
+macro_rules! with_stark {
+    ($shape:expr, $stark:ident => $run:expr) => {
+        match $shape.index() {
+            0 => {
+                let $stark = ChunkStark::<0>;
+                $run
+            }
+            1 => {
+                let $stark = ChunkStark::<1>;
+                $run
+            }
+            2 => {
+                let $stark = ChunkStark::<2>;
+                $run
+            }
+            _ => {
+                let $stark = ChunkStark::<3>;
+                $run
+            }
+        }
+    };
+}
+
+/// plonky2's standard configuration but for three more bits of grinding, one query less and a longer final
+/// polynomial: two such proofs are joined in 2^13 rows, not in 2^14.
+fn chunk_config() -> CircuitConfig {
+    let mut config = CircuitConfig::standard_recursion_config();
+    config.fri_config.proof_of_work_bits = 19;
+    config.fri_config.num_query_rounds = 27;
+    config.fri_config.reduction_strategy = FriReductionStrategy::ConstantArityBits(4, 6);
+    config
+}
+
+/// Where the inputs of a chunk's circuit go. Targets added to an empty builder are always the same ones, so they
+/// need not be stored with a circuit.
+fn chunk_targets(builder: &mut CircuitBuilder<F, D>, shape: Shape) -> StarkProofWithPublicInputsTarget<D> {
+    let config = stark_config();
+    with_stark!(shape, stark => add_virtual_stark_proof_with_pis(builder, &stark, &config, shape.rows_log, 0, 0))
+}
+
+/// The circuit that verifies one chunk.
+pub(super) fn build_chunk(shape: Shape) -> Circuit {
+    let mut builder = CircuitBuilder::<F, D>::new(chunk_config());
+    let proof = chunk_targets(&mut builder, shape);
+    let rows_log = builder.constant(F::from_canonical_usize(shape.rows_log));
+    builder.connect(proof.proof.degree_bits, rows_log);
+    let config = stark_config();
+    with_stark!(shape, stark => verify_stark_proof_circuit::<F, C, _, D>(&mut builder, stark, proof.clone(), &config, None));
+    for from in [public::BEFORE, public::AFTER] {
+        let digest = hash(&mut builder, &proof.public_inputs[from..from + state::LENGTH]);
+        builder.register_public_inputs(&digest.elements);
+    }
+    builder.register_public_inputs(&proof.public_inputs[public::CHALLENGE..]);
+    let packed = builder.constant(F::from_canonical_usize(shape.packed));
+    builder.register_public_input(packed);
+    while builder.num_gates() <= 1 << (CHUNK_ROWS_LOG - 1) {
+        builder.add_gate(NoopGate, vec![]);
+    }
+    builder.build()
+}
+
+/// Proves that a chunk's STARK proof was verified.
+pub(super) fn prove_chunk(
+    circuit: &Circuit,
+    shape: Shape,
+    proof: &StarkProofWithPublicInputs<F, C, D>,
+) -> anyhow::Result<InnerProof> {
+    let mut builder = CircuitBuilder::<F, D>::new(chunk_config());
+    let targets = chunk_targets(&mut builder, shape);
+    let zero = builder.zero();
+    let mut witness = PartialWitness::new();
+    set_stark_proof_with_pis_target(&mut witness, &targets, proof, shape.rows_log, zero)?;
+    circuit.prove(witness)
+}
+
+struct JoinTargets {
+    children: [ProofWithPublicInputsTarget<D>; 2],
+    /// The right child is only the left one again.
+    single: BoolTarget,
+    /// Which of the allowed keys each child has, in binary; none where there is one key.
+    key_bits: [Vec<BoolTarget>; 2],
+}
+
+fn join_targets(builder: &mut CircuitBuilder<F, D>, child: &Common, keys: usize) -> JoinTargets {
+    let children = [0, 1].map(|_| builder.add_virtual_proof_with_pis(child));
+    let single = builder.add_virtual_bool_target_unsafe();
+    let key_bits = [0, 1].map(|_| key_bits(builder, keys));
+    JoinTargets { children, single, key_bits }
+}
+
+fn key_bits(builder: &mut CircuitBuilder<F, D>, keys: usize) -> Vec<BoolTarget> {
+    (0..keys.ilog2()).map(|_| builder.add_virtual_bool_target_unsafe()).collect()
+}
+
+/// The circuit that joins two proofs, each under one of `keys` (a power of two).
+pub(super) fn build_join(child: &Common, keys: &[Key]) -> Circuit {
+    let mut builder = CircuitBuilder::<F, D>::new(CircuitConfig::standard_recursion_config());
+    let targets = join_targets(&mut builder, child, keys.len());
+    builder.assert_bool(targets.single);
+    for (proof, bits) in targets.children.iter().zip(&targets.key_bits) {
+        let key = select_key(&mut builder, keys, bits);
+        builder.verify_proof::<C>(proof, &key, child);
+    }
+    let [left, right] = targets.children.map(|c| c.public_inputs);
+    let joined = builder.not(targets.single);
+    let mut after = Vec::with_capacity(4);
+    for i in 0..4 {
+        let gap = builder.sub(left[inner::AFTER + i], right[inner::BEFORE + i]);
+        let gap = builder.mul(joined.target, gap);
+        builder.assert_zero(gap);
+        after.push(builder.select(targets.single, left[inner::AFTER + i], right[inner::AFTER + i]));
+    }
+    for i in inner::SHARED..inner::LENGTH {
+        builder.connect(left[i], right[i]);
+    }
+    builder.register_public_inputs(&left[..inner::AFTER]);
+    builder.register_public_inputs(&after);
+    builder.register_public_inputs(&left[inner::SHARED..]);
+    builder.build()
+}
+
+/// Joins two proofs, or passes one on.
+pub(super) fn prove_join(
+    circuit: &Circuit,
+    child: &Common,
+    keys: usize,
+    left: (&InnerProof, usize),
+    right: Option<(&InnerProof, usize)>,
+) -> anyhow::Result<InnerProof> {
+    let mut builder = CircuitBuilder::<F, D>::new(CircuitConfig::standard_recursion_config());
+    let targets = join_targets(&mut builder, child, keys);
+    let mut witness = PartialWitness::new();
+    witness.set_bool_target(targets.single, right.is_none())?;
+    for (i, (proof, key)) in [left, right.unwrap_or(left)].into_iter().enumerate() {
+        witness.set_proof_with_pis_target(&targets.children[i], proof)?;
+        set_key_bits(&mut witness, &targets.key_bits[i], key)?;
+    }
+    circuit.prove(witness)
+}
+
+struct OuterTargets {
+    proof: ProofWithPublicInputsTarget<D>,
+    key_bits: Vec<BoolTarget>,
+    context: [Target; CONTEXT_WORDS],
+    last: Vec<Target>,
+    first: [Target; 2],
+}
+
+fn outer_targets(builder: &mut CircuitBuilder<F, D>, child: &Common, keys: usize) -> OuterTargets {
+    OuterTargets {
+        proof: builder.add_virtual_proof_with_pis(child),
+        key_bits: key_bits(builder, keys),
+        context: builder.add_virtual_target_arr(),
+        last: builder.add_virtual_targets(state::LENGTH),
+        first: builder.add_virtual_target_arr(),
+    }
+}
+
+/// The outer circuit, with blinding: what it verifies stays hidden.
+pub(super) fn build_outer(child: &Common, keys: &[Key]) -> Circuit {
+    let mut builder = CircuitBuilder::<F, D>::new(CircuitConfig::standard_recursion_zk_config());
+    let targets = outer_targets(&mut builder, child, keys.len());
+    let key = select_key(&mut builder, keys, &targets.key_bits);
+    builder.verify_proof::<C>(&targets.proof, &key, child);
+    let inputs = &targets.proof.public_inputs;
+
+    // It began at the start, whoever contributes first.
+    let start = State::start(0, 0).0.map(|f| builder.constant(f));
+    let mut start = start.to_vec();
+    start[state::CONTRIBUTOR] = targets.first[0];
+    start[state::LICENCE] = targets.first[1];
+    // It ended with every contributor entered, and the keys compared.
+    let last = &targets.last;
+    let zero = builder.zero();
+    let one = builder.one();
+    builder.connect(last[state::SIZE], zero);
+    builder.connect(last[state::RATIO], one);
+    builder.connect(last[state::RATIO + 1], zero);
+    for (at, ends) in [(inner::BEFORE, &start), (inner::AFTER, last)] {
+        let digest = hash(&mut builder, ends);
+        for (i, &element) in digest.elements.iter().enumerate() {
+            builder.connect(element, inputs[at + i]);
+        }
+    }
+    // The challenge was drawn after the records and the sorted keys were fixed.
+    let fixed = [&last[state::TABLE..state::TABLE + 4], &last[state::SORTED..state::SORTED + 4]].concat();
+    let challenge = hash(&mut builder, &fixed);
+    for i in 0..2 {
+        builder.connect(challenge.elements[i], inputs[inner::SHARED + i]);
+    }
+
+    builder.register_public_inputs(&targets.context);
+    builder.register_public_inputs(&last[state::TABLE..state::TABLE + 4]);
+    builder.register_public_inputs(&inputs[inner::SHARED + 2..]);
+    builder.build()
+}
+
+/// The outer proof.
+pub(super) fn prove_outer(
+    circuit: &Circuit,
+    child: &Common,
+    keys: usize,
+    (proof, key): (&InnerProof, usize),
+    context: &[u64],
+    first: [u64; 2],
+    last: &State,
+) -> anyhow::Result<InnerProof> {
+    let mut builder = CircuitBuilder::<F, D>::new(CircuitConfig::standard_recursion_zk_config());
+    let targets = outer_targets(&mut builder, child, keys);
+    let mut witness = PartialWitness::new();
+    witness.set_proof_with_pis_target(&targets.proof, proof)?;
+    set_key_bits(&mut witness, &targets.key_bits, key)?;
+    for (&target, &word) in targets.context.iter().zip(context).chain(targets.first.iter().zip(&first)) {
+        witness.set_target(target, F::from_canonical_u64(word))?;
+    }
+    for (&target, &value) in targets.last.iter().zip(&last.0) {
+        witness.set_target(target, value)?;
+    }
+    circuit.prove(witness)
+}
+
+fn set_key_bits(witness: &mut PartialWitness<F>, bits: &[BoolTarget], key: usize) -> anyhow::Result<()> {
+    for (i, &bit) in bits.iter().enumerate() {
+        witness.set_bool_target(bit, (key >> i) & 1 == 1)?;
+    }
+    Ok(())
+}
+
+/// One of the keys, chosen by bits: lowest first.
+fn select_key(builder: &mut CircuitBuilder<F, D>, keys: &[Key], bits: &[BoolTarget]) -> VerifierCircuitTarget {
+    for &bit in bits {
+        builder.assert_bool(bit);
+    }
+    let mut keys: Vec<_> = keys.iter().map(|key| builder.constant_verifier_data(key)).collect();
+    for &bit in bits {
+        keys = keys
+            .chunks(2)
+            .map(|pair| {
+                let mut pick = |a: HashOutTarget, b: HashOutTarget| HashOutTarget {
+                    elements: std::array::from_fn(|i| builder.select(bit, b.elements[i], a.elements[i])),
+                };
+                let cap = pair[0].constants_sigmas_cap.0.iter().zip(&pair[1].constants_sigmas_cap.0);
+                let cap = cap.map(|(&a, &b)| pick(a, b)).collect();
+                VerifierCircuitTarget {
+                    constants_sigmas_cap: plonky2::hash::hash_types::MerkleCapTarget(cap),
+                    circuit_digest: pick(pair[0].circuit_digest, pair[1].circuit_digest),
+                }
+            })
+            .collect();
+    }
+    keys.swap_remove(0)
+}
+
+fn hash(builder: &mut CircuitBuilder<F, D>, elements: &[Target]) -> HashOutTarget {
+    builder.hash_n_to_hash_no_pad::<PoseidonHash>(elements.to_vec())
+}
+
+const _: () = assert!(PUBLIC_INPUTS == CONTEXT_WORDS + 4 + 4);
+const _: () = assert!(TABLE_START.0[0] != SORTED_START.0[0]);
+
+/// Proves a chunk as a STARK.
+pub(super) fn prove_stark(
+    shape: Shape,
+    columns: Vec<PolynomialValues<F>>,
+    inputs: &[F],
+) -> anyhow::Result<StarkProofWithPublicInputs<F, C, D>> {
+    let (config, mut timing) = (stark_config(), TimingTree::default());
+    with_stark!(shape, stark => starky::prover::prove::<F, C, _, D>(stark, &config, columns, inputs, None, &mut timing))
+}

@@ -1,0 +1,252 @@
+//! Where records come from, and what a proof is about: one pass over them gives the commitment.
+
+use lazai_core::Digest;
+use lazai_core::digest::DomainHasher;
+use lazai_core::pov::{Clip, Dataset, Manifest, PovError, PovFile, Record};
+use thiserror::Error;
+
+use crate::commitment::{Entry, Leaf, MAX_TREE_RECORDS, MAX_VOCAB_SIZE, Tree, dataset_root, tokens_per_element};
+use crate::poseidon::{HashOut, RATE};
+use crate::statement::{Binding, Declared, LICENCES, Prompts, Proved, Share, Statement, StatementError, Voice};
+
+/// A dataset whose records can be visited as often as needed: in memory, or a file that is streamed.
+pub trait Source {
+    /// What the dataset says of itself.
+    fn manifest(&self) -> &Manifest;
+
+    /// Gives every record with its number and salt, in order, until `each` breaks off.
+    ///
+    /// # Errors
+    /// [`PovError`] where a file cannot be read.
+    fn records(&self, each: &mut dyn FnMut(u64, Record, Digest) -> bool) -> Result<(), PovError>;
+
+    /// Gives every clip, in order.
+    ///
+    /// # Errors
+    /// [`PovError`] where a file cannot be read.
+    fn clips(&self, each: &mut dyn FnMut(&Clip)) -> Result<(), PovError>;
+}
+
+impl Source for Dataset {
+    fn manifest(&self) -> &Manifest {
+        Self::manifest(self)
+    }
+
+    fn records(&self, each: &mut dyn FnMut(u64, Record, Digest) -> bool) -> Result<(), PovError> {
+        let records = Self::records(self).iter().enumerate();
+        let _ = records.map(|(i, r)| (i, r.clone())).all(|(i, record)| each(i as u64, record, self.salt(i)));
+        Ok(())
+    }
+
+    fn clips(&self, each: &mut dyn FnMut(&Clip)) -> Result<(), PovError> {
+        Self::clips(self).iter().for_each(each);
+        Ok(())
+    }
+}
+
+impl Source for PovFile {
+    fn manifest(&self) -> &Manifest {
+        Self::manifest(self)
+    }
+
+    fn records(&self, each: &mut dyn FnMut(u64, Record, Digest) -> bool) -> Result<(), PovError> {
+        let salts = self.salts()?;
+        for (i, record) in self.iter_records()?.enumerate() {
+            if !each(i as u64, record?, salts.salt(i as u64)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn clips(&self, each: &mut dyn FnMut(&Clip)) -> Result<(), PovError> {
+        for clip in self.iter_clips()? {
+            each(&clip?);
+        }
+        Ok(())
+    }
+}
+
+/// Why a dataset cannot be committed to.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CommitError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Pov(#[from] PovError),
+    /// Two records have the same tokens.
+    #[error("records {first} and {second} have the same tokens")]
+    Duplicate {
+        /// Number of the one.
+        first: u64,
+        /// Number of the other.
+        second: u64,
+    },
+    /// A contributor's licence is not among those allowed.
+    #[error("contributor {contributor} declares licence {licence:?}, allowed are {allowed:?}")]
+    Licence {
+        /// Her number.
+        contributor: usize,
+        /// What she declares.
+        licence: String,
+        /// What is allowed.
+        allowed: Vec<String>,
+    },
+    /// More records of one contributor than a tree takes.
+    #[error("contributor {contributor} has {records} records, at most {MAX_TREE_RECORDS} can be proved")]
+    TooManyRecords {
+        /// Her number.
+        contributor: usize,
+        /// Her records.
+        records: u64,
+    },
+    /// A vocabulary that no circuit knows.
+    #[error("vocabulary of {vocab_size} tokens, at most {MAX_VOCAB_SIZE} can be proved")]
+    Vocabulary {
+        /// Its size.
+        vocab_size: u32,
+    },
+    /// A part that no statement can have.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+}
+
+/// A dataset committed to: all that a statement and a proof need besides the records.
+#[derive(Debug, Clone)]
+pub struct Commitment {
+    /// One entry per contributor with records.
+    pub entries: Vec<Entry>,
+    /// The root over them.
+    pub root: HashOut,
+    /// First element of each content's digest, sorted.
+    pub(crate) keys: Vec<u64>,
+    /// Permutations that a proof goes through.
+    pub(crate) rows: usize,
+    licences: Vec<String>,
+    shares: Vec<Share>,
+}
+
+/// Most tokens of a record in this version of the POV format.
+const MAX_RECORD_TOKENS: u32 = lazai_core::pov::MAX_RECORD_TOKENS as u32;
+
+impl Commitment {
+    /// Reads a dataset once and commits to it, with the default [`LICENCES`] allowed.
+    ///
+    /// # Errors
+    /// [`CommitError`].
+    pub fn of(source: &dyn Source) -> Result<Self, CommitError> {
+        Self::with_licences(source, &LICENCES.map(String::from))
+    }
+
+    /// The same with other licences allowed.
+    ///
+    /// # Errors
+    /// [`CommitError`].
+    pub fn with_licences(source: &dyn Source, allowed: &[String]) -> Result<Self, CommitError> {
+        let mut licences = allowed.to_vec();
+        licences.sort_unstable();
+        licences.dedup();
+        let manifest = source.manifest();
+        if manifest.vocab_size > MAX_VOCAB_SIZE {
+            return Err(CommitError::Vocabulary { vocab_size: manifest.vocab_size });
+        }
+        let packed = tokens_per_element(manifest.vocab_size);
+        let mut parts = Vec::with_capacity(manifest.contributors.len());
+        for (contributor, c) in manifest.contributors.iter().enumerate() {
+            let place = licences.iter().position(|l| *l == c.licence).and_then(|i| u8::try_from(i).ok());
+            let licence = place.ok_or_else(|| CommitError::Licence {
+                contributor,
+                licence: c.licence.clone(),
+                allowed: licences.clone(),
+            })?;
+            parts.push((Tree::default(), 0u64, licence));
+        }
+        let mut keys = Vec::new();
+        let mut rows = 0;
+        source.records(&mut |number, record, salt| {
+            // A checked dataset names only contributors that it has.
+            let Some((tree, tokens, licence)) = parts.get_mut(usize::from(record.contributor)) else { return false };
+            let leaf = Leaf::new(&record, salt);
+            let content = leaf.content(packed);
+            tree.push(leaf.digest(content, record.contributor, *licence));
+            *tokens += record.tokens.len() as u64;
+            // Its tokens, its leaf, its key, the subtrees it completes.
+            rows += record.tokens.len().div_ceil(RATE * packed) + 2 + tree.leaves().trailing_zeros() as usize;
+            keys.push((content.0[0], number));
+            true
+        })?;
+        keys.sort_unstable();
+        if let Some(pair) = keys.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(CommitError::Duplicate { first: pair[0].1, second: pair[1].1 });
+        }
+        let (mut entries, mut shares) = (Vec::new(), Vec::new());
+        for (contributor, (tree, tokens, licence)) in parts.iter().enumerate() {
+            let records = tree.leaves();
+            if records > MAX_TREE_RECORDS {
+                return Err(CommitError::TooManyRecords { contributor, records });
+            }
+            rows += records.count_ones() as usize;
+            let root = tree.root();
+            if let Some(root) = root {
+                // At most MAX_CONTRIBUTORS of them.
+                let contributor = contributor as u8;
+                entries.push(Entry { root, records, tokens: *tokens, contributor, licence: *licence });
+            }
+            let root = root.map_or(Digest::ZERO, HashOut::to_digest);
+            shares.push(Share { records, tokens: *tokens, root, licence: *licence });
+        }
+        let root = dataset_root(&entries);
+        Ok(Self { entries, root, rows, keys: keys.into_iter().map(|(key, _)| key).collect(), licences, shares })
+    }
+
+    /// The root as a digest.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.root.to_digest()
+    }
+
+    /// What the dataset holds of each contributor.
+    #[must_use]
+    pub fn shares(&self) -> &[Share] {
+        &self.shares
+    }
+
+    /// The statement that is true of the dataset.
+    ///
+    /// # Errors
+    /// [`CommitError`].
+    pub fn statement(&self, source: &dyn Source, prompts: Prompts, binding: Binding) -> Result<Statement, CommitError> {
+        let manifest = source.manifest();
+        let declared = Declared {
+            tokenizer: manifest.tokenizer_digest,
+            licences: self.licences.clone(),
+            prompts,
+            voice: voice(source)?,
+            contributors: manifest.contributors.iter().map(|c| c.address).collect(),
+        };
+        let proved = Proved {
+            vocab_size: manifest.vocab_size,
+            max_record_tokens: MAX_RECORD_TOKENS,
+            shares: self.shares.clone(),
+            root: self.digest(),
+        };
+        Ok(Statement::new(binding, declared, proved)?)
+    }
+}
+
+/// Digest and number of the frames of all clips.
+///
+/// # Errors
+/// [`PovError`] where a file cannot be read.
+pub fn voice(source: &dyn Source) -> Result<Voice, PovError> {
+    let bands = u64::from(source.manifest().mel.bands);
+    let mut hasher = Some(DomainHasher::new("lazai.zk.voice.v1"));
+    let mut frames = 0;
+    source.clips(&mut |clip| {
+        let bytes: Vec<u8> = clip.log_mel.iter().flat_map(|x| x.to_le_bytes()).collect();
+        frames += clip.log_mel.len() as u64 / bands;
+        hasher = hasher.take().map(|h| h.part(&bytes));
+    })?;
+    let digest = hasher.map_or(Digest::ZERO, DomainHasher::finish);
+    Ok(Voice { digest, frames })
+}

@@ -1,0 +1,143 @@
+//! The verifier: plain Rust, no backend, no threads, nothing allocated beyond the proof's own fixed size, no panic.
+//!
+//! It checks the outer proof alone; that one vouches for all that is inside. Field elements must be canonical, so a
+//! proof has one spelling. Tests run plonky2's own verifier beside it on every proof, honest and damaged.
+
+mod body;
+mod fri;
+mod gates;
+mod plonk;
+mod shape;
+mod transcript;
+
+use lazai_core::Digest;
+use thiserror::Error;
+
+use crate::key::{OuterKey, VerifierKey};
+use crate::poseidon::{HashOut, WIDTH, permute};
+use crate::proof::Proof;
+use crate::statement::{PUBLIC_INPUTS, Statement, StatementError};
+use body::Body;
+use plonk::Challenges;
+use shape::{ARITY_LOG, CHALLENGES, DEGREE_LOG, POW_BITS, QUERIES, STEPS};
+use transcript::Transcript;
+
+/// Why a proof does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The bytes are no proof of this circuit's shape, or not in canonical form.
+    #[error("proof is malformed: {reason}")]
+    Malformed {
+        /// What was expected.
+        reason: &'static str,
+    },
+    /// It was made for another verifier's key.
+    #[error("proof is of key {found}, expected {expected}")]
+    OtherCircuit {
+        /// Key of this verifier.
+        expected: Digest,
+        /// Key that the proof names.
+        found: Digest,
+    },
+    /// The statement is one that no circuit can have.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// It does not prove this statement.
+    #[error("proof is rejected: {reason}")]
+    Rejected {
+        /// Which check failed.
+        reason: &'static str,
+    },
+}
+
+/// Digest of the pinned verifier's key: part of every trust anchor.
+#[must_use]
+pub fn verifier_key_digest() -> Digest {
+    use std::sync::OnceLock;
+    static DIGEST: OnceLock<Digest> = OnceLock::new();
+    *DIGEST.get_or_init(|| VerifierKey::pinned().digest())
+}
+
+/// A verifier of dataset proofs. It takes milliseconds.
+#[derive(Debug, Clone)]
+pub struct Verifier {
+    key: VerifierKey,
+    digest: Digest,
+}
+
+impl Verifier {
+    /// The verifier for the key that this crate carries.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { key: VerifierKey::pinned().clone(), digest: verifier_key_digest() }
+    }
+
+    /// A verifier for a key that the caller trusts, of circuits of the same shape.
+    #[must_use]
+    pub fn with_key(key: VerifierKey) -> Self {
+        let digest = key.digest();
+        Self { key, digest }
+    }
+
+    /// Digest of its key.
+    #[must_use]
+    pub fn key_digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Checks that a proof proves a statement, whatever its bytes.
+    ///
+    /// # Errors
+    /// [`VerifyError`]: malformed, of another circuit, of an impossible statement, or rejected.
+    pub fn verify(&self, statement: &Statement, proof: &Proof) -> Result<(), VerifyError> {
+        let (expected, found) = (self.digest, proof.key_digest());
+        if found != expected {
+            return Err(VerifyError::OtherCircuit { expected, found });
+        }
+        let key = self.key.at(proof.depth()).ok_or(VerifyError::Malformed { reason: "depth beyond the key's" })?;
+        let inputs = statement.public_inputs()?;
+        verify_body(key, &inputs, proof.body())
+    }
+}
+
+impl Default for Verifier {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// plonky2's verification of a proof of the outer circuit's shape.
+fn verify_body(key: &OuterKey, inputs: &[u64; PUBLIC_INPUTS], bytes: &[u8]) -> Result<(), VerifyError> {
+    let body = Body::read(bytes)?;
+    let inputs = hash_inputs(inputs);
+    let mut transcript = Transcript::default();
+    // The parameters of FRI: rate, cap, grinding, how it folds, queries; blinding, rows, each fold.
+    transcript.observe_all(&[3, 4, POW_BITS.into(), 1, ARITY_LOG.into(), 5, QUERIES as u64]);
+    transcript.observe_all(&[1, DEGREE_LOG.into()]);
+    transcript.observe_all(&[u64::from(ARITY_LOG); STEPS]);
+    transcript.observe_hashes(&[key.digest, inputs]);
+    transcript.observe_hashes(&body.wires_cap);
+    let pair = |transcript: &mut Transcript| -> [u64; CHALLENGES] { [transcript.challenge(), transcript.challenge()] };
+    let betas = pair(&mut transcript);
+    let gammas = pair(&mut transcript);
+    transcript.observe_hashes(&body.zs_cap);
+    let alphas = pair(&mut transcript);
+    transcript.observe_hashes(&body.quotient_cap);
+    let zeta = transcript.extension_challenge();
+
+    let challenges = Challenges { betas, gammas, alphas, zeta };
+    if !plonk::holds(&body.openings, &challenges, inputs) {
+        return Err(VerifyError::Rejected { reason: "constraints" });
+    }
+    fri::check(&body, &key.cap, zeta, transcript).map_err(|reason| VerifyError::Rejected { reason })
+}
+
+fn hash_inputs(inputs: &[u64; PUBLIC_INPUTS]) -> HashOut {
+    let mut state = [0; WIDTH];
+    for block in inputs.chunks(crate::poseidon::RATE) {
+        state[..block.len()].copy_from_slice(block);
+        permute(&mut state);
+    }
+    HashOut(std::array::from_fn(|i| state[i]))
+}
