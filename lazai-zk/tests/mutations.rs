@@ -43,22 +43,22 @@ fn regions(body: usize) -> Vec<(&'static str, Range<usize>)> {
     {
         regions.push((name, take(16 * count)));
     }
-    for _ in 0..3 {
+    for _ in 0..5 {
         regions.push(("step cap", take(cap)));
     }
     for _ in 0..28 {
         for leaf in [85, 139, 24, 20] {
             regions.push(("leaf", take(8 * leaf)));
             regions.push(("path length", take(1)));
-            regions.push(("path", take(32 * 13)));
+            regions.push(("path", take(32 * 12)));
         }
-        for path in [9, 5, 1] {
-            regions.push(("step", take(16 * 16)));
+        for path in [10, 8, 6, 4, 2] {
+            regions.push(("step", take(16 * 4)));
             regions.push(("path length", take(1)));
             regions.push(("step path", take(32 * path)));
         }
     }
-    regions.push(("final polynomial", take(16 * 4)));
+    regions.push(("final polynomial", take(16 * 8)));
     regions.push(("proof of work", take(8)));
     assert_eq!(at, body, "the body is laid out as documented");
     regions

@@ -4,7 +4,7 @@ use plonky2::field::polynomial::PolynomialValues;
 use plonky2::field::types::Field;
 use plonky2::fri::reduction_strategies::FriReductionStrategy;
 use plonky2::gates::noop::NoopGate;
-use plonky2::hash::hash_types::HashOutTarget;
+use plonky2::hash::hash_types::{HashOut, HashOutTarget};
 use plonky2::hash::poseidon::PoseidonHash;
 use plonky2::iop::target::{BoolTarget, Target};
 use plonky2::iop::witness::{PartialWitness, WitnessWrite};
@@ -12,6 +12,7 @@ use plonky2::plonk::circuit_builder::CircuitBuilder;
 use plonky2::plonk::circuit_data::{
     CircuitConfig, CircuitData, CommonCircuitData, VerifierCircuitTarget, VerifierOnlyCircuitData,
 };
+use plonky2::plonk::config::Hasher;
 use plonky2::plonk::proof::{ProofWithPublicInputs, ProofWithPublicInputsTarget};
 use plonky2::util::timing::TimingTree;
 use starky::proof::StarkProofWithPublicInputs;
@@ -126,19 +127,67 @@ struct JoinTargets {
     children: [ProofWithPublicInputsTarget<D>; 2],
     /// The right child is only the left one again.
     single: BoolTarget,
-    /// Which of the allowed keys each child has, in binary; none where there is one key.
-    key_bits: [Vec<BoolTarget>; 2],
+    keys: [KeyTargets; 2],
+}
+
+/// plonky2's standard blinded configuration but for folding by four instead of sixteen: fewer opened values need
+/// less blinding, and the circuit fits into 2^13 rows instead of 2^14, with a smaller proof.
+fn outer_config() -> CircuitConfig {
+    let mut config = CircuitConfig::standard_recursion_zk_config();
+    config.fri_config.reduction_strategy = FriReductionStrategy::ConstantArityBits(2, 4);
+    config
 }
 
 fn join_targets(builder: &mut CircuitBuilder<F, D>, child: &Common, keys: usize) -> JoinTargets {
     let children = [0, 1].map(|_| builder.add_virtual_proof_with_pis(child));
     let single = builder.add_virtual_bool_target_unsafe();
-    let key_bits = [0, 1].map(|_| key_bits(builder, keys));
-    JoinTargets { children, single, key_bits }
+    let keys = [0, 1].map(|_| KeyTargets::add(builder, child, keys));
+    JoinTargets { children, single, keys }
 }
 
-fn key_bits(builder: &mut CircuitBuilder<F, D>, keys: usize) -> Vec<BoolTarget> {
-    (0..keys.ilog2()).map(|_| builder.add_virtual_bool_target_unsafe()).collect()
+/// One of several allowed keys, given by the prover.
+struct KeyTargets {
+    key: VerifierCircuitTarget,
+    /// Which of them it is, in binary, lowest first; none where there is one key.
+    bits: Vec<BoolTarget>,
+}
+
+impl KeyTargets {
+    fn add(builder: &mut CircuitBuilder<F, D>, child: &Common, keys: usize) -> Self {
+        let key = builder.add_virtual_verifier_data(child.config.fri_config.cap_height);
+        let bits = (0..keys.ilog2()).map(|_| builder.add_virtual_bool_target_unsafe()).collect();
+        Self { key, bits }
+    }
+
+    /// The key's digest is that of the one that the bits name.
+    fn check(&self, builder: &mut CircuitBuilder<F, D>, keys: &[Key]) {
+        for &bit in &self.bits {
+            builder.assert_bool(bit);
+        }
+        let mut digests: Vec<_> = keys.iter().map(|key| builder.constant_hash(key_digest(key))).collect();
+        for &bit in &self.bits {
+            let pick = |pair: &[HashOutTarget]| HashOutTarget {
+                elements: std::array::from_fn(|i| builder.select(bit, pair[1].elements[i], pair[0].elements[i])),
+            };
+            digests = digests.chunks(2).map(pick).collect();
+        }
+        let cap = self.key.constants_sigmas_cap.0.iter().flat_map(|h| h.elements);
+        let parts: Vec<_> = self.key.circuit_digest.elements.into_iter().chain(cap).collect();
+        let found = hash(builder, &parts);
+        builder.connect_hashes(found, digests[0]);
+    }
+
+    fn set(&self, witness: &mut PartialWitness<F>, keys: &[Key], chosen: usize) -> anyhow::Result<()> {
+        for (i, &bit) in self.bits.iter().enumerate() {
+            witness.set_bool_target(bit, (chosen >> i) & 1 == 1)?;
+        }
+        witness.set_verifier_data_target(&self.key, &keys[chosen])
+    }
+}
+
+fn key_digest(key: &Key) -> HashOut<F> {
+    let cap = key.constants_sigmas_cap.0.iter().flat_map(|h| h.elements);
+    PoseidonHash::hash_no_pad(&key.circuit_digest.elements.into_iter().chain(cap).collect::<Vec<_>>())
 }
 
 /// The circuit that joins two proofs, each under one of `keys` (a power of two).
@@ -146,9 +195,9 @@ pub(super) fn build_join(child: &Common, keys: &[Key]) -> Circuit {
     let mut builder = CircuitBuilder::<F, D>::new(CircuitConfig::standard_recursion_config());
     let targets = join_targets(&mut builder, child, keys.len());
     builder.assert_bool(targets.single);
-    for (proof, bits) in targets.children.iter().zip(&targets.key_bits) {
-        let key = select_key(&mut builder, keys, bits);
-        builder.verify_proof::<C>(proof, &key, child);
+    for (proof, key) in targets.children.iter().zip(&targets.keys) {
+        key.check(&mut builder, keys);
+        builder.verify_proof::<C>(proof, &key.key, child);
     }
     let [left, right] = targets.children.map(|c| c.public_inputs);
     let joined = builder.not(targets.single);
@@ -172,24 +221,24 @@ pub(super) fn build_join(child: &Common, keys: &[Key]) -> Circuit {
 pub(super) fn prove_join(
     circuit: &Circuit,
     child: &Common,
-    keys: usize,
+    keys: &[Key],
     left: (&InnerProof, usize),
     right: Option<(&InnerProof, usize)>,
 ) -> anyhow::Result<InnerProof> {
     let mut builder = CircuitBuilder::<F, D>::new(CircuitConfig::standard_recursion_config());
-    let targets = join_targets(&mut builder, child, keys);
+    let targets = join_targets(&mut builder, child, keys.len());
     let mut witness = PartialWitness::new();
     witness.set_bool_target(targets.single, right.is_none())?;
     for (i, (proof, key)) in [left, right.unwrap_or(left)].into_iter().enumerate() {
         witness.set_proof_with_pis_target(&targets.children[i], proof)?;
-        set_key_bits(&mut witness, &targets.key_bits[i], key)?;
+        targets.keys[i].set(&mut witness, keys, key)?;
     }
     circuit.prove(witness)
 }
 
 struct OuterTargets {
     proof: ProofWithPublicInputsTarget<D>,
-    key_bits: Vec<BoolTarget>,
+    key: KeyTargets,
     context: [Target; CONTEXT_WORDS],
     last: Vec<Target>,
     first: [Target; 2],
@@ -198,7 +247,7 @@ struct OuterTargets {
 fn outer_targets(builder: &mut CircuitBuilder<F, D>, child: &Common, keys: usize) -> OuterTargets {
     OuterTargets {
         proof: builder.add_virtual_proof_with_pis(child),
-        key_bits: key_bits(builder, keys),
+        key: KeyTargets::add(builder, child, keys),
         context: builder.add_virtual_target_arr(),
         last: builder.add_virtual_targets(state::LENGTH),
         first: builder.add_virtual_target_arr(),
@@ -207,10 +256,10 @@ fn outer_targets(builder: &mut CircuitBuilder<F, D>, child: &Common, keys: usize
 
 /// The outer circuit, with blinding: what it verifies stays hidden.
 pub(super) fn build_outer(child: &Common, keys: &[Key]) -> Circuit {
-    let mut builder = CircuitBuilder::<F, D>::new(CircuitConfig::standard_recursion_zk_config());
+    let mut builder = CircuitBuilder::<F, D>::new(outer_config());
     let targets = outer_targets(&mut builder, child, keys.len());
-    let key = select_key(&mut builder, keys, &targets.key_bits);
-    builder.verify_proof::<C>(&targets.proof, &key, child);
+    targets.key.check(&mut builder, keys);
+    builder.verify_proof::<C>(&targets.proof, &targets.key.key, child);
     let inputs = &targets.proof.public_inputs;
 
     // It began at the start, whoever contributes first.
@@ -248,17 +297,17 @@ pub(super) fn build_outer(child: &Common, keys: &[Key]) -> Circuit {
 pub(super) fn prove_outer(
     circuit: &Circuit,
     child: &Common,
-    keys: usize,
+    keys: &[Key],
     (proof, key): (&InnerProof, usize),
     context: &[u64],
     first: [u64; 2],
     last: &State,
 ) -> anyhow::Result<InnerProof> {
-    let mut builder = CircuitBuilder::<F, D>::new(CircuitConfig::standard_recursion_zk_config());
-    let targets = outer_targets(&mut builder, child, keys);
+    let mut builder = CircuitBuilder::<F, D>::new(outer_config());
+    let targets = outer_targets(&mut builder, child, keys.len());
     let mut witness = PartialWitness::new();
     witness.set_proof_with_pis_target(&targets.proof, proof)?;
-    set_key_bits(&mut witness, &targets.key_bits, key)?;
+    targets.key.set(&mut witness, keys, key)?;
     for (&target, &word) in targets.context.iter().zip(context).chain(targets.first.iter().zip(&first)) {
         witness.set_target(target, F::from_canonical_u64(word))?;
     }
@@ -266,38 +315,6 @@ pub(super) fn prove_outer(
         witness.set_target(target, value)?;
     }
     circuit.prove(witness)
-}
-
-fn set_key_bits(witness: &mut PartialWitness<F>, bits: &[BoolTarget], key: usize) -> anyhow::Result<()> {
-    for (i, &bit) in bits.iter().enumerate() {
-        witness.set_bool_target(bit, (key >> i) & 1 == 1)?;
-    }
-    Ok(())
-}
-
-/// One of the keys, chosen by bits: lowest first.
-fn select_key(builder: &mut CircuitBuilder<F, D>, keys: &[Key], bits: &[BoolTarget]) -> VerifierCircuitTarget {
-    for &bit in bits {
-        builder.assert_bool(bit);
-    }
-    let mut keys: Vec<_> = keys.iter().map(|key| builder.constant_verifier_data(key)).collect();
-    for &bit in bits {
-        keys = keys
-            .chunks(2)
-            .map(|pair| {
-                let mut pick = |a: HashOutTarget, b: HashOutTarget| HashOutTarget {
-                    elements: std::array::from_fn(|i| builder.select(bit, b.elements[i], a.elements[i])),
-                };
-                let cap = pair[0].constants_sigmas_cap.0.iter().zip(&pair[1].constants_sigmas_cap.0);
-                let cap = cap.map(|(&a, &b)| pick(a, b)).collect();
-                VerifierCircuitTarget {
-                    constants_sigmas_cap: plonky2::hash::hash_types::MerkleCapTarget(cap),
-                    circuit_digest: pick(pair[0].circuit_digest, pair[1].circuit_digest),
-                }
-            })
-            .collect();
-    }
-    keys.swap_remove(0)
 }
 
 fn hash(builder: &mut CircuitBuilder<F, D>, elements: &[Target]) -> HashOutTarget {

@@ -234,7 +234,7 @@ impl Prover {
         }, || build_outer(child, keys))?;
         let context = &inputs[..CONTEXT_WORDS];
         let outer = catching("outer proof", || {
-            prove_outer(&circuit, child, keys.len(), (&proof.0, proof.1), context, plan.first, &last)
+            prove_outer(&circuit, child, keys, (&proof.0, proof.1), context, plan.first, &last)
                 .map_err(unprovable("outer proof"))
         })?;
         let mut body = Vec::new();
@@ -297,7 +297,7 @@ impl Prover {
                 .concat();
                 let proof = work.part(&format!("join-{depth}-{number:04}"), &data, &expected, || {
                     let circuit = self.circuit(key, || build_join(child, keys))?;
-                    prove_join(&circuit, child, keys.len(), left, right).map_err(unprovable("join"))
+                    prove_join(&circuit, child, keys, left, right).map_err(unprovable("join"))
                 })?;
                 above.push((proof, 0));
                 done += 1;

@@ -19,7 +19,7 @@ use crate::proof::Proof;
 use crate::statement::{PUBLIC_INPUTS, Statement, StatementError};
 use body::Body;
 use plonk::Challenges;
-use shape::{ARITY_LOG, CHALLENGES, DEGREE_LOG, POW_BITS, QUERIES, STEPS};
+use shape::{ARITY_LOG, CHALLENGES, DEGREE_LOG, FINAL_POLY_LOG, POW_BITS, QUERIES, STEPS};
 use transcript::Transcript;
 
 /// Why a proof does not hold.
@@ -113,7 +113,7 @@ fn verify_body(key: &OuterKey, inputs: &[u64; PUBLIC_INPUTS], bytes: &[u8]) -> R
     let inputs = hash_inputs(inputs);
     let mut transcript = Transcript::default();
     // The parameters of FRI: rate, cap, grinding, how it folds, queries; blinding, rows, each fold.
-    transcript.observe_all(&[3, 4, POW_BITS.into(), 1, ARITY_LOG.into(), 5, QUERIES as u64]);
+    transcript.observe_all(&[3, 4, POW_BITS.into(), 1, ARITY_LOG.into(), FINAL_POLY_LOG, QUERIES as u64]);
     transcript.observe_all(&[1, DEGREE_LOG.into()]);
     transcript.observe_all(&[u64::from(ARITY_LOG); STEPS]);
     transcript.observe_hashes(&[key.digest, inputs]);

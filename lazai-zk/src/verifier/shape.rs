@@ -3,7 +3,7 @@
 use super::gates::Gate;
 
 /// Logarithm of the number of rows.
-pub(super) const DEGREE_LOG: u32 = 14;
+pub(super) const DEGREE_LOG: u32 = 13;
 /// Logarithm of the blow-up: rate 1/8.
 const RATE_LOG: u32 = 3;
 /// Logarithm of the evaluation domain.
@@ -15,18 +15,19 @@ pub(super) const QUERIES: usize = 28;
 /// Bits of grinding.
 pub(super) const POW_BITS: u32 = 16;
 /// Logarithm of how much each step folds.
-pub(super) const ARITY_LOG: u32 = 4;
+pub(super) const ARITY_LOG: u32 = 2;
 /// How much each step folds.
 pub(super) const ARITY: usize = 1 << ARITY_LOG;
 /// Steps of folding.
-pub(super) const STEPS: usize = 3;
+pub(super) const STEPS: usize = 5;
 /// Coefficients of the polynomial that is left.
 pub(super) const FINAL_POLY: usize = 1 << (DEGREE_LOG - ARITY_LOG * STEPS as u32);
 /// Siblings in the path of a committed polynomial's leaf.
 pub(super) const PATH: usize = (DOMAIN_LOG - CAP_LOG) as usize;
 /// Siblings in the path of each step's leaf.
-pub(super) const STEP_PATHS: [usize; STEPS] =
-    [PATH - ARITY_LOG as usize, PATH - 2 * ARITY_LOG as usize, PATH - 3 * ARITY_LOG as usize];
+pub(super) const STEP_PATHS: [usize; STEPS] = [PATH - 2, PATH - 4, PATH - 6, PATH - 8, PATH - 10];
+/// What the strategy of folding stops at: no more coefficients than 2^4.
+pub(super) const FINAL_POLY_LOG: u64 = 4;
 /// Random elements at the end of each blinded leaf.
 pub(super) const SALT: usize = 4;
 
