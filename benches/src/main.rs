@@ -3,9 +3,13 @@
 
 fn main() -> Result<(), lazai_benches::Failure> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let usage = "usage: lazai-benches data|market FILE.json";
+    let usage = "usage: lazai-benches data|market|zk FILE.json";
     if args.first().is_some_and(|verb| verb == "data-part") {
         println!("{}", lazai_benches::data::part(&args[1..])?);
+        return Ok(());
+    }
+    if args.first().is_some_and(|verb| verb == "zk-part") {
+        println!("{}", lazai_benches::zk::part(&args[1..])?);
         return Ok(());
     }
     let [name, file] = &args[..] else { return Err(usage.into()) };
@@ -14,6 +18,7 @@ fn main() -> Result<(), lazai_benches::Failure> {
     std::fs::create_dir_all(&folder)?;
     let result = match name.as_str() {
         "data" => lazai_benches::data::run(&folder)?,
+        "zk" => lazai_benches::zk::run(&folder, std::path::Path::new(file))?,
         "market" => lazai_benches::market::run(&folder)?,
         _ => return Err(usage.into()),
     };

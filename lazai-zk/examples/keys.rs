@@ -1,4 +1,6 @@
 //! Builds every circuit and writes what is pinned of them: `cargo run -p lazai-zk --features plonky2 --example keys`.
+#![allow(clippy::print_stdout, reason = "it tells what it wrote")]
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let keys = lazai_zk::build_keys()?;
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("keys");

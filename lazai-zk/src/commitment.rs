@@ -27,6 +27,7 @@ pub const MAX_VOCAB_SIZE: u32 = 1 << 18;
 /// Where the chain over contributors starts.
 pub(crate) const TABLE_START: HashOut = HashOut([1, 0, 0, 0]);
 /// Where the chain over sorted keys starts.
+#[cfg(feature = "plonky2")]
 pub(crate) const SORTED_START: HashOut = HashOut([2, 0, 0, 0]);
 /// Lanes of a leaf's block that are the record's own.
 pub(crate) const LEAF_LANES: usize = 7;

@@ -1,33 +1,65 @@
-//! Statements about datasets, and zero-knowledge proofs of them.
+//! Statements about datasets, zero-knowledge proofs of them, and a verifier that anyone can embed.
 //!
 //! # What a proof says
 //!
-//! Somebody knows a dataset of at most [`MAX_RECORDS`](lazai_core::pov::MAX_RECORDS) records such that
-//! - the public root is the Merkle root over salted leaves of exactly these records;
-//! - every record holds 1 to 256 tokens, and every one of them lies inside the vocabulary of 49,152;
-//! - the numbers of records and of tokens per contributor are the public ones;
-//! - and she made the proof for this ledger, this submitter, this submission, this tokenizer and this table of
-//!   contributors: the same proof is refused for any other.
+//! Somebody knows a dataset such that, in the words of [`Statement`],
+//! - [`proved.root`](statement::Proved::root) is the commitment to exactly these records, each with a salt
+//!   ([`commitment`]);
+//! - the numbers of records and tokens of each contributor are the public ones, and her Merkle root is over her records alone;
+//! - every record has at least one token and at most the public number, every token is below the public vocabulary size, and
+//!   what pads a record is zero;
+//! - no two records have the same tokens, whoever contributed them;
+//! - every record's licence is among the declared ones;
+//! - and whoever made the proof made it for this ledger, this submitter, this submission and these declarations: it is
+//!   refused for any other.
+//!
+//! The proof shows nothing else of the records: only the outer proof leaves the prover's machine, and it is blinded.
 //!
 //! # What it does not say
 //!
-//! That the text is any good, that it is hers, that no record stands there twice, that the contributors agreed
-//! (their signatures say so, checked by the ExEx, which sees the records), or that training used it. A dataset
-//! of random tokens has a valid proof.
+//! - **That the text is any good.** Random numbers have a valid proof: the committed one in `vectors/zk/` is of such a dataset.
+//! - **That it is hers.** Contributors sign the roots of their records, and that signature is all there is.
+//! - **That records differ in more than a token.** Only exact repetition is excluded; near duplicates are removed when data
+//!   is prepared, which nobody proves.
+//! - **That a licence is true.** It is the one that was declared.
+//! - **That what is only [declared](statement::Declared) is so**: prompts, voice, tokenizer, accounts. The proof is bound to
+//!   it; who holds the data recomputes it.
+//! - **That anything was trained on it.** The training record claims that, signed by the ExEx.
+//!
+//! # Who could cheat, and how
+//!
+//! | who | tries | is stopped by |
+//! |---|---|---|
+//! | creator | other records than committed, false totals, duplicates, foreign tokens | the circuits ([`Statement`] says which) |
+//! | creator | a collision of the hash, a false proof | Poseidon and FRI: see below |
+//! | anyone | the proof of another as her own, or once more | the binding |
+//! | anyone | another spelling of the same proof | canonical bytes only |
+//! | anyone | bytes that crash or exhaust a verifier | sizes known before reading, no panics, fuzzing |
+//! | reader of proof and root | to test guesses of a record | 192 bits of salt in each leaf, blinding of the outer proof |
+//! | helper who proves for her | to learn records | nothing: inner proofs are not blinded. Prove where the data may be |
+//! | whoever can write the circuits' cache | to have false proofs accepted | nothing there is read by verifiers; provers check the pinned key |
 //!
 //! # Security
 //!
-//! plonky2's standard recursion configuration with blinding: 100 bits conjectured (28 FRI queries at rate 1/8,
-//! 16 bits of grinding), over the Goldilocks field with Poseidon. The verifier's key is a file in this crate,
-//! pinned by digest.
+//! Conjectured, as for every system of this family, that FRI's soundness is that of its rate: each query gives log2(1/rate)
+//! bits. The outer proof: 28 queries of 3 bits and 16 bits of grinding, **100**. Joins: the same. Chunks' circuits: 27 queries of
+//! 3 bits and 19 of grinding, 100. Chunks' STARKs: 84 queries of 1 bit and 16 of grinding, 100. (Proven bounds give about
+//! half of that.) Lookups, copies and constraints are each checked at two independent challenges of the 64-bit field; the
+//! weakest, lookups of a large chunk with 2^22 terms, fails with probability 2^-42 each, **2^-84** together, and copies in
+//! plonky2 itself are near that: take **84 bits** for the whole. Poseidon of width 12 with 256-bit digests: 128 bits against
+//! collisions. The comparison of keys is over the 128-bit extension: 2^-100 for 2^24 records.
+//!
+//! Nothing here was audited by others. The verifier's key is pinned: [`verifier_key_digest`] gives its digest, which belongs
+//! into every trust anchor; an error tells *malformed*, *of another circuit* and *rejected* apart ([`VerifyError`]).
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`poseidon`] | the hash of the commitment |
-//! | [`commitment`] | leaves and roots of a dataset, computed without any prover |
-//! | [`statement`] | the public inputs, free of any backend |
-//! | [`proof`] | versioned bytes, capped |
-//! | `plonky2` (feature) | circuit, prover, verifier: the only place that names plonky2 |
+//! | [`statement`] | what is proved and what is declared, free of any backend |
+//! | [`commitment`], [`poseidon`] | leaves, trees and roots, computed without any prover |
+//! | [`source`] | datasets in memory or on disk, committed to in one pass |
+//! | [`opening`] | one record, prompt or contributor shown without the others |
+//! | [`proof`], [`key`], [`verifier`] | bytes, the pinned key, and the verifier: plain Rust |
+//! | `plonky2` (feature) | circuits and prover: the only place that names plonky2 |
 
 pub mod commitment;
 mod field;

@@ -119,6 +119,7 @@ pub struct Commitment {
     /// The root over them.
     pub root: HashOut,
     /// First element of each content's digest, sorted.
+    #[cfg_attr(not(feature = "plonky2"), expect(dead_code, reason = "only proving needs them"))]
     pub(crate) keys: Vec<u64>,
     /// Permutations that a proof goes through.
     pub(crate) rows: usize,
@@ -203,6 +204,12 @@ impl Commitment {
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.root.to_digest()
+    }
+
+    /// How many permutations of Poseidon a proof goes through: its size.
+    #[must_use]
+    pub fn permutations(&self) -> usize {
+        self.rows
     }
 
     /// What the dataset holds of each contributor.

@@ -54,6 +54,11 @@ pub struct Prompts {
     pub root: Digest,
 }
 
+impl Prompts {
+    /// Nothing is published.
+    pub const NONE: Self = Self { count: 0, root: Digest::ZERO };
+}
+
 /// The vocal part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

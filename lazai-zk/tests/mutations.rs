@@ -65,11 +65,34 @@ fn regions(body: usize) -> Vec<(&'static str, Range<usize>)> {
 }
 
 /// One damaged body; `None` if the damage changes nothing.
-fn damaged(good: &[u8], other: &[u8], regions: &[(&'static str, Range<usize>)], seed: u64) -> Option<(String, Vec<u8>)> {
+fn damaged(
+    good: &[u8],
+    other: &[u8],
+    regions: &[(&'static str, Range<usize>)],
+    seed: u64,
+) -> Option<(String, Vec<u8>)> {
     let mut random = Random(seed);
     // Every class as often as any other, though most bytes are paths.
-    let classes = ["wires cap", "products cap", "quotient cap", "constants", "sigmas", "wires", "zs", "zs next", "partial",
-        "quotient", "step cap", "leaf", "path length", "path", "step", "step path", "final polynomial", "proof of work"];
+    let classes = [
+        "wires cap",
+        "products cap",
+        "quotient cap",
+        "constants",
+        "sigmas",
+        "wires",
+        "zs",
+        "zs next",
+        "partial",
+        "quotient",
+        "step cap",
+        "leaf",
+        "path length",
+        "path",
+        "step",
+        "step path",
+        "final polynomial",
+        "proof of work",
+    ];
     let class = classes[random.below(classes.len())];
     let of_class: Vec<_> = regions.iter().filter(|(name, _)| *name == class).collect();
     let range = of_class[random.below(of_class.len())].1.clone();

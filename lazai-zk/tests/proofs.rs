@@ -5,7 +5,7 @@
 mod support;
 
 use lazai_core::{Address, Digest, LedgerId, SubmissionId};
-use lazai_zk::{Plonky2Verifier, Proof, Statement, Verifier, VerifyError};
+use lazai_zk::{Plonky2Verifier, Proof, Statement, Verifier, VerifierKey, VerifyError};
 use support::{dataset, dataset_of, prove, proved, record};
 
 #[test]
@@ -78,11 +78,50 @@ fn a_proof_of_something_else_is_refused() {
     assert!(matches!(foreign, Err(VerifyError::OtherCircuit { .. })), "{foreign:?}");
 }
 
+/// The committed proof, of records that are random numbers: a proof says that data is whole, not that it is good.
+#[test]
+fn garbage_passes() {
+    let statement = Statement::from_bytes(include_bytes!("../../vectors/zk/statement.json")).unwrap();
+    let proof = Proof::from_bytes(include_bytes!("../../vectors/zk/proof.bin")).unwrap();
+    Verifier::new().verify(&statement, &proof).unwrap();
+    Plonky2Verifier::new().verify(&statement, &proof).unwrap();
+}
+
+/// Keys and statements, damaged: what is still read has one spelling, and is another.
+#[test]
+fn damaged_keys_and_statements_are_refused_or_others() {
+    let (key, statement) = (VerifierKey::pinned().to_bytes(), proved().0.to_bytes());
+    let mut seed = 3u64;
+    let mut random = |bound: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % bound
+    };
+    for _ in 0..20_000 {
+        let mut bytes = key.clone();
+        let at = random(bytes.len());
+        bytes[at] ^= 1 << random(8);
+        if random(10) == 0 {
+            bytes.truncate(random(key.len()));
+        }
+        if let Ok(other) = VerifierKey::from_bytes(&bytes) {
+            assert_eq!(other.to_bytes(), bytes);
+            assert_ne!(other.digest(), VerifierKey::pinned().digest());
+        }
+        let mut bytes = statement.clone();
+        let at = random(bytes.len());
+        bytes[at] = random(256) as u8;
+        if let Ok(other) = Statement::from_bytes(&bytes) {
+            assert_eq!(other.to_bytes(), bytes);
+            assert!(bytes == statement || other.digest() != proved().0.digest());
+        }
+    }
+}
+
 /// Blinding: two proofs of one statement have nothing in common but their header.
 #[test]
 fn proofs_are_blinded() {
     let (statement, proof) = proved();
-    let (again, other) = prove(&support::dataset(49_151));
+    let (again, other) = prove(&dataset(49_151));
     // The salts differ from dataset to dataset, so the statement does too.
     assert_ne!(again.proved.root, statement.proved.root);
     let same = proof.body().chunks(8).zip(other.body().chunks(8)).filter(|(a, b)| a == b).count();

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use lazai_core::Digest;
 use lazai_core::pov::{Clip, Dataset, Manifest, PovError, Record};
-use lazai_zk::{Commitment, CommitError, Plonky2Verifier, ProveError, Prover, Source, Stage, Verifier};
+use lazai_zk::{CommitError, Commitment, Plonky2Verifier, ProveError, Prover, Source, Stage, Verifier};
 use support::{binding, dataset_of, prompts, record};
 
 /// Records of two tokens, none like another: two small chunks of them.
@@ -28,8 +28,7 @@ fn interrupted_runs_go_on() {
     let prover = || Prover::new().circuits_in(&circuits).work_in(folder.path()).max_memory_bytes(1 << 30);
     let dataset = two_chunks();
     let commitment = Commitment::of(&dataset).unwrap();
-    let statement =
-        commitment.statement(&dataset, lazai_zk::opening::prompts_root(&prompts()), binding()).unwrap();
+    let statement = commitment.statement(&dataset, lazai_zk::opening::prompts_root(&prompts()), binding()).unwrap();
     let parts = || {
         let run = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
         let mut parts: Vec<_> = std::fs::read_dir(run).unwrap().map(|f| f.unwrap().path()).collect();
@@ -49,7 +48,10 @@ fn interrupted_runs_go_on() {
         if p.stage == Stage::Joins { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let cancelled = prover().prove_with(&dataset, &commitment, &statement, stop_at_joins);
-    assert!(matches!(cancelled, Err(ProveError::Cancelled { stage: Stage::Joins, done: 0, total: 1 })), "{cancelled:?}");
+    assert!(
+        matches!(cancelled, Err(ProveError::Cancelled { stage: Stage::Joins, done: 0, total: 1 })),
+        "{cancelled:?}"
+    );
     assert_eq!(std::fs::read(&parts()[0]).unwrap(), first, "the first chunk was not proved again");
 
     // A part cut off by a crash, and one with a flipped bit, are proved again.
@@ -97,9 +99,10 @@ fn untrue_records_have_no_proof() {
         change(&mut records);
         Liar { honest: dataset_of(honest(), 49_152), records }
     };
-    let cases: [(&str, fn(&mut Vec<Record>)); 3] = [
+    let cases: [(&str, fn(&mut Vec<Record>)); 4] = [
         ("token outside the vocabulary", |r| r[4].tokens[1] = 49_152),
         ("over length", |r| r[4] = record(4, 257, 40_000, 49_152)),
+        ("no tokens", |r| r[4].tokens.clear()),
         ("non-zero tokens beyond 16 bits", |r| r[4].tokens[0] = 1 << 16),
     ];
     for (what, change) in cases {

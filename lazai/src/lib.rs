@@ -5,12 +5,12 @@
 //! | role | does | feature |
 //! |---|---|---|
 //! | [`creator::Creator`] | proves a dataset and submits it; [`models::prepare`] makes one | `zk` to prove, `models` to prepare |
-//! | [`validator::Validator`] | verifies a submission and attests it | `zk` |
+//! | [`validator::Validator`] | verifies a submission and attests it | - |
 //! | [`exex::ExEx`] | follows the ledger, decrypts, fine-tunes, mints | `train` |
 //! | [`provider::Provider`] | serves a character, meters, redeems | `serve` |
 //! | [`consumer::Consumer`] | opens sessions, talks, pays | - |
 //! | [`governor::Governor`] | proposes and votes | - |
-//! | [`provenance::verify`] | anyone: checks where a reply comes from | `zk` for the proof itself |
+//! | [`provenance::verify`] | anyone: checks where a reply comes from | - |
 //!
 //! Roles act through an [`account::Account`]: a ledger and a signer. They never see a key. They are asynchronous
 //! because signers and ledgers are, and need no particular runtime.
@@ -28,7 +28,6 @@ pub mod provenance;
 #[cfg(feature = "serve")]
 pub mod provider;
 pub mod store;
-#[cfg(feature = "zk")]
 pub mod validator;
 
 pub use account::{Account, SendError};

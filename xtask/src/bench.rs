@@ -3,16 +3,25 @@
 use anyhow::{Context, Result};
 
 use crate::shell::{self, cargo, target};
-use crate::{model, peers};
+use crate::{model, peers, wasm};
 
 pub fn run(args: &[&str]) -> Result<()> {
-    let name = *args.first().context("bench: which one? (data, market)")?;
+    let name = *args.first().context("bench: which one? (data, market, zk)")?;
     let folder = target().join("reports");
     std::fs::create_dir_all(&folder)?;
     let file = folder.join(format!("bench-{name}.json"));
     let mut bench = cargo(&["run", "--quiet", "-p", "lazai-benches", "--", name]);
     if name == "data" {
         bench.env("LAZAI_BASE_MODEL", model::fetch(None)?).env("LAZAI_PEER_PYTHON", peers::python("data")?);
+    }
+    if name == "zk" {
+        match wasm::verifier()? {
+            Ok(module) => {
+                bench.env("LAZAI_WASM_VERIFIER", module);
+                bench.env("LAZAI_WASM_SCRIPT", shell::root().join("benches").join("wasm").join("run.mjs"));
+            }
+            Err(reason) => println!("── skipped: the verifier for wasm32: {reason}"),
+        }
     }
     shell::run(&format!("bench {name}"), bench.arg(file))
 }

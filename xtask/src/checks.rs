@@ -22,7 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// Features with which everything is tested: `zk` is not a default of `lazai`.
+/// Features with which everything is tested: proving is not a default of `lazai`.
 const FEATURES: &str = "lazai/zk,lazai-zk/plonky2";
 /// What a dependant may leave out: each must build alone.
 const FEATURE_SETS: &[(&str, &str)] = &[
@@ -30,6 +30,8 @@ const FEATURE_SETS: &[(&str, &str)] = &[
     ("lazai", "zk"),
     ("lazai", "train"),
     ("lazai", "serve"),
+    ("lazai-zk", ""),
+    ("lazai-zk", "plonky2"),
     ("lazai-core", ""),
     ("lazai-core", "cards"),
     ("lazai-core", "audio"),

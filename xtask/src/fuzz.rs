@@ -17,7 +17,7 @@ const fn with(name: &'static str, seeds: &'static [&'static str]) -> Target {
     Target { name, seeds }
 }
 
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     with("png", &["characters/png"]),
     with("charx", &["characters/charx"]),
     with("card", &["characters/json", "characters/eliza", "characters/lorebook"]),
@@ -25,6 +25,7 @@ pub const TARGETS: [Target; 8] = [
     with("audio", &["characters/audio"]),
     with("pov", &["characters/pov"]),
     with("proof", &[]),
+    with("key", &["zk/key"]),
     with("evidence", &[]),
 ];
 

@@ -11,6 +11,7 @@ mod peers;
 mod readme;
 mod shell;
 mod soak;
+mod wasm;
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-//! A crate outside the workspace builds against lazai's default features on plain stable: no environment variable,
-//! no nightly feature, no plonky2.
+//! Crates outside the workspace, on plain stable: no environment variable, no nightly feature, no plonky2. One builds
+//! against lazai's default features; one verifies a committed proof with `lazai-zk` alone.
 
 use anyhow::{Result, ensure};
 
@@ -16,25 +16,49 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 "#;
 
+const VERIFY: &str = r#"//! A dependant that verifies a proof, and refuses a damaged one.
+use lazai_zk::{Proof, Statement, Verifier, VerifyError};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let [statement, proof] = [1, 2].map(|i| std::fs::read(std::env::args().nth(i).unwrap()).unwrap());
+    let statement = Statement::from_bytes(&statement)?;
+    Verifier::new().verify(&statement, &Proof::from_bytes(&proof)?)?;
+    let mut damaged = proof;
+    damaged[70_000] ^= 1;
+    let refused = Verifier::new().verify(&statement, &Proof::from_bytes(&damaged)?);
+    assert!(matches!(refused, Err(VerifyError::Rejected { .. })), "{refused:?}");
+    println!("proved: {} records, {} tokens", statement.records(), statement.tokens());
+    Ok(())
+}
+"#;
+
 pub fn run() -> Result<()> {
-    let folder = std::env::temp_dir().join("lazai-outside");
+    dependant("lazai", MAIN, "check", &[])?;
+    let vectors = root().join("vectors").join("zk");
+    let files = ["statement.json", "proof.bin"].map(|f| vectors.join(f).display().to_string());
+    dependant("lazai-zk", VERIFY, "run", &["--", &files[0], &files[1]])
+}
+
+fn dependant(on: &str, main: &str, verb: &str, args: &[&str]) -> Result<()> {
+    let folder = std::env::temp_dir().join(format!("outside-{on}"));
     std::fs::create_dir_all(folder.join("src"))?;
     let manifest = format!(
         "[package]\nname = \"outside\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
-         [dependencies]\nlazai = {{ path = {:?} }}\n",
-        root().join("lazai")
+         [dependencies]\n{on} = {{ path = {:?} }}\n",
+        root().join(on)
     );
     std::fs::write(folder.join("Cargo.toml"), manifest)?;
-    std::fs::write(folder.join("src/main.rs"), MAIN)?;
+    std::fs::write(folder.join("src/main.rs"), main)?;
     // The same versions as the workspace: one build of each, and nothing newer sneaks in.
     std::fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock"))?;
     let tree = cargo(&["tree", "--prefix", "none", "--edges", "normal"]).current_dir(&folder).output()?;
     ensure!(tree.status.success(), "outside: cargo tree: {}", String::from_utf8_lossy(&tree.stderr));
     let tree = String::from_utf8_lossy(&tree.stdout);
-    ensure!(!tree.contains("plonky2"), "the default features of lazai bring plonky2");
-    let mut check = cargo(&["check", "--quiet"]);
-    check.current_dir(&folder).env_remove("RUSTC_BOOTSTRAP").env("CARGO_TARGET_DIR", target().join("outside"));
-    shell::run("a crate outside the workspace, default features, plain stable", &mut check)?;
+    ensure!(!tree.contains("plonky2"), "the default features of {on} bring plonky2");
+    let mut build = cargo(&[verb, "--quiet"]);
+    build.args(args).current_dir(&folder).env_remove("RUSTC_BOOTSTRAP");
+    build.env("CARGO_TARGET_DIR", target().join("outside"));
+    shell::run(&format!("a crate outside the workspace on {on}, default features, plain stable"), &mut build)?;
     std::fs::remove_dir_all(folder)?;
     Ok(())
 }

@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use super::manifest::{MANIFEST_KEY, MAX_CLIPS, bad, data_hasher, hash_head};
 use super::{
-    Clip, MAX_CLIP_FRAMES, MAX_CONTRIBUTORS, MAX_FILE_RECORDS, MAX_HEADER_BYTES, MAX_RECORD_TOKENS, Manifest,
-    PovError, Record,
+    Clip, MAX_CLIP_FRAMES, MAX_CONTRIBUTORS, MAX_FILE_RECORDS, MAX_HEADER_BYTES, MAX_RECORD_TOKENS, Manifest, PovError,
+    Record,
 };
 use crate::id::Digest;
 

@@ -68,4 +68,3 @@ fn store(path: &Path, circuit: &Circuit) -> std::io::Result<()> {
     }
     lazai_core::file::write_atomically(path, &[&MAGIC[..], sha256(&body).as_bytes(), &body].concat())
 }
-

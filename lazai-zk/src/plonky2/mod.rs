@@ -4,10 +4,10 @@ use plonky2::field::goldilocks_field::GoldilocksField;
 use plonky2::plonk::config::PoseidonGoldilocksConfig;
 
 mod arithmetic;
-mod chunk;
-mod circuits;
 mod cache;
+mod chunk;
 mod chunks;
+mod circuits;
 mod prover;
 mod reference;
 mod setup;

@@ -229,16 +229,19 @@ impl Prover {
             .part(VerifierKey::pinned().digest().as_bytes())
             .part(&(depth as u64).to_le_bytes())
             .finish();
-        let circuit = self.circuit_named(name, |circuit| {
-            VerifierKey::pinned().at(depth as u8) == Some(&super::setup::outer_key(&circuit.verifier_only))
-        }, || build_outer(child, keys))?;
+        let circuit = self.circuit_named(
+            name,
+            |circuit| VerifierKey::pinned().at(depth as u8) == Some(&super::setup::outer_key(&circuit.verifier_only)),
+            || build_outer(child, keys),
+        )?;
         let context = &inputs[..CONTEXT_WORDS];
         let outer = catching("outer proof", || {
             prove_outer(&circuit, child, keys, (&proof.0, proof.1), context, plan.first, &last)
                 .map_err(unprovable("outer proof"))
         })?;
         let mut body = Vec::new();
-        body.write_proof(&outer.proof).map_err(|_| ProveError::Unprovable { what: "outer proof", reason: "not writable".into() })?;
+        body.write_proof(&outer.proof)
+            .map_err(|_| ProveError::Unprovable { what: "outer proof", reason: "not writable".into() })?;
         // At most MAX_DEPTH.
         let proof = Proof::new(VerifierKey::pinned().digest(), depth as u8, body);
         let verified = crate::Verifier::new().verify(statement, &proof);
@@ -278,7 +281,8 @@ impl Prover {
         tell: OnProgress<'_>,
     ) -> Result<((InnerProof, usize), usize), ProveError> {
         let (mut depth, mut done) = (0, 0);
-        let total = std::iter::successors(Some(level.len()), |&n| (n > 1).then(|| n.div_ceil(2))).skip(1).sum::<usize>() as u64;
+        let total =
+            std::iter::successors(Some(level.len()), |&n| (n > 1).then(|| n.div_ceil(2))).skip(1).sum::<usize>() as u64;
         while level.len() > 1 {
             let (child, keys) = self.setup.below(depth);
             depth += 1;
@@ -290,11 +294,9 @@ impl Prover {
                 report(tell, Stage::Joins, done, total)?;
                 let (left, right) = ((&pair[0].0, pair[0].1), pair.get(1).map(|r| (&r.0, r.1)));
                 let ends = right.unwrap_or(left).0;
-                let expected = [
-                    &left.0.public_inputs[..circuits::inner::AFTER],
-                    &ends.public_inputs[circuits::inner::AFTER..],
-                ]
-                .concat();
+                let expected =
+                    [&left.0.public_inputs[..circuits::inner::AFTER], &ends.public_inputs[circuits::inner::AFTER..]]
+                        .concat();
                 let proof = work.part(&format!("join-{depth}-{number:04}"), &data, &expected, || {
                     let circuit = self.circuit(key, || build_join(child, keys))?;
                     prove_join(&circuit, child, keys, left, right).map_err(unprovable("join"))
@@ -430,11 +432,7 @@ impl Work {
     }
 }
 
-fn read_part(
-    path: &Path,
-    data: &VerifierCircuitData<F, super::C, { super::D }>,
-    expected: &[F],
-) -> Option<InnerProof> {
+fn read_part(path: &Path, data: &VerifierCircuitData<F, super::C, { super::D }>, expected: &[F]) -> Option<InnerProof> {
     if std::fs::metadata(path).ok()?.len() > MAX_PART_BYTES {
         return None;
     }

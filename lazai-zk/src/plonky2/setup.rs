@@ -58,7 +58,8 @@ impl Setup {
         let mut bytes = Buffer::new(bytes);
         let mut common = || bytes.read_common_circuit_data(&DefaultGateSerializer);
         let [chunk, first_join, join, outer] = [common()?, common()?, common()?, common()?];
-        let mut keys = |count| (0..count).map(|_| bytes.read_verifier_only_circuit_data()).collect::<IoResult<Vec<_>>>();
+        let mut keys =
+            |count| (0..count).map(|_| bytes.read_verifier_only_circuit_data()).collect::<IoResult<Vec<_>>>();
         Ok(Self { chunk, first_join, join, outer, chunks: keys(Shape::ALL.len())?, joins: keys(MAX_DEPTH)? })
     }
 }
@@ -77,7 +78,8 @@ pub struct Keys {
 /// # Errors
 /// In words, if circuits that must have a common shape do not: a fault of this library.
 pub fn build_keys() -> Result<Keys, String> {
-    let same = |a: &Common, b: &Common, what: &str| if a == b { Ok(()) } else { Err(format!("{what} differ in shape")) };
+    let same =
+        |a: &Common, b: &Common, what: &str| if a == b { Ok(()) } else { Err(format!("{what} differ in shape")) };
     let mut chunks = Vec::new();
     let mut chunk: Option<Common> = None;
     for shape in Shape::ALL {

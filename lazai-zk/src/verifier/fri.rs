@@ -13,12 +13,7 @@ use crate::poseidon::{HashOut, RATE, WIDTH, permute, two_to_one};
 type Rejection = &'static str;
 
 /// Checks the openings at `point` and one step further.
-pub(super) fn check(
-    body: &Body,
-    constants_cap: &Cap,
-    point: Ext,
-    mut transcript: Transcript,
-) -> Result<(), Rejection> {
+pub(super) fn check(body: &Body, constants_cap: &Cap, point: Ext, mut transcript: Transcript) -> Result<(), Rejection> {
     let o = &body.openings;
     let here: Vec<Ext> = [&o.constants, &o.sigmas, &o.wires, &o.zs, &o.partial_products, &o.quotient]
         .into_iter()
@@ -38,7 +33,8 @@ pub(super) fn check(
     if transcript.challenge().leading_zeros() < POW_BITS {
         return Err("proof of work");
     }
-    let places: Vec<usize> = (0..QUERIES).map(|_| (transcript.challenge() as usize) & ((1 << DOMAIN_LOG) - 1)).collect();
+    let places: Vec<usize> =
+        (0..QUERIES).map(|_| (transcript.challenge() as usize) & ((1 << DOMAIN_LOG) - 1)).collect();
 
     let points = [point, point.scale(root_of_unity(DEGREE_LOG))];
     let opened = [alpha.reduce(&here), alpha.reduce(&o.zs_next)];

@@ -238,7 +238,10 @@ mod tests {
     use plonky2::hash::hash_types::HashOut as TheirHash;
     use plonky2::plonk::vars::EvaluationVars;
 
-    use super::super::shape::{ARITY_LOG, CONSTANTS, DEGREE_LOG, GATE_CONSTRAINTS, GATES, GROUPS, PARTIAL_PRODUCTS, QUERIES, ROUTED, STEPS, WIRES};
+    use super::super::shape::{
+        ARITY_LOG, CONSTANTS, DEGREE_LOG, GATE_CONSTRAINTS, GATES, GROUPS, PARTIAL_PRODUCTS, QUERIES, ROUTED, STEPS,
+        WIRES,
+    };
     use super::*;
     use crate::field::COSET_SHIFT;
     use crate::plonky2::outer_common;
@@ -253,7 +256,7 @@ mod tests {
         let mut seed = 5u64;
         let mut random = || {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            crate::field::reduce(u128::from(seed) << 17)
+            field::reduce(u128::from(seed) << 17)
         };
         let mut ext = || Ext(random(), random());
         for _ in 0..20 {

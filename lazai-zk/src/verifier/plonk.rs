@@ -5,9 +5,7 @@
 
 use super::body::Openings;
 use super::gates::Row;
-use super::shape::{
-    CHALLENGES, DEGREE_LOG, GATE_CONSTRAINTS, GATES, GROUPS, MAX_DEGREE, PARTIAL_PRODUCTS, ROUTED,
-};
+use super::shape::{CHALLENGES, DEGREE_LOG, GATE_CONSTRAINTS, GATES, GROUPS, MAX_DEGREE, PARTIAL_PRODUCTS, ROUTED};
 use crate::field::{self, COSET_SHIFT, Ext};
 use crate::poseidon::HashOut;
 
@@ -68,7 +66,8 @@ fn gates(o: &Openings, public_inputs: HashOut) -> Vec<Ext> {
     for (&selector, group) in o.constants.iter().zip(GROUPS) {
         for gate in group.clone() {
             let others = group.clone().filter(|&other| other != gate).map(|other| other as u64);
-            let filter = others.chain([UNUSED]).fold(Ext::ONE, |product, other| product * (Ext::base(other) - selector));
+            let filter =
+                others.chain([UNUSED]).fold(Ext::ONE, |product, other| product * (Ext::base(other) - selector));
             GATES[gate].add_to(&mut sums, filter, &row);
         }
     }

@@ -255,7 +255,10 @@ impl<'a> Walk<'a> {
         let proof = Proof::from_bytes(&self.evidence.proof).map_err(|e| e.to_string())?;
         Verifier::new().verify(&self.evidence.statement, &proof).map_err(|e| e.to_string())?;
         let (records, tokens) = (self.evidence.statement.records(), self.evidence.statement.tokens());
-        Ok((Trust::Proved, format!("{records} records, {tokens} tokens, no two alike, all inside the vocabulary, under the root")))
+        Ok((
+            Trust::Proved,
+            format!("{records} records, {tokens} tokens, no two alike, all inside the vocabulary, under the root"),
+        ))
     }
 
     fn quorum(&self) -> Outcome {

@@ -14,9 +14,9 @@
 mod layout;
 mod rules;
 mod stark;
-mod trace;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 pub(super) use layout::{Shape, public, state};
 pub(super) use stark::{ChunkStark, stark_config};

@@ -166,6 +166,69 @@ fn cheating_traces_break_a_rule() {
     let mut unsorted = keys.clone();
     unsorted.swap(3, 4);
     refused(&leaves, &unsorted, "keys out of order");
+    // A longer record passed off as a shorter one (its last tokens are padding that is not zero), a shorter as a
+    // longer, one of no tokens.
+    for (tokens, claimed) in [(5, 4), (5, 3), (8, 7), (33, 32), (4, 5), (5, 6), (32, 33), (3, 0), (0, 0), (0, 1)] {
+        let (trace, inputs) = one(Leaf { tokens: vec![7; tokens], ..leaves[0].clone() }, claimed, 0, |_| ());
+        // A longer one is another record, with the token 0 at its end: its key is another.
+        let keys_agree = inputs[public::AFTER + state::RATIO] == F::ONE;
+        assert!(!keys_agree || !holds(&trace, &inputs), "{tokens} tokens as {claimed}");
+    }
+    let (trace, inputs) = one(leaves[0].clone(), 10, 0, |_| ());
+    assert!(holds(&trace, &inputs));
+    let (trace, inputs) = one(leaves[0].clone(), 10, 3, |_| ());
+    assert!(!holds(&trace, &inputs), "licence 3 of 0 to 2");
+    // A contributor's total that is not the sum of her records, and a record that is not counted.
+    for field in [state::TOKENS, state::RECORDS] {
+        let (trace, inputs) = one(leaves[0].clone(), 10, 0, |s| s.0[field] += F::ONE);
+        assert!(!holds(&trace, &inputs), "{field}");
+    }
     let (trace, inputs) = filled(4, 49_152, &leaves, &keys);
     assert!(holds(&trace, &inputs));
+}
+
+/// One record of a claimed length under a licence, with the state changed before the contributor ends.
+fn one(leaf: Leaf, claimed: usize, licence: u64, change: impl Fn(&mut State)) -> (Trace, Vec<F>) {
+    let bounds = bounds(49_152);
+    let start = State::start(0, licence);
+    let mut trace = Trace::new(Shape { packed: 4, rows_log: 13 }, bounds, start.clone());
+    trace.record_claiming(&leaf, claimed, leaf.content(4).0[0]);
+    change(&mut trace.state);
+    trace.close(0, licence);
+    trace.fill();
+    let [c0, c1] = bounds.challenge;
+    let numbers = [49_152, 256, 3].map(F::from_canonical_u64);
+    let inputs = [&start.0[..], &trace.state().0, &[c0, c1], &numbers].concat();
+    (trace, inputs)
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
+
+    /// Whatever the records and contributors, the state at the end is what the commitment gives without any circuit.
+    #[test]
+    fn the_root_is_the_native_one(lengths in proptest::collection::vec(1usize..300, 1..60), cut in 0usize..60) {
+        let leaves: Vec<_> = lengths.iter().enumerate().map(|(i, &n)| leaf(i as u64, n, 49_152)).collect();
+        let (cut, bounds) = (cut % leaves.len(), bounds(49_152));
+        let first = u64::from(cut == 0);
+        let mut trace = Trace::new(Shape { packed: 4, rows_log: 13 }, bounds, State::start(first, 0));
+        let mut entries = Vec::new();
+        let mut keys = sorted_keys(&leaves, 4).into_iter();
+        for (contributor, part) in [(0u8, &leaves[..cut]), (1, &leaves[cut..])] {
+            let mut tree = Tree::default();
+            for leaf in part {
+                tree.push(leaf.digest(leaf.content(4), contributor, 0));
+                trace.record(leaf, keys.next().unwrap());
+            }
+            if let Some(root) = tree.root() {
+                let tokens = part.iter().map(|l| l.tokens.len() as u64).sum();
+                entries.push(Entry { root, records: tree.leaves(), tokens, contributor, licence: 0 });
+                trace.close(1, 0);
+            }
+        }
+        let end = trace.state().0;
+        let root: [u64; 4] = std::array::from_fn(|i| end[state::TABLE + i].to_canonical_u64());
+        proptest::prop_assert_eq!(root, dataset_root(&entries).0);
+        proptest::prop_assert_eq!(end[state::RATIO], F::ONE);
+    }
 }

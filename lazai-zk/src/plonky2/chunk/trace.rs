@@ -78,7 +78,7 @@ pub(in crate::plonky2) struct Trace {
     /// Row-major.
     pub(super) cells: Vec<F>,
     used: usize,
-    state: State,
+    pub(super) state: State,
 }
 
 impl Trace {
@@ -114,9 +114,14 @@ impl Trace {
 
     /// Adds a record, and the next of the sorted keys.
     pub(in crate::plonky2) fn record(&mut self, leaf: &Leaf, sorted_key: u64) {
+        self.record_claiming(leaf, leaf.tokens.len(), sorted_key);
+    }
+
+    /// Adds a record as one of a length; any but its own breaks a rule.
+    pub(super) fn record_claiming(&mut self, leaf: &Leaf, claimed: usize, sorted_key: u64) {
         let c = self.c;
         let per_row = RATE * c.packed;
-        let length = leaf.tokens.len() as u64;
+        let length = claimed as u64;
         let rows = leaf.tokens.len().div_ceil(per_row);
         let mut chain = [length, c.packed as u64, 0, 0].map(F::from_canonical_u64);
         for (i, tokens) in leaf.tokens.chunks(per_row).enumerate() {
@@ -131,16 +136,17 @@ impl Trace {
             self.flag(at + c.first, i == 0);
             self.flag(at + c.last, i + 1 == rows);
             self.put(at + c.length, length);
-            self.put(at + c.left, length - (i * per_row) as u64);
+            self.put(at + c.left, length.saturating_sub((i * per_row) as u64));
             for (j, &token) in tokens.iter().enumerate() {
                 self.put(at + c.token + j, token.into());
             }
-            let elements = tokens.len().div_ceil(c.packed);
+            let held = claimed.saturating_sub(i * per_row).min(per_row);
+            let elements = held.div_ceil(c.packed);
             for j in 0..RATE {
                 self.flag(at + c.active + j, j < elements);
             }
             for j in 0..c.packed - 1 {
-                self.flag(at + c.spare + j, j < elements * c.packed - tokens.len());
+                self.flag(at + c.spare + j, j < elements * c.packed - held);
             }
             chain = self.permute(at, input);
         }
@@ -192,12 +198,9 @@ impl Trace {
         let table = self.permute(at, input);
         self.state.pop();
         self.state.put(state::TABLE, table);
-        for (field, value) in [
-            (state::RECORDS, 0),
-            (state::TOKENS, 0),
-            (state::CONTRIBUTOR, contributor),
-            (state::LICENCE, licence),
-        ] {
+        for (field, value) in
+            [(state::RECORDS, 0), (state::TOKENS, 0), (state::CONTRIBUTOR, contributor), (state::LICENCE, licence)]
+        {
             self.state.set(field, value);
         }
     }

@@ -1,0 +1,219 @@
+//! What a dataset proof costs, against the number of tokens; beside the same hashing done natively and in Plonky3.
+//! Each size runs in a process of its own, so that its peak memory is its own.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use lazai::core::pov::{Contributor, PovFile, Record, Writer};
+use lazai::core::{Address, Digest, LedgerId, SubmissionId};
+use lazai::zk::poseidon::{HashOut, two_to_one};
+use lazai::zk::statement::Prompts;
+use lazai::zk::{Binding, Commitment, Plonky2Verifier, Proof, Prover, Stage, Statement, Verifier};
+use serde_json::{Value, json};
+
+use crate::{Failure, chart, plonky3};
+
+/// The slope is taken from the first of these to the third; the exponent from the third to the last.
+const SIZES: [u64; 5] = [100_000, 300_000, 1_000_000, 2_000_000, 4_000_000];
+const SMALL: u64 = 131_072;
+const PERMUTATIONS: usize = 1 << 15;
+const VERIFICATIONS: u32 = 50;
+
+/// Runs everything; a picture goes beside the report.
+///
+/// # Errors
+/// What any part says.
+pub fn run(folder: &Path, report: &Path) -> Result<Value, Failure> {
+    // Circuits are built once, outside of what is measured, as a node would.
+    let circuits = folder.join("circuits");
+    let prove = |tokens: u64| ours(&["prove".into(), tokens.to_string(), folder.display().to_string()]);
+    let cold = prove(SMALL)?;
+    let mut runs = Vec::new();
+    for tokens in SIZES {
+        prove(tokens)?;
+        runs.push(prove(tokens)?);
+    }
+    let small = prove(SMALL)?;
+    let hashing = ours(&["hash".into()])?;
+    let wasm = wasm(folder)?;
+
+    let number = |value: &Value| value.as_f64().ok_or("a number is missing");
+    let (low, high, last) = (&runs[0], &runs[2], &runs[SIZES.len() - 1]);
+    let between = |key: &str, a: &Value, b: &Value| Ok::<f64, Failure>(number(&b[key])? - number(&a[key])?);
+    let slope = between("tokens", low, high)? / between("cpu_s", low, high)?;
+    let long_slope = between("tokens", high, last)? / between("cpu_s", high, last)?;
+    let exponent = (number(&last["inner_cpu_s"])? / number(&high["inner_cpu_s"])?).ln()
+        / (number(&last["tokens"])? / number(&high["tokens"])?).ln();
+    let permutations_per_cpu_s = between("permutations", high, last)? / between("inner_cpu_s", high, last)?;
+    let points = runs.iter().map(|r| Ok((number(&r["tokens"])? / 1e6, number(&r["cpu_s"])?)));
+    let points = points.collect::<Result<Vec<_>, Failure>>()?;
+    let picture = chart::line("Proving a dataset", "million tokens", "CPU seconds", &points);
+    std::fs::write(report.with_extension("svg"), picture)?;
+    let _ = std::fs::remove_dir_all(circuits);
+    Ok(json!({
+        "tokens_per_cpu_s": slope,
+        "tokens_per_cpu_s_from_1m_to_4m": long_slope,
+        "wrap_cpu_s": high["outer_cpu_s"],
+        "prove_cpu_s_131k": small["cpu_s"],
+        "prove_wall_s_131k": small["wall_s"],
+        "first_proof_cpu_s_131k": cold["cpu_s"],
+        "proof_bytes": high["proof_bytes"],
+        "verify_ms": high["verify_ms"],
+        "plonky2_verify_ms": high["plonky2_verify_ms"],
+        "verify_wasm_ms": wasm,
+        "peak_rss_mb": high["peak_mb"],
+        "growth_exponent": exponent,
+        "native_hash_ratio": permutations_per_cpu_s / number(&hashing["native_per_cpu_s"])?,
+        "plonky3_ratio": permutations_per_cpu_s / number(&hashing["plonky3_per_cpu_s"])?,
+        "permutations_per_cpu_s": permutations_per_cpu_s,
+        "hashing": hashing,
+        "runs": runs,
+    }))
+}
+
+/// The verifier in WebAssembly under Node, in milliseconds; null with the reason printed where it cannot be had.
+fn wasm(folder: &Path) -> Result<Value, Failure> {
+    let (Some(module), Some(script)) = (std::env::var_os("LAZAI_WASM_VERIFIER"), std::env::var_os("LAZAI_WASM_SCRIPT"))
+    else {
+        return Ok(Value::Null);
+    };
+    let mut node = Command::new("node");
+    node.arg(script).arg(module).arg(folder.join("statement.json")).arg(folder.join("proof.bin"));
+    output(&mut node)
+}
+
+fn ours(args: &[String]) -> Result<Value, Failure> {
+    output(Command::new(std::env::current_exe()?).arg("zk-part").args(args))
+}
+
+fn output(command: &mut Command) -> Result<Value, Failure> {
+    let output = command.stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        return Err(format!("{command:?}: {}", output.status).into());
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// One part, in a process of its own.
+///
+/// # Errors
+/// What it says.
+pub fn part(args: &[String]) -> Result<Value, Failure> {
+    match args {
+        [verb, tokens, folder] if verb == "prove" => prove(tokens.parse()?, Path::new(folder)),
+        [verb] if verb == "hash" => hash(),
+        _ => Err("zk-part: prove TOKENS FOLDER, or hash".into()),
+    }
+}
+
+/// Records of 40 to 256 tokens, 148 on average, from a file that is streamed.
+fn dataset(tokens: u64, path: &Path) -> Result<PovFile, Failure> {
+    let contributor = Contributor {
+        address: Address::from_bytes([1; 20]),
+        name: "bench".into(),
+        licence: "CC0-1.0".into(),
+        consent: "training".into(),
+    };
+    let mut writer = Writer::create(path, vec![contributor], Digest::from_bytes([9; 32]), 49_152, 0)?;
+    let mut left = tokens;
+    let mut state = 1u64;
+    let mut random = |bound: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % bound
+    };
+    while left > 0 {
+        let length = (40 + random(217)).min(left);
+        left -= length;
+        let tokens: Vec<u32> = (0..length).map(|_| random(49_152) as u32).collect();
+        let loss_mask = vec![true; tokens.len()];
+        writer.record(&Record { contributor: 0, tokens, loss_mask })?;
+    }
+    writer.finish()?;
+    Ok(PovFile::open(path)?)
+}
+
+fn prove(tokens: u64, folder: &Path) -> Result<Value, Failure> {
+    let source = dataset(tokens, &folder.join("dataset.safetensors"))?;
+    let binding = Binding {
+        ledger: LedgerId::from_bytes([1; 32]),
+        submitter: Address::from_bytes([2; 20]),
+        submission: SubmissionId::from_bytes([3; 32]),
+    };
+    let prover = Prover::new().circuits_in(folder.join("circuits"));
+    let (started, cpu) = (Instant::now(), cpu_s()?);
+    let commitment = Commitment::of(&source)?;
+    let statement = commitment.statement(&source, Prompts::NONE, binding)?;
+    let commit_cpu_s = cpu_s()? - cpu;
+    let mut marks = Vec::new();
+    let proof = prover.prove_with(&source, &commitment, &statement, &mut |progress| {
+        marks.push((progress.stage, cpu_s().unwrap_or(f64::NAN)));
+        ControlFlow::Continue(())
+    })?;
+    let (wall_s, total) = (started.elapsed().as_secs_f64(), cpu_s()? - cpu);
+    // A stage ends where the next begins.
+    let first = |stage: Stage| marks.iter().find(|(s, _)| *s == stage).map_or(f64::NAN, |(_, at)| at - cpu);
+    let joins = first(Stage::Joins);
+    let outer = first(Stage::Outer);
+    let (verify_ms, plonky2_verify_ms) = verify(&statement, &proof)?;
+    std::fs::write(folder.join("statement.json"), statement.to_bytes())?;
+    std::fs::write(folder.join("proof.bin"), proof.to_bytes())?;
+    let chunks = marks.iter().filter(|(stage, _)| *stage == Stage::Chunks).count() - 1;
+    Ok(json!({
+        "tokens": statement.tokens(),
+        "records": statement.records(),
+        "permutations": commitment.permutations(),
+        "chunks": chunks,
+        "depth": proof.depth(),
+        "cpu_s": total,
+        "wall_s": wall_s,
+        "commit_cpu_s": commit_cpu_s,
+        "chunks_cpu_s": joins - commit_cpu_s,
+        "joins_cpu_s": outer - joins,
+        "inner_cpu_s": outer,
+        "outer_cpu_s": total - outer,
+        "proof_bytes": proof.to_bytes().len(),
+        "verify_ms": verify_ms,
+        "plonky2_verify_ms": plonky2_verify_ms,
+        "peak_mb": super::data::peak_mb(),
+    }))
+}
+
+fn verify(statement: &Statement, proof: &Proof) -> Result<(f64, f64), Failure> {
+    let (ours, theirs) = (Verifier::new(), Plonky2Verifier::new());
+    let timed = |run: &dyn Fn() -> Result<(), Failure>| -> Result<f64, Failure> {
+        run()?;
+        let started = Instant::now();
+        for _ in 0..VERIFICATIONS {
+            run()?;
+        }
+        Ok(started.elapsed().as_secs_f64() * 1e3 / f64::from(VERIFICATIONS))
+    };
+    let ours = timed(&|| Ok(ours.verify(statement, proof)?))?;
+    Ok((ours, timed(&|| Ok(theirs.verify(statement, proof)?))?))
+}
+
+/// Permutations per CPU-second: done natively, and proved by Plonky3.
+fn hash() -> Result<Value, Failure> {
+    let cpu = cpu_s()?;
+    let mut node = HashOut::default();
+    const NATIVE: u32 = 2_000_000;
+    for _ in 0..NATIVE {
+        node = two_to_one(node, node);
+    }
+    std::hint::black_box(node);
+    let native = f64::from(NATIVE) / (cpu_s()? - cpu);
+    plonky3::prove_permutations(PERMUTATIONS)?;
+    let plonky3 = PERMUTATIONS as f64 / plonky3::prove_permutations(PERMUTATIONS)?;
+    Ok(json!({ "native_per_cpu_s": native, "plonky3_per_cpu_s": plonky3, "plonky3_permutations": PERMUTATIONS }))
+}
+
+/// CPU seconds of this process, all threads.
+pub(crate) fn cpu_s() -> Result<f64, Failure> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    // The second field, the program's name, may hold spaces; user and system time are the 14th and 15th.
+    let fields: Vec<&str> = stat.rsplit_once(')').ok_or("/proc/self/stat")?.1.split_whitespace().collect();
+    let ticks = fields[11].parse::<f64>()? + fields[12].parse::<f64>()?;
+    Ok(ticks / 100.0)
+}

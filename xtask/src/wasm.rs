@@ -1,0 +1,53 @@
+//! The verifier as WebAssembly: built with whatever the machine has for that target.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+
+use crate::shell::{cargo, root, run, target};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+/// Nothing here draws random numbers; the crates that could are told so.
+const FLAGS: &str = "--cfg getrandom_backend=\"unsupported\"";
+
+/// Builds `benches/wasm`; gives the module, or in words why it cannot be had.
+pub fn verifier() -> Result<Result<PathBuf, String>> {
+    let mut build = match toolchain() {
+        Ok(build) => build,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let folder = target().join("wasm");
+    build.args(["--release", "--quiet"]).env("CARGO_TARGET_DIR", &folder).env("RUSTFLAGS", FLAGS);
+    run("the verifier for wasm32", build.current_dir(root().join("benches").join("wasm")))?;
+    let module = folder.join(TARGET).join("release").join("lazai_wasm_verifier.wasm");
+    ensure!(module.is_file(), "no module at {}", module.display());
+    Ok(Ok(module))
+}
+
+/// `cargo build` for wasm32: by the target's standard library where rustup has it, else by Debian's `rustc-web`,
+/// which builds the standard library from `rust-web-src`.
+fn toolchain() -> Result<Command, String> {
+    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output().map_err(|e| e.to_string())?;
+    let sysroot = PathBuf::from(String::from_utf8_lossy(&sysroot.stdout).trim());
+    if sysroot.join("lib/rustlib").join(TARGET).is_dir() {
+        let mut build = cargo(&["build", "--target", TARGET]);
+        build.env_remove("RUSTC_BOOTSTRAP");
+        return Ok(build);
+    }
+    let compiler = Path::new("/usr/bin/rustc");
+    let linker = (15..40).rev().map(|v| PathBuf::from(format!("/usr/bin/wasm-ld-{v}"))).find(|p| p.is_file());
+    let library = Path::new("/usr/share/cargo/bin/cargo");
+    let (true, true, Some(linker)) = (compiler.is_file(), library.is_file(), linker) else {
+        return Err(
+            "neither `rustup target add wasm32-unknown-unknown` was run, nor are Debian's packages rustc-web, \
+                    cargo-web, rust-web-src and lld installed"
+                .into(),
+        );
+    };
+    let mut build = Command::new(library);
+    build.args(["build", "--target", TARGET, "-Zbuild-std=std,panic_abort"]);
+    build.env("RUSTC", compiler).env("RUSTDOC", "/usr/bin/rustdoc").env("RUSTC_BOOTSTRAP", "1");
+    build.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
+    Ok(build)
+}
