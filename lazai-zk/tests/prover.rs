@@ -79,8 +79,8 @@ impl Source for Liar {
     }
 
     fn records(&self, each: &mut dyn FnMut(u64, Record, Digest) -> bool) -> Result<(), PovError> {
-        let records = self.records.iter().cloned().enumerate();
-        let _ = records.map(|(i, r)| each(i as u64, r, self.honest.salt(i))).all(|go_on| go_on);
+        let mut records = self.records.iter().cloned().enumerate();
+        let _ = records.all(|(i, r)| each(i as u64, r, self.honest.salt(i)));
         Ok(())
     }
 
@@ -99,7 +99,8 @@ fn untrue_records_have_no_proof() {
         change(&mut records);
         Liar { honest: dataset_of(honest(), 49_152), records }
     };
-    let cases: [(&str, fn(&mut Vec<Record>)); 4] = [
+    type Lie = fn(&mut Vec<Record>);
+    let cases: [(&str, Lie); 4] = [
         ("token outside the vocabulary", |r| r[4].tokens[1] = 49_152),
         ("over length", |r| r[4] = record(4, 257, 40_000, 49_152)),
         ("no tokens", |r| r[4].tokens.clear()),

@@ -52,13 +52,21 @@ pub enum ValidationError {
 pub struct Validator {
     account: Account,
     verifier: Verifier,
+    licences: Vec<String>,
 }
 
 impl Validator {
     /// A validator.
     #[must_use]
     pub fn new(account: Account) -> Self {
-        Self { account, verifier: Verifier::new() }
+        Self { account, verifier: Verifier::new(), licences: LICENCES.map(String::from).to_vec() }
+    }
+
+    /// Takes datasets under these licences (SPDX identifiers) instead of the usual ones.
+    #[must_use]
+    pub fn licences(mut self, licences: Vec<String>) -> Self {
+        self.licences = licences;
+        self
     }
 
     /// Verifies a submission with what a store has of it.
@@ -76,7 +84,7 @@ impl Validator {
         if binding.ledger != market.ledger() || binding.submission != submission {
             return Err(ValidationError::StatementMismatch { field: "ledger or submission" });
         }
-        matches(&statement, state)?;
+        self.matches(&statement, state)?;
         self.verifier.verify(&statement, &proof)?;
         let ciphertext = store.get(submitted.ciphertext).await?;
         Ok(Attestation {
@@ -95,34 +103,34 @@ impl Validator {
         self.account.send(&format!("attest {}", attestation.submission), Transaction::Attest(attestation)).await
     }
 
+    /// Whether a statement is of what was submitted.
+    fn matches(&self, statement: &Statement, state: &SubmissionState) -> Result<(), ValidationError> {
+        let submitted = &state.submission;
+        let public = PublicPart::from_bytes(submitted.public_part.as_bytes())?;
+        let licences = statement.proved.shares.iter().map(|s| statement.declared.licences.get(usize::from(s.licence)));
+        let same_licences = licences.eq(public.contributors.iter().map(|c| Some(&c.licence)));
+        let shares = statement.shares().map(|(contributor, s)| (contributor, s.tokens, s.root));
+        let same_shares = shares.eq(submitted.shares.iter().map(|s| (s.contributor, s.tokens, s.root)));
+        for (field, same) in [
+            ("submitter", statement.binding.submitter == state.submitter),
+            ("root", statement.proved.root == submitted.root),
+            ("shares", same_shares),
+            ("prompts", statement.declared.prompts == prompts_root(&public.prompts)),
+            ("licences", statement.declared.licences.iter().all(|l| self.licences.contains(l))),
+            ("licences of contributors", same_licences),
+        ] {
+            if !same {
+                return Err(ValidationError::StatementMismatch { field });
+            }
+        }
+        Ok(())
+    }
+
     /// Digest of the verifier's key she uses.
     #[must_use]
     pub fn verifier_key(&self) -> Digest {
         lazai_zk::verifier_key_digest()
     }
-}
-
-/// Whether a statement is of what was submitted.
-fn matches(statement: &Statement, state: &SubmissionState) -> Result<(), ValidationError> {
-    let submitted = &state.submission;
-    let public = PublicPart::from_bytes(submitted.public_part.as_bytes())?;
-    let licences = statement.proved.shares.iter().map(|s| statement.declared.licences.get(usize::from(s.licence)));
-    let same_licences = licences.eq(public.contributors.iter().map(|c| Some(&c.licence)));
-    let shares = statement.shares().map(|(contributor, s)| (contributor, s.tokens, s.root));
-    let same_shares = shares.eq(submitted.shares.iter().map(|s| (s.contributor, s.tokens, s.root)));
-    for (field, same) in [
-        ("submitter", statement.binding.submitter == state.submitter),
-        ("root", statement.proved.root == submitted.root),
-        ("shares", same_shares),
-        ("prompts", statement.declared.prompts == prompts_root(&public.prompts)),
-        ("licences", statement.declared.licences.iter().all(|l| LICENCES.contains(&l.as_str()))),
-        ("licences of contributors", same_licences),
-    ] {
-        if !same {
-            return Err(ValidationError::StatementMismatch { field });
-        }
-    }
-    Ok(())
 }
 
 impl std::fmt::Debug for Validator {

@@ -1,9 +1,12 @@
 //! Crates outside the workspace, on plain stable: no environment variable, no nightly feature, no plonky2. One builds
 //! against lazai's default features; one verifies a committed proof with `lazai-zk` alone.
 
+use std::process::Command;
+
 use anyhow::{Result, ensure};
 
 use crate::shell::{self, cargo, root, target};
+use crate::wasm;
 
 const MAIN: &str = r#"//! A dependant.
 use lazai::core::{Amount, Signer};
@@ -36,7 +39,18 @@ pub fn run() -> Result<()> {
     dependant("lazai", MAIN, "check", &[])?;
     let vectors = root().join("vectors").join("zk");
     let files = ["statement.json", "proof.bin"].map(|f| vectors.join(f).display().to_string());
-    dependant("lazai-zk", VERIFY, "run", &["--", &files[0], &files[1]])
+    dependant("lazai-zk", VERIFY, "run", &["--", &files[0], &files[1]])?;
+    match wasm::verifier()? {
+        Ok(module) => {
+            let mut node = Command::new("node");
+            node.arg(root().join("benches").join("wasm").join("run.mjs")).arg(module).args(files);
+            shell::run("the committed proof in WebAssembly", &mut node)
+        }
+        Err(reason) => {
+            println!("── skipped: the verifier for wasm32: {reason}");
+            Ok(())
+        }
+    }
 }
 
 fn dependant(on: &str, main: &str, verb: &str, args: &[&str]) -> Result<()> {
