@@ -11,6 +11,7 @@ mod circuits;
 mod prover;
 mod reference;
 mod setup;
+mod work;
 
 pub use prover::{Progress, ProveError, Prover, Stage};
 pub use reference::Plonky2Verifier;

@@ -19,6 +19,7 @@ use super::circuits::{
     Circuit, InnerProof, build_chunk, build_join, build_outer, prove_chunk, prove_join, prove_outer, prove_stark,
 };
 use super::setup::Setup;
+use super::work::Work;
 use super::{cache, circuits};
 use crate::key::{MAX_DEPTH, VerifierKey};
 use crate::proof::Proof;
@@ -115,6 +116,18 @@ pub enum ProveError {
 type OnProgress<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
 
 /// A prover. It keeps the circuits it has used, in memory and, if told to, on disk.
+///
+/// ```no_run
+/// # use lazai_zk::{Binding, Commitment, Proof, ProveError, Prover, statement::Prompts};
+/// # fn prove(file: &std::path::Path, binding: Binding) -> Result<Proof, ProveError> {
+/// // A dataset in memory or, as here, a file that is streamed.
+/// let dataset = lazai_core::pov::PovFile::open(file)?;
+/// let commitment = Commitment::of(&dataset)?;
+/// let statement = commitment.statement(&dataset, Prompts::NONE, binding)?;
+/// let prover = Prover::new().circuits_in("cache/circuits").work_in("cache/work").max_memory_bytes(1 << 30);
+/// prover.prove(&dataset, &commitment, &statement)
+/// # }
+/// ```
 pub struct Prover {
     setup: Setup,
     circuits: Option<PathBuf>,
@@ -367,7 +380,7 @@ fn unprovable(what: &'static str) -> impl Fn(anyhow::Error) -> ProveError {
 }
 
 /// Runs a part of proving. plonky2 and starky panic where a witness contradicts itself.
-fn catching<T>(what: &'static str, run: impl FnOnce() -> Result<T, ProveError>) -> Result<T, ProveError> {
+pub(super) fn catching<T>(what: &'static str, run: impl FnOnce() -> Result<T, ProveError>) -> Result<T, ProveError> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|&s| s.to_owned()));
@@ -375,72 +388,6 @@ fn catching<T>(what: &'static str, run: impl FnOnce() -> Result<T, ProveError>) 
     })
 }
 
-fn folder_error(folder: Option<&Path>, e: &std::io::Error) -> ProveError {
+pub(super) fn folder_error(folder: Option<&Path>, e: &std::io::Error) -> ProveError {
     ProveError::Folder { folder: folder.map(Path::to_owned).unwrap_or_default(), reason: e.to_string() }
-}
-
-/// Finished parts of one run.
-struct Work {
-    folder: Option<PathBuf>,
-}
-
-/// Largest part that is read: an inner proof has about 130 kB.
-const MAX_PART_BYTES: u64 = 1 << 20;
-
-impl Work {
-    fn open(folder: Option<&Path>, statement: &Statement, large: bool) -> Result<Self, ProveError> {
-        let Some(folder) = folder else { return Ok(Self { folder: None }) };
-        // The parts do not depend on whom the statement is bound to.
-        let run = DomainHasher::new("lazai.zk.run.v2")
-            .part(VerifierKey::pinned().digest().as_bytes())
-            .part(statement.proved.root.as_bytes())
-            .part(&statement.proved.vocab_size.to_le_bytes())
-            .part(&(statement.declared.licences.len() as u64).to_le_bytes())
-            .part(&[large.into()])
-            .finish();
-        let folder = folder.join(run.to_string());
-        std::fs::create_dir_all(&folder).map_err(|e| folder_error(Some(&folder), &e))?;
-        Ok(Self { folder: Some(folder) })
-    }
-
-    /// A part with the public inputs expected of it: as found, if it verifies, else proved and kept.
-    fn part(
-        &self,
-        name: &str,
-        data: &VerifierCircuitData<F, super::C, { super::D }>,
-        expected: &[F],
-        prove: impl FnOnce() -> Result<InnerProof, ProveError>,
-    ) -> Result<InnerProof, ProveError> {
-        let prove = || catching("records", prove);
-        let Some(folder) = &self.folder else { return prove() };
-        let path = folder.join(name);
-        if let Some(proof) = read_part(&path, data, expected) {
-            return Ok(proof);
-        }
-        let proof = prove()?;
-        lazai_core::file::write_atomically(&path, &proof.to_bytes()).map_err(|e| folder_error(Some(folder), &e))?;
-        Ok(proof)
-    }
-
-    /// The parts are of no more use.
-    fn finish(self) {
-        if let Some(folder) = self.folder
-            && let Err(e) = std::fs::remove_dir_all(&folder)
-        {
-            tracing::warn!(folder = %folder.display(), error = %e, "finished parts could not be removed");
-        }
-    }
-}
-
-fn read_part(path: &Path, data: &VerifierCircuitData<F, super::C, { super::D }>, expected: &[F]) -> Option<InnerProof> {
-    if std::fs::metadata(path).ok()?.len() > MAX_PART_BYTES {
-        return None;
-    }
-    let bytes = std::fs::read(path).ok()?;
-    let sound = || {
-        let proof = InnerProof::from_bytes(bytes, &data.common).ok()?;
-        (proof.public_inputs == expected && data.verify(proof.clone()).is_ok()).then_some(proof)
-    };
-    // plonky2 may panic on damaged bytes: such a part is proved again.
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(sound)).ok().flatten()
 }

@@ -60,6 +60,22 @@ pub fn verifier_key_digest() -> Digest {
 }
 
 /// A verifier of dataset proofs. It takes milliseconds.
+///
+/// ```
+/// use lazai_zk::{Proof, Statement, Verifier, VerifyError};
+///
+/// let vectors = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/zk/");
+/// let statement = Statement::from_bytes(&std::fs::read(format!("{vectors}statement.json"))?)?;
+/// let mut bytes = std::fs::read(format!("{vectors}proof.bin"))?;
+/// let verifier = Verifier::new();
+/// verifier.verify(&statement, &Proof::from_bytes(&bytes)?)?;
+/// assert_eq!(statement.records(), 24);
+///
+/// bytes[100_000] ^= 1;
+/// let refused = verifier.verify(&statement, &Proof::from_bytes(&bytes)?);
+/// assert!(matches!(refused, Err(VerifyError::Rejected { .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Verifier {
     key: VerifierKey,
