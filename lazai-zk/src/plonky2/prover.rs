@@ -145,15 +145,15 @@ impl Prover {
         Self { setup: Setup::pinned(), circuits: None, work: None, large_chunks: true, pool: None, loaded }
     }
 
-    /// Keeps circuits in a folder: about 0.5 GB, which saves seconds at every start.
+    /// Keeps circuits in a folder: about 150 MB for each that is used, which saves seconds at every start.
     #[must_use]
     pub fn circuits_in(mut self, folder: impl Into<PathBuf>) -> Self {
         self.circuits = Some(folder.into());
         self
     }
 
-    /// Keeps finished parts in a folder, so that a run that was killed or cancelled goes on from there. They show
-    /// nothing of the records but are not blinded: keep the folder as private as the dataset.
+    /// Keeps finished parts in a folder, so that a run that was killed or cancelled goes on from there. They are
+    /// not blinded: keep the folder as private as the dataset.
     #[must_use]
     pub fn work_in(mut self, folder: impl Into<PathBuf>) -> Self {
         self.work = Some(folder.into());
