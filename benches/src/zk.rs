@@ -44,9 +44,9 @@ pub fn run(folder: &Path, report: &Path) -> Result<Value, Failure> {
     };
     let mut runs = Vec::new();
     for tokens in SIZES {
-        runs.push(best(tokens, if tokens > 1_000_000 { 2 } else { 4 })?);
+        runs.push(best(tokens, if tokens > 1_000_000 { 2 } else { 3 })?);
     }
-    let small = best(SMALL, 4)?;
+    let small = best(SMALL, 3)?;
     let hashing = ours(&["hash".into()])?;
     let wasm = wasm(folder)?;
 

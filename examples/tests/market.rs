@@ -186,6 +186,18 @@ fn a_moderated_request_costs_nothing() {
     assert_eq!(stage.home.ledger().market().session(conversation.session).unwrap().redeemed, Amount::ZERO);
 }
 
+/// What stands twice in the files stands once in the dataset, and the report says so: two alike cannot be proved.
+#[test]
+fn repeated_dialogues_are_dropped() {
+    let stage = Stage::new().unwrap();
+    let twice: Vec<_> = stage.diva.dialogues.iter().take(3).chain(stage.diva.dialogues.first()).cloned().collect();
+    let contributors = stage.packed().unwrap().1.contributors;
+    let (tokenizer, template) = (stage.base.tokenizer(), stage.base.template());
+    let (dataset, report) = lazai::models::prepare(tokenizer, template, contributors, &twice, &[], 0).unwrap();
+    assert_eq!((dataset.records().len(), report.kept, report.dropped), (3, 3, 1));
+    lazai::zk::Commitment::of(&dataset).unwrap();
+}
+
 /// Two market participants who lie: garbage under a valid proof, and other data than was proved.
 #[test]
 fn the_exex_refuses_what_does_not_open_or_is_not_what_was_proved() {

@@ -5,13 +5,14 @@
 
 mod pack;
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use lazai_core::Digest;
 use lazai_core::dialogue::{Dialogue, Message};
 use lazai_core::pov::{Clip, Contributor, Dataset, Manifest, PovError, Record, Speech, Writer};
 use lazai_core::prepare::PrepareError as DialoguesError;
-use lazai_core::report::Report;
+use lazai_core::report::{Action, Report};
 use lazai_core::voice::{LogMel, Recording, VoiceError};
 use lazai_lora::LoraError;
 use lazai_lora::base::{ChatTemplate, Tokenizer, tokenize_dialogue};
@@ -64,7 +65,8 @@ pub enum PrepareError {
 /// Turns dialogues and recordings into a dataset.
 ///
 /// Dialogues that are too long for one record are cut between turns. A recording is aligned with the first record in
-/// which its words stand. What had to be dropped stands in the report.
+/// which its words stand. What had to be dropped stands in the report: also records that repeat another, for no proof is
+/// of a dataset with two alike.
 ///
 /// # Errors
 /// [`PrepareError`].
@@ -80,11 +82,18 @@ pub fn prepare(
     let mut alignment = Alignment::new(recordings);
     let mut report = Report::default();
     let mut records = Vec::with_capacity(dialogues.len());
+    let mut seen = HashMap::with_capacity(dialogues.len());
     for dialogue in dialogues {
         let contributor = owner(&contributors, || format!("dialogue {:?}", dialogue.id), &dialogue.contributor)?;
         let packed = packer.pack(dialogue)?;
         packed.notes.into_iter().for_each(|note| report.add(note));
         for (messages, Example { tokens, mask }) in packed.records {
+            if let Some(first) = seen.get(&tokens) {
+                let place = format!("dialogue {:?}", dialogue.id);
+                report.note(Action::Dropped, place, format!("repeats dialogue {first:?}"));
+                continue;
+            }
+            seen.insert(tokens.clone(), dialogue.id.clone());
             alignment.see(records.len(), messages);
             records.push(Record { contributor, tokens, loss_mask: mask });
         }
