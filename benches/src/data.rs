@@ -94,7 +94,7 @@ fn peer(args: &[&std::ffi::OsStr]) -> Result<Value, Failure> {
     output(Command::new(python).arg(script).args(args))
 }
 
-fn output(command: &mut Command) -> Result<Value, Failure> {
+pub(crate) fn output(command: &mut Command) -> Result<Value, Failure> {
     let output = command.stderr(std::process::Stdio::inherit()).output()?;
     if !output.status.success() {
         return Err(format!("{command:?}: {}", output.status).into());
@@ -138,7 +138,7 @@ fn pov(path: &Path) -> Result<Value, Failure> {
     }))
 }
 
-fn contributor(name: &str) -> Contributor {
+pub(crate) fn contributor(name: &str) -> Contributor {
     Contributor {
         address: Address::from_bytes([7; 20]),
         name: name.into(),

@@ -3,16 +3,17 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
-use lazai::core::pov::{Contributor, PovFile, Record, Writer};
+use lazai::core::pov::{PovFile, Record, Writer};
 use lazai::core::{Address, Digest, LedgerId, SubmissionId};
 use lazai::zk::poseidon::{HashOut, two_to_one};
 use lazai::zk::statement::Prompts;
 use lazai::zk::{Binding, Commitment, Plonky2Verifier, Proof, Prover, Stage, Statement, Verifier};
 use serde_json::{Value, json};
 
+use crate::data::{contributor, output, peak_mb};
 use crate::{Failure, chart, plonky3};
 
 /// The slope is taken from the first of these to the third; the exponent from the third to the last.
@@ -101,14 +102,6 @@ fn ours(args: &[String]) -> Result<Value, Failure> {
     output(Command::new(std::env::current_exe()?).arg("zk-part").args(args))
 }
 
-fn output(command: &mut Command) -> Result<Value, Failure> {
-    let output = command.stderr(Stdio::inherit()).output()?;
-    if !output.status.success() {
-        return Err(format!("{command:?}: {}", output.status).into());
-    }
-    Ok(serde_json::from_slice(&output.stdout)?)
-}
-
 /// One part, in a process of its own.
 ///
 /// # Errors
@@ -123,13 +116,7 @@ pub fn part(args: &[String]) -> Result<Value, Failure> {
 
 /// Records of 40 to 256 tokens, 148 on average, from a file that is streamed.
 fn dataset(tokens: u64, path: &Path) -> Result<PovFile, Failure> {
-    let contributor = Contributor {
-        address: Address::from_bytes([1; 20]),
-        name: "bench".into(),
-        licence: "CC0-1.0".into(),
-        consent: "training".into(),
-    };
-    let mut writer = Writer::create(path, vec![contributor], Digest::from_bytes([9; 32]), 49_152, 0)?;
+    let mut writer = Writer::create(path, vec![contributor("bench")], Digest::from_bytes([9; 32]), 49_152, 0)?;
     let mut left = tokens;
     let mut state = 1u64;
     let mut random = |bound: u64| {
@@ -189,7 +176,7 @@ fn prove(tokens: u64, folder: &Path) -> Result<Value, Failure> {
         "proof_bytes": proof.to_bytes().len(),
         "verify_ms": verify_ms,
         "plonky2_verify_ms": plonky2_verify_ms,
-        "peak_mb": super::data::peak_mb(),
+        "peak_mb": peak_mb(),
     }))
 }
 

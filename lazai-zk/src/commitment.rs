@@ -39,6 +39,16 @@ pub const fn tokens_per_element(vocab_size: u32) -> usize {
     if vocab_size < 1 << 16 { 4 } else { 3 }
 }
 
+/// Bits of one token in an element.
+pub(crate) const fn token_bits(tokens_per_element: usize) -> usize {
+    if tokens_per_element == 4 { 16 } else { 18 }
+}
+
+/// Tokens as one element, the first lowest.
+pub(crate) fn pack(tokens: &[u32], bits: usize) -> u64 {
+    tokens.iter().rev().fold(0, |packed, &token| (packed << bits) | u64::from(token))
+}
+
 /// What a record's leaf is made of, apart from whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaf {
@@ -63,12 +73,12 @@ impl Leaf {
     /// Digest of the tokens alone, unsalted: equal records have equal ones, and a proof shows there are none.
     #[must_use]
     pub fn content(&self, tokens_per_element: usize) -> HashOut {
-        let bits = if tokens_per_element == 4 { 16 } else { 18 };
+        let bits = token_bits(tokens_per_element);
         let start = HashOut([self.tokens.len() as u64, tokens_per_element as u64, 0, 0]);
         self.tokens.chunks(RATE * tokens_per_element).fold(start, |chain, tokens| {
             let mut block = [0; RATE];
             for (element, tokens) in block.iter_mut().zip(tokens.chunks(tokens_per_element)) {
-                *element = tokens.iter().rev().fold(0, |packed, &token| (packed << bits) | u64::from(token));
+                *element = pack(tokens, bits);
             }
             absorb(chain, block)
         })

@@ -72,6 +72,16 @@ pub fn two_to_one(left: HashOut, right: HashOut) -> HashOut {
     absorb(HashOut::default(), std::array::from_fn(|i| if i < 4 { left.0[i] } else { right.0[i - 4] }))
 }
 
+/// The sponge without padding: for inputs whose number is fixed.
+pub(crate) fn sponge(elements: &[u64]) -> HashOut {
+    let mut state = [0; WIDTH];
+    for block in elements.chunks(RATE) {
+        state[..block.len()].copy_from_slice(block);
+        permute(&mut state);
+    }
+    HashOut(std::array::from_fn(|i| state[i]))
+}
+
 /// The permutation.
 pub(crate) fn permute(state: &mut [u64; WIDTH]) {
     for (round, constants) in ROUND_CONSTANTS.iter().enumerate() {

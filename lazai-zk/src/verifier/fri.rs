@@ -7,7 +7,7 @@ use super::body::{Body, Cap, LEAVES, Leaf, Query};
 use super::shape::{ARITY, ARITY_LOG, CHALLENGES, DEGREE_LOG, DOMAIN_LOG, POW_BITS, QUERIES, SALT};
 use super::transcript::Transcript;
 use crate::field::{self, COSET_SHIFT, Ext, root_of_unity};
-use crate::poseidon::{HashOut, RATE, WIDTH, permute, two_to_one};
+use crate::poseidon::{HashOut, sponge, two_to_one};
 
 /// Why FRI rejects.
 type Rejection = &'static str;
@@ -41,8 +41,9 @@ pub(super) fn check(body: &Body, constants_cap: &Cap, point: Ext, mut transcript
     let caps = [constants_cap, &body.wires_cap, &body.zs_cap, &body.quotient_cap];
     let folding = Folding::new();
     for (place, query) in places.into_iter().zip(&body.queries) {
-        let first = Initial { query, caps, points, opened, alpha }.value(place)?;
-        folding.check(body, query, place, first, &betas)?;
+        let x = field::mul(COSET_SHIFT, field::pow(root_of_unity(DOMAIN_LOG), reverse(place, DOMAIN_LOG) as u64));
+        let first = Initial { query, caps, points, opened, alpha }.value(place, x)?;
+        folding.check(body, query, (place, x), first, &betas)?;
     }
     Ok(())
 }
@@ -57,32 +58,30 @@ struct Initial<'a> {
 }
 
 impl Initial<'_> {
-    /// The combined quotient at a place of the domain.
-    fn value(&self, place: usize) -> Result<Ext, Rejection> {
+    /// The combined quotient at `x`, which stands at a place of the domain.
+    fn value(&self, place: usize, x: u64) -> Result<Ext, Rejection> {
         for (leaf, cap) in self.query.trees.iter().zip(self.caps) {
             check_path(&hash_leaf(&leaf.values), place, cap, &leaf.path)?;
         }
-        let x = field::mul(COSET_SHIFT, field::pow(root_of_unity(DOMAIN_LOG), reverse(place, DOMAIN_LOG) as u64));
         // Salts stand at the end of the blinded leaves.
         let unsalted = |(leaf, count): (&Leaf, usize)| leaf.values[..count].to_vec();
         let counts = [LEAVES[0], LEAVES[1] - SALT, LEAVES[2] - SALT, LEAVES[3] - SALT];
         let all: Vec<u64> = self.query.trees.iter().zip(counts).flat_map(unsalted).collect();
         let zs = &self.query.trees[2].values[..CHALLENGES];
-        let mut sum = Ext::ZERO;
-        for ((values, point), opened) in [&all[..], zs].into_iter().zip(self.points).zip(self.opened) {
-            let reduced = reduce_base(self.alpha, values);
-            let distance = (Ext::base(x) - point).inverse().ok_or("challenge point inside the domain")?;
-            let shift = (0..values.len()).fold(Ext::ONE, |power, _| power * self.alpha);
-            sum = sum * shift + (reduced - opened) * distance;
-        }
-        Ok(sum)
+        let quotient = |values: &[u64], i: usize| -> Result<Ext, Rejection> {
+            let distance = (Ext::base(x) - self.points[i]).inverse().ok_or("challenge point inside the domain")?;
+            Ok((reduce_base(self.alpha, values) - self.opened[i]) * distance)
+        };
+        // Powers of alpha go on from one point to the next.
+        let shift = zs.iter().fold(Ext::ONE, |power, _| power * self.alpha);
+        Ok(quotient(&all, 0)? * shift + quotient(zs, 1)?)
     }
 }
 
 /// What folding needs, the same for every query.
 struct Folding {
     root: u64,
-    /// `1 / prod_{j != i} (g^i - g^j)` over the roots of unity of the folding's order: `g^i / 16`.
+    /// `1 / prod_{j != i} (g^i - g^j)` over the roots of unity of the folding's order: `g^i / ARITY`.
     weights: [u64; ARITY],
     powers: [u64; ARITY],
 }
@@ -98,10 +97,15 @@ impl Folding {
         Self { root, weights: powers.map(|p| field::mul(p, inverse)), powers }
     }
 
-    fn check(&self, body: &Body, query: &Query, place: usize, first: Ext, betas: &[Ext]) -> Result<(), Rejection> {
-        let mut place = place;
+    fn check(
+        &self,
+        body: &Body,
+        query: &Query,
+        (mut place, mut x): (usize, u64),
+        first: Ext,
+        betas: &[Ext],
+    ) -> Result<(), Rejection> {
         let mut expected = first;
-        let mut x = field::mul(COSET_SHIFT, field::pow(root_of_unity(DOMAIN_LOG), reverse(place, DOMAIN_LOG) as u64));
         for ((step, cap), &beta) in query.steps.iter().zip(&body.step_caps).zip(betas) {
             let within = place & (ARITY - 1);
             place >>= ARITY_LOG;
@@ -149,12 +153,7 @@ fn hash_leaf(values: &[u64]) -> HashOut {
     if values.len() <= 4 {
         return HashOut(std::array::from_fn(|i| values.get(i).copied().unwrap_or_default()));
     }
-    let mut state = [0; WIDTH];
-    for chunk in values.chunks(RATE) {
-        state[..chunk.len()].copy_from_slice(chunk);
-        permute(&mut state);
-    }
-    HashOut(std::array::from_fn(|i| state[i]))
+    sponge(values)
 }
 
 fn check_path(leaf: &HashOut, place: usize, cap: &Cap, path: &[HashOut]) -> Result<(), Rejection> {

@@ -14,7 +14,7 @@ use lazai_core::Digest;
 use thiserror::Error;
 
 use crate::key::{OuterKey, VerifierKey};
-use crate::poseidon::{HashOut, WIDTH, permute};
+use crate::poseidon::sponge;
 use crate::proof::Proof;
 use crate::statement::{PUBLIC_INPUTS, Statement, StatementError};
 use body::Body;
@@ -126,7 +126,7 @@ impl Default for Verifier {
 /// plonky2's verification of a proof of the outer circuit's shape.
 fn verify_body(key: &OuterKey, inputs: &[u64; PUBLIC_INPUTS], bytes: &[u8]) -> Result<(), VerifyError> {
     let body = Body::read(bytes)?;
-    let inputs = hash_inputs(inputs);
+    let inputs = sponge(inputs);
     let mut transcript = Transcript::default();
     // The parameters of FRI: rate, cap, grinding, how it folds, queries; blinding, rows, each fold.
     transcript.observe_all(&[3, 4, POW_BITS.into(), 1, ARITY_LOG.into(), FINAL_POLY_LOG, QUERIES as u64]);
@@ -147,13 +147,4 @@ fn verify_body(key: &OuterKey, inputs: &[u64; PUBLIC_INPUTS], bytes: &[u8]) -> R
         return Err(VerifyError::Rejected { reason: "constraints" });
     }
     fri::check(&body, &key.cap, zeta, transcript).map_err(|reason| VerifyError::Rejected { reason })
-}
-
-fn hash_inputs(inputs: &[u64; PUBLIC_INPUTS]) -> HashOut {
-    let mut state = [0; WIDTH];
-    for block in inputs.chunks(crate::poseidon::RATE) {
-        state[..block.len()].copy_from_slice(block);
-        permute(&mut state);
-    }
-    HashOut(std::array::from_fn(|i| state[i]))
 }

@@ -207,9 +207,4 @@ impl Columns {
             total: s_box + 2 * S_BOXES,
         }
     }
-
-    /// Bits of one token in an element.
-    pub(super) const fn token_bits(&self) -> usize {
-        if self.packed == 4 { 16 } else { 18 }
-    }
 }

@@ -1,6 +1,7 @@
 //! The rules of a chunk's trace: what a row may hold, and what may follow it. No rule exceeds degree three.
 
 use super::layout::{Columns, LIMBS, RATE, STACK, public, state};
+use crate::commitment::token_bits;
 use crate::plonky2::arithmetic::Constraints;
 use crate::poseidon::{FULL_ROUNDS_EACH_SIDE, PARTIAL_ROUNDS, ROUND_CONSTANTS, WIDTH};
 
@@ -137,7 +138,7 @@ fn record<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>) {
             }
         }
         let tokens: Vec<T> = (0..c.packed).map(|j| now[c.token + i * c.packed + j]).collect();
-        let element = s.weighted_sum(&tokens, 1 << c.token_bits());
+        let element = s.weighted_sum(&tokens, 1 << token_bits(c.packed));
         let difference = s.sub(now[c.input + i], element);
         s.when(now[c.content], difference);
     }

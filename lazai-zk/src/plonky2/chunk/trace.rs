@@ -5,7 +5,7 @@ use plonky2::field::types::{Field, PrimeField64};
 use plonky2::hash::poseidon::Poseidon;
 
 use super::layout::{Columns, RATE, STACK, Shape, state};
-use crate::commitment::{LEAF_LANES, Leaf, SORTED_START, TABLE_START};
+use crate::commitment::{LEAF_LANES, Leaf, SORTED_START, TABLE_START, pack, token_bits};
 use crate::plonky2::F;
 use crate::poseidon::{FULL_ROUNDS_EACH_SIDE, PARTIAL_ROUNDS, ROUND_CONSTANTS, WIDTH};
 
@@ -127,9 +127,7 @@ impl Trace {
         for (i, tokens) in leaf.tokens.chunks(per_row).enumerate() {
             let mut input = [F::ZERO; WIDTH];
             for (lane, element) in input.iter_mut().zip(tokens.chunks(c.packed)) {
-                let bits = c.token_bits();
-                let value = element.iter().rev().fold(0, |sum, &token| (sum << bits) | u64::from(token));
-                *lane = F::from_noncanonical_u64(value);
+                *lane = F::from_noncanonical_u64(pack(element, token_bits(c.packed)));
             }
             input[RATE..].copy_from_slice(&chain);
             let at = self.begin(c.content);
