@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::shell::{cache, cargo, root, run, target};
-use crate::{model, outside, readme};
+use crate::{contracts, model, outside, readme};
 
 /// Which crate of the workspace may depend on which.
 const LAYERS: &[(&str, &[&str])] = &[
@@ -68,6 +68,7 @@ pub fn all() -> Result<()> {
         run(&format!("{package} with only {features:?}"), cargo(&["clippy", "--quiet"]).args(only))?;
     }
     outside::run()?;
+    contracts::check()?;
     deny()?;
     println!("── everything holds");
     Ok(())
@@ -105,7 +106,7 @@ fn sources(folder: PathBuf) -> Result<Vec<PathBuf>> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if path.is_dir() && !name.starts_with('.') && name != "target" {
+        if path.is_dir() && !name.starts_with('.') && name != "target" && name != "node_modules" {
             found.extend(sources(path)?);
         } else if name.ends_with(".rs") {
             found.push(path);

@@ -3,6 +3,7 @@
 
 mod bench;
 mod checks;
+mod contracts;
 mod demo;
 mod fuzz;
 mod model;
@@ -27,6 +28,8 @@ cargo xtask VERB
              looks for bytes that make a parser panic (png, charx, card, dialogue, audio, pov, proof, evidence)
   soak fuzz [TARGET ...]
              fuzzes each target for twenty minutes, in slices: killed and run again, it goes on from where it was
+  contracts  builds the contracts, compares them with the committed artifacts, and runs tests, coverage and slither
+             (contracts write: writes the artifacts)
   layers     checks which crate may depend on which
   deny       checks bans, licences and sources of dependencies
   outside    builds a crate outside the workspace against lazai's default features, on plain stable
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Some("test") => checks::all(),
         Some("bench") => bench::run(&rest),
         Some("fetch") => model::fetch(None).map(|path| println!("{}", path.display())),
+        Some("contracts") => contracts::start(&rest),
         Some("layers") => checks::layers(),
         Some("deny") => checks::deny(),
         Some("outside") => outside::run(),

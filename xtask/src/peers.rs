@@ -9,8 +9,10 @@ use crate::model;
 use crate::shell::{cache, run};
 
 /// The packages of a set, pinned.
-const SETS: &[(&str, &[&str])] =
-    &[("data", &["datasets==4.4.1", "tokenizers==0.23.1", "librosa==0.11.0", "rensa==0.5.0"])];
+const SETS: &[(&str, &[&str])] = &[
+    ("contracts", &["slither-analyzer==0.11.6", "eth-account==0.14.0"]),
+    ("data", &["datasets==4.4.1", "tokenizers==0.23.1", "librosa==0.11.0", "rensa==0.5.0"]),
+];
 
 /// The Python of a set; made on first use.
 pub fn python(set: &str) -> Result<PathBuf> {

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+/// @notice What governance sets. Amounts are base units, times are seconds, shares are basis points.
+struct Params {
+    // The split of each redeemed increment; the three sum to 10,000.
+    uint16 creatorBps;
+    uint16 nodeBps;
+    uint16 poolBps;
+    // What a validator at fault loses of its stake, and what of that goes to who showed it.
+    uint16 slashBps;
+    uint16 challengerBps;
+    // Votes in favour or abstaining that a proposal needs, of all votes.
+    uint16 quorumBps;
+    // Turns of a session that is paid by one unit of quota.
+    uint32 turnsPerQuota;
+    // Stake below which a validator's weight does not count.
+    uint128 minStake;
+    // What a challenger puts at risk.
+    uint128 challengeBond;
+    // The most that an offer may ask for one token of text.
+    uint128 maxPrice;
+    uint64 attestationWindow;
+    uint64 challengeWindow;
+    uint64 challengeVoteWindow;
+    uint64 unbondingWindow;
+    uint64 votingDelay;
+    uint64 votingWindow;
+    uint64 maxSession;
+}
+
+/// @notice A validator's verdict on a submission.
+struct Attestation {
+    bytes32 submission;
+    bytes32 statement;
+    bytes32 publicPart;
+    bytes32 ciphertext;
+    bool accepted;
+}
+
+/// @notice What a contributor has in a submission, and her consent.
+struct Share {
+    address contributor;
+    // Tokens of her records: her weight in the class's revenue.
+    uint64 tokens;
+    // Root over her records alone.
+    bytes32 root;
+    // keccak-256 of the licence's SPDX identifier, and of her words of consent: both are in the public part.
+    bytes32 licence;
+    bytes32 consent;
+    bytes signature;
+}
+
+/// @notice A dataset, submitted for validation.
+struct Submission {
+    uint64 nonce;
+    bytes32 statement;
+    bytes32 root;
+    bytes32 proof;
+    // SHA-256 of the encrypted private part, and where it can be fetched.
+    bytes32 ciphertext;
+    string pointer;
+    // The data key, sealed to the ExEx (HPKE).
+    bytes sealedKey;
+    // Who may decrypt, train and mint.
+    address exex;
+    Share[] shares;
+}
+
+/// @notice What a version of a model says of itself.
+struct VersionMetadata {
+    string character;
+    string baseName;
+    bytes32 baseDigest;
+    string baseLicence;
+    bytes32 adapter;
+    bytes32 record;
+    bytes32 submission;
+    address exex;
+    uint8 rating;
+    uint8 minimumAge;
+    // 0: gas, 1: quota, 2: either.
+    uint8 payment;
+    string consent;
+    string reportContact;
+    string[] endpoints;
+}
+
+/// @notice What a node asks for serving a version of a class.
+struct Offer {
+    address node;
+    uint64 class;
+    uint32 version;
+    // address(0) is the chain's own coin.
+    address asset;
+    uint128 promptPrice;
+    uint128 completionPrice;
+    uint32 promptCeiling;
+    uint32 completionCeiling;
+    uint64 sessionSeconds;
+    uint64 validUntil;
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+import {Offer} from "../interfaces/Types.sol";
+import {Signed} from "./Signed.sol";
+
+/// What a session has in storage: deposit (96 bits), redeemed (96), deadline (40), parameters' version (16), status
+/// (8), from the lowest bit on. Everything else is bound by its id.
+type Session is uint256;
+
+using Sessions for Session global;
+
+enum SessionStatus {
+    None,
+    Open,
+    Closed
+}
+
+/// @title A session in one word, and the hashes of its vouchers without a copy
+library Sessions {
+    uint256 private constant MONEY = type(uint96).max;
+
+    function open(uint96 deposit_, uint40 deadline_, uint16 params_) internal pure returns (Session) {
+        uint256 word = uint256(deposit_) | (uint256(deadline_) << 192) | (uint256(params_) << 232);
+        return Session.wrap(word | (uint256(SessionStatus.Open) << 248));
+    }
+
+    function deposit(Session s) internal pure returns (uint256) {
+        return Session.unwrap(s) & MONEY;
+    }
+
+    function redeemed(Session s) internal pure returns (uint256) {
+        return (Session.unwrap(s) >> 96) & MONEY;
+    }
+
+    function deadline(Session s) internal pure returns (uint40) {
+        return uint40(Session.unwrap(s) >> 192);
+    }
+
+    function params(Session s) internal pure returns (uint16) {
+        return uint16(Session.unwrap(s) >> 232);
+    }
+
+    function status(Session s) internal pure returns (SessionStatus) {
+        return SessionStatus(Session.unwrap(s) >> 248);
+    }
+
+    /// `cumulative` is at most the deposit, so it fits.
+    function withRedeemed(Session s, uint256 cumulative) internal pure returns (Session) {
+        return Session.wrap((Session.unwrap(s) & ~(MONEY << 96)) | (cumulative << 96));
+    }
+
+    function closed(Session s) internal pure returns (Session) {
+        return Session.wrap((Session.unwrap(s) & ~(uint256(0xff) << 248)) | (uint256(SessionStatus.Closed) << 248));
+    }
+
+    /// Buffers that are filled once a batch: what is hashed for each voucher differs in a few words only.
+    struct Hasher {
+        // The words of Session(ledger, payer, nonce, consumer, offer), its type's hash first.
+        bytes32[6] id;
+        // The words of Voucher(session, node, class, version, cumulative), its type's hash first.
+        bytes32[6] voucher;
+        bytes32 separator;
+    }
+
+    function hasher(bytes32 ledgerId, bytes32 separator, Offer calldata offer) internal pure returns (Hasher memory h) {
+        (h.id[0], h.id[1], h.id[5]) = (Signed.SESSION_TYPEHASH, ledgerId, Signed.hash(offer));
+        h.voucher[0] = Signed.VOUCHER_TYPEHASH;
+        h.voucher[2] = bytes32(uint256(uint160(offer.node)));
+        (h.voucher[3], h.voucher[4]) = (bytes32(uint256(offer.class)), bytes32(uint256(offer.version)));
+        h.separator = separator;
+    }
+
+    /// The id of a session under the batch's offer.
+    function sessionId(Hasher memory h, address payer, uint64 nonce, address consumer)
+        internal
+        pure
+        returns (bytes32 id)
+    {
+        bytes32[6] memory words = h.id;
+        words[2] = bytes32(uint256(uint160(payer)));
+        words[3] = bytes32(uint256(nonce));
+        words[4] = bytes32(uint256(uint160(consumer)));
+        assembly ("memory-safe") {
+            id := keccak256(words, 192)
+        }
+    }
+
+    /// The digest that a session's consumer signs for a sum.
+    function voucherDigest(Hasher memory h, bytes32 id, uint128 cumulative) internal pure returns (bytes32 digest) {
+        bytes32[6] memory words = h.voucher;
+        words[1] = id;
+        words[5] = bytes32(uint256(cumulative));
+        bytes32 separator = h.separator;
+        assembly ("memory-safe") {
+            let structHash := keccak256(words, 192)
+            let free := mload(0x40)
+            mstore(free, shl(240, 0x1901))
+            mstore(add(free, 2), separator)
+            mstore(add(free, 34), structHash)
+            digest := keccak256(free, 66)
+        }
+    }
+}

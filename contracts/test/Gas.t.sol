@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+import {Settlement} from "../src/Settlement.sol";
+import {Offer} from "../src/interfaces/Types.sol";
+import {Market} from "./support/Market.sol";
+
+/// A bound on what redeeming costs; the exact figures are measured on a node, by transaction.
+contract GasTest is Market {
+    function test_a_redeemed_session_of_a_hundred_costs_at_most_15k() public {
+        minted();
+        Offer memory o = offer(COIN);
+        Settlement.Claim[] memory claims = new Settlement.Claim[](100);
+        for (uint64 i = 0; i < 100; ++i) {
+            open(i + 1, o, 0.5 ether);
+            claims[i] = voucher(i + 1, o, 0.123456789 ether);
+            (claims[i].consumer, claims[i].signature) = (address(0), short(claims[i].signature));
+        }
+        // The first batch of a node also pays for the storage of its balance.
+        open(101, o, 0.5 ether);
+        redeem(101, o, 1_000);
+        bytes memory call = abi.encodeCall(Settlement.redeem, (o, claims));
+        uint256 calldataGas = 21_000;
+        for (uint256 i = 0; i < call.length; ++i) {
+            calldataGas += call[i] == 0 ? 4 : 16;
+        }
+        vm.cool(address(settlement));
+        vm.cool(address(token));
+        vm.cool(address(parameters));
+        vm.prank(who(NODE));
+        uint256 before = gasleft();
+        (bool success,) = address(settlement).call(call);
+        uint256 used = before - gasleft() + calldataGas;
+        holds(success, "redeemed");
+        le(
+            used / 100,
+            15_000,
+            string.concat(
+                "gas a session: ", vm.toString(used / 100), ", for calldata: ", vm.toString(calldataGas / 100)
+            )
+        );
+        le(10_000, used / 100, "cold slots are counted");
+    }
+}
