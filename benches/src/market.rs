@@ -27,6 +27,8 @@ pub fn run(folder: &std::path::Path) -> Result<Value, Failure> {
         voters: BTreeMap::new(),
         balances: vec![(signer.address(), Asset::NATIVE, Amount::from_base_units(1_000_000))],
         params: Params::default(),
+        assets: Vec::new(),
+        pool: None,
     };
     let transactions = sign_all(&signer, &genesis)?;
 

@@ -170,7 +170,7 @@ pub fn terms(diva: &CyberDiva) -> MintTerms {
 
 /// An access token of two sessions for the consumer: a gift of the creator's, without shares.
 pub async fn access_token(home: &Home, class: ClassId) -> anyhow::Result<TokenId> {
-    let mint = Transaction::MintAccess { class, to: home.address("consumer"), value: 2, expire_at_s: 0 };
+    let mint = Transaction::MintToken { class, to: home.address("consumer"), value: 2, shares: 0, expire_at_s: 0 };
     let entry = home.account("creator").send("access for the consumer", mint).await?;
     let token = entry.events.iter().find_map(|event| match event {
         Event::Minted { token, .. } => Some(*token),

@@ -114,7 +114,7 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
     // 7. The DAO changes the split; a session opened after it obeys.
     tale.phase("7. Governance: the DAO votes 65 / 25 / 10");
     let governors = VOTERS.map(|name| Governor::new(home.account(name)));
-    let proposal = governors[0].propose("more for nodes", 6_500, 2_500, 1_000).await?;
+    let proposal = governors[0].propose_split("more for nodes", 6_500, 2_500, 1_000).await?;
     let proposal = proposal.ok_or_else(|| anyhow::anyhow!("the ledger gave no proposal"))?;
     governors[0].vote(proposal, true).await?;
     governors[1].vote(proposal, true).await?;

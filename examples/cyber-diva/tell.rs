@@ -48,7 +48,7 @@ pub fn quorum(tale: &mut Tale, home: &Home, submission: SubmissionId, rejected: 
         "quorum",
         json!({
             "validators": state.validators.len(),
-            "attested": state.attested.len(),
+            "attested": state.verdicts.len(),
             "accepted": accepted,
             "tampered_rejected": rejected,
         }),

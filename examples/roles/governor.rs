@@ -12,10 +12,10 @@ fn main() -> anyhow::Result<()> {
         println!("before: {:?} bps", home.ledger().market().params().1.split.bps());
 
         let governors = VOTERS.map(|name| Governor::new(home.account(name)));
-        let refused = governors[0].propose("too much", 7_000, 2_000, 2_000).await;
+        let refused = governors[0].propose_split("too much", 7_000, 2_000, 2_000).await;
         println!("a split of 11000 bps: {}", refused.map_or_else(|e| e.to_string(), |_| "accepted?".into()));
 
-        let proposal = governors[0].propose("more for nodes", 6_500, 2_500, 1_000).await?;
+        let proposal = governors[0].propose_split("more for nodes", 6_500, 2_500, 1_000).await?;
         let proposal = proposal.ok_or_else(|| anyhow::anyhow!("the ledger gave no proposal"))?;
         for governor in &governors[..2] {
             governor.vote(proposal, true).await?;

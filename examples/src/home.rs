@@ -148,5 +148,7 @@ fn found(seed: Digest) -> anyhow::Result<Genesis> {
         voters: weights(&VOTERS),
         balances: vec![(signer(seed, "consumer").address(), Asset::NATIVE, Amount::from_base_units(CONSUMER_FUNDS))],
         params: Params::default(),
+        assets: Vec::new(),
+        pool: None,
     })
 }

@@ -136,7 +136,7 @@ fn quota_pays_for_a_session_until_it_expires() {
     let node = stage.provider("node", minted).unwrap();
     let now_s = stage.home.ledger().now_s();
     let to = stage.home.address("consumer");
-    let mint = |expire_at_s| Transaction::MintAccess { class: minted.class, to, value: 1, expire_at_s };
+    let mint = |expire_at_s| Transaction::MintToken { class: minted.class, to, value: 1, shares: 0, expire_at_s };
     let creator = stage.home.account("creator");
     block_on(creator.send("quota test", mint(now_s + 8))).unwrap();
     let market = stage.home.ledger().market();

@@ -176,14 +176,6 @@ impl SubmissionId {
     }
 }
 
-impl SessionId {
-    /// The id of a payer's session: nobody else can take it, and it means nothing on another ledger.
-    #[must_use]
-    pub fn derive(ledger: LedgerId, payer: Address, nonce: u64) -> Self {
-        Self(derive("lazai.session.v1", ledger, payer, nonce))
-    }
-}
-
 fn derive(domain: &str, ledger: LedgerId, owner: Address, nonce: u64) -> [u8; 32] {
     let hasher = DomainHasher::new(domain).part(&ledger.0).part(&owner.0).part(&nonce.to_le_bytes());
     *hasher.finish().as_bytes()

@@ -2,53 +2,147 @@
 
 use std::collections::BTreeMap;
 
-use lazai_core::{Address, ParamsVersion};
+use lazai_core::{Address, Amount, Asset, BasisPoints, ParamsVersion, SubmissionId};
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::split::RevenueSplit;
 
-/// The market's parameters. A session keeps the version it was opened under.
+/// No vote can lock money up for longer than this, in seconds.
+pub const MAX_WINDOW_S: u64 = 60 * 86_400;
+/// No vote can be shorter than this, in seconds: holders must be able to notice it.
+pub const MIN_VOTING_WINDOW_S: u64 = 3_600;
+/// Assets that prices can be in, the chain's own coin among them.
+pub const MAX_ASSETS: usize = 8;
+
+/// A parameter outside its bounds.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{parameter} of {value} is not within {least} to {most}")]
+pub struct OutOfBounds {
+    /// Which.
+    pub parameter: &'static str,
+    /// What was given.
+    pub value: u64,
+    /// The least allowed.
+    pub least: u64,
+    /// The most allowed.
+    pub most: u64,
+}
+
+/// The market's parameters. A session keeps the version it was opened under, a submission that of its submission.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
     /// The split of revenue.
     pub split: RevenueSplit,
+    /// What a validator at fault loses of its stake.
+    pub slash: BasisPoints,
+    /// What of that goes to who showed the fault; the rest goes to the pool.
+    pub challenger: BasisPoints,
+    /// Votes, in favour or abstaining, that a proposal on a chain needs of all votes.
+    pub quorum: BasisPoints,
+    /// Turns of a session that is paid by one unit of quota.
+    pub turns_per_quota: u32,
+    /// Stake below which a validator's weight does not count.
+    pub min_stake: Amount,
+    /// What a challenger puts at risk.
+    pub challenge_bond: Amount,
+    /// The most that an offer may ask for one token of text.
+    pub max_price: Amount,
     /// Seconds that validators have to attest.
     pub attestation_window_s: u64,
+    /// Seconds after acceptance in which a verdict can be challenged: nothing is minted before they are over.
+    pub challenge_window_s: u64,
+    /// Seconds that those who had not signed have to decide a challenge.
+    pub challenge_vote_window_s: u64,
+    /// Seconds until stake that is taken back has left.
+    pub unbonding_window_s: u64,
+    /// Seconds between a proposal and its vote, on a chain.
+    pub voting_delay_s: u64,
     /// Seconds that a vote lasts.
     pub voting_window_s: u64,
     /// Longest session that may be opened, in seconds.
     pub max_session_s: u64,
-    /// Turns of a session that is paid by one unit of quota.
-    pub turns_per_quota: u32,
 }
 
 impl Default for Params {
     fn default() -> Self {
+        let bps = |value| BasisPoints::new(value).expect("at most ten thousand");
         Self {
             split: RevenueSplit::standard(),
+            slash: bps(5_000),
+            challenger: bps(2_500),
+            quorum: bps(2_000),
+            turns_per_quota: 16,
+            min_stake: Amount::ZERO,
+            challenge_bond: Amount::ZERO,
+            max_price: Amount::MAX,
             attestation_window_s: 3_600,
+            challenge_window_s: 0,
+            challenge_vote_window_s: 3_600,
+            unbonding_window_s: 7 * 86_400,
+            voting_delay_s: 0,
             voting_window_s: 3_600,
             max_session_s: 86_400,
-            turns_per_quota: 16,
         }
     }
 }
 
-/// A proposal to change the split.
+impl Params {
+    /// Checks what no vote may pass. (The split checks itself.)
+    ///
+    /// # Errors
+    /// [`OutOfBounds`].
+    pub fn check(&self) -> Result<(), OutOfBounds> {
+        for (parameter, value, least) in [
+            ("attestation window", self.attestation_window_s, 0),
+            ("challenge window", self.challenge_window_s, 0),
+            ("challenge vote window", self.challenge_vote_window_s, 0),
+            ("unbonding window", self.unbonding_window_s, 0),
+            ("voting delay", self.voting_delay_s, 0),
+            ("voting window", self.voting_window_s, MIN_VOTING_WINDOW_S),
+            ("longest session", self.max_session_s, 0),
+        ] {
+            if value < least || value > MAX_WINDOW_S {
+                return Err(OutOfBounds { parameter, value, least, most: MAX_WINDOW_S });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What governance can do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "measure", content = "body", rename_all = "snake_case")]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the fields are named by their types and the verb")]
+pub enum Measure {
+    /// Accepts an asset for prices. It is never dropped again: what it earned stays claimable.
+    AcceptAsset { asset: Asset },
+    /// Puts new parameters into force, for what begins after this.
+    ApplyParameters(Params),
+    /// Decides a challenge that those who had not signed did not decide.
+    ResolveChallenge { submission: SubmissionId, validator: Address, upheld: bool },
+    /// Admits a validator, changes its weight, or with weight 0 dismisses it.
+    SetValidator { validator: Address, weight: u64 },
+    /// Spends from the pool.
+    Spend { to: Address, asset: Asset, amount: Amount },
+}
+
+/// A measure that is voted on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {
     /// Who proposed it.
     pub proposer: Address,
-    /// The new split.
-    pub split: RevenueSplit,
+    /// What would be done.
+    pub measure: Measure,
     /// Voters' weights when it was proposed.
     pub weights: BTreeMap<Address, u64>,
     /// Who voted, and how.
     pub votes: BTreeMap<Address, bool>,
     /// Votes count up to this time, seconds since 1970.
     pub voting_ends_s: u64,
-    /// The parameters it became, once executed.
+    /// Whether it was executed, and the parameters in force after it.
     pub executed: Option<ParamsVersion>,
 }
 

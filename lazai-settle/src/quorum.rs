@@ -1,17 +1,24 @@
-//! Attestations: validators sign that a submission is what it says.
+//! Attestations: validators sign that a submission is what it says, or is not; what they have at stake for that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lazai_core::digest::DomainHasher;
 use lazai_core::sign::Encoder;
-use lazai_core::{Address, Digest, SubmissionId, TypedData};
+use lazai_core::{Address, Amount, Digest, Signature, SubmissionId, TypedData};
 use serde::{Deserialize, Serialize};
 
 /// Validators and their weights.
 pub type ValidatorSet = BTreeMap<Address, u64>;
 
+/// Members have a bit each in a submission's verdicts on chain.
+pub const MAX_VALIDATORS: usize = 64;
+/// Largest weight of a validator, so that all weights sum up.
+pub const MAX_WEIGHT: u64 = u64::MAX / MAX_VALIDATORS as u64;
+/// How long governance has to decide a challenge that those who had not signed did not, in seconds.
+pub const GOVERNANCE_WINDOW_S: u64 = 30 * 86_400;
+
 /// What a validator signs: that she verified the proof of this statement, read this public part, and that the
-/// ciphertext has this digest. She never saw the private data.
+/// ciphertext has this digest; and whether she accepts it. She never saw the private data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attestation {
@@ -23,18 +30,65 @@ pub struct Attestation {
     pub public_part: Digest,
     /// SHA-256 of the ciphertext she fetched.
     pub ciphertext: Digest,
+    /// Her verdict.
+    pub accepted: bool,
 }
 
 impl TypedData for Attestation {
     const TYPE: &'static str =
-        "Attestation(bytes32 submission,bytes32 statement,bytes32 publicPart,bytes32 ciphertext)";
+        "Attestation(bytes32 submission,bytes32 statement,bytes32 publicPart,bytes32 ciphertext,bool accepted)";
 
     fn encode(&self, out: &mut Encoder) {
         out.bytes32(Digest::from_bytes(*self.submission.as_bytes()));
         out.bytes32(self.statement);
         out.bytes32(self.public_part);
         out.bytes32(self.ciphertext);
+        out.boolean(self.accepted);
     }
+}
+
+/// An attestation with who signed it. Two different ones by one validator on one submission cost her stake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verdict {
+    /// Who signed.
+    pub validator: Address,
+    /// What.
+    pub attestation: Attestation,
+    /// Her signature.
+    pub signature: Signature,
+}
+
+/// What somebody has at stake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stake {
+    /// What counts.
+    pub bonded: Amount,
+    /// What is leaving, and can still be slashed.
+    pub unbonding: Amount,
+    /// It has left after this time, seconds since 1970.
+    pub available_at_s: u64,
+}
+
+/// A doubt about an accepting verdict, and who of those who had not signed decided it how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Challenge {
+    /// Who doubts.
+    pub challenger: Address,
+    /// What she put at risk.
+    pub bond: Amount,
+    /// Those who had not signed vote up to this time, seconds since 1970.
+    pub deadline_s: u64,
+    /// Whether it is undecided.
+    pub open: bool,
+    /// Weight of those who had not signed when it was opened.
+    pub eligible: u64,
+    /// Who of them voted.
+    pub voted: BTreeSet<Address>,
+    /// Weight of those who think the doubt right.
+    pub upheld: u64,
+    /// Weight of those who think it wrong.
+    pub denied: u64,
 }
 
 /// What a contributor signs: the root of her records, under which licence, and what she consents to.

@@ -5,7 +5,8 @@
 
 use lazai_core::sign::Encoder;
 use lazai_core::{
-    Address, Amount, Asset, ClassId, Digest, MoneyError, ParamsVersion, SessionId, TokenId, TypedData, VersionNumber,
+    Address, Amount, Asset, ClassId, Digest, LedgerId, MoneyError, ParamsVersion, SessionId, TokenId, TypedData,
+    VersionNumber,
 };
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +78,38 @@ impl TypedData for Offer {
         out.uint(self.session_s.into());
         out.uint(self.valid_until_s.into());
     }
+}
+
+/// The largest deposit of a session, in base units: on chain it has 96 bits.
+pub const MAX_DEPOSIT: Amount = Amount::from_base_units((1 << 96) - 1);
+
+struct SessionTerms {
+    ledger: LedgerId,
+    payer: Address,
+    nonce: u64,
+    consumer: Address,
+    offer: Digest,
+}
+
+impl TypedData for SessionTerms {
+    const TYPE: &'static str = "Session(bytes32 ledger,address payer,uint64 nonce,address consumer,bytes32 offer)";
+
+    fn encode(&self, out: &mut Encoder) {
+        out.bytes32(Digest::from_bytes(*self.ledger.as_bytes()));
+        out.address(self.payer);
+        out.uint(self.nonce.into());
+        out.address(self.consumer);
+        out.bytes32(self.offer);
+    }
+}
+
+/// The id of a session: it binds everything that was agreed, so a chain keeps nothing of it but the money.
+///
+/// `nonce` is the payer's number for it; ids are never reused.
+#[must_use]
+pub fn session_id(ledger: LedgerId, payer: Address, nonce: u64, consumer: Address, offer: &Offer) -> SessionId {
+    let terms = SessionTerms { ledger, payer, nonce, consumer, offer: offer.hash_struct() };
+    SessionId::from_bytes(*terms.hash_struct().as_bytes())
 }
 
 /// How a session is paid for.

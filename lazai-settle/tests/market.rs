@@ -5,10 +5,11 @@ mod world;
 
 use lazai_core::digest::sha256;
 use lazai_core::*;
+use lazai_settle::governance::Measure;
 use lazai_settle::market::{POOL, SubmissionStatus};
 use lazai_settle::session::{SessionPayment, Voucher};
-use lazai_settle::split::SplitError;
-use lazai_settle::{Market, MarketError, Transaction};
+use lazai_settle::split::{RevenueSplit, SplitError};
+use lazai_settle::{Market, MarketError, Params, Transaction};
 use world::*;
 
 macro_rules! refused {
@@ -24,7 +25,8 @@ fn two_thirds_accept_and_late_or_foreign_attestations_do_not_count() {
     let id = world.submit(1);
     refused!(world.attest(STRANGER, id), MarketError::NotAllowed { .. });
     world.attest(VALIDATORS[0], id).unwrap();
-    refused!(world.attest(VALIDATORS[0], id), MarketError::AlreadyAttested { .. });
+    // One that is counted already is passed over.
+    assert_eq!(world.attest(VALIDATORS[0], id).unwrap(), []);
     world.attest(VALIDATORS[1], id).unwrap();
     assert_eq!(world.market.submission(id).unwrap().status, SubmissionStatus::Pending);
     world.attest(VALIDATORS[2], id).unwrap();
@@ -46,7 +48,8 @@ fn attestations_and_submissions_are_of_what_was_submitted() {
     for field in 0..3 {
         let mut other = world.attestation(id);
         *[&mut other.statement, &mut other.public_part, &mut other.ciphertext][field] = sha256(b"other");
-        refused!(world.act(VALIDATORS[0], Transaction::Attest(other)), MarketError::AttestationMismatch { .. });
+        let verdict = world.verdict(VALIDATORS[0], other);
+        refused!(world.act(STRANGER, Transaction::Attest(vec![verdict])), MarketError::AttestationMismatch { .. });
     }
     let again = world.submission(1);
     refused!(world.act(CREATOR, Transaction::Submit(again)), MarketError::Exists { .. });
@@ -92,13 +95,16 @@ fn revenue_is_split_claimed_and_refunded() {
     assert_eq!((world.balance(NODE), world.market.balance(POOL, Asset::NATIVE).base_units()), (21, 10));
     world.act(NODE, Transaction::CloseSession { session }).unwrap();
     assert_eq!(world.balance(CONSUMER), FUNDS - 109);
-    // 78 among 100 shares: nothing divides yet, and nothing is lost.
-    world.act(WRITERS[0], Transaction::Claim { token: TokenId(1), asset: Asset::NATIVE }).unwrap();
-    assert_eq!(world.balance(WRITERS[0]), 0);
+    // 78 among 70 and 30 shares is 54.6 and 23.4: what is floored stays theirs.
+    for (writer, token, earned) in [(WRITERS[0], 1, 54), (WRITERS[1], 2, 23)] {
+        world.act(writer, Transaction::Claim { token: TokenId(token), asset: Asset::NATIVE }).unwrap();
+        assert_eq!(world.balance(writer), earned);
+    }
     let session = world.open(NODE, 2, deposit(1_000)).unwrap();
-    let voucher = world.voucher(session, NODE, 1_000);
-    world.redeem(NODE, voucher).unwrap();
-    for (writer, token, earned) in [(WRITERS[0], 1, 490), (WRITERS[1], 2, 210)] {
+    let voucher = world.voucher(session, NODE, 1_003);
+    refused!(world.redeem(NODE, voucher), MarketError::DepositExceeded { .. });
+    world.redeem(NODE, world.voucher(session, NODE, 1_000)).unwrap();
+    for (writer, token, earned) in [(WRITERS[0], 1, 544), (WRITERS[1], 2, 233)] {
         world.act(writer, Transaction::Claim { token: TokenId(token), asset: Asset::NATIVE }).unwrap();
         assert_eq!(world.balance(writer), earned);
     }
@@ -143,12 +149,11 @@ fn sessions_need_funds_and_vouchers_must_grow_within_the_deposit() {
 fn a_voucher_means_nothing_on_another_ledger() {
     let (mut one, mut other) = (World::minted(), World::minted());
     let session = one.open(NODE, 1, deposit(500)).unwrap();
-    other.open(NODE, 1, deposit(500)).unwrap();
+    let mine = other.open(NODE, 1, deposit(500)).unwrap();
     let voucher = one.voucher(session, NODE, 100);
     let signature = one.signed(SESSION_KEY, &voucher);
     refused!(other.act(NODE, Transaction::Redeem { voucher, signature }), MarketError::UnknownSession { .. });
     // Nor if the ids were the same: the domain differs.
-    let mine = SessionId::derive(other.market.ledger(), address(CONSUMER), 1);
     let voucher = Voucher { session: mine, ..voucher };
     let signature = one.signed(SESSION_KEY, &voucher);
     refused!(other.act(NODE, Transaction::Redeem { voucher, signature }), MarketError::Signature { .. });
@@ -186,7 +191,7 @@ fn deposits_come_back_after_the_deadline_without_the_node() {
 fn quota_expires_and_moves_within_a_class() {
     let mut world = World::minted();
     let to = address(CONSUMER);
-    let mint = |value, expire_at_s| Transaction::MintAccess { class: ClassId(1), to, value, expire_at_s };
+    let mint = |value, expire_at_s| Transaction::MintToken { class: ClassId(1), to, value, shares: 0, expire_at_s };
     refused!(world.act(STRANGER, mint(1, 0)), MarketError::NotAllowed { .. });
     world.act(CREATOR, mint(1, world.now_s + 10)).unwrap();
     world.act(CREATOR, mint(5, 0)).unwrap();
@@ -262,9 +267,14 @@ fn offers_are_signed_and_end() {
 fn votes_change_the_split_of_later_sessions_only() {
     let mut world = World::minted();
     let before = world.open(NODE, 1, deposit(10_000)).unwrap();
-    let propose = |c, n, p| Transaction::Propose { creator_bps: c, node_bps: n, pool_bps: p };
-    refused!(world.act(VOTERS[0], propose(7_000, 2_000, 1_001)), MarketError::Split(SplitError::Sum { sum: 10_001 }));
-    refused!(world.act(VOTERS[0], propose(4_999, 5_001, 0)), MarketError::Split(_));
+    assert_eq!(RevenueSplit::new(7_000, 2_000, 1_001), Err(SplitError::Sum { sum: 10_001 }));
+    assert!(matches!(RevenueSplit::new(4_999, 5_001, 0), Err(SplitError::CreatorBelowMinimum { .. })));
+    let propose = |c, n, p| {
+        let split = RevenueSplit::new(c, n, p).unwrap();
+        Transaction::Propose(Measure::ApplyParameters(Params { split, ..Params::default() }))
+    };
+    let short = Params { voting_window_s: 1, ..Params::default() };
+    refused!(world.act(VOTERS[0], Transaction::Propose(Measure::ApplyParameters(short))), MarketError::Params(_));
     refused!(world.act(STRANGER, propose(6_000, 3_000, 1_000)), MarketError::NotAllowed { .. });
     world.act(VOTERS[0], propose(6_000, 3_000, 1_000)).unwrap();
     let proposal = ProposalId(1);

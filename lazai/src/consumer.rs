@@ -7,7 +7,7 @@ use lazai_core::digest::DomainHasher;
 use lazai_core::sign::{self, SignatureError, SignerError};
 use lazai_core::{Address, Amount, Digest, MoneyError, SessionId, Signer};
 use lazai_settle::market::Transaction;
-use lazai_settle::session::SessionPayment;
+use lazai_settle::session::{SessionPayment, session_id};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -104,7 +104,9 @@ impl Consumer {
             payment,
         };
         self.account.send(&format!("open {nonce}"), transaction).await?;
-        let session = SessionId::derive(self.account.ledger().market().ledger(), self.account.address(), nonce);
+        let ledger = self.account.ledger().market().ledger();
+        let (payer, consumer) = (self.account.address(), self.session_signer.address());
+        let session = session_id(ledger, payer, nonce, consumer, &offer.offer);
         Ok(Conversation {
             session,
             offer: offer.clone(),

@@ -1,7 +1,10 @@
 //! The governor: proposes, votes, and puts what passed into force.
 
 use lazai_core::{ParamsVersion, ProposalId};
-use lazai_settle::market::{Event, Transaction};
+use lazai_settle::governance::{Measure, Params};
+use lazai_settle::ledger::LedgerError;
+use lazai_settle::market::{Event, MarketError, Transaction};
+use lazai_settle::split::RevenueSplit;
 
 use crate::account::{Account, SendError};
 
@@ -20,15 +23,25 @@ impl Governor {
     ///
     /// # Errors
     /// [`SendError`], with [`SplitError`](lazai_settle::split::SplitError) inside for shares that are no split.
-    pub async fn propose(
+    pub async fn propose_split(
         &self,
         label: &str,
         creator_bps: u16,
         node_bps: u16,
         pool_bps: u16,
     ) -> Result<Option<ProposalId>, SendError> {
-        let transaction = Transaction::Propose { creator_bps, node_bps, pool_bps };
-        let entry = self.0.send(&format!("propose {label}"), transaction).await?;
+        let split = RevenueSplit::new(creator_bps, node_bps, pool_bps);
+        let split = split.map_err(|e| LedgerError::Market(MarketError::Split(e)))?;
+        let current = self.0.ledger().market().params().1.clone();
+        self.propose(label, Measure::ApplyParameters(Params { split, ..current })).await
+    }
+
+    /// Proposes a measure. `label` makes the proposal idempotent.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub async fn propose(&self, label: &str, measure: Measure) -> Result<Option<ProposalId>, SendError> {
+        let entry = self.0.send(&format!("propose {label}"), Transaction::Propose(measure)).await?;
         Ok(entry.events.iter().find_map(|event| match event {
             Event::Proposed { proposal, .. } => Some(*proposal),
             _ => None,

@@ -5,7 +5,7 @@ use lazai_core::pov::{PovError, PublicPart};
 use lazai_core::{Digest, SubmissionId};
 use lazai_settle::market::{SubmissionState, Transaction};
 use lazai_settle::notice::Entry;
-use lazai_settle::quorum::Attestation;
+use lazai_settle::quorum::{Attestation, Verdict};
 use lazai_zk::opening::prompts_root;
 use lazai_zk::proof::ProofFormatError;
 use lazai_zk::statement::LICENCES;
@@ -92,15 +92,45 @@ impl Validator {
             statement: statement.digest(),
             public_part: PublicPart::digest(submitted.public_part.as_bytes()),
             ciphertext: sha256(&ciphertext),
+            accepted: true,
         })
     }
 
-    /// Signs what she verified.
+    /// The verdict against a submission that [`Validator::verify`] finds wrong: more than a third of the weight
+    /// rejects it.
+    ///
+    /// # Errors
+    /// [`ValidationError::UnknownSubmission`].
+    pub fn rejection(&self, submission: SubmissionId) -> Result<Attestation, ValidationError> {
+        let market = self.account.ledger().market();
+        let state = market.submission(submission).ok_or(ValidationError::UnknownSubmission { submission })?;
+        let submitted = &state.submission;
+        Ok(Attestation {
+            submission,
+            statement: submitted.statement,
+            public_part: PublicPart::digest(submitted.public_part.as_bytes()),
+            ciphertext: submitted.ciphertext,
+            accepted: false,
+        })
+    }
+
+    /// Signs a verdict. To sign two different ones on one submission costs stake, whoever shows them.
+    ///
+    /// # Errors
+    /// [`SignerError`](lazai_core::SignerError).
+    pub async fn sign(&self, attestation: Attestation) -> Result<Verdict, lazai_core::SignerError> {
+        let signature = self.account.sign(&attestation).await?;
+        Ok(Verdict { validator: self.account.address(), attestation, signature })
+    }
+
+    /// Signs a verdict and brings it to the ledger. (Several validators' verdicts can be brought together: see
+    /// [`Transaction::Attest`].)
     ///
     /// # Errors
     /// [`SendError`].
     pub async fn attest(&self, attestation: Attestation) -> Result<Entry, SendError> {
-        self.account.send(&format!("attest {}", attestation.submission), Transaction::Attest(attestation)).await
+        let verdict = self.sign(attestation).await?;
+        self.account.send(&format!("attest {}", attestation.submission), Transaction::Attest(vec![verdict])).await
     }
 
     /// Whether a statement is of what was submitted.

@@ -1,6 +1,6 @@
-//! Submissions and their validation.
+//! Submissions, and what their ExEx says of them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use lazai_core::pov::PublicPart;
 use lazai_core::{Address, Digest, SubmissionId};
@@ -8,7 +8,7 @@ use lazai_core::{Address, Digest, SubmissionId};
 use super::state::{Market, SubmissionState, SubmissionStatus};
 use super::transaction::Submission;
 use super::{Event, MarketError};
-use crate::quorum::{Attestation, ContributorConsent, is_quorum};
+use crate::quorum::ContributorConsent;
 
 /// Longest reason of a refusal that is kept, in bytes.
 const MAX_REASON_BYTES: usize = 1_000;
@@ -44,54 +44,22 @@ impl Market {
             checked.map_err(|source| MarketError::Signature { what: "contributor's consent", source })?;
             tokens = tokens.checked_add(share.tokens).ok_or(MarketError::TooMany { what: "tokens" })?;
         }
-        let deadline_s = now_s.saturating_add(self.params().1.attestation_window_s);
+        let (params, current) = self.params();
+        let deadline_s = now_s.saturating_add(current.attestation_window_s);
         let state = SubmissionState {
             submission: submission.clone(),
             submitter,
-            validators: self.validators.clone(),
-            attested: BTreeSet::new(),
+            params,
+            validators: self.effective_validators(),
+            verdicts: BTreeMap::new(),
+            overruled: 0,
+            challenges: BTreeMap::new(),
             deadline_s,
+            accepted_at_s: 0,
             status: SubmissionStatus::Pending,
         };
         self.submissions.insert(id, state);
         Ok(vec![Event::Submitted { submission: id, submitter, exex: submission.exex, deadline_s }])
-    }
-
-    pub(super) fn attest(
-        &mut self,
-        now_s: u64,
-        validator: Address,
-        attestation: &Attestation,
-    ) -> Result<Vec<Event>, MarketError> {
-        let id = attestation.submission;
-        let state = self.submissions.get_mut(&id).ok_or(MarketError::UnknownSubmission { submission: id })?;
-        if !state.validators.contains_key(&validator) {
-            return Err(MarketError::NotAllowed { sender: validator, role: "a validator of this submission" });
-        }
-        if state.attested.contains(&validator) {
-            return Err(MarketError::AlreadyAttested { submission: id, validator });
-        }
-        if now_s > state.deadline_s {
-            return Err(MarketError::AttestationTooLate { now_s, deadline_s: state.deadline_s });
-        }
-        let submitted = &state.submission;
-        for (field, expected, found) in [
-            ("statement", submitted.statement, attestation.statement),
-            ("public part", PublicPart::digest(submitted.public_part.as_bytes()), attestation.public_part),
-            ("ciphertext", submitted.ciphertext, attestation.ciphertext),
-        ] {
-            if expected != found {
-                return Err(MarketError::AttestationMismatch { field, expected, found });
-            }
-        }
-        state.attested.insert(validator);
-        let (attested, total) = state.weights();
-        let mut events = vec![Event::Attested { submission: id, validator, attested, total }];
-        if state.status == SubmissionStatus::Pending && is_quorum(attested, total) {
-            state.status = SubmissionStatus::Accepted;
-            events.push(Event::SubmissionAccepted { submission: id, exex: state.submission.exex });
-        }
-        Ok(events)
     }
 
     pub(super) fn refuse(

@@ -8,6 +8,7 @@ use lazai_core::{
 use thiserror::Error;
 
 use super::state::SubmissionStatus;
+use crate::governance::OutOfBounds;
 use crate::split::SplitError;
 
 /// Why a transaction is refused.
@@ -18,21 +19,27 @@ pub enum MarketError {
     /// The same transaction under the same key is on the ledger.
     #[error("already applied")]
     AlreadyApplied,
-    /// A validator attested twice.
-    #[error("validator {validator} attested submission {submission} before")]
-    AlreadyAttested { submission: SubmissionId, validator: Address },
     /// The submission's model is minted.
     #[error("submission {submission} was minted before")]
     AlreadyMinted { submission: SubmissionId },
     /// A voter voted twice.
     #[error("{voter} voted on proposal {proposal} before")]
     AlreadyVoted { proposal: ProposalId, voter: Address },
+    /// Prices cannot be in this asset.
+    #[error("asset {asset} is not accepted")]
+    AssetNotAccepted { asset: Asset },
+    /// No more verdicts count: a challenge was opened, or it is rejected.
+    #[error("submission {submission} takes no more attestations")]
+    AttestationsClosed { submission: SubmissionId },
     /// An attestation is of other content than was submitted.
     #[error("attestation names {field} {found}, the submission has {expected}")]
     AttestationMismatch { field: &'static str, expected: Digest, found: Digest },
     /// An attestation came after the deadline.
     #[error("attestation at {now_s}, the deadline was {deadline_s}")]
     AttestationTooLate { now_s: u64, deadline_s: u64 },
+    /// A challenge that cannot be, or cannot be decided so now.
+    #[error("challenge of {validator} on submission {submission}: {reason}")]
+    ChallengeRefused { submission: SubmissionId, validator: Address, reason: &'static str },
     /// Consents and contributors do not go together.
     #[error("{found} contributors with consent, the public part lists {expected}")]
     ContributorsMismatch { expected: usize, found: usize },
@@ -45,6 +52,9 @@ pub enum MarketError {
     /// Not enough money.
     #[error("{account} has {available} of {asset}, {needed} are needed")]
     InsufficientFunds { account: Address, asset: Asset, available: Amount, needed: Amount },
+    /// Not enough at stake.
+    #[error("{account} has {available} at stake, {needed} are needed")]
+    InsufficientStake { account: Address, available: Amount, needed: Amount },
     /// Not enough quota.
     #[error("token {token} has a value of {available}, {needed} are needed")]
     InsufficientValue { token: TokenId, available: u64, needed: u64 },
@@ -57,6 +67,15 @@ pub enum MarketError {
     /// Arithmetic that has no result.
     #[error(transparent)]
     Money(#[from] MoneyError),
+    /// A batch without a verdict.
+    #[error("no verdicts")]
+    NoVerdicts,
+    /// What was shown is no equivocation, or was punished before.
+    #[error("validator {validator} did not sign two verdicts on submission {submission} that are yet to be punished")]
+    NotEquivocation { submission: SubmissionId, validator: Address },
+    /// The submission can still be challenged.
+    #[error("submission {submission} can still be challenged")]
+    NotFinal { submission: SubmissionId },
     /// Only somebody else may do this.
     #[error("{sender} is not {role}")]
     NotAllowed { sender: Address, role: &'static str },
@@ -66,9 +85,15 @@ pub enum MarketError {
     /// An offer of a session longer than allowed, or free of length.
     #[error("session of {session_s} s, allowed are 1 to {max_s} s")]
     OfferTooLong { session_s: u64, max_s: u64 },
+    /// A parameter that no vote may set so.
+    #[error(transparent)]
+    Params(#[from] OutOfBounds),
     /// The access policy wants to be paid otherwise.
     #[error("the class is not paid by {payment}")]
     PaymentNotAccepted { payment: &'static str },
+    /// An offer asks for more than governance allows.
+    #[error("price of {price} for a token, at most {most} are allowed")]
+    PriceTooHigh { price: Amount, most: Amount },
     /// The proposal has been executed.
     #[error("proposal {proposal} was executed before")]
     ProposalExecuted { proposal: ProposalId },
@@ -84,6 +109,9 @@ pub enum MarketError {
     /// The payer may close the session herself only after its deadline.
     #[error("session {session} runs until {deadline_s}, now is {now_s}")]
     SessionRunning { session: SessionId, deadline_s: u64, now_s: u64 },
+    /// Nobody adds shares to a class whose shares come from submissions.
+    #[error("shares of class {class} come from submissions alone")]
+    SharesComeFromSubmissions { class: ClassId },
     /// A signature is malformed, or by somebody else.
     #[error("{what}: {source}")]
     Signature {
@@ -106,6 +134,9 @@ pub enum MarketError {
     /// More records or shares than numbers hold.
     #[error("{what} exceed the range")]
     TooMany { what: &'static str },
+    /// Stake that has not left yet.
+    #[error("stake of {account} unbonds at {available_at_s}, now is {now_s}")]
+    Unbonding { account: Address, available_at_s: u64, now_s: u64 },
     /// No such class.
     #[error("no class {class}")]
     UnknownClass { class: ClassId },

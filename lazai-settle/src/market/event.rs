@@ -5,6 +5,7 @@ use lazai_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::governance::Measure;
 use crate::split::{RevenueSplit, Split};
 
 /// What a transaction did. Events of tokens are those of ERC-8028, by the same names.
@@ -15,26 +16,46 @@ use crate::split::{RevenueSplit, Split};
 pub enum Event {
     /// A class operator was named or dismissed.
     ApprovalForClass { owner: Address, class: ClassId, operator: Address, approved: bool },
-    /// A validator attested a submission.
-    Attested { submission: SubmissionId, validator: Address, attested: u64, total: u64 },
+    /// An asset is accepted for prices.
+    AssetAccepted { asset: Asset },
+    /// A validator's verdict was counted.
+    Attested { submission: SubmissionId, validator: Address, accepted: bool },
+    /// A verdict was challenged.
+    Challenged { submission: SubmissionId, validator: Address, challenger: Address, deadline_s: u64 },
+    /// A challenge was decided.
+    ChallengeDecided { submission: SubmissionId, validator: Address, upheld: bool },
+    /// A challenge ended undecided.
+    ChallengeLapsed { submission: SubmissionId, validator: Address },
+    /// A validator who had not signed gave her word on a challenge.
+    ChallengeVoted { submission: SubmissionId, validator: Address, voter: Address, upheld: bool },
     /// A token's revenue was paid to its owner.
     Claimed { token: TokenId, to: Address, asset: Asset, amount: Amount },
     /// A class was created.
-    ClassCreated { class: ClassId, owner: Address },
+    ClassCreated { class: ClassId, owner: Address, anchored: bool },
+    /// A proposal was put into force.
+    Executed { proposal: ProposalId },
+    /// A share token's expiry was observed: it earns no more.
+    Expired { token: TokenId },
     /// A token was minted.
     Minted { token: TokenId, class: ClassId, to: Address, value: u64, shares: u64, expire_at_s: u64 },
     /// New parameters are in force.
-    ParamsChanged { proposal: ProposalId, params: ParamsVersion, split: RevenueSplit },
+    ParamsChanged { params: ParamsVersion, split: RevenueSplit },
     /// A change was proposed.
-    Proposed { proposal: ProposalId, split: RevenueSplit, voting_ends_s: u64 },
+    Proposed { proposal: ProposalId, measure: Measure, voting_ends_s: u64 },
     /// Revenue went to a class.
     RevenueSettled { class: ClassId, asset: Asset, amount: Amount },
     /// A session ended; what was not redeemed went back.
     SessionClosed { session: SessionId, refunded: Amount },
     /// A session began.
     SessionOpened { session: SessionId, payer: Address, params: ParamsVersion, deadline_s: u64 },
+    /// A validator at fault lost stake.
+    Slashed { validator: Address, amount: Amount, reporter: Address, reward: Amount },
+    /// Somebody put something at stake.
+    Staked { account: Address, amount: Amount },
     /// A submission is accepted: the ExEx it names may train.
     SubmissionAccepted { submission: SubmissionId, exex: Address },
+    /// Two thirds of the validators cannot accept a submission any more.
+    SubmissionRejected { submission: SubmissionId },
     /// The ExEx refused a submission.
     SubmissionRefused { submission: SubmissionId, reason: String },
     /// A dataset was submitted.
@@ -43,8 +64,14 @@ pub enum Event {
     TransferToken { token: TokenId, from: Address, to: Address },
     /// Money changed hands.
     Transferred { from: Address, to: Address, asset: Asset, amount: Amount },
+    /// Stake that had unbonded was taken back.
+    Unstaked { account: Address, amount: Amount },
+    /// Stake began to unbond.
+    UnstakeRequested { account: Address, amount: Amount, available_at_s: u64 },
     /// Quota was used.
     UsageRecorded { token: TokenId, metric: Digest, amount: u64, actor: Address },
+    /// A validator was admitted, weighed anew, or dismissed.
+    ValidatorSet { validator: Address, weight: u64 },
     /// Quota moved between tokens.
     ValueTransferred { from: TokenId, to: TokenId, value: u64 },
     /// A version was added to a class.

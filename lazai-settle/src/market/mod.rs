@@ -1,21 +1,25 @@
 //! The market's state machine: pure, all or nothing.
 //!
 //! [`Market::apply`] takes a signed transaction and the time, and gives events or an error; on error nothing has
-//! changed. Each phase of the scenario has a file: `datasets` (submit, attest, refuse), `tokens` (mint, transfer,
-//! claim), `sessions` (open, redeem, close), `votes` (propose, vote, execute).
+//! changed. Each phase of the scenario has a file: `datasets` (submit, refuse), `validators` (attest, stake, challenge),
+//! `tokens` (mint, transfer, claim), `sessions` (open, redeem, close), `votes` (propose, vote, execute), `measures` (what
+//! governance does). The contracts do the same, and are held to it by random operations through both.
 
 mod datasets;
 mod error;
 mod event;
+mod measures;
 mod sessions;
 mod state;
 mod tokens;
 mod transaction;
+mod validators;
 mod votes;
 
 pub use error::MarketError;
 pub use event::Event;
-pub use state::{Class, Genesis, Market, POOL, SubmissionState, SubmissionStatus, Token, Version};
+pub use measures::Crossing;
+pub use state::{Class, Genesis, MAX_EXPIRING, Market, POOL, SubmissionState, SubmissionStatus, Token, Version};
 pub use transaction::{ContributorShare, SignedTransaction, Submission, Transaction};
 
 use lazai_core::{Address, Amount, Asset, ClassId};
@@ -32,41 +36,64 @@ impl Market {
             let same = *applied == signed.payload_digest();
             return Err(if same { MarketError::AlreadyApplied } else { MarketError::KeyReused });
         }
-        let sender = signed.sender;
-        let events = match &signed.transaction {
-            Transaction::Attest(attestation) => self.attest(now_s, sender, attestation),
+        let events = self.apply_as(now_s, signed.sender, &signed.transaction)?;
+        self.keys.insert(signed.key, signed.payload_digest());
+        Ok(events)
+    }
+
+    /// Applies a transaction of a sender who is known already: a chain checks her signature itself.
+    ///
+    /// # Errors
+    /// [`MarketError`]; then nothing has changed.
+    pub fn apply_as(
+        &mut self,
+        now_s: u64,
+        sender: Address,
+        transaction: &Transaction,
+    ) -> Result<Vec<Event>, MarketError> {
+        match transaction {
+            Transaction::Attest(verdicts) => self.attest(now_s, verdicts),
             Transaction::ApproveForClass { class, operator, approved } => {
                 self.approve_for_class(sender, *class, *operator, *approved)
             }
+            Transaction::Challenge { submission, validator } => self.challenge(now_s, sender, *submission, *validator),
             Transaction::Claim { token, asset } => self.claim(sender, *token, *asset),
             Transaction::CloseSession { session } => self.close_session(now_s, sender, *session),
-            Transaction::Execute { proposal } => self.execute(sender, *proposal),
-            Transaction::Mint { metadata, record_signature, class } => {
-                self.mint(sender, metadata, record_signature, *class)
+            Transaction::CreateClass => Ok(self.create_class(sender)),
+            Transaction::Execute { proposal } => self.execute(now_s, sender, *proposal),
+            Transaction::LapseChallenge { submission, validator } => {
+                self.lapse_challenge(now_s, *submission, *validator)
             }
-            Transaction::MintAccess { class, to, value, expire_at_s } => {
-                self.mint_access(now_s, sender, *class, *to, *value, *expire_at_s)
+            Transaction::Mint { metadata, record_signature, class } => {
+                self.mint(now_s, sender, metadata, record_signature, *class)
+            }
+            Transaction::MintToken { class, to, value, shares, expire_at_s } => {
+                self.mint_token(now_s, sender, *class, *to, *value, *shares, *expire_at_s)
             }
             Transaction::OpenSession { nonce, consumer, offer, offer_signature, payment } => {
                 self.open_session(now_s, sender, *nonce, *consumer, offer, offer_signature, *payment)
             }
-            Transaction::Propose { creator_bps, node_bps, pool_bps } => {
-                self.propose(now_s, sender, [*creator_bps, *node_bps, *pool_bps])
-            }
+            Transaction::Propose(measure) => self.propose(now_s, sender, measure),
             Transaction::RecordUsage { token, metric, amount } => {
                 self.record_usage(now_s, sender, *token, *metric, *amount)
             }
-            Transaction::Redeem { voucher, signature } => self.redeem(sender, voucher, signature),
+            Transaction::Redeem { voucher, signature } => self.redeem(now_s, sender, voucher, signature),
             Transaction::Refuse { submission, reason } => self.refuse(sender, *submission, reason),
+            Transaction::SettleRevenue { class, asset, amount } => self.settle(now_s, sender, *class, *asset, *amount),
+            Transaction::SlashEquivocation { one, other } => self.slash_equivocation(sender, one, other),
+            Transaction::Stake { amount } => self.stake(sender, *amount),
             Transaction::Submit(submission) => self.submit(now_s, sender, submission),
             Transaction::Transfer { to, asset, amount } => self.transfer(sender, *to, *asset, *amount),
             Transaction::TransferToken { token, to } => self.transfer_token(sender, *token, *to),
             Transaction::TransferValue { from, to, value } => self.transfer_value(now_s, sender, *from, *to, *value),
+            Transaction::Unstake { amount } => self.unstake(now_s, sender, *amount),
             Transaction::Vote { proposal, in_favour } => self.vote(now_s, sender, *proposal, *in_favour),
+            Transaction::VoteOnChallenge { submission, validator, upheld } => {
+                self.vote_on_challenge(now_s, sender, *submission, *validator, *upheld)
+            }
+            Transaction::WithdrawStake => self.withdraw_stake(now_s, sender),
             Transaction::WithdrawVersion { class, version } => self.withdraw_version(sender, *class, *version),
-        }?;
-        self.keys.insert(signed.key, signed.payload_digest());
-        Ok(events)
+        }
     }
 
     fn transfer(

@@ -4,9 +4,10 @@ use lazai_core::dat::Payment;
 use lazai_core::digest::keccak256;
 use lazai_core::{Address, Amount, Digest, SessionId, Signature};
 
-use super::state::{Market, POOL};
+use super::state::Market;
 use super::{Event, MarketError};
-use crate::session::{Offer, Session, SessionPayment, Voucher};
+use crate::governance::Params;
+use crate::session::{MAX_DEPOSIT, Offer, Session, SessionPayment, Voucher, session_id};
 
 /// Label of the usage that opening a session by quota records.
 const USAGE_LABEL: &[u8] = b"inference_sessions";
@@ -23,12 +24,12 @@ impl Market {
         offer_signature: &Signature,
         payment: SessionPayment,
     ) -> Result<Vec<Event>, MarketError> {
-        let id = SessionId::derive(self.ledger, payer, nonce);
+        let id = session_id(self.ledger, payer, nonce, consumer, offer);
         if self.sessions.contains_key(&id) {
             return Err(MarketError::Exists { what: "session", id: Digest::from_bytes(*id.as_bytes()) });
         }
         let (params_version, params) = self.params();
-        self.check_offer(now_s, offer, offer_signature, params.max_session_s)?;
+        self.check_offer(now_s, offer, offer_signature, params)?;
         let accepted = self.classes.get(&offer.class).and_then(|c| c.version(offer.version));
         let accepted = accepted.map(|v| v.metadata.policy.payment);
         let deadline_s = now_s.saturating_add(offer.session_s);
@@ -37,6 +38,9 @@ impl Market {
             SessionPayment::Deposit(deposit) => {
                 if accepted == Some(Payment::Quota) {
                     return Err(MarketError::PaymentNotAccepted { payment: "gas" });
+                }
+                if deposit > MAX_DEPOSIT {
+                    return Err(MarketError::TooMany { what: "base units of a deposit" });
                 }
                 let rest = self.balance_less(payer, offer.asset, deposit)?;
                 self.balances.insert((payer, offer.asset), rest);
@@ -67,7 +71,14 @@ impl Market {
         Ok(events)
     }
 
-    fn check_offer(&self, now_s: u64, offer: &Offer, signature: &Signature, max_s: u64) -> Result<(), MarketError> {
+    fn check_offer(
+        &self,
+        now_s: u64,
+        offer: &Offer,
+        signature: &Signature,
+        params: &Params,
+    ) -> Result<(), MarketError> {
+        let max_s = params.max_session_s;
         let checked = signature.verify(&self.domain, offer, offer.node);
         checked.map_err(|source| MarketError::Signature { what: "offer", source })?;
         let (class, version) = (offer.class, offer.version);
@@ -82,6 +93,11 @@ impl Market {
         if offer.session_s == 0 || offer.session_s > max_s {
             return Err(MarketError::OfferTooLong { session_s: offer.session_s, max_s });
         }
+        let dearest = offer.prompt_price.max(offer.completion_price);
+        if dearest > params.max_price {
+            return Err(MarketError::PriceTooHigh { price: dearest, most: params.max_price });
+        }
+        self.check_asset(offer.asset)?;
         Ok(())
     }
 
@@ -120,6 +136,7 @@ impl Market {
 
     pub(super) fn redeem(
         &mut self,
+        now_s: u64,
         sender: Address,
         voucher: &Voucher,
         signature: &Signature,
@@ -135,16 +152,15 @@ impl Market {
         let current = self.params();
         // A session names a version that was in force, and versions are never dropped.
         let split = self.params_of(params).unwrap_or(current.1).split.split(increment);
-        self.settle_revenue(class, asset, split.creator)?;
+        let mut events = self.settle_revenue(now_s, class, asset, split.creator)?;
         self.credit(sender, asset, split.node)?;
-        self.credit(POOL, asset, split.pool)?;
+        self.credit(self.pool, asset, split.pool)?;
         if let Some(session) = self.sessions.get_mut(&id) {
             session.redeemed = voucher.cumulative;
         }
-        Ok(vec![
-            Event::VoucherRedeemed { session: id, increment, split, params },
-            Event::RevenueSettled { class, asset, amount: split.creator },
-        ])
+        events.push(Event::VoucherRedeemed { session: id, increment, split, params });
+        events.push(Event::RevenueSettled { class, asset, amount: split.creator });
+        Ok(events)
     }
 
     pub(super) fn close_session(

@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::MarketError;
 use super::transaction::Submission;
 use crate::governance::{Params, Proposal};
-use crate::quorum::ValidatorSet;
+use crate::quorum::{Challenge, Stake, ValidatorSet};
 use crate::session::Session;
-use crate::shares::RevenueAccount;
+use crate::shares::{RevenueAccount, Scaled};
 
 /// The account of the governance pool. Nobody holds its key.
 pub const POOL: Address = Address::from_bytes(*b"lazai.governancepool");
@@ -34,6 +34,12 @@ pub struct Genesis {
     pub balances: Vec<(Address, Asset, Amount)>,
     /// The first parameters.
     pub params: Params,
+    /// Assets that prices can be in, beside the chain's own coin.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assets: Vec<Asset>,
+    /// The account of the governance pool, where it is not [`POOL`]: on a chain, the timelock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<Address>,
 }
 
 impl Genesis {
@@ -54,6 +60,8 @@ pub enum SubmissionStatus {
     Pending,
     /// Two thirds attested.
     Accepted,
+    /// So many attested the contrary, or were overruled, that two thirds cannot be.
+    Rejected,
     /// Its model is minted.
     Minted {
         /// The class.
@@ -75,23 +83,36 @@ pub struct SubmissionState {
     pub submission: Submission,
     /// By whom.
     pub submitter: Address,
+    /// The parameters whose windows bind it.
+    pub params: ParamsVersion,
     /// Weights of the validators when it was submitted.
     pub validators: ValidatorSet,
-    /// Who attested.
-    pub attested: BTreeSet<Address>,
+    /// Who attested, and whether she accepted it.
+    pub verdicts: BTreeMap<Address, bool>,
+    /// Weight of accepting verdicts that were challenged with success.
+    pub overruled: u64,
+    /// Doubts about accepting verdicts, by validator.
+    pub challenges: BTreeMap<Address, Challenge>,
     /// Attestations count up to this time, seconds since 1970.
     pub deadline_s: u64,
+    /// When it was accepted, seconds since 1970; 0 before.
+    pub accepted_at_s: u64,
     /// How far it is.
     pub status: SubmissionStatus,
 }
 
 impl SubmissionState {
-    /// Weight of those who attested, and of all.
+    /// Weight of those who accepted it, overruled ones left out, and of all.
     #[must_use]
     pub fn weights(&self) -> (u64, u64) {
-        let sum = |weights: &mut dyn Iterator<Item = &u64>| weights.copied().fold(0, u64::saturating_add);
-        let attested = sum(&mut self.attested.iter().filter_map(|v| self.validators.get(v)));
-        (attested, sum(&mut self.validators.values()))
+        (self.weight_of(true).saturating_sub(self.overruled), self.validators.values().sum())
+    }
+
+    /// Weight of those whose verdict is this.
+    pub(super) fn weight_of(&self, accepted: bool) -> u64 {
+        let verdicts = self.verdicts.iter().filter(|(_, verdict)| **verdict == accepted);
+        // Weights are bounded, so that their sum is.
+        verdicts.filter_map(|(validator, _)| self.validators.get(validator)).sum()
     }
 
     /// Whether it can no longer be accepted.
@@ -112,15 +133,22 @@ pub struct Version {
     pub withdrawn: bool,
 }
 
+/// Share tokens of a class that expire: they are processed before each settlement.
+pub const MAX_EXPIRING: usize = 64;
+
 /// A class of Data Anchoring Tokens: one character.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Class {
-    /// Who may mint access and withdraw versions.
+    /// Who may mint tokens without shares and withdraw versions.
     pub owner: Address,
+    /// Whether it was born of a submission: its shares come from submissions alone.
+    pub anchored: bool,
     /// Its versions, from 1; never removed.
     pub versions: Vec<Version>,
     /// Shares of all tokens that count.
     pub total_shares: u64,
+    /// Share tokens that will expire, at most [`MAX_EXPIRING`].
+    pub expiring: BTreeSet<TokenId>,
     /// Revenue, by asset.
     pub revenue: BTreeMap<Asset, RevenueAccount>,
     /// Operators: who may use the quota of whom.
@@ -148,8 +176,10 @@ pub struct Token {
     pub shares: u64,
     /// Quota can be used up to this time, seconds since 1970; 0 for ever.
     pub expire_at_s: u64,
-    /// What one share had earned, by asset, when it joined or last claimed.
-    pub debt: BTreeMap<Asset, Amount>,
+    /// What its shares have had, by asset, scaled: see [`crate::shares`].
+    pub debt: BTreeMap<Asset, Scaled>,
+    /// What one share had earned, by asset, when the token's expiry was observed: it earns no more.
+    pub frozen: Option<BTreeMap<Asset, Scaled>>,
 }
 
 impl Token {
@@ -165,7 +195,11 @@ impl Token {
 pub struct Market {
     pub(super) ledger: LedgerId,
     pub(super) domain: Domain,
+    pub(super) pool: Address,
+    pub(super) assets: Vec<Asset>,
     pub(super) validators: ValidatorSet,
+    pub(super) stakes: BTreeMap<Address, Stake>,
+    pub(super) equivocated: BTreeSet<(SubmissionId, Address)>,
     pub(super) voters: BTreeMap<Address, u64>,
     pub(super) params: Vec<Params>,
     pub(super) balances: BTreeMap<(Address, Asset), Amount>,
@@ -181,13 +215,28 @@ impl Market {
     /// The state of a new ledger.
     ///
     /// # Errors
-    /// [`MarketError::Money`] if genesis hands out more than 2^128 - 1 of an asset.
+    /// [`MarketError::Money`] if genesis hands out more than 2^128 - 1 of an asset; what a [`Measure`] is refused for.
+    ///
+    /// [`Measure`]: crate::governance::Measure
     pub fn new(genesis: &Genesis) -> Result<Self, MarketError> {
         let ledger = genesis.ledger_id().map_err(|_| MarketError::MetadataMismatch { field: "genesis" })?;
+        Self::with_ledger(ledger, genesis)
+    }
+
+    /// The state of a new ledger whose id does not follow from its genesis: a chain's.
+    ///
+    /// # Errors
+    /// As [`Market::new`].
+    pub fn with_ledger(ledger: LedgerId, genesis: &Genesis) -> Result<Self, MarketError> {
+        genesis.params.check()?;
         let mut market = Self {
             ledger,
             domain: genesis.domain.clone(),
+            pool: genesis.pool.unwrap_or(POOL),
+            assets: vec![Asset::NATIVE],
             validators: genesis.validators.clone(),
+            stakes: BTreeMap::new(),
+            equivocated: BTreeSet::new(),
             voters: genesis.voters.clone(),
             params: vec![genesis.params.clone()],
             balances: BTreeMap::new(),
@@ -198,6 +247,12 @@ impl Market {
             proposals: BTreeMap::new(),
             keys: BTreeMap::new(),
         };
+        for &asset in &genesis.assets {
+            market.accept_asset(asset)?;
+        }
+        for (&validator, &weight) in &genesis.validators {
+            market.check_weight(validator, weight)?;
+        }
         for &(account, asset, amount) in &genesis.balances {
             market.credit(account, asset, amount)?;
             // Bounded here, sums of balances can overflow nowhere else.
@@ -218,7 +273,25 @@ impl Market {
         &self.domain
     }
 
-    /// The validators.
+    /// The account of the governance pool.
+    #[must_use]
+    pub fn pool(&self) -> Address {
+        self.pool
+    }
+
+    /// Assets that prices can be in.
+    #[must_use]
+    pub fn assets(&self) -> &[Asset] {
+        &self.assets
+    }
+
+    /// What somebody has at stake.
+    #[must_use]
+    pub fn stake_of(&self, account: Address) -> Stake {
+        self.stakes.get(&account).copied().unwrap_or_default()
+    }
+
+    /// The validators, and the weights that governance gave them.
     #[must_use]
     pub fn validators(&self) -> &ValidatorSet {
         &self.validators
@@ -278,7 +351,8 @@ impl Market {
         self.proposals.get(&id)
     }
 
-    /// Everything there is of an asset: balances, deposits, unclaimed revenue. Never changes.
+    /// Everything there is of an asset: balances, deposits, unclaimed revenue, stakes, bonds. Changes only by what
+    /// [crosses](Market::cross) to a chain.
     ///
     /// # Errors
     /// [`MoneyError::Overflow`] if genesis handed out more than 2^128 - 1.
@@ -287,8 +361,12 @@ impl Market {
         let open = self.sessions.values().filter(|s| !s.closed && s.offer.asset == asset);
         let deposited = open.map(|s| s.deposit().checked_sub(s.redeemed));
         let accrued = self.classes.values().filter_map(|c| c.revenue.get(&asset)).map(RevenueAccount::unclaimed);
+        let at_stake = self.stakes.values().flat_map(|s| [s.bonded, s.unbonding]);
+        let challenges = self.submissions.values().flat_map(|s| s.challenges.values());
+        let bonds = challenges.filter(|c| c.open).map(|c| c.bond);
+        let staked = at_stake.chain(bonds).filter(|_| asset == Asset::NATIVE);
         let mut total = Amount::ZERO;
-        for amount in held.chain(accrued).map(Ok).chain(deposited) {
+        for amount in held.chain(accrued).chain(staked).map(Ok).chain(deposited) {
             total = total.checked_add(amount?)?;
         }
         Ok(total)

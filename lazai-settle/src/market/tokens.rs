@@ -4,20 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lazai_core::dat::VersionMetadata;
 use lazai_core::record::RecordClaim;
-use lazai_core::{Address, Amount, Asset, ClassId, Digest, Signature, TokenId, VersionNumber};
+use lazai_core::{Address, Amount, Asset, ClassId, Digest, MoneyError, Signature, TokenId, VersionNumber};
 
-use super::state::{Class, Market, SubmissionStatus, Token, Version};
+use super::state::{Class, MAX_EXPIRING, Market, SubmissionStatus, Token, Version};
 use super::{Event, MarketError};
+use crate::shares::{RevenueAccount, debt_at, pending, scaled};
 
 impl Market {
     pub(super) fn mint(
         &mut self,
+        now_s: u64,
         exex: Address,
         metadata: &VersionMetadata,
         record_signature: &Signature,
         into: Option<ClassId>,
     ) -> Result<Vec<Event>, MarketError> {
         let id = metadata.submission;
+        self.check_final(now_s, id)?;
         let state = self.accepted_for(id, exex)?;
         let (submitter, shares) = (state.submitter, state.submission.shares.clone());
         if metadata.exex != exex {
@@ -29,17 +32,11 @@ impl Market {
         checked.map_err(|source| MarketError::Signature { what: "training record", source })?;
 
         let mut class = match into {
-            None => Class {
-                owner: submitter,
-                versions: Vec::new(),
-                total_shares: 0,
-                revenue: BTreeMap::new(),
-                operators: BTreeSet::new(),
-            },
+            None => Class::owned_by(submitter, true),
             Some(class) => self.class_mut(class)?.clone(),
         };
-        if class.owner != submitter {
-            return Err(MarketError::NotAllowed { sender: submitter, role: "the owner of the class" });
+        if class.owner != submitter || !class.anchored {
+            return Err(MarketError::NotAllowed { sender: submitter, role: "the owner of an anchored class" });
         }
         for share in &shares {
             let total = class.total_shares.checked_add(share.tokens);
@@ -54,11 +51,11 @@ impl Market {
 
         let mut events = Vec::new();
         if into.is_none() {
-            events.push(Event::ClassCreated { class: class_id, owner });
+            events.push(Event::ClassCreated { class: class_id, owner, anchored: true });
         }
         events.push(Event::VersionMinted { class: class_id, version, submission: id, metadata: digest });
         for share in shares {
-            events.push(self.add_token(class_id, share.contributor, 0, share.tokens, 0));
+            events.push(self.add_token(class_id, share.contributor, 0, share.tokens, 0)?);
         }
         if let Some(state) = self.submissions.get_mut(&id) {
             state.status = SubmissionStatus::Minted { class: class_id, version };
@@ -66,31 +63,90 @@ impl Market {
         Ok(events)
     }
 
-    /// A new token. It owes what the class has earned so far, in every asset: it takes no part in the past.
-    fn add_token(&mut self, class: ClassId, owner: Address, value: u64, shares: u64, expire_at_s: u64) -> Event {
-        let token = TokenId(self.tokens.len() as u64 + 1);
-        let revenue = self.classes.get(&class).map(|c| &c.revenue);
-        let debt = revenue.into_iter().flatten().map(|(&asset, account)| (asset, account.per_share())).collect();
-        self.tokens.insert(token, Token { class, owner, value, shares, expire_at_s, debt });
-        Event::Minted { token, class, to: owner, value, shares, expire_at_s }
+    pub(super) fn create_class(&mut self, owner: Address) -> Vec<Event> {
+        let class = ClassId(self.classes.len() as u64 + 1);
+        self.classes.insert(class, Class::owned_by(owner, false));
+        vec![Event::ClassCreated { class, owner, anchored: false }]
     }
 
-    pub(super) fn mint_access(
+    /// A new token, whose shares the class counts already. It has had what the class earned so far, in every asset:
+    /// it takes no part in the past.
+    fn add_token(
+        &mut self,
+        class: ClassId,
+        owner: Address,
+        value: u64,
+        shares: u64,
+        expire_at_s: u64,
+    ) -> Result<Event, MarketError> {
+        let token = TokenId(self.tokens.len() as u64 + 1);
+        let revenue = self.classes.get(&class).map(|c| &c.revenue);
+        let had = |(&asset, account): (&Asset, &RevenueAccount)| Ok((asset, debt_at(shares, account.per_share())?));
+        let debt = revenue.into_iter().flatten().map(had).collect::<Result<_, MoneyError>>()?;
+        self.tokens.insert(token, Token { class, owner, value, shares, expire_at_s, debt, frozen: None });
+        Ok(Event::Minted { token, class, to: owner, value, shares, expire_at_s })
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the fields of one transaction")]
+    pub(super) fn mint_token(
         &mut self,
         now_s: u64,
         sender: Address,
         class: ClassId,
         to: Address,
         value: u64,
+        shares: u64,
         expire_at_s: u64,
     ) -> Result<Vec<Event>, MarketError> {
-        if self.class_mut(class)?.owner != sender {
+        let found = self.classes.get(&class).ok_or(MarketError::UnknownClass { class })?;
+        if found.owner != sender {
             return Err(MarketError::NotAllowed { sender, role: "the owner of the class" });
+        }
+        if shares != 0 && found.anchored {
+            return Err(MarketError::SharesComeFromSubmissions { class });
         }
         if expire_at_s != 0 && expire_at_s < now_s {
             return Err(MarketError::TokenExpired { token: TokenId(0), expire_at_s });
         }
-        Ok(vec![self.add_token(class, to, value, 0, expire_at_s)])
+        let expired = self.expired(now_s, class);
+        let found = self.classes.get(&class).ok_or(MarketError::UnknownClass { class })?;
+        let gone: u64 = expired.iter().filter_map(|id| self.tokens.get(id)).map(|t| t.shares).sum();
+        let counted = found.total_shares.saturating_sub(gone).checked_add(shares);
+        let counted = counted.ok_or(MarketError::TooMany { what: "shares" })?;
+        let expiring = shares != 0 && expire_at_s != 0;
+        if expiring && found.expiring.len() - expired.len() == MAX_EXPIRING {
+            return Err(MarketError::TooMany { what: "share tokens that expire" });
+        }
+        let mut events = self.process_expiries(now_s, class);
+        events.push(self.add_token(class, to, value, shares, expire_at_s)?);
+        let token = TokenId(self.tokens.len() as u64);
+        let found = self.class_mut(class)?;
+        found.total_shares = counted;
+        if expiring {
+            found.expiring.insert(token);
+        }
+        Ok(events)
+    }
+
+    /// Share tokens of a class whose expiry was not observed yet.
+    fn expired(&self, now_s: u64, class: ClassId) -> Vec<TokenId> {
+        let expiring = self.classes.get(&class).map(|c| &c.expiring);
+        let over = |id: &&TokenId| self.tokens.get(id).is_some_and(|t| t.has_expired(now_s));
+        expiring.into_iter().flatten().filter(over).copied().collect()
+    }
+
+    /// Observes the expiries of a class. Nothing was settled since, so what a share has earned is still that of then.
+    fn process_expiries(&mut self, now_s: u64, class: ClassId) -> Vec<Event> {
+        let expired = self.expired(now_s, class);
+        let Some(found) = self.classes.get_mut(&class) else { return Vec::new() };
+        for id in &expired {
+            found.expiring.remove(id);
+            if let Some(token) = self.tokens.get_mut(id) {
+                found.total_shares = found.total_shares.saturating_sub(token.shares);
+                token.frozen = Some(found.revenue.iter().map(|(&asset, a)| (asset, a.per_share())).collect());
+            }
+        }
+        expired.into_iter().map(|token| Event::Expired { token }).collect()
     }
 
     pub(super) fn withdraw_version(
@@ -181,6 +237,9 @@ impl Market {
         to: TokenId,
         value: u64,
     ) -> Result<Vec<Event>, MarketError> {
+        if value == 0 {
+            return Err(MarketError::InsufficientValue { token: from, available: 0, needed: 1 });
+        }
         let rest = self.value_less(now_s, sender, from, value)?;
         let target = self.tokens.get(&to).ok_or(MarketError::UnknownToken { token: to })?;
         if self.tokens.get(&from).map(|t| t.class) != Some(target.class) {
@@ -230,8 +289,11 @@ impl Market {
         let Some(account) = self.classes.get(&token.class).and_then(|c| c.revenue.get(&asset)) else {
             return Ok(Amount::ZERO);
         };
-        let debt = token.debt.get(&asset).copied().unwrap_or_default();
-        Ok(account.pending(token.shares, debt)?)
+        let per_share = match &token.frozen {
+            Some(frozen) => frozen.get(&asset).copied().unwrap_or_default(),
+            None => account.per_share(),
+        };
+        Ok(pending(token.shares, per_share, token.debt.get(&asset).copied().unwrap_or_default())?)
     }
 
     pub(super) fn claim(&mut self, sender: Address, id: TokenId, asset: Asset) -> Result<Vec<Event>, MarketError> {
@@ -243,20 +305,62 @@ impl Market {
         let class = token.class;
         if let Some(account) = self.classes.get_mut(&class).and_then(|c| c.revenue.get_mut(&asset)) {
             account.pay_out(amount)?;
-            token.debt.insert(asset, account.per_share());
+            let had = token.debt.entry(asset).or_default();
+            // No more than what was earned, which fits.
+            *had = had.saturating_add(scaled(amount)?);
         }
         self.credit(sender, asset, amount)?;
         Ok(vec![Event::Claimed { token: id, to: sender, asset, amount }])
     }
 
-    /// Revenue for a class: to its share tokens, or to its owner where nothing counts.
-    pub(super) fn settle_revenue(&mut self, class: ClassId, asset: Asset, amount: Amount) -> Result<(), MarketError> {
+    pub(super) fn settle(
+        &mut self,
+        now_s: u64,
+        sender: Address,
+        class: ClassId,
+        asset: Asset,
+        amount: Amount,
+    ) -> Result<Vec<Event>, MarketError> {
+        self.check_asset(asset)?;
+        self.class_mut(class)?;
+        let rest = self.balance_less(sender, asset, amount)?;
+        self.balances.insert((sender, asset), rest);
+        let mut events = self.settle_revenue(now_s, class, asset, amount)?;
+        events.push(Event::RevenueSettled { class, asset, amount });
+        Ok(events)
+    }
+
+    /// Revenue for a class: to its share tokens that have not expired, or to its owner where nothing counts.
+    pub(super) fn settle_revenue(
+        &mut self,
+        now_s: u64,
+        class: ClassId,
+        asset: Asset,
+        amount: Amount,
+    ) -> Result<Vec<Event>, MarketError> {
+        let events = self.process_expiries(now_s, class);
         let found = self.class_mut(class)?;
         let owner = found.owner;
-        if found.total_shares == 0 {
-            return self.credit(owner, asset, amount);
-        }
         let shares = found.total_shares;
-        Ok(found.revenue.entry(asset).or_default().settle(amount, shares)?)
+        if shares == 0 {
+            self.credit(owner, asset, amount)?;
+        } else {
+            found.revenue.entry(asset).or_default().settle(amount, shares)?;
+        }
+        Ok(events)
+    }
+}
+
+impl Class {
+    fn owned_by(owner: Address, anchored: bool) -> Self {
+        Self {
+            owner,
+            anchored,
+            versions: Vec::new(),
+            total_shares: 0,
+            expiring: BTreeSet::new(),
+            revenue: BTreeMap::new(),
+            operators: BTreeSet::new(),
+        }
     }
 }

@@ -11,7 +11,8 @@ use lazai_core::{
 use serde::{Deserialize, Serialize};
 
 use super::error::MarketError;
-use crate::quorum::Attestation;
+use crate::governance::Measure;
+use crate::quorum::Verdict;
 use crate::session::{Offer, SessionPayment, Voucher};
 
 /// A dataset, submitted for validation.
@@ -61,28 +62,40 @@ pub struct ContributorShare {
 pub enum Transaction {
     /// Names or dismisses an operator, who may use quota for the sender in a class.
     ApproveForClass { class: ClassId, operator: Address, approved: bool },
-    /// A validator's word; the sender is the validator.
-    Attest(Attestation),
+    /// Validators' signed verdicts on one submission; anyone may bring them.
+    Attest(Vec<Verdict>),
+    /// Doubts an accepting verdict, with a bond.
+    Challenge { submission: SubmissionId, validator: Address },
     /// Pays a token's revenue to its owner.
     Claim { token: TokenId, asset: Asset },
     /// Ends a session: the node at any time, the payer after its deadline.
     CloseSession { session: lazai_core::SessionId },
+    /// Creates a class of one's own: without versions, so without sessions.
+    CreateClass,
     /// Puts a proposal with a majority into force.
     Execute { proposal: ProposalId },
+    /// Ends a challenge that nobody decided.
+    LapseChallenge { submission: SubmissionId, validator: Address },
     /// Mints the model of an accepted submission: as a new class, or as a version of one.
     Mint { metadata: VersionMetadata, record_signature: Signature, class: Option<ClassId> },
-    /// Mints an access token without shares; by the owner of the class.
-    MintAccess { class: ClassId, to: Address, value: u64, expire_at_s: u64 },
+    /// Mints a token; by the owner of the class. Where shares come from submissions, without any.
+    MintToken { class: ClassId, to: Address, value: u64, shares: u64, expire_at_s: u64 },
     /// Opens a session under a node's signed offer; the sender pays.
     OpenSession { nonce: u64, consumer: Address, offer: Offer, offer_signature: Signature, payment: SessionPayment },
-    /// Proposes another split.
-    Propose { creator_bps: u16, node_bps: u16, pool_bps: u16 },
+    /// Proposes a measure.
+    Propose(Measure),
     /// Takes quota off a token.
     RecordUsage { token: TokenId, metric: Digest, amount: u64 },
     /// Redeems a voucher; by its node.
     Redeem { voucher: Voucher, signature: Signature },
     /// The ExEx's reason for not training.
     Refuse { submission: SubmissionId, reason: String },
+    /// Gives a class revenue.
+    SettleRevenue { class: ClassId, asset: Asset, amount: Amount },
+    /// Shows two different verdicts that one validator signed on one submission.
+    SlashEquivocation { one: Verdict, other: Verdict },
+    /// Puts something at stake.
+    Stake { amount: Amount },
     /// Submits a dataset.
     Submit(Submission),
     /// Moves money.
@@ -91,8 +104,14 @@ pub enum Transaction {
     TransferToken { token: TokenId, to: Address },
     /// Moves quota between tokens of a class.
     TransferValue { from: TokenId, to: TokenId, value: u64 },
+    /// Begins to take stake back.
+    Unstake { amount: Amount },
     /// Votes on a proposal.
     Vote { proposal: ProposalId, in_favour: bool },
+    /// The word of a validator who had not signed on a challenged verdict.
+    VoteOnChallenge { submission: SubmissionId, validator: Address, upheld: bool },
+    /// Takes stake back that has unbonded.
+    WithdrawStake,
     /// Takes a version out of service for new sessions; by the owner of the class.
     WithdrawVersion { class: ClassId, version: VersionNumber },
 }

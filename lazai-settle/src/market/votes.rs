@@ -2,29 +2,35 @@
 
 use std::collections::BTreeMap;
 
-use lazai_core::{Address, ParamsVersion, ProposalId};
+use lazai_core::{Address, ProposalId};
 
 use super::state::Market;
 use super::{Event, MarketError};
-use crate::governance::{Params, Proposal};
-use crate::split::RevenueSplit;
+use crate::governance::{Measure, Proposal};
 
 impl Market {
-    pub(super) fn propose(&mut self, now_s: u64, sender: Address, bps: [u16; 3]) -> Result<Vec<Event>, MarketError> {
+    pub(super) fn propose(
+        &mut self,
+        now_s: u64,
+        sender: Address,
+        measure: &Measure,
+    ) -> Result<Vec<Event>, MarketError> {
         self.check_voter(sender)?;
-        let split = RevenueSplit::new(bps[0], bps[1], bps[2])?;
+        if let Measure::ApplyParameters(params) = measure {
+            params.check()?;
+        }
         let id = ProposalId(self.proposals.len() as u64 + 1);
         let voting_ends_s = now_s.saturating_add(self.params().1.voting_window_s);
         let proposal = Proposal {
             proposer: sender,
-            split,
+            measure: measure.clone(),
             weights: self.voters.clone(),
             votes: BTreeMap::new(),
             voting_ends_s,
             executed: None,
         };
         self.proposals.insert(id, proposal);
-        Ok(vec![Event::Proposed { proposal: id, split, voting_ends_s }])
+        Ok(vec![Event::Proposed { proposal: id, measure: measure.clone(), voting_ends_s }])
     }
 
     pub(super) fn vote(
@@ -50,22 +56,23 @@ impl Market {
         Ok(vec![Event::Voted { proposal: id, voter, in_favour, weight }])
     }
 
-    pub(super) fn execute(&mut self, sender: Address, id: ProposalId) -> Result<Vec<Event>, MarketError> {
+    pub(super) fn execute(&mut self, now_s: u64, sender: Address, id: ProposalId) -> Result<Vec<Event>, MarketError> {
         self.check_voter(sender)?;
-        let next = u32::try_from(self.params.len() + 1).map_err(|_| MarketError::TooMany { what: "parameters" })?;
-        let current = self.params().1.clone();
-        let proposal = self.proposals.get_mut(&id).ok_or(MarketError::UnknownProposal { proposal: id })?;
+        let proposal = self.proposals.get(&id).ok_or(MarketError::UnknownProposal { proposal: id })?;
         if proposal.executed.is_some() {
             return Err(MarketError::ProposalExecuted { proposal: id });
         }
         if !proposal.passes() {
             return Err(MarketError::ProposalNotPassed { proposal: id });
         }
-        let params = ParamsVersion(next);
-        proposal.executed = Some(params);
-        let split = proposal.split;
-        self.params.push(Params { split, ..current });
-        Ok(vec![Event::ParamsChanged { proposal: id, params, split }])
+        let measure = proposal.measure.clone();
+        let mut events = self.enact(now_s, &measure)?;
+        let params = self.params().0;
+        if let Some(proposal) = self.proposals.get_mut(&id) {
+            proposal.executed = Some(params);
+        }
+        events.push(Event::Executed { proposal: id });
+        Ok(events)
     }
 
     fn check_voter(&self, sender: Address) -> Result<(), MarketError> {

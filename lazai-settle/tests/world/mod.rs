@@ -12,8 +12,8 @@ use lazai_core::seal::{SealedKey, UnsealingKey};
 use lazai_core::sign::signing_digest;
 use lazai_core::*;
 use lazai_settle::market::{ContributorShare, Event, Submission};
-use lazai_settle::quorum::{Attestation, ContributorConsent};
-use lazai_settle::session::{Offer, SessionPayment, Voucher};
+use lazai_settle::quorum::{Attestation, ContributorConsent, Verdict};
+use lazai_settle::session::{Offer, SessionPayment, Voucher, session_id};
 use lazai_settle::{Genesis, Market, MarketError, Params, SignedTransaction, Transaction};
 
 pub const CREATOR: u8 = 1;
@@ -45,6 +45,8 @@ pub fn genesis() -> Genesis {
         voters: weights(&VOTERS),
         balances: vec![(address(CONSUMER), Asset::NATIVE, Amount::from_base_units(FUNDS))],
         params: Params::default(),
+        assets: Vec::new(),
+        pool: None,
     }
 }
 
@@ -132,12 +134,18 @@ impl World {
             statement: submitted.statement,
             public_part: PublicPart::digest(submitted.public_part.as_bytes()),
             ciphertext: submitted.ciphertext,
+            accepted: true,
         }
     }
 
+    pub fn verdict(&self, who: u8, attestation: Attestation) -> Verdict {
+        Verdict { validator: address(who), attestation, signature: self.signed(who, &attestation) }
+    }
+
     pub fn attest(&mut self, who: u8, id: SubmissionId) -> Result<Vec<Event>, MarketError> {
-        let attestation = self.attestation(id);
-        self.act(who, Transaction::Attest(attestation))
+        let verdict = self.verdict(who, self.attestation(id));
+        // Anyone may bring it.
+        self.act(STRANGER, Transaction::Attest(vec![verdict]))
     }
 
     pub fn accepted(&mut self, nonce: u64) -> SubmissionId {
@@ -200,8 +208,9 @@ impl World {
         let offer = self.offer(node);
         let offer_signature = self.signed(node, &offer);
         let consumer = address(SESSION_KEY);
+        let id = session_id(self.market.ledger(), address(CONSUMER), nonce, consumer, &offer);
         self.act(CONSUMER, Transaction::OpenSession { nonce, consumer, offer, offer_signature, payment })?;
-        Ok(SessionId::derive(self.market.ledger(), address(CONSUMER), nonce))
+        Ok(id)
     }
 
     pub fn voucher(&self, session: SessionId, node: u8, cumulative: u128) -> Voucher {

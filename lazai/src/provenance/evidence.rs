@@ -145,7 +145,7 @@ pub async fn collect(
 fn belongs(entry: &Entry, submission: SubmissionId, session: SessionId) -> bool {
     match &entry.transaction.transaction {
         Transaction::Submit(_) => submission_of(entry) == Some(submission),
-        Transaction::Attest(attestation) => attestation.submission == submission,
+        Transaction::Attest(verdicts) => verdicts.iter().any(|v| v.attestation.submission == submission),
         Transaction::Mint { metadata, .. } => metadata.submission == submission,
         Transaction::OpenSession { .. } => opened_session(entry) == Some(session),
         Transaction::Redeem { voucher, .. } => voucher.session == session,

@@ -270,15 +270,20 @@ impl<'a> Walk<'a> {
             format!("validator set is {found}, you trust {}", self.anchor.validator_set),
         )?;
         let mut attested = std::collections::BTreeMap::new();
-        for (vote, transaction) in self.evidence.transactions() {
-            let Transaction::Attest(attestation) = transaction else { continue };
+        let brought = self.evidence.transactions().filter_map(|(_, transaction)| match transaction {
+            Transaction::Attest(verdicts) => Some(verdicts),
+            _ => None,
+        });
+        for verdict in brought.flatten() {
+            let attestation = &verdict.attestation;
             let same = Some(attestation.submission) == super::evidence::submission_of(entry)
                 && attestation.statement == submission.statement
                 && attestation.ciphertext == submission.ciphertext
                 && attestation.public_part == PublicPart::digest(submission.public_part.as_bytes());
-            let signed = vote.transaction.check(self.domain);
-            if let (true, Ok(()), Some(&weight)) = (same, signed, validators.get(&vote.transaction.sender)) {
-                attested.insert(vote.transaction.sender, weight);
+            let signed = verdict.signature.verify(self.domain, attestation, verdict.validator);
+            let counts = same && attestation.accepted && signed.is_ok();
+            if let (true, Some(&weight)) = (counts, validators.get(&verdict.validator)) {
+                attested.insert(verdict.validator, weight);
             }
         }
         let sum = |weights: &mut dyn Iterator<Item = &u64>| weights.copied().fold(0u64, u64::saturating_add);

@@ -1,0 +1,331 @@
+//! Verdicts on submissions, what false ones cost, and what validators have at stake.
+
+use std::collections::BTreeSet;
+
+use lazai_core::pov::PublicPart;
+use lazai_core::{Address, Amount, Asset, SubmissionId, TypedData};
+
+use super::state::{Market, SubmissionState, SubmissionStatus};
+use super::{Event, MarketError};
+use crate::quorum::{Challenge, GOVERNANCE_WINDOW_S, Stake, ValidatorSet, Verdict, is_quorum};
+
+impl Market {
+    /// The validators with the weights that count now: without enough at stake, none.
+    pub(super) fn effective_validators(&self) -> ValidatorSet {
+        let enough = self.params().1.min_stake;
+        let counts = |validator: &Address| self.stake_of(*validator).bonded >= enough;
+        self.validators.iter().map(|(&v, &weight)| (v, if counts(&v) { weight } else { 0 })).collect()
+    }
+
+    /// Counts a batch of signed verdicts on one submission. One that is counted already is passed over, so that
+    /// nobody can spoil a batch by bringing one of them first.
+    pub(super) fn attest(&mut self, now_s: u64, verdicts: &[Verdict]) -> Result<Vec<Event>, MarketError> {
+        let Some(id) = verdicts.first().map(|v| v.attestation.submission) else {
+            return Err(MarketError::NoVerdicts);
+        };
+        let state = self.submissions.get(&id).ok_or(MarketError::UnknownSubmission { submission: id })?;
+        if now_s > state.deadline_s {
+            return Err(MarketError::AttestationTooLate { now_s, deadline_s: state.deadline_s });
+        }
+        if !state.challenges.is_empty() || state.status == SubmissionStatus::Rejected {
+            return Err(MarketError::AttestationsClosed { submission: id });
+        }
+        let mut next = state.verdicts.clone();
+        let mut events = Vec::new();
+        for verdict in verdicts {
+            self.check_validator(state, verdict.validator)?;
+            if next.contains_key(&verdict.validator) {
+                continue;
+            }
+            self.check_verdict(id, state, verdict)?;
+            let (validator, accepted) = (verdict.validator, verdict.attestation.accepted);
+            next.insert(validator, accepted);
+            events.push(Event::Attested { submission: id, validator, accepted });
+        }
+        let state = self.submissions.get_mut(&id).ok_or(MarketError::UnknownSubmission { submission: id })?;
+        state.verdicts = next;
+        if state.status == SubmissionStatus::Pending {
+            let (accepting, total) = state.weights();
+            if is_quorum(accepting, total) {
+                state.status = SubmissionStatus::Accepted;
+                state.accepted_at_s = now_s;
+                events.push(Event::SubmissionAccepted { submission: id, exex: state.submission.exex });
+            } else if !is_quorum(total.saturating_sub(state.weight_of(false)), total) {
+                // What is left cannot reach two thirds any more.
+                state.status = SubmissionStatus::Rejected;
+                events.push(Event::SubmissionRejected { submission: id });
+            }
+        }
+        Ok(events)
+    }
+
+    fn check_validator(&self, state: &SubmissionState, validator: Address) -> Result<u64, MarketError> {
+        let weight = state.validators.get(&validator).copied();
+        weight.ok_or(MarketError::NotAllowed { sender: validator, role: "a validator of this submission" })
+    }
+
+    fn check_verdict(&self, id: SubmissionId, state: &SubmissionState, verdict: &Verdict) -> Result<(), MarketError> {
+        let (submitted, attestation) = (&state.submission, &verdict.attestation);
+        if attestation.submission != id {
+            return Err(MarketError::UnknownSubmission { submission: attestation.submission });
+        }
+        for (field, expected, found) in [
+            ("statement", submitted.statement, attestation.statement),
+            ("public part", PublicPart::digest(submitted.public_part.as_bytes()), attestation.public_part),
+            ("ciphertext", submitted.ciphertext, attestation.ciphertext),
+        ] {
+            if expected != found {
+                return Err(MarketError::AttestationMismatch { field, expected, found });
+            }
+        }
+        self.check_signed(verdict)
+    }
+
+    fn check_signed(&self, verdict: &Verdict) -> Result<(), MarketError> {
+        let checked = verdict.signature.verify(&self.domain, &verdict.attestation, verdict.validator);
+        checked.map_err(|source| MarketError::Signature { what: "attestation", source })
+    }
+
+    /// Slashes a validator who signed two different verdicts on one submission. No vote is needed, and once.
+    pub(super) fn slash_equivocation(
+        &mut self,
+        sender: Address,
+        one: &Verdict,
+        other: &Verdict,
+    ) -> Result<Vec<Event>, MarketError> {
+        let (id, validator) = (one.attestation.submission, one.validator);
+        let state = self.submissions.get(&id).ok_or(MarketError::UnknownSubmission { submission: id })?;
+        self.check_validator(state, validator)?;
+        let same = one.attestation.hash_struct() == other.attestation.hash_struct();
+        let unrelated = other.attestation.submission != id || other.validator != validator;
+        if same || unrelated || self.equivocated.contains(&(id, validator)) {
+            return Err(MarketError::NotEquivocation { submission: id, validator });
+        }
+        self.check_signed(one)?;
+        self.check_signed(other)?;
+        let events = self.slash(validator, sender)?;
+        self.equivocated.insert((id, validator));
+        Ok(events)
+    }
+
+    /// Takes a part of everything a validator has not got back yet: some for the reporter, the rest for the pool.
+    fn slash(&mut self, validator: Address, reporter: Address) -> Result<Vec<Event>, MarketError> {
+        let params = self.params().1;
+        let stake = self.stake_of(validator);
+        let amount = stake.bonded.checked_add(stake.unbonding)?.portion_floor(params.slash);
+        let reward = amount.portion_floor(params.challenger);
+        let bonded = stake.bonded.checked_sub(amount).unwrap_or(Amount::ZERO);
+        let from_unbonding = amount.checked_sub(stake.bonded.checked_sub(bonded)?)?;
+        let unbonding = stake.unbonding.checked_sub(from_unbonding)?;
+        let rest = amount.checked_sub(reward)?;
+        self.credit(reporter, Asset::NATIVE, reward)?;
+        self.credit(self.pool, Asset::NATIVE, rest)?;
+        self.stakes.insert(validator, Stake { bonded, unbonding, ..stake });
+        Ok(vec![Event::Slashed { validator, amount, reporter, reward }])
+    }
+
+    pub(super) fn stake(&mut self, sender: Address, amount: Amount) -> Result<Vec<Event>, MarketError> {
+        let rest = self.balance_less(sender, Asset::NATIVE, amount)?;
+        let stake = self.stake_of(sender);
+        let bonded = stake.bonded.checked_add(amount)?;
+        self.balances.insert((sender, Asset::NATIVE), rest);
+        self.stakes.insert(sender, Stake { bonded, ..stake });
+        Ok(vec![Event::Staked { account: sender, amount }])
+    }
+
+    pub(super) fn unstake(&mut self, now_s: u64, sender: Address, amount: Amount) -> Result<Vec<Event>, MarketError> {
+        let stake = self.stake_of(sender);
+        let short = MarketError::InsufficientStake { account: sender, available: stake.bonded, needed: amount };
+        let bonded = stake.bonded.checked_sub(amount).map_err(|_| short)?;
+        let unbonding = stake.unbonding.checked_add(amount)?;
+        // A second request starts the window anew for all of it.
+        let available_at_s = now_s.saturating_add(self.params().1.unbonding_window_s);
+        self.stakes.insert(sender, Stake { bonded, unbonding, available_at_s });
+        Ok(vec![Event::UnstakeRequested { account: sender, amount, available_at_s }])
+    }
+
+    pub(super) fn withdraw_stake(&mut self, now_s: u64, sender: Address) -> Result<Vec<Event>, MarketError> {
+        let stake = self.stake_of(sender);
+        if now_s <= stake.available_at_s {
+            return Err(MarketError::Unbonding { account: sender, available_at_s: stake.available_at_s, now_s });
+        }
+        let amount = stake.unbonding;
+        self.credit(sender, Asset::NATIVE, amount)?;
+        self.stakes.insert(sender, Stake { unbonding: Amount::ZERO, ..stake });
+        Ok(vec![Event::Unstaked { account: sender, amount }])
+    }
+
+    /// Doubts an accepting verdict, with a bond, while the window after acceptance lasts.
+    pub(super) fn challenge(
+        &mut self,
+        now_s: u64,
+        sender: Address,
+        id: SubmissionId,
+        validator: Address,
+    ) -> Result<Vec<Event>, MarketError> {
+        let refused = |reason| MarketError::ChallengeRefused { submission: id, validator, reason };
+        let state = self.submissions.get(&id).ok_or(MarketError::UnknownSubmission { submission: id })?;
+        let params = self.params_of(state.params).unwrap_or(self.params().1).clone();
+        let ends_s = state.accepted_at_s.saturating_add(params.challenge_window_s);
+        let accepted = matches!(
+            state.status,
+            SubmissionStatus::Accepted | SubmissionStatus::Minted { .. } | SubmissionStatus::Refused { .. }
+        );
+        let (accepting, total) = state.weights();
+        if !accepted || !is_quorum(accepting, total) || now_s >= ends_s {
+            return Err(refused("the window is over, or has not begun"));
+        }
+        self.check_validator(state, validator)?;
+        if state.verdicts.get(&validator) != Some(&true) {
+            return Err(refused("the verdict is not an accepting one"));
+        }
+        if state.challenges.contains_key(&validator) {
+            return Err(refused("the verdict was challenged before"));
+        }
+        let silent = state.validators.iter().filter(|(v, _)| !state.verdicts.contains_key(v));
+        let eligible = silent.map(|(_, weight)| weight).sum();
+        let rest = self.balance_less(sender, Asset::NATIVE, params.challenge_bond)?;
+        let deadline_s = now_s.saturating_add(params.challenge_vote_window_s);
+        let challenge = Challenge {
+            challenger: sender,
+            bond: params.challenge_bond,
+            deadline_s,
+            open: true,
+            eligible,
+            voted: BTreeSet::new(),
+            upheld: 0,
+            denied: 0,
+        };
+        self.balances.insert((sender, Asset::NATIVE), rest);
+        if let Some(state) = self.submissions.get_mut(&id) {
+            state.challenges.insert(validator, challenge);
+        }
+        Ok(vec![Event::Challenged { submission: id, validator, challenger: sender, deadline_s }])
+    }
+
+    /// The word of a validator who had not signed on a challenged verdict.
+    pub(super) fn vote_on_challenge(
+        &mut self,
+        now_s: u64,
+        sender: Address,
+        id: SubmissionId,
+        validator: Address,
+        upheld: bool,
+    ) -> Result<Vec<Event>, MarketError> {
+        let (state, challenge) = self.open_challenge(id, validator)?;
+        if now_s > challenge.deadline_s {
+            let reason = "the window of the vote is over";
+            return Err(MarketError::ChallengeRefused { submission: id, validator, reason });
+        }
+        let weight = self.check_validator(state, sender)?;
+        if state.verdicts.contains_key(&sender) || challenge.voted.contains(&sender) {
+            return Err(MarketError::NotAllowed { sender, role: "a validator who has not signed" });
+        }
+        let mut next = challenge.clone();
+        next.voted.insert(sender);
+        let side = if upheld { &mut next.upheld } else { &mut next.denied };
+        *side = side.saturating_add(weight);
+        let decided = is_quorum(*side, next.eligible);
+        if let Some(state) = self.submissions.get_mut(&id) {
+            state.challenges.insert(validator, next);
+        }
+        let mut events = vec![Event::ChallengeVoted { submission: id, validator, voter: sender, upheld }];
+        if decided {
+            events.extend(self.decide(id, validator, upheld)?);
+        }
+        Ok(events)
+    }
+
+    pub(super) fn resolve_challenge(
+        &mut self,
+        now_s: u64,
+        id: SubmissionId,
+        validator: Address,
+        upheld: bool,
+    ) -> Result<Vec<Event>, MarketError> {
+        let (_, challenge) = self.open_challenge(id, validator)?;
+        if challenge.eligible != 0 && now_s <= challenge.deadline_s {
+            let reason = "those who had not signed may still decide it";
+            return Err(MarketError::ChallengeRefused { submission: id, validator, reason });
+        }
+        self.decide(id, validator, upheld)
+    }
+
+    /// Ends a challenge that nobody decided: the bond goes back, nobody is slashed.
+    pub(super) fn lapse_challenge(
+        &mut self,
+        now_s: u64,
+        id: SubmissionId,
+        validator: Address,
+    ) -> Result<Vec<Event>, MarketError> {
+        let (_, challenge) = self.open_challenge(id, validator)?;
+        if now_s <= challenge.deadline_s.saturating_add(GOVERNANCE_WINDOW_S) {
+            let reason = "governance may still decide it";
+            return Err(MarketError::ChallengeRefused { submission: id, validator, reason });
+        }
+        let (challenger, bond) = (challenge.challenger, challenge.bond);
+        self.credit(challenger, Asset::NATIVE, bond)?;
+        self.close_challenge(id, validator);
+        Ok(vec![Event::ChallengeLapsed { submission: id, validator }])
+    }
+
+    fn decide(&mut self, id: SubmissionId, validator: Address, upheld: bool) -> Result<Vec<Event>, MarketError> {
+        let (state, challenge) = self.open_challenge(id, validator)?;
+        let (challenger, bond) = (challenge.challenger, challenge.bond);
+        let weight = self.check_validator(state, validator)?;
+        let mut events = vec![Event::ChallengeDecided { submission: id, validator, upheld }];
+        // Who doubted without ground pays the one she doubted.
+        self.credit(if upheld { challenger } else { validator }, Asset::NATIVE, bond)?;
+        self.close_challenge(id, validator);
+        if !upheld {
+            return Ok(events);
+        }
+        if let Some(state) = self.submissions.get_mut(&id) {
+            state.overruled = state.overruled.saturating_add(weight);
+            let (accepting, total) = state.weights();
+            if state.status == SubmissionStatus::Accepted && !is_quorum(accepting, total) {
+                state.status = SubmissionStatus::Rejected;
+                events.push(Event::SubmissionRejected { submission: id });
+            }
+        }
+        events.extend(self.slash(validator, challenger)?);
+        Ok(events)
+    }
+
+    fn close_challenge(&mut self, id: SubmissionId, validator: Address) {
+        let challenges = self.submissions.get_mut(&id).map(|state| &mut state.challenges);
+        if let Some(challenge) = challenges.and_then(|c| c.get_mut(&validator)) {
+            challenge.open = false;
+        }
+    }
+
+    fn open_challenge(
+        &self,
+        id: SubmissionId,
+        validator: Address,
+    ) -> Result<(&SubmissionState, &Challenge), MarketError> {
+        let state = self.submissions.get(&id).ok_or(MarketError::UnknownSubmission { submission: id })?;
+        let reason = "there is no open challenge";
+        let refused = MarketError::ChallengeRefused { submission: id, validator, reason };
+        let challenge = state.challenges.get(&validator).filter(|c| c.open).ok_or(refused)?;
+        Ok((state, challenge))
+    }
+
+    /// Whether a submission is accepted and can no longer be challenged.
+    #[must_use]
+    pub fn is_final(&self, now_s: u64, id: SubmissionId) -> bool {
+        self.submissions.get(&id).is_some_and(|state| {
+            let window_s = self.params_of(state.params).map_or(0, |p| p.challenge_window_s);
+            let over = now_s >= state.accepted_at_s.saturating_add(window_s);
+            state.status == SubmissionStatus::Accepted && over && state.challenges.values().all(|c| !c.open)
+        })
+    }
+
+    pub(super) fn check_final(&self, now_s: u64, id: SubmissionId) -> Result<(), MarketError> {
+        let state = self.submissions.get(&id).ok_or(MarketError::UnknownSubmission { submission: id })?;
+        if state.status == SubmissionStatus::Accepted && !self.is_final(now_s, id) {
+            return Err(MarketError::NotFinal { submission: id });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,199 @@
+//! The contracts, in an EVM of this process.
+
+use std::collections::BTreeMap;
+
+use alloy_sol_types::{SolCall, SolConstructor, sol};
+use lazai_core::digest::DomainHasher;
+use lazai_core::{Address, Asset, Domain, LedgerId};
+use revm::context::result::{ExecutionResult, Output};
+use revm::context::{BlockEnv, CfgEnv, Context, Journal, TxEnv};
+use revm::database::{CacheDB, EmptyDB, InMemoryDB};
+use revm::handler::MainnetContext;
+use revm::primitives::{Address as EvmAddress, Bytes, TxKind, U256};
+use revm::state::AccountInfo;
+use revm::{ExecuteCommitEvm, MainBuilder, MainContext, MainnetEvm};
+
+sol!(DataAnchoringToken, "../contracts/artifacts/DataAnchoringToken.json");
+sol!(DatasetRegistry, "../contracts/artifacts/DatasetRegistry.json");
+sol!(Dollar, "../contracts/artifacts/Dollar.json");
+sol!(MarketParameters, "../contracts/artifacts/MarketParameters.json");
+sol!(Settlement, "../contracts/artifacts/Settlement.json");
+sol!(ValidatorQuorum, "../contracts/artifacts/ValidatorQuorum.json");
+
+pub const CHAIN_ID: u64 = 31_337;
+/// What everybody's wallet begins with: nobody is ever short outside of the market.
+const WALLET: u128 = u128::MAX >> 8;
+
+type Evm = MainnetEvm<MainnetContext<InMemoryDB>>;
+
+/// The contracts of one market, and the chain they are on.
+pub struct Chain {
+    evm: Evm,
+    nonce: BTreeMap<EvmAddress, u64>,
+    pub parameters: EvmAddress,
+    pub quorum: EvmAddress,
+    pub registry: EvmAddress,
+    pub token: EvmAddress,
+    pub settlement: EvmAddress,
+    pub dollar: EvmAddress,
+    pub gas: u64,
+}
+
+pub fn evm(address: Address) -> EvmAddress {
+    EvmAddress::from(*address.as_bytes())
+}
+
+pub fn ours(address: EvmAddress) -> Address {
+    Address::from_bytes(address.into_array())
+}
+
+impl Chain {
+    /// Deploys a market whose governance is a plain account.
+    pub fn new(
+        now_s: u64,
+        governance: Address,
+        people: &[Address],
+        params: MarketParameters::Params,
+        validators: &[(Address, u64)],
+    ) -> Self {
+        let deployer = EvmAddress::repeat_byte(0xde);
+        let mut db = CacheDB::new(EmptyDB::default());
+        for account in people.iter().map(|&a| evm(a)).chain([deployer, evm(governance)]) {
+            db.insert_account_info(account, AccountInfo { balance: U256::from(WALLET), ..Default::default() });
+        }
+        let context: Context<BlockEnv, TxEnv, CfgEnv, InMemoryDB, Journal<InMemoryDB>, ()> =
+            Context::mainnet().with_db(db).modify_cfg_chained(|cfg| cfg.chain_id = CHAIN_ID);
+        let mut chain = Self {
+            evm: context.build_mainnet(),
+            nonce: BTreeMap::new(),
+            parameters: deployer.create(1),
+            quorum: deployer.create(2),
+            registry: deployer.create(3),
+            token: deployer.create(4),
+            settlement: deployer.create(5),
+            dollar: deployer.create(0),
+            gas: 0,
+        };
+        chain.at(now_s);
+        chain.deploy(deployer, &Dollar::BYTECODE, Vec::new());
+        let constructor = MarketParameters::constructorCall {
+            governance_: evm(governance),
+            guardian_: EvmAddress::ZERO,
+            first: params,
+            assets: vec![chain.dollar],
+        };
+        chain.deploy(deployer, &MarketParameters::BYTECODE, constructor.abi_encode());
+        let members = validators.iter().map(|&(v, weight)| ValidatorSet::Member { member: evm(v), weight }).collect();
+        let constructor = ValidatorQuorum::constructorCall {
+            parameters_: chain.parameters,
+            registry_: chain.registry,
+            settlement_: chain.settlement,
+            members_: members,
+        };
+        chain.deploy(deployer, &ValidatorQuorum::BYTECODE, constructor.abi_encode());
+        let constructor = DatasetRegistry::constructorCall {
+            parameters_: chain.parameters,
+            quorum_: chain.quorum,
+            token_: chain.token,
+        };
+        chain.deploy(deployer, &DatasetRegistry::BYTECODE, constructor.abi_encode());
+        let constructor = DataAnchoringToken::constructorCall {
+            parameters_: chain.parameters,
+            registry_: chain.registry,
+            settlement_: chain.settlement,
+        };
+        chain.deploy(deployer, &DataAnchoringToken::BYTECODE, constructor.abi_encode());
+        let constructor = Settlement::constructorCall { parameters_: chain.parameters, token_: chain.token };
+        chain.deploy(deployer, &Settlement::BYTECODE, constructor.abi_encode());
+        for &person in people {
+            let give = Dollar::giveCall { to: evm(person), amount: U256::from(WALLET) };
+            chain.must(ours(deployer), chain.dollar, 0, &give);
+            let approve = Dollar::approveCall { spender: chain.settlement, value: U256::MAX };
+            chain.must(person, chain.dollar, 0, &approve);
+        }
+        chain
+    }
+
+    /// The domain of everything signed for this market.
+    pub fn domain(&self) -> Domain {
+        Domain {
+            name: "LazAI Market".into(),
+            version: "1".into(),
+            chain_id: CHAIN_ID,
+            verifying_contract: ours(self.parameters),
+            salt: None,
+        }
+    }
+
+    /// Its id, as the contracts derive it.
+    pub fn ledger(&self) -> LedgerId {
+        let hasher = DomainHasher::new("lazai.ledger.evm.v1").part(&CHAIN_ID.to_le_bytes());
+        LedgerId::from_bytes(*hasher.part(self.parameters.as_slice()).finish().as_bytes())
+    }
+
+    pub fn asset(&self, native: bool) -> Asset {
+        if native { Asset::NATIVE } else { Asset(ours(self.dollar)) }
+    }
+
+    /// Moves the chain's time.
+    pub fn at(&mut self, now_s: u64) {
+        self.evm.ctx.modify_block(|block| block.timestamp = U256::from(now_s));
+    }
+
+    /// Sends a call; what it answers, or what it reverts with. Nothing has changed then.
+    pub fn send<C: SolCall>(
+        &mut self,
+        from: Address,
+        to: EvmAddress,
+        value: u128,
+        call: &C,
+    ) -> Result<C::Return, Bytes> {
+        let output = self.transact(evm(from), TxKind::Call(to), value, call.abi_encode())?;
+        Ok(C::abi_decode_returns(&output).expect("the answer is of the call's type"))
+    }
+
+    /// Sends a call that must succeed.
+    pub fn must<C: SolCall>(&mut self, from: Address, to: EvmAddress, value: u128, call: &C) -> C::Return {
+        self.send(from, to, value, call).unwrap_or_else(|e| panic!("{} reverted: {e}", C::SIGNATURE))
+    }
+
+    /// Asks without changing anything that matters.
+    pub fn ask<C: SolCall>(&mut self, to: EvmAddress, call: &C) -> C::Return {
+        self.must(Address::from_bytes([0xde; 20]), to, 0, call)
+    }
+
+    fn deploy(&mut self, from: EvmAddress, code: &Bytes, constructor: Vec<u8>) {
+        let init = [code.as_ref(), &constructor].concat();
+        self.transact(from, TxKind::Create, 0, init).unwrap_or_else(|e| panic!("deployment reverted: {e}"));
+    }
+
+    fn transact(&mut self, caller: EvmAddress, kind: TxKind, value: u128, data: Vec<u8>) -> Result<Bytes, Bytes> {
+        let nonce = self.nonce.entry(caller).or_default();
+        let tx = TxEnv::builder()
+            .caller(caller)
+            .kind(kind)
+            .value(U256::from(value))
+            .data(data.into())
+            .nonce(*nonce)
+            .chain_id(Some(CHAIN_ID))
+            .gas_limit(16_000_000)
+            .build()
+            .expect("a whole transaction");
+        *nonce += 1;
+        let result = self.evm.transact_commit(tx).expect("a transaction that can be run");
+        self.gas = result.tx_gas_used();
+        match result {
+            ExecutionResult::Success { output: Output::Call(bytes) | Output::Create(bytes, _), .. } => Ok(bytes),
+            ExecutionResult::Revert { output, .. } => Err(output),
+            ExecutionResult::Halt { reason, .. } => panic!("halted: {reason:?}"),
+        }
+    }
+}
+
+impl Chain {
+    /// Coins that an account has.
+    pub fn coins(&mut self, account: EvmAddress) -> U256 {
+        use revm::Database;
+        self.evm.ctx.journaled_state.database.basic(account).ok().flatten().map_or(U256::ZERO, |info| info.balance)
+    }
+}

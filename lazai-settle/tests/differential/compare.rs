@@ -1,0 +1,140 @@
+//! Everything that both markets hold, compared.
+
+use lazai_core::*;
+use lazai_settle::market::SubmissionStatus;
+use revm::primitives::{Address as EvmAddress, U256};
+
+use super::chain::*;
+use super::operations::{id32, status};
+use super::world::*;
+
+fn amount(a: Amount) -> U256 {
+    U256::from(a.base_units())
+}
+
+pub fn all(w: &mut World, when: &str) {
+    money(w, when);
+    tokens(w, when);
+    classes(w, when);
+    sessions(w, when);
+    validation(w, when);
+}
+
+fn money(w: &mut World, when: &str) {
+    let accounts: Vec<Address> = (0..PEOPLE).map(|n| w.address(n)).chain([w.governance]).collect();
+    for asset in [Asset::NATIVE, w.chain.asset(false)] {
+        let (settlement, quorum, dollar) = (w.chain.settlement, w.chain.quorum, w.chain.dollar);
+        for &account in &accounts {
+            let call = Settlement::balanceOfCall { account: evm(account), asset: evm(asset.0) };
+            let found = w.chain.ask(settlement, &call);
+            assert_eq!(found, amount(w.market.balance(account, asset)), "{when}: balance of {account} in {asset}");
+        }
+        // All that there is, is in the contracts.
+        let held = if asset == Asset::NATIVE {
+            w.chain.coins(settlement) + w.chain.coins(quorum)
+        } else {
+            w.chain.ask(dollar, &Dollar::balanceOfCall { account: settlement })
+        };
+        assert_eq!(held, amount(w.market.total(asset).unwrap()), "{when}: everything in {asset}");
+    }
+    for &account in &accounts {
+        let quorum = w.chain.quorum;
+        let found = w.chain.ask(quorum, &ValidatorQuorum::stakeOfCall { member: evm(account) });
+        let stake = w.market.stake_of(account);
+        assert_eq!(
+            (found.bonded, found.unbonding, found.availableAt),
+            (stake.bonded.base_units(), stake.unbonding.base_units(), stake.available_at_s),
+            "{when}: stake of {account}"
+        );
+    }
+}
+
+fn tokens(w: &mut World, when: &str) {
+    let token = w.chain.token;
+    let count = w.chain.ask(token, &DataAnchoringToken::tokenCountCall {}).to::<u64>();
+    assert!(w.market.token(TokenId(count + 1)).is_none(), "{when}: tokens");
+    for id in 1..=count {
+        let ours = w.market.token(TokenId(id)).unwrap_or_else(|| panic!("{when}: token {id}")).clone();
+        let id256 = U256::from(id);
+        let owner: EvmAddress = w.chain.ask(token, &DataAnchoringToken::ownerOfCall { tokenId: id256 });
+        let value = w.chain.ask(token, &DataAnchoringToken::valueOfCall { tokenId: id256 });
+        let shares = w.chain.ask(token, &DataAnchoringToken::shareRatioOfCall { tokenId: id256 });
+        assert_eq!(
+            (owner, value, shares),
+            (evm(ours.owner), U256::from(ours.value), U256::from(ours.shares)),
+            "{when}: token {id}"
+        );
+        for asset in [Asset::NATIVE, w.chain.asset(false)] {
+            let call = DataAnchoringToken::pendingRevenueCall { tokenId: id256, asset: evm(asset.0) };
+            let pending = w.market.pending_revenue(TokenId(id), asset).unwrap();
+            assert_eq!(w.chain.ask(token, &call), amount(pending), "{when}: pending of token {id} in {asset}");
+        }
+    }
+}
+
+fn classes(w: &mut World, when: &str) {
+    let token = w.chain.token;
+    let count = w.chain.ask(token, &DataAnchoringToken::classCountCall {}).to::<u64>();
+    assert!(w.market.class(ClassId(count + 1)).is_none(), "{when}: classes");
+    for id in 1..=count {
+        let ours = w.market.class(ClassId(id)).unwrap_or_else(|| panic!("{when}: class {id}")).clone();
+        let id256 = U256::from(id);
+        let total = w.chain.ask(token, &DataAnchoringToken::totalShareOfCall { classId: id256 });
+        let versions = w.chain.ask(token, &DataAnchoringToken::versionCountCall { classId: id256 });
+        assert_eq!(
+            (total, versions),
+            (U256::from(ours.total_shares), U256::from(ours.versions.len())),
+            "{when}: class {id}"
+        );
+        for asset in [Asset::NATIVE, w.chain.asset(false)] {
+            let account = ours.revenue.get(&asset).cloned().unwrap_or_default();
+            let asset = evm(asset.0);
+            let found = w.chain.ask(token, &DataAnchoringToken::unclaimedRevenueCall { classId: id256, asset });
+            let scaled = w.chain.ask(token, &DataAnchoringToken::accRevenuePerShareCall { classId: id256, asset });
+            assert_eq!(
+                (found.unclaimed, found.carry, scaled),
+                (account.unclaimed().base_units(), account.carry(), account.per_share()),
+                "{when}: revenue of class {id}"
+            );
+        }
+    }
+}
+
+fn sessions(w: &mut World, when: &str) {
+    let settlement = w.chain.settlement;
+    for id in w.tried.clone() {
+        let found = w.chain.ask(settlement, &Settlement::sessionOfCall { id: id32(id.as_bytes()) });
+        let ours = w.market.session(id).map_or((U256::ZERO, U256::ZERO, 0, 0), |s| {
+            (amount(s.deposit()), amount(s.redeemed), s.params.0, 1 + u8::from(s.closed))
+        });
+        let theirs = (found.deposited, found.redeemed, u32::from(found.params), found.status);
+        assert_eq!(theirs, ours, "{when}: session {id}");
+    }
+}
+
+fn validation(w: &mut World, when: &str) {
+    let (quorum, registry) = (w.chain.quorum, w.chain.registry);
+    for id in w.submissions.clone() {
+        let case = w.chain.ask(quorum, &ValidatorQuorum::caseOfCall { id: id32(id.as_bytes()) });
+        let state = w.market.submission(id).unwrap();
+        let (accepting, total) = state.weights();
+        let refused = matches!(state.status, SubmissionStatus::Refused { .. });
+        // On chain a submission that was refused by its ExEx can still lose its acceptance.
+        if !refused {
+            assert_eq!(case.status, status(w, id), "{when}: submission {id}");
+        }
+        assert_eq!((case.acceptedWeight, case.totalWeight), (accepting, total), "{when}: weights on {id}");
+        let is_final = w.chain.ask(quorum, &ValidatorQuorum::isFinalCall { id: id32(id.as_bytes()) });
+        let state = w.market.submission(id).unwrap();
+        if state.status == SubmissionStatus::Accepted {
+            assert_eq!(is_final, w.market.is_final(w.now_s, id), "{when}: finality of {id}");
+        }
+        let entry = w.chain.ask(registry, &DatasetRegistry::entriesCall { submission: id32(id.as_bytes()) });
+        let ours = match w.market.submission(id).unwrap().status {
+            SubmissionStatus::Refused { .. } => 2,
+            SubmissionStatus::Minted { .. } => 3,
+            _ => 1,
+        };
+        assert_eq!(entry.status, ours, "{when}: registry on {id}");
+    }
+}
