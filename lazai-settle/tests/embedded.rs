@@ -94,8 +94,8 @@ fn opening_or_creating_never_replaces_a_ledger() {
     let folder = tempfile::tempdir().unwrap();
     let (ours, theirs) = (genesis(), genesis());
     let open = |genesis: &Genesis| EmbeddedLedger::open_or_create(folder.path(), genesis, ManualClock::at(5));
-    // A creation that was interrupted left an empty file.
-    std::fs::write(folder.path().join("ledger.redb"), b"").unwrap();
+    // A creation that was interrupted left a torn file.
+    std::fs::write(folder.path().join("ledger.redb.partial"), b"redb and then zeros").unwrap();
     let ledger = open(&ours).unwrap();
     block_on(ledger.submit(pay(&ours, 1))).unwrap();
     assert!(matches!(open(&ours), Err(LedgerError::Storage { .. })), "another process has it open");

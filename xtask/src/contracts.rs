@@ -1,6 +1,6 @@
 //! `cargo xtask contracts`: the Solidity side: artifacts, tests, coverage, slither.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -74,7 +74,27 @@ fn all() -> Result<()> {
     println!("   the committed artifacts are what the sources give, byte for byte");
     run("contracts: tests", &mut forge(&["test", "--quiet"])?)?;
     coverage()?;
-    slither()
+    match peers::python("contracts") {
+        Ok(python) => {
+            vectors(&python)?;
+            slither(&python)
+        }
+        Err(reason) => {
+            println!("── skipped: slither and eth-account: {reason:#}");
+            Ok(())
+        }
+    }
+}
+
+/// The committed vectors of what is signed are what eth-account says today.
+fn vectors(python: &Path) -> Result<()> {
+    let (folder, fresh) = (root().join("vectors"), target().join("contracts").join("eip712.json"));
+    let mut script = Command::new(python);
+    script.arg(folder.join("eip712.py")).arg(&fresh);
+    run("contracts: typed data by eth-account", &mut script)?;
+    let same = std::fs::read(folder.join("eip712.json"))? == std::fs::read(&fresh)?;
+    ensure!(same, "vectors/eip712.json is not what eth-account gives: compare it with {}", fresh.display());
+    Ok(())
 }
 
 fn folder() -> PathBuf {
@@ -180,14 +200,7 @@ fn coverage() -> Result<()> {
 }
 
 /// No finding of high or medium weight, but those that a comment in the source argues.
-fn slither() -> Result<()> {
-    let python = match peers::python("contracts") {
-        Ok(python) => python,
-        Err(reason) => {
-            println!("── skipped: slither: {reason:#}");
-            return Ok(());
-        }
-    };
+fn slither(python: &Path) -> Result<()> {
     let forge = program("forge")?;
     let mut paths = vec![forge.parent().context("a folder")?.to_owned()];
     paths.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));

@@ -30,6 +30,9 @@ cargo xtask VERB
              fuzzes each target for twenty minutes, in slices: killed and run again, it goes on from where it was
   contracts  builds the contracts, compares them with the committed artifacts, and runs tests, coverage and slither
              (contracts write: writes the artifacts)
+  soak differential
+             a million random operations through the Rust market and the contracts
+  soak power a power cut at every write of the embedded ledger's scenario
   layers     checks which crate may depend on which
   deny       checks bans, licences and sources of dependencies
   outside    builds a crate outside the workspace against lazai's default features, on plain stable

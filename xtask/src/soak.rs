@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::fuzz::{self, TARGETS};
-use crate::shell::{root, target};
+use crate::shell::{cargo, root, target};
 
 /// Seconds of one slice: what is lost when a soak is killed.
 const SLICE_S: u32 = 60;
@@ -19,9 +19,55 @@ const FUZZ_S: u32 = 20 * 60;
 
 pub fn run(args: &[&str]) -> Result<()> {
     match args.split_first() {
+        Some((&"differential", [])) => differential(),
         Some((&"fuzz", names)) => fuzz_all(names),
-        _ => bail!("soak: which one? (fuzz [TARGET ...])"),
+        Some((&"power", [])) => power(),
+        _ => bail!("soak: which one? (differential, fuzz [TARGET ...], power)"),
     }
+}
+
+/// Markets of the differential run, of 250 operations each; and how many make a slice.
+const MARKETS: u64 = 4_000;
+const SLICE_MARKETS: u64 = 200;
+
+/// Random operations through the Rust market and the contracts. Killed and run again, it goes on with the next slice.
+fn differential() -> Result<()> {
+    let cursor = target().join("soak").join("differential.json");
+    let mut done: u64 = std::fs::read(&cursor).ok().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or(0);
+    while done < MARKETS {
+        let mut test = cargo(&["test", "--quiet", "-p", "lazai-settle", "--test", "differential", "--", "--nocapture"]);
+        test.env("LAZAI_DIFFERENTIAL_FIRST", done.to_string());
+        test.env("LAZAI_DIFFERENTIAL_SEEDS", SLICE_MARKETS.to_string());
+        run_quietly(&format!("markets {done} to {}", done + SLICE_MARKETS), &mut test)?;
+        done += SLICE_MARKETS;
+        std::fs::create_dir_all(cursor.parent().context("a folder")?)?;
+        std::fs::write(&cursor, serde_json::to_vec(&done)?)?;
+    }
+    std::fs::remove_file(&cursor).ok();
+    result("differential", &json!({"markets": MARKETS, "operations": MARKETS * 250, "differences": 0}))
+}
+
+/// A power cut at every write of the embedded ledger's scenario.
+fn power() -> Result<()> {
+    let mut test = cargo(&["test", "-p", "lazai-settle", "--test", "power_cut", "--", "--nocapture"]);
+    test.env("LAZAI_POWER_STEP", "1");
+    let told = run_quietly("power cuts", &mut test)?;
+    let line = told.lines().find(|line| line.contains("power cuts, at")).context("the test told no count")?;
+    result("power", &json!({"transactions": 1_000, "told": line, "lost": 0, "applied_twice": 0}))
+}
+
+/// Runs a command, and shows what it said if it fails.
+fn run_quietly(what: &str, command: &mut std::process::Command) -> Result<String> {
+    println!("── {what}");
+    let output = command.stderr(Stdio::piped()).output()?;
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    ensure!(output.status.success(), "{what}:\n{told}\n{}", String::from_utf8_lossy(&output.stderr));
+    Ok(told)
+}
+
+fn result(name: &str, report: &serde_json::Value) -> Result<()> {
+    let file = root().join("benches").join("results").join(format!("soak-{name}.json"));
+    std::fs::write(&file, format!("{report:#}\n")).with_context(|| file.display().to_string())
 }
 
 /// What a target has behind it.
@@ -76,8 +122,7 @@ fn fuzz_all(names: &[&str]) -> Result<()> {
     });
     let state = state.into_inner().expect("no worker panics");
     let report = json!({"seconds_per_target": FUZZ_S, "limits": fuzz::limits(), "targets": state});
-    let file = root().join("benches").join("results").join("soak-fuzz.json");
-    std::fs::write(&file, format!("{report:#}\n")).with_context(|| file.display().to_string())?;
+    result("fuzz", &report)?;
     workers.into_iter().collect()
 }
 

@@ -10,14 +10,16 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use lazai_core::Digest;
 use lazai_core::digest::canonical_json;
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 
-use super::{Clock, Ledger, LedgerError, LedgerFuture};
+use super::storage::Backend;
+use super::{Clock, Ledger, LedgerError, LedgerFuture, Storage};
 use crate::market::{Genesis, Market, MarketError, SignedTransaction};
 use crate::merkle::{self, Checkpoint, Inclusion};
 use crate::notice::{Entry, Notice};
 
 const FILE: &str = "ledger.redb";
+const PARTIAL: &str = "ledger.redb.partial";
 const GENESIS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("genesis");
 const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
 
@@ -47,20 +49,38 @@ impl EmbeddedLedger {
         Market::new(genesis)?;
         let storage = |e: &dyn std::fmt::Display| storage(folder, e);
         std::fs::create_dir_all(folder).map_err(|e| storage(&e))?;
-        let bytes = canonical_json(genesis).map_err(|e| storage(&e))?;
-        let database = Database::create(folder.join(FILE)).map_err(|e| storage(&e))?;
-        let write = database.begin_write().map_err(|e| storage(&e))?;
-        {
-            let mut table = write.open_table(GENESIS).map_err(|e| storage(&e))?;
-            if table.get("genesis").map_err(|e| storage(&e))?.is_some() {
-                return Err(storage(&"the folder has a ledger already"));
-            }
-            table.insert("genesis", bytes.as_slice()).map_err(|e| storage(&e))?;
-            write.open_table(LOG).map_err(|e| storage(&e))?;
+        if is_founded(folder)? {
+            return Err(storage(&"the folder has a ledger already"));
         }
-        write.commit().map_err(|e| storage(&e))?;
+        // Under another name until it is whole: what a cut of the power leaves of it is never taken for a ledger.
+        let (partial, whole) = (folder.join(PARTIAL), folder.join(FILE));
+        std::fs::remove_file(&partial).or_else(missing).map_err(|e| storage(&e))?;
+        let database = Database::create(&partial).map_err(|e| storage(&e))?;
+        found(&database, folder, genesis)?;
         drop(database);
+        std::fs::rename(&partial, &whole).map_err(|e| storage(&e))?;
         Self::open(folder, clock)
+    }
+
+    /// A ledger on a storage of the caller's own: what is on it already goes on, an empty one is founded. Where the
+    /// power goes while it is founded, what is left may be neither; nothing was promised by then, so empty it.
+    ///
+    /// # Errors
+    /// As [`EmbeddedLedger::open_or_create`]; errors name the path `storage`.
+    pub fn on_storage(disk: impl Storage, genesis: &Genesis, clock: impl Clock + 'static) -> Result<Self, LedgerError> {
+        let expected = Market::new(genesis)?.ledger();
+        let path = Path::new("storage");
+        let database = Database::builder().create_with_backend(Backend(disk)).map_err(|e| storage(path, &e))?;
+        if !has_genesis(&database, path)? {
+            found(&database, path, genesis)?;
+        }
+        let ledger = Self::replay(database, path, clock)?;
+        let found = ledger.market().ledger();
+        if found == expected {
+            Ok(ledger)
+        } else {
+            Err(storage(path, &format!("there is ledger {found}, expected {expected}")))
+        }
     }
 
     /// Opens the ledger of a folder, or creates it; a creation that was interrupted is done again.
@@ -88,8 +108,12 @@ impl EmbeddedLedger {
     /// [`LedgerError::Storage`] if there is none or another process has it open, [`LedgerError::Damaged`] if an
     /// entry is not what was applied.
     pub fn open(folder: &Path, clock: impl Clock + 'static) -> Result<Self, LedgerError> {
+        let database = Database::open(folder.join(FILE)).map_err(|e| storage(folder, &e))?;
+        Self::replay(database, folder, clock)
+    }
+
+    fn replay(database: Database, folder: &Path, clock: impl Clock + 'static) -> Result<Self, LedgerError> {
         let storage = |e: &dyn std::fmt::Display| storage(folder, e);
-        let database = Database::open(folder.join(FILE)).map_err(|e| storage(&e))?;
         let read = database.begin_read().map_err(|e| storage(&e))?;
         let genesis = read.open_table(GENESIS).map_err(|e| storage(&e))?;
         let genesis = genesis.get("genesis").map_err(|e| storage(&e))?.ok_or_else(|| storage(&"no genesis"))?;
@@ -228,19 +252,42 @@ impl std::fmt::Debug for EmbeddedLedger {
 
 /// Whether a folder has a ledger with a genesis. A file that another process has open is an error, not a "no".
 fn is_founded(folder: &Path) -> Result<bool, LedgerError> {
-    let database = match Database::open(folder.join(FILE)) {
-        Ok(database) => database,
-        Err(error @ DatabaseError::DatabaseAlreadyOpen) => return Err(storage(folder, &error)),
-        // Missing, or a creation that was interrupted. A damaged one is found again by `create`, which never
-        // overwrites.
-        Err(_) => return Ok(false),
-    };
-    let read = database.begin_read().map_err(|e| storage(folder, &e))?;
-    match read.open_table(GENESIS) {
-        Ok(table) => Ok(table.get("genesis").map_err(|e| storage(folder, &e))?.is_some()),
-        Err(TableError::TableDoesNotExist(_)) => Ok(false),
-        Err(error) => Err(storage(folder, &error)),
+    let file = folder.join(FILE);
+    if !file.try_exists().map_err(|e| storage(folder, &e))? {
+        return Ok(false);
     }
+    let database = Database::open(file).map_err(|e| storage(folder, &e))?;
+    has_genesis(&database, folder)
+}
+
+fn has_genesis(database: &Database, path: &Path) -> Result<bool, LedgerError> {
+    let read = database.begin_read().map_err(|e| storage(path, &e))?;
+    match read.open_table(GENESIS) {
+        Ok(table) => Ok(table.get("genesis").map_err(|e| storage(path, &e))?.is_some()),
+        Err(TableError::TableDoesNotExist(_)) => Ok(false),
+        Err(error) => Err(storage(path, &error)),
+    }
+}
+
+/// What is not there need not be removed.
+fn missing(error: std::io::Error) -> std::io::Result<()> {
+    if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
+
+/// Writes how a ledger begins; once.
+fn found(database: &Database, path: &Path, genesis: &Genesis) -> Result<(), LedgerError> {
+    let storage = |e: &dyn std::fmt::Display| storage(path, e);
+    let bytes = canonical_json(genesis).map_err(|e| storage(&e))?;
+    let write = database.begin_write().map_err(|e| storage(&e))?;
+    {
+        let mut table = write.open_table(GENESIS).map_err(|e| storage(&e))?;
+        if table.get("genesis").map_err(|e| storage(&e))?.is_some() {
+            return Err(storage(&"the folder has a ledger already"));
+        }
+        table.insert("genesis", bytes.as_slice()).map_err(|e| storage(&e))?;
+        write.open_table(LOG).map_err(|e| storage(&e))?;
+    }
+    write.commit().map_err(|e| storage(&e))
 }
 
 fn storage(path: &Path, reason: &(impl std::fmt::Display + ?Sized)) -> LedgerError {

@@ -1,8 +1,10 @@
 //! Where the market is kept: one trait, and its embedded implementation.
 
 mod embedded;
+mod storage;
 
 pub use embedded::EmbeddedLedger;
+pub use storage::Storage;
 
 use std::future::Future;
 use std::path::PathBuf;

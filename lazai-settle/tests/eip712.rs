@@ -1,0 +1,89 @@
+//! Digests and signatures of everything that is signed in the market, against eth-account's (`vectors/eip712.py`).
+#![allow(clippy::unwrap_used)]
+
+use lazai_core::record::RecordClaim;
+use lazai_core::sign::signing_digest;
+use lazai_core::*;
+use lazai_settle::quorum::{Attestation, ContributorConsent};
+use lazai_settle::session::{Offer, Receipt, Voucher};
+use serde_json::Value;
+
+fn digest(byte: u8) -> Digest {
+    Digest::from_bytes([byte; 32])
+}
+
+fn check<T: TypedData>(vectors: &Value, value: &T) {
+    let name = T::TYPE.split('(').next().unwrap();
+    let of_type = |v: &&Value| v["type"].as_str().unwrap().starts_with(&format!("{name}("));
+    let vector = vectors["vectors"].as_array().unwrap().iter().find(of_type).unwrap();
+    let text = |field: &str| vector[field].as_str().unwrap().to_owned();
+    let domain: Domain = Domain {
+        name: "LazAI Market".into(),
+        version: "1".into(),
+        chain_id: 31_337,
+        verifying_contract: Address::from_bytes([0x11; 20]),
+        salt: None,
+    };
+    let key = LocalSigner::from_bytes([7; 32]).unwrap();
+    assert_eq!(T::TYPE, text("type"));
+    assert_eq!(domain.separator().to_string(), text("domainSeparator"), "{name}");
+    assert_eq!(value.hash_struct().to_string(), text("structHash"), "{name}");
+    let signed = signing_digest(&domain, value);
+    assert_eq!(signed.to_string(), text("digest"), "{name}");
+    // Deterministic nonces (RFC 6979): the same signature, not only one that verifies.
+    assert_eq!(key.sign_digest(signed).to_string(), text("signature"), "{name}");
+    let signature: Signature = text("signature").parse().unwrap();
+    assert_eq!(signature.recover(signed), Ok(key.address()), "{name}");
+    assert_eq!(key.address().to_string(), vectors["signer"].as_str().unwrap().to_lowercase());
+}
+
+#[test]
+fn everything_that_is_signed_agrees_with_eth_account() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/eip712.json");
+    let vectors: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!(vectors["vectors"].as_array().unwrap().len(), 6);
+    let (id, node) = ([0xa1; 32], Address::from_bytes([0x33; 20]));
+    let (submission, session) = (SubmissionId::from_bytes(id), SessionId::from_bytes(id));
+    let (class, version) = (ClassId(7), VersionNumber(2));
+    let attestation = Attestation {
+        submission,
+        statement: digest(0xb2),
+        public_part: digest(0xc3),
+        ciphertext: digest(0xd4),
+        accepted: true,
+    };
+    check(&vectors, &attestation);
+    let consent = "I agree – fully, naïvely, 同意";
+    check(&vectors, &ContributorConsent { submission, root: digest(0xb2), licence: "CC-BY-4.0", consent });
+    let offer = Offer {
+        node,
+        class,
+        version,
+        asset: Asset(Address::from_bytes([0x44; 20])),
+        prompt_price: Amount::from_base_units(5),
+        completion_price: Amount::MAX,
+        prompt_ceiling: 4_096,
+        completion_ceiling: 512,
+        session_s: 3_600,
+        valid_until_s: 1 << 63,
+    };
+    check(&vectors, &offer);
+    let receipt = Receipt {
+        session,
+        turn: 3,
+        request_digest: digest(0xb2),
+        reply_digest: digest(0xc3),
+        prompt_tokens: 120,
+        completion_tokens: 40,
+        tokenizer_digest: digest(0xd4),
+        temperature_milli: 700,
+        top_p_milli: 950,
+        seed: u64::MAX,
+        base_digest: digest(0xe5),
+        adapter_digest: digest(0xf6),
+        cumulative: Amount::from_base_units(10u128.pow(24)),
+    };
+    check(&vectors, &receipt);
+    check(&vectors, &RecordClaim { submission, record: digest(0xb2) });
+    check(&vectors, &Voucher { session, node, class, version, cumulative: Amount::MAX });
+}
