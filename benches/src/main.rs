@@ -3,7 +3,7 @@
 
 fn main() -> Result<(), lazai_benches::Failure> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let usage = "usage: lazai-benches data|market|zk FILE.json";
+    let usage = "usage: lazai-benches data|market|settle|zk FILE.json";
     if args.first().is_some_and(|verb| verb == "data-part") {
         println!("{}", lazai_benches::data::part(&args[1..])?);
         return Ok(());
@@ -19,6 +19,7 @@ fn main() -> Result<(), lazai_benches::Failure> {
     let result = match name.as_str() {
         "data" => lazai_benches::data::run(&folder)?,
         "zk" => lazai_benches::zk::run(&folder, std::path::Path::new(file))?,
+        "settle" => lazai_benches::settle::run(&folder)?,
         "market" => lazai_benches::market::run(&folder)?,
         _ => return Err(usage.into()),
     };

@@ -106,3 +106,26 @@ fn opening_or_creating_never_replaces_a_ledger() {
     assert!(matches!(open(&ours), Err(LedgerError::Storage { .. })));
     assert_eq!(std::fs::read(folder.path().join("ledger.redb")).unwrap(), b"something else entirely");
 }
+
+#[test]
+fn a_batch_is_written_at_once_and_each_of_it_succeeds_or_fails_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let genesis = genesis();
+    let ledger = EmbeddedLedger::create(folder.path(), &genesis, ManualClock::at(5)).unwrap();
+    let first = block_on(ledger.submit(pay(&genesis, 1))).unwrap();
+    let amount = Amount::from_base_units(world::FUNDS + 1);
+    let transfer = Transaction::Transfer { to: address(NODE), asset: Asset::NATIVE, amount };
+    let payer = signer(CONSUMER);
+    let too_much = block_on(SignedTransaction::sign(&payer, &genesis.domain, sha256(b"too much"), transfer)).unwrap();
+    let batch = vec![pay(&genesis, 2), pay(&genesis, 1), too_much, pay(&genesis, 3), pay(&genesis, 2)];
+    let results = block_on(ledger.submit_all(batch));
+    assert!(matches!(&results[2], Err(LedgerError::Market(MarketError::InsufficientFunds { .. }))));
+    let index = |n: usize| results[n].as_ref().unwrap().index;
+    assert_eq!(results[1].as_ref().unwrap(), &first);
+    assert_eq!([index(0), index(1), index(3), index(4)], [1, 0, 2, 1]);
+    let market = ledger.market();
+    drop(ledger);
+    let ledger = reopen(folder.path());
+    assert_eq!((ledger.checkpoint().size, *ledger.market() == *market), (3, true));
+    assert!(block_on(ledger.submit_all(Vec::new())).is_empty());
+}

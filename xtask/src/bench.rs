@@ -6,7 +6,7 @@ use crate::shell::{self, cargo, target};
 use crate::{model, peers, wasm};
 
 pub fn run(args: &[&str]) -> Result<()> {
-    let name = *args.first().context("bench: which one? (data, market, zk)")?;
+    let name = *args.first().context("bench: which one? (data, market, settle, zk)")?;
     let folder = target().join("reports");
     std::fs::create_dir_all(&folder)?;
     let file = folder.join(format!("bench-{name}.json"));

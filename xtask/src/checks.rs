@@ -18,7 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("lazai-settle", &["lazai-core"]),
     ("lazai", &["lazai-core", "lazai-zk", "lazai-lora", "lazai-settle"]),
     ("lazai-examples", &["lazai"]),
-    ("lazai-benches", &["lazai"]),
+    ("lazai-benches", &["lazai", "lazai-core", "lazai-settle"]),
     ("xtask", &[]),
 ];
 

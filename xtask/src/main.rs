@@ -22,7 +22,7 @@ cargo xtask VERB
   demo [--short] [--fresh] [--base FILE.gguf | --base hf:REPO/FILE.gguf]
              runs the whole market on real input; killed and run again, it goes on from where it was
   test       everything that must hold: format, lints, layers, licences, docs, tests, examples
-  bench NAME measures (data, market), and writes target/reports/bench-NAME.json
+  bench NAME measures (data, market, settle, zk), and writes target/reports/bench-NAME.json
   fetch      gets the base model (93 MB, once) and prints where it is
   fuzz TARGET [SECONDS]
              looks for bytes that make a parser panic (png, charx, card, dialogue, audio, pov, proof, evidence)

@@ -13,7 +13,7 @@ use lazai_core::digest::canonical_json;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 
 use super::storage::Backend;
-use super::{Clock, Ledger, LedgerError, LedgerFuture, Storage};
+use super::{BatchFuture, Clock, Ledger, LedgerError, LedgerFuture, Storage};
 use crate::market::{Genesis, Market, MarketError, SignedTransaction};
 use crate::merkle::{self, Checkpoint, Inclusion};
 use crate::notice::{Entry, Notice};
@@ -147,44 +147,68 @@ impl EmbeddedLedger {
         self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn submit_now(&self, transaction: SignedTransaction) -> Result<Entry, LedgerError> {
+    /// Applies transactions in order, and writes what is new at once.
+    fn submit_now(&self, transactions: Vec<SignedTransaction>) -> Vec<Result<Entry, LedgerError>> {
         let mut inner = self.lock();
         if let Some(reason) = &inner.failed {
-            return Err(storage(&self.path, reason));
+            return transactions.iter().map(|_| Err(storage(&self.path, reason))).collect();
         }
-        let time_s = self.clock.now_s().max(inner.last_s);
-        let applied = Arc::make_mut(&mut inner.market).apply(time_s, &transaction);
-        let events = match applied {
-            Ok(events) => events,
-            Err(MarketError::AlreadyApplied) => return self.find(&inner, &transaction),
-            Err(error) => return Err(error.into()),
-        };
-        let entry = Entry { index: inner.leaves.len() as u64, time_s, transaction, events };
-        match self.append(&inner.database, &entry) {
-            Ok(leaf) => {
-                inner.leaves.push(leaf);
-                inner.heights.insert(entry.transaction.key, entry.index);
-                inner.last_s = time_s;
-                Ok(entry)
+        let mut new: Vec<Entry> = Vec::new();
+        let results: Vec<_> = transactions.into_iter().map(|t| self.apply_one(&mut inner, &mut new, t)).collect();
+        if new.is_empty() {
+            return results;
+        }
+        match self.append(&inner.database, &new) {
+            Ok(leaves) => {
+                inner.leaves.extend(leaves);
+                inner.heights.extend(new.iter().map(|entry| (entry.transaction.key, entry.index)));
+                inner.last_s = new.last().map_or(inner.last_s, |entry| entry.time_s);
+                results
             }
             Err(error) => {
                 // The state in memory is ahead of the disk: nobody may build on it.
-                inner.failed = Some(error.to_string());
-                Err(error)
+                let reason = error.to_string();
+                inner.failed = Some(reason.clone());
+                results.into_iter().map(|result| result.and_then(|_| Err(storage(&self.path, &reason)))).collect()
             }
         }
     }
 
-    fn append(&self, database: &Database, entry: &Entry) -> Result<Digest, LedgerError> {
+    /// Applies one to the state in memory; `new` is what is yet to be written.
+    fn apply_one(
+        &self,
+        inner: &mut Inner,
+        new: &mut Vec<Entry>,
+        transaction: SignedTransaction,
+    ) -> Result<Entry, LedgerError> {
+        let time_s = self.clock.now_s().max(new.last().map_or(inner.last_s, |entry| entry.time_s));
+        let events = match Arc::make_mut(&mut inner.market).apply(time_s, &transaction) {
+            Ok(events) => events,
+            Err(MarketError::AlreadyApplied) => {
+                let before = new.iter().find(|entry| entry.transaction.key == transaction.key);
+                return before.map_or_else(|| self.find(inner, &transaction), |entry| Ok(entry.clone()));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let entry = Entry { index: (inner.leaves.len() + new.len()) as u64, time_s, transaction, events };
+        new.push(entry.clone());
+        Ok(entry)
+    }
+
+    fn append(&self, database: &Database, entries: &[Entry]) -> Result<Vec<Digest>, LedgerError> {
         let storage = |e: &dyn std::fmt::Display| storage(&self.path, e);
-        let bytes = canonical_json(entry).map_err(|e| storage(&e))?;
+        let mut leaves = Vec::with_capacity(entries.len());
         let write = database.begin_write().map_err(|e| storage(&e))?;
         {
             let mut log = write.open_table(LOG).map_err(|e| storage(&e))?;
-            log.insert(entry.index, bytes.as_slice()).map_err(|e| storage(&e))?;
+            for entry in entries {
+                let bytes = canonical_json(entry).map_err(|e| storage(&e))?;
+                log.insert(entry.index, bytes.as_slice()).map_err(|e| storage(&e))?;
+                leaves.push(merkle::leaf_hash(&bytes));
+            }
         }
         write.commit().map_err(|e| storage(&e))?;
-        Ok(merkle::leaf_hash(&bytes))
+        Ok(leaves)
     }
 
     /// The entry of a transaction that was applied before.
@@ -210,7 +234,14 @@ impl EmbeddedLedger {
 
 impl Ledger for EmbeddedLedger {
     fn submit(&self, transaction: SignedTransaction) -> LedgerFuture<'_, Entry> {
-        Box::pin(async move { self.submit_now(transaction) })
+        Box::pin(async move {
+            let results = self.submit_now(vec![transaction]);
+            results.into_iter().next().unwrap_or(Err(MarketError::AlreadyApplied.into()))
+        })
+    }
+
+    fn submit_all(&self, transactions: Vec<SignedTransaction>) -> BatchFuture<'_> {
+        Box::pin(async move { self.submit_now(transactions) })
     }
 
     fn market(&self) -> Arc<Market> {

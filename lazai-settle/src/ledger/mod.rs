@@ -50,11 +50,26 @@ pub enum LedgerError {
 /// The future that a [`Ledger`] returns.
 pub type LedgerFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LedgerError>> + Send + 'a>>;
 
+/// What became of each transaction of [`Ledger::submit_all`], in order.
+pub type BatchFuture<'a> = Pin<Box<dyn Future<Output = Vec<Result<Entry, LedgerError>>> + Send + 'a>>;
+
 /// A ledger that keeps a market.
 pub trait Ledger: Send + Sync {
     /// Applies a transaction durably. The same transaction under the same key is applied once: asking again gives
     /// the first entry.
     fn submit(&self, transaction: SignedTransaction) -> LedgerFuture<'_, Entry>;
+
+    /// Applies several transactions, in order. Each succeeds or fails by itself; those that are new become durable
+    /// together, which costs one write instead of many.
+    fn submit_all(&self, transactions: Vec<SignedTransaction>) -> BatchFuture<'_> {
+        Box::pin(async move {
+            let mut results = Vec::with_capacity(transactions.len());
+            for transaction in transactions {
+                results.push(self.submit(transaction).await);
+            }
+            results
+        })
+    }
 
     /// The state after the last entry.
     fn market(&self) -> Arc<Market>;

@@ -34,7 +34,7 @@ pub fn id32(bytes: &[u8; 32]) -> B256 {
     B256::from(*bytes)
 }
 
-fn bytes(signature: Signature) -> Bytes {
+pub fn bytes(signature: Signature) -> Bytes {
     Bytes::copy_from_slice(signature.as_bytes())
 }
 
@@ -151,7 +151,7 @@ fn transfer(w: &mut World) -> Told {
     told("transfer", done.is_some(), on_chain)
 }
 
-fn submit(w: &mut World) -> Told {
+pub fn submit(w: &mut World) -> Told {
     let creator = CREATORS[w.below(2) as usize];
     let (id, submission) = w.submission(creator);
     let shares = submission.shares.iter().map(|s| DatasetRegistry::Share {
@@ -205,7 +205,7 @@ fn attestation(w: &mut World, id: SubmissionId) -> Attestation {
     }
 }
 
-fn verdict(w: &mut World, who: usize, id: SubmissionId) -> Verdict {
+pub fn verdict(w: &mut World, who: usize, id: SubmissionId) -> Verdict {
     let attestation = attestation(w, id);
     let signer = if w.one_in(60) { w.anyone() } else { who };
     Verdict { validator: w.address(who), attestation, signature: w.signed(signer, &attestation) }
@@ -242,7 +242,7 @@ fn attest(w: &mut World) -> Told {
     bring(w, id, verdicts)
 }
 
-fn bring(w: &mut World, id: SubmissionId, verdicts: Vec<Verdict>) -> Told {
+pub fn bring(w: &mut World, id: SubmissionId, verdicts: Vec<Verdict>) -> Told {
     let on_chain = verdicts.iter().map(on_chain_verdict).collect();
     let call = ValidatorQuorum::attestCall { id: id32(id.as_bytes()), verdicts: on_chain };
     let (quorum, stranger) = (w.chain.quorum, w.address(13));
@@ -256,7 +256,7 @@ fn mint(w: &mut World) -> Told {
     mint_of(w, id, class)
 }
 
-fn mint_of(w: &mut World, id: SubmissionId, class: Option<ClassId>) -> Told {
+pub fn mint_of(w: &mut World, id: SubmissionId, class: Option<ClassId>) -> Told {
     let exex = w.mostly(EXEX);
     if w.one_in(10) {
         let call = DatasetRegistry::refuseCall { id: id32(id.as_bytes()), reason: "no".into() };
@@ -421,7 +421,7 @@ fn open(w: &mut World) -> Told {
     told("open", done, answer.is_ok())
 }
 
-fn on_chain_offer(o: &lazai_settle::session::Offer) -> Settlement::Offer {
+pub fn on_chain_offer(o: &lazai_settle::session::Offer) -> Settlement::Offer {
     Settlement::Offer {
         node: evm(o.node),
         class: o.class.0,
