@@ -41,6 +41,13 @@ MESSAGES = {
          "0x" + "f6" * 32, 10**24],
     ),
     "TrainingRecord": ("bytes32 submission,bytes32 record", [ID, ROOT]),
+    "VersionMetadata": (
+        "string character,string baseName,bytes32 baseDigest,string baseLicence,bytes32 adapter,bytes32 record,"
+        "bytes32 submission,address exex,uint8 rating,uint8 minimumAge,uint8 payment,string consent,"
+        "string reportContact,string[] endpoints",
+        ["Diva", "SmolLM2", ROOT, "Apache-2.0", "0x" + "c3" * 32, "0x" + "d4" * 32, ID, NODE, 1, 13, 2, "all agreed",
+         "mailto:report@example.org", ["https://one.example", ""]],
+    ),
     "Voucher": (
         "bytes32 session,address node,uint64 class,uint32 version,uint128 cumulative",
         [ID, NODE, 7, 2, MAX],

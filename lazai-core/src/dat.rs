@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::digest::{CanonicalError, canonical_digest};
 use crate::id::{Address, Digest, SubmissionId};
+use crate::sign::{Encoder, TypedData};
 
 /// The model that an adapter is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,11 +85,58 @@ pub struct VersionMetadata {
 }
 
 impl VersionMetadata {
-    /// The digest that the ledger holds: ERC-8028's `integrityHash`.
-    ///
-    /// # Errors
-    /// Never for values built in Rust; [`CanonicalError`] is the type of canonical JSON.
-    pub fn digest(&self) -> Result<Digest, CanonicalError> {
-        canonical_digest("lazai.dat.version.v1", self)
+    /// The digest that the ledger holds: ERC-8028's `integrityHash`. It is the EIP-712 struct hash, which a contract can
+    /// compute too.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.hash_struct()
+    }
+}
+
+impl TypedData for VersionMetadata {
+    const TYPE: &'static str = "VersionMetadata(string character,string baseName,bytes32 baseDigest,string baseLicence,\
+                                bytes32 adapter,bytes32 record,bytes32 submission,address exex,uint8 rating,\
+                                uint8 minimumAge,uint8 payment,string consent,string reportContact,\
+                                string[] endpoints)";
+
+    fn encode(&self, out: &mut Encoder) {
+        out.string(&self.character);
+        out.string(&self.base.name);
+        out.bytes32(self.base.digest);
+        out.string(&self.base.licence);
+        out.bytes32(self.adapter_digest);
+        out.bytes32(self.record_digest);
+        out.bytes32(Digest::from_bytes(*self.submission.as_bytes()));
+        out.address(self.exex);
+        out.uint(self.policy.rating.code().into());
+        out.uint(self.policy.minimum_age.into());
+        out.uint(self.policy.payment.code().into());
+        out.string(&self.policy.consent);
+        out.string(&self.policy.report_contact);
+        out.strings(&self.endpoints);
+    }
+}
+
+impl Rating {
+    /// Its number on chain.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::General => 0,
+            Self::Teen => 1,
+            Self::Mature => 2,
+        }
+    }
+}
+
+impl Payment {
+    /// Its number on chain.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Gas => 0,
+            Self::Quota => 1,
+            Self::GasOrQuota => 2,
+        }
     }
 }

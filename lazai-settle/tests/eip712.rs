@@ -1,6 +1,7 @@
 //! Digests and signatures of everything that is signed in the market, against eth-account's (`vectors/eip712.py`).
 #![allow(clippy::unwrap_used)]
 
+use lazai_core::dat::{AccessPolicy, BaseModel, Payment, Rating, VersionMetadata};
 use lazai_core::record::RecordClaim;
 use lazai_core::sign::signing_digest;
 use lazai_core::*;
@@ -41,7 +42,7 @@ fn check<T: TypedData>(vectors: &Value, value: &T) {
 fn everything_that_is_signed_agrees_with_eth_account() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/eip712.json");
     let vectors: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    assert_eq!(vectors["vectors"].as_array().unwrap().len(), 6);
+    assert_eq!(vectors["vectors"].as_array().unwrap().len(), 7);
     let (id, node) = ([0xa1; 32], Address::from_bytes([0x33; 20]));
     let (submission, session) = (SubmissionId::from_bytes(id), SessionId::from_bytes(id));
     let (class, version) = (ClassId(7), VersionNumber(2));
@@ -85,5 +86,22 @@ fn everything_that_is_signed_agrees_with_eth_account() {
     };
     check(&vectors, &receipt);
     check(&vectors, &RecordClaim { submission, record: digest(0xb2) });
+    let metadata = VersionMetadata {
+        character: "Diva".into(),
+        base: BaseModel { name: "SmolLM2".into(), digest: digest(0xb2), licence: "Apache-2.0".into() },
+        adapter_digest: digest(0xc3),
+        record_digest: digest(0xd4),
+        submission,
+        exex: node,
+        policy: AccessPolicy {
+            rating: Rating::Teen,
+            minimum_age: 13,
+            payment: Payment::GasOrQuota,
+            consent: "all agreed".into(),
+            report_contact: "mailto:report@example.org".into(),
+        },
+        endpoints: vec!["https://one.example".into(), String::new()],
+    };
+    check(&vectors, &metadata);
     check(&vectors, &Voucher { session, node, class, version, cumulative: Amount::MAX });
 }

@@ -131,6 +131,12 @@ impl Encoder {
         self.0.extend_from_slice(value.as_bytes());
     }
 
+    /// A `string[]`, which enters as the hash of its strings' hashes.
+    pub fn strings(&mut self, values: &[String]) {
+        let hashes: Vec<u8> = values.iter().flat_map(|v| *keccak256(v.as_bytes()).as_bytes()).collect();
+        self.0.extend_from_slice(keccak256(&hashes).as_bytes());
+    }
+
     /// A `string`, which enters as its hash.
     pub fn string(&mut self, value: &str) {
         self.0.extend_from_slice(keccak256(value.as_bytes()).as_bytes());

@@ -26,7 +26,7 @@ impl Market {
         if metadata.exex != exex {
             return Err(MarketError::MetadataMismatch { field: "exex" });
         }
-        let digest = metadata.digest().map_err(|_| MarketError::MetadataMismatch { field: "digest" })?;
+        let digest = metadata.digest();
         let claim = RecordClaim { submission: id, record: metadata.record_digest };
         let checked = record_signature.verify(&self.domain, &claim, exex);
         checked.map_err(|source| MarketError::Signature { what: "training record", source })?;

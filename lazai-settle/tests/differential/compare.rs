@@ -86,6 +86,12 @@ fn classes(w: &mut World, when: &str) {
             (U256::from(ours.total_shares), U256::from(ours.versions.len())),
             "{when}: class {id}"
         );
+        for (i, version) in ours.versions.iter().enumerate() {
+            let call = DataAnchoringToken::versionOfCall { classId: id256, version: i as u32 + 1 };
+            let found = w.chain.ask(token, &call);
+            let expected = (id32(version.digest.as_bytes()), version.withdrawn);
+            assert_eq!((found.integrityHash, found.withdrawn), expected, "{when}: version of class {id}");
+        }
         for asset in [Asset::NATIVE, w.chain.asset(false)] {
             let account = ours.revenue.get(&asset).cloned().unwrap_or_default();
             let asset = evm(asset.0);

@@ -282,7 +282,7 @@ pub fn mint_of(w: &mut World, id: SubmissionId, class: Option<ClassId>) -> Told 
         submission: id,
         exex: w.address(exex),
         policy,
-        endpoints: Vec::new(),
+        endpoints: vec!["local:a".into(), String::new()],
     };
     let claim = RecordClaim { submission: id, record: metadata.record_digest };
     let signer = if w.one_in(20) { w.anyone() } else { exex };
@@ -299,14 +299,10 @@ pub fn mint_of(w: &mut World, id: SubmissionId, class: Option<ClassId>) -> Told 
             exex: evm(metadata.exex),
             rating: 0,
             minimumAge: 0,
-            payment: match payment {
-                Payment::Gas => 0,
-                Payment::Quota => 1,
-                _ => 2,
-            },
+            payment: payment.code(),
             consent: "all".into(),
             reportContact: "none".into(),
-            endpoints: Vec::new(),
+            endpoints: metadata.endpoints.clone(),
         },
         recordSignature: bytes(record_signature),
         classId: U256::from(class.map_or(0, |c| c.0)),
