@@ -28,7 +28,7 @@ pub fn run(args: &[&str]) -> Result<()> {
 
 /// Markets of the differential run, of 250 operations each; and how many make a slice.
 const MARKETS: u64 = 4_000;
-const SLICE_MARKETS: u64 = 200;
+const SLICE_MARKETS: u64 = 400;
 
 /// Random operations through the Rust market and the contracts. Killed and run again, it goes on with the next slice.
 fn differential() -> Result<()> {

@@ -7,7 +7,7 @@ use lazai_core::record::RecordClaim;
 use lazai_core::*;
 use lazai_settle::governance::Measure;
 use lazai_settle::market::{Crossing, Event, SubmissionStatus, Transaction};
-use lazai_settle::quorum::{Attestation, Verdict};
+use lazai_settle::quorum::{Attestation, GOVERNANCE_WINDOW_S, Verdict};
 use lazai_settle::session::{SessionPayment, session_id};
 use revm::primitives::{B256, Bytes, U256};
 
@@ -635,7 +635,10 @@ fn challenge(w: &mut World) -> Told {
     let Some(submission) = some_submission(w) else { return told("challenge nothing", true, true) };
     let state = w.market.submission(submission).unwrap();
     let doubted = state.challenges.iter().find(|(_, c)| c.open).map(|(v, _)| *v);
-    let validator = doubted.unwrap_or(w.address(w.nonce as usize % VALIDATORS));
+    let deadline_s = doubted.map_or(0, |v| state.challenges[&v].deadline_s);
+    let accepting = state.verdicts.iter().find(|(v, yes)| **yes && !state.challenges.contains_key(v)).map(|(v, _)| *v);
+    let somebody = if w.one_in(6) { None } else { accepting };
+    let validator = doubted.or(somebody).unwrap_or(w.address(w.nonce as usize % VALIDATORS));
     let (id, address, quorum) = (id32(submission.as_bytes()), evm(validator), w.chain.quorum);
     let upheld = w.one_in(2);
     match (doubted.is_some(), w.below(6)) {
@@ -647,6 +650,11 @@ fn challenge(w: &mut World) -> Told {
             told("vote on challenge", done.is_some(), on_chain)
         }
         (true, 3) => {
+            // Nobody waits a month by chance.
+            let ends_s = deadline_s + GOVERNANCE_WINDOW_S + w.below(2);
+            w.now_s = if w.one_in(3) { w.now_s } else { w.now_s.max(ends_s) };
+            let now_s = w.now_s;
+            w.chain.at(now_s);
             let call = ValidatorQuorum::lapseChallengeCall { id, validator: address };
             let on_chain = w.chain.send(w.address(13), quorum, 0, &call).is_ok();
             let done = act(w, 13, &Transaction::LapseChallenge { submission, validator });
