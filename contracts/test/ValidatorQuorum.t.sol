@@ -119,7 +119,7 @@ contract ValidatorQuorumTest is Market {
         }
         vm.expectRevert(abi.encodeWithSelector(ValidatorSet.TooManyMembers.selector, 65));
         quorum.setMember(who(STRANGER), 1);
-        vm.expectPartialRevert(ValidatorSet.StakeTooSmall.selector);
+        vm.expectPartialRevert(ValidatorSet.WeightTooLarge.selector);
         quorum.setMember(who(1_000), type(uint64).max / 64 + 1);
         vm.stopPrank();
         vm.expectRevert(abi.encodeWithSelector(ValidatorSet.NotAllowed.selector, address(this)));

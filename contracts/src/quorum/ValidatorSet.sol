@@ -15,6 +15,7 @@ abstract contract ValidatorSet {
     error TooManyMembers(uint256 count);
     error Unbonding(address member, uint64 availableAt);
     error UnknownValidator(address validator);
+    error WeightTooLarge(address member, uint64 weight, uint64 most);
 
     event MemberSet(address indexed member, uint64 weight);
     event Staked(address indexed member, uint128 amount);
@@ -37,6 +38,8 @@ abstract contract ValidatorSet {
 
     /// @notice Members have a bit each in a submission's verdicts.
     uint256 public constant MAX_MEMBERS = 64;
+    /// @notice So that all weights sum up.
+    uint64 public constant MAX_WEIGHT = type(uint64).max / 64;
 
     MarketParameters public immutable parameters;
     /// @notice Where rewards, bonds and unbonded stakes are credited.
@@ -99,7 +102,7 @@ abstract contract ValidatorSet {
     }
 
     function _setMember(address member, uint64 weight) private {
-        if (weight > type(uint64).max / uint64(MAX_MEMBERS)) revert StakeTooSmall(member, type(uint56).max, weight);
+        if (weight > MAX_WEIGHT) revert WeightTooLarge(member, weight, MAX_WEIGHT);
         uint64 before = weightOf[member];
         if (before == 0 && weight != 0) {
             if (_members.length == MAX_MEMBERS) revert TooManyMembers(MAX_MEMBERS + 1);
