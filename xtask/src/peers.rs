@@ -22,8 +22,13 @@ pub fn python(set: &str) -> Result<PathBuf> {
     if !python.is_file() {
         run("environment for the peers", model::python()?.args(["-m", "venv"]).arg(&environment))?;
     }
+    let (wanted, installed) = (packages.join("\n"), environment.join("installed"));
+    if std::fs::read_to_string(&installed).is_ok_and(|found| found == wanted) {
+        return Ok(python);
+    }
     let mut pip = Command::new(&python);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(*packages);
     run(&format!("peers: {}", packages.join(", ")), &mut pip)?;
+    std::fs::write(&installed, wanted)?;
     Ok(python)
 }

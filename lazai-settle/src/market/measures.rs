@@ -59,16 +59,24 @@ impl Market {
         match crossing {
             Crossing::Deposit { account, asset, amount } => {
                 self.check_asset(asset)?;
-                // So that no sum of balances can overflow.
-                self.total(asset)?.checked_add(amount)?;
-                self.credit(account, asset, amount)
+                self.bring_in(account, asset, amount)
             }
             Crossing::Withdraw { account, asset, amount } => {
                 let rest = self.balance_less(account, asset, amount)?;
+                let supply = self.supply.get(&asset).copied().unwrap_or_default().checked_sub(amount)?;
+                self.supply.insert(asset, supply);
                 self.balances.insert((account, asset), rest);
                 Ok(())
             }
         }
+    }
+
+    /// New money for an account. Bounded here, sums of balances can overflow nowhere else.
+    pub(super) fn bring_in(&mut self, account: Address, asset: Asset, amount: Amount) -> Result<(), MarketError> {
+        let supply = self.supply.get(&asset).copied().unwrap_or_default().checked_add(amount)?;
+        self.credit(account, asset, amount)?;
+        self.supply.insert(asset, supply);
+        Ok(())
     }
 
     fn apply_parameters(&mut self, params: &Params) -> Result<Vec<Event>, MarketError> {

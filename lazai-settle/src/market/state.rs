@@ -202,6 +202,8 @@ pub struct Market {
     pub(super) equivocated: BTreeSet<(SubmissionId, Address)>,
     pub(super) voters: BTreeMap<Address, u64>,
     pub(super) params: Vec<Params>,
+    /// All that came in less all that went out: it bounds every balance.
+    pub(super) supply: BTreeMap<Asset, Amount>,
     pub(super) balances: BTreeMap<(Address, Asset), Amount>,
     pub(super) submissions: BTreeMap<SubmissionId, SubmissionState>,
     pub(super) classes: BTreeMap<ClassId, Class>,
@@ -239,6 +241,7 @@ impl Market {
             equivocated: BTreeSet::new(),
             voters: genesis.voters.clone(),
             params: vec![genesis.params.clone()],
+            supply: BTreeMap::new(),
             balances: BTreeMap::new(),
             submissions: BTreeMap::new(),
             classes: BTreeMap::new(),
@@ -254,9 +257,7 @@ impl Market {
             market.check_weight(validator, weight)?;
         }
         for &(account, asset, amount) in &genesis.balances {
-            market.credit(account, asset, amount)?;
-            // Bounded here, sums of balances can overflow nowhere else.
-            market.total(asset)?;
+            market.bring_in(account, asset, amount)?;
         }
         Ok(market)
     }

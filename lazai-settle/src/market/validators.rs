@@ -23,7 +23,7 @@ impl Market {
         let Some(id) = verdicts.first().map(|v| v.attestation.submission) else {
             return Err(MarketError::NoVerdicts);
         };
-        let state = self.submissions.get(&id).ok_or(MarketError::UnknownSubmission { submission: id })?;
+        let state = self.known(id)?;
         if now_s > state.deadline_s {
             return Err(MarketError::AttestationTooLate { now_s, deadline_s: state.deadline_s });
         }
@@ -94,7 +94,7 @@ impl Market {
         other: &Verdict,
     ) -> Result<Vec<Event>, MarketError> {
         let (id, validator) = (one.attestation.submission, one.validator);
-        let state = self.submissions.get(&id).ok_or(MarketError::UnknownSubmission { submission: id })?;
+        let state = self.known(id)?;
         self.check_validator(state, validator)?;
         let same = one.attestation.hash_struct() == other.attestation.hash_struct();
         let unrelated = other.attestation.submission != id || other.validator != validator;
@@ -164,7 +164,7 @@ impl Market {
         validator: Address,
     ) -> Result<Vec<Event>, MarketError> {
         let refused = |reason| MarketError::ChallengeRefused { submission: id, validator, reason };
-        let state = self.submissions.get(&id).ok_or(MarketError::UnknownSubmission { submission: id })?;
+        let state = self.known(id)?;
         let params = self.params_of(state.params).unwrap_or(self.params().1).clone();
         let ends_s = state.accepted_at_s.saturating_add(params.challenge_window_s);
         let accepted = matches!(
@@ -304,11 +304,15 @@ impl Market {
         id: SubmissionId,
         validator: Address,
     ) -> Result<(&SubmissionState, &Challenge), MarketError> {
-        let state = self.submissions.get(&id).ok_or(MarketError::UnknownSubmission { submission: id })?;
+        let state = self.known(id)?;
         let reason = "there is no open challenge";
         let refused = MarketError::ChallengeRefused { submission: id, validator, reason };
         let challenge = state.challenges.get(&validator).filter(|c| c.open).ok_or(refused)?;
         Ok((state, challenge))
+    }
+
+    fn known(&self, id: SubmissionId) -> Result<&SubmissionState, MarketError> {
+        self.submissions.get(&id).ok_or(MarketError::UnknownSubmission { submission: id })
     }
 
     /// Whether a submission is accepted and can no longer be challenged.
@@ -322,7 +326,7 @@ impl Market {
     }
 
     pub(super) fn check_final(&self, now_s: u64, id: SubmissionId) -> Result<(), MarketError> {
-        let state = self.submissions.get(&id).ok_or(MarketError::UnknownSubmission { submission: id })?;
+        let state = self.known(id)?;
         if state.status == SubmissionStatus::Accepted && !self.is_final(now_s, id) {
             return Err(MarketError::NotFinal { submission: id });
         }
