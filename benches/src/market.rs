@@ -8,7 +8,7 @@ use std::time::Instant;
 use lazai::core::digest::sha256;
 use lazai::core::{Address, Amount, Asset, Digest, Domain, LocalSigner, Signer};
 use lazai::settle::market::{SignedTransaction, Transaction};
-use lazai::settle::{EmbeddedLedger, Genesis, Ledger, Market, Params, SystemClock};
+use lazai::settle::{EmbeddedLedger, Genesis, Market, Params, SystemClock};
 use serde_json::{Value, json};
 
 use crate::Failure;

@@ -45,7 +45,6 @@ contract DatasetRegistry {
         address exex;
         // abi.encode of (contributor, tokens) pairs, as code.
         address shares;
-        bytes32 root;
     }
 
     uint256 public constant MAX_PUBLIC_BYTES = 32 * 1024;
@@ -82,7 +81,6 @@ contract DatasetRegistry {
         entry.submitter = msg.sender;
         entry.status = Status.Submitted;
         entry.exex = dataset.exex;
-        entry.root = dataset.root;
         entry.shares = CodeStorage.write(_weights(id, dataset.shares))[0];
         address[] memory content = CodeStorage.write(publicPart);
         _content[id] = content;

@@ -55,6 +55,9 @@ contract Settlement is IVault, ReentrancyGuardTransient {
     /// the deposit.
     event VoucherSkipped(address indexed node, bytes32 indexed session, uint8 reason);
     event SessionEnded(bytes32 indexed session, uint256 refunded);
+    /// Revenue that became a balance: a seller's, or a class owner's where no share counts. (That of a redemption
+    /// without a counted share follows from `Redeemed`.)
+    event RevenueCredited(address indexed account, address indexed asset, uint256 amount);
 
     /// @notice How a session is opened: `deposit` from the payer's balance, or one unit of quota of `tokenId`.
     struct Opening {
@@ -199,6 +202,7 @@ contract Settlement is IVault, ReentrancyGuardTransient {
     function creditFromRevenue(address account, address asset, uint256 amount) external {
         _onlyToken();
         balanceOf[account][asset] += amount;
+        emit RevenueCredited(account, asset, amount);
     }
 
     /// @inheritdoc IVault

@@ -87,7 +87,6 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
     // 4. The DAT: a class for the character, share tokens for those who contributed.
     tale.phase("4. DAT anchoring: the model becomes a token class");
     let minted = exex.mint(submission, &base, lora, &config, &trained, acts::terms(&diva)).await?;
-    exex.finish()?;
     let access = acts::access_token(&home, minted.class).await?;
     tell::dat(&mut tale, &home, &minted);
 

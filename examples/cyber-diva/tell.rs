@@ -12,7 +12,7 @@ use lazai::lora::generate::{Sampler, generate};
 use lazai::provenance::{Report, Trust};
 use lazai::settle::Split;
 use lazai::settle::market::{Event, POOL, SubmissionStatus};
-use lazai::settle::notice::Notice;
+use lazai::settle::notice::Cursor;
 use lazai::zk::{Proof, Statement, Verifier};
 use lazai_examples::diva::CONTRIBUTORS;
 use lazai_examples::home::CONSUMER_FUNDS;
@@ -115,9 +115,9 @@ pub fn chat(tale: &mut Tale, base: &BaseModel, conversation: &Conversation) -> a
 fn settled(home: &Home, session: SessionId) -> anyhow::Result<(Amount, Split)> {
     let mut gross = Amount::ZERO;
     let mut sum = Split { creator: Amount::ZERO, node: Amount::ZERO, pool: Amount::ZERO };
-    for notice in pollster::block_on(home.ledger().notices(0))? {
-        let Notice::ChainCommitted { new } = notice else { continue };
-        for event in new.iter().flat_map(|entry| &entry.events) {
+    for notice in pollster::block_on(home.ledger().notices(&Cursor::new()))? {
+        let (_, Some(new)) = notice.parts() else { continue };
+        for event in new.entries.iter().flat_map(|entry| &entry.events) {
             match event {
                 Event::VoucherRedeemed { session: s, increment, split, .. } if *s == session => {
                     gross = gross.checked_add(*increment)?;

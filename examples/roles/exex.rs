@@ -24,8 +24,6 @@ fn main() -> anyhow::Result<()> {
                 minted.class, minted.version, minted.record.adapter_digest
             );
         }
-        // Up to here everything is done: after a restart, following goes on above it.
-        exex.finish()?;
         Ok(())
     })
 }

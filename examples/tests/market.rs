@@ -300,7 +300,7 @@ fn provenance_holds_and_every_change_breaks_a_link() {
         ("proof", |e| e.proof[5_000] ^= 1),
         ("proof", |e| e.statement.proved.shares[0].tokens += 1),
         ("inclusion", |e| e.entries[0].entry.time_s += 1),
-        ("split", |e| e.entries.retain(|i| !matches!(i.entry.transaction.transaction, Transaction::Redeem { .. }))),
+        ("split", |e| e.entries.retain(|i| !matches!(i.entry.transaction(), Some(Transaction::Redeem { .. })))),
     ];
     for (i, (link, change)) in changes.into_iter().enumerate() {
         let mut other = good.clone();
@@ -311,8 +311,8 @@ fn provenance_holds_and_every_change_breaks_a_link() {
     let mut few = good.clone();
     let mut votes = 0;
     few.entries.retain(|i| {
-        votes += u32::from(matches!(i.entry.transaction.transaction, Transaction::Attest(_)));
-        !matches!(i.entry.transaction.transaction, Transaction::Attest(_)) || votes <= 2
+        votes += u32::from(matches!(i.entry.transaction(), Some(Transaction::Attest(_))));
+        !matches!(i.entry.transaction(), Some(Transaction::Attest(_))) || votes <= 2
     });
     assert_eq!(broken(&verify(&few, &anchor)), ["quorum"]);
 

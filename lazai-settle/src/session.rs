@@ -127,6 +127,8 @@ pub enum SessionPayment {
 pub struct Session {
     /// Whose money it is.
     pub payer: Address,
+    /// The payer's number for it.
+    pub nonce: u64,
     /// Whose vouchers count: the payer herself, or a key that she lends.
     pub consumer: Address,
     /// What it was opened under.

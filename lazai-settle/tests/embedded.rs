@@ -1,5 +1,5 @@
 //! The embedded ledger: durable, idempotent, checkable; damage is an error.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod world;
 
@@ -9,7 +9,7 @@ use lazai_core::digest::{canonical_json, sha256};
 use lazai_core::*;
 use lazai_settle::ledger::LedgerError;
 use lazai_settle::merkle::{leaf_hash, verify};
-use lazai_settle::notice::Notice;
+use lazai_settle::notice::{Cursor, Notice, Position};
 use lazai_settle::{EmbeddedLedger, Genesis, Ledger, ManualClock, MarketError, SignedTransaction, Transaction};
 use pollster::block_on;
 use world::{CONSUMER, NODE, address, genesis, signer};
@@ -49,9 +49,13 @@ fn what_was_applied_is_there_after_reopening() {
         assert!(verify(&checkpoint, leaf_hash(&canonical_json(&entry).unwrap()), &inclusion));
     }
     assert!(block_on(ledger.entry(2)).unwrap().is_none());
-    let notices = block_on(ledger.notices(1)).unwrap();
-    assert!(matches!(&notices[..], [Notice::ChainCommitted { new }] if new.len() == 1 && new[0].index == 1));
-    assert!(block_on(ledger.notices(2)).unwrap().is_empty());
+    let mut cursor = Cursor::new();
+    cursor.finish(Position { height: 1, hash: Digest::ZERO });
+    let notices = block_on(ledger.notices(&cursor)).unwrap();
+    let [Notice::ChainCommitted { new }] = &notices[..] else { panic!("{notices:?}") };
+    assert_eq!((new.entries.len(), new.entries[0].index, new.tip.height), (1, 1, 2));
+    cursor.finish(new.tip);
+    assert!(block_on(ledger.notices(&cursor)).unwrap().is_empty());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use lazai_core::digest::DomainHasher;
 use lazai_core::sign::{self, SignerError};
 use lazai_core::{Address, Digest, Domain, Signature, Signer, TypedData};
 use lazai_settle::ledger::{Ledger, LedgerError};
-use lazai_settle::market::{SignedTransaction, Transaction};
+use lazai_settle::market::Transaction;
 use lazai_settle::notice::Entry;
 use thiserror::Error;
 
@@ -16,10 +16,19 @@ use thiserror::Error;
 pub enum SendError {
     /// The ledger refused; nothing has changed.
     #[error(transparent)]
-    Ledger(#[from] LedgerError),
+    Ledger(LedgerError),
     /// The signer refused.
     #[error(transparent)]
     Signer(#[from] SignerError),
+}
+
+impl From<LedgerError> for SendError {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Signer(error) => Self::Signer(error),
+            other => Self::Ledger(other),
+        }
+    }
 }
 
 /// A signer on a ledger.
@@ -59,9 +68,7 @@ impl Account {
     /// # Errors
     /// [`SendError`].
     pub async fn send(&self, label: &str, transaction: Transaction) -> Result<Entry, SendError> {
-        let key = self.key(label);
-        let signed = SignedTransaction::sign(&*self.signer, &self.domain(), key, transaction).await?;
-        Ok(self.ledger.submit(signed).await?)
+        Ok(self.ledger.send(&*self.signer, self.key(label), transaction).await?)
     }
 
     /// Signs a value for the ledger.

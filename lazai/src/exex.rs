@@ -1,7 +1,10 @@
 //! The execution layer: follows the ledger, decrypts what is accepted for it, fine-tunes, mints.
 
+mod jobs;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use lazai_core::dat::{AccessPolicy, BaseModel as BaseInfo, VersionMetadata};
 use lazai_core::pov::{Dataset, PovError, PublicPart};
@@ -13,14 +16,16 @@ use lazai_lora::train::{Progress, Trained, train};
 use lazai_lora::{BaseModel, LoraError};
 use lazai_settle::ledger::LedgerError;
 use lazai_settle::market::{Event, Submission, SubmissionStatus, Transaction};
-use lazai_settle::notice::Notice;
 use lazai_zk::source::voice;
 use lazai_zk::{CommitError, Commitment, Statement, StatementError};
 use thiserror::Error;
 
 use crate::account::{Account, SendError};
 use crate::creator::ExExContact;
-use crate::store::{Store, StoreError, write_atomically};
+use crate::store::{Store, StoreError};
+
+pub use jobs::{Job, JobState};
+use jobs::Jobs;
 
 /// Why a submission was not turned into a model.
 #[derive(Debug, Error)]
@@ -37,6 +42,19 @@ pub enum ExExError {
     /// The ledger failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The ledger does not show the submission as accepted as deep as it was told to wait for: not to be minted yet.
+    #[error("submission {submission} is not accepted deep enough in the ledger to be minted")]
+    NotConfirmed {
+        /// The submission.
+        submission: SubmissionId,
+    },
+    /// The ledger took back that the submission is accepted. What was trained is kept: should it come back, training
+    /// goes on.
+    #[error("the ledger took back that submission {submission} is accepted")]
+    TakenBack {
+        /// The submission.
+        submission: SubmissionId,
+    },
     /// Training failed, or was cancelled.
     #[error(transparent)]
     Lora(#[from] LoraError),
@@ -138,6 +156,9 @@ pub struct MintTerms {
     pub class: Option<ClassId>,
 }
 
+/// How often training looks at the ledger.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
 /// An execution node.
 pub struct ExEx {
     account: Account,
@@ -158,52 +179,39 @@ impl ExEx {
         ExExContact { address: self.account.address(), sealing_key: self.key.public() }
     }
 
-    /// Follows the ledger from where it last finished, and gives the submissions accepted for this node that wait
-    /// for a model.
+    /// Follows the ledger from where it was, undoing first what the ledger took back, and gives the submissions
+    /// accepted for this node that wait for a model. Where it was, and its jobs, outlive the process.
     ///
     /// # Errors
     /// [`ExExError`].
     pub async fn follow(&self) -> Result<Vec<SubmissionId>, ExExError> {
-        let finished = self.finished_height()?;
-        let mut accepted = Vec::new();
-        for notice in self.account.ledger().notices(finished).await? {
-            let new = match notice {
-                Notice::ChainCommitted { new } | Notice::ChainReorged { new, .. } => new,
-                // What is no longer accepted is not found in the market below.
-                _ => continue,
-            };
-            accepted.extend(new.iter().flat_map(|entry| &entry.events).filter_map(|event| match event {
-                Event::SubmissionAccepted { submission, exex } if *exex == self.account.address() => Some(*submission),
-                _ => None,
-            }));
+        let path = self.folder.join("jobs.json");
+        let mut jobs = Jobs::read(&path)?;
+        let (ledger, own) = (self.account.ledger(), self.account.address());
+        let id = ledger.market().ledger();
+        for notice in ledger.notices(jobs.cursor()).await? {
+            jobs.take(notice, id, own);
         }
-        let market = self.account.ledger().market();
-        accepted.retain(|id| market.submission(*id).is_some_and(|s| s.status == SubmissionStatus::Accepted));
-        Ok(accepted)
+        let head = ledger.head();
+        let status = |submission: SubmissionId| head.submission(submission).map(|s| s.status.clone());
+        jobs.settle(status);
+        jobs.write(&path)?;
+        Ok(jobs.waiting())
     }
 
-    /// Says that everything up to the present end of the ledger is done: after a restart, [`ExEx::follow`] starts
-    /// above it. To be called when what `follow` gave is minted or refused.
+    /// Every job of this node, by where it came from; those that the ledger took back too.
     ///
     /// # Errors
     /// [`ExExError::File`].
-    pub fn finish(&self) -> Result<(), ExExError> {
-        let height = self.account.ledger().checkpoint().size;
-        let path = self.cursor();
-        write_atomically(&path, height.to_string().as_bytes()).map_err(|source| ExExError::File { path, source })
+    pub fn jobs(&self) -> Result<Vec<Job>, ExExError> {
+        Ok(Jobs::read(&self.folder.join("jobs.json"))?.all())
     }
 
-    fn cursor(&self) -> PathBuf {
-        self.folder.join("finished_height")
-    }
-
-    fn finished_height(&self) -> Result<u64, ExExError> {
-        match std::fs::read_to_string(self.cursor()) {
-            // An unreadable cursor only means reading the ledger again from the start.
-            Ok(text) => Ok(text.trim().parse().unwrap_or(0)),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(0),
-            Err(source) => Err(ExExError::File { path: self.cursor(), source }),
-        }
+    /// Whether the ledger's last entry still shows a submission as accepted, or minted.
+    fn is_accepted(&self, id: SubmissionId) -> bool {
+        let head = self.account.ledger().head();
+        let status = head.submission(id).map(|s| &s.status);
+        matches!(status, Some(SubmissionStatus::Accepted | SubmissionStatus::Minted { .. }))
     }
 
     /// Decrypts a submission and checks that it is what was proved and signed.
@@ -223,7 +231,8 @@ impl ExEx {
     }
 
     fn submission(&self, id: SubmissionId) -> Result<Submission, ExExError> {
-        let market = self.account.ledger().market();
+        // Training may begin before the ledger counts on it; minting may not.
+        let market = self.account.ledger().head();
         let state = market.submission(id).ok_or(ExExError::UnknownSubmission { submission: id })?;
         Ok(state.submission.clone())
     }
@@ -243,10 +252,11 @@ impl ExEx {
         self.folder.join("adapters").join(short(submission))
     }
 
-    /// Fine-tunes on a dataset, going on from a checkpoint if there is one, and keeps the adapter.
+    /// Fine-tunes on a dataset, going on from a checkpoint if there is one, and keeps the adapter. Between steps it looks
+    /// at the ledger, and stops if the submission was taken back.
     ///
     /// # Errors
-    /// [`ExExError::Lora`].
+    /// [`ExExError::Lora`], [`ExExError::TakenBack`].
     pub fn train(
         &self,
         id: SubmissionId,
@@ -254,14 +264,39 @@ impl ExEx {
         base: &BaseModel,
         lora: LoraConfig,
         config: &TrainConfig,
-        on_progress: impl FnMut(Progress) -> bool,
+        mut on_progress: impl FnMut(Progress) -> bool,
     ) -> Result<Trained, ExExError> {
         let examples: Vec<Example> =
             dataset.records().iter().map(|r| Example { tokens: r.tokens.clone(), mask: r.loss_mask.clone() }).collect();
         let checkpoints = self.folder.join("checkpoints").join(short(id));
-        let trained = train(base, lora, config, &examples, &checkpoints, on_progress)?;
+        let (mut looked, mut taken_back) = (Instant::now(), !self.is_accepted(id));
+        let trained = train(base, lora, config, &examples, &checkpoints, |progress| {
+            if looked.elapsed() >= LOOK_EVERY {
+                looked = Instant::now();
+                // A ledger that cannot be reached is no reason to stop.
+                if let Err(error) = pollster::block_on(self.account.ledger().refresh()) {
+                    tracing::warn!(%error, "training goes on without the ledger");
+                }
+                taken_back = !self.is_accepted(id);
+            }
+            !taken_back && on_progress(progress)
+        });
+        if taken_back {
+            return Err(ExExError::TakenBack { submission: id });
+        }
+        let trained = trained?;
         trained.adapter.save(&self.adapter_folder(id), base.name())?;
         Ok(trained)
+    }
+
+    /// Nothing is minted that the ledger could still take back.
+    fn check_confirmed(&self, id: SubmissionId) -> Result<(), ExExError> {
+        let market = self.account.ledger().market();
+        match market.submission(id).map(|s| &s.status) {
+            None | Some(SubmissionStatus::Pending) => Err(ExExError::NotConfirmed { submission: id }),
+            // What else there is, the market judges.
+            Some(_) => Ok(()),
+        }
     }
 
     /// Writes and signs the training record, and mints the model.
@@ -278,6 +313,7 @@ impl ExEx {
         terms: MintTerms,
     ) -> Result<Minted, ExExError> {
         let submission = self.submission(id)?;
+        self.check_confirmed(id)?;
         let record = TrainingRecord {
             ledger: self.account.ledger().market().ledger(),
             submission: id,

@@ -166,6 +166,16 @@ impl Provider {
         write_atomically(&path, &bytes).map_err(|e| failed(&e))
     }
 
+    /// Has the ledger look for a session that it does not know yet. On a chain its deposit counts when it is as deep as
+    /// the ledger was told to wait for.
+    async fn learn_of(&self, session: SessionId) -> Result<(), NodeError> {
+        if self.account.ledger().market().session(session).is_some() {
+            return Ok(());
+        }
+        let refreshed = self.account.ledger().refresh().await;
+        refreshed.map_err(|e| NodeError::Book { reason: e.to_string() })
+    }
+
     /// A session that this node may serve now.
     fn session(&self, id: SessionId) -> Result<Session, NodeError> {
         let market = self.account.ledger().market();
@@ -289,6 +299,7 @@ impl Node for Provider {
         on_text: &'a mut (dyn FnMut(&str) + Send),
     ) -> NodeFuture<'a, ChatReply> {
         Box::pin(async move {
+            self.learn_of(request.session).await?;
             if let Some(reply) = self.repeated(request)? {
                 on_text(&reply.text);
                 return Ok(reply);
@@ -317,6 +328,7 @@ impl Node for Provider {
 
     fn pay<'a>(&'a self, voucher: &'a SignedVoucher) -> NodeFuture<'a, ()> {
         Box::pin(async move {
+            self.learn_of(voucher.voucher.session).await?;
             let _serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
             let id = voucher.voucher.session;
             let mut page = self.page(id)?;

@@ -3,9 +3,9 @@
 use lazai_core::digest::sha256;
 use lazai_core::pov::{PovError, PublicPart};
 use lazai_core::{Digest, SubmissionId};
-use lazai_settle::market::{SubmissionState, Transaction};
+use lazai_settle::market::{Submission, SubmissionState, Transaction};
 use lazai_settle::notice::Entry;
-use lazai_settle::quorum::{Attestation, Verdict};
+use lazai_settle::quorum::{Attestation, ContributorConsent, Verdict};
 use lazai_zk::opening::prompts_root;
 use lazai_zk::proof::ProofFormatError;
 use lazai_zk::statement::LICENCES;
@@ -74,9 +74,11 @@ impl Validator {
     /// # Errors
     /// [`ValidationError`]: the reason to refuse.
     pub async fn verify(&self, submission: SubmissionId, store: &dyn Store) -> Result<Attestation, ValidationError> {
+        self.account.ledger().refresh().await.map_err(SendError::from)?;
         let market = self.account.ledger().market();
         let state = market.submission(submission).ok_or(ValidationError::UnknownSubmission { submission })?;
         let submitted = &state.submission;
+        self.check_consents(submission, submitted)?;
         let proof = Proof::from_bytes(&store.get(submitted.proof).await?)?;
         let statement = Statement::from_bytes(&store.get(submitted.statement).await?)
             .map_err(|_| ValidationError::StatementMismatch { field: "format" })?;
@@ -131,6 +133,25 @@ impl Validator {
     pub async fn attest(&self, attestation: Attestation) -> Result<Entry, SendError> {
         let verdict = self.sign(attestation).await?;
         self.account.send(&format!("attest {}", attestation.submission), Transaction::Attest(vec![verdict])).await
+    }
+
+    /// Whether all contributors signed for what the public part says of them. A ledger on a chain sees only hashes of
+    /// their words; consents of contract accounts (ERC-1271) are not taken.
+    fn check_consents(&self, id: SubmissionId, submitted: &Submission) -> Result<(), ValidationError> {
+        let public = PublicPart::from_bytes(submitted.public_part.as_bytes())?;
+        let wrong = || ValidationError::StatementMismatch { field: "consents of contributors" };
+        if public.contributors.len() != submitted.shares.len() {
+            return Err(wrong());
+        }
+        for (contributor, share) in public.contributors.iter().zip(&submitted.shares) {
+            let (licence, consent) = (&contributor.licence, &contributor.consent);
+            let signed = ContributorConsent { submission: id, root: share.root, licence, consent };
+            let checked = share.consent.verify(&self.account.domain(), &signed, share.contributor);
+            if contributor.address != share.contributor || checked.is_err() {
+                return Err(wrong());
+            }
+        }
+        Ok(())
     }
 
     /// Whether a statement is of what was submitted.

@@ -49,8 +49,7 @@ abstract contract SemiFungible is RevenueShares, IERC3525 {
     /// @notice Lets somebody move that much of a token's value.
     function approve(uint256 tokenId, address operator, uint256 value) external payable {
         _refuseCoins();
-        address owner = ownerOf(tokenId);
-        if (msg.sender != owner && !_mayUse(msg.sender, tokenId, _token(tokenId))) revert NotAllowed(msg.sender);
+        if (!_mayUse(msg.sender, tokenId, _token(tokenId))) revert NotAllowed(msg.sender);
         _allowances[tokenId][operator] = value;
         emit ApprovalValue(tokenId, operator, value);
     }

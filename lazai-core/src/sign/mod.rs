@@ -8,7 +8,9 @@ mod typed;
 
 #[cfg(feature = "keystore")]
 pub use signer::KeystoreError;
-pub use signer::{CallbackSigner, LocalSigner, SignFuture, Signer, SignerError, SigningRequest, sign};
+pub use signer::{
+    CallbackSigner, LocalSigner, SignFuture, Signer, SignerError, SigningRequest, SigningSubject, sign, sign_request,
+};
 pub use typed::{Domain, Encoder, TypedData, signing_digest};
 
 use k256::ecdsa::{RecoveryId, VerifyingKey};
@@ -47,6 +49,33 @@ impl Signature {
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 65]) -> Self {
         Self(bytes)
+    }
+
+    /// Reads 65 bytes, or 64 as EIP-2098 packs them. `None` for any other length.
+    #[must_use]
+    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+        if let Ok(whole) = bytes.try_into() {
+            return Some(Self(whole));
+        }
+        let packed: [u8; 64] = bytes.try_into().ok()?;
+        let mut whole = [0; 65];
+        whole[..64].copy_from_slice(&packed);
+        whole[32] &= 0x7f;
+        whole[64] = 27 + (packed[32] >> 7);
+        Some(Self(whole))
+    }
+
+    /// The signature in 64 bytes (EIP-2098). `None` where `v` is neither 27 nor 28, or `s` is high.
+    #[must_use]
+    pub fn packed(&self) -> Option<[u8; 64]> {
+        let parity = self.0[64].checked_sub(27).filter(|parity| *parity < 2)?;
+        let mut packed = [0; 64];
+        packed.copy_from_slice(&self.0[..64]);
+        if packed[32] & 0x80 != 0 {
+            return None;
+        }
+        packed[32] |= parity << 7;
+        Some(packed)
     }
 
     /// The 65 bytes.
@@ -188,6 +217,11 @@ mod tests {
         high[64] = 55 - high[64];
         assert_eq!(Signature::from_bytes(high).recover(digest), Err(SignatureError::HighS));
         assert_eq!(Signature::from_bytes([0; 65]).recover(digest), Err(SignatureError::Malformed));
+        let packed = signature.packed().unwrap();
+        assert_eq!(Signature::from_slice(&packed), Some(signature));
+        assert_eq!(Signature::from_slice(signature.as_bytes()), Some(signature));
+        assert_eq!(Signature::from_slice(&packed[1..]), None);
+        assert_eq!(Signature::from_bytes(high).packed(), None);
         assert_eq!(Signature::from_bytes([255; 65]).recover(digest), Err(SignatureError::Malformed));
     }
 

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::{Domain, Signature, TypedData, address_of, signing_digest};
 use crate::id::{Address, Digest};
+use crate::money::Amount;
 
 /// Why nothing was signed.
 #[derive(Debug, Error)]
@@ -41,14 +42,38 @@ pub enum SignerError {
 /// What a signer is asked to sign; enough for a wallet to show its user what it is about.
 #[derive(Debug, Clone)]
 pub struct SigningRequest {
-    /// The EIP-712 digest to sign.
+    /// The digest to sign.
     pub digest: Digest,
-    /// The domain it is for.
-    pub domain: Domain,
-    /// `encodeType` of the value, such as `Voucher(…)`.
-    pub encode_type: &'static str,
-    /// `hashStruct` of the value.
-    pub struct_hash: Digest,
+    /// What it is the digest of.
+    pub subject: SigningSubject,
+}
+
+/// What a digest that is to be signed is of.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum SigningSubject {
+    /// Typed data (EIP-712).
+    TypedData {
+        /// The domain it is for.
+        domain: Domain,
+        /// `encodeType` of the value, such as `Voucher(…)`.
+        encode_type: &'static str,
+        /// `hashStruct` of the value.
+        struct_hash: Digest,
+    },
+    /// A transaction of a chain.
+    Transaction {
+        /// EIP-155 chain id.
+        chain_id: u64,
+        /// The contract that is called; none where one is deployed.
+        to: Option<Address>,
+        /// Coins that go with it, in base units.
+        value: Amount,
+        /// The call.
+        data: Vec<u8>,
+        /// The unsigned transaction (EIP-2718), whose keccak-256 is the digest.
+        encoded: Vec<u8>,
+    },
 }
 
 /// The future a [`Signer`] returns.
@@ -80,9 +105,20 @@ impl<S: Signer + ?Sized> Signer for std::sync::Arc<S> {
 /// # Errors
 /// What the signer says, or [`SignerError::WrongSignature`].
 pub async fn sign<T: TypedData>(signer: &dyn Signer, domain: &Domain, value: &T) -> Result<Signature, SignerError> {
-    let digest = signing_digest(domain, value);
-    let request =
-        SigningRequest { digest, domain: domain.clone(), encode_type: T::TYPE, struct_hash: value.hash_struct() };
+    let subject = SigningSubject::TypedData {
+        domain: domain.clone(),
+        encode_type: T::TYPE,
+        struct_hash: value.hash_struct(),
+    };
+    sign_request(signer, SigningRequest { digest: signing_digest(domain, value), subject }).await
+}
+
+/// Has anything signed, and checks that the right account did.
+///
+/// # Errors
+/// What the signer says, or [`SignerError::WrongSignature`].
+pub async fn sign_request(signer: &dyn Signer, request: SigningRequest) -> Result<Signature, SignerError> {
+    let digest = request.digest;
     let signature = signer.sign(request).await?;
     let address = signer.address();
     match signature.recover(digest) {

@@ -8,15 +8,15 @@ use std::ops::RangeBounds;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use lazai_core::Digest;
+use lazai_core::{Digest, Signer};
 use lazai_core::digest::canonical_json;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 
 use super::storage::Backend;
 use super::{BatchFuture, Clock, Ledger, LedgerError, LedgerFuture, Storage};
-use crate::market::{Genesis, Market, MarketError, SignedTransaction};
+use crate::market::{Genesis, Market, MarketError, SignedTransaction, Transaction};
 use crate::merkle::{self, Checkpoint, Inclusion};
-use crate::notice::{Entry, Notice};
+use crate::notice::{Action, Chain, Cursor, Entry, Notice, Origin, Position};
 
 const FILE: &str = "ledger.redb";
 const PARTIAL: &str = "ledger.redb.partial";
@@ -129,12 +129,13 @@ impl EmbeddedLedger {
             if entry.index != leaves.len() as u64 || index != entry.index {
                 return Err(damaged(format!("expected entry {}", leaves.len())));
             }
-            let events = market.apply(entry.time_s, &entry.transaction).map_err(|e| damaged(e.to_string()))?;
+            let signed = signed(&entry).ok_or_else(|| damaged("no signed transaction".into()))?;
+            let events = market.apply(entry.time_s, &signed).map_err(|e| damaged(e.to_string()))?;
             if events != entry.events {
                 return Err(damaged("its events are not what the transaction does".into()));
             }
             leaves.push(merkle::leaf_hash(bytes.value()));
-            heights.insert(entry.transaction.key, index);
+            heights.insert(signed.key, index);
             last_s = entry.time_s;
         }
         drop((log, read));
@@ -161,7 +162,8 @@ impl EmbeddedLedger {
         match self.append(&inner.database, &new) {
             Ok(leaves) => {
                 inner.leaves.extend(leaves);
-                inner.heights.extend(new.iter().map(|entry| (entry.transaction.key, entry.index)));
+                let keyed = |entry: &Entry| entry.origin.key().map(|key| (key, entry.index));
+                inner.heights.extend(new.iter().filter_map(keyed));
                 inner.last_s = new.last().map_or(inner.last_s, |entry| entry.time_s);
                 results
             }
@@ -185,12 +187,14 @@ impl EmbeddedLedger {
         let events = match Arc::make_mut(&mut inner.market).apply(time_s, &transaction) {
             Ok(events) => events,
             Err(MarketError::AlreadyApplied) => {
-                let before = new.iter().find(|entry| entry.transaction.key == transaction.key);
+                let before = new.iter().find(|entry| entry.origin.key() == Some(transaction.key));
                 return before.map_or_else(|| self.find(inner, &transaction), |entry| Ok(entry.clone()));
             }
             Err(error) => return Err(error.into()),
         };
-        let entry = Entry { index: (inner.leaves.len() + new.len()) as u64, time_s, transaction, events };
+        let SignedTransaction { key, sender, transaction, signature } = transaction;
+        let (action, origin) = (Action::Transaction(transaction), Origin::Signed { key, signature });
+        let entry = Entry { index: (inner.leaves.len() + new.len()) as u64, time_s, sender, action, origin, events };
         new.push(entry.clone());
         Ok(entry)
     }
@@ -232,16 +236,29 @@ impl EmbeddedLedger {
     }
 }
 
-impl Ledger for EmbeddedLedger {
-    fn submit(&self, transaction: SignedTransaction) -> LedgerFuture<'_, Entry> {
+impl EmbeddedLedger {
+    /// Applies a transaction durably. The same transaction under the same key is applied once: asking again gives
+    /// the first entry.
+    pub fn submit(&self, transaction: SignedTransaction) -> LedgerFuture<'_, Entry> {
         Box::pin(async move {
             let results = self.submit_now(vec![transaction]);
             results.into_iter().next().unwrap_or(Err(MarketError::AlreadyApplied.into()))
         })
     }
 
-    fn submit_all(&self, transactions: Vec<SignedTransaction>) -> BatchFuture<'_> {
+    /// Applies several transactions, in order. Each succeeds or fails by itself; those that are new become durable
+    /// together, which costs one write instead of many.
+    pub fn submit_all(&self, transactions: Vec<SignedTransaction>) -> BatchFuture<'_> {
         Box::pin(async move { self.submit_now(transactions) })
+    }
+}
+
+impl Ledger for EmbeddedLedger {
+    fn send<'a>(&'a self, signer: &'a dyn Signer, key: Digest, transaction: Transaction) -> LedgerFuture<'a, Entry> {
+        Box::pin(async move {
+            let domain = self.market().domain().clone();
+            self.submit(SignedTransaction::sign(signer, &domain, key, transaction).await?).await
+        })
     }
 
     fn market(&self) -> Arc<Market> {
@@ -252,11 +269,14 @@ impl Ledger for EmbeddedLedger {
         self.clock.now_s().max(self.lock().last_s)
     }
 
-    fn notices(&self, from: u64) -> LedgerFuture<'_, Vec<Notice>> {
+    fn notices<'a>(&'a self, since: &'a Cursor) -> LedgerFuture<'a, Vec<Notice>> {
         Box::pin(async move {
-            let new = self.read(&self.lock(), from..)?;
+            let inner = self.lock();
+            let entries = self.read(&inner, since.last().map_or(0, |p| p.height)..)?;
+            let hash = inner.leaves.last().copied().unwrap_or(Digest::ZERO);
+            let tip = Position { height: inner.leaves.len() as u64, hash };
             // One machine orders its own log: it never takes anything back.
-            Ok(if new.is_empty() { vec![] } else { vec![Notice::ChainCommitted { new }] })
+            Ok(if entries.is_empty() { vec![] } else { vec![Notice::ChainCommitted { new: Chain { entries, tip } }] })
         })
     }
 
@@ -278,6 +298,19 @@ impl Ledger for EmbeddedLedger {
 impl std::fmt::Debug for EmbeddedLedger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "EmbeddedLedger {{ path: {} }}", self.path.display())
+    }
+}
+
+/// The envelope that an entry was made of.
+fn signed(entry: &Entry) -> Option<SignedTransaction> {
+    match (&entry.action, &entry.origin) {
+        (Action::Transaction(transaction), Origin::Signed { key, signature }) => Some(SignedTransaction {
+            key: *key,
+            sender: entry.sender,
+            transaction: transaction.clone(),
+            signature: *signature,
+        }),
+        _ => None,
     }
 }
 

@@ -1,9 +1,13 @@
 //! Where the market is kept: one trait, and its embedded implementation.
 
 mod embedded;
+#[cfg(feature = "evm")]
+pub mod evm;
 mod storage;
 
 pub use embedded::EmbeddedLedger;
+#[cfg(feature = "evm")]
+pub use evm::EvmLedger;
 pub use storage::Storage;
 
 use std::future::Future;
@@ -13,16 +17,31 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use lazai_core::{Digest, Signer, SignerError};
 use thiserror::Error;
 
-use crate::market::{Market, MarketError, SignedTransaction};
+use crate::market::{Market, MarketError, Transaction};
 use crate::merkle::{Checkpoint, Inclusion};
-use crate::notice::{Entry, Notice};
+use crate::notice::{Cursor, Entry, Notice};
 
 /// Why a ledger did not do what was asked.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LedgerError {
+    /// The chain's contracts did something else than the market's rules say: this ledger reads on no more.
+    #[error("block {block}: {reason}")]
+    Diverged {
+        /// The block.
+        block: u64,
+        /// What differs.
+        reason: String,
+    },
+    /// The chain does not have this market, or another one at its addresses.
+    #[error("deployment: {reason}")]
+    Deployment {
+        /// What is wrong.
+        reason: String,
+    },
     /// The file holds something else than the ledger wrote.
     #[error("{path}: entry {index}: {reason}")]
     Damaged {
@@ -36,6 +55,23 @@ pub enum LedgerError {
     /// The market refused; nothing has changed.
     #[error(transparent)]
     Market(#[from] MarketError),
+    /// The contracts refused; nothing has changed.
+    #[error("refused by the contracts: {reason}")]
+    Reverted {
+        /// What they said.
+        reason: String,
+    },
+    /// The chain's node did not answer, or not what was asked for.
+    #[error("{method}: {reason}")]
+    Rpc {
+        /// The method of the JSON-RPC call.
+        method: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The signer refused.
+    #[error(transparent)]
+    Signer(#[from] SignerError),
     /// The storage failed. The handle refuses from then on; opening the folder again continues from what is
     /// durable.
     #[error("{path}: {reason}")]
@@ -45,40 +81,57 @@ pub enum LedgerError {
         /// What the storage said.
         reason: String,
     },
+    /// Not yet: asking again later is right.
+    #[error("{what} from {at_s} on, now is {now_s}")]
+    TooEarly {
+        /// What.
+        what: &'static str,
+        /// From when on, seconds since 1970.
+        at_s: u64,
+        /// The ledger's time.
+        now_s: u64,
+    },
+    /// A transaction was sent, and is not as deep in the chain yet as is wanted. Asking again waits on.
+    #[error("transaction {transaction} is not confirmed after {waited_s} s")]
+    Unconfirmed {
+        /// Its hash.
+        transaction: Digest,
+        /// How long was waited.
+        waited_s: u64,
+    },
 }
 
 /// The future that a [`Ledger`] returns.
 pub type LedgerFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LedgerError>> + Send + 'a>>;
 
-/// What became of each transaction of [`Ledger::submit_all`], in order.
+/// What became of each transaction of [`EmbeddedLedger::submit_all`], in order.
 pub type BatchFuture<'a> = Pin<Box<dyn Future<Output = Vec<Result<Entry, LedgerError>>> + Send + 'a>>;
 
 /// A ledger that keeps a market.
 pub trait Ledger: Send + Sync {
-    /// Applies a transaction durably. The same transaction under the same key is applied once: asking again gives
-    /// the first entry.
-    fn submit(&self, transaction: SignedTransaction) -> LedgerFuture<'_, Entry>;
+    /// Has a transaction signed and applied durably: on a chain, as deep as the ledger was told to wait for. One key of
+    /// a sender is applied once: asking again gives the first entry.
+    fn send<'a>(&'a self, signer: &'a dyn Signer, key: Digest, transaction: Transaction) -> LedgerFuture<'a, Entry>;
 
-    /// Applies several transactions, in order. Each succeeds or fails by itself; those that are new become durable
-    /// together, which costs one write instead of many.
-    fn submit_all(&self, transactions: Vec<SignedTransaction>) -> BatchFuture<'_> {
-        Box::pin(async move {
-            let mut results = Vec::with_capacity(transactions.len());
-            for transaction in transactions {
-                results.push(self.submit(transaction).await);
-            }
-            results
-        })
+    /// The state that counts: on a chain, that of the block which is as deep as the ledger was told to wait for, as far
+    /// as it was read.
+    fn market(&self) -> Arc<Market>;
+
+    /// The state after the last entry. On a chain it may be taken back.
+    fn head(&self) -> Arc<Market> {
+        self.market()
     }
 
-    /// The state after the last entry.
-    fn market(&self) -> Arc<Market>;
+    /// Reads what is new. An embedded ledger knows everything already; a chain's asks its node.
+    fn refresh(&self) -> LedgerFuture<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     /// The ledger's time, seconds since 1970.
     fn now_s(&self) -> u64;
 
-    /// What changed from a height on.
-    fn notices(&self, from: u64) -> LedgerFuture<'_, Vec<Notice>>;
+    /// What changed since a follower was done, up to the last entry.
+    fn notices<'a>(&'a self, since: &'a Cursor) -> LedgerFuture<'a, Vec<Notice>>;
 
     /// The ledger as it stands.
     fn checkpoint(&self) -> Checkpoint;

@@ -1,6 +1,7 @@
 //! What governance does, and what crosses between the market and the chain that it is on.
 
 use lazai_core::{Address, Amount, Asset, ParamsVersion};
+use serde::{Deserialize, Serialize};
 
 use super::state::Market;
 use super::{Event, MarketError};
@@ -8,7 +9,8 @@ use crate::governance::{MAX_ASSETS, Measure, Params};
 use crate::quorum::{MAX_VALIDATORS, MAX_WEIGHT};
 
 /// Money that enters or leaves the market. On an embedded ledger none does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "crossing", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Crossing {
     /// Somebody brought money into an account.

@@ -19,7 +19,9 @@ mod votes;
 pub use error::MarketError;
 pub use event::Event;
 pub use measures::Crossing;
-pub use state::{Class, Genesis, MAX_EXPIRING, Market, POOL, SubmissionState, SubmissionStatus, Token, Version};
+pub use state::{
+    Class, Genesis, MAX_EXPIRING, Market, POOL, SubmissionState, SubmissionStatus, Token, Version, chain_ledger_id,
+};
 pub use transaction::{ContributorShare, SignedTransaction, Submission, Transaction};
 
 use lazai_core::{Address, Amount, Asset, ClassId};

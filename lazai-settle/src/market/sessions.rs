@@ -59,6 +59,7 @@ impl Market {
         }
         let session = Session {
             payer,
+            nonce,
             consumer,
             offer: offer.clone(),
             payment,
@@ -79,8 +80,7 @@ impl Market {
         params: &Params,
     ) -> Result<(), MarketError> {
         let max_s = params.max_session_s;
-        let checked = signature.verify(&self.domain, offer, offer.node);
-        checked.map_err(|source| MarketError::Signature { what: "offer", source })?;
+        self.check_signed_by("offer", signature, offer, offer.node)?;
         let (class, version) = (offer.class, offer.version);
         let found = self.classes.get(&class).ok_or(MarketError::UnknownClass { class })?;
         let found = found.version(version).ok_or(MarketError::UnknownVersion { class, version })?;
@@ -112,6 +112,14 @@ impl Market {
     /// [`MarketError`] as for redeeming.
     pub fn check_voucher(&self, voucher: &Voucher, signature: &Signature) -> Result<(), MarketError> {
         let session = self.open(voucher.session)?;
+        let checked = signature.verify(&self.domain, voucher, session.consumer);
+        checked.map_err(|source| MarketError::Signature { what: "voucher", source })?;
+        self.check_sum(voucher)
+    }
+
+    /// Checks all of a voucher but its signature.
+    fn check_sum(&self, voucher: &Voucher) -> Result<(), MarketError> {
+        let session = self.open(voucher.session)?;
         let offer = &session.offer;
         for (field, expected, found) in [
             ("node", offer.node.to_string(), voucher.node.to_string()),
@@ -122,8 +130,6 @@ impl Market {
                 return Err(MarketError::VoucherMismatch { field, expected, found });
             }
         }
-        let checked = signature.verify(&self.domain, voucher, session.consumer);
-        checked.map_err(|source| MarketError::Signature { what: "voucher", source })?;
         let (redeemed, offered, deposit) = (session.redeemed, voucher.cumulative, session.deposit());
         if offered <= redeemed {
             return Err(MarketError::VoucherNotIncreasing { redeemed, offered });
@@ -146,7 +152,8 @@ impl Market {
         if session.offer.node != sender {
             return Err(MarketError::NotAllowed { sender, role: "the session's node" });
         }
-        self.check_voucher(voucher, signature)?;
+        self.check_signed_by("voucher", signature, voucher, session.consumer)?;
+        self.check_sum(voucher)?;
         let increment = voucher.cumulative.checked_sub(session.redeemed)?;
         let (class, asset, params) = (session.offer.class, session.offer.asset, session.params);
         let current = self.params();

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lazai_core::dat::VersionMetadata;
-use lazai_core::digest::{CanonicalError, canonical_digest};
+use lazai_core::digest::{CanonicalError, DomainHasher, canonical_digest};
 use lazai_core::{
     Address, Amount, Asset, ClassId, Digest, Domain, LedgerId, MoneyError, ParamsVersion, ProposalId, SessionId,
-    SubmissionId, TokenId, VersionNumber,
+    Signature, SubmissionId, TokenId, TypedData, VersionNumber,
 };
 use serde::{Deserialize, Serialize};
 
@@ -42,12 +42,29 @@ pub struct Genesis {
     pub pool: Option<Address>,
 }
 
+/// The id of the market behind a `MarketParameters` contract, as the contracts derive it.
+#[must_use]
+pub fn chain_ledger_id(chain_id: u64, parameters: Address) -> LedgerId {
+    let hasher = DomainHasher::new("lazai.ledger.evm.v1").part(&chain_id.to_le_bytes());
+    LedgerId::from_bytes(*hasher.part(parameters.as_bytes()).finish().as_bytes())
+}
+
 impl Genesis {
-    /// The ledger's id: the digest of all of it.
+    /// Whether the market is on a chain: only there is the domain without a salt.
+    #[must_use]
+    pub fn is_on_chain(&self) -> bool {
+        self.domain.salt.is_none()
+    }
+
+    /// The ledger's id: the digest of all of it; on a chain, of the chain's id and the address of the parameters'
+    /// contract.
     ///
     /// # Errors
     /// Never for values built in Rust; [`CanonicalError`] is the type of canonical JSON.
     pub fn ledger_id(&self) -> Result<LedgerId, CanonicalError> {
+        if self.is_on_chain() {
+            return Ok(chain_ledger_id(self.domain.chain_id, self.domain.verifying_contract));
+        }
         Ok(LedgerId::from_bytes(*canonical_digest("lazai.genesis.v1", self)?.as_bytes()))
     }
 }
@@ -211,6 +228,8 @@ pub struct Market {
     pub(super) sessions: BTreeMap<SessionId, Session>,
     pub(super) proposals: BTreeMap<ProposalId, Proposal>,
     pub(super) keys: BTreeMap<Digest, Digest>,
+    /// Whether a chain checked every signature before, and judges what it accepts by its own rules.
+    pub(super) follows_chain: bool,
 }
 
 impl Market {
@@ -249,6 +268,7 @@ impl Market {
             sessions: BTreeMap::new(),
             proposals: BTreeMap::new(),
             keys: BTreeMap::new(),
+            follows_chain: false,
         };
         for &asset in &genesis.assets {
             market.accept_asset(asset)?;
@@ -260,6 +280,35 @@ impl Market {
             market.bring_in(account, asset, amount)?;
         }
         Ok(market)
+    }
+
+    /// The state of a market that is read off a chain: what the chain accepted is taken over. Signatures were checked
+    /// there, those of contract accounts (ERC-1271) too, which nobody can check elsewhere.
+    ///
+    /// # Errors
+    /// As [`Market::new`].
+    pub fn following_chain(ledger: LedgerId, genesis: &Genesis) -> Result<Self, MarketError> {
+        Ok(Self { follows_chain: true, ..Self::with_ledger(ledger, genesis)? })
+    }
+
+    /// The same state, which checks signatures again: to find out why something would be refused.
+    #[cfg(feature = "evm")]
+    pub(crate) fn checking_signatures(self) -> Self {
+        Self { follows_chain: false, ..self }
+    }
+
+    /// Checks who signed a value, unless a chain did.
+    pub(super) fn check_signed_by<T: TypedData>(
+        &self,
+        what: &'static str,
+        signature: &Signature,
+        value: &T,
+        signer: Address,
+    ) -> Result<(), MarketError> {
+        if self.follows_chain {
+            return Ok(());
+        }
+        signature.verify(&self.domain, value, signer).map_err(|source| MarketError::Signature { what, source })
     }
 
     /// The ledger's id.
@@ -344,6 +393,12 @@ impl Market {
     #[must_use]
     pub fn session(&self, id: SessionId) -> Option<&Session> {
         self.sessions.get(&id)
+    }
+
+    /// How many classes and tokens there are: they are numbered from 1.
+    #[must_use]
+    pub fn counts(&self) -> (u64, u64) {
+        (self.classes.len() as u64, self.tokens.len() as u64)
     }
 
     /// A proposal.

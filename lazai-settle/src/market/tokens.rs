@@ -28,8 +28,7 @@ impl Market {
         }
         let digest = metadata.digest();
         let claim = RecordClaim { submission: id, record: metadata.record_digest };
-        let checked = record_signature.verify(&self.domain, &claim, exex);
-        checked.map_err(|source| MarketError::Signature { what: "training record", source })?;
+        self.check_signed_by("training record", record_signature, &claim, exex)?;
 
         let mut class = match into {
             None => Class::owned_by(submitter, true),

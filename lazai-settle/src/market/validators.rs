@@ -82,8 +82,7 @@ impl Market {
     }
 
     fn check_signed(&self, verdict: &Verdict) -> Result<(), MarketError> {
-        let checked = verdict.signature.verify(&self.domain, &verdict.attestation, verdict.validator);
-        checked.map_err(|source| MarketError::Signature { what: "attestation", source })
+        self.check_signed_by("attestation", &verdict.signature, &verdict.attestation, verdict.validator)
     }
 
     /// Slashes a validator who signed two different verdicts on one submission. No vote is needed, and once.
@@ -104,6 +103,18 @@ impl Market {
         self.check_signed(one)?;
         self.check_signed(other)?;
         let events = self.slash(validator, sender)?;
+        self.equivocated.insert((id, validator));
+        Ok(events)
+    }
+
+    /// Takes over that a chain punished an equivocation: it saw both verdicts.
+    pub(crate) fn observe_equivocation(
+        &mut self,
+        id: SubmissionId,
+        validator: Address,
+        reporter: Address,
+    ) -> Result<Vec<Event>, MarketError> {
+        let events = self.slash(validator, reporter)?;
         self.equivocated.insert((id, validator));
         Ok(events)
     }

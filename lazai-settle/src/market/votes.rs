@@ -75,6 +75,43 @@ impl Market {
         Ok(events)
     }
 
+    /// Takes over a proposal of a chain's governor, which counts votes itself.
+    pub(crate) fn observe_proposal(&mut self, proposer: Address, measure: &Measure, voting_ends_s: u64) -> Vec<Event> {
+        let id = ProposalId(self.proposals.len() as u64 + 1);
+        let proposal = Proposal {
+            proposer,
+            measure: measure.clone(),
+            weights: BTreeMap::new(),
+            votes: BTreeMap::new(),
+            voting_ends_s,
+            executed: None,
+        };
+        self.proposals.insert(id, proposal);
+        vec![Event::Proposed { proposal: id, measure: measure.clone(), voting_ends_s }]
+    }
+
+    /// Takes over a vote. The weight is in whole votes, and told as at most 2^64 - 1.
+    pub(crate) fn observe_vote(
+        &mut self,
+        id: ProposalId,
+        voter: Address,
+        in_favour: bool,
+        weight: u64,
+    ) -> Result<Vec<Event>, MarketError> {
+        let proposal = self.proposals.get_mut(&id).ok_or(MarketError::UnknownProposal { proposal: id })?;
+        proposal.votes.insert(voter, in_favour);
+        proposal.weights.insert(voter, weight);
+        Ok(vec![Event::Voted { proposal: id, voter, in_favour, weight }])
+    }
+
+    /// Takes over that a proposal was executed; what it did was observed before.
+    pub(crate) fn observe_execution(&mut self, id: ProposalId) -> Result<Vec<Event>, MarketError> {
+        let params = self.params().0;
+        let proposal = self.proposals.get_mut(&id).ok_or(MarketError::UnknownProposal { proposal: id })?;
+        proposal.executed = Some(params);
+        Ok(vec![Event::Executed { proposal: id }])
+    }
+
     fn check_voter(&self, sender: Address) -> Result<(), MarketError> {
         if self.voters.contains_key(&sender) {
             Ok(())

@@ -5,7 +5,8 @@ use lazai_core::{SessionId, SubmissionId};
 use lazai_settle::ledger::{Ledger, LedgerError};
 use lazai_settle::market::{Event, Genesis, Submission, Transaction};
 use lazai_settle::merkle::Inclusion;
-use lazai_settle::notice::{Entry, Notice};
+use lazai_settle::governance::Measure;
+use lazai_settle::notice::{Action, Cursor, Entry};
 use lazai_zk::Statement;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -80,7 +81,7 @@ impl Evidence {
     }
 
     pub(super) fn transactions(&self) -> impl Iterator<Item = (&Entry, &Transaction)> {
-        self.entries.iter().map(|e| (&e.entry, &e.entry.transaction.transaction))
+        self.entries.iter().filter_map(|e| Some((&e.entry, e.entry.transaction()?)))
     }
 
     pub(super) fn submission(&self, id: SubmissionId) -> Option<(&Entry, &Submission)> {
@@ -118,9 +119,11 @@ pub async fn collect(
 ) -> Result<Evidence, CollectError> {
     let submission = record.submission;
     let mut entries = Vec::new();
-    for notice in ledger.notices(0).await? {
-        let Notice::ChainCommitted { new } = notice else { continue };
-        for entry in new.into_iter().filter(|entry| belongs(entry, submission, conversation.session)) {
+    let size = ledger.checkpoint().size;
+    for notice in ledger.notices(&Cursor::new()).await? {
+        let (_, Some(new)) = notice.parts() else { continue };
+        let counts = |entry: &Entry| entry.index < size && belongs(entry, submission, conversation.session);
+        for entry in new.entries.into_iter().filter(counts) {
             let found = ledger.entry(entry.index).await?;
             let (entry, inclusion) = found.ok_or(CollectError::Missing { what: "ledger entry" })?;
             entries.push(IncludedEntry { entry, inclusion });
@@ -143,7 +146,13 @@ pub async fn collect(
 
 /// Whether an entry is part of the story of a submission and a session.
 fn belongs(entry: &Entry, submission: SubmissionId, session: SessionId) -> bool {
-    match &entry.transaction.transaction {
+    let transaction = match &entry.action {
+        Action::Transaction(transaction) => transaction,
+        // What the split was at any time.
+        Action::Enacted(measure) => return matches!(measure, Measure::ApplyParameters(_)),
+        _ => return false,
+    };
+    match transaction {
         Transaction::Submit(_) => submission_of(entry) == Some(submission),
         Transaction::Attest(verdicts) => verdicts.iter().any(|v| v.attestation.submission == submission),
         Transaction::Mint { metadata, .. } => metadata.submission == submission,

@@ -93,7 +93,7 @@ impl<'a> Walk<'a> {
         });
         match (transaction, params) {
             (Transaction::OpenSession { consumer, offer, offer_signature, payment, .. }, Some(params)) => Ok(Opened {
-                payer: entry.transaction.sender,
+                payer: entry.sender,
                 consumer: *consumer,
                 offer,
                 offer_signature,
@@ -201,7 +201,7 @@ impl<'a> Walk<'a> {
         }
         let claim = RecordClaim { submission: metadata.submission, record: found };
         signature.verify(self.domain, &claim, metadata.exex).map_err(|e| format!("record: {e}"))?;
-        must(entry.transaction.sender == metadata.exex, "minted by somebody else than its ExEx")?;
+        must(entry.sender == metadata.exex, "minted by somebody else than its ExEx")?;
         Ok((
             Trust::Claimed,
             format!("ExEx {} signed {} steps over {} tokens", metadata.exex, record.steps, record.tokens),
@@ -237,7 +237,7 @@ impl<'a> Walk<'a> {
             ("statement", statement.digest() == submission.statement),
             ("root", statement.proved.root == submission.root),
             ("ledger", statement.binding.ledger == self.anchor.ledger),
-            ("submitter", statement.binding.submitter == entry.transaction.sender),
+            ("submitter", statement.binding.submitter == entry.sender),
             ("submission", statement.binding.submission == self.evidence.record.submission),
         ] {
             must(same, format!("the proof is of another {what} than was submitted"))?;
@@ -318,7 +318,8 @@ impl<'a> Walk<'a> {
     }
 
     fn split_of(&self, params: ParamsVersion) -> Result<RevenueSplit, String> {
-        if params == ParamsVersion(1) {
+        // A chain's first parameters are on it, as all later ones.
+        if params == ParamsVersion(1) && !self.evidence.genesis.is_on_chain() {
             return Ok(self.evidence.genesis.params.split);
         }
         let changes = self.evidence.entries.iter().flat_map(|e| &e.entry.events);

@@ -1,0 +1,168 @@
+//! Where a market's contracts are on a chain, and how they come there.
+
+use alloy_primitives::{Address as EvmAddress, Bytes, U256};
+use alloy_sol_types::SolConstructor;
+use lazai_core::{Address, Asset, Domain, LedgerId};
+use serde::{Deserialize, Serialize};
+
+use super::abi::{
+    DataAnchoringToken, DatasetRegistry, GovernanceToken, MarketGovernor, MarketParameters, Settlement,
+    TimelockController, ValidatorQuorum, ValidatorSet, evm, ours, params,
+};
+use crate::governance::Params;
+use crate::market::chain_ledger_id;
+use crate::quorum::ValidatorSet as Weights;
+
+/// The contracts of a market.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contracts {
+    /// `MarketParameters`: it names the market.
+    pub parameters: Address,
+    /// `ValidatorQuorum`.
+    pub quorum: Address,
+    /// `DatasetRegistry`.
+    pub registry: Address,
+    /// `DataAnchoringToken`.
+    pub token: Address,
+    /// `Settlement`.
+    pub settlement: Address,
+    /// `MarketGovernor`.
+    pub governor: Address,
+    /// The timelock: governance's account, the pool's too.
+    pub timelock: Address,
+}
+
+impl Contracts {
+    /// Those whose logs tell what happens.
+    pub(super) fn watched(&self) -> [EvmAddress; 6] {
+        [self.parameters, self.quorum, self.registry, self.token, self.settlement, self.governor].map(evm)
+    }
+}
+
+/// A market on a chain: enough for anyone to read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deployment {
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// The block from which on logs are read: that of the first contract, or one before it.
+    pub first_block: u64,
+    /// Its contracts.
+    pub contracts: Contracts,
+}
+
+impl Deployment {
+    /// The market's id.
+    #[must_use]
+    pub fn ledger(&self) -> LedgerId {
+        chain_ledger_id(self.chain_id, self.contracts.parameters)
+    }
+
+    /// The domain of everything signed for it.
+    #[must_use]
+    pub fn domain(&self) -> Domain {
+        Domain {
+            name: "LazAI Market".into(),
+            version: "1".into(),
+            chain_id: self.chain_id,
+            verifying_contract: self.contracts.parameters,
+            salt: None,
+        }
+    }
+}
+
+/// How a market begins that is deployed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Founding {
+    /// The first parameters.
+    pub params: Params,
+    /// Assets that prices can be in, beside the chain's own coin.
+    pub assets: Vec<Asset>,
+    /// Validators and their weights.
+    pub validators: Weights,
+    /// Who gets how many units of the governance token; 10^18 are one vote.
+    pub voters: Vec<(Address, u128)>,
+    /// Who may pause new business; nobody for zero.
+    pub guardian: Address,
+    /// Seconds between a vote and its effect.
+    pub timelock_s: u64,
+}
+
+/// The transactions that deploy a market, in order, from consecutive nonces of one account; and where it will be.
+///
+/// The contracts name each other as immutables, so their addresses follow from `deployer` and `nonce`.
+pub(super) fn creations(founding: &Founding, deployer: Address, nonce: u64) -> (Vec<Bytes>, Contracts) {
+    let at = |n: u64| evm(deployer).create(nonce + n);
+    let [votes, timelock, governor, parameters, quorum, registry, token, settlement] =
+        [0, 1, 2, 3, 4, 5, 6, 7].map(at);
+    let (holders, amounts) = founding.voters.iter().map(|&(v, units)| (evm(v), U256::from(units))).unzip();
+    let members = founding.validators.iter();
+    let members = members.map(|(&v, &weight)| ValidatorSet::Member { member: evm(v), weight }).collect();
+    let create = |code: &Bytes, constructor: Vec<u8>| Bytes::from([code.as_ref(), &constructor].concat());
+    let inits = vec![
+        create(&GovernanceToken::BYTECODE, GovernanceToken::constructorCall { holders, amounts }.abi_encode()),
+        create(
+            &TimelockController::BYTECODE,
+            TimelockController::constructorCall {
+                minDelay: U256::from(founding.timelock_s),
+                proposers: vec![governor],
+                // Anyone may execute what was voted; nobody administers.
+                executors: vec![EvmAddress::ZERO],
+                admin: EvmAddress::ZERO,
+            }
+            .abi_encode(),
+        ),
+        create(
+            &MarketGovernor::BYTECODE,
+            MarketGovernor::constructorCall { token_: votes, timelock_: timelock, parameters_: parameters }.abi_encode(),
+        ),
+        create(
+            &MarketParameters::BYTECODE,
+            MarketParameters::constructorCall {
+                governance_: timelock,
+                guardian_: evm(founding.guardian),
+                first: params(&founding.params),
+                assets: founding.assets.iter().map(|a| evm(a.0)).collect(),
+            }
+            .abi_encode(),
+        ),
+        create(
+            &ValidatorQuorum::BYTECODE,
+            ValidatorQuorum::constructorCall {
+                parameters_: parameters,
+                registry_: registry,
+                settlement_: settlement,
+                members_: members,
+            }
+            .abi_encode(),
+        ),
+        create(
+            &DatasetRegistry::BYTECODE,
+            DatasetRegistry::constructorCall { parameters_: parameters, quorum_: quorum, token_: token }.abi_encode(),
+        ),
+        create(
+            &DataAnchoringToken::BYTECODE,
+            DataAnchoringToken::constructorCall {
+                parameters_: parameters,
+                registry_: registry,
+                settlement_: settlement,
+            }
+            .abi_encode(),
+        ),
+        create(
+            &Settlement::BYTECODE,
+            Settlement::constructorCall { parameters_: parameters, token_: token }.abi_encode(),
+        ),
+    ];
+    let contracts = Contracts {
+        parameters: ours(parameters),
+        quorum: ours(quorum),
+        registry: ours(registry),
+        token: ours(token),
+        settlement: ours(settlement),
+        governor: ours(governor),
+        timelock: ours(timelock),
+    };
+    (inits, contracts)
+}

@@ -1,0 +1,334 @@
+//! What is asked of the market, as calls of its contracts.
+
+use alloy_primitives::{Address as EvmAddress, Bytes, U256, Uint, keccak256};
+use alloy_sol_types::SolCall;
+use lazai_core::pov::PublicPart;
+use lazai_core::{Address, Asset, ClassId, Digest, SessionId, Signature, SubmissionId, TokenId};
+
+use super::abi::{
+    DataAnchoringToken, DatasetRegistry, MarketParameters, Settlement, ValidatorQuorum, evm, metadata, offer, packed,
+    params, verdict, word,
+};
+use super::deploy::Contracts;
+use crate::governance::Measure;
+use crate::market::{Market, MarketError, Submission, Transaction};
+use crate::session::{SessionPayment, Voucher};
+
+/// A call of a contract.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The contract.
+    pub to: EvmAddress,
+    /// Coins that go with it, in base units.
+    pub value: u128,
+    /// What is called, with what.
+    pub data: Bytes,
+}
+
+fn call(to: EvmAddress, value: u128, call: &impl SolCall) -> Call {
+    Call { to, value, data: call.abi_encode().into() }
+}
+
+/// The call for a transaction of somebody's. Stakes, bonds and settled revenue are paid with coins of the sender's
+/// wallet; a deposit as far as her balance in the market falls short. Proposals and votes are the governor's: see
+/// [`EvmLedger`](super::EvmLedger).
+///
+/// # Errors
+/// [`MarketError`] where something that the call needs is not known in the market.
+pub fn transaction(
+    contracts: &Contracts,
+    market: &Market,
+    sender: Address,
+    transaction: &Transaction,
+) -> Result<Call, MarketError> {
+    let (token, quorum) = (evm(contracts.token), evm(contracts.quorum));
+    let (registry, settlement) = (evm(contracts.registry), evm(contracts.settlement));
+    Ok(match transaction {
+        Transaction::ApproveForClass { class, operator, approved } => {
+            let (operator, approved) = (evm(*operator), *approved);
+            call(token, 0, &DataAnchoringToken::approveForClassCall { classId: number(class.0), operator, approved })
+        }
+        Transaction::Attest(verdicts) => {
+            let id = verdicts.first().ok_or(MarketError::NoVerdicts)?.attestation.submission;
+            let verdicts = verdicts.iter().map(verdict).collect();
+            call(quorum, 0, &ValidatorQuorum::attestCall { id: id32(id), verdicts })
+        }
+        Transaction::Challenge { submission, validator } => {
+            let state = market.submission(*submission);
+            let state = state.ok_or(MarketError::UnknownSubmission { submission: *submission })?;
+            let bond = market.params_of(state.params).map_or(0, |p| p.challenge_bond.base_units());
+            call(quorum, bond, &ValidatorQuorum::challengeCall { id: id32(*submission), validator: evm(*validator) })
+        }
+        Transaction::Claim { token: id, asset } => {
+            let (asset, to) = (evm(asset.0), evm(sender));
+            call(token, 0, &DataAnchoringToken::claimCall { tokenId: token_id(*id), asset, to })
+        }
+        Transaction::CloseSession { session } => close(settlement, market, *session)?,
+        Transaction::CreateClass => call(
+            token,
+            0,
+            &DataAnchoringToken::createClassCall {
+                metadataURI: String::new(),
+                integrityHash: Default::default(),
+                unitDecimals: 0,
+                policyURI: String::new(),
+            },
+        ),
+        Transaction::LapseChallenge { submission, validator } => {
+            let validator = evm(*validator);
+            call(quorum, 0, &ValidatorQuorum::lapseChallengeCall { id: id32(*submission), validator })
+        }
+        Transaction::Mint { metadata: m, record_signature, class } => call(
+            token,
+            0,
+            &DataAnchoringToken::mintVersionCall {
+                metadata: metadata(m),
+                recordSignature: packed(record_signature),
+                classId: number(class.map_or(0, |c| c.0)),
+                metadataURI: by_digest(m.record_digest),
+            },
+        ),
+        Transaction::MintToken { class, to, value, shares, expire_at_s } => call(
+            token,
+            0,
+            &DataAnchoringToken::mintCall {
+                classId: number(class.0),
+                to: evm(*to),
+                value: number(*value),
+                shareRatio: number(*shares),
+                expireAt: *expire_at_s,
+            },
+        ),
+        Transaction::OpenSession { nonce, consumer, offer: o, offer_signature, payment } => {
+            let (deposit, token_id) = match payment {
+                SessionPayment::Deposit(deposit) => (deposit.base_units(), U256::ZERO),
+                SessionPayment::Quota(token) => (0, token_id(*token)),
+            };
+            // What her balance lacks comes with the call, where it can.
+            let missing = deposit.saturating_sub(market.balance(sender, o.asset).base_units());
+            let value = if o.asset == Asset::NATIVE { missing } else { 0 };
+            let deposit = Uint::<96, 2>::try_from(deposit);
+            let deposit = deposit.map_err(|_| MarketError::TooMany { what: "base units of a deposit" })?;
+            let opening = Settlement::Opening { nonce: *nonce, consumer: evm(*consumer), deposit, tokenId: token_id };
+            let offer_signature = packed(offer_signature);
+            call(
+                settlement,
+                value,
+                &Settlement::openCall { opening, offer: offer(o), offerSignature: offer_signature },
+            )
+        }
+        Transaction::RecordUsage { token: id, metric, amount } => call(
+            token,
+            0,
+            &DataAnchoringToken::recordUsageCall {
+                tokenId: token_id(*id),
+                metricType: word(metric.as_bytes()),
+                amount: number(*amount),
+            },
+        ),
+        Transaction::Redeem { voucher, signature } => redeem(contracts, market, &[(*voucher, *signature)])?,
+        Transaction::Refuse { submission, reason } => {
+            call(registry, 0, &DatasetRegistry::refuseCall { id: id32(*submission), reason: reason.clone() })
+        }
+        Transaction::SettleRevenue { class, asset, amount } if *asset == Asset::NATIVE => {
+            let settle = DataAnchoringToken::settleRevenueETHCall { classId: number(class.0) };
+            call(token, amount.base_units(), &settle)
+        }
+        Transaction::SettleRevenue { class, asset, amount } => {
+            let (asset, amount) = (evm(asset.0), U256::from(amount.base_units()));
+            call(token, 0, &DataAnchoringToken::settleRevenueERC20Call { classId: number(class.0), asset, amount })
+        }
+        Transaction::SlashEquivocation { one, other } => {
+            call(quorum, 0, &ValidatorQuorum::slashEquivocationCall { a: verdict(one), b: verdict(other) })
+        }
+        Transaction::Stake { amount } => call(quorum, amount.base_units(), &ValidatorQuorum::stakeCall {}),
+        Transaction::Submit(submission) => call(registry, 0, &submit(market, sender, submission)?),
+        Transaction::Transfer { to, asset, amount } => {
+            let (to, asset, amount) = (evm(*to), evm(asset.0), U256::from(amount.base_units()));
+            call(settlement, 0, &Settlement::transferCall { to, asset, amount })
+        }
+        Transaction::TransferToken { token: id, to } => {
+            call(token, 0, &DataAnchoringToken::transferTokenCall { tokenId: token_id(*id), to: evm(*to) })
+        }
+        Transaction::TransferValue { from, to, value } => call(
+            token,
+            0,
+            &DataAnchoringToken::transferValueCall {
+                fromTokenId: token_id(*from),
+                toTokenId: token_id(*to),
+                value: number(*value),
+            },
+        ),
+        Transaction::Unstake { amount } => {
+            call(quorum, 0, &ValidatorQuorum::requestUnstakeCall { amount: amount.base_units() })
+        }
+        Transaction::VoteOnChallenge { submission, validator, upheld } => {
+            let (id, validator, upheld) = (id32(*submission), evm(*validator), *upheld);
+            call(quorum, 0, &ValidatorQuorum::voteOnChallengeCall { id, validator, upheld })
+        }
+        Transaction::WithdrawStake => call(quorum, 0, &ValidatorQuorum::withdrawStakeCall {}),
+        Transaction::WithdrawVersion { class, version } => {
+            let (class, version) = (number(class.0), version.0);
+            call(token, 0, &DataAnchoringToken::withdrawVersionCall { classId: class, version })
+        }
+        Transaction::Execute { proposal } | Transaction::Vote { proposal, .. } => {
+            return Err(MarketError::UnknownProposal { proposal: *proposal });
+        }
+        Transaction::Propose(m) => measure(contracts, m),
+    })
+}
+
+/// One transaction for vouchers of sessions under one offer: one that is not good is passed over by the contract.
+///
+/// # Errors
+/// [`MarketError::UnknownSession`], or [`MarketError::VoucherMismatch`] for a session under another offer.
+pub fn redeem(
+    contracts: &Contracts,
+    market: &Market,
+    vouchers: &[(Voucher, Signature)],
+) -> Result<Call, MarketError> {
+    let mut under = None;
+    let mut claims = Vec::with_capacity(vouchers.len());
+    for (voucher, signature) in vouchers {
+        let id = voucher.session;
+        let session = market.session(id).ok_or(MarketError::UnknownSession { session: id })?;
+        if *under.get_or_insert(&session.offer) != &session.offer {
+            let (expected, found) = ("one for all sessions".into(), format!("another for {id}"));
+            return Err(MarketError::VoucherMismatch { field: "offer", expected, found });
+        }
+        let herself = session.consumer == session.payer;
+        claims.push(Settlement::Claim {
+            payer: evm(session.payer),
+            nonce: session.nonce,
+            // Zeros cost less.
+            consumer: if herself { EvmAddress::ZERO } else { evm(session.consumer) },
+            cumulative: voucher.cumulative.base_units(),
+            signature: packed(signature),
+        });
+    }
+    let under = under.ok_or(MarketError::UnknownSession { session: SessionId::ZERO })?;
+    Ok(call(evm(contracts.settlement), 0, &Settlement::redeemCall { offer: offer(under), claims }))
+}
+
+fn close(settlement: EvmAddress, market: &Market, id: SessionId) -> Result<Call, MarketError> {
+    let session = market.session(id).ok_or(MarketError::UnknownSession { session: id })?;
+    let (payer, consumer) = (evm(session.payer), evm(session.consumer));
+    let (nonce, offer) = (session.nonce, offer(&session.offer));
+    Ok(call(settlement, 0, &Settlement::closeCall { payer, nonce, consumer, offer }))
+}
+
+fn submit(market: &Market, sender: Address, s: &Submission) -> Result<DatasetRegistry::submitCall, MarketError> {
+    let id = SubmissionId::derive(market.ledger(), sender, s.nonce);
+    let public = PublicPart::from_bytes(s.public_part.as_bytes()).map_err(MarketError::PublicPart)?;
+    let (expected, found) = (public.contributors.len(), s.shares.len());
+    if expected != found {
+        return Err(MarketError::ContributorsMismatch { expected, found });
+    }
+    if market.submission(id).is_some() {
+        return Err(MarketError::Exists { what: "submission", id: Digest::from_bytes(*id.as_bytes()) });
+    }
+    let shares = s.shares.iter().zip(&public.contributors).map(|(share, contributor)| DatasetRegistry::Share {
+        contributor: evm(share.contributor),
+        tokens: share.tokens,
+        root: word(share.root.as_bytes()),
+        licence: keccak256(&contributor.licence),
+        consent: keccak256(&contributor.consent),
+        signature: packed(&share.consent),
+    });
+    let key = [&s.sealed_key.encapsulated.as_bytes()[..], &s.sealed_key.ciphertext].concat();
+    let dataset = DatasetRegistry::Submission {
+        nonce: s.nonce,
+        statement: word(s.statement.as_bytes()),
+        root: word(s.root.as_bytes()),
+        proof: word(s.proof.as_bytes()),
+        ciphertext: word(s.ciphertext.as_bytes()),
+        pointer: by_digest(s.ciphertext),
+        sealedKey: key.into(),
+        exex: evm(s.exex),
+        shares: shares.collect(),
+    };
+    Ok(DatasetRegistry::submitCall { dataset, publicPart: s.public_part.clone().into_bytes().into() })
+}
+
+/// What the timelock calls when a measure was voted.
+#[must_use]
+pub fn measure(contracts: &Contracts, measure: &Measure) -> Call {
+    let (parameters, quorum, settlement) =
+        (evm(contracts.parameters), evm(contracts.quorum), evm(contracts.settlement));
+    match measure {
+        Measure::AcceptAsset { asset } => {
+            call(parameters, 0, &MarketParameters::acceptAssetCall { asset: evm(asset.0) })
+        }
+        Measure::ApplyParameters(next) => {
+            call(parameters, 0, &MarketParameters::applyParametersCall { next: params(next) })
+        }
+        Measure::ResolveChallenge { submission, validator, upheld } => {
+            let (id, validator, upheld) = (id32(*submission), evm(*validator), *upheld);
+            call(quorum, 0, &ValidatorQuorum::resolveChallengeCall { id, validator, upheld })
+        }
+        Measure::SetValidator { validator, weight } => {
+            call(quorum, 0, &ValidatorQuorum::setMemberCall { member: evm(*validator), weight: *weight })
+        }
+        Measure::Spend { to, asset, amount } => {
+            let (to, asset, amount) = (evm(*to), evm(asset.0), U256::from(amount.base_units()));
+            call(settlement, 0, &Settlement::transferCall { to, asset, amount })
+        }
+    }
+}
+
+/// The measure that a call of the timelock is, if it is one.
+#[must_use]
+pub fn measure_of(contracts: &Contracts, to: EvmAddress, data: &[u8]) -> Option<Measure> {
+    use super::abi::{amount, ours, params_of, submission};
+    use MarketParameters::MarketParametersCalls as P;
+    use Settlement::SettlementCalls as S;
+    use ValidatorQuorum::ValidatorQuorumCalls as Q;
+    use alloy_sol_types::SolInterface;
+    if to == evm(contracts.parameters) {
+        return match P::abi_decode(data).ok()? {
+            P::acceptAsset(c) => Some(Measure::AcceptAsset { asset: Asset(ours(c.asset)) }),
+            P::applyParameters(c) => params_of(&c.next).map(Measure::ApplyParameters),
+            _ => None,
+        };
+    }
+    if to == evm(contracts.quorum) {
+        return match Q::abi_decode(data).ok()? {
+            Q::resolveChallenge(c) => Some(Measure::ResolveChallenge {
+                submission: submission(c.id),
+                validator: ours(c.validator),
+                upheld: c.upheld,
+            }),
+            Q::setMember(c) => Some(Measure::SetValidator { validator: ours(c.member), weight: c.weight }),
+            _ => None,
+        };
+    }
+    if to == evm(contracts.settlement)
+        && let S::transfer(c) = S::abi_decode(data).ok()?
+    {
+        return Some(Measure::Spend { to: ours(c.to), asset: Asset(ours(c.asset)), amount: amount(c.amount).ok()? });
+    }
+    None
+}
+
+/// Where something is that is kept by its SHA-256.
+fn by_digest(digest: Digest) -> String {
+    format!("sha256:{}", hex::encode(digest.as_bytes()))
+}
+
+fn number(value: u64) -> U256 {
+    U256::from(value)
+}
+
+fn token_id(id: TokenId) -> U256 {
+    U256::from(id.0)
+}
+
+fn id32(id: SubmissionId) -> alloy_primitives::B256 {
+    word(id.as_bytes())
+}
+
+/// A class that a contract names; they are numbered from 1, so none has more than 64 bits.
+#[must_use]
+pub(super) fn class(id: U256) -> ClassId {
+    ClassId(u64::try_from(id).unwrap_or(u64::MAX))
+}
