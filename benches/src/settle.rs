@@ -9,6 +9,9 @@ mod gas;
 #[path = "../../lazai-settle/tests/differential/operations.rs"]
 #[allow(dead_code, clippy::unwrap_used)]
 mod operations;
+#[path = "../../lazai-settle/tests/differential/tape.rs"]
+#[allow(dead_code, clippy::panic, clippy::unwrap_used)]
+mod tape;
 #[path = "../../lazai-settle/tests/differential/world.rs"]
 #[allow(dead_code, clippy::unwrap_used)]
 mod world;

@@ -291,9 +291,10 @@ impl Market {
         Ok(Self { follows_chain: true, ..Self::with_ledger(ledger, genesis)? })
     }
 
-    /// The same state, which checks signatures again: to find out why something would be refused.
-    #[cfg(feature = "evm")]
-    pub(crate) fn checking_signatures(self) -> Self {
+    /// The same state as one that is no chain's, and checks signatures itself: to find out why something would be
+    /// refused, or to compare the two.
+    #[must_use]
+    pub fn checking_signatures(self) -> Self {
         Self { follows_chain: false, ..self }
     }
 

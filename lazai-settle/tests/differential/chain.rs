@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alloy_sol_types::{SolCall, SolConstructor, sol};
+use alloy_sol_types::{SolCall, SolConstructor, SolEvent, sol};
 use lazai_core::digest::DomainHasher;
 use lazai_core::{Address, Asset, Domain, LedgerId};
 use revm::context::result::{ExecutionResult, Output};
@@ -37,6 +37,9 @@ pub struct Chain {
     pub settlement: EvmAddress,
     pub dollar: EvmAddress,
     pub gas: u64,
+    /// What a node would tell of it: each transaction is a block of its own.
+    pub tape: std::sync::Arc<super::tape::Tape>,
+    now_s: u64,
 }
 
 pub fn evm(address: Address) -> EvmAddress {
@@ -73,6 +76,8 @@ impl Chain {
             settlement: deployer.create(5),
             dollar: deployer.create(0),
             gas: 0,
+            tape: Default::default(),
+            now_s,
         };
         chain.at(now_s);
         chain.deploy(deployer, &Dollar::BYTECODE, Vec::new());
@@ -137,6 +142,7 @@ impl Chain {
 
     /// Moves the chain's time.
     pub fn at(&mut self, now_s: u64) {
+        self.now_s = now_s;
         self.evm.ctx.modify_block(|block| block.timestamp = U256::from(now_s));
     }
 
@@ -173,7 +179,7 @@ impl Chain {
             .caller(caller)
             .kind(kind)
             .value(U256::from(value))
-            .data(data.into())
+            .data(data.clone().into())
             .nonce(*nonce)
             .chain_id(Some(CHAIN_ID))
             .gas_limit(16_000_000)
@@ -182,6 +188,16 @@ impl Chain {
         *nonce += 1;
         let result = self.evm.transact_commit(tx).expect("a transaction that can be run");
         self.gas = result.tx_gas_used();
+        self.tape.record(self.now_s, caller, data.into(), result.logs());
+        // Public parts are kept as the code of contracts.
+        for log in result.logs() {
+            if let Ok(e) = DatasetRegistry::Submitted::decode_log(log) {
+                for &part in &e.content {
+                    let code = self.code(part);
+                    self.tape.keep_code(part, code);
+                }
+            }
+        }
         match result {
             ExecutionResult::Success { output: Output::Call(bytes) | Output::Create(bytes, _), .. } => Ok(bytes),
             ExecutionResult::Revert { output, .. } => Err(output),
@@ -191,6 +207,14 @@ impl Chain {
 }
 
 impl Chain {
+    fn code(&mut self, contract: EvmAddress) -> Bytes {
+        use revm::Database;
+        let database = &mut self.evm.ctx.journaled_state.database;
+        let info = database.basic(contract).ok().flatten().unwrap_or_default();
+        let code = info.code.or_else(|| database.code_by_hash(info.code_hash).ok());
+        code.map(|code| code.original_bytes()).unwrap_or_default()
+    }
+
     /// Coins that an account has.
     pub fn coins(&mut self, account: EvmAddress) -> U256 {
         use revm::Database;

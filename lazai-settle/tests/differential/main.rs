@@ -1,5 +1,6 @@
 //! One market, two ledgers: random operations through the Rust state machine and through the contracts, in an EVM of
-//! this process. Same results, same refusals, same balances, to the unit.
+//! this process. Same results, same refusals, same balances, to the unit. A ledger reads the contracts' logs meanwhile, and
+//! comes to the same market.
 //!
 //! Each seed is a market of its own. A slice runs here; `cargo xtask soak differential` runs the whole. A failure
 //! names its seed and operation: `LAZAI_DIFFERENTIAL_SEED=n cargo test -p lazai-settle --test differential`.
@@ -9,11 +10,13 @@
 mod chain;
 mod compare;
 mod operations;
+mod tape;
 mod world;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use lazai_settle::Ledger;
 use world::World;
 
 /// Operations of one seed.
@@ -25,13 +28,19 @@ type Tally = BTreeMap<&'static str, (u64, u64)>;
 fn run(seed: u64, tally: &mut Tally) {
     let mut world = World::new(seed);
     operations::found(&mut world);
+    let follower = tape::follow(&world);
     for index in 0..OPERATIONS {
         let told = operations::random(&mut world);
         let entry = tally.entry(told.kind).or_default();
         *entry = (entry.0 + 1, entry.1 + u64::from(told.done));
         assert!(told.done == told.done_on_chain, "seed {seed}, operation {index}: {told:?}");
         if index % 25 == 24 {
-            compare::all(&mut world, &format!("seed {seed}, after operation {index}: {told:?}"));
+            let when = format!("seed {seed}, after operation {index}: {told:?}");
+            compare::all(&mut world, &when);
+            // What is read off the chain is the same market, whole.
+            pollster::block_on(follower.refresh()).unwrap_or_else(|e| panic!("{when}: {e}"));
+            let read = lazai_settle::Market::clone(&follower.head()).checking_signatures();
+            assert!(read == world.market, "{when}: what was read differs");
         }
     }
 }

@@ -169,7 +169,7 @@ pub fn submit(w: &mut World) -> Told {
         proof: b(submission.proof),
         ciphertext: b(submission.ciphertext),
         pointer: String::new(),
-        sealedKey: Bytes::copy_from_slice(submission.sealed_key.encapsulated.as_bytes()),
+        sealedKey: [&submission.sealed_key.encapsulated.as_bytes()[..], &submission.sealed_key.ciphertext].concat().into(),
         exex: evm(submission.exex),
         shares: shares.collect(),
     };

@@ -239,9 +239,6 @@ pub fn metadata_of(m: &DataAnchoringToken::VersionMetadata) -> VersionMetadata {
 /// What a contract said when it refused, in words.
 #[must_use]
 pub fn refusal(data: &[u8]) -> String {
-    if let Some(reason) = decode_revert_reason(data) {
-        return reason;
-    }
     fn of<E: SolInterface + std::fmt::Debug>(data: &[u8]) -> Option<String> {
         let error = format!("{:?}", E::abi_decode(data).ok()?);
         // `SessionRunning(SessionRunning { … })`: once is enough.
@@ -254,5 +251,8 @@ pub fn refusal(data: &[u8]) -> String {
         .or_else(|| of::<MarketGovernor::MarketGovernorErrors>(data))
         .or_else(|| of::<MarketParameters::MarketParametersErrors>(data))
         .or_else(|| of::<TimelockController::TimelockControllerErrors>(data));
-    known.unwrap_or_else(|| format!("0x{}", hex::encode(data)))
+    // `Error(string)` and `Panic(uint256)`; anything else it would take for text.
+    let standard = data.starts_with(&[0x08, 0xc3, 0x79, 0xa0]) || data.starts_with(&[0x4e, 0x48, 0x7b, 0x71]);
+    let told = known.or_else(|| decode_revert_reason(data).filter(|_| standard));
+    told.unwrap_or_else(|| format!("0x{}", hex::encode(data)))
 }

@@ -85,7 +85,7 @@ fn execute(inner: &Inner, view: &View, id: ProposalId) -> Result<Vec<u8>, Ledger
 fn state(inner: &Inner, proposal: &ChainProposal) -> Result<u8, LedgerError> {
     let governor = evm(inner.deployment.contracts.governor);
     let question = MarketGovernor::stateCall { proposalId: proposal.id }.abi_encode().into();
-    let answer = inner.node.call(governor, governor, &question).map_err(|error| match error {
+    let answer = inner.node.call(governor, &question).map_err(|error| match error {
         RpcError::Answered { data: Some(data), .. } => LedgerError::Reverted { reason: refusal(&data) },
         other => failed("eth_call", &other),
     })?;

@@ -145,8 +145,16 @@ impl Reader {
             if self.blocks.back().is_some_and(|top| top.hash == head.hash) {
                 return Ok(());
             }
-            if self.catch_up(node, &head)? {
-                return Ok(());
+            match self.catch_up(node, &head) {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                // Asked about a block that is gone, a node may say so instead of nothing.
+                Err(error @ LedgerError::Rpc { .. }) => {
+                    if node.header(head.number.to())?.is_some_and(|h| h.hash == head.hash) {
+                        return Err(error);
+                    }
+                }
+                Err(error) => return Err(error),
             }
             tracing::debug!("the chain changed while it was read");
         }

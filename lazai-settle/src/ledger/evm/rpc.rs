@@ -227,8 +227,8 @@ impl Node {
         self.get("eth_getBalance", &json!([account, "latest"]))
     }
 
-    pub fn call(&self, from: EvmAddress, to: EvmAddress, data: &Bytes) -> Result<Bytes, RpcError> {
-        let answer = self.ask("eth_call", &json!([{"from": from, "to": to, "data": data}, "latest"]))?;
+    pub fn call(&self, to: EvmAddress, data: &Bytes) -> Result<Bytes, RpcError> {
+        let answer = self.ask("eth_call", &json!([{"to": to, "data": data}, "latest"]))?;
         serde_json::from_value(answer).map_err(|e| RpcError::Transport { reason: e.to_string() })
     }
 

@@ -1,0 +1,119 @@
+//! A node's answers about the chain of this process, so that a ledger can read it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use lazai_core::Address;
+use lazai_settle::ledger::evm::{Contracts, Deployment, EvmLedger, Pace, Rpc, RpcError};
+use revm::primitives::{Address as EvmAddress, B256, Bytes, Log, keccak256};
+use serde_json::{Value, json};
+
+use super::chain::{CHAIN_ID, ours};
+use super::world::World;
+
+#[derive(Default)]
+struct Block {
+    time_s: u64,
+    from: EvmAddress,
+    input: Bytes,
+    logs: Vec<Log>,
+}
+
+/// Every transaction that was done, a block each.
+#[derive(Default)]
+pub struct Tape {
+    blocks: Mutex<Vec<Block>>,
+    code: Mutex<BTreeMap<EvmAddress, Bytes>>,
+}
+
+impl Tape {
+    pub fn record(&self, time_s: u64, from: EvmAddress, input: Bytes, logs: &[Log]) {
+        self.blocks.lock().unwrap().push(Block { time_s, from, input, logs: logs.to_vec() });
+    }
+
+    pub fn keep_code(&self, contract: EvmAddress, code: Bytes) {
+        self.code.lock().unwrap().insert(contract, code);
+    }
+}
+
+fn hash(number: usize) -> B256 {
+    keccak256(number.to_le_bytes())
+}
+
+fn number(value: &Value) -> usize {
+    let text = value.as_str().unwrap_or_default().trim_start_matches("0x");
+    usize::from_str_radix(text, 16).unwrap_or(usize::MAX)
+}
+
+fn logs_of(block: &Block, at: usize, addresses: &Value) -> Vec<Value> {
+    let wanted: Vec<EvmAddress> = serde_json::from_value(addresses.clone()).unwrap();
+    let ours = block.logs.iter().enumerate().filter(|(_, log)| wanted.contains(&log.address));
+    ours.map(|(i, log)| {
+        json!({"address": log.address, "topics": log.data.topics(), "data": log.data.data,
+            "blockNumber": format!("{at:#x}"), "blockHash": hash(at), "transactionHash": hash(at),
+            "logIndex": format!("{i:#x}")})
+    })
+    .collect()
+}
+
+impl Rpc for TapePlayer {
+    fn request(&self, method: &str, params: Value) -> Result<Value, RpcError> {
+        let blocks = self.0.blocks.lock().unwrap();
+        let header = |n: usize| {
+            let parent = n.checked_sub(1).map_or(B256::ZERO, hash);
+            json!({"number": format!("{n:#x}"), "hash": hash(n), "parentHash": parent,
+                "timestamp": format!("{:#x}", blocks[n].time_s)})
+        };
+        Ok(match method {
+            "eth_chainId" => json!(format!("{CHAIN_ID:#x}")),
+            "eth_getBlockByNumber" if params[0] == "latest" => header(blocks.len() - 1),
+            "eth_getBlockByNumber" => {
+                let n = number(&params[0]);
+                if n < blocks.len() { header(n) } else { Value::Null }
+            }
+            "eth_getBlockByHash" => {
+                let found = (0..blocks.len()).rev().find(|&n| json!(hash(n)) == params[0]);
+                found.map_or(Value::Null, |n| {
+                    let b = &blocks[n];
+                    json!({"transactions": [{"hash": hash(n), "from": b.from, "input": b.input}]})
+                })
+            }
+            "eth_getLogs" => {
+                let filter = &params[0];
+                let one = (0..blocks.len()).rev().find(|&n| json!(hash(n)) == filter["blockHash"]);
+                let range = match one {
+                    Some(n) => n..n + 1,
+                    None => number(&filter["fromBlock"])..(number(&filter["toBlock"]) + 1).min(blocks.len()),
+                };
+                json!(range.flat_map(|n| logs_of(&blocks[n], n, &filter["address"])).collect::<Vec<_>>())
+            }
+            "eth_getCode" => {
+                let contract: EvmAddress = serde_json::from_value(params[0].clone()).unwrap();
+                json!(self.0.code.lock().unwrap().get(&contract).cloned().unwrap_or_default())
+            }
+            other => panic!("{other} is not asked for"),
+        })
+    }
+
+    fn pause(&self, _: Duration) {}
+}
+
+struct TapePlayer(Arc<Tape>);
+
+/// A ledger that reads the world's chain from its beginning.
+pub fn follow(w: &World) -> EvmLedger {
+    let chain = &w.chain;
+    let contracts = Contracts {
+        parameters: ours(chain.parameters),
+        quorum: ours(chain.quorum),
+        registry: ours(chain.registry),
+        token: ours(chain.token),
+        settlement: ours(chain.settlement),
+        governor: Address::ZERO,
+        timelock: w.governance,
+    };
+    let deployment = Deployment { chain_id: CHAIN_ID, first_block: 0, contracts };
+    assert_eq!(deployment.domain(), chain.domain());
+    EvmLedger::open(TapePlayer(chain.tape.clone()), &deployment, None, Pace::default()).unwrap()
+}

@@ -1,0 +1,440 @@
+//! What people and programs do in the simulated market, honest or not.
+
+use std::sync::{Arc, Mutex};
+
+use lazai::consumer::{Consumer, ConsumerError, Conversation};
+use lazai::core::character::Character;
+use lazai::core::dat::{AccessPolicy, BaseModel, Payment, Rating, VersionMetadata};
+use lazai::core::digest::sha256;
+use lazai::core::pov::{Contributor, PublicPart};
+use lazai::core::record::RecordClaim;
+use lazai::core::seal::{SealedKey, UnsealingKey};
+use lazai::core::sign::signing_digest;
+use lazai::core::{Amount, ClassId, Digest, Signature, SubmissionId, TokenId, TypedData, VersionNumber};
+use lazai::exex::{ExEx, ExExError};
+use lazai::node::{NodeError, SignedOffer};
+use lazai::settle::{Ledger, MarketError};
+use lazai::settle::governance::{Measure, Params};
+use lazai::settle::ledger::LedgerError;
+use lazai::settle::market::{ContributorShare, Event, Submission, SubmissionStatus, Transaction};
+use lazai::settle::quorum::{Attestation, ContributorConsent, Verdict};
+use lazai::settle::session::{Offer, SessionPayment};
+use lazai::settle::split::RevenueSplit;
+use lazai::store::FolderStore;
+use lazai::SendError;
+use pollster::block_on;
+
+use super::network::{COIN, Network, Server, made_up};
+use super::world::{COINS, Process, Refusal, VALIDATORS, VOTERS, World, address, params, signer};
+
+fn units(amount: u128) -> Amount {
+    Amount::from_base_units(amount)
+}
+
+fn signed<T: TypedData>(w: &World, name: &str, value: &T) -> Signature {
+    signer(name).sign_digest(signing_digest(&w.deployment.domain(), value))
+}
+
+/// Validators put something at stake, and a first character is minted.
+pub fn found(w: &mut World) {
+    for name in VALIDATORS {
+        w.must(Process::People, name, "stake", &Transaction::Stake { amount: units(5_000) });
+    }
+    submit(w, true);
+    w.chain.lock().unwrap().leap(4_000);
+    for _ in 0..40 {
+        w.chain.lock().unwrap().tick();
+        work(w);
+        if w.refresh(Process::People).market().class(ClassId(1)).is_some() {
+            return;
+        }
+    }
+    panic!("nothing was minted");
+}
+
+pub fn random(w: &mut World) {
+    for process in super::world::PROCESSES {
+        if w.dice.one_in(12) {
+            w.doom(process);
+        }
+    }
+    match w.dice.below(20) {
+        0 | 1 => {
+            let good = !w.dice.one_in(3);
+            submit(w, good);
+        }
+        2..=4 => work(w),
+        5..=8 => talk(w),
+        9 | 10 => redeem(w),
+        11 | 12 => steal(w),
+        13 => overspend(w),
+        14 | 15 => claim_or_sell(w),
+        16 => {
+            let depth = 1 + w.dice.below(w.pace.depth);
+            w.chain.lock().unwrap().reorganise(depth);
+        }
+        17 if w.dice.one_in(4) => govern(w),
+        _ => {
+            let seconds = w.dice.below(4_000);
+            w.chain.lock().unwrap().leap(seconds);
+        }
+    }
+}
+
+/// A dataset is submitted and judged: honest validators by what it is, the liar by the contrary.
+fn submit(w: &mut World, good: bool) {
+    let n = w.number();
+    let id = SubmissionId::derive(w.deployment.ledger(), address("creator"), n);
+    let names = ["creator", "writer"];
+    let (licence, consent) = ("CC0-1.0", "yes");
+    let contributor = |name: &str| Contributor {
+        address: address(name),
+        name: name.into(),
+        licence: licence.into(),
+        consent: consent.into(),
+    };
+    let card = br#"{"spec":"chara_card_v2","data":{"name":"Ada","description":"counts"}}"#;
+    let profile = Character::from_bytes(card).unwrap().profile();
+    let public = PublicPart::new(profile, vec!["hi".into()], names.map(contributor).to_vec(), "");
+    let share = |name: &str| {
+        let root = made_up(name, n);
+        let consent = signed(w, name, &ContributorConsent { submission: id, root, licence, consent });
+        ContributorShare { contributor: address(name), tokens: 3 + n % 5, root, consent }
+    };
+    let submission = Submission {
+        nonce: n,
+        statement: made_up("statement", n),
+        root: made_up("root", n),
+        proof: made_up("proof", n),
+        ciphertext: made_up("ciphertext", n),
+        sealed_key: SealedKey { encapsulated: Digest::ZERO, ciphertext: [0; 48] },
+        exex: address("exex"),
+        public_part: String::from_utf8(public.to_bytes().unwrap()).unwrap(),
+        shares: names.map(share).to_vec(),
+    };
+    let attestation = |accepted| Attestation {
+        submission: id,
+        statement: submission.statement,
+        public_part: PublicPart::digest(submission.public_part.as_bytes()),
+        ciphertext: submission.ciphertext,
+        accepted,
+    };
+    let verdict = |w: &World, name: &str, accepted| {
+        let attestation = attestation(accepted);
+        Verdict { validator: address(name), attestation, signature: signed(w, name, &attestation) }
+    };
+    w.must(Process::People, "creator", &format!("submit {n}"), &Transaction::Submit(submission.clone()));
+    w.submissions.insert(id, good);
+    let liar = VALIDATORS[3];
+    let mut verdicts = vec![verdict(w, liar, !good)];
+    verdicts.extend(VALIDATORS[..3].iter().map(|name| verdict(w, name, good)));
+    let first = 1 + w.dice.below(3) as usize;
+    let late = verdicts.split_off(first);
+    w.must(Process::People, "reporter", &format!("attest {n}"), &Transaction::Attest(verdicts));
+    // Once it is rejected, later verdicts are refused.
+    let second = w.send(Process::People, "reporter", &format!("attest late {n}"), &Transaction::Attest(late));
+    assert!(second.is_ok() || !good, "verdicts for a good dataset were refused: {second:?}");
+    let market = w.ledger(Process::People).market();
+    let status = market.submission(id).map(|s| s.status.clone());
+    let expected = if good { SubmissionStatus::Accepted } else { SubmissionStatus::Rejected };
+    assert_eq!(status, Some(expected), "submission {n}");
+    if w.dice.one_in(3) {
+        let (one, other) = (verdict(w, liar, !good), verdict(w, liar, good));
+        let show = Transaction::SlashEquivocation { one, other };
+        w.must(Process::People, "reporter", &format!("show {n}"), &show);
+        let again = w.send(Process::People, "reporter", &format!("show again {n}"), &show);
+        assert!(again.is_err(), "an equivocation was punished twice");
+        // Otherwise its weight would not count any more, and with it the liar.
+        let stake = Transaction::Stake { amount: units(3_000) };
+        w.must(Process::People, liar, &format!("stake {n}"), &stake);
+    }
+}
+
+pub fn exex(w: &mut World) -> ExEx {
+    let (account, folder) = (w.account(Process::ExEx, "exex"), w.folder(Process::ExEx));
+    let store = Arc::new(FolderStore::new(folder.join("store")));
+    ExEx::new(account, UnsealingKey::derive(&[7; 32]), store, folder)
+}
+
+pub fn follow(w: &mut World) -> Vec<SubmissionId> {
+    let followed = w.persist(Process::ExEx, |w| {
+        let exex = exex(w);
+        match block_on(exex.follow()) {
+            Ok(waiting) => Ok(waiting),
+            Err(ExExError::Ledger(error)) => Err(error),
+            Err(error) => panic!("{error}"),
+        }
+    });
+    followed.unwrap()
+}
+
+/// The ExEx does what waits: training takes a while, and stops when the chain takes the submission back.
+fn work(w: &mut World) {
+    for id in follow(w) {
+        let steps = w.dice.below(2 * w.pace.depth + 4);
+        let mut taken_back = false;
+        for _ in 0..steps {
+            w.chain.lock().unwrap().tick();
+            if !follow(w).contains(&id) {
+                taken_back = true;
+                break;
+            }
+        }
+        if !taken_back {
+            mint(w, id);
+        }
+    }
+}
+
+fn mint(w: &mut World, id: SubmissionId) {
+    let ledger = w.refresh(Process::ExEx);
+    // Nothing is minted that is not as deep as was set, nor before it is final.
+    if !ledger.market().is_final(ledger.now_s(), id) {
+        return;
+    }
+    let claim = RecordClaim { submission: id, record: sha256(id.as_bytes()) };
+    let metadata = VersionMetadata {
+        character: "Ada".into(),
+        base: BaseModel { name: "base".into(), digest: sha256(b"base"), licence: "MIT".into() },
+        adapter_digest: sha256(b"adapter"),
+        record_digest: claim.record,
+        submission: id,
+        exex: address("exex"),
+        policy: AccessPolicy {
+            rating: Rating::General,
+            minimum_age: 0,
+            payment: Payment::Gas,
+            consent: "none".into(),
+            report_contact: "none".into(),
+        },
+        endpoints: Vec::new(),
+    };
+    let record_signature = signed(w, "exex", &claim);
+    let wanted = Transaction::Mint { metadata, record_signature, class: None };
+    let entry = match w.send(Process::ExEx, "exex", &format!("mint {id}"), &wanted) {
+        // A reorganisation took time back: it is a moment too early again.
+        Err(Refusal::Market(MarketError::NotFinal { .. })) => return,
+        minted => minted.unwrap_or_else(|e| panic!("mint: {e:?}")),
+    };
+    assert!(entry.events.iter().any(|e| matches!(e, Event::VersionMinted { submission, .. } if *submission == id)));
+}
+
+fn offer(w: &mut World, node: &str) -> SignedOffer {
+    let (classes, _) = w.ledger(Process::People).market().counts();
+    let offer = Offer {
+        node: address(node),
+        class: ClassId(1 + w.dice.below(classes)),
+        version: VersionNumber(1),
+        asset: COIN,
+        prompt_price: units(3),
+        completion_price: units(11),
+        prompt_ceiling: 100,
+        completion_ceiling: 10,
+        session_s: 20 * 86_400,
+        // The same for all, so that vouchers can be redeemed together.
+        valid_until_s: super::chain::START_S + 1_000 * 86_400,
+    };
+    let signature = signed(w, node, &offer);
+    SignedOffer { offer, signature }
+}
+
+fn answer<T>(result: Result<T, SendError>) -> Result<T, LedgerError> {
+    result.map_err(|error| match error {
+        SendError::Ledger(error) => error,
+        other => panic!("{other}"),
+    })
+}
+
+/// A consumer opens a session with a node, honest or not, and talks over a bad network.
+fn talk(w: &mut World) {
+    let crooked = w.dice.one_in(4);
+    let name = if crooked { "crook" } else { "node" };
+    let offer = offer(w, name);
+    let nonce = w.number();
+    let deposit = SessionPayment::Deposit(units(500 + u128::from(w.dice.below(3_000))));
+    let opened = w.persist(Process::People, |w| {
+        let consumer = Consumer::new(w.account(Process::People, "consumer"), signer("consumer"));
+        answer(block_on(consumer.open(nonce, &offer, deposit)))
+    });
+    let mut conversation = opened.unwrap_or_else(|e| panic!("open: {e:?}"));
+    let turns = w.dice.below(4);
+    for turn in 0..turns {
+        if !say(w, &mut conversation, name, crooked, turn) {
+            break;
+        }
+    }
+    let owed = conversation.owed();
+    w.signed.insert(conversation.session, owed);
+    let by_price: u128 = conversation.receipts.iter().map(|r| 3 * r.receipt.receipt.prompt_tokens + 11 * 7).map(u128::from).sum();
+    assert_eq!(owed.base_units(), by_price, "the consumer owes what she got, at the price");
+}
+
+/// Says something until the answer comes; `false` if it cannot.
+fn say(w: &mut World, conversation: &mut Conversation, name: &str, crooked: bool, turn: u64) -> bool {
+    for attempt in 0..40 {
+        let server = Server {
+            account: w.account(Process::Node, name),
+            book: if crooked { Arc::default() } else { w.book.clone() },
+            extra: u128::from(crooked),
+        };
+        let seed = w.number() + attempt;
+        let network = Network { node: &server, dice: Mutex::new(super::dice::Dice::new(seed)), said: Mutex::default() };
+        let consumer = Consumer::new(w.account(Process::People, "consumer"), signer("consumer"));
+        let before = (conversation.messages.len(), conversation.owed());
+        match block_on(consumer.say(conversation, &network, &format!("question {turn}"), &mut |_| {})) {
+            Ok(_) => {
+                assert!(!crooked, "a reply above its price was paid");
+                return true;
+            }
+            Err(ConsumerError::Receipt { field, .. }) => {
+                assert!(crooked && field == "sum owed", "{field} of an honest node");
+                assert_eq!(before, (conversation.messages.len(), conversation.owed()), "she owes nothing for it");
+                return false;
+            }
+            Err(ConsumerError::Node(NodeError::DepositExhausted { .. })) => return false,
+            // The reply came, its payment did not get through: it is paid before the next, or now.
+            Err(ConsumerError::Node(NodeError::Transport { .. } | NodeError::Book { .. } | NodeError::Market(_))) => {
+                if conversation.messages.len() > before.0 {
+                    let paid = (0..40).any(|_| block_on(consumer.settle(conversation, &network)).is_ok());
+                    assert!(paid, "a voucher never gets through");
+                    return true;
+                }
+                w.chain.lock().unwrap().tick();
+                w.refresh(Process::Node);
+            }
+            Err(error) => panic!("{name}: {error}"),
+        }
+    }
+    panic!("a question never gets through");
+}
+
+/// The honest node redeems what it has, all together, with a forged voucher among it.
+fn redeem(w: &mut World) {
+    let ledger = w.refresh(Process::Node);
+    let market = ledger.market();
+    let pages = w.book.0.lock().unwrap().clone();
+    let due = |(id, page): (&lazai::core::SessionId, &super::network::Page)| {
+        let session = market.session(*id).filter(|s| !s.closed && s.redeemed < page.paid())?;
+        Some((session.offer.class, page.paid?))
+    };
+    let mut due: Vec<_> = pages.iter().filter_map(due).collect();
+    let Some(class) = due.first().map(|(class, _)| *class) else { return };
+    due.retain(|(c, _)| *c == class);
+    let mut vouchers: Vec<_> = due.iter().map(|(_, v)| (v.voucher, v.signature)).collect();
+    let good = vouchers.len();
+    if w.dice.one_in(2) {
+        let mut forged = vouchers[0].0;
+        forged.cumulative = forged.cumulative.checked_add(units(1)).unwrap();
+        let signature = signed(w, "node", &forged);
+        vouchers.insert(0, (forged, signature));
+    }
+    let key = made_up("redeem", w.number());
+    let entries = w.persist(Process::Node, |w| {
+        let ledger = w.ledger(Process::Node);
+        block_on(ledger.redeem_batch(&*signer("node"), key, vouchers.clone()))
+    });
+    let entries = entries.unwrap_or_else(|e| panic!("redeem: {e:?}"));
+    let redeemed = entries.iter().filter(|e| matches!(e.transaction(), Some(Transaction::Redeem { .. }))).count();
+    assert_eq!(redeemed, good, "a bad voucher stood in the way of others");
+    if w.dice.one_in(2) {
+        let session = due[0].1.voucher.session;
+        w.must(Process::Node, "node", &format!("close {session}"), &Transaction::CloseSession { session });
+    }
+}
+
+/// The crook tries to have what is not its own.
+fn steal(w: &mut World) {
+    let n = w.number();
+    let pages = w.book.0.lock().unwrap().clone();
+    let paid: Vec<_> = pages.values().filter_map(|p| p.paid).collect();
+    let Some(loot) = paid.get(w.dice.below(paid.len() as u64) as usize) else { return };
+    let (voucher, signature) = (loot.voucher, loot.signature);
+    let mut more = voucher;
+    more.cumulative = more.cumulative.checked_add(units(5)).unwrap();
+    let tries = [
+        // Another node's voucher; one that it signed itself; an honest node's greed.
+        ("crook", Transaction::Redeem { voucher, signature }),
+        ("node", Transaction::Redeem { voucher: more, signature: signed(w, "node", &more) }),
+        ("node", Transaction::Redeem { voucher: more, signature }),
+        ("crook", Transaction::CloseSession { session: voucher.session }),
+    ];
+    let (name, wanted) = &tries[w.dice.below(4) as usize];
+    let stolen = w.send(Process::Node, name, &format!("steal {n}"), wanted);
+    assert!(stolen.is_err(), "{name} got through with {wanted:?}: {stolen:?}");
+}
+
+/// The cheat spends what she does not have, or spends it twice.
+fn overspend(w: &mut World) {
+    let n = w.number();
+    let offer = offer(w, "node");
+    let open = |nonce, deposit| Transaction::OpenSession {
+        nonce,
+        consumer: address("cheat"),
+        offer: offer.offer.clone(),
+        offer_signature: offer.signature,
+        payment: SessionPayment::Deposit(units(deposit)),
+    };
+    let too_much = w.send(Process::People, "cheat", &format!("rich {n}"), &open(n, COINS + 1));
+    assert!(too_much.is_err(), "more than there is was deposited: {too_much:?}");
+    // All she has, twice: the second time it is gone.
+    let wallet = w.chain.lock().unwrap().coins(lazai::settle::ledger::evm::abi::evm(address("cheat")));
+    let all = u128::try_from(wallet).unwrap() / 2 + 1;
+    w.must(Process::People, "cheat", &format!("once {n}"), &open(n + 1_000_000, all));
+    let twice = w.send(Process::People, "cheat", &format!("twice {n}"), &open(n + 2_000_000, all));
+    assert!(twice.is_err(), "the same coins were spent twice: {twice:?}");
+    let session = lazai::settle::session::session_id(
+        w.deployment.ledger(),
+        address("cheat"),
+        n + 1_000_000,
+        address("cheat"),
+        &offer.offer,
+    );
+    let early = Transaction::CloseSession { session };
+    let closed = w.send(Process::People, "cheat", &format!("early {n}"), &early);
+    assert!(closed.is_err(), "a payer closed her session before its deadline");
+    w.must(Process::Node, "node", &format!("give back {n}"), &early);
+    let amount = w.native(Process::Node, "cheat");
+    let key = made_up("back", n);
+    let back = w.persist(Process::People, |w| {
+        let ledger = w.ledger(Process::People);
+        block_on(ledger.withdraw(&*signer("cheat"), key, COIN, amount))
+    });
+    back.unwrap_or_else(|e| panic!("withdraw {amount}: {e:?}"));
+}
+
+fn claim_or_sell(w: &mut World) {
+    let market = w.refresh(Process::People).market();
+    let (_, tokens) = market.counts();
+    let token = TokenId(1 + w.dice.below(tokens));
+    let owner = market.token(token).expect("tokens are numbered from 1").owner;
+    let (name, other) = if owner == address("creator") { ("creator", "writer") } else { ("writer", "creator") };
+    let n = w.number();
+    let wanted = if w.dice.one_in(3) {
+        Transaction::TransferToken { token, to: address(other) }
+    } else {
+        Transaction::Claim { token, asset: COIN }
+    };
+    w.must(Process::People, name, &format!("token {n}"), &wanted);
+}
+
+/// The DAO votes another split. Where the vote takes too long, it fails, and nothing happens.
+fn govern(w: &mut World) {
+    let n = w.number();
+    let node = 1_000 + w.dice.below(20) as u16 * 100;
+    let split = RevenueSplit::new(9_000 - node, node, 1_000).unwrap();
+    let measure = Measure::ApplyParameters(Params { split, ..params() });
+    let entry = w.must(Process::People, VOTERS[0], &format!("propose {n}"), &Transaction::Propose(measure));
+    let proposal = entry.events.iter().find_map(|event| match event {
+        Event::Proposed { proposal, .. } => Some(*proposal),
+        _ => None,
+    });
+    let proposal = proposal.expect("it was proposed");
+    let votes = VOTERS.map(|name| {
+        w.send(Process::People, name, &format!("vote {n}"), &Transaction::Vote { proposal, in_favour: true }).is_ok()
+    });
+    let executed = w.send(Process::People, VOTERS[2], &format!("execute {n}"), &Transaction::Execute { proposal });
+    assert_eq!(executed.is_ok(), votes.contains(&true), "{votes:?}: {executed:?}");
+    if executed.is_ok() {
+        assert_eq!(w.ledger(Process::People).market().params().1.split, split);
+    }
+}
