@@ -29,7 +29,10 @@ fn main() -> anyhow::Result<()> {
 
 async fn scenario(args: &Args) -> anyhow::Result<()> {
     let mut tale = Tale::begin("The Cyber Diva: an AI character becomes a verifiable, paid, tradable thing");
-    let home = Home::open(&args.home)?;
+    let home = match &args.chain {
+        Some(url) => tale.wait("finding the market on the chain", || Home::on_chain(&args.home, url))?,
+        None => Home::open(&args.home)?,
+    };
     let diva = CyberDiva::load(args.short)?;
     let base = tale.wait("loading the base model", || BaseModel::from_gguf(&args.base, &Compute::cpu()))?;
     let base = Arc::new(base);
@@ -86,6 +89,7 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
 
     // 4. The DAT: a class for the character, share tokens for those who contributed.
     tale.phase("4. DAT anchoring: the model becomes a token class");
+    acts::let_doubts_pass(&home, submission)?;
     let minted = exex.mint(submission, &base, lora, &config, &trained, acts::terms(&diva)).await?;
     let access = acts::access_token(&home, minted.class).await?;
     tell::dat(&mut tale, &home, &minted);
@@ -115,9 +119,9 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
     let governors = VOTERS.map(|name| Governor::new(home.account(name)));
     let proposal = governors[0].propose_split("more for nodes", 6_500, 2_500, 1_000).await?;
     let proposal = proposal.ok_or_else(|| anyhow::anyhow!("the ledger gave no proposal"))?;
-    governors[0].vote(proposal, true).await?;
-    governors[1].vote(proposal, true).await?;
-    let executed = governors[2].execute(proposal).await?;
+    home.in_time(|| governors[0].vote(proposal, true)).await?;
+    home.in_time(|| governors[1].vote(proposal, true)).await?;
+    let executed = home.in_time(|| governors[2].execute(proposal)).await?;
     let second = acts::talk(&tale, &home, &provider, &consumer, &minted, 2, acts::deposit()?, &questions[..1]).await?;
     provider.redeem(second.session).await?;
     provider.close(second.session).await?;
@@ -143,6 +147,7 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
     let report = verify(&evidence, &anchor);
     tell::provenance(&mut tale, &report, started.elapsed());
     tell::totals(&mut tale, &home)?;
+    tell::chain(&mut tale, &home)?;
     anyhow::ensure!(report.holds(), "the provenance of the first reply does not hold");
     tale.end(&args.report)
 }

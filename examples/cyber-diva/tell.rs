@@ -11,7 +11,7 @@ use lazai::lora::BaseModel;
 use lazai::lora::generate::{Sampler, generate};
 use lazai::provenance::{Report, Trust};
 use lazai::settle::Split;
-use lazai::settle::market::{Event, POOL, SubmissionStatus};
+use lazai::settle::market::{Event, SubmissionStatus};
 use lazai::settle::notice::Cursor;
 use lazai::zk::{Proof, Statement, Verifier};
 use lazai_examples::diva::CONTRIBUTORS;
@@ -140,7 +140,11 @@ fn parts(split: &Split) -> [(Amount, &'static str); 3] {
 fn conserved(home: &Home, gross: Amount, split: &Split) -> anyhow::Result<bool> {
     let sum = split.creator.checked_add(split.node)?.checked_add(split.pool)?;
     let total = home.ledger().market().total(Asset::NATIVE)?;
-    Ok(sum == gross && total.base_units() == CONSUMER_FUNDS)
+    let nothing_lost = match home.chain() {
+        Some(chain) => chain.is_covered(total)?,
+        None => total.base_units() == CONSUMER_FUNDS,
+    };
+    Ok(sum == gross && nothing_lost)
 }
 
 pub fn settlement(tale: &mut Tale, home: &Home, session: SessionId) -> anyhow::Result<()> {
@@ -210,7 +214,19 @@ pub fn totals(tale: &mut Tale, home: &Home) -> anyhow::Result<()> {
     for name in ["consumer", "node"].into_iter().chain(CONTRIBUTORS) {
         balances.insert(name.into(), json!(market.balance(home.address(name), Asset::NATIVE)));
     }
-    balances.insert("pool".into(), json!(market.balance(POOL, Asset::NATIVE)));
+    balances.insert("pool".into(), json!(market.balance(market.pool(), Asset::NATIVE)));
     tale.note("balances", balances.into());
+    Ok(())
+}
+
+/// Which chain it was on, and what that cost.
+pub fn chain(tale: &mut Tale, home: &Home) -> anyhow::Result<()> {
+    let Some(chain) = home.chain() else { return Ok(()) };
+    let gas = chain.gas()?;
+    tale.phase("What the chain asked for it");
+    for (kind, cost) in gas.as_object().into_iter().flatten() {
+        tale.say(format!("{kind:18} {:>2} times, {:>9} gas each", cost["times"], cost["gas"]));
+    }
+    tale.note("chain", json!({ "deployment": chain.ledger.deployment(), "gas": gas }));
     Ok(())
 }

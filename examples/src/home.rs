@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use lazai::Account;
 use lazai::core::digest::DomainHasher;
 use lazai::core::seal::UnsealingKey;
 use lazai::core::{Address, Amount, Asset, Digest, Domain, LocalSigner, Signer};
+use lazai::settle::ledger::LedgerError;
 use lazai::settle::{EmbeddedLedger, Genesis, Ledger, Params, SystemClock};
 use lazai::store::{FolderStore, write_atomically};
+use lazai::{Account, SendError};
+
+use crate::chain::TestChain;
+use crate::diva::CONTRIBUTORS;
 
 /// Everyone who takes part, by the name their key is derived from.
 pub const VALIDATORS: [&str; 4] = ["validator 1", "validator 2", "validator 3", "validator 4"];
@@ -24,7 +28,8 @@ pub struct Home {
     folder: PathBuf,
     seed: Digest,
     genesis: Genesis,
-    ledger: Arc<EmbeddedLedger>,
+    ledger: Arc<dyn Ledger>,
+    chain: Option<TestChain>,
 }
 
 impl Home {
@@ -33,13 +38,49 @@ impl Home {
     /// # Errors
     /// What the file system or the ledger says.
     pub fn open(folder: &Path) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(folder)?;
-        let seed = once(&folder.join("seed.hex"), || Ok(Digest::random()?.to_string().into_bytes()))?;
-        let seed: Digest = String::from_utf8(seed)?.parse()?;
+        let seed = seed(folder)?;
         let genesis = once(&folder.join("genesis.json"), || Ok(serde_json::to_vec_pretty(&found(seed)?)?))?;
         let genesis: Genesis = serde_json::from_slice(&genesis)?;
         let ledger = EmbeddedLedger::open_or_create(&folder.join("ledger"), &genesis, SystemClock)?;
-        Ok(Self { folder: folder.into(), seed, genesis, ledger: Arc::new(ledger) })
+        Ok(Self { folder: folder.into(), seed, genesis, ledger: Arc::new(ledger), chain: None })
+    }
+
+    /// Opens a home whose market is on a chain, behind a test node.
+    ///
+    /// # Errors
+    /// What the file system, the node or the ledger says.
+    pub fn on_chain(folder: &Path, url: &str) -> anyhow::Result<Self> {
+        let seed = seed(folder)?;
+        let address = |name: &str| signer(seed, name).address();
+        let others = ["deployer", "creator", "exex", "node", "consumer"].into_iter().chain(CONTRIBUTORS);
+        let people: Vec<_> = VALIDATORS.into_iter().chain(VOTERS).chain(others).map(address).collect();
+        let validators = VALIDATORS.iter().map(|name| (address(name), 1)).collect();
+        let voters = VOTERS.map(address);
+        let chain = TestChain::open(folder, url, &people, &signer(seed, "deployer"), validators, &voters)?;
+        let (genesis, ledger) = (chain.ledger.genesis().clone(), Arc::new(chain.ledger.clone()));
+        Ok(Self { folder: folder.into(), seed, genesis, ledger, chain: Some(chain) })
+    }
+
+    /// The chain that its market is on, if it is on one.
+    #[must_use]
+    pub fn chain(&self) -> Option<&TestChain> {
+        self.chain.as_ref()
+    }
+
+    /// Does something, and lets a chain's time pass where it is too early for it.
+    ///
+    /// # Errors
+    /// What it says, or the chain.
+    pub async fn in_time<T, F: Future<Output = Result<T, SendError>>>(
+        &self,
+        mut attempt: impl FnMut() -> F,
+    ) -> anyhow::Result<T> {
+        loop {
+            match (attempt().await, &self.chain) {
+                (Err(SendError::Ledger(LedgerError::TooEarly { at_s, .. })), Some(chain)) => chain.pass_time(at_s)?,
+                (done, _) => return Ok(done?),
+            }
+        }
     }
 
     /// How its ledger began.
@@ -120,7 +161,13 @@ impl Home {
     }
 }
 
-fn once(path: &Path, make: impl FnOnce() -> anyhow::Result<Vec<u8>>) -> anyhow::Result<Vec<u8>> {
+fn seed(folder: &Path) -> anyhow::Result<Digest> {
+    std::fs::create_dir_all(folder)?;
+    let seed = once(&folder.join("seed.hex"), || Ok(Digest::random()?.to_string().into_bytes()))?;
+    Ok(String::from_utf8(seed)?.parse()?)
+}
+
+pub(crate) fn once(path: &Path, make: impl FnOnce() -> anyhow::Result<Vec<u8>>) -> anyhow::Result<Vec<u8>> {
     if let Ok(bytes) = std::fs::read(path) {
         return Ok(bytes);
     }

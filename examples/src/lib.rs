@@ -1,6 +1,7 @@
 //! What the examples share: a home with keys, ledger and store; the Cyber Diva's files; a narrator; a stage on
 //! which the earlier phases have been played.
 
+pub mod chain;
 pub mod diva;
 pub mod home;
 pub mod measure;
@@ -31,15 +32,17 @@ pub struct Args {
     pub report: PathBuf,
     /// A few dialogues and steps only: for tests.
     pub short: bool,
+    /// The URL of a test node, where the market is to be on a chain.
+    pub chain: Option<String>,
 }
 
 impl Args {
-    /// Reads `--home DIR --base FILE --report FILE [--short]`.
+    /// Reads `--home DIR --base FILE --report FILE [--short] [--chain URL]`.
     ///
     /// # Errors
     /// An unknown or missing argument.
     pub fn parse() -> anyhow::Result<Self> {
-        let (mut home, mut base, mut report, mut short) = (None, None, None, false);
+        let (mut home, mut base, mut report, mut short, mut chain) = (None, None, None, false, None);
         let mut args = std::env::args().skip(1);
         while let Some(arg) = args.next() {
             let mut value = || args.next().map(PathBuf::from);
@@ -48,11 +51,12 @@ impl Args {
                 "--base" => base = value(),
                 "--report" => report = value(),
                 "--short" => short = true,
+                "--chain" => chain = args.next(),
                 other => anyhow::bail!("unknown argument {other:?}"),
             }
         }
-        let usage = || anyhow::anyhow!("usage: --home DIR --base FILE.gguf --report FILE.json [--short]");
+        let usage = || anyhow::anyhow!("usage: --home DIR --base FILE.gguf --report FILE.json [--short] [--chain URL]");
         let home = home.ok_or_else(usage)?;
-        Ok(Self { home, base: base.ok_or_else(usage)?, report: report.ok_or_else(usage)?, short })
+        Ok(Self { home, base: base.ok_or_else(usage)?, report: report.ok_or_else(usage)?, short, chain })
     }
 }

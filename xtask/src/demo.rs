@@ -1,34 +1,81 @@
-//! `cargo xtask demo`: gets the base model, builds, and runs the scenario.
+//! `cargo xtask demo`: gets the base model, builds, and runs the scenario; on a chain of its own, if that is asked for.
 
-use anyhow::{Result, bail};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
-use crate::model;
+use anyhow::{Context, Result, bail};
+
 use crate::shell::{self, cargo, target};
+use crate::{contracts, model};
 
 pub fn run(args: &[&str]) -> Result<()> {
-    let (mut short, mut fresh, mut base) = (false, false, None);
+    let (mut short, mut fresh, mut on_chain, mut base) = (false, false, false, None);
     let mut args = args.iter();
     while let Some(&arg) = args.next() {
         match arg {
             "--short" => short = true,
             "--fresh" => fresh = true,
             "--base" => base = args.next().copied(),
+            "--ledger" => match args.next().copied() {
+                Some("embedded") => on_chain = false,
+                Some("evm") => on_chain = true,
+                other => bail!("demo: --ledger embedded or --ledger evm, not {other:?}"),
+            },
             other => bail!("demo: unknown argument {other:?}"),
         }
     }
     let base = model::fetch(base)?;
-    let home = target().join(if short { "demo-short" } else { "demo" });
+    let name = format!("demo{}{}", if on_chain { "-evm" } else { "" }, if short { "-short" } else { "" });
+    let home = target().join(&name);
     if fresh {
         let _ = std::fs::remove_dir_all(&home);
     }
-    let report = target().join("reports").join("demo.json");
+    let report = target().join("reports").join(if on_chain { "demo-evm.json" } else { "demo.json" });
     shell::run("build", &mut cargo(&["build", "-p", "lazai-examples", "--example", "cyber-diva"]))?;
-    let mut demo = cargo(&["run", "--quiet", "-p", "lazai-examples", "--example", "cyber-diva", "--"]);
+    let program = format!("cyber-diva{}", std::env::consts::EXE_SUFFIX);
+    let mut demo = Command::new(target().join("debug").join("examples").join(program));
     demo.arg("--home").arg(&home).arg("--base").arg(&base).arg("--report").arg(&report);
     if short {
         demo.arg("--short");
     }
+    let chain = if on_chain { Some(Anvil::start(&home)?) } else { None };
+    if let Some(chain) = &chain {
+        demo.arg("--chain").arg(&chain.url);
+    }
     println!("everything is kept in {}; --fresh starts over", home.display());
     let status = demo.status()?;
+    drop(chain);
     if status.success() { Ok(()) } else { bail!("demo: {status}; run it again to go on from where it was") }
+}
+
+/// A test node that keeps its chain in a file. It ends with this.
+struct Anvil {
+    url: String,
+    node: Child,
+}
+
+impl Anvil {
+    fn start(home: &Path) -> Result<Self> {
+        std::fs::create_dir_all(home)?;
+        // A port that is free now; nobody else here will want it in the next moment.
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let log = std::fs::File::create(home.join("anvil.log"))?;
+        let mut anvil = Command::new(contracts::program("anvil").context("the demo on a chain needs anvil, from npm")?);
+        anvil.args(["--host", "127.0.0.1", "--port", &port.to_string(), "--block-time", "1", "--accounts", "1"]);
+        anvil.args(["--state-interval", "5", "--state"]).arg(home.join("chain.json"));
+        let node = anvil.stdout(log.try_clone()?).stderr(log).stdin(Stdio::null()).spawn()?;
+        Ok(Self { url: format!("http://127.0.0.1:{port}"), node })
+    }
+}
+
+impl Drop for Anvil {
+    fn drop(&mut self) {
+        // Asked to end, it writes its chain down; killed, it would not.
+        let id = self.node.id().to_string();
+        let asked = cfg!(unix) && Command::new("kill").arg(id).status().is_ok_and(|status| status.success());
+        if !asked {
+            let _ = self.node.kill();
+        }
+        let _ = self.node.wait();
+    }
 }

@@ -1,0 +1,122 @@
+//! A market on a chain of one's own: anvil, a test node, which gives coins away and lets time pass.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use lazai::core::{Address, Amount, LocalSigner};
+use lazai::settle::ledger::evm::{Deployment, EvmLedger, Founding, HttpRpc, Pace, Rpc};
+use lazai::settle::notice::{Action, Cursor};
+use lazai::settle::{Ledger, Params};
+use pollster::block_on;
+use serde_json::{Value, json};
+
+use crate::home::once;
+
+/// Coins that everybody begins with, in base units: ten, and what their transactions cost.
+pub const FUNDS: u128 = 11_000_000_000_000_000_000;
+
+/// The chain of a home.
+pub struct TestChain {
+    /// The market on it.
+    pub ledger: EvmLedger,
+    rpc: HttpRpc,
+}
+
+impl TestChain {
+    /// Opens the market of a home on a chain, or deploys one: with the validators and voters of the demo, who have one
+    /// vote each, an hour for doubts, and a minute in the timelock.
+    ///
+    /// # Errors
+    /// What the node or the file system says.
+    pub fn open(
+        folder: &Path,
+        url: &str,
+        people: &[Address],
+        deployer: &LocalSigner,
+        validators: BTreeMap<Address, u64>,
+        voters: &[Address],
+    ) -> anyhow::Result<Self> {
+        let rpc = HttpRpc::new(url);
+        wait_for(&rpc)?;
+        // One block on top is enough where nobody else makes any.
+        let pace = Pace { depth: 1, poll: Duration::from_millis(100), ..Pace::default() };
+        let deployment = once(&folder.join("deployment.json"), || {
+            for person in people {
+                rpc.request("anvil_setBalance", json!([person, format!("{FUNDS:#x}")]))?;
+            }
+            let founding = Founding {
+                params: Params { challenge_window_s: 3_600, ..Params::default() },
+                assets: Vec::new(),
+                validators,
+                voters: voters.iter().map(|&voter| (voter, 10u128.pow(18))).collect(),
+                guardian: Address::ZERO,
+                timelock_s: 60,
+            };
+            let deployment = block_on(EvmLedger::deploy(rpc.clone(), deployer, &founding, pace))?;
+            Ok(serde_json::to_vec_pretty(&deployment)?)
+        })?;
+        let deployment: Deployment = serde_json::from_slice(&deployment)?;
+        let outbox = folder.join("outbox");
+        let ledger = EvmLedger::open(rpc.clone(), &deployment, Some(&outbox), pace)
+            .context("the chain does not have this home's market; begin anew with --fresh")?;
+        Ok(Self { ledger, rpc })
+    }
+
+    /// Lets the chain's time pass, which on a test node needs no patience.
+    ///
+    /// # Errors
+    /// What the node says.
+    pub fn pass_time(&self, until_s: u64) -> anyhow::Result<()> {
+        let seconds = until_s.saturating_sub(self.ledger.now_s());
+        self.rpc.request("evm_increaseTime", json!([seconds]))?;
+        self.rpc.request("evm_mine", json!([]))?;
+        block_on(self.ledger.refresh())?;
+        Ok(())
+    }
+
+    /// Whether the contracts hold just what the market says.
+    ///
+    /// # Errors
+    /// What the node says.
+    pub fn is_covered(&self, total: Amount) -> anyhow::Result<bool> {
+        let contracts = self.ledger.deployment().contracts;
+        let settlement = block_on(self.ledger.wallet(contracts.settlement))?;
+        let quorum = block_on(self.ledger.wallet(contracts.quorum))?;
+        Ok(settlement.checked_add(quorum)? == total)
+    }
+
+    /// What the market's transactions cost, by what they did: how often, and gas on average.
+    ///
+    /// # Errors
+    /// What the node says.
+    pub fn gas(&self) -> anyhow::Result<Value> {
+        let mut by_kind: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+        let mut seen = std::collections::BTreeSet::new();
+        for notice in block_on(self.ledger.notices(&Cursor::new()))? {
+            let (_, Some(new)) = notice.parts() else { continue };
+            for entry in &new.entries {
+                let Action::Transaction(transaction) = &entry.action else { continue };
+                let Some(hash) = entry.origin.transaction_hash().filter(|hash| seen.insert(*hash)) else { continue };
+                let gas = block_on(self.ledger.gas_used(hash))?.unwrap_or_default();
+                let kind = serde_json::to_value(transaction)?["kind"].as_str().unwrap_or("other").to_owned();
+                let sum = by_kind.entry(kind).or_default();
+                *sum = (sum.0 + 1, sum.1 + gas);
+            }
+        }
+        let told = |(kind, (times, gas)): (String, (u64, u64))| (kind, json!({"times": times, "gas": gas / times}));
+        Ok(Value::Object(by_kind.into_iter().map(told).collect()))
+    }
+}
+
+/// A node that was just started needs a moment.
+fn wait_for(rpc: &HttpRpc) -> anyhow::Result<()> {
+    for _ in 0..100 {
+        if rpc.request("eth_chainId", json!([])).is_ok() {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    anyhow::bail!("the chain's node does not answer")
+}
