@@ -6,7 +6,7 @@
 #[allow(dead_code, missing_docs, clippy::panic, clippy::unwrap_used, clippy::too_many_arguments)]
 mod chain;
 mod gas;
-#[path = "../../lazai-settle/tests/differential/operations.rs"]
+#[path = "../../lazai-settle/tests/differential/operations/mod.rs"]
 #[allow(dead_code, clippy::unwrap_used)]
 mod operations;
 #[path = "../../lazai-settle/tests/differential/tape.rs"]
@@ -65,7 +65,26 @@ pub fn run(folder: &std::path::Path) -> Result<Value, Failure> {
     for (name, gas) in gas::all() {
         report[name] = json!(gas);
     }
+    if let Some(wasm) = wasm()? {
+        report["vouchers_wasm_per_s"] = wasm["checked"].clone();
+        report["recover_limit_wasm_per_s"] = wasm["recovered"].clone();
+        let ratio = wasm["checked"].as_f64().zip(wasm["recovered"].as_f64()).map(|(c, r)| c / r);
+        report["vouchers_wasm_ratio"] = json!(ratio);
+    }
     Ok(report)
+}
+
+/// The same in WebAssembly under Node, beside k256 alone; where xtask could build the module.
+fn wasm() -> Result<Option<Value>, Failure> {
+    let (Some(module), Some(script)) = (std::env::var_os("LAZAI_WASM_MODULE"), std::env::var_os("LAZAI_WASM_SCRIPT"))
+    else {
+        return Ok(None);
+    };
+    let output = std::process::Command::new("node").arg(script).arg(module).output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+    }
+    Ok(Some(serde_json::from_slice(&output.stdout)?))
 }
 
 fn signer(n: u8) -> LocalSigner {

@@ -89,7 +89,7 @@ pub fn run(folder: &Path, report: &Path) -> Result<Value, Failure> {
 
 /// The verifier in WebAssembly under Node, in milliseconds; null with the reason printed where it cannot be had.
 fn wasm(folder: &Path) -> Result<Value, Failure> {
-    let (Some(module), Some(script)) = (std::env::var_os("LAZAI_WASM_VERIFIER"), std::env::var_os("LAZAI_WASM_SCRIPT"))
+    let (Some(module), Some(script)) = (std::env::var_os("LAZAI_WASM_MODULE"), std::env::var_os("LAZAI_WASM_SCRIPT"))
     else {
         return Ok(Value::Null);
     };

@@ -24,8 +24,8 @@ use crate::account::{Account, SendError};
 use crate::creator::ExExContact;
 use crate::store::{Store, StoreError};
 
-pub use jobs::{Job, JobState};
 use jobs::Jobs;
+pub use jobs::{Job, JobState};
 
 /// Why a submission was not turned into a model.
 #[derive(Debug, Error)]

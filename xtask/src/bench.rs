@@ -14,13 +14,17 @@ pub fn run(args: &[&str]) -> Result<()> {
     if name == "data" {
         bench.env("LAZAI_BASE_MODEL", model::fetch(None)?).env("LAZAI_PEER_PYTHON", peers::python("data")?);
     }
-    if name == "zk" {
-        match wasm::verifier()? {
+    if let Some(script) = match name {
+        "zk" => Some("run.mjs"),
+        "settle" => Some("vouchers.mjs"),
+        _ => None,
+    } {
+        match wasm::module()? {
             Ok(module) => {
-                bench.env("LAZAI_WASM_VERIFIER", module);
-                bench.env("LAZAI_WASM_SCRIPT", shell::root().join("benches").join("wasm").join("run.mjs"));
+                bench.env("LAZAI_WASM_MODULE", module);
+                bench.env("LAZAI_WASM_SCRIPT", shell::root().join("benches").join("wasm").join(script));
             }
-            Err(reason) => println!("── skipped: the verifier for wasm32: {reason}"),
+            Err(reason) => println!("── skipped: what is measured in wasm32: {reason}"),
         }
     }
     shell::run(&format!("bench {name}"), bench.arg(file))

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::shell::{cache, cargo, root, run, target};
-use crate::{contracts, model, outside, readme};
+use crate::{contracts, demo, model, outside, readme};
 
 /// Which crate of the workspace may depend on which.
 const LAYERS: &[(&str, &[&str])] = &[
@@ -23,15 +23,18 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Features with which everything is tested: proving is not a default of `lazai`.
-const FEATURES: &str = "lazai/zk,lazai-zk/plonky2";
+const FEATURES: &str = "lazai/evm,lazai/zk,lazai-zk/plonky2";
 /// What a dependant may leave out: each must build alone.
 const FEATURE_SETS: &[(&str, &str)] = &[
     ("lazai", ""),
+    ("lazai", "evm"),
     ("lazai", "zk"),
     ("lazai", "train"),
     ("lazai", "serve"),
     ("lazai-zk", ""),
     ("lazai-zk", "plonky2"),
+    ("lazai-settle", ""),
+    ("lazai-settle", "evm"),
     ("lazai-core", ""),
     ("lazai-core", "cards"),
     ("lazai-core", "audio"),
@@ -68,7 +71,9 @@ pub fn all() -> Result<()> {
         run(&format!("{package} with only {features:?}"), cargo(&["clippy", "--quiet"]).args(only))?;
     }
     outside::run()?;
-    contracts::check()?;
+    if contracts::check()? {
+        demo::play(&base, true, true, true)?;
+    }
     deny()?;
     println!("── everything holds");
     Ok(())

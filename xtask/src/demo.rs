@@ -25,16 +25,21 @@ pub fn run(args: &[&str]) -> Result<()> {
         }
     }
     let base = model::fetch(base)?;
+    shell::run("build", &mut cargo(&["build", "-p", "lazai-examples", "--example", "cyber-diva"]))?;
+    play(&base, on_chain, short, fresh)
+}
+
+/// Runs the scenario, which is built.
+pub fn play(base: &Path, on_chain: bool, short: bool, fresh: bool) -> Result<()> {
     let name = format!("demo{}{}", if on_chain { "-evm" } else { "" }, if short { "-short" } else { "" });
     let home = target().join(&name);
     if fresh {
         let _ = std::fs::remove_dir_all(&home);
     }
     let report = target().join("reports").join(if on_chain { "demo-evm.json" } else { "demo.json" });
-    shell::run("build", &mut cargo(&["build", "-p", "lazai-examples", "--example", "cyber-diva"]))?;
     let program = format!("cyber-diva{}", std::env::consts::EXE_SUFFIX);
     let mut demo = Command::new(target().join("debug").join("examples").join(program));
-    demo.arg("--home").arg(&home).arg("--base").arg(&base).arg("--report").arg(&report);
+    demo.arg("--home").arg(&home).arg("--base").arg(base).arg("--report").arg(&report);
     if short {
         demo.arg("--short");
     }

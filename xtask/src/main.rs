@@ -19,8 +19,9 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask VERB
 
-  demo [--short] [--fresh] [--base FILE.gguf | --base hf:REPO/FILE.gguf]
+  demo [--ledger embedded|evm] [--short] [--fresh] [--base FILE.gguf | --base hf:REPO/FILE.gguf]
              runs the whole market on real input; killed and run again, it goes on from where it was
+             (--ledger evm: on a chain, behind a test node that it starts; needs node and npm)
   test       everything that must hold: format, lints, layers, licences, docs, tests, examples
   bench NAME measures (data, market, settle, zk), and writes target/reports/bench-NAME.json
   fetch      gets the base model (93 MB, once) and prints where it is
@@ -32,6 +33,8 @@ cargo xtask VERB
              (contracts write: writes the artifacts)
   soak differential
              a million random operations through the Rust market and the contracts
+  soak market
+             ten thousand whole markets on a chain that reorganises, with crashes, losses and cheats
   soak power a power cut at every write of the embedded ledger's scenario
   layers     checks which crate may depend on which
   deny       checks bans, licences and sources of dependencies

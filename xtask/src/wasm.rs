@@ -1,4 +1,4 @@
-//! The verifier as WebAssembly: built with whatever the machine has for that target.
+//! What a page would check, as WebAssembly: built with whatever the machine has for that target.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,14 +12,14 @@ const TARGET: &str = "wasm32-unknown-unknown";
 const FLAGS: &str = "--cfg getrandom_backend=\"unsupported\"";
 
 /// Builds `benches/wasm`; gives the module, or in words why it cannot be had.
-pub fn verifier() -> Result<Result<PathBuf, String>> {
+pub fn module() -> Result<Result<PathBuf, String>> {
     let mut build = match toolchain() {
         Ok(build) => build,
         Err(reason) => return Ok(Err(reason)),
     };
     let folder = target().join("wasm");
     build.args(["--release", "--quiet"]).env("CARGO_TARGET_DIR", &folder).env("RUSTFLAGS", FLAGS);
-    run("the verifier for wasm32", build.current_dir(root().join("benches").join("wasm")))?;
+    run("what is measured in wasm32", build.current_dir(root().join("benches").join("wasm")))?;
     let module = folder.join(TARGET).join("release").join("lazai_wasm_verifier.wasm");
     ensure!(module.is_file(), "no module at {}", module.display());
     Ok(Ok(module))

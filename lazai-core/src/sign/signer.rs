@@ -105,11 +105,8 @@ impl<S: Signer + ?Sized> Signer for std::sync::Arc<S> {
 /// # Errors
 /// What the signer says, or [`SignerError::WrongSignature`].
 pub async fn sign<T: TypedData>(signer: &dyn Signer, domain: &Domain, value: &T) -> Result<Signature, SignerError> {
-    let subject = SigningSubject::TypedData {
-        domain: domain.clone(),
-        encode_type: T::TYPE,
-        struct_hash: value.hash_struct(),
-    };
+    let subject =
+        SigningSubject::TypedData { domain: domain.clone(), encode_type: T::TYPE, struct_hash: value.hash_struct() };
     sign_request(signer, SigningRequest { digest: signing_digest(domain, value), subject }).await
 }
 

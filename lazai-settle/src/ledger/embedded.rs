@@ -8,8 +8,8 @@ use std::ops::RangeBounds;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use lazai_core::{Digest, Signer};
 use lazai_core::digest::canonical_json;
+use lazai_core::{Digest, Signer};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 
 use super::storage::Backend;

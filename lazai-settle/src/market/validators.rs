@@ -108,6 +108,7 @@ impl Market {
     }
 
     /// Takes over that a chain punished an equivocation: it saw both verdicts.
+    #[cfg(feature = "evm")]
     pub(crate) fn observe_equivocation(
         &mut self,
         id: SubmissionId,

@@ -75,6 +75,18 @@ impl Market {
         Ok(events)
     }
 
+    fn check_voter(&self, sender: Address) -> Result<(), MarketError> {
+        if self.voters.contains_key(&sender) {
+            Ok(())
+        } else {
+            Err(MarketError::NotAllowed { sender, role: "a voter" })
+        }
+    }
+}
+
+/// What a chain's governor counted.
+#[cfg(feature = "evm")]
+impl Market {
     /// Takes over a proposal of a chain's governor, which counts votes itself.
     pub(crate) fn observe_proposal(&mut self, proposer: Address, measure: &Measure, voting_ends_s: u64) -> Vec<Event> {
         let id = ProposalId(self.proposals.len() as u64 + 1);
@@ -110,13 +122,5 @@ impl Market {
         let proposal = self.proposals.get_mut(&id).ok_or(MarketError::UnknownProposal { proposal: id })?;
         proposal.executed = Some(params);
         Ok(vec![Event::Executed { proposal: id }])
-    }
-
-    fn check_voter(&self, sender: Address) -> Result<(), MarketError> {
-        if self.voters.contains_key(&sender) {
-            Ok(())
-        } else {
-            Err(MarketError::NotAllowed { sender, role: "a voter" })
-        }
     }
 }

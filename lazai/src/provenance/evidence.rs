@@ -2,10 +2,10 @@
 
 use lazai_core::record::TrainingRecord;
 use lazai_core::{SessionId, SubmissionId};
+use lazai_settle::governance::Measure;
 use lazai_settle::ledger::{Ledger, LedgerError};
 use lazai_settle::market::{Event, Genesis, Submission, Transaction};
 use lazai_settle::merkle::Inclusion;
-use lazai_settle::governance::Measure;
 use lazai_settle::notice::{Action, Cursor, Entry};
 use lazai_zk::Statement;
 use serde::{Deserialize, Serialize};

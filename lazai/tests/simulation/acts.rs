@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use lazai::SendError;
 use lazai::consumer::{Consumer, ConsumerError, Conversation};
 use lazai::core::character::Character;
 use lazai::core::dat::{AccessPolicy, BaseModel, Payment, Rating, VersionMetadata};
@@ -13,15 +14,14 @@ use lazai::core::sign::signing_digest;
 use lazai::core::{Amount, ClassId, Digest, Signature, SubmissionId, TokenId, TypedData, VersionNumber};
 use lazai::exex::{ExEx, ExExError};
 use lazai::node::{NodeError, SignedOffer};
-use lazai::settle::{Ledger, MarketError};
 use lazai::settle::governance::{Measure, Params};
 use lazai::settle::ledger::LedgerError;
 use lazai::settle::market::{ContributorShare, Event, Submission, SubmissionStatus, Transaction};
 use lazai::settle::quorum::{Attestation, ContributorConsent, Verdict};
 use lazai::settle::session::{Offer, SessionPayment};
 use lazai::settle::split::RevenueSplit;
+use lazai::settle::{Ledger, MarketError};
 use lazai::store::FolderStore;
-use lazai::SendError;
 use pollster::block_on;
 
 use super::network::{COIN, Network, Server, made_up};
@@ -265,7 +265,8 @@ fn talk(w: &mut World) {
     }
     let owed = conversation.owed();
     w.signed.insert(conversation.session, owed);
-    let by_price: u128 = conversation.receipts.iter().map(|r| 3 * r.receipt.receipt.prompt_tokens + 11 * 7).map(u128::from).sum();
+    let by_price: u128 =
+        conversation.receipts.iter().map(|r| 3 * r.receipt.receipt.prompt_tokens + 11 * 7).map(u128::from).sum();
     assert_eq!(owed.base_units(), by_price, "the consumer owes what she got, at the price");
 }
 

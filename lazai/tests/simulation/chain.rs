@@ -193,7 +193,8 @@ impl Chain {
         let envelope = TxEnvelope::decode_2718(&mut &raw[..]).map_err(|e| refused(&e.to_string()))?;
         let signed = envelope.as_eip1559().ok_or_else(|| refused("of another type"))?;
         let signature = Signature::from_bytes(signed.signature().as_bytes());
-        let from = signature.recover(Digest::from_bytes(signed.signature_hash().0)).map_err(|e| refused(&e.to_string()))?;
+        let from =
+            signature.recover(Digest::from_bytes(signed.signature_hash().0)).map_err(|e| refused(&e.to_string()))?;
         let (tx, hash, from) = (signed.tx(), *signed.hash(), evm(from));
         if self.pool.iter().any(|p| p.hash == hash) {
             return Err(refused("already known"));
@@ -256,7 +257,8 @@ impl Chain {
             }
             "eth_getCode" => {
                 let block = self.place(&params[1]["blockHash"]);
-                let block = block.ok_or(RpcError::Answered { code: -32_000, message: "unknown block".into(), data: None })?;
+                let block =
+                    block.ok_or(RpcError::Answered { code: -32_000, message: "unknown block".into(), data: None })?;
                 // Of long ago it is what it is now.
                 let recent = block + KEPT_STATES > self.blocks.len();
                 let state = if recent { &self.blocks[block].after } else { &self.tip().after };

@@ -72,9 +72,8 @@ fn check(w: &mut World, coins_before: U256) {
     submissions(w);
     sessions(w);
     let waiting = acts::follow(w);
-    let accepted = |id: &lazai::core::SubmissionId| {
-        market.submission(*id).is_some_and(|s| s.status == SubmissionStatus::Accepted)
-    };
+    let accepted =
+        |id: &lazai::core::SubmissionId| market.submission(*id).is_some_and(|s| s.status == SubmissionStatus::Accepted);
     let expected: Vec<_> = w.submissions.keys().copied().filter(accepted).collect();
     let mut found = waiting.clone();
     found.sort_unstable();
@@ -89,11 +88,12 @@ fn money(w: &mut World, coins_before: U256) {
     let contracts = w.deployment.contracts;
     let held = chain.coins(evm(contracts.settlement)) + chain.coins(evm(contracts.quorum));
     assert_eq!(held, U256::from(market.total(COIN).unwrap().base_units()), "coins that the contracts hold");
-    let accounts: Vec<Address> = ["creator", "writer", "exex", "node", "crook", "consumer", "cheat", "reporter", "liar"]
-        .map(address)
-        .into_iter()
-        .chain([contracts.timelock])
-        .collect();
+    let accounts: Vec<Address> =
+        ["creator", "writer", "exex", "node", "crook", "consumer", "cheat", "reporter", "liar"]
+            .map(address)
+            .into_iter()
+            .chain([contracts.timelock])
+            .collect();
     for account in accounts {
         let question = Settlement::balanceOfCall { account: evm(account), asset: evm(COIN.0) };
         let answer = chain.ask(evm(contracts.settlement), question.abi_encode().into()).unwrap();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use lazai::Account;
-use lazai::core::digest::{sha256, DomainHasher};
+use lazai::core::digest::{DomainHasher, sha256};
 use lazai::core::{Amount, Asset, SessionId};
 use lazai::node::{
     ChatReply, ChatRequest, Node, NodeError, NodeFuture, RequestClaim, SignedReceipt, SignedVoucher, reply_digest,
@@ -48,7 +48,8 @@ impl Server {
             ledger.refresh().await.map_err(|e| NodeError::Book { reason: e.to_string() })?;
         }
         let market = ledger.market();
-        let session = market.session(request.session).ok_or(MarketError::UnknownSession { session: request.session })?;
+        let session =
+            market.session(request.session).ok_or(MarketError::UnknownSession { session: request.session })?;
         let digest = request_digest(request.salt, &request.messages);
         let claim = RequestClaim { session: request.session, turn: request.turn, request: digest };
         let checked = request.signature.verify(market.domain(), &claim, session.consumer);
@@ -91,8 +92,11 @@ impl Server {
             cumulative: page.owed.checked_add(price)?.checked_add(Amount::from_base_units(self.extra))?,
         };
         let signature = self.account.sign(&receipt).await?;
-        let reply =
-            ChatReply { text: "so it is".into(), tokens, receipt: SignedReceipt { receipt: receipt.clone(), signature } };
+        let reply = ChatReply {
+            text: "so it is".into(),
+            tokens,
+            receipt: SignedReceipt { receipt: receipt.clone(), signature },
+        };
         let last = Some((request.turn, digest, reply.clone()));
         let page = Page { owed: receipt.cumulative, last, ..page };
         self.book.0.lock().unwrap().insert(request.session, page);
@@ -101,11 +105,7 @@ impl Server {
 }
 
 impl Node for Server {
-    fn chat<'a>(
-        &'a self,
-        request: &'a ChatRequest,
-        _: &'a mut (dyn FnMut(&str) + Send),
-    ) -> NodeFuture<'a, ChatReply> {
+    fn chat<'a>(&'a self, request: &'a ChatRequest, _: &'a mut (dyn FnMut(&str) + Send)) -> NodeFuture<'a, ChatReply> {
         Box::pin(self.serve(request))
     }
 

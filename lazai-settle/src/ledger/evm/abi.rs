@@ -13,14 +13,46 @@ use crate::quorum::{Attestation, Verdict};
 use crate::session::Offer;
 use crate::split::RevenueSplit;
 
-sol!(#[sol(all_derives = true)] DataAnchoringToken, "../contracts/artifacts/DataAnchoringToken.json");
-sol!(#[sol(all_derives = true)] DatasetRegistry, "../contracts/artifacts/DatasetRegistry.json");
-sol!(#[sol(all_derives = true)] GovernanceToken, "../contracts/artifacts/GovernanceToken.json");
-sol!(#[sol(all_derives = true)] MarketGovernor, "../contracts/artifacts/MarketGovernor.json");
-sol!(#[sol(all_derives = true)] MarketParameters, "../contracts/artifacts/MarketParameters.json");
-sol!(#[sol(all_derives = true)] Settlement, "../contracts/artifacts/Settlement.json");
-sol!(#[sol(all_derives = true)] TimelockController, "../contracts/artifacts/TimelockController.json");
-sol!(#[sol(all_derives = true)] ValidatorQuorum, "../contracts/artifacts/ValidatorQuorum.json");
+sol!(
+    #[sol(all_derives = true)]
+    DataAnchoringToken,
+    "../contracts/artifacts/DataAnchoringToken.json"
+);
+sol!(
+    #[sol(all_derives = true)]
+    DatasetRegistry,
+    "../contracts/artifacts/DatasetRegistry.json"
+);
+sol!(
+    #[sol(all_derives = true)]
+    GovernanceToken,
+    "../contracts/artifacts/GovernanceToken.json"
+);
+sol!(
+    #[sol(all_derives = true)]
+    MarketGovernor,
+    "../contracts/artifacts/MarketGovernor.json"
+);
+sol!(
+    #[sol(all_derives = true)]
+    MarketParameters,
+    "../contracts/artifacts/MarketParameters.json"
+);
+sol!(
+    #[sol(all_derives = true)]
+    Settlement,
+    "../contracts/artifacts/Settlement.json"
+);
+sol!(
+    #[sol(all_derives = true)]
+    TimelockController,
+    "../contracts/artifacts/TimelockController.json"
+);
+sol!(
+    #[sol(all_derives = true)]
+    ValidatorQuorum,
+    "../contracts/artifacts/ValidatorQuorum.json"
+);
 
 /// An address, as the contracts have it.
 #[must_use]

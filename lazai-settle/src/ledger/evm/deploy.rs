@@ -94,8 +94,7 @@ pub struct Founding {
 /// The contracts name each other as immutables, so their addresses follow from `deployer` and `nonce`.
 pub(super) fn creations(founding: &Founding, deployer: Address, nonce: u64) -> (Vec<Bytes>, Contracts) {
     let at = |n: u64| evm(deployer).create(nonce + n);
-    let [votes, timelock, governor, parameters, quorum, registry, token, settlement] =
-        [0, 1, 2, 3, 4, 5, 6, 7].map(at);
+    let [votes, timelock, governor, parameters, quorum, registry, token, settlement] = [0, 1, 2, 3, 4, 5, 6, 7].map(at);
     let (holders, amounts) = founding.voters.iter().map(|&(v, units)| (evm(v), U256::from(units))).unzip();
     let members = founding.validators.iter();
     let members = members.map(|(&v, &weight)| ValidatorSet::Member { member: evm(v), weight }).collect();
@@ -115,7 +114,8 @@ pub(super) fn creations(founding: &Founding, deployer: Address, nonce: u64) -> (
         ),
         create(
             &MarketGovernor::BYTECODE,
-            MarketGovernor::constructorCall { token_: votes, timelock_: timelock, parameters_: parameters }.abi_encode(),
+            MarketGovernor::constructorCall { token_: votes, timelock_: timelock, parameters_: parameters }
+                .abi_encode(),
         ),
         create(
             &MarketParameters::BYTECODE,

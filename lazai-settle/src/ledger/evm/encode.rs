@@ -111,11 +111,7 @@ pub fn transaction(
             let deposit = deposit.map_err(|_| MarketError::TooMany { what: "base units of a deposit" })?;
             let opening = Settlement::Opening { nonce: *nonce, consumer: evm(*consumer), deposit, tokenId: token_id };
             let offer_signature = packed(offer_signature);
-            call(
-                settlement,
-                value,
-                &Settlement::openCall { opening, offer: offer(o), offerSignature: offer_signature },
-            )
+            call(settlement, value, &Settlement::openCall { opening, offer: offer(o), offerSignature: offer_signature })
         }
         Transaction::RecordUsage { token: id, metric, amount } => call(
             token,
@@ -182,11 +178,7 @@ pub fn transaction(
 ///
 /// # Errors
 /// [`MarketError::UnknownSession`], or [`MarketError::VoucherMismatch`] for a session under another offer.
-pub fn redeem(
-    contracts: &Contracts,
-    market: &Market,
-    vouchers: &[(Voucher, Signature)],
-) -> Result<Call, MarketError> {
+pub fn redeem(contracts: &Contracts, market: &Market, vouchers: &[(Voucher, Signature)]) -> Result<Call, MarketError> {
     let mut under = None;
     let mut claims = Vec::with_capacity(vouchers.len());
     for (voucher, signature) in vouchers {

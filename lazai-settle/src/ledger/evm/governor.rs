@@ -71,12 +71,13 @@ fn execute(inner: &Inner, view: &View, id: ProposalId) -> Result<Vec<u8>, Ledger
         SUCCEEDED => {
             Ok(MarketGovernor::queueCall { targets, values, calldatas, descriptionHash: description }.abi_encode())
         }
-        QUEUED => match found.eta_s {
-            Some(at_s) if view.time_s < at_s => early("the timelock opens", at_s),
-            _ => {
-                Ok(MarketGovernor::executeCall { targets, values, calldatas, descriptionHash: description }.abi_encode())
+        QUEUED => {
+            match found.eta_s {
+                Some(at_s) if view.time_s < at_s => early("the timelock opens", at_s),
+                _ => Ok(MarketGovernor::executeCall { targets, values, calldatas, descriptionHash: description }
+                    .abi_encode()),
             }
-        },
+        }
         7 => Err(MarketError::ProposalExecuted { proposal: id }.into()),
         _ => Err(MarketError::ProposalNotPassed { proposal: id }.into()),
     }

@@ -158,7 +158,10 @@ impl Reader {
             }
             tracing::debug!("the chain changed while it was read");
         }
-        Err(LedgerError::Rpc { method: "eth_getLogs".into(), reason: "the chain changes faster than it is read".into() })
+        Err(LedgerError::Rpc {
+            method: "eth_getLogs".into(),
+            reason: "the chain changes faster than it is read".into(),
+        })
     }
 
     /// Reads up to a header. `false` if the chain changed meanwhile.
@@ -264,8 +267,8 @@ impl Reader {
             }
         }
         for entry in &new {
-            let bytes = canonical_json(entry)
-                .map_err(|e| LedgerError::Diverged { block: number, reason: e.to_string() })?;
+            let bytes =
+                canonical_json(entry).map_err(|e| LedgerError::Diverged { block: number, reason: e.to_string() })?;
             self.leaves.push(merkle::leaf_hash(&bytes));
         }
         self.log.extend(new);

@@ -1,0 +1,214 @@
+//! Tokens, sessions and money: logs of `DataAnchoringToken` and `Settlement`.
+
+use super::*;
+
+impl Reading<'_> {
+    pub(super) fn token(&mut self, event: &T, after: &[(u64, Seen)]) -> Read<usize> {
+        let next = after.first().map(|(_, seen)| seen);
+        match event {
+            T::ClassOwned(e) if !e.anchored => {
+                let (class, owner) = (class(e.classId), ours(e.owner));
+                let logged = Event::ClassCreated { class, owner, anchored: false };
+                self.apply_logged(owner, Transaction::CreateClass, &logged)?;
+            }
+            T::VersionMinted(e) => self.minted(e)?,
+            T::Minted(e) => {
+                let (token, class, to) = (token_id(e.tokenId)?, class(e.classId), ours(e.to));
+                let (value, shares, expire_at_s) = (small(e.value)?, small(e.shareRatio)?, e.expireAt);
+                let logged = Event::Minted { token, class, to, value, shares, expire_at_s };
+                if !self.was_expected(&logged) {
+                    let owner = self.class_owner(class)?;
+                    let mint = Transaction::MintToken { class, to, value, shares, expire_at_s };
+                    let events = self.apply(owner, mint)?;
+                    if !events.contains(&logged) {
+                        return diverged(format!("the contracts logged {logged:?}, the market says {events:?}"));
+                    }
+                }
+            }
+            T::TransferToken(e) if !e.from.is_zero() => {
+                let (token, from, to) = (token_id(e.tokenId)?, ours(e.from), ours(e.to));
+                let logged = Event::TransferToken { token, from, to };
+                self.apply_logged(from, Transaction::TransferToken { token, to }, &logged)?;
+            }
+            T::UsageRecorded(e) => {
+                let (token, metric, amount) = (token_id(e.tokenId)?, digest(e.metricType), small(e.amount)?);
+                // What a session took by its opening belongs to it.
+                let opening = after.get(1).is_some_and(|(_, seen)| {
+                    matches!(seen, Seen::Settlement(S::SessionOpened(o))
+                        if o.opening.tokenId == e.tokenId && metric == keccak256(b"inference_sessions"))
+                });
+                if !opening {
+                    let actor = ours(e.actor);
+                    let logged = Event::UsageRecorded { token, metric, amount, actor };
+                    self.apply_logged(actor, Transaction::RecordUsage { token, metric, amount }, &logged)?;
+                }
+            }
+            T::ValueTransferred(e) => {
+                let (from, to, value) = (token_id(e.fromTokenId)?, token_id(e.toTokenId)?, small(e.value)?);
+                // Whoever moved it was allowed to: her owner's doing.
+                let owner = self.state.market.token(from).map_or(Address::ZERO, |t| t.owner);
+                let logged = Event::ValueTransferred { from, to, value };
+                self.apply_logged(owner, Transaction::TransferValue { from, to, value }, &logged)?;
+            }
+            T::RevenueSettled(e) => return self.settled(e, next),
+            T::Claimed(e) => {
+                // On the way to another owner it becomes the seller's balance, by the market's own rules.
+                if matches!(next, Some(Seen::Settlement(S::RevenueCredited(_)))) {
+                    return Ok(1);
+                }
+                let (token, asset, amount) = (token_id(e.tokenId)?, Asset(ours(e.asset)), amount(e.amount)?);
+                let owner = self.state.market.token(token).map_or(Address::ZERO, |t| t.owner);
+                let logged = Event::Claimed { token, to: owner, asset, amount };
+                self.apply_logged(owner, Transaction::Claim { token, asset }, &logged)?;
+                self.cross(owner, Crossing::Withdraw { account: owner, asset, amount })?;
+            }
+            T::ApprovalForClass(e) => {
+                let (owner, class, operator, approved) =
+                    (ours(e.owner), class(e.classId), ours(e.operator), e.approved);
+                let logged = Event::ApprovalForClass { owner, class, operator, approved };
+                self.apply_logged(owner, Transaction::ApproveForClass { class, operator, approved }, &logged)?;
+            }
+            T::VersionWithdrawal(e) => {
+                let (class, version) = (class(e.classId), VersionNumber(e.version));
+                let owner = self.class_owner(class)?;
+                let logged = Event::VersionWithdrawn { class, version };
+                self.apply_logged(owner, Transaction::WithdrawVersion { class, version }, &logged)?;
+            }
+            // Of other standards, of metadata, or observed by the market itself when it matters.
+            _ => {}
+        }
+        Ok(0)
+    }
+
+    fn minted(&mut self, e: &DataAnchoringToken::VersionMinted) -> Read<()> {
+        let (id, version) = (class(e.classId), VersionNumber(e.version));
+        let metadata = metadata_of(&e.metadata);
+        let exex = metadata.exex;
+        let logged =
+            Event::VersionMinted { class: id, version, submission: metadata.submission, metadata: metadata.digest() };
+        let into = self.state.market.class(id).map(|_| id);
+        let record_signature = signature(&e.recordSignature);
+        self.apply_logged(exex, Transaction::Mint { metadata, record_signature, class: into }, &logged)
+    }
+
+    /// Revenue of a class: a part of a redemption, which is logged next, or given by somebody.
+    fn settled(&mut self, e: &DataAnchoringToken::RevenueSettled, next: Option<&Seen>) -> Read<usize> {
+        if matches!(next, Some(Seen::Settlement(S::Redeemed(_)))) {
+            return Ok(0);
+        }
+        let (class, asset, amount) = (class(e.classId), Asset(ours(e.asset)), amount(e.amount)?);
+        let giver = self.sender();
+        self.bring(giver, asset, amount)?;
+        self.apply_logged(
+            giver,
+            Transaction::SettleRevenue { class, asset, amount },
+            &Event::RevenueSettled { class, asset, amount },
+        )?;
+        // Where no share counts, the class's owner has it: the market's rule too.
+        Ok(usize::from(matches!(next, Some(Seen::Settlement(S::RevenueCredited(_))))))
+    }
+
+    fn class_owner(&self, class: ClassId) -> Read<Address> {
+        let found = self.state.market.class(class).map(|c| c.owner);
+        found.map_or_else(|| diverged(format!("class {class} is not known")), Ok)
+    }
+
+    pub(super) fn settlement(&mut self, event: &S) -> Read<usize> {
+        match event {
+            S::Deposited(e) => {
+                let (account, asset, amount) = (ours(e.account), Asset(ours(e.asset)), amount(e.amount)?);
+                let credit = Expected::Credit(account, amount);
+                if asset == Asset::NATIVE && self.expected.front() == Some(&credit) {
+                    self.expected.pop_front();
+                } else {
+                    self.bring(account, asset, amount)?;
+                }
+            }
+            S::Withdrawn(e) => {
+                let (account, asset, amount) = (ours(e.account), Asset(ours(e.asset)), amount(e.amount)?);
+                self.cross(account, Crossing::Withdraw { account, asset, amount })?;
+            }
+            S::Transferred(e) => {
+                let (from, to) = (ours(e.from), ours(e.to));
+                let (asset, amount) = (Asset(ours(e.asset)), amount(e.amount)?);
+                if from == self.state.market.pool() {
+                    self.enact(Measure::Spend { to, asset, amount })?;
+                } else {
+                    self.apply(from, Transaction::Transfer { to, asset, amount })?;
+                }
+            }
+            S::SessionOpened(e) => {
+                let (payer, offer, o) = (ours(e.payer), offer_of(&e.offer), &e.opening);
+                let payment = if o.tokenId.is_zero() {
+                    SessionPayment::Deposit(amount(U256::from(o.deposit))?)
+                } else {
+                    SessionPayment::Quota(token_id(o.tokenId)?)
+                };
+                let logged = Event::SessionOpened {
+                    session: SessionId::from_bytes(e.session.0),
+                    payer,
+                    params: ParamsVersion(e.params),
+                    deadline_s: e.deadline,
+                };
+                let transaction = Transaction::OpenSession {
+                    nonce: o.nonce,
+                    consumer: ours(o.consumer),
+                    offer,
+                    offer_signature: signature(&e.offerSignature),
+                    payment,
+                };
+                self.apply_logged(payer, transaction, &logged)?;
+            }
+            S::Redeemed(e) => self.redeemed(e)?,
+            S::SessionEnded(e) => {
+                let session = SessionId::from_bytes(e.session.0);
+                let Some(known) = self.state.market.session(session) else {
+                    return diverged(format!("session {session} is not known"));
+                };
+                // By its payer, or else by its node.
+                let closer = if self.sender() == known.payer { known.payer } else { known.offer.node };
+                let logged = Event::SessionClosed { session, refunded: amount(e.refunded)? };
+                self.apply_logged(closer, Transaction::CloseSession { session }, &logged)?;
+            }
+            S::VoucherSkipped(_) => {}
+            S::RevenueCredited(e) => return diverged(format!("{} was credited out of nothing", e.account)),
+        }
+        Ok(0)
+    }
+
+    fn redeemed(&mut self, e: &Settlement::Redeemed) -> Read<()> {
+        let signatures = self.signatures();
+        for (id, &cumulative) in e.sessions.iter().zip(&e.cumulative) {
+            let id = SessionId::from_bytes(id.0);
+            let Some(session) = self.state.market.session(id) else {
+                return diverged(format!("session {id} is not known"));
+            };
+            let voucher = session.offer.voucher(id, Amount::from_base_units(cumulative));
+            let of = |(session, sum, _): &&(SessionId, u128, Signature)| (*session, *sum) == (id, cumulative);
+            let signature = signatures.iter().find(of).map_or(Signature::from_bytes([0; 65]), |(.., s)| *s);
+            self.apply(ours(e.node), Transaction::Redeem { voucher, signature })?;
+        }
+        Ok(())
+    }
+
+    /// Signatures of the vouchers, which are in the call where the settlement was called directly.
+    fn signatures(&self) -> Vec<(SessionId, u128, Signature)> {
+        let Ok(call) = Settlement::redeemCall::abi_decode(&self.transaction.input) else { return Vec::new() };
+        let (ledger, offer) = (self.state.market.ledger(), offer_of(&call.offer));
+        let one = |c: &Settlement::Claim| {
+            let payer = ours(c.payer);
+            let consumer = if c.consumer.is_zero() { payer } else { ours(c.consumer) };
+            (session_id(ledger, payer, c.nonce, consumer, &offer), c.cumulative, signature(&c.signature))
+        };
+        call.claims.iter().map(one).collect()
+    }
+}
+
+fn token_id(id: U256) -> Read<TokenId> {
+    small(id).map(TokenId)
+}
+
+/// A number that the contracts keep in 64 bits.
+fn small(value: U256) -> Read<u64> {
+    u64::try_from(value).or_else(|_| diverged(format!("{value} exceeds 64 bits")))
+}

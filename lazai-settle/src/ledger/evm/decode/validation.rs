@@ -1,0 +1,223 @@
+//! Submissions and what validators say of them: logs of `DatasetRegistry` and `ValidatorQuorum`.
+
+use super::*;
+
+impl Reading<'_> {
+    pub(super) fn quorum(&mut self, event: &Q, after: &[(u64, Seen)]) -> Read<usize> {
+        match event {
+            Q::MemberSet(e) => {
+                self.enact(Measure::SetValidator { validator: ours(e.member), weight: e.weight })?;
+            }
+            Q::Staked(e) => {
+                let (member, amount) = (ours(e.member), Amount::from_base_units(e.amount));
+                self.bring(member, Asset::NATIVE, amount)?;
+                self.apply(member, Transaction::Stake { amount })?;
+            }
+            Q::UnstakeRequested(e) => {
+                let (account, amount) = (ours(e.member), Amount::from_base_units(e.amount));
+                let logged = Event::UnstakeRequested { account, amount, available_at_s: e.availableAt };
+                self.apply_logged(account, Transaction::Unstake { amount }, &logged)?;
+            }
+            Q::Unstaked(e) => {
+                let (account, amount) = (ours(e.member), Amount::from_base_units(e.amount));
+                self.apply_logged(account, Transaction::WithdrawStake, &Event::Unstaked { account, amount })?;
+                self.expect_credit(account, amount);
+            }
+            Q::Attested(_) => return self.attested(event, after),
+            Q::SubmissionAccepted(e) => {
+                let (submission, exex) = (submission(e.submission), ours(e.exex));
+                return self.must_be_expected(&Event::SubmissionAccepted { submission, exex });
+            }
+            Q::SubmissionRejected(e) => {
+                let submission = submission(e.submission);
+                // What its ExEx refused can still lose its acceptance on chain; here it is refused already.
+                let refused = self.state.market.submission(submission).map(|s| &s.status);
+                if !matches!(refused, Some(SubmissionStatus::Refused { .. })) {
+                    return self.must_be_expected(&Event::SubmissionRejected { submission });
+                }
+            }
+            Q::Challenged(e) => {
+                let (submission, validator) = (submission(e.submission), ours(e.validator));
+                let challenger = ours(e.challenger);
+                let bond = self.bond(submission);
+                self.bring(challenger, Asset::NATIVE, bond)?;
+                let logged = Event::Challenged { submission, validator, challenger, deadline_s: e.deadline };
+                self.apply_logged(challenger, Transaction::Challenge { submission, validator }, &logged)?;
+            }
+            Q::ChallengeVoted(e) => {
+                let (submission, validator, upheld) = (submission(e.submission), ours(e.validator), e.upheld);
+                let voter = ours(e.voter);
+                let logged = Event::ChallengeVoted { submission, validator, voter, upheld };
+                self.apply_logged(voter, Transaction::VoteOnChallenge { submission, validator, upheld }, &logged)?;
+                self.put_bond_in_place(submission, validator);
+            }
+            Q::ChallengeDecided(e) => {
+                let (submission, validator, upheld) = (submission(e.submission), ours(e.validator), e.upheld);
+                let logged = Event::ChallengeDecided { submission, validator, upheld };
+                if !self.was_expected(&logged) {
+                    let events = self.enact(Measure::ResolveChallenge { submission, validator, upheld })?;
+                    self.same(events, &logged)?;
+                    self.put_bond_in_place(submission, validator);
+                }
+            }
+            Q::ChallengeLapsed(e) => {
+                let (submission, validator) = (submission(e.submission), ours(e.validator));
+                let logged = Event::ChallengeLapsed { submission, validator };
+                self.apply_logged(self.sender(), Transaction::LapseChallenge { submission, validator }, &logged)?;
+                let (challenger, bond) = self.challenge(submission, validator);
+                self.expect_credit(challenger, bond);
+            }
+            Q::Slashed(e) => {
+                let (validator, reporter) = (ours(e.member), ours(e.reporter));
+                let (amount, reward) = (Amount::from_base_units(e.amount), Amount::from_base_units(e.reward));
+                let logged = Event::Slashed { validator, amount, reporter, reward };
+                if !self.was_expected(&logged) {
+                    self.equivocated(submission(e.submission), &logged)?;
+                }
+            }
+        }
+        Ok(0)
+    }
+
+    /// Verdicts on one submission that were brought together are one action.
+    fn attested(&mut self, first: &Q, after: &[(u64, Seen)]) -> Read<usize> {
+        let mut verdicts = Vec::new();
+        let together = std::iter::once(first).chain(after.iter().map_while(|(_, seen)| match seen {
+            Seen::Quorum(event) => Some(event),
+            _ => None,
+        }));
+        let mut of = None;
+        for event in together {
+            let Q::Attested(e) = event else { break };
+            if *of.get_or_insert(e.submission) != e.submission {
+                break;
+            }
+            let id = submission(e.submission);
+            let Some(state) = self.state.market.submission(id) else {
+                return diverged(format!("a verdict on {id}, which was not submitted"));
+            };
+            let attestation = Attestation {
+                submission: id,
+                statement: state.submission.statement,
+                public_part: lazai_core::pov::PublicPart::digest(state.submission.public_part.as_bytes()),
+                ciphertext: state.submission.ciphertext,
+                accepted: e.accepted,
+            };
+            let validator = ours(e.validator);
+            verdicts.push(Verdict { validator, attestation, signature: signature(&e.signature) });
+        }
+        let used = verdicts.len() - 1;
+        let events = self.apply(self.sender(), Transaction::Attest(verdicts))?;
+        for event in events.into_iter().filter(|e| !matches!(e, Event::Attested { .. })) {
+            self.expect(event);
+        }
+        Ok(used)
+    }
+
+    /// A validator was punished for two verdicts; they are in the call, where it was called directly.
+    fn equivocated(&mut self, id: SubmissionId, logged: &Event) -> Read<()> {
+        let Event::Slashed { validator, amount, reporter, reward } = *logged else {
+            return diverged("a slash that is none");
+        };
+        let events = self.state.market_mut().observe_equivocation(id, validator, reporter)?;
+        let shown = ValidatorQuorum::slashEquivocationCall::abi_decode(&self.transaction.input).ok();
+        let (one, other) = match shown {
+            Some(call) if submission(call.a.attestation.submission) == id => (verdict_of(&call.a), verdict_of(&call.b)),
+            _ => {
+                let attestation = Attestation {
+                    submission: id,
+                    statement: Digest::ZERO,
+                    public_part: Digest::ZERO,
+                    ciphertext: Digest::ZERO,
+                    accepted: true,
+                };
+                let unknown = Verdict { validator, attestation, signature: Signature::from_bytes([0; 65]) };
+                (unknown, unknown)
+            }
+        };
+        self.note(reporter, Action::Transaction(Transaction::SlashEquivocation { one, other }), events.clone());
+        self.same(events, logged)?;
+        self.expect_credit(reporter, reward);
+        self.expect_credit(self.state.market.pool(), amount.checked_sub(reward)?);
+        Ok(())
+    }
+
+    fn bond(&self, id: SubmissionId) -> Amount {
+        let market = &self.state.market;
+        let params = market.submission(id).and_then(|state| market.params_of(state.params));
+        params.map_or(Amount::ZERO, |p| p.challenge_bond)
+    }
+
+    fn challenge(&self, id: SubmissionId, validator: Address) -> (Address, Amount) {
+        let challenge = self.state.market.submission(id).and_then(|s| s.challenges.get(&validator));
+        challenge.map_or((Address::ZERO, Amount::ZERO), |c| (c.challenger, c.bond))
+    }
+
+    /// Where a challenge was decided, its bond is paid before anybody is slashed.
+    fn put_bond_in_place(&mut self, id: SubmissionId, validator: Address) {
+        let open = self.state.market.submission(id).and_then(|s| s.challenges.get(&validator)).is_some_and(|c| c.open);
+        if open {
+            return;
+        }
+        let (challenger, bond) = self.challenge(id, validator);
+        let overruled = self.expected.iter().any(|e| matches!(e, Expected::Event(Event::Slashed { .. })));
+        let account = if overruled { challenger } else { validator };
+        let slash = self.expected.iter().position(|e| matches!(e, Expected::Event(Event::Slashed { .. })));
+        self.expected.insert(slash.unwrap_or(self.expected.len()), Expected::Credit(account, bond));
+    }
+
+    pub(super) fn registry(&mut self, event: &R) -> Read<usize> {
+        match event {
+            R::Submitted(e) => {
+                let mut public = Vec::new();
+                for part in &e.content {
+                    let code = (self.code)(*part).map_err(ReadError::Ledger)?;
+                    // The first byte is STOP.
+                    public.extend_from_slice(code.get(1..).unwrap_or_default());
+                }
+                let logged = Event::Submitted {
+                    submission: submission(e.submission),
+                    submitter: ours(e.submitter),
+                    exex: ours(e.exex),
+                    deadline_s: e.deadline,
+                };
+                let submitted = submitted(&e.dataset, &public);
+                self.apply_logged(ours(e.submitter), Transaction::Submit(submitted), &logged)?;
+            }
+            R::SubmissionRefused(e) => {
+                let (submission, reason) = (submission(e.submission), e.reason.clone());
+                let exex = self.state.market.submission(submission).map_or(Address::ZERO, |s| s.submission.exex);
+                let logged = Event::SubmissionRefused { submission, reason: reason.clone() };
+                self.apply_logged(exex, Transaction::Refuse { submission, reason }, &logged)?;
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// What was submitted. A sealed key that is none is read as zeros: its ExEx will refuse it.
+fn submitted(d: &DatasetRegistry::Submission, public: &[u8]) -> Submission {
+    let key: Option<(&[u8; 32], &[u8; 48])> = d
+        .sealedKey
+        .split_first_chunk::<32>()
+        .and_then(|(encapsulated, rest)| Some((encapsulated, rest.try_into().ok()?)));
+    let (encapsulated, ciphertext) = key.map_or((Digest::ZERO, [0; 48]), |(e, c)| (Digest::from_bytes(*e), *c));
+    let share = |s: &DatasetRegistry::Share| ContributorShare {
+        contributor: ours(s.contributor),
+        tokens: s.tokens,
+        root: digest(s.root),
+        consent: signature(&s.signature),
+    };
+    Submission {
+        nonce: d.nonce,
+        statement: digest(d.statement),
+        root: digest(d.root),
+        proof: digest(d.proof),
+        ciphertext: digest(d.ciphertext),
+        sealed_key: SealedKey { encapsulated, ciphertext },
+        exex: ours(d.exex),
+        // What is no UTF-8 is no public part: validators will refuse it.
+        public_part: String::from_utf8_lossy(public).into_owned(),
+        shares: d.shares.iter().map(share).collect(),
+    }
+}
