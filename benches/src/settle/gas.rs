@@ -3,10 +3,11 @@
 
 use lazai::core::{Amount, ClassId, TokenId, VersionNumber};
 use lazai::settle::session::{Offer, session_id};
+use lazai_settle::ledger::evm::abi;
 use revm::primitives::U256;
 
 use super::chain::{DataAnchoringToken, Settlement, evm};
-use super::operations::{bring, bytes, found, mint_of, on_chain_offer, submit, verdict};
+use super::operations::{bring, bytes, found, mint_of, submit, verdict};
 use super::world::{NODES, VALIDATORS, World};
 
 const PAYER: usize = 9;
@@ -71,7 +72,7 @@ fn open(w: &mut World, offer: &Offer, nonce: u64) {
         tokenId: U256::ZERO,
     };
     let offer_signature = bytes(w.signed(NODES[0], offer));
-    let call = Settlement::openCall { opening, offer: on_chain_offer(offer), offerSignature: offer_signature };
+    let call = Settlement::openCall { opening, offer: abi::offer(offer), offerSignature: offer_signature };
     let settlement = w.chain.settlement;
     w.chain.must(w.address(PAYER), settlement, 0, &call);
 }
@@ -96,7 +97,7 @@ fn redeem(w: &mut World, offer: &Offer, nonces: std::ops::Range<u64>) {
         }
     };
     let claims: Vec<_> = nonces.clone().map(claim).collect();
-    let call = Settlement::redeemCall { offer: on_chain_offer(offer), claims };
+    let call = Settlement::redeemCall { offer: abi::offer(offer), claims };
     let settlement = w.chain.settlement;
     let redeemed = w.chain.must(w.address(NODES[0]), settlement, 0, &call);
     assert_eq!(redeemed, U256::from(nonces.end - nonces.start), "vouchers redeemed");

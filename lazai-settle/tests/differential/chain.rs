@@ -13,12 +13,11 @@ use revm::primitives::{Address as EvmAddress, Bytes, TxKind, U256};
 use revm::state::AccountInfo;
 use revm::{ExecuteCommitEvm, MainBuilder, MainContext, MainnetEvm};
 
-sol!(DataAnchoringToken, "../contracts/artifacts/DataAnchoringToken.json");
-sol!(DatasetRegistry, "../contracts/artifacts/DatasetRegistry.json");
+pub use lazai_settle::ledger::evm::abi::{
+    DataAnchoringToken, DatasetRegistry, MarketParameters, Settlement, ValidatorQuorum, ValidatorSet, evm, ours,
+};
+
 sol!(Dollar, "../contracts/artifacts/Dollar.json");
-sol!(MarketParameters, "../contracts/artifacts/MarketParameters.json");
-sol!(Settlement, "../contracts/artifacts/Settlement.json");
-sol!(ValidatorQuorum, "../contracts/artifacts/ValidatorQuorum.json");
 
 pub const CHAIN_ID: u64 = 31_337;
 /// What everybody's wallet begins with: nobody is ever short outside of the market.
@@ -40,14 +39,6 @@ pub struct Chain {
     /// What a node would tell of it: each transaction is a block of its own.
     pub tape: std::sync::Arc<super::tape::Tape>,
     now_s: u64,
-}
-
-pub fn evm(address: Address) -> EvmAddress {
-    EvmAddress::from(*address.as_bytes())
-}
-
-pub fn ours(address: EvmAddress) -> Address {
-    Address::from_bytes(address.into_array())
 }
 
 impl Chain {

@@ -8,12 +8,13 @@ use lazai_core::pov::{Contributor, PublicPart};
 use lazai_core::seal::{SealedKey, UnsealingKey};
 use lazai_core::sign::signing_digest;
 use lazai_core::*;
+use lazai_settle::ledger::evm::abi;
 use lazai_settle::market::{ContributorShare, Submission};
 use lazai_settle::quorum::ContributorConsent;
 use lazai_settle::session::Offer;
 use lazai_settle::{Genesis, Market, Params, RevenueSplit};
 
-use super::chain::{Chain, MarketParameters};
+use super::chain::Chain;
 
 /// Everyone who acts. The first four validate, the next two create, then ExEx, two nodes, consumers and others.
 pub const PEOPLE: usize = 14;
@@ -56,29 +57,6 @@ pub fn params() -> Params {
     }
 }
 
-pub fn on_chain(p: &Params) -> MarketParameters::Params {
-    let [creator, node, pool] = p.split.bps();
-    MarketParameters::Params {
-        creatorBps: creator,
-        nodeBps: node,
-        poolBps: pool,
-        slashBps: p.slash.get(),
-        challengerBps: p.challenger.get(),
-        quorumBps: p.quorum.get(),
-        turnsPerQuota: p.turns_per_quota,
-        minStake: p.min_stake.base_units(),
-        challengeBond: p.challenge_bond.base_units(),
-        maxPrice: p.max_price.base_units(),
-        attestationWindow: p.attestation_window_s,
-        challengeWindow: p.challenge_window_s,
-        challengeVoteWindow: p.challenge_vote_window_s,
-        unbondingWindow: p.unbonding_window_s,
-        votingDelay: p.voting_delay_s,
-        votingWindow: p.voting_window_s,
-        maxSession: p.max_session_s,
-    }
-}
-
 impl World {
     pub fn new(seed: u64) -> Self {
         let signer = |n: usize| LocalSigner::from_bytes(*sha256(&[n as u8, 77]).as_bytes()).unwrap();
@@ -86,7 +64,7 @@ impl World {
         let people: Vec<Address> = signers.iter().map(Signer::address).collect();
         let governance = Address::from_bytes([0x60; 20]);
         let validators: Vec<_> = (0..VALIDATORS).map(|n| (people[n], 1 + (n as u64 % 2))).collect();
-        let chain = Chain::new(START_S, governance, &people, on_chain(&params()), &validators);
+        let chain = Chain::new(START_S, governance, &people, abi::params(&params()), &validators);
         let genesis = Genesis {
             domain: chain.domain(),
             validators: validators.into_iter().collect(),

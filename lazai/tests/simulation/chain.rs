@@ -256,13 +256,19 @@ impl Chain {
                 json!(range.flat_map(|n| self.logs(n, &addresses)).collect::<Vec<_>>())
             }
             "eth_getCode" => {
+                if params[1] == "latest" {
+                    let code = self.info(address(&params[0])).code;
+                    return Ok(json!(code.map(|code| code.original_bytes()).unwrap_or_default()));
+                }
                 let block = self.place(&params[1]["blockHash"]);
                 let block =
                     block.ok_or(RpcError::Answered { code: -32_000, message: "unknown block".into(), data: None })?;
-                // Of long ago it is what it is now.
-                let recent = block + KEPT_STATES > self.blocks.len();
-                let state = if recent { &self.blocks[block].after } else { &self.tip().after };
-                let code = state.clone().basic(address(&params[0])).ok().flatten().unwrap_or_default().code;
+                // Old states are not kept.
+                if block + KEPT_STATES <= self.blocks.len() {
+                    return Err(RpcError::Answered { code: -32_000, message: "no such state".into(), data: None });
+                }
+                let code =
+                    self.blocks[block].after.clone().basic(address(&params[0])).ok().flatten().unwrap_or_default().code;
                 json!(code.map(|code| code.original_bytes()).unwrap_or_default())
             }
             "eth_getBalance" => json!(self.coins(address(&params[0]))),

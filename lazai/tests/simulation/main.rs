@@ -9,6 +9,7 @@
 mod acts;
 mod chain;
 mod dice;
+mod forged;
 mod network;
 mod world;
 

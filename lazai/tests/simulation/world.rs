@@ -96,12 +96,8 @@ fn deployed() -> (Chain, Deployment) {
         let names = VALIDATORS.iter().chain(&VOTERS).chain(&OTHERS).chain(&["deployer"]);
         let accounts: Vec<_> = names.map(|name| evm(address(name))).collect();
         let chain = Arc::new(Mutex::new(Chain::new(&accounts, COINS)));
-        let line = Line {
-            chain: chain.clone(),
-            fuse: Arc::new(AtomicI64::new(-1)),
-            dice: Arc::new(Mutex::new(Dice::new(0))),
-            lossy: 0,
-        };
+        let (fuse, dice) = (Arc::new(AtomicI64::new(-1)), Arc::new(Mutex::new(Dice::new(0))));
+        let line = Line { chain: chain.clone(), fuse, dice, lossy: 0 };
         let founding = Founding {
             params: params(),
             assets: Vec::new(),
@@ -148,6 +144,20 @@ impl World {
             crashes: 0,
             sent: 0,
         }
+    }
+
+    /// A market on a chain on which everything goes well.
+    pub fn calm() -> Self {
+        let mut world = Self::new(0);
+        world.lossy = 0;
+        world.chain.lock().unwrap().deepest = 0;
+        world
+    }
+
+    /// Another connection to the chain, of a process that never dies.
+    pub fn line(&self) -> Line {
+        let (fuse, dice) = (Arc::new(AtomicI64::new(-1)), Arc::new(Mutex::new(Dice::new(0))));
+        Line { chain: self.chain.clone(), fuse, dice, lossy: 0 }
     }
 
     pub fn number(&mut self) -> u64 {

@@ -248,7 +248,7 @@ impl Reader {
             let next = Arc::make_mut(&mut state);
             for group in logs.chunk_by(|a, b| a.transaction_hash == b.transaction_hash) {
                 let Some(&transaction) = by_hash.get(&group[0].transaction_hash) else { return Ok(false) };
-                let code = |contract| node.code_at(contract, header.hash);
+                let code = |contract| node.code_at(contract, number, header.hash);
                 let reading = Reading::new(&self.deployment.contracts, next, time_s, transaction, &code);
                 let drafts = reading.all(group).map_err(|error| match error {
                     ReadError::Diverged(reason) => LedgerError::Diverged { block: number, reason },

@@ -14,6 +14,7 @@ use lazai_core::pov::PublicPart;
 use lazai_core::record::RecordClaim;
 use lazai_core::*;
 use lazai_settle::governance::Measure;
+use lazai_settle::ledger::evm::abi;
 use lazai_settle::market::{Crossing, Event, SubmissionStatus, Transaction};
 use lazai_settle::quorum::{Attestation, GOVERNANCE_WINDOW_S, Verdict};
 use lazai_settle::session::{SessionPayment, session_id};
@@ -139,7 +140,7 @@ fn govern(w: &mut World) -> Told {
     match w.below(3) {
         0 => {
             let Some(next) = w.other_params() else { return told("no parameters", true, true) };
-            let call = MarketParameters::applyParametersCall { next: on_chain(&next) };
+            let call = MarketParameters::applyParametersCall { next: abi::params(&next) };
             let on_chain = w.chain.send(governance, parameters, 0, &call).is_ok();
             told("parameters", w.market.enact(w.now_s, &Measure::ApplyParameters(next)).is_ok(), on_chain)
         }

@@ -69,7 +69,7 @@ pub fn open(w: &mut World) -> Told {
             SessionPayment::Quota(token) => U256::from(token.0),
         },
     };
-    let call = Settlement::openCall { opening, offer: on_chain_offer(&offer), offerSignature: bytes(offer_signature) };
+    let call = Settlement::openCall { opening, offer: abi::offer(&offer), offerSignature: bytes(offer_signature) };
     let settlement = w.chain.settlement;
     let answer = w.chain.send(w.address(payer), settlement, 0, &call);
     let id = session_id(w.market.ledger(), w.address(payer), nonce, w.address(consumer), &offer);
@@ -87,21 +87,6 @@ pub fn open(w: &mut World) -> Told {
     w.tried.push(id);
     w.sessions.entry(id).or_insert(Tried { payer, nonce, consumer, offer });
     told("open", done, answer.is_ok())
-}
-
-pub fn on_chain_offer(o: &lazai_settle::session::Offer) -> Settlement::Offer {
-    Settlement::Offer {
-        node: evm(o.node),
-        class: o.class.0,
-        version: o.version.0,
-        asset: evm(o.asset.0),
-        promptPrice: o.prompt_price.base_units(),
-        completionPrice: o.completion_price.base_units(),
-        promptCeiling: o.prompt_ceiling,
-        completionCeiling: o.completion_ceiling,
-        sessionSeconds: o.session_s,
-        validUntil: o.valid_until_s,
-    }
 }
 
 pub fn some_session(w: &mut World) -> Option<SessionId> {
@@ -141,7 +126,7 @@ pub fn redeem(w: &mut World) -> Told {
         });
         redeemed += u64::from(act(w, node, &Transaction::Redeem { voucher, signature }).is_some());
     }
-    let call = Settlement::redeemCall { offer: on_chain_offer(&offer), claims };
+    let call = Settlement::redeemCall { offer: abi::offer(&offer), claims };
     let settlement = w.chain.settlement;
     let answer = w.chain.send(w.address(node), settlement, 0, &call);
     let on_chain = answer.map_or(0, |count| count.to::<u64>());
@@ -160,7 +145,7 @@ pub fn close(w: &mut World) -> Told {
         payer: evm(w.address(payer)),
         nonce,
         consumer: evm(w.address(consumer)),
-        offer: on_chain_offer(&offer),
+        offer: abi::offer(&offer),
     };
     let settlement = w.chain.settlement;
     let on_chain = w.chain.send(w.address(who), settlement, 0, &call).is_ok();

@@ -40,22 +40,7 @@ pub fn mint_of(w: &mut World, id: SubmissionId, class: Option<ClassId>) -> Told 
     let signer = if w.one_in(20) { w.anyone() } else { exex };
     let record_signature = w.signed(signer, &claim);
     let call = DataAnchoringToken::mintVersionCall {
-        metadata: DataAnchoringToken::VersionMetadata {
-            character: "Ada".into(),
-            baseName: "base".into(),
-            baseDigest: b(sha256(b"base")),
-            baseLicence: "MIT".into(),
-            adapter: b(metadata.adapter_digest),
-            record: b(metadata.record_digest),
-            submission: id32(id.as_bytes()),
-            exex: evm(metadata.exex),
-            rating: 0,
-            minimumAge: 0,
-            payment: payment.code(),
-            consent: "all".into(),
-            reportContact: "none".into(),
-            endpoints: metadata.endpoints.clone(),
-        },
+        metadata: abi::metadata(&metadata),
         recordSignature: bytes(record_signature),
         classId: U256::from(class.map_or(0, |c| c.0)),
         metadataURI: String::new(),

@@ -64,21 +64,6 @@ pub fn verdict(w: &mut World, who: usize, id: SubmissionId) -> Verdict {
     Verdict { validator: w.address(who), attestation, signature: w.signed(signer, &attestation) }
 }
 
-pub fn on_chain_verdict(v: &Verdict) -> ValidatorQuorum::Verdict {
-    let a = &v.attestation;
-    ValidatorQuorum::Verdict {
-        validator: evm(v.validator),
-        attestation: ValidatorQuorum::Attestation {
-            submission: id32(a.submission.as_bytes()),
-            statement: b(a.statement),
-            publicPart: b(a.public_part),
-            ciphertext: b(a.ciphertext),
-            accepted: a.accepted,
-        },
-        signature: bytes(v.signature),
-    }
-}
-
 pub fn attest(w: &mut World) -> Told {
     let Some(id) = some_submission(w) else { return told("attest nothing", true, true) };
     let mut verdicts = Vec::new();
@@ -96,7 +81,7 @@ pub fn attest(w: &mut World) -> Told {
 }
 
 pub fn bring(w: &mut World, id: SubmissionId, verdicts: Vec<Verdict>) -> Told {
-    let on_chain = verdicts.iter().map(on_chain_verdict).collect();
+    let on_chain = verdicts.iter().map(abi::verdict).collect();
     let call = ValidatorQuorum::attestCall { id: id32(id.as_bytes()), verdicts: on_chain };
     let (quorum, stranger) = (w.chain.quorum, w.address(13));
     let on_chain = w.chain.send(stranger, quorum, 0, &call).is_ok();
@@ -134,7 +119,7 @@ pub fn slash(w: &mut World) -> Told {
         other.attestation.accepted = !one.attestation.accepted;
         other.signature = w.signed(who, &other.attestation);
     }
-    let call = ValidatorQuorum::slashEquivocationCall { a: on_chain_verdict(&one), b: on_chain_verdict(&other) };
+    let call = ValidatorQuorum::slashEquivocationCall { a: abi::verdict(&one), b: abi::verdict(&other) };
     let (quorum, reporter) = (w.chain.quorum, w.anyone());
     let on_chain = w.chain.send(w.address(reporter), quorum, 0, &call).is_ok();
     told("slash", act(w, reporter, &Transaction::SlashEquivocation { one, other }).is_some(), on_chain)
