@@ -207,11 +207,11 @@ impl ExEx {
         Ok(Jobs::read(&self.folder.join("jobs.json"))?.all())
     }
 
-    /// Whether the ledger's last entry still shows a submission as accepted, or minted.
-    fn is_accepted(&self, id: SubmissionId) -> bool {
+    /// Whether a submission was accepted once, and is not any more at the ledger's last entry.
+    fn is_taken_back(&self, id: SubmissionId) -> bool {
         let head = self.account.ledger().head();
         let status = head.submission(id).map(|s| &s.status);
-        matches!(status, Some(SubmissionStatus::Accepted | SubmissionStatus::Minted { .. }))
+        matches!(status, None | Some(SubmissionStatus::Pending | SubmissionStatus::Rejected))
     }
 
     /// Decrypts a submission and checks that it is what was proved and signed.
@@ -269,7 +269,7 @@ impl ExEx {
         let examples: Vec<Example> =
             dataset.records().iter().map(|r| Example { tokens: r.tokens.clone(), mask: r.loss_mask.clone() }).collect();
         let checkpoints = self.folder.join("checkpoints").join(short(id));
-        let (mut looked, mut taken_back) = (Instant::now(), !self.is_accepted(id));
+        let (mut looked, mut taken_back) = (Instant::now(), self.is_taken_back(id));
         let trained = train(base, lora, config, &examples, &checkpoints, |progress| {
             if looked.elapsed() >= LOOK_EVERY {
                 looked = Instant::now();
@@ -277,7 +277,7 @@ impl ExEx {
                 if let Err(error) = pollster::block_on(self.account.ledger().refresh()) {
                     tracing::warn!(%error, "training goes on without the ledger");
                 }
-                taken_back = !self.is_accepted(id);
+                taken_back = self.is_taken_back(id);
             }
             !taken_back && on_progress(progress)
         });
