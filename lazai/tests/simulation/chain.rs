@@ -40,6 +40,8 @@ struct Pooled {
     to: TxKind,
     value: U256,
     data: Bytes,
+    /// Whether another wallet sent it, which sends it again and again: it never gets lost.
+    rivals: bool,
 }
 
 #[derive(Clone)]
@@ -72,6 +74,8 @@ pub struct Chain {
     not_before_s: u64,
     branch: u64,
     pub reorganised: u64,
+    /// Whose wallet sends other transactions with the nonces of hers that are under way.
+    pub rival: Option<EvmAddress>,
 }
 
 impl Chain {
@@ -84,7 +88,16 @@ impl Chain {
         let first =
             Block { hash: keccak256(b"first"), parent: B256::ZERO, time_s: START_S, mined: Vec::new(), after: db };
         let dice = Dice::new(0);
-        Self { blocks: vec![first], pool: Vec::new(), dice, deepest: 0, not_before_s: 0, branch: 0, reorganised: 0 }
+        Self {
+            blocks: vec![first],
+            pool: Vec::new(),
+            dice,
+            deepest: 0,
+            not_before_s: 0,
+            branch: 0,
+            reorganised: 0,
+            rival: None,
+        }
     }
 
     fn tip(&self) -> &Block {
@@ -116,7 +129,7 @@ impl Chain {
             let Some(gone) = self.blocks.pop() else { break };
             for mined in gone.mined {
                 // Most of what was in it waits again; some of it is lost.
-                if !self.dice.one_in(8) {
+                if mined.pooled.rivals || !self.dice.one_in(8) {
                     self.pool.push(mined.pooled);
                 }
             }
@@ -136,12 +149,18 @@ impl Chain {
         loop {
             let ready = self.pool.iter().position(|p| nonce(&mut db, p.from) >= p.nonce);
             let Some(place) = ready else { break };
-            let pooled = self.pool.remove(place);
+            let mut pooled = self.pool.remove(place);
             if nonce(&mut db, pooled.from) > pooled.nonce {
                 continue; // Another one has its nonce.
             }
-            if self.deepest > 0 && self.dice.one_in(24) {
+            if !pooled.rivals && self.deepest > 0 && self.dice.one_in(24) {
                 continue; // Dropped: nobody hears of it again.
+            }
+            if self.rival == Some(pooled.from) && self.deepest > 0 && self.dice.one_in(6) {
+                // Her wallet sends something else with this nonce, and that gets through instead.
+                let hash = keccak256(pooled.hash);
+                let (to, data) = (TxKind::Call(pooled.from), Bytes::new());
+                pooled = Pooled { hash, to, value: U256::ZERO, data, rivals: true, ..pooled };
             }
             let (result, next) = run(db, &pooled, time_s);
             db = next;
@@ -177,7 +196,7 @@ impl Chain {
     fn attempt(&self, from: EvmAddress, to: TxKind, value: U256, data: Bytes) -> Result<(Bytes, u64), Bytes> {
         let mut db = self.tip().after.clone();
         let nonce = nonce(&mut db, from);
-        let pooled = Pooled { hash: B256::ZERO, from, nonce, to, value, data };
+        let pooled = Pooled { hash: B256::ZERO, from, nonce, to, value, data, rivals: false };
         let mut machine = machine(db, (self.time_s() + BLOCK_S).max(self.not_before_s));
         let result = machine.transact(environment(&pooled)).map_err(|_| Bytes::new())?.result;
         let gas = result.tx_gas_used();
@@ -206,7 +225,7 @@ impl Chain {
             return Err(refused("replacement transaction underpriced"));
         }
         let (nonce, to, value, data) = (tx.nonce, tx.to, tx.value, tx.input.clone());
-        self.pool.push(Pooled { hash, from, nonce, to, value, data });
+        self.pool.push(Pooled { hash, from, nonce, to, value, data, rivals: false });
         Ok(hash)
     }
 

@@ -125,6 +125,7 @@ impl World {
         let depth = 1 + dice.below(12);
         chain.dice = Dice::of(seed, "chain");
         chain.deepest = depth;
+        chain.rival = Some(evm(address("cheat")));
         let running = PROCESSES.map(|process| {
             let dice = Arc::new(Mutex::new(Dice::of(seed, &format!("{process:?}"))));
             (process, Running { ledger: None, fuse: Arc::new(AtomicI64::new(-1)), dice, confirmed: None })
@@ -226,11 +227,13 @@ impl World {
         mut attempt: impl FnMut(&mut Self) -> Result<T, LedgerError>,
     ) -> Result<T, Refusal> {
         self.sent += 1;
+        let mut last = String::new();
         for _ in 0..60 {
             let error = match attempt(self) {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
+            last = error.to_string();
             match error {
                 LedgerError::Rpc { .. } | LedgerError::Unconfirmed { .. } => self.chain.lock().unwrap().tick(),
                 LedgerError::TooEarly { at_s, now_s, .. } => {
@@ -245,7 +248,7 @@ impl World {
                 other => panic!("{process:?}: {other}"),
             }
         }
-        panic!("{process:?}: nothing gets through")
+        panic!("{process:?}: nothing gets through, at last {last}")
     }
 
     /// Does something that must work.

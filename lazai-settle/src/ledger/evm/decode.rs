@@ -228,22 +228,25 @@ impl<'a> Reading<'a> {
 
     /// What the contracts must log next, with the coins that come with it.
     fn expect(&mut self, event: Event) {
-        let mut credits = Vec::new();
-        match &event {
-            Event::Slashed { amount, reporter, reward, .. } => {
-                let rest = amount.checked_sub(*reward).unwrap_or_default();
-                credits = vec![(*reporter, *reward), (self.state.market.pool(), rest)];
-            }
-            Event::Attested { .. }
-            | Event::ChallengeDecided { .. }
+        let slashed = match event {
+            Event::Slashed { amount, reporter, reward, .. } => Some((amount, reporter, reward)),
+            Event::ChallengeDecided { .. }
             | Event::Minted { .. }
             | Event::SubmissionAccepted { .. }
-            | Event::SubmissionRejected { .. } => {}
+            | Event::SubmissionRejected { .. } => None,
             // Logged otherwise, or before, or not at all.
             _ => return,
-        }
+        };
         self.expected.push_back(Expected::Event(event));
-        self.expected.extend(credits.into_iter().map(|(account, amount)| Expected::Credit(account, amount)));
+        if let Some((amount, reporter, reward)) = slashed {
+            self.expect_slashed(amount, reporter, reward);
+        }
+    }
+
+    /// What a validator lost goes to who showed the fault, and to the pool.
+    fn expect_slashed(&mut self, amount: Amount, reporter: Address, reward: Amount) {
+        self.expect_credit(reporter, reward);
+        self.expect_credit(self.state.market.pool(), amount.checked_sub(reward).unwrap_or_default());
     }
 
     fn expect_credit(&mut self, account: Address, amount: Amount) {

@@ -137,8 +137,7 @@ impl Reading<'_> {
         };
         self.note(reporter, Action::Transaction(Transaction::SlashEquivocation { one, other }), events.clone());
         self.same(events, logged)?;
-        self.expect_credit(reporter, reward);
-        self.expect_credit(self.state.market.pool(), amount.checked_sub(reward)?);
+        self.expect_slashed(amount, reporter, reward);
         Ok(())
     }
 
@@ -160,9 +159,8 @@ impl Reading<'_> {
             return;
         }
         let (challenger, bond) = self.challenge(id, validator);
-        let overruled = self.expected.iter().any(|e| matches!(e, Expected::Event(Event::Slashed { .. })));
-        let account = if overruled { challenger } else { validator };
         let slash = self.expected.iter().position(|e| matches!(e, Expected::Event(Event::Slashed { .. })));
+        let account = if slash.is_some() { challenger } else { validator };
         self.expected.insert(slash.unwrap_or(self.expected.len()), Expected::Credit(account, bond));
     }
 
