@@ -1,5 +1,6 @@
 //! The scenario's smaller acts: what is done, and what is kept between runs.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,7 +12,8 @@ use lazai::core::{Amount, Asset, ClassId, Signer, SubmissionId, TokenId};
 use lazai::creator::Creator;
 use lazai::exex::{MintTerms, Minted};
 use lazai::lora::BaseModel;
-use lazai::lora::train::Trained;
+use lazai::lora::backend::{Backend, Candle, TrainedFiles};
+use lazai::lora::train::loss_plot;
 use lazai::models::prepare;
 use lazai::node::SignedOffer;
 use lazai::provider::Provider;
@@ -120,8 +122,9 @@ pub fn measure(
     tale: &mut Tale,
     home: &Home,
     diva: &CyberDiva,
-    base: &BaseModel,
-    trained: &Trained,
+    backend: &Candle,
+    trained: &TrainedFiles,
+    adapter: &Path,
 ) -> anyhow::Result<()> {
     let known: Option<serde_json::Value> = home.kept("exex/training.json")?;
     let noted = if let Some(noted) = known {
@@ -129,9 +132,10 @@ pub fn measure(
     } else {
         let bare: Vec<Vec<Message>> = diva.heldout.iter().map(|d| d.messages.clone()).collect();
         let prompted: Vec<_> = bare.iter().map(|messages| diva.prompted(messages)).collect();
-        let tuned = tale.wait("measuring the tuned model", || perplexity_of(base, Some(&trained.adapter), &bare))?;
-        let plain = tale.wait("measuring the bare base", || perplexity_of(base, None, &bare))?;
-        let prompted = tale.wait("measuring the prompted base", || perplexity_of(base, None, &prompted))?;
+        let adapter = backend.load_adapter(adapter)?;
+        let tuned = tale.wait("measuring the tuned model", || perplexity_of(backend, Some(adapter), &bare))?;
+        let plain = tale.wait("measuring the bare base", || perplexity_of(backend, None, &bare))?;
+        let prompted = tale.wait("measuring the prompted base", || perplexity_of(backend, None, &prompted))?;
         let loss = |loss: Option<&u64>| loss.map(|l| *l as f64 / 1e6);
         let noted = json!({
             "steps": trained.loss_micronats.len(),
@@ -143,9 +147,11 @@ pub fn measure(
             "heldout_perplexity_prompted": prompted,
             "heldout_perplexity_tuned": tuned,
             "peak_rss_mb": peak_rss_mb(),
-            "adapter_digest": trained.adapter.digest()?,
+            "adapter_digest": trained.adapter_digest,
         });
         home.keep("exex/training.json", &noted)?;
+        let plot = loss_plot("The Cyber Diva learns", &trained.loss_micronats, &trained.evaluations);
+        std::fs::write(home.path("exex/loss.svg"), plot)?;
         noted
     };
     tale.say(format!(

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use lazai::consumer::Consumer;
 use lazai::core::record::{LoraConfig, TrainConfig};
 use lazai::creator::Creator;
-use lazai::exex::{ExEx, load_adapter};
+use lazai::exex::ExEx;
 use lazai::governor::Governor;
+use lazai::lora::backend::Candle;
 use lazai::lora::generate::Sampler;
 use lazai::lora::{BaseModel, Compute};
 use lazai::models::ModelCounter;
@@ -36,6 +37,7 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
     let diva = CyberDiva::load(args.short)?;
     let base = tale.wait("loading the base model", || BaseModel::from_gguf(&args.base, &Compute::cpu()))?;
     let base = Arc::new(base);
+    let backend = Arc::new(Candle::new(base.clone()));
     let exex = ExEx::new(home.account("exex"), home.unsealing_key("exex"), home.store(), home.path("exex"));
 
     // 1. The creator packs dialogue and voice, and proves that the dataset is whole.
@@ -71,7 +73,7 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
         accepted.contains(&submission) || matches!(minted, Some(SubmissionStatus::Minted { .. })),
         "the accepted submission did not reach the ExEx"
     );
-    let private = exex.open(submission, &base).await?;
+    let private = exex.open(submission, &*backend).await?;
     let lora = LoraConfig::default();
     let config = TrainConfig {
         epochs: if args.short { 1 } else { 2 },
@@ -81,25 +83,25 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
         ..TrainConfig::default()
     };
     let mut bar = tale.bar("training");
-    let trained = exex.train(submission, &private, &base, lora, &config, |p| {
+    let trained = exex.train(submission, &private, &*backend, &lora, &config, |p| {
         bar(p.step.into(), p.steps.into(), format!("loss {:.3}, {:.0} tokens/s", p.loss, p.tokens_per_s));
         true
     })?;
-    acts::measure(&mut tale, &home, &diva, &base, &trained)?;
+    acts::measure(&mut tale, &home, &diva, &backend, &trained, &exex.adapter_folder(submission))?;
 
     // 4. The DAT: a class for the character, share tokens for those who contributed.
     tale.phase("4. DAT anchoring: the model becomes a token class");
     acts::let_doubts_pass(&home, submission)?;
-    let minted = exex.mint(submission, &base, lora, &config, &trained, acts::terms(&diva)).await?;
+    let minted = exex.mint(submission, &*backend, &lora, &config, &trained, acts::terms(&diva)).await?;
     let access = acts::access_token(&home, minted.class).await?;
     tell::dat(&mut tale, &home, &minted);
 
     // 5. A consumer pays and talks; a node with the adapter answers.
     tale.phase("5. Inference: a consumer talks with the character");
-    let adapter = load_adapter(&exex.adapter_folder(submission), &base, minted.record.adapter_digest)?;
+    let adapter = exex.adapter_folder(submission);
     let sampler = Sampler { max_tokens: if args.short { 12 } else { 56 }, ..Sampler::default() };
-    let provider = Provider::new(home.account("node"), base.clone(), home.path("node"), 7)
-        .with_adapter(minted.class, minted.version, adapter)?
+    let provider = Provider::new(home.account("node"), backend.clone(), home.path("node"), 7)
+        .with_adapter(minted.class, minted.version, &adapter, minted.record.adapter_digest)?
         .with_sampler(sampler);
     let counter = Arc::new(ModelCounter::from_gguf(&args.base)?);
     let consumer = Consumer::new(home.account("consumer"), home.signer("consumer's app")).with_counter(counter);

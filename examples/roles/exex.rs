@@ -13,12 +13,12 @@ fn main() -> anyhow::Result<()> {
         let (lora, config) = (LoraConfig::default(), stage.one_step());
         for submission in exex.follow().await? {
             // Recomputes the root from the decrypted records; a mismatch is a reason to refuse.
-            let dataset = exex.open(submission, &stage.base).await?;
-            let trained = exex.train(submission, &dataset, &stage.base, lora, &config, |progress| {
+            let dataset = exex.open(submission, &*stage.backend).await?;
+            let trained = exex.train(submission, &dataset, &*stage.backend, &lora, &config, |progress| {
                 println!("step {} of {}, loss {:.3}", progress.step, progress.steps, progress.loss);
                 true
             })?;
-            let minted = exex.mint(submission, &stage.base, lora, &config, &trained, stage.terms()).await?;
+            let minted = exex.mint(submission, &*stage.backend, &lora, &config, &trained, stage.terms()).await?;
             println!(
                 "minted class {} version {}: adapter {}",
                 minted.class, minted.version, minted.record.adapter_digest

@@ -1,22 +1,24 @@
 //! Measurements for the report.
 
+use lazai::core::Digest;
 use lazai::core::dialogue::Message;
-use lazai::lora::evaluate::{Example, perplexity};
-use lazai::lora::{Adapter, BaseModel, LoraError};
+use lazai::lora::LoraError;
+use lazai::lora::backend::{Backend, Candle};
+use lazai::lora::evaluate::Example;
 use lazai::models::example;
 
-/// Perplexity of what the character says in some dialogues.
+/// Perplexity of what the character says in some dialogues, with a loaded adapter or the bare base.
 ///
 /// # Errors
 /// [`LoraError`].
 pub fn perplexity_of(
-    base: &BaseModel,
-    adapter: Option<&Adapter>,
+    backend: &Candle,
+    adapter: Option<Digest>,
     dialogues: &[Vec<Message>],
 ) -> Result<f64, LoraError> {
-    let examples: Result<Vec<Example>, _> =
-        dialogues.iter().map(|messages| example(base.tokenizer(), base.template(), messages)).collect();
-    perplexity(base, adapter, &examples?)
+    let (tokenizer, template) = (backend.base().tokenizer(), backend.base().template());
+    let examples = dialogues.iter().map(|messages| example(tokenizer, template, messages));
+    Ok(backend.mean_loss(adapter, &examples.collect::<Result<Vec<Example>, _>>()?)?.exp())
 }
 
 /// The most memory that this process has had, in MB; `None` where the system does not say.

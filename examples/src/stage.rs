@@ -10,7 +10,8 @@ use lazai::core::pov::{Dataset, PublicPart};
 use lazai::core::record::{LoraConfig, TrainConfig};
 use lazai::core::{Amount, Asset, SubmissionId};
 use lazai::creator::{Creator, ExExContact};
-use lazai::exex::{ExEx, MintTerms, Minted, load_adapter};
+use lazai::exex::{ExEx, MintTerms, Minted};
+use lazai::lora::backend::Candle;
 use lazai::lora::generate::Sampler;
 use lazai::lora::{BaseModel, Compute};
 use lazai::models::{ModelCounter, prepare};
@@ -30,6 +31,8 @@ pub struct Stage {
     pub home: Home,
     /// The base model.
     pub base: Arc<BaseModel>,
+    /// Where models learn and speak.
+    pub backend: Arc<Candle>,
     /// The character, with a few dialogues.
     pub diva: CyberDiva,
     // Removed when the stage is dropped.
@@ -56,9 +59,11 @@ impl Stage {
     /// If there is no base model, or the temporary folder cannot be written.
     pub fn new() -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
+        let base = Arc::new(BaseModel::from_gguf(&base_path()?, &Compute::cpu())?);
         Ok(Self {
             home: Home::open(folder.path())?,
-            base: Arc::new(BaseModel::from_gguf(&base_path()?, &Compute::cpu())?),
+            backend: Arc::new(Candle::new(base.clone())),
+            base,
             diva: CyberDiva::load(true)?,
             _folder: folder,
         })
@@ -163,9 +168,9 @@ impl Stage {
     pub async fn minted(&self) -> anyhow::Result<Minted> {
         let submission = self.accepted().await?;
         let (exex, lora, config) = (self.exex(), LoraConfig::default(), self.one_step());
-        let dataset = exex.open(submission, &self.base).await?;
-        let trained = exex.train(submission, &dataset, &self.base, lora, &config, |_| true)?;
-        Ok(exex.mint(submission, &self.base, lora, &config, &trained, self.terms()).await?)
+        let dataset = exex.open(submission, &*self.backend).await?;
+        let trained = exex.train(submission, &dataset, &*self.backend, &lora, &config, |_| true)?;
+        Ok(exex.mint(submission, &*self.backend, &lora, &config, &trained, self.terms()).await?)
     }
 
     /// A node that serves a minted version, with replies of up to 8 tokens.
@@ -174,9 +179,8 @@ impl Stage {
     /// If the adapter is not there.
     pub fn provider(&self, name: &str, minted: &Minted) -> anyhow::Result<Provider> {
         let folder = self.exex().adapter_folder(minted.record.submission);
-        let adapter = load_adapter(&folder, &self.base, minted.record.adapter_digest)?;
-        let provider = Provider::new(self.home.account(name), self.base.clone(), self.home.path(name), 7)
-            .with_adapter(minted.class, minted.version, adapter)?
+        let provider = Provider::new(self.home.account(name), self.backend.clone(), self.home.path(name), 7)
+            .with_adapter(minted.class, minted.version, &folder, minted.record.adapter_digest)?
             .with_sampler(Sampler { max_tokens: 8, ..Sampler::default() });
         Ok(provider)
     }

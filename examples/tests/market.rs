@@ -212,7 +212,7 @@ fn the_exex_refuses_what_does_not_open_or_is_not_what_was_proved() {
     let contact = lazai::creator::ExExContact { sealing_key: stranger.public(), ..exex.contact() };
     let garbage = block_on(stage.submit(1, &packed, &proved, contact)).unwrap();
     block_on(stage.attest(garbage)).unwrap();
-    let refusal = block_on(exex.open(garbage, &stage.base)).unwrap_err();
+    let refusal = block_on(exex.open(garbage, &*stage.backend)).unwrap_err();
     assert!(matches!(&refusal, ExExError::Refused(RefusalReason::Ciphertext(_))), "{refusal}");
 
     // The proof is of these records, the ciphertext holds others (the same words under other salts).
@@ -220,7 +220,7 @@ fn the_exex_refuses_what_does_not_open_or_is_not_what_was_proved() {
     let other = stage.packed().unwrap();
     let swapped = block_on(stage.submit(2, &other, &proved, exex.contact())).unwrap();
     block_on(stage.attest(swapped)).unwrap();
-    let error = block_on(exex.open(swapped, &stage.base)).unwrap_err();
+    let error = block_on(exex.open(swapped, &*stage.backend)).unwrap_err();
     assert!(matches!(&error, ExExError::Refused(RefusalReason::Root { .. })), "{error}");
 
     // The reason goes on the ledger, signed; then nothing is minted.
@@ -232,8 +232,8 @@ fn the_exex_refuses_what_does_not_open_or_is_not_what_was_proved() {
     assert!(matches!(status, SubmissionStatus::Refused { reason } if reason.contains("root")), "{status:?}");
     assert_eq!(block_on(exex.follow()).unwrap(), [garbage]);
     let (lora, config) = (LoraConfig::default(), stage.one_step());
-    let trained = exex.train(swapped, &packed.0, &stage.base, lora, &config, |_| true).unwrap();
-    let minted = block_on(exex.mint(swapped, &stage.base, lora, &config, &trained, stage.terms()));
+    let trained = exex.train(swapped, &packed.0, &*stage.backend, &lora, &config, |_| true).unwrap();
+    let minted = block_on(exex.mint(swapped, &*stage.backend, &lora, &config, &trained, stage.terms()));
     assert!(minted.unwrap_err().to_string().contains("expected accepted"));
 
     // A proof of another dataset, or for another submission, convinces no validator.

@@ -8,23 +8,66 @@ use crate::digest::{CanonicalError, canonical_digest};
 use crate::id::{Address, Digest, LedgerId, SubmissionId};
 use crate::sign::{Encoder, TypedData};
 
-/// The shape of an adapter on all linear layers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Which linear layers of a model an adapter changes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Targets {
+    /// Every linear layer but the output (PEFT: `all-linear`).
+    #[default]
+    AllLinear,
+    /// Layers whose path is one of these, or ends in one of them after a dot, such as `q_proj`.
+    Modules(Vec<String>),
+    /// Layers whose whole path matches this regular expression.
+    Pattern(String),
+}
+
+/// The shape of an adapter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoraConfig {
     /// Rank of the update.
     pub rank: usize,
-    /// Scale: the update is multiplied by `alpha / rank`.
+    /// Scale: the update is multiplied by [`LoraConfig::scale`].
     pub alpha: usize,
+    /// Rank-stabilised LoRA (D. Kalajdzievski, 2023, arXiv:2312.03732).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub rank_stabilised: bool,
+    /// Which layers it changes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub targets: Targets,
+}
+
+impl LoraConfig {
+    /// By what the update is multiplied: `alpha / rank`, or `alpha / sqrt(rank)` if rank-stabilised.
+    #[must_use]
+    pub fn scale(&self) -> f64 {
+        let rank = self.rank as f64;
+        self.alpha as f64 / if self.rank_stabilised { rank.sqrt() } else { rank }
+    }
 }
 
 impl Default for LoraConfig {
     fn default() -> Self {
-        Self { rank: 8, alpha: 16 }
+        Self { rank: 8, alpha: 16, rank_stabilised: false, targets: Targets::AllLinear }
     }
 }
 
-/// Hyper-parameters. Integers, so that records can hold them exactly.
+/// How the learning rate goes after the warm-up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Schedule {
+    /// Half a cosine, down to a tenth of the peak.
+    #[default]
+    Cosine,
+    /// A straight line, down to nothing.
+    Linear,
+    /// The peak throughout.
+    Constant,
+}
+
+/// Hyper-parameters. Integers, so that records can hold them exactly. Fields that are left at what they were before they
+/// existed are not written, so that the digests of old records hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
@@ -32,12 +75,18 @@ pub struct TrainConfig {
     pub epochs: u32,
     /// Most steps, whatever the epochs; `None` for as many as there are.
     pub max_steps: Option<u32>,
-    /// Tokens of one block: a step sees one block, dialogues packed without padding.
+    /// Tokens of one block: dialogues packed without padding, none seeing another.
     pub block_tokens: u32,
+    /// Blocks of one step, whose gradients are added up (gradient accumulation).
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub blocks_per_step: u32,
     /// Peak learning rate, in millionths.
     pub learning_rate_micro: u32,
-    /// Steps of linear warm-up, followed by a cosine down to a tenth.
+    /// Steps of linear warm-up, before the schedule.
     pub warmup_steps: u32,
+    /// What follows the warm-up.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub schedule: Schedule,
     /// Weight decay, in millionths.
     pub weight_decay_micro: u32,
     /// Gradients are scaled down to this norm, in thousandths.
@@ -46,6 +95,28 @@ pub struct TrainConfig {
     pub seed: u64,
     /// A checkpoint is written every so many steps.
     pub checkpoint_steps: u32,
+    /// Held-out dialogues are measured every so many steps; 0 for never.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub evaluate_steps: u32,
+    /// Training ends after so many measurements in a row without a better one, with the best adapter; 0 for never.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub patience: u32,
+    /// Keep only the input of each layer and compute the rest again: less memory, a third more work (T. Chen et al.,
+    /// "Training Deep Nets with Sublinear Memory Cost", 2016). Results are the same, bit for bit.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub checkpoint_activations: bool,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn is_one(value: &u32) -> bool {
+    *value == 1
 }
 
 impl Default for TrainConfig {
@@ -54,14 +125,39 @@ impl Default for TrainConfig {
             epochs: 3,
             max_steps: None,
             block_tokens: 512,
+            blocks_per_step: 1,
             learning_rate_micro: 2_000,
             warmup_steps: 5,
+            schedule: Schedule::Cosine,
             weight_decay_micro: 0,
             clip_norm_milli: 1_000,
             seed: 1,
             checkpoint_steps: 5,
+            evaluate_steps: 0,
+            patience: 0,
+            checkpoint_activations: false,
         }
     }
+}
+
+/// A moment of a run that can be checked: all that the next step starts from, digested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StateDigest {
+    /// Steps that were done.
+    pub step: u32,
+    /// Digest of the adapter and the optimiser's moments.
+    pub state: Digest,
+}
+
+/// What held-out dialogues said of the adapter at a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evaluation {
+    /// Steps that were done.
+    pub step: u32,
+    /// Mean loss, in millionths of a nat per token that counts.
+    pub loss_micronats: u64,
 }
 
 /// How an adapter came to be. Integers throughout, so that its canonical form is the same everywhere.
@@ -92,8 +188,17 @@ pub struct TrainingRecord {
     pub loss_micronats: Vec<u64>,
     /// SHA-256 of the adapter's weights file.
     pub adapter_digest: Digest,
+    /// States of the run by which a part of it can be repeated and compared; the last is the end's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub states: Vec<StateDigest>,
+    /// What held-out dialogues said on the way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evaluations: Vec<Evaluation>,
     /// Kind of device: `cpu`, `cuda` or `metal`.
     pub device: String,
+    /// Kind of machine. Where it is the same, a repeat gives the same bits; elsewhere, close ones.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub machine: String,
     /// Version of this library.
     pub software: String,
     /// Accounts that could read the private data.

@@ -1,47 +1,115 @@
 //! Where to compute. A cargo feature only compiles a device in; which one is used is a value.
 
+use std::num::NonZeroUsize;
+use std::sync::{Arc, OnceLock};
+
 use candle_core::Device;
 
-use crate::error::Result;
+use crate::error::{LoraError, Result};
 
-/// A compute device.
+/// A compute device, and on the processor the threads that work there.
 #[derive(Debug, Clone)]
-pub struct Compute(Device);
+pub struct Compute {
+    device: Device,
+    pool: Option<Arc<rayon::ThreadPool>>,
+}
 
 impl Compute {
-    /// The processor, with as many threads as it has cores.
+    /// The processor, with as many threads as it has cores. All values made so share them; they are not those of rayon's
+    /// global pool.
     #[must_use]
-    pub const fn cpu() -> Self {
-        Self(Device::Cpu)
+    pub fn cpu() -> Self {
+        static POOL: OnceLock<Option<Arc<rayon::ThreadPool>>> = OnceLock::new();
+        // Without threads of its own, work is done where it is asked for.
+        let pool = POOL.get_or_init(|| {
+            let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+            pool(cores).ok().map(Arc::new)
+        });
+        Self { device: Device::Cpu, pool: pool.clone() }
+    }
+
+    /// The processor, with some threads of its own. Results do not depend on how many.
+    ///
+    /// # Errors
+    /// [`LoraError::Compute`] if the system refuses a thread.
+    pub fn cpu_threads(threads: NonZeroUsize) -> Result<Self> {
+        Ok(Self { device: Device::Cpu, pool: Some(Arc::new(pool(threads.get())?)) })
     }
 
     /// An NVIDIA card, counted from 0. Needs the feature `cuda`.
     ///
     /// # Errors
-    /// [`LoraError::Compute`](crate::LoraError::Compute) if there is none, or without the feature.
+    /// [`LoraError::Compute`] if there is none, or without the feature.
     pub fn cuda(ordinal: usize) -> Result<Self> {
-        Ok(Self(Device::new_cuda(ordinal)?))
+        Ok(Self { device: Device::new_cuda(ordinal)?, pool: Self::cpu().pool })
     }
 
     /// An Apple graphics processor, counted from 0. Needs the feature `metal`.
     ///
     /// # Errors
-    /// [`LoraError::Compute`](crate::LoraError::Compute) if there is none, or without the feature.
+    /// [`LoraError::Compute`] if there is none, or without the feature.
     pub fn metal(ordinal: usize) -> Result<Self> {
-        Ok(Self(Device::new_metal(ordinal)?))
+        Ok(Self { device: Device::new_metal(ordinal)?, pool: Self::cpu().pool })
+    }
+
+    /// Every device that is compiled in and present, the processor first.
+    #[must_use]
+    pub fn present() -> Vec<Self> {
+        [Ok(Self::cpu()), Self::cuda(0), Self::metal(0)].into_iter().flatten().collect()
     }
 
     /// A name for records: `cpu`, `cuda` or `metal`.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        match self.0 {
+        match self.device {
             Device::Cpu => "cpu",
             Device::Cuda(_) => "cuda",
             Device::Metal(_) => "metal",
         }
     }
 
-    pub(crate) fn device(&self) -> &Device {
-        &self.0
+    /// The kind of machine: where it is the same, the same run gives the same bits. On the processor these are its
+    /// instruction sets and caches, by which the kernels of matrix products are chosen and cut.
+    #[must_use]
+    pub fn machine(&self) -> String {
+        let caches = gemm_caches();
+        format!("{} {} {} {caches}", self.name(), std::env::consts::ARCH, vectors())
     }
+
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Runs something on this device's threads.
+    pub(crate) fn install<R: Send>(&self, body: impl FnOnce() -> R + Send) -> R {
+        match &self.pool {
+            Some(pool) => pool.install(body),
+            None => body(),
+        }
+    }
+}
+
+fn pool(threads: usize) -> Result<rayon::ThreadPool> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("lazai-lora-{i}")).build();
+    pool.map_err(|e| LoraError::from(candle_core::Error::Msg(e.to_string())))
+}
+
+fn vectors() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if std::arch::is_x86_feature_detected!("avx512f") {
+            return "avx512";
+        }
+        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+            return "avx2";
+        }
+    }
+    "baseline"
+}
+
+/// The depth at which products of 32-bit floats are cut, for a depth that no model exceeds: this alone of what `gemm` reads
+/// from the caches changes the order of a sum.
+fn gemm_caches() -> String {
+    let params = gemm_common::cache::kernel_params(1 << 10, 1 << 10, 1 << 20, 96, 4, size_of::<f32>());
+    format!("kc{}", params.kc)
 }

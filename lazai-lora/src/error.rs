@@ -8,11 +8,23 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LoraError {
+    /// The adapter is not the one that was expected.
+    #[error("adapter has digest {found}, expected {expected}")]
+    AdapterDigest {
+        /// What was expected.
+        expected: lazai_core::Digest,
+        /// Digest of its weights file.
+        found: lazai_core::Digest,
+    },
     /// The adapter is for other modules or shapes than the base model has.
-    #[error("adapter does not fit the base: {module}: {reason}")]
+    #[error("adapter of {adapter_base} does not fit {base}: {module}: {reason}")]
     AdapterMismatch {
         /// Module path, as Hugging Face names it.
         module: String,
+        /// The base model that the adapter names.
+        adapter_base: String,
+        /// The base model at hand.
+        base: String,
         /// What was expected.
         reason: String,
     },
@@ -49,9 +61,73 @@ pub enum LoraError {
         /// What was expected.
         reason: String,
     },
+    /// No module of the model is targeted.
+    #[error("no linear layer of the model matches {targets}")]
+    NoTarget {
+        /// What was asked for.
+        targets: String,
+    },
+    /// A loss or gradient overflowed. The checkpoint is of the step before.
+    #[error("{what} of step {step} is not finite")]
+    NotFinite {
+        /// Loss or gradient.
+        what: &'static str,
+        /// Which step, from 1.
+        step: u32,
+    },
     /// Nothing to learn from.
     #[error("no token of the dataset is to be learnt")]
     NothingToLearn,
+    /// The adapter was trained on another base model.
+    #[error("adapter of base model {adapter}, the one at hand is {base}")]
+    OtherBase {
+        /// Name and digest of the adapter's.
+        adapter: String,
+        /// Name and digest of the one at hand.
+        base: String,
+    },
+    /// The token ids are of another tokenizer than the base model's.
+    #[error("dataset is of tokenizer {found}, the base model has {expected}")]
+    OtherTokenizer {
+        /// The base model's.
+        expected: lazai_core::Digest,
+        /// The dataset's.
+        found: lazai_core::Digest,
+    },
+    /// A rank or scale that no adapter has.
+    #[error("rank {rank} and alpha {alpha}, expected a rank of 1 to {max} and an alpha above 0")]
+    Rank {
+        /// The rank.
+        rank: usize,
+        /// Alpha.
+        alpha: usize,
+        /// Greatest rank.
+        max: usize,
+    },
+    /// A repeated step came to something else than the record says.
+    #[error("step {step} of the record has loss {recorded} millionths, the repeat {found}, or another state")]
+    ReplayDiffers {
+        /// Which step, from 1.
+        step: u32,
+        /// Its loss in the record, in millionths of a nat.
+        recorded: u64,
+        /// The repeat's.
+        found: u64,
+    },
+    /// A token id that the model does not know.
+    #[error("token id {token}, the model knows {vocab_size}")]
+    TokenOutOfRange {
+        /// The id.
+        token: u32,
+        /// Tokens of the vocabulary.
+        vocab_size: usize,
+    },
+    /// No adapter of this digest was loaded.
+    #[error("no adapter {digest} is loaded")]
+    UnknownAdapter {
+        /// Digest of its weights file.
+        digest: lazai_core::Digest,
+    },
     /// A kind of model or tokenizer that this version does not know; guessing would be silently wrong.
     #[error("{what} {found:?} is not supported; known: {known}")]
     Unsupported {
@@ -68,6 +144,12 @@ pub enum LoraError {
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub struct ComputeError(String);
+
+impl ComputeError {
+    pub(crate) fn not_f32() -> Self {
+        Self("a tensor on the processor that is not of 32-bit floats".into())
+    }
+}
 
 impl From<candle_core::Error> for LoraError {
     fn from(error: candle_core::Error) -> Self {

@@ -3,7 +3,7 @@
 use crate::adapter::Adapter;
 use crate::base::BaseModel;
 use crate::error::{LoraError, Result};
-use crate::model::{Cache, continue_states, cross_entropy};
+use crate::model::{Cache, extend, cross_entropy};
 
 /// Token ids of a dialogue, and which of them the character says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,17 +25,25 @@ impl Example {
 /// Shortest prefix that is worth computing only once.
 const MIN_SHARED: usize = 64;
 
-/// The perplexity of the character's words in some dialogues: `exp` of their mean negative log-likelihood.
+/// The perplexity of the character's words in some dialogues: `exp` of their [`mean_loss`].
+///
+/// # Errors
+/// As [`mean_loss`].
+pub fn perplexity(base: &BaseModel, adapter: Option<&Adapter>, examples: &[Example]) -> Result<f64> {
+    Ok(mean_loss(base, adapter, examples)?.exp())
+}
+
+/// The mean negative log-likelihood of the character's words in some dialogues, in nats per token.
 ///
 /// A long beginning that all of them share, such as a system prompt, is computed once.
 ///
 /// # Errors
 /// [`LoraError::NothingToLearn`] if she says nothing in them.
-pub fn perplexity(base: &BaseModel, adapter: Option<&Adapter>, examples: &[Example]) -> Result<f64> {
+pub fn mean_loss(base: &BaseModel, adapter: Option<&Adapter>, examples: &[Example]) -> Result<f64> {
     let shared = shared_prefix(examples);
     let mut cache = Cache::new(base);
     if shared > 0 {
-        continue_states(base, adapter, &examples[0].tokens[..shared], &mut cache)?;
+        extend(base, adapter, &examples[0].tokens[..shared], &mut cache)?;
     }
     let (mut sum, mut count) = (0.0, 0u64);
     for example in examples {
@@ -43,14 +51,14 @@ pub fn perplexity(base: &BaseModel, adapter: Option<&Adapter>, examples: &[Examp
         if rows.is_empty() {
             continue;
         }
-        let hidden = continue_states(base, adapter, &example.tokens[shared..], &mut cache.clone())?;
+        let hidden = extend(base, adapter, &example.tokens[shared..], &mut cache.clone())?;
         let rows: Vec<u32> = rows.into_iter().map(|row| row - shared as u32).collect();
         let rows = candle_core::Tensor::new(rows, &base.device)?;
         let (losses, _) = cross_entropy(base, &hidden.index_select(&rows, 0)?, &labels, false)?;
         count += losses.len() as u64;
         sum += losses.iter().copied().map(f64::from).sum::<f64>();
     }
-    if count == 0 { Err(LoraError::NothingToLearn) } else { Ok((sum / count as f64).exp()) }
+    if count == 0 { Err(LoraError::NothingToLearn) } else { Ok(sum / count as f64) }
 }
 
 /// How many first tokens all examples share, as far as none of them predicts a word that counts; 0 if few.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::adapter::Adapter;
 use crate::base::BaseModel;
 use crate::error::{LoraError, Result};
-use crate::model::{Cache, continue_states, logits};
+use crate::model::{Cache, extend, logits};
 
 /// How the next token is chosen. Integers, so that receipts can hold it exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,7 +74,7 @@ pub fn generate(
     let mut said = String::new();
     let mut next = prompt.clone();
     while tokens.len() < sampler.max_tokens as usize {
-        let hidden = continue_states(base, adapter, &next, &mut cache)?;
+        let hidden = extend(base, adapter, &next, &mut cache)?;
         let last = hidden.narrow(0, hidden.dim(0)? - 1, 1)?;
         let scores = logits(base, &last)?.squeeze(0)?.to_vec1::<f32>()?;
         let token = sample(&scores, sampler, &mut rng);

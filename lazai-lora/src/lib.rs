@@ -3,25 +3,29 @@
 //! | module | holds |
 //! |---|---|
 //! | [`device`] | where to compute, as a value |
-//! | [`base`] | a base model out of a GGUF file: weights, tokenizer, chat template |
+//! | [`base`] | a base model out of a GGUF file or a folder: weights, tokenizer, chat template |
 //! | [`adapter`] | LoRA adapters, as PEFT writes them |
-//! | [`model`] | the forward pass |
-//! | [`train`] | packing, loss, optimiser, checkpoints |
+//! | `kernels` | what a layer is made of, forward and backward, on the processor and elsewhere |
+//! | [`model`] | the forward pass, and the backward pass for adapters |
+//! | [`train`] | packing, loss, optimiser, checkpoints, repeating a record |
+//! | [`backend`] | training and answering as jobs, so that a node may bring its own |
 //! | [`evaluate`] | perplexity of replies |
 //! | [`generate`] | sampling, one token at a time |
 
 pub mod adapter;
+pub mod backend;
 pub mod base;
 pub mod device;
 mod error;
 pub mod evaluate;
-mod frozen;
 pub mod generate;
+mod kernels;
 pub mod model;
 pub mod train;
 
-pub use adapter::{Adapter, LoraConfig};
-pub use base::BaseModel;
+pub use adapter::{Adapter, LoraConfig, Targets};
+pub use backend::Backend;
+pub use base::{BaseModel, WeightFormat};
 pub use device::Compute;
 pub use error::LoraError;
 pub use lazai_core::record::{TrainConfig, TrainingRecord};

@@ -8,7 +8,7 @@ use lazai_core::dialogue::{Message, Role};
 use lazai_lora::base::tokenize_dialogue;
 use lazai_lora::evaluate::{Example, perplexity};
 use lazai_lora::generate::{Sampler, generate};
-use lazai_lora::train::train;
+use lazai_lora::train::{Checkpoints, Data, train};
 use lazai_lora::{Adapter, BaseModel, Compute, LoraConfig, LoraError, TrainConfig};
 
 fn base() -> &'static BaseModel {
@@ -208,6 +208,10 @@ fn examples() -> Vec<Example> {
     (0..6).map(dialogue).collect()
 }
 
+fn small() -> LoraConfig {
+    LoraConfig { rank: 4, alpha: 8, ..LoraConfig::default() }
+}
+
 fn config() -> TrainConfig {
     TrainConfig { epochs: 2, block_tokens: 128, warmup_steps: 1, checkpoint_steps: 1, ..TrainConfig::default() }
 }
@@ -216,13 +220,15 @@ fn config() -> TrainConfig {
 fn training_learns_resumes_exactly_and_writes_files_that_load() {
     let (straight, stopped) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let lora = LoraConfig::default();
-    let whole = train(base(), lora, &config(), &examples(), straight.path(), |_| true).unwrap();
+    let examples_ = examples();
+    let data = Data::new(base().tokenizer().digest(), &examples_);
+    let whole = train(base(), &lora, &config(), &data, &Checkpoints::last(straight.path()), |_| true).unwrap();
     assert!(whole.loss_micronats.last() < whole.loss_micronats.first());
 
-    let cancelled = train(base(), lora, &config(), &examples(), stopped.path(), |p| p.step < 2);
+    let cancelled = train(base(), &lora, &config(), &data, &Checkpoints::last(stopped.path()), |p| p.step < 2);
     assert!(matches!(cancelled, Err(LoraError::Cancelled { steps: 2 })));
     let mut steps = Vec::new();
-    let resumed = train(base(), lora, &config(), &examples(), stopped.path(), |p| {
+    let resumed = train(base(), &lora, &config(), &data, &Checkpoints::last(stopped.path()), |p| {
         steps.push(p.step);
         true
     });
@@ -241,22 +247,22 @@ fn training_learns_resumes_exactly_and_writes_files_that_load() {
 
     // A checkpoint that is damaged is an error, one of another run is left alone.
     let other = TrainConfig { seed: 2, max_steps: Some(1), ..config() };
-    train(base(), lora, &other, &examples(), stopped.path(), |_| true).unwrap();
+    train(base(), &lora, &other, &data, &Checkpoints::last(stopped.path()), |_| true).unwrap();
     std::fs::write(stopped.path().join("checkpoint.safetensors"), b"garbage").unwrap();
-    let damaged = train(base(), lora, &config(), &examples(), stopped.path(), |_| true);
+    let damaged = train(base(), &lora, &config(), &data, &Checkpoints::last(stopped.path()), |_| true);
     assert!(matches!(damaged, Err(LoraError::Malformed { .. })));
 }
 
 #[test]
 fn adapters_of_other_shapes_are_refused() {
-    let adapter = Adapter::new(base(), LoraConfig { rank: 4, alpha: 8 }, 1).unwrap();
+    let adapter = Adapter::new(base(), small(), 1).unwrap();
     let bytes = adapter.to_bytes().unwrap();
-    assert!(Adapter::from_bytes(&bytes, LoraConfig { rank: 4, alpha: 8 }, base()).is_ok());
-    let other = Adapter::from_bytes(&bytes, LoraConfig { rank: 8, alpha: 8 }, base());
+    assert!(Adapter::from_bytes(&bytes, small(), base()).is_ok());
+    let other = Adapter::from_bytes(&bytes, LoraConfig { rank: 8, ..small() }, base());
     assert!(matches!(other, Err(LoraError::AdapterMismatch { .. })));
-    let cut = Adapter::from_bytes(&bytes[..bytes.len() - 1], LoraConfig { rank: 4, alpha: 8 }, base());
+    let cut = Adapter::from_bytes(&bytes[..bytes.len() - 1], small(), base());
     assert!(matches!(cut, Err(LoraError::Malformed { .. })));
-    assert!(Adapter::new(base(), LoraConfig { rank: 0, alpha: 8 }, 1).is_err());
+    assert!(Adapter::new(base(), LoraConfig { rank: 0, ..small() }, 1).is_err());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod jobs;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,9 +11,10 @@ use lazai_core::pov::{Dataset, PovError, PublicPart};
 use lazai_core::record::{LoraConfig, RecordClaim, TrainConfig, TrainingRecord};
 use lazai_core::seal::{SealError, UnsealingKey};
 use lazai_core::{ClassId, Digest, SignerError, SubmissionId, VersionNumber};
+use lazai_lora::LoraError;
+use lazai_lora::backend::{Backend, TrainJob, TrainedFiles};
 use lazai_lora::evaluate::Example;
-use lazai_lora::train::{Progress, Trained, train};
-use lazai_lora::{BaseModel, LoraError};
+use lazai_lora::train::{Checkpoints, Data, Progress};
 use lazai_settle::ledger::LedgerError;
 use lazai_settle::market::{Event, Submission, SubmissionStatus, Transaction};
 use lazai_zk::source::voice;
@@ -156,6 +157,8 @@ pub struct MintTerms {
     pub class: Option<ClassId>,
 }
 
+/// What records name as the software that made them.
+pub const SOFTWARE: &str = concat!("lazai ", env!("CARGO_PKG_VERSION"));
 /// How often training looks at the ledger.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -218,7 +221,7 @@ impl ExEx {
     ///
     /// # Errors
     /// [`ExExError::Refused`] with the reason to give to [`ExEx::refuse`].
-    pub async fn open(&self, id: SubmissionId, base: &BaseModel) -> Result<Dataset, ExExError> {
+    pub async fn open(&self, id: SubmissionId, backend: &dyn Backend) -> Result<Dataset, ExExError> {
         let submission = self.submission(id)?;
         let ciphertext = self.store.get(submission.ciphertext).await?;
         let key = self.key.open(&submission.sealed_key, id.as_bytes()).map_err(RefusalReason::from)?;
@@ -226,7 +229,7 @@ impl ExEx {
         let dataset = Dataset::from_bytes(&plaintext).map_err(RefusalReason::from)?;
         let statement = self.store.get(submission.statement).await?;
         let statement = Statement::from_bytes(&statement).map_err(RefusalReason::from)?;
-        check(&dataset, &submission, &statement, base)?;
+        check(&dataset, &submission, &statement, backend.about().tokenizer_digest)?;
         Ok(dataset)
     }
 
@@ -252,6 +255,12 @@ impl ExEx {
         self.folder.join("adapters").join(short(submission))
     }
 
+    /// Where the checkpoints of a submission are kept: all of them, so that any part of the run can be repeated.
+    #[must_use]
+    pub fn checkpoints(&self, submission: SubmissionId) -> Checkpoints {
+        Checkpoints::all(self.folder.join("checkpoints").join(short(submission)))
+    }
+
     /// Fine-tunes on a dataset, going on from a checkpoint if there is one, and keeps the adapter. Between steps it looks
     /// at the ledger, and stops if the submission was taken back.
     ///
@@ -261,16 +270,19 @@ impl ExEx {
         &self,
         id: SubmissionId,
         dataset: &Dataset,
-        base: &BaseModel,
-        lora: LoraConfig,
+        backend: &dyn Backend,
+        lora: &LoraConfig,
         config: &TrainConfig,
         mut on_progress: impl FnMut(Progress) -> bool,
-    ) -> Result<Trained, ExExError> {
+    ) -> Result<TrainedFiles, ExExError> {
         let examples: Vec<Example> =
             dataset.records().iter().map(|r| Example { tokens: r.tokens.clone(), mask: r.loss_mask.clone() }).collect();
-        let checkpoints = self.folder.join("checkpoints").join(short(id));
+        let data = Data::new(dataset.manifest().tokenizer_digest, &examples);
+        let checkpoints = self.checkpoints(id);
+        let adapter_folder = self.adapter_folder(id);
+        let job = TrainJob { lora, config, data: &data, checkpoints: &checkpoints, adapter_folder: &adapter_folder };
         let (mut looked, mut taken_back) = (Instant::now(), self.is_taken_back(id));
-        let trained = train(base, lora, config, &examples, &checkpoints, |progress| {
+        let trained = backend.train(&job, &mut |progress| {
             if looked.elapsed() >= LOOK_EVERY {
                 looked = Instant::now();
                 // A ledger that cannot be reached is no reason to stop.
@@ -284,9 +296,7 @@ impl ExEx {
         if taken_back {
             return Err(ExExError::TakenBack { submission: id });
         }
-        let trained = trained?;
-        trained.adapter.save(&self.adapter_folder(id), base.name())?;
-        Ok(trained)
+        Ok(trained?)
     }
 
     /// Nothing is minted that the ledger could still take back.
@@ -306,29 +316,33 @@ impl ExEx {
     pub async fn mint(
         &self,
         id: SubmissionId,
-        base: &BaseModel,
-        lora: LoraConfig,
+        backend: &dyn Backend,
+        lora: &LoraConfig,
         config: &TrainConfig,
-        trained: &Trained,
+        trained: &TrainedFiles,
         terms: MintTerms,
     ) -> Result<Minted, ExExError> {
         let submission = self.submission(id)?;
         self.check_confirmed(id)?;
+        let about = backend.about();
         let record = TrainingRecord {
             ledger: self.account.ledger().market().ledger(),
             submission: id,
             dataset_root: submission.root,
             contributors: submission.shares.iter().map(|s| (s.contributor, s.tokens)).collect(),
-            base_digest: base.digest(),
-            tokenizer_digest: base.tokenizer().digest(),
-            lora,
+            base_digest: about.base_digest,
+            tokenizer_digest: about.tokenizer_digest,
+            lora: lora.clone(),
             train: config.clone(),
             steps: u32::try_from(trained.loss_micronats.len()).unwrap_or(u32::MAX),
             tokens: trained.tokens,
             loss_micronats: trained.loss_micronats.clone(),
-            adapter_digest: trained.adapter.digest()?,
-            device: base.compute().name().into(),
-            software: concat!("lazai ", env!("CARGO_PKG_VERSION")).into(),
+            adapter_digest: trained.adapter_digest,
+            states: trained.states.clone(),
+            evaluations: trained.evaluations.clone(),
+            device: about.device.clone(),
+            machine: about.machine.clone(),
+            software: SOFTWARE.into(),
             readers: vec![self.account.address()],
         };
         let record_digest = record.digest().expect("a record holds integers and hex only");
@@ -339,7 +353,7 @@ impl ExEx {
         let public = PublicPart::from_bytes(submission.public_part.as_bytes()).map_err(RefusalReason::from)?;
         let metadata = VersionMetadata {
             character: public.character.name,
-            base: BaseInfo { name: terms.base_name, digest: base.digest(), licence: terms.base_licence },
+            base: BaseInfo { name: terms.base_name, digest: about.base_digest, licence: terms.base_licence },
             adapter_digest: record.adapter_digest,
             record_digest,
             submission: id,
@@ -362,7 +376,7 @@ fn check(
     dataset: &Dataset,
     submission: &Submission,
     statement: &Statement,
-    base: &BaseModel,
+    expected: Digest,
 ) -> Result<(), RefusalReason> {
     let commitment = Commitment::with_licences(dataset, &statement.declared.licences)?;
     let found = commitment.digest();
@@ -378,28 +392,13 @@ fn check(
     if declared != spoken {
         return Err(RefusalReason::Voice { expected: declared.frames, found: spoken.frames });
     }
-    let (expected, found) = (base.tokenizer().digest(), dataset.manifest().tokenizer_digest);
+    let found = dataset.manifest().tokenizer_digest;
     if expected == found { Ok(()) } else { Err(RefusalReason::OtherTokenizer { expected, found }) }
 }
 
 /// A folder name for a submission.
 fn short(id: SubmissionId) -> String {
     id.to_string().chars().skip(2).take(16).collect()
-}
-
-/// Loads the adapter that an ExEx kept, and checks that it is the one the ledger names.
-///
-/// # Errors
-/// [`LoraError`].
-pub fn load_adapter(folder: &Path, base: &BaseModel, expected: Digest) -> Result<lazai_lora::Adapter, LoraError> {
-    let adapter = lazai_lora::Adapter::load(folder, base)?;
-    let found = adapter.digest()?;
-    if found == expected {
-        Ok(adapter)
-    } else {
-        let reason = format!("digest is {found}, the ledger says {expected}");
-        Err(LoraError::AdapterMismatch { module: "adapter".into(), reason })
-    }
 }
 
 impl std::fmt::Debug for ExEx {

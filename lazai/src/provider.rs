@@ -1,14 +1,15 @@
 //! The provider: serves versions of characters, meters what it says, redeems what it is owed.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lazai_core::digest::DomainHasher;
 use lazai_core::sign::SignatureError;
 use lazai_core::{Address, Amount, ClassId, Digest, SessionId, SignerError, VersionNumber};
-use lazai_lora::generate::{Reply, Sampler, generate, prompt_tokens};
-use lazai_lora::{Adapter, BaseModel, LoraError};
+use lazai_lora::LoraError;
+use lazai_lora::backend::{Backend, GenerateJob};
+use lazai_lora::generate::{Reply, Sampler};
 use lazai_settle::market::{MarketError, Transaction};
 use lazai_settle::session::{Offer, Receipt, Session, SessionPayment};
 use serde::{Deserialize, Serialize};
@@ -23,9 +24,9 @@ use crate::store::write_atomically;
 /// A node that serves characters on one base model.
 pub struct Provider {
     account: Account,
-    base: Arc<BaseModel>,
-    /// With their digests, which every receipt names.
-    adapters: BTreeMap<(ClassId, VersionNumber), (Adapter, Digest)>,
+    backend: Arc<dyn Backend>,
+    /// Digests of adapters, which every receipt names.
+    adapters: BTreeMap<(ClassId, VersionNumber), Digest>,
     moderator: Box<dyn Moderator>,
     sampler: Sampler,
     seed: u64,
@@ -63,10 +64,10 @@ impl Page {
 
 impl Provider {
     /// A node that keeps its session book in a folder. The seed makes its replies repeatable.
-    pub fn new(account: Account, base: Arc<BaseModel>, folder: impl Into<PathBuf>, seed: u64) -> Self {
+    pub fn new(account: Account, backend: Arc<dyn Backend>, folder: impl Into<PathBuf>, seed: u64) -> Self {
         Self {
             account,
-            base,
+            backend,
             adapters: BTreeMap::new(),
             moderator: Box::new(NoModeration),
             sampler: Sampler::default(),
@@ -76,13 +77,22 @@ impl Provider {
         }
     }
 
-    /// Serves a version with its adapter.
+    /// Serves a version with the adapter in a folder of PEFT's files, which must be the one that the ledger names.
     ///
     /// # Errors
-    /// [`LoraError`] if the adapter's digest cannot be computed.
-    pub fn with_adapter(mut self, class: ClassId, version: VersionNumber, adapter: Adapter) -> Result<Self, LoraError> {
-        let digest = adapter.digest()?;
-        self.adapters.insert((class, version), (adapter, digest));
+    /// [`LoraError::AdapterDigest`] if it is another, or why it cannot be loaded.
+    pub fn with_adapter(
+        mut self,
+        class: ClassId,
+        version: VersionNumber,
+        folder: &Path,
+        expected: Digest,
+    ) -> Result<Self, LoraError> {
+        let found = self.backend.load_adapter(folder)?;
+        if found != expected {
+            return Err(LoraError::AdapterDigest { expected, found });
+        }
+        self.adapters.insert((class, version), found);
         Ok(self)
     }
 
@@ -229,9 +239,8 @@ impl Provider {
         if let Some(reason) = self.moderator.before(&request.messages) {
             return Err(NodeError::Moderated { reason });
         }
-        let tokens = prompt_tokens(self.base.tokenizer(), self.base.template(), &request.messages)
-            .map_err(|e| NodeError::Generation { reason: e.to_string() })?
-            .len() as u64;
+        let tokens = self.backend.prompt_tokens(&request.messages);
+        let tokens = tokens.map_err(|e| NodeError::Generation { reason: e.to_string() })?;
         let ceiling = session.offer.prompt_ceiling;
         if tokens > ceiling.into() { Err(NodeError::PromptTooLong { tokens, ceiling }) } else { Ok(tokens) }
     }
@@ -246,18 +255,19 @@ impl Provider {
         self.admit(&session, &page, request)?;
         let (class, version) = (session.offer.class, session.offer.version);
         let missing = NodeError::NotServed { session: request.session, reason: "its version is not loaded" };
-        let (adapter, adapter_digest) = self.adapters.get(&(class, version)).ok_or(missing)?;
+        let adapter_digest = *self.adapters.get(&(class, version)).ok_or(missing)?;
         let failed = |e: LoraError| NodeError::Generation { reason: e.to_string() };
         // Follows from the node's seed and the words alone, so that a repeated request gets the same reply.
         let words = request_digest(Digest::ZERO, &request.messages);
         let seed = DomainHasher::new("lazai.seed.v1").part(&self.seed.to_le_bytes()).part(words.as_bytes()).finish();
         let seed = u64::from_le_bytes(seed.as_bytes().first_chunk::<8>().copied().unwrap_or_default());
         let sampler = Sampler { max_tokens: session.offer.completion_ceiling, ..self.sampler };
-        let reply = generate(&self.base, Some(adapter), &request.messages, sampler, seed, |text| {
+        let job = GenerateJob { adapter: Some(adapter_digest), messages: &request.messages, sampler, seed };
+        let reply = self.backend.generate(&job, &mut |text| {
             on_text(text);
             true
-        })
-        .map_err(failed)?;
+        });
+        let reply = reply.map_err(failed)?;
         if let Some(reason) = self.moderator.after(&reply.text) {
             return Err(NodeError::Moderated { reason });
         }
@@ -273,12 +283,12 @@ impl Provider {
             reply_digest: reply_digest(request.salt, &reply.tokens),
             prompt_tokens: reply.prompt_tokens,
             completion_tokens,
-            tokenizer_digest: self.base.tokenizer().digest(),
+            tokenizer_digest: self.backend.about().tokenizer_digest,
             temperature_milli: sampler.temperature_milli,
             top_p_milli: sampler.top_p_milli,
             seed,
-            base_digest: self.base.digest(),
-            adapter_digest: *adapter_digest,
+            base_digest: self.backend.about().base_digest,
+            adapter_digest,
             cumulative: page.owed.checked_add(price)?,
         };
         Ok((receipt, reply, page))
@@ -354,9 +364,9 @@ impl std::fmt::Debug for Provider {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "Provider {{ account: {:?}, base: {:?}, adapters: {} }}",
+            "Provider {{ account: {:?}, backend: {:?}, adapters: {} }}",
             self.account,
-            self.base,
+            self.backend,
             self.adapters.len()
         )
     }

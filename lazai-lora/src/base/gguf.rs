@@ -1,21 +1,18 @@
-//! Reading GGUF: metadata, weights, and the permutation of its query and key rows.
+//! Reading GGUF: metadata, weights, and the permutation of query and key rows in files of the Llama family.
 
+use std::borrow::Cow;
 use std::fs::File;
+use std::sync::Arc;
 
+use candle_core::Device;
 use candle_core::quantized::gguf_file::{Content, Value};
-use candle_core::{Device, Tensor};
+use candle_core::quantized::{GgmlDType, QStorage, QTensor};
 
-use super::{ChatTemplate, LayerWeights, ModelConfig, Tokenizer, Weights};
+use super::config::{RopeScaling, architecture};
+use super::load::Source;
+use super::weight::Weight;
+use super::{ChatTemplate, ModelConfig, Tokenizer};
 use crate::error::{LoraError, Result};
-use crate::frozen::FrozenLinear;
-
-pub(super) struct Parts {
-    pub(super) config: ModelConfig,
-    pub(super) weights: Weights,
-    pub(super) tokenizer: Tokenizer,
-    pub(super) template: ChatTemplate,
-    pub(super) name: String,
-}
 
 pub(super) struct Metadata<'a>(&'a Content);
 
@@ -37,6 +34,15 @@ impl<'a> Metadata<'a> {
         number.filter(|&n| n > 0 && n < 1 << 24).ok_or_else(|| wrong(key, "a number between 1 and 2^24"))
     }
 
+    /// A number that may be nothing or missing.
+    pub(super) fn unsigned(&self, key: &str) -> Option<u64> {
+        self.0.metadata.get(key)?.to_u64().ok()
+    }
+
+    pub(super) fn flag(&self, key: &str) -> Option<bool> {
+        self.0.metadata.get(key)?.to_bool().ok()
+    }
+
     fn float(&self, key: &str) -> Result<f64> {
         self.value(key)?.to_f32().map(f64::from).map_err(|_| wrong(key, "a float"))
     }
@@ -46,112 +52,161 @@ pub(super) fn wrong(key: &str, expected: &str) -> LoraError {
     LoraError::malformed(format!("GGUF metadata {key:?}"), format!("expected {expected}"))
 }
 
-fn read_content(file: &mut File) -> Result<Content> {
-    use std::io::Seek;
-    file.rewind().map_err(|e| LoraError::malformed("GGUF file", e))?;
-    Content::read(file).map_err(|e| LoraError::malformed("GGUF file", e))
+/// An open file.
+pub(super) struct Gguf {
+    content: Content,
+    file: File,
+    /// Heads of queries and of keys, if their rows are permuted.
+    permuted: Option<(usize, usize)>,
 }
 
-pub(super) fn read_tokenizer(file: &mut File) -> Result<(Tokenizer, ChatTemplate)> {
-    tokenizer_of(&Metadata(&read_content(file)?))
-}
-
-fn tokenizer_of(metadata: &Metadata<'_>) -> Result<(Tokenizer, ChatTemplate)> {
-    let tokenizer = Tokenizer::from_gguf(metadata)?;
-    let template = ChatTemplate::new(metadata.text("tokenizer.chat_template")?, &tokenizer)?;
-    Ok((tokenizer, template))
-}
-
-pub(super) fn read(file: &mut File, device: &Device) -> Result<Parts> {
-    let content = read_content(file)?;
-    let metadata = Metadata(&content);
-    let (tokenizer, template) = tokenizer_of(&metadata)?;
-    let config = read_config(&metadata, tokenizer.vocab_size())?;
-    let name = metadata.text("general.name").unwrap_or("unnamed").to_owned();
-    let weights = Reader { content: &content, file, device }.weights(&config)?;
-    Ok(Parts { config, weights, tokenizer, template, name })
-}
-
-fn read_config(metadata: &Metadata<'_>, vocab_size: usize) -> Result<ModelConfig> {
-    let architecture = metadata.text("general.architecture")?;
-    if architecture != "llama" {
-        let found = architecture.to_owned();
-        return Err(LoraError::Unsupported { what: "architecture", found, known: "llama" });
-    }
-    let heads = metadata.number("llama.attention.head_count")?;
-    let hidden = metadata.number("llama.embedding_length")?;
-    let kv_heads = metadata.number("llama.attention.head_count_kv")?;
-    if hidden % heads != 0 || heads % kv_heads != 0 || (hidden / heads) % 2 != 0 {
-        return Err(LoraError::malformed("GGUF sizes", format!("{hidden} wide, {heads} heads, {kv_heads} key heads")));
-    }
-    Ok(ModelConfig {
-        layers: metadata.number("llama.block_count")?,
-        hidden,
-        heads,
-        kv_heads,
-        head_width: hidden / heads,
-        intermediate: metadata.number("llama.feed_forward_length")?,
-        vocab_size,
-        context: metadata.number("llama.context_length")?,
-        rope_base: metadata.float("llama.rope.freq_base").unwrap_or(10_000.0),
-        norm_epsilon: metadata.float("llama.attention.layer_norm_rms_epsilon")?,
-    })
-}
-
-struct Reader<'a> {
-    content: &'a Content,
-    file: &'a mut File,
-    device: &'a Device,
-}
-
-impl Reader<'_> {
-    fn tensor(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
-        let tensor = self.content.tensor(self.file, name, self.device).map_err(|e| LoraError::malformed(name, e))?;
-        if tensor.shape().dims() != shape {
-            let found = tensor.shape().dims();
-            return Err(LoraError::malformed(name, format!("shape {found:?}, expected {shape:?}")));
-        }
-        Ok(tensor.dequantize(self.device)?)
+impl Gguf {
+    pub(super) fn open(mut file: File) -> Result<Self> {
+        use std::io::Seek;
+        file.rewind().map_err(|e| LoraError::malformed("GGUF file", e))?;
+        let content = Content::read(&mut file).map_err(|e| LoraError::malformed("GGUF file", e))?;
+        Ok(Self { content, file, permuted: None })
     }
 
-    fn weights(mut self, config: &ModelConfig) -> Result<Weights> {
-        let (hidden, wide) = (config.hidden, config.intermediate);
-        let keys = config.kv_heads * config.head_width;
-        let embedding = self.tensor("token_embd.weight", &[config.vocab_size, hidden])?;
-        let layers = (0..config.layers).map(|i| {
-            let mut read = |name: &str, shape: &[usize]| self.tensor(&format!("blk.{i}.{name}.weight"), shape);
-            let query = unpermute(&read("attn_q", &[hidden, hidden])?, config.heads)?;
-            let key = unpermute(&read("attn_k", &[keys, hidden])?, config.kv_heads)?;
-            Ok(LayerWeights {
-                attention_norm: read("attn_norm", &[hidden])?,
-                feed_forward_norm: read("ffn_norm", &[hidden])?,
-                linear: [
-                    query,
-                    key,
-                    read("attn_v", &[keys, hidden])?,
-                    read("attn_output", &[hidden, hidden])?,
-                    read("ffn_gate", &[wide, hidden])?,
-                    read("ffn_up", &[wide, hidden])?,
-                    read("ffn_down", &[hidden, wide])?,
-                ]
-                .map(FrozenLinear),
-            })
-        });
-        let layers = layers.collect::<Result<_>>()?;
-        let output_norm = self.tensor("output_norm.weight", &[hidden])?;
-        // Models with tied embeddings have no tensor of their own for the output.
-        let output = if self.content.tensor_infos.contains_key("output.weight") {
-            self.tensor("output.weight", &[config.vocab_size, hidden])?
-        } else {
-            embedding.clone()
+    pub(super) fn tokenizer(&self) -> Result<(Tokenizer, ChatTemplate)> {
+        let metadata = Metadata(&self.content);
+        let tokenizer = Tokenizer::from_gguf(&metadata)?;
+        let template = ChatTemplate::new(metadata.text("tokenizer.chat_template")?, &tokenizer)?;
+        Ok((tokenizer, template))
+    }
+
+    pub(super) fn name(&self) -> String {
+        Metadata(&self.content).text("general.name").unwrap_or("unnamed").to_owned()
+    }
+
+    pub(super) fn config(&mut self) -> Result<ModelConfig> {
+        let metadata = Metadata(&self.content);
+        let family = architecture(metadata.text("general.architecture")?)?;
+        let key = |name: &str| format!("{family}.{name}");
+        let (hidden, heads) =
+            (metadata.number(&key("embedding_length"))?, metadata.number(&key("attention.head_count"))?);
+        let kv_heads = metadata.number(&key("attention.head_count_kv")).unwrap_or(heads);
+        let embedding = self.content.tensor_infos.get("token_embd.weight");
+        let embedding = embedding.ok_or_else(|| LoraError::malformed("token_embd.weight", "no such tensor"))?;
+        let scaling = match metadata.text(&key("rope.scaling.type")).unwrap_or("none") {
+            "none" => RopeScaling::None,
+            "linear" => RopeScaling::Linear { factor: metadata.float(&key("rope.scaling.factor"))? },
+            other => {
+                return Err(LoraError::Unsupported {
+                    what: "rope.scaling.type",
+                    found: other.into(),
+                    known: "none, linear",
+                });
+            }
         };
-        Ok(Weights { embedding, layers, output_norm, output: FrozenLinear(output) })
+        let window = metadata.number(&key("attention.sliding_window")).unwrap_or(usize::MAX);
+        let mut config = ModelConfig {
+            architecture: family,
+            layers: metadata.number(&key("block_count"))?,
+            hidden,
+            heads,
+            kv_heads,
+            head_width: metadata.number(&key("attention.key_length")).unwrap_or(hidden / heads),
+            intermediate: metadata.number(&key("feed_forward_length"))?,
+            vocab_size: embedding.shape.dims().first().copied().unwrap_or(0),
+            context: metadata.number(&key("context_length"))?.min(window),
+            rope_base: metadata.float(&key("rope.freq_base")).unwrap_or(10_000.0),
+            rope_scaling: scaling,
+            norm_epsilon: metadata.float(&key("attention.layer_norm_rms_epsilon"))?,
+            // Models with tied embeddings have no tensor of their own for the output.
+            tied: !self.content.tensor_infos.contains_key("output.weight"),
+            head_norm: family == "qwen3",
+        };
+        if self.content.tensor_infos.contains_key("rope_freqs.weight") {
+            let factors = self.tensor("rope_freqs.weight")?.dequantize(&Device::Cpu)?.to_vec1::<f32>()?;
+            if factors.len() != config.head_width / 2 || !factors.iter().all(|f| *f >= 1.0) {
+                return Err(LoraError::malformed("rope_freqs.weight", "expected a factor for each pair of a head"));
+            }
+            config.rope_scaling = RopeScaling::Factors(factors.into_iter().map(f64::from).collect());
+        }
+        let config = config.checked("GGUF sizes")?;
+        // Files of Llama and Mistral interleave the halves of each head's rows; Hugging Face keeps them apart, and so
+        // every PEFT adapter does.
+        self.permuted = (family == "llama" || family == "mistral").then_some((config.heads, config.kv_heads));
+        Ok(config)
+    }
+
+    fn tensor(&mut self, name: &str) -> Result<QTensor> {
+        // Blocks are turned into floats where they are needed, so they are kept on the processor.
+        self.content.tensor(&mut self.file, name, &Device::Cpu).map_err(|e| LoraError::malformed(name, e))
     }
 }
 
-/// GGUF interleaves the two halves of each head's rows; Hugging Face keeps them apart.
-fn unpermute(weight: &Tensor, heads: usize) -> Result<Tensor> {
-    let (rows, columns) = weight.dims2()?;
-    let halves = weight.reshape((heads, rows / heads / 2, 2, columns))?.transpose(1, 2)?;
-    Ok(halves.contiguous()?.reshape((rows, columns))?)
+/// The name that GGUF gives to a tensor of Hugging Face's.
+fn gguf_name(name: &str) -> Option<String> {
+    let (path, what) = name.rsplit_once('.')?;
+    let known = match path {
+        "model.embed_tokens" => "token_embd",
+        "model.norm" => "output_norm",
+        "lm_head" => "output",
+        _ => {
+            let (layer, module) = path.strip_prefix("model.layers.")?.split_once('.')?;
+            let module = match module {
+                "input_layernorm" => "attn_norm",
+                "post_attention_layernorm" => "ffn_norm",
+                "self_attn.q_proj" => "attn_q",
+                "self_attn.k_proj" => "attn_k",
+                "self_attn.v_proj" => "attn_v",
+                "self_attn.o_proj" => "attn_output",
+                "self_attn.q_norm" => "attn_q_norm",
+                "self_attn.k_norm" => "attn_k_norm",
+                "mlp.gate_proj" => "ffn_gate",
+                "mlp.up_proj" => "ffn_up",
+                "mlp.down_proj" => "ffn_down",
+                _ => return None,
+            };
+            return Some(format!("blk.{layer}.{module}.{what}"));
+        }
+    };
+    Some(format!("{known}.{what}"))
+}
+
+impl Source for Gguf {
+    fn has(&self, name: &str) -> bool {
+        gguf_name(name).is_some_and(|name| self.content.tensor_infos.contains_key(&name))
+    }
+
+    fn read(&mut self, name: &str) -> Result<Weight> {
+        let stored = gguf_name(name).ok_or_else(|| LoraError::malformed(name, "no such tensor"))?;
+        let tensor = self.tensor(&stored)?;
+        let heads = self.permuted.and_then(|(queries, keys)| {
+            let module = name.rsplit('.').nth(1)?;
+            match module {
+                "q_proj" => Some(queries),
+                "k_proj" => Some(keys),
+                _ => None,
+            }
+        });
+        let tensor = match heads {
+            Some(heads) => unpermute(&tensor, heads)?,
+            None => tensor,
+        };
+        Ok(match tensor.dtype() {
+            GgmlDType::F32 => Weight::Dense(tensor.dequantize(&Device::Cpu)?),
+            GgmlDType::F16 => Weight::Dense(tensor.dequantize_f16(&Device::Cpu)?),
+            _ => Weight::Quantised(Arc::new(tensor)),
+        })
+    }
+}
+
+/// Puts the rows of each head back in order. Blocks lie along rows, so rows move whole.
+fn unpermute(tensor: &QTensor, heads: usize) -> Result<QTensor> {
+    let shape = tensor.shape().clone();
+    let rows = shape.dims().first().copied().unwrap_or(0);
+    let data = tensor.data()?;
+    let (head_rows, row_bytes) = (rows / heads, data.len() / rows.max(1));
+    let mut out = Vec::with_capacity(data.len());
+    for row in 0..rows {
+        let (head, place) = (row / head_rows, row % head_rows);
+        let (half, pair) = (place / (head_rows / 2), place % (head_rows / 2));
+        let from = (head * head_rows + 2 * pair + half) * row_bytes;
+        out.extend_from_slice(&data[from..from + row_bytes]);
+    }
+    let storage = QStorage::from_data(Cow::Owned(out), &Device::Cpu, tensor.dtype())?;
+    Ok(QTensor::new(storage, shape)?)
 }

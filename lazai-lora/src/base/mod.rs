@@ -1,14 +1,24 @@
-//! A base model: weights, tokenizer and chat template, out of one GGUF file.
+//! A base model: weights, tokenizer and chat template, out of a GGUF file or of a folder as Hugging Face keeps models.
 
 mod bpe;
+mod config;
+mod export;
 mod gguf;
+mod hub;
+mod load;
 mod segments;
+mod sentencepiece;
+mod splitter;
 mod template;
 mod tokenizer;
+mod weight;
 
+pub use config::{ModelConfig, RopeScaling};
 pub use segments::tokenize_dialogue;
 pub use template::ChatTemplate;
 pub use tokenizer::Tokenizer;
+pub use weight::WeightFormat;
+pub(crate) use weight::{Linear, Weight};
 
 use std::path::Path;
 
@@ -18,34 +28,11 @@ use lazai_core::digest::sha256_reader;
 
 use crate::device::Compute;
 use crate::error::{LoraError, Result};
-use crate::frozen::FrozenLinear;
 
-/// The sizes of a Llama-family model.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ModelConfig {
-    /// Number of layers.
-    pub layers: usize,
-    /// Width of the residual stream.
-    pub hidden: usize,
-    /// Attention heads.
-    pub heads: usize,
-    /// Key and value heads (grouped-query attention).
-    pub kv_heads: usize,
-    /// Width of one head.
-    pub head_width: usize,
-    /// Width of the feed-forward layer.
-    pub intermediate: usize,
-    /// Tokens of the vocabulary.
-    pub vocab_size: usize,
-    /// Longest context, in tokens.
-    pub context: usize,
-    /// Base of the rotary embedding.
-    pub rope_base: f64,
-    /// Epsilon of the RMS norms.
-    pub norm_epsilon: f64,
-}
+/// Linear modules that read the same input, computed as one: index into [`LINEAR_MODULES`] of the first, and how many.
+pub(crate) const GROUPS: [(usize, usize); 4] = [(0, 3), (3, 1), (4, 2), (6, 1)];
 
-/// One of the seven linear layers of a transformer layer, by its Hugging Face name.
+/// The seven linear modules of a transformer layer, by their Hugging Face names.
 pub(crate) const LINEAR_MODULES: [&str; 7] = [
     "self_attn.q_proj",
     "self_attn.k_proj",
@@ -59,22 +46,26 @@ pub(crate) const LINEAR_MODULES: [&str; 7] = [
 pub(crate) struct LayerWeights {
     pub(crate) attention_norm: Tensor,
     pub(crate) feed_forward_norm: Tensor,
-    /// In the order of [`LINEAR_MODULES`].
-    pub(crate) linear: [FrozenLinear; 7],
+    /// Norms of each query head and each key head.
+    pub(crate) head_norms: Option<(Tensor, Tensor)>,
+    /// In the order of [`GROUPS`].
+    pub(crate) linear: [Linear; 4],
 }
 
 pub(crate) struct Weights {
-    pub(crate) embedding: Tensor,
+    pub(crate) embedding: Weight,
     pub(crate) layers: Vec<LayerWeights>,
     pub(crate) output_norm: Tensor,
-    pub(crate) output: FrozenLinear,
+    /// `None` if it is the embedding.
+    pub(crate) output: Option<Weight>,
 }
 
-/// A base model in memory, in 32-bit floats.
+/// A base model in memory.
 pub struct BaseModel {
     pub(crate) config: ModelConfig,
     pub(crate) weights: Weights,
     pub(crate) device: Device,
+    format: WeightFormat,
     compute: Compute,
     tokenizer: Tokenizer,
     template: ChatTemplate,
@@ -83,27 +74,43 @@ pub struct BaseModel {
 }
 
 impl BaseModel {
-    /// Reads a GGUF file of the Llama family.
-    ///
-    /// Query and key rows, which GGUF holds permuted for interleaved rotary embedding, are put back into the
-    /// order of Hugging Face, so that PEFT adapters fit.
+    /// Reads a GGUF file, or a folder with `config.json`, safetensors, `tokenizer.json` and a chat template.
     ///
     /// # Errors
     /// [`LoraError`], for an unknown architecture or pre-tokenizer too.
+    pub fn open(path: &Path, compute: &Compute, format: WeightFormat) -> Result<Self> {
+        let device = compute.device();
+        let (config, weights, (tokenizer, template), digest, name);
+        if path.is_dir() {
+            config = hub::read_config(path)?;
+            (tokenizer, template) = hub::read_tokenizer(path)?;
+            let mut folder = hub::Folder::open(path)?;
+            weights = load::weights(&mut folder, &config, format, device)?;
+            digest = folder.digest(path)?;
+            name = path.file_name().map_or("unnamed".into(), |n| n.to_string_lossy().into_owned());
+        } else {
+            let file = std::fs::File::open(path).map_err(LoraError::file(path))?;
+            digest = sha256_reader(&file).map_err(LoraError::file(path))?;
+            let mut gguf = gguf::Gguf::open(file)?;
+            (tokenizer, template) = gguf.tokenizer()?;
+            config = gguf.config()?;
+            name = gguf.name();
+            weights = load::weights(&mut gguf, &config, format, device)?;
+        }
+        if tokenizer.vocab_size() > config.vocab_size {
+            let (tokens, rows) = (tokenizer.vocab_size(), config.vocab_size);
+            return Err(LoraError::malformed("tokenizer", format!("{tokens} tokens, the model knows {rows}")));
+        }
+        let (device, compute) = (device.clone(), compute.clone());
+        Ok(Self { config, weights, device, format, compute, tokenizer, template, digest, name })
+    }
+
+    /// [`BaseModel::open`] for a GGUF file, as 32-bit floats.
+    ///
+    /// # Errors
+    /// As [`BaseModel::open`].
     pub fn from_gguf(path: &Path, compute: &Compute) -> Result<Self> {
-        let mut file = std::fs::File::open(path).map_err(LoraError::file(path))?;
-        let digest = sha256_reader(&file).map_err(LoraError::file(path))?;
-        let parts = gguf::read(&mut file, compute.device())?;
-        Ok(Self {
-            config: parts.config,
-            weights: parts.weights,
-            device: compute.device().clone(),
-            compute: compute.clone(),
-            tokenizer: parts.tokenizer,
-            template: parts.template,
-            digest,
-            name: parts.name,
-        })
+        Self::open(path, compute, WeightFormat::F32)
     }
 
     /// The sizes.
@@ -142,20 +149,44 @@ impl BaseModel {
         &self.template
     }
 
-    /// Input and output widths of a linear module.
-    pub(crate) fn module_shape(&self, module: usize) -> Result<(usize, usize)> {
-        let (output, input) = self.weights.layers[0].linear[module].0.dims2()?;
-        Ok((input, output))
+    /// In what form its weights are in memory.
+    #[must_use]
+    pub fn format(&self) -> WeightFormat {
+        self.format
+    }
+
+    /// Bytes of memory that its weights take.
+    #[must_use]
+    pub fn weight_bytes(&self) -> usize {
+        let weights = &self.weights;
+        let layers = weights.layers.iter().flat_map(|layer| &layer.linear).map(Linear::bytes);
+        layers.sum::<usize>() + weights.embedding.bytes() + weights.output.as_ref().map_or(0, Weight::bytes)
+    }
+
+    /// Input and output widths of a linear module, by its place in [`LINEAR_MODULES`].
+    pub(crate) fn module_shape(&self, module: usize) -> (usize, usize) {
+        let config = &self.config;
+        let (queries, keys) = (config.heads * config.head_width, config.kv_heads * config.head_width);
+        match module {
+            0 => (config.hidden, queries),
+            1 | 2 => (config.hidden, keys),
+            3 => (queries, config.hidden),
+            6 => (config.intermediate, config.hidden),
+            _ => (config.hidden, config.intermediate),
+        }
     }
 }
 
-/// The tokenizer and template of a GGUF file, without its weights: all that a consumer needs to count tokens.
+/// The tokenizer and template of a GGUF file or folder, without the weights: all that a consumer needs to count tokens.
 ///
 /// # Errors
 /// [`LoraError`].
 pub fn read_tokenizer(path: &Path) -> Result<(Tokenizer, ChatTemplate)> {
-    let mut file = std::fs::File::open(path).map_err(LoraError::file(path))?;
-    gguf::read_tokenizer(&mut file)
+    if path.is_dir() {
+        return hub::read_tokenizer(path);
+    }
+    let file = std::fs::File::open(path).map_err(LoraError::file(path))?;
+    gguf::Gguf::open(file)?.tokenizer()
 }
 
 impl std::fmt::Debug for BaseModel {

@@ -24,10 +24,18 @@ pub fn tokenize_dialogue(
     messages: &[Message],
 ) -> Result<(Vec<u32>, Vec<bool>)> {
     let (mut tokens, mut mask) = (Vec::new(), Vec::new());
+    // A vocabulary that marks the beginning of a text must see it whole: then places tell what each token belongs to.
+    let (mut whole, mut ends) = (String::new(), Vec::new());
     let mut push = |text: &str, learnt: bool| -> Result<()> {
-        if !text.is_empty() {
+        if text.is_empty() {
+            return Ok(());
+        }
+        if tokenizer.cuts_anywhere() {
             tokens.extend(tokenizer.encode(text)?);
             mask.resize(tokens.len(), learnt);
+        } else {
+            whole.push_str(text);
+            ends.push((whole.len(), learnt));
         }
         Ok(())
     };
@@ -49,6 +57,13 @@ pub fn tokenize_dialogue(
             for (text, learnt) in segments(template, messages)? {
                 push(&text, learnt)?;
             }
+        }
+    }
+    if !whole.is_empty() {
+        for (token, start) in tokenizer.encode_with_places(&whole)? {
+            let segment = ends.partition_point(|(end, _)| *end <= start);
+            tokens.push(token);
+            mask.push(ends.get(segment).is_some_and(|(_, learnt)| *learnt));
         }
     }
     Ok((tokens, mask))

@@ -10,6 +10,7 @@ use crate::error::{LoraError, Result};
 /// How a conversation is written for the model.
 pub struct ChatTemplate {
     environment: Environment<'static>,
+    source: String,
     bos: String,
     eos: String,
     /// How conversations of some sequences of roles are written; see `segments`.
@@ -28,7 +29,13 @@ impl ChatTemplate {
             .map_err(|e| LoraError::malformed("chat template", e))?;
         let bos = tokenizer.token_text(tokenizer.bos());
         let eos = tokenizer.token_text(Some(tokenizer.eos()));
-        Ok(Self { environment, bos, eos, plans: Plans::default() })
+        Ok(Self { environment, source: source.to_owned(), bos, eos, plans: Plans::default() })
+    }
+
+    /// The Jinja text itself.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
     }
 
     /// The text of a conversation; with `for_reply`, up to where the character starts to speak.

@@ -1,46 +1,53 @@
-//! The tokenizer that a GGUF file carries: byte-level BPE with the pre-tokenizer it names.
+//! The tokenizer that a model carries: byte-level BPE with a known pre-tokenizer, or SentencePiece's BPE, out of a GGUF
+//! file; or whatever `tokenizer.json` says.
 
 use lazai_core::Digest;
-use lazai_core::digest::DomainHasher;
+use lazai_core::digest::{DomainHasher, canonical_json};
 use tokenizers::models::bpe::BPE;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::pre_tokenizers::digits::Digits;
-use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::{AddedToken, PreTokenizerWrapper};
 
 use super::bpe::Bpe;
 use super::gguf::{Metadata, wrong};
+use super::{sentencepiece, splitter};
 use crate::error::{LoraError, Result};
 
 /// GGUF's token type for control tokens such as `<|im_end|>`.
 const CONTROL: i64 = 3;
 /// GGUF's token type for tokens that the model's author added.
 const USER_DEFINED: i64 = 4;
+/// GGUF's token type for all others.
+const NORMAL: i64 = 1;
 
 /// A tokenizer.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     /// The fast way, where the vocabulary has the shape for it.
     fast: Option<Bpe>,
+    /// Whether a text's tokens are those of its parts, if it is cut at control tokens and line ends.
+    cuts_anywhere: bool,
     vocab_size: usize,
     eos: u32,
     bos: Option<u32>,
     digest: Digest,
 }
 
+/// A byte-level vocabulary: tokens by id, merges in order, kinds by id.
+struct Vocabulary<'a> {
+    pre: &'a str,
+    tokens: Vec<&'a str>,
+    merges: Vec<&'a str>,
+    kinds: Vec<i64>,
+}
+
 impl Tokenizer {
     pub(super) fn from_gguf(metadata: &Metadata<'_>) -> Result<Self> {
         let model = metadata.text("tokenizer.ggml.model")?;
-        if model != "gpt2" {
-            return Err(LoraError::Unsupported { what: "tokenizer.ggml.model", found: model.into(), known: "gpt2" });
-        }
-        let pre = metadata.text("tokenizer.ggml.pre")?;
         let texts = |key: &str| -> Result<Vec<&str>> {
             let values = metadata.array(key)?.iter();
             values.map(|v| v.to_string().map(String::as_str).map_err(|_| wrong(key, "strings"))).collect()
         };
         let tokens = texts("tokenizer.ggml.tokens")?;
-        let merges = texts("tokenizer.ggml.merges")?;
         let kinds: Vec<i64> = metadata
             .array("tokenizer.ggml.token_type")?
             .iter()
@@ -51,16 +58,79 @@ impl Tokenizer {
         }
         let vocab_size = tokens.len();
         let id = |key: &str| {
-            let id = metadata.number(key).ok().filter(|&n| n < vocab_size);
-            id.and_then(|n| u32::try_from(n).ok())
+            let value = metadata.unsigned(key)?;
+            u32::try_from(value).ok().filter(|&n| (n as usize) < vocab_size)
         };
         let eos =
             id("tokenizer.ggml.eos_token_id").ok_or_else(|| wrong("tokenizer.ggml.eos_token_id", "a token id"))?;
-        let inner = build(pre, &tokens, &merges, &kinds)?;
-        let added: Vec<(&str, u32)> = added(&tokens, &kinds).map(|(token, id, _)| (token, id)).collect();
-        let fast = Bpe::new(pre == "smollm", &tokens, &merges, &added);
-        let digest = digest(pre, &tokens, &merges, &kinds);
-        Ok(Self { inner, fast, vocab_size, eos, bos: id("tokenizer.ggml.bos_token_id"), digest })
+        let bos = id("tokenizer.ggml.bos_token_id");
+        match model {
+            "gpt2" => {
+                let (pre, merges) = (metadata.text("tokenizer.ggml.pre")?, texts("tokenizer.ggml.merges")?);
+                let vocabulary = Vocabulary { pre, tokens, merges, kinds };
+                let inner = vocabulary.build()?;
+                let (fast, digest) = (vocabulary.fast(), vocabulary.digest());
+                Ok(Self { inner, fast, cuts_anywhere: true, vocab_size, eos, bos, digest })
+            }
+            "llama" => {
+                let scores = metadata.array("tokenizer.ggml.scores")?.iter();
+                let scores = scores.map(|v| v.to_f32().map_err(|_| wrong("tokenizer.ggml.scores", "floats")));
+                let scores = scores.collect::<Result<Vec<_>>>()?;
+                let prefix = metadata.flag("tokenizer.ggml.add_space_prefix").unwrap_or(true);
+                let (inner, digest) = sentencepiece::build(&tokens, &scores, &kinds, prefix)?;
+                Ok(Self { inner, fast: None, cuts_anywhere: false, vocab_size, eos, bos, digest })
+            }
+            _ => {
+                let found = model.to_owned();
+                Err(LoraError::Unsupported { what: "tokenizer.ggml.model", found, known: "gpt2, llama" })
+            }
+        }
+    }
+
+    /// Reads Hugging Face's `tokenizer.json`. A byte-level vocabulary with a known pre-tokenizer has the digest that it
+    /// has in a GGUF file.
+    pub(super) fn from_json(bytes: &[u8], eos: &str, bos: Option<&str>) -> Result<Self> {
+        const FILE: &str = "tokenizer.json";
+        let mut inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(|e| LoraError::malformed(FILE, e))?;
+        inner.with_padding(None);
+        inner.with_truncation(None).map_err(|e| LoraError::malformed(FILE, e))?;
+        let missing = || LoraError::malformed(FILE, format!("no token {eos:?}"));
+        let eos = inner.token_to_id(eos).ok_or_else(missing)?;
+        let bos = bos.and_then(|token| inner.token_to_id(token));
+        let by_id = inner.get_vocab(true).into_iter().map(|(token, id)| (id, token)).collect::<Vec<_>>();
+        let vocab_size = by_id.iter().map(|(id, _)| *id as usize + 1).max().unwrap_or(0);
+        let mut tokens = vec![String::new(); vocab_size];
+        by_id.into_iter().for_each(|(id, token)| tokens[id as usize] = token);
+        let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|e| LoraError::malformed(FILE, e))?;
+        let merges: Vec<String> = value["model"]["merges"].as_array().map_or_else(Vec::new, |merges| {
+            let pair = |m: &serde_json::Value| match m.as_array() {
+                Some(pair) => pair.iter().filter_map(|p| p.as_str()).collect::<Vec<_>>().join(" "),
+                None => m.as_str().unwrap_or_default().to_owned(),
+            };
+            merges.iter().map(pair).collect()
+        });
+        let mut kinds = vec![NORMAL; vocab_size];
+        for (id, token) in inner.get_added_tokens_decoder() {
+            kinds[id as usize] = if token.special { CONTROL } else { USER_DEFINED };
+        }
+        let byte_level = value["decoder"]["type"] == "ByteLevel";
+        match splitter::recognise(&value) {
+            Some(pre) => {
+                let vocabulary = Vocabulary {
+                    pre,
+                    tokens: tokens.iter().map(String::as_str).collect(),
+                    merges: merges.iter().map(String::as_str).collect(),
+                    kinds,
+                };
+                let (fast, digest) = (vocabulary.fast(), vocabulary.digest());
+                Ok(Self { inner, fast, cuts_anywhere: true, vocab_size, eos, bos, digest })
+            }
+            None => {
+                let canonical = canonical_json(&value).map_err(|e| LoraError::malformed(FILE, e))?;
+                let digest = DomainHasher::new("lazai.tokenizer.json.v1").part(&canonical).finish();
+                Ok(Self { inner, fast: None, cuts_anywhere: byte_level, vocab_size, eos, bos, digest })
+            }
+        }
     }
 
     /// The token ids of a text; control tokens written out in it are recognised.
@@ -87,6 +157,18 @@ impl Tokenizer {
     pub fn encode_by_library(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = self.inner.encode_fast(text, false).map_err(|e| LoraError::malformed("text", e))?;
         Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Token ids with the place in the text where each begins, in bytes.
+    pub(super) fn encode_with_places(&self, text: &str) -> Result<Vec<(u32, usize)>> {
+        let encoding = self.inner.encode(text, false).map_err(|e| LoraError::malformed("text", e))?;
+        let starts = encoding.get_offsets().iter().map(|(start, _)| *start);
+        Ok(encoding.get_ids().iter().copied().zip(starts).collect())
+    }
+
+    /// Whether a text's tokens are those of its parts, if it is cut where a template goes over to what is said.
+    pub(super) fn cuts_anywhere(&self) -> bool {
+        self.cuts_anywhere
     }
 
     /// The text of token ids, without control tokens. An incomplete character shows as U+FFFD.
@@ -138,52 +220,54 @@ impl std::fmt::Debug for Tokenizer {
     }
 }
 
-/// Tokens that are found in a text before anything is split, with their ids and kinds.
-fn added<'a>(tokens: &'a [&'a str], kinds: &'a [i64]) -> impl Iterator<Item = (&'a str, u32, i64)> {
-    let all = tokens.iter().zip(0u32..).zip(kinds).map(|((token, id), kind)| (*token, id, *kind));
-    all.filter(|(_, _, kind)| matches!(*kind, CONTROL | USER_DEFINED))
-}
-
-fn build(pre: &str, tokens: &[&str], merges: &[&str], kinds: &[i64]) -> Result<tokenizers::Tokenizer> {
-    let byte_level = ByteLevel::new(false, true, true);
-    let splitter = match pre {
-        // Digits one by one, then GPT-2's expression.
-        "smollm" => {
-            let parts = vec![Digits::new(true).into(), byte_level.into()];
-            PreTokenizerWrapper::Sequence(Sequence::new(parts))
-        }
-        "gpt-2" => byte_level.into(),
-        _ => {
-            let found = pre.to_owned();
-            return Err(LoraError::Unsupported { what: "tokenizer.ggml.pre", found, known: "smollm, gpt-2" });
-        }
-    };
-    let pairs = merges.iter().map(|merge| match merge.split_once(' ') {
-        Some((left, right)) => Ok((left.to_owned(), right.to_owned())),
-        None => Err(wrong("tokenizer.ggml.merges", "pairs with a space between")),
-    });
-    let pairs = pairs.collect::<Result<Vec<_>>>()?;
-    // The ids are the positions; a vocabulary of 2^32 tokens would not have been read.
-    let vocab: tokenizers::models::bpe::Vocab =
-        tokens.iter().zip(0u32..).map(|(token, id)| ((*token).to_owned(), id)).collect();
-    let model = BPE::builder().vocab_and_merges(vocab, pairs).build();
-    let mut tokenizer = tokenizers::Tokenizer::new(model.map_err(|e| LoraError::malformed("GGUF vocabulary", e))?);
-    tokenizer.with_pre_tokenizer(Some(splitter));
-    tokenizer.with_decoder(Some(byte_level));
-    let special: Vec<_> =
-        added(tokens, kinds).map(|(token, _, kind)| AddedToken::from(token, kind == CONTROL)).collect();
-    let added = tokenizer.add_special_tokens(special);
-    added.map_err(|e| LoraError::malformed("GGUF control tokens", e))?;
-    Ok(tokenizer)
-}
-
-fn digest(pre: &str, tokens: &[&str], merges: &[&str], kinds: &[i64]) -> Digest {
-    let mut hasher = DomainHasher::new("lazai.tokenizer.v1").part(b"byte-level-bpe").part(pre.as_bytes());
-    for (token, kind) in tokens.iter().zip(kinds) {
-        hasher = hasher.part(token.as_bytes()).part(&kind.to_le_bytes());
+impl Vocabulary<'_> {
+    /// Tokens that are found in a text before anything is split, with their ids and kinds.
+    fn added(&self) -> impl Iterator<Item = (&str, u32, i64)> {
+        let all = self.tokens.iter().zip(0u32..).zip(&self.kinds).map(|((token, id), kind)| (*token, id, *kind));
+        all.filter(|(_, _, kind)| matches!(*kind, CONTROL | USER_DEFINED))
     }
-    for merge in merges {
-        hasher = hasher.part(merge.as_bytes());
+
+    /// The fast way, for the splitting that it knows.
+    fn fast(&self) -> Option<Bpe> {
+        let digits_alone = match self.pre {
+            "smollm" => true,
+            "gpt-2" => false,
+            _ => return None,
+        };
+        let added: Vec<(&str, u32)> = self.added().map(|(token, id, _)| (token, id)).collect();
+        Bpe::new(digits_alone, &self.tokens, &self.merges, &added)
     }
-    hasher.finish()
+
+    fn build(&self) -> Result<tokenizers::Tokenizer> {
+        let (normalizer, pre_tokenizer) = splitter::known(self.pre)?;
+        let pairs = self.merges.iter().map(|merge| match merge.split_once(' ') {
+            Some((left, right)) => Ok((left.to_owned(), right.to_owned())),
+            None => Err(wrong("tokenizer.ggml.merges", "pairs with a space between")),
+        });
+        let pairs = pairs.collect::<Result<Vec<_>>>()?;
+        // The ids are the positions; a vocabulary of 2^32 tokens would not have been read.
+        let vocab: tokenizers::models::bpe::Vocab =
+            self.tokens.iter().zip(0u32..).map(|(token, id)| ((*token).to_owned(), id)).collect();
+        let model = BPE::builder().vocab_and_merges(vocab, pairs).ignore_merges(self.pre == splitter::LLAMA3).build();
+        let mut tokenizer = tokenizers::Tokenizer::new(model.map_err(|e| LoraError::malformed("GGUF vocabulary", e))?);
+        tokenizer.with_normalizer(normalizer).map_err(|e| LoraError::malformed("GGUF vocabulary", e))?;
+        tokenizer.with_pre_tokenizer(Some(PreTokenizerWrapper::from(pre_tokenizer)));
+        tokenizer.with_decoder(Some(ByteLevel::new(false, true, true)));
+        let special: Vec<_> =
+            self.added().map(|(token, _, kind)| AddedToken::from(token, kind == CONTROL)).collect();
+        let added = tokenizer.add_special_tokens(special);
+        added.map_err(|e| LoraError::malformed("GGUF control tokens", e))?;
+        Ok(tokenizer)
+    }
+
+    fn digest(&self) -> Digest {
+        let mut hasher = DomainHasher::new("lazai.tokenizer.v1").part(b"byte-level-bpe").part(self.pre.as_bytes());
+        for (token, kind) in self.tokens.iter().zip(&self.kinds) {
+            hasher = hasher.part(token.as_bytes()).part(&kind.to_le_bytes());
+        }
+        for merge in &self.merges {
+            hasher = hasher.part(merge.as_bytes());
+        }
+        hasher.finish()
+    }
 }

@@ -1,67 +1,133 @@
-//! Checkpoints: adapter, moments and losses in one safetensors file, replaced atomically.
+//! Checkpoints: adapter, moments, losses and measurements in one safetensors file, replaced whole or not at all.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use candle_core::Tensor;
 use lazai_core::Digest;
 use lazai_core::file::write_atomically;
+use lazai_core::record::{Evaluation, StateDigest};
 use safetensors::SafeTensors;
+use serde::{Deserialize, Serialize};
 
-use super::adamw::AdamW;
+use super::run::State;
 use crate::adapter::{Adapter, read_f32, write_tensors};
 use crate::error::{LoraError, Result};
 
 const FILE: &str = "checkpoint.safetensors";
+/// The key of everything but tensors: one entry, so that equal states give equal files.
+const HISTORY: &str = "lazai.history";
 
-pub(super) fn save(folder: &Path, run: Digest, adapter: &Adapter, optimiser: &AdamW, losses: &[u64]) -> Result<()> {
-    let state = adapter.named().zip(&optimiser.moments).flat_map(|((key, var), (first, second))| {
-        [(format!("first.{key}"), first), (format!("second.{key}"), second), (key, var.as_tensor())]
-    });
-    let losses = serde_json::to_string(losses).map_err(|e| LoraError::malformed(FILE, e))?;
-    let metadata = HashMap::from([
-        ("run".to_owned(), run.to_string()),
-        ("step".to_owned(), optimiser.step.to_string()),
-        ("loss_micronats".to_owned(), losses),
-    ]);
-    let bytes = write_tensors(state, metadata)?;
-    let path = folder.join(FILE);
-    write_atomically(&path, &bytes).map_err(LoraError::file(&path))
+/// Where checkpoints are kept, and how many.
+#[derive(Debug, Clone)]
+pub struct Checkpoints {
+    folder: PathBuf,
+    keep_all: bool,
 }
 
-/// Restores the state of an interrupted run, and gives the losses of its steps; nothing, if there is no
-/// checkpoint or it is of another run.
-pub(super) fn restore(folder: &Path, run: Digest, adapter: &Adapter, optimiser: &mut AdamW) -> Result<Vec<u64>> {
-    let path = folder.join(FILE);
-    let bytes = match std::fs::read(&path) {
+impl Checkpoints {
+    /// The last one alone, from which an interrupted run goes on.
+    pub fn last(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), keep_all: false }
+    }
+
+    /// Every one, so that any range of steps can be repeated from the one before it.
+    pub fn all(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), keep_all: true }
+    }
+
+    /// The file of the last one.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.folder.join(FILE)
+    }
+
+    /// The file of the one after a step, if all are kept.
+    #[must_use]
+    pub fn path_at(&self, step: u32) -> PathBuf {
+        self.folder.join(format!("step-{step:06}.safetensors"))
+    }
+}
+
+/// What happened until now.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct History {
+    pub(super) loss_micronats: Vec<u64>,
+    pub(super) states: Vec<StateDigest>,
+    pub(super) evaluations: Vec<Evaluation>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    run: Digest,
+    step: u32,
+    history: History,
+}
+
+pub(super) fn save(checkpoints: &Checkpoints, run: Digest, state: &State) -> Result<()> {
+    let header = Header { run, step: state.optimiser.step, history: state.history.clone() };
+    let header = serde_json::to_string(&header).map_err(|e| LoraError::malformed(FILE, e))?;
+    let adapter = &state.adapter;
+    let mut tensors = adapter.named(adapter.parameters())?;
+    let mut add = |prefix: &str, values: &[Tensor]| -> Result<()> {
+        let named = adapter.named(values)?;
+        tensors.extend(named.into_iter().map(|(key, tensor)| (format!("{prefix}.{key}"), tensor)));
+        Ok(())
+    };
+    add("first", &state.optimiser.first)?;
+    add("second", &state.optimiser.second)?;
+    if let Some(best) = &state.best {
+        add("best", best.parameters())?;
+    }
+    let bytes = write_tensors(tensors, HashMap::from([(HISTORY.to_owned(), header)]))?;
+    let write = |path: &Path| write_atomically(path, &bytes).map_err(LoraError::file(path));
+    if checkpoints.keep_all {
+        write(&checkpoints.path_at(state.optimiser.step))?;
+    }
+    write(&checkpoints.path())
+}
+
+/// Restores the state of an interrupted run; leaves it as it is if there is no checkpoint or it is of another run.
+pub(super) fn restore(path: &Path, run: Digest, state: &mut State) -> Result<()> {
+    let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(LoraError::file(&path)(e)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(LoraError::file(path)(e)),
     };
     let malformed = |reason: String| LoraError::malformed(path.display().to_string(), reason);
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| malformed(e.to_string()))?;
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| malformed(e.to_string()))?;
     let file = SafeTensors::deserialize(&bytes).map_err(|e| malformed(e.to_string()))?;
-    let empty = HashMap::new();
-    let metadata = header.metadata().as_ref().unwrap_or(&empty);
-    if metadata.get("run") != Some(&run.to_string()) {
+    let header = metadata.metadata().as_ref().and_then(|m| m.get(HISTORY));
+    let header = header.ok_or_else(|| malformed(format!("no field {HISTORY:?}")))?;
+    let header: Header = serde_json::from_str(header).map_err(|e| malformed(e.to_string()))?;
+    if header.run != run {
         tracing::info!(path = %path.display(), "checkpoint is of another run: starting over");
-        return Ok(Vec::new());
+        return Ok(());
     }
-    let field = |key: &str| metadata.get(key).ok_or_else(|| malformed(format!("no field {key:?}")));
-    let step: u32 = field("step")?.parse().map_err(|_| malformed("field \"step\"".into()))?;
-    let losses: Vec<u64> = serde_json::from_str(field("loss_micronats")?).map_err(|e| malformed(e.to_string()))?;
-    if losses.len() != step as usize {
-        return Err(malformed(format!("{} losses for {step} steps", losses.len())));
+    if header.history.loss_micronats.len() != header.step as usize {
+        let losses = header.history.loss_micronats.len();
+        return Err(malformed(format!("{losses} losses for {} steps", header.step)));
     }
-    for ((key, var), (first, second)) in adapter.named().zip(&mut optimiser.moments) {
-        let read = |key: &str| -> Result<Tensor> {
-            let values = read_f32(&file, key, var.dims()).map_err(malformed)?;
-            Ok(Tensor::from_vec(values, var.shape(), var.device())?)
-        };
-        var.set(&read(&key)?)?;
-        *first = read(&format!("first.{key}"))?;
-        *second = read(&format!("second.{key}"))?;
+    let read = |prefix: &str, adapter: &Adapter| -> Result<Vec<Tensor>> {
+        let read = |key: &str, shape: &[usize]| read_f32(&file, &format!("{prefix}{key}"), shape).map_err(malformed);
+        adapter.tensors_from(read)
+    };
+    let parameters = read("", &state.adapter)?;
+    state.optimiser.first = read("first.", &state.adapter)?;
+    state.optimiser.second = read("second.", &state.adapter)?;
+    if file.names().iter().any(|name| name.starts_with("best.")) {
+        let mut best = state.adapter.clone();
+        best.parameters_mut().clone_from_slice(&read("best.", &state.adapter)?);
+        state.best = Some(best);
     }
-    optimiser.step = step;
-    Ok(losses)
+    state.adapter.parameters_mut().clone_from_slice(&parameters);
+    state.optimiser.step = header.step;
+    state.history = header.history;
+    let found = state.digest()?;
+    match state.history.states.iter().find(|s| s.step == header.step) {
+        Some(told) if told.state != found => Err(malformed(format!("state has digest {found}, not {}", told.state))),
+        _ => Ok(()),
+    }
 }

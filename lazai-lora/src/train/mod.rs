@@ -1,43 +1,69 @@
-//! Training: packed blocks, completion-only loss, AdamW, exact resume.
+//! Training: packed blocks, completion-only loss, AdamW, exact resume, and the repeating of what a record tells.
 
 mod adamw;
 mod checkpoint;
 mod pack;
+mod plot;
+mod replay;
+mod run;
 
-use std::path::Path;
 use std::time::Instant;
 
-use candle_core::Tensor;
 use lazai_core::Digest;
-use lazai_core::digest::DomainHasher;
-use lazai_core::record::LoraConfig;
-pub use lazai_core::record::TrainConfig;
+use lazai_core::record::{Evaluation, LoraConfig, StateDigest};
+pub use lazai_core::record::{Schedule, TrainConfig};
 
 use crate::adapter::Adapter;
 use crate::base::BaseModel;
 use crate::error::{LoraError, Result};
 use crate::evaluate::Example;
-use crate::model::{cross_entropy, hidden_states};
-use adamw::AdamW;
+pub use checkpoint::Checkpoints;
 pub(crate) use pack::pack;
+pub use plot::loss_plot;
+pub use replay::{Agreement, Replay, replay};
+use run::Run;
+
+/// What is trained on.
+#[derive(Debug, Clone, Copy)]
+pub struct Data<'a> {
+    /// Digest of the tokenizer that made the token ids.
+    pub tokenizer: Digest,
+    /// What is learnt.
+    pub examples: &'a [Example],
+    /// What is only measured; may be empty.
+    pub heldout: &'a [Example],
+}
+
+impl<'a> Data<'a> {
+    /// Examples without held-out ones.
+    #[must_use]
+    pub fn new(tokenizer: Digest, examples: &'a [Example]) -> Self {
+        Self { tokenizer, examples, heldout: &[] }
+    }
+}
 
 /// How far training is.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Progress {
     /// Steps that are done.
     pub step: u32,
-    /// Steps there will be.
+    /// Steps there will be, unless training ends early.
     pub steps: u32,
     /// Mean loss of the step, in nats per learnt token.
     pub loss: f64,
     /// Tokens per second of this process so far.
     pub tokens_per_s: f64,
+    /// Seconds that the other steps will take at this pace.
+    pub left_s: f64,
+    /// What held-out dialogues said after this step, if they were measured.
+    pub evaluation: Option<Evaluation>,
 }
 
 /// What training gives.
 #[derive(Debug)]
 pub struct Trained {
-    /// The adapter.
+    /// The adapter; with patience, that of the best measurement.
     pub adapter: Adapter,
     /// Mean loss of each step, in millionths of a nat per learnt token.
     pub loss_micronats: Vec<u64>,
@@ -45,103 +71,67 @@ pub struct Trained {
     pub tokens: u64,
     /// Tokens per second of this process; 0 if everything came from the checkpoint.
     pub tokens_per_s: f64,
+    /// States by which parts of the run can be checked.
+    pub states: Vec<StateDigest>,
+    /// What held-out dialogues said on the way.
+    pub evaluations: Vec<Evaluation>,
 }
 
-/// Trains an adapter, or goes on from the checkpoint in a folder that an interrupted run of the same
-/// configuration, data and base left. The result is the same either way, bit for bit on one machine.
+/// Trains an adapter, or goes on from the checkpoint that an interrupted run of the same configuration, data and base
+/// left. The result is the same either way, bit for bit on one kind of machine, on any number of threads.
 ///
 /// `on_progress` is called after each step and cancels by `false`.
 ///
 /// # Errors
-/// [`LoraError::NothingToLearn`], [`LoraError::Cancelled`], [`LoraError::Compute`], or what the checkpoint's
-/// files say.
+/// [`LoraError::NothingToLearn`], [`LoraError::OtherTokenizer`], [`LoraError::Cancelled`],
+/// [`LoraError::NotFinite`] (the checkpoint is of the last good step), [`LoraError::Compute`], or what the
+/// checkpoint's files say.
 pub fn train(
     base: &BaseModel,
-    lora: LoraConfig,
+    lora: &LoraConfig,
     config: &TrainConfig,
-    examples: &[Example],
-    checkpoints: &Path,
+    data: &Data<'_>,
+    checkpoints: &Checkpoints,
     mut on_progress: impl FnMut(Progress) -> bool,
 ) -> Result<Trained> {
-    let mut blocks = pack(examples, config);
-    blocks.truncate(config.max_steps.map_or(usize::MAX, |n| n as usize));
-    let learnt = blocks.iter().flatten().any(|&i| examples[i].targets().next().is_some());
-    if !learnt {
-        return Err(LoraError::NothingToLearn);
-    }
-    let run = run_digest(base, lora, config, examples)?;
-    let adapter = Adapter::new(base, lora, config.seed)?;
-    let mut optimiser = AdamW::new(&adapter, config)?;
-    let mut loss_micronats = checkpoint::restore(checkpoints, run, &adapter, &mut optimiser)?;
-
-    let steps = u32::try_from(blocks.len()).unwrap_or(u32::MAX);
-    let resumed = loss_micronats.len();
+    let run = Run::new(base, lora, config, data)?;
+    let mut state = run.start(lora)?;
+    checkpoint::restore(&checkpoints.path(), run.digest, &mut state)?;
+    let resumed = state.optimiser.step;
     let started = Instant::now();
-    let mut tokens_here = 0u64;
-    for (step, block) in blocks.iter().enumerate().skip(resumed) {
-        let sequences: Vec<&Example> = block.iter().map(|&i| &examples[i]).collect();
-        let loss = train_step(base, &adapter, &mut optimiser, &sequences, steps)?;
-        tokens_here += block_tokens(&sequences);
-        loss_micronats.push((loss * 1e6).round() as u64);
-        let done = step as u32 + 1;
-        if done.is_multiple_of(config.checkpoint_steps.max(1)) || done == steps {
-            checkpoint::save(checkpoints, run, &adapter, &optimiser, &loss_micronats)?;
+    let pace = |step: u32| run.tokens(resumed..step) as f64 / started.elapsed().as_secs_f64();
+    while !run.is_over(&state) {
+        let loss = match run.step(&mut state) {
+            Ok(loss) => loss,
+            Err(error @ LoraError::NotFinite { .. }) => {
+                // The state is still that of the last good step.
+                checkpoint::save(checkpoints, run.digest, &state)?;
+                return Err(error);
+            }
+            Err(error) => return Err(error),
+        };
+        let evaluation = run.evaluate(&mut state)?;
+        if run.is_due(&state) {
+            run.note(&mut state)?;
+            checkpoint::save(checkpoints, run.digest, &state)?;
         }
-        let tokens_per_s = tokens_here as f64 / started.elapsed().as_secs_f64();
-        if !on_progress(Progress { step: done, steps, loss, tokens_per_s }) {
-            checkpoint::save(checkpoints, run, &adapter, &optimiser, &loss_micronats)?;
-            return Err(LoraError::Cancelled { steps: done });
+        let (step, steps) = (state.optimiser.step, run.steps);
+        let per_step_s = started.elapsed().as_secs_f64() / f64::from(step - resumed);
+        let left_s = per_step_s * f64::from(steps - step);
+        let progress = Progress { step, steps, loss, tokens_per_s: pace(step), left_s, evaluation };
+        if !on_progress(progress) && !run.is_over(&state) {
+            checkpoint::save(checkpoints, run.digest, &state)?;
+            return Err(LoraError::Cancelled { steps: step });
         }
     }
-    let tokens = blocks.iter().flatten().map(|&i| examples[i].tokens.len() as u64).sum();
-    let tokens_per_s = if tokens_here == 0 { 0.0 } else { tokens_here as f64 / started.elapsed().as_secs_f64() };
-    Ok(Trained { adapter, loss_micronats, tokens, tokens_per_s })
-}
-
-fn block_tokens(sequences: &[&Example]) -> u64 {
-    sequences.iter().map(|e| e.tokens.len() as u64).sum()
-}
-
-fn train_step(
-    base: &BaseModel,
-    adapter: &Adapter,
-    optimiser: &mut AdamW,
-    sequences: &[&Example],
-    steps: u32,
-) -> Result<f64> {
-    let tokens: Vec<&[u32]> = sequences.iter().map(|e| e.tokens.as_slice()).collect();
-    let hidden = hidden_states(base, Some(adapter), &tokens)?;
-    let (mut rows, mut labels, mut start) = (Vec::new(), Vec::new(), 0u32);
-    for example in sequences {
-        for (position, label) in example.targets() {
-            rows.push(start + position);
-            labels.push(label);
-        }
-        start += example.tokens.len() as u32;
-    }
-    if labels.is_empty() {
-        optimiser.skip();
-        return Ok(0.0);
-    }
-    let chosen = hidden.index_select(&Tensor::new(rows, &base.device)?, 0)?;
-    let (losses, gradient) = cross_entropy(base, &chosen, &labels, true)?;
-    let gradient = gradient.ok_or(LoraError::NothingToLearn)?;
-    // The sum of `hidden * gradient` has `gradient` as its derivative: the loss itself need not be on the tape.
-    let surrogate = ((chosen * gradient.detach())?.sum_all()? / labels.len() as f64)?;
-    let gradients = surrogate.backward()?;
-    optimiser.step(adapter, &gradients, steps)?;
-    Ok(losses.iter().copied().map(f64::from).sum::<f64>() / losses.len() as f64)
-}
-
-/// What a checkpoint is of: another base, configuration or dataset starts over.
-fn run_digest(base: &BaseModel, lora: LoraConfig, config: &TrainConfig, examples: &[Example]) -> Result<Digest> {
-    let settings = lazai_core::digest::canonical_json(&(lora, config))
-        .map_err(|e| LoraError::malformed("training configuration", e))?;
-    let mut hasher = DomainHasher::new("lazai.train.run.v1").part(base.digest().as_bytes()).part(&settings);
-    for example in examples {
-        let tokens: Vec<u8> = example.tokens.iter().flat_map(|t| t.to_le_bytes()).collect();
-        let mask: Vec<u8> = example.mask.iter().map(|&m| m.into()).collect();
-        hasher = hasher.part(&tokens).part(&mask);
-    }
-    Ok(hasher.finish())
+    let done = state.optimiser.step;
+    let tokens_per_s = if done == resumed { 0.0 } else { pace(done) };
+    Ok(Trained {
+        adapter: state.best.unwrap_or(state.adapter),
+        loss_micronats: state.history.loss_micronats,
+        tokens: run.tokens(0..done),
+        tokens_per_s,
+        states: state.history.states,
+        evaluations: state.history.evaluations,
+    })
 }

@@ -1,0 +1,217 @@
+//! Where models learn and speak, as jobs: a node may bring a backend of its own (another framework, a farm of cards, a
+//! server) and everything above stays as it is.
+//!
+//! Jobs speak of datasets, files and digests, not of tensors. [`Candle`] is the backend of this crate; on which device it
+//! computes is a value.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use lazai_core::Digest;
+use lazai_core::dialogue::Message;
+use lazai_core::record::{Evaluation, LoraConfig, StateDigest, TrainConfig};
+
+use crate::adapter::Adapter;
+use crate::base::BaseModel;
+use crate::error::{LoraError, Result};
+use crate::evaluate::{Example, mean_loss};
+use crate::generate::{Reply, Sampler, generate, prompt_tokens};
+use crate::train::{Checkpoints, Data, Progress, train};
+
+/// What a backend says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct About {
+    /// Name of the base model.
+    pub base_name: String,
+    /// Digest of the base model.
+    pub base_digest: Digest,
+    /// Digest of its tokenizer.
+    pub tokenizer_digest: Digest,
+    /// Kind of device: `cpu`, `cuda`, `metal` or a word of the backend's own.
+    pub device: String,
+    /// Kind of machine: where it is the same, the same job gives the same bits. Empty if that is not promised.
+    pub machine: String,
+}
+
+impl About {
+    /// What a backend of one's own says of itself.
+    #[must_use]
+    pub fn new(base_name: String, base_digest: Digest, tokenizer_digest: Digest, device: String) -> Self {
+        Self { base_name, base_digest, tokenizer_digest, device, machine: String::new() }
+    }
+}
+
+/// Train this dataset.
+#[derive(Debug, Clone, Copy)]
+pub struct TrainJob<'a> {
+    /// Shape of the adapter.
+    pub lora: &'a LoraConfig,
+    /// Hyper-parameters.
+    pub config: &'a TrainConfig,
+    /// The dataset.
+    pub data: &'a Data<'a>,
+    /// Where checkpoints go, and an interrupted job goes on from.
+    pub checkpoints: &'a Checkpoints,
+    /// Where the adapter goes, in PEFT's files.
+    pub adapter_folder: &'a Path,
+}
+
+/// What a training job gives beside the adapter's files.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainedFiles {
+    /// SHA-256 of the adapter's weights file.
+    pub adapter_digest: Digest,
+    /// Mean loss of each step, in millionths of a nat per learnt token.
+    pub loss_micronats: Vec<u64>,
+    /// Tokens that were seen, repeats included.
+    pub tokens: u64,
+    /// Tokens per second of this process; 0 if everything came from a checkpoint.
+    pub tokens_per_s: f64,
+    /// States by which parts of the run can be checked; empty if the backend cannot repeat a run.
+    pub states: Vec<StateDigest>,
+    /// What held-out dialogues said on the way.
+    pub evaluations: Vec<Evaluation>,
+}
+
+/// Answer this conversation.
+#[derive(Debug, Clone, Copy)]
+pub struct GenerateJob<'a> {
+    /// Digest of a loaded adapter; the bare base without.
+    pub adapter: Option<Digest>,
+    /// The conversation.
+    pub messages: &'a [Message],
+    /// How tokens are chosen.
+    pub sampler: Sampler,
+    /// Seed of the choice.
+    pub seed: u64,
+}
+
+/// Trains and answers on one base model.
+pub trait Backend: Send + Sync + std::fmt::Debug {
+    /// Base model, device and machine.
+    fn about(&self) -> &About;
+
+    /// Trains an adapter and writes its files. `on_progress` is called after each step and cancels by `false`.
+    ///
+    /// # Errors
+    /// [`LoraError`].
+    fn train(&self, job: &TrainJob<'_>, on_progress: &mut dyn FnMut(Progress) -> bool) -> Result<TrainedFiles>;
+
+    /// Makes the adapter in a folder of PEFT's files ready, and gives the digest of its weights file.
+    ///
+    /// # Errors
+    /// [`LoraError`].
+    fn load_adapter(&self, folder: &Path) -> Result<Digest>;
+
+    /// Mean negative log-likelihood of the character's words in some dialogues, in nats per token.
+    ///
+    /// # Errors
+    /// [`LoraError`].
+    fn mean_loss(&self, adapter: Option<Digest>, examples: &[Example]) -> Result<f64>;
+
+    /// Tokens of a conversation up to where the character answers.
+    ///
+    /// # Errors
+    /// [`LoraError`].
+    fn prompt_tokens(&self, messages: &[Message]) -> Result<u64>;
+
+    /// Answers a conversation. `on_text` is given each piece of text as it comes, and stops the reply by `false`.
+    ///
+    /// # Errors
+    /// [`LoraError`].
+    fn generate(&self, job: &GenerateJob<'_>, on_text: &mut dyn FnMut(&str) -> bool) -> Result<Reply>;
+}
+
+/// The backend of this crate: a base model in memory, on the processor or a card.
+///
+/// # Example
+/// ```no_run
+/// use std::sync::Arc;
+/// use lazai_lora::backend::{Backend, Candle};
+/// use lazai_lora::{BaseModel, Compute, WeightFormat};
+///
+/// let base = BaseModel::open("model.gguf".as_ref(), &Compute::cpu(), WeightFormat::F32)?;
+/// let backend: Arc<dyn Backend> = Arc::new(Candle::new(Arc::new(base)));
+/// println!("{} on {}", backend.about().base_name, backend.about().device);
+/// # Ok::<(), lazai_lora::LoraError>(())
+/// ```
+pub struct Candle {
+    base: Arc<BaseModel>,
+    about: About,
+    adapters: RwLock<HashMap<Digest, Arc<Adapter>>>,
+}
+
+impl Candle {
+    /// A backend on a model, where the model is.
+    #[must_use]
+    pub fn new(base: Arc<BaseModel>) -> Self {
+        let about = About {
+            base_name: base.name().to_owned(),
+            base_digest: base.digest(),
+            tokenizer_digest: base.tokenizer().digest(),
+            device: base.compute().name().to_owned(),
+            machine: base.compute().machine(),
+        };
+        Self { base, about, adapters: RwLock::default() }
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn base(&self) -> &Arc<BaseModel> {
+        &self.base
+    }
+
+    fn adapter(&self, digest: Option<Digest>) -> Result<Option<Arc<Adapter>>> {
+        let Some(digest) = digest else { return Ok(None) };
+        let adapters = self.adapters.read().unwrap_or_else(PoisonError::into_inner);
+        let adapter = adapters.get(&digest).ok_or(LoraError::UnknownAdapter { digest })?;
+        Ok(Some(adapter.clone()))
+    }
+}
+
+impl Backend for Candle {
+    fn about(&self) -> &About {
+        &self.about
+    }
+
+    fn train(&self, job: &TrainJob<'_>, on_progress: &mut dyn FnMut(Progress) -> bool) -> Result<TrainedFiles> {
+        let trained = train(&self.base, job.lora, job.config, job.data, job.checkpoints, on_progress)?;
+        let adapter_digest = trained.adapter.save(job.adapter_folder, self.base.name())?;
+        Ok(TrainedFiles {
+            adapter_digest,
+            loss_micronats: trained.loss_micronats,
+            tokens: trained.tokens,
+            tokens_per_s: trained.tokens_per_s,
+            states: trained.states,
+            evaluations: trained.evaluations,
+        })
+    }
+
+    fn load_adapter(&self, folder: &Path) -> Result<Digest> {
+        let adapter = Adapter::load(folder, &self.base)?;
+        let digest = adapter.digest()?;
+        self.adapters.write().unwrap_or_else(PoisonError::into_inner).insert(digest, Arc::new(adapter));
+        Ok(digest)
+    }
+
+    fn mean_loss(&self, adapter: Option<Digest>, examples: &[Example]) -> Result<f64> {
+        mean_loss(&self.base, self.adapter(adapter)?.as_deref(), examples)
+    }
+
+    fn prompt_tokens(&self, messages: &[Message]) -> Result<u64> {
+        Ok(prompt_tokens(self.base.tokenizer(), self.base.template(), messages)?.len() as u64)
+    }
+
+    fn generate(&self, job: &GenerateJob<'_>, on_text: &mut dyn FnMut(&str) -> bool) -> Result<Reply> {
+        let adapter = self.adapter(job.adapter)?;
+        generate(&self.base, adapter.as_deref(), job.messages, job.sampler, job.seed, on_text)
+    }
+}
+
+impl std::fmt::Debug for Candle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Candle {{ base: {:?} }}", self.base)
+    }
+}

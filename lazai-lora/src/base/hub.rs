@@ -1,0 +1,178 @@
+//! Reading a folder as Hugging Face keeps models: `config.json`, safetensors in one file or several, `tokenizer.json` and
+//! a chat template. Tensors are read one at a time; nothing is mapped.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device, Tensor};
+use lazai_core::Digest;
+use lazai_core::digest::{DomainHasher, sha256_reader};
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, Metadata};
+use serde_json::Value;
+
+use super::load::Source;
+use super::weight::Weight;
+use super::{ChatTemplate, ModelConfig, Tokenizer};
+use crate::error::{LoraError, Result};
+
+const WEIGHTS: &str = "model.safetensors";
+const INDEX: &str = "model.safetensors.index.json";
+const CONFIG: &str = "config.json";
+const TOKENIZER: &str = "tokenizer.json";
+const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+const TEMPLATE: &str = "chat_template.jinja";
+/// Largest text file that is read: vocabularies of a quarter of a million tokens take 35 MB.
+const MAX_TEXT_BYTES: u64 = 256 << 20;
+/// Largest header of a safetensors file, as the format's own library has it.
+const MAX_HEADER_BYTES: u64 = 100_000_000;
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let size = std::fs::metadata(path).map_err(LoraError::file(path))?.len();
+    if size > MAX_TEXT_BYTES {
+        return Err(LoraError::malformed(path.display().to_string(), format!("{size} bytes exceed {MAX_TEXT_BYTES}")));
+    }
+    std::fs::read(path).map_err(LoraError::file(path))
+}
+
+fn json(path: &Path) -> Result<Value> {
+    serde_json::from_slice(&read(path)?).map_err(|e| LoraError::malformed(path.display().to_string(), e))
+}
+
+pub(super) fn read_config(folder: &Path) -> Result<ModelConfig> {
+    ModelConfig::from_hub(&read(&folder.join(CONFIG))?)
+}
+
+/// Tokenizer and template of a folder.
+pub(super) fn read_tokenizer(folder: &Path) -> Result<(Tokenizer, ChatTemplate)> {
+    let settings = json(&folder.join(TOKENIZER_CONFIG))?;
+    let token = |key: &str| {
+        let token = settings[key].as_str().or(settings[key]["content"].as_str());
+        token.map(str::to_owned)
+    };
+    let eos = token("eos_token").ok_or_else(|| LoraError::malformed(TOKENIZER_CONFIG, "field \"eos_token\""))?;
+    let tokenizer = Tokenizer::from_json(&read(&folder.join(TOKENIZER))?, &eos, token("bos_token").as_deref())?;
+    let path = folder.join(TEMPLATE);
+    let source = if path.is_file() {
+        String::from_utf8(read(&path)?).map_err(|e| LoraError::malformed(TEMPLATE, e))?
+    } else {
+        template_in(&settings["chat_template"])
+            .ok_or_else(|| LoraError::malformed(TOKENIZER_CONFIG, "no chat template here nor beside it"))?
+            .to_owned()
+    };
+    let template = ChatTemplate::new(&source, &tokenizer)?;
+    Ok((tokenizer, template))
+}
+
+/// One template, or the default of several.
+fn template_in(value: &Value) -> Option<&str> {
+    let default = |list: &'_ Vec<Value>| list.iter().position(|t| t["name"] == "default").unwrap_or(0);
+    match value {
+        Value::String(template) => Some(template),
+        Value::Array(list) => list.get(default(list))?["template"].as_str(),
+        _ => None,
+    }
+}
+
+/// The weights of a folder.
+pub(super) struct Folder {
+    shards: Vec<Shard>,
+    places: HashMap<String, usize>,
+}
+
+struct Shard {
+    path: PathBuf,
+    file: File,
+    header: Metadata,
+    data: u64,
+}
+
+impl Shard {
+    fn open(path: PathBuf) -> Result<Self> {
+        let malformed = |reason: String| LoraError::malformed(path.display().to_string(), reason);
+        let mut file = File::open(&path).map_err(LoraError::file(&path))?;
+        let size = file.metadata().map_err(LoraError::file(&path))?.len();
+        let mut length = [0; 8];
+        file.read_exact(&mut length).map_err(|e| malformed(e.to_string()))?;
+        let header_bytes = u64::from_le_bytes(length);
+        if header_bytes > MAX_HEADER_BYTES.min(size) {
+            return Err(malformed(format!("header of {header_bytes} bytes")));
+        }
+        let mut buffer = vec![0; 8 + header_bytes as usize];
+        buffer[..8].copy_from_slice(&length);
+        file.read_exact(&mut buffer[8..]).map_err(|e| malformed(e.to_string()))?;
+        let (_, header) = SafeTensors::read_metadata(&buffer).map_err(|e| malformed(e.to_string()))?;
+        let (data, expected) = (8 + header_bytes, header.data_len() as u64);
+        if size - data != expected {
+            return Err(malformed(format!("{} bytes of tensors, expected {expected}", size - data)));
+        }
+        Ok(Self { path, file, header, data })
+    }
+}
+
+impl Folder {
+    pub(super) fn open(folder: &Path) -> Result<Self> {
+        let names = if folder.join(WEIGHTS).is_file() || !folder.join(INDEX).is_file() {
+            vec![WEIGHTS.to_owned()]
+        } else {
+            let index = json(&folder.join(INDEX))?;
+            let map = index["weight_map"].as_object().ok_or_else(|| LoraError::malformed(INDEX, "no weight map"))?;
+            let mut names: Vec<String> = map.values().filter_map(|v| v.as_str().map(str::to_owned)).collect();
+            names.sort();
+            names.dedup();
+            names
+        };
+        // A name is that of a file beside the index, and of nothing else.
+        if let Some(name) = names.iter().find(|n| Path::new(n).file_name() != Some(n.as_ref())) {
+            return Err(LoraError::malformed(INDEX, format!("{name:?} is no file's name")));
+        }
+        let shards: Vec<Shard> = names.iter().map(|name| Shard::open(folder.join(name))).collect::<Result<_>>()?;
+        let places = shards.iter().enumerate();
+        let places = places.flat_map(|(i, s)| s.header.tensors().into_keys().map(move |name| (name, i)));
+        let places = places.collect();
+        Ok(Self { shards, places })
+    }
+
+    /// Digest of the configuration, the tokenizer and every weight file, by name.
+    pub(super) fn digest(&self, folder: &Path) -> Result<Digest> {
+        let mut hasher = DomainHasher::new("lazai.base.folder.v1");
+        let paths = [CONFIG, TOKENIZER].map(|name| folder.join(name));
+        for path in paths.iter().chain(self.shards.iter().map(|s| &s.path)) {
+            let file = File::open(path).map_err(LoraError::file(path))?;
+            let digest = sha256_reader(&file).map_err(LoraError::file(path))?;
+            let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+            hasher = hasher.part(name).part(digest.as_bytes());
+        }
+        Ok(hasher.finish())
+    }
+}
+
+impl Source for Folder {
+    fn has(&self, name: &str) -> bool {
+        self.places.contains_key(name)
+    }
+
+    fn read(&mut self, name: &str) -> Result<Weight> {
+        let place = self.places.get(name).ok_or_else(|| LoraError::malformed(name, "no such tensor"))?;
+        let shard = &mut self.shards[*place];
+        let info = shard.header.info(name).ok_or_else(|| LoraError::malformed(name, "no such tensor"))?;
+        let dtype = match info.dtype {
+            Dtype::F32 => DType::F32,
+            Dtype::BF16 => DType::BF16,
+            Dtype::F16 => DType::F16,
+            other => {
+                let found = format!("{other:?} of {name}");
+                return Err(LoraError::Unsupported { what: "dtype", found, known: "F32, BF16, F16" });
+            }
+        };
+        let (start, end) = info.data_offsets;
+        let shape = info.shape.clone();
+        let mut bytes = vec![0; end - start];
+        let path = shard.path.clone();
+        shard.file.seek(SeekFrom::Start(shard.data + start as u64)).map_err(LoraError::file(&path))?;
+        shard.file.read_exact(&mut bytes).map_err(LoraError::file(&path))?;
+        Ok(Weight::Dense(Tensor::from_raw_buffer(&bytes, dtype, &shape, &Device::Cpu)?))
+    }
+}

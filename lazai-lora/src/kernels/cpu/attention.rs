@@ -1,0 +1,213 @@
+//! Causal attention in tiles of queries: no matrix of all scores, and no score above the diagonal's tile.
+//!
+//! Backward computes the weights again (T. Dao et al., "FlashAttention", 2022), so that a tape keeps queries, keys and
+//! values alone.
+
+use rayon::prelude::*;
+
+use super::super::Heads;
+use super::math::{dot, exp, max, simd, sum};
+use super::product::{Matrix, Target, product};
+
+/// Queries of one tile.
+const TILE: usize = 64;
+
+/// Rows of some width inside a wider matrix.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    data: &'a [f32],
+    stride: usize,
+}
+
+impl<'a> Rows<'a> {
+    fn new(data: &'a [f32], stride: usize, row: usize, column: usize) -> Self {
+        // Nothing at all has no first row.
+        Self { data: data.get(row * stride + column..).unwrap_or_default(), stride }
+    }
+
+    fn matrix(self, from: usize, rows: usize, columns: usize) -> Matrix<'a> {
+        Matrix::strided(&self.data[(from * self.stride).min(self.data.len())..], rows, columns, self.stride)
+    }
+}
+
+/// Weights of a tile of queries, `[queries, keys]`; the last query sees all keys.
+fn weights(out: &mut [f32], query: Matrix<'_>, key: Matrix<'_>, scale: f32) {
+    let (queries, keys) = (query.rows, key.rows);
+    product(Target { data: out, row_stride: keys, add: false }, query, key.transposed(), scale, false);
+    simd(
+        #[inline(always)]
+        || {
+            for (i, row) in out.chunks_exact_mut(keys).enumerate() {
+                let (seen, hidden) = row.split_at_mut(keys - queries + i + 1);
+                let greatest = max(seen);
+                for score in seen.iter_mut() {
+                    *score = exp(*score - greatest);
+                }
+                let scale = 1.0 / sum(seen.len(), |i| seen[i]);
+                for weight in seen.iter_mut() {
+                    *weight *= scale;
+                }
+                hidden.fill(0.0);
+            }
+        },
+    );
+}
+
+/// One head: the last `new` of `all` tokens attend to all before them. Gives `[new, width]`.
+fn head(query: Rows<'_>, key: Rows<'_>, value: Rows<'_>, new: usize, all: usize, width: usize) -> Vec<f32> {
+    let mut out = vec![0.0; new * width];
+    let mut scores = vec![0.0; TILE.min(new) * all];
+    let scale = 1.0 / (width as f32).sqrt();
+    for (tile, out) in out.chunks_mut(TILE * width).enumerate() {
+        let (start, queries) = (tile * TILE, out.len() / width);
+        let keys = all - new + start + queries;
+        let scores = &mut scores[..queries * keys];
+        weights(scores, query.matrix(start, queries, width), key.matrix(0, keys, width), scale);
+        let target = Target { data: out, row_stride: width, add: false };
+        product(target, Matrix::new(scores, queries, keys), value.matrix(0, keys, width), 1.0, false);
+    }
+    out
+}
+
+/// Puts heads side by side: `parts[sequence * heads + head]` is `[length, width]`.
+fn gather(parts: &[Vec<f32>], lengths: &[usize], heads: usize, width: usize) -> Vec<f32> {
+    let mut out = vec![0.0; lengths.iter().sum::<usize>() * heads * width];
+    let mut rest = out.as_mut_slice();
+    for (sequence, &length) in lengths.iter().enumerate() {
+        let (rows, after) = rest.split_at_mut(length * heads * width);
+        rest = after;
+        rows.par_chunks_mut(heads * width).enumerate().for_each(|(token, row)| {
+            for (head, out) in row.chunks_exact_mut(width).enumerate() {
+                out.copy_from_slice(&parts[sequence * heads + head][token * width..][..width]);
+            }
+        });
+    }
+    out
+}
+
+fn starts(lengths: &[usize]) -> Vec<(usize, usize)> {
+    let mut start = 0;
+    let span = |&length: &usize| {
+        start += length;
+        (start - length, length)
+    };
+    lengths.iter().map(span).collect()
+}
+
+/// Attention inside each sequence of a row of tokens: queries, keys and values side by side in, `[tokens, heads]` out.
+pub(in crate::kernels) fn within(joint: &[f32], lengths: &[usize], heads: &Heads) -> Vec<f32> {
+    let stride = heads.joint();
+    let tasks: Vec<_> =
+        starts(lengths).into_iter().flat_map(|span| (0..heads.query).map(move |head| (span, head))).collect();
+    let parts: Vec<Vec<f32>> = tasks
+        .into_par_iter()
+        .map(|((start, length), index)| {
+            let rows = |column: usize| Rows::new(joint, stride, start, column * heads.width);
+            let shared = heads.query + index / heads.group();
+            head(rows(index), rows(shared), rows(shared + heads.key), length, length, heads.width)
+        })
+        .collect();
+    gather(&parts, lengths, heads.query, heads.width)
+}
+
+/// Attention of new tokens over everything that is remembered, themselves included.
+pub(in crate::kernels) fn over(query: &[f32], key: &[f32], value: &[f32], heads: &Heads) -> Vec<f32> {
+    let (query_stride, key_stride) = (heads.query * heads.width, heads.key * heads.width);
+    let (new, all) = (query.len() / query_stride, key.len() / key_stride);
+    let parts: Vec<Vec<f32>> = (0..heads.query)
+        .into_par_iter()
+        .map(|index| {
+            let shared = index / heads.group() * heads.width;
+            let query = Rows::new(query, query_stride, 0, index * heads.width);
+            let (key, value) = (Rows::new(key, key_stride, 0, shared), Rows::new(value, key_stride, 0, shared));
+            head(query, key, value, new, all, heads.width)
+        })
+        .collect();
+    gather(&parts, &[new], heads.query, heads.width)
+}
+
+/// The gradient of [`within`] by queries, keys and values, side by side.
+pub(in crate::kernels) fn within_backward(
+    joint: &[f32],
+    gradient: &[f32],
+    lengths: &[usize],
+    heads: &Heads,
+) -> Vec<f32> {
+    let (stride, width, group) = (heads.joint(), heads.width, heads.group());
+    let spans = starts(lengths);
+    let tasks: Vec<_> = spans.iter().flat_map(|&span| (0..heads.key).map(move |head| (span, head))).collect();
+    // One task per group of heads that share keys, so that each gradient has one owner.
+    let parts: Vec<[Vec<f32>; 3]> = tasks
+        .into_par_iter()
+        .map(|((start, length), shared)| {
+            let rows = |column: usize| Rows::new(joint, stride, start, column * width);
+            let (key, value) = (rows(heads.query + shared), rows(heads.query + heads.key + shared));
+            let mut to_query = vec![0.0; group * length * width];
+            let (mut to_key, mut to_value) = (vec![0.0; length * width], vec![0.0; length * width]);
+            for (i, to_query) in to_query.chunks_exact_mut(length * width).enumerate() {
+                let index = shared * group + i;
+                let gradient = Rows::new(gradient, heads.query * width, start, index * width);
+                let sides = [rows(index), key, value, gradient];
+                head_backward(sides, length, width, to_query, &mut to_key, &mut to_value);
+            }
+            [to_query, to_key, to_value]
+        })
+        .collect();
+    let mut out = vec![0.0; joint.len()];
+    let mut rest = out.as_mut_slice();
+    for (sequence, &length) in lengths.iter().enumerate() {
+        let (rows, after) = rest.split_at_mut(length * stride);
+        rest = after;
+        let parts = &parts[sequence * heads.key..][..heads.key];
+        rows.par_chunks_mut(stride).enumerate().for_each(|(token, row)| {
+            for (head, out) in row.chunks_exact_mut(width).enumerate() {
+                let (part, row) = match head.checked_sub(heads.query) {
+                    None => (&parts[head / group][0], head % group * length + token),
+                    Some(shared) if shared < heads.key => (&parts[shared][1], token),
+                    Some(shared) => (&parts[shared - heads.key][2], token),
+                };
+                out.copy_from_slice(&part[row * width..][..width]);
+            }
+        });
+    }
+    out
+}
+
+/// `[query, key, value, gradient]` of one head; adds to the gradients of key and value.
+fn head_backward(
+    [query, key, value, gradient]: [Rows<'_>; 4],
+    length: usize,
+    width: usize,
+    to_query: &mut [f32],
+    to_key: &mut [f32],
+    to_value: &mut [f32],
+) {
+    let scale = 1.0 / (width as f32).sqrt();
+    let (mut first, mut second) = (vec![0.0; TILE * length], vec![0.0; TILE * length]);
+    for (tile, to_query) in to_query.chunks_mut(TILE * width).enumerate() {
+        let (start, queries) = (tile * TILE, to_query.len() / width);
+        let keys = start + queries;
+        let (probable, scores) = (&mut first[..queries * keys], &mut second[..queries * keys]);
+        let (query, gradient) = (query.matrix(start, queries, width), gradient.matrix(start, queries, width));
+        let (key, value) = (key.matrix(0, keys, width), value.matrix(0, keys, width));
+        weights(probable, query, key, scale);
+        // By the values, then by the weights, then through the softmax.
+        let add = |data| Target { data, row_stride: width, add: true };
+        product(add(to_value), Matrix::new(probable, queries, keys).transposed(), gradient, 1.0, false);
+        product(Target { data: scores, row_stride: keys, add: false }, gradient, value.transposed(), 1.0, false);
+        simd(
+            #[inline(always)]
+            || {
+                for (weights, scores) in probable.chunks_exact(keys).zip(scores.chunks_exact_mut(keys)) {
+                    let mean = dot(weights, scores);
+                    for (score, weight) in scores.iter_mut().zip(weights) {
+                        *score = weight * (*score - mean) * scale;
+                    }
+                }
+            },
+        );
+        let scores = Matrix::new(scores, queries, keys);
+        product(Target { data: to_query, row_stride: width, add: false }, scores, key, 1.0, false);
+        product(add(to_key), scores.transposed(), query, 1.0, false);
+    }
+}

@@ -1,0 +1,176 @@
+//! The forward pass of a model with or without an adapter, and the backward pass for the adapter's factors.
+//!
+//! Several sequences are computed as one row of tokens: the linear layers see them together, attention keeps
+//! each to itself. Backward is written out, layer by layer, and keeps no tape of operations: what a layer needs is its
+//! input, or that and five tensors more.
+
+mod layer;
+mod loss;
+
+use candle_core::Tensor;
+
+use crate::adapter::{Adapter, Gradients};
+use crate::base::{BaseModel, ModelConfig};
+use crate::error::{LoraError, Result};
+use crate::kernels::{Angles, rms_norm, rms_norm_backward};
+use layer::{Kept, Layer, Remembered};
+pub(crate) use loss::{cross_entropy, logits};
+
+/// Keys and values of the tokens seen so far. A clone shares them.
+#[derive(Clone)]
+pub struct Cache {
+    layers: Vec<Remembered>,
+    tokens: usize,
+}
+
+impl Cache {
+    /// An empty cache.
+    #[must_use]
+    pub fn new(base: &BaseModel) -> Self {
+        Self { layers: vec![None; base.config.layers], tokens: 0 }
+    }
+
+    /// Tokens seen so far.
+    #[must_use]
+    pub fn tokens(&self) -> usize {
+        self.tokens
+    }
+}
+
+impl std::fmt::Debug for Cache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Cache {{ tokens: {} }}", self.tokens)
+    }
+}
+
+/// Sines and cosines for the positions of some tokens.
+fn angles(base: &BaseModel, positions: impl Iterator<Item = usize>) -> Result<Angles> {
+    let rates = base.config.rope_rates();
+    let angles: Vec<f64> = positions.flat_map(|p| rates.iter().map(move |r| p as f64 * r)).collect();
+    let shape = (angles.len() / rates.len(), rates.len());
+    let table = |f: fn(f64) -> f64| {
+        let values: Vec<f32> = angles.iter().map(|&a| f(a) as f32).collect();
+        Tensor::from_vec(values, shape, &base.device)
+    };
+    Ok(Angles { cos: table(f64::cos)?, sin: table(f64::sin)? })
+}
+
+fn check_length(config: &ModelConfig, tokens: usize) -> Result<()> {
+    if tokens > config.context { Err(LoraError::ContextTooLong { tokens, max: config.context }) } else { Ok(()) }
+}
+
+fn check_vocabulary(config: &ModelConfig, tokens: &[u32]) -> Result<()> {
+    match tokens.iter().find(|token| **token as usize >= config.vocab_size) {
+        Some(&token) => Err(LoraError::TokenOutOfRange { token, vocab_size: config.vocab_size }),
+        None => Ok(()),
+    }
+}
+
+fn layer<'a>(base: &'a BaseModel, adapter: Option<&'a Adapter>, index: usize) -> Layer<'a> {
+    let updates = adapter.map_or([const { None }; 4], |adapter| adapter.updates(index));
+    Layer::new(base, index, updates)
+}
+
+/// Computes the last hidden states (after the final norm) of the next tokens of one sequence, and remembers their keys
+/// and values: `[tokens, hidden]`.
+///
+/// # Errors
+/// [`LoraError::ContextTooLong`], [`LoraError::TokenOutOfRange`], [`LoraError::Compute`].
+pub(crate) fn extend(
+    base: &BaseModel,
+    adapter: Option<&Adapter>,
+    tokens: &[u32],
+    cache: &mut Cache,
+) -> Result<Tensor> {
+    check_length(&base.config, cache.tokens + tokens.len())?;
+    check_vocabulary(&base.config, tokens)?;
+    base.compute().install(|| {
+        let angles = angles(base, cache.tokens..cache.tokens + tokens.len())?;
+        let mut x = base.weights.embedding.select(tokens, &base.device)?;
+        for (i, remembered) in cache.layers.iter_mut().enumerate() {
+            x = layer(base, adapter, i).extend(&x, &angles, remembered)?;
+        }
+        cache.tokens += tokens.len();
+        rms_norm(&x, &base.weights.output_norm, base.config.norm_epsilon)
+    })
+}
+
+/// A forward pass that can be gone back through.
+pub(crate) struct Tape {
+    angles: Angles,
+    lengths: Vec<usize>,
+    /// Input of each layer from the first that learns on, and the rest if it was kept.
+    layers: Vec<(Tensor, Option<Kept>)>,
+    /// Number of the first.
+    first: usize,
+    /// What the final norm was given.
+    last: Tensor,
+}
+
+/// Computes the last hidden states of several sequences, `[all tokens, hidden]`, and keeps what [`backward`] needs; with
+/// `recompute`, only the inputs of layers.
+///
+/// # Errors
+/// As [`extend`].
+pub(crate) fn forward(
+    base: &BaseModel,
+    adapter: &Adapter,
+    sequences: &[&[u32]],
+    recompute: bool,
+) -> Result<(Tensor, Tape)> {
+    for sequence in sequences {
+        check_length(&base.config, sequence.len())?;
+        check_vocabulary(&base.config, sequence)?;
+    }
+    let lengths: Vec<usize> = sequences.iter().map(|s| s.len()).collect();
+    base.compute().install(|| {
+        let angles = angles(base, lengths.iter().flat_map(|&n| 0..n))?;
+        let first = adapter.first_layer();
+        let mut x = base.weights.embedding.select(&sequences.concat(), &base.device)?;
+        let mut layers = Vec::with_capacity(base.config.layers);
+        for i in 0..base.config.layers {
+            let (out, kept) = layer(base, Some(adapter), i).forward(&x, &angles, &lengths)?;
+            let input = std::mem::replace(&mut x, out);
+            if i >= first {
+                layers.push((input, (!recompute).then_some(kept)));
+            }
+        }
+        let hidden = rms_norm(&x, &base.weights.output_norm, base.config.norm_epsilon)?;
+        Ok((hidden, Tape { angles, lengths, layers, first, last: x }))
+    })
+}
+
+/// Adds the gradients of the adapter's factors, given that by the hidden states.
+///
+/// # Errors
+/// [`LoraError::Compute`].
+pub(crate) fn backward(
+    base: &BaseModel,
+    adapter: &Adapter,
+    tape: Tape,
+    gradient: &Tensor,
+    gradients: &mut Gradients,
+) -> Result<()> {
+    let Tape { angles, lengths, mut layers, first, last } = tape;
+    let gradients = &mut *gradients;
+    base.compute().install(|| {
+        let weights = &base.weights;
+        let mut gradient = rms_norm_backward(&last, &weights.output_norm, base.config.norm_epsilon, gradient, None)?;
+        // Each layer's memory is given back as soon as it was gone through.
+        while let Some((input, kept)) = layers.pop() {
+            let index = first + layers.len();
+            let layer = layer(base, Some(adapter), index);
+            let kept = match kept {
+                Some(kept) => kept,
+                None => layer.forward(&input, &angles, &lengths)?.1,
+            };
+            let by_input = !layers.is_empty();
+            let found = |group: usize, factors| gradients.add(adapter, index, group, factors);
+            match layer.backward(&input, &kept, &angles, &lengths, gradient, by_input, found)? {
+                Some(next) => gradient = next,
+                None => break,
+            }
+        }
+        Ok(())
+    })
+}

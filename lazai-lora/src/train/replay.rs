@@ -1,0 +1,110 @@
+//! Repeating what a training record tells, to see whether it is true.
+
+use std::ops::Range;
+use std::path::Path;
+
+use lazai_core::Digest;
+use lazai_core::record::TrainingRecord;
+
+use super::run::Run;
+use super::{Data, checkpoint};
+use crate::base::BaseModel;
+use crate::error::{LoraError, Result};
+
+/// How a repeat is held against the record.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Agreement {
+    /// Same kind of machine and version: the state after the last step is the recorded one, bit for bit.
+    Exact,
+    /// Another machine: each loss is within the tolerance of the recorded one.
+    Within {
+        /// Greatest difference of a loss, in millionths of the recorded one.
+        difference_ppm: u64,
+    },
+}
+
+/// A repeat.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Replay {
+    /// Steps that were repeated: from a state of the record (or the start) to a state of the record.
+    pub steps: Range<u32>,
+    /// How it was compared, and what came out.
+    pub agreement: Agreement,
+}
+
+/// Repeats steps of a recorded run. The range is widened to the recorded states around it; the state to start from is read
+/// from a kept checkpoint, unless it is the start.
+///
+/// On the same kind of machine ([`Compute::machine`](crate::Compute::machine)) with the same version, the state at the end
+/// must be the recorded one, bit for bit. Elsewhere each loss must be within `tolerance_ppm` of the recorded one: sums run in
+/// another order there.
+///
+/// # Errors
+/// [`LoraError::ReplayDiffers`] with the first step that disagrees, [`LoraError::Malformed`] if base, data or
+/// checkpoint are not those of the record.
+pub fn replay(
+    base: &BaseModel,
+    record: &TrainingRecord,
+    software: &str,
+    data: &Data<'_>,
+    checkpoints: Option<&super::Checkpoints>,
+    steps: Range<u32>,
+    tolerance_ppm: u64,
+) -> Result<Replay> {
+    let same = |what: &'static str, found: Digest, recorded: Digest| {
+        if found == recorded {
+            return Ok(());
+        }
+        Err(LoraError::malformed(what, format!("digest {found}, the record is of {recorded}")))
+    };
+    same("base model", base.digest(), record.base_digest)?;
+    same("tokenizer", data.tokenizer, record.tokenizer_digest)?;
+    let run = Run::new(base, &record.lora, &record.train, data)?;
+    let known = |step: u32| record.states.iter().find(|s| s.step == step);
+    let start = record.states.iter().map(|s| s.step).filter(|s| *s <= steps.start && checkpoints.is_some()).max();
+    let start = start.unwrap_or(0);
+    let end = record.states.iter().map(|s| s.step).filter(|s| *s >= steps.end).min().unwrap_or(record.steps);
+    if start >= end || end > run.steps || record.loss_micronats.len() < end as usize {
+        let reason = format!("steps {start} to {end} of {}", run.steps);
+        return Err(LoraError::malformed("range of the repeat", reason));
+    }
+    let mut state = run.start(&record.lora)?;
+    if let (Some(checkpoints), true) = (checkpoints, start > 0) {
+        let path = checkpoints.path_at(start);
+        checkpoint::restore(&path, run.digest, &mut state)?;
+        check_start(&path, state.optimiser.step, start)?;
+        if let Some(recorded) = known(start) {
+            same("checkpoint", state.digest()?, recorded.state)?;
+        }
+    }
+    let exact = base.compute().machine() == record.machine && software == record.software;
+    let mut greatest = 0;
+    for step in start..end {
+        run.step(&mut state)?;
+        let recorded = record.loss_micronats[step as usize];
+        let found = state.history.loss_micronats.last().copied().unwrap_or_default();
+        let difference_ppm = found.abs_diff(recorded).saturating_mul(1_000_000) / recorded.max(1);
+        greatest = greatest.max(difference_ppm);
+        if if exact { found != recorded } else { difference_ppm > tolerance_ppm } {
+            return Err(LoraError::ReplayDiffers { step: step + 1, recorded, found });
+        }
+        let due = known(step + 1).filter(|_| exact);
+        if let Some(recorded) = due
+            && recorded.state != state.digest()?
+        {
+            return Err(LoraError::ReplayDiffers { step: step + 1, recorded: record.loss_micronats[step as usize], found });
+        }
+    }
+    let agreement = if exact { Agreement::Exact } else { Agreement::Within { difference_ppm: greatest } };
+    Ok(Replay { steps: start..end, agreement })
+}
+
+fn check_start(path: &Path, found: u32, expected: u32) -> Result<()> {
+    if found == expected {
+        return Ok(());
+    }
+    let reason = format!("no checkpoint of this run after step {expected}");
+    Err(LoraError::malformed(path.display().to_string(), reason))
+}

@@ -1,0 +1,199 @@
+//! One run: its blocks, its state, and the step from one state to the next. Training and repeating share it.
+
+use candle_core::Tensor;
+use lazai_core::Digest;
+use lazai_core::digest::DomainHasher;
+use lazai_core::record::{Evaluation, LoraConfig, StateDigest, TrainConfig};
+
+use super::adamw::AdamW;
+use super::checkpoint::History;
+use super::{Data, pack};
+use crate::adapter::{Adapter, Gradients};
+use crate::base::BaseModel;
+use crate::error::{LoraError, Result};
+use crate::evaluate::{Example, mean_loss};
+use crate::model::{backward, cross_entropy, forward};
+
+/// All that the next step starts from, and what happened until now.
+pub(super) struct State {
+    pub(super) adapter: Adapter,
+    pub(super) optimiser: AdamW,
+    pub(super) history: History,
+    /// The adapter of the best measurement, if training may end early.
+    pub(super) best: Option<Adapter>,
+}
+
+impl State {
+    /// Digest of the adapter and the moments: not of the history, which the record holds itself.
+    pub(super) fn digest(&self) -> Result<Digest> {
+        let mut hasher = DomainHasher::new("lazai.train.state.v1").part(&self.optimiser.step.to_le_bytes());
+        for tensors in [self.adapter.parameters(), &self.optimiser.first, &self.optimiser.second] {
+            for tensor in tensors {
+                let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+                let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+                hasher = hasher.part(&bytes);
+            }
+        }
+        Ok(hasher.finish())
+    }
+}
+
+/// What does not change during a run.
+pub(super) struct Run<'a> {
+    base: &'a BaseModel,
+    config: &'a TrainConfig,
+    data: &'a Data<'a>,
+    blocks: Vec<Vec<usize>>,
+    pub(super) steps: u32,
+    /// What a checkpoint is of: another base, configuration or dataset starts over.
+    pub(super) digest: Digest,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        base: &'a BaseModel,
+        lora: &LoraConfig,
+        config: &'a TrainConfig,
+        data: &'a Data<'a>,
+    ) -> Result<Self> {
+        let (expected, found) = (base.tokenizer().digest(), data.tokenizer);
+        if expected != found {
+            return Err(LoraError::OtherTokenizer { expected, found });
+        }
+        let mut blocks = pack(data.examples, config);
+        let per_step = config.blocks_per_step.max(1) as usize;
+        blocks.truncate(config.max_steps.map_or(usize::MAX, |n| n as usize * per_step));
+        if !blocks.iter().flatten().any(|&i| data.examples[i].targets().next().is_some()) {
+            return Err(LoraError::NothingToLearn);
+        }
+        let steps = u32::try_from(blocks.len().div_ceil(per_step)).unwrap_or(u32::MAX);
+        let digest = run_digest(base, lora, config, data)?;
+        Ok(Self { base, config, data, blocks, steps, digest })
+    }
+
+    pub(super) fn start(&self, lora: &LoraConfig) -> Result<State> {
+        let adapter = Adapter::new(self.base, lora.clone(), self.config.seed)?;
+        let optimiser = AdamW::new(&adapter)?;
+        Ok(State { adapter, optimiser, history: History::default(), best: None })
+    }
+
+    fn blocks_of(&self, step: u32) -> &[Vec<usize>] {
+        let per_step = self.config.blocks_per_step.max(1) as usize;
+        let start = (step as usize * per_step).min(self.blocks.len());
+        &self.blocks[start..(start + per_step).min(self.blocks.len())]
+    }
+
+    /// Tokens that the first so many steps see.
+    pub(super) fn tokens(&self, steps: std::ops::Range<u32>) -> u64 {
+        let blocks = steps.flat_map(|step| self.blocks_of(step));
+        blocks.flatten().map(|&i| self.data.examples[i].tokens.len() as u64).sum()
+    }
+
+    /// Does the next step and gives its mean loss. An error leaves the state as it was.
+    pub(super) fn step(&self, state: &mut State) -> Result<f64> {
+        let step = state.optimiser.step;
+        let blocks = self.blocks_of(step);
+        let labels_of = |block: &[usize]| block.iter().map(|&i| self.data.examples[i].targets().count()).sum::<usize>();
+        let learnt: usize = blocks.iter().map(|block| labels_of(block)).sum();
+        if learnt == 0 {
+            state.optimiser.skip();
+            state.history.loss_micronats.push(0);
+            return Ok(0.0);
+        }
+        let mut gradients = Gradients::new(&state.adapter);
+        let mut sum = 0.0;
+        for block in blocks.iter().filter(|block| labels_of(block) > 0) {
+            sum += self.block(&state.adapter, block, learnt, &mut gradients)?;
+        }
+        let loss = sum / learnt as f64;
+        if !loss.is_finite() {
+            return Err(LoraError::NotFinite { what: "loss", step: step + 1 });
+        }
+        let State { adapter, optimiser, .. } = state;
+        self.base.compute().install(|| optimiser.step(adapter, &gradients, self.config, self.steps))?;
+        state.history.loss_micronats.push((loss * 1e6).round() as u64);
+        Ok(loss)
+    }
+
+    /// Forward and backward over one block; gives the sum of its losses.
+    fn block(&self, adapter: &Adapter, block: &[usize], learnt: usize, gradients: &mut Gradients) -> Result<f64> {
+        let examples: Vec<&Example> = block.iter().map(|&i| &self.data.examples[i]).collect();
+        let tokens: Vec<&[u32]> = examples.iter().map(|e| e.tokens.as_slice()).collect();
+        let (hidden, tape) = forward(self.base, adapter, &tokens, self.config.checkpoint_activations)?;
+        let (mut rows, mut labels, mut start) = (Vec::new(), Vec::new(), 0u32);
+        for example in examples {
+            for (position, label) in example.targets() {
+                rows.push(start + position);
+                labels.push(label);
+            }
+            start += example.tokens.len() as u32;
+        }
+        let index = Tensor::new(rows, &self.base.device)?;
+        let (losses, gradient) = cross_entropy(self.base, &hidden.index_select(&index, 0)?, &labels, true)?;
+        let gradient = (gradient.ok_or(LoraError::NothingToLearn)? / learnt as f64)?;
+        let gradient = hidden.zeros_like()?.index_add(&index, &gradient, 0)?;
+        drop(hidden);
+        backward(self.base, adapter, tape, &gradient, gradients)?;
+        Ok(losses.iter().copied().map(f64::from).sum())
+    }
+
+    /// Measures held-out dialogues if this step asks for it.
+    pub(super) fn evaluate(&self, state: &mut State) -> Result<Option<Evaluation>> {
+        let step = state.optimiser.step;
+        if self.config.evaluate_steps == 0 || self.data.heldout.is_empty() {
+            return Ok(None);
+        }
+        if !step.is_multiple_of(self.config.evaluate_steps) && step != self.steps {
+            return Ok(None);
+        }
+        let loss = mean_loss(self.base, Some(&state.adapter), self.data.heldout)?;
+        let evaluation = Evaluation { step, loss_micronats: (loss * 1e6).round() as u64 };
+        let better = state.history.evaluations.iter().all(|e| e.loss_micronats > evaluation.loss_micronats);
+        if better && self.config.patience > 0 {
+            state.best = Some(state.adapter.clone());
+        }
+        state.history.evaluations.push(evaluation);
+        Ok(Some(evaluation))
+    }
+
+    /// Whether so many measurements in a row brought nothing better.
+    pub(super) fn is_over(&self, state: &State) -> bool {
+        if state.optimiser.step >= self.steps {
+            return true;
+        }
+        let evaluations = &state.history.evaluations;
+        let best = evaluations.iter().enumerate().min_by_key(|(i, e)| (e.loss_micronats, *i)).map(|(i, _)| i);
+        let since = best.map_or(0, |best| evaluations.len() - 1 - best);
+        self.config.patience > 0 && since >= self.config.patience as usize
+    }
+
+    /// Whether a checkpoint is due after the steps that were done.
+    pub(super) fn is_due(&self, state: &State) -> bool {
+        state.optimiser.step.is_multiple_of(self.config.checkpoint_steps.max(1)) || self.is_over(state)
+    }
+
+    /// Notes the state's digest for the record.
+    pub(super) fn note(&self, state: &mut State) -> Result<()> {
+        let noted = StateDigest { step: state.optimiser.step, state: state.digest()? };
+        if state.history.states.last() != Some(&noted) {
+            state.history.states.push(noted);
+        }
+        Ok(())
+    }
+}
+
+fn run_digest(base: &BaseModel, lora: &LoraConfig, config: &TrainConfig, data: &Data<'_>) -> Result<Digest> {
+    let settings = lazai_core::digest::canonical_json(&(lora, config))
+        .map_err(|e| LoraError::malformed("training configuration", e))?;
+    let mut hasher = DomainHasher::new("lazai.train.run.v2").part(base.digest().as_bytes()).part(&settings);
+    hasher = hasher.part(format!("{:?}", base.format()).as_bytes());
+    for examples in [data.examples, data.heldout] {
+        hasher = hasher.part(&(examples.len() as u64).to_le_bytes());
+        for example in examples {
+            let tokens: Vec<u8> = example.tokens.iter().flat_map(|t| t.to_le_bytes()).collect();
+            let mask: Vec<u8> = example.mask.iter().map(|&m| m.into()).collect();
+            hasher = hasher.part(&tokens).part(&mask);
+        }
+    }
+    Ok(hasher.finish())
+}
