@@ -3,7 +3,7 @@
 use crate::adapter::Adapter;
 use crate::base::BaseModel;
 use crate::error::{LoraError, Result};
-use crate::model::{Cache, extend, cross_entropy};
+use crate::model::{Cache, cross_entropy, extend, logits};
 
 /// Token ids of a dialogue, and which of them the character says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +59,15 @@ pub fn mean_loss(base: &BaseModel, adapter: Option<&Adapter>, examples: &[Exampl
         sum += losses.iter().copied().map(f64::from).sum::<f64>();
     }
     if count == 0 { Err(LoraError::NothingToLearn) } else { Ok(sum / count as f64) }
+}
+
+/// Scores (logits) of every token of the vocabulary after each token of a sequence: `[tokens][vocabulary]`.
+///
+/// # Errors
+/// [`LoraError::ContextTooLong`], [`LoraError::TokenOutOfRange`], [`LoraError::Compute`].
+pub fn scores(base: &BaseModel, adapter: Option<&Adapter>, tokens: &[u32]) -> Result<Vec<Vec<f32>>> {
+    let hidden = extend(base, adapter, tokens, &mut Cache::new(base))?;
+    Ok(logits(base, &hidden)?.to_vec2::<f32>()?)
 }
 
 /// How many first tokens all examples share, as far as none of them predicts a word that counts; 0 if few.
