@@ -3,9 +3,13 @@
 
 fn main() -> Result<(), lazai_benches::Failure> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let usage = "usage: lazai-benches data|market|settle|zk FILE.json";
+    let usage = "usage: lazai-benches data|lora|market|settle|zk FILE.json";
     if args.first().is_some_and(|verb| verb == "data-part") {
         println!("{}", lazai_benches::data::part(&args[1..])?);
+        return Ok(());
+    }
+    if args.first().is_some_and(|verb| verb == "lora-part") {
+        println!("{}", lazai_benches::lora::part(&args[1..])?);
         return Ok(());
     }
     if args.first().is_some_and(|verb| verb == "zk-part") {
@@ -18,6 +22,7 @@ fn main() -> Result<(), lazai_benches::Failure> {
     std::fs::create_dir_all(&folder)?;
     let result = match name.as_str() {
         "data" => lazai_benches::data::run(&folder)?,
+        "lora" => lazai_benches::lora::run(&folder)?,
         "zk" => lazai_benches::zk::run(&folder, std::path::Path::new(file))?,
         "settle" => lazai_benches::settle::run(&folder)?,
         "market" => lazai_benches::market::run(&folder)?,

@@ -19,6 +19,9 @@ fn main() -> anyhow::Result<()> {
                 true
             })?;
             let minted = exex.mint(submission, &*stage.backend, &lora, &config, &trained, stage.terms()).await?;
+            // What the record says can be repeated; anyone who may read the dataset can do it.
+            let repeated = exex.replay(&dataset, &*stage.backend, &minted.record, 0..minted.record.steps)?;
+            println!("repeated steps {:?}: {:?}", repeated.steps, repeated.agreement);
             println!(
                 "minted class {} version {}: adapter {}",
                 minted.class, minted.version, minted.record.adapter_digest

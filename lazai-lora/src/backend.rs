@@ -10,14 +10,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use lazai_core::Digest;
 use lazai_core::dialogue::Message;
-use lazai_core::record::{Evaluation, LoraConfig, StateDigest, TrainConfig};
+use lazai_core::record::{Evaluation, LoraConfig, StateDigest, TrainConfig, TrainingRecord};
 
 use crate::adapter::Adapter;
 use crate::base::BaseModel;
 use crate::error::{LoraError, Result};
 use crate::evaluate::{Example, mean_loss};
 use crate::generate::{Reply, Sampler, generate, prompt_tokens};
-use crate::train::{Checkpoints, Data, Progress, train};
+use crate::train::{Checkpoints, Data, Progress, Replay, replay, train};
 
 /// What a backend says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +75,23 @@ pub struct TrainedFiles {
     pub evaluations: Vec<Evaluation>,
 }
 
+/// Repeat this part of a run.
+#[derive(Debug, Clone)]
+pub struct ReplayJob<'a> {
+    /// What is said of the run.
+    pub record: &'a TrainingRecord,
+    /// What the record would name as its software, were it made now.
+    pub software: &'a str,
+    /// The dataset.
+    pub data: &'a Data<'a>,
+    /// Where all checkpoints of the run are, if they were kept; else it is repeated from the start.
+    pub checkpoints: Option<&'a Checkpoints>,
+    /// Which steps.
+    pub steps: std::ops::Range<u32>,
+    /// By how much a loss may differ on another machine, in millionths.
+    pub tolerance_ppm: u64,
+}
+
 /// Answer this conversation.
 #[derive(Debug, Clone, Copy)]
 pub struct GenerateJob<'a> {
@@ -98,6 +115,15 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// [`LoraError`].
     fn train(&self, job: &TrainJob<'_>, on_progress: &mut dyn FnMut(Progress) -> bool) -> Result<TrainedFiles>;
+
+    /// Repeats steps of a recorded run and compares: see [`replay`].
+    ///
+    /// # Errors
+    /// [`LoraError::ReplayDiffers`], or [`LoraError::Unsupported`] if the backend cannot repeat a run.
+    fn replay(&self, job: &ReplayJob<'_>) -> Result<Replay> {
+        let found = format!("{} of {}", job.record.submission, self.about().device);
+        Err(LoraError::Unsupported { what: "replay", found, known: "training and answering" })
+    }
 
     /// Makes the adapter in a folder of PEFT's files ready, and gives the digest of its weights file.
     ///
@@ -187,6 +213,11 @@ impl Backend for Candle {
             states: trained.states,
             evaluations: trained.evaluations,
         })
+    }
+
+    fn replay(&self, job: &ReplayJob<'_>) -> Result<Replay> {
+        let ReplayJob { record, software, data, checkpoints, ref steps, tolerance_ppm } = *job;
+        replay(&self.base, record, software, data, checkpoints, steps.clone(), tolerance_ppm)
     }
 
     fn load_adapter(&self, folder: &Path) -> Result<Digest> {

@@ -12,9 +12,9 @@ use lazai_core::record::{LoraConfig, RecordClaim, TrainConfig, TrainingRecord};
 use lazai_core::seal::{SealError, UnsealingKey};
 use lazai_core::{ClassId, Digest, SignerError, SubmissionId, VersionNumber};
 use lazai_lora::LoraError;
-use lazai_lora::backend::{Backend, TrainJob, TrainedFiles};
+use lazai_lora::backend::{Backend, ReplayJob, TrainJob, TrainedFiles};
 use lazai_lora::evaluate::Example;
-use lazai_lora::train::{Checkpoints, Data, Progress};
+use lazai_lora::train::{Checkpoints, Data, Progress, Replay, TOLERANCE_PPM};
 use lazai_settle::ledger::LedgerError;
 use lazai_settle::market::{Event, Submission, SubmissionStatus, Transaction};
 use lazai_zk::source::voice;
@@ -275,8 +275,7 @@ impl ExEx {
         config: &TrainConfig,
         mut on_progress: impl FnMut(Progress) -> bool,
     ) -> Result<TrainedFiles, ExExError> {
-        let examples: Vec<Example> =
-            dataset.records().iter().map(|r| Example { tokens: r.tokens.clone(), mask: r.loss_mask.clone() }).collect();
+        let examples = examples(dataset);
         let data = Data::new(dataset.manifest().tokenizer_digest, &examples);
         let checkpoints = self.checkpoints(id);
         let adapter_folder = self.adapter_folder(id);
@@ -297,6 +296,27 @@ impl ExEx {
             return Err(ExExError::TakenBack { submission: id });
         }
         Ok(trained?)
+    }
+
+    /// Repeats steps of a recorded run on the dataset that it names, from the checkpoints that were kept here or else from
+    /// the start, and compares: bit for bit where the backend is on the same kind of machine.
+    ///
+    /// # Errors
+    /// [`ExExError::Lora`]: [`LoraError::ReplayDiffers`] tells where the record is not true.
+    pub fn replay(
+        &self,
+        dataset: &Dataset,
+        backend: &dyn Backend,
+        record: &TrainingRecord,
+        steps: std::ops::Range<u32>,
+    ) -> Result<Replay, ExExError> {
+        let examples = examples(dataset);
+        let data = Data::new(dataset.manifest().tokenizer_digest, &examples);
+        let checkpoints = self.checkpoints(record.submission);
+        let kept = checkpoints.path().is_file().then_some(&checkpoints);
+        let job =
+            ReplayJob { record, software: SOFTWARE, data: &data, checkpoints: kept, steps, tolerance_ppm: TOLERANCE_PPM };
+        Ok(backend.replay(&job)?)
     }
 
     /// Nothing is minted that the ledger could still take back.
@@ -394,6 +414,10 @@ fn check(
     }
     let found = dataset.manifest().tokenizer_digest;
     if expected == found { Ok(()) } else { Err(RefusalReason::OtherTokenizer { expected, found }) }
+}
+
+fn examples(dataset: &Dataset) -> Vec<Example> {
+    dataset.records().iter().map(|r| Example { tokens: r.tokens.clone(), mask: r.loss_mask.clone() }).collect()
 }
 
 /// A folder name for a submission.

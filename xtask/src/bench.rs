@@ -6,13 +6,13 @@ use crate::shell::{self, cargo, target};
 use crate::{model, peers, wasm};
 
 pub fn run(args: &[&str]) -> Result<()> {
-    let name = *args.first().context("bench: which one? (data, market, settle, zk)")?;
+    let name = *args.first().context("bench: which one? (data, lora, market, settle, zk)")?;
     let folder = target().join("reports");
     std::fs::create_dir_all(&folder)?;
     let file = folder.join(format!("bench-{name}.json"));
     let mut bench = cargo(&["run", "--quiet", "-p", "lazai-benches", "--", name]);
-    if name == "data" {
-        bench.env("LAZAI_BASE_MODEL", model::fetch(None)?).env("LAZAI_PEER_PYTHON", peers::python("data")?);
+    if name == "data" || name == "lora" {
+        bench.env("LAZAI_BASE_MODEL", model::fetch(None)?).env("LAZAI_PEER_PYTHON", peers::python(name)?);
     }
     if let Some(script) = match name {
         "zk" => Some("run.mjs"),

@@ -4,6 +4,7 @@
 mod bench;
 mod checks;
 mod contracts;
+mod cuda;
 mod demo;
 mod fuzz;
 mod model;
@@ -23,7 +24,7 @@ cargo xtask VERB
              runs the whole market on real input; killed and run again, it goes on from where it was
              (--ledger evm: on a chain, behind a test node that it starts; needs node and npm)
   test       everything that must hold: format, lints, layers, licences, docs, tests, examples
-  bench NAME measures (data, market, settle, zk), and writes target/reports/bench-NAME.json
+  bench NAME measures (data, lora, market, settle, zk), and writes target/reports/bench-NAME.json
   fetch      gets the base model (93 MB, once) and prints where it is
   fuzz TARGET [SECONDS]
              looks for bytes that make a parser panic (png, charx, card, dialogue, audio, pov, proof, evidence)
@@ -31,6 +32,7 @@ cargo xtask VERB
              fuzzes each target for twenty minutes, in slices: killed and run again, it goes on from where it was
   contracts  builds the contracts, compares them with the committed artifacts, and runs tests, coverage and slither
              (contracts write: writes the artifacts)
+  cuda       compiles the code for CUDA as far as types, with NVIDIA's compiler out of Python packages; needs no card
   soak differential
              a million random operations through the Rust market and the contracts
   soak market
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Some("bench") => bench::run(&rest),
         Some("fetch") => model::fetch(None).map(|path| println!("{}", path.display())),
         Some("contracts") => contracts::start(&rest),
+        Some("cuda") => cuda::check(),
         Some("layers") => checks::layers(),
         Some("deny") => checks::deny(),
         Some("outside") => outside::run(),

@@ -91,7 +91,11 @@ impl Tokenizer {
     /// has in a GGUF file.
     pub(super) fn from_json(bytes: &[u8], eos: &str, bos: Option<&str>) -> Result<Self> {
         const FILE: &str = "tokenizer.json";
-        let mut inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(|e| LoraError::malformed(FILE, e))?;
+        let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|e| LoraError::malformed(FILE, e))?;
+        // The library panics where a file is JSON but describes no tokenizer; it has no state that could be left half done.
+        let read = std::panic::catch_unwind(|| tokenizers::Tokenizer::from_bytes(bytes));
+        let read = read.map_err(|_| LoraError::malformed(FILE, "describes no tokenizer"))?;
+        let mut inner = read.map_err(|e| LoraError::malformed(FILE, e))?;
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|e| LoraError::malformed(FILE, e))?;
         let missing = || LoraError::malformed(FILE, format!("no token {eos:?}"));
@@ -101,7 +105,6 @@ impl Tokenizer {
         let vocab_size = by_id.iter().map(|(id, _)| *id as usize + 1).max().unwrap_or(0);
         let mut tokens = vec![String::new(); vocab_size];
         by_id.into_iter().for_each(|(id, token)| tokens[id as usize] = token);
-        let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|e| LoraError::malformed(FILE, e))?;
         let merges: Vec<String> = value["model"]["merges"].as_array().map_or_else(Vec::new, |merges| {
             let pair = |m: &serde_json::Value| match m.as_array() {
                 Some(pair) => pair.iter().filter_map(|p| p.as_str()).collect::<Vec<_>>().join(" "),

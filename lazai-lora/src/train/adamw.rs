@@ -40,7 +40,7 @@ impl AdamW {
         adapter: &mut Adapter,
         gradients: &Gradients,
         config: &TrainConfig,
-        steps: u32,
+        rate: f64,
     ) -> Result<()> {
         let mut squares = 0.0;
         for gradient in gradients.0.iter().flatten() {
@@ -56,7 +56,7 @@ impl AdamW {
             beta1: BETA1,
             beta2: BETA2,
             epsilon: EPSILON,
-            rate: rate(config, self.step, steps),
+            rate,
             decay: f64::from(config.weight_decay_micro) / 1e6,
             scale: (clip / (norm + CLIP_EPSILON)).min(1.0),
             correction1: 1.0 - BETA1.powf(done),

@@ -18,9 +18,9 @@ use crate::base::BaseModel;
 use crate::error::{LoraError, Result};
 use crate::evaluate::Example;
 pub use checkpoint::Checkpoints;
-pub(crate) use pack::pack;
+pub use pack::{PlannedStep, plan};
 pub use plot::loss_plot;
-pub use replay::{Agreement, Replay, replay};
+pub use replay::{Agreement, Replay, TOLERANCE_PPM, replay};
 use run::Run;
 
 /// What is trained on.

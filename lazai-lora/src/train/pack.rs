@@ -1,14 +1,50 @@
-//! Packing: dialogues put together into blocks, in an order drawn from the seed.
+//! The plan of a run: dialogues put together into blocks, in an order drawn from the seed.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::TrainConfig;
+use super::adamw::rate;
 use crate::evaluate::Example;
+
+/// One step of a run.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct PlannedStep {
+    /// Examples by number, in blocks: those of one block are computed as one row of tokens, none seeing another.
+    pub blocks: Vec<Vec<usize>>,
+    /// The learning rate.
+    pub learning_rate: f64,
+}
+
+/// What each step of a run sees, and how fast it learns: all that somebody needs who repeats it with other software.
+///
+/// # Example
+/// ```
+/// use lazai_lora::TrainConfig;
+/// use lazai_lora::evaluate::Example;
+/// use lazai_lora::train::plan;
+///
+/// let examples = vec![Example { tokens: vec![1, 2, 3], mask: vec![false, true, true] }; 4];
+/// let steps = plan(&TrainConfig { epochs: 1, block_tokens: 6, ..TrainConfig::default() }, &examples);
+/// assert_eq!(steps.iter().map(|s| s.blocks[0].len()).collect::<Vec<_>>(), [2, 2]);
+/// ```
+#[must_use]
+pub fn plan(config: &TrainConfig, examples: &[Example]) -> Vec<PlannedStep> {
+    let per_step = config.blocks_per_step.max(1) as usize;
+    let blocks = pack(examples, config);
+    let steps: Vec<_> = blocks.chunks(per_step).take(config.max_steps.map_or(usize::MAX, |n| n as usize)).collect();
+    let count = u32::try_from(steps.len()).unwrap_or(u32::MAX);
+    let step = |(blocks, i): (&[Vec<usize>], u32)| PlannedStep {
+        blocks: blocks.to_vec(),
+        learning_rate: rate(config, i, count),
+    };
+    steps.into_iter().zip(0..).map(step).collect()
+}
 
 /// The blocks of all epochs: each lists the examples in it. Every example stands once in every epoch, and a block
 /// exceeds the configured size only where a single example does.
-pub(crate) fn pack(examples: &[Example], config: &TrainConfig) -> Vec<Vec<usize>> {
+fn pack(examples: &[Example], config: &TrainConfig) -> Vec<Vec<usize>> {
     let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
     let mut blocks = Vec::new();
     for _ in 0..config.epochs {

@@ -11,6 +11,10 @@ use super::{Data, checkpoint};
 use crate::base::BaseModel;
 use crate::error::{LoraError, Result};
 
+/// By how much a loss may differ on another machine, in millionths: ten times what was seen between this library and
+/// PyTorch.
+pub const TOLERANCE_PPM: u64 = 1_000;
+
 /// How a repeat is held against the record.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
@@ -66,8 +70,8 @@ pub fn replay(
     let start = record.states.iter().map(|s| s.step).filter(|s| *s <= steps.start && checkpoints.is_some()).max();
     let start = start.unwrap_or(0);
     let end = record.states.iter().map(|s| s.step).filter(|s| *s >= steps.end).min().unwrap_or(record.steps);
-    if start >= end || end > run.steps || record.loss_micronats.len() < end as usize {
-        let reason = format!("steps {start} to {end} of {}", run.steps);
+    if start >= end || end > run.steps || steps.end > record.steps || record.loss_micronats.len() < end as usize {
+        let reason = format!("steps {} to {} of {}", steps.start, steps.end, record.steps);
         return Err(LoraError::malformed("range of the repeat", reason));
     }
     let mut state = run.start(&record.lora)?;

@@ -7,7 +7,7 @@ use lazai_core::record::{Evaluation, LoraConfig, StateDigest, TrainConfig};
 
 use super::adamw::AdamW;
 use super::checkpoint::History;
-use super::{Data, pack};
+use super::{Data, PlannedStep, plan};
 use crate::adapter::{Adapter, Gradients};
 use crate::base::BaseModel;
 use crate::error::{LoraError, Result};
@@ -43,7 +43,7 @@ pub(super) struct Run<'a> {
     base: &'a BaseModel,
     config: &'a TrainConfig,
     data: &'a Data<'a>,
-    blocks: Vec<Vec<usize>>,
+    plan: Vec<PlannedStep>,
     pub(super) steps: u32,
     /// What a checkpoint is of: another base, configuration or dataset starts over.
     pub(super) digest: Digest,
@@ -60,15 +60,14 @@ impl<'a> Run<'a> {
         if expected != found {
             return Err(LoraError::OtherTokenizer { expected, found });
         }
-        let mut blocks = pack(data.examples, config);
-        let per_step = config.blocks_per_step.max(1) as usize;
-        blocks.truncate(config.max_steps.map_or(usize::MAX, |n| n as usize * per_step));
-        if !blocks.iter().flatten().any(|&i| data.examples[i].targets().next().is_some()) {
+        let plan = plan(config, data.examples);
+        let mut examples = plan.iter().flat_map(|step| &step.blocks).flatten();
+        if !examples.any(|&i| data.examples[i].targets().next().is_some()) {
             return Err(LoraError::NothingToLearn);
         }
-        let steps = u32::try_from(blocks.len().div_ceil(per_step)).unwrap_or(u32::MAX);
+        let steps = u32::try_from(plan.len()).unwrap_or(u32::MAX);
         let digest = run_digest(base, lora, config, data)?;
-        Ok(Self { base, config, data, blocks, steps, digest })
+        Ok(Self { base, config, data, plan, steps, digest })
     }
 
     pub(super) fn start(&self, lora: &LoraConfig) -> Result<State> {
@@ -78,9 +77,7 @@ impl<'a> Run<'a> {
     }
 
     fn blocks_of(&self, step: u32) -> &[Vec<usize>] {
-        let per_step = self.config.blocks_per_step.max(1) as usize;
-        let start = (step as usize * per_step).min(self.blocks.len());
-        &self.blocks[start..(start + per_step).min(self.blocks.len())]
+        self.plan.get(step as usize).map_or(&[], |step| &step.blocks)
     }
 
     /// Tokens that the first so many steps see.
@@ -109,8 +106,9 @@ impl<'a> Run<'a> {
         if !loss.is_finite() {
             return Err(LoraError::NotFinite { what: "loss", step: step + 1 });
         }
+        let rate = self.plan[step as usize].learning_rate;
         let State { adapter, optimiser, .. } = state;
-        self.base.compute().install(|| optimiser.step(adapter, &gradients, self.config, self.steps))?;
+        self.base.compute().install(|| optimiser.step(adapter, &gradients, self.config, rate))?;
         state.history.loss_micronats.push((loss * 1e6).round() as u64);
         Ok(loss)
     }
