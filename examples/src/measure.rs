@@ -11,11 +11,7 @@ use lazai::models::example;
 ///
 /// # Errors
 /// [`LoraError`].
-pub fn perplexity_of(
-    backend: &Candle,
-    adapter: Option<Digest>,
-    dialogues: &[Vec<Message>],
-) -> Result<f64, LoraError> {
+pub fn perplexity_of(backend: &Candle, adapter: Option<Digest>, dialogues: &[Vec<Message>]) -> Result<f64, LoraError> {
     let (tokenizer, template) = (backend.base().tokenizer(), backend.base().template());
     let examples = dialogues.iter().map(|messages| example(tokenizer, template, messages));
     Ok(backend.mean_loss(adapter, &examples.collect::<Result<Vec<Example>, _>>()?)?.exp())

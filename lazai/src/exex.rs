@@ -314,8 +314,14 @@ impl ExEx {
         let data = Data::new(dataset.manifest().tokenizer_digest, &examples);
         let checkpoints = self.checkpoints(record.submission);
         let kept = checkpoints.path().is_file().then_some(&checkpoints);
-        let job =
-            ReplayJob { record, software: SOFTWARE, data: &data, checkpoints: kept, steps, tolerance_ppm: TOLERANCE_PPM };
+        let job = ReplayJob {
+            record,
+            software: SOFTWARE,
+            data: &data,
+            checkpoints: kept,
+            steps,
+            tolerance_ppm: TOLERANCE_PPM,
+        };
         Ok(backend.replay(&job)?)
     }
 

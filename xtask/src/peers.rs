@@ -14,14 +14,17 @@ const SETS: &[(&str, &[&str])] = &[
     // PyTorch's package for Linux brings libraries for cards: 5.6 GB once it is there.
     ("lora", &["torch==2.15.0", "transformers==5.24.0", "peft==0.21.2"]),
     // NVIDIA's compiler: 130 MB.
-    ("cuda", &[
-        "nvidia-cuda-nvcc==13.5.37",
-        "nvidia-cuda-crt==13.5.37",
-        "nvidia-nvvm==13.5.37",
-        "nvidia-cuda-runtime==13.5.37",
-        "nvidia-cuda-cccl==13.3.5.0.6",
-        "nvidia-curand==10.4.5.25",
-    ]),
+    (
+        "cuda",
+        &[
+            "nvidia-cuda-nvcc==13.5.37",
+            "nvidia-cuda-crt==13.5.37",
+            "nvidia-nvvm==13.5.37",
+            "nvidia-cuda-runtime==13.5.37",
+            "nvidia-cuda-cccl==13.3.5.0.6",
+            "nvidia-curand==10.4.5.25",
+        ],
+    ),
     ("data", &["datasets==4.4.1", "tokenizers==0.23.1", "librosa==0.11.0", "rensa==0.5.0"]),
 ];
 

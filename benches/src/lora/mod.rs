@@ -36,7 +36,8 @@ pub fn run(folder: &Path) -> Result<Value, Failure> {
     let base = BaseModel::open(&model, &Compute::cpu(), WeightFormat::F32)?;
     let (examples, heldout) = (dialogues(&base, "dialogues")?, dialogues(&base, "heldout")?);
 
-    let mut report = json!({ "machine": base.compute().machine(), "cores": std::thread::available_parallelism()?.get() });
+    let mut report =
+        json!({ "machine": base.compute().machine(), "cores": std::thread::available_parallelism()?.get() });
     report["agreement"] = agree::run(folder, &model, &base, &examples, &heldout)?;
     drop(base);
     report["speed"] = speed(folder, &model, &examples)?;

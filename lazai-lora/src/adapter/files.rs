@@ -151,9 +151,8 @@ impl Adapter {
 
 /// Understands PEFT's configuration, and refuses what would be computed otherwise.
 fn read_config(config: &Value) -> Result<LoraConfig> {
-    let unsupported = |what, found: &Value, known| {
-        Err(LoraError::Unsupported { what, found: found.to_string(), known })
-    };
+    let unsupported =
+        |what, found: &Value, known| Err(LoraError::Unsupported { what, found: found.to_string(), known });
     if config["peft_type"] != "LORA" {
         return unsupported("peft_type", &config["peft_type"], "LORA");
     }

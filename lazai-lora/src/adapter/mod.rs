@@ -75,9 +75,9 @@ impl Adapter {
             for (group, (first, count)) in groups.iter_mut().zip(GROUPS) {
                 let (mut all_a, mut modules, mut start) = (Vec::new(), Vec::new(), 0);
                 let mut all_b = Vec::new();
-                for module in first..first + count {
+                for (module, name) in LINEAR_MODULES.iter().enumerate().skip(first).take(count) {
                     let (input, output) = base.module_shape(module);
-                    let path = module_path(layer, LINEAR_MODULES[module]);
+                    let path = module_path(layer, name);
                     if targeted(&path) {
                         let (a, b) = factors(&path, input, output)?;
                         all_a.extend(a);

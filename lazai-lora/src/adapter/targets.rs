@@ -8,12 +8,15 @@ use crate::error::{LoraError, Result};
 /// What PEFT calls all linear layers but the output.
 pub(super) const ALL_LINEAR: &str = "all-linear";
 
+type Matcher<'a> = Box<dyn Fn(&str) -> bool + 'a>;
+
 /// Tells whether a module's path is targeted.
-pub(super) fn matcher(targets: &Targets) -> Result<Box<dyn Fn(&str) -> bool + '_>> {
+pub(super) fn matcher(targets: &Targets) -> Result<Matcher<'_>> {
     Ok(match targets {
         Targets::AllLinear => Box::new(|_| true),
         Targets::Modules(names) => Box::new(move |path| {
-            let ends_in = |name: &str| path.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+            let ends_in =
+                |name: &str| path.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
             names.iter().any(|name| !name.is_empty() && ends_in(name))
         }),
         Targets::Pattern(pattern) => {

@@ -150,7 +150,7 @@ impl ModelConfig {
         if let Some((name, size)) = sizes.into_iter().find(|(_, size)| !(1..MAX_SIZE).contains(size)) {
             return Err(LoraError::malformed(what, format!("{name} of {size}, expected 1 to {MAX_SIZE}")));
         }
-        if self.heads % self.kv_heads != 0 || self.head_width % 2 != 0 {
+        if !self.heads.is_multiple_of(self.kv_heads) || !self.head_width.is_multiple_of(2) {
             let (heads, keys, width) = (self.heads, self.kv_heads, self.head_width);
             let reason = format!("{heads} heads of width {width} with {keys} key heads");
             return Err(LoraError::malformed(what, reason));

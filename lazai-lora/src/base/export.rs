@@ -132,8 +132,7 @@ impl BaseModel {
             _ => {}
         }
         let missing = || LoraError::malformed(name, "no such tensor");
-        let (layer, rest) =
-            name.strip_prefix("model.layers.").and_then(|n| n.split_once('.')).ok_or_else(missing)?;
+        let (layer, rest) = name.strip_prefix("model.layers.").and_then(|n| n.split_once('.')).ok_or_else(missing)?;
         let index: usize = layer.parse().map_err(|_| missing())?;
         let layer = weights.layers.get(index).ok_or_else(missing)?;
         let norm = match (rest, &layer.head_norms) {

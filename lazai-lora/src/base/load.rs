@@ -89,7 +89,6 @@ pub(super) fn weights(
     let embedding = loader.weight("model.embed_tokens.weight", &shape)?.keep(format, device)?;
     let layers = (0..config.layers).map(|i| loader.layer(config, i)).collect::<Result<_>>()?;
     let output_norm = loader.vector("model.norm.weight", config.hidden)?;
-    let output =
-        if config.tied { None } else { Some(loader.weight("lm_head.weight", &shape)?.keep(format, device)?) };
+    let output = if config.tied { None } else { Some(loader.weight("lm_head.weight", &shape)?.keep(format, device)?) };
     Ok(Weights { embedding, layers, output_norm, output })
 }

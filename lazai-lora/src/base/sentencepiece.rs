@@ -54,17 +54,15 @@ pub(super) fn build(tokens: &[&str], scores: &[f32], kinds: &[i64], prefix: bool
     let mut normalizers = if prefix { vec![Prepend::new(SPACE.to_owned()).into()] } else { Vec::new() };
     normalizers.push(spaces);
     tokenizer.with_normalizer(Some(Normalizers::new(normalizers))).map_err(refused)?;
-    let mut decoders = vec![
-        Replace::new(SPACE, " ").map_err(refused)?.into(),
-        ByteFallback::default().into(),
-        Fuse::default().into(),
-    ];
+    let mut decoders =
+        vec![Replace::new(SPACE, " ").map_err(refused)?.into(), ByteFallback::default().into(), Fuse::default().into()];
     if prefix {
         decoders.push(Strip::new(' ', 1, 0).into());
     }
     tokenizer.with_decoder(Some(Decoders::new(decoders)));
     let added = tokens.iter().zip(kinds).filter(|(_, kind)| matches!(**kind, UNKNOWN | CONTROL | USER_DEFINED));
-    let added: Vec<_> = added.map(|(token, kind)| AddedToken::from(*token, *kind != USER_DEFINED).normalized(false)).collect();
+    let added: Vec<_> =
+        added.map(|(token, kind)| AddedToken::from(*token, *kind != USER_DEFINED).normalized(false)).collect();
     tokenizer.add_special_tokens(added).map_err(refused)?;
 
     let mut hasher = DomainHasher::new("lazai.tokenizer.v1").part(b"sentencepiece-bpe").part(&[prefix.into()]);

@@ -3,9 +3,9 @@
 
 use lazai_core::Digest;
 use lazai_core::digest::{DomainHasher, canonical_json};
+use tokenizers::AddedToken;
 use tokenizers::models::bpe::BPE;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::{AddedToken, PreTokenizerWrapper};
 
 use super::bpe::Bpe;
 use super::gguf::{Metadata, wrong};
@@ -254,10 +254,9 @@ impl Vocabulary<'_> {
         let model = BPE::builder().vocab_and_merges(vocab, pairs).ignore_merges(self.pre == splitter::LLAMA3).build();
         let mut tokenizer = tokenizers::Tokenizer::new(model.map_err(|e| LoraError::malformed("GGUF vocabulary", e))?);
         tokenizer.with_normalizer(normalizer).map_err(|e| LoraError::malformed("GGUF vocabulary", e))?;
-        tokenizer.with_pre_tokenizer(Some(PreTokenizerWrapper::from(pre_tokenizer)));
+        tokenizer.with_pre_tokenizer(Some(pre_tokenizer));
         tokenizer.with_decoder(Some(ByteLevel::new(false, true, true)));
-        let special: Vec<_> =
-            self.added().map(|(token, _, kind)| AddedToken::from(token, kind == CONTROL)).collect();
+        let special: Vec<_> = self.added().map(|(token, _, kind)| AddedToken::from(token, kind == CONTROL)).collect();
         let added = tokenizer.add_special_tokens(special);
         added.map_err(|e| LoraError::malformed("GGUF control tokens", e))?;
         Ok(tokenizer)

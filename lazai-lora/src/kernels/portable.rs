@@ -161,7 +161,11 @@ pub(super) fn cross_entropy(scores: &Tensor, labels: &[u32]) -> Result<(Vec<f32>
     Ok((losses, exp.broadcast_div(&total)?.scatter_add(&index, &minus_one, 1)?))
 }
 
-pub(super) fn adam(step: &AdamStep, [parameter, first, second]: [&Tensor; 3], gradient: &Tensor) -> Result<[Tensor; 3]> {
+pub(super) fn adam(
+    step: &AdamStep,
+    [parameter, first, second]: [&Tensor; 3],
+    gradient: &Tensor,
+) -> Result<[Tensor; 3]> {
     let gradient = (gradient * step.scale)?;
     let first = ((first * step.beta1)? + (&gradient * (1.0 - step.beta1))?)?;
     let second = ((second * step.beta2)? + (gradient.sqr()? * (1.0 - step.beta2))?)?;

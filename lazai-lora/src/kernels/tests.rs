@@ -30,7 +30,11 @@ fn kernels_are_the_operators() {
     assert_close(&rms_norm(&x, &weight, 1e-5).unwrap(), &portable::rms_norm(&x, &weight, 1e-5).unwrap(), "rms norm");
     for carried in [None, Some(&gradient)] {
         let ours = rms_norm_backward(&x, &weight, 1e-5, &gradient, carried).unwrap();
-        assert_close(&ours, &portable::rms_norm_backward(&x, &weight, 1e-5, &gradient, carried).unwrap(), "its gradient");
+        assert_close(
+            &ours,
+            &portable::rms_norm_backward(&x, &weight, 1e-5, &gradient, carried).unwrap(),
+            "its gradient",
+        );
     }
     let half = random(4, (13, 20));
     assert_close(&swiglu(&x).unwrap(), &portable::swiglu(&x).unwrap(), "swiglu");

@@ -36,6 +36,13 @@ pub(super) struct Kept {
     narrow: [Option<Tensor>; 4],
 }
 
+/// The sequences of a row of tokens.
+pub(super) struct Sequences {
+    /// By which the heads of each token are rotated.
+    pub(super) angles: Angles,
+    pub(super) lengths: Vec<usize>,
+}
+
 /// Keys and values that are remembered.
 pub(super) type Remembered = Option<(Tensor, Tensor)>;
 
@@ -79,7 +86,8 @@ impl<'a> Layer<'a> {
         let mut start = 0;
         let mut sides = Vec::with_capacity(3);
         for (side, count) in [self.heads.query, self.heads.key].into_iter().enumerate() {
-            let heads = joint.narrow(1, start * width, count * width)?.contiguous()?.reshape((tokens * count, width))?;
+            let heads =
+                joint.narrow(1, start * width, count * width)?.contiguous()?.reshape((tokens * count, width))?;
             sides.push(change(side, &heads)?.reshape((tokens, count * width))?);
             start += count;
         }
@@ -88,10 +96,10 @@ impl<'a> Layer<'a> {
     }
 
     /// The layer over several sequences. `x: [tokens, hidden]`.
-    pub(super) fn forward(&self, x: &Tensor, angles: &Angles, lengths: &[usize]) -> Result<(Tensor, Kept)> {
+    pub(super) fn forward(&self, x: &Tensor, sequences: &Sequences) -> Result<(Tensor, Kept)> {
         let (projected, narrow_qkv) = self.linear(QKV, &self.norm(x, &self.weights.attention_norm)?)?;
-        let (raw, joint) = self.positioned(projected, angles)?;
-        let attended = attention(&joint, lengths, &self.heads)?;
+        let (raw, joint) = self.positioned(projected, &sequences.angles)?;
+        let attended = attention(&joint, &sequences.lengths, &self.heads)?;
         let (out, narrow_out) = self.linear(OUT, &attended)?;
         let middle = (x + out)?;
         let (gate_up, narrow_gate_up) = self.linear(GATE_UP, &self.norm(&middle, &self.weights.feed_forward_norm)?)?;
@@ -143,8 +151,7 @@ impl<'a> Layer<'a> {
         &self,
         x: &Tensor,
         kept: &Kept,
-        angles: &Angles,
-        lengths: &[usize],
+        sequences: &Sequences,
         gradient: Tensor,
         by_input: bool,
         mut found: impl FnMut(usize, LowRankGradient) -> Result<()>,
@@ -162,13 +169,16 @@ impl<'a> Layer<'a> {
         let needed = by_input || self.updates[QKV].is_some();
         let to_attended = self.linear_backward(OUT, &to_middle, &kept.attended, kept, needed, &mut found)?;
         let Some(to_attended) = to_attended else { return Ok(None) };
-        let to_joint = attention_backward(&kept.joint, &to_attended, lengths, &self.heads)?;
-        let mut to_projected = rotate(&to_joint, angles, self.heads.query + self.heads.key, true)?;
+        let to_joint = attention_backward(&kept.joint, &to_attended, &sequences.lengths, &self.heads)?;
+        let mut to_projected = rotate(&to_joint, &sequences.angles, self.heads.query + self.heads.key, true)?;
         if let (Some(raw), Some(norms)) = (&kept.raw, &weights.head_norms) {
             let width = self.heads.width;
             to_projected = self.each_head(&to_projected, |side, gradient| {
-                let (weight, from, count) =
-                    if side == 0 { (&norms.0, 0, self.heads.query) } else { (&norms.1, self.heads.query, self.heads.key) };
+                let (weight, from, count) = if side == 0 {
+                    (&norms.0, 0, self.heads.query)
+                } else {
+                    (&norms.1, self.heads.query, self.heads.key)
+                };
                 let raw = raw.narrow(1, from * width, count * width)?.contiguous()?.reshape(gradient.shape())?;
                 rms_norm_backward(&raw, weight, epsilon, gradient, None)
             })?;

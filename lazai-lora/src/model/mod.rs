@@ -13,7 +13,7 @@ use crate::adapter::{Adapter, Gradients};
 use crate::base::{BaseModel, ModelConfig};
 use crate::error::{LoraError, Result};
 use crate::kernels::{Angles, rms_norm, rms_norm_backward};
-use layer::{Kept, Layer, Remembered};
+use layer::{Kept, Layer, Remembered, Sequences};
 pub(crate) use loss::{cross_entropy, logits};
 
 /// Keys and values of the tokens seen so far. A clone shares them.
@@ -76,12 +76,7 @@ fn layer<'a>(base: &'a BaseModel, adapter: Option<&'a Adapter>, index: usize) ->
 ///
 /// # Errors
 /// [`LoraError::ContextTooLong`], [`LoraError::TokenOutOfRange`], [`LoraError::Compute`].
-pub(crate) fn extend(
-    base: &BaseModel,
-    adapter: Option<&Adapter>,
-    tokens: &[u32],
-    cache: &mut Cache,
-) -> Result<Tensor> {
+pub(crate) fn extend(base: &BaseModel, adapter: Option<&Adapter>, tokens: &[u32], cache: &mut Cache) -> Result<Tensor> {
     check_length(&base.config, cache.tokens + tokens.len())?;
     check_vocabulary(&base.config, tokens)?;
     base.compute().install(|| {
@@ -97,8 +92,7 @@ pub(crate) fn extend(
 
 /// A forward pass that can be gone back through.
 pub(crate) struct Tape {
-    angles: Angles,
-    lengths: Vec<usize>,
+    sequences: Sequences,
     /// Input of each layer from the first that learns on, and the rest if it was kept.
     layers: Vec<(Tensor, Option<Kept>)>,
     /// Number of the first.
@@ -125,18 +119,19 @@ pub(crate) fn forward(
     let lengths: Vec<usize> = sequences.iter().map(|s| s.len()).collect();
     base.compute().install(|| {
         let angles = angles(base, lengths.iter().flat_map(|&n| 0..n))?;
+        let rows = Sequences { angles, lengths };
         let first = adapter.first_layer();
         let mut x = base.weights.embedding.select(&sequences.concat(), &base.device)?;
         let mut layers = Vec::with_capacity(base.config.layers);
         for i in 0..base.config.layers {
-            let (out, kept) = layer(base, Some(adapter), i).forward(&x, &angles, &lengths)?;
+            let (out, kept) = layer(base, Some(adapter), i).forward(&x, &rows)?;
             let input = std::mem::replace(&mut x, out);
             if i >= first {
                 layers.push((input, (!recompute).then_some(kept)));
             }
         }
         let hidden = rms_norm(&x, &base.weights.output_norm, base.config.norm_epsilon)?;
-        Ok((hidden, Tape { angles, lengths, layers, first, last: x }))
+        Ok((hidden, Tape { sequences: rows, layers, first, last: x }))
     })
 }
 
@@ -151,8 +146,7 @@ pub(crate) fn backward(
     gradient: &Tensor,
     gradients: &mut Gradients,
 ) -> Result<()> {
-    let Tape { angles, lengths, mut layers, first, last } = tape;
-    let gradients = &mut *gradients;
+    let Tape { sequences, mut layers, first, last } = tape;
     base.compute().install(|| {
         let weights = &base.weights;
         let mut gradient = rms_norm_backward(&last, &weights.output_norm, base.config.norm_epsilon, gradient, None)?;
@@ -162,11 +156,11 @@ pub(crate) fn backward(
             let layer = layer(base, Some(adapter), index);
             let kept = match kept {
                 Some(kept) => kept,
-                None => layer.forward(&input, &angles, &lengths)?.1,
+                None => layer.forward(&input, &sequences)?.1,
             };
             let by_input = !layers.is_empty();
             let found = |group: usize, factors| gradients.add(adapter, index, group, factors);
-            match layer.backward(&input, &kept, &angles, &lengths, gradient, by_input, found)? {
+            match layer.backward(&input, &kept, &sequences, gradient, by_input, found)? {
                 Some(next) => gradient = next,
                 None => break,
             }

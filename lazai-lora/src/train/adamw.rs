@@ -64,7 +64,8 @@ impl AdamW {
         };
         self.step += 1;
         let moments = self.first.iter_mut().zip(&mut self.second);
-        for ((parameter, gradient), (first, second)) in adapter.parameters_mut().iter_mut().zip(&gradients.0).zip(moments)
+        for ((parameter, gradient), (first, second)) in
+            adapter.parameters_mut().iter_mut().zip(&gradients.0).zip(moments)
         {
             let Some(gradient) = gradient else { continue };
             [*parameter, *first, *second] = adam(&step, [parameter, first, second], gradient)?;
@@ -94,7 +95,8 @@ mod tests {
 
     #[test]
     fn rates_rise_and_fall_as_scheduled() {
-        let config = |schedule| TrainConfig { learning_rate_micro: 1_000, warmup_steps: 4, schedule, ..Default::default() };
+        let config =
+            |schedule| TrainConfig { learning_rate_micro: 1_000, warmup_steps: 4, schedule, ..Default::default() };
         let rates = |schedule| (0..14).map(|step| rate(&config(schedule), step, 14)).collect::<Vec<_>>();
         for schedule in [Schedule::Cosine, Schedule::Linear, Schedule::Constant] {
             let rates = rates(schedule);

@@ -98,7 +98,11 @@ pub fn replay(
         if let Some(recorded) = due
             && recorded.state != state.digest()?
         {
-            return Err(LoraError::ReplayDiffers { step: step + 1, recorded: record.loss_micronats[step as usize], found });
+            return Err(LoraError::ReplayDiffers {
+                step: step + 1,
+                recorded: record.loss_micronats[step as usize],
+                found,
+            });
         }
     }
     let agreement = if exact { Agreement::Exact } else { Agreement::Within { difference_ppm: greatest } };

@@ -12,13 +12,18 @@ use rayon::prelude::*;
 pub(super) fn rms_norm(x: &[f32], weight: &[f32], epsilon: f64) -> Vec<f32> {
     let width = weight.len();
     let mut out = vec![0.0; x.len()];
-    fill_rows(&mut out, width, #[inline(always)] |row, out| {
-        let x = &x[row * width..][..width];
-        let scale = scale_of(x, epsilon);
-        for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
-            *out = x * scale * weight;
-        }
-    });
+    fill_rows(
+        &mut out,
+        width,
+        #[inline(always)]
+        |row, out| {
+            let x = &x[row * width..][..width];
+            let scale = scale_of(x, epsilon);
+            for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
+                *out = x * scale * weight;
+            }
+        },
+    );
     out
 }
 
@@ -37,48 +42,63 @@ pub(super) fn rms_norm_backward(
 ) -> Vec<f32> {
     let width = weight.len();
     let mut out = vec![0.0; x.len()];
-    fill_rows(&mut out, width, #[inline(always)] |row, out| {
-        let (x, gradient) = (&x[row * width..][..width], &gradient[row * width..][..width]);
-        let scale = scale_of(x, epsilon);
-        let along = sum(width, |i| gradient[i] * weight[i] * x[i]) / width as f32 * scale * scale;
-        for i in 0..width {
-            out[i] = scale * (gradient[i] * weight[i] - x[i] * along);
-        }
-        if let Some(carried) = carried {
-            for (out, carried) in out.iter_mut().zip(&carried[row * width..]) {
-                *out += carried;
+    fill_rows(
+        &mut out,
+        width,
+        #[inline(always)]
+        |row, out| {
+            let (x, gradient) = (&x[row * width..][..width], &gradient[row * width..][..width]);
+            let scale = scale_of(x, epsilon);
+            let along = sum(width, |i| gradient[i] * weight[i] * x[i]) / width as f32 * scale * scale;
+            for i in 0..width {
+                out[i] = scale * (gradient[i] * weight[i] - x[i] * along);
             }
-        }
-    });
+            if let Some(carried) = carried {
+                for (out, carried) in out.iter_mut().zip(&carried[row * width..]) {
+                    *out += carried;
+                }
+            }
+        },
+    );
     out
 }
 
 /// `silu(gate) * up`, where a row holds the gates and then the ups.
 pub(super) fn swiglu(gate_up: &[f32], width: usize) -> Vec<f32> {
     let mut out = vec![0.0; gate_up.len() / 2];
-    fill_rows(&mut out, width, #[inline(always)] |row, out| {
-        let (gate, up) = gate_up[row * 2 * width..][..2 * width].split_at(width);
-        for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
-            *out = gate / (1.0 + exp(-gate)) * up;
-        }
-    });
+    fill_rows(
+        &mut out,
+        width,
+        #[inline(always)]
+        |row, out| {
+            let (gate, up) = gate_up[row * 2 * width..][..2 * width].split_at(width);
+            for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
+                *out = gate / (1.0 + exp(-gate)) * up;
+            }
+        },
+    );
     out
 }
 
 /// The gradient of [`swiglu`] by gates and ups.
 pub(super) fn swiglu_backward(gate_up: &[f32], gradient: &[f32], width: usize) -> Vec<f32> {
     let mut out = vec![0.0; gate_up.len()];
-    fill_rows(&mut out, 2 * width, #[inline(always)] |row, out| {
-        let (gate, up) = gate_up[row * 2 * width..][..2 * width].split_at(width);
-        let (to_gate, to_up) = out.split_at_mut(width);
-        let gradient = &gradient[row * width..][..width];
-        for i in 0..width {
-            let sigmoid = 1.0 / (1.0 + exp(-gate[i]));
-            let silu = gate[i] * sigmoid;
-            to_gate[i] = gradient[i] * up[i] * (sigmoid + silu * (1.0 - sigmoid));
-            to_up[i] = gradient[i] * silu;
-        }
-    });
+    fill_rows(
+        &mut out,
+        2 * width,
+        #[inline(always)]
+        |row, out| {
+            let (gate, up) = gate_up[row * 2 * width..][..2 * width].split_at(width);
+            let (to_gate, to_up) = out.split_at_mut(width);
+            let gradient = &gradient[row * width..][..width];
+            for i in 0..width {
+                let sigmoid = 1.0 / (1.0 + exp(-gate[i]));
+                let silu = gate[i] * sigmoid;
+                to_gate[i] = gradient[i] * up[i] * (sigmoid + silu * (1.0 - sigmoid));
+                to_up[i] = gradient[i] * silu;
+            }
+        },
+    );
     out
 }
 
@@ -87,20 +107,25 @@ pub(super) fn rotate(x: &[f32], width: usize, cos: &[f32], sin: &[f32], heads: u
     let rows = x.len() / width;
     let half = cos.len() / rows.max(1);
     let mut out = vec![0.0; x.len()];
-    fill_rows(&mut out, width, #[inline(always)] |row, out| {
-        let x = &x[row * width..][..width];
-        let (cos, sin) = (&cos[row * half..][..half], &sin[row * half..][..half]);
-        let rotated = heads * 2 * half;
-        for (x, out) in x[..rotated].chunks_exact(2 * half).zip(out[..rotated].chunks_exact_mut(2 * half)) {
-            let ((low, high), (to_low, to_high)) = (x.split_at(half), out.split_at_mut(half));
-            for i in 0..half {
-                let sin = sin[i] * sign;
-                to_low[i] = low[i] * cos[i] - high[i] * sin;
-                to_high[i] = high[i] * cos[i] + low[i] * sin;
+    fill_rows(
+        &mut out,
+        width,
+        #[inline(always)]
+        |row, out| {
+            let x = &x[row * width..][..width];
+            let (cos, sin) = (&cos[row * half..][..half], &sin[row * half..][..half]);
+            let rotated = heads * 2 * half;
+            for (x, out) in x[..rotated].chunks_exact(2 * half).zip(out[..rotated].chunks_exact_mut(2 * half)) {
+                let ((low, high), (to_low, to_high)) = (x.split_at(half), out.split_at_mut(half));
+                for i in 0..half {
+                    let sin = sin[i] * sign;
+                    to_low[i] = low[i] * cos[i] - high[i] * sin;
+                    to_high[i] = high[i] * cos[i] + low[i] * sin;
+                }
             }
-        }
-        out[rotated..].copy_from_slice(&x[rotated..]);
-    });
+            out[rotated..].copy_from_slice(&x[rotated..]);
+        },
+    );
     out
 }
 
@@ -174,7 +199,8 @@ pub(super) fn adam(
     let keep = 1.0 - step.rate * step.decay;
     let (rate, root2) = (step.rate / step.correction1, step.correction2.sqrt());
     let chunk = 1 << 14;
-    let all = to_parameter.par_chunks_mut(chunk).zip(to_first.par_chunks_mut(chunk)).zip(to_second.par_chunks_mut(chunk));
+    let all =
+        to_parameter.par_chunks_mut(chunk).zip(to_first.par_chunks_mut(chunk)).zip(to_second.par_chunks_mut(chunk));
     all.zip(gradient.par_chunks(chunk)).for_each(|(((parameter, first), second), gradient)| {
         simd(
             #[inline(always)]
