@@ -10,7 +10,7 @@ pub mod tale;
 
 pub use diva::CyberDiva;
 pub use home::Home;
-pub use stage::Stage;
+pub use stage::{Stage, base_path};
 pub use tale::Tale;
 
 use std::path::PathBuf;

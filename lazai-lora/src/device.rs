@@ -1,7 +1,7 @@
 //! Where to compute. A cargo feature only compiles a device in; which one is used is a value.
 
 use std::num::NonZeroUsize;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use candle_core::Device;
 
@@ -80,12 +80,21 @@ impl Compute {
         &self.device
     }
 
-    /// Runs something on this device's threads.
+    /// Runs something on this device's threads: on the first, which shares its loops with the others. Were it any of them,
+    /// each would come to hold the memory of a whole step, since allocators keep what a thread gave back for that thread.
     pub(crate) fn install<R: Send>(&self, body: impl FnOnce() -> R + Send) -> R {
-        match &self.pool {
-            Some(pool) => pool.install(body),
-            None => body(),
-        }
+        let Some(pool) = self.pool.as_ref().filter(|pool| pool.current_thread_index().is_none()) else {
+            return body();
+        };
+        let (body, result) = (Mutex::new(Some(body)), Mutex::new(None));
+        pool.broadcast(|thread| {
+            let body = if thread.index() == 0 { body.lock().ok().and_then(|mut b| b.take()) } else { None };
+            if let (Some(body), Ok(mut result)) = (body, result.lock()) {
+                *result = Some(body());
+            }
+        });
+        let result = result.into_inner().unwrap_or_else(PoisonError::into_inner);
+        result.expect("the first thread ran it, or its panic went on here")
     }
 }
 

@@ -41,7 +41,7 @@ const FEATURE_SETS: &[(&str, &str)] = &[
     ("lazai-core", "prepare"),
 ];
 /// Examples that a test runs, one per role.
-const EXAMPLES: &[&str] = &["creator", "validator", "exex", "provider", "consumer", "governor", "anyone"];
+const EXAMPLES: &[&str] = &["creator", "validator", "exex", "provider", "consumer", "governor", "anyone", "trainer"];
 const DENY: &str = "0.20.2";
 
 pub fn all() -> Result<()> {
