@@ -88,9 +88,15 @@ impl Compute {
         };
         let (body, result) = (Mutex::new(Some(body)), Mutex::new(None));
         pool.broadcast(|thread| {
-            let body = if thread.index() == 0 { body.lock().ok().and_then(|mut b| b.take()) } else { None };
-            if let (Some(body), Ok(mut result)) = (body, result.lock()) {
-                *result = Some(body());
+            // The others must not wait for anything: they may be in the middle of another body's loop.
+            if thread.index() != 0 {
+                return;
+            }
+            let body = body.lock().ok().and_then(|mut body| body.take());
+            if let Some(found) = body.map(|body| body())
+                && let Ok(mut result) = result.lock()
+            {
+                *result = Some(found);
             }
         });
         let result = result.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -121,4 +127,33 @@ fn vectors() -> &'static str {
 fn gemm_caches() -> String {
     let params = gemm_common::cache::kernel_params(1 << 10, 1 << 10, 1 << 20, 96, 4, size_of::<f32>());
     format!("kc{}", params.kc)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rayon::prelude::*;
+
+    /// Many callers at once, each with loops inside loops: none waits for another that waits for it.
+    #[test]
+    #[allow(clippy::unwrap_used)]
+    fn callers_share_the_threads() {
+        for threads in [1, 2, 3] {
+            let compute = Compute::cpu_threads(NonZeroUsize::new(threads).unwrap()).unwrap();
+            let sum = |n: u64| -> u64 { compute.install(|| (0..n).into_par_iter().map(|i| i % 7).sum()) };
+            std::thread::scope(|scope| {
+                let callers: Vec<_> = (0..8)
+                    .map(|_| scope.spawn(|| (0..50).map(|i| compute.install(|| sum(5_000 + i) + sum(10))).sum::<u64>()))
+                    .collect();
+                let found: Vec<u64> = callers.into_iter().map(|c| c.join().unwrap()).collect();
+                assert!(found.iter().all(|f| *f == found[0]));
+            });
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "inside")]
+    fn a_panic_goes_on_where_it_was_called() {
+        Compute::cpu().install(|| panic!("inside"));
+    }
 }
