@@ -25,13 +25,15 @@ pub const MAX_RANK: usize = 1024;
 
 /// Where the factors of one group of modules are among the parameters. `A` of all its modules are rows of one
 /// parameter, since they read the same input.
+#[derive(Clone)]
 struct Group {
     a: usize,
     /// Each targeted module: its place in [`LINEAR_MODULES`], its rows among the group's outputs, its `B`.
     modules: Vec<(usize, std::ops::Range<usize>, usize)>,
 }
 
-/// An adapter in memory.
+/// An adapter in memory. A clone has the same values; learning changes one of both alone.
+#[derive(Clone)]
 pub struct Adapter {
     config: LoraConfig,
     base: Digest,
@@ -76,7 +78,7 @@ impl Adapter {
                 let (mut all_a, mut modules, mut start) = (Vec::new(), Vec::new(), 0);
                 let mut all_b = Vec::new();
                 for (module, name) in LINEAR_MODULES.iter().enumerate().skip(first).take(count) {
-                    let (input, output) = base.module_shape(module);
+                    let (input, output) = base.config.module_shape(module);
                     let path = module_path(layer, name);
                     if targeted(&path) {
                         let (a, b) = factors(&path, input, output)?;
@@ -202,20 +204,6 @@ impl Adapter {
             }
         }
         Ok(None)
-    }
-}
-
-impl Clone for Adapter {
-    /// The same values; learning changes one of both alone.
-    fn clone(&self) -> Self {
-        let group = |group: &Group| Group { a: group.a, modules: group.modules.clone() };
-        let layers = self.layers.iter().map(|groups| groups.each_ref().map(|g| g.as_ref().map(group)));
-        Self {
-            config: self.config.clone(),
-            base: self.base,
-            layers: layers.collect(),
-            parameters: self.parameters.clone(),
-        }
     }
 }
 

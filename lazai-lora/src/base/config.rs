@@ -179,6 +179,18 @@ impl ModelConfig {
         }
     }
 
+    /// Input and output widths of a linear module, by its place in [`LINEAR_MODULES`](super::LINEAR_MODULES).
+    pub(crate) fn module_shape(&self, module: usize) -> (usize, usize) {
+        let (queries, keys) = (self.heads * self.head_width, self.kv_heads * self.head_width);
+        match module {
+            0 => (self.hidden, queries),
+            1 | 2 => (self.hidden, keys),
+            3 => (queries, self.hidden),
+            6 => (self.intermediate, self.hidden),
+            _ => (self.hidden, self.intermediate),
+        }
+    }
+
     pub(crate) fn attention_heads(&self) -> Heads {
         Heads { query: self.heads, key: self.kv_heads, width: self.head_width }
     }

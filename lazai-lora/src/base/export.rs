@@ -96,7 +96,7 @@ impl BaseModel {
         Ok(all)
     }
 
-    /// Names of all tensors, and the bytes each takes.
+    /// Names of all tensors.
     fn tensor_names(&self) -> Vec<String> {
         let mut names = vec!["model.embed_tokens.weight".to_owned()];
         for layer in 0..self.config.layers {
@@ -109,9 +109,8 @@ impl BaseModel {
             for module in LINEAR_MODULES {
                 names.push(path(&format!("{module}.weight")));
             }
-            let biased = |group: usize| self.weights.layers[layer].linear[group].bias.is_some();
-            for (group, (first, count)) in super::GROUPS.into_iter().enumerate().filter(|(group, _)| biased(*group)) {
-                debug_assert!(group < 4);
+            let groups = super::GROUPS.into_iter().zip(&self.weights.layers[layer].linear);
+            for ((first, count), _) in groups.filter(|(_, linear)| linear.bias.is_some()) {
                 names.extend(LINEAR_MODULES[first..first + count].iter().map(|m| path(&format!("{m}.bias"))));
             }
         }
@@ -149,8 +148,8 @@ impl BaseModel {
         let module = LINEAR_MODULES.iter().position(|m| *m == path).ok_or_else(missing)?;
         let group = super::GROUPS.iter().position(|(first, count)| (*first..first + count).contains(&module));
         let group = group.ok_or_else(missing)?;
-        let start: usize = (super::GROUPS[group].0..module).map(|m| self.module_shape(m).1).sum();
-        let rows = self.module_shape(module).1;
+        let start: usize = (super::GROUPS[group].0..module).map(|m| self.config.module_shape(m).1).sum();
+        let rows = self.config.module_shape(module).1;
         let linear = &layer.linear[group];
         if what == "bias" {
             return Ok(linear.bias.as_ref().ok_or_else(missing)?.narrow(0, start, rows)?.to_device(cpu)?);
@@ -163,7 +162,7 @@ impl BaseModel {
     }
 
     fn save_weights(&self, adapter: Option<&Adapter>, folder: &Path, dtype: DType) -> Result<()> {
-        // Files are filled in order; a tensor's size is known when it was made, and it is written once the next is full.
+        // Names say how many files there are, so what goes into each is decided first.
         let mut shards: Vec<Vec<String>> = vec![Vec::new()];
         let mut size = 0;
         for name in self.tensor_names() {
@@ -203,7 +202,7 @@ impl BaseModel {
 
     fn elements(&self, name: &str) -> usize {
         let module = LINEAR_MODULES.iter().position(|m| name.strip_suffix(".weight").is_some_and(|n| n.ends_with(m)));
-        match module.map(|m| self.module_shape(m)) {
+        match module.map(|m| self.config.module_shape(m)) {
             Some((input, output)) => input * output,
             None if name.starts_with("model.layers.") || name == "model.norm.weight" => self.config.intermediate,
             None => self.config.vocab_size * self.config.hidden,

@@ -3,7 +3,7 @@
 use candle_core::{Device, Tensor};
 
 use super::weight::{Linear, Weight, WeightFormat};
-use super::{LayerWeights, ModelConfig, Weights};
+use super::{GROUPS, LINEAR_MODULES, LayerWeights, ModelConfig, Weights};
 use crate::error::{LoraError, Result};
 
 /// Where tensors are found, by their Hugging Face names.
@@ -33,25 +33,25 @@ impl<S: Source> Loader<'_, S> {
         self.weight(name, &[width])?.to_f32(self.device)
     }
 
-    /// Modules that read the same input, with their biases if they have some.
-    fn linear(&mut self, layer: usize, modules: &[(&str, usize)], input: usize) -> Result<Linear> {
-        let path = |module: &str, what: &str| format!("model.layers.{layer}.{module}.{what}");
-        let mut parts = Vec::with_capacity(modules.len());
-        for (module, rows) in modules {
-            let weight = self.weight(&path(module, "weight"), &[*rows, input])?;
+    /// A group of modules that read the same input, with their biases if they have some.
+    fn linear(&mut self, config: &ModelConfig, layer: usize, (first, count): (usize, usize)) -> Result<Linear> {
+        let path = |module: usize, what: &str| format!("model.layers.{layer}.{}.{what}", LINEAR_MODULES[module]);
+        let modules = first..first + count;
+        let mut parts = Vec::with_capacity(count);
+        for module in modules.clone() {
+            let (input, output) = config.module_shape(module);
+            let weight = self.weight(&path(module, "weight"), &[output, input])?;
             parts.push(weight.keep(self.format, self.device)?);
         }
-        let biased = modules.iter().any(|(module, _)| self.source.has(&path(module, "bias")));
+        let biased = modules.clone().any(|module| self.source.has(&path(module, "bias")));
         let bias = biased.then(|| {
-            let biases = modules.iter().map(|(module, rows)| self.vector(&path(module, "bias"), *rows));
+            let biases = modules.map(|module| self.vector(&path(module, "bias"), config.module_shape(module).1));
             Ok::<_, LoraError>(Tensor::cat(&biases.collect::<Result<Vec<_>>>()?, 0)?)
         });
         Linear::new(parts, bias.transpose()?)
     }
 
     fn layer(&mut self, config: &ModelConfig, i: usize) -> Result<LayerWeights> {
-        let (hidden, wide) = (config.hidden, config.intermediate);
-        let (queries, keys) = (config.heads * config.head_width, config.kv_heads * config.head_width);
         let name = |what: &str| format!("model.layers.{i}.{what}.weight");
         let mut head_norm = |what: &str| self.vector(&name(what), config.head_width);
         let head_norms = if config.head_norm {
@@ -59,20 +59,12 @@ impl<S: Source> Loader<'_, S> {
         } else {
             None
         };
+        let [qkv, out, gate_up, down] = GROUPS.map(|group| self.linear(config, i, group));
         Ok(LayerWeights {
-            attention_norm: self.vector(&name("input_layernorm"), hidden)?,
-            feed_forward_norm: self.vector(&name("post_attention_layernorm"), hidden)?,
+            attention_norm: self.vector(&name("input_layernorm"), config.hidden)?,
+            feed_forward_norm: self.vector(&name("post_attention_layernorm"), config.hidden)?,
             head_norms,
-            linear: [
-                self.linear(
-                    i,
-                    &[("self_attn.q_proj", queries), ("self_attn.k_proj", keys), ("self_attn.v_proj", keys)],
-                    hidden,
-                )?,
-                self.linear(i, &[("self_attn.o_proj", hidden)], queries)?,
-                self.linear(i, &[("mlp.gate_proj", wide), ("mlp.up_proj", wide)], hidden)?,
-                self.linear(i, &[("mlp.down_proj", hidden)], wide)?,
-            ],
+            linear: [qkv?, out?, gate_up?, down?],
         })
     }
 }

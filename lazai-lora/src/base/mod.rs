@@ -162,19 +162,6 @@ impl BaseModel {
         let layers = weights.layers.iter().flat_map(|layer| &layer.linear).map(Linear::bytes);
         layers.sum::<usize>() + weights.embedding.bytes() + weights.output.as_ref().map_or(0, Weight::bytes)
     }
-
-    /// Input and output widths of a linear module, by its place in [`LINEAR_MODULES`].
-    pub(crate) fn module_shape(&self, module: usize) -> (usize, usize) {
-        let config = &self.config;
-        let (queries, keys) = (config.heads * config.head_width, config.kv_heads * config.head_width);
-        match module {
-            0 => (config.hidden, queries),
-            1 | 2 => (config.hidden, keys),
-            3 => (queries, config.hidden),
-            6 => (config.intermediate, config.hidden),
-            _ => (config.hidden, config.intermediate),
-        }
-    }
 }
 
 /// The tokenizer and template of a GGUF file or folder, without the weights: all that a consumer needs to count tokens.

@@ -39,13 +39,7 @@ impl Heads {
 
 /// Gives the values of tensors on the processor, laid out in order.
 fn with_slices<const N: usize, R>(tensors: [&Tensor; N], body: impl FnOnce([&[f32]; N]) -> R) -> Result<R> {
-    let tensors = tensors.map(Tensor::contiguous);
-    for tensor in &tensors {
-        if let Err(error) = tensor {
-            return Err(candle_core::Error::Msg(error.to_string()).into());
-        }
-    }
-    let tensors = tensors.iter().flatten().collect::<Vec<_>>();
+    let tensors = tensors.into_iter().map(Tensor::contiguous).collect::<candle_core::Result<Vec<_>>>()?;
     let guards: Vec<_> = tensors.iter().map(|t| t.storage_and_layout()).collect();
     let mut slices = [&[][..]; N];
     for (slice, (storage, layout)) in slices.iter_mut().zip(&guards) {

@@ -16,25 +16,27 @@ const TOKENS: usize = 1 << 14;
 struct Output<'a> {
     base: &'a BaseModel,
     weight: &'a Weight,
-    piece: usize,
 }
 
 impl<'a> Output<'a> {
     fn new(base: &'a BaseModel) -> Self {
-        let weight = base.weights.output.as_ref().unwrap_or(&base.weights.embedding);
-        let whole = matches!(weight, Weight::Dense(tensor) if tensor.dtype() == DType::F32);
-        Self { base, weight, piece: if whole { base.config.vocab_size } else { TOKENS } }
+        Self { base, weight: base.weights.output.as_ref().unwrap_or(&base.weights.embedding) }
     }
 
-    fn is_whole(&self) -> bool {
-        self.piece == self.base.config.vocab_size
+    /// All weights, if they are kept as 32-bit floats.
+    fn whole(&self) -> Option<&'a Tensor> {
+        match self.weight {
+            Weight::Dense(tensor) if tensor.dtype() == DType::F32 => Some(tensor),
+            _ => None,
+        }
     }
 
     /// First token and weights of each piece.
     fn pieces(&self) -> impl Iterator<Item = Result<(usize, Tensor)>> {
         let tokens = self.base.config.vocab_size;
-        (0..tokens).step_by(self.piece).map(move |start| {
-            let count = self.piece.min(tokens - start);
+        let most = if self.whole().is_some() { tokens } else { TOKENS };
+        (0..tokens).step_by(most).map(move |start| {
+            let count = most.min(tokens - start);
             let piece = match self.weight {
                 Weight::Dense(tensor) => tensor.narrow(0, start, count)?.to_dtype(DType::F32)?,
                 Weight::Quantised(_) => {
@@ -71,7 +73,7 @@ pub(crate) fn cross_entropy(
 ) -> Result<(Vec<f32>, Option<Tensor>)> {
     let output = Output::new(base);
     base.compute().install(|| {
-        if let (true, Weight::Dense(weight)) = (output.is_whole() && base.device.is_cpu(), output.weight) {
+        if let Some(weight) = output.whole().filter(|_| base.device.is_cpu()) {
             return kernels::scored_loss(hidden, weight, labels, ROWS, with_gradient);
         }
         let mut losses = Vec::with_capacity(labels.len());

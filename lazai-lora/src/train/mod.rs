@@ -99,7 +99,8 @@ pub fn train(
     checkpoint::restore(&checkpoints.path(), run.digest, &mut state)?;
     let resumed = state.optimiser.step;
     let started = Instant::now();
-    let pace = |step: u32| run.tokens(resumed..step) as f64 / started.elapsed().as_secs_f64();
+    let mut seen = 0;
+    let pace = |seen: u64| seen as f64 / started.elapsed().as_secs_f64();
     while !run.is_over(&state) {
         let loss = match run.step(&mut state) {
             Ok(loss) => loss,
@@ -116,16 +117,17 @@ pub fn train(
             checkpoint::save(checkpoints, run.digest, &state)?;
         }
         let (step, steps) = (state.optimiser.step, run.steps);
+        seen += run.tokens(step - 1..step);
         let per_step_s = started.elapsed().as_secs_f64() / f64::from(step - resumed);
         let left_s = per_step_s * f64::from(steps - step);
-        let progress = Progress { step, steps, loss, tokens_per_s: pace(step), left_s, evaluation };
+        let progress = Progress { step, steps, loss, tokens_per_s: pace(seen), left_s, evaluation };
         if !on_progress(progress) && !run.is_over(&state) {
             checkpoint::save(checkpoints, run.digest, &state)?;
             return Err(LoraError::Cancelled { steps: step });
         }
     }
     let done = state.optimiser.step;
-    let tokens_per_s = if done == resumed { 0.0 } else { pace(done) };
+    let tokens_per_s = if done == resumed { 0.0 } else { pace(seen) };
     Ok(Trained {
         adapter: state.best.unwrap_or(state.adapter),
         loss_micronats: state.history.loss_micronats,

@@ -91,18 +91,13 @@ pub fn replay(
         let found = state.history.loss_micronats.last().copied().unwrap_or_default();
         let difference_ppm = found.abs_diff(recorded).saturating_mul(1_000_000) / recorded.max(1);
         greatest = greatest.max(difference_ppm);
-        if if exact { found != recorded } else { difference_ppm > tolerance_ppm } {
+        let agrees = match known(step + 1) {
+            _ if !exact => difference_ppm <= tolerance_ppm,
+            Some(told) => found == recorded && told.state == state.digest()?,
+            None => found == recorded,
+        };
+        if !agrees {
             return Err(LoraError::ReplayDiffers { step: step + 1, recorded, found });
-        }
-        let due = known(step + 1).filter(|_| exact);
-        if let Some(recorded) = due
-            && recorded.state != state.digest()?
-        {
-            return Err(LoraError::ReplayDiffers {
-                step: step + 1,
-                recorded: record.loss_micronats[step as usize],
-                found,
-            });
         }
     }
     let agreement = if exact { Agreement::Exact } else { Agreement::Within { difference_ppm: greatest } };

@@ -80,7 +80,7 @@ impl<'a> Run<'a> {
         self.plan.get(step as usize).map_or(&[], |step| &step.blocks)
     }
 
-    /// Tokens that the first so many steps see.
+    /// Tokens that some steps see.
     pub(super) fn tokens(&self, steps: std::ops::Range<u32>) -> u64 {
         let blocks = steps.flat_map(|step| self.blocks_of(step));
         blocks.flatten().map(|&i| self.data.examples[i].tokens.len() as u64).sum()

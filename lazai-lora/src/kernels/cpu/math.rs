@@ -15,8 +15,9 @@ pub(crate) fn simd<R>(body: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(body)
 }
 
-/// Fills the rows of a matrix in parallel: `fill(index, row)`.
-pub(crate) fn fill_rows(out: &mut [f32], width: usize, fill: impl Fn(usize, &mut [f32]) + Sync) {
+/// Makes a matrix of `count` values, its rows in parallel: `fill(index, row)` is given zeros.
+pub(crate) fn make_rows(count: usize, width: usize, fill: impl Fn(usize, &mut [f32]) + Sync) -> Vec<f32> {
+    let mut out = vec![0.0; count];
     out.par_chunks_mut(width * ROWS).enumerate().for_each(|(chunk, rows)| {
         simd(
             #[inline(always)]
@@ -27,6 +28,7 @@ pub(crate) fn fill_rows(out: &mut [f32], width: usize, fill: impl Fn(usize, &mut
             },
         );
     });
+    out
 }
 
 /// `exp(x)`, within two units in the last place; arguments beyond the range of normal numbers are clamped.

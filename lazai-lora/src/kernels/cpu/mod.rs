@@ -4,16 +4,15 @@ pub(crate) mod attention;
 pub(crate) mod math;
 pub(crate) mod product;
 
-use math::{dot, exp, fill_rows, max, simd, sum};
+use math::{dot, exp, make_rows, max, simd, sum};
 use product::{Matrix, Target, product};
 use rayon::prelude::*;
 
 /// `x / rms(x) * weight` for each row.
 pub(super) fn rms_norm(x: &[f32], weight: &[f32], epsilon: f64) -> Vec<f32> {
     let width = weight.len();
-    let mut out = vec![0.0; x.len()];
-    fill_rows(
-        &mut out,
+    make_rows(
+        x.len(),
         width,
         #[inline(always)]
         |row, out| {
@@ -23,8 +22,7 @@ pub(super) fn rms_norm(x: &[f32], weight: &[f32], epsilon: f64) -> Vec<f32> {
                 *out = x * scale * weight;
             }
         },
-    );
-    out
+    )
 }
 
 #[inline(always)]
@@ -41,9 +39,8 @@ pub(super) fn rms_norm_backward(
     carried: Option<&[f32]>,
 ) -> Vec<f32> {
     let width = weight.len();
-    let mut out = vec![0.0; x.len()];
-    fill_rows(
-        &mut out,
+    make_rows(
+        x.len(),
         width,
         #[inline(always)]
         |row, out| {
@@ -59,15 +56,13 @@ pub(super) fn rms_norm_backward(
                 }
             }
         },
-    );
-    out
+    )
 }
 
 /// `silu(gate) * up`, where a row holds the gates and then the ups.
 pub(super) fn swiglu(gate_up: &[f32], width: usize) -> Vec<f32> {
-    let mut out = vec![0.0; gate_up.len() / 2];
-    fill_rows(
-        &mut out,
+    make_rows(
+        gate_up.len() / 2,
         width,
         #[inline(always)]
         |row, out| {
@@ -76,15 +71,13 @@ pub(super) fn swiglu(gate_up: &[f32], width: usize) -> Vec<f32> {
                 *out = gate / (1.0 + exp(-gate)) * up;
             }
         },
-    );
-    out
+    )
 }
 
 /// The gradient of [`swiglu`] by gates and ups.
 pub(super) fn swiglu_backward(gate_up: &[f32], gradient: &[f32], width: usize) -> Vec<f32> {
-    let mut out = vec![0.0; gate_up.len()];
-    fill_rows(
-        &mut out,
+    make_rows(
+        gate_up.len(),
         2 * width,
         #[inline(always)]
         |row, out| {
@@ -98,17 +91,15 @@ pub(super) fn swiglu_backward(gate_up: &[f32], gradient: &[f32], width: usize) -
                 to_up[i] = gradient[i] * silu;
             }
         },
-    );
-    out
+    )
 }
 
 /// Rotates the first `heads` heads of each row; `sign` of -1 turns back. What follows them is copied.
 pub(super) fn rotate(x: &[f32], width: usize, cos: &[f32], sin: &[f32], heads: usize, sign: f32) -> Vec<f32> {
     let rows = x.len() / width;
     let half = cos.len() / rows.max(1);
-    let mut out = vec![0.0; x.len()];
-    fill_rows(
-        &mut out,
+    make_rows(
+        x.len(),
         width,
         #[inline(always)]
         |row, out| {
@@ -125,8 +116,7 @@ pub(super) fn rotate(x: &[f32], width: usize, cos: &[f32], sin: &[f32], heads: u
             }
             out[rotated..].copy_from_slice(&x[rotated..]);
         },
-    );
-    out
+    )
 }
 
 /// Adds a row to every row.
