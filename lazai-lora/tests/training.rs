@@ -379,6 +379,16 @@ fn any_part_of_a_record_can_be_repeated() {
     lying.base_digest = Digest::ZERO;
     let error = again(&lying, None, 0..steps, SOFTWARE).unwrap_err();
     assert!(error.to_string().contains("base model"), "{error}");
+    // The states are true, the adapter is another; or there is no state to hold it to.
+    let mut lying = record.clone();
+    lying.adapter_digest = Digest::ZERO;
+    let error = again(&lying, None, 0..steps, SOFTWARE).unwrap_err();
+    assert!(error.to_string().starts_with("adapter: "), "{error}");
+    assert!(again(&lying, None, 0..1, SOFTWARE).is_ok(), "of the beginning it says nothing");
+    let mut lying = record.clone();
+    lying.states.clear();
+    let error = again(&lying, None, 0..steps, SOFTWARE).unwrap_err();
+    assert!(error.to_string().contains("no state"), "{error}");
     assert!(again(&record, None, 3..3 + steps, SOFTWARE).is_err(), "more steps than there were");
     // Its checkpoints are another run's.
     let other = tempfile::tempdir().unwrap();

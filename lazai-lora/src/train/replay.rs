@@ -42,12 +42,13 @@ pub struct Replay {
 /// from a kept checkpoint, unless it is the start.
 ///
 /// On the same kind of machine ([`Compute::machine`](crate::Compute::machine)) with the same version, the state at the end
-/// must be the recorded one, bit for bit. Elsewhere each loss must be within `tolerance_ppm` of the recorded one: sums run in
+/// must be the recorded one, bit for bit, and so must be the adapter if the range ends with the run (unless training may have
+/// ended early, with an adapter of before). Elsewhere each loss must be within `tolerance_ppm` of the recorded one: sums run in
 /// another order there.
 ///
 /// # Errors
-/// [`LoraError::ReplayDiffers`] with the first step that disagrees, [`LoraError::Malformed`] if base, data or
-/// checkpoint are not those of the record.
+/// [`LoraError::ReplayDiffers`] with the first step that disagrees, [`LoraError::Malformed`] if base, data, checkpoint or
+/// adapter are not those of the record, or it has no state to compare with.
 pub fn replay(
     base: &BaseModel,
     record: &TrainingRecord,
@@ -84,6 +85,10 @@ pub fn replay(
         }
     }
     let exact = base.compute().machine() == record.machine && software == record.software;
+    if exact && known(end).is_none() {
+        // Losses alone are rounded: they cannot say that all bits are the same.
+        return Err(LoraError::malformed("training record", format!("no state after step {end}")));
+    }
     let mut greatest = 0;
     for step in start..end {
         run.step(&mut state)?;
@@ -99,6 +104,9 @@ pub fn replay(
         if !agrees {
             return Err(LoraError::ReplayDiffers { step: step + 1, recorded, found });
         }
+    }
+    if exact && end == record.steps && record.train.patience == 0 {
+        same("adapter", state.adapter.digest()?, record.adapter_digest)?;
     }
     let agreement = if exact { Agreement::Exact } else { Agreement::Within { difference_ppm: greatest } };
     Ok(Replay { steps: start..end, agreement })
