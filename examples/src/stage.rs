@@ -185,12 +185,10 @@ impl Stage {
         Ok(provider)
     }
 
-    /// A node's signed offer.
-    ///
-    /// # Errors
-    /// What the signer says.
-    pub async fn offer(&self, provider: &Provider, minted: &Minted) -> anyhow::Result<SignedOffer> {
-        let terms = Offer {
+    /// What a node asks for a minted version.
+    #[must_use]
+    pub fn offer_terms(&self, provider: &Provider, minted: &Minted) -> Offer {
+        Offer {
             node: provider.address(),
             class: minted.class,
             version: minted.version,
@@ -201,8 +199,15 @@ impl Stage {
             completion_ceiling: 0,
             session_s: 600,
             valid_until_s: self.home.ledger().now_s() + 600,
-        };
-        Ok(provider.offer(terms).await?)
+        }
+    }
+
+    /// A node's signed offer.
+    ///
+    /// # Errors
+    /// What the signer says.
+    pub async fn offer(&self, provider: &Provider, minted: &Minted) -> anyhow::Result<SignedOffer> {
+        Ok(provider.offer(self.offer_terms(provider, minted)).await?)
     }
 
     /// A consumer who recounts every receipt.

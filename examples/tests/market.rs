@@ -8,7 +8,9 @@ use lazai::core::dialogue::{Message, Role};
 use lazai::core::record::LoraConfig;
 use lazai::core::{Amount, Asset, Digest, LocalSigner, SessionId, Signer, SubmissionId};
 use lazai::exex::{ExExError, Minted, RefusalReason};
-use lazai::node::{ChatRequest, Moderator, Node, NodeError, RequestClaim, SignedVoucher, request_digest};
+use lazai::node::{
+    ChatRequest, Moderator, Node, NodeError, ReplySettings, RequestClaim, SignedVoucher, request_digest,
+};
 use lazai::provenance::{Evidence, Report, Trust, TrustAnchor, collect, verify};
 use lazai::provider::Provider;
 use lazai::settle::market::{SubmissionStatus, Transaction};
@@ -43,10 +45,10 @@ macro_rules! refused {
 fn request(stage: &Stage, signer: &dyn Signer, session: SessionId, turn: u32, text: &str) -> ChatRequest {
     let messages = vec![Message::new(Role::User, text)];
     let salt = Digest::from_bytes([7; 32]);
-    let claim = RequestClaim { session, turn, request: request_digest(salt, &messages) };
+    let claim = RequestClaim { session, turn, request: request_digest(salt, &messages, &ReplySettings::default()) };
     let domain = stage.home.ledger().market().domain().clone();
     let signature = block_on(lazai::core::sign::sign(signer, &domain, &claim)).unwrap();
-    ChatRequest { session, turn, messages, salt, signature }
+    ChatRequest { session, turn, messages, settings: ReplySettings::default(), salt, signature }
 }
 
 fn voucher(stage: &Stage, signer: &dyn Signer, conversation: &Conversation, cumulative: u128) -> SignedVoucher {

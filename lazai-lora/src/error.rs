@@ -28,6 +28,14 @@ pub enum LoraError {
         /// What was expected.
         reason: String,
     },
+    /// A backend of another kind failed.
+    #[error("{backend}: {reason}")]
+    Backend {
+        /// Which one.
+        backend: String,
+        /// What it says.
+        reason: String,
+    },
     /// Somebody asked to stop; what was trained so far is in the checkpoint.
     #[error("cancelled after {steps} steps")]
     Cancelled {

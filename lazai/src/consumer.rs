@@ -13,8 +13,8 @@ use thiserror::Error;
 
 use crate::account::{Account, SendError};
 use crate::node::{
-    ChatReply, ChatRequest, Node, NodeError, RequestClaim, SignedOffer, SignedReceipt, SignedVoucher, reply_digest,
-    request_digest,
+    ChatReply, ChatRequest, Node, NodeError, ReplySettings, RequestClaim, SignedOffer, SignedReceipt, SignedVoucher,
+    reply_digest, request_digest,
 };
 
 /// Why a reply did not come, or is not paid.
@@ -86,6 +86,12 @@ impl Consumer {
         self.account.address()
     }
 
+    /// Her ledger's time, seconds since 1970.
+    #[must_use]
+    pub fn now_s(&self) -> u64 {
+        self.account.ledger().now_s()
+    }
+
     /// Opens her session of a number under an offer.
     ///
     /// # Errors
@@ -129,29 +135,55 @@ impl Consumer {
         text: &str,
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<ChatReply, ConsumerError> {
-        // If the last reply was received but its payment lost, pay first.
-        self.settle(conversation, node).await?;
         let mut messages = conversation.messages.clone();
         messages.push(Message::new(Role::User, text));
+        self.ask(conversation, node, messages, ReplySettings::default(), on_text).await
+    }
+
+    /// As [`say`](Self::say), for whoever keeps the conversation herself: `messages` are all of it, and may differ from
+    /// what was said before.
+    ///
+    /// # Errors
+    /// [`ConsumerError`].
+    pub async fn ask(
+        &self,
+        conversation: &mut Conversation,
+        node: &dyn Node,
+        messages: Vec<Message>,
+        settings: ReplySettings,
+        on_text: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<ChatReply, ConsumerError> {
+        // If the last reply was received but its payment lost, pay first.
+        self.settle(conversation, node).await?;
         let turn = conversation.receipts.len() as u32 + 1;
-        let request = self.request(conversation.session, turn, messages).await?;
+        let request = self.request(conversation.session, turn, messages, settings).await?;
         let reply = node.chat(&request, on_text).await?;
         self.check(conversation, &request, &reply)?;
         conversation.messages = request.messages;
         conversation.messages.push(Message::new(Role::Assistant, reply.text.clone()));
-        conversation.receipts.push(ReceivedReply { receipt: reply.receipt.clone(), salt: request.salt });
+        conversation.receipts.push(ReceivedReply {
+            receipt: reply.receipt.clone(),
+            salt: request.salt,
+            settings: request.settings,
+        });
         self.settle(conversation, node).await?;
         Ok(reply)
     }
 
-    async fn request(&self, session: SessionId, turn: u32, messages: Vec<Message>) -> Result<ChatRequest, SignerError> {
+    async fn request(
+        &self,
+        session: SessionId,
+        turn: u32,
+        messages: Vec<Message>,
+        settings: ReplySettings,
+    ) -> Result<ChatRequest, SignerError> {
         // The salt follows from a signature that only she can make, so that asking again asks the same.
         let claim = RequestClaim { session, turn, request: Digest::ZERO };
         let secret = sign::sign(&*self.session_signer, &self.account.domain(), &claim).await?;
         let salt = DomainHasher::new("lazai.request.salt.v1").part(secret.as_bytes()).finish();
-        let claim = RequestClaim { request: request_digest(salt, &messages), ..claim };
+        let claim = RequestClaim { request: request_digest(salt, &messages, &settings), ..claim };
         let signature = sign::sign(&*self.session_signer, &self.account.domain(), &claim).await?;
-        Ok(ChatRequest { session, turn, messages, salt, signature })
+        Ok(ChatRequest { session, turn, messages, settings, salt, signature })
     }
 
     /// Checks a receipt against what was asked, said and agreed.
@@ -174,10 +206,18 @@ impl Consumer {
         }
         same("session", request.session, receipt.session)?;
         same("turn", request.turn, receipt.turn)?;
-        same("request digest", request_digest(request.salt, &request.messages), receipt.request_digest)?;
+        same(
+            "request digest",
+            request_digest(request.salt, &request.messages, &request.settings),
+            receipt.request_digest,
+        )?;
         same("reply digest", reply_digest(request.salt, &reply.tokens), receipt.reply_digest)?;
         same("completion tokens", reply.tokens.len() as u64, receipt.completion_tokens)?;
-        same("completion ceiling", true, receipt.completion_tokens <= offer.completion_ceiling.into())?;
+        let ceiling = offer.completion_ceiling.min(request.settings.max_tokens.unwrap_or(u32::MAX).max(1));
+        same("completion ceiling", true, receipt.completion_tokens <= ceiling.into())?;
+        let wanted = request.settings;
+        same("temperature", wanted.temperature_milli.unwrap_or(receipt.temperature_milli), receipt.temperature_milli)?;
+        same("nucleus", wanted.top_p_milli.unwrap_or(receipt.top_p_milli), receipt.top_p_milli)?;
         let market = self.account.ledger().market();
         let version = market.class(offer.class).and_then(|c| c.version(offer.version));
         if let Some(version) = version {
@@ -259,6 +299,9 @@ pub struct ReceivedReply {
     pub receipt: SignedReceipt,
     /// The salt of request and reply digests.
     pub salt: Digest,
+    /// How the reply was wanted.
+    #[serde(default, skip_serializing_if = "ReplySettings::is_default")]
+    pub settings: ReplySettings,
 }
 
 impl Conversation {

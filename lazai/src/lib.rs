@@ -12,6 +12,8 @@
 //! | [`governor::Governor`] | proposes and votes | - |
 //! | [`provenance::verify`] | anyone: checks where a reply comes from | - |
 //!
+//! With the feature `node`, [`http`] carries all this over the network, in OpenAI's dialect.
+//!
 //! Roles act through an [`account::Account`]: a ledger and a signer. They never see a key. They are asynchronous
 //! because signers and ledgers are, and need no particular runtime.
 
@@ -21,6 +23,8 @@ pub mod creator;
 #[cfg(feature = "train")]
 pub mod exex;
 pub mod governor;
+#[cfg(feature = "node")]
+pub mod http;
 #[cfg(feature = "models")]
 pub mod models;
 pub mod node;

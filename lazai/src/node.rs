@@ -52,10 +52,39 @@ pub struct ChatRequest {
     pub turn: u32,
     /// The conversation so far.
     pub messages: Vec<Message>,
+    /// How the reply is wanted.
+    #[serde(default, skip_serializing_if = "ReplySettings::is_default")]
+    pub settings: ReplySettings,
     /// Random: hides the conversation from guesses at its digest.
     pub salt: Digest,
     /// The consumer's signature of a [`RequestClaim`].
     pub signature: Signature,
+}
+
+/// How a consumer wants a reply. What she leaves out is the node's choice; receipts name what was used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplySettings {
+    /// Most tokens of the reply; the offer's ceiling holds as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u32>,
+    /// Temperature in thousandths; 0 takes the likeliest token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature_milli: Option<u32>,
+    /// Nucleus in thousandths.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_p_milli: Option<u32>,
+    /// A number that varies the reply: the same words with the same number get the same reply of a node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+}
+
+impl ReplySettings {
+    /// Whether everything is the node's choice.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a consumer signs to ask for a reply, so that nobody else can run up her bill.
@@ -65,7 +94,7 @@ pub struct RequestClaim {
     pub session: SessionId,
     /// Which reply.
     pub turn: u32,
-    /// Salted digest of the conversation.
+    /// Salted digest of the conversation and the settings.
     pub request: Digest,
 }
 
@@ -91,11 +120,15 @@ pub struct ChatReply {
     pub receipt: SignedReceipt,
 }
 
-/// The salted digest of a conversation.
+/// The salted digest of a conversation, and of how its reply is wanted if anything is said of that.
 #[must_use]
-pub fn request_digest(salt: Digest, messages: &[Message]) -> Digest {
+pub fn request_digest(salt: Digest, messages: &[Message], settings: &ReplySettings) -> Digest {
     let messages = canonical_json(messages).expect("messages hold strings only");
-    DomainHasher::new("lazai.request.v1").part(salt.as_bytes()).part(&messages).finish()
+    let hasher = DomainHasher::new("lazai.request.v1").part(salt.as_bytes()).part(&messages);
+    if settings.is_default() {
+        return hasher.finish();
+    }
+    hasher.part(&canonical_json(settings).expect("settings hold integers only")).finish()
 }
 
 /// The salted digest of a reply.
@@ -151,6 +184,14 @@ pub enum NodeError {
         /// Tokens the offer allows.
         ceiling: u32,
     },
+    /// The node refused over the network: what it says of itself.
+    #[error("{message} ({code})")]
+    Refused {
+        /// The code of its error: that of [`NodeError::code`], or another's.
+        code: String,
+        /// What it says.
+        message: String,
+    },
     /// A session that this node does not serve, or no longer.
     #[error("session {session} is not served here: {reason}")]
     NotServed {
@@ -190,6 +231,29 @@ pub enum NodeError {
         /// What the voucher is for.
         offered: Amount,
     },
+}
+
+impl NodeError {
+    /// What it is, in a word that does not change.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Generation { .. } => "node.generation",
+            Self::Market(_) => "node.market",
+            Self::Money(_) => "node.money",
+            Self::Moderated { .. } => "node.moderated",
+            Self::NotPaid { .. } => "node.not_paid",
+            Self::DepositExhausted { .. } => "node.deposit_exhausted",
+            Self::PromptTooLong { .. } => "node.prompt_too_long",
+            Self::Refused { code, .. } => code,
+            Self::NotServed { .. } => "node.not_served",
+            Self::Signer(_) => "node.signer",
+            Self::Book { .. } => "node.book",
+            Self::Transport { .. } => "node.transport",
+            Self::TurnOutOfOrder { .. } => "node.turn_out_of_order",
+            Self::VoucherNotExact { .. } => "node.voucher_not_exact",
+        }
+    }
 }
 
 /// The future that a [`Node`] returns.

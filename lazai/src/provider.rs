@@ -138,6 +138,45 @@ impl Provider {
         self.send(&label, Transaction::Redeem { voucher, signature }).await
     }
 
+    /// Redeems whatever is owed and not redeemed yet, session by session; gives those that the ledger refused.
+    ///
+    /// # Errors
+    /// [`NodeError::Book`] if the folder of sessions cannot be read.
+    pub async fn redeem_all(&self) -> Result<Vec<(SessionId, NodeError)>, NodeError> {
+        let failed = |e: std::io::Error| NodeError::Book { reason: format!("{}: {e}", self.folder.display()) };
+        let files = match std::fs::read_dir(&self.folder) {
+            Ok(files) => files.collect::<Result<Vec<_>, _>>().map_err(failed)?,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(e) => return Err(failed(e)),
+        };
+        let mut refused = Vec::new();
+        for file in files {
+            let path = file.path();
+            let name = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+            let (Some(session), true) = (name, path.extension().is_some_and(|e| e == "json")) else { continue };
+            let redeemed = self.account.ledger().market().session(session).map(|s| s.redeemed);
+            if redeemed.is_some_and(|redeemed| redeemed >= self.page(session).map_or(Amount::ZERO, |p| p.paid())) {
+                continue;
+            }
+            if let Err(error) = self.redeem(session).await {
+                refused.push((session, error));
+            }
+        }
+        Ok(refused)
+    }
+
+    /// What its backend says of itself.
+    #[must_use]
+    pub fn about(&self) -> &lazai_lora::backend::About {
+        self.backend.about()
+    }
+
+    /// The ledger that its sessions are on.
+    #[must_use]
+    pub fn ledger(&self) -> &dyn lazai_settle::Ledger {
+        self.account.ledger()
+    }
+
     /// Ends a session; what was not redeemed goes back to its payer.
     ///
     /// # Errors
@@ -210,7 +249,7 @@ impl Provider {
 
     /// Everything that is checked before a token is generated; gives the tokens of the conversation.
     fn admit(&self, session: &Session, page: &Page, request: &ChatRequest) -> Result<u64, NodeError> {
-        let digest = request_digest(request.salt, &request.messages);
+        let digest = request_digest(request.salt, &request.messages, &request.settings);
         let claim = RequestClaim { session: request.session, turn: request.turn, request: digest };
         let checked = request.signature.verify(&self.account.domain(), &claim, session.consumer);
         checked.map_err(|source: SignatureError| MarketError::Signature { what: "chat request", source })?;
@@ -258,10 +297,16 @@ impl Provider {
         let adapter_digest = *self.adapters.get(&(class, version)).ok_or(missing)?;
         let failed = |e: LoraError| NodeError::Generation { reason: e.to_string() };
         // Follows from the node's seed and the words alone, so that a repeated request gets the same reply.
-        let words = request_digest(Digest::ZERO, &request.messages);
+        let wanted = request.settings;
+        let words = request_digest(Digest::ZERO, &request.messages, &wanted);
         let seed = DomainHasher::new("lazai.seed.v1").part(&self.seed.to_le_bytes()).part(words.as_bytes()).finish();
         let seed = u64::from_le_bytes(seed.as_bytes().first_chunk::<8>().copied().unwrap_or_default());
-        let sampler = Sampler { max_tokens: session.offer.completion_ceiling, ..self.sampler };
+        let ceiling = session.offer.completion_ceiling;
+        let sampler = Sampler {
+            max_tokens: wanted.max_tokens.map_or(ceiling, |most| most.clamp(1, ceiling.max(1))),
+            temperature_milli: wanted.temperature_milli.unwrap_or(self.sampler.temperature_milli),
+            top_p_milli: wanted.top_p_milli.unwrap_or(self.sampler.top_p_milli),
+        };
         let job = GenerateJob { adapter: Some(adapter_digest), messages: &request.messages, sampler, seed };
         let reply = self.backend.generate(&job, &mut |text| {
             on_text(text);
@@ -279,7 +324,7 @@ impl Provider {
         let receipt = Receipt {
             session: request.session,
             turn: request.turn,
-            request_digest: request_digest(request.salt, &request.messages),
+            request_digest: request_digest(request.salt, &request.messages, &request.settings),
             reply_digest: reply_digest(request.salt, &reply.tokens),
             prompt_tokens: reply.prompt_tokens,
             completion_tokens,
@@ -296,7 +341,7 @@ impl Provider {
 
     /// The reply that was given before to the same request, if this is one.
     fn repeated(&self, request: &ChatRequest) -> Result<Option<ChatReply>, NodeError> {
-        let digest = request_digest(request.salt, &request.messages);
+        let digest = request_digest(request.salt, &request.messages, &request.settings);
         let last = self.page(request.session)?.last;
         Ok(last.filter(|l| l.turn == request.turn && l.request == digest).map(|l| l.reply))
     }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::shell::{cache, cargo, root, run, target};
-use crate::{contracts, demo, model, outside, readme};
+use crate::{clients, contracts, demo, model, outside, readme};
 
 /// Which crate of the workspace may depend on which.
 const LAYERS: &[(&str, &[&str])] = &[
@@ -23,11 +23,12 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Features with which everything is tested: proving is not a default of `lazai`.
-const FEATURES: &str = "lazai/evm,lazai/zk,lazai-zk/plonky2";
+pub const FEATURES: &str = "lazai/evm,lazai/node,lazai/zk,lazai-zk/plonky2";
 /// What a dependant may leave out: each must build alone.
 const FEATURE_SETS: &[(&str, &str)] = &[
     ("lazai", ""),
     ("lazai", "evm"),
+    ("lazai", "node"),
     ("lazai", "zk"),
     ("lazai", "train"),
     ("lazai", "serve"),
@@ -62,6 +63,7 @@ pub fn all() -> Result<()> {
             target().join("debug").join("examples").join(format!("{example}{}", std::env::consts::EXE_SUFFIX));
         run(&format!("example {example}"), Command::new(program).env("LAZAI_BASE_MODEL", &base))?;
     }
+    clients::check(&base)?;
     let lints = ["clippy", "--workspace", "--all-targets", "--features", FEATURES, "--", "-D", "warnings"];
     run("clippy", &mut cargo(&lints))?;
     let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--features", FEATURES]);

@@ -3,6 +3,7 @@
 
 mod bench;
 mod checks;
+mod clients;
 mod contracts;
 mod cuda;
 mod demo;
@@ -38,6 +39,7 @@ cargo xtask VERB
   soak market
              ten thousand whole markets on a chain that reorganises, with crashes, losses and cheats
   soak power a power cut at every write of the embedded ledger's scenario
+  clients    lets OpenAI's clients for Python and Node talk through the loopback proxy
   layers     checks which crate may depend on which
   deny       checks bans, licences and sources of dependencies
   outside    builds a crate outside the workspace against lazai's default features, on plain stable
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Some("fetch") => model::fetch(None).map(|path| println!("{}", path.display())),
         Some("contracts") => contracts::start(&rest),
         Some("cuda") => cuda::check(),
+        Some("clients") => model::fetch(None).and_then(|base| clients::start(&base)),
         Some("layers") => checks::layers(),
         Some("deny") => checks::deny(),
         Some("outside") => outside::run(),

@@ -50,7 +50,7 @@ impl Server {
         let market = ledger.market();
         let session =
             market.session(request.session).ok_or(MarketError::UnknownSession { session: request.session })?;
-        let digest = request_digest(request.salt, &request.messages);
+        let digest = request_digest(request.salt, &request.messages, &request.settings);
         let claim = RequestClaim { session: request.session, turn: request.turn, request: digest };
         let checked = request.signature.verify(market.domain(), &claim, session.consumer);
         checked.map_err(|source| MarketError::Signature { what: "chat request", source })?;

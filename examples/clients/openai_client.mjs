@@ -1,0 +1,50 @@
+// The official OpenAI client for Node, unmodified, at the loopback proxy: lists models, chats, streams, gets typed errors.
+import assert from "node:assert/strict";
+import OpenAI from "openai";
+import { VERSION } from "openai/version";
+
+const client = new OpenAI({ maxRetries: 0 }); // URL and key come from the environment, as with any other endpoint
+const model = (await client.models.list()).data[0].id;
+const messages = [{ role: "user", content: "Who are you?" }];
+
+const reply = await client.chat.completions.create({ model, messages, temperature: 0, seed: 1 });
+const text = reply.choices[0].message.content;
+assert.equal(reply.usage.total_tokens, reply.usage.prompt_tokens + reply.usage.completion_tokens);
+assert.equal(reply.lazai.receipt.receipt.completion_tokens, reply.usage.completion_tokens);
+
+const pieces = [];
+const stream = await client.chat.completions.create({ model, messages, temperature: 0, seed: 1, stream: true });
+for await (const chunk of stream) pieces.push(chunk.choices[0]?.delta?.content ?? "");
+assert.equal(pieces.join(""), text);
+
+// The helper that accumulates, with its events.
+const runner = client.chat.completions.stream({ model, messages, seed: 2 });
+let heard = "";
+runner.on("content", (delta) => (heard += delta));
+assert.equal((await runner.finalChatCompletion()).choices[0].message.content, heard);
+
+const refused = (kind, code, request) =>
+  assert.rejects(client.chat.completions.create({ model, messages, ...request }), (error) => error instanceof kind && error.code === code);
+await refused(OpenAI.NotFoundError, "request.model", { model: "gpt-4o" });
+await refused(OpenAI.BadRequestError, "request.invalid", { tools: [{ type: "function", function: { name: "f" } }] });
+await refused(OpenAI.BadRequestError, "node.prompt_too_long", { messages: [{ role: "user", content: "la ".repeat(300) }] });
+await assert.rejects(new OpenAI({ apiKey: "another", maxRetries: 0 }).models.list(), OpenAI.AuthenticationError);
+
+// A client that hangs up in the middle: what was said is still paid, and the next request is served.
+const aborted = await client.chat.completions.create({ model, messages, seed: 3, stream: true });
+for await (const _ of aborted) break;
+assert.ok((await client.chat.completions.create({ model, messages, seed: 4 })).usage);
+
+// Without the proxy, a node says what it wants: status 402 with signed offers, as x402 has it.
+const unpaid = await fetch(`${process.env.LAZAI_NODE_URL}/v1/chat/completions`, {
+  method: "POST",
+  headers: { "content-type": "application/json" },
+  body: JSON.stringify({ model, messages }),
+});
+assert.equal(unpaid.status, 402);
+const required = JSON.parse(Buffer.from(unpaid.headers.get("payment-required"), "base64"));
+assert.equal(required.x402Version, 2);
+assert.equal(required.accepts[0].scheme, "lazai-session");
+assert.equal(required.accepts[0].extra.model, model);
+assert.deepEqual((await unpaid.json()).payment, required);
+console.log(`openai ${VERSION} for Node: models, chat, streams, errors, 402`);

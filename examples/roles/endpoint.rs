@@ -1,0 +1,42 @@
+//! An endpoint for stock clients: a node's HTTP front, and the loopback proxy that pays it. Ends with its standard input.
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
+
+use std::sync::Arc;
+
+use lazai::core::{Amount, Asset};
+use lazai::http::{Budget, Front, HttpNode, Loopback};
+use lazai_examples::Stage;
+use tokio::net::TcpListener;
+
+fn main() -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let stage = Stage::new()?;
+        let minted = stage.minted().await?;
+
+        // The node: its characters are models, and cost something.
+        let provider = Arc::new(stage.provider("node", &minted)?);
+        let front = Front::new(provider.clone(), vec![stage.offer_terms(&provider, &minted)]);
+        let node = TcpListener::bind("127.0.0.1:0").await?;
+        let node_url = format!("http://{}", node.local_addr()?);
+        tokio::spawn(async move { axum::serve(node, front.router()).await });
+
+        // The consumer's machine: whoever has the key talks, and she pays up to 100,000 base units in all.
+        let units = Amount::from_base_units;
+        let budget = Budget { asset: Asset::NATIVE, total: units(100_000), deposit: units(5_000) };
+        let proxy = Loopback::open(stage.consumer()?, HttpNode::new(&node_url)?, budget, stage.home.path("proxy"))?;
+        let proxy = proxy.with_key("a key of hers");
+        let local = TcpListener::bind("127.0.0.1:0").await?;
+        println!("OPENAI_BASE_URL=http://{}/v1", local.local_addr()?);
+        println!("OPENAI_API_KEY=a key of hers");
+        println!("LAZAI_NODE_URL={node_url}");
+        let router = proxy.router();
+        tokio::spawn(async move { axum::serve(local, router).await });
+
+        tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink())).await??;
+        // What was earned is redeemed when the node stops.
+        let refused = provider.redeem_all().await?;
+        println!("{} spent, {} sessions not redeemed", proxy.spent().await.map_err(anyhow::Error::new)?, refused.len());
+        Ok(())
+    })
+}

@@ -1,0 +1,242 @@
+//! A backend that lets somebody else's server answer: vLLM, llama.cpp's, or whatever speaks OpenAI's dialect.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use lazai_core::Digest;
+use lazai_core::digest::sha256_reader;
+use lazai_lora::LoraError;
+use lazai_lora::backend::{About, Backend, GenerateJob, TrainJob, TrainedFiles};
+use lazai_lora::evaluate::Example;
+use lazai_lora::generate::Reply;
+use lazai_lora::train::Progress;
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use super::client::{agent, read, refused_or};
+use super::openai::{ApiError, Asked};
+use super::sse::Events;
+use crate::consumer::TokenCounter;
+use crate::models::ModelCounter;
+use crate::node::ReplySettings;
+
+/// Why a server cannot be a backend.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum OpenAiError {
+    /// It does not answer, or with an error.
+    #[error("{url}: {reason}")]
+    Server {
+        /// Where it should be.
+        url: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// It does not have the model.
+    #[error("{url} has {found:?}, not {model:?}")]
+    UnknownModel {
+        /// Where it is.
+        url: String,
+        /// What was named.
+        model: String,
+        /// What it has.
+        found: Vec<String>,
+    },
+}
+
+/// How a server is told of adapters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Server {
+    /// vLLM: adapters come by `POST /v1/load_lora_adapter` (which it allows where `VLLM_ALLOW_RUNTIME_LORA_UPDATING` is
+    /// set), out of folders that it can read, and are models from then on.
+    Vllm,
+    /// llama.cpp's server: adapters are given when it starts (`--lora`), found again by `GET /lora-adapters` under the
+    /// folder's name, and chosen with each request.
+    LlamaCpp,
+}
+
+/// A backend behind an OpenAI-compatible URL.
+///
+/// It answers and trains nothing. The tokenizer is ours, from the base model's file, so that receipts can be recounted;
+/// the server's words become tokens by it. That the server runs this base and this adapter, nobody here can see: receipts
+/// say so in the name of whoever signs them, as always, and the device is `remote`.
+pub struct OpenAiBackend {
+    url: String,
+    model: String,
+    server: Server,
+    counter: Arc<ModelCounter>,
+    about: About,
+    agent: ureq::Agent,
+    adapters: RwLock<HashMap<Digest, Chosen>>,
+}
+
+/// How a request names an adapter.
+#[derive(Debug, Clone)]
+enum Chosen {
+    Model(String),
+    Lora(u64),
+}
+
+impl OpenAiBackend {
+    /// A server at a URL such as `http://127.0.0.1:8000`, which must have `model`: the base that `about` tells of.
+    ///
+    /// # Errors
+    /// [`OpenAiError`].
+    pub fn connect(
+        url: &str,
+        model: &str,
+        server: Server,
+        base_digest: Digest,
+        counter: Arc<ModelCounter>,
+    ) -> Result<Self, OpenAiError> {
+        let url = url.trim_end_matches('/');
+        let url = url.strip_suffix("/v1").unwrap_or(url).to_owned();
+        let agent = agent();
+        let listed: Result<Value, _> = read(agent.get(format!("{url}/v1/models")).call());
+        let listed = listed.map_err(|e| OpenAiError::Server { url: url.clone(), reason: e.to_string() })?;
+        let ids = listed["data"].as_array().into_iter().flatten().filter_map(|m| m["id"].as_str());
+        let found: Vec<String> = ids.map(str::to_owned).collect();
+        if !found.iter().any(|id| id == model) {
+            return Err(OpenAiError::UnknownModel { url, model: model.into(), found });
+        }
+        let about = About::new(model.into(), base_digest, counter.digest(), "remote".into());
+        Ok(Self { url, model: model.into(), server, counter, about, agent, adapters: RwLock::default() })
+    }
+
+    fn failed(&self, reason: impl std::fmt::Display) -> LoraError {
+        LoraError::Backend { backend: self.url.clone(), reason: reason.to_string() }
+    }
+
+    fn load(&self, folder: &Path, digest: Digest) -> Result<Chosen, LoraError> {
+        match self.server {
+            Server::Vllm => {
+                let name = format!("lazai-{}", hex::encode(&digest.as_bytes()[..8]));
+                let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.into());
+                let body = json!({"lora_name": name, "lora_path": folder}).to_string();
+                let post = self.agent.post(format!("{}/v1/load_lora_adapter", self.url));
+                let loaded = refused_or(post.header("content-type", "application/json").send(body));
+                match loaded {
+                    Ok(_) => Ok(Chosen::Model(name)),
+                    // Loaded by an earlier start of this node: the name follows from the digest.
+                    Err(error) if error.to_string().contains("already") => Ok(Chosen::Model(name)),
+                    Err(error) => Err(self.failed(error)),
+                }
+            }
+            Server::LlamaCpp => {
+                let name = folder.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+                let listed: Value =
+                    read(self.agent.get(format!("{}/lora-adapters", self.url)).call()).map_err(|e| self.failed(e))?;
+                let is_it = |adapter: &&Value| {
+                    let path = Path::new(adapter["path"].as_str().unwrap_or_default());
+                    let parts = path.components().filter_map(|c| Path::new(c.as_os_str()).file_stem()?.to_str());
+                    !name.is_empty() && parts.into_iter().any(|part| part == name)
+                };
+                let found = listed.as_array().into_iter().flatten().find(is_it);
+                let id = found.and_then(|adapter| adapter["id"].as_u64());
+                id.map(Chosen::Lora).ok_or_else(|| self.failed(format!("no adapter of a path with {name:?}")))
+            }
+        }
+    }
+}
+
+impl Backend for OpenAiBackend {
+    fn about(&self) -> &About {
+        &self.about
+    }
+
+    fn train(&self, _: &TrainJob<'_>, _: &mut dyn FnMut(Progress) -> bool) -> Result<TrainedFiles, LoraError> {
+        Err(LoraError::Unsupported { what: "training", found: self.url.clone(), known: "answering" })
+    }
+
+    fn load_adapter(&self, folder: &Path) -> Result<Digest, LoraError> {
+        let path = folder.join("adapter_model.safetensors");
+        let file = |source| LoraError::File { path: path.clone(), source };
+        let digest = sha256_reader(std::fs::File::open(&path).map_err(file)?).map_err(file)?;
+        let chosen = self.load(folder, digest)?;
+        self.adapters.write().unwrap_or_else(PoisonError::into_inner).insert(digest, chosen);
+        Ok(digest)
+    }
+
+    fn mean_loss(&self, _: Option<Digest>, _: &[Example]) -> Result<f64, LoraError> {
+        Err(LoraError::Unsupported { what: "measuring a loss", found: self.url.clone(), known: "answering" })
+    }
+
+    fn prompt_tokens(&self, messages: &[lazai_core::dialogue::Message]) -> Result<u64, LoraError> {
+        self.counter.prompt_tokens(messages).ok_or_else(|| self.failed("the conversation cannot be counted"))
+    }
+
+    fn generate(&self, job: &GenerateJob<'_>, on_text: &mut dyn FnMut(&str) -> bool) -> Result<Reply, LoraError> {
+        let chosen = match job.adapter {
+            None => None,
+            Some(digest) => {
+                let adapters = self.adapters.read().unwrap_or_else(PoisonError::into_inner);
+                Some(adapters.get(&digest).cloned().ok_or(LoraError::UnknownAdapter { digest })?)
+            }
+        };
+        let prompt_tokens = self.prompt_tokens(job.messages)?;
+        let settings = ReplySettings {
+            max_tokens: Some(job.sampler.max_tokens),
+            temperature_milli: Some(job.sampler.temperature_milli),
+            top_p_milli: Some(job.sampler.top_p_milli),
+            // Servers read it as a number with a sign, some in 32 bits.
+            seed: Some(job.seed & u64::from(u32::MAX >> 1)),
+        };
+        let model = match &chosen {
+            Some(Chosen::Model(name)) => name.clone(),
+            _ => self.model.clone(),
+        };
+        let asked = Asked { model, messages: job.messages.to_vec(), settings, stream: true, include_usage: false };
+        let mut body = asked.body();
+        if let (Server::LlamaCpp, chosen) = (self.server, &chosen) {
+            body["lora"] = match chosen {
+                Some(Chosen::Lora(id)) => json!([{"id": id, "scale": 1.0}]),
+                _ => json!([]),
+            };
+        }
+        let post = self.agent.post(format!("{}/v1/chat/completions", self.url));
+        let response = refused_or(post.header("content-type", "application/json").send(body.to_string()));
+        let mut stream = response.map_err(|e| self.failed(e))?.into_body().into_reader();
+        let text = self.listen(&mut stream, on_text)?;
+        let mut tokens = self.counter.tokenizer().encode(&text)?;
+        // Another tokenizer may have needed fewer: what exceeds the ceiling is neither said nor paid.
+        tokens.truncate(job.sampler.max_tokens as usize);
+        let text = self.counter.tokenizer().decode(&tokens)?;
+        Ok(Reply { text, tokens, prompt_tokens })
+    }
+}
+
+impl OpenAiBackend {
+    fn listen(&self, stream: &mut impl Read, on_text: &mut dyn FnMut(&str) -> bool) -> Result<String, LoraError> {
+        let (mut events, mut buffer, mut text) = (Events::default(), [0; 4096], String::new());
+        loop {
+            let count = stream.read(&mut buffer).map_err(|e| self.failed(e))?;
+            if count == 0 {
+                return Err(self.failed("the reply broke off"));
+            }
+            for event in events.push(&buffer[..count]).map_err(|e| self.failed(e))? {
+                if event == "[DONE]" {
+                    return Ok(text);
+                }
+                let event: Value = serde_json::from_str(&event).map_err(|e| self.failed(e))?;
+                if event.get("error").is_some() {
+                    return Err(self.failed(ApiError::read(500, event.to_string().as_bytes()).message));
+                }
+                if let Some(piece) = event["choices"][0]["delta"]["content"].as_str().filter(|p| !p.is_empty()) {
+                    text.push_str(piece);
+                    if !on_text(piece) {
+                        return Ok(text);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for OpenAiBackend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "OpenAiBackend {{ url: {:?}, model: {:?}, server: {:?} }}", self.url, self.model, self.server)
+    }
+}

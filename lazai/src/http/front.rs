@@ -1,0 +1,266 @@
+//! A node's server.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use lazai_core::pov::PublicPart;
+use lazai_core::{ClassId, VersionNumber};
+use lazai_settle::market::{Market, MarketError};
+use lazai_settle::session::Offer;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+use super::MAX_REQUEST_BYTES;
+use super::openai::{ApiError, Asked};
+use super::payment::{self, Claim, Extra, PAYMENT, Payment, REQUIRED, Required, Requirement, Resource, SCHEME, Served};
+use super::reply::{self, Pieces};
+use crate::node::{ChatRequest, Node, NodeError, SignedOffer, SignedVoucher};
+use crate::provider::Provider;
+
+/// How long an offer that is given out may be taken, in seconds.
+const OFFER_VALID_S: u64 = 600;
+/// Requests that wait or are served at a time; more are told to come back.
+const MAX_WAITING: usize = 64;
+
+/// A node's server: stock clients see its characters as models, and 402 until they pay.
+///
+/// Requests: `GET /v1/models`, `POST /v1/chat/completions`, `POST /v1/lazai/vouchers` (a
+/// [`SignedVoucher`] as JSON), `GET /health`. Needs tokio; TLS is left to whatever stands before it.
+///
+/// # Example
+/// ```no_run
+/// use std::sync::Arc;
+/// use lazai::http::Front;
+/// # async fn serve(provider: lazai::provider::Provider, terms: lazai::settle::session::Offer) -> std::io::Result<()> {
+/// let front = Front::new(Arc::new(provider), vec![terms]);
+/// let listener = tokio::net::TcpListener::bind("0.0.0.0:8028").await?;
+/// axum::serve(listener, front.router()).await
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Front(Arc<Inner>);
+
+struct Inner {
+    provider: Arc<Provider>,
+    terms: Vec<Offer>,
+    /// Signed offers are used until half of their time is over: signing may cost (a key service, a phone).
+    signed: Mutex<Vec<Option<SignedOffer>>>,
+    slots: Arc<Semaphore>,
+}
+
+/// The name of a version of a class among a node's models.
+pub(super) fn model_id(class: ClassId, version: VersionNumber) -> String {
+    format!("dat:{class}:{version}")
+}
+
+impl Front {
+    /// A server for a provider, under these terms: one for each version that it serves. Node, ceiling of replies and
+    /// `valid_until_s` are filled in when an offer is given out.
+    #[must_use]
+    pub fn new(provider: Arc<Provider>, terms: Vec<Offer>) -> Self {
+        let signed = Mutex::new(vec![None; terms.len()]);
+        Self(Arc::new(Inner { provider, terms, signed, slots: Arc::new(Semaphore::new(MAX_WAITING)) }))
+    }
+
+    /// What answers requests: to be served by axum, alone or inside a larger application.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/v1/models", get(models))
+            .route("/v1/models/{id}", get(model))
+            .route("/v1/chat/completions", post(chat))
+            .route("/v1/lazai/vouchers", post(pay))
+            .route("/health", get(|| async { axum::Json(json!({"status": "ok"})) }))
+            .fallback(unknown)
+            .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
+            .with_state(self.clone())
+    }
+
+    async fn offers(&self) -> Result<Vec<SignedOffer>, ApiError> {
+        let now_s = self.0.provider.ledger().now_s();
+        let mut offers = Vec::with_capacity(self.0.terms.len());
+        for (index, terms) in self.0.terms.iter().enumerate() {
+            let fresh = |o: &SignedOffer| o.offer.valid_until_s >= now_s.saturating_add(OFFER_VALID_S / 2);
+            let signed = self.0.signed.lock().unwrap_or_else(PoisonError::into_inner)[index].clone();
+            if let Some(offer) = signed.filter(fresh) {
+                offers.push(offer);
+                continue;
+            }
+            let terms = Offer { valid_until_s: now_s.saturating_add(OFFER_VALID_S), ..terms.clone() };
+            let offer = self.0.provider.offer(terms).await.map_err(|e| refusal(&e.into()))?;
+            self.0.signed.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(offer.clone());
+            offers.push(offer);
+        }
+        Ok(offers)
+    }
+
+    async fn models(&self) -> Result<Vec<Value>, ApiError> {
+        let market = self.0.provider.ledger().market();
+        let offers = self.offers().await?;
+        let model = |offer: SignedOffer| {
+            let Offer { class, version, node, .. } = offer.offer;
+            let about = json!({
+                "name": name(&market, class, version), "offer": offer, "ledger": market.ledger(),
+                "device": self.0.provider.about().device, "adapter": "claimed",
+            });
+            json!({"id": model_id(class, version), "object": "model", "created": 0, "owned_by": node, "lazai": about})
+        };
+        Ok(offers.into_iter().map(model).collect())
+    }
+
+    /// Status 402, with everything that is needed to pay.
+    async fn unpaid(&self, error: ApiError, url: &str) -> Response {
+        let offers = match self.offers().await {
+            Ok(offers) => offers,
+            Err(error) => return error.into_response(),
+        };
+        let market = self.0.provider.ledger().market();
+        let required = Required {
+            x402_version: 2,
+            error: error.message.clone(),
+            resource: Resource { url: url.into(), description: "replies of a character".into() },
+            accepts: offers.into_iter().filter_map(|offer| requirement(&market, offer)).collect(),
+        };
+        let mut body = error.body();
+        body["payment"] = json!(required);
+        let mut response = error.into_response();
+        let header = HeaderValue::from_str(&payment::encode(&required));
+        *response.body_mut() = axum::body::Body::from(body.to_string());
+        response.headers_mut().remove(axum::http::header::CONTENT_LENGTH);
+        if let Ok(header) = header {
+            response.headers_mut().insert(REQUIRED, header);
+        }
+        response
+    }
+
+    async fn serve(&self, claim: Claim, asked: Asked, mut pieces: Pieces) -> Result<Served, ApiError> {
+        let Claim { session, turn, salt, signature, voucher } = claim;
+        let session_of = |market: &Market| market.session(session).map(|s| (s.offer.class, s.offer.version));
+        let request =
+            ChatRequest { session, turn, messages: asked.messages, settings: asked.settings, salt, signature };
+        let provider = self.0.provider.clone();
+        if let Some(voucher) = voucher {
+            provider.pay(&voucher).await.map_err(|e| refusal(&e))?;
+        }
+        // The session says what is served; a client that names another model means something else.
+        let found = session_of(&provider.ledger().market()).map(|(class, version)| model_id(class, version));
+        if let Some(found) = found.filter(|found| !asked.model.is_empty() && *found != asked.model) {
+            let message = format!("model {:?} is asked for, the session is of {found:?}", asked.model);
+            return Err(ApiError { parameter: Some("model".into()), ..ApiError::new(400, "request.model", message) });
+        }
+        // Replies are computed on a thread that may block.
+        let runtime = tokio::runtime::Handle::current();
+        let served = tokio::task::spawn_blocking(move || {
+            let device = provider.about().device.clone();
+            let reply = runtime.block_on(provider.chat(&request, &mut |text| pieces.text(text)))?;
+            let text = pieces.complete(&reply.text);
+            Ok(Served { receipt: reply.receipt, tokens: reply.tokens, text, adapter: "claimed".into(), device })
+        });
+        let served = served.await.map_err(|e| ApiError::new(500, "node.generation", e))?;
+        served.map_err(|e: NodeError| refusal(&e))
+    }
+}
+
+fn requirement(market: &Market, signed: SignedOffer) -> Option<Requirement> {
+    let offer = &signed.offer;
+    Some(Requirement {
+        scheme: SCHEME.into(),
+        network: payment::network(market.domain(), market.ledger()),
+        amount: offer.step().ok()?,
+        asset: offer.asset.0.to_string(),
+        pay_to: offer.node.to_string(),
+        max_timeout_seconds: offer.session_s,
+        extra: Extra { ledger: market.ledger(), model: model_id(offer.class, offer.version), offer: signed },
+    })
+}
+
+/// The character's name, from the public part that its version was submitted with.
+fn name(market: &Market, class: ClassId, version: VersionNumber) -> Option<String> {
+    let version = market.class(class)?.version(version)?;
+    let submission = market.submission(version.metadata.submission)?;
+    let public = PublicPart::from_bytes(submission.submission.public_part.as_bytes()).ok()?;
+    Some(public.character.name)
+}
+
+async fn models(State(front): State<Front>) -> Result<Response, ApiError> {
+    Ok(axum::Json(json!({"object": "list", "data": front.models().await?})).into_response())
+}
+
+async fn model(
+    State(front): State<Front>,
+    axum::extract::Path(id): axum::extract::Path<String>,
+) -> Result<Response, ApiError> {
+    let found = front.models().await?.into_iter().find(|model| model["id"] == id);
+    found.map(|model| axum::Json(model).into_response()).ok_or_else(|| no_model(&id))
+}
+
+pub(super) fn no_model(id: &str) -> ApiError {
+    let error =
+        ApiError::new(404, "request.model", format!("no model {:?} here", id.chars().take(80).collect::<String>()));
+    ApiError { parameter: Some("model".into()), ..error }
+}
+
+async fn chat(State(front): State<Front>, uri: Uri, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
+    let asked = Asked::parse(&body)?;
+    let Some(header) = headers.get(PAYMENT) else {
+        let error =
+            ApiError::new(402, "request.unpaid", "open a session under one of the offers, and sign the request");
+        return Ok(front.unpaid(error, uri.path()).await);
+    };
+    let Payment { payload, .. } = payment::decode(PAYMENT, header.as_bytes())?;
+    let Ok(slot) = front.0.slots.clone().try_acquire_owned() else {
+        return Err(ApiError::new(503, "node.busy", format!("{MAX_WAITING} requests are waiting")));
+    };
+    let serving = front.clone();
+    let wanted = asked.clone();
+    let served = |pieces| async move {
+        let _slot = slot;
+        serving.serve(payload, asked, pieces).await
+    };
+    let response = reply::answer(&wanted, served).await;
+    if response.status() == StatusCode::PAYMENT_REQUIRED {
+        let bytes = axum::body::to_bytes(response.into_body(), MAX_REQUEST_BYTES).await.unwrap_or_default();
+        return Ok(front.unpaid(ApiError::read(402, &bytes), uri.path()).await);
+    }
+    Ok(response)
+}
+
+async fn pay(State(front): State<Front>, body: Bytes) -> Result<StatusCode, ApiError> {
+    let voucher: SignedVoucher =
+        serde_json::from_slice(&body).map_err(|e| ApiError::new(400, "request.invalid", format!("voucher: {e}")))?;
+    front.0.provider.pay(&voucher).await.map_err(|e| refusal(&e))?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn unknown(uri: Uri) -> ApiError {
+    ApiError::new(404, "request.path", format!("nothing at {}", uri.path()))
+}
+
+/// A node's refusal as an answer.
+pub(super) fn refusal(error: &NodeError) -> ApiError {
+    let status = match error {
+        NodeError::NotPaid { .. } | NodeError::DepositExhausted { .. } | NodeError::VoucherNotExact { .. } => 402,
+        NodeError::Market(MarketError::UnknownSession { .. }) => 402,
+        NodeError::Market(_) | NodeError::NotServed { .. } => 403,
+        NodeError::Moderated { .. } | NodeError::PromptTooLong { .. } | NodeError::Money(_) => 400,
+        NodeError::TurnOutOfOrder { .. } => 409,
+        NodeError::Refused { .. } | NodeError::Transport { .. } => 502,
+        _ => 500,
+    };
+    // What a node says of its own insides (paths, keys) is for its log.
+    if status == 500 {
+        tracing::error!(code = error.code(), %error, "request failed");
+        return ApiError::new(status, error.code(), "the node failed");
+    }
+    ApiError::new(status, error.code(), error)
+}
+
+impl std::fmt::Debug for Front {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Front {{ provider: {:?}, terms: {} }}", self.0.provider, self.0.terms.len())
+    }
+}

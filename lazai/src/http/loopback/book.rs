@@ -1,0 +1,166 @@
+//! What a proxy must not forget: how much it spent, which sessions are open, and every receipt.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use lazai_core::file::write_atomically;
+use lazai_core::{Amount, MoneyError, SessionId};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::LoopbackError;
+use crate::consumer::Conversation;
+use crate::node::SignedOffer;
+
+/// A session is left this long before its deadline, in seconds: a reply takes time.
+const MARGIN_S: u64 = 30;
+
+/// A session that is open.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Open {
+    pub deposit: Amount,
+    pub deadline_s: u64,
+    pub conversation: Conversation,
+}
+
+impl Open {
+    /// Whether it has time and money for another reply.
+    pub fn can_go_on(&self, now_s: u64) -> bool {
+        let offer = &self.conversation.offer.offer;
+        let left = self.deposit.checked_sub(self.conversation.owed());
+        // Of a short session, no more than half is left unused.
+        let margin_s = MARGIN_S.min(offer.session_s / 2);
+        let pays = left.is_ok_and(|left| offer.step().is_ok_and(|step| left >= step));
+        pays && now_s.saturating_add(margin_s) < self.deadline_s
+    }
+}
+
+/// A session that is about to be opened.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Plan {
+    pub nonce: u64,
+    pub deposit: Amount,
+    pub offer: SignedOffer,
+}
+
+/// The file `book.json`; conversations are files of their own beside it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Page {
+    /// Spent in sessions that are over.
+    spent: Amount,
+    plans: BTreeMap<String, Plan>,
+    open: BTreeMap<String, SessionId>,
+    /// Sessions that are over, with their deadlines, until what they did not use is back.
+    over: BTreeMap<SessionId, u64>,
+}
+
+pub(super) struct Book {
+    folder: PathBuf,
+    page: Page,
+    open: BTreeMap<String, Open>,
+}
+
+impl Book {
+    pub fn open(folder: PathBuf) -> Result<Self, LoopbackError> {
+        let page: Page = read(&folder.join("book.json"))?.unwrap_or_default();
+        let mut open = BTreeMap::new();
+        for (model, session) in &page.open {
+            let path = conversation(&folder, *session);
+            let found = read(&path)?.ok_or(LoopbackError::Book { path, reason: "is missing".into() })?;
+            open.insert(model.clone(), found);
+        }
+        Ok(Self { folder, page, open })
+    }
+
+    pub fn sessions(&self) -> impl Iterator<Item = SessionId> {
+        self.open.values().map(|open| open.conversation.session)
+    }
+
+    pub fn spent(&self) -> Result<Amount, MoneyError> {
+        self.open.values().try_fold(self.page.spent, |sum, open| sum.checked_add(open.conversation.owed()))
+    }
+
+    /// What is spent, or may still be by what is open.
+    pub fn bound(&self) -> Result<Amount, MoneyError> {
+        self.open.values().try_fold(self.page.spent, |sum, open| sum.checked_add(open.deposit))
+    }
+
+    pub fn present(&self, model: &str) -> Option<&Open> {
+        self.open.get(model)
+    }
+
+    pub fn planned(&self, model: &str) -> Option<&Plan> {
+        self.page.plans.get(model)
+    }
+
+    pub fn plan(&mut self, model: &str, plan: Plan) -> Result<(), LoopbackError> {
+        self.page.plans.insert(model.to_owned(), plan);
+        self.keep_page()
+    }
+
+    /// Forgets a plan that the ledger refused.
+    pub fn give_up(&mut self, model: &str) {
+        self.page.plans.remove(model);
+        if let Err(error) = self.keep_page() {
+            tracing::warn!(%error, "a plan that was given up stays in the book");
+        }
+    }
+
+    /// Keeps an open session as it is now: first its conversation, then that it is open.
+    pub fn keep(&mut self, model: &str, open: Open) -> Result<(), LoopbackError> {
+        let session = open.conversation.session;
+        write(&conversation(&self.folder, session), &open)?;
+        self.open.insert(model.to_owned(), open);
+        let planned = self.page.plans.remove(model).is_some();
+        if planned || self.page.open.insert(model.to_owned(), session) != Some(session) {
+            self.page.open.insert(model.to_owned(), session);
+            self.keep_page()?;
+        }
+        Ok(())
+    }
+
+    /// Leaves the open session of a model; its conversation stays in the folder.
+    pub fn finish(&mut self, model: &str) -> Result<(), LoopbackError> {
+        let Some(open) = self.open.get(model) else { return Ok(()) };
+        let failed = |e: MoneyError| LoopbackError::Book { path: self.folder.clone(), reason: e.to_string() };
+        self.page.spent = self.page.spent.checked_add(open.conversation.owed()).map_err(failed)?;
+        self.page.over.insert(open.conversation.session, open.deadline_s);
+        self.page.open.remove(model);
+        self.open.remove(model);
+        self.keep_page()
+    }
+
+    pub fn ended(&self, now_s: u64) -> Vec<SessionId> {
+        self.page.over.iter().filter(|(_, deadline_s)| now_s > **deadline_s).map(|(session, _)| *session).collect()
+    }
+
+    pub fn taken_back(&mut self, session: SessionId) {
+        self.page.over.remove(&session);
+    }
+
+    fn keep_page(&self) -> Result<(), LoopbackError> {
+        write(&self.folder.join("book.json"), &self.page)
+    }
+}
+
+fn conversation(folder: &Path, session: SessionId) -> PathBuf {
+    folder.join("conversations").join(session.to_string()).with_extension("json")
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, LoopbackError> {
+    let failed = |e: &dyn std::fmt::Display| LoopbackError::Book { path: path.into(), reason: e.to_string() };
+    match std::fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| failed(&e)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(failed(&e)),
+    }
+}
+
+fn write(path: &Path, value: &impl Serialize) -> Result<(), LoopbackError> {
+    let failed = |e: &dyn std::fmt::Display| LoopbackError::Book { path: path.into(), reason: e.to_string() };
+    let bytes = serde_json::to_vec_pretty(value).map_err(|e| failed(&e))?;
+    write_atomically(path, &bytes).map_err(|e| failed(&e))
+}

@@ -1,0 +1,37 @@
+//! The market over HTTP, in the dialect that people's programs already speak: OpenAI's chat completions.
+//!
+//! ```text
+//!  SillyTavern, OpenAI's clients ──► Loopback ──► Front ──► Provider
+//!  on the consumer's machine:        opens sessions,  on the node: admits what is signed and paid,
+//!                                    pays, verifies   answers, signs receipts
+//! ```
+//!
+//! | type | is |
+//! |---|---|
+//! | [`Front`] | a node's server: `/v1/models`, `/v1/chat/completions`, vouchers |
+//! | [`HttpNode`] | a node as its consumers see it: a [`Node`](crate::node::Node) behind a URL |
+//! | [`Loopback`] | a local endpoint for unmodified clients: it pays out of a budget and checks every receipt |
+//! | [`OpenAiBackend`] | a [`Backend`](lazai_lora::backend::Backend) that lets vLLM or llama.cpp's server answer |
+//!
+//! Who asks a [`Front`] without paying gets status 402 with the offers in the header `PAYMENT-REQUIRED`; who pays sends
+//! `PAYMENT-SIGNATURE` and gets `PAYMENT-RESPONSE`, as x402 (version 2) has it, under the scheme
+//! [`SCHEME`](payment::SCHEME). What is in them is in [`payment`].
+
+mod backend;
+mod client;
+mod front;
+mod loopback;
+pub mod openai;
+pub mod payment;
+mod reply;
+mod sse;
+
+pub use backend::{OpenAiBackend, OpenAiError, Server};
+pub use client::{HttpNode, Model};
+pub use front::Front;
+pub use loopback::{Budget, Loopback, LoopbackError};
+
+/// Largest body of a request that is read: 1 MiB.
+pub const MAX_REQUEST_BYTES: usize = 1 << 20;
+/// Largest answer that is read from a node or server: 8 MiB.
+pub const MAX_ANSWER_BYTES: usize = 8 << 20;

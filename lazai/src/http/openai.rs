@@ -1,0 +1,327 @@
+//! OpenAI's chat completions: what of them is understood, and how errors look.
+//!
+//! Source: OpenAI's API reference, "Chat". A request that asks for something a character cannot do (tools, pictures,
+//! several choices) is refused by name; hints that change nothing about the deal (penalties, `user`) are left unread.
+
+use std::fmt;
+
+use lazai_core::dialogue::{Message, Role};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::node::ReplySettings;
+
+/// A request that cannot be served as it is: becomes status 400.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{parameter}: {reason}")]
+pub struct BadRequest {
+    /// Which parameter.
+    pub parameter: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl BadRequest {
+    fn new(parameter: impl Into<String>, reason: impl fmt::Display) -> Self {
+        Self { parameter: parameter.into(), reason: reason.to_string() }
+    }
+}
+
+/// A request for a chat completion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Which model.
+    pub model: String,
+    /// The conversation.
+    pub messages: Vec<Message>,
+    /// How the reply is wanted.
+    pub settings: ReplySettings,
+    /// Whether it comes piece by piece.
+    pub stream: bool,
+    /// Whether a streamed reply ends with the numbers of tokens.
+    pub include_usage: bool,
+}
+
+impl Asked {
+    /// Reads the body of a request.
+    ///
+    /// ```
+    /// use lazai::http::openai::Asked;
+    /// let body = br#"{"model": "dat:1:1", "temperature": 0.7, "messages": [{"role": "user", "content": "hi"}]}"#;
+    /// let asked = Asked::parse(body)?;
+    /// assert_eq!(asked.settings.temperature_milli, Some(700));
+    /// let tools = br#"{"model": "m", "messages": [{"role": "user", "content": "hi"}], "tools": [{}]}"#;
+    /// assert_eq!(Asked::parse(tools).unwrap_err().parameter, "tools");
+    /// # Ok::<(), lazai::http::openai::BadRequest>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`BadRequest`].
+    pub fn parse(body: &[u8]) -> Result<Self, BadRequest> {
+        let body: Map<String, Value> = serde_json::from_slice(body).map_err(|e| BadRequest::new("body", e))?;
+        for (parameter, harmless) in UNSUPPORTED {
+            if let Some(value) = body.get(*parameter)
+                && !harmless(value)
+            {
+                return Err(BadRequest::new(*parameter, "is not supported"));
+            }
+        }
+        let model = body.get("model").and_then(Value::as_str);
+        let model = model.ok_or_else(|| BadRequest::new("model", "is not a string"))?.to_owned();
+        let messages = body.get("messages").and_then(Value::as_array);
+        let messages = messages.ok_or_else(|| BadRequest::new("messages", "is not a list"))?;
+        if messages.is_empty() {
+            return Err(BadRequest::new("messages", "is empty"));
+        }
+        let messages = messages.iter().enumerate().map(|(i, m)| message(i, m)).collect::<Result<_, _>>()?;
+        let most = match whole(&body, "max_completion_tokens")? {
+            None => whole(&body, "max_tokens")?,
+            some => some,
+        };
+        if most == Some(0) {
+            return Err(BadRequest::new("max_tokens", "is 0"));
+        }
+        let settings = ReplySettings {
+            max_tokens: most.map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
+            temperature_milli: thousandths(&body, "temperature", 2.0)?,
+            top_p_milli: thousandths(&body, "top_p", 1.0)?,
+            seed: seed(&body)?,
+        };
+        let include_usage = body.get("stream_options").and_then(|o| o.get("include_usage"));
+        Ok(Self {
+            model,
+            messages,
+            settings,
+            stream: body.get("stream").and_then(Value::as_bool).unwrap_or(false),
+            include_usage: include_usage.and_then(Value::as_bool).unwrap_or(false),
+        })
+    }
+
+    /// The body of a request that asks the same.
+    #[must_use]
+    pub fn body(&self) -> Value {
+        let mut body = json!({"model": self.model, "messages": self.messages, "stream": self.stream});
+        if self.include_usage {
+            body["stream_options"] = json!({"include_usage": true});
+        }
+        let ReplySettings { max_tokens, temperature_milli, top_p_milli, seed } = self.settings;
+        let as_fraction = |milli: u32| f64::from(milli) / 1_000.0;
+        for (name, value) in [
+            ("max_tokens", max_tokens.map(Value::from)),
+            ("temperature", temperature_milli.map(|t| as_fraction(t).into())),
+            ("top_p", top_p_milli.map(|p| as_fraction(p).into())),
+            ("seed", seed.map(Value::from)),
+        ] {
+            if let Some(value) = value {
+                body[name] = value;
+            }
+        }
+        body
+    }
+}
+
+/// What would be another reply than was asked for if it were left unread, and which values of it say nothing.
+#[allow(clippy::type_complexity, reason = "a table")]
+const UNSUPPORTED: &[(&str, fn(&Value) -> bool)] = &[
+    ("audio", Value::is_null),
+    ("function_call", |v| v.is_null() || v == "none" || v == "auto"),
+    ("functions", is_nothing),
+    ("logprobs", |v| v.is_null() || v == false),
+    ("modalities", |v| v.is_null() || *v == json!(["text"])),
+    ("n", |v| v.is_null() || v == 1),
+    ("response_format", |v| v.is_null() || v["type"] == "text"),
+    ("stop", is_nothing),
+    ("tools", is_nothing),
+    ("web_search_options", Value::is_null),
+];
+
+fn is_nothing(value: &Value) -> bool {
+    value.is_null() || value.as_array().is_some_and(Vec::is_empty) || value == ""
+}
+
+fn message(index: usize, message: &Value) -> Result<Message, BadRequest> {
+    let at = |field: &str| format!("messages[{index}].{field}");
+    let role = match message["role"].as_str() {
+        Some("system" | "developer") => Role::System,
+        Some("user") => Role::User,
+        Some("assistant") => Role::Assistant,
+        Some(other) => return Err(BadRequest::new(at("role"), format!("{other:?} is not supported"))),
+        None => return Err(BadRequest::new(at("role"), "is not a string")),
+    };
+    let content = match &message["content"] {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => {
+            let texts = parts.iter().enumerate().map(|(part, value)| match (&value["type"], &value["text"]) {
+                (Value::String(kind), Value::String(text)) if kind == "text" => Ok(text.as_str()),
+                (kind, _) => Err(BadRequest::new(at(&format!("content[{part}]")), format!("{kind} is not text"))),
+            });
+            texts.collect::<Result<Vec<_>, _>>()?.concat()
+        }
+        _ => return Err(BadRequest::new(at("content"), "is neither text nor a list of parts")),
+    };
+    Ok(Message { role, content })
+}
+
+fn whole(body: &Map<String, Value>, name: &str) -> Result<Option<u64>, BadRequest> {
+    match body.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => value.as_u64().map(Some).ok_or_else(|| BadRequest::new(name, "is not a whole number")),
+    }
+}
+
+/// OpenAI's seeds have a sign; every seed is some number without.
+fn seed(body: &Map<String, Value>) -> Result<Option<u64>, BadRequest> {
+    let negative = body.get("seed").and_then(Value::as_i64).filter(|seed| *seed < 0);
+    match negative {
+        Some(seed) => Ok(Some(seed.cast_unsigned())),
+        None => whole(body, "seed"),
+    }
+}
+
+fn thousandths(body: &Map<String, Value>, name: &str, most: f64) -> Result<Option<u32>, BadRequest> {
+    let Some(value) = body.get(name).filter(|v| !v.is_null()) else { return Ok(None) };
+    let number = value.as_f64().filter(|n| (0.0..=most).contains(n));
+    let number = number.ok_or_else(|| BadRequest::new(name, format!("is not between 0 and {most}")))?;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 2000")]
+    Ok(Some((number * 1_000.0).round() as u32))
+}
+
+/// An error as OpenAI's clients read it: status, kind, code, and what went wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message} ({code})")]
+pub struct ApiError {
+    /// Status of the answer.
+    pub status: u16,
+    /// A word that does not change: see [`NodeError::code`](crate::node::NodeError::code).
+    pub code: String,
+    /// What went wrong.
+    pub message: String,
+    /// The parameter that is wrong, if one is.
+    pub parameter: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ErrorBody {
+    error: ErrorFields,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ErrorFields {
+    message: String,
+    #[serde(default, rename = "type")]
+    kind: Value,
+    #[serde(default)]
+    param: Option<String>,
+    #[serde(default)]
+    code: Value,
+}
+
+impl ApiError {
+    /// An error.
+    pub fn new(status: u16, code: impl Into<String>, message: impl fmt::Display) -> Self {
+        Self { status, code: code.into(), message: message.to_string(), parameter: None }
+    }
+
+    /// The JSON of it.
+    #[must_use]
+    pub fn body(&self) -> Value {
+        let kind = match self.status {
+            401 => "authentication_error",
+            402 => "payment_required",
+            403 => "permission_error",
+            404 => "not_found_error",
+            500.. => "server_error",
+            _ => "invalid_request_error",
+        };
+        let (message, param, code) = (self.message.clone(), self.parameter.clone(), Value::from(self.code.clone()));
+        json!({"error": ErrorFields { message, kind: kind.into(), param, code }})
+    }
+
+    /// Whether asking the same again may help. OpenAI's clients try again on 409, 429 and 5xx unless they are told.
+    #[must_use]
+    pub fn may_be_tried_again(&self) -> bool {
+        matches!(self.status, 429 | 502 | 503)
+    }
+
+    /// The error in an answer of a status, or in the event of a stream; whatever it holds, something is said.
+    #[must_use]
+    pub fn read(status: u16, body: &[u8]) -> Self {
+        match serde_json::from_slice::<ErrorBody>(body) {
+            Ok(ErrorBody { error }) => {
+                let code = match error.code {
+                    Value::String(code) => code,
+                    Value::Number(number) => number.to_string(),
+                    _ => format!("http.{status}"),
+                };
+                Self { status, code, message: error.message, parameter: error.param }
+            }
+            Err(_) => {
+                let text: String = String::from_utf8_lossy(body).chars().take(200).collect();
+                Self::new(status, format!("http.{status}"), text)
+            }
+        }
+    }
+}
+
+impl From<BadRequest> for ApiError {
+    fn from(bad: BadRequest) -> Self {
+        Self { parameter: Some(bad.parameter.clone()), ..Self::new(400, "request.invalid", bad) }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn asked(extra: &str) -> Result<Asked, BadRequest> {
+        let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":"hi"}}]{extra}}}"#);
+        Asked::parse(body.as_bytes())
+    }
+
+    #[test]
+    fn what_is_asked_comes_back_from_its_own_body() {
+        let asked = asked(r#","temperature":0.333,"top_p":1,"seed":18446744073709551615,"max_tokens":7,"stream":true"#);
+        let asked = asked.unwrap();
+        assert_eq!(asked.settings.temperature_milli, Some(333));
+        assert_eq!(Asked::parse(asked.body().to_string().as_bytes()).unwrap(), asked);
+    }
+
+    #[test]
+    fn what_a_character_cannot_do_is_refused_by_name() {
+        for (extra, parameter) in [
+            (r#","n":2"#, "n"),
+            (r#","tools":[{"type":"function"}]"#, "tools"),
+            (r#","stop":["\n"]"#, "stop"),
+            (r#","temperature":-1"#, "temperature"),
+            (r#","temperature":2.1"#, "temperature"),
+            (r#","max_tokens":0"#, "max_tokens"),
+            (r#","max_tokens":1.5"#, "max_tokens"),
+            (r#","seed":"x""#, "seed"),
+            (r#","response_format":{"type":"json_object"}"#, "response_format"),
+        ] {
+            assert_eq!(asked(extra).unwrap_err().parameter, parameter, "{extra}");
+        }
+        for harmless in [r#","n":1"#, r#","stop":null"#, r#","tools":[]"#, r#","presence_penalty":0.5,"user":"me""#] {
+            asked(harmless).unwrap();
+        }
+    }
+
+    #[test]
+    fn parts_of_text_are_joined_and_pictures_refused() {
+        let body = |part: &str| {
+            format!(r#"{{"model":"m","messages":[{{"role":"user","content":[{{"type":"text","text":"a"}},{part}]}}]}}"#)
+        };
+        let asked = Asked::parse(body(r#"{"type":"text","text":"b"}"#).as_bytes()).unwrap();
+        assert_eq!(asked.messages[0].content, "ab");
+        let refused = Asked::parse(body(r#"{"type":"image_url","image_url":{}}"#).as_bytes()).unwrap_err();
+        assert_eq!(refused.parameter, "messages[0].content[1]");
+    }
+
+    #[test]
+    fn every_error_says_something() {
+        let read = ApiError::read(402, ApiError::new(402, "node.not_paid", "1 is owed").body().to_string().as_bytes());
+        assert_eq!((read.code.as_str(), read.message.as_str()), ("node.not_paid", "1 is owed"));
+        assert_eq!(ApiError::read(500, b"<html>").code, "http.500");
+    }
+}

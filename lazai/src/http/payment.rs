@@ -1,0 +1,194 @@
+//! What goes in the headers: offers, requests and vouchers, receipts. Shaped as x402 (version 2) has them.
+//!
+//! | header | from | holds |
+//! |---|---|---|
+//! | `PAYMENT-REQUIRED` | the node, with status 402 | [`Required`]: what each of its models costs, as signed offers |
+//! | `PAYMENT-SIGNATURE` | the consumer | [`Payment`]: which reply of which session is asked for, signed; maybe a voucher |
+//! | `PAYMENT-RESPONSE` | the node, with a reply in one piece | [`Settled`]: the receipt |
+//!
+//! Each is the base64 (RFC 4648, with padding) of JSON. A streamed reply has its receipt in the last piece, under
+//! `lazai`: headers are gone by then. Source: x402 specification version 2, "HTTP transport".
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use lazai_core::{Amount, Digest, Domain, LedgerId, SessionId, Signature};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::openai::ApiError;
+use crate::node::{SignedOffer, SignedReceipt, SignedVoucher};
+
+/// The scheme of x402 that sessions are: a deposit on the ledger, paid out by vouchers.
+pub const SCHEME: &str = "lazai-session";
+/// Header of a [`Required`].
+pub const REQUIRED: &str = "payment-required";
+/// Header of a [`Payment`].
+pub const PAYMENT: &str = "payment-signature";
+/// Header of a [`Settled`].
+pub const SETTLED: &str = "payment-response";
+/// Largest header that is read: 16 KiB.
+pub const MAX_HEADER_BYTES: usize = 16 << 10;
+
+/// What a node wants for its replies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Required {
+    /// 2.
+    pub x402_version: u32,
+    /// Why the request was not served.
+    pub error: String,
+    /// What was asked for.
+    pub resource: Resource,
+    /// What it is sold for: an entry per model.
+    pub accepts: Vec<Requirement>,
+}
+
+/// What is sold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Resource {
+    /// Its path.
+    pub url: String,
+    /// What it is.
+    pub description: String,
+}
+
+/// A way to pay for a model: open a session under the offer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Requirement {
+    /// [`SCHEME`].
+    pub scheme: String,
+    /// The chain, as CAIP-2 names it; `lazai:` and the ledger's id for an embedded ledger.
+    pub network: String,
+    /// The most that one reply can cost, in base units: the least deposit that gets one.
+    pub amount: Amount,
+    /// Address of the asset; zero for coins.
+    pub asset: String,
+    /// The node's address.
+    pub pay_to: String,
+    /// How long a session lasts, in seconds.
+    pub max_timeout_seconds: u64,
+    /// What is needed to open one.
+    pub extra: Extra,
+}
+
+/// What is needed to open a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Extra {
+    /// The ledger.
+    pub ledger: LedgerId,
+    /// The model.
+    pub model: String,
+    /// The signed offer.
+    pub offer: SignedOffer,
+}
+
+/// What a consumer sends with a request. The session binds what was agreed, so the requirement is not repeated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Payment {
+    /// 2.
+    pub x402_version: u32,
+    /// The request.
+    pub payload: Claim,
+}
+
+/// A request, without the words of its body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Claim {
+    /// The session.
+    pub session: SessionId,
+    /// Which reply, from 1.
+    pub turn: u32,
+    /// The salt of its digests.
+    pub salt: Digest,
+    /// The consumer's signature over session, turn, and the salted digest of messages and settings.
+    pub signature: Signature,
+    /// Pays for what came before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voucher: Option<SignedVoucher>,
+}
+
+/// What a node says of a reply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Settled {
+    /// Whether it was served.
+    pub success: bool,
+    /// The session.
+    pub transaction: SessionId,
+    /// What is owed for the session by now, in base units.
+    pub amount: Amount,
+    /// The receipt.
+    pub extensions: Extensions,
+}
+
+/// Where x402 has room for more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extensions {
+    /// The receipt.
+    pub lazai: SignedReceipt,
+}
+
+/// What OpenAI's objects have no room for: in the body of a reply, or in the last piece of a streamed one, under `lazai`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Served {
+    /// The receipt.
+    pub receipt: SignedReceipt,
+    /// Token ids of the reply, which the consumer recounts.
+    pub tokens: Vec<u32>,
+    /// The whole reply, where it is not what the pieces make together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// What the adapter in the receipt rests on: always `claimed`, by the node that signed.
+    pub adapter: String,
+    /// What the node says it computed on; `remote` if it asked a server of its own.
+    pub device: String,
+}
+
+impl Settled {
+    /// Of a receipt.
+    #[must_use]
+    pub fn of(receipt: &SignedReceipt) -> Self {
+        let (transaction, amount) = (receipt.receipt.session, receipt.receipt.cumulative);
+        Self { success: true, transaction, amount, extensions: Extensions { lazai: receipt.clone() } }
+    }
+}
+
+/// The name of a ledger as CAIP-2 has it.
+#[must_use]
+pub fn network(domain: &Domain, ledger: LedgerId) -> String {
+    match domain.salt {
+        // Only an embedded ledger has a salt.
+        Some(_) => format!("lazai:{}", hex::encode(&ledger.as_bytes()[..16])),
+        None => format!("eip155:{}", domain.chain_id),
+    }
+}
+
+/// A header's text for a value.
+///
+/// # Panics
+/// Never: everything here is text, numbers and hex.
+#[must_use]
+pub fn encode<T: Serialize>(value: &T) -> String {
+    STANDARD.encode(serde_json::to_vec(value).expect("text, numbers and hex"))
+}
+
+/// Reads a header.
+///
+/// # Errors
+/// [`ApiError`] with status 400.
+pub fn decode<T: DeserializeOwned>(header: &str, text: &[u8]) -> Result<T, ApiError> {
+    let bad = |reason: &dyn std::fmt::Display| ApiError {
+        parameter: Some(header.into()),
+        ..ApiError::new(400, "request.header", format!("{header}: {reason}"))
+    };
+    if text.len() > MAX_HEADER_BYTES {
+        return Err(bad(&format!("{} bytes, at most {MAX_HEADER_BYTES} are read", text.len())));
+    }
+    let json = STANDARD.decode(text).map_err(|e| bad(&e))?;
+    serde_json::from_slice(&json).map_err(|e| bad(&e))
+}
