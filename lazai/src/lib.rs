@@ -12,18 +12,19 @@
 //! | [`governor::Governor`] | proposes and votes | - |
 //! | [`provenance::verify`] | anyone: checks where a reply comes from | - |
 //!
-//! With the feature `node`, [`http`] carries all this over the network, in OpenAI's dialect.
+//! With the features `wire` and `node`, `http` carries all this over the network, in OpenAI's dialect.
 //!
 //! Roles act through an [`account::Account`]: a ledger and a signer. They never see a key. They are asynchronous
 //! because signers and ledgers are, and need no particular runtime.
 
 pub mod account;
 pub mod consumer;
+pub mod conversation;
 pub mod creator;
 #[cfg(feature = "train")]
 pub mod exex;
 pub mod governor;
-#[cfg(feature = "node")]
+#[cfg(feature = "wire")]
 pub mod http;
 #[cfg(feature = "models")]
 pub mod models;

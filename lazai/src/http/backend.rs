@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::client::{agent, read, refused_or};
-use super::openai::{ApiError, Asked};
-use super::sse::Events;
+use super::openai::Asked;
+use super::talk::ReplyReader;
 use crate::consumer::TokenCounter;
 use crate::models::ModelCounter;
 use crate::node::ReplySettings;
@@ -210,28 +210,20 @@ impl Backend for OpenAiBackend {
 
 impl OpenAiBackend {
     fn listen(&self, stream: &mut impl Read, on_text: &mut dyn FnMut(&str) -> bool) -> Result<String, LoraError> {
-        let (mut events, mut buffer, mut text) = (Events::default(), [0; 4096], String::new());
-        loop {
+        let (mut reader, mut buffer, mut text) = (ReplyReader::default(), [0; 4096], String::new());
+        while !reader.is_done() {
             let count = stream.read(&mut buffer).map_err(|e| self.failed(e))?;
             if count == 0 {
                 return Err(self.failed("the reply broke off"));
             }
-            for event in events.push(&buffer[..count]).map_err(|e| self.failed(e))? {
-                if event == "[DONE]" {
+            for piece in reader.push(&buffer[..count]).map_err(|e| self.failed(e))? {
+                text.push_str(&piece);
+                if !on_text(&piece) {
                     return Ok(text);
-                }
-                let event: Value = serde_json::from_str(&event).map_err(|e| self.failed(e))?;
-                if event.get("error").is_some() {
-                    return Err(self.failed(ApiError::read(500, event.to_string().as_bytes()).message));
-                }
-                if let Some(piece) = event["choices"][0]["delta"]["content"].as_str().filter(|p| !p.is_empty()) {
-                    text.push_str(piece);
-                    if !on_text(piece) {
-                        return Ok(text);
-                    }
                 }
             }
         }
+        Ok(text)
     }
 }
 

@@ -19,6 +19,7 @@ use super::MAX_REQUEST_BYTES;
 use super::openai::{ApiError, Asked};
 use super::payment::{self, Claim, Extra, PAYMENT, Payment, REQUIRED, Required, Requirement, Resource, SCHEME, Served};
 use super::reply::{self, Pieces};
+use super::talk::model_id;
 use crate::node::{ChatRequest, Node, NodeError, SignedOffer, SignedVoucher};
 use crate::provider::Provider;
 
@@ -51,11 +52,6 @@ struct Inner {
     /// Signed offers are used until half of their time is over: signing may cost (a key service, a phone).
     signed: Mutex<Vec<Option<SignedOffer>>>,
     slots: Arc<Semaphore>,
-}
-
-/// The name of a version of a class among a node's models.
-pub(super) fn model_id(class: ClassId, version: VersionNumber) -> String {
-    format!("dat:{class}:{version}")
 }
 
 impl Front {

@@ -19,12 +19,13 @@ use serde_json::json;
 use thiserror::Error;
 use tokio::sync::Mutex;
 
+use super::MAX_REQUEST_BYTES;
 use super::client::HttpNode;
 use super::front::{no_model, refusal};
 use super::openai::{ApiError, Asked};
 use super::payment::Served;
 use super::reply::{self, Pieces};
-use super::{MAX_REQUEST_BYTES, Model};
+use super::talk::Model;
 use crate::account::SendError;
 use crate::consumer::{Consumer, ConsumerError};
 use crate::node::{ChatReply, NodeError};

@@ -8,6 +8,7 @@
 //!
 //! | type | is |
 //! |---|---|
+//! | [`talk`] | what client and node say to each other, for any transport |
 //! | [`Front`] | a node's server: `/v1/models`, `/v1/chat/completions`, vouchers |
 //! | [`HttpNode`] | a node as its consumers see it: a [`Node`](crate::node::Node) behind a URL |
 //! | [`Loopback`] | a local endpoint for unmodified clients: it pays out of a budget and checks every receipt |
@@ -17,18 +18,28 @@
 //! `PAYMENT-SIGNATURE` and gets `PAYMENT-RESPONSE`, as x402 (version 2) has it, under the scheme
 //! [`SCHEME`](payment::SCHEME). What is in them is in [`payment`].
 
+#[cfg(feature = "node")]
 mod backend;
+#[cfg(feature = "node")]
 mod client;
+#[cfg(feature = "node")]
 mod front;
+#[cfg(feature = "node")]
 mod loopback;
 pub mod openai;
 pub mod payment;
+#[cfg(feature = "node")]
 mod reply;
 mod sse;
+pub mod talk;
 
+#[cfg(feature = "node")]
 pub use backend::{OpenAiBackend, OpenAiError, Server};
-pub use client::{HttpNode, Model};
+#[cfg(feature = "node")]
+pub use client::HttpNode;
+#[cfg(feature = "node")]
 pub use front::Front;
+#[cfg(feature = "node")]
 pub use loopback::{Budget, Loopback, LoopbackError};
 
 /// Largest body of a request that is read: 1 MiB.

@@ -1,0 +1,137 @@
+//! What a client sends to a node and reads back, for any transport: sans I/O.
+
+use lazai_core::{ClassId, VersionNumber};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::openai::{ApiError, Asked};
+use super::payment::{Claim, PAYMENT, Payment, Served, encode};
+use super::sse::Events;
+use crate::node::{ChatReply, ChatRequest, NodeError, SignedOffer};
+
+/// The name of a version of a class among a node's models.
+#[must_use]
+pub fn model_id(class: ClassId, version: VersionNumber) -> String {
+    format!("dat:{class}:{version}")
+}
+
+/// A model that a node offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Model {
+    /// Its name among the node's models: `dat:CLASS:VERSION`.
+    pub id: String,
+    /// The character's name, as the node tells it.
+    pub name: Option<String>,
+    /// The signed offer.
+    pub offer: SignedOffer,
+}
+
+#[derive(Deserialize)]
+struct Models {
+    data: Vec<ModelFields>,
+}
+
+#[derive(Deserialize)]
+struct ModelFields {
+    lazai: AboutModel,
+}
+
+#[derive(Deserialize)]
+struct AboutModel {
+    name: Option<String>,
+    offer: SignedOffer,
+}
+
+/// Reads a node's answer to `GET /v1/models`.
+///
+/// # Errors
+/// [`NodeError::Transport`] if it is none.
+pub fn models(body: &[u8]) -> Result<Vec<Model>, NodeError> {
+    let models: Models = serde_json::from_slice(body).map_err(|e| failed(&e))?;
+    let model = |ModelFields { lazai: AboutModel { name, offer } }| Model {
+        id: model_id(offer.offer.class, offer.offer.version),
+        name,
+        offer,
+    };
+    Ok(models.data.into_iter().map(model).collect())
+}
+
+/// The header [`PAYMENT`] and the body of `POST /v1/chat/completions` for a request; the reply is streamed.
+#[must_use]
+pub fn chat(request: &ChatRequest) -> (&'static str, String, String) {
+    let ChatRequest { session, turn, ref messages, settings, salt, signature } = *request;
+    // Which model it is, the session says; the front holds a name against it only if there is one.
+    let asked =
+        Asked { model: String::new(), messages: messages.clone(), settings, stream: true, include_usage: false };
+    let claim = Claim { session, turn, salt, signature, voucher: None };
+    (PAYMENT, encode(&Payment { x402_version: 2, payload: claim }), asked.body().to_string())
+}
+
+/// Reads a streamed reply as it comes.
+#[derive(Debug, Default)]
+pub struct ReplyReader {
+    events: Events,
+    text: String,
+    served: Option<Served>,
+    done: bool,
+}
+
+impl ReplyReader {
+    /// Takes bytes of the answer's body; gives the pieces of text that they complete.
+    ///
+    /// # Errors
+    /// [`NodeError::Refused`] if the node says that it failed, [`NodeError::Transport`] for anything but its events.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<String>, NodeError> {
+        let mut pieces = Vec::new();
+        for event in self.events.push(bytes).map_err(|e| failed(&e))? {
+            if event == "[DONE]" {
+                self.done = true;
+                continue;
+            }
+            let event: Value = serde_json::from_str(&event).map_err(|e| failed(&e))?;
+            if event.get("error").is_some() {
+                return Err(refused(ApiError::read(500, event.to_string().as_bytes())));
+            }
+            if let Some(piece) = event["choices"][0]["delta"]["content"].as_str().filter(|p| !p.is_empty()) {
+                self.text.push_str(piece);
+                pieces.push(piece.to_owned());
+            }
+            if let Some(extension) = event.get("lazai") {
+                self.served = Some(Served::deserialize(extension).map_err(|e| failed(&e))?);
+            }
+        }
+        Ok(pieces)
+    }
+
+    /// Whether the reply has ended.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// The reply.
+    ///
+    /// # Errors
+    /// [`NodeError::Transport`] if it broke off, or came without a receipt.
+    pub fn finish(self) -> Result<ChatReply, NodeError> {
+        if !self.done {
+            return Err(failed(&"the reply broke off"));
+        }
+        let Served { receipt, tokens, text, .. } = self.served.ok_or_else(|| failed(&"no receipt"))?;
+        Ok(ChatReply { text: text.unwrap_or(self.text), tokens, receipt })
+    }
+}
+
+/// What a node answered instead, with a status that is no success.
+#[must_use]
+pub fn refusal(status: u16, body: &[u8]) -> NodeError {
+    refused(ApiError::read(status, body))
+}
+
+fn refused(error: ApiError) -> NodeError {
+    NodeError::Refused { code: error.code, message: error.message }
+}
+
+pub(super) fn failed(reason: &dyn std::fmt::Display) -> NodeError {
+    NodeError::Transport { reason: reason.to_string() }
+}
