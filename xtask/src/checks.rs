@@ -17,6 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("lazai-lora", &["lazai-core"]),
     ("lazai-settle", &["lazai-core"]),
     ("lazai", &["lazai-core", "lazai-zk", "lazai-lora", "lazai-settle"]),
+    ("lazai-facade", &["lazai"]),
     ("lazai-examples", &["lazai"]),
     ("lazai-benches", &["lazai", "lazai-core", "lazai-settle"]),
     ("xtask", &[]),

@@ -96,6 +96,51 @@ pub fn signing_digest<T: TypedData>(domain: &Domain, value: &T) -> Digest {
     keccak256(&bytes)
 }
 
+/// The JSON that wallets sign (`eth_signTypedData_v4`): domain, types and message. Numbers are decimal strings.
+///
+/// `None` for types with strings, which an encoding keeps the hashes of only.
+///
+/// Source: EIP-712, "Specification of the eth_signTypedData JSON RPC".
+#[must_use]
+pub fn typed_data_json<T: TypedData>(domain: &Domain, value: &T) -> Option<serde_json::Value> {
+    use serde_json::{Map, Value, json};
+    let (name, members) = T::TYPE.strip_suffix(')')?.split_once('(')?;
+    let mut out = Encoder::new(T::TYPE);
+    value.encode(&mut out);
+    let (mut types, mut message) = (Vec::new(), Map::new());
+    for (member, word) in members.split(',').zip(out.0[32..].chunks(32)) {
+        let (kind, member) = member.split_once(' ')?;
+        let number = || word.last_chunk().map(|bytes| u128::from_be_bytes(*bytes));
+        let value = match kind {
+            "address" => Value::from(format!("0x{}", hex::encode(&word[12..]))),
+            "bool" => Value::from(number()? == 1),
+            "bytes32" => Value::from(format!("0x{}", hex::encode(word))),
+            _ if kind.starts_with("uint") => Value::from(number()?.to_string()),
+            _ => return None,
+        };
+        types.push(json!({"name": member, "type": kind}));
+        message.insert(member.into(), value);
+    }
+    let mut about = json!({
+        "name": domain.name, "version": domain.version, "chainId": domain.chain_id.to_string(),
+        "verifyingContract": domain.verifying_contract,
+    });
+    let mut of_domain = vec![
+        json!({"name": "name", "type": "string"}),
+        json!({"name": "version", "type": "string"}),
+        json!({"name": "chainId", "type": "uint256"}),
+        json!({"name": "verifyingContract", "type": "address"}),
+    ];
+    if let Some(salt) = domain.salt {
+        about["salt"] = json!(salt);
+        of_domain.push(json!({"name": "salt", "type": "bytes32"}));
+    }
+    Some(json!({
+        "domain": about, "message": message, "primaryType": name,
+        "types": {"EIP712Domain": of_domain, name: types},
+    }))
+}
+
 /// `encodeData`: 32 bytes for each member.
 #[derive(Debug)]
 pub struct Encoder(Vec<u8>);

@@ -1,0 +1,103 @@
+//! Cards in and out, prompts.
+
+use std::sync::Arc;
+
+use lazai::core::character;
+
+use crate::{LazaiError, record};
+
+record! {
+    /// Something that an importer dropped, merged or repaired.
+    pub struct FileNote {
+        /// `dropped`, `merged` or `repaired`.
+        pub action: String,
+        /// Where.
+        pub place: String,
+        /// Why.
+        pub reason: String,
+    }
+}
+
+impl From<&lazai::core::report::Note> for FileNote {
+    fn from(note: &lazai::core::report::Note) -> Self {
+        let action = format!("{:?}", note.action).to_lowercase();
+        Self { action, place: note.place.clone(), reason: note.reason.clone() }
+    }
+}
+
+/// A character, out of a card of any format (V1, V2, V3; JSON, PNG, APNG, WebP, CHARX) or an Eliza file.
+#[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
+#[derive(Debug)]
+pub struct Character {
+    inner: character::Character,
+    notes: Vec<FileNote>,
+}
+
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+impl Character {
+    /// Reads a card.
+    ///
+    /// # Errors
+    /// `card.…`.
+    #[cfg_attr(feature = "uniffi", uniffi::constructor)]
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Arc<Self>, LazaiError> {
+        let imported = character::import(&bytes)?;
+        let notes = imported.report.notes.iter().map(FileNote::from).collect();
+        Ok(Arc::new(Self { inner: imported.character, notes }))
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> String {
+        self.inner.name.clone()
+    }
+
+    /// Who made the card.
+    pub fn creator(&self) -> String {
+        self.inner.creator.clone()
+    }
+
+    /// Words to find it by.
+    pub fn tags(&self) -> Vec<String> {
+        self.inner.tags.clone()
+    }
+
+    /// First message `index`: 0 is the card's own, then come the alternate ones. `{{user}}` and `{{char}}` are filled in.
+    pub fn greeting(&self, index: u32, user: String) -> Option<String> {
+        let greeting = self.inner.greeting(index as usize)?;
+        Some(character::Macros::new(self.inner.called(), &user).fill(greeting))
+    }
+
+    /// Description, personality and scenario, for somebody of a name.
+    pub fn system_prompt(&self, user: String) -> String {
+        self.inner.profile().system_prompt(&user)
+    }
+
+    /// Entries of its lorebook.
+    pub fn lorebook_entries(&self) -> u32 {
+        let entries = self.inner.lorebook.as_ref().map_or(0, |book| book.entries.len());
+        u32::try_from(entries).unwrap_or(u32::MAX)
+    }
+
+    /// What was dropped, merged or repaired when the card was read.
+    pub fn notes(&self) -> Vec<FileNote> {
+        self.notes.clone()
+    }
+
+    /// The card as JSON of version 2; what V2 cannot say is kept under `extensions`.
+    pub fn to_v2_json(&self) -> String {
+        self.inner.to_v2_json().to_string()
+    }
+
+    /// The card as JSON of version 3.
+    pub fn to_v3_json(&self) -> String {
+        self.inner.to_v3_json().to_string()
+    }
+
+    /// The card inside a PNG image, for readers of V2 and V3.
+    ///
+    /// # Errors
+    /// `card.damaged`, `card.too_large`.
+    pub fn to_png(&self, image: Vec<u8>) -> Result<Vec<u8>, LazaiError> {
+        Ok(self.inner.to_png(&image)?)
+    }
+}

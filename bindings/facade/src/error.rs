@@ -1,0 +1,180 @@
+//! The error, and every code.
+
+use lazai::consumer::ConsumerError;
+use lazai::core::character::CardError;
+use lazai::core::id::HexError;
+use lazai::core::sign::{SignatureError, SignerError};
+use lazai::core::MoneyError;
+use lazai::node::NodeError;
+use lazai::provenance::CollectError;
+use lazai::settle::split::SplitError;
+use lazai::zk::proof::ProofFormatError;
+use lazai::zk::statement::StatementError;
+use lazai::zk::VerifyError;
+
+/// Why something did not happen: a code that does not change, and words for people, which may.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Error))]
+pub enum LazaiError {
+    /// The only case, so that languages with exceptions have one class.
+    #[error("{detail} ({code})")]
+    Failed {
+        /// One of [`error_codes`], or that of a node.
+        code: String,
+        /// What went wrong.
+        detail: String,
+    },
+}
+
+impl LazaiError {
+    /// An error.
+    pub fn new(code: &str, detail: impl std::fmt::Display) -> Self {
+        Self::Failed { code: code.to_owned(), detail: detail.to_string() }
+    }
+
+    /// Its code.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        let Self::Failed { code, .. } = self;
+        code
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        let Self::Failed { detail, .. } = self;
+        detail
+    }
+}
+
+/// Every code that this library gives an error, sorted. Codes of nodes (`node.…`, `request.…`) are passed on as they come.
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+#[must_use]
+pub fn error_codes() -> Vec<String> {
+    CODES.iter().map(|code| (*code).to_owned()).collect()
+}
+
+/// What [`error_codes`] gives.
+pub(crate) const CODES: &[&str] = &[
+    "card.damaged",
+    "card.feature_missing",
+    "card.malformed",
+    "card.no_card",
+    "card.no_name",
+    "card.not_a_character",
+    "card.too_large",
+    "card.too_many",
+    "card.unknown_spec",
+    "chat.no_request",
+    "chat.unpaid",
+    "consumer.receipt",
+    "consumer.receipt_signature",
+    "hex.length",
+    "hex.not_hex",
+    "json.malformed",
+    "money.asset_mismatch",
+    "money.basis_points_too_many",
+    "money.not_decimal",
+    "money.overflow",
+    "money.underflow",
+    "node.transport",
+    "provenance.unreadable",
+    "signature.high_s",
+    "signature.malformed",
+    "signature.wrong_signer",
+    "signer.invalid_key",
+    "signer.no_randomness",
+    "signer.refused",
+    "signer.wrong_signature",
+    "split.creator_below_minimum",
+    "split.sum",
+    "zk.not_proof",
+    "zk.other_circuit",
+    "zk.proof_malformed",
+    "zk.rejected",
+    "zk.statement",
+    "zk.too_large",
+];
+
+/// Errors of the library become ours, each kind with its code. A case that a later version adds falls under the last one.
+macro_rules! codes {
+    ($($error:ty { $($pattern:pat => $code:expr,)+ })+) => {$(
+        impl From<$error> for LazaiError {
+            fn from(error: $error) -> Self {
+                let code = match &error { $($pattern => $code,)+ }.to_owned();
+                Self::Failed { code, detail: error.to_string() }
+            }
+        }
+    )+};
+}
+
+codes! {
+    MoneyError {
+        MoneyError::AssetMismatch { .. } => "money.asset_mismatch",
+        MoneyError::BasisPointsTooMany { .. } => "money.basis_points_too_many",
+        MoneyError::Underflow { .. } => "money.underflow",
+        MoneyError::Overflow { .. } => "money.overflow",
+        _ => "money.not_decimal",
+    }
+    SplitError {
+        SplitError::CreatorBelowMinimum { .. } => "split.creator_below_minimum",
+        _ => "split.sum",
+    }
+    HexError {
+        HexError::Length { .. } => "hex.length",
+        _ => "hex.not_hex",
+    }
+    SignatureError {
+        SignatureError::HighS => "signature.high_s",
+        SignatureError::WrongSigner { .. } => "signature.wrong_signer",
+        _ => "signature.malformed",
+    }
+    SignerError {
+        SignerError::InvalidKey => "signer.invalid_key",
+        SignerError::NoRandomness => "signer.no_randomness",
+        SignerError::WrongSignature { .. } => "signer.wrong_signature",
+        _ => "signer.refused",
+    }
+    ProofFormatError {
+        ProofFormatError::TooLarge { .. } => "zk.too_large",
+        _ => "zk.not_proof",
+    }
+    StatementError {
+        _ => "zk.statement",
+    }
+    VerifyError {
+        VerifyError::Malformed { .. } => "zk.proof_malformed",
+        VerifyError::OtherCircuit { .. } => "zk.other_circuit",
+        VerifyError::Statement(_) => "zk.statement",
+        _ => "zk.rejected",
+    }
+    CardError { error => error.code(), }
+    CollectError { _ => "provenance.unreadable", }
+    NodeError { error => error.code(), }
+}
+
+impl From<ConsumerError> for LazaiError {
+    fn from(error: ConsumerError) -> Self {
+        match error {
+            ConsumerError::Money(error) => error.into(),
+            ConsumerError::Node(error) => error.into(),
+            ConsumerError::Signer(error) => error.into(),
+            ConsumerError::ReceiptSignature(_) => Self::new("consumer.receipt_signature", error),
+            other => Self::new("consumer.receipt", other),
+        }
+    }
+}
+
+impl From<serde_json::Error> for LazaiError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::new("json.malformed", error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn codes_are_sorted_and_named_once() {
+        assert!(super::CODES.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+}

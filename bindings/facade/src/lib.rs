@@ -1,0 +1,65 @@
+//! The LazAI SDK for other languages: one API, which Python, Swift, Kotlin and JavaScript re-export without logic of their
+//! own.
+//!
+//! Everything is an owned record, a flat enum or a handle. Amounts are decimal strings of base units: a JavaScript number
+//! would lose their digits. Identifiers, digests, addresses and signatures are hex strings with `0x`. All that fails is a
+//! [`LazaiError`] with a code that does not change.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`error`] | the error, and every code |
+//! | [`character`] | cards in and out, prompts |
+//! | [`money`] | the split of revenue |
+//! | [`sign`] | domains, keys and foreign signers |
+//! | [`session`] | offers, vouchers, receipts: signed, checked, and as wallets sign them |
+//! | [`verify`] | proofs of datasets, provenance of replies |
+//! | [`chat`] | a paid conversation over any transport |
+//!
+//! `api.txt` lists this surface; `cargo xtask surface` holds every language to it.
+
+pub mod character;
+pub mod chat;
+pub mod error;
+pub mod money;
+pub mod session;
+pub mod sign;
+pub mod verify;
+
+pub use character::{Character, FileNote};
+pub use chat::{
+    BodySink, Chat, ChatTurn, Header, HttpRequest, Message, ModelOffer, ReplyListener, ReplySettings, Transport, read_models,
+};
+pub use error::{LazaiError, error_codes};
+pub use money::{RevenueParts, split_revenue};
+pub use session::{
+    Offer, Receipt, Voucher, check_offer, check_receipt, check_voucher, offer_step, session_id, sign_offer,
+    sign_receipt, sign_voucher, voucher_digest, voucher_typed_data,
+};
+pub use sign::{Domain, LocalKey, Signer, SigningRequest};
+pub use verify::{
+    ContributorFacts, ProofFacts, Provenance, ProvenanceLink, TrustLevel, verifier_key, verify_evidence, verify_proof,
+};
+
+#[cfg(feature = "uniffi")]
+uniffi::setup_scaffolding!("lazai");
+
+/// The version of the library.
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+#[must_use]
+pub fn library_version() -> String {
+    env!("CARGO_PKG_VERSION").to_owned()
+}
+
+/// A record: a struct of owned fields that every language gets as its own kind of record.
+macro_rules! record {
+    ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(deny_unknown_fields, rename_all = "camelCase")]
+        #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+        #[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+        #[cfg_attr(feature = "python", pyo3::pyclass(frozen, get_all, eq, from_py_object, new = "from_fields"))]
+        pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
+    };
+}
+pub(crate) use record;
