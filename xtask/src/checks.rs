@@ -18,6 +18,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("lazai-settle", &["lazai-core"]),
     ("lazai", &["lazai-core", "lazai-zk", "lazai-lora", "lazai-settle"]),
     ("lazai-facade", &["lazai"]),
+    ("lazai-cli", &["lazai-facade"]),
+    ("lazai-python", &["lazai-cli", "lazai-facade"]),
     ("lazai-examples", &["lazai"]),
     ("lazai-benches", &["lazai", "lazai-core", "lazai-settle"]),
     ("xtask", &[]),

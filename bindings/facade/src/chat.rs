@@ -22,6 +22,7 @@ record! {
 
 record! {
     /// How a reply is wanted; what is left out is the node's choice.
+    #[derive(Default)]
     pub struct ReplySettings {
         /// Most tokens of the reply.
         pub max_tokens: Option<u32>,
@@ -343,30 +344,13 @@ fn no_request() -> LazaiError {
     LazaiError::new("chat.no_request", "nothing was asked")
 }
 
-/// The models in a node's answer to `GET /v1/models`, as JSON: id, name, signed offer.
+/// The models in a node's answer to `GET /v1/models`.
 ///
 /// # Errors
 /// `node.transport` if it is no such answer.
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 pub fn read_models(body: Vec<u8>) -> Result<Vec<ModelOffer>, LazaiError> {
-    let offer = |model: talk::Model| ModelOffer {
-        id: model.id,
-        name: model.name,
-        offer: crate::Offer {
-            node: model.offer.offer.node.to_string(),
-            class_id: model.offer.offer.class.0,
-            version: model.offer.offer.version.0,
-            asset: model.offer.offer.asset.0.to_string(),
-            prompt_price: model.offer.offer.prompt_price.to_string(),
-            completion_price: model.offer.offer.completion_price.to_string(),
-            prompt_ceiling: model.offer.offer.prompt_ceiling,
-            completion_ceiling: model.offer.offer.completion_ceiling,
-            session_s: model.offer.offer.session_s,
-            valid_until_s: model.offer.offer.valid_until_s,
-        },
-        signature: model.offer.signature.to_string(),
-    };
-    Ok(talk::models(&body)?.into_iter().map(offer).collect())
+    Ok(talk::models(&body)?.into_iter().map(ModelOffer::from).collect())
 }
 
 record! {
@@ -380,5 +364,24 @@ record! {
         pub offer: crate::Offer,
         /// The node's signature of it.
         pub signature: String,
+    }
+}
+
+impl From<talk::Model> for ModelOffer {
+    fn from(model: talk::Model) -> Self {
+        let talk::Model { id, name, offer: lazai::node::SignedOffer { offer, signature } } = model;
+        let offer = crate::Offer {
+            node: offer.node.to_string(),
+            class_id: offer.class.0,
+            version: offer.version.0,
+            asset: offer.asset.0.to_string(),
+            prompt_price: offer.prompt_price.to_string(),
+            completion_price: offer.completion_price.to_string(),
+            prompt_ceiling: offer.prompt_ceiling,
+            completion_ceiling: offer.completion_ceiling,
+            session_s: offer.session_s,
+            valid_until_s: offer.valid_until_s,
+        };
+        Self { id, name, offer, signature: signature.to_string() }
     }
 }

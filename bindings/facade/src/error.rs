@@ -1,16 +1,16 @@
 //! The error, and every code.
 
 use lazai::consumer::ConsumerError;
+use lazai::core::MoneyError;
 use lazai::core::character::CardError;
 use lazai::core::id::HexError;
 use lazai::core::sign::{SignatureError, SignerError};
-use lazai::core::MoneyError;
 use lazai::node::NodeError;
 use lazai::provenance::CollectError;
 use lazai::settle::split::SplitError;
+use lazai::zk::VerifyError;
 use lazai::zk::proof::ProofFormatError;
 use lazai::zk::statement::StatementError;
-use lazai::zk::VerifyError;
 
 /// Why something did not happen: a code that does not change, and words for people, which may.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +56,7 @@ pub fn error_codes() -> Vec<String> {
 
 /// What [`error_codes`] gives.
 pub(crate) const CODES: &[&str] = &[
+    "cancelled",
     "card.damaged",
     "card.feature_missing",
     "card.malformed",
@@ -69,15 +70,40 @@ pub(crate) const CODES: &[&str] = &[
     "chat.unpaid",
     "consumer.receipt",
     "consumer.receipt_signature",
+    "dialogue.empty",
+    "dialogue.io",
+    "dialogue.none",
+    "dialogue.too_large",
+    "dialogue.unknown_format",
+    "feature_missing",
+    "file",
     "hex.length",
     "hex.not_hex",
+    "io",
     "json.malformed",
+    "keystore",
+    "ledger",
+    "ledger.too_early",
+    "ledger.unconfirmed",
+    "market",
+    "model",
     "money.asset_mismatch",
     "money.basis_points_too_many",
     "money.not_decimal",
     "money.overflow",
     "money.underflow",
     "node.transport",
+    "pov.bad_tensor",
+    "pov.duplicate_contributor",
+    "pov.empty",
+    "pov.io",
+    "pov.malformed",
+    "pov.public_too_large",
+    "pov.record_too_long",
+    "pov.token_outside_vocabulary",
+    "pov.too_many",
+    "pov.unknown_contributor",
+    "pov.wrong_digest",
     "provenance.unreadable",
     "signature.high_s",
     "signature.malformed",
@@ -88,9 +114,16 @@ pub(crate) const CODES: &[&str] = &[
     "signer.wrong_signature",
     "split.creator_below_minimum",
     "split.sum",
+    "voice.malformed",
+    "voice.silent",
+    "voice.too_large",
+    "voice.too_short",
+    "voice.unsupported",
+    "zk.commitment",
     "zk.not_proof",
     "zk.other_circuit",
     "zk.proof_malformed",
+    "zk.prove",
     "zk.rejected",
     "zk.statement",
     "zk.too_large",

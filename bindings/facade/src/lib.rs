@@ -14,20 +14,25 @@
 //! | [`session`] | offers, vouchers, receipts: signed, checked, and as wallets sign them |
 //! | [`verify`] | proofs of datasets, provenance of replies |
 //! | [`chat`] | a paid conversation over any transport |
+//! | `native` | files, nodes and ledgers, where there is a file system and a network (features `native`, `prove`) |
 //!
 //! `api.txt` lists this surface; `cargo xtask surface` holds every language to it.
+#![cfg_attr(feature = "python", allow(clippy::too_many_arguments, reason = "constructors of records take their fields"))]
 
 pub mod character;
 pub mod chat;
 pub mod error;
 pub mod money;
+#[cfg(feature = "native")]
+pub mod native;
 pub mod session;
 pub mod sign;
 pub mod verify;
 
 pub use character::{Character, FileNote};
 pub use chat::{
-    BodySink, Chat, ChatTurn, Header, HttpRequest, Message, ModelOffer, ReplyListener, ReplySettings, Transport, read_models,
+    BodySink, Chat, ChatTurn, Header, HttpRequest, Message, ModelOffer, ReplyListener, ReplySettings, Transport,
+    read_models,
 };
 pub use error::{LazaiError, error_codes};
 pub use money::{RevenueParts, split_revenue};

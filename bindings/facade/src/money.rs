@@ -29,9 +29,5 @@ pub fn split_revenue(
     pool_bps: u16,
 ) -> Result<RevenueParts, LazaiError> {
     let split = RevenueSplit::new(creator_bps, node_bps, pool_bps)?.split(amount.parse::<Amount>()?);
-    Ok(RevenueParts {
-        creator: split.creator.to_string(),
-        node: split.node.to_string(),
-        pool: split.pool.to_string(),
-    })
+    Ok(RevenueParts { creator: split.creator.to_string(), node: split.node.to_string(), pool: split.pool.to_string() })
 }

@@ -100,6 +100,20 @@ impl LocalKey {
     }
 }
 
+#[cfg(feature = "native")]
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+impl LocalKey {
+    /// The key in a keystore file (Web3 Secret Storage, version 3), as Ethereum wallets write them.
+    ///
+    /// # Errors
+    /// `keystore` for a wrong password or another file.
+    #[cfg_attr(feature = "uniffi", uniffi::constructor)]
+    pub fn from_keystore(path: String, password: String) -> Result<Arc<Self>, LazaiError> {
+        let key = LocalSigner::from_keystore(std::path::Path::new(&path), &password);
+        Ok(Arc::new(Self(key.map_err(|e| LazaiError::new("keystore", e))?)))
+    }
+}
+
 #[async_trait::async_trait]
 impl Signer for LocalKey {
     fn address(&self) -> String {

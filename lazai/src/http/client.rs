@@ -63,6 +63,37 @@ impl HttpNode {
         talk::models(&body)
     }
 
+    /// Sends JSON to a path, gives the body of the answer to `on_bytes` as it comes (at most
+    /// [`MAX_ANSWER_BYTES`]), and returns the status: for whoever keeps the conversation herself.
+    ///
+    /// # Errors
+    /// [`NodeError::Transport`].
+    pub async fn post(
+        &self,
+        path: &str,
+        headers: Vec<(String, String)>,
+        body: String,
+        on_bytes: &mut (dyn FnMut(&[u8]) + Send),
+    ) -> Result<u16, NodeError> {
+        let (agent, url) = (self.agent.clone(), format!("{}{path}", self.url));
+        let sent = unblock(move || {
+            headers.iter().fold(agent.post(url), |post, (name, value)| post.header(name, value)).send(body)
+        });
+        let response = sent.await.map_err(|e| failed(&e))?;
+        let status = response.status().as_u16();
+        let mut stream = Unblock::new(response.into_body().into_reader());
+        let (mut buffer, mut left) = ([0; 4096], MAX_ANSWER_BYTES);
+        while left > 0 {
+            let count = stream.read(&mut buffer).await.map_err(|e| failed(&e))?;
+            if count == 0 {
+                break;
+            }
+            left = left.saturating_sub(count);
+            on_bytes(&buffer[..count]);
+        }
+        Ok(status)
+    }
+
     async fn ask(&self, request: &ChatRequest, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<ChatReply, NodeError> {
         let (name, header, body) = talk::chat(request);
         let (agent, url) = (self.agent.clone(), format!("{}/v1/chat/completions", self.url));

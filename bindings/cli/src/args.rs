@@ -1,0 +1,165 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// AI characters as verifiable, paid, tradable things.
+#[derive(Debug, Parser)]
+#[command(name = "lazai", version, after_help = EXIT_CODES)]
+pub(crate) struct Args {
+    /// One line of JSON for each thing that is told.
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, or it holds; 1 it does not hold, or was refused; 2 wrong command line; \
+                          3 a file or argument is not what it should be; 4 something did not answer.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Says what files are and hold: cards, dialogues, recordings, datasets.
+    Inspect(Inspect),
+    /// Checks where a reply comes from, or a proof of a dataset.
+    Verify(Verify),
+    /// Makes a dataset of dialogues.
+    Prepare(Prepare),
+    /// Proves a dataset in zero knowledge; goes on where an earlier run was stopped.
+    Prove(Prove),
+    /// Talks with a character: a line in, a reply out, paid and checked.
+    Chat(Chat),
+    /// Votes on a proposal of the DAO.
+    Vote(Vote),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Inspect {
+    /// The files.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Verify {
+    /// Evidence of a reply (JSON), to be held against an anchor of yours.
+    #[arg(requires = "anchor", required_unless_present = "proof")]
+    pub evidence: Option<PathBuf>,
+    /// What you trust (JSON): ledger, validators, verifier's key, base model, checkpoint.
+    #[arg(long)]
+    pub anchor: Option<PathBuf>,
+    /// A proof of a dataset.
+    #[arg(long, requires = "statement", conflicts_with = "evidence")]
+    pub proof: Option<PathBuf>,
+    /// What it proves.
+    #[arg(long)]
+    pub statement: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Prepare {
+    /// Files of dialogues, of any known format.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// The base model (GGUF), whose tokenizer is used.
+    #[arg(long)]
+    pub base: PathBuf,
+    /// Account of whose dialogues they are.
+    #[arg(long)]
+    pub address: String,
+    /// Her name.
+    #[arg(long)]
+    pub name: String,
+    /// SPDX identifier of the licence she gives.
+    #[arg(long)]
+    pub licence: String,
+    /// What she consents to, in her words.
+    #[arg(long)]
+    pub consent: String,
+    /// The dataset to write.
+    #[arg(long)]
+    pub out: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Prove {
+    /// The dataset.
+    pub dataset: PathBuf,
+    /// The file of its public part, whose prompts are committed to.
+    #[arg(long)]
+    pub public: Option<PathBuf>,
+    /// Id of the ledger that it will be submitted to.
+    #[arg(long)]
+    pub ledger: String,
+    /// Account of who submits it.
+    #[arg(long)]
+    pub submitter: String,
+    /// Her number for the submission.
+    #[arg(long, default_value_t = 1)]
+    pub nonce: u64,
+    /// The folder for statement, proof, and what an interrupted run goes on from.
+    #[arg(long)]
+    pub out: PathBuf,
+}
+
+/// Where the market is, and who acts.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Acting {
+    /// The folder of a market on this machine.
+    #[arg(long, required_unless_present = "rpc")]
+    pub market: Option<PathBuf>,
+    /// URL of a chain's node.
+    #[arg(long, requires = "deployment", conflicts_with = "market")]
+    pub rpc: Option<String>,
+    /// The file that says where the market's contracts are.
+    #[arg(long)]
+    pub deployment: Option<PathBuf>,
+    /// How many blocks deep a transaction must be to count.
+    #[arg(long, default_value_t = 12)]
+    pub depth: u64,
+    /// The keystore file (version 3) of who acts.
+    #[arg(long)]
+    pub keystore: PathBuf,
+    /// The file with its password.
+    #[arg(long)]
+    pub password_file: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Chat {
+    #[command(flatten)]
+    pub acting: Acting,
+    /// URL of the node.
+    #[arg(long)]
+    pub node: String,
+    /// Which of its models; the first, if nothing is said.
+    #[arg(long)]
+    pub model: Option<String>,
+    /// What is reserved for the session, in base units; what is not spent comes back.
+    #[arg(long)]
+    pub deposit: String,
+    /// Your number for the session: under the same number, the same session goes on.
+    #[arg(long, default_value_t = 1)]
+    pub nonce: u64,
+    /// The file that keeps the conversation with its receipts.
+    #[arg(long)]
+    pub conversation: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Vote {
+    /// The proposal's number.
+    pub proposal: u64,
+    /// In favour or against.
+    #[arg(value_enum)]
+    pub choice: Choice,
+    #[command(flatten)]
+    pub acting: Acting,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Choice {
+    Yes,
+    No,
+}

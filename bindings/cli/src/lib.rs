@@ -1,0 +1,104 @@
+//! The command line, for the binary `lazai` and for `python -m lazai`: the same verbs, the same exit codes.
+//!
+//! | code | means |
+//! |---|---|
+//! | 0 | done; what was to be verified holds |
+//! | 1 | it does not hold, or was refused |
+//! | 2 | the command line is wrong |
+//! | 3 | a file or an argument is not what it should be |
+//! | 4 | a node, a chain or a file system did not answer: trying again may help |
+#![allow(clippy::print_stderr, reason = "a command line talks")]
+
+mod args;
+mod data;
+mod talk;
+mod trust;
+
+use std::ffi::OsString;
+use std::io::{BufRead, Write};
+
+use clap::Parser;
+use lazai_facade::LazaiError;
+use serde::Serialize;
+
+use args::{Args, Verb};
+
+/// Does what a command line says; gives the exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>, input: &mut dyn BufRead, out: &mut dyn Write) -> u8 {
+    let args = match Args::try_parse_from(args) {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version are no errors, and go to the output.
+            if error.use_stderr() {
+                let _ = error.print();
+                return 2;
+            }
+            let _ = write!(out, "{error}");
+            return 0;
+        }
+    };
+    let json = args.json;
+    let mut out = Output { out, json };
+    let done = match args.verb {
+        Verb::Inspect(verb) => data::inspect(&verb, &mut out),
+        Verb::Prepare(verb) => data::prepare(verb, &mut out),
+        Verb::Prove(verb) => trust::prove(verb, &mut out),
+        Verb::Verify(verb) => trust::verify(&verb, &mut out),
+        Verb::Chat(verb) => talk::chat(&verb, input, &mut out),
+        Verb::Vote(verb) => talk::vote(&verb, &mut out),
+    };
+    match done {
+        Ok(holds) => u8::from(!holds),
+        Err(error) => {
+            if json {
+                let told = serde_json::json!({"error": {"code": error.code(), "message": error.detail()}});
+                let _ = writeln!(out.out, "{told}");
+            }
+            eprintln!("lazai: {} ({})", error.detail(), error.code());
+            exit_code(error.code())
+        }
+    }
+}
+
+/// The exit code of an error.
+fn exit_code(code: &str) -> u8 {
+    match code.split('.').next().unwrap_or_default() {
+        "file" | "io" | "ledger" => 4,
+        "node" if code == "node.transport" || code == "node.busy" => 4,
+        "market" | "node" | "consumer" | "request" | "signer" | "cancelled" => 1,
+        "zk" if matches!(code, "zk.rejected" | "zk.other_circuit") => 1,
+        _ => 3,
+    }
+}
+
+/// What a verb comes to: whether it holds.
+type Done = Result<bool, LazaiError>;
+
+/// Where things are told: for people, or as JSON, a line each.
+struct Output<'a> {
+    out: &'a mut dyn Write,
+    json: bool,
+}
+
+impl Output<'_> {
+    /// Tells one thing.
+    fn tell<T: Serialize>(&mut self, value: &T, for_people: impl FnOnce(&T) -> String) -> Result<(), LazaiError> {
+        let text = if self.json { serde_json::to_string(value)? } else { for_people(value) };
+        writeln!(self.out, "{text}").map_err(closed)
+    }
+
+    /// Tells a piece of a line at once, to people only.
+    fn piece(&mut self, text: &str) {
+        if !self.json {
+            let _ = write!(self.out, "{text}").and_then(|()| self.out.flush());
+        }
+    }
+}
+
+fn closed(error: std::io::Error) -> LazaiError {
+    LazaiError::new("io", format!("output: {error}"))
+}
+
+fn read(path: &std::path::Path) -> Result<Vec<u8>, LazaiError> {
+    std::fs::read(path).map_err(|e| LazaiError::new("file", format!("{}: {e}", path.display())))
+}

@@ -1,0 +1,90 @@
+//! `chat` and `vote`.
+
+use std::io::BufRead;
+use std::sync::{Arc, mpsc};
+
+use lazai_facade::native::market::Market;
+use lazai_facade::native::node::NodeClient;
+use lazai_facade::{Chat, LazaiError, LocalKey, ReplyListener, ReplySettings};
+use pollster::block_on;
+use serde_json::json;
+
+use crate::args::{self, Acting};
+use crate::{Done, Output, read};
+
+/// The market and the key of who acts in it.
+fn acting(acting: &Acting) -> Result<(Arc<Market>, Arc<LocalKey>), LazaiError> {
+    let password = String::from_utf8_lossy(&read(&acting.password_file)?).trim_end_matches(['\r', '\n']).to_owned();
+    let key = LocalKey::from_keystore(acting.keystore.to_string_lossy().into_owned(), password)?;
+    let market = match (&acting.market, &acting.rpc, &acting.deployment) {
+        (Some(folder), ..) => Market::open_folder(folder.to_string_lossy().into_owned())?,
+        (None, Some(rpc), Some(deployment)) => {
+            let deployment = String::from_utf8_lossy(&read(deployment)?).into_owned();
+            Market::on_chain(rpc.clone(), deployment, None, acting.depth)?
+        }
+        // The parser lets nothing else through.
+        _ => return Err(LazaiError::new("ledger", "neither a folder nor a chain")),
+    };
+    Ok((market, key))
+}
+
+pub(crate) fn vote(verb: &args::Vote, out: &mut Output<'_>) -> Done {
+    let (market, key) = acting(&verb.acting)?;
+    let in_favour = matches!(verb.choice, args::Choice::Yes);
+    block_on(market.vote(key.clone(), verb.proposal, in_favour))?;
+    let voted = json!({"proposal": verb.proposal, "inFavour": in_favour, "voter": key.address()});
+    out.tell(&voted, |_| format!("{} voted {:?} on proposal {}", key.address(), verb.choice, verb.proposal))?;
+    Ok(true)
+}
+
+/// Passes pieces on to whoever waits for them.
+struct Heard(mpsc::Sender<String>);
+
+impl ReplyListener for Heard {
+    fn on_text(&self, text: String) -> bool {
+        self.0.send(text).is_ok()
+    }
+}
+
+pub(crate) fn chat(verb: &args::Chat, input: &mut dyn BufRead, out: &mut Output<'_>) -> Done {
+    let (market, key) = acting(&verb.acting)?;
+    let node = NodeClient::new(verb.node.clone())?;
+    let conversation = match std::fs::read_to_string(&verb.conversation) {
+        Ok(kept) => kept,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let models = block_on(node.models())?;
+            let wanted = |id: &str| verb.model.as_deref().is_none_or(|model| model == id);
+            let model = models.into_iter().find(|model| wanted(&model.id));
+            let model = model.ok_or_else(|| LazaiError::new("request.model", "the node has no such model"))?;
+            block_on(market.open_session(key.clone(), key.clone(), verb.nonce, model, verb.deposit.clone()))?
+        }
+        Err(error) => return Err(LazaiError::new("file", format!("{}: {error}", verb.conversation.display()))),
+    };
+    let chat = Chat::new(conversation, market.domain(), key)?;
+    keep(verb, &chat)?;
+    let mut line = String::new();
+    while input.read_line(&mut line).map_err(crate::closed)? > 0 {
+        let said = std::mem::take(&mut line).trim().to_owned();
+        if said.is_empty() {
+            continue;
+        }
+        let (sender, pieces) = mpsc::channel();
+        let listener: Arc<dyn ReplyListener> = Arc::new(Heard(sender));
+        let (talking, node) = (chat.clone(), node.clone());
+        let reply =
+            std::thread::spawn(move || block_on(talking.say(said, ReplySettings::default(), node, Some(listener))));
+        pieces.iter().for_each(|piece| out.piece(&piece));
+        let turn = reply.join().map_err(|_| LazaiError::new("node.transport", "the reply broke off"))?;
+        // What was received is kept, also if it could not be paid yet.
+        keep(verb, &chat)?;
+        let turn = turn?;
+        out.tell(&turn, |turn| {
+            format!("\n  [{} + {} tokens, {} owed so far]", turn.prompt_tokens, turn.completion_tokens, turn.owed)
+        })?;
+    }
+    Ok(true)
+}
+
+fn keep(verb: &args::Chat, chat: &Chat) -> Result<(), LazaiError> {
+    lazai_facade::native::data::keep_file(&verb.conversation.to_string_lossy(), chat.to_json()?.as_bytes())
+}

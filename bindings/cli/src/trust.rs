@@ -1,0 +1,62 @@
+//! `verify` and `prove`.
+
+use std::sync::Arc;
+
+use lazai_facade::native::prove::prove_dataset;
+use lazai_facade::native::{Progress, ProgressListener};
+use lazai_facade::{LazaiError, verify_evidence, verify_proof};
+
+use crate::args;
+use crate::{Done, Output, read};
+
+pub(crate) fn verify(verb: &args::Verify, out: &mut Output<'_>) -> Done {
+    match verb {
+        args::Verify { proof: Some(proof), statement: Some(statement), .. } => {
+            let facts = verify_proof(read(statement)?, read(proof)?)?;
+            out.tell(&facts, |facts| {
+                let (records, tokens) = (facts.records, facts.tokens);
+                let mut told = format!("proved: {records} records, {tokens} tokens, no two alike, root {}", facts.root);
+                told += &format!("\n  for ledger {}, by {}", facts.ledger, facts.submitter);
+                for part in &facts.contributors {
+                    told += &format!("\n  {}: {} records, {} tokens", part.address, part.records, part.tokens);
+                }
+                told
+            })?;
+            Ok(true)
+        }
+        args::Verify { evidence: Some(evidence), anchor: Some(anchor), .. } => {
+            let report = verify_evidence(read(evidence)?, read(anchor)?)?;
+            let holds = report.holds;
+            out.tell(&report, |report| {
+                let line = |link: &lazai_facade::ProvenanceLink| {
+                    let trust = format!("{:?}", link.trust).to_lowercase();
+                    format!("{trust:9} {:18} {}\n", link.name, link.says)
+                };
+                let links: String = report.links.iter().map(line).collect();
+                format!("{links}{}", if holds { "it holds" } else { "it does not hold" })
+            })?;
+            Ok(holds)
+        }
+        // The parser lets nothing else through.
+        _ => Err(LazaiError::new("json.malformed", "neither evidence with an anchor, nor a proof with a statement")),
+    }
+}
+
+/// Progress, on the error output.
+struct OnScreen;
+
+impl ProgressListener for OnScreen {
+    fn on_progress(&self, progress: Progress) -> bool {
+        eprintln!("{} {} of {}", progress.stage, progress.done, progress.total);
+        true
+    }
+}
+
+pub(crate) fn prove(verb: args::Prove, out: &mut Output<'_>) -> Done {
+    let args::Prove { dataset, public, ledger, submitter, nonce, out: folder } = verb;
+    let text = |path: std::path::PathBuf| path.to_string_lossy().into_owned();
+    let listener: Option<Arc<dyn ProgressListener>> = if out.json { None } else { Some(Arc::new(OnScreen)) };
+    let files = prove_dataset(text(dataset), public.map(text), ledger, submitter, nonce, text(folder), listener)?;
+    out.tell(&files, |files| format!("{} and {}: root {}", files.statement, files.proof, files.root))?;
+    Ok(true)
+}

@@ -1,0 +1,198 @@
+//! What files are, and datasets out of them.
+
+use std::fs::File;
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use lazai::core::dialogue::Options;
+use lazai::core::inspect::{InspectError, Inspection, inspect};
+use lazai::core::pov::Contributor;
+use lazai::core::prepare::{Preparation, PrepareError, Settings, Stage};
+use lazai::models::{self, ModelCounter};
+
+use super::{ProgressListener, tell};
+use crate::{FileNote, LazaiError, record};
+
+record! {
+    /// What a file is and holds.
+    pub struct FileFacts {
+        /// `character`, `lorebook`, `dialogue`, `audio`, `voice_manifest` or `pov`.
+        pub kind: String,
+        /// Name of the character, of the lorebook, or of a dataset's first contributor.
+        pub name: Option<String>,
+        /// Name of the format.
+        pub spec: String,
+        /// What the format came in, where there is a choice.
+        pub container: Option<String>,
+        /// Entries of lorebooks.
+        pub lorebook_entries: u64,
+        /// Files that a card names or carries; recordings of a list or a dataset.
+        pub assets: u64,
+        /// Conversations; of a dataset, records.
+        pub dialogues: u64,
+        /// Messages of these conversations.
+        pub turns: u64,
+        /// Seconds of sound.
+        pub audio_seconds: f64,
+        /// Tokens of a dataset.
+        pub tokens: u64,
+        /// What was left out, and why.
+        pub dropped: Vec<FileNote>,
+        /// What was merged or repaired.
+        pub changed: Vec<FileNote>,
+    }
+}
+
+record! {
+    /// Whose dialogues they are, and on which terms.
+    pub struct ContributorTerms {
+        /// Her account.
+        pub address: String,
+        /// A name to show.
+        pub name: String,
+        /// SPDX identifier of the licence she gives.
+        pub licence: String,
+        /// What she consents to, in her words.
+        pub consent: String,
+    }
+}
+
+record! {
+    /// A dataset that was written.
+    pub struct DatasetFacts {
+        /// Records.
+        pub records: u64,
+        /// Tokens of all records.
+        pub tokens: u64,
+        /// Dialogues that were held out for measuring.
+        pub held_out: u64,
+        /// What was dropped, merged or repaired.
+        pub notes: Vec<FileNote>,
+    }
+}
+
+impl From<InspectError> for LazaiError {
+    fn from(error: InspectError) -> Self {
+        Self::new(error.code(), error)
+    }
+}
+
+impl From<PrepareError> for LazaiError {
+    fn from(error: PrepareError) -> Self {
+        match &error {
+            PrepareError::Cancelled { .. } => Self::new("cancelled", error),
+            PrepareError::Dialogue { source, .. } => Self::new(source.code(), &error),
+            _ => Self::new("file", error),
+        }
+    }
+}
+
+impl From<models::PrepareError> for LazaiError {
+    fn from(error: models::PrepareError) -> Self {
+        match error {
+            models::PrepareError::Dialogues(error) => error.into(),
+            models::PrepareError::Pov(error) => Self::new(error.code(), error),
+            models::PrepareError::UnknownContributor { .. } => Self::new("pov.unknown_contributor", error),
+            error => Self::new("model", error),
+        }
+    }
+}
+
+pub(super) fn file_error(path: &str, error: impl std::fmt::Display) -> LazaiError {
+    LazaiError::new("file", format!("{path}: {error}"))
+}
+
+/// Says what a file is and holds, told by its content: a card, dialogues, a recording, a dataset.
+///
+/// # Errors
+/// `card.…`, `dialogue.…`, `pov.…`, `voice.…`, `io`.
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+pub fn inspect_file(path: String) -> Result<FileFacts, LazaiError> {
+    let found: Inspection = inspect(Path::new(&path))?;
+    let text = |value: serde_json::Result<serde_json::Value>| {
+        value.ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+    };
+    Ok(FileFacts {
+        kind: text(serde_json::to_value(found.kind)),
+        name: found.name,
+        spec: found.spec.to_owned(),
+        container: found.container.map(|container| text(serde_json::to_value(container))),
+        lorebook_entries: found.lorebook_entries,
+        assets: found.assets,
+        dialogues: found.dialogues,
+        turns: found.turns,
+        audio_seconds: found.audio_seconds,
+        tokens: found.tokens,
+        dropped: found.dropped.iter().map(FileNote::from).collect(),
+        changed: found.changed.iter().map(FileNote::from).collect(),
+    })
+}
+
+/// Makes a dataset of dialogues in files of any known format: normalised, without near duplicates, a part held out, cut into
+/// records by the tokenizer of a base model (GGUF). Memory does not grow with the input.
+///
+/// # Errors
+/// `dialogue.…`, `pov.…`, `hex.…`, `model`, `file`, `cancelled`; no file is left behind.
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+pub fn prepare_dataset(
+    files: Vec<String>,
+    contributor: ContributorTerms,
+    base_model: String,
+    out: String,
+    listener: Option<Arc<dyn ProgressListener>>,
+) -> Result<DatasetFacts, LazaiError> {
+    let ContributorTerms { address, name, licence, consent } = contributor;
+    let contributor = Contributor { address: address.parse()?, name, licence, consent };
+    let model = ModelCounter::from_gguf(Path::new(&base_model)).map_err(|e| LazaiError::new("model", e))?;
+    let heard = listener.clone();
+    let mut preparation = Preparation::new(Settings::default())?.on_progress(Box::new(move |progress| {
+        let stage = if progress.stage == Stage::Reading { "reading" } else { "splitting" };
+        if tell(heard.as_ref(), stage, progress.dialogues, 0) {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    }));
+    let options = Options { contributor: contributor.name.clone(), ..Options::default() };
+    for path in &files {
+        let file = File::open(path).map_err(|e| file_error(path, e))?;
+        preparation.add(path, file, &options)?;
+    }
+    let prepared = preparation.finish()?;
+    let total = prepared.train()?.count() as u64;
+    let mut written = 0;
+    let dialogues = prepared.train()?.map(|dialogue| {
+        written += 1;
+        if tell(listener.as_ref(), "writing", written, total) {
+            dialogue
+        } else {
+            Err(PrepareError::Cancelled { dialogues: written })
+        }
+    });
+    // Whoever wrote the dialogues, here they are one contributor's.
+    let name = contributor.name.clone();
+    let dialogues = dialogues.map(|d| d.map(|d| lazai::core::dialogue::Dialogue { contributor: name.clone(), ..d }));
+    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let (tokenizer, template) = (model.tokenizer(), model.template());
+    let now_s = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    let (_, report) =
+        models::write(Path::new(&out), tokenizer, template, vec![contributor], dialogues, &[], now_s, threads)?;
+    let notes = prepared.report().notes.iter().chain(&report.notes).map(FileNote::from).collect();
+    let facts = inspect_file(out)?;
+    Ok(DatasetFacts {
+        records: facts.dialogues,
+        tokens: facts.tokens,
+        held_out: prepared.held_out()?.count() as u64,
+        notes,
+    })
+}
+
+/// Replaces a file whole or not at all.
+///
+/// # Errors
+/// `file`.
+pub fn keep_file(path: &str, bytes: &[u8]) -> Result<(), LazaiError> {
+    lazai::core::file::write_atomically(Path::new(path), bytes).map_err(|e| file_error(path, e))
+}

@@ -1,0 +1,174 @@
+//! A market: in a folder, or on a chain.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use lazai::Account;
+use lazai::SendError;
+use lazai::consumer::Consumer;
+use lazai::core::{Amount, Asset, ProposalId};
+use lazai::governor::Governor;
+use lazai::node::SignedOffer;
+use lazai::settle::ledger::LedgerError;
+use lazai::settle::ledger::evm::{Deployment, EvmLedger, HttpRpc, Pace};
+use lazai::settle::session::SessionPayment;
+use lazai::settle::{EmbeddedLedger, Genesis, Ledger, SystemClock};
+
+use super::data::file_error;
+use crate::chat::ModelOffer;
+use crate::sign::{Foreign, parse_signature};
+use crate::{Domain, LazaiError, RevenueParts, Signer};
+
+impl From<LedgerError> for LazaiError {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Market(error) => Self::new("market", error),
+            LedgerError::Reverted { .. } => Self::new("market", error),
+            LedgerError::Signer(error) => error.into(),
+            LedgerError::TooEarly { .. } => Self::new("ledger.too_early", error),
+            LedgerError::Unconfirmed { .. } => Self::new("ledger.unconfirmed", error),
+            error => Self::new("ledger", error),
+        }
+    }
+}
+
+impl From<SendError> for LazaiError {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Ledger(error) => error.into(),
+            SendError::Signer(error) => error.into(),
+            other => Self::new("ledger", other),
+        }
+    }
+}
+
+/// A market on a ledger.
+#[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
+pub struct Market(Arc<dyn Ledger>);
+
+impl Market {
+    fn account(&self, signer: Arc<dyn Signer>) -> Result<Account, LazaiError> {
+        Ok(Account::new(self.0.clone(), Arc::new(Foreign::new(signer)?)))
+    }
+}
+
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+impl Market {
+    /// The market in a folder: an embedded ledger in `ledger/`, begun as `genesis.json` says. One process at a time.
+    ///
+    /// # Errors
+    /// `file`, `json.malformed`, `ledger`.
+    #[cfg_attr(feature = "uniffi", uniffi::constructor)]
+    pub fn open_folder(folder: String) -> Result<Arc<Self>, LazaiError> {
+        let folder = Path::new(&folder);
+        let path = folder.join("genesis.json");
+        let genesis = std::fs::read(&path).map_err(|e| file_error(&path.display().to_string(), e))?;
+        let genesis: Genesis = serde_json::from_slice(&genesis)?;
+        let ledger = EmbeddedLedger::open_or_create(&folder.join("ledger"), &genesis, SystemClock)?;
+        Ok(Arc::new(Self(Arc::new(ledger))))
+    }
+
+    /// The market on an EVM chain: its node's URL, the JSON that says where the contracts are, a folder in which
+    /// transactions are kept until they are deep, and how many blocks that is.
+    ///
+    /// # Errors
+    /// `json.malformed`, `ledger`.
+    #[cfg_attr(feature = "uniffi", uniffi::constructor)]
+    pub fn on_chain(
+        url: String,
+        deployment: String,
+        outbox: Option<String>,
+        depth_blocks: u64,
+    ) -> Result<Arc<Self>, LazaiError> {
+        let deployment: Deployment = serde_json::from_str(&deployment)?;
+        let pace = Pace { depth: depth_blocks, ..Pace::default() };
+        let outbox = outbox.as_deref().map(Path::new);
+        let ledger = EvmLedger::open(HttpRpc::new(&url), &deployment, outbox, pace)?;
+        Ok(Arc::new(Self(Arc::new(ledger))))
+    }
+
+    /// The ledger's id.
+    pub fn ledger_id(&self) -> String {
+        self.0.market().ledger().to_string()
+    }
+
+    /// The domain of everything that is signed for it.
+    pub fn domain(&self) -> Domain {
+        let market = self.0.market();
+        let domain = market.domain();
+        Domain {
+            name: domain.name.clone(),
+            version: domain.version.clone(),
+            chain_id: domain.chain_id,
+            verifying_contract: domain.verifying_contract.to_string(),
+            salt: domain.salt.map(|salt| salt.to_string()),
+        }
+    }
+
+    /// What an account has of an asset (zero address: coins), in base units.
+    ///
+    /// # Errors
+    /// `hex.…`.
+    pub fn balance(&self, account: String, asset: String) -> Result<String, LazaiError> {
+        Ok(self.0.market().balance(account.parse()?, Asset(asset.parse()?)).to_string())
+    }
+
+    /// The split of revenue that binds sessions opened now, for an amount.
+    ///
+    /// # Errors
+    /// `money.not_decimal`.
+    pub fn split(&self, amount: String) -> Result<RevenueParts, LazaiError> {
+        let parts = self.0.market().params().1.split.split(amount.parse::<Amount>()?);
+        let (creator, node, pool) = (parts.creator.to_string(), parts.node.to_string(), parts.pool.to_string());
+        Ok(RevenueParts { creator, node, pool })
+    }
+
+    /// Opens a session as its payer: number `nonce` of hers, with a deposit in base units; `consumer` is the key that
+    /// will talk. Gives the conversation, as [`Chat`](crate::Chat) takes it. Asking again gives the same.
+    ///
+    /// # Errors
+    /// `market`, `ledger…`, `signer.…`, `hex.…`, `money.not_decimal`.
+    pub async fn open_session(
+        &self,
+        payer: Arc<dyn Signer>,
+        consumer: Arc<dyn Signer>,
+        nonce: u64,
+        model: ModelOffer,
+        deposit: String,
+    ) -> Result<String, LazaiError> {
+        let offer = SignedOffer { offer: model.offer.parse()?, signature: parse_signature(&model.signature)? };
+        let consumer = Consumer::new(self.account(payer)?, Arc::new(Foreign::new(consumer)?));
+        let conversation = consumer.open(nonce, &offer, SessionPayment::Deposit(deposit.parse()?)).await?;
+        Ok(serde_json::to_string(&conversation)?)
+    }
+
+    /// Votes on a proposal.
+    ///
+    /// # Errors
+    /// `market`, `ledger…`, `signer.…`.
+    pub async fn vote(&self, voter: Arc<dyn Signer>, proposal: u64, in_favour: bool) -> Result<(), LazaiError> {
+        Ok(Governor::new(self.account(voter)?).vote(ProposalId(proposal), in_favour).await?)
+    }
+
+    /// Proposes another split, in basis points; gives the proposal's number. `label` makes it idempotent.
+    ///
+    /// # Errors
+    /// `market`, `ledger…`, `signer.…`.
+    pub async fn propose_split(
+        &self,
+        voter: Arc<dyn Signer>,
+        label: String,
+        creator_bps: u16,
+        node_bps: u16,
+        pool_bps: u16,
+    ) -> Result<Option<u64>, LazaiError> {
+        let governor = Governor::new(self.account(voter)?);
+        Ok(governor.propose_split(&label, creator_bps, node_bps, pool_bps).await?.map(|id| id.0))
+    }
+}
+
+impl std::fmt::Debug for Market {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Market {{ ledger: {} }}", self.ledger_id())
+    }
+}

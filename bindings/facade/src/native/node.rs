@@ -1,0 +1,42 @@
+//! Nodes over HTTP.
+
+use std::sync::Arc;
+
+use lazai::http::HttpNode;
+
+use crate::LazaiError;
+use crate::chat::{BodySink, HttpRequest, ModelOffer, Transport};
+
+/// A node behind a URL, over this library's own HTTP and TLS.
+#[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
+#[derive(Debug)]
+pub struct NodeClient(HttpNode);
+
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+impl NodeClient {
+    /// A node at a URL such as `https://node.example`; nothing is asked yet.
+    ///
+    /// # Errors
+    /// `node.transport` if it is no URL of HTTP.
+    #[cfg_attr(feature = "uniffi", uniffi::constructor)]
+    pub fn new(url: String) -> Result<Arc<Self>, LazaiError> {
+        Ok(Arc::new(Self(HttpNode::new(&url)?)))
+    }
+
+    /// The characters that it offers.
+    ///
+    /// # Errors
+    /// `node.…`.
+    pub async fn models(&self) -> Result<Vec<ModelOffer>, LazaiError> {
+        Ok(self.0.models().await?.into_iter().map(ModelOffer::from).collect())
+    }
+}
+
+#[async_trait::async_trait]
+impl Transport for NodeClient {
+    async fn post(&self, request: HttpRequest, sink: Arc<BodySink>) -> Result<u16, LazaiError> {
+        let headers = request.headers.into_iter().map(|header| (header.name, header.value)).collect();
+        let mut on_bytes = |bytes: &[u8]| sink.push(bytes.to_vec());
+        Ok(self.0.post(&request.path, headers, request.body, &mut on_bytes).await?)
+    }
+}

@@ -1,0 +1,106 @@
+//! Proofs of datasets.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lazai::core::SubmissionId;
+use lazai::core::file::write_atomically;
+use lazai::core::pov::{PovFile, PublicPart};
+use lazai::zk::opening::prompts_root;
+use lazai::zk::statement::Prompts;
+use lazai::zk::{Binding, CommitError, Commitment, ProveError, Prover};
+
+use super::data::file_error;
+use super::{ProgressListener, tell};
+use crate::{LazaiError, record};
+
+record! {
+    /// A proof that was written.
+    pub struct ProofFiles {
+        /// The file of the statement.
+        pub statement: String,
+        /// The file of the proof.
+        pub proof: String,
+        /// Root over all records.
+        pub root: String,
+        /// The submission that it is bound to.
+        pub submission: String,
+    }
+}
+
+impl From<CommitError> for LazaiError {
+    fn from(error: CommitError) -> Self {
+        match &error {
+            CommitError::Pov(pov) => Self::new(pov.code(), &error),
+            _ => Self::new("zk.commitment", error),
+        }
+    }
+}
+
+impl From<ProveError> for LazaiError {
+    fn from(error: ProveError) -> Self {
+        match error {
+            ProveError::Pov(error) => Self::new(error.code(), error),
+            ProveError::Commit(error) => error.into(),
+            ProveError::Statement(error) => error.into(),
+            ProveError::Cancelled { .. } => Self::new("cancelled", error),
+            error => Self::new("zk.prove", error),
+        }
+    }
+}
+
+/// Proves in zero knowledge that a dataset is whole and within the rules, bound to a ledger, who submits it and her number
+/// for it. Writes `statement.json` and `proof.bin` into a folder; a run that was killed or cancelled goes on from there.
+///
+/// `public_part` is the file of the dataset's public part, whose prompts the statement names; none publishes nothing.
+///
+/// # Errors
+/// `hex.…`, `pov.…`, `zk.…`, `file`, `cancelled`.
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+pub fn prove_dataset(
+    dataset: String,
+    public_part: Option<String>,
+    ledger: String,
+    submitter: String,
+    nonce: u64,
+    folder: String,
+    listener: Option<Arc<dyn ProgressListener>>,
+) -> Result<ProofFiles, LazaiError> {
+    let (ledger, submitter) = (ledger.parse()?, submitter.parse()?);
+    let pov = |error: lazai::core::pov::PovError| LazaiError::new(error.code(), error);
+    let file = PovFile::open(Path::new(&dataset)).map_err(pov)?;
+    let prompts = match &public_part {
+        None => Prompts::NONE,
+        Some(path) => {
+            let bytes = std::fs::read(path).map_err(|e| file_error(path, e))?;
+            prompts_root(&PublicPart::from_bytes(&bytes).map_err(pov)?.prompts)
+        }
+    };
+    let submission = SubmissionId::derive(ledger, submitter, nonce);
+    let commitment = Commitment::of(&file)?;
+    let statement = commitment.statement(&file, prompts, Binding { ledger, submitter, submission })?;
+    let folder = PathBuf::from(folder);
+    let prover = Prover::new().work_in(folder.join("work"));
+    let mut on_progress = |progress: lazai::zk::Progress| {
+        let stage = format!("{:?}", progress.stage).to_lowercase();
+        if tell(listener.as_ref(), &stage, progress.done, progress.total) {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    };
+    let proof = prover.prove_with(&file, &commitment, &statement, &mut on_progress)?;
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.join(name);
+        let shown = path.display().to_string();
+        write_atomically(&path, bytes).map_err(|e| file_error(&shown, e))?;
+        Ok::<_, LazaiError>(shown)
+    };
+    Ok(ProofFiles {
+        statement: write("statement.json", &statement.to_bytes())?,
+        proof: write("proof.bin", &proof.to_bytes())?,
+        root: statement.proved.root.to_string(),
+        submission: submission.to_string(),
+    })
+}

@@ -1,0 +1,112 @@
+//! Python's objects as the facade wants them: signers, listeners.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lazai_facade::native::{Progress, ProgressListener};
+use lazai_facade::{LazaiError, ReplyListener, Signer, SigningRequest};
+use pyo3::prelude::*;
+
+use crate::handles::LocalKey;
+
+/// Any object with an `address` and a method `sign(request)` that gives 65 bytes as hex.
+pub(crate) struct PySigner {
+    object: Py<PyAny>,
+    address: String,
+}
+
+impl PySigner {
+    /// A signer: one of ours, or any object that signs.
+    pub fn of(object: &Bound<'_, PyAny>) -> PyResult<Arc<dyn Signer>> {
+        if let Ok(key) = object.cast::<LocalKey>() {
+            return Ok(key.get().0.clone());
+        }
+        let address = object.getattr("address")?;
+        let address = if address.is_callable() { address.call0()? } else { address };
+        Ok(Arc::new(Self { object: object.clone().unbind(), address: address.extract()? }))
+    }
+}
+
+#[async_trait::async_trait]
+impl Signer for PySigner {
+    fn address(&self) -> String {
+        self.address.clone()
+    }
+
+    async fn sign(&self, request: SigningRequest) -> Result<String, LazaiError> {
+        Python::attach(|py| self.object.call_method1(py, "sign", (request,))?.extract(py))
+            .map_err(|e: PyErr| LazaiError::new("signer.refused", e))
+    }
+}
+
+/// What a callback raised, to be raised again by whoever called.
+type Raised = Arc<Mutex<Option<PyErr>>>;
+
+fn go_on(raised: &Raised, called: impl FnOnce(Python<'_>) -> PyResult<Py<PyAny>>) -> bool {
+    Python::attach(|py| match called(py) {
+        // Nothing said means going on.
+        Ok(answer) => answer.is_none(py) || answer.is_truthy(py).unwrap_or(true),
+        Err(error) => {
+            *raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            false
+        }
+    })
+}
+
+/// A callback that is told of progress.
+pub(crate) struct Told(Option<Arc<Callback>>);
+
+struct Callback {
+    callable: Py<PyAny>,
+    raised: Raised,
+}
+
+impl Told {
+    pub fn of(callable: Option<Py<PyAny>>) -> Self {
+        Self(callable.map(|callable| Arc::new(Callback { callable, raised: Raised::default() })))
+    }
+
+    pub fn listener(&self) -> Option<Arc<dyn ProgressListener>> {
+        self.0.clone().map(|callback| callback as Arc<dyn ProgressListener>)
+    }
+
+    /// What the callback raised goes before what came of it.
+    pub fn or_raise<T>(&self, done: PyResult<T>) -> PyResult<T> {
+        let raised = self.0.as_ref().and_then(|c| c.raised.lock().unwrap_or_else(PoisonError::into_inner).take());
+        raised.map_or(done, Err)
+    }
+}
+
+impl ProgressListener for Callback {
+    fn on_progress(&self, progress: Progress) -> bool {
+        go_on(&self.raised, |py| self.callable.call1(py, (progress,)))
+    }
+}
+
+/// A callback that hears a reply.
+pub(crate) struct Heard(Option<Arc<Ear>>);
+
+struct Ear {
+    callable: Py<PyAny>,
+    raised: Raised,
+}
+
+impl Heard {
+    pub fn of(callable: Option<Py<PyAny>>) -> Self {
+        Self(callable.map(|callable| Arc::new(Ear { callable, raised: Raised::default() })))
+    }
+
+    pub fn listener(&self) -> Option<Arc<dyn ReplyListener>> {
+        self.0.clone().map(|ear| ear as Arc<dyn ReplyListener>)
+    }
+
+    pub fn or_raise<T>(&self, done: PyResult<T>) -> PyResult<T> {
+        let raised = self.0.as_ref().and_then(|e| e.raised.lock().unwrap_or_else(PoisonError::into_inner).take());
+        raised.map_or(done, Err)
+    }
+}
+
+impl ReplyListener for Ear {
+    fn on_text(&self, text: String) -> bool {
+        go_on(&self.raised, |py| self.callable.call1(py, (text,)))
+    }
+}

@@ -1,0 +1,296 @@
+//! Handles: classes of one-line methods.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lazai_facade as facade;
+use lazai_facade::chat::{ChatTurn, HttpRequest, Message, ModelOffer, ReplySettings};
+use lazai_facade::{Domain, FileNote, LazaiError, RevenueParts};
+use pollster::block_on;
+use pyo3::prelude::*;
+
+use crate::foreign::{Heard, PySigner};
+use crate::{free, raised};
+
+/// A character, out of a card of any format.
+#[pyclass(frozen)]
+pub struct Character(Arc<facade::Character>);
+
+#[pymethods]
+impl Character {
+    /// Reads a card.
+    #[staticmethod]
+    fn from_bytes(py: Python<'_>, bytes: Vec<u8>) -> PyResult<Self> {
+        free(py, || facade::Character::from_bytes(bytes)).map(Self)
+    }
+
+    /// What it is called.
+    fn name(&self) -> String {
+        self.0.name()
+    }
+
+    /// Who made the card.
+    fn creator(&self) -> String {
+        self.0.creator()
+    }
+
+    /// Words to find it by.
+    fn tags(&self) -> Vec<String> {
+        self.0.tags()
+    }
+
+    /// First message: 0 is the card's own, then come the alternate ones.
+    fn greeting(&self, index: u32, user: String) -> Option<String> {
+        self.0.greeting(index, user)
+    }
+
+    /// Description, personality and scenario, for somebody of a name.
+    fn system_prompt(&self, user: String) -> String {
+        self.0.system_prompt(user)
+    }
+
+    /// Entries of its lorebook.
+    fn lorebook_entries(&self) -> u32 {
+        self.0.lorebook_entries()
+    }
+
+    /// What was dropped, merged or repaired when the card was read.
+    fn notes(&self) -> Vec<FileNote> {
+        self.0.notes()
+    }
+
+    /// The card as JSON of version 2.
+    fn to_v2_json(&self) -> String {
+        self.0.to_v2_json()
+    }
+
+    /// The card as JSON of version 3.
+    fn to_v3_json(&self) -> String {
+        self.0.to_v3_json()
+    }
+
+    /// The card inside a PNG image.
+    fn to_png(&self, image: Vec<u8>) -> PyResult<Vec<u8>> {
+        self.0.to_png(image).map_err(raised)
+    }
+}
+
+/// A key in this process's memory: wiped when dropped, never printed.
+#[pyclass(frozen)]
+pub struct LocalKey(pub(crate) Arc<facade::LocalKey>);
+
+#[pymethods]
+impl LocalKey {
+    /// A fresh key.
+    #[staticmethod]
+    fn random() -> PyResult<Self> {
+        facade::LocalKey::random().map(Self).map_err(raised)
+    }
+
+    /// The key with these 32 bytes, as hex.
+    #[staticmethod]
+    fn from_hex(secret: String) -> PyResult<Self> {
+        facade::LocalKey::from_hex(secret).map(Self).map_err(raised)
+    }
+
+    /// The key in a keystore file (version 3).
+    #[staticmethod]
+    fn from_keystore(py: Python<'_>, path: String, password: String) -> PyResult<Self> {
+        free(py, || facade::LocalKey::from_keystore(path, password)).map(Self)
+    }
+
+    /// Its address.
+    fn address(&self) -> String {
+        self.0.address()
+    }
+
+    /// Signs any 32 bytes, as hex.
+    fn sign_digest(&self, digest: String) -> PyResult<String> {
+        self.0.sign_digest(digest).map_err(raised)
+    }
+}
+
+/// A node behind a URL.
+#[pyclass(frozen)]
+pub struct NodeClient(Arc<facade::native::node::NodeClient>);
+
+#[pymethods]
+impl NodeClient {
+    /// A node at a URL; nothing is asked yet.
+    #[new]
+    fn new(url: String) -> PyResult<Self> {
+        facade::native::node::NodeClient::new(url).map(Self).map_err(raised)
+    }
+
+    /// The characters that it offers.
+    fn models(&self, py: Python<'_>) -> PyResult<Vec<ModelOffer>> {
+        free(py, || block_on(self.0.models()))
+    }
+}
+
+/// A conversation in a session that was opened.
+#[pyclass(frozen)]
+pub struct Chat(Arc<facade::Chat>);
+
+#[pymethods]
+impl Chat {
+    /// A conversation, as `to_json` gave it or as the session began.
+    #[new]
+    fn new(conversation: String, domain: Domain, signer: Bound<'_, PyAny>) -> PyResult<Self> {
+        facade::Chat::new(conversation, domain, PySigner::of(&signer)?).map(Self).map_err(raised)
+    }
+
+    /// The conversation: to be kept, and shown as evidence.
+    fn to_json(&self) -> PyResult<String> {
+        self.0.to_json().map_err(raised)
+    }
+
+    /// What was said.
+    fn messages(&self) -> Vec<Message> {
+        self.0.messages()
+    }
+
+    /// What is owed for the session so far, in base units.
+    fn owed(&self) -> String {
+        self.0.owed()
+    }
+
+    /// Signs a request for the next reply; `messages` are the whole conversation.
+    fn ask(&self, py: Python<'_>, messages: Vec<Message>, settings: ReplySettings) -> PyResult<HttpRequest> {
+        free(py, || block_on(self.0.ask(messages, settings)))
+    }
+
+    /// Takes bytes of the answer's body as they come; gives the pieces of text that they complete.
+    fn hear(&self, bytes: Vec<u8>) -> PyResult<Vec<String>> {
+        self.0.hear(bytes).map_err(raised)
+    }
+
+    /// What a node answered instead, with a status that is no success.
+    fn refusal(&self, status: u16, body: Vec<u8>) -> PyErr {
+        raised(self.0.refusal(status, body))
+    }
+
+    /// Checks the reply that was heard against what was asked and agreed, and signs for it.
+    fn finish(&self, py: Python<'_>) -> PyResult<ChatTurn> {
+        free(py, || block_on(self.0.finish()))
+    }
+
+    /// Tells that the node has the payment.
+    fn paid(&self) {
+        self.0.paid();
+    }
+
+    /// Says something, hears the reply, checks it and pays for it. `on_text(piece)` stops listening by `False`.
+    #[pyo3(signature = (text, settings, node, on_text=None))]
+    fn say(
+        &self,
+        py: Python<'_>,
+        text: String,
+        settings: ReplySettings,
+        node: &NodeClient,
+        on_text: Option<Py<PyAny>>,
+    ) -> PyResult<ChatTurn> {
+        let heard = Heard::of(on_text);
+        let turn = free(py, || block_on(self.0.say(text, settings, node.0.clone(), heard.listener())));
+        heard.or_raise(turn)
+    }
+}
+
+/// A market on a ledger. A context manager: the ledger is closed at its end.
+#[pyclass(frozen)]
+pub struct Market(Mutex<Option<Arc<facade::native::market::Market>>>);
+
+impl Market {
+    fn of(market: Arc<facade::native::market::Market>) -> Self {
+        Self(Mutex::new(Some(market)))
+    }
+
+    fn open(&self) -> PyResult<Arc<facade::native::market::Market>> {
+        let market = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        market.ok_or_else(|| raised(LazaiError::new("ledger", "the market is closed")))
+    }
+}
+
+#[pymethods]
+impl Market {
+    /// The market in a folder. One process at a time.
+    #[staticmethod]
+    fn open_folder(py: Python<'_>, folder: String) -> PyResult<Self> {
+        free(py, || facade::native::market::Market::open_folder(folder)).map(Self::of)
+    }
+
+    /// The market on an EVM chain.
+    #[staticmethod]
+    #[pyo3(signature = (url, deployment, outbox=None, depth_blocks=12))]
+    fn on_chain(
+        py: Python<'_>,
+        url: String,
+        deployment: String,
+        outbox: Option<String>,
+        depth_blocks: u64,
+    ) -> PyResult<Self> {
+        free(py, || facade::native::market::Market::on_chain(url, deployment, outbox, depth_blocks)).map(Self::of)
+    }
+
+    /// The ledger's id.
+    fn ledger_id(&self) -> PyResult<String> {
+        Ok(self.open()?.ledger_id())
+    }
+
+    /// The domain of everything that is signed for it.
+    fn domain(&self) -> PyResult<Domain> {
+        Ok(self.open()?.domain())
+    }
+
+    /// What an account has of an asset (zero address: coins), in base units.
+    fn balance(&self, account: String, asset: String) -> PyResult<String> {
+        self.open()?.balance(account, asset).map_err(raised)
+    }
+
+    /// The split of revenue that binds sessions opened now, for an amount.
+    fn split(&self, amount: String) -> PyResult<RevenueParts> {
+        self.open()?.split(amount).map_err(raised)
+    }
+
+    /// Opens a session as its payer; gives the conversation, as `Chat` takes it.
+    fn open_session(
+        &self,
+        py: Python<'_>,
+        payer: Bound<'_, PyAny>,
+        consumer: Bound<'_, PyAny>,
+        nonce: u64,
+        model: ModelOffer,
+        deposit: String,
+    ) -> PyResult<String> {
+        let (market, payer, consumer) = (self.open()?, PySigner::of(&payer)?, PySigner::of(&consumer)?);
+        free(py, || block_on(market.open_session(payer, consumer, nonce, model, deposit)))
+    }
+
+    /// Votes on a proposal.
+    fn vote(&self, py: Python<'_>, voter: Bound<'_, PyAny>, proposal: u64, in_favour: bool) -> PyResult<()> {
+        let (market, voter) = (self.open()?, PySigner::of(&voter)?);
+        free(py, || block_on(market.vote(voter, proposal, in_favour)))
+    }
+
+    /// Proposes another split, in basis points; gives the proposal's number.
+    fn propose_split(
+        &self,
+        py: Python<'_>,
+        voter: Bound<'_, PyAny>,
+        label: String,
+        creator_bps: u16,
+        node_bps: u16,
+        pool_bps: u16,
+    ) -> PyResult<Option<u64>> {
+        let (market, voter) = (self.open()?, PySigner::of(&voter)?);
+        free(py, || block_on(market.propose_split(voter, label, creator_bps, node_bps, pool_bps)))
+    }
+
+    fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    #[pyo3(signature = (*_reason))]
+    fn __exit__(&self, _reason: &Bound<'_, pyo3::types::PyTuple>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}

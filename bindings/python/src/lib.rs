@@ -1,0 +1,219 @@
+//! The facade for Python: records as they are, handles as classes of one-line methods. The GIL is released wherever
+//! something takes its time.
+#![allow(clippy::needless_pass_by_value, reason = "Python's arguments come as values")]
+
+mod foreign;
+mod handles;
+
+use lazai_facade::LazaiError as Error;
+use pyo3::prelude::*;
+
+pyo3::create_exception!(
+    lazai,
+    LazaiError,
+    pyo3::exceptions::PyException,
+    "Why something did not happen: `code` does not change, `message` may."
+);
+
+/// An error of the facade, as Python raises it: with `code` and `message`.
+fn raised(error: Error) -> PyErr {
+    Python::attach(|py| {
+        let exception = LazaiError::new_err(error.to_string());
+        let value = exception.value(py);
+        let set = value.setattr("code", error.code()).and_then(|()| value.setattr("message", error.detail()));
+        set.map_or_else(|failed| failed, |()| exception)
+    })
+}
+
+/// Runs something without the GIL.
+fn free<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, Error> + Send) -> PyResult<T> {
+    py.detach(work).map_err(raised)
+}
+
+/// The compiled part of the package `lazai`.
+#[pymodule]
+mod _lazai {
+    use super::foreign::{PySigner, Told};
+    use super::{free, raised};
+    use lazai_facade as facade;
+    use lazai_facade::native::{data, prove};
+    use pollster::block_on;
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use super::LazaiError;
+    #[pymodule_export]
+    use super::handles::{Character, Chat, LocalKey, Market, NodeClient};
+    #[pymodule_export]
+    use lazai_facade::chat::{ChatTurn, Header, HttpRequest, Message, ModelOffer, ReplySettings};
+    #[pymodule_export]
+    use lazai_facade::native::Progress;
+    #[pymodule_export]
+    use lazai_facade::native::data::{ContributorTerms, DatasetFacts, FileFacts};
+    #[pymodule_export]
+    use lazai_facade::native::prove::ProofFiles;
+    #[pymodule_export]
+    use lazai_facade::session::{Offer, Receipt, Voucher};
+    #[pymodule_export]
+    use lazai_facade::sign::{Domain, SigningRequest};
+    #[pymodule_export]
+    use lazai_facade::verify::{ContributorFacts, ProofFacts, Provenance, ProvenanceLink, TrustLevel};
+    #[pymodule_export]
+    use lazai_facade::{FileNote, RevenueParts};
+
+    /// The version of the library.
+    #[pyfunction]
+    fn library_version() -> String {
+        facade::library_version()
+    }
+
+    /// Every code that this library gives an error.
+    #[pyfunction]
+    fn error_codes() -> Vec<String> {
+        facade::error_codes()
+    }
+
+    /// Splits an amount of base units as the market does.
+    #[pyfunction]
+    fn split_revenue(amount: String, creator_bps: u16, node_bps: u16, pool_bps: u16) -> PyResult<RevenueParts> {
+        facade::split_revenue(amount, creator_bps, node_bps, pool_bps).map_err(raised)
+    }
+
+    /// The most that one reply under an offer can cost, in base units.
+    #[pyfunction]
+    fn offer_step(offer: Offer) -> PyResult<String> {
+        facade::offer_step(offer).map_err(raised)
+    }
+
+    /// The id of a session that a payer opens under a number of hers.
+    #[pyfunction]
+    fn session_id(ledger: String, payer: String, nonce: u64, consumer: String, offer: Offer) -> PyResult<String> {
+        facade::session_id(ledger, payer, nonce, consumer, offer).map_err(raised)
+    }
+
+    /// Signs an offer, as its node.
+    #[pyfunction]
+    fn sign_offer(py: Python<'_>, domain: Domain, offer: Offer, signer: Bound<'_, PyAny>) -> PyResult<String> {
+        let signer = PySigner::of(&signer)?;
+        free(py, || block_on(facade::sign_offer(domain, offer, signer)))
+    }
+
+    /// Checks that an offer is signed by its node.
+    #[pyfunction]
+    fn check_offer(domain: Domain, offer: Offer, signature: String) -> PyResult<()> {
+        facade::check_offer(domain, offer, signature).map_err(raised)
+    }
+
+    /// Signs a voucher, as the session's consumer.
+    #[pyfunction]
+    fn sign_voucher(py: Python<'_>, domain: Domain, voucher: Voucher, signer: Bound<'_, PyAny>) -> PyResult<String> {
+        let signer = PySigner::of(&signer)?;
+        free(py, || block_on(facade::sign_voucher(domain, voucher, signer)))
+    }
+
+    /// Checks that a voucher is signed by an account.
+    #[pyfunction]
+    fn check_voucher(domain: Domain, voucher: Voucher, signature: String, signer: String) -> PyResult<()> {
+        facade::check_voucher(domain, voucher, signature, signer).map_err(raised)
+    }
+
+    /// The 32 bytes of a voucher that are signed (EIP-712), as hex.
+    #[pyfunction]
+    fn voucher_digest(domain: Domain, voucher: Voucher) -> PyResult<String> {
+        facade::voucher_digest(domain, voucher).map_err(raised)
+    }
+
+    /// A voucher as wallets sign it: the JSON of `eth_signTypedData_v4`.
+    #[pyfunction]
+    fn voucher_typed_data(domain: Domain, voucher: Voucher) -> PyResult<String> {
+        facade::voucher_typed_data(domain, voucher).map_err(raised)
+    }
+
+    /// Signs a receipt, as the node.
+    #[pyfunction]
+    fn sign_receipt(py: Python<'_>, domain: Domain, receipt: Receipt, signer: Bound<'_, PyAny>) -> PyResult<String> {
+        let signer = PySigner::of(&signer)?;
+        free(py, || block_on(facade::sign_receipt(domain, receipt, signer)))
+    }
+
+    /// Checks that a receipt is signed by a node.
+    #[pyfunction]
+    fn check_receipt(domain: Domain, receipt: Receipt, signature: String, node: String) -> PyResult<()> {
+        facade::check_receipt(domain, receipt, signature, node).map_err(raised)
+    }
+
+    /// Digest of the verifier's key that this library has.
+    #[pyfunction]
+    fn verifier_key() -> String {
+        facade::verifier_key()
+    }
+
+    /// Verifies a proof of a dataset, and says what it shows.
+    #[pyfunction]
+    fn verify_proof(py: Python<'_>, statement: Vec<u8>, proof: Vec<u8>) -> PyResult<ProofFacts> {
+        free(py, || facade::verify_proof(statement, proof))
+    }
+
+    /// Checks where a reply comes from: evidence against an anchor that the caller has from elsewhere.
+    #[pyfunction]
+    fn verify_evidence(py: Python<'_>, evidence: Vec<u8>, anchor: Vec<u8>) -> PyResult<Provenance> {
+        free(py, || facade::verify_evidence(evidence, anchor))
+    }
+
+    /// The models in a node's answer to `GET /v1/models`.
+    #[pyfunction]
+    fn read_models(body: Vec<u8>) -> PyResult<Vec<ModelOffer>> {
+        facade::read_models(body).map_err(raised)
+    }
+
+    /// Says what a file is and holds, told by its content.
+    #[pyfunction]
+    fn inspect_file(py: Python<'_>, path: String) -> PyResult<FileFacts> {
+        free(py, || data::inspect_file(path))
+    }
+
+    /// Makes a dataset of dialogues in files of any known format. `on_progress(progress)` cancels by `False`.
+    #[pyfunction]
+    #[pyo3(signature = (files, contributor, base_model, out, on_progress=None))]
+    fn prepare_dataset(
+        py: Python<'_>,
+        files: Vec<String>,
+        contributor: ContributorTerms,
+        base_model: String,
+        out: String,
+        on_progress: Option<Py<PyAny>>,
+    ) -> PyResult<DatasetFacts> {
+        let told = Told::of(on_progress);
+        let done = free(py, || data::prepare_dataset(files, contributor, base_model, out, told.listener()));
+        told.or_raise(done)
+    }
+
+    /// Proves a dataset in zero knowledge. `on_progress(progress)` cancels by `False`; the same call goes on.
+    #[pyfunction]
+    #[pyo3(signature = (dataset, public_part, ledger, submitter, nonce, folder, on_progress=None))]
+    #[allow(clippy::too_many_arguments, reason = "a proof is bound to these, each once")]
+    fn prove_dataset(
+        py: Python<'_>,
+        dataset: String,
+        public_part: Option<String>,
+        ledger: String,
+        submitter: String,
+        nonce: u64,
+        folder: String,
+        on_progress: Option<Py<PyAny>>,
+    ) -> PyResult<ProofFiles> {
+        let told = Told::of(on_progress);
+        let done =
+            free(py, || prove::prove_dataset(dataset, public_part, ledger, submitter, nonce, folder, told.listener()));
+        told.or_raise(done)
+    }
+
+    /// Does what a command line says; gives the exit code.
+    #[pyfunction]
+    fn run_command(py: Python<'_>, arguments: Vec<String>) -> u8 {
+        py.detach(|| {
+            let (stdin, stdout) = (std::io::stdin(), std::io::stdout());
+            lazai_cli::run(arguments.into_iter().map(Into::into), &mut stdin.lock(), &mut stdout.lock())
+        })
+    }
+}
