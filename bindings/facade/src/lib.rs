@@ -17,7 +17,10 @@
 //! | `native` | files, nodes and ledgers, where there is a file system and a network (features `native`, `prove`) |
 //!
 //! `api.txt` lists this surface; `cargo xtask surface` holds every language to it.
-#![cfg_attr(feature = "python", allow(clippy::too_many_arguments, reason = "constructors of records take their fields"))]
+#![cfg_attr(
+    feature = "python",
+    allow(clippy::too_many_arguments, reason = "constructors of records take their fields")
+)]
 
 pub mod character;
 pub mod chat;
@@ -62,7 +65,6 @@ macro_rules! record {
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(deny_unknown_fields, rename_all = "camelCase")]
         #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
-        #[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
         #[cfg_attr(feature = "python", pyo3::pyclass(frozen, get_all, eq, from_py_object, new = "from_fields"))]
         pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
     };

@@ -1,0 +1,206 @@
+//! Runs `scenarios/*.json` word for word; every other language has a runner like this.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
+
+use std::path::{Path, PathBuf};
+
+use lazai_facade::{
+    Character, Chat, Domain, LazaiError, LocalKey, Message, ReplySettings, check_offer, check_receipt, check_voucher,
+    offer_step, sign_offer, sign_receipt, sign_voucher, split_revenue, verify_evidence, verify_proof, voucher_digest,
+};
+use pollster::block_on;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Numbers of 64 bits stand in scenarios as text, since JavaScript would lose digits.
+const U64: &[&str] =
+    &["chainId", "classId", "sessionS", "validUntilS", "promptTokens", "completionTokens", "seed", "records", "tokens"];
+
+fn numbers(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => map
+            .iter()
+            .map(|(key, value)| {
+                let number = value.as_str().filter(|_| U64.contains(&key.as_str())).and_then(|t| t.parse::<u64>().ok());
+                (key.clone(), number.map_or_else(|| numbers(value), Value::from))
+            })
+            .collect(),
+        Value::Array(list) => list.iter().map(numbers).collect(),
+        other => other.clone(),
+    }
+}
+
+struct Args<'a>(&'a Value);
+
+impl Args<'_> {
+    fn record<T: DeserializeOwned>(&self, name: &str) -> T {
+        serde_json::from_value(numbers(&self.0[name])).unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.0[name].as_str().unwrap_or_else(|| panic!("{name} is no text")).to_owned()
+    }
+
+    fn bps(&self, name: &str) -> u16 {
+        self.0[name].as_u64().unwrap().try_into().unwrap()
+    }
+
+    /// A file's bytes, maybe with something replaced (once), flipped or cut off; or a text's.
+    fn bytes(&self, name: &str) -> Vec<u8> {
+        let source = &self.0[name];
+        if let Some(text) = source["text"].as_str() {
+            return text.as_bytes().to_vec();
+        }
+        let mut bytes = std::fs::read(root().join(source["file"].as_str().unwrap())).unwrap();
+        if let Some([from, to]) = source["replace"].as_array().map(Vec::as_slice) {
+            let text = String::from_utf8(bytes).unwrap();
+            bytes = text.replacen(from.as_str().unwrap(), to.as_str().unwrap(), 1).into_bytes();
+        }
+        if let Some(at) = source["flip"].as_u64() {
+            bytes[at as usize] ^= 1;
+        }
+        if let Some(length) = source["cut"].as_u64() {
+            bytes.truncate(length as usize);
+        }
+        bytes
+    }
+}
+
+fn character(card: Vec<u8>) -> Result<Value, LazaiError> {
+    let character = Character::from_bytes(card)?;
+    Ok(json!({"name": character.name(), "lorebookEntries": character.lorebook_entries()}))
+}
+
+/// The card in another form, read again.
+fn copy(args: &Args<'_>) -> Result<Value, LazaiError> {
+    let first = Character::from_bytes(args.bytes("card"))?;
+    let copied = match args.text("form").as_str() {
+        "v2" => first.to_v2_json().into_bytes(),
+        "v3" => first.to_v3_json().into_bytes(),
+        _ => first.to_png(args.bytes("image"))?,
+    };
+    let second = Character::from_bytes(copied)?;
+    Ok(json!(if first.to_v3_json() == second.to_v3_json() { "same" } else { "different" }))
+}
+
+fn chat(args: &Args<'_>) -> (Value, std::sync::Arc<Chat>) {
+    let vector: Value = serde_json::from_slice(&args.bytes("chat")).unwrap();
+    let of = Args(&vector);
+    let key = LocalKey::from_hex(of.text("key")).unwrap();
+    let chat = Chat::new(of.text("conversation"), of.record::<Domain>("domain"), key).unwrap();
+    (vector, chat)
+}
+
+fn turn(args: &Args<'_>) -> Result<Value, LazaiError> {
+    let (vector, chat) = chat(args);
+    let of = Args(&vector);
+    let messages: Vec<Message> = of.record("messages");
+    let settings = ReplySettings { seed: vector["settings"]["seed"].as_u64(), ..ReplySettings::default() };
+    let request = block_on(chat.ask(messages, settings))?;
+    let wanted = &vector["request"];
+    assert_eq!(json!(request.path), wanted["path"]);
+    assert_eq!(json!(request.headers), wanted["headers"], "the same words are signed the same everywhere");
+    assert_eq!(
+        serde_json::from_str::<Value>(&request.body).unwrap(),
+        serde_json::from_str::<Value>(wanted["body"].as_str().unwrap()).unwrap()
+    );
+    let mut stream = of.text("stream");
+    if let Some([from, to]) = args.0["replace"].as_array().map(Vec::as_slice) {
+        stream = stream.replacen(from.as_str().unwrap(), to.as_str().unwrap(), 1);
+    }
+    let mut heard = String::new();
+    for chunk in stream.as_bytes().chunks(args.0["chunk"].as_u64().unwrap() as usize) {
+        heard.extend(chat.hear(chunk.to_vec())?);
+    }
+    let turn = block_on(chat.finish())?;
+    chat.paid();
+    assert_eq!(serde_json::to_value(&turn).unwrap(), vector["turn"]);
+    assert_eq!((&heard, chat.owed()), (&turn.text, turn.owed));
+    Ok(json!("*"))
+}
+
+fn call(name: &str, args: &Args<'_>) -> Result<Value, LazaiError> {
+    let key = || LocalKey::from_hex(args.text("key"));
+    Ok(match name {
+        "split_revenue" => json!(split_revenue(
+            args.text("amount"),
+            args.bps("creator_bps"),
+            args.bps("node_bps"),
+            args.bps("pool_bps")
+        )?),
+        "key_address" => json!(key()?.address()),
+        "voucher_digest" => json!(voucher_digest(args.record("domain"), args.record("voucher"))?),
+        "sign_voucher" => json!(block_on(sign_voucher(args.record("domain"), args.record("voucher"), key()?))?),
+        "check_voucher" => json!(check_voucher(
+            args.record("domain"),
+            args.record("voucher"),
+            args.text("signature"),
+            args.text("signer")
+        )?),
+        "sign_offer" => json!(block_on(sign_offer(args.record("domain"), args.record("offer"), key()?))?),
+        "check_offer" => json!(check_offer(args.record("domain"), args.record("offer"), args.text("signature"))?),
+        "offer_step" => json!(offer_step(args.record("offer"))?),
+        "sign_receipt" => json!(block_on(sign_receipt(args.record("domain"), args.record("receipt"), key()?))?),
+        "check_receipt" => json!(check_receipt(
+            args.record("domain"),
+            args.record("receipt"),
+            args.text("signature"),
+            args.text("node")
+        )?),
+        "open_character" => character(args.bytes("card"))?,
+        "copy_character" => copy(args)?,
+        "verify_evidence" => json!(verify_evidence(args.bytes("evidence"), args.bytes("anchor"))?),
+        "verify_proof" => json!(verify_proof(args.bytes("statement"), args.bytes("proof"))?),
+        "chat_turn" => turn(args)?,
+        "chat_refusal" => {
+            let body = args.text("body").into_bytes();
+            return Err(chat(args).1.refusal(args.0["status"].as_u64().unwrap() as u16, body));
+        }
+        other => panic!("no call {other:?}"),
+    })
+}
+
+/// Whether something is what a scenario says; `"*"` is anything.
+fn agrees(found: &Value, wanted: &Value) -> bool {
+    match (found, wanted) {
+        (_, Value::String(any)) if any == "*" => true,
+        (Value::Object(found), Value::Object(wanted)) => {
+            found.len() == wanted.len()
+                && wanted.iter().all(|(key, value)| found.get(key).is_some_and(|f| agrees(f, value)))
+        }
+        (Value::Array(found), Value::Array(wanted)) => {
+            found.len() == wanted.len() && found.iter().zip(wanted).all(|(f, w)| agrees(f, w))
+        }
+        _ => found == wanted,
+    }
+}
+
+fn run(path: &Path) {
+    let scenario: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let steps = scenario["steps"].as_array().unwrap();
+    for (number, step) in steps.iter().enumerate() {
+        let name = step["call"].as_str().unwrap();
+        let done = call(name, &Args(&step["args"]));
+        match (step.get("fails").and_then(Value::as_str), done) {
+            (Some(code), Err(error)) => assert_eq!(error.code(), code, "step {number}, {name}: {error}"),
+            (Some(code), Ok(found)) => panic!("step {number}, {name}: {found}, expected {code}"),
+            (None, Ok(found)) => {
+                assert!(agrees(&found, &numbers(&step["gives"])), "step {number}, {name}: {found}");
+            }
+            (None, Err(error)) => panic!("step {number}, {name}: {error}"),
+        }
+    }
+    println!("scenario {}: {} steps", scenario["name"].as_str().unwrap(), steps.len());
+}
+
+#[test]
+fn scenarios() {
+    let mut files: Vec<_> = std::fs::read_dir(root().join("scenarios")).unwrap().map(|f| f.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|e| e == "json"));
+    files.sort();
+    assert!(files.len() >= 5);
+    files.iter().for_each(|file| run(file));
+}

@@ -1,0 +1,150 @@
+"""Runs scenarios/*.json word for word; every other language has a runner like this."""
+
+import json
+import pathlib
+
+import pytest
+
+import lazai
+
+ROOT = pathlib.Path(__file__).parents[3]
+# Numbers of 64 bits stand in scenarios as text, since JavaScript would lose digits.
+U64 = {"chainId", "classId", "sessionS", "validUntilS", "promptTokens", "completionTokens", "seed", "records", "tokens"}
+
+
+def snake(name):
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name)
+
+
+def record(kind, fields):
+    return kind(**{snake(k): int(v) if k in U64 else v for k, v in fields.items()})
+
+
+def plain(value):
+    """A record as the JSON that scenarios have."""
+    if value is None or isinstance(value, (str, int, dict)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, lazai.TrustLevel):
+        return str(value).rsplit(".")[-1].lower()
+    fields = [f for f in dir(value) if not f.startswith("_")]
+    camel = lambda f: f.split("_")[0] + "".join(p.capitalize() for p in f.split("_")[1:])
+    return {camel(f): str(v) if camel(f) in U64 and isinstance(v, int) else plain(v) for f in fields for v in [getattr(value, f)]}
+
+
+def content(source):
+    if "text" in source:
+        return source["text"].encode()
+    data = (ROOT / source["file"]).read_bytes()
+    if "replace" in source:
+        old, new = source["replace"]
+        data = data.replace(old.encode(), new.encode(), 1)
+    if "flip" in source:
+        at = source["flip"]
+        data = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+    return data[: source["cut"]] if "cut" in source else data
+
+
+def copy_character(card, form, image):
+    first = lazai.Character.from_bytes(content(card))
+    forms = {"v2": lambda: first.to_v2_json().encode(), "v3": lambda: first.to_v3_json().encode()}
+    copied = forms.get(form, lambda: first.to_png(content(image)))()
+    return "same" if lazai.Character.from_bytes(copied).to_v3_json() == first.to_v3_json() else "different"
+
+
+def open_character(card):
+    character = lazai.Character.from_bytes(content(card))
+    return {"name": character.name(), "lorebookEntries": character.lorebook_entries()}
+
+
+def open_chat(source):
+    vector = json.loads(content(source))
+    key = lazai.LocalKey.from_hex(vector["key"])
+    return vector, lazai.Chat(vector["conversation"], record(lazai.Domain, vector["domain"]), key)
+
+
+def chat_turn(chat, chunk, replace=None):
+    vector, talk = open_chat(chat)
+    messages = [record(lazai.Message, m) for m in vector["messages"]]
+    settings = lazai.ReplySettings(None, None, None, vector["settings"]["seed"])
+    request = talk.ask(messages, settings)
+    wanted = vector["request"]
+    assert (request.path, plain(request.headers)) == (wanted["path"], wanted["headers"])
+    assert json.loads(request.body) == json.loads(wanted["body"])
+    stream = vector["stream"].replace(*replace, 1) if replace else vector["stream"]
+    data, heard = stream.encode(), ""
+    for at in range(0, len(data), chunk):
+        heard += "".join(talk.hear(data[at : at + chunk]))
+    turn = talk.finish()
+    talk.paid()
+    wanted = {k: str(v) if k in U64 else v for k, v in vector["turn"].items()}
+    assert plain(turn) == wanted and heard == turn.text and talk.owed() == turn.owed
+    return "*"
+
+
+def chat_refusal(chat, status, body):
+    raise open_chat(chat)[1].refusal(status, body.encode())
+
+
+def with_records(function):
+    kinds = {"domain": lazai.Domain, "voucher": lazai.Voucher, "offer": lazai.Offer, "receipt": lazai.Receipt}
+
+    def call(**args):
+        args = {k: record(kinds[k], v) if k in kinds else v for k, v in args.items()}
+        if "key" in args:
+            args["signer"] = lazai.LocalKey.from_hex(args.pop("key"))
+        return function(**args)
+
+    return call
+
+
+CALLS = {
+    "split_revenue": lazai.split_revenue,
+    "key_address": lambda key: lazai.LocalKey.from_hex(key).address(),
+    "open_character": open_character,
+    "copy_character": copy_character,
+    "verify_evidence": lambda evidence, anchor: lazai.verify_evidence(content(evidence), content(anchor)),
+    "verify_proof": lambda statement, proof: lazai.verify_proof(content(statement), content(proof)),
+    "chat_turn": chat_turn,
+    "chat_refusal": chat_refusal,
+    **{
+        name: with_records(getattr(lazai, name))
+        for name in (
+            "voucher_digest",
+            "sign_voucher",
+            "check_voucher",
+            "sign_offer",
+            "check_offer",
+            "offer_step",
+            "sign_receipt",
+            "check_receipt",
+        )
+    },
+}
+
+
+def agrees(found, wanted):
+    if wanted == "*":
+        return True
+    if isinstance(wanted, dict):
+        return isinstance(found, dict) and found.keys() == wanted.keys() and all(agrees(found[k], wanted[k]) for k in wanted)
+    if isinstance(wanted, list):
+        return len(found) == len(wanted) and all(map(agrees, found, wanted))
+    return found == wanted
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "scenarios").glob("*.json")), ids=lambda p: p.stem)
+def test_scenario(path, record_property):
+    scenario = json.loads(path.read_text())
+    for number, step in enumerate(scenario["steps"]):
+        place = f"step {number}, {step['call']}"
+        try:
+            found = plain(CALLS[step["call"]](**step["args"]))
+        except lazai.LazaiError as error:
+            assert error.code == step.get("fails"), f"{place}: {error}"
+            assert error.message and error.code in str(error)
+            continue
+        assert "fails" not in step, f"{place}: {found}"
+        assert agrees(found, step["gives"]), f"{place}: {found}"
+    record_property("steps", len(scenario["steps"]))

@@ -1,0 +1,181 @@
+//! Handles: classes of one-line methods, freed by `free()` or at the end of a `using`.
+
+use std::sync::Arc;
+
+use lazai_facade as facade;
+use wasm_bindgen::prelude::*;
+
+use crate::records::{record, signer};
+use crate::{object, thrown};
+
+/// A character, out of a card of any format.
+#[wasm_bindgen]
+pub struct Character(Arc<facade::Character>);
+
+#[wasm_bindgen]
+impl Character {
+    /// Reads a card.
+    #[wasm_bindgen(js_name = fromBytes)]
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, JsValue> {
+        facade::Character::from_bytes(bytes).map(Self).map_err(thrown)
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> String {
+        self.0.name()
+    }
+
+    /// Who made the card.
+    pub fn creator(&self) -> String {
+        self.0.creator()
+    }
+
+    /// Words to find it by.
+    pub fn tags(&self) -> Vec<String> {
+        self.0.tags()
+    }
+
+    /// First message: 0 is the card's own, then come the alternate ones.
+    pub fn greeting(&self, index: u32, user: String) -> Option<String> {
+        self.0.greeting(index, user)
+    }
+
+    /// Description, personality and scenario, for somebody of a name.
+    #[wasm_bindgen(js_name = systemPrompt)]
+    pub fn system_prompt(&self, user: String) -> String {
+        self.0.system_prompt(user)
+    }
+
+    /// Entries of its lorebook.
+    #[wasm_bindgen(js_name = lorebookEntries)]
+    pub fn lorebook_entries(&self) -> u32 {
+        self.0.lorebook_entries()
+    }
+
+    /// What was dropped, merged or repaired when the card was read.
+    #[wasm_bindgen(unchecked_return_type = "FileNote[]")]
+    pub fn notes(&self) -> Result<JsValue, JsValue> {
+        object(&self.0.notes())
+    }
+
+    /// The card as JSON of version 2.
+    #[wasm_bindgen(js_name = toV2Json)]
+    pub fn to_v2_json(&self) -> String {
+        self.0.to_v2_json()
+    }
+
+    /// The card as JSON of version 3.
+    #[wasm_bindgen(js_name = toV3Json)]
+    pub fn to_v3_json(&self) -> String {
+        self.0.to_v3_json()
+    }
+
+    /// The card inside a PNG image.
+    #[wasm_bindgen(js_name = toPng)]
+    pub fn to_png(&self, image: Vec<u8>) -> Result<Vec<u8>, JsValue> {
+        self.0.to_png(image).map_err(thrown)
+    }
+}
+
+/// A key in this page's memory.
+#[wasm_bindgen]
+pub struct LocalKey(Arc<facade::LocalKey>);
+
+#[wasm_bindgen]
+impl LocalKey {
+    /// A fresh key.
+    pub fn random() -> Result<Self, JsValue> {
+        facade::LocalKey::random().map(Self).map_err(thrown)
+    }
+
+    /// The key with these 32 bytes, as hex.
+    #[wasm_bindgen(js_name = fromHex)]
+    pub fn from_hex(secret: String) -> Result<Self, JsValue> {
+        facade::LocalKey::from_hex(secret).map(Self).map_err(thrown)
+    }
+
+    /// Its address.
+    pub fn address(&self) -> String {
+        self.0.address()
+    }
+
+    /// Signs any 32 bytes, as hex.
+    #[wasm_bindgen(js_name = signDigest)]
+    pub fn sign_digest(&self, digest: String) -> Result<String, JsValue> {
+        self.0.sign_digest(digest).map_err(thrown)
+    }
+
+    /// Signs what a signer is asked for.
+    pub fn sign(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "SigningRequest")] request: JsValue,
+    ) -> Result<String, JsValue> {
+        self.sign_digest(record::<facade::SigningRequest>(request)?.digest)
+    }
+}
+
+/// A conversation in a session that was opened.
+#[wasm_bindgen]
+pub struct Chat(Arc<facade::Chat>);
+
+#[wasm_bindgen]
+impl Chat {
+    /// A conversation, as `toJson` gave it or as the session began.
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        conversation: String,
+        #[wasm_bindgen(unchecked_param_type = "Domain")] domain: JsValue,
+        #[wasm_bindgen(unchecked_param_type = "Signer")] key: JsValue,
+    ) -> Result<Self, JsValue> {
+        facade::Chat::new(conversation, record(domain)?, signer(key)?).map(Self).map_err(thrown)
+    }
+
+    /// The conversation: to be kept, and shown as evidence.
+    #[wasm_bindgen(js_name = toJson)]
+    pub fn to_json(&self) -> Result<String, JsValue> {
+        self.0.to_json().map_err(thrown)
+    }
+
+    /// What was said.
+    #[wasm_bindgen(unchecked_return_type = "Message[]")]
+    pub fn messages(&self) -> Result<JsValue, JsValue> {
+        object(&self.0.messages())
+    }
+
+    /// What is owed for the session so far, in base units.
+    pub fn owed(&self) -> String {
+        self.0.owed()
+    }
+
+    /// Signs a request for the next reply; `messages` are the whole conversation.
+    #[wasm_bindgen(unchecked_return_type = "HttpRequest")]
+    pub async fn ask(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "Message[]")] messages: JsValue,
+        #[wasm_bindgen(unchecked_param_type = "ReplySettings")] settings: JsValue,
+    ) -> Result<JsValue, JsValue> {
+        object(&self.0.ask(record(messages)?, record(settings)?).await.map_err(thrown)?)
+    }
+
+    /// Takes bytes of the answer's body as they come; gives the pieces of text that they complete.
+    pub fn hear(&self, bytes: Vec<u8>) -> Result<Vec<String>, JsValue> {
+        self.0.hear(bytes).map_err(thrown)
+    }
+
+    /// What a node answered instead, with a status that is no success.
+    #[wasm_bindgen(unchecked_return_type = "LazaiError")]
+    pub fn refusal(&self, status: u16, body: Vec<u8>) -> JsValue {
+        thrown(self.0.refusal(status, body))
+    }
+
+    /// Checks the reply that was heard against what was asked and agreed, and signs for it.
+    #[wasm_bindgen(unchecked_return_type = "ChatTurn")]
+    pub async fn finish(&self) -> Result<JsValue, JsValue> {
+        object(&self.0.finish().await.map_err(thrown)?)
+    }
+
+    /// Tells that the node has the payment.
+    pub fn paid(&self) {
+        self.0.paid();
+    }
+}

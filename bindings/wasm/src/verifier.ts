@@ -1,0 +1,43 @@
+
+/** What every function throws: `code` does not change, `message` may. */
+export interface LazaiError extends Error {
+    name: "LazaiError";
+    code: string;
+}
+
+/** What a proof shows of one contributor's part. */
+export interface ContributorFacts {
+    address: string;
+    records: bigint;
+    tokens: bigint;
+    root: string;
+}
+
+/** What a proof that holds says of a dataset. */
+export interface ProofFacts {
+    ledger: string;
+    submitter: string;
+    submission: string;
+    root: string;
+    records: bigint;
+    tokens: bigint;
+    vocabSize: number;
+    contributors: ContributorFacts[];
+}
+
+/** On what a link rests. */
+export type TrustLevel = "proved" | "attested" | "claimed" | "broken";
+
+/** One link of a reply's provenance. */
+export interface ProvenanceLink {
+    name: string;
+    trust: TrustLevel;
+    says: string;
+    notSaid: string;
+}
+
+/** Where a reply comes from. */
+export interface Provenance {
+    holds: boolean;
+    links: ProvenanceLink[];
+}
