@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::shell::{cache, cargo, root, run, target};
-use crate::{clients, contracts, demo, model, outside, readme};
+use crate::{bindings, clients, contracts, demo, model, outside, readme};
 
 /// Which crate of the workspace may depend on which.
 const LAYERS: &[(&str, &[&str])] = &[
@@ -66,6 +66,7 @@ pub fn all() -> Result<()> {
             target().join("debug").join("examples").join(format!("{example}{}", std::env::consts::EXE_SUFFIX));
         run(&format!("example {example}"), Command::new(program).env("LAZAI_BASE_MODEL", &base))?;
     }
+    bindings::check()?;
     clients::check(&base)?;
     let lints = ["clippy", "--workspace", "--all-targets", "--features", FEATURES, "--", "-D", "warnings"];
     run("clippy", &mut cargo(&lints))?;

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks")]
 
 mod bench;
+mod bindings;
 mod checks;
 mod clients;
 mod contracts;
@@ -25,6 +26,8 @@ cargo xtask VERB
              runs the whole market on real input; killed and run again, it goes on from where it was
              (--ledger evm: on a chain, behind a test node that it starts; needs node and npm)
   test       everything that must hold: format, lints, layers, licences, docs, tests, examples
+  bindings LANG
+             builds the package of a language and runs its tests (javascript, python)
   bench NAME measures (data, lora, market, settle, zk), and writes target/reports/bench-NAME.json
   fetch      gets the base model (93 MB, once) and prints where it is
   fuzz TARGET [SECONDS]
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Some("demo") => demo::run(&rest),
         Some("test") => checks::all(),
         Some("bench") => bench::run(&rest),
+        Some("bindings") => bindings::start(&rest),
         Some("fetch") => model::fetch(None).map(|path| println!("{}", path.display())),
         Some("contracts") => contracts::start(&rest),
         Some("cuda") => cuda::check(),

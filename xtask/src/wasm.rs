@@ -11,6 +11,15 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// Nothing here draws random numbers; the crates that could are told so.
 const FLAGS: &str = "--cfg getrandom_backend=\"unsupported\"";
 
+/// Builds `bindings/wasm` with some features; gives the module.
+pub fn bindings(features: &[&str]) -> Result<PathBuf> {
+    let mut build = toolchain().map_err(anyhow::Error::msg)?;
+    let folder = target().join("wasm");
+    build.args(["--release", "--quiet", "--locked"]).args(features).env("CARGO_TARGET_DIR", &folder);
+    run("bindings in wasm32", build.current_dir(root().join("bindings").join("wasm")))?;
+    Ok(folder.join(TARGET).join("release").join("lazai_wasm.wasm"))
+}
+
 /// Builds `benches/wasm`; gives the module, or in words why it cannot be had.
 pub fn module() -> Result<Result<PathBuf, String>> {
     let mut build = match toolchain() {
@@ -27,7 +36,7 @@ pub fn module() -> Result<Result<PathBuf, String>> {
 
 /// `cargo build` for wasm32: by the target's standard library where rustup has it, else by Debian's `rustc-web`,
 /// which builds the standard library from `rust-web-src`.
-fn toolchain() -> Result<Command, String> {
+pub fn toolchain() -> Result<Command, String> {
     let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output().map_err(|e| e.to_string())?;
     let sysroot = PathBuf::from(String::from_utf8_lossy(&sysroot.stdout).trim());
     if sysroot.join("lib/rustlib").join(TARGET).is_dir() {

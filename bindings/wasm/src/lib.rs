@@ -1,7 +1,7 @@
 //! The facade for JavaScript: records as plain objects, handles as classes with `free()`. Numbers of 64 bits are `bigint`s,
 //! amounts decimal strings.
 //!
-//! Without the feature `full`, the verifier alone.
+//! Without the feature `full`, the verifier of dataset proofs alone.
 
 #[cfg(feature = "full")]
 mod handles;
@@ -36,12 +36,6 @@ pub fn library_version() -> String {
     facade::library_version()
 }
 
-/// Every code that this library gives an error.
-#[wasm_bindgen(js_name = errorCodes)]
-pub fn error_codes() -> Vec<String> {
-    facade::error_codes()
-}
-
 /// Digest of the verifier's key that this library has.
 #[wasm_bindgen(js_name = verifierKey)]
 pub fn verifier_key() -> String {
@@ -52,10 +46,4 @@ pub fn verifier_key() -> String {
 #[wasm_bindgen(js_name = verifyProof, unchecked_return_type = "ProofFacts")]
 pub fn verify_proof(statement: Vec<u8>, proof: Vec<u8>) -> Result<JsValue, JsValue> {
     object(&facade::verify_proof(statement, proof).map_err(thrown)?)
-}
-
-/// Checks where a reply comes from: evidence against an anchor that the caller has from elsewhere.
-#[wasm_bindgen(js_name = verifyEvidence, unchecked_return_type = "Provenance")]
-pub fn verify_evidence(evidence: Vec<u8>, anchor: Vec<u8>) -> Result<JsValue, JsValue> {
-    object(&facade::verify_evidence(evidence, anchor).map_err(thrown)?)
 }

@@ -118,3 +118,20 @@ export interface ModelOffer {
     offer: Offer;
     signature: string;
 }
+
+/** On what a link rests. */
+export type TrustLevel = "proved" | "attested" | "claimed" | "broken";
+
+/** One link of a reply's provenance. */
+export interface ProvenanceLink {
+    name: string;
+    trust: TrustLevel;
+    says: string;
+    notSaid: string;
+}
+
+/** Where a reply comes from. */
+export interface Provenance {
+    holds: boolean;
+    links: ProvenanceLink[];
+}

@@ -24,20 +24,3 @@ export interface ProofFacts {
     vocabSize: number;
     contributors: ContributorFacts[];
 }
-
-/** On what a link rests. */
-export type TrustLevel = "proved" | "attested" | "claimed" | "broken";
-
-/** One link of a reply's provenance. */
-export interface ProvenanceLink {
-    name: string;
-    trust: TrustLevel;
-    says: string;
-    notSaid: string;
-}
-
-/** Where a reply comes from. */
-export interface Provenance {
-    holds: boolean;
-    links: ProvenanceLink[];
-}

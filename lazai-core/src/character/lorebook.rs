@@ -183,6 +183,9 @@ impl LoreEntry {
             if let Some(Value::String(content)) = kept.get("content") {
                 entry.content.clone_from(content);
             }
+            if let Some(id) = kept.get("id") {
+                entry.id = Some(id.clone());
+            }
         }
         entry
     }
@@ -201,7 +204,11 @@ impl LoreEntry {
         put(&mut map, "selective", self.selective);
         put(&mut map, "name", self.name.clone());
         put(&mut map, "priority", self.priority);
-        put(&mut map, "id", self.id.clone());
+        // V2 has numbers only, and strict readers refuse anything else.
+        let numbered = self.id.as_ref().is_none_or(Value::is_number);
+        if v3 || numbered {
+            put(&mut map, "id", self.id.clone());
+        }
         put(&mut map, "comment", self.comment.clone());
         let position = self.position.map(|p| if p == Position::BeforeChar { "before_char" } else { "after_char" });
         put(&mut map, "position", position);
@@ -209,11 +216,14 @@ impl LoreEntry {
             map.insert("use_regex".into(), self.use_regex.into());
             map.insert("content".into(), self.content.clone().into());
         } else {
-            // V2 knows neither decorators nor regular expressions: readers of V2 get plain text, we get it all back.
+            // V2 knows neither decorators nor regular expressions, nor names as ids: readers of V2 get plain text, we get it all back.
             let plain = super::decorator::strip(&self.content);
             let mut kept = Map::new();
             if self.use_regex {
                 kept.insert("use_regex".into(), true.into());
+            }
+            if !numbered {
+                put(&mut kept, "id", self.id.clone());
             }
             if plain != self.content {
                 kept.insert("content".into(), self.content.clone().into());
@@ -265,5 +275,21 @@ fn world_info_names(map: &mut Map<String, Value>) {
 pub(super) fn put(map: &mut Map<String, Value>, key: &str, value: Option<impl Into<Value>>) {
     if let Some(value) = value {
         map.insert(key.into(), value.into());
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_v2_does_not_know_comes_back_whole() {
+        let map = json!({"keys": ["a"], "content": "b", "id": "r-1", "extensions": {}}).as_object().unwrap().clone();
+        let entry = LoreEntry::read(map, "entry".into(), &mut Report::default());
+        let v2 = entry.write(false);
+        assert_eq!(v2.get("id"), None);
+        let again = LoreEntry::read(v2.as_object().unwrap().clone(), "entry".into(), &mut Report::default());
+        assert_eq!(again, entry);
     }
 }

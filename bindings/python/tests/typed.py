@@ -1,0 +1,46 @@
+"""What a type checker must accept, and know the types of. Checked by mypy --strict, not run."""
+
+from typing import assert_type
+
+import lazai
+from lazai import aio, tensors
+
+parts = lazai.split_revenue("10", 7000, 2000, 1000)
+assert_type(parts.creator, str)
+assert_type(lazai.verify_evidence(b"", b"").links, list[lazai.ProvenanceLink])
+assert_type(lazai.verify_proof(b"", b"").tokens, int)
+assert_type(lazai.Character.from_bytes(b"").greeting(0, "you"), str | None)
+key = lazai.LocalKey.random()
+
+
+class Wallet:
+    """A signer of one's own."""
+
+    address = "0x00"
+
+    def sign(self, request: lazai.SigningRequest) -> str:
+        return key.sign_digest(request.digest)
+
+
+def talk(node: lazai.NodeClient, market: lazai.Market) -> lazai.ChatTurn:
+    model = node.models()[0]
+    with market:
+        conversation = market.open_session(Wallet(), key, 1, model, "1000")
+        chat = lazai.Chat(conversation, market.domain(), key)
+    return chat.say("hi", lazai.ReplySettings(None, None, None, None), node, lambda text: None)
+
+
+async def later(chat: lazai.Chat, node: lazai.NodeClient) -> str:
+    facts = await aio.inspect_file("card.png")
+    assert_type(facts.tokens, int)
+    return "".join([piece async for piece in aio.stream(chat, "hi", lazai.ReplySettings(8, 0, None, 1), node)])
+
+
+for name, tensor in tensors.views("adapter_model.safetensors").items():
+    assert_type(name, str)
+
+try:
+    lazai.LocalKey.from_hex("0x")
+except lazai.LazaiError as error:
+    assert_type(error.code, str)
+    assert_type(error.message, str)

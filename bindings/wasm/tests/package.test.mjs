@@ -1,0 +1,99 @@
+// The package under Node: scenarios, interop with viem and another card library, signers of others, memory.
+import assert from "node:assert/strict";
+import { readFile, readdir } from "node:fs/promises";
+import path from "node:path";
+import test from "node:test";
+
+import * as sdk from "@lazai/sdk";
+import * as verifier from "@lazai/sdk/verifier";
+import { NAMES, record, run } from "./scenarios.mjs";
+
+const root = process.env.LAZAI_ROOT;
+const read = (file) => readFile(path.join(root, file));
+const json = async (file) => JSON.parse(await read(file));
+
+test("every scenario is run", async () => {
+  const files = (await readdir(path.join(root, "scenarios"))).filter((f) => f.endsWith(".json"));
+  assert.deepEqual(files.map((f) => f.slice(0, -5)).sort(), NAMES);
+});
+
+for (const name of NAMES) {
+  test(`scenario ${name}`, async () => {
+    const steps = await run(sdk, await json(`scenarios/${name}.json`), read);
+    console.log(`scenario ${name}: ${steps} steps`);
+  });
+}
+
+test("the verifier alone says the same", async () => {
+  const [statement, proof] = [await read("vectors/zk/statement.json"), await read("vectors/zk/proof.bin")];
+  assert.deepEqual(verifier.verifyProof(statement, proof), sdk.verifyProof(statement, proof));
+  assert.throws(() => verifier.verifyProof(statement, proof.subarray(1)), { name: "LazaiError", code: "zk.not_proof" });
+});
+
+const scenario = await json("scenarios/signatures.json");
+const signing = record(scenario.steps.find((s) => s.call === "sign_voucher").args);
+
+test("viem recovers our signatures, and ours check viem's", async () => {
+  const { hashTypedData, recoverTypedDataAddress } = await import("viem");
+  const { privateKeyToAccount } = await import("viem/accounts");
+  const key = sdk.LocalKey.fromHex(signing.key);
+  const typed = JSON.parse(sdk.voucherTypedData(signing.domain, signing.voucher));
+  assert.equal(hashTypedData(typed), sdk.voucherDigest(signing.domain, signing.voucher));
+  const signature = await sdk.signVoucher(signing.domain, signing.voucher, key);
+  assert.equal((await recoverTypedDataAddress({ ...typed, signature })).toLowerCase(), key.address());
+  const theirs = await privateKeyToAccount(signing.key).signTypedData(typed);
+  sdk.checkVoucher(signing.domain, signing.voucher, theirs, key.address());
+});
+
+test("a wallet signs, and what it refuses or gets wrong is said", async () => {
+  const key = sdk.LocalKey.random();
+  const wallet = { address: () => key.address(), sign: async (request) => key.signDigest(request.digest) };
+  const signature = await sdk.signVoucher(signing.domain, signing.voucher, wallet);
+  sdk.checkVoucher(signing.domain, signing.voucher, signature, key.address());
+  const refusing = { ...wallet, sign: async () => { throw new Error("not today"); } };
+  await assert.rejects(sdk.signVoucher(signing.domain, signing.voucher, refusing), (e) => e.code === "signer.refused" && /not today/.test(e.message));
+  const other = sdk.LocalKey.random();
+  const wrong = { ...wallet, sign: (request) => other.signDigest(request.digest) };
+  await assert.rejects(sdk.signVoucher(signing.domain, signing.voucher, wrong), { code: "signer.wrong_signature" });
+});
+
+test("a card exported here opens with another library", async () => {
+  const { CCardLib } = await import("@risuai/ccardlib");
+  const character = sdk.Character.fromBytes(await read("vectors/characters/json/v3.json"));
+  // It is strict: of V3, it knows no ids but numbers, so an entry with another id goes out first.
+  assert.equal(CCardLib.character.check(JSON.parse(character.toV2Json())), "v2");
+  const v3 = JSON.parse(character.toV3Json());
+  v3.data.character_book.entries = v3.data.character_book.entries.filter((entry) => typeof entry.id !== "string");
+  assert.equal(CCardLib.character.check(v3), "v3");
+  assert.equal(CCardLib.character.convert(v3, { from: "v3", to: "v2" }).data.name, character.name());
+  const older = sdk.Character.fromBytes(await read("vectors/characters/png/chara.png"));
+  assert.equal(CCardLib.character.check(JSON.parse(older.toV3Json())), "v3");
+});
+
+test("ten thousand rounds of each handle leave no memory behind", async () => {
+  const card = await read("vectors/characters/json/v2.json");
+  const vector = await json("vectors/chat/reply.json");
+  const domain = record(vector.domain);
+  const round = () => {
+    sdk.Character.fromBytes(card).free();
+    const key = sdk.LocalKey.fromHex(vector.key);
+    new sdk.Chat(vector.conversation, domain, key).free();
+    key.free();
+  };
+  const memory = () => {
+    globalThis.gc();
+    return process.memoryUsage().rss;
+  };
+  for (let i = 0; i < 1_000; i++) round();
+  const before = memory();
+  for (let i = 0; i < 10_000; i++) round();
+  const grown = memory() - before;
+  console.log(`10000 rounds: ${grown} bytes more`);
+  assert.ok(grown < 32 << 20, `${grown} bytes`);
+});
+
+test("freed handles say so, and using frees", () => {
+  const key = sdk.LocalKey.random();
+  key[Symbol.dispose]();
+  assert.throws(() => key.address());
+});

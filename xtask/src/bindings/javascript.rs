@@ -1,0 +1,152 @@
+//! The package for JavaScript: WebAssembly with what wasm-bindgen and binaryen make of it, for pages and for Node.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+
+use super::{Missing, folder, has, npm};
+use crate::shell::{cargo, root, run, target};
+use crate::wasm;
+
+/// Optimiser of WebAssembly: 23 MB.
+const BINARYEN: &str = "binaryen@132.0.0";
+/// Libraries of others that must understand ours.
+const PEERS: &[&str] = &["viem@2.57.20", "@risuai/ccardlib@0.4.2"];
+/// Most bytes of the verifier alone, gzipped.
+const MAX_VERIFIER_BYTES: u64 = 300_000;
+
+/// The package, built.
+pub struct Package {
+    /// Where it is.
+    pub folder: PathBuf,
+    /// Bytes of the verifier's module, gzipped.
+    pub verifier_gz_bytes: u64,
+}
+
+/// Builds the package.
+pub fn package() -> Result<Result<Package, Missing>> {
+    if !has("node", "--version") || !has("npm", "--version") {
+        return Ok(Err("node and npm are not on this machine".into()));
+    }
+    if let Err(reason) = wasm::toolchain() {
+        return Ok(Err(reason));
+    }
+    let package = folder("javascript");
+    let bindgen = bindgen()?;
+    let tools = target().join("bindings").join("binaryen");
+    npm(&tools, &[BINARYEN])?;
+    // Gone first, so that nothing of an older build stays.
+    for part in ["web", "node", "verifier"] {
+        let part = package.join(part);
+        if part.is_dir() {
+            std::fs::remove_dir_all(part)?;
+        }
+    }
+    let mut verifier_gz_bytes = 0;
+    for (name, place, features) in [("lazai_verifier", "verifier", &["--no-default-features"][..]), ("lazai", "", &[])]
+    {
+        let module = wasm::bindings(features)?;
+        let place = package.join(place);
+        for (kind, part) in [("web", "web"), ("nodejs", "node")] {
+            let bound = Command::new(&bindgen).arg(&module).arg(place.join(part)).args([name, kind]).status()?;
+            ensure!(bound.success(), "wasm-bindgen for {kind}: {bound}");
+        }
+        // One module, two ways to load it.
+        let file = format!("{name}_bg.wasm");
+        let (from, to) = (place.join("web").join(&file), place.join("node").join(&file));
+        let optimised = package.join("optimised.wasm");
+        let mut optimise = Command::new(tools.join("node_modules/.bin/wasm-opt"));
+        run(&format!("wasm-opt {name}"), optimise.args(["-Os", "--converge"]).arg(&from).arg("-o").arg(&optimised))?;
+        std::fs::copy(&optimised, to)?;
+        std::fs::rename(&optimised, &from)?;
+        let bytes = gzipped(&from)?;
+        println!("   {name}: {bytes} bytes gzipped");
+        if name == "lazai_verifier" {
+            verifier_gz_bytes = bytes;
+        }
+    }
+    ensure!(
+        verifier_gz_bytes <= MAX_VERIFIER_BYTES,
+        "the verifier has {verifier_gz_bytes} bytes gzipped, at most {MAX_VERIFIER_BYTES} are allowed"
+    );
+    std::fs::copy(source().join("package.json"), package.join("package.json"))?;
+    Ok(Ok(Package { folder: package, verifier_gz_bytes }))
+}
+
+/// Builds the package and runs its tests under Node and, where there is one, in a browser.
+pub fn check() -> Result<Option<Missing>> {
+    let package = match package()? {
+        Ok(package) => package,
+        Err(reason) => return Ok(Some(reason)),
+    };
+    let tests = folder("javascript-tests");
+    npm(&tests, PEERS)?;
+    // As if it were installed.
+    let installed = tests.join("node_modules/@lazai/sdk");
+    copy(&package.folder, &installed)?;
+    copy(&source().join("tests"), &tests.join("tests"))?;
+    let mut node = Command::new("node");
+    node.args(["--expose-gc", "--test", "--test-reporter=spec"]).arg(tests.join("tests/package.test.mjs"));
+    run("JavaScript: package under Node", node.env("LAZAI_ROOT", root()))?;
+    match chromium() {
+        Some(browser) => run("JavaScript: package in Chromium", &mut in_chromium(&browser, &package, None)),
+        None => {
+            println!("── skipped: the package in a browser: no chromium on this machine");
+            Ok(())
+        }
+    }?;
+    Ok(None)
+}
+
+/// The tests of the package in a browser; `report` is where results go as JSON.
+pub fn in_chromium(browser: &Path, package: &Package, report: Option<&Path>) -> Command {
+    let mut node = Command::new("node");
+    node.arg(source().join("tests/chromium.mjs")).env("CHROMIUM", browser);
+    node.env("LAZAI_ROOT", root()).env("LAZAI_PACKAGE", &package.folder);
+    if let Some(report) = report {
+        node.env("LAZAI_REPORT", report);
+    }
+    node
+}
+
+/// The browser, if there is one.
+pub fn chromium() -> Option<PathBuf> {
+    let named = std::env::var_os("CHROMIUM").map(PathBuf::from);
+    let found = ["chromium", "chromium-browser", "google-chrome"].into_iter().find(|name| has(name, "--version"));
+    named.or_else(|| found.map(PathBuf::from))
+}
+
+fn source() -> PathBuf {
+    root().join("bindings").join("wasm")
+}
+
+/// wasm-bindgen's command line, of the release that the bindings name.
+fn bindgen() -> Result<PathBuf> {
+    let folder = target().join("bindings").join("bindgen");
+    let manifest = source().join("bindgen").join("Cargo.toml");
+    let mut build = cargo(&["build", "--quiet", "--locked", "--manifest-path"]);
+    build.arg(manifest).env("CARGO_TARGET_DIR", &folder);
+    run("wasm-bindgen, built once", &mut build)?;
+    Ok(folder.join("debug").join(format!("bindgen{}", std::env::consts::EXE_SUFFIX)))
+}
+
+fn gzipped(path: &Path) -> Result<u64> {
+    let script = "process.stdout.write(String(require('zlib').gzipSync(require('fs').readFileSync(process.argv[1]), {level: 9}).length))";
+    let output = Command::new("node").args(["-e", script]).arg(path).output()?;
+    Ok(String::from_utf8_lossy(&output.stdout).parse()?)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! The package for Python.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Missing, folder};
+use crate::shell::{root, run, target};
+use crate::{model, peers};
+
+/// The wheel, as users get it: by maturin, in the profile of releases.
+pub fn wheel() -> Result<PathBuf> {
+    let python = peers::python("python")?;
+    let out = folder("python");
+    if out.is_dir() {
+        std::fs::remove_dir_all(&out)?;
+    }
+    let mut maturin = Command::new(python.with_file_name("maturin"));
+    maturin.args(["build", "--quiet", "--release", "--strip", "--out"]).arg(&out);
+    maturin.current_dir(source()).env("CARGO_TARGET_DIR", target());
+    // The workspace's settings are found from its root.
+    run("Python: the wheel", maturin.arg("--interpreter").arg(&python))?;
+    let files = std::fs::read_dir(&out)?.collect::<Result<Vec<_>, _>>()?;
+    files.into_iter().map(|f| f.path()).find(|p| p.extension().is_some_and(|e| e == "whl")).context("no wheel")
+}
+
+/// Runs the tests: against a wheel, or against the module that the workspace's build made, with the same Python sources.
+pub fn check(wheel: Option<&Path>) -> Result<Option<Missing>> {
+    let python = match peers::python("python") {
+        Ok(python) => python,
+        Err(error) => return Ok(Some(format!("an environment for Python: {error:#}"))),
+    };
+    let package = folder("python-package");
+    if package.is_dir() {
+        std::fs::remove_dir_all(&package)?;
+    }
+    std::fs::create_dir_all(&package)?;
+    if let Some(wheel) = wheel {
+        let mut pip = Command::new(&python);
+        pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "--target"]);
+        run("Python: the wheel is installed", pip.arg(&package).arg(wheel))?;
+    } else {
+        let lazai = package.join("lazai");
+        std::fs::create_dir_all(&lazai)?;
+        for entry in std::fs::read_dir(source().join("python/lazai"))? {
+            let entry = entry?;
+            if entry.file_type()?.is_file() {
+                std::fs::copy(entry.path(), lazai.join(entry.file_name()))?;
+            }
+        }
+        let (built, name) = if cfg!(windows) { ("_lazai.dll", "_lazai.pyd") } else { (LIBRARY, "_lazai.abi3.so") };
+        let built = target().join("debug").join(built);
+        ensure!(built.is_file(), "{} is not built", built.display());
+        std::fs::copy(built, lazai.join(name))?;
+    }
+    let mut pytest = Command::new(&python);
+    pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).arg(source().join("tests"));
+    pytest.env("PYTHONPATH", &package).env("PYTHONDONTWRITEBYTECODE", "1").env("LAZAI_BASE_MODEL", model::fetch(None)?);
+    run("Python: tests", pytest.current_dir(root()))?;
+    let mut mypy = Command::new(&python);
+    mypy.args(["-m", "mypy", "--strict", "--no-error-summary", "--cache-dir"]).arg(folder("mypy"));
+    mypy.arg(source().join("tests/typed.py")).env("MYPYPATH", &package);
+    run("Python: types", &mut mypy)?;
+    let mut stubs = Command::new(&python);
+    stubs.args(["-m", "mypy.stubtest", "lazai", "--allowlist"]).arg(source().join("tests/stubtest.allow"));
+    run("Python: stubs against the module", stubs.env("PYTHONPATH", &package).current_dir(folder("python-package")))?;
+    Ok(None)
+}
+
+const LIBRARY: &str = if cfg!(target_os = "macos") { "lib_lazai.dylib" } else { "lib_lazai.so" };
+
+fn source() -> PathBuf {
+    root().join("bindings").join("python")
+}
