@@ -12,6 +12,8 @@ use crate::shell::{cache, run};
 const SETS: &[(&str, &[&str])] = &[
     ("contracts", &["slither-analyzer==0.11.6", "eth-account==0.14.0"]),
     ("python", &["maturin==1.16.0", "pytest", "mypy", "numpy", "safetensors", "eth-account==0.14.0", "tqdm"]),
+    // 3 MB.
+    ("uniffi", &["uniffi-bindgen==0.31.0"]),
     ("openai", &["openai==3.57.0"]),
     // PyTorch's package for Linux brings libraries for cards: 5.6 GB once it is there.
     ("lora", &["torch==2.15.0", "transformers==5.24.0", "peft==0.21.2"]),

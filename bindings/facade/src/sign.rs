@@ -91,6 +91,11 @@ impl LocalKey {
         self.0.address().to_string()
     }
 
+    /// The key as a signer, for languages whose classes know of their interfaces only what is written down.
+    pub fn signer(self: Arc<Self>) -> Arc<dyn Signer> {
+        self
+    }
+
     /// Signs any 32 bytes, as hex (RFC 6979: the same bytes get the same signature).
     ///
     /// # Errors

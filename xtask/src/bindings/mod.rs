@@ -1,13 +1,14 @@
 //! `cargo xtask bindings LANG`: the facade in other languages, built and tested where their toolchains can be had.
 
+mod debian;
 mod javascript;
+mod mobile;
 mod python;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
-
 
 use crate::shell::{run, target};
 
@@ -20,22 +21,29 @@ pub type Missing = String;
 pub fn start(args: &[&str]) -> Result<()> {
     let missing = match args {
         ["javascript"] => javascript::check()?,
+        ["kotlin"] => mobile::kotlin()?,
+        ["swift"] => mobile::swift()?,
         ["python"] => {
             // The wheel as users get it, and the tests against it.
             let wheel = python::wheel()?;
             println!("   {}", wheel.display());
             python::check(Some(&wheel))?
         }
-        [] => bail!("bindings: which language? (javascript, python)"),
-        other => bail!("bindings: unknown {other:?}; javascript or python"),
+        [] => bail!("bindings: which language? (javascript, kotlin, python, swift)"),
+        other => bail!("bindings: unknown {other:?}; javascript, kotlin, python or swift"),
     };
     missing.map_or(Ok(()), |reason| bail!("{reason}"))
 }
 
 /// What `cargo xtask test` does: every language whose toolchain is there; says why where one is not.
 pub fn check() -> Result<()> {
-    let languages: [(&str, fn() -> Result<Option<Missing>>); 2] =
-        [("JavaScript", javascript::check), ("Python", || python::check(None))];
+    type Check = fn() -> Result<Option<Missing>>;
+    let languages: [(&str, Check); 4] = [
+        ("JavaScript", javascript::check),
+        ("Kotlin", mobile::kotlin),
+        ("Python", || python::check(None)),
+        ("Swift", mobile::swift),
+    ];
     for (language, check) in languages {
         if let Some(reason) = check()? {
             println!("── skipped: {language}: {reason}");
@@ -67,4 +75,3 @@ fn npm(folder: &Path, packages: &[&str]) -> Result<()> {
 fn folder(language: &str) -> PathBuf {
     target().join("bindings").join(language)
 }
-

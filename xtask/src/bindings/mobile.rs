@@ -1,0 +1,155 @@
+//! Swift and Kotlin, out of one library.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Missing, debian, folder, has, npm};
+use crate::peers;
+use crate::shell::{cargo, root, run, target};
+
+/// Kotlin's compiler, with coroutines: 90 MB.
+const KOTLIN: &str = "kotlin-compiler@2.4.20";
+/// What the tests on the JVM need beside it.
+const JVM: &[&str] = &["libjna-java", "libjna-jni", "libgoogle-gson-java"];
+/// Swift 6.0 with what it needs to run in a root of its own: 526 MB, 2.5 GB unpacked.
+const SWIFT: &[&str] =
+    &["base-files", "base-passwd", "dash", "coreutils", "libc-bin", "swiftlang", "libc6-dev", "libstdc++-14-dev"];
+
+fn source() -> PathBuf {
+    root().join("bindings").join("mobile")
+}
+
+/// Builds the library and what a language needs around it; gives the folders of both.
+fn bound(language: &str) -> Result<(PathBuf, PathBuf)> {
+    let target = target().join("mobile");
+    let mut build = cargo(&["build", "--release", "--quiet", "--locked"]);
+    build.current_dir(source()).env("CARGO_TARGET_DIR", &target);
+    run("library for Swift and Kotlin", &mut build)?;
+    let library = target.join("release").join(if cfg!(target_os = "macos") { "liblazai.dylib" } else { "liblazai.so" });
+    let generated = folder(&format!("{language}-generated"));
+    if generated.is_dir() {
+        std::fs::remove_dir_all(&generated)?;
+    }
+    let mut bindgen = Command::new(peers::python("uniffi")?.with_file_name("uniffi-bindgen"));
+    bindgen.args(["generate", "--no-format", "-l", language, "--library"]).arg(&library).arg("-o").arg(&generated);
+    // It reads the crate's settings by cargo's metadata.
+    run(&format!("UniFFI for {language}"), bindgen.current_dir(source()).stderr(Stdio::null()))?;
+    Ok((generated, library.parent().map(Path::to_owned).unwrap_or_default()))
+}
+
+pub fn kotlin() -> Result<Option<Missing>> {
+    for (program, version) in [("java", "-version"), ("node", "--version"), ("npm", "--version")] {
+        if !has(program, version) {
+            return Ok(Some(format!("{program} is not on this machine")));
+        }
+    }
+    let jars = match debian::unpacked("jvm-libraries", None, JVM, "6 MB")? {
+        Ok(folder) => folder,
+        Err(reason) => return Ok(Some(reason)),
+    };
+    let (generated, library) = bound("kotlin")?;
+    let compiler = target().join("bindings").join("kotlin-compiler");
+    npm(&compiler, &[KOTLIN])?;
+    let compiler = compiler.join("node_modules/kotlin-compiler");
+    let java = jars.join("usr/share/java");
+    let mut paths =
+        vec![java.join("jna.jar"), java.join("gson.jar"), compiler.join("lib/kotlinx-coroutines-core-jvm.jar")];
+    let out = folder("kotlin");
+    std::fs::create_dir_all(&out)?;
+    let jar = out.join("tests.jar");
+    let mut kotlinc = Command::new("bash");
+    kotlinc.arg(compiler.join("bin/kotlinc")).args(["-jvm-target", "17", "-nowarn", "-cp"]).arg(joined(&paths)?);
+    kotlinc.arg("-d").arg(&jar).arg(generated.join("org/lazai/lazai.kt"));
+    kotlinc.args(["Stream.kt", "Scenarios.kt"].map(|file| source().join("kotlin").join(file)));
+    run("Kotlin: compile", &mut kotlinc)?;
+    // Debian's JNA looks for its native part where Debian installs it, or among the classes.
+    let natives = out.join("natives");
+    let place = natives.join("com/sun/jna/linux-x86-64");
+    std::fs::create_dir_all(&place)?;
+    let native = jars.join("usr/lib/x86_64-linux-gnu/jni/libjnidispatch.system.so");
+    if native.is_file() {
+        std::fs::copy(native, place.join("libjnidispatch.so"))?;
+    }
+    paths.extend([jar, natives, compiler.join("lib/kotlin-stdlib.jar")]);
+    let mut tests = Command::new("java");
+    // A heap of one size from the beginning: what grows is not the machine's.
+    tests.args(["-Xms128m", "-Xmx128m", "-XX:+AlwaysPreTouch"]);
+    tests.arg(format!("-Djna.library.path={}", library.display())).arg("-cp").arg(joined(&paths)?).arg("ScenariosKt");
+    run("Kotlin: tests", tests.env("LAZAI_ROOT", root()))?;
+    Ok(None)
+}
+
+fn joined(paths: &[PathBuf]) -> Result<std::ffi::OsString> {
+    std::env::join_paths(paths).context("a path with a colon")
+}
+
+pub fn swift() -> Result<Option<Missing>> {
+    let system = has("swift", "--version");
+    let toolchain = if system {
+        None
+    } else {
+        if !is_root() {
+            return Ok(Some("no swift on this machine, and only root can enter another root for Debian's".into()));
+        }
+        match debian::unpacked("swift-6.0.3", Some("trixie"), SWIFT, "526 MB")? {
+            Ok(folder) => Some(folder),
+            Err(reason) => return Ok(Some(reason)),
+        }
+    };
+    let (generated, library) = bound("swift")?;
+    let package = folder("swift");
+    for part in ["Sources/Lazai", "Sources/LazaiFFI", "Tests/LazaiTests", "lib"] {
+        std::fs::create_dir_all(package.join(part))?;
+    }
+    for (from, to) in [
+        (source().join("swift/Package.swift"), "Package.swift"),
+        (source().join("swift/Stream.swift"), "Sources/Lazai/Stream.swift"),
+        (source().join("swift/Tests/LazaiTests/Scenarios.swift"), "Tests/LazaiTests/Scenarios.swift"),
+        (generated.join("Lazai.swift"), "Sources/Lazai/Lazai.swift"),
+        (generated.join("LazaiFFI.h"), "Sources/LazaiFFI/LazaiFFI.h"),
+        (generated.join("LazaiFFI.modulemap"), "Sources/LazaiFFI/module.modulemap"),
+    ] {
+        std::fs::copy(&from, package.join(to)).with_context(|| from.display().to_string())?;
+    }
+    let name = if cfg!(target_os = "macos") { "liblazai.dylib" } else { "liblazai.so" };
+    std::fs::copy(library.join(name), package.join("lib").join(name))?;
+    let mut tests = match &toolchain {
+        None => {
+            let mut tests = Command::new("swift");
+            tests.arg("test").current_dir(&package);
+            tests.env("LAZAI_ROOT", root()).env("LAZAI_LIBRARY", package.join("lib"));
+            tests
+        }
+        Some(toolchain) => inside(toolchain, &package)?,
+    };
+    run("Swift: swift test", &mut tests)?;
+    Ok(None)
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    id.is_ok_and(|id| String::from_utf8_lossy(&id.stdout).trim() == "0")
+}
+
+/// `swift test` in a root of its own. Mounts are in a namespace of their own, and gone with it.
+fn inside(toolchain: &Path, package: &Path) -> Result<Command> {
+    for part in ["proc", "dev", "tmp", "work", "mnt", "root"] {
+        std::fs::create_dir_all(toolchain.join(part))?;
+    }
+    for (from, to) in [("passwd.master", "passwd"), ("group.master", "group")] {
+        std::fs::copy(toolchain.join("usr/share/base-passwd").join(from), toolchain.join("etc").join(to))?;
+    }
+    ensure!(toolchain.join("usr/libexec/swift/bin/swift").exists(), "no Swift in {}", toolchain.display());
+    let mut enter = Command::new("unshare");
+    enter.args(["-m", "--propagation", "private", "sh", "-ec", ENTER, "_"]).arg(toolchain).arg(package).arg(root());
+    Ok(enter)
+}
+
+/// /proc is needed: the linker finds the compiler's own libraries by it.
+const ENTER: &str = r#"
+mount -t proc proc "$1/proc"; mount --rbind /dev "$1/dev"; mount --bind "$2" "$1/work"; mount --bind "$3" "$1/mnt"
+exec chroot "$1" env -i HOME=/root LANG=C.UTF-8 PATH=/usr/libexec/swift/bin:/usr/bin:/bin \
+    LAZAI_ROOT=/mnt LAZAI_LIBRARY=/work/lib sh -c 'cd /work && swift test'
+"#;
