@@ -3,13 +3,16 @@
 use anyhow::{Context, Result};
 
 use crate::shell::{self, cargo, target};
-use crate::{model, peers, wasm};
+use crate::{bindings, model, peers, wasm};
 
 pub fn run(args: &[&str]) -> Result<()> {
-    let name = *args.first().context("bench: which one? (data, lora, market, settle, zk)")?;
+    let name = *args.first().context("bench: which one? (bindings, data, lora, market, settle, zk)")?;
     let folder = target().join("reports");
     std::fs::create_dir_all(&folder)?;
     let file = folder.join(format!("bench-{name}.json"));
+    if name == "bindings" {
+        return bindings::measure(&file);
+    }
     let mut bench = cargo(&["run", "--quiet", "-p", "lazai-benches", "--", name]);
     if name == "data" || name == "lora" {
         bench.env("LAZAI_BASE_MODEL", model::fetch(None)?).env("LAZAI_PEER_PYTHON", peers::python(name)?);

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::shell::{cache, cargo, root, run, target};
-use crate::{bindings, clients, contracts, demo, model, outside, readme};
+use crate::{bindings, clients, contracts, demo, model, outside, readme, surface};
 
 /// Which crate of the workspace may depend on which.
 const LAYERS: &[(&str, &[&str])] = &[
@@ -53,6 +53,7 @@ pub fn all() -> Result<()> {
     run("format", &mut cargo(&["fmt", "--all", "--check"]))?;
     layers()?;
     readme::check()?;
+    surface::start(&[])?;
     let with_model = |args: &[&str]| {
         let mut command = cargo(args);
         command.env("LAZAI_BASE_MODEL", &base);

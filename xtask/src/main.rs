@@ -15,6 +15,7 @@ mod peers;
 mod readme;
 mod shell;
 mod soak;
+mod surface;
 mod wasm;
 
 use std::process::ExitCode;
@@ -28,7 +29,7 @@ cargo xtask VERB
   test       everything that must hold: format, lints, layers, licences, docs, tests, examples
   bindings LANG
              builds the package of a language and runs its tests (javascript, kotlin, python, swift)
-  bench NAME measures (data, lora, market, settle, zk), and writes target/reports/bench-NAME.json
+  bench NAME measures (bindings, data, lora, market, settle, zk), and writes target/reports/bench-NAME.json
   fetch      gets the base model (93 MB, once) and prints where it is
   fuzz TARGET [SECONDS]
              looks for bytes that make a parser panic (png, charx, card, dialogue, audio, pov, proof, evidence)
@@ -46,7 +47,8 @@ cargo xtask VERB
   layers     checks which crate may depend on which
   deny       checks bans, licences and sources of dependencies
   outside    builds a crate outside the workspace against lazai's default features, on plain stable
-  readme     writes the programs of examples/roles into the README
+  surface    compares the facade's names with api.txt, and with what each language has (surface write: writes it)
+  readme     writes the programs that tests run into the README
   help       this text
 
 Files go under target/ and into the cache folder: $LAZAI_CACHE, or ~/.cache/lazai. (`outside` also uses the system's
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         Some("outside") => outside::run(),
         Some("fuzz") => fuzz::start(&rest),
         Some("soak") => soak::run(&rest),
+        Some("surface") => surface::start(&rest),
         Some("readme") => readme::write(),
         None | Some("help" | "--help" | "-h") => {
             println!("{HELP}");

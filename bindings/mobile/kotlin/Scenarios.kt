@@ -216,6 +216,12 @@ fun main() {
         check(said.size > 3 && node.paths == listOf("/v1/chat/completions", "/v1/lazai/vouchers"))
         check("\"cumulative\":\"${done.turn.owed}\"" in vector.chat.toJson())
     }
+    test("the README's program") {
+        val vector = vector()
+        val node = Recorded(vector)
+        quickstart(vector.json.text("conversation"), domain(vector.json.obj("domain")), Wallet(vector.key), node)
+        check(node.paths.size == 2 && "receipts" in File("conversation.json").readText())
+    }
     test("a wallet that refuses is heard") {
         val vector = vector()
         val chat = Chat(vector.json.text("conversation"), domain(vector.json.obj("domain")), Wallet(vector.key, refuses = true))

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 
 use super::{Missing, folder, has, npm};
 use crate::shell::{cargo, root, run, target};
@@ -22,6 +22,8 @@ pub struct Package {
     pub folder: PathBuf,
     /// Bytes of the verifier's module, gzipped.
     pub verifier_gz_bytes: u64,
+    /// Bytes of the whole module, gzipped.
+    pub whole_gz_bytes: u64,
 }
 
 /// Builds the package.
@@ -43,7 +45,7 @@ pub fn package() -> Result<Result<Package, Missing>> {
             std::fs::remove_dir_all(part)?;
         }
     }
-    let mut verifier_gz_bytes = 0;
+    let mut sizes = Vec::new();
     for (name, place, features) in [("lazai_verifier", "verifier", &["--no-default-features"][..]), ("lazai", "", &[])]
     {
         let module = wasm::bindings(features)?;
@@ -62,16 +64,15 @@ pub fn package() -> Result<Result<Package, Missing>> {
         std::fs::rename(&optimised, &from)?;
         let bytes = gzipped(&from)?;
         println!("   {name}: {bytes} bytes gzipped");
-        if name == "lazai_verifier" {
-            verifier_gz_bytes = bytes;
-        }
+        sizes.push(bytes);
     }
+    let [verifier_gz_bytes, whole_gz_bytes] = sizes[..] else { bail!("two modules were to be built") };
     ensure!(
         verifier_gz_bytes <= MAX_VERIFIER_BYTES,
         "the verifier has {verifier_gz_bytes} bytes gzipped, at most {MAX_VERIFIER_BYTES} are allowed"
     );
     std::fs::copy(source().join("package.json"), package.join("package.json"))?;
-    Ok(Ok(Package { folder: package, verifier_gz_bytes }))
+    Ok(Ok(Package { folder: package, verifier_gz_bytes, whole_gz_bytes }))
 }
 
 /// Builds the package and runs its tests under Node and, where there is one, in a browser.
@@ -89,6 +90,10 @@ pub fn check() -> Result<Option<Missing>> {
     let mut node = Command::new("node");
     node.args(["--expose-gc", "--test", "--test-reporter=spec"]).arg(tests.join("tests/package.test.mjs"));
     run("JavaScript: package under Node", node.env("LAZAI_ROOT", root()))?;
+    std::fs::copy(source().join("examples/quickstart.mjs"), tests.join("quickstart.mjs"))?;
+    let mut quickstart = Command::new("node");
+    quickstart.arg(tests.join("quickstart.mjs")).env("LAZAI_ROOT", root());
+    run("JavaScript: the README's program", &mut quickstart)?;
     match chromium() {
         Some(browser) => run("JavaScript: package in Chromium", &mut in_chromium(&browser, &package, None)),
         None => {

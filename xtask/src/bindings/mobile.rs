@@ -62,7 +62,7 @@ pub fn kotlin() -> Result<Option<Missing>> {
     let mut kotlinc = Command::new("bash");
     kotlinc.arg(compiler.join("bin/kotlinc")).args(["-jvm-target", "17", "-nowarn", "-cp"]).arg(joined(&paths)?);
     kotlinc.arg("-d").arg(&jar).arg(generated.join("org/lazai/lazai.kt"));
-    kotlinc.args(["Stream.kt", "Scenarios.kt"].map(|file| source().join("kotlin").join(file)));
+    kotlinc.args(["Stream.kt", "Quickstart.kt", "Scenarios.kt"].map(|file| source().join("kotlin").join(file)));
     run("Kotlin: compile", &mut kotlinc)?;
     // Debian's JNA looks for its native part where Debian installs it, or among the classes.
     let natives = out.join("natives");
@@ -77,7 +77,7 @@ pub fn kotlin() -> Result<Option<Missing>> {
     // A heap of one size from the beginning: what grows is not the machine's.
     tests.args(["-Xms128m", "-Xmx128m", "-XX:+AlwaysPreTouch"]);
     tests.arg(format!("-Djna.library.path={}", library.display())).arg("-cp").arg(joined(&paths)?).arg("ScenariosKt");
-    run("Kotlin: tests", tests.env("LAZAI_ROOT", root()))?;
+    run("Kotlin: tests", tests.env("LAZAI_ROOT", root()).current_dir(&out))?;
     Ok(None)
 }
 
@@ -107,6 +107,7 @@ pub fn swift() -> Result<Option<Missing>> {
         (source().join("swift/Package.swift"), "Package.swift"),
         (source().join("swift/Stream.swift"), "Sources/Lazai/Stream.swift"),
         (source().join("swift/Tests/LazaiTests/Scenarios.swift"), "Tests/LazaiTests/Scenarios.swift"),
+        (source().join("swift/Tests/LazaiTests/Quickstart.swift"), "Tests/LazaiTests/Quickstart.swift"),
         (generated.join("Lazai.swift"), "Sources/Lazai/Lazai.swift"),
         (generated.join("LazaiFFI.h"), "Sources/LazaiFFI/LazaiFFI.h"),
         (generated.join("LazaiFFI.modulemap"), "Sources/LazaiFFI/module.modulemap"),

@@ -8,12 +8,10 @@ mod python;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
 
 use crate::shell::{run, target};
-
-pub use javascript::{Package, chromium, in_chromium, package};
-pub use python::wheel;
 
 /// Something that cannot be had on this machine, in words.
 pub type Missing = String;
@@ -49,6 +47,30 @@ pub fn check() -> Result<()> {
             println!("── skipped: {language}: {reason}");
         }
     }
+    Ok(())
+}
+
+/// Sizes and times: `cargo xtask bench bindings`.
+pub fn measure(file: &Path) -> Result<()> {
+    let package = javascript::package()?.map_err(anyhow::Error::msg)?;
+    let browser = javascript::chromium().context("no chromium on this machine")?;
+    let report = folder("chromium.json");
+    run("package in Chromium", &mut javascript::in_chromium(&browser, &package, Some(&report)))?;
+    let report: Value = serde_json::from_slice(&std::fs::read(&report)?)?;
+    let verify_chromium_ms: f64 = report["verify_ms"].as_str().context("no time from Chromium")?.parse()?;
+    let wheel = python::wheel()?;
+    let (import_ms, bare_ms) = python::import_ms(&wheel)?;
+    let measured = json!({
+        "wheel_bytes": std::fs::metadata(&wheel)?.len(),
+        "wasm_verifier_gz_bytes": package.verifier_gz_bytes,
+        "wasm_whole_gz_bytes": package.whole_gz_bytes,
+        "verify_chromium_ms": verify_chromium_ms,
+        "python_import_ms": import_ms,
+        "python_import_json_ms": bare_ms,
+        "python_import_ratio": import_ms / bare_ms,
+    });
+    println!("{measured:#}");
+    std::fs::write(file, serde_json::to_vec_pretty(&measured)?)?;
     Ok(())
 }
 

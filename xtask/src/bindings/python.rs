@@ -58,6 +58,9 @@ pub fn check(wheel: Option<&Path>) -> Result<Option<Missing>> {
     pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).arg(source().join("tests"));
     pytest.env("PYTHONPATH", &package).env("PYTHONDONTWRITEBYTECODE", "1").env("LAZAI_BASE_MODEL", model::fetch(None)?);
     run("Python: tests", pytest.current_dir(root()))?;
+    let mut quickstart = Command::new(&python);
+    quickstart.arg(source().join("examples/quickstart.py")).env("PYTHONPATH", &package).current_dir(&package);
+    run("Python: the README's program", &mut quickstart)?;
     let mut mypy = Command::new(&python);
     mypy.args(["-m", "mypy", "--strict", "--no-error-summary", "--cache-dir"]).arg(folder("mypy"));
     mypy.arg(source().join("tests/typed.py")).env("MYPYPATH", &package);
@@ -66,6 +69,32 @@ pub fn check(wheel: Option<&Path>) -> Result<Option<Missing>> {
     stubs.args(["-m", "mypy.stubtest", "lazai", "--allowlist"]).arg(source().join("tests/stubtest.allow"));
     run("Python: stubs against the module", stubs.env("PYTHONPATH", &package).current_dir(folder("python-package")))?;
     Ok(None)
+}
+
+/// Milliseconds that importing the package takes, and importing `json` of the standard library: each the median of 21 new
+/// processes, less what an empty one takes.
+pub fn import_ms(wheel: &Path) -> Result<(f64, f64)> {
+    let python = peers::python("python")?;
+    let package = folder("python-package");
+    if package.is_dir() {
+        std::fs::remove_dir_all(&package)?;
+    }
+    let mut pip = Command::new(&python);
+    pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "--target"]);
+    run("Python: the wheel is installed", pip.arg(&package).arg(wheel))?;
+    let median = |program: &str| -> Result<f64> {
+        let mut times = Vec::new();
+        for _ in 0..21 {
+            let begun = std::time::Instant::now();
+            let done = Command::new(&python).args(["-c", program]).env("PYTHONPATH", &package).status()?;
+            ensure!(done.success(), "{program}: {done}");
+            times.push(begun.elapsed().as_secs_f64() * 1_000.0);
+        }
+        times.sort_by(f64::total_cmp);
+        Ok(times[times.len() / 2])
+    };
+    let empty = median("pass")?;
+    Ok((median("import lazai")? - empty, median("import json")? - empty))
 }
 
 const LIBRARY: &str = if cfg!(target_os = "macos") { "lib_lazai.dylib" } else { "lib_lazai.so" };

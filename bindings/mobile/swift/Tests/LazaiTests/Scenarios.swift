@@ -264,6 +264,16 @@ final class LazaiTests: XCTestCase {
         XCTAssertTrue(try vector.chat.toJson().contains("\"cumulative\":\"\(turn!.owed)\""))
     }
 
+    func testProgramOfTheReadme() async throws {
+        let vector = try Vector(file)
+        let node = Recorded(vector)
+        let kept = try await quickstart(
+            conversation: text(vector.json, "conversation"), domain: domain(object(vector.json, "domain")),
+            key: Wallet(vector.key), transport: node)
+        XCTAssertEqual(node.paths.count, 2)
+        XCTAssertTrue(kept.contains("receipts"))
+    }
+
     func testWalletThatRefuses() async throws {
         let vector = try Vector(file)
         let about = domain(object(vector.json, "domain"))
