@@ -20,7 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("lazai-facade", &["lazai"]),
     ("lazai-cli", &["lazai-facade"]),
     ("lazai-python", &["lazai-cli", "lazai-facade"]),
-    ("lazai-examples", &["lazai"]),
+    ("lazai-examples", &["lazai", "lazai-cli"]),
     ("lazai-benches", &["lazai", "lazai-core", "lazai-settle"]),
     ("xtask", &[]),
 ];

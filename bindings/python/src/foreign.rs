@@ -52,7 +52,7 @@ fn go_on(raised: &Raised, called: impl FnOnce(Python<'_>) -> PyResult<Py<PyAny>>
     })
 }
 
-/// A callback that is told of progress.
+/// A callback of Python's: told of progress, or of a reply as it comes.
 pub(crate) struct Told(Option<Arc<Callback>>);
 
 struct Callback {
@@ -65,8 +65,12 @@ impl Told {
         Self(callable.map(|callable| Arc::new(Callback { callable, raised: Raised::default() })))
     }
 
-    pub fn listener(&self) -> Option<Arc<dyn ProgressListener>> {
+    pub fn of_progress(&self) -> Option<Arc<dyn ProgressListener>> {
         self.0.clone().map(|callback| callback as Arc<dyn ProgressListener>)
+    }
+
+    pub fn of_reply(&self) -> Option<Arc<dyn ReplyListener>> {
+        self.0.clone().map(|callback| callback as Arc<dyn ReplyListener>)
     }
 
     /// What the callback raised goes before what came of it.
@@ -82,30 +86,7 @@ impl ProgressListener for Callback {
     }
 }
 
-/// A callback that hears a reply.
-pub(crate) struct Heard(Option<Arc<Ear>>);
-
-struct Ear {
-    callable: Py<PyAny>,
-    raised: Raised,
-}
-
-impl Heard {
-    pub fn of(callable: Option<Py<PyAny>>) -> Self {
-        Self(callable.map(|callable| Arc::new(Ear { callable, raised: Raised::default() })))
-    }
-
-    pub fn listener(&self) -> Option<Arc<dyn ReplyListener>> {
-        self.0.clone().map(|ear| ear as Arc<dyn ReplyListener>)
-    }
-
-    pub fn or_raise<T>(&self, done: PyResult<T>) -> PyResult<T> {
-        let raised = self.0.as_ref().and_then(|e| e.raised.lock().unwrap_or_else(PoisonError::into_inner).take());
-        raised.map_or(done, Err)
-    }
-}
-
-impl ReplyListener for Ear {
+impl ReplyListener for Callback {
     fn on_text(&self, text: String) -> bool {
         go_on(&self.raised, |py| self.callable.call1(py, (text,)))
     }

@@ -8,7 +8,7 @@ use lazai_facade::{Domain, FileNote, LazaiError, RevenueParts};
 use pollster::block_on;
 use pyo3::prelude::*;
 
-use crate::foreign::{Heard, PySigner};
+use crate::foreign::{PySigner, Told};
 use crate::{free, raised};
 
 /// A character, out of a card of any format.
@@ -189,9 +189,9 @@ impl Chat {
         node: &NodeClient,
         on_text: Option<Py<PyAny>>,
     ) -> PyResult<ChatTurn> {
-        let heard = Heard::of(on_text);
-        let turn = free(py, || block_on(self.0.say(text, settings, node.0.clone(), heard.listener())));
-        heard.or_raise(turn)
+        let told = Told::of(on_text);
+        let turn = free(py, || block_on(self.0.say(text, settings, node.0.clone(), told.of_reply())));
+        told.or_raise(turn)
     }
 }
 

@@ -184,7 +184,7 @@ mod _lazai {
         on_progress: Option<Py<PyAny>>,
     ) -> PyResult<DatasetFacts> {
         let told = Told::of(on_progress);
-        let done = free(py, || data::prepare_dataset(files, contributor, base_model, out, told.listener()));
+        let done = free(py, || data::prepare_dataset(files, contributor, base_model, out, told.of_progress()));
         told.or_raise(done)
     }
 
@@ -203,8 +203,9 @@ mod _lazai {
         on_progress: Option<Py<PyAny>>,
     ) -> PyResult<ProofFiles> {
         let told = Told::of(on_progress);
-        let done =
-            free(py, || prove::prove_dataset(dataset, public_part, ledger, submitter, nonce, folder, told.listener()));
+        let done = free(py, || {
+            prove::prove_dataset(dataset, public_part, ledger, submitter, nonce, folder, told.of_progress())
+        });
         told.or_raise(done)
     }
 
