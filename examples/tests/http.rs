@@ -5,12 +5,13 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::Mutex;
 
-use lazai::consumer::{Consumer, ConsumerError};
+use lazai::consumer::{Consumer, ConsumerError, Conversation};
 use lazai::core::{Amount, Asset, LocalSigner, Signer};
 use lazai::exex::Minted;
 use lazai::http::{Budget, Front, HttpNode, Loopback, payment};
 use lazai::node::NodeError;
 use lazai::provider::Provider;
+use lazai::safety::{CharacterReport, Concern, SignedReport};
 use lazai_examples::Stage;
 use lazai_examples::stage::deposit;
 use serde_json::{Value, json};
@@ -101,14 +102,44 @@ async fn a_consumer_talks_through_the_front(served: &Served) {
         assert_eq!(conversation.receipts.len(), turn);
         assert_eq!(conversation.paid.unwrap().voucher.cumulative, conversation.owed());
     }
+    reports_reach_the_operator(served, &node, &conversation).await;
     // The same words of a crashed client get the same reply, for nothing more.
-    let mut forgetful = lazai::consumer::Conversation { receipts: Vec::new(), ..conversation.clone() };
+    let mut forgetful = Conversation { receipts: Vec::new(), ..conversation.clone() };
     forgetful.messages.clear();
     let again = consumer.say(&mut forgetful, &node, "Who are you?", &mut |_| {}).await.unwrap_err();
     assert!(matches!(&again, ConsumerError::Node(NodeError::Refused { code, .. }) if code == "node.turn_out_of_order"));
     let nobody = HttpNode::new("http://127.0.0.1:1").unwrap().models().await.unwrap_err();
     assert!(matches!(nobody, NodeError::Transport { .. }), "{nobody}");
     assert!(HttpNode::new("file:///etc/passwd").is_err());
+}
+
+async fn reports_reach_the_operator(served: &Served, node: &HttpNode, conversation: &Conversation) {
+    let report = CharacterReport {
+        session: conversation.session,
+        class: served.minted.class,
+        version: served.minted.version,
+        concern: Concern::Impersonation,
+        words: "it says that it is my sister".into(),
+        reported_at_s: 1_795_629_000,
+    };
+    let domain = served.stage.home.ledger().market().domain().clone();
+    let mut bytes = Vec::new();
+    for (name, report, status) in [
+        ("consumer's app", report.clone(), 204),
+        ("consumer's app", report.clone(), 204),
+        ("creator", report.clone(), 403),
+        ("consumer's app", CharacterReport { class: lazai::core::ClassId(9), ..report.clone() }, 403),
+        ("consumer's app", CharacterReport { words: "x".repeat(2_001), ..report.clone() }, 403),
+    ] {
+        let signer = served.stage.home.signer(name);
+        let signature = lazai::core::sign::sign(&*signer, &domain, &report).await.unwrap();
+        let body = serde_json::to_string(&SignedReport { report, signature }).unwrap();
+        let json = vec![("content-type".into(), "application/json".into())];
+        let found = node.post("/v1/lazai/reports", json, body, &mut |b| bytes.extend_from_slice(b)).await.unwrap();
+        assert_eq!(found, status, "{}", String::from_utf8_lossy(&bytes));
+    }
+    let kept: Vec<_> = served.provider.reports().unwrap().into_iter().map(|signed| signed.report).collect();
+    assert_eq!(kept, [report], "the same report is kept once");
 }
 
 async fn the_front_says_what_it_wants_and_what_is_wrong(served: &Served) {
@@ -282,7 +313,7 @@ async fn the_command_line_talks(served: &Served) {
     let (code, turns) = command(args.clone(), "Who are you?\n\nAnd where?\n").await;
     assert_eq!((code, turns.len()), (0, 2), "{turns:?}");
     let kept = std::fs::read(path("conversation.json")).unwrap();
-    let kept: lazai::consumer::Conversation = serde_json::from_slice(&kept).unwrap();
+    let kept: Conversation = serde_json::from_slice(&kept).unwrap();
     assert_eq!((kept.receipts.len(), kept.messages.len()), (2, 4));
     assert_eq!(kept.paid.unwrap().voucher.cumulative.to_string(), turns[1]["owed"].as_str().unwrap());
     // What the deposit no longer covers is refused, with the node's own code.

@@ -10,6 +10,7 @@
 //! | [`provider::Provider`] | serves a character, meters, redeems | `serve` |
 //! | [`consumer::Consumer`] | opens sessions, talks, pays | - |
 //! | [`governor::Governor`] | proposes and votes | - |
+//! | [`safety`] | consumers: report characters, block them | - |
 //! | [`provenance::verify`] | anyone: checks where a reply comes from | - |
 //!
 //! With the features `wire` and `node`, `http` carries all this over the network, in OpenAI's dialect.
@@ -32,6 +33,7 @@ pub mod node;
 pub mod provenance;
 #[cfg(feature = "serve")]
 pub mod provider;
+pub mod safety;
 pub mod store;
 pub mod validator;
 

@@ -1,5 +1,7 @@
 //! The provider: serves versions of characters, meters what it says, redeems what it is owed.
 
+mod reports;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};

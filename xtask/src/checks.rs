@@ -32,6 +32,8 @@ const FEATURE_SETS: &[(&str, &str)] = &[
     ("lazai", ""),
     ("lazai", "evm"),
     ("lazai", "node"),
+    ("lazai", "wire"),
+    ("lazai-facade", ""),
     ("lazai", "zk"),
     ("lazai", "train"),
     ("lazai", "serve"),

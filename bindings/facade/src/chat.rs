@@ -172,7 +172,7 @@ impl Chat {
     }
 }
 
-fn json_post(path: &str, body: &impl serde::Serialize) -> Result<HttpRequest, LazaiError> {
+pub(crate) fn json_post(path: &str, body: &impl serde::Serialize) -> Result<HttpRequest, LazaiError> {
     let header = Header { name: "content-type".into(), value: "application/json".into() };
     Ok(HttpRequest { path: path.into(), headers: vec![header], body: serde_json::to_string(body)? })
 }

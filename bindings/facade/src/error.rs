@@ -105,6 +105,8 @@ pub(crate) const CODES: &[&str] = &[
     "pov.unknown_contributor",
     "pov.wrong_digest",
     "provenance.unreadable",
+    "report.concern",
+    "report.too_long",
     "signature.high_s",
     "signature.malformed",
     "signature.wrong_signer",

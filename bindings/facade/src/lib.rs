@@ -13,6 +13,7 @@
 //! | [`sign`] | domains, keys and foreign signers |
 //! | [`session`] | offers, vouchers, receipts: signed, checked, and as wallets sign them |
 //! | [`verify`] | proofs of datasets, provenance of replies |
+//! | [`safety`] | reporting and blocking characters |
 //! | [`chat`] | a paid conversation over any transport |
 //! | `native` | files, nodes and ledgers, where there is a file system and a network (features `native`, `prove`) |
 //!
@@ -28,6 +29,7 @@ pub mod error;
 pub mod money;
 #[cfg(feature = "native")]
 pub mod native;
+pub mod safety;
 pub mod session;
 pub mod sign;
 pub mod verify;
@@ -39,6 +41,7 @@ pub use chat::{
 };
 pub use error::{LazaiError, error_codes};
 pub use money::{RevenueParts, split_revenue};
+pub use safety::{Blocklist, CharacterReport, report_character};
 pub use session::{
     Offer, Receipt, Voucher, check_offer, check_receipt, check_voucher, offer_step, session_id, sign_offer,
     sign_receipt, sign_voucher, voucher_digest, voucher_typed_data,

@@ -4,8 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use lazai_facade::{
-    Character, Chat, Domain, LazaiError, LocalKey, Message, ReplySettings, check_offer, check_receipt, check_voucher,
-    offer_step, sign_offer, sign_receipt, sign_voucher, split_revenue, verify_evidence, verify_proof, voucher_digest,
+    Blocklist, Character, Chat, Domain, LazaiError, LocalKey, Message, ReplySettings, check_offer, check_receipt,
+    check_voucher, offer_step, report_character, sign_offer, sign_receipt, sign_voucher, split_revenue,
+    verify_evidence, verify_proof, voucher_digest,
 };
 use pollster::block_on;
 use serde::de::DeserializeOwned;
@@ -16,8 +17,18 @@ fn root() -> PathBuf {
 }
 
 /// Numbers of 64 bits stand in scenarios as text, since JavaScript would lose digits.
-const U64: &[&str] =
-    &["chainId", "classId", "sessionS", "validUntilS", "promptTokens", "completionTokens", "seed", "records", "tokens"];
+const U64: &[&str] = &[
+    "chainId",
+    "classId",
+    "sessionS",
+    "validUntilS",
+    "promptTokens",
+    "completionTokens",
+    "seed",
+    "records",
+    "tokens",
+    "reportedAtS",
+];
 
 fn numbers(value: &Value) -> Value {
     match value {
@@ -122,6 +133,18 @@ fn turn(args: &Args<'_>) -> Result<Value, LazaiError> {
     Ok(json!("*"))
 }
 
+fn blocklist(args: &Args<'_>) -> Result<Value, LazaiError> {
+    let list = Blocklist::from_json(args.text("list"))?;
+    let classes = |name: &str| -> Vec<u64> {
+        args.0[name].as_array().unwrap().iter().map(|c| c.as_str().unwrap().parse().unwrap()).collect()
+    };
+    let (block, unblock) = (classes("block"), classes("unblock"));
+    block.iter().for_each(|class| list.block(*class));
+    unblock.iter().for_each(|class| list.unblock(*class));
+    let blocked: Vec<bool> = unblock.iter().chain(block.iter().take(1)).map(|class| list.is_blocked(*class)).collect();
+    Ok(json!({"list": list.to_json()?, "blocked": blocked}))
+}
+
 fn call(name: &str, args: &Args<'_>) -> Result<Value, LazaiError> {
     let key = || LocalKey::from_hex(args.text("key"));
     Ok(match name {
@@ -154,6 +177,10 @@ fn call(name: &str, args: &Args<'_>) -> Result<Value, LazaiError> {
         "copy_character" => copy(args)?,
         "verify_evidence" => json!(verify_evidence(args.bytes("evidence"), args.bytes("anchor"))?),
         "verify_proof" => json!(verify_proof(args.bytes("statement"), args.bytes("proof"))?),
+        "report_character" => {
+            json!(block_on(report_character(args.record("domain"), args.record("report"), key()?))?)
+        }
+        "blocklist" => blocklist(args)?,
         "chat_turn" => turn(args)?,
         "chat_refusal" => {
             let body = args.text("body").into_bytes();

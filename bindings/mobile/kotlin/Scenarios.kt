@@ -39,6 +39,11 @@ fun receipt(o: JsonObject) = Receipt(
     o.text("baseDigest"), o.text("adapterDigest"), o.text("cumulative"),
 )
 
+fun report(o: JsonObject) = CharacterReport(
+    o.text("session"), o.text("classId").unsigned(), o.get("version").asInt.toUInt(), o.text("concern"), o.text("words"),
+    o.text("reportedAtS").unsigned(),
+)
+
 fun content(source: JsonObject): ByteArray {
     source.optional("text")?.let { return it.asString.toByteArray() }
     var data = File(root, source.text("file")).readBytes()
@@ -145,6 +150,13 @@ suspend fun call(name: String, a: JsonObject): Any? {
                 else -> first.toPng(content(a.obj("image")))
             }
             if (Character.fromBytes(copied).toV3Json() == first.toV3Json()) "same" else "different"
+        }
+        "report_character" -> reportCharacter(domain(a.obj("domain")), report(a.obj("report")), key.signer())
+        "blocklist" -> Blocklist.fromJson(a.text("list")).use { list ->
+            val (block, unblock) = listOf("block", "unblock").map { name -> a.getAsJsonArray(name).map { it.asString.toULong() } }
+            block.forEach { list.block(it) }
+            unblock.forEach { list.unblock(it) }
+            json("list" to list.toJson(), "blocked" to (unblock + block.take(1)).map { list.isBlocked(it) })
         }
         "chat_turn" -> turn(a)
         "chat_refusal" -> throw Vector(a.obj("chat")).chat.refusal(a.get("status").asInt.toUShort(), a.text("body").toByteArray())

@@ -74,6 +74,39 @@ impl Character {
     }
 }
 
+/// The characters that somebody does not want to see.
+#[pyclass(frozen)]
+pub struct Blocklist(Arc<facade::Blocklist>);
+
+#[pymethods]
+impl Blocklist {
+    /// A list, as `to_json` gave it; `[]` is an empty one.
+    #[staticmethod]
+    fn from_json(json: String) -> PyResult<Self> {
+        facade::Blocklist::from_json(json).map(Self).map_err(raised)
+    }
+
+    /// The list: JSON.
+    fn to_json(&self) -> PyResult<String> {
+        self.0.to_json().map_err(raised)
+    }
+
+    /// Blocks a character, all versions of it.
+    fn block(&self, class_id: u64) {
+        self.0.block(class_id);
+    }
+
+    /// Takes that back.
+    fn unblock(&self, class_id: u64) {
+        self.0.unblock(class_id);
+    }
+
+    /// Whether a character is blocked.
+    fn is_blocked(&self, class_id: u64) -> bool {
+        self.0.is_blocked(class_id)
+    }
+}
+
 /// A key in this process's memory: wiped when dropped, never printed.
 #[pyclass(frozen)]
 pub struct LocalKey(pub(crate) Arc<facade::LocalKey>);

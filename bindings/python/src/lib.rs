@@ -43,7 +43,7 @@ mod _lazai {
     #[pymodule_export]
     use super::LazaiError;
     #[pymodule_export]
-    use super::handles::{Character, Chat, LocalKey, Market, NodeClient};
+    use super::handles::{Blocklist, Character, Chat, LocalKey, Market, NodeClient};
     #[pymodule_export]
     use lazai_facade::chat::{ChatTurn, Header, HttpRequest, Message, ModelOffer, ReplySettings};
     #[pymodule_export]
@@ -52,6 +52,8 @@ mod _lazai {
     use lazai_facade::native::data::{ContributorTerms, DatasetFacts, FileFacts};
     #[pymodule_export]
     use lazai_facade::native::prove::ProofFiles;
+    #[pymodule_export]
+    use lazai_facade::safety::CharacterReport;
     #[pymodule_export]
     use lazai_facade::session::{Offer, Receipt, Voucher};
     #[pymodule_export]
@@ -140,6 +142,18 @@ mod _lazai {
     #[pyfunction]
     fn check_receipt(domain: Domain, receipt: Receipt, signature: String, node: String) -> PyResult<()> {
         facade::check_receipt(domain, receipt, signature, node).map_err(raised)
+    }
+
+    /// Signs a report, as the session's consumer; gives the request that takes it to the node.
+    #[pyfunction]
+    fn report_character(
+        py: Python<'_>,
+        domain: Domain,
+        report: CharacterReport,
+        signer: Bound<'_, PyAny>,
+    ) -> PyResult<HttpRequest> {
+        let signer = PySigner::of(&signer)?;
+        free(py, || block_on(facade::report_character(domain, report, signer)))
     }
 
     /// Digest of the verifier's key that this library has.

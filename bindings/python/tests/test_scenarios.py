@@ -9,7 +9,7 @@ import lazai
 
 ROOT = pathlib.Path(__file__).parents[3]
 # Numbers of 64 bits stand in scenarios as text, since JavaScript would lose digits.
-U64 = {"chainId", "classId", "sessionS", "validUntilS", "promptTokens", "completionTokens", "seed", "records", "tokens"}
+U64 = {"chainId", "classId", "sessionS", "validUntilS", "promptTokens", "completionTokens", "seed", "records", "tokens", "reportedAtS"}
 
 
 def snake(name):
@@ -83,12 +83,22 @@ def chat_turn(chat, chunk, replace=None):
     return "*"
 
 
+def blocklist(list, block, unblock):
+    blocked = lazai.Blocklist.from_json(list)
+    for class_id in block:
+        blocked.block(int(class_id))
+    for class_id in unblock:
+        blocked.unblock(int(class_id))
+    asked = [*unblock, *block[:1]]
+    return {"list": blocked.to_json(), "blocked": [blocked.is_blocked(int(c)) for c in asked]}
+
+
 def chat_refusal(chat, status, body):
     raise open_chat(chat)[1].refusal(status, body.encode())
 
 
 def with_records(function):
-    kinds = {"domain": lazai.Domain, "voucher": lazai.Voucher, "offer": lazai.Offer, "receipt": lazai.Receipt}
+    kinds = {"domain": lazai.Domain, "voucher": lazai.Voucher, "offer": lazai.Offer, "receipt": lazai.Receipt, "report": lazai.CharacterReport}
 
     def call(**args):
         args = {k: record(kinds[k], v) if k in kinds else v for k, v in args.items()}
@@ -108,6 +118,7 @@ CALLS = {
     "verify_proof": lambda statement, proof: lazai.verify_proof(content(statement), content(proof)),
     "chat_turn": chat_turn,
     "chat_refusal": chat_refusal,
+    "blocklist": blocklist,
     **{
         name: with_records(getattr(lazai, name))
         for name in (
@@ -119,6 +130,7 @@ CALLS = {
             "offer_step",
             "sign_receipt",
             "check_receipt",
+            "report_character",
         )
     },
 }

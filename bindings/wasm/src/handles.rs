@@ -77,6 +77,41 @@ impl Character {
     }
 }
 
+/// The characters that somebody does not want to see.
+#[wasm_bindgen]
+pub struct Blocklist(Arc<facade::Blocklist>);
+
+#[wasm_bindgen]
+impl Blocklist {
+    /// A list, as `toJson` gave it; `[]` is an empty one.
+    #[wasm_bindgen(js_name = fromJson)]
+    pub fn from_json(json: String) -> Result<Self, JsValue> {
+        facade::Blocklist::from_json(json).map(Self).map_err(thrown)
+    }
+
+    /// The list: JSON.
+    #[wasm_bindgen(js_name = toJson)]
+    pub fn to_json(&self) -> Result<String, JsValue> {
+        self.0.to_json().map_err(thrown)
+    }
+
+    /// Blocks a character, all versions of it.
+    pub fn block(&self, class_id: u64) {
+        self.0.block(class_id);
+    }
+
+    /// Takes that back.
+    pub fn unblock(&self, class_id: u64) {
+        self.0.unblock(class_id);
+    }
+
+    /// Whether a character is blocked.
+    #[wasm_bindgen(js_name = isBlocked)]
+    pub fn is_blocked(&self, class_id: u64) -> bool {
+        self.0.is_blocked(class_id)
+    }
+}
+
 /// A key in this page's memory.
 #[wasm_bindgen]
 pub struct LocalKey(Arc<facade::LocalKey>);

@@ -155,6 +155,16 @@ pub async fn sign_receipt(
     facade::sign_receipt(record(domain)?, record(receipt)?, signer(key)?).await.map_err(thrown)
 }
 
+/// Signs a report, as the session's consumer; gives the request that takes it to the node.
+#[wasm_bindgen(js_name = reportCharacter, unchecked_return_type = "HttpRequest")]
+pub async fn report_character(
+    #[wasm_bindgen(unchecked_param_type = "Domain")] domain: JsValue,
+    #[wasm_bindgen(unchecked_param_type = "CharacterReport")] report: JsValue,
+    #[wasm_bindgen(unchecked_param_type = "Signer")] key: JsValue,
+) -> Result<JsValue, JsValue> {
+    object(&facade::report_character(record(domain)?, record(report)?, signer(key)?).await.map_err(thrown)?)
+}
+
 /// Checks that a receipt is signed by a node.
 #[wasm_bindgen(js_name = checkReceipt)]
 pub fn check_receipt(

@@ -75,6 +75,16 @@ export interface Receipt {
     cumulative: string;
 }
 
+/** A consumer's report of a character: `harmful`, `illegal`, `impersonation`, `infringing` or `other`. */
+export interface CharacterReport {
+    session: string;
+    classId: bigint;
+    version: number;
+    concern: string;
+    words: string;
+    reportedAtS: bigint;
+}
+
 /** A message of a conversation: `system`, `user` or `assistant`. */
 export interface Message {
     role: string;

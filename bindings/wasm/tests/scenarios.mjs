@@ -3,6 +3,7 @@
 // Numbers of 64 bits stand in scenarios as text, since JavaScript would lose digits: here they become bigints.
 const U64 = new Set([
   "chainId", "classId", "sessionS", "validUntilS", "promptTokens", "completionTokens", "seed", "records", "tokens",
+  "reportedAtS",
 ]);
 export const record = (value) =>
   Array.isArray(value)
@@ -83,6 +84,15 @@ export async function run(sdk, scenario, read) {
       same([heard, chat.owed()], [turn.text, turn.owed], "heard");
       return "*";
     },
+    report_character: (a) => sdk.reportCharacter(record(a.domain), record(a.report), sdk.LocalKey.fromHex(a.key)),
+    blocklist: (a) => {
+      const list = sdk.Blocklist.fromJson(a.list);
+      a.block.forEach((id) => list.block(BigInt(id)));
+      a.unblock.forEach((id) => list.unblock(BigInt(id)));
+      const found = { list: list.toJson(), blocked: [...a.unblock, ...a.block.slice(0, 1)].map((id) => list.isBlocked(BigInt(id))) };
+      list.free();
+      return found;
+    },
     chat_refusal: async (a) => {
       throw (await openChat(a.chat))[1].refusal(a.status, bytes(a.body));
     },
@@ -105,4 +115,4 @@ export async function run(sdk, scenario, read) {
 const show = (value) => JSON.stringify(value, (_, v) => (typeof v === "bigint" ? `${v}n` : v));
 
 /** The names of the scenarios. */
-export const NAMES = ["characters", "chat", "money", "provenance", "signatures"];
+export const NAMES = ["characters", "chat", "money", "provenance", "safety", "signatures"];

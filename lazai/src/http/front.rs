@@ -22,6 +22,7 @@ use super::reply::{self, Pieces};
 use super::talk::model_id;
 use crate::node::{ChatRequest, Node, NodeError, SignedOffer, SignedVoucher};
 use crate::provider::Provider;
+use crate::safety::SignedReport;
 
 /// How long an offer that is given out may be taken, in seconds.
 const OFFER_VALID_S: u64 = 600;
@@ -31,7 +32,7 @@ const MAX_WAITING: usize = 64;
 /// A node's server: stock clients see its characters as models, and 402 until they pay.
 ///
 /// Requests: `GET /v1/models`, `POST /v1/chat/completions`, `POST /v1/lazai/vouchers` (a
-/// [`SignedVoucher`] as JSON), `GET /health`. Needs tokio; TLS is left to whatever stands before it.
+/// [`SignedVoucher`] as JSON), `POST /v1/lazai/reports` (a [`SignedReport`]), `GET /health`. Needs tokio; TLS is left to whatever stands before it.
 ///
 /// # Example
 /// ```no_run
@@ -70,6 +71,7 @@ impl Front {
             .route("/v1/models/{id}", get(model))
             .route("/v1/chat/completions", post(chat))
             .route("/v1/lazai/vouchers", post(pay))
+            .route("/v1/lazai/reports", post(report))
             .route("/health", get(|| async { axum::Json(json!({"status": "ok"})) }))
             .fallback(unknown)
             .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
@@ -229,6 +231,13 @@ async fn pay(State(front): State<Front>, body: Bytes) -> Result<StatusCode, ApiE
     let voucher: SignedVoucher =
         serde_json::from_slice(&body).map_err(|e| ApiError::new(400, "request.invalid", format!("voucher: {e}")))?;
     front.0.provider.pay(&voucher).await.map_err(|e| refusal(&e))?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn report(State(front): State<Front>, body: Bytes) -> Result<StatusCode, ApiError> {
+    let report: SignedReport =
+        serde_json::from_slice(&body).map_err(|e| ApiError::new(400, "request.invalid", format!("report: {e}")))?;
+    front.0.provider.report(&report).await.map_err(|e| refusal(&e))?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -5,7 +5,9 @@ that does not change. ``lazai.aio`` has what takes its time for asyncio, ``lazai
 """
 
 from lazai._lazai import (
+    Blocklist,
     Character,
+    CharacterReport,
     Chat,
     ChatTurn,
     ContributorFacts,
@@ -44,6 +46,7 @@ from lazai._lazai import (
     prepare_dataset,
     prove_dataset,
     read_models,
+    report_character,
     session_id,
     sign_offer,
     sign_receipt,
@@ -58,7 +61,9 @@ from lazai._lazai import (
 
 __version__ = library_version()
 __all__ = [
+    "Blocklist",
     "Character",
+    "CharacterReport",
     "Chat",
     "ChatTurn",
     "ContributorFacts",
@@ -97,6 +102,7 @@ __all__ = [
     "prepare_dataset",
     "prove_dataset",
     "read_models",
+    "report_character",
     "session_id",
     "sign_offer",
     "sign_receipt",

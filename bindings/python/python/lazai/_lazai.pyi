@@ -6,6 +6,33 @@ from _typeshed import SupportsGetItem
 from typing import Any, Final, SupportsFloat, SupportsIndex, final
 
 @final
+class Blocklist:
+    """
+    The characters that somebody does not want to see.
+    """
+    def block(self, /, class_id: SupportsIndex) -> None:
+        """
+        Blocks a character, all versions of it.
+        """
+    @staticmethod
+    def from_json(json: str) -> Blocklist:
+        """
+        A list, as `to_json` gave it; `[]` is an empty one.
+        """
+    def is_blocked(self, /, class_id: SupportsIndex) -> bool:
+        """
+        Whether a character is blocked.
+        """
+    def to_json(self, /) -> str:
+        """
+        The list: JSON.
+        """
+    def unblock(self, /, class_id: SupportsIndex) -> None:
+        """
+        Takes that back.
+        """
+
+@final
 class Character:
     """
     A character, out of a card of any format.
@@ -54,6 +81,45 @@ class Character:
     def to_v3_json(self, /) -> str:
         """
         The card as JSON of version 3.
+        """
+
+@final
+class CharacterReport:
+    """
+    A consumer's report of a character.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, session: str, class_id: SupportsIndex, version: SupportsIndex, concern: str, words: str, reported_at_s: SupportsIndex) -> CharacterReport: ...
+    @property
+    def class_id(self, /) -> int:
+        """
+        The class that was served.
+        """
+    @property
+    def concern(self, /) -> str:
+        """
+        `harmful`, `illegal`, `impersonation`, `infringing` or `other`.
+        """
+    @property
+    def reported_at_s(self, /) -> int:
+        """
+        When, seconds since 1970.
+        """
+    @property
+    def session(self, /) -> str:
+        """
+        The session in which it spoke.
+        """
+    @property
+    def version(self, /) -> int:
+        """
+        The version that was served.
+        """
+    @property
+    def words(self, /) -> str:
+        """
+        What happened: at most 2,000 bytes.
         """
 
 @final
@@ -998,6 +1064,11 @@ def prove_dataset(dataset: str, public_part: str | None, ledger: str, submitter:
 def read_models(body: SupportsGetItem[int, SupportsIndex]) -> list[ModelOffer]:
     """
     The models in a node's answer to `GET /v1/models`.
+    """
+
+def report_character(domain: Domain, report: CharacterReport, signer: Any) -> HttpRequest:
+    """
+    Signs a report, as the session's consumer; gives the request that takes it to the node.
     """
 
 def run_command(arguments: SupportsGetItem[int, str]) -> int:

@@ -187,6 +187,19 @@ func call(_ name: String, _ a: Object) async throws -> Any {
         default: copied = try first.toPng(image: content(object(a, "image")))
         }
         return try Character.fromBytes(bytes: copied).toV3Json() == first.toV3Json() ? "same" : "different"
+    case "report_character":
+        let o = object(a, "report")
+        let report = CharacterReport(
+            session: text(o, "session"), classId: u64(o, "classId"), version: UInt32(int(o, "version")),
+            concern: text(o, "concern"), words: text(o, "words"), reportedAtS: u64(o, "reportedAtS"))
+        return plain(try await reportCharacter(domain: about(), report: report, signer: key().signer()))
+    case "blocklist":
+        let list = try Blocklist.fromJson(json: text(a, "list"))
+        let classes = { (name: String) in (a[name] as! [String]).map { UInt64($0)! } }
+        classes("block").forEach { list.block(classId: $0) }
+        classes("unblock").forEach { list.unblock(classId: $0) }
+        let asked = classes("unblock") + classes("block").prefix(1)
+        return ["list": try list.toJson(), "blocked": asked.map { NSNumber(value: list.isBlocked(classId: $0)) }] as Object
     case "chat_turn": return try await turn(a)
     case "chat_refusal":
         throw try Vector(object(a, "chat")).chat.refusal(status: UInt16(int(a, "status")), body: Data(text(a, "body").utf8))

@@ -1,0 +1,102 @@
+//! Reporting a character, and blocking one.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lazai::core::{ClassId, VersionNumber};
+use lazai::safety::{self, Concern, MAX_REPORT_BYTES, SignedReport};
+
+use crate::chat::{HttpRequest, json_post};
+use crate::sign::Foreign;
+use crate::{Domain, LazaiError, Signer, record};
+
+record! {
+    /// A consumer's report of a character.
+    pub struct CharacterReport {
+        /// The session in which it spoke.
+        pub session: String,
+        /// The class that was served.
+        pub class_id: u64,
+        /// The version that was served.
+        pub version: u32,
+        /// `harmful`, `illegal`, `impersonation`, `infringing` or `other`.
+        pub concern: String,
+        /// What happened: at most 2,000 bytes.
+        pub words: String,
+        /// When, seconds since 1970.
+        pub reported_at_s: u64,
+    }
+}
+
+/// Signs a report, as the session's consumer; gives the request that takes it to the node.
+///
+/// # Errors
+/// `report.concern`, `report.too_long`, `hex.…`, `signer.…`.
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+pub async fn report_character(
+    domain: Domain,
+    report: CharacterReport,
+    signer: Arc<dyn Signer>,
+) -> Result<HttpRequest, LazaiError> {
+    let unknown = || LazaiError::new("report.concern", format!("no concern {:?}", report.concern));
+    let concern = Concern::from_name(&report.concern).ok_or_else(unknown)?;
+    if report.words.len() > MAX_REPORT_BYTES {
+        let bytes = report.words.len();
+        return Err(LazaiError::new("report.too_long", format!("{bytes} bytes, at most {MAX_REPORT_BYTES} are taken")));
+    }
+    let report = safety::CharacterReport {
+        session: report.session.parse()?,
+        class: ClassId(report.class_id),
+        version: VersionNumber(report.version),
+        concern,
+        words: report.words,
+        reported_at_s: report.reported_at_s,
+    };
+    let signature = lazai::core::sign::sign(&Foreign::new(signer)?, &domain.parse()?, &report).await?;
+    json_post("/v1/lazai/reports", &SignedReport { report, signature })
+}
+
+/// The characters that somebody does not want to see; to be kept by her app.
+#[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
+#[derive(Debug, Default)]
+pub struct Blocklist(Mutex<safety::Blocklist>);
+
+impl Blocklist {
+    fn list(&self) -> MutexGuard<'_, safety::Blocklist> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+impl Blocklist {
+    /// A list, as [`to_json`](Self::to_json) gave it; `[]` is an empty one.
+    ///
+    /// # Errors
+    /// `json.malformed`.
+    #[cfg_attr(feature = "uniffi", uniffi::constructor)]
+    pub fn from_json(json: String) -> Result<Arc<Self>, LazaiError> {
+        Ok(Arc::new(Self(Mutex::new(serde_json::from_str(&json)?))))
+    }
+
+    /// The list: JSON.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn to_json(&self) -> Result<String, LazaiError> {
+        Ok(serde_json::to_string(&*self.list())?)
+    }
+
+    /// Blocks a character, all versions of it.
+    pub fn block(&self, class_id: u64) {
+        self.list().block(ClassId(class_id));
+    }
+
+    /// Takes that back.
+    pub fn unblock(&self, class_id: u64) {
+        self.list().unblock(ClassId(class_id));
+    }
+
+    /// Whether a character is blocked.
+    pub fn is_blocked(&self, class_id: u64) -> bool {
+        self.list().is_blocked(ClassId(class_id))
+    }
+}
