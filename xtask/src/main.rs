@@ -28,7 +28,7 @@ cargo xtask VERB
              (--ledger evm: on a chain, behind a test node that it starts; needs node and npm)
   test       everything that must hold: format, lints, layers, licences, docs, tests, examples
   bindings LANG
-             builds the package of a language and runs its tests (javascript, kotlin, python, swift)
+             builds the package of a language and runs its tests (javascript, kotlin, python, swift); devices: types for phones
   bench NAME measures (bindings, data, lora, market, settle, zk), and writes target/reports/bench-NAME.json
   fetch      gets the base model (93 MB, once) and prints where it is
   fuzz TARGET [SECONDS]

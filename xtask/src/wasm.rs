@@ -34,13 +34,18 @@ pub fn module() -> Result<Result<PathBuf, String>> {
     Ok(Ok(module))
 }
 
-/// `cargo build` for wasm32: by the target's standard library where rustup has it, else by Debian's `rustc-web`,
-/// which builds the standard library from `rust-web-src`.
+/// `cargo build` for wasm32.
 pub fn toolchain() -> Result<Command, String> {
+    cargo_for(TARGET, "build")
+}
+
+/// A verb of cargo for another target: by the target's standard library where rustup has it, else by Debian's `rustc-web`,
+/// which builds the standard library from `rust-web-src`.
+pub fn cargo_for(triple: &str, verb: &str) -> Result<Command, String> {
     let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output().map_err(|e| e.to_string())?;
     let sysroot = PathBuf::from(String::from_utf8_lossy(&sysroot.stdout).trim());
-    if sysroot.join("lib/rustlib").join(TARGET).is_dir() {
-        let mut build = cargo(&["build", "--target", TARGET]);
+    if sysroot.join("lib/rustlib").join(triple).is_dir() {
+        let mut build = cargo(&[verb, "--target", triple]);
         build.env_remove("RUSTC_BOOTSTRAP");
         return Ok(build);
     }
@@ -48,14 +53,13 @@ pub fn toolchain() -> Result<Command, String> {
     let linker = (15..40).rev().map(|v| PathBuf::from(format!("/usr/bin/wasm-ld-{v}"))).find(|p| p.is_file());
     let library = Path::new("/usr/share/cargo/bin/cargo");
     let (true, true, Some(linker)) = (compiler.is_file(), library.is_file(), linker) else {
-        return Err(
-            "neither `rustup target add wasm32-unknown-unknown` was run, nor are Debian's packages rustc-web, \
-                    cargo-web, rust-web-src and lld installed"
-                .into(),
-        );
+        return Err(format!(
+            "neither `rustup target add {triple}` was run, nor are Debian's packages rustc-web, cargo-web, rust-web-src \
+             and lld installed"
+        ));
     };
     let mut build = Command::new(library);
-    build.args(["build", "--target", TARGET, "-Zbuild-std=std,panic_abort"]);
+    build.args([verb, "--target", triple, "-Zbuild-std=std,panic_abort"]);
     build.env("RUSTC", compiler).env("RUSTDOC", "/usr/bin/rustdoc").env("RUSTC_BOOTSTRAP", "1");
     build.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
     Ok(build)

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 
 use super::{Missing, debian, folder, has, npm};
-use crate::peers;
 use crate::shell::{cargo, root, run, target};
+use crate::{peers, wasm};
 
 /// Kotlin's compiler, with coroutines: 90 MB.
 const KOTLIN: &str = "kotlin-compiler@2.4.20";
@@ -23,6 +23,7 @@ fn source() -> PathBuf {
 
 /// Builds the library and what a language needs around it; gives the folders of both.
 fn bound(language: &str) -> Result<(PathBuf, PathBuf)> {
+    without_c()?;
     let target = target().join("mobile");
     let mut build = cargo(&["build", "--release", "--quiet", "--locked"]);
     build.current_dir(source()).env("CARGO_TARGET_DIR", &target);
@@ -37,6 +38,35 @@ fn bound(language: &str) -> Result<(PathBuf, PathBuf)> {
     // It reads the crate's settings by cargo's metadata.
     run(&format!("UniFFI for {language}"), bindgen.current_dir(source()).stderr(Stdio::null()))?;
     Ok((generated, library.parent().map(Path::to_owned).unwrap_or_default()))
+}
+
+/// Crates that compile C, or look for it.
+const C: &[&str] = &["bindgen", "cc", "cmake", "onig_sys", "openssl-sys", "pkg-config", "ring"];
+/// Phones, of which there is none here: their code is compiled as far as types.
+const DEVICES: &[&str] = &["aarch64-apple-ios", "aarch64-linux-android"];
+
+/// Checks that a phone's library needs no C compiler.
+fn without_c() -> Result<()> {
+    let tree = cargo(&["tree", "--locked", "--edges", "no-dev", "--prefix", "none"]).current_dir(source()).output()?;
+    ensure!(tree.status.success(), "cargo tree: {}", String::from_utf8_lossy(&tree.stderr));
+    let tree = String::from_utf8_lossy(&tree.stdout);
+    let found = tree.lines().filter_map(|line| line.split(' ').next()).find(|name| C.contains(name));
+    ensure!(found.is_none(), "the library for phones would compile C: {found:?}");
+    Ok(())
+}
+
+/// Type-checks the library for phones, whose standard library is built from source where rustup has it not.
+pub fn devices() -> Result<Option<Missing>> {
+    without_c()?;
+    for device in DEVICES {
+        let mut check = match wasm::cargo_for(device, "check") {
+            Ok(check) => check,
+            Err(reason) => return Ok(Some(reason)),
+        };
+        check.args(["--quiet", "--locked"]).env("CARGO_TARGET_DIR", target().join("devices")).current_dir(source());
+        run(&format!("types for {device}"), &mut check)?;
+    }
+    Ok(None)
 }
 
 pub fn kotlin() -> Result<Option<Missing>> {

@@ -21,13 +21,14 @@ pub fn start(args: &[&str]) -> Result<()> {
         ["javascript"] => javascript::check()?,
         ["kotlin"] => mobile::kotlin()?,
         ["swift"] => mobile::swift()?,
+        ["devices"] => mobile::devices()?,
         ["python"] => {
             // The wheel as users get it, and the tests against it.
             let wheel = python::wheel()?;
             println!("   {}", wheel.display());
             python::check(Some(&wheel))?
         }
-        [] => bail!("bindings: which language? (javascript, kotlin, python, swift)"),
+        [] => bail!("bindings: which language? (javascript, kotlin, python, swift, devices)"),
         other => bail!("bindings: unknown {other:?}; javascript, kotlin, python or swift"),
     };
     missing.map_or(Ok(()), |reason| bail!("{reason}"))
