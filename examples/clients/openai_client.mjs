@@ -47,4 +47,13 @@ assert.equal(required.x402Version, 2);
 assert.equal(required.accepts[0].scheme, "lazai-session");
 assert.equal(required.accepts[0].extra.model, model);
 assert.deepEqual((await unpaid.json()).payment, required);
+// A page of another origin may ask a node, and read what it wants.
+const preflight = await fetch(`${process.env.LAZAI_NODE_URL}/v1/chat/completions`, {
+  method: "OPTIONS",
+  headers: { origin: "https://page.example", "access-control-request-method": "POST" },
+});
+assert.equal(preflight.status, 204);
+assert.match(preflight.headers.get("access-control-allow-headers"), /payment-signature/);
+assert.equal(unpaid.headers.get("access-control-allow-origin"), "*");
+assert.match(unpaid.headers.get("access-control-expose-headers"), /payment-required/);
 console.log(`openai ${VERSION} for Node: models, chat, streams, errors, 402`);

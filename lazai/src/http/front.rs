@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use lazai_core::pov::PublicPart;
@@ -74,6 +75,7 @@ impl Front {
             .route("/v1/lazai/reports", post(report))
             .route("/health", get(|| async { axum::Json(json!({"status": "ok"})) }))
             .fallback(unknown)
+            .layer(middleware::from_fn(for_pages))
             .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
             .with_state(self.clone())
     }
@@ -128,7 +130,7 @@ impl Front {
         let mut response = error.into_response();
         let header = HeaderValue::from_str(&payment::encode(&required));
         *response.body_mut() = axum::body::Body::from(body.to_string());
-        response.headers_mut().remove(axum::http::header::CONTENT_LENGTH);
+        response.headers_mut().remove(header::CONTENT_LENGTH);
         if let Ok(header) = header {
             response.headers_mut().insert(REQUIRED, header);
         }
@@ -239,6 +241,26 @@ async fn report(State(front): State<Front>, body: Bytes) -> Result<StatusCode, A
         serde_json::from_slice(&body).map_err(|e| ApiError::new(400, "request.invalid", format!("report: {e}")))?;
     front.0.provider.report(&report).await.map_err(|e| refusal(&e))?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lets pages of any origin ask: what counts is what is signed, and there are no cookies to misuse (Fetch standard, CORS).
+async fn for_pages(request: Request, next: Next) -> Response {
+    let mut response = if request.method() == Method::OPTIONS {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        next.run(request).await
+    };
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, payment-signature"),
+        (header::ACCESS_CONTROL_EXPOSE_HEADERS, "payment-required, payment-response"),
+        (header::ACCESS_CONTROL_MAX_AGE, "600"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 async fn unknown(uri: Uri) -> ApiError {
