@@ -7,10 +7,10 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, ensure};
 
 use crate::checks::FEATURES;
-use crate::peers;
-use crate::shell::{cargo, root, run, target};
+use crate::shell::{cargo, root, run, target, without_npm};
+use crate::{bindings, peers};
 
-/// OpenAI's client for Node.
+/// OpenAI's client for Node: 9 MB.
 const NODE_CLIENT: &str = "openai@6.49.0";
 
 /// `cargo xtask clients`.
@@ -34,18 +34,11 @@ pub fn check(base: &Path) -> Result<()> {
 
 /// Node with the script in a folder where the client is, or why there is none.
 fn node(scripts: &Path) -> Result<Result<Command, String>> {
-    for program in ["node", "npm"] {
-        if Command::new(program).arg("--version").output().is_err() {
-            return Ok(Err(format!("{program} is not on this machine")));
-        }
+    if let Some(reason) = without_npm() {
+        return Ok(Err(reason));
     }
     let folder = target().join("clients");
-    std::fs::create_dir_all(&folder)?;
-    if !folder.join("node_modules/openai/package.json").is_file() {
-        let mut install = Command::new("npm");
-        install.args(["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--no-save", "--prefix"]);
-        run("OpenAI's client for Node, 9 MB, once", install.arg(&folder).arg(NODE_CLIENT))?;
-    }
+    bindings::npm(&folder, &[NODE_CLIENT])?;
     // Node looks for packages beside the script.
     let script = folder.join("openai_client.mjs");
     std::fs::copy(scripts.join("openai_client.mjs"), &script)?;

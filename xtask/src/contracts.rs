@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::peers;
-use crate::shell::{cache, root, run, target};
+use crate::shell::{cache, root, run, target, without_npm};
 
 /// What is deployed, by the file it is in; and a token for tests.
 const ARTIFACTS: &[(&str, &str)] = &[
@@ -27,7 +27,7 @@ const COVERAGE: f64 = 95.0;
 
 pub fn start(args: &[&str]) -> Result<()> {
     match args {
-        [] => match ready()? {
+        [] => match without_npm() {
             Some(reason) => bail!("contracts: {reason}"),
             None => all(),
         },
@@ -46,23 +46,13 @@ pub fn start(args: &[&str]) -> Result<()> {
 
 /// What `cargo xtask test` does: all of it, or says what is missing. Whether the packages of npm are there.
 pub fn check() -> Result<bool> {
-    match ready()? {
+    match without_npm() {
         Some(reason) => {
             println!("── skipped: contracts, and the demo on a chain: {reason}");
             Ok(false)
         }
         None => all().map(|()| true),
     }
-}
-
-/// Why the contracts cannot be built here, if they cannot.
-fn ready() -> Result<Option<String>> {
-    for program in ["node", "npm"] {
-        if Command::new(program).arg("--version").output().is_err() {
-            return Ok(Some(format!("{program} is not on this machine")));
-        }
-    }
-    Ok(None)
 }
 
 fn all() -> Result<()> {

@@ -39,6 +39,17 @@ pub fn cargo(args: &[&str]) -> Command {
     command
 }
 
+/// Whether a program answers.
+pub fn has(program: &str, version: &str) -> bool {
+    Command::new(program).arg(version).output().is_ok()
+}
+
+/// Why there are no packages of npm on this machine, if there are none.
+pub fn without_npm() -> Option<String> {
+    let missing = ["node", "npm"].into_iter().find(|program| !has(program, "--version"));
+    missing.map(|program| format!("{program} is not on this machine"))
+}
+
 /// Runs a command under a heading; fails if it does.
 pub fn run(what: &str, command: &mut Command) -> Result<()> {
     println!("── {what}");

@@ -75,11 +75,7 @@ impl HttpNode {
         body: String,
         on_bytes: &mut (dyn FnMut(&[u8]) + Send),
     ) -> Result<u16, NodeError> {
-        let (agent, url) = (self.agent.clone(), format!("{}{path}", self.url));
-        let sent = unblock(move || {
-            headers.iter().fold(agent.post(url), |post, (name, value)| post.header(name, value)).send(body)
-        });
-        let response = sent.await.map_err(|e| failed(&e))?;
+        let response = self.sent(path, headers, body).await.map_err(|e| failed(&e))?;
         let status = response.status().as_u16();
         let mut stream = Unblock::new(response.into_body().into_reader());
         let (mut buffer, mut left) = ([0; 4096], MAX_ANSWER_BYTES);
@@ -94,14 +90,30 @@ impl HttpNode {
         Ok(status)
     }
 
+    async fn sent(&self, path: &str, headers: Vec<(String, String)>, body: String) -> Called {
+        let (agent, url) = (self.agent.clone(), format!("{}{path}", self.url));
+        unblock(move || headers.iter().fold(agent.post(url), |post, (name, value)| post.header(name, value)).send(body))
+            .await
+    }
+
+    /// Sends JSON; a status that is no success is an error.
+    async fn accepted(
+        &self,
+        path: &str,
+        header: Option<(&str, String)>,
+        body: String,
+    ) -> Result<ureq::http::Response<ureq::Body>, NodeError> {
+        let json = ("content-type".to_owned(), "application/json".to_owned());
+        let headers = std::iter::once(json).chain(header.map(|(name, value)| (name.to_owned(), value))).collect();
+        let sent = self.sent(path, headers, body).await;
+        // What a refusal says is read from the network, too.
+        unblock(move || refused_or(sent)).await
+    }
+
     async fn ask(&self, request: &ChatRequest, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<ChatReply, NodeError> {
         let (name, header, body) = talk::chat(request);
-        let (agent, url) = (self.agent.clone(), format!("{}/v1/chat/completions", self.url));
-        let response = unblock(move || {
-            let post = agent.post(url).header("content-type", "application/json").header(name, header);
-            refused_or(post.send(body))
-        });
-        let mut stream = Unblock::new(response.await?.into_body().into_reader());
+        let response = self.accepted("/v1/chat/completions", Some((name, header)), body).await?;
+        let mut stream = Unblock::new(response.into_body().into_reader());
         let (mut reader, mut buffer) = (ReplyReader::default(), [0; 4096]);
         while !reader.is_done() {
             let count = stream.read(&mut buffer).await.map_err(|e| failed(&e))?;
@@ -125,12 +137,8 @@ impl Node for HttpNode {
 
     fn pay<'a>(&'a self, voucher: &'a SignedVoucher) -> NodeFuture<'a, ()> {
         Box::pin(async move {
-            let (agent, url) = (self.agent.clone(), format!("{}/v1/lazai/vouchers", self.url));
-            let body = serde_json::to_vec(voucher).map_err(|e| failed(&e))?;
-            unblock(move || {
-                refused_or(agent.post(url).header("content-type", "application/json").send(body)).map(|_| ())
-            })
-            .await
+            let body = serde_json::to_string(voucher).map_err(|e| failed(&e))?;
+            self.accepted("/v1/lazai/vouchers", None, body).await.map(|_| ())
         })
     }
 }

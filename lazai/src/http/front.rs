@@ -13,6 +13,7 @@ use lazai_core::pov::PublicPart;
 use lazai_core::{ClassId, VersionNumber};
 use lazai_settle::market::{Market, MarketError};
 use lazai_settle::session::Offer;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
@@ -139,7 +140,6 @@ impl Front {
 
     async fn serve(&self, claim: Claim, asked: Asked, mut pieces: Pieces) -> Result<Served, ApiError> {
         let Claim { session, turn, salt, signature, voucher } = claim;
-        let session_of = |market: &Market| market.session(session).map(|s| (s.offer.class, s.offer.version));
         let request =
             ChatRequest { session, turn, messages: asked.messages, settings: asked.settings, salt, signature };
         let provider = self.0.provider.clone();
@@ -147,7 +147,8 @@ impl Front {
             provider.pay(&voucher).await.map_err(|e| refusal(&e))?;
         }
         // The session says what is served; a client that names another model means something else.
-        let found = session_of(&provider.ledger().market()).map(|(class, version)| model_id(class, version));
+        let market = provider.ledger().market();
+        let found = market.session(session).map(|s| model_id(s.offer.class, s.offer.version));
         if let Some(found) = found.filter(|found| !asked.model.is_empty() && *found != asked.model) {
             let message = format!("model {:?} is asked for, the session is of {found:?}", asked.model);
             return Err(ApiError { parameter: Some("model".into()), ..ApiError::new(400, "request.model", message) });
@@ -221,24 +222,25 @@ async fn chat(State(front): State<Front>, uri: Uri, headers: HeaderMap, body: By
         let _slot = slot;
         serving.serve(payload, asked, pieces).await
     };
-    let response = reply::answer(&wanted, served).await;
-    if response.status() == StatusCode::PAYMENT_REQUIRED {
-        let bytes = axum::body::to_bytes(response.into_body(), MAX_REQUEST_BYTES).await.unwrap_or_default();
-        return Ok(front.unpaid(ApiError::read(402, &bytes), uri.path()).await);
+    match reply::answer(&wanted, served).await {
+        Err(error) if error.status == 402 => Ok(front.unpaid(error, uri.path()).await),
+        answered => answered,
     }
-    Ok(response)
+}
+
+/// Something signed, as the JSON of a body.
+fn signed<T: DeserializeOwned>(what: &str, body: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(body).map_err(|e| ApiError::new(400, "request.invalid", format!("{what}: {e}")))
 }
 
 async fn pay(State(front): State<Front>, body: Bytes) -> Result<StatusCode, ApiError> {
-    let voucher: SignedVoucher =
-        serde_json::from_slice(&body).map_err(|e| ApiError::new(400, "request.invalid", format!("voucher: {e}")))?;
+    let voucher: SignedVoucher = signed("voucher", &body)?;
     front.0.provider.pay(&voucher).await.map_err(|e| refusal(&e))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn report(State(front): State<Front>, body: Bytes) -> Result<StatusCode, ApiError> {
-    let report: SignedReport =
-        serde_json::from_slice(&body).map_err(|e| ApiError::new(400, "request.invalid", format!("report: {e}")))?;
+    let report: SignedReport = signed("report", &body)?;
     front.0.provider.report(&report).await.map_err(|e| refusal(&e))?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use lazai_core::{Amount, Asset, Digest, SessionId};
+use lazai_core::{Amount, Asset, Digest, MoneyError, SessionId};
 use lazai_settle::ledger::LedgerError;
 use lazai_settle::session::SessionPayment;
 use serde_json::json;
@@ -46,6 +46,18 @@ pub enum LoopbackError {
     /// No randomness for the number of a session.
     #[error("no randomness from the system")]
     NoRandomness,
+}
+
+impl From<LoopbackError> for ApiError {
+    fn from(error: LoopbackError) -> Self {
+        Self::new(500, "loopback.book", error)
+    }
+}
+
+impl From<MoneyError> for ApiError {
+    fn from(error: MoneyError) -> Self {
+        Self::new(500, "loopback.book", error)
+    }
 }
 
 /// What a proxy may spend. Base units of one asset.
@@ -136,7 +148,7 @@ impl Loopback {
     /// # Errors
     /// [`ApiError`] if the sum has no result.
     pub async fn spent(&self) -> Result<Amount, ApiError> {
-        self.inner.book.lock().await.spent().map_err(|e| ApiError::new(500, "loopback.book", e))
+        Ok(self.inner.book.lock().await.spent()?)
     }
 }
 
@@ -154,7 +166,7 @@ impl Inner {
             let (messages, node) = (asked.messages.clone(), &self.node);
             let conversation = &mut open.conversation;
             let asking = self.consumer.ask(conversation, node, messages, asked.settings, &mut on_text).await;
-            book.keep(&asked.model, open).map_err(|e| ApiError::new(500, "loopback.book", e))?;
+            book.keep(&asked.model, open)?;
             match asking {
                 Ok(ChatReply { text, tokens, receipt }) => {
                     let (text, device) = (pieces.complete(&text), "remote".into());
@@ -171,12 +183,11 @@ impl Inner {
 
     /// A session with a model that can pay for the next reply: the present one, or a new one within the budget.
     async fn session(&self, book: &mut Book, model: &str, anew: bool) -> Result<Open, ApiError> {
-        let failed = |e: LoopbackError| ApiError::new(500, "loopback.book", e);
         let now_s = self.consumer.now_s();
         if let Some(open) = book.present(model).filter(|open| !anew && open.can_go_on(now_s)) {
             return Ok(open.clone());
         }
-        book.finish(model).map_err(failed)?;
+        book.finish(model)?;
         self.take_back(book, now_s).await;
         // A plan that was not carried out comes first: under its number, the same session is opened, or found open.
         let planned = book.planned(model).cloned();
@@ -202,7 +213,7 @@ impl Inner {
                 let deadline_s = now_s.saturating_add(plan.offer.offer.session_s);
                 let open = Open { deposit, deadline_s, conversation };
                 let kept = book.keep(model, open.clone());
-                Some(kept.map(|()| open).map_err(|e| ApiError::new(500, "loopback.book", e)))
+                Some(kept.map(|()| open).map_err(ApiError::from))
             }
             Err(SendError::Ledger(error @ (LedgerError::Market(_) | LedgerError::Reverted { .. }))) => {
                 tracing::info!(%error, "a session is refused");
@@ -226,8 +237,7 @@ impl Inner {
                 format!("the node wants {wanted}, the budget is of {has}"),
             ));
         }
-        let money = |e: lazai_core::MoneyError| ApiError::new(500, "loopback.book", e);
-        let (bound, step) = (book.bound().map_err(money)?, offer.offer.step().map_err(money)?);
+        let (bound, step) = (book.bound()?, offer.offer.step()?);
         let left = self.budget.total.checked_sub(bound).unwrap_or(Amount::ZERO);
         let deposit = left.min(self.budget.deposit);
         if deposit < step {
@@ -235,10 +245,10 @@ impl Inner {
                 format!("a reply may cost {step}; {left} of the budget is left, {} a session", self.budget.deposit);
             return Err(ApiError::new(402, "loopback.budget", message));
         }
-        let random = Digest::random().map_err(|_| ApiError::new(500, "loopback.book", LoopbackError::NoRandomness))?;
+        let random = Digest::random().map_err(|_| LoopbackError::NoRandomness)?;
         let nonce = u64::from_le_bytes(random.as_bytes().first_chunk().copied().unwrap_or_default());
         let plan = Plan { nonce, deposit, offer };
-        book.plan(model, plan.clone()).map_err(|e| ApiError::new(500, "loopback.book", e))?;
+        book.plan(model, plan.clone())?;
         Ok(plan)
     }
 
@@ -342,17 +352,17 @@ async fn chat(State(proxy): State<Loopback>, body: Bytes) -> Result<Response, Ap
     let mut asked = Asked::parse(&body)?;
     // Who asks the same again wants another reply, and says so by no number.
     if asked.settings.seed.is_none() {
-        let random = Digest::random().map_err(|_| ApiError::new(500, "loopback.book", LoopbackError::NoRandomness))?;
+        let random = Digest::random().map_err(|_| LoopbackError::NoRandomness)?;
         asked.settings.seed = random.as_bytes().first_chunk().map(|bytes| u64::from(u32::from_le_bytes(*bytes)));
     }
     let wanted = asked.clone();
-    Ok(reply::answer(&wanted, move |pieces| async move { proxy.inner.turn(asked, pieces).await }).await)
+    reply::answer(&wanted, move |pieces| async move { proxy.inner.turn(asked, pieces).await }).await
 }
 
 async fn budget(State(proxy): State<Loopback>) -> Result<Response, ApiError> {
     let Budget { asset, total, deposit } = proxy.inner.budget;
     let book = proxy.inner.book.lock().await;
-    let spent = book.spent().map_err(|e| ApiError::new(500, "loopback.book", e))?;
+    let spent = book.spent()?;
     let sessions: Vec<SessionId> = book.sessions().collect();
     Ok(axum::Json(json!({
         "asset": asset, "total": total, "deposit": deposit, "spent": spent, "sessions": sessions,

@@ -2,12 +2,12 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_lite::stream;
+use lazai_settle::ledger::{Clock, SystemClock};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -47,8 +47,8 @@ impl Pieces {
 }
 
 /// Answers a request with what `make` puts into the pieces and comes to. It runs as a task of its own, so that it ends
-/// (and is paid) even if the client hangs up.
-pub(super) async fn answer<F, Make>(asked: &Asked, make: Make) -> Response
+/// (and is paid) even if the client hangs up. What fails before the first piece is an error, with a status of its own.
+pub(super) async fn answer<F, Make>(asked: &Asked, make: Make) -> Result<Response, ApiError>
 where
     F: Future<Output = Result<Served, ApiError>> + Send + 'static,
     Make: FnOnce(Pieces) -> F,
@@ -62,7 +62,8 @@ where
         };
         let _ = sender.send(piece);
     });
-    let head = Head { id: id(), created: now_s(), model: asked.model.clone(), limit: asked.settings.max_tokens };
+    let head =
+        Head { id: id(), created: SystemClock.now_s(), model: asked.model.clone(), limit: asked.settings.max_tokens };
     if asked.stream { stream(asked.include_usage, head, receiver).await } else { whole(head, receiver).await }
 }
 
@@ -94,7 +95,7 @@ fn usage(served: &Served) -> Value {
     json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt.saturating_add(completion)})
 }
 
-async fn whole(head: Head, mut pieces: UnboundedReceiver<Piece>) -> Response {
+async fn whole(head: Head, mut pieces: UnboundedReceiver<Piece>) -> Result<Response, ApiError> {
     let mut text = String::new();
     let served = loop {
         match pieces.recv().await {
@@ -103,8 +104,8 @@ async fn whole(head: Head, mut pieces: UnboundedReceiver<Piece>) -> Response {
                 text = served.text.clone().unwrap_or(text);
                 break served;
             }
-            Some(Piece::Failed(error)) => return error.into_response(),
-            None => return lost().into_response(),
+            Some(Piece::Failed(error)) => return Err(error),
+            None => return Err(lost()),
         }
     };
     let message = json!({"role": "assistant", "content": text, "refusal": null});
@@ -118,14 +119,13 @@ async fn whole(head: Head, mut pieces: UnboundedReceiver<Piece>) -> Response {
     if let Ok(value) = HeaderValue::from_str(&encode(&Settled::of(&served.receipt))) {
         response.headers_mut().insert(SETTLED, value);
     }
-    response
+    Ok(response)
 }
 
-async fn stream(include_usage: bool, head: Head, mut pieces: UnboundedReceiver<Piece>) -> Response {
-    // A refusal comes before the first piece, and then has a status of its own.
+async fn stream(include_usage: bool, head: Head, mut pieces: UnboundedReceiver<Piece>) -> Result<Response, ApiError> {
     let mut first = match pieces.recv().await {
-        Some(Piece::Failed(error)) => return error.into_response(),
-        None => return lost().into_response(),
+        Some(Piece::Failed(error)) => return Err(error),
+        None => return Err(lost()),
         first => first,
     };
     let mut waiting = vec![event(&head.chunk(&json!({"role": "assistant", "content": ""}), None))].into_iter();
@@ -159,7 +159,7 @@ async fn stream(include_usage: bool, head: Head, mut pieces: UnboundedReceiver<P
             .into_iter();
         }
     });
-    Sse::new(events).keep_alive(KeepAlive::default()).into_response()
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
 }
 
 /// What ends a stream: why it ended, with the receipt; the numbers of tokens if they were asked for; `[DONE]`.
@@ -200,8 +200,4 @@ impl IntoResponse for ApiError {
 fn id() -> String {
     let random = lazai_core::Digest::random().unwrap_or(lazai_core::Digest::ZERO);
     format!("chatcmpl-{}", hex::encode(&random.as_bytes()[..12]))
-}
-
-pub(super) fn now_s() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }

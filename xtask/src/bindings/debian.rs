@@ -5,8 +5,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Missing, has};
-use crate::shell::{cache, run};
+use super::Missing;
+use crate::shell::{cache, has, run};
 
 /// Unpacks packages with what they need (or alone) into a folder of the cache, once. `release` is Debian's name of it where it
 /// is another than this machine's.

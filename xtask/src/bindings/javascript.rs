@@ -5,8 +5,8 @@ use std::process::Command;
 
 use anyhow::{Result, bail, ensure};
 
-use super::{Missing, folder, has, npm};
-use crate::shell::{cargo, root, run, target};
+use super::{Missing, folder, npm};
+use crate::shell::{cargo, has, root, run, target, without_npm};
 use crate::wasm;
 
 /// Optimiser of WebAssembly: 23 MB.
@@ -28,8 +28,8 @@ pub struct Package {
 
 /// Builds the package.
 pub fn package() -> Result<Result<Package, Missing>> {
-    if !has("node", "--version") || !has("npm", "--version") {
-        return Ok(Err("node and npm are not on this machine".into()));
+    if let Some(reason) = without_npm() {
+        return Ok(Err(reason));
     }
     if let Err(reason) = wasm::toolchain() {
         return Ok(Err(reason));

@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Missing, debian, folder, has, npm};
-use crate::shell::{cargo, root, run, target};
+use super::{Missing, debian, folder, npm};
+use crate::shell::{cargo, has, root, run, target, without_npm};
 use crate::{peers, wasm};
 
 /// Kotlin's compiler, with coroutines: 90 MB.
@@ -70,10 +70,11 @@ pub fn devices() -> Result<Option<Missing>> {
 }
 
 pub fn kotlin() -> Result<Option<Missing>> {
-    for (program, version) in [("java", "-version"), ("node", "--version"), ("npm", "--version")] {
-        if !has(program, version) {
-            return Ok(Some(format!("{program} is not on this machine")));
-        }
+    if !has("java", "-version") {
+        return Ok(Some("java is not on this machine".into()));
+    }
+    if let Some(reason) = without_npm() {
+        return Ok(Some(reason));
     }
     let jars = match debian::unpacked("jvm-libraries", None, JVM, "6 MB")? {
         Ok(folder) => folder,

@@ -75,13 +75,8 @@ pub fn measure(file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether a program answers.
-fn has(program: &str, version: &str) -> bool {
-    Command::new(program).arg(version).output().is_ok()
-}
-
 /// Installs packages of npm into a folder, once.
-fn npm(folder: &Path, packages: &[&str]) -> Result<()> {
+pub fn npm(folder: &Path, packages: &[&str]) -> Result<()> {
     let (wanted, installed) = (packages.join("\n"), folder.join("installed"));
     if std::fs::read_to_string(&installed).is_ok_and(|found| found == wanted) {
         return Ok(());

@@ -31,15 +31,9 @@ pub fn check(wheel: Option<&Path>) -> Result<Option<Missing>> {
         Ok(python) => python,
         Err(error) => return Ok(Some(format!("an environment for Python: {error:#}"))),
     };
-    let package = folder("python-package");
-    if package.is_dir() {
-        std::fs::remove_dir_all(&package)?;
-    }
-    std::fs::create_dir_all(&package)?;
+    let package = fresh_package()?;
     if let Some(wheel) = wheel {
-        let mut pip = Command::new(&python);
-        pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "--target"]);
-        run("Python: the wheel is installed", pip.arg(&package).arg(wheel))?;
+        install(&python, &package, wheel)?;
     } else {
         let lazai = package.join("lazai");
         std::fs::create_dir_all(&lazai)?;
@@ -71,17 +65,28 @@ pub fn check(wheel: Option<&Path>) -> Result<Option<Missing>> {
     Ok(None)
 }
 
-/// Milliseconds that importing the package takes, and importing `json` of the standard library: each the median of 21 new
-/// processes, less what an empty one takes.
-pub fn import_ms(wheel: &Path) -> Result<(f64, f64)> {
-    let python = peers::python("python")?;
+/// An empty folder for the package.
+fn fresh_package() -> Result<PathBuf> {
     let package = folder("python-package");
     if package.is_dir() {
         std::fs::remove_dir_all(&package)?;
     }
-    let mut pip = Command::new(&python);
+    std::fs::create_dir_all(&package)?;
+    Ok(package)
+}
+
+fn install(python: &Path, package: &Path, wheel: &Path) -> Result<()> {
+    let mut pip = Command::new(python);
     pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "--target"]);
-    run("Python: the wheel is installed", pip.arg(&package).arg(wheel))?;
+    run("Python: the wheel is installed", pip.arg(package).arg(wheel))
+}
+
+/// Milliseconds that importing the package takes, and importing `json` of the standard library: each the median of 21 new
+/// processes, less what an empty one takes.
+pub fn import_ms(wheel: &Path) -> Result<(f64, f64)> {
+    let python = peers::python("python")?;
+    let package = fresh_package()?;
+    install(&python, &package, wheel)?;
     let median = |program: &str| -> Result<f64> {
         let mut times = Vec::new();
         for _ in 0..21 {

@@ -11,6 +11,7 @@ use lazai::core::inspect::{InspectError, Inspection, inspect};
 use lazai::core::pov::Contributor;
 use lazai::core::prepare::{Preparation, PrepareError, Settings, Stage};
 use lazai::models::{self, ModelCounter};
+use lazai::settle::ledger::{Clock, SystemClock};
 
 use super::{ProgressListener, tell};
 use crate::{FileNote, LazaiError, record};
@@ -176,9 +177,16 @@ pub fn prepare_dataset(
     let dialogues = dialogues.map(|d| d.map(|d| lazai::core::dialogue::Dialogue { contributor: name.clone(), ..d }));
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let (tokenizer, template) = (model.tokenizer(), model.template());
-    let now_s = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    let (_, report) =
-        models::write(Path::new(&out), tokenizer, template, vec![contributor], dialogues, &[], now_s, threads)?;
+    let (_, report) = models::write(
+        Path::new(&out),
+        tokenizer,
+        template,
+        vec![contributor],
+        dialogues,
+        &[],
+        SystemClock.now_s(),
+        threads,
+    )?;
     let notes = prepared.report().notes.iter().chain(&report.notes).map(FileNote::from).collect();
     let facts = inspect_file(out)?;
     Ok(DatasetFacts {
