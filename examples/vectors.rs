@@ -11,7 +11,6 @@ use lazai::core::dialogue::{Message, Role};
 use lazai::http::{Front, HttpNode, talk};
 use lazai::node::{Node, ReplySettings};
 use lazai::provenance::{TrustAnchor, collect, verify};
-use lazai::settle::quorum::validator_set_digest;
 use lazai_examples::Stage;
 use lazai_examples::stage::deposit;
 use serde_json::json;
@@ -90,13 +89,7 @@ async fn write() -> anyhow::Result<()> {
     std::fs::write(folder.join("chat/reply.json"), serde_json::to_vec_pretty(&chat)?)?;
 
     let ledger = stage.home.ledger();
-    let anchor = TrustAnchor {
-        ledger: ledger.market().ledger(),
-        validator_set: validator_set_digest(ledger.market().validators()),
-        verifier_key: lazai::zk::verifier_key_digest(),
-        base: stage.base.digest(),
-        checkpoint: ledger.checkpoint(),
-    };
+    let anchor = TrustAnchor::of(&*ledger, stage.base.digest());
     let (home, store) = (&stage.home, stage.home.store());
     let evidence = collect(&*ledger, home.genesis(), &*store, &minted.record, &conversation).await?;
     anyhow::ensure!(verify(&evidence, &anchor).holds(), "the evidence does not hold");

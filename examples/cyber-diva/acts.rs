@@ -164,14 +164,6 @@ pub fn measure(
     Ok(())
 }
 
-/// On a chain, nothing is minted before the time for doubts is over.
-pub fn let_doubts_pass(home: &Home, submission: SubmissionId) -> anyhow::Result<()> {
-    let (Some(chain), market) = (home.chain(), home.ledger().market()) else { return Ok(()) };
-    let state = market.submission(submission).context("submission")?;
-    let window_s = market.params_of(state.params).map_or(0, |p| p.challenge_window_s);
-    chain.pass_time(state.accepted_at_s + window_s)
-}
-
 pub fn terms(diva: &CyberDiva) -> MintTerms {
     MintTerms {
         base_name: "SmolLM2-135M-Instruct".into(),

@@ -19,7 +19,6 @@ use lazai::models::ModelCounter;
 use lazai::provenance::{TrustAnchor, collect, verify};
 use lazai::provider::Provider;
 use lazai::settle::market::SubmissionStatus;
-use lazai::settle::quorum::validator_set_digest;
 use lazai::validator::Validator;
 use lazai_examples::home::{VALIDATORS, VOTERS};
 use lazai_examples::{Args, CyberDiva, Home, Tale};
@@ -91,7 +90,7 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
 
     // 4. The DAT: a class for the character, share tokens for those who contributed.
     tale.phase("4. DAT anchoring: the model becomes a token class");
-    acts::let_doubts_pass(&home, submission)?;
+    home.let_doubts_pass(submission)?;
     let minted = exex.mint(submission, &*backend, &lora, &config, &trained, acts::terms(&diva)).await?;
     let access = acts::access_token(&home, minted.class).await?;
     tell::dat(&mut tale, &home, &minted);
@@ -135,13 +134,7 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
 
     // Anyone: where does the first reply come from?
     tale.phase("Anyone: where does that reply come from?");
-    let anchor = TrustAnchor {
-        ledger: home.ledger().market().ledger(),
-        validator_set: validator_set_digest(home.ledger().market().validators()),
-        verifier_key: lazai::zk::verifier_key_digest(),
-        base: base.digest(),
-        checkpoint: home.ledger().checkpoint(),
-    };
+    let anchor = TrustAnchor::of(&*home.ledger(), base.digest());
     let evidence = collect(&*home.ledger(), home.genesis(), &*home.store(), &minted.record, &first).await?;
     home.keep("evidence.json", &evidence)?;
     home.keep("anchor.json", &anchor)?;

@@ -2,7 +2,6 @@
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use lazai::provenance::{TrustAnchor, collect, verify};
-use lazai::settle::quorum::validator_set_digest;
 use lazai_examples::Stage;
 use lazai_examples::stage::deposit;
 
@@ -19,13 +18,7 @@ fn main() -> anyhow::Result<()> {
 
         // The anchor comes from the caller: here from her own copy of the ledger, never from the evidence.
         let (home, ledger) = (&stage.home, stage.home.ledger());
-        let anchor = TrustAnchor {
-            ledger: ledger.market().ledger(),
-            validator_set: validator_set_digest(ledger.market().validators()),
-            verifier_key: lazai::zk::verifier_key_digest(),
-            base: stage.base.digest(),
-            checkpoint: ledger.checkpoint(),
-        };
+        let anchor = TrustAnchor::of(&*ledger, stage.base.digest());
         let evidence = collect(&*ledger, home.genesis(), &*home.store(), &minted.record, &conversation).await?;
         for link in verify(&evidence, &anchor).links {
             println!("{:9} {:18} {} (not said: {})", format!("{:?}", link.trust), link.name, link.says, link.not_said);

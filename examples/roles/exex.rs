@@ -10,7 +10,7 @@ fn main() -> anyhow::Result<()> {
         stage.accepted().await?;
 
         let exex = stage.exex();
-        let (lora, config) = (LoraConfig::default(), stage.one_step());
+        let (lora, config) = (LoraConfig::default(), stage.training());
         for submission in exex.follow().await? {
             // Recomputes the root from the decrypted records; a mismatch is a reason to refuse.
             let dataset = exex.open(submission, &*stage.backend).await?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use lazai::core::digest::DomainHasher;
 use lazai::core::seal::UnsealingKey;
-use lazai::core::{Address, Amount, Asset, Digest, Domain, LocalSigner, Signer};
+use lazai::core::{Address, Amount, Asset, Digest, Domain, LocalSigner, Signer, SubmissionId};
 use lazai::settle::ledger::LedgerError;
 use lazai::settle::{EmbeddedLedger, Genesis, Ledger, Params, SystemClock};
 use lazai::store::{FolderStore, write_atomically};
@@ -81,6 +81,17 @@ impl Home {
                 (done, _) => return Ok(done?),
             }
         }
+    }
+
+    /// On a chain, nothing is minted before the time for doubts is over: lets it pass.
+    ///
+    /// # Errors
+    /// If there is no such submission, or what the chain says.
+    pub fn let_doubts_pass(&self, submission: SubmissionId) -> anyhow::Result<()> {
+        let (Some(chain), market) = (&self.chain, self.ledger.market()) else { return Ok(()) };
+        let state = market.submission(submission).context("submission")?;
+        let window_s = market.params_of(state.params).map_or(0, |p| p.challenge_window_s);
+        chain.pass_time(state.accepted_at_s + window_s)
     }
 
     /// How its ledger began.

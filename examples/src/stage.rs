@@ -1,7 +1,7 @@
 //! A stage: a fresh market in a temporary folder, on which earlier phases have been played quickly, so that an
 //! example or a test can begin where it likes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -35,6 +35,8 @@ pub struct Stage {
     pub backend: Arc<Candle>,
     /// The character, with a few dialogues.
     pub diva: CyberDiva,
+    /// Steps of training: with more than one, she has all her dialogues, and says more.
+    steps: u32,
     // Removed when the stage is dropped.
     _folder: tempfile::TempDir,
 }
@@ -58,13 +60,27 @@ impl Stage {
     /// # Errors
     /// If there is no base model, or the temporary folder cannot be written.
     pub fn new() -> anyhow::Result<Self> {
+        Self::at_home(1, Home::open)
+    }
+
+    /// As [`new`](Self::new), on a test chain behind this URL, with so many steps of training: one makes an adapter that is not
+    /// the base, sixty a character.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and what the chain says.
+    pub fn on_chain(url: &str, steps: u32) -> anyhow::Result<Self> {
+        Self::at_home(steps, |folder| Home::on_chain(folder, url))
+    }
+
+    fn at_home(steps: u32, home: impl FnOnce(&Path) -> anyhow::Result<Home>) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let base = Arc::new(BaseModel::from_gguf(&base_path()?, &Compute::cpu())?);
         Ok(Self {
-            home: Home::open(folder.path())?,
+            home: home(folder.path())?,
             backend: Arc::new(Candle::new(base.clone())),
             base,
-            diva: CyberDiva::load(true)?,
+            diva: CyberDiva::load(steps == 1)?,
+            steps,
             _folder: folder,
         })
     }
@@ -143,10 +159,11 @@ impl Stage {
         Ok(submission)
     }
 
-    /// Training of a single step: enough for an adapter that is not the base.
+    /// Training: a single step is enough for an adapter that is not the base.
     #[must_use]
-    pub fn one_step(&self) -> TrainConfig {
-        TrainConfig { max_steps: Some(1), block_tokens: 128, warmup_steps: 0, ..TrainConfig::default() }
+    pub fn training(&self) -> TrainConfig {
+        let config = TrainConfig { max_steps: Some(self.steps), ..TrainConfig::default() };
+        if self.steps > 1 { config } else { TrainConfig { block_tokens: 128, warmup_steps: 0, ..config } }
     }
 
     /// What is said of the model beside its files.
@@ -167,21 +184,23 @@ impl Stage {
     /// What the roles say.
     pub async fn minted(&self) -> anyhow::Result<Minted> {
         let submission = self.accepted().await?;
-        let (exex, lora, config) = (self.exex(), LoraConfig::default(), self.one_step());
+        let (exex, lora, config) = (self.exex(), LoraConfig::default(), self.training());
         let dataset = exex.open(submission, &*self.backend).await?;
         let trained = exex.train(submission, &dataset, &*self.backend, &lora, &config, |_| true)?;
+        self.home.let_doubts_pass(submission)?;
         Ok(exex.mint(submission, &*self.backend, &lora, &config, &trained, self.terms()).await?)
     }
 
-    /// A node that serves a minted version, with replies of up to 8 tokens.
+    /// A node that serves a minted version, with replies of up to 8 tokens; 48 of a character that has learnt more than a step.
     ///
     /// # Errors
     /// If the adapter is not there.
     pub fn provider(&self, name: &str, minted: &Minted) -> anyhow::Result<Provider> {
         let folder = self.exex().adapter_folder(minted.record.submission);
+        let max_tokens = if self.steps > 1 { 48 } else { 8 };
         let provider = Provider::new(self.home.account(name), self.backend.clone(), self.home.path(name), 7)
             .with_adapter(minted.class, minted.version, &folder, minted.record.adapter_digest)?
-            .with_sampler(Sampler { max_tokens: 8, ..Sampler::default() });
+            .with_sampler(Sampler { max_tokens, ..Sampler::default() });
         Ok(provider)
     }
 

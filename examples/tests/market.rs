@@ -13,10 +13,9 @@ use lazai::node::{
 };
 use lazai::provenance::{Evidence, Report, Trust, TrustAnchor, collect, verify};
 use lazai::provider::Provider;
+use lazai::settle::MarketError;
 use lazai::settle::market::{SubmissionStatus, Transaction};
-use lazai::settle::quorum::validator_set_digest;
 use lazai::settle::session::SessionPayment;
-use lazai::settle::{Ledger, MarketError};
 use lazai::store::Store;
 use lazai::validator::{ValidationError, Validator};
 use lazai_examples::Stage;
@@ -233,7 +232,7 @@ fn the_exex_refuses_what_does_not_open_or_is_not_what_was_proved() {
     let status = &market.submission(swapped).unwrap().status;
     assert!(matches!(status, SubmissionStatus::Refused { reason } if reason.contains("root")), "{status:?}");
     assert_eq!(block_on(exex.follow()).unwrap(), [garbage]);
-    let (lora, config) = (LoraConfig::default(), stage.one_step());
+    let (lora, config) = (LoraConfig::default(), stage.training());
     let trained = exex.train(swapped, &packed.0, &*stage.backend, &lora, &config, |_| true).unwrap();
     let minted = block_on(exex.mint(swapped, &*stage.backend, &lora, &config, &trained, stage.terms()));
     assert!(minted.unwrap_err().to_string().contains("expected accepted"));
@@ -265,17 +264,7 @@ fn evidence(stage: &Stage, minted: &Minted, nonce: u64) -> (Evidence, TrustAncho
     let ledger = stage.home.ledger();
     let store = stage.home.store();
     let gathered = collect(&*ledger, stage.home.genesis(), &*store, &minted.record, &conversation);
-    (block_on(gathered).unwrap(), anchor(stage, &*ledger))
-}
-
-fn anchor(stage: &Stage, ledger: &dyn Ledger) -> TrustAnchor {
-    TrustAnchor {
-        ledger: ledger.market().ledger(),
-        validator_set: validator_set_digest(ledger.market().validators()),
-        verifier_key: lazai::zk::verifier_key_digest(),
-        base: stage.base.digest(),
-        checkpoint: ledger.checkpoint(),
-    }
+    (block_on(gathered).unwrap(), TrustAnchor::of(&*ledger, stage.base.digest()))
 }
 
 fn broken(report: &Report) -> Vec<&str> {

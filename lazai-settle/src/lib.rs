@@ -23,6 +23,7 @@ pub mod quorum;
 pub mod session;
 pub mod shares;
 pub mod split;
+pub mod wallet;
 
 pub use governance::Params;
 pub use ledger::{Clock, EmbeddedLedger, Ledger, LedgerError, ManualClock, SystemClock};

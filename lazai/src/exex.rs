@@ -422,7 +422,9 @@ fn check(
     if expected == found { Ok(()) } else { Err(RefusalReason::OtherTokenizer { expected, found }) }
 }
 
-fn examples(dataset: &Dataset) -> Vec<Example> {
+/// What is learnt of a dataset: its records.
+#[must_use]
+pub fn examples(dataset: &Dataset) -> Vec<Example> {
     dataset.records().iter().map(|r| Example { tokens: r.tokens.clone(), mask: r.loss_mask.clone() }).collect()
 }
 

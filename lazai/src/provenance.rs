@@ -10,7 +10,9 @@ mod links;
 pub use evidence::{CollectError, Evidence, IncludedEntry, MAX_EVIDENCE_BYTES, collect};
 
 use lazai_core::{Digest, LedgerId};
+use lazai_settle::Ledger;
 use lazai_settle::merkle::Checkpoint;
+use lazai_settle::quorum::validator_set_digest;
 use serde::{Deserialize, Serialize};
 
 /// What the caller knows already.
@@ -27,6 +29,21 @@ pub struct TrustAnchor {
     pub base: Digest,
     /// The ledger at some moment after the reply was settled.
     pub checkpoint: Checkpoint,
+}
+
+impl TrustAnchor {
+    /// What whoever keeps a copy of the ledger knows of it by now: for a base model that she trusts.
+    #[must_use]
+    pub fn of(ledger: &dyn Ledger, base: Digest) -> Self {
+        let market = ledger.market();
+        Self {
+            ledger: market.ledger(),
+            validator_set: validator_set_digest(market.validators()),
+            verifier_key: lazai_zk::verifier_key_digest(),
+            base,
+            checkpoint: ledger.checkpoint(),
+        }
+    }
 }
 
 /// On what a link rests.

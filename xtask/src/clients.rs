@@ -1,12 +1,12 @@
 //! The clients that people already have: OpenAI's official ones, unmodified, at the loopback proxy.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::checks::FEATURES;
+use crate::served::Served;
 use crate::shell::{cargo, root, run, target, without_npm};
 use crate::{bindings, peers};
 
@@ -21,7 +21,9 @@ pub fn start(base: &Path) -> Result<()> {
 
 /// Starts the endpoint of the examples, and lets each client that can be had talk to it.
 pub fn check(base: &Path) -> Result<()> {
-    let mut endpoint = Endpoint::start(base)?;
+    let mut endpoint = Served::start("endpoint", 3, |command| {
+        command.env("LAZAI_BASE_MODEL", base);
+    })?;
     let scripts = root().join("examples").join("clients");
     let python = peers::python("openai")?;
     run("OpenAI's client for Python", endpoint.told(Command::new(python).arg(scripts.join("openai_client.py"))))?;
@@ -29,7 +31,8 @@ pub fn check(base: &Path) -> Result<()> {
         Ok(mut node) => run("OpenAI's client for Node", endpoint.told(&mut node))?,
         Err(reason) => println!("── skipped: OpenAI's client for Node: {reason}"),
     }
-    endpoint.stop()
+    ensure!(endpoint.stop()?.contains(" 0 sessions not redeemed"), "not everything was redeemed");
+    Ok(())
 }
 
 /// Node with the script in a folder where the client is, or why there is none.
@@ -45,50 +48,4 @@ fn node(scripts: &Path) -> Result<Result<Command, String>> {
     let mut node = Command::new("node");
     node.arg(script);
     Ok(Ok(node))
-}
-
-/// The example `endpoint`, which runs until its standard input ends.
-struct Endpoint {
-    child: Child,
-    said: BufReader<std::process::ChildStdout>,
-    told: Vec<(String, String)>,
-}
-
-impl Endpoint {
-    fn start(base: &Path) -> Result<Self> {
-        let program = target().join("debug/examples").join(format!("endpoint{}", std::env::consts::EXE_SUFFIX));
-        let mut command = Command::new(program);
-        command.env("LAZAI_BASE_MODEL", base).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().context("example endpoint")?;
-        let mut said = BufReader::new(child.stdout.take().context("no output")?);
-        let mut told = Vec::new();
-        while told.len() < 3 {
-            let mut line = String::new();
-            ensure!(said.read_line(&mut line)? > 0, "the endpoint ended before it told where it is");
-            let (name, value) = line.trim_end().split_once('=').context("the endpoint said something else")?;
-            told.push((name.to_owned(), value.to_owned()));
-        }
-        Ok(Self { child, said, told })
-    }
-
-    fn told<'a>(&self, command: &'a mut Command) -> &'a mut Command {
-        command.envs(self.told.iter().cloned())
-    }
-
-    fn stop(&mut self) -> Result<()> {
-        drop(self.child.stdin.take());
-        let mut line = String::new();
-        self.said.read_line(&mut line)?;
-        println!("   the endpoint: {}", line.trim_end());
-        ensure!(self.child.wait()?.success(), "the endpoint failed");
-        ensure!(line.contains(" 0 sessions not redeemed"), "not everything was redeemed");
-        Ok(())
-    }
-}
-
-impl Drop for Endpoint {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

@@ -43,7 +43,7 @@ pub fn play(base: &Path, on_chain: bool, short: bool, fresh: bool) -> Result<()>
     if short {
         demo.arg("--short");
     }
-    let chain = if on_chain { Some(Anvil::start(&home)?) } else { None };
+    let chain = if on_chain { Some(Anvil::start(&home, false)?) } else { None };
     if let Some(chain) = &chain {
         demo.arg("--chain").arg(&chain.url);
     }
@@ -54,13 +54,18 @@ pub fn play(base: &Path, on_chain: bool, short: bool, fresh: bool) -> Result<()>
 }
 
 /// A test node that keeps its chain in a file. It ends with this.
-struct Anvil {
-    url: String,
+pub struct Anvil {
+    /// Where it answers.
+    pub url: String,
     node: Child,
 }
 
 impl Anvil {
-    fn start(home: &Path) -> Result<Self> {
+    /// Starts it; `fresh` for a chain that begins anew.
+    pub fn start(home: &Path, fresh: bool) -> Result<Self> {
+        if fresh && home.is_dir() {
+            std::fs::remove_dir_all(home)?;
+        }
         std::fs::create_dir_all(home)?;
         // A port that is free now; nobody else here will want it in the next moment.
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();

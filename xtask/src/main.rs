@@ -13,10 +13,12 @@ mod model;
 mod outside;
 mod peers;
 mod readme;
+mod served;
 mod shell;
 mod soak;
 mod surface;
 mod wasm;
+mod web;
 
 use std::process::ExitCode;
 
@@ -43,6 +45,7 @@ cargo xtask VERB
   soak market
              ten thousand whole markets on a chain that reorganises, with crashes, losses and cheats
   soak power a power cut at every write of the embedded ledger's scenario
+  web        shows the example page, on a market and a chain of its own (web test: visits it in Chromium)
   clients    lets OpenAI's clients for Python and Node talk through the loopback proxy
   layers     checks which crate may depend on which
   deny       checks bans, licences and sources of dependencies
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Some("soak") => soak::run(&rest),
         Some("surface") => surface::start(&rest),
         Some("readme") => readme::write(),
+        Some("web") => web::start(&rest),
         None | Some("help" | "--help" | "-h") => {
             println!("{HELP}");
             Ok(())

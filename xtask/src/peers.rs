@@ -11,7 +11,21 @@ use crate::shell::{cache, run};
 /// The packages of a set, pinned.
 const SETS: &[(&str, &[&str])] = &[
     ("contracts", &["slither-analyzer==0.11.6", "eth-account==0.14.0"]),
-    ("python", &["maturin==1.16.0", "pytest", "mypy", "numpy", "safetensors", "eth-account==0.14.0", "tqdm"]),
+    (
+        "python",
+        &[
+            "maturin==1.16.0",
+            "pytest",
+            "mypy",
+            "numpy",
+            "safetensors",
+            "eth-account==0.14.0",
+            "tqdm",
+            "matplotlib",
+            "nbclient",
+            "ipykernel",
+        ],
+    ),
     // 3 MB.
     ("uniffi", &["uniffi-bindgen==0.31.0"]),
     ("openai", &["openai==3.57.0"]),

@@ -106,7 +106,7 @@ fn languages(names: &[String]) -> Result<()> {
     let python = read("bindings/python/python/lazai/_lazai.pyi")?;
     let wasm = root().join("bindings/wasm/src");
     let mut javascript = String::new();
-    for file in ["handles.rs", "lib.rs", "records.rs", "records.ts", "verifier.ts"] {
+    for file in ["handles.rs", "lib.rs", "records.rs", "records.ts", "verifier.ts", "wallet.rs"] {
         javascript += &std::fs::read_to_string(wasm.join(Path::new(file)))?;
     }
     for (language, shown, folded) in

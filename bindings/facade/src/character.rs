@@ -33,6 +33,13 @@ pub struct Character {
     notes: Vec<FileNote>,
 }
 
+#[cfg(feature = "native")]
+impl Character {
+    pub(crate) fn profile(&self) -> character::Profile {
+        self.inner.profile()
+    }
+}
+
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 impl Character {
     /// Reads a card.

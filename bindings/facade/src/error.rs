@@ -54,6 +54,15 @@ pub fn error_codes() -> Vec<String> {
     CODES.iter().map(|code| (*code).to_owned()).collect()
 }
 
+/// Fails, with a code: so that an app can try what it does about each.
+///
+/// # Errors
+/// The code that was asked for, always.
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+pub fn fail_with(code: String) -> Result<(), LazaiError> {
+    Err(LazaiError::new(&code, "asked for"))
+}
+
 /// What [`error_codes`] gives.
 pub(crate) const CODES: &[&str] = &[
     "cancelled",
@@ -70,6 +79,8 @@ pub(crate) const CODES: &[&str] = &[
     "chat.unpaid",
     "consumer.receipt",
     "consumer.receipt_signature",
+    "creator.no_signer",
+    "dat.unknown",
     "dialogue.empty",
     "dialogue.io",
     "dialogue.none",
@@ -86,6 +97,7 @@ pub(crate) const CODES: &[&str] = &[
     "ledger.too_early",
     "ledger.unconfirmed",
     "market",
+    "market.place",
     "model",
     "money.asset_mismatch",
     "money.basis_points_too_many",
@@ -107,6 +119,7 @@ pub(crate) const CODES: &[&str] = &[
     "provenance.unreadable",
     "report.concern",
     "report.too_long",
+    "seal",
     "signature.high_s",
     "signature.malformed",
     "signature.wrong_signer",
@@ -116,6 +129,11 @@ pub(crate) const CODES: &[&str] = &[
     "signer.wrong_signature",
     "split.creator_below_minimum",
     "split.sum",
+    "store",
+    "submission.mismatch",
+    "submission.refused",
+    "submission.taken_back",
+    "submission.unknown",
     "voice.malformed",
     "voice.silent",
     "voice.too_large",

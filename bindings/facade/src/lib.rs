@@ -15,7 +15,8 @@
 //! | [`verify`] | proofs of datasets, provenance of replies |
 //! | [`safety`] | reporting and blocking characters |
 //! | [`chat`] | a paid conversation over any transport |
-//! | `native` | files, nodes and ledgers, where there is a file system and a network (features `native`, `prove`) |
+//! | [`wallet`] | sessions that a user's wallet opens and closes |
+//! | `native` | files, models, nodes, ledgers and the roles of the market, where there is a file system and a network (features `native`, `prove`) |
 //!
 //! `api.txt` lists this surface; `cargo xtask surface` holds every language to it.
 #![cfg_attr(
@@ -33,13 +34,14 @@ pub mod safety;
 pub mod session;
 pub mod sign;
 pub mod verify;
+pub mod wallet;
 
 pub use character::{Character, FileNote};
 pub use chat::{
     BodySink, Chat, ChatTurn, Header, HttpRequest, Message, ModelOffer, ReplyListener, ReplySettings, Transport,
     read_models,
 };
-pub use error::{LazaiError, error_codes};
+pub use error::{LazaiError, error_codes, fail_with};
 pub use money::{RevenueParts, split_revenue};
 pub use safety::{Blocklist, CharacterReport, report_character};
 pub use session::{
@@ -49,6 +51,10 @@ pub use session::{
 pub use sign::{Domain, LocalKey, Signer, SigningRequest};
 pub use verify::{
     ContributorFacts, ProofFacts, Provenance, ProvenanceLink, TrustLevel, verifier_key, verify_evidence, verify_proof,
+};
+pub use wallet::{
+    MarketPlace, WalletCall, begin_conversation, close_session_call, open_session_call, read_market_place,
+    withdraw_call,
 };
 
 #[cfg(feature = "uniffi")]

@@ -4,9 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use lazai_facade::{
-    Blocklist, Character, Chat, Domain, LazaiError, LocalKey, Message, ReplySettings, check_offer, check_receipt,
-    check_voucher, offer_step, report_character, sign_offer, sign_receipt, sign_voucher, split_revenue,
-    verify_evidence, verify_proof, voucher_digest,
+    Blocklist, Character, Chat, Domain, LazaiError, LocalKey, MarketPlace, Message, ReplySettings, begin_conversation,
+    check_offer, check_receipt, check_voucher, close_session_call, error_codes, fail_with, offer_step,
+    open_session_call, read_market_place, report_character, sign_offer, sign_receipt, sign_voucher, split_revenue,
+    verify_evidence, verify_proof, voucher_digest, withdraw_call,
 };
 use pollster::block_on;
 use serde::de::DeserializeOwned;
@@ -57,6 +58,14 @@ impl Args<'_> {
 
     fn bps(&self, name: &str) -> u16 {
         self.0[name].as_u64().unwrap().try_into().unwrap()
+    }
+
+    fn number(&self, name: &str) -> u64 {
+        self.text(name).parse().unwrap()
+    }
+
+    fn place(&self) -> Result<MarketPlace, LazaiError> {
+        read_market_place(self.bytes("place"))
     }
 
     /// A file's bytes, maybe with something replaced (once), flipped or cut off; or a text's.
@@ -181,6 +190,32 @@ fn call(name: &str, args: &Args<'_>) -> Result<Value, LazaiError> {
             json!(block_on(report_character(args.record("domain"), args.record("report"), key()?))?)
         }
         "blocklist" => blocklist(args)?,
+        "fail_with" => json!(fail_with(args.text("code"))?),
+        "open_session_call" => json!(open_session_call(
+            args.place()?,
+            args.number("nonce"),
+            args.text("consumer"),
+            args.record("model"),
+            args.text("deposit")
+        )?),
+        "begin_conversation" => json!(begin_conversation(
+            args.place()?,
+            args.text("payer"),
+            args.number("nonce"),
+            args.text("consumer"),
+            args.record("model"),
+            args.text("deposit")
+        )?),
+        "close_session_call" => json!(close_session_call(
+            args.place()?,
+            args.text("payer"),
+            args.number("nonce"),
+            args.text("consumer"),
+            args.record("model")
+        )?),
+        "withdraw_call" => {
+            json!(withdraw_call(args.place()?, args.text("asset"), args.text("to"), args.text("amount"))?)
+        }
         "chat_turn" => turn(args)?,
         "chat_refusal" => {
             let body = args.text("body").into_bytes();
@@ -230,4 +265,14 @@ fn scenarios() {
     files.sort();
     assert!(files.len() >= 5);
     files.iter().for_each(|file| run(file));
+}
+
+/// A code that is added must cross to every language.
+#[test]
+fn every_code_is_a_step() {
+    let scenario: Value =
+        serde_json::from_slice(&std::fs::read(root().join("scenarios/errors.json")).unwrap()).unwrap();
+    let steps = scenario["steps"].as_array().unwrap();
+    let codes: Vec<_> = steps.iter().map(|step| step["fails"].as_str().unwrap()).collect();
+    assert_eq!(codes, error_codes());
 }

@@ -39,6 +39,11 @@ fun receipt(o: JsonObject) = Receipt(
     o.text("baseDigest"), o.text("adapterDigest"), o.text("cumulative"),
 )
 
+fun model(o: JsonObject) =
+    ModelOffer(o.text("id"), o.optional("name")?.asString, offer(o.obj("offer")), o.text("signature"))
+
+fun place(a: JsonObject) = readMarketPlace(content(a.obj("place")))
+
 fun report(o: JsonObject) = CharacterReport(
     o.text("session"), o.text("classId").unsigned(), o.get("version").asInt.toUInt(), o.text("concern"), o.text("words"),
     o.text("reportedAtS").unsigned(),
@@ -74,6 +79,7 @@ fun json(value: Any?): JsonElement = when (value) {
         "ledger" to value.ledger, "submitter" to value.submitter, "submission" to value.submission, "root" to value.root,
         "records" to value.records, "tokens" to value.tokens, "vocabSize" to value.vocabSize, "contributors" to value.contributors,
     )
+    is WalletCall -> json("to" to value.to, "value" to value.value, "data" to value.data)
     is Header -> json("name" to value.name, "value" to value.value)
     is HttpRequest -> json("path" to value.path, "headers" to value.headers, "body" to value.body)
     is ChatTurn -> json(
@@ -158,6 +164,15 @@ suspend fun call(name: String, a: JsonObject): Any? {
             unblock.forEach { list.unblock(it) }
             json("list" to list.toJson(), "blocked" to (unblock + block.take(1)).map { list.isBlocked(it) })
         }
+        "fail_with" -> failWith(a.text("code"))
+        "open_session_call" ->
+            openSessionCall(place(a), a.text("nonce").unsigned(), a.text("consumer"), model(a.obj("model")), a.text("deposit"))
+        "begin_conversation" -> beginConversation(
+            place(a), a.text("payer"), a.text("nonce").unsigned(), a.text("consumer"), model(a.obj("model")), a.text("deposit"),
+        )
+        "close_session_call" ->
+            closeSessionCall(place(a), a.text("payer"), a.text("nonce").unsigned(), a.text("consumer"), model(a.obj("model")))
+        "withdraw_call" -> withdrawCall(place(a), a.text("asset"), a.text("to"), a.text("amount"))
         "chat_turn" -> turn(a)
         "chat_refusal" -> throw Vector(a.obj("chat")).chat.refusal(a.get("status").asInt.toUShort(), a.text("body").toByteArray())
         else -> error("no call $name")
@@ -257,6 +272,7 @@ fun main() {
         fun resident() = File("/proc/self/statm").takeIf { it.exists() }?.readText()?.split(" ")?.get(1)?.toLong()?.times(4096) ?: 0
         fun round() {
             Character.fromBytes(card).close()
+            Blocklist.fromJson("[1]").close()
             LocalKey.fromHex(vector.json.text("key")).use { key -> Chat(conversation, about, Wallet(key)).close() }
         }
         repeat(3_000) { round() }

@@ -8,7 +8,7 @@ let library = ProcessInfo.processInfo.environment["LAZAI_LIBRARY"] ?? "lib"
 
 let package = Package(
     name: "Lazai",
-    products: [.library(name: "Lazai", targets: ["Lazai"])],
+    products: [.library(name: "Lazai", targets: ["Lazai"]), .executable(name: "lazai-chat", targets: ["lazai-chat"])],
     targets: [
         .systemLibrary(name: "LazaiFFI"),
         .target(
@@ -16,6 +16,7 @@ let package = Package(
             linkerSettings: [
                 .linkedLibrary("lazai"), .unsafeFlags(["-L", library, "-Xlinker", "-rpath", "-Xlinker", library]),
             ]),
+        .executableTarget(name: "lazai-chat", dependencies: ["Lazai"]),
         .testTarget(name: "LazaiTests", dependencies: ["Lazai"]),
     ],
     swiftLanguageModes: [.v5]

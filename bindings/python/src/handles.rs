@@ -1,10 +1,10 @@
 //! Handles: classes of one-line methods.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use lazai_facade as facade;
 use lazai_facade::chat::{ChatTurn, HttpRequest, Message, ModelOffer, ReplySettings};
-use lazai_facade::{Domain, FileNote, LazaiError, RevenueParts};
+use lazai_facade::{Domain, FileNote};
 use pollster::block_on;
 use pyo3::prelude::*;
 
@@ -13,7 +13,7 @@ use crate::{free, raised};
 
 /// A character, out of a card of any format.
 #[pyclass(frozen)]
-pub struct Character(Arc<facade::Character>);
+pub struct Character(pub(crate) Arc<facade::Character>);
 
 #[pymethods]
 impl Character {
@@ -225,105 +225,5 @@ impl Chat {
         let told = Told::of(on_text);
         let turn = free(py, || block_on(self.0.say(text, settings, node.0.clone(), told.of_reply())));
         told.or_raise(turn)
-    }
-}
-
-/// A market on a ledger. A context manager: the ledger is closed at its end.
-#[pyclass(frozen)]
-pub struct Market(Mutex<Option<Arc<facade::native::market::Market>>>);
-
-impl Market {
-    fn of(market: Arc<facade::native::market::Market>) -> Self {
-        Self(Mutex::new(Some(market)))
-    }
-
-    fn open(&self) -> PyResult<Arc<facade::native::market::Market>> {
-        let market = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        market.ok_or_else(|| raised(LazaiError::new("ledger", "the market is closed")))
-    }
-}
-
-#[pymethods]
-impl Market {
-    /// The market in a folder. One process at a time.
-    #[staticmethod]
-    fn open_folder(py: Python<'_>, folder: String) -> PyResult<Self> {
-        free(py, || facade::native::market::Market::open_folder(folder)).map(Self::of)
-    }
-
-    /// The market on an EVM chain.
-    #[staticmethod]
-    #[pyo3(signature = (url, deployment, outbox=None, depth_blocks=12))]
-    fn on_chain(
-        py: Python<'_>,
-        url: String,
-        deployment: String,
-        outbox: Option<String>,
-        depth_blocks: u64,
-    ) -> PyResult<Self> {
-        free(py, || facade::native::market::Market::on_chain(url, deployment, outbox, depth_blocks)).map(Self::of)
-    }
-
-    /// The ledger's id.
-    fn ledger_id(&self) -> PyResult<String> {
-        Ok(self.open()?.ledger_id())
-    }
-
-    /// The domain of everything that is signed for it.
-    fn domain(&self) -> PyResult<Domain> {
-        Ok(self.open()?.domain())
-    }
-
-    /// What an account has of an asset (zero address: coins), in base units.
-    fn balance(&self, account: String, asset: String) -> PyResult<String> {
-        self.open()?.balance(account, asset).map_err(raised)
-    }
-
-    /// The split of revenue that binds sessions opened now, for an amount.
-    fn split(&self, amount: String) -> PyResult<RevenueParts> {
-        self.open()?.split(amount).map_err(raised)
-    }
-
-    /// Opens a session as its payer; gives the conversation, as `Chat` takes it.
-    fn open_session(
-        &self,
-        py: Python<'_>,
-        payer: Bound<'_, PyAny>,
-        consumer: Bound<'_, PyAny>,
-        nonce: u64,
-        model: ModelOffer,
-        deposit: String,
-    ) -> PyResult<String> {
-        let (market, payer, consumer) = (self.open()?, PySigner::of(&payer)?, PySigner::of(&consumer)?);
-        free(py, || block_on(market.open_session(payer, consumer, nonce, model, deposit)))
-    }
-
-    /// Votes on a proposal.
-    fn vote(&self, py: Python<'_>, voter: Bound<'_, PyAny>, proposal: u64, in_favour: bool) -> PyResult<()> {
-        let (market, voter) = (self.open()?, PySigner::of(&voter)?);
-        free(py, || block_on(market.vote(voter, proposal, in_favour)))
-    }
-
-    /// Proposes another split, in basis points; gives the proposal's number.
-    fn propose_split(
-        &self,
-        py: Python<'_>,
-        voter: Bound<'_, PyAny>,
-        label: String,
-        creator_bps: u16,
-        node_bps: u16,
-        pool_bps: u16,
-    ) -> PyResult<Option<u64>> {
-        let (market, voter) = (self.open()?, PySigner::of(&voter)?);
-        free(py, || block_on(market.propose_split(voter, label, creator_bps, node_bps, pool_bps)))
-    }
-
-    fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
-    }
-
-    #[pyo3(signature = (*_reason))]
-    fn __exit__(&self, _reason: &Bound<'_, pyo3::types::PyTuple>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }

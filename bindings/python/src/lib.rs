@@ -4,6 +4,8 @@
 
 mod foreign;
 mod handles;
+mod market;
+mod roles;
 
 use lazai_facade::LazaiError as Error;
 use pyo3::prelude::*;
@@ -36,22 +38,38 @@ mod _lazai {
     use super::foreign::{PySigner, Told};
     use super::{free, raised};
     use lazai_facade as facade;
-    use lazai_facade::native::{data, prove};
+    use lazai_facade::native::{data, prove, roles};
     use pollster::block_on;
     use pyo3::prelude::*;
 
     #[pymodule_export]
     use super::LazaiError;
     #[pymodule_export]
-    use super::handles::{Blocklist, Character, Chat, LocalKey, Market, NodeClient};
+    use super::handles::{Blocklist, Character, Chat, LocalKey, NodeClient};
+    #[pymodule_export]
+    use super::market::Market;
+    #[pymodule_export]
+    use super::roles::{BaseModel, ExEx, NodeServer};
     #[pymodule_export]
     use lazai_facade::chat::{ChatTurn, Header, HttpRequest, Message, ModelOffer, ReplySettings};
     #[pymodule_export]
     use lazai_facade::native::Progress;
     #[pymodule_export]
+    use lazai_facade::native::dat::{DatFacts, TokenFacts};
+    #[pymodule_export]
     use lazai_facade::native::data::{ContributorTerms, DatasetFacts, FileFacts};
     #[pymodule_export]
+    use lazai_facade::native::exex::{AccessTerms, MintedModel, ModelTerms};
+    #[pymodule_export]
+    use lazai_facade::native::market::{Founding, Funds};
+    #[pymodule_export]
+    use lazai_facade::native::model::{AdapterFacts, TrainedAdapter, TrainingSettings};
+    #[pymodule_export]
     use lazai_facade::native::prove::ProofFiles;
+    #[pymodule_export]
+    use lazai_facade::native::provider::ServedModel;
+    #[pymodule_export]
+    use lazai_facade::native::roles::{ExExContact, SubmissionFacts};
     #[pymodule_export]
     use lazai_facade::safety::CharacterReport;
     #[pymodule_export]
@@ -60,6 +78,8 @@ mod _lazai {
     use lazai_facade::sign::{Domain, SigningRequest};
     #[pymodule_export]
     use lazai_facade::verify::{ContributorFacts, ProofFacts, Provenance, ProvenanceLink, TrustLevel};
+    #[pymodule_export]
+    use lazai_facade::wallet::{MarketPlace, WalletCall};
     #[pymodule_export]
     use lazai_facade::{FileNote, RevenueParts};
 
@@ -73,6 +93,12 @@ mod _lazai {
     #[pyfunction]
     fn error_codes() -> Vec<String> {
         facade::error_codes()
+    }
+
+    /// Fails, with a code: so that an app can try what it does about each.
+    #[pyfunction]
+    fn fail_with(code: String) -> PyResult<()> {
+        facade::fail_with(code).map_err(raised)
     }
 
     /// Splits an amount of base units as the market does.
@@ -180,6 +206,55 @@ mod _lazai {
         facade::read_models(body).map_err(raised)
     }
 
+    /// Reads where a market is, from JSON: what an app ships with, or its publisher serves.
+    #[pyfunction]
+    fn read_market_place(json: Vec<u8>) -> PyResult<MarketPlace> {
+        facade::read_market_place(json).map_err(raised)
+    }
+
+    /// What a wallet sends to open a session as its payer: number `nonce` of hers.
+    #[pyfunction]
+    fn open_session_call(
+        place: MarketPlace,
+        nonce: u64,
+        consumer: String,
+        model: ModelOffer,
+        deposit: String,
+    ) -> PyResult<WalletCall> {
+        facade::open_session_call(place, nonce, consumer, model, deposit).map_err(raised)
+    }
+
+    /// The conversation in a session that a wallet opened so, as `Chat` takes it.
+    #[pyfunction]
+    fn begin_conversation(
+        place: MarketPlace,
+        payer: String,
+        nonce: u64,
+        consumer: String,
+        model: ModelOffer,
+        deposit: String,
+    ) -> PyResult<String> {
+        facade::begin_conversation(place, payer, nonce, consumer, model, deposit).map_err(raised)
+    }
+
+    /// What a wallet sends to end a session of hers after its time is over.
+    #[pyfunction]
+    fn close_session_call(
+        place: MarketPlace,
+        payer: String,
+        nonce: u64,
+        consumer: String,
+        model: ModelOffer,
+    ) -> PyResult<WalletCall> {
+        facade::close_session_call(place, payer, nonce, consumer, model).map_err(raised)
+    }
+
+    /// What a wallet sends to take an amount of its balance out of the market.
+    #[pyfunction]
+    fn withdraw_call(place: MarketPlace, asset: String, to: String, amount: String) -> PyResult<WalletCall> {
+        facade::withdraw_call(place, asset, to, amount).map_err(raised)
+    }
+
     /// Says what a file is and holds, told by its content.
     #[pyfunction]
     fn inspect_file(py: Python<'_>, path: String) -> PyResult<FileFacts> {
@@ -200,6 +275,18 @@ mod _lazai {
         let told = Told::of(on_progress);
         let done = free(py, || data::prepare_dataset(files, contributor, base_model, out, told.of_progress()));
         told.or_raise(done)
+    }
+
+    /// Writes the public part of a dataset, at most 32 KiB.
+    #[pyfunction]
+    fn write_public_part(
+        character: &Character,
+        prompts: Vec<String>,
+        contributors: Vec<ContributorTerms>,
+        voice_source: String,
+        out: String,
+    ) -> PyResult<()> {
+        roles::write_public_part(character.0.clone(), prompts, contributors, voice_source, out).map_err(raised)
     }
 
     /// Proves a dataset in zero knowledge. `on_progress(progress)` cancels by `False`; the same call goes on.

@@ -97,11 +97,16 @@ def chat_refusal(chat, status, body):
     raise open_chat(chat)[1].refusal(status, body.encode())
 
 
+def model(fields):
+    return lazai.ModelOffer(**{**fields, "offer": record(lazai.Offer, fields["offer"])})
+
+
 def with_records(function):
-    kinds = {"domain": lazai.Domain, "voucher": lazai.Voucher, "offer": lazai.Offer, "receipt": lazai.Receipt, "report": lazai.CharacterReport}
+    kinds = {"model": model, "place": lambda source: lazai.read_market_place(content(source)), "nonce": int}
+    records = {"domain": lazai.Domain, "voucher": lazai.Voucher, "offer": lazai.Offer, "receipt": lazai.Receipt, "report": lazai.CharacterReport}
 
     def call(**args):
-        args = {k: record(kinds[k], v) if k in kinds else v for k, v in args.items()}
+        args = {k: record(records[k], v) if k in records else kinds.get(k, lambda v: v)(v) for k, v in args.items()}
         if "key" in args:
             args["signer"] = lazai.LocalKey.from_hex(args.pop("key"))
         return function(**args)
@@ -131,6 +136,11 @@ CALLS = {
             "sign_receipt",
             "check_receipt",
             "report_character",
+            "fail_with",
+            "open_session_call",
+            "begin_conversation",
+            "close_session_call",
+            "withdraw_call",
         )
     },
 }

@@ -3,7 +3,7 @@
 from typing import assert_type
 
 import lazai
-from lazai import aio, tensors
+from lazai import aio, progress, tensors
 
 parts = lazai.split_revenue("10", 7000, 2000, 1000)
 assert_type(parts.creator, str)
@@ -34,6 +34,16 @@ async def later(chat: lazai.Chat, node: lazai.NodeClient) -> str:
     facts = await aio.inspect_file("card.png")
     assert_type(facts.tokens, int)
     return "".join([piece async for piece in aio.stream(chat, "hi", lazai.ReplySettings(8, 0, None, 1), node)])
+
+
+def mint(market: lazai.Market, base: lazai.BaseModel, terms: lazai.ModelTerms) -> lazai.DatFacts:
+    settings = lazai.TrainingSettings(None, 4, None, None, None, None, None)
+    with progress.bar(disable=True) as told:
+        exex = lazai.ExEx(market, Wallet(), "0x", "store", "exex")
+        minted = exex.fine_tune("0x", base, settings, terms, told)
+    assert_type(minted.adapter.losses, list[float])
+    assert_type(market.place(), lazai.MarketPlace | None)
+    return market.dat(minted.class_id, minted.version)
 
 
 for name, tensor in tensors.views("adapter_model.safetensors").items():

@@ -7,6 +7,8 @@
 mod handles;
 #[cfg(feature = "full")]
 mod records;
+#[cfg(feature = "full")]
+mod wallet;
 
 use lazai_facade as facade;
 use serde::Serialize;

@@ -62,6 +62,12 @@ impl Signer for JsSigner {
     }
 }
 
+/// Fails, with a code: so that an app can try what it does about each.
+#[wasm_bindgen(js_name = failWith)]
+pub fn fail_with(code: String) -> Result<(), JsValue> {
+    facade::fail_with(code).map_err(thrown)
+}
+
 /// Splits an amount of base units as the market does.
 #[wasm_bindgen(js_name = splitRevenue, unchecked_return_type = "RevenueParts")]
 pub fn split_revenue(amount: String, creator_bps: u16, node_bps: u16, pool_bps: u16) -> Result<JsValue, JsValue> {

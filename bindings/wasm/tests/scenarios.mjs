@@ -41,6 +41,7 @@ export async function run(sdk, scenario, read) {
     const chat = new sdk.Chat(vector.conversation, record(vector.domain), sdk.LocalKey.fromHex(vector.key));
     return [vector, chat];
   };
+  const place = async (a) => sdk.readMarketPlace(await content(a.place));
   const same = (found, wanted, what) => {
     if (!agrees(found, wanted)) throw new Error(`${what}: ${show(found)}, expected ${show(wanted)}`);
   };
@@ -69,6 +70,11 @@ export async function run(sdk, scenario, read) {
       const copied = await (forms[a.form] ?? (async () => first.toPng(await content(a.image))))();
       return sdk.Character.fromBytes(copied).toV3Json() === first.toV3Json() ? "same" : "different";
     },
+    fail_with: (a) => sdk.failWith(a.code),
+    open_session_call: async (a) => sdk.openSessionCall(await place(a), BigInt(a.nonce), a.consumer, record(a.model), a.deposit),
+    begin_conversation: async (a) => sdk.beginConversation(await place(a), a.payer, BigInt(a.nonce), a.consumer, record(a.model), a.deposit),
+    close_session_call: async (a) => sdk.closeSessionCall(await place(a), a.payer, BigInt(a.nonce), a.consumer, record(a.model)),
+    withdraw_call: async (a) => sdk.withdrawCall(await place(a), a.asset, a.to, a.amount),
     chat_turn: async (a) => {
       const [vector, chat] = await openChat(a.chat);
       const request = await chat.ask(vector.messages, record(vector.settings));
@@ -115,4 +121,4 @@ export async function run(sdk, scenario, read) {
 const show = (value) => JSON.stringify(value, (_, v) => (typeof v === "bigint" ? `${v}n` : v));
 
 /** The names of the scenarios. */
-export const NAMES = ["characters", "chat", "money", "provenance", "safety", "signatures"];
+export const NAMES = ["characters", "chat", "errors", "money", "provenance", "safety", "signatures", "wallets"];

@@ -11,7 +11,7 @@ pub use signer::KeystoreError;
 pub use signer::{
     CallbackSigner, LocalSigner, SignFuture, Signer, SignerError, SigningRequest, SigningSubject, sign, sign_request,
 };
-pub use typed::{Domain, Encoder, TypedData, signing_digest, typed_data_json};
+pub use typed::{Domain, Encoder, TypedData, abi_words, signing_digest, typed_data_json};
 
 use k256::ecdsa::{RecoveryId, VerifyingKey};
 use serde::{Deserialize, Serialize};

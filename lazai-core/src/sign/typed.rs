@@ -141,6 +141,15 @@ pub fn typed_data_json<T: TypedData>(domain: &Domain, value: &T) -> Option<serde
     }))
 }
 
+/// The members of a value as a contract's call has them: 32 bytes each. That is Solidity's ABI encoding for structs whose
+/// members are all of fixed size, and of no other.
+#[must_use]
+pub fn abi_words<T: TypedData>(value: &T) -> Vec<u8> {
+    let mut words = Encoder(Vec::new());
+    value.encode(&mut words);
+    words.0
+}
+
 /// `encodeData`: 32 bytes for each member.
 #[derive(Debug)]
 pub struct Encoder(Vec<u8>);

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use lazai_core::{Digest, Signer, SignerError};
+use lazai_core::{Address, Digest, Signer, SignerError};
 use thiserror::Error;
 
 use crate::market::{Market, MarketError, Transaction};
@@ -135,6 +135,11 @@ pub trait Ledger: Send + Sync {
 
     /// The ledger as it stands.
     fn checkpoint(&self) -> Checkpoint;
+
+    /// The contract that holds the market's money, where wallets open sessions; none where there is no chain.
+    fn settlement_contract(&self) -> Option<Address> {
+        None
+    }
 
     /// An entry with its path to the present checkpoint.
     fn entry(&self, index: u64) -> LedgerFuture<'_, Option<(Entry, Inclusion)>>;

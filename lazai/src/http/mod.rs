@@ -30,6 +30,8 @@ pub mod openai;
 pub mod payment;
 #[cfg(feature = "node")]
 mod reply;
+#[cfg(feature = "node")]
+mod serving;
 mod sse;
 pub mod talk;
 
@@ -41,6 +43,8 @@ pub use client::HttpNode;
 pub use front::Front;
 #[cfg(feature = "node")]
 pub use loopback::{Budget, Loopback, LoopbackError};
+#[cfg(feature = "node")]
+pub use serving::Serving;
 
 /// Largest body of a request that is read: 1 MiB.
 pub const MAX_REQUEST_BYTES: usize = 1 << 20;

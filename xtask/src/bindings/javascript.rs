@@ -8,6 +8,7 @@ use anyhow::{Result, bail, ensure};
 use super::{Missing, folder, npm};
 use crate::shell::{cargo, has, root, run, target, without_npm};
 use crate::wasm;
+use crate::web::{self, Market};
 
 /// Optimiser of WebAssembly: 23 MB.
 const BINARYEN: &str = "binaryen@132.0.0";
@@ -75,8 +76,9 @@ pub fn package() -> Result<Result<Package, Missing>> {
     Ok(Ok(Package { folder: package, verifier_gz_bytes, whole_gz_bytes }))
 }
 
-/// Builds the package and runs its tests under Node and, where there is one, in a browser.
-pub fn check() -> Result<Option<Missing>> {
+/// Builds the package and runs its tests under Node and, where there is one, in a browser; there the example page too, if it
+/// has a market.
+pub fn check(market: Option<&Market>) -> Result<Option<Missing>> {
     let package = match package()? {
         Ok(package) => package,
         Err(reason) => return Ok(Some(reason)),
@@ -94,13 +96,14 @@ pub fn check() -> Result<Option<Missing>> {
     let mut quickstart = Command::new("node");
     quickstart.arg(tests.join("quickstart.mjs")).env("LAZAI_ROOT", root());
     run("JavaScript: the README's program", &mut quickstart)?;
-    match chromium() {
-        Some(browser) => run("JavaScript: package in Chromium", &mut in_chromium(&browser, &package, None)),
-        None => {
-            println!("── skipped: the package in a browser: no chromium on this machine");
-            Ok(())
-        }
-    }?;
+    let Some(browser) = chromium() else {
+        println!("── skipped: the package in a browser: no chromium on this machine");
+        return Ok(None);
+    };
+    run("JavaScript: package in Chromium", &mut in_chromium(&browser, &package, None))?;
+    if let Some(market) = market {
+        web::check(&browser, market.url()?)?;
+    }
     Ok(None)
 }
 

@@ -1,5 +1,6 @@
 //! Swift and Kotlin, out of one library.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -7,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::{Missing, debian, folder, npm};
 use crate::shell::{cargo, has, root, run, target, without_npm};
+use crate::web::Market;
 use crate::{peers, wasm};
 
 /// Kotlin's compiler, with coroutines: 90 MB.
@@ -17,12 +19,12 @@ const JVM: &[&str] = &["libjna-java", "libjna-jni", "libgoogle-gson-java"];
 const SWIFT: &[&str] =
     &["base-files", "base-passwd", "dash", "coreutils", "libc-bin", "swiftlang", "libc6-dev", "libstdc++-14-dev"];
 
-fn source() -> PathBuf {
+pub fn source() -> PathBuf {
     root().join("bindings").join("mobile")
 }
 
 /// Builds the library and what a language needs around it; gives the folders of both.
-fn bound(language: &str) -> Result<(PathBuf, PathBuf)> {
+pub fn bound(language: &str) -> Result<(PathBuf, PathBuf)> {
     without_c()?;
     let target = target().join("mobile");
     let mut build = cargo(&["build", "--release", "--quiet", "--locked"]);
@@ -69,7 +71,7 @@ pub fn devices() -> Result<Option<Missing>> {
     Ok(None)
 }
 
-pub fn kotlin() -> Result<Option<Missing>> {
+pub fn kotlin(market: Option<&Market>) -> Result<Option<Missing>> {
     if !has("java", "-version") {
         return Ok(Some("java is not on this machine".into()));
     }
@@ -93,7 +95,9 @@ pub fn kotlin() -> Result<Option<Missing>> {
     let mut kotlinc = Command::new("bash");
     kotlinc.arg(compiler.join("bin/kotlinc")).args(["-jvm-target", "17", "-nowarn", "-cp"]).arg(joined(&paths)?);
     kotlinc.arg("-d").arg(&jar).arg(generated.join("org/lazai/lazai.kt"));
-    kotlinc.args(["Stream.kt", "Quickstart.kt", "Scenarios.kt"].map(|file| source().join("kotlin").join(file)));
+    kotlinc.args(
+        ["ChatClient.kt", "Quickstart.kt", "Scenarios.kt", "Stream.kt"].map(|file| source().join("kotlin").join(file)),
+    );
     run("Kotlin: compile", &mut kotlinc)?;
     // Debian's JNA looks for its native part where Debian installs it, or among the classes.
     let natives = out.join("natives");
@@ -104,19 +108,40 @@ pub fn kotlin() -> Result<Option<Missing>> {
         std::fs::copy(native, place.join("libjnidispatch.so"))?;
     }
     paths.extend([jar, natives, compiler.join("lib/kotlin-stdlib.jar")]);
-    let mut tests = Command::new("java");
-    // A heap of one size from the beginning: what grows is not the machine's.
-    tests.args(["-Xms128m", "-Xmx128m", "-XX:+AlwaysPreTouch"]);
-    tests.arg(format!("-Djna.library.path={}", library.display())).arg("-cp").arg(joined(&paths)?).arg("ScenariosKt");
-    run("Kotlin: tests", tests.env("LAZAI_ROOT", root()).current_dir(&out))?;
+    let paths = joined(&paths)?;
+    let java = |class: &str| {
+        let mut java = Command::new("java");
+        // A heap of one size from the beginning: what grows is not the machine's.
+        java.args(["-Xms128m", "-Xmx128m", "-XX:+AlwaysPreTouch"]);
+        java.arg(format!("-Djna.library.path={}", library.display())).arg("-cp").arg(&paths).arg(class);
+        java.env("LAZAI_ROOT", root()).current_dir(&out);
+        java
+    };
+    run("Kotlin: tests", &mut java("ScenariosKt"))?;
+    if let Some(market) = market {
+        talk("Kotlin: the chat client", java("ChatClientKt").arg(market.url()?))?;
+    }
     Ok(None)
+}
+
+/// Lets a chat client say two lines, and checks that both were answered and paid.
+fn talk(what: &str, client: &mut Command) -> Result<()> {
+    println!("── {what}");
+    let mut client = client.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().with_context(|| what.to_owned())?;
+    client.stdin.take().context("no input")?.write_all(b"Who are you?\nWhat do you like?\n")?;
+    let said = client.wait_with_output()?;
+    let lines = String::from_utf8_lossy(&said.stdout);
+    lines.lines().for_each(|line| println!("   {line}"));
+    let last = lines.lines().last().unwrap_or_default();
+    ensure!(said.status.success() && last.starts_with("2 replies, "), "{what}: {}", said.status);
+    Ok(())
 }
 
 fn joined(paths: &[PathBuf]) -> Result<std::ffi::OsString> {
     std::env::join_paths(paths).context("a path with a colon")
 }
 
-pub fn swift() -> Result<Option<Missing>> {
+pub fn swift(market: Option<&Market>) -> Result<Option<Missing>> {
     let system = has("swift", "--version");
     let toolchain = if system {
         None
@@ -131,12 +156,13 @@ pub fn swift() -> Result<Option<Missing>> {
     };
     let (generated, library) = bound("swift")?;
     let package = folder("swift");
-    for part in ["Sources/Lazai", "Sources/LazaiFFI", "Tests/LazaiTests", "lib"] {
+    for part in ["Sources/Lazai", "Sources/LazaiFFI", "Sources/lazai-chat", "Tests/LazaiTests", "lib"] {
         std::fs::create_dir_all(package.join(part))?;
     }
     for (from, to) in [
         (source().join("swift/Package.swift"), "Package.swift"),
         (source().join("swift/Stream.swift"), "Sources/Lazai/Stream.swift"),
+        (source().join("swift/Sources/lazai-chat/main.swift"), "Sources/lazai-chat/main.swift"),
         (source().join("swift/Tests/LazaiTests/Scenarios.swift"), "Tests/LazaiTests/Scenarios.swift"),
         (source().join("swift/Tests/LazaiTests/Quickstart.swift"), "Tests/LazaiTests/Quickstart.swift"),
         (generated.join("Lazai.swift"), "Sources/Lazai/Lazai.swift"),
@@ -147,16 +173,19 @@ pub fn swift() -> Result<Option<Missing>> {
     }
     let name = if cfg!(target_os = "macos") { "liblazai.dylib" } else { "liblazai.so" };
     std::fs::copy(library.join(name), package.join("lib").join(name))?;
-    let mut tests = match &toolchain {
+    let swift = |words: &str| match &toolchain {
         None => {
-            let mut tests = Command::new("swift");
-            tests.arg("test").current_dir(&package);
-            tests.env("LAZAI_ROOT", root()).env("LAZAI_LIBRARY", package.join("lib"));
-            tests
+            let mut swift = Command::new("swift");
+            swift.args(words.split(' ')).current_dir(&package);
+            swift.env("LAZAI_ROOT", root()).env("LAZAI_LIBRARY", package.join("lib"));
+            Ok(swift)
         }
-        Some(toolchain) => inside(toolchain, &package)?,
+        Some(toolchain) => inside(toolchain, &package, words),
     };
-    run("Swift: swift test", &mut tests)?;
+    run("Swift: swift test", &mut swift("test")?)?;
+    if let Some(market) = market {
+        talk("Swift: the chat client", &mut swift(&format!("run --skip-build lazai-chat {}", market.url()?))?)?;
+    }
     Ok(None)
 }
 
@@ -165,8 +194,8 @@ fn is_root() -> bool {
     id.is_ok_and(|id| String::from_utf8_lossy(&id.stdout).trim() == "0")
 }
 
-/// `swift test` in a root of its own. Mounts are in a namespace of their own, and gone with it.
-fn inside(toolchain: &Path, package: &Path) -> Result<Command> {
+/// `swift` with some words, in a root of its own. Mounts are in a namespace of their own, and gone with it.
+fn inside(toolchain: &Path, package: &Path, words: &str) -> Result<Command> {
     for part in ["proc", "dev", "tmp", "work", "mnt", "root"] {
         std::fs::create_dir_all(toolchain.join(part))?;
     }
@@ -175,7 +204,12 @@ fn inside(toolchain: &Path, package: &Path) -> Result<Command> {
     }
     ensure!(toolchain.join("usr/libexec/swift/bin/swift").exists(), "no Swift in {}", toolchain.display());
     let mut enter = Command::new("unshare");
-    enter.args(["-m", "--propagation", "private", "sh", "-ec", ENTER, "_"]).arg(toolchain).arg(package).arg(root());
+    enter
+        .args(["-m", "--propagation", "private", "sh", "-ec", ENTER, "_"])
+        .arg(toolchain)
+        .arg(package)
+        .arg(root())
+        .arg(words);
     Ok(enter)
 }
 
@@ -183,5 +217,5 @@ fn inside(toolchain: &Path, package: &Path) -> Result<Command> {
 const ENTER: &str = r#"
 mount -t proc proc "$1/proc"; mount --rbind /dev "$1/dev"; mount --bind "$2" "$1/work"; mount --bind "$3" "$1/mnt"
 exec chroot "$1" env -i HOME=/root LANG=C.UTF-8 PATH=/usr/libexec/swift/bin:/usr/bin:/bin \
-    LAZAI_ROOT=/mnt LAZAI_LIBRARY=/work/lib sh -c 'cd /work && swift test'
+    LAZAI_ROOT=/mnt LAZAI_LIBRARY=/work/lib sh -c "cd /work && swift $4"
 "#;

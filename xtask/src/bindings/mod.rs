@@ -1,9 +1,11 @@
 //! `cargo xtask bindings LANG`: the facade in other languages, built and tested where their toolchains can be had.
 
+mod apple;
 mod debian;
-mod javascript;
+pub mod javascript;
 mod mobile;
 mod python;
+mod react_native;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,43 +14,63 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::shell::{run, target};
+use crate::web::{self, Market};
 
 /// Something that cannot be had on this machine, in words.
 pub type Missing = String;
 
+const LANGUAGES: &str = "javascript, kotlin, python, swift, devices, xcframework, react-native, peft";
+
 pub fn start(args: &[&str]) -> Result<()> {
+    let market = if matches!(args, ["javascript" | "kotlin" | "swift"]) { market()? } else { None };
+    let market = market.as_ref();
     let missing = match args {
-        ["javascript"] => javascript::check()?,
-        ["kotlin"] => mobile::kotlin()?,
-        ["swift"] => mobile::swift()?,
+        ["javascript"] => javascript::check(market)?,
+        ["kotlin"] => mobile::kotlin(market)?,
+        ["swift"] => mobile::swift(market)?,
         ["devices"] => mobile::devices()?,
+        ["xcframework"] => apple::xcframework()?,
+        ["react-native"] => react_native::check()?,
+        ["peft"] => python::peft()?,
         ["python"] => {
             // The wheel as users get it, and the tests against it.
             let wheel = python::wheel()?;
             println!("   {}", wheel.display());
             python::check(Some(&wheel))?
         }
-        [] => bail!("bindings: which language? (javascript, kotlin, python, swift, devices)"),
-        other => bail!("bindings: unknown {other:?}; javascript, kotlin, python or swift"),
+        [] => bail!("bindings: which language? ({LANGUAGES})"),
+        other => bail!("bindings: unknown {other:?}; {LANGUAGES}"),
     };
     missing.map_or(Ok(()), |reason| bail!("{reason}"))
 }
 
+/// A market for clients to talk to, if one can be had; says why where none can.
+fn market() -> Result<Option<Market>> {
+    match web::open(1)? {
+        Ok(market) => Ok(Some(market)),
+        Err(reason) => {
+            println!("── skipped: the example page and the chat clients: {reason}");
+            Ok(None)
+        }
+    }
+}
+
 /// What `cargo xtask test` does: every language whose toolchain is there; says why where one is not.
 pub fn check() -> Result<()> {
-    type Check = fn() -> Result<Option<Missing>>;
+    type Check = fn(Option<&Market>) -> Result<Option<Missing>>;
     let languages: [(&str, Check); 4] = [
         ("JavaScript", javascript::check),
         ("Kotlin", mobile::kotlin),
-        ("Python", || python::check(None)),
+        ("Python", |_| python::check(None)),
         ("Swift", mobile::swift),
     ];
+    let market = market()?;
     for (language, check) in languages {
-        if let Some(reason) = check()? {
+        if let Some(reason) = check(market.as_ref())? {
             println!("── skipped: {language}: {reason}");
         }
     }
-    Ok(())
+    market.map_or(Ok(()), Market::close)
 }
 
 /// Sizes and times: `cargo xtask bench bindings`.
@@ -90,6 +112,6 @@ pub fn npm(folder: &Path, packages: &[&str]) -> Result<()> {
 }
 
 /// The folder of what is built here.
-fn folder(language: &str) -> PathBuf {
+pub fn folder(language: &str) -> PathBuf {
     target().join("bindings").join(language)
 }

@@ -6,7 +6,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use super::{Missing, folder};
-use crate::shell::{root, run, target};
+use crate::checks::FEATURES;
+use crate::shell::{cargo, root, run, target};
 use crate::{model, peers};
 
 /// The wheel, as users get it: by maturin, in the profile of releases.
@@ -25,33 +26,25 @@ pub fn wheel() -> Result<PathBuf> {
     files.into_iter().map(|f| f.path()).find(|p| p.extension().is_some_and(|e| e == "whl")).context("no wheel")
 }
 
-/// Runs the tests: against a wheel, or against the module that the workspace's build made, with the same Python sources.
+/// Runs the tests: against a wheel, or against the module that the workspace's build made.
 pub fn check(wheel: Option<&Path>) -> Result<Option<Missing>> {
     let python = match peers::python("python") {
         Ok(python) => python,
         Err(error) => return Ok(Some(format!("an environment for Python: {error:#}"))),
     };
-    let package = fresh_package()?;
-    if let Some(wheel) = wheel {
-        install(&python, &package, wheel)?;
-    } else {
-        let lazai = package.join("lazai");
-        std::fs::create_dir_all(&lazai)?;
-        for entry in std::fs::read_dir(source().join("python/lazai"))? {
-            let entry = entry?;
-            if entry.file_type()?.is_file() {
-                std::fs::copy(entry.path(), lazai.join(entry.file_name()))?;
-            }
-        }
-        let (built, name) = if cfg!(windows) { ("_lazai.dll", "_lazai.pyd") } else { (LIBRARY, "_lazai.abi3.so") };
-        let built = target().join("debug").join(built);
-        ensure!(built.is_file(), "{} is not built", built.display());
-        std::fs::copy(built, lazai.join(name))?;
-    }
+    let package = package(&python, wheel)?;
     let mut pytest = Command::new(&python);
     pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).arg(source().join("tests"));
     pytest.env("PYTHONPATH", &package).env("PYTHONDONTWRITEBYTECODE", "1").env("LAZAI_BASE_MODEL", model::fetch(None)?);
     run("Python: tests", pytest.current_dir(root()))?;
+    let mut notebook = Command::new(&python);
+    notebook.arg(source().join("tests/notebook.py")).arg(source().join("examples/market.ipynb"));
+    notebook
+        .env("LAZAI_STEPS", "6")
+        .env("PYTHONPATH", &package)
+        .env("LAZAI_ROOT", root())
+        .env("LAZAI_BASE_MODEL", model::fetch(None)?);
+    run("Python: the notebook", notebook.current_dir(&package))?;
     let mut quickstart = Command::new(&python);
     quickstart.arg(source().join("examples/quickstart.py")).env("PYTHONPATH", &package).current_dir(&package);
     run("Python: the README's program", &mut quickstart)?;
@@ -63,6 +56,38 @@ pub fn check(wheel: Option<&Path>) -> Result<Option<Missing>> {
     stubs.args(["-m", "mypy.stubtest", "lazai", "--allowlist"]).arg(source().join("tests/stubtest.allow"));
     run("Python: stubs against the module", stubs.env("PYTHONPATH", &package).current_dir(folder("python-package")))?;
     Ok(None)
+}
+
+/// PEFT and transformers with an adapter that the package trains: they need PyTorch, so this is no part of the tests.
+pub fn peft() -> Result<Option<Missing>> {
+    run("the module", &mut cargo(&["build", "--workspace", "--all-targets", "--features", FEATURES]))?;
+    let python = peers::python("lora")?;
+    let mut peft = Command::new(&python);
+    peft.arg(source().join("tests/peft_interop.py")).env("PYTHONPATH", package(&python, None)?).current_dir(root());
+    run("PEFT and transformers", peft.env("LAZAI_BASE_MODEL", model::fetch(None)?))?;
+    Ok(None)
+}
+
+/// The package in a folder: a wheel, or the module that the workspace's build made with the same Python sources.
+fn package(python: &Path, wheel: Option<&Path>) -> Result<PathBuf> {
+    let package = fresh_package()?;
+    if let Some(wheel) = wheel {
+        install(python, &package, wheel)?;
+        return Ok(package);
+    }
+    let lazai = package.join("lazai");
+    std::fs::create_dir_all(&lazai)?;
+    for entry in std::fs::read_dir(source().join("python/lazai"))? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            std::fs::copy(entry.path(), lazai.join(entry.file_name()))?;
+        }
+    }
+    let (built, name) = if cfg!(windows) { ("_lazai.dll", "_lazai.pyd") } else { (LIBRARY, "_lazai.abi3.so") };
+    let built = target().join("debug").join(built);
+    ensure!(built.is_file(), "{} is not built", built.display());
+    std::fs::copy(built, lazai.join(name))?;
+    Ok(package)
 }
 
 /// An empty folder for the package.

@@ -74,6 +74,13 @@ record! {
     }
 }
 
+impl ContributorTerms {
+    pub(super) fn parse(self) -> Result<Contributor, LazaiError> {
+        let Self { address, name, licence, consent } = self;
+        Ok(Contributor { address: address.parse()?, name, licence, consent })
+    }
+}
+
 impl From<InspectError> for LazaiError {
     fn from(error: InspectError) -> Self {
         Self::new(error.code(), error)
@@ -144,8 +151,7 @@ pub fn prepare_dataset(
     out: String,
     listener: Option<Arc<dyn ProgressListener>>,
 ) -> Result<DatasetFacts, LazaiError> {
-    let ContributorTerms { address, name, licence, consent } = contributor;
-    let contributor = Contributor { address: address.parse()?, name, licence, consent };
+    let contributor = contributor.parse()?;
     let model = ModelCounter::from_gguf(Path::new(&base_model)).map_err(|e| LazaiError::new("model", e))?;
     let heard = listener.clone();
     let mut preparation = Preparation::new(Settings::default())?.on_progress(Box::new(move |progress| {

@@ -1,23 +1,24 @@
 //! A market: in a folder, or on a chain.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use lazai::Account;
 use lazai::SendError;
 use lazai::consumer::Consumer;
-use lazai::core::{Amount, Asset, ProposalId};
+use lazai::core::{Address, Amount, Asset, ProposalId};
 use lazai::governor::Governor;
 use lazai::node::SignedOffer;
 use lazai::settle::ledger::LedgerError;
 use lazai::settle::ledger::evm::{Deployment, EvmLedger, HttpRpc, Pace};
 use lazai::settle::session::SessionPayment;
-use lazai::settle::{EmbeddedLedger, Genesis, Ledger, SystemClock};
+use lazai::settle::{EmbeddedLedger, Genesis, Ledger, Params, SystemClock};
 
-use super::data::file_error;
+use super::data::{file_error, keep_file};
 use crate::chat::ModelOffer;
 use crate::sign::{Foreign, parse_signature};
-use crate::{Domain, LazaiError, RevenueParts, Signer};
+use crate::{Domain, LazaiError, MarketPlace, RevenueParts, Signer, record};
 
 impl From<LedgerError> for LazaiError {
     fn from(error: LedgerError) -> Self {
@@ -42,13 +43,71 @@ impl From<SendError> for LazaiError {
     }
 }
 
+record! {
+    /// How much of an asset an account has at first.
+    pub struct Funds {
+        /// The account.
+        pub account: String,
+        /// Address of the asset; zero for coins.
+        pub asset: String,
+        /// How much, in base units.
+        pub amount: String,
+    }
+}
+
+record! {
+    /// How a market in a folder begins. Everybody who is named has one vote.
+    pub struct Founding {
+        /// Accounts of the iDAO's validators.
+        pub validators: Vec<String>,
+        /// Accounts of the DAO's voters.
+        pub voters: Vec<String>,
+        /// Who has what at first.
+        pub funds: Vec<Funds>,
+    }
+}
+
+impl Founding {
+    fn parse(self) -> Result<Genesis, LazaiError> {
+        let weights = |accounts: Vec<String>| -> Result<BTreeMap<Address, u64>, LazaiError> {
+            accounts.into_iter().map(|account| Ok((account.parse()?, 1))).collect()
+        };
+        let funds = self
+            .funds
+            .into_iter()
+            .map(|funds| Ok((funds.account.parse()?, Asset(funds.asset.parse()?), funds.amount.parse()?)));
+        let domain = lazai::core::Domain::random("LazAI Market", "1");
+        Ok(Genesis {
+            domain: domain.map_err(|e| LazaiError::new("signer.no_randomness", e))?,
+            validators: weights(self.validators)?,
+            voters: weights(self.voters)?,
+            balances: funds.collect::<Result<_, LazaiError>>()?,
+            params: Params::default(),
+            assets: Vec::new(),
+            pool: None,
+        })
+    }
+}
+
 /// A market on a ledger.
 #[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
-pub struct Market(Arc<dyn Ledger>);
+pub struct Market {
+    ledger: Arc<dyn Ledger>,
+    genesis: Genesis,
+}
 
 impl Market {
-    fn account(&self, signer: Arc<dyn Signer>) -> Result<Account, LazaiError> {
-        Ok(Account::new(self.0.clone(), Arc::new(Foreign::new(signer)?)))
+    pub(super) fn account(&self, signer: Arc<dyn Signer>) -> Result<Account, LazaiError> {
+        Ok(Account::new(self.ledger.clone(), Arc::new(Foreign::new(signer)?)))
+    }
+
+    pub(super) fn ledger(&self) -> &Arc<dyn Ledger> {
+        &self.ledger
+    }
+
+    /// How its ledger began.
+    pub(super) fn genesis(&self) -> &Genesis {
+        &self.genesis
     }
 }
 
@@ -65,7 +124,20 @@ impl Market {
         let genesis = std::fs::read(&path).map_err(|e| file_error(&path.display().to_string(), e))?;
         let genesis: Genesis = serde_json::from_slice(&genesis)?;
         let ledger = EmbeddedLedger::open_or_create(&folder.join("ledger"), &genesis, SystemClock)?;
-        Ok(Arc::new(Self(Arc::new(ledger))))
+        Ok(Arc::new(Self { ledger: Arc::new(ledger), genesis }))
+    }
+
+    /// Founds a market in a folder, or opens the one that was founded there, however that began.
+    ///
+    /// # Errors
+    /// `hex.…`, `money.not_decimal`, `file`, `json.malformed`, `ledger`.
+    #[cfg_attr(feature = "uniffi", uniffi::constructor)]
+    pub fn found_folder(folder: String, founding: Founding) -> Result<Arc<Self>, LazaiError> {
+        let path = Path::new(&folder).join("genesis.json");
+        if !path.exists() {
+            keep_file(&path.display().to_string(), &serde_json::to_vec_pretty(&founding.parse()?)?)?;
+        }
+        Self::open_folder(folder)
     }
 
     /// The market on an EVM chain: its node's URL, the JSON that says where the contracts are, a folder in which
@@ -84,17 +156,24 @@ impl Market {
         let pace = Pace { depth: depth_blocks, ..Pace::default() };
         let outbox = outbox.as_deref().map(Path::new);
         let ledger = EvmLedger::open(HttpRpc::new(&url), &deployment, outbox, pace)?;
-        Ok(Arc::new(Self(Arc::new(ledger))))
+        let genesis = ledger.genesis().clone();
+        Ok(Arc::new(Self { ledger: Arc::new(ledger), genesis }))
+    }
+
+    /// Where it is, for wallets: none in a folder.
+    pub fn place(&self) -> Option<MarketPlace> {
+        let settlement = self.ledger.settlement_contract()?.to_string();
+        Some(MarketPlace { ledger: self.ledger_id(), domain: self.domain(), settlement })
     }
 
     /// The ledger's id.
     pub fn ledger_id(&self) -> String {
-        self.0.market().ledger().to_string()
+        self.ledger.market().ledger().to_string()
     }
 
     /// The domain of everything that is signed for it.
     pub fn domain(&self) -> Domain {
-        let market = self.0.market();
+        let market = self.ledger.market();
         let domain = market.domain();
         Domain {
             name: domain.name.clone(),
@@ -110,7 +189,7 @@ impl Market {
     /// # Errors
     /// `hex.…`.
     pub fn balance(&self, account: String, asset: String) -> Result<String, LazaiError> {
-        Ok(self.0.market().balance(account.parse()?, Asset(asset.parse()?)).to_string())
+        Ok(self.ledger.market().balance(account.parse()?, Asset(asset.parse()?)).to_string())
     }
 
     /// The split of revenue that binds sessions opened now, for an amount.
@@ -118,7 +197,7 @@ impl Market {
     /// # Errors
     /// `money.not_decimal`.
     pub fn split(&self, amount: String) -> Result<RevenueParts, LazaiError> {
-        let parts = self.0.market().params().1.split.split(amount.parse::<Amount>()?);
+        let parts = self.ledger.market().params().1.split.split(amount.parse::<Amount>()?);
         let (creator, node, pool) = (parts.creator.to_string(), parts.node.to_string(), parts.pool.to_string());
         Ok(RevenueParts { creator, node, pool })
     }
@@ -148,6 +227,15 @@ impl Market {
     /// `market`, `ledger…`, `signer.…`.
     pub async fn vote(&self, voter: Arc<dyn Signer>, proposal: u64, in_favour: bool) -> Result<(), LazaiError> {
         Ok(Governor::new(self.account(voter)?).vote(ProposalId(proposal), in_favour).await?)
+    }
+
+    /// Carries out a proposal that was passed; what it changes binds sessions opened after it.
+    ///
+    /// # Errors
+    /// `market`, `ledger…`, `signer.…`.
+    pub async fn execute(&self, voter: Arc<dyn Signer>, proposal: u64) -> Result<(), LazaiError> {
+        Governor::new(self.account(voter)?).execute(ProposalId(proposal)).await?;
+        Ok(())
     }
 
     /// Proposes another split, in basis points; gives the proposal's number. `label` makes it idempotent.

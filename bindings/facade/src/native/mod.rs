@@ -6,16 +6,27 @@
 //! | [`prove`] | proves datasets (feature `prove`) |
 //! | [`node`] | talks to nodes over HTTP |
 //! | [`market`] | a market on disk or on a chain: sessions, votes, balances |
+//! | [`roles`] | creators submit, validators attest |
+//! | [`model`] | base models, fine-tuning |
+//! | [`exex`] | the execution node: follows, fine-tunes, mints |
+//! | [`dat`] | tokens, what they earned, where replies come from |
+//! | [`provider`] | a node that serves |
 
+pub mod dat;
 pub mod data;
+pub mod exex;
 pub mod market;
+pub mod model;
 pub mod node;
 #[cfg(feature = "prove")]
 pub mod prove;
+pub mod provider;
+pub mod roles;
 
 use std::sync::Arc;
 
 use crate::record;
+pub use roles::ExExContact;
 
 record! {
     /// How far something is.
@@ -26,6 +37,8 @@ record! {
         pub done: u64,
         /// How much there is; 0 where that is not known.
         pub total: u64,
+        /// What there is to say of it, for people; may be empty.
+        pub note: String,
     }
 }
 
@@ -38,5 +51,7 @@ pub trait ProgressListener: Send + Sync {
 
 /// Tells a listener, if there is one; whether to go on.
 fn tell(listener: Option<&Arc<dyn ProgressListener>>, stage: &str, done: u64, total: u64) -> bool {
-    listener.is_none_or(|listener| listener.on_progress(Progress { stage: stage.to_owned(), done, total }))
+    listener.is_none_or(|listener| {
+        listener.on_progress(Progress { stage: stage.to_owned(), done, total, note: String::new() })
+    })
 }

@@ -68,13 +68,12 @@ pub fn prove_dataset(
     listener: Option<Arc<dyn ProgressListener>>,
 ) -> Result<ProofFiles, LazaiError> {
     let (ledger, submitter) = (ledger.parse()?, submitter.parse()?);
-    let pov = |error: lazai::core::pov::PovError| LazaiError::new(error.code(), error);
-    let file = PovFile::open(Path::new(&dataset)).map_err(pov)?;
+    let file = PovFile::open(Path::new(&dataset))?;
     let prompts = match &public_part {
         None => Prompts::NONE,
         Some(path) => {
             let bytes = std::fs::read(path).map_err(|e| file_error(path, e))?;
-            prompts_root(&PublicPart::from_bytes(&bytes).map_err(pov)?.prompts)
+            prompts_root(&PublicPart::from_bytes(&bytes)?.prompts)
         }
     };
     let submission = SubmissionId::derive(ledger, submitter, nonce);

@@ -6,6 +6,107 @@ from _typeshed import SupportsGetItem
 from typing import Any, Final, SupportsFloat, SupportsIndex, final
 
 @final
+class AccessTerms:
+    """
+    For whom a character is, and on whose word its material may be used.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, rating: str, minimum_age: SupportsIndex, payment: str, consent: str, report_contact: str) -> AccessTerms: ...
+    @property
+    def consent(self, /) -> str:
+        """
+        On whose consent real persons' words and voices are used.
+        """
+    @property
+    def minimum_age(self, /) -> int:
+        """
+        Minimum age in years; the application that opens a session answers for it.
+        """
+    @property
+    def payment(self, /) -> str:
+        """
+        How a session is paid for: `gas`, `quota` or `gas_or_quota`.
+        """
+    @property
+    def rating(self, /) -> str:
+        """
+        `general`, `teen` or `mature`.
+        """
+    @property
+    def report_contact(self, /) -> str:
+        """
+        Where misuse is reported.
+        """
+
+@final
+class AdapterFacts:
+    """
+    What an adapter is.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, digest: str, base_digest: str, rank: SupportsIndex, alpha: SupportsIndex, rank_stabilised: bool, parameters: SupportsIndex) -> AdapterFacts: ...
+    @property
+    def alpha(self, /) -> int:
+        """
+        Its scale: the update is multiplied by `alpha / rank`, or `alpha / sqrt(rank)`.
+        """
+    @property
+    def base_digest(self, /) -> str:
+        """
+        SHA-256 of the base model it is for.
+        """
+    @property
+    def digest(self, /) -> str:
+        """
+        SHA-256 of its weights.
+        """
+    @property
+    def parameters(self, /) -> int:
+        """
+        Numbers that were learnt.
+        """
+    @property
+    def rank(self, /) -> int:
+        """
+        Rank of the update.
+        """
+    @property
+    def rank_stabilised(self, /) -> bool:
+        """
+        Whether it is rank-stabilised (arXiv:2312.03732).
+        """
+
+@final
+class BaseModel:
+    """
+    A base model in memory.
+    """
+    def adapter(self, /, folder: str) -> AdapterFacts:
+        """
+        What an adapter in a folder of PEFT's files is; it must be for this model.
+        """
+    def digest(self, /) -> str:
+        """
+        SHA-256 of its file.
+        """
+    def name(self, /) -> str:
+        """
+        Its name, as its file says.
+        """
+    @staticmethod
+    def open(path: str) -> BaseModel:
+        """
+        Reads a GGUF file, or a folder as Hugging Face has them.
+        """
+    def train(self, /, dataset: str, settings: TrainingSettings, folder: str, on_progress: Any | None = None) -> TrainedAdapter:
+        """
+        Fine-tunes it on a dataset, and writes the adapter in PEFT's files. `on_progress(progress)` cancels by `False`; the
+        same call goes on.
+        """
+
+@final
 class Blocklist:
     """
     The characters that somebody does not want to see.
@@ -127,7 +228,7 @@ class Chat:
     """
     A conversation in a session that was opened.
     """
-    def __new__(cls, conversation: str, domain: Domain, signer: Any) -> Chat:
+    def __new__(cls, /, conversation: str, domain: Domain, signer: Any) -> Chat:
         """
         A conversation, as `to_json` gave it or as the session began.
         """
@@ -261,6 +362,85 @@ class ContributorTerms:
         """
 
 @final
+class DatFacts:
+    """
+    What a version of a class says of itself; its digest is ERC-8028's `integrityHash`.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, class_id: SupportsIndex, version: SupportsIndex, character: str, base_name: str, base_digest: str, base_licence: str, adapter_digest: str, record_digest: str, submission: str, exex: str, access: AccessTerms, endpoints: SupportsGetItem[int, str], integrity_hash: str, withdrawn: bool) -> DatFacts: ...
+    @property
+    def access(self, /) -> AccessTerms:
+        """
+        For whom it is.
+        """
+    @property
+    def adapter_digest(self, /) -> str:
+        """
+        SHA-256 of the adapter's weights.
+        """
+    @property
+    def base_digest(self, /) -> str:
+        """
+        SHA-256 of the base model.
+        """
+    @property
+    def base_licence(self, /) -> str:
+        """
+        SPDX identifier of its licence.
+        """
+    @property
+    def base_name(self, /) -> str:
+        """
+        Public name of the base model.
+        """
+    @property
+    def character(self, /) -> str:
+        """
+        The character's name.
+        """
+    @property
+    def class_id(self, /) -> int:
+        """
+        The class.
+        """
+    @property
+    def endpoints(self, /) -> list[str]:
+        """
+        Where it is served.
+        """
+    @property
+    def exex(self, /) -> str:
+        """
+        The execution node that trained it.
+        """
+    @property
+    def integrity_hash(self, /) -> str:
+        """
+        Digest of all this.
+        """
+    @property
+    def record_digest(self, /) -> str:
+        """
+        Digest of the signed training record.
+        """
+    @property
+    def submission(self, /) -> str:
+        """
+        The submission that it was trained on.
+        """
+    @property
+    def version(self, /) -> int:
+        """
+        The version.
+        """
+    @property
+    def withdrawn(self, /) -> bool:
+        """
+        Whether it takes no new sessions.
+        """
+
+@final
 class DatasetFacts:
     """
     A dataset that was written.
@@ -321,6 +501,48 @@ class Domain:
     def version(self, /) -> str:
         """
         Version of its signed types.
+        """
+
+@final
+class ExEx:
+    """
+    An execution node: follows the ledger, fine-tunes, mints.
+    """
+    def __new__(cls, /, market: Market, signer: Any, unsealing_secret: str, store: str, folder: str) -> ExEx:
+        """
+        An execution node on a market; its unsealing key is derived from 32 secret bytes, as hex.
+        """
+    def contact(self, /) -> ExExContact:
+        """
+        What creators seal to.
+        """
+    def fine_tune(self, /, submission: str, base: BaseModel, settings: TrainingSettings, terms: ModelTerms, on_progress: Any | None = None) -> MintedModel:
+        """
+        Decrypts a submission, fine-tunes on it, and mints the model. `on_progress(progress)` cancels by `False`; the same call
+        goes on.
+        """
+    def follow(self, /) -> list[str]:
+        """
+        Follows the ledger from where it was; gives the submissions that wait for a model.
+        """
+
+@final
+class ExExContact:
+    """
+    Who may open a dataset: an execution node, and the key that data is sealed to.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, address: str, sealing_key: str) -> ExExContact: ...
+    @property
+    def address(self, /) -> str:
+        """
+        Its account.
+        """
+    @property
+    def sealing_key(self, /) -> str:
+        """
+        Its public key (X25519).
         """
 
 @final
@@ -417,6 +639,54 @@ class FileNote:
         """
 
 @final
+class Founding:
+    """
+    How a market in a folder begins. Everybody who is named has one vote.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, validators: SupportsGetItem[int, str], voters: SupportsGetItem[int, str], funds: SupportsGetItem[int, Funds]) -> Founding: ...
+    @property
+    def funds(self, /) -> list[Funds]:
+        """
+        Who has what at first.
+        """
+    @property
+    def validators(self, /) -> list[str]:
+        """
+        Accounts of the iDAO's validators.
+        """
+    @property
+    def voters(self, /) -> list[str]:
+        """
+        Accounts of the DAO's voters.
+        """
+
+@final
+class Funds:
+    """
+    How much of an asset an account has at first.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, account: str, asset: str, amount: str) -> Funds: ...
+    @property
+    def account(self, /) -> str:
+        """
+        The account.
+        """
+    @property
+    def amount(self, /) -> str:
+        """
+        How much, in base units.
+        """
+    @property
+    def asset(self, /) -> str:
+        """
+        Address of the asset; zero for coins.
+        """
+
+@final
 class Header:
     """
     A header of a request.
@@ -495,13 +765,42 @@ class Market:
     """
     def __enter__(self, /) -> Market: ...
     def __exit__(self, /, *_reason: Any) -> None: ...
+    def anchor(self, /, base_digest: str) -> str:
+        """
+        What this copy of the ledger knows by now: the trust anchor of whoever keeps it.
+        """
+    def attest(self, /, validator: Any, store: str, submission: str) -> SubmissionFacts:
+        """
+        Verifies a submission as a validator, and attests it.
+        """
     def balance(self, /, account: str, asset: str) -> str:
         """
         What an account has of an asset (zero address: coins), in base units.
         """
+    def claim(self, /, owner: Any, label: str, token_id: SupportsIndex, asset: str) -> str:
+        """
+        Claims what a token earned of an asset, as its owner; gives how much that was.
+        """
+    def dat(self, /, class_id: SupportsIndex, version: SupportsIndex) -> DatFacts:
+        """
+        What a version of a class says of itself.
+        """
     def domain(self, /) -> Domain:
         """
         The domain of everything that is signed for it.
+        """
+    def evidence(self, /, store: str, record: str, conversation: str) -> str:
+        """
+        Gathers what the ledger and a store have about the last reply of a conversation, for `verify_evidence`.
+        """
+    def execute(self, /, voter: Any, proposal: SupportsIndex) -> None:
+        """
+        Carries out a proposal that was passed; what it changes binds sessions opened after it.
+        """
+    @staticmethod
+    def found_folder(folder: str, founding: Founding) -> Market:
+        """
+        Founds a market in a folder, or opens the one that was founded there, however that began.
         """
     def ledger_id(self, /) -> str:
         """
@@ -521,6 +820,10 @@ class Market:
         """
         Opens a session as its payer; gives the conversation, as `Chat` takes it.
         """
+    def place(self, /) -> MarketPlace | None:
+        """
+        Where it is, for wallets: none in a folder.
+        """
     def propose_split(self, /, voter: Any, label: str, creator_bps: SupportsIndex, node_bps: SupportsIndex, pool_bps: SupportsIndex) -> int | None:
         """
         Proposes another split, in basis points; gives the proposal's number.
@@ -529,9 +832,46 @@ class Market:
         """
         The split of revenue that binds sessions opened now, for an amount.
         """
+    def submission(self, /, submission: str) -> SubmissionFacts:
+        """
+        How far a submission is.
+        """
+    def submit(self, /, creator: Any, store: str, nonce: SupportsIndex, dataset: str, public_part: str, proof: ProofFiles, exex: ExExContact, contributors: SupportsGetItem[int, Any]) -> str:
+        """
+        Submits a dataset as its creator, with each contributor's consent signed; gives the submission's id.
+        """
+    def tokens(self, /, class_id: SupportsIndex) -> list[TokenFacts]:
+        """
+        The tokens of a class: who takes part in its revenue, and who may talk by quota.
+        """
     def vote(self, /, voter: Any, proposal: SupportsIndex, in_favour: bool) -> None:
         """
         Votes on a proposal.
+        """
+
+@final
+class MarketPlace:
+    """
+    Where a market on a chain is. An app brings it along, as it brings its trust anchor: a node that could name another
+    contract could have the deposit.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, ledger: str, domain: Domain, settlement: str) -> MarketPlace: ...
+    @property
+    def domain(self, /) -> Domain:
+        """
+        The domain of everything that is signed for it.
+        """
+    @property
+    def ledger(self, /) -> str:
+        """
+        The ledger's id.
+        """
+    @property
+    def settlement(self, /) -> str:
+        """
+        The contract that holds the money.
         """
 
 @final
@@ -551,6 +891,35 @@ class Message:
     def role(self, /) -> str:
         """
         `system`, `user` or `assistant`.
+        """
+
+@final
+class MintedModel:
+    """
+    A model that was minted.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, class_id: SupportsIndex, version: SupportsIndex, adapter: TrainedAdapter, record: str) -> MintedModel: ...
+    @property
+    def adapter(self, /) -> TrainedAdapter:
+        """
+        Its adapter.
+        """
+    @property
+    def class_id(self, /) -> int:
+        """
+        Its class.
+        """
+    @property
+    def record(self, /) -> str:
+        """
+        The file of the signed training record.
+        """
+    @property
+    def version(self, /) -> int:
+        """
+        Its version.
         """
 
 @final
@@ -583,17 +952,76 @@ class ModelOffer:
         """
 
 @final
+class ModelTerms:
+    """
+    What is said of a model beside its files.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, base_name: str, base_licence: str, access: AccessTerms, endpoints: SupportsGetItem[int, str], class_id: SupportsIndex | None) -> ModelTerms: ...
+    @property
+    def access(self, /) -> AccessTerms:
+        """
+        For whom the character is.
+        """
+    @property
+    def base_licence(self, /) -> str:
+        """
+        SPDX identifier of its licence.
+        """
+    @property
+    def base_name(self, /) -> str:
+        """
+        Public name of the base model.
+        """
+    @property
+    def class_id(self, /) -> int | None:
+        """
+        The class to add a version to; none for a new one.
+        """
+    @property
+    def endpoints(self, /) -> list[str]:
+        """
+        Where it will be served, as URLs.
+        """
+
+@final
 class NodeClient:
     """
     A node behind a URL.
     """
-    def __new__(cls, url: str) -> NodeClient:
+    def __new__(cls, /, url: str) -> NodeClient:
         """
         A node at a URL; nothing is asked yet.
         """
     def models(self, /) -> list[ModelOffer]:
         """
         The characters that it offers.
+        """
+
+@final
+class NodeServer:
+    """
+    A node with an HTTP front like OpenAI's. A context manager: it stops listening at its end.
+    """
+    def __enter__(self, /) -> NodeServer: ...
+    def __exit__(self, /, *_reason: Any) -> None: ...
+    def redeem(self, /) -> int:
+        """
+        Redeems the last voucher of every session; gives how many could not be redeemed now.
+        """
+    @staticmethod
+    def start(market: Market, signer: Any, base: BaseModel, served: SupportsGetItem[int, ServedModel], reply_tokens: SupportsIndex, folder: str, address: str) -> NodeServer:
+        """
+        Serves adapters of a base model at an address such as `127.0.0.1:8028` (port 0: any).
+        """
+    def stop(self, /) -> None:
+        """
+        Stops listening; replies that are being made are finished.
+        """
+    def url(self, /) -> str:
+        """
+        Its URL.
         """
 
 @final
@@ -662,11 +1090,16 @@ class Progress:
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, stage: str, done: SupportsIndex, total: SupportsIndex) -> Progress: ...
+    def __new__(cls, stage: str, done: SupportsIndex, total: SupportsIndex, note: str) -> Progress: ...
     @property
     def done(self, /) -> int:
         """
         How much of it is done.
+        """
+    @property
+    def note(self, /) -> str:
+        """
+        What there is to say of it, for people; may be empty.
         """
     @property
     def stage(self, /) -> str:
@@ -933,6 +1366,50 @@ class RevenueParts:
         """
 
 @final
+class ServedModel:
+    """
+    A version of a class that a node serves, and for how much.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, class_id: SupportsIndex, version: SupportsIndex, adapter_folder: str, prompt_price: str, completion_price: str, prompt_ceiling: SupportsIndex, session_s: SupportsIndex) -> ServedModel: ...
+    @property
+    def adapter_folder(self, /) -> str:
+        """
+        Its adapter, in PEFT's files.
+        """
+    @property
+    def class_id(self, /) -> int:
+        """
+        The class.
+        """
+    @property
+    def completion_price(self, /) -> str:
+        """
+        Price of one token of a reply, in base units of coins.
+        """
+    @property
+    def prompt_ceiling(self, /) -> int:
+        """
+        Most tokens of a conversation before a reply.
+        """
+    @property
+    def prompt_price(self, /) -> str:
+        """
+        Price of one token of the conversation before a reply, in base units of coins.
+        """
+    @property
+    def session_s(self, /) -> int:
+        """
+        How long a session lasts, in seconds.
+        """
+    @property
+    def version(self, /) -> int:
+        """
+        The version.
+        """
+
+@final
 class SigningRequest:
     """
     What a signer is asked for; enough for a wallet to show its user what it is about.
@@ -954,6 +1431,152 @@ class SigningRequest:
     def struct_hash(self, /) -> str:
         """
         `hashStruct` of the value; empty for a transaction.
+        """
+
+@final
+class SubmissionFacts:
+    """
+    How far a submission is.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, submission: str, submitter: str, status: str, root: str, tokens: SupportsIndex) -> SubmissionFacts: ...
+    @property
+    def root(self, /) -> str:
+        """
+        Root over all records.
+        """
+    @property
+    def status(self, /) -> str:
+        """
+        `pending`, `accepted`, `rejected`, `refused` or `minted`.
+        """
+    @property
+    def submission(self, /) -> str:
+        """
+        Its id.
+        """
+    @property
+    def submitter(self, /) -> str:
+        """
+        Who submitted it.
+        """
+    @property
+    def tokens(self, /) -> int:
+        """
+        Tokens of all records, as proved.
+        """
+
+@final
+class TokenFacts:
+    """
+    A token of a class.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, token_id: SupportsIndex, owner: str, shares: SupportsIndex, quota: SupportsIndex, expires_at_s: SupportsIndex) -> TokenFacts: ...
+    @property
+    def expires_at_s(self, /) -> int:
+        """
+        Its quota can be used up to this time, seconds since 1970; 0 for ever.
+        """
+    @property
+    def owner(self, /) -> str:
+        """
+        Who has it.
+        """
+    @property
+    def quota(self, /) -> int:
+        """
+        Sessions that it pays for.
+        """
+    @property
+    def shares(self, /) -> int:
+        """
+        Its weight in the class's revenue.
+        """
+    @property
+    def token_id(self, /) -> int:
+        """
+        Its id.
+        """
+
+@final
+class TrainedAdapter:
+    """
+    An adapter that was trained.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, folder: str, digest: str, tokens: SupportsIndex, tokens_per_s: SupportsFloat | SupportsIndex, losses: SupportsGetItem[int, SupportsFloat | SupportsIndex]) -> TrainedAdapter: ...
+    @property
+    def digest(self, /) -> str:
+        """
+        SHA-256 of its weights.
+        """
+    @property
+    def folder(self, /) -> str:
+        """
+        Where it is, in PEFT's files.
+        """
+    @property
+    def losses(self, /) -> list[float]:
+        """
+        Mean loss of each step, in nats per learnt token.
+        """
+    @property
+    def tokens(self, /) -> int:
+        """
+        Tokens that were seen, repeats included.
+        """
+    @property
+    def tokens_per_s(self, /) -> float:
+        """
+        Tokens per second; 0 if everything was done before.
+        """
+
+@final
+class TrainingSettings:
+    """
+    How a model is fine-tuned; what is left out is the library's choice.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, epochs: SupportsIndex | None, max_steps: SupportsIndex | None, block_tokens: SupportsIndex | None, learning_rate_micro: SupportsIndex | None, rank: SupportsIndex | None, alpha: SupportsIndex | None, seed: SupportsIndex | None) -> TrainingSettings: ...
+    @property
+    def alpha(self, /) -> int | None:
+        """
+        The update is multiplied by `alpha / rank`.
+        """
+    @property
+    def block_tokens(self, /) -> int | None:
+        """
+        Tokens of one step.
+        """
+    @property
+    def epochs(self, /) -> int | None:
+        """
+        How often each dialogue is seen.
+        """
+    @property
+    def learning_rate_micro(self, /) -> int | None:
+        """
+        Peak learning rate, in millionths.
+        """
+    @property
+    def max_steps(self, /) -> int | None:
+        """
+        Most steps, whatever the epochs.
+        """
+    @property
+    def rank(self, /) -> int | None:
+        """
+        Rank of the update (LoRA, arXiv:2106.09685).
+        """
+    @property
+    def seed(self, /) -> int | None:
+        """
+        Seed of the adapter's initial values and of the order of dialogues.
         """
 
 @final
@@ -1016,6 +1639,35 @@ class Voucher:
         The version that is served.
         """
 
+@final
+class WalletCall:
+    """
+    A transaction for a wallet to send, as `eth_sendTransaction` takes it but for who sends it.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, to: str, value: str, data: str) -> WalletCall: ...
+    @property
+    def data(self, /) -> str:
+        """
+        What is called, with what, as hex.
+        """
+    @property
+    def to(self, /) -> str:
+        """
+        The contract.
+        """
+    @property
+    def value(self, /) -> str:
+        """
+        Coins that go with it, in base units, as hex without leading zeros.
+        """
+
+def begin_conversation(place: MarketPlace, payer: str, nonce: SupportsIndex, consumer: str, model: ModelOffer, deposit: str) -> str:
+    """
+    The conversation in a session that a wallet opened so, as `Chat` takes it.
+    """
+
 def check_offer(domain: Domain, offer: Offer, signature: str) -> None:
     """
     Checks that an offer is signed by its node.
@@ -1031,9 +1683,19 @@ def check_voucher(domain: Domain, voucher: Voucher, signature: str, signer: str)
     Checks that a voucher is signed by an account.
     """
 
+def close_session_call(place: MarketPlace, payer: str, nonce: SupportsIndex, consumer: str, model: ModelOffer) -> WalletCall:
+    """
+    What a wallet sends to end a session of hers after its time is over.
+    """
+
 def error_codes() -> list[str]:
     """
     Every code that this library gives an error.
+    """
+
+def fail_with(code: str) -> None:
+    """
+    Fails, with a code: so that an app can try what it does about each.
     """
 
 def inspect_file(path: str) -> FileFacts:
@@ -1051,6 +1713,11 @@ def offer_step(offer: Offer) -> str:
     The most that one reply under an offer can cost, in base units.
     """
 
+def open_session_call(place: MarketPlace, nonce: SupportsIndex, consumer: str, model: ModelOffer, deposit: str) -> WalletCall:
+    """
+    What a wallet sends to open a session as its payer: number `nonce` of hers.
+    """
+
 def prepare_dataset(files: SupportsGetItem[int, str], contributor: ContributorTerms, base_model: str, out: str, on_progress: Any | None = None) -> DatasetFacts:
     """
     Makes a dataset of dialogues in files of any known format. `on_progress(progress)` cancels by `False`.
@@ -1059,6 +1726,11 @@ def prepare_dataset(files: SupportsGetItem[int, str], contributor: ContributorTe
 def prove_dataset(dataset: str, public_part: str | None, ledger: str, submitter: str, nonce: SupportsIndex, folder: str, on_progress: Any | None = None) -> ProofFiles:
     """
     Proves a dataset in zero knowledge. `on_progress(progress)` cancels by `False`; the same call goes on.
+    """
+
+def read_market_place(json: SupportsGetItem[int, SupportsIndex]) -> MarketPlace:
+    """
+    Reads where a market is, from JSON: what an app ships with, or its publisher serves.
     """
 
 def read_models(body: SupportsGetItem[int, SupportsIndex]) -> list[ModelOffer]:
@@ -1124,6 +1796,16 @@ def voucher_digest(domain: Domain, voucher: Voucher) -> str:
 def voucher_typed_data(domain: Domain, voucher: Voucher) -> str:
     """
     A voucher as wallets sign it: the JSON of `eth_signTypedData_v4`.
+    """
+
+def withdraw_call(place: MarketPlace, asset: str, to: str, amount: str) -> WalletCall:
+    """
+    What a wallet sends to take an amount of its balance out of the market.
+    """
+
+def write_public_part(character: Character, prompts: SupportsGetItem[int, str], contributors: SupportsGetItem[int, ContributorTerms], voice_source: str, out: str) -> None:
+    """
+    Writes the public part of a dataset, at most 32 KiB.
     """
 
 class LazaiError(Exception):

@@ -299,6 +299,10 @@ impl Ledger for EvmLedger {
         self.0.view().time_s
     }
 
+    fn settlement_contract(&self) -> Option<Address> {
+        Some(self.deployment().contracts.settlement)
+    }
+
     fn refresh(&self) -> LedgerFuture<'_, ()> {
         let inner = Arc::clone(&self.0);
         Box::pin(blocking::unblock(move || inner.synced(|_| ())))

@@ -33,6 +33,12 @@ func offer(_ o: Object) -> Offer {
         sessionS: u64(o, "sessionS"), validUntilS: u64(o, "validUntilS"))
 }
 
+func model(_ o: Object) -> ModelOffer {
+    ModelOffer(id: text(o, "id"), name: o["name"] as? String, offer: offer(object(o, "offer")), signature: text(o, "signature"))
+}
+
+func place(_ a: Object) throws -> MarketPlace { try readMarketPlace(json: content(object(a, "place"))) }
+
 func receipt(_ o: Object) -> Receipt {
     Receipt(
         session: text(o, "session"), turn: UInt32(int(o, "turn")), requestDigest: text(o, "requestDigest"),
@@ -73,6 +79,7 @@ func plain(_ value: Any?) -> Any {
         ] as Object
     case let v as HttpRequest:
         return ["path": v.path, "headers": v.headers.map { ["name": $0.name, "value": $0.value] }, "body": v.body] as Object
+    case let v as WalletCall: return ["to": v.to, "value": v.value, "data": v.data]
     case let v as ChatTurn:
         return [
             "text": v.text, "promptTokens": String(v.promptTokens), "completionTokens": String(v.completionTokens),
@@ -200,6 +207,26 @@ func call(_ name: String, _ a: Object) async throws -> Any {
         classes("unblock").forEach { list.unblock(classId: $0) }
         let asked = classes("unblock") + classes("block").prefix(1)
         return ["list": try list.toJson(), "blocked": asked.map { NSNumber(value: list.isBlocked(classId: $0)) }] as Object
+    case "fail_with":
+        try failWith(code: text(a, "code"))
+        return NSNull()
+    case "open_session_call":
+        return plain(
+            try openSessionCall(
+                place: place(a), nonce: u64(a, "nonce"), consumer: text(a, "consumer"), model: model(object(a, "model")),
+                deposit: text(a, "deposit")))
+    case "begin_conversation":
+        return try beginConversation(
+            place: place(a), payer: text(a, "payer"), nonce: u64(a, "nonce"), consumer: text(a, "consumer"),
+            model: model(object(a, "model")), deposit: text(a, "deposit"))
+    case "close_session_call":
+        return plain(
+            try closeSessionCall(
+                place: place(a), payer: text(a, "payer"), nonce: u64(a, "nonce"), consumer: text(a, "consumer"),
+                model: model(object(a, "model"))))
+    case "withdraw_call":
+        return plain(
+            try withdrawCall(place: place(a), asset: text(a, "asset"), to: text(a, "to"), amount: text(a, "amount")))
     case "chat_turn": return try await turn(a)
     case "chat_refusal":
         throw try Vector(object(a, "chat")).chat.refusal(status: UInt16(int(a, "status")), body: Data(text(a, "body").utf8))
@@ -325,6 +352,7 @@ final class LazaiTests: XCTestCase {
         let about = domain(object(vector.json, "domain"))
         func round() throws {
             _ = try Character.fromBytes(bytes: card)
+            _ = try Blocklist.fromJson(json: "[1]")
             let key = try LocalKey.fromHex(secret: text(vector.json, "key"))
             _ = try Chat(conversation: text(vector.json, "conversation"), domain: about, signer: Wallet(key))
         }

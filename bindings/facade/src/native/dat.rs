@@ -1,0 +1,167 @@
+//! Data Anchoring Tokens: what they say, who has them, what they earned, and where their replies come from.
+
+use std::sync::Arc;
+
+use lazai::consumer::Conversation;
+use lazai::core::record::TrainingRecord;
+use lazai::core::{Asset, ClassId, TokenId, VersionNumber};
+use lazai::provenance::{TrustAnchor, collect};
+use lazai::settle::market::{Event, Transaction, Version};
+use lazai::store::FolderStore;
+
+use super::data::file_error;
+use super::exex::AccessTerms;
+use super::market::Market;
+use crate::{LazaiError, Signer, record};
+
+record! {
+    /// What a version of a class says of itself; its digest is ERC-8028's `integrityHash`.
+    pub struct DatFacts {
+        /// The class.
+        pub class_id: u64,
+        /// The version.
+        pub version: u32,
+        /// The character's name.
+        pub character: String,
+        /// Public name of the base model.
+        pub base_name: String,
+        /// SHA-256 of the base model.
+        pub base_digest: String,
+        /// SPDX identifier of its licence.
+        pub base_licence: String,
+        /// SHA-256 of the adapter's weights.
+        pub adapter_digest: String,
+        /// Digest of the signed training record.
+        pub record_digest: String,
+        /// The submission that it was trained on.
+        pub submission: String,
+        /// The execution node that trained it.
+        pub exex: String,
+        /// For whom it is.
+        pub access: AccessTerms,
+        /// Where it is served.
+        pub endpoints: Vec<String>,
+        /// Digest of all this.
+        pub integrity_hash: String,
+        /// Whether it takes no new sessions.
+        pub withdrawn: bool,
+    }
+}
+
+record! {
+    /// A token of a class.
+    pub struct TokenFacts {
+        /// Its id.
+        pub token_id: u64,
+        /// Who has it.
+        pub owner: String,
+        /// Its weight in the class's revenue.
+        pub shares: u64,
+        /// Sessions that it pays for.
+        pub quota: u64,
+        /// Its quota can be used up to this time, seconds since 1970; 0 for ever.
+        pub expires_at_s: u64,
+    }
+}
+
+fn word(value: impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+impl Market {
+    pub(super) fn version(&self, class: ClassId, version: VersionNumber) -> Result<Version, LazaiError> {
+        let market = self.ledger().market();
+        let found = market.class(class).and_then(|class| class.version(version)).cloned();
+        found.ok_or_else(|| LazaiError::new("dat.unknown", format!("no version {version} of class {class}")))
+    }
+}
+
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+impl Market {
+    /// What a version of a class says of itself.
+    ///
+    /// # Errors
+    /// `dat.unknown`.
+    pub fn dat(&self, class_id: u64, version: u32) -> Result<DatFacts, LazaiError> {
+        let found = self.version(ClassId(class_id), VersionNumber(version))?;
+        let about = found.metadata;
+        Ok(DatFacts {
+            class_id,
+            version,
+            character: about.character,
+            base_name: about.base.name,
+            base_digest: about.base.digest.to_string(),
+            base_licence: about.base.licence,
+            adapter_digest: about.adapter_digest.to_string(),
+            record_digest: about.record_digest.to_string(),
+            submission: about.submission.to_string(),
+            exex: about.exex.to_string(),
+            access: AccessTerms {
+                rating: word(about.policy.rating),
+                minimum_age: about.policy.minimum_age,
+                payment: word(about.policy.payment),
+                consent: about.policy.consent,
+                report_contact: about.policy.report_contact,
+            },
+            endpoints: about.endpoints,
+            integrity_hash: found.digest.to_string(),
+            withdrawn: found.withdrawn,
+        })
+    }
+
+    /// The tokens of a class: who takes part in its revenue, and who may talk by quota.
+    pub fn tokens(&self, class_id: u64) -> Vec<TokenFacts> {
+        let market = self.ledger().market();
+        let tokens = market.tokens_of(ClassId(class_id)).map(|(id, token)| TokenFacts {
+            token_id: id.0,
+            owner: token.owner.to_string(),
+            shares: token.shares,
+            quota: token.value,
+            expires_at_s: token.expire_at_s,
+        });
+        tokens.collect()
+    }
+
+    /// Claims what a token earned of an asset (zero address: coins), as its owner; gives how much that was, in base units.
+    /// `label` makes it idempotent: one label is one claim.
+    ///
+    /// # Errors
+    /// `market`, `ledger…`, `signer.…`, `hex.…`.
+    pub async fn claim(
+        &self,
+        owner: Arc<dyn Signer>,
+        label: String,
+        token_id: u64,
+        asset: String,
+    ) -> Result<String, LazaiError> {
+        let transaction = Transaction::Claim { token: TokenId(token_id), asset: Asset(asset.parse()?) };
+        let entry = self.account(owner)?.send(&format!("claim {token_id} {label}"), transaction).await?;
+        let claimed = entry.events.iter().find_map(|event| match event {
+            Event::Claimed { amount, .. } => Some(amount.to_string()),
+            _ => None,
+        });
+        Ok(claimed.unwrap_or_else(|| "0".into()))
+    }
+
+    /// Gathers what the ledger and a store have about the last reply of a conversation; `record` is the file of the signed
+    /// training record. For [`verify_evidence`](crate::verify_evidence).
+    ///
+    /// # Errors
+    /// `file`, `json.malformed`, `ledger…`, `provenance.unreadable`.
+    pub async fn evidence(&self, store: String, record: String, conversation: String) -> Result<String, LazaiError> {
+        let bytes = std::fs::read(&record).map_err(|e| file_error(&record, e))?;
+        let record: TrainingRecord = serde_json::from_slice(&bytes)?;
+        let conversation: Conversation = serde_json::from_str(&conversation)?;
+        let store = FolderStore::new(store);
+        let evidence = collect(&**self.ledger(), self.genesis(), &store, &record, &conversation).await?;
+        Ok(serde_json::to_string(&evidence)?)
+    }
+
+    /// What this copy of the ledger knows by now: the trust anchor of whoever keeps it, for a base model that she trusts.
+    ///
+    /// # Errors
+    /// `hex.…`.
+    pub fn anchor(&self, base_digest: String) -> Result<String, LazaiError> {
+        Ok(serde_json::to_string(&TrustAnchor::of(&**self.ledger(), base_digest.parse()?))?)
+    }
+}

@@ -1,0 +1,175 @@
+//! The execution node: follows the ledger, decrypts, fine-tunes, mints.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use lazai::core::dat::{AccessPolicy, Payment, Rating};
+use lazai::core::file::write_atomically;
+use lazai::core::seal::UnsealingKey;
+use lazai::core::{ClassId, Digest, SubmissionId};
+use lazai::exex::{ExExError, MintTerms};
+use lazai::store::FolderStore;
+use pollster::block_on;
+use serde::de::DeserializeOwned;
+
+use super::data::file_error;
+use super::market::Market;
+use super::model::{BaseModel, TrainedAdapter, TrainingSettings, tell_training};
+use super::{ExExContact, ProgressListener};
+use crate::{LazaiError, Signer, record};
+
+record! {
+    /// For whom a character is, and on whose word its material may be used.
+    pub struct AccessTerms {
+        /// `general`, `teen` or `mature`.
+        pub rating: String,
+        /// Minimum age in years; the application that opens a session answers for it.
+        pub minimum_age: u8,
+        /// How a session is paid for: `gas`, `quota` or `gas_or_quota`.
+        pub payment: String,
+        /// On whose consent real persons' words and voices are used.
+        pub consent: String,
+        /// Where misuse is reported.
+        pub report_contact: String,
+    }
+}
+
+record! {
+    /// What is said of a model beside its files.
+    pub struct ModelTerms {
+        /// Public name of the base model.
+        pub base_name: String,
+        /// SPDX identifier of its licence.
+        pub base_licence: String,
+        /// For whom the character is.
+        pub access: AccessTerms,
+        /// Where it will be served, as URLs.
+        pub endpoints: Vec<String>,
+        /// The class to add a version to; none for a new one.
+        pub class_id: Option<u64>,
+    }
+}
+
+record! {
+    /// A model that was minted.
+    pub struct MintedModel {
+        /// Its class.
+        pub class_id: u64,
+        /// Its version.
+        pub version: u32,
+        /// Its adapter.
+        pub adapter: TrainedAdapter,
+        /// The file of the signed training record.
+        pub record: String,
+    }
+}
+
+impl From<ExExError> for LazaiError {
+    fn from(error: ExExError) -> Self {
+        match error {
+            ExExError::Ledger(error) => error.into(),
+            ExExError::Lora(error) => error.into(),
+            ExExError::Send(error) => error.into(),
+            ExExError::Signer(error) => error.into(),
+            ExExError::Store(error) => error.into(),
+            ExExError::File { .. } => Self::new("file", error),
+            ExExError::NotConfirmed { .. } => Self::new("ledger.too_early", error),
+            ExExError::TakenBack { .. } => Self::new("submission.taken_back", error),
+            ExExError::UnknownSubmission { .. } => Self::new("submission.unknown", error),
+            error => Self::new("submission.refused", error),
+        }
+    }
+}
+
+/// A word of a closed list.
+fn word<T: DeserializeOwned>(what: &str, word: &str) -> Result<T, LazaiError> {
+    serde_json::from_value(word.into()).map_err(|e| LazaiError::new("json.malformed", format!("{what}: {e}")))
+}
+
+impl ModelTerms {
+    fn parse(self) -> Result<MintTerms, LazaiError> {
+        let AccessTerms { rating, minimum_age, payment, consent, report_contact } = self.access;
+        let (rating, payment) = (word::<Rating>("rating", &rating)?, word::<Payment>("payment", &payment)?);
+        Ok(MintTerms {
+            base_name: self.base_name,
+            base_licence: self.base_licence,
+            policy: AccessPolicy { rating, minimum_age, payment, consent, report_contact },
+            endpoints: self.endpoints,
+            class: self.class_id.map(ClassId),
+        })
+    }
+}
+
+/// An execution node.
+#[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
+#[derive(Debug)]
+pub struct ExEx(lazai::exex::ExEx);
+
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+impl ExEx {
+    /// An execution node on a market: its account, the 32 secret bytes (hex) that its unsealing key is derived from, the store
+    /// that submissions are in, and a folder for jobs, checkpoints and adapters.
+    ///
+    /// # Errors
+    /// `hex.…`.
+    #[cfg_attr(feature = "uniffi", uniffi::constructor)]
+    pub fn new(
+        market: Arc<Market>,
+        signer: Arc<dyn Signer>,
+        unsealing_secret: String,
+        store: String,
+        folder: String,
+    ) -> Result<Arc<Self>, LazaiError> {
+        let key = UnsealingKey::derive(unsealing_secret.parse::<Digest>()?.as_bytes());
+        let store = Arc::new(FolderStore::new(store));
+        Ok(Arc::new(Self(lazai::exex::ExEx::new(market.account(signer)?, key, store, folder))))
+    }
+
+    /// What creators seal to.
+    pub fn contact(&self) -> ExExContact {
+        let contact = self.0.contact();
+        ExExContact { address: contact.address.to_string(), sealing_key: contact.sealing_key.0.to_string() }
+    }
+
+    /// Follows the ledger from where it was; gives the submissions that were accepted for this node and wait for a model.
+    ///
+    /// # Errors
+    /// `ledger…`, `file`.
+    pub async fn follow(&self) -> Result<Vec<String>, LazaiError> {
+        Ok(self.0.follow().await?.iter().map(ToString::to_string).collect())
+    }
+
+    /// Decrypts a submission, checks that it is what was proved, fine-tunes on it, and mints the model with a signed record
+    /// of the training. The same call goes on where one was killed, cancelled, or told that it is too early to mint.
+    ///
+    /// # Errors
+    /// `submission.…`, `model`, `cancelled`, `json.malformed` for unknown words in the terms, `store`, `file`,
+    /// `ledger.too_early` and others of the ledger, `signer.…`.
+    pub fn fine_tune(
+        &self,
+        submission: String,
+        base: Arc<BaseModel>,
+        settings: TrainingSettings,
+        terms: ModelTerms,
+        listener: Option<Arc<dyn ProgressListener>>,
+    ) -> Result<MintedModel, LazaiError> {
+        let id: SubmissionId = submission.parse()?;
+        let terms = terms.parse()?;
+        let (backend, (lora, config)) = (&*base.0, settings.parse());
+        let dataset = block_on(self.0.open(id, backend))?;
+        let on_progress = |progress| tell_training(listener.as_ref(), &progress);
+        let trained = self.0.train(id, &dataset, backend, &lora, &config, on_progress)?;
+        let minted = block_on(self.0.mint(id, backend, &lora, &config, &trained, terms))?;
+        let folder = self.0.adapter_folder(id);
+        let record = write_record(&folder, &serde_json::to_vec_pretty(&minted.record)?)?;
+        let adapter = TrainedAdapter::of(&folder, &trained);
+        Ok(MintedModel { class_id: minted.class.0, version: minted.version.0, adapter, record })
+    }
+}
+
+fn write_record(folder: &Path, bytes: &[u8]) -> Result<String, LazaiError> {
+    let path = folder.join("record.json");
+    let shown = path.display().to_string();
+    write_atomically(&path, bytes).map_err(|e| file_error(&shown, e))?;
+    Ok(shown)
+}

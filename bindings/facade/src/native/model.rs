@@ -1,0 +1,193 @@
+//! Base models, and fine-tuning them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use lazai::core::pov::Dataset;
+use lazai::core::record::{LoraConfig, TrainConfig};
+use lazai::exex::examples;
+use lazai::lora::backend::{Backend, Candle, TrainJob, TrainedFiles};
+use lazai::lora::train::{Checkpoints, Data};
+use lazai::lora::{Adapter, Compute, LoraError, WeightFormat};
+
+use super::data::file_error;
+use super::{Progress, ProgressListener};
+use crate::{LazaiError, record};
+
+record! {
+    /// How a model is fine-tuned; what is left out is the library's choice.
+    #[derive(Default)]
+    pub struct TrainingSettings {
+        /// How often each dialogue is seen.
+        pub epochs: Option<u32>,
+        /// Most steps, whatever the epochs.
+        pub max_steps: Option<u32>,
+        /// Tokens of one step.
+        pub block_tokens: Option<u32>,
+        /// Peak learning rate, in millionths.
+        pub learning_rate_micro: Option<u32>,
+        /// Rank of the update (LoRA, arXiv:2106.09685).
+        pub rank: Option<u32>,
+        /// The update is multiplied by `alpha / rank`.
+        pub alpha: Option<u32>,
+        /// Seed of the adapter's initial values and of the order of dialogues.
+        pub seed: Option<u64>,
+    }
+}
+
+record! {
+    /// An adapter that was trained.
+    pub struct TrainedAdapter {
+        /// Where it is, in PEFT's files.
+        pub folder: String,
+        /// SHA-256 of its weights.
+        pub digest: String,
+        /// Tokens that were seen, repeats included.
+        pub tokens: u64,
+        /// Tokens per second; 0 if everything was done before.
+        pub tokens_per_s: f64,
+        /// Mean loss of each step, in nats per learnt token.
+        pub losses: Vec<f64>,
+    }
+}
+
+record! {
+    /// What an adapter is.
+    pub struct AdapterFacts {
+        /// SHA-256 of its weights.
+        pub digest: String,
+        /// SHA-256 of the base model it is for.
+        pub base_digest: String,
+        /// Rank of the update.
+        pub rank: u32,
+        /// Its scale: the update is multiplied by `alpha / rank`, or `alpha / sqrt(rank)`.
+        pub alpha: u32,
+        /// Whether it is rank-stabilised (arXiv:2312.03732).
+        pub rank_stabilised: bool,
+        /// Numbers that were learnt.
+        pub parameters: u64,
+    }
+}
+
+impl TrainingSettings {
+    pub(super) fn parse(&self) -> (LoraConfig, TrainConfig) {
+        let (mut lora, mut train) = (LoraConfig::default(), TrainConfig::default());
+        let size = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+        lora.rank = self.rank.map_or(lora.rank, size);
+        lora.alpha = self.alpha.map_or(lora.alpha, size);
+        train.epochs = self.epochs.unwrap_or(train.epochs);
+        train.max_steps = self.max_steps.or(train.max_steps);
+        train.block_tokens = self.block_tokens.unwrap_or(train.block_tokens);
+        train.learning_rate_micro = self.learning_rate_micro.unwrap_or(train.learning_rate_micro);
+        train.seed = self.seed.unwrap_or(train.seed);
+        (lora, train)
+    }
+}
+
+impl TrainedAdapter {
+    pub(super) fn of(folder: &Path, trained: &TrainedFiles) -> Self {
+        Self {
+            folder: folder.display().to_string(),
+            digest: trained.adapter_digest.to_string(),
+            tokens: trained.tokens,
+            tokens_per_s: trained.tokens_per_s,
+            losses: trained.loss_micronats.iter().map(|&loss| loss as f64 / 1e6).collect(),
+        }
+    }
+}
+
+impl From<LoraError> for LazaiError {
+    fn from(error: LoraError) -> Self {
+        match &error {
+            LoraError::Cancelled { .. } => Self::new("cancelled", error),
+            LoraError::File { .. } => Self::new("file", error),
+            _ => Self::new("model", error),
+        }
+    }
+}
+
+/// Tells a listener how training goes; whether to go on.
+pub(super) fn tell_training(
+    listener: Option<&Arc<dyn ProgressListener>>,
+    progress: &lazai::lora::train::Progress,
+) -> bool {
+    listener.is_none_or(|listener| {
+        listener.on_progress(Progress {
+            stage: "training".into(),
+            done: progress.step.into(),
+            total: progress.steps.into(),
+            note: format!("loss {:.3}, {:.0} tokens/s", progress.loss, progress.tokens_per_s),
+        })
+    })
+}
+
+/// A base model in memory.
+#[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
+#[derive(Debug)]
+pub struct BaseModel(pub(super) Arc<Candle>);
+
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+impl BaseModel {
+    /// Reads a GGUF file, or a folder as Hugging Face has them, to compute on the processor in 32-bit floats.
+    ///
+    /// # Errors
+    /// `file`, `model`.
+    #[cfg_attr(feature = "uniffi", uniffi::constructor)]
+    pub fn open(path: String) -> Result<Arc<Self>, LazaiError> {
+        let base = lazai::lora::BaseModel::open(Path::new(&path), &Compute::cpu(), WeightFormat::F32)?;
+        Ok(Arc::new(Self(Arc::new(Candle::new(Arc::new(base))))))
+    }
+
+    /// Its name, as its file says.
+    pub fn name(&self) -> String {
+        self.0.base().name().to_owned()
+    }
+
+    /// SHA-256 of its file.
+    pub fn digest(&self) -> String {
+        self.0.base().digest().to_string()
+    }
+
+    /// Fine-tunes it on a dataset, and writes the adapter in PEFT's files. A run that was killed or cancelled goes on from
+    /// the checkpoints that it left in the folder.
+    ///
+    /// # Errors
+    /// `file`, `pov.…`, `model`, `cancelled`.
+    pub fn train(
+        &self,
+        dataset: String,
+        settings: TrainingSettings,
+        folder: String,
+        listener: Option<Arc<dyn ProgressListener>>,
+    ) -> Result<TrainedAdapter, LazaiError> {
+        let bytes = std::fs::read(&dataset).map_err(|e| file_error(&dataset, e))?;
+        let dataset = Dataset::from_bytes(&bytes)?;
+        let (lora, config) = settings.parse();
+        let examples = examples(&dataset);
+        let data = Data::new(dataset.manifest().tokenizer_digest, &examples);
+        let folder = Path::new(&folder);
+        let checkpoints = Checkpoints::all(folder.join("checkpoints"));
+        let job =
+            TrainJob { lora: &lora, config: &config, data: &data, checkpoints: &checkpoints, adapter_folder: folder };
+        let trained = self.0.train(&job, &mut |progress| tell_training(listener.as_ref(), &progress))?;
+        Ok(TrainedAdapter::of(folder, &trained))
+    }
+
+    /// What an adapter in a folder of PEFT's files is; it must be for this model.
+    ///
+    /// # Errors
+    /// `file`, `model`.
+    pub fn adapter(&self, folder: String) -> Result<AdapterFacts, LazaiError> {
+        let adapter = Adapter::load(Path::new(&folder), self.0.base())?;
+        let config = adapter.config();
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Ok(AdapterFacts {
+            digest: adapter.digest()?.to_string(),
+            base_digest: adapter.base_digest().to_string(),
+            rank: number(config.rank),
+            alpha: number(config.alpha),
+            rank_stabilised: config.rank_stabilised,
+            parameters: adapter.parameter_count() as u64,
+        })
+    }
+}

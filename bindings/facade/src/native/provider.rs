@@ -1,0 +1,109 @@
+//! A node that answers, and is paid for it.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lazai::core::{Amount, Asset, ClassId, VersionNumber};
+use lazai::http::{Front, Serving};
+use lazai::lora::generate::Sampler;
+use lazai::provider::Provider;
+use lazai::settle::session::Offer;
+
+use super::data::file_error;
+use super::market::Market;
+use super::model::BaseModel;
+use crate::{LazaiError, Signer, record};
+
+record! {
+    /// A version of a class that a node serves, and for how much.
+    pub struct ServedModel {
+        /// The class.
+        pub class_id: u64,
+        /// The version.
+        pub version: u32,
+        /// Its adapter, in PEFT's files.
+        pub adapter_folder: String,
+        /// Price of one token of the conversation before a reply, in base units of coins.
+        pub prompt_price: String,
+        /// Price of one token of a reply, in base units of coins.
+        pub completion_price: String,
+        /// Most tokens of a conversation before a reply.
+        pub prompt_ceiling: u32,
+        /// How long a session lasts, in seconds.
+        pub session_s: u64,
+    }
+}
+
+/// A node with an HTTP front like OpenAI's, on threads of its own until it is stopped.
+#[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
+#[derive(Debug)]
+pub struct NodeServer {
+    provider: Arc<Provider>,
+    url: String,
+    serving: Mutex<Option<Serving>>,
+}
+
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+impl NodeServer {
+    /// Serves adapters of a base model at an address such as `127.0.0.1:8028` (port 0: any). Its book of sessions is kept in
+    /// a folder; replies have at most `reply_tokens` tokens.
+    ///
+    /// # Errors
+    /// `model` if an adapter is not the one that the ledger names, `submission.unknown` if the ledger has no such version,
+    /// `money.not_decimal`, `io` for an address that cannot be had.
+    #[cfg_attr(feature = "uniffi", uniffi::constructor)]
+    pub fn start(
+        market: Arc<Market>,
+        signer: Arc<dyn Signer>,
+        base: Arc<BaseModel>,
+        served: Vec<ServedModel>,
+        reply_tokens: u32,
+        folder: String,
+        address: String,
+    ) -> Result<Arc<Self>, LazaiError> {
+        let account = market.account(signer)?;
+        let sampler = Sampler { max_tokens: reply_tokens, ..Sampler::default() };
+        let mut provider = Provider::new(account, base.0.clone(), folder, 0).with_sampler(sampler);
+        let mut terms = Vec::new();
+        for model in served {
+            let (class, version) = (ClassId(model.class_id), VersionNumber(model.version));
+            let expected = market.version(class, version)?.metadata.adapter_digest;
+            provider = provider.with_adapter(class, version, Path::new(&model.adapter_folder), expected)?;
+            let price = |text: String| text.parse::<Amount>();
+            terms.push(Offer {
+                node: provider.address(),
+                class,
+                version,
+                asset: Asset::NATIVE,
+                prompt_price: price(model.prompt_price)?,
+                completion_price: price(model.completion_price)?,
+                prompt_ceiling: model.prompt_ceiling,
+                completion_ceiling: reply_tokens,
+                session_s: model.session_s,
+                valid_until_s: 0,
+            });
+        }
+        let provider = Arc::new(provider);
+        let serving = Front::new(provider.clone(), terms).spawn(address.as_str());
+        let serving = serving.map_err(|e| LazaiError::new("io", file_error(&address, e).detail()))?;
+        Ok(Arc::new(Self { provider, url: serving.url(), serving: Mutex::new(Some(serving)) }))
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    /// Redeems the last voucher of every session; gives how many could not be redeemed now.
+    ///
+    /// # Errors
+    /// `node.…`.
+    pub async fn redeem(&self) -> Result<u64, LazaiError> {
+        Ok(self.provider.redeem_all().await?.len() as u64)
+    }
+
+    /// Stops listening; replies that are being made are finished.
+    pub fn stop(&self) {
+        drop(self.serving.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}

@@ -1,0 +1,188 @@
+//! What a creator and the validators of an iDAO do on a market.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use lazai::core::SubmissionId;
+use lazai::core::pov::{Contributor, Dataset, PovError, PublicPart};
+use lazai::core::seal::SealingKey;
+use lazai::creator::{Creator, CreatorError};
+use lazai::settle::market::SubmissionStatus;
+use lazai::store::{FolderStore, StoreError};
+use lazai::validator::{ValidationError, Validator};
+use lazai::zk::{Proof, Statement};
+
+use super::data::{ContributorTerms, file_error, keep_file};
+use super::market::Market;
+use super::prove::ProofFiles;
+use crate::sign::Foreign;
+use crate::{Character, LazaiError, Signer, record};
+
+record! {
+    /// Who may open a dataset: an execution node, and the key that data is sealed to.
+    pub struct ExExContact {
+        /// Its account.
+        pub address: String,
+        /// Its public key (X25519).
+        pub sealing_key: String,
+    }
+}
+
+record! {
+    /// How far a submission is.
+    pub struct SubmissionFacts {
+        /// Its id.
+        pub submission: String,
+        /// Who submitted it.
+        pub submitter: String,
+        /// `pending`, `accepted`, `rejected`, `refused` or `minted`.
+        pub status: String,
+        /// Root over all records.
+        pub root: String,
+        /// Tokens of all records, as proved.
+        pub tokens: u64,
+    }
+}
+
+impl From<PovError> for LazaiError {
+    fn from(error: PovError) -> Self {
+        Self::new(error.code(), error)
+    }
+}
+
+impl From<StoreError> for LazaiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::File { .. } => Self::new("file", error),
+            error => Self::new("store", error),
+        }
+    }
+}
+
+impl From<CreatorError> for LazaiError {
+    fn from(error: CreatorError) -> Self {
+        match error {
+            CreatorError::Pov(error) => error.into(),
+            CreatorError::Send(error) => error.into(),
+            CreatorError::Signer(error) => error.into(),
+            CreatorError::Store(error) => error.into(),
+            CreatorError::NoSigner { .. } => Self::new("creator.no_signer", error),
+            error => Self::new("seal", error),
+        }
+    }
+}
+
+impl From<ValidationError> for LazaiError {
+    fn from(error: ValidationError) -> Self {
+        match error {
+            ValidationError::ProofFormat(error) => error.into(),
+            ValidationError::Proof(error) => error.into(),
+            ValidationError::Public(error) => error.into(),
+            ValidationError::Send(error) => error.into(),
+            ValidationError::Store(error) => error.into(),
+            ValidationError::UnknownSubmission { .. } => Self::new("submission.unknown", error),
+            error => Self::new("submission.mismatch", error),
+        }
+    }
+}
+
+/// Writes the public part of a dataset, at most 32 KiB: what anyone may read of the character, prompts that show how to talk
+/// with it, and whose material it is. `voice_source` says where recordings come from; empty where there are none.
+///
+/// # Errors
+/// `pov.…`, `hex.…`, `file`.
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+pub fn write_public_part(
+    character: Arc<Character>,
+    prompts: Vec<String>,
+    contributors: Vec<ContributorTerms>,
+    voice_source: String,
+    out: String,
+) -> Result<(), LazaiError> {
+    let contributors =
+        contributors.into_iter().map(ContributorTerms::parse).collect::<Result<Vec<Contributor>, _>>()?;
+    let public = PublicPart::new(character.profile(), prompts, contributors, voice_source);
+    keep_file(&out, &public.to_bytes()?)
+}
+
+fn read(path: &str) -> Result<Vec<u8>, LazaiError> {
+    std::fs::read(path).map_err(|e| file_error(path, e))
+}
+
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+impl Market {
+    /// Submits a dataset as its creator: encrypts it, seals its key to an execution node, has each contributor sign, and keeps
+    /// ciphertext, statement and proof in a store, a folder. `nonce` and files are those it was proved with. Gives the id.
+    ///
+    /// # Errors
+    /// `file`, `pov.…`, `zk.…`, `hex.…`, `creator.no_signer`, `seal`, `store`, `signer.…`, `market`, `ledger…`.
+    #[allow(clippy::too_many_arguments, reason = "a submission has these parts, each once")]
+    pub async fn submit(
+        &self,
+        creator: Arc<dyn Signer>,
+        store: String,
+        nonce: u64,
+        dataset: String,
+        public_part: String,
+        proof: ProofFiles,
+        exex: ExExContact,
+        contributors: Vec<Arc<dyn Signer>>,
+    ) -> Result<String, LazaiError> {
+        let dataset = Dataset::from_bytes(&read(&dataset)?)?;
+        let public = PublicPart::from_bytes(&read(&public_part)?)?;
+        let statement = Statement::from_bytes(&read(&proof.statement)?)?;
+        let proof = Proof::from_bytes(&read(&proof.proof)?)?;
+        let exex = lazai::creator::ExExContact {
+            address: exex.address.parse()?,
+            sealing_key: SealingKey(exex.sealing_key.parse()?),
+        };
+        let signer = |signer| Ok::<_, LazaiError>(Arc::new(Foreign::new(signer)?) as Arc<dyn lazai::core::Signer>);
+        let contributors = contributors.into_iter().map(signer).collect::<Result<Vec<_>, _>>()?;
+        let creator = Creator::new(self.account(creator)?, Arc::new(FolderStore::new(store)));
+        Ok(creator.submit(nonce, &dataset, &public, &statement, &proof, exex, &contributors).await?.to_string())
+    }
+
+    /// Verifies a submission as a validator, with what a store has of it, and attests it: proof, public part, consents and
+    /// the ciphertext's digest, never the private data.
+    ///
+    /// # Errors
+    /// The reason not to attest: `zk.…`, `pov.…`, `submission.…`, `store`, `file`; or `market`, `ledger…`, `signer.…`.
+    pub async fn attest(
+        &self,
+        validator: Arc<dyn Signer>,
+        store: String,
+        submission: String,
+    ) -> Result<SubmissionFacts, LazaiError> {
+        let validator = Validator::new(self.account(validator)?);
+        let id: SubmissionId = submission.parse()?;
+        let attestation = validator.verify(id, &FolderStore::new(Path::new(&store))).await?;
+        validator.attest(attestation).await?;
+        self.submission(submission)
+    }
+
+    /// How far a submission is.
+    ///
+    /// # Errors
+    /// `hex.…`, `submission.unknown`.
+    pub fn submission(&self, submission: String) -> Result<SubmissionFacts, LazaiError> {
+        let market = self.ledger().market();
+        let state = market.submission(submission.parse()?);
+        let unknown = || LazaiError::new("submission.unknown", format!("no submission {submission}"));
+        let state = state.ok_or_else(unknown)?;
+        let status = match &state.status {
+            SubmissionStatus::Pending => "pending",
+            SubmissionStatus::Accepted => "accepted",
+            SubmissionStatus::Rejected => "rejected",
+            SubmissionStatus::Minted { .. } => "minted",
+            // Whatever else a later version may say.
+            _ => "refused",
+        };
+        Ok(SubmissionFacts {
+            submission,
+            submitter: state.submitter.to_string(),
+            status: status.to_owned(),
+            root: state.submission.root.to_string(),
+            tokens: state.submission.shares.iter().map(|share| share.tokens).sum(),
+        })
+    }
+}

@@ -1,0 +1,178 @@
+"""The whole market in Python, on the real model: from dialogue to paid reply, and where that comes from."""
+
+import json
+import os
+import pathlib
+import threading
+
+import pytest
+
+import lazai
+from lazai import aio, progress
+
+ROOT = pathlib.Path(__file__).parents[3]
+BASE = os.environ.get("LAZAI_BASE_MODEL", "")
+COINS = "0x" + "00" * 20
+SETTINGS = lazai.TrainingSettings(None, 2, 128, None, None, None, None)
+
+pytestmark = pytest.mark.skipif(not BASE, reason="no base model: LAZAI_BASE_MODEL names it")
+
+
+class People:
+    def __init__(self):
+        for name in ("creator", "ada", "exex", "node", "consumer", "app"):
+            setattr(self, name, lazai.LocalKey.random())
+        self.validators = [lazai.LocalKey.random() for _ in range(3)]
+        self.voters = [lazai.LocalKey.random() for _ in range(3)]
+
+
+def refused(code, function, *args):
+    with pytest.raises(lazai.LazaiError) as caught:
+        function(*args)
+    assert caught.value.code == code, caught.value
+
+
+@pytest.fixture(scope="module")
+def base():
+    return lazai.BaseModel.open(BASE)
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory, base):
+    """Everything up to a minted model; what a failing test needs to be read alone is in its name."""
+    home, people = tmp_path_factory.mktemp("market"), People()
+    addresses = lambda keys: [key.address() for key in keys]
+    funds = [lazai.Funds(people.consumer.address(), COINS, "10" + "0" * 18)]
+    founding = lazai.Founding(addresses(people.validators), addresses(people.voters), funds)
+    market = lazai.Market.found_folder(str(home / "market"), founding)
+    store, dataset, public = (str(home / name) for name in ("store", "set.pov", "public.json"))
+    terms = lazai.ContributorTerms(people.ada.address(), "Ada", "CC-BY-4.0", "for training")
+    lines = (ROOT / "examples/cyber-diva/data/dialogues.jsonl").read_text().splitlines()[::6]
+    (home / "chats.jsonl").write_text("\n".join(lines))
+    with progress.bar(disable=True) as told:
+        facts = lazai.prepare_dataset([str(home / "chats.jsonl")], terms, BASE, dataset, told)
+    character = lazai.Character.from_bytes((ROOT / "examples/cyber-diva/card.json").read_bytes())
+    prompts = json.loads((ROOT / "examples/cyber-diva/prompts.json").read_text())
+    lazai.write_public_part(character, prompts, [terms], "", public)
+
+    cancelled = threading.Event()
+    cancelled.set()
+    ledger, creator, proofs = market.ledger_id(), people.creator.address(), str(home / "proof")
+    with progress.bar(cancelled, disable=True) as told:
+        refused("cancelled", lazai.prove_dataset, dataset, public, ledger, creator, 1, proofs, told)
+    proof = lazai.prove_dataset(dataset, public, ledger, creator, 1, proofs)
+    exex = lazai.ExEx(market, people.exex, "0x" + "09" * 32, store, str(home / "exex"))
+    submission = market.submit(people.creator, store, 1, dataset, public, proof, exex.contact(), [people.ada])
+    assert submission == proof.submission and market.submission(submission).status == "pending"
+    assert exex.follow() == []
+    for validator in people.validators:
+        attested = market.attest(validator, store, submission)
+    assert attested.status == "accepted" and attested.tokens == facts.tokens and exex.follow() == [submission]
+
+    access = lazai.AccessTerms("teen", 13, "gas", "no real person's words", "mailto:report@example.org")
+    model = lazai.ModelTerms("SmolLM2-135M-Instruct", "Apache-2.0", access, ["http://127.0.0.1"], None)
+    seen = []
+    refused("cancelled", exex.fine_tune, submission, base, SETTINGS, model, lambda p: seen.append(p) or p.done < 1)
+    minted = exex.fine_tune(submission, base, SETTINGS, model, seen.append)
+    # The step that was done before the cancellation is not done again.
+    assert [p.done for p in seen] == [1, 2] and all(p.note.startswith("loss ") for p in seen)
+    assert exex.fine_tune(submission, base, SETTINGS, model).adapter.digest == minted.adapter.digest
+    return home, people, market, store, exex, submission, minted
+
+
+def test_what_was_minted_says_what_was_trained(scene, base):
+    _, people, market, _, _, submission, minted = scene
+    assert len(minted.adapter.losses) == 2 and minted.adapter.losses[0] > 0
+    dat = market.dat(minted.class_id, minted.version)
+    assert (dat.character, dat.submission, dat.access.rating) == ("Vesper Volt", submission, "teen")
+    assert dat.adapter_digest == minted.adapter.digest == base.adapter(minted.adapter.folder).digest
+    assert dat.base_digest == base.digest() and dat.exex == people.exex.address() and not dat.withdrawn
+    (token,) = market.tokens(minted.class_id)
+    assert token.owner == people.ada.address() and token.shares == market.submission(submission).tokens
+    refused("dat.unknown", market.dat, 99, 1)
+    refused("submission.unknown", market.submission, "0x" + "01" * 32)
+
+
+def test_an_adapter_without_a_market(scene, base, tmp_path):
+    home = scene[0]
+    trained = base.train(str(home / "set.pov"), SETTINGS, str(tmp_path / "adapter"))
+    facts = base.adapter(trained.folder)
+    assert (facts.digest, facts.base_digest, facts.rank) == (trained.digest, base.digest(), 8)
+    # The same data, settings and machine: the same adapter as the market's.
+    assert trained.digest == scene[-1].adapter.digest
+
+
+def test_a_reply_is_sold_redeemed_claimed_and_its_provenance_holds(scene, base):
+    home, people, market, store, _, _, minted = scene
+    served = [lazai.ServedModel(minted.class_id, minted.version, minted.adapter.folder, "3", "7", 512, 600)]
+    with lazai.NodeServer.start(market, people.node, base, served, 8, str(home / "node"), "127.0.0.1:0") as server:
+        node = lazai.NodeClient(server.url())
+        (model,) = node.models()
+        assert model.name == "Vesper Volt" and model.offer.completion_ceiling == 8
+        conversation = market.open_session(people.consumer, people.app, 1, model, "10000")
+        chat = lazai.Chat(conversation, market.domain(), people.app)
+        heard = []
+        turn = chat.say("Who are you?", lazai.ReplySettings(None, None, None, 1), node, heard.append)
+        assert "".join(heard) == turn.text and int(turn.owed) == 3 * turn.prompt_tokens + 7 * turn.completion_tokens
+        assert server.redeem() == 0
+    refused("node.transport", node.models)
+
+    parts = market.split(turn.owed)
+    assert int(parts.creator) + int(parts.node) + int(parts.pool) == int(turn.owed)
+    assert market.balance(people.node.address(), COINS) == parts.node
+    (token,) = market.tokens(minted.class_id)
+    claimed = market.claim(people.ada, "first", token.token_id, COINS)
+    # Less than a base unit is carried to the next claim.
+    assert int(parts.creator) - int(claimed) in (0, 1) and market.balance(people.ada.address(), COINS) == claimed
+
+    evidence = market.evidence(store, minted.record, chat.to_json()).encode()
+    anchor = market.anchor(base.digest()).encode()
+    report = lazai.verify_evidence(evidence, anchor)
+    assert report.holds and {str(link.trust) for link in report.links} >= {"TrustLevel.PROVED", "TrustLevel.CLAIMED"}
+    assert not lazai.verify_evidence(evidence, market.anchor("0x" + "01" * 32).encode()).holds
+
+
+def test_the_dao_changes_the_split(scene):
+    _, people, market, *_ = scene
+    assert market.place() is None
+    number = market.propose_split(people.voters[0], "more for nodes", 6_500, 2_500, 1_000)
+    market.vote(people.voters[0], number, True)
+    refused("market", market.execute, people.voters[0], number)
+    market.vote(people.voters[1], number, True)
+    market.execute(people.voters[2], number)
+    assert market.split("1000").node == "250"
+
+
+def test_what_is_wrong_is_refused(scene, base, tmp_path):
+    home, people, market, store, exex, submission, minted = scene
+    proof = lazai.ProofFiles(str(home / "proof/statement.json"), str(home / "proof/proof.bin"), "", "")
+    files = (str(home / "set.pov"), str(home / "public.json"), proof, exex.contact())
+    refused("creator.no_signer", market.submit, people.creator, store, 2, *files, [])
+    refused("market", market.attest, lazai.LocalKey.random(), store, submission)
+    refused("file", market.attest, people.validators[0], str(tmp_path), submission)
+    refused("model", lazai.BaseModel.open, str(ROOT / "vectors/zk/proof.bin"))
+    refused("file", lazai.BaseModel.open, "/nowhere")
+    refused("file", base.adapter, str(tmp_path))
+    served = [lazai.ServedModel(minted.class_id, 9, minted.adapter.folder, "3", "7", 512, 600)]
+    refused("dat.unknown", lazai.NodeServer.start, market, people.node, base, served, 8, str(tmp_path), "127.0.0.1:0")
+    refused("io", lazai.NodeServer.start, market, people.node, base, [], 8, str(tmp_path), "256.0.0.1:1")
+    terms = lazai.ModelTerms("x", "MIT", lazai.AccessTerms("everybody", 0, "gas", "", ""), [], None)
+    refused("json.malformed", exex.fine_tune, submission, base, SETTINGS, terms)
+
+
+def test_a_task_that_is_cancelled_stops_the_work(base, scene, tmp_path):
+    import asyncio
+
+    folder = str(tmp_path / "adapter")
+    slow = lazai.TrainingSettings(50, 500, 128, None, None, None, None)
+    begun = threading.Event()
+
+    async def impatient():
+        training = asyncio.ensure_future(aio.train(base, str(scene[0] / "set.pov"), slow, folder, lambda _: begun.set()))
+        await asyncio.to_thread(begun.wait, 60)
+        training.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await training
+
+    asyncio.run(asyncio.wait_for(impatient(), 120))
+    assert not (tmp_path / "adapter/adapter_model.safetensors").exists()

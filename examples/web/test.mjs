@@ -1,0 +1,188 @@
+// A visitor in headless Chromium: drops a card, checks where a character comes from, opens a session on a real chain, talks,
+// watches the split. Drives the browser by its own protocol, over a pipe; `axe-core` looks for barriers.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+
+const { LAZAI_ROOT: root, LAZAI_PAGE_URL: url, LAZAI_AXE: axe, LAZAI_REPORT: report, CHROMIUM: chromium = "chromium" } = process.env;
+const profile = fs.mkdtempSync(path.join(os.tmpdir(), "lazai-web-"));
+const flags = [
+  "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+  "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars", `--user-data-dir=${profile}`, "--remote-debugging-pipe", "about:blank",
+];
+const browser = spawn(chromium, flags, { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"], detached: true });
+
+// The protocol: JSON, each message ended by a zero byte.
+const waiting = new Map();
+const events = [];
+let session, number = 0, rest = "";
+browser.stdio[4].setEncoding("utf8").on("data", (data) => {
+  const messages = (rest + data).split("\0");
+  rest = messages.pop();
+  for (const message of messages.map((m) => JSON.parse(m))) {
+    const { resolve, reject } = waiting.get(message.id) ?? {};
+    if (!resolve) events.push(message);
+    else if (message.error) reject(new Error(message.error.message));
+    else resolve(message.result);
+  }
+});
+function send(method, params = {}) {
+  const id = ++number;
+  browser.stdio[3].write(JSON.stringify({ id, method, params, sessionId: session }) + "\0");
+  return new Promise((resolve, reject) => waiting.set(id, { resolve, reject }));
+}
+
+/** Evaluates an expression in the page, and gives its value. */
+async function page(expression) {
+  const { result, exceptionDetails } = await send("Runtime.evaluate", { expression, awaitPromise: true, returnByValue: true, userGesture: true });
+  if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
+  return result.value;
+}
+const text = (id) => page(`document.getElementById(${JSON.stringify(id)}).textContent`);
+
+/** Waits until an expression holds; says what the page shows if it does not. */
+async function until(what, expression, seconds = 30) {
+  for (const end = Date.now() + seconds * 1000; Date.now() < end; await new Promise((done) => setTimeout(done, 50))) {
+    if (await page(expression)) return;
+  }
+  throw new Error(`${what} did not happen in ${seconds} s; the page shows:\n${await page("document.body.innerText")}`);
+}
+
+/** Goes to an element with the keyboard's focus, and presses a key. */
+async function press(id, key = "Enter") {
+  await page(`document.getElementById(${JSON.stringify(id)}).focus()`);
+  for (const type of ["keyDown", "keyUp"]) {
+    await send("Input.dispatchKeyEvent", { type, key, code: key, windowsVirtualKeyCode: 13, ...(type === "keyDown" && { text: "\r" }) });
+  }
+}
+
+async function write(id, words) {
+  await page(`(document.getElementById(${JSON.stringify(id)}).focus(), document.getElementById(${JSON.stringify(id)}).select())`);
+  await send("Input.insertText", { text: words });
+}
+
+/** No barrier that axe knows of (WCAG 2.2, A and AA, and good practice). */
+async function accessible(where) {
+  const found = await page("axe.run().then((r) => r.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(' | ')}`))");
+  assert.deepEqual(found, [], where);
+}
+
+async function picture(name) {
+  if (!report) return;
+  const { cssContentSize } = await send("Page.getLayoutMetrics");
+  const clip = { x: 0, y: 0, width: cssContentSize.width, height: cssContentSize.height, scale: 1 };
+  const { data } = await send("Page.captureScreenshot", { format: "png", captureBeyondViewport: true, clip });
+  fs.writeFileSync(path.join(report, name), Buffer.from(data, "base64"));
+}
+
+const steps = {
+  async "the page loads, and is small"() {
+    const begun = Date.now();
+    await send("Page.navigate", { url });
+    await until("loading", "document.getElementById('verdict')?.textContent.includes('holds')");
+    const bytes = await page("performance.getEntriesByType('resource').reduce((sum, e) => sum + e.encodedBodySize, 0)");
+    await page(fs.readFileSync(axe, "utf8"));
+    return `${Date.now() - begun} ms, ${bytes} bytes with evidence, nothing packed`;
+  },
+  async "a DAT's provenance is verified in the browser"() {
+    const trust = await page("[...document.querySelectorAll('#links b')].map((b) => b.textContent)");
+    assert.ok(trust.length >= 8 && trust.includes("proved") && trust.includes("attested") && trust.includes("claimed"), trust.join());
+    assert.ok(!trust.includes("broken"));
+    return `${trust.length} links, ${(await text("verdict")).trim()}`;
+  },
+  async "a dropped card is shown, a file that is none is refused with its code"() {
+    const drop = (name) => {
+      const base64 = fs.readFileSync(path.join(root, "vectors/characters", name)).toString("base64");
+      return page(`(() => {
+        const bytes = Uint8Array.from(atob("${base64}"), (c) => c.charCodeAt(0));
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File([bytes], "${path.basename(name)}", { type: "image/png" }));
+        document.getElementById("drop").dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+      })()`);
+    };
+    await drop("refused/no-card.png");
+    await until("a refusal", "document.getElementById('card-error').textContent.includes('card.no_card')");
+    await drop("png/both.png");
+    await until("the card", "!document.getElementById('card').hidden && document.getElementById('card-error').textContent === ''");
+    assert.equal(await text("card-name"), "Vesper");
+    await until("the portrait", "document.getElementById('portrait').naturalWidth > 0");
+  },
+  async "a session is opened by the wallet, with the keyboard"() {
+    await press("open");
+    await until("the session", "document.getElementById('session').textContent.startsWith('Open, with a deposit of 0.05')");
+    assert.equal(await text("session-error"), "");
+  },
+  async "a reply comes in pieces, is checked and paid"() {
+    await page("globalThis.pieces = 0, new MutationObserver(() => pieces++).observe(document.getElementById('messages').lastChild ?? document.getElementById('messages'), { childList: true, subtree: true })");
+    await write("words", "Who are you?");
+    await press("words");
+    await until("the reply", "document.querySelector('#messages li[data-role=assistant] small')");
+    assert.ok((await page("pieces")) > 2);
+    assert.match(await page("document.querySelector('#messages small').textContent"), /^\d+ \+ \d+ tokens; receipt checked, 0\.\d+ owed, paid by voucher$/);
+    await until("the focus", "document.activeElement.id === 'words'");
+  },
+  async "the split is a picture, exact to the last unit"() {
+    const [, creator, node, pool, owed] = /unit: (\d+) \+ (\d+) \+ (\d+) = (\d+)\./.exec(await text("parts")).map((n, i) => (i ? BigInt(n) : n));
+    assert.equal(creator + node + pool, owed);
+    assert.deepEqual([node, pool], [(owed * 2000n) / 10000n, (owed * 1000n) / 10000n]);
+    const widths = await page("[...document.querySelectorAll('#picture rect')].map((r) => Math.round(r.getAttribute('width')))");
+    assert.deepEqual(widths, [418, 118, 58]);
+    assert.match(await page("document.querySelector('#picture svg').getAttribute('aria-label')"), /^Of 0\.\d+: Contributors/);
+    return `${owed} = ${creator} + ${node} + ${pool}`;
+  },
+  async "a second reply adds to it"() {
+    const before = await text("parts");
+    await write("words", "And where do you live?");
+    await press("send");
+    await until("the reply", "document.querySelectorAll('#messages li[data-role=assistant] small').length === 2");
+    assert.notEqual(await text("parts"), before);
+    assert.equal(await text("chat-error"), "");
+  },
+  async "her own reply's provenance is verified too"() {
+    await press("origin");
+    await until("the verdict", "/holds|not hold/.test(document.getElementById('origin-verdict').textContent)");
+    assert.match(await text("origin-verdict"), /^Every link holds/);
+    const session = await page("JSON.stringify([...document.querySelectorAll('#origin-links li')].map((l) => l.textContent))");
+    assert.ok(session.includes("proved") && !session.includes("broken"));
+  },
+  async "nobody is shut out"() {
+    await accessible("light");
+    await picture("web-light.png");
+    await send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: "dark" }] });
+    await accessible("dark");
+    await picture("web-dark.png");
+    await send("Emulation.setDeviceMetricsOverride", { width: 320, height: 640, deviceScaleFactor: 1, mobile: true });
+    assert.ok(await page("document.documentElement.scrollWidth <= 320"), "it is wider than a small phone");
+    await accessible("narrow");
+  },
+  async "a blocked character stays blocked"() {
+    await press("block");
+    await send("Page.reload");
+    await until("loading", "document.getElementById('verdict')?.textContent.includes('holds')");
+    assert.equal(await page("document.getElementById('open').disabled"), true);
+  },
+  async "nothing went wrong unseen"() {
+    const bad = events.filter(({ method, params }) => method === "Runtime.exceptionThrown" || (method === "Log.entryAdded" && params.entry.level === "error"));
+    // A node that has not seen the session yet says 402; the page asks again.
+    assert.deepEqual(bad.filter(({ params }) => !/status of 402/.test(params.entry?.text)).map(({ params }) => params), []);
+  },
+};
+
+let failed = 0;
+try {
+  const { targetInfos } = await send("Target.getTargets");
+  const { targetId } = targetInfos.find(({ type }) => type === "page");
+  session = (await send("Target.attachToTarget", { targetId, flatten: true })).sessionId;
+  for (const domain of ["Page", "Runtime", "Log"]) await send(`${domain}.enable`);
+  await send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: "light" }] });
+  for (const [name, step] of Object.entries(steps)) console.log(`ok - ${name}${((said) => (said ? `: ${said}` : ""))(await step())}`);
+} catch (error) {
+  failed = 1;
+  console.log(`FAILED - ${error.stack}`);
+}
+try { process.kill(-browser.pid, "SIGKILL"); } catch {}
+await new Promise((gone) => setTimeout(gone, 300));
+fs.rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+process.exit(failed);

@@ -1,0 +1,139 @@
+//! What a wallet sends by itself: calls of the contract that holds the money (`Settlement`), written down without a node or
+//! an EVM library, so that a page or a phone can have its user's wallet open and close sessions.
+//!
+//! Solidity's ABI puts members of fixed size one after the other in 32 bytes each, as EIP-712 does; only the offer's
+//! signature has a length of its own, and stands behind everything else.
+
+use lazai_core::digest::keccak256;
+use lazai_core::sign::{Encoder, abi_words};
+use lazai_core::{Address, Amount, Asset, Signature, TokenId, TypedData};
+
+use crate::session::{MAX_DEPOSIT, Offer, SessionPayment};
+
+/// A call as its words.
+struct Call<F: Fn(&mut Encoder)>(F);
+
+impl<F: Fn(&mut Encoder)> TypedData for Call<F> {
+    // It is never signed as such.
+    const TYPE: &'static str = "";
+
+    fn encode(&self, out: &mut Encoder) {
+        (self.0)(out);
+    }
+}
+
+fn call(function: &str, words: &[u8]) -> Vec<u8> {
+    [&keccak256(function.as_bytes()).as_bytes()[..4], words].concat()
+}
+
+/// `Settlement.open`: opens the sender's session of a number. Of a deposit in coins, what her balance in the market lacks is
+/// to go with it; other assets are to be deposited before. None if the deposit has more than 96 bits.
+#[must_use]
+pub fn open_session(
+    nonce: u64,
+    consumer: Address,
+    offer: &Offer,
+    offer_signature: &Signature,
+    payment: SessionPayment,
+) -> Option<Vec<u8>> {
+    let (deposit, token) = match payment {
+        SessionPayment::Deposit(deposit) if deposit > MAX_DEPOSIT => return None,
+        SessionPayment::Deposit(deposit) => (deposit, TokenId(0)),
+        SessionPayment::Quota(token) => (Amount::ZERO, token),
+    };
+    let signature = offer_signature.as_bytes();
+    let mut words = abi_words(&Call(|out| {
+        out.uint(nonce.into());
+        out.address(consumer);
+        out.uint(deposit.base_units());
+        out.uint(token.0.into());
+        offer.encode(out);
+        // Where the signature begins: behind these fourteen words and this one.
+        out.uint(15 * 32);
+        out.uint(signature.len() as u128);
+    }));
+    words.extend_from_slice(signature);
+    words.resize(words.len().next_multiple_of(32), 0);
+    let function = "open((uint64,address,uint96,uint256),\
+                    (address,uint64,uint32,address,uint128,uint128,uint32,uint32,uint64,uint64),bytes)";
+    Some(call(function, &words))
+}
+
+/// `Settlement.close`: ends a session; what is left of the deposit becomes the payer's balance. The node may at any time, the
+/// payer after its deadline.
+#[must_use]
+pub fn close_session(payer: Address, nonce: u64, consumer: Address, offer: &Offer) -> Vec<u8> {
+    let words = abi_words(&Call(|out| {
+        out.address(payer);
+        out.uint(nonce.into());
+        out.address(consumer);
+        offer.encode(out);
+    }));
+    let function =
+        "close(address,uint64,address,(address,uint64,uint32,address,uint128,uint128,uint32,uint32,uint64,uint64))";
+    call(function, &words)
+}
+
+/// `Settlement.withdraw`: takes an amount of the sender's balance out of the market.
+#[must_use]
+pub fn withdraw(asset: Asset, to: Address, amount: Amount) -> Vec<u8> {
+    let words = abi_words(&Call(|out| {
+        out.address(asset.0);
+        out.address(to);
+        out.uint(amount.base_units());
+    }));
+    call("withdraw(address,address,uint256)", &words)
+}
+
+#[cfg(all(test, feature = "evm"))]
+mod tests {
+    use alloy_primitives::{Bytes, U256, Uint};
+    use alloy_sol_types::SolCall;
+    use lazai_core::{ClassId, VersionNumber};
+
+    use super::*;
+    use crate::ledger::evm::abi::{self, Settlement, evm};
+
+    /// The words are those that the contract's own interface gives.
+    #[test]
+    fn calls_are_what_alloy_makes_of_the_artifact() {
+        let address = |byte| Address::from_bytes([byte; 20]);
+        let offer = Offer {
+            node: address(1),
+            class: ClassId(u64::MAX),
+            version: VersionNumber(3),
+            asset: Asset(address(4)),
+            prompt_price: Amount::from_base_units(u128::MAX),
+            completion_price: Amount::from_base_units(6),
+            prompt_ceiling: 7,
+            completion_ceiling: u32::MAX,
+            session_s: 9,
+            valid_until_s: 10,
+        };
+        let signature = Signature::from_bytes([0xab; 65]);
+        for (payment, deposit, token) in [
+            (SessionPayment::Deposit(MAX_DEPOSIT), MAX_DEPOSIT.base_units(), 0),
+            (SessionPayment::Quota(TokenId(12)), 0, 12),
+        ] {
+            let ours = open_session(11, address(2), &offer, &signature, payment).expect("the deposit fits");
+            let opening = Settlement::Opening {
+                nonce: 11,
+                consumer: evm(address(2)),
+                deposit: Uint::<96, 2>::from(deposit),
+                tokenId: U256::from(token),
+            };
+            let offer_signature = Bytes::copy_from_slice(signature.as_bytes());
+            let theirs = Settlement::openCall { opening, offer: abi::offer(&offer), offerSignature: offer_signature };
+            assert_eq!(ours, theirs.abi_encode());
+        }
+        let (payer, consumer) = (evm(address(5)), evm(address(2)));
+        let theirs = Settlement::closeCall { payer, nonce: 11, consumer, offer: abi::offer(&offer) };
+        assert_eq!(close_session(address(5), 11, address(2), &offer), theirs.abi_encode());
+        let amount = Amount::from_base_units(u128::MAX);
+        let theirs =
+            Settlement::withdrawCall { asset: evm(address(4)), to: payer, amount: U256::from(amount.base_units()) };
+        assert_eq!(withdraw(Asset(address(4)), address(5), amount), theirs.abi_encode());
+        let too_much = MAX_DEPOSIT.checked_add(Amount::from_base_units(1)).expect("far from 2^128");
+        assert_eq!(open_session(1, address(5), &offer, &signature, SessionPayment::Deposit(too_much)), None);
+    }
+}
