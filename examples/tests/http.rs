@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::Mutex;
 
 use lazai::consumer::{Consumer, ConsumerError, Conversation};
+use lazai::core::dialogue::{Message, Role};
 use lazai::core::{Amount, Asset, LocalSigner, Signer};
 use lazai::exex::Minted;
 use lazai::http::{Budget, Front, HttpNode, Loopback, payment};
-use lazai::node::NodeError;
+use lazai::node::{Node, NodeError, ReplySettings};
 use lazai::provider::Provider;
 use lazai::safety::{CharacterReport, Concern, SignedReport};
 use lazai_examples::Stage;
@@ -81,6 +82,7 @@ fn a_node_and_its_proxy_over_http() {
         a_node_that_breaks_off_is_not_paid(&served).await;
         a_proxy_whose_session_the_node_ended_opens_another(&served).await;
         the_command_line_talks(&served).await;
+        a_server_of_its_own_is_patient_and_not_too_patient(&served).await;
         // All of it is redeemed, session by session, and money is where it should be.
         assert_eq!(served.provider.redeem_all().await.unwrap().len(), 0);
         let market = served.stage.home.ledger().market();
@@ -161,8 +163,8 @@ async fn the_front_says_what_it_wants_and_what_is_wrong(served: &Served) {
         let (found, body, _) = call(chat.clone(), headers, question("dat:1:1")).await;
         assert_eq!((found, body["error"]["code"].as_str()), (status, Some(code)));
     }
-    let (status, ..) = call(chat.clone(), json_type(), "x".repeat(2 << 20)).await;
-    assert_eq!(status, 413);
+    let (status, body, _) = call(chat.clone(), json_type(), "x".repeat(2 << 20)).await;
+    assert_eq!((status, body["error"]["code"].as_str()), (413, Some("request.too_large")));
     let (status, body, _) = call(format!("{}/v2", served.url), json_type(), String::new()).await;
     assert_eq!((status, body["error"]["code"].as_str()), (404, Some("request.path")));
     let (status, body, _) = call(format!("{}/v1/lazai/vouchers", served.url), json_type(), "{}".into()).await;
@@ -438,4 +440,44 @@ fn servers_of_others_answer_as_backends() {
     }
     let asked: Vec<Value> = loaded.lock().unwrap().clone();
     assert!(asked[0]["lora_path"].as_str().unwrap().ends_with("diva"));
+}
+
+/// A reply that is being made when the server stops is delivered; a client that never finishes its request is hung up on.
+async fn a_server_of_its_own_is_patient_and_not_too_patient(served: &Served) {
+    let terms = served.stage.offer_terms(&served.provider, &served.minted);
+    let serving = Front::new(served.provider.clone(), vec![terms]).spawn("127.0.0.1:0").unwrap();
+    let (address, node) = (serving.address(), HttpNode::new(&serving.url()).unwrap());
+    let idle = |begun: &'static [u8]| {
+        tokio::task::spawn_blocking(move || {
+            let mut line = std::net::TcpStream::connect(address).unwrap();
+            line.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
+            line.write_all(begun).unwrap();
+            let mut answer = String::new();
+            // Hanging up may come as a reset.
+            let _ = line.read_to_string(&mut answer);
+            answer
+        })
+    };
+    let (head, body) = (
+        idle(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-le"),
+        idle(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\nconnection: close\r\n\r\n{"),
+    );
+    let model = node.models().await.unwrap().remove(0);
+    let consumer = served.stage.consumer().unwrap();
+    let conversation = consumer.open(7, &model.offer, deposit(1_000)).await.unwrap();
+    let domain = served.stage.home.ledger().market().domain().clone();
+    let (signer, words) = (served.stage.home.signer("consumer's app"), vec![Message::new(Role::User, "Who are you?")]);
+    let request = conversation.request(&domain, &*signer, words, ReplySettings::default()).await.unwrap();
+    let mut stopping = Some(serving);
+    let mut stopped = None;
+    let mut hear = |_: &str| {
+        stopped = stopped.take().or_else(|| stopping.take().map(|serving| std::thread::spawn(move || drop(serving))));
+    };
+    let reply = node.chat(&request, &mut hear).await;
+    assert!(!reply.unwrap().text.is_empty());
+    assert_eq!(head.await.unwrap().split(' ').nth(1).unwrap_or("408"), "408");
+    let said = body.await.unwrap();
+    assert!(said.contains("408") && said.contains("request.timeout"), "{said}");
+    tokio::task::spawn_blocking(move || stopped.unwrap().join()).await.unwrap().unwrap();
+    assert!(std::net::TcpStream::connect(address).is_err());
 }

@@ -30,7 +30,7 @@ const SETS: &[(&str, &[&str])] = &[
     ("uniffi", &["uniffi-bindgen==0.31.0"]),
     ("openai", &["openai==3.57.0"]),
     // PyTorch's package for Linux brings libraries for cards: 5.6 GB once it is there.
-    ("lora", &["torch==2.15.0", "transformers==5.24.0", "peft==0.21.2"]),
+    ("lora", &["torch==2.15.0", "transformers==5.24.0", "peft==0.21.2", "gguf"]),
     // NVIDIA's compiler: 130 MB.
     (
         "cuda",

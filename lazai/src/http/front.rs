@@ -1,9 +1,10 @@
 //! A node's server.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
@@ -28,13 +29,16 @@ use crate::safety::SignedReport;
 
 /// How long an offer that is given out may be taken, in seconds.
 const OFFER_VALID_S: u64 = 600;
+/// How long the body of a request may take to come.
+const BODY: Duration = Duration::from_secs(10);
 /// Requests that wait or are served at a time; more are told to come back.
 const MAX_WAITING: usize = 64;
 
 /// A node's server: stock clients see its characters as models, and 402 until they pay.
 ///
 /// Requests: `GET /v1/models`, `POST /v1/chat/completions`, `POST /v1/lazai/vouchers` (a
-/// [`SignedVoucher`] as JSON), `POST /v1/lazai/reports` (a [`SignedReport`]), `GET /health`. Needs tokio; TLS is left to whatever stands before it.
+/// [`SignedVoucher`] as JSON), `POST /v1/lazai/reports` (a [`SignedReport`]), `GET /health`. Needs tokio, or [`Front::spawn`]; TLS is left to whatever stands before
+/// it.
 ///
 /// # Example
 /// ```no_run
@@ -76,8 +80,10 @@ impl Front {
             .route("/v1/lazai/reports", post(report))
             .route("/health", get(|| async { axum::Json(json!({"status": "ok"})) }))
             .fallback(unknown)
+            .layer(middleware::from_fn(in_time))
             .layer(middleware::from_fn(for_pages))
-            .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
+            // `in_time` reads no more than this.
+            .layer(DefaultBodyLimit::disable())
             .with_state(self.clone())
     }
 
@@ -130,7 +136,7 @@ impl Front {
         body["payment"] = json!(required);
         let mut response = error.into_response();
         let header = HeaderValue::from_str(&payment::encode(&required));
-        *response.body_mut() = axum::body::Body::from(body.to_string());
+        *response.body_mut() = Body::from(body.to_string());
         response.headers_mut().remove(header::CONTENT_LENGTH);
         if let Ok(header) = header {
             response.headers_mut().insert(REQUIRED, header);
@@ -263,6 +269,22 @@ async fn for_pages(request: Request, next: Next) -> Response {
         headers.insert(name, HeaderValue::from_static(value));
     }
     response
+}
+
+/// Reads a body whole, up to its largest size and for no longer than it may take.
+async fn in_time(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    match tokio::time::timeout(BODY, to_bytes(body, MAX_REQUEST_BYTES)).await {
+        Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Ok(Err(error)) => {
+            let message = format!("at most {MAX_REQUEST_BYTES} bytes are read: {error}");
+            ApiError::new(413, "request.too_large", message).into_response()
+        }
+        Err(_) => {
+            let message = format!("the body did not come within {} s", BODY.as_secs());
+            ApiError::new(408, "request.timeout", message).into_response()
+        }
+    }
 }
 
 async fn unknown(uri: Uri) -> ApiError {

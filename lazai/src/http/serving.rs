@@ -1,28 +1,42 @@
-//! A node's server for programs that have no runtime of their own.
+//! A node's server for programs that have no runtime of their own; it also keeps out clients that only hold a line.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpStream;
 use tokio::runtime::Builder;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, watch};
 
 use super::Front;
 
+/// How long a client may take for the head of a request.
+const HEAD: Duration = Duration::from_secs(10);
 /// How long replies that are being made may take when the server stops.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Connections at a time; more wait.
+const MAX_CONNECTIONS: usize = 1_024;
+/// Pause after a connection that could not be taken: mostly too many open files.
+const BREATH: Duration = Duration::from_millis(50);
 
 /// A server that runs on threads of its own, until it is dropped.
 #[derive(Debug)]
 pub struct Serving {
     address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
+    stop: Option<watch::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Front {
-    /// Serves at an address, such as `127.0.0.1:0` for any free port of this machine's own network.
+    /// Serves at an address, such as `127.0.0.1:0` for any free port of this machine's own network. Who takes more than ten
+    /// seconds for the head of a request is hung up on.
     ///
     /// # Errors
     /// What the operating system says: an address that is taken, or none.
@@ -32,23 +46,56 @@ impl Front {
         let address = listener.local_addr()?;
         // Replies are computed on threads that may block; these two only listen and write.
         let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("lazai-front").enable_all().build()?;
-        let (stop, stopped) = oneshot::channel::<()>();
+        let (stop, stopped) = watch::channel(());
         let router = self.router();
         let serve = move || {
             runtime.block_on(async move {
-                let served = async move { axum::serve(tokio::net::TcpListener::from_std(listener)?, router).await };
-                tokio::select! {
-                    served = served => if let Err(error) = served {
-                        tracing::error!(%error, "the node's server ended");
-                    },
-                    // Dropping the sender says so too.
-                    _ = stopped => {}
+                match tokio::net::TcpListener::from_std(listener) {
+                    Ok(listener) => serve(listener, router, stopped).await,
+                    Err(error) => tracing::error!(%error, "the node's server does not listen"),
                 }
             });
-            runtime.shutdown_timeout(PATIENCE);
+            runtime.shutdown_background();
         };
         let thread = std::thread::Builder::new().name("lazai-front".into()).spawn(serve)?;
         Ok(Serving { address, stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+async fn serve(listener: tokio::net::TcpListener, router: Router, mut stopped: watch::Receiver<()>) {
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let open = GracefulShutdown::new();
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD);
+    let accept = async || -> io::Result<_> {
+        let slot = slots.clone().acquire_owned().await.map_err(io::Error::other)?;
+        Ok((slot, listener.accept().await?.0))
+    };
+    loop {
+        let (slot, stream): (_, TcpStream) = tokio::select! {
+            // The sender is gone: stop.
+            _ = stopped.changed() => break,
+            accepted = accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be taken");
+                    tokio::time::sleep(BREATH).await;
+                    continue;
+                }
+            },
+        };
+        let service = TowerToHyperService::new(router.clone());
+        let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection broke off");
+            }
+            drop(slot);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(PATIENCE, open.shutdown()).await.is_err() {
+        tracing::warn!("the node's server stops with requests open");
     }
 }
 
@@ -67,6 +114,7 @@ impl Serving {
 }
 
 impl Drop for Serving {
+    /// Takes no new requests, and waits for those that are being answered.
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {

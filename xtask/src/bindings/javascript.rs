@@ -151,7 +151,8 @@ fn gzipped(path: &Path) -> Result<u64> {
     Ok(String::from_utf8_lossy(&output.stdout).parse()?)
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
+/// Copies a folder.
+pub fn copy(from: &Path, to: &Path) -> Result<()> {
     std::fs::create_dir_all(to)?;
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
