@@ -172,6 +172,10 @@ async fn file(State(publisher): State<Arc<Publisher>>, Path(name): Path<String>)
             Ok(place) => answer("application/json", place.to_string().into_bytes()),
             Err(error) => failed(error),
         },
+        "deployment.json" => match publisher.stage.home.chain().map(|c| serde_json::to_vec(c.ledger.deployment())) {
+            Some(Ok(deployment)) => answer("application/json", deployment),
+            _ => failed("the market is on no chain"),
+        },
         "market.json" => answer("application/json", publisher.market().to_string().into_bytes()),
         "evidence.json" => answer("application/json", evidence.clone().into_bytes()),
         "anchor.json" => answer("application/json", anchor.clone().into_bytes()),

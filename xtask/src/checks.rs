@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::shell::{cache, cargo, root, run, target};
-use crate::{bindings, clients, contracts, demo, model, outside, readme, surface};
+use crate::{bindings, clients, contracts, demo, model, outside, ran, readme, surface};
 
 /// Which crate of the workspace may depend on which.
 const LAYERS: &[(&str, &[&str])] = &[
@@ -52,6 +52,7 @@ const DENY: &str = "0.20.2";
 
 pub fn all() -> Result<()> {
     let base = model::fetch(None)?;
+    ran::begin()?;
     run("format", &mut cargo(&["fmt", "--all", "--check"]))?;
     layers()?;
     readme::check()?;
@@ -59,6 +60,7 @@ pub fn all() -> Result<()> {
     let with_model = |args: &[&str]| {
         let mut command = cargo(args);
         command.env("LAZAI_BASE_MODEL", &base);
+        ran::told(&mut command);
         command
     };
     run("build", &mut cargo(&["build", "--workspace", "--all-targets", "--features", FEATURES]))?;
@@ -70,6 +72,7 @@ pub fn all() -> Result<()> {
         run(&format!("example {example}"), Command::new(program).env("LAZAI_BASE_MODEL", &base))?;
     }
     bindings::check()?;
+    ran::end()?;
     clients::check(&base)?;
     let lints = ["clippy", "--workspace", "--all-targets", "--features", FEATURES, "--", "-D", "warnings"];
     run("clippy", &mut cargo(&lints))?;

@@ -12,6 +12,7 @@ mod fuzz;
 mod model;
 mod outside;
 mod peers;
+mod ran;
 mod readme;
 mod served;
 mod shell;

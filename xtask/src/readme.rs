@@ -4,6 +4,7 @@
 
 use anyhow::{Context, Result, ensure};
 
+use crate::ran;
 use crate::shell::root;
 
 /// Programs in other languages.
@@ -30,27 +31,10 @@ pub fn check() -> Result<()> {
     Ok(())
 }
 
-/// The table of scenarios: what `cargo xtask test` ran, in the languages whose runners failed on nothing.
-fn scenarios() -> Result<String> {
-    let mut files: Vec<_> =
-        std::fs::read_dir(root().join("scenarios"))?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
-    files.sort();
-    let mut table = String::from(
-        "| scenario | steps | Rust | Python | Swift | Kotlin | Node | Chromium |\n|---|---|---|---|---|---|---|---|\n",
-    );
-    for file in files {
-        let scenario: serde_json::Value = serde_json::from_slice(&std::fs::read(&file)?)?;
-        let text = |name: &str| scenario[name].as_str().with_context(|| format!("{}: no {name}", file.display()));
-        let steps = scenario["steps"].as_array().map_or(0, Vec::len);
-        table += &format!("| {}: {} | {steps} |{}\n", text("name")?, text("says")?, " ✓ |".repeat(6));
-    }
-    Ok(table)
-}
-
 fn filled(text: &str) -> Result<String> {
     let (before, rest) = text.split_once("<!-- scenarios -->").context("README: no table of scenarios")?;
     let (_, after) = rest.split_once("<!-- end of scenarios -->").context("README: the table has no end")?;
-    let text = format!("{before}<!-- scenarios -->\n\n{}\n<!-- end of scenarios -->{after}", scenarios()?);
+    let text = format!("{before}<!-- scenarios -->\n\n{}\n<!-- end of scenarios -->{after}", ran::table()?);
     let mut parts = text.split("<!-- program: ");
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {

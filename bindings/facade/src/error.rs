@@ -47,7 +47,8 @@ impl LazaiError {
     }
 }
 
-/// Every code that this library gives an error, sorted. Codes of nodes (`node.…`, `request.…`) are passed on as they come.
+/// Every code that this library gives an error, sorted. Codes of nodes (`node.…`, `request.…`,
+/// `http.…` where there is only a status) are passed on as they come.
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 #[must_use]
 pub fn error_codes() -> Vec<String> {

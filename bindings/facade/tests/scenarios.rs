@@ -1,6 +1,7 @@
 //! Runs `scenarios/*.json` word for word; every other language has a runner like this.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use lazai_facade::{
@@ -255,7 +256,16 @@ fn run(path: &Path) {
             (None, Err(error)) => panic!("step {number}, {name}: {error}"),
         }
     }
-    println!("scenario {}: {} steps", scenario["name"].as_str().unwrap(), steps.len());
+    say(scenario["name"].as_str().unwrap(), steps.len());
+}
+
+/// Says what was run, to whoever asks.
+fn say(name: &str, steps: usize) {
+    println!("scenario {name}: {steps} steps");
+    if let Some(file) = std::env::var_os("LAZAI_RAN") {
+        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(file).unwrap();
+        writeln!(file, "Rust {name} {steps}").unwrap();
+    }
 }
 
 #[test]

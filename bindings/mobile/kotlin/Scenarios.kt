@@ -204,6 +204,7 @@ fun scenario(file: File): Int {
         same(found, step.get("gives"), place)
     }
     println("scenario ${scenario.text("name")}: ${steps.size} steps")
+    System.getenv("LAZAI_RAN")?.let { File(it).appendText("Kotlin ${scenario.text("name")} ${steps.size}\n") }
     return steps.size
 }
 

@@ -1,6 +1,7 @@
 """Runs scenarios/*.json word for word; every other language has a runner like this."""
 
 import json
+import os
 import pathlib
 
 import pytest
@@ -157,7 +158,7 @@ def agrees(found, wanted):
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "scenarios").glob("*.json")), ids=lambda p: p.stem)
-def test_scenario(path, record_property):
+def test_scenario(path):
     scenario = json.loads(path.read_text())
     for number, step in enumerate(scenario["steps"]):
         place = f"step {number}, {step['call']}"
@@ -169,4 +170,6 @@ def test_scenario(path, record_property):
             continue
         assert "fails" not in step, f"{place}: {found}"
         assert agrees(found, step["gives"]), f"{place}: {found}"
-    record_property("steps", len(scenario["steps"]))
+    if ran := os.environ.get("LAZAI_RAN"):
+        with open(ran, "a") as file:
+            file.write(f"Python {scenario['name']} {len(scenario['steps'])}\n")

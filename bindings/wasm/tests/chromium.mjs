@@ -75,5 +75,8 @@ await new Promise((closed) => setTimeout(closed, 300));
 fs.rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 
 for (const [name, passed, said] of results) console.log(`${passed ? "ok" : "FAILED"} - ${name}: ${said}`);
+for (const [name, passed, said] of results.filter(([name]) => name.startsWith("scenario "))) {
+  if (passed && process.env.LAZAI_RAN) fs.appendFileSync(process.env.LAZAI_RAN, `Chromium ${name.slice(9)} ${parseInt(said)}\n`);
+}
 if (process.env.LAZAI_REPORT) fs.writeFileSync(process.env.LAZAI_REPORT, JSON.stringify(Object.fromEntries(results.map(([n, , s]) => [n, s]))));
 process.exit(results.every(([, passed]) => passed) ? 0 : 1);

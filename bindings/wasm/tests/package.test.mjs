@@ -1,6 +1,6 @@
 // The package under Node: scenarios, interop with viem and another card library, signers of others, memory.
 import assert from "node:assert/strict";
-import { readFile, readdir } from "node:fs/promises";
+import { appendFile, readFile, readdir } from "node:fs/promises";
 import path from "node:path";
 import test from "node:test";
 
@@ -21,6 +21,7 @@ for (const name of NAMES) {
   test(`scenario ${name}`, async () => {
     const steps = await run(sdk, await json(`scenarios/${name}.json`), read);
     console.log(`scenario ${name}: ${steps} steps`);
+    if (process.env.LAZAI_RAN) await appendFile(process.env.LAZAI_RAN, `Node ${name} ${steps}\n`);
   });
 }
 
@@ -43,6 +44,23 @@ test("viem recovers our signatures, and ours check viem's", async () => {
   assert.equal((await recoverTypedDataAddress({ ...typed, signature })).toLowerCase(), key.address());
   const theirs = await privateKeyToAccount(signing.key).signTypedData(typed);
   sdk.checkVoucher(signing.domain, signing.voucher, theirs, key.address());
+});
+
+test("viem makes the same calls of the contract's interface", async () => {
+  const { decodeFunctionData, encodeFunctionData } = await import("viem");
+  const { abi } = await json("contracts/artifacts/Settlement.json");
+  const calls = (await json("scenarios/wallets.json")).steps.filter((s) => s.call.endsWith("_call") && s.gives);
+  assert.ok(calls.length >= 5);
+  for (const { gives } of calls) {
+    const { functionName, args } = decodeFunctionData({ abi, data: gives.data });
+    assert.equal(encodeFunctionData({ abi, functionName, args }), gives.data);
+  }
+  const [first] = calls;
+  const { args: [opening, offer, signature] } = decodeFunctionData({ abi, data: first.gives.data });
+  assert.deepEqual([opening.nonce, opening.deposit], [BigInt(first.args.nonce), BigInt(first.args.deposit)]);
+  assert.equal(opening.consumer.toLowerCase(), first.args.consumer);
+  assert.equal(offer.promptPrice, BigInt(first.args.model.offer.promptPrice));
+  assert.equal(signature, first.args.model.signature);
 });
 
 test("a wallet signs, and what it refuses or gets wrong is said", async () => {

@@ -7,8 +7,8 @@ use anyhow::{Result, bail, ensure};
 
 use super::{Missing, folder, npm};
 use crate::shell::{cargo, has, root, run, target, without_npm};
-use crate::wasm;
 use crate::web::{self, Market};
+use crate::{ran, wasm};
 
 /// Optimiser of WebAssembly: 23 MB.
 const BINARYEN: &str = "binaryen@132.0.0";
@@ -91,7 +91,7 @@ pub fn check(market: Option<&Market>) -> Result<Option<Missing>> {
     copy(&source().join("tests"), &tests.join("tests"))?;
     let mut node = Command::new("node");
     node.args(["--expose-gc", "--test", "--test-reporter=spec"]).arg(tests.join("tests/package.test.mjs"));
-    run("JavaScript: package under Node", node.env("LAZAI_ROOT", root()))?;
+    run("JavaScript: package under Node", ran::told(&mut node).env("LAZAI_ROOT", root()))?;
     std::fs::copy(source().join("examples/quickstart.mjs"), tests.join("quickstart.mjs"))?;
     let mut quickstart = Command::new("node");
     quickstart.arg(tests.join("quickstart.mjs")).env("LAZAI_ROOT", root());
@@ -111,7 +111,7 @@ pub fn check(market: Option<&Market>) -> Result<Option<Missing>> {
 pub fn in_chromium(browser: &Path, package: &Package, report: Option<&Path>) -> Command {
     let mut node = Command::new("node");
     node.arg(source().join("tests/chromium.mjs")).env("CHROMIUM", browser);
-    node.env("LAZAI_ROOT", root()).env("LAZAI_PACKAGE", &package.folder);
+    ran::told(&mut node).env("LAZAI_ROOT", root()).env("LAZAI_PACKAGE", &package.folder);
     if let Some(report) = report {
         node.env("LAZAI_REPORT", report);
     }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use super::{Missing, debian, folder, npm};
 use crate::shell::{cargo, has, root, run, target, without_npm};
 use crate::web::Market;
-use crate::{peers, wasm};
+use crate::{peers, ran, wasm};
 
 /// Kotlin's compiler, with coroutines: 90 MB.
 const KOTLIN: &str = "kotlin-compiler@2.4.20";
@@ -114,7 +114,7 @@ pub fn kotlin(market: Option<&Market>) -> Result<Option<Missing>> {
         // A heap of one size from the beginning: what grows is not the machine's.
         java.args(["-Xms128m", "-Xmx128m", "-XX:+AlwaysPreTouch"]);
         java.arg(format!("-Djna.library.path={}", library.display())).arg("-cp").arg(&paths).arg(class);
-        java.env("LAZAI_ROOT", root()).current_dir(&out);
+        ran::told(&mut java).env("LAZAI_ROOT", root()).current_dir(&out);
         java
     };
     run("Kotlin: tests", &mut java("ScenariosKt"))?;
@@ -173,16 +173,20 @@ pub fn swift(market: Option<&Market>) -> Result<Option<Missing>> {
     }
     let name = if cfg!(target_os = "macos") { "liblazai.dylib" } else { "liblazai.so" };
     std::fs::copy(library.join(name), package.join("lib").join(name))?;
+    // In a root of its own it reaches no other file of ours.
+    let said = package.join("ran.txt");
+    std::fs::write(&said, "")?;
     let swift = |words: &str| match &toolchain {
         None => {
             let mut swift = Command::new("swift");
             swift.args(words.split(' ')).current_dir(&package);
-            swift.env("LAZAI_ROOT", root()).env("LAZAI_LIBRARY", package.join("lib"));
+            swift.env("LAZAI_ROOT", root()).env("LAZAI_LIBRARY", package.join("lib")).env(ran::VARIABLE, &said);
             Ok(swift)
         }
         Some(toolchain) => inside(toolchain, &package, words),
     };
     run("Swift: swift test", &mut swift("test")?)?;
+    ran::take(&said)?;
     if let Some(market) = market {
         talk("Swift: the chat client", &mut swift(&format!("run --skip-build lazai-chat {}", market.url()?))?)?;
     }
@@ -217,5 +221,5 @@ fn inside(toolchain: &Path, package: &Path, words: &str) -> Result<Command> {
 const ENTER: &str = r#"
 mount -t proc proc "$1/proc"; mount --rbind /dev "$1/dev"; mount --bind "$2" "$1/work"; mount --bind "$3" "$1/mnt"
 exec chroot "$1" env -i HOME=/root LANG=C.UTF-8 PATH=/usr/libexec/swift/bin:/usr/bin:/bin \
-    LAZAI_ROOT=/mnt LAZAI_LIBRARY=/work/lib sh -c "cd /work && swift $4"
+    LAZAI_ROOT=/mnt LAZAI_LIBRARY=/work/lib LAZAI_RAN=/work/ran.txt sh -c "cd /work && swift $4"
 "#;

@@ -22,7 +22,7 @@ pub type Missing = String;
 const LANGUAGES: &str = "javascript, kotlin, python, swift, devices, xcframework, react-native, peft";
 
 pub fn start(args: &[&str]) -> Result<()> {
-    let market = if matches!(args, ["javascript" | "kotlin" | "swift"]) { market()? } else { None };
+    let market = if matches!(args, ["javascript" | "kotlin" | "python" | "swift"]) { market()? } else { None };
     let market = market.as_ref();
     let missing = match args {
         ["javascript"] => javascript::check(market)?,
@@ -36,7 +36,7 @@ pub fn start(args: &[&str]) -> Result<()> {
             // The wheel as users get it, and the tests against it.
             let wheel = python::wheel()?;
             println!("   {}", wheel.display());
-            python::check(Some(&wheel))?
+            python::check(Some(&wheel), market)?
         }
         [] => bail!("bindings: which language? ({LANGUAGES})"),
         other => bail!("bindings: unknown {other:?}; {LANGUAGES}"),
@@ -61,7 +61,7 @@ pub fn check() -> Result<()> {
     let languages: [(&str, Check); 4] = [
         ("JavaScript", javascript::check),
         ("Kotlin", mobile::kotlin),
-        ("Python", |_| python::check(None)),
+        ("Python", |market| python::check(None, market)),
         ("Swift", mobile::swift),
     ];
     let market = market()?;

@@ -8,7 +8,8 @@ use anyhow::{Context, Result, ensure};
 use super::{Missing, folder};
 use crate::checks::FEATURES;
 use crate::shell::{cargo, root, run, target};
-use crate::{model, peers};
+use crate::web::Market;
+use crate::{model, peers, ran};
 
 /// The wheel, as users get it: by maturin, in the profile of releases.
 pub fn wheel() -> Result<PathBuf> {
@@ -27,7 +28,7 @@ pub fn wheel() -> Result<PathBuf> {
 }
 
 /// Runs the tests: against a wheel, or against the module that the workspace's build made.
-pub fn check(wheel: Option<&Path>) -> Result<Option<Missing>> {
+pub fn check(wheel: Option<&Path>, market: Option<&Market>) -> Result<Option<Missing>> {
     let python = match peers::python("python") {
         Ok(python) => python,
         Err(error) => return Ok(Some(format!("an environment for Python: {error:#}"))),
@@ -36,7 +37,10 @@ pub fn check(wheel: Option<&Path>) -> Result<Option<Missing>> {
     let mut pytest = Command::new(&python);
     pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).arg(source().join("tests"));
     pytest.env("PYTHONPATH", &package).env("PYTHONDONTWRITEBYTECODE", "1").env("LAZAI_BASE_MODEL", model::fetch(None)?);
-    run("Python: tests", pytest.current_dir(root()))?;
+    if let Some(market) = market {
+        pytest.env("LAZAI_PAGE_URL", market.url()?);
+    }
+    run("Python: tests", ran::told(&mut pytest).current_dir(root()))?;
     let mut notebook = Command::new(&python);
     notebook.arg(source().join("tests/notebook.py")).arg(source().join("examples/market.ipynb"));
     notebook

@@ -1,0 +1,181 @@
+//! Every code has a cause: what a scenario does not bring about is brought about here, or put together as the library does.
+#![cfg(feature = "prove")]
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use lazai::core::character::CardError;
+use lazai::core::dialogue::DialogueError;
+use lazai::core::inspect::InspectError;
+use lazai::core::pov::PovError;
+use lazai::core::prepare::PrepareError;
+use lazai::core::seal::SealError;
+use lazai::core::voice::VoiceError;
+use lazai::core::{Address, Asset, Digest, MoneyError, SignerError, SubmissionId};
+use lazai::creator::CreatorError;
+use lazai::exex::{ExExError, RefusalReason};
+use lazai::lora::LoraError;
+use lazai::settle::LedgerError;
+use lazai::store::StoreError;
+use lazai::validator::ValidationError;
+use lazai::zk::{CommitError, ProveError};
+use lazai_facade::native::data::{ContributorTerms, inspect_file};
+use lazai_facade::native::market::{Founding, Market};
+use lazai_facade::native::roles::write_public_part;
+use lazai_facade::{Character, Chat, Domain, LazaiError, LocalKey, Message, ReplySettings, error_codes, verify_proof};
+use pollster::block_on;
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn json(path: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(root().join(path)).unwrap()).unwrap()
+}
+
+/// What scenarios fail with, but for the one that only names codes.
+fn scenarios() -> BTreeSet<String> {
+    let files = std::fs::read_dir(root().join("scenarios")).unwrap().map(|f| f.unwrap().path());
+    let mut codes = BTreeSet::new();
+    for file in files.filter(|file| !file.ends_with("errors.json")) {
+        let scenario: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        let failing = scenario["steps"].as_array().unwrap().iter().filter_map(|step| step["fails"].as_str());
+        codes.extend(failing.map(str::to_owned));
+    }
+    codes
+}
+
+/// A chat at its beginning, and what is said in it.
+fn chat() -> (std::sync::Arc<Chat>, Vec<Message>, Vec<u8>) {
+    let vector = json("vectors/chat/reply.json");
+    let text = |name: &str| vector[name].as_str().unwrap().to_owned();
+    let domain: Domain = serde_json::from_value(vector["domain"].clone()).unwrap();
+    let chat = Chat::new(text("conversation"), domain, LocalKey::from_hex(text("key")).unwrap()).unwrap();
+    (chat, serde_json::from_value(vector["messages"].clone()).unwrap(), text("stream").into_bytes())
+}
+
+/// What really goes wrong here.
+fn provoked() -> Vec<LazaiError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (chat, messages, stream) = chat();
+    let no_request = block_on(chat.finish()).unwrap_err();
+    let settings = ReplySettings { seed: Some(1), ..ReplySettings::default() };
+    block_on(chat.ask(messages.clone(), settings.clone())).unwrap();
+    chat.hear(stream).unwrap();
+    block_on(chat.finish()).unwrap();
+    let unpaid = block_on(chat.ask(messages, settings)).unwrap_err();
+
+    let card = std::fs::read(root().join("vectors/characters/json/v2.json")).unwrap();
+    let character = Character::from_bytes(card).unwrap();
+    let terms = ContributorTerms {
+        address: Address::ZERO.to_string(),
+        name: "Ada".into(),
+        licence: "CC-BY-4.0".into(),
+        consent: "for training".into(),
+    };
+    let public = |prompts: Vec<String>, contributors: Vec<ContributorTerms>| {
+        write_public_part(character.clone(), prompts, contributors, String::new(), path("public.json")).unwrap_err()
+    };
+    let long = vec!["x".repeat(40 << 10)];
+    let founding = Founding { validators: Vec::new(), voters: Vec::new(), funds: Vec::new() };
+    let market = Market::found_folder(path("market"), founding).unwrap();
+    std::fs::write(folder.path().join("empty.jsonl"), "").unwrap();
+    std::fs::write(folder.path().join("none.jsonl"), "{\"messages\":[]}\n{\"messages\":[]}\n").unwrap();
+    std::fs::write(folder.path().join("unknown"), "what is this?").unwrap();
+    let inspected = |name: &str| inspect_file(path(name)).unwrap_err();
+    vec![
+        no_request,
+        unpaid,
+        public(vec!["hi".into()], Vec::new()),
+        public(long, vec![terms.clone()]),
+        market.dat(1, 1).unwrap_err(),
+        market.submission(SubmissionId::ZERO.to_string()).unwrap_err(),
+        LocalKey::from_keystore(path("nowhere"), "x".into()).unwrap_err(),
+        Market::open_folder(path("nowhere")).unwrap_err(),
+        inspected("nowhere"),
+        inspected("empty.jsonl"),
+        inspected("none.jsonl"),
+        inspected("unknown"),
+        verify_proof(std::fs::read(root().join("vectors/zk/statement.json")).unwrap(), vec![0; 1 << 20]).unwrap_err(),
+    ]
+}
+
+/// What takes a full disk, a cheating node or a broken library to go wrong.
+fn made() -> Vec<LazaiError> {
+    let digest = Digest::from_bytes([7; 32]);
+    let (submission, reason) = (SubmissionId::ZERO, || "so".to_owned());
+    let cards =
+        [CardError::FeatureMissing { container: "PNG" }, CardError::TooMany { what: "entries", found: 2, max: 1 }];
+    let povs = [
+        PovError::BadTensor { tensor: "text.offsets", reason: reason() },
+        PovError::DuplicateContributor { address: Address::ZERO },
+        PovError::Io { reason: reason() },
+        PovError::Malformed { bytes: 1, reason: reason() },
+        PovError::RecordTooLong { record: 0, tokens: 1 << 20 },
+        PovError::TokenOutsideVocabulary { record: 0, position: 0, token: 9, vocab_size: 8 },
+        PovError::TooMany { what: "contributors", found: 65, max: 64 },
+        PovError::UnknownContributor { what: "record", index: 0, contributor: 1, contributors: 1 },
+        PovError::WrongDigest { expected: digest, found: Digest::ZERO },
+    ];
+    let voices = [
+        VoiceError::Malformed { reason: reason() },
+        VoiceError::Silent,
+        VoiceError::TooLarge { what: "bytes", found: 2, max: 1 },
+        VoiceError::TooShort { samples: 1, window: 400 },
+        VoiceError::Unsupported { reason: reason() },
+    ];
+    let dialogues = [DialogueError::Io { reason: reason() }, DialogueError::TooLarge { line: 1, max: 1 }];
+    let monies = [
+        MoneyError::AssetMismatch { left: Asset::NATIVE, right: Asset(Address::ZERO) },
+        MoneyError::BasisPointsTooMany { bps: 10_001 },
+        MoneyError::Underflow { left: 0, right: 1 },
+    ];
+    let ledgers = [
+        LedgerError::Reverted { reason: reason() },
+        LedgerError::Rpc { method: "eth_call".into(), reason: reason() },
+        LedgerError::TooEarly { what: "minting", at_s: 2, now_s: 1 },
+        LedgerError::Unconfirmed { transaction: digest, waited_s: 1 },
+    ];
+    let signers = [
+        SignerError::NoRandomness,
+        SignerError::Refused { address: Address::ZERO, reason: reason() },
+        SignerError::WrongSignature { address: Address::ZERO, found: reason() },
+    ];
+    let mut made: Vec<LazaiError> = cards.into_iter().map(LazaiError::from).collect();
+    made.extend(povs.into_iter().map(LazaiError::from));
+    made.extend(voices.into_iter().map(|e| InspectError::from(e).into()));
+    made.extend(dialogues.into_iter().map(|e| InspectError::from(e).into()));
+    made.extend(monies.into_iter().map(LazaiError::from));
+    made.extend(ledgers.into_iter().map(LazaiError::from));
+    made.extend(signers.into_iter().map(LazaiError::from));
+    made.extend([
+        InspectError::FeatureMissing { feature: "audio" }.into(),
+        PrepareError::Cancelled { dialogues: 1 }.into(),
+        CommitError::Duplicate { first: 1, second: 2 }.into(),
+        ProveError::OtherDataset { field: "root" }.into(),
+        CreatorError::NoSigner { contributor: Address::ZERO }.into(),
+        CreatorError::Seal(SealError::NoRandomness).into(),
+        StoreError::WrongDigest { expected: digest, found: Digest::ZERO }.into(),
+        ValidationError::StatementMismatch { field: "root" }.into(),
+        ExExError::Refused(RefusalReason::Ciphertext(SealError::NotAuthentic)).into(),
+        ExExError::TakenBack { submission }.into(),
+        LoraError::NothingToLearn.into(),
+    ]);
+    made
+}
+
+#[test]
+fn every_code_has_a_cause() {
+    let mut codes = scenarios();
+    for error in provoked().into_iter().chain(made()) {
+        assert!(!error.detail().is_empty());
+        codes.insert(error.code().to_owned());
+    }
+    let all: BTreeSet<_> = error_codes().into_iter().collect();
+    // Those of nodes are passed on as they come.
+    codes.retain(|code| all.contains(code) || !["http.", "node.", "request."].iter().any(|of| code.starts_with(of)));
+    assert_eq!(codes, all);
+}
