@@ -1,9 +1,9 @@
-//! The clients that people already have: OpenAI's official ones, unmodified, at the loopback proxy.
+//! The clients that people already have, unmodified, at the loopback proxy: OpenAI's official ones, and SillyTavern.
 
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 
 use crate::checks::FEATURES;
 use crate::served::Served;
@@ -13,39 +13,59 @@ use crate::{bindings, peers};
 /// OpenAI's client for Node: 9 MB.
 const NODE_CLIENT: &str = "openai@6.49.0";
 
+/// SillyTavern with its server: 430 MB.
+const SILLYTAVERN: &str = "sillytavern@1.19.0";
+
 /// `cargo xtask clients`.
-pub fn start(base: &Path) -> Result<()> {
+pub fn start(args: &[&str], base: &Path) -> Result<()> {
     run("example endpoint", &mut cargo(&["build", "--workspace", "--all-targets", "--features", FEATURES]))?;
-    check(base)
+    match args {
+        [] => check(base),
+        ["sillytavern"] => talking(base, |endpoint| {
+            let mut client = node("sillytavern", SILLYTAVERN)?.map_err(anyhow::Error::msg)?;
+            run("SillyTavern", endpoint.told(&mut client))
+        }),
+        other => bail!("clients: unknown {other:?}; sillytavern, or nothing for OpenAI's"),
+    }
 }
 
-/// Starts the endpoint of the examples, and lets each client that can be had talk to it.
+/// Lets each of OpenAI's clients that can be had talk to the endpoint of the examples.
 pub fn check(base: &Path) -> Result<()> {
+    talking(base, |endpoint| {
+        let script = root().join("examples/clients/openai_client.py");
+        let mut client = Command::new(peers::python("openai")?);
+        run("OpenAI's client for Python", endpoint.told(client.arg(script)))?;
+        match node("openai_client", NODE_CLIENT)? {
+            Ok(mut node) => run("OpenAI's client for Node", endpoint.told(&mut node)),
+            Err(reason) => {
+                println!("── skipped: OpenAI's client for Node: {reason}");
+                Ok(())
+            }
+        }
+    })
+}
+
+/// Starts the endpoint, lets somebody talk, and checks that everything was redeemed.
+fn talking(base: &Path, talk: impl FnOnce(&Served) -> Result<()>) -> Result<()> {
     let mut endpoint = Served::start("endpoint", 3, |command| {
         command.env("LAZAI_BASE_MODEL", base);
     })?;
-    let scripts = root().join("examples").join("clients");
-    let python = peers::python("openai")?;
-    run("OpenAI's client for Python", endpoint.told(Command::new(python).arg(scripts.join("openai_client.py"))))?;
-    match node(&scripts)? {
-        Ok(mut node) => run("OpenAI's client for Node", endpoint.told(&mut node))?,
-        Err(reason) => println!("── skipped: OpenAI's client for Node: {reason}"),
-    }
+    talk(&endpoint)?;
     ensure!(endpoint.stop()?.contains(" 0 sessions not redeemed"), "not everything was redeemed");
     Ok(())
 }
 
-/// Node with the script in a folder where the client is, or why there is none.
-fn node(scripts: &Path) -> Result<Result<Command, String>> {
+/// Node with a script in a folder where its package is, or why there is none.
+fn node(script: &str, package: &str) -> Result<Result<Command, String>> {
     if let Some(reason) = without_npm() {
         return Ok(Err(reason));
     }
-    let folder = target().join("clients");
-    bindings::npm(&folder, &[NODE_CLIENT])?;
+    let folder = target().join("clients").join(script);
+    bindings::npm(&folder, &[package])?;
     // Node looks for packages beside the script.
-    let script = folder.join("openai_client.mjs");
-    std::fs::copy(scripts.join("openai_client.mjs"), &script)?;
+    let name = format!("{script}.mjs");
+    std::fs::copy(root().join("examples/clients").join(&name), folder.join(&name))?;
     let mut node = Command::new("node");
-    node.arg(script);
+    node.arg(folder.join(name));
     Ok(Ok(node))
 }

@@ -31,7 +31,8 @@ cargo xtask VERB
              (--ledger evm: on a chain, behind a test node that it starts; needs node and npm)
   test       everything that must hold: format, lints, layers, licences, docs, tests, examples
   bindings LANG
-             builds the package of a language and runs its tests (javascript, kotlin, python, swift); devices: types for phones
+             builds the package of a language and runs its tests (javascript, kotlin, python, swift); devices: types for phones;
+             react-native, xcframework (on a Mac); peft: PEFT with an adapter of the Python package's
   bench NAME measures (bindings, data, lora, market, settle, zk), and writes target/reports/bench-NAME.json
   fetch      gets the base model (93 MB, once) and prints where it is
   fuzz TARGET [SECONDS]
@@ -47,7 +48,7 @@ cargo xtask VERB
              ten thousand whole markets on a chain that reorganises, with crashes, losses and cheats
   soak power a power cut at every write of the embedded ledger's scenario
   web        shows the example page, on a market and a chain of its own (web test: visits it in Chromium)
-  clients    lets OpenAI's clients for Python and Node talk through the loopback proxy
+  clients    lets OpenAI's clients for Python and Node talk through the loopback proxy (clients sillytavern: SillyTavern)
   layers     checks which crate may depend on which
   deny       checks bans, licences and sources of dependencies
   outside    builds a crate outside the workspace against lazai's default features, on plain stable
@@ -70,7 +71,7 @@ fn main() -> ExitCode {
         Some("fetch") => model::fetch(None).map(|path| println!("{}", path.display())),
         Some("contracts") => contracts::start(&rest),
         Some("cuda") => cuda::check(),
-        Some("clients") => model::fetch(None).and_then(|base| clients::start(&base)),
+        Some("clients") => model::fetch(None).and_then(|base| clients::start(&rest, &base)),
         Some("layers") => checks::layers(),
         Some("deny") => checks::deny(),
         Some("outside") => outside::run(),

@@ -1,0 +1,83 @@
+//! Servers of others as backends.
+
+use super::*;
+
+/// A server like vLLM's or llama.cpp's, as their references have it; it says back which model and adapter was asked for.
+fn foreign(loaded: Arc<Mutex<Vec<Value>>>) -> axum::Router {
+    use axum::Json;
+    use axum::routing::{get, post};
+    let load = move |Json(body): Json<Value>| {
+        let mut loaded = loaded.lock().unwrap();
+        let again = loaded.contains(&body);
+        loaded.push(body);
+        let status = if again { 400 } else { 200 };
+        let said = json!({"error": {"message": "The lora adapter has already been loaded.", "code": 400}});
+        std::future::ready((axum::http::StatusCode::from_u16(status).unwrap(), Json(said)))
+    };
+    let chat = |Json(body): Json<Value>| async move {
+        if body["messages"][0]["content"] == "fail" {
+            return format!("data: {}\n\n", json!({"error": {"message": "out of memory", "code": 500}}));
+        }
+        let words = format!("{} {}", body["model"].as_str().unwrap(), body["lora"]);
+        let piece = |text: &str| json!({"choices": [{"delta": {"content": text}}]});
+        let (one, two) = words.split_at(5);
+        format!("data: {}\n\n: still there\n\ndata: {}\n\ndata: [DONE]\n\n", piece(one), piece(two))
+    };
+    axum::Router::new()
+        .route("/v1/models", get(|| async { Json(json!({"data": [{"id": "smol"}]})) }))
+        .route("/v1/load_lora_adapter", post(load))
+        .route("/lora-adapters", get(|| async { Json(json!([{"id": 3, "path": "/models/diva/lora.gguf"}])) }))
+        .route("/v1/chat/completions", post(chat))
+}
+
+#[test]
+fn servers_of_others_answer_as_backends() {
+    use lazai::core::Digest;
+    use lazai::core::dialogue::{Message, Role};
+    use lazai::http::{OpenAiBackend, OpenAiError, Server};
+    use lazai::lora::LoraError;
+    use lazai::lora::backend::{Backend, GenerateJob};
+    use lazai::lora::generate::Sampler;
+    use lazai::models::ModelCounter;
+
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let loaded = Arc::default();
+    let url = runtime.block_on(listen(foreign(Arc::clone(&loaded))));
+    let counter = Arc::new(ModelCounter::from_gguf(&lazai_examples::stage::base_path().unwrap()).unwrap());
+    let connect =
+        |model: &str, server| OpenAiBackend::connect(&url, model, server, Digest::from_bytes([1; 32]), counter.clone());
+    assert!(matches!(connect("llama", Server::Vllm), Err(OpenAiError::UnknownModel { .. })));
+
+    let folder = tempfile::tempdir().unwrap();
+    let adapter = folder.path().join("diva");
+    std::fs::create_dir(&adapter).unwrap();
+    std::fs::write(adapter.join("adapter_model.safetensors"), b"weights").unwrap();
+    let messages = [Message::new(Role::User, "hi")];
+    let sampler = Sampler::default();
+    let job = |adapter| GenerateJob { adapter, messages: &messages, sampler, seed: u64::MAX };
+    for (server, with_adapter, without) in [
+        (Server::Vllm, "lazai-9a129038d9a00aed null", "smol null"),
+        (Server::LlamaCpp, "smol [{\"id\":3,\"scale\":1.0}]", "smol []"),
+    ] {
+        let backend = connect("smol", server).unwrap();
+        let digest = backend.load_adapter(&adapter).unwrap();
+        assert_eq!(digest, backend.load_adapter(&adapter).unwrap(), "a node that starts again finds it loaded");
+        let mut heard = String::new();
+        let reply = backend.generate(&job(Some(digest)), &mut |text| {
+            heard.push_str(text);
+            true
+        });
+        let reply = reply.unwrap();
+        assert_eq!((reply.text.as_str(), heard.as_str()), (with_adapter, with_adapter));
+        assert_eq!(counter.tokenizer().decode(&reply.tokens).unwrap(), with_adapter);
+        assert_eq!(backend.generate(&job(None), &mut |_| true).unwrap().text, without);
+        let unknown = backend.generate(&job(Some(Digest::ZERO)), &mut |_| true);
+        assert!(matches!(unknown, Err(LoraError::UnknownAdapter { .. })));
+        let failing = [Message::new(Role::User, "fail")];
+        let failed = backend.generate(&GenerateJob { messages: &failing, ..job(None) }, &mut |_| true);
+        assert!(failed.unwrap_err().to_string().contains("out of memory"));
+        assert_eq!(backend.about().device, "remote");
+    }
+    let asked: Vec<Value> = loaded.lock().unwrap().clone();
+    assert!(asked[0]["lora_path"].as_str().unwrap().ends_with("diva"));
+}

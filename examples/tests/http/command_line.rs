@@ -1,0 +1,93 @@
+//! The command line at a real node and ledger.
+
+use super::*;
+
+/// Runs the command line with some input; gives its exit code and what it says.
+async fn command(args: Vec<String>, input: &'static str) -> (u8, Vec<Value>) {
+    let run = move || {
+        let mut out = Vec::new();
+        let args = ["lazai".to_owned(), "--json".to_owned()].into_iter().chain(args).map(Into::into);
+        let code = lazai_cli::run(args, &mut input.as_bytes(), &mut out);
+        (code, out.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
+    };
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
+
+/// A fresh key in a keystore file, with the arguments that name it.
+fn keystore(folder: &std::path::Path) -> (LocalSigner, Vec<String>) {
+    let key = LocalSigner::random().unwrap();
+    key.to_keystore(folder, "key", "a password").unwrap();
+    std::fs::write(folder.join("password"), "a password\n").unwrap();
+    let path = |name: &str| folder.join(name).display().to_string();
+    (key, vec!["--keystore".into(), path("key"), "--password-file".into(), path("password")])
+}
+
+pub async fn the_command_line_talks(served: &Served) {
+    let folder = tempfile::tempdir().unwrap();
+    let (key, keys) = keystore(folder.path());
+    let node = HttpNode::new(&served.url).unwrap();
+    let offer = node.models().await.unwrap().remove(0).offer;
+    let home = &served.stage.home;
+    let consumer = Consumer::new(home.account("consumer"), Arc::new(key));
+    let conversation = consumer.open(3, &offer, deposit(1_000)).await.unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("conversation.json"), serde_json::to_vec(&conversation).unwrap()).unwrap();
+    // The ledger itself is this process's: another reads a copy.
+    std::fs::create_dir(path("ledger")).unwrap();
+    std::fs::copy(home.path("genesis.json"), path("genesis.json")).unwrap();
+    for file in std::fs::read_dir(home.path("ledger")).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), folder.path().join("ledger").join(file.file_name())).unwrap();
+    }
+    let mut args: Vec<String> = ["chat", "--deposit", "1000", "--node", &served.url].map(Into::into).into();
+    args.extend(["--conversation".into(), path("conversation.json"), "--market".into(), path("")]);
+    args.extend(keys);
+    let (code, turns) = command(args.clone(), "Who are you?\n\nAnd where?\n").await;
+    assert_eq!((code, turns.len()), (0, 2), "{turns:?}");
+    let kept = std::fs::read(path("conversation.json")).unwrap();
+    let kept: Conversation = serde_json::from_slice(&kept).unwrap();
+    assert_eq!((kept.receipts.len(), kept.messages.len()), (2, 4));
+    assert_eq!(kept.paid.unwrap().voucher.cumulative.to_string(), turns[1]["owed"].as_str().unwrap());
+    // What the deposit no longer covers is refused, with the node's own code.
+    let (code, told) = command(args, "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\nl\nm\nn\n").await;
+    assert_eq!((code, told.last().unwrap()["error"]["code"].as_str()), (1, Some("node.deposit_exhausted")));
+}
+
+#[test]
+fn the_command_line_votes() {
+    with_runtime(async {
+        let folder = tempfile::tempdir().unwrap();
+        let (key, keys) = keystore(folder.path());
+        let voter = key.address();
+        let genesis = lazai::settle::Genesis {
+            domain: lazai::core::Domain::random("LazAI Market", "1").unwrap(),
+            validators: [(voter, 1)].into(),
+            voters: [(voter, 1)].into(),
+            balances: Vec::new(),
+            params: lazai::settle::Params::default(),
+            assets: Vec::new(),
+            pool: None,
+        };
+        std::fs::write(folder.path().join("genesis.json"), serde_json::to_vec(&genesis).unwrap()).unwrap();
+        let open = || {
+            let path = folder.path().join("ledger");
+            lazai::settle::EmbeddedLedger::open_or_create(&path, &genesis, lazai::settle::SystemClock).unwrap()
+        };
+        {
+            let account = lazai::Account::new(Arc::new(open()), Arc::new(key));
+            let governor = lazai::governor::Governor::new(account);
+            governor.propose_split("more for nodes", 6_500, 2_500, 1_000).await.unwrap();
+        }
+        let mut args: Vec<String> = ["vote", "1", "yes", "--market"].map(Into::into).into();
+        args.push(folder.path().display().to_string());
+        args.extend(keys);
+        let (code, told) = command(args.clone(), "").await;
+        assert_eq!((code, told[0]["voter"].as_str()), (0, Some(voter.to_string().as_str())));
+        let market = lazai::settle::Ledger::market(&open());
+        assert_eq!(market.proposal(lazai::core::ProposalId(1)).unwrap().votes, [(voter, true)].into());
+        drop(market);
+        args[1] = "2".into();
+        let (code, told) = command(args, "").await;
+        assert_eq!((code, told[0]["error"]["code"].as_str()), (1, Some("market")));
+    });
+}
