@@ -12,8 +12,8 @@ use crate::{ran, wasm};
 
 /// Optimiser of WebAssembly: 23 MB.
 const BINARYEN: &str = "binaryen@132.0.0";
-/// Libraries of others that must understand ours.
-const PEERS: &[&str] = &["viem@2.57.20", "@risuai/ccardlib@0.4.2"];
+/// Libraries of others that must understand ours, and TypeScript's compiler.
+const PEERS: &[&str] = &["viem@2.57.20", "@risuai/ccardlib@0.4.2", "typescript@5.9.3"];
 /// Most bytes of the verifier alone, gzipped.
 const MAX_VERIFIER_BYTES: u64 = 300_000;
 
@@ -92,6 +92,10 @@ pub fn check(market: Option<&Market>) -> Result<Option<Missing>> {
     let mut node = Command::new("node");
     node.args(["--expose-gc", "--test", "--test-reporter=spec"]).arg(tests.join("tests/package.test.mjs"));
     run("JavaScript: package under Node", ran::told(&mut node).env("LAZAI_ROOT", root()))?;
+    let mut types = Command::new(tests.join("node_modules/.bin/tsc"));
+    types.args(["--noEmit", "--strict", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler"]);
+    types.args(["--lib", "es2022,dom,esnext.disposable"]).arg("tests/typed.ts");
+    run("JavaScript: types", types.current_dir(&tests))?;
     std::fs::copy(source().join("examples/quickstart.mjs"), tests.join("quickstart.mjs"))?;
     let mut quickstart = Command::new("node");
     quickstart.arg(tests.join("quickstart.mjs")).env("LAZAI_ROOT", root());

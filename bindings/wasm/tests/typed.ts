@@ -1,0 +1,43 @@
+// What a type checker must accept, and know the types of. Checked by tsc --strict, not run.
+import init, {
+  Blocklist, Character, Chat, LocalKey, beginConversation, errorCodes, openSessionCall, readMarketPlace, readModels, signVoucher,
+  splitRevenue, verifyEvidence,
+} from "@lazai/sdk";
+import type {
+  ChatTurn, Domain, HttpRequest, LazaiError, MarketPlace, ModelOffer, Provenance, RevenueParts, Signer, TrustLevel, Voucher, WalletCall,
+} from "@lazai/sdk";
+import { verifyProof } from "@lazai/sdk/verifier";
+import type { ProofFacts } from "@lazai/sdk/verifier";
+
+const bytes = new Uint8Array();
+const parts: RevenueParts = splitRevenue("10", 7000, 2000, 1000);
+const report: Provenance = verifyEvidence(bytes, bytes);
+const trust: TrustLevel | undefined = report.links[0]?.trust;
+const facts: ProofFacts = verifyProof(bytes, bytes);
+const tokens: bigint = facts.tokens;
+const codes: string[] = errorCodes();
+
+const key = LocalKey.random();
+const wallet: Signer = { address: () => key.address(), sign: async ({ digest }) => key.signDigest(digest) };
+
+export async function talk(place: MarketPlace, model: ModelOffer, domain: Domain, voucher: Voucher): Promise<ChatTurn> {
+  await init();
+  const call: WalletCall = openSessionCall(place, 1n, key.address(), model, "1000");
+  using chat = new Chat(beginConversation(readMarketPlace(bytes), call.to, 1n, key.address(), model, "1000"), domain, wallet);
+  const request: HttpRequest = await chat.ask([...chat.messages(), { role: "user", content: "hi" }], { maxTokens: 8, seed: 1n });
+  const pieces: string[] = chat.hear(new TextEncoder().encode(request.body));
+  const refused: LazaiError = chat.refusal(402, bytes);
+  const signature: string = await signVoucher(domain, voucher, wallet);
+  console.log(pieces, refused.code, signature, readModels(bytes)[0]?.offer.classId, parts.creator, trust, tokens, codes);
+  return chat.finish();
+}
+
+const character = Character.fromBytes(bytes);
+const greeting: string | undefined = character.greeting(0, "you");
+const list = Blocklist.fromJson("[]");
+list.block(1n);
+// @ts-expect-error: amounts are text.
+splitRevenue(10, 7000, 2000, 1000);
+// @ts-expect-error: ids of 64 bits are bigints.
+list.block(1);
+console.log(greeting);
