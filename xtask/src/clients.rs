@@ -10,11 +10,11 @@ use crate::served::Served;
 use crate::shell::{cargo, root, run, target, without_npm};
 use crate::{bindings, peers};
 
-/// OpenAI's client for Node: 9 MB.
-const NODE_CLIENT: &str = "openai@6.49.0";
+/// OpenAI's client for Node, and its size.
+const NODE_CLIENT: (&str, &str) = ("openai@6.49.0", "9 MB");
 
-/// SillyTavern with its server: 430 MB.
-const SILLYTAVERN: &str = "sillytavern@1.19.0";
+/// SillyTavern with its server.
+const SILLYTAVERN: (&str, &str) = ("sillytavern@1.19.0", "430 MB");
 
 /// `cargo xtask clients`.
 pub fn start(args: &[&str], base: &Path) -> Result<()> {
@@ -56,12 +56,12 @@ fn talking(base: &Path, talk: impl FnOnce(&Served) -> Result<()>) -> Result<()> 
 }
 
 /// Node with a script in a folder where its package is, or why there is none.
-fn node(script: &str, package: &str) -> Result<Result<Command, String>> {
+fn node(script: &str, (package, size): (&str, &str)) -> Result<Result<Command, String>> {
     if let Some(reason) = without_npm() {
         return Ok(Err(reason));
     }
     let folder = target().join("clients").join(script);
-    bindings::npm(&folder, &[package])?;
+    bindings::npm(&folder, &[package], size)?;
     // Node looks for packages beside the script.
     let name = format!("{script}.mjs");
     std::fs::copy(root().join("examples/clients").join(&name), folder.join(&name))?;

@@ -8,11 +8,12 @@ use anyhow::{Context, Result};
 use crate::model;
 use crate::shell::{cache, run};
 
-/// The packages of a set, pinned.
-const SETS: &[(&str, &[&str])] = &[
-    ("contracts", &["slither-analyzer==0.11.6", "eth-account==0.14.0"]),
+/// Sets, how large they are once they are there, and their packages.
+const SETS: &[(&str, &str, &[&str])] = &[
+    ("contracts", "200 MB", &["slither-analyzer==0.11.6", "eth-account==0.14.0"]),
     (
         "python",
+        "450 MB",
         &[
             "maturin==1.16.0",
             "pytest",
@@ -26,14 +27,14 @@ const SETS: &[(&str, &[&str])] = &[
             "ipykernel",
         ],
     ),
-    // 3 MB.
-    ("uniffi", &["uniffi-bindgen==0.31.0"]),
-    ("openai", &["openai==3.57.0"]),
-    // PyTorch's package for Linux brings libraries for cards: 5.6 GB once it is there.
-    ("lora", &["torch==2.15.0", "transformers==5.24.0", "peft==0.21.2", "gguf"]),
-    // NVIDIA's compiler: 130 MB.
+    ("uniffi", "35 MB", &["uniffi-bindgen==0.31.0"]),
+    ("openai", "70 MB", &["openai==3.57.0"]),
+    // PyTorch's package for Linux brings libraries for cards.
+    ("lora", "5.7 GB", &["torch==2.15.0", "transformers==5.24.0", "peft==0.21.2", "gguf"]),
+    // NVIDIA's compiler.
     (
         "cuda",
+        "130 MB",
         &[
             "nvidia-cuda-nvcc==13.5.37",
             "nvidia-cuda-crt==13.5.37",
@@ -43,12 +44,12 @@ const SETS: &[(&str, &[&str])] = &[
             "nvidia-curand==10.4.5.25",
         ],
     ),
-    ("data", &["datasets==4.4.1", "tokenizers==0.23.1", "librosa==0.11.0", "rensa==0.5.0"]),
+    ("data", "1 GB", &["datasets==4.4.1", "tokenizers==0.23.1", "librosa==0.11.0", "rensa==0.5.0"]),
 ];
 
 /// The Python of a set; made on first use.
 pub fn python(set: &str) -> Result<PathBuf> {
-    let (_, packages) = SETS.iter().find(|(name, _)| *name == set).context("no such set of peers")?;
+    let (_, size, packages) = SETS.iter().find(|(name, ..)| *name == set).context("no such set of peers")?;
     let environment = cache()?.join("peers").join(set);
     let python = environment.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     if !python.is_file() {
@@ -60,7 +61,7 @@ pub fn python(set: &str) -> Result<PathBuf> {
     }
     let mut pip = Command::new(&python);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(*packages);
-    run(&format!("peers: {}", packages.join(", ")), &mut pip)?;
+    run(&format!("peers: {}; {size}", packages.join(", ")), &mut pip)?;
     std::fs::write(&installed, wanted)?;
     Ok(python)
 }

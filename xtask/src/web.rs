@@ -14,7 +14,7 @@ use crate::{contracts, model};
 
 /// Steps of training for people: two epochs.
 const STEPS: u32 = 60;
-/// What looks for barriers in pages: 3 MB.
+/// What looks for barriers in pages.
 const AXE: &str = "axe-core@4.14.1";
 
 /// A market with a node and the page's server. The server ends before its chain.
@@ -79,7 +79,7 @@ pub fn start(args: &[&str]) -> Result<()> {
 /// A visitor in a browser.
 pub fn check(browser: &Path, url: &str) -> Result<()> {
     let tools = target().join("bindings").join("axe");
-    npm(&tools, &[AXE])?;
+    npm(&tools, &[AXE], "3 MB")?;
     let report = target().join("reports");
     std::fs::create_dir_all(&report)?;
     let mut node = Command::new("node");

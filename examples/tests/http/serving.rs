@@ -23,6 +23,10 @@ pub async fn a_server_of_its_own_is_patient_and_not_too_patient(served: &Served)
         idle(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\nconnection: close\r\n\r\n{"),
     );
     let model = node.models().await.unwrap().remove(0);
+    assert_eq!(head.await.unwrap().split(' ').nth(1).unwrap_or("408"), "408");
+    let said = body.await.unwrap();
+    assert!(said.contains("408") && said.contains("request.timeout"), "{said}");
+    // The line of the first request is idle since then: who pauses between replies does not notice.
     let consumer = served.stage.consumer().unwrap();
     let conversation = consumer.open(7, &model.offer, deposit(1_000)).await.unwrap();
     let domain = served.stage.home.ledger().market().domain().clone();
@@ -35,9 +39,6 @@ pub async fn a_server_of_its_own_is_patient_and_not_too_patient(served: &Served)
     };
     let reply = node.chat(&request, &mut hear).await;
     assert!(!reply.unwrap().text.is_empty());
-    assert_eq!(head.await.unwrap().split(' ').nth(1).unwrap_or("408"), "408");
-    let said = body.await.unwrap();
-    assert!(said.contains("408") && said.contains("request.timeout"), "{said}");
     tokio::task::spawn_blocking(move || stopped.unwrap().join()).await.unwrap().unwrap();
     assert!(std::net::TcpStream::connect(address).is_err());
 }

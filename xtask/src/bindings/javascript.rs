@@ -10,7 +10,7 @@ use crate::shell::{cargo, has, root, run, target, without_npm};
 use crate::web::{self, Market};
 use crate::{ran, wasm};
 
-/// Optimiser of WebAssembly: 23 MB.
+/// Optimiser of WebAssembly.
 const BINARYEN: &str = "binaryen@132.0.0";
 /// Libraries of others that must understand ours, and TypeScript's compiler.
 const PEERS: &[&str] = &["viem@2.57.20", "@risuai/ccardlib@0.4.2", "typescript@5.9.3"];
@@ -38,7 +38,7 @@ pub fn package() -> Result<Result<Package, Missing>> {
     let package = folder("javascript");
     let bindgen = bindgen()?;
     let tools = target().join("bindings").join("binaryen");
-    npm(&tools, &[BINARYEN])?;
+    npm(&tools, &[BINARYEN], "23 MB")?;
     // Gone first, so that nothing of an older build stays.
     for part in ["web", "node", "verifier"] {
         let part = package.join(part);
@@ -84,7 +84,7 @@ pub fn check(market: Option<&Market>) -> Result<Option<Missing>> {
         Err(reason) => return Ok(Some(reason)),
     };
     let tests = folder("javascript-tests");
-    npm(&tests, PEERS)?;
+    npm(&tests, PEERS, "110 MB")?;
     // As if it were installed.
     let installed = tests.join("node_modules/@lazai/sdk");
     copy(&package.folder, &installed)?;

@@ -11,7 +11,7 @@ use crate::shell::{cargo, has, root, run, target, without_npm};
 use crate::web::Market;
 use crate::{peers, ran, wasm};
 
-/// Kotlin's compiler, with coroutines: 90 MB.
+/// Kotlin's compiler, with coroutines.
 const KOTLIN: &str = "kotlin-compiler@2.4.20";
 /// What the tests on the JVM need beside it.
 const JVM: &[&str] = &["libjna-java", "libjna-jni", "libgoogle-gson-java"];
@@ -84,7 +84,7 @@ pub fn kotlin(market: Option<&Market>) -> Result<Option<Missing>> {
     };
     let (generated, library) = bound("kotlin")?;
     let compiler = target().join("bindings").join("kotlin-compiler");
-    npm(&compiler, &[KOTLIN])?;
+    npm(&compiler, &[KOTLIN], "90 MB")?;
     let compiler = compiler.join("node_modules/kotlin-compiler");
     let java = jars.join("usr/share/java");
     let mut paths =

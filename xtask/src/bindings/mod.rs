@@ -97,8 +97,8 @@ pub fn measure(file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Installs packages of npm into a folder, once.
-pub fn npm(folder: &Path, packages: &[&str]) -> Result<()> {
+/// Installs packages of npm into a folder, once; says how much that is.
+pub fn npm(folder: &Path, packages: &[&str], size: &str) -> Result<()> {
     let (wanted, installed) = (packages.join("\n"), folder.join("installed"));
     if std::fs::read_to_string(&installed).is_ok_and(|found| found == wanted) {
         return Ok(());
@@ -106,7 +106,7 @@ pub fn npm(folder: &Path, packages: &[&str]) -> Result<()> {
     std::fs::create_dir_all(folder)?;
     let mut install = Command::new("npm");
     install.args(["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--no-save", "--prefix"]);
-    run(&format!("npm: {}", packages.join(" ")), install.arg(folder).args(packages))?;
+    run(&format!("npm: {}, {size}", packages.join(" ")), install.arg(folder).args(packages))?;
     std::fs::write(installed, wanted)?;
     Ok(())
 }

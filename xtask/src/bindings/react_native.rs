@@ -26,7 +26,7 @@ pub fn check() -> Result<Option<Missing>> {
     let (_, library) = mobile::bound("kotlin")?;
     let library = library.join(if cfg!(target_os = "macos") { "liblazai.dylib" } else { "liblazai.so" });
     let place = folder("react-native");
-    npm(&place, PACKAGES)?;
+    npm(&place, PACKAGES, "50 MB")?;
     // The generator brings its runtime along, under the name that other packages have it by.
     let runtime = place.join("node_modules/uniffi-bindgen-react-native/typescript");
     javascript::copy(&runtime, &place.join("node_modules/@ubjs/core"))?;

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import lazai
-from tqdm.auto import tqdm
+from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
 
 @contextmanager
