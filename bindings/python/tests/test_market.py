@@ -5,6 +5,7 @@ import os
 import pathlib
 import threading
 
+import memory
 import pytest
 
 import lazai
@@ -176,3 +177,30 @@ def test_a_task_that_is_cancelled_stops_the_work(base, scene, tmp_path):
 
     asyncio.run(asyncio.wait_for(impatient(), 120))
     assert not (tmp_path / "adapter/adapter_model.safetensors").exists()
+
+
+@pytest.mark.skipif(not memory.MEASURED, reason="memory is measured where /proc is")
+def test_ten_thousand_rounds_of_each_role_leave_no_memory_behind(base, scene, tmp_path, capsys):
+    _, people, market, store, *_ = scene
+    founding = lazai.Founding([people.ada.address()], [people.ada.address()], [])
+
+    def exex():
+        lazai.ExEx(market, people.exex, "0x" + "09" * 32, store, str(tmp_path / "exex")).contact()
+
+    def server():
+        with lazai.NodeServer.start(market, people.node, base, [], 8, str(tmp_path / "node"), "127.0.0.1:0"):
+            pass
+
+    def folder():
+        with lazai.Market.found_folder(str(tmp_path / "market"), founding):
+            pass
+
+    def model():
+        # Half a gigabyte each: one that stays is seen.
+        lazai.BaseModel.open(BASE)
+
+    for work, rounds, before in ((exex, 10_000, 1_000), (server, 10_000, 500), (folder, 10_000, 500), (model, 4, 2)):
+        grown = memory.grown(work, rounds, before)
+        with capsys.disabled():
+            print(f" {work.__name__}: {rounds} rounds, {grown} bytes more;", end="")
+        assert grown < 16 << 20

@@ -2,13 +2,13 @@
 
 import asyncio
 import concurrent.futures
-import gc
 import json
 import os
 import pathlib
 import subprocess
 import sys
 
+import memory
 import pytest
 
 import lazai
@@ -143,12 +143,7 @@ def test_eight_threads_and_asyncio():
     assert [facts.records for facts in asyncio.run(at_once())] == [24] * 4
 
 
-def resident():
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="memory is measured where /proc is")
+@pytest.mark.skipif(not memory.MEASURED, reason="memory is measured where /proc is")
 def test_ten_thousand_rounds_of_each_handle_leave_no_memory_behind(capsys):
     vector = json.loads((ROOT / "vectors/chat/reply.json").read_text())
     card = (ROOT / "vectors/characters/json/v2.json").read_bytes()
@@ -157,17 +152,11 @@ def test_ten_thousand_rounds_of_each_handle_leave_no_memory_behind(capsys):
     def round():
         key = lazai.LocalKey.from_hex(vector["key"])
         lazai.Character.from_bytes(card)
+        lazai.Blocklist.from_json("[1]")
         lazai.Chat(vector["conversation"], domain, key)
         lazai.NodeClient("http://127.0.0.1:1")
 
-    for _ in range(1_000):
-        round()
-    gc.collect()
-    before = resident()
-    for _ in range(10_000):
-        round()
-    gc.collect()
-    grown = resident() - before
+    grown = memory.grown(round, 10_000, 1_000)
     with capsys.disabled():
         print(f" 10000 rounds: {grown} bytes more", end="")
     assert grown < 16 << 20

@@ -94,6 +94,7 @@ test("ten thousand rounds of each handle leave no memory behind", async () => {
   const domain = record(vector.domain);
   const round = () => {
     sdk.Character.fromBytes(card).free();
+    sdk.Blocklist.fromJson("[1]").free();
     const key = sdk.LocalKey.fromHex(vector.key);
     new sdk.Chat(vector.conversation, domain, key).free();
     key.free();
