@@ -7,7 +7,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::shell::{cache, cargo, root, run, target};
+use crate::served::program;
+use crate::shell::{cache, cargo, root, run};
 use crate::{bindings, clients, contracts, demo, model, outside, ran, readme, surface};
 
 /// Which crate of the workspace may depend on which.
@@ -67,9 +68,7 @@ pub fn all() -> Result<()> {
     run("tests", &mut with_model(&["test", "--workspace", "--features", FEATURES]))?;
     for example in EXAMPLES {
         // Built above with everything else; another `cargo run` would unify features anew and build again.
-        let program =
-            target().join("debug").join("examples").join(format!("{example}{}", std::env::consts::EXE_SUFFIX));
-        run(&format!("example {example}"), Command::new(program).env("LAZAI_BASE_MODEL", &base))?;
+        run(&format!("example {example}"), Command::new(program(example)).env("LAZAI_BASE_MODEL", &base))?;
     }
     bindings::check()?;
     ran::end()?;

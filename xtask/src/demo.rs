@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::served::program;
 use crate::shell::{self, cargo, target};
 use crate::{contracts, model};
 
@@ -37,8 +38,7 @@ pub fn play(base: &Path, on_chain: bool, short: bool, fresh: bool) -> Result<()>
         let _ = std::fs::remove_dir_all(&home);
     }
     let report = target().join("reports").join(if on_chain { "demo-evm.json" } else { "demo.json" });
-    let program = format!("cyber-diva{}", std::env::consts::EXE_SUFFIX);
-    let mut demo = Command::new(target().join("debug").join("examples").join(program));
+    let mut demo = Command::new(program("cyber-diva"));
     demo.arg("--home").arg(&home).arg("--base").arg(base).arg("--report").arg(&report);
     if short {
         demo.arg("--short");

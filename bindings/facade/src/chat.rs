@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use lazai::consumer::Conversation;
 use lazai::core::dialogue::{self, Role};
 use lazai::http::talk::{self, ReplyReader};
-use lazai::node::{ChatRequest, SignedVoucher};
+use lazai::node::{ChatRequest, SignedOffer, SignedVoucher};
 
-use crate::sign::Foreign;
+use crate::sign::{Foreign, parse_signature};
 use crate::{Domain, LazaiError, Signer, record};
 
 record! {
@@ -367,9 +367,16 @@ record! {
     }
 }
 
+impl ModelOffer {
+    /// The offer with its signature, not checked.
+    pub(crate) fn signed(&self) -> Result<SignedOffer, LazaiError> {
+        Ok(SignedOffer { offer: self.offer.parse()?, signature: parse_signature(&self.signature)? })
+    }
+}
+
 impl From<talk::Model> for ModelOffer {
     fn from(model: talk::Model) -> Self {
-        let talk::Model { id, name, offer: lazai::node::SignedOffer { offer, signature } } = model;
+        let talk::Model { id, name, offer: SignedOffer { offer, signature } } = model;
         let offer = crate::Offer {
             node: offer.node.to_string(),
             class_id: offer.class.0,

@@ -8,7 +8,6 @@ use lazai::settle::market::chain_ledger_id;
 use lazai::settle::session::{SessionPayment, session_id};
 use lazai::settle::wallet;
 
-use crate::sign::parse_signature;
 use crate::{Domain, LazaiError, ModelOffer, record};
 
 record! {
@@ -70,8 +69,9 @@ pub fn read_market_place(json: Vec<u8>) -> Result<MarketPlace, LazaiError> {
 
 /// A model's offer, checked: its node signed it for this market.
 fn checked(place: &MarketPlace, model: &ModelOffer) -> Result<SignedOffer, LazaiError> {
-    crate::check_offer(place.domain.clone(), model.offer.clone(), model.signature.clone())?;
-    Ok(SignedOffer { offer: model.offer.parse()?, signature: parse_signature(&model.signature)? })
+    let signed = model.signed()?;
+    signed.signature.verify(&place.domain.parse()?, &signed.offer, signed.offer.node)?;
+    Ok(signed)
 }
 
 /// What opens a session as number `nonce` of the wallet's, with a deposit in base units; `consumer` is the key that will

@@ -5,11 +5,12 @@ import os
 import pathlib
 import threading
 
-import memory
 import pytest
+import support
 
 import lazai
 from lazai import aio, progress
+from support import refused
 
 ROOT = pathlib.Path(__file__).parents[3]
 BASE = os.environ.get("LAZAI_BASE_MODEL", "")
@@ -25,12 +26,6 @@ class People:
             setattr(self, name, lazai.LocalKey.random())
         self.validators = [lazai.LocalKey.random() for _ in range(3)]
         self.voters = [lazai.LocalKey.random() for _ in range(3)]
-
-
-def refused(code, function, *args):
-    with pytest.raises(lazai.LazaiError) as caught:
-        function(*args)
-    assert caught.value.code == code, caught.value
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +174,7 @@ def test_a_task_that_is_cancelled_stops_the_work(base, scene, tmp_path):
     assert not (tmp_path / "adapter/adapter_model.safetensors").exists()
 
 
-@pytest.mark.skipif(not memory.MEASURED, reason="memory is measured where /proc is")
+@pytest.mark.skipif(not support.MEASURED, reason="memory is measured where /proc is")
 def test_ten_thousand_rounds_of_each_role_leave_no_memory_behind(base, scene, tmp_path, capsys):
     _, people, market, store, *_ = scene
     founding = lazai.Founding([people.ada.address()], [people.ada.address()], [])
@@ -200,7 +195,7 @@ def test_ten_thousand_rounds_of_each_role_leave_no_memory_behind(base, scene, tm
         lazai.BaseModel.open(BASE)
 
     for work, rounds, before in ((exex, 10_000, 1_000), (server, 10_000, 500), (folder, 10_000, 500), (model, 4, 2)):
-        grown = memory.grown(work, rounds, before)
+        grown = support.grown(work, rounds, before)
         with capsys.disabled():
             print(f" {work.__name__}: {rounds} rounds, {grown} bytes more;", end="")
         assert grown < 16 << 20

@@ -8,11 +8,12 @@ import pathlib
 import subprocess
 import sys
 
-import memory
 import pytest
+import support
 
 import lazai
 from lazai import aio, tensors
+from support import refused
 
 ROOT = pathlib.Path(__file__).parents[3]
 SIGNING = next(s for s in json.loads((ROOT / "scenarios/signatures.json").read_text())["steps"] if s["call"] == "sign_voucher")["args"]
@@ -24,13 +25,6 @@ BASE = os.environ.get("LAZAI_BASE_MODEL", "")
 def run(*args):
     done = subprocess.run([sys.executable, "-m", "lazai", *map(str, args)], capture_output=True, text=True)
     return done.returncode, done.stdout, done.stderr
-
-
-def refused(code, function, *args):
-    with pytest.raises(lazai.LazaiError) as caught:
-        function(*args)
-    assert caught.value.code == code and caught.value.message
-    return caught.value
 
 
 def test_eth_account_signs_what_we_check_and_checks_what_we_sign():
@@ -143,7 +137,7 @@ def test_eight_threads_and_asyncio():
     assert [facts.records for facts in asyncio.run(at_once())] == [24] * 4
 
 
-@pytest.mark.skipif(not memory.MEASURED, reason="memory is measured where /proc is")
+@pytest.mark.skipif(not support.MEASURED, reason="memory is measured where /proc is")
 def test_ten_thousand_rounds_of_each_handle_leave_no_memory_behind(capsys):
     vector = json.loads((ROOT / "vectors/chat/reply.json").read_text())
     card = (ROOT / "vectors/characters/json/v2.json").read_bytes()
@@ -156,7 +150,7 @@ def test_ten_thousand_rounds_of_each_handle_leave_no_memory_behind(capsys):
         lazai.Chat(vector["conversation"], domain, key)
         lazai.NodeClient("http://127.0.0.1:1")
 
-    grown = memory.grown(round, 10_000, 1_000)
+    grown = support.grown(round, 10_000, 1_000)
     with capsys.disabled():
         print(f" 10000 rounds: {grown} bytes more", end="")
     assert grown < 16 << 20

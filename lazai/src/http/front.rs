@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -82,8 +82,6 @@ impl Front {
             .fallback(unknown)
             .layer(middleware::from_fn(in_time))
             .layer(middleware::from_fn(for_pages))
-            // `in_time` reads no more than this.
-            .layer(DefaultBodyLimit::disable())
             .with_state(self.clone())
     }
 

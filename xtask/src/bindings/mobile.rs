@@ -19,6 +19,9 @@ const JVM: &[&str] = &["libjna-java", "libjna-jni", "libgoogle-gson-java"];
 const SWIFT: &[&str] =
     &["base-files", "base-passwd", "dash", "coreutils", "libc-bin", "swiftlang", "libc6-dev", "libstdc++-14-dev"];
 
+/// The file of the library that is linked at run time.
+pub const LIBRARY: &str = if cfg!(target_os = "macos") { "liblazai.dylib" } else { "liblazai.so" };
+
 pub fn source() -> PathBuf {
     root().join("bindings").join("mobile")
 }
@@ -30,7 +33,7 @@ pub fn bound(language: &str) -> Result<(PathBuf, PathBuf)> {
     let mut build = cargo(&["build", "--release", "--quiet", "--locked"]);
     build.current_dir(source()).env("CARGO_TARGET_DIR", &target);
     run("library for Swift and Kotlin", &mut build)?;
-    let library = target.join("release").join(if cfg!(target_os = "macos") { "liblazai.dylib" } else { "liblazai.so" });
+    let library = target.join("release").join(LIBRARY);
     let generated = folder(&format!("{language}-generated"));
     if generated.is_dir() {
         std::fs::remove_dir_all(&generated)?;
@@ -171,8 +174,7 @@ pub fn swift(market: Option<&Market>) -> Result<Option<Missing>> {
     ] {
         std::fs::copy(&from, package.join(to)).with_context(|| from.display().to_string())?;
     }
-    let name = if cfg!(target_os = "macos") { "liblazai.dylib" } else { "liblazai.so" };
-    std::fs::copy(library.join(name), package.join("lib").join(name))?;
+    std::fs::copy(library.join(LIBRARY), package.join("lib").join(LIBRARY))?;
     // In a root of its own it reaches no other file of ours.
     let said = package.join("ran.txt");
     std::fs::write(&said, "")?;

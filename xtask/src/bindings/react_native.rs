@@ -24,7 +24,7 @@ pub fn check() -> Result<Option<Missing>> {
         return Ok(Some(reason));
     }
     let (_, library) = mobile::bound("kotlin")?;
-    let library = library.join(if cfg!(target_os = "macos") { "liblazai.dylib" } else { "liblazai.so" });
+    let library = library.join(mobile::LIBRARY);
     let place = folder("react-native");
     npm(&place, PACKAGES, "50 MB")?;
     // The generator brings its runtime along, under the name that other packages have it by.

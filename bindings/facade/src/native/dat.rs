@@ -9,7 +9,7 @@ use lazai::provenance::{TrustAnchor, collect};
 use lazai::settle::market::{Event, Transaction, Version};
 use lazai::store::FolderStore;
 
-use super::data::file_error;
+use super::data::{read_file, word};
 use super::exex::AccessTerms;
 use super::market::Market;
 use crate::{LazaiError, Signer, record};
@@ -62,10 +62,6 @@ record! {
         /// Its quota can be used up to this time, seconds since 1970; 0 for ever.
         pub expires_at_s: u64,
     }
-}
-
-fn word(value: impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 impl Market {
@@ -149,8 +145,7 @@ impl Market {
     /// # Errors
     /// `file`, `json.malformed`, `ledger…`, `provenance.unreadable`.
     pub async fn evidence(&self, store: String, record: String, conversation: String) -> Result<String, LazaiError> {
-        let bytes = std::fs::read(&record).map_err(|e| file_error(&record, e))?;
-        let record: TrainingRecord = serde_json::from_slice(&bytes)?;
+        let record: TrainingRecord = serde_json::from_slice(&read_file(&record)?)?;
         let conversation: Conversation = serde_json::from_str(&conversation)?;
         let store = FolderStore::new(store);
         let evidence = collect(&**self.ledger(), self.genesis(), &store, &record, &conversation).await?;

@@ -112,6 +112,23 @@ pub(super) fn file_error(path: &str, error: impl std::fmt::Display) -> LazaiErro
     LazaiError::new("file", format!("{path}: {error}"))
 }
 
+/// A file's bytes.
+pub(super) fn read_file(path: &str) -> Result<Vec<u8>, LazaiError> {
+    std::fs::read(path).map_err(|e| file_error(path, e))
+}
+
+/// Writes a file of a folder, whole or not at all; gives its path.
+pub(super) fn write_into(folder: &Path, name: &str, bytes: &[u8]) -> Result<String, LazaiError> {
+    let path = folder.join(name).display().to_string();
+    keep_file(&path, bytes)?;
+    Ok(path)
+}
+
+/// The word of a flat enum, as its JSON has it.
+pub(super) fn word(value: impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
 /// Says what a file is and holds, told by its content: a card, dialogues, a recording, a dataset.
 ///
 /// # Errors
@@ -119,14 +136,11 @@ pub(super) fn file_error(path: &str, error: impl std::fmt::Display) -> LazaiErro
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 pub fn inspect_file(path: String) -> Result<FileFacts, LazaiError> {
     let found: Inspection = inspect(Path::new(&path))?;
-    let text = |value: serde_json::Result<serde_json::Value>| {
-        value.ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
-    };
     Ok(FileFacts {
-        kind: text(serde_json::to_value(found.kind)),
+        kind: word(found.kind),
         name: found.name,
         spec: found.spec.to_owned(),
-        container: found.container.map(|container| text(serde_json::to_value(container))),
+        container: found.container.map(word),
         lorebook_entries: found.lorebook_entries,
         assets: found.assets,
         dialogues: found.dialogues,

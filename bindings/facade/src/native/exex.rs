@@ -1,10 +1,8 @@
 //! The execution node: follows the ledger, decrypts, fine-tunes, mints.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use lazai::core::dat::{AccessPolicy, Payment, Rating};
-use lazai::core::file::write_atomically;
 use lazai::core::seal::UnsealingKey;
 use lazai::core::{ClassId, Digest, SubmissionId};
 use lazai::exex::{ExExError, MintTerms};
@@ -12,7 +10,7 @@ use lazai::store::FolderStore;
 use pollster::block_on;
 use serde::de::DeserializeOwned;
 
-use super::data::file_error;
+use super::data::write_into;
 use super::market::Market;
 use super::model::{BaseModel, TrainedAdapter, TrainingSettings, tell_training};
 use super::{ExExContact, ProgressListener};
@@ -161,15 +159,8 @@ impl ExEx {
         let trained = self.0.train(id, &dataset, backend, &lora, &config, on_progress)?;
         let minted = block_on(self.0.mint(id, backend, &lora, &config, &trained, terms))?;
         let folder = self.0.adapter_folder(id);
-        let record = write_record(&folder, &serde_json::to_vec_pretty(&minted.record)?)?;
+        let record = write_into(&folder, "record.json", &serde_json::to_vec_pretty(&minted.record)?)?;
         let adapter = TrainedAdapter::of(&folder, &trained);
         Ok(MintedModel { class_id: minted.class.0, version: minted.version.0, adapter, record })
     }
-}
-
-fn write_record(folder: &Path, bytes: &[u8]) -> Result<String, LazaiError> {
-    let path = folder.join("record.json");
-    let shown = path.display().to_string();
-    write_atomically(&path, bytes).map_err(|e| file_error(&shown, e))?;
-    Ok(shown)
 }

@@ -9,15 +9,14 @@ use lazai::SendError;
 use lazai::consumer::Consumer;
 use lazai::core::{Address, Amount, Asset, ProposalId};
 use lazai::governor::Governor;
-use lazai::node::SignedOffer;
 use lazai::settle::ledger::LedgerError;
 use lazai::settle::ledger::evm::{Deployment, EvmLedger, HttpRpc, Pace};
 use lazai::settle::session::SessionPayment;
 use lazai::settle::{EmbeddedLedger, Genesis, Ledger, Params, SystemClock};
 
-use super::data::{file_error, keep_file};
+use super::data::{keep_file, read_file};
 use crate::chat::ModelOffer;
-use crate::sign::{Foreign, parse_signature};
+use crate::sign::Foreign;
 use crate::{Domain, LazaiError, MarketPlace, RevenueParts, Signer, record};
 
 impl From<LedgerError> for LazaiError {
@@ -121,8 +120,7 @@ impl Market {
     pub fn open_folder(folder: String) -> Result<Arc<Self>, LazaiError> {
         let folder = Path::new(&folder);
         let path = folder.join("genesis.json");
-        let genesis = std::fs::read(&path).map_err(|e| file_error(&path.display().to_string(), e))?;
-        let genesis: Genesis = serde_json::from_slice(&genesis)?;
+        let genesis: Genesis = serde_json::from_slice(&read_file(&path.display().to_string())?)?;
         let ledger = EmbeddedLedger::open_or_create(&folder.join("ledger"), &genesis, SystemClock)?;
         Ok(Arc::new(Self { ledger: Arc::new(ledger), genesis }))
     }
@@ -215,7 +213,7 @@ impl Market {
         model: ModelOffer,
         deposit: String,
     ) -> Result<String, LazaiError> {
-        let offer = SignedOffer { offer: model.offer.parse()?, signature: parse_signature(&model.signature)? };
+        let offer = model.signed()?;
         let consumer = Consumer::new(self.account(payer)?, Arc::new(Foreign::new(consumer)?));
         let conversation = consumer.open(nonce, &offer, SessionPayment::Deposit(deposit.parse()?)).await?;
         Ok(serde_json::to_string(&conversation)?)

@@ -10,7 +10,7 @@ use lazai::lora::backend::{Backend, Candle, TrainJob, TrainedFiles};
 use lazai::lora::train::{Checkpoints, Data};
 use lazai::lora::{Adapter, Compute, LoraError, WeightFormat};
 
-use super::data::file_error;
+use super::data::read_file;
 use super::{Progress, ProgressListener};
 use crate::{LazaiError, record};
 
@@ -160,8 +160,7 @@ impl BaseModel {
         folder: String,
         listener: Option<Arc<dyn ProgressListener>>,
     ) -> Result<TrainedAdapter, LazaiError> {
-        let bytes = std::fs::read(&dataset).map_err(|e| file_error(&dataset, e))?;
-        let dataset = Dataset::from_bytes(&bytes)?;
+        let dataset = Dataset::from_bytes(&read_file(&dataset)?)?;
         let (lora, config) = settings.parse();
         let examples = examples(&dataset);
         let data = Data::new(dataset.manifest().tokenizer_digest, &examples);

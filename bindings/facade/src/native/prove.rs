@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lazai::core::SubmissionId;
-use lazai::core::file::write_atomically;
 use lazai::core::pov::{PovFile, PublicPart};
 use lazai::zk::opening::prompts_root;
 use lazai::zk::statement::Prompts;
 use lazai::zk::{Binding, CommitError, Commitment, ProveError, Prover};
 
-use super::data::file_error;
+use super::data::{read_file, write_into};
 use super::{ProgressListener, tell};
 use crate::{LazaiError, record};
 
@@ -71,10 +70,7 @@ pub fn prove_dataset(
     let file = PovFile::open(Path::new(&dataset))?;
     let prompts = match &public_part {
         None => Prompts::NONE,
-        Some(path) => {
-            let bytes = std::fs::read(path).map_err(|e| file_error(path, e))?;
-            prompts_root(&PublicPart::from_bytes(&bytes)?.prompts)
-        }
+        Some(path) => prompts_root(&PublicPart::from_bytes(&read_file(path)?)?.prompts),
     };
     let submission = SubmissionId::derive(ledger, submitter, nonce);
     let commitment = Commitment::of(&file)?;
@@ -90,15 +86,9 @@ pub fn prove_dataset(
         }
     };
     let proof = prover.prove_with(&file, &commitment, &statement, &mut on_progress)?;
-    let write = |name: &str, bytes: &[u8]| {
-        let path = folder.join(name);
-        let shown = path.display().to_string();
-        write_atomically(&path, bytes).map_err(|e| file_error(&shown, e))?;
-        Ok::<_, LazaiError>(shown)
-    };
     Ok(ProofFiles {
-        statement: write("statement.json", &statement.to_bytes())?,
-        proof: write("proof.bin", &proof.to_bytes())?,
+        statement: write_into(&folder, "statement.json", &statement.to_bytes())?,
+        proof: write_into(&folder, "proof.bin", &proof.to_bytes())?,
         root: statement.proved.root.to_string(),
         submission: submission.to_string(),
     })

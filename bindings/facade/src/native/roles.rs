@@ -12,7 +12,7 @@ use lazai::store::{FolderStore, StoreError};
 use lazai::validator::{ValidationError, Validator};
 use lazai::zk::{Proof, Statement};
 
-use super::data::{ContributorTerms, file_error, keep_file};
+use super::data::{ContributorTerms, keep_file, read_file};
 use super::market::Market;
 use super::prove::ProofFiles;
 use crate::sign::Foreign;
@@ -105,10 +105,6 @@ pub fn write_public_part(
     keep_file(&out, &public.to_bytes()?)
 }
 
-fn read(path: &str) -> Result<Vec<u8>, LazaiError> {
-    std::fs::read(path).map_err(|e| file_error(path, e))
-}
-
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 impl Market {
     /// Submits a dataset as its creator: encrypts it, seals its key to an execution node, has each contributor sign, and keeps
@@ -128,10 +124,10 @@ impl Market {
         exex: ExExContact,
         contributors: Vec<Arc<dyn Signer>>,
     ) -> Result<String, LazaiError> {
-        let dataset = Dataset::from_bytes(&read(&dataset)?)?;
-        let public = PublicPart::from_bytes(&read(&public_part)?)?;
-        let statement = Statement::from_bytes(&read(&proof.statement)?)?;
-        let proof = Proof::from_bytes(&read(&proof.proof)?)?;
+        let dataset = Dataset::from_bytes(&read_file(&dataset)?)?;
+        let public = PublicPart::from_bytes(&read_file(&public_part)?)?;
+        let statement = Statement::from_bytes(&read_file(&proof.statement)?)?;
+        let proof = Proof::from_bytes(&read_file(&proof.proof)?)?;
         let exex = lazai::creator::ExExContact {
             address: exex.address.parse()?,
             sealing_key: SealingKey(exex.sealing_key.parse()?),

@@ -1,9 +1,20 @@
-"""How much memory rounds of something leave behind."""
+"""What tests of the package share: refusals with their codes, and how much memory rounds of something leave behind."""
 
 import gc
 import os
 
+import pytest
+
+import lazai
+
 MEASURED = os.path.exists("/proc/self/statm")
+
+
+def refused(code, function, *args):
+    with pytest.raises(lazai.LazaiError) as caught:
+        function(*args)
+    assert caught.value.code == code and caught.value.message
+    return caught.value
 
 
 def resident():
