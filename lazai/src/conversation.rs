@@ -140,10 +140,23 @@ impl Conversation {
             same("prompt tokens", counted, receipt.prompt_tokens)?;
             same("reply text", counter.text(&reply.tokens).unwrap_or_default(), reply.text.clone())?;
         }
+        same("prompt ceiling", true, receipt.prompt_tokens <= offer.prompt_ceiling.into())?;
+        same("prompt tokens of these words", true, receipt.prompt_tokens <= most_tokens(&request.messages))?;
         let price =
             if self.metered { offer.price(receipt.prompt_tokens, receipt.completion_tokens)? } else { Amount::ZERO };
+        same("price within one step", true, price <= offer.step()?)?;
         same("sum owed", self.owed().checked_add(price)?, receipt.cumulative)
     }
+}
+
+/// Tokens that a chat template adds to a message, and to a conversation, at most: its marks, and words of its own.
+const TEMPLATE_TOKENS: (u64, u64) = (16, 512);
+
+/// The most tokens that a conversation can have, whatever the tokenizer: one that works on bytes makes no more tokens
+/// than there are bytes. What templates add is allowed for.
+fn most_tokens(messages: &[Message]) -> u64 {
+    let (of_message, of_conversation) = TEMPLATE_TOKENS;
+    messages.iter().map(|m| m.content.len() as u64 + of_message).fold(of_conversation, u64::saturating_add)
 }
 
 /// Whether a field of a receipt is what it must be.

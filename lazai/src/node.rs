@@ -279,6 +279,12 @@ pub trait Moderator: Send + Sync {
 
     /// After generation: the reason to hold a reply back, if there is one.
     fn after(&self, reply: &str) -> Option<String>;
+
+    /// Whether a reply may be heard while it is generated. By default it is not: it leaves whole, once
+    /// [`after`](Self::after) let it pass.
+    fn is_live(&self) -> bool {
+        false
+    }
 }
 
 /// A moderator that lets everything pass.
@@ -292,5 +298,9 @@ impl Moderator for NoModeration {
 
     fn after(&self, _: &str) -> Option<String> {
         None
+    }
+
+    fn is_live(&self) -> bool {
+        true
     }
 }

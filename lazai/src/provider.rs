@@ -4,7 +4,7 @@ mod reports;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lazai_core::digest::DomainHasher;
 use lazai_core::sign::SignatureError;
@@ -33,8 +33,16 @@ pub struct Provider {
     sampler: Sampler,
     seed: u64,
     folder: PathBuf,
-    // One reply at a time; what is owed must not be read and written by two.
-    serving: Mutex<()>,
+    /// Who makes a reply has the session's claim from admission until the reply is kept: one reply is made a turn,
+    /// however many ask for it. Other sessions, and payments, wait for nothing.
+    claims: Mutex<BTreeMap<SessionId, Arc<async_lock::Mutex<()>>>>,
+    /// Held for as long as a page is read and written, never longer.
+    pages: Mutex<()>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What a panic left is whole: pages are replaced, never half changed.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What the node remembers of a session, on disk before anybody is told.
@@ -44,6 +52,10 @@ struct Page {
     owed: Amount,
     paid: Option<SignedVoucher>,
     last: Option<LastReply>,
+    /// The turn that is being served, and its request: on disk before the first token leaves, so that whoever comes
+    /// back after a crash gets that reply and no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    begun: Option<(u32, Digest)>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -75,7 +87,8 @@ impl Provider {
             sampler: Sampler::default(),
             seed,
             folder: folder.into(),
-            serving: Mutex::new(()),
+            claims: Mutex::default(),
+            pages: Mutex::new(()),
         }
     }
 
@@ -259,6 +272,10 @@ impl Provider {
         if request.turn != next {
             return Err(NodeError::TurnOutOfOrder { asked: request.turn, next });
         }
+        if page.begun.is_some_and(|(turn, begun)| turn == next && begun != digest) {
+            let reason = "another request for this reply was begun";
+            return Err(NodeError::NotServed { session: request.session, reason });
+        }
         if page.owed > page.paid() {
             return Err(NodeError::NotPaid { owed: page.owed, paid: page.paid() });
         }
@@ -286,14 +303,58 @@ impl Provider {
         if tokens > ceiling.into() { Err(NodeError::PromptTooLong { tokens, ceiling }) } else { Ok(tokens) }
     }
 
+    /// What keeps others from making a reply of the same session.
+    fn claim(&self, session: SessionId) -> Arc<async_lock::Mutex<()>> {
+        let mut claims = lock(&self.claims);
+        // Nobody has or waits for the others.
+        claims.retain(|id, claim| *id == session || Arc::strong_count(claim) > 1);
+        Arc::clone(claims.entry(session).or_default())
+    }
+
+    /// Changes what is kept of a session.
+    fn change(
+        &self,
+        session: SessionId,
+        change: impl FnOnce(&mut Page) -> Result<(), NodeError>,
+    ) -> Result<(), NodeError> {
+        let _pages = lock(&self.pages);
+        let mut page = self.page(session)?;
+        change(&mut page)?;
+        self.keep(session, &page)
+    }
+
+    /// Makes a reply that was asked for, and begins its turn on disk before. Takes the session's claim for granted.
     fn serve(
         &self,
         request: &ChatRequest,
         on_text: &mut (dyn FnMut(&str) + Send),
-    ) -> Result<(Receipt, Reply, Page), NodeError> {
+    ) -> Result<(Receipt, Reply), NodeError> {
         let session = self.session(request.session)?;
         let page = self.page(request.session)?;
         self.admit(&session, &page, request)?;
+        let digest = request_digest(request.salt, &request.messages, &request.settings);
+        let begin = |begun| {
+            self.change(request.session, |page| {
+                page.begun = begun;
+                Ok(())
+            })
+        };
+        begin(Some((request.turn, digest)))?;
+        let generated = self.generate(&session, &page, request, on_text);
+        if generated.is_err() {
+            // Nothing was kept of it: other words may be said instead.
+            begin(None)?;
+        }
+        generated
+    }
+
+    fn generate(
+        &self,
+        session: &Session,
+        page: &Page,
+        request: &ChatRequest,
+        on_text: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<(Receipt, Reply), NodeError> {
         let (class, version) = (session.offer.class, session.offer.version);
         let missing = NodeError::NotServed { session: request.session, reason: "its version is not loaded" };
         let adapter_digest = *self.adapters.get(&(class, version)).ok_or(missing)?;
@@ -310,13 +371,19 @@ impl Provider {
             top_p_milli: wanted.top_p_milli.unwrap_or(self.sampler.top_p_milli),
         };
         let job = GenerateJob { adapter: Some(adapter_digest), messages: &request.messages, sampler, seed };
+        let live = self.moderator.is_live();
         let reply = self.backend.generate(&job, &mut |text| {
-            on_text(text);
+            if live {
+                on_text(text);
+            }
             true
         });
         let reply = reply.map_err(failed)?;
         if let Some(reason) = self.moderator.after(&reply.text) {
             return Err(NodeError::Moderated { reason });
+        }
+        if !live {
+            on_text(&reply.text);
         }
         let completion_tokens = reply.tokens.len() as u64;
         let price = match session.payment {
@@ -338,7 +405,7 @@ impl Provider {
             adapter_digest,
             cumulative: page.owed.checked_add(price)?,
         };
-        Ok((receipt, reply, page))
+        Ok((receipt, reply))
     }
 
     /// The reply that was given before to the same request, if this is one.
@@ -361,24 +428,26 @@ impl Node for Provider {
                 on_text(&reply.text);
                 return Ok(reply);
             }
-            let served = {
-                let _serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
-                self.serve(request, on_text)?
-            };
-            let (receipt, reply, mut page) = served;
+            let claim = self.claim(request.session);
+            let _claim = claim.lock().await;
+            // Somebody may have asked the same meanwhile.
+            if let Some(reply) = self.repeated(request)? {
+                on_text(&reply.text);
+                return Ok(reply);
+            }
+            let (receipt, reply) = self.serve(request, on_text)?;
             let signature = self.account.sign(&receipt).await?;
             let owed = receipt.cumulative;
             let receipt = SignedReceipt { receipt, signature };
             let reply = ChatReply { text: reply.text, tokens: reply.tokens, receipt };
-            let _serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
-            // Somebody else may have been served while this was being signed: only the first counts.
-            if self.page(request.session)?.turn() + 1 != request.turn {
-                return Err(NodeError::TurnOutOfOrder { asked: request.turn, next: request.turn + 1 });
-            }
-            page.owed = owed;
-            let request_digest = reply.receipt.receipt.request_digest;
-            page.last = Some(LastReply { turn: request.turn, request: request_digest, reply: reply.clone() });
-            self.keep(request.session, &page)?;
+            let kept =
+                LastReply { turn: request.turn, request: reply.receipt.receipt.request_digest, reply: reply.clone() };
+            self.change(request.session, |page| {
+                page.owed = owed;
+                page.last = Some(kept);
+                page.begun = None;
+                Ok(())
+            })?;
             Ok(reply)
         })
     }
@@ -386,23 +455,26 @@ impl Node for Provider {
     fn pay<'a>(&'a self, voucher: &'a SignedVoucher) -> NodeFuture<'a, ()> {
         Box::pin(async move {
             self.learn_of(voucher.voucher.session).await?;
-            let _serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
             let id = voucher.voucher.session;
-            let mut page = self.page(id)?;
-            if page.paid == Some(*voucher) {
+            if self.page(id)?.paid == Some(*voucher) {
                 return Ok(());
             }
             self.session(id)?;
             self.account.ledger().market().check_voucher(&voucher.voucher, &voucher.signature)?;
-            let (offered, owed) = (voucher.voucher.cumulative, page.owed);
-            if offered <= page.paid() {
-                return Err(MarketError::VoucherNotIncreasing { redeemed: page.paid(), offered }.into());
-            }
-            if offered != owed {
-                return Err(NodeError::VoucherNotExact { owed, offered });
-            }
-            page.paid = Some(*voucher);
-            self.keep(id, &page)
+            let offered = voucher.voucher.cumulative;
+            self.change(id, |page| {
+                if page.paid == Some(*voucher) {
+                    return Ok(());
+                }
+                if offered <= page.paid() {
+                    return Err(MarketError::VoucherNotIncreasing { redeemed: page.paid(), offered }.into());
+                }
+                if offered != page.owed {
+                    return Err(NodeError::VoucherNotExact { owed: page.owed, offered });
+                }
+                page.paid = Some(*voucher);
+                Ok(())
+            })
         })
     }
 }

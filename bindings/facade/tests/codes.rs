@@ -138,6 +138,7 @@ fn made() -> Vec<LazaiError> {
         LedgerError::Rpc { method: "eth_call".into(), reason: reason() },
         LedgerError::TooEarly { what: "minting", at_s: 2, now_s: 1 },
         LedgerError::Unconfirmed { transaction: digest, waited_s: 1 },
+        LedgerError::Untrue { block: 1, reason: reason() },
     ];
     let signers = [
         SignerError::NoRandomness,

@@ -12,7 +12,7 @@ import {MarketParameters} from "./MarketParameters.sol";
 
 /// @title The DAO: proposals, votes, and a timelock between a vote and its effect
 /// @notice Delay, window and quorum of votes are parameters of the market, so the DAO changes them as it changes the
-/// split. A proposal keeps its window; its quorum is of the parameters in force when it is counted.
+/// split. A proposal keeps its window, and its quorum is that of the moment whose votes count: a later change moves no old one.
 contract MarketGovernor is Governor, GovernorCountingSimple, GovernorVotes, GovernorTimelockControl {
     MarketParameters public immutable parameters;
 
@@ -33,7 +33,7 @@ contract MarketGovernor is Governor, GovernorCountingSimple, GovernorVotes, Gove
     }
 
     function quorum(uint256 timepoint) public view override returns (uint256) {
-        return (token().getPastTotalSupply(timepoint) * parameters.current().quorumBps) / 10_000;
+        return (token().getPastTotalSupply(timepoint) * parameters.quorumBpsAt(uint48(timepoint))) / 10_000;
     }
 
     /// @notice A proposer needs a thousandth of all votes, so that nobody floods the DAO.

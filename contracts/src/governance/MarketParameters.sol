@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
+
 import {Params} from "../interfaces/Types.sol";
 import {Ids} from "../libraries/Ids.sol";
 import {Signed} from "../libraries/Signed.sol";
@@ -13,6 +15,8 @@ import {Signed} from "../libraries/Signed.sol";
 /// not again before `PAUSE_COOLDOWN` after that. Money is never stopped: nothing that deposits, redeems, closes,
 /// claims, withdraws or unbonds asks whether the market is paused.
 contract MarketParameters {
+    using Checkpoints for Checkpoints.Trace208;
+
     error AssetRefused(address asset);
     error CreatorBelowMinimum(uint16 creatorBps);
     error MarketPaused(uint64 until);
@@ -50,6 +54,8 @@ contract MarketParameters {
     address[] private _assets;
     mapping(address asset => bool) public isAccepted;
     Params[] private _versions;
+    /// The quorum of votes by time: a proposal is counted by that of its moment.
+    Checkpoints.Trace208 private _quorums;
 
     /// @param assets Accepted beside the chain's own coin, which always is.
     constructor(address governance_, address guardian_, Params memory first, address[] memory assets) {
@@ -125,6 +131,11 @@ contract MarketParameters {
         return (params.nodeBps, params.poolBps);
     }
 
+    /// @notice The quorum of votes, in basis points, that was in force at a time (seconds since 1970).
+    function quorumBpsAt(uint48 time) external view returns (uint256) {
+        return _quorums.upperLookupRecent(time);
+    }
+
     function acceptedAssets() external view returns (address[] memory) {
         return _assets;
     }
@@ -159,6 +170,7 @@ contract MarketParameters {
         // Sessions keep their version in sixteen bits.
         if (_versions.length == type(uint16).max) revert OutOfBounds("version", _versions.length);
         _versions.push(p);
+        _quorums.push(uint48(block.timestamp), p.quorumBps);
         emit ParametersApplied(uint32(_versions.length), p);
     }
 

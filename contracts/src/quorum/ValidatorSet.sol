@@ -70,6 +70,8 @@ abstract contract ValidatorSet {
 
     /// @notice Puts something at stake for the sender.
     function stake() external payable {
+        // Whoever changes no weight does not have the next submitter pay for another snapshot.
+        if (msg.value == 0) revert StakeTooSmall(msg.sender, 0, 1);
         // A chain's own coin fits 128 bits many times over.
         stakeOf[msg.sender].bonded += uint128(msg.value);
         _lastSnapshot = address(0);

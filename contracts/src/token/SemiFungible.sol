@@ -20,7 +20,8 @@ abstract contract SemiFungible is RevenueShares, IERC3525 {
 
     event ApprovalForSlot(address indexed owner, uint256 indexed slot, address indexed operator, bool approved);
 
-    mapping(uint256 tokenId => mapping(address operator => uint256)) private _allowances;
+    /// By owner too, so that an allowance ends when its token is sold.
+    mapping(uint256 tokenId => mapping(address owner => mapping(address operator => uint256))) private _allowances;
 
     /// @notice Takes quota off a token: by its owner or an operator of hers. `amount` is a hard limit of its value.
     function recordUsage(uint256 tokenId, bytes32 metricType, uint256 amount) external {
@@ -50,12 +51,12 @@ abstract contract SemiFungible is RevenueShares, IERC3525 {
     function approve(uint256 tokenId, address operator, uint256 value) external payable {
         _refuseCoins();
         if (!_mayUse(msg.sender, tokenId, _token(tokenId))) revert NotAllowed(msg.sender);
-        _allowances[tokenId][operator] = value;
+        _allowances[tokenId][ownerOf(tokenId)][operator] = value;
         emit ApprovalValue(tokenId, operator, value);
     }
 
     function allowance(uint256 tokenId, address operator) external view returns (uint256) {
-        return _allowances[tokenId][operator];
+        return _allowances[tokenId][ownerOf(tokenId)][operator];
     }
 
     function setApprovalForSlot(address owner, uint256 slot, address operator, bool approved) external payable {
@@ -167,10 +168,11 @@ abstract contract SemiFungible is RevenueShares, IERC3525 {
     /// Who is not the owner, her operator or approved for the whole token needs an allowance, and uses it up.
     function _spend(address sender, uint256 tokenId, uint256 value) private {
         Token storage token = _token(tokenId);
-        if (_mayUse(sender, tokenId, token) || _isAuthorized(ownerOf(tokenId), sender, tokenId)) return;
-        uint256 available = _allowances[tokenId][sender];
+        address owner = ownerOf(tokenId);
+        if (_mayUse(sender, tokenId, token) || _isAuthorized(owner, sender, tokenId)) return;
+        uint256 available = _allowances[tokenId][owner][sender];
         if (value > available) revert AllowanceTooSmall(tokenId, sender, available, value);
-        _allowances[tokenId][sender] = available - value;
+        _allowances[tokenId][owner][sender] = available - value;
     }
 
     /// A contract that knows ERC-3525 may refuse value; one that does not is not asked.

@@ -99,6 +99,14 @@ pub enum LedgerError {
         /// How long was waited.
         waited_s: u64,
     },
+    /// What the chain's provider says does not hold: it lies, or the chain hashes its blocks otherwise.
+    #[error("block {block} of the chain: {reason}")]
+    Untrue {
+        /// Its number.
+        block: u64,
+        /// What does not hold.
+        reason: String,
+    },
 }
 
 /// The future that a [`Ledger`] returns.

@@ -137,6 +137,10 @@ impl Market {
     }
 
     pub(super) fn stake(&mut self, sender: Address, amount: Amount) -> Result<Vec<Event>, MarketError> {
+        if amount == Amount::ZERO {
+            let needed = Amount::from_base_units(1);
+            return Err(MarketError::InsufficientStake { account: sender, available: amount, needed });
+        }
         let rest = self.balance_less(sender, Asset::NATIVE, amount)?;
         let stake = self.stake_of(sender);
         let bonded = stake.bonded.checked_add(amount)?;

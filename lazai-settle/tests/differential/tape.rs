@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use alloy_consensus::proofs::ordered_trie_root_with_encoder;
+use alloy_consensus::{Header, Receipt, ReceiptWithBloom};
 use lazai_core::Address;
 use lazai_settle::ledger::evm::{Contracts, Deployment, EvmLedger, Pace, Rpc, RpcError};
-use revm::primitives::{Address as EvmAddress, B256, Bytes, Log, keccak256};
+use revm::primitives::{Address as EvmAddress, B256, Bytes, Log};
 use serde_json::{Value, json};
 
 use super::chain::{CHAIN_ID, ours};
@@ -14,7 +16,8 @@ use super::world::World;
 
 #[derive(Default)]
 struct Block {
-    time_s: u64,
+    header: Header,
+    hash: B256,
     from: EvmAddress,
     input: Bytes,
     logs: Vec<Log>,
@@ -29,7 +32,17 @@ pub struct Tape {
 
 impl Tape {
     pub fn record(&self, time_s: u64, from: EvmAddress, input: Bytes, logs: &[Log]) {
-        self.blocks.lock().unwrap().push(Block { time_s, from, input, logs: logs.to_vec() });
+        let mut blocks = self.blocks.lock().unwrap();
+        let receipt = receipt(logs);
+        let header = Header {
+            parent_hash: blocks.last().map_or(B256::ZERO, |b| b.hash),
+            number: blocks.len() as u64,
+            timestamp: time_s,
+            logs_bloom: receipt.logs_bloom,
+            receipts_root: ordered_trie_root_with_encoder(&[receipt], |r, out| alloy_rlp::Encodable::encode(r, out)),
+            ..Header::default()
+        };
+        blocks.push(Block { hash: header.hash_slow(), header, from, input, logs: logs.to_vec() });
     }
 
     pub fn keep_code(&self, contract: EvmAddress, code: Bytes) {
@@ -37,8 +50,9 @@ impl Tape {
     }
 }
 
-fn hash(number: usize) -> B256 {
-    keccak256(number.to_le_bytes())
+/// The receipt of a block's one transaction.
+fn receipt(logs: &[Log]) -> ReceiptWithBloom<Receipt> {
+    Receipt { status: true.into(), cumulative_gas_used: 21_000, logs: logs.to_vec() }.into()
 }
 
 fn number(value: &Value) -> usize {
@@ -51,7 +65,7 @@ fn logs_of(block: &Block, at: usize, addresses: &Value) -> Vec<Value> {
     let ours = block.logs.iter().enumerate().filter(|(_, log)| wanted.contains(&log.address));
     ours.map(|(i, log)| {
         json!({"address": log.address, "topics": log.data.topics(), "data": log.data.data,
-            "blockNumber": format!("{at:#x}"), "blockHash": hash(at), "transactionHash": hash(at),
+            "blockNumber": format!("{at:#x}"), "blockHash": block.hash, "transactionHash": block.hash,
             "logIndex": format!("{i:#x}")})
     })
     .collect()
@@ -61,9 +75,9 @@ impl Rpc for TapePlayer {
     fn request(&self, method: &str, params: Value) -> Result<Value, RpcError> {
         let blocks = self.0.blocks.lock().unwrap();
         let header = |n: usize| {
-            let parent = n.checked_sub(1).map_or(B256::ZERO, hash);
-            json!({"number": format!("{n:#x}"), "hash": hash(n), "parentHash": parent,
-                "timestamp": format!("{:#x}", blocks[n].time_s)})
+            let mut told = json!(blocks[n].header);
+            told["hash"] = json!(blocks[n].hash);
+            told
         };
         Ok(match method {
             "eth_chainId" => json!(format!("{CHAIN_ID:#x}")),
@@ -73,15 +87,21 @@ impl Rpc for TapePlayer {
                 if n < blocks.len() { header(n) } else { Value::Null }
             }
             "eth_getBlockByHash" => {
-                let found = (0..blocks.len()).rev().find(|&n| json!(hash(n)) == params[0]);
+                let found = (0..blocks.len()).rev().find(|&n| json!(blocks[n].hash) == params[0]);
                 found.map_or(Value::Null, |n| {
                     let b = &blocks[n];
-                    json!({"transactions": [{"hash": hash(n), "from": b.from, "input": b.input}]})
+                    json!({"transactions": [{"hash": b.hash, "from": b.from, "input": b.input}]})
                 })
+            }
+            "eth_getBlockReceipts" => {
+                let n = number(&params[0]);
+                let addresses: Vec<EvmAddress> = blocks[n].logs.iter().map(|log| log.address).collect();
+                json!([{"transactionHash": blocks[n].hash, "status": "0x1", "cumulativeGasUsed": "0x5208",
+                    "logs": logs_of(&blocks[n], n, &json!(addresses))}])
             }
             "eth_getLogs" => {
                 let filter = &params[0];
-                let one = (0..blocks.len()).rev().find(|&n| json!(hash(n)) == filter["blockHash"]);
+                let one = (0..blocks.len()).rev().find(|&n| json!(blocks[n].hash) == filter["blockHash"]);
                 let range = match one {
                     Some(n) => n..n + 1,
                     None => number(&filter["fromBlock"])..(number(&filter["toBlock"]) + 1).min(blocks.len()),

@@ -217,6 +217,9 @@ impl<'a> Walk<'a> {
         let public = PublicPart::from_bytes(submission.public_part.as_bytes()).map_err(|e| e.to_string())?;
         must(public.contributors.len() == submission.shares.len(), "contributors and consents differ in number")?;
         for (contributor, share) in public.contributors.iter().zip(&submission.shares) {
+            // A name stands for an address only where the public part gives it that one.
+            let (named, signed) = (contributor.address, share.contributor);
+            must(named == signed, format!("{:?} is at {named}, the consent is of {signed}", contributor.name))?;
             let consent = ContributorConsent {
                 submission: record.submission,
                 root: share.root,
@@ -242,6 +245,10 @@ impl<'a> Walk<'a> {
         ] {
             must(same, format!("the proof is of another {what} than was submitted"))?;
         }
+        // Revenue goes by the submission's weights: they must be the proved ones.
+        let proved = statement.shares().map(|(contributor, share)| (contributor, share.tokens, share.root));
+        let paid = submission.shares.iter().map(|s| (s.contributor, s.tokens, s.root));
+        must(proved.eq(paid), "the weights that are paid by are not those that were proved")?;
         self.check_proof()
     }
 

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use alloy_consensus::TxEnvelope;
+use alloy_consensus::proofs::ordered_trie_root_with_encoder;
+use alloy_consensus::{Header, ReceiptWithBloom, TxEnvelope};
 use alloy_eips::eip2718::Decodable2718;
 use lazai::core::{Digest, Signature};
 use lazai::settle::ledger::evm::abi::{evm, ours};
@@ -49,17 +50,51 @@ struct Mined {
     pooled: Pooled,
     succeeded: bool,
     gas: u64,
+    /// What this transaction and those before it in the block used.
+    gas_so_far: u64,
     logs: Vec<Log>,
+}
+
+impl Mined {
+    fn receipt(&self) -> ReceiptWithBloom<alloy_consensus::Receipt> {
+        let logs = self.logs.clone();
+        let status = self.succeeded.into();
+        alloy_consensus::Receipt { status, cumulative_gas_used: self.gas_so_far, logs }.into()
+    }
 }
 
 #[derive(Clone)]
 struct Block {
     hash: B256,
-    parent: B256,
+    header: Header,
     time_s: u64,
     mined: Vec<Mined>,
     /// The state after it.
     after: InMemoryDB,
+}
+
+impl Block {
+    /// A block whose header says of its transactions what Ethereum's do; `branch` keeps hashes of branches apart.
+    fn new(parent: B256, number: u64, branch: u64, time_s: u64, mined: Vec<Mined>, after: InMemoryDB) -> Self {
+        let receipts: Vec<_> = mined.iter().map(Mined::receipt).collect();
+        let mut logs_bloom = alloy_primitives::Bloom::default();
+        receipts.iter().for_each(|r| logs_bloom.accrue_bloom(&r.logs_bloom));
+        let header = Header {
+            parent_hash: parent,
+            number,
+            timestamp: time_s,
+            logs_bloom,
+            base_fee_per_gas: Some(0),
+            extra_data: branch.to_be_bytes().to_vec().into(),
+            // All transactions are of type 2.
+            receipts_root: ordered_trie_root_with_encoder(&receipts, |receipt, out| {
+                out.push(2);
+                alloy_rlp::Encodable::encode(receipt, out);
+            }),
+            ..Header::default()
+        };
+        Self { hash: header.hash_slow(), header, time_s, mined, after }
+    }
 }
 
 /// The chain.
@@ -85,8 +120,7 @@ impl Chain {
         for &account in accounts {
             db.insert_account_info(account, AccountInfo { balance: U256::from(coins), ..Default::default() });
         }
-        let first =
-            Block { hash: keccak256(b"first"), parent: B256::ZERO, time_s: START_S, mined: Vec::new(), after: db };
+        let first = Block::new(B256::ZERO, 0, 0, START_S, Vec::new(), db);
         let dice = Dice::new(0);
         Self {
             blocks: vec![first],
@@ -145,7 +179,7 @@ impl Chain {
         let tip = self.tip();
         let time_s = (tip.time_s + BLOCK_S).max(self.not_before_s);
         let (parent, mut db) = (tip.hash, tip.after.clone());
-        let mut mined = Vec::new();
+        let (mut mined, mut gas_so_far) = (Vec::new(), 0);
         loop {
             let ready = self.pool.iter().position(|p| nonce(&mut db, p.from) >= p.nonce);
             let Some(place) = ready else { break };
@@ -165,14 +199,14 @@ impl Chain {
             let (result, next) = run(db, &pooled, time_s);
             db = next;
             let (succeeded, gas) = (result.is_success(), result.tx_gas_used());
-            mined.push(Mined { pooled, succeeded, gas, logs: result.into_logs() });
+            gas_so_far += gas;
+            mined.push(Mined { pooled, succeeded, gas, gas_so_far, logs: result.into_logs() });
             if self.deepest > 0 && self.dice.one_in(4) {
                 break; // The others wait for the next block.
             }
         }
         let number = self.blocks.len() as u64;
-        let hash = keccak256([&parent[..], &number.to_le_bytes(), &self.branch.to_le_bytes()].concat());
-        self.blocks.push(Block { hash, parent, time_s, mined, after: db });
+        self.blocks.push(Block::new(parent, number, self.branch, time_s, mined, db));
         // Nobody looks at old states any more.
         let old = self.blocks.len().saturating_sub(KEPT_STATES);
         if let Some(block) = old.checked_sub(1).and_then(|i| self.blocks.get_mut(i)) {
@@ -231,9 +265,21 @@ impl Chain {
 
     fn header(&self, number: usize) -> Value {
         let Some(block) = self.blocks.get(number) else { return Value::Null };
-        json!({"number": format!("{number:#x}"), "hash": block.hash, "parentHash": block.parent,
-            "timestamp": format!("{:#x}", block.time_s), "baseFeePerGas": "0x0",
-            "logsBloom": bloom(block.mined.iter().flat_map(|m| &m.logs))})
+        let mut told = json!(block.header);
+        told["hash"] = json!(block.hash);
+        told
+    }
+
+    fn receipts(&self, number: usize) -> Value {
+        let Some(block) = self.blocks.get(number) else { return Value::Null };
+        let addresses: Vec<EvmAddress> = block.mined.iter().flat_map(|m| &m.logs).map(|log| log.address).collect();
+        let mut logs = self.logs(number, &addresses).into_iter();
+        let one = |m: &Mined| {
+            json!({"type": "0x2", "transactionHash": m.pooled.hash, "status": if m.succeeded { "0x1" } else { "0x0" },
+                "cumulativeGasUsed": format!("{:#x}", m.gas_so_far),
+                "logs": logs.by_ref().take(m.logs.len()).collect::<Vec<_>>()})
+        };
+        block.mined.iter().map(one).collect()
     }
 
     fn place(&self, hash: &Value) -> Option<usize> {
@@ -262,6 +308,7 @@ impl Chain {
                 let one = |m: &Mined| json!({"hash": m.pooled.hash, "from": m.pooled.from, "input": m.pooled.data});
                 json!({"transactions": self.blocks[n].mined.iter().map(one).collect::<Vec<_>>()})
             }),
+            "eth_getBlockReceipts" => self.receipts(number(&params[0])),
             "eth_getLogs" => {
                 let filter = &params[0];
                 let addresses: Vec<EvmAddress> = serde_json::from_value(filter["address"].clone()).unwrap_or_default();
@@ -334,14 +381,6 @@ impl Chain {
 fn number(value: &Value) -> usize {
     let digits = value.as_str().unwrap_or_default().trim_start_matches("0x");
     usize::from_str_radix(digits, 16).unwrap_or(usize::MAX)
-}
-
-fn bloom<'a>(logs: impl Iterator<Item = &'a Log>) -> Value {
-    let mut bloom = alloy_primitives::Bloom::default();
-    for log in logs {
-        bloom.accrue_log(log);
-    }
-    json!(bloom)
 }
 
 fn nonce(db: &mut InMemoryDB, account: EvmAddress) -> u64 {

@@ -4,36 +4,116 @@ use alloy_sol_types::SolEvent;
 use lazai::core::Address;
 use lazai::settle::Ledger;
 use lazai::settle::ledger::LedgerError;
-use lazai::settle::ledger::evm::abi::ValidatorQuorum;
-use lazai::settle::ledger::evm::{Contracts, Deployment, EvmLedger, Rpc, RpcError};
+use lazai::settle::ledger::evm::abi::{Settlement, ValidatorQuorum};
+use lazai::settle::ledger::evm::{Contracts, Deployment, Endpoints, EvmLedger, Pace, Rpc, RpcError, Trust};
 use serde_json::{Value, json};
 
 use super::acts;
 use super::chain::Line;
 use super::world::{Process, World};
 
-/// A node that keeps one kind of log to itself.
-struct Silent(Line);
+/// A provider that changes what it was told.
+struct Liar<F>(Line, F);
 
-impl Rpc for Silent {
+impl<F: Fn(&str, &mut Value) + Send + Sync> Rpc for Liar<F> {
     fn request(&self, method: &str, params: Value) -> Result<Value, RpcError> {
         let mut answer = self.0.request(method, params)?;
-        if let (Some(logs), "eth_getLogs") = (answer.as_array_mut(), method) {
-            let hidden = json!(ValidatorQuorum::SubmissionAccepted::SIGNATURE_HASH);
-            logs.retain(|log| log["topics"][0] != hidden);
-        }
+        (self.1)(method, &mut answer);
         Ok(answer)
     }
 }
 
-#[test]
-fn contracts_that_log_something_else_are_found_out() {
+/// Takes the logs of accepted submissions out of an answer.
+fn hide(logs: &mut Value) {
+    let hidden = json!(ValidatorQuorum::SubmissionAccepted::SIGNATURE_HASH);
+    if let Some(logs) = logs.as_array_mut() {
+        logs.retain(|log| log["topics"][0] != hidden);
+    }
+}
+
+fn founded() -> World {
     let mut world = World::calm();
     acts::found(&mut world);
-    let honest = world.ledger(Process::People);
-    assert!(honest.market().counts().0 > 0);
-    let read = EvmLedger::open(Silent(world.line()), &world.deployment, None, world.pace);
-    assert!(matches!(&read, Err(LedgerError::Diverged { reason, .. }) if reason.contains("did not log")), "{read:?}");
+    assert!(world.ledger(Process::People).market().counts().0 > 0);
+    world
+}
+
+fn read_by(world: &World, trust: Trust, lie: impl Fn(&str, &mut Value) + Send + Sync + 'static) -> LedgerError {
+    let pace = Pace { trust, ..world.pace };
+    let read = EvmLedger::open(Liar(world.line(), lie), &world.deployment, None, pace);
+    read.err().expect("a lie that is believed")
+}
+
+#[test]
+fn a_log_that_is_kept_back_does_not_come_to_the_receipts_root() {
+    let error = read_by(&founded(), Trust::Hashes, |method, answer| {
+        if let (Some(receipts), "eth_getBlockReceipts") = (answer.as_array_mut(), method) {
+            receipts.iter_mut().for_each(|receipt| hide(&mut receipt["logs"]));
+        }
+    });
+    assert!(matches!(&error, LedgerError::Untrue { reason, .. } if reason.contains("root")), "{error}");
+}
+
+/// Makes every deposit in an answer one of 10^30 base units.
+fn enrich(value: &mut Value, deposited: &Value) {
+    if value.get("topics").is_some_and(|topics| topics[0] == *deposited) {
+        value["data"] = json!(format!("0x{:064x}", 10_u128.pow(30)));
+    } else if let Some(inner) = value.as_array_mut() {
+        inner.iter_mut().for_each(|v| enrich(v, deposited));
+    } else if let Some(inner) = value.as_object_mut() {
+        inner.values_mut().for_each(|v| enrich(v, deposited));
+    }
+}
+
+#[test]
+fn an_invented_deposit_is_not_believed() {
+    // The provider makes a deposit of a thousand times as much, in receipts and logs alike.
+    let error = read_by(&founded(), Trust::Hashes, |method, answer| {
+        if method == "eth_getBlockReceipts" || method == "eth_getLogs" {
+            let deposited = format!("{:#x}", Settlement::Deposited::SIGNATURE_HASH);
+            enrich(answer, &json!(deposited));
+        }
+    });
+    assert!(matches!(&error, LedgerError::Untrue { .. }), "{error}");
+}
+
+#[test]
+fn a_header_that_is_changed_hashes_to_something_else() {
+    let error = read_by(&founded(), Trust::Hashes, |method, answer| {
+        if method == "eth_getBlockByNumber" && answer.is_object() {
+            answer["timestamp"] = json!("0x77359400");
+        }
+    });
+    assert!(matches!(&error, LedgerError::Untrue { reason, .. } if reason.contains("hashes to")), "{error}");
+}
+
+#[test]
+fn one_of_two_providers_cannot_lie_alone() {
+    let mut world = founded();
+    let all: Vec<Box<dyn Rpc>> = vec![
+        Box::new(world.line()),
+        Box::new(Liar(world.line(), |method: &str, answer: &mut Value| {
+            if method == "eth_getBlockByNumber" && answer.is_object() {
+                answer["hash"] = json!(format!("0x{:064x}", 7));
+            }
+        })),
+    ];
+    let read = EvmLedger::open(Endpoints::new(all), &world.deployment, None, world.pace);
+    assert!(matches!(&read, Err(LedgerError::Rpc { reason, .. }) if reason.contains("do not agree")), "{read:?}");
+    let honest = Endpoints::new(vec![world.line(), world.line()]);
+    let read = EvmLedger::open(honest, &world.deployment, None, world.pace).unwrap();
+    assert_eq!(read.market(), world.ledger(Process::People).market());
+}
+
+#[test]
+fn contracts_that_log_something_else_are_found_out() {
+    // As a chain would tell it whose contracts are others: the provider is believed.
+    let error = read_by(&founded(), Trust::Provider, |method, answer| {
+        if method == "eth_getLogs" {
+            hide(answer);
+        }
+    });
+    assert!(matches!(&error, LedgerError::Diverged { reason, .. } if reason.contains("did not log")), "{error}");
 }
 
 #[test]

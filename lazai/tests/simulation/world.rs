@@ -133,7 +133,7 @@ impl World {
         Self {
             chain: Arc::new(Mutex::new(chain)),
             deployment,
-            pace: Pace { depth, poll: Duration::ZERO, resend_after: 3, patience: 400 },
+            pace: Pace { depth, poll: Duration::ZERO, resend_after: 3, patience: 400, ..Pace::default() },
             lossy: [0, 40, 200][dice.below(3) as usize],
             dice,
             folder: tempfile::tempdir().unwrap(),

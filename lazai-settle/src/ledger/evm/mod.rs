@@ -7,7 +7,8 @@
 //! | [`encode`] | what is asked of the market, as calls |
 //! | `decode`, `reader` | the read model: a [`Market`] rebuilt from logs, block by block, with a way back |
 //! | `orders`, `send` | from a wish to a place deep in the chain: nonces, fees, lost transactions, keys |
-//! | `rpc` | the chain's node |
+//! | `rpc`, `endpoints` | the chain's node, or several that must agree |
+//! | `witness` | what they say, held to hashes |
 //!
 //! ```no_run
 //! # use lazai_settle::ledger::evm::{Deployment, EvmLedger, HttpRpc, Pace};
@@ -19,7 +20,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! **What is read** is worked out a second time by the market's own rules: contracts that log something else are a
+//! **What is read** is held to hashes: a header must hash to what it is told as, logs must come to the receipts' root in
+//! it ([`Trust`]). It is worked out a second time by the market's own rules: contracts that log something else are a
 //! [`LedgerError::Diverged`]. [`Ledger::market`] is the state as deep in the chain as the ledger was told to wait for;
 //! [`Ledger::head`] and [`Ledger::notices`] follow the last block, and take back what a reorganisation takes back.
 //!
@@ -33,14 +35,17 @@ pub mod abi;
 mod decode;
 mod deploy;
 pub mod encode;
+mod endpoints;
 mod governor;
 mod orders;
 mod reader;
 mod rpc;
 mod send;
+mod witness;
 
 pub use deploy::{Contracts, Deployment, Founding};
-pub use rpc::{HttpRpc, Rpc, RpcError};
+pub use endpoints::Endpoints;
+pub use rpc::{HttpRpc, Rpc, RpcError, Trust};
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -83,12 +88,14 @@ pub struct Pace {
     pub resend_after: u32,
     /// Looks before a call gives up waiting. (The transaction goes on; asking again waits on.)
     pub patience: u32,
+    /// Whose word counts for what is on the chain.
+    pub trust: Trust,
 }
 
 impl Default for Pace {
     /// Twelve blocks deep, as is usual on Ethereum; a look every two seconds; ten minutes of patience.
     fn default() -> Self {
-        Self { depth: 12, poll: Duration::from_secs(2), resend_after: 15, patience: 300 }
+        Self { depth: 12, poll: Duration::from_secs(2), resend_after: 15, patience: 300, trust: Trust::Hashes }
     }
 }
 
@@ -136,7 +143,7 @@ impl EvmLedger {
         outbox: Option<&Path>,
         pace: Pace,
     ) -> Result<Self, LedgerError> {
-        let node = Node(Arc::new(rpc));
+        let node = Node::new(rpc, pace.trust);
         let pace = Pace { depth: pace.depth.min(KEPT_BLOCKS / 2), ..pace };
         let mut reader = Reader::open(&node, deployment)?;
         reader.sync(&node)?;
@@ -163,7 +170,7 @@ impl EvmLedger {
         founding: &Founding,
         pace: Pace,
     ) -> Result<Deployment, LedgerError> {
-        let node = Node(Arc::new(rpc));
+        let node = Node::new(rpc, pace.trust);
         let (asked, address) = (node.clone(), deployer.address());
         let (chain_id, nonce, first_block) = blocking::unblock(move || {
             Ok::<_, LedgerError>((

@@ -196,7 +196,7 @@ impl Inner {
                     // It was taken back before it was deep, and nobody has its bytes: from the start.
                     return self.fresh(sender, key, order);
                 }
-                self.node.0.pause(self.pace.poll);
+                self.node.pause(self.pace.poll);
                 continue;
             };
             match self.receipt(&sent)? {
@@ -233,7 +233,7 @@ impl Inner {
                     }
                 }
             }
-            self.node.0.pause(self.pace.poll);
+            self.node.pause(self.pace.poll);
         }
         let hash = self.outbox.get(sender, key).and_then(|sent| sent.variants.last().map(|(_, hash)| *hash));
         let waited_s = self.pace.poll.as_secs().saturating_mul(self.pace.patience.into());
@@ -296,7 +296,7 @@ pub(super) fn mined(node: &Node, raw: Bytes, hash: B256, pace: Pace) -> Result<(
                 return Err(LedgerError::Reverted { reason: "a contract's creation".into() });
             }
             Some(_) => return Ok(()),
-            None => node.0.pause(pace.poll),
+            None => node.pause(pace.poll),
         }
     }
     let waited_s = pace.poll.as_secs().saturating_mul(pace.patience.into());

@@ -11,7 +11,7 @@ use lazai_core::{Address, Asset, Digest};
 use super::abi::{MarketParameters, ValidatorQuorum, digest, evm, ours, params_of};
 use super::decode::{Draft, ReadError, Reading, State};
 use super::deploy::Deployment;
-use super::rpc::{ChainTransaction, Header, Log, Node};
+use super::rpc::{ChainTransaction, Header, Log, Node, failed};
 use super::send::key_of;
 use crate::ledger::LedgerError;
 use crate::market::{Genesis, Market};
@@ -173,11 +173,9 @@ impl Reader {
         while next < recent {
             // Too deep to be undone: only blocks with logs matter.
             let to = (next + SPAN - 1).min(recent - 1);
-            let mut logs = node.logs(&self.watched, next, to)?;
-            logs.sort_by_key(|log| (log.block_number, log.log_index));
-            for of_block in logs.chunk_by(|a, b| a.block_number == b.block_number) {
-                let Some(header) = node.header(of_block[0].block_number.to())? else { return Ok(false) };
-                if of_block.iter().any(|log| log.block_hash != header.hash) || !self.append(node, &header, of_block)? {
+            let Some(logged) = node.logged(&self.watched, next, to)? else { return Ok(false) };
+            for (header, logs) in logged {
+                if !self.append(node, &header, &logs)? {
                     return Ok(false);
                 }
             }
@@ -196,8 +194,8 @@ impl Reader {
             }
             let mut logs = Vec::new();
             if header.may_have_logs_of(&self.watched) {
-                logs = node.logs_of(&self.watched, header.hash)?;
-                logs.sort_by_key(|log| log.log_index);
+                let Some(found) = node.logs_of(&self.watched, &header)? else { return Ok(false) };
+                logs = found;
             }
             if !self.append(node, &header, &logs)? {
                 return Ok(false);
@@ -364,7 +362,9 @@ fn beginning(node: &Node, deployment: &Deployment) -> Result<(Option<First>, Val
     let mut from = deployment.first_block;
     while from <= head && (first.is_none() || by.is_none()) {
         let to = (from + SPAN - 1).min(head);
-        for log in node.logs(&[parameters, quorum], from, to)? {
+        let logged = node.logged(&[parameters, quorum], from, to)?;
+        let logged = logged.ok_or_else(|| failed("eth_getLogs", &"the chain changed while it was read"))?;
+        for log in logged.into_iter().flat_map(|(_, logs)| logs) {
             let (topics, data) = (log.topics.iter().copied(), &log.data[..]);
             if log.address == quorum {
                 let of_first = *by.get_or_insert(log.transaction_hash) == log.transaction_hash;

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use super::witness;
 use crate::ledger::LedgerError;
 
 /// Largest answer that is read: 64 MiB.
@@ -31,6 +32,16 @@ pub enum RpcError {
         message: String,
         /// What a contract reverted with.
         data: Option<Bytes>,
+    },
+    /// Two of several providers say different things: one lies, or they are on different branches for now.
+    #[error("{method}: providers {first} and {second} do not agree")]
+    Disagreed {
+        /// What was asked.
+        method: String,
+        /// One of them, in the order in which they were given, from 0.
+        first: usize,
+        /// The other.
+        second: usize,
     },
     /// The node was not reached, or answered something else than JSON-RPC.
     #[error("{reason}")]
@@ -56,7 +67,30 @@ pub trait Rpc: Send + Sync {
     }
 }
 
-/// JSON-RPC over HTTP or HTTPS.
+impl<R: Rpc + ?Sized> Rpc for Box<R> {
+    fn request(&self, method: &str, params: Value) -> Result<Value, RpcError> {
+        (**self).request(method, params)
+    }
+
+    fn pause(&self, time: Duration) {
+        (**self).pause(time);
+    }
+}
+
+/// Whose word counts for what is on the chain.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Trust {
+    /// Headers are hashed, and logs are held to the root over receipts in them, as Ethereum defines both. What is left to
+    /// believe: which of all possible blocks the chain has, and of blocks too deep to be undone, that none with logs is
+    /// kept back. [`Endpoints`](super::Endpoints) asks several.
+    #[default]
+    Hashes,
+    /// The provider's: for chains whose headers or receipts have fields of their own.
+    Provider,
+}
+
+/// JSON-RPC over HTTP or HTTPS. Redirects are not followed.
 #[derive(Debug, Clone)]
 pub struct HttpRpc {
     url: String,
@@ -67,7 +101,8 @@ impl HttpRpc {
     /// A connection to a URL; nothing is asked yet.
     #[must_use]
     pub fn new(url: &str) -> Self {
-        let config = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).build();
+        let config = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false);
+        let config = config.max_redirects(0).build();
         Self { url: url.into(), agent: config.into() }
     }
 }
@@ -118,6 +153,7 @@ pub(super) struct Header {
     pub timestamp: U64,
     pub base_fee_per_gas: Option<U256>,
     pub logs_bloom: Option<Bloom>,
+    pub receipts_root: Option<B256>,
 }
 
 impl Header {
@@ -142,7 +178,7 @@ struct Full {
 }
 
 /// A log.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Log {
     pub address: EvmAddress,
@@ -152,6 +188,13 @@ pub(super) struct Log {
     pub block_hash: B256,
     pub transaction_hash: B256,
     pub log_index: U64,
+}
+
+impl Log {
+    /// What of it is in a receipt; nothing if it cannot be in one.
+    pub fn plain(&self) -> Option<alloy_primitives::Log> {
+        alloy_primitives::Log::new(self.address, self.topics.clone(), self.data.clone())
+    }
 }
 
 /// What became of a transaction.
@@ -164,25 +207,40 @@ pub(super) struct Receipt {
     pub gas_used: U64,
 }
 
+/// A block that has logs of the contracts that are watched, with these.
+pub(super) type Logged = (Header, Vec<Log>);
+
 /// A node, with what is asked of it.
 #[derive(Clone)]
-pub(super) struct Node(pub Arc<dyn Rpc>);
+pub(super) struct Node {
+    rpc: Arc<dyn Rpc>,
+    trust: Trust,
+}
 
 impl Node {
+    pub fn new(rpc: impl Rpc + 'static, trust: Trust) -> Self {
+        Self { rpc: Arc::new(rpc), trust }
+    }
+
+    /// Waits between two looks at the chain.
+    pub fn pause(&self, time: Duration) {
+        self.rpc.pause(time);
+    }
+
     /// Asks; tries again what did not get through, since all of these calls may be repeated.
     pub fn ask(&self, method: &str, params: &Value) -> Result<Value, RpcError> {
         let mut wait = Duration::from_millis(100);
         for _ in 1..TRIES {
-            match self.0.request(method, params.clone()) {
-                Err(RpcError::Transport { reason }) => {
-                    tracing::debug!(method, reason, "trying again");
-                    self.0.pause(wait);
+            match self.rpc.request(method, params.clone()) {
+                Err(error @ (RpcError::Transport { .. } | RpcError::Disagreed { .. })) => {
+                    tracing::debug!(method, %error, "trying again");
+                    self.rpc.pause(wait);
                     wait *= 3;
                 }
                 answer => return answer,
             }
         }
-        self.0.request(method, params.clone())
+        self.rpc.request(method, params.clone())
     }
 
     fn get<T: DeserializeOwned>(&self, method: &str, params: &Value) -> Result<T, LedgerError> {
@@ -195,11 +253,32 @@ impl Node {
     }
 
     pub fn latest(&self) -> Result<Header, LedgerError> {
-        self.get("eth_getBlockByNumber", &json!(["latest", false]))
+        let head = self.block("latest")?;
+        head.ok_or_else(|| failed("eth_getBlockByNumber", &"no last block"))
     }
 
     pub fn header(&self, number: u64) -> Result<Option<Header>, LedgerError> {
-        self.get("eth_getBlockByNumber", &json!([U64::from(number), false]))
+        let header = self.block(&format!("{number:#x}"))?;
+        match header {
+            Some(header) if header.number != U64::from(number) => {
+                Err(LedgerError::Untrue { block: number, reason: format!("block {} is told instead", header.number) })
+            }
+            header => Ok(header),
+        }
+    }
+
+    fn block(&self, which: &str) -> Result<Option<Header>, LedgerError> {
+        let told: Value = self.get("eth_getBlockByNumber", &json!([which, false]))?;
+        if told.is_null() {
+            return Ok(None);
+        }
+        let number = serde_json::from_value::<U64>(told["number"].clone()).unwrap_or_default().to();
+        match self.trust {
+            Trust::Hashes => {
+                witness::header(told).map(Some).map_err(|reason| LedgerError::Untrue { block: number, reason })
+            }
+            Trust::Provider => serde_json::from_value(told).map(Some).map_err(|e| failed("eth_getBlockByNumber", &e)),
+        }
     }
 
     /// The transactions of a block, or nothing if it is gone.
@@ -208,14 +287,56 @@ impl Node {
         Ok(full.map(|f| f.transactions))
     }
 
-    /// Logs of one block. A node that does not know the block any more says so, or gives none.
-    pub fn logs_of(&self, contracts: &[EvmAddress], block: B256) -> Result<Vec<Log>, LedgerError> {
-        self.get("eth_getLogs", &json!([{"address": contracts, "blockHash": block}]))
+    /// Logs of one block, in order; nothing if the node does not know the block any more.
+    pub fn logs_of(&self, contracts: &[EvmAddress], header: &Header) -> Result<Option<Vec<Log>>, LedgerError> {
+        if self.trust == Trust::Provider {
+            let filter = json!([{"address": contracts, "blockHash": header.hash}]);
+            let mut logs: Vec<Log> = self.get("eth_getLogs", &filter)?;
+            logs.sort_by_key(|log| log.log_index);
+            return Ok(Some(logs));
+        }
+        // By the number, which every provider takes; another block's receipts come to another root.
+        let receipts: Value = self.get("eth_getBlockReceipts", &json!([header.number]))?;
+        if receipts.is_null() {
+            return Ok(None);
+        }
+        match witness::logs(header, receipts, contracts) {
+            Ok(logs) => Ok(Some(logs)),
+            Err(reason) => {
+                let block = header.number.to();
+                // Undone meanwhile, or a lie.
+                let same = self.header(block)?.is_some_and(|now| now.hash == header.hash);
+                if same { Err(LedgerError::Untrue { block, reason }) } else { Ok(None) }
+            }
+        }
     }
 
-    pub fn logs(&self, contracts: &[EvmAddress], from: u64, to: u64) -> Result<Vec<Log>, LedgerError> {
-        let (from, to) = (U64::from(from), U64::from(to));
-        self.get("eth_getLogs", &json!([{"address": contracts, "fromBlock": from, "toBlock": to}]))
+    /// Blocks of a range with logs, too deep for all headers to be asked for; nothing if the chain changes meanwhile.
+    pub fn logged(&self, contracts: &[EvmAddress], from: u64, to: u64) -> Result<Option<Vec<Logged>>, LedgerError> {
+        let filter = json!([{"address": contracts, "fromBlock": U64::from(from), "toBlock": U64::from(to)}]);
+        let mut logs: Vec<Log> = self.get("eth_getLogs", &filter)?;
+        logs.sort_by_key(|log| (log.block_number, log.log_index));
+        let mut blocks = Vec::new();
+        for told in logs.chunk_by(|a, b| a.block_number == b.block_number) {
+            let number: u64 = told[0].block_number.to();
+            let Some(header) = self.header(number)? else { return Ok(None) };
+            if told.iter().any(|log| log.block_hash != header.hash) {
+                return Ok(None);
+            }
+            let logs = match self.trust {
+                Trust::Provider => told.to_vec(),
+                Trust::Hashes => {
+                    let Some(logs) = self.logs_of(contracts, &header)? else { return Ok(None) };
+                    if logs != told {
+                        let reason = "its logs are told otherwise than its receipts have them".into();
+                        return Err(LedgerError::Untrue { block: number, reason });
+                    }
+                    logs
+                }
+            };
+            blocks.push((header, logs));
+        }
+        Ok(Some(blocks))
     }
 
     /// The code of a contract that was created in a block, after that block (EIP-1898). A node that keeps no old states

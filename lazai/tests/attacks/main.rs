@@ -1,0 +1,10 @@
+//! Attacks on nodes and consumers, each of which must fail.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+#[path = "../../../lazai-settle/tests/world/mod.rs"]
+#[allow(dead_code, reason = "other tests use more of it")]
+mod world;
+
+mod consumer;
+mod node;
+mod stage;

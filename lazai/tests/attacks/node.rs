@@ -1,0 +1,114 @@
+//! What consumers and strangers do to a node.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use lazai::http::Front;
+use lazai::node::{Moderator, Node, NodeError, SignedVoucher};
+use lazai_core::dialogue::Message;
+use lazai_core::{Amount, SessionId, Signature};
+
+use super::stage::Stage;
+
+/// Sixty-four questions as the first turn, at once.
+fn ask_at_once(stage: Stage, text: impl Fn(usize) -> String) -> (Vec<String>, usize, usize) {
+    let requests: Vec<_> = (0..64).map(|i| stage.ask(&text(i))).collect();
+    let (stage, heard) = (Arc::new(stage), Arc::new(Mutex::new(Vec::new())));
+    let one = |request| {
+        let (stage, heard) = (stage.clone(), heard.clone());
+        std::thread::spawn(move || {
+            let mut on_text = |text: &str| heard.lock().unwrap().push(text.to_owned());
+            pollster::block_on(stage.provider.chat(&request, &mut on_text)).is_ok()
+        })
+    };
+    let threads: Vec<_> = requests.into_iter().map(one).collect();
+    let receipts = threads.into_iter().map(|t| t.join().unwrap()).filter(|ok| *ok).count();
+    let heard = heard.lock().unwrap().clone();
+    (heard, receipts, stage.echo.generated.load(Ordering::SeqCst))
+}
+
+#[test]
+fn who_asks_many_times_at_once_hears_one_reply() {
+    for signature_ms in [0, 30] {
+        let (heard, receipts, generated) = ask_at_once(Stage::new(5, signature_ms), |i| format!("question {i}"));
+        assert_eq!((heard.len(), receipts, generated), (1, 1, 1), "{heard:?}");
+    }
+}
+
+#[test]
+fn the_same_question_at_once_is_answered_once_and_told_to_all() {
+    let (heard, receipts, generated) = ask_at_once(Stage::new(5, 10), |_| "the same".into());
+    assert_eq!((heard.len(), receipts, generated), (64, 64, 1));
+    assert!(heard.iter().all(|text| text == "answer to the same"));
+}
+
+#[test]
+fn vouchers_of_nobody_do_not_stop_a_server() {
+    let stage = Stage::new(3_000, 0);
+    let request = stage.ask("hi");
+    let voucher = SignedVoucher {
+        voucher: stage.conversation.offer.offer.voucher(SessionId::from_bytes([9; 32]), Amount::from_base_units(1)),
+        signature: Signature::from_bytes([1; 65]),
+    };
+    let provider = Arc::new(stage.provider);
+    let serving = Front::new(provider.clone(), vec![]).spawn("127.0.0.1:0").unwrap();
+    let busy = std::thread::spawn(move || pollster::block_on(provider.chat(&request, &mut |_| {})).is_ok());
+    while stage.echo.generated.load(Ordering::SeqCst) == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let body = serde_json::to_string(&voucher).unwrap();
+    let mut kept = Vec::new();
+    for _ in 0..8 {
+        let mut line = TcpStream::connect(serving.address()).unwrap();
+        let head = "POST /v1/lazai/vouchers HTTP/1.1\r\nhost: x\r\ncontent-type: application/json";
+        write!(line, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        kept.push(line);
+    }
+    let mut line = TcpStream::connect(serving.address()).unwrap();
+    line.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    line.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = [0; 64];
+    assert!(line.read(&mut answer).unwrap() > 0);
+    assert!(!busy.is_finished(), "the server answers while a reply is made");
+    assert!(busy.join().unwrap());
+}
+
+#[test]
+fn who_comes_back_after_a_crash_in_mid_reply_gets_that_reply_and_no_other() {
+    let stage = Stage::new(0, 0);
+    let (begun, other) = (stage.ask("begun"), stage.ask("other"));
+    // The process dies when the first piece left.
+    let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        pollster::block_on(stage.provider.chat(&begun, &mut |_| panic!("killed"))).is_ok()
+    }));
+    assert!(died.is_err());
+    let ask = |request| pollster::block_on(stage.provider.chat(request, &mut |_| {}));
+    let refused = ask(&other);
+    assert!(matches!(refused, Err(NodeError::NotServed { reason, .. }) if reason.contains("begun")), "{refused:?}");
+    assert_eq!(ask(&begun).unwrap().text, "answer to begun");
+}
+
+struct Strict;
+
+impl Moderator for Strict {
+    fn before(&self, _: &[Message]) -> Option<String> {
+        None
+    }
+    fn after(&self, _: &str) -> Option<String> {
+        Some("held back".into())
+    }
+}
+
+#[test]
+fn what_a_moderator_holds_back_is_not_heard() {
+    let stage = Stage::new(0, 0);
+    let request = stage.ask("forbidden");
+    let provider = stage.provider.with_moderator(Strict);
+    let mut heard = String::new();
+    let refused = pollster::block_on(provider.chat(&request, &mut |text| heard.push_str(text)));
+    assert!(matches!(refused, Err(NodeError::Moderated { .. })));
+    assert_eq!(heard, "");
+}

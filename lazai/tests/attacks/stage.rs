@@ -1,0 +1,136 @@
+//! A node with a stand-in for its model, and a session that is open at it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use lazai::Account;
+use lazai::conversation::Conversation;
+use lazai::lora::LoraError;
+use lazai::lora::backend::{About, Backend, GenerateJob, TrainJob, TrainedFiles};
+use lazai::lora::evaluate::Example;
+use lazai::lora::generate::{Reply, Sampler};
+use lazai::lora::train::Progress;
+use lazai::node::{ChatRequest, ReplySettings, SignedOffer};
+use lazai::provider::Provider;
+use lazai_core::dialogue::{Message, Role};
+use lazai_core::digest::sha256;
+use lazai_core::sign::{SignFuture, SigningRequest};
+use lazai_core::{Address, ClassId, Digest, Domain, LocalSigner, Signer, VersionNumber};
+use lazai_settle::Market;
+use lazai_settle::ledger::{Ledger, LedgerFuture};
+use lazai_settle::market::Transaction;
+use lazai_settle::merkle::{Checkpoint, Inclusion};
+use lazai_settle::notice::{Cursor, Entry, Notice};
+
+use super::world::{NODE, SESSION_KEY, START_S, World, deposit, signer};
+
+/// A ledger that stands still.
+struct Still(Arc<Market>);
+
+impl Ledger for Still {
+    fn send<'a>(&'a self, _: &'a dyn Signer, _: Digest, _: Transaction) -> LedgerFuture<'a, Entry> {
+        unimplemented!("nothing is sent")
+    }
+    fn market(&self) -> Arc<Market> {
+        self.0.clone()
+    }
+    fn now_s(&self) -> u64 {
+        START_S
+    }
+    fn notices<'a>(&'a self, _: &'a Cursor) -> LedgerFuture<'a, Vec<Notice>> {
+        unimplemented!("nobody follows")
+    }
+    fn checkpoint(&self) -> Checkpoint {
+        unimplemented!("nothing is proved")
+    }
+    fn entry(&self, _: u64) -> LedgerFuture<'_, Option<(Entry, Inclusion)>> {
+        unimplemented!("nothing is proved")
+    }
+}
+
+/// A model that answers after some time, and counts how often.
+#[derive(Debug)]
+pub struct Echo {
+    about: About,
+    takes: Duration,
+    pub generated: AtomicUsize,
+}
+
+impl Backend for Echo {
+    fn about(&self) -> &About {
+        &self.about
+    }
+    fn train(&self, _: &TrainJob<'_>, _: &mut dyn FnMut(Progress) -> bool) -> Result<TrainedFiles, LoraError> {
+        unimplemented!("nothing is trained")
+    }
+    fn load_adapter(&self, _: &Path) -> Result<Digest, LoraError> {
+        Ok(sha256(b"adapter"))
+    }
+    fn mean_loss(&self, _: Option<Digest>, _: &[Example]) -> Result<f64, LoraError> {
+        unimplemented!("nothing is measured")
+    }
+    fn prompt_tokens(&self, _: &[Message]) -> Result<u64, LoraError> {
+        Ok(5)
+    }
+    fn generate(&self, job: &GenerateJob<'_>, on_text: &mut dyn FnMut(&str) -> bool) -> Result<Reply, LoraError> {
+        self.generated.fetch_add(1, Ordering::SeqCst);
+        std::thread::sleep(self.takes);
+        let text = format!("answer to {}", job.messages.last().unwrap().content);
+        on_text(&text);
+        Ok(Reply { text, tokens: vec![1; 10], prompt_tokens: 5 })
+    }
+}
+
+/// A key service that takes as long as one does.
+struct SlowSigner(LocalSigner, Duration);
+
+impl Signer for SlowSigner {
+    fn address(&self) -> Address {
+        self.0.address()
+    }
+    fn sign(&self, request: SigningRequest) -> SignFuture<'_> {
+        std::thread::sleep(self.1);
+        self.0.sign(request)
+    }
+}
+
+pub struct Stage {
+    _folder: tempfile::TempDir,
+    pub provider: Provider,
+    pub conversation: Conversation,
+    pub domain: Domain,
+    pub echo: Arc<Echo>,
+}
+
+impl Stage {
+    /// A node whose replies and signatures take so many milliseconds each.
+    pub fn new(reply_ms: u64, signature_ms: u64) -> Self {
+        let mut world = World::minted();
+        let offer = world.offer(NODE);
+        let signature = world.signed(NODE, &offer);
+        let session = world.open(NODE, 1, deposit(1_000)).unwrap();
+        let domain = world.market.domain().clone();
+        let ledger = Arc::new(Still(Arc::new(world.market.clone())));
+        let folder = tempfile::tempdir().unwrap();
+        let echo = Arc::new(Echo {
+            about: About::new("base".into(), sha256(b"base"), sha256(b"tok"), "cpu".into()),
+            takes: Duration::from_millis(reply_ms),
+            generated: AtomicUsize::new(0),
+        });
+        let key = SlowSigner(signer(NODE), Duration::from_millis(signature_ms));
+        let provider = Provider::new(Account::new(ledger, Arc::new(key)), echo.clone(), folder.path(), 7)
+            .with_adapter(ClassId(1), VersionNumber(1), folder.path(), sha256(b"adapter"))
+            .unwrap()
+            .with_sampler(Sampler { max_tokens: 10, ..Sampler::default() });
+        let conversation = Conversation::new(session, SignedOffer { offer, signature }, deposit(1_000));
+        Self { _folder: folder, provider, conversation, domain, echo }
+    }
+
+    /// A request for the next reply.
+    pub fn ask(&self, text: &str) -> ChatRequest {
+        let (messages, settings) = (vec![Message::new(Role::User, text)], ReplySettings::default());
+        pollster::block_on(self.conversation.request(&self.domain, &signer(SESSION_KEY), messages, settings)).unwrap()
+    }
+}
