@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 #[path = "../../../lazai-settle/tests/world/mod.rs"]
-#[allow(dead_code, reason = "other tests use more of it")]
 mod world;
 
 mod consumer;

@@ -41,7 +41,7 @@ fn founded() -> World {
 fn read_by(world: &World, trust: Trust, lie: impl Fn(&str, &mut Value) + Send + Sync + 'static) -> LedgerError {
     let pace = Pace { trust, ..world.pace };
     let read = EvmLedger::open(Liar(world.line(), lie), &world.deployment, None, pace);
-    read.err().expect("a lie that is believed")
+    read.expect_err("a lie that is believed")
 }
 
 #[test]
