@@ -66,6 +66,11 @@ struct LastReply {
     reply: ChatReply,
 }
 
+/// The salted digest of what is asked.
+fn digest_of(request: &ChatRequest) -> Digest {
+    request_digest(request.salt, &request.messages, &request.settings)
+}
+
 impl Page {
     fn paid(&self) -> Amount {
         self.paid.map_or(Amount::ZERO, |v| v.voucher.cumulative)
@@ -262,12 +267,19 @@ impl Provider {
         Ok(session.clone())
     }
 
-    /// Everything that is checked before a token is generated; gives the tokens of the conversation.
+    /// Whether the session's consumer signed a request: before anybody waits, or hears what was said before.
+    fn check_signed(&self, request: &ChatRequest) -> Result<(), NodeError> {
+        let market = self.account.ledger().market();
+        let unknown = MarketError::UnknownSession { session: request.session };
+        let consumer = market.session(request.session).ok_or(unknown)?.consumer;
+        let claim = RequestClaim { session: request.session, turn: request.turn, request: digest_of(request) };
+        let checked = request.signature.verify(&self.account.domain(), &claim, consumer);
+        checked.map_err(|source: SignatureError| MarketError::Signature { what: "chat request", source }.into())
+    }
+
+    /// Everything else that is checked before a token is generated; gives the tokens of the conversation.
     fn admit(&self, session: &Session, page: &Page, request: &ChatRequest) -> Result<u64, NodeError> {
-        let digest = request_digest(request.salt, &request.messages, &request.settings);
-        let claim = RequestClaim { session: request.session, turn: request.turn, request: digest };
-        let checked = request.signature.verify(&self.account.domain(), &claim, session.consumer);
-        checked.map_err(|source: SignatureError| MarketError::Signature { what: "chat request", source })?;
+        let digest = digest_of(request);
         let next = page.turn() + 1;
         if request.turn != next {
             return Err(NodeError::TurnOutOfOrder { asked: request.turn, next });
@@ -332,17 +344,20 @@ impl Provider {
         let session = self.session(request.session)?;
         let page = self.page(request.session)?;
         self.admit(&session, &page, request)?;
-        let digest = request_digest(request.salt, &request.messages, &request.settings);
         let begin = |begun| {
             self.change(request.session, |page| {
                 page.begun = begun;
                 Ok(())
             })
         };
-        begin(Some((request.turn, digest)))?;
-        let generated = self.generate(&session, &page, request, on_text);
-        if generated.is_err() {
-            // Nothing was kept of it: other words may be said instead.
+        begin(Some((request.turn, digest_of(request))))?;
+        let mut heard = false;
+        let generated = self.generate(&session, &page, request, &mut |text| {
+            heard = true;
+            on_text(text);
+        });
+        if generated.is_err() && !heard {
+            // Nothing of it left: other words may be said instead.
             begin(None)?;
         }
         generated
@@ -393,7 +408,7 @@ impl Provider {
         let receipt = Receipt {
             session: request.session,
             turn: request.turn,
-            request_digest: request_digest(request.salt, &request.messages, &request.settings),
+            request_digest: digest_of(request),
             reply_digest: reply_digest(request.salt, &reply.tokens),
             prompt_tokens: reply.prompt_tokens,
             completion_tokens,
@@ -410,7 +425,7 @@ impl Provider {
 
     /// The reply that was given before to the same request, if this is one.
     fn repeated(&self, request: &ChatRequest) -> Result<Option<ChatReply>, NodeError> {
-        let digest = request_digest(request.salt, &request.messages, &request.settings);
+        let digest = digest_of(request);
         let last = self.page(request.session)?.last;
         Ok(last.filter(|l| l.turn == request.turn && l.request == digest).map(|l| l.reply))
     }
@@ -424,12 +439,23 @@ impl Node for Provider {
     ) -> NodeFuture<'a, ChatReply> {
         Box::pin(async move {
             self.learn_of(request.session).await?;
+            self.check_signed(request)?;
             if let Some(reply) = self.repeated(request)? {
                 on_text(&reply.text);
                 return Ok(reply);
             }
             let claim = self.claim(request.session);
-            let _claim = claim.lock().await;
+            let _claim = match claim.try_lock() {
+                Some(claim) => claim,
+                None => {
+                    // Who asks the same waits for it; who asks for something else would wait for a refusal.
+                    let begun = self.page(request.session)?.begun;
+                    if begun.is_some_and(|begun| begun != (request.turn, digest_of(request))) {
+                        return Err(NodeError::TurnOutOfOrder { asked: request.turn, next: request.turn + 1 });
+                    }
+                    claim.lock().await
+                }
+            };
             // Somebody may have asked the same meanwhile.
             if let Some(reply) = self.repeated(request)? {
                 on_text(&reply.text);

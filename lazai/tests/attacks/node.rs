@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lazai::http::Front;
-use lazai::node::{Moderator, Node, NodeError, SignedVoucher};
+use lazai::node::{ChatRequest, Moderator, Node, NodeError, SignedVoucher};
 use lazai_core::dialogue::Message;
 use lazai_core::{Amount, SessionId, Signature};
+use lazai_settle::market::MarketError;
 
 use super::stage::Stage;
 
@@ -89,6 +90,50 @@ fn who_comes_back_after_a_crash_in_mid_reply_gets_that_reply_and_no_other() {
     let refused = ask(&other);
     assert!(matches!(refused, Err(NodeError::NotServed { reason, .. }) if reason.contains("begun")), "{refused:?}");
     assert_eq!(ask(&begun).unwrap().text, "answer to begun");
+}
+
+#[test]
+fn a_reply_that_breaks_off_is_not_followed_by_another_for_nothing() {
+    let stage = Stage::new(0, 0);
+    let (broken, other) = (stage.ask("this breaks off"), stage.ask("other"));
+    let mut heard = Vec::new();
+    let mut ask = |request| pollster::block_on(stage.provider.chat(request, &mut |text| heard.push(text.to_owned())));
+    assert!(matches!(ask(&broken), Err(NodeError::Generation { .. })));
+    let refused = ask(&other);
+    assert!(matches!(refused, Err(NodeError::NotServed { reason, .. }) if reason.contains("begun")), "{refused:?}");
+    assert_eq!(heard.len(), 1);
+}
+
+#[test]
+fn a_kept_reply_is_told_to_nobody_else() {
+    let stage = Stage::new(0, 0);
+    let request = stage.ask("a secret");
+    pollster::block_on(stage.provider.chat(&request, &mut |_| {})).unwrap();
+    // Words and salt are known, as whoever is shown evidence knows them; the key is not.
+    let stolen = ChatRequest { signature: Signature::from_bytes([1; 65]), ..request };
+    let mut heard = String::new();
+    let refused = pollster::block_on(stage.provider.chat(&stolen, &mut |text| heard.push_str(text)));
+    assert!(matches!(refused, Err(NodeError::Market(MarketError::Signature { .. }))), "{refused:?}");
+    assert_eq!(heard, "");
+}
+
+#[test]
+fn strangers_do_not_wait_for_a_session_that_is_busy() {
+    let stage = Stage::new(2_000, 0);
+    let (request, other) = (stage.ask("hi"), stage.ask("other"));
+    let stolen = ChatRequest { signature: Signature::from_bytes([1; 65]), ..other.clone() };
+    let (provider, asked) = (Arc::new(stage.provider), stage.echo);
+    let serving = provider.clone();
+    let busy = std::thread::spawn(move || pollster::block_on(serving.chat(&request, &mut |_| {})).is_ok());
+    while asked.generated.load(Ordering::SeqCst) == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let refused = pollster::block_on(provider.chat(&stolen, &mut |_| {}));
+    assert!(matches!(refused, Err(NodeError::Market(MarketError::Signature { .. }))), "{refused:?}");
+    let refused = pollster::block_on(provider.chat(&other, &mut |_| {}));
+    assert!(matches!(refused, Err(NodeError::TurnOutOfOrder { .. })), "{refused:?}");
+    assert!(!busy.is_finished(), "neither waited for the reply");
+    assert!(busy.join().unwrap());
 }
 
 struct Strict;
