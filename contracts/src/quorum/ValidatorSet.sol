@@ -70,22 +70,22 @@ abstract contract ValidatorSet {
 
     /// @notice Puts something at stake for the sender.
     function stake() external payable {
-        // Whoever changes no weight does not have the next submitter pay for another snapshot.
         if (msg.value == 0) revert StakeTooSmall(msg.sender, 0, 1);
         // A chain's own coin fits 128 bits many times over.
         stakeOf[msg.sender].bonded += uint128(msg.value);
-        _lastSnapshot = address(0);
+        _forgetSnapshot(msg.sender);
         emit Staked(msg.sender, uint128(msg.value));
     }
 
     /// @notice Begins to take stake back. A second request starts the window anew for all of it.
     function requestUnstake(uint128 amount) external {
         Stake storage own = stakeOf[msg.sender];
+        if (amount == 0) revert StakeTooSmall(msg.sender, 0, 1);
         if (amount > own.bonded) revert StakeTooSmall(msg.sender, own.bonded, amount);
         own.bonded -= amount;
         own.unbonding += amount;
         own.availableAt = uint64(block.timestamp) + parameters.current().unbondingWindow;
-        _lastSnapshot = address(0);
+        _forgetSnapshot(msg.sender);
         emit UnstakeRequested(msg.sender, amount, own.availableAt);
     }
 
@@ -122,6 +122,11 @@ abstract contract ValidatorSet {
         weightOf[member] = weight;
         _lastSnapshot = address(0);
         emit MemberSet(member, weight);
+    }
+
+    /// Has the next snapshot taken anew. Whoever has no weight changes none, and does not have a submitter pay for it.
+    function _forgetSnapshot(address account) private {
+        if (weightOf[account] != 0) _lastSnapshot = address(0);
     }
 
     /// Validators that count now with their weights, as code; and the sum of these.

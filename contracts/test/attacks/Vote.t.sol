@@ -32,9 +32,22 @@ contract VoteAttacks is Market {
         governor.queue(targets, values, calls, keccak256("evil"));
     }
 
-    function test_nobody_has_the_next_submitter_pay_for_a_stake_of_nothing() public {
+    function test_nobody_has_the_next_submitter_pay_for_another_snapshot() public {
         vm.expectRevert(abi.encodeWithSelector(ValidatorSet.StakeTooSmall.selector, who(STRANGER), 0, 1));
         vm.prank(who(STRANGER));
         quorum.stake{value: 0}();
+        vm.expectRevert(abi.encodeWithSelector(ValidatorSet.StakeTooSmall.selector, who(STRANGER), 0, 1));
+        vm.prank(who(STRANGER));
+        quorum.requestUnstake(0);
+
+        bytes32 first = submit(1);
+        vm.deal(who(STRANGER), 2);
+        vm.startPrank(who(STRANGER));
+        quorum.stake{value: 2}();
+        quorum.requestUnstake(1);
+        vm.stopPrank();
+        bytes32 second = submit(2);
+        address snapshot = quorum.caseOf(first).snapshot;
+        eq(uint160(quorum.caseOf(second).snapshot), uint160(snapshot), "the same snapshot");
     }
 }

@@ -137,10 +137,7 @@ impl Market {
     }
 
     pub(super) fn stake(&mut self, sender: Address, amount: Amount) -> Result<Vec<Event>, MarketError> {
-        if amount == Amount::ZERO {
-            let needed = Amount::from_base_units(1);
-            return Err(MarketError::InsufficientStake { account: sender, available: amount, needed });
-        }
+        check_some(sender, amount)?;
         let rest = self.balance_less(sender, Asset::NATIVE, amount)?;
         let stake = self.stake_of(sender);
         let bonded = stake.bonded.checked_add(amount)?;
@@ -150,6 +147,7 @@ impl Market {
     }
 
     pub(super) fn unstake(&mut self, now_s: u64, sender: Address, amount: Amount) -> Result<Vec<Event>, MarketError> {
+        check_some(sender, amount)?;
         let stake = self.stake_of(sender);
         let short = MarketError::InsufficientStake { account: sender, available: stake.bonded, needed: amount };
         let bonded = stake.bonded.checked_sub(amount).map_err(|_| short)?;
@@ -348,4 +346,10 @@ impl Market {
         }
         Ok(())
     }
+}
+
+/// Whether a stake is of anything at all.
+fn check_some(account: Address, amount: Amount) -> Result<(), MarketError> {
+    let needed = Amount::from_base_units(1);
+    if amount >= needed { Ok(()) } else { Err(MarketError::InsufficientStake { account, available: amount, needed }) }
 }
