@@ -127,7 +127,7 @@ impl Conversation {
         let wanted = &request.settings;
         same("session", request.session, receipt.session)?;
         same("turn", request.turn, receipt.turn)?;
-        same("request digest", request_digest(request.salt, &request.messages, wanted), receipt.request_digest)?;
+        same("request digest", request.digest(), receipt.request_digest)?;
         same("reply digest", reply_digest(request.salt, &reply.tokens), receipt.reply_digest)?;
         same("completion tokens", reply.tokens.len() as u64, receipt.completion_tokens)?;
         let ceiling = offer.completion_ceiling.min(wanted.max_tokens.unwrap_or(u32::MAX).max(1));

@@ -61,6 +61,14 @@ pub struct ChatRequest {
     pub signature: Signature,
 }
 
+impl ChatRequest {
+    /// The salted digest of what is asked: what is signed, and what the receipt names.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        request_digest(self.salt, &self.messages, &self.settings)
+    }
+}
+
 /// How a consumer wants a reply. What she leaves out is the node's choice; receipts name what was used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -66,11 +66,6 @@ struct LastReply {
     reply: ChatReply,
 }
 
-/// The salted digest of what is asked.
-fn digest_of(request: &ChatRequest) -> Digest {
-    request_digest(request.salt, &request.messages, &request.settings)
-}
-
 impl Page {
     fn paid(&self) -> Amount {
         self.paid.map_or(Amount::ZERO, |v| v.voucher.cumulative)
@@ -272,14 +267,14 @@ impl Provider {
         let market = self.account.ledger().market();
         let unknown = MarketError::UnknownSession { session: request.session };
         let consumer = market.session(request.session).ok_or(unknown)?.consumer;
-        let claim = RequestClaim { session: request.session, turn: request.turn, request: digest_of(request) };
+        let claim = RequestClaim { session: request.session, turn: request.turn, request: request.digest() };
         let checked = request.signature.verify(&self.account.domain(), &claim, consumer);
         checked.map_err(|source: SignatureError| MarketError::Signature { what: "chat request", source }.into())
     }
 
     /// Everything else that is checked before a token is generated; gives the tokens of the conversation.
     fn admit(&self, session: &Session, page: &Page, request: &ChatRequest) -> Result<u64, NodeError> {
-        let digest = digest_of(request);
+        let digest = request.digest();
         let next = page.turn() + 1;
         if request.turn != next {
             return Err(NodeError::TurnOutOfOrder { asked: request.turn, next });
@@ -350,7 +345,7 @@ impl Provider {
                 Ok(())
             })
         };
-        begin(Some((request.turn, digest_of(request))))?;
+        begin(Some((request.turn, request.digest())))?;
         let mut heard = false;
         let generated = self.generate(&session, &page, request, &mut |text| {
             heard = true;
@@ -408,7 +403,7 @@ impl Provider {
         let receipt = Receipt {
             session: request.session,
             turn: request.turn,
-            request_digest: digest_of(request),
+            request_digest: request.digest(),
             reply_digest: reply_digest(request.salt, &reply.tokens),
             prompt_tokens: reply.prompt_tokens,
             completion_tokens,
@@ -425,7 +420,7 @@ impl Provider {
 
     /// The reply that was given before to the same request, if this is one.
     fn repeated(&self, request: &ChatRequest) -> Result<Option<ChatReply>, NodeError> {
-        let digest = digest_of(request);
+        let digest = request.digest();
         let last = self.page(request.session)?.last;
         Ok(last.filter(|l| l.turn == request.turn && l.request == digest).map(|l| l.reply))
     }
@@ -450,7 +445,7 @@ impl Node for Provider {
                 None => {
                     // Who asks the same waits for it; who asks for something else would wait for a refusal.
                     let begun = self.page(request.session)?.begun;
-                    if begun.is_some_and(|begun| begun != (request.turn, digest_of(request))) {
+                    if begun.is_some_and(|begun| begun != (request.turn, request.digest())) {
                         return Err(NodeError::TurnOutOfOrder { asked: request.turn, next: request.turn + 1 });
                     }
                     claim.lock().await

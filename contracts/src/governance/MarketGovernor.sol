@@ -12,7 +12,8 @@ import {MarketParameters} from "./MarketParameters.sol";
 
 /// @title The DAO: proposals, votes, and a timelock between a vote and its effect
 /// @notice Delay, window and quorum of votes are parameters of the market, so the DAO changes them as it changes the
-/// split. A proposal keeps its window, and its quorum is that of the moment whose votes count: a later change moves no old one.
+/// split. A proposal keeps its window, and its quorum is that of the moment whose votes count: a later change moves no
+/// old proposal.
 contract MarketGovernor is Governor, GovernorCountingSimple, GovernorVotes, GovernorTimelockControl {
     MarketParameters public immutable parameters;
 

@@ -170,6 +170,8 @@ contract MarketParameters {
         // Sessions keep their version in sixteen bits.
         if (_versions.length == type(uint16).max) revert OutOfBounds("version", _versions.length);
         _versions.push(p);
+        // What it gives is the quorum before and after: of no use here.
+        // slither-disable-next-line unused-return
         _quorums.push(uint48(block.timestamp), p.quorumBps);
         emit ParametersApplied(uint32(_versions.length), p);
     }

@@ -1,7 +1,7 @@
 //! What a node does to a consumer who cannot count tokens.
 
 use lazai::consumer::ConsumerError;
-use lazai::node::{ChatReply, SignedReceipt, reply_digest, request_digest};
+use lazai::node::{ChatReply, SignedReceipt, reply_digest};
 use lazai_core::digest::sha256;
 use lazai_settle::session::Receipt;
 
@@ -15,7 +15,7 @@ fn claimed(stage: &mut Stage, prompt_tokens: u64) -> Result<(), ConsumerError> {
     let receipt = Receipt {
         session: request.session,
         turn: 1,
-        request_digest: request_digest(request.salt, &request.messages, &request.settings),
+        request_digest: request.digest(),
         reply_digest: reply_digest(request.salt, &tokens),
         prompt_tokens,
         completion_tokens: 10,

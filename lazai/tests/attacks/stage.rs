@@ -31,7 +31,7 @@ struct Still(Arc<Market>);
 
 impl Ledger for Still {
     fn send<'a>(&'a self, _: &'a dyn Signer, _: Digest, _: Transaction) -> LedgerFuture<'a, Entry> {
-        unimplemented!("nothing is sent")
+        unreachable!("nothing is sent")
     }
     fn market(&self) -> Arc<Market> {
         self.0.clone()
@@ -40,13 +40,13 @@ impl Ledger for Still {
         START_S
     }
     fn notices<'a>(&'a self, _: &'a Cursor) -> LedgerFuture<'a, Vec<Notice>> {
-        unimplemented!("nobody follows")
+        unreachable!("nobody follows")
     }
     fn checkpoint(&self) -> Checkpoint {
-        unimplemented!("nothing is proved")
+        unreachable!("nothing is proved")
     }
     fn entry(&self, _: u64) -> LedgerFuture<'_, Option<(Entry, Inclusion)>> {
-        unimplemented!("nothing is proved")
+        unreachable!("nothing is proved")
     }
 }
 
@@ -63,13 +63,13 @@ impl Backend for Echo {
         &self.about
     }
     fn train(&self, _: &TrainJob<'_>, _: &mut dyn FnMut(Progress) -> bool) -> Result<TrainedFiles, LoraError> {
-        unimplemented!("nothing is trained")
+        unreachable!("nothing is trained")
     }
     fn load_adapter(&self, _: &Path) -> Result<Digest, LoraError> {
         Ok(sha256(b"adapter"))
     }
     fn mean_loss(&self, _: Option<Digest>, _: &[Example]) -> Result<f64, LoraError> {
-        unimplemented!("nothing is measured")
+        unreachable!("nothing is measured")
     }
     fn prompt_tokens(&self, _: &[Message]) -> Result<u64, LoraError> {
         Ok(5)

@@ -8,7 +8,6 @@ use lazai::core::digest::{DomainHasher, sha256};
 use lazai::core::{Amount, Asset, SessionId};
 use lazai::node::{
     ChatReply, ChatRequest, Node, NodeError, NodeFuture, RequestClaim, SignedReceipt, SignedVoucher, reply_digest,
-    request_digest,
 };
 use lazai::settle::market::MarketError;
 use lazai::settle::session::Receipt;
@@ -50,7 +49,7 @@ impl Server {
         let market = ledger.market();
         let session =
             market.session(request.session).ok_or(MarketError::UnknownSession { session: request.session })?;
-        let digest = request_digest(request.salt, &request.messages, &request.settings);
+        let digest = request.digest();
         let claim = RequestClaim { session: request.session, turn: request.turn, request: digest };
         let checked = request.signature.verify(market.domain(), &claim, session.consumer);
         checked.map_err(|source| MarketError::Signature { what: "chat request", source })?;
