@@ -1,0 +1,92 @@
+//! Who is served: what is checked before a token is generated.
+
+use lazai_core::SessionId;
+use lazai_core::sign::SignatureError;
+use lazai_settle::market::MarketError;
+use lazai_settle::session::{Session, SessionPayment};
+
+use super::Provider;
+use super::book::Page;
+use crate::node::{ChatRequest, NodeError, RequestClaim};
+
+impl Provider {
+    /// Has the ledger look for a session that it does not know yet. On a chain its deposit counts when it is as deep as
+    /// the ledger was told to wait for.
+    pub(super) async fn learn_of(&self, session: SessionId) -> Result<(), NodeError> {
+        if self.account.ledger().market().session(session).is_some() {
+            return Ok(());
+        }
+        let refreshed = self.account.ledger().refresh().await;
+        refreshed.map_err(|e| NodeError::Book { reason: e.to_string() })
+    }
+
+    /// A session that this node may serve now.
+    pub(super) fn session(&self, id: SessionId) -> Result<Session, NodeError> {
+        let market = self.account.ledger().market();
+        let session = market.session(id).ok_or(MarketError::UnknownSession { session: id })?;
+        let refused = |reason| Err(NodeError::NotServed { session: id, reason });
+        if session.offer.node != self.address() {
+            return refused("it is opened with another node");
+        }
+        if session.closed {
+            return refused("it is closed");
+        }
+        if self.account.ledger().now_s() > session.deadline_s {
+            return refused("its deadline has passed");
+        }
+        if let SessionPayment::Quota(token) = session.payment
+            && market.token(token).is_none_or(|t| t.has_expired(self.account.ledger().now_s()))
+        {
+            return refused("its access token has expired");
+        }
+        Ok(session.clone())
+    }
+
+    /// Whether the session's consumer signed a request: before anybody waits, or hears what was said before.
+    pub(super) fn check_signed(&self, request: &ChatRequest) -> Result<(), NodeError> {
+        let market = self.account.ledger().market();
+        let unknown = MarketError::UnknownSession { session: request.session };
+        let consumer = market.session(request.session).ok_or(unknown)?.consumer;
+        let claim = RequestClaim { session: request.session, turn: request.turn, request: request.digest() };
+        let checked = request.signature.verify(&self.account.domain(), &claim, consumer);
+        checked.map_err(|source: SignatureError| MarketError::Signature { what: "chat request", source }.into())
+    }
+
+    /// Everything else that is checked before a token is generated; gives the tokens of the conversation.
+    pub(super) fn admit(&self, session: &Session, page: &Page, request: &ChatRequest) -> Result<u64, NodeError> {
+        let digest = request.digest();
+        let next = page.turn() + 1;
+        if request.turn != next {
+            return Err(NodeError::TurnOutOfOrder { asked: request.turn, next });
+        }
+        if page.begun.is_some_and(|(turn, begun)| turn == next && begun != digest) {
+            let reason = "another request for this reply was begun";
+            return Err(NodeError::NotServed { session: request.session, reason });
+        }
+        if page.owed > page.paid() {
+            return Err(NodeError::NotPaid { owed: page.owed, paid: page.paid() });
+        }
+        match session.payment {
+            SessionPayment::Deposit(deposit) => {
+                let (left, step) = (deposit.checked_sub(page.owed)?, session.offer.step()?);
+                if left < step {
+                    return Err(NodeError::DepositExhausted { left, step });
+                }
+            }
+            SessionPayment::Quota(_) => {
+                let market = self.account.ledger().market();
+                let turns = market.params_of(session.params).map_or(0, |p| p.turns_per_quota);
+                if request.turn > turns {
+                    return Err(NodeError::NotServed { session: request.session, reason: "its quota is used up" });
+                }
+            }
+        }
+        if let Some(reason) = self.moderator.before(&request.messages) {
+            return Err(NodeError::Moderated { reason });
+        }
+        let tokens = self.backend.prompt_tokens(&request.messages);
+        let tokens = tokens.map_err(|e| NodeError::Generation { reason: e.to_string() })?;
+        let ceiling = session.offer.prompt_ceiling;
+        if tokens > ceiling.into() { Err(NodeError::PromptTooLong { tokens, ceiling }) } else { Ok(tokens) }
+    }
+}
