@@ -30,8 +30,9 @@ MESSAGES = {
     ),
     "Offer": (
         "address node,uint64 class,uint32 version,address asset,uint128 promptPrice,uint128 completionPrice,"
-        "uint32 promptCeiling,uint32 completionCeiling,uint64 sessionSeconds,uint64 validUntil",
-        [NODE, 7, 2, "0x" + "44" * 20, 5, MAX, 4096, 512, 3600, 2**63],
+        "uint32 promptCeiling,uint32 completionCeiling,uint64 sessionSeconds,uint64 validUntil,uint128 minDeposit,"
+        "uint128 quotaDeposit,uint64 series",
+        [NODE, 7, 2, "0x" + "44" * 20, 5, MAX, 4096, 512, 3600, 2**63, 1, MAX, 2**64 - 1],
     ),
     "Receipt": (
         "bytes32 session,uint32 turn,bytes32 requestDigest,bytes32 replyDigest,uint64 promptTokens,"
@@ -40,6 +41,7 @@ MESSAGES = {
         [ID, 3, ROOT, "0x" + "c3" * 32, 120, 40, "0x" + "d4" * 32, 700, 950, 2**64 - 1, "0x" + "e5" * 32,
          "0x" + "f6" * 32, 10**24],
     ),
+    "SessionRelease": ("bytes32 session,uint128 redeemed", [ID, MAX]),
     "TrainingRecord": ("bytes32 submission,bytes32 record", [ID, ROOT]),
     "VersionMetadata": (
         "string character,string baseName,bytes32 baseDigest,string baseLicence,bytes32 adapter,bytes32 record,"

@@ -204,6 +204,9 @@ impl Stage {
             completion_ceiling: 100,
             session_s: 3_600,
             valid_until_s: u64::MAX,
+            min_deposit: Amount::ZERO,
+            quota_deposit: Amount::ZERO,
+            series: 0,
         };
         let offer_signature = signed(NODE, &self.domain, &offer);
         let payer: Address = signer(CONSUMER).address();

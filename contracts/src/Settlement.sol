@@ -1,44 +1,34 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-
 import {DataAnchoringToken} from "./DataAnchoringToken.sol";
 import {MarketParameters} from "./governance/MarketParameters.sol";
-import {IVault} from "./interfaces/IVault.sol";
 import {Offer, Params} from "./interfaces/Types.sol";
 import {Ids} from "./libraries/Ids.sol";
 import {Session, SessionStatus, Sessions} from "./libraries/Sessions.sol";
 import {Signed} from "./libraries/Signed.sol";
+import {Balances} from "./settlement/Balances.sol";
 
 /// @title All of the market's money: balances, sessions, and the revenue of classes until it is claimed
 /// @notice A session reserves a deposit under a node's signed offer; the node redeems the consumer's last cumulative
-/// voucher; what is left goes back. Nothing is pushed to anybody: what is earned is a balance, to be withdrawn.
+/// voucher; what is left goes back. The node may end it at once, the payer asks for its end at any time: then the node
+/// has the dispute window to redeem what it was promised, and after that anyone ends it.
 ///
 /// Of each redeemed increment the node's and the pool's parts are floored and the class gets the rest, under the
-/// parameters of the session. For every asset, always: what this contract holds = balances + open deposits less what was
-/// redeemed of them + unclaimed revenue.
-contract Settlement is IVault, ReentrancyGuardTransient {
-    using SafeERC20 for IERC20;
+/// parameters of the session. For every asset, always: what this contract holds = balances + funds of classes + open
+/// deposits less what was redeemed of them + unclaimed revenue.
+contract Settlement is Balances {
     using Sessions for Sessions.Hasher;
 
-    error AmountReceived(address asset, uint256 expected, uint256 received);
-    error AssetNotAccepted(address asset);
-    error BalanceTooSmall(address account, address asset, uint256 available, uint256 needed);
-    error DepositTooLarge(uint256 amount);
-    error NotAllowed(address sender);
+    error DepositRefused(bytes32 session, uint256 amount);
+    error NotReleased(bytes32 session, uint256 redeemed);
     error OfferRefused(string reason);
-    error PaymentFailed(address to, uint256 amount);
     error SessionClosed(bytes32 session);
     error SessionExists(bytes32 session);
     error SessionRunning(bytes32 session, uint64 deadline);
     error UnknownSession(bytes32 session);
 
-    event Deposited(address indexed account, address indexed asset, uint256 amount);
-    event Withdrawn(address indexed account, address indexed asset, address to, uint256 amount);
-    event Transferred(address indexed from, address indexed to, address indexed asset, uint256 amount);
+    event OffersRevoked(address indexed node, uint64 series);
     event SessionOpened(
         bytes32 indexed session,
         address indexed payer,
@@ -54,10 +44,11 @@ contract Settlement is IVault, ReentrancyGuardTransient {
     /// @param reason 1: unknown or closed session, 2: not signed by the consumer, 3: not more than before, 4: more than
     /// the deposit.
     event VoucherSkipped(address indexed node, bytes32 indexed session, uint8 reason);
+    /// @param deposit What it is now.
+    event SessionToppedUp(bytes32 indexed session, uint256 deposit);
+    /// @param finalAt After this time anyone may end it.
+    event SessionClosing(bytes32 indexed session, uint64 finalAt);
     event SessionEnded(bytes32 indexed session, uint256 refunded);
-    /// Revenue that became a balance: a seller's, or a class owner's where no share counts. (That of a redemption
-    /// without a counted share follows from `Redeemed`.)
-    event RevenueCredited(address indexed account, address indexed asset, uint256 amount);
 
     /// @notice How a session is opened: `deposit` from the payer's balance, or one unit of quota of `tokenId`.
     struct Opening {
@@ -77,45 +68,29 @@ contract Settlement is IVault, ReentrancyGuardTransient {
         bytes signature;
     }
 
-    MarketParameters public immutable parameters;
-    DataAnchoringToken public immutable token;
+    /// @notice Vouchers of sessions under one offer.
+    struct Claims {
+        Offer offer;
+        Claim[] claims;
+    }
+
     bytes32 private immutable _ledgerId;
 
-    mapping(address account => mapping(address asset => uint256)) public balanceOf;
+    /// @notice Which series a node's offers must name to be good.
+    mapping(address node => uint64) public seriesOf;
     mapping(bytes32 session => Session) private _sessions;
 
-    constructor(MarketParameters parameters_, DataAnchoringToken token_) {
-        parameters = parameters_;
-        token = token_;
+    constructor(MarketParameters parameters_, DataAnchoringToken token_) Balances(parameters_, token_) {
         _ledgerId = parameters_.ledgerId();
     }
 
-    /// @notice Adds to the sender's balance: coins with the call, or an ERC-20 by allowance.
-    function deposit(address asset, uint256 amount) external payable nonReentrant {
-        _deposit(msg.sender, asset, amount);
+    /// @notice Revokes all offers that the sender signed so far: no session can be opened under them any more.
+    function revokeOffers() external {
+        emit OffersRevoked(msg.sender, ++seriesOf[msg.sender]);
     }
 
-    /// @inheritdoc IVault
-    function depositFor(address account, address asset, uint256 amount) external payable nonReentrant {
-        _deposit(account, asset, amount);
-    }
-
-    /// @notice Pays a part of the sender's balance out.
-    function withdraw(address asset, address to, uint256 amount) external nonReentrant {
-        _debit(msg.sender, asset, amount);
-        emit Withdrawn(msg.sender, asset, to, amount);
-        _pay(to, asset, amount);
-    }
-
-    /// @notice Moves a part of the sender's balance to somebody else's.
-    function transfer(address to, address asset, uint256 amount) external {
-        _debit(msg.sender, asset, amount);
-        balanceOf[to][asset] += amount;
-        emit Transferred(msg.sender, to, asset, amount);
-    }
-
-    /// @notice Opens a session under a node's signed offer; the sender pays. Coins that come with the call are added to
-    /// her balance first.
+    /// @notice Opens a session under a node's signed offer; the sender pays, or the fund of the class whose quota she
+    /// uses. Coins that come with the call are added to her balance first.
     function open(Opening calldata opening, Offer calldata offer, bytes calldata offerSignature)
         external
         payable
@@ -130,65 +105,76 @@ contract Settlement is IVault, ReentrancyGuardTransient {
         uint32 version = parameters.currentVersion();
         _checkOffer(offer, offerHash, offerSignature);
         uint64 deadline = uint64(block.timestamp) + offer.sessionSeconds;
-        _sessions[id] = Sessions.open(opening.deposit, uint40(deadline), uint16(version));
-        if (opening.tokenId == 0) {
-            if (!token.accepts(offer.class, offer.version, false)) revert OfferRefused("payment");
-            _debit(msg.sender, offer.asset, opening.deposit);
+        bool byQuota = opening.tokenId != 0;
+        uint96 reserved = byQuota ? uint96(offer.quotaDeposit) : opening.deposit;
+        _sessions[id] = Sessions.open(reserved, uint40(deadline), uint16(version), byQuota);
+        if (byQuota) {
+            _takeQuota(opening, offer);
         } else {
-            if (opening.deposit != 0) revert OfferRefused("payment");
-            token.useForSession(msg.sender, opening.tokenId, offer.class, offer.version);
+            if (!token.accepts(offer.class, offer.version, false)) revert OfferRefused("payment");
+            if (reserved < offer.minDeposit) revert OfferRefused("minDeposit");
+            _debit(msg.sender, offer.asset, reserved);
         }
         emit SessionOpened(id, msg.sender, offer.node, opening, offer, offerSignature, version, deadline);
     }
 
-    /// @notice Redeems vouchers of sessions under one offer; by its node. One that is not good is passed over, with its
-    /// reason in an event. Returns how many were good.
-    function redeem(Offer calldata offer, Claim[] calldata claims) external nonReentrant returns (uint256 redeemed) {
-        if (msg.sender != offer.node) revert NotAllowed(msg.sender);
-        Batch memory batch;
-        batch.hasher = Sessions.hasher(_ledgerId, parameters.domainSeparator(), offer);
-        batch.ids = new bytes32[](claims.length);
-        batch.cumulative = new uint128[](claims.length);
-        for (uint256 i = 0; i < claims.length; ++i) {
-            _redeemOne(batch, claims[i]);
-        }
-        redeemed = batch.redeemed;
-        if (redeemed == 0) return 0;
-        balanceOf[msg.sender][offer.asset] += batch.node;
-        balanceOf[parameters.governance()][offer.asset] += batch.pool;
-        // Every increment was deposited, so their sum is far below 2^128.
-        // slither-disable-next-line reentrancy-no-eth: the token only counts, and calls nobody.
-        address instead = token.creditRevenue(offer.class, offer.asset, uint128(batch.class));
-        if (instead != address(0)) balanceOf[instead][offer.asset] += batch.class;
-        (bytes32[] memory ids, uint128[] memory cumulative) = (batch.ids, batch.cumulative);
-        assembly ("memory-safe") {
-            mstore(ids, redeemed)
-            mstore(cumulative, redeemed)
-        }
-        emit Redeemed(msg.sender, ids, cumulative);
+    /// @notice Adds to the deposit of the sender's session, until its deadline. Coins that come with the call are added
+    /// to her balance first.
+    function topUp(uint64 nonce, address consumer, Offer calldata offer, uint96 amount) external payable nonReentrant {
+        if (msg.value != 0) _deposit(msg.sender, address(0), msg.value);
+        (bytes32 id, Session session) = _live(msg.sender, nonce, consumer, offer);
+        bool open_ = session.status() == SessionStatus.Open && block.timestamp <= session.deadline();
+        uint256 sum = session.deposit() + amount;
+        if (!open_ || session.sponsored() || sum > type(uint96).max) revert DepositRefused(id, amount);
+        _debit(msg.sender, offer.asset, amount);
+        _sessions[id] = session.withDeposit(uint96(sum));
+        emit SessionToppedUp(id, sum);
     }
 
-    /// @notice Ends a session and gives back what was not redeemed: by its node at any time; by its payer after the
-    /// deadline, or once the version was withdrawn.
+    /// @notice Redeems vouchers of sessions, offer by offer; by their node. One that is not good is passed over, with
+    /// its reason in an event. Returns how many were good.
+    function redeem(Claims[] calldata batches) external nonReentrant returns (uint256 redeemed) {
+        bytes32 separator = parameters.domainSeparator();
+        address pool = parameters.governance();
+        for (uint256 i = 0; i < batches.length; ++i) {
+            redeemed += _redeemUnder(batches[i], separator, pool);
+        }
+    }
+
+    /// @notice Ends a session, and gives back what was not redeemed. Its node ends it at once. Its payer asks for it at
+    /// any time; the node can still redeem until the dispute window is over, and then anyone ends it.
     function close(address payer, uint64 nonce, address consumer, Offer calldata offer) external {
-        bytes32 id = Ids.session(_ledgerId, payer, nonce, consumer, Signed.hash(offer));
-        Session session = _sessions[id];
-        // slither-disable-start incorrect-equality: states, not balances.
-        if (session.status() == SessionStatus.None) revert UnknownSession(id);
-        if (session.status() == SessionStatus.Closed) revert SessionClosed(id);
-        // slither-disable-end incorrect-equality
-        if (msg.sender != offer.node) {
-            if (msg.sender != payer) revert NotAllowed(msg.sender);
-            bool over = block.timestamp > session.deadline() || token.isWithdrawn(offer.class, offer.version);
-            if (!over) revert SessionRunning(id, session.deadline());
+        (bytes32 id, Session session) = _live(payer, nonce, consumer, offer);
+        bool asked = session.status() == SessionStatus.Closing;
+        if (msg.sender == offer.node || (asked && block.timestamp > session.deadline())) {
+            return _end(id, session, payer, offer);
         }
-        _sessions[id] = session.closed();
-        uint256 refunded = session.deposit() - session.redeemed();
-        balanceOf[payer][offer.asset] += refunded;
-        emit SessionEnded(id, refunded);
+        if (msg.sender != payer) revert NotAllowed(msg.sender);
+        if (asked) revert SessionRunning(id, session.deadline());
+        uint64 finalAt = uint64(block.timestamp) + parameters.versionAt(session.params()).disputeWindow;
+        _sessions[id] = session.closing(uint40(finalAt));
+        emit SessionClosing(id, finalAt);
     }
 
-    /// @notice What is known of a session here; the rest is in the event of its opening.
+    /// @notice Ends a session at once, by its payer, where its node signed that it wants no more than was redeemed.
+    function closeTogether(
+        address payer,
+        uint64 nonce,
+        address consumer,
+        Offer calldata offer,
+        bytes calldata release
+    ) external {
+        if (msg.sender != payer) revert NotAllowed(msg.sender);
+        (bytes32 id, Session session) = _live(payer, nonce, consumer, offer);
+        bytes32 released = Signed.release(id, session.redeemed());
+        if (!Signed.isBy(offer.node, Signed.digest(parameters.domainSeparator(), released), release)) {
+            revert NotReleased(id, session.redeemed());
+        }
+        _end(id, session, payer, offer);
+    }
+
+    /// @notice What is known of a session here; the rest is in the event of its opening. The deadline of one that is
+    /// closing is that of the dispute.
     function sessionOf(bytes32 id)
         external
         view
@@ -196,25 +182,6 @@ contract Settlement is IVault, ReentrancyGuardTransient {
     {
         Session s = _sessions[id];
         return (s.deposit(), s.redeemed(), s.deadline(), s.params(), s.status());
-    }
-
-    /// @inheritdoc IVault
-    function creditFromRevenue(address account, address asset, uint256 amount) external {
-        _onlyToken();
-        balanceOf[account][asset] += amount;
-        emit RevenueCredited(account, asset, amount);
-    }
-
-    /// @inheritdoc IVault
-    function payFromRevenue(address to, address asset, uint256 amount) external nonReentrant {
-        _onlyToken();
-        _pay(to, asset, amount);
-    }
-
-    /// @inheritdoc IVault
-    function takeAsRevenue(address from, address asset, uint256 amount) external payable nonReentrant {
-        _onlyToken();
-        _take(from, asset, amount);
     }
 
     /// What is summed up over the vouchers of a batch.
@@ -230,6 +197,32 @@ contract Settlement is IVault, ReentrancyGuardTransient {
         uint256 version;
         uint256 nodeBps;
         uint256 poolBps;
+    }
+
+    function _redeemUnder(Claims calldata c, bytes32 separator, address pool) private returns (uint256 redeemed) {
+        Offer calldata offer = c.offer;
+        if (msg.sender != offer.node) revert NotAllowed(msg.sender);
+        Batch memory batch;
+        batch.hasher = Sessions.hasher(_ledgerId, separator, offer);
+        batch.ids = new bytes32[](c.claims.length);
+        batch.cumulative = new uint128[](c.claims.length);
+        for (uint256 i = 0; i < c.claims.length; ++i) {
+            _redeemOne(batch, c.claims[i]);
+        }
+        redeemed = batch.redeemed;
+        if (redeemed == 0) return 0;
+        balanceOf[msg.sender][offer.asset] += batch.node;
+        balanceOf[pool][offer.asset] += batch.pool;
+        // Every increment was deposited, so their sum is far below 2^128.
+        // slither-disable-next-line reentrancy-no-eth: the token only counts, and calls nobody.
+        address instead = token.creditRevenue(offer.class, offer.asset, uint128(batch.class));
+        if (instead != address(0)) balanceOf[instead][offer.asset] += batch.class;
+        (bytes32[] memory ids, uint128[] memory cumulative) = (batch.ids, batch.cumulative);
+        assembly ("memory-safe") {
+            mstore(ids, redeemed)
+            mstore(cumulative, redeemed)
+        }
+        emit Redeemed(msg.sender, ids, cumulative);
     }
 
     function _redeemOne(Batch memory batch, Claim calldata c) private {
@@ -268,11 +261,42 @@ contract Settlement is IVault, ReentrancyGuardTransient {
         view
         returns (uint8)
     {
-        if (session.status() != SessionStatus.Open) return 1;
+        if (session.status() != SessionStatus.Open && session.status() != SessionStatus.Closing) return 1;
         bytes32 digest = batch.hasher.voucherDigest(id, c.cumulative);
         if (!Signed.isBy(consumer, digest, c.signature)) return 2;
         if (c.cumulative <= session.redeemed()) return 3;
         return c.cumulative > session.deposit() ? 4 : 0;
+    }
+
+    /// A unit of quota, and the deposit that it stands for, out of the class's fund.
+    function _takeQuota(Opening calldata opening, Offer calldata offer) private {
+        uint128 worth = offer.quotaDeposit;
+        Fund storage fund = fundOf[offer.class][offer.asset];
+        if (opening.deposit != 0 || worth == 0) revert OfferRefused("payment");
+        if (worth > fund.perUnit || worth > type(uint96).max) revert OfferRefused("quotaDeposit");
+        _debitFund(offer.class, offer.asset, worth);
+        token.useForSession(msg.sender, opening.tokenId, offer.class, offer.version);
+    }
+
+    function _live(address payer, uint64 nonce, address consumer, Offer calldata offer)
+        private
+        view
+        returns (bytes32 id, Session session)
+    {
+        id = Ids.session(_ledgerId, payer, nonce, consumer, Signed.hash(offer));
+        session = _sessions[id];
+        // slither-disable-start incorrect-equality: states, not balances.
+        if (session.status() == SessionStatus.None) revert UnknownSession(id);
+        if (session.status() == SessionStatus.Closed) revert SessionClosed(id);
+        // slither-disable-end incorrect-equality
+    }
+
+    function _end(bytes32 id, Session session, address payer, Offer calldata offer) private {
+        _sessions[id] = session.closed();
+        uint256 refunded = session.deposit() - session.redeemed();
+        if (session.sponsored()) fundOf[offer.class][offer.asset].amount += uint128(refunded);
+        else balanceOf[payer][offer.asset] += refunded;
+        emit SessionEnded(id, refunded);
     }
 
     function _checkOffer(Offer calldata offer, bytes32 offerHash, bytes calldata signature) private view {
@@ -281,6 +305,7 @@ contract Settlement is IVault, ReentrancyGuardTransient {
             revert OfferRefused("signature");
         }
         if (!parameters.isAccepted(offer.asset)) revert AssetNotAccepted(offer.asset);
+        if (offer.series != seriesOf[offer.node]) revert OfferRefused("series");
         if (block.timestamp > offer.validUntil) revert OfferRefused("validUntil");
         if (offer.sessionSeconds == 0 || offer.sessionSeconds > params.maxSession) {
             revert OfferRefused("sessionSeconds");
@@ -288,42 +313,5 @@ contract Settlement is IVault, ReentrancyGuardTransient {
         if (offer.promptPrice > params.maxPrice || offer.completionPrice > params.maxPrice) {
             revert OfferRefused("price");
         }
-    }
-
-    function _deposit(address account, address asset, uint256 amount) private {
-        _take(msg.sender, asset, amount);
-        balanceOf[account][asset] += amount;
-        emit Deposited(account, asset, amount);
-    }
-
-    /// Takes exactly `amount`: a token that takes a fee on the way is refused.
-    function _take(address from, address asset, uint256 amount) private {
-        if (asset == address(0)) {
-            if (msg.value != amount) revert AmountReceived(asset, amount, msg.value);
-            return;
-        }
-        if (msg.value != 0) revert AmountReceived(address(0), 0, msg.value);
-        if (!parameters.isAccepted(asset)) revert AssetNotAccepted(asset);
-        uint256 before = IERC20(asset).balanceOf(address(this));
-        IERC20(asset).safeTransferFrom(from, address(this), amount);
-        uint256 received = IERC20(asset).balanceOf(address(this)) - before;
-        if (received != amount) revert AmountReceived(asset, amount, received);
-    }
-
-    function _debit(address account, address asset, uint256 amount) private {
-        uint256 available = balanceOf[account][asset];
-        if (amount > available) revert BalanceTooSmall(account, asset, available, amount);
-        balanceOf[account][asset] = available - amount;
-    }
-
-    function _pay(address to, address asset, uint256 amount) private {
-        if (asset != address(0)) return IERC20(asset).safeTransfer(to, amount);
-        // slither-disable-next-line arbitrary-send-eth: whose balance it was said where it goes.
-        (bool success,) = to.call{value: amount}("");
-        if (!success) revert PaymentFailed(to, amount);
-    }
-
-    function _onlyToken() private view {
-        if (msg.sender != address(token)) revert NotAllowed(msg.sender);
     }
 }

@@ -21,6 +21,7 @@ contract ConservationTest is Market {
     mapping(bytes32 => uint256) internal signedFor;
     mapping(uint256 => uint256) internal frozen;
     uint64 internal sessions;
+    mapping(uint64 => bool) internal quotaSessions;
     uint256 internal own;
     // Set when something that must never happen did.
     string internal broken;
@@ -43,7 +44,7 @@ contract ConservationTest is Market {
 
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
         targets = new FuzzSelector[](1);
-        bytes4[] memory selectors = new bytes4[](9);
+        bytes4[] memory selectors = new bytes4[](12);
         selectors[0] = this.actDeposit.selector;
         selectors[1] = this.actOpen.selector;
         selectors[2] = this.actRedeem.selector;
@@ -53,6 +54,9 @@ contract ConservationTest is Market {
         selectors[6] = this.actTransfer.selector;
         selectors[7] = this.actMint.selector;
         selectors[8] = this.actWithdraw.selector;
+        selectors[9] = this.actTopUp.selector;
+        selectors[10] = this.actSponsor.selector;
+        selectors[11] = this.actOpenByQuota.selector;
         targets[0] = FuzzSelector(address(this), selectors);
     }
 
@@ -79,8 +83,7 @@ contract ConservationTest is Market {
     }
 
     function actOpen(uint256 seed, uint96 amount) external {
-        Offer memory o = offer(pick(seed));
-        o.validUntil = type(uint64).max;
+        Offer memory o = offerOf(seed);
         uint256 available = settlement.balanceOf(who(CONSUMER), o.asset);
         uint96 deposit = uint96(within(amount, 0, available > type(uint96).max ? type(uint96).max : available));
         bytes memory signed = signature(NODE, this.hashOf(o));
@@ -90,8 +93,7 @@ contract ConservationTest is Market {
 
     function actRedeem(uint256 seed, uint96 first, uint96 second) external {
         if (sessions == 0) return;
-        Offer memory o = offer(pick(seed));
-        o.validUntil = type(uint64).max;
+        Offer memory o = offerOf(seed);
         Settlement.Claim[] memory claims = new Settlement.Claim[](2);
         uint256[2] memory before;
         for (uint256 i = 0; i < 2; ++i) {
@@ -106,7 +108,7 @@ contract ConservationTest is Market {
             pending[id - 1] = token.pendingRevenue(id, o.asset);
         }
         vm.prank(who(NODE));
-        settlement.redeem(o, claims);
+        settlement.redeem(batch(o, claims));
         for (uint256 i = 0; i < 2; ++i) {
             (, uint256 now_,,,) = settlement.sessionOf(sessionId(claims[i].nonce, o));
             if (now_ < before[i]) broken = "what was redeemed shrank";
@@ -119,12 +121,55 @@ contract ConservationTest is Market {
 
     function actClose(uint256 seed) external {
         if (sessions == 0) return;
-        Offer memory o = offer(pick(seed));
-        o.validUntil = type(uint64).max;
+        Offer memory o = offerOf(seed);
         uint64 nonce = uint64(1 + (seed >> 8) % sessions);
-        (,,,, SessionStatus status) = settlement.sessionOf(sessionId(nonce, o));
-        if (status != SessionStatus.Open) return;
-        close(NODE, nonce, o);
+        (,, uint40 deadline,, SessionStatus status) = settlement.sessionOf(sessionId(nonce, o));
+        if (status == SessionStatus.Open) return close(seed % 3 == 0 ? NODE : CONSUMER, nonce, o);
+        if (status != SessionStatus.Closing) return;
+        if (seed % 3 == 0) vm.warp(deadline + 1);
+        if (time() > deadline) close(STRANGER, nonce, o);
+    }
+
+    function actTopUp(uint256 seed, uint96 amount) external {
+        if (sessions == 0) return;
+        Offer memory o = offerOf(seed);
+        uint64 nonce = uint64(1 + (seed >> 8) % sessions);
+        (uint256 deposit,, uint40 deadline,, SessionStatus status) = settlement.sessionOf(sessionId(nonce, o));
+        bool byQuota = quotaSessions[nonce];
+        if (status != SessionStatus.Open || time() > deadline || byQuota) return;
+        uint256 most = type(uint96).max - deposit;
+        uint256 available = settlement.balanceOf(who(CONSUMER), o.asset);
+        uint96 part = uint96(within(amount, 0, available > most ? most : available));
+        vm.prank(who(CONSUMER));
+        settlement.topUp(nonce, who(CONSUMER), o, part);
+    }
+
+    function actSponsor(uint256 seed, uint96 amount) external {
+        address asset = pick(seed);
+        uint256 value = fund(who(CREATOR), asset, amount);
+        vm.startPrank(who(CREATOR));
+        settlement.deposit{value: value}(asset, amount);
+        settlement.sponsor(1, asset, amount, type(uint128).max);
+        (uint128 left,) = settlement.fundOf(1, asset);
+        settlement.unsponsor(1, asset, uint128(within(seed >> 8, 0, left)));
+        vm.stopPrank();
+    }
+
+    function actOpenByQuota(uint256 seed) external {
+        Offer memory o = offerOf(seed);
+        (uint128 left,) = settlement.fundOf(1, o.asset);
+        if (left < o.quotaDeposit) return;
+        vm.prank(who(CREATOR));
+        uint256 access = token.mint(1, who(CONSUMER), 1, 0, 0);
+        quotaSessions[++sessions] = true;
+        bytes memory signed = signature(NODE, this.hashOf(o));
+        vm.prank(who(CONSUMER));
+        settlement.open(Settlement.Opening(sessions, who(CONSUMER), 0, access), o, signed);
+    }
+
+    function offerOf(uint256 seed) private view returns (Offer memory o) {
+        o = offer(pick(seed));
+        (o.validUntil, o.quotaDeposit) = (type(uint64).max, 1_000_000);
     }
 
     function actSettle(uint256 seed, uint96 amount) external {
@@ -193,12 +238,13 @@ contract ConservationTest is Market {
             sum += settlement.balanceOf(who(key), asset);
         }
         sum += settlement.balanceOf(address(timelock), asset);
-        Offer memory o = offer(asset);
-        o.validUntil = type(uint64).max;
+        Offer memory o = offerOf(asset == COIN ? 0 : 1);
         for (uint64 nonce = 1; nonce <= sessions; ++nonce) {
             (uint256 deposit, uint256 redeemed,,, SessionStatus status) = settlement.sessionOf(sessionId(nonce, o));
-            if (status == SessionStatus.Open) sum += deposit - redeemed;
+            if (status == SessionStatus.Open || status == SessionStatus.Closing) sum += deposit - redeemed;
         }
+        (uint128 put,) = settlement.fundOf(1, asset);
+        sum += put;
         for (uint256 class = 1; class <= 2; ++class) {
             (uint128 unclaimed,) = token.unclaimedRevenue(class, asset);
             sum += unclaimed;
@@ -210,7 +256,7 @@ contract ConservationTest is Market {
             address asset = pick(i);
             uint256 owns = asset == COIN ? address(settlement).balance : dollar.balanceOf(address(settlement));
             eq(moneyIn[asset], moneyOut[asset] + owns, "in = out + held");
-            eq(owns, held(asset), "held = balances + deposits + revenue");
+            eq(owns, held(asset), "held = balances + funds + deposits + revenue");
         }
     }
 

@@ -234,6 +234,9 @@ async fn offer(home: &Home, provider: &Provider, minted: &Minted, nonce: u64) ->
         completion_ceiling: 0,
         session_s: 86_400,
         valid_until_s: home.ledger().now_s() + 86_400,
+        min_deposit: Amount::ZERO,
+        quota_deposit: Amount::ZERO,
+        series: 0,
     };
     let offer = provider.offer(terms).await?;
     home.keep(&file, &offer)?;

@@ -218,6 +218,9 @@ impl Stage {
             completion_ceiling: 0,
             session_s: 600,
             valid_until_s: self.home.ledger().now_s() + 600,
+            min_deposit: Amount::ZERO,
+            quota_deposit: Amount::ZERO,
+            series: 0,
         }
     }
 

@@ -15,7 +15,7 @@ use lazai::provenance::{Evidence, Report, Trust, TrustAnchor, collect, verify};
 use lazai::provider::Provider;
 use lazai::settle::MarketError;
 use lazai::settle::market::{SubmissionStatus, Transaction};
-use lazai::settle::session::SessionPayment;
+use lazai::settle::session::{Offer, SessionPayment};
 use lazai::store::Store;
 use lazai::validator::{ValidationError, Validator};
 use lazai_examples::Stage;
@@ -110,7 +110,7 @@ fn a_node_serves_step_by_step_and_only_who_pays() {
     block_on(node.redeem(session)).unwrap();
     block_on(node.close(session)).unwrap();
     refused!(chat(&node, &request(stage, &*app, session, 3, "more")), NodeError::NotServed { .. });
-    refused!(pay(owed + 5), NodeError::NotServed { .. });
+    refused!(pay(owed + 5), NodeError::Market(MarketError::SessionClosed { .. }));
 }
 
 #[test]
@@ -131,32 +131,35 @@ fn a_deposit_with_one_node_buys_nothing_at_another() {
 }
 
 #[test]
-fn quota_pays_for_a_session_until_it_expires() {
+fn quota_is_worth_what_the_offer_says_and_paid_by_the_class() {
     let guard = minted();
     let (stage, minted) = &*guard;
     let node = stage.provider("node", minted).unwrap();
-    let now_s = stage.home.ledger().now_s();
-    let to = stage.home.address("consumer");
-    let mint = |expire_at_s| Transaction::MintToken { class: minted.class, to, value: 1, shares: 0, expire_at_s };
-    let creator = stage.home.account("creator");
-    block_on(creator.send("quota test", mint(now_s + 8))).unwrap();
-    let market = stage.home.ledger().market();
-    let (token, _) = market.tokens_of(minted.class).last().unwrap();
-    let mut conversation = open(stage, minted, &node, 300, SessionPayment::Quota(token));
-    let consumer = stage.consumer().unwrap();
-    let reply = block_on(consumer.say(&mut conversation, &node, "hi", &mut |_| {})).unwrap();
-    assert_eq!(reply.receipt.receipt.cumulative, Amount::ZERO);
+    let (creator, consumer) = (stage.home.account("creator"), stage.consumer().unwrap());
+    let (to, class, asset) = (stage.home.address("consumer"), minted.class, Asset::NATIVE);
+    let mint = Transaction::MintToken { class, to, value: 2, shares: 0, expire_at_s: 0 };
+    block_on(creator.send("quota test", mint)).unwrap();
+    let (token, _) = stage.home.ledger().market().tokens_of(class).last().unwrap();
+    let quota = SessionPayment::Quota(token);
     let offer = block_on(stage.offer(&node, minted)).unwrap();
-    let again = block_on(consumer.open(301, &offer, SessionPayment::Quota(token)));
-    assert!(again.unwrap_err().to_string().contains("has a value of 0"));
-    while stage.home.ledger().now_s() <= now_s + 8 {
-        std::thread::sleep(std::time::Duration::from_millis(200));
-    }
-    let app = stage.home.signer("consumer's app");
-    refused!(
-        chat(&node, &request(stage, &*app, conversation.session, 2, "hi")),
-        NodeError::NotServed { reason: "its access token has expired", .. }
-    );
+    let refused = block_on(consumer.open(300, &offer, quota)).unwrap_err().to_string();
+    assert!(refused.contains("not paid by quota"), "{refused}");
+
+    let units = Amount::from_base_units;
+    let gift = Transaction::Transfer { to: creator.address(), asset, amount: units(500) };
+    block_on(stage.home.account("consumer").send("quota gift", gift)).unwrap();
+    let sponsor = Transaction::Sponsor { class, asset, amount: units(500), per_unit: units(350) };
+    block_on(creator.send("quota fund", sponsor)).unwrap();
+    let terms = Offer { quota_deposit: units(350), ..stage.offer_terms(&node, minted) };
+    let offer = block_on(node.offer(terms)).unwrap();
+    let mut conversation = block_on(consumer.open(301, &offer, quota)).unwrap();
+    let reply = block_on(consumer.say(&mut conversation, &node, "hi", &mut |_| {})).unwrap();
+    let owed = reply.receipt.receipt.cumulative;
+    assert!(owed > Amount::ZERO, "a reply by quota has its price");
+    block_on(node.redeem(conversation.session)).unwrap();
+    block_on(node.close(conversation.session)).unwrap();
+    let left = stage.home.ledger().market().fund(class, asset).amount;
+    assert_eq!(left, units(500).checked_sub(owed).unwrap(), "the class paid what was said, and no more");
 }
 
 struct NoLamps;

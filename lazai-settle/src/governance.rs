@@ -12,6 +12,8 @@ use crate::split::RevenueSplit;
 pub const MAX_WINDOW_S: u64 = 60 * 86_400;
 /// No vote can be shorter than this, in seconds: holders must be able to notice it.
 pub const MIN_VOTING_WINDOW_S: u64 = 3_600;
+/// No vote can leave nodes less time than this to redeem what they were promised, in seconds.
+pub const MIN_DISPUTE_WINDOW_S: u64 = 600;
 /// Assets that prices can be in, the chain's own coin among them.
 pub const MAX_ASSETS: usize = 8;
 
@@ -41,8 +43,6 @@ pub struct Params {
     pub challenger: BasisPoints,
     /// Votes, in favour or abstaining, that a proposal on a chain needs of all votes.
     pub quorum: BasisPoints,
-    /// Turns of a session that is paid by one unit of quota.
-    pub turns_per_quota: u32,
     /// Stake below which a validator's weight does not count.
     pub min_stake: Amount,
     /// What a challenger puts at risk.
@@ -63,6 +63,8 @@ pub struct Params {
     pub voting_window_s: u64,
     /// Longest session that may be opened, in seconds.
     pub max_session_s: u64,
+    /// Seconds that a node has to redeem once a payer asked for the end of a session.
+    pub dispute_window_s: u64,
 }
 
 impl Default for Params {
@@ -73,7 +75,6 @@ impl Default for Params {
             slash: bps(5_000),
             challenger: bps(2_500),
             quorum: bps(2_000),
-            turns_per_quota: 16,
             min_stake: Amount::ZERO,
             challenge_bond: Amount::ZERO,
             max_price: Amount::MAX,
@@ -84,6 +85,7 @@ impl Default for Params {
             voting_delay_s: 0,
             voting_window_s: 3_600,
             max_session_s: 86_400,
+            dispute_window_s: 3_600,
         }
     }
 }
@@ -102,6 +104,7 @@ impl Params {
             ("voting delay", self.voting_delay_s, 0),
             ("voting window", self.voting_window_s, MIN_VOTING_WINDOW_S),
             ("longest session", self.max_session_s, 0),
+            ("dispute window", self.dispute_window_s, MIN_DISPUTE_WINDOW_S),
         ] {
             if value < least || value > MAX_WINDOW_S {
                 return Err(OutOfBounds { parameter, value, least, most: MAX_WINDOW_S });

@@ -2,6 +2,9 @@
 //!
 //! A consumer pays after each reply, so she never pays ahead of service; the node serves the next reply only when
 //! the last one is paid. The largest loss of the consumer is nothing, that of the node one reply.
+//!
+//! The node ends a session at once. Its payer asks for the end at any time, and then the node has the dispute window to
+//! redeem what it was promised; after that anyone ends it. With the node's [`SessionRelease`] she ends it at once too.
 
 use lazai_core::sign::Encoder;
 use lazai_core::{
@@ -34,6 +37,12 @@ pub struct Offer {
     pub session_s: u64,
     /// Sessions may be opened under it up to this time, seconds since 1970.
     pub valid_until_s: u64,
+    /// The least that a payer reserves for a session.
+    pub min_deposit: Amount,
+    /// What a class's fund reserves for a session that is opened by a unit of quota; 0: not served by quota.
+    pub quota_deposit: Amount,
+    /// Which of the node's series of offers it belongs to: beginning the next one revokes this.
+    pub series: u64,
 }
 
 impl Offer {
@@ -64,7 +73,8 @@ impl Offer {
 impl TypedData for Offer {
     const TYPE: &'static str = "Offer(address node,uint64 class,uint32 version,address asset,uint128 promptPrice,\
                                 uint128 completionPrice,uint32 promptCeiling,uint32 completionCeiling,\
-                                uint64 sessionSeconds,uint64 validUntil)";
+                                uint64 sessionSeconds,uint64 validUntil,uint128 minDeposit,\
+                                uint128 quotaDeposit,uint64 series)";
 
     fn encode(&self, out: &mut Encoder) {
         out.address(self.node);
@@ -77,6 +87,9 @@ impl TypedData for Offer {
         out.uint(self.completion_ceiling.into());
         out.uint(self.session_s.into());
         out.uint(self.valid_until_s.into());
+        out.uint(self.min_deposit.base_units());
+        out.uint(self.quota_deposit.base_units());
+        out.uint(self.series.into());
     }
 }
 
@@ -118,7 +131,7 @@ pub fn session_id(ledger: LedgerId, payer: Address, nonce: u64, consumer: Addres
 pub enum SessionPayment {
     /// By vouchers, up to this deposit.
     Deposit(Amount),
-    /// By one unit of an access token's quota.
+    /// By one unit of an access token's quota: the class's fund reserves what the offer says it is worth.
     Quota(TokenId),
 }
 
@@ -137,22 +150,42 @@ pub struct Session {
     pub payment: SessionPayment,
     /// The parameters that bind it.
     pub params: ParamsVersion,
+    /// The most that can be redeemed: it grows when it is topped up.
+    pub deposit: Amount,
     /// What was redeemed so far.
     pub redeemed: Amount,
-    /// After this time, seconds since 1970, the payer may close it herself.
+    /// It is served up to this time, seconds since 1970.
     pub deadline_s: u64,
+    /// Once its payer asked for its end: the node redeems up to this time, seconds since 1970, and then anyone ends it.
+    pub final_at_s: Option<u64>,
     /// Whether it is closed.
     pub closed: bool,
 }
 
 impl Session {
-    /// The most that can be redeemed.
+    /// Whether its deposit came out of its class's fund, and goes back there.
     #[must_use]
-    pub fn deposit(&self) -> Amount {
-        match self.payment {
-            SessionPayment::Deposit(deposit) => deposit,
-            SessionPayment::Quota(_) => Amount::ZERO,
-        }
+    pub fn is_sponsored(&self) -> bool {
+        matches!(self.payment, SessionPayment::Quota(_))
+    }
+}
+
+/// What a node signs who wants no more of a session than was redeemed: its payer can then end it at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionRelease {
+    /// The session.
+    pub session: SessionId,
+    /// What was redeemed of it.
+    pub redeemed: Amount,
+}
+
+impl TypedData for SessionRelease {
+    const TYPE: &'static str = "SessionRelease(bytes32 session,uint128 redeemed)";
+
+    fn encode(&self, out: &mut Encoder) {
+        out.bytes32(Digest::from_bytes(*self.session.as_bytes()));
+        out.uint(self.redeemed.base_units());
     }
 }
 

@@ -22,6 +22,10 @@ impl<F: Fn(&mut Encoder)> TypedData for Call<F> {
     }
 }
 
+/// An offer, as the contract's functions name its type.
+const OFFER: &str =
+    "(address,uint64,uint32,address,uint128,uint128,uint32,uint32,uint64,uint64,uint128,uint128,uint64)";
+
 fn call(function: &str, words: &[u8]) -> Vec<u8> {
     [&keccak256(function.as_bytes()).as_bytes()[..4], words].concat()
 }
@@ -48,19 +52,30 @@ pub fn open_session(
         out.uint(deposit.base_units());
         out.uint(token.0.into());
         offer.encode(out);
-        // Where the signature begins: behind these fourteen words and this one.
-        out.uint(15 * 32);
+        // Where the signature begins: behind these seventeen words and this one.
+        out.uint(18 * 32);
         out.uint(signature.len() as u128);
     }));
     words.extend_from_slice(signature);
     words.resize(words.len().next_multiple_of(32), 0);
-    let function = "open((uint64,address,uint96,uint256),\
-                    (address,uint64,uint32,address,uint128,uint128,uint32,uint32,uint64,uint64),bytes)";
-    Some(call(function, &words))
+    Some(call(&format!("open((uint64,address,uint96,uint256),{OFFER},bytes)"), &words))
 }
 
-/// `Settlement.close`: ends a session; what is left of the deposit becomes the payer's balance. The node may at any time, the
-/// payer after its deadline.
+/// `Settlement.topUp`: adds to the deposit of a session of the sender's, until its deadline. What her balance in the market
+/// lacks of coins is to go with it. None if the amount has more than 96 bits.
+#[must_use]
+pub fn top_up(nonce: u64, consumer: Address, offer: &Offer, amount: Amount) -> Option<Vec<u8>> {
+    let words = abi_words(&Call(|out| {
+        out.uint(nonce.into());
+        out.address(consumer);
+        offer.encode(out);
+        out.uint(amount.base_units());
+    }));
+    (amount <= MAX_DEPOSIT).then(|| call(&format!("topUp(uint64,address,{OFFER},uint96)"), &words))
+}
+
+/// `Settlement.close`: by its payer it asks for the session's end; called again when the dispute window is over, by anyone,
+/// it ends the session. By its node it ends it at once. What is left of the deposit becomes the payer's balance.
 #[must_use]
 pub fn close_session(payer: Address, nonce: u64, consumer: Address, offer: &Offer) -> Vec<u8> {
     let words = abi_words(&Call(|out| {
@@ -69,9 +84,26 @@ pub fn close_session(payer: Address, nonce: u64, consumer: Address, offer: &Offe
         out.address(consumer);
         offer.encode(out);
     }));
-    let function =
-        "close(address,uint64,address,(address,uint64,uint32,address,uint128,uint128,uint32,uint32,uint64,uint64))";
-    call(function, &words)
+    call(&format!("close(address,uint64,address,{OFFER})"), &words)
+}
+
+/// `Settlement.closeTogether`: ends a session of the sender's at once, with its node's signature over a
+/// [`SessionRelease`](crate::session::SessionRelease).
+#[must_use]
+pub fn close_together(payer: Address, nonce: u64, consumer: Address, offer: &Offer, release: &Signature) -> Vec<u8> {
+    let release = release.as_bytes();
+    let mut words = abi_words(&Call(|out| {
+        out.address(payer);
+        out.uint(nonce.into());
+        out.address(consumer);
+        offer.encode(out);
+        // Where the signature begins: behind these sixteen words and this one.
+        out.uint(17 * 32);
+        out.uint(release.len() as u128);
+    }));
+    words.extend_from_slice(release);
+    words.resize(words.len().next_multiple_of(32), 0);
+    call(&format!("closeTogether(address,uint64,address,{OFFER},bytes)"), &words)
 }
 
 /// `Settlement.withdraw`: takes an amount of the sender's balance out of the market.
@@ -109,6 +141,9 @@ mod tests {
             completion_ceiling: u32::MAX,
             session_s: 9,
             valid_until_s: 10,
+            min_deposit: Amount::from_base_units(12),
+            quota_deposit: Amount::from_base_units(13),
+            series: 14,
         };
         let signature = Signature::from_bytes([0xab; 65]);
         for (payment, deposit, token) in [
@@ -129,11 +164,18 @@ mod tests {
         let (payer, consumer) = (evm(address(5)), evm(address(2)));
         let theirs = Settlement::closeCall { payer, nonce: 11, consumer, offer: abi::offer(&offer) };
         assert_eq!(close_session(address(5), 11, address(2), &offer), theirs.abi_encode());
+        let release = Bytes::copy_from_slice(signature.as_bytes());
+        let theirs = Settlement::closeTogetherCall { payer, nonce: 11, consumer, offer: abi::offer(&offer), release };
+        assert_eq!(close_together(address(5), 11, address(2), &offer, &signature), theirs.abi_encode());
+        let amount = Uint::<96, 2>::from(MAX_DEPOSIT.base_units());
+        let theirs = Settlement::topUpCall { nonce: 11, consumer, offer: abi::offer(&offer), amount };
+        assert_eq!(top_up(11, address(2), &offer, MAX_DEPOSIT), Some(theirs.abi_encode()));
         let amount = Amount::from_base_units(u128::MAX);
         let theirs =
             Settlement::withdrawCall { asset: evm(address(4)), to: payer, amount: U256::from(amount.base_units()) };
         assert_eq!(withdraw(Asset(address(4)), address(5), amount), theirs.abi_encode());
         let too_much = MAX_DEPOSIT.checked_add(Amount::from_base_units(1)).expect("far from 2^128");
         assert_eq!(open_session(1, address(5), &offer, &signature, SessionPayment::Deposit(too_much)), None);
+        assert_eq!(top_up(1, address(5), &offer, too_much), None);
     }
 }

@@ -6,7 +6,7 @@ use lazai_core::record::RecordClaim;
 use lazai_core::sign::signing_digest;
 use lazai_core::*;
 use lazai_settle::quorum::{Attestation, ContributorConsent};
-use lazai_settle::session::{Offer, Receipt, Voucher};
+use lazai_settle::session::{Offer, Receipt, SessionRelease, Voucher};
 use serde_json::Value;
 
 fn digest(byte: u8) -> Digest {
@@ -42,7 +42,7 @@ fn check<T: TypedData>(vectors: &Value, value: &T) {
 fn everything_that_is_signed_agrees_with_eth_account() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/eip712.json");
     let vectors: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    assert_eq!(vectors["vectors"].as_array().unwrap().len(), 7);
+    assert_eq!(vectors["vectors"].as_array().unwrap().len(), 8);
     let (id, node) = ([0xa1; 32], Address::from_bytes([0x33; 20]));
     let (submission, session) = (SubmissionId::from_bytes(id), SessionId::from_bytes(id));
     let (class, version) = (ClassId(7), VersionNumber(2));
@@ -67,6 +67,9 @@ fn everything_that_is_signed_agrees_with_eth_account() {
         completion_ceiling: 512,
         session_s: 3_600,
         valid_until_s: 1 << 63,
+        min_deposit: Amount::from_base_units(1),
+        quota_deposit: Amount::MAX,
+        series: u64::MAX,
     };
     check(&vectors, &offer);
     let receipt = Receipt {
@@ -103,5 +106,6 @@ fn everything_that_is_signed_agrees_with_eth_account() {
         endpoints: vec!["https://one.example".into(), String::new()],
     };
     check(&vectors, &metadata);
+    check(&vectors, &SessionRelease { session, redeemed: Amount::MAX });
     check(&vectors, &Voucher { session, node, class, version, cumulative: Amount::MAX });
 }

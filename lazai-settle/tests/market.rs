@@ -7,7 +7,7 @@ use lazai_core::digest::sha256;
 use lazai_core::*;
 use lazai_settle::governance::Measure;
 use lazai_settle::market::{POOL, SubmissionStatus};
-use lazai_settle::session::{SessionPayment, Voucher};
+use lazai_settle::session::{SessionPayment, SessionRelease, Voucher};
 use lazai_settle::split::{RevenueSplit, SplitError};
 use lazai_settle::{Market, MarketError, Params, Transaction};
 use world::*;
@@ -177,14 +177,96 @@ fn a_deposit_is_spent_at_one_node_only() {
 }
 
 #[test]
-fn deposits_come_back_after_the_deadline_without_the_node() {
+fn deposits_come_back_without_the_node_when_it_had_its_time() {
     let mut world = World::minted();
     let session = world.open(NODE, 1, deposit(500)).unwrap();
-    refused!(world.act(CONSUMER, Transaction::CloseSession { session }), MarketError::SessionRunning { .. });
-    refused!(world.act(STRANGER, Transaction::CloseSession { session }), MarketError::NotAllowed { .. });
+    let close = || Transaction::CloseSession { session };
+    refused!(world.act(STRANGER, close()), MarketError::NotAllowed { .. });
+    world.act(CONSUMER, close()).unwrap();
+    refused!(world.act(CONSUMER, close()), MarketError::SessionRunning { .. });
+    refused!(world.act(CONSUMER, top_up(session, 1)), MarketError::DepositRefused { .. });
+    world.now_s = world.market.session(session).unwrap().final_at_s.unwrap();
+    // In the last second what was promised is still paid.
+    world.redeem(NODE, world.voucher(session, NODE, 200)).unwrap();
+    refused!(world.act(STRANGER, close()), MarketError::NotAllowed { .. });
+    world.now_s += 1;
+    world.act(STRANGER, close()).unwrap();
+    assert_eq!(world.balance(CONSUMER), FUNDS - 200);
+    refused!(world.act(CONSUMER, close()), MarketError::SessionClosed { .. });
+}
+
+#[test]
+fn both_together_end_a_session_at_once() {
+    let mut world = World::minted();
+    let session = world.open(NODE, 1, deposit(500)).unwrap();
+    let released = |world: &World, who, redeemed| {
+        let redeemed = Amount::from_base_units(redeemed);
+        Transaction::CloseTogether { session, release: world.signed(who, &SessionRelease { session, redeemed }) }
+    };
+    refused!(world.act(CONSUMER, released(&world, CONSUMER, 0)), MarketError::Signature { .. });
+    world.redeem(NODE, world.voucher(session, NODE, 200)).unwrap();
+    refused!(world.act(CONSUMER, released(&world, NODE, 0)), MarketError::Signature { .. });
+    refused!(world.act(STRANGER, released(&world, NODE, 200)), MarketError::NotAllowed { .. });
+    world.act(CONSUMER, released(&world, NODE, 200)).unwrap();
+    assert_eq!(world.balance(CONSUMER), FUNDS - 200);
+}
+
+fn top_up(session: SessionId, amount: u128) -> Transaction {
+    Transaction::TopUp { session, amount: Amount::from_base_units(amount) }
+}
+
+#[test]
+fn deposits_grow_until_the_deadline() {
+    let mut world = World::minted();
+    let session = world.open(NODE, 1, deposit(500)).unwrap();
+    refused!(world.act(STRANGER, top_up(session, 1)), MarketError::NotAllowed { .. });
+    refused!(world.act(CONSUMER, top_up(session, FUNDS)), MarketError::InsufficientFunds { .. });
+    refused!(world.act(CONSUMER, top_up(session, (1 << 96) - 1)), MarketError::DepositRefused { .. });
+    world.act(CONSUMER, top_up(session, 100)).unwrap();
+    world.redeem(NODE, world.voucher(session, NODE, 600)).unwrap();
     world.now_s += 601;
-    world.act(CONSUMER, Transaction::CloseSession { session }).unwrap();
-    assert_eq!(world.balance(CONSUMER), FUNDS);
+    refused!(world.act(CONSUMER, top_up(session, 1)), MarketError::DepositRefused { .. });
+}
+
+#[test]
+fn a_class_pays_for_its_quota_what_the_offer_says() {
+    let mut world = World::minted();
+    let (class, asset, to) = (ClassId(1), Asset::NATIVE, address(CONSUMER));
+    world.act(CREATOR, Transaction::MintToken { class, to, value: 9, shares: 0, expire_at_s: 0 }).unwrap();
+    world.act(CONSUMER, transfer(CREATOR, 100)).unwrap();
+    let quota = SessionPayment::Quota(TokenId(3));
+    let amount = Amount::from_base_units;
+    let sponsor =
+        |units, per_unit| Transaction::Sponsor { class, asset, amount: amount(units), per_unit: amount(per_unit) };
+    refused!(world.open(NODE, 1, quota), MarketError::QuotaTooDear { .. });
+    refused!(world.act(STRANGER, sponsor(1, 1)), MarketError::NotAllowed { .. });
+    world.act(CREATOR, sponsor(15, 9)).unwrap();
+    refused!(world.open(NODE, 1, quota), MarketError::QuotaTooDear { .. });
+    world.act(CREATOR, sponsor(0, 10)).unwrap();
+    let session = world.open(NODE, 1, quota).unwrap();
+    refused!(world.open(NODE, 2, quota), MarketError::InsufficientFund { .. });
+    refused!(world.act(CONSUMER, top_up(session, 1)), MarketError::DepositRefused { .. });
+    // Ten units are worth what they are worth to everybody: node, pool and shares.
+    world.redeem(NODE, world.voucher(session, NODE, 10)).unwrap();
+    assert_eq!((world.balance(NODE), world.market.balance(POOL, asset)), (2, amount(1)));
+    world.act(CREATOR, sponsor(10, 10)).unwrap();
+    let session = world.open(NODE, 3, quota).unwrap();
+    world.act(NODE, Transaction::CloseSession { session }).unwrap();
+    assert_eq!(world.market.fund(class, asset).amount, amount(15), "unused quota goes back to the fund");
+    refused!(
+        world.act(CREATOR, Transaction::Unsponsor { class, asset, amount: amount(16) }),
+        MarketError::InsufficientFund { .. }
+    );
+    world.act(CREATOR, Transaction::Unsponsor { class, asset, amount: amount(15) }).unwrap();
+    assert_eq!(world.balance(CREATOR), 90);
+}
+
+#[test]
+fn offers_are_revoked_together() {
+    let mut world = World::minted();
+    world.act(NODE, Transaction::RevokeOffers).unwrap();
+    refused!(world.open(NODE, 1, deposit(1)), MarketError::OfferRevoked { series: 0, current: 1 });
+    world.open(OTHER_NODE, 1, deposit(1)).unwrap();
 }
 
 #[test]
@@ -197,6 +279,9 @@ fn quota_expires_and_moves_within_a_class() {
     world.act(CREATOR, mint(5, 0)).unwrap();
     let (expiring, lasting) = (TokenId(3), TokenId(4));
     let quota = SessionPayment::Quota;
+    world.act(CONSUMER, transfer(CREATOR, 100)).unwrap();
+    let (amount, per_unit) = (Amount::from_base_units(100), Amount::from_base_units(10));
+    world.act(CREATOR, Transaction::Sponsor { class: ClassId(1), asset: Asset::NATIVE, amount, per_unit }).unwrap();
     world.open(NODE, 1, quota(expiring)).unwrap();
     refused!(world.open(NODE, 2, quota(expiring)), MarketError::InsufficientValue { .. });
     world.act(CONSUMER, Transaction::TransferValue { from: lasting, to: expiring, value: 2 }).unwrap();
@@ -215,16 +300,17 @@ fn quota_expires_and_moves_within_a_class() {
 }
 
 #[test]
-fn withdrawn_versions_take_no_sessions_and_let_deposits_go() {
+fn withdrawn_versions_take_no_sessions_and_void_no_voucher() {
     let mut world = World::minted();
     let session = world.open(NODE, 1, deposit(500)).unwrap();
     let withdraw = Transaction::WithdrawVersion { class: ClassId(1), version: VersionNumber(1) };
     refused!(world.act(STRANGER, withdraw.clone()), MarketError::NotAllowed { .. });
     world.act(CREATOR, withdraw).unwrap();
     refused!(world.open(NODE, 2, deposit(1)), MarketError::VersionWithdrawn { .. });
-    // What was served before can still be redeemed, and the rest fetched back at once.
-    world.redeem(NODE, world.voucher(session, NODE, 100)).unwrap();
+    // The payer asks for the end at once, and what was served before can still be redeemed.
     world.act(CONSUMER, Transaction::CloseSession { session }).unwrap();
+    world.redeem(NODE, world.voucher(session, NODE, 100)).unwrap();
+    world.act(NODE, Transaction::CloseSession { session }).unwrap();
     assert_eq!(world.balance(CONSUMER), FUNDS - 100);
     // A second version opens the class again; the first stays where it was.
     let id = world.accepted(2);

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use lazai_core::dialogue::{Message, Role};
 use lazai_core::sign::{SignatureError, SignerError};
 use lazai_core::{Address, Digest, MoneyError, SessionId, Signer};
-use lazai_settle::market::Transaction;
+use lazai_settle::ledger::LedgerError;
+use lazai_settle::market::{Market, MarketError, Transaction};
 use lazai_settle::session::{SessionPayment, session_id};
 use thiserror::Error;
 
@@ -55,6 +56,15 @@ pub trait TokenCounter: Send + Sync {
 
     /// The text of a reply's token ids; `None` if they are none.
     fn text(&self, tokens: &[u32]) -> Option<String>;
+}
+
+/// How far the taking back of a deposit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TakeBack {
+    /// The session is over: what was left of its deposit is a balance of its payer's.
+    Done,
+    /// Its end was asked for, and is final after this time, seconds since 1970.
+    FinalAt(u64),
 }
 
 /// A consumer: who pays, and the key that signs for her.
@@ -178,12 +188,32 @@ impl Consumer {
         Ok(())
     }
 
-    /// Takes back what a session did not use: after its deadline, without the node's help.
+    /// Takes back what a session did not use, without the node's help, in two steps: the first asks for the session's
+    /// end, and the node can redeem until that is final; called again after that time, it ends the session.
     ///
     /// # Errors
-    /// [`SendError`].
-    pub async fn take_back(&self, session: SessionId) -> Result<(), SendError> {
-        self.account.send(&format!("close {session}"), Transaction::CloseSession { session }).await.map(|_| ())
+    /// [`SendError`]; [`MarketError::UnknownSession`].
+    pub async fn take_back(&self, session: SessionId) -> Result<TakeBack, SendError> {
+        let closing = |market: &Market| {
+            let unknown = LedgerError::Market(MarketError::UnknownSession { session });
+            let found = market.session(session).ok_or(unknown)?;
+            Ok::<_, LedgerError>(if found.closed {
+                Some(TakeBack::Done)
+            } else {
+                found.final_at_s.map(TakeBack::FinalAt)
+            })
+        };
+        match closing(&self.account.ledger().market())? {
+            Some(TakeBack::FinalAt(at_s)) if self.now_s() > at_s => {
+                self.account.send(&format!("end {session}"), Transaction::CloseSession { session }).await?;
+                Ok(TakeBack::Done)
+            }
+            Some(found) => Ok(found),
+            None => {
+                self.account.send(&format!("close {session}"), Transaction::CloseSession { session }).await?;
+                Ok(closing(&self.account.ledger().market())?.unwrap_or(TakeBack::Done))
+            }
+        }
     }
 }
 

@@ -23,8 +23,8 @@ pub struct Conversation {
     pub session: SessionId,
     /// What it was opened under.
     pub offer: SignedOffer,
-    /// Whether replies are paid by vouchers.
-    pub metered: bool,
+    /// What the session reserved at its opening: no receipt owes more.
+    pub deposit: Amount,
     /// What was said.
     pub messages: Vec<Message>,
     /// The receipt of each reply.
@@ -50,8 +50,11 @@ impl Conversation {
     /// The beginning of one, in a session that was opened.
     #[must_use]
     pub fn new(session: SessionId, offer: SignedOffer, payment: SessionPayment) -> Self {
-        let metered = matches!(payment, SessionPayment::Deposit(_));
-        Self { session, offer, metered, messages: Vec::new(), receipts: Vec::new(), paid: None }
+        let deposit = match payment {
+            SessionPayment::Deposit(deposit) => deposit,
+            SessionPayment::Quota(_) => offer.offer.quota_deposit,
+        };
+        Self { session, offer, deposit, messages: Vec::new(), receipts: Vec::new(), paid: None }
     }
 
     /// What is owed for everything received.
@@ -142,10 +145,10 @@ impl Conversation {
         }
         same("prompt ceiling", true, receipt.prompt_tokens <= offer.prompt_ceiling.into())?;
         same("prompt tokens of these words", true, receipt.prompt_tokens <= most_tokens(&request.messages))?;
-        let price =
-            if self.metered { offer.price(receipt.prompt_tokens, receipt.completion_tokens)? } else { Amount::ZERO };
+        let price = offer.price(receipt.prompt_tokens, receipt.completion_tokens)?;
         same("price within one step", true, price <= offer.step()?)?;
-        same("sum owed", self.owed().checked_add(price)?, receipt.cumulative)
+        same("sum owed", self.owed().checked_add(price)?, receipt.cumulative)?;
+        same("sum within the deposit", true, receipt.cumulative <= self.deposit)
     }
 }
 

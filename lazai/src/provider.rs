@@ -96,12 +96,13 @@ impl Provider {
         self.account.address()
     }
 
-    /// Signs an offer in its name; node and reply ceiling are its own.
+    /// Signs an offer in its name; node, reply ceiling and series are its own.
     ///
     /// # Errors
     /// What the signer says.
     pub async fn offer(&self, offer: Offer) -> Result<SignedOffer, SignerError> {
-        let offer = Offer { node: self.address(), completion_ceiling: self.sampler.max_tokens, ..offer };
+        let series = self.ledger().market().series_of(self.address());
+        let offer = Offer { node: self.address(), completion_ceiling: self.sampler.max_tokens, series, ..offer };
         let signature = self.account.sign(&offer).await?;
         Ok(SignedOffer { offer, signature })
     }
@@ -173,8 +174,12 @@ impl Node for Provider {
             if self.page(id)?.paid == Some(*voucher) {
                 return Ok(());
             }
-            self.session(id)?;
-            self.account.ledger().market().check_voucher(&voucher.voucher, &voucher.signature)?;
+            // For as long as it can be redeemed, be its deadline over or its end asked for.
+            let market = self.account.ledger().market();
+            if market.session(id).is_some_and(|session| session.offer.node != self.address()) {
+                return Err(NodeError::NotServed { session: id, reason: "it is opened with another node" });
+            }
+            market.check_voucher(&voucher.voucher, &voucher.signature)?;
             let offered = voucher.voucher.cumulative;
             self.change(id, |page| {
                 if page.paid == Some(*voucher) {

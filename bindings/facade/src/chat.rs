@@ -388,6 +388,9 @@ impl From<talk::Model> for ModelOffer {
             completion_ceiling: offer.completion_ceiling,
             session_s: offer.session_s,
             valid_until_s: offer.valid_until_s,
+            min_deposit: offer.min_deposit.to_string(),
+            quota_deposit: offer.quota_deposit.to_string(),
+            series: offer.series,
         };
         Self { id, name, offer, signature: signature.to_string() }
     }

@@ -32,6 +32,13 @@ record! {
         pub session_s: u64,
         /// Sessions may be opened under it up to this time, seconds since 1970.
         pub valid_until_s: u64,
+        /// The least that a payer reserves for a session, in base units.
+        pub min_deposit: String,
+        /// What a class's fund reserves for a session that is opened by a unit of quota, in base units; 0: not served by
+        /// quota.
+        pub quota_deposit: String,
+        /// Which of the node's series of offers it belongs to: beginning the next one revokes this.
+        pub series: u64,
     }
 }
 
@@ -96,6 +103,9 @@ impl Offer {
             completion_ceiling: self.completion_ceiling,
             session_s: self.session_s,
             valid_until_s: self.valid_until_s,
+            min_deposit: self.min_deposit.parse()?,
+            quota_deposit: self.quota_deposit.parse()?,
+            series: self.series,
         })
     }
 }

@@ -117,8 +117,8 @@ pub fn begin_conversation(
     Ok(serde_json::to_string(&conversation)?)
 }
 
-/// What ends a session of the wallet's after its time is over: what was not redeemed becomes the payer's balance in the
-/// market. (Before that, its node may end it.)
+/// What asks for the end of a session of the wallet's, and, called again when the market's dispute window is over, ends it:
+/// what was not redeemed becomes the payer's balance in the market. (Its node ends it at once.)
 ///
 /// # Errors
 /// `market.place`, `signature.…`, `hex.…`, `money.not_decimal`.

@@ -24,6 +24,7 @@ const U64: &[&str] = &[
     "classId",
     "sessionS",
     "validUntilS",
+    "series",
     "promptTokens",
     "completionTokens",
     "seed",

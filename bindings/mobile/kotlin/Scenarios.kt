@@ -29,7 +29,8 @@ fun voucher(o: JsonObject) =
 fun offer(o: JsonObject) = Offer(
     o.text("node"), o.text("classId").unsigned(), o.get("version").asInt.toUInt(), o.text("asset"), o.text("promptPrice"),
     o.text("completionPrice"), o.get("promptCeiling").asInt.toUInt(), o.get("completionCeiling").asInt.toUInt(),
-    o.text("sessionS").unsigned(), o.text("validUntilS").unsigned(),
+    o.text("sessionS").unsigned(), o.text("validUntilS").unsigned(), o.text("minDeposit"), o.text("quotaDeposit"),
+    o.text("series").unsigned(),
 )
 
 fun receipt(o: JsonObject) = Receipt(

@@ -10,7 +10,7 @@ import lazai
 
 ROOT = pathlib.Path(__file__).parents[3]
 # Numbers of 64 bits stand in scenarios as text, since JavaScript would lose digits.
-U64 = {"chainId", "classId", "sessionS", "validUntilS", "promptTokens", "completionTokens", "seed", "records", "tokens", "reportedAtS"}
+U64 = {"chainId", "classId", "sessionS", "validUntilS", "series", "promptTokens", "completionTokens", "seed", "records", "tokens", "reportedAtS"}
 
 
 def snake(name):

@@ -47,6 +47,9 @@ export interface Offer {
     completionCeiling: number;
     sessionS: bigint;
     validUntilS: bigint;
+    minDeposit: string;
+    quotaDeposit: string;
+    series: bigint;
 }
 
 /** A promise to pay: the sum of all replies of a session so far. */

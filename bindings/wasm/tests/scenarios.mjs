@@ -2,7 +2,7 @@
 
 // Numbers of 64 bits stand in scenarios as text, since JavaScript would lose digits: here they become bigints.
 const U64 = new Set([
-  "chainId", "classId", "sessionS", "validUntilS", "promptTokens", "completionTokens", "seed", "records", "tokens",
+  "chainId", "classId", "sessionS", "validUntilS", "series", "promptTokens", "completionTokens", "seed", "records", "tokens",
   "reportedAtS",
 ]);
 export const record = (value) =>

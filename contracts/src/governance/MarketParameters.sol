@@ -39,6 +39,8 @@ contract MarketParameters {
     uint64 public constant MAX_WINDOW = 60 days;
     /// @notice No vote can be shorter: holders must be able to notice it.
     uint64 public constant MIN_VOTING_WINDOW = 1 hours;
+    /// @notice No vote can leave nodes less time to redeem what they were promised.
+    uint64 public constant MIN_DISPUTE_WINDOW = 10 minutes;
     uint64 public constant MAX_PAUSE = 7 days;
     uint64 public constant PAUSE_COOLDOWN = 30 days;
 
@@ -166,6 +168,8 @@ contract MarketParameters {
         _window("votingDelay", p.votingDelay);
         _window("votingWindow", p.votingWindow);
         _window("maxSession", p.maxSession);
+        _window("disputeWindow", p.disputeWindow);
+        if (p.disputeWindow < MIN_DISPUTE_WINDOW) revert OutOfBounds("disputeWindow", p.disputeWindow);
         if (p.votingWindow < MIN_VOTING_WINDOW) revert OutOfBounds("votingWindow", p.votingWindow);
         // Sessions keep their version in sixteen bits.
         if (_versions.length == type(uint16).max) revert OutOfBounds("version", _versions.length);

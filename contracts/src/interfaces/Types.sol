@@ -12,8 +12,6 @@ struct Params {
     uint16 challengerBps;
     // Votes in favour or abstaining that a proposal needs, of all votes.
     uint16 quorumBps;
-    // Turns of a session that is paid by one unit of quota.
-    uint32 turnsPerQuota;
     // Stake below which a validator's weight does not count.
     uint128 minStake;
     // What a challenger puts at risk.
@@ -27,6 +25,8 @@ struct Params {
     uint64 votingDelay;
     uint64 votingWindow;
     uint64 maxSession;
+    // How long a node has to redeem once a payer asked for the end of a session.
+    uint64 disputeWindow;
 }
 
 /// @notice A validator's verdict on a submission.
@@ -99,4 +99,10 @@ struct Offer {
     uint32 completionCeiling;
     uint64 sessionSeconds;
     uint64 validUntil;
+    // The least that a payer reserves.
+    uint128 minDeposit;
+    // What a class's fund reserves for a session that is opened by a unit of quota; 0: not served by quota.
+    uint128 quotaDeposit;
+    // Which of the node's series of offers it belongs to: beginning the next one revokes this.
+    uint64 series;
 }

@@ -5,7 +5,7 @@ import {Offer} from "../interfaces/Types.sol";
 import {Signed} from "./Signed.sol";
 
 /// What a session has in storage: deposit (96 bits), redeemed (96), deadline (40), parameters' version (16), status
-/// (8), from the lowest bit on. Everything else is bound by its id.
+/// (7), whether a class's fund pays (1), from the lowest bit on. Everything else is bound by its id.
 type Session is uint256;
 
 using Sessions for Session global;
@@ -13,16 +13,20 @@ using Sessions for Session global;
 enum SessionStatus {
     None,
     Open,
+    // Its payer asked for its end: final after the deadline, which is now that of the dispute.
+    Closing,
     Closed
 }
 
 /// @title A session in one word, and the hashes of its vouchers without a copy
 library Sessions {
     uint256 private constant MONEY = type(uint96).max;
+    uint256 private constant STATUS = uint256(0x7f) << 248;
+    uint256 private constant SPONSORED = uint256(1) << 255;
 
-    function open(uint96 deposit_, uint40 deadline_, uint16 params_) internal pure returns (Session) {
+    function open(uint96 deposit_, uint40 deadline_, uint16 params_, bool sponsored_) internal pure returns (Session) {
         uint256 word = uint256(deposit_) | (uint256(deadline_) << 192) | (uint256(params_) << 232);
-        return Session.wrap(word | (uint256(SessionStatus.Open) << 248));
+        return Session.wrap(word | (uint256(SessionStatus.Open) << 248) | (sponsored_ ? SPONSORED : 0));
     }
 
     function deposit(Session s) internal pure returns (uint256) {
@@ -42,7 +46,12 @@ library Sessions {
     }
 
     function status(Session s) internal pure returns (SessionStatus) {
-        return SessionStatus(Session.unwrap(s) >> 248);
+        return SessionStatus((Session.unwrap(s) & STATUS) >> 248);
+    }
+
+    /// Whether its deposit came out of a class's fund, and goes back there.
+    function sponsored(Session s) internal pure returns (bool) {
+        return Session.unwrap(s) & SPONSORED != 0;
     }
 
     /// `cumulative` is at most the deposit, so it fits.
@@ -50,8 +59,17 @@ library Sessions {
         return Session.wrap((Session.unwrap(s) & ~(MONEY << 96)) | (cumulative << 96));
     }
 
+    function withDeposit(Session s, uint96 deposit_) internal pure returns (Session) {
+        return Session.wrap((Session.unwrap(s) & ~MONEY) | deposit_);
+    }
+
+    function closing(Session s, uint40 finalAt) internal pure returns (Session) {
+        uint256 rest = Session.unwrap(s) & ~(STATUS | (uint256(type(uint40).max) << 192));
+        return Session.wrap(rest | (uint256(finalAt) << 192) | (uint256(SessionStatus.Closing) << 248));
+    }
+
     function closed(Session s) internal pure returns (Session) {
-        return Session.wrap((Session.unwrap(s) & ~(uint256(0xff) << 248)) | (uint256(SessionStatus.Closed) << 248));
+        return Session.wrap((Session.unwrap(s) & ~STATUS) | (uint256(SessionStatus.Closed) << 248));
     }
 
     /// Buffers that are filled once a batch: what is hashed for each voucher differs in a few words only.

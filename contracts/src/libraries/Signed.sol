@@ -22,9 +22,10 @@ library Signed {
     bytes32 private constant CONSENT_TYPEHASH =
         keccak256("ContributorConsent(bytes32 submission,bytes32 root,string licence,string consent)");
     bytes32 private constant OFFER_TYPEHASH = keccak256(
-        "Offer(address node,uint64 class,uint32 version,address asset,uint128 promptPrice,uint128 completionPrice,uint32 promptCeiling,uint32 completionCeiling,uint64 sessionSeconds,uint64 validUntil)"
+        "Offer(address node,uint64 class,uint32 version,address asset,uint128 promptPrice,uint128 completionPrice,uint32 promptCeiling,uint32 completionCeiling,uint64 sessionSeconds,uint64 validUntil,uint128 minDeposit,uint128 quotaDeposit,uint64 series)"
     );
     bytes32 private constant RECORD_TYPEHASH = keccak256("TrainingRecord(bytes32 submission,bytes32 record)");
+    bytes32 private constant RELEASE_TYPEHASH = keccak256("SessionRelease(bytes32 session,uint128 redeemed)");
     bytes32 private constant VERSION_TYPEHASH = keccak256(
         "VersionMetadata(string character,string baseName,bytes32 baseDigest,string baseLicence,bytes32 adapter,bytes32 record,bytes32 submission,address exex,uint8 rating,uint8 minimumAge,uint8 payment,string consent,string reportContact,string[] endpoints)"
     );
@@ -63,6 +64,11 @@ library Signed {
     /// @notice What the ExEx signs about its training.
     function record(bytes32 submission, bytes32 recordDigest) internal pure returns (bytes32) {
         return keccak256(abi.encode(RECORD_TYPEHASH, submission, recordDigest));
+    }
+
+    /// @notice What a node signs who wants no more of a session than was redeemed.
+    function release(bytes32 session, uint256 redeemed) internal pure returns (bytes32) {
+        return keccak256(abi.encode(RELEASE_TYPEHASH, session, redeemed));
     }
 
     /// @notice What a version says of itself; this is the class's integrity hash.

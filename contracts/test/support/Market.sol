@@ -83,7 +83,7 @@ abstract contract Market is Check {
 
     function defaults() internal pure returns (Params memory p) {
         (p.creatorBps, p.nodeBps, p.poolBps) = (7_000, 2_000, 1_000);
-        (p.slashBps, p.challengerBps, p.quorumBps, p.turnsPerQuota) = (5_000, 2_500, 2_000, 16);
+        (p.slashBps, p.challengerBps, p.quorumBps, p.disputeWindow) = (5_000, 2_500, 2_000, 30 minutes);
         (p.minStake, p.challengeBond, p.maxPrice) = (STAKE / 2, 0.1 ether, 1 ether);
         (p.attestationWindow, p.challengeWindow, p.challengeVoteWindow) = (1 hours, 1 hours, 1 hours);
         (p.unbondingWindow, p.votingDelay, p.votingWindow, p.maxSession) = (7 days, 1 minutes, 1 days, 1 days);
@@ -216,8 +216,30 @@ abstract contract Market is Check {
     function redeem(uint64 nonce, Offer memory o, uint128 cumulative) internal returns (uint256) {
         Settlement.Claim[] memory claims = new Settlement.Claim[](1);
         claims[0] = voucher(nonce, o, cumulative);
+        return redeemAll(o, claims);
+    }
+
+    function redeemAll(Offer memory o, Settlement.Claim[] memory claims) internal returns (uint256) {
         vm.prank(who(NODE));
-        return settlement.redeem(o, claims);
+        return settlement.redeem(batch(o, claims));
+    }
+
+    function batch(Offer memory o, Settlement.Claim[] memory claims)
+        internal
+        pure
+        returns (Settlement.Claims[] memory batches)
+    {
+        batches = new Settlement.Claims[](1);
+        batches[0] = Settlement.Claims(o, claims);
+    }
+
+    /// What the class's owner puts aside for quota, and what a unit takes of it at most.
+    function sponsor(address asset, uint96 amount, uint128 perUnit) internal {
+        if (asset == COIN) vm.deal(who(CREATOR), amount);
+        vm.startPrank(who(CREATOR));
+        settlement.deposit{value: amount}(asset, amount);
+        settlement.sponsor(1, asset, amount, perUnit);
+        vm.stopPrank();
     }
 
     function close(uint256 key, uint64 nonce, Offer memory o) internal {

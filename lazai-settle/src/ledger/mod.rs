@@ -17,12 +17,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use lazai_core::{Address, Digest, Signer, SignerError};
+use lazai_core::digest::DomainHasher;
+use lazai_core::{Address, Digest, Signature, Signer, SignerError};
 use thiserror::Error;
 
 use crate::market::{Market, MarketError, Transaction};
 use crate::merkle::{Checkpoint, Inclusion};
 use crate::notice::{Cursor, Entry, Notice};
+use crate::session::Voucher;
 
 /// Why a ledger did not do what was asked.
 #[derive(Debug, Error)]
@@ -120,6 +122,30 @@ pub trait Ledger: Send + Sync {
     /// Has a transaction signed and applied durably: on a chain, as deep as the ledger was told to wait for. One key of
     /// a sender is applied once: asking again gives the first entry.
     fn send<'a>(&'a self, signer: &'a dyn Signer, key: Digest, transaction: Transaction) -> LedgerFuture<'a, Entry>;
+
+    /// Redeems vouchers of a node's sessions, under whichever offers: on a chain in one transaction. One that is not good
+    /// is passed over: it has no entry among what is given. One key stands for one list.
+    fn redeem<'a>(
+        &'a self,
+        signer: &'a dyn Signer,
+        key: Digest,
+        vouchers: Vec<(Voucher, Signature)>,
+    ) -> LedgerFuture<'a, Vec<Entry>> {
+        Box::pin(async move {
+            let mut entries = Vec::with_capacity(vouchers.len());
+            for (voucher, signature) in vouchers {
+                let (id, sum) = (voucher.session, voucher.cumulative.base_units());
+                let own = DomainHasher::new("lazai.redeem.v1").part(key.as_bytes()).part(id.as_bytes());
+                let own = own.part(&sum.to_le_bytes()).finish();
+                match self.send(signer, own, Transaction::Redeem { voucher, signature }).await {
+                    Ok(entry) => entries.push(entry),
+                    Err(LedgerError::Market(refused)) => tracing::info!(session = %id, %refused, "voucher passed over"),
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(entries)
+        })
+    }
 
     /// The state that counts: on a chain, that of the block which is as deep as the ledger was told to wait for, as far
     /// as it was read.

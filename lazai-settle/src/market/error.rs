@@ -58,6 +58,9 @@ pub enum MarketError {
     /// Not enough quota.
     #[error("token {token} has a value of {available}, {needed} are needed")]
     InsufficientValue { token: TokenId, available: u64, needed: u64 },
+    /// What the class put aside for its quota does not cover it.
+    #[error("the fund of class {class} has {available} of {asset}, needed are {needed}")]
+    InsufficientFund { class: ClassId, asset: Asset, available: Amount, needed: Amount },
     /// Another transaction was applied under this key.
     #[error("another transaction was applied under this key")]
     KeyReused,
@@ -82,6 +85,9 @@ pub enum MarketError {
     /// An offer is no longer valid.
     #[error("offer ended at {valid_until_s}, now is {now_s}")]
     OfferExpired { valid_until_s: u64, now_s: u64 },
+    /// Its node revoked an offer.
+    #[error("offer of series {series}, the node's is {current}")]
+    OfferRevoked { series: u64, current: u64 },
     /// An offer of a session longer than allowed, or free of length.
     #[error("session of {session_s} s, allowed are 1 to {max_s} s")]
     OfferTooLong { session_s: u64, max_s: u64 },
@@ -91,6 +97,9 @@ pub enum MarketError {
     /// The access policy wants to be paid otherwise.
     #[error("the class is not paid by {payment}")]
     PaymentNotAccepted { payment: &'static str },
+    /// The offer takes more for a unit of quota than the class allows.
+    #[error("quota worth {worth}, the class allows {most}")]
+    QuotaTooDear { worth: Amount, most: Amount },
     /// An offer asks for more than governance allows.
     #[error("price of {price} for a token, at most {most} are allowed")]
     PriceTooHigh { price: Amount, most: Amount },
@@ -103,12 +112,15 @@ pub enum MarketError {
     /// The public part breaks its format.
     #[error("public part: {0}")]
     PublicPart(#[source] PovError),
+    /// A deposit that the session does not take.
+    #[error("deposit of {amount} for session {session}: {reason}")]
+    DepositRefused { session: SessionId, amount: Amount, reason: &'static str },
     /// The session is closed.
     #[error("session {session} is closed")]
     SessionClosed { session: SessionId },
-    /// The payer may close the session herself only after its deadline.
-    #[error("session {session} runs until {deadline_s}, now is {now_s}")]
-    SessionRunning { session: SessionId, deadline_s: u64, now_s: u64 },
+    /// The session's end was asked for; its node may still redeem.
+    #[error("session {session} is final after {final_at_s}, now is {now_s}")]
+    SessionRunning { session: SessionId, final_at_s: u64, now_s: u64 },
     /// Nobody adds shares to a class whose shares come from submissions.
     #[error("shares of class {class} come from submissions alone")]
     SharesComeFromSubmissions { class: ClassId },

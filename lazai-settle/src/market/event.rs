@@ -38,6 +38,8 @@ pub enum Event {
     Expired { token: TokenId },
     /// A token was minted.
     Minted { token: TokenId, class: ClassId, to: Address, value: u64, shares: u64, expire_at_s: u64 },
+    /// A node's offers of before are no longer good.
+    OffersRevoked { node: Address, series: u64 },
     /// New parameters are in force.
     ParamsChanged { params: ParamsVersion, split: RevenueSplit },
     /// A change was proposed.
@@ -46,10 +48,16 @@ pub enum Event {
     RevenueSettled { class: ClassId, asset: Asset, amount: Amount },
     /// A session ended; what was not redeemed went back.
     SessionClosed { session: SessionId, refunded: Amount },
+    /// A session's payer asked for its end: the node redeems up to this time.
+    SessionClosing { session: SessionId, final_at_s: u64 },
     /// A session began.
     SessionOpened { session: SessionId, payer: Address, params: ParamsVersion, deadline_s: u64 },
+    /// A session's deposit grew to this.
+    SessionToppedUp { session: SessionId, deposit: Amount },
     /// A validator at fault lost stake.
     Slashed { validator: Address, amount: Amount, reporter: Address, reward: Amount },
+    /// A class's owner put money aside for its quota.
+    Sponsored { class: ClassId, asset: Asset, amount: Amount, per_unit: Amount },
     /// Somebody put something at stake.
     Staked { account: Address, amount: Amount },
     /// A submission is accepted: the ExEx it names may train.
@@ -64,6 +72,8 @@ pub enum Event {
     TransferToken { token: TokenId, from: Address, to: Address },
     /// Money changed hands.
     Transferred { from: Address, to: Address, asset: Asset, amount: Amount },
+    /// A class's owner took money out of its fund for quota.
+    Unsponsored { class: ClassId, asset: Asset, amount: Amount },
     /// Stake that had unbonded was taken back.
     Unstaked { account: Address, amount: Amount },
     /// Stake began to unbond.

@@ -2,12 +2,13 @@
 //!
 //! [`Market::apply`] takes a signed transaction and the time, and gives events or an error; on error nothing has
 //! changed. Each phase of the scenario has a file: `datasets` (submit, refuse), `validators` (attest, stake, challenge),
-//! `tokens` (mint, transfer, claim), `sessions` (open, redeem, close), `votes` (propose, vote, execute), `measures` (what
+//! `tokens` (mint, transfer, claim), `sessions` (open, top up, redeem, close), `funds` (sponsor quota), `votes` (propose, vote, execute), `measures` (what
 //! governance does). The contracts do the same, and are held to it by random operations through both.
 
 mod datasets;
 mod error;
 mod event;
+mod funds;
 mod measures;
 mod sessions;
 mod state;
@@ -18,6 +19,7 @@ mod votes;
 
 pub use error::MarketError;
 pub use event::Event;
+pub use funds::Fund;
 pub use measures::Crossing;
 pub use state::{
     Class, Genesis, MAX_EXPIRING, Market, POOL, SubmissionState, SubmissionStatus, Token, Version, chain_ledger_id,
@@ -61,6 +63,7 @@ impl Market {
             Transaction::Challenge { submission, validator } => self.challenge(now_s, sender, *submission, *validator),
             Transaction::Claim { token, asset } => self.claim(sender, *token, *asset),
             Transaction::CloseSession { session } => self.close_session(now_s, sender, *session),
+            Transaction::CloseTogether { session, release } => self.close_together(sender, *session, release),
             Transaction::CreateClass => Ok(self.create_class(sender)),
             Transaction::Execute { proposal } => self.execute(now_s, sender, *proposal),
             Transaction::LapseChallenge { submission, validator } => {
@@ -81,13 +84,19 @@ impl Market {
             }
             Transaction::Redeem { voucher, signature } => self.redeem(now_s, sender, voucher, signature),
             Transaction::Refuse { submission, reason } => self.refuse(sender, *submission, reason),
+            Transaction::RevokeOffers => self.revoke_offers(sender),
             Transaction::SettleRevenue { class, asset, amount } => self.settle(now_s, sender, *class, *asset, *amount),
             Transaction::SlashEquivocation { one, other } => self.slash_equivocation(sender, one, other),
+            Transaction::Sponsor { class, asset, amount, per_unit } => {
+                self.sponsor(sender, *class, *asset, *amount, *per_unit)
+            }
             Transaction::Stake { amount } => self.stake(sender, *amount),
             Transaction::Submit(submission) => self.submit(now_s, sender, submission),
+            Transaction::TopUp { session, amount } => self.top_up(now_s, sender, *session, *amount),
             Transaction::Transfer { to, asset, amount } => self.transfer(sender, *to, *asset, *amount),
             Transaction::TransferToken { token, to } => self.transfer_token(sender, *token, *to),
             Transaction::TransferValue { from, to, value } => self.transfer_value(now_s, sender, *from, *to, *value),
+            Transaction::Unsponsor { class, asset, amount } => self.unsponsor(sender, *class, *asset, *amount),
             Transaction::Unstake { amount } => self.unstake(now_s, sender, *amount),
             Transaction::Vote { proposal, in_favour } => self.vote(now_s, sender, *proposal, *in_favour),
             Transaction::VoteOnChallenge { submission, validator, upheld } => {

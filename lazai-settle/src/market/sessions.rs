@@ -1,4 +1,4 @@
-//! Sessions: opened under an offer, redeemed by vouchers, closed with a refund.
+//! Sessions: opened under an offer, topped up, redeemed by vouchers, closed with a refund.
 
 use lazai_core::dat::Payment;
 use lazai_core::digest::keccak256;
@@ -7,7 +7,7 @@ use lazai_core::{Address, Amount, Digest, SessionId, Signature};
 use super::state::Market;
 use super::{Event, MarketError};
 use crate::governance::Params;
-use crate::session::{MAX_DEPOSIT, Offer, Session, SessionPayment, Voucher, session_id};
+use crate::session::{MAX_DEPOSIT, Offer, Session, SessionPayment, SessionRelease, Voucher, session_id};
 
 /// Label of the usage that opening a session by quota records.
 const USAGE_LABEL: &[u8] = b"inference_sessions";
@@ -34,7 +34,7 @@ impl Market {
         let accepted = accepted.map(|v| v.metadata.policy.payment);
         let deadline_s = now_s.saturating_add(offer.session_s);
         let mut events = vec![Event::SessionOpened { session: id, payer, params: params_version, deadline_s }];
-        match payment {
+        let deposit = match payment {
             SessionPayment::Deposit(deposit) => {
                 if accepted == Some(Payment::Quota) {
                     return Err(MarketError::PaymentNotAccepted { payment: "gas" });
@@ -42,21 +42,34 @@ impl Market {
                 if deposit > MAX_DEPOSIT {
                     return Err(MarketError::TooMany { what: "base units of a deposit" });
                 }
+                if deposit < offer.min_deposit {
+                    let reason = "the offer wants more";
+                    return Err(MarketError::DepositRefused { session: id, amount: deposit, reason });
+                }
                 let rest = self.balance_less(payer, offer.asset, deposit)?;
                 self.balances.insert((payer, offer.asset), rest);
+                deposit
             }
             SessionPayment::Quota(token) => {
-                if accepted == Some(Payment::Gas) {
+                let worth = offer.quota_deposit;
+                if accepted == Some(Payment::Gas) || worth == Amount::ZERO {
                     return Err(MarketError::PaymentNotAccepted { payment: "quota" });
                 }
+                let most = self.fund(offer.class, offer.asset).per_unit.min(MAX_DEPOSIT);
+                if worth > most {
+                    return Err(MarketError::QuotaTooDear { worth, most });
+                }
+                let fund = self.fund_less(offer.class, offer.asset, worth)?;
                 let rest = self.value_less(now_s, payer, token, 1)?;
                 if self.tokens.get(&token).map(|t| t.class) != Some(offer.class) {
                     return Err(MarketError::UnknownToken { token });
                 }
+                self.funds.insert((offer.class, offer.asset), fund);
                 self.set_value(token, rest);
                 events.push(Event::UsageRecorded { token, metric: keccak256(USAGE_LABEL), amount: 1, actor: payer });
+                worth
             }
-        }
+        };
         let session = Session {
             payer,
             nonce,
@@ -64,8 +77,10 @@ impl Market {
             offer: offer.clone(),
             payment,
             params: params_version,
+            deposit,
             redeemed: Amount::ZERO,
             deadline_s,
+            final_at_s: None,
             closed: false,
         };
         self.sessions.insert(id, session);
@@ -86,6 +101,10 @@ impl Market {
         let found = found.version(version).ok_or(MarketError::UnknownVersion { class, version })?;
         if found.withdrawn {
             return Err(MarketError::VersionWithdrawn { class, version });
+        }
+        let (series, current) = (offer.series, self.series_of(offer.node));
+        if series != current {
+            return Err(MarketError::OfferRevoked { series, current });
         }
         if now_s > offer.valid_until_s {
             return Err(MarketError::OfferExpired { valid_until_s: offer.valid_until_s, now_s });
@@ -130,7 +149,7 @@ impl Market {
                 return Err(MarketError::VoucherMismatch { field, expected, found });
             }
         }
-        let (redeemed, offered, deposit) = (session.redeemed, voucher.cumulative, session.deposit());
+        let (redeemed, offered, deposit) = (session.redeemed, voucher.cumulative, session.deposit);
         if offered <= redeemed {
             return Err(MarketError::VoucherNotIncreasing { redeemed, offered });
         }
@@ -170,6 +189,39 @@ impl Market {
         Ok(events)
     }
 
+    /// Adds to a deposit, until the session's deadline.
+    pub(super) fn top_up(
+        &mut self,
+        now_s: u64,
+        sender: Address,
+        id: SessionId,
+        amount: Amount,
+    ) -> Result<Vec<Event>, MarketError> {
+        let session = self.open(id)?;
+        let refused = |reason| MarketError::DepositRefused { session: id, amount, reason };
+        if session.payer != sender {
+            return Err(MarketError::NotAllowed { sender, role: "the session's payer" });
+        }
+        if session.final_at_s.is_some() || now_s > session.deadline_s {
+            return Err(refused("it is over"));
+        }
+        if session.is_sponsored() {
+            return Err(refused("it is paid by quota"));
+        }
+        let (asset, deposit) = (session.offer.asset, session.deposit.checked_add(amount)?);
+        if deposit > MAX_DEPOSIT {
+            return Err(refused("its deposit would have more than 96 bits"));
+        }
+        let rest = self.balance_less(sender, asset, amount)?;
+        self.balances.insert((sender, asset), rest);
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.deposit = deposit;
+        }
+        Ok(vec![Event::SessionToppedUp { session: id, deposit }])
+    }
+
+    /// Ends a session, or asks for its end: its node at once; its payer first asks, and anyone ends it when the dispute
+    /// window is over.
     pub(super) fn close_session(
         &mut self,
         now_s: u64,
@@ -177,19 +229,63 @@ impl Market {
         id: SessionId,
     ) -> Result<Vec<Event>, MarketError> {
         let session = self.open(id)?;
-        let (payer, node, asset, deadline_s) =
-            (session.payer, session.offer.node, session.offer.asset, session.deadline_s);
-        if sender != node && sender != payer {
+        let (payer, params) = (session.payer, session.params);
+        if sender == session.offer.node || session.final_at_s.is_some_and(|at_s| now_s > at_s) {
+            return self.end(id);
+        }
+        if sender != payer {
             return Err(MarketError::NotAllowed { sender, role: "the session's node or payer" });
         }
-        if sender != node && now_s <= deadline_s {
-            return Err(MarketError::SessionRunning { session: id, deadline_s, now_s });
+        if let Some(final_at_s) = session.final_at_s {
+            return Err(MarketError::SessionRunning { session: id, final_at_s, now_s });
         }
-        let refunded = session.deposit().checked_sub(session.redeemed)?;
-        self.credit(payer, asset, refunded)?;
+        // A session names a version that was in force, and versions are never dropped.
+        let window_s = self.params_of(params).unwrap_or(self.params().1).dispute_window_s;
+        let final_at_s = now_s.saturating_add(window_s);
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.final_at_s = Some(final_at_s);
+        }
+        Ok(vec![Event::SessionClosing { session: id, final_at_s }])
+    }
+
+    /// Ends a session by its payer, where its node wants no more than was redeemed.
+    pub(super) fn close_together(
+        &mut self,
+        sender: Address,
+        id: SessionId,
+        release: &Signature,
+    ) -> Result<Vec<Event>, MarketError> {
+        let session = self.open(id)?;
+        if sender != session.payer {
+            return Err(MarketError::NotAllowed { sender, role: "the session's payer" });
+        }
+        let released = SessionRelease { session: id, redeemed: session.redeemed };
+        self.check_signed_by("release", release, &released, session.offer.node)?;
+        self.end(id)
+    }
+
+    fn end(&mut self, id: SessionId) -> Result<Vec<Event>, MarketError> {
+        let session = self.open(id)?;
+        let (payer, class, asset) = (session.payer, session.offer.class, session.offer.asset);
+        let refunded = session.deposit.checked_sub(session.redeemed)?;
+        if session.is_sponsored() {
+            let mut fund = self.fund(class, asset);
+            fund.amount = fund.amount.checked_add(refunded)?;
+            self.funds.insert((class, asset), fund);
+        } else {
+            self.credit(payer, asset, refunded)?;
+        }
         if let Some(session) = self.sessions.get_mut(&id) {
             session.closed = true;
         }
         Ok(vec![Event::SessionClosed { session: id, refunded }])
+    }
+
+    /// Revokes what a node offered so far: no session can be opened under it any more.
+    pub(super) fn revoke_offers(&mut self, node: Address) -> Result<Vec<Event>, MarketError> {
+        let too_many = MarketError::TooMany { what: "series of offers" };
+        let series = self.series_of(node).checked_add(1).ok_or(too_many)?;
+        self.series.insert(node, series);
+        Ok(vec![Event::OffersRevoked { node, series }])
     }
 }

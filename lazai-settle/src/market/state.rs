@@ -11,6 +11,7 @@ use lazai_core::{
 use serde::{Deserialize, Serialize};
 
 use super::MarketError;
+use super::funds::Fund;
 use super::transaction::Submission;
 use crate::governance::{Params, Proposal};
 use crate::quorum::{Challenge, Stake, ValidatorSet};
@@ -226,6 +227,9 @@ pub struct Market {
     pub(super) classes: BTreeMap<ClassId, Class>,
     pub(super) tokens: BTreeMap<TokenId, Token>,
     pub(super) sessions: BTreeMap<SessionId, Session>,
+    pub(super) funds: BTreeMap<(ClassId, Asset), Fund>,
+    /// Which series a node's offers must name, where it is not 0.
+    pub(super) series: BTreeMap<Address, u64>,
     pub(super) proposals: BTreeMap<ProposalId, Proposal>,
     pub(super) keys: BTreeMap<Digest, Digest>,
     /// Whether a chain checked every signature before, and judges what it accepts by its own rules.
@@ -266,6 +270,8 @@ impl Market {
             classes: BTreeMap::new(),
             tokens: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            funds: BTreeMap::new(),
+            series: BTreeMap::new(),
             proposals: BTreeMap::new(),
             keys: BTreeMap::new(),
             follows_chain: false,
@@ -396,6 +402,18 @@ impl Market {
         self.sessions.get(&id)
     }
 
+    /// What a class has put aside for its quota.
+    #[must_use]
+    pub fn fund(&self, class: ClassId, asset: Asset) -> Fund {
+        self.funds.get(&(class, asset)).copied().unwrap_or_default()
+    }
+
+    /// Which series a node's offers must name to be good.
+    #[must_use]
+    pub fn series_of(&self, node: Address) -> u64 {
+        self.series.get(&node).copied().unwrap_or(0)
+    }
+
     /// How many classes and tokens there are: they are numbered from 1.
     #[must_use]
     pub fn counts(&self) -> (u64, u64) {
@@ -408,22 +426,23 @@ impl Market {
         self.proposals.get(&id)
     }
 
-    /// Everything there is of an asset: balances, deposits, unclaimed revenue, stakes, bonds. Changes only by what
+    /// Everything there is of an asset: balances, funds, deposits, unclaimed revenue, stakes, bonds. Changes only by what
     /// [crosses](Market::cross) to a chain.
     ///
     /// # Errors
     /// [`MoneyError::Overflow`] if genesis handed out more than 2^128 - 1.
     pub fn total(&self, asset: Asset) -> Result<Amount, MoneyError> {
         let held = self.balances.iter().filter(|((_, a), _)| *a == asset).map(|(_, amount)| *amount);
+        let funds = self.funds.iter().filter(|((_, a), _)| *a == asset).map(|(_, fund)| fund.amount);
         let open = self.sessions.values().filter(|s| !s.closed && s.offer.asset == asset);
-        let deposited = open.map(|s| s.deposit().checked_sub(s.redeemed));
+        let deposited = open.map(|s| s.deposit.checked_sub(s.redeemed));
         let accrued = self.classes.values().filter_map(|c| c.revenue.get(&asset)).map(RevenueAccount::unclaimed);
         let at_stake = self.stakes.values().flat_map(|s| [s.bonded, s.unbonding]);
         let challenges = self.submissions.values().flat_map(|s| s.challenges.values());
         let bonds = challenges.filter(|c| c.open).map(|c| c.bond);
         let staked = at_stake.chain(bonds).filter(|_| asset == Asset::NATIVE);
         let mut total = Amount::ZERO;
-        for amount in held.chain(accrued).chain(staked).map(Ok).chain(deposited) {
+        for amount in held.chain(funds).chain(accrued).chain(staked).map(Ok).chain(deposited) {
             total = total.checked_add(amount?)?;
         }
         Ok(total)

@@ -165,12 +165,6 @@ impl Market {
             return Err(MarketError::VersionWithdrawn { class, version });
         }
         entry.withdrawn = true;
-        // What is deposited on it can be fetched back at once.
-        for session in self.sessions.values_mut() {
-            if session.offer.class == class && session.offer.version == version {
-                session.deadline_s = 0;
-            }
-        }
         Ok(vec![Event::VersionWithdrawn { class, version }])
     }
 

@@ -68,8 +68,12 @@ pub enum Transaction {
     Challenge { submission: SubmissionId, validator: Address },
     /// Pays a token's revenue to its owner.
     Claim { token: TokenId, asset: Asset },
-    /// Ends a session: the node at any time, the payer after its deadline.
+    /// Ends a session: by its node at once. By its payer it asks for the end; when the dispute window is over, anyone's
+    /// second one ends it.
     CloseSession { session: lazai_core::SessionId },
+    /// Ends a session at once, by its payer, with its node's signature over a
+    /// [`SessionRelease`](crate::session::SessionRelease) of what was redeemed.
+    CloseTogether { session: lazai_core::SessionId, release: Signature },
     /// Creates a class of one's own: without versions, so without sessions.
     CreateClass,
     /// Puts a proposal with a majority into force.
@@ -90,20 +94,28 @@ pub enum Transaction {
     Redeem { voucher: Voucher, signature: Signature },
     /// The ExEx's reason for not training.
     Refuse { submission: SubmissionId, reason: String },
+    /// Revokes all offers that the sender signed so far.
+    RevokeOffers,
     /// Gives a class revenue.
     SettleRevenue { class: ClassId, asset: Asset, amount: Amount },
     /// Shows two different verdicts that one validator signed on one submission.
     SlashEquivocation { one: Verdict, other: Verdict },
+    /// Puts money of a class's owner aside for the class's quota, and says what one unit takes of it at most.
+    Sponsor { class: ClassId, asset: Asset, amount: Amount, per_unit: Amount },
     /// Puts something at stake.
     Stake { amount: Amount },
     /// Submits a dataset.
     Submit(Submission),
+    /// Adds to the deposit of a session; by its payer, until its deadline.
+    TopUp { session: lazai_core::SessionId, amount: Amount },
     /// Moves money.
     Transfer { to: Address, asset: Asset, amount: Amount },
     /// Moves a token; its revenue so far goes to the seller.
     TransferToken { token: TokenId, to: Address },
     /// Moves quota between tokens of a class.
     TransferValue { from: TokenId, to: TokenId, value: u64 },
+    /// Takes money out of a class's fund for quota; by the class's owner.
+    Unsponsor { class: ClassId, asset: Asset, amount: Amount },
     /// Begins to take stake back.
     Unstake { amount: Amount },
     /// Votes on a proposal.

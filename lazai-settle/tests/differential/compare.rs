@@ -73,7 +73,7 @@ fn tokens(w: &mut World, when: &str) {
 }
 
 fn classes(w: &mut World, when: &str) {
-    let token = w.chain.token;
+    let (token, settlement) = (w.chain.token, w.chain.settlement);
     let count = w.chain.ask(token, &DataAnchoringToken::classCountCall {}).to::<u64>();
     assert!(w.market.class(ClassId(count + 1)).is_none(), "{when}: classes");
     for id in 1..=count {
@@ -94,7 +94,11 @@ fn classes(w: &mut World, when: &str) {
         }
         for asset in [Asset::NATIVE, w.chain.asset(false)] {
             let account = ours.revenue.get(&asset).cloned().unwrap_or_default();
+            let fund = w.market.fund(ClassId(id), asset);
             let asset = evm(asset.0);
+            let found = w.chain.ask(settlement, &Settlement::fundOfCall { class: id256, asset });
+            let ours_of_quota = (fund.amount.base_units(), fund.per_unit.base_units());
+            assert_eq!((found.amount, found.perUnit), ours_of_quota, "{when}: fund of class {id}");
             let found = w.chain.ask(token, &DataAnchoringToken::unclaimedRevenueCall { classId: id256, asset });
             let scaled = w.chain.ask(token, &DataAnchoringToken::accRevenuePerShareCall { classId: id256, asset });
             assert_eq!(
@@ -110,10 +114,13 @@ fn sessions(w: &mut World, when: &str) {
     let settlement = w.chain.settlement;
     for id in w.tried.clone() {
         let found = w.chain.ask(settlement, &Settlement::sessionOfCall { id: id32(id.as_bytes()) });
-        let ours = w.market.session(id).map_or((U256::ZERO, U256::ZERO, 0, 0), |s| {
-            (amount(s.deposit()), amount(s.redeemed), s.params.0, 1 + u8::from(s.closed))
+        let ours = w.market.session(id).map_or((U256::ZERO, U256::ZERO, 0, 0, 0), |s| {
+            let status = if s.closed { 3 } else { 1 + u8::from(s.final_at_s.is_some()) };
+            let deadline_s = s.final_at_s.unwrap_or(s.deadline_s);
+            (amount(s.deposit), amount(s.redeemed), s.params.0, status, deadline_s)
         });
-        let theirs = (found.deposited, found.redeemed, u32::from(found.params), found.status);
+        let deadline_s = found.deadline.to::<u64>();
+        let theirs = (found.deposited, found.redeemed, u32::from(found.params), found.status, deadline_s);
         assert_eq!(theirs, ours, "{when}: session {id}");
     }
 }

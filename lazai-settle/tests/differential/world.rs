@@ -194,6 +194,9 @@ impl World {
             completion_ceiling: 10,
             session_s: if self.one_in(20) { self.below(2) * 90_000 } else { 600 + self.below(3) },
             valid_until_s: if self.one_in(20) { self.now_s - 1 } else { self.now_s + self.below(100) },
+            min_deposit: Amount::from_base_units(if self.one_in(10) { 1_000 } else { 0 }),
+            quota_deposit: Amount::from_base_units(u128::from(self.below(6) * self.below(1_000))),
+            series: self.market.series_of(self.address(node)) + u64::from(self.one_in(30)),
         };
         (node, offer)
     }
@@ -208,6 +211,7 @@ impl World {
         let bps = |n| BasisPoints::new(n).unwrap();
         let (slash, challenger) = (bps(self.below(10_001) as u16), bps(self.below(10_001) as u16));
         let min_stake = Amount::from_base_units(u128::from(self.below(2_000)));
-        Some(Params { split, slash, challenger, min_stake, challenge_window_s, ..params() })
+        let dispute_window_s = if self.one_in(20) { 599 } else { 600 + self.below(4_000) };
+        Some(Params { split, slash, challenger, min_stake, challenge_window_s, dispute_window_s, ..params() })
     }
 }

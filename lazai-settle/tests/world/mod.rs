@@ -201,6 +201,9 @@ impl World {
             completion_ceiling: 10,
             session_s: 600,
             valid_until_s: self.now_s + 100,
+            min_deposit: Amount::ZERO,
+            quota_deposit: Amount::from_base_units(10),
+            series: 0,
         }
     }
 

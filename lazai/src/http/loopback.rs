@@ -27,7 +27,7 @@ use super::payment::Served;
 use super::reply::{self, Pieces};
 use super::talk::Model;
 use crate::account::SendError;
-use crate::consumer::{Consumer, ConsumerError};
+use crate::consumer::{Consumer, ConsumerError, TakeBack};
 use crate::node::{ChatReply, NodeError};
 use book::{Book, Open, Plan};
 
@@ -256,7 +256,9 @@ impl Inner {
     async fn take_back(&self, book: &mut Book, now_s: u64) {
         for session in book.ended(now_s) {
             match self.consumer.take_back(session).await {
-                Ok(()) => book.taken_back(session),
+                Ok(TakeBack::Done) => book.taken_back(session),
+                // It is asked again next time.
+                Ok(TakeBack::FinalAt(at_s)) => tracing::info!(%session, at_s, "its end is asked for"),
                 Err(error) => tracing::info!(%session, %error, "not taken back yet"),
             }
         }

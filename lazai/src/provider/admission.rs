@@ -3,7 +3,7 @@
 use lazai_core::SessionId;
 use lazai_core::sign::SignatureError;
 use lazai_settle::market::MarketError;
-use lazai_settle::session::{Session, SessionPayment};
+use lazai_settle::session::Session;
 
 use super::Provider;
 use super::book::Page;
@@ -31,13 +31,12 @@ impl Provider {
         if session.closed {
             return refused("it is closed");
         }
+        // What is said now might not be redeemed in time any more.
+        if session.final_at_s.is_some() {
+            return refused("its end was asked for");
+        }
         if self.account.ledger().now_s() > session.deadline_s {
             return refused("its deadline has passed");
-        }
-        if let SessionPayment::Quota(token) = session.payment
-            && market.token(token).is_none_or(|t| t.has_expired(self.account.ledger().now_s()))
-        {
-            return refused("its access token has expired");
         }
         Ok(session.clone())
     }
@@ -66,20 +65,9 @@ impl Provider {
         if page.owed > page.paid() {
             return Err(NodeError::NotPaid { owed: page.owed, paid: page.paid() });
         }
-        match session.payment {
-            SessionPayment::Deposit(deposit) => {
-                let (left, step) = (deposit.checked_sub(page.owed)?, session.offer.step()?);
-                if left < step {
-                    return Err(NodeError::DepositExhausted { left, step });
-                }
-            }
-            SessionPayment::Quota(_) => {
-                let market = self.account.ledger().market();
-                let turns = market.params_of(session.params).map_or(0, |p| p.turns_per_quota);
-                if request.turn > turns {
-                    return Err(NodeError::NotServed { session: request.session, reason: "its quota is used up" });
-                }
-            }
+        let (left, step) = (session.deposit.checked_sub(page.owed)?, session.offer.step()?);
+        if left < step {
+            return Err(NodeError::DepositExhausted { left, step });
         }
         if let Some(reason) = self.moderator.before(&request.messages) {
             return Err(NodeError::Moderated { reason });

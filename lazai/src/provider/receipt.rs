@@ -1,11 +1,11 @@
 //! Making a reply, and its receipt.
 
+use lazai_core::Digest;
 use lazai_core::digest::DomainHasher;
-use lazai_core::{Amount, Digest};
 use lazai_lora::LoraError;
 use lazai_lora::backend::GenerateJob;
 use lazai_lora::generate::{Reply, Sampler};
-use lazai_settle::session::{Receipt, Session, SessionPayment};
+use lazai_settle::session::{Receipt, Session};
 
 use super::Provider;
 use super::book::Page;
@@ -78,10 +78,7 @@ impl Provider {
             on_text(&reply.text);
         }
         let completion_tokens = reply.tokens.len() as u64;
-        let price = match session.payment {
-            SessionPayment::Deposit(_) => session.offer.price(reply.prompt_tokens, completion_tokens)?,
-            SessionPayment::Quota(_) => Amount::ZERO,
-        };
+        let price = session.offer.price(reply.prompt_tokens, completion_tokens)?;
         let receipt = Receipt {
             session: request.session,
             turn: request.turn,

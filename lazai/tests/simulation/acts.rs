@@ -20,18 +20,19 @@ use lazai::settle::market::{ContributorShare, Event, Submission, SubmissionStatu
 use lazai::settle::quorum::{Attestation, ContributorConsent, Verdict};
 use lazai::settle::session::{Offer, SessionPayment};
 use lazai::settle::split::RevenueSplit;
-use lazai::settle::{Ledger, MarketError};
+use lazai::settle::{Ledger, Market, MarketError};
 use lazai::store::FolderStore;
 use pollster::block_on;
 
 use super::network::{COIN, Network, Server, made_up};
-use super::world::{COINS, Process, Refusal, VALIDATORS, VOTERS, World, address, params, signer};
+use super::villains;
+use super::world::{Process, Refusal, VALIDATORS, VOTERS, World, address, params, signer};
 
-fn units(amount: u128) -> Amount {
+pub fn units(amount: u128) -> Amount {
     Amount::from_base_units(amount)
 }
 
-fn signed<T: TypedData>(w: &World, name: &str, value: &T) -> Signature {
+pub fn signed<T: TypedData>(w: &World, name: &str, value: &T) -> Signature {
     signer(name).sign_digest(signing_digest(&w.deployment.domain(), value))
 }
 
@@ -58,7 +59,7 @@ pub fn random(w: &mut World) {
             w.doom(process);
         }
     }
-    match w.dice.below(20) {
+    match w.dice.below(23) {
         0 | 1 => {
             let good = !w.dice.one_in(3);
             submit(w, good);
@@ -66,14 +67,16 @@ pub fn random(w: &mut World) {
         2..=4 => work(w),
         5..=8 => talk(w),
         9 | 10 => redeem(w),
-        11 | 12 => steal(w),
-        13 => overspend(w),
+        11 | 12 => villains::steal(w),
+        13 => villains::overspend(w),
         14 | 15 => claim_or_sell(w),
         16 => {
             let depth = 1 + w.dice.below(w.pace.depth);
             w.chain.lock().unwrap().reorganise(depth);
         }
         17 if w.dice.one_in(4) => govern(w),
+        20 | 21 => villains::leave(w),
+        22 if w.dice.one_in(2) => villains::mint_quota(w),
         _ => {
             let seconds = w.dice.below(4_000);
             w.chain.lock().unwrap().leap(seconds);
@@ -219,11 +222,22 @@ fn mint(w: &mut World, id: SubmissionId) {
     assert!(entry.events.iter().any(|e| matches!(e, Event::VersionMinted { submission, .. } if *submission == id)));
 }
 
-fn offer(w: &mut World, node: &str) -> SignedOffer {
-    let (classes, _) = w.ledger(Process::People).market().counts();
+/// Classes whose first version takes sessions.
+pub fn served(market: &Market) -> Vec<ClassId> {
+    let (classes, _) = market.counts();
+    let open = |id: &ClassId| {
+        let version = market.class(*id).and_then(|c| c.version(VersionNumber(1)));
+        version.is_some_and(|v| !v.withdrawn)
+    };
+    (1..=classes).map(ClassId).filter(open).collect()
+}
+
+pub fn offer(w: &mut World, node: &str) -> SignedOffer {
+    // The head, not what is deep: a version may just have been withdrawn.
+    let served = served(&w.refresh(Process::People).head());
     let offer = Offer {
         node: address(node),
-        class: ClassId(1 + w.dice.below(classes)),
+        class: served[w.dice.below(served.len() as u64) as usize],
         version: VersionNumber(1),
         asset: COIN,
         prompt_price: units(3),
@@ -233,6 +247,9 @@ fn offer(w: &mut World, node: &str) -> SignedOffer {
         session_s: 20 * 86_400,
         // The same for all, so that vouchers can be redeemed together.
         valid_until_s: super::chain::START_S + 1_000 * 86_400,
+        min_deposit: Amount::ZERO,
+        quota_deposit: Amount::ZERO,
+        series: 0,
     };
     let signature = signed(w, node, &offer);
     SignedOffer { offer, signature }
@@ -315,13 +332,14 @@ fn redeem(w: &mut World) {
     let market = ledger.market();
     let pages = w.book.0.lock().unwrap().clone();
     let due = |(id, page): (&lazai::core::SessionId, &super::network::Page)| {
-        let session = market.session(*id).filter(|s| !s.closed && s.redeemed < page.paid())?;
-        Some((session.offer.class, page.paid?))
+        market.session(*id).filter(|s| !s.closed && s.redeemed < page.paid())?;
+        page.paid
     };
-    let mut due: Vec<_> = pages.iter().filter_map(due).collect();
-    let Some(class) = due.first().map(|(class, _)| *class) else { return };
-    due.retain(|(c, _)| *c == class);
-    let mut vouchers: Vec<_> = due.iter().map(|(_, v)| (v.voucher, v.signature)).collect();
+    let due: Vec<_> = pages.iter().filter_map(due).collect();
+    if due.is_empty() {
+        return;
+    }
+    let mut vouchers: Vec<_> = due.iter().map(|v| (v.voucher, v.signature)).collect();
     let good = vouchers.len();
     if w.dice.one_in(2) {
         let mut forged = vouchers[0].0;
@@ -332,75 +350,15 @@ fn redeem(w: &mut World) {
     let key = made_up("redeem", w.number());
     let entries = w.persist(Process::Node, |w| {
         let ledger = w.ledger(Process::Node);
-        block_on(ledger.redeem_batch(&*signer("node"), key, vouchers.clone()))
+        block_on(ledger.redeem(&*signer("node"), key, vouchers.clone()))
     });
     let entries = entries.unwrap_or_else(|e| panic!("redeem: {e:?}"));
     let redeemed = entries.iter().filter(|e| matches!(e.transaction(), Some(Transaction::Redeem { .. }))).count();
     assert_eq!(redeemed, good, "a bad voucher stood in the way of others");
     if w.dice.one_in(2) {
-        let session = due[0].1.voucher.session;
+        let session = due[0].voucher.session;
         w.must(Process::Node, "node", &format!("close {session}"), &Transaction::CloseSession { session });
     }
-}
-
-/// The crook tries to have what is not its own.
-fn steal(w: &mut World) {
-    let n = w.number();
-    let pages = w.book.0.lock().unwrap().clone();
-    let paid: Vec<_> = pages.values().filter_map(|p| p.paid).collect();
-    let Some(loot) = paid.get(w.dice.below(paid.len() as u64) as usize) else { return };
-    let (voucher, signature) = (loot.voucher, loot.signature);
-    let mut more = voucher;
-    more.cumulative = more.cumulative.checked_add(units(5)).unwrap();
-    let tries = [
-        // Another node's voucher; one that it signed itself; an honest node's greed.
-        ("crook", Transaction::Redeem { voucher, signature }),
-        ("node", Transaction::Redeem { voucher: more, signature: signed(w, "node", &more) }),
-        ("node", Transaction::Redeem { voucher: more, signature }),
-        ("crook", Transaction::CloseSession { session: voucher.session }),
-    ];
-    let (name, wanted) = &tries[w.dice.below(4) as usize];
-    let stolen = w.send(Process::Node, name, &format!("steal {n}"), wanted);
-    assert!(stolen.is_err(), "{name} got through with {wanted:?}: {stolen:?}");
-}
-
-/// The cheat spends what she does not have, or spends it twice.
-fn overspend(w: &mut World) {
-    let n = w.number();
-    let offer = offer(w, "node");
-    let open = |nonce, deposit| Transaction::OpenSession {
-        nonce,
-        consumer: address("cheat"),
-        offer: offer.offer.clone(),
-        offer_signature: offer.signature,
-        payment: SessionPayment::Deposit(units(deposit)),
-    };
-    let too_much = w.send(Process::People, "cheat", &format!("rich {n}"), &open(n, COINS + 1));
-    assert!(too_much.is_err(), "more than there is was deposited: {too_much:?}");
-    // All she has, twice: the second time it is gone.
-    let wallet = w.chain.lock().unwrap().coins(lazai::settle::ledger::evm::abi::evm(address("cheat")));
-    let all = u128::try_from(wallet).unwrap() / 2 + 1;
-    w.must(Process::People, "cheat", &format!("once {n}"), &open(n + 1_000_000, all));
-    let twice = w.send(Process::People, "cheat", &format!("twice {n}"), &open(n + 2_000_000, all));
-    assert!(twice.is_err(), "the same coins were spent twice: {twice:?}");
-    let session = lazai::settle::session::session_id(
-        w.deployment.ledger(),
-        address("cheat"),
-        n + 1_000_000,
-        address("cheat"),
-        &offer.offer,
-    );
-    let early = Transaction::CloseSession { session };
-    let closed = w.send(Process::People, "cheat", &format!("early {n}"), &early);
-    assert!(closed.is_err(), "a payer closed her session before its deadline");
-    w.must(Process::Node, "node", &format!("give back {n}"), &early);
-    let amount = w.native(Process::Node, "cheat");
-    let key = made_up("back", n);
-    let back = w.persist(Process::People, |w| {
-        let ledger = w.ledger(Process::People);
-        block_on(ledger.withdraw(&*signer("cheat"), key, COIN, amount))
-    });
-    back.unwrap_or_else(|e| panic!("withdraw {amount}: {e:?}"));
 }
 
 fn claim_or_sell(w: &mut World) {
@@ -409,6 +367,10 @@ fn claim_or_sell(w: &mut World) {
     let token = TokenId(1 + w.dice.below(tokens));
     let owner = market.token(token).expect("tokens are numbered from 1").owner;
     let (name, other) = if owner == address("creator") { ("creator", "writer") } else { ("writer", "creator") };
+    if owner != address(name) {
+        // The cheat's quota earns nothing.
+        return;
+    }
     let n = w.number();
     let wanted = if w.dice.one_in(3) {
         Transaction::TransferToken { token, to: address(other) }

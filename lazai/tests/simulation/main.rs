@@ -1,6 +1,7 @@
 //! A whole market from one seed: on a chain that undoes up to twelve blocks, over a network that loses, doubles and
 //! reorders, with processes that die at any call, a node that overcharges and steals, a validator that lies and
-//! equivocates, a consumer who spends twice. Whatever happens, the invariants at the end of this file hold.
+//! equivocates, a consumer who spends twice or leaves
+//! without paying, a creator who withdraws versions and mints quota. Whatever happens, the invariants at the end of this file hold.
 //!
 //! A slice runs here; `cargo xtask soak market` runs ten thousand. A failure names its seed:
 //! `LAZAI_MARKET_SEED=n cargo test -p lazai --features evm --test simulation`.
@@ -11,6 +12,7 @@ mod chain;
 mod dice;
 mod forged;
 mod network;
+mod villains;
 mod world;
 
 use std::collections::BTreeMap;
@@ -146,6 +148,7 @@ fn sessions(w: &mut World) {
         let Some(page) = w.book.0.lock().unwrap().get(id).cloned() else { continue };
         assert!(page.paid() <= *signed && session.redeemed <= page.paid());
         let unpaid = page.owed.checked_sub(page.paid()).expect("a node is never paid ahead");
+        assert!(!session.closed || session.redeemed == page.paid(), "session {id} was closed with a voucher unpaid");
         assert!(unpaid <= session.offer.step().unwrap(), "{unpaid} are not paid");
     }
 }

@@ -66,7 +66,7 @@ impl Server {
         if page.owed > page.paid() {
             return Err(NodeError::NotPaid { owed: page.owed, paid: page.paid() });
         }
-        let (left, step) = (session.deposit().checked_sub(page.owed)?, session.offer.step()?);
+        let (left, step) = (session.deposit.checked_sub(page.owed)?, session.offer.step()?);
         if left < step {
             return Err(NodeError::DepositExhausted { left, step });
         }

@@ -81,6 +81,9 @@ impl NodeServer {
                 completion_ceiling: reply_tokens,
                 session_s: model.session_s,
                 valid_until_s: 0,
+                min_deposit: Amount::ZERO,
+                quota_deposit: Amount::ZERO,
+                series: 0,
             });
         }
         let provider = Arc::new(provider);

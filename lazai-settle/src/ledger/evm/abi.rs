@@ -117,7 +117,6 @@ pub fn params(p: &Params) -> MarketParameters::Params {
         slashBps: p.slash.get(),
         challengerBps: p.challenger.get(),
         quorumBps: p.quorum.get(),
-        turnsPerQuota: p.turns_per_quota,
         minStake: p.min_stake.base_units(),
         challengeBond: p.challenge_bond.base_units(),
         maxPrice: p.max_price.base_units(),
@@ -128,6 +127,7 @@ pub fn params(p: &Params) -> MarketParameters::Params {
         votingDelay: p.voting_delay_s,
         votingWindow: p.voting_window_s,
         maxSession: p.max_session_s,
+        disputeWindow: p.dispute_window_s,
     }
 }
 
@@ -139,7 +139,6 @@ pub fn params_of(p: &MarketParameters::Params) -> Option<Params> {
         slash: BasisPoints::new(p.slashBps).ok()?,
         challenger: BasisPoints::new(p.challengerBps).ok()?,
         quorum: BasisPoints::new(p.quorumBps).ok()?,
-        turns_per_quota: p.turnsPerQuota,
         min_stake: Amount::from_base_units(p.minStake),
         challenge_bond: Amount::from_base_units(p.challengeBond),
         max_price: Amount::from_base_units(p.maxPrice),
@@ -150,6 +149,7 @@ pub fn params_of(p: &MarketParameters::Params) -> Option<Params> {
         voting_delay_s: p.votingDelay,
         voting_window_s: p.votingWindow,
         max_session_s: p.maxSession,
+        dispute_window_s: p.disputeWindow,
     })
 }
 
@@ -167,6 +167,9 @@ pub fn offer(o: &Offer) -> Settlement::Offer {
         completionCeiling: o.completion_ceiling,
         sessionSeconds: o.session_s,
         validUntil: o.valid_until_s,
+        minDeposit: o.min_deposit.base_units(),
+        quotaDeposit: o.quota_deposit.base_units(),
+        series: o.series,
     }
 }
 
@@ -184,6 +187,9 @@ pub fn offer_of(o: &Settlement::Offer) -> Offer {
         completion_ceiling: o.completionCeiling,
         session_s: o.sessionSeconds,
         valid_until_s: o.validUntil,
+        min_deposit: Amount::from_base_units(o.minDeposit),
+        quota_deposit: Amount::from_base_units(o.quotaDeposit),
+        series: o.series,
     }
 }
 

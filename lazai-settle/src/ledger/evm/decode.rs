@@ -28,7 +28,7 @@ use crate::market::{
 };
 use crate::notice::Action;
 use crate::quorum::{Attestation, Verdict};
-use crate::session::{SessionPayment, session_id};
+use crate::session::{Session, SessionPayment, session_id};
 
 use DataAnchoringToken::DataAnchoringTokenEvents as T;
 use DatasetRegistry::DatasetRegistryEvents as R;

@@ -6,13 +6,13 @@ use lazai_core::pov::PublicPart;
 use lazai_core::{Address, Asset, ClassId, Digest, SessionId, Signature, SubmissionId, TokenId};
 
 use super::abi::{
-    DataAnchoringToken, DatasetRegistry, MarketParameters, Settlement, ValidatorQuorum, evm, metadata, offer, packed,
-    params, verdict, word,
+    DataAnchoringToken, DatasetRegistry, MarketParameters, Settlement, ValidatorQuorum, evm, metadata, offer, ours,
+    packed, params, verdict, word,
 };
 use super::deploy::Contracts;
 use crate::governance::Measure;
 use crate::market::{Market, MarketError, Submission, Transaction};
-use crate::session::{SessionPayment, Voucher};
+use crate::session::{Offer, SessionPayment, Voucher};
 
 /// A call of a contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +63,14 @@ pub fn transaction(
             let (asset, to) = (evm(asset.0), evm(sender));
             call(token, 0, &DataAnchoringToken::claimCall { tokenId: token_id(*id), asset, to })
         }
-        Transaction::CloseSession { session } => close(settlement, market, *session)?,
+        Transaction::CloseSession { session } => {
+            let Named { payer, nonce, consumer, offer } = named(market, *session)?;
+            call(settlement, 0, &Settlement::closeCall { payer, nonce, consumer, offer })
+        }
+        Transaction::CloseTogether { session, release } => {
+            let (Named { payer, nonce, consumer, offer }, release) = (named(market, *session)?, packed(release));
+            call(settlement, 0, &Settlement::closeTogetherCall { payer, nonce, consumer, offer, release })
+        }
         Transaction::CreateClass => call(
             token,
             0,
@@ -104,11 +111,8 @@ pub fn transaction(
                 SessionPayment::Deposit(deposit) => (deposit.base_units(), U256::ZERO),
                 SessionPayment::Quota(token) => (0, token_id(*token)),
             };
-            // What her balance lacks comes with the call, where it can.
-            let missing = deposit.saturating_sub(market.balance(sender, o.asset).base_units());
-            let value = if o.asset == Asset::NATIVE { missing } else { 0 };
-            let deposit = Uint::<96, 2>::try_from(deposit);
-            let deposit = deposit.map_err(|_| MarketError::TooMany { what: "base units of a deposit" })?;
+            let value = lacking(market, sender, o.asset, deposit);
+            let deposit = ninety_six_bits(deposit)?;
             let opening = Settlement::Opening { nonce: *nonce, consumer: evm(*consumer), deposit, tokenId: token_id };
             let offer_signature = packed(offer_signature);
             call(settlement, value, &Settlement::openCall { opening, offer: offer(o), offerSignature: offer_signature })
@@ -126,6 +130,7 @@ pub fn transaction(
         Transaction::Refuse { submission, reason } => {
             call(registry, 0, &DatasetRegistry::refuseCall { id: id32(*submission), reason: reason.clone() })
         }
+        Transaction::RevokeOffers => call(settlement, 0, &Settlement::revokeOffersCall {}),
         Transaction::SettleRevenue { class, asset, amount } if *asset == Asset::NATIVE => {
             let settle = DataAnchoringToken::settleRevenueETHCall { classId: number(class.0) };
             call(token, amount.base_units(), &settle)
@@ -137,8 +142,19 @@ pub fn transaction(
         Transaction::SlashEquivocation { one, other } => {
             call(quorum, 0, &ValidatorQuorum::slashEquivocationCall { a: verdict(one), b: verdict(other) })
         }
+        Transaction::Sponsor { class, asset, amount, per_unit } => {
+            let (class, asset) = (number(class.0), evm(asset.0));
+            let (amount, per_unit) = (amount.base_units(), per_unit.base_units());
+            call(settlement, 0, &Settlement::sponsorCall { class, asset, amount, perUnit: per_unit })
+        }
         Transaction::Stake { amount } => call(quorum, amount.base_units(), &ValidatorQuorum::stakeCall {}),
         Transaction::Submit(submission) => call(registry, 0, &submit(market, sender, submission)?),
+        Transaction::TopUp { session, amount } => {
+            let Named { nonce, consumer, offer, .. } = named(market, *session)?;
+            let value = lacking(market, sender, Asset(ours(offer.asset)), amount.base_units());
+            let amount = ninety_six_bits(amount.base_units())?;
+            call(settlement, value, &Settlement::topUpCall { nonce, consumer, offer, amount })
+        }
         Transaction::Transfer { to, asset, amount } => {
             let (to, asset, amount) = (evm(*to), evm(asset.0), U256::from(amount.base_units()));
             call(settlement, 0, &Settlement::transferCall { to, asset, amount })
@@ -155,6 +171,10 @@ pub fn transaction(
                 value: number(*value),
             },
         ),
+        Transaction::Unsponsor { class, asset, amount } => {
+            let (class, asset, amount) = (number(class.0), evm(asset.0), amount.base_units());
+            call(settlement, 0, &Settlement::unsponsorCall { class, asset, amount })
+        }
         Transaction::Unstake { amount } => {
             call(quorum, 0, &ValidatorQuorum::requestUnstakeCall { amount: amount.base_units() })
         }
@@ -174,39 +194,58 @@ pub fn transaction(
     })
 }
 
-/// One transaction for vouchers of sessions under one offer: one that is not good is passed over by the contract.
+/// One transaction for vouchers of a node's sessions, offer by offer: one that is not good is passed over by the contract.
 ///
 /// # Errors
-/// [`MarketError::UnknownSession`], or [`MarketError::VoucherMismatch`] for a session under another offer.
+/// [`MarketError::UnknownSession`]; for no vouchers at all, that of session zero.
 pub fn redeem(contracts: &Contracts, market: &Market, vouchers: &[(Voucher, Signature)]) -> Result<Call, MarketError> {
-    let mut under = None;
-    let mut claims = Vec::with_capacity(vouchers.len());
+    let mut under: Vec<(&Offer, Vec<Settlement::Claim>)> = Vec::new();
     for (voucher, signature) in vouchers {
         let id = voucher.session;
         let session = market.session(id).ok_or(MarketError::UnknownSession { session: id })?;
-        if *under.get_or_insert(&session.offer) != &session.offer {
-            let (expected, found) = ("one for all sessions".into(), format!("another for {id}"));
-            return Err(MarketError::VoucherMismatch { field: "offer", expected, found });
-        }
         let herself = session.consumer == session.payer;
-        claims.push(Settlement::Claim {
+        let claim = Settlement::Claim {
             payer: evm(session.payer),
             nonce: session.nonce,
             // Zeros cost less.
             consumer: if herself { EvmAddress::ZERO } else { evm(session.consumer) },
             cumulative: voucher.cumulative.base_units(),
             signature: packed(signature),
-        });
+        };
+        match under.iter_mut().find(|(offer, _)| *offer == &session.offer) {
+            Some((_, claims)) => claims.push(claim),
+            None => under.push((&session.offer, vec![claim])),
+        }
     }
-    let under = under.ok_or(MarketError::UnknownSession { session: SessionId::ZERO })?;
-    Ok(call(evm(contracts.settlement), 0, &Settlement::redeemCall { offer: offer(under), claims }))
+    if under.is_empty() {
+        return Err(MarketError::UnknownSession { session: SessionId::ZERO });
+    }
+    let batches = under.into_iter().map(|(under, claims)| Settlement::Claims { offer: offer(under), claims });
+    Ok(call(evm(contracts.settlement), 0, &Settlement::redeemCall { batches: batches.collect() }))
 }
 
-fn close(settlement: EvmAddress, market: &Market, id: SessionId) -> Result<Call, MarketError> {
+/// What names a session to the contract, which keeps nothing of it but the money.
+struct Named {
+    payer: EvmAddress,
+    nonce: u64,
+    consumer: EvmAddress,
+    offer: Settlement::Offer,
+}
+
+fn named(market: &Market, id: SessionId) -> Result<Named, MarketError> {
     let session = market.session(id).ok_or(MarketError::UnknownSession { session: id })?;
     let (payer, consumer) = (evm(session.payer), evm(session.consumer));
-    let (nonce, offer) = (session.nonce, offer(&session.offer));
-    Ok(call(settlement, 0, &Settlement::closeCall { payer, nonce, consumer, offer }))
+    Ok(Named { payer, nonce: session.nonce, consumer, offer: offer(&session.offer) })
+}
+
+/// What a balance lacks comes with the call, where it can: coins.
+fn lacking(market: &Market, sender: Address, asset: Asset, wanted: u128) -> u128 {
+    let missing = wanted.saturating_sub(market.balance(sender, asset).base_units());
+    if asset == Asset::NATIVE { missing } else { 0 }
+}
+
+fn ninety_six_bits(deposit: u128) -> Result<Uint<96, 2>, MarketError> {
+    Uint::try_from(deposit).map_err(|_| MarketError::TooMany { what: "base units of a deposit" })
 }
 
 fn submit(market: &Market, sender: Address, s: &Submission) -> Result<DatasetRegistry::submitCall, MarketError> {
@@ -271,7 +310,7 @@ pub fn measure(contracts: &Contracts, measure: &Measure) -> Call {
 /// The measure that a call of the timelock is, if it is one.
 #[must_use]
 pub fn measure_of(contracts: &Contracts, to: EvmAddress, data: &[u8]) -> Option<Measure> {
-    use super::abi::{amount, ours, params_of, submission};
+    use super::abi::{amount, params_of, submission};
     use MarketParameters::MarketParametersCalls as P;
     use Settlement::SettlementCalls as S;
     use ValidatorQuorum::ValidatorQuorumCalls as Q;

@@ -241,20 +241,6 @@ impl EvmLedger {
         self.order(signer, key, Order::Approve { asset }).await.map(|_| ())
     }
 
-    /// Redeems vouchers of sessions under one offer in one transaction. One that is not good is passed over: it has no
-    /// entry among what is given.
-    ///
-    /// # Errors
-    /// [`LedgerError`].
-    pub async fn redeem_batch(
-        &self,
-        signer: &dyn Signer,
-        key: Digest,
-        vouchers: Vec<(Voucher, Signature)>,
-    ) -> Result<Vec<Entry>, LedgerError> {
-        self.order(signer, key, Order::Redeem(vouchers)).await
-    }
-
     /// Coins in an account's wallet, in base units.
     ///
     /// # Errors
@@ -292,6 +278,20 @@ impl View {
 impl Ledger for EvmLedger {
     fn send<'a>(&'a self, signer: &'a dyn Signer, key: Digest, transaction: Transaction) -> LedgerFuture<'a, Entry> {
         Box::pin(async move { last(self.order(signer, key, Order::Transaction(transaction)).await?) })
+    }
+
+    fn redeem<'a>(
+        &'a self,
+        signer: &'a dyn Signer,
+        key: Digest,
+        vouchers: Vec<(Voucher, Signature)>,
+    ) -> LedgerFuture<'a, Vec<Entry>> {
+        Box::pin(async move {
+            if vouchers.is_empty() {
+                return Ok(Vec::new());
+            }
+            self.order(signer, key, Order::Redeem(vouchers)).await
+        })
     }
 
     fn market(&self) -> Arc<Market> {

@@ -17,7 +17,7 @@ use lazai_settle::governance::Measure;
 use lazai_settle::ledger::evm::abi;
 use lazai_settle::market::{Crossing, Event, SubmissionStatus, Transaction};
 use lazai_settle::quorum::{Attestation, GOVERNANCE_WINDOW_S, Verdict};
-use lazai_settle::session::{SessionPayment, session_id};
+use lazai_settle::session::{SessionPayment, SessionRelease, session_id};
 use revm::primitives::{B256, Bytes, U256};
 
 use super::chain::*;
@@ -78,7 +78,7 @@ pub fn found(w: &mut World) {
 }
 
 pub fn random(w: &mut World) -> Told {
-    match w.below(48) {
+    match w.below(54) {
         0 => deposit(w),
         1 => withdraw(w),
         2 => transfer(w),
@@ -88,7 +88,11 @@ pub fn random(w: &mut World) -> Told {
         12..=15 => create_or_mint_token(w),
         16..=20 => open(w),
         21..=27 => redeem(w),
-        28 | 29 => close(w),
+        28 | 29 | 48 => close(w),
+        49 => close_together(w),
+        50 | 51 => top_up(w),
+        52 => sponsor(w),
+        53 if w.one_in(8) => revoke_offers(w),
         30..=32 => claim(w),
         33 => sell(w),
         34 | 35 => move_value(w),

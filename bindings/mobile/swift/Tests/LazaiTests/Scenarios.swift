@@ -30,7 +30,8 @@ func offer(_ o: Object) -> Offer {
         node: text(o, "node"), classId: u64(o, "classId"), version: UInt32(int(o, "version")), asset: text(o, "asset"),
         promptPrice: text(o, "promptPrice"), completionPrice: text(o, "completionPrice"),
         promptCeiling: UInt32(int(o, "promptCeiling")), completionCeiling: UInt32(int(o, "completionCeiling")),
-        sessionS: u64(o, "sessionS"), validUntilS: u64(o, "validUntilS"))
+        sessionS: u64(o, "sessionS"), validUntilS: u64(o, "validUntilS"), minDeposit: text(o, "minDeposit"),
+        quotaDeposit: text(o, "quotaDeposit"), series: u64(o, "series"))
 }
 
 func model(_ o: Object) -> ModelOffer {

@@ -160,15 +160,37 @@ impl Reading<'_> {
                 self.apply_logged(payer, transaction, &logged)?;
             }
             S::Redeemed(e) => self.redeemed(e)?,
-            S::SessionEnded(e) => {
+            S::SessionToppedUp(e) => {
+                let (session, deposit) = (SessionId::from_bytes(e.session.0), amount(e.deposit)?);
+                let known = self.session(session)?;
+                let (payer, added) = (known.payer, deposit.checked_sub(known.deposit).map_err(MarketError::from)?);
+                let logged = Event::SessionToppedUp { session, deposit };
+                self.apply_logged(payer, Transaction::TopUp { session, amount: added }, &logged)?;
+            }
+            S::SessionClosing(e) => {
                 let session = SessionId::from_bytes(e.session.0);
-                let Some(known) = self.state.market.session(session) else {
-                    return diverged(format!("session {session} is not known"));
-                };
-                // By its payer, or else by its node.
-                let closer = if self.sender() == known.payer { known.payer } else { known.offer.node };
-                let logged = Event::SessionClosed { session, refunded: amount(e.refunded)? };
-                self.apply_logged(closer, Transaction::CloseSession { session }, &logged)?;
+                let payer = self.session(session)?.payer;
+                let logged = Event::SessionClosing { session, final_at_s: e.finalAt };
+                self.apply_logged(payer, Transaction::CloseSession { session }, &logged)?;
+            }
+            S::SessionEnded(e) => self.ended(e)?,
+            S::OffersRevoked(e) => {
+                let node = ours(e.node);
+                let logged = Event::OffersRevoked { node, series: e.series };
+                self.apply_logged(node, Transaction::RevokeOffers, &logged)?;
+            }
+            S::Sponsored(e) => {
+                let (class, asset) = (class(e.class), Asset(ours(e.asset)));
+                let (amount, per_unit) = (Amount::from_base_units(e.amount), Amount::from_base_units(e.perUnit));
+                let owner = self.class_owner(class)?;
+                let logged = Event::Sponsored { class, asset, amount, per_unit };
+                self.apply_logged(owner, Transaction::Sponsor { class, asset, amount, per_unit }, &logged)?;
+            }
+            S::Unsponsored(e) => {
+                let (class, asset, amount) = (class(e.class), Asset(ours(e.asset)), Amount::from_base_units(e.amount));
+                let owner = self.class_owner(class)?;
+                let logged = Event::Unsponsored { class, asset, amount };
+                self.apply_logged(owner, Transaction::Unsponsor { class, asset, amount }, &logged)?;
             }
             S::VoucherSkipped(_) => {}
             S::RevenueCredited(e) => return diverged(format!("{} was credited out of nothing", e.account)),
@@ -176,14 +198,33 @@ impl Reading<'_> {
         Ok(0)
     }
 
+    fn session(&self, id: SessionId) -> Read<&Session> {
+        self.state.market.session(id).map_or_else(|| diverged(format!("session {id} is not known")), Ok)
+    }
+
+    /// By its node; or by its payer with the node's release, which is in the call where the settlement was called
+    /// directly; or by anyone once it was final.
+    fn ended(&mut self, e: &Settlement::SessionEnded) -> Read<()> {
+        let session = SessionId::from_bytes(e.session.0);
+        let (known, sender) = (self.session(session)?, self.sender());
+        let (payer, node) = (known.payer, known.offer.node);
+        let logged = Event::SessionClosed { session, refunded: amount(e.refunded)? };
+        let is_final = known.final_at_s.is_some_and(|at_s| self.time_s > at_s);
+        let release = Settlement::closeTogetherCall::abi_decode(&self.transaction.input).ok();
+        let release = release.map(|call| signature(&call.release));
+        let alone = if is_final { sender } else { node };
+        if sender == payer && (release.is_some() || alone != payer) {
+            let release = release.unwrap_or(Signature::from_bytes([0; 65]));
+            return self.apply_logged(payer, Transaction::CloseTogether { session, release }, &logged);
+        }
+        self.apply_logged(alone, Transaction::CloseSession { session }, &logged)
+    }
+
     fn redeemed(&mut self, e: &Settlement::Redeemed) -> Read<()> {
         let signatures = self.signatures();
         for (id, &cumulative) in e.sessions.iter().zip(&e.cumulative) {
             let id = SessionId::from_bytes(id.0);
-            let Some(session) = self.state.market.session(id) else {
-                return diverged(format!("session {id} is not known"));
-            };
-            let voucher = session.offer.voucher(id, Amount::from_base_units(cumulative));
+            let voucher = self.session(id)?.offer.voucher(id, Amount::from_base_units(cumulative));
             let of = |(session, sum, _): &&(SessionId, u128, Signature)| (*session, *sum) == (id, cumulative);
             let signature = signatures.iter().find(of).map_or(Signature::from_bytes([0; 65]), |(.., s)| *s);
             self.apply(ours(e.node), Transaction::Redeem { voucher, signature })?;
@@ -194,13 +235,17 @@ impl Reading<'_> {
     /// Signatures of the vouchers, which are in the call where the settlement was called directly.
     fn signatures(&self) -> Vec<(SessionId, u128, Signature)> {
         let Ok(call) = Settlement::redeemCall::abi_decode(&self.transaction.input) else { return Vec::new() };
-        let (ledger, offer) = (self.state.market.ledger(), offer_of(&call.offer));
-        let one = |c: &Settlement::Claim| {
-            let payer = ours(c.payer);
-            let consumer = if c.consumer.is_zero() { payer } else { ours(c.consumer) };
-            (session_id(ledger, payer, c.nonce, consumer, &offer), c.cumulative, signature(&c.signature))
+        let ledger = self.state.market.ledger();
+        let under = |batch: &Settlement::Claims| {
+            let offer = offer_of(&batch.offer);
+            let one = |c: &Settlement::Claim| {
+                let payer = ours(c.payer);
+                let consumer = if c.consumer.is_zero() { payer } else { ours(c.consumer) };
+                (session_id(ledger, payer, c.nonce, consumer, &offer), c.cumulative, signature(&c.signature))
+            };
+            batch.claims.iter().map(one).collect::<Vec<_>>()
         };
-        call.claims.iter().map(one).collect()
+        call.batches.iter().flat_map(under).collect()
     }
 }
 

@@ -1,0 +1,124 @@
+//! Who tries to have what is not theirs in the simulated market: the crook, the cheat, the consumer who leaves without
+//! paying and the creator who helps, the minter of quota.
+
+use lazai::settle::Ledger;
+use lazai::settle::market::Transaction;
+use lazai::settle::session::{SessionPayment, session_id};
+use pollster::block_on;
+
+use super::acts::{offer, signed, units};
+use super::network::{COIN, made_up};
+use super::world::{COINS, Process, World, address, signer};
+
+/// The crook tries to have what is not its own.
+pub fn steal(w: &mut World) {
+    let n = w.number();
+    let pages = w.book.0.lock().unwrap().clone();
+    let paid: Vec<_> = pages.values().filter_map(|p| p.paid).collect();
+    let Some(loot) = paid.get(w.dice.below(paid.len() as u64) as usize) else { return };
+    let (voucher, signature) = (loot.voucher, loot.signature);
+    let mut more = voucher;
+    more.cumulative = more.cumulative.checked_add(units(5)).unwrap();
+    let tries = [
+        // Another node's voucher; one that it signed itself; an honest node's greed.
+        ("crook", Transaction::Redeem { voucher, signature }),
+        ("node", Transaction::Redeem { voucher: more, signature: signed(w, "node", &more) }),
+        ("node", Transaction::Redeem { voucher: more, signature }),
+        ("crook", Transaction::CloseSession { session: voucher.session }),
+    ];
+    let (name, wanted) = &tries[w.dice.below(4) as usize];
+    let stolen = w.send(Process::Node, name, &format!("steal {n}"), wanted);
+    assert!(stolen.is_err(), "{name} got through with {wanted:?}: {stolen:?}");
+}
+
+/// The cheat spends what she does not have, or spends it twice.
+pub fn overspend(w: &mut World) {
+    let n = w.number();
+    let offer = offer(w, "node");
+    let open = |nonce, deposit| Transaction::OpenSession {
+        nonce,
+        consumer: address("cheat"),
+        offer: offer.offer.clone(),
+        offer_signature: offer.signature,
+        payment: SessionPayment::Deposit(units(deposit)),
+    };
+    let too_much = w.send(Process::People, "cheat", &format!("rich {n}"), &open(n, COINS + 1));
+    assert!(too_much.is_err(), "more than there is was deposited: {too_much:?}");
+    // All she has, twice: the second time it is gone.
+    let wallet = w.chain.lock().unwrap().coins(lazai::settle::ledger::evm::abi::evm(address("cheat")));
+    let all = u128::try_from(wallet).unwrap() / 2 + 1;
+    w.must(Process::People, "cheat", &format!("once {n}"), &open(n + 1_000_000, all));
+    let twice = w.send(Process::People, "cheat", &format!("twice {n}"), &open(n + 2_000_000, all));
+    assert!(twice.is_err(), "the same coins were spent twice: {twice:?}");
+    let (ledger, cheat) = (w.deployment.ledger(), address("cheat"));
+    let session = session_id(ledger, cheat, n + 1_000_000, cheat, &offer.offer);
+    let close = Transaction::CloseSession { session };
+    w.must(Process::People, "cheat", &format!("ask {n}"), &close);
+    let early = w.send(Process::People, "cheat", &format!("early {n}"), &close);
+    assert!(early.is_err(), "a payer ended her session before the dispute window was over");
+    w.must(Process::Node, "node", &format!("give back {n}"), &close);
+    let amount = w.native(Process::Node, "cheat");
+    let key = made_up("back", n);
+    let back = w.persist(Process::People, |w| {
+        let ledger = w.ledger(Process::People);
+        block_on(ledger.withdraw(&*signer("cheat"), key, COIN, amount))
+    });
+    back.unwrap_or_else(|e| panic!("withdraw {amount}: {e:?}"));
+}
+
+/// A consumer asks for the end at the worst moment for the node: what it was promised is not redeemed yet, and the creator may
+/// withdraw the version in the same moment. The node has its window, and is paid.
+pub fn leave(w: &mut World) {
+    let n = w.number();
+    let market = w.refresh(Process::Node).market();
+    let pages = w.book.0.lock().unwrap().clone();
+    let due = |(id, page): (_, &super::network::Page)| {
+        let session = market.session(id)?;
+        let owed = !session.closed && session.final_at_s.is_none() && session.redeemed < page.paid();
+        page.paid.filter(|_| owed && w.signed.contains_key(&id)).map(|paid| (id, paid, session.offer.clone()))
+    };
+    let due: Vec<_> = pages.iter().map(|(id, page)| (*id, page)).filter_map(due).collect();
+    let Some((session, paid, under)) = due.get(w.dice.below(due.len() as u64) as usize).cloned() else { return };
+    let (classes, _) = market.counts();
+    let served = super::acts::served(&market);
+    // One character at least stays, or nobody can talk any more.
+    if w.dice.one_in(3) && classes > 1 && served.len() > 1 && served.contains(&under.class) {
+        let withdraw = Transaction::WithdrawVersion { class: under.class, version: under.version };
+        w.must(Process::People, "creator", &format!("withdraw {n}"), &withdraw);
+    }
+    let close = Transaction::CloseSession { session };
+    w.must(Process::People, "consumer", &format!("leave {n}"), &close);
+    let key = made_up("late", n);
+    let redeemed = w.persist(Process::Node, |w| {
+        let ledger = w.ledger(Process::Node);
+        block_on(ledger.redeem(&*signer("node"), key, vec![(paid.voucher, paid.signature)]))
+    });
+    assert_eq!(redeemed.unwrap_or_else(|e| panic!("redeem: {e:?}")).len(), 1, "what was promised is not redeemed");
+    w.chain.lock().unwrap().leap(4_000);
+    // Whoever ends it. A reorganisation may have taken time back: then it is a moment too early.
+    let _ = w.send(Process::Node, "crook", &format!("end {n}"), &close);
+}
+
+/// The owner of a class hands out quota without limit: nobody serves it for nothing.
+pub fn mint_quota(w: &mut World) {
+    let n = w.number();
+    let mut offer = offer(w, "node");
+    let class = offer.offer.class;
+    let mint = Transaction::MintToken { class, to: address("cheat"), value: u64::MAX, shares: 0, expire_at_s: 0 };
+    w.must(Process::People, "creator", &format!("quota {n}"), &mint);
+    let (_, tokens) = w.refresh(Process::People).market().counts();
+    let token = lazai::core::TokenId(tokens);
+    for worth in [0, 70] {
+        // What the offer does not speak of is not served; what the class put nothing aside for is not opened.
+        offer.offer.quota_deposit = units(worth);
+        let open = Transaction::OpenSession {
+            nonce: n + 3_000_000,
+            consumer: address("cheat"),
+            offer: offer.offer.clone(),
+            offer_signature: signed(w, "node", &offer.offer),
+            payment: SessionPayment::Quota(token),
+        };
+        let opened = w.send(Process::People, "cheat", &format!("by quota {n} {worth}"), &open);
+        assert!(opened.is_err(), "quota worth {worth} was taken with nothing behind it");
+    }
+}
