@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use lazai_core::Digest;
 use lazai_core::digest::sha256;
-pub use lazai_core::file::write_atomically;
+pub use lazai_core::file::{write_atomically, write_privately};
 use thiserror::Error;
 
 /// Largest object that is read: 1 GiB.

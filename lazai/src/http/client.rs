@@ -13,6 +13,9 @@ use crate::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, SignedVou
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
+/// How long a node that is busy is left alone, and how often it is asked again.
+const BUSY: Duration = Duration::from_millis(1_100);
+const BUSY_TRIES: usize = 3;
 /// How long a whole reply may take.
 const REPLY: Duration = Duration::from_secs(600);
 
@@ -96,7 +99,8 @@ impl HttpNode {
             .await
     }
 
-    /// Sends JSON; a status that is no success is an error.
+    /// Sends JSON; a status that is no success is an error. A node that is busy is asked again: whatever is sent here has
+    /// the same answer if it came twice.
     async fn accepted(
         &self,
         path: &str,
@@ -104,10 +108,18 @@ impl HttpNode {
         body: String,
     ) -> Result<ureq::http::Response<ureq::Body>, NodeError> {
         let json = ("content-type".to_owned(), "application/json".to_owned());
-        let headers = std::iter::once(json).chain(header.map(|(name, value)| (name.to_owned(), value))).collect();
-        let sent = self.sent(path, headers, body).await;
-        // What a refusal says is read from the network, too.
-        unblock(move || refused_or(sent)).await
+        let headers: Vec<_> =
+            std::iter::once(json).chain(header.map(|(name, value)| (name.to_owned(), value))).collect();
+        let mut tries = 0;
+        loop {
+            let sent = self.sent(path, headers.clone(), body.clone()).await;
+            // What a refusal says is read from the network, too.
+            match unblock(move || refused_or(sent)).await {
+                Err(error) if error.code() == "node.busy" && tries < BUSY_TRIES => tries += 1,
+                answered => return answered,
+            }
+            unblock(|| std::thread::sleep(BUSY)).await;
+        }
     }
 
     async fn ask(&self, request: &ChatRequest, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<ChatReply, NodeError> {

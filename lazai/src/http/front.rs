@@ -23,7 +23,7 @@ use super::openai::{ApiError, Asked};
 use super::payment::{self, Claim, Extra, PAYMENT, Payment, REQUIRED, Required, Requirement, Resource, SCHEME, Served};
 use super::reply::{self, Pieces};
 use super::talk::model_id;
-use crate::node::{ChatRequest, Node, NodeError, SignedOffer, SignedVoucher};
+use crate::node::{ChatRequest, Node as _, NodeError, SignedOffer, SignedVoucher};
 use crate::provider::Provider;
 use crate::safety::SignedReport;
 
@@ -161,7 +161,8 @@ impl Front {
         let runtime = tokio::runtime::Handle::current();
         let served = tokio::task::spawn_blocking(move || {
             let device = provider.about().device.clone();
-            let reply = runtime.block_on(provider.chat(&request, &mut |text| pieces.text(text)))?;
+            let wanted = pieces.are_wanted();
+            let reply = runtime.block_on(provider.chat_while(&request, &wanted, &mut |text| pieces.text(text)))?;
             let text = pieces.complete(&reply.text);
             Ok(Served { receipt: reply.receipt, tokens: reply.tokens, text, adapter: "claimed".into(), device })
         });
@@ -297,6 +298,7 @@ pub(super) fn refusal(error: &NodeError) -> ApiError {
         NodeError::Market(_) | NodeError::NotServed { .. } => 403,
         NodeError::Moderated { .. } | NodeError::PromptTooLong { .. } | NodeError::Money(_) => 400,
         NodeError::TurnOutOfOrder { .. } => 409,
+        NodeError::Busy { .. } => 503,
         NodeError::Refused { .. } | NodeError::Transport { .. } => 502,
         _ => 500,
     };
