@@ -30,22 +30,6 @@ pub fn write_privately(path: &Path, bytes: &[u8]) -> Result<()> {
     write(path, bytes, Readers::Owner)
 }
 
-/// Makes a folder for what is private (0700 on Unix), unless it is there.
-///
-/// # Errors
-/// What the operating system says.
-pub fn private_folder(folder: &Path) -> Result<()> {
-    make_folder(folder, Readers::Owner)
-}
-
-/// Makes a file that is there already the process's own user's alone (0600 on Unix).
-///
-/// # Errors
-/// What the operating system says.
-pub fn make_private(path: &Path) -> Result<()> {
-    restrict(&OpenOptions::new().write(true).open(path)?)
-}
-
 fn write(path: &Path, bytes: &[u8], readers: Readers) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     make_folder(folder, readers)?;
@@ -146,9 +130,6 @@ mod tests {
         }
         write_privately(&path, b"two").unwrap();
         assert_eq!((mode(&path), std::fs::read(&path).unwrap()), (0o600, b"two".to_vec()));
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
-        make_private(&path).unwrap();
-        assert_eq!(mode(&path), 0o600);
     }
 
     #[test]

@@ -193,7 +193,7 @@ impl Node for Provider {
             self.learn_of(voucher.voucher.session).await?;
             let id = voucher.voucher.session;
             if self.page(id)?.paid == Some(*voucher) {
-                return Ok(());
+                return self.redeem_before_the_end(id).await;
             }
             self.session(id)?;
             self.account.ledger().market().check_voucher(&voucher.voucher, &voucher.signature)?;

@@ -2,6 +2,7 @@
 
 use lazai_core::{Amount, SessionId};
 use lazai_settle::market::Transaction;
+use lazai_settle::session::Session;
 
 use super::Provider;
 use crate::account::SendError;
@@ -18,6 +19,18 @@ impl Provider {
         };
         let label = format!("redeem {session} {}", voucher.cumulative);
         self.send(&label, Transaction::Redeem { voucher, signature }).await
+    }
+
+    /// A consumer who pays again what she paid, after the deadline, is about to take back the rest: what is owed is redeemed
+    /// before.
+    pub(super) async fn redeem_before_the_end(&self, session: SessionId) -> Result<(), NodeError> {
+        let ledger = self.account.ledger();
+        let ends = |s: &Session| !s.closed && ledger.now_s() > s.deadline_s;
+        let redeemed = ledger.market().session(session).filter(|s| ends(s)).map(|s| s.redeemed);
+        match redeemed {
+            Some(redeemed) if redeemed < self.page(session)?.paid() => self.redeem(session).await,
+            _ => Ok(()),
+        }
     }
 
     /// Redeems whatever is owed and not redeemed yet, session by session; gives those that the ledger refused.
