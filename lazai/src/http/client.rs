@@ -67,7 +67,8 @@ impl HttpNode {
     }
 
     /// Sends JSON to a path, gives the body of the answer to `on_bytes` as it comes (at most
-    /// [`MAX_ANSWER_BYTES`]), and returns the status: for whoever keeps the conversation herself.
+    /// [`MAX_ANSWER_BYTES`]), and returns the status: for whoever keeps the conversation herself. A node that is busy is asked
+    /// again.
     ///
     /// # Errors
     /// [`NodeError::Transport`].
@@ -78,7 +79,26 @@ impl HttpNode {
         body: String,
         on_bytes: &mut (dyn FnMut(&[u8]) + Send),
     ) -> Result<u16, NodeError> {
-        let response = self.sent(path, headers, body).await.map_err(|e| failed(&e))?;
+        let mut tries = 0;
+        let response = loop {
+            let mut response = self.sent(path, headers.clone(), body.clone()).await.map_err(|e| failed(&e))?;
+            if response.status().as_u16() != 503 {
+                break response;
+            }
+            let (said, busy) = unblock(move || {
+                let said = response.body_mut().with_config().limit(MAX_ANSWER_BYTES as u64).read_to_vec();
+                let said = said.unwrap_or_default();
+                let busy = talk::refusal(503, &said).code() == "node.busy";
+                (said, busy)
+            })
+            .await;
+            if !busy || tries == BUSY_TRIES {
+                on_bytes(&said);
+                return Ok(503);
+            }
+            tries += 1;
+            unblock(|| std::thread::sleep(BUSY)).await;
+        };
         let status = response.status().as_u16();
         let mut stream = Unblock::new(response.into_body().into_reader());
         let (mut buffer, mut left) = ([0; 4096], MAX_ANSWER_BYTES);
