@@ -28,6 +28,8 @@ pub async fn a_proxy_spends_its_budget_and_no_more(served: &Served) {
     // A reply may cost 240: a session of 500 is good for two or three, the budget for two sessions: what the first did not
     // use is not back yet.
     let open = || proxy(served, "small", 1_100, 500);
+    let funds = || served.stage.home.ledger().market().balance(served.stage.home.address("consumer"), Asset::NATIVE);
+    let before = funds();
     let mut first = open();
     let mut url = listen(first.router()).await;
     let mut replies = 0;
@@ -45,6 +47,8 @@ pub async fn a_proxy_spends_its_budget_and_no_more(served: &Served) {
     assert_eq!((last.0, last.1["error"]["code"].as_str()), (402, Some("loopback.budget")), "{}", last.1);
     let spent = first.spent().await.unwrap();
     assert!(replies >= 4 && spent <= UNITS(1_100) && spent > UNITS(520), "{replies} replies for {spent}");
+    // All that was spent and reserved, by the ledger's own account.
+    assert!(before.checked_sub(funds()).unwrap() <= UNITS(1_100), "{before} before, {} after", funds());
     let told = budget(&url).await;
     assert!(units(&told["bound"]) >= units(&told["spent"]) && units(&told["bound"]) <= 1_100, "{told}");
 }

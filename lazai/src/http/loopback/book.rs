@@ -218,3 +218,69 @@ fn write(path: &Path, value: &impl Serialize) -> Result<(), LoopbackError> {
     let bytes = serde_json::to_vec_pretty(value).map_err(|e| failed(&e))?;
     write_privately(path, &bytes).map_err(|e| failed(&e))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use lazai_core::{Address, Asset, ClassId, Signature, VersionNumber};
+    use lazai_settle::session::{Offer, SessionPayment};
+
+    use super::*;
+
+    #[test]
+    fn what_is_reserved_counts_until_it_is_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let units = Amount::from_base_units;
+        let offer = Offer {
+            node: Address::ZERO,
+            class: ClassId(1),
+            version: VersionNumber(1),
+            asset: Asset::NATIVE,
+            prompt_price: units(1),
+            completion_price: units(1),
+            prompt_ceiling: 1,
+            completion_ceiling: 1,
+            session_s: 60,
+            valid_until_s: 60,
+        };
+        let offer = SignedOffer { offer, signature: Signature::from_bytes([1; 65]) };
+        let plan = Plan { nonce: 1, deposit: units(500), offer: offer.clone() };
+        let session = SessionId::from_bytes([1; 32]);
+        let conversation = Conversation::new(session, offer, SessionPayment::Deposit(units(500)));
+        let open = Open { deposit: units(500), deadline_s: 60, conversation };
+        let mut book = Book::open(folder.path().into()).unwrap();
+        let is_bound = |book: &Book, to: u128| {
+            let again = Book::open(folder.path().into()).unwrap();
+            assert_eq!((book.bound().unwrap(), again.bound().unwrap()), (units(to), units(to)));
+        };
+        is_bound(&book, 0);
+        book.plan("one", plan.clone()).unwrap();
+        is_bound(&book, 500);
+        book.keep("one", open).unwrap();
+        is_bound(&book, 500);
+        book.plan("two", plan).unwrap();
+        is_bound(&book, 1_000);
+        book.finish("one").unwrap();
+        is_bound(&book, 1_000);
+        assert_eq!((book.ended(60), book.ended(61)), (vec![], vec![session]));
+        book.taken_back(session).unwrap();
+        is_bound(&book, 500);
+        book.give_up("two");
+        is_bound(&book, 0);
+    }
+
+    #[test]
+    fn a_node_that_refuses_is_left_alone_for_longer_and_longer() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut book = Book::open(folder.path().into()).unwrap();
+        let pauses: Vec<u64> = (0..70)
+            .map(|_| {
+                book.refused("one", 1_000).unwrap();
+                book.left_alone_until("one").unwrap() - 1_000
+            })
+            .collect();
+        assert_eq!((&pauses[..5], pauses[69]), (&[0, 2, 4, 8, 16][..], MAX_PAUSE_S));
+        book.served("one").unwrap();
+        assert_eq!(book.left_alone_until("one"), None);
+    }
+}
