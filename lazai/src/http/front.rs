@@ -298,10 +298,12 @@ async fn whole(body: Body) -> Result<Option<Bytes>, axum::Error> {
     while let Some(piece) = pieces.next().await {
         let piece = piece?;
         read = read.saturating_add(piece.len());
-        match read {
-            ..=MAX_REQUEST_BYTES => bytes.extend_from_slice(&piece),
-            ..=MAX_THROWN_AWAY => bytes = Vec::new(),
-            _ => break,
+        if read <= MAX_REQUEST_BYTES {
+            bytes.extend_from_slice(&piece);
+        } else if read <= MAX_THROWN_AWAY {
+            bytes = Vec::new();
+        } else {
+            break;
         }
     }
     Ok((read <= MAX_REQUEST_BYTES).then(|| bytes.into()))

@@ -78,6 +78,30 @@ fn a_reply_that_nobody_waits_for_is_not_made_to_its_end_and_stays_begun() {
 }
 
 #[test]
+fn a_client_that_hangs_up_does_not_keep_the_node_busy() {
+    let stage = Stage::new(700, 0);
+    let request = stage.ask("hi");
+    let (name, header, body) = lazai::http::talk::chat(&request);
+    let (provider, echo) = (Arc::new(stage.provider), stage.echo);
+    let serving = Front::new(provider.clone(), vec![]).spawn("127.0.0.1:0").unwrap();
+    let mut line = TcpStream::connect(serving.address()).unwrap();
+    let head = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n{name}: {header}");
+    write!(line, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+    while echo.generated.load(Ordering::SeqCst) == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(line);
+    let until = std::time::Instant::now() + Duration::from_secs(10);
+    while echo.left.load(Ordering::SeqCst) == 0 {
+        assert!(std::time::Instant::now() < until, "the reply is made for nobody");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // The line broke, says an honest consumer, and asks again.
+    let reply = pollster::block_on(provider.chat(&request, &mut |_| {})).unwrap();
+    assert_eq!(reply.text, "answer to hi");
+}
+
+#[test]
 fn a_reply_that_somebody_waits_for_is_made_though_another_left() {
     let stage = Arc::new(Stage::new(800, 0));
     let request = stage.ask("the same");
