@@ -99,7 +99,7 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
     tale.phase("5. Inference: a consumer talks with the character");
     let adapter = exex.adapter_folder(submission);
     let sampler = Sampler { max_tokens: if args.short { 12 } else { 56 }, ..Sampler::default() };
-    let provider = Provider::new(home.account("node"), backend.clone(), home.path("node"), 7)
+    let provider = Provider::new(home.account("node"), backend.clone(), home.path("node"))
         .with_adapter(minted.class, minted.version, &adapter, minted.record.adapter_digest)?
         .with_sampler(sampler);
     let counter = Arc::new(ModelCounter::from_gguf(&args.base)?);

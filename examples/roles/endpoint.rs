@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lazai::core::{Amount, Asset};
 use lazai::http::{Budget, Front, HttpNode, Loopback};
@@ -19,16 +20,19 @@ fn main() -> anyhow::Result<()> {
         let front = Front::new(provider.clone(), vec![stage.offer_terms(&provider, &minted)]);
         let node = TcpListener::bind("127.0.0.1:0").await?;
         let node_url = format!("http://{}", node.local_addr()?);
-        tokio::spawn(async move { axum::serve(node, front.router()).await });
+        let router = front.router();
+        tokio::spawn(async move { axum::serve(node, router).await });
+        // What consumers promised is redeemed before they can take it back.
+        tokio::spawn(async move { front.keep_redeeming(Duration::from_secs(60)).await });
 
         // The consumer's machine: whoever has the key talks, and she pays up to 100,000 base units in all.
         let units = Amount::from_base_units;
-        let budget = Budget { asset: Asset::NATIVE, total: units(100_000), deposit: units(5_000) };
+        let budget =
+            Budget { asset: Asset::NATIVE, total: units(100_000), deposit: units(5_000), max_step: units(1_000) };
         let proxy = Loopback::open(stage.consumer()?, HttpNode::new(&node_url)?, budget, stage.home.path("proxy"))?;
-        let proxy = proxy.with_key("a key of hers");
         let local = TcpListener::bind("127.0.0.1:0").await?;
         println!("OPENAI_BASE_URL=http://{}/v1", local.local_addr()?);
-        println!("OPENAI_API_KEY=a key of hers");
+        println!("OPENAI_API_KEY={}", proxy.key().unwrap_or_default());
         println!("LAZAI_NODE_URL={node_url}");
         let router = proxy.router();
         tokio::spawn(async move { axum::serve(local, router).await });

@@ -10,7 +10,7 @@ use lazai::core::seal::UnsealingKey;
 use lazai::core::{Address, Amount, Asset, Digest, Domain, LocalSigner, Signer, SubmissionId};
 use lazai::settle::ledger::LedgerError;
 use lazai::settle::{EmbeddedLedger, Genesis, Ledger, Params, SystemClock};
-use lazai::store::{FolderStore, write_atomically};
+use lazai::store::{FolderStore, write_privately};
 use lazai::{Account, SendError};
 
 use crate::chain::TestChain;
@@ -156,7 +156,7 @@ impl Home {
     /// What the file system says.
     pub fn keep(&self, name: &str, value: &impl serde::Serialize) -> anyhow::Result<()> {
         let path = self.path(name);
-        write_atomically(&path, &serde_json::to_vec_pretty(value)?).with_context(|| path.display().to_string())
+        write_privately(&path, &serde_json::to_vec_pretty(value)?).with_context(|| path.display().to_string())
     }
 
     /// Reads a file that was kept; `None` if there is none.
@@ -183,7 +183,7 @@ pub(crate) fn once(path: &Path, make: impl FnOnce() -> anyhow::Result<Vec<u8>>) 
         return Ok(bytes);
     }
     let bytes = make()?;
-    write_atomically(path, &bytes).with_context(|| path.display().to_string())?;
+    write_privately(path, &bytes).with_context(|| path.display().to_string())?;
     Ok(bytes)
 }
 

@@ -198,7 +198,7 @@ impl Stage {
     pub fn provider(&self, name: &str, minted: &Minted) -> anyhow::Result<Provider> {
         let folder = self.exex().adapter_folder(minted.record.submission);
         let max_tokens = if self.steps > 1 { 48 } else { 8 };
-        let provider = Provider::new(self.home.account(name), self.backend.clone(), self.home.path(name), 7)
+        let provider = Provider::new(self.home.account(name), self.backend.clone(), self.home.path(name))
             .with_adapter(minted.class, minted.version, &folder, minted.record.adapter_digest)?
             .with_sampler(Sampler { max_tokens, ..Sampler::default() });
         Ok(provider)

@@ -385,7 +385,7 @@ fn a_store_that_lies_is_caught() {
     let store = stage.home.store();
     let digest = block_on(store.put(b"truth")).unwrap();
     std::fs::write(store.path(digest), b"lies!").unwrap();
-    let error = block_on(store.get(digest)).unwrap_err();
+    let error = block_on(store.get(digest, 1 << 20)).unwrap_err();
     assert!(error.to_string().contains("object has digest"), "{error}");
     let total = stage.home.ledger().market().total(Asset::NATIVE).unwrap();
     assert_eq!(total.base_units(), lazai_examples::home::CONSUMER_FUNDS);

@@ -1,19 +1,145 @@
-//! Writing files so that a crash never leaves half of one.
+//! Writing files so that a crash never leaves half of one, and that nobody else reads what is private.
 
-use std::io::Write;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{Result, Write};
 use std::path::Path;
 
-/// Replaces a file so that a crash leaves either the old or the new one.
+/// Who may read a file, and the folders that are made for it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Readers {
+    /// Whoever the process lets read its files.
+    Umask,
+    /// The process's own user: 0600, and 0700 for folders.
+    Owner,
+}
+
+/// Replaces a file so that a crash leaves either the old or the new one. Once this returns, it is the new one.
 ///
 /// # Errors
 /// What the operating system says.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    write(path, bytes, Readers::Umask)
+}
+
+/// As [`write_atomically`], for conversations, keys and secrets: on Unix, file and folders that are made for it are for
+/// the process's own user alone (0600, 0700). A folder that is there already stays as it is.
+///
+/// # Errors
+/// What the operating system says.
+pub fn write_privately(path: &Path, bytes: &[u8]) -> Result<()> {
+    write(path, bytes, Readers::Owner)
+}
+
+fn write(path: &Path, bytes: &[u8], readers: Readers) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    make_folder(folder, readers)?;
     let partial = path.with_extension("partial");
-    let mut file = std::fs::File::create(&partial)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    if readers == Readers::Owner {
+        born_private(&mut options);
+    }
+    let mut file = options.open(&partial)?;
+    if readers == Readers::Owner {
+        // One that a crash left may be for everybody.
+        restrict(&file)?;
+    }
     file.write_all(bytes)?;
     file.sync_all()?;
-    std::fs::rename(&partial, path)
+    std::fs::rename(&partial, path)?;
+    sync_folder(folder)
+}
+
+fn make_folder(folder: &Path, readers: Readers) -> Result<()> {
+    let is_new = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.is_dir();
+    let new: Vec<&Path> = folder.ancestors().take_while(is_new).collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    if readers == Readers::Owner {
+        for_owner(&mut builder);
+    }
+    builder.create(folder)?;
+    let parents = new.into_iter().filter_map(Path::parent).filter(|parent| !parent.as_os_str().is_empty());
+    parents.into_iter().try_for_each(sync_folder)
+}
+
+#[cfg(unix)]
+fn born_private(options: &mut OpenOptions) {
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+}
+
+#[cfg(unix)]
+fn restrict(file: &File) -> Result<()> {
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))
+}
+
+#[cfg(unix)]
+fn for_owner(builder: &mut DirBuilder) {
+    std::os::unix::fs::DirBuilderExt::mode(builder, 0o700);
+}
+
+/// A renamed file lasts when its folder is written.
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn born_private(_: &mut OpenOptions) {}
+
+#[cfg(not(unix))]
+#[allow(clippy::unnecessary_wraps, reason = "as on Unix")]
+fn restrict(_: &File) -> Result<()> {
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn for_owner(_: &mut DirBuilder) {}
+
+#[cfg(not(unix))]
+#[allow(clippy::unnecessary_wraps, reason = "as on Unix")]
+fn sync_folder(_: &Path) -> Result<()> {
+    Ok(())
+}
+
+#[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn what_is_private_is_for_its_owner_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a/b/page.json");
+        write_privately(&path, b"one").unwrap();
+        assert_eq!((mode(&path), mode(path.parent().unwrap()), mode(&home.path().join("a"))), (0o600, 0o700, 0o700));
+        // What was readable, or left readable by a crash, is not any more.
+        for name in ["page.json", "page.partial"] {
+            std::fs::write(path.with_file_name(name), b"old").unwrap();
+            let everybody = PermissionsExt::from_mode(0o644);
+            std::fs::set_permissions(path.with_file_name(name), everybody).unwrap();
+        }
+        write_privately(&path, b"two").unwrap();
+        assert_eq!((mode(&path), std::fs::read(&path).unwrap()), (0o600, b"two".to_vec()));
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_and_leaves_nothing_beside_it() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("store/object");
+        for bytes in [&b"one"[..], b"two and more", b""] {
+            write_atomically(&path, bytes).unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), bytes);
+        }
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
 }

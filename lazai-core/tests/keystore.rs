@@ -31,6 +31,11 @@ fn ours_round_trips_and_damage_is_an_error() {
     signer.to_keystore(folder.path(), "key.json", "secret").unwrap();
     let path = folder.path().join("key.json");
     assert_eq!(LocalSigner::from_keystore(&path, "secret").unwrap().address(), signer.address());
+    #[cfg(unix)]
+    {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600);
+    }
     std::fs::write(&path, "{").unwrap();
     assert!(LocalSigner::from_keystore(&path, "secret").is_err());
     assert!(LocalSigner::from_keystore(&folder.path().join("none"), "secret").is_err());

@@ -8,6 +8,7 @@ use lazai_core::{Address, Digest, Domain, Signature, Signer, TypedData};
 use lazai_settle::ledger::{Ledger, LedgerError};
 use lazai_settle::market::Transaction;
 use lazai_settle::notice::Entry;
+use lazai_settle::session::Voucher;
 use thiserror::Error;
 
 /// Why a transaction did not happen.
@@ -69,6 +70,19 @@ impl Account {
     /// [`SendError`].
     pub async fn send(&self, label: &str, transaction: Transaction) -> Result<Entry, SendError> {
         Ok(self.ledger.send(&*self.signer, self.key(label), transaction).await?)
+    }
+
+    /// Redeems vouchers of this account's sessions as their node, together where the ledger can. One that is not good is
+    /// passed over: it has no entry. The same list is redeemed once.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub async fn redeem(&self, vouchers: Vec<(Voucher, Signature)>) -> Result<Vec<Entry>, SendError> {
+        let list = vouchers.iter().fold(DomainHasher::new("lazai.key.redeem.v1"), |hasher, (voucher, _)| {
+            hasher.part(voucher.session.as_bytes()).part(&voucher.cumulative.base_units().to_le_bytes())
+        });
+        let key = self.key(&list.finish().to_string());
+        Ok(self.ledger.redeem(&*self.signer, key, vouchers).await?)
     }
 
     /// Signs a value for the ledger.

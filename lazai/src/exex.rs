@@ -23,7 +23,7 @@ use thiserror::Error;
 
 use crate::account::{Account, SendError};
 use crate::creator::ExExContact;
-use crate::store::{Store, StoreError};
+use crate::store::{MAX_CIPHERTEXT_BYTES, MAX_STATEMENT_BYTES, Store, StoreError};
 
 use jobs::Jobs;
 pub use jobs::{Job, JobState};
@@ -223,11 +223,11 @@ impl ExEx {
     /// [`ExExError::Refused`] with the reason to give to [`ExEx::refuse`].
     pub async fn open(&self, id: SubmissionId, backend: &dyn Backend) -> Result<Dataset, ExExError> {
         let submission = self.submission(id)?;
-        let ciphertext = self.store.get(submission.ciphertext).await?;
+        let ciphertext = self.store.get(submission.ciphertext, MAX_CIPHERTEXT_BYTES).await?;
         let key = self.key.open(&submission.sealed_key, id.as_bytes()).map_err(RefusalReason::from)?;
         let plaintext = key.decrypt(&ciphertext, id.as_bytes()).map_err(RefusalReason::from)?;
         let dataset = Dataset::from_bytes(&plaintext).map_err(RefusalReason::from)?;
-        let statement = self.store.get(submission.statement).await?;
+        let statement = self.store.get(submission.statement, MAX_STATEMENT_BYTES).await?;
         let statement = Statement::from_bytes(&statement).map_err(RefusalReason::from)?;
         check(&dataset, &submission, &statement, backend.about().tokenizer_digest)?;
         Ok(dataset)

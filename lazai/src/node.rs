@@ -82,7 +82,8 @@ pub struct ReplySettings {
     /// Nucleus in thousandths.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top_p_milli: Option<u32>,
-    /// A number that varies the reply: the same words with the same number get the same reply of a node.
+    /// A number that varies the reply: the same words with the same number get the same reply of a node. Receipts do not
+    /// tell it; that two replies had the same number, they do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
 }
@@ -150,12 +151,21 @@ pub fn reply_digest(salt: Digest, tokens: &[u32]) -> Digest {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum NodeError {
+    /// Too much is asked at this moment: asking the same again in a second is right.
+    #[error("busy: {reason}")]
+    Busy {
+        /// What there is too much of.
+        reason: &'static str,
+    },
     /// The reply could not be computed.
     #[error("generation: {reason}")]
     Generation {
         /// What went wrong.
         reason: String,
     },
+    /// Whoever wanted the reply left before it was made.
+    #[error("nobody waited for the reply")]
+    Left,
     /// The session, the voucher or its signature does not hold.
     #[error(transparent)]
     Market(#[from] MarketError),
@@ -246,7 +256,10 @@ impl NodeError {
     #[must_use]
     pub fn code(&self) -> &str {
         match self {
+            Self::Busy { .. } => "node.busy",
             Self::Generation { .. } => "node.generation",
+            Self::Left => "node.left",
+            Self::Market(MarketError::UnknownSession { .. }) => "node.unknown_session",
             Self::Market(_) => "node.market",
             Self::Money(_) => "node.money",
             Self::Moderated { .. } => "node.moderated",

@@ -5,6 +5,7 @@ mod book;
 mod receipt;
 mod redemption;
 mod reports;
+mod strangers;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,8 @@ use crate::node::{
     ChatReply, ChatRequest, Moderator, NoModeration, Node, NodeError, NodeFuture, SignedOffer, SignedReceipt,
     SignedVoucher,
 };
-use book::LastReply;
+use book::{LastReply, Moderated, is_waited_for};
+use strangers::Strangers;
 
 /// A node that serves characters on one base model.
 pub struct Provider {
@@ -32,8 +34,10 @@ pub struct Provider {
     adapters: BTreeMap<(ClassId, VersionNumber), Digest>,
     moderator: Box<dyn Moderator>,
     sampler: Sampler,
-    seed: u64,
     folder: PathBuf,
+    /// What its seeds follow from, once it was read.
+    secret: Mutex<Option<[u8; 32]>>,
+    strangers: Strangers,
     /// Who makes a reply has the session's claim from admission until the reply is kept: one reply is made a turn,
     /// however many ask for it. Other sessions, and payments, wait for nothing.
     claims: Mutex<BTreeMap<SessionId, Arc<async_lock::Mutex<()>>>>,
@@ -42,16 +46,18 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// A node that keeps its session book in a folder. The seed makes its replies repeatable.
-    pub fn new(account: Account, backend: Arc<dyn Backend>, folder: impl Into<PathBuf>, seed: u64) -> Self {
+    /// A node that keeps its session book in a folder, and the secret that its replies are repeatable by: 32 random bytes,
+    /// made before its first reply. Who has both reads the last reply of every session.
+    pub fn new(account: Account, backend: Arc<dyn Backend>, folder: impl Into<PathBuf>) -> Self {
         Self {
             account,
             backend,
             adapters: BTreeMap::new(),
             moderator: Box::new(NoModeration),
             sampler: Sampler::default(),
-            seed,
             folder: folder.into(),
+            secret: Mutex::default(),
+            strangers: Strangers::default(),
             claims: Mutex::default(),
             pages: Mutex::new(()),
         }
@@ -101,10 +107,16 @@ impl Provider {
     /// # Errors
     /// What the signer says.
     pub async fn offer(&self, offer: Offer) -> Result<SignedOffer, SignerError> {
-        let series = self.ledger().market().series_of(self.address());
+        let series = self.series();
         let offer = Offer { node: self.address(), completion_ceiling: self.sampler.max_tokens, series, ..offer };
         let signature = self.account.sign(&offer).await?;
         Ok(SignedOffer { offer, signature })
+    }
+
+    /// Which series its offers belong to: those of earlier ones are revoked.
+    #[must_use]
+    pub fn series(&self) -> u64 {
+        self.ledger().market().series_of(self.address())
     }
 
     /// What its backend says of itself.
@@ -120,51 +132,67 @@ impl Provider {
     }
 }
 
+impl Provider {
+    /// As [`Node::chat`], for as long as somebody wants the reply: once `wanted` says no, and nobody else waits for the
+    /// same reply, its making ends. The turn stays begun: nothing but that reply can be had next, and asked for again it is
+    /// made to its end, whoever leaves.
+    ///
+    /// # Errors
+    /// [`NodeError`]; [`NodeError::Left`] for a reply that nobody wanted.
+    pub async fn chat_while(
+        &self,
+        request: &ChatRequest,
+        wanted: &(dyn Fn() -> bool + Sync),
+        on_text: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<ChatReply, NodeError> {
+        self.learn_of(request.session).await?;
+        self.check_signed(request)?;
+        if let Some(reply) = self.repeated(request)? {
+            on_text(&reply.text);
+            return Ok(reply);
+        }
+        let claim = self.claim(request.session)?;
+        let _claim = match claim.try_lock() {
+            Some(claim) => claim,
+            None => {
+                // Who asks the same waits for it; who asks for something else would wait for a refusal.
+                let begun = self.page(request.session)?.begun;
+                if begun.is_some_and(|begun| !begun.is_by(request)) {
+                    return Err(NodeError::TurnOutOfOrder { asked: request.turn, next: request.turn + 1 });
+                }
+                claim.lock().await
+            }
+        };
+        // Somebody may have asked the same meanwhile.
+        if let Some(reply) = self.repeated(request)? {
+            on_text(&reply.text);
+            return Ok(reply);
+        }
+        let (receipt, reply) = self.serve(request, &|| wanted() || is_waited_for(&claim), on_text)?;
+        let signature = self.account.sign(&receipt).await?;
+        let owed = receipt.cumulative;
+        let receipt = SignedReceipt { receipt, signature };
+        let reply = ChatReply { text: reply.text, tokens: reply.tokens, receipt };
+        let kept =
+            LastReply { turn: request.turn, request: reply.receipt.receipt.request_digest, reply: reply.clone() };
+        self.change(request.session, |page| {
+            page.owed = owed;
+            page.last = Some(kept);
+            page.begun = None;
+            page.moderated = Moderated::default();
+            Ok(())
+        })?;
+        Ok(reply)
+    }
+}
+
 impl Node for Provider {
     fn chat<'a>(
         &'a self,
         request: &'a ChatRequest,
         on_text: &'a mut (dyn FnMut(&str) + Send),
     ) -> NodeFuture<'a, ChatReply> {
-        Box::pin(async move {
-            self.learn_of(request.session).await?;
-            self.check_signed(request)?;
-            if let Some(reply) = self.repeated(request)? {
-                on_text(&reply.text);
-                return Ok(reply);
-            }
-            let claim = self.claim(request.session);
-            let _claim = match claim.try_lock() {
-                Some(claim) => claim,
-                None => {
-                    // Who asks the same waits for it; who asks for something else would wait for a refusal.
-                    let begun = self.page(request.session)?.begun;
-                    if begun.is_some_and(|begun| begun != (request.turn, request.digest())) {
-                        return Err(NodeError::TurnOutOfOrder { asked: request.turn, next: request.turn + 1 });
-                    }
-                    claim.lock().await
-                }
-            };
-            // Somebody may have asked the same meanwhile.
-            if let Some(reply) = self.repeated(request)? {
-                on_text(&reply.text);
-                return Ok(reply);
-            }
-            let (receipt, reply) = self.serve(request, on_text)?;
-            let signature = self.account.sign(&receipt).await?;
-            let owed = receipt.cumulative;
-            let receipt = SignedReceipt { receipt, signature };
-            let reply = ChatReply { text: reply.text, tokens: reply.tokens, receipt };
-            let kept =
-                LastReply { turn: request.turn, request: reply.receipt.receipt.request_digest, reply: reply.clone() };
-            self.change(request.session, |page| {
-                page.owed = owed;
-                page.last = Some(kept);
-                page.begun = None;
-                Ok(())
-            })?;
-            Ok(reply)
-        })
+        Box::pin(self.chat_while(request, &|| true, on_text))
     }
 
     fn pay<'a>(&'a self, voucher: &'a SignedVoucher) -> NodeFuture<'a, ()> {
@@ -172,7 +200,7 @@ impl Node for Provider {
             self.learn_of(voucher.voucher.session).await?;
             let id = voucher.voucher.session;
             if self.page(id)?.paid == Some(*voucher) {
-                return Ok(());
+                return self.redeem_before_the_end(id).await;
             }
             // For as long as it can be redeemed, be its deadline over or its end asked for.
             let market = self.account.ledger().market();

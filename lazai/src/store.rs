@@ -1,16 +1,20 @@
 //! Where data lives that is too large for a ledger: addressed by its SHA-256, checked when read.
 
 use std::future::Future;
+use std::io::Read as _;
 use std::path::PathBuf;
 use std::pin::Pin;
 
 use lazai_core::Digest;
 use lazai_core::digest::sha256;
-pub use lazai_core::file::write_atomically;
+pub use lazai_core::file::{write_atomically, write_privately};
+use lazai_core::pov::MAX_PRIVATE_BYTES;
 use thiserror::Error;
 
-/// Largest object that is read: 1 GiB.
-pub const MAX_OBJECT_BYTES: u64 = 1 << 30;
+/// Largest statement that is read: 128 KiB. With 64 contributors and licences it has a quarter of that.
+pub const MAX_STATEMENT_BYTES: u64 = 128 << 10;
+/// Largest encrypted dataset that is read: the largest private part, and what encryption adds.
+pub const MAX_CIPHERTEXT_BYTES: u64 = MAX_PRIVATE_BYTES as u64 + (4 << 10);
 
 /// Why an object could not be stored or read.
 #[derive(Debug, Error)]
@@ -24,13 +28,15 @@ pub enum StoreError {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// More than [`MAX_OBJECT_BYTES`].
-    #[error("object {digest} of {bytes} bytes exceeds the limit of {MAX_OBJECT_BYTES}")]
+    /// More than was asked for.
+    #[error("object {digest} has {bytes} bytes or more, at most {most} are read")]
     TooLarge {
         /// The object.
         digest: Digest,
-        /// Its size.
+        /// How many bytes it has at least.
         bytes: u64,
+        /// How many would be read.
+        most: u64,
     },
     /// The store holds something else under this name.
     #[error("object has digest {found}, expected {expected}")]
@@ -50,8 +56,9 @@ pub trait Store: Send + Sync {
     /// Keeps an object, and gives its SHA-256.
     fn put<'a>(&'a self, bytes: &'a [u8]) -> StoreFuture<'a, Digest>;
 
-    /// Fetches an object; what comes has the digest that was asked for.
-    fn get(&self, digest: Digest) -> StoreFuture<'_, Vec<u8>>;
+    /// Fetches an object of at most so many bytes; what comes has the digest that was asked for. An implementation reads no
+    /// further than that: whoever named the object may have put anything there.
+    fn get(&self, digest: Digest, most: u64) -> StoreFuture<'_, Vec<u8>>;
 }
 
 /// A store in a local folder: one file per object.
@@ -81,17 +88,42 @@ impl Store for FolderStore {
         })
     }
 
-    fn get(&self, digest: Digest) -> StoreFuture<'_, Vec<u8>> {
+    fn get(&self, digest: Digest, most: u64) -> StoreFuture<'_, Vec<u8>> {
         Box::pin(async move {
             let path = self.path(digest);
             let failed = |source| StoreError::File { path: path.clone(), source };
-            let bytes = std::fs::metadata(&path).map_err(failed)?.len();
-            if bytes > MAX_OBJECT_BYTES {
-                return Err(StoreError::TooLarge { digest, bytes });
+            let file = std::fs::File::open(&path).map_err(failed)?;
+            let mut bytes = file.metadata().map_err(failed)?.len();
+            let mut object = Vec::new();
+            if bytes <= most {
+                // It may be growing.
+                let read = file.take(most.saturating_add(1)).read_to_end(&mut object).map_err(failed)?;
+                bytes = bytes.max(read as u64);
             }
-            let object = std::fs::read(&path).map_err(failed)?;
+            if bytes > most {
+                return Err(StoreError::TooLarge { digest, bytes, most });
+            }
             let found = sha256(&object);
             if found == digest { Ok(object) } else { Err(StoreError::WrongDigest { expected: digest, found }) }
         })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_read_than_was_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FolderStore::new(folder.path());
+        let digest = pollster::block_on(store.put(&[7; 100])).unwrap();
+        let get = |most| pollster::block_on(store.get(digest, most));
+        assert_eq!(get(100).unwrap(), [7; 100]);
+        assert!(matches!(get(99), Err(StoreError::TooLarge { bytes: 100, most: 99, .. })));
+        // A hole of a terabyte is not read either.
+        std::fs::File::create(store.path(digest)).unwrap().set_len(1 << 40).unwrap();
+        assert!(matches!(get(MAX_STATEMENT_BYTES), Err(StoreError::TooLarge { .. })));
     }
 }

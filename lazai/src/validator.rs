@@ -7,13 +7,13 @@ use lazai_settle::market::{Submission, SubmissionState, Transaction};
 use lazai_settle::notice::Entry;
 use lazai_settle::quorum::{Attestation, ContributorConsent, Verdict};
 use lazai_zk::opening::prompts_root;
-use lazai_zk::proof::ProofFormatError;
+use lazai_zk::proof::{MAX_PROOF_BYTES, ProofFormatError};
 use lazai_zk::statement::LICENCES;
 use lazai_zk::{Proof, Statement, Verifier, VerifyError};
 use thiserror::Error;
 
 use crate::account::{Account, SendError};
-use crate::store::{Store, StoreError};
+use crate::store::{MAX_CIPHERTEXT_BYTES, MAX_STATEMENT_BYTES, Store, StoreError};
 
 /// Why a validator does not attest.
 #[derive(Debug, Error)]
@@ -79,8 +79,8 @@ impl Validator {
         let state = market.submission(submission).ok_or(ValidationError::UnknownSubmission { submission })?;
         let submitted = &state.submission;
         self.check_consents(submission, submitted)?;
-        let proof = Proof::from_bytes(&store.get(submitted.proof).await?)?;
-        let statement = Statement::from_bytes(&store.get(submitted.statement).await?)
+        let proof = Proof::from_bytes(&store.get(submitted.proof, MAX_PROOF_BYTES as u64).await?)?;
+        let statement = Statement::from_bytes(&store.get(submitted.statement, MAX_STATEMENT_BYTES).await?)
             .map_err(|_| ValidationError::StatementMismatch { field: "format" })?;
         let binding = &statement.binding;
         if binding.ledger != market.ledger() || binding.submission != submission {
@@ -88,7 +88,7 @@ impl Validator {
         }
         self.matches(&statement, state)?;
         self.verifier.verify(&statement, &proof)?;
-        let ciphertext = store.get(submitted.ciphertext).await?;
+        let ciphertext = store.get(submitted.ciphertext, MAX_CIPHERTEXT_BYTES).await?;
         Ok(Attestation {
             submission,
             statement: statement.digest(),

@@ -64,7 +64,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, input: &mut dyn BufRead, ou
 fn exit_code(code: &str) -> u8 {
     match code.split('.').next().unwrap_or_default() {
         "file" | "io" | "ledger" => 4,
-        "node" if code == "node.transport" || code == "node.busy" => 4,
+        "node" if matches!(code, "node.transport" | "node.busy" | "node.unknown_session") => 4,
         "market" | "node" | "consumer" | "request" | "signer" | "cancelled" => 1,
         "zk" if matches!(code, "zk.rejected" | "zk.other_circuit") => 1,
         _ => 3,

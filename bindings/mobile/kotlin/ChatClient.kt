@@ -103,7 +103,7 @@ fun main(args: Array<String>) = runBlocking {
                 break
             } catch (e: LazaiException.Failed) {
                 // The node learns of the session from the chain; it may need a block more.
-                if (e.code != "node.market" || ++tries > 20) throw e
+                if (e.code !in setOf("node.busy", "node.unknown_session") || ++tries > 20) throw e
                 delay(500)
             }
         }

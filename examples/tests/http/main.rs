@@ -84,10 +84,15 @@ fn a_node_and_its_proxy_over_http() {
         the_front_says_what_it_wants_and_what_is_wrong(&served).await;
         proxy::a_proxy_spends_its_budget_and_no_more(&served).await;
         proxy::a_proxy_keeps_out_what_is_not_local(&served).await;
+        proxy::a_proxy_has_a_key_that_nobody_else_reads(&served).await;
+        proxy::a_proxy_pays_no_price_above_its_own(&served).await;
+        proxy::a_node_that_refuses_everything_does_not_lock_the_budget(&served).await;
+        proxy::a_node_redeems_before_a_proxy_takes_the_rest_back(&served).await;
         proxy::a_node_that_breaks_off_is_not_paid(&served).await;
         proxy::a_proxy_whose_session_the_node_ended_opens_another(&served).await;
         command_line::the_command_line_talks(&served).await;
         serving::a_server_of_its_own_is_patient_and_not_too_patient(&served).await;
+        serving::clients_wait_for_a_node_that_is_busy(&served).await;
         // All of it is redeemed, session by session, and money is where it should be.
         assert_eq!(served.provider.redeem_all().await.unwrap().len(), 0);
         let market = served.stage.home.ledger().market();

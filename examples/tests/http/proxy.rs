@@ -3,14 +3,33 @@
 use super::*;
 
 fn proxy(served: &Served, folder: &str, total: u128, deposit: u128) -> Loopback {
-    let budget = Budget { asset: Asset::NATIVE, total: UNITS(total), deposit: UNITS(deposit) };
-    let (consumer, node) = (served.stage.consumer().unwrap(), HttpNode::new(&served.url).unwrap());
-    Loopback::open(consumer, node, budget, served.stage.home.path(folder)).unwrap()
+    proxy_to(served, &served.url, folder, total, deposit, 1_000)
+}
+
+fn proxy_to(served: &Served, url: &str, folder: &str, total: u128, deposit: u128, max_step: u128) -> Loopback {
+    let (total, deposit, max_step) = (UNITS(total), UNITS(deposit), UNITS(max_step));
+    let budget = Budget { asset: Asset::NATIVE, total, deposit, max_step };
+    let (consumer, node) = (served.stage.consumer().unwrap(), HttpNode::new(url).unwrap());
+    Loopback::open(consumer, node, budget, served.stage.home.path(folder)).unwrap().without_key()
+}
+
+/// What a proxy says of its budget.
+async fn budget(url: &str) -> Value {
+    let url = format!("{url}/v1/lazai/budget");
+    let said = tokio::task::spawn_blocking(move || ureq::get(url).call().unwrap().body_mut().read_to_string().unwrap());
+    serde_json::from_str(&said.await.unwrap()).unwrap()
+}
+
+fn units(value: &Value) -> u128 {
+    value.as_str().unwrap().parse().unwrap()
 }
 
 pub async fn a_proxy_spends_its_budget_and_no_more(served: &Served) {
-    // A reply may cost 240: a session of 500 is good for two or three, the budget for more than two sessions.
+    // A reply may cost 240: a session of 500 is good for two or three, the budget for two sessions: what the first did not
+    // use is not back yet.
     let open = || proxy(served, "small", 1_100, 500);
+    let funds = || served.stage.home.ledger().market().balance(served.stage.home.address("consumer"), Asset::NATIVE);
+    let before = funds();
     let mut first = open();
     let mut url = listen(first.router()).await;
     let mut replies = 0;
@@ -27,7 +46,11 @@ pub async fn a_proxy_spends_its_budget_and_no_more(served: &Served) {
     };
     assert_eq!((last.0, last.1["error"]["code"].as_str()), (402, Some("loopback.budget")), "{}", last.1);
     let spent = first.spent().await.unwrap();
-    assert!(replies >= 4 && spent <= UNITS(1_100) && spent > UNITS(600), "{replies} replies for {spent}");
+    assert!(replies >= 4 && spent <= UNITS(1_100) && spent > UNITS(520), "{replies} replies for {spent}");
+    // All that was spent and reserved, by the ledger's own account.
+    assert!(before.checked_sub(funds()).unwrap() <= UNITS(1_100), "{before} before, {} after", funds());
+    let told = budget(&url).await;
+    assert!(units(&told["bound"]) >= units(&told["spent"]) && units(&told["bound"]) <= 1_100, "{told}");
 }
 
 pub async fn a_proxy_keeps_out_what_is_not_local(served: &Served) {
@@ -39,6 +62,12 @@ pub async fn a_proxy_keeps_out_what_is_not_local(served: &Served) {
         (vec![("content-type", "text/plain".to_owned()), key.clone()], 400, "request.invalid"),
         (json_type(), 401, "loopback.key"),
         (vec![("authorization", "Bearer secrex".to_owned()), json_type().remove(0)], 401, "loopback.key"),
+        (vec![("origin", "https://evil.example".to_owned()), key.clone()], 403, "loopback.origin"),
+        (vec![("origin", "null".to_owned()), key.clone()], 403, "loopback.origin"),
+        (vec![("sec-fetch-site", "cross-site".to_owned()), key.clone()], 403, "loopback.origin"),
+        (vec![("sec-fetch-site", "same-site".to_owned()), key.clone()], 403, "loopback.origin"),
+        (vec![("sec-fetch-site", "none".to_owned()), key.clone(), json_type().remove(0)], 404, "request.model"),
+        (vec![("origin", url.clone()), key.clone(), json_type().remove(0)], 404, "request.model"),
         (vec![key, json_type().remove(0)], 404, "request.model"),
     ] {
         let (found, body, _) = call(chat.clone(), headers, question("no such")).await;
@@ -101,4 +130,97 @@ pub async fn a_proxy_whose_session_the_node_ended_opens_another(served: &Served)
     assert_eq!(status, 200, "{second}");
     assert_ne!(session(&first), session(&second));
     assert_eq!(served.minted.class.0, 1);
+}
+
+/// A server that offers what a node does, and refuses every request with a code.
+async fn refusing(served: &Served, code: &'static str) -> String {
+    let url = format!("{}/v1/models", served.url);
+    let models =
+        tokio::task::spawn_blocking(move || ureq::get(url).call().unwrap().body_mut().read_to_string().unwrap());
+    let models = models.await.unwrap();
+    let refuse = move || async move {
+        let body = json!({"error": {"message": "no", "code": code}}).to_string();
+        (axum::http::StatusCode::FORBIDDEN, body)
+    };
+    let router = axum::Router::new()
+        .route("/v1/models", axum::routing::get(|| async move { models }))
+        .route("/v1/chat/completions", axum::routing::post(refuse));
+    listen(router).await
+}
+
+pub async fn a_node_that_refuses_everything_does_not_lock_the_budget(served: &Served) {
+    let node = refusing(served, "node.not_served").await;
+    let open = || proxy_to(served, &node, "refused", 10_000, 500, 1_000);
+    let mut codes = Vec::new();
+    for _ in 0..6 {
+        // Started anew, it still leaves the node alone.
+        let url = listen(open().router()).await;
+        let (status, body, _) = call(format!("{url}/v1/chat/completions"), json_type(), question("dat:1:1")).await;
+        codes.push((status, body["error"]["code"].as_str().unwrap_or_default().to_owned()));
+        let told = budget(&url).await;
+        assert!(units(&told["bound"]) <= 3 * 500 && units(&told["spent"]) == 0, "{told}");
+    }
+    assert_eq!(codes[0].1, "node.not_served");
+    assert!(
+        codes.iter().filter(|(status, code)| *status == 503 && code == "loopback.refused").count() >= 4,
+        "{codes:?}"
+    );
+    // A session that the node has not seen yet is asked for again, and no other is opened.
+    let node = refusing(served, "node.unknown_session").await;
+    let url = listen(proxy_to(served, &node, "unseen", 10_000, 500, 1_000).router()).await;
+    for _ in 0..4 {
+        let (status, body, _) = call(format!("{url}/v1/chat/completions"), json_type(), question("dat:1:1")).await;
+        assert_eq!((status, body["error"]["code"].as_str()), (503, Some("node.unknown_session")));
+    }
+    assert_eq!(units(&budget(&url).await["bound"]), 500);
+}
+
+pub async fn a_proxy_pays_no_price_above_its_own(served: &Served) {
+    let url = listen(proxy_to(served, &served.url, "dear", 10_000, 500, 239).router()).await;
+    let (status, body, _) = call(format!("{url}/v1/chat/completions"), json_type(), question("dat:1:1")).await;
+    assert_eq!((status, body["error"]["code"].as_str()), (402, Some("loopback.price")), "{body}");
+    assert_eq!(units(&budget(&url).await["bound"]), 0);
+}
+
+pub async fn a_proxy_has_a_key_that_nobody_else_reads(served: &Served) {
+    let open = || {
+        let budget = Budget { asset: Asset::NATIVE, total: UNITS(1), deposit: UNITS(1), max_step: UNITS(1) };
+        let (consumer, node) = (served.stage.consumer().unwrap(), HttpNode::new(&served.url).unwrap());
+        Loopback::open(consumer, node, budget, served.stage.home.path("keyed")).unwrap()
+    };
+    let key = open().key().unwrap().to_owned();
+    assert!(key.len() == 64 && open().key() == Some(&key), "it is the same after a restart");
+    let url = listen(open().router()).await;
+    let (status, body, _) = call(format!("{url}/v1/chat/completions"), json_type(), question("dat:1:1")).await;
+    assert_eq!((status, body["error"]["code"].as_str()), (401, Some("loopback.key")));
+    let mut headers = json_type();
+    headers.push(("authorization", format!("Bearer {key}")));
+    let (_, body, _) = call(format!("{url}/v1/chat/completions"), headers, question("no such")).await;
+    assert_eq!(body["error"]["code"].as_str(), Some("request.model"));
+    #[cfg(unix)]
+    {
+        let mode =
+            |path| std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(path).unwrap().permissions()) & 0o777;
+        assert_eq!((mode(served.stage.home.path("keyed")), mode(served.stage.home.path("keyed/key"))), (0o700, 0o600));
+    }
+}
+
+pub async fn a_node_redeems_before_a_proxy_takes_the_rest_back(served: &Served) {
+    let terms =
+        lazai::settle::session::Offer { session_s: 8, ..served.stage.offer_terms(&served.provider, &served.minted) };
+    let url = listen(Front::new(served.provider.clone(), vec![terms]).router()).await;
+    let url = listen(proxy_to(served, &url, "short", 600, 500, 1_000).router()).await;
+    let chat = || call(format!("{url}/v1/chat/completions"), json_type(), question("dat:1:1"));
+    let (status, first, _) = chat().await;
+    assert_eq!(status, 200, "{first}");
+    let receipt = &first["lazai"]["receipt"]["receipt"];
+    let session = receipt["session"].as_str().unwrap().parse().unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+    // The budget is for one deposit at a time: this opens another only if the first came back.
+    let (status, second, _) = chat().await;
+    assert_eq!(status, 200, "{second}");
+    let market = served.stage.home.ledger().market();
+    let ended = market.session(session).unwrap();
+    assert!(ended.closed);
+    assert_eq!(ended.redeemed.to_string(), receipt["cumulative"].as_str().unwrap(), "nobody called redeem");
 }

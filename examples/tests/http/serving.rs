@@ -42,3 +42,25 @@ pub async fn a_server_of_its_own_is_patient_and_not_too_patient(served: &Served)
     tokio::task::spawn_blocking(move || stopped.unwrap().join()).await.unwrap().unwrap();
     assert!(std::net::TcpStream::connect(address).is_err());
 }
+
+/// A node that is busy is asked again, whatever is sent.
+pub async fn clients_wait_for_a_node_that_is_busy(served: &Served) {
+    let asked = Arc::new(Mutex::new(0));
+    let count = asked.clone();
+    let answer = move || {
+        let mut asked = count.lock().unwrap();
+        *asked += 1;
+        let (status, code) = if *asked % 3 == 0 { (204, "") } else { (503, "node.busy") };
+        let body = json!({"error": {"message": "later", "code": code}}).to_string();
+        std::future::ready((axum::http::StatusCode::from_u16(status).unwrap(), body))
+    };
+    let url = listen(axum::Router::new().fallback(answer)).await;
+    let node = HttpNode::new(&url).unwrap();
+    let terms = served.stage.offer(&served.provider, &served.minted).await.unwrap();
+    let session = lazai::core::SessionId::from_bytes([1; 32]);
+    let voucher = terms.offer.voucher(session, UNITS(1));
+    node.pay(&lazai::node::SignedVoucher { voucher, signature: terms.signature }).await.unwrap();
+    let mut said = Vec::new();
+    let status = node.post("/", Vec::new(), String::new(), &mut |bytes| said.extend_from_slice(bytes)).await.unwrap();
+    assert_eq!((status, said.len(), *asked.lock().unwrap()), (204, 0, 6));
+}

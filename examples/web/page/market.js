@@ -75,7 +75,7 @@ async function post(told, request) {
 /** Says something; `hear` gets the pieces of the reply as they come. The reply is checked before it is paid. */
 export async function say(told, chat, words, hear) {
   const messages = [...chat.messages(), { role: "user", content: words }];
-  // The node learns of the session from the chain; it may need a block more.
+  // The node learns of the session from the chain; it may need a block more, or asked just now.
   for (let tries = 0; ; tries++) {
     const answer = await post(told, await chat.ask(messages, {}));
     if (answer.ok) {
@@ -83,7 +83,7 @@ export async function say(told, chat, words, hear) {
       break;
     }
     const refusal = chat.refusal(answer.status, new Uint8Array(await answer.arrayBuffer()));
-    if (answer.status !== 402 || tries > 20) throw refusal;
+    if (![402, 503].includes(answer.status) || tries > 20) throw refusal;
     await pause(500);
   }
   const turn = await chat.finish();

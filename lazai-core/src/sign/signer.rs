@@ -229,16 +229,23 @@ impl LocalSigner {
         Self::from_slice(&Zeroizing::new(secret)).map_err(|_| KeystoreError::InvalidKey { path: path.into() })
     }
 
-    /// Writes the key to a keystore V3 file (scrypt, AES-128-CTR) in a folder, under a name.
+    /// Writes the key to a keystore V3 file (scrypt, AES-128-CTR) in a folder, under a name; on Unix it is for the process's
+    /// own user alone.
     ///
     /// # Errors
     /// [`KeystoreError::Unusable`].
     pub fn to_keystore(&self, folder: &std::path::Path, name: &str, password: &str) -> Result<(), KeystoreError> {
         let secret = Zeroizing::new(<[u8; 32]>::from(self.key.to_bytes()));
         let mut rng = rand_of_keystore();
-        eth_keystore::encrypt_key(folder, &mut rng, *secret, password, Some(name))
-            .map(|_| ())
-            .map_err(|e| KeystoreError::Unusable { path: folder.join(name), reason: e.to_string() })
+        let path = folder.join(name);
+        let unusable = |reason: String| KeystoreError::Unusable { path: path.clone(), reason };
+        // A file that is there keeps its rights when it is written over.
+        let partial = format!("{name}.new");
+        let written = folder.join(&partial);
+        crate::file::write_privately(&written, &[]).map_err(|e| unusable(e.to_string()))?;
+        eth_keystore::encrypt_key(folder, &mut rng, *secret, password, Some(&partial))
+            .map_err(|e| unusable(e.to_string()))?;
+        std::fs::rename(&written, &path).map_err(|e| unusable(e.to_string()))
     }
 }
 

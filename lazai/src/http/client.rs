@@ -13,6 +13,9 @@ use crate::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, SignedVou
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
+/// How long a node that is busy is left alone, and how often it is asked again.
+const BUSY: Duration = Duration::from_millis(1_100);
+const BUSY_TRIES: usize = 3;
 /// How long a whole reply may take.
 const REPLY: Duration = Duration::from_secs(600);
 
@@ -64,7 +67,8 @@ impl HttpNode {
     }
 
     /// Sends JSON to a path, gives the body of the answer to `on_bytes` as it comes (at most
-    /// [`MAX_ANSWER_BYTES`]), and returns the status: for whoever keeps the conversation herself.
+    /// [`MAX_ANSWER_BYTES`]), and returns the status: for whoever keeps the conversation herself. A node that is busy is asked
+    /// again.
     ///
     /// # Errors
     /// [`NodeError::Transport`].
@@ -75,7 +79,26 @@ impl HttpNode {
         body: String,
         on_bytes: &mut (dyn FnMut(&[u8]) + Send),
     ) -> Result<u16, NodeError> {
-        let response = self.sent(path, headers, body).await.map_err(|e| failed(&e))?;
+        let mut tries = 0;
+        let response = loop {
+            let mut response = self.sent(path, headers.clone(), body.clone()).await.map_err(|e| failed(&e))?;
+            if response.status().as_u16() != 503 {
+                break response;
+            }
+            let (said, busy) = unblock(move || {
+                let said = response.body_mut().with_config().limit(MAX_ANSWER_BYTES as u64).read_to_vec();
+                let said = said.unwrap_or_default();
+                let busy = talk::refusal(503, &said).code() == "node.busy";
+                (said, busy)
+            })
+            .await;
+            if !busy || tries == BUSY_TRIES {
+                on_bytes(&said);
+                return Ok(503);
+            }
+            tries += 1;
+            unblock(|| std::thread::sleep(BUSY)).await;
+        };
         let status = response.status().as_u16();
         let mut stream = Unblock::new(response.into_body().into_reader());
         let (mut buffer, mut left) = ([0; 4096], MAX_ANSWER_BYTES);
@@ -96,7 +119,8 @@ impl HttpNode {
             .await
     }
 
-    /// Sends JSON; a status that is no success is an error.
+    /// Sends JSON; a status that is no success is an error. A node that is busy is asked again: whatever is sent here has
+    /// the same answer if it came twice.
     async fn accepted(
         &self,
         path: &str,
@@ -104,10 +128,18 @@ impl HttpNode {
         body: String,
     ) -> Result<ureq::http::Response<ureq::Body>, NodeError> {
         let json = ("content-type".to_owned(), "application/json".to_owned());
-        let headers = std::iter::once(json).chain(header.map(|(name, value)| (name.to_owned(), value))).collect();
-        let sent = self.sent(path, headers, body).await;
-        // What a refusal says is read from the network, too.
-        unblock(move || refused_or(sent)).await
+        let headers: Vec<_> =
+            std::iter::once(json).chain(header.map(|(name, value)| (name.to_owned(), value))).collect();
+        let mut tries = 0;
+        loop {
+            let sent = self.sent(path, headers.clone(), body.clone()).await;
+            // What a refusal says is read from the network, too.
+            match unblock(move || refused_or(sent)).await {
+                Err(error) if error.code() == "node.busy" && tries < BUSY_TRIES => tries += 1,
+                answered => return answered,
+            }
+            unblock(|| std::thread::sleep(BUSY)).await;
+        }
     }
 
     async fn ask(&self, request: &ChatRequest, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<ChatReply, NodeError> {

@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use futures_lite::StreamExt as _;
 use lazai_core::pov::PublicPart;
 use lazai_core::{ClassId, VersionNumber};
 use lazai_settle::market::{Market, MarketError};
@@ -23,7 +24,7 @@ use super::openai::{ApiError, Asked};
 use super::payment::{self, Claim, Extra, PAYMENT, Payment, REQUIRED, Required, Requirement, Resource, SCHEME, Served};
 use super::reply::{self, Pieces};
 use super::talk::model_id;
-use crate::node::{ChatRequest, Node, NodeError, SignedOffer, SignedVoucher};
+use crate::node::{ChatRequest, Node as _, NodeError, SignedOffer, SignedVoucher};
 use crate::provider::Provider;
 use crate::safety::SignedReport;
 
@@ -31,14 +32,21 @@ use crate::safety::SignedReport;
 const OFFER_VALID_S: u64 = 600;
 /// How long the body of a request may take to come.
 const BODY: Duration = Duration::from_secs(10);
+/// How much of a body that is too large is read and thrown away.
+const MAX_THROWN_AWAY: usize = 8 * MAX_REQUEST_BYTES;
 /// Requests that wait or are served at a time; more are told to come back.
 const MAX_WAITING: usize = 64;
 
 /// A node's server: stock clients see its characters as models, and 402 until they pay.
 ///
 /// Requests: `GET /v1/models`, `POST /v1/chat/completions`, `POST /v1/lazai/vouchers` (a
-/// [`SignedVoucher`] as JSON), `POST /v1/lazai/reports` (a [`SignedReport`]), `GET /health`. Needs tokio, or [`Front::spawn`]; TLS is left to whatever stands before
-/// it.
+/// [`SignedVoucher`] as JSON), `POST /v1/lazai/reports` (a [`SignedReport`]), `GET /health`. Needs tokio, or [`Front::spawn`]; TLS
+/// is left to whatever stands before it.
+///
+/// The [`router`](Self::router) itself gives a body ten seconds to come, and reads no more of it than it may have. How long a
+/// request's head may take, how long somebody may take to read an answer, and how many connections an address may have, is
+/// not in a router's hands: [`Front::spawn`] bounds these too, `axum::serve` does not. Under `axum::serve`, let something
+/// that does stand before it.
 ///
 /// # Example
 /// ```no_run
@@ -70,6 +78,10 @@ impl Front {
         Self(Arc::new(Inner { provider, terms, signed, slots: Arc::new(Semaphore::new(MAX_WAITING)) }))
     }
 
+    pub(super) fn provider(&self) -> &Provider {
+        &self.0.provider
+    }
+
     /// What answers requests: to be served by axum, alone or inside a larger application.
     pub fn router(&self) -> Router {
         Router::new()
@@ -86,10 +98,12 @@ impl Front {
     }
 
     async fn offers(&self) -> Result<Vec<SignedOffer>, ApiError> {
-        let now_s = self.0.provider.ledger().now_s();
+        let (now_s, series) = (self.0.provider.ledger().now_s(), self.0.provider.series());
         let mut offers = Vec::with_capacity(self.0.terms.len());
         for (index, terms) in self.0.terms.iter().enumerate() {
-            let fresh = |o: &SignedOffer| o.offer.valid_until_s >= now_s.saturating_add(OFFER_VALID_S / 2);
+            let fresh = |o: &SignedOffer| {
+                o.offer.valid_until_s >= now_s.saturating_add(OFFER_VALID_S / 2) && o.offer.series == series
+            };
             let signed = self.0.signed.lock().unwrap_or_else(PoisonError::into_inner)[index].clone();
             if let Some(offer) = signed.filter(fresh) {
                 offers.push(offer);
@@ -161,7 +175,8 @@ impl Front {
         let runtime = tokio::runtime::Handle::current();
         let served = tokio::task::spawn_blocking(move || {
             let device = provider.about().device.clone();
-            let reply = runtime.block_on(provider.chat(&request, &mut |text| pieces.text(text)))?;
+            let wanted = pieces.are_wanted();
+            let reply = runtime.block_on(provider.chat_while(&request, &wanted, &mut |text| pieces.text(text)))?;
             let text = pieces.complete(&reply.text);
             Ok(Served { receipt: reply.receipt, tokens: reply.tokens, text, adapter: "claimed".into(), device })
         });
@@ -272,17 +287,32 @@ async fn for_pages(request: Request, next: Next) -> Response {
 /// Reads a body whole, up to its largest size and for no longer than it may take.
 async fn in_time(request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    match tokio::time::timeout(BODY, to_bytes(body, MAX_REQUEST_BYTES)).await {
-        Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
-        Ok(Err(error)) => {
-            let message = format!("at most {MAX_REQUEST_BYTES} bytes are read: {error}");
-            ApiError::new(413, "request.too_large", message).into_response()
-        }
-        Err(_) => {
-            let message = format!("the body did not come within {} s", BODY.as_secs());
-            ApiError::new(408, "request.timeout", message).into_response()
+    let error = match tokio::time::timeout(BODY, whole(body)).await {
+        Ok(Ok(Some(bytes))) => return next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Ok(Ok(None)) => ApiError::new(413, "request.too_large", format!("at most {MAX_REQUEST_BYTES} bytes are read")),
+        Ok(Err(error)) => ApiError::new(400, "request.invalid", format!("the body broke off: {error}")),
+        Err(_) => ApiError::new(408, "request.timeout", format!("the body did not come within {} s", BODY.as_secs())),
+    };
+    error.into_response()
+}
+
+/// A body; `None` if it is too large. What is too much is read on for a while and thrown away: who is hung up on while she
+/// still sends does not hear why.
+async fn whole(body: Body) -> Result<Option<Bytes>, axum::Error> {
+    let mut pieces = body.into_data_stream();
+    let (mut read, mut bytes) = (0_usize, Vec::new());
+    while let Some(piece) = pieces.next().await {
+        let piece = piece?;
+        read = read.saturating_add(piece.len());
+        if read <= MAX_REQUEST_BYTES {
+            bytes.extend_from_slice(&piece);
+        } else if read <= MAX_THROWN_AWAY {
+            bytes = Vec::new();
+        } else {
+            break;
         }
     }
+    Ok((read <= MAX_REQUEST_BYTES).then(|| bytes.into()))
 }
 
 async fn unknown(uri: Uri) -> ApiError {
@@ -297,6 +327,7 @@ pub(super) fn refusal(error: &NodeError) -> ApiError {
         NodeError::Market(_) | NodeError::NotServed { .. } => 403,
         NodeError::Moderated { .. } | NodeError::PromptTooLong { .. } | NodeError::Money(_) => 400,
         NodeError::TurnOutOfOrder { .. } => 409,
+        NodeError::Busy { .. } => 503,
         NodeError::Refused { .. } | NodeError::Transport { .. } => 502,
         _ => 500,
     };

@@ -21,13 +21,19 @@ pub(super) enum Piece {
     Failed(ApiError),
 }
 
-/// Where the pieces of a reply are put by whoever makes it. A client that has gone away does not stop it.
+/// Where the pieces of a reply are put by whoever makes it. A client that has gone away does not stop it by itself.
 pub(super) struct Pieces {
     to: UnboundedSender<Piece>,
     said: String,
 }
 
 impl Pieces {
+    /// Whether the client is still there, for whoever would stop.
+    pub fn are_wanted(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+        let to = self.to.clone();
+        move || !to.is_closed()
+    }
+
     pub fn text(&mut self, text: &str) {
         self.said.push_str(text);
         let _ = self.to.send(Piece::Text(text.to_owned()));
@@ -46,8 +52,8 @@ impl Pieces {
     }
 }
 
-/// Answers a request with what `make` puts into the pieces and comes to. It runs as a task of its own, so that it ends
-/// (and is paid) even if the client hangs up. What fails before the first piece is an error, with a status of its own.
+/// Answers a request with what `make` puts into the pieces and comes to. It runs as a task of its own: whether it goes on
+/// when the client hangs up is its choice. What fails before the first piece is an error, with a status of its own.
 pub(super) async fn answer<F, Make>(asked: &Asked, make: Make) -> Result<Response, ApiError>
 where
     F: Future<Output = Result<Served, ApiError>> + Send + 'static,

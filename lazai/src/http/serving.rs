@@ -1,5 +1,8 @@
 //! A node's server for programs that have no runtime of their own; it also keeps out clients that only hold a line.
 
+mod addresses;
+mod patient;
+
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
@@ -16,11 +19,19 @@ use tokio::runtime::Builder;
 use tokio::sync::{Semaphore, watch};
 
 use super::Front;
+use addresses::Addresses;
+use patient::Patient;
 
 /// How long a client may take for the head of a request.
 const HEAD: Duration = Duration::from_secs(10);
+/// How long a client may read nothing of what is written to it.
+const READ: Duration = Duration::from_secs(30);
 /// How long replies that are being made may take when the server stops.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long before its deadline a session is redeemed.
+const MARGIN: Duration = Duration::from_secs(600);
+/// How often the node looks what is to be redeemed: the shortest dispute window is ten minutes.
+const LOOK: Duration = Duration::from_secs(30);
 /// Connections at a time; more wait.
 const MAX_CONNECTIONS: usize = 1_024;
 /// Pause after a connection that could not be taken: mostly too many open files.
@@ -36,7 +47,11 @@ pub struct Serving {
 
 impl Front {
     /// Serves at an address, such as `127.0.0.1:0` for any free port of this machine's own network. Who takes more than ten
-    /// seconds for the head of a request is hung up on.
+    /// seconds for the head of a request is hung up on, and who reads nothing of an answer for thirty. An address has at most
+    /// 256 connections, and all together 1,024; this machine's own, where a proxy may stand before the server, any of these.
+    ///
+    /// What could soon be lost is redeemed meanwhile, as by [`keep_redeeming`](Self::keep_redeeming) with a margin of ten
+    /// minutes.
     ///
     /// # Errors
     /// What the operating system says: an address that is taken, or none.
@@ -47,8 +62,9 @@ impl Front {
         // Replies are computed on threads that may block; these two only listen and write.
         let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("lazai-front").enable_all().build()?;
         let (stop, stopped) = watch::channel(());
-        let router = self.router();
+        let (front, router) = (self.clone(), self.router());
         let serve = move || {
+            runtime.spawn(async move { front.keep_redeeming(MARGIN).await });
             runtime.block_on(async move {
                 match tokio::net::TcpListener::from_std(listener) {
                     Ok(listener) => serve(listener, router, stopped).await,
@@ -62,17 +78,35 @@ impl Front {
     }
 }
 
+impl Front {
+    /// Redeems, for as long as it is awaited, what could soon be lost: of sessions whose end was asked for, or whose deadline
+    /// is less than `margin` away. It looks twice a minute, so that no dispute window passes unseen. To be spawned beside
+    /// [`router`](Self::router) where an application listens by itself.
+    pub async fn keep_redeeming(&self, margin: Duration) {
+        loop {
+            match self.provider().redeem_due(margin).await {
+                Ok(refused) => {
+                    refused.iter().for_each(|(session, error)| tracing::warn!(%session, %error, "not redeemed"));
+                }
+                Err(error) => tracing::warn!(%error, "nothing could be redeemed now"),
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
 async fn serve(listener: tokio::net::TcpListener, router: Router, mut stopped: watch::Receiver<()>) {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let open = GracefulShutdown::new();
+    let (open, addresses) = (GracefulShutdown::new(), Addresses::default());
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD);
     let accept = async || -> io::Result<_> {
         let slot = slots.clone().acquire_owned().await.map_err(io::Error::other)?;
-        Ok((slot, listener.accept().await?.0))
+        let (stream, from) = listener.accept().await?;
+        Ok((slot, stream, from))
     };
     loop {
-        let (slot, stream): (_, TcpStream) = tokio::select! {
+        let (slot, stream, from): (_, TcpStream, SocketAddr) = tokio::select! {
             // The sender is gone: stop.
             _ = stopped.changed() => break,
             accepted = accept() => match accepted {
@@ -84,13 +118,18 @@ async fn serve(listener: tokio::net::TcpListener, router: Router, mut stopped: w
                 }
             },
         };
+        let Some(place) = addresses.enter(from.ip()) else {
+            tracing::debug!(%from, "an address has enough connections");
+            continue;
+        };
+        let stream = Patient::new(stream, READ);
         let service = TowerToHyperService::new(router.clone());
         let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection broke off");
             }
-            drop(slot);
+            drop((slot, place));
         });
     }
     drop(listener);

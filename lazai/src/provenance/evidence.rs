@@ -8,12 +8,13 @@ use lazai_settle::market::{Event, Genesis, Submission, Transaction};
 use lazai_settle::merkle::Inclusion;
 use lazai_settle::notice::{Action, Cursor, Entry};
 use lazai_zk::Statement;
+use lazai_zk::proof::MAX_PROOF_BYTES;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::consumer::{Conversation, ReceivedReply};
 use crate::node::SignedVoucher;
-use crate::store::{Store, StoreError};
+use crate::store::{MAX_STATEMENT_BYTES, Store, StoreError};
 
 /// Largest evidence that [`Evidence::from_json`] reads: 4 MiB.
 pub const MAX_EVIDENCE_BYTES: usize = 4 << 20;
@@ -131,7 +132,7 @@ pub async fn collect(
     }
     let market = ledger.market();
     let submitted = market.submission(submission).ok_or(CollectError::Missing { what: "submission" })?;
-    let statement = store.get(submitted.submission.statement).await?;
+    let statement = store.get(submitted.submission.statement, MAX_STATEMENT_BYTES).await?;
     let statement = Statement::from_bytes(&statement).map_err(|_| CollectError::Missing { what: "statement" })?;
     Ok(Evidence {
         genesis: genesis.clone(),
@@ -139,7 +140,7 @@ pub async fn collect(
         voucher: conversation.paid,
         record: record.clone(),
         statement,
-        proof: store.get(submitted.submission.proof).await?,
+        proof: store.get(submitted.submission.proof, MAX_PROOF_BYTES as u64).await?,
         entries,
     })
 }

@@ -10,16 +10,6 @@ use super::book::Page;
 use crate::node::{ChatRequest, NodeError, RequestClaim};
 
 impl Provider {
-    /// Has the ledger look for a session that it does not know yet. On a chain its deposit counts when it is as deep as
-    /// the ledger was told to wait for.
-    pub(super) async fn learn_of(&self, session: SessionId) -> Result<(), NodeError> {
-        if self.account.ledger().market().session(session).is_some() {
-            return Ok(());
-        }
-        let refreshed = self.account.ledger().refresh().await;
-        refreshed.map_err(|e| NodeError::Book { reason: e.to_string() })
-    }
-
     /// A session that this node may serve now.
     pub(super) fn session(&self, id: SessionId) -> Result<Session, NodeError> {
         let market = self.account.ledger().market();
@@ -30,6 +20,9 @@ impl Provider {
         }
         if session.closed {
             return refused("it is closed");
+        }
+        if self.page(id)?.released {
+            return refused("the node released it");
         }
         // What is said now might not be redeemed in time any more.
         if session.final_at_s.is_some() {
@@ -53,12 +46,11 @@ impl Provider {
 
     /// Everything else that is checked before a token is generated; gives the tokens of the conversation.
     pub(super) fn admit(&self, session: &Session, page: &Page, request: &ChatRequest) -> Result<u64, NodeError> {
-        let digest = request.digest();
         let next = page.turn() + 1;
         if request.turn != next {
             return Err(NodeError::TurnOutOfOrder { asked: request.turn, next });
         }
-        if page.begun.is_some_and(|(turn, begun)| turn == next && begun != digest) {
+        if page.begun.is_some_and(|begun| begun.turn == next && !begun.is_by(request)) {
             let reason = "another request for this reply was begun";
             return Err(NodeError::NotServed { session: request.session, reason });
         }
@@ -68,6 +60,10 @@ impl Provider {
         let (left, step) = (session.deposit.checked_sub(page.owed)?, session.offer.step()?);
         if left < step {
             return Err(NodeError::DepositExhausted { left, step });
+        }
+        if self.account.ledger().now_s() < page.moderated.until_s {
+            let reason = "too many requests in a row were: this session is refused for a while".into();
+            return Err(NodeError::Moderated { reason });
         }
         if let Some(reason) = self.moderator.before(&request.messages) {
             return Err(NodeError::Moderated { reason });

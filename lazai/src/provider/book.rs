@@ -8,7 +8,18 @@ use serde::{Deserialize, Serialize};
 
 use super::Provider;
 use crate::node::{ChatReply, ChatRequest, NodeError, SignedVoucher};
-use crate::store::write_atomically;
+use crate::store::write_privately;
+
+/// Who has it makes a reply.
+pub(super) type Claim = Arc<async_lock::Mutex<()>>;
+
+/// Requests of one session that wait while one is served.
+const MAX_WAITING: usize = 2;
+
+/// Whether others than its holder have a claim: those who wait, beside the map.
+pub(super) fn is_waited_for(claim: &Claim) -> bool {
+    Arc::strong_count(claim) > 2
+}
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What a panic left is whole: pages are replaced, never half changed.
@@ -22,10 +33,58 @@ pub(super) struct Page {
     pub owed: Amount,
     pub paid: Option<SignedVoucher>,
     pub last: Option<LastReply>,
-    /// The turn that is being served, and its request: on disk before the first token leaves, so that whoever comes
-    /// back after a crash gets that reply and no other.
+    /// On disk before the first token leaves, so that whoever comes back after a crash gets that reply and no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub begun: Option<(u32, Digest)>,
+    pub begun: Option<Begun>,
+    #[serde(default, skip_serializing_if = "Moderated::is_none")]
+    pub moderated: Moderated,
+    /// The node signed that the session may end: it is not served any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub released: bool,
+}
+
+/// The turn that is being served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Begun {
+    pub turn: u32,
+    pub request: Digest,
+    /// Whether everybody who wanted it left once: it is made to its end the next time, so that no turn is begun for ever.
+    pub left: bool,
+}
+
+impl Begun {
+    pub fn is_by(&self, request: &ChatRequest) -> bool {
+        (self.turn, self.request) == (request.turn, request.digest())
+    }
+}
+
+/// What the moderator stopped of late.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Moderated {
+    /// How many requests in a row.
+    pub in_a_row: u32,
+    /// Until when none is looked at, in the ledger's seconds.
+    pub until_s: u64,
+}
+
+impl Moderated {
+    /// So many in a row are looked at (a reply may have been made for each, for nothing), then none for a while.
+    const MOST: u32 = 5;
+    const PAUSE_S: u64 = 600;
+
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// One more.
+    pub fn count(&mut self, now_s: u64) {
+        self.in_a_row += 1;
+        if self.in_a_row >= Self::MOST {
+            *self = Self { in_a_row: 0, until_s: now_s.saturating_add(Self::PAUSE_S) };
+        }
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -65,7 +124,7 @@ impl Provider {
         let path = self.page_path(session);
         let failed = |e: &dyn std::fmt::Display| NodeError::Book { reason: format!("{}: {e}", path.display()) };
         let bytes = serde_json::to_vec(page).map_err(|e| failed(&e))?;
-        write_atomically(&path, &bytes).map_err(|e| failed(&e))
+        write_privately(&path, &bytes).map_err(|e| failed(&e))
     }
 
     /// Changes what is kept of a session.
@@ -88,10 +147,17 @@ impl Provider {
     }
 
     /// What keeps others from making a reply of the same session.
-    pub(super) fn claim(&self, session: SessionId) -> Arc<async_lock::Mutex<()>> {
+    ///
+    /// # Errors
+    /// [`NodeError::Busy`] if enough wait for that session: one consumer does not fill a whole server.
+    pub(super) fn claim(&self, session: SessionId) -> Result<Claim, NodeError> {
         let mut claims = lock(&self.claims);
         // Nobody has or waits for the others.
         claims.retain(|id, claim| *id == session || Arc::strong_count(claim) > 1);
-        Arc::clone(claims.entry(session).or_default())
+        let claim = claims.entry(session).or_default();
+        if Arc::strong_count(claim) > 1 + 1 + MAX_WAITING {
+            return Err(NodeError::Busy { reason: "enough requests of this session are waiting" });
+        }
+        Ok(Arc::clone(claim))
     }
 }

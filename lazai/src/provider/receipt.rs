@@ -8,36 +8,60 @@ use lazai_lora::generate::{Reply, Sampler};
 use lazai_settle::session::{Receipt, Session};
 
 use super::Provider;
-use super::book::Page;
-use crate::node::{ChatRequest, NodeError, reply_digest, request_digest};
+use super::book::{Begun, Page, lock};
+use crate::node::{ChatRequest, NodeError, reply_digest};
+use crate::store::write_privately;
 
 impl Provider {
     /// Makes a reply that was asked for, and begins its turn on disk before. Takes the session's claim for granted.
     pub(super) fn serve(
         &self,
         request: &ChatRequest,
+        wanted: &dyn Fn() -> bool,
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<(Receipt, Reply), NodeError> {
         let session = self.session(request.session)?;
         let page = self.page(request.session)?;
-        self.admit(&session, &page, request)?;
+        let admitted = self.admit(&session, &page, request);
+        if let Err(NodeError::Moderated { .. }) = &admitted {
+            self.count_moderated(request)?;
+        }
+        admitted?;
+        let left = page.begun.is_some_and(|begun| begun.left);
         let begin = |begun| {
             self.change(request.session, |page| {
                 page.begun = begun;
                 Ok(())
             })
         };
-        begin(Some((request.turn, request.digest())))?;
+        let begun = Begun { turn: request.turn, request: request.digest(), left };
+        begin(Some(begun))?;
         let mut heard = false;
-        let generated = self.generate(&session, &page, request, &mut |text| {
+        let generated = self.generate(&session, &page, request, &|| left || wanted(), &mut |text| {
             heard = true;
             on_text(text);
         });
-        if generated.is_err() && !heard {
+        match &generated {
+            Err(NodeError::Left) => begin(Some(Begun { left: true, ..begun }))?,
             // Nothing of it left: other words may be said instead.
-            begin(None)?;
+            Err(_) if !heard => begin(None)?,
+            _ => {}
+        }
+        if let Err(NodeError::Moderated { .. }) = &generated {
+            self.count_moderated(request)?;
         }
         generated
+    }
+
+    /// Notes that the moderator stopped a request; while it is not looked at, it is not counted.
+    fn count_moderated(&self, request: &ChatRequest) -> Result<(), NodeError> {
+        let now_s = self.account.ledger().now_s();
+        self.change(request.session, |page| {
+            if now_s >= page.moderated.until_s {
+                page.moderated.count(now_s);
+            }
+            Ok(())
+        })
     }
 
     fn generate(
@@ -45,32 +69,34 @@ impl Provider {
         session: &Session,
         page: &Page,
         request: &ChatRequest,
+        wanted: &dyn Fn() -> bool,
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<(Receipt, Reply), NodeError> {
         let (class, version) = (session.offer.class, session.offer.version);
         let missing = NodeError::NotServed { session: request.session, reason: "its version is not loaded" };
         let adapter_digest = *self.adapters.get(&(class, version)).ok_or(missing)?;
         let failed = |e: LoraError| NodeError::Generation { reason: e.to_string() };
-        // Follows from the node's seed and the words alone, so that a repeated request gets the same reply.
-        let wanted = request.settings;
-        let words = request_digest(Digest::ZERO, &request.messages, &wanted);
-        let seed = DomainHasher::new("lazai.seed.v1").part(&self.seed.to_le_bytes()).part(words.as_bytes()).finish();
-        let seed = u64::from_le_bytes(seed.as_bytes().first_chunk::<8>().copied().unwrap_or_default());
+        let (wanted_so, seed) = (request.settings, self.seed(request)?);
         let ceiling = session.offer.completion_ceiling;
         let sampler = Sampler {
-            max_tokens: wanted.max_tokens.map_or(ceiling, |most| most.clamp(1, ceiling.max(1))),
-            temperature_milli: wanted.temperature_milli.unwrap_or(self.sampler.temperature_milli),
-            top_p_milli: wanted.top_p_milli.unwrap_or(self.sampler.top_p_milli),
+            max_tokens: wanted_so.max_tokens.map_or(ceiling, |most| most.clamp(1, ceiling.max(1))),
+            temperature_milli: wanted_so.temperature_milli.unwrap_or(self.sampler.temperature_milli),
+            top_p_milli: wanted_so.top_p_milli.unwrap_or(self.sampler.top_p_milli),
         };
         let job = GenerateJob { adapter: Some(adapter_digest), messages: &request.messages, sampler, seed };
         let live = self.moderator.is_live();
+        let mut go_on = true;
         let reply = self.backend.generate(&job, &mut |text| {
             if live {
                 on_text(text);
             }
-            true
+            go_on = wanted();
+            go_on
         });
         let reply = reply.map_err(failed)?;
+        if !go_on {
+            return Err(NodeError::Left);
+        }
         if let Some(reason) = self.moderator.after(&reply.text) {
             return Err(NodeError::Moderated { reason });
         }
@@ -95,5 +121,40 @@ impl Provider {
             cumulative: page.owed.checked_add(price)?,
         };
         Ok((receipt, reply))
+    }
+
+    /// The seed of a reply, which its receipt names. It follows from the node's secret, so that nobody else can try what it
+    /// was made of; and from nothing that says which words were said, so that not even asking this node tells.
+    ///
+    /// Asking again has the same salt, so the same request has the same seed. A consumer's own number alone makes the seed:
+    /// the same words with the same number get the same reply in any session.
+    fn seed(&self, request: &ChatRequest) -> Result<u64, NodeError> {
+        let hasher = DomainHasher::new("lazai.seed.v2").part(&self.secret()?);
+        let hasher = match request.settings.seed {
+            Some(number) => hasher.part(b"number").part(&number.to_le_bytes()),
+            None => hasher.part(b"request").part(request.session.as_bytes()).part(request.digest().as_bytes()),
+        };
+        Ok(u64::from_le_bytes(hasher.finish().as_bytes().first_chunk::<8>().copied().unwrap_or_default()))
+    }
+
+    /// The node's secret: on disk before it is used.
+    fn secret(&self) -> Result<[u8; 32], NodeError> {
+        let mut kept = lock(&self.secret);
+        if let Some(secret) = *kept {
+            return Ok(secret);
+        }
+        let path = self.folder.join("secret");
+        let failed = |e: &dyn std::fmt::Display| NodeError::Book { reason: format!("{}: {e}", path.display()) };
+        let secret = match std::fs::read(&path) {
+            Ok(bytes) => bytes.try_into().map_err(|_| failed(&"is not of 32 bytes"))?,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                let secret = *Digest::random().map_err(|e| failed(&e))?.as_bytes();
+                write_privately(&path, &secret).map_err(|e| failed(&e))?;
+                secret
+            }
+            Err(e) => return Err(failed(&e)),
+        };
+        *kept = Some(secret);
+        Ok(secret)
     }
 }

@@ -1,11 +1,19 @@
 //! Getting paid: vouchers that are redeemed, sessions that end.
 
-use lazai_core::{Amount, SessionId};
-use lazai_settle::market::Transaction;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use lazai_core::{SessionId, Signature};
+use lazai_settle::ledger::LedgerError;
+use lazai_settle::market::{Event, Market, MarketError, Transaction};
+use lazai_settle::session::{Session, SessionRelease};
 
 use super::Provider;
 use crate::account::SendError;
 use crate::node::{NodeError, SignedVoucher};
+
+/// Vouchers that are redeemed in one transaction: a block holds a few such.
+const BATCH: usize = 100;
 
 impl Provider {
     /// Redeems the last voucher of a session.
@@ -20,31 +28,102 @@ impl Provider {
         self.send(&label, Transaction::Redeem { voucher, signature }).await
     }
 
-    /// Redeems whatever is owed and not redeemed yet, session by session; gives those that the ledger refused.
+    /// A consumer who pays again what she paid, after the deadline, is about to take back the rest: what is owed is redeemed
+    /// before.
+    pub(super) async fn redeem_before_the_end(&self, session: SessionId) -> Result<(), NodeError> {
+        let ledger = self.account.ledger();
+        let ends = |s: &Session| !s.closed && (ledger.now_s() > s.deadline_s || s.final_at_s.is_some());
+        let redeemed = ledger.market().session(session).filter(|s| ends(s)).map(|s| s.redeemed);
+        match redeemed {
+            Some(redeemed) if redeemed < self.page(session)?.paid() => self.redeem(session).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Redeems whatever is owed and not redeemed yet, under whichever offers: on a chain a hundred sessions in a
+    /// transaction. Gives those that the ledger refused.
     ///
     /// # Errors
-    /// [`NodeError::Book`] if the folder of sessions cannot be read.
+    /// [`NodeError::Book`] if the folder of sessions cannot be read, or what the ledger says of a whole batch.
     pub async fn redeem_all(&self) -> Result<Vec<(SessionId, NodeError)>, NodeError> {
+        self.redeem_where(|_| true).await
+    }
+
+    /// Redeems what could soon be lost: of sessions whose end was asked for, or whose deadline is less than `margin` away.
+    /// To be called more often than every half dispute window of the market; [`Front::spawn`] does.
+    ///
+    /// # Errors
+    /// As [`redeem_all`](Self::redeem_all).
+    ///
+    /// [`Front::spawn`]: crate::http::Front::spawn
+    pub async fn redeem_due(&self, margin: Duration) -> Result<Vec<(SessionId, NodeError)>, NodeError> {
+        let refreshed = self.account.ledger().refresh().await;
+        refreshed.map_err(|e| NodeError::Book { reason: e.to_string() })?;
+        let soon_s = self.account.ledger().now_s().saturating_add(margin.as_secs());
+        self.redeem_where(|session| session.final_at_s.is_some() || session.deadline_s < soon_s).await
+    }
+
+    async fn redeem_where(&self, due: impl Fn(&Session) -> bool) -> Result<Vec<(SessionId, NodeError)>, NodeError> {
+        let market = self.account.ledger().market();
+        let mut vouchers = Vec::new();
+        for id in self.kept_sessions()? {
+            let Some(session) = market.session(id).filter(|s| !s.closed && due(s)) else { continue };
+            let paid = self.page(id)?.paid.filter(|paid| paid.voucher.cumulative > session.redeemed);
+            vouchers.extend(paid.map(|SignedVoucher { voucher, signature }| (voucher, signature)));
+        }
+        let mut refused = Vec::new();
+        for batch in vouchers.chunks(BATCH) {
+            let entries = self.account.redeem(batch.to_vec()).await.map_err(in_words)?;
+            let redeemed: BTreeSet<SessionId> =
+                entries.iter().flat_map(|e| &e.events).filter_map(redeemed_of).collect();
+            let market = self.account.ledger().market();
+            for (voucher, signature) in batch.iter().filter(|(v, _)| !redeemed.contains(&v.session)) {
+                let passed_over = || NodeError::Book { reason: "the voucher was passed over".into() };
+                let reason = market.check_voucher(voucher, signature).err().map_or_else(passed_over, NodeError::from);
+                refused.push((voucher.session, reason));
+            }
+        }
+        Ok(refused)
+    }
+
+    /// The sessions that there are pages of.
+    fn kept_sessions(&self) -> Result<Vec<SessionId>, NodeError> {
         let failed = |e: std::io::Error| NodeError::Book { reason: format!("{}: {e}", self.folder.display()) };
         let files = match std::fs::read_dir(&self.folder) {
             Ok(files) => files.collect::<Result<Vec<_>, _>>().map_err(failed)?,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(e) => return Err(failed(e)),
         };
-        let mut refused = Vec::new();
-        for file in files {
+        let id = |file: std::fs::DirEntry| {
             let path = file.path();
             let name = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
-            let (Some(session), true) = (name, path.extension().is_some_and(|e| e == "json")) else { continue };
-            let redeemed = self.account.ledger().market().session(session).map(|s| s.redeemed);
-            if redeemed.is_some_and(|redeemed| redeemed >= self.page(session).map_or(Amount::ZERO, |p| p.paid())) {
-                continue;
+            name.filter(|_| path.extension().is_some_and(|e| e == "json"))
+        };
+        Ok(files.into_iter().filter_map(id).collect())
+    }
+
+    /// Signs that a session may end at once, which its payer then does: everything that is owed is redeemed before, and
+    /// nothing is served in it any more.
+    ///
+    /// # Errors
+    /// [`NodeError::NotPaid`] while a reply is owed; [`NodeError::Book`], or what the ledger says.
+    pub async fn release(&self, session: SessionId) -> Result<Signature, NodeError> {
+        let claim = self.claim(session)?;
+        let _claim = claim.lock().await;
+        self.change(session, |page| {
+            if page.owed > page.paid() {
+                return Err(NodeError::NotPaid { owed: page.owed, paid: page.paid() });
             }
-            if let Err(error) = self.redeem(session).await {
-                refused.push((session, error));
-            }
+            page.released = true;
+            Ok(())
+        })?;
+        let unknown = || MarketError::UnknownSession { session };
+        let redeemed = |market: &Market| market.session(session).map(|s| s.redeemed).ok_or_else(unknown);
+        let (paid, before) = (self.page(session)?.paid(), redeemed(&self.account.ledger().market())?);
+        if before < paid {
+            self.redeem(session).await?;
         }
-        Ok(refused)
+        Ok(self.account.sign(&SessionRelease { session, redeemed: before.max(paid) }).await?)
     }
 
     /// Ends a session; what was not redeemed goes back to its payer.
@@ -56,11 +135,21 @@ impl Provider {
     }
 
     async fn send(&self, label: &str, transaction: Transaction) -> Result<(), NodeError> {
-        match self.account.send(label, transaction).await {
-            Ok(_) => Ok(()),
-            Err(SendError::Signer(error)) => Err(error.into()),
-            Err(SendError::Ledger(lazai_settle::ledger::LedgerError::Market(error))) => Err(error.into()),
-            Err(error) => Err(NodeError::Book { reason: error.to_string() }),
-        }
+        self.account.send(label, transaction).await.map(|_| ()).map_err(in_words)
+    }
+}
+
+fn in_words(error: SendError) -> NodeError {
+    match error {
+        SendError::Signer(error) => error.into(),
+        SendError::Ledger(LedgerError::Market(error)) => error.into(),
+        error => NodeError::Book { reason: error.to_string() },
+    }
+}
+
+fn redeemed_of(event: &Event) -> Option<SessionId> {
+    match event {
+        Event::VoucherRedeemed { session, .. } => Some(*session),
+        _ => None,
     }
 }

@@ -8,7 +8,7 @@ use lazai_settle::market::MarketError;
 use super::Provider;
 use crate::node::NodeError;
 use crate::safety::{MAX_REPORT_BYTES, MAX_REPORTS, SignedReport};
-use crate::store::write_atomically;
+use crate::store::write_privately;
 
 impl Provider {
     /// Takes a report of a character that this node served, signed by the session's consumer. The same report is kept once.
@@ -42,7 +42,7 @@ impl Provider {
         if std::fs::read_dir(&folder).is_ok_and(|kept| kept.count() >= MAX_REPORTS) {
             return refused("it was reported often enough");
         }
-        write_atomically(&path, &bytes).map_err(|e| failed(&e))
+        write_privately(&path, &bytes).map_err(|e| failed(&e))
     }
 
     /// The reports that came in.

@@ -6,4 +6,6 @@ mod world;
 
 mod consumer;
 mod node;
+mod privacy;
 mod stage;
+mod strangers;

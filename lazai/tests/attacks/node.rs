@@ -40,10 +40,82 @@ fn who_asks_many_times_at_once_hears_one_reply() {
 }
 
 #[test]
-fn the_same_question_at_once_is_answered_once_and_told_to_all() {
-    let (heard, receipts, generated) = ask_at_once(Stage::new(5, 10), |_| "the same".into());
-    assert_eq!((heard.len(), receipts, generated), (64, 64, 1));
-    assert!(heard.iter().all(|text| text == "answer to the same"));
+fn the_same_question_at_once_is_answered_once_and_only_some_wait_for_it() {
+    let stage = Stage::new(500, 10);
+    let request = stage.ask("the same");
+    let (provider, echo) = (Arc::new(stage.provider), stage.echo);
+    let ask = || {
+        let (provider, request) = (provider.clone(), request.clone());
+        std::thread::spawn(move || pollster::block_on(provider.chat(&request, &mut |_| {})))
+    };
+    let said: Vec<_> = (0..64).map(|_| ask()).collect::<Vec<_>>().into_iter().map(|t| t.join().unwrap()).collect();
+    let served = said.iter().filter(|said| said.is_ok()).count();
+    let busy = said.iter().filter(|said| matches!(said, Err(NodeError::Busy { .. }))).count();
+    // One is served, two wait. (Whoever came when the reply was there heard it at once.)
+    assert!(busy >= 40 && served >= 3 && served + busy == 64, "{served} served, {busy} busy");
+    // Asked again, all hear it.
+    assert_eq!(ask().join().unwrap().unwrap().text, "answer to the same");
+    assert_eq!(echo.generated.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_reply_that_nobody_waits_for_is_not_made_to_its_end_and_stays_begun() {
+    let stage = Stage::new(0, 0);
+    let (request, other) = (stage.ask("begun"), stage.ask("other"));
+    let left = |request| pollster::block_on(stage.provider.chat_while(request, &|| false, &mut |_| {}));
+    assert!(matches!(left(&request), Err(NodeError::Left)));
+    assert_eq!(stage.echo.left.load(Ordering::SeqCst), 1);
+    // What was heard is not followed by something else, for nothing.
+    let refused = stage.chat(&other);
+    assert!(matches!(refused, Err(NodeError::NotServed { reason, .. }) if reason.contains("begun")), "{refused:?}");
+    // Whoever leaves again and again does not keep the node busy with it: now it is made, kept, and owed.
+    let owed = left(&request).unwrap();
+    assert_eq!(stage.echo.left.load(Ordering::SeqCst), 1);
+    // Whose line broke loses nothing: the same request has that reply.
+    assert_eq!(stage.chat(&request).unwrap(), owed);
+    let seeds = stage.echo.seeds.lock().unwrap().clone();
+    assert_eq!((seeds.len(), seeds[0]), (2, seeds[1]), "both times the same reply was begun");
+}
+
+#[test]
+fn a_client_that_hangs_up_does_not_keep_the_node_busy() {
+    let stage = Stage::new(700, 0);
+    let request = stage.ask("hi");
+    let (name, header, body) = lazai::http::talk::chat(&request);
+    let (provider, echo) = (Arc::new(stage.provider), stage.echo);
+    let serving = Front::new(provider.clone(), vec![]).spawn("127.0.0.1:0").unwrap();
+    let mut line = TcpStream::connect(serving.address()).unwrap();
+    let head = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n{name}: {header}");
+    write!(line, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+    while echo.generated.load(Ordering::SeqCst) == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(line);
+    let until = std::time::Instant::now() + Duration::from_secs(10);
+    while echo.left.load(Ordering::SeqCst) == 0 {
+        assert!(std::time::Instant::now() < until, "the reply is made for nobody");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // The line broke, says an honest consumer, and asks again.
+    let reply = pollster::block_on(provider.chat(&request, &mut |_| {})).unwrap();
+    assert_eq!(reply.text, "answer to hi");
+}
+
+#[test]
+fn a_reply_that_somebody_waits_for_is_made_though_another_left() {
+    let stage = Arc::new(Stage::new(800, 0));
+    let request = stage.ask("the same");
+    let (first, second) = (stage.clone(), stage.clone());
+    let (asked, waiting) = (request.clone(), request);
+    let leaving =
+        std::thread::spawn(move || pollster::block_on(first.provider.chat_while(&asked, &|| false, &mut |_| {})));
+    while stage.echo.generated.load(Ordering::SeqCst) == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let waiting = std::thread::spawn(move || second.chat(&waiting));
+    assert!(leaving.join().unwrap().is_ok());
+    assert!(waiting.join().unwrap().is_ok());
+    assert_eq!(stage.echo.generated.load(Ordering::SeqCst), 1);
 }
 
 #[test]
@@ -156,4 +228,15 @@ fn what_a_moderator_holds_back_is_not_heard() {
     let refused = pollster::block_on(provider.chat(&request, &mut |text| heard.push_str(text)));
     assert!(matches!(refused, Err(NodeError::Moderated { .. })));
     assert_eq!(heard, "");
+}
+
+#[test]
+fn who_is_moderated_again_and_again_does_not_keep_the_node_busy() {
+    let mut stage = Stage::new(0, 0);
+    stage.provider = stage.provider.with_moderator(Strict);
+    for n in 0..20 {
+        let refused = stage.chat(&stage.ask(&format!("forbidden {n}")));
+        assert!(matches!(refused, Err(NodeError::Moderated { .. })), "{refused:?}");
+    }
+    assert_eq!(stage.echo.generated.load(Ordering::SeqCst), 5);
 }

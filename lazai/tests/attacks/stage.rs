@@ -1,8 +1,8 @@
 //! A node with a stand-in for its model, and a session that is open at it.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lazai::Account;
@@ -12,7 +12,7 @@ use lazai::lora::backend::{About, Backend, GenerateJob, TrainJob, TrainedFiles};
 use lazai::lora::evaluate::Example;
 use lazai::lora::generate::{Reply, Sampler};
 use lazai::lora::train::Progress;
-use lazai::node::{ChatRequest, ReplySettings, SignedOffer};
+use lazai::node::{ChatReply, ChatRequest, Node, NodeError, ReplySettings, SignedOffer};
 use lazai::provider::Provider;
 use lazai_core::dialogue::{Message, Role};
 use lazai_core::digest::sha256;
@@ -26,15 +26,24 @@ use lazai_settle::notice::{Cursor, Entry, Notice};
 
 use super::world::{NODE, SESSION_KEY, START_S, World, deposit, signer};
 
-/// A ledger that stands still.
-struct Still(Arc<Market>);
+/// A ledger that stands still, but for what a node that asks it finds; it counts how often it is asked.
+pub struct Still {
+    market: Mutex<Arc<Market>>,
+    pub next: Mutex<Arc<Market>>,
+    pub asked: AtomicUsize,
+}
 
 impl Ledger for Still {
     fn send<'a>(&'a self, _: &'a dyn Signer, _: Digest, _: Transaction) -> LedgerFuture<'a, Entry> {
         unreachable!("nothing is sent")
     }
     fn market(&self) -> Arc<Market> {
-        self.0.clone()
+        self.market.lock().unwrap().clone()
+    }
+    fn refresh(&self) -> LedgerFuture<'_, ()> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        *self.market.lock().unwrap() = self.next.lock().unwrap().clone();
+        Box::pin(std::future::ready(Ok(())))
     }
     fn now_s(&self) -> u64 {
         START_S
@@ -56,6 +65,9 @@ pub struct Echo {
     about: About,
     takes: Duration,
     pub generated: AtomicUsize,
+    /// How many replies nobody waited for.
+    pub left: AtomicUsize,
+    pub seeds: Mutex<Vec<u64>>,
 }
 
 impl Backend for Echo {
@@ -78,7 +90,10 @@ impl Backend for Echo {
         self.generated.fetch_add(1, Ordering::SeqCst);
         std::thread::sleep(self.takes);
         let text = format!("answer to {}", job.messages.last().unwrap().content);
-        on_text(&text);
+        self.seeds.lock().unwrap().push(job.seed);
+        if !on_text(&text) {
+            self.left.fetch_add(1, Ordering::SeqCst);
+        }
         if text.ends_with("breaks off") {
             return Err(LoraError::NothingToLearn);
         }
@@ -100,7 +115,9 @@ impl Signer for SlowSigner {
 }
 
 pub struct Stage {
-    _folder: tempfile::TempDir,
+    pub folder: tempfile::TempDir,
+    pub world: World,
+    pub ledger: Arc<Still>,
     pub provider: Provider,
     pub conversation: Conversation,
     pub domain: Domain,
@@ -115,25 +132,48 @@ impl Stage {
         let signature = world.signed(NODE, &offer);
         let session = world.open(NODE, 1, deposit(1_000)).unwrap();
         let domain = world.market.domain().clone();
-        let ledger = Arc::new(Still(Arc::new(world.market.clone())));
+        let now = Arc::new(world.market.clone());
+        let asked = AtomicUsize::new(0);
+        let ledger = Arc::new(Still { market: Mutex::new(now.clone()), next: Mutex::new(now), asked });
         let folder = tempfile::tempdir().unwrap();
         let echo = Arc::new(Echo {
             about: About::new("base".into(), sha256(b"base"), sha256(b"tok"), "cpu".into()),
             takes: Duration::from_millis(reply_ms),
             generated: AtomicUsize::new(0),
+            left: AtomicUsize::new(0),
+            seeds: Mutex::default(),
         });
         let key = SlowSigner(signer(NODE), Duration::from_millis(signature_ms));
-        let provider = Provider::new(Account::new(ledger, Arc::new(key)), echo.clone(), folder.path(), 7)
+        let provider = Provider::new(Account::new(ledger.clone(), Arc::new(key)), echo.clone(), folder.path())
             .with_adapter(ClassId(1), VersionNumber(1), folder.path(), sha256(b"adapter"))
             .unwrap()
             .with_sampler(Sampler { max_tokens: 10, ..Sampler::default() });
         let conversation = Conversation::new(session, SignedOffer { offer, signature }, deposit(1_000));
-        Self { _folder: folder, provider, conversation, domain, echo }
+        Self { folder, world, ledger, provider, conversation, domain, echo }
+    }
+
+    /// The session of a number, opened now: the node's ledger has it when it asks.
+    pub fn open(&mut self, nonce: u64) -> Conversation {
+        let SignedOffer { offer, signature } = self.conversation.offer.clone();
+        let session = self.world.open(NODE, nonce, deposit(1_000)).unwrap();
+        *self.ledger.next.lock().unwrap() = Arc::new(self.world.market.clone());
+        Conversation::new(session, SignedOffer { offer, signature }, deposit(1_000))
     }
 
     /// A request for the next reply.
     pub fn ask(&self, text: &str) -> ChatRequest {
-        let (messages, settings) = (vec![Message::new(Role::User, text)], ReplySettings::default());
-        pollster::block_on(self.conversation.request(&self.domain, &signer(SESSION_KEY), messages, settings)).unwrap()
+        self.ask_in(&self.conversation, text, None)
+    }
+
+    /// A request for the next reply of a conversation, with a number or without.
+    pub fn ask_in(&self, conversation: &Conversation, text: &str, seed: Option<u64>) -> ChatRequest {
+        let (messages, settings) =
+            (vec![Message::new(Role::User, text)], ReplySettings { seed, ..ReplySettings::default() });
+        pollster::block_on(conversation.request(&self.domain, &signer(SESSION_KEY), messages, settings)).unwrap()
+    }
+
+    /// What the node says to a request.
+    pub fn chat(&self, request: &ChatRequest) -> Result<ChatReply, NodeError> {
+        pollster::block_on(self.provider.chat(request, &mut |_| {}))
     }
 }

@@ -217,10 +217,10 @@ pub fn prepare_dataset(
     })
 }
 
-/// Replaces a file whole or not at all.
+/// Replaces a file whole or not at all; conversations are among them, so it is for its owner alone.
 ///
 /// # Errors
 /// `file`.
 pub fn keep_file(path: &str, bytes: &[u8]) -> Result<(), LazaiError> {
-    lazai::core::file::write_atomically(Path::new(path), bytes).map_err(|e| file_error(path, e))
+    lazai::core::file::write_privately(Path::new(path), bytes).map_err(|e| file_error(path, e))
 }

@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use lazai_core::file::write_atomically;
+use lazai_core::file::write_privately;
 use lazai_core::{Amount, MoneyError, SessionId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::LoopbackError;
 use crate::consumer::Conversation;
-use crate::node::SignedOffer;
+use crate::node::{SignedOffer, SignedVoucher};
 
 /// A session is left this long before its deadline, in seconds: a reply takes time.
 const MARGIN_S: u64 = 30;
+/// The longest that a node which refuses is left alone, in seconds.
+const MAX_PAUSE_S: u64 = 3_600;
 
 /// A session that is open.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -45,6 +47,23 @@ pub(super) struct Plan {
     pub offer: SignedOffer,
 }
 
+/// A session that is over: until it is taken back, what it did not use is reserved.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Over {
+    deadline_s: u64,
+    unused: Amount,
+}
+
+/// A node that ends one session after the other.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Refusals {
+    /// Since its last reply.
+    in_a_row: u32,
+    until_s: u64,
+}
+
 /// The file `book.json`; conversations are files of their own beside it.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,8 +72,9 @@ struct Page {
     spent: Amount,
     plans: BTreeMap<String, Plan>,
     open: BTreeMap<String, SessionId>,
-    /// Sessions that are over, with their deadlines, until what they did not use is back.
-    over: BTreeMap<SessionId, u64>,
+    over: BTreeMap<SessionId, Over>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    refusals: BTreeMap<String, Refusals>,
 }
 
 pub(super) struct Book {
@@ -83,9 +103,12 @@ impl Book {
         self.open.values().try_fold(self.page.spent, |sum, open| sum.checked_add(open.conversation.owed()))
     }
 
-    /// What is spent, or may still be by what is open.
+    /// What is spent, or reserved: by sessions that are open, or are over and not taken back, or may be open by now.
     pub fn bound(&self) -> Result<Amount, MoneyError> {
-        self.open.values().try_fold(self.page.spent, |sum, open| sum.checked_add(open.deposit))
+        let open = self.open.values().map(|open| open.deposit);
+        let over = self.page.over.values().map(|over| over.unused);
+        let planned = self.page.plans.values().map(|plan| plan.deposit);
+        open.chain(over).chain(planned).try_fold(self.page.spent, Amount::checked_add)
     }
 
     pub fn present(&self, model: &str) -> Option<&Open> {
@@ -126,19 +149,50 @@ impl Book {
     pub fn finish(&mut self, model: &str) -> Result<(), LoopbackError> {
         let Some(open) = self.open.get(model) else { return Ok(()) };
         let failed = |e: MoneyError| LoopbackError::Book { path: self.folder.clone(), reason: e.to_string() };
-        self.page.spent = self.page.spent.checked_add(open.conversation.owed()).map_err(failed)?;
-        self.page.over.insert(open.conversation.session, open.deadline_s);
+        let (owed, deadline_s) = (open.conversation.owed(), open.deadline_s);
+        let over = Over { deadline_s, unused: open.deposit.checked_sub(owed).map_err(failed)? };
+        self.page.spent = self.page.spent.checked_add(owed).map_err(failed)?;
+        self.page.over.insert(open.conversation.session, over);
         self.page.open.remove(model);
         self.open.remove(model);
         self.keep_page()
     }
 
     pub fn ended(&self, now_s: u64) -> Vec<SessionId> {
-        self.page.over.iter().filter(|(_, deadline_s)| now_s > **deadline_s).map(|(session, _)| *session).collect()
+        self.page.over.iter().filter(|(_, over)| now_s > over.deadline_s).map(|(session, _)| *session).collect()
     }
 
-    pub fn taken_back(&mut self, session: SessionId) {
+    /// What a session that is over was paid by.
+    pub fn last_voucher(&self, session: SessionId) -> Option<SignedVoucher> {
+        read::<Open>(&conversation(&self.folder, session)).ok()??.conversation.paid
+    }
+
+    pub fn taken_back(&mut self, session: SessionId) -> Result<(), LoopbackError> {
         self.page.over.remove(&session);
+        self.keep_page()
+    }
+
+    /// Notes that a node ended a session of a model. The first time another is opened at once; then after two seconds, four,
+    /// and so on.
+    pub fn refused(&mut self, model: &str, now_s: u64) -> Result<(), LoopbackError> {
+        let refusals = self.page.refusals.entry(model.to_owned()).or_default();
+        refusals.in_a_row = refusals.in_a_row.saturating_add(1);
+        let pause_s = match refusals.in_a_row {
+            1 => 0,
+            times => 1_u64.checked_shl(times - 1).unwrap_or(MAX_PAUSE_S).min(MAX_PAUSE_S),
+        };
+        refusals.until_s = now_s.saturating_add(pause_s);
+        self.keep_page()
+    }
+
+    /// Notes that a reply came.
+    pub fn served(&mut self, model: &str) -> Result<(), LoopbackError> {
+        if self.page.refusals.remove(model).is_some() { self.keep_page() } else { Ok(()) }
+    }
+
+    /// Until when no session is opened for a model, in the ledger's seconds.
+    pub fn left_alone_until(&self, model: &str) -> Option<u64> {
+        self.page.refusals.get(model).map(|refusals| refusals.until_s)
     }
 
     fn keep_page(&self) -> Result<(), LoopbackError> {
@@ -162,5 +216,74 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, LoopbackError> {
 fn write(path: &Path, value: &impl Serialize) -> Result<(), LoopbackError> {
     let failed = |e: &dyn std::fmt::Display| LoopbackError::Book { path: path.into(), reason: e.to_string() };
     let bytes = serde_json::to_vec_pretty(value).map_err(|e| failed(&e))?;
-    write_atomically(path, &bytes).map_err(|e| failed(&e))
+    write_privately(path, &bytes).map_err(|e| failed(&e))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use lazai_core::{Address, Asset, ClassId, Signature, VersionNumber};
+    use lazai_settle::session::{Offer, SessionPayment};
+
+    use super::*;
+
+    #[test]
+    fn what_is_reserved_counts_until_it_is_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let units = Amount::from_base_units;
+        let offer = Offer {
+            node: Address::ZERO,
+            class: ClassId(1),
+            version: VersionNumber(1),
+            asset: Asset::NATIVE,
+            prompt_price: units(1),
+            completion_price: units(1),
+            prompt_ceiling: 1,
+            completion_ceiling: 1,
+            session_s: 60,
+            valid_until_s: 60,
+            min_deposit: Amount::ZERO,
+            quota_deposit: Amount::ZERO,
+            series: 0,
+        };
+        let offer = SignedOffer { offer, signature: Signature::from_bytes([1; 65]) };
+        let plan = Plan { nonce: 1, deposit: units(500), offer: offer.clone() };
+        let session = SessionId::from_bytes([1; 32]);
+        let conversation = Conversation::new(session, offer, SessionPayment::Deposit(units(500)));
+        let open = Open { deposit: units(500), deadline_s: 60, conversation };
+        let mut book = Book::open(folder.path().into()).unwrap();
+        let is_bound = |book: &Book, to: u128| {
+            let again = Book::open(folder.path().into()).unwrap();
+            assert_eq!((book.bound().unwrap(), again.bound().unwrap()), (units(to), units(to)));
+        };
+        is_bound(&book, 0);
+        book.plan("one", plan.clone()).unwrap();
+        is_bound(&book, 500);
+        book.keep("one", open).unwrap();
+        is_bound(&book, 500);
+        book.plan("two", plan).unwrap();
+        is_bound(&book, 1_000);
+        book.finish("one").unwrap();
+        is_bound(&book, 1_000);
+        assert_eq!((book.ended(60), book.ended(61)), (vec![], vec![session]));
+        book.taken_back(session).unwrap();
+        is_bound(&book, 500);
+        book.give_up("two");
+        is_bound(&book, 0);
+    }
+
+    #[test]
+    fn a_node_that_refuses_is_left_alone_for_longer_and_longer() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut book = Book::open(folder.path().into()).unwrap();
+        let pauses: Vec<u64> = (0..70)
+            .map(|_| {
+                book.refused("one", 1_000).unwrap();
+                book.left_alone_until("one").unwrap() - 1_000
+            })
+            .collect();
+        assert_eq!((&pauses[..5], pauses[69]), (&[0, 2, 4, 8, 16][..], MAX_PAUSE_S));
+        book.served("one").unwrap();
+        assert_eq!(book.left_alone_until("one"), None);
+    }
 }

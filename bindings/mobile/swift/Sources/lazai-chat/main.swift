@@ -111,7 +111,7 @@ func say(_ line: String, _ chat: Chat, _ transport: any Transport) async throws 
                 }
             }
             return
-        } catch LazaiError.Failed(let code, _) where code == "node.market" && tries < 20 {
+        } catch LazaiError.Failed(let code, _) where ["node.busy", "node.unknown_session"].contains(code) && tries < 20 {
             try await Task.sleep(nanoseconds: 500_000_000)
         }
     }

@@ -1,0 +1,118 @@
+//! What the proxy says to programs of its own machine, and whom it keeps out.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::http::{HeaderMap, HeaderName, Uri, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use lazai_core::{Digest, SessionId};
+use serde_json::json;
+
+use super::sessions::remote;
+use super::{Budget, Loopback, LoopbackError};
+use crate::http::MAX_REQUEST_BYTES;
+use crate::http::front::no_model;
+use crate::http::openai::{ApiError, Asked};
+use crate::http::reply;
+use crate::http::talk::Model;
+
+pub(super) fn router(proxy: &Loopback) -> Router {
+    Router::new()
+        .route("/v1/models", get(models))
+        .route("/v1/models/{id}", get(model))
+        .route("/v1/chat/completions", post(chat))
+        .route("/v1/lazai/budget", get(budget))
+        .fallback(|uri: Uri| async move { ApiError::new(404, "request.path", format!("nothing at {}", uri.path())) })
+        .layer(middleware::from_fn_with_state(proxy.clone(), guard))
+        .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
+        .with_state(proxy.clone())
+}
+
+/// Keeps out what does not come from this machine's own programs.
+async fn guard(State(proxy): State<Loopback>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let host = headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, port)| if port.ends_with(']') { host } else { name });
+    // A page that has its own name point here would send that name.
+    if !matches!(name, "127.0.0.1" | "localhost" | "[::1]") {
+        return ApiError::new(403, "loopback.host", "only requests to this machine by its own name").into_response();
+    }
+    if !is_of_no_page(headers, host) {
+        return ApiError::new(403, "loopback.origin", "no page of another origin is answered").into_response();
+    }
+    let is_json = headers.get(header::CONTENT_TYPE).and_then(|t| t.to_str().ok());
+    let is_json = is_json.is_some_and(|t| t.to_ascii_lowercase().starts_with("application/json"));
+    if request.method() == axum::http::Method::POST && !is_json {
+        return ApiError::new(400, "request.invalid", "content-type is not application/json").into_response();
+    }
+    if let Some(key) = &proxy.key
+        && !bearer(headers).is_some_and(|sent| same(sent.as_bytes(), key.as_bytes()))
+    {
+        return ApiError::new(401, "loopback.key", "another key than the proxy's").into_response();
+    }
+    next.run(request).await
+}
+
+/// Whether no page asks, or one that comes from here. Browsers say where a request is from (Fetch metadata, `Origin`);
+/// programs say nothing.
+fn is_of_no_page(headers: &HeaderMap, host: &str) -> bool {
+    let said = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"));
+    let site = said(HeaderName::from_static("sec-fetch-site"));
+    let origin = said(header::ORIGIN);
+    site.is_none_or(|site| matches!(site, "none" | "same-origin"))
+        && origin.is_none_or(|origin| origin.split_once("://").is_some_and(|(_, name)| name == host))
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+/// Compares digests, so that how long it takes says nothing of where keys differ.
+fn same(one: &[u8], other: &[u8]) -> bool {
+    lazai_core::digest::sha256(one) == lazai_core::digest::sha256(other)
+}
+
+async fn list(proxy: &Loopback) -> Result<Vec<serde_json::Value>, ApiError> {
+    let models = proxy.inner.node.models().await.map_err(|e| remote(&e))?;
+    let about = |Model { id, name, offer }| {
+        json!({
+            "id": id, "object": "model", "created": 0, "owned_by": offer.offer.node,
+            "lazai": {"name": name, "offer": offer},
+        })
+    };
+    Ok(models.into_iter().map(about).collect())
+}
+
+async fn models(State(proxy): State<Loopback>) -> Result<Response, ApiError> {
+    Ok(axum::Json(json!({"object": "list", "data": list(&proxy).await?})).into_response())
+}
+
+async fn model(State(proxy): State<Loopback>, Path(id): Path<String>) -> Result<Response, ApiError> {
+    let found = list(&proxy).await?.into_iter().find(|model| model["id"] == id);
+    found.map(|model| axum::Json(model).into_response()).ok_or_else(|| no_model(&id))
+}
+
+async fn chat(State(proxy): State<Loopback>, body: Bytes) -> Result<Response, ApiError> {
+    let mut asked = Asked::parse(&body)?;
+    // Who asks the same again wants another reply, and says so by no number.
+    if asked.settings.seed.is_none() {
+        let random = Digest::random().map_err(|_| LoopbackError::NoRandomness)?;
+        asked.settings.seed = random.as_bytes().first_chunk().map(|bytes| u64::from(u32::from_le_bytes(*bytes)));
+    }
+    let wanted = asked.clone();
+    reply::answer(&wanted, move |pieces| async move { proxy.inner.turn(asked, pieces).await }).await
+}
+
+async fn budget(State(proxy): State<Loopback>) -> Result<Response, ApiError> {
+    let Budget { asset, total, deposit, max_step } = proxy.inner.budget;
+    let book = proxy.inner.book.lock().await;
+    let (spent, bound) = (book.spent()?, book.bound()?);
+    let sessions: Vec<SessionId> = book.sessions().collect();
+    Ok(axum::Json(json!({
+        "asset": asset, "total": total, "deposit": deposit, "max_step": max_step, "spent": spent, "bound": bound,
+        "sessions": sessions,
+    }))
+    .into_response())
+}

@@ -1,0 +1,76 @@
+//! Sessions that the ledger is not known to have: whoever makes ids up does not make the node ask for each.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use lazai_core::SessionId;
+use lazai_settle::market::MarketError;
+
+use super::Provider;
+use super::book::lock;
+use crate::node::NodeError;
+
+/// The ledger is asked once in this time, for all unknown sessions together.
+const PAUSE: Duration = Duration::from_secs(1);
+/// For so long an id that the ledger did not have is refused without asking.
+const REFUSED: Duration = Duration::from_secs(2);
+/// Most ids that are remembered as refused.
+const MAX_REFUSED: usize = 1_024;
+
+/// What unknown ids made the node ask.
+#[derive(Default)]
+pub(super) struct Strangers {
+    /// When the ledger was asked last; held while it is asked.
+    asked: async_lock::Mutex<Option<Instant>>,
+    refused: Mutex<BTreeMap<SessionId, Instant>>,
+}
+
+impl Strangers {
+    fn is_refused(&self, session: SessionId) -> bool {
+        lock(&self.refused).get(&session).is_some_and(|at| at.elapsed() < REFUSED)
+    }
+
+    fn refuse(&self, session: SessionId) {
+        let mut refused = lock(&self.refused);
+        refused.retain(|_, at| at.elapsed() < REFUSED);
+        if refused.len() < MAX_REFUSED {
+            refused.insert(session, Instant::now());
+        }
+    }
+}
+
+impl Provider {
+    /// Has the ledger look for a session that it does not know yet. On a chain its deposit counts when it is as deep as
+    /// the ledger was told to wait for.
+    ///
+    /// # Errors
+    /// [`NodeError::Busy`] if the ledger was asked just now: a session that is really there is known a second later,
+    /// whoever asks. [`MarketError::UnknownSession`] if it is not there.
+    pub(super) async fn learn_of(&self, session: SessionId) -> Result<(), NodeError> {
+        let ledger = self.account.ledger();
+        let is_known = || ledger.market().session(session).is_some();
+        let unknown = || Err(MarketError::UnknownSession { session }.into());
+        if is_known() {
+            return Ok(());
+        }
+        if self.strangers.is_refused(session) {
+            return unknown();
+        }
+        let busy = NodeError::Busy { reason: "the ledger was asked for new sessions just now; ask again in a second" };
+        let Some(mut asked) = self.strangers.asked.try_lock() else { return Err(busy) };
+        if asked.is_some_and(|at| at.elapsed() < PAUSE) {
+            return Err(busy);
+        }
+        // Before and after: who hangs up meanwhile has asked, too.
+        *asked = Some(Instant::now());
+        let refreshed = ledger.refresh().await;
+        *asked = Some(Instant::now());
+        refreshed.map_err(|e| NodeError::Book { reason: e.to_string() })?;
+        if is_known() {
+            return Ok(());
+        }
+        self.strangers.refuse(session);
+        unknown()
+    }
+}
