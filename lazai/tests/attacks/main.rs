@@ -7,3 +7,4 @@ mod world;
 mod consumer;
 mod node;
 mod stage;
+mod validator;
