@@ -48,8 +48,8 @@ contract MarketGovernor is Governor, GovernorCountingSimple, GovernorVotes, Gove
 
     function state(uint256 proposalId) public view override(Governor, GovernorTimelockControl) returns (ProposalState) {
         ProposalState now_ = super.state(proposalId);
-        bool late = clock() > proposalDeadline(proposalId) + QUEUE_WINDOW;
-        return now_ == ProposalState.Succeeded && late ? ProposalState.Expired : now_;
+        if (now_ != ProposalState.Succeeded) return now_;
+        return clock() > proposalDeadline(proposalId) + QUEUE_WINDOW ? ProposalState.Expired : now_;
     }
 
     function proposalNeedsQueuing(uint256 proposalId)

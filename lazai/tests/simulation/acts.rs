@@ -192,6 +192,11 @@ fn slander(w: &mut World, id: SubmissionId, n: u64) {
         let tries = w.number();
         let _ = w.send(Process::People, "reporter", &format!("lapse {tries}"), &lapse);
     }
+    let market = w.refresh(Process::People).market();
+    let stake = market.stake_of(validator).bonded;
+    assert_eq!(stake, units(STAKE), "{} was slashed for an honest verdict", VALIDATORS[accused]);
+    let status = market.submission(id).map(|s| s.status.clone());
+    assert_eq!(status, Some(SubmissionStatus::Accepted), "a few had dataset {n} rejected");
 }
 
 pub fn exex(w: &mut World) -> ExEx {

@@ -142,7 +142,8 @@ impl Market {
     }
 
     /// Verifies a submission as a validator, with what a store has of it, and attests it: proof, public part, consents and
-    /// the ciphertext's digest, never the private data.
+    /// the ciphertext's digest, never the private data. What is signed is kept in the store's folder `signed`, and another
+    /// verdict on the same submission is refused (`submission.signed_otherwise`): two would cost stake.
     ///
     /// # Errors
     /// The reason not to attest: `zk.…`, `pov.…`, `submission.…`, `store`, `file`; or `market`, `ledger…`, `signer.…`.
