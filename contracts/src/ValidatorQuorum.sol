@@ -12,9 +12,9 @@ import {ValidatorSet} from "./quorum/ValidatorSet.sol";
 /// wants it proved verifies the proof, which the submission names by its digest.
 ///
 /// Two checks on validators: two different verdicts signed by one validator on one submission cost stake without any
-/// vote (equivocation); and within a window anyone may challenge an accepting verdict with a bond. Those who had not
-/// signed decide with two thirds of their weight; where they do not, governance does; where it does not either, the
-/// challenge lapses.
+/// vote (equivocation); and within a window anyone may challenge an accepting verdict with a bond. All other
+/// validators of the submission decide, whatever they signed themselves: see `upholds`. Who does not vote has denied,
+/// so that nobody is punished by a few; no vote of the DAO decides who lied.
 contract ValidatorQuorum is ValidatorSet {
     error AttestationMismatch(bytes32 submission, address validator);
     error AttestationTooLate(bytes32 submission, uint64 deadline);
@@ -31,7 +31,6 @@ contract ValidatorQuorum is ValidatorSet {
     event Challenged(bytes32 indexed submission, address indexed validator, address challenger, uint64 deadline);
     event ChallengeVoted(bytes32 indexed submission, address indexed validator, address voter, bool upheld);
     event ChallengeDecided(bytes32 indexed submission, address indexed validator, bool upheld);
-    event ChallengeLapsed(bytes32 indexed submission, address indexed validator);
 
     enum Status {
         None,
@@ -64,7 +63,6 @@ contract ValidatorQuorum is ValidatorSet {
         // Who attested, by their place in the snapshot; who may still be challenged for it.
         uint64 attested;
         uint64 accepted;
-        bool challenged;
     }
 
     struct Challenge {
@@ -72,15 +70,27 @@ contract ValidatorQuorum is ValidatorSet {
         uint64 deadline;
         bool open;
         uint128 bond;
-        // Weight of those who had not signed when it was opened; who of them voted, and how.
+        // Weight of everybody but the accused; who of them voted, and how.
         uint64 eligible;
         uint64 voted;
         uint64 upheldWeight;
         uint64 deniedWeight;
     }
 
-    /// @notice How long governance has to decide what those who had not signed did not.
-    uint64 public constant GOVERNANCE_WINDOW = 30 days;
+    /// What verdicts are counted against, and what they come to.
+    struct Bench {
+        address[] validators;
+        uint64[] weights;
+        bytes32 separator;
+        uint128 minStake;
+        uint64 heldUntil;
+        uint64 attested;
+        uint64 accepted;
+        uint64 acceptedWeight;
+        uint64 rejectedWeight;
+        // Somebody who was passed over, with too little at stake.
+        address short;
+    }
 
     /// @notice The registry, which alone opens cases.
     address public immutable registry;
@@ -113,44 +123,39 @@ contract ValidatorQuorum is ValidatorSet {
     }
 
     /// @notice Counts a batch of signed verdicts on one submission; anyone may bring them. One that is counted already
-    /// is passed over, so that nobody can spoil a batch by bringing one of them first.
+    /// is passed over, and so is one of a validator who has too little at stake by now: nobody can spoil a batch by
+    /// bringing one of them first, or by taking stake back. Where nothing is left of a batch for want of stake, it
+    /// reverts.
+    ///
+    /// Attestations stay open while a verdict is challenged, or one bond would close them. What comes late only adds:
+    /// who votes on a challenge, and with what weight, does not depend on it; what is rejected stays so.
     function attest(bytes32 id, Verdict[] calldata verdicts) external {
         Case storage c = _case(id);
         if (block.timestamp > c.deadline) revert AttestationTooLate(id, c.deadline);
-        if (c.challenged || c.status == Status.Rejected) revert AttestationsClosed(id);
-        (address[] memory validators, uint64[] memory weights) = _read(c.snapshot);
-        bytes32 separator = parameters.domainSeparator();
-        (uint64 attested, uint64 accepted) = (c.attested, c.accepted);
-        (uint64 acceptedWeight, uint64 rejectedWeight) = (c.acceptedWeight, c.rejectedWeight);
+        if (c.status == Status.Rejected) revert AttestationsClosed(id);
+        Bench memory bench = _bench(c);
         for (uint256 i = 0; i < verdicts.length; ++i) {
-            Verdict calldata v = verdicts[i];
-            uint256 place = _place(validators, v.validator);
-            if (attested & (uint64(1) << uint64(place)) != 0) continue;
-            _check(id, c.content, separator, v);
-            attested |= uint64(1) << uint64(place);
-            if (v.attestation.accepted) {
-                accepted |= uint64(1) << uint64(place);
-                acceptedWeight += weights[place];
-            } else {
-                rejectedWeight += weights[place];
-            }
-            emit Attested(id, v.validator, v.attestation.accepted, v.signature);
+            _count(id, c.content, bench, verdicts[i]);
         }
-        (c.attested, c.accepted) = (attested, accepted);
-        (c.acceptedWeight, c.rejectedWeight) = (acceptedWeight, rejectedWeight);
+        if (bench.short != address(0) && bench.attested == c.attested) {
+            revert StakeTooSmall(bench.short, stakeOf[bench.short].bonded, bench.minStake);
+        }
+        (c.attested, c.accepted) = (bench.attested, bench.accepted);
+        (c.acceptedWeight, c.rejectedWeight) = (bench.acceptedWeight, bench.rejectedWeight);
         if (c.status != Status.Pending) return;
-        if (isQuorum(acceptedWeight, c.totalWeight)) {
+        if (isQuorum(bench.acceptedWeight, c.totalWeight)) {
             c.status = Status.Accepted;
             c.acceptedAt = uint64(block.timestamp);
             emit SubmissionAccepted(id, c.exex);
-        } else if (!isQuorum(c.totalWeight - rejectedWeight, c.totalWeight)) {
+        } else if (!isQuorum(c.totalWeight - bench.rejectedWeight, c.totalWeight)) {
             // What is left cannot reach two thirds any more.
             c.status = Status.Rejected;
             emit SubmissionRejected(id);
         }
     }
 
-    /// @notice Slashes a validator who signed two different verdicts on one submission; anyone may show them.
+    /// @notice Slashes a validator who signed two different verdicts on one submission; anyone may show them. All of it
+    /// goes to the pool: a reward would go to whoever is first in the block, or back to the culprit herself.
     function slashEquivocation(Verdict calldata a, Verdict calldata b) external {
         (bytes32 id, address validator) = (a.attestation.submission, a.validator);
         Case storage c = _case(id);
@@ -165,10 +170,12 @@ contract ValidatorQuorum is ValidatorSet {
             && Signed.isBy(validator, Signed.digest(separator, second), b.signature);
         if (!signed) revert NotSigned(id, validator);
         equivocated[id][validator] = true;
-        _slash(validator, msg.sender, id);
+        _slash(validator, msg.sender, id, parameters.versionAt(c.params), 0);
     }
 
-    /// @notice Doubts an accepting verdict, with a bond, while the window after acceptance lasts.
+    /// @notice Doubts an accepting verdict, with a bond, while the window after acceptance lasts. One doubt at a time
+    /// is open on a verdict; another may follow one that was denied, so that a liar who doubts herself shuts nobody out.
+    /// Nothing is held up for longer than that window and one vote, and each doubt costs a bond.
     function challenge(bytes32 id, address validator) external payable {
         Case storage c = _case(id);
         Params memory params = parameters.versionAt(c.params);
@@ -178,58 +185,42 @@ contract ValidatorQuorum is ValidatorSet {
         (address[] memory validators, uint64[] memory weights) = _read(c.snapshot);
         uint256 place = _place(validators, validator);
         if (c.accepted & (uint64(1) << uint64(place)) == 0) revert ChallengeRefused(id, validator, "verdict");
-        Challenge storage doubt = _challenges[id][validator];
-        if (doubt.challenger != address(0)) revert ChallengeRefused(id, validator, "repeated");
+        if (_challenges[id][validator].open) revert ChallengeRefused(id, validator, "open");
         if (msg.value != params.challengeBond) revert ChallengeRefused(id, validator, "bond");
-        uint64 eligible = 0;
-        for (uint256 i = 0; i < weights.length; ++i) {
-            if (c.attested & (uint64(1) << uint64(i)) == 0) eligible += weights[i];
-        }
-        doubt.challenger = msg.sender;
-        doubt.bond = uint128(msg.value);
-        doubt.open = true;
-        doubt.eligible = eligible;
-        doubt.deadline = uint64(block.timestamp) + params.challengeVoteWindow;
-        c.challenged = true;
+        uint64 eligible = c.totalWeight - weights[place];
+        // The others are too few, even all together: the doubt could only be denied.
+        if (!upholds(eligible, eligible, c.totalWeight)) revert ChallengeRefused(id, validator, "others");
+        uint64 deadline = uint64(block.timestamp) + params.challengeVoteWindow;
+        _challenges[id][validator] = Challenge(msg.sender, deadline, true, uint128(msg.value), eligible, 0, 0, 0);
         ++c.openChallenges;
-        emit Challenged(id, validator, msg.sender, doubt.deadline);
+        emit Challenged(id, validator, msg.sender, deadline);
     }
 
-    /// @notice The word of a validator who had not signed on a challenged verdict.
+    /// @notice The word of a validator of the submission, other than the accused, on a challenged verdict.
     function voteOnChallenge(bytes32 id, address validator, bool upheld) external {
         (Case storage c, Challenge storage doubt) = _openChallenge(id, validator);
         if (block.timestamp > doubt.deadline) revert ChallengeRefused(id, validator, "window");
         (address[] memory validators, uint64[] memory weights) = _read(c.snapshot);
         uint256 place = _place(validators, msg.sender);
-        if ((c.attested | doubt.voted) & (uint64(1) << uint64(place)) != 0) revert NotAllowed(msg.sender);
+        bool voted = doubt.voted & (uint64(1) << uint64(place)) != 0;
+        if (msg.sender == validator || voted) revert NotAllowed(msg.sender);
         doubt.voted |= uint64(1) << uint64(place);
         emit ChallengeVoted(id, validator, msg.sender, upheld);
-        if (upheld) {
-            doubt.upheldWeight += weights[place];
-            if (isQuorum(doubt.upheldWeight, doubt.eligible)) _decide(id, validator, true);
-        } else {
-            doubt.deniedWeight += weights[place];
-            if (isQuorum(doubt.deniedWeight, doubt.eligible)) _decide(id, validator, false);
+        if (upheld) doubt.upheldWeight += weights[place];
+        else doubt.deniedWeight += weights[place];
+        if (upholds(doubt.upheldWeight, doubt.eligible, c.totalWeight)) {
+            _uphold(id, validator);
+        } else if (!upholds(doubt.eligible - doubt.deniedWeight, doubt.eligible, c.totalWeight)) {
+            // What is left cannot uphold it any more.
+            _deny(id, validator);
         }
     }
 
-    /// @notice Decides a challenge that those who had not signed did not decide in time; by governance.
-    function resolveChallenge(bytes32 id, address validator, bool upheld) external {
-        (, Challenge storage doubt) = _openChallenge(id, validator);
-        if (msg.sender != parameters.governance()) revert NotAllowed(msg.sender);
-        bool pending = doubt.eligible != 0 && block.timestamp <= doubt.deadline;
-        if (pending) revert ChallengeRefused(id, validator, "window");
-        _decide(id, validator, upheld);
-    }
-
-    /// @notice Ends a challenge that nobody decided: the bond goes back, nobody is slashed.
+    /// @notice Ends a challenge whose vote is over: who did not vote has denied. Anyone may.
     function lapseChallenge(bytes32 id, address validator) external {
-        (Case storage c, Challenge storage doubt) = _openChallenge(id, validator);
-        if (block.timestamp <= doubt.deadline + GOVERNANCE_WINDOW) revert ChallengeRefused(id, validator, "window");
-        doubt.open = false;
-        --c.openChallenges;
-        emit ChallengeLapsed(id, validator);
-        _credit(doubt.challenger, doubt.bond);
+        (, Challenge storage doubt) = _openChallenge(id, validator);
+        if (block.timestamp <= doubt.deadline) revert ChallengeRefused(id, validator, "window");
+        _deny(id, validator);
     }
 
     function caseOf(bytes32 id) external view returns (Case memory) {
@@ -258,25 +249,68 @@ contract ValidatorQuorum is ValidatorSet {
         return total > 0 && 3 * uint256(part) >= 2 * uint256(total);
     }
 
-    function _decide(bytes32 id, address validator, bool upheld) private {
+    /// @notice Whether so much weight upholds a challenge: two thirds of everybody but the accused, and more than a third
+    /// of all. The second counts where the accused has more than half: so, while less than a third of all weight lies,
+    /// no honest validator is ever punished.
+    function upholds(uint64 weight, uint64 eligible, uint64 total) public pure returns (bool) {
+        return isQuorum(weight, eligible) && 3 * uint256(weight) > total;
+    }
+
+    /// What was risked goes to the pool, not to the accused: a validator who doubts herself, to win time, pays for it.
+    function _deny(bytes32 id, address validator) private {
+        Challenge storage doubt = _challenges[id][validator];
+        doubt.open = false;
+        --_cases[id].openChallenges;
+        emit ChallengeDecided(id, validator, false);
+        _credit(parameters.governance(), doubt.bond);
+    }
+
+    function _uphold(bytes32 id, address validator) private {
         Case storage c = _cases[id];
         Challenge storage doubt = _challenges[id][validator];
         doubt.open = false;
         --c.openChallenges;
-        emit ChallengeDecided(id, validator, upheld);
-        if (!upheld) {
-            // Who doubted without ground pays the one she doubted.
-            _credit(validator, doubt.bond);
-            return;
-        }
+        emit ChallengeDecided(id, validator, true);
         (address[] memory validators, uint64[] memory weights) = _read(c.snapshot);
-        c.acceptedWeight -= weights[_place(validators, validator)];
+        uint256 place = _place(validators, validator);
+        c.accepted &= ~(uint64(1) << uint64(place));
+        c.acceptedWeight -= weights[place];
         if (c.status == Status.Accepted && !isQuorum(c.acceptedWeight, c.totalWeight)) {
             c.status = Status.Rejected;
             emit SubmissionRejected(id);
         }
         _credit(doubt.challenger, doubt.bond);
-        _slash(validator, doubt.challenger, id);
+        _slash(validator, doubt.challenger, id, parameters.versionAt(c.params), doubt.bond);
+    }
+
+    function _bench(Case storage c) private view returns (Bench memory bench) {
+        Params memory params = parameters.versionAt(c.params);
+        (bench.validators, bench.weights) = _read(c.snapshot);
+        bench.separator = parameters.domainSeparator();
+        bench.minStake = params.minStake;
+        bench.heldUntil = c.deadline + params.challengeWindow + params.challengeVoteWindow;
+        (bench.attested, bench.accepted) = (c.attested, c.accepted);
+        (bench.acceptedWeight, bench.rejectedWeight) = (c.acceptedWeight, c.rejectedWeight);
+    }
+
+    function _count(bytes32 id, bytes32 content, Bench memory bench, Verdict calldata v) private {
+        uint256 place = _place(bench.validators, v.validator);
+        uint64 bit = uint64(1) << uint64(place);
+        if (bench.attested & bit != 0) return;
+        _check(id, content, bench.separator, v);
+        if (stakeOf[v.validator].bonded < bench.minStake) {
+            bench.short = v.validator;
+            return;
+        }
+        _hold(v.validator, bench.heldUntil);
+        bench.attested |= bit;
+        if (v.attestation.accepted) {
+            bench.accepted |= bit;
+            bench.acceptedWeight += bench.weights[place];
+        } else {
+            bench.rejectedWeight += bench.weights[place];
+        }
+        emit Attested(id, v.validator, v.attestation.accepted, v.signature);
     }
 
     function _check(bytes32 id, bytes32 content, bytes32 separator, Verdict calldata v) private view {

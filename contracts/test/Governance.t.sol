@@ -88,6 +88,22 @@ contract GovernanceTest is Market {
         eq(governor.quorum(time() - 1), 600 ether, "a fifth of all votes");
     }
 
+    function test_what_succeeded_expires_when_nobody_queues_it() public {
+        (uint256 id, Proposal memory p) =
+            propose(address(parameters), abi.encodeCall(parameters.setGuardian, (address(1))));
+        vm.warp(time() + 1 minutes + 1);
+        for (uint256 i = 0; i < 2; ++i) {
+            vm.prank(who(GOVERNOR + i));
+            governor.castVote(id, 1);
+        }
+        vm.warp(governor.proposalDeadline(id) + 14 days);
+        state(id, IGovernor.ProposalState.Succeeded, "the window's last second");
+        vm.warp(time() + 1);
+        state(id, IGovernor.ProposalState.Expired, "over");
+        vm.expectPartialRevert(IGovernor.GovernorUnexpectedProposalState.selector);
+        governor.queue(p.targets, p.values, p.calls, keccak256(bytes(p.why)));
+    }
+
     function test_a_proposer_may_cancel_before_voting_and_needs_a_thousandth() public {
         (uint256 id, Proposal memory p) =
             propose(address(parameters), abi.encodeCall(parameters.setGuardian, (address(1))));
@@ -123,6 +139,18 @@ contract GovernanceTest is Market {
         Params memory p = defaults();
         p.votingWindow = 1 hours - 1;
         refused(p, bounds("votingWindow", 1 hours - 1));
+        p = defaults();
+        p.votingDelay = 59;
+        refused(p, bounds("votingDelay", 59));
+        p = defaults();
+        p.quorumBps = 99;
+        refused(p, bounds("quorumBps", 99));
+        // Stake may not be gone while a verdict can still be disputed.
+        p = defaults();
+        p.unbondingWindow = 3 hours - 1;
+        refused(p, bounds("unbondingWindow", 3 hours - 1));
+        p.unbondingWindow = 3 hours;
+        apply_(p);
         p = defaults();
         p.slashBps = 10_001;
         refused(p, bounds("slashBps", 10_001));

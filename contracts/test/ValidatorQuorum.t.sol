@@ -101,11 +101,13 @@ contract ValidatorQuorumTest is Market {
         refusedOne(
             VALIDATOR, next, true, abi.encodeWithSelector(ValidatorSet.UnknownValidator.selector, who(VALIDATOR))
         );
-        one(STRANGER, next, true);
-        eq(quorum.caseOf(next).acceptedWeight, 0, "nothing at stake, no weight");
+        bytes4 small = ValidatorSet.StakeTooSmall.selector;
+        refusedOne(STRANGER, next, true, abi.encodeWithSelector(small, who(STRANGER), 0, STAKE / 2));
         vm.deal(who(STRANGER), 1 ether);
         vm.prank(who(STRANGER));
         quorum.stake{value: 0.5 ether}();
+        one(STRANGER, next, true);
+        eq(quorum.caseOf(next).acceptedWeight, 0, "nothing at stake then, no weight");
         bytes32 third = submit(3);
         one(STRANGER, third, true);
         eq(status(third), 2, "100 of 103");
@@ -158,12 +160,12 @@ contract ValidatorQuorumTest is Market {
         no = verdict(VALIDATOR, id, false);
         vm.prank(who(STRANGER));
         quorum.slashEquivocation(yes, no);
-        // Half of everything, what is leaving included; a quarter of that for who showed it.
-        (uint128 bonded, uint128 unbonding,) = quorum.stakeOf(who(VALIDATOR));
+        // Half of everything, what is leaving included; nothing of that for who showed it.
+        (uint128 bonded, uint128 unbonding,,) = quorum.stakeOf(who(VALIDATOR));
         eq(bonded, 0, "bonded first");
         eq(unbonding, STAKE / 2, "then what is leaving");
-        eq(balance(STRANGER), STAKE / 8, "reward");
-        eq(settlement.balanceOf(address(timelock), COIN), STAKE * 3 / 8, "pool");
+        eq(balance(STRANGER), 0, "no reward");
+        eq(settlement.balanceOf(address(timelock), COIN), STAKE / 2, "pool");
         vm.expectRevert(none);
         quorum.slashEquivocation(yes, no);
         (yes, no) = (verdict(STRANGER, id, true), verdict(STRANGER, id, false));
@@ -171,31 +173,44 @@ contract ValidatorQuorumTest is Market {
         quorum.slashEquivocation(yes, no);
     }
 
-    function test_a_challenge_is_decided_by_those_who_had_not_signed() public {
+    function vote(uint256 key, bytes32 id, bool upheld) private {
+        vm.prank(who(key));
+        quorum.voteOnChallenge(id, who(VALIDATOR), upheld);
+    }
+
+    function test_a_challenge_is_decided_by_two_thirds_of_all_others() public {
         bytes32 id = accepted(1);
         challenge(id, VALIDATOR);
         holds(!quorum.isFinal(id), "open");
-        refusedOne(VALIDATOR + 3, id, true, abi.encodeWithSelector(ValidatorQuorum.AttestationsClosed.selector, id));
-        vm.expectRevert(abi.encodeWithSelector(ValidatorSet.NotAllowed.selector, who(VALIDATOR + 1)));
-        vm.prank(who(VALIDATOR + 1));
-        quorum.voteOnChallenge(id, who(VALIDATOR), true);
-        vm.prank(who(VALIDATOR + 3));
-        quorum.voteOnChallenge(id, who(VALIDATOR), true);
+        vm.expectRevert(abi.encodeWithSelector(ValidatorSet.NotAllowed.selector, who(VALIDATOR)));
+        vote(VALIDATOR, id, false);
+        vote(VALIDATOR + 3, id, true);
+        eq(status(id), 2, "one of three");
+        vm.expectRevert(abi.encodeWithSelector(ValidatorSet.NotAllowed.selector, who(VALIDATOR + 3)));
+        vote(VALIDATOR + 3, id, true);
+        // Who attested may change her mind.
+        vote(VALIDATOR + 1, id, true);
         eq(status(id), 3, "two of four accept no more");
-        eq(balance(STRANGER), 0.1 ether + STAKE / 8, "bond and reward");
+        eq(balance(STRANGER), 0.2 ether, "the bond, and a reward that is not more");
+        eq(settlement.balanceOf(address(timelock), COIN), STAKE / 2 - 0.1 ether, "the rest");
         vm.expectRevert(abi.encodeWithSelector(ValidatorQuorum.ChallengeNotOpen.selector, id, who(VALIDATOR)));
-        vm.prank(who(VALIDATOR + 3));
-        quorum.voteOnChallenge(id, who(VALIDATOR), true);
+        vote(VALIDATOR + 2, id, true);
     }
 
-    function test_a_challenge_without_ground_pays_the_challenged() public {
+    function test_a_challenge_without_ground_pays_the_pool() public {
         bytes32 id = accepted(1);
         challenge(id, VALIDATOR);
-        vm.prank(who(VALIDATOR + 3));
-        quorum.voteOnChallenge(id, who(VALIDATOR), false);
-        eq(balance(VALIDATOR), 0.1 ether, "bond");
+        vote(VALIDATOR + 3, id, false);
+        holds(quorum.challengeOf(id, who(VALIDATOR)).open, "two of three could still uphold it");
+        vote(VALIDATOR + 1, id, false);
+        holds(!quorum.challengeOf(id, who(VALIDATOR)).open, "one of three cannot");
+        eq(balance(VALIDATOR), 0, "not the accused, who might be the challenger");
+        eq(settlement.balanceOf(address(timelock), COIN), 0.1 ether, "bond");
         eq(status(id), 2, "still accepted");
+        // A doubt that was denied shuts nobody out, while the window lasts.
+        challenge(id, VALIDATOR);
         vm.warp(time() + 1 hours + 1);
+        quorum.lapseChallenge(id, who(VALIDATOR));
         holds(quorum.isFinal(id), "final");
     }
 
@@ -203,33 +218,44 @@ contract ValidatorQuorumTest is Market {
         bytes32 id = submit(1);
         attest(id, 4, true);
         challenge(id, VALIDATOR);
-        // Everybody had signed: governance decides at once.
-        vm.prank(address(timelock));
-        quorum.resolveChallenge(id, who(VALIDATOR), true);
+        vote(VALIDATOR + 1, id, true);
+        vote(VALIDATOR + 2, id, true);
+        eq(status(id), 2, "three of four are enough");
+        expect(id, VALIDATOR, "verdict");
+        quorum.challenge{value: 0.1 ether}(id, who(VALIDATOR));
+    }
+
+    function test_verdicts_still_count_while_one_is_challenged() public {
+        bytes32 id = accepted(1);
+        challenge(id, VALIDATOR);
+        one(VALIDATOR + 3, id, true);
+        eq(quorum.caseOf(id).acceptedWeight, 4, "the fourth counts");
+        vote(VALIDATOR + 3, id, true);
+        vote(VALIDATOR + 1, id, true);
         eq(status(id), 2, "three of four are enough");
     }
 
-    function test_governance_decides_what_was_not_decided_and_else_it_lapses() public {
+    function test_what_is_not_decided_in_time_is_denied() public {
         bytes32 id = accepted(1);
         challenge(id, VALIDATOR);
-        bytes memory early =
+        vote(VALIDATOR + 3, id, true);
+        bytes memory refusal =
             abi.encodeWithSelector(ValidatorQuorum.ChallengeRefused.selector, id, who(VALIDATOR), "window");
-        vm.expectRevert(early);
-        vm.prank(address(timelock));
-        quorum.resolveChallenge(id, who(VALIDATOR), true);
-        vm.warp(time() + 1 hours + 1);
-        vm.expectRevert(early);
-        vm.prank(who(VALIDATOR + 3));
-        quorum.voteOnChallenge(id, who(VALIDATOR), true);
-        vm.expectRevert(abi.encodeWithSelector(ValidatorSet.NotAllowed.selector, address(this)));
-        quorum.resolveChallenge(id, who(VALIDATOR), true);
-        vm.expectRevert(early);
+        vm.warp(time() + 1 hours);
+        vm.expectRevert(refusal);
         quorum.lapseChallenge(id, who(VALIDATOR));
-        vm.warp(time() + 30 days);
+        vm.warp(time() + 1);
+        vm.expectRevert(refusal);
+        vote(VALIDATOR + 1, id, true);
         quorum.lapseChallenge(id, who(VALIDATOR));
-        eq(balance(STRANGER), 0.1 ether, "the bond is back");
+        eq(balance(STRANGER), 0, "the bond is gone");
+        eq(settlement.balanceOf(address(timelock), COIN), 0.1 ether, "to the pool");
+        (uint128 bonded,,,) = quorum.stakeOf(who(VALIDATOR));
+        eq(bonded, STAKE, "nobody is slashed");
         holds(quorum.isFinal(id), "final");
         eq(quorum.challengeOf(id, who(VALIDATOR)).challenger, who(STRANGER), "remembered");
+        vm.expectRevert(abi.encodeWithSelector(ValidatorQuorum.ChallengeNotOpen.selector, id, who(VALIDATOR)));
+        quorum.lapseChallenge(id, who(VALIDATOR));
     }
 
     function test_challenges_have_a_window_a_bond_and_an_accepting_verdict() public {
@@ -244,11 +270,82 @@ contract ValidatorQuorumTest is Market {
         expect(id, VALIDATOR, "bond");
         quorum.challenge{value: 0.2 ether}(id, who(VALIDATOR));
         quorum.challenge{value: 0.1 ether}(id, who(VALIDATOR));
-        expect(id, VALIDATOR, "repeated");
+        expect(id, VALIDATOR, "open");
         quorum.challenge{value: 0.1 ether}(id, who(VALIDATOR));
         vm.warp(time() + 1 hours + 1);
         expect(id, VALIDATOR + 1, "window");
         quorum.challenge{value: 0.1 ether}(id, who(VALIDATOR + 1));
+    }
+
+    function test_upholding_needs_two_thirds_of_the_others_and_more_than_a_third_of_all() public view {
+        holds(quorum.upholds(2, 3, 4), "two of three others");
+        holds(!quorum.upholds(1, 3, 4), "one of three others");
+        holds(!quorum.upholds(30, 45, 100), "two thirds of the others are less than a third of all");
+        holds(!quorum.upholds(1, 1, 3), "a third of all");
+        holds(quorum.upholds(34, 45, 100), "more than a third of all");
+        holds(!quorum.upholds(0, 0, 1), "nobody");
+    }
+
+    function test_who_is_two_thirds_alone_cannot_be_doubted() public {
+        vm.prank(address(timelock));
+        quorum.setMember(who(VALIDATOR), 6);
+        bytes32 id = submit(1);
+        one(VALIDATOR, id, true);
+        eq(status(id), 2, "six of nine");
+        vm.deal(address(this), 1 ether);
+        expect(id, VALIDATOR, "others");
+        quorum.challenge{value: 0.1 ether}(id, who(VALIDATOR));
+    }
+
+    function test_a_verdict_is_punished_by_the_parameters_of_its_submission() public {
+        bytes32 id = accepted(1);
+        Params memory p = defaults();
+        (p.slashBps, p.challengerBps) = (10_000, 10_000);
+        apply_(p);
+        challenge(id, VALIDATOR);
+        vote(VALIDATOR + 1, id, true);
+        vote(VALIDATOR + 2, id, true);
+        (uint128 bonded,,,) = quorum.stakeOf(who(VALIDATOR));
+        eq(bonded, STAKE / 2, "half, as it was when it was submitted");
+        quorum.slashEquivocation(verdict(VALIDATOR + 1, id, true), verdict(VALIDATOR + 1, id, false));
+        (bonded,,,) = quorum.stakeOf(who(VALIDATOR + 1));
+        eq(bonded, STAKE / 2, "and so for two verdicts");
+    }
+
+    function test_stake_stays_while_its_verdict_can_be_disputed() public {
+        Params memory p = defaults();
+        p.unbondingWindow = 3 hours;
+        apply_(p);
+        vm.prank(who(VALIDATOR));
+        quorum.requestUnstake(STAKE / 2);
+        vm.warp(time() + 2 hours);
+        bytes32 id = submit(1);
+        one(VALIDATOR, id, true);
+        uint64 held = uint64(time()) + 3 hours;
+        vm.warp(held);
+        vm.expectRevert(abi.encodeWithSelector(ValidatorSet.Unbonding.selector, who(VALIDATOR), held));
+        vm.prank(who(VALIDATOR));
+        quorum.withdrawStake();
+        vm.warp(time() + 1);
+        vm.prank(who(VALIDATOR));
+        quorum.withdrawStake();
+        eq(balance(VALIDATOR), STAKE / 2, "credited");
+    }
+
+    function test_whose_stake_fell_away_spoils_no_batch() public {
+        bytes32 id = submit(1);
+        vm.prank(who(VALIDATOR));
+        quorum.requestUnstake(STAKE / 2 + 1);
+        attest(id, 4, true);
+        eq(quorum.caseOf(id).acceptedWeight, 3, "passed over");
+        eq(status(id), 2, "accepted by the others");
+        bytes4 small = ValidatorSet.StakeTooSmall.selector;
+        refusedOne(VALIDATOR, id, true, abi.encodeWithSelector(small, who(VALIDATOR), STAKE / 2 - 1, STAKE / 2));
+        vm.deal(who(VALIDATOR), 1);
+        vm.prank(who(VALIDATOR));
+        quorum.stake{value: 1}();
+        one(VALIDATOR, id, true);
+        eq(quorum.caseOf(id).acceptedWeight, 4, "and counts once it is back");
     }
 
     function expect(bytes32 id, uint256 validator, string memory reason) private {

@@ -55,7 +55,7 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
 
     // 2. Validators verify what they can see, and attest.
     tale.phase("2. Validation: an iDAO of four checks proof, public part and ciphertext");
-    let validators = VALIDATORS.map(|name| Validator::new(home.account(name)));
+    let validators = VALIDATORS.map(|name| Validator::new(home.account(name), &home.path("signed")));
     let rejected = acts::offer_tampered(&tale, &home, &validators, submission).await?;
     for validator in &validators {
         let attestation = validator.verify(submission, &*home.store()).await?;

@@ -12,7 +12,7 @@ fn main() -> anyhow::Result<()> {
         let submission = stage.submitted().await?;
 
         for name in VALIDATORS {
-            let validator = Validator::new(stage.home.account(name));
+            let validator = Validator::new(stage.home.account(name), &stage.home.path("signed"));
             // Fetches proof, statement and ciphertext from the store, and checks all three.
             let attestation = validator.verify(submission, &*stage.home.store()).await?;
             validator.attest(attestation).await?;

@@ -52,7 +52,7 @@ impl TestChain {
                 validators,
                 voters: voters.iter().map(|&voter| (voter, 10u128.pow(18))).collect(),
                 guardian: Address::ZERO,
-                timelock_s: 60,
+                timelock_s: 3_600,
             };
             let deployment = block_on(EvmLedger::deploy(rpc.clone(), deployer, &founding, pace))?;
             Ok(serde_json::to_vec_pretty(&deployment)?)

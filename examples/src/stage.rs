@@ -142,7 +142,7 @@ impl Stage {
     /// What the validators say.
     pub async fn attest(&self, submission: SubmissionId) -> anyhow::Result<()> {
         for name in VALIDATORS {
-            let validator = Validator::new(self.home.account(name));
+            let validator = Validator::new(self.home.account(name), &self.home.path("signed"));
             let attestation = validator.verify(submission, &*self.home.store()).await?;
             validator.attest(attestation).await?;
         }

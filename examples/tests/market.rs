@@ -247,12 +247,16 @@ fn the_exex_refuses_what_does_not_open_or_is_not_what_was_proved() {
     refuses_proof(&stage, id);
     let early = creator.prove(prover, &packed.0, &packed.1, 1).unwrap();
     let id = block_on(stage.submit(4, &packed, &early, exex.contact())).unwrap();
-    let verdict = block_on(Validator::new(stage.home.account("validator 1")).verify(id, &*stage.home.store()));
+    let verdict = block_on(
+        Validator::new(stage.home.account("validator 1"), &stage.home.path("signed")).verify(id, &*stage.home.store()),
+    );
     refused!(verdict, ValidationError::StatementMismatch { field: "ledger or submission" });
 }
 
 fn refuses_proof(stage: &Stage, id: SubmissionId) {
-    let verdict = block_on(Validator::new(stage.home.account("validator 1")).verify(id, &*stage.home.store()));
+    let verdict = block_on(
+        Validator::new(stage.home.account("validator 1"), &stage.home.path("signed")).verify(id, &*stage.home.store()),
+    );
     refused!(verdict, ValidationError::Proof(lazai::zk::VerifyError::Rejected { .. }));
 }
 

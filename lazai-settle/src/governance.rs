@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lazai_core::{Address, Amount, Asset, BasisPoints, ParamsVersion, SubmissionId};
+use lazai_core::{Address, Amount, Asset, BasisPoints, ParamsVersion};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -12,6 +12,14 @@ use crate::split::RevenueSplit;
 pub const MAX_WINDOW_S: u64 = 60 * 86_400;
 /// No vote can be shorter than this, in seconds: holders must be able to notice it.
 pub const MIN_VOTING_WINDOW_S: u64 = 3_600;
+/// Nor begin sooner than this, in seconds: votes that are borrowed for two blocks decide nothing.
+pub const MIN_VOTING_DELAY_S: u64 = 60;
+/// No vote can set the quorum of votes to less, in basis points: a hundredth of all.
+pub const MIN_QUORUM_BPS: u16 = 100;
+/// How long after its vote a proposal that passed can be put into force (on a chain: queued), in seconds.
+pub const QUEUE_WINDOW_S: u64 = 14 * 86_400;
+/// No market is deployed with less between a vote and its effect, in seconds.
+pub const MIN_TIMELOCK_S: u64 = 3_600;
 /// No vote can leave nodes less time than this to redeem what they were promised, in seconds.
 pub const MIN_DISPUTE_WINDOW_S: u64 = 600;
 /// Assets that prices can be in, the chain's own coin among them.
@@ -39,7 +47,7 @@ pub struct Params {
     pub split: RevenueSplit,
     /// What a validator at fault loses of its stake.
     pub slash: BasisPoints,
-    /// What of that goes to who showed the fault; the rest goes to the pool.
+    /// What of that goes to who challenged with success, at most as much as she risked; the rest goes to the pool.
     pub challenger: BasisPoints,
     /// Votes, in favour or abstaining, that a proposal on a chain needs of all votes.
     pub quorum: BasisPoints,
@@ -53,9 +61,10 @@ pub struct Params {
     pub attestation_window_s: u64,
     /// Seconds after acceptance in which a verdict can be challenged: nothing is minted before they are over.
     pub challenge_window_s: u64,
-    /// Seconds that those who had not signed have to decide a challenge.
+    /// Seconds that all other validators have to decide a challenge.
     pub challenge_vote_window_s: u64,
-    /// Seconds until stake that is taken back has left.
+    /// Seconds until stake that is taken back has left: at least as many as attesting, challenging and voting have
+    /// together.
     pub unbonding_window_s: u64,
     /// Seconds between a proposal and its vote, on a chain.
     pub voting_delay_s: u64,
@@ -82,7 +91,7 @@ impl Default for Params {
             challenge_window_s: 0,
             challenge_vote_window_s: 3_600,
             unbonding_window_s: 7 * 86_400,
-            voting_delay_s: 0,
+            voting_delay_s: MIN_VOTING_DELAY_S,
             voting_window_s: 3_600,
             max_session_s: 86_400,
             dispute_window_s: 3_600,
@@ -96,12 +105,20 @@ impl Params {
     /// # Errors
     /// [`OutOfBounds`].
     pub fn check(&self) -> Result<(), OutOfBounds> {
+        let quorum = self.quorum.get();
+        if quorum < MIN_QUORUM_BPS {
+            let [value, least, most] = [quorum, MIN_QUORUM_BPS, 10_000].map(u64::from);
+            return Err(OutOfBounds { parameter: "quorum", value, least, most });
+        }
+        // A verdict is disputed at the latest that long after its submission: stake must not be gone before.
+        let windows = [self.attestation_window_s, self.challenge_window_s, self.challenge_vote_window_s];
+        let dispute_s = windows.iter().fold(0_u64, |sum, window_s| sum.saturating_add(*window_s));
         for (parameter, value, least) in [
             ("attestation window", self.attestation_window_s, 0),
             ("challenge window", self.challenge_window_s, 0),
             ("challenge vote window", self.challenge_vote_window_s, 0),
-            ("unbonding window", self.unbonding_window_s, 0),
-            ("voting delay", self.voting_delay_s, 0),
+            ("unbonding window", self.unbonding_window_s, dispute_s),
+            ("voting delay", self.voting_delay_s, MIN_VOTING_DELAY_S),
             ("voting window", self.voting_window_s, MIN_VOTING_WINDOW_S),
             ("longest session", self.max_session_s, 0),
             ("dispute window", self.dispute_window_s, MIN_DISPUTE_WINDOW_S),
@@ -124,8 +141,6 @@ pub enum Measure {
     AcceptAsset { asset: Asset },
     /// Puts new parameters into force, for what begins after this.
     ApplyParameters(Params),
-    /// Decides a challenge that those who had not signed did not decide.
-    ResolveChallenge { submission: SubmissionId, validator: Address, upheld: bool },
     /// Admits a validator, changes its weight, or with weight 0 dismisses it.
     SetValidator { validator: Address, weight: u64 },
     /// Spends from the pool.
@@ -150,6 +165,12 @@ pub struct Proposal {
 }
 
 impl Proposal {
+    /// The last second, since 1970, in which it can be put into force.
+    #[must_use]
+    pub fn lapses_after_s(&self) -> u64 {
+        self.voting_ends_s.saturating_add(QUEUE_WINDOW_S)
+    }
+
     /// Whether more than half of all weight is in favour.
     #[must_use]
     pub fn passes(&self) -> bool {

@@ -14,8 +14,6 @@ pub type ValidatorSet = BTreeMap<Address, u64>;
 pub const MAX_VALIDATORS: usize = 64;
 /// Largest weight of a validator, so that all weights sum up.
 pub const MAX_WEIGHT: u64 = u64::MAX / MAX_VALIDATORS as u64;
-/// How long governance has to decide a challenge that those who had not signed did not, in seconds.
-pub const GOVERNANCE_WINDOW_S: u64 = 30 * 86_400;
 
 /// What a validator signs: that she verified the proof of this statement, read this public part, and that the
 /// ciphertext has this digest; and whether she accepts it. She never saw the private data.
@@ -68,20 +66,30 @@ pub struct Stake {
     pub unbonding: Amount,
     /// It has left after this time, seconds since 1970.
     pub available_at_s: u64,
+    /// Nothing leaves up to this time, seconds since 1970: a verdict of hers can be disputed until then.
+    pub held_until_s: u64,
 }
 
-/// A doubt about an accepting verdict, and who of those who had not signed decided it how.
+impl Stake {
+    /// The last second, since 1970, in which what is unbonding cannot be withdrawn.
+    #[must_use]
+    pub fn leaves_after_s(&self) -> u64 {
+        self.available_at_s.max(self.held_until_s)
+    }
+}
+
+/// A doubt about an accepting verdict, and who of all other validators of the submission decided it how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Challenge {
     /// Who doubts.
     pub challenger: Address,
     /// What she put at risk.
     pub bond: Amount,
-    /// Those who had not signed vote up to this time, seconds since 1970.
+    /// The others vote up to this time, seconds since 1970. Who does not has denied.
     pub deadline_s: u64,
     /// Whether it is undecided.
     pub open: bool,
-    /// Weight of those who had not signed when it was opened.
+    /// Weight of everybody but the accused.
     pub eligible: u64,
     /// Who of them voted.
     pub voted: BTreeSet<Address>,
@@ -121,6 +129,14 @@ pub fn is_quorum(attested: u64, total: u64) -> bool {
     total > 0 && 3 * u128::from(attested) >= 2 * u128::from(total)
 }
 
+/// Whether so much weight upholds a challenge: two thirds of everybody but the accused, and more than a third of all.
+/// The second counts where the accused has more than half: so, while less than a third of all weight lies, no honest
+/// validator is ever punished.
+#[must_use]
+pub fn upholds(weight: u64, eligible: u64, total: u64) -> bool {
+    is_quorum(weight, eligible) && 3 * u128::from(weight) > u128::from(total)
+}
+
 /// Digest of a validator set: part of every trust anchor.
 #[must_use]
 pub fn validator_set_digest(set: &ValidatorSet) -> Digest {
@@ -142,5 +158,16 @@ mod tests {
         {
             assert_eq!(is_quorum(attested, total), accepted, "{attested} of {total}");
         }
+    }
+
+    #[test]
+    fn less_than_a_third_of_all_punishes_nobody() {
+        for accused in 0..=100_u64 {
+            for others in 0..=100 - accused {
+                let upheld = upholds(others, 100 - accused, 100);
+                assert!(!upheld || others > 33, "{others} against {accused}");
+            }
+        }
+        assert!(upholds(2, 3, 4) && !upholds(1, 3, 4) && !upholds(30, 45, 100) && upholds(34, 45, 100));
     }
 }

@@ -67,10 +67,10 @@ fn equivocation_costs_stake_once_even_while_it_is_leaving() {
     let forged = lazai_settle::quorum::Verdict { signature: one.signature, ..other };
     refused!(world.act(STRANGER, show(one, forged)), MarketError::Signature { .. });
     world.act(STRANGER, show(one, other)).unwrap();
-    // Half of all thousand: what is bonded first, then what is leaving; a quarter of it for who showed it.
+    // Half of all thousand: what is bonded first, then what is leaving; nothing of it for who showed it.
     let stake = world.market.stake_of(address(validator));
     assert_eq!((stake.bonded, stake.unbonding), (Amount::ZERO, units(500)));
-    assert_eq!((world.balance(STRANGER), world.market.balance(POOL, Asset::NATIVE)), (125, units(375)));
+    assert_eq!((world.balance(STRANGER), world.market.balance(POOL, Asset::NATIVE)), (0, units(500)));
     refused!(world.act(STRANGER, show(one, other)), MarketError::NotEquivocation { .. });
     refused!(world.act(validator, Transaction::WithdrawStake), MarketError::Unbonding { .. });
     world.now_s += 8 * 86_400;
@@ -78,24 +78,34 @@ fn equivocation_costs_stake_once_even_while_it_is_leaving() {
     assert_eq!(world.balance(validator), 500);
 }
 
+fn challenge(id: SubmissionId) -> Transaction {
+    Transaction::Challenge { submission: id, validator: address(VALIDATORS[0]) }
+}
+
+fn vote(id: SubmissionId, upheld: bool) -> Transaction {
+    Transaction::VoteOnChallenge { submission: id, validator: address(VALIDATORS[0]), upheld }
+}
+
+fn lapse(id: SubmissionId) -> Transaction {
+    Transaction::LapseChallenge { submission: id, validator: address(VALIDATORS[0]) }
+}
+
 #[test]
 fn nothing_is_minted_while_a_verdict_can_be_challenged() {
     let mut world = staked();
     let id = world.accepted(1);
     refused!(world.mint_by(EXEX, id, None), MarketError::NotFinal { .. });
-    let challenge = Transaction::Challenge { submission: id, validator: address(VALIDATORS[0]) };
-    world.act(CONSUMER, challenge.clone()).unwrap();
-    refused!(world.act(CONSUMER, challenge), MarketError::ChallengeRefused { .. });
+    world.act(CONSUMER, challenge(id)).unwrap();
+    refused!(world.act(CONSUMER, challenge(id)), MarketError::ChallengeRefused { .. });
     world.now_s += 3_600;
     refused!(world.mint_by(EXEX, id, None), MarketError::NotFinal { .. });
-    let vote = |upheld| {
-        let validator = address(VALIDATORS[0]);
-        Transaction::VoteOnChallenge { submission: id, validator, upheld }
-    };
-    refused!(world.act(VALIDATORS[1], vote(true)), MarketError::NotAllowed { .. });
-    // The only one who had not signed decides: who doubted without ground pays the one she doubted.
-    world.act(VALIDATORS[3], vote(false)).unwrap();
-    assert_eq!((world.balance(CONSUMER), world.balance(VALIDATORS[0])), (FUNDS - 4_100, 100));
+    refused!(world.act(VALIDATORS[0], vote(id, false)), MarketError::NotAllowed { .. });
+    world.act(VALIDATORS[3], vote(id, false)).unwrap();
+    refused!(world.act(VALIDATORS[3], vote(id, false)), MarketError::NotAllowed { .. });
+    // Who attested votes too. The second of three makes it impossible; what was risked goes to the pool.
+    world.act(VALIDATORS[1], vote(id, false)).unwrap();
+    assert_eq!((world.balance(CONSUMER), world.balance(VALIDATORS[0])), (FUNDS - 4_100, 0));
+    assert_eq!(world.market.balance(POOL, Asset::NATIVE), units(100));
     world.mint_by(EXEX, id, None).unwrap();
 }
 
@@ -103,37 +113,120 @@ fn nothing_is_minted_while_a_verdict_can_be_challenged() {
 fn a_challenge_that_is_right_overrules_and_slashes() {
     let mut world = staked();
     let id = world.accepted(1);
-    let validator = address(VALIDATORS[0]);
-    world.act(CONSUMER, Transaction::Challenge { submission: id, validator }).unwrap();
-    let resolve = Measure::ResolveChallenge { submission: id, validator, upheld: true };
-    refused!(world.market.enact(world.now_s, &resolve), MarketError::ChallengeRefused { .. });
-    world.now_s += 3_601;
-    world.market.enact(world.now_s, &resolve).unwrap();
+    world.act(CONSUMER, challenge(id)).unwrap();
+    // By the parameters it was submitted under, whatever is in force by now.
+    let all = BasisPoints::new(10_000).unwrap();
+    let next = Params { slash: all, challenger: all, ..world.market.params().1.clone() };
+    world.market.enact(&Measure::ApplyParameters(next)).unwrap();
+    world.act(VALIDATORS[1], vote(id, true)).unwrap();
+    assert_eq!(world.market.submission(id).unwrap().status, SubmissionStatus::Accepted);
+    world.act(VALIDATORS[3], vote(id, true)).unwrap();
     assert_eq!(world.market.submission(id).unwrap().status, SubmissionStatus::Rejected);
-    assert_eq!(world.balance(CONSUMER), FUNDS - 4_000 + 125);
-    assert_eq!(world.market.stake_of(validator).bonded, units(500));
+    // A quarter of the five hundred were more than she risked.
+    assert_eq!(world.balance(CONSUMER), FUNDS - 4_000 + 100);
+    assert_eq!(world.market.balance(POOL, Asset::NATIVE), units(400));
+    assert_eq!(world.market.stake_of(address(VALIDATORS[0])).bonded, units(500));
+    refused!(world.act(CONSUMER, challenge(id)), MarketError::ChallengeRefused { .. });
 }
 
 #[test]
-fn a_challenge_that_nobody_decides_lapses() {
+fn one_who_abstains_does_not_decide_over_all_others() {
     let mut world = staked();
     let id = world.accepted(1);
-    let validator = address(VALIDATORS[0]);
-    world.act(CONSUMER, Transaction::Challenge { submission: id, validator }).unwrap();
-    let lapse = Transaction::LapseChallenge { submission: id, validator };
+    world.act(CONSUMER, challenge(id)).unwrap();
+    world.act(VALIDATORS[3], vote(id, true)).unwrap();
+    // A challenge closes nothing.
+    world.attest(VALIDATORS[3], id).unwrap();
+    assert_eq!(world.market.submission(id).unwrap().weights(), (4, 4));
     world.now_s += 3_600;
-    refused!(world.act(STRANGER, lapse.clone()), MarketError::ChallengeRefused { .. });
-    world.now_s += 30 * 86_400 + 1;
-    world.act(STRANGER, lapse).unwrap();
-    assert_eq!(world.balance(CONSUMER), FUNDS - 4_000);
+    refused!(world.act(STRANGER, lapse(id)), MarketError::ChallengeRefused { .. });
+    world.now_s += 1;
+    refused!(world.act(VALIDATORS[1], vote(id, true)), MarketError::ChallengeRefused { .. });
+    world.act(STRANGER, lapse(id)).unwrap();
+    assert_eq!(world.balance(CONSUMER), FUNDS - 4_100, "what she risked is gone");
+    assert_eq!(world.market.stake_of(address(VALIDATORS[0])).bonded, units(1_000));
     assert!(world.market.is_final(world.now_s, id));
+}
+
+#[test]
+fn whoever_doubts_herself_shuts_nobody_out() {
+    let mut world = staked();
+    let id = world.accepted(1);
+    world
+        .act(CONSUMER, Transaction::Transfer { to: address(VALIDATORS[0]), asset: Asset::NATIVE, amount: units(100) })
+        .unwrap();
+    world.act(VALIDATORS[0], challenge(id)).unwrap();
+    for friend in &VALIDATORS[1..3] {
+        world.act(*friend, vote(id, false)).unwrap();
+    }
+    assert_eq!(world.balance(VALIDATORS[0]), 0, "she paid for it");
+    world.act(CONSUMER, challenge(id)).unwrap();
+    world.act(VALIDATORS[2], vote(id, true)).unwrap();
+    world.act(VALIDATORS[3], vote(id, true)).unwrap();
+    assert_eq!(world.market.submission(id).unwrap().status, SubmissionStatus::Rejected);
+}
+
+#[test]
+fn nobody_lies_with_nothing_at_stake() {
+    let mut world = staked();
+    let windows = |unbonding_window_s| Params {
+        min_stake: units(1_000),
+        attestation_window_s: 30 * 86_400,
+        unbonding_window_s,
+        ..Params::default()
+    };
+    refused!(world.market.enact(&Measure::ApplyParameters(windows(7 * 86_400))), MarketError::Params(_));
+    world.market.enact(&Measure::ApplyParameters(windows(31 * 86_400))).unwrap();
+    world
+        .act(CONSUMER, Transaction::Transfer { to: address(VALIDATORS[1]), asset: Asset::NATIVE, amount: units(1_000) })
+        .unwrap();
+    world.act(VALIDATORS[1], Transaction::Stake { amount: units(1_000) }).unwrap();
+    // What leaves before the verdict is given stays while that can be disputed.
+    world.act(VALIDATORS[1], Transaction::Unstake { amount: units(1_000) }).unwrap();
+    world.now_s += 3 * 86_400;
+    let id = world.submit(1);
+    world.act(VALIDATORS[0], Transaction::Unstake { amount: units(1) }).unwrap();
+    refused!(world.attest(VALIDATORS[0], id), MarketError::InsufficientStake { .. });
+    let verdicts = VALIDATORS.map(|v| world.verdict(v, world.attestation(id))).to_vec();
+    world.act(STRANGER, Transaction::Attest(verdicts)).unwrap();
+    let state = world.market.submission(id).unwrap();
+    assert_eq!((state.weights(), state.verdicts.len()), ((3, 4), 3), "one was passed over, and spoiled nothing");
+    let held_s = world.now_s + 30 * 86_400 + 3_600;
+    world.now_s = held_s;
+    refused!(world.act(VALIDATORS[1], Transaction::WithdrawStake), MarketError::Unbonding { .. });
+    world.now_s += 1;
+    world.act(VALIDATORS[1], Transaction::WithdrawStake).unwrap();
+}
+
+#[test]
+fn what_passed_and_waits_too_long_lapses() {
+    let mut world = World::new();
+    let parameters = |params| Transaction::Propose(Measure::ApplyParameters(params));
+    let flash = Params { voting_delay_s: 59, ..Params::default() };
+    refused!(world.act(VOTERS[0], parameters(flash)), MarketError::Params(_));
+    let nobody = Params { quorum: BasisPoints::new(99).unwrap(), ..Params::default() };
+    refused!(world.act(VOTERS[0], parameters(nobody)), MarketError::Params(_));
+    world.act(VOTERS[0], parameters(Params::default())).unwrap();
+    world.act(VOTERS[0], parameters(Params::default())).unwrap();
+    for proposal in [1, 2].map(ProposalId) {
+        for voter in &VOTERS[..2] {
+            world.act(*voter, Transaction::Vote { proposal, in_favour: true }).unwrap();
+        }
+    }
+    world.now_s = world.market.proposal(ProposalId(1)).unwrap().lapses_after_s();
+    world.act(VOTERS[0], Transaction::Execute { proposal: ProposalId(1) }).unwrap();
+    world.now_s += 1;
+    refused!(
+        world.act(VOTERS[0], Transaction::Execute { proposal: ProposalId(2) }),
+        MarketError::ProposalLapsed { .. }
+    );
 }
 
 #[test]
 fn a_weight_counts_while_enough_is_at_stake() {
     let mut world = staked();
     let params = Params { min_stake: units(1_000), ..Params::default() };
-    world.market.enact(world.now_s, &Measure::ApplyParameters(params)).unwrap();
+    world.market.enact(&Measure::ApplyParameters(params)).unwrap();
     world.act(VALIDATORS[0], Transaction::Unstake { amount: units(1) }).unwrap();
     refused!(
         world.act(VALIDATORS[0], Transaction::Unstake { amount: units(1_000) }),
@@ -142,7 +235,7 @@ fn a_weight_counts_while_enough_is_at_stake() {
     let id = world.submit(1);
     assert_eq!(world.market.submission(id).unwrap().validators[&address(VALIDATORS[0])], 0);
     let measure = Measure::SetValidator { validator: address(STRANGER), weight: u64::MAX };
-    refused!(world.market.enact(world.now_s, &measure), MarketError::TooMany { .. });
+    refused!(world.market.enact(&measure), MarketError::TooMany { .. });
 }
 
 #[test]
@@ -194,7 +287,7 @@ fn the_pool_is_spent_and_assets_are_accepted_by_measure() {
     let session = world.open(NODE, 1, deposit(1_000)).unwrap();
     world.redeem(NODE, world.voucher(session, NODE, 1_000)).unwrap();
     let spend = |n| Measure::Spend { to: address(STRANGER), asset: Asset::NATIVE, amount: units(n) };
-    refused!(world.market.enact(world.now_s, &spend(101)), MarketError::InsufficientFunds { .. });
+    refused!(world.market.enact(&spend(101)), MarketError::InsufficientFunds { .. });
     world.act(VOTERS[0], Transaction::Propose(spend(100))).unwrap();
     for voter in &VOTERS[..2] {
         world.act(*voter, Transaction::Vote { proposal: ProposalId(1), in_favour: true }).unwrap();
@@ -203,8 +296,8 @@ fn the_pool_is_spent_and_assets_are_accepted_by_measure() {
     assert_eq!(world.balance(STRANGER), 100);
     for n in 1..8 {
         let asset = Asset(address(100 + n));
-        world.market.enact(world.now_s, &Measure::AcceptAsset { asset }).unwrap();
+        world.market.enact(&Measure::AcceptAsset { asset }).unwrap();
     }
     let ninth = Measure::AcceptAsset { asset: Asset(address(1)) };
-    refused!(world.market.enact(world.now_s, &ninth), MarketError::AssetNotAccepted { .. });
+    refused!(world.market.enact(&ninth), MarketError::AssetNotAccepted { .. });
 }

@@ -1,8 +1,10 @@
 //! The validator: verifies proof, public part and ciphertext digest, never the private data, and attests.
 
+use std::path::{Path, PathBuf};
+
 use lazai_core::digest::sha256;
 use lazai_core::pov::{PovError, PublicPart};
-use lazai_core::{Digest, SubmissionId};
+use lazai_core::{Address, Digest, SignerError, SubmissionId};
 use lazai_settle::market::{Submission, SubmissionState, Transaction};
 use lazai_settle::notice::Entry;
 use lazai_settle::quorum::{Attestation, ContributorConsent, Verdict};
@@ -12,10 +14,15 @@ use lazai_zk::statement::LICENCES;
 use lazai_zk::{Proof, Statement, Verifier, VerifyError};
 use thiserror::Error;
 
+use self::signed::Signed;
 use crate::account::{Account, SendError};
 use crate::store::{MAX_CIPHERTEXT_BYTES, MAX_STATEMENT_BYTES, Store, StoreError};
 
+mod signed;
+
 /// Why a validator does not attest.
+///
+/// Two of them protect her from herself: [`SignedFile`](Self::SignedFile) and [`SignedOtherwise`](Self::SignedOtherwise).
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ValidationError {
@@ -37,6 +44,27 @@ pub enum ValidationError {
     /// The ledger refused.
     #[error(transparent)]
     Send(#[from] SendError),
+    /// The file that says what she signed of a submission cannot be read or written: she signs nothing then.
+    #[error("{path}: {source}")]
+    SignedFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: std::io::Error,
+    },
+    /// She signed another verdict on this submission before: both together would cost her stake.
+    #[error("submission {submission}: attestation {signed} was signed before, {refused} is refused")]
+    SignedOtherwise {
+        /// The submission.
+        submission: SubmissionId,
+        /// What she signed.
+        signed: Digest,
+        /// What she was asked to sign.
+        refused: Digest,
+    },
+    /// The signer refused.
+    #[error(transparent)]
+    Signer(#[from] SignerError),
     /// The store failed, or gave something else than was submitted.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -53,13 +81,16 @@ pub struct Validator {
     account: Account,
     verifier: Verifier,
     licences: Vec<String>,
+    signed: Signed,
 }
 
 impl Validator {
-    /// A validator.
+    /// A validator, and the folder that keeps what she signed: of each submission, so that she never signs two
+    /// verdicts. It must outlive the program, and go with the key to another machine.
     #[must_use]
-    pub fn new(account: Account) -> Self {
-        Self { account, verifier: Verifier::new(), licences: LICENCES.map(String::from).to_vec() }
+    pub fn new(account: Account, folder: &Path) -> Self {
+        let signed = Signed::new(folder, account.address());
+        Self { account, verifier: Verifier::new(), licences: LICENCES.map(String::from).to_vec(), signed }
     }
 
     /// Takes datasets under these licences (SPDX identifiers) instead of the usual ones.
@@ -116,11 +147,13 @@ impl Validator {
         })
     }
 
-    /// Signs a verdict. To sign two different ones on one submission costs stake, whoever shows them.
+    /// Signs a verdict. To sign two different ones on one submission costs stake, whoever shows them: what is signed is
+    /// on disk before, and another is refused. The same is signed again.
     ///
     /// # Errors
-    /// [`SignerError`](lazai_core::SignerError).
-    pub async fn sign(&self, attestation: Attestation) -> Result<Verdict, lazai_core::SignerError> {
+    /// [`ValidationError::SignedOtherwise`], [`ValidationError::SignedFile`], [`ValidationError::Signer`].
+    pub async fn sign(&self, attestation: Attestation) -> Result<Verdict, ValidationError> {
+        self.signed.note(&attestation)?;
         let signature = self.account.sign(&attestation).await?;
         Ok(Verdict { validator: self.account.address(), attestation, signature })
     }
@@ -129,10 +162,35 @@ impl Validator {
     /// [`Transaction::Attest`].)
     ///
     /// # Errors
-    /// [`SendError`].
-    pub async fn attest(&self, attestation: Attestation) -> Result<Entry, SendError> {
+    /// As [`Validator::sign`]; [`ValidationError::Send`].
+    pub async fn attest(&self, attestation: Attestation) -> Result<Entry, ValidationError> {
         let verdict = self.sign(attestation).await?;
-        self.account.send(&format!("attest {}", attestation.submission), Transaction::Attest(vec![verdict])).await
+        let label = format!("attest {}", attestation.submission);
+        Ok(self.account.send(&label, Transaction::Attest(vec![verdict])).await?)
+    }
+
+    /// Says of a challenged verdict of another validator's whether the challenge is right, as [`Validator::verify`]
+    /// found. Whoever is silent has denied it.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub async fn vote(&self, submission: SubmissionId, accused: Address, upheld: bool) -> Result<Entry, SendError> {
+        let market = self.account.ledger().market();
+        let challenge = market.submission(submission).and_then(|s| s.challenges.get(&accused));
+        // Another challenge of the same verdict is another vote.
+        let label = format!("vote {submission} {accused} {}", challenge.map_or(0, |c| c.deadline_s));
+        let vote = Transaction::VoteOnChallenge { submission, validator: accused, upheld };
+        self.account.send(&label, vote).await
+    }
+
+    /// Shows two verdicts that a validator signed on one submission: it costs her stake. Anyone may; nobody is paid for
+    /// it, since a reward could be taken by whoever is first, or by the culprit herself.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub async fn show_equivocation(&self, one: Verdict, other: Verdict) -> Result<Entry, SendError> {
+        let label = format!("show {} {}", one.attestation.submission, one.validator);
+        self.account.send(&label, Transaction::SlashEquivocation { one, other }).await
     }
 
     /// Whether all contributors signed for what the public part says of them. A ledger on a chain sees only hashes of

@@ -133,6 +133,7 @@ pub(crate) const CODES: &[&str] = &[
     "store",
     "submission.mismatch",
     "submission.refused",
+    "submission.signed_otherwise",
     "submission.taken_back",
     "submission.unknown",
     "voice.malformed",

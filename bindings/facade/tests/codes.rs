@@ -160,6 +160,7 @@ fn made() -> Vec<LazaiError> {
         CreatorError::NoSigner { contributor: Address::ZERO }.into(),
         CreatorError::Seal(SealError::NoRandomness).into(),
         StoreError::WrongDigest { expected: digest, found: Digest::ZERO }.into(),
+        ValidationError::SignedOtherwise { submission, signed: digest, refused: Digest::ZERO }.into(),
         ValidationError::StatementMismatch { field: "root" }.into(),
         ExExError::Refused(RefusalReason::Ciphertext(SealError::NotAuthentic)).into(),
         ExExError::TakenBack { submission }.into(),

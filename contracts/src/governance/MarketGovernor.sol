@@ -13,8 +13,12 @@ import {MarketParameters} from "./MarketParameters.sol";
 /// @title The DAO: proposals, votes, and a timelock between a vote and its effect
 /// @notice Delay, window and quorum of votes are parameters of the market, so the DAO changes them as it changes the
 /// split. A proposal keeps its window, and its quorum is that of the moment whose votes count: a later change moves no
-/// old proposal.
+/// old proposal. What succeeded and is not queued in time expires: nobody brings it out years later, when its voters
+/// have forgotten it.
 contract MarketGovernor is Governor, GovernorCountingSimple, GovernorVotes, GovernorTimelockControl {
+    /// @notice How long after its vote a proposal that succeeded can be queued.
+    uint256 public constant QUEUE_WINDOW = 14 days;
+
     MarketParameters public immutable parameters;
 
     constructor(IVotes token_, TimelockController timelock_, MarketParameters parameters_)
@@ -43,7 +47,9 @@ contract MarketGovernor is Governor, GovernorCountingSimple, GovernorVotes, Gove
     }
 
     function state(uint256 proposalId) public view override(Governor, GovernorTimelockControl) returns (ProposalState) {
-        return super.state(proposalId);
+        ProposalState now_ = super.state(proposalId);
+        if (now_ != ProposalState.Succeeded) return now_;
+        return clock() > proposalDeadline(proposalId) + QUEUE_WINDOW ? ProposalState.Expired : now_;
     }
 
     function proposalNeedsQueuing(uint256 proposalId)

@@ -39,6 +39,10 @@ contract MarketParameters {
     uint64 public constant MAX_WINDOW = 60 days;
     /// @notice No vote can be shorter: holders must be able to notice it.
     uint64 public constant MIN_VOTING_WINDOW = 1 hours;
+    /// @notice Nor begin sooner: votes that are borrowed for two blocks decide nothing.
+    uint64 public constant MIN_VOTING_DELAY = 1 minutes;
+    /// @notice No vote can set the quorum of votes to less, in basis points: a hundredth of all.
+    uint16 public constant MIN_QUORUM_BPS = 100;
     /// @notice No vote can leave nodes less time to redeem what they were promised.
     uint64 public constant MIN_DISPUTE_WINDOW = 10 minutes;
     uint64 public constant MAX_PAUSE = 7 days;
@@ -169,8 +173,13 @@ contract MarketParameters {
         _window("votingWindow", p.votingWindow);
         _window("maxSession", p.maxSession);
         _window("disputeWindow", p.disputeWindow);
-        if (p.disputeWindow < MIN_DISPUTE_WINDOW) revert OutOfBounds("disputeWindow", p.disputeWindow);
-        if (p.votingWindow < MIN_VOTING_WINDOW) revert OutOfBounds("votingWindow", p.votingWindow);
+        _atLeast("disputeWindow", p.disputeWindow, MIN_DISPUTE_WINDOW);
+        _atLeast("quorumBps", p.quorumBps, MIN_QUORUM_BPS);
+        _atLeast("votingDelay", p.votingDelay, MIN_VOTING_DELAY);
+        _atLeast("votingWindow", p.votingWindow, MIN_VOTING_WINDOW);
+        // A verdict is disputed at the latest that long after its submission: stake must not be gone before.
+        uint256 dispute = uint256(p.attestationWindow) + p.challengeWindow + p.challengeVoteWindow;
+        _atLeast("unbondingWindow", p.unbondingWindow, dispute);
         // Sessions keep their version in sixteen bits.
         if (_versions.length == type(uint16).max) revert OutOfBounds("version", _versions.length);
         _versions.push(p);
@@ -182,6 +191,10 @@ contract MarketParameters {
 
     function _window(string memory parameter, uint64 value) private pure {
         _atMost(parameter, value, MAX_WINDOW);
+    }
+
+    function _atLeast(string memory parameter, uint256 value, uint256 least) private pure {
+        if (value < least) revert OutOfBounds(parameter, value);
     }
 
     function _atMost(string memory parameter, uint256 value, uint256 most) private pure {

@@ -7,7 +7,7 @@ struct Params {
     uint16 creatorBps;
     uint16 nodeBps;
     uint16 poolBps;
-    // What a validator at fault loses of its stake, and what of that goes to who showed it.
+    // What a validator at fault loses of its stake, and what of that goes to who challenged it: at most the bond.
     uint16 slashBps;
     uint16 challengerBps;
     // Votes in favour or abstaining that a proposal needs, of all votes.

@@ -8,7 +8,8 @@ import {CodeStorage} from "../libraries/CodeStorage.sol";
 
 /// @title Who validates, with what weight and what at stake
 /// @notice Governance admits members and gives weights; a weight counts while its member has enough at stake. Stake is
-/// the chain's own coin, leaves after an unbonding window, and can be slashed until it has left.
+/// the chain's own coin, leaves after an unbonding window, and not while a verdict of its member's can be disputed; it
+/// can be slashed until it has left.
 abstract contract ValidatorSet {
     error NotAllowed(address sender);
     error StakeTooSmall(address member, uint256 available, uint256 needed);
@@ -34,6 +35,8 @@ abstract contract ValidatorSet {
         uint128 bonded;
         uint128 unbonding;
         uint64 availableAt;
+        // Until then a verdict of hers can be disputed, and nothing leaves.
+        uint64 heldUntil;
     }
 
     /// @notice Members have a bit each in a submission's verdicts.
@@ -93,7 +96,8 @@ abstract contract ValidatorSet {
     function withdrawStake() external returns (uint128 amount) {
         Stake storage own = stakeOf[msg.sender];
         amount = own.unbonding;
-        if (block.timestamp <= own.availableAt) revert Unbonding(msg.sender, own.availableAt);
+        uint64 from = own.availableAt > own.heldUntil ? own.availableAt : own.heldUntil;
+        if (block.timestamp <= from) revert Unbonding(msg.sender, from);
         own.unbonding = 0;
         emit Unstaked(msg.sender, amount);
         _credit(msg.sender, amount);
@@ -158,9 +162,17 @@ abstract contract ValidatorSet {
         revert UnknownValidator(validator);
     }
 
-    /// Takes a part of everything a member has not got back yet: some for the reporter, the rest for the pool.
-    function _slash(address member, address reporter, bytes32 submission) internal {
-        Params memory params = parameters.current();
+    /// Keeps a member's stake at least until then.
+    function _hold(address member, uint64 until) internal {
+        Stake storage own = stakeOf[member];
+        if (own.heldUntil < until) own.heldUntil = until;
+    }
+
+    /// Takes a part of everything a member has not got back yet, by the parameters of the submission: some for the
+    /// reporter, at most what she risked, so that no lie pays more than it costs; the rest for the pool.
+    function _slash(address member, address reporter, bytes32 submission, Params memory params, uint256 risked)
+        internal
+    {
         Stake storage own = stakeOf[member];
         // slither-disable-next-line divide-before-multiply: the reward is a part of what was taken, to the unit.
         uint256 amount = ((uint256(own.bonded) + own.unbonding) * params.slashBps) / 10_000;
@@ -168,6 +180,7 @@ abstract contract ValidatorSet {
         own.bonded -= uint128(amount) - fromUnbonding;
         own.unbonding -= fromUnbonding;
         uint256 reward = (amount * params.challengerBps) / 10_000;
+        if (reward > risked) reward = risked;
         _lastSnapshot = address(0);
         emit Slashed(member, submission, uint128(amount), reporter, uint128(reward));
         _credit(reporter, reward);

@@ -36,7 +36,7 @@ impl Market {
             params,
             validators: self.effective_validators(),
             verdicts: BTreeMap::new(),
-            overruled: 0,
+            overruled: std::collections::BTreeSet::new(),
             challenges: BTreeMap::new(),
             deadline_s,
             accepted_at_s: 0,

@@ -28,7 +28,7 @@ pub enum MarketError {
     /// Prices cannot be in this asset.
     #[error("asset {asset} is not accepted")]
     AssetNotAccepted { asset: Asset },
-    /// No more verdicts count: a challenge was opened, or it is rejected.
+    /// No more verdicts count: it is rejected.
     #[error("submission {submission} takes no more attestations")]
     AttestationsClosed { submission: SubmissionId },
     /// An attestation is of other content than was submitted.
@@ -106,6 +106,9 @@ pub enum MarketError {
     /// The proposal has been executed.
     #[error("proposal {proposal} was executed before")]
     ProposalExecuted { proposal: ProposalId },
+    /// It passed, and nobody put it into force in time.
+    #[error("proposal {proposal} lapsed at {lapsed_at_s}, now is {now_s}")]
+    ProposalLapsed { proposal: ProposalId, lapsed_at_s: u64, now_s: u64 },
     /// Not enough votes in favour.
     #[error("proposal {proposal} has no majority")]
     ProposalNotPassed { proposal: ProposalId },
@@ -146,8 +149,8 @@ pub enum MarketError {
     /// More records or shares than numbers hold.
     #[error("{what} exceed the range")]
     TooMany { what: &'static str },
-    /// Stake that has not left yet.
-    #[error("stake of {account} unbonds at {available_at_s}, now is {now_s}")]
+    /// Stake that has not left yet: it unbonds, or a verdict can still be disputed.
+    #[error("stake of {account} leaves after {available_at_s}, now is {now_s}")]
     Unbonding { account: Address, available_at_s: u64, now_s: u64 },
     /// No such class.
     #[error("no class {class}")]

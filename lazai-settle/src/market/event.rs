@@ -22,11 +22,9 @@ pub enum Event {
     Attested { submission: SubmissionId, validator: Address, accepted: bool },
     /// A verdict was challenged.
     Challenged { submission: SubmissionId, validator: Address, challenger: Address, deadline_s: u64 },
-    /// A challenge was decided.
+    /// A challenge was decided: by vote, or denied because it was not upheld in time.
     ChallengeDecided { submission: SubmissionId, validator: Address, upheld: bool },
-    /// A challenge ended undecided.
-    ChallengeLapsed { submission: SubmissionId, validator: Address },
-    /// A validator who had not signed gave her word on a challenge.
+    /// A validator other than the accused gave her word on a challenge.
     ChallengeVoted { submission: SubmissionId, validator: Address, voter: Address, upheld: bool },
     /// A token's revenue was paid to its owner.
     Claimed { token: TokenId, to: Address, asset: Asset, amount: Amount },

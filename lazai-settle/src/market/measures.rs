@@ -38,16 +38,13 @@ impl Market {
     ///
     /// # Errors
     /// [`MarketError`]; then nothing has changed.
-    pub fn enact(&mut self, now_s: u64, measure: &Measure) -> Result<Vec<Event>, MarketError> {
+    pub fn enact(&mut self, measure: &Measure) -> Result<Vec<Event>, MarketError> {
         match measure {
             Measure::AcceptAsset { asset } => {
                 self.accept_asset(*asset)?;
                 Ok(vec![Event::AssetAccepted { asset: *asset }])
             }
             Measure::ApplyParameters(params) => self.apply_parameters(params),
-            Measure::ResolveChallenge { submission, validator, upheld } => {
-                self.resolve_challenge(now_s, *submission, *validator, *upheld)
-            }
             Measure::SetValidator { validator, weight } => self.set_validator(*validator, *weight),
             Measure::Spend { to, asset, amount } => self.transfer(self.pool, *to, *asset, *amount),
         }

@@ -14,7 +14,7 @@ use super::MarketError;
 use super::funds::Fund;
 use super::transaction::Submission;
 use crate::governance::{Params, Proposal};
-use crate::quorum::{Challenge, Stake, ValidatorSet};
+use crate::quorum::{Challenge, Stake, ValidatorSet, is_quorum};
 use crate::session::Session;
 use crate::shares::{RevenueAccount, Scaled};
 
@@ -107,9 +107,9 @@ pub struct SubmissionState {
     pub validators: ValidatorSet,
     /// Who attested, and whether she accepted it.
     pub verdicts: BTreeMap<Address, bool>,
-    /// Weight of accepting verdicts that were challenged with success.
-    pub overruled: u64,
-    /// Doubts about accepting verdicts, by validator.
+    /// Whose accepting verdict was challenged with success.
+    pub overruled: BTreeSet<Address>,
+    /// The last doubt about each accepting verdict, by validator.
     pub challenges: BTreeMap<Address, Challenge>,
     /// Attestations count up to this time, seconds since 1970.
     pub deadline_s: u64,
@@ -123,12 +123,19 @@ impl SubmissionState {
     /// Weight of those who accepted it, overruled ones left out, and of all.
     #[must_use]
     pub fn weights(&self) -> (u64, u64) {
-        (self.weight_of(true).saturating_sub(self.overruled), self.validators.values().sum())
+        (self.weight_of(true), self.validators.values().sum())
     }
 
-    /// Weight of those whose verdict is this.
+    /// Whether it was accepted, minted or refused by its ExEx since or not, and its acceptance was not lost again.
+    pub(super) fn stands(&self) -> bool {
+        let (accepting, total) = self.weights();
+        self.status != SubmissionStatus::Pending && is_quorum(accepting, total)
+    }
+
+    /// Weight of those whose verdict is this, overruled ones left out.
     pub(super) fn weight_of(&self, accepted: bool) -> u64 {
-        let verdicts = self.verdicts.iter().filter(|(_, verdict)| **verdict == accepted);
+        let counts = |validator: &Address, verdict: bool| verdict == accepted && !self.overruled.contains(validator);
+        let verdicts = self.verdicts.iter().filter(|(validator, verdict)| counts(validator, **verdict));
         // Weights are bounded, so that their sum is.
         verdicts.filter_map(|(validator, _)| self.validators.get(validator)).sum()
     }

@@ -78,7 +78,7 @@ pub enum Transaction {
     CreateClass,
     /// Puts a proposal with a majority into force.
     Execute { proposal: ProposalId },
-    /// Ends a challenge that nobody decided.
+    /// Ends a challenge whose vote is over: it was not upheld, so it is denied. Anyone may.
     LapseChallenge { submission: SubmissionId, validator: Address },
     /// Mints the model of an accepted submission: as a new class, or as a version of one.
     Mint { metadata: VersionMetadata, record_signature: Signature, class: Option<ClassId> },
@@ -120,7 +120,7 @@ pub enum Transaction {
     Unstake { amount: Amount },
     /// Votes on a proposal.
     Vote { proposal: ProposalId, in_favour: bool },
-    /// The word of a validator who had not signed on a challenged verdict.
+    /// The word of a validator other than the accused on a challenged verdict.
     VoteOnChallenge { submission: SubmissionId, validator: Address, upheld: bool },
     /// Takes stake back that has unbonded.
     WithdrawStake,

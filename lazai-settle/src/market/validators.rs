@@ -1,13 +1,14 @@
 //! Verdicts on submissions, what false ones cost, and what validators have at stake.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lazai_core::pov::PublicPart;
 use lazai_core::{Address, Amount, Asset, SubmissionId, TypedData};
 
 use super::state::{Market, SubmissionState, SubmissionStatus};
 use super::{Event, MarketError};
-use crate::quorum::{Challenge, GOVERNANCE_WINDOW_S, Stake, ValidatorSet, Verdict, is_quorum};
+use crate::governance::Params;
+use crate::quorum::{Challenge, Stake, ValidatorSet, Verdict, is_quorum, upholds};
 
 impl Market {
     /// The validators with the weights that count now: without enough at stake, none.
@@ -17,8 +18,12 @@ impl Market {
         self.validators.iter().map(|(&v, &weight)| (v, if counts(&v) { weight } else { 0 })).collect()
     }
 
-    /// Counts a batch of signed verdicts on one submission. One that is counted already is passed over, so that
-    /// nobody can spoil a batch by bringing one of them first.
+    /// Counts a batch of signed verdicts on one submission. One that is counted already is passed over, and so is one
+    /// of a validator who has too little at stake by now: nobody can spoil a batch by bringing one of them first, or by
+    /// taking stake back. Where nothing is left of a batch for want of stake, it is refused.
+    ///
+    /// Attestations stay open while a verdict is challenged, or one bond would close them. What comes late only adds:
+    /// who votes on a challenge, and with what weight, does not depend on it; what is rejected stays so.
     pub(super) fn attest(&mut self, now_s: u64, verdicts: &[Verdict]) -> Result<Vec<Event>, MarketError> {
         let Some(id) = verdicts.first().map(|v| v.attestation.submission) else {
             return Err(MarketError::NoVerdicts);
@@ -27,11 +32,14 @@ impl Market {
         if now_s > state.deadline_s {
             return Err(MarketError::AttestationTooLate { now_s, deadline_s: state.deadline_s });
         }
-        if !state.challenges.is_empty() || state.status == SubmissionStatus::Rejected {
+        if state.status != SubmissionStatus::Pending && !state.stands() {
             return Err(MarketError::AttestationsClosed { submission: id });
         }
-        let mut next = state.verdicts.clone();
-        let mut events = Vec::new();
+        let params = self.params_bound(state);
+        let windows_s = params.challenge_window_s.saturating_add(params.challenge_vote_window_s);
+        let (needed, held_until_s) = (params.min_stake, state.deadline_s.saturating_add(windows_s));
+        let (mut next, mut stakes) = (state.verdicts.clone(), BTreeMap::new());
+        let (mut events, mut short) = (Vec::new(), None);
         for verdict in verdicts {
             self.check_validator(state, verdict.validator)?;
             if next.contains_key(&verdict.validator) {
@@ -39,9 +47,19 @@ impl Market {
             }
             self.check_verdict(id, state, verdict)?;
             let (validator, accepted) = (verdict.validator, verdict.attestation.accepted);
+            let stake = self.stake_of(validator);
+            if stake.bonded < needed {
+                short = Some(MarketError::InsufficientStake { account: validator, available: stake.bonded, needed });
+                continue;
+            }
+            stakes.insert(validator, Stake { held_until_s: stake.held_until_s.max(held_until_s), ..stake });
             next.insert(validator, accepted);
             events.push(Event::Attested { submission: id, validator, accepted });
         }
+        if let Some(short) = short.filter(|_| events.is_empty()) {
+            return Err(short);
+        }
+        self.stakes.extend(stakes);
         let state = self.submissions.get_mut(&id).ok_or(MarketError::UnknownSubmission { submission: id })?;
         state.verdicts = next;
         if state.status == SubmissionStatus::Pending {
@@ -85,7 +103,8 @@ impl Market {
         self.check_signed_by("attestation", &verdict.signature, &verdict.attestation, verdict.validator)
     }
 
-    /// Slashes a validator who signed two different verdicts on one submission. No vote is needed, and once.
+    /// Slashes a validator who signed two different verdicts on one submission. No vote is needed, and once. All of it
+    /// goes to the pool: a reward would go to whoever is first, or back to the culprit herself.
     pub(super) fn slash_equivocation(
         &mut self,
         sender: Address,
@@ -102,7 +121,8 @@ impl Market {
         }
         self.check_signed(one)?;
         self.check_signed(other)?;
-        let events = self.slash(validator, sender)?;
+        let params = self.params_bound(state).clone();
+        let events = self.slash(validator, sender, &params, Amount::ZERO)?;
         self.equivocated.insert((id, validator));
         Ok(events)
     }
@@ -115,17 +135,24 @@ impl Market {
         validator: Address,
         reporter: Address,
     ) -> Result<Vec<Event>, MarketError> {
-        let events = self.slash(validator, reporter)?;
+        let params = self.params_bound(self.known(id)?).clone();
+        let events = self.slash(validator, reporter, &params, Amount::ZERO)?;
         self.equivocated.insert((id, validator));
         Ok(events)
     }
 
-    /// Takes a part of everything a validator has not got back yet: some for the reporter, the rest for the pool.
-    fn slash(&mut self, validator: Address, reporter: Address) -> Result<Vec<Event>, MarketError> {
-        let params = self.params().1;
+    /// Takes a part of everything a validator has not got back yet, by the parameters of the submission: some for the
+    /// reporter, at most what she risked, so that no lie pays more than it costs; the rest for the pool.
+    fn slash(
+        &mut self,
+        validator: Address,
+        reporter: Address,
+        params: &Params,
+        risked: Amount,
+    ) -> Result<Vec<Event>, MarketError> {
         let stake = self.stake_of(validator);
         let amount = stake.bonded.checked_add(stake.unbonding)?.portion_floor(params.slash);
-        let reward = amount.portion_floor(params.challenger);
+        let reward = amount.portion_floor(params.challenger).min(risked);
         let bonded = stake.bonded.checked_sub(amount).unwrap_or(Amount::ZERO);
         let from_unbonding = amount.checked_sub(stake.bonded.checked_sub(bonded)?)?;
         let unbonding = stake.unbonding.checked_sub(from_unbonding)?;
@@ -154,14 +181,15 @@ impl Market {
         let unbonding = stake.unbonding.checked_add(amount)?;
         // A second request starts the window anew for all of it.
         let available_at_s = now_s.saturating_add(self.params().1.unbonding_window_s);
-        self.stakes.insert(sender, Stake { bonded, unbonding, available_at_s });
+        self.stakes.insert(sender, Stake { bonded, unbonding, available_at_s, ..stake });
         Ok(vec![Event::UnstakeRequested { account: sender, amount, available_at_s }])
     }
 
     pub(super) fn withdraw_stake(&mut self, now_s: u64, sender: Address) -> Result<Vec<Event>, MarketError> {
         let stake = self.stake_of(sender);
-        if now_s <= stake.available_at_s {
-            return Err(MarketError::Unbonding { account: sender, available_at_s: stake.available_at_s, now_s });
+        let available_at_s = stake.leaves_after_s();
+        if now_s <= available_at_s {
+            return Err(MarketError::Unbonding { account: sender, available_at_s, now_s });
         }
         let amount = stake.unbonding;
         self.credit(sender, Asset::NATIVE, amount)?;
@@ -169,7 +197,9 @@ impl Market {
         Ok(vec![Event::Unstaked { account: sender, amount }])
     }
 
-    /// Doubts an accepting verdict, with a bond, while the window after acceptance lasts.
+    /// Doubts an accepting verdict, with a bond, while the window after acceptance lasts. One doubt at a time is open on
+    /// a verdict; another may follow one that was denied, so that a liar who doubts herself shuts nobody out. Nothing is
+    /// held up for longer than that window and one vote, and each doubt costs a bond.
     pub(super) fn challenge(
         &mut self,
         now_s: u64,
@@ -179,25 +209,22 @@ impl Market {
     ) -> Result<Vec<Event>, MarketError> {
         let refused = |reason| MarketError::ChallengeRefused { submission: id, validator, reason };
         let state = self.known(id)?;
-        let params = self.params_of(state.params).unwrap_or(self.params().1).clone();
+        let params = self.params_bound(state).clone();
         let ends_s = state.accepted_at_s.saturating_add(params.challenge_window_s);
-        let accepted = matches!(
-            state.status,
-            SubmissionStatus::Accepted | SubmissionStatus::Minted { .. } | SubmissionStatus::Refused { .. }
-        );
-        let (accepting, total) = state.weights();
-        if !accepted || !is_quorum(accepting, total) || now_s >= ends_s {
+        if !state.stands() || now_s >= ends_s {
             return Err(refused("the window is over, or has not begun"));
         }
-        self.check_validator(state, validator)?;
-        if state.verdicts.get(&validator) != Some(&true) {
+        let (_, total) = state.weights();
+        let eligible = total.saturating_sub(self.check_validator(state, validator)?);
+        if state.verdicts.get(&validator) != Some(&true) || state.overruled.contains(&validator) {
             return Err(refused("the verdict is not an accepting one"));
         }
-        if state.challenges.contains_key(&validator) {
-            return Err(refused("the verdict was challenged before"));
+        if state.challenges.get(&validator).is_some_and(|c| c.open) {
+            return Err(refused("the verdict is being challenged"));
         }
-        let silent = state.validators.iter().filter(|(v, _)| !state.verdicts.contains_key(v));
-        let eligible = silent.map(|(_, weight)| weight).sum();
+        if !upholds(eligible, eligible, total) {
+            return Err(refused("all others together have too little weight to uphold it"));
+        }
         let rest = self.balance_less(sender, Asset::NATIVE, params.challenge_bond)?;
         let deadline_s = now_s.saturating_add(params.challenge_vote_window_s);
         let challenge = Challenge {
@@ -217,7 +244,7 @@ impl Market {
         Ok(vec![Event::Challenged { submission: id, validator, challenger: sender, deadline_s }])
     }
 
-    /// The word of a validator who had not signed on a challenged verdict.
+    /// The word of a validator of the submission, other than the accused, on a challenged verdict.
     pub(super) fn vote_on_challenge(
         &mut self,
         now_s: u64,
@@ -232,40 +259,29 @@ impl Market {
             return Err(MarketError::ChallengeRefused { submission: id, validator, reason });
         }
         let weight = self.check_validator(state, sender)?;
-        if state.verdicts.contains_key(&sender) || challenge.voted.contains(&sender) {
-            return Err(MarketError::NotAllowed { sender, role: "a validator who has not signed" });
+        if sender == validator || challenge.voted.contains(&sender) {
+            return Err(MarketError::NotAllowed { sender, role: "another validator, who has not voted" });
         }
+        let (_, total) = state.weights();
         let mut next = challenge.clone();
         next.voted.insert(sender);
         let side = if upheld { &mut next.upheld } else { &mut next.denied };
         *side = side.saturating_add(weight);
-        let decided = is_quorum(*side, next.eligible);
+        let is_upheld = upholds(next.upheld, next.eligible, total);
+        let can_be = upholds(next.eligible.saturating_sub(next.denied), next.eligible, total);
         if let Some(state) = self.submissions.get_mut(&id) {
             state.challenges.insert(validator, next);
         }
         let mut events = vec![Event::ChallengeVoted { submission: id, validator, voter: sender, upheld }];
-        if decided {
-            events.extend(self.decide(id, validator, upheld)?);
+        if is_upheld {
+            events.extend(self.uphold(id, validator)?);
+        } else if !can_be {
+            events.extend(self.deny(id, validator)?);
         }
         Ok(events)
     }
 
-    pub(super) fn resolve_challenge(
-        &mut self,
-        now_s: u64,
-        id: SubmissionId,
-        validator: Address,
-        upheld: bool,
-    ) -> Result<Vec<Event>, MarketError> {
-        let (_, challenge) = self.open_challenge(id, validator)?;
-        if challenge.eligible != 0 && now_s <= challenge.deadline_s {
-            let reason = "those who had not signed may still decide it";
-            return Err(MarketError::ChallengeRefused { submission: id, validator, reason });
-        }
-        self.decide(id, validator, upheld)
-    }
-
-    /// Ends a challenge that nobody decided: the bond goes back, nobody is slashed.
+    /// Ends a challenge whose vote is over: who did not vote has denied.
     pub(super) fn lapse_challenge(
         &mut self,
         now_s: u64,
@@ -273,37 +289,43 @@ impl Market {
         validator: Address,
     ) -> Result<Vec<Event>, MarketError> {
         let (_, challenge) = self.open_challenge(id, validator)?;
-        if now_s <= challenge.deadline_s.saturating_add(GOVERNANCE_WINDOW_S) {
-            let reason = "governance may still decide it";
+        if now_s <= challenge.deadline_s {
+            let reason = "the window of the vote is not over";
             return Err(MarketError::ChallengeRefused { submission: id, validator, reason });
         }
-        let (challenger, bond) = (challenge.challenger, challenge.bond);
-        self.credit(challenger, Asset::NATIVE, bond)?;
-        self.close_challenge(id, validator);
-        Ok(vec![Event::ChallengeLapsed { submission: id, validator }])
+        self.deny(id, validator)
     }
 
-    fn decide(&mut self, id: SubmissionId, validator: Address, upheld: bool) -> Result<Vec<Event>, MarketError> {
+    /// What was risked goes to the pool, not to the accused: a validator who doubts herself, to win time, pays for it.
+    fn deny(&mut self, id: SubmissionId, validator: Address) -> Result<Vec<Event>, MarketError> {
+        let (_, challenge) = self.open_challenge(id, validator)?;
+        self.credit(self.pool, Asset::NATIVE, challenge.bond)?;
+        self.close_challenge(id, validator);
+        Ok(vec![Event::ChallengeDecided { submission: id, validator, upheld: false }])
+    }
+
+    fn uphold(&mut self, id: SubmissionId, validator: Address) -> Result<Vec<Event>, MarketError> {
         let (state, challenge) = self.open_challenge(id, validator)?;
         let (challenger, bond) = (challenge.challenger, challenge.bond);
-        let weight = self.check_validator(state, validator)?;
-        let mut events = vec![Event::ChallengeDecided { submission: id, validator, upheld }];
-        // Who doubted without ground pays the one she doubted.
-        self.credit(if upheld { challenger } else { validator }, Asset::NATIVE, bond)?;
+        let params = self.params_bound(state).clone();
+        let mut events = vec![Event::ChallengeDecided { submission: id, validator, upheld: true }];
+        self.credit(challenger, Asset::NATIVE, bond)?;
         self.close_challenge(id, validator);
-        if !upheld {
-            return Ok(events);
-        }
         if let Some(state) = self.submissions.get_mut(&id) {
-            state.overruled = state.overruled.saturating_add(weight);
+            state.overruled.insert(validator);
             let (accepting, total) = state.weights();
             if state.status == SubmissionStatus::Accepted && !is_quorum(accepting, total) {
                 state.status = SubmissionStatus::Rejected;
                 events.push(Event::SubmissionRejected { submission: id });
             }
         }
-        events.extend(self.slash(validator, challenger)?);
+        events.extend(self.slash(validator, challenger, &params, bond)?);
         Ok(events)
+    }
+
+    /// The parameters that bind a submission: those it was submitted under.
+    fn params_bound(&self, state: &SubmissionState) -> &Params {
+        self.params_of(state.params).unwrap_or(self.params().1)
     }
 
     fn close_challenge(&mut self, id: SubmissionId, validator: Address) {

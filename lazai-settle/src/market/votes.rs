@@ -65,8 +65,12 @@ impl Market {
         if !proposal.passes() {
             return Err(MarketError::ProposalNotPassed { proposal: id });
         }
+        if now_s > proposal.lapses_after_s() {
+            let lapsed_at_s = proposal.lapses_after_s();
+            return Err(MarketError::ProposalLapsed { proposal: id, lapsed_at_s, now_s });
+        }
         let measure = proposal.measure.clone();
-        let mut events = self.enact(now_s, &measure)?;
+        let mut events = self.enact(&measure)?;
         let params = self.params().0;
         if let Some(proposal) = self.proposals.get_mut(&id) {
             proposal.executed = Some(params);

@@ -42,8 +42,8 @@ fn money(w: &mut World, when: &str) {
         let found = w.chain.ask(quorum, &ValidatorQuorum::stakeOfCall { member: evm(account) });
         let stake = w.market.stake_of(account);
         assert_eq!(
-            (found.bonded, found.unbonding, found.availableAt),
-            (stake.bonded.base_units(), stake.unbonding.base_units(), stake.available_at_s),
+            (found.bonded, found.unbonding, found.availableAt, found.heldUntil),
+            (stake.bonded.base_units(), stake.unbonding.base_units(), stake.available_at_s, stake.held_until_s),
             "{when}: stake of {account}"
         );
     }

@@ -9,3 +9,4 @@ mod node;
 mod privacy;
 mod stage;
 mod strangers;
+mod validator;

@@ -26,7 +26,10 @@ use pollster::block_on;
 
 use super::network::{COIN, Network, Server, made_up};
 use super::villains;
-use super::world::{Process, Refusal, VALIDATORS, VOTERS, World, address, params, signer};
+use super::world::{HONEST, Process, Refusal, VALIDATORS, VOTERS, World, address, params, signer};
+
+/// What every validator puts at stake at first.
+pub const STAKE: u128 = 5_000;
 
 pub fn units(amount: u128) -> Amount {
     Amount::from_base_units(amount)
@@ -39,7 +42,7 @@ pub fn signed<T: TypedData>(w: &World, name: &str, value: &T) -> Signature {
 /// Validators put something at stake, and a first character is minted.
 pub fn found(w: &mut World) {
     for name in VALIDATORS {
-        w.must(Process::People, name, "stake", &Transaction::Stake { amount: units(5_000) });
+        w.must(Process::People, name, "stake", &Transaction::Stake { amount: units(STAKE) });
     }
     submit(w, true);
     w.chain.lock().unwrap().leap(4_000);
@@ -128,10 +131,10 @@ fn submit(w: &mut World, good: bool) {
     };
     w.must(Process::People, "creator", &format!("submit {n}"), &Transaction::Submit(submission.clone()));
     w.submissions.insert(id, good);
-    let liar = VALIDATORS[3];
+    let liar = VALIDATORS[HONEST];
     let mut verdicts = vec![verdict(w, liar, !good)];
-    verdicts.extend(VALIDATORS[..3].iter().map(|name| verdict(w, name, good)));
-    let first = 1 + w.dice.below(3) as usize;
+    verdicts.extend(VALIDATORS[..HONEST].iter().map(|name| verdict(w, name, good)));
+    let first = 1 + w.dice.below(HONEST as u64) as usize;
     let late = verdicts.split_off(first);
     w.must(Process::People, "reporter", &format!("attest {n}"), &Transaction::Attest(verdicts));
     // Once it is rejected, later verdicts are refused.
@@ -141,6 +144,9 @@ fn submit(w: &mut World, good: bool) {
     let status = market.submission(id).map(|s| s.status.clone());
     let expected = if good { SubmissionStatus::Accepted } else { SubmissionStatus::Rejected };
     assert_eq!(status, Some(expected), "submission {n}");
+    if good && w.dice.one_in(2) {
+        slander(w, id, n);
+    }
     if w.dice.one_in(3) {
         let (one, other) = (verdict(w, liar, !good), verdict(w, liar, good));
         let show = Transaction::SlashEquivocation { one, other };
@@ -151,6 +157,49 @@ fn submit(w: &mut World, good: bool) {
         let stake = Transaction::Stake { amount: units(3_000) };
         w.must(Process::People, liar, &format!("stake {n}"), &stake);
     }
+}
+
+/// Who attested nothing doubts honest verdicts with a second account, and upholds that together with the liar. Some of the
+/// honest vote, some of them only; where it is not decided, its time is left to pass.
+fn slander(w: &mut World, id: SubmissionId, n: u64) {
+    let accused = w.dice.below(HONEST as u64) as usize;
+    let (validator, submission) = (address(VALIDATORS[accused]), id);
+    let challenge = Transaction::Challenge { submission, validator };
+    match w.send(Process::People, "second account", &format!("doubt {n}"), &challenge) {
+        // The window was over before it came through.
+        Err(_) => return,
+        Ok(entry) => assert!(entry.events.iter().any(|e| matches!(e, Event::Challenged { .. }))),
+    }
+    let vote = |w: &mut World, name: &str, upheld| {
+        let vote = Transaction::VoteOnChallenge { submission, validator, upheld };
+        // Too late, or decided before.
+        let _ = w.send(Process::People, name, &format!("vote on {n}"), &vote);
+    };
+    for name in &VALIDATORS[HONEST..] {
+        vote(w, name, true);
+    }
+    for (i, name) in VALIDATORS[..HONEST].iter().enumerate() {
+        if i != accused && w.dice.one_in(2) {
+            vote(w, name, false);
+        }
+    }
+    let open = |w: &mut World| {
+        let market = w.refresh(Process::People).market();
+        market.submission(id).and_then(|s| s.challenges.get(&validator).cloned()).filter(|c| c.open)
+    };
+    while let Some(challenge) = open(w) {
+        let now_s = w.ledger(Process::People).now_s();
+        w.chain.lock().unwrap().leap(challenge.deadline_s.saturating_sub(now_s) + 1);
+        w.chain.lock().unwrap().tick();
+        let lapse = Transaction::LapseChallenge { submission, validator };
+        let tries = w.number();
+        let _ = w.send(Process::People, "reporter", &format!("lapse {tries}"), &lapse);
+    }
+    let market = w.refresh(Process::People).market();
+    let stake = market.stake_of(validator).bonded;
+    assert_eq!(stake, units(STAKE), "{} was slashed for an honest verdict", VALIDATORS[accused]);
+    let status = market.submission(id).map(|s| s.status.clone());
+    assert_eq!(status, Some(SubmissionStatus::Accepted), "a few had dataset {n} rejected");
 }
 
 pub fn exex(w: &mut World) -> ExEx {

@@ -1,7 +1,7 @@
 //! A whole market from one seed: on a chain that undoes up to twelve blocks, over a network that loses, doubles and
 //! reorders, with processes that die at any call, a node that overcharges and steals, a validator that lies and
-//! equivocates, a consumer who spends twice or leaves
-//! without paying, a creator who withdraws versions and mints quota. Whatever happens, the invariants at the end of this file hold.
+//! equivocates, one that abstains and has the honest accused, a consumer who spends twice or leaves without paying, a creator who
+//! withdraws versions and mints quota. Whatever happens, the invariants at the end of this file hold.
 //!
 //! A slice runs here; `cargo xtask soak market` runs ten thousand. A failure names its seed:
 //! `LAZAI_MARKET_SEED=n cargo test -p lazai --features evm --test simulation`.
@@ -28,7 +28,7 @@ use lazai::settle::notice::Cursor;
 use pollster::block_on;
 
 use network::COIN;
-use world::{COINS, PROCESSES, Process, World, address};
+use world::{COINS, HONEST, PROCESSES, Process, VALIDATORS, World, address};
 
 /// Things that are done in one market, beside its founding.
 const ACTS: u32 = 16;
@@ -92,7 +92,7 @@ fn money(w: &mut World, coins_before: U256) {
     let held = chain.coins(evm(contracts.settlement)) + chain.coins(evm(contracts.quorum));
     assert_eq!(held, U256::from(market.total(COIN).unwrap().base_units()), "coins that the contracts hold");
     let accounts: Vec<Address> =
-        ["creator", "writer", "exex", "node", "crook", "consumer", "cheat", "reporter", "liar"]
+        ["creator", "writer", "exex", "node", "crook", "consumer", "cheat", "reporter", "second account", "liar"]
             .map(address)
             .into_iter()
             .chain([contracts.timelock])
@@ -129,13 +129,18 @@ fn once(w: &mut World) {
     assert!(minted.values().all(|&times| times == 1), "a submission was minted twice");
 }
 
-/// One liar of four neither gets a bad dataset accepted nor a good one rejected.
+/// One liar of seven, and one who abstains to doubt the others, neither get a bad dataset accepted nor a good one
+/// rejected; nor does any honest validator ever lose stake.
 fn submissions(w: &mut World) {
     let market = w.ledger(Process::People).head();
     for (id, good) in &w.submissions {
         let status = &market.submission(*id).expect("it was submitted").status;
         let accepted = matches!(status, SubmissionStatus::Accepted | SubmissionStatus::Minted { .. });
         assert_eq!(accepted, *good, "submission {id} is {status:?}");
+    }
+    for name in &VALIDATORS[..HONEST] {
+        let stake = market.stake_of(address(name)).bonded;
+        assert_eq!(stake.base_units(), acts::STAKE, "stake of {name}, who never lied");
     }
 }
 

@@ -25,9 +25,13 @@ use super::network::Book;
 
 /// Everyone's coins at first.
 pub const COINS: u128 = 1 << 80;
-pub const VALIDATORS: [&str; 4] = ["validator 1", "validator 2", "validator 3", "liar"];
+/// Two lie: the one signs the contrary of what is so, the other abstains, and doubts every honest verdict.
+pub const VALIDATORS: [&str; 7] =
+    ["validator 1", "validator 2", "validator 3", "validator 4", "validator 5", "liar", "abstainer"];
+pub const HONEST: usize = 5;
 pub const VOTERS: [&str; 3] = ["governor 1", "governor 2", "governor 3"];
-const OTHERS: [&str; 8] = ["creator", "writer", "exex", "node", "crook", "consumer", "cheat", "reporter"];
+const OTHERS: [&str; 9] =
+    ["creator", "writer", "exex", "node", "crook", "consumer", "cheat", "reporter", "second account"];
 
 pub fn signer(name: &str) -> Arc<LocalSigner> {
     Arc::new(LocalSigner::from_bytes(*sha256(name.as_bytes()).as_bytes()).unwrap())
@@ -84,6 +88,7 @@ pub fn params() -> Params {
         // Long enough for everything to get through, however badly the chain behaves.
         attestation_window_s: 30 * 86_400,
         challenge_window_s: 3_600,
+        unbonding_window_s: 31 * 86_400,
         max_session_s: 30 * 86_400,
         ..Params::default()
     }

@@ -79,6 +79,9 @@ impl From<ValidationError> for LazaiError {
             ValidationError::Proof(error) => error.into(),
             ValidationError::Public(error) => error.into(),
             ValidationError::Send(error) => error.into(),
+            ValidationError::SignedFile { .. } => Self::new("file", error),
+            ValidationError::SignedOtherwise { .. } => Self::new("submission.signed_otherwise", error),
+            ValidationError::Signer(error) => error.into(),
             ValidationError::Store(error) => error.into(),
             ValidationError::UnknownSubmission { .. } => Self::new("submission.unknown", error),
             error => Self::new("submission.mismatch", error),
@@ -139,7 +142,8 @@ impl Market {
     }
 
     /// Verifies a submission as a validator, with what a store has of it, and attests it: proof, public part, consents and
-    /// the ciphertext's digest, never the private data.
+    /// the ciphertext's digest, never the private data. What is signed is kept in the store's folder `signed`, and another
+    /// verdict on the same submission is refused (`submission.signed_otherwise`): two would cost stake.
     ///
     /// # Errors
     /// The reason not to attest: `zk.…`, `pov.…`, `submission.…`, `store`, `file`; or `market`, `ledger…`, `signer.…`.
@@ -149,9 +153,10 @@ impl Market {
         store: String,
         submission: String,
     ) -> Result<SubmissionFacts, LazaiError> {
-        let validator = Validator::new(self.account(validator)?);
+        let folder = Path::new(&store);
+        let validator = Validator::new(self.account(validator)?, &folder.join("signed"));
         let id: SubmissionId = submission.parse()?;
-        let attestation = validator.verify(id, &FolderStore::new(Path::new(&store))).await?;
+        let attestation = validator.verify(id, &FolderStore::new(folder)).await?;
         validator.attest(attestation).await?;
         self.submission(submission)
     }

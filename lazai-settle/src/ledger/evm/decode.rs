@@ -205,7 +205,7 @@ impl<'a> Reading<'a> {
     }
 
     fn enact(&mut self, measure: Measure) -> Read<Vec<Event>> {
-        let events = self.state.market_mut().enact(self.time_s, &measure)?;
+        let events = self.state.market_mut().enact(&measure)?;
         self.note(self.state.market.pool(), Action::Enacted(measure), events.clone());
         Ok(events)
     }

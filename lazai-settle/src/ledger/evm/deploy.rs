@@ -9,7 +9,7 @@ use super::abi::{
     DataAnchoringToken, DatasetRegistry, GovernanceToken, MarketGovernor, MarketParameters, Settlement,
     TimelockController, ValidatorQuorum, ValidatorSet, evm, ours, params,
 };
-use crate::governance::Params;
+use crate::governance::{MAX_WINDOW_S, MIN_TIMELOCK_S, OutOfBounds, Params};
 use crate::market::chain_ledger_id;
 use crate::quorum::ValidatorSet as Weights;
 
@@ -85,8 +85,21 @@ pub struct Founding {
     pub voters: Vec<(Address, u128)>,
     /// Who may pause new business; nobody for zero.
     pub guardian: Address,
-    /// Seconds between a vote and its effect.
+    /// Seconds between a vote and its effect, from [`MIN_TIMELOCK_S`] to [`MAX_WINDOW_S`].
     pub timelock_s: u64,
+}
+
+impl Founding {
+    /// Checks what no vote could set either, and that holders have time to notice what was voted.
+    ///
+    /// # Errors
+    /// [`OutOfBounds`].
+    pub fn check(&self) -> Result<(), OutOfBounds> {
+        self.params.check()?;
+        let (value, least, most) = (self.timelock_s, MIN_TIMELOCK_S, MAX_WINDOW_S);
+        let bounds = OutOfBounds { parameter: "timelock", value, least, most };
+        if (least..=most).contains(&value) { Ok(()) } else { Err(bounds) }
+    }
 }
 
 /// The transactions that deploy a market, in order, from consecutive nonces of one account; and where it will be.

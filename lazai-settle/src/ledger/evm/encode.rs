@@ -293,10 +293,6 @@ pub fn measure(contracts: &Contracts, measure: &Measure) -> Call {
         Measure::ApplyParameters(next) => {
             call(parameters, 0, &MarketParameters::applyParametersCall { next: params(next) })
         }
-        Measure::ResolveChallenge { submission, validator, upheld } => {
-            let (id, validator, upheld) = (id32(*submission), evm(*validator), *upheld);
-            call(quorum, 0, &ValidatorQuorum::resolveChallengeCall { id, validator, upheld })
-        }
         Measure::SetValidator { validator, weight } => {
             call(quorum, 0, &ValidatorQuorum::setMemberCall { member: evm(*validator), weight: *weight })
         }
@@ -310,7 +306,7 @@ pub fn measure(contracts: &Contracts, measure: &Measure) -> Call {
 /// The measure that a call of the timelock is, if it is one.
 #[must_use]
 pub fn measure_of(contracts: &Contracts, to: EvmAddress, data: &[u8]) -> Option<Measure> {
-    use super::abi::{amount, params_of, submission};
+    use super::abi::{amount, params_of};
     use MarketParameters::MarketParametersCalls as P;
     use Settlement::SettlementCalls as S;
     use ValidatorQuorum::ValidatorQuorumCalls as Q;
@@ -324,11 +320,6 @@ pub fn measure_of(contracts: &Contracts, to: EvmAddress, data: &[u8]) -> Option<
     }
     if to == evm(contracts.quorum) {
         return match Q::abi_decode(data).ok()? {
-            Q::resolveChallenge(c) => Some(Measure::ResolveChallenge {
-                submission: submission(c.id),
-                validator: ours(c.validator),
-                upheld: c.upheld,
-            }),
             Q::setMember(c) => Some(Measure::SetValidator { validator: ours(c.member), weight: c.weight }),
             _ => None,
         };

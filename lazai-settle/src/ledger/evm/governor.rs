@@ -9,12 +9,14 @@ use super::decode::ChainProposal;
 use super::encode::{Call, measure};
 use super::rpc::{RpcError, failed};
 use super::{Inner, View};
+use crate::governance::Proposal;
 use crate::ledger::LedgerError;
 use crate::market::{MarketError, Transaction};
 
 /// States of OpenZeppelin's governor.
 const SUCCEEDED: u8 = 4;
 const QUEUED: u8 = 5;
+const EXPIRED: u8 = 6;
 
 /// The governor's call for a transaction; nothing for those that are not the governor's.
 pub(super) fn call(
@@ -77,6 +79,10 @@ fn execute(inner: &Inner, view: &View, id: ProposalId) -> Result<Vec<u8>, Ledger
                 _ => Ok(MarketGovernor::executeCall { targets, values, calldatas, descriptionHash: description }
                     .abi_encode()),
             }
+        }
+        EXPIRED => {
+            let lapsed_at_s = market.proposal(id).map_or(0, Proposal::lapses_after_s);
+            Err(MarketError::ProposalLapsed { proposal: id, lapsed_at_s, now_s: view.time_s }.into())
         }
         7 => Err(MarketError::ProposalExecuted { proposal: id }.into()),
         _ => Err(MarketError::ProposalNotPassed { proposal: id }.into()),

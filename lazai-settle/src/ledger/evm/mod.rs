@@ -170,6 +170,7 @@ impl EvmLedger {
         founding: &Founding,
         pace: Pace,
     ) -> Result<Deployment, LedgerError> {
+        founding.check().map_err(MarketError::Params)?;
         let node = Node::new(rpc, pace.trust);
         let (asked, address) = (node.clone(), deployer.address());
         let (chain_id, nonce, first_block) = blocking::unblock(move || {

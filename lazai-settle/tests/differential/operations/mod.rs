@@ -16,7 +16,7 @@ use lazai_core::*;
 use lazai_settle::governance::Measure;
 use lazai_settle::ledger::evm::abi;
 use lazai_settle::market::{Crossing, Event, SubmissionStatus, Transaction};
-use lazai_settle::quorum::{Attestation, GOVERNANCE_WINDOW_S, Verdict};
+use lazai_settle::quorum::{Attestation, Verdict};
 use lazai_settle::session::{SessionPayment, SessionRelease, session_id};
 use revm::primitives::{B256, Bytes, U256};
 
@@ -146,7 +146,7 @@ fn govern(w: &mut World) -> Told {
             let Some(next) = w.other_params() else { return told("no parameters", true, true) };
             let call = MarketParameters::applyParametersCall { next: abi::params(&next) };
             let on_chain = w.chain.send(governance, parameters, 0, &call).is_ok();
-            told("parameters", w.market.enact(w.now_s, &Measure::ApplyParameters(next)).is_ok(), on_chain)
+            told("parameters", w.market.enact(&Measure::ApplyParameters(next)).is_ok(), on_chain)
         }
         1 => {
             let (who, weight) = (w.below(VALIDATORS as u64 + 1) as usize, w.below(4));
@@ -154,7 +154,7 @@ fn govern(w: &mut World) -> Told {
             let quorum = w.chain.quorum;
             let call = ValidatorQuorum::setMemberCall { member: evm(validator), weight };
             let on_chain = w.chain.send(governance, quorum, 0, &call).is_ok();
-            told("validator", w.market.enact(w.now_s, &Measure::SetValidator { validator, weight }).is_ok(), on_chain)
+            told("validator", w.market.enact(&Measure::SetValidator { validator, weight }).is_ok(), on_chain)
         }
         _ => {
             let (who, native, units) = (w.anyone(), w.one_in(2), w.amount() / 1_000);
@@ -162,7 +162,7 @@ fn govern(w: &mut World) -> Told {
             let call = Settlement::transferCall { to: evm(to), asset: evm(asset.0), amount: U256::from(units) };
             let on_chain = w.chain.send(governance, settlement, 0, &call).is_ok();
             let measure = Measure::Spend { to, asset, amount: Amount::from_base_units(units) };
-            told("spend", w.market.enact(w.now_s, &measure).is_ok(), on_chain)
+            told("spend", w.market.enact(&measure).is_ok(), on_chain)
         }
     }
 }

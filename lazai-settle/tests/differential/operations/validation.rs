@@ -130,12 +130,12 @@ pub fn challenge(w: &mut World) -> Told {
     let state = w.market.submission(submission).unwrap();
     let doubted = state.challenges.iter().find(|(_, c)| c.open).map(|(v, _)| *v);
     let deadline_s = doubted.map_or(0, |v| state.challenges[&v].deadline_s);
-    let accepting = state.verdicts.iter().find(|(v, yes)| **yes && !state.challenges.contains_key(v)).map(|(v, _)| *v);
+    let accepting = state.verdicts.iter().find(|(v, yes)| **yes && !state.overruled.contains(*v)).map(|(v, _)| *v);
     let somebody = if w.one_in(6) { None } else { accepting };
     let validator = doubted.or(somebody).unwrap_or(w.address(w.nonce as usize % VALIDATORS));
     let (id, address, quorum) = (id32(submission.as_bytes()), evm(validator), w.chain.quorum);
-    let upheld = w.one_in(2);
-    match (doubted.is_some(), w.below(6)) {
+    let upheld = !w.one_in(3);
+    match (doubted.is_some(), w.below(5)) {
         (true, 0..=2) => {
             let who = w.below(VALIDATORS as u64 + 1) as usize;
             let call = ValidatorQuorum::voteOnChallengeCall { id, validator: address, upheld };
@@ -144,8 +144,7 @@ pub fn challenge(w: &mut World) -> Told {
             told("vote on challenge", done.is_some(), on_chain)
         }
         (true, 3) => {
-            // Nobody waits a month by chance.
-            let ends_s = deadline_s + GOVERNANCE_WINDOW_S + w.below(2);
+            let ends_s = deadline_s + w.below(2);
             w.now_s = if w.one_in(3) { w.now_s } else { w.now_s.max(ends_s) };
             let now_s = w.now_s;
             w.chain.at(now_s);
@@ -153,12 +152,6 @@ pub fn challenge(w: &mut World) -> Told {
             let on_chain = w.chain.send(w.address(13), quorum, 0, &call).is_ok();
             let done = act(w, 13, &Transaction::LapseChallenge { submission, validator });
             told("lapse challenge", done.is_some(), on_chain)
-        }
-        (true, 4) => {
-            let call = ValidatorQuorum::resolveChallengeCall { id, validator: address, upheld };
-            let on_chain = w.chain.send(w.governance, quorum, 0, &call).is_ok();
-            let done = w.market.enact(w.now_s, &Measure::ResolveChallenge { submission, validator, upheld });
-            told("resolve challenge", done.is_ok(), on_chain)
         }
         _ => {
             let params = w.market.params_of(state_params(w, submission)).unwrap().clone();

@@ -55,17 +55,10 @@ impl Reading<'_> {
                 let (submission, validator, upheld) = (submission(e.submission), ours(e.validator), e.upheld);
                 let logged = Event::ChallengeDecided { submission, validator, upheld };
                 if !self.was_expected(&logged) {
-                    let events = self.enact(Measure::ResolveChallenge { submission, validator, upheld })?;
-                    self.same(events, &logged)?;
+                    let lapse = Transaction::LapseChallenge { submission, validator };
+                    self.apply_logged(self.sender(), lapse, &logged)?;
                     self.put_bond_in_place(submission, validator);
                 }
-            }
-            Q::ChallengeLapsed(e) => {
-                let (submission, validator) = (submission(e.submission), ours(e.validator));
-                let logged = Event::ChallengeLapsed { submission, validator };
-                self.apply_logged(self.sender(), Transaction::LapseChallenge { submission, validator }, &logged)?;
-                let (challenger, bond) = self.challenge(submission, validator);
-                self.expect_credit(challenger, bond);
             }
             Q::Slashed(e) => {
                 let (validator, reporter) = (ours(e.member), ours(e.reporter));
@@ -152,7 +145,7 @@ impl Reading<'_> {
         challenge.map_or((Address::ZERO, Amount::ZERO), |c| (c.challenger, c.bond))
     }
 
-    /// Where a challenge was decided, its bond is paid before anybody is slashed.
+    /// Where a challenge was decided, its bond is paid before anybody is slashed: back, or to the pool.
     fn put_bond_in_place(&mut self, id: SubmissionId, validator: Address) {
         let open = self.state.market.submission(id).and_then(|s| s.challenges.get(&validator)).is_some_and(|c| c.open);
         if open {
@@ -160,7 +153,7 @@ impl Reading<'_> {
         }
         let (challenger, bond) = self.challenge(id, validator);
         let slash = self.expected.iter().position(|e| matches!(e, Expected::Event(Event::Slashed { .. })));
-        let account = if slash.is_some() { challenger } else { validator };
+        let account = if slash.is_some() { challenger } else { self.state.market.pool() };
         self.expected.insert(slash.unwrap_or(self.expected.len()), Expected::Credit(account, bond));
     }
 
