@@ -132,13 +132,32 @@ contract Settlement is Balances {
     }
 
     /// @notice Redeems vouchers of sessions, offer by offer; by their node. One that is not good is passed over, with
-    /// its reason in an event. Returns how many were good.
+    /// its reason in an event. Returns how many were good. It costs least where offers of one class and asset follow each
+    /// other: they are booked together.
     function redeem(Claims[] calldata batches) external nonReentrant returns (uint256 redeemed) {
-        bytes32 separator = parameters.domainSeparator();
-        address pool = parameters.governance();
+        uint256 left = 0;
         for (uint256 i = 0; i < batches.length; ++i) {
-            redeemed += _redeemUnder(batches[i], separator, pool);
+            left += batches[i].claims.length;
         }
+        bytes32 separator = parameters.domainSeparator();
+        Batch memory batch;
+        for (uint256 i = 0; i < batches.length; ++i) {
+            Offer calldata offer = batches[i].offer;
+            if (msg.sender != offer.node) revert NotAllowed(msg.sender);
+            if (i == 0 || offer.class != batch.class || offer.asset != batch.asset) {
+                redeemed += _book(batch);
+                (batch.class, batch.asset) = (offer.class, offer.asset);
+                (batch.ids, batch.cumulative) = (new bytes32[](left), new uint128[](left));
+                (batch.redeemed, batch.node, batch.pool, batch.revenue) = (0, 0, 0, 0);
+            }
+            batch.hasher = Sessions.hasher(_ledgerId, separator, offer);
+            Claim[] calldata claims = batches[i].claims;
+            left -= claims.length;
+            for (uint256 j = 0; j < claims.length; ++j) {
+                _redeemOne(batch, claims[j]);
+            }
+        }
+        redeemed += _book(batch);
     }
 
     /// @notice Ends a session, and gives back what was not redeemed. Its node ends it at once. Its payer asks for it at
@@ -157,13 +176,9 @@ contract Settlement is Balances {
     }
 
     /// @notice Ends a session at once, by its payer, where its node signed that it wants no more than was redeemed.
-    function closeTogether(
-        address payer,
-        uint64 nonce,
-        address consumer,
-        Offer calldata offer,
-        bytes calldata release
-    ) external {
+    function closeTogether(address payer, uint64 nonce, address consumer, Offer calldata offer, bytes calldata release)
+        external
+    {
         if (msg.sender != payer) revert NotAllowed(msg.sender);
         (bytes32 id, Session session) = _live(payer, nonce, consumer, offer);
         bytes32 released = Signed.release(id, session.redeemed());
@@ -184,39 +199,34 @@ contract Settlement is Balances {
         return (s.deposit(), s.redeemed(), s.deadline(), s.params(), s.status());
     }
 
-    /// What is summed up over the vouchers of a batch.
+    /// What is summed up over the vouchers of offers of one class and asset.
     struct Batch {
         Sessions.Hasher hasher;
+        uint64 class;
+        address asset;
         bytes32[] ids;
         uint128[] cumulative;
         uint256 redeemed;
         uint256 node;
         uint256 pool;
-        uint256 class;
+        uint256 revenue;
         // The shares of the version that was used last.
         uint256 version;
         uint256 nodeBps;
         uint256 poolBps;
     }
 
-    function _redeemUnder(Claims calldata c, bytes32 separator, address pool) private returns (uint256 redeemed) {
-        Offer calldata offer = c.offer;
-        if (msg.sender != offer.node) revert NotAllowed(msg.sender);
-        Batch memory batch;
-        batch.hasher = Sessions.hasher(_ledgerId, separator, offer);
-        batch.ids = new bytes32[](c.claims.length);
-        batch.cumulative = new uint128[](c.claims.length);
-        for (uint256 i = 0; i < c.claims.length; ++i) {
-            _redeemOne(batch, c.claims[i]);
-        }
+    /// Books what a batch summed up, and says what was redeemed.
+    function _book(Batch memory batch) private returns (uint256 redeemed) {
         redeemed = batch.redeemed;
         if (redeemed == 0) return 0;
-        balanceOf[msg.sender][offer.asset] += batch.node;
-        balanceOf[pool][offer.asset] += batch.pool;
+        (uint64 class, address asset, uint256 revenue) = (batch.class, batch.asset, batch.revenue);
+        balanceOf[msg.sender][asset] += batch.node;
+        balanceOf[parameters.governance()][asset] += batch.pool;
         // Every increment was deposited, so their sum is far below 2^128.
         // slither-disable-next-line reentrancy-no-eth: the token only counts, and calls nobody.
-        address instead = token.creditRevenue(offer.class, offer.asset, uint128(batch.class));
-        if (instead != address(0)) balanceOf[instead][offer.asset] += batch.class;
+        address instead = token.creditRevenue(class, asset, uint128(revenue));
+        if (instead != address(0)) balanceOf[instead][asset] += revenue;
         (bytes32[] memory ids, uint128[] memory cumulative) = (batch.ids, batch.cumulative);
         assembly ("memory-safe") {
             mstore(ids, redeemed)
@@ -247,7 +257,7 @@ contract Settlement is Balances {
             uint256 pool = (increment * batch.poolBps) / 10_000;
             batch.node += node;
             batch.pool += pool;
-            batch.class += increment - node - pool;
+            batch.revenue += increment - node - pool;
         }
         _sessions[id] = session.withRedeemed(cumulative);
         uint256 place = batch.redeemed;
@@ -261,7 +271,7 @@ contract Settlement is Balances {
         view
         returns (uint8)
     {
-        if (session.status() != SessionStatus.Open && session.status() != SessionStatus.Closing) return 1;
+        if (!session.isLive()) return 1;
         bytes32 digest = batch.hasher.voucherDigest(id, c.cumulative);
         if (!Signed.isBy(consumer, digest, c.signature)) return 2;
         if (c.cumulative <= session.redeemed()) return 3;

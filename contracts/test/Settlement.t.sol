@@ -363,7 +363,7 @@ contract SettlementTest is Market {
         // What a contract account does wrong spoils its own voucher alone.
         for (uint8 mode = 1; mode <= 3; ++mode) {
             safe.misbehave(mode);
-                eq(redeemAll(o, claims), 0, "misbehaving");
+            eq(redeemAll(o, claims), 0, "misbehaving");
         }
         safe.misbehave(0);
         eq(redeemAll(o, claims), 1, "ERC-1271");

@@ -200,7 +200,7 @@ impl Node for Provider {
             self.learn_of(voucher.voucher.session).await?;
             let id = voucher.voucher.session;
             if self.page(id)?.paid == Some(*voucher) {
-                return self.redeem_before_the_end(id).await;
+                return self.end_if_over(id).await;
             }
             // For as long as it can be redeemed, be its deadline over or its end asked for.
             let market = self.account.ledger().market();

@@ -49,6 +49,12 @@ library Sessions {
         return SessionStatus((Session.unwrap(s) & STATUS) >> 248);
     }
 
+    /// Whether it is open or closing, by two bits: the most often asked.
+    function isLive(Session s) internal pure returns (bool) {
+        uint256 bits = Session.unwrap(s) >> 248;
+        return (bits ^ (bits >> 1)) & 1 == 1;
+    }
+
     /// Whether its deposit came out of a class's fund, and goes back there.
     function sponsored(Session s) internal pure returns (bool) {
         return Session.unwrap(s) & SPONSORED != 0;

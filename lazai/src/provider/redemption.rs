@@ -28,16 +28,21 @@ impl Provider {
         self.send(&label, Transaction::Redeem { voucher, signature }).await
     }
 
-    /// A consumer who pays again what she paid, after the deadline, is about to take back the rest: what is owed is redeemed
-    /// before.
-    pub(super) async fn redeem_before_the_end(&self, session: SessionId) -> Result<(), NodeError> {
-        let ledger = self.account.ledger();
-        let ends = |s: &Session| !s.closed && (ledger.now_s() > s.deadline_s || s.final_at_s.is_some());
-        let redeemed = ledger.market().session(session).filter(|s| ends(s)).map(|s| s.redeemed);
-        match redeemed {
-            Some(redeemed) if redeemed < self.page(session)?.paid() => self.redeem(session).await,
-            _ => Ok(()),
+    /// A consumer who pays again what she paid, after the deadline, wants the rest back: what is owed is redeemed, and the
+    /// session ended, so that she need not wait for the dispute window.
+    pub(super) async fn end_if_over(&self, id: SessionId) -> Result<(), NodeError> {
+        let (ledger, page) = (self.account.ledger(), self.page(id)?);
+        let Some(session) = ledger.market().session(id).cloned() else { return Ok(()) };
+        if session.closed || (ledger.now_s() <= session.deadline_s && session.final_at_s.is_none()) {
+            return Ok(());
         }
+        if session.redeemed < page.paid() {
+            self.redeem(id).await?;
+        }
+        if page.owed > page.paid() {
+            return Ok(());
+        }
+        self.close(id).await
     }
 
     /// Redeems whatever is owed and not redeemed yet, under whichever offers: on a chain a hundred sessions in a

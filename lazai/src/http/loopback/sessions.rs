@@ -145,8 +145,8 @@ impl Inner {
         Ok(plan)
     }
 
-    /// What ended sessions did not use, in the steps that it takes: the node is told, and may redeem what it has; then the
-    /// ledger is asked. A ledger that refuses is asked again next time.
+    /// What ended sessions did not use, in the steps that it takes: the node is told, redeems what it has and ends the
+    /// session; where it does not, the ledger is asked for the end, and again when that is final.
     async fn take_back(&self, book: &mut Book, now_s: u64) {
         for session in book.ended(now_s) {
             if let Some(voucher) = book.last_voucher(session) {
