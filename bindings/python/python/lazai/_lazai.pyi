@@ -1031,7 +1031,7 @@ class Offer:
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, node: str, class_id: SupportsIndex, version: SupportsIndex, asset: str, prompt_price: str, completion_price: str, prompt_ceiling: SupportsIndex, completion_ceiling: SupportsIndex, session_s: SupportsIndex, valid_until_s: SupportsIndex) -> Offer: ...
+    def __new__(cls, node: str, class_id: SupportsIndex, version: SupportsIndex, asset: str, prompt_price: str, completion_price: str, prompt_ceiling: SupportsIndex, completion_ceiling: SupportsIndex, session_s: SupportsIndex, valid_until_s: SupportsIndex, min_deposit: str, quota_deposit: str, series: SupportsIndex) -> Offer: ...
     @property
     def asset(self, /) -> str:
         """
@@ -1053,6 +1053,11 @@ class Offer:
         Price of one token of a reply, in base units.
         """
     @property
+    def min_deposit(self, /) -> str:
+        """
+        The least that a payer reserves for a session, in base units.
+        """
+    @property
     def node(self, /) -> str:
         """
         The node's address.
@@ -1066,6 +1071,17 @@ class Offer:
     def prompt_price(self, /) -> str:
         """
         Price of one token of the conversation before a reply, in base units.
+        """
+    @property
+    def quota_deposit(self, /) -> str:
+        """
+        What a class's fund reserves for a session that is opened by a unit of quota, in base units; 0: not served by
+        quota.
+        """
+    @property
+    def series(self, /) -> int:
+        """
+        Which of the node's series of offers it belongs to: beginning the next one revokes this.
         """
     @property
     def session_s(self, /) -> int:
