@@ -123,6 +123,7 @@ contract Settlement is Balances {
     function topUp(uint64 nonce, address consumer, Offer calldata offer, uint96 amount) external payable nonReentrant {
         if (msg.value != 0) _deposit(msg.sender, address(0), msg.value);
         (bytes32 id, Session session) = _live(msg.sender, nonce, consumer, offer);
+        // slither-disable-next-line incorrect-equality: a state, not a balance.
         bool open_ = session.status() == SessionStatus.Open && block.timestamp <= session.deadline();
         uint256 sum = session.deposit() + amount;
         if (!open_ || session.sponsored() || sum > type(uint96).max) revert DepositRefused(id, amount);
@@ -140,6 +141,8 @@ contract Settlement is Balances {
             left += batches[i].claims.length;
         }
         bytes32 separator = parameters.domainSeparator();
+        // It begins empty.
+        // slither-disable-next-line uninitialized-local
         Batch memory batch;
         for (uint256 i = 0; i < batches.length; ++i) {
             Offer calldata offer = batches[i].offer;
@@ -164,6 +167,7 @@ contract Settlement is Balances {
     /// any time; the node can still redeem until the dispute window is over, and then anyone ends it.
     function close(address payer, uint64 nonce, address consumer, Offer calldata offer) external {
         (bytes32 id, Session session) = _live(payer, nonce, consumer, offer);
+        // slither-disable-next-line incorrect-equality: a state, not a balance.
         bool asked = session.status() == SessionStatus.Closing;
         if (msg.sender == offer.node || (asked && block.timestamp > session.deadline())) {
             return _end(id, session, payer, offer);
