@@ -38,6 +38,8 @@ pub const QUESTIONS: [&str; 4] = [
 /// AI gas for one token of the conversation, and of a reply: 18 decimals.
 const PROMPT_PRICE: u128 = 1_000_000_000_003;
 const COMPLETION_PRICE: u128 = 4_000_000_000_007;
+/// What a session by quota is worth to the node: a reply at the ceilings, and something more.
+const QUOTA_WORTH: u128 = 1_500_000_000_000_000;
 
 pub fn deposit() -> anyhow::Result<SessionPayment> {
     Ok(SessionPayment::Deposit("50000000000000000".parse()?))
@@ -185,6 +187,16 @@ pub async fn access_token(home: &Home, class: ClassId) -> anyhow::Result<TokenId
     token.context("no access token")
 }
 
+/// The consumer pays the creator for a session, who puts it aside for the class's quota.
+pub async fn pay_for_quota(home: &Home, class: ClassId) -> anyhow::Result<()> {
+    let (asset, amount) = (Asset::NATIVE, Amount::from_base_units(QUOTA_WORTH));
+    let buy = Transaction::Transfer { to: home.address("creator"), asset, amount };
+    home.account("consumer").send("a session by quota is paid", buy).await?;
+    let sponsor = Transaction::Sponsor { class, asset, amount, per_unit: amount };
+    home.account("creator").send("it is put aside for quota", sponsor).await?;
+    Ok(())
+}
+
 /// Holds a conversation of some questions, going on where an earlier run stopped.
 #[allow(clippy::too_many_arguments, reason = "everyone who takes part")]
 pub async fn talk(
@@ -235,7 +247,7 @@ async fn offer(home: &Home, provider: &Provider, minted: &Minted, nonce: u64) ->
         session_s: 86_400,
         valid_until_s: home.ledger().now_s() + 86_400,
         min_deposit: Amount::ZERO,
-        quota_deposit: Amount::ZERO,
+        quota_deposit: Amount::from_base_units(QUOTA_WORTH),
         series: 0,
     };
     let offer = provider.offer(terms).await?;

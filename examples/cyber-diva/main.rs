@@ -126,8 +126,10 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
     let second = acts::talk(&tale, &home, &provider, &consumer, &minted, 2, acts::deposit()?, &questions[..1]).await?;
     provider.redeem(second.session).await?;
     provider.close(second.session).await?;
+    acts::pay_for_quota(&home, minted.class).await?;
     let quota = lazai::settle::session::SessionPayment::Quota(access);
     let third = acts::talk(&tale, &home, &provider, &consumer, &minted, 3, quota, &questions[..1]).await?;
+    provider.redeem(third.session).await?;
     provider.close(third.session).await?;
     acts::claim(&home, minted.class, "second").await?;
     tell::governance(&mut tale, &home, executed, second.session)?;
