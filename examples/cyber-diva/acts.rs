@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use lazai::consumer::{Consumer, Conversation};
-use lazai::core::dialogue::Message;
+use lazai::core::dialogue::{Message, Role};
 use lazai::core::pov::{Dataset, PublicPart};
 use lazai::core::{Amount, Asset, ClassId, Signer, SubmissionId, TokenId};
 use lazai::creator::Creator;
@@ -15,7 +15,7 @@ use lazai::lora::BaseModel;
 use lazai::lora::backend::{Backend, Candle, TrainedFiles};
 use lazai::lora::train::loss_plot;
 use lazai::models::prepare;
-use lazai::node::SignedOffer;
+use lazai::node::{ReplySettings, SignedOffer};
 use lazai::provider::Provider;
 use lazai::settle::market::{Event, Transaction};
 use lazai::settle::session::{Offer, SessionPayment};
@@ -220,7 +220,11 @@ pub async fn talk(
             continue;
         }
         tale.stream(&format!("  you: {question}\n  she: "));
-        consumer.say(&mut conversation, provider, question, &mut |text| tale.stream(text)).await?;
+        let mut messages = conversation.messages.clone();
+        messages.push(Message::new(Role::User, *question));
+        // A number of her own: the same words get the same reply of this node, however often it is started.
+        let settings = ReplySettings { seed: Some(1), ..ReplySettings::default() };
+        consumer.ask(&mut conversation, provider, messages, settings, &mut |text| tale.stream(text)).await?;
         tale.stream("\n");
         home.keep(&file, &conversation)?;
     }
