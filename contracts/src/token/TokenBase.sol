@@ -19,7 +19,7 @@ abstract contract TokenBase is ERC721, IERC8028, ReentrancyGuardTransient {
         address owner;
         uint64 totalShare;
         uint8 unitDecimals;
-        // Born of a submission: its shares come from submissions alone, so that nobody can dilute contributors.
+        // Born of a submission: its shares come from submissions alone. (Those of a next version join them.)
         bool anchored;
         bytes32 integrityHash;
         string metadataURI;
