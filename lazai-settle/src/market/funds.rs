@@ -24,7 +24,7 @@ impl Market {
         amount: Amount,
         per_unit: Amount,
     ) -> Result<Vec<Event>, MarketError> {
-        self.check_owner(sender, class)?;
+        self.owned_class(sender, class)?;
         self.check_asset(asset)?;
         let rest = self.balance_less(sender, asset, amount)?;
         let sum = self.fund(class, asset).amount.checked_add(amount)?;
@@ -40,7 +40,7 @@ impl Market {
         asset: Asset,
         amount: Amount,
     ) -> Result<Vec<Event>, MarketError> {
-        self.check_owner(sender, class)?;
+        self.owned_class(sender, class)?;
         let rest = self.fund_less(class, asset, amount)?;
         self.credit(sender, asset, amount)?;
         self.funds.insert((class, asset), rest);
@@ -52,11 +52,5 @@ impl Market {
         let Fund { amount: available, per_unit } = self.fund(class, asset);
         let short = MarketError::InsufficientFund { class, asset, available, needed };
         Ok(Fund { amount: available.checked_sub(needed).map_err(|_| short)?, per_unit })
-    }
-
-    fn check_owner(&self, sender: Address, class: ClassId) -> Result<(), MarketError> {
-        let owner = self.class(class).ok_or(MarketError::UnknownClass { class })?.owner;
-        let role = "the owner of the class";
-        if owner == sender { Ok(()) } else { Err(MarketError::NotAllowed { sender, role }) }
     }
 }

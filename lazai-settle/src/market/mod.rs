@@ -144,6 +144,13 @@ impl Market {
         Ok(())
     }
 
+    /// A class of the sender's own.
+    fn owned_class(&self, sender: Address, class: ClassId) -> Result<&Class, MarketError> {
+        let found = self.classes.get(&class).ok_or(MarketError::UnknownClass { class })?;
+        let role = "the owner of the class";
+        if found.owner == sender { Ok(found) } else { Err(MarketError::NotAllowed { sender, role }) }
+    }
+
     fn class_mut(&mut self, class: ClassId) -> Result<&mut Class, MarketError> {
         self.classes.get_mut(&class).ok_or(MarketError::UnknownClass { class })
     }

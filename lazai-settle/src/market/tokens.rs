@@ -97,10 +97,7 @@ impl Market {
         shares: u64,
         expire_at_s: u64,
     ) -> Result<Vec<Event>, MarketError> {
-        let found = self.classes.get(&class).ok_or(MarketError::UnknownClass { class })?;
-        if found.owner != sender {
-            return Err(MarketError::NotAllowed { sender, role: "the owner of the class" });
-        }
+        let found = self.owned_class(sender, class)?;
         if shares != 0 && found.anchored {
             return Err(MarketError::SharesComeFromSubmissions { class });
         }
@@ -154,10 +151,8 @@ impl Market {
         class: ClassId,
         version: VersionNumber,
     ) -> Result<Vec<Event>, MarketError> {
+        self.owned_class(sender, class)?;
         let found = self.class_mut(class)?;
-        if found.owner != sender {
-            return Err(MarketError::NotAllowed { sender, role: "the owner of the class" });
-        }
         let index = (version.0 as usize).checked_sub(1);
         let unknown = MarketError::UnknownVersion { class, version };
         let entry = index.and_then(|i| found.versions.get_mut(i)).ok_or(unknown)?;

@@ -76,9 +76,7 @@ impl Front {
         let thread = std::thread::Builder::new().name("lazai-front".into()).spawn(serve)?;
         Ok(Serving { address, stop: Some(stop), thread: Some(thread) })
     }
-}
 
-impl Front {
     /// Redeems, for as long as it is awaited, what could soon be lost: of sessions whose end was asked for, or whose deadline
     /// is less than `margin` away. It looks twice a minute, so that no dispute window passes unseen. To be spawned beside
     /// [`router`](Self::router) where an application listens by itself.

@@ -21,9 +21,6 @@ impl Provider {
         if session.closed {
             return refused("it is closed");
         }
-        if self.page(id)?.released {
-            return refused("the node released it");
-        }
         // What is said now might not be redeemed in time any more.
         if session.final_at_s.is_some() {
             return refused("its end was asked for");
@@ -46,6 +43,9 @@ impl Provider {
 
     /// Everything else that is checked before a token is generated; gives the tokens of the conversation.
     pub(super) fn admit(&self, session: &Session, page: &Page, request: &ChatRequest) -> Result<u64, NodeError> {
+        if page.released {
+            return Err(NodeError::NotServed { session: request.session, reason: "the node released it" });
+        }
         let next = page.turn() + 1;
         if request.turn != next {
             return Err(NodeError::TurnOutOfOrder { asked: request.turn, next });
