@@ -3,6 +3,7 @@
 An implementation that shares nothing with ours. Run by `cargo xtask contracts`, which compares.
 """
 
+import hashlib
 import json
 import sys
 
@@ -19,14 +20,29 @@ DOMAIN = {
 ID, ROOT, NODE = "0x" + "a1" * 32, "0x" + "b2" * 32, "0x" + "33" * 20
 MAX = 2**128 - 1
 
+# Structs that others refer to.
+REFERRED = {"Share": "address contributor,uint64 tokens,bytes32 root"}
+
+
+def framed(domain, *parts):
+    """SHA-256 over parts behind their lengths, the domain first: `docs/formats.md`, "Digests"."""
+    hasher = hashlib.sha256()
+    for part in (domain.encode(), *parts):
+        hasher.update(len(part).to_bytes(8, "little") + part)
+    return "0x" + hasher.hexdigest()
+
+
+PUBLIC_PART = framed("lazai.pov.public.v1", b"the public part")
+
 MESSAGES = {
     "Attestation": (
-        "bytes32 submission,bytes32 statement,bytes32 publicPart,bytes32 ciphertext,bool accepted",
-        [ID, ROOT, "0x" + "c3" * 32, "0x" + "d4" * 32, True],
+        "bytes32 submission,bytes32 content,bool accepted",
+        [ID, ROOT, True],
     ),
     "ContributorConsent": (
-        "bytes32 submission,bytes32 root,string licence,string consent",
-        [ID, ROOT, "CC-BY-4.0", "I agree – fully, naïvely, 同意"],
+        "bytes32 submission,bytes32 root,string licence,string consent,uint64 tokens,uint64 total,uint64 class,"
+        "uint16 keepBps",
+        [ID, ROOT, "CC-BY-4.0", "I agree – fully, naïvely, 同意", 120, 2**64 - 1, 7, 2500],
     ),
     "Offer": (
         "address node,uint64 class,uint32 version,address asset,uint128 promptPrice,uint128 completionPrice,"
@@ -42,6 +58,13 @@ MESSAGES = {
          "0x" + "f6" * 32, 10**24],
     ),
     "SessionRelease": ("bytes32 session,uint128 redeemed", [ID, MAX]),
+    "Submission": (
+        "bytes32 statement,bytes32 root,bytes32 proof,bytes32 ciphertext,bytes32 publicPart,bytes sealedKey,"
+        "address exex,uint64 class,uint16 keepBps,Share[] shares",
+        [ROOT, "0x" + "c3" * 32, "0x" + "d4" * 32, "0x" + "e5" * 32, PUBLIC_PART, "0x" + "f6" * 32 + "ab" * 48, NODE, 7,
+         2500, [{"contributor": NODE, "tokens": 120, "root": ROOT},
+                {"contributor": NODE, "tokens": 2**64 - 1, "root": "0x" + "c3" * 32}]],
+    ),
     "TrainingRecord": ("bytes32 submission,bytes32 record", [ID, ROOT]),
     "VersionMetadata": (
         "string character,string baseName,bytes32 baseDigest,string baseLicence,bytes32 adapter,bytes32 record,"
@@ -57,14 +80,19 @@ MESSAGES = {
 }
 
 
+def members(fields):
+    return [dict(zip(("type", "name"), field.split(" "))) for field in fields.split(",")]
+
+
 def vector(name, fields, values):
     pairs = [field.split(" ") for field in fields.split(",")]
-    types = {name: [{"type": kind, "name": field} for kind, field in pairs]}
+    referred = {kind: text for kind, text in REFERRED.items() if f"{kind}[]" in fields}
+    types = {name: members(fields)} | {kind: members(text) for kind, text in referred.items()}
     message = {field: value for (_, field), value in zip(pairs, values)}
     signable = encode_typed_data(DOMAIN, types, message)
     signed = Account.sign_message(signable, KEY)
     return {
-        "type": f"{name}({fields})",
+        "type": f"{name}({fields})" + "".join(f"{kind}({text})" for kind, text in referred.items()),
         "message": {field: str(value) if isinstance(value, int) and value is not True else value
                     for field, value in message.items()},
         "domainSeparator": "0x" + signable.header.hex().removeprefix("0x"),

@@ -145,9 +145,10 @@ impl Stage {
             Contributor { address: creator, name: "Ada".into(), licence: licence.into(), consent: consent.into() };
         let public = PublicPart::new(profile, vec!["hi".into()], vec![contributor], "");
         let root = sha256(b"root");
-        let signed_consent =
-            signed(CREATOR, &self.domain, &ContributorConsent { submission: id, root, licence, consent });
-        let share = ContributorShare { contributor: creator, tokens: 100, root, consent: signed_consent };
+        let (tokens, total, lineage) = (100, 100, Lineage::NEW_CLASS);
+        let consent = ContributorConsent { submission: id, root, licence, consent, tokens, total, lineage };
+        let consent = signed(CREATOR, &self.domain, &consent);
+        let share = ContributorShare { contributor: creator, tokens, root, consent };
         let submission = Submission {
             nonce: 1,
             statement: sha256(b"statement"),
@@ -156,16 +157,11 @@ impl Stage {
             ciphertext: sha256(b"ciphertext"),
             sealed_key: SealedKey { encapsulated: UnsealingKey::derive(&[5; 32]).public().0, ciphertext: [0; 48] },
             exex: signer(EXEX).address(),
+            lineage,
             public_part: String::from_utf8(public.to_bytes()?)?,
             shares: vec![share],
         };
-        let attestation = Attestation {
-            submission: id,
-            statement: submission.statement,
-            public_part: PublicPart::digest(submission.public_part.as_bytes()),
-            ciphertext: submission.ciphertext,
-            accepted: true,
-        };
+        let attestation = Attestation { submission: id, content: submission.content(), accepted: true };
         self.send(CREATOR, "submit", Transaction::Submit(submission))?;
         let signature = signed(VALIDATOR, &self.domain, &attestation);
         let verdict = Verdict { validator: signer(VALIDATOR).address(), attestation, signature };
@@ -188,7 +184,7 @@ impl Stage {
             endpoints: Vec::new(),
         };
         let record_signature = signed(EXEX, &self.domain, &RecordClaim { submission: id, record });
-        self.send(EXEX, "mint", Transaction::Mint { metadata, record_signature, class: None })
+        self.send(EXEX, "mint", Transaction::Mint { metadata, record_signature })
     }
 
     /// Opens the sessions; the vouchers to be redeemed of them.

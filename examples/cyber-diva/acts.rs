@@ -172,7 +172,6 @@ pub fn terms(diva: &CyberDiva) -> MintTerms {
         base_licence: "Apache-2.0".into(),
         policy: diva.policy(),
         endpoints: vec!["local:node".into()],
-        class: None,
     }
 }
 

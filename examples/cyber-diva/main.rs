@@ -18,6 +18,7 @@ use lazai::lora::{BaseModel, Compute};
 use lazai::models::ModelCounter;
 use lazai::provenance::{TrustAnchor, collect, verify};
 use lazai::provider::Provider;
+use lazai::settle::Lineage;
 use lazai::settle::market::SubmissionStatus;
 use lazai::validator::Validator;
 use lazai_examples::home::{VALIDATORS, VOTERS};
@@ -49,7 +50,9 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
     let submission = creator.submission_id(1);
     if home.ledger().market().submission(submission).is_none() {
         let contributors = acts::signers(&home);
-        creator.submit(1, &dataset, &public, &statement, &proof, exex.contact(), &contributors).await?;
+        creator
+            .submit(1, &dataset, &public, &statement, &proof, exex.contact(), Lineage::NEW_CLASS, &contributors)
+            .await?;
     }
     tale.say(format!("submitted as {submission}; only the ExEx can open the private part"));
 

@@ -2,7 +2,7 @@
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use lazai::core::{character::Character, dialogue, pov::PublicPart, voice::read_folder};
-use lazai::{models::prepare, zk::Prover};
+use lazai::{models::prepare, settle::Lineage, zk::Prover};
 use lazai_examples::{Stage, diva};
 
 fn main() -> anyhow::Result<()> {
@@ -23,7 +23,16 @@ fn main() -> anyhow::Result<()> {
     let (statement, proof) = creator.prove(&Prover::new(), &dataset, &public, 1)?;
     // The private part is encrypted; its key is sealed to the ExEx alone. Each contributor signs.
     let (exex, signers) = (stage.exex().contact(), [stage.home.signer("mira")]);
-    let id = pollster::block_on(creator.submit(1, &dataset, &public, &statement, &proof, exex, &signers))?;
+    let id = pollster::block_on(creator.submit(
+        1,
+        &dataset,
+        &public,
+        &statement,
+        &proof,
+        exex,
+        Lineage::NEW_CLASS,
+        &signers,
+    ))?;
     println!("submitted {id}: {} records, {} tokens", statement.records(), statement.tokens());
     Ok(())
 }

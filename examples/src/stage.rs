@@ -17,6 +17,7 @@ use lazai::lora::{BaseModel, Compute};
 use lazai::models::{ModelCounter, prepare};
 use lazai::node::SignedOffer;
 use lazai::provider::Provider;
+use lazai::settle::Lineage;
 use lazai::settle::session::{Offer, SessionPayment};
 use lazai::validator::Validator;
 use lazai::zk::{Proof, Statement};
@@ -123,7 +124,8 @@ impl Stage {
     ) -> anyhow::Result<SubmissionId> {
         let signers: Vec<_> = CONTRIBUTORS.iter().map(|name| self.home.signer(name)).collect();
         let ((dataset, public), (statement, proof)) = (packed, proved);
-        Ok(self.creator().submit(nonce, dataset, public, statement, proof, exex, &signers).await?)
+        let lineage = Lineage::NEW_CLASS;
+        Ok(self.creator().submit(nonce, dataset, public, statement, proof, exex, lineage, &signers).await?)
     }
 
     /// Phase 1 is played: a dataset is submitted.
@@ -174,7 +176,6 @@ impl Stage {
             base_licence: "Apache-2.0".into(),
             policy: self.diva.policy(),
             endpoints: vec!["local:node".into()],
-            class: None,
         }
     }
 

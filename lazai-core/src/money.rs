@@ -243,6 +243,8 @@ impl Money {
 pub struct BasisPoints(u16);
 
 impl BasisPoints {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
     /// The whole: 10,000.
     pub const WHOLE: Self = Self(10_000);
 

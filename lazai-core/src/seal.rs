@@ -133,6 +133,24 @@ pub struct SealedKey {
     pub ciphertext: [u8; 48],
 }
 
+impl SealedKey {
+    /// The encapsulated key, then the encrypted one: how a chain keeps it.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; 80] {
+        let mut bytes = [0; 80];
+        bytes[..32].copy_from_slice(self.encapsulated.as_bytes());
+        bytes[32..].copy_from_slice(&self.ciphertext);
+        bytes
+    }
+
+    /// What [`SealedKey::to_bytes`] gave; `None` for any other length.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (encapsulated, ciphertext) = bytes.split_first_chunk::<32>()?;
+        Some(Self { encapsulated: Digest::from_bytes(*encapsulated), ciphertext: ciphertext.try_into().ok()? })
+    }
+}
+
 /// The key pair of a reader. The secret half is wiped when dropped and never printed.
 pub struct UnsealingKey {
     secret: <DhKem as Kem>::PrivateKey,

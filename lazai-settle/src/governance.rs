@@ -22,6 +22,10 @@ pub const QUEUE_WINDOW_S: u64 = 14 * 86_400;
 pub const MIN_TIMELOCK_S: u64 = 3_600;
 /// No vote can leave nodes less time than this to redeem what they were promised, in seconds.
 pub const MIN_DISPUTE_WINDOW_S: u64 = 600;
+/// No vote can leave an ExEx less time than this to mint what was accepted, in seconds.
+pub const MIN_MINT_WINDOW_S: u64 = 86_400;
+/// Nor more: after a year its submitter can name another.
+pub const MAX_MINT_WINDOW_S: u64 = 365 * 86_400;
 /// Assets that prices can be in, the chain's own coin among them.
 pub const MAX_ASSETS: usize = 8;
 
@@ -74,6 +78,8 @@ pub struct Params {
     pub max_session_s: u64,
     /// Seconds that a node has to redeem once a payer asked for the end of a session.
     pub dispute_window_s: u64,
+    /// Seconds that an ExEx has to mint once nothing can be challenged any more.
+    pub mint_window_s: u64,
 }
 
 impl Default for Params {
@@ -95,6 +101,7 @@ impl Default for Params {
             voting_window_s: 3_600,
             max_session_s: 86_400,
             dispute_window_s: 3_600,
+            mint_window_s: 14 * 86_400,
         }
     }
 }
@@ -122,9 +129,12 @@ impl Params {
             ("voting window", self.voting_window_s, MIN_VOTING_WINDOW_S),
             ("longest session", self.max_session_s, 0),
             ("dispute window", self.dispute_window_s, MIN_DISPUTE_WINDOW_S),
+            ("mint window", self.mint_window_s, MIN_MINT_WINDOW_S),
         ] {
-            if value < least || value > MAX_WINDOW_S {
-                return Err(OutOfBounds { parameter, value, least, most: MAX_WINDOW_S });
+            // A window of training locks nobody's money.
+            let most = if parameter == "mint window" { MAX_MINT_WINDOW_S } else { MAX_WINDOW_S };
+            if value < least || value > most {
+                return Err(OutOfBounds { parameter, value, least, most });
             }
         }
         Ok(())

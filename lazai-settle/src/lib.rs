@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`market`] | the state machine, sans I/O: `apply(transaction) -> events`, all or nothing |
 //! | [`split`] | an amount in three: creator's class, node, pool; exactly |
+//! | [`lineage`] | which class a model becomes a version of, and what earlier versions keep |
 //! | [`shares`] | revenue of a class among its share tokens, after ERC-8028; dust carried |
 //! | [`session`] | offers, sessions, vouchers, receipts |
 //! | [`quorum`] | attestations of validators |
@@ -16,6 +17,7 @@
 
 pub mod governance;
 pub mod ledger;
+pub mod lineage;
 pub mod market;
 pub mod merkle;
 pub mod notice;
@@ -27,5 +29,6 @@ pub mod wallet;
 
 pub use governance::Params;
 pub use ledger::{Clock, EmbeddedLedger, Ledger, LedgerError, ManualClock, SystemClock};
+pub use lineage::Lineage;
 pub use market::{Event, Genesis, Market, MarketError, SignedTransaction, Transaction};
 pub use split::{RevenueSplit, Split};

@@ -7,6 +7,8 @@ use lazai_core::sign::Encoder;
 use lazai_core::{Address, Amount, Digest, Signature, SubmissionId, TypedData};
 use serde::{Deserialize, Serialize};
 
+use crate::lineage::Lineage;
+
 /// Validators and their weights.
 pub type ValidatorSet = BTreeMap<Address, u64>;
 
@@ -15,32 +17,26 @@ pub const MAX_VALIDATORS: usize = 64;
 /// Largest weight of a validator, so that all weights sum up.
 pub const MAX_WEIGHT: u64 = u64::MAX / MAX_VALIDATORS as u64;
 
-/// What a validator signs: that she verified the proof of this statement, read this public part, and that the
-/// ciphertext has this digest; and whether she accepts it. She never saw the private data.
+/// What a validator signs of a submission: all of it, and whether the validator accepts it: that the proof of the
+/// statement was verified, the public part read, and that the ciphertext has its digest. The private data was never
+/// seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attestation {
     /// The submission.
     pub submission: SubmissionId,
-    /// Digest of the statement whose proof she verified.
-    pub statement: Digest,
-    /// Digest of the public part she read.
-    pub public_part: Digest,
-    /// SHA-256 of the ciphertext she fetched.
-    pub ciphertext: Digest,
-    /// Her verdict.
+    /// Digest of everything in it: see [`Submission::content`](crate::market::Submission::content).
+    pub content: Digest,
+    /// The verdict.
     pub accepted: bool,
 }
 
 impl TypedData for Attestation {
-    const TYPE: &'static str =
-        "Attestation(bytes32 submission,bytes32 statement,bytes32 publicPart,bytes32 ciphertext,bool accepted)";
+    const TYPE: &'static str = "Attestation(bytes32 submission,bytes32 content,bool accepted)";
 
     fn encode(&self, out: &mut Encoder) {
         out.bytes32(Digest::from_bytes(*self.submission.as_bytes()));
-        out.bytes32(self.statement);
-        out.bytes32(self.public_part);
-        out.bytes32(self.ciphertext);
+        out.bytes32(self.content);
         out.boolean(self.accepted);
     }
 }
@@ -99,27 +95,39 @@ pub struct Challenge {
     pub denied: u64,
 }
 
-/// What a contributor signs: the root of her records, under which licence, and what she consents to.
+/// What a contributor signs: the root of the own records, under which licence, what is consented to; the weight in the
+/// revenue, of how much in all, in which class, and what earlier versions keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContributorConsent<'a> {
-    /// The submission her records are part of.
+    /// The submission that the records are part of.
     pub submission: SubmissionId,
-    /// Merkle root over her records alone.
+    /// Merkle root over the contributor's records alone.
     pub root: Digest,
-    /// SPDX identifier of the licence she gives.
+    /// SPDX identifier of the licence that is given.
     pub licence: &'a str,
-    /// What she consents to, in her words.
+    /// What is consented to, in the contributor's words.
     pub consent: &'a str,
+    /// Tokens of the contributor's records.
+    pub tokens: u64,
+    /// Tokens of all contributors' records in the submission.
+    pub total: u64,
+    /// Which class the model becomes a version of.
+    pub lineage: Lineage,
 }
 
 impl TypedData for ContributorConsent<'_> {
-    const TYPE: &'static str = "ContributorConsent(bytes32 submission,bytes32 root,string licence,string consent)";
+    const TYPE: &'static str = "ContributorConsent(bytes32 submission,bytes32 root,string licence,string consent,\
+                                uint64 tokens,uint64 total,uint64 class,uint16 keepBps)";
 
     fn encode(&self, out: &mut Encoder) {
         out.bytes32(Digest::from_bytes(*self.submission.as_bytes()));
         out.bytes32(self.root);
         out.string(self.licence);
         out.string(self.consent);
+        let (class, keep) = self.lineage.numbers();
+        for number in [self.tokens.into(), self.total.into(), class, keep] {
+            out.uint(number);
+        }
     }
 }
 

@@ -1,12 +1,15 @@
-//! Revenue of a class among its share tokens, after ERC-8028.
+//! Revenue of a version among its share tokens, after ERC-8028.
 //!
-//! The class keeps, per asset, what one share has earned so far, times 10^18; a token's claim is its shares times
-//! that, less what it has had. Two remainders are kept instead of dropped: what does not divide by the total share is
-//! carried to the next settlement, and what a claim floors stays in the token's debt. So, always: the sum of
-//! (shares * per share - debt) + carry = unclaimed * 10^18. The contracts (`contracts/src/token/RevenueShares.sol`)
-//! count alike, to the unit.
+//! Each version (and each class that has none) keeps, per asset, what one share has earned so far, times 10^18; a token's
+//! claim is its shares times that, less what it has had. Two remainders are kept instead of dropped: what does not divide
+//! by the total share is carried to the next settlement, and what a claim floors stays in the token's debt. So, always:
+//! the sum of (shares * per share - debt) + carry = unclaimed * 10^18.
+//!
+//! Of what a version earns, a part goes on to the version before. It waits there, in the inbox, until that version earns
+//! something itself, one of its tokens claims or is sold, or somebody passes it on: so one voucher costs the same
+//! whatever the number of versions. The contracts (`contracts/src/token/RevenueShares.sol`) count alike, to the unit.
 
-use lazai_core::{Amount, MoneyError};
+use lazai_core::{Amount, BasisPoints, MoneyError};
 use ruint::aliases::U256;
 
 /// What the accumulator is scaled by.
@@ -15,7 +18,10 @@ pub const SCALE: u64 = 1_000_000_000_000_000_000;
 /// An amount times [`SCALE`], exactly.
 pub type Scaled = U256;
 
-/// The revenue account of one class in one asset.
+/// What one share can have earned since the beginning, scaled, has at most so many bits: the contracts keep it so.
+const PER_SHARE_BITS: usize = 176;
+
+/// The revenue account of one version, or of a class that has none, in one asset.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RevenueAccount {
     /// What one share has earned since the beginning, scaled.
@@ -24,6 +30,10 @@ pub struct RevenueAccount {
     carry: u64,
     /// What was settled and not claimed yet, the carried part included.
     unclaimed: Amount,
+    /// Ten-thousandths of a unit that are still due to the version before.
+    rest: u16,
+    /// What the next version passed on, and is not shared out yet.
+    inbox: Amount,
 }
 
 impl RevenueAccount {
@@ -45,18 +55,56 @@ impl RevenueAccount {
         self.carry
     }
 
-    /// Distributes an amount over `total_shares`, which must not be 0. Changes nothing on error.
+    /// What the next version passed on, and is not shared out yet.
+    #[must_use]
+    pub fn inbox(&self) -> Amount {
+        self.inbox
+    }
+
+    /// Ten-thousandths of a unit that are still due to the version before.
+    #[must_use]
+    pub fn rest(&self) -> u16 {
+        self.rest
+    }
+
+    /// All the money in it.
     ///
     /// # Errors
     /// [`MoneyError::Overflow`].
-    pub fn settle(&mut self, amount: Amount, total_shares: u64) -> Result<(), MoneyError> {
+    pub fn held(&self) -> Result<Amount, MoneyError> {
+        self.unclaimed.checked_add(self.inbox)
+    }
+
+    /// Takes an amount and what is in the inbox: `keep` of both is given back, for the version before; the rest is
+    /// distributed over `total_shares`, which must not be 0. Settling the parts of an amount one after another gives
+    /// the same. Changes nothing on error.
+    ///
+    /// # Errors
+    /// [`MoneyError::Overflow`].
+    pub fn settle(&mut self, amount: Amount, keep: BasisPoints, total_shares: u64) -> Result<Amount, MoneyError> {
+        let all = amount.checked_add(self.inbox)?;
+        let due = Scaled::from(all.base_units()) * Scaled::from(keep.get()) + Scaled::from(self.rest);
+        let whole = Scaled::from(BasisPoints::WHOLE.get());
+        // No more than the amount, since `keep` is at most the whole, and the rest is below it.
+        let passed = Amount::from_base_units((due / whole).to::<u128>());
+        let own = all.checked_sub(passed)?;
         let total = Scaled::from(total_shares.max(1));
-        let available = scaled(amount)?.checked_add(Scaled::from(self.carry)).ok_or(overflow(amount))?;
-        let per_share = self.per_share.checked_add(available / total).ok_or(overflow(amount))?;
-        let unclaimed = self.unclaimed.checked_add(amount)?;
+        let available = scaled(own)?.checked_add(Scaled::from(self.carry)).ok_or(overflow(own))?;
+        let per_share = self.per_share.checked_add(available / total).filter(|sum| sum.bit_len() <= PER_SHARE_BITS);
+        let per_share = per_share.ok_or(overflow(own))?;
+        let unclaimed = self.unclaimed.checked_add(own)?;
         // A remainder of a division by 64 bits has 64 bits.
-        let carry = (available % total).to::<u64>();
-        *self = Self { per_share, carry, unclaimed };
+        let (carry, rest) = ((available % total).to::<u64>(), (due % whole).to::<u16>());
+        *self = Self { per_share, carry, unclaimed, rest, inbox: Amount::ZERO };
+        Ok(passed)
+    }
+
+    /// Puts what the next version passed on into the inbox.
+    ///
+    /// # Errors
+    /// [`MoneyError::Overflow`]; then nothing has changed.
+    pub fn receive(&mut self, passed: Amount) -> Result<(), MoneyError> {
+        self.inbox = self.inbox.checked_add(passed)?;
         Ok(())
     }
 
@@ -113,7 +161,7 @@ mod tests {
         let mut debts = [Scaled::ZERO; 3];
         let mut paid = 0;
         for _ in 0..10 {
-            account.settle(Amount::from_base_units(1), 3).unwrap();
+            account.settle(Amount::from_base_units(1), BasisPoints::ZERO, 3).unwrap();
             for debt in &mut debts {
                 let amount = pending(1, account.per_share(), *debt).unwrap();
                 *debt += scaled(amount).unwrap();
@@ -124,5 +172,29 @@ mod tests {
         assert_eq!((paid, account.unclaimed().base_units()), (9, 1));
         let owed: Scaled = debts.iter().map(|debt| account.per_share() - debt).sum();
         assert_eq!(owed + Scaled::from(account.carry()), scaled(account.unclaimed()).unwrap());
+    }
+
+    #[test]
+    fn a_batch_passes_on_what_its_vouchers_do() {
+        let keep = BasisPoints::new(3_333).unwrap();
+        let (mut one, mut many) = (RevenueAccount::default(), RevenueAccount::default());
+        one.receive(Amount::from_base_units(77)).unwrap();
+        many.receive(Amount::from_base_units(77)).unwrap();
+        let amounts = [1, 9_999, 3, 12_345, 7];
+        let whole = one.settle(Amount::from_base_units(amounts.iter().sum()), keep, 7).unwrap();
+        let parts = amounts.map(|n| many.settle(Amount::from_base_units(n), keep, 7).unwrap().base_units());
+        assert_eq!((whole.base_units(), one), (parts.iter().sum(), many));
+        assert_eq!(whole.base_units(), 22_432 * 3_333 / 10_000);
+    }
+
+    #[test]
+    fn what_one_share_earned_has_a_bound() {
+        let mut account = RevenueAccount::default();
+        let mut settle = |amount| account.settle(Amount::from_base_units(amount), BasisPoints::ZERO, 1);
+        assert!(settle(u128::MAX).is_err());
+        assert!(settle(1 << 116).is_ok());
+        assert!(settle(1 << 116).is_ok_and(|passed| passed == Amount::ZERO));
+        assert!((0..20).any(|_| settle(1 << 116).is_err()));
+        assert!(account.per_share().bit_len() <= PER_SHARE_BITS);
     }
 }

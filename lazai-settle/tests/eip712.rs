@@ -3,8 +3,11 @@
 
 use lazai_core::dat::{AccessPolicy, BaseModel, Payment, Rating, VersionMetadata};
 use lazai_core::record::RecordClaim;
+use lazai_core::seal::SealedKey;
 use lazai_core::sign::signing_digest;
 use lazai_core::*;
+use lazai_settle::Lineage;
+use lazai_settle::market::{ContributorShare, Submission};
 use lazai_settle::quorum::{Attestation, ContributorConsent};
 use lazai_settle::session::{Offer, Receipt, SessionRelease, Voucher};
 use serde_json::Value;
@@ -42,20 +45,15 @@ fn check<T: TypedData>(vectors: &Value, value: &T) {
 fn everything_that_is_signed_agrees_with_eth_account() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/eip712.json");
     let vectors: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    assert_eq!(vectors["vectors"].as_array().unwrap().len(), 8);
+    assert_eq!(vectors["vectors"].as_array().unwrap().len(), 9);
     let (id, node) = ([0xa1; 32], Address::from_bytes([0x33; 20]));
     let (submission, session) = (SubmissionId::from_bytes(id), SessionId::from_bytes(id));
     let (class, version) = (ClassId(7), VersionNumber(2));
-    let attestation = Attestation {
-        submission,
-        statement: digest(0xb2),
-        public_part: digest(0xc3),
-        ciphertext: digest(0xd4),
-        accepted: true,
-    };
-    check(&vectors, &attestation);
+    check(&vectors, &Attestation { submission, content: digest(0xb2), accepted: true });
     let consent = "I agree – fully, naïvely, 同意";
-    check(&vectors, &ContributorConsent { submission, root: digest(0xb2), licence: "CC-BY-4.0", consent });
+    let lineage = Lineage::next(class, BasisPoints::new(2_500).unwrap()).unwrap();
+    let (root, licence, tokens, total) = (digest(0xb2), "CC-BY-4.0", 120, u64::MAX);
+    check(&vectors, &ContributorConsent { submission, root, licence, consent, tokens, total, lineage });
     let offer = Offer {
         node,
         class,
@@ -106,6 +104,25 @@ fn everything_that_is_signed_agrees_with_eth_account() {
         endpoints: vec!["https://one.example".into(), String::new()],
     };
     check(&vectors, &metadata);
+    let share = |tokens, root| ContributorShare {
+        contributor: node,
+        tokens,
+        root: digest(root),
+        consent: Signature::from_bytes([0; 65]),
+    };
+    let submitted = Submission {
+        nonce: 0,
+        statement: digest(0xb2),
+        root: digest(0xc3),
+        proof: digest(0xd4),
+        ciphertext: digest(0xe5),
+        sealed_key: SealedKey { encapsulated: digest(0xf6), ciphertext: [0xab; 48] },
+        exex: node,
+        lineage,
+        public_part: "the public part".into(),
+        shares: vec![share(120, 0xb2), share(u64::MAX, 0xc3)],
+    };
+    check(&vectors, &submitted);
     check(&vectors, &SessionRelease { session, redeemed: Amount::MAX });
     check(&vectors, &Voucher { session, node, class, version, cumulative: Amount::MAX });
 }

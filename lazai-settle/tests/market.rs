@@ -7,6 +7,7 @@ use lazai_core::digest::sha256;
 use lazai_core::*;
 use lazai_settle::governance::Measure;
 use lazai_settle::market::{POOL, SubmissionStatus};
+use lazai_settle::quorum::Attestation;
 use lazai_settle::session::{SessionPayment, SessionRelease, Voucher};
 use lazai_settle::split::{RevenueSplit, SplitError};
 use lazai_settle::{Market, MarketError, Params, Transaction};
@@ -38,19 +39,16 @@ fn two_thirds_accept_and_late_or_foreign_attestations_do_not_count() {
     world.now_s += 1;
     refused!(world.attest(VALIDATORS[1], late), MarketError::AttestationTooLate { .. });
     assert!(world.market.submission(late).unwrap().has_lapsed(world.now_s));
-    refused!(world.mint_by(EXEX, late, None), MarketError::SubmissionStatus { .. });
+    refused!(world.mint_by(EXEX, late), MarketError::SubmissionStatus { .. });
 }
 
 #[test]
 fn attestations_and_submissions_are_of_what_was_submitted() {
     let mut world = World::new();
     let id = world.submit(1);
-    for field in 0..3 {
-        let mut other = world.attestation(id);
-        *[&mut other.statement, &mut other.public_part, &mut other.ciphertext][field] = sha256(b"other");
-        let verdict = world.verdict(VALIDATORS[0], other);
-        refused!(world.act(STRANGER, Transaction::Attest(vec![verdict])), MarketError::AttestationMismatch { .. });
-    }
+    let other = Attestation { content: sha256(b"other"), ..world.attestation(id) };
+    let verdict = world.verdict(VALIDATORS[0], other);
+    refused!(world.act(STRANGER, Transaction::Attest(vec![verdict])), MarketError::AttestationMismatch { .. });
     let again = world.submission(1);
     refused!(world.act(CREATOR, Transaction::Submit(again)), MarketError::Exists { .. });
     let mut forged = world.submission(2);
@@ -71,17 +69,17 @@ fn attestations_and_submissions_are_of_what_was_submitted() {
 fn minting_needs_quorum_and_the_named_exex_and_happens_once() {
     let mut world = World::new();
     let pending = world.submit(1);
-    refused!(world.mint_by(EXEX, pending, None), MarketError::SubmissionStatus { .. });
+    refused!(world.mint_by(EXEX, pending), MarketError::SubmissionStatus { .. });
     let id = world.accepted(2);
-    refused!(world.mint_by(STRANGER, id, None), MarketError::NotAllowed { .. });
-    world.mint_by(EXEX, id, None).unwrap();
-    refused!(world.mint_by(EXEX, id, None), MarketError::AlreadyMinted { .. });
+    refused!(world.mint_by(STRANGER, id), MarketError::NotAllowed { .. });
+    world.mint_by(EXEX, id).unwrap();
+    refused!(world.mint_by(EXEX, id), MarketError::AlreadyMinted { .. });
     let shares: Vec<u64> = world.market.tokens_of(ClassId(1)).map(|(_, t)| t.shares).collect();
     assert_eq!(shares, [70, 30]);
 
     let refusal = world.accepted(3);
     world.act(EXEX, Transaction::Refuse { submission: refusal, reason: "garbage".into() }).unwrap();
-    refused!(world.mint_by(EXEX, refusal, None), MarketError::SubmissionStatus { .. });
+    refused!(world.mint_by(EXEX, refusal), MarketError::SubmissionStatus { .. });
 }
 
 #[test]
@@ -313,10 +311,8 @@ fn withdrawn_versions_take_no_sessions_and_void_no_voucher() {
     world.act(NODE, Transaction::CloseSession { session }).unwrap();
     assert_eq!(world.balance(CONSUMER), FUNDS - 100);
     // A second version opens the class again; the first stays where it was.
-    let id = world.accepted(2);
-    world.mint_by(EXEX, id, Some(ClassId(1))).unwrap();
+    world.mint_next(2, [70, 30], 0);
     assert_eq!(world.market.class(ClassId(1)).unwrap().versions.len(), 2);
-    assert_eq!(world.market.class(ClassId(1)).unwrap().total_shares, 200);
 }
 
 #[test]

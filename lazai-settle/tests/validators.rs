@@ -7,7 +7,7 @@ use lazai_core::*;
 use lazai_settle::governance::Measure;
 use lazai_settle::market::{POOL, SubmissionStatus};
 use lazai_settle::quorum::Attestation;
-use lazai_settle::{Market, MarketError, Params, Transaction};
+use lazai_settle::{Lineage, Market, MarketError, Params, Transaction};
 use world::*;
 
 macro_rules! refused {
@@ -50,7 +50,7 @@ fn more_than_a_third_against_rejects() {
         assert_eq!(rejected, n == 1);
     }
     refused!(world.attest(VALIDATORS[2], id), MarketError::AttestationsClosed { .. });
-    refused!(world.mint_by(EXEX, id, None), MarketError::SubmissionStatus { .. });
+    refused!(world.mint_by(EXEX, id), MarketError::SubmissionStatus { .. });
     refused!(world.act(STRANGER, Transaction::Attest(vec![])), MarketError::NoVerdicts);
 }
 
@@ -94,11 +94,11 @@ fn lapse(id: SubmissionId) -> Transaction {
 fn nothing_is_minted_while_a_verdict_can_be_challenged() {
     let mut world = staked();
     let id = world.accepted(1);
-    refused!(world.mint_by(EXEX, id, None), MarketError::NotFinal { .. });
+    refused!(world.mint_by(EXEX, id), MarketError::NotFinal { .. });
     world.act(CONSUMER, challenge(id)).unwrap();
     refused!(world.act(CONSUMER, challenge(id)), MarketError::ChallengeRefused { .. });
     world.now_s += 3_600;
-    refused!(world.mint_by(EXEX, id, None), MarketError::NotFinal { .. });
+    refused!(world.mint_by(EXEX, id), MarketError::NotFinal { .. });
     refused!(world.act(VALIDATORS[0], vote(id, false)), MarketError::NotAllowed { .. });
     world.act(VALIDATORS[3], vote(id, false)).unwrap();
     refused!(world.act(VALIDATORS[3], vote(id, false)), MarketError::NotAllowed { .. });
@@ -106,7 +106,7 @@ fn nothing_is_minted_while_a_verdict_can_be_challenged() {
     world.act(VALIDATORS[1], vote(id, false)).unwrap();
     assert_eq!((world.balance(CONSUMER), world.balance(VALIDATORS[0])), (FUNDS - 4_100, 0));
     assert_eq!(world.market.balance(POOL, Asset::NATIVE), units(100));
-    world.mint_by(EXEX, id, None).unwrap();
+    world.mint_by(EXEX, id).unwrap();
 }
 
 #[test]
@@ -247,7 +247,7 @@ fn an_expired_share_earns_no_more_and_keeps_what_it_earned() {
         let to = address(to);
         Transaction::MintToken { class, to, value: 0, shares, expire_at_s }
     };
-    let settle = |n| Transaction::SettleRevenue { class, asset: Asset::NATIVE, amount: units(n) };
+    let settle = |n| Transaction::SettleRevenue { class, version: None, asset: Asset::NATIVE, amount: units(n) };
     world.act(CONSUMER, settle(5)).unwrap();
     assert_eq!(world.balance(CREATOR), 5, "without a counted share, the owner has it");
     world.act(CREATOR, mint(WRITERS[0], 1, world.now_s + 10)).unwrap();
@@ -277,8 +277,25 @@ fn nobody_dilutes_contributors() {
     world.act(CREATOR, mint(0)).unwrap();
     // And the class of one's own takes no versions.
     world.act(CREATOR, Transaction::CreateClass).unwrap();
-    let id = world.accepted(2);
-    refused!(world.mint_by(EXEX, id, Some(ClassId(2))), MarketError::NotAllowed { .. });
+    let next = Lineage::next(ClassId(2), BasisPoints::ZERO).unwrap();
+    let submission = world.submission_of(2, [1, 1], next);
+    refused!(world.act(CREATOR, Transaction::Submit(submission)), MarketError::NotAllowed { .. });
+}
+
+#[test]
+fn an_exex_that_is_late_mints_nothing() {
+    let mut world = World::new();
+    let (early, late) = (world.accepted(1), world.accepted(2));
+    let until_s = world.market.mintable_until_s(late).unwrap();
+    assert_eq!(until_s, world.now_s + 3_600 + 14 * 86_400);
+    world.now_s = until_s;
+    world.mint_by(EXEX, early).unwrap();
+    world.now_s += 1;
+    refused!(world.mint_by(EXEX, late), MarketError::MintTooLate { .. });
+    // The submitter names another in a new submission; the reason for the old one can still be told.
+    world.act(EXEX, Transaction::Refuse { submission: late, reason: "forgot".into() }).unwrap();
+    let third = world.accepted(3);
+    world.mint_by(EXEX, third).unwrap();
 }
 
 #[test]

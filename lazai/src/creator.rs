@@ -6,6 +6,7 @@ use lazai_core::digest::sha256;
 use lazai_core::pov::{Dataset, PovError, PublicPart};
 use lazai_core::seal::{DataKey, SealError, SealingKey};
 use lazai_core::{Address, Signature, Signer, SignerError, SubmissionId};
+use lazai_settle::lineage::Lineage;
 use lazai_settle::market::{ContributorShare, Submission, Transaction};
 use lazai_settle::quorum::ContributorConsent;
 use lazai_zk::opening::prompts_root;
@@ -103,7 +104,8 @@ impl Creator {
         Ok((statement, proof))
     }
 
-    /// Encrypts a dataset, seals its key to an ExEx, has each contributor sign, and submits.
+    /// Encrypts a dataset, seals its key to an ExEx, has each contributor sign, and submits: for a class of its own, or as
+    /// the next version of one of the creator's, with what earlier versions keep.
     ///
     /// # Errors
     /// [`CreatorError`].
@@ -116,6 +118,7 @@ impl Creator {
         statement: &Statement,
         proof: &Proof,
         exex: ExExContact,
+        lineage: Lineage,
         contributors: &[Arc<dyn Signer>],
     ) -> Result<SubmissionId, CreatorError> {
         let id = self.submission_id(nonce);
@@ -127,6 +130,8 @@ impl Creator {
         self.store.put(&proof.to_bytes()).await?;
         self.store.put(&ciphertext).await?;
 
+        // Proved weights are of at most 2^32 records: their sum has no more than 64 bits.
+        let total = statement.proved.shares.iter().fold(0_u64, |sum, share| sum.saturating_add(share.tokens));
         let mut shares = Vec::with_capacity(statement.proved.shares.len());
         for ((address, share), contributor) in statement.shares().zip(&public.contributors) {
             let signer = contributors.iter().find(|s| s.address() == address);
@@ -136,6 +141,9 @@ impl Creator {
                 root: share.root,
                 licence: &contributor.licence,
                 consent: &contributor.consent,
+                tokens: share.tokens,
+                total,
+                lineage,
             };
             let consent: Signature = lazai_core::sign::sign(&**signer, &self.account.domain(), &consent).await?;
             shares.push(ContributorShare { contributor: address, tokens: share.tokens, root: share.root, consent });
@@ -148,6 +156,7 @@ impl Creator {
             ciphertext: sha256(&ciphertext),
             sealed_key,
             exex: exex.address,
+            lineage,
             // Canonical JSON is UTF-8.
             public_part: String::from_utf8_lossy(&public_part).into_owned(),
             shares,

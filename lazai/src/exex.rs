@@ -153,8 +153,6 @@ pub struct MintTerms {
     pub policy: AccessPolicy,
     /// Where it will be served.
     pub endpoints: Vec<String>,
-    /// The class to add a version to; `None` for a new one.
-    pub class: Option<ClassId>,
 }
 
 /// What records name as the software that made them.
@@ -387,7 +385,7 @@ impl ExEx {
             policy: terms.policy,
             endpoints: terms.endpoints,
         };
-        let transaction = Transaction::Mint { metadata, record_signature, class: terms.class };
+        let transaction = Transaction::Mint { metadata, record_signature };
         let entry = self.account.send(&format!("mint {id}"), transaction).await?;
         let minted = entry.events.iter().find_map(|event| match event {
             Event::VersionMinted { class, version, .. } => Some((*class, *version)),

@@ -120,13 +120,16 @@ impl Validator {
         self.matches(&statement, state)?;
         self.verifier.verify(&statement, &proof)?;
         let ciphertext = store.get(submitted.ciphertext, MAX_CIPHERTEXT_BYTES).await?;
-        Ok(Attestation {
-            submission,
-            statement: statement.digest(),
-            public_part: PublicPart::digest(submitted.public_part.as_bytes()),
-            ciphertext: sha256(&ciphertext),
-            accepted: true,
-        })
+        for (field, expected, found) in [
+            ("statement", submitted.statement, statement.digest()),
+            ("proof", submitted.proof, proof.digest()),
+            ("ciphertext", submitted.ciphertext, sha256(&ciphertext)),
+        ] {
+            if expected != found {
+                return Err(ValidationError::StatementMismatch { field });
+            }
+        }
+        Ok(Attestation { submission, content: submitted.content(), accepted: true })
     }
 
     /// The verdict against a submission that [`Validator::verify`] finds wrong: more than a third of the weight
@@ -137,14 +140,7 @@ impl Validator {
     pub fn rejection(&self, submission: SubmissionId) -> Result<Attestation, ValidationError> {
         let market = self.account.ledger().market();
         let state = market.submission(submission).ok_or(ValidationError::UnknownSubmission { submission })?;
-        let submitted = &state.submission;
-        Ok(Attestation {
-            submission,
-            statement: submitted.statement,
-            public_part: PublicPart::digest(submitted.public_part.as_bytes()),
-            ciphertext: submitted.ciphertext,
-            accepted: false,
-        })
+        Ok(Attestation { submission, content: state.submission.content(), accepted: false })
     }
 
     /// Signs a verdict. To sign two different ones on one submission costs stake, whoever shows them: what is signed is
@@ -201,9 +197,11 @@ impl Validator {
         if public.contributors.len() != submitted.shares.len() {
             return Err(wrong());
         }
+        let total = submitted.tokens().ok_or_else(wrong)?;
         for (contributor, share) in public.contributors.iter().zip(&submitted.shares) {
             let (licence, consent) = (&contributor.licence, &contributor.consent);
-            let signed = ContributorConsent { submission: id, root: share.root, licence, consent };
+            let (root, tokens, lineage) = (share.root, share.tokens, submitted.lineage);
+            let signed = ContributorConsent { submission: id, root, licence, consent, tokens, total, lineage };
             let checked = share.consent.verify(&self.account.domain(), &signed, share.contributor);
             if contributor.address != share.contributor || checked.is_err() {
                 return Err(wrong());

@@ -18,8 +18,8 @@ const ARTIFACTS: &[(&str, &str)] = &[
     ("GovernanceToken", "GovernanceToken.sol"),
     ("MarketGovernor", "MarketGovernor.sol"),
     ("MarketParameters", "MarketParameters.sol"),
+    ("MarketTimelock", "MarketTimelock.sol"),
     ("Settlement", "Settlement.sol"),
-    ("TimelockController", "TimelockController.sol"),
     ("ValidatorQuorum", "ValidatorQuorum.sol"),
 ];
 /// Lines and branches that tests must reach, in percent.

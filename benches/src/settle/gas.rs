@@ -29,7 +29,7 @@ pub(super) fn all() -> Vec<(&'static str, u64)> {
     w.now_s += 1_800;
     let now_s = w.now_s;
     w.chain.at(now_s);
-    mint_of(&mut w, id, None);
+    mint_of(&mut w, id);
     gas.push(("gas_mint", w.chain.gas));
 
     let first = offer(&w, 0);

@@ -69,7 +69,7 @@ mod _lazai {
     #[pymodule_export]
     use lazai_facade::native::provider::ServedModel;
     #[pymodule_export]
-    use lazai_facade::native::roles::{ExExContact, SubmissionFacts};
+    use lazai_facade::native::roles::{ExExContact, Lineage, SubmissionFacts};
     #[pymodule_export]
     use lazai_facade::safety::CharacterReport;
     #[pymodule_export]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use lazai_facade::native::dat::{DatFacts, TokenFacts};
 use lazai_facade::native::market::{Founding, Market as Inner};
 use lazai_facade::native::prove::ProofFiles;
-use lazai_facade::native::roles::{ExExContact, SubmissionFacts};
+use lazai_facade::native::roles::{ExExContact, Lineage, SubmissionFacts};
 use lazai_facade::{Domain, LazaiError, MarketPlace, ModelOffer, RevenueParts};
 use pollster::block_on;
 use pyo3::prelude::*;
@@ -120,7 +120,9 @@ impl Market {
         free(py, || block_on(market.execute(voter, proposal)))
     }
 
-    /// Submits a dataset as its creator, with each contributor's consent signed; gives the submission's id.
+    /// Submits a dataset as its creator, with each contributor's consent signed; gives the submission's id. Without a
+    /// lineage its model becomes the first version of a new class.
+    #[pyo3(signature = (creator, store, nonce, dataset, public_part, proof, exex, contributors, lineage=None))]
     #[allow(clippy::too_many_arguments, reason = "a submission has these parts, each once")]
     fn submit(
         &self,
@@ -133,10 +135,13 @@ impl Market {
         proof: ProofFiles,
         exex: ExExContact,
         contributors: Vec<Bound<'_, PyAny>>,
+        lineage: Option<Lineage>,
     ) -> PyResult<String> {
         let (market, creator) = (self.open()?, PySigner::of(&creator)?);
         let contributors = contributors.iter().map(PySigner::of).collect::<PyResult<Vec<_>>>()?;
-        free(py, || block_on(market.submit(creator, store, nonce, dataset, public_part, proof, exex, contributors)))
+        free(py, || {
+            block_on(market.submit(creator, store, nonce, dataset, public_part, proof, exex, contributors, lineage))
+        })
     }
 
     /// Verifies a submission as a validator, and attests it.

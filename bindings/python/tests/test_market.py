@@ -66,7 +66,7 @@ def scene(tmp_path_factory, base):
     assert attested.status == "accepted" and attested.tokens == facts.tokens and exex.follow() == [submission]
 
     access = lazai.AccessTerms("teen", 13, "gas", "no real person's words", "mailto:report@example.org")
-    model = lazai.ModelTerms("SmolLM2-135M-Instruct", "Apache-2.0", access, ["http://127.0.0.1"], None)
+    model = lazai.ModelTerms("SmolLM2-135M-Instruct", "Apache-2.0", access, ["http://127.0.0.1"])
     seen = []
     refused("cancelled", exex.fine_tune, submission, base, SETTINGS, model, lambda p: seen.append(p) or p.done < 1)
     minted = exex.fine_tune(submission, base, SETTINGS, model, seen.append)
@@ -152,7 +152,7 @@ def test_what_is_wrong_is_refused(scene, base, tmp_path):
     served = [lazai.ServedModel(minted.class_id, 9, minted.adapter.folder, "3", "7", 512, 600)]
     refused("dat.unknown", lazai.NodeServer.start, market, people.node, base, served, 8, str(tmp_path), "127.0.0.1:0")
     refused("io", lazai.NodeServer.start, market, people.node, base, [], 8, str(tmp_path), "256.0.0.1:1")
-    terms = lazai.ModelTerms("x", "MIT", lazai.AccessTerms("everybody", 0, "gas", "", ""), [], None)
+    terms = lazai.ModelTerms("x", "MIT", lazai.AccessTerms("everybody", 0, "gas", "", ""), [])
     refused("json.malformed", exex.fine_tune, submission, base, SETTINGS, terms)
 
 

@@ -1,4 +1,4 @@
-//! EIP-712: hashing and signing of typed structured data, for flat structs.
+//! EIP-712: hashing and signing of typed structured data: structs whose members are values, or arrays of structs.
 
 use serde::{Deserialize, Serialize};
 
@@ -72,7 +72,8 @@ impl Domain {
 /// }
 /// ```
 pub trait TypedData {
-    /// `encodeType`: the name and the members in order, such as `Mail(address to,string text)`.
+    /// `encodeType`: the name and the members in order, such as `Mail(address to,string text)`; then the types it refers
+    /// to, sorted by name.
     const TYPE: &'static str;
 
     /// Writes the members in the order of [`TypedData::TYPE`].
@@ -188,6 +189,17 @@ impl Encoder {
     /// A `string[]`, which enters as the hash of its strings' hashes.
     pub fn strings(&mut self, values: &[String]) {
         let hashes: Vec<u8> = values.iter().flat_map(|v| *keccak256(v.as_bytes()).as_bytes()).collect();
+        self.0.extend_from_slice(keccak256(&hashes).as_bytes());
+    }
+
+    /// `bytes`, which enter as their hash.
+    pub fn bytes(&mut self, value: &[u8]) {
+        self.0.extend_from_slice(keccak256(value).as_bytes());
+    }
+
+    /// An array of structs, which enters as the hash of theirs.
+    pub fn structs<T: TypedData>(&mut self, values: impl IntoIterator<Item = T>) {
+        let hashes: Vec<u8> = values.into_iter().flat_map(|v| *v.hash_struct().as_bytes()).collect();
         self.0.extend_from_slice(keccak256(&hashes).as_bytes());
     }
 

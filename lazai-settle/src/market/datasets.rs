@@ -24,6 +24,10 @@ impl Market {
         if self.submissions.contains_key(&id) {
             return Err(MarketError::Exists { what: "submission", id: Digest::from_bytes(*id.as_bytes()) });
         }
+        if let Some(class) = submission.lineage.class() {
+            let found = self.classes.get(&class).ok_or(MarketError::UnknownClass { class })?;
+            found.check_next_by(submitter)?;
+        }
         // A chain does not read the public part: there, validators judge it.
         if !self.follows_chain {
             self.check_contributors(id, submission)?;
@@ -53,7 +57,7 @@ impl Market {
         if expected != found {
             return Err(MarketError::ContributorsMismatch { expected, found });
         }
-        let mut tokens = 0u64;
+        let total = submission.tokens().ok_or(MarketError::TooMany { what: "tokens" })?;
         for (contributor, share) in public.contributors.iter().zip(&submission.shares) {
             if contributor.address != share.contributor || share.tokens == 0 {
                 return Err(MarketError::ContributorsMismatch { expected, found });
@@ -63,9 +67,11 @@ impl Market {
                 root: share.root,
                 licence: &contributor.licence,
                 consent: &contributor.consent,
+                tokens: share.tokens,
+                total,
+                lineage: submission.lineage,
             };
             self.check_signed_by("contributor's consent", &share.consent, &consent, share.contributor)?;
-            tokens = tokens.checked_add(share.tokens).ok_or(MarketError::TooMany { what: "tokens" })?;
         }
         Ok(())
     }

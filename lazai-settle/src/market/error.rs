@@ -32,8 +32,8 @@ pub enum MarketError {
     #[error("submission {submission} takes no more attestations")]
     AttestationsClosed { submission: SubmissionId },
     /// An attestation is of other content than was submitted.
-    #[error("attestation names {field} {found}, the submission has {expected}")]
-    AttestationMismatch { field: &'static str, expected: Digest, found: Digest },
+    #[error("attestation names content {found}, the submission has {expected}")]
+    AttestationMismatch { expected: Digest, found: Digest },
     /// An attestation came after the deadline.
     #[error("attestation at {now_s}, the deadline was {deadline_s}")]
     AttestationTooLate { now_s: u64, deadline_s: u64 },
@@ -70,6 +70,9 @@ pub enum MarketError {
     /// Arithmetic that has no result.
     #[error(transparent)]
     Money(#[from] MoneyError),
+    /// The ExEx that the submission names did not mint it in time.
+    #[error("submission {submission} could be minted up to {deadline_s}, now is {now_s}")]
+    MintTooLate { submission: SubmissionId, deadline_s: u64, now_s: u64 },
     /// A batch without a verdict.
     #[error("no verdicts")]
     NoVerdicts,

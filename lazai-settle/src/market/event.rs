@@ -42,8 +42,10 @@ pub enum Event {
     ParamsChanged { params: ParamsVersion, split: RevenueSplit },
     /// A change was proposed.
     Proposed { proposal: ProposalId, measure: Measure, voting_ends_s: u64 },
-    /// Revenue went to a class.
-    RevenueSettled { class: ClassId, asset: Asset, amount: Amount },
+    /// A version's part of what the next one earned came to its shares.
+    RevenuePassed { class: ClassId, version: VersionNumber, asset: Asset },
+    /// Revenue went to a version, or to a class that has none.
+    RevenueSettled { class: ClassId, version: Option<VersionNumber>, asset: Asset, amount: Amount },
     /// A session ended; what was not redeemed went back.
     SessionClosed { session: SessionId, refunded: Amount },
     /// A session's payer asked for its end: the node redeems up to this time.

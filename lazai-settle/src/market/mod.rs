@@ -2,7 +2,7 @@
 //!
 //! [`Market::apply`] takes a signed transaction and the time, and gives events or an error; on error nothing has
 //! changed. Each phase of the scenario has a file: `datasets` (submit, refuse), `validators` (attest, stake, challenge),
-//! `tokens` (mint, transfer, claim), `sessions` (open, top up, redeem, close), `funds` (sponsor quota), `votes` (propose, vote, execute), `measures` (what
+//! `tokens` (mint, transfer), `revenue` (settle, pass on, claim), `sessions` (open, top up, redeem, close), `funds` (sponsor quota), `votes` (propose, vote, execute), `measures` (what
 //! governance does). The contracts do the same, and are held to it by random operations through both.
 
 mod datasets;
@@ -10,6 +10,7 @@ mod error;
 mod event;
 mod funds;
 mod measures;
+mod revenue;
 mod sessions;
 mod state;
 mod tokens;
@@ -22,7 +23,8 @@ pub use event::Event;
 pub use funds::Fund;
 pub use measures::Crossing;
 pub use state::{
-    Class, Genesis, MAX_EXPIRING, Market, POOL, SubmissionState, SubmissionStatus, Token, Version, chain_ledger_id,
+    Class, Genesis, MAX_EXPIRING, MAX_EXPIRY_S, MAX_VERSIONS, Market, POOL, Pot, SubmissionState, SubmissionStatus,
+    Token, Version, chain_ledger_id,
 };
 pub use transaction::{ContributorShare, SignedTransaction, Submission, Transaction};
 
@@ -69,15 +71,14 @@ impl Market {
             Transaction::LapseChallenge { submission, validator } => {
                 self.lapse_challenge(now_s, *submission, *validator)
             }
-            Transaction::Mint { metadata, record_signature, class } => {
-                self.mint(now_s, sender, metadata, record_signature, *class)
-            }
+            Transaction::Mint { metadata, record_signature } => self.mint(now_s, sender, metadata, record_signature),
             Transaction::MintToken { class, to, value, shares, expire_at_s } => {
                 self.mint_token(now_s, sender, *class, *to, *value, *shares, *expire_at_s)
             }
             Transaction::OpenSession { nonce, consumer, offer, offer_signature, payment } => {
                 self.open_session(now_s, sender, *nonce, *consumer, offer, offer_signature, *payment)
             }
+            Transaction::PassRevenue { class, version, asset } => self.pass_revenue(*class, *version, *asset),
             Transaction::Propose(measure) => self.propose(now_s, sender, measure),
             Transaction::RecordUsage { token, metric, amount } => {
                 self.record_usage(now_s, sender, *token, *metric, *amount)
@@ -85,7 +86,9 @@ impl Market {
             Transaction::Redeem { voucher, signature } => self.redeem(now_s, sender, voucher, signature),
             Transaction::Refuse { submission, reason } => self.refuse(sender, *submission, reason),
             Transaction::RevokeOffers => self.revoke_offers(sender),
-            Transaction::SettleRevenue { class, asset, amount } => self.settle(now_s, sender, *class, *asset, *amount),
+            Transaction::SettleRevenue { class, version, asset, amount } => {
+                self.settle(now_s, sender, *class, *version, *asset, *amount)
+            }
             Transaction::SlashEquivocation { one, other } => self.slash_equivocation(sender, one, other),
             Transaction::Sponsor { class, asset, amount, per_unit } => {
                 self.sponsor(sender, *class, *asset, *amount, *per_unit)

@@ -174,18 +174,19 @@ impl Market {
         self.check_signed_by("voucher", signature, voucher, session.consumer)?;
         self.check_sum(voucher)?;
         let increment = voucher.cumulative.checked_sub(session.redeemed)?;
-        let (class, asset, params) = (session.offer.class, session.offer.asset, session.params);
+        let (class, version, asset) = (session.offer.class, Some(session.offer.version), session.offer.asset);
+        let params = session.params;
         let current = self.params();
         // A session names a version that was in force, and versions are never dropped.
         let split = self.params_of(params).unwrap_or(current.1).split.split(increment);
-        let mut events = self.settle_revenue(now_s, class, asset, split.creator)?;
+        let mut events = self.settle_revenue(now_s, class, version, asset, split.creator)?;
         self.credit(sender, asset, split.node)?;
         self.credit(self.pool, asset, split.pool)?;
         if let Some(session) = self.sessions.get_mut(&id) {
             session.redeemed = voucher.cumulative;
         }
         events.push(Event::VoucherRedeemed { session: id, increment, split, params });
-        events.push(Event::RevenueSettled { class, asset, amount: split.creator });
+        events.push(Event::RevenueSettled { class, version, asset, amount: split.creator });
         Ok(events)
     }
 

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use lazai_core::dat::VersionMetadata;
 use lazai_core::digest::{CanonicalError, DomainHasher, canonical_digest};
 use lazai_core::{
-    Address, Amount, Asset, ClassId, Digest, Domain, LedgerId, MoneyError, ParamsVersion, ProposalId, SessionId,
-    Signature, SubmissionId, TokenId, TypedData, VersionNumber,
+    Address, Amount, Asset, BasisPoints, ClassId, Digest, Domain, LedgerId, MoneyError, ParamsVersion, ProposalId,
+    SessionId, Signature, SubmissionId, TokenId, TypedData, VersionNumber,
 };
 use serde::{Deserialize, Serialize};
 
@@ -156,26 +156,41 @@ pub struct Version {
     pub digest: Digest,
     /// Whether it takes no new sessions.
     pub withdrawn: bool,
+    /// What the version before has of its revenue.
+    pub keep: BasisPoints,
+    /// Its shares, fixed when it was minted, and what they earned.
+    pub pot: Pot,
+}
+
+/// Shares that count, and what they have together.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pot {
+    /// Shares of all tokens that count.
+    pub total_shares: u64,
+    /// Revenue, by asset.
+    pub revenue: BTreeMap<Asset, RevenueAccount>,
 }
 
 /// Share tokens of a class that expire: they are processed before each settlement.
 pub const MAX_EXPIRING: usize = 64;
+/// Versions of a class are numbered in 24 bits.
+pub const MAX_VERSIONS: usize = (1 << 24) - 1;
+/// A token expires at the latest then, seconds since 1970: 40 bits.
+pub const MAX_EXPIRY_S: u64 = (1 << 40) - 1;
 
 /// A class of Data Anchoring Tokens: one character.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Class {
     /// Who may mint tokens without shares and withdraw versions.
     pub owner: Address,
-    /// Whether it was born of a submission: its shares come from submissions alone.
+    /// Whether it was born of a submission: its shares come from submissions alone, and each belongs to a version.
     pub anchored: bool,
     /// Its versions, from 1; never removed.
     pub versions: Vec<Version>,
-    /// Shares of all tokens that count.
-    pub total_shares: u64,
+    /// Shares of no version, and what they earned: of a class that is not anchored.
+    pub pot: Pot,
     /// Share tokens that will expire, at most [`MAX_EXPIRING`].
     pub expiring: BTreeSet<TokenId>,
-    /// Revenue, by asset.
-    pub revenue: BTreeMap<Asset, RevenueAccount>,
     /// Operators: who may use the quota of whom.
     pub operators: BTreeSet<(Address, Address)>,
 }
@@ -186,6 +201,15 @@ impl Class {
     pub fn version(&self, number: VersionNumber) -> Option<&Version> {
         self.versions.get(usize::try_from(number.0).ok()?.checked_sub(1)?)
     }
+
+    /// Shares and revenue of a version; of none, those of a class that has no versions.
+    #[must_use]
+    pub fn pot(&self, version: Option<VersionNumber>) -> Option<&Pot> {
+        match version {
+            None => Some(&self.pot),
+            Some(number) => self.version(number).map(|v| &v.pot),
+        }
+    }
 }
 
 /// A Data Anchoring Token.
@@ -193,11 +217,13 @@ impl Class {
 pub struct Token {
     /// Its class.
     pub class: ClassId,
+    /// The version whose revenue its shares have a part of; none in a class without versions, or without shares.
+    pub version: Option<VersionNumber>,
     /// Who has it.
     pub owner: Address,
     /// Quota: sessions it pays for.
     pub value: u64,
-    /// Its weight in the class's revenue.
+    /// Its weight in the revenue of its version, or of its class.
     pub shares: u64,
     /// Quota can be used up to this time, seconds since 1970; 0 for ever.
     pub expire_at_s: u64,
@@ -443,13 +469,14 @@ impl Market {
         let funds = self.funds.iter().filter(|((_, a), _)| *a == asset).map(|(_, fund)| fund.amount);
         let open = self.sessions.values().filter(|s| !s.closed && s.offer.asset == asset);
         let deposited = open.map(|s| s.deposit.checked_sub(s.redeemed));
-        let accrued = self.classes.values().filter_map(|c| c.revenue.get(&asset)).map(RevenueAccount::unclaimed);
+        let pots = self.classes.values().flat_map(|c| c.versions.iter().map(|v| &v.pot).chain([&c.pot]));
+        let accrued = pots.filter_map(|pot| pot.revenue.get(&asset)).map(RevenueAccount::held);
         let at_stake = self.stakes.values().flat_map(|s| [s.bonded, s.unbonding]);
         let challenges = self.submissions.values().flat_map(|s| s.challenges.values());
         let bonds = challenges.filter(|c| c.open).map(|c| c.bond);
         let staked = at_stake.chain(bonds).filter(|_| asset == Asset::NATIVE);
         let mut total = Amount::ZERO;
-        for amount in held.chain(funds).chain(accrued).chain(staked).map(Ok).chain(deposited) {
+        for amount in held.chain(funds).chain(staked).map(Ok).chain(accrued).chain(deposited) {
             total = total.checked_add(amount?)?;
         }
         Ok(total)

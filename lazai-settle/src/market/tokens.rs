@@ -1,14 +1,14 @@
-//! Data Anchoring Tokens: minting, quota, revenue; ERC-8028 with its holes closed.
+//! Data Anchoring Tokens: minting, quota, sale; ERC-8028 with its holes closed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use lazai_core::dat::VersionMetadata;
 use lazai_core::record::RecordClaim;
-use lazai_core::{Address, Amount, Asset, ClassId, Digest, MoneyError, Signature, TokenId, VersionNumber};
+use lazai_core::{Address, Asset, ClassId, Digest, MoneyError, Signature, TokenId, VersionNumber};
 
-use super::state::{Class, MAX_EXPIRING, Market, SubmissionStatus, Token, Version};
+use super::state::{Class, MAX_EXPIRING, MAX_EXPIRY_S, MAX_VERSIONS, Market, Pot, SubmissionStatus, Token, Version};
 use super::{Event, MarketError};
-use crate::shares::{RevenueAccount, debt_at, pending, scaled};
+use crate::shares::{RevenueAccount, debt_at};
 
 impl Market {
     pub(super) fn mint(
@@ -17,12 +17,13 @@ impl Market {
         exex: Address,
         metadata: &VersionMetadata,
         record_signature: &Signature,
-        into: Option<ClassId>,
     ) -> Result<Vec<Event>, MarketError> {
         let id = metadata.submission;
         self.check_final(now_s, id)?;
         let state = self.accepted_for(id, exex)?;
-        let (submitter, shares) = (state.submitter, state.submission.shares.clone());
+        let (submitter, lineage) = (state.submitter, state.submission.lineage);
+        let (shares, into) = (state.submission.shares.clone(), lineage.class());
+        let total_shares = state.submission.tokens().ok_or(MarketError::TooMany { what: "shares" })?;
         if metadata.exex != exex {
             return Err(MarketError::MetadataMismatch { field: "exex" });
         }
@@ -34,17 +35,15 @@ impl Market {
             None => Class::owned_by(submitter, true),
             Some(class) => self.class_mut(class)?.clone(),
         };
-        if class.owner != submitter || !class.anchored {
-            return Err(MarketError::NotAllowed { sender: submitter, role: "the owner of an anchored class" });
-        }
-        for share in &shares {
-            let total = class.total_shares.checked_add(share.tokens);
-            class.total_shares = total.ok_or(MarketError::TooMany { what: "shares" })?;
-        }
+        class.check_next_by(submitter)?;
         let class_id = into.unwrap_or(ClassId(self.classes.len() as u64 + 1));
-        let number = u32::try_from(class.versions.len() + 1).map_err(|_| MarketError::TooMany { what: "versions" })?;
-        let version = VersionNumber(number);
-        class.versions.push(Version { metadata: metadata.clone(), digest, withdrawn: false });
+        if class.versions.len() == MAX_VERSIONS {
+            return Err(MarketError::TooMany { what: "versions" });
+        }
+        let version = VersionNumber(u32::try_from(class.versions.len() + 1).unwrap_or(u32::MAX));
+        let pot = Pot { total_shares, revenue: BTreeMap::new() };
+        let keep = lineage.keep();
+        class.versions.push(Version { metadata: metadata.clone(), digest, withdrawn: false, keep, pot });
         let owner = class.owner;
         self.classes.insert(class_id, class);
 
@@ -54,7 +53,8 @@ impl Market {
         }
         events.push(Event::VersionMinted { class: class_id, version, submission: id, metadata: digest });
         for share in shares {
-            events.push(self.add_token(class_id, share.contributor, 0, share.tokens, 0)?);
+            let token = Token::of(class_id, Some(version), share.contributor, 0, share.tokens, 0);
+            events.push(self.add_token(token));
         }
         if let Some(state) = self.submissions.get_mut(&id) {
             state.status = SubmissionStatus::Minted { class: class_id, version };
@@ -68,22 +68,11 @@ impl Market {
         vec![Event::ClassCreated { class, owner, anchored: false }]
     }
 
-    /// A new token, whose shares the class counts already. It has had what the class earned so far, in every asset:
-    /// it takes no part in the past.
-    fn add_token(
-        &mut self,
-        class: ClassId,
-        owner: Address,
-        value: u64,
-        shares: u64,
-        expire_at_s: u64,
-    ) -> Result<Event, MarketError> {
+    fn add_token(&mut self, new: Token) -> Event {
         let token = TokenId(self.tokens.len() as u64 + 1);
-        let revenue = self.classes.get(&class).map(|c| &c.revenue);
-        let had = |(&asset, account): (&Asset, &RevenueAccount)| Ok((asset, debt_at(shares, account.per_share())?));
-        let debt = revenue.into_iter().flatten().map(had).collect::<Result<_, MoneyError>>()?;
-        self.tokens.insert(token, Token { class, owner, value, shares, expire_at_s, debt, frozen: None });
-        Ok(Event::Minted { token, class, to: owner, value, shares, expire_at_s })
+        let Token { class, owner: to, value, shares, expire_at_s, .. } = new;
+        self.tokens.insert(token, new);
+        Event::Minted { token, class, to, value, shares, expire_at_s }
     }
 
     #[allow(clippy::too_many_arguments, reason = "the fields of one transaction")]
@@ -104,20 +93,24 @@ impl Market {
         if expire_at_s != 0 && expire_at_s < now_s {
             return Err(MarketError::TokenExpired { token: TokenId(0), expire_at_s });
         }
-        let expired = self.expired(now_s, class);
+        if expire_at_s > MAX_EXPIRY_S {
+            return Err(MarketError::TooMany { what: "seconds until the expiry" });
+        }
         let found = self.classes.get(&class).ok_or(MarketError::UnknownClass { class })?;
-        let gone: u64 = expired.iter().filter_map(|id| self.tokens.get(id)).map(|t| t.shares).sum();
-        let counted = found.total_shares.saturating_sub(gone).checked_add(shares);
+        let counted = self.shares_counted(now_s, class).checked_add(shares);
         let counted = counted.ok_or(MarketError::TooMany { what: "shares" })?;
         let expiring = shares != 0 && expire_at_s != 0;
-        if expiring && found.expiring.len() - expired.len() == MAX_EXPIRING {
+        if expiring && found.expiring.len() - self.expired(now_s, class).len() == MAX_EXPIRING {
             return Err(MarketError::TooMany { what: "share tokens that expire" });
         }
+        // It has had what the class earned so far, in every asset: it takes no part in the past.
+        let had = |(&asset, account): (&Asset, &RevenueAccount)| Ok((asset, debt_at(shares, account.per_share())?));
+        let debt = found.pot.revenue.iter().map(had).collect::<Result<_, MoneyError>>()?;
         let mut events = self.process_expiries(now_s, class);
-        events.push(self.add_token(class, to, value, shares, expire_at_s)?);
+        events.push(self.add_token(Token { debt, ..Token::of(class, None, to, value, shares, expire_at_s) }));
         let token = TokenId(self.tokens.len() as u64);
         let found = self.class_mut(class)?;
-        found.total_shares = counted;
+        found.pot.total_shares = counted;
         if expiring {
             found.expiring.insert(token);
         }
@@ -131,15 +124,21 @@ impl Market {
         expiring.into_iter().flatten().filter(over).copied().collect()
     }
 
+    /// Shares of no version that count now.
+    pub(super) fn shares_counted(&self, now_s: u64, class: ClassId) -> u64 {
+        let gone: u64 = self.expired(now_s, class).iter().filter_map(|id| self.tokens.get(id)).map(|t| t.shares).sum();
+        self.classes.get(&class).map_or(0, |c| c.pot.total_shares).saturating_sub(gone)
+    }
+
     /// Observes the expiries of a class. Nothing was settled since, so what a share has earned is still that of then.
-    fn process_expiries(&mut self, now_s: u64, class: ClassId) -> Vec<Event> {
+    pub(super) fn process_expiries(&mut self, now_s: u64, class: ClassId) -> Vec<Event> {
         let expired = self.expired(now_s, class);
         let Some(found) = self.classes.get_mut(&class) else { return Vec::new() };
         for id in &expired {
             found.expiring.remove(id);
             if let Some(token) = self.tokens.get_mut(id) {
-                found.total_shares = found.total_shares.saturating_sub(token.shares);
-                token.frozen = Some(found.revenue.iter().map(|(&asset, a)| (asset, a.per_share())).collect());
+                found.pot.total_shares = found.pot.total_shares.saturating_sub(token.shares);
+                token.frozen = Some(found.pot.revenue.iter().map(|(&asset, a)| (asset, a.per_share())).collect());
             }
         }
         expired.into_iter().map(|token| Event::Expired { token }).collect()
@@ -254,8 +253,8 @@ impl Market {
         if token.owner != sender {
             return Err(MarketError::NotAllowed { sender, role: "the owner of the token" });
         }
-        let assets: Vec<Asset> =
-            self.classes.get(&token.class).map(|c| c.revenue.keys().copied().collect()).unwrap_or_default();
+        let pot = self.classes.get(&token.class).and_then(|c| c.pot(token.version));
+        let assets: Vec<Asset> = pot.map(|pot| pot.revenue.keys().copied().collect()).unwrap_or_default();
         // What the token earned so far is the seller's.
         let mut events = Vec::new();
         for asset in assets {
@@ -267,76 +266,6 @@ impl Market {
         events.push(Event::TransferToken { token: id, from: sender, to });
         Ok(events)
     }
-
-    /// What a token could claim now.
-    ///
-    /// # Errors
-    /// [`MarketError::UnknownToken`].
-    pub fn pending_revenue(&self, id: TokenId, asset: Asset) -> Result<Amount, MarketError> {
-        let token = self.tokens.get(&id).ok_or(MarketError::UnknownToken { token: id })?;
-        let Some(account) = self.classes.get(&token.class).and_then(|c| c.revenue.get(&asset)) else {
-            return Ok(Amount::ZERO);
-        };
-        let per_share = match &token.frozen {
-            Some(frozen) => frozen.get(&asset).copied().unwrap_or_default(),
-            None => account.per_share(),
-        };
-        Ok(pending(token.shares, per_share, token.debt.get(&asset).copied().unwrap_or_default())?)
-    }
-
-    pub(super) fn claim(&mut self, sender: Address, id: TokenId, asset: Asset) -> Result<Vec<Event>, MarketError> {
-        let amount = self.pending_revenue(id, asset)?;
-        let token = self.tokens.get_mut(&id).ok_or(MarketError::UnknownToken { token: id })?;
-        if token.owner != sender {
-            return Err(MarketError::NotAllowed { sender, role: "the owner of the token" });
-        }
-        let class = token.class;
-        if let Some(account) = self.classes.get_mut(&class).and_then(|c| c.revenue.get_mut(&asset)) {
-            account.pay_out(amount)?;
-            let had = token.debt.entry(asset).or_default();
-            // No more than what was earned, which fits.
-            *had = had.saturating_add(scaled(amount)?);
-        }
-        self.credit(sender, asset, amount)?;
-        Ok(vec![Event::Claimed { token: id, to: sender, asset, amount }])
-    }
-
-    pub(super) fn settle(
-        &mut self,
-        now_s: u64,
-        sender: Address,
-        class: ClassId,
-        asset: Asset,
-        amount: Amount,
-    ) -> Result<Vec<Event>, MarketError> {
-        self.check_asset(asset)?;
-        self.class_mut(class)?;
-        let rest = self.balance_less(sender, asset, amount)?;
-        self.balances.insert((sender, asset), rest);
-        let mut events = self.settle_revenue(now_s, class, asset, amount)?;
-        events.push(Event::RevenueSettled { class, asset, amount });
-        Ok(events)
-    }
-
-    /// Revenue for a class: to its share tokens that have not expired, or to its owner where nothing counts.
-    pub(super) fn settle_revenue(
-        &mut self,
-        now_s: u64,
-        class: ClassId,
-        asset: Asset,
-        amount: Amount,
-    ) -> Result<Vec<Event>, MarketError> {
-        let events = self.process_expiries(now_s, class);
-        let found = self.class_mut(class)?;
-        let owner = found.owner;
-        let shares = found.total_shares;
-        if shares == 0 {
-            self.credit(owner, asset, amount)?;
-        } else {
-            found.revenue.entry(asset).or_default().settle(amount, shares)?;
-        }
-        Ok(events)
-    }
 }
 
 impl Class {
@@ -345,10 +274,29 @@ impl Class {
             owner,
             anchored,
             versions: Vec::new(),
-            total_shares: 0,
+            pot: Pot::default(),
             expiring: BTreeSet::new(),
-            revenue: BTreeMap::new(),
             operators: BTreeSet::new(),
         }
+    }
+
+    /// Versions come from submissions of the class's owner alone.
+    pub(super) fn check_next_by(&self, submitter: Address) -> Result<(), MarketError> {
+        let role = "the owner of an anchored class";
+        let allowed = self.owner == submitter && self.anchored;
+        if allowed { Ok(()) } else { Err(MarketError::NotAllowed { sender: submitter, role }) }
+    }
+}
+
+impl Token {
+    fn of(
+        class: ClassId,
+        version: Option<VersionNumber>,
+        owner: Address,
+        value: u64,
+        shares: u64,
+        expire_at_s: u64,
+    ) -> Self {
+        Self { class, version, owner, value, shares, expire_at_s, debt: BTreeMap::new(), frozen: None }
     }
 }

@@ -2,6 +2,7 @@
 
 use lazai_core::dat::VersionMetadata;
 use lazai_core::digest::canonical_digest;
+use lazai_core::pov::PublicPart;
 use lazai_core::seal::SealedKey;
 use lazai_core::sign::{self, Encoder};
 use lazai_core::{
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::MarketError;
 use crate::governance::Measure;
+use crate::lineage::Lineage;
 use crate::quorum::Verdict;
 use crate::session::{Offer, SessionPayment, Voucher};
 
@@ -33,24 +35,70 @@ pub struct Submission {
     pub sealed_key: SealedKey,
     /// Who may decrypt, train and mint.
     pub exex: Address,
+    /// Which class the model becomes a version of, and what earlier versions keep.
+    pub lineage: Lineage,
     /// The public part: canonical JSON, at most 32 KiB.
     pub public_part: String,
     /// Tokens, root and signed consent of each contributor, in the order of the public part.
     pub shares: Vec<ContributorShare>,
 }
 
-/// What a contributor has in a submission, and her signature for it.
+impl Submission {
+    /// Digest of everything in it but its number and the consents' signatures, as validators attest it. (The number is
+    /// in its id.)
+    #[must_use]
+    pub fn content(&self) -> Digest {
+        self.hash_struct()
+    }
+
+    /// Tokens of all contributors; `None` beyond 64 bits.
+    #[must_use]
+    pub fn tokens(&self) -> Option<u64> {
+        self.shares.iter().try_fold(0_u64, |sum, share| sum.checked_add(share.tokens))
+    }
+}
+
+impl TypedData for Submission {
+    const TYPE: &'static str = "Submission(bytes32 statement,bytes32 root,bytes32 proof,bytes32 ciphertext,\
+                                bytes32 publicPart,bytes sealedKey,address exex,uint64 class,uint16 keepBps,\
+                                Share[] shares)Share(address contributor,uint64 tokens,bytes32 root)";
+
+    fn encode(&self, out: &mut Encoder) {
+        let public_part = PublicPart::digest(self.public_part.as_bytes());
+        for digest in [self.statement, self.root, self.proof, self.ciphertext, public_part] {
+            out.bytes32(digest);
+        }
+        out.bytes(&self.sealed_key.to_bytes());
+        out.address(self.exex);
+        let (class, keep) = self.lineage.numbers();
+        out.uint(class);
+        out.uint(keep);
+        out.structs(&self.shares);
+    }
+}
+
+/// What a contributor has in a submission, and the signature for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ContributorShare {
     /// The contributor.
     pub contributor: Address,
-    /// Tokens of her records: her weight in the class's revenue.
+    /// Tokens of the contributor's records: the weight in the version's revenue.
     pub tokens: u64,
-    /// Merkle root over her records alone.
+    /// Merkle root over the contributor's records alone.
     pub root: Digest,
-    /// Her signature of a [`ContributorConsent`](crate::quorum::ContributorConsent).
+    /// The contributor's signature of a [`ContributorConsent`](crate::quorum::ContributorConsent).
     pub consent: Signature,
+}
+
+impl TypedData for &ContributorShare {
+    const TYPE: &'static str = "Share(address contributor,uint64 tokens,bytes32 root)";
+
+    fn encode(&self, out: &mut Encoder) {
+        out.address(self.contributor);
+        out.uint(self.tokens.into());
+        out.bytes32(self.root);
+    }
 }
 
 /// What can be asked of the market.
@@ -80,12 +128,15 @@ pub enum Transaction {
     Execute { proposal: ProposalId },
     /// Ends a challenge whose vote is over: it was not upheld, so it is denied. Anyone may.
     LapseChallenge { submission: SubmissionId, validator: Address },
-    /// Mints the model of an accepted submission: as a new class, or as a version of one.
-    Mint { metadata: VersionMetadata, record_signature: Signature, class: Option<ClassId> },
+    /// Mints the model of an accepted submission, as a version of the class that the submission names.
+    Mint { metadata: VersionMetadata, record_signature: Signature },
     /// Mints a token; by the owner of the class. Where shares come from submissions, without any.
     MintToken { class: ClassId, to: Address, value: u64, shares: u64, expire_at_s: u64 },
     /// Opens a session under a node's signed offer; the sender pays.
     OpenSession { nonce: u64, consumer: Address, offer: Offer, offer_signature: Signature, payment: SessionPayment },
+    /// Has a version's part of what the next one earned come to its shares, and the part of the version before to
+    /// that; anyone may.
+    PassRevenue { class: ClassId, version: VersionNumber, asset: Asset },
     /// Proposes a measure.
     Propose(Measure),
     /// Takes quota off a token.
@@ -96,8 +147,8 @@ pub enum Transaction {
     Refuse { submission: SubmissionId, reason: String },
     /// Revokes all offers that the sender signed so far.
     RevokeOffers,
-    /// Gives a class revenue.
-    SettleRevenue { class: ClassId, asset: Asset, amount: Amount },
+    /// Gives revenue to a version, or to a class that has no versions.
+    SettleRevenue { class: ClassId, version: Option<VersionNumber>, asset: Asset, amount: Amount },
     /// Shows two different verdicts that one validator signed on one submission.
     SlashEquivocation { one: Verdict, other: Verdict },
     /// Puts money of a class's owner aside for the class's quota, and says what one unit takes of it at most.

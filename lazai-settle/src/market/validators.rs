@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lazai_core::pov::PublicPart;
-use lazai_core::{Address, Amount, Asset, SubmissionId, TypedData};
+use lazai_core::{Address, Amount, Asset, Digest, SubmissionId, TypedData};
 
 use super::state::{Market, SubmissionState, SubmissionStatus};
 use super::{Event, MarketError};
@@ -38,6 +37,7 @@ impl Market {
         let params = self.params_bound(state);
         let windows_s = params.challenge_window_s.saturating_add(params.challenge_vote_window_s);
         let (needed, held_until_s) = (params.min_stake, state.deadline_s.saturating_add(windows_s));
+        let content = state.submission.content();
         let (mut next, mut stakes) = (state.verdicts.clone(), BTreeMap::new());
         let (mut events, mut short) = (Vec::new(), None);
         for verdict in verdicts {
@@ -45,7 +45,7 @@ impl Market {
             if next.contains_key(&verdict.validator) {
                 continue;
             }
-            self.check_verdict(id, state, verdict)?;
+            self.check_verdict(id, content, verdict)?;
             let (validator, accepted) = (verdict.validator, verdict.attestation.accepted);
             let stake = self.stake_of(validator);
             if stake.bonded < needed {
@@ -82,19 +82,14 @@ impl Market {
         weight.ok_or(MarketError::NotAllowed { sender: validator, role: "a validator of this submission" })
     }
 
-    fn check_verdict(&self, id: SubmissionId, state: &SubmissionState, verdict: &Verdict) -> Result<(), MarketError> {
-        let (submitted, attestation) = (&state.submission, &verdict.attestation);
+    fn check_verdict(&self, id: SubmissionId, content: Digest, verdict: &Verdict) -> Result<(), MarketError> {
+        let attestation = &verdict.attestation;
         if attestation.submission != id {
             return Err(MarketError::UnknownSubmission { submission: attestation.submission });
         }
-        for (field, expected, found) in [
-            ("statement", submitted.statement, attestation.statement),
-            ("public part", PublicPart::digest(submitted.public_part.as_bytes()), attestation.public_part),
-            ("ciphertext", submitted.ciphertext, attestation.ciphertext),
-        ] {
-            if expected != found {
-                return Err(MarketError::AttestationMismatch { field, expected, found });
-            }
+        let (expected, found) = (content, attestation.content);
+        if expected != found {
+            return Err(MarketError::AttestationMismatch { expected, found });
         }
         self.check_signed(verdict)
     }
@@ -361,12 +356,27 @@ impl Market {
         })
     }
 
+    /// The last second, since 1970, in which an accepted submission can be minted: then its submitter can name another
+    /// ExEx in a new one, and never gets two versions of the same data.
+    #[must_use]
+    pub fn mintable_until_s(&self, id: SubmissionId) -> Option<u64> {
+        let state = self.submissions.get(&id).filter(|state| state.accepted_at_s != 0)?;
+        let params = self.params_bound(state);
+        let windows = [params.challenge_window_s, params.challenge_vote_window_s, params.mint_window_s];
+        Some(windows.iter().fold(state.accepted_at_s, |sum, window_s| sum.saturating_add(*window_s)))
+    }
+
     pub(super) fn check_final(&self, now_s: u64, id: SubmissionId) -> Result<(), MarketError> {
         let state = self.known(id)?;
         if state.status == SubmissionStatus::Accepted && !self.is_final(now_s, id) {
             return Err(MarketError::NotFinal { submission: id });
         }
-        Ok(())
+        match self.mintable_until_s(id) {
+            Some(deadline_s) if state.status == SubmissionStatus::Accepted && now_s > deadline_s => {
+                Err(MarketError::MintTooLate { submission: id, deadline_s, now_s })
+            }
+            _ => Ok(()),
+        }
     }
 }
 

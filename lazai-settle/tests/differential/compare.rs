@@ -1,7 +1,7 @@
 //! Everything that both markets hold, compared.
 
 use lazai_core::*;
-use lazai_settle::market::SubmissionStatus;
+use lazai_settle::market::{Pot, SubmissionStatus};
 use revm::primitives::{Address as EvmAddress, U256};
 
 use super::chain::*;
@@ -79,34 +79,45 @@ fn classes(w: &mut World, when: &str) {
     for id in 1..=count {
         let ours = w.market.class(ClassId(id)).unwrap_or_else(|| panic!("{when}: class {id}")).clone();
         let id256 = U256::from(id);
-        let total = w.chain.ask(token, &DataAnchoringToken::totalShareOfCall { classId: id256 });
         let versions = w.chain.ask(token, &DataAnchoringToken::versionCountCall { classId: id256 });
-        assert_eq!(
-            (total, versions),
-            (U256::from(ours.total_shares), U256::from(ours.versions.len())),
-            "{when}: class {id}"
-        );
+        assert_eq!(versions, U256::from(ours.versions.len()), "{when}: versions of class {id}");
         for (i, version) in ours.versions.iter().enumerate() {
             let call = DataAnchoringToken::versionOfCall { classId: id256, version: i as u32 + 1 };
             let found = w.chain.ask(token, &call);
-            let expected = (id32(version.digest.as_bytes()), version.withdrawn);
-            assert_eq!((found.integrityHash, found.withdrawn), expected, "{when}: version of class {id}");
+            let expected = (id32(version.digest.as_bytes()), version.withdrawn, version.keep.get());
+            let found = (found.integrityHash, found.withdrawn, found.keepBps);
+            assert_eq!(found, expected, "{when}: version of class {id}");
+        }
+        for number in 0..=ours.versions.len() as u32 {
+            let pot = ours.pot((number != 0).then_some(VersionNumber(number))).unwrap();
+            revenue(w, ClassId(id), number, pot, when);
         }
         for asset in [Asset::NATIVE, w.chain.asset(false)] {
-            let account = ours.revenue.get(&asset).cloned().unwrap_or_default();
             let fund = w.market.fund(ClassId(id), asset);
             let asset = evm(asset.0);
             let found = w.chain.ask(settlement, &Settlement::fundOfCall { class: id256, asset });
             let ours_of_quota = (fund.amount.base_units(), fund.per_unit.base_units());
             assert_eq!((found.amount, found.perUnit), ours_of_quota, "{when}: fund of class {id}");
-            let found = w.chain.ask(token, &DataAnchoringToken::unclaimedRevenueCall { classId: id256, asset });
-            let scaled = w.chain.ask(token, &DataAnchoringToken::accRevenuePerShareCall { classId: id256, asset });
-            assert_eq!(
-                (found.unclaimed, found.carry, scaled),
-                (account.unclaimed().base_units(), account.carry(), account.per_share()),
-                "{when}: revenue of class {id}"
-            );
         }
+    }
+}
+
+fn revenue(w: &mut World, class: ClassId, version: u32, pot: &Pot, when: &str) {
+    let (token, class_id) = (w.chain.token, U256::from(class.0));
+    let total = w.chain.ask(token, &DataAnchoringToken::totalShareOfCall { classId: class_id, version });
+    assert_eq!(total, U256::from(pot.total_shares), "{when}: shares of version {version} of class {class}");
+    for asset in [Asset::NATIVE, w.chain.asset(false)] {
+        let account = pot.revenue.get(&asset).cloned().unwrap_or_default();
+        let asset = evm(asset.0);
+        let call = DataAnchoringToken::unclaimedRevenueCall { classId: class_id, version, asset };
+        let found = w.chain.ask(token, &call);
+        let call = DataAnchoringToken::accRevenuePerShareCall { classId: class_id, version, asset };
+        let scaled = w.chain.ask(token, &call);
+        assert_eq!(
+            (found.unclaimed, found.inbox, found.carry, scaled),
+            (account.unclaimed().base_units(), account.inbox().base_units(), account.carry(), account.per_share()),
+            "{when}: revenue of version {version} of class {class}"
+        );
     }
 }
 

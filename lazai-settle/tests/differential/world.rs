@@ -12,7 +12,7 @@ use lazai_settle::ledger::evm::abi;
 use lazai_settle::market::{ContributorShare, Submission};
 use lazai_settle::quorum::ContributorConsent;
 use lazai_settle::session::Offer;
-use lazai_settle::{Genesis, Market, Params, RevenueSplit};
+use lazai_settle::{Genesis, Lineage, Market, Params, RevenueSplit};
 
 use super::chain::Chain;
 
@@ -149,12 +149,15 @@ impl World {
         let contributors: Vec<_> = writers.iter().map(contributor).collect();
         let public =
             PublicPart::new(Character::from_bytes(card).unwrap().profile(), vec!["hi".into()], contributors, "");
+        let weights: Vec<u64> = writers.iter().map(|_| self.weight()).collect();
+        let total = weights.iter().fold(0, |sum: u64, tokens| sum.saturating_add(*tokens));
+        let lineage = self.lineage(creator);
         let mut shares = Vec::new();
-        for who in writers {
-            let tokens =
-                if self.one_in(6) { self.below(u64::MAX / 4) } else { u64::from(self.careful) + self.below(1_000) };
+        for (who, tokens) in writers.into_iter().zip(weights) {
             let root = sha256(&tokens.to_le_bytes());
-            let consent = ContributorConsent { submission: id, root, licence: "CC0-1.0", consent: "yes" };
+            let signed = if self.one_in(30) { tokens + 1 } else { tokens };
+            let (licence, consent) = ("CC0-1.0", "yes");
+            let consent = ContributorConsent { submission: id, root, licence, consent, tokens: signed, total, lineage };
             let signer = if self.one_in(20) { self.anyone() } else { who };
             let consent = self.signed(signer, &consent);
             shares.push(ContributorShare { contributor: self.address(who), tokens, root, consent });
@@ -167,10 +170,29 @@ impl World {
             ciphertext: sha256(b"ciphertext"),
             sealed_key: SealedKey { encapsulated: UnsealingKey::derive(&[5; 32]).public().0, ciphertext: [0; 48] },
             exex: self.address(EXEX),
+            lineage,
             public_part: String::from_utf8(public.to_bytes().unwrap()).unwrap(),
             shares,
         };
         (id, submission)
+    }
+
+    fn weight(&mut self) -> u64 {
+        if self.one_in(6) { self.below(u64::MAX / 4) } else { u64::from(self.careful) + self.below(1_000) }
+    }
+
+    /// A class of its own, or mostly one of the creator's, with what earlier versions keep.
+    fn lineage(&mut self, creator: usize) -> Lineage {
+        let own =
+            |w: &Self, n: u64| w.market.class(ClassId(n)).is_some_and(|c| c.anchored && c.owner == w.address(creator));
+        let classes: Vec<u64> = (1..20).filter(|&n| own(self, n)).collect();
+        if classes.is_empty() || self.below(3) == 0 {
+            return Lineage::NEW_CLASS;
+        }
+        let class =
+            if self.one_in(12) { self.below(6) + 1 } else { classes[self.below(classes.len() as u64) as usize] };
+        let keep = if self.below(4) == 0 { 0 } else { self.below(5_001) as u16 };
+        Lineage::next(ClassId(class), BasisPoints::new(keep).unwrap()).unwrap()
     }
 
     pub fn offer(&mut self) -> (usize, Offer) {
@@ -178,10 +200,11 @@ impl World {
         let anchored: Vec<u64> =
             (1..20).filter(|&n| self.market.class(ClassId(n)).is_some_and(|c| c.anchored)).collect();
         let class = if self.one_in(12) { self.below(5) } else { anchored[self.below(anchored.len() as u64) as usize] };
+        let last = self.market.class(ClassId(class)).map_or(0, |c| c.versions.len() as u64).max(1);
         let offer = Offer {
             node: self.address(node),
             class: ClassId(class),
-            version: VersionNumber(if self.one_in(8) { self.below(3) as u32 } else { 1 }),
+            version: VersionNumber(if self.one_in(8) { self.below(5) as u32 } else { 1 + self.below(last) as u32 }),
             asset: if self.one_in(20) {
                 Asset(self.address(0))
             } else {
@@ -212,6 +235,16 @@ impl World {
         let (slash, challenger) = (bps(self.below(10_001) as u16), bps(self.below(10_001) as u16));
         let min_stake = Amount::from_base_units(u128::from(self.below(2_000)));
         let dispute_window_s = if self.one_in(20) { 599 } else { 600 + self.below(4_000) };
-        Some(Params { split, slash, challenger, min_stake, challenge_window_s, dispute_window_s, ..params() })
+        let mint_window_s = 86_400 - self.below(20) / 19 + self.below(4_000);
+        Some(Params {
+            split,
+            slash,
+            challenger,
+            min_stake,
+            challenge_window_s,
+            dispute_window_s,
+            mint_window_s,
+            ..params()
+        })
     }
 }

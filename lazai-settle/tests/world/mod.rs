@@ -14,7 +14,7 @@ use lazai_core::*;
 use lazai_settle::market::{ContributorShare, Event, Submission};
 use lazai_settle::quorum::{Attestation, ContributorConsent, Verdict};
 use lazai_settle::session::{Offer, SessionPayment, Voucher, session_id};
-use lazai_settle::{Genesis, Market, MarketError, Params, SignedTransaction, Transaction};
+use lazai_settle::{Genesis, Lineage, Market, MarketError, Params, SignedTransaction, Transaction};
 
 pub const CREATOR: u8 = 1;
 pub const WRITERS: [u8; 2] = [2, 3];
@@ -90,6 +90,10 @@ impl World {
     }
 
     pub fn submission(&self, nonce: u64) -> Submission {
+        self.submission_of(nonce, [70, 30], Lineage::NEW_CLASS)
+    }
+
+    pub fn submission_of(&self, nonce: u64, weights: [u64; 2], lineage: Lineage) -> Submission {
         let card = br#"{"spec":"chara_card_v2","data":{"name":"Ada","description":"counts"}}"#;
         let contributors: Vec<_> = WRITERS
             .iter()
@@ -102,10 +106,17 @@ impl World {
             .collect();
         let public =
             PublicPart::new(Character::from_bytes(card).unwrap().profile(), vec!["hi".into()], contributors, "");
-        let shares = WRITERS.iter().zip([70, 30]).map(|(&n, tokens)| {
+        let shares = WRITERS.iter().zip(weights).map(|(&n, tokens)| {
             let root = sha256(&[n]);
-            let consent =
-                ContributorConsent { submission: self.submission_id(nonce), root, licence: "CC0-1.0", consent: "yes" };
+            let consent = ContributorConsent {
+                submission: self.submission_id(nonce),
+                root,
+                licence: "CC0-1.0",
+                consent: "yes",
+                tokens,
+                total: weights.iter().sum(),
+                lineage,
+            };
             ContributorShare { contributor: address(n), tokens, root, consent: self.signed(n, &consent) }
         });
         let key = UnsealingKey::derive(&[5; 32]).public();
@@ -117,6 +128,7 @@ impl World {
             ciphertext: sha256(b"ciphertext"),
             sealed_key: SealedKey { encapsulated: key.0, ciphertext: [0; 48] },
             exex: address(EXEX),
+            lineage,
             public_part: String::from_utf8(public.to_bytes().unwrap()).unwrap(),
             shares: shares.collect(),
         }
@@ -129,13 +141,7 @@ impl World {
 
     pub fn attestation(&self, id: SubmissionId) -> Attestation {
         let submitted = &self.market.submission(id).unwrap().submission;
-        Attestation {
-            submission: id,
-            statement: submitted.statement,
-            public_part: PublicPart::digest(submitted.public_part.as_bytes()),
-            ciphertext: submitted.ciphertext,
-            accepted: true,
-        }
+        Attestation { submission: id, content: submitted.content(), accepted: true }
     }
 
     pub fn verdict(&self, who: u8, attestation: Attestation) -> Verdict {
@@ -149,7 +155,12 @@ impl World {
     }
 
     pub fn accepted(&mut self, nonce: u64) -> SubmissionId {
-        let id = self.submit(nonce);
+        self.accepted_of(self.submission(nonce))
+    }
+
+    pub fn accepted_of(&mut self, submission: Submission) -> SubmissionId {
+        let id = self.submission_id(submission.nonce);
+        self.act(CREATOR, Transaction::Submit(submission)).unwrap();
         for validator in &VALIDATORS[..3] {
             self.attest(*validator, id).unwrap();
         }
@@ -175,18 +186,25 @@ impl World {
         }
     }
 
-    pub fn mint_by(&mut self, who: u8, id: SubmissionId, class: Option<ClassId>) -> Result<Vec<Event>, MarketError> {
+    pub fn mint_by(&mut self, who: u8, id: SubmissionId) -> Result<Vec<Event>, MarketError> {
         let metadata = VersionMetadata { exex: address(who), ..self.metadata(id) };
         let record_signature = self.signed(who, &RecordClaim { submission: id, record: metadata.record_digest });
-        self.act(who, Transaction::Mint { metadata, record_signature, class })
+        self.act(who, Transaction::Mint { metadata, record_signature })
     }
 
     /// A market with one minted class: class 1, version 1, share tokens 1 and 2.
     pub fn minted() -> Self {
         let mut world = Self::new();
         let id = world.accepted(1);
-        world.mint_by(EXEX, id, None).unwrap();
+        world.mint_by(EXEX, id).unwrap();
         world
+    }
+
+    /// The next version of class 1, of which earlier versions keep so many basis points; its share tokens are the next two.
+    pub fn mint_next(&mut self, nonce: u64, weights: [u64; 2], keep: u16) {
+        let lineage = Lineage::next(ClassId(1), BasisPoints::new(keep).unwrap()).unwrap();
+        let id = self.accepted_of(self.submission_of(nonce, weights, lineage));
+        self.mint_by(EXEX, id).unwrap();
     }
 
     pub fn offer(&self, node: u8) -> Offer {

@@ -113,7 +113,7 @@ impl<'a> Walk<'a> {
             })
         };
         let found = self.evidence.transactions().find_map(|(entry, transaction)| match transaction {
-            Transaction::Mint { metadata, record_signature, .. } if of_version(entry) => {
+            Transaction::Mint { metadata, record_signature } if of_version(entry) => {
                 Some((entry, metadata, record_signature))
             }
             _ => None,
@@ -216,6 +216,10 @@ impl<'a> Walk<'a> {
         must(shares.eq(record.contributors.iter().copied()), "the record names other contributors")?;
         let public = PublicPart::from_bytes(submission.public_part.as_bytes()).map_err(|e| e.to_string())?;
         must(public.contributors.len() == submission.shares.len(), "contributors and consents differ in number")?;
+        // The class that was signed is the one that is paid.
+        let (class, signed) = (self.opened()?.offer.class, submission.lineage.class());
+        must(signed.is_none_or(|s| s == class), "the model is served in another class than contributors signed for")?;
+        let total = submission.tokens().ok_or("the weights of contributors exceed 64 bits")?;
         for (contributor, share) in public.contributors.iter().zip(&submission.shares) {
             // A name stands for an address only where the public part gives it that one.
             let (named, signed) = (contributor.address, share.contributor);
@@ -225,12 +229,17 @@ impl<'a> Walk<'a> {
                 root: share.root,
                 licence: &contributor.licence,
                 consent: &contributor.consent,
+                tokens: share.tokens,
+                total,
+                lineage: submission.lineage,
             };
             let checked = share.consent.verify(self.domain, &consent, share.contributor);
             checked.map_err(|e| format!("consent of {}: {e}", share.contributor))?;
         }
         let names: Vec<_> = public.contributors.iter().map(|c| c.name.as_str()).collect();
-        Ok((Trust::Claimed, format!("{} signed the roots of their records", names.join(", "))))
+        let keep = submission.lineage.keep().get();
+        let kept = if keep == 0 { String::new() } else { format!("; earlier versions keep {keep} of 10000") };
+        Ok((Trust::Claimed, format!("{} signed for their records and weights{kept}", names.join(", "))))
     }
 
     fn proof(&self) -> Outcome {
@@ -276,17 +285,15 @@ impl<'a> Walk<'a> {
             found == self.anchor.validator_set,
             format!("validator set is {found}, you trust {}", self.anchor.validator_set),
         )?;
-        let mut attested = std::collections::BTreeMap::new();
+        let (content, mut attested) = (submission.content(), std::collections::BTreeMap::new());
         let brought = self.evidence.transactions().filter_map(|(_, transaction)| match transaction {
             Transaction::Attest(verdicts) => Some(verdicts),
             _ => None,
         });
         for verdict in brought.flatten() {
             let attestation = &verdict.attestation;
-            let same = Some(attestation.submission) == super::evidence::submission_of(entry)
-                && attestation.statement == submission.statement
-                && attestation.ciphertext == submission.ciphertext
-                && attestation.public_part == PublicPart::digest(submission.public_part.as_bytes());
+            let same =
+                Some(attestation.submission) == super::evidence::submission_of(entry) && attestation.content == content;
             let signed = verdict.signature.verify(self.domain, attestation, verdict.validator);
             let counts = same && attestation.accepted && signed.is_ok();
             if let (true, Some(&weight)) = (counts, validators.get(&verdict.validator)) {

@@ -76,14 +76,8 @@ mod tests {
     use super::*;
 
     fn attestation(accepted: bool) -> Attestation {
-        let [submission, statement] = [1, 2].map(|n| Digest::from_bytes([n; 32]));
-        Attestation {
-            submission: SubmissionId::from_bytes(*submission.as_bytes()),
-            statement,
-            public_part: Digest::ZERO,
-            ciphertext: Digest::ZERO,
-            accepted,
-        }
+        let [submission, content] = [1, 2].map(|n| Digest::from_bytes([n; 32]));
+        Attestation { submission: SubmissionId::from_bytes(*submission.as_bytes()), content, accepted }
     }
 
     fn signed(folder: &Path) -> Signed {

@@ -87,6 +87,17 @@ pub fn random(w: &mut World) {
     }
 }
 
+/// A class of its own, or the next version of one that there is, with what earlier versions keep.
+fn lineage(w: &mut World) -> Lineage {
+    // What is deep: a reorganisation must not take the class back that was signed for.
+    let (classes, _) = w.ledger(Process::People).market().counts();
+    if classes == 0 || w.dice.one_in(2) {
+        return Lineage::NEW_CLASS;
+    }
+    let keep = BasisPoints::new(w.dice.below(5_001) as u16).unwrap();
+    Lineage::next(ClassId(1 + w.dice.below(classes)), keep).unwrap()
+}
+
 /// A dataset is submitted and judged: honest validators by what it is, the liar by the contrary.
 fn submit(w: &mut World, good: bool) {
     let n = w.number();
@@ -102,10 +113,13 @@ fn submit(w: &mut World, good: bool) {
     let card = br#"{"spec":"chara_card_v2","data":{"name":"Ada","description":"counts"}}"#;
     let profile = Character::from_bytes(card).unwrap().profile();
     let public = PublicPart::new(profile, vec!["hi".into()], names.map(contributor).to_vec(), "");
+    let lineage = lineage(w);
+    let tokens = 3 + n % 5;
     let share = |name: &str| {
-        let root = made_up(name, n);
-        let consent = signed(w, name, &ContributorConsent { submission: id, root, licence, consent });
-        ContributorShare { contributor: address(name), tokens: 3 + n % 5, root, consent }
+        let (root, total) = (made_up(name, n), 2 * tokens);
+        let consent = ContributorConsent { submission: id, root, licence, consent, tokens, total, lineage };
+        let consent = signed(w, name, &consent);
+        ContributorShare { contributor: address(name), tokens, root, consent }
     };
     let submission = Submission {
         nonce: n,
@@ -115,16 +129,11 @@ fn submit(w: &mut World, good: bool) {
         ciphertext: made_up("ciphertext", n),
         sealed_key: SealedKey { encapsulated: Digest::ZERO, ciphertext: [0; 48] },
         exex: address("exex"),
+        lineage,
         public_part: String::from_utf8(public.to_bytes().unwrap()).unwrap(),
         shares: names.map(share).to_vec(),
     };
-    let attestation = |accepted| Attestation {
-        submission: id,
-        statement: submission.statement,
-        public_part: PublicPart::digest(submission.public_part.as_bytes()),
-        ciphertext: submission.ciphertext,
-        accepted,
-    };
+    let attestation = |accepted| Attestation { submission: id, content: submission.content(), accepted };
     let verdict = |w: &World, name: &str, accepted| {
         let attestation = attestation(accepted);
         Verdict { validator: address(name), attestation, signature: signed(w, name, &attestation) }
@@ -262,7 +271,7 @@ fn mint(w: &mut World, id: SubmissionId) {
         endpoints: Vec::new(),
     };
     let record_signature = signed(w, "exex", &claim);
-    let wanted = Transaction::Mint { metadata, record_signature, class: None };
+    let wanted = Transaction::Mint { metadata, record_signature };
     let entry = match w.send(Process::ExEx, "exex", &format!("mint {id}"), &wanted) {
         // A reorganisation took time back: it is a moment too early again.
         Err(Refusal::Market(MarketError::NotFinal { .. })) => return,
@@ -271,23 +280,25 @@ fn mint(w: &mut World, id: SubmissionId) {
     assert!(entry.events.iter().any(|e| matches!(e, Event::VersionMinted { submission, .. } if *submission == id)));
 }
 
-/// Classes whose first version takes sessions.
-pub fn served(market: &Market) -> Vec<ClassId> {
+/// Versions that take sessions.
+pub fn served(market: &Market) -> Vec<(ClassId, VersionNumber)> {
     let (classes, _) = market.counts();
-    let open = |id: &ClassId| {
-        let version = market.class(*id).and_then(|c| c.version(VersionNumber(1)));
-        version.is_some_and(|v| !v.withdrawn)
+    let versions = |id: ClassId| {
+        let versions = market.class(id).map_or(&[][..], |c| &c.versions);
+        let numbered = (1..).map(VersionNumber).zip(versions);
+        numbered.filter(|(_, v)| !v.withdrawn).map(move |(number, _)| (id, number))
     };
-    (1..=classes).map(ClassId).filter(open).collect()
+    (1..=classes).map(ClassId).flat_map(versions).collect()
 }
 
 pub fn offer(w: &mut World, node: &str) -> SignedOffer {
     // The head, not what is deep: a version may just have been withdrawn.
     let served = served(&w.refresh(Process::People).head());
+    let (class, version) = served[w.dice.below(served.len() as u64) as usize];
     let offer = Offer {
         node: address(node),
-        class: served[w.dice.below(served.len() as u64) as usize],
-        version: VersionNumber(1),
+        class,
+        version,
         asset: COIN,
         prompt_price: units(3),
         completion_price: units(11),

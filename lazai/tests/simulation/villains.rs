@@ -79,10 +79,9 @@ pub fn leave(w: &mut World) {
     };
     let due: Vec<_> = pages.iter().map(|(id, page)| (*id, page)).filter_map(due).collect();
     let Some((session, paid, under)) = due.get(w.dice.below(due.len() as u64) as usize).cloned() else { return };
-    let (classes, _) = market.counts();
     let served = super::acts::served(&market);
-    // One character at least stays, or nobody can talk any more.
-    if w.dice.one_in(3) && classes > 1 && served.len() > 1 && served.contains(&under.class) {
+    // One version at least stays, or nobody can talk any more.
+    if w.dice.one_in(3) && served.len() > 1 && served.contains(&(under.class, under.version)) {
         let withdraw = Transaction::WithdrawVersion { class: under.class, version: under.version };
         w.must(Process::People, "creator", &format!("withdraw {n}"), &withdraw);
     }

@@ -55,8 +55,10 @@ record! {
         pub token_id: u64,
         /// Who has it.
         pub owner: String,
-        /// Its weight in the class's revenue.
+        /// Its weight in the revenue of its version.
         pub shares: u64,
+        /// The version whose revenue that is; none for a token without shares, or of a class without versions.
+        pub version: Option<u32>,
         /// Sessions that it pays for.
         pub quota: u64,
         /// Its quota can be used up to this time, seconds since 1970; 0 for ever.
@@ -112,6 +114,7 @@ impl Market {
             token_id: id.0,
             owner: token.owner.to_string(),
             shares: token.shares,
+            version: token.version.map(|version| version.0),
             quota: token.value,
             expires_at_s: token.expire_at_s,
         });

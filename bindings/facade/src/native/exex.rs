@@ -43,8 +43,6 @@ record! {
         pub access: AccessTerms,
         /// Where it will be served, as URLs.
         pub endpoints: Vec<String>,
-        /// The class to add a version to; none for a new one.
-        pub class_id: Option<u64>,
     }
 }
 
@@ -93,7 +91,6 @@ impl ModelTerms {
             base_licence: self.base_licence,
             policy: AccessPolicy { rating, minimum_age, payment, consent, report_contact },
             endpoints: self.endpoints,
-            class: self.class_id.map(ClassId),
         })
     }
 }

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use lazai::core::SubmissionId;
 use lazai::core::pov::{Contributor, Dataset, PovError, PublicPart};
 use lazai::core::seal::SealingKey;
+use lazai::core::{BasisPoints, ClassId, SubmissionId};
 use lazai::creator::{Creator, CreatorError};
 use lazai::settle::market::SubmissionStatus;
 use lazai::store::{FolderStore, StoreError};
@@ -25,6 +25,25 @@ record! {
         pub address: String,
         /// Its public key (X25519).
         pub sealing_key: String,
+    }
+}
+
+record! {
+    /// Which class a model becomes the next version of. What is signed and attested names it: an execution node cannot
+    /// choose another.
+    pub struct Lineage {
+        /// The class, which is the submitter's.
+        pub class_id: u64,
+        /// What the versions before keep of its revenue, in basis points: at most 5,000.
+        pub keep_bps: u16,
+    }
+}
+
+impl Lineage {
+    fn parse(self) -> Result<lazai::settle::Lineage, LazaiError> {
+        let keep = BasisPoints::new(self.keep_bps).map_err(|e| LazaiError::new("submission.lineage", e))?;
+        let next = lazai::settle::Lineage::next(ClassId(self.class_id), keep);
+        next.map_err(|e| LazaiError::new("submission.lineage", e))
     }
 }
 
@@ -111,10 +130,11 @@ pub fn write_public_part(
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 impl Market {
     /// Submits a dataset as its creator: encrypts it, seals its key to an execution node, has each contributor sign, and keeps
-    /// ciphertext, statement and proof in a store, a folder. `nonce` and files are those it was proved with. Gives the id.
+    /// ciphertext, statement and proof in a store, a folder. `nonce` and files are those it was proved with. Without a
+    /// lineage its model becomes the first version of a new class. Gives the id.
     ///
     /// # Errors
-    /// `file`, `pov.…`, `zk.…`, `hex.…`, `creator.no_signer`, `seal`, `store`, `signer.…`, `market`, `ledger…`.
+    /// `submission.lineage`, `file`, `pov.…`, `zk.…`, `hex.…`, `creator.no_signer`, `seal`, `store`, `signer.…`, `market`, `ledger…`.
     #[allow(clippy::too_many_arguments, reason = "a submission has these parts, each once")]
     pub async fn submit(
         &self,
@@ -126,7 +146,9 @@ impl Market {
         proof: ProofFiles,
         exex: ExExContact,
         contributors: Vec<Arc<dyn Signer>>,
+        lineage: Option<Lineage>,
     ) -> Result<String, LazaiError> {
+        let lineage = lineage.map_or(Ok(lazai::settle::Lineage::NEW_CLASS), Lineage::parse)?;
         let dataset = Dataset::from_bytes(&read_file(&dataset)?)?;
         let public = PublicPart::from_bytes(&read_file(&public_part)?)?;
         let statement = Statement::from_bytes(&read_file(&proof.statement)?)?;
@@ -138,7 +160,8 @@ impl Market {
         let signer = |signer| Ok::<_, LazaiError>(Arc::new(Foreign::new(signer)?) as Arc<dyn lazai::core::Signer>);
         let contributors = contributors.into_iter().map(signer).collect::<Result<Vec<_>, _>>()?;
         let creator = Creator::new(self.account(creator)?, Arc::new(FolderStore::new(store)));
-        Ok(creator.submit(nonce, &dataset, &public, &statement, &proof, exex, &contributors).await?.to_string())
+        let submitted = creator.submit(nonce, &dataset, &public, &statement, &proof, exex, lineage, &contributors);
+        Ok(submitted.await?.to_string())
     }
 
     /// Verifies a submission as a validator, with what a store has of it, and attests it: proof, public part, consents and

@@ -730,6 +730,26 @@ class HttpRequest:
         """
 
 @final
+class Lineage:
+    """
+    Which class a model becomes the next version of. What is signed and attested names it: an execution node cannot
+    choose another.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, class_id: SupportsIndex, keep_bps: SupportsIndex) -> Lineage: ...
+    @property
+    def class_id(self, /) -> int:
+        """
+        The class, which is the submitter's.
+        """
+    @property
+    def keep_bps(self, /) -> int:
+        """
+        What the versions before keep of its revenue, in basis points: at most 5,000.
+        """
+
+@final
 class LocalKey:
     """
     A key in this process's memory: wiped when dropped, never printed.
@@ -836,9 +856,10 @@ class Market:
         """
         How far a submission is.
         """
-    def submit(self, /, creator: Any, store: str, nonce: SupportsIndex, dataset: str, public_part: str, proof: ProofFiles, exex: ExExContact, contributors: SupportsGetItem[int, Any]) -> str:
+    def submit(self, /, creator: Any, store: str, nonce: SupportsIndex, dataset: str, public_part: str, proof: ProofFiles, exex: ExExContact, contributors: SupportsGetItem[int, Any], lineage: Lineage | None = None) -> str:
         """
-        Submits a dataset as its creator, with each contributor's consent signed; gives the submission's id.
+        Submits a dataset as its creator, with each contributor's consent signed; gives the submission's id. Without a
+        lineage its model becomes the first version of a new class.
         """
     def tokens(self, /, class_id: SupportsIndex) -> list[TokenFacts]:
         """
@@ -958,7 +979,7 @@ class ModelTerms:
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, base_name: str, base_licence: str, access: AccessTerms, endpoints: SupportsGetItem[int, str], class_id: SupportsIndex | None) -> ModelTerms: ...
+    def __new__(cls, base_name: str, base_licence: str, access: AccessTerms, endpoints: SupportsGetItem[int, str]) -> ModelTerms: ...
     @property
     def access(self, /) -> AccessTerms:
         """
@@ -973,11 +994,6 @@ class ModelTerms:
     def base_name(self, /) -> str:
         """
         Public name of the base model.
-        """
-    @property
-    def class_id(self, /) -> int | None:
-        """
-        The class to add a version to; none for a new one.
         """
     @property
     def endpoints(self, /) -> list[str]:
@@ -1490,7 +1506,7 @@ class TokenFacts:
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, token_id: SupportsIndex, owner: str, shares: SupportsIndex, quota: SupportsIndex, expires_at_s: SupportsIndex) -> TokenFacts: ...
+    def __new__(cls, token_id: SupportsIndex, owner: str, shares: SupportsIndex, version: SupportsIndex | None, quota: SupportsIndex, expires_at_s: SupportsIndex) -> TokenFacts: ...
     @property
     def expires_at_s(self, /) -> int:
         """
@@ -1509,12 +1525,17 @@ class TokenFacts:
     @property
     def shares(self, /) -> int:
         """
-        Its weight in the class's revenue.
+        Its weight in the revenue of its version.
         """
     @property
     def token_id(self, /) -> int:
         """
         Its id.
+        """
+    @property
+    def version(self, /) -> int | None:
+        """
+        The version whose revenue that is; none for a token without shares, or of a class without versions.
         """
 
 @final

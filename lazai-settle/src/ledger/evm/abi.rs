@@ -45,8 +45,8 @@ sol!(
 );
 sol!(
     #[sol(all_derives = true)]
-    TimelockController,
-    "../contracts/artifacts/TimelockController.json"
+    MarketTimelock,
+    "../contracts/artifacts/MarketTimelock.json"
 );
 sol!(
     #[sol(all_derives = true)]
@@ -128,6 +128,7 @@ pub fn params(p: &Params) -> MarketParameters::Params {
         votingWindow: p.voting_window_s,
         maxSession: p.max_session_s,
         disputeWindow: p.dispute_window_s,
+        mintWindow: p.mint_window_s,
     }
 }
 
@@ -150,6 +151,7 @@ pub fn params_of(p: &MarketParameters::Params) -> Option<Params> {
         voting_window_s: p.votingWindow,
         max_session_s: p.maxSession,
         dispute_window_s: p.disputeWindow,
+        mint_window_s: p.mintWindow,
     })
 }
 
@@ -201,9 +203,7 @@ pub fn verdict(v: &Verdict) -> ValidatorQuorum::Verdict {
         validator: evm(v.validator),
         attestation: ValidatorQuorum::Attestation {
             submission: word(a.submission.as_bytes()),
-            statement: word(a.statement.as_bytes()),
-            publicPart: word(a.public_part.as_bytes()),
-            ciphertext: word(a.ciphertext.as_bytes()),
+            content: word(a.content.as_bytes()),
             accepted: a.accepted,
         },
         signature: packed(&v.signature),
@@ -214,13 +214,8 @@ pub fn verdict(v: &Verdict) -> ValidatorQuorum::Verdict {
 #[must_use]
 pub fn verdict_of(v: &ValidatorQuorum::Verdict) -> Verdict {
     let a = &v.attestation;
-    let attestation = Attestation {
-        submission: submission(a.submission),
-        statement: digest(a.statement),
-        public_part: digest(a.publicPart),
-        ciphertext: digest(a.ciphertext),
-        accepted: a.accepted,
-    };
+    let attestation =
+        Attestation { submission: submission(a.submission), content: digest(a.content), accepted: a.accepted };
     Verdict { validator: ours(v.validator), attestation, signature: signature(&v.signature) }
 }
 
@@ -288,7 +283,7 @@ pub fn refusal(data: &[u8]) -> String {
         .or_else(|| of::<DataAnchoringToken::DataAnchoringTokenErrors>(data))
         .or_else(|| of::<MarketGovernor::MarketGovernorErrors>(data))
         .or_else(|| of::<MarketParameters::MarketParametersErrors>(data))
-        .or_else(|| of::<TimelockController::TimelockControllerErrors>(data));
+        .or_else(|| of::<MarketTimelock::MarketTimelockErrors>(data));
     // `Error(string)` and `Panic(uint256)`; anything else it would take for text.
     let standard = data.starts_with(&[0x08, 0xc3, 0x79, 0xa0]) || data.starts_with(&[0x4e, 0x48, 0x7b, 0x71]);
     let told = known.or_else(|| decode_revert_reason(data).filter(|_| standard));

@@ -14,8 +14,8 @@ use alloy_sol_types::{SolCall, SolEventInterface};
 use lazai_core::digest::keccak256;
 use lazai_core::seal::SealedKey;
 use lazai_core::{
-    Address, Amount, Asset, ClassId, Digest, ParamsVersion, ProposalId, SessionId, Signature, SubmissionId, TokenId,
-    VersionNumber,
+    Address, Amount, Asset, BasisPoints, ClassId, Digest, ParamsVersion, ProposalId, SessionId, Signature,
+    SubmissionId, TokenId, VersionNumber,
 };
 
 use super::abi::*;
@@ -23,6 +23,7 @@ use super::deploy::Contracts;
 use super::encode::{class, measure_of};
 use super::rpc::{ChainTransaction, Log};
 use crate::governance::Measure;
+use crate::lineage::Lineage;
 use crate::market::{
     ContributorShare, Crossing, Event, Market, MarketError, Submission, SubmissionStatus, Transaction,
 };

@@ -6,8 +6,8 @@ use lazai_core::{Address, Asset, Domain, LedgerId};
 use serde::{Deserialize, Serialize};
 
 use super::abi::{
-    DataAnchoringToken, DatasetRegistry, GovernanceToken, MarketGovernor, MarketParameters, Settlement,
-    TimelockController, ValidatorQuorum, ValidatorSet, evm, ours, params,
+    DataAnchoringToken, DatasetRegistry, GovernanceToken, MarketGovernor, MarketParameters, MarketTimelock, Settlement,
+    ValidatorQuorum, ValidatorSet, evm, ours, params,
 };
 use crate::governance::{MAX_WINDOW_S, MIN_TIMELOCK_S, OutOfBounds, Params};
 use crate::market::chain_ledger_id;
@@ -115,13 +115,12 @@ pub(super) fn creations(founding: &Founding, deployer: Address, nonce: u64) -> (
     let inits = vec![
         create(&GovernanceToken::BYTECODE, GovernanceToken::constructorCall { holders, amounts }.abi_encode()),
         create(
-            &TimelockController::BYTECODE,
-            TimelockController::constructorCall {
+            &MarketTimelock::BYTECODE,
+            MarketTimelock::constructorCall {
                 minDelay: U256::from(founding.timelock_s),
                 proposers: vec![governor],
                 // Anyone may execute what was voted; nobody administers.
                 executors: vec![EvmAddress::ZERO],
-                admin: EvmAddress::ZERO,
             }
             .abi_encode(),
         ),

@@ -85,13 +85,12 @@ pub fn transaction(
             let validator = evm(*validator);
             call(quorum, 0, &ValidatorQuorum::lapseChallengeCall { id: id32(*submission), validator })
         }
-        Transaction::Mint { metadata: m, record_signature, class } => call(
+        Transaction::Mint { metadata: m, record_signature } => call(
             token,
             0,
             &DataAnchoringToken::mintVersionCall {
                 metadata: metadata(m),
                 recordSignature: packed(record_signature),
-                classId: number(class.map_or(0, |c| c.0)),
                 metadataURI: by_digest(m.record_digest),
             },
         ),
@@ -131,13 +130,19 @@ pub fn transaction(
             call(registry, 0, &DatasetRegistry::refuseCall { id: id32(*submission), reason: reason.clone() })
         }
         Transaction::RevokeOffers => call(settlement, 0, &Settlement::revokeOffersCall {}),
-        Transaction::SettleRevenue { class, asset, amount } if *asset == Asset::NATIVE => {
-            let settle = DataAnchoringToken::settleRevenueETHCall { classId: number(class.0) };
-            call(token, amount.base_units(), &settle)
+        Transaction::PassRevenue { class, version, asset } => {
+            let (class, version, asset) = (number(class.0), version.0, evm(asset.0));
+            call(token, 0, &DataAnchoringToken::passCall { classId: class, version, asset })
         }
-        Transaction::SettleRevenue { class, asset, amount } => {
-            let (asset, amount) = (evm(asset.0), U256::from(amount.base_units()));
-            call(token, 0, &DataAnchoringToken::settleRevenueERC20Call { classId: number(class.0), asset, amount })
+        Transaction::SettleRevenue { class, version, asset, amount } => {
+            let (class, version) = (number(class.0), version.map_or(0, |v| v.0));
+            if *asset == Asset::NATIVE {
+                let settle = DataAnchoringToken::settleRevenueETH_0Call { classId: class, version };
+                call(token, amount.base_units(), &settle)
+            } else {
+                let (asset, amount) = (evm(asset.0), U256::from(amount.base_units()));
+                call(token, 0, &DataAnchoringToken::settleRevenueERC20_0Call { classId: class, version, asset, amount })
+            }
         }
         Transaction::SlashEquivocation { one, other } => {
             call(quorum, 0, &ValidatorQuorum::slashEquivocationCall { a: verdict(one), b: verdict(other) })
@@ -266,7 +271,7 @@ fn submit(market: &Market, sender: Address, s: &Submission) -> Result<DatasetReg
         consent: keccak256(&contributor.consent),
         signature: packed(&share.consent),
     });
-    let key = [&s.sealed_key.encapsulated.as_bytes()[..], &s.sealed_key.ciphertext].concat();
+    let (class, keep) = (s.lineage.class().map_or(0, |class| class.0), s.lineage.keep().get());
     let dataset = DatasetRegistry::Submission {
         nonce: s.nonce,
         statement: word(s.statement.as_bytes()),
@@ -274,8 +279,10 @@ fn submit(market: &Market, sender: Address, s: &Submission) -> Result<DatasetReg
         proof: word(s.proof.as_bytes()),
         ciphertext: word(s.ciphertext.as_bytes()),
         pointer: by_digest(s.ciphertext),
-        sealedKey: key.into(),
+        sealedKey: Bytes::copy_from_slice(&s.sealed_key.to_bytes()),
         exex: evm(s.exex),
+        class,
+        keepBps: keep,
         shares: shares.collect(),
     };
     Ok(DatasetRegistry::submitCall { dataset, publicPart: s.public_part.clone().into_bytes().into() })

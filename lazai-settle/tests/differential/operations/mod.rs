@@ -71,7 +71,7 @@ pub fn found(w: &mut World) {
         w.now_s += 1_800;
         let now_s = w.now_s;
         w.chain.at(now_s);
-        let told = mint_of(w, id, None);
+        let told = mint_of(w, id);
         assert!(told.done && told.done_on_chain, "{told:?}");
     }
     w.careful = false;
@@ -103,6 +103,7 @@ pub fn random(w: &mut World) -> Told {
         42 | 43 => challenge(w),
         44 => govern(w),
         45 => withdraw_version(w),
+        46 | 47 => pass_on(w),
         _ => pass(w),
     }
 }

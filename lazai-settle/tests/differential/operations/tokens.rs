@@ -4,11 +4,18 @@ use super::*;
 
 pub fn mint(w: &mut World) -> Told {
     let Some(id) = some_submission(w) else { return told("mint nothing", true, true) };
-    let class = if w.one_in(3) { Some(ClassId(1 + w.below(4))) } else { None };
-    mint_of(w, id, class)
+    if w.one_in(30) {
+        // Just in time, or a moment late.
+        if let Some(until_s) = w.market.mintable_until_s(id) {
+            w.now_s = w.now_s.max(until_s + w.below(2));
+            let now_s = w.now_s;
+            w.chain.at(now_s);
+        }
+    }
+    mint_of(w, id)
 }
 
-pub fn mint_of(w: &mut World, id: SubmissionId, class: Option<ClassId>) -> Told {
+pub fn mint_of(w: &mut World, id: SubmissionId) -> Told {
     let exex = w.mostly(EXEX);
     if w.one_in(10) {
         let call = DatasetRegistry::refuseCall { id: id32(id.as_bytes()), reason: "no".into() };
@@ -42,12 +49,11 @@ pub fn mint_of(w: &mut World, id: SubmissionId, class: Option<ClassId>) -> Told 
     let call = DataAnchoringToken::mintVersionCall {
         metadata: abi::metadata(&metadata),
         recordSignature: bytes(record_signature),
-        classId: U256::from(class.map_or(0, |c| c.0)),
         metadataURI: String::new(),
     };
     let token = w.chain.token;
     let on_chain = w.chain.send(w.address(exex), token, 0, &call).is_ok();
-    let done = act(w, exex, &Transaction::Mint { metadata, record_signature, class });
+    let done = act(w, exex, &Transaction::Mint { metadata, record_signature });
     told("mint", done.is_some(), on_chain)
 }
 
@@ -86,6 +92,7 @@ pub fn create_or_mint_token(w: &mut World) -> Told {
     };
     let value = if w.one_in(10) { u64::MAX - w.below(2) } else { w.below(5) };
     let expire_at_s = match w.below(4) {
+        0 if w.one_in(3) => (1 << 40) - w.below(2),
         0 => w.now_s - w.below(2),
         1 => 0,
         _ => w.now_s + w.below(4_000),
@@ -175,19 +182,42 @@ pub fn use_quota(w: &mut World) -> Told {
     told("usage", act(w, who, &Transaction::RecordUsage { token: id, metric, amount }).is_some(), on_chain)
 }
 
+/// The version number of a class, mostly one that there is, as both sides say it.
+fn some_version(w: &mut World, class: ClassId) -> u32 {
+    let versions = w.market.class(class).map_or(0, |c| c.versions.len() as u64);
+    match versions {
+        _ if w.one_in(10) => w.below(versions + 2) as u32,
+        0 => 0,
+        _ => 1 + w.below(versions) as u32,
+    }
+}
+
+pub fn pass_on(w: &mut World) -> Told {
+    let (who, class, native) = (w.anyone(), some_class(w), w.one_in(2));
+    let (number, asset) = (some_version(w, class), w.chain.asset(native));
+    let call = DataAnchoringToken::passCall { classId: U256::from(class.0), version: number, asset: evm(asset.0) };
+    let token = w.chain.token;
+    let on_chain = w.chain.send(w.address(who), token, 0, &call).is_ok();
+    let done = act(w, who, &Transaction::PassRevenue { class, version: VersionNumber(number), asset });
+    told("pass revenue", done.is_some(), on_chain)
+}
+
 pub fn settle(w: &mut World) -> Told {
     let (who, class, native, units) = (w.anyone(), some_class(w), w.one_in(2), w.amount());
+    let number = some_version(w, class);
+    let version = (number != 0).then_some(VersionNumber(number));
     let (account, asset, amount) = (w.address(who), w.chain.asset(native), Amount::from_base_units(units));
     let token = w.chain.token;
     let on_chain = if native {
-        let call = DataAnchoringToken::settleRevenueETHCall { classId: U256::from(class.0) };
+        let call = DataAnchoringToken::settleRevenueETH_0Call { classId: U256::from(class.0), version: number };
         w.chain.send(account, token, units, &call).is_ok()
     } else {
         let (class, asset) = (U256::from(class.0), evm(asset.0));
-        let call = DataAnchoringToken::settleRevenueERC20Call { classId: class, asset, amount: U256::from(units) };
+        let amount = U256::from(units);
+        let call = DataAnchoringToken::settleRevenueERC20_0Call { classId: class, version: number, asset, amount };
         w.chain.send(account, token, 0, &call).is_ok()
     };
-    let done = paid(w, who, asset, amount, &Transaction::SettleRevenue { class, asset, amount });
+    let done = paid(w, who, asset, amount, &Transaction::SettleRevenue { class, version, asset, amount });
     told("settle revenue", done.is_some(), on_chain)
 }
 

@@ -20,10 +20,10 @@ pub fn submit(w: &mut World) -> Told {
         proof: b(submission.proof),
         ciphertext: b(submission.ciphertext),
         pointer: String::new(),
-        sealedKey: [&submission.sealed_key.encapsulated.as_bytes()[..], &submission.sealed_key.ciphertext]
-            .concat()
-            .into(),
+        sealedKey: submission.sealed_key.to_bytes().to_vec().into(),
         exex: evm(submission.exex),
+        class: submission.lineage.class().map_or(0, |class| class.0),
+        keepBps: submission.lineage.keep().get(),
         shares: shares.collect(),
     };
     let call = DatasetRegistry::submitCall { dataset, publicPart: submission.public_part.clone().into_bytes().into() };
@@ -46,16 +46,10 @@ pub fn some_submission(w: &mut World) -> Option<SubmissionId> {
 }
 
 pub fn attestation(w: &mut World, id: SubmissionId) -> Attestation {
-    let submitted = w.market.submission(id).unwrap().submission.clone();
+    let content = w.market.submission(id).unwrap().submission.content();
     let accepted = !w.one_in(10);
-    let statement = if w.one_in(60) { sha256(b"other") } else { submitted.statement };
-    Attestation {
-        submission: id,
-        statement,
-        public_part: PublicPart::digest(submitted.public_part.as_bytes()),
-        ciphertext: submitted.ciphertext,
-        accepted,
-    }
+    let content = if w.one_in(60) { sha256(b"other") } else { content };
+    Attestation { submission: id, content, accepted }
 }
 
 pub fn verdict(w: &mut World, who: usize, id: SubmissionId) -> Verdict {

@@ -50,7 +50,12 @@ impl Reading<'_> {
                 let logged = Event::ValueTransferred { from, to, value };
                 self.apply_logged(owner, Transaction::TransferValue { from, to, value }, &logged)?;
             }
-            T::RevenueSettled(e) => return self.settled(e, next),
+            T::VersionRevenueSettled(e) => return self.settled(e, next),
+            T::RevenuePassed(e) => {
+                let (class, version, asset) = (class(e.classId), VersionNumber(e.version), Asset(ours(e.asset)));
+                let logged = Event::RevenuePassed { class, version, asset };
+                self.apply_logged(self.sender(), Transaction::PassRevenue { class, version, asset }, &logged)?;
+            }
             T::Claimed(e) => {
                 // On the way to another owner it becomes the seller's balance, by the market's own rules.
                 if matches!(next, Some(Seen::Settlement(S::RevenueCredited(_)))) {
@@ -86,23 +91,20 @@ impl Reading<'_> {
         let exex = metadata.exex;
         let logged =
             Event::VersionMinted { class: id, version, submission: metadata.submission, metadata: metadata.digest() };
-        let into = self.state.market.class(id).map(|_| id);
         let record_signature = signature(&e.recordSignature);
-        self.apply_logged(exex, Transaction::Mint { metadata, record_signature, class: into }, &logged)
+        self.apply_logged(exex, Transaction::Mint { metadata, record_signature }, &logged)
     }
 
-    /// Revenue of a class: a part of a redemption, which is logged next, or given by somebody.
-    fn settled(&mut self, e: &DataAnchoringToken::RevenueSettled, next: Option<&Seen>) -> Read<usize> {
-        if matches!(next, Some(Seen::Settlement(S::Redeemed(_)))) {
-            return Ok(0);
-        }
+    /// Revenue that somebody gave. (That of a redemption follows from its vouchers.)
+    fn settled(&mut self, e: &DataAnchoringToken::VersionRevenueSettled, next: Option<&Seen>) -> Read<usize> {
         let (class, asset, amount) = (class(e.classId), Asset(ours(e.asset)), amount(e.amount)?);
+        let version = (e.version != 0).then_some(VersionNumber(e.version));
         let giver = self.sender();
         self.bring(giver, asset, amount)?;
         self.apply_logged(
             giver,
-            Transaction::SettleRevenue { class, asset, amount },
-            &Event::RevenueSettled { class, asset, amount },
+            Transaction::SettleRevenue { class, version, asset, amount },
+            &Event::RevenueSettled { class, version, asset, amount },
         )?;
         // Where no share counts, the class's owner has it: the market's rule too.
         Ok(usize::from(matches!(next, Some(Seen::Settlement(S::RevenueCredited(_))))))

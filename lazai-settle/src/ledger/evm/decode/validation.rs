@@ -79,7 +79,7 @@ impl Reading<'_> {
             Seen::Quorum(event) => Some(event),
             _ => None,
         }));
-        let mut of = None;
+        let (mut of, mut content) = (None, None);
         for event in together {
             let Q::Attested(e) = event else { break };
             if *of.get_or_insert(e.submission) != e.submission {
@@ -89,13 +89,8 @@ impl Reading<'_> {
             let Some(state) = self.state.market.submission(id) else {
                 return diverged(format!("a verdict on {id}, which was not submitted"));
             };
-            let attestation = Attestation {
-                submission: id,
-                statement: state.submission.statement,
-                public_part: lazai_core::pov::PublicPart::digest(state.submission.public_part.as_bytes()),
-                ciphertext: state.submission.ciphertext,
-                accepted: e.accepted,
-            };
+            let content = *content.get_or_insert_with(|| state.submission.content());
+            let attestation = Attestation { submission: id, content, accepted: e.accepted };
             let validator = ours(e.validator);
             verdicts.push(Verdict { validator, attestation, signature: signature(&e.signature) });
         }
@@ -117,13 +112,7 @@ impl Reading<'_> {
         let (one, other) = match shown {
             Some(call) if submission(call.a.attestation.submission) == id => (verdict_of(&call.a), verdict_of(&call.b)),
             _ => {
-                let attestation = Attestation {
-                    submission: id,
-                    statement: Digest::ZERO,
-                    public_part: Digest::ZERO,
-                    ciphertext: Digest::ZERO,
-                    accepted: true,
-                };
+                let attestation = Attestation { submission: id, content: Digest::ZERO, accepted: true };
                 let unknown = Verdict { validator, attestation, signature: Signature::from_bytes([0; 65]) };
                 (unknown, unknown)
             }
@@ -172,7 +161,7 @@ impl Reading<'_> {
                     exex: ours(e.exex),
                     deadline_s: e.deadline,
                 };
-                let submitted = submitted(&e.dataset, &public);
+                let submitted = submitted(&e.dataset, &public)?;
                 self.apply_logged(ours(e.submitter), Transaction::Submit(submitted), &logged)?;
             }
             R::SubmissionRefused(e) => {
@@ -187,28 +176,32 @@ impl Reading<'_> {
 }
 
 /// What was submitted. A sealed key that is none is read as zeros: its ExEx will refuse it.
-fn submitted(d: &DatasetRegistry::Submission, public: &[u8]) -> Submission {
-    let key: Option<(&[u8; 32], &[u8; 48])> = d
-        .sealedKey
-        .split_first_chunk::<32>()
-        .and_then(|(encapsulated, rest)| Some((encapsulated, rest.try_into().ok()?)));
-    let (encapsulated, ciphertext) = key.map_or((Digest::ZERO, [0; 48]), |(e, c)| (Digest::from_bytes(*e), *c));
+fn submitted(d: &DatasetRegistry::Submission, public: &[u8]) -> Read<Submission> {
+    let none = SealedKey { encapsulated: Digest::ZERO, ciphertext: [0; 48] };
+    let lineage = match d.class {
+        0 => Some(Lineage::NEW_CLASS).filter(|_| d.keepBps == 0),
+        class => BasisPoints::new(d.keepBps).ok().and_then(|keep| Lineage::next(ClassId(class), keep).ok()),
+    };
+    let Some(lineage) = lineage else {
+        return diverged(format!("class {} with {} basis points for earlier versions", d.class, d.keepBps));
+    };
     let share = |s: &DatasetRegistry::Share| ContributorShare {
         contributor: ours(s.contributor),
         tokens: s.tokens,
         root: digest(s.root),
         consent: signature(&s.signature),
     };
-    Submission {
+    Ok(Submission {
         nonce: d.nonce,
         statement: digest(d.statement),
         root: digest(d.root),
         proof: digest(d.proof),
         ciphertext: digest(d.ciphertext),
-        sealed_key: SealedKey { encapsulated, ciphertext },
+        sealed_key: SealedKey::from_bytes(&d.sealedKey).unwrap_or(none),
         exex: ours(d.exex),
+        lineage,
         // What is no UTF-8 is no public part: validators will refuse it.
         public_part: String::from_utf8_lossy(public).into_owned(),
         shares: d.shares.iter().map(share).collect(),
-    }
+    })
 }
