@@ -5,6 +5,7 @@ import {ERC721} from "@openzeppelin/contracts/token/ERC721/ERC721.sol";
 
 import {DatasetRegistry} from "./DatasetRegistry.sol";
 import {MarketParameters} from "./governance/MarketParameters.sol";
+import {IClasses} from "./interfaces/IClasses.sol";
 import {IERC3525} from "./interfaces/IERC3525.sol";
 import {IERC8028} from "./interfaces/IERC8028.sol";
 import {IVault} from "./interfaces/IVault.sol";
@@ -22,12 +23,10 @@ import {TokenBase} from "./token/TokenBase.sol";
 /// What the draft leaves open, and what holds here: shares and values are unsigned 64-bit integers, and what exceeds
 /// them reverts; revenue without a counted share goes to the class's owner; revenue so far is credited to the seller on
 /// transfer; a token takes no part in what was earned before it was minted or after it expired.
-contract DataAnchoringToken is SemiFungible {
+contract DataAnchoringToken is SemiFungible, IClasses {
     error MetadataMismatch(string field);
     error SharesComeFromSubmissions(uint256 classId);
-    error NotOfSubmitter(uint256 classId, address submitter);
     error RecordNotSigned(bytes32 submission, address exex);
-    error UnknownVersion(uint256 classId, uint32 version);
     error VersionWithdrawn(uint256 classId, uint32 version);
 
     event ClassOwned(uint256 indexed classId, address indexed owner, bool anchored);
@@ -40,17 +39,11 @@ contract DataAnchoringToken is SemiFungible {
     );
     event VersionWithdrawal(uint256 indexed classId, uint32 indexed version);
 
-    struct Version {
-        bytes32 integrityHash;
-        bytes32 submission;
-        // 0: gas, 1: quota, 2: either.
-        uint8 payment;
-        bool withdrawn;
-    }
-
-    /// Who gets share tokens of a submission.
+    /// Who gets share tokens of a submission, and of which class.
     struct Holders {
         address submitter;
+        uint64 class;
+        uint16 keepBps;
         address[] contributors;
         uint64[] tokens;
     }
@@ -62,7 +55,6 @@ contract DataAnchoringToken is SemiFungible {
     uint8 private constant EITHER = 2;
 
     DatasetRegistry public immutable registry;
-    mapping(uint256 classId => Version[]) private _versions;
 
     constructor(MarketParameters parameters_, DatasetRegistry registry_, IVault settlement_)
         TokenBase(parameters_, settlement_)
@@ -106,30 +98,32 @@ contract DataAnchoringToken is SemiFungible {
         if (shareRatio != 0 && class.anchored) revert SharesComeFromSubmissions(classId);
         if (value > type(uint64).max) revert OutOfRange("value", value);
         if (shareRatio > type(uint64).max) revert OutOfRange("share", shareRatio);
+        if (expireAt > type(uint40).max) revert OutOfRange("expireAt", expireAt);
         if (expireAt != 0 && expireAt < block.timestamp) revert TokenExpired(0, expireAt);
         processExpiries(classId);
-        return _mintToken(classId, to, uint64(value), uint64(shareRatio), expireAt);
+        return _mintToken(classId, to, uint64(value), uint64(shareRatio), uint40(expireAt), 0);
     }
 
-    /// @notice Mints the model of an accepted submission: as a new class (`classId` 0), or as the next version of a
-    /// class of the same submitter. Its contributors get share tokens by the weight of their records.
+    /// @notice Mints the model of an accepted submission: as a new class, or as the next version of the submitter's
+    /// class that the submission names. Its contributors get share tokens by the weight of their records.
     /// @param recordSignature The ExEx's, over `TrainingRecord(submission, record)`.
-    function mintVersion(
-        VersionMetadata calldata metadata,
-        bytes calldata recordSignature,
-        uint256 classId,
-        string calldata metadataURI
-    ) external returns (uint256, uint32 version) {
+    function mintVersion(VersionMetadata calldata metadata, bytes calldata recordSignature, string calldata metadataURI)
+        external
+        returns (uint256 classId, uint32 version)
+    {
         parameters.requireOpen();
         Holders memory holders = _finish(metadata, recordSignature);
         bytes32 integrityHash = Signed.hash(metadata);
-        classId = _anchor(classId, holders.submitter, metadataURI, integrityHash);
-        version = _add(classId, Version(integrityHash, metadata.submission, metadata.payment, false));
+        classId = _anchor(holders, metadataURI, integrityHash);
+        version =
+            _add(classId, Version(integrityHash, metadata.submission, metadata.payment, false, holders.keepBps, 0));
         emit VersionMinted(classId, version, metadata.submission, metadata, recordSignature);
+        uint64 totalShare = 0;
         for (uint256 i = 0; i < holders.contributors.length; ++i) {
-            _mintToken(classId, holders.contributors[i], 0, holders.tokens[i], 0);
+            totalShare += holders.tokens[i];
+            _mintToken(classId, holders.contributors[i], 0, holders.tokens[i], 0, uint24(version));
         }
-        return (classId, version);
+        _versions[classId][version - 1].totalShare = totalShare;
     }
 
     /// @notice Takes a version out of service: no new sessions, and payers may close theirs at once.
@@ -157,16 +151,10 @@ contract DataAnchoringToken is SemiFungible {
         return found.payment != (quota ? GAS : QUOTA);
     }
 
-    function isWithdrawn(uint256 classId, uint32 version) external view returns (bool) {
-        return _version(classId, version).withdrawn;
-    }
-
-    function versionOf(uint256 classId, uint32 version) external view returns (Version memory) {
-        return _version(classId, version);
-    }
-
-    function versionCount(uint256 classId) external view returns (uint256) {
-        return _versions[classId].length;
+    /// @inheritdoc IClasses
+    function ownsAnchored(uint256 classId, address account) external view returns (bool) {
+        Class storage class = _classes[classId];
+        return class.anchored && class.owner == account;
     }
 
     /// @notice Moves a token; by its owner or whom she approved for it (ERC-721).
@@ -198,30 +186,33 @@ contract DataAnchoringToken is SemiFungible {
         bytes32 record = Signed.record(metadata.submission, metadata.record);
         bool signed = Signed.isBy(msg.sender, Signed.digest(parameters.domainSeparator(), record), recordSignature);
         if (!signed) revert RecordNotSigned(metadata.submission, msg.sender);
-        (holders.submitter, holders.contributors, holders.tokens) = registry.markMinted(metadata.submission, msg.sender);
+        (holders.submitter, holders.class, holders.keepBps, holders.contributors, holders.tokens) =
+            registry.markMinted(metadata.submission, msg.sender);
     }
 
     function _add(uint256 classId, Version memory version) private returns (uint32) {
+        // Tokens keep their version in twenty-four bits.
+        uint256 number = _versions[classId].length + 1;
+        if (number > type(uint24).max) revert OutOfRange("version", number);
         _versions[classId].push(version);
-        return uint32(_versions[classId].length);
+        return uint32(number);
     }
 
-    /// A new anchored class, or the submitter's, with what its new version says.
-    function _anchor(uint256 classId, address submitter, string calldata metadataURI, bytes32 integrityHash)
+    /// A new anchored class, or the one that the submission names, with what its new version says. The registry asked
+    /// whose it is, and no class changes hands.
+    function _anchor(Holders memory holders, string calldata metadataURI, bytes32 integrityHash)
         private
-        returns (uint256)
+        returns (uint256 classId)
     {
+        classId = holders.class;
         if (classId == 0) {
-            classId = _create(submitter, true, integrityHash);
+            classId = _create(holders.submitter, true, integrityHash);
             emit ClassCreated(classId, metadataURI, integrityHash);
         } else {
-            Class storage class = _class(classId);
-            if (class.owner != submitter || !class.anchored) revert NotOfSubmitter(classId, submitter);
-            class.integrityHash = integrityHash;
+            _classes[classId].integrityHash = integrityHash;
             emit MetadataUpdated(classId, metadataURI, integrityHash);
         }
         _classes[classId].metadataURI = metadataURI;
-        return classId;
     }
 
     function _create(address owner, bool anchored, bytes32 integrityHash) private returns (uint256 classId) {
@@ -234,11 +225,5 @@ contract DataAnchoringToken is SemiFungible {
     function _owned(uint256 classId) private view returns (Class storage class) {
         class = _class(classId);
         if (class.owner != msg.sender) revert NotAllowed(msg.sender);
-    }
-
-    function _version(uint256 classId, uint32 version) private view returns (Version storage) {
-        _class(classId);
-        if (version == 0 || version > _versions[classId].length) revert UnknownVersion(classId, version);
-        return _versions[classId][version - 1];
     }
 }

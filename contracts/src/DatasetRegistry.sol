@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {Share, Submission} from "./interfaces/Types.sol";
+import {IClasses} from "./interfaces/IClasses.sol";
+import {ContributorConsent, Share, Submission} from "./interfaces/Types.sol";
 import {MarketParameters} from "./governance/MarketParameters.sol";
 import {CodeStorage} from "./libraries/CodeStorage.sol";
 import {Ids} from "./libraries/Ids.sol";
@@ -16,8 +17,11 @@ contract DatasetRegistry {
     error ConsentNotSigned(bytes32 submission, address contributor);
     error EmptySubmission(string what);
     error Finished(bytes32 submission, Status status);
+    error MintTooLate(bytes32 submission, uint64 deadline);
     error NotAllowed(address sender);
     error NotFinal(bytes32 submission);
+    error NotOfSubmitter(uint256 classId, address submitter);
+    error OutOfRange(string what, uint256 value);
     error SubmissionExists(bytes32 submission);
     error TooLarge(string what, uint256 length);
 
@@ -42,6 +46,9 @@ contract DatasetRegistry {
     struct Entry {
         address submitter;
         Status status;
+        // The class that gets a next version, or 0; and what the versions before keep of its revenue.
+        uint64 class;
+        uint16 keepBps;
         address exex;
         // abi.encode of (contributor, tokens) pairs, as code.
         address shares;
@@ -52,6 +59,8 @@ contract DatasetRegistry {
     uint256 public constant MAX_REASON_BYTES = 1_000;
     /// The longest sealed key and pointer.
     uint256 public constant MAX_TEXT_BYTES = 1_024;
+    /// @notice The most that the versions before keep of a version's revenue: whoever makes it has half at least.
+    uint16 public constant MAX_KEEP_BPS = 5_000;
 
     MarketParameters public immutable parameters;
     ValidatorQuorum public immutable quorum;
@@ -67,7 +76,8 @@ contract DatasetRegistry {
         token = token_;
     }
 
-    /// @notice Submits a dataset. All contributors signed for their records in this very submission.
+    /// @notice Submits a dataset, for a new class or as the next version of the sender's. All contributors signed for
+    /// their records in this very submission, and for what becomes of them.
     function submit(Submission calldata dataset, bytes calldata publicPart) external returns (bytes32 id) {
         parameters.requireOpen();
         id = Ids.submission(parameters.ledgerId(), msg.sender, dataset.nonce);
@@ -77,15 +87,16 @@ contract DatasetRegistry {
         if (publicPart.length > MAX_PUBLIC_BYTES) revert TooLarge("public part", publicPart.length);
         if (dataset.sealedKey.length > MAX_TEXT_BYTES) revert TooLarge("sealed key", dataset.sealedKey.length);
         if (bytes(dataset.pointer).length > MAX_TEXT_BYTES) revert TooLarge("pointer", bytes(dataset.pointer).length);
+        _checkClass(dataset.class, dataset.keepBps);
 
         entry.submitter = msg.sender;
         entry.status = Status.Submitted;
+        (entry.class, entry.keepBps) = (dataset.class, dataset.keepBps);
         entry.exex = dataset.exex;
-        entry.shares = CodeStorage.write(_weights(id, dataset.shares))[0];
+        entry.shares = CodeStorage.write(_weights(id, dataset))[0];
         address[] memory content = CodeStorage.write(publicPart);
         _content[id] = content;
-        uint64 deadline =
-            quorum.open(id, dataset.statement, Ids.publicPart(publicPart), dataset.ciphertext, dataset.exex);
+        uint64 deadline = quorum.open(id, Signed.content(dataset, Ids.publicPart(publicPart)), dataset.exex);
         emit Submitted(id, msg.sender, dataset.exex, dataset, content, deadline);
     }
 
@@ -97,17 +108,20 @@ contract DatasetRegistry {
         emit SubmissionRefused(id, reason);
     }
 
-    /// @notice Marks a submission as minted by its ExEx: once, after finality; by the token contract.
+    /// @notice Marks a submission as minted by its ExEx: once, after finality and in time; by the token contract. After
+    /// that its submitter may name another ExEx in a new submission, and no second version of the data can come of it.
     function markMinted(bytes32 id, address exex)
         external
-        returns (address submitter, address[] memory contributors, uint64[] memory tokens)
+        returns (address submitter, uint64 class, uint16 keepBps, address[] memory contributors, uint64[] memory tokens)
     {
         if (msg.sender != token) revert NotAllowed(msg.sender);
         if (!quorum.isFinal(id)) revert NotFinal(id);
+        uint64 deadline = quorum.mintableUntil(id);
+        if (block.timestamp > deadline) revert MintTooLate(id, deadline);
         _finish(id, exex, Status.Minted);
         Entry storage entry = entries[id];
         (contributors, tokens) = abi.decode(CodeStorage.read(entry.shares), (address[], uint64[]));
-        submitter = entry.submitter;
+        (submitter, class, keepBps) = (entry.submitter, entry.class, entry.keepBps);
     }
 
     /// @notice The public part of a submission.
@@ -125,26 +139,41 @@ contract DatasetRegistry {
         entry.status = status;
     }
 
-    /// Checks each contributor's consent; her weight, to be kept.
-    function _weights(bytes32 id, Share[] calldata shares) private view returns (bytes memory) {
+    /// A new class has no versions before it that could keep anything; another is the submitter's.
+    function _checkClass(uint64 class, uint16 keepBps) private view {
+        if (keepBps > (class == 0 ? 0 : MAX_KEEP_BPS)) revert OutOfRange("keepBps", keepBps);
+        if (class != 0 && !IClasses(token).ownsAnchored(class, msg.sender)) revert NotOfSubmitter(class, msg.sender);
+    }
+
+    /// Checks each contributor's consent; all weights, to be kept.
+    function _weights(bytes32 id, Submission calldata dataset) private view returns (bytes memory) {
+        Share[] calldata shares = dataset.shares;
         uint256 count = shares.length;
         if (count == 0) revert EmptySubmission("shares");
         if (count > MAX_CONTRIBUTORS) revert TooLarge("shares", count);
         address[] memory contributors = new address[](count);
         uint64[] memory tokens = new uint64[](count);
-        bytes32 separator = parameters.domainSeparator();
-        uint64 sum = 0;
+        uint256 total = 0;
+        ContributorConsent memory consent;
+        (consent.submission, consent.class, consent.keepBps) = (id, dataset.class, dataset.keepBps);
         for (uint256 i = 0; i < count; ++i) {
             Share calldata share = shares[i];
             if (share.tokens == 0) revert EmptySubmission("tokens of a contributor");
-            bytes32 consent = Signed.consent(id, share.root, share.licence, share.consent);
-            bytes32 digest = Signed.digest(separator, consent);
+            total += share.tokens;
+            (contributors[i], tokens[i]) = (share.contributor, share.tokens);
+        }
+        // It is the total share of the version.
+        if (total > type(uint64).max) revert OutOfRange("tokens", total);
+        consent.total = uint64(total);
+        bytes32 separator = parameters.domainSeparator();
+        for (uint256 i = 0; i < count; ++i) {
+            Share calldata share = shares[i];
+            (consent.root, consent.licence, consent.consent) = (share.root, share.licence, share.consent);
+            consent.tokens = share.tokens;
+            bytes32 digest = Signed.digest(separator, Signed.hash(consent));
             if (!Signed.isBy(share.contributor, digest, share.signature)) {
                 revert ConsentNotSigned(id, share.contributor);
             }
-            // Checked: weights of one submission can never overflow the class's total alone.
-            sum += share.tokens;
-            (contributors[i], tokens[i]) = (share.contributor, share.tokens);
         }
         return abi.encode(contributors, tokens);
     }

@@ -133,8 +133,8 @@ contract Settlement is Balances {
     }
 
     /// @notice Redeems vouchers of sessions, offer by offer; by their node. One that is not good is passed over, with
-    /// its reason in an event. Returns how many were good. It costs least where offers of one class and asset follow each
-    /// other: they are booked together.
+    /// its reason in an event. Returns how many were good. It costs least where offers of one version and asset follow
+    /// each other: they are booked together.
     function redeem(Claims[] calldata batches) external nonReentrant returns (uint256 redeemed) {
         uint256 left = 0;
         for (uint256 i = 0; i < batches.length; ++i) {
@@ -147,9 +147,10 @@ contract Settlement is Balances {
         for (uint256 i = 0; i < batches.length; ++i) {
             Offer calldata offer = batches[i].offer;
             if (msg.sender != offer.node) revert NotAllowed(msg.sender);
-            if (i == 0 || offer.class != batch.class || offer.asset != batch.asset) {
+            bool same = offer.class == batch.class && offer.version == batch.version && offer.asset == batch.asset;
+            if (i == 0 || !same) {
                 redeemed += _book(batch);
-                (batch.class, batch.asset) = (offer.class, offer.asset);
+                (batch.class, batch.version, batch.asset) = (offer.class, offer.version, offer.asset);
                 (batch.ids, batch.cumulative) = (new bytes32[](left), new uint128[](left));
                 (batch.redeemed, batch.node, batch.pool, batch.revenue) = (0, 0, 0, 0);
             }
@@ -203,10 +204,11 @@ contract Settlement is Balances {
         return (s.deposit(), s.redeemed(), s.deadline(), s.params(), s.status());
     }
 
-    /// What is summed up over the vouchers of offers of one class and asset.
+    /// What is summed up over the vouchers of offers of one version and asset.
     struct Batch {
         Sessions.Hasher hasher;
         uint64 class;
+        uint32 version;
         address asset;
         bytes32[] ids;
         uint128[] cumulative;
@@ -214,8 +216,8 @@ contract Settlement is Balances {
         uint256 node;
         uint256 pool;
         uint256 revenue;
-        // The shares of the version that was used last.
-        uint256 version;
+        // The split of the parameters that were used last.
+        uint256 params;
         uint256 nodeBps;
         uint256 poolBps;
     }
@@ -224,13 +226,12 @@ contract Settlement is Balances {
     function _book(Batch memory batch) private returns (uint256 redeemed) {
         redeemed = batch.redeemed;
         if (redeemed == 0) return 0;
-        (uint64 class, address asset, uint256 revenue) = (batch.class, batch.asset, batch.revenue);
+        address asset = batch.asset;
         balanceOf[msg.sender][asset] += batch.node;
         balanceOf[parameters.governance()][asset] += batch.pool;
         // Every increment was deposited, so their sum is far below 2^128.
         // slither-disable-next-line reentrancy-no-eth: the token only counts, and calls nobody.
-        address instead = token.creditRevenue(class, asset, uint128(revenue));
-        if (instead != address(0)) balanceOf[instead][asset] += revenue;
+        token.creditRevenue(batch.class, batch.version, asset, uint128(batch.revenue));
         (bytes32[] memory ids, uint128[] memory cumulative) = (batch.ids, batch.cumulative);
         assembly ("memory-safe") {
             mstore(ids, redeemed)
@@ -248,9 +249,9 @@ contract Settlement is Balances {
             emit VoucherSkipped(msg.sender, id, reason);
             return;
         }
-        if (batch.version != session.params()) {
+        if (batch.params != session.params()) {
             (batch.nodeBps, batch.poolBps) = parameters.splitAt(session.params());
-            batch.version = session.params();
+            batch.params = session.params();
         }
         uint128 cumulative = c.cumulative;
         // Node and pool are floored, the class gets the rest: the parts are the whole. Ninety-six bits times ten

@@ -52,7 +52,7 @@ contract ValidatorQuorum is ValidatorSet {
         Status status;
         uint8 openChallenges;
         uint32 params;
-        // Digest of statement, public part and ciphertext.
+        // What verdicts are about: `Signed.content`.
         bytes32 content;
         address exex;
         uint64 deadline;
@@ -107,16 +107,13 @@ contract ValidatorQuorum is ValidatorSet {
     }
 
     /// @notice Opens a case; by the registry. Weights, windows and content are fixed here.
-    function open(bytes32 id, bytes32 statement, bytes32 publicPart, bytes32 ciphertext, address exex)
-        external
-        returns (uint64 deadline)
-    {
+    function open(bytes32 id, bytes32 content, address exex) external returns (uint64 deadline) {
         if (msg.sender != registry) revert NotAllowed(msg.sender);
         Case storage c = _cases[id];
         (c.snapshot, c.totalWeight) = _snapshot();
         c.params = parameters.currentVersion();
         c.status = Status.Pending;
-        c.content = keccak256(abi.encode(statement, publicPart, ciphertext));
+        c.content = content;
         c.exex = exex;
         deadline = uint64(block.timestamp) + parameters.current().attestationWindow;
         c.deadline = deadline;
@@ -244,6 +241,15 @@ contract ValidatorQuorum is ValidatorSet {
         return block.timestamp >= c.acceptedAt + parameters.versionAt(c.params).challengeWindow;
     }
 
+    /// @notice The last second in which an accepted submission can be minted; 0 for one that was never accepted. No
+    /// challenge runs on beyond the windows of challenges, so the ExEx always has the whole window for minting.
+    function mintableUntil(bytes32 id) external view returns (uint64) {
+        Case storage c = _cases[id];
+        if (c.acceptedAt == 0) return 0;
+        Params memory params = parameters.versionAt(c.params);
+        return c.acceptedAt + params.challengeWindow + params.challengeVoteWindow + params.mintWindow;
+    }
+
     /// @notice Two thirds, exactly: 3 parts >= 2 total.
     function isQuorum(uint64 part, uint64 total) public pure returns (bool) {
         return total > 0 && 3 * uint256(part) >= 2 * uint256(total);
@@ -315,8 +321,7 @@ contract ValidatorQuorum is ValidatorSet {
 
     function _check(bytes32 id, bytes32 content, bytes32 separator, Verdict calldata v) private view {
         Attestation calldata a = v.attestation;
-        bool same = a.submission == id && keccak256(abi.encode(a.statement, a.publicPart, a.ciphertext)) == content;
-        if (!same) revert AttestationMismatch(id, v.validator);
+        if (a.submission != id || a.content != content) revert AttestationMismatch(id, v.validator);
         if (!Signed.isBy(v.validator, Signed.digest(separator, Signed.hash(a)), v.signature)) {
             revert NotSigned(id, v.validator);
         }

@@ -33,7 +33,7 @@ contract MarketParameters {
 
     /// @notice The creator's class never gets less than half, whatever is voted.
     uint16 public constant MIN_CREATOR_BPS = 5_000;
-    /// @notice Assets that prices can be in. More would make minting and transfers of shares cost too much.
+    /// @notice Assets that prices can be in. More would make transfers of shares cost too much.
     uint256 public constant MAX_ASSETS = 8;
     /// @notice No vote can lock money up for longer than this.
     uint64 public constant MAX_WINDOW = 60 days;
@@ -45,6 +45,9 @@ contract MarketParameters {
     uint16 public constant MIN_QUORUM_BPS = 100;
     /// @notice No vote can leave nodes less time to redeem what they were promised.
     uint64 public constant MIN_DISPUTE_WINDOW = 10 minutes;
+    /// @notice No vote can leave an ExEx less time to mint, or a submission undecided for longer.
+    uint64 public constant MIN_MINT_WINDOW = 1 days;
+    uint64 public constant MAX_MINT_WINDOW = 365 days;
     uint64 public constant MAX_PAUSE = 7 days;
     uint64 public constant PAUSE_COOLDOWN = 30 days;
 
@@ -173,7 +176,9 @@ contract MarketParameters {
         _window("votingWindow", p.votingWindow);
         _window("maxSession", p.maxSession);
         _window("disputeWindow", p.disputeWindow);
+        _atMost("mintWindow", p.mintWindow, MAX_MINT_WINDOW);
         _atLeast("disputeWindow", p.disputeWindow, MIN_DISPUTE_WINDOW);
+        _atLeast("mintWindow", p.mintWindow, MIN_MINT_WINDOW);
         _atLeast("quorumBps", p.quorumBps, MIN_QUORUM_BPS);
         _atLeast("votingDelay", p.votingDelay, MIN_VOTING_DELAY);
         _atLeast("votingWindow", p.votingWindow, MIN_VOTING_WINDOW);

@@ -27,25 +27,41 @@ struct Params {
     uint64 maxSession;
     // How long a node has to redeem once a payer asked for the end of a session.
     uint64 disputeWindow;
+    // How long an ExEx has to mint what is final.
+    uint64 mintWindow;
 }
 
 /// @notice A validator's verdict on a submission.
 struct Attestation {
     bytes32 submission;
-    bytes32 statement;
-    bytes32 publicPart;
-    bytes32 ciphertext;
+    // What the submission says, and its public part: `Signed.content`.
+    bytes32 content;
     bool accepted;
 }
 
-/// @notice What a contributor has in a submission, and her consent.
+/// @notice What a contributor agrees to.
+struct ContributorConsent {
+    bytes32 submission;
+    bytes32 root;
+    // keccak-256 of the licence's SPDX identifier, and of the words of consent.
+    bytes32 licence;
+    bytes32 consent;
+    // The contributor's weight, and that of all contributors of the submission.
+    uint64 tokens;
+    uint64 total;
+    // As in the submission.
+    uint64 class;
+    uint16 keepBps;
+}
+
+/// @notice What a contributor has in a submission, and the consent to it.
 struct Share {
     address contributor;
-    // Tokens of her records: her weight in the class's revenue.
+    // Tokens of the contributor's records: the weight in the version's revenue.
     uint64 tokens;
-    // Root over her records alone.
+    // Root over the contributor's records alone.
     bytes32 root;
-    // keccak-256 of the licence's SPDX identifier, and of her words of consent: both are in the public part.
+    // keccak-256 of the licence's SPDX identifier, and of the words of consent: both are in the public part.
     bytes32 licence;
     bytes32 consent;
     bytes signature;
@@ -64,6 +80,10 @@ struct Submission {
     bytes sealedKey;
     // Who may decrypt, train and mint.
     address exex;
+    // The submitter's class that gets a next version; 0: a new class.
+    uint64 class;
+    // What the versions before keep of the new version's revenue, in basis points.
+    uint16 keepBps;
     Share[] shares;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {Attestation, Offer, VersionMetadata} from "../interfaces/Types.sol";
+import {Attestation, ContributorConsent, Offer, Share, Submission, VersionMetadata} from "../interfaces/Types.sol";
 
 /// @title What is signed in the market: EIP-712 structs and their verification
 /// @notice All contracts of a market share one domain: name "LazAI Market", version "1", the chain's id, and the
@@ -16,16 +16,20 @@ library Signed {
 
     bytes32 private constant DOMAIN_TYPEHASH =
         keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
-    bytes32 private constant ATTESTATION_TYPEHASH = keccak256(
-        "Attestation(bytes32 submission,bytes32 statement,bytes32 publicPart,bytes32 ciphertext,bool accepted)"
+    bytes32 private constant ATTESTATION_TYPEHASH =
+        keccak256("Attestation(bytes32 submission,bytes32 content,bool accepted)");
+    bytes32 private constant CONSENT_TYPEHASH = keccak256(
+        "ContributorConsent(bytes32 submission,bytes32 root,string licence,string consent,uint64 tokens,uint64 total,uint64 class,uint16 keepBps)"
     );
-    bytes32 private constant CONSENT_TYPEHASH =
-        keccak256("ContributorConsent(bytes32 submission,bytes32 root,string licence,string consent)");
     bytes32 private constant OFFER_TYPEHASH = keccak256(
         "Offer(address node,uint64 class,uint32 version,address asset,uint128 promptPrice,uint128 completionPrice,uint32 promptCeiling,uint32 completionCeiling,uint64 sessionSeconds,uint64 validUntil,uint128 minDeposit,uint128 quotaDeposit,uint64 series)"
     );
     bytes32 private constant RECORD_TYPEHASH = keccak256("TrainingRecord(bytes32 submission,bytes32 record)");
     bytes32 private constant RELEASE_TYPEHASH = keccak256("SessionRelease(bytes32 session,uint128 redeemed)");
+    bytes32 private constant SHARE_TYPEHASH = keccak256("Share(address contributor,uint64 tokens,bytes32 root)");
+    bytes32 private constant SUBMISSION_TYPEHASH = keccak256(
+        "Submission(bytes32 statement,bytes32 root,bytes32 proof,bytes32 ciphertext,bytes32 publicPart,bytes sealedKey,address exex,uint64 class,uint16 keepBps,Share[] shares)Share(address contributor,uint64 tokens,bytes32 root)"
+    );
     bytes32 private constant VERSION_TYPEHASH = keccak256(
         "VersionMetadata(string character,string baseName,bytes32 baseDigest,string baseLicence,bytes32 adapter,bytes32 record,bytes32 submission,address exex,uint8 rating,uint8 minimumAge,uint8 payment,string consent,string reportContact,string[] endpoints)"
     );
@@ -50,9 +54,25 @@ library Signed {
         return keccak256(abi.encode(ATTESTATION_TYPEHASH, a));
     }
 
-    /// @notice What a contributor signs about her records; licence and words of consent by their keccak-256.
-    function consent(bytes32 submission, bytes32 root, bytes32 licence, bytes32 words) internal pure returns (bytes32) {
-        return keccak256(abi.encode(CONSENT_TYPEHASH, submission, root, licence, words));
+    /// @notice What a validator's verdict is about: all that a submission says but its number and where its ciphertext
+    /// can be fetched, which its id and the ciphertext's digest make up for, and its contributors' consent, which is
+    /// about the same. `publicPart` is the digest of the public part.
+    function content(Submission calldata d, bytes32 publicPart) internal pure returns (bytes32) {
+        bytes32[] memory shares = new bytes32[](d.shares.length);
+        for (uint256 i = 0; i < shares.length; ++i) {
+            Share calldata s = d.shares[i];
+            shares[i] = keccak256(abi.encode(SHARE_TYPEHASH, s.contributor, s.tokens, s.root));
+        }
+        // In two parts, since the compiler holds sixteen values at once.
+        bytes memory head = abi.encode(SUBMISSION_TYPEHASH, d.statement, d.root, d.proof, d.ciphertext, publicPart);
+        bytes memory tail =
+            abi.encode(keccak256(d.sealedKey), d.exex, d.class, d.keepBps, keccak256(abi.encodePacked(shares)));
+        return keccak256(bytes.concat(head, tail));
+    }
+
+    /// @notice What a contributor signs: the records, their weight among all, and what becomes of them.
+    function hash(ContributorConsent memory c) internal pure returns (bytes32) {
+        return keccak256(abi.encode(CONSENT_TYPEHASH, c));
     }
 
     /// @notice What a node signs: what it serves, and for how much.

@@ -24,8 +24,7 @@ abstract contract Balances is IVault, ReentrancyGuardTransient {
     event Deposited(address indexed account, address indexed asset, uint256 amount);
     event Withdrawn(address indexed account, address indexed asset, address to, uint256 amount);
     event Transferred(address indexed from, address indexed to, address indexed asset, uint256 amount);
-    /// Revenue that became a balance: a seller's, or a class owner's where no share counts. (That of a redemption
-    /// without a counted share follows from `Redeemed`.)
+    /// Revenue that became a balance: a seller's, or a class owner's where no share counts.
     event RevenueCredited(address indexed account, address indexed asset, uint256 amount);
     event Sponsored(uint256 indexed class, address indexed asset, uint128 amount, uint128 perUnit);
     event Unsponsored(uint256 indexed class, address indexed asset, uint128 amount);

@@ -1,50 +1,63 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {Account, Accounts} from "./Accounts.sol";
 import {TokenBase} from "./TokenBase.sol";
 
-/// @title Revenue of a class among its share tokens, to the unit
-/// @notice ERC-8028's accumulator, scaled by 10^18. Two remainders are kept instead of dropped: what does not divide by
-/// the total share is carried to the class's next settlement, and what a claim floors stays in the token's debt. So for
-/// each class and asset, always: sum of (share * accumulator - debt) + carry = unclaimed * 10^18.
+/// @title Revenue among share tokens, to the unit
+/// @notice ERC-8028's accumulator, scaled by 10^18: one for each version of a class, so that what a version earns is of
+/// those whose words it is made of. The versions before keep a part, which their contributors and those of the version
+/// signed: it goes to the version next before, and of it again a part to the one before that. It is not carried through
+/// all of them at once, however many there are, but waits in each one's inbox until something opens it: its next
+/// revenue, a claim, a transfer of its shares, or anybody (`pass`).
+///
+/// Remainders are kept instead of dropped: what does not divide by the total share is carried to the version's next
+/// revenue, what does not divide by ten thousand waits likewise, and what a claim floors stays in the token's debt. So
+/// for each version and asset, always: sum of (share * accumulator - debt) + carry = unclaimed * 10^18.
+///
+/// A class without versions has one account, of version 0, with shares that are minted and expire at any time.
 abstract contract RevenueShares is TokenBase {
     error AssetNotAccepted(address asset);
     error TooManyExpiring(uint256 classId);
 
-    struct Account {
-        // What one share has earned since the beginning, times 10^18.
-        uint256 perShare;
-        // Settled and not claimed yet, the carried part included.
-        uint128 unclaimed;
-        // What did not divide, times 10^18: less than the total share at that time.
-        uint64 carry;
-    }
+    /// Revenue that somebody settled on a version, or (version 0) on a class without versions; ERC-8028's event names
+    /// no version.
+    event VersionRevenueSettled(uint256 indexed classId, uint32 indexed version, address indexed asset, uint256 amount);
+    event RevenuePassed(uint256 indexed classId, uint32 indexed version, address indexed asset);
 
-    uint256 internal constant SCALE = 1e18;
     /// @notice Share tokens of a class that expire: they are processed before each settlement.
     uint256 public constant MAX_EXPIRING = 64;
 
-    mapping(uint256 classId => mapping(address asset => Account)) private _revenue;
+    mapping(uint256 classId => mapping(uint32 version => mapping(address asset => Account))) private _revenue;
     /// The accumulator times the shares that a token has had its part of, times 10^18.
     mapping(uint256 tokenId => mapping(address asset => uint256)) private _debt;
     /// The accumulator when an expired token's expiry was observed: it earns no more.
     mapping(uint256 tokenId => mapping(address asset => uint256)) private _frozen;
     mapping(uint256 tokenId => bool) private _isFrozen;
 
-    /// @notice What a token's owner could claim now.
+    /// @notice What a token's owner could claim now: its part of what waits in its own version's inbox too, but not of
+    /// what waits in later versions' until that is passed on.
     function pendingRevenue(uint256 tokenId, address asset) public view returns (uint256) {
-        return _pendingScaled(tokenId, asset) / SCALE;
+        Token storage token = _token(tokenId);
+        (Account memory account,) = _credited(token.classId, token.version, asset, 0);
+        return _pendingScaled(tokenId, asset, account.perShare) / Accounts.SCALE;
     }
 
-    /// @notice ERC-8028's accumulator: what one share of a class has earned since the beginning, times 10^18.
-    function accRevenuePerShare(uint256 classId, address asset) external view returns (uint256) {
-        return _revenue[classId][asset].perShare;
+    /// @notice ERC-8028's accumulator: what one share of a version (0: of a class without versions) has earned since
+    /// the beginning, times 10^18.
+    function accRevenuePerShare(uint256 classId, uint32 version, address asset) external view returns (uint256) {
+        return _revenue[classId][version][asset].perShare;
     }
 
-    /// @notice What a class has not paid out yet, and the part of it (times 10^18) that did not divide.
-    function unclaimedRevenue(uint256 classId, address asset) external view returns (uint128 unclaimed, uint64 carry) {
-        Account storage account = _revenue[classId][asset];
-        return (account.unclaimed, account.carry);
+    /// @notice What a version (0: a class without versions) has not paid out yet; what the next version passed on to it
+    /// and nobody opened yet; and the part of the first (times 10^18) that did not divide.
+    function unclaimedRevenue(uint256 classId, uint32 version, address asset)
+        external
+        view
+        returns (uint128 unclaimed, uint128 inbox, uint64 carry)
+    {
+        Account storage account = _revenue[classId][version][asset];
+        return (account.unclaimed, account.inbox, account.carry);
     }
 
     /// @notice Whether a token's shares count.
@@ -52,27 +65,48 @@ abstract contract RevenueShares is TokenBase {
         return _token(tokenId).shareRatio != 0 && !_isFrozen[tokenId];
     }
 
-    /// @notice Settles coins that come with the call on a class.
+    /// @notice Settles coins that come with the call on a class: on its last version, if it has any.
     function settleRevenueETH(uint256 classId) external payable nonReentrant {
-        _settle(classId, address(0), msg.value);
-        settlement.takeAsRevenue{value: msg.value}(msg.sender, address(0), msg.value);
+        uint128 amount = _settled(address(0), msg.value);
+        _settle(classId, _lastVersion(classId), address(0), amount);
     }
 
-    /// @notice Settles an accepted ERC-20 on a class, by allowance to the settlement. What takes a fee is refused.
+    /// @notice Settles coins that come with the call on a version; 0 for a class without versions.
+    function settleRevenueETH(uint256 classId, uint32 version) external payable nonReentrant {
+        uint128 amount = _settled(address(0), msg.value);
+        _settle(classId, _known(classId, version), address(0), amount);
+    }
+
+    /// @notice Settles an accepted ERC-20 on a class, by allowance to the settlement: on its last version, if it has
+    /// any. What takes a fee is refused.
     function settleRevenueERC20(uint256 classId, address asset, uint256 amount) external nonReentrant {
-        if (asset == address(0)) revert AssetNotAccepted(asset);
-        _settle(classId, asset, amount);
-        settlement.takeAsRevenue(msg.sender, asset, amount);
+        uint128 settled = _settledToken(asset, amount);
+        _settle(classId, _lastVersion(classId), asset, settled);
     }
 
-    /// @notice Counts revenue that is in the settlement already; by the settlement. Where no share counts, the account
-    /// that is to have it instead: the class's owner. Never reverts for a class with sessions.
-    function creditRevenue(uint256 classId, address asset, uint128 amount) external returns (address instead) {
+    /// @notice Settles an accepted ERC-20 on a version; 0 for a class without versions.
+    function settleRevenueERC20(uint256 classId, uint32 version, address asset, uint256 amount) external nonReentrant {
+        uint128 settled = _settledToken(asset, amount);
+        _settle(classId, _known(classId, version), asset, settled);
+    }
+
+    /// @notice Counts revenue that is in the settlement already; by the settlement, for versions, whose shares always
+    /// count.
+    function creditRevenue(uint256 classId, uint32 version, address asset, uint128 amount) external {
         if (msg.sender != address(settlement)) revert NotAllowed(msg.sender);
-        return _credit(classId, asset, amount);
+        emit RevenueSettled(classId, asset, amount);
+        _credit(classId, version, asset, amount);
     }
 
-    /// @notice Pays a token's revenue out; by its owner, or to her by her operator in the class.
+    /// @notice Distributes what waits in a version's inbox, and passes on what the version before keeps of it. Anyone
+    /// may: from the last version to the first, everybody has what is theirs.
+    function pass(uint256 classId, uint32 version, address asset) external {
+        _version(classId, version);
+        _open(classId, version, asset);
+        emit RevenuePassed(classId, version, asset);
+    }
+
+    /// @notice Pays a token's revenue out; by its owner, or to the owner by the owner's operator in the class.
     function claim(uint256 tokenId, address asset, address payable to) external nonReentrant returns (uint256 amount) {
         Token storage token = _token(tokenId);
         address owner = ownerOf(tokenId);
@@ -96,7 +130,7 @@ abstract contract RevenueShares is TokenBase {
             if (!_hasExpired(token)) continue;
             // Nothing was settled since it expired, so the accumulators are still those of its expiry.
             for (uint256 j = 0; j < assets.length; ++j) {
-                uint256 perShare = _revenue[classId][assets[j]].perShare;
+                uint256 perShare = _revenue[classId][0][assets[j]].perShare;
                 if (perShare != 0) _frozen[tokenId][assets[j]] = perShare;
             }
             _isFrozen[tokenId] = true;
@@ -107,7 +141,8 @@ abstract contract RevenueShares is TokenBase {
         }
     }
 
-    /// Lets a new token's shares count, from now on: it takes no part in the past, in any asset.
+    /// Lets the shares of a new token of a class without versions count, from now on: it takes no part in the past, in
+    /// any asset.
     function _join(uint256 tokenId, uint256 classId, uint64 shareRatio, uint64 expireAt) internal {
         Class storage class = _classes[classId];
         uint256 total = uint256(class.totalShare) + shareRatio;
@@ -115,7 +150,7 @@ abstract contract RevenueShares is TokenBase {
         class.totalShare = uint64(total);
         address[] memory assets = parameters.acceptedAssets();
         for (uint256 j = 0; j < assets.length; ++j) {
-            uint256 perShare = _revenue[classId][assets[j]].perShare;
+            uint256 perShare = _revenue[classId][0][assets[j]].perShare;
             if (perShare != 0) _debt[tokenId][assets[j]] = perShare * shareRatio;
         }
         if (expireAt == 0) return;
@@ -136,37 +171,83 @@ abstract contract RevenueShares is TokenBase {
         }
     }
 
-    function _settle(uint256 classId, address asset, uint256 amount) private {
+    /// An amount that may be settled.
+    function _settled(address asset, uint256 amount) private view returns (uint128) {
         if (!parameters.isAccepted(asset)) revert AssetNotAccepted(asset);
-        if (amount > type(uint128).max) revert OutOfRange("amount", amount);
-        address instead = _credit(classId, asset, uint128(amount));
-        // The settlement credits whom we name when it has the money.
-        if (instead != address(0)) settlement.creditFromRevenue(instead, asset, amount);
+        return Accounts.fit(amount);
     }
 
-    function _credit(uint256 classId, address asset, uint128 amount) private returns (address instead) {
-        processExpiries(classId);
-        Class storage class = _classes[classId];
+    function _settledToken(address asset, uint256 amount) private view returns (uint128) {
+        if (asset == address(0)) revert AssetNotAccepted(asset);
+        return _settled(asset, amount);
+    }
+
+    /// The last version of a class; 0 without versions.
+    function _lastVersion(uint256 classId) private view returns (uint32) {
+        _class(classId);
+        return uint32(_versions[classId].length);
+    }
+
+    /// A version that there is; 0 for a class without versions alone.
+    function _known(uint256 classId, uint32 version) private view returns (uint32) {
+        if (version != 0 || _class(classId).anchored) _version(classId, version);
+        return version;
+    }
+
+    /// Counts revenue, and has the settlement take it. Where no share counts, the class's owner has it.
+    function _settle(uint256 classId, uint32 version, address asset, uint128 amount) private {
+        if (version == 0) processExpiries(classId);
         emit RevenueSettled(classId, asset, amount);
-        if (class.totalShare == 0) return class.owner;
-        Account storage account = _revenue[classId][asset];
-        uint256 available = uint256(amount) * SCALE + account.carry;
-        account.perShare += available / class.totalShare;
-        account.unclaimed += amount;
-        account.carry = uint64(available % class.totalShare);
+        emit VersionRevenueSettled(classId, version, asset, amount);
+        Class storage class = _classes[classId];
+        if (version == 0 && class.totalShare == 0) settlement.creditFromRevenue(class.owner, asset, amount);
+        else _credit(classId, version, asset, amount);
+        settlement.takeAsRevenue{value: msg.value}(msg.sender, asset, amount);
+    }
+
+    /// Distributes what waits in a version's inbox.
+    function _open(uint256 classId, uint32 version, address asset) private {
+        if (_revenue[classId][version][asset].inbox != 0) _credit(classId, version, asset, 0);
+    }
+
+    function _credit(uint256 classId, uint32 version, address asset, uint128 amount) private {
+        (Account memory account, uint256 kept) = _credited(classId, version, asset, amount);
+        _revenue[classId][version][asset] = account;
+        if (kept == 0) return;
+        Account storage before = _revenue[classId][version - 1][asset];
+        before.inbox = Accounts.fit(before.inbox + kept);
+    }
+
+    /// An account as it is with an amount and what is in its inbox; and what the version before keeps of both.
+    function _credited(uint256 classId, uint32 version, address asset, uint128 amount)
+        private
+        view
+        returns (Account memory account, uint256 kept)
+    {
+        account = _revenue[classId][version][asset];
+        if (amount == 0 && account.inbox == 0) return (account, 0);
+        if (version == 0) {
+            account.credit(amount, 0, _classes[classId].totalShare);
+        } else {
+            Version storage found = _versions[classId][version - 1];
+            kept = account.credit(amount, found.keepBps, found.totalShare);
+        }
     }
 
     function _take(uint256 tokenId, address asset) private returns (uint256 amount) {
+        Token storage token = _token(tokenId);
+        (uint64 classId, uint32 version) = (token.classId, token.version);
+        _open(classId, version, asset);
+        Account storage account = _revenue[classId][version][asset];
         // slither-disable-next-line divide-before-multiply: what is floored stays owed to the token.
-        amount = _pendingScaled(tokenId, asset) / SCALE;
+        amount = _pendingScaled(tokenId, asset, account.perShare) / Accounts.SCALE;
         if (amount == 0) return 0;
-        _debt[tokenId][asset] += amount * SCALE;
-        _revenue[_tokens[tokenId].classId][asset].unclaimed -= uint128(amount);
+        _debt[tokenId][asset] += amount * Accounts.SCALE;
+        account.unclaimed -= uint128(amount);
     }
 
-    function _pendingScaled(uint256 tokenId, address asset) private view returns (uint256) {
-        Token storage token = _token(tokenId);
-        uint256 perShare = _isFrozen[tokenId] ? _frozen[tokenId][asset] : _revenue[token.classId][asset].perShare;
-        return token.shareRatio * perShare - _debt[tokenId][asset];
+    function _pendingScaled(uint256 tokenId, address asset, uint256 perShare) private view returns (uint256) {
+        if (_isFrozen[tokenId]) perShare = _frozen[tokenId][asset];
+        return _tokens[tokenId].shareRatio * perShare - _debt[tokenId][asset];
     }
 }

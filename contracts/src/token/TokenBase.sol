@@ -14,12 +14,14 @@ abstract contract TokenBase is ERC721, IERC8028, ReentrancyGuardTransient {
     error OutOfRange(string what, uint256 value);
     error TokenExpired(uint256 tokenId, uint64 expireAt);
     error UnknownClass(uint256 classId);
+    error UnknownVersion(uint256 classId, uint32 version);
 
     struct Class {
         address owner;
+        // Of a class without versions.
         uint64 totalShare;
         uint8 unitDecimals;
-        // Born of a submission: its shares come from submissions alone. (Those of a next version join them.)
+        // Born of a submission: its shares come from submissions alone, and each version has its own.
         bool anchored;
         bytes32 integrityHash;
         string metadataURI;
@@ -28,11 +30,25 @@ abstract contract TokenBase is ERC721, IERC8028, ReentrancyGuardTransient {
         uint256[] expiring;
     }
 
+    struct Version {
+        bytes32 integrityHash;
+        bytes32 submission;
+        // 0: gas, 1: quota, 2: either.
+        uint8 payment;
+        bool withdrawn;
+        // What the versions before keep of its revenue, in basis points.
+        uint16 keepBps;
+        // Fixed when it was minted.
+        uint64 totalShare;
+    }
+
     struct Token {
         uint64 classId;
         uint64 value;
         uint64 shareRatio;
-        uint64 expireAt;
+        uint40 expireAt;
+        // The version that its shares are of; 0 without versions, or without shares.
+        uint24 version;
     }
 
     MarketParameters public immutable parameters;
@@ -43,6 +59,7 @@ abstract contract TokenBase is ERC721, IERC8028, ReentrancyGuardTransient {
     uint256 public tokenCount;
 
     mapping(uint256 classId => Class) internal _classes;
+    mapping(uint256 classId => Version[]) internal _versions;
     mapping(uint256 tokenId => Token) internal _tokens;
     mapping(address owner => mapping(uint256 classId => mapping(address operator => bool))) private _classOperators;
 
@@ -65,9 +82,22 @@ abstract contract TokenBase is ERC721, IERC8028, ReentrancyGuardTransient {
         return _class(classId).owner;
     }
 
-    /// @notice The sum of shares that are counted.
-    function totalShareOf(uint256 classId) external view returns (uint256) {
-        return _class(classId).totalShare;
+    /// @notice The sum of shares that are counted: of a version, or (version 0) of a class without versions.
+    function totalShareOf(uint256 classId, uint32 version) external view returns (uint256) {
+        return version == 0 ? _class(classId).totalShare : _version(classId, version).totalShare;
+    }
+
+    function versionOf(uint256 classId, uint32 version) external view returns (Version memory) {
+        return _version(classId, version);
+    }
+
+    function versionCount(uint256 classId) external view returns (uint256) {
+        return _versions[classId].length;
+    }
+
+    /// @notice The version that a token's shares are of; 0 without versions, or without shares.
+    function versionOfToken(uint256 tokenId) external view returns (uint32) {
+        return _token(tokenId).version;
     }
 
     function classOf(uint256 tokenId) public view returns (uint256) {
@@ -108,6 +138,12 @@ abstract contract TokenBase is ERC721, IERC8028, ReentrancyGuardTransient {
     function _class(uint256 classId) internal view returns (Class storage class) {
         if (classId == 0 || classId > classCount) revert UnknownClass(classId);
         return _classes[classId];
+    }
+
+    function _version(uint256 classId, uint32 version) internal view returns (Version storage) {
+        _class(classId);
+        if (version == 0 || version > _versions[classId].length) revert UnknownVersion(classId, version);
+        return _versions[classId][version - 1];
     }
 
     /// Token id 0 is never minted, so it is unknown too.
