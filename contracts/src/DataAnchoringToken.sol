@@ -101,7 +101,7 @@ contract DataAnchoringToken is SemiFungible, IClasses {
         if (expireAt > type(uint40).max) revert OutOfRange("expireAt", expireAt);
         if (expireAt != 0 && expireAt < block.timestamp) revert TokenExpired(0, expireAt);
         processExpiries(classId);
-        return _mintToken(classId, to, uint64(value), uint64(shareRatio), uint40(expireAt), 0);
+        return _mintToken(to, Token(uint64(classId), uint64(value), uint64(shareRatio), uint40(expireAt), 0));
     }
 
     /// @notice Mints the model of an accepted submission: as a new class, or as the next version of the submitter's
@@ -121,7 +121,7 @@ contract DataAnchoringToken is SemiFungible, IClasses {
         uint64 totalShare = 0;
         for (uint256 i = 0; i < holders.contributors.length; ++i) {
             totalShare += holders.tokens[i];
-            _mintToken(classId, holders.contributors[i], 0, holders.tokens[i], 0, uint24(version));
+            _mintToken(holders.contributors[i], Token(uint64(classId), 0, holders.tokens[i], 0, uint24(version)));
         }
         _versions[classId][version - 1].totalShare = totalShare;
     }

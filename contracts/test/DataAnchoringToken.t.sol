@@ -7,7 +7,7 @@ import {DataAnchoringToken} from "../src/DataAnchoringToken.sol";
 import {DatasetRegistry} from "../src/DatasetRegistry.sol";
 import {IERC3525} from "../src/interfaces/IERC3525.sol";
 import {IERC8028} from "../src/interfaces/IERC8028.sol";
-import {Offer, VersionMetadata} from "../src/interfaces/Types.sol";
+import {Offer, Submission, VersionMetadata} from "../src/interfaces/Types.sol";
 import {Signed} from "../src/libraries/Signed.sol";
 import {RevenueShares} from "../src/token/RevenueShares.sol";
 import {SemiFungible} from "../src/token/SemiFungible.sol";
@@ -60,7 +60,7 @@ contract DataAnchoringTokenTest is Market {
         vm.warp(soon + 1);
         settle(own, 50);
         eq(balance(CREATOR), 150, "the only share has expired");
-        eq(token.totalShareOf(own), 0, "none is counted");
+        eq(token.totalShareOf(own, 0), 0, "none is counted");
         dollar.give(who(CONSUMER), 10);
         vm.startPrank(who(CONSUMER));
         dollar.approve(address(settlement), 10);
@@ -80,14 +80,14 @@ contract DataAnchoringTokenTest is Market {
         settle(own, 96);
         vm.warp(soon + 1);
         settle(own, 64);
-        eq(token.totalShareOf(own), 64, "half of the expiring ones are left");
+        eq(token.totalShareOf(own, 0), 64, "half of the expiring ones are left");
         eq(token.pendingRevenue(3, COIN), 1, "an expired token keeps what it earned");
         eq(token.pendingRevenue(lasting, COIN), 32 + 32, "and dilutes nobody");
         holds(!token.countedInShare(3) && token.countedInShare(3 + 63), "counted");
         mint(WRITER, 0, 1, soon + 10);
         vm.warp(soon + 11);
         token.processExpiries(own);
-        eq(token.totalShareOf(own), 32, "anyone may process them");
+        eq(token.totalShareOf(own, 0), 32, "anyone may process them");
         eq(claim(WRITER, 3), 1, "claimed after expiry");
         settle(own, 32);
         eq(token.pendingRevenue(3, COIN), 0, "earns nothing after expiry");
@@ -143,7 +143,7 @@ contract DataAnchoringTokenTest is Market {
             claimed += claim(WRITER, id);
         }
         eq(claimed, 12, "and the rest with what comes later");
-        (uint128 unclaimed, uint64 carry) = token.unclaimedRevenue(own, COIN);
+        (uint128 unclaimed,, uint64 carry) = token.unclaimedRevenue(own, 0, COIN);
         eq(unclaimed, 0, "all is claimed");
         eq(carry, 0, "nothing is left");
     }
@@ -170,31 +170,33 @@ contract DataAnchoringTokenTest is Market {
     // Minting by submission.
 
     function test_a_submission_is_minted_once_by_its_exex_after_finality() public {
-        bytes32 id = accepted(2);
+        (, Submission memory d) = dataset(2, 1, 0);
+        bytes32 id = submit(d);
+        attest(id, 3, true);
         VersionMetadata memory m = metadata(id, 2);
         bytes memory signed = signature(EXEX, Signed.record(id, m.record));
         vm.startPrank(who(EXEX));
         vm.expectRevert(abi.encodeWithSelector(DatasetRegistry.NotFinal.selector, id));
-        token.mintVersion(m, signed, 0, "");
+        token.mintVersion(m, signed, "");
         vm.warp(time() + 1 hours + 1);
         vm.expectRevert(abi.encodeWithSelector(DataAnchoringToken.RecordNotSigned.selector, id, who(EXEX)));
-        token.mintVersion(m, new bytes(65), 0, "");
+        token.mintVersion(m, new bytes(65), "");
         m.payment = 3;
         vm.expectRevert(abi.encodeWithSelector(DataAnchoringToken.MetadataMismatch.selector, "payment"));
-        token.mintVersion(m, signed, 0, "");
+        token.mintVersion(m, signed, "");
         m.payment = 0;
-        vm.expectRevert(abi.encodeWithSelector(DataAnchoringToken.NotOfSubmitter.selector, own, who(CREATOR)));
-        token.mintVersion(m, signed, own, "");
-        (uint256 class, uint32 version) = token.mintVersion(m, signed, 1, "ipfs://second");
+        (uint256 class, uint32 version) = token.mintVersion(m, signed, "ipfs://second");
         eq(class, 1, "the same class");
         eq(version, 2, "its next version");
-        eq(token.totalShareOf(1), 200, "shares of both");
+        eq(token.totalShareOf(1, 1), 100, "the first's shares are as they were");
+        eq(token.totalShareOf(1, 2), 100, "the second's are its own");
+        eq(token.totalShareOf(1, 0), 0, "the class has none");
         DatasetRegistry.Status minted_ = DatasetRegistry.Status.Minted;
         vm.expectRevert(abi.encodeWithSelector(DatasetRegistry.Finished.selector, id, minted_));
-        token.mintVersion(m, signed, 0, "");
+        token.mintVersion(m, signed, "");
         vm.stopPrank();
         vm.expectRevert(abi.encodeWithSelector(DataAnchoringToken.MetadataMismatch.selector, "exex"));
-        token.mintVersion(m, signed, 0, "");
+        token.mintVersion(m, signed, "");
         eq(token.versionCount(1), 2, "versions");
         eq(token.versionOf(1, 2).submission, id, "of its submission");
         holds(token.accepts(1, 2, false) && !token.accepts(1, 2, true), "gas only");
@@ -211,7 +213,7 @@ contract DataAnchoringTokenTest is Market {
         bytes memory signed = signature(STRANGER, Signed.record(id, m.record));
         vm.expectRevert(abi.encodeWithSelector(DatasetRegistry.NotAllowed.selector, who(STRANGER)));
         vm.prank(who(STRANGER));
-        token.mintVersion(m, signed, 0, "");
+        token.mintVersion(m, signed, "");
     }
 
     // Classes.
@@ -230,16 +232,16 @@ contract DataAnchoringTokenTest is Market {
         token.withdrawVersion(1, 1);
         vm.expectRevert(abi.encodeWithSelector(DataAnchoringToken.VersionWithdrawn.selector, 1, 1));
         token.withdrawVersion(1, 1);
-        vm.expectRevert(abi.encodeWithSelector(DataAnchoringToken.UnknownVersion.selector, 1, 2));
+        vm.expectRevert(abi.encodeWithSelector(TokenBase.UnknownVersion.selector, 1, 2));
         token.withdrawVersion(1, 2);
-        vm.expectRevert(abi.encodeWithSelector(DataAnchoringToken.UnknownVersion.selector, 1, 0));
+        vm.expectRevert(abi.encodeWithSelector(TokenBase.UnknownVersion.selector, 1, 0));
         token.withdrawVersion(1, 0);
         vm.expectRevert(abi.encodeWithSelector(TokenBase.TokenExpired.selector, 0, 1));
         token.mint(own, who(CREATOR), 1, 0, 1);
         vm.stopPrank();
         vm.expectRevert(abi.encodeWithSelector(TokenBase.NotAllowed.selector, address(this)));
         token.updateClassPolicy(own, "");
-        holds(token.isWithdrawn(1, 1), "withdrawn");
+        holds(token.versionOf(1, 1).withdrawn, "withdrawn");
     }
 
     // Quota.
@@ -346,7 +348,7 @@ contract DataAnchoringTokenTest is Market {
         vm.prank(who(STRANGER));
         token.claim(1, COIN, payable(who(WRITER)));
         eq(who(WRITER).balance, 700, "paid to the owner");
-        eq(token.accRevenuePerShare(1, COIN), 10 ether, "scaled");
+        eq(token.accRevenuePerShare(1, 1, COIN), 10 ether, "scaled");
     }
 
     function test_revenue_in_other_assets_is_refused() public {
@@ -357,7 +359,7 @@ contract DataAnchoringTokenTest is Market {
         vm.expectRevert(abi.encodeWithSelector(TokenBase.OutOfRange.selector, "amount", uint256(1) << 128));
         token.settleRevenueERC20(1, address(dollar), uint256(1) << 128);
         vm.expectRevert(abi.encodeWithSelector(TokenBase.NotAllowed.selector, address(this)));
-        token.creditRevenue(1, COIN, 1);
+        token.creditRevenue(1, 1, COIN, 1);
     }
 
     // What it says of itself.

@@ -27,7 +27,7 @@ contract SettlementTest is Market {
         // 20 % and 10 % of 109 are floored; the class gets the rest.
         eq(balance(NODE), 21, "node");
         eq(settlement.balanceOf(address(timelock), COIN), 10, "pool");
-        (uint128 unclaimed,) = token.unclaimedRevenue(1, COIN);
+        (uint128 unclaimed,,) = token.unclaimedRevenue(1, 1, COIN);
         eq(unclaimed, 78, "class");
         close(NODE, 1, o);
         eq(balance(CONSUMER), 891, "refund");
@@ -495,7 +495,7 @@ contract SettlementTest is Market {
         open(1, o, deposit);
         redeem(1, o, first);
         redeem(1, o, second);
-        (uint128 unclaimed,) = token.unclaimedRevenue(1, COIN);
+        (uint128 unclaimed,,) = token.unclaimedRevenue(1, 1, COIN);
         uint256 earned = balance(NODE) + settlement.balanceOf(address(timelock), COIN) + unclaimed;
         (, uint256 redeemed,,,) = settlement.sessionOf(sessionId(1, o));
         eq(earned, redeemed, "what was redeemed is what was earned");

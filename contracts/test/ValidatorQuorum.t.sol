@@ -68,7 +68,7 @@ contract ValidatorQuorumTest is Market {
         refusedOne(STRANGER, id, true, abi.encodeWithSelector(ValidatorSet.UnknownValidator.selector, who(STRANGER)));
         ValidatorQuorum.Verdict[] memory verdicts = new ValidatorQuorum.Verdict[](1);
         verdicts[0] = verdict(VALIDATOR, id, true);
-        verdicts[0].attestation.statement = "other";
+        verdicts[0].attestation.content = "other";
         vm.expectRevert(abi.encodeWithSelector(ValidatorQuorum.AttestationMismatch.selector, id, who(VALIDATOR)));
         quorum.attest(id, verdicts);
         verdicts[0] = verdict(VALIDATOR, id, true);
@@ -86,7 +86,7 @@ contract ValidatorQuorumTest is Market {
             VALIDATOR, "none", true, abi.encodeWithSelector(ValidatorQuorum.UnknownSubmission.selector, bytes32("none"))
         );
         vm.expectRevert(abi.encodeWithSelector(ValidatorSet.NotAllowed.selector, address(this)));
-        quorum.open(id, 0, 0, 0, address(0));
+        quorum.open(id, 0, address(0));
     }
 
     function test_weights_are_those_of_the_submission() public {

@@ -13,7 +13,7 @@ struct Account {
     uint16 rest;
     // Distributed and not claimed yet, the carried part included.
     uint128 unclaimed;
-    // What the next version passed on, and is not distributed yet.
+    // What came in and is not distributed yet: from the next version.
     uint128 inbox;
 }
 
@@ -24,15 +24,11 @@ using Accounts for Account global;
 library Accounts {
     uint256 internal constant SCALE = 1e18;
 
-    /// @notice Distributes an amount, and what is in the inbox, over the shares. Returns what the version before keeps
-    /// of it: that goes into the inbox there.
+    /// @notice Distributes what is in the inbox over the shares. Returns what the version before keeps of it: that goes
+    /// into the inbox there.
     /// @param totalShare Is not 0.
-    function credit(Account memory a, uint256 amount, uint256 keepBps, uint256 totalShare)
-        internal
-        pure
-        returns (uint256 kept)
-    {
-        uint256 own = amount + a.inbox;
+    function open(Account memory a, uint256 keepBps, uint256 totalShare) internal pure returns (uint256 kept) {
+        uint256 own = a.inbox;
         a.inbox = 0;
         uint256 parts = own * keepBps + a.rest;
         kept = parts / 10_000;

@@ -25,10 +25,18 @@ abstract contract RevenueShares is TokenBase {
     event VersionRevenueSettled(uint256 indexed classId, uint32 indexed version, address indexed asset, uint256 amount);
     event RevenuePassed(uint256 indexed classId, uint32 indexed version, address indexed asset);
 
+    /// Revenue that somebody brings. (In memory: the compiler would write what is done with it out four times.)
+    struct Income {
+        uint256 classId;
+        uint256 version;
+        address asset;
+        uint256 amount;
+    }
+
     /// @notice Share tokens of a class that expire: they are processed before each settlement.
     uint256 public constant MAX_EXPIRING = 64;
 
-    mapping(uint256 classId => mapping(uint32 version => mapping(address asset => Account))) private _revenue;
+    mapping(uint256 classId => mapping(uint256 version => mapping(address asset => Account))) private _revenue;
     /// The accumulator times the shares that a token has had its part of, times 10^18.
     mapping(uint256 tokenId => mapping(address asset => uint256)) private _debt;
     /// The accumulator when an expired token's expiry was observed: it earns no more.
@@ -39,7 +47,7 @@ abstract contract RevenueShares is TokenBase {
     /// what waits in later versions' until that is passed on.
     function pendingRevenue(uint256 tokenId, address asset) public view returns (uint256) {
         Token storage token = _token(tokenId);
-        (Account memory account,) = _credited(token.classId, token.version, asset, 0);
+        (Account memory account,) = _opened(token.classId, token.version, asset);
         return _pendingScaled(tokenId, asset, account.perShare) / Accounts.SCALE;
     }
 
@@ -66,28 +74,26 @@ abstract contract RevenueShares is TokenBase {
     }
 
     /// @notice Settles coins that come with the call on a class: on its last version, if it has any.
-    function settleRevenueETH(uint256 classId) external payable nonReentrant {
-        uint128 amount = _settled(address(0), msg.value);
-        _settle(classId, _lastVersion(classId), address(0), amount);
+    function settleRevenueETH(uint256 classId) external payable {
+        _settle(Income(classId, versionCount(classId), address(0), msg.value));
     }
 
     /// @notice Settles coins that come with the call on a version; 0 for a class without versions.
-    function settleRevenueETH(uint256 classId, uint32 version) external payable nonReentrant {
-        uint128 amount = _settled(address(0), msg.value);
-        _settle(classId, _known(classId, version), address(0), amount);
+    function settleRevenueETH(uint256 classId, uint32 version) external payable {
+        _settle(Income(classId, version, address(0), msg.value));
     }
 
     /// @notice Settles an accepted ERC-20 on a class, by allowance to the settlement: on its last version, if it has
     /// any. What takes a fee is refused.
-    function settleRevenueERC20(uint256 classId, address asset, uint256 amount) external nonReentrant {
-        uint128 settled = _settledToken(asset, amount);
-        _settle(classId, _lastVersion(classId), asset, settled);
+    function settleRevenueERC20(uint256 classId, address asset, uint256 amount) external {
+        if (asset == address(0)) revert AssetNotAccepted(asset);
+        _settle(Income(classId, versionCount(classId), asset, amount));
     }
 
     /// @notice Settles an accepted ERC-20 on a version; 0 for a class without versions.
-    function settleRevenueERC20(uint256 classId, uint32 version, address asset, uint256 amount) external nonReentrant {
-        uint128 settled = _settledToken(asset, amount);
-        _settle(classId, _known(classId, version), asset, settled);
+    function settleRevenueERC20(uint256 classId, uint32 version, address asset, uint256 amount) external {
+        if (asset == address(0)) revert AssetNotAccepted(asset);
+        _settle(Income(classId, version, asset, amount));
     }
 
     /// @notice Counts revenue that is in the settlement already; by the settlement, for versions, whose shares always
@@ -95,7 +101,8 @@ abstract contract RevenueShares is TokenBase {
     function creditRevenue(uint256 classId, uint32 version, address asset, uint128 amount) external {
         if (msg.sender != address(settlement)) revert NotAllowed(msg.sender);
         emit RevenueSettled(classId, asset, amount);
-        _credit(classId, version, asset, amount);
+        _receive(classId, version, asset, amount);
+        _open(classId, version, asset);
     }
 
     /// @notice Distributes what waits in a version's inbox, and passes on what the version before keeps of it. Anyone
@@ -123,7 +130,7 @@ abstract contract RevenueShares is TokenBase {
         uint256[] storage expiring = class.expiring;
         uint256 count = expiring.length;
         if (count == 0) return;
-        address[] memory assets = parameters.acceptedAssets();
+        address[] memory assets = _assets();
         for (uint256 i = count; i > 0; --i) {
             uint256 tokenId = expiring[i - 1];
             Token storage token = _tokens[tokenId];
@@ -143,17 +150,18 @@ abstract contract RevenueShares is TokenBase {
 
     /// Lets the shares of a new token of a class without versions count, from now on: it takes no part in the past, in
     /// any asset.
-    function _join(uint256 tokenId, uint256 classId, uint64 shareRatio, uint64 expireAt) internal {
+    function _join(uint256 tokenId, Token memory token) internal {
+        (uint256 classId, uint64 shareRatio) = (token.classId, token.shareRatio);
         Class storage class = _classes[classId];
         uint256 total = uint256(class.totalShare) + shareRatio;
         if (total > type(uint64).max) revert OutOfRange("total share", total);
         class.totalShare = uint64(total);
-        address[] memory assets = parameters.acceptedAssets();
+        address[] memory assets = _assets();
         for (uint256 j = 0; j < assets.length; ++j) {
             uint256 perShare = _revenue[classId][0][assets[j]].perShare;
             if (perShare != 0) _debt[tokenId][assets[j]] = perShare * shareRatio;
         }
-        if (expireAt == 0) return;
+        if (token.expireAt == 0) return;
         if (class.expiring.length == MAX_EXPIRING) revert TooManyExpiring(classId);
         class.expiring.push(tokenId);
     }
@@ -161,7 +169,7 @@ abstract contract RevenueShares is TokenBase {
     /// Credits what a token has earned to the one who has it, before it changes hands.
     function _creditOwner(uint256 tokenId, address owner) internal {
         if (_tokens[tokenId].shareRatio == 0) return;
-        address[] memory assets = parameters.acceptedAssets();
+        address[] memory assets = _assets();
         for (uint256 j = 0; j < assets.length; ++j) {
             uint256 amount = _take(tokenId, assets[j]);
             if (amount == 0) continue;
@@ -171,72 +179,64 @@ abstract contract RevenueShares is TokenBase {
         }
     }
 
-    /// An amount that may be settled.
-    function _settled(address asset, uint256 amount) private view returns (uint128) {
-        if (!parameters.isAccepted(asset)) revert AssetNotAccepted(asset);
-        return Accounts.fit(amount);
-    }
-
-    function _settledToken(address asset, uint256 amount) private view returns (uint128) {
-        if (asset == address(0)) revert AssetNotAccepted(asset);
-        return _settled(asset, amount);
-    }
-
-    /// The last version of a class; 0 without versions.
-    function _lastVersion(uint256 classId) private view returns (uint32) {
-        _class(classId);
-        return uint32(_versions[classId].length);
-    }
-
-    /// A version that there is; 0 for a class without versions alone.
-    function _known(uint256 classId, uint32 version) private view returns (uint32) {
-        if (version != 0 || _class(classId).anchored) _version(classId, version);
-        return version;
-    }
-
     /// Counts revenue, and has the settlement take it. Where no share counts, the class's owner has it.
-    function _settle(uint256 classId, uint32 version, address asset, uint128 amount) private {
-        if (version == 0) processExpiries(classId);
+    function _settle(Income memory income) private nonReentrant {
+        (uint256 classId, uint256 version, address asset, uint256 amount) =
+            (income.classId, income.version, income.asset, income.amount);
+        if (!parameters.isAccepted(asset)) revert AssetNotAccepted(asset);
+        if (amount > type(uint128).max) revert OutOfRange("amount", amount);
+        Class storage class = _class(classId);
+        if (version != 0 || class.anchored) _version(classId, uint32(version));
+        else processExpiries(classId);
         emit RevenueSettled(classId, asset, amount);
-        emit VersionRevenueSettled(classId, version, asset, amount);
-        Class storage class = _classes[classId];
-        if (version == 0 && class.totalShare == 0) settlement.creditFromRevenue(class.owner, asset, amount);
-        else _credit(classId, version, asset, amount);
+        emit VersionRevenueSettled(classId, uint32(version), asset, amount);
+        if (version == 0 && class.totalShare == 0) {
+            settlement.creditFromRevenue(class.owner, asset, amount);
+        } else {
+            _receive(classId, version, asset, amount);
+            _open(classId, version, asset);
+        }
         settlement.takeAsRevenue{value: msg.value}(msg.sender, asset, amount);
     }
 
-    /// Distributes what waits in a version's inbox.
-    function _open(uint256 classId, uint32 version, address asset) private {
-        if (_revenue[classId][version][asset].inbox != 0) _credit(classId, version, asset, 0);
+    /// Whatever comes in goes through the inbox.
+    function _receive(uint256 classId, uint256 version, address asset, uint256 amount) private {
+        Account storage account = _revenue[classId][version][asset];
+        account.inbox = Accounts.fit(account.inbox + amount);
     }
 
-    function _credit(uint256 classId, uint32 version, address asset, uint128 amount) private {
-        (Account memory account, uint256 kept) = _credited(classId, version, asset, amount);
+    /// Distributes what waits in an inbox, and passes on what the version before keeps of it.
+    function _open(uint256 classId, uint256 version, address asset) private {
+        if (_revenue[classId][version][asset].inbox == 0) return;
+        (Account memory account, uint256 kept) = _opened(classId, version, asset);
         _revenue[classId][version][asset] = account;
-        if (kept == 0) return;
-        Account storage before = _revenue[classId][version - 1][asset];
-        before.inbox = Accounts.fit(before.inbox + kept);
+        // The first version keeps all.
+        if (kept != 0) _receive(classId, version - 1, asset, kept);
     }
 
-    /// An account as it is with an amount and what is in its inbox; and what the version before keeps of both.
-    function _credited(uint256 classId, uint32 version, address asset, uint128 amount)
+    /// An account as it is once its inbox is opened, and what the version before keeps.
+    function _opened(uint256 classId, uint256 version, address asset)
         private
         view
         returns (Account memory account, uint256 kept)
     {
         account = _revenue[classId][version][asset];
-        if (amount == 0 && account.inbox == 0) return (account, 0);
-        if (version == 0) {
-            account.credit(amount, 0, _classes[classId].totalShare);
-        } else {
+        if (account.inbox == 0) return (account, 0);
+        (uint256 keepBps, uint256 totalShare) = (0, _classes[classId].totalShare);
+        if (version != 0) {
             Version storage found = _versions[classId][version - 1];
-            kept = account.credit(amount, found.keepBps, found.totalShare);
+            (keepBps, totalShare) = (found.keepBps, found.totalShare);
         }
+        kept = account.open(keepBps, totalShare);
+    }
+
+    function _assets() private view returns (address[] memory) {
+        return parameters.acceptedAssets();
     }
 
     function _take(uint256 tokenId, address asset) private returns (uint256 amount) {
         Token storage token = _token(tokenId);
-        (uint64 classId, uint32 version) = (token.classId, token.version);
+        (uint256 classId, uint256 version) = (token.classId, token.version);
         _open(classId, version, asset);
         Account storage account = _revenue[classId][version][asset];
         // slither-disable-next-line divide-before-multiply: what is floored stays owed to the token.

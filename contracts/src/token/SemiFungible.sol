@@ -88,7 +88,7 @@ abstract contract SemiFungible is RevenueShares, IERC3525 {
         _refuseCoins();
         _spend(msg.sender, fromTokenId, value);
         Token storage from = _token(fromTokenId);
-        newTokenId = _mintToken(from.classId, to, 0, 0, from.expireAt, 0);
+        newTokenId = _mintToken(to, Token(from.classId, 0, 0, from.expireAt, 0));
         _move(fromTokenId, newTokenId, value);
         _ask(fromTokenId, newTokenId, value);
     }
@@ -137,18 +137,15 @@ abstract contract SemiFungible is RevenueShares, IERC3525 {
     }
 
     /// Mints a token. Neither a zero class, owner nor token id can come of it.
-    function _mintToken(uint256 classId, address to, uint64 value, uint64 shareRatio, uint40 expireAt, uint24 version)
-        internal
-        returns (uint256 tokenId)
-    {
+    function _mintToken(address to, Token memory token) internal returns (uint256 tokenId) {
         tokenId = ++tokenCount;
-        _tokens[tokenId] = Token(uint64(classId), value, shareRatio, expireAt, version);
+        _tokens[tokenId] = token;
         _mint(to, tokenId);
         // Those of a version are counted when it is minted.
-        if (shareRatio != 0 && version == 0) _join(tokenId, classId, shareRatio, expireAt);
-        emit Minted(tokenId, classId, to, value, shareRatio, expireAt);
-        emit SlotChanged(tokenId, 0, classId);
-        emit TransferValue(0, tokenId, value);
+        if (token.shareRatio != 0 && token.version == 0) _join(tokenId, token);
+        emit Minted(tokenId, token.classId, to, token.value, token.shareRatio, token.expireAt);
+        emit SlotChanged(tokenId, 0, token.classId);
+        emit TransferValue(0, tokenId, token.value);
     }
 
     function _move(uint256 fromTokenId, uint256 toTokenId, uint256 value) private {

@@ -91,7 +91,7 @@ abstract contract TokenBase is ERC721, IERC8028, ReentrancyGuardTransient {
         return _version(classId, version);
     }
 
-    function versionCount(uint256 classId) external view returns (uint256) {
+    function versionCount(uint256 classId) public view returns (uint256) {
         return _versions[classId].length;
     }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {TimelockController} from "@openzeppelin/contracts/governance/TimelockController.sol";
-
 import {DataAnchoringToken} from "../../src/DataAnchoringToken.sol";
 import {DatasetRegistry} from "../../src/DatasetRegistry.sol";
 import {Settlement} from "../../src/Settlement.sol";
@@ -11,7 +9,16 @@ import {ValidatorSet} from "../../src/quorum/ValidatorSet.sol";
 import {GovernanceToken} from "../../src/governance/GovernanceToken.sol";
 import {MarketGovernor} from "../../src/governance/MarketGovernor.sol";
 import {MarketParameters} from "../../src/governance/MarketParameters.sol";
-import {Attestation, Offer, Params, Share, Submission, VersionMetadata} from "../../src/interfaces/Types.sol";
+import {MarketTimelock} from "../../src/governance/MarketTimelock.sol";
+import {
+    Attestation,
+    ContributorConsent,
+    Offer,
+    Params,
+    Share,
+    Submission,
+    VersionMetadata
+} from "../../src/interfaces/Types.sol";
 import {Ids} from "../../src/libraries/Ids.sol";
 import {Signed} from "../../src/libraries/Signed.sol";
 import {Check} from "./Check.sol";
@@ -33,7 +40,7 @@ abstract contract Market is Check {
     address internal constant COIN = address(0);
 
     GovernanceToken internal votes;
-    TimelockController internal timelock;
+    MarketTimelock internal timelock;
     MarketGovernor internal governor;
     MarketParameters internal parameters;
     ValidatorQuorum internal quorum;
@@ -58,7 +65,7 @@ abstract contract Market is Check {
         address[] memory proposers = new address[](1);
         address[] memory executors = new address[](1);
         proposers[0] = predicted[2];
-        timelock = new TimelockController(1 days, proposers, executors, address(0));
+        timelock = new MarketTimelock(1 days, proposers, executors);
         parameters = MarketParameters(predicted[3]);
         governor = new MarketGovernor(votes, timelock, parameters);
         address[] memory assets = new address[](1);
@@ -87,6 +94,7 @@ abstract contract Market is Check {
         (p.minStake, p.challengeBond, p.maxPrice) = (STAKE / 2, 0.1 ether, 1 ether);
         (p.attestationWindow, p.challengeWindow, p.challengeVoteWindow) = (1 hours, 1 hours, 1 hours);
         (p.unbondingWindow, p.votingDelay, p.votingWindow, p.maxSession) = (7 days, 1 minutes, 1 days, 1 days);
+        p.mintWindow = 14 days;
     }
 
     function who(uint256 key) internal pure returns (address) {
@@ -99,18 +107,47 @@ abstract contract Market is Check {
         return abi.encodePacked(r, s, v);
     }
 
-    /// A submission of two contributors with 70 and 30 tokens.
+    /// A submission of two contributors with 70 and 30 tokens, for a new class.
     function dataset(uint64 nonce) internal view returns (bytes32 id, Submission memory d) {
-        id = Ids.submission(parameters.ledgerId(), who(CREATOR), nonce);
+        return dataset(nonce, 0, 0);
+    }
+
+    function dataset(uint64 nonce, uint64 class, uint16 keepBps)
+        internal
+        view
+        returns (bytes32 id, Submission memory d)
+    {
         (d.nonce, d.statement, d.root, d.proof) = (nonce, "statement", "root", "proof");
         (d.ciphertext, d.pointer, d.sealedKey, d.exex) = ("ciphertext", "file:ciphertext", hex"1234", who(EXEX));
+        (d.class, d.keepBps) = (class, keepBps);
         d.shares = new Share[](2);
         for (uint256 i = 0; i < 2; ++i) {
             Share memory s = d.shares[i];
             (s.contributor, s.tokens, s.root) = (who(WRITER + i), i == 0 ? 70 : 30, bytes32(i));
             (s.licence, s.consent) = (keccak256("CC-BY-4.0"), keccak256("I agree"));
-            s.signature = signature(WRITER + i, Signed.consent(id, s.root, s.licence, s.consent));
         }
+        id = agree(d, WRITER);
+    }
+
+    /// Has all contributors of a dataset sign, whose keys follow each other.
+    function agree(Submission memory d, uint256 firstKey) internal view returns (bytes32 id) {
+        id = Ids.submission(parameters.ledgerId(), who(CREATOR), d.nonce);
+        uint64 total;
+        for (uint256 i = 0; i < d.shares.length; ++i) {
+            total += d.shares[i].tokens;
+        }
+        for (uint256 i = 0; i < d.shares.length; ++i) {
+            Share memory s = d.shares[i];
+            ContributorConsent memory consent =
+                ContributorConsent(id, s.root, s.licence, s.consent, s.tokens, total, d.class, d.keepBps);
+            s.signature = signature(firstKey + i, Signed.hash(consent));
+        }
+    }
+
+    /// Submits what its contributors signed.
+    function submit(Submission memory d) internal returns (bytes32 id) {
+        vm.prank(who(CREATOR));
+        return registry.submit(d, publicPart());
     }
 
     function publicPart() internal pure returns (bytes memory) {
@@ -120,16 +157,12 @@ abstract contract Market is Check {
     function submit(uint64 nonce) internal returns (bytes32 id) {
         Submission memory d;
         (id, d) = dataset(nonce);
-        vm.prank(who(CREATOR));
-        registry.submit(d, publicPart());
+        submit(d);
     }
 
     function verdict(uint256 key, bytes32 id, bool accepted) internal view returns (ValidatorQuorum.Verdict memory v) {
-        bytes memory framed = abi.encodePacked(
-            bytes8(uint64(19) << 56), "lazai.pov.public.v1", bytes8(uint64(publicPart().length) << 56), publicPart()
-        );
         v.validator = who(key);
-        v.attestation = Attestation(id, "statement", sha256(framed), "ciphertext", accepted);
+        v.attestation = Attestation(id, quorum.caseOf(id).content, accepted);
         v.signature = signature(key, Signed.hash(v.attestation));
     }
 
@@ -155,17 +188,29 @@ abstract contract Market is Check {
         m.endpoints[0] = "http://localhost";
     }
 
-    function mintFinal(bytes32 id, uint256 classId) internal returns (uint256 class, uint32 version) {
+    function mintFinal(bytes32 id) internal returns (uint256 class, uint32 version) {
         vm.warp(time() + 1 hours + 1);
+        return mintNow(id);
+    }
+
+    function mintNow(bytes32 id) internal returns (uint256 class, uint32 version) {
         VersionMetadata memory m = metadata(id, 2);
         bytes memory signed = signature(EXEX, Signed.record(id, m.record));
         vm.prank(who(EXEX));
-        return token.mintVersion(m, signed, classId, "ipfs://class");
+        return token.mintVersion(m, signed, "ipfs://class");
     }
 
     /// A class with one version; share tokens 1 and 2 with 70 and 30.
     function minted() internal {
-        mintFinal(accepted(1), 0);
+        mintFinal(accepted(1));
+    }
+
+    /// The class's next version, with share tokens of 70 and 30; the versions before keep so much of its revenue.
+    function mintedNext(uint64 nonce, uint16 keepBps) internal returns (uint32 version) {
+        (, Submission memory d) = dataset(nonce, 1, keepBps);
+        bytes32 id = submit(d);
+        attest(id, 3, true);
+        (, version) = mintFinal(id);
     }
 
     function offer(address asset) internal view returns (Offer memory o) {
