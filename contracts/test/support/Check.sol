@@ -13,10 +13,12 @@ interface Vm {
     function expectPartialRevert(bytes4 selector) external;
     function getNonce(address account) external view returns (uint64);
     function getBlockTimestamp() external view returns (uint256);
+    function load(address account, bytes32 slot) external view returns (bytes32);
     function prank(address sender) external;
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function startPrank(address sender) external;
     function stopPrank() external;
+    function store(address account, bytes32 slot, bytes32 value) external;
     function warp(uint256 timestamp) external;
     function toString(uint256 value) external pure returns (string memory);
     function chainId(uint256 id) external;

@@ -200,6 +200,14 @@ abstract contract Market is Check {
         return token.mintVersion(m, signed, "ipfs://class");
     }
 
+    function notMinted(bytes32 id, bytes memory reason) internal {
+        VersionMetadata memory m = metadata(id, 2);
+        bytes memory signed = signature(EXEX, Signed.record(id, m.record));
+        vm.expectRevert(reason);
+        vm.prank(who(EXEX));
+        token.mintVersion(m, signed, "ipfs://class");
+    }
+
     /// A class with one version; share tokens 1 and 2 with 70 and 30.
     function minted() internal {
         mintFinal(accepted(1));
