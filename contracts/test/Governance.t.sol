@@ -182,6 +182,18 @@ contract GovernanceTest is Market {
         p = defaults();
         p.maxSession = long;
         refused(p, bounds("maxSession", long));
+        p = defaults();
+        p.disputeWindow = long;
+        refused(p, bounds("disputeWindow", long));
+        p = defaults();
+        p.mintWindow = 1 days - 1;
+        refused(p, bounds("mintWindow", 1 days - 1));
+        p.mintWindow = 365 days + 1;
+        refused(p, bounds("mintWindow", 365 days + 1));
+        p.mintWindow = 1 days;
+        apply_(p);
+        p.mintWindow = 365 days;
+        apply_(p);
     }
 
     function bounds(string memory parameter, uint256 value) private pure returns (bytes memory) {
@@ -255,6 +267,11 @@ contract GovernanceTest is Market {
         parameters.versionAt(2);
         vm.expectRevert(unknown);
         parameters.splitAt(2);
+    }
+
+    function test_the_delay_of_the_timelock_is_changed_by_vote() public {
+        pass(address(timelock), abi.encodeCall(timelock.updateDelay, (2 days)));
+        eq(timelock.getMinDelay(), 2 days, "for what is queued from now on");
     }
 
     function test_the_domain_follows_the_chain() public {
