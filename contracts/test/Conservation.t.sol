@@ -21,7 +21,14 @@ contract ConservationTest is Market {
     mapping(bytes32 => uint256) internal signedFor;
     mapping(uint256 => uint256) internal frozen;
     uint64 internal sessions;
+    // Which offer a session is under.
+    mapping(uint64 => uint256) internal seedOf;
     mapping(uint64 => bool) internal quotaSessions;
+    // What a version of class 1 was given, but for what the next one passed on; what was claimed of it.
+    mapping(uint256 version => mapping(address => uint256)) internal given;
+    mapping(uint256 version => mapping(address => uint256)) internal claimed;
+    // What the versions before keep.
+    uint16[4] internal keepBps = [0, 0, 3_000, 4_999];
     uint256 internal own;
     // Set when something that must never happen did.
     string internal broken;
@@ -29,6 +36,8 @@ contract ConservationTest is Market {
     function setUp() public override {
         super.setUp();
         minted();
+        mintedNext(2, keepBps[2]);
+        mintedNext(3, keepBps[3]);
         vm.prank(who(CREATOR));
         own = token.createClass("", 0, 0, "");
         for (uint256 i = 0; i < 3; ++i) {
@@ -44,7 +53,7 @@ contract ConservationTest is Market {
 
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
         targets = new FuzzSelector[](1);
-        bytes4[] memory selectors = new bytes4[](12);
+        bytes4[] memory selectors = new bytes4[](13);
         selectors[0] = this.actDeposit.selector;
         selectors[1] = this.actOpen.selector;
         selectors[2] = this.actRedeem.selector;
@@ -57,6 +66,7 @@ contract ConservationTest is Market {
         selectors[9] = this.actTopUp.selector;
         selectors[10] = this.actSponsor.selector;
         selectors[11] = this.actOpenByQuota.selector;
+        selectors[12] = this.actPass.selector;
         targets[0] = FuzzSelector(address(this), selectors);
     }
 
@@ -86,44 +96,80 @@ contract ConservationTest is Market {
         Offer memory o = offerOf(seed);
         uint256 available = settlement.balanceOf(who(CONSUMER), o.asset);
         uint96 deposit = uint96(within(amount, 0, available > type(uint96).max ? type(uint96).max : available));
+        seedOf[++sessions] = seed;
         bytes memory signed = signature(NODE, this.hashOf(o));
         vm.prank(who(CONSUMER));
-        settlement.open(Settlement.Opening(++sessions, who(CONSUMER), deposit, 0), o, signed);
+        settlement.open(Settlement.Opening(sessions, who(CONSUMER), deposit, 0), o, signed);
     }
 
+    /// A session that was opened, and its offer.
+    function session(uint256 seed) private view returns (uint64 nonce, Offer memory o, bytes32 id) {
+        nonce = uint64(1 + seed % sessions);
+        o = offerOf(seedOf[nonce]);
+        id = sessionId(nonce, o);
+    }
+
+    /// Vouchers of two sessions at once, under one offer or two.
     function actRedeem(uint256 seed, uint96 first, uint96 second) external {
         if (sessions == 0) return;
-        Offer memory o = offerOf(seed);
-        Settlement.Claim[] memory claims = new Settlement.Claim[](2);
+        Settlement.Claims[] memory batches = new Settlement.Claims[](2);
+        bytes32[2] memory ids;
         uint256[2] memory before;
         for (uint256 i = 0; i < 2; ++i) {
-            uint64 nonce = uint64(1 + (seed >> (8 * (i + 1))) % sessions);
-            bytes32 id = sessionId(nonce, o);
-            claims[i] = voucher(nonce, o, i == 0 ? first : second);
-            if (claims[i].cumulative > signedFor[id]) signedFor[id] = claims[i].cumulative;
-            (, before[i],,,) = settlement.sessionOf(id);
+            Settlement.Claims memory b = batches[i];
+            uint64 nonce;
+            (nonce, b.offer, ids[i]) = session(seed >> (8 * i));
+            b.claims = new Settlement.Claim[](1);
+            b.claims[0] = voucher(nonce, b.offer, i == 0 ? first : second);
+            if (b.claims[0].cumulative > signedFor[ids[i]]) signedFor[ids[i]] = b.claims[0].cumulative;
+            (, before[i],,,) = settlement.sessionOf(ids[i]);
         }
-        uint256[5] memory pending;
-        for (uint256 id = 1; id <= 5; ++id) {
-            pending[id - 1] = token.pendingRevenue(id, o.asset);
-        }
+        if (ids[0] == ids[1]) batches[1].claims = new Settlement.Claim[](0);
+        uint256[12] memory pending = allPending();
         vm.prank(who(NODE));
-        settlement.redeem(batch(o, claims));
+        settlement.redeem(batches);
         for (uint256 i = 0; i < 2; ++i) {
-            (, uint256 now_,,,) = settlement.sessionOf(sessionId(claims[i].nonce, o));
+            (, uint256 now_,,,) = settlement.sessionOf(ids[i]);
             if (now_ < before[i]) broken = "what was redeemed shrank";
-            if (now_ > signedFor[sessionId(claims[i].nonce, o)]) broken = "more than was signed for";
+            if (now_ > signedFor[ids[i]]) broken = "more than was signed for";
+            uint256 increment = batches[i].claims.length == 0 ? 0 : now_ - before[i];
+            Offer memory o = batches[i].offer;
+            given[o.version][o.asset] += increment - (increment * 2_000) / 10_000 - (increment * 1_000) / 10_000;
         }
-        for (uint256 id = 1; id <= 5; ++id) {
-            if (token.pendingRevenue(id, o.asset) < pending[id - 1]) broken = "a claim shrank";
+        noneShrank(pending);
+    }
+
+    /// Of the share tokens of all versions, in both assets.
+    function allPending() private view returns (uint256[12] memory pending) {
+        for (uint256 i = 0; i < 12; ++i) {
+            pending[i] = token.pendingRevenue(1 + i / 2, pick(i));
+        }
+    }
+
+    function noneShrank(uint256[12] memory before) private {
+        uint256[12] memory pending = allPending();
+        for (uint256 i = 0; i < 12; ++i) {
+            if (pending[i] < before[i]) broken = "a claim shrank";
+        }
+    }
+
+    function actPass(uint256 seed) external {
+        uint256[12] memory before = allPending();
+        uint32 version = uint32(1 + (seed >> 1) % 3);
+        token.pass(1, version, pick(seed));
+        noneShrank(before);
+        (, uint128 inbox,) = token.unclaimedRevenue(1, version, pick(seed));
+        if (inbox != 0) broken = "something is left in an inbox";
+        for (uint256 id = 2 * version - 1; id <= 2 * version; ++id) {
+            uint256 pending = token.pendingRevenue(id, pick(seed));
+            if (pending != before[2 * (id - 1) + seed % 2]) broken = "pending was not as if opened";
         }
     }
 
     function actClose(uint256 seed) external {
         if (sessions == 0) return;
-        Offer memory o = offerOf(seed);
-        uint64 nonce = uint64(1 + (seed >> 8) % sessions);
-        (,, uint40 deadline,, SessionStatus status) = settlement.sessionOf(sessionId(nonce, o));
+        (uint64 nonce, Offer memory o, bytes32 id) = session(seed >> 8);
+        (,, uint40 deadline,, SessionStatus status) = settlement.sessionOf(id);
         if (status == SessionStatus.Open) return close(seed % 3 == 0 ? NODE : CONSUMER, nonce, o);
         if (status != SessionStatus.Closing) return;
         if (seed % 3 == 0) vm.warp(deadline + 1);
@@ -132,9 +178,8 @@ contract ConservationTest is Market {
 
     function actTopUp(uint256 seed, uint96 amount) external {
         if (sessions == 0) return;
-        Offer memory o = offerOf(seed);
-        uint64 nonce = uint64(1 + (seed >> 8) % sessions);
-        (uint256 deposit,, uint40 deadline,, SessionStatus status) = settlement.sessionOf(sessionId(nonce, o));
+        (uint64 nonce, Offer memory o, bytes32 id) = session(seed >> 8);
+        (uint256 deposit,, uint40 deadline,, SessionStatus status) = settlement.sessionOf(id);
         bool byQuota = quotaSessions[nonce];
         if (status != SessionStatus.Open || time() > deadline || byQuota) return;
         uint256 most = type(uint96).max - deposit;
@@ -162,6 +207,7 @@ contract ConservationTest is Market {
         vm.prank(who(CREATOR));
         uint256 access = token.mint(1, who(CONSUMER), 1, 0, 0);
         quotaSessions[++sessions] = true;
+        seedOf[sessions] = seed;
         bytes memory signed = signature(NODE, this.hashOf(o));
         vm.prank(who(CONSUMER));
         settlement.open(Settlement.Opening(sessions, who(CONSUMER), 0, access), o, signed);
@@ -169,16 +215,23 @@ contract ConservationTest is Market {
 
     function offerOf(uint256 seed) private view returns (Offer memory o) {
         o = offer(pick(seed));
+        o.version = uint32(1 + (seed >> 1) % 3);
         (o.validUntil, o.quotaDeposit) = (type(uint64).max, 1_000_000);
     }
 
+    /// On a version by its number, on the last without, or on the class that has none.
     function actSettle(uint256 seed, uint96 amount) external {
         address asset = pick(seed);
-        uint256 class = 1 + (seed >> 8) % 2;
+        uint32 version = uint32((seed >> 8) % 4);
+        bool named = version != 3 || seed % 5 == 0;
+        uint256 class = version == 0 ? own : 1;
         uint256 value = fund(who(STRANGER), asset, amount);
+        if (version != 0) given[version][asset] += amount;
         note();
         vm.prank(who(STRANGER));
-        if (asset == COIN) token.settleRevenueETH{value: value}(class);
+        if (asset == COIN && named) token.settleRevenueETH{value: value}(class, version);
+        else if (asset == COIN) token.settleRevenueETH{value: value}(class);
+        else if (named) token.settleRevenueERC20(class, version, asset, amount);
         else token.settleRevenueERC20(class, asset, amount);
         check();
     }
@@ -205,12 +258,17 @@ contract ConservationTest is Market {
         uint256 id = 1 + (seed >> 8) % token.tokenCount();
         address owner = token.ownerOf(id);
         vm.prank(owner);
-        moneyOut[asset] += token.claim(id, asset, payable(address(0xBEEF)));
+        uint256 amount = token.claim(id, asset, payable(address(0xBEEF)));
+        moneyOut[asset] += amount;
+        claimed[token.versionOfToken(id)][asset] += amount;
     }
 
     function actTransfer(uint256 seed) external {
         uint256 id = 1 + seed % token.tokenCount();
         address owner = token.ownerOf(id);
+        for (uint256 i = 0; i < 2; ++i) {
+            claimed[token.versionOfToken(id)][pick(i)] += token.pendingRevenue(id, pick(i));
+        }
         vm.prank(owner);
         token.transferToken(id, who(WRITER + (seed >> 8) % 4));
     }
@@ -238,17 +296,27 @@ contract ConservationTest is Market {
             sum += settlement.balanceOf(who(key), asset);
         }
         sum += settlement.balanceOf(address(timelock), asset);
-        Offer memory o = offerOf(asset == COIN ? 0 : 1);
-        for (uint64 nonce = 1; nonce <= sessions; ++nonce) {
-            (uint256 deposit, uint256 redeemed,,, SessionStatus status) = settlement.sessionOf(sessionId(nonce, o));
+        for (uint256 seed = 0; seed < sessions; ++seed) {
+            (, Offer memory o, bytes32 id) = session(seed);
+            (uint256 deposit, uint256 redeemed,,, SessionStatus status) = settlement.sessionOf(id);
+            if (o.asset != asset) continue;
             if (status == SessionStatus.Open || status == SessionStatus.Closing) sum += deposit - redeemed;
         }
         (uint128 put,) = settlement.fundOf(1, asset);
         sum += put;
-        for (uint256 class = 1; class <= 2; ++class) {
-            (uint128 unclaimed,,) = token.unclaimedRevenue(class, class == 1 ? 1 : 0, asset);
-            sum += unclaimed;
+        for (uint256 version = 0; version <= 3; ++version) {
+            (uint128 unclaimed, uint128 inbox,) = revenueOf(version, asset);
+            sum += unclaimed + inbox;
         }
+    }
+
+    /// Of a version of class 1; 0 is the class without versions.
+    function revenueOf(uint256 version, address asset) private view returns (uint128, uint128, uint64) {
+        return token.unclaimedRevenue(version == 0 ? own : 1, uint32(version), asset);
+    }
+
+    function isOf(uint256 id, uint256 version) private view returns (bool) {
+        return token.classOf(id) == (version == 0 ? own : 1) && token.versionOfToken(id) == version;
     }
 
     function invariant_money_in_is_money_out_plus_money_held() public view {
@@ -261,26 +329,42 @@ contract ConservationTest is Market {
     }
 
     function invariant_counted_shares_are_the_total_share() public view {
-        for (uint256 class = 1; class <= 2; ++class) {
+        for (uint256 version = 0; version <= 3; ++version) {
             uint256 sum;
             for (uint256 id = 1; id <= token.tokenCount(); ++id) {
-                if (token.classOf(id) == class && token.countedInShare(id)) sum += token.shareRatioOf(id);
+                if (isOf(id, version) && token.countedInShare(id)) sum += token.shareRatioOf(id);
             }
-            eq(sum, token.totalShareOf(class, class == 1 ? 1 : 0), "shares");
+            eq(sum, token.totalShareOf(version == 0 ? own : 1, uint32(version)), "shares");
         }
     }
 
     function invariant_claims_and_carry_are_what_is_unclaimed() public view {
-        for (uint256 class = 1; class <= 2; ++class) {
+        for (uint256 version = 0; version <= 3; ++version) {
             for (uint256 i = 0; i < 2; ++i) {
-                (uint128 unclaimed,,) = token.unclaimedRevenue(class, class == 1 ? 1 : 0, pick(i));
+                (uint128 unclaimed, uint128 inbox,) = revenueOf(version, pick(i));
                 uint256 pending;
                 for (uint256 id = 1; id <= token.tokenCount(); ++id) {
-                    if (token.classOf(id) == class) pending += token.pendingRevenue(id, pick(i));
+                    if (isOf(id, version)) pending += token.pendingRevenue(id, pick(i));
                 }
-                le(pending, unclaimed, "claims are covered");
+                le(pending, uint256(unclaimed) + inbox, "claims are covered");
                 // What is not claimable yet: less than a unit for each token, and one carried.
                 le(unclaimed, pending + token.tokenCount() + 1, "and nothing is lost");
+            }
+        }
+    }
+
+    function invariant_what_a_version_was_given_is_its_shares_and_what_those_before_keep() public view {
+        for (uint256 i = 0; i < 2; ++i) {
+            uint256 passed;
+            for (uint256 version = 3; version >= 1; --version) {
+                (uint128 unclaimed, uint128 inbox, uint64 carry) = revenueOf(version, pick(i));
+                uint256 opened = given[version][pick(i)] + passed - inbox;
+                uint256 earned = unclaimed + claimed[version][pick(i)];
+                passed = (opened * keepBps[version]) / 10_000;
+                eq(opened, earned + passed, "floored once, however often it was opened");
+                // Nobody joins: what is claimed is the only debt.
+                uint256 perShare = token.accRevenuePerShare(1, uint32(version), pick(i));
+                eq(100 * perShare + carry, earned * 1 ether, "to the last part of a unit");
             }
         }
     }
