@@ -20,6 +20,9 @@ import {TokenBase} from "./token/TokenBase.sol";
 /// anyone creates by `createClass` are ERC-8028 without more: their owner mints what she likes, and they have no
 /// versions, so no sessions.
 ///
+/// The submission names the class, and what the versions before keep of the new one's revenue; contributors signed both,
+/// and their weights. So neither a later version nor the ExEx takes from earlier contributors.
+///
 /// What the draft leaves open, and what holds here: shares and values are unsigned 64-bit integers, and what exceeds
 /// them reverts; revenue without a counted share goes to the class's owner; revenue so far is credited to the seller on
 /// transfer; a token takes no part in what was earned before it was minted or after it expired.

@@ -154,8 +154,7 @@ contract DatasetRegistry {
         address[] memory contributors = new address[](count);
         uint64[] memory tokens = new uint64[](count);
         uint256 total = 0;
-        ContributorConsent memory consent;
-        (consent.submission, consent.class, consent.keepBps) = (id, dataset.class, dataset.keepBps);
+        ContributorConsent memory consent = ContributorConsent(id, 0, 0, 0, 0, 0, dataset.class, dataset.keepBps);
         for (uint256 i = 0; i < count; ++i) {
             Share calldata share = shares[i];
             if (share.tokens == 0) revert EmptySubmission("tokens of a contributor");

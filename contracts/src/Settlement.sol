@@ -16,7 +16,7 @@ import {Balances} from "./settlement/Balances.sol";
 ///
 /// Of each redeemed increment the node's and the pool's parts are floored and the class gets the rest, under the
 /// parameters of the session. For every asset, always: what this contract holds = balances + funds of classes + open
-/// deposits less what was redeemed of them + unclaimed revenue.
+/// deposits less what was redeemed of them + revenue that is unclaimed or waits in an inbox.
 contract Settlement is Balances {
     using Sessions for Sessions.Hasher;
 
