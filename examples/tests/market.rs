@@ -11,7 +11,7 @@ use lazai::exex::{ExExError, Minted, RefusalReason};
 use lazai::node::{
     ChatRequest, Moderator, Node, NodeError, ReplySettings, RequestClaim, SignedVoucher, request_digest,
 };
-use lazai::provenance::{Evidence, Report, Trust, TrustAnchor, collect, verify};
+use lazai::provenance::{CollectError, Evidence, Report, Trust, TrustAnchor, Words, WordsError, collect, verify};
 use lazai::provider::Provider;
 use lazai::settle::MarketError;
 use lazai::settle::market::{SubmissionStatus, Transaction};
@@ -261,6 +261,11 @@ fn refuses_proof(stage: &Stage, id: SubmissionId) {
 }
 
 fn evidence(stage: &Stage, minted: &Minted, nonce: u64) -> (Evidence, TrustAnchor) {
+    let (evidence, _, anchor) = sold(stage, minted, nonce);
+    (evidence, anchor)
+}
+
+fn sold(stage: &Stage, minted: &Minted, nonce: u64) -> (Evidence, Conversation, TrustAnchor) {
     let node = stage.provider("node", minted).unwrap();
     let consumer = stage.consumer().unwrap();
     let mut conversation = open(stage, minted, &node, nonce, deposit(2_000));
@@ -271,7 +276,7 @@ fn evidence(stage: &Stage, minted: &Minted, nonce: u64) -> (Evidence, TrustAncho
     let ledger = stage.home.ledger();
     let store = stage.home.store();
     let gathered = collect(&*ledger, stage.home.genesis(), &*store, &minted.record, &conversation);
-    (block_on(gathered).unwrap(), TrustAnchor::of(&*ledger, stage.base.digest()))
+    (block_on(gathered).unwrap(), conversation, TrustAnchor::of(&*ledger, stage.base.digest()))
 }
 
 fn broken(report: &Report) -> Vec<&str> {
@@ -290,7 +295,7 @@ fn provenance_holds_and_every_change_breaks_a_link() {
 
     type Change = fn(&mut Evidence);
     let changes: [(&str, Change); 9] = [
-        ("receipt", |e| e.receipts[1].receipt.receipt.completion_tokens += 1),
+        ("receipt", |e| e.receipts[1].receipt.completion_tokens += 1),
         ("receipt", |e| e.receipts.swap(0, 1)),
         ("voucher and price", |e| e.voucher = None),
         ("training record", |e| e.record.steps += 1),
@@ -323,6 +328,58 @@ fn provenance_holds_and_every_change_breaks_a_link() {
     for (link, anchor) in anchors {
         assert!(broken(&verify(&good, &anchor)).contains(&link), "{link}");
     }
+}
+
+fn says(report: &Report, link: &str) -> String {
+    report.links.iter().find(|l| l.name == link).unwrap().says.clone()
+}
+
+#[test]
+fn evidence_is_of_the_words_that_are_added_or_says_that_none_are() {
+    let guard = minted();
+    let (stage, minted) = &*guard;
+    let (silent, conversation, anchor) = sold(stage, minted, 700);
+    let words = conversation.messages.last().unwrap().content.clone();
+    let report = verify(&silent, &anchor);
+    assert!(report.holds() && says(&report, "receipt").contains("of which words, is not said"), "{report:?}");
+    // Who has it can try no words: neither they nor what they are salted with is in it.
+    let json = serde_json::to_string(&silent).unwrap();
+    for received in &conversation.receipts {
+        assert!(!json.contains(&received.salt.to_string()), "a salt is in evidence without words");
+    }
+    let good = silent.clone().with_words(&conversation).unwrap();
+    assert_eq!(Evidence::from_json(&serde_json::to_vec(&good).unwrap()).unwrap(), good, "words travel as JSON");
+    let report = verify(&good, &anchor);
+    assert!(report.holds() && says(&report, "receipt").contains(&format!("{words:?}")), "{report:?}");
+
+    type Change = fn(&mut Words);
+    let changes: [(bool, Change); 6] = [
+        (false, |w| w.text.push('!')),
+        (false, |w| w.tokens[0] += 1),
+        (true, |w| w.messages[0].content.push('!')),
+        (true, |w| w.messages.truncate(1)),
+        (true, |w| w.settings.seed = Some(9)),
+        (true, |w| w.salt = Digest::from_bytes([1; 32])),
+    ];
+    for (i, (of_request, change)) in changes.into_iter().enumerate() {
+        let mut other = good.clone();
+        change(other.words.as_mut().unwrap());
+        match Evidence::from_json(&serde_json::to_vec(&other).unwrap()) {
+            Err(CollectError::Words(WordsError::Request { .. })) => assert!(of_request, "change {i}"),
+            Err(CollectError::Words(WordsError::Reply { .. })) => assert!(!of_request, "change {i}"),
+            found => panic!("change {i}: {found:?}"),
+        }
+        // Whoever puts evidence together in memory gets no further.
+        assert_eq!(broken(&verify(&other, &anchor)), ["receipt"], "change {i}");
+    }
+    let mut earlier = conversation.clone();
+    earlier.receipts.pop();
+    earlier.messages.truncate(2);
+    let refused = silent.clone().with_words(&earlier);
+    assert!(matches!(refused, Err(CollectError::Words(_))), "words of another turn: {refused:?}");
+    earlier.receipts.clear();
+    let refused = silent.with_words(&earlier);
+    assert!(matches!(refused, Err(CollectError::Missing { .. })), "no words: {refused:?}");
 }
 
 #[test]

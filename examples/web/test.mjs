@@ -90,6 +90,7 @@ const steps = {
     const trust = await page("[...document.querySelectorAll('#links b')].map((b) => b.textContent)");
     assert.ok(trust.length >= 8 && trust.includes("proved") && trust.includes("attested") && trust.includes("claimed"), trust.join());
     assert.ok(!trust.includes("broken"));
+    assert.match(await text("links"), /receipt: node 0x[0-9a-f]{40} signed 1 receipts; the last is of the reply "/);
     return `${trust.length} links, ${(await text("verdict")).trim()}`;
   },
   async "a dropped card is shown, a file that is none is refused with its code"() {
@@ -146,6 +147,7 @@ const steps = {
     assert.match(await text("origin-verdict"), /^Every link holds/);
     const session = await page("JSON.stringify([...document.querySelectorAll('#origin-links li')].map((l) => l.textContent))");
     assert.ok(session.includes("proved") && !session.includes("broken"));
+    assert.match(session, /receipts; the last is of the reply /);
   },
   async "nobody is shut out"() {
     await accessible("light");

@@ -44,6 +44,9 @@ pub struct ReceivedReply {
     /// How the reply was wanted.
     #[serde(default, skip_serializing_if = "ReplySettings::is_default")]
     pub settings: ReplySettings,
+    /// The reply's token ids: with the salt and the text, what its digest is of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<u32>,
 }
 
 impl Conversation {
@@ -99,7 +102,7 @@ impl Conversation {
         self.messages.clone_from(&request.messages);
         self.messages.push(Message::new(Role::Assistant, reply.text.clone()));
         let (receipt, salt, settings) = (reply.receipt.clone(), request.salt, request.settings);
-        self.receipts.push(ReceivedReply { receipt, salt, settings });
+        self.receipts.push(ReceivedReply { receipt, salt, settings, tokens: reply.tokens.clone() });
         Ok(())
     }
 
@@ -131,7 +134,7 @@ impl Conversation {
         same("session", request.session, receipt.session)?;
         same("turn", request.turn, receipt.turn)?;
         same("request digest", request.digest(), receipt.request_digest)?;
-        same("reply digest", reply_digest(request.salt, &reply.tokens), receipt.reply_digest)?;
+        same("reply digest", reply_digest(request.salt, &reply.tokens, &reply.text), receipt.reply_digest)?;
         same("completion tokens", reply.tokens.len() as u64, receipt.completion_tokens)?;
         let ceiling = offer.completion_ceiling.min(wanted.max_tokens.unwrap_or(u32::MAX).max(1));
         same("completion ceiling", true, receipt.completion_tokens <= ceiling.into())?;

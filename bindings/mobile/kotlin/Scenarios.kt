@@ -145,6 +145,11 @@ suspend fun call(name: String, a: JsonObject): Any? {
         "sign_receipt" -> signReceipt(domain(a.obj("domain")), receipt(a.obj("receipt")), Wallet(key))
         "check_receipt" -> checkReceipt(domain(a.obj("domain")), receipt(a.obj("receipt")), a.text("signature"), a.text("node"))
         "verify_evidence" -> verifyEvidence(content(a.obj("evidence")), content(a.obj("anchor")))
+        "verify_words" -> {
+            val conversation = content(a.obj("conversation")).decodeToString()
+            val evidence = evidenceWithWords(content(a.obj("evidence")), conversation)
+            verifyEvidence(evidence.toByteArray(), content(a.obj("anchor")))
+        }
         "verify_proof" -> verifyProof(content(a.obj("statement")), content(a.obj("proof")))
         "open_character" -> Character.fromBytes(content(a.obj("card"))).use {
             json("name" to it.name(), "lorebookEntries" to it.lorebookEntries())

@@ -58,6 +58,14 @@ fn must(holds: bool, otherwise: impl Into<String>) -> Result<(), String> {
     if holds { Ok(()) } else { Err(otherwise.into()) }
 }
 
+/// Most characters of a reply that a link repeats.
+const EXCERPT_CHARS: usize = 200;
+
+fn excerpt(text: &str) -> String {
+    let cut: String = text.chars().take(EXCERPT_CHARS).collect();
+    if cut.len() < text.len() { cut + "…" } else { cut }
+}
+
 impl<'a> Walk<'a> {
     fn ledger(&self) -> Outcome {
         let found = self.evidence.genesis.ledger_id().map_err(|e| e.to_string())?;
@@ -80,7 +88,7 @@ impl<'a> Walk<'a> {
     }
 
     fn last_receipt(&self) -> Result<&'a Receipt, String> {
-        self.evidence.receipts.last().map(|r| &r.receipt.receipt).ok_or_else(|| "no receipt".into())
+        self.evidence.receipts.last().map(|r| &r.receipt).ok_or_else(|| "no receipt".into())
     }
 
     fn opened(&self) -> Result<Opened<'a>, String> {
@@ -128,13 +136,18 @@ impl<'a> Walk<'a> {
 
     fn receipt(&self) -> Outcome {
         let opened = self.opened()?;
-        for (i, received) in self.evidence.receipts.iter().enumerate() {
-            let SignedReceipt { receipt, signature } = &received.receipt;
+        for (i, SignedReceipt { receipt, signature }) in self.evidence.receipts.iter().enumerate() {
             let in_order = receipt.turn as usize == i + 1 && receipt.session == self.last_receipt()?.session;
             must(in_order, format!("receipt {} is out of order", i + 1))?;
             signature.verify(self.domain, receipt, opened.offer.node).map_err(|e| format!("receipt {}: {e}", i + 1))?;
         }
-        Ok((Trust::Claimed, format!("node {} signed {} receipts", opened.offer.node, self.evidence.receipts.len())))
+        self.evidence.check_words().map_err(|e| e.to_string())?;
+        let of = match &self.evidence.words {
+            Some(words) => format!("the last is of the reply {:?}", excerpt(&words.text)),
+            None => "of which words, is not said".into(),
+        };
+        let (node, receipts) = (opened.offer.node, self.evidence.receipts.len());
+        Ok((Trust::Claimed, format!("node {node} signed {receipts} receipts; {of}")))
     }
 
     fn voucher(&self) -> Outcome {
@@ -147,8 +160,7 @@ impl<'a> Walk<'a> {
             return Ok((Trust::Proved, format!("paid by one unit of token {token}")));
         }
         let mut sum = Amount::ZERO;
-        for received in &self.evidence.receipts {
-            let receipt = &received.receipt.receipt;
+        for SignedReceipt { receipt, .. } in &self.evidence.receipts {
             let price = opened.offer.price(receipt.prompt_tokens, receipt.completion_tokens);
             sum = price.and_then(|p| sum.checked_add(p)).map_err(|e| e.to_string())?;
             must(

@@ -1709,6 +1709,11 @@ def error_codes() -> list[str]:
     Every code that this library gives an error.
     """
 
+def evidence_with_words(evidence: SupportsGetItem[int, SupportsIndex], conversation: str) -> str:
+    """
+    Adds the words of a conversation's last reply to evidence of it: whoever gets what this gives, JSON, can read them.
+    """
+
 def fail_with(code: str) -> None:
     """
     Fails, with a code: so that an app can try what it does about each.
