@@ -115,13 +115,13 @@ const steps = {
     await until("the session", "document.getElementById('session').textContent.startsWith('Open, with a deposit of 0.05')");
     assert.equal(await text("session-error"), "");
   },
-  async "a reply comes in pieces, is checked and paid"() {
+  async "a reply comes in pieces, is checked and promised"() {
     await page("globalThis.pieces = 0, new MutationObserver(() => pieces++).observe(document.getElementById('messages').lastChild ?? document.getElementById('messages'), { childList: true, subtree: true })");
     await write("words", "Who are you?");
     await press("words");
     await until("the reply", "document.querySelector('#messages li[data-role=assistant] small')");
     assert.ok((await page("pieces")) > 2);
-    assert.match(await page("document.querySelector('#messages small').textContent"), /^\d+ \+ \d+ tokens; receipt checked, 0\.\d+ owed, paid by voucher$/);
+    assert.match(await page("document.querySelector('#messages small').textContent"), /^\d+ \+ \d+ tokens; receipt checked, 0\.\d+ owed, promised by voucher$/);
     await until("the focus", "document.activeElement.id === 'words'");
   },
   async "the split is a picture, exact to the last unit"() {

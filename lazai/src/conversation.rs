@@ -29,7 +29,7 @@ pub struct Conversation {
     pub messages: Vec<Message>,
     /// The receipt of each reply.
     pub receipts: Vec<ReceivedReply>,
-    /// The last voucher that the node has.
+    /// The last voucher that the node has: a promise, until the node redeems it.
     pub paid: Option<SignedVoucher>,
 }
 
@@ -106,7 +106,7 @@ impl Conversation {
         Ok(())
     }
 
-    /// Signs for everything received so far; `None` if that is paid.
+    /// Signs for everything received so far; `None` if that is promised already.
     ///
     /// # Errors
     /// What the signer says.

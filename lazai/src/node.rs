@@ -178,8 +178,8 @@ pub enum NodeError {
         /// Why.
         reason: String,
     },
-    /// The last reply is not paid yet.
-    #[error("{owed} is owed, {paid} is paid")]
+    /// No voucher promises the last reply yet.
+    #[error("{owed} is owed, {paid} is promised")]
     NotPaid {
         /// What is owed for the session so far.
         owed: Amount,

@@ -28,7 +28,7 @@ pub(crate) enum Verb {
     Prepare(Prepare),
     /// Proves a dataset in zero knowledge; goes on where an earlier run was stopped.
     Prove(Prove),
-    /// Talks with a character: a line in, a reply out, paid and checked.
+    /// Talks with a character: a line in, a reply out, checked and promised.
     Chat(Chat),
     /// Votes on a proposal of the DAO.
     Vote(Vote),

@@ -241,7 +241,7 @@ fun main() {
     File(root, "scenarios").listFiles()!!.filter { it.extension == "json" }.sorted().forEach { file ->
         test("scenario ${file.nameWithoutExtension}") { check(scenario(file) > 0) }
     }
-    test("a reply comes as a flow, and is paid") {
+    test("a reply comes as a flow, and is promised") {
         val vector = vector()
         val node = Recorded(vector)
         val said = runBlocking { vector.chat.stream("Who are you?", vector.settings, node).toList() }

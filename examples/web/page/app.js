@@ -125,7 +125,7 @@ async function talk(event) {
   const done = await attempt("chat-error", async () => {
     const turn = await outside.say(told, chat, said, (piece) => reply.append(piece));
     const { promptTokens, completionTokens, owed } = turn;
-    reply.append(Object.assign(document.createElement("small"), { className: "quiet", textContent: `${promptTokens} + ${completionTokens} tokens; receipt checked, ${coins(owed)} owed, paid by voucher` }));
+    reply.append(Object.assign(document.createElement("small"), { className: "quiet", textContent: `${promptTokens} + ${completionTokens} tokens; receipt checked, ${coins(owed)} owed, promised by voucher` }));
     draw($("picture"), $("parts"), owed, told.splitBps);
     $("words").value = "";
     return true;

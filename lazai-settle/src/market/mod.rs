@@ -22,7 +22,8 @@ pub use event::Event;
 pub use funds::Fund;
 pub use measures::Crossing;
 pub use state::{
-    Class, Genesis, MAX_EXPIRING, Market, POOL, SubmissionState, SubmissionStatus, Token, Version, chain_ledger_id,
+    Class, Genesis, MAX_EXPIRING, Market, POOL, SubmissionState, SubmissionStatus, Token, Version, chain_domain,
+    chain_ledger_id,
 };
 pub use transaction::{ContributorShare, SignedTransaction, Submission, Transaction};
 

@@ -290,7 +290,7 @@ class ChatTurn:
     @property
     def payment(self, /) -> HttpRequest | None:
         """
-        Pays for it: to be sent to the node. None in a session paid by quota.
+        Promises to pay for it: to be sent to the node, which redeems it later. None where nothing is owed.
         """
     @property
     def prompt_tokens(self, /) -> int:

@@ -124,7 +124,7 @@ impl Reading<'_> {
                     ciphertext: Digest::ZERO,
                     accepted: true,
                 };
-                let unknown = Verdict { validator, attestation, signature: Signature::from_bytes([0; 65]) };
+                let unknown = Verdict { validator, attestation, signature: Signature::NOT_LOGGED };
                 (unknown, unknown)
             }
         };
