@@ -44,7 +44,7 @@ pub struct ReceivedReply {
     /// How the reply was wanted.
     #[serde(default, skip_serializing_if = "ReplySettings::is_default")]
     pub settings: ReplySettings,
-    /// The reply's token ids: with the salt and the text, what its digest is of.
+    /// The reply's token ids: with the salt and the text, what its digest is of. Kept of the last reply alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<u32>,
 }
@@ -101,6 +101,9 @@ impl Conversation {
         self.check(domain, request, reply, counter)?;
         self.messages.clone_from(&request.messages);
         self.messages.push(Message::new(Role::Assistant, reply.text.clone()));
+        if let Some(before) = self.receipts.last_mut() {
+            before.tokens = Vec::new();
+        }
         let (receipt, salt, settings) = (reply.receipt.clone(), request.salt, request.settings);
         self.receipts.push(ReceivedReply { receipt, salt, settings, tokens: reply.tokens.clone() });
         Ok(())
