@@ -124,10 +124,10 @@ async fn serve() -> anyhow::Result<()> {
 
     let node_url = front.url();
     let mut publisher = Publisher { stage, minted, provider, rpc_url, node_url, sold: Default::default(), package };
-    let (evidence, anchor) = publisher.evidence(&conversation).await?;
+    let (silent, anchor) = publisher.evidence(&conversation).await?;
     // The publisher's own conversation: everybody may read it.
-    let evidence = Evidence::from_json(evidence.as_bytes())?.with_words(&conversation)?;
-    publisher.sold = (serde_json::to_string(&evidence)?, anchor);
+    let shown = Evidence::from_json(silent.as_bytes())?.with_words(&conversation)?;
+    publisher.sold = (serde_json::to_string(&shown)?, anchor);
     let publisher = Arc::new(publisher);
 
     let router = Router::new()
