@@ -1,5 +1,5 @@
-//! Writes `vectors/provenance` and `vectors/chat`: a real market's evidence with the anchor to check it against, and one
-//! paid reply as it went over the wire. `cargo run -p lazai-examples --example vectors`
+//! Writes `vectors/provenance` and `vectors/chat`: a real market's evidence with the anchor to check it against and
+//! the conversation that it is of, and one reply as it went over the wire. `cargo run -p lazai-examples --example vectors`
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::path::Path;
@@ -93,8 +93,10 @@ async fn write() -> anyhow::Result<()> {
     let (home, store) = (&stage.home, stage.home.store());
     let evidence = collect(&*ledger, home.genesis(), &*store, &minted.record, &conversation).await?;
     anyhow::ensure!(verify(&evidence, &anchor).holds(), "the evidence does not hold");
+    evidence.clone().with_words(&conversation)?;
     std::fs::create_dir_all(folder.join("provenance"))?;
     std::fs::write(folder.join("provenance/evidence.json"), serde_json::to_vec(&evidence)?)?;
+    std::fs::write(folder.join("provenance/conversation.json"), serde_json::to_vec(&conversation)?)?;
     std::fs::write(folder.join("provenance/anchor.json"), serde_json::to_vec_pretty(&anchor)?)?;
     println!("written to {}", folder.display());
     Ok(())

@@ -141,6 +141,7 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
     tale.phase("Anyone: where does that reply come from?");
     let anchor = TrustAnchor::of(&*home.ledger(), base.digest());
     let evidence = collect(&*home.ledger(), home.genesis(), &*home.store(), &minted.record, &first).await?;
+    let evidence = evidence.with_words(&first)?;
     home.keep("evidence.json", &evidence)?;
     home.keep("anchor.json", &anchor)?;
     let started = std::time::Instant::now();

@@ -1,4 +1,4 @@
-//! Anyone: checks where a reply comes from, against anchors of her own.
+//! Anyone: checks where a reply comes from, against anchors of their own.
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use lazai::provenance::{TrustAnchor, collect, verify};
@@ -16,10 +16,12 @@ fn main() -> anyhow::Result<()> {
         consumer.say(&mut conversation, &node, "Who are you?", &mut |_| {}).await?;
         node.redeem(conversation.session).await?;
 
-        // The anchor comes from the caller: here from her own copy of the ledger, never from the evidence.
+        // The anchor comes from the caller: here from the verifier's own copy of the ledger, never from the evidence.
         let (home, ledger) = (&stage.home, stage.home.ledger());
         let anchor = TrustAnchor::of(&*ledger, stage.base.digest());
         let evidence = collect(&*ledger, home.genesis(), &*home.store(), &minted.record, &conversation).await?;
+        // The consumer says of which words it is; without this, nobody else can find out.
+        let evidence = evidence.with_words(&conversation)?;
         for link in verify(&evidence, &anchor).links {
             println!("{:9} {:18} {} (not said: {})", format!("{:?}", link.trust), link.name, link.says, link.not_said);
         }

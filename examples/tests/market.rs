@@ -160,6 +160,16 @@ fn quota_is_worth_what_the_offer_says_and_paid_by_the_class() {
     block_on(node.close(conversation.session)).unwrap();
     let left = stage.home.ledger().market().fund(class, asset).amount;
     assert_eq!(left, units(500).checked_sub(owed).unwrap(), "the class paid what was said, and no more");
+
+    // Evidence says who promised and out of what, and that it was paid.
+    let (ledger, store) = (stage.home.ledger(), stage.home.store());
+    let gathered = collect(&*ledger, stage.home.genesis(), &*store, &minted.record, &conversation);
+    let report = verify(&block_on(gathered).unwrap(), &TrustAnchor::of(&*ledger, stage.base.digest()));
+    assert!(report.holds(), "{report:?}");
+    let says = |link: &str| report.links.iter().find(|l| l.name == link).unwrap().says.as_str();
+    assert!(says("voucher and price").starts_with(&format!("{owed} promised by ")), "{report:?}");
+    assert!(says("voucher and price").ends_with(&format!("for a unit of token {token}")), "{report:?}");
+    assert!(says("split").starts_with(&format!("{owed} paid, split ")), "{report:?}");
 }
 
 struct NoLamps;
@@ -289,8 +299,8 @@ fn provenance_holds_and_every_change_breaks_a_link() {
     assert_eq!(Evidence::from_json(&json).unwrap(), good, "evidence travels as JSON");
 
     type Change = fn(&mut Evidence);
-    let changes: [(&str, Change); 9] = [
-        ("receipt", |e| e.receipts[1].receipt.receipt.completion_tokens += 1),
+    let changes: [(&str, Change); 10] = [
+        ("receipt", |e| e.receipts[1].receipt.completion_tokens += 1),
         ("receipt", |e| e.receipts.swap(0, 1)),
         ("voucher and price", |e| e.voucher = None),
         ("training record", |e| e.record.steps += 1),
@@ -298,6 +308,7 @@ fn provenance_holds_and_every_change_breaks_a_link() {
         ("proof", |e| e.proof[5_000] ^= 1),
         ("proof", |e| e.statement.proved.shares[0].tokens += 1),
         ("inclusion", |e| e.entries[0].entry.time_s += 1),
+        ("inclusion", |e| e.entries.push(e.entries[e.entries.len() - 1].clone())),
         ("split", |e| e.entries.retain(|i| !matches!(i.entry.transaction(), Some(Transaction::Redeem { .. })))),
     ];
     for (i, (link, change)) in changes.into_iter().enumerate() {

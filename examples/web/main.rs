@@ -16,7 +16,7 @@ use lazai::consumer::Conversation;
 use lazai::core::Amount;
 use lazai::exex::Minted;
 use lazai::http::{Front, HttpNode};
-use lazai::provenance::{TrustAnchor, collect};
+use lazai::provenance::{Evidence, TrustAnchor, collect};
 use lazai::provider::Provider;
 use lazai::settle::session::Offer;
 use lazai_examples::Stage;
@@ -124,7 +124,10 @@ async fn serve() -> anyhow::Result<()> {
 
     let node_url = front.url();
     let mut publisher = Publisher { stage, minted, provider, rpc_url, node_url, sold: Default::default(), package };
-    publisher.sold = publisher.evidence(&conversation).await?;
+    let (silent, anchor) = publisher.evidence(&conversation).await?;
+    // The publisher's own conversation: everybody may read it.
+    let shown = Evidence::from_json(silent.as_bytes())?.with_words(&conversation)?;
+    publisher.sold = (serde_json::to_string(&shown)?, anchor);
     let publisher = Arc::new(publisher);
 
     let router = Router::new()

@@ -90,6 +90,7 @@ const steps = {
     const trust = await page("[...document.querySelectorAll('#links b')].map((b) => b.textContent)");
     assert.ok(trust.length >= 8 && trust.includes("proved") && trust.includes("attested") && trust.includes("claimed"), trust.join());
     assert.ok(!trust.includes("broken"));
+    assert.match(await text("links"), /receipt: node 0x[0-9a-f]{40} signed 1 receipts; the last is of the reply "/);
     return `${trust.length} links, ${(await text("verdict")).trim()}`;
   },
   async "a dropped card is shown, a file that is none is refused with its code"() {
@@ -114,13 +115,13 @@ const steps = {
     await until("the session", "document.getElementById('session').textContent.startsWith('Open, with a deposit of 0.05')");
     assert.equal(await text("session-error"), "");
   },
-  async "a reply comes in pieces, is checked and paid"() {
+  async "a reply comes in pieces, is checked and promised"() {
     await page("globalThis.pieces = 0, new MutationObserver(() => pieces++).observe(document.getElementById('messages').lastChild ?? document.getElementById('messages'), { childList: true, subtree: true })");
     await write("words", "Who are you?");
     await press("words");
     await until("the reply", "document.querySelector('#messages li[data-role=assistant] small')");
     assert.ok((await page("pieces")) > 2);
-    assert.match(await page("document.querySelector('#messages small').textContent"), /^\d+ \+ \d+ tokens; receipt checked, 0\.\d+ owed, paid by voucher$/);
+    assert.match(await page("document.querySelector('#messages small').textContent"), /^\d+ \+ \d+ tokens; receipt checked, 0\.\d+ owed, promised by voucher$/);
     await until("the focus", "document.activeElement.id === 'words'");
   },
   async "the split is a picture, exact to the last unit"() {
@@ -146,6 +147,7 @@ const steps = {
     assert.match(await text("origin-verdict"), /^Every link holds/);
     const session = await page("JSON.stringify([...document.querySelectorAll('#origin-links li')].map((l) => l.textContent))");
     assert.ok(session.includes("proved") && !session.includes("broken"));
+    assert.match(session, /receipts; the last is of the reply /);
   },
   async "nobody is shut out"() {
     await accessible("light");

@@ -21,7 +21,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     write(path, bytes, Readers::Umask)
 }
 
-/// As [`write_atomically`], for conversations, keys and secrets: on Unix, file and folders that are made for it are for
+/// As [`write_atomically`], for conversations, keys, secrets and what is learnt of private data: on Unix, file and folders that are made for it are for
 /// the process's own user alone (0600, 0700). A folder that is there already stays as it is.
 ///
 /// # Errors
@@ -30,8 +30,22 @@ pub fn write_privately(path: &Path, bytes: &[u8]) -> Result<()> {
     write(path, bytes, Readers::Owner)
 }
 
+/// Makes a folder, with those that lead to it, for the process's own user alone (0700 on Unix), where it is not there
+/// already. One that is there stays as it is.
+///
+/// # Errors
+/// What the operating system says.
+pub fn make_private_folder(folder: &Path) -> Result<()> {
+    make_folder(folder, Readers::Owner)
+}
+
+/// Where a file is: its folder, or the one the process is in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 fn write(path: &Path, bytes: &[u8], readers: Readers) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     make_folder(folder, readers)?;
     let partial = path.with_extension("partial");
     let mut options = OpenOptions::new();
@@ -81,9 +95,12 @@ fn for_owner(builder: &mut DirBuilder) {
     std::os::unix::fs::DirBuilderExt::mode(builder, 0o700);
 }
 
-/// A renamed file lasts when its folder is written.
+/// Has a folder written to the disk, so that a file that was renamed in it outlives a power cut.
+///
+/// # Errors
+/// What the operating system says.
 #[cfg(unix)]
-fn sync_folder(folder: &Path) -> Result<()> {
+pub fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder)?.sync_all()
 }
 
@@ -99,9 +116,13 @@ fn restrict(_: &File) -> Result<()> {
 #[cfg(not(unix))]
 fn for_owner(_: &mut DirBuilder) {}
 
+/// Has a folder written to the disk, so that a file that was renamed in it outlives a power cut: nothing to do here.
+///
+/// # Errors
+/// None.
 #[cfg(not(unix))]
 #[allow(clippy::unnecessary_wraps, reason = "as on Unix")]
-fn sync_folder(_: &Path) -> Result<()> {
+pub fn sync_folder(_: &Path) -> Result<()> {
     Ok(())
 }
 

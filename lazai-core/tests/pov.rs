@@ -186,6 +186,26 @@ fn streamed_files_are_those_of_memory() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("sets/mine/a.safetensors");
+    let write = || {
+        let mut writer = Writer::create(&path, vec![contributor(1)], Digest::ZERO, 10, 0).unwrap();
+        writer.record(&record(0, vec![1])).unwrap();
+        writer.finish().unwrap();
+    };
+    write();
+    assert_eq!((mode(&path), mode(path.parent().unwrap()), mode(&home.path().join("sets"))), (0o600, 0o700, 0o700));
+    // One that everybody could read is replaced by one that they cannot.
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+    write();
+    assert_eq!(mode(&path), 0o600);
+}
+
 #[test]
 fn the_streaming_reader_sees_what_the_other_sees() {
     let folder = tempfile::tempdir().unwrap();

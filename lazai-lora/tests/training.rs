@@ -216,6 +216,28 @@ fn training_ends_early_with_the_best_adapter() {
     assert_eq!(digest(&again), digest(&trained));
 }
 
+/// What is learnt of private dialogues is nobody else's before it is sold.
+#[cfg(unix)]
+#[test]
+fn checkpoints_and_adapters_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let examples = examples(6);
+    let home = tempfile::tempdir().unwrap();
+    let folder = |name: &str| home.path().join(name);
+    let checkpoints = Checkpoints::last(folder("checkpoints"));
+    let data = data(base(), &examples);
+    let trained = train(base(), &lora(), &config(), &data, &checkpoints, |_| true).unwrap();
+    trained.adapter.save(&folder("adapter"), "a base").unwrap();
+    base().save_merged(Some(&trained.adapter), &folder("merged"), WeightFormat::F32).unwrap();
+    for name in ["checkpoints", "adapter", "merged"] {
+        assert_eq!(mode(&folder(name)), 0o700, "{name}");
+        let files: Vec<_> = std::fs::read_dir(folder(name)).unwrap().map(|file| file.unwrap().path()).collect();
+        assert!(!files.is_empty(), "{name}");
+        files.iter().for_each(|file| assert_eq!(mode(file), 0o600, "{}", file.display()));
+    }
+}
+
 #[test]
 fn only_what_is_targeted_learns() {
     let examples = examples(6);

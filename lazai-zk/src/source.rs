@@ -25,6 +25,12 @@ pub trait Source {
     /// # Errors
     /// [`PovError`] where a file cannot be read.
     fn clips(&self, each: &mut dyn FnMut(&Clip)) -> Result<(), PovError>;
+
+    /// The salt of the clips' digest. It is in the private part, so whoever can read the clips has it.
+    ///
+    /// # Errors
+    /// [`PovError`] where a file cannot be read.
+    fn voice_salt(&self) -> Result<Digest, PovError>;
 }
 
 impl Source for Dataset {
@@ -41,6 +47,10 @@ impl Source for Dataset {
     fn clips(&self, each: &mut dyn FnMut(&Clip)) -> Result<(), PovError> {
         Self::clips(self).iter().for_each(each);
         Ok(())
+    }
+
+    fn voice_salt(&self) -> Result<Digest, PovError> {
+        Ok(Self::voice_salt(self))
     }
 }
 
@@ -64,6 +74,10 @@ impl Source for PovFile {
             each(&clip?);
         }
         Ok(())
+    }
+
+    fn voice_salt(&self) -> Result<Digest, PovError> {
+        Ok(self.salts()?.voice_salt())
     }
 }
 
@@ -241,13 +255,13 @@ impl Commitment {
     }
 }
 
-/// Digest and number of the frames of all clips.
+/// Salted digest and number of the frames of all clips.
 ///
 /// # Errors
 /// [`PovError`] where a file cannot be read.
 pub fn voice(source: &dyn Source) -> Result<Voice, PovError> {
     let bands = u64::from(source.manifest().mel.bands);
-    let mut hasher = Some(DomainHasher::new("lazai.zk.voice.v1"));
+    let mut hasher = Some(DomainHasher::new("lazai.zk.voice.v2").part(source.voice_salt()?.as_bytes()));
     let mut frames = 0;
     source.clips(&mut |clip| {
         let bytes: Vec<u8> = clip.log_mel.iter().flat_map(|x| x.to_le_bytes()).collect();

@@ -63,7 +63,8 @@ impl Prompts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Voice {
-    /// Digest over the frames of all clips, in order.
+    /// Digest over a salt and the frames of all clips, in order: who has recordings cannot find out from it whether they
+    /// are the character's. The salt is in the private part.
     pub digest: Digest,
     /// How many frames there are.
     pub frames: u64,
@@ -129,7 +130,7 @@ enum StatementFormat {
 /// | `declared.tokenizer` | to mean other words by the same ids | bound; who trains compares it with his tokenizer |
 /// | `declared.licences` | to allow what no market takes | bound, and public: a validator compares it with its own list |
 /// | `declared.prompts` | to publish prompts of another character | bound; the root is over the public part |
-/// | `declared.voice` | to swap recordings | bound; who trains hashes the frames |
+/// | `declared.voice` | to swap recordings | bound; who trains hashes salt and frames |
 /// | `declared.contributors` | to name somebody who gave nothing | each signs the root of her own records |
 /// | `proved.vocab_size` | to hide numbers that are no tokens | each token is looked up in a table of that size |
 /// | `proved.max_record_tokens` | to slip in a record that no model reads, or an empty one | counted in the circuit |

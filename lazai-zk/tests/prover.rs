@@ -42,6 +42,13 @@ fn interrupted_runs_go_on() {
     let cancelled = prover().prove_with(&dataset, &commitment, &statement, stop_after_first);
     assert!(matches!(cancelled, Err(ProveError::Cancelled { stage: Stage::Chunks, .. })), "{cancelled:?}");
     assert_eq!(parts().len(), 1);
+    #[cfg(unix)]
+    {
+        // Parts are not blinded.
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&parts()[0]), mode(parts()[0].parent().unwrap())), (0o600, 0o700));
+    }
     let first = std::fs::read(&parts()[0]).unwrap();
 
     let stop_at_joins = &mut |p: lazai_zk::Progress| {
@@ -86,6 +93,10 @@ impl Source for Liar {
 
     fn clips(&self, _: &mut dyn FnMut(&Clip)) -> Result<(), PovError> {
         Ok(())
+    }
+
+    fn voice_salt(&self) -> Result<Digest, PovError> {
+        Ok(self.honest.voice_salt())
     }
 }
 

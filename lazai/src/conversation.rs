@@ -29,7 +29,7 @@ pub struct Conversation {
     pub messages: Vec<Message>,
     /// The receipt of each reply.
     pub receipts: Vec<ReceivedReply>,
-    /// The last voucher that the node has.
+    /// The last voucher that the node has: a promise, until the node redeems it.
     pub paid: Option<SignedVoucher>,
 }
 
@@ -44,6 +44,9 @@ pub struct ReceivedReply {
     /// How the reply was wanted.
     #[serde(default, skip_serializing_if = "ReplySettings::is_default")]
     pub settings: ReplySettings,
+    /// The reply's token ids: with the salt and the text, what its digest is of. Kept of the last reply alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<u32>,
 }
 
 impl Conversation {
@@ -98,12 +101,15 @@ impl Conversation {
         self.check(domain, request, reply, counter)?;
         self.messages.clone_from(&request.messages);
         self.messages.push(Message::new(Role::Assistant, reply.text.clone()));
+        if let Some(before) = self.receipts.last_mut() {
+            before.tokens = Vec::new();
+        }
         let (receipt, salt, settings) = (reply.receipt.clone(), request.salt, request.settings);
-        self.receipts.push(ReceivedReply { receipt, salt, settings });
+        self.receipts.push(ReceivedReply { receipt, salt, settings, tokens: reply.tokens.clone() });
         Ok(())
     }
 
-    /// Signs for everything received so far; `None` if that is paid.
+    /// Signs for everything received so far; `None` if that is promised already.
     ///
     /// # Errors
     /// What the signer says.
@@ -131,7 +137,7 @@ impl Conversation {
         same("session", request.session, receipt.session)?;
         same("turn", request.turn, receipt.turn)?;
         same("request digest", request.digest(), receipt.request_digest)?;
-        same("reply digest", reply_digest(request.salt, &reply.tokens), receipt.reply_digest)?;
+        same("reply digest", reply_digest(request.salt, &reply.tokens, &reply.text), receipt.reply_digest)?;
         same("completion tokens", reply.tokens.len() as u64, receipt.completion_tokens)?;
         let ceiling = offer.completion_ceiling.min(wanted.max_tokens.unwrap_or(u32::MAX).max(1));
         same("completion ceiling", true, receipt.completion_tokens <= ceiling.into())?;

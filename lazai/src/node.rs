@@ -140,11 +140,11 @@ pub fn request_digest(salt: Digest, messages: &[Message], settings: &ReplySettin
     hasher.part(&canonical_json(settings).expect("settings hold integers only")).finish()
 }
 
-/// The salted digest of a reply.
+/// The salted digest of a reply: of its token ids, and of their text, so that who has no tokenizer knows the words too.
 #[must_use]
-pub fn reply_digest(salt: Digest, tokens: &[u32]) -> Digest {
+pub fn reply_digest(salt: Digest, tokens: &[u32], text: &str) -> Digest {
     let bytes: Vec<u8> = tokens.iter().flat_map(|t| t.to_le_bytes()).collect();
-    DomainHasher::new("lazai.reply.v1").part(salt.as_bytes()).part(&bytes).finish()
+    DomainHasher::new("lazai.reply.v2").part(salt.as_bytes()).part(&bytes).part(text.as_bytes()).finish()
 }
 
 /// Why a node does not serve. A request that fails costs nothing.
@@ -178,8 +178,8 @@ pub enum NodeError {
         /// Why.
         reason: String,
     },
-    /// The last reply is not paid yet.
-    #[error("{owed} is owed, {paid} is paid")]
+    /// No voucher promises the last reply yet.
+    #[error("{owed} is owed, {paid} is promised")]
     NotPaid {
         /// What is owed for the session so far.
         owed: Amount,

@@ -6,8 +6,10 @@
 
 mod evidence;
 mod links;
+mod words;
 
 pub use evidence::{CollectError, Evidence, IncludedEntry, MAX_EVIDENCE_BYTES, collect};
+pub use words::{Words, WordsError};
 
 use lazai_core::{Digest, LedgerId};
 use lazai_settle::Ledger;
@@ -32,7 +34,7 @@ pub struct TrustAnchor {
 }
 
 impl TrustAnchor {
-    /// What whoever keeps a copy of the ledger knows of it by now: for a base model that she trusts.
+    /// What whoever keeps a copy of the ledger knows of it by now: for a base model that is trusted.
     #[must_use]
     pub fn of(ledger: &dyn Ledger, base: Digest) -> Self {
         let market = ledger.market();

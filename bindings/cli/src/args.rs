@@ -28,7 +28,7 @@ pub(crate) enum Verb {
     Prepare(Prepare),
     /// Proves a dataset in zero knowledge; goes on where an earlier run was stopped.
     Prove(Prove),
-    /// Talks with a character: a line in, a reply out, paid and checked.
+    /// Talks with a character: a line in, a reply out, checked and promised.
     Chat(Chat),
     /// Votes on a proposal of the DAO.
     Vote(Vote),
@@ -49,6 +49,9 @@ pub(crate) struct Verify {
     /// What you trust (JSON): ledger, validators, verifier's key, base model, checkpoint.
     #[arg(long)]
     pub anchor: Option<PathBuf>,
+    /// The conversation that the evidence is of, as `chat` keeps it: its last reply must be the evidence's.
+    #[arg(long, requires = "evidence")]
+    pub words: Option<PathBuf>,
     /// A proof of a dataset.
     #[arg(long, requires = "statement", conflicts_with = "evidence")]
     pub proof: Option<PathBuf>,

@@ -66,6 +66,7 @@ fn exit_code(code: &str) -> u8 {
         "file" | "io" | "ledger" => 4,
         "node" if matches!(code, "node.transport" | "node.busy" | "node.unknown_session") => 4,
         "market" | "node" | "consumer" | "request" | "signer" | "cancelled" => 1,
+        "provenance" if code == "provenance.words" => 1,
         "zk" if matches!(code, "zk.rejected" | "zk.other_circuit") => 1,
         _ => 3,
     }

@@ -75,11 +75,11 @@ pub(crate) fn chat(verb: &args::Chat, input: &mut dyn BufRead, out: &mut Output<
             std::thread::spawn(move || block_on(talking.say(said, ReplySettings::default(), node, Some(listener))));
         pieces.iter().for_each(|piece| out.piece(&piece));
         let turn = reply.join().map_err(|_| LazaiError::new("node.transport", "the reply broke off"))?;
-        // What was received is kept, also if it could not be paid yet.
+        // What was received is kept, also if it could not be promised yet.
         keep(verb, &chat)?;
         let turn = turn?;
         out.tell(&turn, |turn| {
-            format!("\n  [{} + {} tokens, {} owed so far]", turn.prompt_tokens, turn.completion_tokens, turn.owed)
+            format!("\n  [{} + {} tokens, {} promised so far]", turn.prompt_tokens, turn.completion_tokens, turn.owed)
         })?;
     }
     Ok(true)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lazai_facade::native::prove::prove_dataset;
 use lazai_facade::native::{Progress, ProgressListener};
-use lazai_facade::{LazaiError, verify_evidence, verify_proof};
+use lazai_facade::{LazaiError, evidence_with_words, verify_evidence, verify_proof};
 
 use crate::args;
 use crate::{Done, Output, read};
@@ -24,8 +24,14 @@ pub(crate) fn verify(verb: &args::Verify, out: &mut Output<'_>) -> Done {
             })?;
             Ok(true)
         }
-        args::Verify { evidence: Some(evidence), anchor: Some(anchor), .. } => {
-            let report = verify_evidence(read(evidence)?, read(anchor)?)?;
+        args::Verify { evidence: Some(evidence), anchor: Some(anchor), words, .. } => {
+            let mut evidence = read(evidence)?;
+            if let Some(conversation) = words {
+                let conversation = String::from_utf8(read(conversation)?);
+                let conversation = conversation.map_err(|e| LazaiError::new("json.malformed", e))?;
+                evidence = evidence_with_words(evidence, conversation)?.into_bytes();
+            }
+            let report = verify_evidence(evidence, read(anchor)?)?;
             let holds = report.holds;
             out.tell(&report, |report| {
                 let line = |link: &lazai_facade::ProvenanceLink| {

@@ -68,7 +68,7 @@ record! {
         pub completion_tokens: u64,
         /// What is owed for the session by now, in base units.
         pub owed: String,
-        /// Pays for it: to be sent to the node. None in a session paid by quota.
+        /// Promises to pay for it: to be sent to the node, which redeems it later. None where nothing is owed.
         pub payment: Option<HttpRequest>,
     }
 }
@@ -76,7 +76,7 @@ record! {
 /// Hears a reply as it comes.
 #[cfg_attr(feature = "uniffi", uniffi::export(with_foreign))]
 pub trait ReplyListener: Send + Sync {
-    /// A piece of text; `false` stops listening (the reply is paid all the same, for the node has made it).
+    /// A piece of text; `false` stops listening (the reply is promised all the same, for the node has made it).
     fn on_text(&self, text: String) -> bool;
 }
 
@@ -223,10 +223,10 @@ impl Chat {
     /// Signs a request for the next reply; `messages` are the whole conversation.
     ///
     /// # Errors
-    /// `chat.unpaid` if the last reply is to be paid first, `signer.…`, `json.malformed` for an unknown role.
+    /// `chat.unpaid` if the last reply is to be promised first, `signer.…`, `json.malformed` for an unknown role.
     pub async fn ask(&self, messages: Vec<Message>, settings: ReplySettings) -> Result<HttpRequest, LazaiError> {
         if self.state().unpaid.is_some() {
-            return Err(LazaiError::new("chat.unpaid", "the last reply is not paid"));
+            return Err(LazaiError::new("chat.unpaid", "the last reply is not promised yet"));
         }
         let messages = messages.into_iter().map(message).collect::<Result<_, _>>()?;
         let ReplySettings { max_tokens, temperature_milli, top_p_milli, seed } = settings;
@@ -256,7 +256,7 @@ impl Chat {
         talk::refusal(status, &body).into()
     }
 
-    /// Checks the reply that was heard against what was asked and agreed, and signs for it. On error it is not paid,
+    /// Checks the reply that was heard against what was asked and agreed, and signs for it. On error nothing is promised,
     /// and the same can be asked again.
     ///
     /// # Errors

@@ -118,6 +118,7 @@ pub(crate) const CODES: &[&str] = &[
     "pov.unknown_contributor",
     "pov.wrong_digest",
     "provenance.unreadable",
+    "provenance.words",
     "report.concern",
     "report.too_long",
     "seal",
@@ -204,7 +205,10 @@ codes! {
         _ => "zk.rejected",
     }
     CardError { error => error.code(), }
-    CollectError { _ => "provenance.unreadable", }
+    CollectError {
+        CollectError::Words(_) => "provenance.words",
+        _ => "provenance.unreadable",
+    }
     NodeError { error => error.code(), }
 }
 

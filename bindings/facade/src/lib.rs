@@ -50,7 +50,8 @@ pub use session::{
 };
 pub use sign::{Domain, LocalKey, Signer, SigningRequest};
 pub use verify::{
-    ContributorFacts, ProofFacts, Provenance, ProvenanceLink, TrustLevel, verifier_key, verify_evidence, verify_proof,
+    ContributorFacts, ProofFacts, Provenance, ProvenanceLink, TrustLevel, evidence_with_words, verifier_key,
+    verify_evidence, verify_proof,
 };
 pub use wallet::{
     MarketPlace, WalletCall, begin_conversation, close_session_call, open_session_call, read_market_place,

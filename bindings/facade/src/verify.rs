@@ -1,5 +1,6 @@
 //! Proofs of datasets, provenance of replies.
 
+use lazai::consumer::Conversation;
 use lazai::provenance::{Evidence, Trust, TrustAnchor};
 use lazai::zk::{Proof, Statement, Verifier};
 
@@ -115,10 +116,11 @@ pub fn verify_proof(statement: Vec<u8>, proof: Vec<u8>) -> Result<ProofFacts, La
 }
 
 /// Checks where a reply comes from: evidence (JSON, at most 4 MiB) against an anchor (JSON) that the caller has from
-/// elsewhere, never from whoever gave the evidence. What does not hold is a broken link, not an error.
+/// elsewhere, never from whoever gave the evidence. What does not hold is a broken link, not an error; but words that are
+/// not those of the receipt are no evidence. Without words, the link `receipt` says that they are not said.
 ///
 /// # Errors
-/// `provenance.unreadable`, `json.malformed`.
+/// `provenance.unreadable`, `provenance.words`, `json.malformed`.
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 pub fn verify_evidence(evidence: Vec<u8>, anchor: Vec<u8>) -> Result<Provenance, LazaiError> {
     let anchor: TrustAnchor = serde_json::from_slice(&anchor)?;
@@ -136,4 +138,15 @@ pub fn verify_evidence(evidence: Vec<u8>, anchor: Vec<u8>) -> Result<Provenance,
         not_said: link.not_said,
     });
     Ok(Provenance { holds, links: links.collect() })
+}
+
+/// Adds the words of a conversation's last reply to evidence of it: whoever gets what this gives, JSON, can read them.
+///
+/// # Errors
+/// `provenance.words` if the evidence is of other words, `provenance.unreadable` also where the conversation holds none,
+/// `json.malformed`.
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+pub fn evidence_with_words(evidence: Vec<u8>, conversation: String) -> Result<String, LazaiError> {
+    let conversation: Conversation = serde_json::from_str(&conversation)?;
+    Ok(serde_json::to_string(&Evidence::from_json(&evidence)?.with_words(&conversation)?)?)
 }

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use lazai_facade::{
     Blocklist, Character, Chat, Domain, LazaiError, LocalKey, MarketPlace, Message, ReplySettings, begin_conversation,
-    check_offer, check_receipt, check_voucher, close_session_call, error_codes, fail_with, offer_step,
-    open_session_call, read_market_place, report_character, sign_offer, sign_receipt, sign_voucher, split_revenue,
-    verify_evidence, verify_proof, voucher_digest, withdraw_call,
+    check_offer, check_receipt, check_voucher, close_session_call, error_codes, evidence_with_words, fail_with,
+    offer_step, open_session_call, read_market_place, report_character, sign_offer, sign_receipt, sign_voucher,
+    split_revenue, verify_evidence, verify_proof, voucher_digest, withdraw_call,
 };
 use pollster::block_on;
 use serde::de::DeserializeOwned;
@@ -187,6 +187,11 @@ fn call(name: &str, args: &Args<'_>) -> Result<Value, LazaiError> {
         "open_character" => character(args.bytes("card"))?,
         "copy_character" => copy(args)?,
         "verify_evidence" => json!(verify_evidence(args.bytes("evidence"), args.bytes("anchor"))?),
+        "verify_words" => {
+            let conversation = String::from_utf8(args.bytes("conversation")).unwrap();
+            let evidence = evidence_with_words(args.bytes("evidence"), conversation)?;
+            json!(verify_evidence(evidence.into_bytes(), args.bytes("anchor"))?)
+        }
         "verify_proof" => json!(verify_proof(args.bytes("statement"), args.bytes("proof"))?),
         "report_character" => {
             json!(block_on(report_character(args.record("domain"), args.record("report"), key()?))?)

@@ -97,7 +97,7 @@ fun main(args: Array<String>) = runBlocking {
                 chat.stream(line, ReplySettings(null, null, null, null), transport).collect { said ->
                     when (said) {
                         is Said.Piece -> print(said.text)
-                        is Said.Done -> println("\n  [${said.turn.completionTokens} tokens, ${said.turn.owed} owed so far, paid]")
+                        is Said.Done -> println("\n  [${said.turn.completionTokens} tokens, ${said.turn.owed} owed so far, promised]")
                     }
                 }
                 break
@@ -108,5 +108,5 @@ fun main(args: Array<String>) = runBlocking {
             }
         }
     }
-    println("${chat.messages().size / 2} replies, ${chat.owed()} owed and paid")
+    println("${chat.messages().size / 2} replies, ${chat.owed()} owed and promised")
 }

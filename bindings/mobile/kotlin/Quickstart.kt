@@ -8,7 +8,7 @@ fun quickstart(conversation: String, domain: Domain, key: Signer, transport: Tra
     chat.stream("Who are you?", ReplySettings(null, null, null, 1uL), transport).collect { said ->
         when (said) {
             is Said.Piece -> print(said.text)
-            is Said.Done -> println("\n${said.turn.completionTokens} tokens, ${said.turn.owed} owed so far, paid")
+            is Said.Done -> println("\n${said.turn.completionTokens} tokens, ${said.turn.owed} owed so far, promised")
         }
     }
     File("conversation.json").writeText(chat.toJson()) // to go on later, and as evidence

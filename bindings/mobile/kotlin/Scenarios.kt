@@ -145,6 +145,11 @@ suspend fun call(name: String, a: JsonObject): Any? {
         "sign_receipt" -> signReceipt(domain(a.obj("domain")), receipt(a.obj("receipt")), Wallet(key))
         "check_receipt" -> checkReceipt(domain(a.obj("domain")), receipt(a.obj("receipt")), a.text("signature"), a.text("node"))
         "verify_evidence" -> verifyEvidence(content(a.obj("evidence")), content(a.obj("anchor")))
+        "verify_words" -> {
+            val conversation = content(a.obj("conversation")).decodeToString()
+            val evidence = evidenceWithWords(content(a.obj("evidence")), conversation)
+            verifyEvidence(evidence.toByteArray(), content(a.obj("anchor")))
+        }
         "verify_proof" -> verifyProof(content(a.obj("statement")), content(a.obj("proof")))
         "open_character" -> Character.fromBytes(content(a.obj("card"))).use {
             json("name" to it.name(), "lorebookEntries" to it.lorebookEntries())
@@ -236,7 +241,7 @@ fun main() {
     File(root, "scenarios").listFiles()!!.filter { it.extension == "json" }.sorted().forEach { file ->
         test("scenario ${file.nameWithoutExtension}") { check(scenario(file) > 0) }
     }
-    test("a reply comes as a flow, and is paid") {
+    test("a reply comes as a flow, and is promised") {
         val vector = vector()
         val node = Recorded(vector)
         val said = runBlocking { vector.chat.stream("Who are you?", vector.settings, node).toList() }

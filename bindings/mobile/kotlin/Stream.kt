@@ -5,13 +5,13 @@ import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.channelFlow
 import kotlinx.coroutines.launch
 
-/** What comes of saying something: pieces of the reply, then the reply that was checked and paid. */
+/** What comes of saying something: pieces of the reply, then the reply that was checked and promised. */
 sealed interface Said {
     data class Piece(val text: String) : Said
     data class Done(val turn: ChatTurn) : Said
 }
 
-/** Says something; the reply comes as a flow. Who stops collecting stops listening: what the node has said is paid. */
+/** Says something; the reply comes as a flow. Who stops collecting stops listening: what the node has said is promised. */
 fun Chat.stream(text: String, settings: ReplySettings, transport: Transport): Flow<Said> = channelFlow {
     val listener = object : ReplyListener {
         override fun onText(text: String): Boolean = trySend(Said.Piece(text)).isSuccess

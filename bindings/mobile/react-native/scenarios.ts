@@ -100,6 +100,7 @@ const sdk = {
   closeSessionCall: call(lazai.closeSessionCall),
   withdrawCall: call(lazai.withdrawCall),
   verifyProof: call(lazai.verifyProof),
+  evidenceWithWords: call(lazai.evidenceWithWords),
   verifyEvidence: call((evidence: ArrayBuffer, anchor: ArrayBuffer) => {
     const { holds, links } = lazai.verifyEvidence(evidence, anchor);
     return { holds, links: links.map((link) => ({ ...link, trust: lazai.TrustLevel[link.trust].toLowerCase() })) };

@@ -1,4 +1,4 @@
-/// What comes of saying something: pieces of the reply, then the reply that was checked and paid.
+/// What comes of saying something: pieces of the reply, then the reply that was checked and promised.
 public enum Said: Sendable {
     case piece(String)
     case done(ChatTurn)
@@ -12,7 +12,7 @@ private final class Ear: ReplyListener, @unchecked Sendable {
 
 extension Chat {
     /// Says something; the reply comes as an asynchronous sequence. Who stops iterating stops listening: what the node has
-    /// said is paid.
+    /// said is promised.
     public func stream(
         _ text: String, settings: ReplySettings, transport: any Transport
     ) -> AsyncThrowingStream<Said, any Error> {

@@ -200,6 +200,12 @@ mod _lazai {
         free(py, || facade::verify_evidence(evidence, anchor))
     }
 
+    /// Adds the words of a conversation's last reply to evidence of it: whoever gets what this gives, JSON, can read them.
+    #[pyfunction]
+    fn evidence_with_words(py: Python<'_>, evidence: Vec<u8>, conversation: String) -> PyResult<String> {
+        free(py, || facade::evidence_with_words(evidence, conversation))
+    }
+
     /// The models in a node's answer to `GET /v1/models`.
     #[pyfunction]
     fn read_models(body: Vec<u8>) -> PyResult<Vec<ModelOffer>> {

@@ -127,6 +127,15 @@ def test_a_reply_is_sold_redeemed_claimed_and_its_provenance_holds(scene, base):
     assert report.holds and {str(link.trust) for link in report.links} >= {"TrustLevel.PROVED", "TrustLevel.CLAIMED"}
     assert not lazai.verify_evidence(evidence, market.anchor("0x" + "01" * 32).encode()).holds
 
+    # Which words it is of, she says only if she wants to.
+    told = {link.name: link.says for link in report.links}
+    assert "of which words, is not said" in told["receipt"] and turn.text not in evidence.decode()
+    shown = lazai.evidence_with_words(evidence, chat.to_json())
+    told = {link.name: link.says for link in lazai.verify_evidence(shown.encode(), anchor).links}
+    assert "the last is of the reply" in told["receipt"]
+    other = shown.replace("Who are you?", "Who is she?")
+    refused("provenance.words", lazai.verify_evidence, other.encode(), anchor)
+
 
 def test_the_dao_changes_the_split(scene):
     _, people, market, *_ = scene

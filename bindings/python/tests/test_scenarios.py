@@ -115,12 +115,18 @@ def with_records(function):
     return call
 
 
+def verify_words(evidence, conversation, anchor):
+    words = lazai.evidence_with_words(content(evidence), content(conversation).decode())
+    return lazai.verify_evidence(words.encode(), content(anchor))
+
+
 CALLS = {
     "split_revenue": lazai.split_revenue,
     "key_address": lambda key: lazai.LocalKey.from_hex(key).address(),
     "open_character": open_character,
     "copy_character": copy_character,
     "verify_evidence": lambda evidence, anchor: lazai.verify_evidence(content(evidence), content(anchor)),
+    "verify_words": verify_words,
     "verify_proof": lambda statement, proof: lazai.verify_proof(content(statement), content(proof)),
     "chat_turn": chat_turn,
     "chat_refusal": chat_refusal,

@@ -194,6 +194,12 @@ pub fn verify_evidence(evidence: Vec<u8>, anchor: Vec<u8>) -> Result<JsValue, Js
     object(&facade::verify_evidence(evidence, anchor).map_err(thrown)?)
 }
 
+/// Adds the words of a conversation's last reply to evidence of it: whoever gets what this gives, JSON, can read them.
+#[wasm_bindgen(js_name = evidenceWithWords)]
+pub fn evidence_with_words(evidence: Vec<u8>, conversation: String) -> Result<String, JsValue> {
+    facade::evidence_with_words(evidence, conversation).map_err(thrown)
+}
+
 /// Every code that this library gives an error.
 #[wasm_bindgen(js_name = errorCodes)]
 pub fn error_codes() -> Vec<String> {

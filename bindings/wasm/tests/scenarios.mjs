@@ -57,6 +57,11 @@ export async function run(sdk, scenario, read) {
     sign_receipt: (a) => sdk.signReceipt(record(a.domain), record(a.receipt), sdk.LocalKey.fromHex(a.key)),
     check_receipt: (a) => sdk.checkReceipt(record(a.domain), record(a.receipt), a.signature, a.node),
     verify_evidence: async (a) => sdk.verifyEvidence(await content(a.evidence), await content(a.anchor)),
+    verify_words: async (a) => {
+      const conversation = new TextDecoder().decode(await content(a.conversation));
+      const evidence = sdk.evidenceWithWords(await content(a.evidence), conversation);
+      return sdk.verifyEvidence(new TextEncoder().encode(evidence), await content(a.anchor));
+    },
     verify_proof: async (a) => sdk.verifyProof(await content(a.statement), await content(a.proof)),
     open_character: async (a) => {
       const character = sdk.Character.fromBytes(await content(a.card));

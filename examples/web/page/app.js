@@ -1,5 +1,5 @@
 // What the visitor sees and does; everything that counts is done by the SDK, in this page.
-import init, { Blocklist, Character, verifyEvidence } from "./sdk/lazai.js";
+import init, { Blocklist, Character, evidenceWithWords, verifyEvidence } from "./sdk/lazai.js";
 import * as outside from "./market.js";
 import { baseUnits, coins, draw } from "./split.js";
 
@@ -125,7 +125,7 @@ async function talk(event) {
   const done = await attempt("chat-error", async () => {
     const turn = await outside.say(told, chat, said, (piece) => reply.append(piece));
     const { promptTokens, completionTokens, owed } = turn;
-    reply.append(Object.assign(document.createElement("small"), { className: "quiet", textContent: `${promptTokens} + ${completionTokens} tokens; receipt checked, ${coins(owed)} owed, paid by voucher` }));
+    reply.append(Object.assign(document.createElement("small"), { className: "quiet", textContent: `${promptTokens} + ${completionTokens} tokens; receipt checked, ${coins(owed)} owed, promised by voucher` }));
     draw($("picture"), $("parts"), owed, told.splitBps);
     $("words").value = "";
     return true;
@@ -143,7 +143,9 @@ async function origin() {
   await attempt("chat-error", async () => {
     $("origin-verdict").textContent = "The node redeems, and whoever keeps the ledger gathers the evidence…";
     const { evidence, anchor } = await (await outside.fetched("evidence", { method: "POST", body: chat.toJson() })).json();
-    links($("origin-links"), $("origin-verdict"), encoder.encode(evidence), encoder.encode(anchor));
+    // The words are added here: whoever is shown the evidence later sees them only if the visitor wants it.
+    const shown = evidenceWithWords(encoder.encode(evidence), chat.toJson());
+    links($("origin-links"), $("origin-verdict"), encoder.encode(shown), encoder.encode(anchor));
   });
   $("origin").disabled = false;
 }

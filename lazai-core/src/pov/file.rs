@@ -202,7 +202,7 @@ impl PovFile {
         Ok(Clips { file: self, next: 0, offsets, mel: self.stream(MEL)? })
     }
 
-    /// The salts of the records' leaves in a commitment.
+    /// The salts of the records' leaves in a commitment, and of the recordings' digest.
     ///
     /// # Errors
     /// [`PovError::Io`].
@@ -223,7 +223,7 @@ impl PovFile {
     }
 }
 
-/// The salts of a file's records.
+/// The salts of a file's records and recordings.
 pub struct Salts(Zeroizing<[u8; 32]>);
 
 impl Salts {
@@ -231,6 +231,12 @@ impl Salts {
     #[must_use]
     pub fn salt(&self, record: u64) -> Digest {
         super::private::salt(&self.0, record)
+    }
+
+    /// The salt of the recordings' digest: without it, who has a recording could find out whether it is among them.
+    #[must_use]
+    pub fn voice_salt(&self) -> Digest {
+        super::private::voice_salt(&self.0)
     }
 }
 

@@ -88,6 +88,12 @@ impl Dataset {
         salt(&self.salt_seed, record as u64)
     }
 
+    /// The salt of the recordings' digest: without it, who has a recording could find out whether it is among them.
+    #[must_use]
+    pub fn voice_salt(&self) -> Digest {
+        voice_salt(&self.salt_seed)
+    }
+
     /// Tokens of all records together.
     #[must_use]
     pub fn tokens(&self) -> u64 {
@@ -236,6 +242,11 @@ impl Dataset {
 /// The salt of a record under a seed.
 pub(super) fn salt(seed: &[u8; 32], record: u64) -> Digest {
     DomainHasher::new("lazai.salt.v1").part(seed).part(&record.to_le_bytes()).finish()
+}
+
+/// The salt of the recordings under a seed.
+pub(super) fn voice_salt(seed: &[u8; 32]) -> Digest {
+    DomainHasher::new("lazai.voice.salt.v1").part(seed).finish()
 }
 
 impl std::fmt::Debug for Dataset {

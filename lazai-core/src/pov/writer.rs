@@ -12,13 +12,15 @@ use super::file::{MASK, MEL, OWNERS, SALT_SEED, TENSORS, TEXT_OFFSETS, TOKENS, V
 use super::manifest::{MANIFEST_KEY, MAX_CLIPS, data_hasher, hash_head};
 use super::{Clip, Contributor, MAX_CONTRIBUTORS, MAX_FILE_RECORDS, MAX_HEADER_BYTES, Manifest, PovError, Record};
 use crate::digest::canonical_json;
+use crate::file::{folder_of, make_private_folder, sync_folder};
 use crate::id::Digest;
 
 /// Writes a private part record by record; equal content and seed give the same bytes as
 /// [`Dataset::to_bytes`](super::Dataset::to_bytes).
 ///
 /// Tensors grow in temporary files beside the target, which vanish whatever happens; the target appears whole, on
-/// [`finish`](Self::finish), or not at all.
+/// [`finish`](Self::finish), or not at all. On Unix it is for the process's own user alone (0600), and so are folders that
+/// are made for it.
 pub struct Writer {
     path: PathBuf,
     manifest: Manifest,
@@ -43,8 +45,8 @@ impl Writer {
     ) -> Result<Self, PovError> {
         let manifest = Manifest::new(contributors, tokenizer_digest, vocab_size, timestamp);
         manifest.check_contributors(MAX_CONTRIBUTORS)?;
-        let folder = folder(path);
-        std::fs::create_dir_all(folder)?;
+        let folder = folder_of(path);
+        make_private_folder(folder)?;
         let tensors = TENSORS.iter().map(|_| Ok(BufWriter::new(tempfile::tempfile_in(folder)?)));
         let tensors = tensors.collect::<std::io::Result<Vec<_>>>()?;
         let lengths = [0; TENSORS.len()];
@@ -127,7 +129,8 @@ impl Writer {
         // The order of the safetensors format: widest type first, then by name.
         let mut order: Vec<usize> = (0..TENSORS.len()).collect();
         order.sort_by(|&a, &b| TENSORS[b].1.cmp(&TENSORS[a].1).then(TENSORS[a].0.cmp(TENSORS[b].0)));
-        let mut target = tempfile::NamedTempFile::new_in(folder(&self.path))?;
+        // Temporary files are their owner's alone.
+        let mut target = tempfile::NamedTempFile::new_in(folder_of(&self.path))?;
         let mut out = BufWriter::new(target.as_file_mut());
         out.write_all(&self.header(&order, &shapes)?)?;
         for &i in &order {
@@ -138,6 +141,7 @@ impl Writer {
         drop(out);
         target.as_file().sync_all()?;
         target.persist(&self.path).map_err(|e| PovError::from(e.error))?;
+        sync_folder(folder_of(&self.path))?;
         Ok(self.manifest)
     }
 
@@ -171,10 +175,6 @@ impl Writer {
         }
         Ok([&length.to_le_bytes()[..], &header].concat())
     }
-}
-
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 impl std::fmt::Debug for Writer {

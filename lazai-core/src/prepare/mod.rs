@@ -153,7 +153,7 @@ pub struct Preparation {
     on_progress: Option<OnProgress>,
 }
 
-/// A file that vanishes when it is dropped.
+/// A file that vanishes when it is dropped; until then, its owner's alone.
 fn temporary(folder: Option<&Path>) -> std::io::Result<NamedTempFile> {
     folder.map_or_else(NamedTempFile::new, NamedTempFile::new_in)
 }
@@ -362,5 +362,19 @@ impl Bits {
 
     fn get(&self, number: u64) -> bool {
         self.0.get((number / 64) as usize).is_some_and(|word| word >> (number % 64) & 1 == 1)
+    }
+}
+
+#[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn spools_are_for_their_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        for file in [super::temporary(None), super::temporary(Some(folder.path()))] {
+            assert_eq!(file.unwrap().as_file().metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        }
     }
 }

@@ -78,6 +78,10 @@ impl Signature {
         Some(packed)
     }
 
+    /// Stands where a chain checked a signature and its log does not have it: zeros, which nobody signs. Accounts that are
+    /// contracts (ERC-1271) sign in ways that only the chain can check.
+    pub const NOT_LOGGED: Self = Self([0; 65]);
+
     /// The 65 bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 65] {

@@ -245,7 +245,8 @@ impl LocalSigner {
         crate::file::write_privately(&written, &[]).map_err(|e| unusable(e.to_string()))?;
         eth_keystore::encrypt_key(folder, &mut rng, *secret, password, Some(&partial))
             .map_err(|e| unusable(e.to_string()))?;
-        std::fs::rename(&written, &path).map_err(|e| unusable(e.to_string()))
+        std::fs::rename(&written, &path).map_err(|e| unusable(e.to_string()))?;
+        crate::file::sync_folder(crate::file::folder_of(&path)).map_err(|e| unusable(e.to_string()))
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 use lazai_core::Digest;
 use lazai_core::digest::sha256;
-use lazai_core::file::write_atomically;
+use lazai_core::file::write_privately;
 use lazai_core::record::{LoraConfig, Targets};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
@@ -49,7 +49,7 @@ impl Adapter {
     }
 
     /// Writes `adapter_config.json` and `adapter_model.safetensors` into a folder, each whole or not at all, and gives
-    /// the digest of the latter.
+    /// the digest of the latter. On Unix they are for the process's own user alone: an adapter is what is sold.
     ///
     /// # Errors
     /// [`LoraError::File`].
@@ -76,7 +76,7 @@ impl Adapter {
         let bytes = self.to_bytes()?;
         for (name, bytes) in [(CONFIG_FILE, config.to_string().as_bytes()), (WEIGHTS_FILE, &bytes)] {
             let path = folder.join(name);
-            write_atomically(&path, bytes).map_err(LoraError::file(&path))?;
+            write_privately(&path, bytes).map_err(LoraError::file(&path))?;
         }
         Ok(sha256(&bytes))
     }

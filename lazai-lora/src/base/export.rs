@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
-use lazai_core::file::write_atomically;
+use lazai_core::file::write_privately;
 use serde_json::{Map, Value, json};
 
 use super::{BaseModel, LINEAR_MODULES, ModelConfig, RopeScaling, WeightFormat};
@@ -17,7 +17,7 @@ const SHARD_BYTES: usize = 2 << 30;
 impl BaseModel {
     /// Writes `config.json`, safetensors (in several files if they are large), `tokenizer.json`, `tokenizer_config.json` and
     /// the chat template; with an adapter, each weight `W` as `W + scale B A`. Weights are written as 32-bit floats, or as
-    /// bfloat16 for [`WeightFormat::Bf16`].
+    /// bfloat16 for [`WeightFormat::Bf16`]. On Unix they are for the process's own user alone.
     ///
     /// # Errors
     /// [`LoraError::OtherBase`] for an adapter of another base, [`LoraError::Unsupported`] for a rotary embedding that
@@ -234,5 +234,5 @@ fn pretty(value: &Value) -> Result<String> {
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
     let path = folder.join(name);
-    write_atomically(&path, bytes).map_err(LoraError::file(&path))
+    write_privately(&path, bytes).map_err(LoraError::file(&path))
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Tensor;
 use lazai_core::Digest;
-use lazai_core::file::write_atomically;
+use lazai_core::file::write_privately;
 use lazai_core::record::{Evaluation, StateDigest};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ const FILE: &str = "checkpoint.safetensors";
 /// The key of everything but tensors: one entry, so that equal states give equal files.
 const HISTORY: &str = "lazai.history";
 
-/// Where checkpoints are kept, and how many.
+/// Where checkpoints are kept, and how many. On Unix they are for the process's own user alone.
 #[derive(Debug, Clone)]
 pub struct Checkpoints {
     folder: PathBuf,
@@ -82,7 +82,7 @@ pub(super) fn save(checkpoints: &Checkpoints, run: Digest, state: &State) -> Res
         add("best", best.parameters())?;
     }
     let bytes = write_tensors(tensors, HashMap::from([(HISTORY.to_owned(), header)]))?;
-    let write = |path: &Path| write_atomically(path, &bytes).map_err(LoraError::file(path));
+    let write = |path: &Path| write_privately(path, &bytes).map_err(LoraError::file(path));
     if checkpoints.keep_all {
         write(&checkpoints.path_at(state.optimiser.step))?;
     }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use lazai_core::digest::canonical_json;
+use lazai_core::file::sync_folder;
 use lazai_core::{Digest, Signer};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 
@@ -59,6 +60,7 @@ impl EmbeddedLedger {
         found(&database, folder, genesis)?;
         drop(database);
         std::fs::rename(&partial, &whole).map_err(|e| storage(&e))?;
+        sync_folder(folder).map_err(|e| storage(&e))?;
         Self::open(folder, clock)
     }
 

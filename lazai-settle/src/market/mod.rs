@@ -24,7 +24,7 @@ pub use funds::Fund;
 pub use measures::Crossing;
 pub use state::{
     Class, Genesis, MAX_EXPIRING, MAX_EXPIRY_S, MAX_VERSIONS, Market, POOL, Pot, SubmissionState, SubmissionStatus,
-    Token, Version, chain_ledger_id,
+    Token, Version, chain_domain, chain_ledger_id,
 };
 pub use transaction::{ContributorShare, SignedTransaction, Submission, Transaction};
 

@@ -50,6 +50,14 @@ pub fn chain_ledger_id(chain_id: u64, parameters: Address) -> LedgerId {
     LedgerId::from_bytes(*hasher.part(parameters.as_bytes()).finish().as_bytes())
 }
 
+/// The domain of everything signed for the market behind a `MarketParameters` contract, as the contracts have it
+/// (`Signed.sol`).
+#[must_use]
+pub fn chain_domain(chain_id: u64, parameters: Address) -> Domain {
+    let (name, version) = ("LazAI Market".into(), "1".into());
+    Domain { name, version, chain_id, verifying_contract: parameters, salt: None }
+}
+
 impl Genesis {
     /// Whether the market is on a chain: only there is the domain without a salt.
     #[must_use]

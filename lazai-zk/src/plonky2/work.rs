@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use lazai_core::digest::DomainHasher;
+use lazai_core::file::{make_private_folder, write_privately};
 use plonky2::plonk::circuit_data::VerifierCircuitData;
 
 use super::circuits::InnerProof;
@@ -31,7 +32,7 @@ impl Work {
             .part(&[large.into()])
             .finish();
         let folder = folder.join(run.to_string());
-        std::fs::create_dir_all(&folder).map_err(|e| folder_error(Some(&folder), &e))?;
+        make_private_folder(&folder).map_err(|e| folder_error(Some(&folder), &e))?;
         Ok(Self { folder: Some(folder) })
     }
 
@@ -50,7 +51,8 @@ impl Work {
             return Ok(proof);
         }
         let proof = prove()?;
-        lazai_core::file::write_atomically(&path, &proof.to_bytes()).map_err(|e| folder_error(Some(folder), &e))?;
+        // Unlike the outer proof, a part is not blinded.
+        write_privately(&path, &proof.to_bytes()).map_err(|e| folder_error(Some(folder), &e))?;
         Ok(proof)
     }
 

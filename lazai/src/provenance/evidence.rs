@@ -12,8 +12,9 @@ use lazai_zk::proof::MAX_PROOF_BYTES;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::consumer::{Conversation, ReceivedReply};
-use crate::node::SignedVoucher;
+use super::words::{Words, WordsError};
+use crate::consumer::Conversation;
+use crate::node::{SignedReceipt, SignedVoucher};
 use crate::store::{MAX_STATEMENT_BYTES, Store, StoreError};
 
 /// Largest evidence that [`Evidence::from_json`] reads: 4 MiB.
@@ -35,6 +36,9 @@ pub enum CollectError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The words are not those of the last receipt.
+    #[error(transparent)]
+    Words(#[from] WordsError),
 }
 
 /// An entry of the ledger, and that it is in the checkpoint.
@@ -47,15 +51,16 @@ pub struct IncludedEntry {
     pub inclusion: Inclusion,
 }
 
-/// Everything there is about the last reply of a conversation.
+/// Everything there is about the last reply of a conversation. Of which words it is, is said only by who
+/// [adds](Evidence::with_words) them: without, nobody can try words against the receipts' salted digests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
     /// How the ledger began.
     pub genesis: Genesis,
     /// The receipts of the session, up to the reply.
-    pub receipts: Vec<ReceivedReply>,
-    /// The voucher that paid for it; none in a session paid by quota.
+    pub receipts: Vec<SignedReceipt>,
+    /// The voucher that promises to pay for it.
     pub voucher: Option<SignedVoucher>,
     /// How the adapter was trained.
     pub record: TrainingRecord,
@@ -66,19 +71,43 @@ pub struct Evidence {
     pub proof: Vec<u8>,
     /// What the ledger has of all this.
     pub entries: Vec<IncludedEntry>,
+    /// The words of the last reply, where they are to be shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<Words>,
 }
 
 impl Evidence {
-    /// Reads evidence from JSON.
+    /// Reads evidence from JSON. Words that it holds are those of its last receipt; who signed that, [`verify`] says.
+    ///
+    /// [`verify`]: super::verify
     ///
     /// # Errors
-    /// [`CollectError::Missing`] for anything else, and beyond [`MAX_EVIDENCE_BYTES`].
+    /// [`CollectError::Missing`] for anything else, and beyond [`MAX_EVIDENCE_BYTES`]; [`CollectError::Words`].
     pub fn from_json(json: &[u8]) -> Result<Self, CollectError> {
         let missing = CollectError::Missing { what: "readable evidence" };
         if json.len() > MAX_EVIDENCE_BYTES {
             return Err(missing);
         }
-        serde_json::from_slice(json).map_err(|_| missing)
+        let evidence: Self = serde_json::from_slice(json).map_err(|_| missing)?;
+        evidence.check_words()?;
+        Ok(evidence)
+    }
+
+    /// The same evidence with the words of a conversation's last turn: whoever gets it can read them.
+    ///
+    /// # Errors
+    /// [`CollectError::Missing`] if the conversation does not hold them, [`CollectError::Words`] if they are of another
+    /// reply.
+    pub fn with_words(self, conversation: &Conversation) -> Result<Self, CollectError> {
+        let words = Words::of(conversation).ok_or(CollectError::Missing { what: "the words of the last reply" })?;
+        let evidence = Self { words: Some(words), ..self };
+        evidence.check_words()?;
+        Ok(evidence)
+    }
+
+    pub(super) fn check_words(&self) -> Result<(), WordsError> {
+        let Some(words) = &self.words else { return Ok(()) };
+        words.check(&self.receipts.last().ok_or(WordsError::NoReceipt)?.receipt)
     }
 
     pub(super) fn transactions(&self) -> impl Iterator<Item = (&Entry, &Transaction)> {
@@ -136,12 +165,13 @@ pub async fn collect(
     let statement = Statement::from_bytes(&statement).map_err(|_| CollectError::Missing { what: "statement" })?;
     Ok(Evidence {
         genesis: genesis.clone(),
-        receipts: conversation.receipts.clone(),
+        receipts: conversation.receipts.iter().map(|received| received.receipt.clone()).collect(),
         voucher: conversation.paid,
         record: record.clone(),
         statement,
         proof: store.get(submitted.submission.proof, MAX_PROOF_BYTES as u64).await?,
         entries,
+        words: None,
     })
 }
 

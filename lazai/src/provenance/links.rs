@@ -3,12 +3,13 @@
 use lazai_core::dat::VersionMetadata;
 use lazai_core::pov::PublicPart;
 use lazai_core::record::RecordClaim;
-use lazai_core::{Address, Amount, Domain, ParamsVersion, Signature};
-use lazai_settle::market::{Event, Submission, Transaction};
+use lazai_core::{Address, Amount, Domain, ParamsVersion, Signature, TypedData};
+use lazai_settle::market::{Event, Submission, Transaction, chain_domain};
 use lazai_settle::notice::Entry;
 use lazai_settle::quorum::{ContributorConsent, is_quorum, validator_set_digest};
 use lazai_settle::session::{Offer, Receipt, SessionPayment};
 use lazai_settle::{RevenueSplit, merkle};
+use lazai_zk::opening::prompts_root;
 
 use super::evidence::{Evidence, opened_session};
 use super::{Link, Trust, TrustAnchor};
@@ -27,7 +28,7 @@ pub(super) fn walk(evidence: &Evidence, anchor: &TrustAnchor) -> Vec<Link> {
         ("access", walk.access(), "that the person at the other end is of the minimum age"),
         ("adapter and base", walk.adapter(), "that the node really ran this adapter: it is the node's word"),
         ("training record", walk.record(), "that training was done as recorded: it is the ExEx's word"),
-        ("dataset", walk.dataset(), "that the contributors wrote what they signed"),
+        ("dataset", walk.dataset(), "that contributors are who their names say, and wrote what they signed"),
         ("proof", walk.proof(), "that the dataset is any good, or that training used it"),
         ("quorum", walk.quorum(), "that validators are independent of each other"),
         ("split", walk.split(), "that holders have claimed their part"),
@@ -58,16 +59,32 @@ fn must(holds: bool, otherwise: impl Into<String>) -> Result<(), String> {
     if holds { Ok(()) } else { Err(otherwise.into()) }
 }
 
+/// Most characters of a reply or a name that a link repeats.
+const EXCERPT_CHARS: usize = 200;
+
+fn excerpt(text: &str) -> String {
+    let cut: String = text.chars().take(EXCERPT_CHARS).collect();
+    if cut.len() < text.len() { cut + "…" } else { cut }
+}
+
 impl<'a> Walk<'a> {
     fn ledger(&self) -> Outcome {
         let found = self.evidence.genesis.ledger_id().map_err(|e| e.to_string())?;
         must(found == self.anchor.ledger, format!("evidence is of ledger {found}, you trust {}", self.anchor.ledger))?;
         must(self.anchor.checkpoint.ledger == found, "the checkpoint is of another ledger")?;
+        if self.evidence.genesis.is_on_chain() {
+            // The ledger's id binds chain and contract, and not how the evidence spells the rest.
+            let of_chain = chain_domain(self.domain.chain_id, self.domain.verifying_contract);
+            must(*self.domain == of_chain, "the domain of signatures is not that of the market's contracts")?;
+        }
         Ok((Trust::Proved, format!("genesis is that of ledger {found}")))
     }
 
     fn inclusion(&self) -> Outcome {
         must(!self.evidence.entries.is_empty(), "no ledger entries")?;
+        // An entry that stood there twice would count twice: as two payments, say.
+        let once = self.evidence.entries.is_sorted_by(|a, b| a.entry.index < b.entry.index);
+        must(once, "the entries are not in the ledger's order, each once")?;
         for included in &self.evidence.entries {
             let bytes = lazai_core::digest::canonical_json(&included.entry).map_err(|e| e.to_string())?;
             let index = included.entry.index;
@@ -79,8 +96,17 @@ impl<'a> Walk<'a> {
         Ok((Trust::Proved, format!("{} entries are among the {size} of the checkpoint", self.evidence.entries.len())))
     }
 
+    /// Checks a signature that the ledger has.
+    fn logged<T: TypedData>(&self, signature: &Signature, value: &T, signer: Address) -> Result<(), String> {
+        let checked = signature.verify(self.domain, value, signer);
+        checked.map_err(|e| match self.evidence.genesis.is_on_chain() && *signature == Signature::NOT_LOGGED {
+            true => format!("{signer} is a contract (ERC-1271): the chain checked its signature, nobody else can"),
+            false => e.to_string(),
+        })
+    }
+
     fn last_receipt(&self) -> Result<&'a Receipt, String> {
-        self.evidence.receipts.last().map(|r| &r.receipt.receipt).ok_or_else(|| "no receipt".into())
+        self.evidence.receipts.last().map(|r| &r.receipt).ok_or_else(|| "no receipt".into())
     }
 
     fn opened(&self) -> Result<Opened<'a>, String> {
@@ -128,27 +154,26 @@ impl<'a> Walk<'a> {
 
     fn receipt(&self) -> Outcome {
         let opened = self.opened()?;
-        for (i, received) in self.evidence.receipts.iter().enumerate() {
-            let SignedReceipt { receipt, signature } = &received.receipt;
+        for (i, SignedReceipt { receipt, signature }) in self.evidence.receipts.iter().enumerate() {
             let in_order = receipt.turn as usize == i + 1 && receipt.session == self.last_receipt()?.session;
             must(in_order, format!("receipt {} is out of order", i + 1))?;
             signature.verify(self.domain, receipt, opened.offer.node).map_err(|e| format!("receipt {}: {e}", i + 1))?;
         }
-        Ok((Trust::Claimed, format!("node {} signed {} receipts", opened.offer.node, self.evidence.receipts.len())))
+        self.evidence.check_words().map_err(|e| e.to_string())?;
+        let of = match &self.evidence.words {
+            Some(words) => format!("the last is of the reply {:?}", excerpt(&words.text)),
+            None => "of which words, is not said".into(),
+        };
+        let (node, receipts) = (opened.offer.node, self.evidence.receipts.len());
+        Ok((Trust::Claimed, format!("node {node} signed {receipts} receipts; {of}")))
     }
 
     fn voucher(&self) -> Outcome {
         let opened = self.opened()?;
-        opened
-            .offer_signature
-            .verify(self.domain, opened.offer, opened.offer.node)
-            .map_err(|e| format!("offer: {e}"))?;
-        if let SessionPayment::Quota(token) = opened.payment {
-            return Ok((Trust::Proved, format!("paid by one unit of token {token}")));
-        }
+        let offered = self.logged(opened.offer_signature, opened.offer, opened.offer.node);
+        offered.map_err(|e| format!("offer: {e}"))?;
         let mut sum = Amount::ZERO;
-        for received in &self.evidence.receipts {
-            let receipt = &received.receipt.receipt;
+        for SignedReceipt { receipt, .. } in &self.evidence.receipts {
             let price = opened.offer.price(receipt.prompt_tokens, receipt.completion_tokens);
             sum = price.and_then(|p| sum.checked_add(p)).map_err(|e| e.to_string())?;
             must(
@@ -156,11 +181,20 @@ impl<'a> Walk<'a> {
                 format!("receipt {}: {sum} by price, {} asked", receipt.turn, receipt.cumulative),
             )?;
         }
-        let paid = self.evidence.voucher.ok_or("the reply was not paid")?;
-        paid.signature.verify(self.domain, &paid.voucher, opened.consumer).map_err(|e| format!("voucher: {e}"))?;
-        must(paid.voucher.session == self.last_receipt()?.session, "the voucher is of another session")?;
-        must(paid.voucher.cumulative >= sum, format!("{} paid of {sum}", paid.voucher.cumulative))?;
-        Ok((Trust::Claimed, format!("{sum} for the tokens the node counted, signed by {}", opened.consumer)))
+        if sum == Amount::ZERO {
+            return Ok((Trust::Claimed, "nothing is owed for the tokens the node counted".into()));
+        }
+        let promised = self.evidence.voucher.ok_or("the reply is not promised: there is no voucher")?;
+        let signed = promised.signature.verify(self.domain, &promised.voucher, opened.consumer);
+        signed.map_err(|e| format!("voucher: {e}"))?;
+        must(promised.voucher.session == self.last_receipt()?.session, "the voucher is of another session")?;
+        must(promised.voucher.cumulative >= sum, format!("{} promised of {sum}", promised.voucher.cumulative))?;
+        let out_of = match opened.payment {
+            SessionPayment::Deposit(_) => format!("a deposit of {}", opened.payer),
+            SessionPayment::Quota(token) => format!("the class's fund, for a unit of token {token}"),
+        };
+        let who = opened.consumer;
+        Ok((Trust::Claimed, format!("{sum} promised by {who} for the tokens the node counted, out of {out_of}")))
     }
 
     fn access(&self) -> Outcome {
@@ -200,7 +234,7 @@ impl<'a> Walk<'a> {
             must(same, format!("the record names another {what}"))?;
         }
         let claim = RecordClaim { submission: metadata.submission, record: found };
-        signature.verify(self.domain, &claim, metadata.exex).map_err(|e| format!("record: {e}"))?;
+        self.logged(signature, &claim, metadata.exex).map_err(|e| format!("record: {e}"))?;
         must(entry.sender == metadata.exex, "minted by somebody else than its ExEx")?;
         Ok((
             Trust::Claimed,
@@ -233,13 +267,14 @@ impl<'a> Walk<'a> {
                 total,
                 lineage: submission.lineage,
             };
-            let checked = share.consent.verify(self.domain, &consent, share.contributor);
+            let checked = self.logged(&share.consent, &consent, share.contributor);
             checked.map_err(|e| format!("consent of {}: {e}", share.contributor))?;
         }
-        let names: Vec<_> = public.contributors.iter().map(|c| c.name.as_str()).collect();
         let keep = submission.lineage.keep().get();
         let kept = if keep == 0 { String::new() } else { format!("; earlier versions keep {keep} of 10000") };
-        Ok((Trust::Claimed, format!("{} signed for their records and weights{kept}", names.join(", "))))
+        let named = public.contributors.iter().map(|c| format!("{:?} ({})", excerpt(&c.name), c.address));
+        let named: Vec<_> = named.collect();
+        Ok((Trust::Claimed, format!("{} signed for their records and weights{kept}", named.join(", "))))
     }
 
     fn proof(&self) -> Outcome {
@@ -258,6 +293,16 @@ impl<'a> Walk<'a> {
         let proved = statement.shares().map(|(contributor, share)| (contributor, share.tokens, share.root));
         let paid = submission.shares.iter().map(|s| (s.contributor, s.tokens, s.root));
         must(proved.eq(paid), "the weights that are paid by are not those that were proved")?;
+        // What everybody reads must be what the proof is bound to.
+        let public = PublicPart::from_bytes(submission.public_part.as_bytes()).map_err(|e| e.to_string())?;
+        let same = statement.declared.prompts == prompts_root(&public.prompts);
+        must(same, "the public part has other prompts than the statement")?;
+        let allowed = &statement.declared.licences;
+        let declared = statement.proved.shares.iter().map(|share| allowed.get(usize::from(share.licence)));
+        let signed = public.contributors.iter().map(|contributor| Some(&contributor.licence));
+        must(declared.eq(signed), "contributors signed other licences than the statement has")?;
+        let same = statement.declared.tokenizer == self.evidence.record.tokenizer_digest;
+        must(same, "the statement is of another tokenizer than the record")?;
         self.check_proof()
     }
 
@@ -286,6 +331,7 @@ impl<'a> Walk<'a> {
             format!("validator set is {found}, you trust {}", self.anchor.validator_set),
         )?;
         let (content, mut attested) = (submission.content(), std::collections::BTreeMap::new());
+        let mut by_contracts = 0;
         let brought = self.evidence.transactions().filter_map(|(_, transaction)| match transaction {
             Transaction::Attest(verdicts) => Some(verdicts),
             _ => None,
@@ -295,6 +341,7 @@ impl<'a> Walk<'a> {
             let same =
                 Some(attestation.submission) == super::evidence::submission_of(entry) && attestation.content == content;
             let signed = verdict.signature.verify(self.domain, attestation, verdict.validator);
+            by_contracts += u32::from(same && verdict.signature == Signature::NOT_LOGGED);
             let counts = same && attestation.accepted && signed.is_ok();
             if let (true, Some(&weight)) = (counts, validators.get(&verdict.validator)) {
                 attested.insert(verdict.validator, weight);
@@ -302,15 +349,18 @@ impl<'a> Walk<'a> {
         }
         let sum = |weights: &mut dyn Iterator<Item = &u64>| weights.copied().fold(0u64, u64::saturating_add);
         let (weight, total) = (sum(&mut attested.values()), sum(&mut validators.values()));
-        must(is_quorum(weight, total), format!("{weight} of {total} attested, two thirds are needed"))?;
+        must(is_quorum(weight, total), {
+            let few = format!("{weight} of {total} attested, two thirds are needed");
+            match by_contracts {
+                0 => few,
+                n => format!("{few}; {n} more are contracts (ERC-1271), whose signatures the chain alone can check"),
+            }
+        })?;
         Ok((Trust::Attested, format!("{} validators with {weight} of {total}", attested.len())))
     }
 
     fn split(&self) -> Outcome {
         let opened = self.opened()?;
-        if let SessionPayment::Quota(_) = opened.payment {
-            return Ok((Trust::Proved, "a session paid by quota has nothing to split".into()));
-        }
         let split = self.split_of(opened.params)?;
         let session = self.last_receipt()?.session;
         let mut gross = Amount::ZERO;
@@ -326,9 +376,11 @@ impl<'a> Walk<'a> {
                 gross = gross.checked_add(*increment).map_err(|e| e.to_string())?;
             }
         }
-        must(gross >= self.last_receipt()?.cumulative, "the reply is not redeemed yet")?;
+        // A voucher promises; paid is what the ledger shows to be redeemed.
+        let owed = self.last_receipt()?.cumulative;
+        must(gross >= owed, format!("promised and not paid: {gross} of {owed} is redeemed"))?;
         let [creator, node, pool] = split.bps();
-        Ok((Trust::Proved, format!("{gross} split {creator}/{node}/{pool} under parameters {}", opened.params)))
+        Ok((Trust::Proved, format!("{gross} paid, split {creator}/{node}/{pool} under parameters {}", opened.params)))
     }
 
     fn split_of(&self, params: ParamsVersion) -> Result<RevenueSplit, String> {

@@ -109,7 +109,7 @@ impl Provider {
             session: request.session,
             turn: request.turn,
             request_digest: request.digest(),
-            reply_digest: reply_digest(request.salt, &reply.tokens),
+            reply_digest: reply_digest(request.salt, &reply.tokens, &reply.text),
             prompt_tokens: reply.prompt_tokens,
             completion_tokens,
             tokenizer_digest: self.backend.about().tokenizer_digest,

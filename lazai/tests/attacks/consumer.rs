@@ -16,7 +16,7 @@ fn claimed(stage: &mut Stage, prompt_tokens: u64) -> Result<(), ConsumerError> {
         session: request.session,
         turn: 1,
         request_digest: request.digest(),
-        reply_digest: reply_digest(request.salt, &tokens),
+        reply_digest: reply_digest(request.salt, &tokens, "hello"),
         prompt_tokens,
         completion_tokens: 10,
         tokenizer_digest: sha256(b"tok"),

@@ -79,7 +79,7 @@ impl Server {
             session: request.session,
             turn: request.turn,
             request_digest: digest,
-            reply_digest: reply_digest(request.salt, &tokens),
+            reply_digest: reply_digest(request.salt, &tokens, "so it is"),
             prompt_tokens,
             completion_tokens,
             tokenizer_digest: sha256(b"tokenizer"),

@@ -127,7 +127,7 @@ pub fn kotlin(market: Option<&Market>) -> Result<Option<Missing>> {
     Ok(None)
 }
 
-/// Lets a chat client say two lines, and checks that both were answered and paid.
+/// Lets a chat client say two lines, and checks that both were answered and promised.
 fn talk(what: &str, client: &mut Command) -> Result<()> {
     println!("── {what}");
     let mut client = client.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().with_context(|| what.to_owned())?;

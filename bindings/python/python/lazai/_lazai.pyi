@@ -290,7 +290,7 @@ class ChatTurn:
     @property
     def payment(self, /) -> HttpRequest | None:
         """
-        Pays for it: to be sent to the node. None in a session paid by quota.
+        Promises to pay for it: to be sent to the node, which redeems it later. None where nothing is owed.
         """
     @property
     def prompt_tokens(self, /) -> int:
@@ -1728,6 +1728,11 @@ def close_session_call(place: MarketPlace, payer: str, nonce: SupportsIndex, con
 def error_codes() -> list[str]:
     """
     Every code that this library gives an error.
+    """
+
+def evidence_with_words(evidence: SupportsGetItem[int, SupportsIndex], conversation: str) -> str:
+    """
+    Adds the words of a conversation's last reply to evidence of it: whoever gets what this gives, JSON, can read them.
     """
 
 def fail_with(code: str) -> None:

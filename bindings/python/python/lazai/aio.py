@@ -2,7 +2,7 @@
 
 A task that is cancelled stops the work at its next step, and waits for that; what was done is kept where the function says so.
 ``stream`` gives a reply piece by piece, as an asynchronous iterator: there, a task that is cancelled stops listening; what the
-node has said is checked and paid all the same, on its thread.
+node has said is checked and promised all the same, on its thread.
 """
 
 import asyncio
@@ -93,7 +93,7 @@ async def fine_tune(
 async def stream(
     chat: lazai.Chat, text: str, settings: lazai.ReplySettings, node: lazai.NodeClient
 ) -> AsyncIterator[str]:
-    """Says something and gives the reply piece by piece; it ends when the reply is checked and paid."""
+    """Says something and gives the reply piece by piece; it ends when the reply is checked and promised."""
     loop = asyncio.get_running_loop()
     pieces: asyncio.Queue[str | None] = asyncio.Queue()
 

@@ -103,7 +103,7 @@ pub fn packed(signature: &Signature) -> Bytes {
 /// A signature of a contract's. That of a contract account (ERC-1271) can be anything; it is read as zeros.
 #[must_use]
 pub fn signature(bytes: &Bytes) -> Signature {
-    Signature::from_slice(bytes).unwrap_or(Signature::from_bytes([0; 65]))
+    Signature::from_slice(bytes).unwrap_or(Signature::NOT_LOGGED)
 }
 
 /// Parameters, as the contracts have them.

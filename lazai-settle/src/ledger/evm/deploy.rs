@@ -10,7 +10,7 @@ use super::abi::{
     ValidatorQuorum, ValidatorSet, evm, ours, params,
 };
 use crate::governance::{MAX_WINDOW_S, MIN_TIMELOCK_S, OutOfBounds, Params};
-use crate::market::chain_ledger_id;
+use crate::market::{chain_domain, chain_ledger_id};
 use crate::quorum::ValidatorSet as Weights;
 
 /// The contracts of a market.
@@ -62,13 +62,7 @@ impl Deployment {
     /// The domain of everything signed for it.
     #[must_use]
     pub fn domain(&self) -> Domain {
-        Domain {
-            name: "LazAI Market".into(),
-            version: "1".into(),
-            chain_id: self.chain_id,
-            verifying_contract: self.contracts.parameters,
-            salt: None,
-        }
+        chain_domain(self.chain_id, self.contracts.parameters)
     }
 }
 

@@ -107,7 +107,7 @@ func say(_ line: String, _ chat: Chat, _ transport: any Transport) async throws 
             for try await said in chat.stream(line, settings: settings, transport: transport) {
                 switch said {
                 case .piece(let piece): print(piece, terminator: "")
-                case .done(let turn): print("\n  [\(turn.completionTokens) tokens, \(turn.owed) owed so far, paid]")
+                case .done(let turn): print("\n  [\(turn.completionTokens) tokens, \(turn.owed) owed so far, promised]")
                 }
             }
             return
@@ -139,4 +139,4 @@ let conversation = try beginConversation(
 let chat = try Chat(conversation: conversation, domain: place.domain, signer: key.signer())
 let transport = SessionTransport(node)
 while let line = readLine(), !line.isEmpty { try await say(line, chat, transport) }
-print("\(chat.messages().count / 2) replies, \(chat.owed()) owed and paid")
+print("\(chat.messages().count / 2) replies, \(chat.owed()) owed and promised")

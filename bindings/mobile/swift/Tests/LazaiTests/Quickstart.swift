@@ -8,7 +8,7 @@ func quickstart(conversation: String, domain: Domain, key: any Signer, transport
     for try await said in chat.stream("Who are you?", settings: settings, transport: transport) {
         switch said {
         case .piece(let piece): print(piece, terminator: "")
-        case .done(let turn): print("\n\(turn.completionTokens) tokens, \(turn.owed) owed so far, paid")
+        case .done(let turn): print("\n\(turn.completionTokens) tokens, \(turn.owed) owed so far, promised")
         }
     }
     return try chat.toJson()  // to go on later, and as evidence

@@ -181,6 +181,10 @@ func call(_ name: String, _ a: Object) async throws -> Any {
         return NSNull()
     case "verify_evidence":
         return plain(try verifyEvidence(evidence: content(object(a, "evidence")), anchor: content(object(a, "anchor"))))
+    case "verify_words":
+        let conversation = String(decoding: content(object(a, "conversation")), as: UTF8.self)
+        let evidence = try evidenceWithWords(evidence: content(object(a, "evidence")), conversation: conversation)
+        return plain(try verifyEvidence(evidence: Data(evidence.utf8), anchor: content(object(a, "anchor"))))
     case "verify_proof":
         return plain(try verifyProof(statement: content(object(a, "statement")), proof: content(object(a, "proof"))))
     case "open_character":

@@ -216,7 +216,7 @@ impl Reading<'_> {
         let release = release.map(|call| signature(&call.release));
         let alone = if is_final { sender } else { node };
         if sender == payer && (release.is_some() || alone != payer) {
-            let release = release.unwrap_or(Signature::from_bytes([0; 65]));
+            let release = release.unwrap_or(Signature::NOT_LOGGED);
             return self.apply_logged(payer, Transaction::CloseTogether { session, release }, &logged);
         }
         self.apply_logged(alone, Transaction::CloseSession { session }, &logged)
@@ -228,7 +228,7 @@ impl Reading<'_> {
             let id = SessionId::from_bytes(id.0);
             let voucher = self.session(id)?.offer.voucher(id, Amount::from_base_units(cumulative));
             let of = |(session, sum, _): &&(SessionId, u128, Signature)| (*session, *sum) == (id, cumulative);
-            let signature = signatures.iter().find(of).map_or(Signature::from_bytes([0; 65]), |(.., s)| *s);
+            let signature = signatures.iter().find(of).map_or(Signature::NOT_LOGGED, |(.., s)| *s);
             self.apply(ours(e.node), Transaction::Redeem { voucher, signature })?;
         }
         Ok(())

@@ -113,7 +113,7 @@ impl Reading<'_> {
             Some(call) if submission(call.a.attestation.submission) == id => (verdict_of(&call.a), verdict_of(&call.b)),
             _ => {
                 let attestation = Attestation { submission: id, content: Digest::ZERO, accepted: true };
-                let unknown = Verdict { validator, attestation, signature: Signature::from_bytes([0; 65]) };
+                let unknown = Verdict { validator, attestation, signature: Signature::NOT_LOGGED };
                 (unknown, unknown)
             }
         };

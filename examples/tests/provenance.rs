@@ -1,0 +1,191 @@
+//! What evidence says of a reply, and what nobody can make it say.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::OnceLock;
+
+use lazai::consumer::Conversation;
+use lazai::core::pov::PublicPart;
+use lazai::core::{Digest, Signature};
+use lazai::provenance::{CollectError, Evidence, Report, Trust, TrustAnchor, Words, WordsError, collect, verify};
+use lazai::settle::market::{Submission, Transaction};
+use lazai::settle::notice::Action;
+use lazai_examples::Stage;
+use lazai_examples::stage::deposit;
+use pollster::block_on;
+
+/// A conversation of two turns that was redeemed, evidence of it without words, and an anchor to hold it to.
+fn sold() -> &'static (Evidence, Conversation, TrustAnchor) {
+    static SOLD: OnceLock<(Evidence, Conversation, TrustAnchor)> = OnceLock::new();
+    SOLD.get_or_init(|| block_on(sell()).unwrap())
+}
+
+async fn sell() -> anyhow::Result<(Evidence, Conversation, TrustAnchor)> {
+    let stage = Stage::new()?;
+    let minted = stage.minted().await?;
+    let (node, consumer) = (stage.provider("node", &minted)?, stage.consumer()?);
+    let offer = stage.offer(&node, &minted).await?;
+    let mut conversation = consumer.open(1, &offer, deposit(2_000)).await?;
+    for text in ["hi", "and?"] {
+        consumer.say(&mut conversation, &node, text, &mut |_| {}).await?;
+    }
+    node.redeem(conversation.session).await?;
+    let (ledger, store) = (stage.home.ledger(), stage.home.store());
+    let evidence = collect(&*ledger, stage.home.genesis(), &*store, &minted.record, &conversation).await?;
+    Ok((evidence, conversation, TrustAnchor::of(&*ledger, stage.base.digest())))
+}
+
+fn broken(report: &Report) -> Vec<&str> {
+    report.links.iter().filter(|l| l.trust == Trust::Broken).map(|l| l.name.as_str()).collect()
+}
+
+fn says<'a>(report: &'a Report, link: &str) -> &'a str {
+    &report.links.iter().find(|l| l.name == link).unwrap().says
+}
+
+/// The submission of some evidence, to be changed.
+fn submission(evidence: &mut Evidence) -> &mut Submission {
+    let actions = evidence.entries.iter_mut().map(|included| &mut included.entry.action);
+    let submitted = actions.filter_map(|action| match action {
+        Action::Transaction(Transaction::Submit(submission)) => Some(submission),
+        _ => None,
+    });
+    submitted.last().unwrap()
+}
+
+#[test]
+fn evidence_is_of_the_words_that_are_added_or_says_that_none_are() {
+    let (silent, conversation, anchor) = sold();
+    let words = &conversation.messages.last().unwrap().content;
+    let report = verify(silent, anchor);
+    assert!(report.holds() && says(&report, "receipt").contains("of which words, is not said"), "{report:?}");
+    // Who has it can try no words: neither they nor what they are salted with is in it.
+    let json = serde_json::to_string(silent).unwrap();
+    for received in &conversation.receipts {
+        assert!(!json.contains(&received.salt.to_string()), "a salt is in evidence without words");
+    }
+    let good = silent.clone().with_words(conversation).unwrap();
+    assert_eq!(Evidence::from_json(&serde_json::to_vec(&good).unwrap()).unwrap(), good, "words travel as JSON");
+    let report = verify(&good, anchor);
+    assert!(report.holds() && says(&report, "receipt").contains(&format!("{words:?}")), "{report:?}");
+
+    type Change = fn(&mut Words);
+    let changes: [(bool, Change); 6] = [
+        (false, |w| w.text.push('!')),
+        (false, |w| w.tokens[0] += 1),
+        (true, |w| w.messages[0].content.push('!')),
+        (true, |w| w.messages.truncate(1)),
+        (true, |w| w.settings.seed = Some(9)),
+        (true, |w| w.salt = Digest::from_bytes([1; 32])),
+    ];
+    for (i, (of_request, change)) in changes.into_iter().enumerate() {
+        let mut other = good.clone();
+        change(other.words.as_mut().unwrap());
+        match Evidence::from_json(&serde_json::to_vec(&other).unwrap()) {
+            Err(CollectError::Words(WordsError::Request { .. })) => assert!(of_request, "change {i}"),
+            Err(CollectError::Words(WordsError::Reply { .. })) => assert!(!of_request, "change {i}"),
+            found => panic!("change {i}: {found:?}"),
+        }
+        // Whoever puts evidence together in memory gets no further.
+        assert_eq!(broken(&verify(&other, anchor)), ["receipt"], "change {i}");
+    }
+    let mut earlier = conversation.clone();
+    assert!(earlier.receipts[0].tokens.is_empty(), "tokens are kept of the last reply alone");
+    earlier.receipts[0].tokens = earlier.receipts.pop().unwrap().tokens;
+    earlier.messages.truncate(2);
+    let refused = silent.clone().with_words(&earlier);
+    assert!(matches!(refused, Err(CollectError::Words(_))), "words of another turn: {refused:?}");
+    earlier.receipts.clear();
+    let refused = silent.clone().with_words(&earlier);
+    assert!(matches!(refused, Err(CollectError::Missing { .. })), "no words: {refused:?}");
+}
+
+#[test]
+fn a_voucher_promises_and_only_the_ledger_shows_what_is_paid() {
+    let (good, conversation, anchor) = sold();
+    let owed = conversation.owed();
+    let report = verify(good, anchor);
+    assert!(report.holds(), "{report:?}");
+    assert!(says(&report, "voucher and price").starts_with(&format!("{owed} promised by ")), "{report:?}");
+    assert!(says(&report, "split").starts_with(&format!("{owed} paid, split ")), "{report:?}");
+
+    let mut promised = good.clone();
+    promised.entries.retain(|i| !matches!(i.entry.transaction(), Some(Transaction::Redeem { .. })));
+    let report = verify(&promised, anchor);
+    assert_eq!(broken(&report), ["split"]);
+    assert_eq!(says(&report, "split"), format!("promised and not paid: 0 of {owed} is redeemed"));
+    assert!(!says(&report, "voucher and price").contains("paid"), "{report:?}");
+
+    // What was redeemed once does not count twice.
+    let redeemed = good.entries.iter().find(|i| matches!(i.entry.transaction(), Some(Transaction::Redeem { .. })));
+    let mut twice = good.clone();
+    twice.entries.push(redeemed.unwrap().clone());
+    assert_eq!(broken(&verify(&twice, anchor)), ["inclusion"]);
+}
+
+#[test]
+fn on_a_chain_signatures_have_the_domain_of_the_contracts() {
+    let (good, _, anchor) = sold();
+    let mut here = good.clone();
+    here.genesis.domain.salt = None;
+    let ledger = here.genesis.ledger_id().unwrap();
+    let mut anchor = TrustAnchor { ledger, ..*anchor };
+    anchor.checkpoint.ledger = ledger;
+    assert!(!broken(&verify(&here, &anchor)).contains(&"ledger"));
+    // The id of the ledger is the same under each of these.
+    for (name, version) in [("LazAI Markets", "1"), ("LazAI Market", "2")] {
+        let mut elsewhere = here.clone();
+        (elsewhere.genesis.domain.name, elsewhere.genesis.domain.version) = (name.into(), version.into());
+        assert_eq!(elsewhere.genesis.ledger_id().unwrap(), ledger);
+        assert!(broken(&verify(&elsewhere, &anchor)).contains(&"ledger"), "{name} {version}");
+    }
+}
+
+#[test]
+fn the_public_part_is_what_the_proof_is_bound_to() {
+    let (good, _, anchor) = sold();
+    type Change = fn(&mut PublicPart);
+    let changes: [(&str, &str, Change); 4] = [
+        ("proof", "the public part has other prompts", |p| p.prompts[0].push('!')),
+        ("proof", "contributors signed other licences", |p| p.contributors[0].licence = "MIT".into()),
+        ("dataset", "the consent is of", |p| p.contributors[0].address = p.contributors[1].address),
+        ("dataset", "consent of", |p| p.contributors[0].consent.push('!')),
+    ];
+    for (link, reason, change) in changes {
+        let mut other = good.clone();
+        let submission = submission(&mut other);
+        let mut public = PublicPart::from_bytes(submission.public_part.as_bytes()).unwrap();
+        change(&mut public);
+        submission.public_part = String::from_utf8(public.to_bytes().unwrap()).unwrap();
+        let report = verify(&other, anchor);
+        assert!(broken(&report).contains(&link) && says(&report, link).contains(reason), "{report:?}");
+    }
+    // A name stands beside the address that it is held to.
+    let mut other = good.clone();
+    let public = PublicPart::from_bytes(submission(&mut other).public_part.as_bytes()).unwrap();
+    for contributor in &public.contributors {
+        let named = format!("{:?} ({})", contributor.name, contributor.address);
+        assert!(says(&verify(good, anchor), "dataset").contains(&named), "{named}");
+    }
+}
+
+#[test]
+fn of_accounts_that_are_contracts_evidence_says_why_it_cannot_tell() {
+    let (good, _, anchor) = sold();
+    // What a chain's log gives of such an account.
+    let mut silent = good.clone();
+    submission(&mut silent).shares[0].consent = Signature::NOT_LOGGED;
+    let of_contracts = "is a contract (ERC-1271)";
+    // An embedded ledger takes no such account: there it is a bad signature as any other.
+    assert!(!says(&verify(&silent, anchor), "dataset").contains(of_contracts));
+    silent.genesis.domain.salt = None;
+    let report = verify(&silent, anchor);
+    assert!(broken(&report).contains(&"dataset") && says(&report, "dataset").contains(of_contracts), "{report:?}");
+
+    for included in &mut silent.entries {
+        if let Action::Transaction(Transaction::Attest(verdicts)) = &mut included.entry.action {
+            verdicts.iter_mut().for_each(|verdict| verdict.signature = Signature::NOT_LOGGED);
+        }
+    }
+    let report = verify(&silent, anchor);
+    assert!(says(&report, "quorum").contains("are contracts (ERC-1271)"), "{report:?}");
+}
