@@ -94,7 +94,7 @@ pub fn write(vectors: &Path) -> anyhow::Result<()> {
     let vector = json!({
         "domain": {
             "name": domain.name, "version": domain.version, "chainId": domain.chain_id.to_string(),
-            "verifyingContract": domain.verifying_contract,
+            "verifyingContract": domain.verifying_contract, "salt": domain.salt,
         },
         "key": format!("0x{}", "07".repeat(32)),
         "conversation": begun.to_string(),
