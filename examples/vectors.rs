@@ -1,6 +1,11 @@
 //! Writes `vectors/provenance` and `vectors/chat`: a real market's evidence with the anchor to check it against and
-//! the conversation that it is of, and one reply as it went over the wire. `cargo run -p lazai-examples --example vectors`
+//! the conversation that it is of, one reply as it went over the wire, and replies of a node that counts with a tiny
+//! tokenizer, honestly and otherwise.
+//! `cargo run -p lazai-examples --example vectors` (`-- counted`: the last alone, which needs no model)
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
+
+#[path = "vectors/counted.rs"]
+mod counted;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,6 +24,10 @@ use serde_json::json;
 const KEY: [u8; 32] = [7; 32];
 
 fn main() -> anyhow::Result<()> {
+    counted::write(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors"))?;
+    if std::env::args().any(|arg| arg == "counted") {
+        return Ok(());
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(write())
 }
@@ -55,10 +64,10 @@ async fn write() -> anyhow::Result<()> {
     let mut reader = talk::ReplyReader::default();
     reader.push(stream.as_bytes())?;
     let reply = reader.finish()?;
-    conversation.accept(&domain, &request, &reply, None)?;
-    let voucher = conversation.voucher(&domain, &*app).await?.context("the reply costs nothing")?;
+    let checked = consumer.talker().take(&mut conversation, &request, &reply).await?;
+    let voucher = conversation.unpaid.context("the reply costs nothing")?;
     node.pay(&voucher).await?;
-    conversation.paid = Some(voucher);
+    conversation.settled();
     provider.redeem(conversation.session).await?;
     let receipt = &reply.receipt.receipt;
 
@@ -78,7 +87,7 @@ async fn write() -> anyhow::Result<()> {
         "stream": stream,
         "turn": {
             "text": reply.text, "promptTokens": receipt.prompt_tokens, "completionTokens": receipt.completion_tokens,
-            "owed": receipt.cumulative,
+            "owed": receipt.cumulative, "tokenCheck": checked.tokens, "modelChecked": checked.model,
             "payment": {
                 "path": "/v1/lazai/vouchers", "body": serde_json::to_string(&voucher)?,
                 "headers": [{"name": "content-type", "value": "application/json"}],

@@ -81,6 +81,13 @@ impl Publisher {
         }))
     }
 
+    /// What `tokenizer.json` does not say: the token that ends a reply, and how a conversation is written.
+    fn tokenizer_config(&self) -> Value {
+        let (tokenizer, template) = (self.stage.base.tokenizer(), self.stage.base.template());
+        let bos = tokenizer.bos().map(|bos| tokenizer.token_text(Some(bos)));
+        json!({"eos_token": tokenizer.token_text(Some(tokenizer.eos())), "bos_token": bos, "chat_template": template.source()})
+    }
+
     /// Who answers, and for how much.
     fn market(&self) -> Value {
         let split = self.stage.home.ledger().market().params().1.split.bps();
@@ -180,6 +187,11 @@ async fn file(State(publisher): State<Arc<Publisher>>, Path(name): Path<String>)
             _ => failed("the market is on no chain"),
         },
         "market.json" => answer("application/json", publisher.market().to_string().into_bytes()),
+        "tokenizer.json" => match publisher.stage.base.tokenizer().to_json() {
+            Ok(tokenizer) => answer("application/json", tokenizer.into_bytes()),
+            Err(error) => failed(error),
+        },
+        "tokenizer_config.json" => answer("application/json", publisher.tokenizer_config().to_string().into_bytes()),
         "evidence.json" => answer("application/json", evidence.clone().into_bytes()),
         "anchor.json" => answer("application/json", anchor.clone().into_bytes()),
         name => read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("web/page"), PAGE, name),

@@ -121,7 +121,7 @@ const steps = {
     await press("words");
     await until("the reply", "document.querySelector('#messages li[data-role=assistant] small')");
     assert.ok((await page("pieces")) > 2);
-    assert.match(await page("document.querySelector('#messages small').textContent"), /^\d+ \+ \d+ tokens; receipt checked, 0\.\d+ owed, promised by voucher$/);
+    assert.match(await page("document.querySelector('#messages small').textContent"), /^\d+ \+ \d+ tokens, (bounded|counted); model claimed by the node; 0\.\d+ owed, promised by voucher$/);
     await until("the focus", "document.activeElement.id === 'words'");
   },
   async "the split is a picture, exact to the last unit"() {

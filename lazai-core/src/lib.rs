@@ -10,6 +10,7 @@
 //! | [`character`] | a character, out of cards and Eliza files, and back; what a model is sent for it |
 //! | [`dialogue`] | conversations, out of the files that people have |
 //! | [`prepare`] | dialogues of any number without duplicates, split and measured |
+//! | [`tokenizer`] | counting tokens as a node does, without weights |
 //! | [`voice`] | recordings, turned into log-mel spectrograms |
 //! | [`mod@inspect`] | what a file is and holds |
 //! | [`report`] | what an importer dropped, merged or repaired |
@@ -37,6 +38,8 @@ pub mod record;
 pub mod report;
 pub mod seal;
 pub mod sign;
+#[cfg(feature = "tokenizer")]
+pub mod tokenizer;
 pub mod voice;
 
 pub use id::{

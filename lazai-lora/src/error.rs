@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use lazai_core::tokenizer::TokenizerError;
 use thiserror::Error;
 
 /// Why a model, an adapter or a run is unusable.
@@ -162,6 +163,16 @@ impl ComputeError {
 impl From<candle_core::Error> for LoraError {
     fn from(error: candle_core::Error) -> Self {
         Self::Compute(ComputeError(error.to_string()))
+    }
+}
+
+impl From<TokenizerError> for LoraError {
+    fn from(error: TokenizerError) -> Self {
+        match error {
+            TokenizerError::Malformed { what, reason } => Self::Malformed { what, reason },
+            TokenizerError::Unsupported { what, found, known } => Self::Unsupported { what, found, known },
+            other => Self::malformed("tokenizer", other),
+        }
     }
 }
 

@@ -79,7 +79,8 @@ pub fn generate(
         let scores = logits(base, &last)?.squeeze(0)?.to_vec1::<f32>()?;
         let token = sample(&scores, sampler, &mut rng);
         tokens.push(token);
-        if token == base.tokenizer().eos() {
+        // A control token of another kind ends a reply too: after it, the model would speak for somebody else.
+        if token == base.tokenizer().eos() || base.tokenizer().is_control(token) {
             break;
         }
         // Whole characters only: a piece that ends inside one waits for the next token.

@@ -5,22 +5,67 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use lazai_core::dialogue::{Message, Role};
+use lazai_core::tokenizer::Counter;
 use lazai_lora::base::tokenize_dialogue;
 use lazai_lora::evaluate::{Example, perplexity};
-use lazai_lora::generate::{Sampler, generate};
+use lazai_lora::generate::{Sampler, generate, prompt_tokens};
 use lazai_lora::train::{Checkpoints, Data, train};
 use lazai_lora::{Adapter, BaseModel, Compute, LoraConfig, LoraError, TrainConfig};
 
 fn base() -> &'static BaseModel {
     static BASE: OnceLock<BaseModel> = OnceLock::new();
     BASE.get_or_init(|| {
-        let path = std::env::var_os("LAZAI_BASE_MODEL").map(PathBuf::from).unwrap_or_else(|| {
-            let home = PathBuf::from(std::env::var_os("HOME").unwrap());
-            home.join(".cache/lazai/models/SmolLM2-135M-Instruct.Q4_1.gguf")
-        });
+        let path = base_path();
         assert!(path.is_file(), "{}: no base model; run `cargo xtask fetch`", path.display());
         BaseModel::from_gguf(&path, &Compute::cpu()).unwrap()
     })
+}
+
+fn base_path() -> PathBuf {
+    std::env::var_os("LAZAI_BASE_MODEL").map(PathBuf::from).unwrap_or_else(|| {
+        let home = PathBuf::from(std::env::var_os("HOME").unwrap());
+        home.join(".cache/lazai/models/SmolLM2-135M-Instruct.Q4_1.gguf")
+    })
+}
+
+/// A consumer counts conversations as the node does, and reads replies as it does.
+#[test]
+fn counts_without_weights_are_the_nodes() {
+    let counter = Counter::read_gguf(std::fs::File::open(base_path()).unwrap()).unwrap();
+    let (tokenizer, template) = (base().tokenizer(), base().template());
+    let code = "fn main() { println!(\"{}\", 0x1f + 2_048); }\n\t// ünïcode \u{1f3b7}\u{200d}\u{1f9d1}\n";
+    let long = "The lighthouse keeper's daughter says 12,345 things at once. ".repeat(300);
+    let texts = [
+        "",
+        "hi",
+        "  spaces   ",
+        code,
+        long.as_str(),
+        "日本語 e\u{301} 🎷🧑\u{200d}🎤",
+        "<|im_end|>\n<|im_start|>user",
+        "١٢٣ ½ ſ",
+    ];
+    for text in texts {
+        for roles in [&[Role::User][..], &[Role::System, Role::User, Role::Assistant, Role::User]] {
+            let said: Vec<_> = roles.iter().map(|&role| Message::new(role, text)).collect();
+            let node = prompt_tokens(tokenizer, template, &said).unwrap();
+            assert_eq!(counter.prompt_tokens(&said).unwrap(), node.len() as u64, "{text:?}");
+        }
+        let mut ids = tokenizer.encode_by_library(text).unwrap();
+        ids.retain(|id| !tokenizer.is_control(*id));
+        ids.push(tokenizer.eos());
+        // Cut inside of characters, too.
+        for end in (0..=ids.len()).rev().take(12) {
+            assert_eq!(counter.text(&ids[..end]).unwrap(), tokenizer.decode(&ids[..end]).unwrap(), "{text:?}");
+        }
+    }
+    let eos = tokenizer.eos();
+    assert_eq!(counter.text(&[eos, eos]), None);
+    // Written out as people have it, it is the same.
+    let config = serde_json::json!({"eos_token": tokenizer.token_text(Some(eos)), "chat_template": template.source()});
+    let written = tokenizer.to_json().unwrap();
+    let read = Counter::from_json(written.as_bytes(), config.to_string().as_bytes(), None).unwrap();
+    assert_eq!(read.digest(), tokenizer.digest());
 }
 
 #[derive(serde::Deserialize)]
@@ -65,8 +110,13 @@ fn token_ids_equal_those_of_transformers() {
 fn the_fast_way_is_the_librarys() {
     let tokenizer = base().tokenizer();
     assert!(tokenizer.is_fast());
+    // What consumers count with, out of the file's header alone.
+    let counter = Counter::read_gguf(std::fs::File::open(base_path()).unwrap()).unwrap();
+    assert_eq!(counter.digest(), tokenizer.digest());
     let same = |text: &str| {
-        assert_eq!(tokenizer.encode(text).unwrap(), tokenizer.encode_by_library(text).unwrap(), "{text:?}")
+        let ids = tokenizer.encode_by_library(text).unwrap();
+        assert_eq!(tokenizer.encode(text).unwrap(), ids, "{text:?}");
+        assert_eq!(counter.encode(text), ids, "{text:?}");
     };
     // All of the basic plane, and a fifth of the others: the library takes its time.
     for c in (1..=0xffff).chain((0x1_0000..=0x10_ffff).step_by(5)).filter_map(char::from_u32) {

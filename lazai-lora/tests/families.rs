@@ -100,6 +100,73 @@ fn token_ids_are_those_of_the_libraries() {
     }
 }
 
+/// The fast way is the library's, of each way of splitting.
+#[test]
+fn the_fast_way_is_the_librarys_in_every_family() {
+    let pieces = [
+        "a",
+        "the",
+        " tower",
+        "\n",
+        "\r\n",
+        " ",
+        "  ",
+        "\t",
+        "'s",
+        "'LL",
+        "don't",
+        "1",
+        "2024",
+        "12345",
+        "é",
+        "e\u{301}",
+        "日本",
+        "🎷",
+        "<|im_start|>",
+        "<|im_end|>",
+        "<|im_",
+        "\u{a0}",
+        "\u{2003}",
+        "---",
+        "!?",
+        "Ünder",
+        "ſ",
+        "'ſ",
+        "١",
+        "½",
+        "x\u{200d}y",
+        "0x1f",
+        "_",
+        "\u{0}",
+        "\u{338}",
+        " (",
+        "\u{3000}",
+        "\u{85}",
+    ];
+    let mut random = 7u64;
+    let mut below = |end: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) as usize % end
+    };
+    for (name, steps) in [("llama3", 7), ("qwen2", 7), ("gguf/llama3-f32.gguf", 101), ("gguf/qwen3-q5_1.gguf", 101)] {
+        let (tokenizer, _) = read_tokenizer(&vectors().join(name)).unwrap();
+        assert!(tokenizer.is_fast(), "{name}");
+        let same = |text: &str| {
+            let ids = tokenizer.encode_by_library(text).unwrap();
+            assert_eq!(tokenizer.encode(text).unwrap(), ids, "{name}: {text:?}");
+        };
+        for c in (1..=0x1_ffff).step_by(steps).filter_map(char::from_u32) {
+            same(&format!("a{c}b '{c} {c}{c} 1{c}\n"));
+        }
+        for _ in 0..10_000 {
+            same(&(0..1 + below(12)).map(|_| pieces[below(pieces.len())]).collect::<String>());
+        }
+        for length in [127, 128, 129, 5_000] {
+            ["a", "=", " ", "light "].iter().for_each(|piece| same(&piece.repeat(length)));
+        }
+    }
+}
+
 #[test]
 fn a_tokenizer_has_one_digest_in_both_kinds_of_file() {
     for (folder, file) in [("llama3", "llama3-f32"), ("qwen2", "qwen2-q4_0"), ("qwen3", "qwen3-q5_1")] {

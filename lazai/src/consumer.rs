@@ -1,19 +1,20 @@
-//! The consumer: opens a session, talks, checks what she gets, pays for it.
+//! The consumer: opens a session, talks, checks what comes, pays for it.
 
 use std::sync::Arc;
 
 use lazai_core::dialogue::{Message, Role};
 use lazai_core::sign::{SignatureError, SignerError};
-use lazai_core::{Address, Digest, MoneyError, SessionId, Signer};
+use lazai_core::{Address, MoneyError, SessionId, Signer};
 use lazai_settle::ledger::LedgerError;
 use lazai_settle::market::{Market, MarketError, Transaction};
 use lazai_settle::session::{SessionPayment, session_id};
 use thiserror::Error;
 
 use crate::account::{Account, SendError};
-use crate::conversation::same;
-pub use crate::conversation::{Conversation, ReceivedReply};
-use crate::node::{ChatReply, Node, NodeError, ReplySettings, SignedOffer};
+pub use crate::conversation::{
+    Checked, CheckedReply, Conversation, NamedModel, ReceivedReply, Talker, TokenCheck, TokenCounter,
+};
+use crate::node::{Node, NodeError, ReplySettings, SignedOffer, SignedRelease};
 
 /// Why a reply did not come, or is not paid.
 #[derive(Debug, Error)]
@@ -44,18 +45,9 @@ pub enum ConsumerError {
     /// The session's signer refused.
     #[error(transparent)]
     Signer(#[from] SignerError),
-}
-
-/// Counts tokens as the node should: what a consumer can check herself.
-pub trait TokenCounter: Send + Sync {
-    /// Digest of the tokenizer.
-    fn digest(&self) -> Digest;
-
-    /// Tokens of a conversation before a reply; `None` if it cannot be counted.
-    fn prompt_tokens(&self, messages: &[Message]) -> Option<u64>;
-
-    /// The text of a reply's token ids; `None` if they are none.
-    fn text(&self, tokens: &[u32]) -> Option<String>;
+    /// The last reply is to be paid before another is asked for.
+    #[error("the last reply is not paid")]
+    Unpaid,
 }
 
 /// How far the taking back of a deposit is.
@@ -67,39 +59,46 @@ pub enum TakeBack {
     FinalAt(u64),
 }
 
-/// A consumer: who pays, and the key that signs for her.
+/// A consumer: who pays, and who talks.
 pub struct Consumer {
     account: Account,
-    session_signer: Arc<dyn Signer>,
-    counter: Option<Arc<dyn TokenCounter>>,
+    talker: Talker,
 }
 
 impl Consumer {
-    /// A consumer who pays for herself and signs with her own key.
+    /// A consumer whose account pays, and whose session key signs what is said and paid.
     pub fn new(account: Account, session_signer: Arc<dyn Signer>) -> Self {
-        Self { account, session_signer, counter: None }
+        let talker = Talker::new(account.domain(), session_signer);
+        Self { account, talker }
     }
 
-    /// Has every receipt recounted; without it, the node's numbers are only *claimed*.
+    /// Has every receipt recounted; without it, receipts are held to bounds.
     #[must_use]
     pub fn with_counter(mut self, counter: Arc<dyn TokenCounter>) -> Self {
-        self.counter = Some(counter);
+        self.talker = self.talker.with_counter(counter);
         self
     }
 
-    /// Her address.
+    /// Who talks: the session key, and what counts.
+    #[must_use]
+    pub fn talker(&self) -> &Talker {
+        &self.talker
+    }
+
+    /// The address that pays.
     #[must_use]
     pub fn address(&self) -> Address {
         self.account.address()
     }
 
-    /// Her ledger's time, seconds since 1970.
+    /// The ledger's time, seconds since 1970.
     #[must_use]
     pub fn now_s(&self) -> u64 {
         self.account.ledger().now_s()
     }
 
-    /// Opens her session of a number under an offer.
+    /// Opens the account's session of a number under an offer. The conversation knows what the ledger says of the version, and
+    /// holds receipts to it.
     ///
     /// # Errors
     /// [`SendError`].
@@ -111,20 +110,21 @@ impl Consumer {
     ) -> Result<Conversation, SendError> {
         let transaction = Transaction::OpenSession {
             nonce,
-            consumer: self.session_signer.address(),
+            consumer: self.talker.address(),
             offer: offer.offer.clone(),
             offer_signature: offer.signature,
             payment,
         };
         self.account.send(&format!("open {nonce}"), transaction).await?;
-        let ledger = self.account.ledger().market().ledger();
-        let (payer, consumer) = (self.account.address(), self.session_signer.address());
-        let session = session_id(ledger, payer, nonce, consumer, &offer.offer);
-        Ok(Conversation::new(session, offer.clone(), payment))
+        let market = self.account.ledger().market();
+        let (payer, consumer) = (self.account.address(), self.talker.address());
+        let session = session_id(market.ledger(), payer, nonce, consumer, &offer.offer);
+        let mut conversation = Conversation::new(session, offer.clone(), payment);
+        conversation.model = NamedModel::of(&market, offer.offer.class, offer.offer.version);
+        Ok(conversation)
     }
 
-    /// Asks for a reply, checks it, and pays for it. On error the conversation is as before, and the same words
-    /// can be said again.
+    /// Says something, checks the reply, and pays for it; see [`Talker::say`].
     ///
     /// # Errors
     /// [`ConsumerError`].
@@ -134,13 +134,13 @@ impl Consumer {
         node: &dyn Node,
         text: &str,
         on_text: &mut (dyn FnMut(&str) + Send),
-    ) -> Result<ChatReply, ConsumerError> {
+    ) -> Result<CheckedReply, ConsumerError> {
         let mut messages = conversation.messages.clone();
         messages.push(Message::new(Role::User, text));
         self.ask(conversation, node, messages, ReplySettings::default(), on_text).await
     }
 
-    /// As [`say`](Self::say), for whoever keeps the conversation herself: `messages` are all of it, and may differ from
+    /// As [`say`](Self::say), for whoever keeps the conversation elsewhere: `messages` are all of it, and may differ from
     /// what was said before.
     ///
     /// # Errors
@@ -152,40 +152,33 @@ impl Consumer {
         messages: Vec<Message>,
         settings: ReplySettings,
         on_text: &mut (dyn FnMut(&str) + Send),
-    ) -> Result<ChatReply, ConsumerError> {
-        // If the last reply was received but its payment lost, pay first.
-        self.settle(conversation, node).await?;
-        let (domain, signer) = (self.account.domain(), &*self.session_signer);
-        let request = conversation.request(&domain, signer, messages, settings).await?;
-        let reply = node.chat(&request, on_text).await?;
-        self.check_model(conversation, &reply)?;
-        conversation.accept(&domain, &request, &reply, self.counter.as_deref())?;
-        self.settle(conversation, node).await?;
-        Ok(reply)
+    ) -> Result<CheckedReply, ConsumerError> {
+        // One that began elsewhere is held to the ledger here.
+        if conversation.model.is_none() {
+            let offer = &conversation.offer.offer;
+            conversation.model = NamedModel::of(&self.account.ledger().market(), offer.class, offer.version);
+        }
+        self.talker.say(conversation, node, messages, settings, on_text).await
     }
 
-    /// Whether base and adapter are those of the version that the ledger has.
-    fn check_model(&self, conversation: &Conversation, reply: &ChatReply) -> Result<(), ConsumerError> {
-        let (offer, receipt) = (&conversation.offer.offer, &reply.receipt.receipt);
-        let market = self.account.ledger().market();
-        let version = market.class(offer.class).and_then(|c| c.version(offer.version));
-        version.map_or(Ok(()), |version| {
-            same("adapter", version.metadata.adapter_digest, receipt.adapter_digest)?;
-            same("base model", version.metadata.base.digest, receipt.base_digest)
-        })
-    }
-
-    /// Signs and delivers the voucher for everything received so far, if it is not paid yet.
+    /// Delivers the voucher for everything received so far, if it is not paid yet.
     ///
     /// # Errors
     /// [`ConsumerError`].
     pub async fn settle(&self, conversation: &mut Conversation, node: &dyn Node) -> Result<(), ConsumerError> {
-        let Some(voucher) = conversation.voucher(&self.account.domain(), &*self.session_signer).await? else {
-            return Ok(());
-        };
-        node.pay(&voucher).await?;
-        conversation.paid = Some(voucher);
-        Ok(())
+        self.talker.settle(conversation, node).await
+    }
+
+    /// Ends a session together with its node, at once: by the node's release.
+    ///
+    /// # Errors
+    /// [`SendError`]; the ledger refuses a release of another sum than was redeemed.
+    pub async fn close_together(&self, release: &SignedRelease) -> Result<(), SendError> {
+        let (session, release) = (release.release.session, release.signature);
+        // The node may have redeemed just now.
+        self.account.ledger().refresh().await?;
+        let transaction = Transaction::CloseTogether { session, release };
+        self.account.send(&format!("close {session} together"), transaction).await.map(|_| ())
     }
 
     /// Takes back what a session did not use, without the node's help, in two steps: the first asks for the session's

@@ -8,7 +8,7 @@ use lazai_core::digest::{DomainHasher, canonical_json};
 use lazai_core::sign::Encoder;
 use lazai_core::{Amount, Digest, MoneyError, SessionId, Signature, SignerError, TypedData};
 use lazai_settle::market::MarketError;
-use lazai_settle::session::{Offer, Receipt, Voucher};
+use lazai_settle::session::{Offer, Receipt, SessionRelease, Voucher};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -115,6 +115,41 @@ impl TypedData for RequestClaim {
         out.uint(self.turn.into());
         out.bytes32(self.request);
     }
+}
+
+/// What a consumer signs to have the node release a session, so that nobody else ends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReleaseClaim {
+    /// The session.
+    pub session: SessionId,
+}
+
+impl TypedData for ReleaseClaim {
+    const TYPE: &'static str = "ReleaseRequest(bytes32 session)";
+
+    fn encode(&self, out: &mut Encoder) {
+        out.bytes32(Digest::from_bytes(*self.session.as_bytes()));
+    }
+}
+
+/// Asks the node to release a session: nothing more is wanted in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseRequest {
+    /// The session.
+    pub session: SessionId,
+    /// The consumer's signature of a [`ReleaseClaim`].
+    pub signature: Signature,
+}
+
+/// A node's word that it wants no more of a session than was redeemed: with it the payer ends the session at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedRelease {
+    /// The release.
+    pub release: SessionRelease,
+    /// The node's signature.
+    pub signature: Signature,
 }
 
 /// A reply with its receipt.

@@ -11,7 +11,7 @@ use crate::shell::root;
 const ELSEWHERE: &[(&str, &[&str])] = &[
     // Listeners, sinks and transports are callables and iterators in Python, and fetch in JavaScript.
     ("python", &["BodySink", "LocalKey.signer", "ProgressListener", "ReplyListener", "Signer", "Transport"]),
-    ("javascript", &["BodySink", "Chat.say", "LocalKey.signer", "ProgressListener", "ReplyListener", "Transport"]),
+    ("javascript", &["BodySink", "LocalKey.signer", "ProgressListener", "ReplyListener", "Transport"]),
 ];
 /// What files, threads and sockets are needed for: in Python, and in Rust.
 const NATIVE: &str = "native ";

@@ -148,6 +148,10 @@ pub(crate) struct Chat {
     /// The file that keeps the conversation with its receipts.
     #[arg(long)]
     pub conversation: PathBuf,
+    /// The base model (a GGUF file, or a folder with tokenizer.json): receipts are recounted with its tokenizer. Without it,
+    /// they are held to bounds.
+    #[arg(long)]
+    pub tokenizer: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

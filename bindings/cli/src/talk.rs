@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 
 use lazai_facade::native::market::Market;
 use lazai_facade::native::node::NodeClient;
-use lazai_facade::{Chat, LazaiError, LocalKey, ReplyListener, ReplySettings};
+use lazai_facade::{Chat, ChatTurn, LazaiError, LocalKey, ReplyListener, ReplySettings, TokenCheck, TokenCounter};
 use pollster::block_on;
 use serde_json::json;
 
@@ -61,6 +61,9 @@ pub(crate) fn chat(verb: &args::Chat, input: &mut dyn BufRead, out: &mut Output<
         Err(error) => return Err(LazaiError::new("file", format!("{}: {error}", verb.conversation.display()))),
     };
     let chat = Chat::new(conversation, market.domain(), key)?;
+    if let Some(path) = &verb.tokenizer {
+        chat.recount_with(TokenCounter::open(path.to_string_lossy().into_owned())?);
+    }
     keep(verb, &chat)?;
     let mut line = String::new();
     while input.read_line(&mut line).map_err(crate::closed)? > 0 {
@@ -78,11 +81,20 @@ pub(crate) fn chat(verb: &args::Chat, input: &mut dyn BufRead, out: &mut Output<
         // What was received is kept, also if it could not be promised yet.
         keep(verb, &chat)?;
         let turn = turn?;
-        out.tell(&turn, |turn| {
-            format!("\n  [{} + {} tokens, {} promised so far]", turn.prompt_tokens, turn.completion_tokens, turn.owed)
-        })?;
+        out.tell(&turn, told)?;
     }
     Ok(true)
+}
+
+/// A reply's receipt, for people.
+fn told(turn: &ChatTurn) -> String {
+    let ChatTurn { prompt_tokens, completion_tokens, owed, .. } = turn;
+    let tokens = match turn.token_check {
+        TokenCheck::Bounded => "bounded",
+        TokenCheck::Counted => "counted",
+    };
+    let model = if turn.model_checked { "the ledger's" } else { "claimed" };
+    format!("\n  [{prompt_tokens} + {completion_tokens} tokens, {tokens}; model {model}; {owed} promised so far]")
 }
 
 fn keep(verb: &args::Chat, chat: &Chat) -> Result<(), LazaiError> {

@@ -1,14 +1,15 @@
-//! A paid conversation over any transport: sans I/O, with the loop on top for languages that bring their own network.
+//! A paid conversation: the library's own loop over any transport, and its steps one by one, without I/O.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lazai::consumer::Conversation;
+use lazai::conversation::{CheckedReply, Conversation, Talker};
 use lazai::core::dialogue::{self, Role};
 use lazai::http::talk::{self, ReplyReader};
-use lazai::node::{ChatRequest, SignedOffer, SignedVoucher};
+use lazai::node::{ChatReply, ChatRequest, SignedOffer, SignedReceipt};
 
 use crate::sign::{Foreign, parse_signature};
-use crate::{Domain, LazaiError, Signer, record};
+use crate::transport::{Distant, HttpRequest, ReplyListener, Transport, chat_post, voucher_post};
+use crate::{Domain, LazaiError, Signer, TokenCounter, record};
 
 record! {
     /// A message of a conversation.
@@ -35,26 +36,16 @@ record! {
     }
 }
 
-record! {
-    /// A header of a request.
-    pub struct Header {
-        /// Its name.
-        pub name: String,
-        /// Its value.
-        pub value: String,
-    }
-}
-
-record! {
-    /// A request to a node: `POST`, to be sent as it is.
-    pub struct HttpRequest {
-        /// Path under the node's URL.
-        pub path: String,
-        /// Headers.
-        pub headers: Vec<Header>,
-        /// The body, JSON.
-        pub body: String,
-    }
+/// How the tokens of a receipt were checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[cfg_attr(feature = "python", pyo3::pyclass(frozen, eq, from_py_object, rename_all = "UPPERCASE"))]
+pub enum TokenCheck {
+    /// Held to the offer's ceilings and prices, the deposit, and what the bytes of the words allow.
+    Bounded,
+    /// Recounted with the tokenizer, besides.
+    Counted,
 }
 
 record! {
@@ -68,98 +59,25 @@ record! {
         pub completion_tokens: u64,
         /// What is owed for the session by now, in base units.
         pub owed: String,
-        /// Promises to pay for it: to be sent to the node, which redeems it later. None where nothing is owed.
+        /// How its tokens were checked.
+        pub token_check: TokenCheck,
+        /// Whether base and adapter are those that the ledger names for the version; if not, the node alone says so.
+        pub model_checked: bool,
+        /// Promises to pay for it: to be sent to the node, which redeems it later. None if that is done, or nothing is owed.
         pub payment: Option<HttpRequest>,
     }
-}
-
-/// Hears a reply as it comes.
-#[cfg_attr(feature = "uniffi", uniffi::export(with_foreign))]
-pub trait ReplyListener: Send + Sync {
-    /// A piece of text; `false` stops listening (the reply is promised all the same, for the node has made it).
-    fn on_text(&self, text: String) -> bool;
-}
-
-/// Where the body of an answer goes, as it comes.
-#[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
-pub struct BodySink {
-    state: Mutex<SinkState>,
-    listener: Option<Arc<dyn ReplyListener>>,
-}
-
-#[derive(Default)]
-struct SinkState {
-    reader: ReplyReader,
-    /// The beginning of the body, for errors.
-    head: Vec<u8>,
-    failed: Option<LazaiError>,
-    deaf: bool,
-}
-
-/// Largest part of an answer that an error is read from.
-const HEAD_BYTES: usize = 64 << 10;
-
-impl BodySink {
-    fn new(listener: Option<Arc<dyn ReplyListener>>) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), listener })
-    }
-
-    fn state(&self) -> MutexGuard<'_, SinkState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg_attr(feature = "uniffi", uniffi::export)]
-impl BodySink {
-    /// Takes bytes of the body.
-    pub fn push(&self, bytes: Vec<u8>) {
-        let mut state = self.state();
-        let room = HEAD_BYTES.saturating_sub(state.head.len()).min(bytes.len());
-        state.head.extend_from_slice(&bytes[..room]);
-        if state.failed.is_some() {
-            return;
-        }
-        match state.reader.push(&bytes) {
-            Ok(pieces) => {
-                let deaf = state.deaf;
-                drop(state);
-                // Outside of the lock: a listener may do as it likes.
-                let mut listener = self.listener.as_ref().filter(|_| !deaf);
-                for piece in pieces {
-                    if listener.is_some_and(|listener| !listener.on_text(piece)) {
-                        listener = None;
-                        self.state().deaf = true;
-                    }
-                }
-            }
-            Err(error) => state.failed = Some(error.into()),
-        }
-    }
-}
-
-/// The network, as a language brings it: `URLSession`, OkHttp, `fetch`.
-#[cfg_attr(feature = "uniffi", uniffi::export(with_foreign))]
-#[async_trait::async_trait]
-pub trait Transport: Send + Sync {
-    /// Sends a request to the node, gives the body of the answer to the sink as it comes, and returns the status.
-    ///
-    /// # Errors
-    /// Whatever kept it from getting an answer, as `node.transport`.
-    async fn post(&self, request: HttpRequest, sink: Arc<BodySink>) -> Result<u16, LazaiError>;
 }
 
 /// A conversation in a session that was opened.
 #[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
 pub struct Chat {
-    domain: lazai::core::Domain,
-    signer: Foreign,
     state: Mutex<State>,
 }
 
 struct State {
+    talker: Talker,
     conversation: Conversation,
     asked: Option<(ChatRequest, ReplyReader)>,
-    unpaid: Option<SignedVoucher>,
 }
 
 impl Chat {
@@ -167,24 +85,49 @@ impl Chat {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn payment(&self) -> Result<Option<HttpRequest>, LazaiError> {
-        self.state().unpaid.map(|voucher| json_post("/v1/lazai/vouchers", &voucher)).transpose()
+    fn now(&self) -> (Talker, Conversation) {
+        let state = self.state();
+        (state.talker.clone(), state.conversation.clone())
     }
 }
 
-pub(crate) fn json_post(path: &str, body: &impl serde::Serialize) -> Result<HttpRequest, LazaiError> {
-    let header = Header { name: "content-type".into(), value: "application/json".into() };
-    Ok(HttpRequest { path: path.into(), headers: vec![header], body: serde_json::to_string(body)? })
+impl Message {
+    pub(crate) fn parse(self) -> Result<dialogue::Message, LazaiError> {
+        let role = match self.role.as_str() {
+            "system" => Role::System,
+            "user" => Role::User,
+            "assistant" => Role::Assistant,
+            other => {
+                return Err(LazaiError::new("json.malformed", format!("role {other:?}: system, user or assistant")));
+            }
+        };
+        Ok(dialogue::Message::new(role, self.content))
+    }
 }
 
-fn message(message: Message) -> Result<dialogue::Message, LazaiError> {
-    let role = match message.role.as_str() {
-        "system" => Role::System,
-        "user" => Role::User,
-        "assistant" => Role::Assistant,
-        other => return Err(LazaiError::new("json.malformed", format!("role {other:?}: system, user or assistant"))),
-    };
-    Ok(dialogue::Message::new(role, message.content))
+impl From<ReplySettings> for lazai::node::ReplySettings {
+    fn from(settings: ReplySettings) -> Self {
+        let ReplySettings { max_tokens, temperature_milli, top_p_milli, seed } = settings;
+        Self { max_tokens, temperature_milli, top_p_milli, seed }
+    }
+}
+
+impl ChatTurn {
+    fn of(reply: CheckedReply, payment: Option<HttpRequest>) -> Self {
+        let CheckedReply { text, receipt: SignedReceipt { receipt, .. }, checked, .. } = reply;
+        Self {
+            text,
+            prompt_tokens: receipt.prompt_tokens,
+            completion_tokens: receipt.completion_tokens,
+            owed: receipt.cumulative.to_string(),
+            token_check: match checked.tokens {
+                lazai::conversation::TokenCheck::Bounded => TokenCheck::Bounded,
+                lazai::conversation::TokenCheck::Counted => TokenCheck::Counted,
+            },
+            model_checked: checked.model,
+            payment,
+        }
+    }
 }
 
 #[cfg_attr(feature = "uniffi", uniffi::export)]
@@ -197,8 +140,14 @@ impl Chat {
     #[cfg_attr(feature = "uniffi", uniffi::constructor)]
     pub fn new(conversation: String, domain: Domain, signer: Arc<dyn Signer>) -> Result<Arc<Self>, LazaiError> {
         let conversation = serde_json::from_str(&conversation)?;
-        let state = Mutex::new(State { conversation, asked: None, unpaid: None });
-        Ok(Arc::new(Self { domain: domain.parse()?, signer: Foreign::new(signer)?, state }))
+        let talker = Talker::new(domain.parse()?, Arc::new(Foreign::new(signer)?));
+        Ok(Arc::new(Self { state: Mutex::new(State { talker, conversation, asked: None }) }))
+    }
+
+    /// Has every receipt from now on recounted, rather than held to bounds.
+    pub fn recount_with(&self, counter: Arc<TokenCounter>) {
+        let mut state = self.state();
+        state.talker = state.talker.clone().with_counter(counter.0.clone());
     }
 
     /// The conversation: to be kept, and shown as evidence.
@@ -225,19 +174,12 @@ impl Chat {
     /// # Errors
     /// `chat.unpaid` if the last reply is to be promised first, `signer.…`, `json.malformed` for an unknown role.
     pub async fn ask(&self, messages: Vec<Message>, settings: ReplySettings) -> Result<HttpRequest, LazaiError> {
-        if self.state().unpaid.is_some() {
-            return Err(LazaiError::new("chat.unpaid", "the last reply is not promised yet"));
-        }
-        let messages = messages.into_iter().map(message).collect::<Result<_, _>>()?;
-        let ReplySettings { max_tokens, temperature_milli, top_p_milli, seed } = settings;
-        let settings = lazai::node::ReplySettings { max_tokens, temperature_milli, top_p_milli, seed };
-        let conversation = self.state().conversation.clone();
-        let request = conversation.request(&self.domain, &self.signer, messages, settings).await?;
-        let (name, value, body) = talk::chat(&request);
+        let messages = messages.into_iter().map(Message::parse).collect::<Result<_, _>>()?;
+        let (talker, conversation) = self.now();
+        let request = talker.ask(&conversation, messages, settings.into()).await?;
+        let post = chat_post(&request)?;
         self.state().asked = Some((request, ReplyReader::default()));
-        let mut post = json_post("/v1/chat/completions", &())?;
-        post.headers.push(Header { name: name.into(), value });
-        Ok(HttpRequest { body, ..post })
+        Ok(post)
     }
 
     /// Takes bytes of the answer's body as they come; gives the pieces of text that they complete.
@@ -264,15 +206,17 @@ impl Chat {
     pub async fn finish(&self) -> Result<ChatTurn, LazaiError> {
         let (request, reader) = self.state().asked.take().ok_or_else(no_request)?;
         let reply = reader.finish()?;
-        self.take(&request, reply).await
+        let (talker, mut conversation) = self.now();
+        let checked = talker.take(&mut conversation, &request, &reply).await?;
+        let payment = conversation.unpaid.as_ref().map(voucher_post).transpose()?;
+        self.state().conversation = conversation;
+        let ChatReply { text, tokens, receipt } = reply;
+        Ok(ChatTurn::of(CheckedReply { text, tokens, receipt, checked }, payment))
     }
 
     /// Tells that the node has the payment.
     pub fn paid(&self) {
-        let mut state = self.state();
-        if let Some(voucher) = state.unpaid.take() {
-            state.conversation.paid = Some(voucher);
-        }
+        self.state().conversation.settled();
     }
 
     /// Says something, hears the reply, checks it and pays for it, over a transport. A payment that did not get through
@@ -287,56 +231,24 @@ impl Chat {
         transport: Arc<dyn Transport>,
         listener: Option<Arc<dyn ReplyListener>>,
     ) -> Result<ChatTurn, LazaiError> {
-        self.pay(&*transport).await?;
-        let mut messages = self.messages();
-        messages.push(Message { role: "user".into(), content: text });
-        let post = self.ask(messages, settings).await?;
-        let sink = BodySink::new(listener);
-        let status = transport.post(post, sink.clone()).await?;
-        let SinkState { reader, head, failed, .. } = std::mem::take(&mut *sink.state());
-        if !(200..300).contains(&status) {
-            return Err(self.refusal(status, head));
-        }
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        let (request, _) = self.state().asked.take().ok_or_else(no_request)?;
-        let turn = self.take(&request, reader.finish()?).await?;
-        self.pay(&*transport).await?;
-        Ok(turn)
+        let (talker, conversation) = self.now();
+        let mut messages = conversation.messages.clone();
+        messages.push(dialogue::Message::new(Role::User, text));
+        let (node, mut saying) = (Distant { transport, listener }, Saying { chat: self, conversation });
+        let said = talker.say(&mut saying.conversation, &node, messages, settings.into(), &mut |_| {}).await;
+        Ok(ChatTurn::of(said?, None))
     }
 }
 
-impl Chat {
-    async fn take(&self, request: &ChatRequest, reply: lazai::node::ChatReply) -> Result<ChatTurn, LazaiError> {
-        let mut conversation = self.state().conversation.clone();
-        conversation.accept(&self.domain, request, &reply, None)?;
-        let voucher = conversation.voucher(&self.domain, &self.signer).await?;
-        {
-            let mut state = self.state();
-            state.conversation = conversation;
-            state.unpaid = voucher;
-        }
-        let receipt = reply.receipt.receipt;
-        Ok(ChatTurn {
-            text: reply.text,
-            prompt_tokens: receipt.prompt_tokens,
-            completion_tokens: receipt.completion_tokens,
-            owed: receipt.cumulative.to_string(),
-            payment: self.payment()?,
-        })
-    }
+/// The conversation while something is said: what was received is kept, whatever ends it; an app may cancel.
+struct Saying<'c> {
+    chat: &'c Chat,
+    conversation: Conversation,
+}
 
-    async fn pay(&self, transport: &dyn Transport) -> Result<(), LazaiError> {
-        let Some(post) = self.payment()? else { return Ok(()) };
-        let sink = BodySink::new(None);
-        let status = transport.post(post, sink.clone()).await?;
-        if !(200..300).contains(&status) {
-            let head = std::mem::take(&mut sink.state().head);
-            return Err(talk::refusal(status, &head).into());
-        }
-        self.paid();
-        Ok(())
+impl Drop for Saying<'_> {
+    fn drop(&mut self) {
+        self.chat.state().conversation = self.conversation.clone();
     }
 }
 

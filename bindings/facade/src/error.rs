@@ -137,6 +137,10 @@ pub(crate) const CODES: &[&str] = &[
     "submission.signed_otherwise",
     "submission.taken_back",
     "submission.unknown",
+    "tokenizer.incomplete",
+    "tokenizer.malformed",
+    "tokenizer.too_large",
+    "tokenizer.unsupported",
     "voice.malformed",
     "voice.silent",
     "voice.too_large",
@@ -218,6 +222,7 @@ impl From<ConsumerError> for LazaiError {
             ConsumerError::Money(error) => error.into(),
             ConsumerError::Node(error) => error.into(),
             ConsumerError::Signer(error) => error.into(),
+            ConsumerError::Unpaid => Self::new("chat.unpaid", error),
             ConsumerError::ReceiptSignature(_) => Self::new("consumer.receipt_signature", error),
             other => Self::new("consumer.receipt", other),
         }

@@ -15,6 +15,8 @@
 //! | [`verify`] | proofs of datasets, provenance of replies |
 //! | [`safety`] | reporting and blocking characters |
 //! | [`chat`] | a paid conversation over any transport |
+//! | [`counter`] | counting tokens, so that receipts are recounted |
+//! | [`transport`] | the network, as a language brings it |
 //! | [`wallet`] | sessions that a user's wallet opens and closes |
 //! | `native` | files, models, nodes, ledgers and the roles of the market, where there is a file system and a network (features `native`, `prove`) |
 //!
@@ -26,6 +28,7 @@
 
 pub mod character;
 pub mod chat;
+pub mod counter;
 pub mod error;
 pub mod money;
 #[cfg(feature = "native")]
@@ -33,14 +36,13 @@ pub mod native;
 pub mod safety;
 pub mod session;
 pub mod sign;
+pub mod transport;
 pub mod verify;
 pub mod wallet;
 
 pub use character::{Character, FileNote};
-pub use chat::{
-    BodySink, Chat, ChatTurn, Header, HttpRequest, Message, ModelOffer, ReplyListener, ReplySettings, Transport,
-    read_models,
-};
+pub use chat::{Chat, ChatTurn, Message, ModelOffer, ReplySettings, TokenCheck, read_models};
+pub use counter::{TokenCount, TokenCounter};
 pub use error::{LazaiError, error_codes, fail_with};
 pub use money::{RevenueParts, split_revenue};
 pub use safety::{Blocklist, CharacterReport, report_character};
@@ -49,6 +51,7 @@ pub use session::{
     sign_receipt, sign_voucher, voucher_digest, voucher_typed_data,
 };
 pub use sign::{Domain, LocalKey, Signer, SigningRequest};
+pub use transport::{BodySink, Header, HttpRequest, ReplyListener, Transport};
 pub use verify::{
     ContributorFacts, ProofFacts, Provenance, ProvenanceLink, TrustLevel, evidence_with_words, verifier_key,
     verify_evidence, verify_proof,

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use lazai::core::{ClassId, VersionNumber};
 use lazai::safety::{self, Concern, MAX_REPORT_BYTES, SignedReport};
 
-use crate::chat::{HttpRequest, json_post};
 use crate::sign::Foreign;
+use crate::transport::{HttpRequest, json_post};
 use crate::{Domain, LazaiError, Signer, record};
 
 record! {

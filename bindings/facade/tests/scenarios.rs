@@ -5,8 +5,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use lazai_facade::{
-    Blocklist, Character, Chat, Domain, LazaiError, LocalKey, MarketPlace, Message, ReplySettings, begin_conversation,
-    check_offer, check_receipt, check_voucher, close_session_call, error_codes, evidence_with_words, fail_with,
+    Blocklist, Character, Chat, Domain, LazaiError, LocalKey, MarketPlace, Message, ReplySettings, TokenCounter,
+    begin_conversation, check_offer, check_receipt, check_voucher, close_session_call, error_codes,
+    evidence_with_words, fail_with,
     offer_step, open_session_call, read_market_place, report_character, sign_offer, sign_receipt, sign_voucher,
     split_revenue, verify_evidence, verify_proof, voucher_digest, withdraw_call,
 };
@@ -70,6 +71,14 @@ impl Args<'_> {
         read_market_place(self.bytes("place"))
     }
 
+    fn counter(&self) -> Result<std::sync::Arc<TokenCounter>, LazaiError> {
+        let source = Args(&self.0["counter"]);
+        match source.0.get("gguf") {
+            Some(_) => TokenCounter::from_gguf(source.bytes("gguf")),
+            None => TokenCounter::from_json(source.bytes("tokenizer"), source.bytes("config"), None),
+        }
+    }
+
     /// A file's bytes, maybe with something replaced (once), flipped or cut off; or a text's.
     fn bytes(&self, name: &str) -> Vec<u8> {
         let source = &self.0[name];
@@ -116,8 +125,19 @@ fn chat(args: &Args<'_>) -> (Value, std::sync::Arc<Chat>) {
     (vector, chat)
 }
 
+fn count(args: &Args<'_>) -> Result<Value, LazaiError> {
+    let counter = args.counter()?;
+    let mut found = serde_json::to_value(counter.count(args.record("messages"), args.record("texts"))?).unwrap();
+    found["digest"] = json!(counter.digest());
+    Ok(found)
+}
+
 fn turn(args: &Args<'_>) -> Result<Value, LazaiError> {
     let (vector, chat) = chat(args);
+    let counts = args.0.get("counter").is_some();
+    if counts {
+        chat.recount_with(args.counter()?);
+    }
     let of = Args(&vector);
     let messages: Vec<Message> = of.record("messages");
     let settings = ReplySettings { seed: vector["settings"]["seed"].as_u64(), ..ReplySettings::default() };
@@ -129,7 +149,7 @@ fn turn(args: &Args<'_>) -> Result<Value, LazaiError> {
         serde_json::from_str::<Value>(&request.body).unwrap(),
         serde_json::from_str::<Value>(wanted["body"].as_str().unwrap()).unwrap()
     );
-    let mut stream = of.text("stream");
+    let mut stream = of.text(args.0["says"].as_str().unwrap_or("stream"));
     if let Some([from, to]) = args.0["replace"].as_array().map(Vec::as_slice) {
         stream = stream.replacen(from.as_str().unwrap(), to.as_str().unwrap(), 1);
     }
@@ -139,7 +159,9 @@ fn turn(args: &Args<'_>) -> Result<Value, LazaiError> {
     }
     let turn = block_on(chat.finish())?;
     chat.paid();
-    assert_eq!(serde_json::to_value(&turn).unwrap(), vector["turn"]);
+    let mut agreed = vector["turn"].clone();
+    agreed["tokenCheck"] = json!(if counts { "counted" } else { "bounded" });
+    assert_eq!(serde_json::to_value(&turn).unwrap(), agreed);
     assert_eq!((&heard, chat.owed()), (&turn.text, turn.owed));
     Ok(json!("*"))
 }
@@ -224,6 +246,7 @@ fn call(name: &str, args: &Args<'_>) -> Result<Value, LazaiError> {
             json!(withdraw_call(args.place()?, args.text("asset"), args.text("to"), args.text("amount"))?)
         }
         "chat_turn" => turn(args)?,
+        "count_tokens" => count(args)?,
         "chat_refusal" => {
             let body = args.text("body").into_bytes();
             return Err(chat(args).1.refusal(args.0["status"].as_u64().unwrap() as u16, body));

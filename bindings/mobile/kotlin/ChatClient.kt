@@ -97,7 +97,9 @@ fun main(args: Array<String>) = runBlocking {
                 chat.stream(line, ReplySettings(null, null, null, null), transport).collect { said ->
                     when (said) {
                         is Said.Piece -> print(said.text)
-                        is Said.Done -> println("\n  [${said.turn.completionTokens} tokens, ${said.turn.owed} owed so far, promised]")
+                        is Said.Done -> with(said.turn) {
+                            println("\n  [$completionTokens tokens, ${tokenCheck.name.lowercase()}, $owed owed so far, promised]")
+                        }
                     }
                 }
                 break

@@ -85,7 +85,8 @@ fun json(value: Any?): JsonElement = when (value) {
     is HttpRequest -> json("path" to value.path, "headers" to value.headers, "body" to value.body)
     is ChatTurn -> json(
         "text" to value.text, "promptTokens" to value.promptTokens, "completionTokens" to value.completionTokens,
-        "owed" to value.owed, "payment" to value.payment,
+        "owed" to value.owed, "tokenCheck" to value.tokenCheck.name.lowercase(), "modelChecked" to value.modelChecked,
+        "payment" to value.payment,
     )
     else -> error("no JSON for $value")
 }
@@ -109,22 +110,38 @@ class Vector(source: JsonObject) {
     val key = LocalKey.fromHex(json.text("key"))
     val chat = Chat(json.text("conversation"), domain(json.obj("domain")), key.signer())
     val settings = ReplySettings(null, null, null, json.obj("settings").get("seed").asString.unsigned())
-    val messages = json.getAsJsonArray("messages").map { Message(it.asJsonObject.text("role"), it.asJsonObject.text("content")) }
+    val messages = messageList(json.getAsJsonArray("messages"))
+}
+
+fun openCounter(source: JsonObject): TokenCounter = when (val gguf = source.optional("gguf")) {
+    null -> TokenCounter.fromJson(content(source.obj("tokenizer")), content(source.obj("config")), null)
+    else -> TokenCounter.fromGguf(content(gguf.asJsonObject))
+}
+
+fun messageList(list: JsonArray) = list.map { Message(it.asJsonObject.text("role"), it.asJsonObject.text("content")) }
+
+fun count(a: JsonObject): Any? {
+    val counter = openCounter(a.obj("counter"))
+    val count = counter.count(messageList(a.getAsJsonArray("messages")), a.getAsJsonArray("texts").map { it.asString })
+    return json("digest" to counter.digest(), "promptTokens" to count.promptTokens, "ids" to count.ids)
 }
 
 suspend fun turn(a: JsonObject): Any? {
     val vector = Vector(a.obj("chat"))
+    a.optional("counter")?.let { vector.chat.recountWith(openCounter(it.asJsonObject)) }
     val request = vector.chat.ask(vector.messages, vector.settings)
     val wanted = vector.json.obj("request")
     same(request.path, wanted.get("path"), "path")
     same(request.headers, wanted.get("headers"), "headers")
     check(JsonParser.parseString(request.body) == JsonParser.parseString(wanted.text("body"))) { "body" }
-    var stream = vector.json.text("stream")
+    var stream = vector.json.text(a.optional("says")?.asString ?: "stream")
     a.optional("replace")?.asJsonArray?.let { stream = stream.replaceFirst(it[0].asString, it[1].asString) }
     val heard = stream.toByteArray().toList().chunked(a.get("chunk").asInt).flatMap { vector.chat.hear(it.toByteArray()) }
     val turn = vector.chat.finish()
     vector.chat.paid()
-    same(turn, vector.json.get("turn"), "turn")
+    val agreed = vector.json.obj("turn").deepCopy()
+    agreed.addProperty("tokenCheck", if (a.has("counter")) "counted" else "bounded")
+    same(turn, agreed, "turn")
     check(heard.joinToString("") == turn.text && vector.chat.owed() == turn.owed) { "heard" }
     return "*"
 }
@@ -144,6 +161,7 @@ suspend fun call(name: String, a: JsonObject): Any? {
         "offer_step" -> offerStep(offer(a.obj("offer")))
         "sign_receipt" -> signReceipt(domain(a.obj("domain")), receipt(a.obj("receipt")), Wallet(key))
         "check_receipt" -> checkReceipt(domain(a.obj("domain")), receipt(a.obj("receipt")), a.text("signature"), a.text("node"))
+        "count_tokens" -> count(a)
         "verify_evidence" -> verifyEvidence(content(a.obj("evidence")), content(a.obj("anchor")))
         "verify_words" -> {
             val conversation = content(a.obj("conversation")).decodeToString()

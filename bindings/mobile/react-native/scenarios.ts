@@ -56,7 +56,11 @@ class Chat {
   }
   ask = call((messages: lazai.Message[], settings: object) => this.chat.ask(messages, { ...none, ...settings }));
   hear = call((bytes: ArrayBuffer) => this.chat.hear(bytes));
-  finish = call(() => this.chat.finish());
+  finish = call(async () => {
+    const turn = await this.chat.finish();
+    return { ...turn, tokenCheck: lazai.TokenCheck[turn.tokenCheck].toLowerCase() };
+  });
+  recountWith = (counter: lazai.TokenCounterLike) => this.chat.recountWith(counter);
   refusal = (status: number, body: Uint8Array) => thrown(this.chat.refusal(status, buffer(body)));
   paid = () => this.chat.paid();
   owed = () => this.chat.owed();
@@ -81,6 +85,10 @@ const sdk = {
       const list = lazai.Blocklist.fromJson(json) as lazai.Blocklist;
       return Object.assign(list, { free: () => list.uniffiDestroy() });
     }),
+  },
+  TokenCounter: {
+    fromGguf: call(lazai.TokenCounter.fromGguf),
+    fromJson: call((tokenizer: ArrayBuffer, config: ArrayBuffer) => lazai.TokenCounter.fromJson(tokenizer, config, undefined)),
   },
   LocalKey: { fromHex: call(lazai.LocalKey.fromHex) },
   splitRevenue: call(lazai.splitRevenue),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use lazai_facade as facade;
-use lazai_facade::chat::{ChatTurn, HttpRequest, Message, ModelOffer, ReplySettings};
-use lazai_facade::{Domain, FileNote};
+use lazai_facade::chat::{ChatTurn, Message, ModelOffer, ReplySettings};
+use lazai_facade::{Domain, FileNote, HttpRequest, TokenCount};
 use pollster::block_on;
 use pyo3::prelude::*;
 
@@ -160,6 +160,42 @@ impl NodeClient {
     }
 }
 
+/// Counts tokens as a node does: the tokenizer and the chat template of a model, without its weights.
+#[pyclass(frozen)]
+pub struct TokenCounter(Arc<facade::TokenCounter>);
+
+#[pymethods]
+impl TokenCounter {
+    /// A counter for the model in a GGUF file, of which the header is read, or in a folder as Hugging Face has them.
+    #[staticmethod]
+    fn open(py: Python<'_>, path: String) -> PyResult<Self> {
+        free(py, || facade::TokenCounter::open(path)).map(Self)
+    }
+
+    /// A counter out of the beginning of a GGUF file, or all of it.
+    #[staticmethod]
+    fn from_gguf(py: Python<'_>, bytes: Vec<u8>) -> PyResult<Self> {
+        free(py, || facade::TokenCounter::from_gguf(bytes)).map(Self)
+    }
+
+    /// A counter out of `tokenizer.json` and `tokenizer_config.json`, and `chat_template.jinja` where there is one.
+    #[staticmethod]
+    #[pyo3(signature = (tokenizer, config, template=None))]
+    fn from_json(py: Python<'_>, tokenizer: Vec<u8>, config: Vec<u8>, template: Option<String>) -> PyResult<Self> {
+        free(py, || facade::TokenCounter::from_json(tokenizer, config, template)).map(Self)
+    }
+
+    /// Digest of the tokenizer: what receipts name.
+    fn digest(&self) -> String {
+        self.0.digest()
+    }
+
+    /// Counts a conversation as it is before a reply, and gives the token ids of some texts.
+    fn count(&self, py: Python<'_>, messages: Vec<Message>, texts: Vec<String>) -> PyResult<TokenCount> {
+        free(py, || self.0.count(messages, texts))
+    }
+}
+
 /// A conversation in a session that was opened.
 #[pyclass(frozen)]
 pub struct Chat(Arc<facade::Chat>);
@@ -170,6 +206,11 @@ impl Chat {
     #[new]
     fn new(conversation: String, domain: Domain, signer: Bound<'_, PyAny>) -> PyResult<Self> {
         facade::Chat::new(conversation, domain, PySigner::of(&signer)?).map(Self).map_err(raised)
+    }
+
+    /// Has every receipt from now on recounted, rather than held to bounds.
+    fn recount_with(&self, counter: &TokenCounter) {
+        self.0.recount_with(counter.0.clone());
     }
 
     /// The conversation: to be kept, and shown as evidence.

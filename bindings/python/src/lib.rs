@@ -45,13 +45,15 @@ mod _lazai {
     #[pymodule_export]
     use super::LazaiError;
     #[pymodule_export]
-    use super::handles::{Blocklist, Character, Chat, LocalKey, NodeClient};
+    use super::handles::{Blocklist, Character, Chat, LocalKey, NodeClient, TokenCounter};
     #[pymodule_export]
     use super::market::Market;
     #[pymodule_export]
     use super::roles::{BaseModel, ExEx, NodeServer};
     #[pymodule_export]
-    use lazai_facade::chat::{ChatTurn, Header, HttpRequest, Message, ModelOffer, ReplySettings};
+    use lazai_facade::chat::{ChatTurn, Message, ModelOffer, ReplySettings, TokenCheck};
+    #[pymodule_export]
+    use lazai_facade::counter::TokenCount;
     #[pymodule_export]
     use lazai_facade::native::Progress;
     #[pymodule_export]
@@ -76,6 +78,8 @@ mod _lazai {
     use lazai_facade::session::{Offer, Receipt, Voucher};
     #[pymodule_export]
     use lazai_facade::sign::{Domain, SigningRequest};
+    #[pymodule_export]
+    use lazai_facade::transport::{Header, HttpRequest};
     #[pymodule_export]
     use lazai_facade::verify::{ContributorFacts, ProofFacts, Provenance, ProvenanceLink, TrustLevel};
     #[pymodule_export]

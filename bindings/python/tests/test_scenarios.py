@@ -27,7 +27,7 @@ def plain(value):
         return value
     if isinstance(value, (list, tuple)):
         return [plain(v) for v in value]
-    if isinstance(value, lazai.TrustLevel):
+    if isinstance(value, (lazai.TrustLevel, lazai.TokenCheck)):
         return str(value).rsplit(".")[-1].lower()
     fields = [f for f in dir(value) if not f.startswith("_")]
     camel = lambda f: f.split("_")[0] + "".join(p.capitalize() for p in f.split("_")[1:])
@@ -59,27 +59,42 @@ def open_character(card):
     return {"name": character.name(), "lorebookEntries": character.lorebook_entries()}
 
 
+def open_counter(source):
+    if "gguf" in source:
+        return lazai.TokenCounter.from_gguf(content(source["gguf"]))
+    return lazai.TokenCounter.from_json(content(source["tokenizer"]), content(source["config"]))
+
+
+def count_tokens(counter, messages, texts):
+    counter = open_counter(counter)
+    count = counter.count([record(lazai.Message, m) for m in messages], texts)
+    return {"digest": counter.digest(), **plain(count)}
+
+
 def open_chat(source):
     vector = json.loads(content(source))
     key = lazai.LocalKey.from_hex(vector["key"])
     return vector, lazai.Chat(vector["conversation"], record(lazai.Domain, vector["domain"]), key)
 
 
-def chat_turn(chat, chunk, replace=None):
+def chat_turn(chat, chunk, replace=None, counter=None, says="stream"):
     vector, talk = open_chat(chat)
+    if counter:
+        talk.recount_with(open_counter(counter))
     messages = [record(lazai.Message, m) for m in vector["messages"]]
     settings = lazai.ReplySettings(None, None, None, vector["settings"]["seed"])
     request = talk.ask(messages, settings)
     wanted = vector["request"]
     assert (request.path, plain(request.headers)) == (wanted["path"], wanted["headers"])
     assert json.loads(request.body) == json.loads(wanted["body"])
-    stream = vector["stream"].replace(*replace, 1) if replace else vector["stream"]
+    stream = vector[says].replace(*replace, 1) if replace else vector[says]
     data, heard = stream.encode(), ""
     for at in range(0, len(data), chunk):
         heard += "".join(talk.hear(data[at : at + chunk]))
     turn = talk.finish()
     talk.paid()
     wanted = {k: str(v) if k in U64 else v for k, v in vector["turn"].items()}
+    wanted["tokenCheck"] = "counted" if counter else "bounded"
     assert plain(turn) == wanted and heard == turn.text and talk.owed() == turn.owed
     return "*"
 
@@ -129,6 +144,7 @@ CALLS = {
     "verify_words": verify_words,
     "verify_proof": lambda statement, proof: lazai.verify_proof(content(statement), content(proof)),
     "chat_turn": chat_turn,
+    "count_tokens": count_tokens,
     "chat_refusal": chat_refusal,
     "blocklist": blocklist,
     **{

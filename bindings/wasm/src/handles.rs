@@ -6,7 +6,7 @@ use lazai_facade as facade;
 use wasm_bindgen::prelude::*;
 
 use crate::records::{record, signer};
-use crate::{object, thrown};
+use crate::{foreign, object, thrown};
 
 /// A character, out of a card of any format.
 #[wasm_bindgen]
@@ -149,6 +149,40 @@ impl LocalKey {
     }
 }
 
+/// Counts tokens as a node does: the tokenizer and the chat template of a model, without its weights.
+#[wasm_bindgen]
+pub struct TokenCounter(Arc<facade::TokenCounter>);
+
+#[wasm_bindgen]
+impl TokenCounter {
+    /// A counter out of the beginning of a GGUF file, or all of it.
+    #[wasm_bindgen(js_name = fromGguf)]
+    pub fn from_gguf(bytes: Vec<u8>) -> Result<Self, JsValue> {
+        facade::TokenCounter::from_gguf(bytes).map(Self).map_err(thrown)
+    }
+
+    /// A counter out of `tokenizer.json` and `tokenizer_config.json`, and `chat_template.jinja` where there is one.
+    #[wasm_bindgen(js_name = fromJson)]
+    pub fn from_json(tokenizer: Vec<u8>, config: Vec<u8>, template: Option<String>) -> Result<Self, JsValue> {
+        facade::TokenCounter::from_json(tokenizer, config, template).map(Self).map_err(thrown)
+    }
+
+    /// Digest of the tokenizer: what receipts name.
+    pub fn digest(&self) -> String {
+        self.0.digest()
+    }
+
+    /// Counts a conversation as it is before a reply, and gives the token ids of some texts.
+    #[wasm_bindgen(unchecked_return_type = "TokenCount")]
+    pub fn count(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "Message[]")] messages: JsValue,
+        texts: Vec<String>,
+    ) -> Result<JsValue, JsValue> {
+        object(&self.0.count(record(messages)?, texts).map_err(thrown)?)
+    }
+}
+
 /// A conversation in a session that was opened.
 #[wasm_bindgen]
 pub struct Chat(Arc<facade::Chat>);
@@ -163,6 +197,12 @@ impl Chat {
         #[wasm_bindgen(unchecked_param_type = "Signer")] key: JsValue,
     ) -> Result<Self, JsValue> {
         facade::Chat::new(conversation, record(domain)?, signer(key)?).map(Self).map_err(thrown)
+    }
+
+    /// Has every receipt from now on recounted, rather than held to bounds.
+    #[wasm_bindgen(js_name = recountWith)]
+    pub fn recount_with(&self, counter: &TokenCounter) {
+        self.0.recount_with(counter.0.clone());
     }
 
     /// The conversation: to be kept, and shown as evidence.
@@ -212,5 +252,20 @@ impl Chat {
     /// Tells that the node has the payment.
     pub fn paid(&self) {
         self.0.paid();
+    }
+
+    /// Says something, hears the reply, checks it and pays for it, over a transport; `onText` gets each piece of the reply,
+    /// and stops listening by `false`.
+    #[wasm_bindgen(unchecked_return_type = "ChatTurn")]
+    pub async fn say(
+        &self,
+        text: String,
+        #[wasm_bindgen(unchecked_param_type = "ReplySettings")] settings: JsValue,
+        #[wasm_bindgen(unchecked_param_type = "Transport")] transport: js_sys::Function,
+        #[wasm_bindgen(js_name = onText, unchecked_optional_param_type = "(text: string) => boolean | void")]
+        on_text: Option<js_sys::Function>,
+    ) -> Result<JsValue, JsValue> {
+        let saying = self.0.say(text, record(settings)?, foreign::transport(transport), on_text.map(foreign::listener));
+        object(&saying.await.map_err(thrown)?)
     }
 }

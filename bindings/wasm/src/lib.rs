@@ -4,6 +4,8 @@
 //! Without the feature `full`, the verifier of dataset proofs alone.
 
 #[cfg(feature = "full")]
+mod foreign;
+#[cfg(feature = "full")]
 mod handles;
 #[cfg(feature = "full")]
 mod records;

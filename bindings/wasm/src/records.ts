@@ -115,12 +115,26 @@ export interface HttpRequest {
     body: string;
 }
 
+/** Sends a request to the node, gives bytes of the answer's body to `push` as they come, and promises the status. */
+export type Transport = (request: HttpRequest, push: (bytes: Uint8Array) => void) => Promise<number>;
+
+/** How the tokens of a receipt were checked: held to bounds, or recounted with the tokenizer besides. */
+export type TokenCheck = "bounded" | "counted";
+
+/** What a counter says of a conversation and some texts. */
+export interface TokenCount {
+    promptTokens: bigint;
+    ids: number[][];
+}
+
 /** A reply that was checked. */
 export interface ChatTurn {
     text: string;
     promptTokens: bigint;
     completionTokens: bigint;
     owed: string;
+    tokenCheck: TokenCheck;
+    modelChecked: boolean;
     payment?: HttpRequest;
 }
 

@@ -41,6 +41,10 @@ export async function run(sdk, scenario, read) {
     const chat = new sdk.Chat(vector.conversation, record(vector.domain), sdk.LocalKey.fromHex(vector.key));
     return [vector, chat];
   };
+  const openCounter = async (source) =>
+    source.gguf
+      ? sdk.TokenCounter.fromGguf(await content(source.gguf))
+      : sdk.TokenCounter.fromJson(await content(source.tokenizer), await content(source.config));
   const place = async (a) => sdk.readMarketPlace(await content(a.place));
   const same = (found, wanted, what) => {
     if (!agrees(found, wanted)) throw new Error(`${what}: ${show(found)}, expected ${show(wanted)}`);
@@ -82,18 +86,24 @@ export async function run(sdk, scenario, read) {
     withdraw_call: async (a) => sdk.withdrawCall(await place(a), a.asset, a.to, a.amount),
     chat_turn: async (a) => {
       const [vector, chat] = await openChat(a.chat);
+      if (a.counter) chat.recountWith(await openCounter(a.counter));
       const request = await chat.ask(vector.messages, record(vector.settings));
       same(request.path, vector.request.path, "path");
       same(request.headers, vector.request.headers, "headers");
       same(JSON.parse(request.body), JSON.parse(vector.request.body), "body");
-      const stream = bytes(a.replace ? vector.stream.replace(a.replace[0], () => a.replace[1]) : vector.stream);
+      const said = vector[a.says ?? "stream"];
+      const stream = bytes(a.replace ? said.replace(a.replace[0], () => a.replace[1]) : said);
       let heard = "";
       for (let at = 0; at < stream.length; at += a.chunk) heard += chat.hear(stream.slice(at, at + a.chunk)).join("");
       const turn = await chat.finish();
       chat.paid();
-      same(turn, record(vector.turn), "turn");
+      same(turn, record({ ...vector.turn, tokenCheck: a.counter ? "counted" : "bounded" }), "turn");
       same([heard, chat.owed()], [turn.text, turn.owed], "heard");
       return "*";
+    },
+    count_tokens: async (a) => {
+      const counter = await openCounter(a.counter);
+      return { digest: counter.digest(), ...counter.count(a.messages, a.texts) };
     },
     report_character: (a) => sdk.reportCharacter(record(a.domain), record(a.report), sdk.LocalKey.fromHex(a.key)),
     blocklist: (a) => {
@@ -126,4 +136,4 @@ export async function run(sdk, scenario, read) {
 const show = (value) => JSON.stringify(value, (_, v) => (typeof v === "bigint" ? `${v}n` : v));
 
 /** The names of the scenarios. */
-export const NAMES = ["characters", "chat", "errors", "money", "provenance", "safety", "signatures", "wallets"];
+export const NAMES = ["characters", "chat", "errors", "money", "provenance", "safety", "signatures", "tokens", "wallets"];

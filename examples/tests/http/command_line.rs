@@ -44,13 +44,18 @@ pub async fn the_command_line_talks(served: &Served) {
     args.extend(keys);
     let (code, turns) = command(args.clone(), "Who are you?\n\nAnd where?\n").await;
     assert_eq!((code, turns.len()), (0, 2), "{turns:?}");
+    let held_to = |turn: &Value| (turn["tokenCheck"].as_str().unwrap().to_owned(), turn["modelChecked"].as_bool().unwrap());
+    assert_eq!(held_to(&turns[1]), ("bounded".into(), true));
     let kept = std::fs::read(path("conversation.json")).unwrap();
     let kept: Conversation = serde_json::from_slice(&kept).unwrap();
     assert_eq!((kept.receipts.len(), kept.messages.len()), (2, 4));
     assert_eq!(kept.paid.unwrap().voucher.cumulative.to_string(), turns[1]["owed"].as_str().unwrap());
+    // With a tokenizer, receipts are recounted.
+    args.extend(["--tokenizer".into(), lazai_examples::stage::base_path().unwrap().display().to_string()]);
     // What the deposit no longer covers is refused, with the node's own code.
     let (code, told) = command(args, "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\nl\nm\nn\n").await;
     assert_eq!((code, told.last().unwrap()["error"]["code"].as_str()), (1, Some("node.deposit_exhausted")));
+    assert_eq!(held_to(&told[0]), ("counted".into(), true));
 }
 
 #[test]

@@ -213,6 +213,8 @@ pub async fn a_node_redeems_before_a_proxy_takes_the_rest_back(served: &Served) 
     let chat = || call(format!("{url}/v1/chat/completions"), json_type(), question("dat:1:1"));
     let (status, first, _) = chat().await;
     assert_eq!(status, 200, "{first}");
+    // What it was held to is told to whoever asked.
+    assert_eq!(first["lazai"]["checked"], json!({"tokens": "counted", "model": true}), "{first}");
     let receipt = &first["lazai"]["receipt"]["receipt"];
     let session = receipt["session"].as_str().unwrap().parse().unwrap();
     tokio::time::sleep(std::time::Duration::from_secs(10)).await;

@@ -5,7 +5,7 @@ import { baseUnits, coins, draw } from "./split.js";
 
 const $ = (id) => document.getElementById(id);
 const encoder = new TextEncoder();
-let told, offers, chat;
+let told, offers, chat, counting;
 
 /** What went wrong, with its code where there is one. */
 const words = (error) => (error.code ? `${error.message} (${error.code})` : error.message);
@@ -98,6 +98,13 @@ async function open() {
     if (!fresh) throw new Error("the node does not offer this character any more");
     chat?.free();
     chat = await outside.open(told, fresh, deposit, (text) => ($("session").textContent = text));
+    // Once it is here, receipts are recounted; until then they are held to bounds.
+    const talking = chat;
+    counting ??= outside.counter();
+    counting.then((counter) => chat === talking && talking.recountWith(counter)).catch((error) => {
+      counting = undefined;
+      $("session-error").textContent = `receipts are held to bounds only: ${words(error)}`;
+    });
     $("session").textContent = `Open, with a deposit of ${coins(deposit)}. What is not used goes back to you.`;
     for (const id of ["words", "send", "keep"]) $(id).disabled = false;
     $("messages").replaceChildren();
@@ -124,8 +131,9 @@ async function talk(event) {
   $("log").setAttribute("aria-busy", "true");
   const done = await attempt("chat-error", async () => {
     const turn = await outside.say(told, chat, said, (piece) => reply.append(piece));
-    const { promptTokens, completionTokens, owed } = turn;
-    reply.append(Object.assign(document.createElement("small"), { className: "quiet", textContent: `${promptTokens} + ${completionTokens} tokens; receipt checked, ${coins(owed)} owed, promised by voucher` }));
+    const { promptTokens, completionTokens, owed, tokenCheck, modelChecked } = turn;
+    const model = modelChecked ? "model as the ledger names it" : "model claimed by the node";
+    reply.append(Object.assign(document.createElement("small"), { className: "quiet", textContent: `${promptTokens} + ${completionTokens} tokens, ${tokenCheck}; ${model}; ${coins(owed)} owed, promised by voucher` }));
     draw($("picture"), $("parts"), owed, told.splitBps);
     $("words").value = "";
     return true;

@@ -1,5 +1,5 @@
 // The page's ways to the outside: the publisher's files, the node, the wallet.
-import { Chat, LocalKey, beginConversation, openSessionCall, readMarketPlace, readModels } from "./sdk/lazai.js";
+import { Chat, LocalKey, TokenCounter, beginConversation, openSessionCall, readMarketPlace, readModels } from "./sdk/lazai.js";
 
 /** What the publisher of this page says of the market: where it is, who answers, for how much. */
 export async function market() {
@@ -68,34 +68,33 @@ export async function open(told, model, deposit, say) {
 
 const headers = (request) => Object.fromEntries(request.headers.map(({ name, value }) => [name, value]));
 
-async function post(told, request) {
-  return fetch(told.nodeUrl + request.path, { method: "POST", headers: headers(request), body: request.body });
-}
-
-/** Says something; `hear` gets the pieces of the reply as they come. The reply is checked before it is paid. */
-export async function say(told, chat, words, hear) {
-  const messages = [...chat.messages(), { role: "user", content: words }];
+/** Sends a request to the node, and gives the bytes of its answer to `push` as they come. */
+const transport = (told) => async (request, push) => {
   // The node learns of the session from the chain; it may need a block more, or asked just now.
   for (let tries = 0; ; tries++) {
-    const answer = await post(told, await chat.ask(messages, {}));
-    if (answer.ok) {
-      for await (const piece of pieces(answer.body)) for (const text of chat.hear(piece)) hear(text);
-      break;
+    const answer = await fetch(told.nodeUrl + request.path, { method: "POST", headers: headers(request), body: request.body });
+    if ([402, 503].includes(answer.status) && tries < 20) {
+      await pause(500);
+      continue;
     }
-    const refusal = chat.refusal(answer.status, new Uint8Array(await answer.arrayBuffer()));
-    if (![402, 503].includes(answer.status) || tries > 20) throw refusal;
-    await pause(500);
+    for await (const piece of pieces(answer.body)) push(piece);
+    return answer.status;
   }
-  const turn = await chat.finish();
-  if (turn.payment) {
-    const paid = await post(told, turn.payment);
-    if (!paid.ok) throw new Error(`the node did not take the payment: ${await paid.text()}`);
-  }
-  chat.paid();
-  return turn;
+};
+
+/** Says something; `hear` gets the pieces of the reply as they come. The reply is checked before it is paid. */
+export function say(told, chat, words, hear) {
+  return chat.say(words, {}, transport(told), hear);
+}
+
+/** What counts tokens as the node should: the tokenizer that this page's publisher serves. It is some megabytes. */
+export async function counter() {
+  const [tokenizer, config] = await Promise.all([bytes("tokenizer.json"), bytes("tokenizer_config.json")]);
+  return TokenCounter.fromJson(tokenizer, config);
 }
 
 async function* pieces(body) {
+  if (!body) return;
   const reader = body.getReader();
   for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) yield value;
 }

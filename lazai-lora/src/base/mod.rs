@@ -1,6 +1,5 @@
 //! A base model: weights, tokenizer and chat template, out of a GGUF file or of a folder as Hugging Face keeps models.
 
-mod bpe;
 mod config;
 mod export;
 mod gguf;

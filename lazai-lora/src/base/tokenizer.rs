@@ -3,21 +3,14 @@
 
 use lazai_core::Digest;
 use lazai_core::digest::{DomainHasher, canonical_json};
+use lazai_core::tokenizer::{Bpe, Kind, MAX_TOKENS, Splitting, Vocabulary};
 use tokenizers::AddedToken;
 use tokenizers::models::bpe::BPE;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 
-use super::bpe::Bpe;
 use super::gguf::{Metadata, wrong};
 use super::{sentencepiece, splitter};
 use crate::error::{LoraError, Result};
-
-/// GGUF's token type for control tokens such as `<|im_end|>`.
-const CONTROL: i64 = 3;
-/// GGUF's token type for tokens that the model's author added.
-const USER_DEFINED: i64 = 4;
-/// GGUF's token type for all others.
-const NORMAL: i64 = 1;
 
 /// A tokenizer.
 pub struct Tokenizer {
@@ -30,14 +23,6 @@ pub struct Tokenizer {
     eos: u32,
     bos: Option<u32>,
     digest: Digest,
-}
-
-/// A byte-level vocabulary: tokens by id, merges in order, kinds by id.
-struct Vocabulary<'a> {
-    pre: &'a str,
-    tokens: Vec<&'a str>,
-    merges: Vec<&'a str>,
-    kinds: Vec<i64>,
 }
 
 impl Tokenizer {
@@ -67,9 +52,11 @@ impl Tokenizer {
         match model {
             "gpt2" => {
                 let (pre, merges) = (metadata.text("tokenizer.ggml.pre")?, texts("tokenizer.ggml.merges")?);
-                let vocabulary = Vocabulary { pre, tokens, merges, kinds };
-                let inner = vocabulary.build()?;
-                let (fast, digest) = (vocabulary.fast(), vocabulary.digest());
+                let owned = |texts: Vec<&str>| texts.into_iter().map(str::to_owned).collect();
+                let kinds = kinds.into_iter().map(Kind).collect();
+                let vocabulary = Vocabulary::new(pre.to_owned(), owned(tokens), owned(merges), kinds)?;
+                let inner = build(&vocabulary)?;
+                let (fast, digest) = (vocabulary.bpe().ok(), vocabulary.digest());
                 Ok(Self { inner, fast, cuts_anywhere: true, vocab_size, eos, bos, digest })
             }
             "llama" => {
@@ -101,39 +88,19 @@ impl Tokenizer {
         let missing = || LoraError::malformed(FILE, format!("no token {eos:?}"));
         let eos = inner.token_to_id(eos).ok_or_else(missing)?;
         let bos = bos.and_then(|token| inner.token_to_id(token));
-        let by_id = inner.get_vocab(true).into_iter().map(|(token, id)| (id, token)).collect::<Vec<_>>();
-        let vocab_size = by_id.iter().map(|(id, _)| *id as usize + 1).max().unwrap_or(0);
-        let mut tokens = vec![String::new(); vocab_size];
-        by_id.into_iter().for_each(|(id, token)| tokens[id as usize] = token);
-        let merges: Vec<String> = value["model"]["merges"].as_array().map_or_else(Vec::new, |merges| {
-            let pair = |m: &serde_json::Value| match m.as_array() {
-                Some(pair) => pair.iter().filter_map(|p| p.as_str()).collect::<Vec<_>>().join(" "),
-                None => m.as_str().unwrap_or_default().to_owned(),
-            };
-            merges.iter().map(pair).collect()
-        });
-        let mut kinds = vec![NORMAL; vocab_size];
-        for (id, token) in inner.get_added_tokens_decoder() {
-            kinds[id as usize] = if token.special { CONTROL } else { USER_DEFINED };
+        let highest = inner.get_vocab(true).into_values().max();
+        let vocab_size = highest.map_or(0, |id| id as usize + 1);
+        if vocab_size > MAX_TOKENS {
+            return Err(LoraError::malformed(FILE, format!("token id {vocab_size}, at most {MAX_TOKENS} are read")));
         }
-        let byte_level = value["decoder"]["type"] == "ByteLevel";
-        match splitter::recognise(&value) {
-            Some(pre) => {
-                let vocabulary = Vocabulary {
-                    pre,
-                    tokens: tokens.iter().map(String::as_str).collect(),
-                    merges: merges.iter().map(String::as_str).collect(),
-                    kinds,
-                };
-                let (fast, digest) = (vocabulary.fast(), vocabulary.digest());
-                Ok(Self { inner, fast, cuts_anywhere: true, vocab_size, eos, bos, digest })
-            }
-            None => {
-                let canonical = canonical_json(&value).map_err(|e| LoraError::malformed(FILE, e))?;
-                let digest = DomainHasher::new("lazai.tokenizer.json.v1").part(&canonical).finish();
-                Ok(Self { inner, fast: None, cuts_anywhere: byte_level, vocab_size, eos, bos, digest })
-            }
+        if let Ok(vocabulary) = Vocabulary::from_json(bytes) {
+            let (fast, digest) = (vocabulary.bpe().ok(), vocabulary.digest());
+            return Ok(Self { inner, fast, cuts_anywhere: true, vocab_size, eos, bos, digest });
         }
+        let cuts_anywhere = value["decoder"]["type"] == "ByteLevel";
+        let canonical = canonical_json(&value).map_err(|e| LoraError::malformed(FILE, e))?;
+        let digest = DomainHasher::new("lazai.tokenizer.json.v1").part(&canonical).finish();
+        Ok(Self { inner, fast: None, cuts_anywhere, vocab_size, eos, bos, digest })
     }
 
     /// The token ids of a text; control tokens written out in it are recognised.
@@ -142,7 +109,7 @@ impl Tokenizer {
     /// [`LoraError::Malformed`] if the tokenizer refuses.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         match &self.fast {
-            Some(fast) => fast.encode(text, |piece| self.encode_by_library(piece)),
+            Some(fast) => Ok(fast.encode(text)),
             None => self.encode_by_library(text),
         }
     }
@@ -202,17 +169,28 @@ impl Tokenizer {
         self.eos
     }
 
+    /// Whether a token is a control token such as `<|im_end|>`: it says nothing.
+    #[must_use]
+    pub fn is_control(&self, token: u32) -> bool {
+        let added = self.inner.get_added_vocabulary();
+        self.inner.id_to_token(token).is_some_and(|text| added.is_special_token(&text))
+    }
+
     /// Digest of vocabulary, merges, token types and pre-tokenizer.
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.digest
     }
 
-    pub(super) fn token_text(&self, id: Option<u32>) -> String {
+    /// The text of a token; empty if there is none.
+    #[must_use]
+    pub fn token_text(&self, id: Option<u32>) -> String {
         id.and_then(|id| self.inner.id_to_token(id)).unwrap_or_default()
     }
 
-    pub(super) fn bos(&self) -> Option<u32> {
+    /// The token that begins a text, if the model has one.
+    #[must_use]
+    pub fn bos(&self) -> Option<u32> {
         self.bos
     }
 }
@@ -223,53 +201,26 @@ impl std::fmt::Debug for Tokenizer {
     }
 }
 
-impl Vocabulary<'_> {
-    /// Tokens that are found in a text before anything is split, with their ids and kinds.
-    fn added(&self) -> impl Iterator<Item = (&str, u32, i64)> {
-        let all = self.tokens.iter().zip(0u32..).zip(&self.kinds).map(|((token, id), kind)| (*token, id, *kind));
-        all.filter(|(_, _, kind)| matches!(*kind, CONTROL | USER_DEFINED))
-    }
-
-    /// The fast way, for the splitting that it knows.
-    fn fast(&self) -> Option<Bpe> {
-        let digits_alone = match self.pre {
-            "smollm" => true,
-            "gpt-2" => false,
-            _ => return None,
-        };
-        let added: Vec<(&str, u32)> = self.added().map(|(token, id, _)| (token, id)).collect();
-        Bpe::new(digits_alone, &self.tokens, &self.merges, &added)
-    }
-
-    fn build(&self) -> Result<tokenizers::Tokenizer> {
-        let (normalizer, pre_tokenizer) = splitter::known(self.pre)?;
-        let pairs = self.merges.iter().map(|merge| match merge.split_once(' ') {
-            Some((left, right)) => Ok((left.to_owned(), right.to_owned())),
-            None => Err(wrong("tokenizer.ggml.merges", "pairs with a space between")),
-        });
-        let pairs = pairs.collect::<Result<Vec<_>>>()?;
-        // The ids are the positions; a vocabulary of 2^32 tokens would not have been read.
-        let vocab: tokenizers::models::bpe::Vocab =
-            self.tokens.iter().zip(0u32..).map(|(token, id)| ((*token).to_owned(), id)).collect();
-        let model = BPE::builder().vocab_and_merges(vocab, pairs).ignore_merges(self.pre == splitter::LLAMA3).build();
-        let mut tokenizer = tokenizers::Tokenizer::new(model.map_err(|e| LoraError::malformed("GGUF vocabulary", e))?);
-        tokenizer.with_normalizer(normalizer).map_err(|e| LoraError::malformed("GGUF vocabulary", e))?;
-        tokenizer.with_pre_tokenizer(Some(pre_tokenizer));
-        tokenizer.with_decoder(Some(ByteLevel::new(false, true, true)));
-        let special: Vec<_> = self.added().map(|(token, _, kind)| AddedToken::from(token, kind == CONTROL)).collect();
-        let added = tokenizer.add_special_tokens(special);
-        added.map_err(|e| LoraError::malformed("GGUF control tokens", e))?;
-        Ok(tokenizer)
-    }
-
-    fn digest(&self) -> Digest {
-        let mut hasher = DomainHasher::new("lazai.tokenizer.v1").part(b"byte-level-bpe").part(self.pre.as_bytes());
-        for (token, kind) in self.tokens.iter().zip(&self.kinds) {
-            hasher = hasher.part(token.as_bytes()).part(&kind.to_le_bytes());
-        }
-        for merge in &self.merges {
-            hasher = hasher.part(merge.as_bytes());
-        }
-        hasher.finish()
-    }
+/// The library's tokenizer for a vocabulary.
+fn build(vocabulary: &Vocabulary) -> Result<tokenizers::Tokenizer> {
+    let splitting = Splitting::named(vocabulary.pre())?;
+    let (normalizer, pre_tokenizer) = splitter::known(splitting)?;
+    let pairs = vocabulary.merges().iter().map(|merge| match merge.split_once(' ') {
+        Some((left, right)) => Ok((left.to_owned(), right.to_owned())),
+        None => Err(wrong("tokenizer.ggml.merges", "pairs with a space between")),
+    });
+    let pairs = pairs.collect::<Result<Vec<_>>>()?;
+    // The ids are the positions.
+    let vocab: tokenizers::models::bpe::Vocab = vocabulary.tokens().iter().cloned().zip(0u32..).collect();
+    let model = BPE::builder().vocab_and_merges(vocab, pairs).ignore_merges(splitting == Splitting::Llama3).build();
+    let mut tokenizer = tokenizers::Tokenizer::new(model.map_err(|e| LoraError::malformed("GGUF vocabulary", e))?);
+    tokenizer.with_normalizer(normalizer).map_err(|e| LoraError::malformed("GGUF vocabulary", e))?;
+    tokenizer.with_pre_tokenizer(Some(pre_tokenizer));
+    tokenizer.with_decoder(Some(ByteLevel::new(false, true, true)));
+    let added = vocabulary.tokens().iter().zip(vocabulary.kinds());
+    let added = added.filter(|(_, kind)| matches!(**kind, Kind::CONTROL | Kind::USER_DEFINED));
+    let added: Vec<_> = added.map(|(token, kind)| AddedToken::from(token.as_str(), *kind == Kind::CONTROL)).collect();
+    let added = tokenizer.add_special_tokens(added);
+    added.map_err(|e| LoraError::malformed("GGUF control tokens", e))?;
+    Ok(tokenizer)
 }

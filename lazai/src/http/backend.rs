@@ -200,10 +200,13 @@ impl Backend for OpenAiBackend {
         let response = refused_or(post.header("content-type", "application/json").send(body.to_string()));
         let mut stream = response.map_err(|e| self.failed(e))?.into_body().into_reader();
         let text = self.listen(&mut stream, on_text)?;
-        let mut tokens = self.counter.tokenizer().encode(&text)?;
+        let tokenizer = self.counter.tokenizer();
+        let mut tokens = tokenizer.encode(&text)?;
+        // Control tokens that are written out say nothing: nobody pays for them.
+        tokens.retain(|token| !tokenizer.is_control(*token));
         // Another tokenizer may have needed fewer: what exceeds the ceiling is neither said nor paid.
         tokens.truncate(job.sampler.max_tokens as usize);
-        let text = self.counter.tokenizer().decode(&tokens)?;
+        let text = tokenizer.decode(&tokens)?;
         Ok(Reply { text, tokens, prompt_tokens })
     }
 }

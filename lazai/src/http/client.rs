@@ -1,5 +1,6 @@
 //! A node as its consumers see it, over HTTP.
 
+use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::MAX_ANSWER_BYTES;
 use super::talk::{self, Model, ReplyReader, failed};
-use crate::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, SignedVoucher};
+use crate::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, ReleaseRequest, SignedRelease, SignedVoucher};
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -66,9 +67,19 @@ impl HttpNode {
         talk::models(&body)
     }
 
+    /// Asks the node to release a session, so that its payer ends it at once.
+    ///
+    /// # Errors
+    /// [`NodeError::Refused`], [`NodeError::Transport`].
+    pub async fn release(&self, request: &ReleaseRequest) -> Result<SignedRelease, NodeError> {
+        let body = serde_json::to_string(request).map_err(|e| failed(&e))?;
+        let bytes = self.accepted("/v1/lazai/releases", None, body).await?.whole().await?;
+        serde_json::from_slice(&bytes).map_err(|e| failed(&e))
+    }
+
     /// Sends JSON to a path, gives the body of the answer to `on_bytes` as it comes (at most
-    /// [`MAX_ANSWER_BYTES`]), and returns the status: for whoever keeps the conversation herself. A node that is busy is asked
-    /// again.
+    /// [`MAX_ANSWER_BYTES`]), and returns the status: for whoever keeps the conversation elsewhere. A node that is busy is
+    /// asked again.
     ///
     /// # Errors
     /// [`NodeError::Transport`].
@@ -79,82 +90,109 @@ impl HttpNode {
         body: String,
         on_bytes: &mut (dyn FnMut(&[u8]) + Send),
     ) -> Result<u16, NodeError> {
-        let mut tries = 0;
-        let response = loop {
-            let mut response = self.sent(path, headers.clone(), body.clone()).await.map_err(|e| failed(&e))?;
-            if response.status().as_u16() != 503 {
-                break response;
+        let mut answer = self.answered(path, headers, body).await?;
+        let mut left = MAX_ANSWER_BYTES;
+        while left > 0 {
+            let bytes = answer.next().await?;
+            if bytes.is_empty() {
+                break;
             }
-            let (said, busy) = unblock(move || {
-                let said = response.body_mut().with_config().limit(MAX_ANSWER_BYTES as u64).read_to_vec();
-                let said = said.unwrap_or_default();
-                let busy = talk::refusal(503, &said).code() == "node.busy";
-                (said, busy)
-            })
-            .await;
-            if !busy || tries == BUSY_TRIES {
-                on_bytes(&said);
-                return Ok(503);
+            left = left.saturating_sub(bytes.len());
+            on_bytes(bytes);
+        }
+        Ok(answer.status)
+    }
+
+    /// What the node answers. One that is busy is asked again: whatever is sent here has the same answer if it came twice.
+    async fn answered(&self, path: &str, headers: Vec<(String, String)>, body: String) -> Result<Answer, NodeError> {
+        let mut tries = 0;
+        loop {
+            let (agent, url) = (self.agent.clone(), format!("{}{path}", self.url));
+            let (headers, body) = (headers.clone(), body.clone());
+            let sent = unblock(move || {
+                headers.iter().fold(agent.post(url), |post, (name, value)| post.header(name, value)).send(body)
+            });
+            let answer = Answer::of(sent.await.map_err(|e| failed(&e))?);
+            if answer.status != 503 {
+                return Ok(answer);
+            }
+            // What a refusal says is read whole: it may be that of a node that is busy.
+            let said = answer.whole().await.unwrap_or_default();
+            if talk::refusal(503, &said).code() != "node.busy" || tries == BUSY_TRIES {
+                return Ok(Answer::said(503, said));
             }
             tries += 1;
             unblock(|| std::thread::sleep(BUSY)).await;
-        };
-        let status = response.status().as_u16();
-        let mut stream = Unblock::new(response.into_body().into_reader());
-        let (mut buffer, mut left) = ([0; 4096], MAX_ANSWER_BYTES);
-        while left > 0 {
-            let count = stream.read(&mut buffer).await.map_err(|e| failed(&e))?;
-            if count == 0 {
-                break;
-            }
-            left = left.saturating_sub(count);
-            on_bytes(&buffer[..count]);
         }
-        Ok(status)
     }
 
-    async fn sent(&self, path: &str, headers: Vec<(String, String)>, body: String) -> Called {
-        let (agent, url) = (self.agent.clone(), format!("{}{path}", self.url));
-        unblock(move || headers.iter().fold(agent.post(url), |post, (name, value)| post.header(name, value)).send(body))
-            .await
-    }
-
-    /// Sends JSON; a status that is no success is an error. A node that is busy is asked again: whatever is sent here has
-    /// the same answer if it came twice.
-    async fn accepted(
-        &self,
-        path: &str,
-        header: Option<(&str, String)>,
-        body: String,
-    ) -> Result<ureq::http::Response<ureq::Body>, NodeError> {
+    /// Sends JSON; a status that is no success is an error.
+    async fn accepted(&self, path: &str, header: Option<(&str, String)>, body: String) -> Result<Answer, NodeError> {
         let json = ("content-type".to_owned(), "application/json".to_owned());
-        let headers: Vec<_> =
-            std::iter::once(json).chain(header.map(|(name, value)| (name.to_owned(), value))).collect();
-        let mut tries = 0;
-        loop {
-            let sent = self.sent(path, headers.clone(), body.clone()).await;
-            // What a refusal says is read from the network, too.
-            match unblock(move || refused_or(sent)).await {
-                Err(error) if error.code() == "node.busy" && tries < BUSY_TRIES => tries += 1,
-                answered => return answered,
-            }
-            unblock(|| std::thread::sleep(BUSY)).await;
+        let headers = std::iter::once(json).chain(header.map(|(name, value)| (name.to_owned(), value)));
+        let answer = self.answered(path, headers.collect(), body).await?;
+        if (200..300).contains(&answer.status) {
+            return Ok(answer);
         }
+        let status = answer.status;
+        Err(talk::refusal(status, &answer.whole().await.unwrap_or_default()))
     }
 
     async fn ask(&self, request: &ChatRequest, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<ChatReply, NodeError> {
         let (name, header, body) = talk::chat(request);
-        let response = self.accepted("/v1/chat/completions", Some((name, header)), body).await?;
-        let mut stream = Unblock::new(response.into_body().into_reader());
-        let (mut reader, mut buffer) = (ReplyReader::default(), [0; 4096]);
+        let mut answer = self.accepted("/v1/chat/completions", Some((name, header)), body).await?;
+        let mut reader = ReplyReader::default();
         while !reader.is_done() {
-            let count = stream.read(&mut buffer).await.map_err(|e| failed(&e))?;
-            if count == 0 {
+            let bytes = answer.next().await?;
+            if bytes.is_empty() {
                 break;
             }
-            reader.push(&buffer[..count])?.iter().for_each(|piece| on_text(piece));
+            reader.push(bytes)?.iter().for_each(|piece| on_text(piece));
         }
         reader.finish()
+    }
+}
+
+/// What a node answers: a status, and a body that comes in pieces.
+struct Answer {
+    status: u16,
+    body: Unblock<Box<dyn Read + Send>>,
+    piece: Vec<u8>,
+}
+
+impl Answer {
+    fn of(response: ureq::http::Response<ureq::Body>) -> Self {
+        Self::new(response.status().as_u16(), Box::new(response.into_body().into_reader()))
+    }
+
+    /// One that was read already.
+    fn said(status: u16, body: Vec<u8>) -> Self {
+        Self::new(status, Box::new(std::io::Cursor::new(body)))
+    }
+
+    fn new(status: u16, body: Box<dyn Read + Send>) -> Self {
+        Self { status, body: Unblock::new(body), piece: vec![0; 4096] }
+    }
+
+    /// The next piece of the body; empty at its end.
+    async fn next(&mut self) -> Result<&[u8], NodeError> {
+        let count = self.body.read(&mut self.piece).await.map_err(|e| failed(&e))?;
+        Ok(&self.piece[..count])
+    }
+
+    /// All of the body, at most [`MAX_ANSWER_BYTES`].
+    async fn whole(mut self) -> Result<Vec<u8>, NodeError> {
+        let mut whole = Vec::new();
+        loop {
+            let bytes = self.next().await?;
+            if bytes.is_empty() {
+                return Ok(whole);
+            }
+            if whole.len() + bytes.len() > MAX_ANSWER_BYTES {
+                return Err(failed(&format!("the answer has more than {MAX_ANSWER_BYTES} bytes")));
+            }
+            whole.extend_from_slice(bytes);
+        }
     }
 }
 

@@ -24,7 +24,7 @@ use super::openai::{ApiError, Asked};
 use super::payment::{self, Claim, Extra, PAYMENT, Payment, REQUIRED, Required, Requirement, Resource, SCHEME, Served};
 use super::reply::{self, Pieces};
 use super::talk::model_id;
-use crate::node::{ChatRequest, Node as _, NodeError, SignedOffer, SignedVoucher};
+use crate::node::{ChatRequest, Node as _, NodeError, ReleaseRequest, SignedOffer, SignedVoucher};
 use crate::provider::Provider;
 use crate::safety::SignedReport;
 
@@ -40,8 +40,11 @@ const MAX_WAITING: usize = 64;
 /// A node's server: stock clients see its characters as models, and 402 until they pay.
 ///
 /// Requests: `GET /v1/models`, `POST /v1/chat/completions`, `POST /v1/lazai/vouchers` (a
-/// [`SignedVoucher`] as JSON), `POST /v1/lazai/reports` (a [`SignedReport`]), `GET /health`. Needs tokio, or [`Front::spawn`]; TLS
-/// is left to whatever stands before it.
+/// [`SignedVoucher`] as JSON), `POST /v1/lazai/releases` (a [`ReleaseRequest`]; the answer is a [`SignedRelease`]),
+/// `POST /v1/lazai/reports` (a [`SignedReport`]), `GET /health`. Needs tokio, or [`Front::spawn`]; TLS is left to whatever
+/// stands before it.
+///
+/// [`SignedRelease`]: crate::node::SignedRelease
 ///
 /// The [`router`](Self::router) itself gives a body ten seconds to come, and reads no more of it than it may have. How long a
 /// request's head may take, how long somebody may take to read an answer, and how many connections an address may have, is
@@ -89,6 +92,7 @@ impl Front {
             .route("/v1/models/{id}", get(model))
             .route("/v1/chat/completions", post(chat))
             .route("/v1/lazai/vouchers", post(pay))
+            .route("/v1/lazai/releases", post(release))
             .route("/v1/lazai/reports", post(report))
             .route("/health", get(|| async { axum::Json(json!({"status": "ok"})) }))
             .fallback(unknown)
@@ -178,7 +182,14 @@ impl Front {
             let wanted = pieces.are_wanted();
             let reply = runtime.block_on(provider.chat_while(&request, &wanted, &mut |text| pieces.text(text)))?;
             let text = pieces.complete(&reply.text);
-            Ok(Served { receipt: reply.receipt, tokens: reply.tokens, text, adapter: "claimed".into(), device })
+            Ok(Served {
+                receipt: reply.receipt,
+                tokens: reply.tokens,
+                text,
+                adapter: "claimed".into(),
+                device,
+                checked: None,
+            })
         });
         let served = served.await.map_err(|e| ApiError::new(500, "node.generation", e))?;
         served.map_err(|e: NodeError| refusal(&e))
@@ -256,6 +267,12 @@ async fn pay(State(front): State<Front>, body: Bytes) -> Result<StatusCode, ApiE
     let voucher: SignedVoucher = signed("voucher", &body)?;
     front.0.provider.pay(&voucher).await.map_err(|e| refusal(&e))?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn release(State(front): State<Front>, body: Bytes) -> Result<Response, ApiError> {
+    let request: ReleaseRequest = signed("release request", &body)?;
+    let release = front.0.provider.release_asked(&request).await.map_err(|e| refusal(&e))?;
+    Ok(axum::Json(release).into_response())
 }
 
 async fn report(State(front): State<Front>, body: Bytes) -> Result<StatusCode, ApiError> {

@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::openai::ApiError;
+use crate::conversation::Checked;
 use crate::node::{SignedOffer, SignedReceipt, SignedVoucher};
 
 /// The scheme of x402 that sessions are: a deposit on the ledger, paid out by vouchers.
@@ -147,6 +148,9 @@ pub struct Served {
     pub adapter: String,
     /// What the node says it computed on; `remote` if it asked a server of its own.
     pub device: String,
+    /// What a proxy held the receipt to; nodes say nothing here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked: Option<Checked>,
 }
 
 impl Settled {

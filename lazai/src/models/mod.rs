@@ -244,6 +244,10 @@ impl TokenCounter for ModelCounter {
     }
 
     fn text(&self, tokens: &[u32]) -> Option<String> {
-        self.tokenizer.decode(tokens).ok()
+        let size = self.tokenizer.vocab_size();
+        let (_, before) = tokens.split_last().unwrap_or((&0, &[]));
+        let is_said = before.iter().all(|&token| !self.tokenizer.is_control(token));
+        let is_known = tokens.iter().all(|&token| (token as usize) < size);
+        (is_said && is_known).then(|| self.tokenizer.decode(tokens).ok())?
     }
 }

@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use lazai_core::{SessionId, Signature};
+use lazai_core::SessionId;
+use lazai_core::sign::SignatureError;
 use lazai_settle::ledger::LedgerError;
 use lazai_settle::market::{Event, Market, MarketError, Transaction};
 use lazai_settle::session::{Session, SessionRelease};
 
 use super::Provider;
 use crate::account::SendError;
-use crate::node::{NodeError, SignedVoucher};
+use crate::node::{NodeError, ReleaseClaim, ReleaseRequest, SignedRelease, SignedVoucher};
 
 /// Vouchers that are redeemed in one transaction: a block holds a few such.
 const BATCH: usize = 100;
@@ -112,7 +113,7 @@ impl Provider {
     ///
     /// # Errors
     /// [`NodeError::NotPaid`] while a reply is owed; [`NodeError::Book`], or what the ledger says.
-    pub async fn release(&self, session: SessionId) -> Result<Signature, NodeError> {
+    pub async fn release(&self, session: SessionId) -> Result<SignedRelease, NodeError> {
         let claim = self.claim(session)?;
         let _claim = claim.lock().await;
         self.change(session, |page| {
@@ -128,7 +129,27 @@ impl Provider {
         if before < paid {
             self.redeem(session).await?;
         }
-        Ok(self.account.sign(&SessionRelease { session, redeemed: before.max(paid) }).await?)
+        let release = SessionRelease { session, redeemed: before.max(paid) };
+        Ok(SignedRelease { release, signature: self.account.sign(&release).await? })
+    }
+
+    /// As [`release`](Self::release), for whoever talks in the session, and asks by a signature.
+    ///
+    /// # Errors
+    /// [`NodeError::Market`] for another's signature or an unknown session, [`NodeError::NotServed`] for one of another node
+    /// or one that is closed; otherwise as [`release`](Self::release).
+    pub async fn release_asked(&self, request: &ReleaseRequest) -> Result<SignedRelease, NodeError> {
+        let ReleaseRequest { session: id, signature } = *request;
+        self.learn_of(id).await?;
+        let market = self.account.ledger().market();
+        let session = market.session(id).ok_or(MarketError::UnknownSession { session: id })?;
+        if session.offer.node != self.address() || session.closed {
+            return Err(NodeError::NotServed { session: id, reason: "it is opened with another node, or closed" });
+        }
+        let checked = signature.verify(&self.account.domain(), &ReleaseClaim { session: id }, session.consumer);
+        let refused = |source: SignatureError| MarketError::Signature { what: "release request", source };
+        checked.map_err(refused)?;
+        self.release(id).await
     }
 
     /// Ends a session; what was not redeemed goes back to its payer.

@@ -1,38 +1,63 @@
-//! What a node does to a consumer who cannot count tokens.
+//! What a node does to a consumer who cannot count tokens, and to one who can.
+
+use std::sync::Arc;
 
 use lazai::consumer::ConsumerError;
+use lazai::conversation::{Checked, NamedModel, TokenCheck, TokenCounter};
 use lazai::node::{ChatReply, SignedReceipt, reply_digest};
+use lazai_core::Digest;
 use lazai_core::digest::sha256;
+use lazai_core::tokenizer::Counter;
 use lazai_settle::session::Receipt;
 
 use super::stage::Stage;
 use super::world::{NODE, signer};
 
-/// What a consumer without a counter says to a receipt of so many prompt tokens.
-fn claimed(stage: &mut Stage, prompt_tokens: u64) -> Result<(), ConsumerError> {
+/// What a node claims of a reply to "hi".
+#[derive(Clone, Copy)]
+struct Claim<'a> {
+    text: &'a str,
+    tokens: &'a [u32],
+    prompt_tokens: u64,
+    tokenizer: Digest,
+    model: NamedModel,
+}
+
+const NO_MODEL: NamedModel = NamedModel { base: Digest::ZERO, adapter: Digest::ZERO };
+
+/// What a consumer says to a claim that the node signed.
+fn said_to(stage: &mut Stage, claim: Claim<'_>, counter: Option<&dyn TokenCounter>) -> Result<Checked, ConsumerError> {
     let request = stage.ask("hi");
-    let (price, tokens) = (stage.conversation.offer.offer.price(prompt_tokens, 10).unwrap(), vec![1_u32; 10]);
+    let Claim { text, tokens, prompt_tokens, tokenizer, model } = claim;
+    let completion_tokens = tokens.len() as u64;
     let receipt = Receipt {
         session: request.session,
         turn: 1,
         request_digest: request.digest(),
-        reply_digest: reply_digest(request.salt, &tokens, "hello"),
+        reply_digest: reply_digest(request.salt, tokens, text),
         prompt_tokens,
-        completion_tokens: 10,
-        tokenizer_digest: sha256(b"tok"),
+        completion_tokens,
+        tokenizer_digest: tokenizer,
         temperature_milli: 0,
         top_p_milli: 0,
         seed: 0,
-        base_digest: sha256(b"base"),
-        adapter_digest: sha256(b"adapter"),
-        cumulative: price,
+        base_digest: model.base,
+        adapter_digest: model.adapter,
+        cumulative: stage.conversation.offer.offer.price(prompt_tokens, completion_tokens).unwrap(),
     };
     let signature = pollster::block_on(lazai_core::sign::sign(&signer(NODE), &stage.domain, &receipt)).unwrap();
-    let reply = ChatReply { text: "hello".into(), tokens, receipt: SignedReceipt { receipt, signature } };
-    stage.conversation.accept(&stage.domain, &request, &reply, None)
+    let receipt = SignedReceipt { receipt, signature };
+    let reply = ChatReply { text: text.into(), tokens: tokens.into(), receipt };
+    stage.conversation.accept(&stage.domain, &request, &reply, counter)
 }
 
-fn refused_for(answer: Result<(), ConsumerError>) -> &'static str {
+/// What a consumer without a counter says to a receipt of so many prompt tokens.
+fn claimed(stage: &mut Stage, prompt_tokens: u64) -> Result<Checked, ConsumerError> {
+    let (text, tokens) = ("hello, you", &[1; 10]);
+    said_to(stage, Claim { text, tokens, prompt_tokens, tokenizer: sha256(b"tok"), model: NO_MODEL }, None)
+}
+
+fn refused_for(answer: Result<Checked, ConsumerError>) -> &'static str {
     match answer {
         Err(ConsumerError::Receipt { field, .. }) => field,
         other => panic!("{other:?}"),
@@ -45,7 +70,8 @@ fn one_receipt_does_not_take_the_whole_deposit() {
     let ceiling = u64::from(stage.conversation.offer.offer.prompt_ceiling);
     assert_eq!(refused_for(claimed(&mut stage, 970)), "prompt ceiling");
     assert_eq!(refused_for(claimed(&mut stage, ceiling + 1)), "prompt ceiling");
-    claimed(&mut stage, 5).unwrap();
+    let checked = claimed(&mut stage, 5).unwrap();
+    assert_eq!(checked, Checked { tokens: TokenCheck::Bounded, model: false });
 }
 
 #[test]
@@ -53,4 +79,51 @@ fn no_receipt_has_more_tokens_than_the_words_can_have() {
     let mut stage = Stage::new(0, 0);
     stage.conversation.offer.offer.prompt_ceiling = 10_000;
     assert_eq!(refused_for(claimed(&mut stage, 5_000)), "prompt tokens of these words");
+    let silent = Claim { text: "hello", tokens: &[1; 8], prompt_tokens: 5, tokenizer: Digest::ZERO, model: NO_MODEL };
+    assert_eq!(refused_for(said_to(&mut stage, silent, None)), "completion tokens of these words");
+}
+
+/// A counter without weights, and what it says of "hi".
+fn counter() -> (Arc<Counter>, u64) {
+    let file = |name: &str| {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/models/llama3");
+        std::fs::read(folder.join(name)).unwrap()
+    };
+    let counter = Counter::from_json(&file("tokenizer.json"), &file("tokenizer_config.json"), None).unwrap();
+    let messages = [lazai_core::dialogue::Message::new(lazai_core::dialogue::Role::User, "hi")];
+    let counted = counter.prompt_tokens(&messages).unwrap();
+    (Arc::new(counter), counted)
+}
+
+#[test]
+fn a_consumer_who_counts_pays_for_no_token_that_was_not_there() {
+    let mut stage = Stage::new(0, 0);
+    let (counter, counted) = counter();
+    let reply = counter.encode("hush<|im_end|>");
+    let honest =
+        Claim { text: "hush", tokens: &reply, prompt_tokens: counted, tokenizer: counter.digest(), model: NO_MODEL };
+    // A token that says nothing, twice; one that is none; one that is not what was said.
+    let silent = [counter.encode("hush<|im_end|><|im_end|>"), vec![u32::MAX], counter.encode("hus")];
+    let mut answer = |claim| said_to(&mut stage, claim, Some(&*counter));
+    for prompt_tokens in [counted - 1, counted + 1] {
+        assert_eq!(refused_for(answer(Claim { prompt_tokens, ..honest })), "prompt tokens");
+    }
+    assert_eq!(refused_for(answer(Claim { tokenizer: sha256(b"tok"), ..honest })), "tokenizer");
+    for tokens in &silent {
+        assert_eq!(refused_for(answer(Claim { tokens, ..honest })), "reply text");
+    }
+    assert_eq!(answer(honest).unwrap().tokens, TokenCheck::Counted);
+}
+
+#[test]
+fn a_receipt_of_another_model_than_the_ledgers_is_refused() {
+    let mut stage = Stage::new(0, 0);
+    let (class, version) = (stage.conversation.offer.offer.class, stage.conversation.offer.offer.version);
+    let named = NamedModel::of(&stage.world.market, class, version).unwrap();
+    stage.conversation.model = Some(named);
+    let honest = Claim { text: "hush", tokens: &[1], prompt_tokens: 5, tokenizer: Digest::ZERO, model: named };
+    let mut answer = |model| said_to(&mut stage, Claim { model, ..honest }, None);
+    assert_eq!(refused_for(answer(NamedModel { adapter: sha256(b"cheaper"), ..named })), "adapter");
+    assert_eq!(refused_for(answer(NamedModel { base: sha256(b"smaller"), ..named })), "base model");
+    assert!(answer(named).unwrap().model);
 }

@@ -6,13 +6,15 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use lazai::conversation::Talker;
 use lazai::http::Front;
 use lazai::node::{ChatRequest, Moderator, Node, NodeError, SignedVoucher};
 use lazai_core::dialogue::Message;
 use lazai_core::{Amount, SessionId, Signature};
-use lazai_settle::market::MarketError;
+use lazai_settle::market::{MarketError, Transaction};
 
 use super::stage::Stage;
+use super::world::{CONSUMER, NODE, SESSION_KEY, signer};
 
 /// Sixty-four questions as the first turn, at once.
 fn ask_at_once(stage: Stage, text: impl Fn(usize) -> String) -> (Vec<String>, usize, usize) {
@@ -239,4 +241,32 @@ fn who_is_moderated_again_and_again_does_not_keep_the_node_busy() {
         assert!(matches!(refused, Err(NodeError::Moderated { .. })), "{refused:?}");
     }
     assert_eq!(stage.echo.generated.load(Ordering::SeqCst), 5);
+}
+
+#[test]
+fn a_session_is_released_to_its_consumer_alone_and_not_served_after() {
+    let mut stage = Stage::new(0, 0);
+    let talker = |key| Talker::new(stage.domain.clone(), Arc::new(signer(key)));
+    let (consumer, stranger) = (talker(SESSION_KEY), talker(NODE));
+    let ask = |talker: &Talker| pollster::block_on(talker.leave(&stage.conversation)).unwrap();
+    let asked = |request| pollster::block_on(stage.provider.release_asked(&request));
+    let refused = asked(ask(&stranger));
+    assert!(matches!(refused, Err(NodeError::Market(MarketError::Signature { .. }))), "{refused:?}");
+    // What is owed is paid first.
+    stage.chat(&stage.ask("hi")).unwrap();
+    let refused = asked(ask(&consumer));
+    assert!(matches!(refused, Err(NodeError::NotPaid { .. })), "{refused:?}");
+    // Of a session in which nothing is owed, at once.
+    let fresh = stage.open(7);
+    let request = pollster::block_on(consumer.leave(&fresh)).unwrap();
+    let release = pollster::block_on(stage.provider.release_asked(&request)).unwrap();
+    assert_eq!((release.release.session, release.release.redeemed), (fresh.session, Amount::ZERO));
+    let refused = stage.chat(&stage.ask_in(&fresh, "still there?", None));
+    assert!(matches!(refused, Err(NodeError::NotServed { .. })), "{refused:?}");
+    // Its word, with which the payer ends the session at once.
+    stage
+        .world
+        .act(CONSUMER, Transaction::CloseTogether { session: fresh.session, release: release.signature })
+        .unwrap();
+    assert!(stage.world.market.session(fresh.session).unwrap().closed);
 }

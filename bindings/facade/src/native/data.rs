@@ -113,7 +113,7 @@ pub(super) fn file_error(path: &str, error: impl std::fmt::Display) -> LazaiErro
 }
 
 /// A file's bytes.
-pub(super) fn read_file(path: &str) -> Result<Vec<u8>, LazaiError> {
+pub(crate) fn read_file(path: &str) -> Result<Vec<u8>, LazaiError> {
     std::fs::read(path).map_err(|e| file_error(path, e))
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use lazai::http::HttpNode;
 
 use crate::LazaiError;
-use crate::chat::{BodySink, HttpRequest, ModelOffer, Transport};
+use crate::chat::ModelOffer;
+use crate::transport::{BodySink, HttpRequest, Transport};
 
 /// A node behind a URL, over this library's own HTTP and TLS.
 #[cfg_attr(feature = "uniffi", derive(uniffi::Object))]

@@ -256,6 +256,10 @@ class Chat:
         """
         Tells that the node has the payment.
         """
+    def recount_with(self, /, counter: TokenCounter) -> None:
+        """
+        Has every receipt from now on recounted, rather than held to bounds.
+        """
     def refusal(self, /, status: SupportsIndex, body: SupportsGetItem[int, SupportsIndex]) -> BaseException:
         """
         What a node answered instead, with a status that is no success.
@@ -276,11 +280,16 @@ class ChatTurn:
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, text: str, prompt_tokens: SupportsIndex, completion_tokens: SupportsIndex, owed: str, payment: HttpRequest | None) -> ChatTurn: ...
+    def __new__(cls, text: str, prompt_tokens: SupportsIndex, completion_tokens: SupportsIndex, owed: str, token_check: TokenCheck, model_checked: bool, payment: HttpRequest | None) -> ChatTurn: ...
     @property
     def completion_tokens(self, /) -> int:
         """
         Tokens of the reply.
+        """
+    @property
+    def model_checked(self, /) -> bool:
+        """
+        Whether base and adapter are those that the ledger names for the version; if not, the node alone says so.
         """
     @property
     def owed(self, /) -> str:
@@ -290,7 +299,7 @@ class ChatTurn:
     @property
     def payment(self, /) -> HttpRequest | None:
         """
-        Promises to pay for it: to be sent to the node, which redeems it later. None where nothing is owed.
+        Promises to pay for it: to be sent to the node, which redeems it later. None if that is done, or nothing is owed.
         """
     @property
     def prompt_tokens(self, /) -> int:
@@ -301,6 +310,11 @@ class ChatTurn:
     def text(self, /) -> str:
         """
         What is said.
+        """
+    @property
+    def token_check(self, /) -> TokenCheck:
+        """
+        How its tokens were checked.
         """
 
 @final
@@ -1497,6 +1511,72 @@ class SubmissionFacts:
     def tokens(self, /) -> int:
         """
         Tokens of all records, as proved.
+        """
+
+@final
+class TokenCheck:
+    """
+    How the tokens of a receipt were checked.
+    """
+    BOUNDED: Final[TokenCheck]
+    """
+    Held to the offer's ceilings and prices, the deposit, and what the bytes of the words allow.
+    """
+    COUNTED: Final[TokenCheck]
+    """
+    Recounted with the tokenizer, besides.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __int__(self, /) -> int: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+
+@final
+class TokenCount:
+    """
+    What a counter says of a conversation and some texts.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, prompt_tokens: SupportsIndex, ids: SupportsGetItem[int, SupportsGetItem[int, SupportsIndex]]) -> TokenCount: ...
+    @property
+    def ids(self, /) -> list[list[int]]:
+        """
+        Token ids of each text.
+        """
+    @property
+    def prompt_tokens(self, /) -> int:
+        """
+        Tokens of the conversation before a reply.
+        """
+
+@final
+class TokenCounter:
+    """
+    Counts tokens as a node does: the tokenizer and the chat template of a model, without its weights.
+    """
+    def count(self, /, messages: SupportsGetItem[int, Message], texts: SupportsGetItem[int, str]) -> TokenCount:
+        """
+        Counts a conversation as it is before a reply, and gives the token ids of some texts.
+        """
+    def digest(self, /) -> str:
+        """
+        Digest of the tokenizer: what receipts name.
+        """
+    @staticmethod
+    def from_gguf(bytes: SupportsGetItem[int, SupportsIndex]) -> TokenCounter:
+        """
+        A counter out of the beginning of a GGUF file, or all of it.
+        """
+    @staticmethod
+    def from_json(tokenizer: SupportsGetItem[int, SupportsIndex], config: SupportsGetItem[int, SupportsIndex], template: str | None = None) -> TokenCounter:
+        """
+        A counter out of `tokenizer.json` and `tokenizer_config.json`, and `chat_template.jinja` where there is one.
+        """
+    @staticmethod
+    def open(path: str) -> TokenCounter:
+        """
+        A counter for the model in a GGUF file, of which the header is read, or in a folder as Hugging Face has them.
         """
 
 @final

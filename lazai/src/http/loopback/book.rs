@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::LoopbackError;
 use crate::consumer::Conversation;
-use crate::node::{SignedOffer, SignedVoucher};
+use crate::node::SignedOffer;
 
 /// A session is left this long before its deadline, in seconds: a reply takes time.
 const MARGIN_S: u64 = 30;
@@ -162,14 +162,17 @@ impl Book {
         self.page.over.iter().filter(|(_, over)| now_s > over.deadline_s).map(|(session, _)| *session).collect()
     }
 
-    /// What a session that is over was paid by.
-    pub fn last_voucher(&self, session: SessionId) -> Option<SignedVoucher> {
-        read::<Open>(&conversation(&self.folder, session)).ok()??.conversation.paid
+    /// The conversation of a session that is over.
+    pub fn conversation(&self, session: SessionId) -> Option<Conversation> {
+        Some(read::<Open>(&conversation(&self.folder, session)).ok()??.conversation)
     }
 
-    pub fn taken_back(&mut self, session: SessionId) -> Result<(), LoopbackError> {
+    /// Forgets what a session reserved: it is back. Were this not kept, it would be found back again.
+    pub fn taken_back(&mut self, session: SessionId) {
         self.page.over.remove(&session);
-        self.keep_page()
+        if let Err(error) = self.keep_page() {
+            tracing::warn!(%session, %error, "a deposit that is back stays reserved in the book");
+        }
     }
 
     /// Notes that a node ended a session of a model. The first time another is opened at once; then after two seconds, four,
@@ -266,7 +269,7 @@ mod tests {
         book.finish("one").unwrap();
         is_bound(&book, 1_000);
         assert_eq!((book.ended(60), book.ended(61)), (vec![], vec![session]));
-        book.taken_back(session).unwrap();
+        book.taken_back(session);
         is_bound(&book, 500);
         book.give_up("two");
         is_bound(&book, 0);

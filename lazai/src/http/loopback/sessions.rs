@@ -2,23 +2,23 @@
 
 use std::time::Duration;
 
-use lazai_core::{Amount, Digest};
+use lazai_core::{Amount, Digest, SessionId};
 use lazai_settle::ledger::LedgerError;
 use lazai_settle::session::{Offer, SessionPayment};
 
 use super::book::{Book, Open, Plan};
 use super::{Inner, LoopbackError};
 use crate::account::SendError;
-use crate::consumer::{ConsumerError, TakeBack};
+use crate::consumer::{CheckedReply, ConsumerError, Conversation, TakeBack};
 use crate::http::front::{no_model, refusal};
 use crate::http::openai::{ApiError, Asked};
 use crate::http::payment::Served;
 use crate::http::reply::Pieces;
 use crate::http::talk::Model;
-use crate::node::{ChatReply, Node as _, NodeError};
+use crate::node::{NodeError, SignedRelease};
 
-/// How long a node may take to redeem what it has before a deposit is taken back.
-const TELLING: Duration = Duration::from_secs(20);
+/// How long a node may take to redeem what it has and release a session.
+const HELP: Duration = Duration::from_secs(20);
 
 impl Inner {
     /// One reply, and what is paid for it.
@@ -36,10 +36,11 @@ impl Inner {
             let asking = self.consumer.ask(conversation, node, messages, asked.settings, &mut on_text).await;
             book.keep(&asked.model, open)?;
             match asking {
-                Ok(ChatReply { text, tokens, receipt }) => {
+                Ok(CheckedReply { text, tokens, receipt, checked }) => {
                     book.served(&asked.model)?;
                     let (text, device) = (pieces.complete(&text), "remote".into());
-                    return Ok(Served { receipt, tokens, text, adapter: "claimed".into(), device });
+                    let checked = Some(checked);
+                    return Ok(Served { receipt, tokens, text, adapter: "claimed".into(), device, checked });
                 }
                 Err(error) if is_over(&error) => {
                     // Nothing is reserved anew for a node that refuses, but for the first time.
@@ -145,24 +146,52 @@ impl Inner {
         Ok(plan)
     }
 
-    /// What ended sessions did not use, in the steps that it takes: the node is told, redeems what it has and ends the
-    /// session; where it does not, the ledger is asked for the end, and again when that is final.
+    /// What ended sessions did not use, in the steps that it takes: together with the node at once; where it does not help,
+    /// the ledger is asked for the end, and again when that is final.
     async fn take_back(&self, book: &mut Book, now_s: u64) {
         for session in book.ended(now_s) {
-            if let Some(voucher) = book.last_voucher(session) {
-                // Paying again what was paid, after the deadline, says it. The ledger does not wait for a node that is gone.
-                let told = tokio::time::timeout(TELLING, self.node.pay(&voucher)).await;
-                tracing::debug!(%session, heard = matches!(told, Ok(Ok(()))), "the node is told of the end");
-            }
-            let taken = match self.consumer.take_back(session).await {
-                Ok(TakeBack::Done) => book.taken_back(session).map_err(|e| e.to_string()),
-                // The node has its time to redeem; it is asked again after that.
-                Ok(TakeBack::FinalAt(at_s)) => Err(format!("its end is final after {at_s}")),
-                Err(error) => Err(error.to_string()),
-            };
-            if let Err(error) = taken {
+            if let Err(error) = self.take_back_one(book, session).await {
                 tracing::info!(%session, %error, "not taken back yet");
             }
+        }
+    }
+
+    async fn take_back_one(&self, book: &mut Book, session: SessionId) -> Result<(), ConsumerError> {
+        let released = match book.conversation(session) {
+            Some(conversation) => self.released(&conversation).await,
+            None => None,
+        };
+        if let Some(release) = released {
+            match self.consumer.close_together(&release).await {
+                // The node's word is of another sum: the ledger goes by its own.
+                Err(SendError::Ledger(LedgerError::Market(error))) => tracing::info!(%session, %error, "a bad release"),
+                Err(SendError::Ledger(error @ LedgerError::Reverted { .. })) => {
+                    tracing::info!(%session, %error, "a bad release");
+                }
+                closed => return Ok(closed.map(|()| book.taken_back(session))?),
+            }
+        }
+        match self.consumer.take_back(session).await? {
+            TakeBack::Done => book.taken_back(session),
+            // The node has its time to redeem; the ledger is asked again after that.
+            TakeBack::FinalAt(at_s) => tracing::info!(%session, at_s, "the end of the session is not final yet"),
+        }
+        Ok(())
+    }
+
+    /// The node's release of a session, for which it redeems what it has. The ledger does not wait for a node that is gone.
+    async fn released(&self, conversation: &Conversation) -> Option<SignedRelease> {
+        let asking = async {
+            let request = self.consumer.talker().leave(conversation).await?;
+            Ok::<_, ConsumerError>(self.node.release(&request).await?)
+        };
+        match tokio::time::timeout(HELP, asking).await {
+            Ok(Ok(release)) => Some(release),
+            Ok(Err(error)) => {
+                tracing::info!(session = %conversation.session, %error, "the node does not release the session");
+                None
+            }
+            Err(_) => None,
         }
     }
 }

@@ -107,7 +107,8 @@ func say(_ line: String, _ chat: Chat, _ transport: any Transport) async throws 
             for try await said in chat.stream(line, settings: settings, transport: transport) {
                 switch said {
                 case .piece(let piece): print(piece, terminator: "")
-                case .done(let turn): print("\n  [\(turn.completionTokens) tokens, \(turn.owed) owed so far, promised]")
+                case .done(let turn):
+                    print("\n  [\(turn.completionTokens) tokens, \(turn.tokenCheck), \(turn.owed) owed so far, promised]")
                 }
             }
             return

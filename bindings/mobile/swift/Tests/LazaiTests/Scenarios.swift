@@ -84,7 +84,8 @@ func plain(_ value: Any?) -> Any {
     case let v as ChatTurn:
         return [
             "text": v.text, "promptTokens": String(v.promptTokens), "completionTokens": String(v.completionTokens),
-            "owed": v.owed, "payment": plain(v.payment),
+            "owed": v.owed, "tokenCheck": "\(v.tokenCheck)", "modelChecked": NSNumber(value: v.modelChecked),
+            "payment": plain(v.payment),
         ] as Object
     case .some(let v): return v
     case .none: return NSNull()
@@ -124,12 +125,32 @@ struct Vector {
         chat = try Chat(conversation: text(json, "conversation"), domain: domain(object(json, "domain")), signer: key.signer())
         let seed = u64(object(json, "settings"), "seed")
         settings = ReplySettings(maxTokens: nil, temperatureMilli: nil, topPMilli: nil, seed: seed)
-        messages = (json["messages"] as! [Object]).map { Message(role: text($0, "role"), content: text($0, "content")) }
+        messages = messageList(json["messages"])
     }
+}
+
+func openCounter(_ source: Object) throws -> TokenCounter {
+    if let gguf = source["gguf"] as? Object { return try TokenCounter.fromGguf(bytes: content(gguf)) }
+    return try TokenCounter.fromJson(
+        tokenizer: content(object(source, "tokenizer")), config: content(object(source, "config")), template: nil)
+}
+
+func messageList(_ list: Any?) -> [Message] {
+    (list as! [Object]).map { Message(role: text($0, "role"), content: text($0, "content")) }
+}
+
+func count(_ a: Object) throws -> Any {
+    let counter = try openCounter(object(a, "counter"))
+    let count = try counter.count(messages: messageList(a["messages"]), texts: a["texts"] as! [String])
+    return [
+        "digest": counter.digest(), "promptTokens": String(count.promptTokens),
+        "ids": count.ids.map { $0.map { NSNumber(value: $0) } },
+    ] as Object
 }
 
 func turn(_ a: Object) async throws -> Any {
     let vector = try Vector(object(a, "chat"))
+    if let source = a["counter"] as? Object { vector.chat.recountWith(counter: try openCounter(source)) }
     let request = try await vector.chat.ask(messages: vector.messages, settings: vector.settings)
     let wanted = object(vector.json, "request")
     let found = plain(request) as! Object
@@ -137,7 +158,7 @@ func turn(_ a: Object) async throws -> Any {
     try same(found["headers"]!, wanted["headers"]!, "headers")
     let body = { (json: Any) in try JSONSerialization.jsonObject(with: Data((json as! String).utf8)) as! NSDictionary }
     if try body(request.body) != body(wanted["body"]!) { throw Different(description: "body") }
-    var stream = text(vector.json, "stream")
+    var stream = text(vector.json, a["says"] as? String ?? "stream")
     if let pair = a["replace"] as? [String] { stream = replacing(stream, pair) }
     let bytes = Array(stream.utf8)
     var heard = ""
@@ -146,7 +167,9 @@ func turn(_ a: Object) async throws -> Any {
     }
     let turn = try await vector.chat.finish()
     vector.chat.paid()
-    try same(plain(turn), vector.json["turn"]!, "turn")
+    var agreed = object(vector.json, "turn")
+    agreed["tokenCheck"] = a["counter"] == nil ? "bounded" : "counted"
+    try same(plain(turn), agreed, "turn")
     try same([heard, vector.chat.owed()], [turn.text, turn.owed], "heard")
     return "*"
 }
@@ -179,6 +202,7 @@ func call(_ name: String, _ a: Object) async throws -> Any {
         try checkReceipt(
             domain: about(), receipt: receipt(object(a, "receipt")), signature: text(a, "signature"), node: text(a, "node"))
         return NSNull()
+    case "count_tokens": return try count(a)
     case "verify_evidence":
         return plain(try verifyEvidence(evidence: content(object(a, "evidence")), anchor: content(object(a, "anchor"))))
     case "verify_words":

@@ -1,0 +1,158 @@
+//! The network, as a language brings it, and a node behind it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lazai::http::talk::{self, ReplyReader};
+use lazai::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, SignedVoucher};
+
+use crate::{LazaiError, record};
+
+record! {
+    /// A header of a request.
+    pub struct Header {
+        /// Its name.
+        pub name: String,
+        /// Its value.
+        pub value: String,
+    }
+}
+
+record! {
+    /// A request to a node: `POST`, to be sent as it is.
+    pub struct HttpRequest {
+        /// Path under the node's URL.
+        pub path: String,
+        /// Headers.
+        pub headers: Vec<Header>,
+        /// The body, JSON.
+        pub body: String,
+    }
+}
+
+pub(crate) fn json_post(path: &str, body: &impl serde::Serialize) -> Result<HttpRequest, LazaiError> {
+    let header = Header { name: "content-type".into(), value: "application/json".into() };
+    Ok(HttpRequest { path: path.into(), headers: vec![header], body: serde_json::to_string(body)? })
+}
+
+/// The request that asks for a reply.
+pub(crate) fn chat_post(request: &ChatRequest) -> Result<HttpRequest, LazaiError> {
+    let (name, value, body) = talk::chat(request);
+    let mut post = json_post("/v1/chat/completions", &())?;
+    post.headers.push(Header { name: name.into(), value });
+    Ok(HttpRequest { body, ..post })
+}
+
+/// The request that brings a payment.
+pub(crate) fn voucher_post(voucher: &SignedVoucher) -> Result<HttpRequest, LazaiError> {
+    json_post("/v1/lazai/vouchers", voucher)
+}
+
+/// Hears a reply as it comes.
+#[cfg_attr(feature = "uniffi", uniffi::export(with_foreign))]
+pub trait ReplyListener: Send + Sync {
+    /// A piece of text; `false` stops listening (the reply is paid all the same, for the node has made it).
+    fn on_text(&self, text: String) -> bool;
+}
+
+/// Where the body of an answer goes, as it comes.
+#[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
+pub struct BodySink {
+    state: Mutex<SinkState>,
+    listener: Option<Arc<dyn ReplyListener>>,
+}
+
+#[derive(Default)]
+struct SinkState {
+    reader: ReplyReader,
+    /// The beginning of the body, for errors.
+    head: Vec<u8>,
+    failed: Option<NodeError>,
+    deaf: bool,
+}
+
+/// Largest part of an answer that an error is read from.
+const HEAD_BYTES: usize = 64 << 10;
+
+impl BodySink {
+    fn new(listener: Option<Arc<dyn ReplyListener>>) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default(), listener })
+    }
+
+    fn state(&self) -> MutexGuard<'_, SinkState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+impl BodySink {
+    /// Takes bytes of the body.
+    pub fn push(&self, bytes: Vec<u8>) {
+        let mut state = self.state();
+        let room = HEAD_BYTES.saturating_sub(state.head.len()).min(bytes.len());
+        state.head.extend_from_slice(&bytes[..room]);
+        if state.failed.is_some() {
+            return;
+        }
+        match state.reader.push(&bytes) {
+            Ok(pieces) => {
+                let deaf = state.deaf;
+                drop(state);
+                // Outside of the lock: a listener may do as it likes.
+                let mut listener = self.listener.as_ref().filter(|_| !deaf);
+                for piece in pieces {
+                    if listener.is_some_and(|listener| !listener.on_text(piece)) {
+                        listener = None;
+                        self.state().deaf = true;
+                    }
+                }
+            }
+            Err(error) => state.failed = Some(error),
+        }
+    }
+}
+
+/// The network, as a language brings it: `URLSession`, OkHttp, `fetch`.
+#[cfg_attr(feature = "uniffi", uniffi::export(with_foreign))]
+#[async_trait::async_trait]
+pub trait Transport: Send + Sync {
+    /// Sends a request to the node, gives the body of the answer to the sink as it comes, and returns the status.
+    ///
+    /// # Errors
+    /// Whatever kept it from getting an answer, as `node.transport`.
+    async fn post(&self, request: HttpRequest, sink: Arc<BodySink>) -> Result<u16, LazaiError>;
+}
+
+/// A node behind a transport. Pieces of replies go to the listener, on whatever thread the transport pushes from.
+pub(crate) struct Distant {
+    pub transport: Arc<dyn Transport>,
+    pub listener: Option<Arc<dyn ReplyListener>>,
+}
+
+impl Distant {
+    /// What was answered, if it is a success.
+    async fn posted(
+        &self,
+        post: Result<HttpRequest, LazaiError>,
+        listener: Option<Arc<dyn ReplyListener>>,
+    ) -> Result<SinkState, NodeError> {
+        let sink = BodySink::new(listener);
+        let sent = async { self.transport.post(post?, sink.clone()).await };
+        let in_words = |LazaiError::Failed { code, detail }| NodeError::Refused { code, message: detail };
+        let status = sent.await.map_err(in_words)?;
+        let state = std::mem::take(&mut *sink.state());
+        if (200..300).contains(&status) { Ok(state) } else { Err(talk::refusal(status, &state.head)) }
+    }
+}
+
+impl Node for Distant {
+    fn chat<'a>(&'a self, request: &'a ChatRequest, _: &'a mut (dyn FnMut(&str) + Send)) -> NodeFuture<'a, ChatReply> {
+        Box::pin(async move {
+            let state = self.posted(chat_post(request), self.listener.clone()).await?;
+            state.failed.map_or_else(|| state.reader.finish(), Err)
+        })
+    }
+
+    fn pay<'a>(&'a self, voucher: &'a SignedVoucher) -> NodeFuture<'a, ()> {
+        Box::pin(async move { self.posted(voucher_post(voucher), None).await.map(|_| ()) })
+    }
+}

@@ -1,0 +1,144 @@
+//! What a receipt is held to before it is paid.
+
+use lazai_core::dialogue::Message;
+use lazai_core::{ClassId, Digest, Domain, VersionNumber};
+use lazai_settle::Market;
+use serde::{Deserialize, Serialize};
+
+use super::Conversation;
+use crate::consumer::ConsumerError;
+use crate::node::{ChatReply, ChatRequest, SignedReceipt, reply_digest};
+
+/// Counts tokens as the node should: what a consumer can check by itself.
+pub trait TokenCounter: Send + Sync {
+    /// Digest of the tokenizer.
+    fn digest(&self) -> Digest;
+
+    /// Tokens of a conversation before a reply; `None` if it cannot be counted.
+    fn prompt_tokens(&self, messages: &[Message]) -> Option<u64>;
+
+    /// The text of a reply's token ids; `None` if one is no token, or says nothing and does not end the reply.
+    fn text(&self, tokens: &[u32]) -> Option<String>;
+}
+
+#[cfg(feature = "counter")]
+impl TokenCounter for lazai_core::tokenizer::Counter {
+    fn digest(&self) -> Digest {
+        self.digest()
+    }
+
+    fn prompt_tokens(&self, messages: &[Message]) -> Option<u64> {
+        self.prompt_tokens(messages).ok()
+    }
+
+    fn text(&self, tokens: &[u32]) -> Option<String> {
+        self.text(tokens)
+    }
+}
+
+/// How the tokens of a receipt were checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenCheck {
+    /// Held to the offer's ceilings, to one step's price, to the deposit, and to what the bytes of the words allow.
+    Bounded,
+    /// Recounted with the tokenizer, besides.
+    Counted,
+}
+
+/// What a reply was held to, beside what is always checked: signatures, digests, prices and sums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checked {
+    /// How its tokens were checked.
+    pub tokens: TokenCheck,
+    /// Whether the receipt's base and adapter are those that the ledger names for the version. If not, there was no ledger
+    /// at hand, and the node alone says so.
+    pub model: bool,
+}
+
+/// What the ledger says a version is made of: what receipts are held to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamedModel {
+    /// SHA-256 of the base model.
+    pub base: Digest,
+    /// SHA-256 of the adapter.
+    pub adapter: Digest,
+}
+
+impl NamedModel {
+    /// Of a version, if the market has it.
+    #[must_use]
+    pub fn of(market: &Market, class: ClassId, version: VersionNumber) -> Option<Self> {
+        let metadata = &market.class(class)?.version(version)?.metadata;
+        Some(Self { base: metadata.base.digest, adapter: metadata.adapter_digest })
+    }
+}
+
+/// Tokens that a chat template adds to a message, and to a conversation, at most: its marks, and words of its own.
+const TEMPLATE_TOKENS: (u64, u64) = (16, 512);
+/// Tokens of a reply that no byte of its text need show: the one that ends it, and a space that some tokenizers put before.
+const SILENT_TOKENS: u64 = 2;
+
+/// The most tokens that a conversation can have, whatever the tokenizer: one that works on bytes makes no more tokens
+/// than there are bytes. What templates add is allowed for.
+fn most_tokens(messages: &[Message]) -> u64 {
+    let (of_message, of_conversation) = TEMPLATE_TOKENS;
+    messages.iter().map(|m| m.content.len() as u64 + of_message).fold(of_conversation, u64::saturating_add)
+}
+
+impl Conversation {
+    /// Holds a reply to what was asked, said and agreed.
+    pub(super) fn check(
+        &self,
+        domain: &Domain,
+        request: &ChatRequest,
+        reply: &ChatReply,
+        counter: Option<&dyn TokenCounter>,
+    ) -> Result<Checked, ConsumerError> {
+        let SignedReceipt { receipt, signature } = &reply.receipt;
+        let offer = &self.offer.offer;
+        signature.verify(domain, receipt, offer.node).map_err(ConsumerError::ReceiptSignature)?;
+        let wanted = &request.settings;
+        same("session", request.session, receipt.session)?;
+        same("turn", request.turn, receipt.turn)?;
+        same("request digest", request.digest(), receipt.request_digest)?;
+        same("reply digest", reply_digest(request.salt, &reply.tokens, &reply.text), receipt.reply_digest)?;
+        same("completion tokens", reply.tokens.len() as u64, receipt.completion_tokens)?;
+        let ceiling = offer.completion_ceiling.min(wanted.max_tokens.unwrap_or(u32::MAX).max(1));
+        same("completion ceiling", true, receipt.completion_tokens <= ceiling.into())?;
+        let spoken = (reply.text.len() as u64).saturating_add(SILENT_TOKENS);
+        same("completion tokens of these words", true, receipt.completion_tokens <= spoken)?;
+        same("temperature", wanted.temperature_milli.unwrap_or(receipt.temperature_milli), receipt.temperature_milli)?;
+        same("nucleus", wanted.top_p_milli.unwrap_or(receipt.top_p_milli), receipt.top_p_milli)?;
+        if let Some(model) = self.model {
+            same("adapter", model.adapter, receipt.adapter_digest)?;
+            same("base model", model.base, receipt.base_digest)?;
+        }
+        if let Some(counter) = counter {
+            same("tokenizer", counter.digest(), receipt.tokenizer_digest)?;
+            let counted = counter.prompt_tokens(&request.messages).unwrap_or(u64::MAX);
+            same("prompt tokens", counted, receipt.prompt_tokens)?;
+            let said = counter.text(&reply.tokens);
+            same("reply text", true, said.as_deref() == Some(reply.text.as_str()))?;
+        }
+        same("prompt ceiling", true, receipt.prompt_tokens <= offer.prompt_ceiling.into())?;
+        same("prompt tokens of these words", true, receipt.prompt_tokens <= most_tokens(&request.messages))?;
+        let price = offer.price(receipt.prompt_tokens, receipt.completion_tokens)?;
+        same("price within one step", true, price <= offer.step()?)?;
+        same("sum owed", self.owed().checked_add(price)?, receipt.cumulative)?;
+        same("sum within the deposit", true, receipt.cumulative <= self.deposit)?;
+        let tokens = if counter.is_some() { TokenCheck::Counted } else { TokenCheck::Bounded };
+        Ok(Checked { tokens, model: self.model.is_some() })
+    }
+}
+
+/// Whether a field of a receipt is what it must be.
+fn same<T: PartialEq + ToString>(field: &'static str, expected: T, found: T) -> Result<(), ConsumerError> {
+    if expected == found {
+        Ok(())
+    } else {
+        Err(ConsumerError::Receipt { field, expected: expected.to_string(), found: found.to_string() })
+    }
+}

@@ -1,0 +1,157 @@
+//! Who talks in a conversation, and the one loop of it: pay what is owed, ask, check, pay.
+//!
+//! [`Talker::say`] runs it over a [`Node`]. Whoever has a transport of another shape (a page's `fetch`) takes the same steps
+//! one by one, without a network: [`payment`](Talker::payment), [`ask`](Talker::ask), [`take`](Talker::take),
+//! [`Conversation::settled`]. Out of order they are refused.
+
+use std::sync::Arc;
+
+use lazai_core::dialogue::Message;
+use lazai_core::sign::{self, SignerError};
+use lazai_core::{Address, Domain, Signer};
+
+use super::{Checked, Conversation, TokenCounter};
+use crate::consumer::ConsumerError;
+use crate::node::{
+    ChatReply, ChatRequest, Node, ReleaseClaim, ReleaseRequest, ReplySettings, SignedReceipt, SignedVoucher,
+};
+
+/// Who talks: the key that signs requests and vouchers, and whatever counts tokens. Knows no ledger but its domain.
+#[derive(Clone)]
+pub struct Talker {
+    domain: Domain,
+    signer: Arc<dyn Signer>,
+    counter: Option<Arc<dyn TokenCounter>>,
+}
+
+/// A reply that was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedReply {
+    /// What is said.
+    pub text: String,
+    /// Its token ids.
+    pub tokens: Vec<u32>,
+    /// The receipt.
+    pub receipt: SignedReceipt,
+    /// What it was held to.
+    pub checked: Checked,
+}
+
+impl Talker {
+    /// The consumer of sessions on a ledger, by its key.
+    pub fn new(domain: Domain, signer: Arc<dyn Signer>) -> Self {
+        Self { domain, signer, counter: None }
+    }
+
+    /// Has every receipt recounted; without it, receipts are held to bounds.
+    #[must_use]
+    pub fn with_counter(mut self, counter: Arc<dyn TokenCounter>) -> Self {
+        self.counter = Some(counter);
+        self
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        self.signer.address()
+    }
+
+    /// Says something in a conversation, over a node: pays what is owed, asks, checks the reply, pays for it. `messages` are
+    /// the whole conversation.
+    ///
+    /// # Errors
+    /// [`ConsumerError`]. Until a reply was checked the conversation is as before, and the same can be asked again; one that
+    /// was checked and could not be paid stays, and is paid first the next time.
+    pub async fn say(
+        &self,
+        conversation: &mut Conversation,
+        node: &dyn Node,
+        messages: Vec<Message>,
+        settings: ReplySettings,
+        on_text: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<CheckedReply, ConsumerError> {
+        self.settle(conversation, node).await?;
+        let request = self.ask(conversation, messages, settings).await?;
+        let reply = node.chat(&request, on_text).await?;
+        let checked = self.take(conversation, &request, &reply).await?;
+        self.settle(conversation, node).await?;
+        let ChatReply { text, tokens, receipt } = reply;
+        Ok(CheckedReply { text, tokens, receipt, checked })
+    }
+
+    /// Delivers the voucher for everything received so far, if it is not paid yet.
+    ///
+    /// # Errors
+    /// [`ConsumerError`].
+    pub async fn settle(&self, conversation: &mut Conversation, node: &dyn Node) -> Result<(), ConsumerError> {
+        if let Some(voucher) = self.payment(conversation).await? {
+            node.pay(&voucher).await?;
+            conversation.settled();
+        }
+        Ok(())
+    }
+
+    /// The voucher that the node does not have yet, signed once; none if everything is paid. Once the node has it,
+    /// [`Conversation::settled`] says so.
+    ///
+    /// # Errors
+    /// What the signer says.
+    pub async fn payment(&self, conversation: &mut Conversation) -> Result<Option<SignedVoucher>, SignerError> {
+        if conversation.unpaid.is_none() && conversation.owes() {
+            let voucher = conversation.offer.offer.voucher(conversation.session, conversation.owed());
+            let signature = sign::sign(&*self.signer, &self.domain, &voucher).await?;
+            conversation.unpaid = Some(SignedVoucher { voucher, signature });
+        }
+        Ok(conversation.unpaid)
+    }
+
+    /// Signs a request for the next reply. Asking again with the same words asks the same.
+    ///
+    /// # Errors
+    /// [`ConsumerError::Unpaid`] if the last reply is to be paid first, [`ConsumerError::Signer`].
+    pub async fn ask(
+        &self,
+        conversation: &Conversation,
+        messages: Vec<Message>,
+        settings: ReplySettings,
+    ) -> Result<ChatRequest, ConsumerError> {
+        if conversation.owes() {
+            return Err(ConsumerError::Unpaid);
+        }
+        Ok(conversation.request(&self.domain, &*self.signer, messages, settings).await?)
+    }
+
+    /// Checks a reply, takes it in, and signs for it: [`Conversation::unpaid`] is then to be delivered.
+    ///
+    /// # Errors
+    /// [`ConsumerError`]; the conversation is as before.
+    pub async fn take(
+        &self,
+        conversation: &mut Conversation,
+        request: &ChatRequest,
+        reply: &ChatReply,
+    ) -> Result<Checked, ConsumerError> {
+        let mut taken = conversation.clone();
+        let checked = taken.accept(&self.domain, request, reply, self.counter.as_deref())?;
+        self.payment(&mut taken).await?;
+        *conversation = taken;
+        Ok(checked)
+    }
+
+    /// Signs that the node may release a session: nothing more is asked for in it.
+    ///
+    /// # Errors
+    /// What the signer says.
+    pub async fn leave(&self, conversation: &Conversation) -> Result<ReleaseRequest, SignerError> {
+        let session = conversation.session;
+        let signature = sign::sign(&*self.signer, &self.domain, &ReleaseClaim { session }).await?;
+        Ok(ReleaseRequest { session, signature })
+    }
+}
+
+impl std::fmt::Debug for Talker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let counter = self.counter.as_ref().map(|counter| counter.digest());
+        write!(f, "Talker {{ consumer: {}, counter: {counter:?} }}", self.address())
+    }
+}
