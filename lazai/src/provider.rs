@@ -23,7 +23,7 @@ use crate::node::{
     ChatReply, ChatRequest, Moderator, NoModeration, Node, NodeError, NodeFuture, SignedOffer, SignedReceipt,
     SignedVoucher,
 };
-use book::{LastReply, Moderated, is_waited_for};
+use book::{LastReply, Moderated, is_waited_for, lock};
 use strangers::Strangers;
 
 /// A node that serves characters on one base model.
@@ -230,10 +230,11 @@ impl std::fmt::Debug for Provider {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "Provider {{ account: {:?}, backend: {:?}, adapters: {} }}",
+            "Provider {{ account: {:?}, backend: {:?}, adapters: {}, claims: {} }}",
             self.account,
             self.backend,
-            self.adapters.len()
+            self.adapters.len(),
+            lock(&self.claims).len()
         )
     }
 }
