@@ -20,6 +20,7 @@ mod node;
 mod settle;
 mod stand_in;
 mod tempers;
+mod together;
 mod watch;
 #[path = "../../../lazai-settle/tests/world/mod.rs"]
 mod world;

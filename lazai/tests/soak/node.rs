@@ -43,6 +43,15 @@ impl Setup {
     }
 }
 
+/// The node's provider, whose pages are in a folder beside its ledger.
+pub fn provider(ledger: Arc<EmbeddedLedger>, model: Arc<StandIn>, folder: &Path) -> Provider {
+    let account = Account::new(ledger, Arc::new(signer(NODE)));
+    Provider::new(account, model, folder.join("node"))
+        .with_adapter(ClassId(1), VersionNumber(1), folder, sha256(b"adapter"))
+        .unwrap()
+        .with_sampler(Sampler { max_tokens: MAX_TOKENS, ..Sampler::default() })
+}
+
 /// Is the node, until it is told to stop or whoever started it is gone.
 pub fn run() {
     let told = std::env::var(VARIABLE).unwrap();
@@ -53,12 +62,7 @@ pub fn run() {
     });
     let ledger = Arc::new(EmbeddedLedger::open(&setup.ledger(), SystemClock).unwrap());
     let model = Arc::new(StandIn::new());
-    let account = Account::new(ledger.clone(), Arc::new(signer(NODE)));
-    let provider = Provider::new(account, model.clone(), setup.folder.join("node"))
-        .with_adapter(ClassId(1), VersionNumber(1), &setup.folder, sha256(b"adapter"))
-        .unwrap()
-        .with_sampler(Sampler { max_tokens: MAX_TOKENS, ..Sampler::default() });
-    let provider = Arc::new(provider);
+    let provider = Arc::new(provider(ledger.clone(), model.clone(), &setup.folder));
     let front = Front::new(provider.clone(), vec![terms(setup.session_s)]);
     let serving = front.spawn((Ipv4Addr::LOCALHOST, setup.port)).unwrap();
     let (stop, stopped) = mpsc::channel();
