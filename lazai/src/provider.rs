@@ -208,6 +208,8 @@ impl Node for Provider {
                 return Err(NodeError::NotServed { session: id, reason: "it is opened with another node" });
             }
             market.check_voucher(&voucher.voucher, &voucher.signature)?;
+            // An embedded ledger copies a market that somebody still holds when it changes.
+            drop(market);
             let offered = voucher.voucher.cumulative;
             self.change(id, |page| {
                 if page.paid == Some(*voucher) {

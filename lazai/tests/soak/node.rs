@@ -28,6 +28,9 @@ use super::world::{NODE, signer};
 /// The variable that tells the process what it is.
 pub const VARIABLE: &str = "LAZAI_SOAK_NODE";
 
+/// Has glibc give back what is freed: an arena a thread, kept for later, would look like a leak and hide one.
+const ALLOCATOR: [(&str, &str); 2] = [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "131072")];
+
 /// What the process is told.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Setup {
@@ -105,6 +108,7 @@ impl Process {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "the_node", "--ignored", "--nocapture"])
             .env(VARIABLE, serde_json::to_string(setup).unwrap())
+            .envs(ALLOCATOR)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(file)

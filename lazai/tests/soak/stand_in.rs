@@ -99,7 +99,8 @@ impl Backend for StandIn {
         let words = job.messages.iter().map(|m| m.content.as_str()).collect::<Vec<_>>().join("\n");
         let long = if job.messages.last().is_some_and(|m| m.content.starts_with(AT_LENGTH)) { LONG } else { 0 };
         let mut dice = Dice::of(job.seed, &words);
-        let wanted = 1 + dice.below(job.sampler.max_tokens.min(MAX_TOKENS).into());
+        let most = job.sampler.max_tokens.min(MAX_TOKENS).into();
+        let wanted = if long > 0 { most } else { 1 + dice.below(most) };
         let mut reply = Reply { text: String::new(), tokens: Vec::new(), prompt_tokens: count(job.messages) };
         for _ in 0..wanted {
             std::thread::sleep(Duration::from_micros(dice.below(PACE_US)));
