@@ -159,8 +159,9 @@ impl Drop for Process {
 
 /// Two ports that are free now, and that no outgoing connection takes while the node is away: below those that systems give out.
 pub fn ports() -> (u16, u16) {
-    let first = 20_000 + u16::try_from(std::process::id() % 8_000).unwrap();
-    let mut free = (first..30_000).filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
+    // Processes that are started one after the other have ports of their own.
+    let first = 20_000 + u16::try_from(std::process::id() % 2_500).unwrap() * 4;
+    let mut free = (first..32_000).filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
     (free.next().unwrap(), free.next().unwrap())
 }
 

@@ -21,12 +21,16 @@ use super::dice::Dice;
 pub const MAX_TOKENS: u32 = 48;
 /// A question that begins so is answered with long words: more than a line holds that nobody reads.
 pub const AT_LENGTH: &str = "At length: ";
+/// A question that begins so is answered slowly: whoever kills the node meets it in mid-reply.
+pub const SLOWLY: &str = "Slowly: ";
 /// Token ids from here on are long words.
 const LONG: u32 = 1_000;
 /// Bytes of a long word.
 const LONG_BYTES: usize = 64 << 10;
 /// Most microseconds between two words.
 const PACE_US: u64 = 2_000;
+/// The same, for who is answered slowly.
+const SLOW_PACE_US: u64 = 80_000;
 
 /// The stand-in.
 #[derive(Debug)]
@@ -98,12 +102,14 @@ impl Backend for StandIn {
         self.begun.fetch_add(1, Ordering::SeqCst);
         let words = job.messages.iter().map(|m| m.content.as_str()).collect::<Vec<_>>().join("\n");
         let long = if job.messages.last().is_some_and(|m| m.content.starts_with(AT_LENGTH)) { LONG } else { 0 };
+        let slow = job.messages.last().is_some_and(|m| m.content.starts_with(SLOWLY));
+        let pace_us = if slow { SLOW_PACE_US } else { PACE_US };
         let mut dice = Dice::of(job.seed, &words);
         let most = job.sampler.max_tokens.min(MAX_TOKENS).into();
         let wanted = if long > 0 { most } else { 1 + dice.below(most) };
         let mut reply = Reply { text: String::new(), tokens: Vec::new(), prompt_tokens: count(job.messages) };
         for _ in 0..wanted {
-            std::thread::sleep(Duration::from_micros(dice.below(PACE_US)));
+            std::thread::sleep(Duration::from_micros(dice.below(pace_us)));
             let token = long + u32::try_from(dice.below(LONG.into())).unwrap_or_default();
             let text = word(token);
             reply.tokens.push(token);

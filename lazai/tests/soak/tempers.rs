@@ -11,7 +11,7 @@ use lazai_core::{Amount, SessionId, Signature};
 use pollster::block_on;
 
 use super::client::{Client, Went};
-use super::stand_in::AT_LENGTH;
+use super::stand_in::{AT_LENGTH, SLOWLY};
 use super::{garbage, line, market};
 
 /// How often one question is asked at once.
@@ -52,6 +52,7 @@ pub fn live(mut client: Client, temper: Temper) -> Client {
                 _ if client.dice.one_in(40) => client.end(),
                 Temper::Honest => client.talk(),
                 _ if client.dice.one_in(2) => client.talk(),
+                _ if client.dice.one_in(3) => client.wait_for_the_kill(),
                 Temper::Vanishing => client.vanish(),
                 Temper::Stalling => client.stall(),
                 Temper::Garbling => garbage::send(&mut client),
@@ -106,6 +107,25 @@ impl Client {
             }
             _ => self.leave(),
         }
+    }
+
+    /// Hears a slow reply; if the node dies of it, asks something else, for the words that were heard already.
+    fn wait_for_the_kill(&mut self) {
+        let request = self.question(SLOWLY);
+        let said = line::ask(self.shared.port, &request).map(|mut line| line::listen(&mut line, usize::MAX));
+        let mut requests = vec![request];
+        if let Ok(said) = said {
+            self.shared.book.heard(&requests[0], &said.heard);
+            match said.reply {
+                Ok(reply) => self.shared.book.replied(&requests[0], &reply),
+                Err(_) if said.heard.is_empty() => {}
+                Err(_) => {
+                    self.count("broke off in mid-reply");
+                    requests.insert(0, self.question("instead, "));
+                }
+            }
+        }
+        self.settle(&requests);
     }
 
     /// Leaves a session as it is: whatever is open in it stays so.
