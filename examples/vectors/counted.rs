@@ -131,7 +131,7 @@ fn receipt(
         session: request.session,
         turn: request.turn,
         request_digest: request.digest(),
-        reply_digest: reply_digest(request.salt, tokens),
+        reply_digest: reply_digest(request.salt, tokens, REPLY),
         prompt_tokens,
         completion_tokens,
         tokenizer_digest,

@@ -23,7 +23,7 @@ use crate::node::{
     ChatReply, ChatRequest, Moderator, NoModeration, Node, NodeError, NodeFuture, SignedOffer, SignedReceipt,
     SignedVoucher,
 };
-use book::{LastReply, Moderated, is_waited_for};
+use book::{LastReply, Moderated, is_waited_for, lock};
 use strangers::Strangers;
 
 /// A node that serves characters on one base model.
@@ -208,6 +208,8 @@ impl Node for Provider {
                 return Err(NodeError::NotServed { session: id, reason: "it is opened with another node" });
             }
             market.check_voucher(&voucher.voucher, &voucher.signature)?;
+            // An embedded ledger copies a market that somebody still holds when it changes.
+            drop(market);
             let offered = voucher.voucher.cumulative;
             self.change(id, |page| {
                 if page.paid == Some(*voucher) {
@@ -230,10 +232,11 @@ impl std::fmt::Debug for Provider {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "Provider {{ account: {:?}, backend: {:?}, adapters: {} }}",
+            "Provider {{ account: {:?}, backend: {:?}, adapters: {}, claims: {} }}",
             self.account,
             self.backend,
-            self.adapters.len()
+            self.adapters.len(),
+            lock(&self.claims).len()
         )
     }
 }

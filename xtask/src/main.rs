@@ -46,6 +46,8 @@ cargo xtask VERB
              a million random operations through the Rust market and the contracts
   soak market
              ten thousand whole markets on a chain that reorganises, with crashes, losses and cheats
+  soak node [--minutes N] [--clients N]
+             two hundred clients for ten minutes at a node that is killed twice; many of them do what they must not
   soak power a power cut at every write of the embedded ledger's scenario
   web        shows the example page, on a market and a chain of its own (web test: visits it in Chromium)
   clients    lets OpenAI's clients for Python and Node talk through the loopback proxy (clients sillytavern: SillyTavern)

@@ -1,4 +1,5 @@
-//! `cargo xtask soak NAME`: the long counts, in slices, resumable; the result goes to `benches/results/`.
+//! `cargo xtask soak NAME`: the long counts, in slices, resumable (but `node`, which is ten minutes in one); the result
+//! goes to `benches/results/`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::checks::FEATURES;
 use crate::fuzz::{self, TARGETS};
 use crate::shell::{cargo, root, target};
 
@@ -22,8 +24,9 @@ pub fn run(args: &[&str]) -> Result<()> {
         Some((&"differential", [])) => differential(),
         Some((&"fuzz", names)) => fuzz_all(names),
         Some((&"market", [])) => market(),
+        Some((&"node", options)) => node(options),
         Some((&"power", [])) => power(),
-        _ => bail!("soak: which one? (differential, fuzz [TARGET ...], market, power)"),
+        _ => bail!("soak: which one? (differential, fuzz [TARGET ...], market, node, power)"),
     }
 }
 
@@ -95,6 +98,61 @@ fn power() -> Result<()> {
     let told = run_quietly("power cuts", &mut test)?;
     let line = told.lines().find(|line| line.contains("power cuts, at")).context("the test told no count")?;
     result("power", &json!({"transactions": 1_000, "told": line, "lost": 0, "applied_twice": 0}))
+}
+
+/// Minutes and clients of the whole soak of a node, and how often the node is killed in it.
+const MINUTES: u64 = 10;
+const CLIENTS: u64 = 200;
+const KILLS: u64 = 2;
+
+/// A node in a storm: see `lazai/tests/soak`. Only the whole soak is a result.
+fn node(options: &[&str]) -> Result<()> {
+    let (mut minutes, mut clients) = (MINUTES, CLIENTS);
+    for option in options.chunks(2) {
+        let [name, number] = option else { bail!("soak node: {} of what?", option[0]) };
+        match *name {
+            "--minutes" => minutes = number.parse()?,
+            "--clients" => clients = number.parse()?,
+            _ => bail!("soak node: unknown option {name:?} (--minutes N, --clients N)"),
+        }
+    }
+    let told = target().join("reports").join("soak-node.json");
+    std::fs::create_dir_all(told.parent().context("a folder")?)?;
+    std::fs::remove_file(&told).ok();
+    // As everything is built for `cargo xtask test`, so that nothing is built twice.
+    let mut test =
+        cargo(&["test", "--quiet", "--workspace", "--features", FEATURES, "--test", "soak", "--", "--nocapture"]);
+    test.env("LAZAI_NODE_SECONDS", (minutes * 60).to_string()).env("LAZAI_NODE_CLIENTS", clients.to_string());
+    test.env("LAZAI_NODE_KILLS", KILLS.to_string()).env("LAZAI_NODE_REPORT", &told);
+    let ran = run_quietly(&format!("{clients} clients for {minutes} minutes"), &mut test);
+    let report: serde_json::Value = match std::fs::read(&told) {
+        Ok(bytes) => serde_json::from_slice(&bytes)?,
+        Err(_) => return ran.map(|_| ()),
+    };
+    println!("{report:#}");
+    ran?;
+    if (minutes, clients) != (MINUTES, CLIENTS) {
+        return Ok(());
+    }
+    result(
+        "node",
+        &json!({"machine": machine(), "date": today()?, "command": "cargo xtask soak node", "report": report}),
+    )
+}
+
+/// This machine in words.
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    let about = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model =
+        about.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map_or("unknown", |m| m.1);
+    format!("{cores} cores of {model}, {} {}", std::env::consts::OS, std::env::consts::ARCH)
+}
+
+/// The day, as the system's `date` has it.
+fn today() -> Result<String> {
+    let output = std::process::Command::new("date").args(["-u", "+%F"]).output()?;
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
 /// Runs a command, and shows what it said if it fails.

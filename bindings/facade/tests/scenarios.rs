@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use lazai_facade::{
     Blocklist, Character, Chat, Domain, LazaiError, LocalKey, MarketPlace, Message, ReplySettings, TokenCounter,
     begin_conversation, check_offer, check_receipt, check_voucher, close_session_call, error_codes,
-    evidence_with_words, fail_with,
-    offer_step, open_session_call, read_market_place, report_character, sign_offer, sign_receipt, sign_voucher,
-    split_revenue, verify_evidence, verify_proof, voucher_digest, withdraw_call,
+    evidence_with_words, fail_with, offer_step, open_session_call, read_market_place, report_character, sign_offer,
+    sign_receipt, sign_voucher, split_revenue, verify_evidence, verify_proof, voucher_digest, withdraw_call,
 };
 use pollster::block_on;
 use serde::de::DeserializeOwned;

@@ -44,7 +44,8 @@ pub async fn the_command_line_talks(served: &Served) {
     args.extend(keys);
     let (code, turns) = command(args.clone(), "Who are you?\n\nAnd where?\n").await;
     assert_eq!((code, turns.len()), (0, 2), "{turns:?}");
-    let held_to = |turn: &Value| (turn["tokenCheck"].as_str().unwrap().to_owned(), turn["modelChecked"].as_bool().unwrap());
+    let held_to =
+        |turn: &Value| (turn["tokenCheck"].as_str().unwrap().to_owned(), turn["modelChecked"].as_bool().unwrap());
     assert_eq!(held_to(&turns[1]), ("bounded".into(), true));
     let kept = std::fs::read(path("conversation.json")).unwrap();
     let kept: Conversation = serde_json::from_slice(&kept).unwrap();

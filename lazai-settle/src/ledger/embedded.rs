@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use lazai_core::digest::canonical_json;
 use lazai_core::file::sync_folder;
 use lazai_core::{Digest, Signer};
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 
 use super::storage::Backend;
 use super::{BatchFuture, Clock, Ledger, LedgerError, LedgerFuture, Storage};
@@ -23,6 +23,9 @@ const FILE: &str = "ledger.redb";
 const PARTIAL: &str = "ledger.redb.partial";
 const GENESIS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("genesis");
 const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
+/// What the database keeps of its file in memory: the log is hardly read once it was replayed, so it need not stay there
+/// whole.
+const CACHE_BYTES: usize = 4 << 20;
 
 /// A ledger in a folder: no server, no chain, no account needed. One process at a time has it open.
 pub struct EmbeddedLedger {
@@ -56,7 +59,7 @@ impl EmbeddedLedger {
         // Under another name until it is whole: what a cut of the power leaves of it is never taken for a ledger.
         let (partial, whole) = (folder.join(PARTIAL), folder.join(FILE));
         std::fs::remove_file(&partial).or_else(missing).map_err(|e| storage(&e))?;
-        let database = Database::create(&partial).map_err(|e| storage(&e))?;
+        let database = builder().create(&partial).map_err(|e| storage(&e))?;
         found(&database, folder, genesis)?;
         drop(database);
         std::fs::rename(&partial, &whole).map_err(|e| storage(&e))?;
@@ -72,7 +75,7 @@ impl EmbeddedLedger {
     pub fn on_storage(disk: impl Storage, genesis: &Genesis, clock: impl Clock + 'static) -> Result<Self, LedgerError> {
         let expected = Market::new(genesis)?.ledger();
         let path = Path::new("storage");
-        let database = Database::builder().create_with_backend(Backend(disk)).map_err(|e| storage(path, &e))?;
+        let database = builder().create_with_backend(Backend(disk)).map_err(|e| storage(path, &e))?;
         if !has_genesis(&database, path)? {
             found(&database, path, genesis)?;
         }
@@ -110,7 +113,7 @@ impl EmbeddedLedger {
     /// [`LedgerError::Storage`] if there is none or another process has it open, [`LedgerError::Damaged`] if an
     /// entry is not what was applied.
     pub fn open(folder: &Path, clock: impl Clock + 'static) -> Result<Self, LedgerError> {
-        let database = Database::open(folder.join(FILE)).map_err(|e| storage(folder, &e))?;
+        let database = builder().open(folder.join(FILE)).map_err(|e| storage(folder, &e))?;
         Self::replay(database, folder, clock)
     }
 
@@ -316,13 +319,19 @@ fn signed(entry: &Entry) -> Option<SignedTransaction> {
     }
 }
 
+fn builder() -> Builder {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
+}
+
 /// Whether a folder has a ledger with a genesis. A file that another process has open is an error, not a "no".
 fn is_founded(folder: &Path) -> Result<bool, LedgerError> {
     let file = folder.join(FILE);
     if !file.try_exists().map_err(|e| storage(folder, &e))? {
         return Ok(false);
     }
-    let database = Database::open(file).map_err(|e| storage(folder, &e))?;
+    let database = builder().open(file).map_err(|e| storage(folder, &e))?;
     has_genesis(&database, folder)
 }
 

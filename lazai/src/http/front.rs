@@ -17,6 +17,7 @@ use lazai_settle::market::{Market, MarketError};
 use lazai_settle::session::Offer;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::MAX_REQUEST_BYTES;
@@ -81,7 +82,7 @@ impl Front {
         Self(Arc::new(Inner { provider, terms, signed, slots: Arc::new(Semaphore::new(MAX_WAITING)) }))
     }
 
-    pub(super) fn provider(&self) -> &Provider {
+    pub(super) fn provider(&self) -> &Arc<Provider> {
         &self.0.provider
     }
 
@@ -162,25 +163,26 @@ impl Front {
 
     async fn serve(&self, claim: Claim, asked: Asked, mut pieces: Pieces) -> Result<Served, ApiError> {
         let Claim { session, turn, salt, signature, voucher } = claim;
-        let request =
-            ChatRequest { session, turn, messages: asked.messages, settings: asked.settings, salt, signature };
+        let (messages, settings) = (asked.messages, asked.settings);
+        let request = ChatRequest { session, turn, messages, settings, salt, signature };
         let provider = self.0.provider.clone();
-        if let Some(voucher) = voucher {
-            provider.pay(&voucher).await.map_err(|e| refusal(&e))?;
-        }
-        // The session says what is served; a client that names another model means something else.
-        let market = provider.ledger().market();
-        let found = market.session(session).map(|s| model_id(s.offer.class, s.offer.version));
-        if let Some(found) = found.filter(|found| !asked.model.is_empty() && *found != asked.model) {
-            let message = format!("model {:?} is asked for, the session is of {found:?}", asked.model);
-            return Err(ApiError { parameter: Some("model".into()), ..ApiError::new(400, "request.model", message) });
-        }
-        // Replies are computed on a thread that may block.
-        let runtime = tokio::runtime::Handle::current();
-        let served = tokio::task::spawn_blocking(move || {
+        on_a_thread_that_may_block(move |runtime| {
+            if let Some(voucher) = voucher {
+                runtime.block_on(provider.pay(&voucher)).map_err(|e| refusal(&e))?;
+            }
+            // The session says what is served; a client that names another model means something else.
+            let found = provider.ledger().market().session(session).map(|s| model_id(s.offer.class, s.offer.version));
+            if let Some(found) = found.filter(|found| !asked.model.is_empty() && *found != asked.model) {
+                let message = format!("model {:?} is asked for, the session is of {found:?}", asked.model);
+                return Err(ApiError {
+                    parameter: Some("model".into()),
+                    ..ApiError::new(400, "request.model", message)
+                });
+            }
             let device = provider.about().device.clone();
             let wanted = pieces.are_wanted();
-            let reply = runtime.block_on(provider.chat_while(&request, &wanted, &mut |text| pieces.text(text)))?;
+            let reply = runtime.block_on(provider.chat_while(&request, &wanted, &mut |text| pieces.text(text)));
+            let reply = reply.map_err(|e| refusal(&e))?;
             let text = pieces.complete(&reply.text);
             Ok(Served {
                 receipt: reply.receipt,
@@ -190,10 +192,18 @@ impl Front {
                 device,
                 checked: None,
             })
-        });
-        let served = served.await.map_err(|e| ApiError::new(500, "node.generation", e))?;
-        served.map_err(|e: NodeError| refusal(&e))
+        })
+        .await
     }
+}
+
+/// Does what computes, or waits for a disk: the few threads that listen and write wait for nothing.
+async fn on_a_thread_that_may_block<T: Send + 'static>(
+    work: impl FnOnce(&Handle) -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    let runtime = Handle::current();
+    let done = tokio::task::spawn_blocking(move || work(&runtime)).await;
+    done.map_err(|e| ApiError::new(500, "node.generation", e))?
 }
 
 fn requirement(market: &Market, signed: SignedOffer) -> Option<Requirement> {
@@ -265,19 +275,22 @@ fn signed<T: DeserializeOwned>(what: &str, body: &[u8]) -> Result<T, ApiError> {
 
 async fn pay(State(front): State<Front>, body: Bytes) -> Result<StatusCode, ApiError> {
     let voucher: SignedVoucher = signed("voucher", &body)?;
-    front.0.provider.pay(&voucher).await.map_err(|e| refusal(&e))?;
+    let pay = move |runtime: &Handle| runtime.block_on(front.0.provider.pay(&voucher)).map_err(|e| refusal(&e));
+    on_a_thread_that_may_block(pay).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn release(State(front): State<Front>, body: Bytes) -> Result<Response, ApiError> {
     let request: ReleaseRequest = signed("release request", &body)?;
-    let release = front.0.provider.release_asked(&request).await.map_err(|e| refusal(&e))?;
-    Ok(axum::Json(release).into_response())
+    let sign =
+        move |runtime: &Handle| runtime.block_on(front.0.provider.release_asked(&request)).map_err(|e| refusal(&e));
+    Ok(axum::Json(on_a_thread_that_may_block(sign).await?).into_response())
 }
 
 async fn report(State(front): State<Front>, body: Bytes) -> Result<StatusCode, ApiError> {
     let report: SignedReport = signed("report", &body)?;
-    front.0.provider.report(&report).await.map_err(|e| refusal(&e))?;
+    let keep = move |runtime: &Handle| runtime.block_on(front.0.provider.report(&report)).map_err(|e| refusal(&e));
+    on_a_thread_that_may_block(keep).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

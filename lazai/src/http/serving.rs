@@ -15,7 +15,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Semaphore, watch};
 
 use super::Front;
@@ -82,11 +82,15 @@ impl Front {
     /// [`router`](Self::router) where an application listens by itself.
     pub async fn keep_redeeming(&self, margin: Duration) {
         loop {
-            match self.provider().redeem_due(margin).await {
-                Ok(refused) => {
+            let (provider, runtime) = (self.provider().clone(), Handle::current());
+            // It reads a page a session, and writes each redemption to the disk: not on a thread that listens.
+            let looked = move || runtime.block_on(provider.redeem_due(margin));
+            match tokio::task::spawn_blocking(looked).await {
+                Ok(Ok(refused)) => {
                     refused.iter().for_each(|(session, error)| tracing::warn!(%session, %error, "not redeemed"));
                 }
-                Err(error) => tracing::warn!(%error, "nothing could be redeemed now"),
+                Ok(Err(error)) => tracing::warn!(%error, "nothing could be redeemed now"),
+                Err(error) => tracing::error!(%error, "redeeming broke off"),
             }
             tokio::time::sleep(LOOK).await;
         }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use lazai::Account;
@@ -30,6 +30,8 @@ use super::world::{NODE, SESSION_KEY, START_S, World, deposit, signer};
 pub struct Still {
     market: Mutex<Arc<Market>>,
     pub next: Mutex<Arc<Market>>,
+    /// Whoever holds it for writing keeps everybody from the market, as a slow disk does.
+    pub gate: RwLock<()>,
     pub asked: AtomicUsize,
 }
 
@@ -38,6 +40,7 @@ impl Ledger for Still {
         unreachable!("nothing is sent")
     }
     fn market(&self) -> Arc<Market> {
+        let _open = self.gate.read().unwrap();
         self.market.lock().unwrap().clone()
     }
     fn refresh(&self) -> LedgerFuture<'_, ()> {
@@ -134,7 +137,8 @@ impl Stage {
         let domain = world.market.domain().clone();
         let now = Arc::new(world.market.clone());
         let asked = AtomicUsize::new(0);
-        let ledger = Arc::new(Still { market: Mutex::new(now.clone()), next: Mutex::new(now), asked });
+        let ledger =
+            Arc::new(Still { market: Mutex::new(now.clone()), next: Mutex::new(now), gate: RwLock::default(), asked });
         let folder = tempfile::tempdir().unwrap();
         let echo = Arc::new(Echo {
             about: About::new("base".into(), sha256(b"base"), sha256(b"tok"), "cpu".into()),

@@ -1,0 +1,74 @@
+//! What the storm found, one thing at a time and without the storm.
+
+use std::sync::Arc;
+
+use lazai::conversation::Conversation;
+use lazai::node::{Node as _, ReplySettings};
+use lazai::provider::Provider;
+use lazai::settle::{EmbeddedLedger, SystemClock};
+use lazai_core::Amount;
+use lazai_core::dialogue::{Message, Role};
+use lazai_core::digest::sha256;
+use lazai_core::{LocalSigner, Signer as _};
+use lazai_settle::ledger::Ledger as _;
+use lazai_settle::session::{SessionPayment, session_id};
+use lazai_settle::{SignedTransaction, Transaction};
+use pollster::block_on;
+
+use super::market::{self, Known, terms};
+use super::node::provider;
+use super::stand_in::{StandIn, Words};
+
+struct Stage {
+    _folder: tempfile::TempDir,
+    known: Known,
+    ledger: Arc<EmbeddedLedger>,
+    signer: Arc<LocalSigner>,
+    provider: Provider,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger");
+        let known = market::found(&path, 1);
+        let ledger = Arc::new(EmbeddedLedger::open(&path, SystemClock).unwrap());
+        let provider = provider(ledger.clone(), Arc::new(StandIn::new()), folder.path());
+        Self { _folder: folder, known, ledger, signer: market::signer(0), provider }
+    }
+
+    fn send(&self, label: &str, transaction: Transaction) {
+        let signing = SignedTransaction::sign(&*self.signer, &self.known.domain, sha256(label.as_bytes()), transaction);
+        block_on(self.ledger.submit(block_on(signing).unwrap())).unwrap();
+    }
+
+    /// A session in which one reply was had and paid.
+    fn paid(&self) -> Conversation {
+        let valid_until_s = self.ledger.now_s() + 600;
+        let signed =
+            block_on(self.provider.offer(lazai_settle::session::Offer { valid_until_s, ..terms(600) })).unwrap();
+        let (consumer, payment) = (self.signer.address(), SessionPayment::Deposit(Amount::from_base_units(5_000)));
+        let (offer, offer_signature) = (signed.offer.clone(), signed.signature);
+        let session = session_id(self.known.ledger, consumer, 1, consumer, &offer);
+        self.send("open", Transaction::OpenSession { nonce: 1, consumer, offer, offer_signature, payment });
+        let mut talk = Conversation::new(session, signed, payment);
+        let (domain, words) = (&self.known.domain, vec![Message::new(Role::User, "hello")]);
+        let request = block_on(talk.request(domain, &*self.signer, words, ReplySettings::default())).unwrap();
+        let reply = block_on(self.provider.chat(&request, &mut |_| {})).unwrap();
+        talk.accept(domain, &request, &reply, Some(&Words)).unwrap();
+        talk.paid = block_on(talk.voucher(domain, &*self.signer)).unwrap();
+        block_on(self.provider.pay(&talk.paid.unwrap())).unwrap();
+        talk
+    }
+}
+
+#[test]
+fn a_voucher_that_was_redeemed_among_others_is_redeemed() {
+    let stage = Stage::new();
+    let talk = stage.paid();
+    assert!(block_on(stage.provider.redeem_all()).unwrap().is_empty());
+    // As if this came from a consumer who wants the rest back while the node redeemed by itself.
+    block_on(stage.provider.redeem(talk.session)).unwrap();
+    let redeemed = |stage: &Stage| stage.ledger.market().session(talk.session).unwrap().redeemed;
+    assert_eq!(redeemed(&stage), talk.owed());
+}
