@@ -30,6 +30,7 @@ use lazai_core::pov::{Contributor, PublicPart};
 use lazai_core::record::RecordClaim;
 use lazai_core::seal::{SealedKey, UnsealingKey};
 use lazai_core::{SubmissionId, TypedData};
+use lazai_settle::Lineage;
 use lazai_settle::market::{ContributorShare, Submission};
 use lazai_settle::quorum::{Attestation, ContributorConsent, Verdict};
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lazai::core::dat::{AccessPolicy, Payment, Rating};
 use lazai::core::seal::UnsealingKey;
-use lazai::core::{ClassId, Digest, SubmissionId};
+use lazai::core::{Digest, SubmissionId};
 use lazai::exex::{ExExError, MintTerms};
 use lazai::store::FolderStore;
 use pollster::block_on;
