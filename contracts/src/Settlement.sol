@@ -254,15 +254,13 @@ contract Settlement is Balances {
             batch.params = session.params();
         }
         uint128 cumulative = c.cumulative;
-        // Node and pool are floored, the class gets the rest: the parts are the whole. Ninety-six bits times ten
-        // thousand cannot overflow, nor can the sum of a batch.
+        // It is more than before, and the sum of a batch cannot overflow.
         unchecked {
-            uint256 increment = cumulative - session.redeemed();
-            uint256 node = (increment * batch.nodeBps) / 10_000;
-            uint256 pool = (increment * batch.poolBps) / 10_000;
+            (uint256 node, uint256 pool, uint256 revenue) =
+                Sessions.split(cumulative - session.redeemed(), batch.nodeBps, batch.poolBps);
             batch.node += node;
             batch.pool += pool;
-            batch.revenue += increment - node - pool;
+            batch.revenue += revenue;
         }
         _sessions[id] = session.withRedeemed(cumulative);
         uint256 place = batch.redeemed;

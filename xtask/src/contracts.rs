@@ -1,4 +1,4 @@
-//! `cargo xtask contracts`: the Solidity side: artifacts, tests, coverage, slither.
+//! `cargo xtask contracts`: the Solidity side: artifacts, tests, coverage, slither, proofs.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -40,7 +40,8 @@ pub fn start(args: &[&str]) -> Result<()> {
             }
             Ok(())
         }
-        other => bail!("contracts: unknown {other:?}; nothing, or \"write\""),
+        ["proofs"] => proofs(&peers::python("proofs")?),
+        other => bail!("contracts: unknown {other:?}; nothing, \"proofs\" or \"write\""),
     }
 }
 
@@ -74,10 +75,14 @@ fn all() -> Result<()> {
     match peers::python("contracts") {
         Ok(python) => {
             vectors(&python)?;
-            slither(&python)
+            slither(&python)?;
         }
+        Err(reason) => println!("── skipped: slither and eth-account: {reason:#}"),
+    }
+    match peers::python("proofs") {
+        Ok(python) => proofs(&python),
         Err(reason) => {
-            println!("── skipped: slither and eth-account: {reason:#}");
+            println!("── skipped: proofs of the contracts: {reason:#}");
             Ok(())
         }
     }
@@ -201,16 +206,34 @@ fn coverage() -> Result<()> {
 
 /// No finding of high or medium weight, but those that a comment in the source argues.
 fn slither(python: &Path) -> Result<()> {
-    let forge = program("forge")?;
-    let mut paths = vec![forge.parent().context("a folder")?.to_owned()];
-    paths.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
-    let mut command = Command::new(python.with_file_name(format!("slither{}", std::env::consts::EXE_SUFFIX)));
+    let mut command = beside(python, "slither")?;
     command.args([".", "--exclude-informational", "--exclude-optimization", "--exclude-low", "--fail-medium"]);
     command.args(["--filter-paths", "node_modules|test", "--foundry-out-directory"]).arg("slither-out");
     command.env("FOUNDRY_OUT", "slither-out").env("FOUNDRY_CACHE_PATH", "slither-out/cache");
     command.env("FOUNDRY_PROFILE", "coverage");
-    command.env("PATH", std::env::join_paths(paths)?).current_dir(folder());
     let done = run("contracts: slither", &mut command);
     std::fs::remove_dir_all(folder().join("slither-out")).ok();
     done
+}
+
+/// What is asserted in `test/proofs` holds for all inputs: halmos runs the compiled code on unknowns, and cvc5 says whether
+/// any assertion could fail. What it cannot decide in time has failed.
+fn proofs(python: &Path) -> Result<()> {
+    let built = out().with_file_name("proofs");
+    let mut command = beside(python, "halmos")?;
+    command.arg("--no-status").arg("--forge-build-out").arg(&built).args(["--solver-timeout-assertion", "120000"]);
+    command.arg("--solver-command").arg(format!("{} test/proofs/solve.py", python.display()));
+    command.env("FOUNDRY_PROFILE", "proofs").env("FOUNDRY_OUT", &built);
+    command.env("FOUNDRY_CACHE_PATH", built.with_file_name("proofs-cache"));
+    run("contracts: proofs", &mut command)
+}
+
+/// A program of an environment of Python's, which finds forge.
+fn beside(python: &Path, name: &str) -> Result<Command> {
+    let forge = program("forge")?;
+    let mut paths = vec![forge.parent().context("a folder")?.to_owned()];
+    paths.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+    let mut command = Command::new(python.with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX)));
+    command.env("PATH", std::env::join_paths(paths)?).current_dir(folder());
+    Ok(command)
 }

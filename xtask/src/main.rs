@@ -39,8 +39,8 @@ cargo xtask VERB
              looks for bytes that make a parser panic (png, charx, card, dialogue, audio, pov, proof, evidence)
   soak fuzz [TARGET ...]
              fuzzes each target for twenty minutes, in slices: killed and run again, it goes on from where it was
-  contracts  builds the contracts, compares them with the committed artifacts, and runs tests, coverage and slither
-             (contracts write: writes the artifacts)
+  contracts  builds the contracts, compares them with the committed artifacts, and runs tests, coverage, slither and proofs
+             (contracts write: writes the artifacts; contracts proofs: the proofs alone)
   cuda       compiles the code for CUDA as far as types, with NVIDIA's compiler out of Python packages; needs no card
   soak differential
              a million random operations through the Rust market and the contracts

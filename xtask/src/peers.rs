@@ -11,6 +11,7 @@ use crate::shell::{cache, run};
 /// Sets, how large they are once they are there, and their packages.
 const SETS: &[(&str, &str, &[&str])] = &[
     ("contracts", "200 MB", &["slither-analyzer==0.11.6", "eth-account==0.14.0"]),
+    ("proofs", "260 MB", &["halmos==0.3.3", "cvc5==1.4.2"]),
     (
         "python",
         "450 MB",

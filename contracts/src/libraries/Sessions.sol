@@ -78,6 +78,20 @@ library Sessions {
         return Session.wrap((Session.unwrap(s) & ~STATUS) | (uint256(SessionStatus.Closed) << 248));
     }
 
+    /// The parts of an increment. Node and pool are floored, the class gets the rest: the parts are the whole. An
+    /// increment has ninety-six bits, so nothing overflows, and both shares together are at most ten thousand.
+    function split(uint256 increment, uint256 nodeBps, uint256 poolBps)
+        internal
+        pure
+        returns (uint256 node, uint256 pool, uint256 rest)
+    {
+        unchecked {
+            node = (increment * nodeBps) / 10_000;
+            pool = (increment * poolBps) / 10_000;
+            rest = increment - node - pool;
+        }
+    }
+
     /// Buffers that are filled once a batch: what is hashed for each voucher differs in a few words only.
     struct Hasher {
         // The words of Session(ledger, payer, nonce, consumer, offer), its type's hash first.

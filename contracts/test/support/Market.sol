@@ -215,7 +215,14 @@ abstract contract Market is Check {
 
     /// The class's next version, with share tokens of 70 and 30; the versions before keep so much of its revenue.
     function mintedNext(uint64 nonce, uint16 keepBps) internal returns (uint32 version) {
+        return mintedNext(nonce, keepBps, 30);
+    }
+
+    /// The same with a second contributor of another weight.
+    function mintedNext(uint64 nonce, uint16 keepBps, uint64 weight) internal returns (uint32 version) {
         (, Submission memory d) = dataset(nonce, 1, keepBps);
+        d.shares[1].tokens = weight;
+        agree(d, WRITER);
         bytes32 id = submit(d);
         attest(id, 3, true);
         (, version) = mintFinal(id);
