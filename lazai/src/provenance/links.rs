@@ -99,9 +99,12 @@ impl<'a> Walk<'a> {
     /// Checks a signature that the ledger has.
     fn logged<T: TypedData>(&self, signature: &Signature, value: &T, signer: Address) -> Result<(), String> {
         let checked = signature.verify(self.domain, value, signer);
-        checked.map_err(|e| match self.evidence.genesis.is_on_chain() && *signature == Signature::NOT_LOGGED {
-            true => format!("{signer} is a contract (ERC-1271): the chain checked its signature, nobody else can"),
-            false => e.to_string(),
+        let by_contract = self.evidence.genesis.is_on_chain() && *signature == Signature::NOT_LOGGED;
+        checked.map_err(|e| {
+            if by_contract {
+                return format!("{signer} is a contract (ERC-1271): the chain checked its signature, nobody else can");
+            }
+            e.to_string()
         })
     }
 
