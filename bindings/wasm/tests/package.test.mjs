@@ -75,6 +75,37 @@ test("a wallet signs, and what it refuses or gets wrong is said", async () => {
   await assert.rejects(sdk.signVoucher(signing.domain, signing.voucher, wrong), { code: "signer.wrong_signature" });
 });
 
+test("a conversation is one call over a page's own network", async () => {
+  const vector = await json("vectors/chat/counted.json");
+  const open = () => new sdk.Chat(vector.conversation, record(vector.domain), sdk.LocalKey.fromHex(vector.key));
+  const folder = "vectors/models/qwen2";
+  const counter = sdk.TokenCounter.fromJson(await read(`${folder}/tokenizer.json`), await read(`${folder}/tokenizer_config.json`));
+  const paths = [];
+  const node = (said) => async ({ path }, push) => {
+    paths.push(path);
+    if (path.endsWith("vouchers")) return 204;
+    for (const bytes of new TextEncoder().encode(said).reduce((all, b, i) => (i % 50 ? all.at(-1).push(b) : all.push([b]), all), [])) push(Uint8Array.from(bytes));
+    return 200;
+  };
+  // A receipt for other words than were said.
+  const chat = open();
+  await assert.rejects(chat.say("Who are you?", {}, node(vector.stream)), { code: "consumer.receipt" });
+  assert.deepEqual([paths, chat.owed(), chat.messages()], [["/v1/chat/completions"], "0", []]);
+  const reply = await json("vectors/chat/reply.json");
+  const other = new sdk.Chat(reply.conversation, record(reply.domain), sdk.LocalKey.fromHex(reply.key));
+  let heard = "";
+  const turn = await other.say("Who are you?", { seed: 1n }, node(reply.stream), (piece) => { heard += piece; });
+  assert.deepEqual([heard, turn.tokenCheck, turn.modelChecked, turn.payment ?? null], [turn.text, "bounded", false, null]);
+  assert.deepEqual(paths.slice(1), ["/v1/chat/completions", "/v1/lazai/vouchers"]);
+  assert.ok(JSON.parse(other.toJson()).paid);
+  // One that counts with another tokenizer pays nothing.
+  const third = new sdk.Chat(reply.conversation, record(reply.domain), sdk.LocalKey.fromHex(reply.key));
+  third.recountWith(counter);
+  await assert.rejects(third.say("Who are you?", { seed: 1n }, node(reply.stream)), { code: "consumer.receipt" });
+  const broken = async () => { throw new Error("no line"); };
+  await assert.rejects(third.say("Who are you?", {}, broken), (e) => e.code === "node.transport" && /no line/.test(e.message));
+});
+
 test("a card exported here opens with another library", async () => {
   const { CCardLib } = await import("@risuai/ccardlib");
   const character = sdk.Character.fromBytes(await read("vectors/characters/json/v3.json"));

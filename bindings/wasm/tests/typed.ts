@@ -1,10 +1,11 @@
 // What a type checker must accept, and know the types of. Checked by tsc --strict, not run.
 import init, {
-  Blocklist, Character, Chat, LocalKey, beginConversation, errorCodes, openSessionCall, readMarketPlace, readModels, signVoucher,
+  Blocklist, Character, Chat, LocalKey, TokenCounter, beginConversation, errorCodes, openSessionCall, readMarketPlace, readModels, signVoucher,
   splitRevenue, verifyEvidence,
 } from "@lazai/sdk";
 import type {
-  ChatTurn, Domain, HttpRequest, LazaiError, MarketPlace, ModelOffer, Provenance, RevenueParts, Signer, TrustLevel, Voucher, WalletCall,
+  ChatTurn, Domain, HttpRequest, LazaiError, MarketPlace, ModelOffer, Provenance, RevenueParts, Signer, TokenCheck, TokenCount, Transport,
+  TrustLevel, Voucher, WalletCall,
 } from "@lazai/sdk";
 import { verifyProof } from "@lazai/sdk/verifier";
 import type { ProofFacts } from "@lazai/sdk/verifier";
@@ -29,6 +30,13 @@ export async function talk(place: MarketPlace, model: ModelOffer, domain: Domain
   const refused: LazaiError = chat.refusal(402, bytes);
   const signature: string = await signVoucher(domain, voucher, wallet);
   console.log(pieces, refused.code, signature, readModels(bytes)[0]?.offer.classId, parts.creator, trust, tokens, codes);
+  const transport: Transport = async (request, push) => (push(new TextEncoder().encode(request.body)), 200);
+  const counter = TokenCounter.fromJson(bytes, bytes);
+  chat.recountWith(counter);
+  const count: TokenCount = counter.count(chat.messages(), ["hi"]);
+  const said: ChatTurn = await chat.say("hi", {}, transport, (text) => text.length > count.ids.length);
+  const check: TokenCheck = said.tokenCheck;
+  console.log(check, TokenCounter.fromGguf(bytes).digest());
   return chat.finish();
 }
 
