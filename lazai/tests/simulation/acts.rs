@@ -1,6 +1,7 @@
 //! What people and programs do in the simulated market, honest or not.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use lazai::SendError;
 use lazai::consumer::{Consumer, ConsumerError, Conversation};
@@ -11,22 +12,26 @@ use lazai::core::pov::{Contributor, PublicPart};
 use lazai::core::record::RecordClaim;
 use lazai::core::seal::{SealedKey, UnsealingKey};
 use lazai::core::sign::signing_digest;
-use lazai::core::{Amount, ClassId, Digest, Signature, SubmissionId, TokenId, TypedData, VersionNumber};
+use lazai::core::{
+    Amount, BasisPoints, ClassId, Digest, SessionId, Signature, SubmissionId, TokenId, TypedData, VersionNumber,
+};
 use lazai::exex::{ExEx, ExExError};
-use lazai::node::{NodeError, SignedOffer};
+use lazai::node::{NodeError, SignedOffer, SignedVoucher};
+use lazai::provider::Standing;
 use lazai::settle::governance::{Measure, Params};
 use lazai::settle::ledger::LedgerError;
 use lazai::settle::market::{ContributorShare, Event, Submission, SubmissionStatus, Transaction};
 use lazai::settle::quorum::{Attestation, ContributorConsent, Verdict};
 use lazai::settle::session::{Offer, SessionPayment};
 use lazai::settle::split::RevenueSplit;
-use lazai::settle::{Ledger, Market, MarketError};
+use lazai::settle::{Ledger, Lineage, Market, MarketError};
 use lazai::store::FolderStore;
 use pollster::block_on;
 
-use super::network::{COIN, Network, Server, made_up};
-use super::villains;
+use super::network::{COIN, Network, Said, made_up};
+use super::node::REPLY_TOKENS;
 use super::world::{HONEST, Process, Refusal, VALIDATORS, VOTERS, World, address, params, signer};
+use super::{crowd, garbage, villains};
 
 /// What every validator puts at stake at first.
 pub const STAKE: u128 = 5_000;
@@ -62,7 +67,7 @@ pub fn random(w: &mut World) {
             w.doom(process);
         }
     }
-    match w.dice.below(23) {
+    match w.dice.below(27) {
         0 | 1 => {
             let good = !w.dice.one_in(3);
             submit(w, good);
@@ -80,6 +85,8 @@ pub fn random(w: &mut World) {
         17 if w.dice.one_in(4) => govern(w),
         20 | 21 => villains::leave(w),
         22 if w.dice.one_in(2) => villains::mint_quota(w),
+        23 | 24 => crowd::ask_at_once(w),
+        25 | 26 => garbage::throw(w),
         _ => {
             let seconds = w.dice.below(4_000);
             w.chain.lock().unwrap().leap(seconds);
@@ -264,7 +271,7 @@ fn mint(w: &mut World, id: SubmissionId) {
         policy: AccessPolicy {
             rating: Rating::General,
             minimum_age: 0,
-            payment: Payment::Gas,
+            payment: Payment::GasOrQuota,
             consent: "none".into(),
             report_contact: "none".into(),
         },
@@ -322,10 +329,8 @@ fn answer<T>(result: Result<T, SendError>) -> Result<T, LedgerError> {
     })
 }
 
-/// A consumer opens a session with a node, honest or not, and talks over a bad network.
-fn talk(w: &mut World) {
-    let crooked = w.dice.one_in(4);
-    let name = if crooked { "crook" } else { "node" };
+/// A consumer opens a session with a node.
+pub fn open_session(w: &mut World, name: &'static str) -> Conversation {
     let offer = offer(w, name);
     let nonce = w.number();
     let deposit = SessionPayment::Deposit(units(500 + u128::from(w.dice.below(3_000))));
@@ -333,33 +338,52 @@ fn talk(w: &mut World) {
         let consumer = Consumer::new(w.account(Process::People, "consumer"), signer("consumer"));
         answer(block_on(consumer.open(nonce, &offer, deposit)))
     });
-    let mut conversation = opened.unwrap_or_else(|e| panic!("open: {e:?}"));
+    let conversation = opened.unwrap_or_else(|e| panic!("open: {e:?}"));
+    w.signed.insert(conversation.session, Amount::ZERO);
+    conversation
+}
+
+/// A consumer opens a session with a node, honest or not, and talks over a bad network.
+fn talk(w: &mut World) {
+    let name = if w.dice.one_in(4) { "crook" } else { "node" };
+    let mut conversation = open_session(w, name);
     let turns = w.dice.below(4);
     for turn in 0..turns {
-        if !say(w, &mut conversation, name, crooked, turn) {
+        if w.dice.one_in(4) {
+            // Within a reply or two.
+            w.doom_within(Process::Node, 10);
+        }
+        if !say(w, &mut conversation, name, turn) {
             break;
         }
     }
     let owed = conversation.owed();
     w.signed.insert(conversation.session, owed);
-    let by_price: u128 =
-        conversation.receipts.iter().map(|r| 3 * r.receipt.receipt.prompt_tokens + 11 * 7).map(u128::from).sum();
-    assert_eq!(owed.base_units(), by_price, "the consumer owes what she got, at the price");
+    assert_eq!(owed, price(&conversation), "the consumer owes what she got, at the price");
+    if name == "node" {
+        let standing = w.book().get(&conversation.session).copied().unwrap_or_default();
+        assert!(standing.promised() <= owed && standing.owed >= owed, "{standing:?}, the consumer owes {owed}");
+    }
+}
+
+/// What the replies of a conversation cost.
+pub fn price(conversation: &Conversation) -> Amount {
+    let of = |prompt_tokens: u64| 3 * prompt_tokens + 11 * REPLY_TOKENS;
+    units(conversation.receipts.iter().map(|r| of(r.receipt.receipt.prompt_tokens)).map(u128::from).sum())
 }
 
 /// Says something until the answer comes; `false` if it cannot.
-fn say(w: &mut World, conversation: &mut Conversation, name: &str, crooked: bool, turn: u64) -> bool {
-    for attempt in 0..40 {
-        let server = Server {
-            account: w.account(Process::Node, name),
-            book: if crooked { Arc::default() } else { w.book.clone() },
-            extra: u128::from(crooked),
-        };
-        let seed = w.number() + attempt;
-        let network = Network { node: &server, dice: Mutex::new(super::dice::Dice::new(seed)), said: Mutex::default() };
+fn say(w: &mut World, conversation: &mut Conversation, name: &'static str, turn: u64) -> bool {
+    let crooked = name == "crook";
+    let said = Said::default();
+    for _ in 0..60 {
+        let (node, seed) = (w.node(name), w.number());
+        let network = Network { node: &node, dice: Mutex::new(super::dice::Dice::new(seed)), said: &said };
         let consumer = Consumer::new(w.account(Process::People, "consumer"), signer("consumer"));
         let before = (conversation.messages.len(), conversation.owed());
-        match block_on(consumer.say(conversation, &network, &format!("question {turn}"), &mut |_| {})) {
+        // What came before is paid first: then the words are still to be said.
+        let words = format!("question {turn}");
+        match block_on(consumer.say(conversation, &network, &words, &mut |_| {})) {
             Ok(_) => {
                 assert!(!crooked, "a reply above its price was paid");
                 return true;
@@ -370,15 +394,17 @@ fn say(w: &mut World, conversation: &mut Conversation, name: &str, crooked: bool
                 return false;
             }
             Err(ConsumerError::Node(NodeError::DepositExhausted { .. })) => return false,
-            // The reply came, its payment did not get through: it is paid before the next, or now.
-            Err(ConsumerError::Node(NodeError::Transport { .. } | NodeError::Book { .. } | NodeError::Market(_))) => {
+            Err(ConsumerError::Node(
+                NodeError::Transport { .. } | NodeError::Book { .. } | NodeError::Busy { .. } | NodeError::Market(_),
+            )) => {
+                w.chain.lock().unwrap().tick();
+                // As a node does by itself, however often strangers ask.
+                w.refresh(Process::Node);
+                // The reply came, its payment did not get through.
                 if conversation.messages.len() > before.0 {
-                    let paid = (0..40).any(|_| block_on(consumer.settle(conversation, &network)).is_ok());
-                    assert!(paid, "a voucher never gets through");
+                    settle(w, conversation, name, &said);
                     return true;
                 }
-                w.chain.lock().unwrap().tick();
-                w.refresh(Process::Node);
             }
             Err(error) => panic!("{name}: {error}"),
         }
@@ -386,37 +412,95 @@ fn say(w: &mut World, conversation: &mut Conversation, name: &str, crooked: bool
     panic!("a question never gets through");
 }
 
-/// The honest node redeems what it has, all together, with a forged voucher among it.
-fn redeem(w: &mut World) {
-    let ledger = w.refresh(Process::Node);
-    let market = ledger.market();
-    let pages = w.book.0.lock().unwrap().clone();
-    let due = |(id, page): (&lazai::core::SessionId, &super::network::Page)| {
-        market.session(*id).filter(|s| !s.closed && s.redeemed < page.paid())?;
-        page.paid
+/// Pays until the node has it.
+fn settle(w: &mut World, conversation: &mut Conversation, name: &'static str, said: &Said) {
+    for _ in 0..60 {
+        let (node, seed) = (w.node(name), w.number());
+        let network = Network { node: &node, dice: Mutex::new(super::dice::Dice::new(seed)), said };
+        let consumer = Consumer::new(w.account(Process::People, "consumer"), signer("consumer"));
+        if block_on(consumer.settle(conversation, &network)).is_ok() {
+            return;
+        }
+        w.chain.lock().unwrap().tick();
+        w.refresh(Process::Node);
+    }
+    panic!("a voucher never gets through");
+}
+
+/// What the honest node was promised and has not redeemed, of sessions that are not over.
+pub fn due(w: &mut World) -> Vec<(SessionId, SignedVoucher)> {
+    let market = w.refresh(Process::Node).market();
+    let due = |(id, page): (SessionId, Standing)| {
+        market.session(id).filter(|s| !s.closed && s.redeemed < page.promised())?;
+        page.paid.map(|paid| (id, paid))
     };
-    let due: Vec<_> = pages.iter().filter_map(due).collect();
+    w.book().into_iter().filter_map(due).collect()
+}
+
+/// The honest node redeems by itself, until it gets through: all that it has, or what is due within a margin.
+pub fn collect(w: &mut World, margin: Option<Duration>) {
+    w.sent += 1;
+    let mut last = String::new();
+    for _ in 0..60 {
+        if margin.is_none() {
+            // What is due is looked for by the node itself.
+            w.refresh(Process::Node);
+        }
+        let node = w.node("node");
+        let done = node.live(|provider| match margin {
+            None => block_on(provider.redeem_all()),
+            Some(margin) => block_on(provider.redeem_due(margin)),
+        });
+        match done {
+            Some(Ok(refused)) => {
+                let head = w.refresh(Process::Node).head();
+                for (id, reason) in refused {
+                    let (session, promised) = (head.session(id).cloned(), w.book()[&id].promised());
+                    let redeemed = session.map(|s| s.redeemed);
+                    assert_eq!(redeemed, Some(promised), "{id} is refused, and was not redeemed before: {reason}");
+                }
+                return;
+            }
+            Some(Err(error @ (NodeError::Book { .. } | NodeError::Market(_)))) => last = error.to_string(),
+            Some(Err(error)) => panic!("redeem: {error}"),
+            None => last = "the node died".into(),
+        }
+        w.chain.lock().unwrap().tick();
+    }
+    panic!("the node cannot redeem, at last {last}");
+}
+
+/// The honest node redeems what it has, all together; or its operator does, with a forged voucher among it.
+fn redeem(w: &mut World) {
+    let due = due(w);
     if due.is_empty() {
         return;
     }
-    let mut vouchers: Vec<_> = due.iter().map(|v| (v.voucher, v.signature)).collect();
-    let good = vouchers.len();
-    if w.dice.one_in(2) {
+    if w.dice.one_in(3) {
+        let mut vouchers: Vec<_> = due.iter().map(|(_, paid)| (paid.voucher, paid.signature)).collect();
+        let good = vouchers.len();
         let mut forged = vouchers[0].0;
         forged.cumulative = forged.cumulative.checked_add(units(1)).unwrap();
         let signature = signed(w, "node", &forged);
         vouchers.insert(0, (forged, signature));
+        let key = made_up("redeem", w.number());
+        let entries = w.persist(Process::Node, |w| {
+            let ledger = w.ledger(Process::Node);
+            block_on(ledger.redeem(&*signer("node"), key, vouchers.clone()))
+        });
+        let entries = entries.unwrap_or_else(|e| panic!("redeem: {e:?}"));
+        let redeemed = entries.iter().filter(|e| matches!(e.transaction(), Some(Transaction::Redeem { .. }))).count();
+        assert_eq!(redeemed, good, "a bad voucher stood in the way of others");
+    } else {
+        collect(w, None);
     }
-    let key = made_up("redeem", w.number());
-    let entries = w.persist(Process::Node, |w| {
-        let ledger = w.ledger(Process::Node);
-        block_on(ledger.redeem(&*signer("node"), key, vouchers.clone()))
-    });
-    let entries = entries.unwrap_or_else(|e| panic!("redeem: {e:?}"));
-    let redeemed = entries.iter().filter(|e| matches!(e.transaction(), Some(Transaction::Redeem { .. }))).count();
-    assert_eq!(redeemed, good, "a bad voucher stood in the way of others");
+    let head = w.refresh(Process::Node).head();
+    for (id, paid) in &due {
+        let redeemed = head.session(*id).map(|s| s.redeemed);
+        assert_eq!(redeemed, Some(paid.voucher.cumulative), "what was promised by {id} is not redeemed");
+    }
     if w.dice.one_in(2) {
-        let session = due[0].voucher.session;
+        let (session, _) = due[0];
         w.must(Process::Node, "node", &format!("close {session}"), &Transaction::CloseSession { session });
     }
 }
