@@ -11,8 +11,9 @@ use lazai::node::{ChatReply, ChatRequest, Node, NodeError, ReplySettings, Reques
 use lazai::provider::Provider;
 use pollster::block_on;
 
-use super::acts::{open_session, price, signed};
+use super::acts::signed;
 use super::node::Served;
+use super::talk::{open_session, price};
 use super::world::{Process, World, signer};
 
 /// Requests at once: more than wait for one session.

@@ -16,8 +16,9 @@ use lazai::safety::{CharacterReport, Concern, SignedReport};
 use lazai::settle::session::Voucher;
 use pollster::block_on;
 
-use super::acts::{open_session, price, signed, units};
+use super::acts::{signed, units};
 use super::network::made_up;
+use super::talk::{open_session, price};
 use super::world::{Process, World, signer};
 
 /// What is thrown before and after an honest request.

@@ -20,6 +20,7 @@ mod garbage;
 mod lies;
 mod network;
 mod node;
+mod talk;
 mod villains;
 mod world;
 
@@ -72,7 +73,7 @@ fn run(seed: u64, tally: &mut Tally) {
 fn check(w: &mut World, coins_before: U256) {
     w.chain.lock().unwrap().deepest = 0;
     w.stop_lies();
-    acts::collect(w, None);
+    talk::collect(w, None);
     for _ in 0..2 * w.pace.depth {
         w.chain.lock().unwrap().tick();
     }

@@ -10,8 +10,9 @@ use lazai::settle::notice::Entry;
 use lazai::settle::session::{SessionPayment, session_id};
 use pollster::block_on;
 
-use super::acts::{collect, due, offer, signed, units};
+use super::acts::{signed, units};
 use super::network::{COIN, made_up};
+use super::talk::{collect, due, offer, served};
 use super::world::{COINS, Process, Refusal, World, address, signer};
 
 /// The crook tries to have what is not its own.
@@ -78,9 +79,9 @@ pub fn leave(w: &mut World) {
     due.retain(|(id, _)| market.session(*id).is_some_and(|s| s.final_at_s.is_none()));
     let Some((session, paid)) = due.get(w.dice.below(due.len() as u64) as usize).copied() else { return };
     let under = market.session(session).expect("it is due").offer.clone();
-    let served = super::acts::served(&market);
+    let open = served(&market);
     // One version at least stays, or nobody can talk any more.
-    if w.dice.one_in(3) && served.len() > 1 && served.contains(&(under.class, under.version)) {
+    if w.dice.one_in(3) && open.len() > 1 && open.contains(&(under.class, under.version)) {
         let withdraw = Transaction::WithdrawVersion { class: under.class, version: under.version };
         w.must(Process::People, "creator", &format!("withdraw {n}"), &withdraw);
     }
