@@ -103,7 +103,8 @@ fn at_once(
         block_on(provider.chat(request, &mut |_| hear(heard, request)))
     };
     let said: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = requests.iter().map(|request| scope.spawn(|| one(request))).collect();
+        let one = &one;
+        let threads: Vec<_> = requests.iter().map(|request| scope.spawn(move || one(request))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     let reply = |(request, said): (&&ChatRequest, Result<ChatReply, NodeError>)| match said {
