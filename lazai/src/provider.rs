@@ -23,6 +23,7 @@ use crate::node::{
     ChatReply, ChatRequest, Moderator, NoModeration, Node, NodeError, NodeFuture, SignedOffer, SignedReceipt,
     SignedVoucher,
 };
+pub use book::Standing;
 use book::{LastReply, Moderated, is_waited_for, lock};
 use strangers::Strangers;
 

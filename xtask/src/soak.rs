@@ -49,10 +49,10 @@ const SLICE_STORMS: u64 = 500;
 fn market() -> Result<()> {
     let seeds = Seeds { name: "market", all: STORMS, slice: SLICE_STORMS };
     let sums = seeds.run(&["-p", "lazai", "--features", "evm", "--test", "simulation"])?;
-    let [orders, reorganisations, crashes] = [1, 2, 3].map(|n| sums.get(n).copied().unwrap_or(0));
+    let [orders, reorganisations, crashes, lies] = [1, 2, 3, 4].map(|n| sums.get(n).copied().unwrap_or(0));
     let counts = json!({
         "seeds": STORMS, "orders": orders, "reorganisations": reorganisations, "deepest": 12, "crashes": crashes,
-        "violated_invariants": 0,
+        "lies": lies, "violated_invariants": 0,
     });
     result("market", &counts)
 }

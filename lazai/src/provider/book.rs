@@ -87,6 +87,25 @@ impl Moderated {
     }
 }
 
+/// What a node's book says of one session.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The last reply that was made, from 1; 0 before the first.
+    pub turn: u32,
+    /// What is owed for all replies.
+    pub owed: Amount,
+    /// The last voucher that came in.
+    pub paid: Option<SignedVoucher>,
+}
+
+impl Standing {
+    /// What the last voucher promises.
+    #[must_use]
+    pub fn promised(&self) -> Amount {
+        self.paid.map_or(Amount::ZERO, |v| v.voucher.cumulative)
+    }
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LastReply {
@@ -106,6 +125,34 @@ impl Page {
 }
 
 impl Provider {
+    /// The sessions that something is kept of.
+    ///
+    /// # Errors
+    /// [`NodeError::Book`] if the folder cannot be read.
+    pub fn sessions(&self) -> Result<Vec<SessionId>, NodeError> {
+        let failed = |e: std::io::Error| NodeError::Book { reason: format!("{}: {e}", self.folder.display()) };
+        let files = match std::fs::read_dir(&self.folder) {
+            Ok(files) => files.collect::<Result<Vec<_>, _>>().map_err(failed)?,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(e) => return Err(failed(e)),
+        };
+        let id = |file: std::fs::DirEntry| {
+            let path = file.path();
+            let name = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+            name.filter(|_| path.extension().is_some_and(|e| e == "json"))
+        };
+        Ok(files.into_iter().filter_map(id).collect())
+    }
+
+    /// How a session stands in the book; as one without replies if nothing is kept of it.
+    ///
+    /// # Errors
+    /// [`NodeError::Book`] if its page cannot be read.
+    pub fn standing(&self, session: SessionId) -> Result<Standing, NodeError> {
+        let page = self.page(session)?;
+        Ok(Standing { turn: page.turn(), owed: page.owed, paid: page.paid })
+    }
+
     fn page_path(&self, session: SessionId) -> PathBuf {
         self.folder.join(session.to_string()).with_extension("json")
     }

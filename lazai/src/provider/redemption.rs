@@ -75,7 +75,7 @@ impl Provider {
     async fn redeem_where(&self, due: impl Fn(&Session) -> bool) -> Result<Vec<(SessionId, NodeError)>, NodeError> {
         let market = self.account.ledger().market();
         let mut vouchers = Vec::new();
-        for id in self.kept_sessions()? {
+        for id in self.sessions()? {
             let Some(session) = market.session(id).filter(|s| !s.closed && due(s)) else { continue };
             let paid = self.page(id)?.paid.filter(|paid| paid.voucher.cumulative > session.redeemed);
             vouchers.extend(paid.map(|SignedVoucher { voucher, signature }| (voucher, signature)));
@@ -93,22 +93,6 @@ impl Provider {
             }
         }
         Ok(refused)
-    }
-
-    /// The sessions that there are pages of.
-    fn kept_sessions(&self) -> Result<Vec<SessionId>, NodeError> {
-        let failed = |e: std::io::Error| NodeError::Book { reason: format!("{}: {e}", self.folder.display()) };
-        let files = match std::fs::read_dir(&self.folder) {
-            Ok(files) => files.collect::<Result<Vec<_>, _>>().map_err(failed)?,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            Err(e) => return Err(failed(e)),
-        };
-        let id = |file: std::fs::DirEntry| {
-            let path = file.path();
-            let name = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
-            name.filter(|_| path.extension().is_some_and(|e| e == "json"))
-        };
-        Ok(files.into_iter().filter_map(id).collect())
     }
 
     /// Signs that a session may end at once, which its payer then does: everything that is owed is redeemed before, and

@@ -1,9 +1,7 @@
 //! What people and programs do in the simulated market, honest or not.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use lazai::SendError;
-use lazai::consumer::{Consumer, ConsumerError, Conversation};
 use lazai::core::character::Character;
 use lazai::core::dat::{AccessPolicy, BaseModel, Payment, Rating, VersionMetadata};
 use lazai::core::digest::sha256;
@@ -11,22 +9,19 @@ use lazai::core::pov::{Contributor, PublicPart};
 use lazai::core::record::RecordClaim;
 use lazai::core::seal::{SealedKey, UnsealingKey};
 use lazai::core::sign::signing_digest;
-use lazai::core::{Amount, ClassId, Digest, Signature, SubmissionId, TokenId, TypedData, VersionNumber};
+use lazai::core::{Amount, BasisPoints, ClassId, Digest, Signature, SubmissionId, TokenId, TypedData};
 use lazai::exex::{ExEx, ExExError};
-use lazai::node::{NodeError, SignedOffer};
 use lazai::settle::governance::{Measure, Params};
-use lazai::settle::ledger::LedgerError;
 use lazai::settle::market::{ContributorShare, Event, Submission, SubmissionStatus, Transaction};
 use lazai::settle::quorum::{Attestation, ContributorConsent, Verdict};
-use lazai::settle::session::{Offer, SessionPayment};
 use lazai::settle::split::RevenueSplit;
-use lazai::settle::{Ledger, Market, MarketError};
+use lazai::settle::{Ledger, Lineage, MarketError};
 use lazai::store::FolderStore;
 use pollster::block_on;
 
-use super::network::{COIN, Network, Server, made_up};
-use super::villains;
+use super::network::{COIN, made_up};
 use super::world::{HONEST, Process, Refusal, VALIDATORS, VOTERS, World, address, params, signer};
+use super::{crowd, garbage, talk, villains};
 
 /// What every validator puts at stake at first.
 pub const STAKE: u128 = 5_000;
@@ -62,14 +57,14 @@ pub fn random(w: &mut World) {
             w.doom(process);
         }
     }
-    match w.dice.below(23) {
+    match w.dice.below(27) {
         0 | 1 => {
             let good = !w.dice.one_in(3);
             submit(w, good);
         }
         2..=4 => work(w),
-        5..=8 => talk(w),
-        9 | 10 => redeem(w),
+        5..=8 => talk::talk(w),
+        9 | 10 => talk::redeem(w),
         11 | 12 => villains::steal(w),
         13 => villains::overspend(w),
         14 | 15 => claim_or_sell(w),
@@ -80,6 +75,8 @@ pub fn random(w: &mut World) {
         17 if w.dice.one_in(4) => govern(w),
         20 | 21 => villains::leave(w),
         22 if w.dice.one_in(2) => villains::mint_quota(w),
+        23 | 24 => crowd::ask_at_once(w),
+        25 | 26 => garbage::throw(w),
         _ => {
             let seconds = w.dice.below(4_000);
             w.chain.lock().unwrap().leap(seconds);
@@ -264,7 +261,7 @@ fn mint(w: &mut World, id: SubmissionId) {
         policy: AccessPolicy {
             rating: Rating::General,
             minimum_age: 0,
-            payment: Payment::Gas,
+            payment: Payment::GasOrQuota,
             consent: "none".into(),
             report_contact: "none".into(),
         },
@@ -278,147 +275,6 @@ fn mint(w: &mut World, id: SubmissionId) {
         minted => minted.unwrap_or_else(|e| panic!("mint: {e:?}")),
     };
     assert!(entry.events.iter().any(|e| matches!(e, Event::VersionMinted { submission, .. } if *submission == id)));
-}
-
-/// Versions that take sessions.
-pub fn served(market: &Market) -> Vec<(ClassId, VersionNumber)> {
-    let (classes, _) = market.counts();
-    let versions = |id: ClassId| {
-        let versions = market.class(id).map_or(&[][..], |c| &c.versions);
-        let numbered = (1..).map(VersionNumber).zip(versions);
-        numbered.filter(|(_, v)| !v.withdrawn).map(move |(number, _)| (id, number))
-    };
-    (1..=classes).map(ClassId).flat_map(versions).collect()
-}
-
-pub fn offer(w: &mut World, node: &str) -> SignedOffer {
-    // The head, not what is deep: a version may just have been withdrawn.
-    let served = served(&w.refresh(Process::People).head());
-    let (class, version) = served[w.dice.below(served.len() as u64) as usize];
-    let offer = Offer {
-        node: address(node),
-        class,
-        version,
-        asset: COIN,
-        prompt_price: units(3),
-        completion_price: units(11),
-        prompt_ceiling: 100,
-        completion_ceiling: 10,
-        session_s: 20 * 86_400,
-        // The same for all, so that vouchers can be redeemed together.
-        valid_until_s: super::chain::START_S + 1_000 * 86_400,
-        min_deposit: Amount::ZERO,
-        quota_deposit: Amount::ZERO,
-        series: 0,
-    };
-    let signature = signed(w, node, &offer);
-    SignedOffer { offer, signature }
-}
-
-fn answer<T>(result: Result<T, SendError>) -> Result<T, LedgerError> {
-    result.map_err(|error| match error {
-        SendError::Ledger(error) => error,
-        other => panic!("{other}"),
-    })
-}
-
-/// A consumer opens a session with a node, honest or not, and talks over a bad network.
-fn talk(w: &mut World) {
-    let crooked = w.dice.one_in(4);
-    let name = if crooked { "crook" } else { "node" };
-    let offer = offer(w, name);
-    let nonce = w.number();
-    let deposit = SessionPayment::Deposit(units(500 + u128::from(w.dice.below(3_000))));
-    let opened = w.persist(Process::People, |w| {
-        let consumer = Consumer::new(w.account(Process::People, "consumer"), signer("consumer"));
-        answer(block_on(consumer.open(nonce, &offer, deposit)))
-    });
-    let mut conversation = opened.unwrap_or_else(|e| panic!("open: {e:?}"));
-    let turns = w.dice.below(4);
-    for turn in 0..turns {
-        if !say(w, &mut conversation, name, crooked, turn) {
-            break;
-        }
-    }
-    let owed = conversation.owed();
-    w.signed.insert(conversation.session, owed);
-    let by_price: u128 =
-        conversation.receipts.iter().map(|r| 3 * r.receipt.receipt.prompt_tokens + 11 * 7).map(u128::from).sum();
-    assert_eq!(owed.base_units(), by_price, "the consumer owes what she got, at the price");
-}
-
-/// Says something until the answer comes; `false` if it cannot.
-fn say(w: &mut World, conversation: &mut Conversation, name: &str, crooked: bool, turn: u64) -> bool {
-    for attempt in 0..40 {
-        let server = Server {
-            account: w.account(Process::Node, name),
-            book: if crooked { Arc::default() } else { w.book.clone() },
-            extra: u128::from(crooked),
-        };
-        let seed = w.number() + attempt;
-        let network = Network { node: &server, dice: Mutex::new(super::dice::Dice::new(seed)), said: Mutex::default() };
-        let consumer = Consumer::new(w.account(Process::People, "consumer"), signer("consumer"));
-        let before = (conversation.messages.len(), conversation.owed());
-        match block_on(consumer.say(conversation, &network, &format!("question {turn}"), &mut |_| {})) {
-            Ok(_) => {
-                assert!(!crooked, "a reply above its price was paid");
-                return true;
-            }
-            Err(ConsumerError::Receipt { field, .. }) => {
-                assert!(crooked && field == "sum owed", "{field} of an honest node");
-                assert_eq!(before, (conversation.messages.len(), conversation.owed()), "she owes nothing for it");
-                return false;
-            }
-            Err(ConsumerError::Node(NodeError::DepositExhausted { .. })) => return false,
-            // The reply came, its payment did not get through: it is paid before the next, or now.
-            Err(ConsumerError::Node(NodeError::Transport { .. } | NodeError::Book { .. } | NodeError::Market(_))) => {
-                if conversation.messages.len() > before.0 {
-                    let paid = (0..40).any(|_| block_on(consumer.settle(conversation, &network)).is_ok());
-                    assert!(paid, "a voucher never gets through");
-                    return true;
-                }
-                w.chain.lock().unwrap().tick();
-                w.refresh(Process::Node);
-            }
-            Err(error) => panic!("{name}: {error}"),
-        }
-    }
-    panic!("a question never gets through");
-}
-
-/// The honest node redeems what it has, all together, with a forged voucher among it.
-fn redeem(w: &mut World) {
-    let ledger = w.refresh(Process::Node);
-    let market = ledger.market();
-    let pages = w.book.0.lock().unwrap().clone();
-    let due = |(id, page): (&lazai::core::SessionId, &super::network::Page)| {
-        market.session(*id).filter(|s| !s.closed && s.redeemed < page.paid())?;
-        page.paid
-    };
-    let due: Vec<_> = pages.iter().filter_map(due).collect();
-    if due.is_empty() {
-        return;
-    }
-    let mut vouchers: Vec<_> = due.iter().map(|v| (v.voucher, v.signature)).collect();
-    let good = vouchers.len();
-    if w.dice.one_in(2) {
-        let mut forged = vouchers[0].0;
-        forged.cumulative = forged.cumulative.checked_add(units(1)).unwrap();
-        let signature = signed(w, "node", &forged);
-        vouchers.insert(0, (forged, signature));
-    }
-    let key = made_up("redeem", w.number());
-    let entries = w.persist(Process::Node, |w| {
-        let ledger = w.ledger(Process::Node);
-        block_on(ledger.redeem(&*signer("node"), key, vouchers.clone()))
-    });
-    let entries = entries.unwrap_or_else(|e| panic!("redeem: {e:?}"));
-    let redeemed = entries.iter().filter(|e| matches!(e.transaction(), Some(Transaction::Redeem { .. }))).count();
-    assert_eq!(redeemed, good, "a bad voucher stood in the way of others");
-    if w.dice.one_in(2) {
-        let session = due[0].voucher.session;
-        w.must(Process::Node, "node", &format!("close {session}"), &Transaction::CloseSession { session });
-    }
 }
 
 fn claim_or_sell(w: &mut World) {

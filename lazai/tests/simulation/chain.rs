@@ -2,7 +2,7 @@
 //! lost, calls that do not get through, processes that die while they call.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use revm::{Database, ExecuteCommitEvm, ExecuteEvm, MainBuilder, MainContext};
 use serde_json::{Value, json};
 
 use super::dice::Dice;
+use super::lies::Lies;
 
 pub const CHAIN_ID: u64 = 31_337;
 pub const START_S: u64 = 1_800_000_000;
@@ -423,6 +424,10 @@ pub struct Line {
     pub dice: Arc<Mutex<Dice>>,
     /// Of how many calls one does not get through, there or back; 0 for none.
     pub lossy: u64,
+    /// What of the truth does not arrive, where the provider lies.
+    pub lies: Option<Arc<Mutex<Lies>>>,
+    /// How often the last block was asked for: once for every look at what is new.
+    pub looks: Arc<AtomicU64>,
 }
 
 impl Line {
@@ -442,10 +447,16 @@ impl Rpc for Line {
             let lost = |dice: &mut Dice| self.lossy > 0 && dice.one_in(self.lossy);
             (lost(&mut dice), lost(&mut dice))
         };
+        if method == "eth_getBlockByNumber" && params[0] == "latest" {
+            self.looks.fetch_add(1, Ordering::SeqCst);
+        }
         if before {
             return Err(lost("the call got lost"));
         }
-        let answer = self.chain.lock().unwrap().answer(method, &params);
+        let mut answer = self.chain.lock().unwrap().answer(method, &params);
+        if let (Some(lies), Ok(answer)) = (&self.lies, &mut answer) {
+            lies.lock().unwrap().twist(method, answer);
+        }
         let left = self.fuse.load(Ordering::SeqCst);
         if left > 0 {
             self.fuse.store(left - 1, Ordering::SeqCst);

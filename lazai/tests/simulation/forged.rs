@@ -1,15 +1,17 @@
 //! What a ledger says of chains that are not what they should be.
 
+use alloy_primitives::B256;
 use alloy_sol_types::SolEvent;
 use lazai::core::Address;
 use lazai::settle::Ledger;
 use lazai::settle::ledger::LedgerError;
-use lazai::settle::ledger::evm::abi::{Settlement, ValidatorQuorum};
+use lazai::settle::ledger::evm::abi::ValidatorQuorum;
 use lazai::settle::ledger::evm::{Contracts, Deployment, Endpoints, EvmLedger, Pace, Rpc, RpcError, Trust};
 use serde_json::{Value, json};
 
 use super::acts;
 use super::chain::Line;
+use super::lies::{enrich, hide};
 use super::world::{Process, World};
 
 /// A provider that changes what it was told.
@@ -23,13 +25,7 @@ impl<F: Fn(&str, &mut Value) + Send + Sync> Rpc for Liar<F> {
     }
 }
 
-/// Takes the logs of accepted submissions out of an answer.
-fn hide(logs: &mut Value) {
-    let hidden = json!(ValidatorQuorum::SubmissionAccepted::SIGNATURE_HASH);
-    if let Some(logs) = logs.as_array_mut() {
-        logs.retain(|log| log["topics"][0] != hidden);
-    }
-}
+const ACCEPTED: B256 = ValidatorQuorum::SubmissionAccepted::SIGNATURE_HASH;
 
 fn founded() -> World {
     let mut world = World::calm();
@@ -48,31 +44,19 @@ fn read_by(world: &World, trust: Trust, lie: impl Fn(&str, &mut Value) + Send + 
 fn a_log_that_is_kept_back_does_not_come_to_the_receipts_root() {
     let error = read_by(&founded(), Trust::Hashes, |method, answer| {
         if let (Some(receipts), "eth_getBlockReceipts") = (answer.as_array_mut(), method) {
-            receipts.iter_mut().for_each(|receipt| hide(&mut receipt["logs"]));
+            receipts.iter_mut().for_each(|receipt| hide(&mut receipt["logs"], ACCEPTED));
         }
     });
     assert!(matches!(&error, LedgerError::Untrue { reason, .. } if reason.contains("root")), "{error}");
 }
 
-/// Makes every deposit in an answer one of 10^30 base units.
-fn enrich(value: &mut Value, deposited: &Value) {
-    if value.get("topics").is_some_and(|topics| topics[0] == *deposited) {
-        value["data"] = json!(format!("0x{:064x}", 10_u128.pow(30)));
-    } else if let Some(inner) = value.as_array_mut() {
-        inner.iter_mut().for_each(|v| enrich(v, deposited));
-    } else if let Some(inner) = value.as_object_mut() {
-        inner.values_mut().for_each(|v| enrich(v, deposited));
-    }
-}
-
 #[test]
 fn an_invented_deposit_is_not_believed() {
     // The provider makes a deposit of a thousand times as much, in receipts and logs alike.
-    let error = read_by(&founded(), Trust::Hashes, |method, answer| {
-        if method == "eth_getBlockReceipts" || method == "eth_getLogs" {
-            let deposited = format!("{:#x}", Settlement::Deposited::SIGNATURE_HASH);
-            enrich(answer, &json!(deposited));
-        }
+    let error = read_by(&founded(), Trust::Hashes, |method, answer| match (method, answer.as_array_mut()) {
+        ("eth_getBlockReceipts", Some(receipts)) => receipts.iter_mut().for_each(|r| enrich(&mut r["logs"])),
+        ("eth_getLogs", _) => enrich(answer),
+        _ => {}
     });
     assert!(matches!(&error, LedgerError::Untrue { .. }), "{error}");
 }
@@ -110,7 +94,7 @@ fn contracts_that_log_something_else_are_found_out() {
     // As a chain would tell it whose contracts are others: the provider is believed.
     let error = read_by(&founded(), Trust::Provider, |method, answer| {
         if method == "eth_getLogs" {
-            hide(answer);
+            hide(answer, ACCEPTED);
         }
     });
     assert!(matches!(&error, LedgerError::Diverged { reason, .. } if reason.contains("did not log")), "{error}");

@@ -1,20 +1,24 @@
 //! Who tries to have what is not theirs in the simulated market: the crook, the cheat, the consumer who leaves without
 //! paying and the creator who helps, the minter of quota.
 
+use std::time::Duration;
+
+use lazai::core::Amount;
 use lazai::settle::Ledger;
 use lazai::settle::market::Transaction;
+use lazai::settle::notice::Entry;
 use lazai::settle::session::{SessionPayment, session_id};
 use pollster::block_on;
 
-use super::acts::{offer, signed, units};
+use super::acts::{signed, units};
 use super::network::{COIN, made_up};
-use super::world::{COINS, Process, World, address, signer};
+use super::talk::{collect, due, offer, served};
+use super::world::{COINS, Process, Refusal, World, address, signer};
 
 /// The crook tries to have what is not its own.
 pub fn steal(w: &mut World) {
     let n = w.number();
-    let pages = w.book.0.lock().unwrap().clone();
-    let paid: Vec<_> = pages.values().filter_map(|p| p.paid).collect();
+    let paid: Vec<_> = w.book().values().filter_map(|p| p.paid).collect();
     let Some(loot) = paid.get(w.dice.below(paid.len() as u64) as usize) else { return };
     let (voucher, signature) = (loot.voucher, loot.signature);
     let mut more = voucher;
@@ -71,53 +75,77 @@ pub fn overspend(w: &mut World) {
 pub fn leave(w: &mut World) {
     let n = w.number();
     let market = w.refresh(Process::Node).market();
-    let pages = w.book.0.lock().unwrap().clone();
-    let due = |(id, page): (_, &super::network::Page)| {
-        let session = market.session(id)?;
-        let owed = !session.closed && session.final_at_s.is_none() && session.redeemed < page.paid();
-        page.paid.filter(|_| owed && w.signed.contains_key(&id)).map(|paid| (id, paid, session.offer.clone()))
-    };
-    let due: Vec<_> = pages.iter().map(|(id, page)| (*id, page)).filter_map(due).collect();
-    let Some((session, paid, under)) = due.get(w.dice.below(due.len() as u64) as usize).cloned() else { return };
-    let served = super::acts::served(&market);
+    let mut due = due(w);
+    due.retain(|(id, _)| market.session(*id).is_some_and(|s| s.final_at_s.is_none()));
+    let Some((session, paid)) = due.get(w.dice.below(due.len() as u64) as usize).copied() else { return };
+    let under = market.session(session).expect("it is due").offer.clone();
+    let open = served(&market);
     // One version at least stays, or nobody can talk any more.
-    if w.dice.one_in(3) && served.len() > 1 && served.contains(&(under.class, under.version)) {
+    if w.dice.one_in(3) && open.len() > 1 && open.contains(&(under.class, under.version)) {
         let withdraw = Transaction::WithdrawVersion { class: under.class, version: under.version };
         w.must(Process::People, "creator", &format!("withdraw {n}"), &withdraw);
     }
     let close = Transaction::CloseSession { session };
     w.must(Process::People, "consumer", &format!("leave {n}"), &close);
-    let key = made_up("late", n);
-    let redeemed = w.persist(Process::Node, |w| {
-        let ledger = w.ledger(Process::Node);
-        block_on(ledger.redeem(&*signer("node"), key, vec![(paid.voucher, paid.signature)]))
-    });
-    assert_eq!(redeemed.unwrap_or_else(|e| panic!("redeem: {e:?}")).len(), 1, "what was promised is not redeemed");
+    if w.dice.one_in(3) {
+        w.doom_within(Process::Node, 40);
+    }
+    w.deceive();
+    // It looks for such sessions by itself.
+    collect(w, Some(Duration::from_secs(3_600)));
+    let redeemed = w.refresh(Process::Node).head().session(session).map(|s| s.redeemed);
+    assert_eq!(
+        redeemed,
+        Some(paid.voucher.cumulative),
+        "session {session} may end, and what was promised is not redeemed"
+    );
     w.chain.lock().unwrap().leap(4_000);
     // Whoever ends it. A reorganisation may have taken time back: then it is a moment too early.
     let _ = w.send(Process::Node, "crook", &format!("end {n}"), &close);
 }
 
-/// The owner of a class hands out quota without limit: nobody serves it for nothing.
+/// The owner of a class hands out quota without limit, and puts aside enough for one session: one is opened.
 pub fn mint_quota(w: &mut World) {
+    const WORTH: u128 = 70;
     let n = w.number();
     let mut offer = offer(w, "node");
     let class = offer.offer.class;
     let mint = Transaction::MintToken { class, to: address("cheat"), value: u64::MAX, shares: 0, expire_at_s: 0 };
     w.must(Process::People, "creator", &format!("quota {n}"), &mint);
-    let (_, tokens) = w.refresh(Process::People).market().counts();
-    let token = lazai::core::TokenId(tokens);
-    for worth in [0, 70] {
-        // What the offer does not speak of is not served; what the class put nothing aside for is not opened.
+    let market = w.refresh(Process::People).market();
+    let token = lazai::core::TokenId(market.counts().1);
+    let mut open = |w: &mut World, nonce: u64, worth: u128| {
         offer.offer.quota_deposit = units(worth);
         let open = Transaction::OpenSession {
-            nonce: n + 3_000_000,
+            nonce: 10 * n + nonce + 3_000_000,
             consumer: address("cheat"),
             offer: offer.offer.clone(),
             offer_signature: signed(w, "node", &offer.offer),
             payment: SessionPayment::Quota(token),
         };
-        let opened = w.send(Process::People, "cheat", &format!("by quota {n} {worth}"), &open);
-        assert!(opened.is_err(), "quota worth {worth} was taken with nothing behind it");
+        w.send(Process::People, "cheat", &format!("by quota {n} {nonce}"), &open)
+    };
+    // Rules and contracts say so alike: a contract alone would be told as `Reverted`.
+    let refused = |opened: Result<Entry, Refusal>, worth: u128| {
+        assert!(matches!(opened, Err(Refusal::Market(_))), "quota worth {worth} with nothing behind it: {opened:?}");
+    };
+    // What the offer does not speak of is not served.
+    refused(open(w, 1, 0), 0);
+    let aside = market.fund(class, COIN).amount;
+    if aside == Amount::ZERO {
+        refused(open(w, 2, WORTH), WORTH);
     }
+    // Enough for one, not for two.
+    let more = units(WORTH + u128::from(w.dice.below(WORTH as u64))).checked_sub(aside).unwrap_or_default();
+    let key = made_up("aside", n);
+    let brought = w.persist(Process::People, |w| {
+        let ledger = w.ledger(Process::People);
+        block_on(ledger.deposit(&*signer("creator"), key, COIN, more.max(units(1))))
+    });
+    brought.unwrap_or_else(|e| panic!("deposit: {e:?}"));
+    let sponsor = Transaction::Sponsor { class, asset: COIN, amount: more, per_unit: units(WORTH) };
+    w.must(Process::People, "creator", &format!("aside {n}"), &sponsor);
+    let first = open(w, 3, WORTH);
+    assert!(first.is_ok(), "a session that its class put money aside for: {first:?}");
+    refused(open(w, 4, WORTH), WORTH);
 }

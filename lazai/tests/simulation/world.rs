@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use lazai::core::digest::sha256;
 use lazai::core::{Address, Amount, Asset, BasisPoints, LocalSigner, SessionId, Signer, SubmissionId};
+use lazai::provider::Standing;
 use lazai::settle::governance::Params;
 use lazai::settle::ledger::LedgerError;
 use lazai::settle::ledger::evm::abi::evm;
@@ -21,7 +22,8 @@ use pollster::block_on;
 
 use super::chain::{Chain, Line};
 use super::dice::Dice;
-use super::network::Book;
+use super::lies::Lies;
+use super::node::{Life, Served};
 
 /// Everyone's coins at first.
 pub const COINS: u128 = 1 << 80;
@@ -55,7 +57,10 @@ pub const PROCESSES: [Process; 3] = [Process::People, Process::Node, Process::Ex
 /// What of a process outlives it, and what does not.
 struct Running {
     ledger: Option<EvmLedger>,
+    /// The nodes that run in it, by name.
+    nodes: BTreeMap<&'static str, Served>,
     fuse: Arc<AtomicI64>,
+    looks: Arc<AtomicU64>,
     dice: Arc<Mutex<Dice>>,
     /// Up to where its log was confirmed, the last time anybody looked.
     confirmed: Option<Checkpoint>,
@@ -68,10 +73,12 @@ pub struct World {
     pub dice: Dice,
     folder: tempfile::TempDir,
     running: BTreeMap<Process, Running>,
-    lossy: u64,
+    pub lossy: u64,
+    /// Whose provider of the chain lies now and then, and what it says.
+    deceived: Option<(Process, Arc<Mutex<Lies>>)>,
+    /// What nobody lies to: it is what the others' reading is held to.
+    truth: Option<EvmLedger>,
     pub submissions: BTreeMap<SubmissionId, bool>,
-    /// What the honest node remembers; on its disk.
-    pub book: Arc<Book>,
     /// The most that each session's consumer ever signed for.
     pub signed: BTreeMap<SessionId, Amount>,
     pub next: u64,
@@ -102,7 +109,7 @@ fn deployed() -> (Chain, Deployment) {
         let accounts: Vec<_> = names.map(|name| evm(address(name))).collect();
         let chain = Arc::new(Mutex::new(Chain::new(&accounts, COINS)));
         let (fuse, dice) = (Arc::new(AtomicI64::new(-1)), Arc::new(Mutex::new(Dice::new(0))));
-        let line = Line { chain: chain.clone(), fuse, dice, lossy: 0 };
+        let line = Line { chain: chain.clone(), fuse, dice, lossy: 0, lies: None, looks: Arc::default() };
         let founding = Founding {
             params: params(),
             assets: Vec::new(),
@@ -133,7 +140,13 @@ impl World {
         chain.rival = Some(evm(address("cheat")));
         let running = PROCESSES.map(|process| {
             let dice = Arc::new(Mutex::new(Dice::of(seed, &format!("{process:?}"))));
-            (process, Running { ledger: None, fuse: Arc::new(AtomicI64::new(-1)), dice, confirmed: None })
+            let fuse = Arc::new(AtomicI64::new(-1));
+            let (nodes, looks) = (BTreeMap::new(), Arc::default());
+            (process, Running { ledger: None, nodes, fuse, looks, dice, confirmed: None })
+        });
+        let deceived = dice.one_in(4).then(|| {
+            let lies = Lies::new(Dice::of(seed, "lies"), deployment.contracts);
+            (PROCESSES[dice.below(3) as usize], Arc::new(Mutex::new(lies)))
         });
         Self {
             chain: Arc::new(Mutex::new(chain)),
@@ -143,8 +156,9 @@ impl World {
             dice,
             folder: tempfile::tempdir().unwrap(),
             running: running.into(),
+            deceived,
+            truth: None,
             submissions: BTreeMap::new(),
-            book: Arc::default(),
             signed: BTreeMap::new(),
             next: 0,
             crashes: 0,
@@ -156,6 +170,7 @@ impl World {
     pub fn calm() -> Self {
         let mut world = Self::new(0);
         world.lossy = 0;
+        world.deceived = None;
         world.chain.lock().unwrap().deepest = 0;
         world
     }
@@ -163,7 +178,7 @@ impl World {
     /// Another connection to the chain, of a process that never dies.
     pub fn line(&self) -> Line {
         let (fuse, dice) = (Arc::new(AtomicI64::new(-1)), Arc::new(Mutex::new(Dice::new(0))));
-        Line { chain: self.chain.clone(), fuse, dice, lossy: 0 }
+        Line { chain: self.chain.clone(), fuse, dice, lossy: 0, lies: None, looks: Arc::default() }
     }
 
     pub fn number(&mut self) -> u64 {
@@ -177,8 +192,44 @@ impl World {
 
     /// Lets a process die within its next calls.
     pub fn doom(&mut self, process: Process) {
-        let calls = 1 + self.dice.below(150) as i64;
-        self.running[&process].fuse.store(calls, Ordering::SeqCst);
+        self.doom_within(process, 150);
+    }
+
+    /// Lets a process be: it does not die before it is doomed again. One that is dead begins anew.
+    pub fn spare(&mut self, process: Process) {
+        self.ledger(process);
+        self.running[&process].fuse.store(-1, Ordering::SeqCst);
+    }
+
+    /// Lets a process die within so many steps.
+    pub fn doom_within(&mut self, process: Process, steps: u64) {
+        let steps = 1 + self.dice.below(steps) as i64;
+        self.running[&process].fuse.store(steps, Ordering::SeqCst);
+    }
+
+    /// Lets the provider of the chain lie for some answers, if somebody has one that does.
+    pub fn deceive(&mut self) {
+        if let Some((_, lies)) = &self.deceived {
+            lies.lock().unwrap().left = 1 + self.dice.below(6);
+        }
+    }
+
+    /// From now on everybody hears the truth. How many lies were told.
+    pub fn stop_lies(&mut self) -> u64 {
+        let Some((_, lies)) = &self.deceived else { return 0 };
+        let mut lies = lies.lock().unwrap();
+        lies.left = 0;
+        lies.told
+    }
+
+    /// Whether a process may be lied to.
+    fn is_deceived(&self, process: Process) -> bool {
+        self.deceived.as_ref().is_some_and(|(deceived, _)| *deceived == process)
+    }
+
+    /// How often a process looked at the chain.
+    pub fn looks(&self, process: Process) -> u64 {
+        self.running[&process].looks.load(Ordering::SeqCst)
     }
 
     pub fn is_dead(&self, process: Process) -> bool {
@@ -190,22 +241,52 @@ impl World {
         loop {
             if self.is_dead(process) {
                 self.crashes += 1;
-                self.running.get_mut(&process).unwrap().ledger = None;
-                self.running[&process].fuse.store(-1, Ordering::SeqCst);
+                let running = self.running.get_mut(&process).unwrap();
+                running.ledger = None;
+                running.nodes.clear();
+                running.fuse.store(-1, Ordering::SeqCst);
             }
             if let Some(ledger) = &self.running[&process].ledger {
                 return ledger.clone();
             }
             let (running, lossy) = (&self.running[&process], self.lossy);
-            let line =
-                Line { chain: self.chain.clone(), fuse: running.fuse.clone(), dice: running.dice.clone(), lossy };
+            let lies = self.deceived.as_ref().filter(|(deceived, _)| *deceived == process);
+            let line = Line {
+                chain: self.chain.clone(),
+                fuse: running.fuse.clone(),
+                dice: running.dice.clone(),
+                lossy,
+                lies: lies.map(|(_, lies)| lies.clone()),
+                looks: running.looks.clone(),
+            };
             let outbox = self.folder(process).join("outbox");
             match EvmLedger::open(line, &self.deployment, Some(&outbox), self.pace) {
                 Ok(ledger) => self.running.get_mut(&process).unwrap().ledger = Some(ledger),
                 Err(LedgerError::Rpc { .. }) => self.chain.lock().unwrap().tick(),
+                Err(LedgerError::Untrue { .. }) if self.is_deceived(process) => self.chain.lock().unwrap().tick(),
                 Err(error) => panic!("{process:?} cannot open its ledger: {error}"),
             }
         }
+    }
+
+    /// A node in the process of nodes. One that died is opened again from its folder.
+    pub fn node(&mut self, name: &'static str) -> Served {
+        let ledger = self.ledger(Process::Node);
+        let folder = self.node_folder(name);
+        let running = self.running.get_mut(&Process::Node).unwrap();
+        let life = Life(running.fuse.clone());
+        running.nodes.entry(name).or_insert_with(|| Served::open(name, ledger, life, &folder)).clone()
+    }
+
+    pub fn node_folder(&self, name: &str) -> PathBuf {
+        self.folder(Process::Node).join(name)
+    }
+
+    /// What the honest node has in its book.
+    pub fn book(&mut self) -> BTreeMap<SessionId, Standing> {
+        let node = self.node("node").provider;
+        let sessions = node.sessions().unwrap();
+        sessions.into_iter().map(|id| (id, node.standing(id).unwrap())).collect()
     }
 
     pub fn account(&mut self, process: Process, name: &str) -> Account {
@@ -241,6 +322,8 @@ impl World {
             last = error.to_string();
             match error {
                 LedgerError::Rpc { .. } | LedgerError::Unconfirmed { .. } => self.chain.lock().unwrap().tick(),
+                // Found out; the next time it may hear the truth.
+                LedgerError::Untrue { .. } if self.is_deceived(process) => self.chain.lock().unwrap().tick(),
                 LedgerError::TooEarly { at_s, now_s, .. } => {
                     let mut chain = self.chain.lock().unwrap();
                     chain.leap(at_s.saturating_sub(now_s));
@@ -273,6 +356,13 @@ impl World {
     /// What a process's log has confirmed only ever grows.
     pub fn check_confirmed(&mut self, process: Process) {
         let ledger = self.refresh(process);
+        if self.is_deceived(process) {
+            let line = self.line();
+            let (deployment, pace) = (&self.deployment, self.pace);
+            let truth = self.truth.get_or_insert_with(|| EvmLedger::open(line, deployment, None, pace).unwrap());
+            block_on(truth.refresh()).unwrap();
+            assert!(ledger.head() == truth.head(), "{process:?} believed a lie");
+        }
         let now = ledger.checkpoint();
         if let Some(before) = self.running[&process].confirmed {
             assert!(now.size >= before.size, "{process:?}: {} entries were confirmed, now {}", before.size, now.size);

@@ -1,0 +1,98 @@
+//! A provider of the chain that lies now and then, to one process: it keeps logs back, makes some up, and changes headers.
+//!
+//! What [`Trust::Hashes`](lazai::settle::ledger::evm::Trust) leaves to believe, it does not touch: which of all possible blocks
+//! the chain has, and of blocks too deep to be undone, that none with logs is kept back.
+
+use alloy_primitives::B256;
+use alloy_sol_types::SolEvent;
+use lazai::settle::ledger::evm::Contracts;
+use lazai::settle::ledger::evm::abi::{Settlement, ValidatorQuorum, evm};
+use serde_json::{Value, json};
+
+use super::dice::Dice;
+use super::world::address;
+
+/// What a process is told that is not so.
+pub struct Lies {
+    dice: Dice,
+    contracts: Contracts,
+    /// Lies until it says the truth again.
+    pub left: u64,
+    pub told: u64,
+}
+
+impl Lies {
+    pub fn new(dice: Dice, contracts: Contracts) -> Self {
+        Self { dice, contracts, left: 0, told: 0 }
+    }
+
+    /// Changes an answer of the chain, or leaves it.
+    pub fn twist(&mut self, method: &str, answer: &mut Value) {
+        if self.left == 0 || self.dice.one_in(2) {
+            return;
+        }
+        let before = answer.clone();
+        match (method, self.dice.below(4)) {
+            ("eth_getBlockByNumber", field) if answer.is_object() => change(field, answer),
+            ("eth_getBlockReceipts", 0) => {
+                logs_of(answer, |logs| hide(logs, ValidatorQuorum::SubmissionAccepted::SIGNATURE_HASH))
+            }
+            ("eth_getBlockReceipts", 1) => {
+                logs_of(answer, |logs| hide(logs, Settlement::SessionClosing::SIGNATURE_HASH))
+            }
+            ("eth_getBlockReceipts", 2) => logs_of(answer, |logs| self.accept(logs)),
+            ("eth_getLogs", 2) => self.accept(answer),
+            ("eth_getBlockReceipts", _) => logs_of(answer, enrich),
+            ("eth_getLogs", 3) => enrich(answer),
+            _ => {}
+        }
+        if *answer != before {
+            self.left -= 1;
+            self.told += 1;
+        }
+    }
+
+    /// Has a submission accepted that nobody submitted, for the ExEx to train.
+    fn accept(&mut self, logs: &mut Value) {
+        let Some(logs) = logs.as_array_mut() else { return };
+        let Some(mut log) = logs.last().cloned() else { return };
+        let submission = super::network::made_up("submission", self.told);
+        let (submission, exex) = (B256::from(*submission.as_bytes()), evm(address("exex")).into_word());
+        log["address"] = json!(evm(self.contracts.quorum));
+        log["topics"] = json!([ValidatorQuorum::SubmissionAccepted::SIGNATURE_HASH, submission, exex]);
+        log["data"] = json!("0x");
+        logs.push(log);
+    }
+}
+
+fn change(field: u64, header: &mut Value) {
+    let (name, value) = match field {
+        0 => ("timestamp", json!("0x77359400")),
+        1 => ("hash", json!(B256::repeat_byte(7))),
+        2 => ("receiptsRoot", json!(B256::repeat_byte(8))),
+        // As if nobody had logged anything.
+        _ => ("logsBloom", json!(alloy_primitives::Bloom::ZERO)),
+    };
+    header[name] = value;
+}
+
+fn logs_of(receipts: &mut Value, mut change: impl FnMut(&mut Value)) {
+    if let Some(receipts) = receipts.as_array_mut() {
+        receipts.iter_mut().for_each(|receipt| change(&mut receipt["logs"]));
+    }
+}
+
+/// Takes the logs of an event out of a list.
+pub fn hide(logs: &mut Value, event: B256) {
+    if let Some(logs) = logs.as_array_mut() {
+        logs.retain(|log| log["topics"][0] != json!(event));
+    }
+}
+
+/// Makes every deposit of a list one of 10^30 base units.
+pub fn enrich(logs: &mut Value) {
+    let deposited = json!(Settlement::Deposited::SIGNATURE_HASH);
+    for log in logs.as_array_mut().into_iter().flatten().filter(|log| log["topics"][0] == deposited) {
+        log["data"] = json!(format!("0x{:064x}", 10_u128.pow(30)));
+    }
+}

@@ -1,0 +1,186 @@
+//! The nodes of the simulated market: providers as they are in the product, with words of a stand-in, in a process that may
+//! die at every step of a reply; and one that overcharges.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
+
+use lazai::Account;
+use lazai::core::dialogue::Message;
+use lazai::core::digest::{DomainHasher, canonical_json, sha256};
+use lazai::core::sign::{SignFuture, SigningRequest, signing_digest};
+use lazai::core::{Address, Amount, ClassId, Digest, LocalSigner, Signer, VersionNumber};
+use lazai::lora::LoraError;
+use lazai::lora::backend::{About, Backend, GenerateJob, TrainJob, TrainedFiles};
+use lazai::lora::evaluate::Example;
+use lazai::lora::generate::{Reply, Sampler};
+use lazai::lora::train::Progress;
+use lazai::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, SignedVoucher};
+use lazai::provider::Provider;
+use lazai::settle::Ledger;
+use lazai::settle::ledger::EvmLedger;
+use pollster::block_on;
+
+use super::world::signer;
+
+/// Classes of a market, and versions of a class, at most: one submission an act, and the first.
+const MOST: u64 = super::ACTS as u64 + 1;
+/// Tokens of every reply.
+pub const REPLY_TOKENS: u64 = 7;
+
+/// How long a process lives: calls and steps until it dies; below zero it does not.
+#[derive(Debug, Clone)]
+pub struct Life(pub Arc<AtomicI64>);
+
+/// What unwinds a process that dies: what it would have done next, it does not do.
+struct Killed;
+
+impl Life {
+    pub fn is_over(&self) -> bool {
+        self.0.load(Ordering::SeqCst) == 0
+    }
+
+    /// One more step; nobody survives the last.
+    fn step(&self) {
+        let left = self.0.load(Ordering::SeqCst);
+        if left > 0 {
+            self.0.store(left - 1, Ordering::SeqCst);
+        }
+        if left == 0 || left == 1 {
+            // As a panic, but for the hook that would tell of it.
+            std::panic::resume_unwind(Box::new(Killed));
+        }
+    }
+}
+
+/// A model whose words follow from what was asked and from the seed.
+#[derive(Debug)]
+struct StandIn {
+    about: About,
+    life: Life,
+    /// Whether a reply takes long enough for others to come in between.
+    slow: Arc<AtomicBool>,
+}
+
+impl Backend for StandIn {
+    fn about(&self) -> &About {
+        &self.about
+    }
+    fn train(&self, _: &TrainJob<'_>, _: &mut dyn FnMut(Progress) -> bool) -> Result<TrainedFiles, LoraError> {
+        unreachable!("nothing is trained")
+    }
+    fn load_adapter(&self, _: &Path) -> Result<Digest, LoraError> {
+        Ok(sha256(b"adapter"))
+    }
+    fn mean_loss(&self, _: Option<Digest>, _: &[Example]) -> Result<f64, LoraError> {
+        unreachable!("nothing is measured")
+    }
+    fn prompt_tokens(&self, messages: &[Message]) -> Result<u64, LoraError> {
+        self.life.step();
+        Ok(10 + messages.len() as u64)
+    }
+    fn generate(&self, job: &GenerateJob<'_>, on_text: &mut dyn FnMut(&str) -> bool) -> Result<Reply, LoraError> {
+        self.life.step();
+        if self.slow.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        let asked = canonical_json(job.messages).expect("messages hold strings only");
+        let words = DomainHasher::new("said").part(&asked).part(&job.seed.to_le_bytes()).finish();
+        let (first, rest) = ("so it is, ", words.to_string());
+        if on_text(first) {
+            // Something was heard: the worst moment to die.
+            self.life.step();
+            on_text(&rest);
+        }
+        let tokens = words.as_bytes().iter().take(REPLY_TOKENS as usize).map(|byte| u32::from(*byte)).collect();
+        Ok(Reply { text: format!("{first}{rest}"), tokens, prompt_tokens: 10 + job.messages.len() as u64 })
+    }
+}
+
+/// A key of a process that may die as it signs.
+struct Mortal(Arc<LocalSigner>, Life);
+
+impl Signer for Mortal {
+    fn address(&self) -> Address {
+        self.0.address()
+    }
+    fn sign(&self, request: SigningRequest) -> SignFuture<'_> {
+        self.1.step();
+        self.0.sign(request)
+    }
+}
+
+/// A node as its clients meet it.
+#[derive(Clone)]
+pub struct Served {
+    pub provider: Arc<Provider>,
+    pub life: Life,
+    slow: Arc<AtomicBool>,
+    name: &'static str,
+}
+
+impl Served {
+    /// Opens a node from its folder: new, or as its last process left it.
+    pub fn open(name: &'static str, ledger: EvmLedger, life: Life, folder: &Path) -> Self {
+        let about = About::new("base".into(), sha256(b"base"), sha256(b"tokenizer"), "cpu".into());
+        let slow = Arc::new(AtomicBool::new(false));
+        let backend = Arc::new(StandIn { about, life: life.clone(), slow: slow.clone() });
+        let account = Account::new(Arc::new(ledger), Arc::new(Mortal(signer(name), life.clone())));
+        let mut provider =
+            Provider::new(account, backend, folder).with_sampler(Sampler { max_tokens: 10, ..Sampler::default() });
+        for (class, version) in (1..=MOST).flat_map(|class| (1..=MOST).map(move |version| (class, version))) {
+            let version = VersionNumber(version as u32);
+            provider = provider.with_adapter(ClassId(class), version, folder, sha256(b"adapter")).unwrap();
+        }
+        Self { provider: Arc::new(provider), life, slow, name }
+    }
+
+    /// Has the node do something; nothing comes of it for whoever waits if the process dies meanwhile.
+    pub fn live<T>(&self, what: impl FnOnce(&Provider) -> T) -> Option<T> {
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| what(&self.provider)));
+        match done {
+            Ok(done) => Some(done).filter(|_| !self.life.is_over()),
+            Err(end) if end.is::<Killed>() => None,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+
+    /// Makes replies take some time while something is done.
+    pub fn slowly<T>(&self, what: impl FnOnce(&Provider) -> T) -> T {
+        self.slow.store(true, Ordering::SeqCst);
+        let done = what(&self.provider);
+        self.slow.store(false, Ordering::SeqCst);
+        done
+    }
+
+    /// What the crook makes of a receipt: one more than the price, and signed.
+    fn overcharge(&self, mut reply: ChatReply) -> ChatReply {
+        let receipt = &mut reply.receipt.receipt;
+        receipt.cumulative = receipt.cumulative.checked_add(Amount::from_base_units(1)).unwrap();
+        let digest = signing_digest(self.provider.ledger().market().domain(), receipt);
+        reply.receipt.signature = signer(self.name).sign_digest(digest);
+        reply
+    }
+
+    fn died<T>() -> Result<T, NodeError> {
+        Err(NodeError::Transport { reason: "the node died".into() })
+    }
+}
+
+impl Node for Served {
+    fn chat<'a>(
+        &'a self,
+        request: &'a ChatRequest,
+        on_text: &'a mut (dyn FnMut(&str) + Send),
+    ) -> NodeFuture<'a, ChatReply> {
+        Box::pin(async move {
+            let reply = self.live(|provider| block_on(provider.chat(request, on_text))).unwrap_or_else(Self::died);
+            if self.name == "crook" { reply.map(|reply| self.overcharge(reply)) } else { reply }
+        })
+    }
+
+    fn pay<'a>(&'a self, voucher: &'a SignedVoucher) -> NodeFuture<'a, ()> {
+        Box::pin(async move { self.live(|provider| block_on(provider.pay(voucher))).unwrap_or_else(Self::died) })
+    }
+}
