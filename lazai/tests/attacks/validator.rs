@@ -35,7 +35,7 @@ fn a_program_that_changes_its_mind_does_not_cost_its_validator_stake() {
     let acceptance = lazai_settle::quorum::Attestation { accepted: true, ..rejection };
     let both = block_on(validator(&ledger, folder.path()).attest(acceptance));
     assert!(matches!(both, Err(ValidationError::SignedOtherwise { .. })), "{both:?}");
-    let other = lazai_settle::quorum::Attestation { statement: Digest::ZERO, ..rejection };
+    let other = lazai_settle::quorum::Attestation { content: Digest::ZERO, ..rejection };
     assert!(block_on(validator(&ledger, folder.path()).sign(other)).is_err());
     // What she signed she signs again, and it counts.
     block_on(validator(&ledger, folder.path()).attest(rejection)).unwrap();

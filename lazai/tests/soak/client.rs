@@ -234,8 +234,12 @@ impl Client {
     /// Pays what is owed, if anything is.
     pub fn pay(&mut self) {
         let Some(open) = &mut self.open else { return };
-        let signed = block_on(open.talk.voucher(&self.shared.desk.known.domain, &*self.signer)).unwrap();
-        let Some(voucher) = signed else { return };
+        if !open.talk.owes() {
+            return;
+        }
+        let voucher = open.talk.offer.offer.voucher(open.talk.session, open.talk.owed());
+        let signing = lazai_core::sign::sign(&*self.signer, &self.shared.desk.known.domain, &voucher);
+        let voucher = SignedVoucher { voucher, signature: block_on(signing).unwrap() };
         let (session, cumulative) = (open.talk.session, voucher.voucher.cumulative);
         self.shared.book.signed(session, cumulative);
         open.talk.paid = Some(voucher);
