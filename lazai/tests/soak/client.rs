@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use lazai::conversation::Conversation;
 use lazai::http::HttpNode;
-use lazai::node::{ChatReply, ChatRequest, Node as _, NodeError, ReplySettings, SignedOffer};
+use lazai::node::{ChatReply, ChatRequest, Node as _, NodeError, ReplySettings, SignedOffer, SignedVoucher};
 use lazai_core::dialogue::{Message, Role};
 use lazai_core::{Amount, LocalSigner, SessionId, Signer as _};
 use lazai_settle::Transaction;
