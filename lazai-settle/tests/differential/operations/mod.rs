@@ -10,7 +10,6 @@ pub use validation::*;
 
 use lazai_core::dat::{AccessPolicy, BaseModel, Payment, Rating, VersionMetadata};
 use lazai_core::digest::{keccak256, sha256};
-use lazai_core::pov::PublicPart;
 use lazai_core::record::RecordClaim;
 use lazai_core::*;
 use lazai_settle::governance::Measure;
