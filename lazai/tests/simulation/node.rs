@@ -18,7 +18,6 @@ use lazai::lora::generate::{Reply, Sampler};
 use lazai::lora::train::Progress;
 use lazai::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, SignedVoucher};
 use lazai::provider::Provider;
-use lazai::settle::Ledger;
 use lazai::settle::ledger::EvmLedger;
 use pollster::block_on;
 

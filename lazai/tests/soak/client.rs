@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use lazai::conversation::Conversation;
 use lazai::http::HttpNode;
-use lazai::node::{ChatReply, ChatRequest, Node as _, NodeError, ReplySettings, SignedOffer, SignedVoucher};
+use lazai::node::{ChatReply, ChatRequest, Node as _, NodeError, ReplySettings, SignedOffer};
 use lazai_core::dialogue::{Message, Role};
 use lazai_core::{Amount, LocalSigner, SessionId, Signer as _};
 use lazai_settle::Transaction;
@@ -237,9 +237,7 @@ impl Client {
         if !open.talk.owes() {
             return;
         }
-        let voucher = open.talk.offer.offer.voucher(open.talk.session, open.talk.owed());
-        let signing = lazai_core::sign::sign(&*self.signer, &self.shared.desk.known.domain, &voucher);
-        let voucher = SignedVoucher { voucher, signature: block_on(signing).unwrap() };
+        let voucher = market::promise(&open.talk, &self.shared.desk.known, &self.signer);
         let (session, cumulative) = (open.talk.session, voucher.voucher.cumulative);
         self.shared.book.signed(session, cumulative);
         open.talk.paid = Some(voucher);

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use lazai::conversation::Conversation;
+use lazai::node::SignedVoucher;
 use lazai::settle::ledger::Ledger;
 use lazai::settle::{EmbeddedLedger, SystemClock};
 use lazai_core::digest::sha256;
@@ -55,10 +57,17 @@ pub fn found(folder: &Path, clients: usize) -> Known {
         let id = world.submission_id(1);
         let metadata = world.metadata(id);
         let claim = RecordClaim { submission: id, record: metadata.record_digest };
-        Transaction::Mint { record_signature: world.signed(EXEX, &claim), metadata, class: None }
+        Transaction::Mint { record_signature: world.signed(EXEX, &claim), metadata }
     });
     let market = ledger.market();
     Known { domain: market.domain().clone(), ledger: market.ledger() }
+}
+
+/// A client's promise of everything that it owes.
+pub fn promise(talk: &Conversation, known: &Known, signer: &LocalSigner) -> SignedVoucher {
+    let voucher = talk.offer.offer.voucher(talk.session, talk.owed());
+    let signature = block_on(lazai_core::sign::sign(signer, &known.domain, &voucher)).unwrap();
+    SignedVoucher { voucher, signature }
 }
 
 /// What the node asks; the front fills in the rest.

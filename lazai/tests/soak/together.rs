@@ -56,7 +56,7 @@ impl Stage {
         let request = block_on(talk.request(domain, &*self.signer, words, ReplySettings::default())).unwrap();
         let reply = block_on(self.provider.chat(&request, &mut |_| {})).unwrap();
         talk.accept(domain, &request, &reply, Some(&Words)).unwrap();
-        talk.paid = block_on(talk.voucher(domain, &*self.signer)).unwrap();
+        talk.paid = Some(market::promise(&talk, &self.known, &self.signer));
         block_on(self.provider.pay(&talk.paid.unwrap())).unwrap();
         talk
     }
