@@ -27,6 +27,10 @@ pub fn ask_at_once(w: &mut World) {
     let talker = Talker::new(w.deployment.domain(), signer("consumer"));
     let turns = 1 + w.dice.below(2);
     for turn in 1..=turns {
+        let left = conversation.deposit.checked_sub(conversation.owed()).unwrap();
+        if left < conversation.offer.offer.step().unwrap() {
+            break;
+        }
         let sorts = 1 + w.dice.below(4);
         let requests: Vec<_> = (0..AT_ONCE).map(|i| ask(w, &conversation, &format!("{turn}, {}", i % sorts))).collect();
         let next = next_turn(w, &requests[0]);

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::acts;
 use super::chain::Line;
 use super::lies::{enrich, hide};
+use super::talk::open_session;
 use super::world::{Process, World};
 
 /// A provider that changes what it was told.
@@ -53,7 +54,9 @@ fn a_log_that_is_kept_back_does_not_come_to_the_receipts_root() {
 #[test]
 fn an_invented_deposit_is_not_believed() {
     // The provider makes a deposit of a thousand times as much, in receipts and logs alike.
-    let error = read_by(&founded(), Trust::Hashes, |method, answer| match (method, answer.as_array_mut()) {
+    let mut world = founded();
+    open_session(&mut world, "node");
+    let error = read_by(&world, Trust::Hashes, |method, answer| match (method, answer.as_array_mut()) {
         ("eth_getBlockReceipts", Some(receipts)) => receipts.iter_mut().for_each(|r| enrich(&mut r["logs"])),
         ("eth_getLogs", _) => enrich(answer),
         _ => {}
