@@ -83,6 +83,10 @@ impl RevenueAccount {
     /// [`MoneyError::Overflow`].
     pub fn settle(&mut self, amount: Amount, keep: BasisPoints, total_shares: u64) -> Result<Amount, MoneyError> {
         let all = amount.checked_add(self.inbox)?;
+        // What was carried waits for something to be carried with, also where shares expired meanwhile.
+        if all == Amount::ZERO {
+            return Ok(Amount::ZERO);
+        }
         let due = Scaled::from(all.base_units()) * Scaled::from(keep.get()) + Scaled::from(self.rest);
         let whole = Scaled::from(BasisPoints::WHOLE.get());
         // No more than the amount, since `keep` is at most the whole, and the rest is below it.
@@ -185,6 +189,17 @@ mod tests {
         let parts = amounts.map(|n| many.settle(Amount::from_base_units(n), keep, 7).unwrap().base_units());
         assert_eq!((whole.base_units(), one), (parts.iter().sum(), many));
         assert_eq!(whole.base_units(), 22_432 * 3_333 / 10_000);
+    }
+
+    #[test]
+    fn nothing_shares_out_nothing() {
+        let mut account = RevenueAccount::default();
+        account.settle(Amount::from_base_units(1), BasisPoints::ZERO, 46).unwrap();
+        let before = account.clone();
+        // Fewer shares count by now than what is carried.
+        assert!(account.carry() > 10);
+        account.settle(Amount::ZERO, BasisPoints::ZERO, 10).unwrap();
+        assert_eq!(account, before);
     }
 
     #[test]

@@ -159,9 +159,6 @@ impl Class {
     fn opened(&self, version: VersionNumber, asset: Asset, amount: Amount) -> Result<Opened, MoneyError> {
         let Some(found) = self.version(version) else { return Ok(Opened { own: None, before: None }) };
         let mut own = found.pot.revenue.get(&asset).cloned().unwrap_or_default();
-        if amount == Amount::ZERO && own.inbox() == Amount::ZERO {
-            return Ok(Opened { own: Some(own), before: None });
-        }
         let passed = own.settle(amount, found.keep, found.pot.total_shares)?;
         let earlier = version.0.checked_sub(1).and_then(|number| self.version(VersionNumber(number)));
         let earlier = earlier.filter(|_| passed != Amount::ZERO);
