@@ -95,7 +95,7 @@ test("a conversation is one call over a page's own network", async () => {
   const other = new sdk.Chat(reply.conversation, record(reply.domain), sdk.LocalKey.fromHex(reply.key));
   let heard = "";
   const turn = await other.say("Who are you?", { seed: 1n }, node(reply.stream), (piece) => { heard += piece; });
-  assert.deepEqual([heard, turn.tokenCheck, turn.modelChecked, turn.payment ?? null], [turn.text, "bounded", false, null]);
+  assert.deepEqual([heard, turn.tokenCheck, turn.modelChecked, turn.payment ?? null], [turn.text, "bounded", true, null]);
   assert.deepEqual(paths.slice(1), ["/v1/chat/completions", "/v1/lazai/vouchers"]);
   assert.ok(JSON.parse(other.toJson()).paid);
   // One that counts with another tokenizer pays nothing.

@@ -82,8 +82,9 @@ impl<R: Rpc + ?Sized> Rpc for Box<R> {
 #[non_exhaustive]
 pub enum Trust {
     /// Headers are hashed, and logs are held to the root over receipts in them, as Ethereum defines both. What is left to
-    /// believe: which of all possible blocks the chain has, and of blocks too deep to be undone, that none with logs is
-    /// kept back. [`Endpoints`](super::Endpoints) asks several.
+    /// believe: which of all possible blocks the chain has; of blocks too deep to be undone, that none with logs is
+    /// kept back; and whose call of which data a transaction was, where no log says it (signatures of vouchers and
+    /// releases, the keys of orders). [`Endpoints`](super::Endpoints) asks several.
     #[default]
     Hashes,
     /// The provider's: for chains whose headers or receipts have fields of their own.
