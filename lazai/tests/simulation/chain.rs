@@ -6,16 +6,16 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use alloy_consensus::proofs::ordered_trie_root_with_encoder;
-use alloy_consensus::{Header, ReceiptWithBloom, TxEnvelope};
+use alloy_consensus::proofs::{calculate_transaction_root, ordered_trie_root_with_encoder};
+use alloy_consensus::{Header, ReceiptWithBloom, SignableTransaction as _, TxEip1559, TxEnvelope};
 use alloy_eips::eip2718::Decodable2718;
-use lazai::core::{Digest, Signature};
+use lazai::core::{Digest, LocalSigner, Signature, Signer as _};
 use lazai::settle::ledger::evm::abi::{evm, ours};
 use lazai::settle::ledger::evm::{Rpc, RpcError};
 use revm::context::result::{ExecutionResult, Output};
 use revm::context::{BlockEnv, CfgEnv, Context, Journal, TxEnv};
 use revm::database::{CacheDB, EmptyDB, InMemoryDB};
-use revm::primitives::{Address as EvmAddress, B256, Bytes, Log, TxKind, U256, keccak256};
+use revm::primitives::{Address as EvmAddress, B256, Bytes, Log, TxKind, U256};
 use revm::state::AccountInfo;
 use revm::{Database, ExecuteCommitEvm, ExecuteEvm, MainBuilder, MainContext};
 use serde_json::{Value, json};
@@ -44,6 +44,36 @@ struct Pooled {
     data: Bytes,
     /// Whether another wallet sent it, which sends it again and again: it never gets lost.
     rivals: bool,
+    /// As it was signed; none for what is only tried.
+    signed: Option<TxEnvelope>,
+}
+
+impl Pooled {
+    fn of(envelope: TxEnvelope) -> Result<Self, String> {
+        let signed = envelope.as_eip1559().ok_or("of another type")?;
+        let signature = Signature::from_bytes(signed.signature().as_bytes());
+        let from = signature.recover(Digest::from_bytes(signed.signature_hash().0)).map_err(|e| e.to_string())?;
+        let (tx, hash) = (signed.tx().clone(), *signed.hash());
+        let TxEip1559 { nonce, to, value, input: data, .. } = tx;
+        Ok(Self { hash, from: evm(from), nonce, to, value, data, rivals: false, signed: Some(envelope) })
+    }
+
+    /// A transaction that does nothing, with a nonce that somebody wants to use otherwise.
+    fn of_rival(key: &LocalSigner, nonce: u64) -> Self {
+        let to = TxKind::Call(evm(key.address()));
+        let gas_limit = GAS;
+        let tx = TxEip1559 { chain_id: CHAIN_ID, nonce, gas_limit, to, ..TxEip1559::default() };
+        let signature = key.sign_digest(Digest::from_bytes(tx.signature_hash().0));
+        let signature = alloy_primitives::Signature::from_raw_array(signature.as_bytes()).unwrap();
+        Self { rivals: true, ..Self::of(tx.into_signed(signature).into()).unwrap() }
+    }
+
+    /// What a provider tells of it.
+    fn told(&self) -> Value {
+        let mut told = json!(self.signed);
+        told["from"] = json!(self.from);
+        told
+    }
 }
 
 #[derive(Clone)]
@@ -78,6 +108,7 @@ impl Block {
     /// A block whose header says of its transactions what Ethereum's do; `branch` keeps hashes of branches apart.
     fn new(parent: B256, number: u64, branch: u64, time_s: u64, mined: Vec<Mined>, after: InMemoryDB) -> Self {
         let receipts: Vec<_> = mined.iter().map(Mined::receipt).collect();
+        let signed: Vec<_> = mined.iter().filter_map(|m| m.pooled.signed.clone()).collect();
         let mut logs_bloom = alloy_primitives::Bloom::default();
         receipts.iter().for_each(|r| logs_bloom.accrue_bloom(&r.logs_bloom));
         let header = Header {
@@ -87,6 +118,7 @@ impl Block {
             logs_bloom,
             base_fee_per_gas: Some(0),
             extra_data: branch.to_be_bytes().to_vec().into(),
+            transactions_root: calculate_transaction_root(&signed),
             // All transactions are of type 2.
             receipts_root: ordered_trie_root_with_encoder(&receipts, |receipt, out| {
                 out.push(2);
@@ -111,7 +143,7 @@ pub struct Chain {
     branch: u64,
     pub reorganised: u64,
     /// Whose wallet sends other transactions with the nonces of hers that are under way.
-    pub rival: Option<EvmAddress>,
+    pub rival: Option<Arc<LocalSigner>>,
 }
 
 impl Chain {
@@ -191,11 +223,10 @@ impl Chain {
             if !pooled.rivals && self.deepest > 0 && self.dice.one_in(24) {
                 continue; // Dropped: nobody hears of it again.
             }
-            if self.rival == Some(pooled.from) && self.deepest > 0 && self.dice.one_in(6) {
+            let rival = self.rival.clone().filter(|key| evm(key.address()) == pooled.from);
+            if let Some(key) = rival.filter(|_| self.deepest > 0 && self.dice.one_in(6)) {
                 // Her wallet sends something else with this nonce, and that gets through instead.
-                let hash = keccak256(pooled.hash);
-                let (to, data) = (TxKind::Call(pooled.from), Bytes::new());
-                pooled = Pooled { hash, to, value: U256::ZERO, data, rivals: true, ..pooled };
+                pooled = Pooled::of_rival(&key, pooled.nonce);
             }
             let (result, next) = run(db, &pooled, time_s);
             db = next;
@@ -231,7 +262,7 @@ impl Chain {
     fn attempt(&self, from: EvmAddress, to: TxKind, value: U256, data: Bytes) -> Result<(Bytes, u64), Bytes> {
         let mut db = self.tip().after.clone();
         let nonce = nonce(&mut db, from);
-        let pooled = Pooled { hash: B256::ZERO, from, nonce, to, value, data, rivals: false };
+        let pooled = Pooled { hash: B256::ZERO, from, nonce, to, value, data, rivals: false, signed: None };
         let mut machine = machine(db, (self.time_s() + BLOCK_S).max(self.not_before_s));
         let result = machine.transact(environment(&pooled)).map_err(|_| Bytes::new())?.result;
         let gas = result.tx_gas_used();
@@ -245,22 +276,18 @@ impl Chain {
     fn accept(&mut self, raw: &[u8]) -> Result<B256, RpcError> {
         let refused = |message: &str| RpcError::Answered { code: -32_000, message: message.into(), data: None };
         let envelope = TxEnvelope::decode_2718(&mut &raw[..]).map_err(|e| refused(&e.to_string()))?;
-        let signed = envelope.as_eip1559().ok_or_else(|| refused("of another type"))?;
-        let signature = Signature::from_bytes(signed.signature().as_bytes());
-        let from =
-            signature.recover(Digest::from_bytes(signed.signature_hash().0)).map_err(|e| refused(&e.to_string()))?;
-        let (tx, hash, from) = (signed.tx(), *signed.hash(), evm(from));
+        let pooled = Pooled::of(envelope).map_err(|e| refused(&e))?;
+        let (hash, from, nonce) = (pooled.hash, pooled.from, pooled.nonce);
         if self.pool.iter().any(|p| p.hash == hash) {
             return Err(refused("already known"));
         }
-        if self.info(from).nonce > tx.nonce {
+        if self.info(from).nonce > nonce {
             return Err(refused("nonce too low"));
         }
-        if self.pool.iter().any(|p| (p.from, p.nonce) == (from, tx.nonce)) {
+        if self.pool.iter().any(|p| (p.from, p.nonce) == (from, nonce)) {
             return Err(refused("replacement transaction underpriced"));
         }
-        let (nonce, to, value, data) = (tx.nonce, tx.to, tx.value, tx.input.clone());
-        self.pool.push(Pooled { hash, from, nonce, to, value, data, rivals: false });
+        self.pool.push(pooled);
         Ok(hash)
     }
 
@@ -306,8 +333,8 @@ impl Chain {
             "eth_getBlockByNumber" if params[0] == "latest" => self.header(self.blocks.len() - 1),
             "eth_getBlockByNumber" => self.header(number(&params[0])),
             "eth_getBlockByHash" => self.place(&params[0]).map_or(Value::Null, |n| {
-                let one = |m: &Mined| json!({"hash": m.pooled.hash, "from": m.pooled.from, "input": m.pooled.data});
-                json!({"transactions": self.blocks[n].mined.iter().map(one).collect::<Vec<_>>()})
+                let told: Vec<_> = self.blocks[n].mined.iter().map(|m| m.pooled.told()).collect();
+                json!({"transactions": told})
             }),
             "eth_getBlockReceipts" => self.receipts(number(&params[0])),
             "eth_getLogs" => {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::acts;
 use super::chain::Line;
-use super::lies::{enrich, hide};
+use super::lies::{call_otherwise, enrich, hide};
 use super::talk::open_session;
 use super::world::{Process, World};
 
@@ -62,6 +62,31 @@ fn an_invented_deposit_is_not_believed() {
         _ => {}
     });
     assert!(matches!(&error, LedgerError::Untrue { .. }), "{error}");
+}
+
+#[test]
+fn a_call_that_nobody_made_is_not_believed() {
+    let error = read_by(&founded(), Trust::Hashes, |method, answer| {
+        if method == "eth_getBlockByHash" {
+            call_otherwise(answer);
+        }
+    });
+    assert!(matches!(&error, LedgerError::Untrue { reason, .. } if reason.contains("transactions come to")), "{error}");
+}
+
+#[test]
+fn a_log_is_of_the_transaction_that_made_it() {
+    // Told so of receipts and logs alike.
+    let other = |told: &mut Value| told["transactionHash"] = json!(B256::repeat_byte(9));
+    let error = read_by(&founded(), Trust::Hashes, move |method, answer| match (method, answer.as_array_mut()) {
+        ("eth_getBlockReceipts", Some(receipts)) => receipts.iter_mut().for_each(|receipt| {
+            other(receipt);
+            receipt["logs"].as_array_mut().into_iter().flatten().for_each(other);
+        }),
+        ("eth_getLogs", Some(logs)) => logs.iter_mut().for_each(other),
+        _ => {}
+    });
+    assert!(matches!(&error, LedgerError::Untrue { reason, .. } if reason.contains("told of another")), "{error}");
 }
 
 #[test]

@@ -44,6 +44,7 @@ impl Lies {
             ("eth_getLogs", 2) => self.accept(answer),
             ("eth_getBlockReceipts", _) => logs_of(answer, enrich),
             ("eth_getLogs", 3) => enrich(answer),
+            ("eth_getBlockByHash", 0..=1) => call_otherwise(answer),
             _ => {}
         }
         if *answer != before {
@@ -86,6 +87,13 @@ fn logs_of(receipts: &mut Value, mut change: impl FnMut(&mut Value)) {
 pub fn hide(logs: &mut Value, event: B256) {
     if let Some(logs) = logs.as_array_mut() {
         logs.retain(|log| log["topics"][0] != json!(event));
+    }
+}
+
+/// Has the transactions of a block call something else.
+pub fn call_otherwise(block: &mut Value) {
+    for transaction in block["transactions"].as_array_mut().into_iter().flatten() {
+        transaction["input"] = json!("0x01");
     }
 }
 

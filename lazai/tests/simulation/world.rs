@@ -137,7 +137,7 @@ impl World {
         let depth = 1 + dice.below(12);
         chain.dice = Dice::of(seed, "chain");
         chain.deepest = depth;
-        chain.rival = Some(evm(address("cheat")));
+        chain.rival = Some(signer("cheat"));
         let running = PROCESSES.map(|process| {
             let dice = Arc::new(Mutex::new(Dice::of(seed, &format!("{process:?}"))));
             let fuse = Arc::new(AtomicI64::new(-1));

@@ -241,7 +241,7 @@ impl Reader {
         let (number, time_s): (u64, u64) = (header.number.to(), header.timestamp.to());
         let (first, mut state, mut new, mut keys) = (self.log.len(), Arc::clone(self.head()), Vec::new(), Vec::new());
         if !logs.is_empty() {
-            let Some(transactions) = node.transactions(header.hash)? else { return Ok(false) };
+            let Some(transactions) = node.transactions(header, logs)? else { return Ok(false) };
             let by_hash: BTreeMap<B256, &ChainTransaction> = transactions.iter().map(|t| (t.hash, t)).collect();
             let next = Arc::make_mut(&mut state);
             for group in logs.chunk_by(|a, b| a.transaction_hash == b.transaction_hash) {

@@ -81,13 +81,12 @@ impl<R: Rpc + ?Sized> Rpc for Box<R> {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trust {
-    /// Headers are hashed, and logs are held to the root over receipts in them, as Ethereum defines both. What is left to
-    /// believe: which of all possible blocks the chain has; of blocks too deep to be undone, that none with logs is
-    /// kept back; and whose call of which data a transaction was, where no log says it (signatures of vouchers and
-    /// releases, the keys of orders). [`Endpoints`](super::Endpoints) asks several.
+    /// Headers are hashed, and logs and transactions are held to the roots in them, as Ethereum defines all of it. What is
+    /// left to believe: which of all possible blocks the chain has, and of blocks too deep to be undone, that none with
+    /// logs is kept back. [`Endpoints`](super::Endpoints) asks several.
     #[default]
     Hashes,
-    /// The provider's: for chains whose headers or receipts have fields of their own.
+    /// The provider's: for chains whose headers, receipts or transactions have fields of their own.
     Provider,
 }
 
@@ -155,6 +154,7 @@ pub(super) struct Header {
     pub base_fee_per_gas: Option<U256>,
     pub logs_bloom: Option<Bloom>,
     pub receipts_root: Option<B256>,
+    pub transactions_root: Option<B256>,
 }
 
 impl Header {
@@ -175,7 +175,7 @@ pub(super) struct ChainTransaction {
 
 #[derive(Deserialize)]
 struct Full {
-    transactions: Vec<ChainTransaction>,
+    transactions: Value,
 }
 
 /// A log.
@@ -188,6 +188,9 @@ pub(super) struct Log {
     pub block_number: U64,
     pub block_hash: B256,
     pub transaction_hash: B256,
+    /// Its transaction's place in the block.
+    #[serde(default)]
+    pub transaction_index: U64,
     pub log_index: U64,
 }
 
@@ -282,10 +285,18 @@ impl Node {
         }
     }
 
-    /// The transactions of a block, or nothing if it is gone.
-    pub fn transactions(&self, block: B256) -> Result<Option<Vec<ChainTransaction>>, LedgerError> {
-        let full: Option<Full> = self.get("eth_getBlockByHash", &json!([block, true]))?;
-        Ok(full.map(|f| f.transactions))
+    /// The transactions of a block that logged these, or nothing if it is gone.
+    pub fn transactions(&self, header: &Header, logs: &[Log]) -> Result<Option<Vec<ChainTransaction>>, LedgerError> {
+        let full: Option<Full> = self.get("eth_getBlockByHash", &json!([header.hash, true]))?;
+        let Some(Full { transactions }) = full else { return Ok(None) };
+        match self.trust {
+            Trust::Hashes => witness::transactions(header, logs, transactions)
+                .map(Some)
+                .map_err(|reason| LedgerError::Untrue { block: header.number.to(), reason }),
+            Trust::Provider => {
+                serde_json::from_value(transactions).map(Some).map_err(|e| failed("eth_getBlockByHash", &e))
+            }
+        }
     }
 
     /// Logs of one block, in order; nothing if the node does not know the block any more.
