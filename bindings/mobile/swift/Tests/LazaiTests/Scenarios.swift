@@ -206,7 +206,7 @@ func call(_ name: String, _ a: Object) async throws -> Any {
     case "verify_evidence":
         return plain(try verifyEvidence(evidence: content(object(a, "evidence")), anchor: content(object(a, "anchor"))))
     case "verify_words":
-        let conversation = String(decoding: content(object(a, "conversation")), as: UTF8.self)
+        let conversation = String(decoding: try content(object(a, "conversation")), as: UTF8.self)
         let evidence = try evidenceWithWords(evidence: content(object(a, "evidence")), conversation: conversation)
         return plain(try verifyEvidence(evidence: Data(evidence.utf8), anchor: content(object(a, "anchor"))))
     case "verify_proof":
