@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use alloy_consensus::{SignableTransaction, TxEnvelope, TxLegacy};
+use alloy_primitives::Signature;
 use alloy_sol_types::{SolCall, SolConstructor, SolEvent, sol};
 use lazai_core::digest::DomainHasher;
-use lazai_core::{Address, Asset, Domain, LedgerId};
+use lazai_core::{Address, Asset, Digest, Domain, LedgerId, LocalSigner, Signer};
 use revm::context::result::{ExecutionResult, Output};
 use revm::context::{BlockEnv, CfgEnv, Context, Journal, TxEnv};
 use revm::database::{CacheDB, EmptyDB, InMemoryDB};
@@ -28,7 +30,9 @@ type Evm = MainnetEvm<MainnetContext<InMemoryDB>>;
 /// The contracts of one market, and the chain they are on.
 pub struct Chain {
     evm: Evm,
-    nonce: BTreeMap<EvmAddress, u64>,
+    /// Who can send, and what was sent so far.
+    senders: BTreeMap<EvmAddress, (LocalSigner, u64)>,
+    deployer: EvmAddress,
     pub parameters: EvmAddress,
     pub quorum: EvmAddress,
     pub registry: EvmAddress,
@@ -45,21 +49,26 @@ impl Chain {
     /// Deploys a market whose governance is a plain account.
     pub fn new(
         now_s: u64,
-        governance: Address,
-        people: &[Address],
+        governance: LocalSigner,
+        people: Vec<LocalSigner>,
         params: MarketParameters::Params,
         validators: &[(Address, u64)],
     ) -> Self {
-        let deployer = EvmAddress::repeat_byte(0xde);
+        let key = LocalSigner::from_bytes([0xde; 32]).expect("a key");
+        let deployer = evm(key.address());
+        let (pool, everyone) = (evm(governance.address()), people.iter().map(Signer::address).collect::<Vec<_>>());
+        let senders = people.into_iter().chain([governance, key]);
+        let senders: BTreeMap<_, _> = senders.map(|who| (evm(who.address()), (who, 0))).collect();
         let mut db = CacheDB::new(EmptyDB::default());
-        for account in people.iter().map(|&a| evm(a)).chain([deployer, evm(governance)]) {
+        for &account in senders.keys() {
             db.insert_account_info(account, AccountInfo { balance: U256::from(WALLET), ..Default::default() });
         }
         let context: Context<BlockEnv, TxEnv, CfgEnv, InMemoryDB, Journal<InMemoryDB>, ()> =
             Context::mainnet().with_db(db).modify_cfg_chained(|cfg| cfg.chain_id = CHAIN_ID);
         let mut chain = Self {
             evm: context.build_mainnet(),
-            nonce: BTreeMap::new(),
+            senders,
+            deployer,
             parameters: deployer.create(1),
             quorum: deployer.create(2),
             registry: deployer.create(3),
@@ -73,7 +82,7 @@ impl Chain {
         chain.at(now_s);
         chain.deploy(deployer, &Dollar::BYTECODE, Vec::new());
         let constructor = MarketParameters::constructorCall {
-            governance_: evm(governance),
+            governance_: pool,
             guardian_: EvmAddress::ZERO,
             first: params,
             assets: vec![chain.dollar],
@@ -101,7 +110,7 @@ impl Chain {
         chain.deploy(deployer, &DataAnchoringToken::BYTECODE, constructor.abi_encode());
         let constructor = Settlement::constructorCall { parameters_: chain.parameters, token_: chain.token };
         chain.deploy(deployer, &Settlement::BYTECODE, constructor.abi_encode());
-        for &person in people {
+        for person in everyone {
             let give = Dollar::giveCall { to: evm(person), amount: U256::from(WALLET) };
             chain.must(ours(deployer), chain.dollar, 0, &give);
             let approve = Dollar::approveCall { spender: chain.settlement, value: U256::MAX };
@@ -156,7 +165,7 @@ impl Chain {
 
     /// Asks without changing anything that matters.
     pub fn ask<C: SolCall>(&mut self, to: EvmAddress, call: &C) -> C::Return {
-        self.must(Address::from_bytes([0xde; 20]), to, 0, call)
+        self.must(ours(self.deployer), to, 0, call)
     }
 
     fn deploy(&mut self, from: EvmAddress, code: &Bytes, constructor: Vec<u8>) {
@@ -165,21 +174,32 @@ impl Chain {
     }
 
     fn transact(&mut self, caller: EvmAddress, kind: TxKind, value: u128, data: Vec<u8>) -> Result<Bytes, Bytes> {
-        let nonce = self.nonce.entry(caller).or_default();
+        let (signer, nonce) = self.senders.get_mut(&caller).expect("an account with a key");
+        let legacy = TxLegacy {
+            chain_id: Some(CHAIN_ID),
+            nonce: *nonce,
+            gas_limit: 16_000_000,
+            to: kind,
+            value: U256::from(value),
+            input: data.into(),
+            ..TxLegacy::default()
+        };
+        *nonce += 1;
         let tx = TxEnv::builder()
             .caller(caller)
             .kind(kind)
-            .value(U256::from(value))
-            .data(data.clone().into())
-            .nonce(*nonce)
-            .chain_id(Some(CHAIN_ID))
-            .gas_limit(16_000_000)
+            .value(legacy.value)
+            .data(legacy.input.clone())
+            .nonce(legacy.nonce)
+            .chain_id(legacy.chain_id)
+            .gas_limit(legacy.gas_limit)
             .build()
             .expect("a whole transaction");
-        *nonce += 1;
+        let signature = signer.sign_digest(Digest::from_bytes(legacy.signature_hash().0));
+        let signature = Signature::from_raw_array(signature.as_bytes()).expect("a signature");
         let result = self.evm.transact_commit(tx).expect("a transaction that can be run");
         self.gas = result.tx_gas_used();
-        self.tape.record(self.now_s, caller, data.into(), result.logs());
+        self.tape.record(self.now_s, TxEnvelope::Legacy(legacy.into_signed(signature)), result.logs());
         // Public parts are kept as the code of contracts.
         for log in result.logs() {
             if let Ok(e) = DatasetRegistry::Submitted::decode_log(log) {

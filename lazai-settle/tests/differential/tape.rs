@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use alloy_consensus::proofs::ordered_trie_root_with_encoder;
-use alloy_consensus::{Header, Receipt, ReceiptWithBloom};
+use alloy_consensus::proofs::{calculate_transaction_root, ordered_trie_root_with_encoder};
+use alloy_consensus::{Header, Receipt, ReceiptWithBloom, TxEnvelope};
 use lazai_core::Address;
 use lazai_settle::ledger::evm::{Contracts, Deployment, EvmLedger, Pace, Rpc, RpcError};
 use revm::primitives::{Address as EvmAddress, B256, Bytes, Log};
@@ -14,12 +14,10 @@ use serde_json::{Value, json};
 use super::chain::{CHAIN_ID, ours};
 use super::world::World;
 
-#[derive(Default)]
 struct Block {
     header: Header,
     hash: B256,
-    from: EvmAddress,
-    input: Bytes,
+    transaction: TxEnvelope,
     logs: Vec<Log>,
 }
 
@@ -31,7 +29,7 @@ pub struct Tape {
 }
 
 impl Tape {
-    pub fn record(&self, time_s: u64, from: EvmAddress, input: Bytes, logs: &[Log]) {
+    pub fn record(&self, time_s: u64, transaction: TxEnvelope, logs: &[Log]) {
         let mut blocks = self.blocks.lock().unwrap();
         let receipt = receipt(logs);
         let header = Header {
@@ -40,9 +38,10 @@ impl Tape {
             timestamp: time_s,
             logs_bloom: receipt.logs_bloom,
             receipts_root: ordered_trie_root_with_encoder(&[receipt], |r, out| alloy_rlp::Encodable::encode(r, out)),
+            transactions_root: calculate_transaction_root(std::slice::from_ref(&transaction)),
             ..Header::default()
         };
-        blocks.push(Block { hash: header.hash_slow(), header, from, input, logs: logs.to_vec() });
+        blocks.push(Block { hash: header.hash_slow(), header, transaction, logs: logs.to_vec() });
     }
 
     pub fn keep_code(&self, contract: EvmAddress, code: Bytes) {
@@ -65,7 +64,7 @@ fn logs_of(block: &Block, at: usize, addresses: &Value) -> Vec<Value> {
     let ours = block.logs.iter().enumerate().filter(|(_, log)| wanted.contains(&log.address));
     ours.map(|(i, log)| {
         json!({"address": log.address, "topics": log.data.topics(), "data": log.data.data,
-            "blockNumber": format!("{at:#x}"), "blockHash": block.hash, "transactionHash": block.hash,
+            "blockNumber": format!("{at:#x}"), "blockHash": block.hash, "transactionHash": block.transaction.tx_hash(),
             "logIndex": format!("{i:#x}")})
     })
     .collect()
@@ -88,15 +87,12 @@ impl Rpc for TapePlayer {
             }
             "eth_getBlockByHash" => {
                 let found = (0..blocks.len()).rev().find(|&n| json!(blocks[n].hash) == params[0]);
-                found.map_or(Value::Null, |n| {
-                    let b = &blocks[n];
-                    json!({"transactions": [{"hash": b.hash, "from": b.from, "input": b.input}]})
-                })
+                found.map_or(Value::Null, |n| json!({"transactions": [blocks[n].transaction]}))
             }
             "eth_getBlockReceipts" => {
                 let n = number(&params[0]);
                 let addresses: Vec<EvmAddress> = blocks[n].logs.iter().map(|log| log.address).collect();
-                json!([{"transactionHash": blocks[n].hash, "status": "0x1", "cumulativeGasUsed": "0x5208",
+                json!([{"transactionHash": blocks[n].transaction.tx_hash(), "status": "0x1", "cumulativeGasUsed": "0x5208",
                     "logs": logs_of(&blocks[n], n, &json!(addresses))}])
             }
             "eth_getLogs" => {

@@ -62,9 +62,11 @@ impl World {
         let signer = |n: usize| LocalSigner::from_bytes(*sha256(&[n as u8, 77]).as_bytes()).unwrap();
         let signers: Vec<_> = (0..PEOPLE).map(signer).collect();
         let people: Vec<Address> = signers.iter().map(Signer::address).collect();
-        let governance = Address::from_bytes([0x60; 20]);
+        let governor = LocalSigner::from_bytes([0x60; 32]).unwrap();
+        let governance = governor.address();
         let validators: Vec<_> = (0..VALIDATORS).map(|n| (people[n], 1 + (n as u64 % 2))).collect();
-        let chain = Chain::new(START_S, governance, &people, abi::params(&params()), &validators);
+        let chain =
+            Chain::new(START_S, governor, (0..PEOPLE).map(signer).collect(), abi::params(&params()), &validators);
         let genesis = Genesis {
             domain: chain.domain(),
             validators: validators.into_iter().collect(),
