@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -36,9 +36,12 @@ const SLICE_MARKETS: u64 = 400;
 
 /// Random operations through the Rust market and the contracts, and a ledger that reads these.
 fn differential() -> Result<()> {
-    let seeds = Seeds { name: "differential", all: MARKETS, slice: SLICE_MARKETS };
-    seeds.run(&["-p", "lazai-settle", "--features", "evm", "--test", "differential"])?;
-    result("differential", &json!({"markets": MARKETS, "operations": MARKETS * 250, "differences": 0}))
+    let seeds = Seeds { name: "differential", test: "differential", all: MARKETS, slice: SLICE_MARKETS };
+    seeds.run()?;
+    let counts = json!({
+        "machine": machine(), "date": today()?, "markets": MARKETS, "operations": MARKETS * 250, "differences": 0,
+    });
+    result("differential", &counts)
 }
 
 /// Whole markets on a chain that reorganises, a seed each; and how many make a slice.
@@ -47,11 +50,11 @@ const SLICE_STORMS: u64 = 500;
 
 /// Whole markets in a storm: see `lazai/tests/simulation`.
 fn market() -> Result<()> {
-    let seeds = Seeds { name: "market", all: STORMS, slice: SLICE_STORMS };
-    let sums = seeds.run(&["-p", "lazai", "--features", "evm", "--test", "simulation"])?;
+    let seeds = Seeds { name: "market", test: "simulation", all: STORMS, slice: SLICE_STORMS };
+    let sums = seeds.run()?;
     let [orders, reorganisations, crashes, lies] = [1, 2, 3, 4].map(|n| sums.get(n).copied().unwrap_or(0));
     let counts = json!({
-        "seeds": STORMS, "orders": orders, "reorganisations": reorganisations, "deepest": 12, "crashes": crashes,
+        "machine": machine(), "date": today()?, "seeds": STORMS, "orders": orders, "reorganisations": reorganisations, "deepest": 12, "crashes": crashes,
         "lies": lies, "violated_invariants": 0,
     });
     result("market", &counts)
@@ -60,20 +63,20 @@ fn market() -> Result<()> {
 /// A test that runs seeds, slice by slice. Killed and run again, it goes on with the next slice.
 struct Seeds {
     name: &'static str,
+    test: &'static str,
     all: u64,
     slice: u64,
 }
 
 impl Seeds {
     /// Runs all; the sums of the numbers on the last line that each slice told.
-    fn run(&self, test: &[&str]) -> Result<Vec<u64>> {
+    fn run(&self) -> Result<Vec<u64>> {
         let cursor = target().join("soak").join(format!("{}.json", self.name));
         let before = std::fs::read(&cursor).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let (mut done, mut sums): (u64, Vec<u64>) = before.unwrap_or_default();
         let variable = |what: &str| format!("LAZAI_{}_{what}", self.name.to_uppercase());
         while done < self.all {
-            let mut command = cargo(&["test", "--quiet"]);
-            command.args(test).args(["--", "--nocapture"]);
+            let mut command = as_tested(self.test);
             command.env(variable("FIRST"), done.to_string()).env(variable("SEEDS"), self.slice.to_string());
             let told = run_quietly(&format!("seeds {done} to {}", done + self.slice), &mut command)?;
             let numbers = |line: &str| -> Vec<u64> {
@@ -89,6 +92,11 @@ impl Seeds {
         std::fs::remove_file(&cursor).ok();
         Ok(sums)
     }
+}
+
+/// One of the tests, built as `cargo xtask test` builds everything: nothing is built twice.
+fn as_tested(test: &str) -> Command {
+    cargo(&["test", "--quiet", "--workspace", "--features", FEATURES, "--test", test, "--", "--nocapture"])
 }
 
 /// A power cut at every write of the embedded ledger's scenario.
@@ -119,9 +127,7 @@ fn node(options: &[&str]) -> Result<()> {
     let told = target().join("reports").join("soak-node.json");
     std::fs::create_dir_all(told.parent().context("a folder")?)?;
     std::fs::remove_file(&told).ok();
-    // As everything is built for `cargo xtask test`, so that nothing is built twice.
-    let mut test =
-        cargo(&["test", "--quiet", "--workspace", "--features", FEATURES, "--test", "soak", "--", "--nocapture"]);
+    let mut test = as_tested("soak");
     test.env("LAZAI_NODE_SECONDS", (minutes * 60).to_string()).env("LAZAI_NODE_CLIENTS", clients.to_string());
     test.env("LAZAI_NODE_KILLS", KILLS.to_string()).env("LAZAI_NODE_REPORT", &told);
     let ran = run_quietly(&format!("{clients} clients for {minutes} minutes"), &mut test);
@@ -151,12 +157,12 @@ fn machine() -> String {
 
 /// The day, as the system's `date` has it.
 fn today() -> Result<String> {
-    let output = std::process::Command::new("date").args(["-u", "+%F"]).output()?;
+    let output = Command::new("date").args(["-u", "+%F"]).output()?;
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
 /// Runs a command, and shows what it said if it fails.
-fn run_quietly(what: &str, command: &mut std::process::Command) -> Result<String> {
+fn run_quietly(what: &str, command: &mut Command) -> Result<String> {
     println!("── {what}");
     let output = command.stderr(Stdio::piped()).output()?;
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
