@@ -17,7 +17,7 @@ const fn with(name: &'static str, seeds: &'static [&'static str]) -> Target {
     Target { name, seeds }
 }
 
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     with("png", &["characters/png"]),
     with("charx", &["characters/charx"]),
     with("card", &["characters/json", "characters/eliza", "characters/lorebook"]),
@@ -27,6 +27,7 @@ pub const TARGETS: [Target; 9] = [
     with("proof", &[]),
     with("key", &["zk/key"]),
     with("evidence", &[]),
+    with("tokenizer", &["models/gguf", "models/qwen2"]),
 ];
 
 /// Largest single allocation that a target may make, and what it may hold in all: the files that a card carries
