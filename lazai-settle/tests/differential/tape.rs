@@ -65,7 +65,7 @@ fn logs_of(block: &Block, at: usize, addresses: &Value) -> Vec<Value> {
     ours.map(|(i, log)| {
         json!({"address": log.address, "topics": log.data.topics(), "data": log.data.data,
             "blockNumber": format!("{at:#x}"), "blockHash": block.hash, "transactionHash": block.transaction.tx_hash(),
-            "logIndex": format!("{i:#x}")})
+            "transactionIndex": "0x0", "logIndex": format!("{i:#x}")})
     })
     .collect()
 }

@@ -189,7 +189,6 @@ pub(super) struct Log {
     pub block_hash: B256,
     pub transaction_hash: B256,
     /// Its transaction's place in the block.
-    #[serde(default)]
     pub transaction_index: U64,
     pub log_index: U64,
 }

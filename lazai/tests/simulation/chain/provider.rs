@@ -41,13 +41,14 @@ impl Chain {
 
     fn logs(&self, number: usize, addresses: &[EvmAddress]) -> Vec<Value> {
         let block = &self.blocks[number];
-        let all = block.mined.iter().flat_map(|m| m.logs.iter().map(move |log| (m.pooled.hash, log)));
-        let told = |(i, (hash, log)): (usize, (B256, &Log))| {
+        let all = block.mined.iter().enumerate();
+        let all = all.flat_map(|(place, m)| m.logs.iter().map(move |log| (place, m.pooled.hash, log)));
+        let told = |(i, (place, hash, log)): (usize, (usize, B256, &Log))| {
             json!({"address": log.address, "topics": log.data.topics(), "data": log.data.data,
                 "blockNumber": format!("{number:#x}"), "blockHash": block.hash, "transactionHash": hash,
-                "logIndex": format!("{i:#x}")})
+                "transactionIndex": format!("{place:#x}"), "logIndex": format!("{i:#x}")})
         };
-        all.enumerate().filter(|(_, (_, log))| addresses.contains(&log.address)).map(told).collect()
+        all.enumerate().filter(|(_, (_, _, log))| addresses.contains(&log.address)).map(told).collect()
     }
 
     fn answer(&mut self, method: &str, params: &Value) -> Result<Value, RpcError> {
