@@ -129,7 +129,8 @@ contract DataAnchoringToken is SemiFungible, IClasses {
         _versions[classId][version - 1].totalShare = totalShare;
     }
 
-    /// @notice Takes a version out of service: no new sessions, and payers may close theirs at once.
+    /// @notice Takes a version out of service: no new sessions, and the end of those that there are may be
+    /// asked for at once, with the dispute window after it.
     function withdrawVersion(uint256 classId, uint32 version) external {
         _owned(classId);
         Version storage found = _version(classId, version);

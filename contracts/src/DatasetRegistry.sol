@@ -32,6 +32,7 @@ contract DatasetRegistry {
         address indexed exex,
         Submission dataset,
         address[] content,
+        bytes32 publicPart,
         uint64 deadline
     );
     event SubmissionRefused(bytes32 indexed submission, string reason);
@@ -96,8 +97,10 @@ contract DatasetRegistry {
         entry.shares = CodeStorage.write(_weights(id, dataset))[0];
         address[] memory content = CodeStorage.write(publicPart);
         _content[id] = content;
-        uint64 deadline = quorum.open(id, Signed.content(dataset, Ids.publicPart(publicPart)), dataset.exex);
-        emit Submitted(id, msg.sender, dataset.exex, dataset, content, deadline);
+        // Logged, so that whoever reads the parts' code can tell that it is all of it.
+        bytes32 digest = Ids.publicPart(publicPart);
+        uint64 deadline = quorum.open(id, Signed.content(dataset, digest), dataset.exex);
+        emit Submitted(id, msg.sender, dataset.exex, dataset, content, digest, deadline);
     }
 
     /// @notice The ExEx's reason for not training.

@@ -127,7 +127,7 @@ enum StatementFormat {
 /// | part | an adversary could try | what stops her |
 /// |---|---|---|
 /// | `binding` | to submit somebody's proof as her own, or again, or elsewhere | its digest is a public input |
-/// | `declared.tokenizer` | to mean other words by the same ids | bound; who trains compares it with his tokenizer |
+/// | `declared.tokenizer` | to mean other words by the same ids | bound; who verifies provenance compares it with the base model's |
 /// | `declared.licences` | to allow what no market takes | bound, and public: a validator compares it with its own list |
 /// | `declared.prompts` | to publish prompts of another character | bound; the root is over the public part |
 /// | `declared.voice` | to swap recordings | bound; who trains hashes salt and frames |

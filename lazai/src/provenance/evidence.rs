@@ -93,7 +93,7 @@ impl Evidence {
         Ok(evidence)
     }
 
-    /// The same evidence with the words of a conversation's last turn: whoever gets it can read them.
+    /// The same evidence with the whole conversation up to its last reply: whoever gets it can read that.
     ///
     /// # Errors
     /// [`CollectError::Missing`] if the conversation does not hold them, [`CollectError::Words`] if they are of another

@@ -9,8 +9,8 @@ use thiserror::Error;
 use crate::consumer::Conversation;
 use crate::node::{ReplySettings, reply_digest, request_digest};
 
-/// What was asked and said in the last turn of a conversation, and the salt that ties it to its receipt. Who has these
-/// reads the turn; who has evidence without them cannot try words against the receipts.
+/// A conversation up to its last reply, as it was sent, and the salt that ties it to its receipt. Who has these reads all of
+/// it; who has evidence without them cannot try words against the receipts.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Words {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::acts;
 use super::chain::Line;
-use super::lies::{call_otherwise, enrich, hide};
+use super::lies::{call_otherwise, enrich, hide, write_otherwise};
 use super::talk::open_session;
 use super::world::{Process, World};
 
@@ -87,6 +87,16 @@ fn a_log_is_of_the_transaction_that_made_it() {
         _ => {}
     });
     assert!(matches!(&error, LedgerError::Untrue { reason, .. } if reason.contains("told of another")), "{error}");
+}
+
+#[test]
+fn another_public_part_is_not_believed() {
+    let error = read_by(&founded(), Trust::Hashes, |method, answer| {
+        if method == "eth_getCode" {
+            write_otherwise(answer);
+        }
+    });
+    assert!(matches!(&error, LedgerError::Untrue { reason, .. } if reason.contains("public part")), "{error}");
 }
 
 #[test]

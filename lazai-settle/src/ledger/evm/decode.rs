@@ -12,6 +12,7 @@ use std::sync::Arc;
 use alloy_primitives::{Address as EvmAddress, B256, Bytes, U256};
 use alloy_sol_types::{SolCall, SolEventInterface};
 use lazai_core::digest::keccak256;
+use lazai_core::pov::PublicPart;
 use lazai_core::seal::SealedKey;
 use lazai_core::{
     Address, Amount, Asset, BasisPoints, ClassId, Digest, ParamsVersion, ProposalId, SessionId, Signature,
@@ -110,6 +111,8 @@ pub(super) struct Reading<'a> {
 /// Why logs could not be taken over.
 pub(super) enum ReadError {
     Diverged(String),
+    /// The chain's provider says what its own digests deny.
+    Untrue(String),
     Ledger(crate::ledger::LedgerError),
 }
 

@@ -90,12 +90,22 @@ pub struct Pace {
     pub patience: u32,
     /// Whose word counts for what is on the chain.
     pub trust: Trust,
+    /// The most that is added to the base fee for a block's maker, in wei for each unit of gas. What is usual is the provider's
+    /// word: this bounds what a false word costs.
+    pub max_tip_wei: u128,
 }
 
 impl Default for Pace {
-    /// Twelve blocks deep, as is usual on Ethereum; a look every two seconds; ten minutes of patience.
+    /// Twelve blocks deep, as is usual on Ethereum; a look every two seconds; ten minutes of patience; a tip of 100 gwei at most.
     fn default() -> Self {
-        Self { depth: 12, poll: Duration::from_secs(2), resend_after: 15, patience: 300, trust: Trust::Hashes }
+        Self {
+            depth: 12,
+            poll: Duration::from_secs(2),
+            resend_after: 15,
+            patience: 300,
+            trust: Trust::Hashes,
+            max_tip_wei: 100_000_000_000,
+        }
     }
 }
 
@@ -143,7 +153,7 @@ impl EvmLedger {
         outbox: Option<&Path>,
         pace: Pace,
     ) -> Result<Self, LedgerError> {
-        let node = Node::new(rpc, pace.trust);
+        let node = Node::new(rpc, pace);
         let pace = Pace { depth: pace.depth.min(KEPT_BLOCKS / 2), ..pace };
         let mut reader = Reader::open(&node, deployment)?;
         reader.sync(&node)?;
@@ -171,7 +181,7 @@ impl EvmLedger {
         pace: Pace,
     ) -> Result<Deployment, LedgerError> {
         founding.check().map_err(MarketError::Params)?;
-        let node = Node::new(rpc, pace.trust);
+        let node = Node::new(rpc, pace);
         let (asked, address) = (node.clone(), deployer.address());
         let (chain_id, nonce, first_block) = blocking::unblock(move || {
             Ok::<_, LedgerError>((

@@ -227,7 +227,7 @@ impl Inner {
                         without = 0;
                         let (base, _) = fees(&self.node)?;
                         if let (true, Some(unsigned)) = (sent.max_fee < base, last.take()) {
-                            return Ok(Step::Sign(unsigned.dearer(base), Some(sent)));
+                            return Ok(Step::Sign(unsigned.dearer(&self.node, base), Some(sent)));
                         }
                         broadcast(&self.node, &sent)?;
                     }

@@ -250,6 +250,7 @@ impl Reader {
                 let reading = Reading::new(&self.deployment.contracts, next, time_s, transaction, &code);
                 let drafts = reading.all(group).map_err(|error| match error {
                     ReadError::Diverged(reason) => LedgerError::Diverged { block: number, reason },
+                    ReadError::Untrue(reason) => LedgerError::Untrue { block: number, reason },
                     ReadError::Ledger(error) => error,
                 })?;
                 let start = first + new.len();

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use super::witness;
+use super::{Pace, witness};
 use crate::ledger::LedgerError;
 
 /// Largest answer that is read: 64 MiB.
@@ -218,11 +218,12 @@ pub(super) type Logged = (Header, Vec<Log>);
 pub(super) struct Node {
     rpc: Arc<dyn Rpc>,
     trust: Trust,
+    max_tip: u128,
 }
 
 impl Node {
-    pub fn new(rpc: impl Rpc + 'static, trust: Trust) -> Self {
-        Self { rpc: Arc::new(rpc), trust }
+    pub fn new(rpc: impl Rpc + 'static, pace: Pace) -> Self {
+        Self { rpc: Arc::new(rpc), trust: pace.trust, max_tip: pace.max_tip_wei }
     }
 
     /// Waits between two looks at the chain.
@@ -376,16 +377,21 @@ impl Node {
         self.get::<U64>("eth_getTransactionCount", &json!([account, tag])).map(|nonce| nonce.to())
     }
 
-    /// What a sender should add for the block's maker; a gwei where the node does not know.
+    /// What a sender should add for the block's maker, by the provider's word; a gwei where it does not know.
     pub fn tip(&self) -> Result<u128, LedgerError> {
         match self.ask("eth_maxPriorityFeePerGas", &json!([])) {
             Ok(value) => {
                 let fee: U256 = serde_json::from_value(value).map_err(|e| failed("eth_maxPriorityFeePerGas", &e))?;
-                Ok(u128::try_from(fee).unwrap_or(u128::MAX / 4))
+                Ok(self.capped(u128::try_from(fee).unwrap_or(u128::MAX)))
             }
-            Err(RpcError::Answered { .. }) => Ok(1_000_000_000),
+            Err(RpcError::Answered { .. }) => Ok(self.capped(1_000_000_000)),
             Err(error) => Err(failed("eth_maxPriorityFeePerGas", &error)),
         }
+    }
+
+    /// A tip, and no more than may be spent.
+    pub fn capped(&self, tip: u128) -> u128 {
+        tip.min(self.max_tip)
     }
 
     pub fn estimate_gas(&self, call: &Value) -> Result<u64, RpcError> {

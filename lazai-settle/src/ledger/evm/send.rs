@@ -70,10 +70,10 @@ impl Unsigned {
         }))
     }
 
-    /// The same, for enough more that a node takes it instead: at least an eighth.
-    pub fn dearer(mut self, base: u128) -> Self {
+    /// The same, for enough more that a node takes it instead: at least an eighth, unless that is more than may be spent.
+    pub fn dearer(mut self, node: &Node, base: u128) -> Self {
         let more = |fee: u128| fee.saturating_add(fee / 8).saturating_add(1);
-        self.0.max_priority_fee_per_gas = more(self.0.max_priority_fee_per_gas);
+        self.0.max_priority_fee_per_gas = node.capped(more(self.0.max_priority_fee_per_gas));
         let enough = base.saturating_mul(2).saturating_add(self.0.max_priority_fee_per_gas);
         self.0.max_fee_per_gas = more(self.0.max_fee_per_gas).max(enough);
         self
@@ -229,6 +229,7 @@ pub(super) fn keyed(call: Call, key: Digest) -> Call {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use super::super::{Pace, Trust};
     use super::*;
 
     #[test]
@@ -238,6 +239,33 @@ mod tests {
         assert_eq!(key_of(&with_key(&data, key)), Some(key));
         assert_eq!(key_of(&data), None);
         assert_eq!(key_of(KEY_MARK), None);
+    }
+
+    /// A provider that names a fee which burns the account.
+    struct Dear;
+
+    impl super::super::Rpc for Dear {
+        fn request(&self, method: &str, _: serde_json::Value) -> Result<serde_json::Value, RpcError> {
+            let zero = B256::ZERO;
+            Ok(match method {
+                "eth_estimateGas" => json!("0x5208"),
+                "eth_maxPriorityFeePerGas" => json!(U256::MAX),
+                _ => json!({"number": "0x1", "hash": zero, "parentHash": zero, "timestamp": "0x1",
+                    "baseFeePerGas": "0x7", "logsBloom": null}),
+            })
+        }
+    }
+
+    #[test]
+    fn no_provider_has_a_sender_pay_what_it_likes() {
+        let most = 5_000_000_000;
+        let pace = Pace { trust: Trust::Provider, max_tip_wei: most, ..Pace::default() };
+        let node = Node::new(Dear, pace);
+        let sender = Address::from_bytes([1; 20]);
+        let unsigned = Unsigned::prepare(&node, 1, sender, None, 0, Bytes::new(), 0).unwrap();
+        assert_eq!(unsigned.0.max_priority_fee_per_gas, most);
+        assert_eq!(unsigned.max_fee(), most + 14);
+        assert_eq!(unsigned.dearer(&node, 9).0.max_priority_fee_per_gas, most);
     }
 
     #[test]

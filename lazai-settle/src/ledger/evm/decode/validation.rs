@@ -155,6 +155,9 @@ impl Reading<'_> {
                     // The first byte is STOP.
                     public.extend_from_slice(code.get(1..).unwrap_or_default());
                 }
+                if PublicPart::digest(&public) != digest(e.publicPart) {
+                    return Err(ReadError::Untrue("a public part is told otherwise than it was submitted".into()));
+                }
                 let logged = Event::Submitted {
                     submission: submission(e.submission),
                     submitter: ours(e.submitter),
