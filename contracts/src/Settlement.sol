@@ -165,7 +165,8 @@ contract Settlement is Balances {
     }
 
     /// @notice Ends a session, and gives back what was not redeemed. Its node ends it at once. Its payer asks for it at
-    /// any time; the node can still redeem until the dispute window is over, and then anyone ends it.
+    /// any time; the node can still redeem until the dispute window is over, and then anyone ends it. Of a session by quota
+    /// anyone asks once its deadline is over: what is left is the fund's, and nobody else may care.
     function close(address payer, uint64 nonce, address consumer, Offer calldata offer) external {
         (bytes32 id, Session session) = _live(payer, nonce, consumer, offer);
         // slither-disable-next-line incorrect-equality: a state, not a balance.
@@ -173,7 +174,8 @@ contract Settlement is Balances {
         if (msg.sender == offer.node || (asked && block.timestamp > session.deadline())) {
             return _end(id, session, payer, offer);
         }
-        if (msg.sender != payer) revert NotAllowed(msg.sender);
+        bool over = !asked && session.sponsored() && block.timestamp > session.deadline();
+        if (msg.sender != payer && !over) revert NotAllowed(msg.sender);
         if (asked) revert SessionRunning(id, session.deadline());
         uint64 finalAt = uint64(block.timestamp) + parameters.versionAt(session.params()).disputeWindow;
         _sessions[id] = session.closing(uint40(finalAt));

@@ -148,6 +148,7 @@ impl Provider {
     ) -> Result<ChatReply, NodeError> {
         self.learn_of(request.session).await?;
         self.check_signed(request)?;
+        self.see(request.session).await?;
         if let Some(reply) = self.repeated(request)? {
             on_text(&reply.text);
             return Ok(reply);
@@ -200,8 +201,9 @@ impl Node for Provider {
         Box::pin(async move {
             self.learn_of(voucher.voucher.session).await?;
             let id = voucher.voucher.session;
+            // Anybody may have it from the chain: nothing is sent for one that is kept.
             if self.page(id)?.paid == Some(*voucher) {
-                return self.end_if_over(id).await;
+                return Ok(());
             }
             // For as long as it can be redeemed, be its deadline over or its end asked for.
             let market = self.account.ledger().market();

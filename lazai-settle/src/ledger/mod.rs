@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use lazai_core::digest::DomainHasher;
@@ -163,6 +164,12 @@ pub trait Ledger: Send + Sync {
 
     /// The ledger's time, seconds since 1970.
     fn now_s(&self) -> u64;
+
+    /// Since when nothing new of the ledger was seen: whoever acts on what a chain said may be blind. An embedded ledger sees
+    /// itself.
+    fn unseen(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// What changed since a follower was done, up to the last entry.
     fn notices<'a>(&'a self, since: &'a Cursor) -> LedgerFuture<'a, Vec<Notice>>;

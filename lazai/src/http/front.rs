@@ -37,6 +37,8 @@ const BODY: Duration = Duration::from_secs(10);
 const MAX_THROWN_AWAY: usize = 8 * MAX_REQUEST_BYTES;
 /// Requests that wait or are served at a time; more are told to come back.
 const MAX_WAITING: usize = 64;
+/// Releases that wait for the chain at a time.
+const MAX_RELEASES: usize = 32;
 
 /// A node's server: stock clients see its characters as models, and 402 until they pay.
 ///
@@ -71,6 +73,7 @@ struct Inner {
     /// Signed offers are used until half of their time is over: signing may cost (a key service, a phone).
     signed: Mutex<Vec<Option<SignedOffer>>>,
     slots: Arc<Semaphore>,
+    releases: Arc<Semaphore>,
 }
 
 impl Front {
@@ -79,7 +82,8 @@ impl Front {
     #[must_use]
     pub fn new(provider: Arc<Provider>, terms: Vec<Offer>) -> Self {
         let signed = Mutex::new(vec![None; terms.len()]);
-        Self(Arc::new(Inner { provider, terms, signed, slots: Arc::new(Semaphore::new(MAX_WAITING)) }))
+        let [slots, releases] = [MAX_WAITING, MAX_RELEASES].map(|most| Arc::new(Semaphore::new(most)));
+        Self(Arc::new(Inner { provider, terms, signed, slots, releases }))
     }
 
     pub(super) fn provider(&self) -> &Arc<Provider> {
@@ -282,8 +286,14 @@ async fn pay(State(front): State<Front>, body: Bytes) -> Result<StatusCode, ApiE
 
 async fn release(State(front): State<Front>, body: Bytes) -> Result<Response, ApiError> {
     let request: ReleaseRequest = signed("release request", &body)?;
-    let sign =
-        move |runtime: &Handle| runtime.block_on(front.0.provider.release_asked(&request)).map_err(|e| refusal(&e));
+    // It waits for the chain: those who ask for it may not fill what everybody else's requests need.
+    let Ok(slot) = front.0.releases.clone().try_acquire_owned() else {
+        return Err(ApiError::new(503, "node.busy", format!("{MAX_RELEASES} releases are waiting")));
+    };
+    let sign = move |runtime: &Handle| {
+        let _slot = slot;
+        runtime.block_on(front.0.provider.release_asked(&request)).map_err(|e| refusal(&e))
+    };
     Ok(axum::Json(on_a_thread_that_may_block(sign).await?).into_response())
 }
 

@@ -1,5 +1,7 @@
 //! Who is served: what is checked before a token is generated.
 
+use std::time::Duration;
+
 use lazai_core::SessionId;
 use lazai_core::sign::SignatureError;
 use lazai_settle::market::MarketError;
@@ -9,7 +11,27 @@ use super::Provider;
 use super::book::Page;
 use crate::node::{ChatRequest, NodeError, RequestClaim};
 
+/// How long a chain may say nothing new before it is asked.
+const LOOK: Duration = Duration::from_secs(60);
+
 impl Provider {
+    /// Has the ledger read anew where nothing new was seen for long, and refuses to serve blindly: a session's end may be
+    /// asked for, and over, before this node hears of it.
+    pub(super) async fn see(&self, session: SessionId) -> Result<(), NodeError> {
+        let ledger = self.account.ledger();
+        if ledger.unseen() < LOOK {
+            return Ok(());
+        }
+        // What it says counts below: an answer without a new block is none.
+        let refreshed = ledger.refresh().await;
+        let most = Duration::from_secs(ledger.market().params().1.dispute_window_s / 4);
+        if ledger.unseen() < most {
+            return Ok(());
+        }
+        tracing::warn!(unseen = ?ledger.unseen(), ?refreshed, "no block was seen for too long: nothing is served");
+        Err(NodeError::NotServed { session, reason: "the node sees no new blocks of its ledger" })
+    }
+
     /// A session that this node may serve now.
     pub(super) fn session(&self, id: SessionId) -> Result<Session, NodeError> {
         let market = self.account.ledger().market();
@@ -21,8 +43,9 @@ impl Provider {
         if session.closed {
             return refused("it is closed");
         }
-        // What is said now might not be redeemed in time any more.
-        if session.final_at_s.is_some() {
+        // What is said now might not be redeemed in time any more; so it is heeded before it is deep.
+        let head = self.account.ledger().head();
+        if session.final_at_s.is_some() || head.session(id).is_some_and(|latest| latest.final_at_s.is_some()) {
             return refused("its end was asked for");
         }
         if self.account.ledger().now_s() > session.deadline_s {

@@ -1,13 +1,15 @@
 //! Getting paid: vouchers that are redeemed, sessions that end.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use lazai_core::SessionId;
+use futures_util::{StreamExt, stream};
 use lazai_core::sign::SignatureError;
+use lazai_core::{SessionId, Signature};
 use lazai_settle::ledger::LedgerError;
 use lazai_settle::market::{Event, Market, MarketError, Transaction};
-use lazai_settle::session::{Session, SessionRelease};
+use lazai_settle::session::{Session, SessionRelease, Voucher};
 
 use super::Provider;
 use crate::account::SendError;
@@ -15,6 +17,8 @@ use crate::node::{NodeError, ReleaseClaim, ReleaseRequest, SignedRelease, Signed
 
 /// Vouchers that are redeemed in one transaction: a block holds a few such.
 const BATCH: usize = 100;
+/// Transactions that are under way at a time.
+const UNDER_WAY: usize = 8;
 
 impl Provider {
     /// Redeems the last voucher of a session; nothing is to be done if it was redeemed, alone or among others.
@@ -30,23 +34,6 @@ impl Provider {
         // The node redeems by itself meanwhile: who asked for this has what she asked for.
         let redeemed = self.account.ledger().head().session(session).map(|s| s.redeemed);
         if redeemed >= Some(voucher.cumulative) { Ok(()) } else { sent }
-    }
-
-    /// A consumer who pays again what she paid, after the deadline, wants the rest back: what is owed is redeemed, and the
-    /// session ended, so that she need not wait for the dispute window.
-    pub(super) async fn end_if_over(&self, id: SessionId) -> Result<(), NodeError> {
-        let (ledger, page) = (self.account.ledger(), self.page(id)?);
-        let Some(session) = ledger.market().session(id).cloned() else { return Ok(()) };
-        if session.closed || (ledger.now_s() <= session.deadline_s && session.final_at_s.is_none()) {
-            return Ok(());
-        }
-        if session.redeemed < page.paid() {
-            self.redeem(id).await?;
-        }
-        if page.owed > page.paid() {
-            return Ok(());
-        }
-        self.close(id).await
     }
 
     /// Redeems whatever is owed and not redeemed yet, under whichever offers: on a chain a hundred sessions in a
@@ -73,26 +60,42 @@ impl Provider {
     }
 
     async fn redeem_where(&self, due: impl Fn(&Session) -> bool) -> Result<Vec<(SessionId, NodeError)>, NodeError> {
-        let market = self.account.ledger().market();
+        let (market, head) = (self.account.ledger().market(), self.account.ledger().head());
         let mut vouchers = Vec::new();
         for id in self.sessions()? {
-            let Some(session) = market.session(id).filter(|s| !s.closed && due(s)) else { continue };
+            let Some(session) = market.session(id).filter(|s| !s.closed) else { continue };
+            // That its end was asked for is heeded before it is deep.
+            let latest = head.session(id).unwrap_or(session);
+            if !due(latest) {
+                continue;
+            }
             let paid = self.page(id)?.paid.filter(|paid| paid.voucher.cumulative > session.redeemed);
-            vouchers.extend(paid.map(|SignedVoucher { voucher, signature }| (voucher, signature)));
-        }
-        let mut refused = Vec::new();
-        for batch in vouchers.chunks(BATCH) {
-            let entries = self.account.redeem(batch.to_vec()).await.map_err(in_words)?;
-            let redeemed: BTreeSet<SessionId> =
-                entries.iter().flat_map(|e| &e.events).filter_map(redeemed_of).collect();
-            let market = self.account.ledger().market();
-            for (voucher, signature) in batch.iter().filter(|(v, _)| !redeemed.contains(&v.session)) {
-                let passed_over = || NodeError::Book { reason: "the voucher was passed over".into() };
-                let reason = market.check_voucher(voucher, signature).err().map_or_else(passed_over, NodeError::from);
-                refused.push((voucher.session, reason));
+            if let Some(SignedVoucher { voucher, signature }) = paid {
+                let won = voucher.cumulative.checked_sub(session.redeemed)?;
+                let until_s = latest.final_at_s.unwrap_or(latest.deadline_s);
+                vouchers.push((until_s, Reverse(won), (voucher, signature)));
             }
         }
-        Ok(refused)
+        // What is lost soonest goes first, and of that the dearest.
+        vouchers.sort_by_key(|(until_s, won, _)| (*until_s, *won));
+        let vouchers: Vec<_> = vouchers.into_iter().map(|(.., voucher)| voucher).collect();
+        let batches = vouchers.chunks(BATCH).map(|batch| self.redeem_batch(batch.to_vec()));
+        let done: Vec<_> = stream::iter(batches).buffered(UNDER_WAY).collect().await;
+        let refused: Result<Vec<_>, NodeError> = done.into_iter().collect();
+        Ok(refused?.into_iter().flatten().collect())
+    }
+
+    /// Redeems vouchers in one transaction; gives those that the ledger refused.
+    async fn redeem_batch(&self, batch: Vec<(Voucher, Signature)>) -> Result<Vec<(SessionId, NodeError)>, NodeError> {
+        let entries = self.account.redeem(batch.clone()).await.map_err(in_words)?;
+        let redeemed: BTreeSet<SessionId> = entries.iter().flat_map(|e| &e.events).filter_map(redeemed_of).collect();
+        let market = self.account.ledger().market();
+        let passed_over = || NodeError::Book { reason: "the voucher was passed over".into() };
+        let reason = |voucher, signature| {
+            market.check_voucher(voucher, signature).err().map_or_else(passed_over, NodeError::from)
+        };
+        let left = batch.iter().filter(|(voucher, _)| !redeemed.contains(&voucher.session));
+        Ok(left.map(|(voucher, signature)| (voucher.session, reason(voucher, signature))).collect())
     }
 
     /// Signs that a session may end at once, which its payer then does: everything that is owed is redeemed before, and

@@ -6,7 +6,7 @@
 mod trade;
 mod validation;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use alloy_primitives::{Address as EvmAddress, B256, Bytes, U256};
@@ -185,6 +185,13 @@ impl<'a> Reading<'a> {
 
     fn sender(&self) -> Address {
         ours(self.transaction.from)
+    }
+
+    /// The transaction's call, if it is one of this contract's own. Of what others are called with, nothing was carried out
+    /// here, so no gas bounds what it costs to read.
+    fn called<C: SolCall>(&self, contract: Address) -> Option<C> {
+        let own = self.transaction.to == Some(evm(contract));
+        if own { C::abi_decode(&self.transaction.input).ok() } else { None }
     }
 
     fn note(&mut self, sender: Address, action: Action, events: Vec<Event>) {

@@ -7,6 +7,7 @@
 //! | [`encode`] | what is asked of the market, as calls |
 //! | `decode`, `reader` | the read model: a [`Market`] rebuilt from logs, block by block, with a way back |
 //! | `orders`, `send` | from a wish to a place deep in the chain: nonces, fees, lost transactions, keys |
+//! | `fate` | what became of a transaction, shown by the block that decided it |
 //! | `rpc`, `endpoints` | the chain's node, or several that must agree |
 //! | `witness` | what they say, held to hashes |
 //!
@@ -36,6 +37,7 @@ mod decode;
 mod deploy;
 pub mod encode;
 mod endpoints;
+mod fate;
 mod governor;
 mod orders;
 mod reader;
@@ -50,7 +52,7 @@ pub use rpc::{HttpRpc, Rpc, RpcError, Trust};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alloy_primitives::{B256, Bytes, U256};
 use alloy_sol_types::{SolCall, sol};
@@ -123,8 +125,31 @@ struct Inner {
     outbox: Outbox,
     reader: Mutex<Reader>,
     view: Mutex<View>,
-    /// One transaction of an account is prepared at a time: nonces have an order.
-    turns: Mutex<BTreeMap<Address, Arc<async_lock::Mutex<()>>>>,
+    /// One transaction of an account is given its nonce at a time: nonces have an order.
+    turns: Turns<Address>,
+    /// One order of a key is under way at a time.
+    keys: Turns<(Address, Digest)>,
+}
+
+/// Whose turn it is, for each of many.
+struct Turns<K>(Mutex<BTreeMap<K, Arc<async_lock::Mutex<()>>>>);
+
+impl<K> Default for Turns<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Ord> Turns<K> {
+    async fn take(&self, whose: K) -> async_lock::MutexGuardArc<()> {
+        let turn = {
+            let mut turns = lock(&self.0);
+            // What nobody waits for any more is not kept.
+            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+            Arc::clone(turns.entry(whose).or_default())
+        };
+        turn.lock_arc().await
+    }
 }
 
 /// What was read last, so that nobody waits for the node to see it.
@@ -134,6 +159,9 @@ struct View {
     confirmed: Arc<State>,
     confirmed_entries: usize,
     time_s: u64,
+    tip: Digest,
+    /// When the last block was first seen.
+    seen: Instant,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -166,7 +194,8 @@ impl EvmLedger {
             outbox: Outbox::open(outbox)?,
             reader: Mutex::new(reader),
             view: Mutex::new(view),
-            turns: Mutex::default(),
+            turns: Turns::default(),
+            keys: Turns::default(),
         })))
     }
 
@@ -282,6 +311,17 @@ impl View {
             confirmed: Arc::clone(confirmed),
             confirmed_entries,
             time_s: reader.time_s(),
+            tip: reader.tip().hash,
+            seen: Instant::now(),
+        }
+    }
+
+    /// As it is now; what was seen before is not seen anew.
+    fn update(&mut self, reader: &Reader, depth: u64) {
+        let before = (self.tip, self.seen);
+        *self = Self::of(reader, depth);
+        if self.tip == before.0 {
+            self.seen = before.1;
         }
     }
 }
@@ -289,6 +329,10 @@ impl View {
 impl Ledger for EvmLedger {
     fn send<'a>(&'a self, signer: &'a dyn Signer, key: Digest, transaction: Transaction) -> LedgerFuture<'a, Entry> {
         Box::pin(async move { last(self.order(signer, key, Order::Transaction(transaction)).await?) })
+    }
+
+    fn unseen(&self) -> Duration {
+        self.0.view().seen.elapsed()
     }
 
     fn redeem<'a>(

@@ -17,8 +17,10 @@ pub(super) enum Order {
 #[allow(clippy::large_enum_variant, reason = "short-lived")]
 pub(super) enum Step {
     Sign(Unsigned, Option<Sent>),
+    /// It is under way.
+    Wait,
     Done(Vec<Entry>),
-    /// Something on the way to it is done.
+    /// Something on the way to it is done, or what was sent can never be applied any more.
     Again,
 }
 
@@ -30,39 +32,43 @@ impl EvmLedger {
         order: Order,
     ) -> Result<Vec<Entry>, LedgerError> {
         let sender = signer.address();
-        let turn = Arc::clone(lock(&self.0.turns).entry(sender).or_default());
-        let _turn = turn.lock().await;
+        let _own = self.0.keys.take((sender, key)).await;
         loop {
-            let (inner, wanted) = (Arc::clone(&self.0), order.clone());
-            let step = blocking::unblock(move || inner.next(sender, key, &wanted, None)).await?;
-            match self.carry_out(signer, key, &order, step).await? {
-                Some(entries) => return Ok(entries),
-                // Something on the way is done; now the order itself.
-                None => continue,
+            let mut last = {
+                // Others of the account wait until this one has its nonce and is on disk, not until it is in the chain.
+                let _turn = self.0.turns.take(sender).await;
+                let (inner, wanted) = (Arc::clone(&self.0), order.clone());
+                match blocking::unblock(move || inner.begin(sender, key, &wanted)).await? {
+                    Step::Sign(unsigned, before) => Some(self.send(signer, key, unsigned, before).await?),
+                    Step::Done(entries) => return Ok(entries),
+                    Step::Wait | Step::Again => None,
+                }
+            };
+            loop {
+                let (inner, wanted, unsigned) = (Arc::clone(&self.0), order.clone(), last.take());
+                match blocking::unblock(move || inner.wait(sender, key, &wanted, unsigned)).await? {
+                    Step::Done(entries) => return Ok(entries),
+                    // With the nonce that it has.
+                    Step::Sign(unsigned, before) => last = Some(self.send(signer, key, unsigned, before).await?),
+                    Step::Wait | Step::Again => break,
+                }
             }
         }
     }
 
-    /// Signs what is to be signed until the order is in the chain. `None` if that was something on the way to it.
-    async fn carry_out(
+    /// Signs a transaction, and gives it to the node once it is on disk.
+    async fn send(
         &self,
         signer: &dyn Signer,
         key: Digest,
-        order: &Order,
-        mut step: Step,
-    ) -> Result<Option<Vec<Entry>>, LedgerError> {
-        let sender = signer.address();
-        loop {
-            let (unsigned, before) = match step {
-                Step::Done(entries) => return Ok(Some(entries)),
-                Step::Again => return Ok(None),
-                Step::Sign(unsigned, before) => (unsigned, before),
-            };
-            let signature = sign_request(signer, unsigned.request()).await?;
-            let (inner, wanted) = (Arc::clone(&self.0), order.clone());
-            let sent = Sent::with(before, sender, key, &unsigned, &signature);
-            step = blocking::unblock(move || inner.next(sender, key, &wanted, Some((sent, unsigned)))).await?;
-        }
+        unsigned: Unsigned,
+        before: Option<Sent>,
+    ) -> Result<Unsigned, LedgerError> {
+        let signature = sign_request(signer, unsigned.request()).await?;
+        let sent = Sent::with(before, signer.address(), key, &unsigned, &signature);
+        let inner = Arc::clone(&self.0);
+        blocking::unblock(move || inner.outbox.put(sent.clone()).and_then(|()| inner.broadcast(&sent))).await?;
+        Ok(unsigned)
     }
 }
 
@@ -85,32 +91,24 @@ impl Inner {
     pub(super) fn synced<T>(&self, look: impl FnOnce(&Reader) -> T) -> Result<T, LedgerError> {
         let mut reader = lock(&self.reader);
         reader.sync(&self.node)?;
-        *lock(&self.view) = View::of(&reader, self.pace.depth);
+        lock(&self.view).update(&reader, self.pace.depth);
         Ok(look(&reader))
     }
 
-    /// The next step of an order: nothing if it is in the chain already, else what is to be signed.
-    fn next(
-        &self,
-        sender: Address,
-        key: Digest,
-        order: &Order,
-        signed: Option<(Sent, Unsigned)>,
-    ) -> Result<Step, LedgerError> {
-        let mut last = None;
-        if let Some((sent, unsigned)) = signed {
-            self.outbox.put(sent)?;
-            last = Some(unsigned);
-        } else if self.found(sender, key, order)?.is_none() && self.outbox.get(sender, key).is_none() {
-            return self.fresh(sender, key, order);
+    /// How an order begins: it is in the chain already, or under way, or it is to be signed.
+    fn begin(&self, sender: Address, key: Digest, order: &Order) -> Result<Step, LedgerError> {
+        let found = self.found(sender, key, order)?;
+        match self.outbox.get(sender, key) {
+            Some(sent) => self.broadcast(&sent).map(|()| Step::Wait),
+            None if found.is_some() => Ok(Step::Wait),
+            None => self.fresh(sender, key, order),
         }
-        if let Some(sent) = self.outbox.get(sender, key) {
-            // Those with lower nonces go first, or this one waits for ever.
-            for other in self.outbox.of(sender).iter().filter(|o| o.nonce <= sent.nonce) {
-                broadcast(&self.node, other)?;
-            }
-        }
-        self.wait(sender, key, order, last)
+    }
+
+    /// Gives what was sent to the node, and what of the account has lower nonces: or it waits for ever.
+    fn broadcast(&self, sent: &Sent) -> Result<(), LedgerError> {
+        let own = self.outbox.of(sent.sender);
+        own.iter().filter(|other| other.nonce <= sent.nonce).try_for_each(|other| broadcast(&self.node, other))
     }
 
     /// The entries of an order that is in the chain, and whether they are deep enough.
@@ -194,19 +192,32 @@ impl Inner {
             let Some(sent) = self.outbox.get(sender, key) else {
                 if found.is_none() {
                     // It was taken back before it was deep, and nobody has its bytes: from the start.
-                    return self.fresh(sender, key, order);
+                    return Ok(Step::Again);
                 }
                 self.node.pause(self.pace.poll);
                 continue;
             };
             match self.receipt(&sent)? {
-                Some(receipt) if receipt.status.is_zero() => {
-                    self.outbox.remove(sender, key);
-                    let reason = "the state had changed by the time it ran".into();
-                    return Err(self.in_our_words(&self.view(), sender, order, LedgerError::Reverted { reason }));
+                // Before that, a reorganisation may have it succeed.
+                Some((hash, receipt)) if receipt.status.is_zero() && self.is_deep(&receipt)? => {
+                    let block = receipt.block_number.to();
+                    match self.node.has_failed(block, hash)? {
+                        Some(true) => {
+                            self.outbox.remove(sender, key);
+                            let reason = "the state had changed by the time it ran".into();
+                            let reverted = LedgerError::Reverted { reason };
+                            return Err(self.in_our_words(&self.view(), sender, order, reverted));
+                        }
+                        Some(false) => {
+                            let reason = format!("transaction {hash} is told to have failed, and did not");
+                            return Err(LedgerError::Untrue { block, reason });
+                        }
+                        None => {}
+                    }
                 }
+                Some((_, receipt)) if receipt.status.is_zero() => without = 0,
                 // In a block, without entries: it moved nothing in the market.
-                Some(receipt) if self.is_deep(&receipt)? => {
+                Some((_, receipt)) if self.is_deep(&receipt)? => {
                     if self.found(sender, key, order)?.is_some() {
                         continue;
                     }
@@ -217,11 +228,13 @@ impl Inner {
                 None => {
                     without += 1;
                     if self.node.nonce(evm(sender), "latest")? > sent.nonce {
-                        // Another transaction took its nonce: it can never be applied any more.
-                        if self.receipt(&sent)?.is_none() && self.found(sender, key, order)?.is_none() {
+                        // Only a transaction that is shown, and is none of ours, has another one signed for this order.
+                        let used = self.node.used(evm(sender), sent.nonce, self.pace.depth)?;
+                        let other = used.filter(|used| sent.variants.iter().all(|(_, hash)| hash != used));
+                        if other.is_some() && self.found(sender, key, order)?.is_none() {
                             tracing::info!(nonce = sent.nonce, "its nonce was used by another transaction");
                             self.outbox.remove(sender, key);
-                            return self.fresh(sender, key, order);
+                            return Ok(Step::Again);
                         }
                     } else if without >= self.pace.resend_after {
                         without = 0;
@@ -229,7 +242,7 @@ impl Inner {
                         if let (true, Some(unsigned)) = (sent.max_fee < base, last.take()) {
                             return Ok(Step::Sign(unsigned.dearer(&self.node, base), Some(sent)));
                         }
-                        broadcast(&self.node, &sent)?;
+                        self.broadcast(&sent)?;
                     }
                 }
             }
@@ -241,10 +254,10 @@ impl Inner {
     }
 
     /// The receipt of whichever variant is in a block.
-    fn receipt(&self, sent: &Sent) -> Result<Option<Receipt>, LedgerError> {
+    fn receipt(&self, sent: &Sent) -> Result<Option<(B256, Receipt)>, LedgerError> {
         for (_, hash) in sent.variants.iter().rev() {
             if let Some(receipt) = self.node.receipt(*hash)? {
-                return Ok(Some(receipt));
+                return Ok(Some((*hash, receipt)));
             }
         }
         Ok(None)
@@ -277,7 +290,13 @@ impl Order {
     /// Whether an entry may be what became of this.
     fn is(&self, action: &Action) -> bool {
         let kind = |t: &Transaction| std::mem::discriminant(t);
+        use Transaction::{OpenSession, TopUp, Transfer};
         match (self, action) {
+            // Whose money moves by what is all logged.
+            (
+                Self::Transaction(wanted @ (OpenSession { .. } | TopUp { .. } | Transfer { .. })),
+                Action::Transaction(done),
+            ) => wanted == done,
             (Self::Transaction(wanted), Action::Transaction(done)) => kind(wanted) == kind(done),
             (Self::Redeem(_), Action::Transaction(Transaction::Redeem { .. })) => true,
             (Self::Deposit { .. } | Self::Withdraw { .. }, Action::Crossed(_)) => true,

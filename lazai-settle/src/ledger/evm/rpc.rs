@@ -170,6 +170,7 @@ impl Header {
 pub(super) struct ChainTransaction {
     pub hash: B256,
     pub from: EvmAddress,
+    pub to: Option<EvmAddress>,
     pub input: Bytes,
 }
 
@@ -217,7 +218,7 @@ pub(super) type Logged = (Header, Vec<Log>);
 #[derive(Clone)]
 pub(super) struct Node {
     rpc: Arc<dyn Rpc>,
-    trust: Trust,
+    pub(super) trust: Trust,
     max_tip: u128,
 }
 
@@ -247,7 +248,7 @@ impl Node {
         self.rpc.request(method, params.clone())
     }
 
-    fn get<T: DeserializeOwned>(&self, method: &str, params: &Value) -> Result<T, LedgerError> {
+    pub(super) fn get<T: DeserializeOwned>(&self, method: &str, params: &Value) -> Result<T, LedgerError> {
         let answer = self.ask(method, params).map_err(|e| failed(method, &e))?;
         serde_json::from_value(answer).map_err(|e| failed(method, &e))
     }

@@ -50,16 +50,22 @@ pub(super) fn header(told: Value) -> Result<Header, String> {
     })
 }
 
-/// The logs of some contracts in a block, out of all of its receipts, in order.
-///
-/// # Errors
-/// What does not hold: the receipts do not come to the header's root.
-pub(super) fn logs(header: &Header, receipts: Value, contracts: &[EvmAddress]) -> Result<Vec<Log>, String> {
+/// The receipts of a block.
+fn checked(header: &Header, receipts: Value) -> Result<Vec<TransactionReceipt>, String> {
     let receipts: Vec<TransactionReceipt> = serde_json::from_value(receipts).map_err(|e| format!("receipts: {e}"))?;
     let found = root(&receipts)?;
     if header.receipts_root != Some(found) {
         return Err(format!("receipts come to the root {found}, the header has another"));
     }
+    Ok(receipts)
+}
+
+/// The logs of some contracts in a block, out of all of its receipts, in order.
+///
+/// # Errors
+/// What does not hold: the receipts do not come to the header's root.
+pub(super) fn logs(header: &Header, receipts: Value, contracts: &[EvmAddress]) -> Result<Vec<Log>, String> {
+    let receipts = checked(header, receipts)?;
     // What a receipt does not bind (where its logs stand) is counted, not taken over.
     let of = |(place, r): (usize, TransactionReceipt)| {
         r.logs.into_iter().map(move |log| (U64::from(place), r.transaction_hash, log))
@@ -76,30 +82,73 @@ pub(super) fn logs(header: &Header, receipts: Value, contracts: &[EvmAddress]) -
     Ok(placed.filter(|log| contracts.contains(&log.address)).collect())
 }
 
-/// Those transactions of a block that logged these: what they called, and who signed them.
+/// The transactions of a block.
 ///
 /// # Errors
-/// What does not hold: the transactions do not come to the header's root, or a log is told of another one than it is of.
-pub(super) fn transactions(header: &Header, logs: &[Log], told: Value) -> Result<Vec<ChainTransaction>, String> {
+/// What does not hold: they do not come to the header's root.
+fn envelopes(header: &Header, told: Value) -> Result<Vec<TxEnvelope>, String> {
     let all: Vec<TxEnvelope> = serde_json::from_value(told).map_err(|e| format!("transactions: {e}"))?;
     let found = calculate_transaction_root(&all);
     if header.transactions_root != Some(found) {
         return Err(format!("transactions come to the root {found}, the header has another"));
     }
+    Ok(all)
+}
+
+/// Its hash, made anew: what comes with it is the provider's word.
+fn hash_of(transaction: &TxEnvelope) -> B256 {
+    keccak256(transaction.encoded_2718())
+}
+
+fn sender_of(transaction: &TxEnvelope) -> Result<EvmAddress, String> {
+    let signature = Signature::from_bytes(transaction.signature().as_bytes());
+    let signed = Digest::from_bytes(transaction.signature_hash().0);
+    let told = |e| format!("the sender of transaction {}: {e}", hash_of(transaction));
+    signature.recover(signed).map(evm).map_err(told)
+}
+
+/// The transaction of a block that has this nonce of this account.
+///
+/// # Errors
+/// What does not hold: the transactions do not come to the header's root.
+pub(super) fn of_nonce(header: &Header, told: Value, account: EvmAddress, nonce: u64) -> Result<Option<B256>, String> {
+    let all = envelopes(header, told)?;
+    for transaction in &all {
+        if transaction.nonce() == nonce && sender_of(transaction)? == account {
+            return Ok(Some(hash_of(transaction)));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a transaction of a block was carried out; nothing if it is not in the block.
+///
+/// # Errors
+/// What does not hold: transactions or receipts do not come to the header's roots.
+pub(super) fn succeeded(header: &Header, told: Value, receipts: Value, hash: B256) -> Result<Option<bool>, String> {
+    let place = envelopes(header, told)?.iter().position(|t| hash_of(t) == hash);
+    let receipts = checked(header, receipts)?;
+    let receipt = place.and_then(|place| receipts.get(place));
+    Ok(receipt.map(|receipt| receipt.status == U64::from(1)))
+}
+
+/// Those transactions of a block that logged these: what they called, and who signed them.
+///
+/// # Errors
+/// What does not hold: the transactions do not come to the header's root, or a log is told of another one than it is of.
+pub(super) fn transactions(header: &Header, logs: &[Log], told: Value) -> Result<Vec<ChainTransaction>, String> {
+    let all = envelopes(header, told)?;
     let mut logged = Vec::new();
     for group in logs.chunk_by(|a, b| a.transaction_index == b.transaction_index) {
         let Some(log) = group.first() else { continue };
         let place = log.transaction_index.to::<usize>();
         let transaction = all.get(place).ok_or_else(|| format!("there is no transaction {place}"))?;
-        // Hashed anew: what came with it is the provider's word.
-        let hash = keccak256(transaction.encoded_2718());
+        let hash = hash_of(transaction);
         if group.iter().any(|log| log.transaction_hash != hash) {
             return Err(format!("a log of transaction {hash} is told of another"));
         }
-        let signature = Signature::from_bytes(transaction.signature().as_bytes());
-        let signed = Digest::from_bytes(transaction.signature_hash().0);
-        let from = signature.recover(signed).map_err(|e| format!("the sender of transaction {hash}: {e}"))?;
-        logged.push(ChainTransaction { hash, from: evm(from), input: transaction.input().clone() });
+        let (from, to, input) = (sender_of(transaction)?, transaction.to(), transaction.input().clone());
+        logged.push(ChainTransaction { hash, from, to, input });
     }
     Ok(logged)
 }

@@ -162,9 +162,10 @@ pub fn close(w: &mut World) -> Told {
     let node = w.person(w.sessions[&id].offer.node).unwrap_or(0);
     let who = if w.one_in(2) { payer } else { node };
     let who = w.mostly(who);
-    let final_at_s = w.market.session(id).and_then(|s| s.final_at_s);
+    let found = w.market.session(id);
+    let final_at_s = found.and_then(|s| s.final_at_s.or(s.is_sponsored().then_some(s.deadline_s)));
     if let (Some(at_s), true) = (final_at_s, w.one_in(3)) {
-        // The last second, and the first in which anyone ends it.
+        // The last second, and the first in which anyone ends it, or asks for the end of one by quota.
         w.now_s = w.now_s.max(at_s + w.below(2));
         let now_s = w.now_s;
         w.chain.at(now_s);

@@ -91,6 +91,14 @@ impl Chain {
                 json!(code.map(|code| code.original_bytes()).unwrap_or_default())
             }
             "eth_getBalance" => json!(self.coins(address(&params[0]))),
+            "eth_getTransactionCount" if params[1].as_str().is_some_and(|block| block.starts_with("0x")) => {
+                let block = number(&params[1]);
+                if block + KEPT_STATES <= self.blocks.len() {
+                    return Err(RpcError::Answered { code: -32_000, message: "no such state".into(), data: None });
+                }
+                let mut after = self.blocks[block].after.clone();
+                json!(format!("{:#x}", super::nonce(&mut after, address(&params[0]))))
+            }
             "eth_getTransactionCount" => {
                 let account = address(&params[0]);
                 let mut next = self.info(account).nonce;

@@ -171,9 +171,11 @@ impl Reading<'_> {
             }
             S::SessionClosing(e) => {
                 let session = SessionId::from_bytes(e.session.0);
-                let payer = self.session(session)?.payer;
+                let known = self.session(session)?;
+                let over = known.is_sponsored() && self.time_s > known.deadline_s;
+                let asker = if over { self.sender() } else { known.payer };
                 let logged = Event::SessionClosing { session, final_at_s: e.finalAt };
-                self.apply_logged(payer, Transaction::CloseSession { session }, &logged)?;
+                self.apply_logged(asker, Transaction::CloseSession { session }, &logged)?;
             }
             S::SessionEnded(e) => self.ended(e)?,
             S::OffersRevoked(e) => {
@@ -212,7 +214,7 @@ impl Reading<'_> {
         let (payer, node) = (known.payer, known.offer.node);
         let logged = Event::SessionClosed { session, refunded: amount(e.refunded)? };
         let is_final = known.final_at_s.is_some_and(|at_s| self.time_s > at_s);
-        let release = Settlement::closeTogetherCall::abi_decode(&self.transaction.input).ok();
+        let release = self.called::<Settlement::closeTogetherCall>(self.contracts.settlement);
         let release = release.map(|call| signature(&call.release));
         let alone = if is_final { sender } else { node };
         if sender == payer && (release.is_some() || alone != payer) {
@@ -227,23 +229,24 @@ impl Reading<'_> {
         for (id, &cumulative) in e.sessions.iter().zip(&e.cumulative) {
             let id = SessionId::from_bytes(id.0);
             let voucher = self.session(id)?.offer.voucher(id, Amount::from_base_units(cumulative));
-            let of = |(session, sum, _): &&(SessionId, u128, Signature)| (*session, *sum) == (id, cumulative);
-            let signature = signatures.iter().find(of).map_or(Signature::NOT_LOGGED, |(.., s)| *s);
+            let signature = signatures.get(&(id, cumulative)).copied().unwrap_or(Signature::NOT_LOGGED);
             self.apply(ours(e.node), Transaction::Redeem { voucher, signature })?;
         }
         Ok(())
     }
 
     /// Signatures of the vouchers, which are in the call where the settlement was called directly.
-    fn signatures(&self) -> Vec<(SessionId, u128, Signature)> {
-        let Ok(call) = Settlement::redeemCall::abi_decode(&self.transaction.input) else { return Vec::new() };
+    fn signatures(&self) -> BTreeMap<(SessionId, u128), Signature> {
+        let Some(call) = self.called::<Settlement::redeemCall>(self.contracts.settlement) else {
+            return BTreeMap::new();
+        };
         let ledger = self.state.market.ledger();
         let under = |batch: &Settlement::Claims| {
             let offer = offer_of(&batch.offer);
             let one = |c: &Settlement::Claim| {
                 let payer = ours(c.payer);
                 let consumer = if c.consumer.is_zero() { payer } else { ours(c.consumer) };
-                (session_id(ledger, payer, c.nonce, consumer, &offer), c.cumulative, signature(&c.signature))
+                ((session_id(ledger, payer, c.nonce, consumer, &offer), c.cumulative), signature(&c.signature))
             };
             batch.claims.iter().map(one).collect::<Vec<_>>()
         };

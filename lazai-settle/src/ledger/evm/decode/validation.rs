@@ -108,7 +108,7 @@ impl Reading<'_> {
             return diverged("a slash that is none");
         };
         let events = self.state.market_mut().observe_equivocation(id, validator, reporter)?;
-        let shown = ValidatorQuorum::slashEquivocationCall::abi_decode(&self.transaction.input).ok();
+        let shown = self.called::<ValidatorQuorum::slashEquivocationCall>(self.contracts.quorum);
         let (one, other) = match shown {
             Some(call) if submission(call.a.attestation.submission) == id => (verdict_of(&call.a), verdict_of(&call.b)),
             _ => {
