@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Settlement} from "../../src/Settlement.sol";
+import {Balances} from "../../src/settlement/Balances.sol";
 import {Offer, Params} from "../../src/interfaces/Types.sol";
 import {Market} from "../support/Market.sol";
 
@@ -81,6 +82,33 @@ contract ChannelAttacks is Market {
         o.quotaDeposit = 1 ether;
         vm.expectRevert(abi.encodeWithSelector(Settlement.OfferRefused.selector, "quotaDeposit"));
         this.openFor(Settlement.Opening(1, who(CONSUMER), 0, access), o);
+    }
+
+    /// A holder of quota opens sessions that nobody redeems, and never ends them.
+    function test_what_quota_did_not_use_goes_back_to_the_fund() public {
+        vm.prank(who(CREATOR));
+        uint256 access = token.mint(1, who(CONSUMER), 1, 0, 0);
+        sponsor(COIN, 1_000, 1_000);
+        Offer memory o = offer(COIN);
+        o.quotaDeposit = 1_000;
+        this.openFor(Settlement.Opening(1, who(CONSUMER), 0, access), o);
+        vm.expectRevert(abi.encodeWithSelector(Balances.NotAllowed.selector, who(CREATOR)));
+        this.closeAs(CREATOR, o);
+        vm.warp(block.timestamp + o.sessionSeconds + 1);
+        // The node has the dispute window for what it was promised.
+        this.closeAs(CREATOR, o);
+        vm.expectRevert(abi.encodeWithSelector(Balances.NotAllowed.selector, who(CREATOR)));
+        this.closeAs(CREATOR, o);
+        eq(redeem(1, o, 400), 1, "redeemed meanwhile");
+        vm.warp(block.timestamp + parameters.current().disputeWindow + 1);
+        this.closeAs(CREATOR, o);
+        (uint128 amount,) = settlement.fundOf(1, COIN);
+        eq(amount, 600, "what was not used is the fund's");
+    }
+
+    function closeAs(uint256 key, Offer calldata o) external {
+        vm.prank(who(key));
+        settlement.close(who(CONSUMER), 1, who(CONSUMER), o);
     }
 
     function openFor(Settlement.Opening calldata opening, Offer calldata o) external {

@@ -158,6 +158,11 @@ impl Chain {
         Ok(C::abi_decode_returns(&output).expect("the answer is of the call's type"))
     }
 
+    /// Sends bytes as a call.
+    pub fn send_bytes(&mut self, from: Address, to: EvmAddress, call: Vec<u8>) -> Result<Bytes, Bytes> {
+        self.transact(evm(from), TxKind::Call(to), 0, call)
+    }
+
     /// Sends a call that must succeed.
     pub fn must<C: SolCall>(&mut self, from: Address, to: EvmAddress, value: u128, call: &C) -> C::Return {
         self.send(from, to, value, call).unwrap_or_else(|e| panic!("{} reverted: {e}", C::SIGNATURE))

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use lazai_settle::Ledger;
+use lazai_settle::market::SubmissionStatus;
 use world::World;
 
 /// Operations of one seed.
@@ -43,6 +44,20 @@ fn run(seed: u64, tally: &mut Tally) {
             assert!(read == world.market, "{when}: what was read differs");
         }
     }
+}
+
+/// Contracts count the bytes of a reason, which need not be text: read as text they are more.
+#[test]
+fn a_reason_that_is_no_text_is_followed() {
+    let mut world = World::new(1);
+    operations::found(&mut world);
+    world.careful = true;
+    let id = operations::accepted(&mut world);
+    let refusal = operations::refuse_in_bytes(&mut world, id, &[0xff; 400]);
+    assert!(refusal.is_ok(), "{refusal:?}");
+    let read = lazai_settle::Market::clone(&tape::follow(&world).head());
+    let status = read.submission(id).map(|s| s.status.clone());
+    assert!(matches!(&status, Some(SubmissionStatus::Refused { reason }) if reason.len() == 1_200), "{status:?}");
 }
 
 #[test]

@@ -218,6 +218,19 @@ fn a_kept_reply_is_told_to_nobody_else() {
     assert_eq!(heard, "");
 }
 
+/// A payer whose accomplice keeps the chain's blocks from the node asks for the end of the session, and talks on.
+#[test]
+fn a_node_that_sees_no_blocks_serves_nobody() {
+    let stage = Stage::new(0, 0);
+    let window_s = stage.world.market.params().1.dispute_window_s;
+    *stage.ledger.unseen.lock().unwrap() = Duration::from_secs(window_s / 4 + 1);
+    let refused = stage.chat(&stage.ask("still there?"));
+    assert!(matches!(refused, Err(NodeError::NotServed { reason, .. }) if reason.contains("no new blocks")));
+    assert_eq!(stage.ledger.asked.load(Ordering::SeqCst), 1);
+    *stage.ledger.unseen.lock().unwrap() = Duration::from_secs(window_s / 4 - 1);
+    stage.chat(&stage.ask("and now?")).unwrap();
+}
+
 #[test]
 fn strangers_do_not_wait_for_a_session_that_is_busy() {
     let stage = Stage::new(2_000, 0);

@@ -33,6 +33,8 @@ pub struct Still {
     /// Whoever holds it for writing keeps everybody from the market, as a slow disk does.
     pub gate: RwLock<()>,
     pub asked: AtomicUsize,
+    /// For how long its chain said nothing new.
+    pub unseen: Mutex<Duration>,
 }
 
 impl Ledger for Still {
@@ -50,6 +52,9 @@ impl Ledger for Still {
     }
     fn now_s(&self) -> u64 {
         START_S
+    }
+    fn unseen(&self) -> Duration {
+        *self.unseen.lock().unwrap()
     }
     fn notices<'a>(&'a self, _: &'a Cursor) -> LedgerFuture<'a, Vec<Notice>> {
         unreachable!("nobody follows")
@@ -137,8 +142,8 @@ impl Stage {
         let domain = world.market.domain().clone();
         let now = Arc::new(world.market.clone());
         let asked = AtomicUsize::new(0);
-        let ledger =
-            Arc::new(Still { market: Mutex::new(now.clone()), next: Mutex::new(now), gate: RwLock::default(), asked });
+        let (market, next) = (Mutex::new(now.clone()), Mutex::new(now));
+        let ledger = Arc::new(Still { market, next, gate: RwLock::default(), asked, unseen: Mutex::default() });
         let folder = tempfile::tempdir().unwrap();
         let echo = Arc::new(Echo {
             about: About::new("base".into(), sha256(b"base"), sha256(b"tok"), "cpu".into()),

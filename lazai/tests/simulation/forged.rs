@@ -1,19 +1,24 @@
 //! What a ledger says of chains that are not what they should be.
 
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
 use alloy_primitives::B256;
 use alloy_sol_types::SolEvent;
-use lazai::core::Address;
+use lazai::core::{Address, Digest};
 use lazai::settle::Ledger;
 use lazai::settle::ledger::LedgerError;
 use lazai::settle::ledger::evm::abi::ValidatorQuorum;
 use lazai::settle::ledger::evm::{Contracts, Deployment, Endpoints, EvmLedger, Pace, Rpc, RpcError, Trust};
+use pollster::block_on;
 use serde_json::{Value, json};
 
-use super::acts;
+use super::acts::{self, units};
 use super::chain::Line;
 use super::lies::{call_otherwise, enrich, hide, write_otherwise};
+use super::network::COIN;
 use super::talk::open_session;
-use super::world::{Process, World};
+use super::world::{Process, World, address, signer};
 
 /// A provider that changes what it was told.
 struct Liar<F>(Line, F);
@@ -125,6 +130,56 @@ fn one_of_two_providers_cannot_lie_alone() {
     let honest = Endpoints::new(vec![world.line(), world.line()]);
     let read = EvmLedger::open(honest, &world.deployment, None, world.pace).unwrap();
     assert_eq!(read.market(), world.ledger(Process::People).market());
+}
+
+/// A provider that keeps what it is given, and says that the account's nonces are used.
+struct Hoarder {
+    line: Line,
+    kept: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Rpc for Hoarder {
+    fn request(&self, method: &str, params: Value) -> Result<Value, RpcError> {
+        let mut kept = self.kept.lock().unwrap();
+        match method {
+            // What is sent is worth something to it, so it stops before the tenth.
+            "eth_sendRawTransaction" if kept.len() < 10 => {
+                kept.push(params.clone());
+                Ok(json!(B256::repeat_byte(1)))
+            }
+            "eth_sendRawTransaction" => Err(RpcError::Answered { code: 1, message: "enough".into(), data: None }),
+            "eth_getTransactionReceipt" => Ok(Value::Null),
+            "eth_getTransactionCount" if !kept.is_empty() => {
+                let told = self.line.request(method, params)?;
+                let next = u64::from_str_radix(told.as_str().unwrap().trim_start_matches("0x"), 16).unwrap();
+                Ok(json!(format!("{:#x}", next + kept.len() as u64)))
+            }
+            _ => self.line.request(method, params),
+        }
+    }
+
+    fn pause(&self, time: Duration) {
+        self.line.pause(time);
+    }
+}
+
+#[test]
+fn a_provider_that_says_a_nonce_is_used_gets_no_second_transaction() {
+    let mut world = founded();
+    let kept = Arc::new(Mutex::new(Vec::new()));
+    let hoarder = Hoarder { line: world.line(), kept: kept.clone() };
+    let pace = Pace { patience: 40, ..world.pace };
+    let ledger = EvmLedger::open(hoarder, &world.deployment, None, pace).unwrap();
+    let account = |w: &mut World| w.refresh(Process::People).head().balance(address("consumer"), COIN);
+    let before = account(&mut world);
+    let sent = block_on(ledger.deposit(&*signer("consumer"), Digest::from_bytes([5; 32]), COIN, units(7)));
+    assert!(matches!(&sent, Err(LedgerError::Untrue { .. } | LedgerError::Unconfirmed { .. })), "{sent:?}");
+    // Everything that was signed comes to the chain after all.
+    for raw in kept.lock().unwrap().drain(..) {
+        let _ = world.line().request("eth_sendRawTransaction", raw);
+    }
+    (0..3).for_each(|_| world.chain.lock().unwrap().tick());
+    assert_eq!(account(&mut world), before.checked_add(units(7)).unwrap());
 }
 
 #[test]

@@ -8,6 +8,7 @@ pub use sessions::*;
 pub use tokens::*;
 pub use validation::*;
 
+use alloy_sol_types::SolCall;
 use lazai_core::dat::{AccessPolicy, BaseModel, Payment, Rating, VersionMetadata};
 use lazai_core::digest::{keccak256, sha256};
 use lazai_core::record::RecordClaim;
@@ -61,19 +62,35 @@ pub fn found(w: &mut World) {
         assert!(told.done && told.done_on_chain, "{told:?}");
     }
     for _ in 0..2 {
-        let told = submit(w);
-        assert!(told.done && told.done_on_chain, "{told:?}");
-        let id = *w.submissions.last().unwrap();
-        let verdicts = (0..VALIDATORS).map(|who| verdict(w, who, id)).collect();
-        let told = bring(w, id, verdicts);
-        assert!(told.done && told.done_on_chain, "{told:?}");
-        w.now_s += 1_800;
-        let now_s = w.now_s;
-        w.chain.at(now_s);
+        let id = accepted(w);
         let told = mint_of(w, id);
         assert!(told.done && told.done_on_chain, "{told:?}");
     }
     w.careful = false;
+}
+
+/// A submission that is accepted for good.
+pub fn accepted(w: &mut World) -> SubmissionId {
+    let told = submit(w);
+    assert!(told.done && told.done_on_chain, "{told:?}");
+    let id = *w.submissions.last().unwrap();
+    let verdicts = (0..VALIDATORS).map(|who| verdict(w, who, id)).collect();
+    let told = bring(w, id, verdicts);
+    assert!(told.done && told.done_on_chain, "{told:?}");
+    w.now_s += 1_800;
+    let now_s = w.now_s;
+    w.chain.at(now_s);
+    id
+}
+
+/// The ExEx's refusal, whose reason is whatever bytes.
+pub fn refuse_in_bytes(w: &mut World, id: SubmissionId, reason: &[u8]) -> Result<(), Bytes> {
+    let placeholder = "?".repeat(reason.len());
+    let mut call = DatasetRegistry::refuseCall { id: id32(id.as_bytes()), reason: placeholder.clone() }.abi_encode();
+    let at = call.windows(reason.len()).position(|bytes| bytes == placeholder.as_bytes()).unwrap();
+    call[at..at + reason.len()].copy_from_slice(reason);
+    let registry = w.chain.registry;
+    w.chain.send_bytes(w.address(EXEX), registry, call).map(|_| ())
 }
 
 pub fn random(w: &mut World) -> Told {
