@@ -173,7 +173,7 @@ fn a_provider_that_says_a_nonce_is_used_gets_no_second_transaction() {
     let account = |w: &mut World| w.refresh(Process::People).head().balance(address("consumer"), COIN);
     let before = account(&mut world);
     let sent = block_on(ledger.deposit(&*signer("consumer"), Digest::from_bytes([5; 32]), COIN, units(7)));
-    assert!(matches!(&sent, Err(LedgerError::Untrue { .. } | LedgerError::Unconfirmed { .. })), "{sent:?}");
+    assert!(matches!(&sent, Err(LedgerError::Rpc { .. } | LedgerError::Unconfirmed { .. })), "{sent:?}");
     // Everything that was signed comes to the chain after all.
     for raw in kept.lock().unwrap().drain(..) {
         let _ = world.line().request("eth_sendRawTransaction", raw);
