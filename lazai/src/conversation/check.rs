@@ -19,6 +19,9 @@ pub trait TokenCounter: Send + Sync {
 
     /// The text of a reply's token ids; `None` if one is no token, or says nothing and does not end the reply.
     fn text(&self, tokens: &[u32]) -> Option<String>;
+
+    /// Tokens that the tokenizer itself makes of a text; `None` if it cannot be counted.
+    fn tokens(&self, text: &str) -> Option<u64>;
 }
 
 #[cfg(feature = "counter")]
@@ -33,6 +36,10 @@ impl TokenCounter for lazai_core::tokenizer::Counter {
 
     fn text(&self, tokens: &[u32]) -> Option<String> {
         self.text(tokens)
+    }
+
+    fn tokens(&self, text: &str) -> Option<u64> {
+        Some(self.encode(text).len() as u64)
     }
 }
 
@@ -122,6 +129,9 @@ impl Conversation {
             same("prompt tokens", counted, receipt.prompt_tokens)?;
             let said = counter.text(&reply.tokens);
             same("reply text", true, said.as_deref() == Some(reply.text.as_str()))?;
+            // A model seldom says a text in other tokens than the tokenizer makes of it; a node that splits every word would.
+            let most = counter.tokens(&reply.text).map_or(0, |tokens| tokens.saturating_mul(2)) + SILENT_TOKENS;
+            same("completion tokens of this text", true, receipt.completion_tokens <= most)?;
         }
         same("prompt ceiling", true, receipt.prompt_tokens <= offer.prompt_ceiling.into())?;
         same("prompt tokens of these words", true, receipt.prompt_tokens <= most_tokens(&request.messages))?;

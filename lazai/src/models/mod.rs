@@ -250,4 +250,8 @@ impl TokenCounter for ModelCounter {
         let is_known = tokens.iter().all(|&token| (token as usize) < size);
         (is_said && is_known).then(|| self.tokenizer.decode(tokens).ok())?
     }
+
+    fn tokens(&self, text: &str) -> Option<u64> {
+        self.tokenizer.encode(text).ok().map(|tokens| tokens.len() as u64)
+    }
 }

@@ -112,6 +112,11 @@ fn a_consumer_who_counts_pays_for_no_token_that_was_not_there() {
     for tokens in &silent {
         assert_eq!(refused_for(answer(Claim { tokens, ..honest })), "reply text");
     }
+    // The words as they are, letter by letter: all of it was said, for several times the price.
+    let text = " with that";
+    let letters: Vec<u32> = text.chars().flat_map(|letter| counter.encode(&letter.to_string())).collect();
+    assert_eq!(counter.text(&letters).as_deref(), Some(text));
+    assert_eq!(refused_for(answer(Claim { text, tokens: &letters, ..honest })), "completion tokens of this text");
     assert_eq!(answer(honest).unwrap().tokens, TokenCheck::Counted);
 }
 

@@ -62,6 +62,9 @@ impl TokenCounter for Words {
     fn text(&self, tokens: &[u32]) -> Option<String> {
         Some(tokens.iter().map(|token| word(*token)).collect())
     }
+    fn tokens(&self, text: &str) -> Option<u64> {
+        Some(count_heard(text))
+    }
 }
 
 fn tokenizer() -> Digest {
