@@ -35,6 +35,14 @@ pub struct Still {
     pub asked: AtomicUsize,
 }
 
+impl Still {
+    pub fn of(market: Market) -> Arc<Self> {
+        let now = Arc::new(market);
+        let (gate, asked) = (RwLock::default(), AtomicUsize::new(0));
+        Arc::new(Self { market: Mutex::new(now.clone()), next: Mutex::new(now), gate, asked })
+    }
+}
+
 impl Ledger for Still {
     fn send<'a>(&'a self, _: &'a dyn Signer, _: Digest, _: Transaction) -> LedgerFuture<'a, Entry> {
         unreachable!("nothing is sent")
@@ -135,10 +143,7 @@ impl Stage {
         let signature = world.signed(NODE, &offer);
         let session = world.open(NODE, 1, deposit(1_000)).unwrap();
         let domain = world.market.domain().clone();
-        let now = Arc::new(world.market.clone());
-        let asked = AtomicUsize::new(0);
-        let ledger =
-            Arc::new(Still { market: Mutex::new(now.clone()), next: Mutex::new(now), gate: RwLock::default(), asked });
+        let ledger = Still::of(world.market.clone());
         let folder = tempfile::tempdir().unwrap();
         let echo = Arc::new(Echo {
             about: About::new("base".into(), sha256(b"base"), sha256(b"tok"), "cpu".into()),
