@@ -277,8 +277,8 @@ impl<'a> Walk<'a> {
         let kept = after.filter(|_| keep != 0).map(|v| format!("; version {v} keeps {keep} of 10000"));
         let kept = kept.unwrap_or_default();
         let named = public.contributors.iter().map(|c| format!("{:?} ({})", excerpt(&c.name), c.address));
-        let named: Vec<_> = named.collect();
-        Ok((Trust::Claimed, format!("{} signed for their records and weights{kept}", named.join(", "))))
+        let named = named.collect::<Vec<_>>().join(", ");
+        Ok((Trust::Claimed, format!("{named} signed for their records and weights{kept}")))
     }
 
     fn proof(&self) -> Outcome {
