@@ -41,8 +41,8 @@ MESSAGES = {
     ),
     "ContributorConsent": (
         "bytes32 submission,bytes32 root,string licence,string consent,uint64 tokens,uint64 total,uint64 class,"
-        "uint16 keepBps",
-        [ID, ROOT, "CC-BY-4.0", "I agree – fully, naïvely, 同意", 120, 2**64 - 1, 7, 2500],
+        "uint32 afterVersion,uint16 keepBps",
+        [ID, ROOT, "CC-BY-4.0", "I agree – fully, naïvely, 同意", 120, 2**64 - 1, 7, 2, 2500],
     ),
     "Offer": (
         "address node,uint64 class,uint32 version,address asset,uint128 promptPrice,uint128 completionPrice,"
@@ -60,9 +60,9 @@ MESSAGES = {
     "SessionRelease": ("bytes32 session,uint128 redeemed", [ID, MAX]),
     "Submission": (
         "bytes32 statement,bytes32 root,bytes32 proof,bytes32 ciphertext,bytes32 publicPart,bytes sealedKey,"
-        "address exex,uint64 class,uint16 keepBps,Share[] shares",
+        "address exex,uint64 class,uint32 afterVersion,uint16 keepBps,Share[] shares",
         [ROOT, "0x" + "c3" * 32, "0x" + "d4" * 32, "0x" + "e5" * 32, PUBLIC_PART, "0x" + "f6" * 32 + "ab" * 48, NODE, 7,
-         2500, [{"contributor": NODE, "tokens": 120, "root": ROOT},
+         2, 2500, [{"contributor": NODE, "tokens": 120, "root": ROOT},
                 {"contributor": NODE, "tokens": 2**64 - 1, "root": "0x" + "c3" * 32}]],
     ),
     "TrainingRecord": ("bytes32 submission,bytes32 record", [ID, ROOT]),

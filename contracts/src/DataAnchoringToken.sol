@@ -20,13 +20,13 @@ import {TokenBase} from "./token/TokenBase.sol";
 /// anyone creates by `createClass` are ERC-8028 without more: their owner mints what she likes, and they have no
 /// versions, so no sessions.
 ///
-/// The submission names the class, and what the versions before keep of the new one's revenue; contributors signed both,
-/// and their weights. So neither a later version nor the ExEx takes from earlier contributors.
+/// The submission names the class, the version that the new one comes after, and what that one keeps of its revenue;
+/// contributors signed all this, and their weights. So neither another version nor the ExEx takes from them.
 ///
 /// What the draft leaves open, and what holds here: shares and values are unsigned 64-bit integers, and what exceeds
 /// them reverts; revenue without a counted share goes to the class's owner; revenue so far is credited to the seller on
 /// transfer; a token takes no part in what was earned before it was minted or after it expired.
-contract DataAnchoringToken is SemiFungible, IClasses {
+contract DataAnchoringToken is SemiFungible {
     error MetadataMismatch(string field);
     error SharesComeFromSubmissions(uint256 classId);
     error RecordNotSigned(bytes32 submission, address exex);
@@ -46,6 +46,7 @@ contract DataAnchoringToken is SemiFungible, IClasses {
     struct Holders {
         address submitter;
         uint64 class;
+        uint32 afterVersion;
         uint16 keepBps;
         address[] contributors;
         uint64[] tokens;
@@ -118,8 +119,10 @@ contract DataAnchoringToken is SemiFungible, IClasses {
         Holders memory holders = _finish(metadata, recordSignature);
         bytes32 integrityHash = Signed.hash(metadata);
         classId = _anchor(holders, metadataURI, integrityHash);
-        version =
-            _add(classId, Version(integrityHash, metadata.submission, metadata.payment, false, holders.keepBps, 0));
+        (uint32 afterVersion, uint16 keepBps) = (holders.afterVersion, holders.keepBps);
+        version = _add(
+            classId, Version(integrityHash, metadata.submission, metadata.payment, false, afterVersion, keepBps, 0)
+        );
         emit VersionMinted(classId, version, metadata.submission, metadata, recordSignature);
         uint64 totalShare = 0;
         for (uint256 i = 0; i < holders.contributors.length; ++i) {
@@ -190,8 +193,14 @@ contract DataAnchoringToken is SemiFungible, IClasses {
         bytes32 record = Signed.record(metadata.submission, metadata.record);
         bool signed = Signed.isBy(msg.sender, Signed.digest(parameters.domainSeparator(), record), recordSignature);
         if (!signed) revert RecordNotSigned(metadata.submission, msg.sender);
-        (holders.submitter, holders.class, holders.keepBps, holders.contributors, holders.tokens) =
-            registry.markMinted(metadata.submission, msg.sender);
+        (
+            holders.submitter,
+            holders.class,
+            holders.afterVersion,
+            holders.keepBps,
+            holders.contributors,
+            holders.tokens
+        ) = registry.markMinted(metadata.submission, msg.sender);
     }
 
     function _add(uint256 classId, Version memory version) private returns (uint32) {

@@ -47,10 +47,11 @@ contract DatasetRegistry {
     struct Entry {
         address submitter;
         Status status;
-        // The class that gets a next version, or 0; and what the versions before keep of its revenue.
+        // The class that gets a next version, or 0; and what the version that it comes after keeps of its revenue.
         uint64 class;
         uint16 keepBps;
         address exex;
+        uint32 afterVersion;
         // abi.encode of (contributor, tokens) pairs, as code.
         address shares;
     }
@@ -60,7 +61,7 @@ contract DatasetRegistry {
     uint256 public constant MAX_REASON_BYTES = 1_000;
     /// The longest sealed key and pointer.
     uint256 public constant MAX_TEXT_BYTES = 1_024;
-    /// @notice The most that the versions before keep of a version's revenue: whoever makes it has half at least.
+    /// @notice The most that a version's predecessor keeps of its revenue: whoever makes it has half at least.
     uint16 public constant MAX_KEEP_BPS = 5_000;
 
     MarketParameters public immutable parameters;
@@ -88,12 +89,12 @@ contract DatasetRegistry {
         if (publicPart.length > MAX_PUBLIC_BYTES) revert TooLarge("public part", publicPart.length);
         if (dataset.sealedKey.length > MAX_TEXT_BYTES) revert TooLarge("sealed key", dataset.sealedKey.length);
         if (bytes(dataset.pointer).length > MAX_TEXT_BYTES) revert TooLarge("pointer", bytes(dataset.pointer).length);
-        _checkClass(dataset.class, dataset.keepBps);
+        _checkClass(dataset.class, dataset.afterVersion, dataset.keepBps);
 
         entry.submitter = msg.sender;
         entry.status = Status.Submitted;
         (entry.class, entry.keepBps) = (dataset.class, dataset.keepBps);
-        entry.exex = dataset.exex;
+        (entry.exex, entry.afterVersion) = (dataset.exex, dataset.afterVersion);
         entry.shares = CodeStorage.write(_weights(id, dataset))[0];
         address[] memory content = CodeStorage.write(publicPart);
         _content[id] = content;
@@ -115,7 +116,14 @@ contract DatasetRegistry {
     /// that its submitter may name another ExEx in a new submission, and no second version of the data can come of it.
     function markMinted(bytes32 id, address exex)
         external
-        returns (address submitter, uint64 class, uint16 keepBps, address[] memory contributors, uint64[] memory tokens)
+        returns (
+            address submitter,
+            uint64 class,
+            uint32 afterVersion,
+            uint16 keepBps,
+            address[] memory contributors,
+            uint64[] memory tokens
+        )
     {
         if (msg.sender != token) revert NotAllowed(msg.sender);
         if (!quorum.isFinal(id)) revert NotFinal(id);
@@ -124,7 +132,8 @@ contract DatasetRegistry {
         _finish(id, exex, Status.Minted);
         Entry storage entry = entries[id];
         (contributors, tokens) = abi.decode(CodeStorage.read(entry.shares), (address[], uint64[]));
-        (submitter, class, keepBps) = (entry.submitter, entry.class, entry.keepBps);
+        (submitter, class) = (entry.submitter, entry.class);
+        (afterVersion, keepBps) = (entry.afterVersion, entry.keepBps);
     }
 
     /// @notice The public part of a submission.
@@ -142,10 +151,14 @@ contract DatasetRegistry {
         entry.status = status;
     }
 
-    /// A new class has no versions before it that could keep anything; another is the submitter's.
-    function _checkClass(uint64 class, uint16 keepBps) private view {
+    /// The first version of a new class comes after none that could keep anything; another class is the submitter's, and
+    /// its new version comes after one that there is: no version ever goes, so there is this one when it is minted, too.
+    function _checkClass(uint64 class, uint32 afterVersion, uint16 keepBps) private view {
         if (keepBps > (class == 0 ? 0 : MAX_KEEP_BPS)) revert OutOfRange("keepBps", keepBps);
         if (class != 0 && !IClasses(token).ownsAnchored(class, msg.sender)) revert NotOfSubmitter(class, msg.sender);
+        bool known =
+            class == 0 ? afterVersion == 0 : afterVersion != 0 && afterVersion <= IClasses(token).versionCount(class);
+        if (!known) revert OutOfRange("afterVersion", afterVersion);
     }
 
     /// Checks each contributor's consent; all weights, to be kept.
@@ -157,7 +170,8 @@ contract DatasetRegistry {
         address[] memory contributors = new address[](count);
         uint64[] memory tokens = new uint64[](count);
         uint256 total = 0;
-        ContributorConsent memory consent = ContributorConsent(id, 0, 0, 0, 0, 0, dataset.class, dataset.keepBps);
+        ContributorConsent memory consent =
+            ContributorConsent(id, 0, 0, 0, 0, 0, dataset.class, dataset.afterVersion, dataset.keepBps);
         for (uint256 i = 0; i < count; ++i) {
             Share calldata share = shares[i];
             if (share.tokens == 0) revert EmptySubmission("tokens of a contributor");

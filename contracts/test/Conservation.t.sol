@@ -24,11 +24,12 @@ contract ConservationTest is Market {
     // Which offer a session is under.
     mapping(uint64 => uint256) internal seedOf;
     mapping(uint64 => bool) internal quotaSessions;
-    // What a version of class 1 was given, but for what the next one passed on; what was claimed of it.
+    // What a version of class 1 was given, but for what later ones passed on; what was claimed of it.
     mapping(uint256 version => mapping(address => uint256)) internal given;
     mapping(uint256 version => mapping(address => uint256)) internal claimed;
-    // What the versions before keep.
-    uint16[4] internal keepBps = [0, 0, 3_000, 4_999];
+    // Which version each comes after, and what that one keeps. Two come after the first.
+    uint32[5] internal predecessor = [0, 0, 1, 2, 1];
+    uint16[5] internal keepBps = [0, 0, 3_000, 4_999, 1_234];
     uint256 internal own;
     // Set when something that must never happen did.
     string internal broken;
@@ -39,6 +40,7 @@ contract ConservationTest is Market {
         // Their shares sum to primes, so that something is carried.
         mintedNext(2, keepBps[2], 33);
         mintedNext(3, keepBps[3], 57);
+        mintedAfter(predecessor[4], 4, keepBps[4], 39);
         vm.prank(who(CREATOR));
         own = token.createClass("", 0, 0, "");
         for (uint256 i = 0; i < 3; ++i) {
@@ -126,7 +128,7 @@ contract ConservationTest is Market {
             (, before[i],,,) = settlement.sessionOf(ids[i]);
         }
         if (ids[0] == ids[1]) batches[1].claims = new Settlement.Claim[](0);
-        uint256[12] memory pending = allPending();
+        uint256[16] memory pending = allPending();
         vm.prank(who(NODE));
         settlement.redeem(batches);
         for (uint256 i = 0; i < 2; ++i) {
@@ -141,22 +143,22 @@ contract ConservationTest is Market {
     }
 
     /// Of the share tokens of all versions, in both assets.
-    function allPending() private view returns (uint256[12] memory pending) {
-        for (uint256 i = 0; i < 12; ++i) {
+    function allPending() private view returns (uint256[16] memory pending) {
+        for (uint256 i = 0; i < 16; ++i) {
             pending[i] = token.pendingRevenue(1 + i / 2, pick(i));
         }
     }
 
-    function noneShrank(uint256[12] memory before) private {
-        uint256[12] memory pending = allPending();
-        for (uint256 i = 0; i < 12; ++i) {
+    function noneShrank(uint256[16] memory before) private {
+        uint256[16] memory pending = allPending();
+        for (uint256 i = 0; i < 16; ++i) {
             if (pending[i] < before[i]) broken = "a claim shrank";
         }
     }
 
     function actPass(uint256 seed) external {
-        uint256[12] memory before = allPending();
-        uint32 version = uint32(1 + (seed >> 1) % 3);
+        uint256[16] memory before = allPending();
+        uint32 version = uint32(1 + (seed >> 1) % 4);
         token.pass(1, version, pick(seed));
         noneShrank(before);
         (, uint128 inbox,) = token.unclaimedRevenue(1, version, pick(seed));
@@ -216,15 +218,15 @@ contract ConservationTest is Market {
 
     function offerOf(uint256 seed) private view returns (Offer memory o) {
         o = offer(pick(seed));
-        o.version = uint32(1 + (seed >> 1) % 3);
+        o.version = uint32(1 + (seed >> 1) % 4);
         (o.validUntil, o.quotaDeposit) = (type(uint64).max, 1_000_000);
     }
 
     /// On a version by its number, on the last without, or on the class that has none.
     function actSettle(uint256 seed, uint96 amount) external {
         address asset = pick(seed);
-        uint32 version = uint32((seed >> 8) % 4);
-        bool named = version != 3 || seed % 5 == 0;
+        uint32 version = uint32((seed >> 8) % 5);
+        bool named = version != 4 || seed % 5 == 0;
         uint256 class = version == 0 ? own : 1;
         uint256 value = fund(who(STRANGER), asset, amount);
         if (version != 0) given[version][asset] += amount;
@@ -305,7 +307,7 @@ contract ConservationTest is Market {
         }
         (uint128 put,) = settlement.fundOf(1, asset);
         sum += put;
-        for (uint256 version = 0; version <= 3; ++version) {
+        for (uint256 version = 0; version <= 4; ++version) {
             (uint128 unclaimed, uint128 inbox,) = revenueOf(version, asset);
             sum += unclaimed + inbox;
         }
@@ -330,7 +332,7 @@ contract ConservationTest is Market {
     }
 
     function invariant_counted_shares_are_the_total_share() public view {
-        for (uint256 version = 0; version <= 3; ++version) {
+        for (uint256 version = 0; version <= 4; ++version) {
             uint256 sum;
             for (uint256 id = 1; id <= token.tokenCount(); ++id) {
                 if (isOf(id, version) && token.countedInShare(id)) sum += token.shareRatioOf(id);
@@ -340,7 +342,7 @@ contract ConservationTest is Market {
     }
 
     function invariant_claims_and_carry_are_what_is_unclaimed() public view {
-        for (uint256 version = 0; version <= 3; ++version) {
+        for (uint256 version = 0; version <= 4; ++version) {
             for (uint256 i = 0; i < 2; ++i) {
                 (uint128 unclaimed, uint128 inbox,) = revenueOf(version, pick(i));
                 uint256 pending;
@@ -354,15 +356,16 @@ contract ConservationTest is Market {
         }
     }
 
-    function invariant_what_a_version_was_given_is_its_shares_and_what_those_before_keep() public view {
+    function invariant_what_a_version_was_given_is_its_shares_and_what_its_predecessor_keeps() public view {
         for (uint256 i = 0; i < 2; ++i) {
-            uint256 passed;
-            for (uint256 version = 3; version >= 1; --version) {
+            uint256[5] memory passed;
+            for (uint256 version = 4; version >= 1; --version) {
                 (uint128 unclaimed, uint128 inbox, uint64 carry) = revenueOf(version, pick(i));
-                uint256 opened = given[version][pick(i)] + passed - inbox;
+                uint256 opened = given[version][pick(i)] + passed[version] - inbox;
                 uint256 earned = unclaimed + claimed[version][pick(i)];
-                passed = (opened * keepBps[version]) / 10_000;
-                eq(opened, earned + passed, "floored once, however often it was opened");
+                uint256 kept = (opened * keepBps[version]) / 10_000;
+                passed[predecessor[version]] += kept;
+                eq(opened, earned + kept, "floored once, however often it was opened");
                 // Nobody joins: what is claimed is the only debt.
                 uint256 perShare = token.accRevenuePerShare(1, uint32(version), pick(i));
                 uint256 total = token.totalShareOf(1, uint32(version));

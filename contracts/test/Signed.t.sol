@@ -14,7 +14,7 @@ contract SignedTest is Check {
     function dataset() private pure returns (Submission memory d) {
         (d.statement, d.root, d.proof, d.ciphertext) = ("statement", "root", "proof", "ciphertext");
         (d.sealedKey, d.exex) = (hex"1234", address(0x4444444444444444444444444444444444444444));
-        (d.class, d.keepBps, d.shares) = (7, 3_000, new Share[](2));
+        (d.class, d.afterVersion, d.keepBps, d.shares) = (7, 2, 3_000, new Share[](2));
         (d.shares[0].contributor, d.shares[1].contributor) =
         (address(0x2222222222222222222222222222222222222222), address(0x3333333333333333333333333333333333333333));
         (d.shares[0].tokens, d.shares[1].tokens) = (70, type(uint64).max);
@@ -23,7 +23,7 @@ contract SignedTest is Check {
 
     function test_the_content_of_a_submission_is_its_typed_hash() public view {
         bytes32 hash = this.content(dataset(), "public");
-        eq(hash, 0x5a980df613bb1f5094a45a891700faf945e5c200102f45834742980c4640e817, "eth-account");
+        eq(hash, 0xc1645b1a8c7bedd72630c6d90894ca055ff3f1d6afe777328dc806311e39cf74, "eth-account");
     }
 
     function test_the_content_is_neither_of_its_number_nor_of_its_address() public view {
@@ -35,9 +35,9 @@ contract SignedTest is Check {
 
     function test_consents_and_verdicts_have_their_typed_hashes() public pure {
         ContributorConsent memory c = ContributorConsent(
-            "submission", "root", keccak256("CC-BY-4.0"), keccak256("I agree"), 70, type(uint64).max, 7, 3_000
+            "submission", "root", keccak256("CC-BY-4.0"), keccak256("I agree"), 70, type(uint64).max, 7, 2, 3_000
         );
-        eq(Signed.hash(c), 0x25fbd7d39ae7abf389522cb1a313bf9fee72c4627654685e4a5db5a4d7228df9, "consent");
+        eq(Signed.hash(c), 0x3b4756851c8b9035be901a964b52c8414d5bf48786938d986d07a5ae3fcbe059, "consent");
         Attestation memory a = Attestation("submission", "content", true);
         eq(Signed.hash(a), 0xd6f91ee8609d562c8d52d88ea4a209852b994da9b4bf163d4327b9d2c61249b9, "verdict");
     }

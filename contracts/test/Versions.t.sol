@@ -7,7 +7,7 @@ import {RevenueShares} from "../src/token/RevenueShares.sol";
 import {TokenBase} from "../src/token/TokenBase.sol";
 import {Market} from "./support/Market.sol";
 
-/// Revenue of the versions of a class: what each earns, and what those before it keep.
+/// Revenue of the versions of a class: what each earns, and what those that it comes after keep.
 contract VersionsTest is Market {
     uint256 internal own;
 
@@ -58,6 +58,27 @@ contract VersionsTest is Market {
         eq(claim(WRITER, 5) + claim(WRITER + 1, 6), 500, "third");
         for (uint32 version = 1; version <= 3; ++version) {
             account(version, 0, 0, 0, "all is paid");
+        }
+    }
+
+    /// Submissions of one time come after the same version, in whatever order they are minted: versions are a tree.
+    function test_two_versions_may_come_after_one() public {
+        mintedAfter(2, 4, 1_000, 30);
+        mintedAfter(1, 5, 5_000, 30);
+        settle(4, 1_000);
+        settle(5, 1_000);
+        settle(3, 1_000);
+        account(4, 900, 0, 0, "nine tenths are the fourth's");
+        account(3, 500, 0, 0, "nothing is the third's of it");
+        account(2, 0, 600, 0, "a tenth of the fourth's and half of the third's wait at the second");
+        account(1, 0, 500, 0, "half of the fifth's at the first");
+        token.pass(1, 2, COIN);
+        token.pass(1, 1, COIN);
+        account(2, 420, 0, 0, "70 %");
+        account(1, 680, 0, 0, "and all that came together");
+        uint32[5] memory predecessors = [uint32(0), 1, 2, 2, 1];
+        for (uint32 version = 1; version <= 5; ++version) {
+            eq(token.versionOf(1, version).afterVersion, predecessors[version - 1], "as it was signed");
         }
     }
 
@@ -222,6 +243,22 @@ contract VersionsTest is Market {
         (, Submission memory d) = dataset(9, class, keepBps);
         vm.expectRevert(reason);
         registry.submit(d, publicPart());
+    }
+
+    function test_a_submission_comes_after_a_version_that_there_is() public {
+        for (uint32 version = 0; version <= 4; ++version) {
+            bool known = version >= 1 && version <= 3;
+            (, Submission memory d) = dataset(10 + version, 1, 100);
+            d.afterVersion = version;
+            agree(d, WRITER);
+            bytes4 reason = DatasetRegistry.OutOfRange.selector;
+            if (!known) vm.expectRevert(abi.encodeWithSelector(reason, "afterVersion", version));
+            submit(d);
+        }
+        (, Submission memory first) = dataset(20, 0, 0);
+        first.afterVersion = 1;
+        vm.expectRevert(abi.encodeWithSelector(DatasetRegistry.OutOfRange.selector, "afterVersion", 1));
+        submit(first);
     }
 
     function test_weights_sum_up_to_64_bits() public {

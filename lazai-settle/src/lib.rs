@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`market`] | the state machine, sans I/O: `apply(transaction) -> events`, all or nothing |
 //! | [`split`] | an amount in three: creator's class, node, pool; exactly |
-//! | [`lineage`] | which class a model becomes a version of, and what earlier versions keep |
+//! | [`lineage`] | which class a model becomes a version of, after which version, and what that one keeps |
 //! | [`shares`] | revenue of a class among its share tokens, after ERC-8028; dust carried |
 //! | [`session`] | offers, sessions, vouchers, receipts |
 //! | [`quorum`] | attestations of validators |

@@ -1,32 +1,36 @@
-//! Which class a model becomes a version of, and what the versions before it keep of its revenue.
+//! Which class a model becomes a version of, after which version, and what that one keeps of its revenue.
 
-use lazai_core::{BasisPoints, ClassId};
+use lazai_core::{BasisPoints, ClassId, VersionNumber};
 use serde::{Deserialize, Serialize};
 
 use crate::governance::OutOfBounds;
 
-/// The most that the versions before keep: half. Whoever adds data to a character gets at least the other half.
+/// The most that the version before keeps: half. Whoever adds data to a character gets at least the other half.
 pub const MAX_KEEP_BPS: u16 = 5_000;
 
-/// Which class the model of a submission becomes a version of, and what the versions before keep of its revenue.
+/// Which class the model of a submission becomes a version of, after which version, and what that one keeps of its
+/// revenue.
 ///
 /// It is part of the submission: its submitter chose it, each contributor signed it, validators attested it; the ExEx
-/// cannot choose another. Of what a version earns, `keep` goes to the version before, which keeps its own part of that
-/// for the one before it, and so on.
+/// cannot choose another. Of what a version earns, `keep` goes to the version that it comes `after`, which passes on a
+/// part of that to the one that it comes after itself, and so on. It is that version by its number, not whichever is the
+/// last when the model is minted: else the class's owner could have one minted in between, and take what is passed on.
+/// So two versions may come after the same one.
 ///
 /// ```
-/// use lazai_core::{BasisPoints, ClassId};
+/// use lazai_core::{BasisPoints, ClassId, VersionNumber};
 /// use lazai_settle::lineage::Lineage;
-/// let tenth = BasisPoints::new(1_000)?;
-/// assert_eq!(Lineage::next(ClassId(7), tenth)?.class(), Some(ClassId(7)));
+/// let (class, first, tenth) = (ClassId(7), VersionNumber(1), BasisPoints::new(1_000)?);
+/// assert_eq!(Lineage::next(class, first, tenth)?.class(), Some(class));
 /// assert_eq!(Lineage::NEW_CLASS.class(), None);
-/// assert!(Lineage::next(ClassId(7), BasisPoints::new(5_001)?).is_err());
+/// assert!(Lineage::next(class, first, BasisPoints::new(5_001)?).is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked", into = "Unchecked")]
 pub struct Lineage {
     class: Option<ClassId>,
+    after: Option<VersionNumber>,
     keep: BasisPoints,
 }
 
@@ -34,20 +38,23 @@ pub struct Lineage {
 #[serde(deny_unknown_fields)]
 struct Unchecked {
     class: Option<ClassId>,
+    after: Option<VersionNumber>,
     keep: BasisPoints,
 }
 
 impl Lineage {
     /// A class of its own, with this as its first version.
-    pub const NEW_CLASS: Self = Self { class: None, keep: BasisPoints::ZERO };
+    pub const NEW_CLASS: Self = Self { class: None, after: None, keep: BasisPoints::ZERO };
 
-    /// The next version of a class of the submitter's.
+    /// A further version of a class of the submitter's, after one that there is, which keeps so much of its revenue.
     ///
     /// # Errors
-    /// [`OutOfBounds`] beyond [`MAX_KEEP_BPS`].
-    pub fn next(class: ClassId, keep: BasisPoints) -> Result<Self, OutOfBounds> {
-        within(keep, MAX_KEEP_BPS)?;
-        Ok(Self { class: Some(class), keep })
+    /// [`OutOfBounds`] beyond [`MAX_KEEP_BPS`], and for a class or version 0, which there never is.
+    pub fn next(class: ClassId, after: VersionNumber, keep: BasisPoints) -> Result<Self, OutOfBounds> {
+        within("class", class.0, 1, u64::MAX)?;
+        within("after", after.0.into(), 1, u32::MAX.into())?;
+        within("keep", keep.get().into(), 0, MAX_KEEP_BPS.into())?;
+        Ok(Self { class: Some(class), after: Some(after), keep })
     }
 
     /// The class; none for a new one.
@@ -56,15 +63,31 @@ impl Lineage {
         self.class
     }
 
-    /// What the versions before keep; 0 for a new class.
+    /// The version that the new one comes after; none for a new class.
+    #[must_use]
+    pub const fn after(self) -> Option<VersionNumber> {
+        self.after
+    }
+
+    /// What that one keeps; 0 for a new class.
     #[must_use]
     pub const fn keep(self) -> BasisPoints {
         self.keep
     }
 
-    /// As it is signed: the class's number, 0 for a new one, and basis points.
-    pub(crate) fn numbers(self) -> (u128, u128) {
-        (self.class.map_or(0, |class| class.0).into(), self.keep.get().into())
+    /// As it is signed: the numbers of the class and of the version before, 0 for a new class, and basis points.
+    pub(crate) fn numbers(self) -> (u64, u32, u16) {
+        let after = self.after.map_or(0, |version| version.0);
+        (self.class.map_or(0, |class| class.0), after, self.keep.get())
+    }
+
+    pub(crate) fn from_numbers(class: u64, after: u32, keep: BasisPoints) -> Result<Self, OutOfBounds> {
+        if class != 0 {
+            return Self::next(ClassId(class), VersionNumber(after), keep);
+        }
+        within("after", after.into(), 0, 0)?;
+        within("keep", keep.get().into(), 0, 0)?;
+        Ok(Self::NEW_CLASS)
     }
 }
 
@@ -72,22 +95,22 @@ impl TryFrom<Unchecked> for Lineage {
     type Error = OutOfBounds;
 
     fn try_from(found: Unchecked) -> Result<Self, OutOfBounds> {
-        match found.class {
-            Some(class) => Self::next(class, found.keep),
-            None => within(found.keep, 0).map(|()| Self::NEW_CLASS),
+        let (class, after) = (found.class.unwrap_or(ClassId(0)), found.after.unwrap_or(VersionNumber(0)));
+        match (found.class, found.after) {
+            (None, None) => Self::from_numbers(0, 0, found.keep),
+            _ => Self::next(class, after, found.keep),
         }
     }
 }
 
 impl From<Lineage> for Unchecked {
     fn from(lineage: Lineage) -> Self {
-        Self { class: lineage.class, keep: lineage.keep }
+        Self { class: lineage.class, after: lineage.after, keep: lineage.keep }
     }
 }
 
-fn within(keep: BasisPoints, most: u16) -> Result<(), OutOfBounds> {
-    let (value, most) = (keep.get().into(), most.into());
-    if value <= most { Ok(()) } else { Err(OutOfBounds { parameter: "keep", value, least: 0, most }) }
+fn within(parameter: &'static str, value: u64, least: u64, most: u64) -> Result<(), OutOfBounds> {
+    if (least..=most).contains(&value) { Ok(()) } else { Err(OutOfBounds { parameter, value, least, most }) }
 }
 
 #[cfg(test)]
@@ -98,13 +121,21 @@ mod tests {
     #[test]
     fn what_is_read_keeps_the_bounds() {
         let read = |text| serde_json::from_str::<Lineage>(text);
-        assert_eq!(read(r#"{"class":null,"keep":0}"#).unwrap(), Lineage::NEW_CLASS);
-        assert_eq!(read(r#"{"class":3,"keep":5000}"#).unwrap().class(), Some(ClassId(3)));
-        for bad in [r#"{"class":3,"keep":5001}"#, r#"{"class":null,"keep":1}"#, r#"{"class":3,"keep":1,"more":1}"#] {
+        assert_eq!(read(r#"{"class":null,"after":null,"keep":0}"#).unwrap(), Lineage::NEW_CLASS);
+        assert_eq!(read(r#"{"class":3,"after":2,"keep":5000}"#).unwrap().class(), Some(ClassId(3)));
+        for bad in [
+            r#"{"class":3,"after":2,"keep":5001}"#,
+            r#"{"class":3,"after":0,"keep":5000}"#,
+            r#"{"class":3,"after":null,"keep":5000}"#,
+            r#"{"class":0,"after":null,"keep":0}"#,
+            r#"{"class":null,"after":null,"keep":1}"#,
+            r#"{"class":null,"after":1,"keep":0}"#,
+            r#"{"class":3,"after":2,"keep":1,"more":1}"#,
+        ] {
             assert!(read(bad).is_err(), "{bad}");
         }
-        let next = Lineage::next(ClassId(3), BasisPoints::new(2_500).unwrap()).unwrap();
+        let next = Lineage::next(ClassId(3), VersionNumber(2), BasisPoints::new(2_500).unwrap()).unwrap();
         assert_eq!(read(&serde_json::to_string(&next).unwrap()).unwrap(), next);
-        assert_eq!(next.numbers(), (3, 2_500));
+        assert_eq!(next.numbers(), (3, 2, 2_500));
     }
 }

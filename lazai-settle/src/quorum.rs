@@ -96,7 +96,7 @@ pub struct Challenge {
 }
 
 /// What a contributor signs: the root of the own records, under which licence, what is consented to; the weight in the
-/// revenue, of how much in all, in which class, and what earlier versions keep.
+/// revenue, of how much in all, in which class, after which version, and what that one keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContributorConsent<'a> {
     /// The submission that the records are part of.
@@ -111,21 +111,21 @@ pub struct ContributorConsent<'a> {
     pub tokens: u64,
     /// Tokens of all contributors' records in the submission.
     pub total: u64,
-    /// Which class the model becomes a version of.
+    /// Which class the model becomes a version of, after which version, and what that one keeps.
     pub lineage: Lineage,
 }
 
 impl TypedData for ContributorConsent<'_> {
     const TYPE: &'static str = "ContributorConsent(bytes32 submission,bytes32 root,string licence,string consent,\
-                                uint64 tokens,uint64 total,uint64 class,uint16 keepBps)";
+                                uint64 tokens,uint64 total,uint64 class,uint32 afterVersion,uint16 keepBps)";
 
     fn encode(&self, out: &mut Encoder) {
         out.bytes32(Digest::from_bytes(*self.submission.as_bytes()));
         out.bytes32(self.root);
         out.string(self.licence);
         out.string(self.consent);
-        let (class, keep) = self.lineage.numbers();
-        for number in [self.tokens.into(), self.total.into(), class, keep] {
+        let (class, after, keep) = self.lineage.numbers();
+        for number in [self.tokens.into(), self.total.into(), class.into(), after.into(), keep.into()] {
             out.uint(number);
         }
     }

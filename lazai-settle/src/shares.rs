@@ -5,7 +5,7 @@
 //! by the total share is carried to the next settlement, and what a claim floors stays in the token's debt. So, always:
 //! the sum of (shares * per share - debt) + carry = unclaimed * 10^18.
 //!
-//! Of what a version earns, a part goes on to the version before. It waits there, in the inbox, until that version earns
+//! Of what a version earns, a part goes on to the version that it comes after. It waits there, in the inbox, until that version earns
 //! something itself, one of its tokens claims or is sold, or somebody passes it on: so one voucher costs the same
 //! whatever the number of versions. The contracts (`contracts/src/token/RevenueShares.sol`) count alike, to the unit.
 
@@ -30,9 +30,9 @@ pub struct RevenueAccount {
     carry: u64,
     /// What was settled and not claimed yet, the carried part included.
     unclaimed: Amount,
-    /// Ten-thousandths of a unit that are still due to the version before.
+    /// Ten-thousandths of a unit that are still due to the version that this one comes after.
     rest: u16,
-    /// What the next version passed on, and is not shared out yet.
+    /// What versions that come after this one passed on, and is not shared out yet.
     inbox: Amount,
 }
 
@@ -55,13 +55,13 @@ impl RevenueAccount {
         self.carry
     }
 
-    /// What the next version passed on, and is not shared out yet.
+    /// What versions that come after this one passed on, and is not shared out yet.
     #[must_use]
     pub fn inbox(&self) -> Amount {
         self.inbox
     }
 
-    /// Ten-thousandths of a unit that are still due to the version before.
+    /// Ten-thousandths of a unit that are still due to the version that this one comes after.
     #[must_use]
     pub fn rest(&self) -> u16 {
         self.rest
@@ -75,9 +75,9 @@ impl RevenueAccount {
         self.unclaimed.checked_add(self.inbox)
     }
 
-    /// Takes an amount and what is in the inbox: `keep` of both is given back, for the version before; the rest is
-    /// distributed over `total_shares`, which must not be 0. Settling the parts of an amount one after another gives
-    /// the same. Changes nothing on error.
+    /// Takes an amount and what is in the inbox: `keep` of both is given back, for the version that this one comes
+    /// after; the rest is distributed over `total_shares`, which must not be 0. Settling the parts of an amount one
+    /// after another gives the same. Changes nothing on error.
     ///
     /// # Errors
     /// [`MoneyError::Overflow`].
@@ -103,7 +103,7 @@ impl RevenueAccount {
         Ok(passed)
     }
 
-    /// Puts what the next version passed on into the inbox.
+    /// Puts what a version that comes after this one passed on into the inbox.
     ///
     /// # Errors
     /// [`MoneyError::Overflow`]; then nothing has changed.

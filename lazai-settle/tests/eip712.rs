@@ -51,7 +51,7 @@ fn everything_that_is_signed_agrees_with_eth_account() {
     let (class, version) = (ClassId(7), VersionNumber(2));
     check(&vectors, &Attestation { submission, content: digest(0xb2), accepted: true });
     let consent = "I agree – fully, naïvely, 同意";
-    let lineage = Lineage::next(class, BasisPoints::new(2_500).unwrap()).unwrap();
+    let lineage = Lineage::next(class, version, BasisPoints::new(2_500).unwrap()).unwrap();
     let (root, licence, tokens, total) = (digest(0xb2), "CC-BY-4.0", 120, u64::MAX);
     check(&vectors, &ContributorConsent { submission, root, licence, consent, tokens, total, lineage });
     let offer = Offer {

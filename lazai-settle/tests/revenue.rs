@@ -1,4 +1,4 @@
-//! Revenue of versions: each has its own shares, and earlier ones keep what was signed.
+//! Revenue of versions: each has its own shares, and the one before that was signed keeps what was signed.
 #![allow(clippy::unwrap_used)]
 
 mod world;
@@ -70,6 +70,43 @@ fn earlier_versions_keep_what_was_signed() {
     assert_eq!((world.balance(WRITERS[1]), inbox(&world, 1), pending(&world, 2)), (60, 0, 0));
 }
 
+/// Contributors give half to the first version. While their submission waits, the class's owner has a version of her own
+/// minted, which gives nothing on: were the half the last version's, it would be hers.
+#[test]
+fn no_version_comes_between_what_was_signed() {
+    let mut world = World::minted();
+    let meant = world.accepted_of(world.submission_of(2, [60, 40], after_version(1, 5_000)));
+    world.mint_after(1, 3, [1, 1], 0);
+    world.mint_by(EXEX, meant).unwrap();
+    let third = world.market.class(CLASS).unwrap().version(VersionNumber(3)).unwrap();
+    assert_eq!(third.after, Some(VersionNumber(1)));
+    settle(&mut world, 3, 1_000).unwrap();
+    assert_eq!((inbox(&world, 2), inbox(&world, 1)), (0, 500));
+    for version in [3, 2, 1].map(VersionNumber) {
+        let pass = Transaction::PassRevenue { class: CLASS, version, asset: Asset::NATIVE };
+        world.act(STRANGER, pass).unwrap();
+    }
+    assert_eq!((pending(&world, 1), pending(&world, 2)), (350, 150), "half is the first's");
+    assert_eq!((pending(&world, 3), pending(&world, 4)), (0, 0), "nothing is hers");
+    assert_eq!((pending(&world, 5), pending(&world, 6)), (300, 200), "half is theirs");
+}
+
+#[test]
+fn a_submission_comes_after_a_version_that_there_is() {
+    let mut world = World::minted();
+    world.mint_next(2, [1, 1], 0);
+    for (nonce, after) in [(3, 3), (4, u32::MAX)] {
+        let submission = world.submission_of(nonce, [1, 1], after_version(after, 1));
+        let refused = world.act(CREATOR, Transaction::Submit(submission));
+        assert!(matches!(refused, Err(MarketError::UnknownVersion { version, .. }) if version.0 == after));
+    }
+    for (nonce, after) in [(5, 1), (6, 2), (7, 1)] {
+        world.mint_after(after, nonce, [1, 1], 1);
+    }
+    let after = world.market.class(CLASS).unwrap().versions.iter().map(|v| v.after.map_or(0, |after| after.0));
+    assert_eq!(after.collect::<Vec<_>>(), [0, 1, 1, 2, 1]);
+}
+
 #[test]
 fn revenue_names_a_version_where_there_are_versions() {
     let mut world = World::minted();
@@ -83,19 +120,22 @@ fn revenue_names_a_version_where_there_are_versions() {
 }
 
 #[test]
-fn contributors_signed_weight_total_class_and_keep() {
+fn contributors_signed_weight_total_and_lineage() {
     let mut world = World::minted();
-    let lineage = Lineage::next(CLASS, BasisPoints::new(1_000).unwrap()).unwrap();
+    world.mint_next(3, [1, 1], 0);
+    let lineage = after_version(1, 1_000);
     let good = world.submission_of(2, [7, 3], lineage);
     let mut heavier = good.clone();
     heavier.shares[0].tokens = 1_000_000;
     let mut elsewhere = good.clone();
     elsewhere.lineage = Lineage::NEW_CLASS;
     let mut meaner = good.clone();
-    meaner.lineage = Lineage::next(CLASS, BasisPoints::new(5_000).unwrap()).unwrap();
+    meaner.lineage = after_version(1, 5_000);
+    let mut later = good.clone();
+    later.lineage = after_version(2, 1_000);
     let mut fewer = world.submission_of(2, [7, 3], lineage);
     fewer.shares[1] = world.submission_of(2, [7, 4], lineage).shares[1].clone();
-    for wrong in [heavier, elsewhere, meaner, fewer] {
+    for wrong in [heavier, elsewhere, meaner, later, fewer] {
         let refused = world.act(CREATOR, Transaction::Submit(wrong));
         assert!(matches!(refused, Err(MarketError::Signature { what: "contributor's consent", .. })), "{refused:?}");
     }
@@ -106,13 +146,15 @@ fn contributors_signed_weight_total_class_and_keep() {
 fn a_verdict_is_on_everything_that_was_submitted() {
     let world = World::new();
     let good = world.submission(1);
-    let mut others = vec![good.clone(); 6];
+    let mut others = vec![good.clone(); 7];
     others[0].proof = Digest::ZERO;
     others[1].sealed_key.ciphertext[0] ^= 1;
     others[2].exex = address(STRANGER);
     others[3].shares[0].tokens += 1;
-    others[4].lineage = Lineage::next(CLASS, BasisPoints::ZERO).unwrap();
+    others[4].lineage = after_version(1, 0);
     others[5].public_part.push(' ');
+    others[6].lineage = after_version(2, 0);
+    assert_ne!(others[4].content(), others[6].content());
     for (n, other) in others.iter().enumerate() {
         assert_ne!(good.content(), other.content(), "{n}");
     }
@@ -124,10 +166,11 @@ proptest! {
     /// Whatever is settled, passed on, claimed and sold: nothing is lost (the world checks that all money is there after
     /// each step), and when everybody claimed, less than a unit for each token is left, beside what is still due.
     #[test]
-    fn versions_lose_nothing(keeps in prop::collection::vec(0_u16..=5_000, 1..4), steps in prop::collection::vec((0_u8..4, 0_u32..4, 0_u128..5_000), 1..40)) {
+    fn versions_lose_nothing(keeps in prop::collection::vec((0_u32..4, 0_u16..=5_000), 1..4), steps in prop::collection::vec((0_u8..4, 0_u32..4, 0_u128..5_000), 1..40)) {
         let mut world = World::minted();
-        for (n, keep) in (2..).zip(&keeps) {
-            world.mint_next(n, [n * 7, 3], *keep);
+        // Each after any that there is: a tree.
+        for (n, (after, keep)) in (2..).zip(&keeps) {
+            world.mint_after(1 + after % (n as u32 - 1), n, [n * 7, 3], *keep);
         }
         let versions = keeps.len() as u32 + 1;
         let owner = |token: u64| if token % 2 == 1 { WRITERS[0] } else { WRITERS[1] };

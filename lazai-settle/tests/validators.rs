@@ -277,7 +277,7 @@ fn nobody_dilutes_contributors() {
     world.act(CREATOR, mint(0)).unwrap();
     // And the class of one's own takes no versions.
     world.act(CREATOR, Transaction::CreateClass).unwrap();
-    let next = Lineage::next(ClassId(2), BasisPoints::ZERO).unwrap();
+    let next = Lineage::next(ClassId(2), VersionNumber(1), BasisPoints::ZERO).unwrap();
     let submission = world.submission_of(2, [1, 1], next);
     refused!(world.act(CREATOR, Transaction::Submit(submission)), MarketError::NotAllowed { .. });
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use lazai_core::digest::sha256;
 use lazai_core::pov::{Dataset, PovError, PublicPart};
 use lazai_core::seal::{DataKey, SealError, SealingKey};
-use lazai_core::{Address, Signature, Signer, SignerError, SubmissionId};
+use lazai_core::{Address, BasisPoints, ClassId, Signature, Signer, SignerError, SubmissionId};
+use lazai_settle::governance::OutOfBounds;
 use lazai_settle::lineage::Lineage;
-use lazai_settle::market::{ContributorShare, Submission, Transaction};
+use lazai_settle::market::{Class, ContributorShare, Submission, Transaction};
 use lazai_settle::quorum::ContributorConsent;
 use lazai_zk::opening::prompts_root;
 use lazai_zk::{Binding, CommitError, Commitment, Proof, Source, Statement};
@@ -20,6 +21,9 @@ use crate::store::{Store, StoreError};
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CreatorError {
+    /// More than a version may pass on.
+    #[error(transparent)]
+    Lineage(#[from] OutOfBounds),
     /// The dataset or its public part breaks the format.
     #[error(transparent)]
     Pov(#[from] PovError),
@@ -40,6 +44,12 @@ pub enum CreatorError {
     NoSigner {
         /// Who is missing.
         contributor: Address,
+    },
+    /// A class that nothing can be the next version of.
+    #[error("class {class} has no versions")]
+    NoVersion {
+        /// Which.
+        class: ClassId,
     },
 }
 
@@ -68,6 +78,17 @@ impl Creator {
     #[must_use]
     pub fn submission_id(&self, nonce: u64) -> SubmissionId {
         SubmissionId::derive(self.account.ledger().market().ledger(), self.account.address(), nonce)
+    }
+
+    /// What she and her contributors sign for the next version of a class: that it comes after the last one that the
+    /// ledger has confirmed now, which keeps so much of its revenue. It stays that one, whatever is minted before the
+    /// new one is; for another, there is [`Lineage::next`].
+    ///
+    /// # Errors
+    /// [`CreatorError::NoVersion`], [`CreatorError::Lineage`].
+    pub fn next_version(&self, class: ClassId, keep: BasisPoints) -> Result<Lineage, CreatorError> {
+        let last = self.account.ledger().market().class(class).and_then(Class::last_version);
+        Ok(Lineage::next(class, last.ok_or(CreatorError::NoVersion { class })?, keep)?)
     }
 
     /// What is true of a dataset and its public part, bound to her submission of a number.
@@ -105,7 +126,7 @@ impl Creator {
     }
 
     /// Encrypts a dataset, seals its key to an ExEx, has each contributor sign, and submits: for a class of its own, or as
-    /// the next version of one of the creator's, with what earlier versions keep.
+    /// a version of one of the creator's, after the one that the lineage names ([`Creator::next_version`]: the last).
     ///
     /// # Errors
     /// [`CreatorError`].

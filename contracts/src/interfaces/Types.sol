@@ -51,6 +51,7 @@ struct ContributorConsent {
     uint64 total;
     // As in the submission.
     uint64 class;
+    uint32 afterVersion;
     uint16 keepBps;
 }
 
@@ -82,7 +83,9 @@ struct Submission {
     address exex;
     // The submitter's class that gets a next version; 0: a new class.
     uint64 class;
-    // What the versions before keep of the new version's revenue, in basis points.
+    // The version that the new one comes after; 0: none, in a new class.
+    uint32 afterVersion;
+    // What that one keeps of the new version's revenue, in basis points.
     uint16 keepBps;
     Share[] shares;
 }

@@ -19,7 +19,7 @@ library Signed {
     bytes32 private constant ATTESTATION_TYPEHASH =
         keccak256("Attestation(bytes32 submission,bytes32 content,bool accepted)");
     bytes32 private constant CONSENT_TYPEHASH = keccak256(
-        "ContributorConsent(bytes32 submission,bytes32 root,string licence,string consent,uint64 tokens,uint64 total,uint64 class,uint16 keepBps)"
+        "ContributorConsent(bytes32 submission,bytes32 root,string licence,string consent,uint64 tokens,uint64 total,uint64 class,uint32 afterVersion,uint16 keepBps)"
     );
     bytes32 private constant OFFER_TYPEHASH = keccak256(
         "Offer(address node,uint64 class,uint32 version,address asset,uint128 promptPrice,uint128 completionPrice,uint32 promptCeiling,uint32 completionCeiling,uint64 sessionSeconds,uint64 validUntil,uint128 minDeposit,uint128 quotaDeposit,uint64 series)"
@@ -28,7 +28,7 @@ library Signed {
     bytes32 private constant RELEASE_TYPEHASH = keccak256("SessionRelease(bytes32 session,uint128 redeemed)");
     bytes32 private constant SHARE_TYPEHASH = keccak256("Share(address contributor,uint64 tokens,bytes32 root)");
     bytes32 private constant SUBMISSION_TYPEHASH = keccak256(
-        "Submission(bytes32 statement,bytes32 root,bytes32 proof,bytes32 ciphertext,bytes32 publicPart,bytes sealedKey,address exex,uint64 class,uint16 keepBps,Share[] shares)Share(address contributor,uint64 tokens,bytes32 root)"
+        "Submission(bytes32 statement,bytes32 root,bytes32 proof,bytes32 ciphertext,bytes32 publicPart,bytes sealedKey,address exex,uint64 class,uint32 afterVersion,uint16 keepBps,Share[] shares)Share(address contributor,uint64 tokens,bytes32 root)"
     );
     bytes32 private constant VERSION_TYPEHASH = keccak256(
         "VersionMetadata(string character,string baseName,bytes32 baseDigest,string baseLicence,bytes32 adapter,bytes32 record,bytes32 submission,address exex,uint8 rating,uint8 minimumAge,uint8 payment,string consent,string reportContact,string[] endpoints)"
@@ -65,8 +65,9 @@ library Signed {
         }
         // In two parts, since the compiler holds sixteen values at once.
         bytes memory head = abi.encode(SUBMISSION_TYPEHASH, d.statement, d.root, d.proof, d.ciphertext, publicPart);
-        bytes memory tail =
-            abi.encode(keccak256(d.sealedKey), d.exex, d.class, d.keepBps, keccak256(abi.encodePacked(shares)));
+        bytes memory tail = abi.encode(
+            keccak256(d.sealedKey), d.exex, d.class, d.afterVersion, d.keepBps, keccak256(abi.encodePacked(shares))
+        );
         return keccak256(bytes.concat(head, tail));
     }
 

@@ -9,23 +9,23 @@ struct Account {
     uint176 perShare;
     // What did not divide, times 10^18: less than the total share at that time.
     uint64 carry;
-    // What did not divide of the part that the version before gets, times 10^4: less than 10,000.
+    // What did not divide of the part that its predecessor gets, times 10^4: less than 10,000.
     uint16 rest;
     // Distributed and not claimed yet, the carried part included.
     uint128 unclaimed;
-    // What came in and is not distributed yet: from the next version.
+    // What came in and is not distributed yet: from versions that come after it.
     uint128 inbox;
 }
 
 using Accounts for Account global;
 
-/// @title What comes in, between the version before and the shares, to the unit
+/// @title What comes in, between the version's predecessor and the shares, to the unit
 /// @notice Remainders are kept instead of dropped, so many small sums come to what one large sum does.
 library Accounts {
     uint256 internal constant SCALE = 1e18;
 
-    /// @notice Distributes what is in the inbox over the shares. Returns what the version before keeps of it: that goes
-    /// into the inbox there.
+    /// @notice Distributes what is in the inbox over the shares. Returns what the predecessor keeps of it: that goes into
+    /// the inbox there.
     /// @param totalShare Is not 0.
     function open(Account memory a, uint256 keepBps, uint256 totalShare) internal pure returns (uint256 kept) {
         uint256 own = a.inbox;

@@ -6,9 +6,9 @@ import {TokenBase} from "./TokenBase.sol";
 
 /// @title Revenue among share tokens, to the unit
 /// @notice ERC-8028's accumulator, scaled by 10^18: one for each version of a class, so that what a version earns is of
-/// those whose words it is made of. The versions before keep a part, which their contributors and those of the version
-/// signed: it goes to the version next before, and of it again a part to the one before that. It is not carried through
-/// all of them at once, however many there are, but waits in each one's inbox until something opens it: its next
+/// those whose words it is made of. A part goes to the version that it comes after, which is the one that its contributors
+/// signed, whatever was minted meanwhile; of it again a part goes to the one that that one comes after. It is not carried
+/// through all of them at once, however many there are, but waits in each one's inbox until something opens it: its next
 /// revenue, a claim, a transfer of its shares, or anybody (`pass`).
 ///
 /// Remainders are kept instead of dropped: what does not divide by the total share is carried to the version's next
@@ -57,8 +57,8 @@ abstract contract RevenueShares is TokenBase {
         return _revenue[classId][version][asset].perShare;
     }
 
-    /// @notice What a version (0: a class without versions) has not paid out yet; what the next version passed on to it
-    /// and nobody opened yet; and the part of the first (times 10^18) that did not divide.
+    /// @notice What a version (0: a class without versions) has not paid out yet; what those that come after it passed
+    /// on to it and nobody opened yet; and the part of the first (times 10^18) that did not divide.
     function unclaimedRevenue(uint256 classId, uint32 version, address asset)
         external
         view
@@ -105,8 +105,8 @@ abstract contract RevenueShares is TokenBase {
         _open(classId, version, asset);
     }
 
-    /// @notice Distributes what waits in a version's inbox, and passes on what the version before keeps of it. Anyone
-    /// may: from the last version to the first, everybody has what is theirs.
+    /// @notice Distributes what waits in a version's inbox, and passes on what the version that it comes after keeps of
+    /// it. Anyone may: from the last version to the first, everybody has what is theirs.
     function pass(uint256 classId, uint32 version, address asset) external {
         _version(classId, version);
         _open(classId, version, asset);
@@ -205,16 +205,16 @@ abstract contract RevenueShares is TokenBase {
         account.inbox = Accounts.fit(account.inbox + amount);
     }
 
-    /// Distributes what waits in an inbox, and passes on what the version before keeps of it.
+    /// Distributes what waits in an inbox, and passes on what the version that it comes after keeps of it.
     function _open(uint256 classId, uint256 version, address asset) private {
         if (_revenue[classId][version][asset].inbox == 0) return;
         (Account memory account, uint256 kept) = _opened(classId, version, asset);
         _revenue[classId][version][asset] = account;
-        // The first version keeps all.
-        if (kept != 0) _receive(classId, version - 1, asset, kept);
+        // The first version keeps all, so this is of one that comes after another.
+        if (kept != 0) _receive(classId, _versions[classId][version - 1].afterVersion, asset, kept);
     }
 
-    /// An account as it is once its inbox is opened, and what the version before keeps.
+    /// An account as it is once its inbox is opened, and what the version that this one comes after keeps.
     function _opened(uint256 classId, uint256 version, address asset)
         private
         view

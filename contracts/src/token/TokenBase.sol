@@ -4,12 +4,13 @@ pragma solidity 0.8.37;
 import {ERC721} from "@openzeppelin/contracts/token/ERC721/ERC721.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
+import {IClasses} from "../interfaces/IClasses.sol";
 import {IERC8028} from "../interfaces/IERC8028.sol";
 import {IVault} from "../interfaces/IVault.sol";
 import {MarketParameters} from "../governance/MarketParameters.sol";
 
 /// @title What classes and tokens are, and who may use them
-abstract contract TokenBase is ERC721, IERC8028, ReentrancyGuardTransient {
+abstract contract TokenBase is ERC721, IERC8028, IClasses, ReentrancyGuardTransient {
     error NotAllowed(address sender);
     error OutOfRange(string what, uint256 value);
     error TokenExpired(uint256 tokenId, uint64 expireAt);
@@ -36,7 +37,9 @@ abstract contract TokenBase is ERC721, IERC8028, ReentrancyGuardTransient {
         // 0: gas, 1: quota, 2: either.
         uint8 payment;
         bool withdrawn;
-        // What the versions before keep of its revenue, in basis points.
+        // The version that it comes after, as its contributors signed; 0 for the first. Two may come after one.
+        uint32 afterVersion;
+        // What that one keeps of its revenue, in basis points.
         uint16 keepBps;
         // Fixed when it was minted.
         uint64 totalShare;
@@ -91,6 +94,7 @@ abstract contract TokenBase is ERC721, IERC8028, ReentrancyGuardTransient {
         return _version(classId, version);
     }
 
+    /// @inheritdoc IClasses
     function versionCount(uint256 classId) public view returns (uint256) {
         return _versions[classId].length;
     }

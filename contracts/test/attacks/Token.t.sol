@@ -10,8 +10,8 @@ import {Ids} from "../../src/libraries/Ids.sol";
 import {Signed} from "../../src/libraries/Signed.sol";
 import {Crowd} from "../support/Crowd.sol";
 
-/// Who would have others' revenue: a submitter by later versions or other weights, an ExEx by another class or by
-/// waiting; and who would do the DAO's next votes at once.
+/// Who would have others' revenue: a submitter by later versions, by one in between or by other weights, an ExEx by
+/// another class or by waiting; and who would do the DAO's next votes at once.
 contract TokenAttacks is Crowd {
     function setUp() public override {
         super.setUp();
@@ -39,6 +39,38 @@ contract TokenAttacks is Crowd {
         token.pass(1, 1, COIN);
         eq(token.pendingRevenue(1, COIN) + token.pendingRevenue(2, COIN), 0.84 ether, "and what they keep of the next");
         eq(token.pendingRevenue(3, COIN), 0.56 ether, "which has the rest");
+    }
+
+    /// Contributors give half of what they earn to the first version. While their submission waits, the owner has one of
+    /// her own minted, which gives nothing on: were the half the last version's, it would be hers.
+    function test_no_version_comes_between_what_was_signed() public {
+        (, Submission memory d) = dataset(2, 1, 5_000);
+        bytes32 meant = submit(d);
+        attest(meant, 3, true);
+        (, d) = dataset(3, 1, 0);
+        Share[] memory all = new Share[](1);
+        (all[0], d.shares) = (d.shares[0], all);
+        all[0].contributor = who(CREATOR);
+        agree(d, CREATOR);
+        bytes32 between = submit(d);
+        attest(between, 3, true);
+        (, uint32 version) = mintFinal(between);
+        eq(version, 2, "hers is first");
+        (, version) = mintNow(meant);
+        eq(version, 3, "theirs is third");
+        eq(token.versionOf(1, 3).afterVersion, 1, "and comes after the first");
+        Offer memory o = offer(COIN);
+        o.version = 3;
+        open(1, o, 1 ether);
+        redeem(1, o, 1 ether);
+        for (; version >= 1; --version) {
+            token.pass(1, version, COIN);
+        }
+        eq(token.pendingRevenue(1, COIN) + token.pendingRevenue(2, COIN), 0.35 ether, "half is the first's");
+        eq(token.pendingRevenue(3, COIN), 0, "nothing is hers");
+        (uint128 unclaimed, uint128 inbox,) = token.unclaimedRevenue(1, 2, COIN);
+        eq(uint256(unclaimed) + inbox, 0, "nor waits for her");
+        eq(token.pendingRevenue(4, COIN) + token.pendingRevenue(5, COIN), 0.35 ether, "half is theirs");
     }
 
     /// The submitter has two classes; the ExEx is paid to put the next version into the other.
@@ -74,7 +106,7 @@ contract TokenAttacks is Crowd {
         registry.submit(d, publicPart());
     }
 
-    /// Contributors signed for a weight among all, a class, and what goes to those before: none can be changed after.
+    /// Contributors signed for a weight among all, a class, and what goes to which version: none can be changed after.
     function test_what_contributors_agreed_to_is_what_is_submitted() public {
         (bytes32 id, Submission memory d) = dataset(2, 1, 1_000);
         d.shares[0].tokens = 1;
@@ -87,7 +119,11 @@ contract TokenAttacks is Crowd {
         d.keepBps = 5_000;
         unsigned(id, d, WRITER);
         (, d) = dataset(2, 1, 0);
-        d.class = 0;
+        (d.class, d.afterVersion) = (0, 0);
+        unsigned(id, d, WRITER);
+        mintedNext(3, 0);
+        (, d) = dataset(2, 1, 1_000);
+        d.afterVersion = 1;
         unsigned(id, d, WRITER);
         (, d) = dataset(2, 1, 1_000);
         d.shares[1].root = "other";
@@ -103,7 +139,8 @@ contract TokenAttacks is Crowd {
     /// Validators signed; a reorganisation undoes the submission, and another comes in its place, whose contributors
     /// all agree to it. Verdicts on the first say nothing of the second, whatever differs.
     function test_verdicts_are_on_nothing_but_what_was_verified() public {
-        for (uint256 i = 0; i < 12; ++i) {
+        mintedNext(2, 0);
+        for (uint256 i = 0; i < 13; ++i) {
             uint64 nonce = uint64(10 + i);
             (bytes32 id, Submission memory first) = dataset(nonce, 1, 1_000);
             ValidatorQuorum.Verdict[] memory verdicts = new ValidatorQuorum.Verdict[](1);
@@ -118,10 +155,11 @@ contract TokenAttacks is Crowd {
             if (i == 4) second.ciphertext = "other";
             if (i == 5) second.sealedKey = hex"4321";
             if (i == 6) second.exex = who(STRANGER);
-            if (i == 7) (second.class, second.keepBps) = (0, 0);
+            if (i == 7) (second.class, second.afterVersion, second.keepBps) = (0, 0, 0);
             if (i == 8) second.keepBps = 0;
             if (i == 9) (second.shares[0].tokens, second.shares[1].tokens) = (1, 1_000_000);
             if (i == 10) second.shares[0].root = "other";
+            if (i == 12) second.afterVersion = 1;
             agree(second, WRITER);
             vm.prank(who(CREATOR));
             registry.submit(second, i == 11 ? bytes('{"prompts":["other"]}') : publicPart());

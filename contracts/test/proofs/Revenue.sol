@@ -7,15 +7,17 @@ import {MarketParameters} from "../../src/governance/MarketParameters.sol";
 import {IVault} from "../../src/interfaces/IVault.sol";
 import {Account} from "../../src/token/Accounts.sol";
 
-/// A class of two versions, whose revenue the proof brings.
+/// A class of two versions with one between them, whose revenue the proof brings.
 contract TwoVersions is DataAnchoringToken {
     constructor(uint16 keepBps, uint64 first, uint64 second)
         DataAnchoringToken(MarketParameters(address(1)), DatasetRegistry(address(1)), IVault(msg.sender))
     {
         classCount = 1;
         _classes[1].anchored = true;
-        _versions[1].push(Version(0, 0, 0, false, 0, first));
-        _versions[1].push(Version(0, 0, 0, false, keepBps, second));
+        _versions[1].push(Version(0, 0, 0, false, 0, 0, first));
+        // One between them, which has no part in what follows.
+        _versions[1].push(Version(0, 0, 0, false, 1, 0, 1));
+        _versions[1].push(Version(0, 0, 0, false, 1, keepBps, second));
     }
 }
 
@@ -62,16 +64,19 @@ contract RevenueProof {
         }
     }
 
-    /// The whole way through the contract's storage: a sum comes to a version, and a part waits at the one before.
+    /// The whole way through the contract's storage: a sum comes to a version, and a part waits at the one that it comes
+    /// after, and nothing at the one that was minted between them.
     function check_revenue_of_two_versions_is_conserved(uint96 amount, uint16 keepBps, uint64 first, uint64 second)
         external
     {
         if (first == 0 || second == 0 || keepBps > 5_000) return;
         TwoVersions token = new TwoVersions(keepBps, first, second);
-        token.creditRevenue(1, 2, COIN, amount);
-        (uint128 unclaimed, uint128 inbox, uint64 carry) = token.unclaimedRevenue(1, 2, COIN);
+        token.creditRevenue(1, 3, COIN, amount);
+        (uint128 unclaimed, uint128 inbox, uint64 carry) = token.unclaimedRevenue(1, 3, COIN);
         (uint128 below, uint128 waits,) = token.unclaimedRevenue(1, 1, COIN);
         assert(inbox == 0 && below == 0 && carry < second);
+        (uint128 between, uint128 waiting,) = token.unclaimedRevenue(1, 2, COIN);
+        assert(between == 0 && waiting == 0);
         unchecked {
             assert(uint256(unclaimed) + waits == amount);
         }

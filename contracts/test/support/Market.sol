@@ -107,7 +107,7 @@ abstract contract Market is Check {
         return abi.encodePacked(r, s, v);
     }
 
-    /// A submission of two contributors with 70 and 30 tokens, for a new class.
+    /// A submission of two contributors with 70 and 30 tokens, for a new class; of another, after its last version.
     function dataset(uint64 nonce) internal view returns (bytes32 id, Submission memory d) {
         return dataset(nonce, 0, 0);
     }
@@ -120,6 +120,7 @@ abstract contract Market is Check {
         (d.nonce, d.statement, d.root, d.proof) = (nonce, "statement", "root", "proof");
         (d.ciphertext, d.pointer, d.sealedKey, d.exex) = ("ciphertext", "file:ciphertext", hex"1234", who(EXEX));
         (d.class, d.keepBps) = (class, keepBps);
+        d.afterVersion = class == 0 ? 0 : uint32(token.versionCount(class));
         d.shares = new Share[](2);
         for (uint256 i = 0; i < 2; ++i) {
             Share memory s = d.shares[i];
@@ -138,8 +139,9 @@ abstract contract Market is Check {
         }
         for (uint256 i = 0; i < d.shares.length; ++i) {
             Share memory s = d.shares[i];
-            ContributorConsent memory consent =
-                ContributorConsent(id, s.root, s.licence, s.consent, s.tokens, total, d.class, d.keepBps);
+            ContributorConsent memory consent = ContributorConsent(
+                id, s.root, s.licence, s.consent, s.tokens, total, d.class, d.afterVersion, d.keepBps
+            );
             s.signature = signature(firstKey + i, Signed.hash(consent));
         }
     }
@@ -213,15 +215,23 @@ abstract contract Market is Check {
         mintFinal(accepted(1));
     }
 
-    /// The class's next version, with share tokens of 70 and 30; the versions before keep so much of its revenue.
+    /// The class's next version, with share tokens of 70 and 30; the one before keeps so much of its revenue.
     function mintedNext(uint64 nonce, uint16 keepBps) internal returns (uint32 version) {
         return mintedNext(nonce, keepBps, 30);
     }
 
     /// The same with a second contributor of another weight.
     function mintedNext(uint64 nonce, uint16 keepBps, uint64 weight) internal returns (uint32 version) {
+        return mintedAfter(uint32(token.versionCount(1)), nonce, keepBps, weight);
+    }
+
+    /// The same after another version than the last.
+    function mintedAfter(uint32 afterVersion, uint64 nonce, uint16 keepBps, uint64 weight)
+        internal
+        returns (uint32 version)
+    {
         (, Submission memory d) = dataset(nonce, 1, keepBps);
-        d.shares[1].tokens = weight;
+        (d.afterVersion, d.shares[1].tokens) = (afterVersion, weight);
         agree(d, WRITER);
         bytes32 id = submit(d);
         attest(id, 3, true);

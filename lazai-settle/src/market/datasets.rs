@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lazai_core::pov::PublicPart;
-use lazai_core::{Address, Digest, SubmissionId};
+use lazai_core::{Address, Digest, SubmissionId, VersionNumber};
 
 use super::state::{Market, SubmissionState, SubmissionStatus};
 use super::transaction::Submission;
@@ -27,6 +27,9 @@ impl Market {
         if let Some(class) = submission.lineage.class() {
             let found = self.classes.get(&class).ok_or(MarketError::UnknownClass { class })?;
             found.check_next_by(submitter)?;
+            // No version ever goes: there is this one when the new one is minted, too.
+            let after = submission.lineage.after().unwrap_or(VersionNumber(0));
+            found.version(after).ok_or(MarketError::UnknownVersion { class, version: after })?;
         }
         // A chain does not read the public part: there, validators judge it.
         if !self.follows_chain {

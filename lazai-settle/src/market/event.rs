@@ -42,7 +42,7 @@ pub enum Event {
     ParamsChanged { params: ParamsVersion, split: RevenueSplit },
     /// A change was proposed.
     Proposed { proposal: ProposalId, measure: Measure, voting_ends_s: u64 },
-    /// A version's part of what the next one earned came to its shares.
+    /// A version's part of what those that come after it earned came to its shares.
     RevenuePassed { class: ClassId, version: VersionNumber, asset: Asset },
     /// Revenue went to a version, or to a class that has none.
     RevenueSettled { class: ClassId, version: Option<VersionNumber>, asset: Asset, amount: Amount },

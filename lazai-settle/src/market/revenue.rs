@@ -1,4 +1,4 @@
-//! Revenue: settled on a version, passed on to the one before, claimed by share tokens.
+//! Revenue: settled on a version, passed on to the one that it comes after, claimed by share tokens.
 
 use lazai_core::{Address, Amount, Asset, BasisPoints, ClassId, MoneyError, TokenId, VersionNumber};
 
@@ -71,7 +71,7 @@ impl Market {
         Ok(events)
     }
 
-    /// Revenue of a version, for its share tokens and those of the versions before; of a class without versions, for its
+    /// Revenue of a version, for its share tokens and those of the versions it comes after; of a class without, for its
     /// share tokens that have not expired, or for its owner where nothing counts.
     pub(super) fn settle_revenue(
         &mut self,
@@ -128,9 +128,8 @@ impl Market {
     ) -> Result<(), MarketError> {
         let found = self.class_mut(class)?;
         let Opened { own, before } = found.opened(version, asset, amount)?;
-        let earlier = VersionNumber(version.0.saturating_sub(1));
-        for (version, account) in [(version, own), (earlier, before)] {
-            if let (Some(pot), Some(account)) = (found.pot_mut(Some(version)), account) {
+        for (version, account) in own.map(|own| (version, own)).into_iter().chain(before) {
+            if let Some(pot) = found.pot_mut(Some(version)) {
                 pot.revenue.insert(asset, account);
             }
         }
@@ -138,10 +137,11 @@ impl Market {
     }
 }
 
-/// What a version's account in an asset becomes, and that of the version before where something is passed on to it.
+/// What a version's account in an asset becomes, and that of the version that it comes after, where something is passed
+/// on to it.
 struct Opened {
     own: Option<RevenueAccount>,
-    before: Option<RevenueAccount>,
+    before: Option<(VersionNumber, RevenueAccount)>,
 }
 
 impl Class {
@@ -160,11 +160,10 @@ impl Class {
         let Some(found) = self.version(version) else { return Ok(Opened { own: None, before: None }) };
         let mut own = found.pot.revenue.get(&asset).cloned().unwrap_or_default();
         let passed = own.settle(amount, found.keep, found.pot.total_shares)?;
-        let earlier = version.0.checked_sub(1).and_then(|number| self.version(VersionNumber(number)));
-        let earlier = earlier.filter(|_| passed != Amount::ZERO);
-        let before = earlier.map(|earlier| {
+        let after = found.after.filter(|_| passed != Amount::ZERO);
+        let before = after.and_then(|after| Some((after, self.version(after)?))).map(|(after, earlier)| {
             let mut account = earlier.pot.revenue.get(&asset).cloned().unwrap_or_default();
-            account.receive(passed).map(|()| account)
+            account.receive(passed).map(|()| (after, account))
         });
         Ok(Opened { own: Some(own), before: before.transpose()? })
     }

@@ -164,7 +164,9 @@ pub struct Version {
     pub digest: Digest,
     /// Whether it takes no new sessions.
     pub withdrawn: bool,
-    /// What the version before has of its revenue.
+    /// The version that it comes after, as its contributors signed; none for the first. Two may come after one.
+    pub after: Option<VersionNumber>,
+    /// What that one has of its revenue.
     pub keep: BasisPoints,
     /// Its shares, fixed when it was minted, and what they earned.
     pub pot: Pot,
@@ -204,6 +206,12 @@ pub struct Class {
 }
 
 impl Class {
+    /// The last version's number; none where there are no versions.
+    #[must_use]
+    pub fn last_version(&self) -> Option<VersionNumber> {
+        u32::try_from(self.versions.len()).ok().filter(|&count| count != 0).map(VersionNumber)
+    }
+
     /// A version, by its number.
     #[must_use]
     pub fn version(&self, number: VersionNumber) -> Option<&Version> {

@@ -42,8 +42,8 @@ impl Market {
         }
         let version = VersionNumber(u32::try_from(class.versions.len() + 1).unwrap_or(u32::MAX));
         let pot = Pot { total_shares, revenue: BTreeMap::new() };
-        let keep = lineage.keep();
-        class.versions.push(Version { metadata: metadata.clone(), digest, withdrawn: false, keep, pot });
+        let (after, keep) = (lineage.after(), lineage.keep());
+        class.versions.push(Version { metadata: metadata.clone(), digest, withdrawn: false, after, keep, pot });
         let owner = class.owner;
         self.classes.insert(class_id, class);
 

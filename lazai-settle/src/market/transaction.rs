@@ -35,7 +35,7 @@ pub struct Submission {
     pub sealed_key: SealedKey,
     /// Who may decrypt, train and mint.
     pub exex: Address,
-    /// Which class the model becomes a version of, and what earlier versions keep.
+    /// Which class the model becomes a version of, after which version, and what that one keeps.
     pub lineage: Lineage,
     /// The public part: canonical JSON, at most 32 KiB.
     pub public_part: String,
@@ -60,8 +60,8 @@ impl Submission {
 
 impl TypedData for Submission {
     const TYPE: &'static str = "Submission(bytes32 statement,bytes32 root,bytes32 proof,bytes32 ciphertext,\
-                                bytes32 publicPart,bytes sealedKey,address exex,uint64 class,uint16 keepBps,\
-                                Share[] shares)Share(address contributor,uint64 tokens,bytes32 root)";
+                                bytes32 publicPart,bytes sealedKey,address exex,uint64 class,uint32 afterVersion,\
+                                uint16 keepBps,Share[] shares)Share(address contributor,uint64 tokens,bytes32 root)";
 
     fn encode(&self, out: &mut Encoder) {
         let public_part = PublicPart::digest(self.public_part.as_bytes());
@@ -70,9 +70,10 @@ impl TypedData for Submission {
         }
         out.bytes(&self.sealed_key.to_bytes());
         out.address(self.exex);
-        let (class, keep) = self.lineage.numbers();
-        out.uint(class);
-        out.uint(keep);
+        let (class, after, keep) = self.lineage.numbers();
+        for number in [class.into(), after.into(), keep.into()] {
+            out.uint(number);
+        }
         out.structs(&self.shares);
     }
 }
@@ -134,8 +135,8 @@ pub enum Transaction {
     MintToken { class: ClassId, to: Address, value: u64, shares: u64, expire_at_s: u64 },
     /// Opens a session under a node's signed offer; the sender pays.
     OpenSession { nonce: u64, consumer: Address, offer: Offer, offer_signature: Signature, payment: SessionPayment },
-    /// Has a version's part of what the next one earned come to its shares, and the part of the version before to
-    /// that; anyone may.
+    /// Has a version's part of what those after it earned come to its shares, and the part of the version that it
+    /// comes after to that; anyone may.
     PassRevenue { class: ClassId, version: VersionNumber, asset: Asset },
     /// Proposes a measure.
     Propose(Measure),

@@ -84,8 +84,9 @@ fn classes(w: &mut World, when: &str) {
         for (i, version) in ours.versions.iter().enumerate() {
             let call = DataAnchoringToken::versionOfCall { classId: id256, version: i as u32 + 1 };
             let found = w.chain.ask(token, &call);
-            let expected = (id32(version.digest.as_bytes()), version.withdrawn, version.keep.get());
-            let found = (found.integrityHash, found.withdrawn, found.keepBps);
+            let after = version.after.map_or(0, |version| version.0);
+            let expected = (id32(version.digest.as_bytes()), version.withdrawn, after, version.keep.get());
+            let found = (found.integrityHash, found.withdrawn, found.afterVersion, found.keepBps);
             assert_eq!(found, expected, "{when}: version of class {id}");
         }
         for number in 0..=ours.versions.len() as u32 {

@@ -9,7 +9,7 @@ use lazai_core::seal::{SealedKey, UnsealingKey};
 use lazai_core::sign::signing_digest;
 use lazai_core::*;
 use lazai_settle::ledger::evm::abi;
-use lazai_settle::market::{ContributorShare, Submission};
+use lazai_settle::market::{Class, ContributorShare, Submission};
 use lazai_settle::quorum::ContributorConsent;
 use lazai_settle::session::Offer;
 use lazai_settle::{Genesis, Lineage, Market, Params, RevenueSplit};
@@ -183,7 +183,7 @@ impl World {
         if self.one_in(6) { self.below(u64::MAX / 4) } else { u64::from(self.careful) + self.below(1_000) }
     }
 
-    /// A class of its own, or mostly one of the creator's, with what earlier versions keep.
+    /// A class of its own, or mostly one of the creator's, after any of its versions, with what that one keeps.
     fn lineage(&mut self, creator: usize) -> Lineage {
         let own =
             |w: &Self, n: u64| w.market.class(ClassId(n)).is_some_and(|c| c.anchored && c.owner == w.address(creator));
@@ -194,7 +194,10 @@ impl World {
         let class =
             if self.one_in(12) { self.below(6) + 1 } else { classes[self.below(classes.len() as u64) as usize] };
         let keep = if self.below(4) == 0 { 0 } else { self.below(5_001) as u16 };
-        Lineage::next(ClassId(class), BasisPoints::new(keep).unwrap()).unwrap()
+        let last = self.market.class(ClassId(class)).and_then(Class::last_version).map_or(1, |last| last.0);
+        // Seldom one that there is not.
+        let after = if self.one_in(12) { 1 + last } else { 1 + self.below(last.into()) as u32 };
+        Lineage::next(ClassId(class), VersionNumber(after), BasisPoints::new(keep).unwrap()).unwrap()
     }
 
     pub fn offer(&mut self) -> (usize, Offer) {

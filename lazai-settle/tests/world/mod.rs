@@ -200,9 +200,16 @@ impl World {
         world
     }
 
-    /// The next version of class 1, of which earlier versions keep so many basis points; its share tokens are the next two.
+    /// The next version of class 1, after its last one, which keeps so many basis points; its share tokens are the next
+    /// two.
     pub fn mint_next(&mut self, nonce: u64, weights: [u64; 2], keep: u16) {
-        let lineage = Lineage::next(ClassId(1), BasisPoints::new(keep).unwrap()).unwrap();
+        let last = self.market.class(ClassId(1)).unwrap().last_version().unwrap();
+        self.mint_after(last.0, nonce, weights, keep);
+    }
+
+    /// The same after any of its versions.
+    pub fn mint_after(&mut self, after: u32, nonce: u64, weights: [u64; 2], keep: u16) {
+        let lineage = after_version(after, keep);
         let id = self.accepted_of(self.submission_of(nonce, weights, lineage));
         self.mint_by(EXEX, id).unwrap();
     }
@@ -252,6 +259,11 @@ impl World {
     pub fn balance(&self, n: u8) -> u128 {
         self.market.balance(address(n), Asset::NATIVE).base_units()
     }
+}
+
+/// Of class 1, after one of its versions, which keeps so many basis points.
+pub fn after_version(after: u32, keep: u16) -> Lineage {
+    Lineage::next(ClassId(1), VersionNumber(after), BasisPoints::new(keep).unwrap()).unwrap()
 }
 
 pub fn deposit(amount: u128) -> SessionPayment {

@@ -273,11 +273,12 @@ impl<'a> Walk<'a> {
             let checked = self.logged(&share.consent, &consent, share.contributor);
             checked.map_err(|e| format!("consent of {}: {e}", share.contributor))?;
         }
-        let keep = submission.lineage.keep().get();
-        let kept = if keep == 0 { String::new() } else { format!("; earlier versions keep {keep} of 10000") };
+        let (after, keep) = (submission.lineage.after(), submission.lineage.keep().get());
+        let kept = after.filter(|_| keep != 0).map(|v| format!("; version {v} keeps {keep} of 10000"));
+        let kept = kept.unwrap_or_default();
         let named = public.contributors.iter().map(|c| format!("{:?} ({})", excerpt(&c.name), c.address));
-        let named: Vec<_> = named.collect();
-        Ok((Trust::Claimed, format!("{} signed for their records and weights{kept}", named.join(", "))))
+        let named = named.collect::<Vec<_>>().join(", ");
+        Ok((Trust::Claimed, format!("{named} signed for their records and weights{kept}")))
     }
 
     fn proof(&self) -> Outcome {

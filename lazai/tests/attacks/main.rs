@@ -5,6 +5,7 @@
 mod world;
 
 mod consumer;
+mod creator;
 mod node;
 mod privacy;
 mod stage;

@@ -37,6 +37,14 @@ pub struct Still {
     pub unseen: Mutex<Duration>,
 }
 
+impl Still {
+    pub fn of(market: Market) -> Arc<Self> {
+        let now = Arc::new(market);
+        let (gate, asked, unseen) = (RwLock::default(), AtomicUsize::new(0), Mutex::default());
+        Arc::new(Self { market: Mutex::new(now.clone()), next: Mutex::new(now), gate, asked, unseen })
+    }
+}
+
 impl Ledger for Still {
     fn send<'a>(&'a self, _: &'a dyn Signer, _: Digest, _: Transaction) -> LedgerFuture<'a, Entry> {
         unreachable!("nothing is sent")
@@ -140,10 +148,7 @@ impl Stage {
         let signature = world.signed(NODE, &offer);
         let session = world.open(NODE, 1, deposit(1_000)).unwrap();
         let domain = world.market.domain().clone();
-        let now = Arc::new(world.market.clone());
-        let asked = AtomicUsize::new(0);
-        let (market, next) = (Mutex::new(now.clone()), Mutex::new(now));
-        let ledger = Arc::new(Still { market, next, gate: RwLock::default(), asked, unseen: Mutex::default() });
+        let ledger = Still::of(world.market.clone());
         let folder = tempfile::tempdir().unwrap();
         let echo = Arc::new(Echo {
             about: About::new("base".into(), sha256(b"base"), sha256(b"tok"), "cpu".into()),

@@ -9,10 +9,10 @@ use lazai::core::pov::{Contributor, PublicPart};
 use lazai::core::record::RecordClaim;
 use lazai::core::seal::{SealedKey, UnsealingKey};
 use lazai::core::sign::signing_digest;
-use lazai::core::{Amount, BasisPoints, ClassId, Digest, Signature, SubmissionId, TokenId, TypedData};
+use lazai::core::{Amount, BasisPoints, ClassId, Digest, Signature, SubmissionId, TokenId, TypedData, VersionNumber};
 use lazai::exex::{ExEx, ExExError};
 use lazai::settle::governance::{Measure, Params};
-use lazai::settle::market::{ContributorShare, Event, Submission, SubmissionStatus, Transaction};
+use lazai::settle::market::{Class, ContributorShare, Event, Submission, SubmissionStatus, Transaction};
 use lazai::settle::quorum::{Attestation, ContributorConsent, Verdict};
 use lazai::settle::split::RevenueSplit;
 use lazai::settle::{Ledger, Lineage, MarketError};
@@ -84,15 +84,19 @@ pub fn random(w: &mut World) {
     }
 }
 
-/// A class of its own, or the next version of one that there is, with what earlier versions keep.
+/// A class of its own, or a further version of one that there is, after any of its versions, with what that one keeps.
 fn lineage(w: &mut World) -> Lineage {
-    // What is deep: a reorganisation must not take the class back that was signed for.
-    let (classes, _) = w.ledger(Process::People).market().counts();
+    // What is deep: a reorganisation must not take the class or the version back that was signed for.
+    let market = w.ledger(Process::People).market();
+    let (classes, _) = market.counts();
     if classes == 0 || w.dice.one_in(2) {
         return Lineage::NEW_CLASS;
     }
     let keep = BasisPoints::new(w.dice.below(5_001) as u16).unwrap();
-    Lineage::next(ClassId(1 + w.dice.below(classes)), keep).unwrap()
+    let class = ClassId(1 + w.dice.below(classes));
+    let last = market.class(class).and_then(Class::last_version).unwrap();
+    let after = VersionNumber(1 + w.dice.below(last.0.into()) as u32);
+    Lineage::next(class, after, keep).unwrap()
 }
 
 /// A dataset is submitted and judged: honest validators by what it is, the liar by the contrary.

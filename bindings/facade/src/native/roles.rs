@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lazai::core::pov::{Contributor, Dataset, PovError, PublicPart};
 use lazai::core::seal::SealingKey;
-use lazai::core::{BasisPoints, ClassId, SubmissionId};
+use lazai::core::{BasisPoints, ClassId, SubmissionId, VersionNumber};
 use lazai::creator::{Creator, CreatorError};
 use lazai::settle::market::SubmissionStatus;
 use lazai::store::{FolderStore, StoreError};
@@ -29,21 +29,25 @@ record! {
 }
 
 record! {
-    /// Which class a model becomes the next version of. What is signed and attested names it: an execution node cannot
-    /// choose another.
+    /// Which class a model becomes a version of, and after which of its versions. What is signed and attested names both:
+    /// nobody can choose others, nor put a version in between.
     pub struct Lineage {
         /// The class, which is the submitter's.
         pub class_id: u64,
-        /// What the versions before keep of its revenue, in basis points: at most 5,000.
+        /// The version that it comes after; none: the last one when it is submitted.
+        pub after: Option<u32>,
+        /// What that one keeps of its revenue, in basis points: at most 5,000.
         pub keep_bps: u16,
     }
 }
 
 impl Lineage {
-    fn parse(self) -> Result<lazai::settle::Lineage, LazaiError> {
+    fn parse(self, creator: &Creator) -> Result<lazai::settle::Lineage, LazaiError> {
         let keep = BasisPoints::new(self.keep_bps).map_err(|e| LazaiError::new("submission.lineage", e))?;
-        let next = lazai::settle::Lineage::next(ClassId(self.class_id), keep);
-        next.map_err(|e| LazaiError::new("submission.lineage", e))
+        let class = ClassId(self.class_id);
+        let Some(after) = self.after else { return Ok(creator.next_version(class, keep)?) };
+        let next = lazai::settle::Lineage::next(class, VersionNumber(after), keep);
+        Ok(next.map_err(CreatorError::from)?)
     }
 }
 
@@ -86,6 +90,7 @@ impl From<CreatorError> for LazaiError {
             CreatorError::Signer(error) => error.into(),
             CreatorError::Store(error) => error.into(),
             CreatorError::NoSigner { .. } => Self::new("creator.no_signer", error),
+            CreatorError::Lineage(_) | CreatorError::NoVersion { .. } => Self::new("submission.lineage", error),
             error => Self::new("seal", error),
         }
     }
@@ -148,7 +153,6 @@ impl Market {
         contributors: Vec<Arc<dyn Signer>>,
         lineage: Option<Lineage>,
     ) -> Result<String, LazaiError> {
-        let lineage = lineage.map_or(Ok(lazai::settle::Lineage::NEW_CLASS), Lineage::parse)?;
         let dataset = Dataset::from_bytes(&read_file(&dataset)?)?;
         let public = PublicPart::from_bytes(&read_file(&public_part)?)?;
         let statement = Statement::from_bytes(&read_file(&proof.statement)?)?;
@@ -160,6 +164,8 @@ impl Market {
         let signer = |signer| Ok::<_, LazaiError>(Arc::new(Foreign::new(signer)?) as Arc<dyn lazai::core::Signer>);
         let contributors = contributors.into_iter().map(signer).collect::<Result<Vec<_>, _>>()?;
         let creator = Creator::new(self.account(creator)?, Arc::new(FolderStore::new(store)));
+        let new_class = lazai::settle::Lineage::NEW_CLASS;
+        let lineage = lineage.map_or(Ok(new_class), |lineage| lineage.parse(&creator))?;
         let submitted = creator.submit(nonce, &dataset, &public, &statement, &proof, exex, lineage, &contributors);
         Ok(submitted.await?.to_string())
     }

@@ -746,12 +746,17 @@ class HttpRequest:
 @final
 class Lineage:
     """
-    Which class a model becomes the next version of. What is signed and attested names it: an execution node cannot
-    choose another.
+    Which class a model becomes a version of, and after which of its versions. What is signed and attested names both:
+    nobody can choose others, nor put a version in between.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, class_id: SupportsIndex, keep_bps: SupportsIndex) -> Lineage: ...
+    def __new__(cls, class_id: SupportsIndex, after: SupportsIndex | None, keep_bps: SupportsIndex) -> Lineage: ...
+    @property
+    def after(self, /) -> int | None:
+        """
+        The version that it comes after; none: the last one when it is submitted.
+        """
     @property
     def class_id(self, /) -> int:
         """
@@ -760,7 +765,7 @@ class Lineage:
     @property
     def keep_bps(self, /) -> int:
         """
-        What the versions before keep of its revenue, in basis points: at most 5,000.
+        What that one keeps of its revenue, in basis points: at most 5,000.
         """
 
 @final

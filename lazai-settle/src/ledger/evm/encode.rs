@@ -271,7 +271,7 @@ fn submit(market: &Market, sender: Address, s: &Submission) -> Result<DatasetReg
         consent: keccak256(&contributor.consent),
         signature: packed(&share.consent),
     });
-    let (class, keep) = (s.lineage.class().map_or(0, |class| class.0), s.lineage.keep().get());
+    let (class, after, keep) = s.lineage.numbers();
     let dataset = DatasetRegistry::Submission {
         nonce: s.nonce,
         statement: word(s.statement.as_bytes()),
@@ -282,6 +282,7 @@ fn submit(market: &Market, sender: Address, s: &Submission) -> Result<DatasetReg
         sealedKey: Bytes::copy_from_slice(&s.sealed_key.to_bytes()),
         exex: evm(s.exex),
         class,
+        afterVersion: after,
         keepBps: keep,
         shares: shares.collect(),
     };

@@ -47,7 +47,8 @@ pub fn bytes(signature: Signature) -> Bytes {
     Bytes::copy_from_slice(signature.as_bytes())
 }
 
-/// A market in which something can happen: everybody has money, validators have stakes, two classes are minted.
+/// A market in which something can happen: everybody has money, validators have stakes, five models are minted, as
+/// classes or after versions of them.
 pub fn found(w: &mut World) {
     w.careful = true;
     for who in 0..PEOPLE {
@@ -61,7 +62,7 @@ pub fn found(w: &mut World) {
         let told = stake_of(w, who, 5_000);
         assert!(told.done && told.done_on_chain, "{told:?}");
     }
-    for _ in 0..2 {
+    for _ in 0..5 {
         let id = accepted(w);
         let told = mint_of(w, id);
         assert!(told.done && told.done_on_chain, "{told:?}");

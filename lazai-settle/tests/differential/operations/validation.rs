@@ -23,6 +23,7 @@ pub fn submit(w: &mut World) -> Told {
         sealedKey: submission.sealed_key.to_bytes().to_vec().into(),
         exex: evm(submission.exex),
         class: submission.lineage.class().map_or(0, |class| class.0),
+        afterVersion: submission.lineage.after().map_or(0, |version| version.0),
         keepBps: submission.lineage.keep().get(),
         shares: shares.collect(),
     };

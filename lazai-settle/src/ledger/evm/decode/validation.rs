@@ -181,12 +181,10 @@ impl Reading<'_> {
 /// What was submitted. A sealed key that is none is read as zeros: its ExEx will refuse it.
 fn submitted(d: &DatasetRegistry::Submission, public: &[u8]) -> Read<Submission> {
     let none = SealedKey { encapsulated: Digest::ZERO, ciphertext: [0; 48] };
-    let lineage = match d.class {
-        0 => Some(Lineage::NEW_CLASS).filter(|_| d.keepBps == 0),
-        class => BasisPoints::new(d.keepBps).ok().and_then(|keep| Lineage::next(ClassId(class), keep).ok()),
-    };
-    let Some(lineage) = lineage else {
-        return diverged(format!("class {} with {} basis points for earlier versions", d.class, d.keepBps));
+    let keep = BasisPoints::new(d.keepBps).ok();
+    let Some(lineage) = keep.and_then(|keep| Lineage::from_numbers(d.class, d.afterVersion, keep).ok()) else {
+        let (class, after, keep) = (d.class, d.afterVersion, d.keepBps);
+        return diverged(format!("class {class} with {keep} basis points for version {after}"));
     };
     let share = |s: &DatasetRegistry::Share| ContributorShare {
         contributor: ours(s.contributor),
