@@ -157,18 +157,21 @@ impl Inner {
     }
 
     async fn take_back_one(&self, book: &mut Book, session: SessionId) -> Result<(), ConsumerError> {
-        let released = match book.conversation(session) {
-            Some(conversation) => self.released(&conversation).await,
+        let conversation = book.conversation(session);
+        let released = match &conversation {
+            Some(conversation) => self.released(conversation).await.map(|release| (conversation, release)),
             None => None,
         };
-        if let Some(release) = released {
-            match self.consumer.close_together(&release).await {
-                // The node's word is of another sum: the ledger goes by its own.
-                Err(SendError::Ledger(LedgerError::Market(error))) => tracing::info!(%session, %error, "a bad release"),
-                Err(SendError::Ledger(error @ LedgerError::Reverted { .. })) => {
-                    tracing::info!(%session, %error, "a bad release");
+        if let Some((conversation, release)) = released {
+            match self.consumer.close_together(conversation, &release).await {
+                Ok(()) if self.consumer.end_of(session)? == Some(TakeBack::Done) => {
+                    book.taken_back(session);
+                    return Ok(());
                 }
-                closed => return Ok(closed.map(|()| book.taken_back(session))?),
+                Ok(()) => {}
+                // Not its release, not of this session, or of another sum: the ledger goes by its own.
+                Err(error) if is_bad_release(&error) => tracing::info!(%session, %error, "a bad release"),
+                Err(error) => return Err(error),
             }
         }
         match self.consumer.take_back(session).await? {
@@ -194,6 +197,15 @@ impl Inner {
             Err(_) => None,
         }
     }
+}
+
+fn is_bad_release(error: &ConsumerError) -> bool {
+    matches!(
+        error,
+        ConsumerError::Release { .. }
+            | ConsumerError::ReleaseSignature(_)
+            | ConsumerError::Send(SendError::Ledger(LedgerError::Market(_) | LedgerError::Reverted { .. }))
+    )
 }
 
 /// Whether the session is over: another may help.
