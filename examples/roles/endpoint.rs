@@ -27,8 +27,8 @@ fn main() -> anyhow::Result<()> {
 
         // The consumer's machine: whoever has the key talks, and she pays up to 100,000 base units in all.
         let units = Amount::from_base_units;
-        let budget =
-            Budget { asset: Asset::NATIVE, total: units(100_000), deposit: units(5_000), max_step: units(1_000) };
+        let (total, deposit, max_step) = (units(100_000), units(5_000), units(1_000));
+        let budget = Budget { asset: Asset::NATIVE, total, deposit, max_step, ..Budget::default() };
         let proxy = Loopback::open(stage.consumer()?, HttpNode::new(&node_url)?, budget, stage.home.path("proxy"))?;
         let local = TcpListener::bind("127.0.0.1:0").await?;
         println!("OPENAI_BASE_URL=http://{}/v1", local.local_addr()?);

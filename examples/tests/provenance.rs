@@ -6,10 +6,14 @@ use std::sync::OnceLock;
 use lazai::consumer::Conversation;
 use lazai::core::pov::PublicPart;
 use lazai::core::{Digest, Signature};
+use lazai::governor::Governor;
 use lazai::provenance::{CollectError, Evidence, Report, Trust, TrustAnchor, Words, WordsError, collect, verify};
-use lazai::settle::market::{Submission, Transaction};
-use lazai::settle::notice::Action;
+use lazai::settle::governance::Measure;
+use lazai::settle::market::{Event, Submission, Transaction};
+use lazai::settle::notice::{Action, Entry};
+use lazai::settle::quorum::{ValidatorSet, validator_change_digest, validator_set_digest};
 use lazai_examples::Stage;
+use lazai_examples::home::{VALIDATORS, VOTERS};
 use lazai_examples::stage::deposit;
 use pollster::block_on;
 
@@ -186,6 +190,55 @@ fn of_accounts_that_are_contracts_evidence_says_why_it_cannot_tell() {
             verdicts.iter_mut().for_each(|verdict| verdict.signature = Signature::NOT_LOGGED);
         }
     }
-    let report = verify(&silent, anchor);
+    // A chain's log begins with its validators.
+    let (mut first, mut validator_set) = (silent.entries[0].clone(), validator_set_digest(&ValidatorSet::new()));
+    first.entry.events.clear();
+    for (&validator, &weight) in &silent.genesis.validators {
+        first.entry.action = Action::Enacted(Measure::SetValidator { validator, weight });
+        first.entry.events.push(Event::ValidatorSet { validator, weight });
+        validator_set = validator_change_digest(validator_set, validator, weight);
+    }
+    first.entry.index = u64::MAX;
+    silent.entries.insert(0, first);
+    let report = verify(&silent, &TrustAnchor { validator_set, ..*anchor });
     assert!(says(&report, "quorum").contains("are contracts (ERC-1271)"), "{report:?}");
+}
+
+/// Some leave, others come, and what they attested before stays attested; what comes later is held to who was there then.
+#[test]
+fn replies_hold_when_the_validators_are_others() {
+    let stage = Stage::new().unwrap();
+    let minted = block_on(stage.minted()).unwrap();
+    let (node, consumer) = (stage.provider("node", &minted).unwrap(), stage.consumer().unwrap());
+    let offer = block_on(stage.offer(&node, &minted)).unwrap();
+    let mut conversation = block_on(consumer.open(1, &offer, deposit(2_000))).unwrap();
+    block_on(consumer.say(&mut conversation, &node, "hi", &mut |_| {})).unwrap();
+    block_on(node.redeem(conversation.session)).unwrap();
+    let set = |name: &str, weight: u64| {
+        let voters = VOTERS.map(|voter| Governor::new(stage.home.account(voter)));
+        let measure = Measure::SetValidator { validator: stage.home.address(name), weight };
+        let proposal = block_on(voters[0].propose(&format!("{name} has {weight}"), measure)).unwrap().unwrap();
+        voters.iter().for_each(|voter| block_on(voter.vote(proposal, true)).unwrap());
+        block_on(voters[0].execute(proposal)).unwrap();
+    };
+    // More than half of them leave, and one comes who outweighs all others.
+    VALIDATORS[1..].iter().for_each(|name| set(name, 0));
+    set("newcomer", 100);
+    let (ledger, store) = (stage.home.ledger(), stage.home.store());
+    let gathered = collect(&*ledger, stage.home.genesis(), &*store, &minted.record, &conversation);
+    let (evidence, anchor) = (block_on(gathered).unwrap(), TrustAnchor::of(&*ledger, stage.base.digest()));
+    let report = verify(&evidence, &anchor);
+    assert!(report.holds(), "{report:?}");
+    assert_eq!(says(&report, "quorum"), "4 validators with 4 of 4");
+    // A change that is left out, or shown at another place, is none that the caller knows.
+    let changes = |entry: &Entry| entry.events.iter().any(|event| matches!(event, Event::ValidatorSet { .. }));
+    let places: Vec<_> = (0..evidence.entries.len()).filter(|i| changes(&evidence.entries[*i].entry)).collect();
+    assert_eq!(places.len(), 4);
+    for place in places {
+        let mut other = evidence.clone();
+        let left_out = other.entries.remove(place);
+        assert_eq!(broken(&verify(&other, &anchor)), ["quorum"]);
+        other.entries.insert(0, left_out);
+        assert!(broken(&verify(&other, &anchor)).contains(&"inclusion"));
+    }
 }

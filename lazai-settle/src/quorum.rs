@@ -145,7 +145,7 @@ pub fn upholds(weight: u64, eligible: u64, total: u64) -> bool {
     is_quorum(weight, eligible) && 3 * u128::from(weight) > u128::from(total)
 }
 
-/// Digest of a validator set: part of every trust anchor.
+/// Digest of a validator set. Of the one that a ledger began with, it is where the digest of its history of validators begins.
 #[must_use]
 pub fn validator_set_digest(set: &ValidatorSet) -> Digest {
     let mut hasher = DomainHasher::new("lazai.validators.v1");
@@ -153,6 +153,14 @@ pub fn validator_set_digest(set: &ValidatorSet) -> Digest {
         hasher = hasher.part(validator.as_bytes()).part(&weight.to_le_bytes());
     }
     hasher.finish()
+}
+
+/// Digest of a history of validators with one more change: who has which weight from now on, 0 for who is dismissed. The last
+/// one is part of every trust anchor: who knows it can be shown every set that ever was, and no other.
+#[must_use]
+pub fn validator_change_digest(before: Digest, validator: Address, weight: u64) -> Digest {
+    let hasher = DomainHasher::new("lazai.validator-change.v1").part(before.as_bytes());
+    hasher.part(validator.as_bytes()).part(&weight.to_le_bytes()).finish()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use lazai_core::dialogue::{Message, Role};
 use lazai_core::sign::{SignatureError, SignerError};
 use lazai_core::{Address, MoneyError, SessionId, Signer};
 use lazai_settle::ledger::LedgerError;
-use lazai_settle::market::{Market, MarketError, Transaction};
+use lazai_settle::market::{MarketError, Transaction};
 use lazai_settle::session::{SessionPayment, session_id};
 use thiserror::Error;
 
@@ -39,6 +39,17 @@ pub enum ConsumerError {
     /// The receipt is not signed by the node.
     #[error("receipt: {0}")]
     ReceiptSignature(#[source] SignatureError),
+    /// The node released another session than was asked for: this one is not over.
+    #[error("release: it is of session {found}, expected {expected}")]
+    Release {
+        /// Which session was to be released.
+        expected: SessionId,
+        /// Which session it releases.
+        found: SessionId,
+    },
+    /// The release is not signed by the node.
+    #[error("release: {0}")]
+    ReleaseSignature(#[source] SignatureError),
     /// The ledger refused.
     #[error(transparent)]
     Send(#[from] SendError),
@@ -169,16 +180,23 @@ impl Consumer {
         self.talker.settle(conversation, node).await
     }
 
-    /// Ends a session together with its node, at once: by the node's release.
+    /// Ends a conversation's session together with its node, at once: by the node's release of this very session.
     ///
     /// # Errors
-    /// [`SendError`]; the ledger refuses a release of another sum than was redeemed.
-    pub async fn close_together(&self, release: &SignedRelease) -> Result<(), SendError> {
-        let (session, release) = (release.release.session, release.signature);
+    /// As [`Talker::check_release`]; [`ConsumerError::Send`], also where the ledger refuses a release of another sum than
+    /// was redeemed.
+    pub async fn close_together(
+        &self,
+        conversation: &Conversation,
+        release: &SignedRelease,
+    ) -> Result<(), ConsumerError> {
+        self.talker.check_release(conversation, release)?;
+        let (session, release) = (conversation.session, release.signature);
         // The node may have redeemed just now.
-        self.account.ledger().refresh().await?;
+        self.account.ledger().refresh().await.map_err(SendError::from)?;
         let transaction = Transaction::CloseTogether { session, release };
-        self.account.send(&format!("close {session} together"), transaction).await.map(|_| ())
+        self.account.send(&format!("close {session} together"), transaction).await?;
+        Ok(())
     }
 
     /// Takes back what a session did not use, without the node's help, in two steps: the first asks for the session's
@@ -187,16 +205,7 @@ impl Consumer {
     /// # Errors
     /// [`SendError`]; [`MarketError::UnknownSession`].
     pub async fn take_back(&self, session: SessionId) -> Result<TakeBack, SendError> {
-        let closing = |market: &Market| {
-            let unknown = LedgerError::Market(MarketError::UnknownSession { session });
-            let found = market.session(session).ok_or(unknown)?;
-            Ok::<_, LedgerError>(if found.closed {
-                Some(TakeBack::Done)
-            } else {
-                found.final_at_s.map(TakeBack::FinalAt)
-            })
-        };
-        match closing(&self.account.ledger().market())? {
+        match self.end_of(session)? {
             Some(TakeBack::FinalAt(at_s)) if self.now_s() > at_s => {
                 self.account.send(&format!("end {session}"), Transaction::CloseSession { session }).await?;
                 Ok(TakeBack::Done)
@@ -204,9 +213,20 @@ impl Consumer {
             Some(found) => Ok(found),
             None => {
                 self.account.send(&format!("close {session}"), Transaction::CloseSession { session }).await?;
-                Ok(closing(&self.account.ledger().market())?.unwrap_or(TakeBack::Done))
+                Ok(self.end_of(session)?.unwrap_or(TakeBack::Done))
             }
         }
+    }
+
+    /// What the ledger shows of a session's end; `None` while nobody asked for it.
+    ///
+    /// # Errors
+    /// [`MarketError::UnknownSession`].
+    pub fn end_of(&self, session: SessionId) -> Result<Option<TakeBack>, SendError> {
+        let market = self.account.ledger().market();
+        let unknown = LedgerError::Market(MarketError::UnknownSession { session });
+        let found = market.session(session).ok_or(unknown)?;
+        Ok(if found.closed { Some(TakeBack::Done) } else { found.final_at_s.map(TakeBack::FinalAt) })
     }
 }
 

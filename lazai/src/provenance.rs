@@ -14,7 +14,6 @@ pub use words::{Words, WordsError};
 use lazai_core::{Digest, LedgerId};
 use lazai_settle::Ledger;
 use lazai_settle::merkle::Checkpoint;
-use lazai_settle::quorum::validator_set_digest;
 use serde::{Deserialize, Serialize};
 
 /// What the caller knows already.
@@ -23,7 +22,10 @@ use serde::{Deserialize, Serialize};
 pub struct TrustAnchor {
     /// The ledger.
     pub ledger: LedgerId,
-    /// Digest of the validators and their weights.
+    /// Digest of the validators and their weights: of those that the ledger began with, and of each change up to the
+    /// checkpoint ([`Market::validator_history`]). A submission is held to the set that it was submitted under.
+    ///
+    /// [`Market::validator_history`]: lazai_settle::Market::validator_history
     pub validator_set: Digest,
     /// Digest of the verifier's key for dataset proofs.
     pub verifier_key: Digest,
@@ -40,7 +42,7 @@ impl TrustAnchor {
         let market = ledger.market();
         Self {
             ledger: market.ledger(),
-            validator_set: validator_set_digest(market.validators()),
+            validator_set: market.validator_history(),
             verifier_key: lazai_zk::verifier_key_digest(),
             base,
             checkpoint: ledger.checkpoint(),

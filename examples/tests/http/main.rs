@@ -3,6 +3,7 @@
 
 mod backends;
 mod command_line;
+mod ending;
 mod proxy;
 mod serving;
 
@@ -22,6 +23,7 @@ use lazai_examples::Stage;
 use lazai_examples::stage::deposit;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
 
 const UNITS: fn(u128) -> Amount = Amount::from_base_units;
 
@@ -43,10 +45,15 @@ async fn served() -> Served {
 }
 
 async fn listen(router: axum::Router) -> String {
+    listen_for_now(router).await.0
+}
+
+/// Listens until it is told to stop.
+async fn listen_for_now(router: axum::Router) -> (String, AbortHandle) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    url
+    let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+    (url, serving.abort_handle())
 }
 
 fn with_runtime<F: Future<Output = ()>>(test: F) {
@@ -85,9 +92,11 @@ fn a_node_and_its_proxy_over_http() {
         proxy::a_proxy_spends_its_budget_and_no_more(&served).await;
         proxy::a_proxy_keeps_out_what_is_not_local(&served).await;
         proxy::a_proxy_has_a_key_that_nobody_else_reads(&served).await;
-        proxy::a_proxy_pays_no_price_above_its_own(&served).await;
+        proxy::a_proxy_takes_no_offer_beyond_its_budget(&served).await;
         proxy::a_node_that_refuses_everything_does_not_lock_the_budget(&served).await;
-        proxy::a_node_redeems_before_a_proxy_takes_the_rest_back(&served).await;
+        ending::a_deposit_is_asked_back_when_its_node_refuses(&served).await;
+        ending::a_node_redeems_before_a_proxy_takes_the_rest_back(&served).await;
+        ending::a_release_of_another_session_frees_nothing(&served).await;
         proxy::a_node_that_breaks_off_is_not_paid(&served).await;
         proxy::a_proxy_whose_session_the_node_ended_opens_another(&served).await;
         command_line::the_command_line_talks(&served).await;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::state::Market;
 use super::{Event, MarketError};
 use crate::governance::{MAX_ASSETS, Measure, Params};
-use crate::quorum::{MAX_VALIDATORS, MAX_WEIGHT};
+use crate::quorum::{MAX_VALIDATORS, MAX_WEIGHT, validator_change_digest};
 
 /// Money that enters or leaves the market. On an embedded ledger none does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,6 +96,7 @@ impl Market {
         } else {
             self.validators.insert(validator, weight);
         }
+        self.validator_history = validator_change_digest(self.validator_history, validator, weight);
         Ok(vec![Event::ValidatorSet { validator, weight }])
     }
 

@@ -14,7 +14,7 @@ use super::MarketError;
 use super::funds::Fund;
 use super::transaction::Submission;
 use crate::governance::{Params, Proposal};
-use crate::quorum::{Challenge, Stake, ValidatorSet, is_quorum};
+use crate::quorum::{Challenge, Stake, ValidatorSet, is_quorum, validator_set_digest};
 use crate::session::Session;
 use crate::shares::{RevenueAccount, Scaled};
 
@@ -265,6 +265,8 @@ pub struct Market {
     pub(super) pool: Address,
     pub(super) assets: Vec<Asset>,
     pub(super) validators: ValidatorSet,
+    /// Digest of the set that it began with, and of each change since.
+    pub(super) validator_history: Digest,
     pub(super) stakes: BTreeMap<Address, Stake>,
     pub(super) equivocated: BTreeSet<(SubmissionId, Address)>,
     pub(super) voters: BTreeMap<Address, u64>,
@@ -309,6 +311,7 @@ impl Market {
             pool: genesis.pool.unwrap_or(POOL),
             assets: vec![Asset::NATIVE],
             validators: genesis.validators.clone(),
+            validator_history: validator_set_digest(&genesis.validators),
             stakes: BTreeMap::new(),
             equivocated: BTreeSet::new(),
             voters: genesis.voters.clone(),
@@ -401,6 +404,16 @@ impl Market {
     #[must_use]
     pub fn validators(&self) -> &ValidatorSet {
         &self.validators
+    }
+
+    /// The digest of all sets of validators so far: [`validator_set_digest`] of the one that the ledger began with (on a chain,
+    /// of none: there, all come by changes), and [`validator_change_digest`] of each [`Event::ValidatorSet`] since.
+    ///
+    /// [`Event::ValidatorSet`]: super::Event::ValidatorSet
+    /// [`validator_change_digest`]: crate::quorum::validator_change_digest
+    #[must_use]
+    pub fn validator_history(&self) -> Digest {
+        self.validator_history
     }
 
     /// The parameters in force, and their version.

@@ -13,7 +13,8 @@ use lazai_core::{Address, Domain, Signer};
 use super::{Checked, Conversation, TokenCounter};
 use crate::consumer::ConsumerError;
 use crate::node::{
-    ChatReply, ChatRequest, Node, ReleaseClaim, ReleaseRequest, ReplySettings, SignedReceipt, SignedVoucher,
+    ChatReply, ChatRequest, Node, ReleaseClaim, ReleaseRequest, ReplySettings, SignedReceipt, SignedRelease,
+    SignedVoucher,
 };
 
 /// Who talks: the key that signs requests and vouchers, and whatever counts tokens. Knows no ledger but its domain.
@@ -147,11 +148,73 @@ impl Talker {
         let signature = sign::sign(&*self.signer, &self.domain, &ReleaseClaim { session }).await?;
         Ok(ReleaseRequest { session, signature })
     }
+
+    /// Holds what a node answers to that to the conversation's session, and to the node that it is with: a release of another
+    /// session is true, and says nothing of this one.
+    ///
+    /// # Errors
+    /// [`ConsumerError::Release`], [`ConsumerError::ReleaseSignature`].
+    pub fn check_release(&self, conversation: &Conversation, release: &SignedRelease) -> Result<(), ConsumerError> {
+        let (expected, found) = (conversation.session, release.release.session);
+        if found != expected {
+            return Err(ConsumerError::Release { expected, found });
+        }
+        let checked = release.signature.verify(&self.domain, &release.release, conversation.offer.offer.node);
+        checked.map_err(ConsumerError::ReleaseSignature)
+    }
 }
 
 impl std::fmt::Debug for Talker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let counter = self.counter.as_ref().map(|counter| counter.digest());
         write!(f, "Talker {{ consumer: {}, counter: {counter:?} }}", self.address())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use lazai_core::{Amount, Asset, ClassId, LocalSigner, SessionId, VersionNumber};
+    use lazai_settle::session::{Offer, SessionPayment, SessionRelease};
+    use pollster::block_on;
+
+    use super::*;
+    use crate::node::SignedOffer;
+
+    #[test]
+    fn a_release_is_of_this_session_and_by_its_node() {
+        let signer = |n: u8| LocalSigner::from_bytes([n; 32]).unwrap();
+        let domain = Domain::random("talker", "1").unwrap();
+        let (node, stranger) = (signer(1), signer(2));
+        let offer = Offer {
+            node: node.address(),
+            class: ClassId(1),
+            version: VersionNumber(1),
+            asset: Asset::NATIVE,
+            prompt_price: Amount::ZERO,
+            completion_price: Amount::ZERO,
+            prompt_ceiling: 1,
+            completion_ceiling: 1,
+            session_s: 60,
+            valid_until_s: 60,
+            min_deposit: Amount::ZERO,
+            quota_deposit: Amount::ZERO,
+            series: 0,
+        };
+        let signature = block_on(sign::sign(&node, &domain, &offer)).unwrap();
+        let session = |n: u8| SessionId::from_bytes([n; 32]);
+        let payment = SessionPayment::Deposit(Amount::from_base_units(500));
+        let conversation = Conversation::new(session(1), SignedOffer { offer, signature }, payment);
+        let talker = Talker::new(domain.clone(), Arc::new(signer(3)));
+        let released = |by: &LocalSigner, of: SessionId| {
+            let release = SessionRelease { session: of, redeemed: Amount::ZERO };
+            let signature = block_on(sign::sign(by, &domain, &release)).unwrap();
+            talker.check_release(&conversation, &SignedRelease { release, signature })
+        };
+        released(&node, session(1)).unwrap();
+        let other = released(&node, session(2)).unwrap_err();
+        assert!(matches!(other, ConsumerError::Release { found, .. } if found == session(2)), "{other}");
+        let forged = released(&stranger, session(1)).unwrap_err();
+        assert!(matches!(forged, ConsumerError::ReleaseSignature(_)), "{forged}");
     }
 }

@@ -67,14 +67,22 @@ impl HttpNode {
         talk::models(&body)
     }
 
-    /// Asks the node to release a session, so that its payer ends it at once.
+    /// Asks the node to release a session, so that its payer ends it at once. Whose signature it bears,
+    /// [`Talker::check_release`] says.
     ///
     /// # Errors
-    /// [`NodeError::Refused`], [`NodeError::Transport`].
+    /// [`NodeError::Refused`]; [`NodeError::Transport`], also for the release of another session.
+    ///
+    /// [`Talker::check_release`]: crate::consumer::Talker::check_release
     pub async fn release(&self, request: &ReleaseRequest) -> Result<SignedRelease, NodeError> {
         let body = serde_json::to_string(request).map_err(|e| failed(&e))?;
         let bytes = self.accepted("/v1/lazai/releases", None, body).await?.whole().await?;
-        serde_json::from_slice(&bytes).map_err(|e| failed(&e))
+        let signed: SignedRelease = serde_json::from_slice(&bytes).map_err(|e| failed(&e))?;
+        let (expected, found) = (request.session, signed.release.session);
+        if found != expected {
+            return Err(failed(&format!("the node releases session {found}, {expected} was asked for")));
+        }
+        Ok(signed)
     }
 
     /// Sends JSON to a path, gives the body of the answer to `on_bytes` as it comes (at most

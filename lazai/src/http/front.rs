@@ -57,11 +57,14 @@ const MAX_RELEASES: usize = 32;
 /// # Example
 /// ```no_run
 /// use std::sync::Arc;
+/// use std::time::Duration;
 /// use lazai::http::Front;
 /// # async fn serve(provider: lazai::provider::Provider, terms: lazai::settle::session::Offer) -> std::io::Result<()> {
 /// let front = Front::new(Arc::new(provider), vec![terms]);
-/// let listener = tokio::net::TcpListener::bind("0.0.0.0:8028").await?;
-/// axum::serve(listener, front.router()).await
+/// let (listener, router) = (tokio::net::TcpListener::bind("0.0.0.0:8028").await?, front.router());
+/// // What consumers promised is redeemed before they can take it back: without this, nothing is paid.
+/// tokio::spawn(async move { front.keep_redeeming(Duration::from_secs(600)).await });
+/// axum::serve(listener, router).await
 /// # }
 /// ```
 #[derive(Clone)]
@@ -90,7 +93,8 @@ impl Front {
         &self.0.provider
     }
 
-    /// What answers requests: to be served by axum, alone or inside a larger application.
+    /// What answers requests: to be served by axum, alone or inside a larger application, with
+    /// [`keep_redeeming`](Self::keep_redeeming) beside it.
     pub fn router(&self) -> Router {
         Router::new()
             .route("/v1/models", get(models))

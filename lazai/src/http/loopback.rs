@@ -1,17 +1,19 @@
 //! The loopback proxy: an endpoint on the consumer's own machine for clients that know nothing of all this.
 
 mod book;
+mod ending;
 mod local;
 mod sessions;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{self, Arc};
 
 use axum::Router;
 use lazai_core::file::write_privately;
 use lazai_core::{Amount, Asset, Digest, MoneyError};
 use thiserror::Error;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
+use tokio::task::JoinHandle;
 
 use super::client::HttpNode;
 use super::openai::ApiError;
@@ -22,7 +24,7 @@ use book::Book;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LoopbackError {
-    /// Its folder cannot be read or written, or holds something else.
+    /// Its folder cannot be read or written, holds something else, or is another proxy's.
     #[error("{path}: {reason}")]
     Book {
         /// Which file.
@@ -59,10 +61,25 @@ pub struct Budget {
     pub deposit: Amount,
     /// The most that one reply may cost; dearer offers are not taken.
     pub max_step: Amount,
+    /// The longest session that is opened, in seconds: offers of longer ones are not taken.
+    pub max_session_s: u64,
+}
+
+/// Nothing is spent; sessions of a day at most.
+impl Default for Budget {
+    fn default() -> Self {
+        let nothing = Amount::ZERO;
+        let (asset, max_session_s) = (Asset::NATIVE, 86_400);
+        Self { asset, total: nothing, deposit: nothing, max_step: nothing, max_session_s }
+    }
 }
 
 /// A local OpenAI endpoint: it opens sessions with a node, pays within a budget, has every receipt checked, and passes
 /// replies on. Conversations are kept in a folder, with their receipts.
+///
+/// What a session did not use is taken back as soon as nothing more is paid in it: by the node's release at once, or else by the
+/// ledger after the dispute window. A task beside the [`router`](Self::router) sees to that, from its start on and every
+/// minute, as long as the proxy is there. A folder is one proxy's at a time.
 ///
 /// Bind it to a loopback address only: whoever reaches it and has its key spends the budget. The key is in the folder, in a
 /// file that only its owner reads ([`key`](Self::key)), unless another is set. Requests that a web page of another origin
@@ -76,7 +93,13 @@ pub struct Budget {
 /// use lazai::http::{Budget, HttpNode, Loopback};
 ///
 /// let units = Amount::from_base_units;
-/// let budget = Budget { asset: Asset::NATIVE, total: units(1_000_000), deposit: units(20_000), max_step: units(5_000) };
+/// let budget = Budget {
+///     asset: Asset::NATIVE,
+///     total: units(1_000_000),
+///     deposit: units(20_000),
+///     max_step: units(5_000),
+///     ..Budget::default()    // sessions of a day at most
+/// };
 /// let proxy = Loopback::open(consumer, HttpNode::new("https://node.example")?, budget, "proxy")?;
 /// println!("OPENAI_API_KEY={}", proxy.key().unwrap_or_default());
 /// let listener = tokio::net::TcpListener::bind("127.0.0.1:8029").await?;
@@ -96,6 +119,18 @@ struct Inner {
     budget: Budget,
     // One reply at a time: sessions count their turns.
     book: Mutex<Book>,
+    // One session's end at a time. Nobody who has this waits for the book.
+    ending: Mutex<()>,
+    /// Wakes the task that takes back.
+    woken: Arc<Notify>,
+    task: sync::Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Drop for Inner {
+    /// The task finds the proxy gone, and ends.
+    fn drop(&mut self) {
+        self.woken.notify_one();
+    }
 }
 
 impl Loopback {
@@ -112,7 +147,8 @@ impl Loopback {
         let folder = folder.into();
         let key = Some(key_in(&folder)?.into());
         let book = Mutex::new(Book::open(folder)?);
-        Ok(Self { inner: Arc::new(Inner { consumer, node, budget, book }), key })
+        let (ending, woken, task) = (Mutex::new(()), Arc::new(Notify::new()), sync::Mutex::new(None));
+        Ok(Self { inner: Arc::new(Inner { consumer, node, budget, book, ending, woken, task }), key })
     }
 
     /// Serves only who sends this key, as OpenAI's clients send theirs.
@@ -135,8 +171,10 @@ impl Loopback {
         self.key.as_deref()
     }
 
-    /// What answers requests.
+    /// What answers requests. In a runtime, what ended sessions did not use is taken back from now on; otherwise from the first
+    /// reply on.
     pub fn router(&self) -> Router {
+        self.inner.keep_taking_back();
         local::router(self)
     }
 

@@ -1,12 +1,13 @@
 //! Gathering evidence from a ledger and a store.
 
 use lazai_core::record::TrainingRecord;
-use lazai_core::{SessionId, SubmissionId};
+use lazai_core::{Digest, SessionId, SubmissionId};
 use lazai_settle::governance::Measure;
 use lazai_settle::ledger::{Ledger, LedgerError};
 use lazai_settle::market::{Event, Genesis, Submission, Transaction};
 use lazai_settle::merkle::Inclusion;
 use lazai_settle::notice::{Action, Cursor, Entry};
+use lazai_settle::quorum::{ValidatorSet, validator_change_digest, validator_set_digest};
 use lazai_zk::Statement;
 use lazai_zk::proof::MAX_PROOF_BYTES;
 use serde::{Deserialize, Serialize};
@@ -114,6 +115,29 @@ impl Evidence {
         self.entries.iter().filter_map(|e| Some((&e.entry, e.entry.transaction()?)))
     }
 
+    /// The validators under whom something was submitted, and the digest of all changes in the evidence. If the caller knows that
+    /// digest, they are all there were: one that was left out would let a dismissed validator attest.
+    pub(super) fn validators_at(&self, submitted: &Entry) -> (ValidatorSet, Digest) {
+        // A chain's ledger has its first validators in its log, too.
+        let none = self.genesis.is_on_chain();
+        let mut set = if none { ValidatorSet::new() } else { self.genesis.validators.clone() };
+        let (mut history, mut then) = (validator_set_digest(&set), ValidatorSet::new());
+        for IncludedEntry { entry, .. } in &self.entries {
+            if entry.index == submitted.index {
+                then.clone_from(&set);
+            }
+            for event in &entry.events {
+                let Event::ValidatorSet { validator, weight } = event else { continue };
+                history = validator_change_digest(history, *validator, *weight);
+                match weight {
+                    0 => set.remove(validator),
+                    weight => set.insert(*validator, *weight),
+                };
+            }
+        }
+        (then, history)
+    }
+
     pub(super) fn submission(&self, id: SubmissionId) -> Option<(&Entry, &Submission)> {
         self.transactions().find_map(|(entry, transaction)| match transaction {
             Transaction::Submit(submission) if submission_of(entry) == Some(id) => Some((entry, submission)),
@@ -177,6 +201,10 @@ pub async fn collect(
 
 /// Whether an entry is part of the story of a submission and a session.
 fn belongs(entry: &Entry, submission: SubmissionId, session: SessionId) -> bool {
+    // Who the validators were at any time.
+    if entry.events.iter().any(|event| matches!(event, Event::ValidatorSet { .. })) {
+        return true;
+    }
     let transaction = match &entry.action {
         Action::Transaction(transaction) => transaction,
         // What the split was at any time.

@@ -6,7 +6,7 @@ use lazai_core::record::RecordClaim;
 use lazai_core::{Address, Amount, Domain, ParamsVersion, Signature, TypedData};
 use lazai_settle::market::{Event, Submission, Transaction, chain_domain};
 use lazai_settle::notice::Entry;
-use lazai_settle::quorum::{ContributorConsent, is_quorum, validator_set_digest};
+use lazai_settle::quorum::{ContributorConsent, is_quorum};
 use lazai_settle::session::{Offer, Receipt, SessionPayment};
 use lazai_settle::{RevenueSplit, merkle};
 use lazai_zk::opening::prompts_root;
@@ -328,12 +328,9 @@ impl<'a> Walk<'a> {
 
     fn quorum(&self) -> Outcome {
         let (entry, submission) = self.submission()?;
-        let validators = &self.evidence.genesis.validators;
-        let found = validator_set_digest(validators);
-        must(
-            found == self.anchor.validator_set,
-            format!("validator set is {found}, you trust {}", self.anchor.validator_set),
-        )?;
+        let (validators, history) = self.evidence.validators_at(entry);
+        let trusted = self.anchor.validator_set;
+        must(history == trusted, format!("the history of validators is {history}, you trust {trusted}"))?;
         let (content, mut attested) = (submission.content(), std::collections::BTreeMap::new());
         let mut by_contracts = 0;
         let brought = self.evidence.transactions().filter_map(|(_, transaction)| match transaction {

@@ -1,9 +1,10 @@
 //! What a proxy must not forget: how much it spent, which sessions are open, and every receipt.
 
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use lazai_core::file::write_privately;
+use lazai_core::file::{make_private_folder, write_privately};
 use lazai_core::{Amount, MoneyError, SessionId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -47,11 +48,9 @@ pub(super) struct Plan {
     pub offer: SignedOffer,
 }
 
-/// A session that is over: until it is taken back, what it did not use is reserved.
+/// A session that is over: until it is taken back, what it did not use is reserved. Older books say more of it.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Over {
-    deadline_s: u64,
     unused: Amount,
 }
 
@@ -81,10 +80,13 @@ pub(super) struct Book {
     folder: PathBuf,
     page: Page,
     open: BTreeMap<String, Open>,
+    // Two proxies would each spend what the other does not know of. Unlocked when it is dropped.
+    _lock: File,
 }
 
 impl Book {
     pub fn open(folder: PathBuf) -> Result<Self, LoopbackError> {
+        let lock = lock(&folder)?;
         let page: Page = read(&folder.join("book.json"))?.unwrap_or_default();
         let mut open = BTreeMap::new();
         for (model, session) in &page.open {
@@ -92,7 +94,7 @@ impl Book {
             let found = read(&path)?.ok_or(LoopbackError::Book { path, reason: "is missing".into() })?;
             open.insert(model.clone(), found);
         }
-        Ok(Self { folder, page, open })
+        Ok(Self { folder, page, open, _lock: lock })
     }
 
     pub fn sessions(&self) -> impl Iterator<Item = SessionId> {
@@ -149,8 +151,8 @@ impl Book {
     pub fn finish(&mut self, model: &str) -> Result<(), LoopbackError> {
         let Some(open) = self.open.get(model) else { return Ok(()) };
         let failed = |e: MoneyError| LoopbackError::Book { path: self.folder.clone(), reason: e.to_string() };
-        let (owed, deadline_s) = (open.conversation.owed(), open.deadline_s);
-        let over = Over { deadline_s, unused: open.deposit.checked_sub(owed).map_err(failed)? };
+        let owed = open.conversation.owed();
+        let over = Over { unused: open.deposit.checked_sub(owed).map_err(failed)? };
         self.page.spent = self.page.spent.checked_add(owed).map_err(failed)?;
         self.page.over.insert(open.conversation.session, over);
         self.page.open.remove(model);
@@ -158,8 +160,16 @@ impl Book {
         self.keep_page()
     }
 
-    pub fn ended(&self, now_s: u64) -> Vec<SessionId> {
-        self.page.over.iter().filter(|(_, over)| now_s > over.deadline_s).map(|(session, _)| *session).collect()
+    /// Leaves every open session that has no time or money for another reply.
+    pub fn finish_spent(&mut self, now_s: u64) -> Result<(), LoopbackError> {
+        let spent = self.open.iter().filter(|(_, open)| !open.can_go_on(now_s)).map(|(model, _)| model.clone());
+        let spent: Vec<String> = spent.collect();
+        spent.iter().try_for_each(|model| self.finish(model))
+    }
+
+    /// Sessions that are over and not taken back.
+    pub fn over(&self) -> Vec<SessionId> {
+        self.page.over.keys().copied().collect()
     }
 
     /// The conversation of a session that is over.
@@ -200,6 +210,24 @@ impl Book {
 
     fn keep_page(&self) -> Result<(), LoopbackError> {
         write(&self.folder.join("book.json"), &self.page)
+    }
+}
+
+/// Takes a folder for this proxy alone, until the file is closed: by a crash, too.
+fn lock(folder: &Path) -> Result<File, LoopbackError> {
+    let path = folder.join("lock");
+    let failed = |reason: String| LoopbackError::Book { path: path.clone(), reason };
+    make_private_folder(folder).map_err(|e| failed(e.to_string()))?;
+    let opened = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = opened.map_err(|e| failed(e.to_string()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(failed("another proxy has this folder".into())),
+        Err(TryLockError::Error(e)) if e.kind() == std::io::ErrorKind::Unsupported => {
+            tracing::warn!(path = %path.display(), "nothing keeps a second proxy from this folder: it has no locks here");
+            Ok(file)
+        }
+        Err(TryLockError::Error(e)) => Err(failed(e.to_string())),
     }
 }
 
@@ -255,9 +283,11 @@ mod tests {
         let conversation = Conversation::new(session, offer, SessionPayment::Deposit(units(500)));
         let open = Open { deposit: units(500), deadline_s: 60, conversation };
         let mut book = Book::open(folder.path().into()).unwrap();
+        assert!(Book::open(folder.path().into()).is_err(), "one proxy at a time");
         let is_bound = |book: &Book, to: u128| {
-            let again = Book::open(folder.path().into()).unwrap();
-            assert_eq!((book.bound().unwrap(), again.bound().unwrap()), (units(to), units(to)));
+            let kept: Page = read(&folder.path().join("book.json")).unwrap().unwrap_or_default();
+            assert_eq!(serde_json::to_value(&kept).unwrap(), serde_json::to_value(&book.page).unwrap());
+            assert_eq!(book.bound().unwrap(), units(to));
         };
         is_bound(&book, 0);
         book.plan("one", plan.clone()).unwrap();
@@ -266,9 +296,11 @@ mod tests {
         is_bound(&book, 500);
         book.plan("two", plan).unwrap();
         is_bound(&book, 1_000);
-        book.finish("one").unwrap();
+        book.finish_spent(29).unwrap();
+        assert_eq!(book.over(), [], "a session with time and money stays open");
+        book.finish_spent(30).unwrap();
         is_bound(&book, 1_000);
-        assert_eq!((book.ended(60), book.ended(61)), (vec![], vec![session]));
+        assert_eq!(book.over(), [session], "its deadline is not waited for");
         book.taken_back(session);
         is_bound(&book, 500);
         book.give_up("two");

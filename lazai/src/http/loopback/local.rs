@@ -106,13 +106,13 @@ async fn chat(State(proxy): State<Loopback>, body: Bytes) -> Result<Response, Ap
 }
 
 async fn budget(State(proxy): State<Loopback>) -> Result<Response, ApiError> {
-    let Budget { asset, total, deposit, max_step } = proxy.inner.budget;
+    let Budget { asset, total, deposit, max_step, max_session_s } = proxy.inner.budget;
     let book = proxy.inner.book.lock().await;
     let (spent, bound) = (book.spent()?, book.bound()?);
     let sessions: Vec<SessionId> = book.sessions().collect();
     Ok(axum::Json(json!({
-        "asset": asset, "total": total, "deposit": deposit, "max_step": max_step, "spent": spent, "bound": bound,
-        "sessions": sessions,
+        "asset": asset, "total": total, "deposit": deposit, "max_step": max_step, "max_session_s": max_session_s,
+        "spent": spent, "bound": bound, "sessions": sessions,
     }))
     .into_response())
 }

@@ -1,28 +1,32 @@
-//! Sessions of the proxy: opened within the budget, left when the node refuses, taken back when they end.
+//! Sessions of the proxy: opened within the budget, and left when the node refuses.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use lazai_core::{Amount, Digest, SessionId};
+use lazai_core::{Amount, Digest};
 use lazai_settle::ledger::LedgerError;
 use lazai_settle::session::{Offer, SessionPayment};
 
 use super::book::{Book, Open, Plan};
 use super::{Inner, LoopbackError};
 use crate::account::SendError;
-use crate::consumer::{CheckedReply, ConsumerError, Conversation, TakeBack};
+use crate::consumer::{CheckedReply, ConsumerError};
 use crate::http::front::{no_model, refusal};
 use crate::http::openai::{ApiError, Asked};
 use crate::http::payment::Served;
 use crate::http::reply::Pieces;
 use crate::http::talk::Model;
-use crate::node::{NodeError, SignedRelease};
-
-/// How long a node may take to redeem what it has and release a session.
-const HELP: Duration = Duration::from_secs(20);
+use crate::node::NodeError;
 
 impl Inner {
-    /// One reply, and what is paid for it.
-    pub async fn turn(&self, asked: Asked, mut pieces: Pieces) -> Result<Served, ApiError> {
+    /// One reply, and what is paid for it. What the turn leaves is taken back after it, at once.
+    pub async fn turn(self: &Arc<Self>, asked: Asked, pieces: Pieces) -> Result<Served, ApiError> {
+        self.keep_taking_back();
+        let served = self.reply(asked, pieces).await;
+        self.woken.notify_one();
+        served
+    }
+
+    async fn reply(&self, asked: Asked, mut pieces: Pieces) -> Result<Served, ApiError> {
         let mut book = self.book.lock().await;
         for last_try in [false, true] {
             let mut open = self.session(&mut book, &asked.model).await?;
@@ -68,7 +72,7 @@ impl Inner {
             let message = format!("the node refused; no session is opened with it for {} s", until_s - now_s);
             return Err(ApiError::new(503, "loopback.refused", message));
         }
-        self.take_back(book, now_s).await;
+        self.take_back(book).await;
         // A plan that was not carried out comes first: under its number, the same session is opened, or found open.
         let planned = book.planned(model).cloned();
         let opened = match &planned {
@@ -109,8 +113,8 @@ impl Inner {
         }
     }
 
-    /// Whether an offer is of the budget's asset and not too dear, and everything reserved is within the budget; gives what
-    /// is left.
+    /// Whether an offer is of the budget's asset, not too dear and not for too long, and everything reserved is within the
+    /// budget; gives what is left.
     fn affords(&self, book: &Book, offer: &Offer) -> Result<Amount, ApiError> {
         let refused = |code: &str, message: String| Err(ApiError::new(402, code, message));
         if offer.asset != self.budget.asset {
@@ -120,6 +124,10 @@ impl Inner {
         let (step, most) = (offer.step()?, self.budget.max_step);
         if step > most {
             return refused("loopback.price", format!("a reply may cost {step}, at most {most} is paid for one"));
+        }
+        let (session_s, max_s) = (offer.session_s, self.budget.max_session_s);
+        if session_s > max_s {
+            return refused("loopback.session", format!("a session lasts {session_s} s, at most {max_s} s are taken"));
         }
         let (bound, total) = (book.bound()?, self.budget.total);
         match total.checked_sub(bound) {
@@ -144,55 +152,6 @@ impl Inner {
         let plan = Plan { nonce, deposit, offer };
         book.plan(model, plan.clone())?;
         Ok(plan)
-    }
-
-    /// What ended sessions did not use, in the steps that it takes: together with the node at once; where it does not help,
-    /// the ledger is asked for the end, and again when that is final.
-    async fn take_back(&self, book: &mut Book, now_s: u64) {
-        for session in book.ended(now_s) {
-            if let Err(error) = self.take_back_one(book, session).await {
-                tracing::info!(%session, %error, "not taken back yet");
-            }
-        }
-    }
-
-    async fn take_back_one(&self, book: &mut Book, session: SessionId) -> Result<(), ConsumerError> {
-        let released = match book.conversation(session) {
-            Some(conversation) => self.released(&conversation).await,
-            None => None,
-        };
-        if let Some(release) = released {
-            match self.consumer.close_together(&release).await {
-                // The node's word is of another sum: the ledger goes by its own.
-                Err(SendError::Ledger(LedgerError::Market(error))) => tracing::info!(%session, %error, "a bad release"),
-                Err(SendError::Ledger(error @ LedgerError::Reverted { .. })) => {
-                    tracing::info!(%session, %error, "a bad release");
-                }
-                closed => return Ok(closed.map(|()| book.taken_back(session))?),
-            }
-        }
-        match self.consumer.take_back(session).await? {
-            TakeBack::Done => book.taken_back(session),
-            // The node has its time to redeem; the ledger is asked again after that.
-            TakeBack::FinalAt(at_s) => tracing::info!(%session, at_s, "the end of the session is not final yet"),
-        }
-        Ok(())
-    }
-
-    /// The node's release of a session, for which it redeems what it has. The ledger does not wait for a node that is gone.
-    async fn released(&self, conversation: &Conversation) -> Option<SignedRelease> {
-        let asking = async {
-            let request = self.consumer.talker().leave(conversation).await?;
-            Ok::<_, ConsumerError>(self.node.release(&request).await?)
-        };
-        match tokio::time::timeout(HELP, asking).await {
-            Ok(Ok(release)) => Some(release),
-            Ok(Err(error)) => {
-                tracing::info!(session = %conversation.session, %error, "the node does not release the session");
-                None
-            }
-            Err(_) => None,
-        }
     }
 }
 

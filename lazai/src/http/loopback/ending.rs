@@ -1,0 +1,140 @@
+//! How sessions of the proxy end: their rest is taken back as soon as nothing more is paid in them, beside the replies.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use lazai_core::SessionId;
+use lazai_settle::ledger::LedgerError;
+use tokio::runtime::Handle;
+
+use super::Inner;
+use super::book::Book;
+use crate::account::SendError;
+use crate::consumer::{ConsumerError, Conversation, TakeBack};
+use crate::node::SignedRelease;
+
+/// How long a node may take to redeem what it has and release a session.
+const HELP: Duration = Duration::from_secs(20);
+/// How often the proxy looks what can be taken back: the shortest dispute window is ten minutes.
+const LOOK: Duration = Duration::from_secs(60);
+
+impl Inner {
+    /// Has a task take back what ended sessions did not use, for as long as the proxy is there: at once, whenever it is woken,
+    /// and every minute. Without a runtime nothing happens yet; a task that ended with its runtime is begun anew.
+    pub fn keep_taking_back(self: &Arc<Self>) {
+        let Ok(runtime) = Handle::try_current() else { return };
+        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        if task.as_ref().is_some_and(|task| !task.is_finished()) {
+            return;
+        }
+        let (proxy, woken) = (Arc::downgrade(self), self.woken.clone());
+        *task = Some(runtime.spawn(async move {
+            let mut asks_again = true;
+            while let Some(proxy) = proxy.upgrade() {
+                proxy.look(asks_again).await;
+                drop(proxy);
+                asks_again = tokio::time::timeout(LOOK, woken.notified()).await.is_err();
+            }
+        }));
+    }
+
+    /// Takes back what can be, and leaves the book to replies while the node or the ledger is waited for.
+    async fn look(&self, asks_again: bool) {
+        let over = {
+            let mut book = self.book.lock().await;
+            if let Err(error) = book.finish_spent(self.consumer.now_s()) {
+                tracing::warn!(%error, "sessions that are over stay open in the book");
+            }
+            over(&book)
+        };
+        for (session, conversation) in over {
+            if self.ends(session, conversation, asks_again).await {
+                self.book.lock().await.taken_back(session);
+            }
+        }
+    }
+
+    /// Takes back what can be before another session is opened: the budget may be good for that one only.
+    pub async fn take_back(&self, book: &mut Book) {
+        for (session, conversation) in over(book) {
+            if self.ends(session, conversation, false).await {
+                book.taken_back(session);
+            }
+        }
+    }
+
+    /// The next step of a session's end; whether the ledger shows by now that this very session is closed. One at a time: who
+    /// waits here for the same session finds it closed.
+    async fn ends(&self, session: SessionId, conversation: Option<Conversation>, asks_again: bool) -> bool {
+        let _one = self.ending.lock().await;
+        let stepped = self.step(session, conversation, asks_again).await;
+        let shown = stepped.and_then(|()| Ok(self.consumer.end_of(session)?));
+        match shown {
+            Ok(Some(TakeBack::Done)) => return true,
+            // The node has its time to redeem; the ledger is asked again after that.
+            Ok(Some(TakeBack::FinalAt(at_s))) => {
+                tracing::info!(%session, at_s, "the end of the session is not final yet");
+            }
+            Ok(None) => tracing::info!(%session, "the ledger does not show yet that the session's end was asked for"),
+            Err(error) => tracing::info!(%session, %error, "not taken back yet"),
+        }
+        false
+    }
+
+    /// Together with the node at once; where it does not help, the ledger is asked for the end, and again when that is final.
+    /// While it is not, the node is asked only if `asks_again`: a reply does not wait for it a second time.
+    async fn step(
+        &self,
+        session: SessionId,
+        conversation: Option<Conversation>,
+        asks_again: bool,
+    ) -> Result<(), ConsumerError> {
+        let now_s = self.consumer.now_s();
+        match self.consumer.end_of(session)? {
+            Some(TakeBack::Done) => return Ok(()),
+            Some(TakeBack::FinalAt(at_s)) if now_s <= at_s && !asks_again => return Ok(()),
+            _ => {}
+        }
+        if let Some(conversation) = conversation
+            && let Some(release) = self.released(&conversation).await
+        {
+            match self.consumer.close_together(&conversation, &release).await {
+                Err(error) if is_bad_release(&error) => tracing::info!(%session, %error, "a bad release"),
+                closed => return closed,
+            }
+        }
+        self.consumer.take_back(session).await?;
+        Ok(())
+    }
+
+    /// The node's release of a session, for which it redeems what it has. The ledger does not wait for a node that is gone.
+    async fn released(&self, conversation: &Conversation) -> Option<SignedRelease> {
+        let asking = async {
+            let request = self.consumer.talker().leave(conversation).await?;
+            Ok::<_, ConsumerError>(self.node.release(&request).await?)
+        };
+        match tokio::time::timeout(HELP, asking).await {
+            Ok(Ok(release)) => Some(release),
+            Ok(Err(error)) => {
+                tracing::info!(session = %conversation.session, %error, "the node does not release the session");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+}
+
+/// Sessions that are over, with what is needed to ask their node for a release.
+fn over(book: &Book) -> Vec<(SessionId, Option<Conversation>)> {
+    book.over().into_iter().map(|session| (session, book.conversation(session))).collect()
+}
+
+/// Whether a release is not the node's, or of another session, or of another sum than the ledger has: it goes by its own.
+fn is_bad_release(error: &ConsumerError) -> bool {
+    matches!(
+        error,
+        ConsumerError::Release { .. }
+            | ConsumerError::ReleaseSignature(_)
+            | ConsumerError::Send(SendError::Ledger(LedgerError::Market(_) | LedgerError::Reverted { .. }))
+    )
+}
