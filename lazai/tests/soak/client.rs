@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use lazai::conversation::Conversation;
 use lazai::http::HttpNode;
-use lazai::node::{ChatReply, ChatRequest, Node as _, NodeError, ReplySettings, SignedOffer};
+use lazai::node::{
+    ChatReply, ChatRequest, Node as _, NodeError, ReleaseClaim, ReleaseRequest, ReplySettings, SignedOffer,
+};
 use lazai_core::dialogue::{Message, Role};
 use lazai_core::{Amount, LocalSigner, SessionId, Signer as _};
 use lazai_settle::Transaction;
@@ -246,18 +248,27 @@ impl Client {
         }
     }
 
-    /// Brings the last voucher until it is taken; after the session's end the node then ends it.
+    /// Brings the last voucher until it is taken.
     fn deliver(&self, session: SessionId) -> bool {
         let Some(voucher) = self.open.as_ref().and_then(|open| open.talk.paid) else { return false };
+        let paid = || block_on(self.node.pay(&voucher));
+        self.until_it_passes(&format!("a voucher of session {session}"), "paid again", paid).is_some()
+    }
+
+    /// Does something until the node is there and has time.
+    fn until_it_passes<T>(&self, what: &str, again: &str, ask: impl Fn() -> Result<T, NodeError>) -> Option<T> {
         let until = Instant::now() + PATIENCE;
         loop {
-            let Err(error) = block_on(self.node.pay(&voucher)) else { return true };
+            let error = match ask() {
+                Ok(done) => return Some(done),
+                Err(error) => error,
+            };
             let passes = matches!(error.code(), "node.busy" | "node.transport");
             if !passes || Instant::now() > until {
-                self.fault(format!("a voucher of session {session} is refused: {error}"));
-                return false;
+                self.fault(format!("{what} is refused: {error}"));
+                return None;
             }
-            self.count(format!("paid again after {}", error.code()));
+            self.count(format!("{again} after {}", error.code()));
             std::thread::sleep(Duration::from_millis(200));
         }
     }
@@ -280,12 +291,11 @@ impl Client {
         }
     }
 
-    /// Pays, asks for the session's end, and has the node end it.
+    /// Pays, asks for the session's end or not, and ends it together with the node.
     pub fn end(&mut self) {
         self.pay();
         let Some(open) = &self.open else { return };
         let session = open.talk.session;
-        // Past its deadline the node ends it without being asked on the ledger.
         if now_s() <= open.deadline_s || self.dice.one_in(2) {
             let close = Transaction::CloseSession { session };
             if let Err(reason) = self.shared.desk.send(&*self.signer, &format!("close {session}"), close) {
@@ -293,7 +303,16 @@ impl Client {
             }
         }
         if let Some(paid) = open.talk.paid {
-            self.deliver(session);
+            let (domain, claim) = (&self.shared.desk.known.domain, ReleaseClaim { session });
+            let signature = block_on(lazai_core::sign::sign(&*self.signer, domain, &claim)).unwrap();
+            let request = ReleaseRequest { session, signature };
+            let asked = || block_on(self.node.release(&request));
+            let release = self.until_it_passes(&format!("the release of session {session}"), "released", asked);
+            let Some(release) = release else { return };
+            let together = Transaction::CloseTogether { session, release: release.signature };
+            if let Err(reason) = self.shared.desk.send(&*self.signer, &format!("close {session} together"), together) {
+                self.fault(format!("session {session} cannot be ended together: {reason}"));
+            }
             let state = self.shared.desk.session(session);
             if !state.closed || state.redeemed != paid.voucher.cumulative {
                 self.fault(format!(
@@ -301,7 +320,7 @@ impl Client {
                     paid.voucher.cumulative
                 ));
             }
-            self.count("sessions ended by the node");
+            self.count("sessions ended together");
         }
         self.open = None;
     }
