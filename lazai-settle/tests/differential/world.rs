@@ -8,6 +8,7 @@ use lazai_core::pov::{Contributor, PublicPart};
 use lazai_core::seal::{SealedKey, UnsealingKey};
 use lazai_core::sign::signing_digest;
 use lazai_core::*;
+use lazai_settle::governance::Measure;
 use lazai_settle::ledger::evm::abi;
 use lazai_settle::market::{Class, ContributorShare, Submission};
 use lazai_settle::quorum::ContributorConsent;
@@ -69,14 +70,18 @@ impl World {
             Chain::new(START_S, governor, (0..PEOPLE).map(signer).collect(), abi::params(&params()), &validators);
         let genesis = Genesis {
             domain: chain.domain(),
-            validators: validators.into_iter().collect(),
+            // As on a chain: they come one by one.
+            validators: BTreeMap::new(),
             voters: BTreeMap::new(),
             balances: Vec::new(),
             params: params(),
             assets: vec![chain.asset(false)],
             pool: Some(governance),
         };
-        let market = Market::with_ledger(chain.ledger(), &genesis).unwrap();
+        let mut market = Market::with_ledger(chain.ledger(), &genesis).unwrap();
+        for (validator, weight) in validators {
+            market.enact(&Measure::SetValidator { validator, weight }).unwrap();
+        }
         Self {
             market,
             chain,
