@@ -3,7 +3,7 @@
 use alloy_primitives::{Address as EvmAddress, B256, U64};
 use serde_json::{Value, json};
 
-use super::rpc::{Header, Node, Trust, failed};
+use super::rpc::{Node, Trust};
 use super::witness;
 use crate::ledger::LedgerError;
 
@@ -61,27 +61,12 @@ impl Node {
         }
         match witness::succeeded(&header, told, receipts, hash) {
             Ok(succeeded) => Ok(succeeded.map(|succeeded| !succeeded)),
-            Err(reason) => {
-                // Undone meanwhile, or a lie.
-                let same = self.header(block)?.is_some_and(|now| now.hash == header.hash);
-                if same { Err(LedgerError::Untrue { block, reason }) } else { Ok(None) }
-            }
+            Err(reason) => self.undone_or_untrue(&header, reason),
         }
     }
 
     fn nonce_at(&self, account: EvmAddress, block: u64) -> Result<u64, LedgerError> {
         self.get::<U64>("eth_getTransactionCount", &json!([account, U64::from(block)])).map(|nonce| nonce.to())
-    }
-
-    fn told_transactions(&self, header: &Header) -> Result<Option<Value>, LedgerError> {
-        let block: Value = self.get("eth_getBlockByHash", &json!([header.hash, true]))?;
-        match block {
-            Value::Null => Ok(None),
-            mut block => match block["transactions"].take() {
-                Value::Null => Err(failed("eth_getBlockByHash", &"a block without transactions")),
-                told => Ok(Some(told)),
-            },
-        }
     }
 }
 

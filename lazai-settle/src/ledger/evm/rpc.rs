@@ -288,8 +288,7 @@ impl Node {
 
     /// The transactions of a block that logged these, or nothing if it is gone.
     pub fn transactions(&self, header: &Header, logs: &[Log]) -> Result<Option<Vec<ChainTransaction>>, LedgerError> {
-        let full: Option<Full> = self.get("eth_getBlockByHash", &json!([header.hash, true]))?;
-        let Some(Full { transactions }) = full else { return Ok(None) };
+        let Some(transactions) = self.told_transactions(header)? else { return Ok(None) };
         match self.trust {
             Trust::Hashes => witness::transactions(header, logs, transactions)
                 .map(Some)
@@ -298,6 +297,19 @@ impl Node {
                 serde_json::from_value(transactions).map(Some).map_err(|e| failed("eth_getBlockByHash", &e))
             }
         }
+    }
+
+    /// What the node tells of a block's transactions, or nothing if it is gone.
+    pub(super) fn told_transactions(&self, header: &Header) -> Result<Option<Value>, LedgerError> {
+        let full: Option<Full> = self.get("eth_getBlockByHash", &json!([header.hash, true]))?;
+        Ok(full.map(|full| full.transactions))
+    }
+
+    /// What does not hold of a block: nothing if it was undone meanwhile, else a lie.
+    pub(super) fn undone_or_untrue<T>(&self, header: &Header, reason: String) -> Result<Option<T>, LedgerError> {
+        let block = header.number.to();
+        let same = self.header(block)?.is_some_and(|now| now.hash == header.hash);
+        if same { Err(LedgerError::Untrue { block, reason }) } else { Ok(None) }
     }
 
     /// Logs of one block, in order; nothing if the node does not know the block any more.
@@ -315,12 +327,7 @@ impl Node {
         }
         match witness::logs(header, receipts, contracts) {
             Ok(logs) => Ok(Some(logs)),
-            Err(reason) => {
-                let block = header.number.to();
-                // Undone meanwhile, or a lie.
-                let same = self.header(block)?.is_some_and(|now| now.hash == header.hash);
-                if same { Err(LedgerError::Untrue { block, reason }) } else { Ok(None) }
-            }
+            Err(reason) => self.undone_or_untrue(header, reason),
         }
     }
 
