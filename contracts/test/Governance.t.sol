@@ -186,11 +186,11 @@ contract GovernanceTest is Market {
         p.disputeWindow = long;
         refused(p, bounds("disputeWindow", long));
         p = defaults();
-        p.mintWindow = 1 days - 1;
-        refused(p, bounds("mintWindow", 1 days - 1));
+        p.mintWindow = 8 days - 1;
+        refused(p, bounds("mintWindow", 8 days - 1));
         p.mintWindow = 365 days + 1;
         refused(p, bounds("mintWindow", 365 days + 1));
-        p.mintWindow = 1 days;
+        p.mintWindow = parameters.MAX_PAUSE() + 1 days;
         apply_(p);
         p.mintWindow = 365 days;
         apply_(p);

@@ -22,8 +22,9 @@ pub const QUEUE_WINDOW_S: u64 = 14 * 86_400;
 pub const MIN_TIMELOCK_S: u64 = 3_600;
 /// No vote can leave nodes less time than this to redeem what they were promised, in seconds.
 pub const MIN_DISPUTE_WINDOW_S: u64 = 600;
-/// No vote can leave an ExEx less time than this to mint what was accepted, in seconds.
-pub const MIN_MINT_WINDOW_S: u64 = 86_400;
+/// No vote can leave an ExEx less time than this to mint what was accepted, in seconds: a day more than the longest
+/// pause, in which nobody mints.
+pub const MIN_MINT_WINDOW_S: u64 = 8 * 86_400;
 /// Nor more: after a year its submitter can name another.
 pub const MAX_MINT_WINDOW_S: u64 = 365 * 86_400;
 /// Assets that prices can be in, the chain's own coin among them.

@@ -45,10 +45,11 @@ contract MarketParameters {
     uint16 public constant MIN_QUORUM_BPS = 100;
     /// @notice No vote can leave nodes less time to redeem what they were promised.
     uint64 public constant MIN_DISPUTE_WINDOW = 10 minutes;
-    /// @notice No vote can leave an ExEx less time to mint, or a submission undecided for longer.
-    uint64 public constant MIN_MINT_WINDOW = 1 days;
-    uint64 public constant MAX_MINT_WINDOW = 365 days;
     uint64 public constant MAX_PAUSE = 7 days;
+    /// @notice No vote can leave an ExEx less time to mint (a day more than the longest pause, in which nobody mints),
+    /// or a submission undecided for longer.
+    uint64 public constant MIN_MINT_WINDOW = MAX_PAUSE + 1 days;
+    uint64 public constant MAX_MINT_WINDOW = 365 days;
     uint64 public constant PAUSE_COOLDOWN = 30 days;
 
     /// @notice The timelock: all that is voted comes from it, and the pool is its account.

@@ -245,7 +245,7 @@ impl World {
         let (slash, challenger) = (bps(self.below(10_001) as u16), bps(self.below(10_001) as u16));
         let min_stake = Amount::from_base_units(u128::from(self.below(2_000)));
         let dispute_window_s = if self.one_in(20) { 599 } else { 600 + self.below(4_000) };
-        let mint_window_s = 86_400 - self.below(20) / 19 + self.below(4_000);
+        let mint_window_s = 8 * 86_400 - self.below(20) / 19 + self.below(4_000);
         Some(Params {
             split,
             slash,
