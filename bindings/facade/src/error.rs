@@ -132,6 +132,7 @@ pub(crate) const CODES: &[&str] = &[
     "split.creator_below_minimum",
     "split.sum",
     "store",
+    "submission.lineage",
     "submission.mismatch",
     "submission.refused",
     "submission.signed_otherwise",

@@ -22,12 +22,13 @@ impl Provider {
         if ledger.unseen() < LOOK {
             return Ok(());
         }
-        // What it says counts below: an answer without a new block is none.
-        let refreshed = ledger.refresh().await;
         let most = Duration::from_secs(ledger.market().params().1.dispute_window_s / 4);
+        let asked = self.ask_ledger().await;
+        // What it says counts nothing: an answer without a new block is none.
         if ledger.unseen() < most {
             return Ok(());
         }
+        let refreshed = asked?;
         tracing::warn!(unseen = ?ledger.unseen(), ?refreshed, "no block was seen for too long: nothing is served");
         Err(NodeError::NotServed { session, reason: "the node sees no new blocks of its ledger" })
     }

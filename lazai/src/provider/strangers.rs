@@ -1,17 +1,19 @@
-//! Sessions that the ledger is not known to have: whoever makes ids up does not make the node ask for each.
+//! When the ledger is asked anew: whoever makes ids up, or asks while the chain stands still, does not make the node ask for
+//! each request.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use lazai_core::SessionId;
+use lazai_settle::ledger::LedgerError;
 use lazai_settle::market::MarketError;
 
 use super::Provider;
 use super::book::lock;
 use crate::node::NodeError;
 
-/// The ledger is asked once in this time, for all unknown sessions together.
+/// The ledger is asked once in this time, for all requests together.
 const PAUSE: Duration = Duration::from_secs(1);
 /// For so long an id that the ledger did not have is refused without asking.
 const REFUSED: Duration = Duration::from_secs(2);
@@ -41,6 +43,23 @@ impl Strangers {
 }
 
 impl Provider {
+    /// Has the ledger read anew, unless it was asked just now.
+    ///
+    /// # Errors
+    /// [`NodeError::Busy`] if it was asked just now.
+    pub(super) async fn ask_ledger(&self) -> Result<Result<(), LedgerError>, NodeError> {
+        let busy = NodeError::Busy { reason: "the ledger was asked just now; ask again in a second" };
+        let Some(mut asked) = self.strangers.asked.try_lock() else { return Err(busy) };
+        if asked.is_some_and(|at| at.elapsed() < PAUSE) {
+            return Err(busy);
+        }
+        // Before and after: who hangs up meanwhile has asked, too.
+        *asked = Some(Instant::now());
+        let refreshed = self.account.ledger().refresh().await;
+        *asked = Some(Instant::now());
+        Ok(refreshed)
+    }
+
     /// Has the ledger look for a session that it does not know yet. On a chain its deposit counts when it is as deep as
     /// the ledger was told to wait for.
     ///
@@ -57,15 +76,7 @@ impl Provider {
         if self.strangers.is_refused(session) {
             return unknown();
         }
-        let busy = NodeError::Busy { reason: "the ledger was asked for new sessions just now; ask again in a second" };
-        let Some(mut asked) = self.strangers.asked.try_lock() else { return Err(busy) };
-        if asked.is_some_and(|at| at.elapsed() < PAUSE) {
-            return Err(busy);
-        }
-        // Before and after: who hangs up meanwhile has asked, too.
-        *asked = Some(Instant::now());
-        let refreshed = ledger.refresh().await;
-        *asked = Some(Instant::now());
+        let refreshed = self.ask_ledger().await?;
         refreshed.map_err(|e| NodeError::Book { reason: e.to_string() })?;
         if is_known() {
             return Ok(());

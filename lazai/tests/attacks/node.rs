@@ -226,6 +226,9 @@ fn a_node_that_sees_no_blocks_serves_nobody() {
     *stage.ledger.unseen.lock().unwrap() = Duration::from_secs(window_s / 4 + 1);
     let refused = stage.chat(&stage.ask("still there?"));
     assert!(matches!(refused, Err(NodeError::NotServed { reason, .. }) if reason.contains("no new blocks")));
+    // Nor does it ask its ledger for each who asks meanwhile.
+    let busy = stage.chat(&stage.ask("still there?"));
+    assert!(matches!(busy, Err(NodeError::Busy { .. })), "{busy:?}");
     assert_eq!(stage.ledger.asked.load(Ordering::SeqCst), 1);
     *stage.ledger.unseen.lock().unwrap() = Duration::from_secs(window_s / 4 - 1);
     stage.chat(&stage.ask("and now?")).unwrap();

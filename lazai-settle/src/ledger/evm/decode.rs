@@ -187,11 +187,8 @@ impl<'a> Reading<'a> {
         ours(self.transaction.from)
     }
 
-    /// The transaction's call, if it is one of this contract's own. Of what others are called with, nothing was carried out
-    /// here, so no gas bounds what it costs to read.
     fn called<C: SolCall>(&self, contract: Address) -> Option<C> {
-        let own = self.transaction.to == Some(evm(contract));
-        if own { C::abi_decode(&self.transaction.input).ok() } else { None }
+        self.transaction.called(contract)
     }
 
     fn note(&mut self, sender: Address, action: Action, events: Vec<Event>) {

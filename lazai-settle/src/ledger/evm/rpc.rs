@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alloy_primitives::{Address as EvmAddress, B256, Bloom, BloomInput, Bytes, U64, U256};
+use alloy_sol_types::SolCall;
+use lazai_core::Address;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use super::abi::evm;
 use super::{Pace, witness};
 use crate::ledger::LedgerError;
 
@@ -172,6 +175,15 @@ pub(super) struct ChainTransaction {
     pub from: EvmAddress,
     pub to: Option<EvmAddress>,
     pub input: Bytes,
+}
+
+impl ChainTransaction {
+    /// Its call, if it is one of this contract's own. Of what others are called with, nothing was carried out here, so no gas
+    /// bounds what it costs to read.
+    pub fn called<C: SolCall>(&self, contract: Address) -> Option<C> {
+        let own = self.to == Some(evm(contract));
+        if own { C::abi_decode(&self.input).ok() } else { None }
+    }
 }
 
 #[derive(Deserialize)]
@@ -420,4 +432,25 @@ impl Node {
 
 pub(super) fn failed(method: &str, reason: &dyn std::fmt::Display) -> LedgerError {
     LedgerError::Rpc { method: method.into(), reason: reason.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::abi::Settlement;
+    use super::*;
+
+    /// A stranger's contract can be called with anything, and call the market with something else: what was carried out there is
+    /// not what the transaction's data says.
+    #[test]
+    fn only_calls_of_the_market_itself_are_read() {
+        let (market, strangers) = (Address::from_bytes([1; 20]), Address::from_bytes([2; 20]));
+        let input = Settlement::redeemCall { batches: Vec::new() }.abi_encode().into();
+        let mut sent = ChainTransaction { hash: B256::ZERO, from: evm(strangers), to: Some(evm(market)), input };
+        assert!(sent.called::<Settlement::redeemCall>(market).is_some());
+        assert!(sent.called::<Settlement::closeTogetherCall>(market).is_none());
+        for to in [Some(evm(strangers)), None] {
+            sent.to = to;
+            assert!(sent.called::<Settlement::redeemCall>(market).is_none(), "{to:?}");
+        }
+    }
 }
