@@ -1,5 +1,6 @@
 //! What a ledger says of chains that are not what they should be.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -173,13 +174,65 @@ fn a_provider_that_says_a_nonce_is_used_gets_no_second_transaction() {
     let account = |w: &mut World| w.refresh(Process::People).head().balance(address("consumer"), COIN);
     let before = account(&mut world);
     let sent = block_on(ledger.deposit(&*signer("consumer"), Digest::from_bytes([5; 32]), COIN, units(7)));
-    assert!(matches!(&sent, Err(LedgerError::Rpc { .. } | LedgerError::Unconfirmed { .. })), "{sent:?}");
+    assert!(matches!(&sent, Err(LedgerError::Untrue { .. })), "{sent:?}");
     // Everything that was signed comes to the chain after all.
     for raw in kept.lock().unwrap().drain(..) {
         let _ = world.line().request("eth_sendRawTransaction", raw);
     }
     (0..3).for_each(|_| world.chain.lock().unwrap().tick());
     assert_eq!(account(&mut world), before.checked_add(units(7)).unwrap());
+}
+
+/// A provider that loses the first transaction it is given, and keeps no state but the one that is as deep as is waited for.
+struct Forgetful {
+    line: Line,
+    depth: u64,
+    lost: AtomicBool,
+}
+
+impl Rpc for Forgetful {
+    fn request(&self, method: &str, params: Value) -> Result<Value, RpcError> {
+        let number = |told: &Value| u64::from_str_radix(told.as_str()?.strip_prefix("0x")?, 16).ok();
+        match (method, params.get(1).and_then(number)) {
+            ("eth_sendRawTransaction", _) if !self.lost.swap(true, Ordering::SeqCst) => Ok(json!(B256::repeat_byte(1))),
+            ("eth_getTransactionCount", Some(block)) => {
+                let latest = self.line.request("eth_getBlockByNumber", json!(["latest", false]))?;
+                if block + self.depth < number(&latest["number"]).unwrap() {
+                    return Err(RpcError::Answered { code: -32_000, message: "missing trie node".into(), data: None });
+                }
+                self.line.request(method, params)
+            }
+            _ => self.line.request(method, params),
+        }
+    }
+
+    fn pause(&self, time: Duration) {
+        self.line.pause(time);
+    }
+}
+
+#[test]
+fn a_nonce_that_was_used_long_ago_is_found_without_old_states() {
+    let mut world = founded();
+    let key = |n| Digest::from_bytes([n; 32]);
+    let deposit = |ledger: &EvmLedger, n| block_on(ledger.deposit(&*signer("consumer"), key(n), COIN, units(7)));
+    let home = tempfile::tempdir().unwrap();
+    let forgetful = Forgetful { line: world.line(), depth: world.pace.depth, lost: AtomicBool::new(false) };
+    let impatient = Pace { patience: 1, ..world.pace };
+    let ledger = EvmLedger::open(forgetful, &world.deployment, Some(home.path()), impatient).unwrap();
+    let sent = deposit(&ledger, 5);
+    assert!(matches!(&sent, Err(LedgerError::Unconfirmed { .. })), "{sent:?}");
+    drop(ledger);
+    // The account's owner uses the nonce elsewhere, and comes back much later.
+    let before = world.refresh(Process::People).head().balance(address("consumer"), COIN);
+    let elsewhere = EvmLedger::open(world.line(), &world.deployment, None, world.pace).unwrap();
+    deposit(&elsewhere, 6).unwrap();
+    (0..3 * world.pace.depth).for_each(|_| world.chain.lock().unwrap().tick());
+    let forgetful = Forgetful { line: world.line(), depth: world.pace.depth, lost: AtomicBool::new(true) };
+    let ledger = EvmLedger::open(forgetful, &world.deployment, Some(home.path()), world.pace).unwrap();
+    deposit(&ledger, 5).unwrap();
+    let after = world.refresh(Process::People).head().balance(address("consumer"), COIN);
+    assert_eq!(after, before.checked_add(units(14)).unwrap());
 }
 
 #[test]

@@ -3,46 +3,59 @@
 use alloy_primitives::{Address as EvmAddress, B256, U64};
 use serde_json::{Value, json};
 
-use super::rpc::{Node, Trust};
+use super::rpc::{Node, RpcError, Trust, failed};
 use super::witness;
 use crate::ledger::LedgerError;
 
 impl Node {
-    /// The transaction that used an account's nonce, as deep in the chain as `depth`; nothing if none did, or not as deep.
+    /// The transaction that used an account's nonce after block `since`, as deep in the chain as `depth`; nothing if none did,
+    /// or not as deep.
     ///
     /// # Errors
-    /// [`LedgerError`]: the node says that it was used and does not show by what, or keeps no state that is old enough.
-    pub fn used(&self, account: EvmAddress, nonce: u64, depth: u64) -> Result<Option<B256>, LedgerError> {
-        let used_by = |block: u64| self.nonce_at(account, block).map(|next| next > nonce);
+    /// [`LedgerError`]: the node says that it was used and does not show by what.
+    pub fn used(&self, account: EvmAddress, nonce: u64, since: u64, depth: u64) -> Result<Option<B256>, LedgerError> {
+        let used_by = |block: u64| self.nonce_at(account, block).map(|next| next.map(|next| next > nonce));
         let Some(last) = self.latest()?.number.to::<u64>().checked_sub(depth) else { return Ok(None) };
-        if !used_by(last)? {
-            return Ok(None);
+        match used_by(last)? {
+            Some(true) => {}
+            Some(false) => return Ok(None),
+            None => return Err(no_state(last)),
         }
-        // Back in steps that double, so that a recent block is found in recent states; then halved.
-        let (mut after, mut step) = (last, 1);
-        let mut before = loop {
-            let Some(block) = last.checked_sub(step) else { break 0 };
-            if !used_by(block)? {
-                break block;
+        // Back in steps that double, so that a recent block is found in recent states; then halved. Nodes that keep no archive
+        // have no old states: where these end, halving ends.
+        let (mut after, mut before, mut step) = (last, since.min(last), 1);
+        let mut is_exact = false;
+        while let Some(block) = last.checked_sub(step).filter(|block| *block > before) {
+            match used_by(block)? {
+                Some(true) => (after, step) = (block, step.saturating_mul(2)),
+                unused => {
+                    (before, is_exact) = (block, unused.is_some());
+                    break;
+                }
             }
-            (after, step) = (block, step.saturating_mul(2));
-        };
+        }
         while after - before > 1 {
             let middle = before + (after - before) / 2;
-            if used_by(middle)? {
-                after = middle;
-            } else {
-                before = middle;
+            match used_by(middle)? {
+                Some(true) => after = middle,
+                unused => (before, is_exact) = (middle, unused.is_some()),
             }
         }
-        let Some(header) = self.header(after)? else { return Ok(None) };
-        let Some(told) = self.told_transactions(&header)? else { return Ok(None) };
-        let found = match self.trust {
-            Trust::Hashes => witness::of_nonce(&header, told, account, nonce),
-            Trust::Provider => Ok(believed(&told, account, nonce)),
-        };
-        let shown = found.and_then(|found| found.ok_or_else(|| format!("none of {account} has nonce {nonce}")));
-        shown.map(Some).map_err(|reason| LedgerError::Untrue { block: after, reason })
+        // Bodies of blocks are kept by every node: with the states gone, they tell.
+        let first = if is_exact { after } else { since.min(after) };
+        for block in (first..=after).rev() {
+            let Some(header) = self.header(block)? else { return Ok(None) };
+            let Some(told) = self.told_transactions(&header)? else { return Ok(None) };
+            let found = match self.trust {
+                Trust::Hashes => witness::of_nonce(&header, told, account, nonce),
+                Trust::Provider => Ok(believed(&told, account, nonce)),
+            };
+            if let Some(hash) = found.map_err(|reason| LedgerError::Untrue { block, reason })? {
+                return Ok(Some(hash));
+            }
+        }
+        let reason = format!("none of {account} has nonce {nonce} from block {first} on");
+        Err(LedgerError::Untrue { block: after, reason })
     }
 
     /// Whether a transaction that is said to have failed in a block did; nothing if the block is gone.
@@ -65,9 +78,23 @@ impl Node {
         }
     }
 
-    fn nonce_at(&self, account: EvmAddress, block: u64) -> Result<u64, LedgerError> {
-        self.get::<U64>("eth_getTransactionCount", &json!([account, U64::from(block)])).map(|nonce| nonce.to())
+    /// The next nonce of an account after a block; nothing if the node does not keep that block's state.
+    fn nonce_at(&self, account: EvmAddress, block: u64) -> Result<Option<u64>, LedgerError> {
+        match self.ask(NONCE, &json!([account, U64::from(block)])) {
+            Ok(told) => {
+                let next: U64 = serde_json::from_value(told).map_err(|e| failed(NONCE, &e))?;
+                Ok(Some(next.to()))
+            }
+            Err(RpcError::Answered { .. }) => Ok(None),
+            Err(error) => Err(failed(NONCE, &error)),
+        }
     }
+}
+
+const NONCE: &str = "eth_getTransactionCount";
+
+fn no_state(block: u64) -> LedgerError {
+    failed(NONCE, &format!("the provider keeps no state of block {block}, which is recent"))
 }
 
 fn believed(told: &Value, account: EvmAddress, nonce: u64) -> Option<B256> {

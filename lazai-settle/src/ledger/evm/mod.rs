@@ -159,6 +159,7 @@ struct View {
     confirmed: Arc<State>,
     confirmed_entries: usize,
     time_s: u64,
+    height: u64,
     tip: Digest,
     /// When the last block was first seen.
     seen: Instant,
@@ -311,6 +312,7 @@ impl View {
             confirmed: Arc::clone(confirmed),
             confirmed_entries,
             time_s: reader.time_s(),
+            height: reader.tip().height,
             tip: reader.tip().hash,
             seen: Instant::now(),
         }

@@ -65,17 +65,26 @@ impl EvmLedger {
         before: Option<Sent>,
     ) -> Result<Unsigned, LedgerError> {
         let signature = sign_request(signer, unsigned.request()).await?;
-        let sent = Sent::with(before, signer.address(), key, &unsigned, &signature);
         let inner = Arc::clone(&self.0);
+        // A reorganisation may put another transaction with its nonce below what is the tip now.
+        let since = inner.view().height.saturating_sub(inner.pace.depth);
+        let sent = Sent::with(before, signer.address(), key, &unsigned, &signature, since);
         blocking::unblock(move || inner.outbox.put(sent.clone()).and_then(|()| inner.broadcast(&sent))).await?;
         Ok(unsigned)
     }
 }
 
 impl Sent {
-    fn with(before: Option<Self>, sender: Address, key: Digest, unsigned: &Unsigned, signature: &Signature) -> Self {
+    fn with(
+        before: Option<Self>,
+        sender: Address,
+        key: Digest,
+        unsigned: &Unsigned,
+        signature: &Signature,
+        since: u64,
+    ) -> Self {
         let (nonce, max_fee) = (unsigned.nonce(), unsigned.max_fee());
-        let mut sent = before.unwrap_or(Self { sender, key, nonce, max_fee, variants: Vec::new() });
+        let mut sent = before.unwrap_or(Self { sender, key, nonce, since, max_fee, variants: Vec::new() });
         sent.max_fee = max_fee;
         sent.variants.push(unsigned.signed(signature));
         sent
@@ -229,7 +238,7 @@ impl Inner {
                     without += 1;
                     if self.node.nonce(evm(sender), "latest")? > sent.nonce {
                         // Only a transaction that is shown, and is none of ours, has another one signed for this order.
-                        let used = self.node.used(evm(sender), sent.nonce, self.pace.depth)?;
+                        let used = self.node.used(evm(sender), sent.nonce, sent.since, self.pace.depth)?;
                         let other = used.filter(|used| sent.variants.iter().all(|(_, hash)| hash != used));
                         if other.is_some() && self.found(sender, key, order)?.is_none() {
                             tracing::info!(nonce = sent.nonce, "its nonce was used by another transaction");
@@ -307,7 +316,8 @@ impl Order {
 
 /// Gives a transaction to the node and waits until it is in a block.
 pub(super) fn mined(node: &Node, raw: Bytes, hash: B256, pace: Pace) -> Result<(), LedgerError> {
-    let sent = Sent { sender: Address::ZERO, key: Digest::ZERO, nonce: 0, max_fee: 0, variants: vec![(raw, hash)] };
+    let sent =
+        Sent { sender: Address::ZERO, key: Digest::ZERO, nonce: 0, since: 0, max_fee: 0, variants: vec![(raw, hash)] };
     broadcast(node, &sent)?;
     for _ in 0..pace.patience {
         match node.receipt(hash)? {

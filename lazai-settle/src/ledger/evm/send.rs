@@ -124,6 +124,8 @@ pub(super) struct Sent {
     pub sender: Address,
     pub key: Digest,
     pub nonce: u64,
+    /// The chain's height when it was signed first: its nonce was free there.
+    pub since: u64,
     /// The most that the last variant pays for a unit of gas.
     pub max_fee: u128,
     /// Signed bytes, the dearest last.
@@ -274,7 +276,7 @@ mod tests {
         let outbox = Outbox::open(Some(folder.path())).unwrap();
         let (sender, key) = (Address::from_bytes([1; 20]), Digest::from_bytes([2; 32]));
         let variants = vec![(Bytes::from_static(&[2, 3]), B256::repeat_byte(4))];
-        let sent = Sent { sender, key, nonce: 7, max_fee: 1 << 70, variants };
+        let sent = Sent { sender, key, nonce: 7, since: 3, max_fee: 1 << 70, variants };
         outbox.put(sent.clone()).unwrap();
         let again = Outbox::open(Some(folder.path())).unwrap();
         assert_eq!(again.get(sender, key), Some(sent));
