@@ -11,7 +11,7 @@ use crate::character::{self, CardError, Container, Imported, Lorebook, MAX_CARD_
 use crate::dialogue::{DialogueError, Options, Reader, read_all};
 use crate::pov::{MAX_HEADER_BYTES, MAX_PUBLIC_BYTES, PovError, PovFile, PublicPart};
 use crate::report::{Action, Note, Report};
-use crate::voice::{AudioFormat, MAX_RECORDING_BYTES, VoiceError, read_manifest};
+use crate::voice::{AudioFormat, MAX_RECORDING_BYTES, ManifestError, VoiceError, read_manifest};
 
 /// How much of a file is looked at to tell what it is.
 const HEAD_BYTES: usize = 64 << 10;
@@ -80,6 +80,9 @@ pub enum InspectError {
     /// Looks like a recording, but is none.
     #[error(transparent)]
     Voice(#[from] VoiceError),
+    /// Looks like a list of recordings, but is none.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
     /// The file cannot be read.
     #[error("{reason}")]
     Io {
@@ -111,6 +114,7 @@ impl InspectError {
             Self::Dialogue(error) => error.code(),
             Self::Pov(error) => error.code(),
             Self::Voice(error) => error.code(),
+            Self::Manifest(_) => "manifest",
             Self::Io { .. } => "io",
             Self::NoDialogue { .. } => "dialogue.none",
             Self::FeatureMissing { .. } => "feature_missing",
@@ -130,6 +134,14 @@ impl From<std::io::Error> for InspectError {
 /// # Errors
 /// [`InspectError`]: the error of the format that the content points to.
 pub fn inspect(path: &Path) -> Result<Inspection, InspectError> {
+    inspect_as(path, &Options::default())
+}
+
+/// As [`inspect`], where the caller says what files of dialogues leave unsaid: who the character of a log is.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn inspect_as(path: &Path, options: &Options) -> Result<Inspection, InspectError> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
     let mut head = Vec::new();
@@ -154,28 +166,21 @@ pub fn inspect(path: &Path) -> Result<Inspection, InspectError> {
     if looks_like_safetensors(&head) {
         return Ok(of_pov(&PovFile::open(path)?));
     }
-    let text = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&head).trim_ascii_start();
-    // A card may be UTF-16, dialogues may not.
-    let utf16 = head.starts_with(&[0xFF, 0xFE]) || head.starts_with(&[0xFE, 0xFF]);
-    if utf16 || text.starts_with(b"{") && !text.starts_with(b"{{") {
-        return json(path, length);
+    let (text, _) = crate::text::decode(&head);
+    let text = text.trim_start();
+    if text.starts_with('{') && !text.starts_with("{{") {
+        return json(path, length, options);
     }
-    if !text.starts_with(b"{")
-        && let Ok((takes, report)) = read_manifest(&head)
-    {
-        let (takes, report) = if length > HEAD_BYTES as u64 {
-            read_manifest(&read("a list of recordings", MAX_CARD_BYTES)?).unwrap_or((takes, report))
-        } else {
-            (takes, report)
-        };
+    if !text.starts_with('{') && read_manifest(&head).is_ok() {
+        let (takes, report) = read_manifest(&read("a list of recordings", MAX_CARD_BYTES)?)?;
         return Ok(Inspection { assets: takes.len() as u64, ..Inspection::new(Kind::VoiceManifest, "csv", &report) });
     }
-    dialogues(File::open(path)?)
+    dialogues(File::open(path)?, options)
 }
 
 /// A JSON object, or JSON lines.
-fn json(path: &Path, length: u64) -> Result<Inspection, InspectError> {
-    match dialogues(File::open(path)?) {
+fn json(path: &Path, length: u64, options: &Options) -> Result<Inspection, InspectError> {
+    match dialogues(File::open(path)?, options) {
         Err(InspectError::Dialogue(DialogueError::UnknownFormat { .. })) => {
             let max = MAX_CARD_BYTES as u64;
             if length > max {
@@ -272,8 +277,8 @@ fn audio(_: Vec<u8>) -> Result<Inspection, InspectError> {
     Err(InspectError::FeatureMissing { feature: "audio" })
 }
 
-fn dialogues(file: File) -> Result<Inspection, InspectError> {
-    let mut reader = Reader::new(file, &Options::default())?;
+fn dialogues(file: File, options: &Options) -> Result<Inspection, InspectError> {
+    let mut reader = Reader::new(file, options)?;
     let (mut dialogues, mut turns) = (0, 0);
     for dialogue in reader.by_ref() {
         dialogues += 1;

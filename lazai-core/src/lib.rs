@@ -38,6 +38,7 @@ pub mod record;
 pub mod report;
 pub mod seal;
 pub mod sign;
+mod text;
 #[cfg(feature = "tokenizer")]
 pub mod tokenizer;
 pub mod voice;

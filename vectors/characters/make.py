@@ -149,6 +149,17 @@ plain = charx(packed)
 card("charx/behind-jpeg-plain-offsets.charx", b"\xff\xd8\xff\xe0" + b"\0" * 60 + b"\xff\xd9" + plain, spec="chara_card_v3", lorebook_entries=2, assets=1, container="charx")
 card("charx/path-outside.charx", charx(dict(packed, **{"../../evil.sh": b"rm"})), spec="chara_card_v3", lorebook_entries=2, assets=1, container="charx", dropped=["../../evil.sh"])
 
+plain = dict(name="Nim", description="A keeper of lamps.", first_mes="Hello there.", mes_example="", personality="", scenario="")
+dirty = lambda old, new: text(v2())[:0] + json.dumps({"spec": "chara_card_v2", "spec_version": "2.0", "data": plain}).encode().replace(old, new)
+nim = dict(kind="character", spec="chara_card_v2", name="Nim", container="json", dialogues=0, turns=0, assets=0, lorebook_entries=0, dropped=[])
+expect("json/v2-half-emoji.json", dirty(b"of lamps.", b"of lamps. " + b"\\ud83d"), **nim, changed=["text"])
+expect("json/v2-nan.json", dirty(b'"scenario": ""', b'"scenario": "", "extensions": {"talkativeness": NaN}'), **nim, changed=["text", "data.extensions"][:1])
+expect("json/v2-trailing-comma.json", dirty(b'"scenario": ""', b'"scenario": "",\n'), **nim, changed=["text"])
+expect("json/v2-line-breaks.json", dirty(b"of lamps.", b"of\nlamps."), **nim, changed=["text"])
+expect("json/v2-utf16-unmarked.json", dirty(b"", b"").decode().encode("utf-16-le"), **nim, changed=["text"])
+expect("json/v2-cp1251.json", dirty(b"A keeper of lamps.", "Хранитель ламп, который живёт в башне над городом.".encode("cp1251")), **nim, changed=["text"])
+expect("png/half-emoji.png", png(chunk(b"tEXt", b"chara\0" + base64.b64encode(dirty(b"of lamps.", b"of lamps. " + b"\\ud83d")))), **dict(nim, container="png"), changed=["text"])
+
 # ---- Eliza
 ELIZA = {"name": "Eliza", "modelProvider": "openai", "system": "Be {{agentName}}.", "bio": ["Listens.", "Asks."], "lore": ["Born 1966."],
          "topics": ["therapy", "computers"], "adjectives": ["patient"], "knowledge": ["Weizenbaum wrote about computers.", {"path": "docs/a.md", "shared": True}],
@@ -200,7 +211,55 @@ expect("dialogue/lists.json", json.dumps([chat((U, "a"), (A, "b"))["messages"], 
 expect("dialogue/lists.jsonl", jsonl([chat((U, "a"), (A, "b"))["messages"], chat((U, "c"), (A, "d"))["messages"]]), **talk, spec="openai_chat", dialogues=2, turns=4, dropped=[], changed=[])
 expect("dialogue/pairs.csv", b'prompt,response,contributor\n"Hi, you","Hello ""you""\nover there",mira\nlonely\n,empty prompt,mira\nBye,Till then,mira\n', **talk, spec="csv", dialogues=3, turns=5, dropped=["line 4", "line 5"], changed=[])
 expect("dialogue/messages.csv", "\ufeffconversation_id;role;content\n1;human;Hi\n1;bot;Höllo\n2;human;Bye\n2;narrator;Rain.\n2;bot;Till then\n".encode(), **talk, spec="csv", dialogues=2, turns=4, dropped=["line 5"], changed=[])
-expect("dialogue/latin1.jsonl", json.dumps(chat((U, "Zoé?"), (A, "Oui.")), ensure_ascii=False).encode("latin-1") + b"\n", **talk, spec="openai_chat", dialogues=1, turns=2, dropped=[], changed=["line 1"])
+expect("dialogue/latin1.jsonl", json.dumps(chat((U, "Zoé?"), (A, "Oui.")), ensure_ascii=False).encode("latin-1") + b"\n", **talk, spec="openai_chat", dialogues=1, turns=2, dropped=[], changed=["the file"])
+
+# ---- dialogues with the dirt of real programs; tests/wild.rs looks into them
+wild = lambda file, content, spec, dialogues, turns, **more: expect("wild/" + file, content, **dict(talk, spec=spec, dialogues=dialogues, turns=turns, **dict(dict(dropped=[], changed=[]), **more)))
+half = chr(92) + "ud83d"
+wild("half-emoji.jsonl", b'{"messages":[{"role":"user","content":"Cut here ' + half.encode() + b'"},{"role":"assistant","content":"Fine."}]}\n' + jsonl([chat((U, "Whole"), (A, "Good."))]), "openai_chat", 2, 4, changed=["line 1"])
+wild("nan.json", b'[{"messages":[{"role":"user","content":"a","score":NaN},{"role":"assistant","content":"b"}]},{"messages":[{"role":"user","content":"c"},{"role":"assistant","content":"d"}]}]', "openai_chat", 2, 4, changed=["line 1"])
+wild("nan.jsonl", b'{"id": NaN, "score": -Infinity, "messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Good."}]}\n', "openai_chat", 1, 2, changed=["line 1"])
+wild("trailing-commas.json", b'{\n  "messages": [\n    {"role": "user", "content": "Hi",},\n    {"role": "assistant", "content": "Two\nlines."},\n  ],\n}\n', "openai_chat", 1, 2, changed=["line 1", "line 1"])
+wild("half-emoji-log.jsonl", b'{"user_name": "Pat", "character_name": "Nim", "chat_metadata": {}}\n{"name":"Nim","is_user":false,"mes":"Half ' + half.encode() + b'"}\n{"name": "Pat", "is_user": true, "mes": "Hi"}\n{"name": "Nim", "is_user": false, "mes": "Hello"}\n', "sillytavern_chat", 1, 3, name="Nim", changed=["line 2"])
+header = {"chat_metadata": {"note_prompt": ""}, "user_name": "unused", "character_name": "unused"}
+mes = lambda name, words, user=False, **more: dict({"name": name, "is_user": user, "is_system": False, "mes": words, "send_date": "2026-01-01T00:00:00Z", "extra": {}}, **more)
+wild("narrator.jsonl", jsonl([header, mes("Nim", "Hello.", swipes=["Hi!", "Hello."], swipe_id=1), mes("Pat", "Hi.", True), mes("System", "Rain begins to fall.", extra={"type": "narrator"}), mes("Nim", "Come in.")]).replace(b"\n", b"\r\n"),
+     "sillytavern_chat", 1, 4, name=None, changed=["line 4"])
+group = [header, mes("Nim", "Hello."), mes("Kai", "Ho."), mes("Pat", "Hi, both.", True), mes("Kai", "Sit down."), mes("Nim", "Tea?"), mes("Note", "a comment", extra={"type": "comment"})]
+wild("group.jsonl", jsonl(group), "sillytavern_chat", 1, 3, name=None, changed=["line 3", "line 4", "line 5"], dropped=["line 7"])
+wild("renamed.jsonl", jsonl([dict(header, character_name="Nim of the Lamps", user_name="Pat"), mes("Pat", "Hi.", True), mes("Nim", "Hello.")]), "sillytavern_chat", 1, 2, name="Nim of the Lamps")
+wild("weight.jsonl", jsonl([{"messages": [{"role": U, "content": "Capital of France?"}, {"role": A, "content": "Berlin.", "weight": 0}, {"role": U, "content": "No."}, {"role": A, "content": "Paris.", "weight": 1}]}]), "openai_chat", 1, 4, changed=["line 1, message 2"])
+wild("train-false.jsonl", jsonl([{"conversations": [{"from": "human", "value": "Capital of France?"}, {"from": "gpt", "value": "Berlin.", "train": False}, {"from": "human", "value": "No."}, {"from": "gpt", "value": "Paris."}]},
+     {"conversations": [{"from": "human", "value": "Capital?"}, {"from": "gpt", "value": "Berlin.", "loss": 0}]}]), "sharegpt", 1, 4, changed=["line 1, message 2", "line 2, message 2"], dropped=["line 2"])
+wild("weight-beside.jsonl", jsonl([{"messages": [{"role": U, "content": "Hi"}, {"role": A, "content": "Draft.", "weight": 0}, {"role": A, "content": "Hello."}]}]), "openai_chat", 1, 2, changed=["line 1, message 2"], dropped=["line 1, message 2"])
+wild("alpaca-empty.jsonl", jsonl([{"instruction": "", "input": "Name a colour.", "output": "Blue."}, {"system": "", "system_prompt": "Be brief.", "prompt": "Name a fruit.", "response": "Pear."}, {"instruction": "Name a tree.", "input": "", "output": "", "response": "Oak."}]), "alpaca", 3, 7)
+wild("alpaca-nulls.jsonl", jsonl([{"instruction": "Name a colour.", "input": None, "output": "Blue.", "system": None, "history": None}, {"instruction": "Add 2 and 2.", "input": "", "output": 4}, {"instruction": "Add.", "output": None}]), "alpaca", 2, 4, changed=["line 2"], dropped=["line 3"])
+wild("filled.jsonl", jsonl([{"contributor": "", "author": "mira", "prompt": "Hi", "response": "Hello."}, {"id": "", "conversation_id": "c7", "prompt": "Hi", "response": "Hello."}]), "alpaca", 2, 4)
+wild("joined.jsonl", jsonl([{"messages": [{"role": None, "from": "human", "content": None, "value": "Hi"}, {"role": None, "from": "gpt", "content": None, "value": "Yo"}]}, {"messages": [], "conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Yo"}]}]), "sharegpt", 2, 4)
+wild("cp1252.csv", "prompt;response\r\nWhat is a café?;A small résumé of a bar × naïve.\r\n".encode("cp1252"), "csv", 1, 2, changed=["the file"])
+wild("cp1252.txt", "<START>\r\n{{user}}: What is a café?\r\n{{char}}: A bar.\r\n".encode("cp1252"), "mes_example", 1, 2, changed=["the file"])
+wild("cp1252-late.jsonl", jsonl([chat((U, "Hi %d" % n + "." * 600), (A, "Hello.")) for n in range(120)]) + json.dumps(chat((U, "café"), (A, "oui")), ensure_ascii=False).encode("cp1252"), "openai_chat", 121, 242, changed=["line 121"])
+wild("sep.csv", b"\xef\xbb\xbfsep=;\r\nprompt;response\r\nHi;Hello\r\n", "csv", 1, 2)
+wild("sep-tab.csv", b"sep=\t\r\nprompt\tresponse\r\nHi, you\tHello; you\r\nlonely\r\n", "csv", 1, 2, dropped=["line 4"])
+wild("utf16.csv", "prompt,response\r\nHi,Hello\r\n".encode("utf-16"), "csv", 1, 2)
+wild("utf16be.jsonl", json.dumps(chat((U, "Zoé 😀?"), (A, "Oui."))).encode("utf-16-be"), "openai_chat", 1, 2, changed=["the file"])
+wild("shift-jis.txt", "<START>\n{{user}}: 塔はどこにありますか。\n{{char}}: 街の上に立っています。夜はラジオが歌います。\n".encode("shift_jis"), "mes_example", 1, 2, changed=["the file"])
+wild("by-row.csv", "instruction,input,output,response,author\nSum up.,Long text.,Short.,,mira\n,Name a colour.,,Blue.,\nGo.,,,,\n".encode(), "csv", 2, 4, dropped=["line 4"])
+tree = {"title": "Lamps", "mapping": {"r": {"id": "r", "message": None, "parent": None, "children": ["s"]}, "s": {"id": "s", "message": {"author": {"role": "system"}, "content": {"content_type": "text", "parts": [""]}, "weight": 0.0}, "parent": "r", "children": ["u"]},
+        "u": {"id": "u", "message": {"author": {"role": "user"}, "content": {"content_type": "text", "parts": ["Light a lamp."]}, "weight": 1.0, "recipient": "all"}, "parent": "s", "children": ["a1", "t"]},
+        "a1": {"id": "a1", "message": {"author": {"role": "assistant"}, "content": {"content_type": "text", "parts": ["No."]}, "weight": 1.0, "recipient": "all"}, "parent": "u", "children": []},
+        "t": {"id": "t", "message": {"author": {"role": "assistant"}, "content": {"content_type": "code", "text": "light()"}, "recipient": "python"}, "parent": "u", "children": ["o"]},
+        "o": {"id": "o", "message": {"author": {"role": "tool", "name": "python"}, "content": {"content_type": "execution_output", "text": "lit"}, "recipient": "all"}, "parent": "t", "children": ["a2"]},
+        "a2": {"id": "a2", "message": {"author": {"role": "assistant"}, "content": {"content_type": "text", "parts": ["It is lit."]}, "weight": 1.0, "recipient": "all"}, "parent": "o", "children": []}}, "current_node": "a2", "conversation_id": "c-1"}
+wild("chatgpt.json", json.dumps([tree, dict(tree, current_node=None, conversation_id="c-2"), dict(tree, current_node="a1", conversation_id="c-3")]).encode(), "chatgpt_export", 3, 6,
+     dropped=["line 1", 'line 1, message "t"', 'line 1, message "o"'] * 2 + ["line 1"])
+discord = lambda name, words, **more: dict({"id": "1", "type": "Default", "content": words, "author": {"id": "7", "name": name.lower(), "nickname": name, "isBot": False}}, **more)
+listed = dict(kind="voice_manifest", name=None, assets=1, dropped=[], changed=[])
+expect("wild/voice.tsv", b"client_id\tpath\tsentence\tlicence\tconsent\nx\ta.wav\tHush now\tCC0-1.0\tI agree\n", **listed)
+expect("wild/voice-semicolons.csv", b"\xef\xbb\xbffile;transcript;contributor;licence;consent\r\na.wav;Hush now;mira;CC0-1.0;I agree\r\n", **listed)
+expect("wild/voice-cp1252.csv", "file,transcript,contributor,licence,consent\r\na.wav,Le café,mira,CC0-1.0,I agree\r\nb.wav,Hush,mira,CC0-1.0,I agree\r\n".encode("cp1252"), **dict(listed, assets=2, changed=["the file"]))
+expect("wild/voice-nan.jsonl", b'{"file": "", "path": "a.wav", "text": "Hush", "speaker": "mira", "license": "CC0-1.0", "consent": "I agree", "score": NaN}\n', **dict(listed, spec="jsonl", changed=["line 1"]))
+expect("wild/discord.json", text({"guild": {"name": "g"}, "channel": {"name": "lamps"}, "messages": [discord("Pat", "Hi"), discord("Nim", "Hello."), discord("Kai", "Ho."), discord("Nim", "Tea?")]}), error="dialogue.none")
 
 # ---- what must be refused, and as what
 expect("refused/empty.json", b"", error="dialogue.empty")

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::report::{Action, Report, excerpt};
+use crate::report::{Action, Report};
+pub(super) use crate::text::json::kind;
+use crate::text::json::plain;
 
 /// A JSON object whose known fields are taken one by one; what is left is unknown, and kept.
 ///
@@ -173,29 +175,5 @@ impl<'a> Fields<'a> {
                 Vec::new()
             }
         }
-    }
-}
-
-/// A value as people would write it, where it has no parts of its own.
-fn plain(value: &Value) -> Option<String> {
-    match value {
-        Value::Bool(flag) => Some(flag.to_string()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Array(items) if items.iter().all(Value::is_string) => {
-            Some(items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("\n"))
-        }
-        _ => None,
-    }
-}
-
-/// A value, as an error shows it.
-pub(super) fn kind(value: &Value) -> String {
-    match value {
-        Value::Null => "null".into(),
-        Value::Bool(flag) => flag.to_string(),
-        Value::Number(number) => format!("the number {number}"),
-        Value::String(text) => format!("the text {:?}", excerpt(text, 40)),
-        Value::Array(items) => format!("a list of {}", items.len()),
-        Value::Object(map) => format!("an object of {} fields", map.len()),
     }
 }

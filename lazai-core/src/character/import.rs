@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{CardError, Character, Lorebook, MAX_CARD_BYTES, MAX_CARD_FILE_BYTES, card, eliza, webp};
 use crate::report::{Action, Report, json_reason};
+use crate::text;
 
 /// The format of a character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -157,47 +158,23 @@ fn from_json(
     Ok(Imported { character, spec, container, files, report })
 }
 
-/// Reads a JSON object, in UTF-8 or UTF-16, with a byte order mark or without.
+/// Reads a JSON object, in whatever it was written, mended where its meaning is clear.
 pub(crate) fn object(json: &[u8], report: &mut Report) -> Result<Map<String, Value>, CardError> {
     if json.len() > MAX_CARD_BYTES {
         return Err(too_large("the card's JSON", json.len(), MAX_CARD_BYTES));
     }
-    let text = decode(json, report);
-    // Some exporters end with zero bytes.
-    let value: Value = serde_json::from_str(text.trim_end_matches('\0')).map_err(|e| CardError::Malformed {
-        line: e.line(),
-        column: e.column(),
-        reason: json_reason(&e),
-    })?;
+    let (text, note) = text::decode(json);
+    note.into_iter().for_each(|reason| report.note(Action::Repaired, "text", reason));
+    // Some exporters begin with a second byte order mark, or end with zero bytes.
+    let read = text::json::parse(text.trim_matches(['\0', '\u{feff}']));
+    let (value, mended) =
+        read.map_err(|e| CardError::Malformed { line: e.line(), column: e.column(), reason: json_reason(&e) })?;
+    mended.into_iter().for_each(|reason| report.note(Action::Repaired, "text", reason));
     match value {
         Value::Object(map) => Ok(map),
         other => Err(CardError::NotACharacter {
             reason: format!("expected an object, found {}", super::fields::kind(&other)),
         }),
-    }
-}
-
-fn decode(bytes: &[u8], report: &mut Report) -> String {
-    let utf16 = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
-        let units: Vec<u16> = rest.as_chunks::<2>().0.iter().map(|pair| unit(*pair)).collect();
-        String::from_utf16_lossy(&units)
-    };
-    match bytes {
-        [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes),
-        [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes),
-        [0xEF, 0xBB, 0xBF, rest @ ..] => utf8(rest, report),
-        _ => utf8(bytes, report),
-    }
-}
-
-fn utf8(bytes: &[u8], report: &mut Report) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(error) => {
-            let reason = format!("not UTF-8 from byte {} on; unreadable bytes are replaced", error.valid_up_to());
-            report.note(Action::Repaired, "text", reason);
-            String::from_utf8_lossy(bytes).into_owned()
-        }
     }
 }
 

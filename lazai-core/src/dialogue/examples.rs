@@ -1,10 +1,10 @@
 //! Text in `<START>` blocks: lines `{{user}}: …` and `{{char}}: …`, or with names.
 
+use super::Role;
 use super::format::Options;
 use super::read::Parsed;
-use super::shape::role;
-use super::{Message, Role};
-use crate::report::Action;
+use super::speaker::{self, Line, Who, who};
+use crate::report::{Action, Note};
 
 /// Whether a text has blocks, or begins with a speaker.
 pub(super) fn looks_like(head: &str, options: &Options) -> bool {
@@ -17,15 +17,13 @@ pub(super) fn looks_like(head: &str, options: &Options) -> bool {
 }
 
 /// A block's messages: a line without a speaker goes on with the message before.
-pub(super) fn parse(text: &str, line: u64, options: &Options) -> Parsed {
-    if let Some((user, character)) = two_names(text, options) {
-        let reason = format!("speakers {user:?} and {character:?}, taken as user and character");
-        let options = Options { user: Some(user), character: Some(character), ..options.clone() };
-        let mut parsed = parse_known(text, line, &options);
-        parsed.note(Action::Repaired, format!("line {line}"), reason);
-        return parsed;
-    }
-    parse_known(text, line, options)
+pub(super) fn parse(text: &str, notes: Vec<Note>, line: u64, options: &Options) -> Parsed {
+    let mut parsed = Parsed { dialogue: None, notes };
+    let Some((user, character)) = two_names(text, options) else { return parse_known(text, line, options, parsed) };
+    let reason = format!("speakers {user:?} and {character:?}, taken as user and character");
+    parsed.note(Action::Repaired, format!("line {line}"), reason);
+    let options = Options { user: Some(user), character: Some(character), ..options.clone() };
+    parse_known(text, line, &options, parsed)
 }
 
 /// The two speakers of a block in which nobody known speaks: the names before its lines, if there are two.
@@ -46,24 +44,26 @@ fn two_names(text: &str, options: &Options) -> Option<(String, String)> {
     others.all(|name| name == character).then_some((user, character))
 }
 
-fn parse_known(text: &str, line: u64, options: &Options) -> Parsed {
-    let mut parsed = Parsed::default();
-    let mut said: Vec<(String, Message)> = Vec::new();
+fn parse_known(text: &str, line: u64, options: &Options, mut parsed: Parsed) -> Parsed {
+    let mut said: Vec<Line> = Vec::new();
     for (i, content) in text.lines().enumerate() {
         let place = format!("line {}", line + i as u64);
         match (speaker(content, options), said.last_mut()) {
-            (Some((role, words)), _) => said.push((place, Message::new(role, words.trim()))),
-            (None, Some((_, last))) => {
-                last.content.push('\n');
-                last.content.push_str(content);
+            (Some((role, words)), _) => {
+                said.push(Line { place, who: Who::Role(role), text: words.trim().to_owned(), learnt: true });
+            }
+            (None, Some(last)) => {
+                last.text.push('\n');
+                last.text.push_str(content);
             }
             (None, None) if content.trim().is_empty() => {}
             (None, None) => parsed.note(Action::Dropped, place, "nobody is named who says this"),
         }
     }
-    for (_, message) in &mut said {
-        message.content.truncate(message.content.trim_end().len());
+    for line in &mut said {
+        line.text.truncate(line.text.trim_end().len());
     }
+    let said = speaker::messages(said, options, &mut parsed);
     parsed.finish(format!("line-{line}"), &options.contributor, line, said)
 }
 
@@ -83,5 +83,11 @@ fn speaker<'a>(line: &'a str, options: &Options) -> Option<(Role, &'a str)> {
 
 fn role_by_name(name: &str, options: &Options) -> Option<Role> {
     let known = options.character.is_some() || options.user.is_some();
-    if known && name.len() < 200 && Role::from_name(name).is_none() { role(name, options) } else { None }
+    if !known || name.len() >= 200 || Role::from_name(name).is_some() {
+        return None;
+    }
+    match who(name, options) {
+        Who::Role(role) => Some(role),
+        Who::Tool | Who::Named(_) => None,
+    }
 }

@@ -62,6 +62,8 @@ pub enum Format {
     Alpaca,
     /// SillyTavern's chat log.
     SillyTavern,
+    /// ChatGPT's export of conversations.
+    ChatGpt,
     /// `<START>` blocks of text.
     Examples,
     /// A table.
@@ -77,6 +79,7 @@ impl Format {
             Self::ShareGpt => "sharegpt",
             Self::Alpaca => "alpaca",
             Self::SillyTavern => "sillytavern_chat",
+            Self::ChatGpt => "chatgpt_export",
             Self::Examples => "mes_example",
             Self::Csv => "csv",
         }

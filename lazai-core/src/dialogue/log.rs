@@ -2,64 +2,134 @@
 
 use serde_json::{Map, Value};
 
+use super::Role;
 use super::format::Options;
 use super::read::Parsed;
 use super::shape::{message, object};
-use super::{Message, Role};
+use super::speaker::{self, Line, Who, may_be_learnt, same};
 use crate::report::{Action, excerpt};
+use crate::text::json::{is_filled, kind};
+
+/// What SillyTavern writes as names where there is no one name.
+const PLACEHOLDERS: [&str; 4] = ["unused", "undefined", "null", "none"];
 
 /// Reads SillyTavern's logs, and lists of bare messages.
 pub(super) fn parse(lines: Vec<(u64, Vec<u8>)>, options: &Options) -> Parsed {
     let mut parsed = Parsed::default();
-    let mut said = Vec::with_capacity(lines.len());
-    let mut first = None;
+    let first = lines.first().map_or(1, |(line, _)| *line);
     let mut id = None;
+    let mut header_name = None;
+    let mut read = Vec::with_capacity(lines.len());
     for (line, bytes) in lines {
-        first.get_or_insert(line);
         let place = format!("line {line}");
-        let map = match object(&bytes, &place, &mut parsed) {
-            Ok(map) => map,
-            Err(reason) => {
-                parsed.note(Action::Dropped, place, reason);
-                continue;
+        match object(&bytes, &place, &mut parsed) {
+            Ok(map) if is_header(&map) => {
+                id = map.get("create_date").and_then(Value::as_str).map(str::to_owned).or(id);
+                header_name = named(&map, "character_name").map(str::to_owned).or(header_name);
             }
-        };
-        let result = if map.contains_key("mes") {
-            spoken(&map)
-        } else if map.contains_key("user_name")
-            || map.contains_key("character_name")
-            || map.contains_key("chat_metadata")
-        {
-            // What SillyTavern says about the chat.
-            id = map.get("create_date").and_then(Value::as_str).map(str::to_owned).or(id);
-            continue;
-        } else {
-            message(&Value::Object(map), options, &place, &mut parsed)
-        };
-        match result {
-            Ok(message) => said.push((place, message)),
+            read_or_not => read.push((place, read_or_not)),
+        }
+    }
+    let good = read.iter().filter_map(|(_, line)| line.as_ref().ok());
+    let character = character_of(good, header_name.as_deref(), options);
+    let mut said = Vec::with_capacity(read.len());
+    for (place, map) in read {
+        let line = map.and_then(|map| match map.contains_key("mes") {
+            true => spoken(&map, character.as_deref(), options, &place, &mut parsed),
+            false => message(&Value::Object(map), options, &place, &mut parsed),
+        });
+        match line {
+            Ok(line) => said.push(line),
             Err(reason) => parsed.note(Action::Dropped, place, reason),
         }
     }
-    let line = first.unwrap_or(1);
-    parsed.finish(id.unwrap_or_else(|| format!("line-{line}")), &options.contributor, line, said)
+    let known = Options { character: character.or_else(|| options.character.clone()), ..options.clone() };
+    let said = speaker::messages(said, &known, &mut parsed);
+    parsed.finish(id.unwrap_or_else(|| format!("line-{first}")), &options.contributor, first, said)
 }
 
-/// Who the character of a log is, by its first line.
+/// What SillyTavern says about the chat.
+fn is_header(map: &Map<String, Value>) -> bool {
+    !map.contains_key("mes")
+        && ["user_name", "character_name", "chat_metadata"].iter().any(|field| map.contains_key(*field))
+}
+
+/// A name that a field holds, unless it is one that stands for none.
+fn named<'m>(map: &'m Map<String, Value>, field: &str) -> Option<&'m str> {
+    let name = map.get(field)?.as_str()?.trim();
+    (!name.is_empty() && !PLACEHOLDERS.contains(&name.to_ascii_lowercase().as_str())).then_some(name)
+}
+
+/// Who the character is: who the caller says; else whom the header names, if they speak; else who speaks first and is neither
+/// the user nor a narrator.
+fn character_of<'a>(
+    lines: impl Iterator<Item = &'a Map<String, Value>> + Clone,
+    header: Option<&str>,
+    options: &Options,
+) -> Option<String> {
+    if options.character.is_some() {
+        return options.character.clone();
+    }
+    let mut speakers = lines.filter(|map| is_somebody(map)).filter_map(|map| named(map, "name"));
+    match header {
+        Some(header) if speakers.clone().any(|name| same(name, header)) => Some(header.to_owned()),
+        header => speakers.next().or(header).map(str::to_owned),
+    }
+}
+
+/// Whether a line is of somebody who is neither the user nor the program.
+fn is_somebody(map: &Map<String, Value>) -> bool {
+    !flag(map, "is_user") && !flag(map, "is_system") && !is_narrated(map)
+}
+
+fn flag(map: &Map<String, Value>, name: &str) -> bool {
+    map.get(name).is_some_and(|v| v.as_bool().unwrap_or(v.as_i64() == Some(1)))
+}
+
+/// What the `/sys` command writes, which nobody says; `/comment` is for readers of the log alone.
+fn is_narrated(map: &Map<String, Value>) -> bool {
+    extra_type(map).is_some()
+}
+
+fn extra_type(map: &Map<String, Value>) -> Option<&str> {
+    map.get("extra")?.get("type")?.as_str().filter(|kind| !kind.is_empty())
+}
+
+/// Who the character of a log is, as far as its beginning tells.
 pub(super) fn character(map: &Map<String, Value>) -> Option<String> {
-    let name = map.get("character_name").or_else(|| {
-        let said = map.contains_key("mes") && map.get("is_user").and_then(Value::as_bool) == Some(false);
-        map.get("name").filter(|_| said)
-    });
-    name.and_then(Value::as_str).filter(|name| !name.is_empty()).map(|name| excerpt(name, 200))
+    let said = || named(map, "name").filter(|_| map.contains_key("mes") && is_somebody(map));
+    named(map, "character_name").or_else(said).map(|name| excerpt(name, 200))
 }
 
-fn spoken(map: &Map<String, Value>) -> Result<Message, String> {
-    let flag = |name: &str| map.get(name).is_some_and(|v| v.as_bool().unwrap_or(v.as_i64() == Some(1)));
-    if flag("is_system") {
+fn spoken(
+    map: &Map<String, Value>,
+    character: Option<&str>,
+    options: &Options,
+    place: &str,
+    parsed: &mut Parsed,
+) -> Result<Line, String> {
+    if flag(map, "is_system") {
         return Err("hidden from the model (is_system)".into());
     }
-    let text = map.get("mes").and_then(Value::as_str).ok_or("field `mes`: expected a text")?;
-    let role = if flag("is_user") { Role::User } else { Role::Assistant };
-    Ok(Message::new(role, text))
+    let text = match map.get("mes") {
+        Some(Value::String(text)) => text.clone(),
+        Some(other) if is_filled(other) => return Err(format!("field `mes`: expected a text, found {}", kind(other))),
+        _ => return Err("field `mes`: expected a text".into()),
+    };
+    let who = match (extra_type(map), named(map, "name")) {
+        (Some("comment"), _) => return Err("a comment, hidden from the model".into()),
+        (Some(_), _) => {
+            parsed.note(Action::Repaired, place, "narration, taken as system text");
+            Who::Role(Role::System)
+        }
+        (None, _) if flag(map, "is_user") => Who::Role(Role::User),
+        (None, Some(name)) if character.is_some_and(|character| !same(character, name)) => {
+            match options.user.as_deref() {
+                Some(user) if same(user, name) => Who::Role(Role::User),
+                _ => Who::Named(name.to_owned()),
+            }
+        }
+        (None, _) => Who::Role(Role::Assistant),
+    };
+    Ok(Line { place: place.to_owned(), who, text, learnt: may_be_learnt(map) })
 }

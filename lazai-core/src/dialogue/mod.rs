@@ -6,6 +6,7 @@
 //! | [`Format::ShareGpt`] | `{"conversations": [{"from": "human", "value": "…"}, …]}` |
 //! | [`Format::Alpaca`] | `{"instruction": "…", "input": "…", "output": "…"}`, or prompt and response by other names |
 //! | [`Format::SillyTavern`] | a chat log: a line about the chat, then a line per message; one dialogue |
+//! | [`Format::ChatGpt`] | ChatGPT's export: of each tree of messages, the branch it ended with |
 //! | [`Format::Examples`] | text in `<START>` blocks, as cards have their examples |
 //! | [`Format::Csv`] | a table of prompts and responses, or of roles and contents |
 //!
@@ -22,12 +23,14 @@
 //! # Ok::<(), lazai_core::dialogue::DialogueError>(())
 //! ```
 
+mod chatgpt;
 mod examples;
 mod format;
 mod log;
 mod read;
 mod shape;
 mod source;
+mod speaker;
 mod table;
 
 pub use format::{DialogueError, Format, Options};
@@ -104,4 +107,7 @@ pub struct Dialogue {
     pub contributor: String,
     /// The messages in order.
     pub messages: Vec<Message>,
+    /// Which of the character's messages, by index from 0, are there to be read and not to be learnt: files may say so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub context: Vec<u32>,
 }

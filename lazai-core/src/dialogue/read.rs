@@ -5,8 +5,10 @@ use std::io::Read;
 
 use super::format::{DialogueError, Format, Options};
 use super::source::{self, Kind, Source};
-use super::{Dialogue, Message, examples, log, shape, table};
+use super::speaker::Said;
+use super::{Dialogue, Role, examples, log, shape, table};
 use crate::report::{Action, Note, Report, excerpt};
+use crate::text::{self, Utf8, json};
 use serde_json::Value;
 
 /// Largest single record (a line, a list element, a row): 16 MiB. Larger ones are skipped and noted.
@@ -33,7 +35,7 @@ impl Raw {
         match &self.body {
             Body::Json(bytes) => bytes.len(),
             Body::Log(lines) => lines.iter().map(|(_, bytes)| bytes.len()).sum(),
-            Body::Block(text) | Body::Refused(text) => text.len(),
+            Body::Block(text, _) | Body::Refused(text) => text.len(),
             Body::Rows(rows) => rows.bytes(),
         }
     }
@@ -45,8 +47,8 @@ pub(super) enum Body {
     Json(Vec<u8>),
     /// Lines of a chat log with their numbers.
     Log(Vec<(u64, Vec<u8>)>),
-    /// A block of text.
-    Block(String),
+    /// A block of text, and what is to be noted of it.
+    Block(String, Vec<Note>),
     /// A conversation out of a table: line, role, content.
     Rows(table::Rows),
     /// Something that is not a record, and why.
@@ -68,27 +70,40 @@ impl Parsed {
     }
 
     /// Keeps messages that say something, joins neighbours of one role, and drops dialogues in which the character
-    /// does not speak.
-    pub(super) fn finish(mut self, id: String, contributor: &str, line: u64, said: Vec<(String, Message)>) -> Self {
-        let mut messages: Vec<Message> = Vec::with_capacity(said.len());
-        for (place, message) in said {
-            if message.content.trim().is_empty() {
-                self.note(Action::Dropped, place, "an empty message");
+    /// says nothing that may be learnt.
+    pub(super) fn finish(mut self, id: String, contributor: &str, line: u64, said: Vec<Said>) -> Self {
+        let mut kept: Vec<Said> = Vec::with_capacity(said.len());
+        for next in said {
+            if next.message.content.trim().is_empty() {
+                self.note(Action::Dropped, next.place, "an empty message");
                 continue;
             }
-            match messages.last_mut() {
-                Some(last) if last.role == message.role => {
-                    self.note(Action::Merged, place, format!("a second {} message in a row", message.role.as_str()));
-                    last.content.push('\n');
-                    last.content.push_str(&message.content);
+            let role = next.message.role;
+            match kept.last_mut().filter(|last| last.message.role == role) {
+                // What is learnt and what is not cannot be one message.
+                Some(last) if role == Role::Assistant && last.learnt != next.learnt => {
+                    let reason = "not to be learnt, and beside a reply that is";
+                    let unlearnt = if last.learnt { next } else { std::mem::replace(last, next) };
+                    self.note(Action::Dropped, unlearnt.place, reason);
                 }
-                _ => messages.push(message),
+                Some(last) => {
+                    self.note(Action::Merged, next.place, format!("a second {} message in a row", role.as_str()));
+                    last.message.content.push('\n');
+                    last.message.content.push_str(&next.message.content);
+                }
+                None => kept.push(next),
             }
         }
-        if messages.iter().any(|m| m.role == super::Role::Assistant) {
-            self.dialogue = Some(Dialogue { id, contributor: contributor.to_owned(), messages });
+        let replies = || kept.iter().filter(|said| said.message.role == Role::Assistant);
+        if replies().any(|said| said.learnt) {
+            let unlearnt = (0..).zip(&kept).filter(|(_, said)| said.message.role == Role::Assistant && !said.learnt);
+            let context = unlearnt.map(|(index, _)| index).collect();
+            let messages = kept.into_iter().map(|said| said.message).collect();
+            self.dialogue = Some(Dialogue { id, contributor: contributor.to_owned(), messages, context });
         } else {
-            self.note(Action::Dropped, format!("line {line}"), "the character never speaks");
+            let reason =
+                if replies().next().is_some() { "nothing of it may be learnt" } else { "the character never speaks" };
+            self.note(Action::Dropped, format!("line {line}"), reason);
         }
         self
     }
@@ -103,6 +118,8 @@ pub struct RawReader<R> {
     /// Whether the records are the messages of one dialogue, not read yet.
     whole: bool,
     character: Option<String>,
+    /// What is to be noted of the file's encoding.
+    encoding: Option<String>,
 }
 
 impl<R: Read> RawReader<R> {
@@ -113,17 +130,14 @@ impl<R: Read> RawReader<R> {
     pub fn new(mut reader: R, options: &Options) -> Result<Self, DialogueError> {
         let mut head = Vec::with_capacity(HEAD_BYTES);
         reader.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head)?;
-        let body = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&head);
-        if body.trim_ascii().is_empty() {
+        let (text, _) = text::decode(&head);
+        if text.trim().is_empty() {
             return Err(DialogueError::Empty);
         }
-        if body.starts_with(&[0xFF, 0xFE]) || body.starts_with(&[0xFE, 0xFF]) {
-            return Err(DialogueError::UnknownFormat { reason: "UTF-16; expected UTF-8".into() });
-        }
-        if body[..body.len().min(4096)].contains(&0) {
+        if text.as_bytes()[..text.len().min(4096)].contains(&0) {
             return Err(DialogueError::UnknownFormat { reason: "binary data".into() });
         }
-        let text = String::from_utf8_lossy(body).into_owned();
+        let text = text.into_owned();
         let start = text.trim_start();
         let json = start.starts_with('[') || (start.starts_with('{') && !start.starts_with("{{"));
         let (kind, format) = if json {
@@ -136,9 +150,13 @@ impl<R: Read> RawReader<R> {
             let reason = format!("the file begins with {:?}", excerpt(start, 60));
             return Err(DialogueError::UnknownFormat { reason });
         };
-        let source = Source::new(kind, body.to_vec(), reader);
-        let waiting = VecDeque::new();
-        let mut this = Self { source, waiting, format, options: options.clone(), whole: false, character: None };
+        let (file, encoding) = Utf8::new(head, reader).map_err(|encoding| {
+            let reason = format!("{encoding}, which this build does not read; expected UTF-8");
+            DialogueError::UnknownFormat { reason }
+        })?;
+        let (source, waiting) = (Source::new(kind, file)?, VecDeque::new());
+        let options = options.clone();
+        let mut this = Self { source, waiting, format, options, whole: false, character: None, encoding };
         if json {
             this.detect_json()?;
         }
@@ -157,13 +175,20 @@ impl<R: Read> RawReader<R> {
         self.character.as_deref()
     }
 
+    /// What is to be noted of the file itself.
+    #[must_use]
+    pub fn note(&self) -> Option<Note> {
+        let reason = self.encoding.clone()?;
+        Some(Note { action: Action::Repaired, place: "the file".into(), reason })
+    }
+
     /// Looks at the first good records.
     fn detect_json(&mut self) -> Result<(), DialogueError> {
         let mut seen = String::from("no JSON record can be read");
         for _ in 0..MAX_BROKEN_AT_START {
             let Some(raw) = self.source.next_record()? else { break };
             let value = match &raw.body {
-                Body::Json(bytes) => serde_json::from_str::<Value>(&String::from_utf8_lossy(bytes)).ok(),
+                Body::Json(bytes) => json::parse(&text::decode_part(bytes).0).ok().map(|(value, _)| value),
                 _ => None,
             };
             self.waiting.push_back(raw);
@@ -220,7 +245,7 @@ impl<R: Read> RawReader<R> {
         match raw.body {
             Body::Json(bytes) => shape::parse(&bytes, line, options),
             Body::Log(lines) => log::parse(lines, options),
-            Body::Block(text) => examples::parse(&text, line, options),
+            Body::Block(text, notes) => examples::parse(&text, notes, line, options),
             Body::Rows(rows) => rows.parse(line, options),
             Body::Refused(reason) => {
                 let mut parsed = Parsed::default();
@@ -250,7 +275,10 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// [`DialogueError`].
     pub fn new(reader: R, options: &Options) -> Result<Self, DialogueError> {
-        Ok(Self { raw: RawReader::new(reader, options)?, report: Report::default(), failed: false })
+        let raw = RawReader::new(reader, options)?;
+        let mut report = Report::default();
+        raw.note().into_iter().for_each(|note| report.add(note));
+        Ok(Self { raw, report, failed: false })
     }
 
     /// What the file is.

@@ -1,24 +1,39 @@
 //! JSON records: which fields hold a conversation.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::format::{Format, Options};
 use super::read::Parsed;
-use super::{Message, Role};
+use super::speaker::{self, Line, Who, may_be_learnt, who};
+use super::{Role, chatgpt};
 use crate::report::{Action, excerpt, json_reason};
+use crate::text::json::{self, filled, is_filled, kind};
 
 /// Names of a prompt's and a response's field.
 pub(super) const PROMPTS: [&str; 7] = ["instruction", "prompt", "question", "query", "user", "human", "input"];
 pub(super) const RESPONSES: [&str; 9] =
     ["output", "response", "completion", "answer", "assistant", "bot", "character", "target", "reply"];
+pub(super) const SYSTEMS: [&str; 2] = ["system", "system_prompt"];
+pub(super) const CONTRIBUTORS: [&str; 2] = ["contributor", "author"];
+const IDS: [&str; 2] = ["id", "conversation_id"];
 /// Names under which a list of messages stands.
 const LISTS: [&str; 4] = ["messages", "conversations", "conversation", "dialogue"];
+/// Names of a message's speaker and text.
+const SPEAKERS: [&str; 6] = ["role", "from", "user", "speaker", "author", "name"];
+const TEXTS: [&str; 4] = ["content", "value", "text", "message"];
+/// What a message may hold beside its text, and a dataset does not.
+const BESIDE: [&str; 6] = ["tool_calls", "function_call", "refusal", "reasoning_content", "reasoning", "audio"];
 
 /// What a record is, and whether the records together are one dialogue.
 pub(super) fn format(map: &Map<String, Value>) -> Option<(Format, bool)> {
     if let Some((name, messages)) = list(map) {
-        let from = messages.iter().any(|m| m.get("from").is_some());
+        let from = messages.iter().any(|m| m.get("from").is_some_and(is_filled));
         return Some((if from || name == "conversations" { Format::ShareGpt } else { Format::Chat }, false));
+    }
+    if chatgpt::looks_like(map) {
+        return Some((Format::ChatGpt, false));
     }
     let has = |key: &str| map.contains_key(key);
     if (has("mes") && (has("is_user") || has("name")))
@@ -27,8 +42,10 @@ pub(super) fn format(map: &Map<String, Value>) -> Option<(Format, bool)> {
     {
         return Some((Format::SillyTavern, true));
     }
-    let text = |names: &[&str]| names.iter().any(|name| map.get(*name).is_some_and(Value::is_string));
-    if text(&PROMPTS) && text(&RESPONSES) {
+    // Of any record: one that says nothing is still of this format.
+    let could_be_text = |value: &Value| value.is_null() || text_of(value).is_some();
+    let field = |names: &[&str]| names.iter().any(|name| map.get(*name).is_some_and(could_be_text));
+    if field(&PROMPTS) && field(&RESPONSES) {
         return Some((Format::Alpaca, false));
     }
     if has("role") && has("content") {
@@ -37,8 +54,44 @@ pub(super) fn format(map: &Map<String, Value>) -> Option<(Format, bool)> {
     (has("from") && has("value")).then_some((Format::ShareGpt, true))
 }
 
+/// The first list of messages with something in it.
 fn list(map: &Map<String, Value>) -> Option<(&'static str, &Vec<Value>)> {
-    LISTS.iter().find_map(|name| Some((*name, map.get(*name)?.as_array()?)))
+    let lists = || LISTS.iter().filter_map(|name| Some((*name, map.get(*name)?.as_array()?)));
+    lists().find(|(_, list)| !list.is_empty()).or_else(|| lists().next())
+}
+
+/// A text, or a number or truth value as a text.
+fn text_of(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(text.into()),
+        Value::Number(_) | Value::Bool(_) => json::plain(value).map(Cow::Owned),
+        _ => None,
+    }
+}
+
+/// The fields of a record.
+struct Record<'a> {
+    map: &'a Map<String, Value>,
+    place: &'a str,
+}
+
+impl Record<'_> {
+    /// The first field of some names that holds a text, and its name.
+    fn text(&self, names: &[&'static str], parsed: &mut Parsed) -> Option<(&'static str, String)> {
+        let field = |name: &&'static str| {
+            let value = self.map.get(*name).filter(|value| is_filled(value))?;
+            Some((*name, value, text_of(value)?.into_owned()))
+        };
+        let (name, value, text) = names.iter().find_map(field)?;
+        if !value.is_string() {
+            parsed.note(Action::Repaired, self.place, format!("{name}: {}, taken as text", kind(value)));
+        }
+        Some((name, text))
+    }
+
+    fn line(&self, role: Role, text: String) -> Line {
+        Line { place: self.place.to_owned(), who: Who::Role(role), text, learnt: true }
+    }
 }
 
 pub(super) fn parse(bytes: &[u8], line: u64, options: &Options) -> Parsed {
@@ -51,46 +104,60 @@ pub(super) fn parse(bytes: &[u8], line: u64, options: &Options) -> Parsed {
             return parsed;
         }
     };
-    let field =
-        |names: &[&str]| names.iter().find_map(|name| map.get(*name)?.as_str()).filter(|t| !t.trim().is_empty());
-    let id = match map.get("id").or_else(|| map.get("conversation_id")) {
-        Some(Value::String(id)) if !id.is_empty() => excerpt(id, 200),
-        Some(Value::Number(id)) => id.to_string(),
+    let record = Record { map: &map, place: &place };
+    let id = match filled(&map, &IDS) {
+        Some((_, Value::String(id))) => excerpt(id, 200),
+        Some((_, Value::Number(id))) => id.to_string(),
         _ => format!("line-{line}"),
     };
-    let contributor = field(&["contributor", "author"]).unwrap_or(&options.contributor).to_owned();
-    let mut said = Vec::new();
-    if let Some(system) = field(&["system", "system_prompt"]) {
-        said.push((place.clone(), Message::new(Role::System, system)));
+    let contributor = record.text(&CONTRIBUTORS, &mut parsed).map_or_else(|| options.contributor.clone(), |(_, c)| c);
+    let mut lines = Vec::new();
+    if let Some((_, system)) = record.text(&SYSTEMS, &mut parsed) {
+        lines.push(record.line(Role::System, system));
     }
-    if let Some((_, messages)) = list(&map) {
+    if let Some((_, messages)) = list(&map).filter(|(_, messages)| !messages.is_empty()) {
         for (i, value) in messages.iter().enumerate() {
             let place = format!("line {line}, message {}", i + 1);
             match message(value, options, &place, &mut parsed) {
-                Ok(message) => said.push((place, message)),
+                Ok(message) => lines.push(message),
                 Err(reason) => parsed.note(Action::Dropped, place, reason),
             }
         }
-    } else if let (Some(prompt), Some(response)) = (field(&PROMPTS), field(&RESPONSES)) {
-        for (i, turn) in map.get("history").and_then(Value::as_array).into_iter().flatten().enumerate() {
-            match (turn.get(0).and_then(Value::as_str), turn.get(1).and_then(Value::as_str)) {
-                (Some(user), Some(reply)) => {
-                    said.push((place.clone(), Message::new(Role::User, user)));
-                    said.push((place.clone(), Message::new(Role::Assistant, reply)));
-                }
-                _ => parsed.note(Action::Dropped, format!("line {line}, history {}", i + 1), "expected two texts"),
-            }
-        }
-        let input = if map.contains_key("instruction") { field(&["input"]) } else { None };
-        let prompt = input.map_or_else(|| prompt.to_owned(), |input| format!("{prompt}\n\n{input}"));
-        said.push((place.clone(), Message::new(Role::User, prompt)));
-        said.push((place, Message::new(Role::Assistant, response)));
-    } else {
-        let fields: Vec<&str> = map.keys().take(8).map(String::as_str).collect();
-        parsed.note(Action::Dropped, place, format!("no conversation in the fields {fields:?}"));
+    } else if chatgpt::looks_like(&map) {
+        lines.extend(chatgpt::lines(&map, line, &mut parsed));
+    } else if let Err(reason) = pair(&record, &mut lines, &mut parsed) {
+        parsed.note(Action::Dropped, place, reason);
         return parsed;
     }
+    let said = speaker::messages(lines, options, &mut parsed);
     parsed.finish(id, &contributor, line, said)
+}
+
+/// A prompt and its response, with what was said before.
+fn pair(record: &Record<'_>, lines: &mut Vec<Line>, parsed: &mut Parsed) -> Result<(), String> {
+    let prompt = record.text(&PROMPTS, parsed);
+    let response = record.text(&RESPONSES, parsed);
+    let fields: Vec<&str> = record.map.keys().take(8).map(String::as_str).collect();
+    let ((asked, prompt), (_, response)) = match (prompt, response) {
+        (Some(prompt), Some(response)) => (prompt, response),
+        (Some(_), None) => return Err(format!("no response is filled in the fields {fields:?}")),
+        (None, Some(_)) => return Err(format!("no prompt is filled in the fields {fields:?}")),
+        (None, None) => return Err(format!("no conversation in the fields {fields:?}")),
+    };
+    for (i, turn) in record.map.get("history").and_then(Value::as_array).into_iter().flatten().enumerate() {
+        match (turn.get(0).and_then(text_of), turn.get(1).and_then(text_of)) {
+            (Some(user), Some(reply)) => {
+                lines.push(record.line(Role::User, user.into_owned()));
+                lines.push(record.line(Role::Assistant, reply.into_owned()));
+            }
+            _ => parsed.note(Action::Dropped, format!("{}, history {}", record.place, i + 1), "expected two texts"),
+        }
+    }
+    let input = if asked == "instruction" { record.text(&["input"], parsed) } else { None };
+    let prompt = input.map_or_else(|| prompt.clone(), |(_, input)| format!("{prompt}\n\n{input}"));
+    lines.push(record.line(Role::User, prompt));
+    lines.push(record.line(Role::Assistant, response));
+    Ok(())
 }
 
 /// A bare list of messages, as the object that it stands for.
@@ -98,54 +165,73 @@ pub(super) fn of_list(list: Value) -> Map<String, Value> {
     Map::from_iter([("messages".to_owned(), list)])
 }
 
-/// A JSON object; bytes that are not UTF-8 are replaced.
+/// A JSON object, mended where its meaning is clear.
 pub(super) fn object(bytes: &[u8], place: &str, parsed: &mut Parsed) -> Result<Map<String, Value>, String> {
-    let value = match std::str::from_utf8(bytes) {
-        Ok(text) => serde_json::from_str(text),
-        Err(_) => {
-            parsed.note(Action::Repaired, place, "not UTF-8; unreadable bytes are replaced");
-            serde_json::from_str(&String::from_utf8_lossy(bytes))
+    let (text, note) = crate::text::decode_part(bytes);
+    if let Some(reason) = note {
+        parsed.note(Action::Repaired, place, reason);
+    }
+    match json::parse(text.trim_matches(['\0', '\u{feff}'])) {
+        Ok((value, mended)) => {
+            mended.into_iter().for_each(|reason| parsed.note(Action::Repaired, place, reason));
+            match value {
+                Value::Object(map) => Ok(map),
+                list @ Value::Array(_) => Ok(of_list(list)),
+                _ => Err("expected a JSON object".into()),
+            }
         }
-    };
-    match value {
-        Ok(Value::Object(map)) => Ok(map),
-        Ok(list @ Value::Array(_)) => Ok(of_list(list)),
-        Ok(_) => Err("expected a JSON object".into()),
         Err(error) => Err(format!("not JSON, column {}: {}", error.column(), json_reason(&error))),
     }
 }
 
-/// One message in the shapes of OpenAI and ShareGPT.
-pub(super) fn message(value: &Value, options: &Options, place: &str, parsed: &mut Parsed) -> Result<Message, String> {
-    let name = value.get("role").or_else(|| value.get("from")).or_else(|| value.get("user"));
-    let Some(name) = name.and_then(Value::as_str) else { return Err("a message without a role".into()) };
-    let role = role(name, options).ok_or_else(|| format!("role {:?} is nobody's here", excerpt(name, 40)))?;
-    let content = value.get("content").or_else(|| value.get("value")).or_else(|| value.get("text"));
-    let content = match content {
-        Some(Value::String(text)) => text.clone(),
-        // Parts: texts are kept, pictures and calls are not.
-        Some(Value::Array(parts)) => {
+/// One message in the shapes of OpenAI, ShareGPT and chat logs with names.
+pub(super) fn message(value: &Value, options: &Options, place: &str, parsed: &mut Parsed) -> Result<Line, String> {
+    let Value::Object(map) = value else { return Err(format!("expected a message, found {}", kind(value))) };
+    let name =
+        SPEAKERS.iter().find_map(|name| map.get(*name).and_then(speaker_name)).ok_or("a message without a role")?;
+    let who = who(name, options);
+    let learnt = may_be_learnt(map);
+    if !learnt && who == Who::Role(Role::Assistant) {
+        parsed.note(Action::Repaired, place, "the file says that it is not to be learnt: context");
+    }
+    for name in BESIDE.iter().filter(|name| map.get(**name).is_some_and(is_filled)) {
+        parsed.note(Action::Dropped, place, format!("{name}: not part of a dialogue"));
+    }
+    let (_, content) = filled(map, &TEXTS).ok_or("a message without a text")?;
+    let text = content_of(content, place, parsed)?;
+    Ok(Line { place: place.to_owned(), who, text, learnt })
+}
+
+/// A speaker's name: a text, or an author as chat programs export them.
+fn speaker_name(value: &Value) -> Option<&str> {
+    let name = match value {
+        Value::Object(author) => filled(author, &["role", "nickname", "name", "username"])?.1,
+        name => name,
+    };
+    name.as_str().filter(|name| !name.trim().is_empty())
+}
+
+/// A message's text: as it is, in parts of which some may be pictures or calls, or in an object.
+pub(super) fn content_of(content: &Value, place: &str, parsed: &mut Parsed) -> Result<String, String> {
+    match content {
+        Value::Array(parts) => {
             let texts: Vec<&str> =
                 parts.iter().filter_map(|part| part.get("text").map_or_else(|| part.as_str(), Value::as_str)).collect();
             if texts.len() < parts.len() {
                 parsed.note(Action::Dropped, place, format!("{} parts that are no text", parts.len() - texts.len()));
             }
-            texts.join("\n")
+            Ok(texts.join("\n"))
         }
-        Some(Value::Null) | None => return Err("a message without a text".into()),
-        Some(_) => return Err("the content is neither a text nor a list of parts".into()),
-    };
-    Ok(Message { role, content })
-}
-
-/// The role of a speaker, by role or by name.
-pub(super) fn role(name: &str, options: &Options) -> Option<Role> {
-    let is = |who: &Option<String>| who.as_deref().is_some_and(|who| who.trim().eq_ignore_ascii_case(name.trim()));
-    if is(&options.character) {
-        Some(Role::Assistant)
-    } else if is(&options.user) {
-        Some(Role::User)
-    } else {
-        Role::from_name(name)
+        Value::Object(map) => match filled(map, &["text", "parts"]) {
+            Some((_, inner)) if !inner.is_object() => content_of(inner, place, parsed),
+            _ => Err("the content is neither a text nor a list of parts".into()),
+        },
+        other => {
+            let text = text_of(other).ok_or("a message without a text")?;
+            if !other.is_string() {
+                parsed.note(Action::Repaired, place, format!("{}, taken as text", kind(other)));
+            }
+            Ok(text.into_owned())
+        }
     }
 }

@@ -1,15 +1,15 @@
 //! Splitting a file into records without holding it.
 
-use std::io::{BufRead, BufReader, Chain, Cursor, Read};
-
-use serde_json::{Map, Value};
+use std::io::{BufRead, BufReader, Read};
 
 use super::DialogueError;
 use super::read::{Body, MAX_RECORD_BYTES, Raw};
 use super::table::{Layout, Table};
+use crate::report::{Action, Note};
+use crate::text::{self, Utf8, json};
 
 /// A file whose beginning was looked at.
-pub(super) type Input<R> = BufReader<Chain<Cursor<Vec<u8>>, R>>;
+pub(super) type Input<R> = BufReader<Utf8<R>>;
 
 /// What separates records.
 pub(super) enum Kind {
@@ -22,7 +22,7 @@ pub(super) enum Kind {
 pub(super) enum Source<R> {
     Lines { input: Input<R>, line: u64 },
     Values(Values<R>),
-    Blocks { input: Input<R>, line: u64 },
+    Blocks(Blocks<R>),
     Table(Box<Table<R>>),
 }
 
@@ -30,7 +30,7 @@ pub(super) enum Source<R> {
 pub(super) fn json_kind(head: &str) -> Kind {
     let first = head.lines().next().unwrap_or_default().trim();
     // A list in each line, or one list of everything.
-    let lists = |line: &str| line.starts_with('[') && serde_json::from_str::<Vec<Value>>(line).is_ok();
+    let lists = |line: &str| line.starts_with('[') && json::is_list(line);
     if head.lines().count() > 1 && head.lines().filter(|line| !line.trim().is_empty()).take(2).all(lists) {
         return Kind::Lines;
     }
@@ -38,30 +38,29 @@ pub(super) fn json_kind(head: &str) -> Kind {
         return Kind::Values;
     }
     // One broken line does not make lines of something else.
-    let is_record = |line: &str| serde_json::from_str::<Map<String, Value>>(line).is_ok();
     let lines = !head.contains('\n')
         || first.ends_with('}')
         || first.len() > 4096
-        || head.lines().take(64).any(|line| line.starts_with('{') && is_record(line));
+        || head.lines().take(64).any(|line| line.starts_with('{') && json::is_object(line));
     if lines { Kind::Lines } else { Kind::Values }
 }
 
 impl<R: Read> Source<R> {
-    pub(super) fn new(kind: Kind, head: Vec<u8>, rest: R) -> Self {
-        let input = BufReader::with_capacity(64 << 10, Cursor::new(head).chain(rest));
-        match kind {
+    pub(super) fn new(kind: Kind, file: Utf8<R>) -> Result<Self, DialogueError> {
+        let input = BufReader::with_capacity(64 << 10, file);
+        Ok(match kind {
             Kind::Lines => Self::Lines { input, line: 0 },
             Kind::Values => Self::Values(Values { input, line: 1, in_list: false }),
-            Kind::Blocks => Self::Blocks { input, line: 0 },
-            Kind::Table(layout) => Self::Table(Box::new(Table::new(input, layout))),
-        }
+            Kind::Blocks => Self::Blocks(Blocks { input, line: 0, waiting: None }),
+            Kind::Table(layout) => Self::Table(Box::new(Table::new(input, layout)?)),
+        })
     }
 
     pub(super) fn next_record(&mut self) -> Result<Option<Raw>, DialogueError> {
         match self {
             Self::Lines { input, line } => next_line(input, line),
             Self::Values(values) => values.next_value(),
-            Self::Blocks { input, line } => next_block(input, line),
+            Self::Blocks(blocks) => blocks.next_block(),
             Self::Table(table) => table.next_rows(),
         }
     }
@@ -105,29 +104,47 @@ fn next_line(input: &mut impl BufRead, line: &mut u64) -> Result<Option<Raw>, Di
     Ok(None)
 }
 
-/// A block of text: up to the next line that begins with `<START>`.
-fn next_block(input: &mut impl BufRead, line: &mut u64) -> Result<Option<Raw>, DialogueError> {
-    let (mut text, mut bytes, mut first) = (String::new(), Vec::new(), None);
-    loop {
-        // Whether the next line begins a block is seen before it is taken.
-        let starts = input.fill_buf()?.trim_ascii_start().get(..7).is_some_and(|s| s.eq_ignore_ascii_case(b"<START>"));
-        if starts && first.is_some() && !text.trim().is_empty() {
-            break;
+/// Blocks of text: each up to the next line that begins with `<START>`.
+pub(super) struct Blocks<R> {
+    input: Input<R>,
+    line: u64,
+    /// The line that begins the next block, already read.
+    waiting: Option<Vec<u8>>,
+}
+
+impl<R: Read> Blocks<R> {
+    fn next_block(&mut self) -> Result<Option<Raw>, DialogueError> {
+        let (mut block, mut notes, mut first) = (String::new(), Vec::new(), None);
+        loop {
+            let (bytes, fits) = match self.waiting.take() {
+                Some(line) => (line, true),
+                None => {
+                    let mut bytes = Vec::new();
+                    let Some(fits) = read_line(&mut self.input, &mut bytes)? else { break };
+                    self.line += 1;
+                    (bytes, fits)
+                }
+            };
+            let starts = bytes.trim_ascii_start().get(..7).is_some_and(|s| s.eq_ignore_ascii_case(b"<START>"));
+            if starts && first.is_some() && !block.trim().is_empty() {
+                self.waiting = Some(bytes);
+                break;
+            }
+            if !fits || block.len() + bytes.len() > MAX_RECORD_BYTES {
+                return Ok(Some(Raw { line: first.unwrap_or(self.line), body: too_large() }));
+            }
+            let (content, note) = text::decode_part(&bytes);
+            let place = || format!("line {}", self.line);
+            notes.extend(note.map(|reason| Note { action: Action::Repaired, place: place(), reason }));
+            let content = if starts { content.trim_start().get(7..).unwrap_or_default() } else { &*content };
+            if starts || !content.trim().is_empty() {
+                first.get_or_insert(self.line);
+            }
+            block.push_str(content.trim_end_matches('\r'));
+            block.push('\n');
         }
-        let Some(fits) = read_line(input, &mut bytes)? else { break };
-        *line += 1;
-        if !fits || text.len() + bytes.len() > MAX_RECORD_BYTES {
-            return Ok(Some(Raw { line: first.unwrap_or(*line), body: too_large() }));
-        }
-        let content = String::from_utf8_lossy(&bytes);
-        let content = if starts { content.trim_start().get(7..).unwrap_or_default() } else { &*content };
-        if starts || !content.trim().is_empty() {
-            first.get_or_insert(*line);
-        }
-        text.push_str(content.trim_end_matches('\r'));
-        text.push('\n');
+        Ok(first.filter(|_| !block.trim().is_empty()).map(|line| Raw { line, body: Body::Block(block, notes) }))
     }
-    Ok(first.filter(|_| !text.trim().is_empty()).map(|line| Raw { line, body: Body::Block(text) }))
 }
 
 /// JSON values: one after another, or as elements of one list.

@@ -1,81 +1,63 @@
-//! Tables: comma, semicolon or tab separated, with a header line.
+//! Dialogues in tables: a dialogue per row, or a message per row.
 
 use std::io::Read;
 
+use super::DialogueError;
 use super::format::Options;
-use super::read::{Body, MAX_CONVERSATION_BYTES, MAX_RECORD_BYTES, Parsed, Raw};
-use super::shape::{PROMPTS, RESPONSES, role};
+use super::read::{Body, MAX_CONVERSATION_BYTES, Parsed, Raw};
+use super::shape::{CONTRIBUTORS, PROMPTS, RESPONSES, SYSTEMS};
 use super::source::Input;
-use super::{DialogueError, Message};
-use crate::report::{Action, excerpt};
+use super::speaker::{self, Line, who};
+use crate::report::Action;
+use crate::text::table::{Header, MAX_ROW_BYTES, Row, Rows as TableRows, TableError};
 
-/// Which column holds what.
+/// Which columns hold what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Layout {
-    delimiter: u8,
+    header: Header,
     content: Content,
-    id: Option<usize>,
-    contributor: Option<usize>,
+    ids: Vec<usize>,
+    contributors: Vec<usize>,
 }
 
+/// Of several columns for one thing, the first that a row fills counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Content {
     /// A dialogue in each row.
-    Pair { prompt: usize, input: Option<usize>, response: usize, system: Option<usize> },
+    Pair { prompts: Vec<usize>, input: Vec<usize>, responses: Vec<usize>, systems: Vec<usize> },
     /// A message in each row; rows of one id follow one another.
-    Message { role: usize, text: usize },
+    Message { speakers: Vec<usize>, texts: Vec<usize> },
 }
 
 /// Reads a header line.
 pub(super) fn layout(head: &str) -> Option<Layout> {
-    let header = head.lines().next()?;
-    [b',', b';', b'\t'].into_iter().find_map(|delimiter| {
-        let mut reader =
-            csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).from_reader(header.as_bytes());
-        let names = reader.records().next()?.ok()?;
-        let names: Vec<String> = names.iter().map(|n| n.trim().to_ascii_lowercase()).collect();
-        let column = |wanted: &[&str]| wanted.iter().find_map(|w| names.iter().position(|name| name == w));
-        let message = (column(&["role", "speaker", "from"]), column(&["content", "message", "text", "value"]));
-        let content = match message {
-            (Some(role), Some(text)) => Content::Message { role, text },
-            _ => {
-                let (prompt, response) = (column(&PROMPTS)?, column(&RESPONSES)?);
-                let input = column(&["input"]).filter(|&input| input != prompt);
-                Content::Pair { prompt, input, response, system: column(&["system", "system_prompt"]) }
-            }
+    Header::all(head).into_iter().find_map(|header| {
+        let columns = |wanted: &[&str]| Some(header.columns(wanted)).filter(|columns| !columns.is_empty());
+        let speakers = columns(&["role", "speaker", "from", "name", "author"]);
+        let content = match (speakers, columns(&["content", "message", "text", "value"])) {
+            (Some(speakers), Some(texts)) => Content::Message { speakers, texts },
+            _ => Content::Pair {
+                prompts: columns(&PROMPTS)?,
+                responses: columns(&RESPONSES)?,
+                input: header.columns(&["input"]),
+                systems: header.columns(&SYSTEMS),
+            },
         };
-        let id = column(&["id", "conversation_id", "dialogue", "dialogue_id", "conversation"]);
-        Some(Layout { delimiter, content, id, contributor: column(&["contributor", "author"]) })
+        let ids = header.columns(&["id", "conversation_id", "dialogue", "dialogue_id", "conversation"]);
+        let contributors = match content {
+            // There, an author is who speaks.
+            Content::Message { .. } => header.columns(&CONTRIBUTORS[..1]),
+            Content::Pair { .. } => header.columns(&CONTRIBUTORS),
+        };
+        Some(Layout { content, ids, contributors, header })
     })
 }
 
-/// Counts what one record takes: an open quotation mark must not read the rest of the file into memory.
-struct Limited<R> {
-    input: R,
-    left: usize,
-}
-
-impl<R: Read> Read for Limited<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        if self.left == 0 {
-            return Err(std::io::ErrorKind::FileTooLarge.into());
-        }
-        let read = self.input.read(buffer)?;
-        self.left = self.left.saturating_sub(read);
-        Ok(read)
-    }
-}
-
 pub(super) struct Table<R> {
-    reader: csv::Reader<Limited<Input<R>>>,
+    rows: TableRows<Input<R>>,
     layout: Layout,
     /// The first row of the next conversation, already read.
     waiting: Option<Row>,
-}
-
-struct Row {
-    line: u64,
-    fields: Vec<String>,
 }
 
 /// A conversation out of a table.
@@ -83,59 +65,48 @@ struct Row {
 pub(super) struct Rows {
     id: Option<String>,
     contributor: Option<String>,
+    /// Line, speaker and text.
     said: Vec<(u64, String, String)>,
-    /// Rows that lack a column.
-    short: Vec<u64>,
+    /// What is to be noted of some lines.
+    notes: Vec<(Action, u64, String)>,
+}
+
+impl From<TableError> for DialogueError {
+    fn from(error: TableError) -> Self {
+        match error {
+            TableError::TooLong { line } => Self::TooLarge { line, max: MAX_ROW_BYTES },
+            TableError::Io(error) => error.into(),
+            TableError::Malformed { reason } => Self::Io { reason },
+        }
+    }
 }
 
 impl<R: Read> Table<R> {
-    pub(super) fn new(input: Input<R>, layout: Layout) -> Self {
-        let limited = Limited { input, left: MAX_RECORD_BYTES };
-        let reader = csv::ReaderBuilder::new().delimiter(layout.delimiter).flexible(true).from_reader(limited);
-        Self { reader, layout, waiting: None }
-    }
-
-    fn next_row(&mut self) -> Result<Option<Row>, DialogueError> {
-        self.reader.get_mut().left = MAX_RECORD_BYTES;
-        let mut record = csv::ByteRecord::new();
-        let line = self.reader.position().line();
-        match self.reader.read_byte_record(&mut record) {
-            Ok(false) => Ok(None),
-            Ok(true) => {
-                let line = record.position().map_or(line, csv::Position::line);
-                let fields = record.iter().map(|f| String::from_utf8_lossy(f).into_owned()).collect();
-                Ok(Some(Row { line, fields }))
-            }
-            Err(error) => match error.kind() {
-                csv::ErrorKind::Io(e) if e.kind() == std::io::ErrorKind::FileTooLarge => {
-                    Err(DialogueError::TooLarge { line, max: MAX_RECORD_BYTES })
-                }
-                _ => Err(DialogueError::Io { reason: error.to_string() }),
-            },
-        }
+    pub(super) fn new(input: Input<R>, layout: Layout) -> Result<Self, DialogueError> {
+        Ok(Self { rows: TableRows::new(input, &layout.header)?, layout, waiting: None })
     }
 
     /// The rows of the next conversation.
     pub(super) fn next_rows(&mut self) -> Result<Option<Raw>, DialogueError> {
         let first = match self.waiting.take() {
             Some(row) => row,
-            None => match self.next_row()? {
+            None => match self.rows.next_row()? {
                 Some(row) => row,
                 None => return Ok(None),
             },
         };
         let line = first.line;
-        let column = |column: Option<usize>, row: &Row| column.and_then(|c| row.fields.get(c).cloned());
+        let field = |columns: &[usize], row: &Row| row.filled(columns).map(|(_, text)| text.to_owned());
         let mut rows = Rows {
-            id: column(self.layout.id, &first).filter(|id| !id.is_empty()),
-            contributor: column(self.layout.contributor, &first).filter(|c| !c.is_empty()),
+            id: field(&self.layout.ids, &first),
+            contributor: field(&self.layout.contributors, &first),
             ..Rows::default()
         };
-        rows.add(first, &self.layout.content);
+        rows.add(&first, &self.layout.content);
         let mut bytes = 0;
         while matches!(self.layout.content, Content::Message { .. }) {
-            let Some(row) = self.next_row()? else { break };
-            if column(self.layout.id, &row).filter(|id| !id.is_empty()) != rows.id {
+            let Some(row) = self.rows.next_row()? else { break };
+            if field(&self.layout.ids, &row) != rows.id {
                 self.waiting = Some(row);
                 break;
             }
@@ -143,33 +114,39 @@ impl<R: Read> Table<R> {
             if bytes > MAX_CONVERSATION_BYTES {
                 return Err(DialogueError::TooLarge { line: row.line, max: MAX_CONVERSATION_BYTES });
             }
-            rows.add(row, &self.layout.content);
+            rows.add(&row, &self.layout.content);
         }
         Ok(Some(Raw { line, body: Body::Rows(rows) }))
     }
 }
 
 impl Rows {
-    fn add(&mut self, mut row: Row, content: &Content) {
+    fn add(&mut self, row: &Row, content: &Content) {
         let line = row.line;
-        let mut take = |column: usize| row.fields.get_mut(column).map(std::mem::take);
-        match *content {
-            Content::Message { role, text } => match (take(role), take(text)) {
-                (Some(role), Some(text)) => self.said.push((line, role, text)),
-                _ => self.short.push(line),
+        self.notes.extend(row.note.clone().map(|reason| (Action::Repaired, line, reason)));
+        let mut dropped = |reason: &str| self.notes.push((Action::Dropped, line, reason.into()));
+        match content {
+            Content::Message { speakers, texts } => match (row.filled(speakers), row.filled(texts)) {
+                (Some((_, speaker)), Some((_, text))) => self.said.push((line, speaker.into(), text.into())),
+                (None, _) => dropped("the row names no speaker"),
+                (_, None) => dropped("an empty message"),
             },
-            Content::Pair { prompt, input, response, system } => match (take(prompt), take(response)) {
-                (Some(prompt), Some(response)) => {
-                    if let Some(system) = system.and_then(&mut take).filter(|s| !s.trim().is_empty()) {
-                        self.said.push((line, "system".into(), system));
-                    }
-                    let input = input.and_then(take).filter(|i| !i.trim().is_empty());
-                    let prompt = input.map_or(prompt.clone(), |input| format!("{prompt}\n\n{input}"));
-                    self.said.push((line, "user".into(), prompt));
-                    self.said.push((line, "assistant".into(), response));
+            Content::Pair { prompts, input, responses, systems } => {
+                let Some((_, response)) = row.filled(responses) else { return dropped("the row has no response") };
+                let prompt = row.filled(prompts);
+                if prompt.is_none() {
+                    dropped("the row has no prompt: the reply stands alone");
                 }
-                _ => self.short.push(line),
-            },
+                if let Some((_, system)) = row.filled(systems) {
+                    self.said.push((line, "system".into(), system.into()));
+                }
+                if let Some((asked, prompt)) = prompt {
+                    let input = row.filled(input).filter(|(column, _)| *column != asked);
+                    let prompt = input.map_or(prompt.into(), |(_, input)| format!("{prompt}\n\n{input}"));
+                    self.said.push((line, "user".into(), prompt));
+                }
+                self.said.push((line, "assistant".into(), response.into()));
+            }
         }
     }
 
@@ -179,20 +156,23 @@ impl Rows {
 
     pub(super) fn parse(self, line: u64, options: &Options) -> Parsed {
         let mut parsed = Parsed::default();
-        for line in self.short {
-            parsed.note(Action::Dropped, format!("line {line}"), "the row lacks a column");
+        for (action, line, reason) in self.notes {
+            parsed.note(action, format!("line {line}"), reason);
         }
-        let mut said = Vec::with_capacity(self.said.len());
-        for (line, name, text) in self.said {
-            let place = format!("line {line}");
-            match role(&name, options) {
-                Some(role) => said.push((place, Message { role, content: text })),
-                None => parsed.note(Action::Dropped, place, format!("role {:?} is nobody's here", excerpt(&name, 40))),
-            }
-        }
-        if said.is_empty() {
+        let lines: Vec<Line> = self
+            .said
+            .into_iter()
+            .map(|(line, name, text)| Line {
+                place: format!("line {line}"),
+                who: who(&name, options),
+                text,
+                learnt: true,
+            })
+            .collect();
+        if lines.is_empty() {
             return parsed;
         }
+        let said = speaker::messages(lines, options, &mut parsed);
         let contributor = self.contributor.unwrap_or_else(|| options.contributor.clone());
         parsed.finish(self.id.unwrap_or_else(|| format!("line-{line}")), &contributor, line, said)
     }

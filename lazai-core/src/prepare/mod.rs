@@ -42,7 +42,7 @@ use thiserror::Error;
 use crate::dialogue::{Dialogue, DialogueError, Options, Parsed, Raw, RawReader};
 use crate::money::BasisPoints;
 use crate::parallel;
-use crate::report::{Action, Report};
+use crate::report::{Action, Note, Report};
 use duplicates::Duplicates;
 use sketch::{Sketch, Sketcher};
 use spool::{Entry, Spool};
@@ -198,6 +198,9 @@ impl Preparation {
         let mut reader = RawReader::new(file, options).map_err(failed)?;
         let file = self.files.len();
         self.files.push(name.to_owned());
+        if let Some(note) = reader.note() {
+            self.report.add(Note { place: name.to_owned(), ..note });
+        }
         let (mut batch, mut bytes) = (Vec::with_capacity(BATCH_RECORDS), 0);
         loop {
             let raw = reader.next_raw().map_err(failed)?;

@@ -132,7 +132,8 @@ mod tests {
     use crate::dialogue::Message;
 
     fn dialogue(text: &str) -> Dialogue {
-        Dialogue { id: String::new(), contributor: String::new(), messages: vec![Message::new(Role::Assistant, text)] }
+        let messages = vec![Message::new(Role::Assistant, text)];
+        Dialogue { id: String::new(), contributor: String::new(), messages, context: Vec::new() }
     }
 
     #[test]

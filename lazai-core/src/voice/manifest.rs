@@ -1,11 +1,14 @@
 //! What is said in recordings, by whom, and on which terms: a table beside the files.
 
-use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use thiserror::Error;
 
 #[cfg(feature = "audio")]
 use super::{Audio, MAX_RECORDING_BYTES, VoiceError, trim_silence};
 use crate::report::{Action, Report, excerpt};
+use crate::text;
+use crate::text::json;
+use crate::text::table::{Header, MAX_ROW_BYTES, Rows, TableError};
 
 /// Largest manifest that is read: 16 MiB.
 const MAX_MANIFEST_BYTES: usize = 16 << 20;
@@ -13,22 +16,17 @@ const MAX_MANIFEST_BYTES: usize = 16 << 20;
 const MAX_TAKES: usize = 100_000;
 
 /// One recording, as a manifest lists it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Take {
     /// File name, relative to the manifest's folder and inside it.
-    #[serde(alias = "path", alias = "audio", alias = "file_name")]
     pub file: String,
     /// The words.
-    #[serde(alias = "text", alias = "sentence", alias = "transcription")]
     pub transcript: String,
     /// Name of the contributor whose voice it is.
-    #[serde(default, alias = "speaker")]
     pub contributor: String,
     /// SPDX identifier of the licence that she gives for this recording.
-    #[serde(default, alias = "license")]
     pub licence: String,
     /// What she consents to, in her words.
-    #[serde(default)]
     pub consent: String,
 }
 
@@ -61,7 +59,15 @@ pub enum ManifestError {
     },
 }
 
-/// Reads a manifest, CSV with a header line or JSON lines: `file`, `transcript`, `contributor`, `licence`, `consent`.
+/// Names of the columns and fields of a manifest, the first that is filled counts; Common Voice's and Hugging Face's among them.
+const FILES: [&str; 6] = ["file", "path", "audio", "file_name", "filename", "audio_file"];
+const TRANSCRIPTS: [&str; 5] = ["transcript", "text", "sentence", "transcription", "transcript_text"];
+const CONTRIBUTORS: [&str; 3] = ["contributor", "speaker", "client_id"];
+const LICENCES: [&str; 2] = ["licence", "license"];
+const CONSENTS: [&str; 1] = ["consent"];
+
+/// Reads a manifest: a table with a header line (comma, semicolon or tab separated), or JSON lines. It has `file`, `transcript`,
+/// `contributor`, `licence` and `consent`, in whatever encoding.
 ///
 /// A recording without licence or without consent is dropped, and so is one whose file lies outside the folder.
 ///
@@ -84,54 +90,84 @@ pub fn read_manifest(bytes: &[u8]) -> Result<(Vec<Take>, Report), ManifestError>
     if bytes.len() > MAX_MANIFEST_BYTES {
         return Err(unreadable(format!("manifest of {} bytes exceeds {MAX_MANIFEST_BYTES}", bytes.len())));
     }
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let (text, note) = text::decode(bytes);
     let mut report = Report::default();
+    note.into_iter().for_each(|reason| report.note(Action::Repaired, "the file", reason));
     let mut takes = Vec::new();
-    let mut add = |line: u64, take: Result<Take, String>| match take.and_then(checked) {
+    let mut add = |line: u64, take: Result<Take, String>, report: &mut Report| match take.and_then(checked) {
         Ok(_) if takes.len() == MAX_TAKES => {
             report.note(Action::Dropped, format!("line {line}"), format!("more than {MAX_TAKES} recordings"));
         }
         Ok(take) => takes.push(take),
         Err(reason) => report.note(Action::Dropped, format!("line {line}"), reason),
     };
-    if bytes.trim_ascii_start().starts_with(b"{") {
-        for (line, raw) in (1..).zip(bytes.split(|&b| b == b'\n')) {
-            if !raw.trim_ascii().is_empty() {
-                add(line, serde_json::from_slice(raw).map_err(|e| e.to_string()));
-            }
+    if text.trim_start().starts_with('{') {
+        for (line, raw) in (1..).zip(text.lines()).filter(|(_, raw)| !raw.trim().is_empty()) {
+            let take = json_take(raw, line, &mut report);
+            add(line, take, &mut report);
         }
     } else {
-        let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(bytes);
-        let header = reader.headers().map_err(|e| unreadable(e.to_string()))?.clone();
-        let names: Vec<String> = header.iter().map(str::to_ascii_lowercase).collect();
-        let column = |wanted: &[&str]| names.iter().position(|name| wanted.contains(&name.as_str()));
-        let required = |column: Option<usize>, name| {
-            column.ok_or_else(|| ManifestError::MissingColumn { column: name, found: names.clone() })
-        };
-        let file = required(column(&["file", "path", "audio", "file_name"]), "file")?;
-        let transcript = required(column(&["transcript", "text", "sentence", "transcription"]), "transcript")?;
-        let contributor = column(&["contributor", "speaker"]);
-        let (licence, consent) = (column(&["licence", "license"]), column(&["consent"]));
-        for record in reader.records() {
-            let line = |p: Option<&csv::Position>| p.map_or(0, csv::Position::line);
-            match record {
-                Ok(record) => {
-                    let field = |c: Option<usize>| c.and_then(|c| record.get(c)).unwrap_or_default().to_owned();
-                    let take = Take {
-                        file: field(Some(file)),
-                        transcript: field(Some(transcript)),
-                        contributor: field(contributor),
-                        licence: field(licence),
-                        consent: field(consent),
-                    };
-                    add(line(record.position()), Ok(take));
-                }
-                Err(error) => add(line(error.position()), Err(error.to_string())),
-            }
+        let (header, columns) = header(&text)?;
+        let mut rows = Rows::new(text.as_bytes(), &header).map_err(unreadable_table)?;
+        while let Some(row) = rows.next_row().map_err(unreadable_table)? {
+            let field = |columns: &[usize]| row.filled(columns).map_or("", |(_, text)| text.trim()).to_owned();
+            let [file, transcript, contributor, licence, consent] = columns.each_ref().map(|columns| field(columns));
+            add(row.line, Ok(Take { file, transcript, contributor, licence, consent }), &mut report);
         }
     }
     report.kept = takes.len() as u64;
     Ok((takes, report))
+}
+
+/// The header of a manifest, and its columns for file, transcript, contributor, licence and consent.
+fn header(text: &str) -> Result<(Header, [Vec<usize>; 5]), ManifestError> {
+    let mut all = Header::all(text);
+    let names = [&FILES[..], &TRANSCRIPTS, &CONTRIBUTORS, &LICENCES, &CONSENTS];
+    let found = all.iter().position(|header| names[..2].iter().all(|names| header.column(names).is_some()));
+    if let Some(found) = found {
+        let header = all.swap_remove(found);
+        let columns = names.map(|names| header.columns(names));
+        return Ok((header, columns));
+    }
+    // Of the separators, the one that makes most columns is meant.
+    let likeliest = all.into_iter().max_by_key(|header| header.names.len());
+    let column = likeliest
+        .as_ref()
+        .map_or("file", |header| if header.columns(&FILES).is_empty() { "file" } else { "transcript" });
+    Err(ManifestError::MissingColumn { column, found: likeliest.map(|header| header.names).unwrap_or_default() })
+}
+
+fn unreadable_table(error: TableError) -> ManifestError {
+    let reason = match error {
+        TableError::TooLong { line } => format!("line {line}: a row of more than {MAX_ROW_BYTES} bytes"),
+        TableError::Io(error) => error.to_string(),
+        TableError::Malformed { reason } => reason,
+    };
+    ManifestError::Unreadable { reason }
+}
+
+fn json_take(line: &str, number: u64, report: &mut Report) -> Result<Take, String> {
+    let (value, mended) = json::parse(line).map_err(|e| e.to_string())?;
+    let place = || format!("line {number}");
+    mended.into_iter().for_each(|reason| report.note(Action::Repaired, place(), reason));
+    let Value::Object(map) = value else { return Err(format!("expected an object, found {}", json::kind(&value))) };
+    let field = |names: &[&'static str]| match json::filled(&map, names) {
+        None => Ok(String::new()),
+        Some((_, Value::String(text))) => Ok(text.trim().to_owned()),
+        // Hugging Face's audio column.
+        Some((name, Value::Object(inner))) => match inner.get("path") {
+            Some(Value::String(path)) => Ok(path.clone()),
+            _ => Err(format!("{name}: expected a text")),
+        },
+        Some((name, other)) => json::plain(other).ok_or_else(|| format!("{name}: expected a text")),
+    };
+    Ok(Take {
+        file: field(&FILES)?,
+        transcript: field(&TRANSCRIPTS)?,
+        contributor: field(&CONTRIBUTORS)?,
+        licence: field(&LICENCES)?,
+        consent: field(&CONSENTS)?,
+    })
 }
 
 fn checked(take: Take) -> Result<Take, String> {

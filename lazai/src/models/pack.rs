@@ -3,6 +3,7 @@
 use lazai_core::dialogue::{Dialogue, Message, Role};
 use lazai_core::pov::MAX_RECORD_TOKENS;
 use lazai_core::report::{Action, Note};
+use lazai_lora::LoraError;
 use lazai_lora::base::{ChatTemplate, Tokenizer};
 use lazai_lora::evaluate::Example;
 
@@ -34,9 +35,17 @@ impl<'a> Packer<'a> {
         u32::try_from(self.tokenizer.vocab_size()).unwrap_or(u32::MAX)
     }
 
-    fn example(self, dialogue: &Dialogue, messages: &[Message]) -> Result<Example, PrepareError> {
+    /// Messages of a dialogue, from `start` on, as a model is trained on them: what is context only is not learnt.
+    fn example(self, dialogue: &Dialogue, start: usize, messages: &[Message]) -> Result<Example, PrepareError> {
         let refused = |source| PrepareError::Dialogue { id: dialogue.id.clone(), source };
-        example(self.tokenizer, self.template, messages).map_err(refused)
+        let mut example = example(self.tokenizer, self.template, messages).map_err(refused)?;
+        let replies = (start..).zip(messages).filter(|(_, message)| message.role == Role::Assistant);
+        let learnt: Vec<bool> = replies.map(|(index, _)| !is_context(dialogue, index)).collect();
+        if learnt.contains(&false) {
+            let hidden = hide(&mut example.mask, &learnt);
+            hidden.map_err(|reason| refused(LoraError::Malformed { what: "chat template".into(), reason }))?;
+        }
+        Ok(example)
     }
 
     /// The records of a dialogue: one if it fits; else parts of whole exchanges, each as long as fits.
@@ -44,7 +53,7 @@ impl<'a> Packer<'a> {
         let messages = &dialogue.messages[..];
         let mut packed = Packed { records: Vec::new(), notes: Vec::new() };
         if bytes(messages) <= MAX_RECORD_TOKENS * MAX_BYTES_PER_TOKEN {
-            let whole = self.example(dialogue, messages)?;
+            let whole = self.example(dialogue, 0, messages)?;
             if whole.tokens.len() <= MAX_RECORD_TOKENS {
                 packed.records.push((messages, whole));
                 return Ok(packed);
@@ -61,13 +70,20 @@ impl<'a> Packer<'a> {
                 if bytes(part) > MAX_RECORD_TOKENS * MAX_BYTES_PER_TOKEN {
                     break;
                 }
-                let example = self.example(dialogue, part)?;
+                let example = self.example(dialogue, start, part)?;
                 if example.tokens.len() > MAX_RECORD_TOKENS {
                     break;
                 }
                 fitting = Some((last, part, example));
             }
             match fitting {
+                // All that may be learnt of the dialogue may be in its other parts.
+                Some((last, _, example)) if !example.mask.contains(&true) => {
+                    let place = format!("dialogue {:?}, message {}", dialogue.id, start + 1);
+                    let reason = "nothing of this part may be learnt".into();
+                    packed.notes.push(Note { action: Action::Dropped, place, reason });
+                    next = last + 1;
+                }
                 Some((last, part, example)) => {
                     packed.records.push((part, example));
                     next = last + 1;
@@ -82,6 +98,23 @@ impl<'a> Packer<'a> {
         }
         Ok(packed)
     }
+}
+
+fn is_context(dialogue: &Dialogue, index: usize) -> bool {
+    u32::try_from(index).is_ok_and(|index| dialogue.context.contains(&index))
+}
+
+/// Takes replies out of what is learnt: each is one run of the mask, for something of the template's or the user's stands between.
+fn hide(mask: &mut [bool], learnt: &[bool]) -> Result<(), String> {
+    let mut replies = learnt.iter();
+    let mut runs = 0;
+    for run in mask.chunk_by_mut(|one, next| one == next).filter(|run| run[0]) {
+        runs += 1;
+        if replies.next() == Some(&false) {
+            run.fill(false);
+        }
+    }
+    if runs == learnt.len() { Ok(()) } else { Err(format!("{runs} replies can be told apart, of {}", learnt.len())) }
 }
 
 fn bytes(messages: &[Message]) -> usize {

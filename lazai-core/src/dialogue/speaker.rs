@@ -1,0 +1,123 @@
+//! Who says what: the character's words are learnt, everybody else's are context.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::format::Options;
+use super::read::Parsed;
+use super::{Message, Role};
+use crate::report::{Action, excerpt};
+
+/// Somebody in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Who {
+    Role(Role),
+    /// A program that was called, not a person.
+    Tool,
+    /// Somebody by name, of whom the file does not say who it is.
+    Named(String),
+}
+
+/// Something that somebody says, and where.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    pub place: String,
+    pub who: Who,
+    pub text: String,
+    /// Whether the file lets it be learnt, if the character says it.
+    pub learnt: bool,
+}
+
+/// A message, where it was, and whether it is learnt if the character says it.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub place: String,
+    pub message: Message,
+    pub learnt: bool,
+}
+
+/// Who a file means by a name: the character and the user of the options first, then the names of roles.
+pub(super) fn who(name: &str, options: &Options) -> Who {
+    let name = name.trim();
+    let is = |other: &Option<String>| other.as_deref().is_some_and(|other| same(other, name));
+    if is(&options.character) {
+        return Who::Role(Role::Assistant);
+    }
+    if is(&options.user) {
+        return Who::Role(Role::User);
+    }
+    match Role::from_name(name) {
+        Some(role) => Who::Role(role),
+        None if is_tool(name) => Who::Tool,
+        None => Who::Named(name.to_owned()),
+    }
+}
+
+/// Whether two names are the same, without regard to case.
+pub(super) fn same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.trim(), other.trim());
+    one.eq_ignore_ascii_case(other) || one.to_lowercase() == other.to_lowercase()
+}
+
+fn is_tool(name: &str) -> bool {
+    const TOOLS: [&str; 9] = [
+        "tool",
+        "tools",
+        "function",
+        "observation",
+        "ipython",
+        "function_call",
+        "function_response",
+        "tool_call",
+        "tool_response",
+    ];
+    let name = name.to_ascii_lowercase().replace('-', "_");
+    TOOLS.contains(&name.as_str())
+}
+
+/// A message's own word on whether it may be learnt: `weight` of OpenAI's, `train` and `training` of Axolotl's, `loss`.
+pub(super) fn may_be_learnt(message: &Map<String, Value>) -> bool {
+    let says_no = |value: &Value| match value {
+        Value::Bool(flag) => !flag,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => matches!(text.trim().to_ascii_lowercase().as_str(), "0" | "0.0" | "false" | "no"),
+        _ => false,
+    };
+    !["weight", "train", "training", "loss"].iter().any(|name| message.get(*name).is_some_and(says_no))
+}
+
+/// The messages of a conversation. Whoever is neither character nor user speaks in the user's place, by name; where it is not
+/// known who the character is, such lines are dropped.
+pub(super) fn messages(lines: Vec<Line>, options: &Options, parsed: &mut Parsed) -> Vec<Said> {
+    let mut said = Vec::with_capacity(lines.len());
+    let mut told = BTreeSet::new();
+    for Line { place, who, text, learnt } in lines {
+        let message = match who {
+            Who::Role(role) => Message::new(role, text),
+            Who::Tool => {
+                parsed.note(Action::Dropped, place, "a tool's message");
+                continue;
+            }
+            Who::Named(name) if options.character.is_none() => {
+                let name = excerpt(&name, 40);
+                parsed.note(
+                    Action::Dropped,
+                    place,
+                    format!("role {name:?} is nobody's here; say who the character is"),
+                );
+                continue;
+            }
+            Who::Named(_) if text.trim().is_empty() => Message::new(Role::User, text),
+            Who::Named(name) => {
+                let name = excerpt(&name, 80);
+                if told.insert(name.clone()) {
+                    parsed.note(Action::Repaired, place.clone(), format!("{name:?} is not the character: context"));
+                }
+                Message::new(Role::User, format!("{name}: {text}"))
+            }
+        };
+        said.push(Said { place, message, learnt });
+    }
+    said
+}

@@ -1,0 +1,268 @@
+//! JSON as programs write it, and as people leave it: what the standard refuses and means one thing only is read.
+
+use serde_json::{Map, Value};
+
+use crate::report::excerpt;
+
+/// A value, and what was mended to read it.
+pub(crate) type Mended = (Value, Vec<String>);
+
+/// Reads a JSON value. Halves of surrogate pairs, `NaN` and infinities, commas before a closing bracket, line breaks inside texts
+/// and backslashes that escape nothing are mended, which is told.
+///
+/// # Errors
+/// What is wrong with the text as it was written, where it cannot be mended.
+pub(crate) fn parse(text: &str) -> Result<Mended, serde_json::Error> {
+    let error = match serde_json::from_str(text) {
+        Ok(value) => return Ok((value, Vec::new())),
+        Err(error) => error,
+    };
+    // A text that ends too early, or too deep, is not what is mended here.
+    let (mended, faults) = mend(text);
+    let told = faults.told();
+    if told.is_empty() {
+        return Err(error);
+    }
+    serde_json::from_str(&mended).map(|value| (value, told)).map_err(|_| error)
+}
+
+/// Whether a text is a JSON object, as [`parse`] reads it.
+pub(crate) fn is_object(text: &str) -> bool {
+    matches!(parse(text), Ok((Value::Object(_), _)))
+}
+
+/// Whether a text is a JSON list, as [`parse`] reads it.
+pub(crate) fn is_list(text: &str) -> bool {
+    matches!(parse(text), Ok((Value::Array(_), _)))
+}
+
+/// What was mended, how often.
+#[derive(Default)]
+struct Faults {
+    halves: usize,
+    numbers: usize,
+    commas: usize,
+    breaks: usize,
+    backslashes: usize,
+}
+
+impl Faults {
+    fn told(&self) -> Vec<String> {
+        let all = [
+            (self.halves, "half of a surrogate pair, replaced by U+FFFD"),
+            (self.numbers, "number that JSON does not have (NaN, an infinity), taken as null"),
+            (self.commas, "comma with nothing after it, left out"),
+            (self.breaks, "control character inside a text, taken as it is"),
+            (self.backslashes, "backslash that escapes nothing, taken as it is"),
+        ];
+        all.iter().filter(|(times, _)| *times > 0).map(|(times, what)| format!("{times} times a {what}")).collect()
+    }
+}
+
+/// Reads a text once, and writes it so that the standard takes it.
+fn mend(text: &str) -> (String, Faults) {
+    let (mut out, mut faults) = (String::with_capacity(text.len() + 16), Faults::default());
+    let mut rest = text;
+    let mut in_text = false;
+    while let Some(c) = rest.chars().next() {
+        let after = &rest[c.len_utf8()..];
+        rest = match c {
+            '"' => {
+                in_text = !in_text;
+                out.push(c);
+                after
+            }
+            '\\' if in_text => escape(after, &mut out, &mut faults),
+            c if in_text && c < ' ' => {
+                faults.breaks += 1;
+                out.push_str(&format!("\\u{:04x}", u32::from(c)));
+                after
+            }
+            _ if in_text => {
+                out.push(c);
+                after
+            }
+            ',' if after.trim_start().starts_with(['}', ']']) && !out.trim_end().ends_with(['[', '{', ',', ':']) => {
+                faults.commas += 1;
+                after
+            }
+            c if is_of_number(c) => {
+                let word = &rest[..rest.find(|c| !is_of_number(c)).unwrap_or(rest.len())];
+                let missing = no_number(word);
+                faults.numbers += usize::from(missing);
+                out.push_str(if missing { "null" } else { word });
+                &rest[word.len()..]
+            }
+            c => {
+                out.push(c);
+                after
+            }
+        };
+    }
+    (out, faults)
+}
+
+fn is_of_number(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.')
+}
+
+/// What JavaScript, Python and C print for what JSON has no number for; and numbers beyond what a double holds.
+fn no_number(word: &str) -> bool {
+    let name = word.trim_start_matches(['+', '-']).to_ascii_lowercase();
+    match name.as_str() {
+        "nan" | "inf" | "infinity" | "1.#inf" | "1.#qnan" | "1.#ind" => true,
+        name => name.starts_with(|c: char| c.is_ascii_digit()) && word.parse::<f64>().is_ok_and(f64::is_infinite),
+    }
+}
+
+/// What stands behind a backslash; gives what is left.
+fn escape<'a>(after: &'a str, out: &mut String, faults: &mut Faults) -> &'a str {
+    const HIGH: std::ops::Range<u16> = 0xD800..0xDC00;
+    const LOW: std::ops::Range<u16> = 0xDC00..0xE000;
+    let Some(c) = after.chars().next() else {
+        out.push('\\');
+        return after;
+    };
+    let rest = &after[c.len_utf8()..];
+    match (c, unit(after)) {
+        ('u', Some(first)) if HIGH.contains(&first) => {
+            let second = rest[4..].strip_prefix('\\').and_then(unit).filter(|second| LOW.contains(second));
+            let length = if second.is_some() { 11 } else { 5 };
+            if second.is_some() {
+                out.push('\\');
+                out.push_str(&after[..length]);
+            } else {
+                faults.halves += 1;
+                out.push('\u{fffd}');
+            }
+            &after[length..]
+        }
+        ('u', Some(first)) if LOW.contains(&first) => {
+            faults.halves += 1;
+            out.push('\u{fffd}');
+            &rest[4..]
+        }
+        ('u', Some(_)) => {
+            out.push('\\');
+            out.push_str(&after[..5]);
+            &rest[4..]
+        }
+        ('"' | '\\' | '/' | 'b' | 'f' | 'n' | 'r' | 't', _) => {
+            out.push('\\');
+            out.push(c);
+            rest
+        }
+        // JavaScript escapes it, JSON does not.
+        ('\'', _) => {
+            faults.backslashes += 1;
+            out.push('\'');
+            rest
+        }
+        _ => {
+            faults.backslashes += 1;
+            out.push_str("\\\\");
+            after
+        }
+    }
+}
+
+/// The number in `u12ab`.
+fn unit(text: &str) -> Option<u16> {
+    let digits = text.strip_prefix('u')?.get(..4)?;
+    let plain = digits.bytes().all(|b| b.is_ascii_hexdigit());
+    plain.then(|| u16::from_str_radix(digits, 16).ok())?
+}
+
+/// A value as people would write it, where it has no parts of its own.
+pub(crate) fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Array(items) if items.iter().all(Value::is_string) => {
+            Some(items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("\n"))
+        }
+        _ => None,
+    }
+}
+
+/// A value, as an error shows it.
+pub(crate) fn kind(value: &Value) -> String {
+    match value {
+        Value::Null => "null".into(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Number(number) => format!("the number {number}"),
+        Value::String(text) => format!("the text {:?}", excerpt(text, 40)),
+        Value::Array(items) => format!("a list of {}", items.len()),
+        Value::Object(map) => format!("an object of {} fields", map.len()),
+    }
+}
+
+/// Whether a field says something: it is there, and neither null nor empty.
+pub(crate) fn is_filled(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(map) => !map.is_empty(),
+        Value::Bool(_) | Value::Number(_) => true,
+    }
+}
+
+/// Of several names for one thing, the first whose field says something.
+pub(crate) fn filled<'m>(map: &'m Map<String, Value>, names: &[&'static str]) -> Option<(&'static str, &'m Value)> {
+    names.iter().find_map(|name| map.get(*name).filter(|value| is_filled(value)).map(|value| (*name, value)))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_means_one_thing_is_mended_and_told() {
+        for (text, value, told) in [
+            (
+                r#"{"a": "half \ud83d, other \ude00", "b": "\uD83D\uDE00"}"#,
+                json!({"a": "half \u{fffd}, other \u{fffd}", "b": "😀"}),
+                "2 times a half",
+            ),
+            (
+                r#"[NaN, -Infinity, inf, 1e999, "NaN", {"NaN": 1}]"#,
+                json!([null, null, null, null, "NaN", {"NaN": 1}]),
+                "4 times a number",
+            ),
+            ("{\"a\": [1, 2,\n ],}", json!({"a": [1, 2]}), "2 times a comma"),
+            ("{\"a\": \"two\nlines\tand a tab\"}", json!({"a": "two\nlines\tand a tab"}), "2 times a control"),
+            (r#"{"a": "C:\dir it\'s", "b": ", ]"}"#, json!({"a": r"C:\dir it's", "b": ", ]"}), "2 times a backslash"),
+            (r#"{"a": "\ud83d\u0041 \ud83d\ud83d\ude00"}"#, json!({"a": "\u{fffd}A \u{fffd}😀"}), "2 times a half"),
+        ] {
+            let (read, notes) = parse(text).unwrap();
+            assert_eq!(read, value, "{text}");
+            assert!(notes.len() == 1 && notes[0].starts_with(told), "{text}: {notes:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_stays_none() {
+        for text in ["", "{", "{\"a\" 1}", "[1 2]", "nan nan", "{\"a\": \"\\", "\"\\ud83d", "{'a': 1}", "[,]"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+        // The reason is of the text as it was written.
+        assert_eq!(parse("{\"a\": NaN,\n\"b\" 1}").unwrap_err().line(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn what_needs_no_mending_is_read_as_it_is(text in r#"[\[\]{}:,"a-z0-9\\. u]{0,24}"#) {
+            if let Ok(value) = serde_json::from_str::<Value>(&text) {
+                prop_assert_eq!(parse(&text).unwrap(), (value, Vec::new()));
+            }
+            // And mending ends, whatever it is given.
+            let (mended, _) = mend(&text);
+            prop_assert!(mended.len() <= text.len() * 6 + 6);
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! One reader of text, and one of JSON, for everything that people bring: characters, dialogues, tables, lists.
+//!
+//! Programs write UTF-8 with a byte order mark or without, UTF-16, and what their country's computers spoke before. All of it is
+//! read; what had to be guessed or replaced is told to the caller, who notes it.
+
+pub(crate) mod json;
+mod stream;
+pub(crate) mod table;
+
+use std::borrow::Cow;
+
+pub(crate) use stream::Utf8;
+
+/// What a text was written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encoding {
+    /// With the bytes of a byte order mark.
+    Utf8 {
+        mark: usize,
+    },
+    Utf16 {
+        big: bool,
+        mark: usize,
+    },
+    /// UTF-8 in the main, with bytes that are not.
+    Damaged {
+        from: usize,
+    },
+    /// One of those that were before Unicode.
+    Legacy,
+}
+
+/// How much of a text is looked at to tell UTF-16 without a byte order mark.
+const SIGNS_BYTES: usize = 256;
+
+fn encoding(bytes: &[u8]) -> Encoding {
+    match bytes {
+        [0xEF, 0xBB, 0xBF, ..] if std::str::from_utf8(bytes).is_ok() => return Encoding::Utf8 { mark: 3 },
+        [0xFF, 0xFE, ..] => return Encoding::Utf16 { big: false, mark: 2 },
+        [0xFE, 0xFF, ..] => return Encoding::Utf16 { big: true, mark: 2 },
+        _ => {}
+    }
+    if let Some(big) = unmarked_utf16(bytes) {
+        return Encoding::Utf16 { big, mark: 0 };
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(_) => Encoding::Utf8 { mark: 0 },
+        Err(error) if is_mainly_utf8(bytes) => Encoding::Damaged { from: error.valid_up_to() },
+        Err(_) => Encoding::Legacy,
+    }
+}
+
+/// Every other byte of plain text in UTF-16 is zero; whether the first ones are.
+fn unmarked_utf16(bytes: &[u8]) -> Option<bool> {
+    let pairs = bytes[..bytes.len().min(SIGNS_BYTES)].as_chunks::<2>().0;
+    let is_text = |first: usize| pairs.iter().all(|pair| pair[first] == 0 && pair[1 - first] != 0);
+    match pairs.len() {
+        0 | 1 => None,
+        _ if is_text(1) => Some(false),
+        _ if is_text(0) => Some(true),
+        _ => None,
+    }
+}
+
+/// Whether a text that is no UTF-8 was meant to be: more speaks for it than against it. A sequence that breaks off after its
+/// second byte speaks for it, for in other encodings such bytes hardly follow one another.
+fn is_mainly_utf8(bytes: &[u8]) -> bool {
+    if bytes.starts_with(&[0xEF, 0xBB, 0xBF]) {
+        return true;
+    }
+    let (mut signs, mut faults) = (0_usize, 0_usize);
+    for chunk in bytes.utf8_chunks() {
+        signs += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
+        match chunk.invalid().len() {
+            0 => {}
+            1 => faults += 1,
+            _ => signs += 1,
+        }
+    }
+    signs >= faults
+}
+
+/// A text, whatever it was written in; and what is to be noted of that.
+pub(crate) fn decode(bytes: &[u8]) -> (Cow<'_, str>, Option<String>) {
+    decode_as(bytes, encoding(bytes), legacy)
+}
+
+/// As [`decode`], for a part of a file that is UTF-8 as far as it was looked at: what is not is taken for Windows-1252, which
+/// most programs on Windows write, for a part tells too little to choose among others.
+pub(crate) fn decode_part(bytes: &[u8]) -> (Cow<'_, str>, Option<String>) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => (text.into(), None),
+        Err(error) if is_mainly_utf8(bytes) => {
+            decode_as(bytes, Encoding::Damaged { from: error.valid_up_to() }, windows_1252)
+        }
+        Err(_) => windows_1252(bytes),
+    }
+}
+
+type Decoded<'a> = (Cow<'a, str>, Option<String>);
+
+fn decode_as<'a>(bytes: &'a [u8], encoding: Encoding, legacy: fn(&'a [u8]) -> Decoded<'a>) -> Decoded<'a> {
+    match encoding {
+        Encoding::Utf8 { mark } => (String::from_utf8_lossy(&bytes[mark..]), None),
+        Encoding::Utf16 { big, mark } => {
+            let (pairs, odd) = bytes[mark..].as_chunks::<2>();
+            let unit = if big { u16::from_be_bytes } else { u16::from_le_bytes };
+            let units: Vec<u16> = pairs.iter().map(|pair| unit(*pair)).collect();
+            let is_whole = odd.is_empty() && char::decode_utf16(units.iter().copied()).all(|c| c.is_ok());
+            let note = match (is_whole, mark) {
+                (true, 2) => None,
+                (true, _) => Some("UTF-16 without a byte order mark".into()),
+                (false, _) => Some("UTF-16; unreadable bytes are replaced".into()),
+            };
+            (String::from_utf16_lossy(&units).into(), note)
+        }
+        Encoding::Damaged { from } => {
+            let reason = format!("not UTF-8 from byte {from} on; unreadable bytes are replaced");
+            let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes));
+            (text, Some(reason))
+        }
+        Encoding::Legacy => legacy(bytes),
+    }
+}
+
+#[cfg(feature = "encodings")]
+fn legacy(bytes: &[u8]) -> Decoded<'_> {
+    read_as(guess(bytes), bytes)
+}
+
+#[cfg(feature = "encodings")]
+fn windows_1252(bytes: &[u8]) -> Decoded<'_> {
+    read_as(encoding_rs::WINDOWS_1252, bytes)
+}
+
+/// The likeliest of the encodings before Unicode.
+#[cfg(feature = "encodings")]
+fn guess(bytes: &[u8]) -> &'static encoding_rs::Encoding {
+    let mut detector = chardetng::EncodingDetector::new(chardetng::Iso2022JpDetection::Deny);
+    detector.feed(bytes, true);
+    detector.guess(None, chardetng::Utf8Detection::Deny)
+}
+
+#[cfg(feature = "encodings")]
+fn read_as<'a>(encoding: &'static encoding_rs::Encoding, bytes: &'a [u8]) -> Decoded<'a> {
+    let (text, damaged) = encoding.decode_without_bom_handling(bytes);
+    (text, Some(told(encoding, damaged)))
+}
+
+#[cfg(feature = "encodings")]
+fn told(encoding: &'static encoding_rs::Encoding, damaged: bool) -> String {
+    let damage = if damaged { "; unreadable bytes are replaced" } else { "" };
+    format!("not UTF-8, read as {}{damage}", encoding.name())
+}
+
+#[cfg(not(feature = "encodings"))]
+fn legacy(bytes: &[u8]) -> Decoded<'_> {
+    let from = std::str::from_utf8(bytes).map_or_else(|e| e.valid_up_to(), str::len);
+    decode_as(bytes, Encoding::Damaged { from }, legacy)
+}
+
+#[cfg(not(feature = "encodings"))]
+fn windows_1252(bytes: &[u8]) -> Decoded<'_> {
+    legacy(bytes)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn utf16(text: &str, big: bool) -> Vec<u8> {
+        text.encode_utf16().flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() }).collect()
+    }
+
+    #[test]
+    fn what_programs_write_is_read() {
+        let text = "Grüße, naïve Café – 日本";
+        for (bytes, note) in [
+            (text.as_bytes().to_vec(), None),
+            ([b"\xEF\xBB\xBF", text.as_bytes()].concat(), None),
+            ([&[0xFF, 0xFE], &utf16(text, false)[..]].concat(), None),
+            ([&[0xFE, 0xFF], &utf16(text, true)[..]].concat(), None),
+        ] {
+            assert_eq!(decode(&bytes), (text.into(), note));
+        }
+        let plain = "{\"name\": \"Ada\"}";
+        for big in [false, true] {
+            let bytes = utf16(plain, big);
+            assert_eq!(decode(&bytes), (plain.into(), Some("UTF-16 without a byte order mark".into())));
+        }
+    }
+
+    #[cfg(feature = "encodings")]
+    #[test]
+    fn what_was_before_unicode_is_guessed_and_told() {
+        let windows = b"Caf\xE9 na\xEFve, \x93quoted\x94 \x80 5";
+        let (text, note) = decode(windows);
+        assert_eq!((&*text, note.unwrap()), ("Café naïve, “quoted” € 5", "not UTF-8, read as windows-1252".into()));
+        assert_eq!(decode_part(windows).0, "Café naïve, “quoted” € 5");
+        let (cyrillic, _, _) = encoding_rs::WINDOWS_1251.encode("Башня стоит над городом, и радио поёт всю ночь.");
+        assert_eq!(decode(&cyrillic).0, "Башня стоит над городом, и радио поёт всю ночь.");
+        let (japanese, _, _) = encoding_rs::SHIFT_JIS.encode("塔は街の上に立ち、ラジオは夜通し歌う。");
+        assert_eq!(decode(&japanese).0, "塔は街の上に立ち、ラジオは夜通し歌う。");
+    }
+
+    #[test]
+    fn damage_in_utf8_stays_damage() {
+        for (bytes, text) in [
+            (&b"Gr\xC3\xBC\xC3\x9Fe \xF0\x9F\x98!"[..], "Grüße \u{fffd}!"),
+            (b"half \xE2\x80 a quote", "half \u{fffd} a quote"),
+        ] {
+            for (read, note) in [decode(bytes), decode_part(bytes)] {
+                assert_eq!(read, text);
+                assert!(note.unwrap().contains("unreadable bytes are replaced"));
+            }
+        }
+    }
+}

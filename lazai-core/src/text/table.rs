@@ -1,0 +1,153 @@
+//! Tables: comma, semicolon or tab separated, with a header line; before it, perhaps Excel's line `sep=;`.
+
+use std::io::{BufRead, Read};
+
+/// Most bytes of one row: 16 MiB.
+pub(crate) const MAX_ROW_BYTES: usize = 16 << 20;
+
+/// The header of a table, as one of the separators has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Header {
+    separator: u8,
+    /// Whether a line before it says so.
+    is_told: bool,
+    /// Names of columns, trimmed and in lower case.
+    pub names: Vec<String>,
+}
+
+impl Header {
+    /// What the beginning of a file may be the header of: of one table where it says so, else of one for each separator.
+    pub(crate) fn all(head: &str) -> Vec<Self> {
+        let mut lines = head.lines();
+        let first = lines.next().unwrap_or_default();
+        let (line, separators) = match first.trim_start().split_at_checked(4) {
+            Some((sep, told)) if sep.eq_ignore_ascii_case("sep=") && told.len() <= 2 => {
+                (lines.next().unwrap_or_default(), told.bytes().take(1).collect())
+            }
+            _ => (first, vec![b',', b';', b'\t']),
+        };
+        let is_told = !std::ptr::eq(line, first);
+        let header = |separator| {
+            let mut reader =
+                csv::ReaderBuilder::new().delimiter(separator).has_headers(false).from_reader(line.as_bytes());
+            let names = reader.records().next()?.ok()?;
+            let names = names.iter().map(|name| name.trim().to_lowercase()).collect();
+            Some(Self { separator, is_told, names })
+        };
+        separators.into_iter().filter_map(header).collect()
+    }
+
+    /// The first column of some names that is there.
+    pub(crate) fn column(&self, wanted: &[&str]) -> Option<usize> {
+        self.columns(wanted).first().copied()
+    }
+
+    /// All columns of some names, in the order of these.
+    pub(crate) fn columns(&self, wanted: &[&str]) -> Vec<usize> {
+        wanted.iter().filter_map(|wanted| self.names.iter().position(|name| name == wanted)).collect()
+    }
+}
+
+/// Why a table cannot be read on.
+#[derive(Debug)]
+pub(crate) enum TableError {
+    /// A row, and the line where it begins, of more than [`MAX_ROW_BYTES`].
+    TooLong {
+        line: u64,
+    },
+    Io(std::io::Error),
+    Malformed {
+        reason: String,
+    },
+}
+
+/// A row of a table.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub line: u64,
+    pub fields: Vec<String>,
+    /// What is to be noted of its encoding.
+    pub note: Option<String>,
+}
+
+impl Row {
+    /// The first of some columns that is filled.
+    pub(crate) fn filled(&self, columns: &[usize]) -> Option<(usize, &str)> {
+        let field = |column: &usize| Some((*column, self.fields.get(*column)?.as_str()));
+        columns.iter().filter_map(field).find(|(_, text)| !text.trim().is_empty())
+    }
+}
+
+/// Reads the rows of a table, one by one.
+pub(crate) struct Rows<R> {
+    reader: csv::Reader<Limited<R>>,
+    /// Lines before the header.
+    before: u64,
+}
+
+impl<R: BufRead> Rows<R> {
+    pub(crate) fn new(mut input: R, header: &Header) -> Result<Self, TableError> {
+        if header.is_told {
+            input.read_until(b'\n', &mut Vec::new()).map_err(TableError::Io)?;
+        }
+        let limited = Limited { input, left: MAX_ROW_BYTES };
+        let reader = csv::ReaderBuilder::new()
+            .delimiter(header.separator)
+            .flexible(true)
+            // With both kinds of line ends taken, the library counts lines of Windows' files one too few.
+            .terminator(csv::Terminator::Any(b'\n'))
+            .from_reader(limited);
+        Ok(Self { reader, before: header.is_told.into() })
+    }
+
+    pub(crate) fn next_row(&mut self) -> Result<Option<Row>, TableError> {
+        self.reader.get_mut().left = MAX_ROW_BYTES;
+        let mut record = csv::ByteRecord::new();
+        let line = self.reader.position().line() + self.before;
+        match self.reader.read_byte_record(&mut record) {
+            Ok(false) => Ok(None),
+            Ok(true) => {
+                let line = record.position().map_or(line, |at| at.line() + self.before);
+                let mut note = None;
+                let mut read = |field| {
+                    let (text, reason) = super::decode_part(field);
+                    note = note.take().or(reason);
+                    text.into_owned()
+                };
+                let mut fields: Vec<String> = record.iter().map(&mut read).collect();
+                if let Some(last) = fields.last_mut().filter(|last| last.ends_with('\r')) {
+                    last.pop();
+                }
+                Ok(Some(Row { line, fields, note }))
+            }
+            Err(error) => match error.into_kind() {
+                csv::ErrorKind::Io(e) if e.kind() == std::io::ErrorKind::FileTooLarge => {
+                    Err(TableError::TooLong { line })
+                }
+                csv::ErrorKind::Io(e) => Err(TableError::Io(e)),
+                other => Err(TableError::Malformed { reason: csv_reason(&other) }),
+            },
+        }
+    }
+}
+
+fn csv_reason(kind: &csv::ErrorKind) -> String {
+    format!("{kind:?}")
+}
+
+/// Counts what one row takes: an open quotation mark must not read the rest of the file into memory.
+struct Limited<R> {
+    input: R,
+    left: usize,
+}
+
+impl<R: Read> Read for Limited<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.left == 0 {
+            return Err(std::io::ErrorKind::FileTooLarge.into());
+        }
+        let read = self.input.read(buffer)?;
+        self.left = self.left.saturating_sub(read);
+        Ok(read)
+    }
+}
