@@ -114,7 +114,7 @@ impl InspectError {
             Self::Dialogue(error) => error.code(),
             Self::Pov(error) => error.code(),
             Self::Voice(error) => error.code(),
-            Self::Manifest(_) => "manifest",
+            Self::Manifest(_) => "voice.manifest",
             Self::Io { .. } => "io",
             Self::NoDialogue { .. } => "dialogue.none",
             Self::FeatureMissing { .. } => "feature_missing",

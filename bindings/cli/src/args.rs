@@ -36,9 +36,22 @@ pub(crate) enum Verb {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Inspect {
-    /// The files.
+    /// The files: each is told, and the exit code says whether all were good.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub speakers: Speakers,
+}
+
+/// Who speaks in files that name people.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Speakers {
+    /// Name of the character, in logs of several people: its words are learnt, everybody else's are context.
+    #[arg(long)]
+    pub character: Option<String>,
+    /// Name of the user.
+    #[arg(long)]
+    pub user: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -83,6 +96,8 @@ pub(crate) struct Prepare {
     /// The dataset to write.
     #[arg(long)]
     pub out: PathBuf,
+    #[command(flatten)]
+    pub speakers: Speakers,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use lazai_facade::LazaiError;
 use lazai_facade::native::data::{ContributorTerms, FileFacts, inspect_file, prepare_dataset};
+use serde::Serialize;
 
 use crate::args;
 use crate::{Done, Output};
@@ -11,15 +13,57 @@ fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-pub(crate) fn inspect(verb: &args::Inspect, out: &mut Output<'_>) -> Done {
-    for path in &verb.files {
-        let facts = inspect_file(text(path))?;
-        out.tell(&facts, |facts| format!("{}: {}", path.display(), told(facts)))?;
-    }
-    Ok(true)
+/// What a file is, and which.
+#[derive(Serialize)]
+struct Told {
+    file: String,
+    #[serde(flatten)]
+    facts: FileFacts,
 }
 
-fn told(facts: &FileFacts) -> String {
+/// What is wrong with one of several files.
+#[derive(Serialize)]
+struct Refused {
+    file: String,
+    error: Why,
+}
+
+#[derive(Serialize)]
+struct Why {
+    code: String,
+    message: String,
+}
+
+pub(crate) fn inspect(verb: &args::Inspect, out: &mut Output<'_>) -> Done {
+    let args::Speakers { character, user } = &verb.speakers;
+    let (mut first, mut refused) = (None, 0_usize);
+    for path in &verb.files {
+        match inspect_file(text(path), character.clone(), user.clone()) {
+            Ok(facts) => {
+                let told = Told { file: text(path), facts };
+                out.tell(&told, |told| format!("{}: {}", told.file, in_words(&told.facts)))?;
+            }
+            Err(error) if verb.files.len() == 1 => return Err(error),
+            Err(error) => {
+                let why = Why { code: error.code().into(), message: error.detail().into() };
+                let told = Refused { file: text(path), error: why };
+                out.tell(&told, |told| format!("{}: {} ({})", told.file, told.error.message, told.error.code))?;
+                refused += 1;
+                first.get_or_insert((told.file, error));
+            }
+        }
+    }
+    match first {
+        None => Ok(true),
+        Some((file, error)) => {
+            let of = verb.files.len();
+            let told = format!("{refused} of {of} files are not what is known; the first is {file}");
+            Err(LazaiError::new(error.code(), told))
+        }
+    }
+}
+
+fn in_words(facts: &FileFacts) -> String {
     let mut told = format!("{}, {}", facts.kind, facts.spec);
     if let Some(container) = &facts.container {
         told += &format!(" in {container}");
@@ -48,10 +92,11 @@ fn told(facts: &FileFacts) -> String {
 }
 
 pub(crate) fn prepare(verb: args::Prepare, out: &mut Output<'_>) -> Done {
-    let args::Prepare { files, base, address, name, licence, consent, out: path } = verb;
+    let args::Prepare { files, base, address, name, licence, consent, out: path, speakers } = verb;
+    let args::Speakers { character, user } = speakers;
     let files = files.iter().map(|path| text(path)).collect();
     let contributor = ContributorTerms { address, name, licence, consent };
-    let facts = prepare_dataset(files, contributor, text(&base), text(&path), None)?;
+    let facts = prepare_dataset(files, contributor, text(&base), text(&path), None, character, user)?;
     out.tell(&facts, |facts| {
         let notes: String = facts.notes.iter().map(|n| format!("\n  {} {}: {}", n.action, n.place, n.reason)).collect();
         let (records, tokens, held_out) = (facts.records, facts.tokens, facts.held_out);

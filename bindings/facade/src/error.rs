@@ -143,6 +143,7 @@ pub(crate) const CODES: &[&str] = &[
     "tokenizer.too_large",
     "tokenizer.unsupported",
     "voice.malformed",
+    "voice.manifest",
     "voice.silent",
     "voice.too_large",
     "voice.too_short",

@@ -85,7 +85,7 @@ fn provoked() -> Vec<LazaiError> {
     std::fs::write(folder.path().join("empty.jsonl"), "").unwrap();
     std::fs::write(folder.path().join("none.jsonl"), "{\"messages\":[]}\n{\"messages\":[]}\n").unwrap();
     std::fs::write(folder.path().join("unknown"), "what is this?").unwrap();
-    let inspected = |name: &str| inspect_file(path(name)).unwrap_err();
+    let inspected = |name: &str| inspect_file(path(name), None, None).unwrap_err();
     vec![
         no_request,
         unpaid,

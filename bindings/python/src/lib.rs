@@ -265,15 +265,23 @@ mod _lazai {
         facade::withdraw_call(place, asset, to, amount).map_err(raised)
     }
 
-    /// Says what a file is and holds, told by its content.
+    /// Says what a file is and holds, told by its content. `character` and `user` are their names in logs that name people.
     #[pyfunction]
-    fn inspect_file(py: Python<'_>, path: String) -> PyResult<FileFacts> {
-        free(py, || data::inspect_file(path))
+    #[pyo3(signature = (path, character=None, user=None))]
+    fn inspect_file(
+        py: Python<'_>,
+        path: String,
+        character: Option<String>,
+        user: Option<String>,
+    ) -> PyResult<FileFacts> {
+        free(py, || data::inspect_file(path, character, user))
     }
 
-    /// Makes a dataset of dialogues in files of any known format. `on_progress(progress)` cancels by `False`.
+    /// Makes a dataset of dialogues in files of any known format. `on_progress(progress)` cancels by `False`. Where files name
+    /// people, `character` is whose words are learnt, and `user` who talks with it; everybody else's words are context.
     #[pyfunction]
-    #[pyo3(signature = (files, contributor, base_model, out, on_progress=None))]
+    #[allow(clippy::too_many_arguments, reason = "the last are named")]
+    #[pyo3(signature = (files, contributor, base_model, out, on_progress=None, character=None, user=None))]
     fn prepare_dataset(
         py: Python<'_>,
         files: Vec<String>,
@@ -281,9 +289,13 @@ mod _lazai {
         base_model: String,
         out: String,
         on_progress: Option<Py<PyAny>>,
+        character: Option<String>,
+        user: Option<String>,
     ) -> PyResult<DatasetFacts> {
         let told = Told::of(on_progress);
-        let done = free(py, || data::prepare_dataset(files, contributor, base_model, out, told.of_progress()));
+        let done = free(py, || {
+            data::prepare_dataset(files, contributor, base_model, out, told.of_progress(), character, user)
+        });
         told.or_raise(done)
     }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lazai::core::dialogue::Options;
-use lazai::core::inspect::{InspectError, Inspection, inspect};
+use lazai::core::inspect::{InspectError, Inspection, inspect_as};
 use lazai::core::pov::Contributor;
 use lazai::core::prepare::{Preparation, PrepareError, Settings, Stage};
 use lazai::models::{self, ModelCounter};
@@ -129,13 +129,14 @@ pub(super) fn word(value: impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-/// Says what a file is and holds, told by its content: a card, dialogues, a recording, a dataset.
+/// Says what a file is and holds, told by its content: a card, dialogues, a recording, a dataset. `character` and `user` are
+/// their names in logs that name people.
 ///
 /// # Errors
 /// `card.…`, `dialogue.…`, `pov.…`, `voice.…`, `io`.
-#[cfg_attr(feature = "uniffi", uniffi::export)]
-pub fn inspect_file(path: String) -> Result<FileFacts, LazaiError> {
-    let found: Inspection = inspect(Path::new(&path))?;
+#[cfg_attr(feature = "uniffi", uniffi::export(default(character = None, user = None)))]
+pub fn inspect_file(path: String, character: Option<String>, user: Option<String>) -> Result<FileFacts, LazaiError> {
+    let found: Inspection = inspect_as(Path::new(&path), &Options { character, user, ..Options::default() })?;
     Ok(FileFacts {
         kind: word(found.kind),
         name: found.name,
@@ -153,17 +154,20 @@ pub fn inspect_file(path: String) -> Result<FileFacts, LazaiError> {
 }
 
 /// Makes a dataset of dialogues in files of any known format: normalised, without near duplicates, a part held out, cut into
-/// records by the tokenizer of a base model (GGUF). Memory does not grow with the input.
+/// records by the tokenizer of a base model (GGUF). Memory does not grow with the input. Where files name people, `character`
+/// is whose words are learnt, and `user` who talks with it; everybody else's words are context.
 ///
 /// # Errors
 /// `dialogue.…`, `pov.…`, `hex.…`, `model`, `file`, `cancelled`; no file is left behind.
-#[cfg_attr(feature = "uniffi", uniffi::export)]
+#[cfg_attr(feature = "uniffi", uniffi::export(default(listener = None, character = None, user = None)))]
 pub fn prepare_dataset(
     files: Vec<String>,
     contributor: ContributorTerms,
     base_model: String,
     out: String,
     listener: Option<Arc<dyn ProgressListener>>,
+    character: Option<String>,
+    user: Option<String>,
 ) -> Result<DatasetFacts, LazaiError> {
     let contributor = contributor.parse()?;
     let model = ModelCounter::from_gguf(Path::new(&base_model)).map_err(|e| LazaiError::new("model", e))?;
@@ -176,7 +180,7 @@ pub fn prepare_dataset(
             ControlFlow::Break(())
         }
     }));
-    let options = Options { contributor: contributor.name.clone(), ..Options::default() };
+    let options = Options { contributor: contributor.name.clone(), character, user };
     for path in &files {
         let file = File::open(path).map_err(|e| file_error(path, e))?;
         preparation.add(path, file, &options)?;
@@ -208,7 +212,7 @@ pub fn prepare_dataset(
         threads,
     )?;
     let notes = prepared.report().notes.iter().chain(&report.notes).map(FileNote::from).collect();
-    let facts = inspect_file(out)?;
+    let facts = inspect_file(out, None, None)?;
     Ok(DatasetFacts {
         records: facts.dialogues,
         tokens: facts.tokens,

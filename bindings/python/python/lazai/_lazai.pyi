@@ -1825,9 +1825,9 @@ def fail_with(code: str) -> None:
     Fails, with a code: so that an app can try what it does about each.
     """
 
-def inspect_file(path: str) -> FileFacts:
+def inspect_file(path: str, character: str | None = None, user: str | None = None) -> FileFacts:
     """
-    Says what a file is and holds, told by its content.
+    Says what a file is and holds, told by its content. `character` and `user` are their names in logs that name people.
     """
 
 def library_version() -> str:
@@ -1845,9 +1845,10 @@ def open_session_call(place: MarketPlace, nonce: SupportsIndex, consumer: str, m
     What a wallet sends to open a session as its payer: number `nonce` of hers.
     """
 
-def prepare_dataset(files: SupportsGetItem[int, str], contributor: ContributorTerms, base_model: str, out: str, on_progress: Any | None = None) -> DatasetFacts:
+def prepare_dataset(files: SupportsGetItem[int, str], contributor: ContributorTerms, base_model: str, out: str, on_progress: Any | None = None, character: str | None = None, user: str | None = None) -> DatasetFacts:
     """
-    Makes a dataset of dialogues in files of any known format. `on_progress(progress)` cancels by `False`.
+    Makes a dataset of dialogues in files of any known format. `on_progress(progress)` cancels by `False`. Where files name
+    people, `character` is whose words are learnt, and `user` who talks with it; everybody else's words are context.
     """
 
 def prove_dataset(dataset: str, public_part: str | None, ledger: str, submitter: str, nonce: SupportsIndex, folder: str, on_progress: Any | None = None) -> ProofFiles:

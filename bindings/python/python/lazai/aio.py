@@ -6,6 +6,7 @@ node has said is checked and promised all the same, on its thread.
 """
 
 import asyncio
+import functools
 import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
@@ -42,8 +43,8 @@ async def verify_evidence(evidence: bytes, anchor: bytes) -> lazai.Provenance:
     return await asyncio.to_thread(lazai.verify_evidence, evidence, anchor)
 
 
-async def inspect_file(path: str) -> lazai.FileFacts:
-    return await asyncio.to_thread(lazai.inspect_file, path)
+async def inspect_file(path: str, character: str | None = None, user: str | None = None) -> lazai.FileFacts:
+    return await asyncio.to_thread(lazai.inspect_file, path, character, user)
 
 
 async def prepare_dataset(
@@ -52,8 +53,11 @@ async def prepare_dataset(
     base_model: str,
     out: str,
     on_progress: OnProgress = None,
+    character: str | None = None,
+    user: str | None = None,
 ) -> lazai.DatasetFacts:
-    return await _cancellable(lazai.prepare_dataset, files, contributor, base_model, out, on_progress=on_progress)
+    prepare = functools.partial(lazai.prepare_dataset, files, contributor, base_model, out, character=character, user=user)
+    return await _cancellable(prepare, on_progress=on_progress)
 
 
 async def prove_dataset(
