@@ -134,7 +134,7 @@ fn picture(length: usize) -> Vec<u8> {
 }
 
 fn id3(picture: &[u8], footer: bool) -> Vec<u8> {
-    let size: Vec<u8> = [21, 14, 7, 0].iter().map(|shift| (picture.len() + 10 >> shift & 0x7F) as u8).collect();
+    let size: Vec<u8> = [21, 14, 7, 0].iter().map(|shift| (((picture.len() + 10) >> shift) & 0x7F) as u8).collect();
     let head = [&[4, 0, if footer { 0x10 } else { 0 }], size.as_slice()].concat();
     let frame = [b"APIC", &size[..], &[0, 0]].concat();
     let end = if footer { [b"3DI", head.as_slice()].concat() } else { Vec::new() };

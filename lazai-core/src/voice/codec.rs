@@ -18,7 +18,7 @@ const OPUS_RATE_HZ: u32 = 48_000;
 const MAX_BOXES: usize = 256;
 
 pub(super) enum Codec {
-    Opus(Opus),
+    Opus(Box<Opus>),
     Symphonia(Box<dyn AudioDecoder>),
 }
 
@@ -35,7 +35,7 @@ impl Codec {
     /// The reason why there is none.
     pub(super) fn new(params: &AudioCodecParameters) -> Result<Self, String> {
         if params.codec == CODEC_ID_OPUS {
-            return Opus::new(params.extra_data.as_deref().unwrap_or_default()).map(Self::Opus);
+            return Opus::new(params.extra_data.as_deref().unwrap_or_default()).map(|opus| Self::Opus(Box::new(opus)));
         }
         let decoder = symphonia::default::get_codecs().make_audio_decoder(params, &AudioDecoderOptions::default());
         decoder.map(Self::Symphonia).map_err(|e| e.to_string())
