@@ -11,7 +11,7 @@ use crate::character::{self, CardError, Container, Imported, Lorebook, MAX_CARD_
 use crate::dialogue::{DialogueError, Options, Reader, read_all};
 use crate::pov::{MAX_HEADER_BYTES, MAX_PUBLIC_BYTES, PovError, PovFile, PublicPart};
 use crate::report::{Action, Note, Report};
-use crate::voice::{AudioFormat, MAX_RECORDING_BYTES, ManifestError, VoiceError, read_manifest};
+use crate::voice::{AudioFormat, ManifestError, VoiceError, other_format, read_manifest};
 
 /// How much of a file is looked at to tell what it is.
 const HEAD_BYTES: usize = 64 << 10;
@@ -153,11 +153,10 @@ pub fn inspect_as(path: &Path, options: &Options) -> Result<Inspection, InspectE
         Ok(std::fs::read(path)?)
     };
     if AudioFormat::detect(&head).is_some() {
-        if length > MAX_RECORDING_BYTES as u64 {
-            let found = usize::try_from(length).unwrap_or(usize::MAX);
-            return Err(VoiceError::TooLarge { what: "bytes", found, max: MAX_RECORDING_BYTES }.into());
-        }
-        return audio(std::fs::read(path)?);
+        return audio(File::open(path)?);
+    }
+    if let Some(name) = other_format(&head) {
+        return Err(VoiceError::Unsupported { reason: format!("this is {name}") }.into());
     }
     let binary = [&b"\x89PNG"[..], b"PK", b"RIFF", b"\xFF\xD8\xFF", b"MZ", b"\x7fELF"];
     if binary.iter().any(|magic| head.starts_with(magic)) {
@@ -263,17 +262,15 @@ fn of_pov(file: &PovFile) -> Inspection {
 }
 
 #[cfg(feature = "audio")]
-fn audio(bytes: Vec<u8>) -> Result<Inspection, InspectError> {
-    let audio = crate::voice::Audio::decode(bytes)?;
+fn audio(file: File) -> Result<Inspection, InspectError> {
+    let audio = crate::voice::Audio::read(file)?;
     let mut report = Report::default();
-    if audio.damaged_packets > 0 {
-        report.note(Action::Dropped, "the sound", format!("{} damaged packets", audio.damaged_packets));
-    }
+    audio.notes.iter().cloned().for_each(|note| report.add(note));
     Ok(Inspection { audio_seconds: audio.seconds(), ..Inspection::new(Kind::Audio, audio.format.as_str(), &report) })
 }
 
 #[cfg(not(feature = "audio"))]
-fn audio(_: Vec<u8>) -> Result<Inspection, InspectError> {
+fn audio(_: File) -> Result<Inspection, InspectError> {
     Err(InspectError::FeatureMissing { feature: "audio" })
 }
 

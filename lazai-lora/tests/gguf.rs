@@ -3,7 +3,7 @@
 
 use candle_core::quantized::gguf_file::{Value, write};
 use lazai_lora::base::read_tokenizer;
-use lazai_lora::{BaseModel, Compute, LoraError};
+use lazai_lora::{BaseModel, Compute, LoraError, WeightFormat};
 
 /// A file with a three-token vocabulary and no weights.
 fn file(changes: &[(&str, Value)]) -> tempfile::NamedTempFile {
@@ -49,9 +49,51 @@ fn what_is_not_known_is_refused_by_name() {
             other => panic!("{key}: {other:?}"),
         }
     }
-    let file = file(&[("general.architecture", Value::String("mamba".into()))]);
-    let model = BaseModel::from_gguf(file.path(), &Compute::cpu());
-    assert!(matches!(model, Err(LoraError::Unsupported { what: "architecture", .. })));
+}
+
+/// The architecture comes before whatever else such a file lacks, and before weights are looked for.
+#[test]
+fn another_architecture_is_the_reason() {
+    let text = |s: &str| Value::String(s.into());
+    let lacks = ("tokenizer.chat_template", Value::U32(0));
+    let other_pre = ("tokenizer.ggml.pre", text("gemma3"));
+    for (changes, what, found) in [
+        (vec![("general.architecture", text("gemma3")), lacks], "architecture", "gemma3"),
+        (vec![("general.architecture", text("mamba"))], "architecture", "mamba"),
+        (vec![("general.architecture", text("gpt-oss")), other_pre], "architecture", "gpt-oss"),
+        (vec![("llama.expert_count", Value::U32(8))], "architecture", "llama of 8 experts"),
+        (vec![("general.type", text("adapter"))], "general.type", "adapter"),
+    ] {
+        let file = file(&changes);
+        let opened = BaseModel::from_gguf(file.path(), &Compute::cpu()).map(drop);
+        for refused in [opened, read_tokenizer(file.path()).map(drop)] {
+            match refused {
+                Err(LoraError::Unsupported { what: w, found: f, .. }) => assert_eq!((w, f.as_str()), (what, found)),
+                other => panic!("{found}: {other:?}"),
+            }
+        }
+    }
+    assert!(read_tokenizer(file(&[("llama.expert_count", Value::U32(0))]).path()).is_ok());
+}
+
+#[test]
+fn another_architecture_of_a_folder_is_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    for (config, found) in [
+        (r#"{"model_type": "gemma3_text"}"#, "gemma3_text"),
+        (r#"{"model_type": "mixtral", "num_local_experts": 8}"#, "mixtral"),
+        (r#"{"model_type": "llama", "num_local_experts": 8}"#, "llama of 8 experts"),
+        (r#"{"model_type": "qwen3", "num_experts": 128}"#, "qwen3 of 128 experts"),
+    ] {
+        std::fs::write(folder.path().join("config.json"), config).unwrap();
+        let opened = BaseModel::open(folder.path(), &Compute::cpu(), WeightFormat::F32).map(drop);
+        for refused in [opened, read_tokenizer(folder.path()).map(drop)] {
+            match refused {
+                Err(LoraError::Unsupported { what: "architecture", found: f, .. }) => assert_eq!(f, found),
+                other => panic!("{found}: {other:?}"),
+            }
+        }
+    }
 }
 
 #[test]

@@ -2,8 +2,8 @@
 """Makes this folder: characters and dialogues in every format, with the dirt that is seen in the wild.
 
 What each file must come to stands beside it in expected.json, written here by hand from the formats' specifications.
-Needs Python 3 and nothing else, except `soundfile` (PyPI) for the recordings that are not WAV; without it those stay
-as they are. Run it in this folder. Same input, same bytes.
+Needs Python 3 and nothing else, except `soundfile` and `av` (PyPI) for the recordings that are not WAV; without them those
+stay as they are. Run it in this folder. Same input, same bytes.
 """
 import base64, io, json, os, struct, zipfile, zlib
 
@@ -291,17 +291,75 @@ stereo = b"".join(struct.pack("<hh", s, -s // 2) for s in tone)
 wav = lambda channels, rate, data: b"RIFF" + struct.pack("<I", 36 + len(data)) + b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, channels, rate, rate * channels * 2, channels * 2, 16) + b"data" + struct.pack("<I", len(data)) + data
 sound = dict(kind="audio", name=None, dropped=[], changed=[])
 expect("audio/stereo-22050.wav", wav(2, 22050, stereo), **sound, spec="wav", audio_seconds=1.0)
-expect("audio/piped.wav", wav(1, 22050, stereo).replace(struct.pack("<I", 36 + len(stereo)), b"\xff" * 4, 1).replace(b"data" + struct.pack("<I", len(stereo)), b"data" + b"\xff" * 4), **sound, spec="wav", audio_seconds=2.0)
+expect("audio/piped.wav", wav(1, 22050, stereo).replace(struct.pack("<I", 36 + len(stereo)), b"\xff" * 4, 1).replace(b"data" + struct.pack("<I", len(stereo)), b"data" + b"\xff" * 4),
+       **dict(sound, changed=["data size", "RIFF size"]), spec="wav", audio_seconds=2.0)
+
+# ---- WAV whose lengths disagree with the file: half a second of 440 Hz
+half = b"".join(struct.pack("<h", int(8000 * math.sin(2 * math.pi * 440 * i / 8000))) for i in range(4000))
+riff = lambda kind, size, *chunks: kind + struct.pack("<I", size) + b"WAVE" + b"".join(chunks)
+part = lambda name, data, size=None: name + struct.pack("<I", len(data) if size is None else size) + data
+FMT = lambda tag=1, bits=16: part(b"fmt ", struct.pack("<HHIIHH", tag, 1, 8000, 8000 * bits // 8, bits // 8, bits))
+LIST = part(b"LIST", b"INFOISFT\x05\0\0\0lathe")
+half_second = dict(sound, spec="wav", audio_seconds=0.5)
+expect("audio/zero-sizes.wav", riff(b"RIFF", 0, FMT(), part(b"data", half, 0)), **dict(half_second, changed=["data size", "RIFF size"]))
+expect("audio/riff-without-data-head.wav", riff(b"RIFF", 4 + 24 + 8000, FMT(), part(b"data", half)), **dict(half_second, changed=["RIFF size"]))
+expect("audio/pad-not-counted.wav", riff(b"RIFF", 4 + 24 + 25 + 8 + 8000, FMT(), LIST + b"\0", part(b"data", half)), **dict(half_second, changed=["RIFF size"]))
+expect("audio/not-padded.wav", riff(b"RIFF", 4 + 24 + 25 + 8 + 8000, FMT(), LIST, part(b"data", half)), **dict(half_second, changed=["chunk \"LIST\" at byte 36"]))
+expect("audio/list-endless.wav", riff(b"RIFF", 0xffffffff, FMT(), part(b"LIST", b"INFO", 0xffffffff), part(b"data", half)), **dict(half_second, changed=["chunk \"LIST\" at byte 36", "RIFF size"]))
+expect("audio/data-too-long.wav", riff(b"RIFF", 4 + 24 + 8 + 99999, FMT(), part(b"data", half, 99999)), **dict(half_second, changed=["data size", "RIFF size"]))
+expect("audio/rf64.wav", riff(b"RF64", 0xffffffff, part(b"ds64", struct.pack("<QQQI", 4 + 36 + 24 + 8 + 8000 + 26, 8000, 4000, 0)), FMT(), part(b"data", half, 0xffffffff), LIST, b"\0"), **half_second)
+expect("audio/bw64-sizes-zero.wav", riff(b"BW64", 0xffffffff, part(b"ds64", bytes(28)), FMT(), part(b"data", half, 0xffffffff)), **dict(half_second, changed=["data size", "RIFF size"]))
+expect("audio/chunks-behind.wav", riff(b"RIFF", 4 + 24 + 8 + 8000 + 26, FMT(), part(b"data", half), LIST, b"\0"), **half_second)
+for name, tag in [("adpcm-ms", 2), ("adpcm-ima", 0x11), ("gsm", 0x31), ("mp3-inside", 0x55)]:
+    expect("refused/%s.wav" % name, riff(b"RIFF", 4 + 24 + 8 + 800, FMT(tag, 0), part(b"data", half[:800])), error="voice.unsupported")
+expect("refused/no-samples.wav", riff(b"RIFF", 4 + 24 + 8 + 26, FMT(), part(b"data", b""), LIST, b"\0"), error="voice.malformed")
+expect("refused/no-fmt.wav", riff(b"RIFF", 4 + 8 + 8000, part(b"data", half)), error="voice.malformed")
+
+# ---- recordings of kinds that are not read: their first bytes
+expect("refused/voice.amr", b"#!AMR\n" + (b"\x3c" + bytes(31)) * 10, error="voice.unsupported")
+expect("refused/voice.webm", b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\x82\x84webm" + bytes(100), error="voice.unsupported")
+expect("refused/voice.aiff", b"FORM\0\0\0\x2eAIFFCOMM\0\0\0\x12" + bytes(34), error="voice.unsupported")
+expect("refused/voice.caf", b"caff\0\1\0\0desc" + bytes(40), error="voice.unsupported")
+expect("refused/speex.ogg", b"OggS\0\2" + bytes(20) + b"\1\x50Speex   1.2.1" + bytes(67), error="voice.unsupported")
 try:
     import numpy, soundfile
-    for name, rate, kind, args in [("mono-44100.flac", 44100, "flac", {}), ("mono-48000.ogg", 48000, "ogg", {"subtype": "VORBIS"}), ("mono-24000.mp3", 24000, "mp3", {})]:
+    for name, rate, kind, args in [("mono-44100.flac", 44100, "flac", {}), ("mono-48000.ogg", 48000, "ogg", {"subtype": "VORBIS"}), ("mono-24000.mp3", 24000, "mp3", {}),
+                                   ("mono-48000.opus", 48000, "ogg", {"subtype": "OPUS"}), ("stereo-24000.opus", 24000, "ogg", {"subtype": "OPUS"})]:
         path = os.path.join(HERE, "audio", name)
         if not os.path.exists(path):
-            soundfile.write(path, (0.25 * numpy.sin(2 * numpy.pi * 440 * numpy.arange(rate) / rate)).astype("float32"), rate, format=kind.upper(), **args)
+            samples = (0.25 * numpy.sin(2 * numpy.pi * 440 * numpy.arange(rate) / rate)).astype("float32")
+            soundfile.write(path, numpy.stack([samples, samples], 1) if name.startswith("stereo") else samples, rate, format=kind.upper(), **args)
+    import av  # PyPI: `av`
+    for name, kind, codec in [("mono-44100.m4a", "ipod", "aac"), ("mono-44100.aac", "adts", "aac"), ("alac.m4a", "ipod", "alac")]:
+        path = os.path.join(HERE, "refused" if codec == "alac" else "audio", name)
+        if not os.path.exists(path):
+            with av.open(path, "w", format=kind, options={"fflags": "+bitexact"}) as out:
+                stream = out.add_stream(codec, rate=44100, layout="mono", format="s16p" if codec == "alac" else "fltp")
+                samples = (0.25 * numpy.sin(2 * numpy.pi * 440 * numpy.arange(44100) / 44100)).astype("float32")
+                frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="flt", layout="mono")
+                frame.sample_rate = 44100
+                for piece in av.AudioResampler(format=stream.format, layout="mono", rate=44100).resample(frame):
+                    out.mux(stream.encode(piece))
+                out.mux(stream.encode(None))
 except ImportError:
     pass
-for name, kind in [("mono-44100.flac", "flac"), ("mono-48000.ogg", "ogg"), ("mono-24000.mp3", "mp3")]:
+for name, kind in [("mono-44100.flac", "flac"), ("mono-48000.ogg", "ogg"), ("mono-24000.mp3", "mp3"), ("mono-48000.opus", "opus"), ("stereo-24000.opus", "opus"), ("mono-44100.m4a", "m4a"), ("mono-44100.aac", "aac")]:
     expect("audio/" + name, None, **sound, spec=kind, audio_seconds=1.0)
+expect("refused/alac.m4a", None, error="voice.unsupported")
+
+# ---- tags around the sound. The picture is no picture: bytes with frame headers of MP3 in them, as every picture has.
+made = lambda name: open(os.path.join(HERE, "audio", name), "rb").read()
+planted = (b"\xff\xfb\x90\x00" + bytes(range(1, 97))) * 60
+synchsafe = lambda n: bytes(n >> shift & 0x7f for shift in (21, 14, 7, 0))
+id3 = lambda picture: b"ID3\x03\0\0" + synchsafe(10 + 14 + len(picture)) + b"APIC" + struct.pack(">I", 14 + len(picture)) + b"\0\0" + b"\0image/jpeg\0\x03\0" + picture
+ape = lambda items: struct.pack("<8sIIII8x", b"APETAGEX", 2000, len(items) + 32, 1, 0)
+expect("audio/cover.mp3", id3(planted) + made("mono-24000.mp3"), **sound, spec="mp3", audio_seconds=1.0)
+expect("audio/zeros-in-front.mp3", bytes(5000) + made("mono-24000.mp3"), **sound, spec="mp3", audio_seconds=1.0)
+expect("audio/junk-behind-tag.mp3", id3(planted) + b"no frame here" + made("mono-24000.mp3"), **sound, spec="mp3", audio_seconds=1.0)
+expect("audio/tags-behind.mp3", made("mono-24000.mp3") + planted + ape(planted) + b"TAG" + planted[:125], **sound, spec="mp3", audio_seconds=1.0)
+expect("audio/cover.flac", id3(planted) + made("mono-44100.flac"), **sound, spec="flac", audio_seconds=1.0)
+expect("audio/cover.aac", id3(planted) + made("mono-44100.aac"), **sound, spec="aac", audio_seconds=1.0)
+expect("refused/cover-alone.mp3", id3(planted), error="voice.unsupported")
 
 # ---- POV containers, made by `cargo run -p lazai-core --example pov_vectors -- vectors/characters/pov`
 expect("pov/private.safetensors", None, kind="pov", spec="lazai.pov.private.v1", name="mira", dialogues=3, tokens=269, assets=1, audio_seconds=0.03, dropped=[], changed=[])

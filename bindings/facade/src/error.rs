@@ -142,6 +142,7 @@ pub(crate) const CODES: &[&str] = &[
     "tokenizer.malformed",
     "tokenizer.too_large",
     "tokenizer.unsupported",
+    "voice.damaged",
     "voice.malformed",
     "voice.manifest",
     "voice.silent",

@@ -121,6 +121,8 @@ fn made() -> Vec<LazaiError> {
         PovError::WrongDigest { expected: digest, found: Digest::ZERO },
     ];
     let voices = [
+        VoiceError::Damaged { damaged: 2, packets: 3 },
+        VoiceError::Io { reason: reason() },
         VoiceError::Malformed { reason: reason() },
         VoiceError::Silent,
         VoiceError::TooLarge { what: "bytes", found: 2, max: 1 },

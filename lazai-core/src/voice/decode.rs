@@ -1,26 +1,26 @@
-//! Decoding and resampling.
+//! Decoding, packet by packet.
 
-use std::io::Cursor;
+use std::io::{Cursor, Read, Seek, SeekFrom};
 
-use rubato::audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{Fft, FixedSync, Resampler};
-use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::common::Limit;
-use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
+use symphonia::core::formats::{FormatOptions, TrackType};
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::MetadataOptions;
+use symphonia::core::packet::Packet;
 
-use super::{
-    AudioFormat, MAX_RECORDING_BYTES, MAX_RECORDING_SAMPLES, MAX_RECORDING_SECONDS, SAMPLE_RATE_HZ, VoiceError,
-};
-use crate::report::excerpt;
+use super::codec::{Codec, mp4_reason, mp4_sound};
+use super::resample::Resampler;
+use super::source::Source;
+use super::{AudioFormat, MAX_DAMAGED_SHARE, MAX_RECORDING_BYTES, MAX_RECORDING_SECONDS, VoiceError};
+use crate::report::{Action, Note, Report, excerpt};
 
 /// Sample rates that are believed.
 const RATES_HZ: std::ops::RangeInclusive<u32> = 4_000..=384_000;
-/// Pictures in tags are not looked at.
+/// Pictures inside FLAC, Ogg and MP4 are not looked at.
 const MAX_TAG_BYTES: usize = 1 << 20;
+/// So many damaged packets are forgiven however short the recording: where it was cut, and where it ends.
+const FORGIVEN_PACKETS: usize = 2;
 
 /// A decoded recording: 16 kHz, mono.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +29,7 @@ pub struct Audio {
     pub samples: Vec<f32>,
     /// What the file was.
     pub format: AudioFormat,
-    /// Samples per second in the file.
+    /// Samples per second in the file; of Opus, 48,000, whatever was recorded.
     pub source_rate_hz: u32,
     /// Channels in the file; their mean was taken.
     pub source_channels: usize,
@@ -37,23 +37,36 @@ pub struct Audio {
     pub source_samples: usize,
     /// Packets that could not be decoded, and were left out.
     pub damaged_packets: usize,
+    /// What was left out or repaired.
+    pub notes: Vec<Note>,
 }
 
 impl Audio {
-    /// Decodes a WAV, FLAC, MP3 or Ogg Vorbis file, mixes it down, and resamples it to [`SAMPLE_RATE_HZ`].
+    /// Decodes a recording in memory; as [`Audio::read`].
+    ///
+    /// # Errors
+    /// [`VoiceError`].
+    pub fn decode(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<Self, VoiceError> {
+        Self::read(Cursor::new(bytes))
+    }
+
+    /// Decodes a recording, mixes it down, and resamples it to [`SAMPLE_RATE_HZ`](super::SAMPLE_RATE_HZ), packet by packet:
+    /// beyond the samples that it gives, memory does not grow with the recording.
+    ///
+    /// What is read, and what is forgiven, stands [above](super).
     ///
     /// # Errors
     /// [`VoiceError`]; limits hold before memory of that size is taken.
-    pub fn decode(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<Self, VoiceError> {
-        let length = bytes.as_ref().len();
-        if length > MAX_RECORDING_BYTES {
-            return Err(VoiceError::TooLarge { what: "bytes", found: length, max: MAX_RECORDING_BYTES });
+    pub fn read(mut file: impl Read + Seek + Send + Sync + 'static) -> Result<Self, VoiceError> {
+        let length = file.seek(SeekFrom::End(0))?;
+        if length > MAX_RECORDING_BYTES as u64 {
+            let found = usize::try_from(length).unwrap_or(usize::MAX);
+            return Err(VoiceError::TooLarge { what: "bytes", found, max: MAX_RECORDING_BYTES });
         }
-        let format = AudioFormat::detect(bytes.as_ref()).ok_or_else(|| VoiceError::Unsupported {
-            reason: format!("it begins with {:02x?}", &bytes.as_ref()[..length.min(8)]),
-        })?;
+        let mut report = Report::default();
+        let (source, format) = Source::open(file, length, &mut report)?;
         // The decoders are strangers' code on strangers' bytes: should one panic, the file is what is refused.
-        let decoded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| decode(bytes, format)));
+        let decoded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| decode(source, format, report)));
         decoded.unwrap_or_else(|_| Err(VoiceError::Malformed { reason: "the decoder gave up".into() }))
     }
 
@@ -64,122 +77,115 @@ impl Audio {
     }
 }
 
-fn decode(bytes: impl AsRef<[u8]> + Send + Sync + 'static, format: AudioFormat) -> Result<Audio, VoiceError> {
-    // Programs that write to a pipe do not know the length yet, and write this one.
-    let endless = format == AudioFormat::Wav && bytes.as_ref().get(4..8) == Some(&[0xFF; 4]);
+fn decode<S>(mut source: Source<S>, format: AudioFormat, mut report: Report) -> Result<Audio, VoiceError>
+where
+    S: Read + Seek + Send + Sync + 'static,
+{
+    let malformed = |reason: String| VoiceError::Malformed { reason: excerpt(&reason, 200) };
+    let mut sound = None;
+    if format == AudioFormat::M4a {
+        let length = source.seek(SeekFrom::End(0))?;
+        sound = mp4_sound(&mut source, length)?;
+        source.seek(SeekFrom::Start(0))?;
+    }
     let mut hint = Hint::new();
     hint.with_extension(format.as_str());
-    let stream = MediaSourceStream::new(Box::new(Cursor::new(bytes)), Default::default());
+    let stream = MediaSourceStream::new(Box::new(source), Default::default());
     let limit = Limit::Maximum(MAX_TAG_BYTES);
     let tags = MetadataOptions::default().limit_tag_bytes(limit).limit_visual_bytes(limit);
     let mut reader = symphonia::default::get_probe()
         .probe(&hint, stream, FormatOptions::default(), tags)
-        .map_err(|e| malformed(&e))?;
-    let unsupported = |reason: &str| VoiceError::Unsupported { reason: reason.into() };
-    let track = reader.default_track(TrackType::Audio).ok_or_else(|| unsupported("no audio track"))?;
+        .map_err(|e| malformed(e.to_string()))?;
+    let unsupported = |reason: String| match format {
+        AudioFormat::M4a => mp4_reason(sound, &reason),
+        _ => VoiceError::Unsupported { reason: excerpt(&reason, 200) },
+    };
+    let track = reader.default_track(TrackType::Audio).ok_or_else(|| unsupported("no audio track".into()))?;
     let track_id = track.id;
-    let params = track.codec_params.as_ref().and_then(|p| p.audio()).ok_or_else(|| unsupported("no audio codec"))?;
-    let mut decoder = symphonia::default::get_codecs()
-        .make_audio_decoder(params, &AudioDecoderOptions::default())
-        .map_err(|e| unsupported(&e.to_string()))?;
+    let params = track.codec_params.as_ref().and_then(|p| p.audio());
+    let params = params.ok_or_else(|| unsupported("no audio codec".into()))?;
+    let mut codec = Codec::new(params).map_err(unsupported)?;
     let mut mono = Mono::default();
     loop {
         match reader.next_packet() {
-            Ok(Some(packet)) if packet.track_id == track_id => mono.add(&mut *decoder, &packet)?,
+            Ok(Some(packet)) if packet.track_id == track_id => mono.add(&mut codec, &packet)?,
             Ok(Some(_)) => {}
             Ok(None) => break,
             // A file that ends in the middle of a packet, or is damaged from here on.
             Err(_) => {
-                mono.damaged_packets += usize::from(!endless);
+                mono.packets += 1;
+                mono.damaged_packets += 1;
                 break;
             }
         }
     }
-    if mono.samples.is_empty() {
+    let (damaged, packets) = (mono.damaged_packets, mono.packets);
+    let Some(resampler) = mono.resampler else {
         return Err(VoiceError::Malformed { reason: "no audio could be decoded".into() });
+    };
+    if damaged > FORGIVEN_PACKETS && damaged as f64 > packets as f64 * MAX_DAMAGED_SHARE {
+        return Err(VoiceError::Damaged { damaged, packets });
     }
-    drop::<Box<dyn FormatReader>>(reader);
+    if damaged > 0 {
+        report.note(Action::Dropped, "the sound", format!("{damaged} damaged packets"));
+    }
     Ok(Audio {
         format,
         source_rate_hz: mono.rate_hz,
         source_channels: mono.channels,
-        source_samples: mono.samples.len(),
-        damaged_packets: mono.damaged_packets,
-        samples: resample(mono.samples, mono.rate_hz)?,
+        source_samples: resampler.taken(),
+        damaged_packets: damaged,
+        samples: resampler.finish()?,
+        notes: report.notes,
     })
-}
-
-fn malformed(error: &Error) -> VoiceError {
-    VoiceError::Malformed { reason: excerpt(&error.to_string(), 200) }
 }
 
 /// The mean of all channels, packet by packet.
 #[derive(Default)]
 struct Mono {
-    samples: Vec<f32>,
+    /// `None` before the first sample.
+    resampler: Option<Resampler>,
     rate_hz: u32,
     channels: usize,
+    packets: usize,
     damaged_packets: usize,
     interleaved: Vec<f32>,
 }
 
 impl Mono {
-    fn add(
-        &mut self,
-        decoder: &mut dyn AudioDecoder,
-        packet: &symphonia::core::packet::Packet,
-    ) -> Result<(), VoiceError> {
-        let buffer = match decoder.decode(packet) {
-            Ok(buffer) => buffer,
-            Err(Error::ResetRequired) => {
-                decoder.reset();
-                self.damaged_packets += 1;
-                return Ok(());
-            }
-            Err(_) => {
-                self.damaged_packets += 1;
-                return Ok(());
-            }
+    fn add(&mut self, codec: &mut Codec, packet: &Packet) -> Result<(), VoiceError> {
+        self.packets += 1;
+        let Some(decoded) = codec.decode(packet, &mut self.interleaved) else {
+            self.damaged_packets += 1;
+            return Ok(());
         };
-        let (rate_hz, channels) = (buffer.spec().rate(), buffer.num_planes());
-        if buffer.frames() == 0 || channels == 0 {
+        let (rate_hz, channels) = (decoded.rate_hz, decoded.channels);
+        if self.interleaved.is_empty() || channels == 0 {
             return Ok(());
         }
         if !RATES_HZ.contains(&rate_hz) {
             let reason = format!("{rate_hz} Hz, expected {} to {}", RATES_HZ.start(), RATES_HZ.end());
             return Err(VoiceError::Unsupported { reason });
         }
-        if self.rate_hz == 0 {
-            (self.rate_hz, self.channels) = (rate_hz, channels);
-        }
+        let resampler = match &mut self.resampler {
+            Some(resampler) => resampler,
+            none => {
+                (self.rate_hz, self.channels) = (rate_hz, channels);
+                none.insert(Resampler::new(rate_hz)?)
+            }
+        };
         if (rate_hz, channels) != (self.rate_hz, self.channels) {
             return Err(VoiceError::Unsupported { reason: "rate or channels change in the middle".into() });
         }
-        let found = self.samples.len() + buffer.frames();
-        let max = MAX_RECORDING_SAMPLES.min(rate_hz as usize * MAX_RECORDING_SECONDS);
+        let found = resampler.taken() + self.interleaved.len() / channels;
+        let max = rate_hz as usize * MAX_RECORDING_SECONDS;
         if found > max {
             return Err(VoiceError::TooLarge { what: "samples", found, max });
         }
-        self.interleaved.resize(buffer.samples_interleaved(), 0.0);
-        buffer.copy_to_slice_interleaved(&mut self.interleaved);
-        let mean = |frame: &[f32]| {
+        resampler.add(self.interleaved.chunks_exact(channels).map(|frame| {
             let mean = frame.iter().sum::<f32>() / channels as f32;
             // Files of floats may hold anything.
             if mean.is_finite() { mean.clamp(-1.0, 1.0) } else { 0.0 }
-        };
-        self.samples.extend(self.interleaved.chunks_exact(channels).map(mean));
-        Ok(())
+        }))
     }
-}
-
-fn resample(samples: Vec<f32>, rate_hz: u32) -> Result<Vec<f32>, VoiceError> {
-    if rate_hz == SAMPLE_RATE_HZ {
-        return Ok(samples);
-    }
-    let failed = |e: &dyn std::fmt::Display| VoiceError::Malformed { reason: format!("resampling: {e}") };
-    let (from, to) = (rate_hz as usize, SAMPLE_RATE_HZ as usize);
-    let mut resampler = Fft::<f32>::new(from, to, 4_096, 1, FixedSync::Input).map_err(|e| failed(&e))?;
-    let input = InterleavedSlice::new(&samples, 1, samples.len()).map_err(|e| failed(&e))?;
-    let output = resampler.process_all(&input, samples.len(), None).map_err(|e| failed(&e))?;
-    Ok(output.take_data())
 }

@@ -4,7 +4,9 @@ use serde_json::Value;
 use thiserror::Error;
 
 #[cfg(feature = "audio")]
-use super::{Audio, MAX_RECORDING_BYTES, VoiceError, trim_silence};
+use super::{Audio, trim_silence};
+#[cfg(feature = "audio")]
+use crate::report::Note;
 use crate::report::{Action, Report, excerpt};
 use crate::text;
 use crate::text::json;
@@ -192,7 +194,7 @@ fn checked(take: Take) -> Result<Take, String> {
 }
 
 /// Reads a manifest and the recordings that it lists, decoded and with their silent ends cut. What cannot be used is
-/// dropped, and noted by its file's name.
+/// dropped, and noted by its file's name; so is what was repaired in a recording that is kept.
 ///
 /// # Errors
 /// [`ManifestError`].
@@ -204,7 +206,12 @@ pub fn read_folder(manifest: &std::path::Path) -> Result<(Vec<Recording>, Report
     let mut recordings = Vec::with_capacity(takes.len());
     for take in takes {
         match read_take(&folder.join(&take.file)) {
-            Ok(samples) => recordings.push(Recording { take, samples }),
+            Ok((samples, notes)) => {
+                for Note { action, place, reason } in notes {
+                    report.note(action, take.file.clone(), format!("{place}: {reason}"));
+                }
+                recordings.push(Recording { take, samples });
+            }
             Err(reason) => report.note(Action::Dropped, take.file, reason),
         }
     }
@@ -213,12 +220,9 @@ pub fn read_folder(manifest: &std::path::Path) -> Result<(Vec<Recording>, Report
 }
 
 #[cfg(feature = "audio")]
-fn read_take(path: &std::path::Path) -> Result<Vec<f32>, String> {
-    let length = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
-    if length > MAX_RECORDING_BYTES as u64 {
-        let found = usize::try_from(length).unwrap_or(usize::MAX);
-        return Err(VoiceError::TooLarge { what: "bytes", found, max: MAX_RECORDING_BYTES }.to_string());
-    }
-    let audio = Audio::decode(std::fs::read(path).map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
-    trim_silence(&audio.samples).map(<[f32]>::to_vec).map_err(|e| e.to_string())
+fn read_take(path: &std::path::Path) -> Result<(Vec<f32>, Vec<Note>), String> {
+    let file = std::fs::File::open(path).map_err(|e| e.to_string())?;
+    let audio = Audio::read(file).map_err(|e| e.to_string())?;
+    let heard = trim_silence(&audio.samples).map_err(|e| e.to_string())?;
+    Ok((heard.to_vec(), audio.notes))
 }

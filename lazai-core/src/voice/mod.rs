@@ -1,17 +1,44 @@
 //! Voice: recordings as people have them, turned into log-mel spectrograms with Whisper's parameters.
 //!
-//! [`Audio::decode`] reads WAV, FLAC, MP3 and Ogg Vorbis of any rate and number of channels (feature `audio`) into
-//! 16 kHz mono; [`trim_silence`] cuts the ends; [`LogMel`] computes the spectrogram; [`read_manifest`] says what is
-//! spoken, by whom, and on which terms.
+//! [`Audio::read`] decodes a recording of any rate and number of channels (feature `audio`) into 16 kHz mono;
+//! [`trim_silence`] cuts the ends; [`LogMel`] computes the spectrogram; [`read_manifest`] says what is spoken, by whom, and
+//! on which terms.
+//!
+//! | read | refused by name |
+//! |---|---|
+//! | WAV, RF64, BW64: PCM of 8 to 32 bits, floats, A-law, mu-law | WAV with ADPCM, GSM or another codec; RIFX, Wave64 |
+//! | FLAC, alone or in Ogg | Apple Lossless, WavPack, Monkey's Audio, AIFF, CAF, AU, DSD |
+//! | MP3 | MPEG audio of layer II, Musepack, WMA |
+//! | AAC-LC in MP4 (`.m4a`) and in ADTS frames (`.aac`) | other AAC, MP4 with other codecs or without sound |
+//! | Ogg Vorbis; Ogg Opus of one or two channels | Ogg Speex, Opus of more channels, WebM, AMR |
+//!
+//! Files are read as they are found:
+//!
+//! - ID3v2 and APE tags and zero bytes in front of the sound are stepped over, whatever pictures they hold, and so are ID3v1,
+//!   APE and ID3v2 tags behind it. Bytes between a tag and the first of several MP3 frames in a row are left out.
+//! - A WAV file's length fields need not agree with the file: the samples reach as far as it does. What was set right is in
+//!   [`Audio::notes`].
+//! - Damaged packets are left out and noted; a recording of which more than [`MAX_DAMAGED_SHARE`] are is refused.
 
 #[cfg(feature = "audio")]
+mod codec;
+#[cfg(feature = "audio")]
 mod decode;
+mod format;
 mod manifest;
 mod mel;
+#[cfg(feature = "audio")]
+mod resample;
 mod silence;
+#[cfg(feature = "audio")]
+mod source;
+#[cfg(feature = "audio")]
+mod wav;
 
 #[cfg(feature = "audio")]
 pub use decode::Audio;
+pub use format::AudioFormat;
+pub(crate) use format::other as other_format;
 #[cfg(feature = "audio")]
 pub use manifest::read_folder;
 pub use manifest::{ManifestError, Recording, Take, read_manifest};
@@ -22,64 +49,32 @@ use thiserror::Error;
 
 /// Largest recording that is read: 256 MiB.
 pub const MAX_RECORDING_BYTES: usize = 256 << 20;
-/// Longest recording that is read: half an hour, and 2^26 samples of one channel.
+/// Longest recording that is read: half an hour.
 pub const MAX_RECORDING_SECONDS: usize = 1_800;
-/// Most samples of one channel that are read: 2^26, 23 minutes at 48 kHz.
-pub const MAX_RECORDING_SAMPLES: usize = 1 << 26;
+/// The share of packets that may be damaged: one in ten. What has more is no recording any more, or something else that was
+/// taken for one. Two packets are forgiven in any recording.
+pub const MAX_DAMAGED_SHARE: f64 = 0.1;
 /// Samples per second of everything behind [`Audio::decode`].
 pub const SAMPLE_RATE_HZ: u32 = 16_000;
-
-/// The kind of an audio file, by its first bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum AudioFormat {
-    /// RIFF WAVE.
-    Wav,
-    /// FLAC.
-    Flac,
-    /// MPEG audio, layer III.
-    Mp3,
-    /// Ogg.
-    Ogg,
-}
-
-impl AudioFormat {
-    /// Looks at the first bytes of a file.
-    ///
-    /// ```
-    /// use lazai_core::voice::AudioFormat;
-    /// assert_eq!(AudioFormat::detect(b"fLaC\0\0\0\x22"), Some(AudioFormat::Flac));
-    /// assert_eq!(AudioFormat::detect(b"{}"), None);
-    /// ```
-    #[must_use]
-    pub fn detect(bytes: &[u8]) -> Option<Self> {
-        match bytes {
-            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..] => Some(Self::Wav),
-            [b'f', b'L', b'a', b'C', ..] => Some(Self::Flac),
-            [b'O', b'g', b'g', b'S', ..] => Some(Self::Ogg),
-            [b'I', b'D', b'3', ..] => Some(Self::Mp3),
-            // Frame sync, then layer III.
-            [0xFF, second, ..] if second & 0xE6 == 0xE2 => Some(Self::Mp3),
-            _ => None,
-        }
-    }
-
-    /// A short name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Wav => "wav",
-            Self::Flac => "flac",
-            Self::Mp3 => "mp3",
-            Self::Ogg => "ogg",
-        }
-    }
-}
 
 /// Why a recording could not be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum VoiceError {
+    /// More than [`MAX_DAMAGED_SHARE`] of the packets could not be decoded.
+    #[error("{damaged} of {packets} packets are damaged, expected at most one in ten")]
+    Damaged {
+        /// Packets that could not be decoded.
+        damaged: usize,
+        /// All packets.
+        packets: usize,
+    },
+    /// The file could not be read.
+    #[error("{reason}")]
+    Io {
+        /// What the operating system says.
+        reason: String,
+    },
     /// Nothing could be decoded, or nothing is to be heard.
     #[error("the recording is silent")]
     Silent,
@@ -89,7 +84,7 @@ pub enum VoiceError {
         /// What the decoder said.
         reason: String,
     },
-    /// More than [`MAX_RECORDING_BYTES`], [`MAX_RECORDING_SAMPLES`] or [`MAX_RECORDING_SECONDS`].
+    /// More than [`MAX_RECORDING_BYTES`] or [`MAX_RECORDING_SECONDS`].
     #[error("a recording of more than {found} {what} exceeds the limit of {max}")]
     TooLarge {
         /// Bytes or samples.
@@ -108,7 +103,7 @@ pub enum VoiceError {
         window: usize,
     },
     /// Another format than the known ones.
-    #[error("not a WAV, FLAC, MP3 or Ogg Vorbis file: {reason}")]
+    #[error("not a recording that is read: {reason}; WAV, FLAC, MP3, AAC (.m4a, .aac), Ogg Vorbis and Ogg Opus are")]
     Unsupported {
         /// What was found.
         reason: String,
@@ -120,11 +115,19 @@ impl VoiceError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
+            Self::Damaged { .. } => "voice.damaged",
+            Self::Io { .. } => "io",
             Self::Silent => "voice.silent",
             Self::Malformed { .. } => "voice.malformed",
             Self::TooLarge { .. } => "voice.too_large",
             Self::TooShort { .. } => "voice.too_short",
             Self::Unsupported { .. } => "voice.unsupported",
         }
+    }
+}
+
+impl From<std::io::Error> for VoiceError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io { reason: error.to_string() }
     }
 }

@@ -21,7 +21,7 @@ pub const TARGETS: [Target; 6] = [
     Target { name: "charx", seeds: &["charx"], runs: 8_000, check: card },
     Target { name: "card", seeds: &["json", "eliza", "lorebook"], runs: 20_000, check: card_json },
     Target { name: "dialogue", seeds: &["dialogue"], runs: 20_000, check: dialogue },
-    Target { name: "audio", seeds: &["audio"], runs: 2_000, check: audio },
+    Target { name: "audio", seeds: &["audio"], runs: 6_000, check: audio },
     Target { name: "pov", seeds: &["pov"], runs: 8_000, check: pov },
 ];
 

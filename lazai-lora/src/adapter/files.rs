@@ -13,8 +13,8 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 
-use super::targets::ALL_LINEAR;
-use super::{Adapter, MAX_RANK, factor_key};
+use super::options::read_config;
+use super::{Adapter, factor_key};
 use crate::base::{BaseModel, LINEAR_MODULES};
 use crate::error::{LoraError, Result};
 
@@ -147,55 +147,6 @@ impl Adapter {
         }
         Ok(adapter)
     }
-}
-
-/// Understands PEFT's configuration, and refuses what would be computed otherwise.
-fn read_config(config: &Value) -> Result<LoraConfig> {
-    let unsupported =
-        |what, found: &Value, known| Err(LoraError::Unsupported { what, found: found.to_string(), known });
-    if config["peft_type"] != "LORA" {
-        return unsupported("peft_type", &config["peft_type"], "LORA");
-    }
-    for key in ["use_dora", "fan_in_fan_out", "lora_bias", "alora_invocation_tokens", "trainable_token_indices"] {
-        let value = &config[key];
-        if !(value.is_null() || *value == false) {
-            return unsupported("adapter_config.json option", &json!({ key: value }), "null or false");
-        }
-    }
-    for key in ["rank_pattern", "alpha_pattern", "modules_to_save", "layers_to_transform", "exclude_modules"] {
-        let value = &config[key];
-        let empty = value.as_object().is_some_and(|o| o.is_empty()) || value.as_array().is_some_and(|a| a.is_empty());
-        if !(value.is_null() || empty) {
-            return unsupported("adapter_config.json option", &json!({ key: value }), "nothing");
-        }
-    }
-    if !(config["bias"].is_null() || config["bias"] == "none") {
-        return unsupported("bias", &config["bias"], "none");
-    }
-    let number = |key: &str, max: usize| {
-        let number = config[key].as_u64().and_then(|n| usize::try_from(n).ok()).filter(|n| (1..=max).contains(n));
-        number.ok_or_else(|| LoraError::malformed(CONFIG_FILE, format!("field {key:?}, expected 1 to {max}")))
-    };
-    let targets = match &config["target_modules"] {
-        Value::String(word) if word == ALL_LINEAR => Targets::AllLinear,
-        Value::String(pattern) => Targets::Pattern(pattern.clone()),
-        Value::Array(names) => {
-            let names = names.iter().map(|name| name.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
-            let mut names = names.ok_or_else(|| LoraError::malformed(CONFIG_FILE, "names of target modules"))?;
-            // PEFT writes a set, in any order.
-            names.sort();
-            let mut all: Vec<_> = LINEAR_MODULES.iter().filter_map(|m| m.rsplit('.').next()).collect();
-            all.sort_unstable();
-            if names == all { Targets::AllLinear } else { Targets::Modules(names) }
-        }
-        _ => return Err(LoraError::malformed(CONFIG_FILE, "field \"target_modules\"")),
-    };
-    Ok(LoraConfig {
-        rank: number("r", MAX_RANK)?,
-        alpha: number("lora_alpha", MAX_RANK * 64)?,
-        rank_stabilised: config["use_rslora"].as_bool().unwrap_or(false),
-        targets,
-    })
 }
 
 /// A safetensors file.

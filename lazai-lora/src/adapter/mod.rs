@@ -5,6 +5,7 @@
 //! model with the update added to its weights.
 
 mod files;
+mod options;
 mod targets;
 
 use candle_core::Tensor;

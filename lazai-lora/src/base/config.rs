@@ -76,6 +76,24 @@ pub(super) fn architecture(name: &str) -> Result<&'static str> {
     known.ok_or_else(|| LoraError::Unsupported { what: "architecture", found: name.into(), known: KNOWN })
 }
 
+/// Refuses models of experts, which some files call by the family's name alone.
+pub(super) fn experts(family: &str, count: Option<u64>) -> Result<()> {
+    match count {
+        None | Some(0) => Ok(()),
+        Some(count) => {
+            let found = format!("{family} of {count} experts");
+            Err(LoraError::Unsupported { what: "architecture", found, known: KNOWN })
+        }
+    }
+}
+
+/// The family that a `config.json` names.
+pub(super) fn hub_family(config: &Value) -> Result<&'static str> {
+    let family = architecture(config["model_type"].as_str().unwrap_or_default())?;
+    experts(family, config["num_local_experts"].as_u64().or(config["num_experts"].as_u64()))?;
+    Ok(family)
+}
+
 #[derive(Deserialize)]
 struct HubConfig {
     model_type: String,
@@ -104,8 +122,7 @@ impl ModelConfig {
         const FILE: &str = "config.json";
         // The family first: another one's file has other fields.
         let value: Value = serde_json::from_slice(bytes).map_err(|e| LoraError::malformed(FILE, e))?;
-        let family = value["model_type"].as_str().unwrap_or_default();
-        let architecture = architecture(family)?;
+        let architecture = hub_family(&value)?;
         let hub: HubConfig = serde_json::from_value(value).map_err(|e| LoraError::malformed(FILE, e))?;
         debug_assert_eq!(hub.model_type, architecture);
         if let Some(found) = hub.hidden_act.filter(|act| act != "silu") {

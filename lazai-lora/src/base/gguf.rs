@@ -8,7 +8,7 @@ use candle_core::Device;
 use candle_core::quantized::gguf_file::{Content, Value};
 use candle_core::quantized::{GgmlDType, QStorage, QTensor};
 
-use super::config::{RopeScaling, architecture};
+use super::config::{RopeScaling, architecture, experts};
 use super::load::Source;
 use super::weight::Weight;
 use super::{ChatTemplate, ModelConfig, Tokenizer};
@@ -52,20 +52,24 @@ pub(super) fn wrong(key: &str, expected: &str) -> LoraError {
     LoraError::malformed(format!("GGUF metadata {key:?}"), format!("expected {expected}"))
 }
 
-/// An open file.
+/// An open file of a family that is known.
 pub(super) struct Gguf {
     content: Content,
     file: File,
+    family: &'static str,
     /// Heads of queries and of keys, if their rows are permuted.
     permuted: Option<(usize, usize)>,
 }
 
 impl Gguf {
+    /// Reads what stands in front of the tensors. The family comes before everything else: a file of another one has other
+    /// keys, and what it lacks is not the reason.
     pub(super) fn open(mut file: File) -> Result<Self> {
         use std::io::Seek;
         file.rewind().map_err(|e| LoraError::malformed("GGUF file", e))?;
         let content = Content::read(&mut file).map_err(|e| LoraError::malformed("GGUF file", e))?;
-        Ok(Self { content, file, permuted: None })
+        let family = family(&Metadata(&content))?;
+        Ok(Self { content, file, family, permuted: None })
     }
 
     pub(super) fn tokenizer(&self) -> Result<(Tokenizer, ChatTemplate)> {
@@ -81,7 +85,7 @@ impl Gguf {
 
     pub(super) fn config(&mut self) -> Result<ModelConfig> {
         let metadata = Metadata(&self.content);
-        let family = architecture(metadata.text("general.architecture")?)?;
+        let family = self.family;
         let key = |name: &str| format!("{family}.{name}");
         let (hidden, heads) =
             (metadata.number(&key("embedding_length"))?, metadata.number(&key("attention.head_count"))?);
@@ -135,6 +139,16 @@ impl Gguf {
         // Blocks are turned into floats where they are needed, so they are kept on the processor.
         self.content.tensor(&mut self.file, name, &Device::Cpu).map_err(|e| LoraError::malformed(name, e))
     }
+}
+
+/// The family of a file that holds a whole model without experts.
+fn family(metadata: &Metadata<'_>) -> Result<&'static str> {
+    let family = architecture(metadata.text("general.architecture")?)?;
+    if let Some(found) = metadata.text("general.type").ok().filter(|kind| *kind != "model") {
+        return Err(LoraError::Unsupported { what: "general.type", found: found.into(), known: "model" });
+    }
+    experts(family, metadata.unsigned(&format!("{family}.expert_count")))?;
+    Ok(family)
 }
 
 /// The name that GGUF gives to a tensor of Hugging Face's.

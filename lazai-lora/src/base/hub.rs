@@ -12,6 +12,7 @@ use lazai_core::digest::{DomainHasher, sha256_reader};
 use safetensors::tensor::{Dtype, Metadata};
 use serde_json::Value;
 
+use super::config::hub_family;
 use super::load::Source;
 use super::weight::Weight;
 use super::{ChatTemplate, ModelConfig, Tokenizer};
@@ -44,8 +45,13 @@ pub(super) fn read_config(folder: &Path) -> Result<ModelConfig> {
     ModelConfig::from_hub(&read(&folder.join(CONFIG))?)
 }
 
-/// Tokenizer and template of a folder.
+/// Tokenizer and template of a folder. Where it says what family it is of, that is looked at first; a folder of a tokenizer
+/// alone need not.
 pub(super) fn read_tokenizer(folder: &Path) -> Result<(Tokenizer, ChatTemplate)> {
+    let config = folder.join(CONFIG);
+    if config.is_file() {
+        hub_family(&json(&config)?)?;
+    }
     let settings = json(&folder.join(TOKENIZER_CONFIG))?;
     let token = |key: &str| {
         let token = settings[key].as_str().or(settings[key]["content"].as_str());

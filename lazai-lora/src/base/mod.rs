@@ -19,6 +19,7 @@ pub use tokenizer::Tokenizer;
 pub use weight::WeightFormat;
 pub(crate) use weight::{Linear, Weight};
 
+use std::io::Seek;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
@@ -88,9 +89,11 @@ impl BaseModel {
             digest = folder.digest(path)?;
             name = path.file_name().map_or("unnamed".into(), |n| n.to_string_lossy().into_owned());
         } else {
-            let file = std::fs::File::open(path).map_err(LoraError::file(path))?;
+            let mut file = std::fs::File::open(path).map_err(LoraError::file(path))?;
+            // The family first, then the gigabytes.
+            let mut gguf = gguf::Gguf::open(file.try_clone().map_err(LoraError::file(path))?)?;
+            file.rewind().map_err(LoraError::file(path))?;
             digest = sha256_reader(&file).map_err(LoraError::file(path))?;
-            let mut gguf = gguf::Gguf::open(file)?;
             (tokenizer, template) = gguf.tokenizer()?;
             config = gguf.config()?;
             name = gguf.name();
@@ -166,7 +169,7 @@ impl BaseModel {
 /// The tokenizer and template of a GGUF file or folder, without the weights: all that a consumer needs to count tokens.
 ///
 /// # Errors
-/// [`LoraError`].
+/// [`LoraError`], first of all for an unknown architecture: what is prepared with its tokenizer could never be learnt.
 pub fn read_tokenizer(path: &Path) -> Result<(Tokenizer, ChatTemplate)> {
     if path.is_dir() {
         return hub::read_tokenizer(path);
