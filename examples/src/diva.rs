@@ -94,8 +94,8 @@ impl CyberDiva {
     #[must_use]
     pub fn prompted(&self, messages: &[Message]) -> Vec<Message> {
         let profile = self.character.profile();
-        let examples = profile.fill(&profile.message_examples, "user");
-        let system = format!("{}\n{examples}", profile.system_prompt("user"));
+        let examples = profile.examples("user");
+        let system = format!("{}\n{examples}", profile.persona("user"));
         let mut all = vec![Message::new(Role::System, system)];
         all.extend_from_slice(messages);
         all

@@ -208,7 +208,13 @@ fn of_object(bytes: &[u8]) -> Result<Inspection, InspectError> {
     match character::import(bytes) {
         Ok(imported) => Ok(of_character(&imported)),
         Err(error @ (CardError::NotACharacter { .. } | CardError::UnknownSpec { .. })) => {
-            let Ok((book, report)) = Lorebook::from_bytes(bytes) else { return Err(error.into()) };
+            let (book, report) = match (Lorebook::from_bytes(bytes), error) {
+                (Ok(read), _) => read,
+                (Err(CardError::NotACharacter { reason: book }), CardError::NotACharacter { reason }) => {
+                    return Err(CardError::NotACharacter { reason: format!("{reason}; {book}") }.into());
+                }
+                (Err(_), error) => return Err(error.into()),
+            };
             let entries = book.entries.len() as u64;
             let inspection = Inspection::new(Kind::Lorebook, "lorebook_v3", &report);
             Ok(Inspection { name: book.name, lorebook_entries: entries, ..inspection })

@@ -179,11 +179,67 @@ expect("eliza/digital-twin.json", text({"bio": ["Twin."], "lore": [], "adjective
 expect("eliza/private-key.json", text(dict(ELIZA, knowledge=[], messageExamples=said("user"), notes="0x" + "a1" * 32, settings={"wallet": {"EVM_PRIVATE_KEY": "x"}}, clientConfig={"urls": ["ok", "ghp_0123456789abcdefghij"]})),
        **dict(eliza, lorebook_entries=0), dropped=["clientConfig.urls", "notes", "settings.wallet.EVM_PRIVATE_KEY"])
 
+# Placeholders: of the version that says name1, of the agent, and of templates.
+NIM = {"name": "Nim", "bio": "Keeps lamps for {{user1}}.", "messageExamples": [[{"name": "{{name1}}", "content": {"text": "Hi, I am {{name1}}."}}, {"name": "{{name2}}", "content": {"text": "Me too."}},
+        {"name": "Nim", "content": {"text": "Hello {{name1}}.", "actions": ["REPLY"]}}]], "knowledge": ["{{agentName}} knows that lamps burn oil."], "lore": ["{{name}} is small."], "topics": ["{{name}}'s lamps"],
+        "style": {"all": ["Be brief with {{user}}."], "chat": []}, "system": "You are {{name}}. Be kind."}
+nim = dict(kind="character", spec="eliza", name="Nim", container="json", dialogues=1, turns=2, assets=0, lorebook_entries=1, dropped=[])
+expect("eliza/placeholders.json", text(NIM), **nim, changed=["bio"])
+expect("eliza/placeholders-agent.json", text(dict(NIM, bio=["x"], system="{{agentName}}: {{recentMessages}} {{providers}} {{what}}", messageExamples=[[{"user": "{{user1}}", "content": {"text": "Hi {{agentName}}"}},
+       {"user": "{{agentName}}", "content": {"text": "Hi {{ user1 }}"}}]])), **nim, changed=["system", "system"])
+expect("eliza/placeholders-no-name.json", text({"bio": ["x"], "messageExamples": [[{"name": "{{name1}}", "content": {"text": "a"}}, {"name": "{{name1}}", "content": {"text": "b"}}, {"name": "Nim", "content": {"text": "c"}}]]}),
+       **dict(nim, lorebook_entries=0, changed=["name"]))
+
 # ---- lorebooks alone
 expect("lorebook/v3.json", text({"spec": "lorebook_v3", "data": V3_DATA["character_book"]}), kind="lorebook", name="Tower", lorebook_entries=2, dropped=[], changed=[])
 expect("lorebook/world-info.json", text({"entries": {"0": {"uid": 0, "key": ["tower"], "keysecondary": [], "comment": "", "content": "High.", "constant": False, "selective": True, "order": 100, "position": 0, "disable": False},
        "10": {"uid": 10, "key": ["x"], "keysecondary": ["y"], "comment": "c", "content": "Deep.", "order": 50, "position": 4, "depth": 4, "disable": True}}}),
        kind="lorebook", name=None, lorebook_entries=2, dropped=[], changed=[])
+
+# Worlds as their makers write them; notes of what is not heeded, and of entries that can never be active.
+st = lambda i, keys, content, ext={}, **more: dict({"id": i, "keys": keys, "secondary_keys": [], "comment": "", "content": content, "constant": False, "selective": True,
+    "insertion_order": 100, "enabled": True, "position": "after_char", "use_regex": True,
+    "extensions": dict({"position": 1, "selectiveLogic": 0, "case_sensitive": None, "probability": 100, "useProbability": True, "display_index": i}, **ext)}, **more)
+LAMP = [st(0, [], "Always known.", constant=True), st(1, ["C++"], "About C++."), st(2, ["*sigh*"], "About sighs."), st(3, ["lamp"], "Lamp with oil only.", secondary_keys=["oil"]),
+        st(4, ["/oi(l|ls)/i"], "Expression on oil."), st(5, ["Mr. (Grey"], "About Grey.")]
+lamp = lambda entries: v2(character_book={"name": "b", "extensions": {}, "entries": entries})
+book = "data.character_book.entries[%d]"
+card("json/v2-sillytavern-lore.json", text(lamp(LAMP)), spec="chara_card_v2", lorebook_entries=6)
+card("json/v2-sillytavern-not-heeded.json", text(lamp([st(0, ["a"], "x", {"sticky": 3, "cooldown": 0, "group": "g"}), st(1, ["a"], "x", {"vectorized": True, "position": 2, "match_scenario": True}),
+     st(2, ["/a(?=b)/"], "x"), st(3, ["a"], "x", {"triggers": ["continue"], "sticky": None, "group": ""})])),
+     spec="chara_card_v2", lorebook_entries=4, changed=[book % 0, book % 1, book % 2 + ".keys", book % 3])
+card("json/v2-dead-lore.json", text(lamp([st(0, [], "No keys."), st(1, ["a"], " "), st(2, ["a"], "x", {"probability": 0}), st(3, [""], "@@activate\nForced."), st(4, [], "Off.", enabled=False),
+     {"keys": [], "content": "Constant.", "constant": True}, {"keys": [], "content": "@@additional_keys b\nOther keys."}])), spec="chara_card_v2", lorebook_entries=7, changed=[book % 0, book % 1, book % 2])
+card("json/v3-keys-in-one-text.json", text(v3(character_book={"entries": [{"keys": "lamp, light", "content": "x"}, {"keys": "/a{1,2}/i, b", "content": "x", "extensions": {"selectiveLogic": 0}},
+     {"keys": "a{1,2}", "content": "x", "use_regex": True}, {"keys": "c", "secondary_keys": "d,e", "selective": True, "content": "x"}]})),
+     spec="chara_card_v3", lorebook_entries=4, assets=2, changed=[book % 0 + ".keys", book % 1 + ".keys", book % 2 + ".keys", book % 3 + ".keys", book % 3 + ".secondary_keys"])
+card("json/v3-macros.json", text(v3(first_mes="Hi {{user}}, {{persona}} {{foo}} {{img::a}} {{}} {{random::a::b}}", description="{{charIfNotGroup}} {{time}} {{trim}} {user} {{// x}} <BOT>", alternate_greetings=["{{bar}}", "{{bot}}"],
+     character_book={"entries": [{"keys": ["a"], "content": "{{user}} {{outlet::x}}"}]})), spec="chara_card_v3", lorebook_entries=1, assets=2,
+     changed=["data.first_mes", "data.alternate_greetings[0]", "data.character_book.entries[0].content"])
+alone = dict(kind="lorebook", name=None, dropped=[])
+WORLD = {"0": {"uid": 0, "key": ["tower"], "keysecondary": ["storm"], "comment": "t", "content": "High.", "constant": False, "selective": True, "selectiveLogic": 2, "order": 100, "position": 4, "depth": 2, "role": 1,
+               "disable": False, "probability": 100, "useProbability": True, "excludeRecursion": True, "displayIndex": 0, "caseSensitive": None, "matchWholeWords": None, "scanDepth": None, "group": "", "sticky": 0},
+         "1": {"uid": 1, "key": ["/mas(t|ts)/i", "{{user}}"], "content": "Deep.", "order": 50, "position": 5, "disable": False, "sticky": 2}}
+expect("lorebook/sillytavern.json", text({"entries": WORLD}), **alone, lorebook_entries=2, changed=["entries[1]"])
+expect("lorebook/sillytavern-list.json", text({"entries": list(WORLD.values())[:1], "name": "W", "extensions": {}}), **dict(alone, name="W"), lorebook_entries=1, changed=[])
+expect("lorebook/chub.json", text({"name": "Chub", "description": "", "is_creation": False, "scan_depth": 2, "token_budget": 500, "recursive_scanning": False, "extensions": {}, "entries": {"1": {"uid": 1, "key": ["lamp"], "keysecondary": [],
+       "keys": ["lamp"], "secondary_keys": [], "comment": "", "content": "Bright.", "constant": False, "selective": False, "selectiveLogic": 0, "insertion_order": 10, "order": 10, "enabled": True, "disable": False, "position": 1,
+       "name": "lamp", "priority": 10, "id": 1, "case_sensitive": False, "probability": 100, "useProbability": True, "extensions": {"displayIndex": 1, "excludeRecursion": True, "useProbability": True}}}}), **dict(alone, name="Chub"), lorebook_entries=1, changed=[])
+nai = lambda text, keys, **more: dict({"text": text, "contextConfig": {"prefix": "", "suffix": "\n", "tokenBudget": 2048, "reservedTokens": 0, "budgetPriority": 400, "trimDirection": "trimBottom", "insertionType": "newline",
+       "insertionPosition": -1}, "lastUpdatedAt": 1, "displayName": "n", "id": "u-1", "keys": keys, "searchRange": 1000, "enabled": True, "forceActivation": False, "keyRelative": False, "nonStoryActivatable": False, "category": "",
+       "loreBiasGroups": []}, **more)
+expect("lorebook/novelai.json", text({"lorebookVersion": 5, "entries": [nai("Lamps burn.", ["lamp", "/ligh(t|ts)/i"]), nai("Always.", [], forceActivation=True), nai("Closed.", ["x"], category="c")],
+       "settings": {"orderByKeyLocations": False}, "categories": [{"id": "c", "enabled": False}]}), **alone, lorebook_entries=3, changed=["the format"])
+expect("lorebook/novelai-more.json", text({"lorebookVersion": 6, "entries": [nai("Both.", ["oil & lamp"], searchRange=500), nai("", ["x"]), nai("Dead.", [])]}), **alone, lorebook_entries=3,
+       changed=["entries", "the format", "entries[1]", "entries[2]"])
+agnai = {"kind": "memory", "_id": "1", "name": "Mem", "description": "d", "entries": [{"name": "lamp", "entry": "Lamps burn oil.", "keywords": ["lamp", "light"], "priority": 5, "weight": 7, "enabled": True},
+         {"name": "none", "entry": "Nothing brings it up.", "keywords": [], "priority": 0, "weight": 0, "enabled": True}]}
+expect("lorebook/agnai.json", text(agnai), **dict(alone, name="Mem"), lorebook_entries=2, changed=["the format", "entries[1]"])
+expect("lorebook/agnai-no-kind.json", text(dict({k: v for k, v in agnai.items() if k != "kind"}, entries=agnai["entries"][:1])), **dict(alone, name="Mem"), lorebook_entries=1, changed=["the format"])
+risu = lambda key, content, **more: dict({"key": key, "secondkey": "", "comment": "c", "content": content, "mode": "normal", "insertorder": 100, "alwaysActive": False, "selective": False}, **more)
+expect("lorebook/risu.json", text({"type": "risu", "ver": 1, "data": [risu("lamp, light", "Bright."), risu("", "Always.", alwaysActive=True), risu("oil", "Slick.", secondkey="lamp,can", selective=True)]}), **alone, lorebook_entries=3, changed=["the format"])
+expect("lorebook/risu-more.json", text({"type": "risu", "ver": 1, "data": [risu("", "Heading", mode="folder"), risu("/a,b/i", "x", useRegex=True, alwaysActive=True), risu("a", "x", activationPercent=50), risu("", "Dead."), risu("a", "x", mode="child")]}),
+       **alone, lorebook_entries=5, changed=["entries[4].mode", "the format", "entries[3]"])
 
 # ---- dialogues
 jsonl = lambda rows: b"".join(r if isinstance(r, bytes) else json.dumps(r).encode() + b"\n" for r in rows)
@@ -270,6 +326,11 @@ expect("refused/no-name.json", text(v2(name=" ")), error="card.no_name")
 expect("refused/other-spec.json", text({"spec": "chara_card_v9", "data": V2_DATA}), error="card.unknown_spec")
 expect("refused/other-json.json", text({"version": 1, "dependencies": {}}), error="card.not_a_character")
 expect("refused/package.json", text({"name": "left-pad", "version": "1.0.0", "description": "pads"}), error="card.not_a_character")
+expect("refused/eliza-placeholders-only.json", text({"bio": ["x"], "messageExamples": [[{"name": "{{name1}}", "content": {"text": "a"}}, {"name": "{{name2}}", "content": {"text": "b"}}]]}), error="card.no_name")
+expect("refused/entries-of-a-feed.json", text({"entries": [{"title": "News", "content": "Rain.", "link": "x"}]}), error="card.not_a_character")
+expect("refused/entries-of-a-dictionary.json", text({"entries": {"a": {"key": "a", "value": "1"}}}), error="card.not_a_character")
+expect("refused/entries-none.json", text({"entries": [], "total": 0}), error="card.not_a_character")
+expect("refused/risu-module.json", text({"type": "risuModule", "module": {"lorebook": []}}), error="card.not_a_character")
 expect("refused/cut-off.json", text(v2())[:-40], error="card.malformed")
 expect("refused/deep.json", b"{\"name\":" + b"[" * 5000 + b"]" * 5000 + b"}", error="card.malformed")
 expect("refused/length-4gib.png", HEAD + b"\xff\xff\xff\xff" + b"tEXtchara\0", error="card.damaged")

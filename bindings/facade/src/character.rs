@@ -68,15 +68,15 @@ impl Character {
         self.inner.tags.clone()
     }
 
-    /// First message `index`: 0 is the card's own, then come the alternate ones. `{{user}}` and `{{char}}` are filled in.
+    /// First message `index`: 0 is the card's own, then come the alternate ones. Macros are filled in.
     pub fn greeting(&self, index: u32, user: String) -> Option<String> {
-        let greeting = self.inner.greeting(index as usize)?;
-        Some(character::Macros::new(self.inner.called(), &user).fill(greeting))
+        self.inner.greeting_to(index as usize, &user)
     }
 
-    /// Description, personality and scenario, for somebody of a name.
+    /// All that a node tells a model before anything is said: the card's system prompt, lore that is always there, who the
+    /// character is, examples, and what comes after the conversation.
     pub fn system_prompt(&self, user: String) -> String {
-        self.inner.profile().system_prompt(&user)
+        self.inner.system_prompt(&user)
     }
 
     /// Entries of its lorebook.

@@ -2,18 +2,19 @@
 
 use std::ops::Range;
 
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 
 use super::decorator::{self, Decorators};
+use super::lorebook::{Logic, Rules, expression};
+use super::macros::Filler;
 use super::{LoreEntry, Lorebook, Macros, Scene};
 use crate::dialogue::Role;
+use crate::digest::DomainHasher;
 
 /// How many messages are searched where the book does not say.
 const SCAN_DEPTH: usize = 4;
 /// How often what was recalled is searched again: a chain of entries that call one another must end.
 const MAX_ROUNDS: usize = 16;
-/// Largest compiled expression: a card must not fill the memory.
-const MAX_REGEX_BYTES: usize = 1 << 20;
 
 /// An entry that is part of the prompt.
 #[derive(Debug)]
@@ -21,37 +22,84 @@ pub(super) struct Active<'a> {
     pub index: usize,
     pub entry: &'a LoreEntry,
     pub decorators: Decorators,
+    pub rules: Rules,
     pub text: String,
 }
 
+impl Active<'_> {
+    /// How many messages from the end it goes, where it goes into the conversation.
+    pub(super) fn depth(&self) -> Option<usize> {
+        let own = self.decorators.position.is_none() && self.decorators.reverse_depth.is_none();
+        self.decorators.depth.or_else(|| self.rules.depth.filter(|_| own).map(|(depth, _)| depth))
+    }
+
+    /// Whose words it is there.
+    pub(super) fn role(&self) -> Role {
+        self.decorators.role.or_else(|| self.rules.depth.map(|(_, role)| role)).unwrap_or(Role::System)
+    }
+}
+
 /// The active entries in insertion order, and the indices of those that the budget left out.
-pub(super) fn active<'a>(book: &'a Lorebook, macros: Macros<'_>, scene: &Scene<'_>) -> (Vec<Active<'a>>, Vec<usize>) {
-    let candidates: Vec<Candidate<'_>> =
-        book.entries.iter().enumerate().filter(|(_, e)| e.enabled).map(|(i, e)| Candidate::new(i, e)).collect();
-    let mut chosen = vec![false; candidates.len()];
+pub(super) fn active<'a>(
+    book: &'a Lorebook,
+    macros: Macros<'_>,
+    filler: &mut Filler<'_>,
+    scene: &Scene<'_>,
+) -> (Vec<Active<'a>>, Vec<usize>) {
+    let entries = book.entries.iter().enumerate().filter(|(_, e)| e.enabled);
+    let candidates: Vec<Candidate<'_>> = entries.map(|(i, e)| Candidate::new(i, e, macros)).collect();
+    let mut states = vec![State::Waiting; candidates.len()];
     let mut text = Searched::new(scene);
+    // Which round of recalling this is; 0 is the conversation itself.
+    let mut level = 0;
     for _ in 0..MAX_ROUNDS {
         let mut changed = false;
         let mut added = String::new();
-        for (candidate, chosen) in candidates.iter().zip(&mut chosen) {
-            if !*chosen && candidate.matches(book, scene, &text) {
-                (*chosen, changed) = (true, true);
-                added.push('\n');
-                added.push_str(&macros.with_hidden_keys().fill(candidate.text));
+        for (candidate, state) in candidates.iter().zip(&mut states) {
+            if *state != State::Waiting || !candidate.matches(book, scene, &text, level) {
+                continue;
+            }
+            *state = if candidate.lucky(scene) { State::Active } else { State::Unlucky };
+            if *state == State::Active {
+                changed = true;
+                if !candidate.rules.silent {
+                    added.push('\n');
+                    added.push_str(&macros.with_hidden_keys().fill(candidate.text));
+                }
             }
         }
         text.recall(&added);
-        if !changed || book.recursive_scanning != Some(true) {
+        if book.recursive_scanning != Some(true) {
             break;
         }
+        // Some wait for a later round, which comes when an earlier one brings up nothing more.
+        let waiting = candidates.iter().zip(&states).filter(|(_, state)| **state == State::Waiting);
+        let next = waiting.map(|(candidate, _)| candidate.rules.level).filter(|&l| l > level).min();
+        match (changed, next) {
+            (true, _) if level == 0 => level = 1,
+            (true, _) => {}
+            (false, Some(next)) => level = next,
+            (false, None) => break,
+        }
     }
-    let chosen = candidates.into_iter().zip(chosen).filter_map(|(candidate, chosen)| chosen.then_some(candidate));
+    let chosen = candidates.into_iter().zip(states).filter(|(_, state)| *state == State::Active);
     let mut active: Vec<Active<'a>> = chosen
-        .map(|c| Active { index: c.index, entry: c.entry, text: macros.fill(c.text), decorators: c.decorators })
+        .map(|(c, _)| {
+            let text = filler.fill(c.text);
+            Active { index: c.index, entry: c.entry, text, decorators: c.decorators, rules: c.rules }
+        })
         .collect();
     let left_out = keep_budget(&mut active, book, scene);
     active.sort_by_key(|a| (a.entry.insertion_order, a.index));
     (active, left_out)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Active,
+    /// Its probability decided against it, once for the prompt.
+    Unlucky,
 }
 
 /// Leaves out entries of low priority until the rest fits.
@@ -62,12 +110,12 @@ fn keep_budget(active: &mut Vec<Active<'_>>, book: &Lorebook, scene: &Scene<'_>)
     // Highest priority first; at equal priority, what is inserted earlier.
     active.sort_by_key(|a| {
         let priority = std::cmp::Reverse(a.entry.priority.unwrap_or(0));
-        (a.decorators.ignore_on_max_context, priority, a.entry.insertion_order, a.index)
+        (!a.rules.beyond_budget, a.decorators.ignore_on_max_context, priority, a.entry.insertion_order, a.index)
     });
     let (mut used, mut left_out) = (0usize, Vec::new());
     active.retain(|a| {
         let with = used.saturating_add((scene.count_tokens)(&a.text));
-        let fits = with <= budget;
+        let fits = with <= budget || a.rules.beyond_budget;
         if fits {
             used = with;
         } else {
@@ -82,20 +130,64 @@ struct Candidate<'a> {
     index: usize,
     entry: &'a LoreEntry,
     decorators: Decorators,
+    rules: Rules,
     text: &'a str,
-    expressions: Vec<Regex>,
+    keys: Vec<Key>,
+    secondary: Vec<Key>,
+}
+
+/// A key with its macros filled in.
+enum Key {
+    Expression(Regex),
+    Words(String),
+    Word(String),
+    Nothing,
+}
+
+impl Key {
+    fn new(key: &str, rules: &Rules, macros: Macros<'_>) -> Self {
+        if rules.keys.is_expression(key) {
+            // Braces are repetitions there, too: macros alone are filled in.
+            let filled = if key.contains("{{") { macros.fill(key) } else { key.to_owned() };
+            let trimmed = if filled.trim_start().starts_with('/') { filled.trim() } else { &filled };
+            return expression(trimmed, rules.exact).map_or(Self::Nothing, Self::Expression);
+        }
+        let key = macros.fill(key);
+        let key = key.trim();
+        let folded = if rules.exact { key.to_owned() } else { key.to_lowercase() };
+        match key {
+            "" => Self::Nothing,
+            key if rules.whole_words && !key.contains(char::is_whitespace) => Self::Word(folded),
+            _ => Self::Words(folded),
+        }
+    }
 }
 
 impl<'a> Candidate<'a> {
-    fn new(index: usize, entry: &'a LoreEntry) -> Self {
+    fn new(index: usize, entry: &'a LoreEntry, macros: Macros<'_>) -> Self {
         let (decorators, text) = decorator::split(&entry.content);
-        let compile = |key: &String| regex(key, entry.case_sensitive == Some(true));
-        let expressions = if entry.use_regex { entry.keys.iter().filter_map(compile).collect() } else { Vec::new() };
-        Self { index, entry, decorators, text, expressions }
+        let rules = entry.rules();
+        let read = |keys: &[String]| keys.iter().map(|key| Key::new(key, &rules, macros)).collect();
+        let (keys, secondary) =
+            (read(&entry.keys), if rules.selective { read(&entry.secondary_keys) } else { Vec::new() });
+        Self { index, entry, decorators, rules, text, keys, secondary }
     }
 
-    fn matches(&self, book: &Lorebook, scene: &Scene<'_>, text: &Searched<'_>) -> bool {
-        let d = &self.decorators;
+    /// What its probability decides in this scene: another prompt of the conversation is another throw.
+    fn lucky(&self, scene: &Scene<'_>) -> bool {
+        let Some(probability) = self.rules.probability.filter(|&p| p < 100.0) else { return true };
+        let hasher = DomainHasher::new("lazai.lore.v1").part(&scene.seed.to_le_bytes());
+        let hasher = hasher.part(&(scene.history.len() as u64).to_le_bytes()).part(&(self.index as u64).to_le_bytes());
+        let digest = hasher.part(self.entry.content.as_bytes()).finish();
+        let number = u64::from_le_bytes(*digest.as_bytes().first_chunk().unwrap_or(&[0; 8]));
+        ((number % 10_000) as f64) < probability * 100.0
+    }
+
+    fn matches(&self, book: &Lorebook, scene: &Scene<'_>, text: &Searched<'_>, level: usize) -> bool {
+        let (d, rules) = (&self.decorators, &self.rules);
+        if level < rules.level || (level > 0 && rules.not_recalled) || scene.history.len() < rules.delay {
+            return false;
+        }
         if let Some(forced) = d.forced {
             return forced;
         }
@@ -106,44 +198,56 @@ impl<'a> Candidate<'a> {
         {
             return false;
         }
-        let depth =
-            d.scan_depth.or_else(|| book.scan_depth.and_then(|n| usize::try_from(n).ok())).unwrap_or(SCAN_DEPTH);
+        let books = || book.scan_depth.and_then(|n| usize::try_from(n).ok());
+        let depth = d.scan_depth.or(rules.scan_depth).or_else(books).unwrap_or(SCAN_DEPTH);
         let messages = scene.history.len();
         if d.dont_activate_after_match && messages > 0 && self.found(text, 0..messages - 1, false) {
             return false;
         }
         let from = if d.keep_activate_after_match { 0 } else { messages.saturating_sub(depth) };
-        self.found(text, from..messages, true)
+        self.found(text, from..messages, !rules.not_recalled)
     }
 
     /// Whether the keys are in some messages, or, where asked, in what was recalled.
     fn found(&self, text: &Searched<'_>, messages: Range<usize>, recalled: bool) -> bool {
-        let exact = self.entry.case_sensitive == Some(true);
-        let has = |key: &String| match key.trim() {
-            "" => false,
-            key if exact => text.exact(messages.clone(), recalled).any(|t| t.contains(key)),
-            key => {
-                let key = key.to_lowercase();
-                text.lower(messages.clone(), recalled).any(|t| t.contains(&key))
-            }
+        let exact = self.rules.exact;
+        let contains = |key: &str| match exact {
+            true => text.exact(messages.clone(), recalled).any(|t| t.contains(key)),
+            false => text.lower(messages.clone(), recalled).any(|t| t.contains(key)),
         };
-        if self.decorators.exclude_keys.iter().any(has) {
+        let named = |key: &String| match key.trim() {
+            "" => false,
+            key if exact => contains(key),
+            key => contains(&key.to_lowercase()),
+        };
+        if self.decorators.exclude_keys.iter().any(named) {
             return false;
         }
-        if self.decorators.additional_keys.iter().any(has) {
+        if self.decorators.additional_keys.iter().any(named) || self.rules.constant {
             return true;
         }
-        if self.entry.use_regex {
-            return text.exact(messages, recalled).any(|t| self.expressions.iter().any(|e| e.is_match(t)));
-        }
-        if self.entry.constant == Some(true) {
-            return true;
-        }
-        let second = self.entry.selective != Some(true)
-            || self.entry.secondary_keys.is_empty()
-            || self.entry.secondary_keys.iter().any(has);
-        second && self.entry.keys.iter().any(has)
+        let has = |key: &Key| match key {
+            Key::Expression(expression) => text.exact(messages.clone(), recalled).any(|t| expression.is_match(t)),
+            Key::Words(key) => contains(key),
+            Key::Word(key) if exact => text.exact(messages.clone(), recalled).any(|t| has_word(t, key)),
+            Key::Word(key) => text.lower(messages.clone(), recalled).any(|t| has_word(t, key)),
+            Key::Nothing => false,
+        };
+        let second = || match self.rules.logic {
+            Logic::AndAny => self.secondary.iter().any(has),
+            Logic::NotAll => !self.secondary.iter().all(has),
+            Logic::NotAny => !self.secondary.iter().any(has),
+            Logic::AndAll => self.secondary.iter().all(has),
+        };
+        self.keys.iter().any(has) && (self.secondary.is_empty() || second())
     }
+}
+
+/// Whether a word stands in a text with no letter or digit beside it.
+fn has_word(text: &str, word: &str) -> bool {
+    let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    text.match_indices(word)
+        .any(|(at, _)| !part(text[..at].chars().next_back()) && !part(text[at + word.len()..].chars().next()))
 }
 
 /// What keys are looked for in: the messages, and what active entries say, each as it is and in lower case.
@@ -173,20 +277,4 @@ impl<'a> Searched<'a> {
             .map(|(_, text)| text.as_str())
             .chain(recalled.then_some(self.recalled.1.as_str()))
     }
-}
-
-/// `pattern`, or `/pattern/flags` as JavaScript writes it. An invalid expression matches nothing.
-fn regex(key: &str, exact: bool) -> Option<Regex> {
-    let slashed = key.strip_prefix('/').and_then(|rest| rest.rsplit_once('/'));
-    let (pattern, flags) =
-        slashed.filter(|(_, flags)| flags.bytes().all(|b| b.is_ascii_lowercase())).unwrap_or((key, ""));
-    let insensitive = if slashed.is_some() { flags.contains('i') } else { !exact };
-    RegexBuilder::new(pattern)
-        .case_insensitive(insensitive)
-        .multi_line(flags.contains('m'))
-        .dot_matches_new_line(flags.contains('s'))
-        .size_limit(MAX_REGEX_BYTES)
-        .dfa_size_limit(MAX_REGEX_BYTES)
-        .build()
-        .ok()
 }

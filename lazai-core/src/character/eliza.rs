@@ -1,6 +1,7 @@
 //! Eliza's `character.json`, in the shapes of versions 0, 1 and 2.
 //!
-//! Secrets are never imported: neither where the format puts them, nor where people do.
+//! Secrets are never imported: neither where the format puts them, nor where people do. Its placeholders become those of
+//! cards (`placeholder`).
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,8 @@ use serde_json::{Map, Value};
 
 use super::fields::{Fields, kind};
 use super::lorebook::put;
-use super::{CardError, Character, LoreEntry, Lorebook};
+use super::placeholder::{Placeholders, Who, is_placeholder, who};
+use super::{CardError, Character, LoreEntry, Lorebook, Macros};
 use crate::report::{Action, Report};
 
 /// Where fields that a card has no place for are kept.
@@ -30,9 +32,9 @@ pub(super) fn read(mut map: Map<String, Value>, report: &mut Report) -> Result<C
         Some(examples) => Some(examples),
         None => fields.value("message_examples"),
     };
-    let examples = conversations(examples, &mut fields);
+    let mut examples = conversations(examples, &mut fields);
     let name = match fields.text("name") {
-        name if !name.trim().is_empty() => name,
+        name if !name.trim().is_empty() && !is_placeholder(&name) => name,
         _ => {
             let name = guess_name(&examples).ok_or(CardError::NoName { field: "`name`" })?;
             let reason = format!("empty, taken from the examples: {name:?}");
@@ -40,30 +42,43 @@ pub(super) fn read(mut map: Map<String, Value>, report: &mut Report) -> Result<C
             name
         }
     };
-    let mut description = fields.texts("bio");
-    description.extend(fields.texts("lore"));
+    let mut placeholders = Placeholders::default();
+    for (_, text) in examples.iter_mut().flatten() {
+        *text = placeholders.replace(text, "messageExamples");
+    }
+    let mut texts = |key: &'static str, fields: &mut Fields<'_>| -> Vec<String> {
+        fields.texts(key).iter().map(|text| placeholders.replace(text, key)).collect()
+    };
+    let mut description = texts("bio", &mut fields);
+    description.extend(texts("lore", &mut fields));
+    let adjectives = texts("adjectives", &mut fields);
+    // Tags and keys are read by people and searches, which fill in nothing.
+    let plain = Macros::new(&name, "user");
+    let topics: Vec<String> = texts("topics", &mut fields).iter().map(|topic| plain.fill(topic)).collect();
     let style = fields.object("style");
-    let adjectives = fields.texts("adjectives");
-    let topics = fields.texts("topics");
     let mut book = Lorebook::default();
     let mut elsewhere = Vec::new();
     for item in fields.list("knowledge") {
         match item {
-            Value::String(text) => book.entries.push(knowledge(text, &topics, book.entries.len())),
+            Value::String(text) => {
+                let text = placeholders.replace(&text, "knowledge");
+                book.entries.push(knowledge(text, &topics, plain, book.entries.len()));
+            }
             other => elsewhere.push(other),
         }
     }
     let mut character = Character {
         description: description.join("\n"),
-        personality: personality(&adjectives, style.as_ref()),
+        personality: placeholders.replace(&personality(&adjectives, style.as_ref()), "style"),
         first_message: first_words(&examples, &name).unwrap_or_default(),
         message_examples: written(&examples, &name),
-        system_prompt: fields.text("system"),
+        system_prompt: placeholders.replace(&fields.text("system"), "system"),
         tags: topics,
         lorebook: (!book.entries.is_empty()).then_some(book),
-        name,
+        name: name.clone(),
         ..Character::default()
     };
+    placeholders.note(fields.report());
     let mut kept = Map::new();
     if !elsewhere.is_empty() {
         fields.dropped("knowledge", format!("{} files or folders that are not part of this file", elsewhere.len()));
@@ -190,10 +205,14 @@ fn conversations(examples: Option<Value>, fields: &mut Fields<'_>) -> Vec<Conver
     conversations
 }
 
-/// `{{user1}}`, `{{user2}}`, …, and plain `user`.
+/// `{{user1}}`, `{{name1}}`, …, and plain `user`.
 fn is_user(speaker: &str) -> bool {
-    let name = speaker.trim_start_matches('{').trim_end_matches('}').to_ascii_lowercase();
-    name.strip_prefix("user").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()))
+    who(speaker) == Some(Who::User)
+        || speaker.to_ascii_lowercase().strip_prefix("user").is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
+}
+
+fn is_character(speaker: &str, name: &str) -> bool {
+    speaker.eq_ignore_ascii_case(name) || who(speaker) == Some(Who::Character)
 }
 
 /// The one speaker of the examples who is not a placeholder, speaking most.
@@ -202,15 +221,14 @@ fn guess_name(examples: &[Conversation]) -> Option<String> {
         .iter()
         .flatten()
         .map(|(speaker, _)| speaker.as_str())
-        .filter(|s| !is_user(s) && !s.is_empty())
+        .filter(|s| !is_user(s) && !is_placeholder(s) && !s.is_empty())
         .collect();
     let names: BTreeSet<&str> = speakers.iter().copied().collect();
     names.into_iter().max_by_key(|name| speakers.iter().filter(|s| s == &name).count()).map(str::to_owned)
 }
 
 fn first_words(examples: &[Conversation], name: &str) -> Option<String> {
-    let said = examples.iter().flatten().find(|(speaker, _)| speaker.eq_ignore_ascii_case(name));
-    said.map(|(_, text)| placeholders(text))
+    examples.iter().flatten().find(|(speaker, _)| is_character(speaker, name)).map(|(_, text)| text.clone())
 }
 
 /// `<START>` blocks, as cards have them.
@@ -219,18 +237,14 @@ fn written(examples: &[Conversation], name: &str) -> String {
     for conversation in examples {
         out.push_str("<START>\n");
         for (speaker, text) in conversation {
-            let who = if speaker.eq_ignore_ascii_case(name) { "{{char}}" } else { "{{user}}" };
+            let who = if is_character(speaker, name) { "{{char}}" } else { "{{user}}" };
             out.push_str(who);
             out.push_str(": ");
-            out.push_str(&placeholders(text));
+            out.push_str(text);
             out.push('\n');
         }
     }
     out
-}
-
-fn placeholders(text: &str) -> String {
-    text.replace("{{user1}}", "{{user}}").replace("{{agentName}}", "{{char}}")
 }
 
 fn personality(adjectives: &[String], style: Option<&Map<String, Value>>) -> String {
@@ -246,8 +260,8 @@ fn personality(adjectives: &[String], style: Option<&Map<String, Value>>) -> Str
 }
 
 /// Knowledge has no keys of its own: topics that it names bring it up, or else its longest words.
-fn knowledge(text: String, topics: &[String], index: usize) -> LoreEntry {
-    let lower = text.to_lowercase();
+fn knowledge(text: String, topics: &[String], plain: Macros<'_>, index: usize) -> LoreEntry {
+    let lower = plain.fill(&text).to_lowercase();
     let mut keys: Vec<String> = topics.iter().filter(|t| lower.contains(&t.to_lowercase())).cloned().collect();
     if keys.is_empty() {
         let words: BTreeSet<&str> =

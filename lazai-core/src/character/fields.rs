@@ -110,6 +110,17 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Several texts that were written as one, if that is what there is.
+    pub(super) fn split(&mut self, key: &str, split: impl Fn(&str) -> Vec<String>) -> Option<Vec<String>> {
+        let texts = split(self.map.get(key)?.as_str()?);
+        if texts.len() < 2 {
+            return None;
+        }
+        self.map.remove(key);
+        self.repaired(key, format!("one text, taken as a list of {}", texts.len()));
+        Some(texts)
+    }
+
     pub(super) fn flag(&mut self, key: &str) -> Option<bool> {
         let value = self.value(key)?;
         let flag = match &value {

@@ -154,6 +154,7 @@ fn from_json(
         let reason = format!("an object with the fields {fields:?}: neither a card nor an Eliza character");
         return Err(CardError::NotACharacter { reason });
     };
+    character.note_macros(spec, &mut report);
     report.kept = 1;
     Ok(Imported { character, spec, container, files, report })
 }
@@ -179,19 +180,15 @@ pub(crate) fn object(json: &[u8], report: &mut Report) -> Result<Map<String, Val
 }
 
 impl Lorebook {
-    /// Reads a lorebook that stands alone: `lorebook_v3`, or SillyTavern's world info.
+    /// Reads a lorebook that stands alone: `lorebook_v3`, SillyTavern's world info, Chub's, NovelAI's, Agnai's or RisuAI's.
     ///
     /// # Errors
-    /// [`CardError`].
+    /// [`CardError`]; entries that have neither keys nor content are no lorebook.
     pub fn from_bytes(bytes: &[u8]) -> Result<(Self, Report), CardError> {
         let mut report = Report::default();
-        let mut map = object(bytes, &mut report)?;
-        let standalone = map.get("spec").and_then(Value::as_str) == Some("lorebook_v3");
-        let book = match map.remove("data") {
-            Some(Value::Object(data)) if standalone => Self::read(data, "data", &mut report)?,
-            _ if map.get("entries").is_some_and(|e| e.is_array() || e.is_object()) => Self::read(map, "", &mut report)?,
-            _ => return Err(CardError::NotACharacter { reason: "no lorebook either: no `entries`".into() }),
-        };
+        let map = object(bytes, &mut report)?;
+        let book = super::lorebook::read_alone(map, &mut report)?;
+        book.note_macros("", &mut report);
         report.kept = book.entries.len() as u64;
         Ok((book, report))
     }

@@ -2,7 +2,7 @@
 //!
 //! [`import`] reads Character Cards V1, V2 and V3 as JSON, inside PNG, APNG and WebP images and as CHARX archives, and
 //! Eliza's `character.json`. All become one [`Character`]; fields that no specification names survive a round trip;
-//! what could not be taken as it was stands in the [`Report`]. [`Character::prompt`](Character::prompt) builds
+//! what could not be taken as it was stands in the [`Report`]. [`Lorebook`] says what is heeded of whose lorebooks. [`Character::prompt`](Character::prompt) builds
 //! what a model is sent: lorebook entries that the conversation activates, decorators, macros.
 //!
 //! Formats: [V1](https://github.com/malfoyslastname/character-card-spec-v2/blob/main/spec_v1.md),
@@ -20,6 +20,7 @@ mod fields;
 mod import;
 mod lorebook;
 mod macros;
+mod placeholder;
 #[cfg(feature = "cards")]
 mod png;
 mod prompt;
@@ -127,7 +128,7 @@ impl Character {
     /// use lazai_core::character::Character;
     /// let card = r#"{"spec": "chara_card_v2", "spec_version": "2.0",
     ///                "data": {"name": "Ada", "description": "{{char}} counts."}}"#;
-    /// assert_eq!(Character::from_bytes(card.as_bytes())?.profile().system_prompt("you"), "Ada counts.");
+    /// assert_eq!(Character::from_bytes(card.as_bytes())?.system_prompt("you"), "Ada counts.");
     /// # Ok::<(), lazai_core::character::CardError>(())
     /// ```
     ///
@@ -143,13 +144,19 @@ impl Character {
         self.nickname.as_deref().filter(|n| !n.trim().is_empty()).unwrap_or(&self.name)
     }
 
-    /// First message `n`: 0 is [`first_message`](Self::first_message), then the alternate ones.
+    /// First message `n` as the card has it, with its macros: 0 is [`first_message`](Self::first_message), then the alternate ones.
     #[must_use]
     pub fn greeting(&self, n: usize) -> Option<&str> {
         match n.checked_sub(1) {
             None => Some(&self.first_message),
             Some(alternate) => self.alternate_greetings.get(alternate).map(String::as_str),
         }
+    }
+
+    /// First message `n` as somebody is shown it: with its macros filled in.
+    #[must_use]
+    pub fn greeting_to(&self, n: usize, user: &str) -> Option<String> {
+        self.greeting(n).map(|greeting| self.macros(user).fill(greeting))
     }
 
     /// What of the character is published with a dataset.
@@ -200,15 +207,31 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Description, personality and scenario, as a front end without lorebooks would send them.
+    /// Who the character is: description, personality and scenario. A part of what a node tells a model, all of which is
+    /// [`Character::system_prompt`].
     #[must_use]
-    pub fn system_prompt(&self, user: &str) -> String {
+    pub fn persona(&self, user: &str) -> String {
         self.fill(&prompt::joined([&self.description, &self.personality, &self.scenario]), user)
+    }
+
+    /// How it speaks: its examples, filled in.
+    #[must_use]
+    pub fn examples(&self, user: &str) -> String {
+        self.fill(&self.message_examples, user)
     }
 
     /// Fills in the [`Macros`] of a text.
     #[must_use]
     pub fn fill(&self, text: &str, user: &str) -> String {
-        Macros::new(&self.name, user).fill(text)
+        let card = macros::Texts {
+            description: &self.description,
+            personality: &self.personality,
+            scenario: &self.scenario,
+            examples: &self.message_examples,
+            first_message: &self.first_message,
+            version: &self.character_version,
+            ..macros::Texts::NONE
+        };
+        Macros::new(&self.name, user).with_texts(card).fill(text)
     }
 }

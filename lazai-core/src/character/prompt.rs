@@ -1,8 +1,10 @@
 //! What a model is sent for a character in a conversation.
 
+use super::Character;
 use super::activate::{Active, active};
 use super::decorator::Place;
-use super::{Character, Macros, Position};
+use super::lorebook::Where;
+use super::macros::Filler;
 use crate::dialogue::{Message, Role};
 
 /// A conversation as it stands, and what the host adds to it.
@@ -19,6 +21,8 @@ pub struct Scene<'a> {
     pub greeting: Option<usize>,
     /// Seed of `{{random:…}}` and the like; the same for a whole conversation keeps `{{pick:…}}` stable.
     pub seed: u64,
+    /// What time it is, in seconds since 1970 (UTC), for `{{time}}` and the like; they become nothing without one.
+    pub now_s: Option<u64>,
     /// How many tokens lorebook entries may take where the book does not say.
     pub lore_budget: Option<usize>,
     /// Counts the tokens of a text.
@@ -36,6 +40,7 @@ impl<'a> Scene<'a> {
             post_history: "",
             greeting: None,
             seed: 0,
+            now_s: None,
             lore_budget: None,
             count_tokens: &|text| text.len().div_ceil(4),
         }
@@ -63,7 +68,7 @@ impl Character {
     /// The prompt for a conversation.
     ///
     /// The system message holds, in this order: the system prompt, lore before the character, description,
-    /// personality, scenario, lore after the character, examples.
+    /// personality, scenario, lore after the character, examples. No macro of a known maker is left in any of it.
     ///
     /// ```
     /// use lazai_core::character::{Character, Scene};
@@ -82,37 +87,57 @@ impl Character {
     /// ```
     #[must_use]
     pub fn prompt(&self, scene: &Scene<'_>) -> Prompt {
-        let macros = Macros::new(self.called(), scene.user).with_seed(scene.seed);
-        let (lore, left_out) = self.lorebook.as_ref().map(|b| active(b, macros, scene)).unwrap_or_default();
-        let without = |test: fn(&Active<'_>) -> bool| lore.iter().any(test);
-        let host_system = if without(|a| a.decorators.without_system_prompt) { "" } else { scene.system };
-        let host_post = if without(|a| a.decorators.without_post_history) { "" } else { scene.post_history };
-        let fill = |text: &str| macros.fill(text);
+        let macros = self.macros(scene.user).with_seed(scene.seed).with_time(scene.now_s).with_history(scene.history);
+        let mut filler = Filler::new(macros);
+        let (lore, left_out) =
+            self.lorebook.as_ref().map(|b| active(b, macros, &mut filler, scene)).unwrap_or_default();
+        let any = |test: fn(&Active<'_>) -> bool| lore.iter().any(test);
+        let host_system = if any(|a| a.decorators.without_system_prompt) { "" } else { scene.system };
+        let host_post = if any(|a| a.decorators.without_post_history) { "" } else { scene.post_history };
         let at = |place: Slot| {
             let texts: Vec<&str> = lore.iter().filter(|a| slot(a) == place).map(|a| a.text.as_str()).collect();
             joined(texts)
         };
         let system = joined([
-            &fill(&replacing(&self.system_prompt, host_system)),
-            &at(Slot::BeforeChar),
-            &fill(&self.description),
-            &at(Slot::AfterDescription),
-            &fill(&self.personality),
-            &at(Slot::Personality),
-            &fill(&self.scenario),
-            &at(Slot::Scenario),
-            &at(Slot::AfterChar),
-            &fill(&self.message_examples),
+            over(&mut filler, &self.system_prompt, host_system),
+            at(Slot::BeforeChar),
+            filler.fill(&self.description),
+            at(Slot::AfterDescription),
+            filler.fill(&self.personality),
+            at(Slot::Personality),
+            filler.fill(&self.scenario),
+            at(Slot::Scenario),
+            at(Slot::AfterChar),
+            at(Slot::BeforeExamples),
+            filler.fill(&self.message_examples),
+            at(Slot::AfterExamples),
         ]);
         let mut messages = with_depths(scene.history, &lore);
         if !system.is_empty() {
             messages.insert(0, Message::new(Role::System, system));
         }
-        let post = fill(&replacing(&self.post_history_instructions, host_post));
+        let post = over(&mut filler, &self.post_history_instructions, host_post);
         if !post.trim().is_empty() {
             messages.push(Message::new(Role::System, post));
         }
         Prompt { messages, lore: lore.iter().map(|a| a.index).collect(), left_out }
+    }
+
+    /// All that a node tells a model before anything is said: the card's system prompt, lore that is always there, description,
+    /// personality, scenario, examples and what comes after the conversation. [`Profile::persona`](super::Profile::persona) and
+    /// [`Profile::examples`](super::Profile::examples) are parts of it; [`prompt`](Self::prompt) heeds a conversation.
+    ///
+    /// ```
+    /// let card = r#"{"spec": "chara_card_v2", "spec_version": "2.0", "data": {"name": "Ada",
+    ///     "description": "{{char}} counts.", "system_prompt": "Be {{char}}.", "post_history_instructions": "Be brief."}}"#;
+    /// let ada = lazai_core::character::Character::from_bytes(card.as_bytes())?;
+    /// assert_eq!(ada.system_prompt("Bob"), "Be Ada.\nAda counts.\nBe brief.");
+    /// assert_eq!(ada.profile().persona("Bob"), "Ada counts.");
+    /// # Ok::<(), lazai_core::character::CardError>(())
+    /// ```
+    #[must_use]
+    pub fn system_prompt(&self, user: &str) -> String {
+        joined(self.prompt(&Scene::new(user, &[])).messages.iter().map(|m| m.content.as_str()))
     }
 }
 
@@ -132,8 +157,8 @@ pub(super) fn joined<T: AsRef<str>>(parts: impl IntoIterator<Item = T>) -> Strin
 }
 
 /// The card's text, in which `{{original}}` is the host's; the host's alone where the card has none.
-fn replacing(card: &str, host: &str) -> String {
-    if card.trim().is_empty() { host.to_owned() } else { card.replace("{{original}}", host) }
+fn over<'a>(filler: &mut Filler<'a>, card: &str, host: &'a str) -> String {
+    if card.trim().is_empty() { filler.fill(host) } else { filler.fill_over(card, host) }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -143,18 +168,22 @@ enum Slot {
     Personality,
     Scenario,
     AfterChar,
+    BeforeExamples,
+    AfterExamples,
     InHistory,
 }
 
 fn slot(active: &Active<'_>) -> Slot {
-    if active.decorators.depth.is_some() || active.decorators.reverse_depth.is_some() {
+    if active.depth().is_some() || active.decorators.reverse_depth.is_some() {
         return Slot::InHistory;
     }
-    match (active.decorators.position, active.entry.position) {
-        (Some(Place::BeforeDescription), _) | (None, Some(Position::BeforeChar)) => Slot::BeforeChar,
+    match (active.decorators.position, active.rules.place) {
+        (Some(Place::BeforeDescription), _) | (None, Where::BeforeChar) => Slot::BeforeChar,
         (Some(Place::AfterDescription), _) => Slot::AfterDescription,
         (Some(Place::Personality), _) => Slot::Personality,
         (Some(Place::Scenario), _) => Slot::Scenario,
+        (None, Where::BeforeExamples) => Slot::BeforeExamples,
+        (None, Where::AfterExamples) => Slot::AfterExamples,
         (None, _) => Slot::AfterChar,
     }
 }
@@ -164,14 +193,14 @@ fn with_depths(history: &[Message], lore: &[Active<'_>]) -> Vec<Message> {
     let inserted = |position: usize| {
         lore.iter().filter(move |a| {
             let d = &a.decorators;
-            let end = d.depth.map(|depth| history.len().saturating_sub(depth));
+            let end = a.depth().map(|depth| history.len().saturating_sub(depth));
             end.or(d.reverse_depth.map(|depth| depth.min(history.len()))) == Some(position)
         })
     };
     let mut messages = Vec::with_capacity(history.len() + 2);
     for position in 0..=history.len() {
         for active in inserted(position) {
-            messages.push(Message::new(active.decorators.role.unwrap_or(Role::System), active.text.clone()));
+            messages.push(Message::new(active.role(), active.text.clone()));
         }
         messages.extend(history.get(position).cloned());
     }

@@ -26,7 +26,7 @@ impl PublicPart {
             "@type": "sc:Dataset",
             "conformsTo": "http://mlcommons.org/croissant/1.0",
             "name": profile.name,
-            "description": profile.system_prompt("user"),
+            "description": profile.persona("user"),
             "keywords": profile.tags,
             "license": licences,
             "creator": creators.collect::<Vec<_>>(),

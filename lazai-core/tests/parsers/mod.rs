@@ -38,6 +38,7 @@ pub fn card_json(bytes: &[u8]) {
         let said = [Message::new(Role::User, "the tower key"), Message::new(Role::Assistant, "Mirela")];
         let prompt = imported.character.prompt(&Scene::new("Bo", &said));
         assert!(prompt.messages.len() >= said.len());
+        let _ = (imported.character.system_prompt("Bo"), imported.character.greeting_to(0, "Bo"));
     }
     if let Ok((book, _)) = Lorebook::from_bytes(bytes) {
         let (again, _) = Lorebook::from_bytes(book.to_v3_json().to_string().as_bytes()).unwrap();

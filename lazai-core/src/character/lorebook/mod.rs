@@ -1,5 +1,17 @@
 //! Lorebooks: what a character knows, brought up by keywords.
 
+mod agnai;
+mod keys;
+mod maker;
+mod novelai;
+mod risu;
+mod rules;
+mod sillytavern;
+
+pub(super) use keys::expression;
+pub(super) use maker::read as read_alone;
+pub(super) use rules::{Logic, Rules, Where};
+
 use serde_json::{Map, Value, json};
 
 use super::fields::Fields;
@@ -10,6 +22,19 @@ use crate::report::Report;
 pub(super) const KEPT_V3: &str = "lazai/v3";
 
 /// What a character knows.
+///
+/// The field names below are the makers' own. *Heeded* fields do what they do at their maker's; *noted* ones are named in
+/// the report of an import (`not heeded: …`); the others say nothing of prompts. All of them survive a round trip.
+///
+/// | maker | heeded | noted | ignored |
+/// |---|---|---|---|
+/// | V2, V3 | `keys`, `secondary_keys`, `selective`, `content` with decorators, `enabled`, `insertion_order`, `case_sensitive`, `use_regex` (then neither `constant` nor secondary keys count), `constant`, `priority`, `position`; `scan_depth`, `token_budget`, `recursive_scanning` | | `name`, `id`, `comment` |
+/// | SillyTavern, in cards and as world info; Chub | the same, but a key is an expression where it is written `/…/flags`, whatever `use_regex` says; `selectiveLogic`, `probability` with `useProbability`, `case_sensitive`, `match_whole_words`, `scan_depth`, `position` 0, 1, 4, 5, 6 with `depth` and `role`, `exclude_recursion`, `prevent_recursion`, `delay_until_recursion`, `delay`, `ignore_budget`; macros in keys | `sticky`, `cooldown`, `group`, `vectorized`, `triggers`, `characterFilter`, `match_…` of card and persona, `position` 2, 3 (author's note) and 7 (outlet): after the character | `display_index`, `automation_id`, `addMemo`, `group_weight`, `group_override`, `use_group_scoring` |
+/// | NovelAI | `text` with `prefix` and `suffix`, `keys` (whole words, `/…/`, `a & b` where it is the only one), `forceActivation`, `enabled`, `displayName`, `budgetPriority`, `categories` that are off | `searchRange` other than 1000, `insertionPosition` other than -1, `keyRelative`, `nonStoryActivatable`, `loreBiasGroups`, `orderByKeyLocations`, further keys with `&` | `tokenBudget`, `reservedTokens`, how a text is trimmed |
+/// | Agnai | `entry`, `keywords` (whole words), `priority`, `weight`, `enabled`, `name` | | |
+/// | RisuAI | `key`, `secondkey`, `selective`, `content`, `alwaysActive`, `mode` `constant` and `folder`, `insertorder`, `useRegex`, `activationPercent` | `mode` `child` and `multiple` | `comment`, `folder` |
+///
+/// An entry that can never be active (no text; no keys, and not constant) is noted as well: `never active: …`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Lorebook {
     /// Its name.
@@ -45,7 +70,7 @@ pub struct LoreEntry {
     pub insertion_order: i64,
     /// Whether keys are compared by case; not, where absent.
     pub case_sensitive: Option<bool>,
-    /// Whether keys are regular expressions (V3).
+    /// Whether keys are regular expressions (V3). SillyTavern sets it everywhere and means nothing by it.
     pub use_regex: bool,
     /// Always active, within the budget.
     pub constant: Option<bool>,
@@ -61,7 +86,7 @@ pub struct LoreEntry {
     pub comment: Option<String>,
     /// Where it goes; after the description, where absent.
     pub position: Option<Position>,
-    /// Data of applications.
+    /// Data of applications. What SillyTavern keeps here is heeded, as its meaning of the other fields then is.
     pub extensions: Map<String, Value>,
     /// Fields that no specification names.
     pub unknown: Map<String, Value>,
@@ -97,7 +122,9 @@ impl Lorebook {
             match entry {
                 Value::Object(map) => {
                     let path = fields.path(&format!("entries[{i}]"));
-                    book.entries.push(LoreEntry::read(map, path, fields.report()));
+                    let entry = LoreEntry::read(map, path.clone(), fields.report());
+                    entry.note(&path, fields.report());
+                    book.entries.push(entry);
                 }
                 other => fields.dropped(
                     &format!("entries[{i}]"),
@@ -142,8 +169,11 @@ fn entry_list(fields: &mut Fields<'_>) -> Vec<Value> {
 
 impl LoreEntry {
     fn read(mut map: Map<String, Value>, path: String, report: &mut Report) -> Self {
-        world_info_names(&mut map);
+        sillytavern::world_info(&mut map);
         let kept = kept_v3(&mut map);
+        // A comma in an expression without slashes is its own.
+        let words = map.get("use_regex") != Some(&Value::Bool(true))
+            || map.get("extensions").and_then(Value::as_object).is_some_and(|e| sillytavern::is_marked(e, &map));
         let mut fields = Fields::new(map, path, report);
         let position = fields.value("position").and_then(|value| match value {
             Value::String(text) if text == "before_char" => Some(Position::BeforeChar),
@@ -158,8 +188,8 @@ impl LoreEntry {
             }
         });
         let mut entry = Self {
-            keys: fields.texts("keys"),
-            secondary_keys: fields.texts("secondary_keys"),
+            keys: key_list(&mut fields, "keys", words),
+            secondary_keys: key_list(&mut fields, "secondary_keys", words),
             content: fields.text("content"),
             enabled: fields.flag("enabled").unwrap_or(true),
             insertion_order: fields.number("insertion_order").unwrap_or(0),
@@ -243,32 +273,11 @@ pub(super) fn kept_v3(map: &mut Map<String, Value>) -> Option<Value> {
     map.get_mut("extensions")?.as_object_mut()?.remove(KEPT_V3)
 }
 
-/// SillyTavern's world info has its own names for the same fields.
-fn world_info_names(map: &mut Map<String, Value>) {
-    if map.contains_key("keys") || !map.contains_key("key") {
-        return;
-    }
-    for (theirs, ours) in [
-        ("key", "keys"),
-        ("keysecondary", "secondary_keys"),
-        ("order", "insertion_order"),
-        ("uid", "id"),
-        ("caseSensitive", "case_sensitive"),
-    ] {
-        if let Some(value) = map.remove(theirs)
-            && !value.is_null()
-        {
-            map.insert(ours.into(), value);
-        }
-    }
-    if let Some(disabled) = map.remove("disable") {
-        map.insert("enabled".into(), (disabled != Value::Bool(true)).into());
-    }
-    // Their positions beyond 1 (author's note, depth) have no name here, and stay among the unknown fields.
-    if map.get("position").and_then(Value::as_u64).is_some_and(|p| p > 1)
-        && let Some(position) = map.remove("position")
-    {
-        map.insert("world_info_position".into(), position);
+/// Keys; one text with commas is several, where they are words.
+fn key_list(fields: &mut Fields<'_>, name: &str, words: bool) -> Vec<String> {
+    match words.then(|| fields.split(name, keys::split)).flatten() {
+        Some(keys) => keys,
+        None => fields.texts(name),
     }
 }
 

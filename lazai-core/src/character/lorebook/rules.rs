@@ -1,0 +1,119 @@
+//! What an entry means, whoever wrote it; and notes of what is not heeded or can never happen.
+
+use super::keys::{Keys, expression};
+use super::{LoreEntry, Position, sillytavern};
+use crate::dialogue::Role;
+use crate::report::{Action, Report, excerpt};
+
+/// When an entry is active and where it goes.
+#[derive(Debug, Clone, PartialEq)]
+pub(in super::super) struct Rules {
+    pub keys: Keys,
+    pub logic: Logic,
+    pub constant: bool,
+    /// Whether secondary keys count.
+    pub selective: bool,
+    /// Whether keys are compared by case.
+    pub exact: bool,
+    /// Whether a key of one word must be a word of the text.
+    pub whole_words: bool,
+    /// How many messages are searched, where the entry says so.
+    pub scan_depth: Option<usize>,
+    /// Per cent.
+    pub probability: Option<f64>,
+    /// How many messages from the end, and whose words it is.
+    pub depth: Option<(usize, Role)>,
+    pub place: Where,
+    /// Whether its text brings nothing else up.
+    pub silent: bool,
+    /// Whether no other entry's text brings it up.
+    pub not_recalled: bool,
+    /// From which round of recalling on it may be active; 0 is the conversation itself.
+    pub level: usize,
+    /// How many messages there must be.
+    pub delay: usize,
+    /// Whether the budget does not bind it.
+    pub beyond_budget: bool,
+}
+
+/// What is asked of secondary keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Logic {
+    AndAny,
+    NotAll,
+    NotAny,
+    AndAll,
+}
+
+/// Where an entry goes in the system prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Where {
+    BeforeChar,
+    AfterChar,
+    BeforeExamples,
+    AfterExamples,
+}
+
+impl LoreEntry {
+    pub(in super::super) fn rules(&self) -> Rules {
+        if sillytavern::is_marked(&self.extensions, &self.unknown) {
+            return sillytavern::rules(self);
+        }
+        // V3: with expressions, `constant` and secondary keys do not count.
+        let expressions = self.use_regex;
+        Rules {
+            keys: if expressions { Keys::Expressions } else { Keys::Plain },
+            logic: Logic::AndAny,
+            constant: self.constant == Some(true) && !expressions,
+            selective: self.selective == Some(true) && !expressions,
+            exact: self.case_sensitive == Some(true),
+            whole_words: false,
+            scan_depth: None,
+            probability: self.extensions.get("risu_activationPercent").and_then(serde_json::Value::as_f64),
+            depth: None,
+            place: if self.position == Some(Position::BeforeChar) { Where::BeforeChar } else { Where::AfterChar },
+            silent: false,
+            not_recalled: false,
+            level: 0,
+            delay: 0,
+            beyond_budget: false,
+        }
+    }
+
+    /// Notes what is not heeded of an entry, and why it can never be active.
+    pub(super) fn note(&self, place: &str, report: &mut Report) {
+        let rules = self.rules();
+        if sillytavern::is_marked(&self.extensions, &self.unknown) {
+            let names = sillytavern::not_heeded(self);
+            if !names.is_empty() {
+                report.note(Action::Repaired, place, format!("not heeded: {}", names.join(", ")));
+            }
+        }
+        let keys = || self.keys.iter().chain(&self.secondary_keys);
+        let unread = keys()
+            .find(|key| rules.keys.is_expression(key) && !key.contains("{{") && expression(key, rules.exact).is_none());
+        if let Some(key) = unread {
+            let reason = format!("not heeded: {:?} is no expression that can be read here", excerpt(key, 60));
+            report.note(Action::Repaired, format!("{place}.keys"), reason);
+        }
+        if let Some(reason) = self.enabled.then(|| self.never(&rules)).flatten() {
+            report.note(Action::Repaired, place, format!("never active: {reason}"));
+        }
+    }
+
+    fn never(&self, rules: &Rules) -> Option<&'static str> {
+        let (decorators, text) = super::super::decorator::split(&self.content);
+        let acts = decorators.without_system_prompt || decorators.without_post_history;
+        if text.trim().is_empty() && !acts {
+            return Some("it has no text");
+        }
+        if decorators.forced == Some(true) {
+            return None;
+        }
+        let keys = self.keys.iter().chain(&decorators.additional_keys);
+        if !rules.constant && keys.into_iter().all(|key| key.trim().is_empty()) {
+            return Some("it has no keys and is not constant");
+        }
+        rules.probability.is_some_and(|p| p <= 0.0).then_some("its probability is 0")
+    }
+}
