@@ -79,6 +79,16 @@ impl Character {
         self.inner.system_prompt(&user)
     }
 
+    /// Of the system prompt, who the character is: description, personality and scenario.
+    pub fn persona(&self, user: String) -> String {
+        self.inner.profile().persona(&user)
+    }
+
+    /// Of the system prompt, the examples of how it speaks.
+    pub fn examples(&self, user: String) -> String {
+        self.inner.profile().examples(&user)
+    }
+
     /// Entries of its lorebook.
     pub fn lorebook_entries(&self) -> u32 {
         let entries = self.inner.lorebook.as_ref().map_or(0, |book| book.entries.len());

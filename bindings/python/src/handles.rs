@@ -43,9 +43,20 @@ impl Character {
         self.0.greeting(index, user)
     }
 
-    /// Description, personality and scenario, for somebody of a name.
+    /// All that a node tells a model before anything is said: the card's system prompt, lore that is always there, who the
+    /// character is, examples, and what comes after the conversation.
     fn system_prompt(&self, user: String) -> String {
         self.0.system_prompt(user)
+    }
+
+    /// Of the system prompt, who the character is: description, personality and scenario.
+    fn persona(&self, user: String) -> String {
+        self.0.persona(user)
+    }
+
+    /// Of the system prompt, the examples of how it speaks.
+    fn examples(&self, user: String) -> String {
+        self.0.examples(user)
     }
 
     /// Entries of its lorebook.

@@ -147,6 +147,10 @@ class Character:
         """
         Reads a card.
         """
+    def examples(self, /, user: str) -> str:
+        """
+        Of the system prompt, the examples of how it speaks.
+        """
     def greeting(self, /, index: SupportsIndex, user: str) -> str | None:
         """
         First message: 0 is the card's own, then come the alternate ones.
@@ -163,9 +167,14 @@ class Character:
         """
         What was dropped, merged or repaired when the card was read.
         """
+    def persona(self, /, user: str) -> str:
+        """
+        Of the system prompt, who the character is: description, personality and scenario.
+        """
     def system_prompt(self, /, user: str) -> str:
         """
-        Description, personality and scenario, for somebody of a name.
+        All that a node tells a model before anything is said: the card's system prompt, lore that is always there, who the
+        character is, examples, and what comes after the conversation.
         """
     def tags(self, /) -> list[str]:
         """
