@@ -8,6 +8,7 @@ mod clients;
 mod contracts;
 mod cuda;
 mod demo;
+mod files;
 mod fuzz;
 mod model;
 mod outside;
@@ -50,7 +51,8 @@ cargo xtask VERB
              two hundred clients for ten minutes at a node that is killed twice; many of them do what they must not
   soak power a power cut at every write of the embedded ledger's scenario
   web        shows the example page, on a market and a chain of its own (web test: visits it in Chromium)
-  clients    lets OpenAI's clients for Python and Node talk through the loopback proxy (clients sillytavern: SillyTavern)
+  clients    lets OpenAI's clients for Python and Node talk through the loopback proxy (clients sillytavern: SillyTavern;
+             clients files: reads characters, recordings and a model out of packages, unmodified)
   layers     checks which crate may depend on which
   deny       checks bans, licences and sources of dependencies
   outside    builds a crate outside the workspace against lazai's default features, on plain stable
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
         Some("fetch") => model::fetch(None).map(|path| println!("{}", path.display())),
         Some("contracts") => contracts::start(&rest),
         Some("cuda") => cuda::check(),
+        Some("clients") if rest == ["files"] => files::check(),
         Some("clients") => model::fetch(None).and_then(|base| clients::start(&rest, &base)),
         Some("layers") => checks::layers(),
         Some("deny") => checks::deny(),
