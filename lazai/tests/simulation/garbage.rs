@@ -40,6 +40,9 @@ pub fn throw(w: &mut World) {
     let reply = block_on(provider.chat(&request, &mut |_| {}));
     let reply = reply.unwrap_or_else(|e| panic!("who is honest is not served beside garbage: {e}"));
     block_on(talker.take(&mut honest, &request, &reply)).unwrap();
+    let again = resigned(w, request, "cheat");
+    let heard = block_on(provider.chat(&again, &mut |_| {}));
+    assert!(heard.is_err(), "what somebody else asked is answered: {heard:?}");
     assert_eq!(honest.owed(), price(&honest));
     some(w, provider, &honest, &folder);
     w.signed.insert(honest.session, honest.owed());
@@ -74,14 +77,7 @@ fn piece(w: &mut World, provider: &Provider, honest: &Conversation, kind: u64) -
     let offer = honest.offer.offer.clone();
     let chat =
         |request: &ChatRequest| block_on(provider.chat(request, &mut |_| panic!("garbage is answered"))).map(drop);
-    let request = |session, turn, by: &str| {
-        let messages = vec![Message::new(Role::User, "nothing")];
-        let signature = Signature::from_bytes([1; 65]);
-        let settings = ReplySettings::default();
-        let asked = ChatRequest { session, turn, messages, settings, salt: made_up("salt", n), signature };
-        let claim = RequestClaim { session, turn, request: asked.digest() };
-        ChatRequest { signature: signed(w, by, &claim), ..asked }
-    };
+    let request = |session, turn, by: &str| request(w, session, turn, by);
     let pay = |voucher: Voucher, by: &str| {
         let signature = signed(w, by, &voucher);
         block_on(provider.pay(&SignedVoucher { voucher, signature }))
@@ -130,6 +126,19 @@ fn piece(w: &mut World, provider: &Provider, honest: &Conversation, kind: u64) -
         12 => report(honest.session, "cheat"),
         _ => claim(if n.is_multiple_of(2) { nowhere } else { honest.session }, "cheat"),
     }
+}
+
+/// A request for nothing in particular, by whomever.
+pub fn request(w: &World, session: SessionId, turn: u32, by: &str) -> ChatRequest {
+    let messages = vec![Message::new(Role::User, "nothing")];
+    let (settings, signature) = (ReplySettings::default(), Signature::from_bytes([1; 65]));
+    let asked = ChatRequest { session, turn, messages, settings, salt: made_up("salt", w.next), signature };
+    resigned(w, asked, by)
+}
+
+fn resigned(w: &World, asked: ChatRequest, by: &str) -> ChatRequest {
+    let claim = RequestClaim { session: asked.session, turn: asked.turn, request: asked.digest() };
+    ChatRequest { signature: signed(w, by, &claim), ..asked }
 }
 
 /// Another session that somebody talks in.

@@ -1,9 +1,10 @@
-//! A provider of the chain that lies now and then, to one process: it keeps logs back, makes some up, and changes headers.
+//! A provider of the chain that lies now and then, to one process: it keeps logs back, makes some up, changes headers, and
+//! says of what was sent that it failed, or that another transaction has its nonce.
 //!
 //! What [`Trust::Hashes`](lazai::settle::ledger::evm::Trust) leaves to believe, it does not touch: which of all possible blocks
 //! the chain has, and of blocks too deep to be undone, that none with logs is kept back.
 
-use alloy_primitives::B256;
+use alloy_primitives::{B256, U64};
 use alloy_sol_types::SolEvent;
 use lazai::settle::ledger::evm::Contracts;
 use lazai::settle::ledger::evm::abi::{Settlement, ValidatorQuorum, evm};
@@ -16,19 +17,25 @@ use super::world::address;
 pub struct Lies {
     dice: Dice,
     contracts: Contracts,
+    /// The hash of the first block: in it, it says, everything failed.
+    first: B256,
     /// Lies until it says the truth again.
     pub left: u64,
+    /// Whether they are about what became of a transaction, or about what is on the chain: headers are asked for so often
+    /// that nothing else would be lied about.
+    pub of_fate: bool,
     pub told: u64,
 }
 
 impl Lies {
-    pub fn new(dice: Dice, contracts: Contracts) -> Self {
-        Self { dice, contracts, left: 0, told: 0 }
+    pub fn new(dice: Dice, contracts: Contracts, first: B256) -> Self {
+        Self { dice, contracts, first, left: 0, of_fate: false, told: 0 }
     }
 
     /// Changes an answer of the chain, or leaves it.
-    pub fn twist(&mut self, method: &str, answer: &mut Value) {
-        if self.left == 0 || self.dice.one_in(2) {
+    pub fn twist(&mut self, method: &str, params: &Value, answer: &mut Value) {
+        let of_fate = matches!(method, "eth_getTransactionReceipt" | "eth_getTransactionCount");
+        if self.left == 0 || of_fate != self.of_fate || self.dice.one_in(2) {
             return;
         }
         let before = answer.clone();
@@ -46,6 +53,14 @@ impl Lies {
             ("eth_getLogs", 3) => enrich(answer),
             ("eth_getBlockByHash", 0..=1) => call_otherwise(answer),
             ("eth_getCode", 0..=1) => write_otherwise(answer),
+            ("eth_getTransactionReceipt", 0..=1) => {
+                *answer = json!({"blockNumber": "0x0", "blockHash": self.first, "status": "0x0", "gasUsed": "0x5208"});
+            }
+            // What waits is the provider's word: no nonce can be had but from it.
+            ("eth_getTransactionCount", 0..=1) if params[1] != "pending" => {
+                let told: U64 = serde_json::from_value(answer.clone()).unwrap();
+                *answer = json!(told + U64::from(1));
+            }
             _ => {}
         }
         if *answer != before {

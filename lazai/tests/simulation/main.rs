@@ -24,7 +24,7 @@ mod talk;
 mod villains;
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use alloy_primitives::U256;
@@ -143,6 +143,15 @@ fn once(w: &mut World) {
         }
     }
     assert!(minted.values().all(|&times| times == 1), "a submission was minted twice");
+    // Nor was anything signed for it after that, whether it failed or not.
+    let mut done = BTreeSet::new();
+    for (sender, key, hash) in w.chain.lock().unwrap().keyed() {
+        let of_key = (sender, key);
+        assert!(!done.contains(&of_key), "{sender} signed a second transaction of what was done: {hash}");
+        if keys.get(&of_key) == Some(&hash) {
+            done.insert(of_key);
+        }
+    }
 }
 
 /// One liar of seven, and one who abstains to doubt the others, neither get a bad dataset accepted nor a good one

@@ -85,6 +85,9 @@ pub fn talk(w: &mut World) {
             // Within a reply or two.
             w.doom_within(Process::Node, 10);
         }
+        if w.dice.one_in(6) {
+            super::villains::withdraw(w, &conversation.offer.offer);
+        }
         if !say(w, &mut conversation, name, turn) {
             break;
         }

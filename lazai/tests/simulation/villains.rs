@@ -4,13 +4,15 @@
 use std::time::Duration;
 
 use lazai::core::Amount;
+use lazai::node::{Node, NodeError};
 use lazai::settle::Ledger;
 use lazai::settle::market::Transaction;
 use lazai::settle::notice::Entry;
-use lazai::settle::session::{SessionPayment, session_id};
+use lazai::settle::session::{Offer, SessionPayment, session_id};
 use pollster::block_on;
 
 use super::acts::{signed, units};
+use super::garbage::request;
 use super::network::{COIN, made_up};
 use super::talk::{collect, due, offer, served};
 use super::world::{COINS, Process, Refusal, World, address, signer};
@@ -70,6 +72,18 @@ pub fn overspend(w: &mut World) {
     back.unwrap_or_else(|e| panic!("withdraw {amount}: {e:?}"));
 }
 
+/// The creator takes the version of an offer out of service; what was opened under it goes on.
+pub fn withdraw(w: &mut World, under: &Offer) {
+    let n = w.number();
+    let open = served(&w.refresh(Process::People).head());
+    // One version at least stays, or nobody can talk any more.
+    if open.len() > 1 && open.contains(&(under.class, under.version)) {
+        let withdraw = Transaction::WithdrawVersion { class: under.class, version: under.version };
+        w.must(Process::People, "creator", &format!("withdraw {n}"), &withdraw);
+        w.refresh(Process::Node);
+    }
+}
+
 /// A consumer asks for the end at the worst moment for the node: what it was promised is not redeemed yet, and the creator may
 /// withdraw the version in the same moment. The node has its window, and is paid.
 pub fn leave(w: &mut World) {
@@ -79,14 +93,18 @@ pub fn leave(w: &mut World) {
     due.retain(|(id, _)| market.session(*id).is_some_and(|s| s.final_at_s.is_none()));
     let Some((session, paid)) = due.get(w.dice.below(due.len() as u64) as usize).copied() else { return };
     let under = market.session(session).expect("it is due").offer.clone();
-    let open = served(&market);
-    // One version at least stays, or nobody can talk any more.
-    if w.dice.one_in(3) && open.len() > 1 && open.contains(&(under.class, under.version)) {
-        let withdraw = Transaction::WithdrawVersion { class: under.class, version: under.version };
-        w.must(Process::People, "creator", &format!("withdraw {n}"), &withdraw);
+    if w.dice.one_in(3) {
+        withdraw(w, &under);
     }
     let close = Transaction::CloseSession { session };
     w.must(Process::People, "consumer", &format!("leave {n}"), &close);
+    // What is said from now on may never be paid.
+    w.refresh(Process::Node);
+    w.spare(Process::Node);
+    let node = w.node("node");
+    let next = node.provider.standing(session).unwrap().turn + 1;
+    let heard = block_on(node.chat(&request(w, session, next, "consumer"), &mut |_| {}));
+    assert!(matches!(heard, Err(NodeError::NotServed { .. })), "served on, after the end was asked for: {heard:?}");
     if w.dice.one_in(3) {
         w.doom_within(Process::Node, 40);
     }
@@ -136,7 +154,7 @@ pub fn mint_quota(w: &mut World) {
         refused(open(w, 2, WORTH), WORTH);
     }
     // Enough for one, not for two.
-    let more = units(WORTH + u128::from(w.dice.below(WORTH as u64))).checked_sub(aside).unwrap_or_default();
+    let more = units(WORTH + 1 + u128::from(w.dice.below(WORTH as u64 - 1))).checked_sub(aside).unwrap_or_default();
     let key = made_up("aside", n);
     let brought = w.persist(Process::People, |w| {
         let ledger = w.ledger(Process::People);
@@ -145,6 +163,8 @@ pub fn mint_quota(w: &mut World) {
     brought.unwrap_or_else(|e| panic!("deposit: {e:?}"));
     let sponsor = Transaction::Sponsor { class, asset: COIN, amount: more, per_unit: units(WORTH) };
     w.must(Process::People, "creator", &format!("aside {n}"), &sponsor);
+    // There would be enough, but a unit is not worth as much.
+    refused(open(w, 5, WORTH + 1), WORTH + 1);
     let first = open(w, 3, WORTH);
     assert!(first.is_ok(), "a session that its class put money aside for: {first:?}");
     refused(open(w, 4, WORTH), WORTH);

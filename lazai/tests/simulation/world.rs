@@ -145,7 +145,8 @@ impl World {
             (process, Running { ledger: None, nodes, fuse, looks, dice, confirmed: None })
         });
         let deceived = dice.one_in(4).then(|| {
-            let lies = Lies::new(Dice::of(seed, "lies"), deployment.contracts);
+            let first = serde_json::from_value(chain.header(0)["hash"].clone()).unwrap();
+            let lies = Lies::new(Dice::of(seed, "lies"), deployment.contracts, first);
             (PROCESSES[dice.below(3) as usize], Arc::new(Mutex::new(lies)))
         });
         Self {
@@ -210,7 +211,8 @@ impl World {
     /// Lets the provider of the chain lie for some answers, if somebody has one that does.
     pub fn deceive(&mut self) {
         if let Some((_, lies)) = &self.deceived {
-            lies.lock().unwrap().left = 1 + self.dice.below(6);
+            let mut lies = lies.lock().unwrap();
+            (lies.left, lies.of_fate) = (1 + self.dice.below(6), self.dice.one_in(3));
         }
     }
 
@@ -330,7 +332,12 @@ impl World {
                     chain.tick();
                 }
                 // A reorganisation came between trying it out and its block.
-                LedgerError::Reverted { reason } if reason.contains("had changed") => self.chain.lock().unwrap().tick(),
+                LedgerError::Reverted { reason } if reason.contains("had changed") => {
+                    // Or at once: what was sent may wait yet, if it is not so.
+                    if self.dice.one_in(2) {
+                        self.chain.lock().unwrap().tick();
+                    }
+                }
                 LedgerError::Market(error) => return Err(Refusal::Market(error)),
                 LedgerError::Reverted { reason } => return Err(Refusal::Reverted(reason)),
                 other => panic!("{process:?}: {other}"),

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use lazai::core::{Address, Digest};
+use lazai::settle::ledger::evm::abi::ours;
 use lazai::settle::ledger::evm::{Rpc, RpcError};
 use revm::Database;
 use revm::primitives::{Address as EvmAddress, B256, Bytes, Log, TxKind, U256};
@@ -15,11 +17,19 @@ use crate::dice::Dice;
 use crate::lies::Lies;
 
 impl Chain {
-    fn header(&self, number: usize) -> Value {
+    pub fn header(&self, number: usize) -> Value {
         let Some(block) = self.blocks.get(number) else { return Value::Null };
         let mut told = json!(block.header);
         told["hash"] = json!(block.hash);
         told
+    }
+
+    /// All transactions under a key, in order: who sent it, the key, its hash.
+    pub fn keyed(&self) -> Vec<(Address, Digest, Digest)> {
+        let key = |data: &Bytes| data.strip_suffix(b"lazaikey").and_then(|before| before.last_chunk::<32>().copied());
+        let all = self.blocks.iter().flat_map(|block| &block.mined).map(|mined| &mined.pooled);
+        let keyed = all.filter_map(|p| Some((p.from, key(&p.data)?, p.hash)));
+        keyed.map(|(from, key, hash)| (ours(from), Digest::from_bytes(key), Digest::from_bytes(hash.0))).collect()
     }
 
     fn receipts(&self, number: usize) -> Value {
@@ -184,7 +194,7 @@ impl Rpc for Line {
         }
         let mut answer = self.chain.lock().unwrap().answer(method, &params);
         if let (Some(lies), Ok(answer)) = (&self.lies, &mut answer) {
-            lies.lock().unwrap().twist(method, answer);
+            lies.lock().unwrap().twist(method, &params, answer);
         }
         let left = self.fuse.load(Ordering::SeqCst);
         if left > 0 {
