@@ -174,7 +174,12 @@ pub fn inspect_as(path: &Path, options: &Options) -> Result<Inspection, InspectE
         let (takes, report) = read_manifest(&read("a list of recordings", MAX_CARD_BYTES)?)?;
         return Ok(Inspection { assets: takes.len() as u64, ..Inspection::new(Kind::VoiceManifest, "csv", &report) });
     }
-    dialogues(File::open(path)?, options)
+    match dialogues(File::open(path)?, options) {
+        Err(InspectError::Dialogue(DialogueError::UnknownFormat { .. })) if character::looks_like_yaml(text) => {
+            of_object(&read("the card", MAX_CARD_BYTES)?)
+        }
+        answer => answer,
+    }
 }
 
 /// A JSON object, or JSON lines.

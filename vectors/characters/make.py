@@ -160,6 +160,23 @@ expect("json/v2-utf16-unmarked.json", dirty(b"", b"").decode().encode("utf-16-le
 expect("json/v2-cp1251.json", dirty(b"A keeper of lamps.", "Хранитель ламп, который живёт в башне над городом.".encode("cp1251")), **nim, changed=["text"])
 expect("png/half-emoji.png", png(chunk(b"tEXt", b"chara\0" + base64.b64encode(dirty(b"of lamps.", b"of lamps. " + b"\\ud83d")))), **dict(nim, container="png"), changed=["text"])
 
+# ---- characters as YAML, and archives of Backyard's
+yaml = dict(nim, container="yaml", dialogues=0, turns=0, changed=[])
+expect("yaml/webui.yaml", b"name: Nim\ngreeting: |-\n  Hello there.\n  Sit down, {{user}}.\ncontext: |\n  {{char}} keeps lamps: all of them.\n", **dict(yaml, spec="chara_card_v1"))
+expect("yaml/v2.yaml", b"# a card\nspec: chara_card_v2\nspec_version: '2.0'\ndata:\n  name: Nim\n  description: \"A keeper of lamps.\"\n  first_mes: Hello.\n  tags: [lamps]\n", **yaml)
+expect("yaml/eliza.yaml", b"---\nname: Nim\nbio:\n  - Keeps lamps.\nmessageExamples:\n  - - {name: '{{name1}}', content: {text: Hi}}\n    - {name: Nim, content: {text: Hello.}}\n", **dict(yaml, spec="eliza", dialogues=1, turns=2))
+expect("refused/broken.yaml", b"name: Nim\ngreeting: [Hello\ncontext: x\n", error="card.malformed")
+expect("refused/other.yaml", b"version: 3\nservices: {}\n", error="card.not_a_character")
+backyard = {"manifest.json": text({"schemaVersion": 1, "createdAt": "2025-06-06T00:00:00Z", "characters": ["characters/c1/character.json"], "scenarios": ["scenarios/s1.json", "scenarios/s2.json"], "author": {"name": "pat", "backyardURL": ""}}),
+    "characters/c1/character.json": text({"schemaVersion": 1, "id": "c1", "name": "Nim", "displayName": "Nim of the Lamps", "isNSFW": False, "persona": "{character} keeps lamps for {user}.", "createdAt": "", "updatedAt": "", "loreItems": [{"key": "lamp, light", "value": "{character} lit it."}], "images": [{"path": "images/nim.png", "label": ""}]}),
+    "characters/c1/images/nim.png": png(),
+    "scenarios/s1.json": text({"schemaVersion": 1, "title": "Dusk", "formattingInstructions": "Be brief.", "exampleMessages": [{"characterID": "c1", "text": "#{user}: Hi\n#{character}: Hello."}, {"characterID": "c1", "text": "Sit down."}], "firstMessages": [{"characterID": "c1", "text": "Hello, {user}."}], "narrative": "It is dusk.", "messages": [{"type": "human", "text": "x"}], "temperature": 1.2}),
+    "scenarios/s2.json": text({"schemaVersion": 1, "formattingInstructions": "", "exampleMessages": [], "firstMessages": [{"characterID": "c1", "text": "Good night."}], "narrative": "It is night.", "messages": []})}
+expect("charx/backyard.byaf", charx(backyard), **dict(nim, spec="byaf", container="byaf", lorebook_entries=1, assets=1, dialogues=2, turns=3, dropped=["scenarios/s1.json", "scenarios/s2.json"]), changed=["data.character_book.entries[0].keys"])
+expect("refused/backyard-without-character.byaf", charx({"manifest.json": backyard["manifest.json"]}), error="card.no_card")
+expect("json/spec-v1.json", text(dict(plain, spec="chara_card_v1")), **dict(nim, spec="chara_card_v1"), changed=[])
+expect("json/spec-empty.json", text({"spec": "", "spec_version": "2.0", "data": plain}), **nim, changed=["spec"])
+
 # ---- Eliza
 ELIZA = {"name": "Eliza", "modelProvider": "openai", "system": "Be {{agentName}}.", "bio": ["Listens.", "Asks."], "lore": ["Born 1966."],
          "topics": ["therapy", "computers"], "adjectives": ["patient"], "knowledge": ["Weizenbaum wrote about computers.", {"path": "docs/a.md", "shared": True}],

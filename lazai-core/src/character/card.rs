@@ -17,6 +17,19 @@ const V1: [(&str, &str); 6] = [
     ("mes_example", "example_dialogue"),
 ];
 
+/// The text generation web UI writes a name, a greeting and a context, in YAML for the most part.
+pub(super) fn oobabooga_names(map: &mut Map<String, Value>) {
+    let is_theirs = map.contains_key("name")
+        && map.contains_key("greeting")
+        && map.contains_key("context")
+        && !["spec", "data", "description", "first_mes"].iter().any(|field| map.contains_key(*field));
+    if is_theirs {
+        for (theirs, ours) in [("context", "description"), ("greeting", "first_mes")] {
+            map.remove(theirs).and_then(|value| map.insert(ours.into(), value));
+        }
+    }
+}
+
 /// Whether an object looks like a V1 card. Many things have a name and a description; one of the other fields tells, or
 /// that there is nothing else.
 pub(super) fn looks_like_v1(map: &Map<String, Value>) -> bool {
@@ -31,6 +44,11 @@ pub(super) fn read(mut map: Map<String, Value>, report: &mut Report) -> Result<(
         Some(Value::String(spec)) => match spec.trim().to_ascii_lowercase().as_str() {
             "chara_card_v2" => Spec::V2,
             "chara_card_v3" => Spec::V3,
+            "" | "chara_card_v1" if map.get("data").is_some_and(Value::is_object) => {
+                report.note(Action::Repaired, "spec", format!("{spec:?}, taken as \"chara_card_v2\""));
+                Spec::V2
+            }
+            "" | "chara_card_v1" => Spec::V1,
             _ => return Err(CardError::UnknownSpec { found: excerpt(spec, 40) }),
         },
         None | Some(Value::Null) if map.get("data").is_some_and(Value::is_object) => {

@@ -2,7 +2,10 @@
 
 use std::io::{Cursor, Read};
 
-use super::{CardError, EmbeddedFile, MAX_CARD_BYTES, MAX_EMBEDDED_BYTES, MAX_EMBEDDED_FILE_BYTES, MAX_EMBEDDED_FILES};
+use super::{
+    CardError, Container, EmbeddedFile, MAX_CARD_BYTES, MAX_EMBEDDED_BYTES, MAX_EMBEDDED_FILE_BYTES,
+    MAX_EMBEDDED_FILES, byaf,
+};
 use crate::report::{Action, Report, excerpt};
 
 const NAME: &str = "CHARX";
@@ -20,8 +23,8 @@ fn archive(bytes: &[u8]) -> Option<usize> {
     bytes.windows(LOCAL_HEADER.len()).position(|window| window == LOCAL_HEADER)
 }
 
-/// The card's JSON and its files.
-pub(super) fn read(bytes: &[u8], report: &mut Report) -> Result<(Vec<u8>, Vec<EmbeddedFile>), CardError> {
+/// The card's JSON, whose archive it is, and its files.
+pub(super) fn read(bytes: &[u8], report: &mut Report) -> Result<(Vec<u8>, Container, Vec<EmbeddedFile>), CardError> {
     let start = archive(bytes).unwrap_or(0);
     let damaged = |e: &dyn std::fmt::Display| CardError::Damaged {
         container: NAME,
@@ -88,8 +91,13 @@ pub(super) fn read(bytes: &[u8], report: &mut Report) -> Result<(Vec<u8>, Vec<Em
             report.note(Action::Dropped, place, "a path that leaves the archive");
         }
     }
-    let card = card.ok_or(CardError::NoCard { container: NAME, expected: "a file `card.json` at the root" })?;
-    Ok((card, files))
+    if let Some(card) = card {
+        return Ok((card, Container::Charx, files));
+    }
+    let card = byaf::card(&mut files, report)?;
+    let expected = "a file `card.json` at the root, or Backyard's `manifest.json`";
+    let card = card.ok_or(CardError::NoCard { container: NAME, expected })?;
+    Ok((card, Container::Byaf, files))
 }
 
 /// Whether a path stays inside a folder that the archive is unpacked into.

@@ -25,6 +25,9 @@ pub enum Spec {
     /// Eliza's `character.json`.
     #[serde(rename = "eliza")]
     Eliza,
+    /// Backyard's character with its scenarios.
+    #[serde(rename = "byaf")]
+    Byaf,
 }
 
 impl Spec {
@@ -36,6 +39,7 @@ impl Spec {
             Self::V2 => "chara_card_v2",
             Self::V3 => "chara_card_v3",
             Self::Eliza => "eliza",
+            Self::Byaf => "byaf",
         }
     }
 }
@@ -55,6 +59,10 @@ pub enum Container {
     Charx,
     /// A WebP image.
     Webp,
+    /// An archive of Backyard's.
+    Byaf,
+    /// A YAML file.
+    Yaml,
 }
 
 /// A file that came with a card.
@@ -106,8 +114,8 @@ fn unpack<'a>(bytes: &'a [u8], report: &mut Report) -> Result<Unpacked<'a>, Card
         let container = if found.animated { Container::Apng } else { Container::Png };
         Ok((found.json.into(), container, found.files))
     } else if charx::is_charx(bytes) {
-        let (json, files) = charx::read(bytes, report)?;
-        Ok((json.into(), Container::Charx, files))
+        let (json, container, files) = charx::read(bytes, report)?;
+        Ok((json.into(), container, files))
     } else {
         webp_or_json(bytes)
     }
@@ -127,7 +135,8 @@ fn webp_or_json(bytes: &[u8]) -> Result<Unpacked<'_>, CardError> {
     if webp::is_webp(bytes) {
         return Ok((webp::read(bytes)?.into(), Container::Webp, Vec::new()));
     }
-    Ok((bytes.into(), Container::Json, Vec::new()))
+    let is_yaml = looks_like_yaml(text::decode(bytes).0.trim_start_matches('\u{feff}'));
+    Ok((bytes.into(), if is_yaml { Container::Yaml } else { Container::Json }, Vec::new()))
 }
 
 fn too_large(what: &'static str, bytes: usize, max: usize) -> CardError {
@@ -140,7 +149,8 @@ fn from_json(
     files: Vec<EmbeddedFile>,
     mut report: Report,
 ) -> Result<Imported, CardError> {
-    let map = object(json, &mut report)?;
+    let mut map = object(json, &mut report)?;
+    card::oobabooga_names(&mut map);
     let charx_without_spec = container == Container::Charx && !map.contains_key("spec");
     if charx_without_spec {
         return Err(CardError::UnknownSpec { found: String::new() });
@@ -148,7 +158,8 @@ fn from_json(
     let (character, spec) = if eliza::looks_like_eliza(&map) {
         (eliza::read(map, &mut report)?, Spec::Eliza)
     } else if map.contains_key("spec") || map.get("data").is_some_and(Value::is_object) || card::looks_like_v1(&map) {
-        card::read(map, &mut report)?
+        let (character, spec) = card::read(map, &mut report)?;
+        (character, if container == Container::Byaf { Spec::Byaf } else { spec })
     } else {
         let fields: Vec<&str> = map.keys().take(8).map(String::as_str).collect();
         let reason = format!("an object with the fields {fields:?}: neither a card nor an Eliza character");
@@ -167,9 +178,15 @@ pub(crate) fn object(json: &[u8], report: &mut Report) -> Result<Map<String, Val
     let (text, note) = text::decode(json);
     note.into_iter().for_each(|reason| report.note(Action::Repaired, "text", reason));
     // Some exporters begin with a second byte order mark, or end with zero bytes.
-    let read = text::json::parse(text.trim_matches(['\0', '\u{feff}']));
-    let (value, mended) =
-        read.map_err(|e| CardError::Malformed { line: e.line(), column: e.column(), reason: json_reason(&e) })?;
+    let text = text.trim_matches(['\0', '\u{feff}']);
+    if looks_like_yaml(text) {
+        return yaml(text);
+    }
+    let (value, mended) = text::json::parse(text).map_err(|e| CardError::Malformed {
+        line: e.line(),
+        column: e.column(),
+        reason: json_reason(&e),
+    })?;
     mended.into_iter().for_each(|reason| report.note(Action::Repaired, "text", reason));
     match value {
         Value::Object(map) => Ok(map),
@@ -177,6 +194,42 @@ pub(crate) fn object(json: &[u8], report: &mut Report) -> Result<Map<String, Val
             reason: format!("expected an object, found {}", super::fields::kind(&other)),
         }),
     }
+}
+
+/// Whether a text begins as a YAML mapping does: a name, a colon, and then a space or the line's end; and goes on with another.
+pub(crate) fn looks_like_yaml(text: &str) -> bool {
+    let is_key = |line: &str| {
+        line.split_once(':').is_some_and(|(key, rest)| {
+            let key = key.trim_matches(['"', '\'']);
+            let named = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
+            named && (rest.is_empty() || rest.starts_with(' '))
+        })
+    };
+    let mut lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let first = lines.find(|line| *line != "---");
+    first.is_some_and(is_key) && lines.any(is_key)
+}
+
+#[cfg(feature = "yaml")]
+fn yaml(text: &str) -> Result<Map<String, Value>, CardError> {
+    let read: Result<Value, _> = serde_saphyr::from_str(text);
+    let value = read.map_err(|e| {
+        let (line, column) = e.location().map_or((1, 1), |at| (at.line(), at.column()));
+        let reason = e.to_string().lines().next().unwrap_or_default().to_owned();
+        let at = |place: u64| usize::try_from(place).unwrap_or(usize::MAX);
+        CardError::Malformed { line: at(line), column: at(column), reason: format!("YAML: {reason}") }
+    })?;
+    match value {
+        Value::Object(map) => Ok(map),
+        other => Err(CardError::NotACharacter {
+            reason: format!("expected an object, found {}", super::fields::kind(&other)),
+        }),
+    }
+}
+
+#[cfg(not(feature = "yaml"))]
+fn yaml(_: &str) -> Result<Map<String, Value>, CardError> {
+    Err(CardError::FeatureMissing { container: "YAML" })
 }
 
 impl Lorebook {

@@ -10,6 +10,8 @@
 //! [V3](https://github.com/kwaroran/character-card-spec-v3), [Eliza](https://github.com/elizaOS/eliza).
 
 mod activate;
+#[cfg(feature = "cards")]
+mod byaf;
 mod card;
 #[cfg(feature = "cards")]
 mod charx;
@@ -27,6 +29,7 @@ mod prompt;
 mod webp;
 
 pub use error::CardError;
+pub(crate) use import::looks_like_yaml;
 pub use import::{Container, EmbeddedFile, Imported, Spec, import};
 pub use lorebook::{LoreEntry, Lorebook, Position};
 pub use macros::Macros;
