@@ -11,8 +11,8 @@ use lazai::core::inspect::InspectError;
 use lazai::core::pov::PovError;
 use lazai::core::prepare::PrepareError;
 use lazai::core::seal::SealError;
-use lazai::core::voice::VoiceError;
-use lazai::core::{Address, Asset, Digest, MoneyError, SignerError, SubmissionId};
+use lazai::core::voice::{ManifestError, VoiceError};
+use lazai::core::{Address, Asset, ClassId, Digest, MoneyError, SignerError, SubmissionId};
 use lazai::creator::CreatorError;
 use lazai::exex::{ExExError, RefusalReason};
 use lazai::lora::LoraError;
@@ -156,10 +156,12 @@ fn made() -> Vec<LazaiError> {
     made.extend(signers.into_iter().map(LazaiError::from));
     made.extend([
         InspectError::FeatureMissing { feature: "audio" }.into(),
+        InspectError::Manifest(ManifestError::Unreadable { reason: reason() }).into(),
         PrepareError::Cancelled { dialogues: 1 }.into(),
         CommitError::Duplicate { first: 1, second: 2 }.into(),
         ProveError::OtherDataset { field: "root" }.into(),
         CreatorError::NoSigner { contributor: Address::ZERO }.into(),
+        CreatorError::NoVersion { class: ClassId(1) }.into(),
         CreatorError::Seal(SealError::NoRandomness).into(),
         StoreError::WrongDigest { expected: digest, found: Digest::ZERO }.into(),
         ValidationError::SignedOtherwise { submission, signed: digest, refused: Digest::ZERO }.into(),

@@ -165,8 +165,8 @@ pub trait Ledger: Send + Sync {
     /// The ledger's time, seconds since 1970.
     fn now_s(&self) -> u64;
 
-    /// Since when nothing new of the ledger was seen: whoever acts on what a chain said may be blind. An embedded ledger sees
-    /// itself.
+    /// Since when nothing new of the ledger was seen, or how far what is new has fallen behind: whoever acts on what a chain said
+    /// may be blind. An embedded ledger sees itself.
     fn unseen(&self) -> Duration {
         Duration::ZERO
     }

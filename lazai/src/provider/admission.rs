@@ -22,7 +22,10 @@ impl Provider {
         if ledger.unseen() < LOOK {
             return Ok(());
         }
-        let most = Duration::from_secs(ledger.market().params().1.dispute_window_s / 4);
+        let market = ledger.market();
+        let opened_under = market.session(session).and_then(|session| market.params_of(session.params));
+        let window_s = opened_under.unwrap_or(market.params().1).dispute_window_s;
+        let most = Duration::from_secs(window_s / 4);
         let asked = self.ask_ledger().await;
         // What it says counts nothing: an answer without a new block is none.
         if ledger.unseen() < most {

@@ -163,6 +163,33 @@ struct View {
     tip: Digest,
     /// When the last block was first seen.
     seen: Instant,
+    keeping: Keeping,
+}
+
+/// How a chain's clock keeps pace with this process's, in seconds: who tells of its blocks ever later keeps it blind with blocks
+/// that are new.
+#[derive(Debug, Clone, Copy)]
+struct Keeping {
+    since: Instant,
+    /// By how much a block's time was ahead of the time since then, at best: of blocks that are deep, for others may be undone, and
+    /// their time with them.
+    best: u64,
+}
+
+impl Keeping {
+    fn from(time_s: u64) -> Self {
+        Self { since: Instant::now(), best: time_s }
+    }
+
+    fn seen(&mut self, time_s: u64) {
+        self.best = self.best.max(time_s.saturating_sub(self.since.elapsed().as_secs()));
+    }
+
+    /// How far the chain has fallen behind where it was at best.
+    fn behind(&self, time_s: u64) -> Duration {
+        let now = self.best.saturating_add(self.since.elapsed().as_secs());
+        Duration::from_secs(now.saturating_sub(time_s))
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -315,13 +342,16 @@ impl View {
             height: reader.tip().height,
             tip: reader.tip().hash,
             seen: Instant::now(),
+            keeping: Keeping::from(reader.time_at_depth(depth)),
         }
     }
 
     /// As it is now; what was seen before is not seen anew.
     fn update(&mut self, reader: &Reader, depth: u64) {
-        let before = (self.tip, self.seen);
+        let before = (self.tip, self.seen, self.keeping);
         *self = Self::of(reader, depth);
+        self.keeping = before.2;
+        self.keeping.seen(reader.time_at_depth(depth));
         if self.tip == before.0 {
             self.seen = before.1;
         }
@@ -334,7 +364,8 @@ impl Ledger for EvmLedger {
     }
 
     fn unseen(&self) -> Duration {
-        self.0.view().seen.elapsed()
+        let view = self.0.view();
+        view.seen.elapsed().max(view.keeping.behind(view.time_s))
     }
 
     fn redeem<'a>(
@@ -399,5 +430,24 @@ impl Ledger for EvmLedger {
 impl std::fmt::Debug for EvmLedger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "EvmLedger {{ chain: {}, ledger: {} }}", self.0.deployment.chain_id, self.0.deployment.ledger())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_that_are_told_ever_later_are_not_seen() {
+        let since = Instant::now().checked_sub(Duration::from_secs(1_000)).unwrap_or_else(Instant::now);
+        let ran = since.elapsed().as_secs();
+        let mut keeping = Keeping { since, best: 5_000 };
+        assert_eq!(keeping.behind(5_000 + ran), Duration::ZERO);
+        // As many blocks as before, each told later than the one before it.
+        assert_eq!(keeping.behind(5_000 + ran / 2), Duration::from_secs(ran - ran / 2));
+        // A chain whose clock leaps is not behind; it is measured by the new time from then on.
+        keeping.seen(9_000 + ran);
+        assert_eq!(keeping.behind(9_000 + ran), Duration::ZERO);
+        assert_eq!(keeping.behind(8_990 + ran), Duration::from_secs(10));
     }
 }

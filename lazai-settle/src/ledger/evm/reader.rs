@@ -125,6 +125,13 @@ impl Reader {
         (last.map_or(&self.base.2, |b| &b.state), entries)
     }
 
+    /// The time of the block so many below the tip.
+    pub fn time_at_depth(&self, depth: u64) -> u64 {
+        let height = self.tip().height.saturating_sub(depth);
+        let block = self.blocks.iter().rev().find(|block| block.number <= height);
+        block.map_or(self.base.1, |block| block.time_s)
+    }
+
     pub fn log(&self) -> &[Entry] {
         &self.log
     }
