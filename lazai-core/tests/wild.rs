@@ -132,6 +132,79 @@ fn lists_of_recordings_are_read_as_tables_are() {
     assert_eq!((inspected.kind, inspected.assets), (Kind::VoiceManifest, 1));
 }
 
+/// The messages of the only dialogue of a text; none if there is none.
+fn only(text: &str, options: &Options) -> Vec<String> {
+    let (dialogues, _) = read_all(text.as_bytes(), options).unwrap();
+    dialogues.iter().flat_map(said).collect()
+}
+
+#[test]
+fn a_name_beside_a_role_is_heeded_where_the_character_is_named() {
+    let text = r#"{"messages": [{"role": "user", "content": "Who?"}, {"role": "assistant", "name": "Lira", "content": "I."}, {"role": "assistant", "name": "Brom", "content": "Grunt."}]}"#;
+    assert_eq!(only(text, &of("lira")), ["u Who?", "a I.", "u Brom: Grunt."]);
+    // People may be called as programs are.
+    let text = r#"{"messages": [{"author": {"name": "Claude"}, "content": "Lamps?"}, {"author": {"name": "Lira"}, "content": "Lit."}]}"#;
+    assert_eq!(only(text, &of("Lira")), ["u Claude: Lamps?", "a Lit."]);
+    let blocks =
+        "<START>\nTom: Who is there?\nLira: Only us.\nAnd the cat.\nBrom: And me!\nLira: Sit.\nnote: a list follows\n";
+    let options = Options { user: Some("Tom".into()), ..of("Lira") };
+    let expected = ["u Who is there?", "a Only us.\nAnd the cat.", "u Brom: And me!", "a Sit.\nnote: a list follows"];
+    assert_eq!(only(blocks, &options), expected);
+}
+
+#[test]
+fn what_a_program_says_or_passes_on_is_not_the_characters() {
+    let text = r#"{"messages": [
+        {"type": "Default", "author": {"name": "Pat"}, "content": "Hi"},
+        {"type": "GuildMemberJoin", "author": {"name": "Lira"}, "content": "Joined the server."},
+        {"type": "Reply", "author": {"name": "Lira"}, "content": "Hello."}]}"#;
+    assert_eq!(only(text, &of("Lira")), ["u Pat: Hi", "a Hello."]);
+    let text = r#"{"messages": [
+        {"type": "message", "date_unixtime": "1", "from": "Lira", "text": ["See ", {"type": "link", "text": "a.b"}, " please"]},
+        {"type": "message", "date_unixtime": "2", "from": "Lira", "forwarded_from": "Brom", "text": "Not mine."},
+        {"type": "service", "date_unixtime": "3", "actor": "Lira", "from": "Lira", "text": "pinned"}]}"#;
+    assert_eq!(only(text, &of("Lira")), ["a See a.b please", "u Brom: Not mine."]);
+    let text = r#"{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": [{"type": "reasoning", "text": "Hm."}, {"type": "text", "text": "Yo."}]}]}"#;
+    assert_eq!(only(text, &Options::default()), ["u Hi", "a Yo."]);
+}
+
+#[test]
+fn what_a_record_says_of_itself_is_heeded() {
+    for bad in [
+        r#"{"prompt": "Hi", "response": "Bad.", "weight": 0}"#,
+        r#"{"prompt": "Hi", "completion": "Bad.", "label": false}"#,
+        r#"{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Bad."}], "train": false}"#,
+    ] {
+        let text = format!("{bad}\n{{\"prompt\": \"Hi\", \"response\": \"Good.\"}}\n");
+        let (dialogues, report) = read_all(text.as_bytes(), &Options::default()).unwrap();
+        assert_eq!(
+            (dialogues.len(), &*report.notes.last().unwrap().reason),
+            (1, "nothing of it may be learnt"),
+            "{bad}"
+        );
+    }
+    let text = r#"{"character": "Lira", "prompt": "Who?", "reply": "I."}"#;
+    assert_eq!(only(text, &Options::default()), ["u Who?", "a I."]);
+}
+
+#[test]
+fn rows_that_are_shifted_are_not_taken() {
+    let (dialogues, report) =
+        read_all(b"prompt,response\nHi,Yo, how are you\nBye,Ciao,\n", &Options::default()).unwrap();
+    assert_eq!((dialogues.len(), &*report.notes[0].reason), (1, "the row has more cells than the header"));
+    let table = b"file,transcript,contributor,licence,consent\na.wav,Hush, now,mira,CC-BY-4.0,\n";
+    assert_eq!(read_manifest(table).unwrap().0, []);
+    for consent in ["No!", "withdrawn", "pending", "?", "not yet", "N/A"] {
+        let table = format!("file,transcript,contributor,licence,consent\na.wav,Hush,mira,CC0-1.0,{consent}\n");
+        assert_eq!(read_manifest(table.as_bytes()).unwrap().0, [], "{consent}");
+    }
+    // Old Macs' lines, and quotation marks that only begin.
+    let table = b"client_id\tpath\tsentence\tlicence\tconsent\rx\ta.wav\t\"Hush now\tCC0-1.0\tyes\rx\tb.wav\tOh\tCC0-1.0\tyes\r";
+    let takes = read_manifest(table).unwrap().0;
+    assert_eq!((takes.len(), &*takes[0].transcript), (2, "\"Hush now"));
+    assert!(read_all(b"prompt,response\rHi,Yo\r", &Options::default()).is_err());
+}
+
 /// What a field may hold: nothing, null, nothing to read, a number, a text.
 fn field() -> impl Strategy<Value = Option<Value>> {
     prop_oneof![
@@ -145,9 +218,9 @@ fn field() -> impl Strategy<Value = Option<Value>> {
     ]
 }
 
-const PROMPTS: [&str; 7] = ["instruction", "prompt", "question", "query", "user", "human", "input"];
+const PROMPTS: [&str; 7] = ["instruction", "prompt", "question", "query", "input", "user", "human"];
 const RESPONSES: [&str; 9] =
-    ["output", "response", "completion", "answer", "assistant", "bot", "character", "target", "reply"];
+    ["output", "response", "completion", "answer", "assistant", "target", "reply", "bot", "character"];
 const OTHERS: [&str; 6] = ["system", "system_prompt", "contributor", "author", "id", "conversation_id"];
 
 /// The rule: of several names for one thing, the first counts whose field is neither absent nor null nor empty.

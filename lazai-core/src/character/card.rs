@@ -30,6 +30,12 @@ pub(super) fn oobabooga_names(map: &mut Map<String, Value>) {
     }
 }
 
+/// Whether a value looks like the `data` of a card that does not say what it is.
+pub(super) fn looks_like_data(data: &Value) -> bool {
+    let own = V1[1..].iter().map(|(name, _)| *name).chain(["system_prompt", "character_book", "alternate_greetings"]);
+    data.as_object().is_some_and(|data| own.into_iter().any(|field| data.contains_key(field)))
+}
+
 /// Whether an object looks like a V1 card. Many things have a name and a description; one of the other fields tells, or
 /// that there is nothing else.
 pub(super) fn looks_like_v1(map: &Map<String, Value>) -> bool {

@@ -20,9 +20,12 @@ const KEPT: &str = "lazai/eliza";
 pub(super) fn looks_like_eliza(map: &Map<String, Value>) -> bool {
     let own =
         ["bio", "messageExamples", "message_examples", "modelProvider", "postExamples", "post_examples", "adjectives"];
-    !map.contains_key("spec")
-        && own.iter().filter(|key| map.contains_key(**key)).count() >= 1
-        && !map.contains_key("first_mes")
+    // Many things have a name and a line of biography.
+    let others = ["style", "topics", "lore", "system", "knowledge", "plugins", "settings"];
+    let found = own.iter().filter(|key| map.contains_key(**key)).count();
+    let is_sure =
+        found > 1 || map.get("bio").is_none_or(Value::is_array) || others.iter().any(|key| map.contains_key(*key));
+    !map.contains_key("spec") && found >= 1 && is_sure && !map.contains_key("first_mes")
 }
 
 pub(super) fn read(mut map: Map<String, Value>, report: &mut Report) -> Result<Character, CardError> {

@@ -157,7 +157,10 @@ fn from_json(
     }
     let (character, spec) = if eliza::looks_like_eliza(&map) {
         (eliza::read(map, &mut report)?, Spec::Eliza)
-    } else if map.contains_key("spec") || map.get("data").is_some_and(Value::is_object) || card::looks_like_v1(&map) {
+    } else if map.contains_key("spec")
+        || map.get("data").is_some_and(card::looks_like_data)
+        || card::looks_like_v1(&map)
+    {
         let (character, spec) = card::read(map, &mut report)?;
         (character, if container == Container::Byaf { Spec::Byaf } else { spec })
     } else {

@@ -48,7 +48,13 @@ fn parse_known(text: &str, line: u64, options: &Options, mut parsed: Parsed) -> 
     let mut said: Vec<Line> = Vec::new();
     for (i, content) in text.lines().enumerate() {
         let place = format!("line {}", line + i as u64);
+        let others = other_speaker(content).filter(|_| options.character.is_some());
         match (speaker(content, options), said.last_mut()) {
+            (None, Some(_)) if others.is_some() => {
+                let (name, words) = others.unwrap_or_default();
+                let who = Who::Named(name.to_owned());
+                said.push(Line { place, who, text: words.trim().to_owned(), learnt: true });
+            }
             (Some((role, words)), _) => {
                 said.push(Line { place, who: Who::Role(role), text: words.trim().to_owned(), learnt: true });
             }
@@ -65,6 +71,17 @@ fn parse_known(text: &str, line: u64, options: &Options, mut parsed: Parsed) -> 
     }
     let said = speaker::messages(said, options, &mut parsed);
     parsed.finish(format!("line-{line}"), &options.contributor, line, said)
+}
+
+/// Somebody whom a line seems to begin with: up to three words that begin as names do, a colon and a space.
+fn other_speaker(line: &str) -> Option<(&str, &str)> {
+    let (name, words) = line.split_once(':')?;
+    let mut parts = name.split(' ');
+    let is_name = |part: &str| {
+        part.starts_with(char::is_uppercase) && part.chars().all(|c| c.is_alphanumeric() || "'-_.".contains(c))
+    };
+    let plain = name.chars().count() <= 40 && parts.clone().count() <= 3 && parts.all(is_name);
+    (plain && words.starts_with(' ') && !words.trim().is_empty()).then_some((name, words))
 }
 
 /// Who speaks in a line, and what.

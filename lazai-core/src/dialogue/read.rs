@@ -137,6 +137,10 @@ impl<R: Read> RawReader<R> {
         if text.as_bytes()[..text.len().min(4096)].contains(&0) {
             return Err(DialogueError::UnknownFormat { reason: "binary data".into() });
         }
+        if !text.contains('\n') && text.trim_end_matches('\r').contains('\r') {
+            let reason = "its lines end with carriage returns alone; expected line feeds".into();
+            return Err(DialogueError::UnknownFormat { reason });
+        }
         let text = text.into_owned();
         let start = text.trim_start();
         let json = start.starts_with('[') || (start.starts_with('{') && !start.starts_with("{{"));

@@ -11,10 +11,10 @@ use super::{Role, chatgpt};
 use crate::report::{Action, excerpt, json_reason};
 use crate::text::json::{self, filled, is_filled, kind};
 
-/// Names of a prompt's and a response's field.
-pub(super) const PROMPTS: [&str; 7] = ["instruction", "prompt", "question", "query", "user", "human", "input"];
+/// Names of a prompt's and a response's field. The last ones hold a name where another of them holds words.
+pub(super) const PROMPTS: [&str; 7] = ["instruction", "prompt", "question", "query", "input", "user", "human"];
 pub(super) const RESPONSES: [&str; 9] =
-    ["output", "response", "completion", "answer", "assistant", "bot", "character", "target", "reply"];
+    ["output", "response", "completion", "answer", "assistant", "target", "reply", "bot", "character"];
 pub(super) const SYSTEMS: [&str; 2] = ["system", "system_prompt"];
 pub(super) const CONTRIBUTORS: [&str; 2] = ["contributor", "author"];
 const IDS: [&str; 2] = ["id", "conversation_id"];
@@ -129,8 +129,16 @@ pub(super) fn parse(bytes: &[u8], line: u64, options: &Options) -> Parsed {
         parsed.note(Action::Dropped, place, reason);
         return parsed;
     }
+    if !may_be_learnt(&map) || is_rejected(&map) {
+        lines.iter_mut().for_each(|line| line.learnt = false);
+    }
     let said = speaker::messages(lines, options, &mut parsed);
     parsed.finish(id, &contributor, line, said)
+}
+
+/// Whether a record says that its reply is a bad one, as data for preferences do.
+fn is_rejected(map: &Map<String, Value>) -> bool {
+    ["label", "kto_tag"].iter().any(|name| map.get(*name) == Some(&Value::Bool(false)))
 }
 
 /// A prompt and its response, with what was said before.
@@ -189,7 +197,13 @@ pub(super) fn message(value: &Value, options: &Options, place: &str, parsed: &mu
     let Value::Object(map) = value else { return Err(format!("expected a message, found {}", kind(value))) };
     let name =
         SPEAKERS.iter().find_map(|name| map.get(*name).and_then(speaker_name)).ok_or("a message without a role")?;
-    let who = who(name, options);
+    if let Some(kind) = of_the_program(map) {
+        return Err(format!("{kind:?}: a message of the chat program's"));
+    }
+    let who = match (who(name, options), said_by(map, options)) {
+        (Who::Role(Role::Assistant), Some(other)) => Who::Named(other.to_owned()),
+        (who, _) => who,
+    };
     let learnt = may_be_learnt(map);
     if !learnt && who == Who::Role(Role::Assistant) {
         parsed.note(Action::Repaired, place, "the file says that it is not to be learnt: context");
@@ -200,6 +214,25 @@ pub(super) fn message(value: &Value, options: &Options, place: &str, parsed: &mu
     let (_, content) = filled(map, &TEXTS).ok_or("a message without a text")?;
     let text = content_of(content, place, parsed)?;
     Ok(Line { place: place.to_owned(), who, text, learnt })
+}
+
+/// What kind of message a chat program made by itself, if it did: somebody joined, something was pinned.
+fn of_the_program(map: &Map<String, Value>) -> Option<&str> {
+    let is_chat = map.get("author").is_some_and(Value::is_object) || map.contains_key("date_unixtime");
+    let kind = map.get("type").and_then(Value::as_str).filter(|_| is_chat)?;
+    let said = ["default", "reply", "message", "text", "chatinputcommand", ""];
+    (!said.contains(&kind.to_ascii_lowercase().as_str())).then_some(kind)
+}
+
+/// Who else than the character says what stands under its role: a name beside the role, or whoever is passed on.
+fn said_by<'m>(map: &'m Map<String, Value>, options: &Options) -> Option<&'m str> {
+    let text = |name: &str| map.get(name).and_then(Value::as_str).map(str::trim).filter(|name| !name.is_empty());
+    if let Some(first) = text("forwarded_from") {
+        return Some(first);
+    }
+    let character = options.character.as_deref()?;
+    let beside = ["name", "speaker"].iter().find_map(|field| text(field))?;
+    (Role::from_name(beside).is_none() && !speaker::same(beside, character)).then_some(beside)
 }
 
 /// A speaker's name: a text, or an author as chat programs export them.
@@ -215,12 +248,18 @@ fn speaker_name(value: &Value) -> Option<&str> {
 pub(super) fn content_of(content: &Value, place: &str, parsed: &mut Parsed) -> Result<String, String> {
     match content {
         Value::Array(parts) => {
+            let is_thought = |part: &Value| {
+                let kind = part.get("type").and_then(Value::as_str).unwrap_or_default();
+                ["reasoning", "thinking", "redacted_thinking"].contains(&kind)
+            };
+            let said = parts.iter().filter(|part| !is_thought(part));
             let texts: Vec<&str> =
-                parts.iter().filter_map(|part| part.get("text").map_or_else(|| part.as_str(), Value::as_str)).collect();
+                said.filter_map(|part| part.get("text").map_or_else(|| part.as_str(), Value::as_str)).collect();
             if texts.len() < parts.len() {
                 parsed.note(Action::Dropped, place, format!("{} parts that are no text", parts.len() - texts.len()));
             }
-            Ok(texts.join("\n"))
+            // Plain text beside parts is one line with them: links and mentions in it.
+            Ok(texts.join(if parts.iter().any(Value::is_string) { "" } else { "\n" }))
         }
         Value::Object(map) => match filled(map, &["text", "parts"]) {
             Some((_, inner)) if !inner.is_object() => content_of(inner, place, parsed),

@@ -47,7 +47,10 @@ pub(super) fn who(name: &str, options: &Options) -> Who {
     if is(&options.user) {
         return Who::Role(Role::User);
     }
-    match Role::from_name(name) {
+    // Where the character has a name, these are people's.
+    let is_persons =
+        options.character.is_some() && ["claude", "bard", "bing", "ai"].iter().any(|other| same(other, name));
+    match Role::from_name(name).filter(|_| !is_persons) {
         Some(role) => Who::Role(role),
         None if is_tool(name) => Who::Tool,
         None => Who::Named(name.to_owned()),

@@ -125,6 +125,9 @@ impl Rows {
         let line = row.line;
         self.notes.extend(row.note.clone().map(|reason| (Action::Repaired, line, reason)));
         let mut dropped = |reason: &str| self.notes.push((Action::Dropped, line, reason.into()));
+        if row.is_shifted {
+            return dropped("the row has more cells than the header");
+        }
         match content {
             Content::Message { speakers, texts } => match (row.filled(speakers), row.filled(texts)) {
                 (Some((_, speaker)), Some((_, text))) => self.said.push((line, speaker.into(), text.into())),

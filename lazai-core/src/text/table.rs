@@ -66,6 +66,9 @@ pub(crate) enum TableError {
 pub(crate) struct Row {
     pub line: u64,
     pub fields: Vec<String>,
+    /// Whether it has more cells than the header, with something in them: a separator that stands in a cell without quotes moves
+    /// all after it.
+    pub is_shifted: bool,
     /// What is to be noted of its encoding.
     pub note: Option<String>,
 }
@@ -83,6 +86,8 @@ pub(crate) struct Rows<R> {
     reader: csv::Reader<Limited<R>>,
     /// Lines before the header.
     before: u64,
+    /// Columns of the header.
+    columns: usize,
 }
 
 impl<R: BufRead> Rows<R> {
@@ -94,10 +99,12 @@ impl<R: BufRead> Rows<R> {
         let reader = csv::ReaderBuilder::new()
             .delimiter(header.separator)
             .flexible(true)
+            // Common Voice's tables have quotation marks in sentences, and none around them.
+            .quoting(header.separator != b'\t' || header.column(&["client_id"]).is_none())
             // With both kinds of line ends taken, the library counts lines of Windows' files one too few.
             .terminator(csv::Terminator::Any(b'\n'))
             .from_reader(limited);
-        Ok(Self { reader, before: header.is_told.into() })
+        Ok(Self { reader, before: header.is_told.into(), columns: header.names.len() })
     }
 
     pub(crate) fn next_row(&mut self) -> Result<Option<Row>, TableError> {
@@ -118,7 +125,8 @@ impl<R: BufRead> Rows<R> {
                 if let Some(last) = fields.last_mut().filter(|last| last.ends_with('\r')) {
                     last.pop();
                 }
-                Ok(Some(Row { line, fields, note }))
+                let is_shifted = fields.iter().skip(self.columns).any(|field| !field.trim().is_empty());
+                Ok(Some(Row { line, fields, is_shifted, note }))
             }
             Err(error) => match error.into_kind() {
                 csv::ErrorKind::Io(e) if e.kind() == std::io::ErrorKind::FileTooLarge => {

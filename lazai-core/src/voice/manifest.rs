@@ -93,6 +93,8 @@ pub fn read_manifest(bytes: &[u8]) -> Result<(Vec<Take>, Report), ManifestError>
         return Err(unreadable(format!("manifest of {} bytes exceeds {MAX_MANIFEST_BYTES}", bytes.len())));
     }
     let (text, note) = text::decode(bytes);
+    // Lines that end as they did on old Macs.
+    let text = if text.contains('\n') { text } else { text.replace('\r', "\n").into() };
     let mut report = Report::default();
     note.into_iter().for_each(|reason| report.note(Action::Repaired, "the file", reason));
     let mut takes = Vec::new();
@@ -114,6 +116,11 @@ pub fn read_manifest(bytes: &[u8]) -> Result<(Vec<Take>, Report), ManifestError>
         while let Some(row) = rows.next_row().map_err(unreadable_table)? {
             let field = |columns: &[usize]| row.filled(columns).map_or("", |(_, text)| text.trim()).to_owned();
             let [file, transcript, contributor, licence, consent] = columns.each_ref().map(|columns| field(columns));
+            // Of terms that moved by a cell nothing is believed, even where the cell too many is empty.
+            if row.fields.len() > header.names.len() {
+                add(row.line, Err("the row has more cells than the header".into()), &mut report);
+                continue;
+            }
             add(row.line, Ok(Take { file, transcript, contributor, licence, consent }), &mut report);
         }
     }
@@ -172,9 +179,39 @@ fn json_take(line: &str, number: u64, report: &mut Report) -> Result<Take, Strin
     })
 }
 
+/// What people write where they give nothing.
+const NOTHING: [&str; 24] = [
+    "",
+    "-",
+    "0",
+    "all rights reserved",
+    "declined",
+    "denied",
+    "false",
+    "n",
+    "n/a",
+    "na",
+    "nil",
+    "no",
+    "none",
+    "not given",
+    "not yet",
+    "null",
+    "pending",
+    "refused",
+    "revoked",
+    "tbd",
+    "todo",
+    "unknown",
+    "withdrawn",
+    "withheld",
+];
+
 fn checked(take: Take) -> Result<Take, String> {
-    let says_no =
-        |text: &str| matches!(text.trim().to_ascii_lowercase().as_str(), "" | "no" | "none" | "false" | "0" | "n/a");
+    let says_no = |text: &str| {
+        let text = text.trim().trim_end_matches(['.', '!', '?']).to_ascii_lowercase();
+        NOTHING.contains(&text.as_str())
+    };
     let refused = |reason: &str| Err(format!("{:?}: {reason}", excerpt(&take.file, 80)));
     let outside = take.file.starts_with(['/', '\\'])
         || take.file.contains([':', '\0'])
