@@ -170,8 +170,14 @@ pub fn inspect_as(path: &Path, options: &Options) -> Result<Inspection, InspectE
     if text.starts_with('{') && !text.starts_with("{{") {
         return json(path, length, options);
     }
-    if !text.starts_with('{') && read_manifest(&head).is_ok() {
-        let (takes, report) = read_manifest(&read("a list of recordings", MAX_CARD_BYTES)?)?;
+    if !text.starts_with('{')
+        && let Ok(found) = read_manifest(&head)
+    {
+        let (takes, report) = if length > HEAD_BYTES as u64 {
+            read_manifest(&read("a list of recordings", MAX_CARD_BYTES)?)?
+        } else {
+            found
+        };
         return Ok(Inspection { assets: takes.len() as u64, ..Inspection::new(Kind::VoiceManifest, "csv", &report) });
     }
     match dialogues(File::open(path)?, options) {

@@ -7,7 +7,7 @@ use lazai_facade::native::data::{ContributorTerms, FileFacts, inspect_file, prep
 use serde::Serialize;
 
 use crate::args;
-use crate::{Done, Output};
+use crate::{Done, Output, refusal};
 
 fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
@@ -21,19 +21,6 @@ struct Told {
     facts: FileFacts,
 }
 
-/// What is wrong with one of several files.
-#[derive(Serialize)]
-struct Refused {
-    file: String,
-    error: Why,
-}
-
-#[derive(Serialize)]
-struct Why {
-    code: String,
-    message: String,
-}
-
 pub(crate) fn inspect(verb: &args::Inspect, out: &mut Output<'_>) -> Done {
     let args::Speakers { character, user } = &verb.speakers;
     let (mut first, mut refused) = (None, 0_usize);
@@ -45,11 +32,11 @@ pub(crate) fn inspect(verb: &args::Inspect, out: &mut Output<'_>) -> Done {
             }
             Err(error) if verb.files.len() == 1 => return Err(error),
             Err(error) => {
-                let why = Why { code: error.code().into(), message: error.detail().into() };
-                let told = Refused { file: text(path), error: why };
-                out.tell(&told, |told| format!("{}: {} ({})", told.file, told.error.message, told.error.code))?;
+                let mut told = refusal(&error);
+                told["file"] = text(path).into();
+                out.tell(&told, |_| format!("{}: {} ({})", path.display(), error.detail(), error.code()))?;
                 refused += 1;
-                first.get_or_insert((told.file, error));
+                first.get_or_insert((path, error));
             }
         }
     }
@@ -57,7 +44,7 @@ pub(crate) fn inspect(verb: &args::Inspect, out: &mut Output<'_>) -> Done {
         None => Ok(true),
         Some((file, error)) => {
             let of = verb.files.len();
-            let told = format!("{refused} of {of} files are not what is known; the first is {file}");
+            let told = format!("{refused} of {of} files are not what is known; the first is {}", file.display());
             Err(LazaiError::new(error.code(), told))
         }
     }

@@ -51,13 +51,17 @@ pub fn run(args: impl IntoIterator<Item = OsString>, input: &mut dyn BufRead, ou
         Ok(holds) => u8::from(!holds),
         Err(error) => {
             if json {
-                let told = serde_json::json!({"error": {"code": error.code(), "message": error.detail()}});
-                let _ = writeln!(out.out, "{told}");
+                let _ = writeln!(out.out, "{}", refusal(&error));
             }
             eprintln!("lazai: {} ({})", error.detail(), error.code());
             exit_code(error.code())
         }
     }
+}
+
+/// An error as JSON.
+fn refusal(error: &LazaiError) -> serde_json::Value {
+    serde_json::json!({"error": {"code": error.code(), "message": error.detail()}})
 }
 
 /// The exit code of an error.

@@ -135,8 +135,7 @@ fn webp_or_json(bytes: &[u8]) -> Result<Unpacked<'_>, CardError> {
     if webp::is_webp(bytes) {
         return Ok((webp::read(bytes)?.into(), Container::Webp, Vec::new()));
     }
-    let is_yaml = looks_like_yaml(text::decode(bytes).0.trim_start_matches('\u{feff}'));
-    Ok((bytes.into(), if is_yaml { Container::Yaml } else { Container::Json }, Vec::new()))
+    Ok((bytes.into(), Container::Json, Vec::new()))
 }
 
 fn too_large(what: &'static str, bytes: usize, max: usize) -> CardError {
@@ -145,11 +144,14 @@ fn too_large(what: &'static str, bytes: usize, max: usize) -> CardError {
 
 fn from_json(
     json: &[u8],
-    container: Container,
+    mut container: Container,
     files: Vec<EmbeddedFile>,
     mut report: Report,
 ) -> Result<Imported, CardError> {
-    let mut map = object(json, &mut report)?;
+    let (mut map, is_yaml) = json_or_yaml(json, &mut report)?;
+    if is_yaml && container == Container::Json {
+        container = Container::Yaml;
+    }
     card::oobabooga_names(&mut map);
     let charx_without_spec = container == Container::Charx && !map.contains_key("spec");
     if charx_without_spec {
@@ -173,8 +175,13 @@ fn from_json(
     Ok(Imported { character, spec, container, files, report })
 }
 
-/// Reads a JSON object, in whatever it was written, mended where its meaning is clear.
-pub(crate) fn object(json: &[u8], report: &mut Report) -> Result<Map<String, Value>, CardError> {
+/// Reads a JSON object, in whatever it was written, mended where its meaning is clear; or a YAML mapping.
+pub(super) fn object(bytes: &[u8], report: &mut Report) -> Result<Map<String, Value>, CardError> {
+    json_or_yaml(bytes, report).map(|(map, _)| map)
+}
+
+/// As [`object`]; and whether it was YAML.
+fn json_or_yaml(json: &[u8], report: &mut Report) -> Result<(Map<String, Value>, bool), CardError> {
     if json.len() > MAX_CARD_BYTES {
         return Err(too_large("the card's JSON", json.len(), MAX_CARD_BYTES));
     }
@@ -182,17 +189,20 @@ pub(crate) fn object(json: &[u8], report: &mut Report) -> Result<Map<String, Val
     note.into_iter().for_each(|reason| report.note(Action::Repaired, "text", reason));
     // Some exporters begin with a second byte order mark, or end with zero bytes.
     let text = text.trim_matches(['\0', '\u{feff}']);
-    if looks_like_yaml(text) {
-        return yaml(text);
-    }
-    let (value, mended) = text::json::parse(text).map_err(|e| CardError::Malformed {
-        line: e.line(),
-        column: e.column(),
-        reason: json_reason(&e),
-    })?;
-    mended.into_iter().for_each(|reason| report.note(Action::Repaired, "text", reason));
+    let is_yaml = looks_like_yaml(text);
+    let value = if is_yaml {
+        yaml(text)?
+    } else {
+        let (value, mended) = text::json::parse(text).map_err(|e| CardError::Malformed {
+            line: e.line(),
+            column: e.column(),
+            reason: json_reason(&e),
+        })?;
+        mended.into_iter().for_each(|reason| report.note(Action::Repaired, "text", reason));
+        value
+    };
     match value {
-        Value::Object(map) => Ok(map),
+        Value::Object(map) => Ok((map, is_yaml)),
         other => Err(CardError::NotACharacter {
             reason: format!("expected an object, found {}", super::fields::kind(&other)),
         }),
@@ -214,24 +224,17 @@ pub(crate) fn looks_like_yaml(text: &str) -> bool {
 }
 
 #[cfg(feature = "yaml")]
-fn yaml(text: &str) -> Result<Map<String, Value>, CardError> {
-    let read: Result<Value, _> = serde_saphyr::from_str(text);
-    let value = read.map_err(|e| {
+fn yaml(text: &str) -> Result<Value, CardError> {
+    serde_saphyr::from_str(text).map_err(|e| {
         let (line, column) = e.location().map_or((1, 1), |at| (at.line(), at.column()));
         let reason = e.to_string().lines().next().unwrap_or_default().to_owned();
         let at = |place: u64| usize::try_from(place).unwrap_or(usize::MAX);
         CardError::Malformed { line: at(line), column: at(column), reason: format!("YAML: {reason}") }
-    })?;
-    match value {
-        Value::Object(map) => Ok(map),
-        other => Err(CardError::NotACharacter {
-            reason: format!("expected an object, found {}", super::fields::kind(&other)),
-        }),
-    }
+    })
 }
 
 #[cfg(not(feature = "yaml"))]
-fn yaml(_: &str) -> Result<Map<String, Value>, CardError> {
+fn yaml(_: &str) -> Result<Value, CardError> {
     Err(CardError::FeatureMissing { container: "YAML" })
 }
 

@@ -23,11 +23,9 @@ pub(super) fn looks_like(map: &Map<String, Value>) -> bool {
 pub(super) fn lines(map: &Map<String, Value>, line: u64, parsed: &mut Parsed) -> Vec<Line> {
     let Some(nodes) = map.get("mapping").and_then(Value::as_object) else { return Vec::new() };
     let branch = branch(nodes, map.get("current_node").and_then(Value::as_str));
-    let others = nodes
-        .values()
-        .filter(|node| node.get("message").is_some_and(is_filled))
-        .count()
-        .saturating_sub(branch.iter().filter(|(_, node)| node.get("message").is_some_and(is_filled)).count());
+    let has_message = |node: &&Value| node.get("message").is_some_and(is_filled);
+    let on_branch = branch.iter().map(|(_, node)| *node).filter(has_message).count();
+    let others = nodes.values().filter(has_message).count().saturating_sub(on_branch);
     if others > 0 {
         parsed.note(Action::Dropped, format!("line {line}"), format!("{others} messages of other branches"));
     }

@@ -8,8 +8,7 @@ use super::source::{self, Kind, Source};
 use super::speaker::Said;
 use super::{Dialogue, Role, examples, log, shape, table};
 use crate::report::{Action, Note, Report, excerpt};
-use crate::text::{self, Utf8, json};
-use serde_json::Value;
+use crate::text::{self, Utf8};
 
 /// Largest single record (a line, a list element, a row): 16 MiB. Larger ones are skipped and noted.
 pub const MAX_RECORD_BYTES: usize = 16 << 20;
@@ -191,16 +190,13 @@ impl<R: Read> RawReader<R> {
         let mut seen = String::from("no JSON record can be read");
         for _ in 0..MAX_BROKEN_AT_START {
             let Some(raw) = self.source.next_record()? else { break };
-            let value = match &raw.body {
-                Body::Json(bytes) => json::parse(&text::decode_part(bytes).0).ok().map(|(value, _)| value),
+            let map = match &raw.body {
+                // What is to be noted of it is noted when it is parsed.
+                Body::Json(bytes) => shape::object(bytes, "", &mut Parsed::default()).ok(),
                 _ => None,
             };
             self.waiting.push_back(raw);
-            let map = match value {
-                Some(Value::Object(map)) => map,
-                Some(list @ Value::Array(_)) => shape::of_list(list),
-                _ => continue,
-            };
+            let Some(map) = map else { continue };
             if let Some((format, whole)) = shape::format(&map) {
                 (self.format, self.whole) = (format, whole);
                 self.character = log::character(&map);

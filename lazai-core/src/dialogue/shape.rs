@@ -169,7 +169,7 @@ fn pair(record: &Record<'_>, lines: &mut Vec<Line>, parsed: &mut Parsed) -> Resu
 }
 
 /// A bare list of messages, as the object that it stands for.
-pub(super) fn of_list(list: Value) -> Map<String, Value> {
+fn of_list(list: Value) -> Map<String, Value> {
     Map::from_iter([("messages".to_owned(), list)])
 }
 

@@ -102,7 +102,7 @@ impl<R: Read> Table<R> {
             contributor: field(&self.layout.contributors, &first),
             ..Rows::default()
         };
-        rows.add(&first, &self.layout.content);
+        rows.add(&first, &self.layout);
         let mut bytes = 0;
         while matches!(self.layout.content, Content::Message { .. }) {
             let Some(row) = self.rows.next_row()? else { break };
@@ -114,21 +114,21 @@ impl<R: Read> Table<R> {
             if bytes > MAX_CONVERSATION_BYTES {
                 return Err(DialogueError::TooLarge { line: row.line, max: MAX_CONVERSATION_BYTES });
             }
-            rows.add(&row, &self.layout.content);
+            rows.add(&row, &self.layout);
         }
         Ok(Some(Raw { line, body: Body::Rows(rows) }))
     }
 }
 
 impl Rows {
-    fn add(&mut self, row: &Row, content: &Content) {
+    fn add(&mut self, row: &Row, layout: &Layout) {
         let line = row.line;
         self.notes.extend(row.note.clone().map(|reason| (Action::Repaired, line, reason)));
         let mut dropped = |reason: &str| self.notes.push((Action::Dropped, line, reason.into()));
-        if row.is_shifted {
+        if layout.header.beyond(row).iter().any(|cell| !cell.trim().is_empty()) {
             return dropped("the row has more cells than the header");
         }
-        match content {
+        match &layout.content {
             Content::Message { speakers, texts } => match (row.filled(speakers), row.filled(texts)) {
                 (Some((_, speaker)), Some((_, text))) => self.said.push((line, speaker.into(), text.into())),
                 (None, _) => dropped("the row names no speaker"),

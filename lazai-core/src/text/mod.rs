@@ -80,47 +80,45 @@ fn is_mainly_utf8(bytes: &[u8]) -> bool {
     signs >= faults
 }
 
-/// A text, whatever it was written in; and what is to be noted of that.
-pub(crate) fn decode(bytes: &[u8]) -> (Cow<'_, str>, Option<String>) {
-    decode_as(bytes, encoding(bytes), legacy)
+/// A text, and what is to be noted of what it was written in.
+type Decoded<'a> = (Cow<'a, str>, Option<String>);
+
+/// A text, whatever it was written in.
+pub(crate) fn decode(bytes: &[u8]) -> Decoded<'_> {
+    match encoding(bytes) {
+        Encoding::Utf8 { mark } => (String::from_utf8_lossy(&bytes[mark..]), None),
+        Encoding::Utf16 { big, mark } => utf16(&bytes[mark..], big, mark > 0),
+        Encoding::Damaged { from } => damaged(bytes, from),
+        Encoding::Legacy => legacy(bytes),
+    }
 }
 
 /// As [`decode`], for a part of a file that is UTF-8 as far as it was looked at: what is not is taken for Windows-1252, which
 /// most programs on Windows write, for a part tells too little to choose among others.
-pub(crate) fn decode_part(bytes: &[u8]) -> (Cow<'_, str>, Option<String>) {
+pub(crate) fn decode_part(bytes: &[u8]) -> Decoded<'_> {
     match std::str::from_utf8(bytes) {
         Ok(text) => (text.into(), None),
-        Err(error) if is_mainly_utf8(bytes) => {
-            decode_as(bytes, Encoding::Damaged { from: error.valid_up_to() }, windows_1252)
-        }
+        Err(error) if is_mainly_utf8(bytes) => damaged(bytes, error.valid_up_to()),
         Err(_) => windows_1252(bytes),
     }
 }
 
-type Decoded<'a> = (Cow<'a, str>, Option<String>);
+fn utf16(bytes: &[u8], big: bool, marked: bool) -> Decoded<'_> {
+    let (pairs, odd) = bytes.as_chunks::<2>();
+    let unit = if big { u16::from_be_bytes } else { u16::from_le_bytes };
+    let units: Vec<u16> = pairs.iter().map(|pair| unit(*pair)).collect();
+    let is_whole = odd.is_empty() && char::decode_utf16(units.iter().copied()).all(|c| c.is_ok());
+    let note = match (is_whole, marked) {
+        (true, true) => None,
+        (true, false) => Some("UTF-16 without a byte order mark".into()),
+        (false, _) => Some("UTF-16; unreadable bytes are replaced".into()),
+    };
+    (String::from_utf16_lossy(&units).into(), note)
+}
 
-fn decode_as<'a>(bytes: &'a [u8], encoding: Encoding, legacy: fn(&'a [u8]) -> Decoded<'a>) -> Decoded<'a> {
-    match encoding {
-        Encoding::Utf8 { mark } => (String::from_utf8_lossy(&bytes[mark..]), None),
-        Encoding::Utf16 { big, mark } => {
-            let (pairs, odd) = bytes[mark..].as_chunks::<2>();
-            let unit = if big { u16::from_be_bytes } else { u16::from_le_bytes };
-            let units: Vec<u16> = pairs.iter().map(|pair| unit(*pair)).collect();
-            let is_whole = odd.is_empty() && char::decode_utf16(units.iter().copied()).all(|c| c.is_ok());
-            let note = match (is_whole, mark) {
-                (true, 2) => None,
-                (true, _) => Some("UTF-16 without a byte order mark".into()),
-                (false, _) => Some("UTF-16; unreadable bytes are replaced".into()),
-            };
-            (String::from_utf16_lossy(&units).into(), note)
-        }
-        Encoding::Damaged { from } => {
-            let reason = format!("not UTF-8 from byte {from} on; unreadable bytes are replaced");
-            let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes));
-            (text, Some(reason))
-        }
-        Encoding::Legacy => legacy(bytes),
-    }
+fn damaged(bytes: &[u8], from: usize) -> Decoded<'_> {
+    let reason = format!("not UTF-8 from byte {from} on; unreadable bytes are replaced");
+    (String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)), Some(reason))
 }
 
 #[cfg(feature = "encodings")]
@@ -155,8 +153,7 @@ fn told(encoding: &'static encoding_rs::Encoding, damaged: bool) -> String {
 
 #[cfg(not(feature = "encodings"))]
 fn legacy(bytes: &[u8]) -> Decoded<'_> {
-    let from = std::str::from_utf8(bytes).map_or_else(|e| e.valid_up_to(), str::len);
-    decode_as(bytes, Encoding::Damaged { from }, legacy)
+    damaged(bytes, std::str::from_utf8(bytes).map_or_else(|e| e.valid_up_to(), str::len))
 }
 
 #[cfg(not(feature = "encodings"))]

@@ -46,6 +46,11 @@ impl Header {
     pub(crate) fn columns(&self, wanted: &[&str]) -> Vec<usize> {
         wanted.iter().filter_map(|wanted| self.names.iter().position(|name| name == wanted)).collect()
     }
+
+    /// The cells of a row that the header has no column for: a separator that stands in a cell without quotes moves all after it.
+    pub(crate) fn beyond<'r>(&self, row: &'r Row) -> &'r [String] {
+        row.fields.get(self.names.len()..).unwrap_or_default()
+    }
 }
 
 /// Why a table cannot be read on.
@@ -66,9 +71,6 @@ pub(crate) enum TableError {
 pub(crate) struct Row {
     pub line: u64,
     pub fields: Vec<String>,
-    /// Whether it has more cells than the header, with something in them: a separator that stands in a cell without quotes moves
-    /// all after it.
-    pub is_shifted: bool,
     /// What is to be noted of its encoding.
     pub note: Option<String>,
 }
@@ -86,8 +88,6 @@ pub(crate) struct Rows<R> {
     reader: csv::Reader<Limited<R>>,
     /// Lines before the header.
     before: u64,
-    /// Columns of the header.
-    columns: usize,
 }
 
 impl<R: BufRead> Rows<R> {
@@ -104,7 +104,7 @@ impl<R: BufRead> Rows<R> {
             // With both kinds of line ends taken, the library counts lines of Windows' files one too few.
             .terminator(csv::Terminator::Any(b'\n'))
             .from_reader(limited);
-        Ok(Self { reader, before: header.is_told.into(), columns: header.names.len() })
+        Ok(Self { reader, before: header.is_told.into() })
     }
 
     pub(crate) fn next_row(&mut self) -> Result<Option<Row>, TableError> {
@@ -125,22 +125,17 @@ impl<R: BufRead> Rows<R> {
                 if let Some(last) = fields.last_mut().filter(|last| last.ends_with('\r')) {
                     last.pop();
                 }
-                let is_shifted = fields.iter().skip(self.columns).any(|field| !field.trim().is_empty());
-                Ok(Some(Row { line, fields, is_shifted, note }))
+                Ok(Some(Row { line, fields, note }))
             }
             Err(error) => match error.into_kind() {
                 csv::ErrorKind::Io(e) if e.kind() == std::io::ErrorKind::FileTooLarge => {
                     Err(TableError::TooLong { line })
                 }
                 csv::ErrorKind::Io(e) => Err(TableError::Io(e)),
-                other => Err(TableError::Malformed { reason: csv_reason(&other) }),
+                other => Err(TableError::Malformed { reason: format!("{other:?}") }),
             },
         }
     }
-}
-
-fn csv_reason(kind: &csv::ErrorKind) -> String {
-    format!("{kind:?}")
 }
 
 /// Counts what one row takes: an open quotation mark must not read the rest of the file into memory.

@@ -117,7 +117,7 @@ pub fn read_manifest(bytes: &[u8]) -> Result<(Vec<Take>, Report), ManifestError>
             let field = |columns: &[usize]| row.filled(columns).map_or("", |(_, text)| text.trim()).to_owned();
             let [file, transcript, contributor, licence, consent] = columns.each_ref().map(|columns| field(columns));
             // Of terms that moved by a cell nothing is believed, even where the cell too many is empty.
-            if row.fields.len() > header.names.len() {
+            if !header.beyond(&row).is_empty() {
                 add(row.line, Err("the row has more cells than the header".into()), &mut report);
                 continue;
             }
