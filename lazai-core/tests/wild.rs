@@ -166,6 +166,9 @@ fn what_a_program_says_or_passes_on_is_not_the_characters() {
     assert_eq!(only(text, &of("Lira")), ["a See a.b please", "u Brom: Not mine."]);
     let text = r#"{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": [{"type": "reasoning", "text": "Hm."}, {"type": "text", "text": "Yo."}]}]}"#;
     assert_eq!(only(text, &Options::default()), ["u Hi", "a Yo."]);
+    let text =
+        r#"{"messages": [{"role": "user", "content": ["One.", "Two."]}, {"role": "assistant", "content": "Yo."}]}"#;
+    assert_eq!(only(text, &Options::default()), ["u One.\nTwo.", "a Yo."]);
 }
 
 #[test]

@@ -258,8 +258,9 @@ pub(super) fn content_of(content: &Value, place: &str, parsed: &mut Parsed) -> R
             if texts.len() < parts.len() {
                 parsed.note(Action::Dropped, place, format!("{} parts that are no text", parts.len() - texts.len()));
             }
-            // Plain text beside parts is one line with them: links and mentions in it.
-            Ok(texts.join(if parts.iter().any(Value::is_string) { "" } else { "\n" }))
+            // Plain text beside parts with a text is one line with them: links and mentions in it.
+            let is_line = parts.iter().any(Value::is_string) && parts.iter().any(|part| part.get("text").is_some());
+            Ok(texts.join(if is_line { "" } else { "\n" }))
         }
         Value::Object(map) => match filled(map, &["text", "parts"]) {
             Some((_, inner)) if !inner.is_object() => content_of(inner, place, parsed),
