@@ -8,7 +8,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::character::{self, CardError, Container, Imported, Lorebook, MAX_CARD_BYTES, MAX_CARD_FILE_BYTES};
-use crate::dialogue::{DialogueError, Options, Reader, read_all};
+use crate::dialogue::{DialogueError, NAMES_ALONE, NEVER_SPEAKS, Options, Reader, read_all};
 use crate::pov::{MAX_HEADER_BYTES, MAX_PUBLIC_BYTES, PovError, PovFile, PublicPart};
 use crate::report::{Action, Note, Report};
 use crate::voice::{AudioFormat, ManifestError, VoiceError, other_format, read_manifest};
@@ -90,12 +90,12 @@ pub enum InspectError {
         reason: String,
     },
     /// Dialogues of which none can be used.
-    #[error("no usable dialogue: {dropped} records dropped; the first, {first}")]
+    #[error("no usable dialogue, for {dropped} things were dropped; most as {most}")]
     NoDialogue {
-        /// How many records were dropped.
+        /// How many records and messages were dropped.
         dropped: u64,
-        /// Where and why the first one was.
-        first: String,
+        /// Where and why most of them were.
+        most: String,
     },
     /// This build lacks a feature for such files.
     #[error("this build is without the feature {feature:?}, which such a file needs")]
@@ -167,7 +167,7 @@ pub fn inspect_as(path: &Path, options: &Options) -> Result<Inspection, InspectE
     }
     let (text, _) = crate::text::decode(&head);
     let text = text.trim_start();
-    if text.starts_with('{') && !text.starts_with("{{") {
+    if text.starts_with(['{', '[']) && !text.starts_with("{{") {
         return json(path, length, options);
     }
     if !text.starts_with('{')
@@ -181,24 +181,48 @@ pub fn inspect_as(path: &Path, options: &Options) -> Result<Inspection, InspectE
         return Ok(Inspection { assets: takes.len() as u64, ..Inspection::new(Kind::VoiceManifest, "csv", &report) });
     }
     match dialogues(File::open(path)?, options) {
-        Err(InspectError::Dialogue(DialogueError::UnknownFormat { .. })) if character::looks_like_yaml(text) => {
+        Err(InspectError::Dialogue(DialogueError::UnknownFormat { reason }))
+            if reason != NAMES_ALONE && character::looks_like_yaml(text) =>
+        {
             of_object(&read("the card", MAX_CARD_BYTES)?)
         }
         answer => answer,
     }
 }
 
-/// A JSON object, or JSON lines.
+/// JSON of one value or of several; or what begins as JSON does.
 fn json(path: &Path, length: u64, options: &Options) -> Result<Inspection, InspectError> {
     match dialogues(File::open(path)?, options) {
-        Err(InspectError::Dialogue(DialogueError::UnknownFormat { .. })) => {
+        Err(InspectError::Dialogue(unknown @ DialogueError::UnknownFormat { .. })) => {
             let max = MAX_CARD_BYTES as u64;
             if length > max {
                 return Err(CardError::TooLarge { what: "the card's JSON", bytes: length, max }.into());
             }
-            of_object(&std::fs::read(path)?)
+            let bytes = std::fs::read(path)?;
+            match of_object(&bytes) {
+                // A card is one object.
+                Err(InspectError::Card(CardError::Malformed { .. } | CardError::NotACharacter { .. }))
+                    if !is_one(&bytes) =>
+                {
+                    Err(unknown.into())
+                }
+                Err(InspectError::Card(CardError::NotACharacter { reason })) => {
+                    Err(CardError::NotACharacter { reason: format!("{reason}; no conversation either") }.into())
+                }
+                answer => answer,
+            }
         }
         answer => answer,
+    }
+}
+
+/// Whether a file is at most one JSON object, as far as it is JSON.
+fn is_one(bytes: &[u8]) -> bool {
+    let (text, _) = crate::text::decode(bytes);
+    let mut values = serde_json::Deserializer::from_str(&text).into_iter::<serde_json::Value>();
+    match values.next() {
+        Some(Ok(first)) => first.is_object() && values.next().is_none(),
+        _ => text.trim_start().starts_with('{'),
     }
 }
 
@@ -209,9 +233,7 @@ fn of_object(bytes: &[u8]) -> Result<Inspection, InspectError> {
         let name = Some(part.character.name.clone());
         return Ok(Inspection { name, ..Inspection::new(Kind::Pov, "lazai.pov.public.v1", &Report::default()) });
     }
-    let first = bytes.trim_ascii_start();
-    if first.starts_with(b"{")
-        && let Ok((takes, report)) = read_manifest(bytes)
+    if let Ok((takes, report)) = read_manifest(bytes)
         && !takes.is_empty()
     {
         return Ok(Inspection { assets: takes.len() as u64, ..Inspection::new(Kind::VoiceManifest, "jsonl", &report) });
@@ -301,11 +323,24 @@ fn dialogues(file: File, options: &Options) -> Result<Inspection, InspectError> 
     let (spec, name) = (reader.format().as_str(), reader.character().map(str::to_owned));
     let report = reader.into_report();
     if dialogues == 0 {
-        let first =
-            report.of(Action::Dropped).next().map_or("nothing".into(), |n| format!("{}: {}", n.place, n.reason));
-        return Err(InspectError::NoDialogue { dropped: report.dropped, first });
+        let most = commonest(&report).map_or("nothing".into(), |note| format!("{}: {}", note.place, note.reason));
+        return Err(InspectError::NoDialogue { dropped: report.dropped, most });
     }
     Ok(Inspection { name, dialogues, turns, ..Inspection::new(Kind::Dialogue, spec, &report) })
+}
+
+/// The first note of the reason that most was dropped for, whatever it names. That nobody is left who speaks follows from others.
+fn commonest(report: &Report) -> Option<&Note> {
+    let mut kinds: Vec<(String, u64, &Note)> = Vec::new();
+    for note in report.of(Action::Dropped) {
+        let kind: String = note.reason.split('"').step_by(2).collect();
+        match kinds.iter_mut().find(|(other, ..)| *other == kind) {
+            Some((_, times, _)) => *times += 1,
+            None => kinds.push((kind, 1, note)),
+        }
+    }
+    let follows = |note: &Note| note.reason == NEVER_SPEAKS;
+    kinds.into_iter().rev().max_by_key(|(_, times, note)| (!follows(note), *times)).map(|(.., note)| note)
 }
 
 impl Inspection {

@@ -326,3 +326,14 @@ fn a_folder_of_recordings() {
     );
     assert!(report.notes[4].reason.starts_with("RIFF size: says 0 bytes"), "{}", report.notes[4].reason);
 }
+
+#[test]
+fn a_recording_behind_another_is_heard() {
+    for (file, length) in [("mono-24000.mp3", 0.1), ("mono-48000.ogg", 0.001), ("mono-48000.opus", 0.001)] {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/characters/audio").join(file);
+        let once = std::fs::read(path).unwrap();
+        let alone = Audio::decode(once.clone()).unwrap().seconds();
+        let both = Audio::decode(once.repeat(2)).unwrap().seconds();
+        assert!((both - 2.0 * alone).abs() < length, "{file}: {alone} s, twice {both} s");
+    }
+}

@@ -216,17 +216,18 @@ fn field() -> impl Strategy<Value = Option<Value>> {
         Just(Some(json!(""))),
         Just(Some(json!(" \n"))),
         Just(Some(json!([]))),
+        Just(Some(json!(false))),
         (0..9_u8).prop_map(|n| Some(json!(n))),
         "[a-z]{1,3}".prop_map(|text| Some(json!(text))),
     ]
 }
 
 const PROMPTS: [&str; 7] = ["instruction", "prompt", "question", "query", "input", "user", "human"];
-const RESPONSES: [&str; 9] =
-    ["output", "response", "completion", "answer", "assistant", "target", "reply", "bot", "character"];
+const RESPONSES: [&str; 10] =
+    ["output", "response", "completion", "answer", "assistant", "target", "reply", "chosen", "bot", "character"];
 const OTHERS: [&str; 6] = ["system", "system_prompt", "contributor", "author", "id", "conversation_id"];
 
-/// The rule: of several names for one thing, the first counts whose field is neither absent nor null nor empty.
+/// The rule: of several names for one thing, the first counts whose field is neither absent nor null nor empty nor false.
 fn first(record: &Map<String, Value>, names: &[&str]) -> Option<String> {
     names.iter().find_map(|name| match record.get(*name)? {
         Value::String(text) if !text.trim().is_empty() => Some(text.clone()),

@@ -299,7 +299,7 @@ mes = lambda name, words, user=False, **more: dict({"name": name, "is_user": use
 wild("narrator.jsonl", jsonl([header, mes("Nim", "Hello.", swipes=["Hi!", "Hello."], swipe_id=1), mes("Pat", "Hi.", True), mes("System", "Rain begins to fall.", extra={"type": "narrator"}), mes("Nim", "Come in.")]).replace(b"\n", b"\r\n"),
      "sillytavern_chat", 1, 4, name=None, changed=["line 4"])
 group = [header, mes("Nim", "Hello."), mes("Kai", "Ho."), mes("Pat", "Hi, both.", True), mes("Kai", "Sit down."), mes("Nim", "Tea?"), mes("Note", "a comment", extra={"type": "comment"})]
-wild("group.jsonl", jsonl(group), "sillytavern_chat", 1, 3, name=None, changed=["line 3", "line 4", "line 5"], dropped=["line 7"])
+wild("group.jsonl", jsonl(group), "sillytavern_chat", 1, 3, name=None, changed=["line 1", "line 3", "line 4", "line 5"], dropped=["line 7"])
 wild("renamed.jsonl", jsonl([dict(header, character_name="Nim of the Lamps", user_name="Pat"), mes("Pat", "Hi.", True), mes("Nim", "Hello.")]), "sillytavern_chat", 1, 2, name="Nim of the Lamps")
 wild("weight.jsonl", jsonl([{"messages": [{"role": U, "content": "Capital of France?"}, {"role": A, "content": "Berlin.", "weight": 0}, {"role": U, "content": "No."}, {"role": A, "content": "Paris.", "weight": 1}]}]), "openai_chat", 1, 4, changed=["line 1, message 2"])
 wild("train-false.jsonl", jsonl([{"conversations": [{"from": "human", "value": "Capital of France?"}, {"from": "gpt", "value": "Berlin.", "train": False}, {"from": "human", "value": "No."}, {"from": "gpt", "value": "Paris."}]},

@@ -10,6 +10,7 @@
 //! [V3](https://github.com/kwaroran/character-card-spec-v3), [Eliza](https://github.com/elizaOS/eliza).
 
 mod activate;
+mod agnai;
 #[cfg(feature = "cards")]
 mod byaf;
 mod card;

@@ -8,40 +8,70 @@ use crate::report::{Action, Note};
 
 /// Whether a text has blocks, or begins with a speaker.
 pub(super) fn looks_like(head: &str, options: &Options) -> bool {
-    let marked = head.lines().any(|line| {
-        let line = line.trim_start();
-        line.get(..7).is_some_and(|s| s.eq_ignore_ascii_case("<START>"))
-    });
+    let marked = head.lines().any(starts_block);
     let first = head.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    marked || speaker(first, options).is_some()
+    let known = |line: &str| speaker(line, options).is_some();
+    marked || known(first) || (names_speakers(head) && head.lines().any(known))
+}
+
+fn starts_block(line: &str) -> bool {
+    line.trim_start().get(..7).is_some_and(|start| start.eq_ignore_ascii_case("<START>"))
 }
 
 /// A block's messages: a line without a speaker goes on with the message before.
 pub(super) fn parse(text: &str, notes: Vec<Note>, line: u64, options: &Options) -> Parsed {
-    let mut parsed = Parsed { dialogue: None, notes };
-    let Some((user, character)) = two_names(text, options) else { return parse_known(text, line, options, parsed) };
-    let reason = format!("speakers {user:?} and {character:?}, taken as user and character");
-    parsed.note(Action::Repaired, format!("line {line}"), reason);
-    let options = Options { user: Some(user), character: Some(character), ..options.clone() };
-    parse_known(text, line, &options, parsed)
+    parse_known(text, line, options, Parsed { dialogue: None, notes })
 }
 
-/// The two speakers of a block in which nobody known speaks: the names before its lines, if there are two.
-fn two_names(text: &str, options: &Options) -> Option<(String, String)> {
-    let name = |line: &str| {
-        let (name, words) = line.split_once(':')?;
-        let plain = (1..=40).contains(&name.chars().count())
-            && name.chars().all(|c| c.is_alphanumeric() || " '-_.".contains(c));
-        (plain && words.starts_with(' ')).then(|| name.trim().to_owned())
-    };
-    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
-    if lines.clone().any(|line| speaker(line, options).is_some()) {
+/// Two speakers of whom nothing is known but that one of them spoke first, as users do in examples.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Two {
+    user: String,
+    character: String,
+}
+
+/// The two who speak in the first block that has two speakers, where nobody known speaks anywhere.
+pub(super) fn two(head: &str, options: &Options) -> Option<Two> {
+    if head.lines().any(|line| speaker(line, options).is_some()) {
         return None;
     }
+    let lines: Vec<&str> = head.lines().collect();
+    lines.split(|line| starts_block(line)).find_map(of_block)
+}
+
+/// The name that a line begins with, a colon and a space after it.
+fn plain_name(line: &str) -> Option<&str> {
+    let (name, words) = line.split_once(':')?;
+    let plain =
+        (1..=40).contains(&name.chars().count()) && name.chars().all(|c| c.is_alphanumeric() || " '-_.".contains(c));
+    (plain && words.starts_with(' ')).then(|| name.trim())
+}
+
+/// Whether the lines of a text begin with names, some of them again and again, as in a play.
+pub(super) fn names_speakers(head: &str) -> bool {
+    let names: Vec<&str> = head.lines().filter_map(plain_name).collect();
+    names.len() > 2 && names.len() * 2 > head.lines().count() && names.iter().skip(1).any(|name| *name == names[0])
+}
+
+fn of_block(lines: &[&str]) -> Option<Two> {
+    let name = |line: &&str| plain_name(line).map(str::to_owned);
+    let mut lines = lines.iter().filter(|line| !line.trim().is_empty());
     let user = name(lines.next()?)?;
     let mut others = lines.filter_map(name).filter(|name| *name != user);
     let character = others.next()?;
-    others.all(|name| name == character).then_some((user, character))
+    others.all(|name| name == character).then_some(Two { user, character })
+}
+
+impl Two {
+    /// As [`parse`], with both known in every block of the file.
+    pub(super) fn parse(self, text: &str, notes: Vec<Note>, line: u64, options: &Options) -> Parsed {
+        let mut parsed = Parsed { dialogue: None, notes };
+        let Self { user, character } = self;
+        let reason = format!("speakers {user:?} and {character:?}, taken as user and character");
+        parsed.note(Action::Repaired, format!("line {line}"), reason);
+        let options = Options { user: Some(user), character: Some(character), ..options.clone() };
+        parse_known(text, line, &options, parsed)
+    }
 }
 
 fn parse_known(text: &str, line: u64, options: &Options, mut parsed: Parsed) -> Parsed {
@@ -50,7 +80,7 @@ fn parse_known(text: &str, line: u64, options: &Options, mut parsed: Parsed) -> 
         let place = format!("line {}", line + i as u64);
         let others = other_speaker(content).filter(|_| options.character.is_some());
         match (speaker(content, options), said.last_mut()) {
-            (None, Some(_)) if others.is_some() => {
+            (None, _) if others.is_some() => {
                 let (name, words) = others.unwrap_or_default();
                 let who = Who::Named(name.to_owned());
                 said.push(Line { place, who, text: words.trim().to_owned(), learnt: true });

@@ -64,6 +64,8 @@ pub enum Format {
     SillyTavern,
     /// ChatGPT's export of conversations.
     ChatGpt,
+    /// WhatsApp's export.
+    WhatsApp,
     /// `<START>` blocks of text.
     Examples,
     /// A table.
@@ -80,6 +82,7 @@ impl Format {
             Self::Alpaca => "alpaca",
             Self::SillyTavern => "sillytavern_chat",
             Self::ChatGpt => "chatgpt_export",
+            Self::WhatsApp => "whatsapp",
             Self::Examples => "mes_example",
             Self::Csv => "csv",
         }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::Role;
 use super::format::Options;
 use super::read::Parsed;
-use super::shape::{message, object};
+use super::shape::{conversation, message, object};
 use super::speaker::{self, Line, Who, may_be_learnt, same};
 use crate::report::{Action, excerpt};
 use crate::text::json::{is_filled, kind};
@@ -31,7 +31,14 @@ pub(super) fn parse(lines: Vec<(u64, Vec<u8>)>, options: &Options) -> Parsed {
         }
     }
     let good = read.iter().filter_map(|(_, line)| line.as_ref().ok());
-    let character = character_of(good, header_name.as_deref(), options);
+    id = id.or_else(|| good.clone().find_map(conversation));
+    let character = character_of(good.clone(), header_name.as_deref(), options);
+    if let Some(taken) = character.as_deref().filter(|_| options.character.is_none())
+        && good.filter(|map| is_somebody(map)).filter_map(|map| named(map, "name")).any(|name| !same(name, taken))
+    {
+        let reason = format!("of several who speak, {:?} is taken for the character", excerpt(taken, 80));
+        parsed.note(Action::Repaired, format!("line {first}"), reason);
+    }
     let mut said = Vec::with_capacity(read.len());
     for (place, map) in read {
         let line = map.and_then(|map| match map.contains_key("mes") {
@@ -49,7 +56,7 @@ pub(super) fn parse(lines: Vec<(u64, Vec<u8>)>, options: &Options) -> Parsed {
 }
 
 /// What SillyTavern says about the chat.
-fn is_header(map: &Map<String, Value>) -> bool {
+pub(super) fn is_header(map: &Map<String, Value>) -> bool {
     !map.contains_key("mes")
         && ["user_name", "character_name", "chat_metadata"].iter().any(|field| map.contains_key(*field))
 }
@@ -77,9 +84,13 @@ fn character_of<'a>(
     }
 }
 
+/// Under what names programs speak.
+const PROGRAMS: [&str; 4] = ["sillytavern system", "system", "narrator", "note"];
+
 /// Whether a line is of somebody who is neither the user nor the program.
 fn is_somebody(map: &Map<String, Value>) -> bool {
-    !flag(map, "is_user") && !flag(map, "is_system") && !is_narrated(map)
+    let is_program = || named(map, "name").is_some_and(|name| PROGRAMS.iter().any(|program| same(name, program)));
+    !is_program() && !flag(map, "is_user") && !flag(map, "is_system") && !is_narrated(map)
 }
 
 fn flag(map: &Map<String, Value>, name: &str) -> bool {

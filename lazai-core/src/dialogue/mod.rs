@@ -7,8 +7,12 @@
 //! | [`Format::Alpaca`] | `{"instruction": "…", "input": "…", "output": "…"}`, or prompt and response by other names |
 //! | [`Format::SillyTavern`] | a chat log: a line about the chat, then a line per message; one dialogue |
 //! | [`Format::ChatGpt`] | ChatGPT's export: of each tree of messages, the branch it ended with |
+//! | [`Format::WhatsApp`] | WhatsApp's text: `12/01/24, 10:00 - Tom: …`; one dialogue |
 //! | [`Format::Examples`] | text in `<START>` blocks, as cards have their examples |
 //! | [`Format::Csv`] | a table of prompts and responses, or of roles and contents |
+//!
+//! [`Format::Chat`] is also what Claude, Open WebUI, LM Studio, LibreChat, oobabooga's web UI, Agnai, Gemini, Messenger, Discord's and
+//! Telegram's exports, PIPPA, UltraChat and data of preferences are read as: each has its messages in a place of its own.
 //!
 //! JSON comes as lines, as one list, or as objects one after another. [`Reader`] tells formats apart by content and
 //! reads any size in constant memory; [`read_all`] reads what is in memory.
@@ -25,6 +29,7 @@
 
 mod chatgpt;
 mod examples;
+mod exported;
 mod format;
 mod log;
 mod read;
@@ -32,9 +37,11 @@ mod shape;
 mod source;
 mod speaker;
 mod table;
+mod whatsapp;
 
 pub use format::{DialogueError, Format, Options};
 pub use read::{MAX_RECORD_BYTES, Parsed, Raw, RawReader, Reader, read_all};
+pub(crate) use read::{NAMES_ALONE, NEVER_SPEAKS};
 
 use serde::{Deserialize, Serialize};
 

@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::io::Read;
 
 use super::format::{DialogueError, Format, Options};
+use super::shape::Mark;
 use super::source::{self, Kind, Source};
 use super::speaker::Said;
-use super::{Dialogue, Role, examples, log, shape, table};
+use super::{Dialogue, Role, examples, log, shape, table, whatsapp};
 use crate::report::{Action, Note, Report, excerpt};
 use crate::text::{self, Utf8};
 
@@ -34,7 +35,9 @@ impl Raw {
         match &self.body {
             Body::Json(bytes) => bytes.len(),
             Body::Log(lines) => lines.iter().map(|(_, bytes)| bytes.len()).sum(),
-            Body::Block(text, _) | Body::Refused(text) => text.len(),
+            Body::Block(text, _) | Body::Between(_, text, _) | Body::WhatsApp(text, _) | Body::Refused(text) => {
+                text.len()
+            }
             Body::Rows(rows) => rows.bytes(),
         }
     }
@@ -48,11 +51,21 @@ pub(super) enum Body {
     Log(Vec<(u64, Vec<u8>)>),
     /// A block of text, and what is to be noted of it.
     Block(String, Vec<Note>),
+    /// As a block, of speakers whom the file does not say more of than their names.
+    Between(Box<examples::Two>, String, Vec<Note>),
+    /// The lines of WhatsApp's export.
+    WhatsApp(String, Vec<Note>),
     /// A conversation out of a table: line, role, content.
     Rows(table::Rows),
     /// Something that is not a record, and why.
     Refused(String),
 }
+
+/// Why a dialogue is dropped of which nothing else is left.
+pub(crate) const NEVER_SPEAKS: &str = "the character never speaks";
+
+/// Why a text like a play is not read.
+pub(crate) const NAMES_ALONE: &str = "its lines begin with names; say who the character is";
 
 /// What became of a record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -100,8 +113,7 @@ impl Parsed {
             let messages = kept.into_iter().map(|said| said.message).collect();
             self.dialogue = Some(Dialogue { id, contributor: contributor.to_owned(), messages, context });
         } else {
-            let reason =
-                if replies().next().is_some() { "nothing of it may be learnt" } else { "the character never speaks" };
+            let reason = if replies().next().is_some() { "nothing of it may be learnt" } else { NEVER_SPEAKS };
             self.note(Action::Dropped, format!("line {line}"), reason);
         }
         self
@@ -114,9 +126,11 @@ pub struct RawReader<R> {
     waiting: VecDeque<Raw>,
     format: Format,
     options: Options,
-    /// Whether the records are the messages of one dialogue, not read yet.
+    /// Whether records are messages, of which many make one dialogue.
     whole: bool,
     character: Option<String>,
+    /// The two who speak in blocks, where nobody known does.
+    two: Option<examples::Two>,
     /// What is to be noted of the file's encoding.
     encoding: Option<String>,
 }
@@ -142,13 +156,18 @@ impl<R: Read> RawReader<R> {
         }
         let text = text.into_owned();
         let start = text.trim_start();
-        let json = start.starts_with('[') || (start.starts_with('{') && !start.starts_with("{{"));
-        let (kind, format) = if json {
+        let is_whatsapp = whatsapp::looks_like(start);
+        let json = !is_whatsapp && (start.starts_with('[') || (start.starts_with('{') && !start.starts_with("{{")));
+        let (kind, format) = if is_whatsapp {
+            (Kind::Blocks, Format::WhatsApp)
+        } else if json {
             (source::json_kind(start), Format::Chat)
         } else if examples::looks_like(start, options) {
             (Kind::Blocks, Format::Examples)
         } else if let Some(layout) = table::layout(start) {
             (Kind::Table(layout), Format::Csv)
+        } else if examples::names_speakers(start) {
+            return Err(DialogueError::UnknownFormat { reason: NAMES_ALONE.into() });
         } else {
             let reason = format!("the file begins with {:?}", excerpt(start, 60));
             return Err(DialogueError::UnknownFormat { reason });
@@ -158,8 +177,9 @@ impl<R: Read> RawReader<R> {
             DialogueError::UnknownFormat { reason }
         })?;
         let (source, waiting) = (Source::new(kind, file)?, VecDeque::new());
+        let two = examples::two(start, options).filter(|_| format == Format::Examples);
         let options = options.clone();
-        let mut this = Self { source, waiting, format, options, whole: false, character: None, encoding };
+        let mut this = Self { source, waiting, format, options, whole: false, character: None, two, encoding };
         if json {
             this.detect_json()?;
         }
@@ -213,29 +233,55 @@ impl<R: Read> RawReader<R> {
     /// # Errors
     /// [`DialogueError`]; reading ends there.
     pub fn next_raw(&mut self) -> Result<Option<Raw>, DialogueError> {
-        if !std::mem::take(&mut self.whole) {
-            return match self.waiting.pop_front() {
-                Some(raw) => Ok(Some(raw)),
-                None => self.source.next_record(),
-            };
+        if self.whole {
+            return self.next_log();
         }
+        let Some(raw) = self.next_waiting()? else { return Ok(None) };
+        let body = match (raw.body, &self.two) {
+            (Body::Block(text, notes), _) if self.format == Format::WhatsApp => Body::WhatsApp(text, notes),
+            (Body::Block(text, notes), Some(two)) => Body::Between(Box::new(two.clone()), text, notes),
+            (body, _) => body,
+        };
+        Ok(Some(Raw { line: raw.line, body }))
+    }
+
+    fn next_waiting(&mut self) -> Result<Option<Raw>, DialogueError> {
+        match self.waiting.pop_front() {
+            Some(raw) => Ok(Some(raw)),
+            None => self.source.next_record(),
+        }
+    }
+
+    /// The messages up to the next chat's header, or to another conversation's first.
+    fn next_log(&mut self) -> Result<Option<Raw>, DialogueError> {
         let (mut lines, mut total) = (Vec::new(), 0);
-        while let Some(raw) = match self.waiting.pop_front() {
-            Some(raw) => Some(raw),
-            None => self.source.next_record()?,
-        } {
-            let bytes = match raw.body {
-                Body::Json(bytes) => bytes,
-                Body::Refused(reason) => reason.into_bytes(),
+        let (mut conversation, mut is_begun) = (None, false);
+        while let Some(raw) = self.next_waiting()? {
+            let bytes = match &raw.body {
+                Body::Json(bytes) => bytes.as_slice(),
+                Body::Refused(reason) => reason.as_bytes(),
                 _ => continue,
             };
+            let mark = shape::mark(bytes);
+            let is_header = mark == Some(Mark::Header);
+            let is_other = match mark {
+                Some(Mark::Header) => true,
+                Some(Mark::Conversation(name)) => *conversation.get_or_insert_with(|| name.clone()) != name,
+                None => false,
+            };
+            if is_other && is_begun {
+                self.waiting.push_front(raw);
+                break;
+            }
+            is_begun |= !is_header;
             total += bytes.len();
             if total > MAX_CONVERSATION_BYTES {
                 return Err(DialogueError::TooLarge { line: raw.line, max: MAX_CONVERSATION_BYTES });
             }
-            lines.push((raw.line, bytes));
+            lines.push((raw.line, bytes.to_vec()));
         }
-        Ok(Some(Raw { line: 1, body: Body::Log(lines) }))
+        let line = lines.first().map(|(line, _)| *line);
+        Ok(line.map(|line| Raw { line, body: Body::Log(lines) }))
     }
 
     /// Parses a record; needs no access to the file, so many can be parsed at once.
@@ -246,6 +292,8 @@ impl<R: Read> RawReader<R> {
             Body::Json(bytes) => shape::parse(&bytes, line, options),
             Body::Log(lines) => log::parse(lines, options),
             Body::Block(text, notes) => examples::parse(&text, notes, line, options),
+            Body::Between(two, text, notes) => two.parse(&text, notes, line, options),
+            Body::WhatsApp(text, notes) => whatsapp::parse(&text, notes, line, options),
             Body::Rows(rows) => rows.parse(line, options),
             Body::Refused(reason) => {
                 let mut parsed = Parsed::default();

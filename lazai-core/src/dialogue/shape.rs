@@ -7,27 +7,36 @@ use serde_json::{Map, Value};
 use super::format::{Format, Options};
 use super::read::Parsed;
 use super::speaker::{self, Line, Who, may_be_learnt, who};
-use super::{Role, chatgpt};
+use super::{Role, chatgpt, exported, log};
 use crate::report::{Action, excerpt, json_reason};
 use crate::text::json::{self, filled, is_filled, kind};
 
 /// Names of a prompt's and a response's field. The last ones hold a name where another of them holds words.
 pub(super) const PROMPTS: [&str; 7] = ["instruction", "prompt", "question", "query", "input", "user", "human"];
-pub(super) const RESPONSES: [&str; 9] =
-    ["output", "response", "completion", "answer", "assistant", "target", "reply", "bot", "character"];
-pub(super) const SYSTEMS: [&str; 2] = ["system", "system_prompt"];
+pub(super) const RESPONSES: [&str; 10] =
+    ["output", "response", "completion", "answer", "assistant", "target", "reply", "chosen", "bot", "character"];
+pub(super) const SYSTEMS: [&str; 4] = ["system", "system_prompt", "systemInstruction", "system_instruction"];
+/// What a prompt is about, where it stands apart.
+pub(super) const INPUTS: [&str; 2] = ["input", "context"];
 pub(super) const CONTRIBUTORS: [&str; 2] = ["contributor", "author"];
 const IDS: [&str; 2] = ["id", "conversation_id"];
+/// Names by which messages in rows of their own say what conversation they are of.
+const CONVERSATIONS: [&str; 5] = ["conversation_id", "chat_id", "session_id", "dialogue_id", "thread_id"];
 /// Names under which a list of messages stands.
-const LISTS: [&str; 4] = ["messages", "conversations", "conversation", "dialogue"];
+const LISTS: [&str; 6] = ["messages", "conversations", "conversation", "dialogue", "chat_messages", "contents"];
 /// Names of a message's speaker and text.
-const SPEAKERS: [&str; 6] = ["role", "from", "user", "speaker", "author", "name"];
-const TEXTS: [&str; 4] = ["content", "value", "text", "message"];
+const SPEAKERS: [&str; 9] = ["role", "from", "user", "speaker", "author", "sender", "sender_name", "handle", "name"];
+const TEXTS: [&str; 7] = ["content", "value", "text", "message", "msg", "mes", "parts"];
+/// Flags by which a message says whether it is the user's.
+const FLAGS: [&str; 4] = ["is_human", "is_user", "isCreatedByUser", "isUser"];
 /// What a message may hold beside its text, and a dataset does not.
 const BESIDE: [&str; 6] = ["tool_calls", "function_call", "refusal", "reasoning_content", "reasoning", "audio"];
 
 /// What a record is, and whether the records together are one dialogue.
 pub(super) fn format(map: &Map<String, Value>) -> Option<(Format, bool)> {
+    if exported::looks_like(map) {
+        return Some((Format::Chat, false));
+    }
     if let Some((name, messages)) = list(map) {
         let from = messages.iter().any(|m| m.get("from").is_some_and(is_filled));
         return Some((if from || name == "conversations" { Format::ShareGpt } else { Format::Chat }, false));
@@ -89,6 +98,25 @@ impl Record<'_> {
         Some((name, text))
     }
 
+    /// What sets the scene: a text, or parts of one.
+    fn system(&self, parsed: &mut Parsed) -> Option<String> {
+        let (name, value) = filled(self.map, &SYSTEMS)?;
+        match content_of(value, self.place, parsed) {
+            Ok(text) => Some(text),
+            Err(reason) => {
+                parsed.note(Action::Dropped, self.place, format!("{name}: {reason}"));
+                None
+            }
+        }
+    }
+
+    /// Who wrote it: a name, an author with a name, or the first of several.
+    fn contributor(&self) -> Option<String> {
+        let (_, value) = filled(self.map, &CONTRIBUTORS)?;
+        let first = value.as_array().map_or(value, |several| &several[0]);
+        first.as_i64().map(|number| number.to_string()).or_else(|| speaker_name(first).map(str::to_owned))
+    }
+
     fn line(&self, role: Role, text: String) -> Line {
         Line { place: self.place.to_owned(), who: Who::Role(role), text, learnt: true }
     }
@@ -104,36 +132,63 @@ pub(super) fn parse(bytes: &[u8], line: u64, options: &Options) -> Parsed {
             return parsed;
         }
     };
-    let record = Record { map: &map, place: &place };
-    let id = match filled(&map, &IDS) {
+    let map = &*exported::unfolded(&map);
+    let record = Record { map, place: &place };
+    let id = match filled(map, &IDS) {
         Some((_, Value::String(id))) => excerpt(id, 200),
         Some((_, Value::Number(id))) => id.to_string(),
         _ => format!("line-{line}"),
     };
-    let contributor = record.text(&CONTRIBUTORS, &mut parsed).map_or_else(|| options.contributor.clone(), |(_, c)| c);
+    let contributor = record.contributor().unwrap_or_else(|| options.contributor.clone());
     let mut lines = Vec::new();
-    if let Some((_, system)) = record.text(&SYSTEMS, &mut parsed) {
+    if let Some(system) = record.system(&mut parsed) {
         lines.push(record.line(Role::System, system));
     }
-    if let Some((_, messages)) = list(&map).filter(|(_, messages)| !messages.is_empty()) {
+    let mut known = Cow::Borrowed(options);
+    if let Some((_, messages)) = list(map).filter(|(_, messages)| !messages.is_empty()) {
+        if options.character.is_none()
+            && let Some(character) =
+                record.text(&["bot_name"], &mut parsed).map(|(_, name)| name).or_else(|| only_bot(messages))
+        {
+            known.to_mut().character = Some(character);
+        }
         for (i, value) in messages.iter().enumerate() {
             let place = format!("line {line}, message {}", i + 1);
-            match message(value, options, &place, &mut parsed) {
+            if let Some(turn) = value.as_object().filter(|turn| is_pair(turn)) {
+                let record = Record { map: turn, place: &place };
+                record.system(&mut parsed).into_iter().for_each(|text| lines.push(record.line(Role::System, text)));
+                pair(&record, &mut lines, &mut parsed)
+                    .unwrap_or_else(|reason| parsed.note(Action::Dropped, place, reason));
+                continue;
+            }
+            match message(value, &known, &place, &mut parsed) {
                 Ok(message) => lines.push(message),
                 Err(reason) => parsed.note(Action::Dropped, place, reason),
             }
         }
-    } else if chatgpt::looks_like(&map) {
-        lines.extend(chatgpt::lines(&map, line, &mut parsed));
+    } else if chatgpt::looks_like(map) {
+        lines.extend(chatgpt::lines(map, line, &mut parsed));
     } else if let Err(reason) = pair(&record, &mut lines, &mut parsed) {
         parsed.note(Action::Dropped, place, reason);
         return parsed;
     }
-    if !may_be_learnt(&map) || is_rejected(&map) {
+    if !may_be_learnt(map) || is_rejected(map) {
         lines.iter_mut().for_each(|line| line.learnt = false);
     }
-    let said = speaker::messages(lines, options, &mut parsed);
+    let said = speaker::messages(lines, &known, &mut parsed);
     parsed.finish(id, &contributor, line, said)
+}
+
+/// Whether an element of a list of messages is a prompt with its response.
+fn is_pair(turn: &Map<String, Value>) -> bool {
+    let has = |names: &[&'static str]| names.iter().any(|name| turn.get(*name).is_some_and(Value::is_string));
+    has(&PROMPTS) && has(&RESPONSES) && !TEXTS.iter().any(|name| turn.contains_key(*name))
+}
+
+/// The first whom a list of messages names beside a flag that says it is not the user.
+fn only_bot(messages: &[Value]) -> Option<String> {
+    let bots = messages.iter().filter_map(Value::as_object).filter(|message| is_users(message) == Some(false));
+    bots.filter_map(name_of).find(|name| Role::from_name(name).is_none()).map(str::to_owned)
 }
 
 /// Whether a record says that its reply is a bad one, as data for preferences do.
@@ -153,15 +208,24 @@ fn pair(record: &Record<'_>, lines: &mut Vec<Line>, parsed: &mut Parsed) -> Resu
         (None, None) => return Err(format!("no conversation in the fields {fields:?}")),
     };
     for (i, turn) in record.map.get("history").and_then(Value::as_array).into_iter().flatten().enumerate() {
+        let place = format!("{}, history {}", record.place, i + 1);
+        if turn.is_object() {
+            match message(turn, &Options::default(), &place, parsed) {
+                Ok(message) => lines.push(message),
+                Err(reason) => parsed.note(Action::Dropped, place, reason),
+            }
+            continue;
+        }
         match (turn.get(0).and_then(text_of), turn.get(1).and_then(text_of)) {
             (Some(user), Some(reply)) => {
                 lines.push(record.line(Role::User, user.into_owned()));
                 lines.push(record.line(Role::Assistant, reply.into_owned()));
             }
-            _ => parsed.note(Action::Dropped, format!("{}, history {}", record.place, i + 1), "expected two texts"),
+            _ => parsed.note(Action::Dropped, place, "expected two texts"),
         }
     }
-    let input = if asked == "instruction" { record.text(&["input"], parsed) } else { None };
+    let names = if asked == "instruction" { &INPUTS[..] } else { &INPUTS[1..] };
+    let input = record.text(names, parsed);
     let prompt = input.map_or_else(|| prompt.clone(), |(_, input)| format!("{prompt}\n\n{input}"));
     lines.push(record.line(Role::User, prompt));
     lines.push(record.line(Role::Assistant, response));
@@ -195,15 +259,10 @@ pub(super) fn object(bytes: &[u8], place: &str, parsed: &mut Parsed) -> Result<M
 /// One message in the shapes of OpenAI, ShareGPT and chat logs with names.
 pub(super) fn message(value: &Value, options: &Options, place: &str, parsed: &mut Parsed) -> Result<Line, String> {
     let Value::Object(map) = value else { return Err(format!("expected a message, found {}", kind(value))) };
-    let name =
-        SPEAKERS.iter().find_map(|name| map.get(*name).and_then(speaker_name)).ok_or("a message without a role")?;
     if let Some(kind) = of_the_program(map) {
         return Err(format!("{kind:?}: a message of the chat program's"));
     }
-    let who = match (who(name, options), said_by(map, options)) {
-        (Who::Role(Role::Assistant), Some(other)) => Who::Named(other.to_owned()),
-        (who, _) => who,
-    };
+    let who = speaker_of(map, options)?;
     let learnt = may_be_learnt(map);
     if !learnt && who == Who::Role(Role::Assistant) {
         parsed.note(Action::Repaired, place, "the file says that it is not to be learnt: context");
@@ -214,6 +273,61 @@ pub(super) fn message(value: &Value, options: &Options, place: &str, parsed: &mu
     let (_, content) = filled(map, &TEXTS).ok_or("a message without a text")?;
     let text = content_of(content, place, parsed)?;
     Ok(Line { place: place.to_owned(), who, text, learnt })
+}
+
+/// Who says a message: by a role or a name, or by a flag.
+fn speaker_of(map: &Map<String, Value>, options: &Options) -> Result<Who, String> {
+    let name = name_of(map);
+    let known = name.map(|name| who(name, options));
+    match (known, is_users(map), said_by(map, options)) {
+        (Some(Who::Role(Role::Assistant)), _, Some(other)) => Ok(Who::Named(other.to_owned())),
+        (Some(Who::Named(_)) | None, Some(true), _) => Ok(Who::Role(Role::User)),
+        // Several characters may speak with one user.
+        (Some(Who::Named(name)), Some(false), _) if options.character.is_some() => Ok(Who::Named(name)),
+        (Some(Who::Named(_)) | None, Some(false), _) => Ok(Who::Role(Role::Assistant)),
+        (Some(who), ..) => Ok(who),
+        (None, None, _) => Err("a message without a role".into()),
+    }
+}
+
+/// The role or name that stands in a message.
+fn name_of(map: &Map<String, Value>) -> Option<&str> {
+    SPEAKERS.iter().find_map(|name| map.get(*name).and_then(speaker_name))
+}
+
+/// Whether a message's flag says that it is the user's; Agnai has the sender's id in one field or another.
+fn is_users(map: &Map<String, Value>) -> Option<bool> {
+    let has = |name: &str| map.get(name).is_some_and(is_filled);
+    let by_id = || if has("userId") { Some(true) } else { has("characterId").then_some(false) };
+    FLAGS.iter().find_map(|name| map.get(*name)?.as_bool()).or_else(by_id)
+}
+
+/// What separates the dialogues of a file of messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// What a program says about the chat that follows.
+    Header,
+    /// The conversation that a message is of.
+    Conversation(String),
+}
+
+/// The mark that a line bears, if it does.
+pub(super) fn mark(bytes: &[u8]) -> Option<Mark> {
+    let has = |needle: &str| bytes.windows(needle.len()).any(|window| window == needle.as_bytes());
+    // Most lines need not be read twice.
+    if !has("_id\"") && !has("character_name\"") && !has("chat_metadata\"") {
+        return None;
+    }
+    let map = object(bytes, "", &mut Parsed::default()).ok()?;
+    if log::is_header(&map) {
+        return Some(Mark::Header);
+    }
+    conversation(&map).map(Mark::Conversation)
+}
+
+/// The conversation that a message in a row of its own says it is of.
+pub(super) fn conversation(map: &Map<String, Value>) -> Option<String> {
+    filled(map, &CONVERSATIONS).and_then(|(_, id)| text_of(id)).map(|id| excerpt(&id, 200))
 }
 
 /// What kind of message a chat program made by itself, if it did: somebody joined, something was pinned.

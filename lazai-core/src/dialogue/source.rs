@@ -192,7 +192,8 @@ impl<R: Read> Values<R> {
             match byte {
                 b'\n' => self.line += 1,
                 b'[' if !self.in_list => self.in_list = true,
-                b' ' | b'\t' | b'\r' | b',' | b']' | b'\0' => {}
+                // The bytes of a byte order mark among them: files that were put one after another have several.
+                b' ' | b'\t' | b'\r' | b',' | b']' | b'\0' | 0xEF | 0xBB | 0xBF => {}
                 byte => return Ok(Some(byte)),
             }
             self.input.consume(1);
@@ -207,6 +208,9 @@ struct Scan {
     in_text: bool,
     escaped: bool,
     started: bool,
+    /// What a comment began with, within one; and the byte before.
+    comment: Option<u8>,
+    before: u8,
 }
 
 struct Taken {
@@ -218,7 +222,13 @@ impl Scan {
     fn take(&mut self, buffer: &[u8]) -> Taken {
         for (i, &byte) in buffer.iter().enumerate() {
             let nested = self.depth > 0 || self.in_text;
-            if self.in_text {
+            let before = std::mem::replace(&mut self.before, byte);
+            if let Some(kind) = self.comment {
+                let ends = if kind == b'/' { byte == b'\n' } else { (before, byte) == (b'*', b'/') };
+                if ends {
+                    (self.comment, self.before) = (None, 0);
+                }
+            } else if self.in_text {
                 match byte {
                     _ if self.escaped => self.escaped = false,
                     b'\\' => self.escaped = true,
@@ -228,6 +238,7 @@ impl Scan {
             } else {
                 match byte {
                     b'"' => self.in_text = true,
+                    b'/' | b'*' if before == b'/' && nested => (self.comment, self.before) = (Some(byte), 0),
                     b'{' | b'[' => self.depth += 1,
                     b'}' | b']' if nested => self.depth -= 1,
                     b',' | b']' | b'}' | b'\n' | b' ' if self.started && !nested => {

@@ -1,5 +1,6 @@
 //! Who says what: the character's words are learnt, everybody else's are context.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
@@ -79,15 +80,60 @@ fn is_tool(name: &str) -> bool {
     TOOLS.contains(&name.as_str())
 }
 
-/// A message's own word on whether it may be learnt: `weight` of OpenAI's, `train` and `training` of Axolotl's, `loss`.
+/// Names of what a message or a row says on whether it may be learnt: OpenAI's, Axolotl's two, and what others call it.
+pub(super) const TERMS: [&str; 4] = ["weight", "train", "training", "loss"];
+
+/// A message's own word on whether it may be learnt.
 pub(super) fn may_be_learnt(message: &Map<String, Value>) -> bool {
-    let says_no = |value: &Value| match value {
+    let no = |value: &Value| match value {
         Value::Bool(flag) => !flag,
         Value::Number(number) => number.as_f64() == Some(0.0),
-        Value::String(text) => matches!(text.trim().to_ascii_lowercase().as_str(), "0" | "0.0" | "false" | "no"),
+        Value::String(text) => says_no(text),
         _ => false,
     };
-    !["weight", "train", "training", "loss"].iter().any(|name| message.get(*name).is_some_and(says_no))
+    !TERMS.iter().any(|name| message.get(*name).is_some_and(no))
+}
+
+/// Whether a text says that something may not be learnt.
+pub(super) fn says_no(text: &str) -> bool {
+    matches!(text.trim().to_ascii_lowercase().as_str(), "0" | "0.0" | "false" | "no")
+}
+
+/// A user whom nobody names.
+const USER: &str = "User";
+
+/// A text with names where cards have `{{char}}` and `{{user}}`; as an error, where the character's name is not known and would be
+/// in it.
+fn with_names<'t>(text: &'t str, options: &Options) -> Result<Cow<'t, str>, Cow<'t, str>> {
+    const NAMES: [(&str, Role); 5] = [
+        ("{{char}}", Role::Assistant),
+        ("{{user}}", Role::User),
+        ("<BOT>", Role::Assistant),
+        ("<CHAR>", Role::Assistant),
+        ("<USER>", Role::User),
+    ];
+    if !text.contains("{{") && !text.contains('<') {
+        return Ok(text.into());
+    }
+    let (mut out, mut rest, mut is_known) = (String::with_capacity(text.len()), text, true);
+    while let Some(at) = rest.find(['{', '<']) {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let begins =
+            |(macro_, _): &&(&str, Role)| from.get(..macro_.len()).is_some_and(|s| s.eq_ignore_ascii_case(macro_));
+        let (length, name) = match NAMES.iter().find(begins) {
+            None => (1, None),
+            Some((macro_, Role::User)) => (macro_.len(), Some(options.user.as_deref().unwrap_or(USER))),
+            Some((macro_, _)) => {
+                is_known &= options.character.is_some();
+                (macro_.len(), options.character.as_deref())
+            }
+        };
+        out.push_str(name.unwrap_or(&from[..length]));
+        rest = &from[length..];
+    }
+    out.push_str(rest);
+    if is_known { Ok(out.into()) } else { Err(out.into()) }
 }
 
 /// The messages of a conversation. Whoever is neither character nor user speaks in the user's place, by name; where it is not
@@ -95,7 +141,21 @@ pub(super) fn may_be_learnt(message: &Map<String, Value>) -> bool {
 pub(super) fn messages(lines: Vec<Line>, options: &Options, parsed: &mut Parsed) -> Vec<Said> {
     let mut said = Vec::with_capacity(lines.len());
     let mut told = BTreeSet::new();
+    let mut stays = false;
     for Line { place, who, text, learnt } in lines {
+        let text = match with_names(&text, options) {
+            Ok(text) => text,
+            Err(text) => {
+                if !std::mem::replace(&mut stays, true) {
+                    parsed.note(
+                        Action::Repaired,
+                        place.clone(),
+                        "{{char}} stays in the text; say who the character is",
+                    );
+                }
+                text
+            }
+        };
         let message = match who {
             Who::Role(role) => Message::new(role, text),
             Who::Tool => {

@@ -5,9 +5,9 @@ use std::io::Read;
 use super::DialogueError;
 use super::format::Options;
 use super::read::{Body, MAX_CONVERSATION_BYTES, Parsed, Raw};
-use super::shape::{CONTRIBUTORS, PROMPTS, RESPONSES, SYSTEMS};
+use super::shape::{CONTRIBUTORS, INPUTS, PROMPTS, RESPONSES, SYSTEMS};
 use super::source::Input;
-use super::speaker::{self, Line, who};
+use super::speaker::{self, Line, TERMS, says_no, who};
 use crate::report::Action;
 use crate::text::table::{Header, MAX_ROW_BYTES, Row, Rows as TableRows, TableError};
 
@@ -18,6 +18,8 @@ pub(super) struct Layout {
     content: Content,
     ids: Vec<usize>,
     contributors: Vec<usize>,
+    /// Those that say whether a row may be learnt.
+    terms: Vec<usize>,
 }
 
 /// Of several columns for one thing, the first that a row fills counts.
@@ -39,7 +41,7 @@ pub(super) fn layout(head: &str) -> Option<Layout> {
             _ => Content::Pair {
                 prompts: columns(&PROMPTS)?,
                 responses: columns(&RESPONSES)?,
-                input: header.columns(&["input"]),
+                input: header.columns(&INPUTS),
                 systems: header.columns(&SYSTEMS),
             },
         };
@@ -49,7 +51,8 @@ pub(super) fn layout(head: &str) -> Option<Layout> {
             Content::Message { .. } => header.columns(&CONTRIBUTORS[..1]),
             Content::Pair { .. } => header.columns(&CONTRIBUTORS),
         };
-        Some(Layout { content, ids, contributors, header })
+        let terms = header.columns(&TERMS);
+        Some(Layout { content, ids, contributors, terms, header })
     })
 }
 
@@ -65,10 +68,18 @@ pub(super) struct Table<R> {
 pub(super) struct Rows {
     id: Option<String>,
     contributor: Option<String>,
-    /// Line, speaker and text.
-    said: Vec<(u64, String, String)>,
+    said: Vec<Cells>,
     /// What is to be noted of some lines.
     notes: Vec<(Action, u64, String)>,
+}
+
+/// A message out of a row.
+#[derive(Debug, Clone)]
+struct Cells {
+    line: u64,
+    speaker: String,
+    text: String,
+    learnt: bool,
 }
 
 impl From<TableError> for DialogueError {
@@ -125,12 +136,17 @@ impl Rows {
         let line = row.line;
         self.notes.extend(row.note.clone().map(|reason| (Action::Repaired, line, reason)));
         let mut dropped = |reason: &str| self.notes.push((Action::Dropped, line, reason.into()));
+        if let Some(reason) = &row.broken {
+            return dropped(reason);
+        }
+        let learnt = !layout.terms.iter().filter_map(|column| row.fields.get(*column)).any(|cell| says_no(cell));
+        let cells = |speaker: &str, text: &str| Cells { line, speaker: speaker.into(), text: text.into(), learnt };
         if layout.header.beyond(row).iter().any(|cell| !cell.trim().is_empty()) {
             return dropped("the row has more cells than the header");
         }
         match &layout.content {
             Content::Message { speakers, texts } => match (row.filled(speakers), row.filled(texts)) {
-                (Some((_, speaker)), Some((_, text))) => self.said.push((line, speaker.into(), text.into())),
+                (Some((_, speaker)), Some((_, text))) => self.said.push(cells(speaker, text)),
                 (None, _) => dropped("the row names no speaker"),
                 (_, None) => dropped("an empty message"),
             },
@@ -141,20 +157,20 @@ impl Rows {
                     dropped("the row has no prompt: the reply stands alone");
                 }
                 if let Some((_, system)) = row.filled(systems) {
-                    self.said.push((line, "system".into(), system.into()));
+                    self.said.push(cells("system", system));
                 }
                 if let Some((asked, prompt)) = prompt {
                     let input = row.filled(input).filter(|(column, _)| *column != asked);
                     let prompt = input.map_or(prompt.into(), |(_, input)| format!("{prompt}\n\n{input}"));
-                    self.said.push((line, "user".into(), prompt));
+                    self.said.push(cells("user", &prompt));
                 }
-                self.said.push((line, "assistant".into(), response.into()));
+                self.said.push(cells("assistant", response));
             }
         }
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.said.iter().map(|(_, role, text)| role.len() + text.len()).sum()
+        self.said.iter().map(|cells| cells.speaker.len() + cells.text.len()).sum()
     }
 
     pub(super) fn parse(self, line: u64, options: &Options) -> Parsed {
@@ -162,16 +178,11 @@ impl Rows {
         for (action, line, reason) in self.notes {
             parsed.note(action, format!("line {line}"), reason);
         }
-        let lines: Vec<Line> = self
-            .said
-            .into_iter()
-            .map(|(line, name, text)| Line {
-                place: format!("line {line}"),
-                who: who(&name, options),
-                text,
-                learnt: true,
-            })
-            .collect();
+        let line_of = |Cells { line, speaker, text, learnt }| {
+            let (place, who) = (format!("line {line}"), who(&speaker, options));
+            Line { place, who, text, learnt }
+        };
+        let lines: Vec<Line> = self.said.into_iter().map(line_of).collect();
         if lines.is_empty() {
             return parsed;
         }

@@ -7,8 +7,8 @@ use crate::report::excerpt;
 /// A value, and what was mended to read it.
 pub(crate) type Mended = (Value, Vec<String>);
 
-/// Reads a JSON value. Halves of surrogate pairs, `NaN` and infinities, commas before a closing bracket, line breaks inside texts
-/// and backslashes that escape nothing are mended, which is told.
+/// Reads a JSON value. Halves of surrogate pairs, `NaN` and infinities, commas before a closing bracket, comments, line breaks
+/// inside texts and backslashes that escape nothing are mended, which is told.
 ///
 /// # Errors
 /// What is wrong with the text as it was written, where it cannot be mended.
@@ -42,6 +42,7 @@ struct Faults {
     halves: usize,
     numbers: usize,
     commas: usize,
+    comments: usize,
     breaks: usize,
     backslashes: usize,
 }
@@ -52,6 +53,7 @@ impl Faults {
             (self.halves, "half of a surrogate pair, replaced by U+FFFD"),
             (self.numbers, "number that JSON does not have (NaN, an infinity), taken as null"),
             (self.commas, "comma with nothing after it, left out"),
+            (self.comments, "comment, left out"),
             (self.breaks, "control character inside a text, taken as it is"),
             (self.backslashes, "backslash that escapes nothing, taken as it is"),
         ];
@@ -82,7 +84,11 @@ fn mend(text: &str) -> (String, Faults) {
                 out.push(c);
                 after
             }
-            ',' if after.trim_start().starts_with(['}', ']']) && !out.trim_end().ends_with(['[', '{', ',', ':']) => {
+            '/' if comment(rest).is_some() => {
+                faults.comments += 1;
+                comment(rest).unwrap_or_default()
+            }
+            ',' if uncommented(after).starts_with(['}', ']']) && !out.trim_end().ends_with(['[', '{', ',', ':']) => {
                 faults.commas += 1;
                 after
             }
@@ -100,6 +106,24 @@ fn mend(text: &str) -> (String, Faults) {
         };
     }
     (out, faults)
+}
+
+/// What follows a comment, if a text begins with one.
+fn comment(text: &str) -> Option<&str> {
+    if let Some(line) = text.strip_prefix("//") {
+        return Some(line.find('\n').map_or("", |end| &line[end..]));
+    }
+    let block = text.strip_prefix("/*")?;
+    block.find("*/").map(|end| &block[end + 2..])
+}
+
+/// What follows spaces and comments.
+fn uncommented(text: &str) -> &str {
+    let mut text = text.trim_start();
+    while let Some(after) = comment(text) {
+        text = after.trim_start();
+    }
+    text
 }
 
 fn is_of_number(c: char) -> bool {
@@ -197,14 +221,14 @@ pub(crate) fn kind(value: &Value) -> String {
     }
 }
 
-/// Whether a field says something: it is there, and neither null nor empty.
+/// Whether a field says something: it is there, and neither null nor empty, nor the `false` that some programs write for these.
 pub(crate) fn is_filled(value: &Value) -> bool {
     match value {
-        Value::Null => false,
+        Value::Null | Value::Bool(false) => false,
         Value::String(text) => !text.trim().is_empty(),
         Value::Array(items) => !items.is_empty(),
         Value::Object(map) => !map.is_empty(),
-        Value::Bool(_) | Value::Number(_) => true,
+        Value::Bool(true) | Value::Number(_) => true,
     }
 }
 
@@ -235,6 +259,11 @@ mod tests {
                 "4 times a number",
             ),
             ("{\"a\": [1, 2,\n ],}", json!({"a": [1, 2]}), "2 times a comma"),
+            (
+                "{\"a\": 1, // why\n\"b\": \"http://x/*y*/\" /* two,\n lines */}",
+                json!({"a": 1, "b": "http://x/*y*/"}),
+                "2 times a comment",
+            ),
             ("{\"a\": \"two\nlines\tand a tab\"}", json!({"a": "two\nlines\tand a tab"}), "2 times a control"),
             (r#"{"a": "C:\dir it\'s", "b": ", ]"}"#, json!({"a": r"C:\dir it's", "b": ", ]"}), "2 times a backslash"),
             (r#"{"a": "\ud83d\u0041 \ud83d\ud83d\ude00"}"#, json!({"a": "\u{fffd}A \u{fffd}😀"}), "2 times a half"),
@@ -247,7 +276,20 @@ mod tests {
 
     #[test]
     fn what_is_no_json_stays_none() {
-        for text in ["", "{", "{\"a\" 1}", "[1 2]", "nan nan", "{\"a\": \"\\", "\"\\ud83d", "{'a': 1}", "[,]"] {
+        for text in [
+            "",
+            "{",
+            "{} /* open",
+            "/",
+            "[1 / 2]",
+            "{\"a\" 1}",
+            "[1 2]",
+            "nan nan",
+            "{\"a\": \"\\",
+            "\"\\ud83d",
+            "{'a': 1}",
+            "[,]",
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
         // The reason is of the text as it was written.

@@ -4,6 +4,7 @@
 //! read; what had to be guessed or replaced is told to the caller, who notes it.
 
 pub(crate) mod json;
+mod quotes;
 mod stream;
 pub(crate) mod table;
 
@@ -89,8 +90,30 @@ pub(crate) fn decode(bytes: &[u8]) -> Decoded<'_> {
         Encoding::Utf8 { mark } => (String::from_utf8_lossy(&bytes[mark..]), None),
         Encoding::Utf16 { big, mark } => utf16(&bytes[mark..], big, mark > 0),
         Encoding::Damaged { from } => damaged(bytes, from),
+        Encoding::Legacy if is_mixed(bytes) => by_line(bytes),
         Encoding::Legacy => legacy(bytes),
     }
+}
+
+/// Whether some lines are UTF-8 and others are not, as where a program went on with what another began: no text of another
+/// encoding has a whole line of UTF-8 by chance, if that is one with a byte for each character.
+fn is_mixed(bytes: &[u8]) -> bool {
+    let is_utf8 = |line: &[u8]| !line.is_ascii() && std::str::from_utf8(line).is_ok();
+    bytes.split(|byte| *byte == b'\n').any(is_utf8) && is_single_byte(bytes)
+}
+
+/// Each line as what it is.
+fn by_line(bytes: &[u8]) -> Decoded<'_> {
+    let mut note = None;
+    let lines: Vec<Cow<'_, str>> = (1..)
+        .zip(bytes.split(|byte| *byte == b'\n'))
+        .map(|(number, line)| {
+            let (text, reason) = decode_part(line);
+            note = note.take().or_else(|| reason.map(|reason| format!("line {number} and perhaps others: {reason}")));
+            text
+        })
+        .collect();
+    (lines.join("\n").into(), note)
 }
 
 /// As [`decode`], for a part of a file that is UTF-8 as far as it was looked at: what is not is taken for Windows-1252, which
@@ -139,6 +162,12 @@ fn guess(bytes: &[u8]) -> &'static encoding_rs::Encoding {
     detector.guess(None, chardetng::Utf8Detection::Deny)
 }
 
+/// Whether that is one with a byte for each character.
+#[cfg(feature = "encodings")]
+fn is_single_byte(bytes: &[u8]) -> bool {
+    guess(bytes).is_single_byte()
+}
+
 #[cfg(feature = "encodings")]
 fn read_as<'a>(encoding: &'static encoding_rs::Encoding, bytes: &'a [u8]) -> Decoded<'a> {
     let (text, damaged) = encoding.decode_without_bom_handling(bytes);
@@ -154,6 +183,11 @@ fn told(encoding: &'static encoding_rs::Encoding, damaged: bool) -> String {
 #[cfg(not(feature = "encodings"))]
 fn legacy(bytes: &[u8]) -> Decoded<'_> {
     damaged(bytes, std::str::from_utf8(bytes).map_or_else(|e| e.valid_up_to(), str::len))
+}
+
+#[cfg(not(feature = "encodings"))]
+fn is_single_byte(_: &[u8]) -> bool {
+    true
 }
 
 #[cfg(not(feature = "encodings"))]
@@ -199,6 +233,18 @@ mod tests {
         assert_eq!(decode(&cyrillic).0, "Башня стоит над городом, и радио поёт всю ночь.");
         let (japanese, _, _) = encoding_rs::SHIFT_JIS.encode("塔は街の上に立ち、ラジオは夜通し歌う。");
         assert_eq!(decode(&japanese).0, "塔は街の上に立ち、ラジオは夜通し歌う。");
+    }
+
+    #[cfg(feature = "encodings")]
+    #[test]
+    fn lines_of_another_encoding_cost_the_others_nothing() {
+        let mixed = b"caf\xC3\xA9\nna\xEFve caf\xE9 d\xE9j\xE0 vu\nplain";
+        let (text, note) = decode(mixed);
+        assert_eq!(text, "café\nnaïve café déjà vu\nplain");
+        assert!(note.unwrap().starts_with("line 2 and perhaps others: not UTF-8, read as windows-1252"));
+        // Two characters of Chinese may be UTF-8 by chance.
+        let (chinese, _, _) = encoding_rs::GBK.encode("联通\n塔楼矗立在城市之上，收音机整夜歌唱。");
+        assert_eq!(decode(&chinese).0, "联通\n塔楼矗立在城市之上，收音机整夜歌唱。");
     }
 
     #[test]

@@ -25,6 +25,10 @@ impl<R: Read> Utf8<R> {
         let whole =
             (head.len().saturating_sub(4)..=head.len()).rev().find(|&end| std::str::from_utf8(&head[..end]).is_ok());
         let found = super::encoding(&head[..whole.unwrap_or(head.len())]);
+        // Each part is read as what it is.
+        if found == Encoding::Legacy && super::is_mixed(&head) {
+            return Ok((Self::Plain(Cursor::new(head).chain(rest)), None));
+        }
         if let Encoding::Utf8 { mark } = found {
             let mut file = Cursor::new(head);
             file.set_position(mark as u64);

@@ -1,6 +1,8 @@
-//! Tables: comma, semicolon or tab separated, with a header line; before it, perhaps Excel's line `sep=;`.
+//! Tables: separated by comma, semicolon, tab or bar, with a header line; before it, perhaps Excel's line `sep=;`.
 
 use std::io::{BufRead, Read};
+
+use super::quotes::{Fault, Quotes};
 
 /// Most bytes of one row: 16 MiB.
 pub(crate) const MAX_ROW_BYTES: usize = 16 << 20;
@@ -20,11 +22,14 @@ impl Header {
     pub(crate) fn all(head: &str) -> Vec<Self> {
         let mut lines = head.lines();
         let first = lines.next().unwrap_or_default();
-        let (line, separators) = match first.trim_start().split_at_checked(4) {
-            Some((sep, told)) if sep.eq_ignore_ascii_case("sep=") && told.len() <= 2 => {
-                (lines.next().unwrap_or_default(), told.bytes().take(1).collect())
+        // Programs that quote every line of a file quote this one, too.
+        let (line, separators) = match first.trim().trim_matches('"').split_at_checked(4) {
+            // A tab at the end was cut off just now.
+            Some((sep, "")) if sep.eq_ignore_ascii_case("sep=") => (lines.next().unwrap_or_default(), vec![b'\t']),
+            Some((sep, told)) if sep.eq_ignore_ascii_case("sep=") && told.len() == 1 => {
+                (lines.next().unwrap_or_default(), told.bytes().collect())
             }
-            _ => (first, vec![b',', b';', b'\t']),
+            _ => (first, vec![b',', b';', b'\t', b'|']),
         };
         let is_told = !std::ptr::eq(line, first);
         let header = |separator| {
@@ -71,8 +76,10 @@ pub(crate) enum TableError {
 pub(crate) struct Row {
     pub line: u64,
     pub fields: Vec<String>,
-    /// What is to be noted of its encoding.
+    /// What is to be noted of how it is written.
     pub note: Option<String>,
+    /// Why nothing of it can be believed, if so.
+    pub broken: Option<String>,
 }
 
 impl Row {
@@ -95,12 +102,14 @@ impl<R: BufRead> Rows<R> {
         if header.is_told {
             input.read_until(b'\n', &mut Vec::new()).map_err(TableError::Io)?;
         }
-        let limited = Limited { input, left: MAX_ROW_BYTES };
+        // Common Voice's tables have quotation marks in sentences, and none around them.
+        let quoting = header.separator != b'\t' || header.column(&["client_id"]).is_none();
+        let quotes = quoting.then(|| Quotes::new(header.separator));
+        let limited = Limited { input, left: MAX_ROW_BYTES, quotes };
         let reader = csv::ReaderBuilder::new()
             .delimiter(header.separator)
             .flexible(true)
-            // Common Voice's tables have quotation marks in sentences, and none around them.
-            .quoting(header.separator != b'\t' || header.column(&["client_id"]).is_none())
+            .quoting(quoting)
             // With both kinds of line ends taken, the library counts lines of Windows' files one too few.
             .terminator(csv::Terminator::Any(b'\n'))
             .from_reader(limited);
@@ -125,7 +134,10 @@ impl<R: BufRead> Rows<R> {
                 if let Some(last) = fields.last_mut().filter(|last| last.ends_with('\r')) {
                     last.pop();
                 }
-                Ok(Some(Row { line, fields, note }))
+                let end = self.reader.position().byte();
+                let fault = self.reader.get_mut().quotes.as_mut().and_then(|quotes| quotes.before(end));
+                let (repaired, broken) = fault.map_or((None, None), |fault| told(fault, self.before));
+                Ok(Some(Row { line, fields, note: note.or(repaired), broken }))
             }
             Err(error) => match error.into_kind() {
                 csv::ErrorKind::Io(e) if e.kind() == std::io::ErrorKind::FileTooLarge => {
@@ -138,10 +150,26 @@ impl<R: BufRead> Rows<R> {
     }
 }
 
+/// What a fault means: within a line, quotation marks that nobody doubled; over lines, rows that ran into one another.
+fn told(Fault { opened, closed }: Fault, before: u64) -> (Option<String>, Option<String>) {
+    let opened = opened + before;
+    match closed.map(|line| line + before) {
+        Some(closed) if closed == opened => {
+            (Some("quotation marks inside a cell that are not doubled, left out".into()), None)
+        }
+        Some(closed) => {
+            (None, Some(format!("a quotation mark opens in line {opened} and ends amid a cell in line {closed}")))
+        }
+        None => (None, Some(format!("a quotation mark opens in line {opened} and never ends"))),
+    }
+}
+
 /// Counts what one row takes: an open quotation mark must not read the rest of the file into memory.
 struct Limited<R> {
     input: R,
     left: usize,
+    /// Watched where they mean something.
+    quotes: Option<Quotes>,
 }
 
 impl<R: Read> Read for Limited<R> {
@@ -151,6 +179,9 @@ impl<R: Read> Read for Limited<R> {
         }
         let read = self.input.read(buffer)?;
         self.left = self.left.saturating_sub(read);
+        if let Some(quotes) = &mut self.quotes {
+            quotes.see(&buffer[..read]);
+        }
         Ok(read)
     }
 }

@@ -3,11 +3,13 @@
 use std::io::{Cursor, Read, Seek, SeekFrom};
 
 use symphonia::core::common::Limit;
+use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::{FormatOptions, TrackType};
+use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::MetadataOptions;
 use symphonia::core::packet::Packet;
+use symphonia::core::units::Duration;
 
 use super::codec::{Codec, mp4_reason, mp4_sound};
 use super::resample::Resampler;
@@ -21,6 +23,10 @@ const RATES_HZ: std::ops::RangeInclusive<u32> = 4_000..=384_000;
 const MAX_TAG_BYTES: usize = 1 << 20;
 /// So many damaged packets are forgiven however short the recording: where it was cut, and where it ends.
 const FORGIVEN_PACKETS: usize = 2;
+
+/// Whole packets that encoders add to fill up the last one of the sound: more of them behind the end that a header gives are
+/// another recording, put behind the first.
+const PADDING_PACKETS: usize = 2;
 
 /// A decoded recording: 16 kHz, mono.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,17 +106,24 @@ where
         AudioFormat::M4a => mp4_reason(sound, &reason),
         _ => VoiceError::Unsupported { reason: excerpt(&reason, 200) },
     };
-    let track = reader.default_track(TrackType::Audio).ok_or_else(|| unsupported("no audio track".into()))?;
-    let track_id = track.id;
-    let params = track.codec_params.as_ref().and_then(|p| p.audio());
-    let params = params.ok_or_else(|| unsupported("no audio codec".into()))?;
-    let mut codec = Codec::new(params).map_err(unsupported)?;
+    let (mut track_id, mut codec) = track(&*reader).map_err(unsupported)?;
     let mut mono = Mono::default();
+    let mut behind = 0;
     loop {
         match reader.next_packet() {
-            Ok(Some(packet)) if packet.track_id == track_id => mono.add(&mut codec, &packet)?,
+            Ok(Some(mut packet)) if packet.track_id == track_id => {
+                if packet.trim_end > Duration::ZERO && packet.trim_end >= packet.dur {
+                    behind += 1;
+                    if behind > PADDING_PACKETS {
+                        packet.trim_end = Duration::ZERO;
+                    }
+                }
+                mono.add(&mut codec, &packet)?;
+            }
             Ok(Some(_)) => {}
             Ok(None) => break,
+            // Recordings that were put one after another.
+            Err(Error::ResetRequired) => (track_id, codec) = track(&*reader).map_err(|reason| malformed(reason))?,
             // A file that ends in the middle of a packet, or is damaged from here on.
             Err(_) => {
                 mono.packets += 1;
@@ -118,6 +131,10 @@ where
                 break;
             }
         }
+    }
+    if behind > PADDING_PACKETS {
+        let reason = format!("{} packets behind the end that its header gives, taken", behind - PADDING_PACKETS);
+        report.note(Action::Repaired, "the sound", reason);
     }
     let (damaged, packets) = (mono.damaged_packets, mono.packets);
     let Some(resampler) = mono.resampler else {
@@ -138,6 +155,13 @@ where
         samples: resampler.finish()?,
         notes: report.notes,
     })
+}
+
+/// The track of sound that a file holds, and what decodes it.
+fn track(reader: &dyn FormatReader) -> Result<(u32, Codec), String> {
+    let track = reader.default_track(TrackType::Audio).ok_or("no audio track")?;
+    let params = track.codec_params.as_ref().and_then(|params| params.audio()).ok_or("no audio codec")?;
+    Ok((track.id, Codec::new(params)?))
 }
 
 /// The mean of all channels, packet by packet.

@@ -62,13 +62,14 @@ pub enum ManifestError {
 }
 
 /// Names of the columns and fields of a manifest, the first that is filled counts; Common Voice's and Hugging Face's among them.
-const FILES: [&str; 6] = ["file", "path", "audio", "file_name", "filename", "audio_file"];
+const FILES: [&str; 8] =
+    ["file", "path", "audio", "file_name", "filename", "audio_file", "audio_filepath", "audio_path"];
 const TRANSCRIPTS: [&str; 5] = ["transcript", "text", "sentence", "transcription", "transcript_text"];
 const CONTRIBUTORS: [&str; 3] = ["contributor", "speaker", "client_id"];
 const LICENCES: [&str; 2] = ["licence", "license"];
 const CONSENTS: [&str; 1] = ["consent"];
 
-/// Reads a manifest: a table with a header line (comma, semicolon or tab separated), or JSON lines. It has `file`, `transcript`,
+/// Reads a manifest: a table with a header line (separated by comma, semicolon, tab or bar), JSON lines, or a JSON list. It has `file`, `transcript`,
 /// `contributor`, `licence` and `consent`, in whatever encoding.
 ///
 /// A recording without licence or without consent is dropped, and so is one whose file lies outside the folder.
@@ -105,7 +106,14 @@ pub fn read_manifest(bytes: &[u8]) -> Result<(Vec<Take>, Report), ManifestError>
         Ok(take) => takes.push(take),
         Err(reason) => report.note(Action::Dropped, format!("line {line}"), reason),
     };
-    if text.trim_start().starts_with('{') {
+    if text.trim_start().starts_with('[') {
+        let (list, mended) = json::parse(&text).map_err(|e| unreadable(e.to_string()))?;
+        mended.into_iter().for_each(|reason| report.note(Action::Repaired, "the file", reason));
+        // Of a list, the place is its element's number.
+        for (number, value) in (1..).zip(list.as_array().into_iter().flatten()) {
+            add(number, take_of(value), &mut report);
+        }
+    } else if text.trim_start().starts_with('{') {
         for (line, raw) in (1..).zip(text.lines()).filter(|(_, raw)| !raw.trim().is_empty()) {
             let take = json_take(raw, line, &mut report);
             add(line, take, &mut report);
@@ -116,6 +124,13 @@ pub fn read_manifest(bytes: &[u8]) -> Result<(Vec<Take>, Report), ManifestError>
         while let Some(row) = rows.next_row().map_err(unreadable_table)? {
             let field = |columns: &[usize]| row.filled(columns).map_or("", |(_, text)| text.trim()).to_owned();
             let [file, transcript, contributor, licence, consent] = columns.each_ref().map(|columns| field(columns));
+            row.note
+                .iter()
+                .for_each(|reason| report.note(Action::Repaired, format!("line {}", row.line), reason.clone()));
+            if let Some(reason) = &row.broken {
+                add(row.line, Err(reason.clone()), &mut report);
+                continue;
+            }
             // Of terms that moved by a cell nothing is believed, even where the cell too many is empty.
             if !header.beyond(&row).is_empty() {
                 add(row.line, Err("the row has more cells than the header".into()), &mut report);
@@ -159,8 +174,12 @@ fn json_take(line: &str, number: u64, report: &mut Report) -> Result<Take, Strin
     let (value, mended) = json::parse(line).map_err(|e| e.to_string())?;
     let place = || format!("line {number}");
     mended.into_iter().for_each(|reason| report.note(Action::Repaired, place(), reason));
-    let Value::Object(map) = value else { return Err(format!("expected an object, found {}", json::kind(&value))) };
-    let field = |names: &[&'static str]| match json::filled(&map, names) {
+    take_of(&value)
+}
+
+fn take_of(value: &Value) -> Result<Take, String> {
+    let Value::Object(map) = value else { return Err(format!("expected an object, found {}", json::kind(value))) };
+    let field = |names: &[&'static str]| match json::filled(map, names) {
         None => Ok(String::new()),
         Some((_, Value::String(text))) => Ok(text.trim().to_owned()),
         // Hugging Face's audio column.

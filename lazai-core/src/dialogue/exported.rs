@@ -1,0 +1,154 @@
+//! What chat programs and makers of training data write in their own way, as the list of messages that it stands for.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value, json};
+
+use super::Role;
+use crate::text::json::is_filled;
+
+/// Who writes a record so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Maker {
+    /// Pairs of what the user and the character said.
+    Oobabooga(&'static str),
+    /// The conversation in an object of its own.
+    OpenWebUi,
+    /// Of each message its versions, of which one is shown.
+    LmStudio,
+    /// The newest message first, its bytes taken for characters.
+    Messenger,
+    /// A prompt, and the one of two answers that people liked.
+    Preference(&'static str),
+    /// Texts by turns.
+    UltraChat,
+}
+
+/// The maker, if a record is of one of these.
+fn maker(map: &Map<String, Value>) -> Option<Maker> {
+    let list = |name: &str| map.get(name).and_then(Value::as_array).filter(|list| !list.is_empty());
+    if list("internal").is_some() && map.contains_key("visible") {
+        return Some(Maker::Oobabooga("internal"));
+    }
+    if let Some(data) = list("data") {
+        return match data.iter().all(Value::is_string) {
+            true => (data.len() > 1).then_some(Maker::UltraChat),
+            false => map.contains_key("data_visible").then_some(Maker::Oobabooga("data")),
+        };
+    }
+    if map.get("chat").is_some_and(|chat| chat.get("messages").is_some_and(Value::is_array)) {
+        return Some(Maker::OpenWebUi);
+    }
+    if let Some(messages) = list("messages") {
+        if messages.iter().all(|message| message.get("versions").is_some_and(Value::is_array)) {
+            return Some(Maker::LmStudio);
+        }
+        if map.contains_key("participants") && messages.iter().all(|message| message.get("timestamp_ms").is_some()) {
+            return Some(Maker::Messenger);
+        }
+    }
+    // Where the answers are plain texts, they are a response's field.
+    let lists = |name: &&str| map.get(*name).is_some_and(|answer| messages_of(answer).is_some());
+    let asked = ["prompt", "conversations", "messages"].iter().any(|name| map.get(*name).is_some_and(is_filled));
+    let answer = ["chosen", "completion"].into_iter().find(lists);
+    answer.filter(|name| asked || *name == "chosen").map(Maker::Preference)
+}
+
+/// Whether a record is one that [`unfolded`] unfolds.
+pub(super) fn looks_like(map: &Map<String, Value>) -> bool {
+    maker(map).is_some()
+}
+
+/// A record with its messages in a list, whoever wrote it.
+pub(super) fn unfolded(map: &Map<String, Value>) -> Cow<'_, Map<String, Value>> {
+    let Some(maker) = maker(map) else { return Cow::Borrowed(map) };
+    let list = |name: &str| map.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let messages = match maker {
+        Maker::Oobabooga(name) => list(name).iter().flat_map(pair).collect(),
+        Maker::OpenWebUi => map["chat"]["messages"].as_array().cloned().unwrap_or_default(),
+        Maker::LmStudio => list("messages").iter().filter_map(shown).collect(),
+        Maker::Messenger => by_time(list("messages")),
+        Maker::Preference(name) => liked(map, name),
+        Maker::UltraChat => {
+            list("data").iter().zip([Role::User, Role::Assistant].iter().cycle()).map(by_turns).collect()
+        }
+    };
+    let mut unfolded = map.clone();
+    unfolded.insert("messages".into(), Value::Array(messages));
+    Cow::Owned(unfolded)
+}
+
+fn by_turns((text, role): (&Value, &Role)) -> Value {
+    json!({"role": role.as_str(), "content": text})
+}
+
+/// What the character says before the user does has this in the user's place.
+const NOBODY: &str = "<|BEGIN-VISIBLE-CHAT|>";
+
+fn pair(turn: &Value) -> Vec<Value> {
+    let user = turn.get(0).filter(|text| is_filled(text) && text.as_str() != Some(NOBODY));
+    let character = turn.get(1).filter(|text| is_filled(text));
+    let said = [(user, Role::User), (character, Role::Assistant)];
+    said.iter().filter_map(|(text, role)| Some(by_turns(((*text)?, role)))).collect()
+}
+
+/// The version of a message that is shown. An answer in steps is what its blocks of text say.
+fn shown(message: &Value) -> Option<Value> {
+    let selected = message.get("currentlySelected").and_then(Value::as_u64).unwrap_or(0);
+    let version = message.get("versions")?.get(usize::try_from(selected).ok()?)?;
+    let Some(steps) = version.get("steps").and_then(Value::as_array) else { return Some(version.clone()) };
+    let said = steps.iter().filter(|step| step.get("type").and_then(Value::as_str) == Some("contentBlock"));
+    let parts = said.filter_map(|step| step.get("content")?.as_array()).flatten().cloned().collect();
+    Some(json!({"role": version.get("role")?, "content": Value::Array(parts)}))
+}
+
+/// Meta's exports list the newest message first, and escape each byte of UTF-8 as if it were a character.
+fn by_time(messages: &[Value]) -> Vec<Value> {
+    let mut messages = messages.to_vec();
+    messages.sort_by_key(|message| message.get("timestamp_ms").and_then(Value::as_i64));
+    for message in &mut messages {
+        for field in ["sender_name", "content"] {
+            if let Some(Value::String(text)) = message.get_mut(field)
+                && let Some(meant) = from_bytes(text)
+            {
+                *text = meant;
+            }
+        }
+    }
+    messages
+}
+
+/// The text whose bytes stand for characters in another, if they do.
+fn from_bytes(text: &str) -> Option<String> {
+    let bytes: Vec<u8> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect::<Option<_>>()?;
+    String::from_utf8(bytes).ok()
+}
+
+/// The prompt, and the answer that is to be learnt.
+fn liked(map: &Map<String, Value>, answer: &str) -> Vec<Value> {
+    let answer = messages_of(&map[answer]).unwrap_or_default();
+    let begins = answer.first().is_some_and(|first| {
+        let name = ["role", "from"].iter().find_map(|name| first.get(name)?.as_str());
+        name.and_then(Role::from_name) != Some(Role::Assistant)
+    });
+    // Some repeat the prompt before each answer.
+    if begins {
+        return answer;
+    }
+    let asked = ["prompt", "conversations", "messages"].iter().find_map(|name| map.get(*name).filter(|v| is_filled(v)));
+    let asked = match asked {
+        Some(Value::String(text)) => vec![json!({"role": "user", "content": text})],
+        Some(other) => messages_of(other).unwrap_or_default(),
+        None => Vec::new(),
+    };
+    [asked, answer].concat()
+}
+
+/// A message, or a list of messages.
+fn messages_of(value: &Value) -> Option<Vec<Value>> {
+    match value {
+        Value::Object(_) => Some(vec![value.clone()]),
+        Value::Array(list) if list.iter().all(Value::is_object) && !list.is_empty() => Some(list.clone()),
+        _ => None,
+    }
+}

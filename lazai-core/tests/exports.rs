@@ -1,0 +1,195 @@
+//! What chat programs export, each in its own way: who says what in it.
+#![allow(clippy::unwrap_used)]
+
+use lazai_core::dialogue::{Dialogue, Format, Options, Reader, Role, read_all};
+
+fn of(character: &str) -> Options {
+    Options { character: Some(character.into()), ..Options::default() }
+}
+
+fn said(dialogue: &Dialogue) -> Vec<String> {
+    let letter = |index: usize, role: Role| match role {
+        Role::Assistant if dialogue.context.contains(&u32::try_from(index).unwrap()) => "c",
+        role => &role.as_str()[..1],
+    };
+    dialogue.messages.iter().enumerate().map(|(i, m)| format!("{} {}", letter(i, m.role), m.content)).collect()
+}
+
+/// The dialogues of a text, each as its messages; and the reasons of all notes.
+fn read(text: &str, options: &Options) -> (Vec<Vec<String>>, Vec<String>) {
+    let (dialogues, report) = read_all(text.as_bytes(), options).unwrap();
+    (dialogues.iter().map(said).collect(), report.notes.into_iter().map(|note| note.reason).collect())
+}
+
+const TALK: [&str; 2] = ["u Is it lit?", "a It is."];
+
+#[test]
+fn each_programs_export_is_the_same_talk() {
+    for (maker, text) in [
+        (
+            "Claude",
+            r#"[{"uuid": "1", "name": "Lamps", "chat_messages": [{"sender": "human", "text": "Is it lit?", "content": [{"type": "text", "text": "Is it lit?"}]}, {"sender": "assistant", "text": "It is.", "content": []}]}]"#,
+        ),
+        (
+            "Open WebUI",
+            r#"[{"id": "1", "title": "Lamps", "chat": {"models": ["m"], "messages": [{"role": "user", "content": "Is it lit?"}, {"role": "assistant", "content": "It is."}], "history": {}}}]"#,
+        ),
+        (
+            "LM Studio",
+            r#"{"name": "c", "messages": [{"versions": [{"role": "user", "content": [{"type": "text", "text": "Is it lit?"}]}], "currentlySelected": 0}, {"versions": [{"role": "assistant", "content": "No."}, {"role": "assistant", "steps": [{"type": "debugInfoBlock"}, {"type": "contentBlock", "content": [{"type": "text", "text": "It is."}]}]}], "currentlySelected": 1}]}"#,
+        ),
+        (
+            "LibreChat",
+            r#"{"conversationId": "1", "messages": [{"sender": "User", "isCreatedByUser": true, "text": "Is it lit?"}, {"sender": "GPT-4", "isCreatedByUser": false, "text": "It is."}]}"#,
+        ),
+        (
+            "text generation web UI",
+            r#"{"internal": [["Is it lit?", "It is."]], "visible": [["Is it lit?", "It is."]]}"#,
+        ),
+        ("its older versions", r#"{"data": [["Is it lit?", "It is."]], "data_visible": [["Is it lit?", "It is."]]}"#),
+        (
+            "Agnai",
+            r#"{"name": "E", "treeLeafId": "2", "messages": [{"userId": "1", "handle": "Pat", "msg": "Is it lit?"}, {"characterId": "2", "handle": "Nim", "msg": "It is."}]}"#,
+        ),
+        (
+            "PIPPA",
+            r#"{"bot_name": "Nim", "conversation": [{"message": "Is it lit?", "is_human": true}, {"message": "It is.", "is_human": false}]}"#,
+        ),
+        (
+            "Gemini",
+            r#"{"contents": [{"role": "user", "parts": [{"text": "Is it lit?"}]}, {"role": "model", "parts": [{"text": "It is."}]}]}"#,
+        ),
+        ("XTuner", r#"{"conversation": [{"input": "Is it lit?", "output": "It is."}]}"#),
+        ("ShareAI", r#"{"conversation": [{"human": "Is it lit?", "assistant": "It is."}]}"#),
+        ("UltraChat", r#"{"id": "1", "data": ["Is it lit?", "It is."]}"#),
+        ("preferences as texts", r#"{"prompt": "Is it lit?", "chosen": "It is.", "rejected": "BAD"}"#),
+        (
+            "preferences as messages",
+            r#"{"prompt": "Is it lit?", "chosen": [{"role": "user", "content": "Is it lit?"}, {"role": "assistant", "content": "It is."}], "rejected": [{"role": "assistant", "content": "BAD"}]}"#,
+        ),
+        (
+            "preferences as ShareGPT",
+            r#"{"conversations": [{"from": "human", "value": "Is it lit?"}], "chosen": {"from": "gpt", "value": "It is."}, "rejected": {"from": "gpt", "value": "BAD"}}"#,
+        ),
+        (
+            "TRL",
+            r#"{"prompt": [{"role": "user", "content": "Is it lit?"}], "completion": [{"role": "assistant", "content": "It is."}]}"#,
+        ),
+        ("ChatGLM", r#"{"instruction": "Is it lit?", "history": [], "output": "It is."}"#),
+        ("a table", "prompt|response\nIs it lit?|It is.\n"),
+        ("a table of Excel's", "\"sep=;\"\r\nprompt;response\r\nIs it lit?;It is.\r\n"),
+    ] {
+        let (dialogues, notes) = read(text, &Options::default());
+        assert_eq!(dialogues, [TALK], "{maker}: {notes:?}");
+    }
+}
+
+#[test]
+fn what_a_program_writes_where_nobody_speaks_is_nobodys() {
+    let (dialogues, _) =
+        read(r#"{"internal": [["<|BEGIN-VISIBLE-CHAT|>", "Come in."], ["Hi", "Sit."]], "visible": []}"#, &of("Nim"));
+    assert_eq!(dialogues, [["a Come in.", "u Hi", "a Sit."]]);
+    let meta = r#"{"participants": [{"name": "Pat"}, {"name": "Zoé"}], "messages": [
+        {"sender_name": "Zo\u00c3\u00a9", "timestamp_ms": 2, "content": "Un caf\u00c3\u00a9."},
+        {"sender_name": "Pat", "timestamp_ms": 1, "content": "Tea?"}]}"#;
+    assert_eq!(read(meta, &of("Zoé")).0, [["u Pat: Tea?", "a Un café."]]);
+}
+
+#[test]
+fn several_characters_do_not_become_one() {
+    let agnai = r#"{"messages": [{"userId": "1", "handle": "Pat", "msg": "Hi"}, {"characterId": "2", "handle": "Nim", "msg": "Hello."}, {"characterId": "3", "handle": "Kai", "msg": "Ho."}]}"#;
+    assert_eq!(read(agnai, &Options::default()).0, [["u Hi", "a Hello.", "u Kai: Ho."]]);
+    assert_eq!(read(agnai, &of("Kai")).0, [["u Hi\nNim: Hello.", "a Ho."]]);
+}
+
+#[test]
+fn files_of_many_talks_are_many_talks() {
+    let header = r#"{"user_name": "Pat", "character_name": "Nim", "chat_metadata": {}}"#;
+    let talk = |text: &str| {
+        format!(
+            "{header}\n{{\"name\": \"Pat\", \"is_user\": true, \"mes\": \"Hi\"}}\n{{\"name\": \"Nim\", \"is_user\": false, \"mes\": {text:?}}}\n"
+        )
+    };
+    let (dialogues, _) = read(&[talk("One."), talk("Two.")].concat(), &Options::default());
+    assert_eq!(dialogues, [["u Hi", "a One."], ["u Hi", "a Two."]]);
+    let rows = r#"{"conversation_id": 1, "role": "user", "content": "Hi"}
+{"conversation_id": 1, "role": "assistant", "content": "One."}
+{"conversation_id": 2, "role": "assistant", "content": "Two."}
+{"conversation_id": 2, "role": "user", "content": "Bye"}
+"#;
+    let (dialogues, _) = read_all(rows.as_bytes(), &Options::default()).unwrap();
+    assert_eq!(dialogues.iter().map(said).collect::<Vec<_>>(), [vec!["u Hi", "a One."], vec!["a Two.", "u Bye"]]);
+    assert_eq!((&*dialogues[0].id, &*dialogues[1].id), ("1", "2"));
+    // As `cat` puts two files after one another that begin with byte order marks.
+    let one = "\u{feff}{\n\"prompt\": \"Is it lit?\", // asked\n\"response\": \"It is.\"\n}\n";
+    assert_eq!(read(&one.repeat(2), &Options::default()).0, [TALK, TALK]);
+}
+
+#[test]
+fn whatsapps_text_is_a_talk() {
+    let android = "12/01/24, 10:00 - Messages are end-to-end encrypted.\n12/01/24, 10:00 - Pat: Is it lit?\n12/01/24, 10:01 - Nim: It is.\nAnd warm: come.\n12/01/24, 10:02 - Pat: <Media omitted>\n12/01/24, 10:02 - Kai: Ho.\n";
+    let ios = "[12/01/24, 10:00:00] Lamps: \u{200e}Messages are end-to-end encrypted.\r\n[12/01/24, 10:00:00] Pat: Is it lit?\r\n[12/01/24, 10:01:00] Nim: It is.\r\nAnd warm: come.\r\n\u{200e}[12/01/24, 10:02:00] Pat: \u{200e}image omitted\r\n[12/01/24, 10:02:10] Kai: Ho.\r\n";
+    for text in [android, ios] {
+        let reader = Reader::new(text.as_bytes(), &of("Nim")).unwrap();
+        assert_eq!(reader.format(), Format::WhatsApp);
+        let (dialogues, _) = read(text, &of("Nim"));
+        assert_eq!(dialogues, [["u Pat: Is it lit?", "a It is.\nAnd warm: come.", "u Kai: Ho."]]);
+        let (nobody, notes) = read(text, &Options::default());
+        assert!(nobody.is_empty() && notes.iter().any(|note| note.contains("say who the character is")), "{notes:?}");
+    }
+}
+
+#[test]
+fn who_is_who_stays_so_in_all_blocks() {
+    let text = "<START>\nTom: Who is there?\nLira: Only us.\n<START>\nLira: Come in.\nTom: Gladly.\n";
+    let (dialogues, notes) = read(text, &Options::default());
+    assert_eq!(dialogues, [["u Who is there?", "a Only us."], ["a Come in.", "u Gladly."]]);
+    assert!(notes[0].contains("\"Tom\" and \"Lira\", taken as user and character"), "{notes:?}");
+    let play = "TOM: Who?\nLIRA: Us.\nTOM: Oh.\n";
+    let error = read_all(play.as_bytes(), &Options::default()).unwrap_err();
+    assert!(error.to_string().contains("say who the character is"), "{error}");
+    assert_eq!(read(play, &of("Lira")).0, [["u TOM: Who?", "a Us.", "u TOM: Oh."]]);
+}
+
+#[test]
+fn names_stand_where_cards_have_placeholders() {
+    let text = r#"{"prompt": "Hi, {{Char}}", "response": "<USER>, {{char}} is awake. {{other}} <b>"}"#;
+    let options = Options { user: Some("Pat".into()), ..of("Nim") };
+    assert_eq!(read(text, &options).0, [["u Hi, Nim", "a Pat, Nim is awake. {{other}} <b>"]]);
+    let (dialogues, notes) = read(text, &Options::default());
+    assert_eq!(dialogues, [["u Hi, {{Char}}", "a User, {{char}} is awake. {{other}} <b>"]]);
+    assert!(notes[0].contains("{{char}} stays"), "{notes:?}");
+}
+
+#[test]
+fn a_row_that_is_not_to_be_learnt_is_not() {
+    let table = "role,content,weight,id\nuser,Hi,1,1\nassistant,Draft.,0,1\nuser,No.,1,1\nassistant,Hello.,1,1\n";
+    assert_eq!(read(table, &Options::default()).0, [["u Hi", "c Draft.", "u No.", "a Hello."]]);
+    let pairs = "prompt,response,train\nHi,Bad.,false\nHi,Good.,true\n";
+    assert_eq!(read(pairs, &Options::default()).0, [["u Hi", "a Good."]]);
+}
+
+#[test]
+fn what_a_question_is_about_stands_with_it() {
+    let text = r#"{"context": "It burns oil.", "question": "Is it lit?", "answer": "It is."}"#;
+    assert_eq!(read(text, &Options::default()).0, [["u Is it lit?\n\nIt burns oil.", "a It is."]]);
+    let text = r#"{"system": [{"type": "text", "text": "Be brief."}], "author": {"name": "mira"}, "prompt": "Is it lit?", "response": "It is."}"#;
+    let (dialogues, _) = read_all(text.as_bytes(), &Options::default()).unwrap();
+    assert_eq!((said(&dialogues[0])[0].as_str(), &*dialogues[0].contributor), ("s Be brief.", "mira"));
+    let text = r#"{"prompt": "Is it lit?", "response": false, "answer": "It is."}"#;
+    assert_eq!(read(text, &Options::default()).0, [TALK]);
+}
+
+#[test]
+fn a_quotation_mark_that_never_ends_takes_no_rows_in_silence() {
+    let (dialogues, notes) = read("prompt,response\nIs it lit?,It is.\nOh?,\"Open\nAh?,Shut.\n", &Options::default());
+    assert_eq!(dialogues, [TALK]);
+    assert_eq!(notes, ["a quotation mark opens in line 3 and never ends"]);
+    let table = "prompt,response\nOh?,\"Open\nAh?,\"Shut.\"\nIs it lit?,It is.\n";
+    let (dialogues, notes) = read(table, &Options::default());
+    assert_eq!(dialogues, [TALK]);
+    assert_eq!(notes, ["a quotation mark opens in line 2 and ends amid a cell in line 3"]);
+    let (dialogues, notes) = read("prompt,response\nWell?,\"He said \"yes\" to it\"\n", &Options::default());
+    assert_eq!((dialogues.len(), notes.len()), (1, 1));
+    assert!(notes[0].contains("not doubled"), "{notes:?}");
+}
