@@ -1,15 +1,17 @@
 //! What the examples share: a home with keys, ledger and store; the Cyber Diva's files; a narrator; a stage on
-//! which the earlier phases have been played.
+//! which the earlier phases have been played; a node that runs beside a program.
 
 pub mod chain;
 pub mod diva;
 pub mod home;
 pub mod measure;
+pub mod running;
 pub mod stage;
 pub mod tale;
 
 pub use diva::CyberDiva;
 pub use home::Home;
+pub use running::RunningNode;
 pub use stage::{Stage, base_path};
 pub use tale::Tale;
 

@@ -51,6 +51,11 @@ impl Account {
         self.signer.address()
     }
 
+    #[cfg(feature = "client")]
+    pub(crate) fn signer(&self) -> Arc<dyn Signer> {
+        self.signer.clone()
+    }
+
     /// The ledger.
     #[must_use]
     pub fn ledger(&self) -> &dyn Ledger {

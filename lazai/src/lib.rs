@@ -1,9 +1,11 @@
 //! The LazAI market: an AI character as a verifiable, paid and tradable thing.
 //!
-//! Each role of the market is a struct with a few verbs:
+//! An app needs [`Client`]: it opens a session at a node, talks, checks and pays. Each role of the market is a struct with a few
+//! verbs:
 //!
 //! | role | does | feature |
 //! |---|---|---|
+//! | [`Client`] | opens sessions at a node over HTTP, talks, checks, pays | `client`, a default |
 //! | [`creator::Creator`] | proves a dataset and submits it; [`models::prepare`] makes one | `zk` to prove, `models` to prepare |
 //! | [`validator::Validator`] | verifies a submission and attests it | - |
 //! | [`exex::ExEx`] | follows the ledger, decrypts, fine-tunes, mints | `train` |
@@ -13,12 +15,14 @@
 //! | [`safety`] | consumers: report characters, block them | - |
 //! | [`provenance::verify`] | anyone: checks where a reply comes from | - |
 //!
-//! With the features `wire` and `node`, `http` carries all this over the network, in OpenAI's dialect.
+//! With the features `wire`, `client` and `node`, `http` carries all this over the network, in OpenAI's dialect.
 //!
 //! Roles act through an [`account::Account`]: a ledger and a signer. They never see a key. They are asynchronous
 //! because signers and ledgers are, and need no particular runtime.
 
 pub mod account;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod consumer;
 pub mod conversation;
 pub mod creator;
@@ -38,7 +42,12 @@ pub mod store;
 pub mod validator;
 
 pub use account::{Account, SendError};
+#[cfg(feature = "client")]
+pub use client::{Client, Session};
+pub use consumer::ConsumerError;
+pub use conversation::{CheckedReply, Conversation};
 pub use lazai_core as core;
+pub use lazai_core::{Address, Amount, LocalSigner, Signer};
 #[cfg(feature = "models")]
 pub use lazai_lora as lora;
 pub use lazai_settle as settle;

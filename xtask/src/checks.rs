@@ -45,10 +45,13 @@ const FEATURE_SETS: &[(&str, &str)] = &[
     ("lazai-core", ""),
     ("lazai-core", "cards"),
     ("lazai-core", "audio"),
+    ("lazai-core", "encodings"),
     ("lazai-core", "prepare"),
+    ("lazai-core", "yaml"),
 ];
 /// Examples that a test runs, one per role.
-const EXAMPLES: &[&str] = &["creator", "validator", "exex", "provider", "consumer", "governor", "anyone", "trainer"];
+const EXAMPLES: &[&str] =
+    &["client", "creator", "validator", "exex", "provider", "consumer", "governor", "anyone", "trainer"];
 const DENY: &str = "0.20.2";
 
 pub fn all() -> Result<()> {

@@ -1,6 +1,7 @@
 //! The market over HTTP: a real node behind its front, and everything that can go wrong on the way.
 #![allow(clippy::unwrap_used)]
 
+mod app;
 mod backends;
 mod command_line;
 mod ending;
@@ -88,6 +89,7 @@ fn a_node_and_its_proxy_over_http() {
     with_runtime(async {
         let served = served().await;
         a_consumer_talks_through_the_front(&served).await;
+        app::an_app_talks_by_its_client(&served).await;
         the_front_says_what_it_wants_and_what_is_wrong(&served).await;
         proxy::a_proxy_spends_its_budget_and_no_more(&served).await;
         proxy::a_proxy_keeps_out_what_is_not_local(&served).await;

@@ -20,7 +20,7 @@
 
 #[cfg(feature = "node")]
 mod backend;
-#[cfg(feature = "node")]
+#[cfg(feature = "client")]
 mod client;
 #[cfg(feature = "node")]
 mod front;
@@ -37,7 +37,7 @@ pub mod talk;
 
 #[cfg(feature = "node")]
 pub use backend::{OpenAiBackend, OpenAiError, Server};
-#[cfg(feature = "node")]
+#[cfg(feature = "client")]
 pub use client::HttpNode;
 #[cfg(feature = "node")]
 pub use front::Front;
