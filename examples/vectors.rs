@@ -37,7 +37,7 @@ async fn write() -> anyhow::Result<()> {
     let stage = Stage::new()?;
     let minted = stage.minted().await?;
     let provider = Arc::new(stage.provider("node", &minted)?);
-    let front = Front::new(provider.clone(), vec![stage.offer_terms(&provider, &minted)]);
+    let front = Front::new(provider.clone(), vec![Stage::offer_terms(&minted)]);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
     tokio::spawn(async move { axum::serve(listener, front.router()).await });

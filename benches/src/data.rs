@@ -13,7 +13,7 @@ use lazai::core::pov::{Clip, Contributor, PovFile, Record, Speech, Writer};
 use lazai::core::prepare::{Preparation, Settings};
 use lazai::core::voice::{Audio, LogMel};
 use lazai::core::{Address, Digest};
-use lazai::models::{ModelCounter, write};
+use lazai::models::{DatasetBuilder, ModelCounter};
 use serde_json::{Value, json};
 
 use crate::Failure;
@@ -160,8 +160,8 @@ fn import(file: &str, folder: &str) -> Result<Value, Failure> {
     let prepared = preparation.finish()?;
     let found_s = started.elapsed().as_secs_f64();
     let path = Path::new(folder).join("ours.safetensors");
-    let (tokenizer, template) = (counter.tokenizer(), counter.template());
-    write(&path, tokenizer, template, vec![contributor("bench")], prepared.train()?, &[], 0, threads)?;
+    let builder = DatasetBuilder::new(counter.tokenizer(), counter.template());
+    builder.with_contributors(vec![contributor("bench")]).write(&path, prepared.train()?, threads)?;
     let seconds = started.elapsed().as_secs_f64();
 
     let written = PovFile::open(&path)?;

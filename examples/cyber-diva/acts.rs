@@ -9,19 +9,19 @@ use lazai::consumer::{Consumer, Conversation};
 use lazai::core::dialogue::{Message, Role};
 use lazai::core::pov::{Dataset, PublicPart};
 use lazai::core::{Amount, Asset, ClassId, Signer, SubmissionId, TokenId};
-use lazai::creator::Creator;
+use lazai::creator::{Creator, Proved};
 use lazai::exex::{MintTerms, Minted};
 use lazai::lora::BaseModel;
 use lazai::lora::backend::{Backend, Candle, TrainedFiles};
 use lazai::lora::train::loss_plot;
-use lazai::models::prepare;
+use lazai::models::DatasetBuilder;
 use lazai::node::{ReplySettings, SignedOffer};
-use lazai::provider::Provider;
+use lazai::provider::{OfferTerms, Provider};
 use lazai::settle::market::{Event, Transaction};
-use lazai::settle::session::{Offer, SessionPayment};
+use lazai::settle::session::SessionPayment;
 use lazai::store::{FolderStore, Store};
 use lazai::validator::{ValidationError, Validator};
-use lazai::zk::{Proof, Statement};
+use lazai::zk::Proof;
 use lazai_examples::diva::CONTRIBUTORS;
 use lazai_examples::measure::{peak_rss_mb, perplexity_of};
 use lazai_examples::{CyberDiva, Home, Tale, prover};
@@ -51,7 +51,8 @@ pub fn dataset(tale: &Tale, home: &Home, diva: &CyberDiva, base: &BaseModel) -> 
         let contributors = diva.contributors(|name| home.address(name));
         let packed = tale.wait("tokenizing dialogues, computing spectrograms", || {
             let now = home.ledger().now_s();
-            prepare(base.tokenizer(), base.template(), contributors, &diva.dialogues, &diva.recordings, now)
+            let builder = DatasetBuilder::new(base.tokenizer(), base.template()).made_at(now);
+            builder.with_contributors(contributors).with_recordings(&diva.recordings).build(&diva.dialogues)
         });
         let (dataset, _) = packed?;
         Ok(dataset.to_bytes()?)
@@ -60,25 +61,29 @@ pub fn dataset(tale: &Tale, home: &Home, diva: &CyberDiva, base: &BaseModel) -> 
 }
 
 /// The proof, made once, and how long it took.
-pub fn proof(
+pub fn proved(
     tale: &Tale,
     home: &Home,
     creator: &Creator,
-    dataset: &Dataset,
-    public: &PublicPart,
-) -> anyhow::Result<(Statement, Proof, f64)> {
-    let mut took = None;
+    dataset: Dataset,
+    public: PublicPart,
+) -> anyhow::Result<(Proved, f64)> {
+    let (mut draft, mut made) = (Some(creator.draft(1, dataset, public)?), None);
     let bytes = home.once("creator/proof.bin", || {
+        let draft = draft.take().context("a draft is proved once")?;
         let started = Instant::now();
-        let (_, proof) = tale.wait("proving in zero knowledge", || creator.prove(prover(), dataset, public, 1))?;
-        took = Some(started.elapsed().as_secs_f64());
-        Ok(proof.to_bytes())
+        let proved = tale.wait("proving in zero knowledge", || draft.prove(prover()))?;
+        let bytes = proved.proof().to_bytes();
+        made = Some((proved, started.elapsed().as_secs_f64()));
+        Ok(bytes)
     })?;
-    let (_, statement) = creator.statement(dataset, public, 1)?;
-    if let Some(took) = took {
-        home.keep("creator/prove_s.json", &took)?;
+    if let Some((proved, took_s)) = made {
+        home.keep("creator/prove_s.json", &took_s)?;
+        return Ok((proved, took_s));
     }
-    Ok((statement, Proof::from_bytes(&bytes)?, home.kept("creator/prove_s.json")?.unwrap_or(0.0)))
+    let draft = draft.take().context("a draft that is not proved yet")?;
+    let proved = draft.with_proof(Proof::from_bytes(&bytes)?)?;
+    Ok((proved, home.kept("creator/prove_s.json")?.unwrap_or(0.0)))
 }
 
 pub fn signers(home: &Home) -> Vec<Arc<dyn Signer>> {
@@ -238,22 +243,13 @@ async fn offer(home: &Home, provider: &Provider, minted: &Minted, nonce: u64) ->
     if let Some(offer) = home.kept(&file)? {
         return Ok(offer);
     }
-    let terms = Offer {
-        node: provider.address(),
-        class: minted.class,
-        version: minted.version,
-        asset: Asset::NATIVE,
+    let terms = OfferTerms {
         prompt_price: Amount::from_base_units(PROMPT_PRICE),
         completion_price: Amount::from_base_units(COMPLETION_PRICE),
-        prompt_ceiling: 1_024,
-        completion_ceiling: 0,
-        session_s: 86_400,
-        valid_until_s: home.ledger().now_s() + 86_400,
-        min_deposit: Amount::ZERO,
         quota_deposit: Amount::from_base_units(QUOTA_WORTH),
-        series: 0,
+        ..OfferTerms::free(minted.class, minted.version)
     };
-    let offer = provider.offer(terms).await?;
+    let offer = provider.offer(&terms, home.ledger().now_s() + 86_400).await?;
     home.keep(&file, &offer)?;
     Ok(offer)
 }

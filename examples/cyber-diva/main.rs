@@ -8,7 +8,7 @@ mod tell;
 use std::sync::Arc;
 
 use lazai::consumer::Consumer;
-use lazai::core::record::{LoraConfig, TrainConfig};
+use lazai::core::record::TrainConfig;
 use lazai::creator::Creator;
 use lazai::exex::ExEx;
 use lazai::governor::Governor;
@@ -18,7 +18,6 @@ use lazai::lora::{BaseModel, Compute};
 use lazai::models::ModelCounter;
 use lazai::provenance::{TrustAnchor, collect, verify};
 use lazai::provider::Provider;
-use lazai::settle::Lineage;
 use lazai::settle::market::SubmissionStatus;
 use lazai::validator::Validator;
 use lazai_examples::home::{VALIDATORS, VOTERS};
@@ -45,14 +44,11 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
     let creator = Creator::new(home.account("creator"), home.store());
     let public = diva.public_part(diva.contributors(|name| home.address(name)));
     let dataset = acts::dataset(&tale, &home, &diva, &base)?;
-    let (statement, proof, prove_s) = acts::proof(&tale, &home, &creator, &dataset, &public)?;
-    tell::dataset(&mut tale, &dataset, &public, &statement)?;
-    let submission = creator.submission_id(1);
+    let (proved, prove_s) = acts::proved(&tale, &home, &creator, dataset, public)?;
+    tell::dataset(&mut tale, &proved)?;
+    let submission = proved.id();
     if home.ledger().market().submission(submission).is_none() {
-        let contributors = acts::signers(&home);
-        creator
-            .submit(1, &dataset, &public, &statement, &proof, exex.contact(), Lineage::NEW_CLASS, &contributors)
-            .await?;
+        proved.submit(exex.contact(), &acts::signers(&home)).await?;
     }
     tale.say(format!("submitted as {submission}; only the ExEx can open the private part"));
 
@@ -65,7 +61,7 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
         validator.attest(attestation).await?;
     }
     tell::quorum(&mut tale, &home, submission, rejected)?;
-    tell::proof(&mut tale, &statement, &proof, prove_s)?;
+    tell::proof(&mut tale, proved.statement(), proved.proof(), prove_s)?;
 
     // 3. The ExEx sees the accepted dataset, decrypts it, fine-tunes.
     tale.phase("3. Model minting: the ExEx fine-tunes with LoRA");
@@ -75,8 +71,6 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
         accepted.contains(&submission) || matches!(minted, Some(SubmissionStatus::Minted { .. })),
         "the accepted submission did not reach the ExEx"
     );
-    let private = exex.open(submission, &*backend).await?;
-    let lora = LoraConfig::default();
     let config = TrainConfig {
         epochs: if args.short { 1 } else { 2 },
         max_steps: args.short.then_some(4),
@@ -85,16 +79,17 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
         ..TrainConfig::default()
     };
     let mut bar = tale.bar("training");
-    let trained = exex.train(submission, &private, &*backend, &lora, &config, |p| {
+    let training = exex.open(submission, backend.clone()).await?.with_config(config);
+    let trained = training.run(|p| {
         bar(p.step.into(), p.steps.into(), format!("loss {:.3}, {:.0} tokens/s", p.loss, p.tokens_per_s));
         true
     })?;
-    acts::measure(&mut tale, &home, &diva, &backend, &trained, &exex.adapter_folder(submission))?;
+    acts::measure(&mut tale, &home, &diva, &backend, &trained.files, &exex.adapter_folder(submission))?;
 
     // 4. The DAT: a class for the character, share tokens for those who contributed.
     tale.phase("4. DAT anchoring: the model becomes a token class");
     home.let_doubts_pass(submission)?;
-    let minted = exex.mint(submission, &*backend, &lora, &config, &trained, acts::terms(&diva)).await?;
+    let minted = exex.mint(&trained, acts::terms(&diva)).await?;
     let access = acts::access_token(&home, minted.class).await?;
     tell::dat(&mut tale, &home, &minted);
 

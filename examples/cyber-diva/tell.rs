@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use lazai::consumer::Conversation;
-use lazai::core::pov::{Dataset, PublicPart};
 use lazai::core::{Amount, Asset, ParamsVersion, SessionId, SubmissionId, TokenId};
+use lazai::creator::Proved;
 use lazai::exex::Minted;
 use lazai::lora::BaseModel;
 use lazai::lora::generate::{Sampler, generate};
@@ -20,8 +20,9 @@ use lazai_examples::tale::gas;
 use lazai_examples::{Home, Tale};
 use serde_json::json;
 
-pub fn dataset(tale: &mut Tale, dataset: &Dataset, public: &PublicPart, statement: &Statement) -> anyhow::Result<()> {
-    let public_bytes = public.to_bytes()?.len();
+pub fn dataset(tale: &mut Tale, submitted: &Proved) -> anyhow::Result<()> {
+    let (dataset, statement) = (submitted.dataset(), submitted.statement());
+    let public_bytes = submitted.public_part().to_bytes()?.len();
     let (records, tokens, frames) = (dataset.records().len(), dataset.tokens(), dataset.vocal_frames());
     tale.say(format!("{records} dialogues, {tokens} tokens, {frames} voice frames; {public_bytes} bytes are public"));
     tale.note(

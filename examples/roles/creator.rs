@@ -2,7 +2,7 @@
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use lazai::core::{character::Character, dialogue, pov::PublicPart, voice::read_folder};
-use lazai::{models::prepare, settle::Lineage, zk::Prover};
+use lazai::{models::DatasetBuilder, zk::Prover};
 use lazai_examples::{Stage, diva};
 
 fn main() -> anyhow::Result<()> {
@@ -17,22 +17,15 @@ fn main() -> anyhow::Result<()> {
     let (mut voice, _report) = read_folder(&files.join("voice/voice.jsonl"))?;
     voice.retain(|recording| recording.take.contributor == "mira");
     // Dialogues become token ids, recordings become spectrograms; the public part is at most 32 KiB.
-    let (dataset, _report) = prepare(model.tokenizer(), model.template(), mira.clone(), &chats, &voice, 0)?;
+    let builder = DatasetBuilder::new(model.tokenizer(), model.template()).with_contributors(mira.clone());
+    let (dataset, _report) = builder.with_recordings(&voice).build(&chats)?;
     let public = PublicPart::new(card.profile(), vec!["Who are you?".into()], mira, "synthetic");
-    // The proof is bound to this ledger, this creator and her submission number 1.
-    let (statement, proof) = creator.prove(&Prover::new(), &dataset, &public, 1)?;
+    // The proof is bound to this ledger, this creator and the creator's submission number 1.
+    let proved = creator.draft(1, dataset, public)?.prove(&Prover::new())?;
     // The private part is encrypted; its key is sealed to the ExEx alone. Each contributor signs.
     let (exex, signers) = (stage.exex().contact(), [stage.home.signer("mira")]);
-    let id = pollster::block_on(creator.submit(
-        1,
-        &dataset,
-        &public,
-        &statement,
-        &proof,
-        exex,
-        Lineage::NEW_CLASS,
-        &signers,
-    ))?;
+    let id = pollster::block_on(proved.submit(exex, &signers))?;
+    let statement = proved.statement();
     println!("submitted {id}: {} records, {} tokens", statement.records(), statement.tokens());
     Ok(())
 }

@@ -17,7 +17,7 @@ fn main() -> anyhow::Result<()> {
 
         // The node: its characters are models, and cost something.
         let provider = Arc::new(stage.provider("node", &minted)?);
-        let front = Front::new(provider.clone(), vec![stage.offer_terms(&provider, &minted)]);
+        let front = Front::new(provider.clone(), vec![Stage::offer_terms(&minted)]);
         let node = TcpListener::bind("127.0.0.1:0").await?;
         let node_url = format!("http://{}", node.local_addr()?);
         let router = front.router();

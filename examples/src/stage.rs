@@ -7,20 +7,18 @@ use std::sync::Arc;
 use anyhow::Context;
 use lazai::consumer::Consumer;
 use lazai::core::pov::{Dataset, PublicPart};
-use lazai::core::record::{LoraConfig, TrainConfig};
-use lazai::core::{Amount, Asset, SubmissionId};
-use lazai::creator::{Creator, ExExContact};
+use lazai::core::record::TrainConfig;
+use lazai::core::{Amount, Signer, SubmissionId};
+use lazai::creator::{Creator, Proved};
 use lazai::exex::{ExEx, MintTerms, Minted};
 use lazai::lora::backend::Candle;
 use lazai::lora::generate::Sampler;
 use lazai::lora::{BaseModel, Compute};
-use lazai::models::{ModelCounter, prepare};
+use lazai::models::{DatasetBuilder, ModelCounter};
 use lazai::node::SignedOffer;
-use lazai::provider::Provider;
-use lazai::settle::Lineage;
-use lazai::settle::session::{Offer, SessionPayment};
+use lazai::provider::{OfferTerms, Provider};
+use lazai::settle::session::SessionPayment;
 use lazai::validator::Validator;
-use lazai::zk::{Proof, Statement};
 
 use crate::diva::CONTRIBUTORS;
 use crate::home::VALIDATORS;
@@ -106,26 +104,24 @@ impl Stage {
     pub fn packed(&self) -> anyhow::Result<(Dataset, PublicPart)> {
         let contributors = self.diva.contributors(|name| self.home.address(name));
         let public = self.diva.public_part(contributors.clone());
-        let (tokenizer, template) = (self.base.tokenizer(), self.base.template());
-        let (dataset, _) = prepare(tokenizer, template, contributors, &self.diva.dialogues, &self.diva.recordings, 0)?;
+        let builder = DatasetBuilder::new(self.base.tokenizer(), self.base.template()).with_contributors(contributors);
+        let (dataset, _) = builder.with_recordings(&self.diva.recordings).build(&self.diva.dialogues)?;
         Ok((dataset, public))
     }
 
-    /// Submits packed data with a proof.
+    /// Packed data with its proof, as a submission of a number.
     ///
     /// # Errors
     /// What the creator's role says.
-    pub async fn submit(
-        &self,
-        nonce: u64,
-        packed: &(Dataset, PublicPart),
-        proved: &(Statement, Proof),
-        exex: ExExContact,
-    ) -> anyhow::Result<SubmissionId> {
-        let signers: Vec<_> = CONTRIBUTORS.iter().map(|name| self.home.signer(name)).collect();
-        let ((dataset, public), (statement, proof)) = (packed, proved);
-        let lineage = Lineage::NEW_CLASS;
-        Ok(self.creator().submit(nonce, dataset, public, statement, proof, exex, lineage, &signers).await?)
+    pub fn proved(&self, number: u64) -> anyhow::Result<Proved> {
+        let (dataset, public) = self.packed()?;
+        Ok(self.creator().draft(number, dataset, public)?.prove(crate::prover())?)
+    }
+
+    /// Those who sign for what they contributed.
+    #[must_use]
+    pub fn contributors(&self) -> Vec<Arc<dyn Signer>> {
+        CONTRIBUTORS.iter().map(|name| self.home.signer(name)).collect()
     }
 
     /// Phase 1 is played: a dataset is submitted.
@@ -133,9 +129,7 @@ impl Stage {
     /// # Errors
     /// What the roles say.
     pub async fn submitted(&self) -> anyhow::Result<SubmissionId> {
-        let packed = self.packed()?;
-        let proved = self.creator().prove(crate::prover(), &packed.0, &packed.1, 1)?;
-        self.submit(1, &packed, &proved, self.exex().contact()).await
+        Ok(self.proved(1)?.submit(self.exex().contact(), &self.contributors()).await?)
     }
 
     /// Has all validators attest a submission.
@@ -185,11 +179,11 @@ impl Stage {
     /// What the roles say.
     pub async fn minted(&self) -> anyhow::Result<Minted> {
         let submission = self.accepted().await?;
-        let (exex, lora, config) = (self.exex(), LoraConfig::default(), self.training());
-        let dataset = exex.open(submission, &*self.backend).await?;
-        let trained = exex.train(submission, &dataset, &*self.backend, &lora, &config, |_| true)?;
+        let exex = self.exex();
+        let training = exex.open(submission, self.backend.clone()).await?.with_config(self.training());
+        let trained = training.run(|_| true)?;
         self.home.let_doubts_pass(submission)?;
-        Ok(exex.mint(submission, &*self.backend, &lora, &config, &trained, self.terms()).await?)
+        Ok(exex.mint(&trained, self.terms()).await?)
     }
 
     /// A node that serves a minted version, with replies of up to 8 tokens; 48 of a character that has learnt more than a step.
@@ -207,21 +201,13 @@ impl Stage {
 
     /// What a node asks for a minted version.
     #[must_use]
-    pub fn offer_terms(&self, provider: &Provider, minted: &Minted) -> Offer {
-        Offer {
-            node: provider.address(),
-            class: minted.class,
-            version: minted.version,
-            asset: Asset::NATIVE,
+    pub fn offer_terms(minted: &Minted) -> OfferTerms {
+        OfferTerms {
             prompt_price: Amount::from_base_units(1),
             completion_price: Amount::from_base_units(5),
             prompt_ceiling: 200,
-            completion_ceiling: 0,
             session_s: 600,
-            valid_until_s: self.home.ledger().now_s() + 600,
-            min_deposit: Amount::ZERO,
-            quota_deposit: Amount::ZERO,
-            series: 0,
+            ..OfferTerms::free(minted.class, minted.version)
         }
     }
 
@@ -230,7 +216,7 @@ impl Stage {
     /// # Errors
     /// What the signer says.
     pub async fn offer(&self, provider: &Provider, minted: &Minted) -> anyhow::Result<SignedOffer> {
-        Ok(provider.offer(self.offer_terms(provider, minted)).await?)
+        Ok(provider.offer(&Self::offer_terms(minted), self.home.ledger().now_s() + 600).await?)
     }
 
     /// A consumer who recounts every receipt.

@@ -1,21 +1,25 @@
 //! The roles against each other: whoever does not keep to the rules gets a typed error, and nothing changes.
 #![allow(clippy::unwrap_used)]
 
+use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use lazai::consumer::{Conversation, ReceivedReply};
 use lazai::core::dialogue::{Message, Role};
-use lazai::core::record::LoraConfig;
+use lazai::core::pov::PovFile;
+use lazai::core::seal::{DataKey, UnsealingKey};
 use lazai::core::{Amount, Asset, Digest, LocalSigner, SessionId, Signer, SubmissionId};
+use lazai::creator::{ExExContact, Proved};
 use lazai::exex::{ExExError, Minted, RefusalReason};
+use lazai::models::DatasetBuilder;
 use lazai::node::{
     ChatRequest, Moderator, Node, NodeError, ReplySettings, RequestClaim, SignedVoucher, request_digest,
 };
 use lazai::provenance::{Evidence, Report, Trust, TrustAnchor, collect, verify};
-use lazai::provider::Provider;
+use lazai::provider::{OfferTerms, Provider};
 use lazai::settle::MarketError;
-use lazai::settle::market::{SubmissionStatus, Transaction};
-use lazai::settle::session::{Offer, SessionPayment};
+use lazai::settle::market::{Submission, SubmissionStatus, Transaction};
+use lazai::settle::session::SessionPayment;
 use lazai::store::Store;
 use lazai::validator::{ValidationError, Validator};
 use lazai_examples::Stage;
@@ -150,8 +154,8 @@ fn quota_is_worth_what_the_offer_says_and_paid_by_the_class() {
     block_on(stage.home.account("consumer").send("quota gift", gift)).unwrap();
     let sponsor = Transaction::Sponsor { class, asset, amount: units(500), per_unit: units(350) };
     block_on(creator.send("quota fund", sponsor)).unwrap();
-    let terms = Offer { quota_deposit: units(350), ..stage.offer_terms(&node, minted) };
-    let offer = block_on(node.offer(terms)).unwrap();
+    let terms = OfferTerms { quota_deposit: units(350), ..Stage::offer_terms(minted) };
+    let offer = block_on(node.offer(&terms, stage.home.ledger().now_s() + 600)).unwrap();
     let mut conversation = block_on(consumer.open(301, &offer, quota)).unwrap();
     let reply = block_on(consumer.say(&mut conversation, &node, "hi", &mut |_| {})).unwrap();
     let owed = reply.receipt.receipt.cumulative;
@@ -206,38 +210,55 @@ fn repeated_dialogues_are_dropped() {
     let stage = Stage::new().unwrap();
     let twice: Vec<_> = stage.diva.dialogues.iter().take(3).chain(stage.diva.dialogues.first()).cloned().collect();
     let contributors = stage.packed().unwrap().1.contributors;
-    let (tokenizer, template) = (stage.base.tokenizer(), stage.base.template());
-    let (dataset, report) = lazai::models::prepare(tokenizer, template, contributors, &twice, &[], 0).unwrap();
+    let builder = DatasetBuilder::new(stage.base.tokenizer(), stage.base.template()).with_contributors(contributors);
+    let (dataset, report) = builder.clone().build(&twice).unwrap();
     assert_eq!((dataset.records().len(), report.kept, report.dropped), (3, 3, 1));
     lazai::zk::Commitment::of(&dataset).unwrap();
+
+    // So it is in a file.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dataset.safetensors");
+    let (_, report) = builder.write(&path, twice.into_iter().map(Ok), NonZeroUsize::MIN).unwrap();
+    assert_eq!((report.kept, report.dropped), (3, 1));
+    lazai::zk::Commitment::of(&PovFile::open(&path).unwrap()).unwrap();
+}
+
+/// Submits what no honest creator would: a sealed submission, changed.
+fn submit_lie(stage: &Stage, proved: &Proved, lie: impl FnOnce(&mut Submission)) -> SubmissionId {
+    let mut submission = block_on(proved.seal(stage.exex().contact(), &stage.contributors())).unwrap();
+    lie(&mut submission);
+    block_on(stage.creator().send(submission)).unwrap()
 }
 
 /// Two market participants who lie: garbage under a valid proof, and other data than was proved.
 #[test]
 fn the_exex_refuses_what_does_not_open_or_is_not_what_was_proved() {
     let stage = Stage::new().unwrap();
-    let packed = stage.packed().unwrap();
-    let (creator, exex) = (stage.creator(), stage.exex());
-    let prover = lazai_examples::prover();
+    let (exex, store, backend) = (stage.exex(), stage.home.store(), stage.backend.clone());
+    let put = |bytes: Vec<u8>| block_on(store.put(&bytes)).unwrap();
 
     // The key is sealed to somebody else: a valid proof, a ciphertext that nobody named can open.
-    let proved = creator.prove(prover, &packed.0, &packed.1, 1).unwrap();
-    let stranger = lazai::core::seal::UnsealingKey::random().unwrap();
-    let contact = lazai::creator::ExExContact { sealing_key: stranger.public(), ..exex.contact() };
-    let garbage = block_on(stage.submit(1, &packed, &proved, contact)).unwrap();
+    let first = stage.proved(1).unwrap();
+    let stranger = UnsealingKey::random().unwrap();
+    let contact = ExExContact { sealing_key: stranger.public(), ..exex.contact() };
+    let garbage = block_on(first.submit(contact, &stage.contributors())).unwrap();
     block_on(stage.attest(garbage)).unwrap();
-    let refusal = block_on(exex.open(garbage, &*stage.backend)).unwrap_err();
+    let refusal = block_on(exex.open(garbage, backend.clone())).unwrap_err();
     assert!(matches!(&refusal, ExExError::Refused(RefusalReason::Ciphertext(_))), "{refusal}");
 
     // The proof is of these records, the ciphertext holds others (the same words under other salts).
-    let proved = creator.prove(prover, &packed.0, &packed.1, 2).unwrap();
-    let other = stage.packed().unwrap();
-    let swapped = block_on(stage.submit(2, &other, &proved, exex.contact())).unwrap();
+    let second = stage.proved(2).unwrap();
+    let swapped = submit_lie(&stage, &second, |submission| {
+        let (id, key) = (second.id(), DataKey::random().unwrap());
+        let (other, _) = stage.packed().unwrap();
+        submission.ciphertext = put(key.encrypt(&other.to_bytes().unwrap(), id.as_bytes()).unwrap());
+        submission.sealed_key = exex.contact().sealing_key.seal(&key, id.as_bytes()).unwrap();
+    });
     block_on(stage.attest(swapped)).unwrap();
-    let error = block_on(exex.open(swapped, &*stage.backend)).unwrap_err();
+    let error = block_on(exex.open(swapped, backend.clone())).unwrap_err();
     assert!(matches!(&error, ExExError::Refused(RefusalReason::Root { .. })), "{error}");
 
-    // The reason goes on the ledger, signed; then nothing is minted.
+    // The reason goes on the ledger, signed.
     assert_eq!(block_on(exex.follow()).unwrap(), [garbage, swapped]);
     let ExExError::Refused(reason) = error else { unreachable!("checked above") };
     block_on(exex.refuse(swapped, &reason)).unwrap();
@@ -245,29 +266,34 @@ fn the_exex_refuses_what_does_not_open_or_is_not_what_was_proved() {
     let status = &market.submission(swapped).unwrap().status;
     assert!(matches!(status, SubmissionStatus::Refused { reason } if reason.contains("root")), "{status:?}");
     assert_eq!(block_on(exex.follow()).unwrap(), [garbage]);
-    let (lora, config) = (LoraConfig::default(), stage.training());
-    let trained = exex.train(swapped, &packed.0, &*stage.backend, &lora, &config, |_| true).unwrap();
-    let minted = block_on(exex.mint(swapped, &*stage.backend, &lora, &config, &trained, stage.terms()));
+
+    // What was refused is not minted, whatever was trained before.
+    let third = stage.proved(3).unwrap();
+    let honest = block_on(third.submit(exex.contact(), &stage.contributors())).unwrap();
+    block_on(stage.attest(honest)).unwrap();
+    let training = block_on(exex.open(honest, backend)).unwrap().with_config(stage.training());
+    let trained = training.run(|_| true).unwrap();
+    block_on(exex.refuse(honest, &reason)).unwrap();
+    let minted = block_on(exex.mint(&trained, stage.terms()));
     assert!(minted.unwrap_err().to_string().contains("expected accepted"));
 
-    // A proof of another dataset, or for another submission, convinces no validator.
-    let foreign = creator.prove(prover, &other.0, &other.1, 3).unwrap();
-    let (statement, _) = creator.prove(prover, &packed.0, &packed.1, 3).unwrap();
-    let id = block_on(stage.submit(3, &packed, &(statement, foreign.1), exex.contact())).unwrap();
-    refuses_proof(&stage, id);
-    let early = creator.prove(prover, &packed.0, &packed.1, 1).unwrap();
-    let id = block_on(stage.submit(4, &packed, &early, exex.contact())).unwrap();
-    let verdict = block_on(
-        Validator::new(stage.home.account("validator 1"), &stage.home.path("signed")).verify(id, &*stage.home.store()),
-    );
-    refused!(verdict, ValidationError::StatementMismatch { field: "ledger or submission" });
-}
-
-fn refuses_proof(stage: &Stage, id: SubmissionId) {
-    let verdict = block_on(
-        Validator::new(stage.home.account("validator 1"), &stage.home.path("signed")).verify(id, &*stage.home.store()),
-    );
-    refused!(verdict, ValidationError::Proof(lazai::zk::VerifyError::Rejected { .. }));
+    // A proof of another dataset, or for another submission, convinces no validator; a creator finds it out as well.
+    let fourth = stage.proved(4).unwrap();
+    let id = submit_lie(&stage, &fourth, |submission| submission.proof = third.proof().digest());
+    let verify = |id| {
+        let validator = Validator::new(stage.home.account("validator 1"), &stage.home.path("signed"));
+        block_on(validator.verify(id, &*stage.home.store()))
+    };
+    refused!(verify(id), ValidationError::Proof(lazai::zk::VerifyError::Rejected { .. }));
+    let fifth = stage.proved(5).unwrap();
+    let id = submit_lie(&stage, &fifth, |submission| {
+        submission.statement = first.statement().digest();
+        submission.proof = first.proof().digest();
+    });
+    refused!(verify(id), ValidationError::StatementMismatch { field: "ledger or submission" });
+    let (dataset, public) = stage.packed().unwrap();
+    let draft = stage.creator().draft(6, dataset, public).unwrap();
+    refused!(draft.with_proof(fifth.proof().clone()), lazai::zk::VerifyError::Rejected { .. });
 }
 
 fn evidence(stage: &Stage, minted: &Minted, nonce: u64) -> (Evidence, TrustAnchor) {

@@ -17,8 +17,7 @@ use lazai::core::Amount;
 use lazai::exex::Minted;
 use lazai::http::{Front, HttpNode};
 use lazai::provenance::{Evidence, TrustAnchor, collect};
-use lazai::provider::Provider;
-use lazai::settle::session::Offer;
+use lazai::provider::{OfferTerms, Provider};
 use lazai_examples::Stage;
 use lazai_examples::stage::deposit;
 use serde_json::{Value, json};
@@ -113,11 +112,11 @@ async fn serve() -> anyhow::Result<()> {
     // The node.
     let provider = Arc::new(stage.provider("node", &minted)?);
     let units = Amount::from_base_units;
-    let terms = Offer {
+    let terms = OfferTerms {
         prompt_price: units(1_000_000_000_003),
         completion_price: units(4_000_000_000_007),
         session_s: 3_600,
-        ..stage.offer_terms(&provider, &minted)
+        ..Stage::offer_terms(&minted)
     };
     let front = Front::new(provider.clone(), vec![terms]).spawn("127.0.0.1:0")?;
 

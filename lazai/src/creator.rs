@@ -1,21 +1,22 @@
 //! The creator: turns dialogue and voice into a dataset, proves it whole, submits it.
 
+mod draft;
+
 use std::sync::Arc;
 
-use lazai_core::digest::sha256;
 use lazai_core::pov::{Dataset, PovError, PublicPart};
-use lazai_core::seal::{DataKey, SealError, SealingKey};
-use lazai_core::{Address, BasisPoints, ClassId, Signature, Signer, SignerError, SubmissionId};
+use lazai_core::seal::{SealError, SealingKey};
+use lazai_core::{Address, BasisPoints, ClassId, SignerError, SubmissionId};
 use lazai_settle::governance::OutOfBounds;
 use lazai_settle::lineage::Lineage;
-use lazai_settle::market::{Class, ContributorShare, Submission, Transaction};
-use lazai_settle::quorum::ContributorConsent;
-use lazai_zk::opening::prompts_root;
-use lazai_zk::{Binding, CommitError, Commitment, Proof, Source, Statement};
+use lazai_settle::market::{Class, Submission, Transaction};
+use lazai_zk::CommitError;
 use thiserror::Error;
 
 use crate::account::{Account, SendError};
 use crate::store::{Store, StoreError};
+
+pub use draft::{Draft, Proved};
 
 /// Why a dataset was not submitted.
 #[derive(Debug, Error)]
@@ -63,24 +64,43 @@ pub struct ExExContact {
 }
 
 /// A creator.
+///
+/// A dataset goes through three states, and each is a type: a [`Draft`] knows its number and its public part, a [`Proved`]
+/// draft has the proof of exactly that, and what is submitted is a [`Proved`] draft.
+///
+/// # Example
+/// ```no_run
+/// # use std::sync::Arc;
+/// # use lazai::creator::{Creator, CreatorError, ExExContact};
+/// # use lazai::core::{Signer, SubmissionId, pov::{Dataset, PublicPart}};
+/// # use lazai::zk::Proof;
+/// # async fn submit(creator: Creator, dataset: Dataset, public: PublicPart, proof: Proof, exex: ExExContact,
+/// #     contributors: &[Arc<dyn Signer>]) -> Result<SubmissionId, Box<dyn std::error::Error>> {
+/// let draft = creator.draft(1, dataset, public)?;
+/// let proved = draft.with_proof(proof)?; // or, with the feature `zk`: `draft.prove(&Prover::new())?`
+/// let submission = proved.submit(exex, contributors).await?;
+/// # Ok(submission)
+/// # }
+/// ```
+#[derive(Clone)]
 pub struct Creator {
     account: Account,
     store: Arc<dyn Store>,
 }
 
 impl Creator {
-    /// A creator who keeps her ciphertexts in a store.
+    /// A creator who keeps ciphertexts in a store.
     pub fn new(account: Account, store: Arc<dyn Store>) -> Self {
         Self { account, store }
     }
 
-    /// The id of her submission of a number.
+    /// The id of the creator's submission of a number.
     #[must_use]
-    pub fn submission_id(&self, nonce: u64) -> SubmissionId {
-        SubmissionId::derive(self.account.ledger().market().ledger(), self.account.address(), nonce)
+    pub fn submission_id(&self, number: u64) -> SubmissionId {
+        SubmissionId::derive(self.account.ledger().market().ledger(), self.account.address(), number)
     }
 
-    /// What she and her contributors sign for the next version of a class: that it comes after the last one that the
+    /// What creator and contributors sign for the next version of a class: that it comes after the last one that the
     /// ledger has confirmed now, which keeps so much of its revenue. It stays that one, whatever is minted before the
     /// new one is; for another, there is [`Lineage::next`].
     ///
@@ -91,98 +111,22 @@ impl Creator {
         Ok(Lineage::next(class, last.ok_or(CreatorError::NoVersion { class })?, keep)?)
     }
 
-    /// What is true of a dataset and its public part, bound to her submission of a number.
+    /// Begins submission `number` of this creator: a dataset and its public part, for a class of its own.
+    /// [`Draft::as_version`] makes it a version of another class.
     ///
     /// # Errors
     /// [`CommitError`]: two records with the same tokens, a licence that is not allowed.
-    pub fn statement(
-        &self,
-        dataset: &dyn Source,
-        public: &PublicPart,
-        nonce: u64,
-    ) -> Result<(Commitment, Statement), CommitError> {
-        let ledger = self.account.ledger().market().ledger();
-        let binding = Binding { ledger, submitter: self.account.address(), submission: self.submission_id(nonce) };
-        let commitment = Commitment::of(dataset)?;
-        let statement = commitment.statement(dataset, prompts_root(&public.prompts), binding)?;
-        Ok((commitment, statement))
+    pub fn draft(&self, number: u64, dataset: Dataset, public: PublicPart) -> Result<Draft, CommitError> {
+        Draft::new(self.clone(), number, dataset, public)
     }
 
-    /// Proves it: a dataset in memory, or a file of any size.
+    /// Sends a submission that [`Proved::seal`] made, or a program of one's own. Sending it again changes nothing.
     ///
     /// # Errors
-    /// [`lazai_zk::ProveError`].
-    #[cfg(feature = "zk")]
-    pub fn prove(
-        &self,
-        prover: &lazai_zk::Prover,
-        dataset: &(dyn Source + Sync),
-        public: &PublicPart,
-        nonce: u64,
-    ) -> Result<(Statement, Proof), lazai_zk::ProveError> {
-        let (commitment, statement) = self.statement(dataset, public, nonce)?;
-        let proof = prover.prove(dataset, &commitment, &statement)?;
-        Ok((statement, proof))
-    }
-
-    /// Encrypts a dataset, seals its key to an ExEx, has each contributor sign, and submits: for a class of its own, or as
-    /// a version of one of the creator's, after the one that the lineage names ([`Creator::next_version`]: the last).
-    ///
-    /// # Errors
-    /// [`CreatorError`].
-    #[allow(clippy::too_many_arguments, reason = "a submission has these parts, each once")]
-    pub async fn submit(
-        &self,
-        nonce: u64,
-        dataset: &Dataset,
-        public: &PublicPart,
-        statement: &Statement,
-        proof: &Proof,
-        exex: ExExContact,
-        lineage: Lineage,
-        contributors: &[Arc<dyn Signer>],
-    ) -> Result<SubmissionId, CreatorError> {
-        let id = self.submission_id(nonce);
-        let key = DataKey::random()?;
-        let ciphertext = key.encrypt(&dataset.to_bytes()?, id.as_bytes())?;
-        let sealed_key = exex.sealing_key.seal(&key, id.as_bytes())?;
-        let public_part = public.to_bytes()?;
-        self.store.put(&statement.to_bytes()).await?;
-        self.store.put(&proof.to_bytes()).await?;
-        self.store.put(&ciphertext).await?;
-
-        // Proved weights are of at most 2^32 records: their sum has no more than 64 bits.
-        let total = statement.proved.shares.iter().fold(0_u64, |sum, share| sum.saturating_add(share.tokens));
-        let mut shares = Vec::with_capacity(statement.proved.shares.len());
-        for ((address, share), contributor) in statement.shares().zip(&public.contributors) {
-            let signer = contributors.iter().find(|s| s.address() == address);
-            let signer = signer.ok_or(CreatorError::NoSigner { contributor: address })?;
-            let consent = ContributorConsent {
-                submission: id,
-                root: share.root,
-                licence: &contributor.licence,
-                consent: &contributor.consent,
-                tokens: share.tokens,
-                total,
-                lineage,
-            };
-            let consent: Signature = lazai_core::sign::sign(&**signer, &self.account.domain(), &consent).await?;
-            shares.push(ContributorShare { contributor: address, tokens: share.tokens, root: share.root, consent });
-        }
-        let submission = Submission {
-            nonce,
-            statement: statement.digest(),
-            root: statement.proved.root,
-            proof: proof.digest(),
-            ciphertext: sha256(&ciphertext),
-            sealed_key,
-            exex: exex.address,
-            lineage,
-            // Canonical JSON is UTF-8.
-            public_part: String::from_utf8_lossy(&public_part).into_owned(),
-            shares,
-        };
-        self.account.send(&format!("submit {nonce}"), Transaction::Submit(submission)).await?;
+    /// [`SendError`].
+    pub async fn send(&self, submission: Submission) -> Result<SubmissionId, SendError> {
+        let id = self.submission_id(submission.nonce);
+        self.account.send(&format!("submit {}", submission.nonce), Transaction::Submit(submission)).await?;
         Ok(id)
     }
 }

@@ -1,24 +1,23 @@
 //! The execution layer: follows the ledger, decrypts what is accepted for it, fine-tunes, mints.
 
 mod jobs;
+mod refusal;
+mod training;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use lazai_core::dat::{AccessPolicy, BaseModel as BaseInfo, VersionMetadata};
-use lazai_core::pov::{Dataset, PovError, PublicPart};
-use lazai_core::record::{LoraConfig, RecordClaim, TrainConfig, TrainingRecord};
-use lazai_core::seal::{SealError, UnsealingKey};
-use lazai_core::{ClassId, Digest, SignerError, SubmissionId, VersionNumber};
+use lazai_core::pov::{Dataset, PublicPart};
+use lazai_core::record::{RecordClaim, TrainingRecord};
+use lazai_core::seal::UnsealingKey;
+use lazai_core::{ClassId, SignerError, SubmissionId, VersionNumber};
 use lazai_lora::LoraError;
-use lazai_lora::backend::{Backend, ReplayJob, TrainJob, TrainedFiles};
-use lazai_lora::evaluate::Example;
-use lazai_lora::train::{Checkpoints, Data, Progress, Replay, TOLERANCE_PPM};
+use lazai_lora::backend::Backend;
+use lazai_lora::train::Checkpoints;
 use lazai_settle::ledger::LedgerError;
 use lazai_settle::market::{Event, Submission, SubmissionStatus, Transaction};
-use lazai_zk::source::voice;
-use lazai_zk::{CommitError, Commitment, Statement, StatementError};
+use lazai_zk::Statement;
 use thiserror::Error;
 
 use crate::account::{Account, SendError};
@@ -27,6 +26,9 @@ use crate::store::{MAX_CIPHERTEXT_BYTES, MAX_STATEMENT_BYTES, Store, StoreError}
 
 use jobs::Jobs;
 pub use jobs::{Job, JobState};
+pub use refusal::RefusalReason;
+use refusal::check;
+pub use training::{Trained, Training, examples};
 
 /// Why a submission was not turned into a model.
 #[derive(Debug, Error)]
@@ -79,58 +81,6 @@ pub enum ExExError {
     },
 }
 
-/// Why the ExEx refuses to train on what it decrypted. Goes on the ledger, signed.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum RefusalReason {
-    /// The ciphertext does not open with the sealed key.
-    #[error("ciphertext: {0}")]
-    Ciphertext(#[from] SealError),
-    /// A contributor's records have another root than she signed.
-    #[error("contributor {index} signed root {signed}, her records have {found}")]
-    ContributorRoot {
-        /// Which contributor, from 0.
-        index: usize,
-        /// What she signed.
-        signed: Digest,
-        /// What her records give.
-        found: Digest,
-    },
-    /// No proof can be of this dataset.
-    #[error("dataset: {0}")]
-    Commit(#[from] CommitError),
-    /// What was submitted as a statement is none.
-    #[error("statement: {0}")]
-    Statement(#[from] StatementError),
-    /// The recordings are not those that were declared.
-    #[error("dataset has {found} voice frames or others than the {expected} that were declared")]
-    Voice {
-        /// Frames that were declared.
-        expected: u64,
-        /// Frames that there are.
-        found: u64,
-    },
-    /// What was decrypted is no dataset.
-    #[error("dataset: {0}")]
-    Dataset(#[from] PovError),
-    /// The dataset is for another tokenizer than the base model's.
-    #[error("dataset is of tokenizer {found}, the base model has {expected}")]
-    OtherTokenizer {
-        /// The base model's.
-        expected: Digest,
-        /// The dataset's.
-        found: Digest,
-    },
-    /// The dataset is not the one that was proved.
-    #[error("dataset has root {found}, the submission has {expected}")]
-    Root {
-        /// What was submitted.
-        expected: Digest,
-        /// What the records give.
-        found: Digest,
-    },
-}
-
 /// What an accepted submission became.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Minted {
@@ -157,13 +107,31 @@ pub struct MintTerms {
 
 /// What records name as the software that made them.
 pub const SOFTWARE: &str = concat!("lazai ", env!("CARGO_PKG_VERSION"));
-/// How often training looks at the ledger.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// An execution node.
+///
+/// A submission goes through three states, and each is a type: opened it is a [`Training`], then it is [`Trained`], then
+/// [`Minted`].
+///
+/// # Example
+/// ```no_run
+/// # use std::sync::Arc;
+/// # use lazai::exex::{ExEx, ExExError, MintTerms};
+/// # use lazai::lora::backend::Backend;
+/// # async fn turn(exex: ExEx, backend: Arc<dyn Backend>, terms: MintTerms) -> Result<(), ExExError> {
+/// for submission in exex.follow().await? {
+///     let training = exex.open(submission, backend.clone()).await?;
+///     let trained = training.run(|progress| { println!("step {}", progress.step); true })?; // blocks: hours, maybe
+///     let minted = exex.mint(&trained, terms.clone()).await?;
+///     println!("class {}, version {}", minted.class, minted.version);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
 pub struct ExEx {
     account: Account,
-    key: UnsealingKey,
+    key: Arc<UnsealingKey>,
     store: Arc<dyn Store>,
     folder: PathBuf,
 }
@@ -171,7 +139,7 @@ pub struct ExEx {
 impl ExEx {
     /// An execution node that keeps its cursor, checkpoints and adapters in a folder.
     pub fn new(account: Account, key: UnsealingKey, store: Arc<dyn Store>, folder: impl Into<PathBuf>) -> Self {
-        Self { account, key, store, folder: folder.into() }
+        Self { account, key: Arc::new(key), store, folder: folder.into() }
     }
 
     /// What creators seal to.
@@ -215,11 +183,11 @@ impl ExEx {
         matches!(status, None | Some(SubmissionStatus::Pending | SubmissionStatus::Rejected))
     }
 
-    /// Decrypts a submission and checks that it is what was proved and signed.
+    /// Decrypts a submission, checks that it is what was proved and signed, and makes it ready to be trained on.
     ///
     /// # Errors
     /// [`ExExError::Refused`] with the reason to give to [`ExEx::refuse`].
-    pub async fn open(&self, id: SubmissionId, backend: &dyn Backend) -> Result<Dataset, ExExError> {
+    pub async fn open(&self, id: SubmissionId, backend: Arc<dyn Backend>) -> Result<Training, ExExError> {
         let submission = self.submission(id)?;
         let ciphertext = self.store.get(submission.ciphertext, MAX_CIPHERTEXT_BYTES).await?;
         let key = self.key.open(&submission.sealed_key, id.as_bytes()).map_err(RefusalReason::from)?;
@@ -228,7 +196,7 @@ impl ExEx {
         let statement = self.store.get(submission.statement, MAX_STATEMENT_BYTES).await?;
         let statement = Statement::from_bytes(&statement).map_err(RefusalReason::from)?;
         check(&dataset, &submission, &statement, backend.about().tokenizer_digest)?;
-        Ok(dataset)
+        Ok(Training::new(self.clone(), id, dataset, backend))
     }
 
     fn submission(&self, id: SubmissionId) -> Result<Submission, ExExError> {
@@ -259,70 +227,6 @@ impl ExEx {
         Checkpoints::all(self.folder.join("checkpoints").join(short(submission)))
     }
 
-    /// Fine-tunes on a dataset, going on from a checkpoint if there is one, and keeps the adapter. Between steps it looks
-    /// at the ledger, and stops if the submission was taken back.
-    ///
-    /// # Errors
-    /// [`ExExError::Lora`], [`ExExError::TakenBack`].
-    pub fn train(
-        &self,
-        id: SubmissionId,
-        dataset: &Dataset,
-        backend: &dyn Backend,
-        lora: &LoraConfig,
-        config: &TrainConfig,
-        mut on_progress: impl FnMut(Progress) -> bool,
-    ) -> Result<TrainedFiles, ExExError> {
-        let examples = examples(dataset);
-        let data = Data::new(dataset.manifest().tokenizer_digest, &examples);
-        let checkpoints = self.checkpoints(id);
-        let adapter_folder = self.adapter_folder(id);
-        let job = TrainJob { lora, config, data: &data, checkpoints: &checkpoints, adapter_folder: &adapter_folder };
-        let (mut looked, mut taken_back) = (Instant::now(), self.is_taken_back(id));
-        let trained = backend.train(&job, &mut |progress| {
-            if looked.elapsed() >= LOOK_EVERY {
-                looked = Instant::now();
-                // A ledger that cannot be reached is no reason to stop.
-                if let Err(error) = pollster::block_on(self.account.ledger().refresh()) {
-                    tracing::warn!(%error, "training goes on without the ledger");
-                }
-                taken_back = self.is_taken_back(id);
-            }
-            !taken_back && on_progress(progress)
-        });
-        if taken_back {
-            return Err(ExExError::TakenBack { submission: id });
-        }
-        Ok(trained?)
-    }
-
-    /// Repeats steps of a recorded run on the dataset that it names, from the checkpoints that were kept here or else from
-    /// the start, and compares: bit for bit where the backend is on the same kind of machine.
-    ///
-    /// # Errors
-    /// [`ExExError::Lora`]: [`LoraError::ReplayDiffers`] tells where the record is not true.
-    pub fn replay(
-        &self,
-        dataset: &Dataset,
-        backend: &dyn Backend,
-        record: &TrainingRecord,
-        steps: std::ops::Range<u32>,
-    ) -> Result<Replay, ExExError> {
-        let examples = examples(dataset);
-        let data = Data::new(dataset.manifest().tokenizer_digest, &examples);
-        let checkpoints = self.checkpoints(record.submission);
-        let kept = checkpoints.path().is_file().then_some(&checkpoints);
-        let job = ReplayJob {
-            record,
-            software: SOFTWARE,
-            data: &data,
-            checkpoints: kept,
-            steps,
-            tolerance_ppm: TOLERANCE_PPM,
-        };
-        Ok(backend.replay(&job)?)
-    }
-
     /// Nothing is minted that the ledger could still take back.
     fn check_confirmed(&self, id: SubmissionId) -> Result<(), ExExError> {
         let market = self.account.ledger().market();
@@ -337,18 +241,11 @@ impl ExEx {
     ///
     /// # Errors
     /// [`ExExError`].
-    pub async fn mint(
-        &self,
-        id: SubmissionId,
-        backend: &dyn Backend,
-        lora: &LoraConfig,
-        config: &TrainConfig,
-        trained: &TrainedFiles,
-        terms: MintTerms,
-    ) -> Result<Minted, ExExError> {
+    pub async fn mint(&self, trained: &Trained, terms: MintTerms) -> Result<Minted, ExExError> {
+        let Trained { submission: id, about, lora, config, files } = trained;
+        let id = *id;
         let submission = self.submission(id)?;
         self.check_confirmed(id)?;
-        let about = backend.about();
         let record = TrainingRecord {
             ledger: self.account.ledger().market().ledger(),
             submission: id,
@@ -358,12 +255,12 @@ impl ExEx {
             tokenizer_digest: about.tokenizer_digest,
             lora: lora.clone(),
             train: config.clone(),
-            steps: u32::try_from(trained.loss_micronats.len()).unwrap_or(u32::MAX),
-            tokens: trained.tokens,
-            loss_micronats: trained.loss_micronats.clone(),
-            adapter_digest: trained.adapter_digest,
-            states: trained.states.clone(),
-            evaluations: trained.evaluations.clone(),
+            steps: u32::try_from(files.loss_micronats.len()).unwrap_or(u32::MAX),
+            tokens: files.tokens,
+            loss_micronats: files.loss_micronats.clone(),
+            adapter_digest: files.adapter_digest,
+            states: files.states.clone(),
+            evaluations: files.evaluations.clone(),
             device: about.device.clone(),
             machine: about.machine.clone(),
             software: SOFTWARE.into(),
@@ -394,36 +291,6 @@ impl ExEx {
         let (class, version) = minted.ok_or(ExExError::UnknownSubmission { submission: id })?;
         Ok(Minted { class, version, record })
     }
-}
-
-fn check(
-    dataset: &Dataset,
-    submission: &Submission,
-    statement: &Statement,
-    expected: Digest,
-) -> Result<(), RefusalReason> {
-    let commitment = Commitment::with_licences(dataset, &statement.declared.licences)?;
-    let found = commitment.digest();
-    if found != submission.root {
-        return Err(RefusalReason::Root { expected: submission.root, found });
-    }
-    for (index, (share, own)) in submission.shares.iter().zip(commitment.shares()).enumerate() {
-        if own.root != share.root {
-            return Err(RefusalReason::ContributorRoot { index, signed: share.root, found: own.root });
-        }
-    }
-    let (declared, spoken) = (statement.declared.voice, voice(dataset)?);
-    if declared != spoken {
-        return Err(RefusalReason::Voice { expected: declared.frames, found: spoken.frames });
-    }
-    let found = dataset.manifest().tokenizer_digest;
-    if expected == found { Ok(()) } else { Err(RefusalReason::OtherTokenizer { expected, found }) }
-}
-
-/// What is learnt of a dataset: its records.
-#[must_use]
-pub fn examples(dataset: &Dataset) -> Vec<Example> {
-    dataset.records().iter().map(|r| Example { tokens: r.tokens.clone(), mask: r.loss_mask.clone() }).collect()
 }
 
 /// A folder name for a submission.

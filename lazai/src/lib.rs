@@ -6,7 +6,7 @@
 //! | role | does | feature |
 //! |---|---|---|
 //! | [`Client`] | opens sessions at a node over HTTP, talks, checks, pays | `client`, a default |
-//! | [`creator::Creator`] | proves a dataset and submits it; [`models::prepare`] makes one | `zk` to prove, `models` to prepare |
+//! | [`creator::Creator`] | proves a dataset and submits it; [`models::DatasetBuilder`] makes one | `zk` to prove, `models` to prepare |
 //! | [`validator::Validator`] | verifies a submission and attests it | - |
 //! | [`exex::ExEx`] | follows the ledger, decrypts, fine-tunes, mints | `train` |
 //! | [`provider::Provider`] | serves a character, meters, redeems | `serve` |

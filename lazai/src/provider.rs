@@ -6,6 +6,7 @@ mod receipt;
 mod redemption;
 mod reports;
 mod strangers;
+mod terms;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,6 @@ use lazai_lora::LoraError;
 use lazai_lora::backend::Backend;
 use lazai_lora::generate::Sampler;
 use lazai_settle::market::MarketError;
-use lazai_settle::session::Offer;
 
 use crate::account::Account;
 use crate::node::{
@@ -26,6 +26,7 @@ use crate::node::{
 pub use book::Standing;
 use book::{LastReply, Moderated, is_waited_for, lock};
 use strangers::Strangers;
+pub use terms::OfferTerms;
 
 /// A node that serves characters on one base model.
 pub struct Provider {
@@ -101,17 +102,6 @@ impl Provider {
     #[must_use]
     pub fn address(&self) -> Address {
         self.account.address()
-    }
-
-    /// Signs an offer in its name; node, reply ceiling and series are its own.
-    ///
-    /// # Errors
-    /// What the signer says.
-    pub async fn offer(&self, offer: Offer) -> Result<SignedOffer, SignerError> {
-        let series = self.series();
-        let offer = Offer { node: self.address(), completion_ceiling: self.sampler.max_tokens, series, ..offer };
-        let signature = self.account.sign(&offer).await?;
-        Ok(SignedOffer { offer, signature })
     }
 
     /// Which series its offers belong to: those of earlier ones are revoked.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use lazai::core::SessionId;
 use lazai::node::{ReleaseRequest, SignedRelease};
-use lazai::settle::session::{Offer, Session};
+use lazai::provider::OfferTerms;
+use lazai::settle::session::Session;
 
 use super::proxy::{at_most, budget, proxy_to, refusing, units};
 use super::*;
@@ -30,7 +31,7 @@ async fn soon(mut holds: impl FnMut() -> bool) -> bool {
 
 /// A node that offers sessions of this length.
 async fn offering(served: &Served, session_s: u64) -> String {
-    let terms = Offer { session_s, ..served.stage.offer_terms(&served.provider, &served.minted) };
+    let terms = OfferTerms { session_s, ..Stage::offer_terms(&served.minted) };
     listen(Front::new(served.provider.clone(), vec![terms]).router()).await
 }
 

@@ -40,7 +40,7 @@ async fn served() -> Served {
     let stage = Stage::new().unwrap();
     let minted = stage.minted().await.unwrap();
     let provider = Arc::new(stage.provider("node", &minted).unwrap());
-    let front = Front::new(provider.clone(), vec![stage.offer_terms(&provider, &minted)]);
+    let front = Front::new(provider.clone(), vec![Stage::offer_terms(&minted)]);
     let url = listen(front.router()).await;
     Served { stage, minted, provider, url }
 }

@@ -4,7 +4,7 @@ use super::*;
 
 /// A reply that is being made when the server stops is delivered; a client that never finishes its request is hung up on.
 pub async fn a_server_of_its_own_is_patient_and_not_too_patient(served: &Served) {
-    let terms = served.stage.offer_terms(&served.provider, &served.minted);
+    let terms = Stage::offer_terms(&served.minted);
     let serving = Front::new(served.provider.clone(), vec![terms]).spawn("127.0.0.1:0").unwrap();
     let (address, node) = (serving.address(), HttpNode::new(&serving.url()).unwrap());
     let idle = |begun: &'static [u8]| {

@@ -26,7 +26,7 @@ use super::payment::{self, Claim, Extra, PAYMENT, Payment, REQUIRED, Required, R
 use super::reply::{self, Pieces};
 use super::talk::model_id;
 use crate::node::{ChatRequest, Node as _, NodeError, ReleaseRequest, SignedOffer, SignedVoucher};
-use crate::provider::Provider;
+use crate::provider::{OfferTerms, Provider};
 use crate::safety::SignedReport;
 
 /// How long an offer that is given out may be taken, in seconds.
@@ -59,7 +59,7 @@ const MAX_RELEASES: usize = 32;
 /// use std::sync::Arc;
 /// use std::time::Duration;
 /// use lazai::http::Front;
-/// # async fn serve(provider: lazai::provider::Provider, terms: lazai::settle::session::Offer) -> std::io::Result<()> {
+/// # async fn serve(provider: lazai::provider::Provider, terms: lazai::provider::OfferTerms) -> std::io::Result<()> {
 /// let front = Front::new(Arc::new(provider), vec![terms]);
 /// let (listener, router) = (tokio::net::TcpListener::bind("0.0.0.0:8028").await?, front.router());
 /// // What consumers promised is redeemed before they can take it back: without this, nothing is paid.
@@ -72,7 +72,7 @@ pub struct Front(Arc<Inner>);
 
 struct Inner {
     provider: Arc<Provider>,
-    terms: Vec<Offer>,
+    terms: Vec<OfferTerms>,
     /// Signed offers are used until half of their time is over: signing may cost (a key service, a phone).
     signed: Mutex<Vec<Option<SignedOffer>>>,
     slots: Arc<Semaphore>,
@@ -80,10 +80,10 @@ struct Inner {
 }
 
 impl Front {
-    /// A server for a provider, under these terms: one for each version that it serves. Node, ceiling of replies and
-    /// `valid_until_s` are filled in when an offer is given out.
+    /// A server for a provider, under these terms: one for each version that it serves. They become offers of ten minutes
+    /// when somebody asks.
     #[must_use]
-    pub fn new(provider: Arc<Provider>, terms: Vec<Offer>) -> Self {
+    pub fn new(provider: Arc<Provider>, terms: Vec<OfferTerms>) -> Self {
         let signed = Mutex::new(vec![None; terms.len()]);
         let [slots, releases] = [MAX_WAITING, MAX_RELEASES].map(|most| Arc::new(Semaphore::new(most)));
         Self(Arc::new(Inner { provider, terms, signed, slots, releases }))
@@ -122,8 +122,12 @@ impl Front {
                 offers.push(offer);
                 continue;
             }
-            let terms = Offer { valid_until_s: now_s.saturating_add(OFFER_VALID_S), ..terms.clone() };
-            let offer = self.0.provider.offer(terms).await.map_err(|e| refusal(&e.into()))?;
+            let offer = self
+                .0
+                .provider
+                .offer(terms, now_s.saturating_add(OFFER_VALID_S))
+                .await
+                .map_err(|e| refusal(&e.into()))?;
             self.0.signed.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(offer.clone());
             offers.push(offer);
         }

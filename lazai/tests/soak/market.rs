@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use lazai::conversation::Conversation;
 use lazai::node::SignedVoucher;
+use lazai::provider::OfferTerms;
 use lazai::settle::ledger::Ledger;
 use lazai::settle::{EmbeddedLedger, SystemClock};
 use lazai_core::digest::sha256;
 use lazai_core::record::RecordClaim;
-use lazai_core::{Amount, Asset, ClassId, Domain, LedgerId, LocalSigner, Signer, VersionNumber};
-use lazai_settle::session::Offer;
+use lazai_core::{Amount, ClassId, Domain, LedgerId, LocalSigner, Signer, VersionNumber};
 use lazai_settle::{Genesis, Market, Transaction};
 use pollster::block_on;
 
@@ -70,21 +70,13 @@ pub fn promise(talk: &Conversation, known: &Known, signer: &LocalSigner) -> Sign
     SignedVoucher { voucher, signature }
 }
 
-/// What the node asks; the front fills in the rest.
-pub fn terms(session_s: u64) -> Offer {
-    Offer {
-        node: address(NODE),
-        class: ClassId(1),
-        version: VersionNumber(1),
-        asset: Asset::NATIVE,
+/// What the node asks.
+pub fn terms(session_s: u64) -> OfferTerms {
+    OfferTerms {
         prompt_price: Amount::from_base_units(1),
         completion_price: Amount::from_base_units(3),
         prompt_ceiling: 600,
-        completion_ceiling: 0,
         session_s,
-        valid_until_s: 0,
-        min_deposit: Amount::ZERO,
-        quota_deposit: Amount::ZERO,
-        series: 0,
+        ..OfferTerms::free(ClassId(1), VersionNumber(1))
     }
 }

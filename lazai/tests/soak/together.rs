@@ -45,8 +45,7 @@ impl Stage {
     /// A session in which one reply was had and paid.
     fn paid(&self) -> Conversation {
         let valid_until_s = self.ledger.now_s() + 600;
-        let signed =
-            block_on(self.provider.offer(lazai_settle::session::Offer { valid_until_s, ..terms(600) })).unwrap();
+        let signed = block_on(self.provider.offer(&terms(600), valid_until_s)).unwrap();
         let (consumer, payment) = (self.signer.address(), SessionPayment::Deposit(Amount::from_base_units(5_000)));
         let (offer, offer_signature) = (signed.offer.clone(), signed.signature);
         let session = session_id(self.known.ledger, consumer, 1, consumer, &offer);

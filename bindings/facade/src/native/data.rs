@@ -1,16 +1,14 @@
 //! What files are, and datasets out of them.
 
-use std::fs::File;
-use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lazai::core::dialogue::Options;
 use lazai::core::inspect::{InspectError, Inspection, inspect_as};
 use lazai::core::pov::Contributor;
-use lazai::core::prepare::{Preparation, PrepareError, Settings, Stage};
-use lazai::models::{self, ModelCounter};
+use lazai::core::prepare::PrepareError;
+use lazai::models::{self, FilesToDataset, ModelCounter};
 use lazai::settle::ledger::{Clock, SystemClock};
 
 use super::{ProgressListener, tell};
@@ -101,6 +99,7 @@ impl From<models::PrepareError> for LazaiError {
     fn from(error: models::PrepareError) -> Self {
         match error {
             models::PrepareError::Dialogues(error) => error.into(),
+            models::PrepareError::File { .. } => Self::new("file", error),
             models::PrepareError::Pov(error) => Self::new(error.code(), error),
             models::PrepareError::UnknownContributor { .. } => Self::new("pov.unknown_contributor", error),
             error => Self::new("model", error),
@@ -169,55 +168,29 @@ pub fn prepare_dataset(
     character: Option<String>,
     user: Option<String>,
 ) -> Result<DatasetFacts, LazaiError> {
-    let contributor = contributor.parse()?;
     let model = ModelCounter::from_gguf(Path::new(&base_model)).map_err(|e| LazaiError::new("model", e))?;
-    let heard = listener.clone();
-    let mut preparation = Preparation::new(Settings::default())?.on_progress(Box::new(move |progress| {
-        let stage = if progress.stage == Stage::Reading { "reading" } else { "splitting" };
-        if tell(heard.as_ref(), stage, progress.dialogues, 0) {
+    let mut making = FilesToDataset::new(&model, contributor.parse()?).made_at(SystemClock.now_s());
+    if let Some(name) = character {
+        making = making.for_character(name);
+    }
+    if let Some(name) = user {
+        making = making.with_user(name);
+    }
+    let making = making.on_progress(move |progress| {
+        if tell(listener.as_ref(), progress.stage, progress.done, progress.total) {
             ControlFlow::Continue(())
         } else {
             ControlFlow::Break(())
         }
-    }));
-    let options = Options { contributor: contributor.name.clone(), character, user };
-    for path in &files {
-        let file = File::open(path).map_err(|e| file_error(path, e))?;
-        preparation.add(path, file, &options)?;
-    }
-    let prepared = preparation.finish()?;
-    let total = prepared.train()?.count() as u64;
-    let mut written = 0;
-    let dialogues = prepared.train()?.map(|dialogue| {
-        written += 1;
-        if tell(listener.as_ref(), "writing", written, total) {
-            dialogue
-        } else {
-            Err(PrepareError::Cancelled { dialogues: written })
-        }
     });
-    // Whoever wrote the dialogues, here they are one contributor's.
-    let name = contributor.name.clone();
-    let dialogues = dialogues.map(|d| d.map(|d| lazai::core::dialogue::Dialogue { contributor: name.clone(), ..d }));
-    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let (tokenizer, template) = (model.tokenizer(), model.template());
-    let (_, report) = models::write(
-        Path::new(&out),
-        tokenizer,
-        template,
-        vec![contributor],
-        dialogues,
-        &[],
-        SystemClock.now_s(),
-        threads,
-    )?;
-    let notes = prepared.report().notes.iter().chain(&report.notes).map(FileNote::from).collect();
-    let facts = inspect_file(out, None, None)?;
+    let files: Vec<PathBuf> = files.into_iter().map(PathBuf::from).collect();
+    let written = making.write(&files, Path::new(&out))?;
+    let notes = written.prepared.report().notes.iter().chain(&written.report.notes);
     Ok(DatasetFacts {
-        records: facts.dialogues,
-        tokens: facts.tokens,
-        held_out: prepared.held_out()?.count() as u64,
-        notes,
+        records: written.file.records(),
+        tokens: written.file.tokens(),
+        held_out: written.prepared.statistics().held_out,
+        notes: notes.map(FileNote::from).collect(),
     })
 }
 

@@ -150,14 +150,13 @@ impl ExEx {
     ) -> Result<MintedModel, LazaiError> {
         let id: SubmissionId = submission.parse()?;
         let terms = terms.parse()?;
-        let (backend, (lora, config)) = (&*base.0, settings.parse());
-        let dataset = block_on(self.0.open(id, backend))?;
-        let on_progress = |progress| tell_training(listener.as_ref(), &progress);
-        let trained = self.0.train(id, &dataset, backend, &lora, &config, on_progress)?;
-        let minted = block_on(self.0.mint(id, backend, &lora, &config, &trained, terms))?;
+        let (lora, config) = settings.parse();
+        let training = block_on(self.0.open(id, base.0.clone()))?.with_lora(lora).with_config(config);
+        let trained = training.run(|progress| tell_training(listener.as_ref(), &progress))?;
+        let minted = block_on(self.0.mint(&trained, terms))?;
         let folder = self.0.adapter_folder(id);
         let record = write_into(&folder, "record.json", &serde_json::to_vec_pretty(&minted.record)?)?;
-        let adapter = TrainedAdapter::of(&folder, &trained);
+        let adapter = TrainedAdapter::of(&folder, &trained.files);
         Ok(MintedModel { class_id: minted.class.0, version: minted.version.0, adapter, record })
     }
 }

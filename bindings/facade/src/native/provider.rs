@@ -3,11 +3,10 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use lazai::core::{Amount, Asset, ClassId, VersionNumber};
+use lazai::core::{Amount, ClassId, VersionNumber};
 use lazai::http::{Front, Serving};
 use lazai::lora::generate::Sampler;
-use lazai::provider::Provider;
-use lazai::settle::session::Offer;
+use lazai::provider::{OfferTerms, Provider};
 
 use super::data::file_error;
 use super::market::Market;
@@ -70,20 +69,12 @@ impl NodeServer {
             let expected = market.version(class, version)?.metadata.adapter_digest;
             provider = provider.with_adapter(class, version, Path::new(&model.adapter_folder), expected)?;
             let price = |text: String| text.parse::<Amount>();
-            terms.push(Offer {
-                node: provider.address(),
-                class,
-                version,
-                asset: Asset::NATIVE,
+            terms.push(OfferTerms {
                 prompt_price: price(model.prompt_price)?,
                 completion_price: price(model.completion_price)?,
                 prompt_ceiling: model.prompt_ceiling,
-                completion_ceiling: reply_tokens,
                 session_s: model.session_s,
-                valid_until_s: 0,
-                min_deposit: Amount::ZERO,
-                quota_deposit: Amount::ZERO,
-                series: 0,
+                ..OfferTerms::free(class, version)
             });
         }
         let provider = Arc::new(provider);

@@ -10,7 +10,7 @@ use lazai::creator::{Creator, CreatorError};
 use lazai::settle::market::SubmissionStatus;
 use lazai::store::{FolderStore, StoreError};
 use lazai::validator::{ValidationError, Validator};
-use lazai::zk::{Proof, Statement};
+use lazai::zk::Proof;
 
 use super::data::{ContributorTerms, keep_file, read_file};
 use super::market::Market;
@@ -135,7 +135,7 @@ pub fn write_public_part(
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 impl Market {
     /// Submits a dataset as its creator: encrypts it, seals its key to an execution node, has each contributor sign, and keeps
-    /// ciphertext, statement and proof in a store, a folder. `nonce` and files are those it was proved with. Without a
+    /// ciphertext, statement and proof in a store, a folder. `nonce` and files are those it was proved with; a proof of others is refused. Without a
     /// lineage its model becomes the first version of a new class. Gives the id.
     ///
     /// # Errors
@@ -155,7 +155,6 @@ impl Market {
     ) -> Result<String, LazaiError> {
         let dataset = Dataset::from_bytes(&read_file(&dataset)?)?;
         let public = PublicPart::from_bytes(&read_file(&public_part)?)?;
-        let statement = Statement::from_bytes(&read_file(&proof.statement)?)?;
         let proof = Proof::from_bytes(&read_file(&proof.proof)?)?;
         let exex = lazai::creator::ExExContact {
             address: exex.address.parse()?,
@@ -164,10 +163,11 @@ impl Market {
         let signer = |signer| Ok::<_, LazaiError>(Arc::new(Foreign::new(signer)?) as Arc<dyn lazai::core::Signer>);
         let contributors = contributors.into_iter().map(signer).collect::<Result<Vec<_>, _>>()?;
         let creator = Creator::new(self.account(creator)?, Arc::new(FolderStore::new(store)));
-        let new_class = lazai::settle::Lineage::NEW_CLASS;
-        let lineage = lineage.map_or(Ok(new_class), |lineage| lineage.parse(&creator))?;
-        let submitted = creator.submit(nonce, &dataset, &public, &statement, &proof, exex, lineage, &contributors);
-        Ok(submitted.await?.to_string())
+        let mut draft = creator.draft(nonce, dataset, public)?;
+        if let Some(lineage) = lineage {
+            draft = draft.as_version(lineage.parse(&creator)?);
+        }
+        Ok(draft.with_proof(proof)?.submit(exex, &contributors).await?.to_string())
     }
 
     /// Verifies a submission as a validator, with what a store has of it, and attests it: proof, public part, consents and

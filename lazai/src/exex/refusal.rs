@@ -1,0 +1,86 @@
+//! Whether what was decrypted is what was proved and signed.
+
+use lazai_core::Digest;
+use lazai_core::pov::{Dataset, PovError};
+use lazai_core::seal::SealError;
+use lazai_settle::market::Submission;
+use lazai_zk::source::voice;
+use lazai_zk::{CommitError, Commitment, Statement, StatementError};
+use thiserror::Error;
+
+/// Why the ExEx refuses to train on what it decrypted. Goes on the ledger, signed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RefusalReason {
+    /// The ciphertext does not open with the sealed key.
+    #[error("ciphertext: {0}")]
+    Ciphertext(#[from] SealError),
+    /// A contributor's records have another root than she signed.
+    #[error("contributor {index} signed root {signed}, her records have {found}")]
+    ContributorRoot {
+        /// Which contributor, from 0.
+        index: usize,
+        /// What she signed.
+        signed: Digest,
+        /// What her records give.
+        found: Digest,
+    },
+    /// No proof can be of this dataset.
+    #[error("dataset: {0}")]
+    Commit(#[from] CommitError),
+    /// What was submitted as a statement is none.
+    #[error("statement: {0}")]
+    Statement(#[from] StatementError),
+    /// The recordings are not those that were declared.
+    #[error("dataset has {found} voice frames or others than the {expected} that were declared")]
+    Voice {
+        /// Frames that were declared.
+        expected: u64,
+        /// Frames that there are.
+        found: u64,
+    },
+    /// What was decrypted is no dataset.
+    #[error("dataset: {0}")]
+    Dataset(#[from] PovError),
+    /// The dataset is for another tokenizer than the base model's.
+    #[error("dataset is of tokenizer {found}, the base model has {expected}")]
+    OtherTokenizer {
+        /// The base model's.
+        expected: Digest,
+        /// The dataset's.
+        found: Digest,
+    },
+    /// The dataset is not the one that was proved.
+    #[error("dataset has root {found}, the submission has {expected}")]
+    Root {
+        /// What was submitted.
+        expected: Digest,
+        /// What the records give.
+        found: Digest,
+    },
+}
+
+/// Holds a dataset to its submission, its statement and the tokenizer of the base model.
+pub(super) fn check(
+    dataset: &Dataset,
+    submission: &Submission,
+    statement: &Statement,
+    expected: Digest,
+) -> Result<(), RefusalReason> {
+    let commitment = Commitment::with_licences(dataset, &statement.declared.licences)?;
+    let found = commitment.digest();
+    if found != submission.root {
+        return Err(RefusalReason::Root { expected: submission.root, found });
+    }
+    for (index, (share, own)) in submission.shares.iter().zip(commitment.shares()).enumerate() {
+        if own.root != share.root {
+            return Err(RefusalReason::ContributorRoot { index, signed: share.root, found: own.root });
+        }
+    }
+    let (declared, spoken) = (statement.declared.voice, voice(dataset)?);
+    if declared != spoken {
+        return Err(RefusalReason::Voice { expected: declared.frames, found: spoken.frames });
+    }
+    let found = dataset.manifest().tokenizer_digest;
+    if expected == found { Ok(()) } else { Err(RefusalReason::OtherTokenizer { expected, found }) }
+}

@@ -1,0 +1,148 @@
+//! A submission that was opened, while it is trained on.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lazai_core::SubmissionId;
+use lazai_core::pov::Dataset;
+use lazai_core::record::{LoraConfig, TrainConfig, TrainingRecord};
+use lazai_lora::backend::{About, Backend, ReplayJob, TrainJob, TrainedFiles};
+use lazai_lora::evaluate::Example;
+use lazai_lora::train::{Data, Progress, Replay, TOLERANCE_PPM};
+
+use super::{ExEx, ExExError, SOFTWARE};
+
+/// How often training looks at the ledger.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// A dataset that was decrypted and checked, and how it is trained on: the library's choice, unless another is made.
+pub struct Training {
+    exex: ExEx,
+    submission: SubmissionId,
+    dataset: Dataset,
+    backend: Arc<dyn Backend>,
+    lora: LoraConfig,
+    config: TrainConfig,
+}
+
+/// What was trained, and how: what is minted.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Trained {
+    /// The submission.
+    pub submission: SubmissionId,
+    /// Base model, device and machine.
+    pub about: About,
+    /// Shape of the adapter.
+    pub lora: LoraConfig,
+    /// Hyper-parameters.
+    pub config: TrainConfig,
+    /// The adapter's digest, and what the run was like.
+    pub files: TrainedFiles,
+}
+
+impl Training {
+    pub(super) fn new(exex: ExEx, submission: SubmissionId, dataset: Dataset, backend: Arc<dyn Backend>) -> Self {
+        let (lora, config) = (LoraConfig::default(), TrainConfig::default());
+        Self { exex, submission, dataset, backend, lora, config }
+    }
+
+    /// With another shape of the adapter.
+    #[must_use]
+    pub fn with_lora(mut self, lora: LoraConfig) -> Self {
+        self.lora = lora;
+        self
+    }
+
+    /// With other hyper-parameters.
+    #[must_use]
+    pub fn with_config(mut self, config: TrainConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// The submission.
+    #[must_use]
+    pub fn submission(&self) -> SubmissionId {
+        self.submission
+    }
+
+    /// The dataset, decrypted.
+    #[must_use]
+    pub fn dataset(&self) -> &Dataset {
+        &self.dataset
+    }
+
+    /// Fine-tunes, going on from a checkpoint if there is one, and keeps the adapter. Between steps it looks at the ledger, and
+    /// stops if the submission was taken back. `on_progress` cancels by `false`.
+    ///
+    /// This computes on the caller's thread, for as long as it takes: in an async program, give it a thread of its own.
+    ///
+    /// # Errors
+    /// [`ExExError::Lora`], [`ExExError::TakenBack`].
+    pub fn run(&self, mut on_progress: impl FnMut(Progress) -> bool) -> Result<Trained, ExExError> {
+        let (exex, submission) = (&self.exex, self.submission);
+        let examples = examples(&self.dataset);
+        let data = self.data(&examples);
+        let job = TrainJob {
+            lora: &self.lora,
+            config: &self.config,
+            data: &data,
+            checkpoints: &exex.checkpoints(submission),
+            adapter_folder: &exex.adapter_folder(submission),
+        };
+        let (mut looked, mut taken_back) = (Instant::now(), exex.is_taken_back(submission));
+        let files = self.backend.train(&job, &mut |progress| {
+            if looked.elapsed() >= LOOK_EVERY {
+                looked = Instant::now();
+                // A ledger that cannot be reached is no reason to stop.
+                if let Err(error) = pollster::block_on(exex.account.ledger().refresh()) {
+                    tracing::warn!(%error, "training goes on without the ledger");
+                }
+                taken_back = exex.is_taken_back(submission);
+            }
+            !taken_back && on_progress(progress)
+        });
+        if taken_back {
+            return Err(ExExError::TakenBack { submission });
+        }
+        let (about, lora, config) = (self.backend.about().clone(), self.lora.clone(), self.config.clone());
+        Ok(Trained { submission, about, lora, config, files: files? })
+    }
+
+    /// Repeats steps of a recorded run on the dataset, from the checkpoints that were kept here or else from the start, and
+    /// compares: bit for bit where the backend is on the same kind of machine. It computes on the caller's thread.
+    ///
+    /// # Errors
+    /// [`ExExError::Lora`]: [`LoraError::ReplayDiffers`](lazai_lora::LoraError::ReplayDiffers) tells where the record is not
+    /// true.
+    pub fn replay(&self, record: &TrainingRecord, steps: std::ops::Range<u32>) -> Result<Replay, ExExError> {
+        let examples = examples(&self.dataset);
+        let checkpoints = self.exex.checkpoints(record.submission);
+        let job = ReplayJob {
+            record,
+            software: SOFTWARE,
+            data: &self.data(&examples),
+            checkpoints: checkpoints.path().is_file().then_some(&checkpoints),
+            steps,
+            tolerance_ppm: TOLERANCE_PPM,
+        };
+        Ok(self.backend.replay(&job)?)
+    }
+
+    fn data<'a>(&self, examples: &'a [Example]) -> Data<'a> {
+        Data::new(self.dataset.manifest().tokenizer_digest, examples)
+    }
+}
+
+/// What is learnt of a dataset: its records.
+#[must_use]
+pub fn examples(dataset: &Dataset) -> Vec<Example> {
+    dataset.records().iter().map(|r| Example { tokens: r.tokens.clone(), mask: r.loss_mask.clone() }).collect()
+}
+
+impl std::fmt::Debug for Training {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Training {{ submission: {}, backend: {:?} }}", self.submission, self.backend)
+    }
+}

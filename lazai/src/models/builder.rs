@@ -1,0 +1,210 @@
+//! Dialogues and recordings, packed into a dataset: in memory, as a submission needs it, or into a POV file of any size.
+
+use std::collections::HashSet;
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use lazai_core::dialogue::{Dialogue, Message};
+use lazai_core::digest::sha256;
+use lazai_core::pov::{Clip, Contributor, Dataset, Manifest, Record, Speech, Writer};
+use lazai_core::prepare::PrepareError as DialoguesError;
+use lazai_core::report::{Action, Report};
+use lazai_core::voice::{LogMel, Recording};
+use lazai_lora::base::{ChatTemplate, Tokenizer};
+use lazai_lora::evaluate::Example;
+
+use super::PrepareError;
+use super::pack::{Packed, Packer};
+
+/// Dialogues that are tokenized together.
+const BATCH: usize = 1_024;
+
+/// Makes datasets of dialogues and recordings with the tokenizer and the template of a base model.
+///
+/// Dialogues that are too long for one record are cut between turns. A recording is aligned with the first record in which
+/// its words stand. What is dropped stands in the report: also records that repeat another, for no proof is of a dataset
+/// with two alike.
+///
+/// # Example
+/// ```no_run
+/// # use lazai::core::{dialogue::Dialogue, pov::Contributor};
+/// # fn make(mira: Contributor, chats: &[Dialogue]) -> Result<(), Box<dyn std::error::Error>> {
+/// use lazai::models::{DatasetBuilder, ModelCounter};
+///
+/// let model = ModelCounter::from_gguf("model.gguf".as_ref())?;
+/// let builder = DatasetBuilder::new(model.tokenizer(), model.template()).with_contributors(vec![mira]);
+/// let (dataset, report) = builder.build(chats)?;
+/// println!("{} records, {} dropped", dataset.records().len(), report.dropped);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct DatasetBuilder<'a> {
+    tokenizer: &'a Tokenizer,
+    template: &'a ChatTemplate,
+    contributors: Vec<Contributor>,
+    recordings: &'a [Recording],
+    timestamp: u64,
+}
+
+impl<'a> DatasetBuilder<'a> {
+    /// Datasets for the base model that a tokenizer and a template belong to.
+    #[must_use]
+    pub fn new(tokenizer: &'a Tokenizer, template: &'a ChatTemplate) -> Self {
+        Self { tokenizer, template, contributors: Vec::new(), recordings: &[], timestamp: 0 }
+    }
+
+    /// Whose material it is: dialogues and recordings name their contributors.
+    #[must_use]
+    pub fn with_contributors(mut self, contributors: Vec<Contributor>) -> Self {
+        self.contributors = contributors;
+        self
+    }
+
+    /// Recordings of the character's voice.
+    #[must_use]
+    pub fn with_recordings(mut self, recordings: &'a [Recording]) -> Self {
+        self.recordings = recordings;
+        self
+    }
+
+    /// When it is made, in seconds since 1970; 0 if that is not said.
+    #[must_use]
+    pub fn made_at(mut self, timestamp: u64) -> Self {
+        self.timestamp = timestamp;
+        self
+    }
+
+    /// A dataset in memory.
+    ///
+    /// # Errors
+    /// [`PrepareError`].
+    pub fn build(self, dialogues: &[Dialogue]) -> Result<(Dataset, Report), PrepareError> {
+        let mut packing = Packing::new(&self);
+        let mut records = Vec::with_capacity(dialogues.len());
+        for dialogue in dialogues {
+            let packed = packing.packer.pack(dialogue)?;
+            packing.take(dialogue, packed, &mut |record| {
+                records.push(record);
+                Ok(())
+            })?;
+        }
+        let clips = packing.clips().collect::<Result<_, _>>()?;
+        let (report, vocab_size) = (packing.report, packing.packer.vocab_size());
+        let digest = self.tokenizer.digest();
+        let dataset = Dataset::new(self.contributors, digest, vocab_size, self.timestamp, records, clips)?;
+        Ok((dataset, report))
+    }
+
+    /// A POV file out of dialogues of any number, tokenized on some threads: beside a batch of dialogues, 16 bytes of each
+    /// record are in memory.
+    ///
+    /// # Errors
+    /// [`PrepareError`]; no file is left behind.
+    pub fn write(
+        self,
+        path: &Path,
+        dialogues: impl Iterator<Item = Result<Dialogue, DialoguesError>>,
+        threads: NonZeroUsize,
+    ) -> Result<(Manifest, Report), PrepareError> {
+        let mut packing = Packing::new(&self);
+        let packer = packing.packer;
+        let contributors = self.contributors.clone();
+        let mut writer =
+            Writer::create(path, contributors, self.tokenizer.digest(), packer.vocab_size(), self.timestamp)?;
+        let mut dialogues = dialogues.peekable();
+        while dialogues.peek().is_some() {
+            let batch: Vec<Dialogue> = dialogues.by_ref().take(BATCH).collect::<Result<_, _>>()?;
+            let packed = lazai_core::parallel::map(threads, batch.iter().collect(), |dialogue| packer.pack(dialogue));
+            for (dialogue, packed) in batch.iter().zip(packed) {
+                packing.take(dialogue, packed?, &mut |record| Ok(writer.record(&record)?))?;
+            }
+        }
+        for clip in packing.clips() {
+            writer.clip(&clip?)?;
+        }
+        Ok((writer.finish()?, packing.report))
+    }
+}
+
+/// A dataset that is being packed.
+struct Packing<'a> {
+    packer: Packer<'a>,
+    contributors: &'a [Contributor],
+    recordings: &'a [Recording],
+    /// The first record in which each recording's words stand.
+    aligned: Vec<Option<u32>>,
+    /// The beginnings of the digests of all records.
+    seen: HashSet<[u8; 16]>,
+    report: Report,
+}
+
+impl<'a> Packing<'a> {
+    fn new(of: &'a DatasetBuilder<'_>) -> Self {
+        Self {
+            packer: Packer::new(of.tokenizer, of.template),
+            contributors: &of.contributors,
+            recordings: of.recordings,
+            aligned: vec![None; of.recordings.len()],
+            seen: HashSet::new(),
+            report: Report::default(),
+        }
+    }
+
+    /// Takes the records of a dialogue that are not there yet.
+    fn take(
+        &mut self,
+        dialogue: &Dialogue,
+        packed: Packed<'_>,
+        keep: &mut dyn FnMut(Record) -> Result<(), PrepareError>,
+    ) -> Result<(), PrepareError> {
+        let place = || format!("dialogue {:?}", dialogue.id);
+        let contributor = owner(self.contributors, place, &dialogue.contributor)?;
+        packed.notes.into_iter().for_each(|note| self.report.add(note));
+        for (messages, Example { tokens, mask }) in packed.records {
+            let bytes: Vec<u8> = tokens.iter().flat_map(|token| token.to_le_bytes()).collect();
+            let digest = sha256(&bytes);
+            if !digest.as_bytes().first_chunk().is_some_and(|first| self.seen.insert(*first)) {
+                self.report.note(Action::Dropped, place(), "repeats a record before it".to_owned());
+                continue;
+            }
+            self.align(messages);
+            keep(Record { contributor, tokens, loss_mask: mask })?;
+            self.report.kept += 1;
+        }
+        Ok(())
+    }
+
+    fn align(&mut self, messages: &[Message]) {
+        let record = u32::try_from(self.report.kept).ok();
+        for (recording, found) in self.recordings.iter().zip(&mut self.aligned) {
+            if found.is_none() && messages.iter().any(|m| m.content.contains(&recording.take.transcript)) {
+                *found = record;
+            }
+        }
+    }
+
+    /// The spectrograms, one by one.
+    fn clips(&self) -> impl Iterator<Item = Result<Clip, PrepareError>> + use<'a> {
+        let (mel, contributors) = (LogMel::new(), self.contributors);
+        let aligned = self.aligned.clone();
+        self.recordings.iter().zip(aligned).map(move |(Recording { take, samples }, record)| {
+            let contributor = owner(contributors, || format!("recording {}", take.file), &take.contributor)?;
+            let voice = |source| PrepareError::Voice { file: take.file.clone(), source };
+            let log_mel = mel.compute(samples).map_err(voice)?;
+            let speech = Speech {
+                contributor,
+                transcript: take.transcript.clone(),
+                licence: take.licence.clone(),
+                consent: take.consent.clone(),
+                record,
+            };
+            Ok(Clip { log_mel, speech })
+        })
+    }
+}
+
+fn owner(contributors: &[Contributor], what: impl Fn() -> String, name: &str) -> Result<u8, PrepareError> {
+    let index = contributors.iter().position(|c| c.name == name).and_then(|i| u8::try_from(i).ok());
+    index.ok_or_else(|| PrepareError::UnknownContributor { what: what(), name: name.into() })
+}

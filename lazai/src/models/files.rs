@@ -1,0 +1,144 @@
+//! From the files that people have to a dataset: read, normalised, without near duplicates, a part held out, packed.
+
+use std::fs::File;
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lazai_core::dialogue::{Dialogue, Options};
+use lazai_core::pov::{Contributor, PovFile};
+use lazai_core::prepare::{Preparation, PrepareError as DialoguesError, Prepared, Settings, Stage};
+use lazai_core::report::Report;
+
+use super::{DatasetBuilder, ModelCounter, PrepareError};
+
+/// How far a dataset is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DatasetProgress {
+    /// `reading`, `splitting` or `writing`.
+    pub stage: &'static str,
+    /// Dialogues that went through this stage.
+    pub done: u64,
+    /// Of how many; 0 if that is not known yet.
+    pub total: u64,
+}
+
+type OnProgress = Arc<dyn Fn(DatasetProgress) -> ControlFlow<()> + Send + Sync>;
+
+/// Makes a dataset of dialogues in files of any known format, all of one contributor. Memory does not grow with the input.
+///
+/// # Example
+/// ```no_run
+/// # use lazai::core::pov::Contributor;
+/// # fn make(mira: Contributor) -> Result<(), Box<dyn std::error::Error>> {
+/// use lazai::models::{FilesToDataset, ModelCounter};
+///
+/// let model = ModelCounter::from_gguf("model.gguf".as_ref())?;
+/// let files = FilesToDataset::new(&model, mira).for_character("Mira");
+/// let written = files.write(&["chat.jsonl".into()], "dataset.safetensors".as_ref())?;
+/// println!("{} records, {} dialogues held out", written.file.records(), written.prepared.statistics().held_out);
+/// # Ok(())
+/// # }
+/// ```
+pub struct FilesToDataset<'a> {
+    model: &'a ModelCounter,
+    contributor: Contributor,
+    options: Options,
+    timestamp: u64,
+    on_progress: OnProgress,
+}
+
+/// A dataset that was written.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct WrittenDataset {
+    /// The file, open: what is proved.
+    pub file: PovFile,
+    /// What it was made of, with the dialogues that were held out to measure with.
+    pub prepared: Prepared,
+    /// What packing dropped or cut; what reading did stands in [`Prepared::report`].
+    pub report: Report,
+}
+
+impl<'a> FilesToDataset<'a> {
+    /// Datasets for a base model, of what a contributor gives.
+    #[must_use]
+    pub fn new(model: &'a ModelCounter, contributor: Contributor) -> Self {
+        let options = Options { contributor: contributor.name.clone(), ..Options::default() };
+        let on_progress: OnProgress = Arc::new(|_| ControlFlow::Continue(()));
+        Self { model, contributor, options, timestamp: 0, on_progress }
+    }
+
+    /// Whose words are learnt, where files name people; everybody else's are context.
+    #[must_use]
+    pub fn for_character(mut self, name: impl Into<String>) -> Self {
+        self.options.character = Some(name.into());
+        self
+    }
+
+    /// Who talks with the character, where files name people.
+    #[must_use]
+    pub fn with_user(mut self, name: impl Into<String>) -> Self {
+        self.options.user = Some(name.into());
+        self
+    }
+
+    /// When it is made, in seconds since 1970; 0 if that is not said.
+    #[must_use]
+    pub fn made_at(mut self, timestamp: u64) -> Self {
+        self.timestamp = timestamp;
+        self
+    }
+
+    /// Told how far it is; stops the work by `Break`.
+    #[must_use]
+    pub fn on_progress(
+        mut self,
+        on_progress: impl Fn(DatasetProgress) -> ControlFlow<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.on_progress = Arc::new(on_progress);
+        self
+    }
+
+    /// Reads the files and writes the dataset.
+    ///
+    /// # Errors
+    /// [`PrepareError`]; no file is left behind. What was stopped is [`DialoguesError::Cancelled`].
+    pub fn write(self, files: &[PathBuf], out: &Path) -> Result<WrittenDataset, PrepareError> {
+        let Self { model, contributor, options, timestamp, on_progress } = self;
+        let told = on_progress.clone();
+        let mut preparation = Preparation::new(Settings::default())?.on_progress(Box::new(move |progress| {
+            let stage = if progress.stage == Stage::Reading { "reading" } else { "splitting" };
+            told(DatasetProgress { stage, done: progress.dialogues, total: 0 })
+        }));
+        for path in files {
+            let file = File::open(path).map_err(|source| PrepareError::File { path: path.clone(), source })?;
+            preparation.add(&path.display().to_string(), file, &options)?;
+        }
+        let prepared = preparation.finish()?;
+
+        let (mut done, total) = (0, prepared.statistics().kept.saturating_sub(prepared.statistics().held_out));
+        let dialogues = prepared.train()?.map(|dialogue| {
+            done += 1;
+            match on_progress(DatasetProgress { stage: "writing", done, total }) {
+                // Whoever wrote the dialogues, here they are one contributor's.
+                ControlFlow::Continue(()) => Ok(Dialogue { contributor: contributor.name.clone(), ..dialogue? }),
+                ControlFlow::Break(()) => Err(DialoguesError::Cancelled { dialogues: done }),
+            }
+        });
+        let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let builder = DatasetBuilder::new(model.tokenizer(), model.template())
+            .with_contributors(vec![contributor.clone()])
+            .made_at(timestamp);
+        let (_, report) = builder.write(out, dialogues, threads)?;
+        Ok(WrittenDataset { file: PovFile::open(out)?, prepared, report })
+    }
+}
+
+impl std::fmt::Debug for FilesToDataset<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "FilesToDataset {{ contributor: {:?}, options: {:?} }}", self.contributor.name, self.options)
+    }
+}

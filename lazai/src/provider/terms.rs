@@ -1,0 +1,87 @@
+//! What a node asks: terms are what its keeper decides, an offer is what it signs.
+
+use lazai_core::{Amount, Asset, ClassId, SignerError, VersionNumber};
+use lazai_settle::session::Offer;
+
+use super::Provider;
+use crate::node::SignedOffer;
+
+/// What a node asks for a version that it serves. Its address, the ceiling of its replies and its series are its own: they
+/// come into the [`Offer`] that it signs.
+///
+/// # Example
+/// ```
+/// use lazai::core::{Amount, ClassId, VersionNumber};
+/// use lazai::provider::OfferTerms;
+///
+/// let terms = OfferTerms {
+///     prompt_price: Amount::from_base_units(1),
+///     completion_price: Amount::from_base_units(4),
+///     ..OfferTerms::free(ClassId(1), VersionNumber(1))
+/// };
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfferTerms {
+    /// The class.
+    pub class: ClassId,
+    /// The version.
+    pub version: VersionNumber,
+    /// What prices are in.
+    pub asset: Asset,
+    /// Price of one token of the conversation before a reply.
+    pub prompt_price: Amount,
+    /// Price of one token of a reply.
+    pub completion_price: Amount,
+    /// Most tokens of a conversation before a reply.
+    pub prompt_ceiling: u32,
+    /// How long a session lasts, in seconds.
+    pub session_s: u64,
+    /// The least that a payer reserves for a session.
+    pub min_deposit: Amount,
+    /// What a class's fund reserves for a session that is opened by a unit of quota; 0: not served by quota.
+    pub quota_deposit: Amount,
+}
+
+impl OfferTerms {
+    /// A version for nothing: sessions of a day, conversations of up to 1,024 tokens, prices in coins.
+    #[must_use]
+    pub fn free(class: ClassId, version: VersionNumber) -> Self {
+        Self {
+            class,
+            version,
+            asset: Asset::NATIVE,
+            prompt_price: Amount::ZERO,
+            completion_price: Amount::ZERO,
+            prompt_ceiling: 1_024,
+            session_s: 86_400,
+            min_deposit: Amount::ZERO,
+            quota_deposit: Amount::ZERO,
+        }
+    }
+}
+
+impl Provider {
+    /// Signs an offer under some terms, to be taken up to a time (seconds since 1970).
+    ///
+    /// # Errors
+    /// What the signer says.
+    pub async fn offer(&self, terms: &OfferTerms, valid_until_s: u64) -> Result<SignedOffer, SignerError> {
+        let offer = Offer {
+            node: self.address(),
+            class: terms.class,
+            version: terms.version,
+            asset: terms.asset,
+            prompt_price: terms.prompt_price,
+            completion_price: terms.completion_price,
+            prompt_ceiling: terms.prompt_ceiling,
+            completion_ceiling: self.sampler.max_tokens,
+            session_s: terms.session_s,
+            valid_until_s,
+            min_deposit: terms.min_deposit,
+            quota_deposit: terms.quota_deposit,
+            series: self.series(),
+        };
+        let signature = self.account.sign(&offer).await?;
+        Ok(SignedOffer { offer, signature })
+    }
+}
