@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::served::program;
 use crate::shell::{cache, cargo, root, run};
-use crate::{bindings, clients, contracts, demo, model, outside, ran, readme, surface};
+use crate::{bindings, book, clients, contracts, demo, model, outside, ran, readme, surface};
 
 /// Which crate of the workspace may depend on which.
 const LAYERS: &[(&str, &[&str])] = &[
@@ -60,6 +60,7 @@ pub fn all() -> Result<()> {
     run("format", &mut cargo(&["fmt", "--all", "--check"]))?;
     layers()?;
     readme::check()?;
+    book::check()?;
     surface::start(&[])?;
     let with_model = |args: &[&str]| {
         let mut command = cargo(args);

@@ -3,6 +3,7 @@
 
 mod bench;
 mod bindings;
+mod book;
 mod checks;
 mod clients;
 mod contracts;
@@ -57,7 +58,8 @@ cargo xtask VERB
   deny       checks bans, licences and sources of dependencies
   outside    builds a crate outside the workspace against lazai's default features, on plain stable
   surface    compares the facade's names with api.txt, and with what each language has (surface write: writes it)
-  readme     writes the programs that tests run into the README
+  book       builds the book into target/book with mdBook (fetched once), and checks its links and those of the repository's pages
+  readme     writes the README's program, and the book's tables of scenarios and error codes
   help       this text
 
 Files go under target/ and into the cache folder: $LAZAI_CACHE, or ~/.cache/lazai. (`outside` also uses the system's
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         Some("test") => checks::all(),
         Some("bench") => bench::run(&rest),
         Some("bindings") => bindings::start(&rest),
+        Some("book") => book::write(),
         Some("fetch") => model::fetch(None).map(|path| println!("{}", path.display())),
         Some("contracts") => contracts::start(&rest),
         Some("cuda") => cuda::check(),

@@ -1,51 +1,120 @@
-//! The README's programs are files that tests run, word for word: those of `examples/roles/`, and of other languages theirs.
-//! `cargo xtask readme` writes them in,
-//! `cargo xtask test` checks that they are.
+//! What is written into pages out of files that tests run or check: the README's program, the book's table of scenarios and its list
+//! of error codes. `cargo xtask readme` writes them, `cargo xtask test` checks that they are current.
+
+use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 
 use crate::ran;
 use crate::shell::root;
 
-/// Programs in other languages.
-const LANGUAGES: &[(&str, &str, &str)] = &[
-    ("javascript", "bindings/wasm/examples/quickstart.mjs", "js"),
-    ("kotlin", "bindings/mobile/kotlin/Quickstart.kt", "kotlin"),
-    ("python", "bindings/python/examples/quickstart.py", "python"),
-    ("swift", "bindings/mobile/swift/Tests/LazaiTests/Quickstart.swift", "swift"),
+/// What the codes of a family are about. A code's family is what stands before its dot.
+const FAMILIES: &[(&str, &str)] = &[
+    ("cancelled", "the caller cancelled the work; what the function says is kept, is kept"),
+    ("card", "a character card cannot be read"),
+    ("chat", "a chat is asked for a turn that it does not have, or the last reply is not paid yet"),
+    ("consumer", "a receipt or its signature is not what was agreed; the reply is not paid"),
+    ("creator", "a contributor's signer is missing"),
+    ("dat", "the ledger has no such class or version"),
+    ("dialogue", "dialogues cannot be read, or none is left"),
+    ("feature_missing", "this build lacks what is asked for"),
+    ("file", "a file cannot be read or written"),
+    ("hex", "a text is not hexadecimal, or has another length"),
+    ("io", "the operating system refuses something other than a file: an address, an output"),
+    ("json", "JSON, or a word in it, is not what is expected"),
+    ("keystore", "a keystore file or its password is wrong"),
+    ("ledger", "a ledger cannot be opened, read or written; or it is too early, or not confirmed yet"),
+    ("market", "the market's rules refuse a transaction; or a place of a market is not consistent"),
+    ("model", "a base model or an adapter cannot be loaded, trained or run"),
+    ("money", "an amount is not a decimal number, or arithmetic has no result"),
+    ("node", "a node does not answer; other `node` codes come from the node itself"),
+    ("pov", "a dataset or its public part breaks the format"),
+    ("provenance", "evidence cannot be read, or the words are not those of the reply"),
+    ("report", "a report of a character is too long or names no known concern"),
+    ("seal", "encryption or decryption fails"),
+    ("signature", "a signature is malformed or of another signer"),
+    ("signer", "a key is invalid, or its signer refuses or signs something else"),
+    ("split", "a split of revenue breaks the rules"),
+    ("store", "the object store does not have an object, or gives another"),
+    ("submission", "a submission is unknown, refused, withdrawn by a reorganisation, or not what was proved"),
+    ("tokenizer", "a tokenizer cannot be read or is not supported"),
+    ("voice", "a recording or its table cannot be read"),
+    ("zk", "a statement or a proof is malformed, of another circuit, or rejected; or proving fails"),
 ];
-const END: &str = "<!-- end of program -->";
 
-/// Writes the programs into the README.
+/// Something that stands in a page between two comments.
+struct Filled {
+    page: &'static str,
+    begin: &'static str,
+    end: &'static str,
+    content: fn() -> Result<String>,
+}
+
+const FILLED: &[Filled] = &[
+    Filled {
+        page: "README.md",
+        begin: "<!-- program: client -->",
+        end: "<!-- end of program -->",
+        content: || Ok(format!("```rust\n{}```\n", std::fs::read_to_string(root().join("examples/roles/client.rs"))?)),
+    },
+    Filled {
+        page: "docs/book/src/status/scenarios.md",
+        begin: "<!-- scenarios -->",
+        end: "<!-- end of scenarios -->",
+        content: ran::table,
+    },
+    Filled {
+        page: "docs/book/src/reference/errors.md",
+        begin: "<!-- codes -->",
+        end: "<!-- end of codes -->",
+        content: codes,
+    },
+];
+
+/// Writes what is filled in.
 pub fn write() -> Result<()> {
-    let path = root().join("README.md");
-    std::fs::write(&path, filled(&std::fs::read_to_string(&path)?)?)?;
-    Ok(())
-}
-
-/// Checks that the README has the programs as they are.
-pub fn check() -> Result<()> {
-    let text = std::fs::read_to_string(root().join("README.md"))?;
-    ensure!(filled(&text)? == text, "the README's programs are not the files that tests run: `cargo xtask readme`");
-    println!("── the README's programs are current");
-    Ok(())
-}
-
-fn filled(text: &str) -> Result<String> {
-    let (before, rest) = text.split_once("<!-- scenarios -->").context("README: no table of scenarios")?;
-    let (_, after) = rest.split_once("<!-- end of scenarios -->").context("README: the table has no end")?;
-    let text = format!("{before}<!-- scenarios -->\n\n{}\n<!-- end of scenarios -->{after}", ran::table()?);
-    let mut parts = text.split("<!-- program: ");
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let (name, rest) = part.split_once(" -->").context("README: a program without a name")?;
-        let (_, after) = rest.split_once(END).with_context(|| format!("README: program {name} has no end"))?;
-        let (path, language) = match LANGUAGES.iter().find(|(of, ..)| *of == name) {
-            Some((_, path, language)) => (root().join(path), *language),
-            None => (root().join("examples/roles").join(format!("{name}.rs")), "rust"),
-        };
-        let program = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        out.push_str(&format!("<!-- program: {name} -->\n\n```{language}\n{program}```\n\n{END}{after}"));
+    for filled in FILLED {
+        let path = root().join(filled.page);
+        std::fs::write(&path, filled.fill(&std::fs::read_to_string(&path)?)?)?;
     }
-    Ok(out)
+    Ok(())
+}
+
+/// Checks that the pages have what is filled in as it is.
+pub fn check() -> Result<()> {
+    for filled in FILLED {
+        let text = std::fs::read_to_string(root().join(filled.page)).context(filled.page)?;
+        ensure!(filled.fill(&text)? == text, "{} is not current: `cargo xtask readme`", filled.page);
+    }
+    println!("── the README's program and the book's tables are current");
+    Ok(())
+}
+
+impl Filled {
+    fn fill(&self, text: &str) -> Result<String> {
+        let Self { page, begin, end, content } = self;
+        let (before, rest) = text.split_once(begin).with_context(|| format!("{page}: no {begin}"))?;
+        let (_, after) = rest.split_once(end).with_context(|| format!("{page}: {begin} has no end"))?;
+        let content = content().with_context(|| format!("{page}: {begin}"))?;
+        Ok(format!("{before}{begin}\n\n{content}\n{end}{after}"))
+    }
+}
+
+/// The error codes by family, out of the scenario that tries each of them in every language.
+fn codes() -> Result<String> {
+    let scenario: Value = serde_json::from_slice(&std::fs::read(root().join("scenarios/errors.json"))?)?;
+    let about: BTreeMap<_, _> = FAMILIES.iter().copied().collect();
+    let mut families = BTreeMap::<&str, Vec<String>>::new();
+    for step in scenario["steps"].as_array().context("no steps")? {
+        let code = step["fails"].as_str().context("a step that does not fail")?;
+        let family = code.split('.').next().unwrap_or_default();
+        families.entry(family).or_default().push(format!("`{code}`"));
+    }
+    let mut table = "| codes | when |\n|---|---|\n".to_owned();
+    for (family, codes) in families {
+        let when = about.get(family).with_context(|| format!("FAMILIES in readme.rs does not name {family:?}"))?;
+        table += &format!("| {} | {when} |\n", codes.join(", "));
+    }
+    Ok(table)
 }
