@@ -127,7 +127,7 @@ fixed_bytes! {
     SubmissionId, 32
 }
 fixed_bytes! {
-    /// A paid conversation: the digest of ledger, payer and the payer's nonce. Never reused.
+    /// A paid conversation: the digest of ledger, payer, the payer's nonce, consumer and offer. Never reused.
     SessionId, 32
 }
 number! {

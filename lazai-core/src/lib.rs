@@ -20,7 +20,8 @@
 //! | [`mod@file`] | replacing a file whole or not at all |
 //! | [`parallel`] | threads as a number that the caller gives |
 //!
-//! Nothing here touches the network, keeps time or reads the environment.
+//! Nothing here touches the network or keeps time. Of its surroundings it asks two things: where temporary files go, and how
+//! many threads the machine has, where the caller gives no number.
 
 pub mod character;
 pub mod dat;

@@ -12,8 +12,10 @@
 //! | [`ledger`] | one trait; [`ledger::EmbeddedLedger`] keeps it in a folder |
 //! | [`merkle`] | the log's tree (RFC 6962): checkpoints and inclusion |
 //! | [`notice`] | what followers are told, in the shape of reth's ExEx |
+//! | [`wallet`] | calls that a user's wallet sends by itself |
 //!
-//! Nothing here reads a clock or the network; time comes with each call.
+//! The rules read neither clock nor network: time comes with each call. Ledgers do: [`ledger::SystemClock`], and with the
+//! feature `evm` a chain's node.
 
 pub mod governance;
 pub mod ledger;

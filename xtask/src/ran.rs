@@ -1,4 +1,4 @@
-//! Which scenarios ran in which language: runners say so in a file, a line each, and the README's table is made of it.
+//! Which scenarios ran in which language: runners say so in a file, a line each, and the book's table is made of it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

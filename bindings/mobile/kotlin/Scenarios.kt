@@ -268,7 +268,7 @@ fun main() {
         check(said.size > 3 && node.paths == listOf("/v1/chat/completions", "/v1/lazai/vouchers"))
         check("\"cumulative\":\"${done.turn.owed}\"" in vector.chat.toJson())
     }
-    test("the README's program") {
+    test("the book's program") {
         val vector = vector()
         val node = Recorded(vector)
         quickstart(vector.json.text("conversation"), domain(vector.json.obj("domain")), Wallet(vector.key), node)

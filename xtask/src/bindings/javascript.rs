@@ -99,7 +99,7 @@ pub fn check(market: Option<&Market>) -> Result<Option<Missing>> {
     std::fs::copy(source().join("examples/quickstart.mjs"), tests.join("quickstart.mjs"))?;
     let mut quickstart = Command::new("node");
     quickstart.arg(tests.join("quickstart.mjs")).env("LAZAI_ROOT", root());
-    run("JavaScript: the README's program", &mut quickstart)?;
+    run("JavaScript: the book's program", &mut quickstart)?;
     let Some(browser) = chromium() else {
         println!("── skipped: the package in a browser: no chromium on this machine");
         return Ok(None);

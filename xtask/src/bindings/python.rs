@@ -51,7 +51,7 @@ pub fn check(wheel: Option<&Path>, market: Option<&Market>) -> Result<Option<Mis
     run("Python: the notebook", notebook.current_dir(&package))?;
     let mut quickstart = Command::new(&python);
     quickstart.arg(source().join("examples/quickstart.py")).env("PYTHONPATH", &package).current_dir(&package);
-    run("Python: the README's program", &mut quickstart)?;
+    run("Python: the book's program", &mut quickstart)?;
     let mut mypy = Command::new(&python);
     mypy.args(["-m", "mypy", "--strict", "--no-error-summary", "--cache-dir"]).arg(folder("mypy"));
     mypy.arg(source().join("tests/typed.py")).env("MYPYPATH", &package);

@@ -48,7 +48,7 @@ impl NodeServer {
     /// a folder; replies have at most `reply_tokens` tokens.
     ///
     /// # Errors
-    /// `model` if an adapter is not the one that the ledger names, `submission.unknown` if the ledger has no such version,
+    /// `model` if an adapter is not the one that the ledger names, `dat.unknown` if the ledger has no such version,
     /// `money.not_decimal`, `io` for an address that cannot be had.
     #[cfg_attr(feature = "uniffi", uniffi::constructor)]
     pub fn start(
