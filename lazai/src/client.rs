@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use lazai_core::dialogue::{Message, Role};
 use lazai_core::sign::SignerError;
 use lazai_core::{Amount, Digest, Signer};
 use lazai_settle::session::SessionPayment;
@@ -14,6 +15,7 @@ use crate::consumer::{Consumer, ConsumerError};
 use crate::conversation::{CheckedReply, Conversation, TokenCounter};
 use crate::http::HttpNode;
 use crate::http::talk::Model;
+use crate::node::ReplySettings;
 
 /// A client of a node: lists its characters and opens sessions with them.
 ///
@@ -140,7 +142,22 @@ impl Session {
         text: &str,
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<CheckedReply, ConsumerError> {
-        self.consumer.say(&mut self.conversation, &self.node, text, on_text).await
+        self.say_with(text, ReplySettings::default(), on_text).await
+    }
+
+    /// As [`say_streaming`](Self::say_streaming), and says how the reply is wanted.
+    ///
+    /// # Errors
+    /// [`ConsumerError`].
+    pub async fn say_with(
+        &mut self,
+        text: &str,
+        settings: ReplySettings,
+        on_text: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<CheckedReply, ConsumerError> {
+        let mut messages = self.conversation.messages.clone();
+        messages.push(Message::new(Role::User, text));
+        self.consumer.ask(&mut self.conversation, &self.node, messages, settings, on_text).await
     }
 
     /// The conversation so far: serialise it to go on after a crash ([`Client::resume`]), or to show where a reply came from.

@@ -1,4 +1,4 @@
-//! What is written into pages out of files that tests run or check: the README's program, the book's table of scenarios and its list
+//! What is written into pages out of files that tests run or check: the README's programs, the book's table of scenarios and its list
 //! of error codes. `cargo xtask readme` writes them, `cargo xtask test` checks that they are current.
 
 use std::collections::BTreeMap;
@@ -56,7 +56,13 @@ const FILLED: &[Filled] = &[
         page: "README.md",
         begin: "<!-- program: client -->",
         end: "<!-- end of program -->",
-        content: || Ok(format!("```rust\n{}```\n", std::fs::read_to_string(root().join("examples/roles/client.rs"))?)),
+        content: || program("rust", "examples/roles/client.rs"),
+    },
+    Filled {
+        page: "README.md",
+        begin: "<!-- program: talk.py -->",
+        end: "<!-- end of talk.py -->",
+        content: || program("python", "bindings/python/examples/talk.py"),
     },
     Filled {
         page: "docs/book/src/status/scenarios.md",
@@ -71,6 +77,11 @@ const FILLED: &[Filled] = &[
         content: codes,
     },
 ];
+
+/// A program of a file, as it stands.
+fn program(language: &str, path: &str) -> Result<String> {
+    Ok(format!("```{language}\n{}```\n", std::fs::read_to_string(root().join(path))?))
+}
 
 /// Writes what is filled in.
 pub fn write() -> Result<()> {
@@ -87,7 +98,7 @@ pub fn check() -> Result<()> {
         let text = std::fs::read_to_string(root().join(filled.page)).context(filled.page)?;
         ensure!(filled.fill(&text)? == text, "{} is not current: `cargo xtask readme`", filled.page);
     }
-    println!("── the README's program and the book's tables are current");
+    println!("── the README's programs and the book's tables are current");
     Ok(())
 }
 

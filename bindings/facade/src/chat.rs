@@ -113,7 +113,7 @@ impl From<ReplySettings> for lazai::node::ReplySettings {
 }
 
 impl ChatTurn {
-    fn of(reply: CheckedReply, payment: Option<HttpRequest>) -> Self {
+    pub(crate) fn of(reply: CheckedReply, payment: Option<HttpRequest>) -> Self {
         let CheckedReply { text, receipt: SignedReceipt { receipt, .. }, checked, .. } = reply;
         Self {
             text,

@@ -224,6 +224,8 @@ impl From<ConsumerError> for LazaiError {
         match error {
             ConsumerError::Money(error) => error.into(),
             ConsumerError::Node(error) => error.into(),
+            #[cfg(feature = "native")]
+            ConsumerError::Send(error) => error.into(),
             ConsumerError::Signer(error) => error.into(),
             ConsumerError::Unpaid => Self::new("chat.unpaid", error),
             ConsumerError::ReceiptSignature(_) => Self::new("consumer.receipt_signature", error),

@@ -6,6 +6,7 @@ mod foreign;
 mod handles;
 mod market;
 mod roles;
+mod session;
 
 use lazai_facade::LazaiError as Error;
 use pyo3::prelude::*;
@@ -50,6 +51,8 @@ mod _lazai {
     use super::market::Market;
     #[pymodule_export]
     use super::roles::{BaseModel, ExEx, NodeServer};
+    #[pymodule_export]
+    use super::session::Session;
     #[pymodule_export]
     use lazai_facade::chat::{ChatTurn, Message, ModelOffer, ReplySettings, TokenCheck};
     #[pymodule_export]

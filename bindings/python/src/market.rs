@@ -11,6 +11,7 @@ use pollster::block_on;
 use pyo3::prelude::*;
 
 use crate::foreign::PySigner;
+use crate::session::Session;
 use crate::{free, raised};
 
 /// A market on a ledger. A context manager: the ledger is closed at its end.
@@ -92,6 +93,26 @@ impl Market {
     ) -> PyResult<String> {
         let (market, payer, consumer) = (self.open()?, PySigner::of(&payer)?, PySigner::of(&consumer)?);
         free(py, || block_on(market.open_session(payer, consumer, nonce, model, deposit)))
+    }
+
+    /// Opens a session at a node, whose URL is given, with the character of this id among its models, or with the first. The
+    /// key pays a deposit, in base units, and signs what is said.
+    #[pyo3(signature = (node, signer, deposit, model=None))]
+    fn talk(
+        &self,
+        py: Python<'_>,
+        node: String,
+        signer: Bound<'_, PyAny>,
+        deposit: String,
+        model: Option<String>,
+    ) -> PyResult<Session> {
+        let (market, signer) = (self.open()?, PySigner::of(&signer)?);
+        free(py, || block_on(market.talk(node, signer, deposit, model))).map(Session)
+    }
+
+    /// Goes on with a session, as `Session.to_json` kept it.
+    fn talk_on(&self, node: String, signer: Bound<'_, PyAny>, conversation: String) -> PyResult<Session> {
+        self.open()?.talk_on(node, PySigner::of(&signer)?, conversation).map(Session).map_err(raised)
     }
 
     /// Votes on a proposal.

@@ -1,8 +1,11 @@
 """The whole market in Python, on the real model: from dialogue to paid reply, and where that comes from."""
 
+import asyncio
 import json
 import os
 import pathlib
+import re
+import runpy
 import threading
 
 import pytest
@@ -135,6 +138,32 @@ def test_a_reply_is_sold_redeemed_claimed_and_its_provenance_holds(scene, base):
     assert "the last is of the reply" in told["receipt"]
     other = shown.replace("Who are you?", "Who is she?")
     refused("provenance.words", lazai.verify_evidence, other.encode(), anchor)
+
+
+def test_a_session_is_talked_in_and_ended(scene, base, capsys):
+    home, people, market, _, _, _, minted = scene
+    served = [lazai.ServedModel(minted.class_id, minted.version, minted.adapter.folder, "3", "7", 512, 600)]
+    with lazai.NodeServer.start(market, people.node, base, served, 8, str(home / "node 2"), "127.0.0.1:0") as server:
+        before = int(market.balance(people.consumer.address(), COINS))
+        runpy.run_path(str(ROOT / "bindings/python/examples/talk.py"))["chat"](market, server.url(), people.consumer)
+        said = capsys.readouterr().out
+        owed = re.findall(r"(\d+) base units owed", said)
+        assert len(owed) == 2 and int(owed[0]) < int(owed[1])
+        # The session is over: what is not owed is the payer's again.
+        assert before - int(market.balance(people.consumer.address(), COINS)) == int(owed[1])
+
+        async def talk():
+            async with await aio.talk(market, server.url(), people.consumer, "10000") as session:
+                heard = [piece async for piece in session.stream("hi")]
+                turn = await session.say("again")
+                assert heard and int(turn.owed) == int(session.owed()) > 0
+                return session.to_json()
+
+        ended = asyncio.run(talk())
+        on = market.talk_on(server.url(), people.consumer, ended)
+        refused("node.not_served", on.say, "still there?")
+        refused("request.model", market.talk, server.url(), people.consumer, "10000", "nobody")
+        refused("node.transport", market.talk, "nowhere", people.consumer, "10000")
 
 
 def test_the_dao_changes_the_split(scene):

@@ -11,6 +11,7 @@
 //! | [`exex`] | the execution node: follows, fine-tunes, mints |
 //! | [`dat`] | tokens, what they earned, where replies come from |
 //! | [`provider`] | a node that serves |
+//! | [`session`] | a session at a node, in one handle |
 
 pub mod dat;
 pub mod data;
@@ -22,6 +23,7 @@ pub mod node;
 pub mod prove;
 pub mod provider;
 pub mod roles;
+pub mod session;
 
 use std::sync::Arc;
 

@@ -94,10 +94,53 @@ async def fine_tune(
     return await _cancellable(exex.fine_tune, submission, base, settings, terms, on_progress=on_progress)
 
 
-async def stream(
+class Session:
+    """A session with a character at a node: ``async with`` ends it, ``async for`` hears a reply piece by piece."""
+
+    def __init__(self, session: lazai.Session) -> None:
+        self._session = session
+
+    async def say(self, text: str, settings: lazai.ReplySettings | None = None) -> lazai.ChatTurn:
+        """Says something, hears the reply, checks it and pays for it."""
+        return await asyncio.to_thread(self._session.say, text, None, settings)
+
+    def stream(self, text: str, settings: lazai.ReplySettings | None = None) -> AsyncIterator[str]:
+        """Says something and gives the reply piece by piece; it ends when the reply is checked and paid."""
+        return _pieces(lambda hear: self._session.say(text, hear, settings))
+
+    def owed(self) -> str:
+        """What is owed for the session so far, in base units."""
+        return self._session.owed()
+
+    def to_json(self) -> str:
+        """The conversation with its receipts: for ``Market.talk_on``, and as evidence."""
+        return self._session.to_json()
+
+    async def end(self) -> str:
+        """Ends the session together with the node; gives what is left of the deposit."""
+        return await asyncio.to_thread(self._session.end)
+
+    async def __aenter__(self) -> "Session":
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+        if kind is None:
+            await self.end()
+
+
+async def talk(market: lazai.Market, node: str, signer: Any, deposit: str, model: str | None = None) -> Session:
+    """Opens a session at a node: see ``Market.talk``."""
+    return Session(await asyncio.to_thread(market.talk, node, signer, deposit, model))
+
+
+def stream(
     chat: lazai.Chat, text: str, settings: lazai.ReplySettings, node: lazai.NodeClient
 ) -> AsyncIterator[str]:
     """Says something and gives the reply piece by piece; it ends when the reply is checked and promised."""
+    return _pieces(lambda hear: chat.say(text, settings, node, hear))
+
+
+async def _pieces(say: Callable[[Callable[[str], None]], Any]) -> AsyncIterator[str]:
     loop = asyncio.get_running_loop()
     pieces: asyncio.Queue[str | None] = asyncio.Queue()
 
@@ -106,7 +149,7 @@ async def stream(
 
     def talk() -> None:
         try:
-            chat.say(text, settings, node, hear)
+            say(hear)
         finally:
             hear(None)
 
