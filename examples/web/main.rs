@@ -32,7 +32,8 @@ const PAGE: &[(&str, &str)] = &[
     ("split.js", "text/javascript"),
 ];
 /// Files of the package that the page loads.
-const SDK: &[(&str, &str)] = &[("lazai.js", "text/javascript"), ("lazai_bg.wasm", "application/wasm")];
+const SDK: &[(&str, &str)] =
+    &[("lazai.js", "text/javascript"), ("lazai_bg.wasm", "application/wasm"), ("session.js", "text/javascript")];
 /// Scripts are the page's own and may compile WebAssembly; pictures are those that visitors drop.
 const POLICY: &str =
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob: data:; connect-src *";

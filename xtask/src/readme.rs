@@ -65,6 +65,12 @@ const FILLED: &[Filled] = &[
         content: || program("python", "bindings/python/examples/talk.py"),
     },
     Filled {
+        page: "README.md",
+        begin: "<!-- program: talk.mjs -->",
+        end: "<!-- end of talk.mjs -->",
+        content: || program("js", "bindings/wasm/examples/talk.mjs"),
+    },
+    Filled {
         page: "docs/book/src/status/scenarios.md",
         begin: "<!-- scenarios -->",
         end: "<!-- end of scenarios -->",

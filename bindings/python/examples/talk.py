@@ -1,5 +1,4 @@
-"""Opens a session with a character at a node, talks, checks and pays, and gets back what is left of the deposit."""
-
+# Opens a session with a character at a node, talks, checks and pays, and gets back what is left of the deposit.
 import lazai
 
 

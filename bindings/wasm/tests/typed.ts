@@ -7,6 +7,7 @@ import type {
   ChatTurn, Domain, HttpRequest, LazaiError, MarketPlace, ModelOffer, Provenance, RevenueParts, Signer, TokenCheck, TokenCount, Transport,
   TrustLevel, Voucher, WalletCall,
 } from "@lazai/sdk";
+import { Session, type Wallet } from "@lazai/sdk/session";
 import { verifyProof } from "@lazai/sdk/verifier";
 import type { ProofFacts } from "@lazai/sdk/verifier";
 
@@ -49,3 +50,11 @@ splitRevenue(10, 7000, 2000, 1000);
 // @ts-expect-error: ids of 64 bits are bigints.
 list.block(1);
 console.log(greeting);
+
+export async function session(place: MarketPlace, wallet: Wallet): Promise<string> {
+  using session = await Session.open({ node: "https://node.example", place, wallet, deposit: "1000", onStatus: console.log });
+  for await (const piece of session.say("hi", { seed: 1n })) console.log(piece.length);
+  const turn: ChatTurn = await session.say("again");
+  await session.close();
+  return turn.owed + session.owed() + session.turn?.text + session.chat.messages().length;
+}

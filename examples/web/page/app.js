@@ -5,7 +5,7 @@ import { baseUnits, coins, draw } from "./split.js";
 
 const $ = (id) => document.getElementById(id);
 const encoder = new TextEncoder();
-let told, offers, chat, counting;
+let told, offers, session, counting;
 
 /** What went wrong, with its code where there is one. */
 const words = (error) => (error.code ? `${error.message} (${error.code})` : error.message);
@@ -93,15 +93,12 @@ async function open() {
   await attempt("session-error", async () => {
     const deposit = baseUnits($("deposit").value);
     if (!deposit) throw new Error("a deposit is a number of coins, such as 0.05");
-    // An offer holds for minutes only: a fresh one.
-    const fresh = (await outside.models(told)).find(({ id }) => id === chosen().id);
-    if (!fresh) throw new Error("the node does not offer this character any more");
-    chat?.free();
-    chat = await outside.open(told, fresh, deposit, (text) => ($("session").textContent = text));
+    session?.free();
+    session = await outside.open(told, chosen().id, deposit, (text) => ($("session").textContent = text));
     // Once it is here, receipts are recounted; until then they are held to bounds.
-    const talking = chat;
+    const talking = session;
     counting ??= outside.counter();
-    counting.then((counter) => chat === talking && talking.recountWith(counter)).catch((error) => {
+    counting.then((counter) => session === talking && talking.chat.recountWith(counter)).catch((error) => {
       counting = undefined;
       $("session-error").textContent = `receipts are held to bounds only: ${words(error)}`;
     });
@@ -130,8 +127,8 @@ async function talk(event) {
   const reply = message("assistant", "");
   $("log").setAttribute("aria-busy", "true");
   const done = await attempt("chat-error", async () => {
-    const turn = await outside.say(told, chat, said, (piece) => reply.append(piece));
-    const { promptTokens, completionTokens, owed, tokenCheck, modelChecked } = turn;
+    for await (const piece of session.say(said)) reply.append(piece);
+    const { promptTokens, completionTokens, owed, tokenCheck, modelChecked } = session.turn;
     const model = modelChecked ? "model as the ledger names it" : "model claimed by the node";
     reply.append(Object.assign(document.createElement("small"), { className: "quiet", textContent: `${promptTokens} + ${completionTokens} tokens, ${tokenCheck}; ${model}; ${coins(owed)} owed, promised by voucher` }));
     draw($("picture"), $("parts"), owed, told.splitBps);
@@ -142,7 +139,7 @@ async function talk(event) {
   if (!done) for (const item of [asked, reply]) item.remove();
   $("log").removeAttribute("aria-busy");
   for (const id of ["words", "send"]) $(id).disabled = false;
-  $("origin").disabled = chat.messages().length === 0;
+  $("origin").disabled = session.chat.messages().length === 0;
   $("words").focus();
 }
 
@@ -150,9 +147,9 @@ async function origin() {
   $("origin").disabled = true;
   await attempt("chat-error", async () => {
     $("origin-verdict").textContent = "The node redeems, and whoever keeps the ledger gathers the evidence…";
-    const { evidence, anchor } = await (await outside.fetched("evidence", { method: "POST", body: chat.toJson() })).json();
+    const { evidence, anchor } = await (await outside.fetched("evidence", { method: "POST", body: session.toJson() })).json();
     // The words are added here: whoever is shown the evidence later sees them only if the visitor wants it.
-    const shown = evidenceWithWords(encoder.encode(evidence), chat.toJson());
+    const shown = evidenceWithWords(encoder.encode(evidence), session.toJson());
     links($("origin-links"), $("origin-verdict"), encoder.encode(shown), encoder.encode(anchor));
   });
   $("origin").disabled = false;
@@ -181,7 +178,7 @@ async function begin() {
   $("open").addEventListener("click", open);
   $("say").addEventListener("submit", talk);
   $("origin").addEventListener("click", origin);
-  $("keep").addEventListener("click", () => save("conversation.json", chat.toJson()));
+  $("keep").addEventListener("click", () => save("conversation.json", session.toJson()));
   $("block").addEventListener("click", block);
   offer();
   draw($("picture"), $("parts"), "0", told.splitBps);

@@ -1,5 +1,6 @@
 // The page's ways to the outside: the publisher's files, the node, the wallet.
-import { Chat, LocalKey, TokenCounter, beginConversation, openSessionCall, readMarketPlace, readModels } from "./sdk/lazai.js";
+import { TokenCounter, readMarketPlace } from "./sdk/lazai.js";
+import { Session } from "./sdk/session.js";
 
 /** What the publisher of this page says of the market: where it is, who answers, for how much. */
 export async function market() {
@@ -19,7 +20,7 @@ export async function bytes(url, options) {
 
 /** The characters that the node offers, each with its signed offer. */
 export async function models(told) {
-  return readModels(await bytes(`${told.nodeUrl}/v1/models`));
+  return Session.models(told.nodeUrl);
 }
 
 /** The visitor's wallet; on a test chain without one, the chain's own account, which its node signs for. */
@@ -37,64 +38,13 @@ function wallet(told) {
   };
 }
 
-const pause = (ms) => new Promise((done) => setTimeout(done, ms));
-
-/** Opens a session by the wallet, with a deposit in base units. The key that talks is made here and never leaves the page. */
-export async function open(told, model, deposit, say) {
-  const provider = wallet(told);
-  const [payer] = await provider.request({ method: "eth_requestAccounts" });
-  const chainId = `0x${told.place.domain.chainId.toString(16)}`;
-  if ((await provider.request({ method: "eth_chainId" })) !== chainId) {
-    await provider.request({ method: "wallet_switchEthereumChain", params: [{ chainId }] });
-  }
-  const key = LocalKey.random();
-  // Any number that the payer has not used: the session's id is made of it.
-  const nonce = crypto.getRandomValues(new BigUint64Array(1))[0];
-  const call = openSessionCall(told.place, nonce, key.address(), model, deposit);
-  say("Your wallet is asked to open the session.");
-  const hash = await provider.request({ method: "eth_sendTransaction", params: [{ from: payer, ...call }] });
-  say(`Sent: ${hash}. Waiting for the chain.`);
-  for (let tries = 0; ; tries++) {
-    const receipt = await provider.request({ method: "eth_getTransactionReceipt", params: [hash] });
-    if (receipt) {
-      if (receipt.status !== "0x1") throw new Error("the chain refused the session");
-      break;
-    }
-    if (tries > 120) throw new Error("the chain does not show the transaction");
-    await pause(500);
-  }
-  return new Chat(beginConversation(told.place, payer, nonce, key.address(), model, deposit), told.place.domain, key);
-}
-
-const headers = (request) => Object.fromEntries(request.headers.map(({ name, value }) => [name, value]));
-
-/** Sends a request to the node, and gives the bytes of its answer to `push` as they come. */
-const transport = (told) => async (request, push) => {
-  // The node learns of the session from the chain; it may need a block more, or asked just now.
-  for (let tries = 0; ; tries++) {
-    const answer = await fetch(told.nodeUrl + request.path, { method: "POST", headers: headers(request), body: request.body });
-    if ([402, 503].includes(answer.status) && tries < 20) {
-      await pause(500);
-      continue;
-    }
-    for await (const piece of pieces(answer.body)) push(piece);
-    return answer.status;
-  }
-};
-
-/** Says something; `hear` gets the pieces of the reply as they come. The reply is checked before it is paid. */
-export function say(told, chat, words, hear) {
-  return chat.say(words, {}, transport(told), hear);
+/** Opens a session by the visitor's wallet, with a deposit in base units. */
+export function open(told, model, deposit, onStatus) {
+  return Session.open({ node: told.nodeUrl, place: told.place, wallet: wallet(told), deposit, model, onStatus });
 }
 
 /** What counts tokens as the node should: the tokenizer that this page's publisher serves. It is some megabytes. */
 export async function counter() {
   const [tokenizer, config] = await Promise.all([bytes("tokenizer.json"), bytes("tokenizer_config.json")]);
   return TokenCounter.fromJson(tokenizer, config);
-}
-
-async function* pieces(body) {
-  if (!body) return;
-  const reader = body.getReader();
-  for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) yield value;
 }

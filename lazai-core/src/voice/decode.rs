@@ -123,7 +123,7 @@ where
             Ok(Some(_)) => {}
             Ok(None) => break,
             // Recordings that were put one after another.
-            Err(Error::ResetRequired) => (track_id, codec) = track(&*reader).map_err(|reason| malformed(reason))?,
+            Err(Error::ResetRequired) => (track_id, codec) = track(&*reader).map_err(&malformed)?,
             // A file that ends in the middle of a packet, or is damaged from here on.
             Err(_) => {
                 mono.packets += 1;

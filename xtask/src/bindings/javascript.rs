@@ -72,6 +72,11 @@ pub fn package() -> Result<Result<Package, Missing>> {
         verifier_gz_bytes <= MAX_VERIFIER_BYTES,
         "the verifier has {verifier_gz_bytes} bytes gzipped, at most {MAX_VERIFIER_BYTES} are allowed"
     );
+    for file in ["session.js", "session.d.ts"] {
+        for kind in ["web", "node"] {
+            std::fs::copy(source().join(file), package.join(kind).join(file))?;
+        }
+    }
     std::fs::copy(source().join("package.json"), package.join("package.json"))?;
     Ok(Ok(Package { folder: package, verifier_gz_bytes, whole_gz_bytes }))
 }
@@ -96,10 +101,16 @@ pub fn check(market: Option<&Market>) -> Result<Option<Missing>> {
     types.args(["--noEmit", "--strict", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler"]);
     types.args(["--lib", "es2022,dom,esnext.disposable"]).arg("tests/typed.ts");
     run("JavaScript: types", types.current_dir(&tests))?;
+    copy(&source().join("examples"), &tests.join("examples"))?;
     std::fs::copy(source().join("examples/quickstart.mjs"), tests.join("quickstart.mjs"))?;
     let mut quickstart = Command::new("node");
     quickstart.arg(tests.join("quickstart.mjs")).env("LAZAI_ROOT", root());
     run("JavaScript: the book's program", &mut quickstart)?;
+    if let Some(market) = market {
+        let mut talk = Command::new("node");
+        talk.args(["--test", "--test-reporter=spec"]).arg(tests.join("tests/talk.test.mjs"));
+        run("JavaScript: a session in Node", talk.env("LAZAI_PAGE_URL", market.url()?))?;
+    }
     let Some(browser) = chromium() else {
         println!("── skipped: the package in a browser: no chromium on this machine");
         return Ok(None);

@@ -1,0 +1,48 @@
+import type { Chat, ChatTurn, MarketPlace, ModelOffer, ReplySettings } from "./lazai.js";
+
+/** A wallet that speaks EIP-1193: `window.ethereum`, or one of your own. */
+export interface Wallet {
+    request(call: { method: string; params?: unknown[] }): Promise<any>;
+}
+
+/** Where, with whom and for how much. */
+export interface SessionOptions {
+    /** URL of the node. */
+    node: string;
+    /** Where the market is. A page brings it along, as it brings its trust anchor. */
+    place: MarketPlace;
+    /** Who pays. */
+    wallet: Wallet;
+    /** What is reserved, in base units. */
+    deposit: string;
+    /** Id of the character among the node's models; the first, if nothing is said. */
+    model?: string;
+    /** Told what is being waited for, in words. */
+    onStatus?: (text: string) => void;
+}
+
+/** A reply on its way: to be heard piece by piece (`for await`), or as a whole (`await`). */
+export interface Reply extends AsyncIterable<string>, PromiseLike<ChatTurn> {}
+
+/** A session with a character at a node. */
+export class Session {
+    private constructor();
+    /** The characters that a node offers, each with its signed offer. */
+    static models(node: string): Promise<ModelOffer[]>;
+    /** Opens a session by a wallet. The key that talks is made here and never leaves. */
+    static open(options: SessionOptions): Promise<Session>;
+    /** What says things, step by step. */
+    readonly chat: Chat;
+    /** The last reply that was checked, with its receipt's numbers. */
+    readonly turn: ChatTurn | undefined;
+    /** Says something. The reply is checked, then paid; throws a `LazaiError` where it does not hold. */
+    say(words: string, settings?: ReplySettings): Reply;
+    /** What is owed for the session so far, in base units. */
+    owed(): string;
+    /** The conversation with its receipts: evidence. */
+    toJson(): string;
+    /** Asks the chain for the session's end. The node then has the market's dispute window; after it, asking again ends the session. */
+    close(onStatus?: (text: string) => void): Promise<void>;
+    free(): void;
+    [Symbol.dispose](): void;
+}

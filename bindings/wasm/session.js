@@ -1,0 +1,132 @@
+// A session with a character at a node: opened by the visitor's wallet, talked in over `fetch`, closed by the wallet.
+import { Chat, LocalKey, beginConversation, closeSessionCall, openSessionCall, readModels } from "./lazai.js";
+
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+const headers = (request) => Object.fromEntries(request.headers.map(({ name, value }) => [name, value]));
+
+/** How often the chain is asked for a transaction, and a node that asks for patience is asked again. */
+const TRIES = { chain: 120, node: 20 };
+const BETWEEN_MS = 500;
+
+/** Has the wallet send a transaction on the market's chain, and waits until the chain shows it. */
+async function send(wallet, place, payer, call, what, onStatus) {
+  const chainId = `0x${place.domain.chainId.toString(16)}`;
+  if ((await wallet.request({ method: "eth_chainId" })) !== chainId) {
+    await wallet.request({ method: "wallet_switchEthereumChain", params: [{ chainId }] });
+  }
+  onStatus(`Your wallet is asked to ${what} the session.`);
+  const hash = await wallet.request({ method: "eth_sendTransaction", params: [{ from: payer, ...call }] });
+  onStatus(`Sent: ${hash}. Waiting for the chain.`);
+  for (let tries = 0; tries < TRIES.chain; tries++, await pause(BETWEEN_MS)) {
+    const receipt = await wallet.request({ method: "eth_getTransactionReceipt", params: [hash] });
+    if (receipt?.status === "0x1") return;
+    if (receipt) throw new Error(`the chain refused to ${what} the session: transaction ${hash}`);
+  }
+  throw new Error(`the chain does not show transaction ${hash}`);
+}
+
+/** The bytes of a body, piece by piece. */
+async function* pieces(body) {
+  const reader = body?.getReader();
+  for (let read = await reader?.read(); read && !read.done; read = await reader.read()) yield read.value;
+}
+
+/** Sends requests to a node, and gives the bytes of its answers to `push` as they come. */
+const transport = (node) => async (request, push) => {
+  // The node learns of a session from the chain: it may need a block more, or asked just now.
+  for (let tries = 0; ; tries++) {
+    const answer = await fetch(node + request.path, { method: "POST", headers: headers(request), body: request.body });
+    if ([402, 503].includes(answer.status) && tries < TRIES.node) {
+      await pause(BETWEEN_MS);
+      continue;
+    }
+    for await (const bytes of pieces(answer.body)) push(bytes);
+    return answer.status;
+  }
+};
+
+export class Session {
+  /** What says things, step by step. */
+  chat;
+  /** The last reply that was checked, with its receipt's numbers. */
+  turn;
+  #opened;
+  #transport;
+
+  constructor(chat, opened) {
+    this.chat = chat;
+    this.#opened = opened;
+    this.#transport = transport(opened.node);
+  }
+
+  /** The characters that a node offers, each with its signed offer. */
+  static async models(node) {
+    const answer = await fetch(`${node}/v1/models`);
+    if (!answer.ok) throw new Error(`${node}/v1/models: ${answer.status}`);
+    return readModels(new Uint8Array(await answer.arrayBuffer()));
+  }
+
+  /** Opens a session; see `session.d.ts`. The key that talks is made here and never leaves. */
+  static async open({ node, place, wallet, deposit, model, onStatus = () => {} }) {
+    const models = await Session.models(node);
+    const found = models.find(({ id }) => model === undefined || id === model);
+    if (!found) throw new Error(`the node does not offer ${model ?? "any character"}`);
+    const [payer] = await wallet.request({ method: "eth_requestAccounts" });
+    const key = LocalKey.random();
+    // Any number that the payer has not used: the session's id is made of it.
+    const nonce = crypto.getRandomValues(new BigUint64Array(1))[0];
+    const call = openSessionCall(place, nonce, key.address(), found, deposit);
+    await send(wallet, place, payer, call, "open", onStatus);
+    const conversation = beginConversation(place, payer, nonce, key.address(), found, deposit);
+    const opened = { node, place, wallet, payer, nonce, consumer: key.address(), model: found };
+    return new Session(new Chat(conversation, place.domain, key), opened);
+  }
+
+  /** Says something: to be heard piece by piece (`for await`), or as a whole (`await`). */
+  say(words, settings = {}) {
+    const heard = [];
+    let wake = () => {};
+    const talking = this.chat.say(words, settings, this.#transport, (piece) => {
+      heard.push(piece);
+      wake();
+      return true;
+    });
+    const turn = talking.then((turn) => (this.turn = turn)).finally(() => wake());
+    let over = false;
+    const ended = turn.then(() => (over = true), () => (over = true));
+    async function* hear() {
+      for (;;) {
+        while (heard.length) yield heard.shift();
+        if (over) break;
+        await Promise.race([new Promise((woken) => (wake = woken)), ended]);
+      }
+      // What went wrong is thrown where the reply is heard.
+      await turn;
+    }
+    return { [Symbol.asyncIterator]: hear, then: (done, failed) => turn.then(done, failed) };
+  }
+
+  /** What is owed for the session so far, in base units. */
+  owed() {
+    return this.chat.owed();
+  }
+
+  /** The conversation with its receipts: evidence. */
+  toJson() {
+    return this.chat.toJson();
+  }
+
+  /** Asks the chain for the session's end. The node then has the market's dispute window; after it, asking again ends the session. */
+  async close(onStatus = () => {}) {
+    const { place, wallet, payer, nonce, consumer, model } = this.#opened;
+    await send(wallet, place, payer, closeSessionCall(place, payer, nonce, consumer, model), "close", onStatus);
+  }
+
+  free() {
+    this.chat.free();
+  }
+
+  [Symbol.dispose]() {
+    this.free();
+  }
+}

@@ -1,0 +1,49 @@
+// A session in Node, at a real node, on a real chain: the example page's market says where.
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { readMarketPlace } from "@lazai/sdk";
+import { Session } from "@lazai/sdk/session";
+import { chat } from "../examples/talk.mjs";
+
+const { LAZAI_PAGE_URL: page } = process.env;
+const told = await (await fetch(`${page}market.json`)).json();
+const place = readMarketPlace(new Uint8Array(await (await fetch(`${page}place.json`)).arrayBuffer()));
+const sent = [];
+/** The test chain's own account: its node signs for it. */
+const wallet = {
+  async request({ method, params = [] }) {
+    const call = { jsonrpc: "2.0", id: 1, method: method === "eth_requestAccounts" ? "eth_accounts" : method, params };
+    const options = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(call) };
+    const { result, error } = await (await fetch(told.rpcUrl, options)).json();
+    if (error) throw new Error(error.message);
+    if (method === "eth_sendTransaction") sent.push(result);
+    return result;
+  },
+};
+
+test("the quick start opens a session, talks, pays and asks for its end", async () => {
+  await chat(told.nodeUrl, place, wallet);
+  assert.equal(sent.length, 2);
+});
+
+test("a reply is heard as a whole too, and what goes wrong is thrown where it is heard", async () => {
+  const session = await Session.open({ node: told.nodeUrl, place, wallet, deposit: told.deposit });
+  const turn = await session.say("hi", { maxTokens: 2 });
+  assert.equal(session.turn, turn);
+  assert.ok(turn.completionTokens <= 2 && BigInt(session.owed()) > 0n && turn.text.length > 0);
+  const heard = [];
+  for await (const piece of session.say("and?")) heard.push(piece);
+  assert.equal(heard.join(""), session.turn.text);
+  await session.close();
+  // The chain was asked for the end: the node serves nothing more.
+  await assert.rejects(async () => { for await (const _ of session.say("still there?")); }, (error) => error.code?.startsWith("node."));
+  await assert.rejects(session.say("still there?"), (error) => error.code?.startsWith("node."));
+  session.free();
+});
+
+test("a character that is not there, and a chain that refuses", async () => {
+  await assert.rejects(Session.open({ node: told.nodeUrl, place, wallet, deposit: "1", model: "nobody" }), /does not offer nobody/);
+  const dry = { request: (call) => (call.method === "eth_getTransactionReceipt" ? Promise.resolve({ status: "0x0" }) : wallet.request(call)) };
+  await assert.rejects(Session.open({ node: told.nodeUrl, place, wallet: dry, deposit: told.deposit }), /refused to open/);
+});
