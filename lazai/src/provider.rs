@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use lazai_core::{Address, ClassId, Digest, SessionId, SignerError, VersionNumber};
+use lazai_core::{Address, ClassId, Digest, SessionId, VersionNumber};
 use lazai_lora::LoraError;
 use lazai_lora::backend::Backend;
 use lazai_lora::generate::Sampler;
@@ -20,8 +20,7 @@ use lazai_settle::market::MarketError;
 
 use crate::account::Account;
 use crate::node::{
-    ChatReply, ChatRequest, Moderator, NoModeration, Node, NodeError, NodeFuture, SignedOffer, SignedReceipt,
-    SignedVoucher,
+    ChatReply, ChatRequest, Moderator, NoModeration, Node, NodeError, NodeFuture, SignedReceipt, SignedVoucher,
 };
 pub use book::Standing;
 use book::{LastReply, Moderated, is_waited_for, lock};

@@ -173,7 +173,7 @@ impl NodeClient {
 
 /// Counts tokens as a node does: the tokenizer and the chat template of a model, without its weights.
 #[pyclass(frozen)]
-pub struct TokenCounter(Arc<facade::TokenCounter>);
+pub struct TokenCounter(pub(crate) Arc<facade::TokenCounter>);
 
 #[pymethods]
 impl TokenCounter {

@@ -10,11 +10,11 @@ use lazai::settle::ledger::Ledger;
 use lazai::settle::{EmbeddedLedger, SystemClock};
 use lazai_core::digest::sha256;
 use lazai_core::record::RecordClaim;
-use lazai_core::{Amount, ClassId, Domain, LedgerId, LocalSigner, Signer, VersionNumber};
+use lazai_core::{Amount, Asset, ClassId, Domain, LedgerId, LocalSigner, Signer, VersionNumber};
 use lazai_settle::{Genesis, Market, Transaction};
 use pollster::block_on;
 
-use super::world::{self, CREATOR, EXEX, NODE, STRANGER, VALIDATORS, World, address};
+use super::world::{self, CREATOR, EXEX, STRANGER, VALIDATORS, World};
 
 /// What each payer has at first, in base units.
 pub const FUNDS: u128 = 1_000_000_000_000;
