@@ -181,7 +181,9 @@ def test_what_is_wrong_is_refused(scene, base, tmp_path):
     home, people, market, store, exex, submission, minted = scene
     proof = lazai.ProofFiles(str(home / "proof/statement.json"), str(home / "proof/proof.bin"), "", "")
     files = (str(home / "set.pov"), str(home / "public.json"), proof, exex.contact())
-    refused("creator.no_signer", market.submit, people.creator, store, 2, *files, [])
+    refused("creator.no_signer", market.submit, people.creator, store, 1, *files, [])
+    # A proof is of one number, and of no other.
+    refused("zk.rejected", market.submit, people.creator, store, 2, *files, [people.ada])
     refused("market", market.attest, lazai.LocalKey.random(), store, submission)
     refused("file", market.attest, people.validators[0], str(tmp_path), submission)
     refused("model", lazai.BaseModel.open, str(ROOT / "vectors/zk/proof.bin"))
@@ -195,8 +197,6 @@ def test_what_is_wrong_is_refused(scene, base, tmp_path):
 
 
 def test_a_task_that_is_cancelled_stops_the_work(base, scene, tmp_path):
-    import asyncio
-
     folder = str(tmp_path / "adapter")
     slow = lazai.TrainingSettings(50, 500, 128, None, None, None, None)
     begun = threading.Event()

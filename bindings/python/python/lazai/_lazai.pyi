@@ -889,6 +889,15 @@ class Market:
         Submits a dataset as its creator, with each contributor's consent signed; gives the submission's id. Without a
         lineage its model becomes the first version of a new class.
         """
+    def talk(self, /, node: str, signer: Any, deposit: str, model: str | None = None) -> Session:
+        """
+        Opens a session at a node, whose URL is given, with the character of this id among its models, or with the first. The
+        key pays a deposit, in base units, and signs what is said.
+        """
+    def talk_on(self, /, node: str, signer: Any, conversation: str) -> Session:
+        """
+        Goes on with a session, as `Session.to_json` kept it.
+        """
     def tokens(self, /, class_id: SupportsIndex) -> list[TokenFacts]:
         """
         The tokens of a class: who takes part in its revenue, and who may talk by quota.
@@ -1467,6 +1476,34 @@ class ServedModel:
     def version(self, /) -> int:
         """
         The version.
+        """
+
+@final
+class Session:
+    """
+    A session with a character at a node. A context manager: the session is ended at its end.
+    """
+    def __enter__(self, /) -> Session: ...
+    def __exit__(self, /, kind: Any | None, _value: Any | None, _traceback: Any | None) -> None: ...
+    def end(self, /) -> str:
+        """
+        Ends the session together with the node; gives what is left of the deposit, which is the payer's again.
+        """
+    def owed(self, /) -> str:
+        """
+        What is owed for the session so far, in base units.
+        """
+    def recount_with(self, /, counter: TokenCounter) -> None:
+        """
+        Has every receipt from now on recounted, rather than held to bounds.
+        """
+    def say(self, /, text: str, on_text: Any | None = None, settings: ReplySettings | None = None) -> ChatTurn:
+        """
+        Says something, hears the reply, checks it and pays for it. `on_text(piece)` stops listening by `False`.
+        """
+    def to_json(self, /) -> str:
+        """
+        The conversation with its receipts: for `Market.talk_on`, and as evidence.
         """
 
 @final
