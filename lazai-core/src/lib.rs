@@ -23,6 +23,8 @@
 //! Nothing here touches the network or keeps time. Of its surroundings it asks two things: where temporary files go, and how
 //! many threads the machine has, where the caller gives no number.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod character;
 pub mod dat;
 pub mod dialogue;

@@ -17,6 +17,8 @@
 //! The rules read neither clock nor network: time comes with each call. Ledgers do: [`ledger::SystemClock`], and with the
 //! feature `evm` a chain's node.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod governance;
 pub mod ledger;
 pub mod lineage;

@@ -20,6 +20,8 @@
 //! Roles act through an [`account::Account`]: a ledger and a signer. They never see a key. They are asynchronous
 //! because signers and ledgers are, and need no particular runtime.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod account;
 #[cfg(feature = "client")]
 pub mod client;

@@ -35,7 +35,7 @@ pub fn start(args: &[&str]) -> Result<()> {
             prepare()?;
             build()?;
             for (name, bytes) in built()? {
-                std::fs::create_dir_all(folder().join("artifacts"))?;
+                std::fs::create_dir_all(artifacts())?;
                 std::fs::write(artifact(name), bytes)?;
             }
             Ok(())
@@ -62,7 +62,7 @@ fn all() -> Result<()> {
     build()?;
     for (name, bytes) in built()? {
         let same = std::fs::read(artifact(name)).is_ok_and(|committed| committed == bytes);
-        ensure!(same, "contracts/artifacts/{name}.json is not what the sources give; `cargo xtask contracts write`");
+        ensure!(same, "lazai-settle/artifacts/{name}.json is not what the sources give; `cargo xtask contracts write`");
     }
     println!("   the committed artifacts are what the sources give, byte for byte");
     run("contracts: gas", &mut forge(&["test", "--quiet", "--match-path", "test/Gas.t.sol"])?)?;
@@ -103,8 +103,13 @@ fn folder() -> PathBuf {
     root().join("contracts")
 }
 
+/// In the crate that is built on them, so that its package has them.
+fn artifacts() -> PathBuf {
+    root().join("lazai-settle").join("artifacts")
+}
+
 fn artifact(name: &str) -> PathBuf {
-    folder().join("artifacts").join(format!("{name}.json"))
+    artifacts().join(format!("{name}.json"))
 }
 
 /// Packages from npm, in the cache folder; the compiler finds them through a link in the project.

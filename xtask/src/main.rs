@@ -13,6 +13,7 @@ mod files;
 mod fuzz;
 mod model;
 mod outside;
+mod package;
 mod peers;
 mod ran;
 mod readme;
@@ -37,6 +38,7 @@ cargo xtask VERB
              react-native, xcframework (on a Mac); peft: PEFT with an adapter of the Python package's
   bench NAME measures (bindings, data, lora, market, settle, zk), and writes target/reports/bench-NAME.json
   fetch      gets the base model (93 MB, once) and prints where it is
+  package    packs crates, wheel and npm package as registries get them, checks them, and runs the quick starts from files alone
   fuzz TARGET [SECONDS]
              looks for bytes that make a parser panic (png, charx, card, dialogue, audio, pov, proof, evidence)
   soak fuzz [TARGET ...]
@@ -83,6 +85,7 @@ fn main() -> ExitCode {
         Some("layers") => checks::layers(),
         Some("deny") => checks::deny(),
         Some("outside") => outside::run(),
+        Some("package") => package::start(),
         Some("fuzz") => fuzz::start(&rest),
         Some("soak") => soak::run(&rest),
         Some("surface") => surface::start(&rest),

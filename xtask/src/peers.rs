@@ -28,6 +28,7 @@ const SETS: &[(&str, &str, &[&str])] = &[
             "ipykernel",
         ],
     ),
+    ("package", "40 MB", &["twine==7.0.0"]),
     ("uniffi", "35 MB", &["uniffi-bindgen==0.31.0"]),
     ("openai", "70 MB", &["openai==3.57.0"]),
     // PyTorch's package for Linux brings libraries for cards.

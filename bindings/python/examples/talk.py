@@ -2,8 +2,8 @@
 import lazai
 
 
-def chat(market: lazai.Market, node: str, key: lazai.LocalKey) -> None:
-    with market.talk(node, key, deposit="10000") as session:
+def chat(market: lazai.Market, node: str, key: lazai.LocalKey, deposit: str) -> None:
+    with market.talk(node, key, deposit) as session:
         for question in ("Who are you?", "And where do you live?"):
             reply = session.say(question, on_text=lambda piece: print(piece, end=""))
             print(f"\n  {reply.completion_tokens} tokens, {reply.owed} base units owed")

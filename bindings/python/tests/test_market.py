@@ -145,7 +145,7 @@ def test_a_session_is_talked_in_and_ended(scene, base, capsys):
     served = [lazai.ServedModel(minted.class_id, minted.version, minted.adapter.folder, "3", "7", 512, 600)]
     with lazai.NodeServer.start(market, people.node, base, served, 8, str(home / "node 2"), "127.0.0.1:0") as server:
         before = int(market.balance(people.consumer.address(), COINS))
-        runpy.run_path(str(ROOT / "bindings/python/examples/talk.py"))["chat"](market, server.url(), people.consumer)
+        runpy.run_path(str(ROOT / "bindings/python/examples/talk.py"))["chat"](market, server.url(), people.consumer, "10000")
         said = capsys.readouterr().out
         owed = re.findall(r"(\d+) base units owed", said)
         assert len(owed) == 2 and int(owed[0]) < int(owed[1])

@@ -48,7 +48,7 @@ test("viem recovers our signatures, and ours check viem's", async () => {
 
 test("viem makes the same calls of the contract's interface", async () => {
   const { decodeFunctionData, encodeFunctionData } = await import("viem");
-  const { abi } = await json("contracts/artifacts/Settlement.json");
+  const { abi } = await json("lazai-settle/artifacts/Settlement.json");
   const calls = (await json("scenarios/wallets.json")).steps.filter((s) => s.call.endsWith("_call") && s.gives);
   assert.ok(calls.length >= 5);
   for (const { gives } of calls) {

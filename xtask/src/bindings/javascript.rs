@@ -77,7 +77,9 @@ pub fn package() -> Result<Result<Package, Missing>> {
             std::fs::copy(source().join(file), package.join(kind).join(file))?;
         }
     }
-    std::fs::copy(source().join("package.json"), package.join("package.json"))?;
+    for file in ["package.json", "README.md", "LICENSE-MIT", "LICENSE-APACHE"] {
+        std::fs::copy(source().join(file), package.join(file))?;
+    }
     Ok(Ok(Package { folder: package, verifier_gz_bytes, whole_gz_bytes }))
 }
 

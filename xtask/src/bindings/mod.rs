@@ -4,7 +4,7 @@ mod apple;
 mod debian;
 pub mod javascript;
 mod mobile;
-mod python;
+pub mod python;
 mod react_native;
 
 use std::path::{Path, PathBuf};

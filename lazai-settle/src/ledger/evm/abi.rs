@@ -16,42 +16,42 @@ use crate::split::RevenueSplit;
 sol!(
     #[sol(all_derives = true)]
     DataAnchoringToken,
-    "../contracts/artifacts/DataAnchoringToken.json"
+    "artifacts/DataAnchoringToken.json"
 );
 sol!(
     #[sol(all_derives = true)]
     DatasetRegistry,
-    "../contracts/artifacts/DatasetRegistry.json"
+    "artifacts/DatasetRegistry.json"
 );
 sol!(
     #[sol(all_derives = true)]
     GovernanceToken,
-    "../contracts/artifacts/GovernanceToken.json"
+    "artifacts/GovernanceToken.json"
 );
 sol!(
     #[sol(all_derives = true)]
     MarketGovernor,
-    "../contracts/artifacts/MarketGovernor.json"
+    "artifacts/MarketGovernor.json"
 );
 sol!(
     #[sol(all_derives = true)]
     MarketParameters,
-    "../contracts/artifacts/MarketParameters.json"
+    "artifacts/MarketParameters.json"
 );
 sol!(
     #[sol(all_derives = true)]
     Settlement,
-    "../contracts/artifacts/Settlement.json"
+    "artifacts/Settlement.json"
 );
 sol!(
     #[sol(all_derives = true)]
     MarketTimelock,
-    "../contracts/artifacts/MarketTimelock.json"
+    "artifacts/MarketTimelock.json"
 );
 sol!(
     #[sol(all_derives = true)]
     ValidatorQuorum,
-    "../contracts/artifacts/ValidatorQuorum.json"
+    "artifacts/ValidatorQuorum.json"
 );
 
 /// An address, as the contracts have it.

@@ -1,0 +1,141 @@
+//! `cargo xtask package`: crates, wheel and npm package as a registry would get them, checked, and installed from files alone into
+//! an empty place, from where the quick starts run.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+
+use crate::bindings::{javascript, npm, python};
+use crate::shell::{cargo, root, run, target};
+use crate::web::{self, Market};
+use crate::{model, peers};
+
+/// What is published, each after what it depends on.
+const CRATES: [&str; 5] = ["lazai-core", "lazai-zk", "lazai-lora", "lazai-settle", "lazai"];
+/// What every crate must carry.
+const CARRIED: [&str; 4] = ["README.md", "LICENSE-MIT", "LICENSE-APACHE", "src/lib.rs"];
+/// Looks at how a package of npm is put together.
+const PUBLINT: &str = "publint@0.3.25";
+
+/// A dependant that has nothing of this repository but what the packages hold.
+const MAIN: &str = r#"//! The quick start's library, out of packages.
+use lazai::{Account, Amount, Client, ConsumerError};
+
+pub async fn chat(node: &str, account: Account) -> Result<Amount, ConsumerError> {
+    let client = Client::new(node, account)?;
+    let models = client.models().await?;
+    let mut session = client.open(&models[0], Amount::from_base_units(2_000)).await?;
+    println!("{}", session.say("Who are you?").await?.text);
+    session.end().await
+}
+
+fn main() {
+    println!("{}", lazai::settle::RevenueSplit::standard().split(Amount::from_base_units(10)).creator);
+}
+"#;
+
+pub fn start() -> Result<()> {
+    let empty = target().join("package-place");
+    if empty.is_dir() {
+        std::fs::remove_dir_all(&empty)?;
+    }
+    std::fs::create_dir_all(&empty)?;
+    let rust_s = crates(&empty)?;
+    let market = web::open(1)?.map_err(anyhow::Error::msg)?;
+    let python_s = wheel(&empty, &market)?;
+    let javascript_s = npm_package(&empty, &market)?;
+    market.close()?;
+    let told = json!({
+        "rust_build_and_run_s": rust_s,
+        "python_from_pip_install_to_first_reply_s": python_s,
+        "javascript_from_npm_install_to_first_reply_s": javascript_s,
+    });
+    println!("{told:#}");
+    let report = target().join("reports").join("package.json");
+    std::fs::create_dir_all(report.parent().context("a folder")?)?;
+    Ok(std::fs::write(report, serde_json::to_vec_pretty(&told)?)?)
+}
+
+/// The crates, each built by cargo from its own package; then a dependant on the packages alone. Gives its seconds.
+fn crates(empty: &Path) -> Result<f64> {
+    let mut package = cargo(&["package", "--allow-dirty", "--quiet"]);
+    CRATES.iter().for_each(|name| {
+        package.args(["--package", name]);
+    });
+    run("crates: packaged, and built from their packages", &mut package)?;
+    let mut patches = String::new();
+    for name in CRATES {
+        let archive = target().join("package").join(format!("{name}-{}.crate", env!("CARGO_PKG_VERSION")));
+        run(&format!("{name} is unpacked"), Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(empty))?;
+        let folder = empty.join(format!("{name}-{}", env!("CARGO_PKG_VERSION")));
+        for file in CARRIED {
+            ensure!(folder.join(file).is_file(), "the package of {name} has no {file}");
+        }
+        patches += &format!("{name} = {{ path = {folder:?} }}\n");
+    }
+    let place = empty.join("rust");
+    std::fs::create_dir_all(place.join("src"))?;
+    let manifest = format!(
+        "[package]\nname = \"dependant\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
+         [dependencies]\nlazai = {:?}\n\n[patch.crates-io]\n{patches}",
+        env!("CARGO_PKG_VERSION")
+    );
+    std::fs::write(place.join("Cargo.toml"), manifest)?;
+    std::fs::write(place.join("src/main.rs"), MAIN)?;
+    std::fs::copy(root().join("Cargo.lock"), place.join("Cargo.lock"))?;
+    let started = Instant::now();
+    let mut build = cargo(&["run", "--quiet"]);
+    build.current_dir(&place).env_remove("RUSTC_BOOTSTRAP").env("CARGO_TARGET_DIR", place.join("target"));
+    run("Rust: a dependant on the packages, default features, plain stable", &mut build)?;
+    Ok(started.elapsed().as_secs_f64())
+}
+
+/// The wheel, checked by twine, installed into an environment of its own. Gives the seconds from `pip install` to the end of
+/// the quick start.
+fn wheel(empty: &Path, market: &Market) -> Result<f64> {
+    let wheel = python::wheel()?;
+    let twine = peers::python("package")?.with_file_name("twine");
+    run("Python: twine", Command::new(twine).args(["check", "--strict"]).arg(&wheel))?;
+    let place = empty.join("python");
+    run("Python: an empty environment", model::python()?.args(["-m", "venv"]).arg(&place))?;
+    let python = place.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    let started = Instant::now();
+    let mut pip = Command::new(&python);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index"]).arg(&wheel);
+    run("Python: the wheel is installed, from the file alone", &mut pip)?;
+    let mut talk = Command::new(&python);
+    talk.arg(root().join("bindings/python/tests/first_reply.py")).current_dir(&place);
+    run("Python: the quick start", talk.env("LAZAI_PAGE_URL", market.url()?))?;
+    Ok(started.elapsed().as_secs_f64())
+}
+
+/// The package of npm: packed, looked at by publint, installed from the archive. Gives the seconds from `npm install` to the
+/// end of the quick start.
+fn npm_package(empty: &Path, market: &Market) -> Result<f64> {
+    let package = javascript::package()?.map_err(anyhow::Error::msg)?;
+    let tools = target().join("bindings").join("publint");
+    npm(&tools, &[PUBLINT], "2 MB")?;
+    let mut publint = Command::new(tools.join("node_modules/.bin/publint"));
+    run("JavaScript: publint", publint.arg("--strict").arg(&package.folder))?;
+    let mut pack = Command::new("npm");
+    pack.args(["pack", "--silent", "--pack-destination"]).arg(empty).current_dir(&package.folder);
+    run("JavaScript: npm pack", &mut pack)?;
+    let archive = empty.join(format!("lazai-sdk-{}.tgz", env!("CARGO_PKG_VERSION")));
+    let place: PathBuf = empty.join("javascript");
+    std::fs::create_dir_all(place.join("tests"))?;
+    std::fs::create_dir_all(place.join("examples"))?;
+    for file in ["tests/talk.test.mjs", "examples/talk.mjs"] {
+        std::fs::copy(root().join("bindings/wasm").join(file), place.join(file))?;
+    }
+    let started = Instant::now();
+    let mut install = Command::new("npm");
+    install.args(["install", "--silent", "--no-audit", "--no-fund", "--offline", "--prefix"]).arg(&place).arg(archive);
+    run("JavaScript: the package is installed, from the file alone", &mut install)?;
+    let mut talk = Command::new("node");
+    talk.args(["--test", "--test-reporter=spec"]).arg(place.join("tests/talk.test.mjs"));
+    run("JavaScript: the quick start", talk.env("LAZAI_PAGE_URL", market.url()?))?;
+    Ok(started.elapsed().as_secs_f64())
+}
