@@ -71,7 +71,7 @@ fn exported(text: &str, mark: &str, names: &mut BTreeSet<String>) -> Result<()> 
             native_here = true;
         } else if trimmed.contains("uniffi::export") || trimmed.contains("uniffi::Enum") {
             export = true;
-        } else if trimmed == "record! {" {
+        } else if ["record! {", "choices! {"].contains(&trimmed) {
             record = true;
         } else if record && trimmed.starts_with("pub struct ") {
             owner = Some(word("pub struct "));

@@ -9,7 +9,7 @@ use lazai::node::{ChatReply, ChatRequest, SignedOffer, SignedReceipt};
 
 use crate::sign::{Foreign, parse_signature};
 use crate::transport::{Distant, HttpRequest, ReplyListener, Transport, chat_post, voucher_post};
-use crate::{Domain, LazaiError, Signer, TokenCounter, record};
+use crate::{Domain, LazaiError, Signer, TokenCounter, choices, record};
 
 record! {
     /// A message of a conversation.
@@ -21,9 +21,8 @@ record! {
     }
 }
 
-record! {
+choices! {
     /// How a reply is wanted; what is left out is the node's choice.
-    #[derive(Default)]
     pub struct ReplySettings {
         /// Most tokens of the reply.
         pub max_tokens: Option<u32>,

@@ -83,3 +83,28 @@ macro_rules! record {
     };
 }
 pub(crate) use record;
+
+/// A record of choices, each of which may be left out: in Python and Swift and Kotlin by not naming it.
+macro_rules! choices {
+    ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: Option<$type:ty>,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(deny_unknown_fields, rename_all = "camelCase")]
+        #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+        #[cfg_attr(feature = "python", pyo3::pyclass(frozen, get_all, eq, from_py_object))]
+        pub struct $name {
+            $($(#[$field_meta])* #[cfg_attr(feature = "uniffi", uniffi(default = None))] pub $field: Option<$type>,)*
+        }
+
+        #[cfg(feature = "python")]
+        #[pyo3::pymethods]
+        impl $name {
+            #[new]
+            #[pyo3(signature = ($($field = None),*))]
+            fn of($($field: Option<$type>),*) -> Self {
+                Self { $($field),* }
+            }
+        }
+    };
+}
+pub(crate) use choices;

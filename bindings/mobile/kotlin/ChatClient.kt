@@ -94,7 +94,7 @@ fun main(args: Array<String>) = runBlocking {
         var tries = 0
         while (true) {
             try {
-                chat.stream(line, ReplySettings(null, null, null, null), transport).collect { said ->
+                chat.stream(line, ReplySettings(), transport).collect { said ->
                     when (said) {
                         is Said.Piece -> print(said.text)
                         is Said.Done -> with(said.turn) {

@@ -109,7 +109,7 @@ class Vector(source: JsonObject) {
     val json: JsonObject = JsonParser.parseString(String(content(source))).asJsonObject
     val key = LocalKey.fromHex(json.text("key"))
     val chat = Chat(json.text("conversation"), domain(json.obj("domain")), key.signer())
-    val settings = ReplySettings(null, null, null, json.obj("settings").get("seed").asString.unsigned())
+    val settings = ReplySettings(seed = json.obj("settings").get("seed").asString.unsigned())
     val messages = messageList(json.getAsJsonArray("messages"))
 }
 

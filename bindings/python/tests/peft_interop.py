@@ -18,7 +18,7 @@ said = [{"messages": [{"role": "user", "content": f"Say {n}."}, {"role": "assist
 terms = lazai.ContributorTerms("0x" + "22" * 20, "Ada", "CC-BY-4.0", "for training")
 lazai.prepare_dataset([str(home / "chats.jsonl")], terms, str(base_path), str(home / "set.pov"))
 ours = lazai.BaseModel.open(str(base_path))
-settings = lazai.TrainingSettings(None, 8, 256, None, None, None, None)
+settings = lazai.TrainingSettings(max_steps=8, block_tokens=256)
 trained = ours.train(str(home / "set.pov"), settings, str(home / "adapter"))
 
 model = transformers.AutoModelForCausalLM.from_pretrained(base_path.parent, gguf_file=base_path.name, dtype=torch.float32)

@@ -35,7 +35,7 @@ def test_a_session_on_a_chain(tmp_path):
         # Asking again opens no other.
         assert market.open_session(key, key, 1, model, about["deposit"]) == conversation
         chat = lazai.Chat(conversation, market.domain(), key)
-        turn = chat.say("Who are you?", lazai.ReplySettings(None, None, None, 1), lazai.NodeClient(about["nodeUrl"]))
+        turn = chat.say("Who are you?", lazai.ReplySettings(seed=1), lazai.NodeClient(about["nodeUrl"]))
         assert int(turn.owed) > 0 and chat.owed() == turn.owed
 
 

@@ -18,7 +18,7 @@ from support import refused
 ROOT = pathlib.Path(__file__).parents[3]
 BASE = os.environ.get("LAZAI_BASE_MODEL", "")
 COINS = "0x" + "00" * 20
-SETTINGS = lazai.TrainingSettings(None, 2, 128, None, None, None, None)
+SETTINGS = lazai.TrainingSettings(max_steps=2, block_tokens=128)
 
 pytestmark = pytest.mark.skipif(not BASE, reason="no base model: LAZAI_BASE_MODEL names it")
 
@@ -111,7 +111,7 @@ def test_a_reply_is_sold_redeemed_claimed_and_its_provenance_holds(scene, base):
         conversation = market.open_session(people.consumer, people.app, 1, model, "10000")
         chat = lazai.Chat(conversation, market.domain(), people.app)
         heard = []
-        turn = chat.say("Who are you?", lazai.ReplySettings(None, None, None, 1), node, heard.append)
+        turn = chat.say("Who are you?", lazai.ReplySettings(seed=1), node, heard.append)
         assert "".join(heard) == turn.text and int(turn.owed) == 3 * turn.prompt_tokens + 7 * turn.completion_tokens
         assert server.redeem() == 0
     refused("node.transport", node.models)
@@ -198,7 +198,7 @@ def test_what_is_wrong_is_refused(scene, base, tmp_path):
 
 def test_a_task_that_is_cancelled_stops_the_work(base, scene, tmp_path):
     folder = str(tmp_path / "adapter")
-    slow = lazai.TrainingSettings(50, 500, 128, None, None, None, None)
+    slow = lazai.TrainingSettings(epochs=50, max_steps=500, block_tokens=128)
     begun = threading.Event()
 
     async def impatient():

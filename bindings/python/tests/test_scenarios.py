@@ -82,7 +82,7 @@ def chat_turn(chat, chunk, replace=None, counter=None, says="stream"):
     if counter:
         talk.recount_with(open_counter(counter))
     messages = [record(lazai.Message, m) for m in vector["messages"]]
-    settings = lazai.ReplySettings(None, None, None, vector["settings"]["seed"])
+    settings = lazai.ReplySettings(seed=vector["settings"]["seed"])
     request = talk.ask(messages, settings)
     wanted = vector["request"]
     assert (request.path, plain(request.headers)) == (wanted["path"], wanted["headers"])

@@ -27,17 +27,17 @@ def talk(node: lazai.NodeClient, market: lazai.Market) -> lazai.ChatTurn:
     with market:
         conversation = market.open_session(Wallet(), key, 1, model, "1000")
         chat = lazai.Chat(conversation, market.domain(), key)
-    return chat.say("hi", lazai.ReplySettings(None, None, None, None), node, lambda text: None)
+    return chat.say("hi", lazai.ReplySettings(), node, lambda text: None)
 
 
 async def later(chat: lazai.Chat, node: lazai.NodeClient) -> str:
     facts = await aio.inspect_file("card.png")
     assert_type(facts.tokens, int)
-    return "".join([piece async for piece in aio.stream(chat, "hi", lazai.ReplySettings(8, 0, None, 1), node)])
+    return "".join([piece async for piece in aio.stream(chat, "hi", lazai.ReplySettings(max_tokens=8, temperature_milli=0, seed=1), node)])
 
 
 def mint(market: lazai.Market, base: lazai.BaseModel, terms: lazai.ModelTerms) -> lazai.DatFacts:
-    settings = lazai.TrainingSettings(None, 4, None, None, None, None, None)
+    settings = lazai.TrainingSettings(max_steps=4)
     with progress.bar(disable=True) as told:
         exex = lazai.ExEx(market, Wallet(), "0x", "store", "exex")
         minted = exex.fine_tune("0x", base, settings, terms, told)

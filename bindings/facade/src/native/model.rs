@@ -12,11 +12,10 @@ use lazai::lora::{Adapter, Compute, LoraError, WeightFormat};
 
 use super::data::read_file;
 use super::{Progress, ProgressListener};
-use crate::{LazaiError, record};
+use crate::{LazaiError, choices, record};
 
-record! {
+choices! {
     /// How a model is fine-tuned; what is left out is the library's choice.
-    #[derive(Default)]
     pub struct TrainingSettings {
         /// How often each dialogue is seen.
         pub epochs: Option<u32>,

@@ -101,7 +101,7 @@ struct RpcWallet {
 
 /// Says a line; the node learns of the session from the chain, and may need a block more.
 func say(_ line: String, _ chat: Chat, _ transport: any Transport) async throws {
-    let settings = ReplySettings(maxTokens: nil, temperatureMilli: nil, topPMilli: nil, seed: nil)
+    let settings = ReplySettings()
     for tries in 0... {
         do {
             for try await said in chat.stream(line, settings: settings, transport: transport) {

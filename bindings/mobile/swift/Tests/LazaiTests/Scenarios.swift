@@ -124,7 +124,7 @@ struct Vector {
         key = try LocalKey.fromHex(secret: text(json, "key"))
         chat = try Chat(conversation: text(json, "conversation"), domain: domain(object(json, "domain")), signer: key.signer())
         let seed = u64(object(json, "settings"), "seed")
-        settings = ReplySettings(maxTokens: nil, temperatureMilli: nil, topPMilli: nil, seed: seed)
+        settings = ReplySettings(seed: seed)
         messages = messageList(json["messages"])
     }
 }
