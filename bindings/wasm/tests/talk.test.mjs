@@ -35,10 +35,13 @@ test("a reply is heard as a whole too, and what goes wrong is thrown where it is
   const heard = [];
   for await (const piece of session.say("and?")) heard.push(piece);
   assert.equal(heard.join(""), session.turn.text);
+  const [owed, long] = [session.owed(), "and then ".repeat(400)];
+  await assert.rejects(async () => { for await (const _ of session.say(long)); }, { code: "node.prompt_too_long" });
+  await assert.rejects(session.say(long), { code: "node.prompt_too_long" });
+  // What was refused cost nothing, and the conversation goes on.
+  assert.equal(session.owed(), owed);
+  await session.say("go on");
   await session.close();
-  // The chain was asked for the end: the node serves nothing more.
-  await assert.rejects(async () => { for await (const _ of session.say("still there?")); }, (error) => error.code?.startsWith("node."));
-  await assert.rejects(session.say("still there?"), (error) => error.code?.startsWith("node."));
   session.free();
 });
 
