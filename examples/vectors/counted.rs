@@ -8,10 +8,10 @@ use lazai::core::dialogue::{Message, Role};
 use lazai::core::digest::sha256;
 use lazai::core::tokenizer::Counter;
 use lazai::core::{Address, Amount, Asset, ClassId, Domain, LocalSigner, SessionId, Signer, VersionNumber, sign};
-use lazai::http::payment::Served;
-use lazai::http::talk;
 use lazai::node::{ChatRequest, ReplySettings, SignedOffer, SignedReceipt, reply_digest};
 use lazai::settle::session::{Offer, Receipt, SessionPayment};
+use lazai::wire::payment::Served;
+use lazai::wire::talk;
 use pollster::block_on;
 use serde_json::{Value, json};
 

@@ -14,8 +14,8 @@ use crate::account::Account;
 use crate::consumer::{Consumer, ConsumerError};
 use crate::conversation::{CheckedReply, Conversation, TokenCounter};
 use crate::http::HttpNode;
-use crate::http::talk::Model;
 use crate::node::ReplySettings;
+use crate::wire::talk::Model;
 
 /// A client of a node: lists its characters and opens sessions with them.
 ///

@@ -15,7 +15,8 @@
 //! | [`safety`] | consumers: report characters, block them | - |
 //! | [`provenance::verify`] | anyone: checks where a reply comes from | - |
 //!
-//! With the features `wire`, `client` and `node`, `http` carries all this over the network, in OpenAI's dialect.
+//! `wire` (feature `wire`) has what consumer and node say to each other, in OpenAI's dialect, without a socket; `http` (features `client`
+//! and `node`) carries it over the network.
 //!
 //! Roles act through an [`account::Account`]: a ledger and a signer. They never see a key. They are asynchronous
 //! because signers and ledgers are, and need no particular runtime.
@@ -31,7 +32,7 @@ pub mod creator;
 #[cfg(feature = "train")]
 pub mod exex;
 pub mod governor;
-#[cfg(feature = "wire")]
+#[cfg(feature = "client")]
 pub mod http;
 #[cfg(feature = "models")]
 pub mod models;
@@ -42,6 +43,8 @@ pub mod provider;
 pub mod safety;
 pub mod store;
 pub mod validator;
+#[cfg(feature = "wire")]
+pub mod wire;
 
 pub use account::{Account, SendError};
 #[cfg(feature = "client")]

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lazai::conversation::{CheckedReply, Conversation, Talker};
 use lazai::core::dialogue::{self, Role};
-use lazai::http::talk::{self, ReplyReader};
 use lazai::node::{ChatReply, ChatRequest, SignedOffer, SignedReceipt};
+use lazai::wire::talk::{self, ReplyReader};
 
 use crate::sign::{Foreign, parse_signature};
 use crate::transport::{Distant, HttpRequest, ReplyListener, Transport, chat_post, voucher_post};

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lazai::http::talk::{self, ReplyReader};
 use lazai::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, SignedVoucher};
+use lazai::wire::talk::{self, ReplyReader};
 
 use crate::{LazaiError, record};
 

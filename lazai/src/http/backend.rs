@@ -16,11 +16,11 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::client::{agent, read, refused_or};
-use super::openai::Asked;
-use super::talk::ReplyReader;
 use crate::consumer::TokenCounter;
 use crate::models::ModelCounter;
 use crate::node::ReplySettings;
+use crate::wire::openai::Asked;
+use crate::wire::talk::ReplyReader;
 
 /// Why a server cannot be a backend.
 #[derive(Debug, Error)]

@@ -8,9 +8,9 @@ use blocking::{Unblock, unblock};
 use futures_lite::AsyncReadExt;
 use serde::de::DeserializeOwned;
 
-use super::MAX_ANSWER_BYTES;
-use super::talk::{self, Model, ReplyReader, failed};
 use crate::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, ReleaseRequest, SignedRelease, SignedVoucher};
+use crate::wire::MAX_ANSWER_BYTES;
+use crate::wire::talk::{self, Model, ReplyReader, failed};
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);

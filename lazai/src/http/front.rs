@@ -20,14 +20,16 @@ use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
-use super::MAX_REQUEST_BYTES;
-use super::openai::{ApiError, Asked};
-use super::payment::{self, Claim, Extra, PAYMENT, Payment, REQUIRED, Required, Requirement, Resource, SCHEME, Served};
 use super::reply::{self, Pieces};
-use super::talk::model_id;
 use crate::node::{ChatRequest, Node as _, NodeError, ReleaseRequest, SignedOffer, SignedVoucher};
 use crate::provider::{OfferTerms, Provider};
 use crate::safety::SignedReport;
+use crate::wire::MAX_REQUEST_BYTES;
+use crate::wire::openai::{ApiError, Asked};
+use crate::wire::payment::{
+    self, Claim, Extra, PAYMENT, Payment, REQUIRED, Required, Requirement, Resource, SCHEME, Served,
+};
+use crate::wire::talk::model_id;
 
 /// How long an offer that is given out may be taken, in seconds.
 const OFFER_VALID_S: u64 = 600;

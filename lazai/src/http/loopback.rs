@@ -16,8 +16,8 @@ use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 
 use super::client::HttpNode;
-use super::openai::ApiError;
 use crate::consumer::Consumer;
+use crate::wire::openai::ApiError;
 use book::Book;
 
 /// Why a proxy cannot start.

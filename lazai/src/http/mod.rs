@@ -8,36 +8,27 @@
 //!
 //! | type | is |
 //! |---|---|
-//! | [`talk`] | what client and node say to each other, for any transport |
 //! | [`Front`] | a node's server: `/v1/models`, `/v1/chat/completions`, vouchers |
 //! | [`HttpNode`] | a node as its consumers see it: a [`Node`](crate::node::Node) behind a URL |
 //! | [`Loopback`] | a local endpoint for unmodified clients: it pays out of a budget and checks every receipt |
 //! | [`OpenAiBackend`] | a [`Backend`](lazai_lora::backend::Backend) that lets vLLM or llama.cpp's server answer |
 //!
-//! Who asks a [`Front`] without paying gets status 402 with the offers in the header `PAYMENT-REQUIRED`; who pays sends
-//! `PAYMENT-SIGNATURE` and gets `PAYMENT-RESPONSE`, as x402 (version 2) has it, under the scheme
-//! [`SCHEME`](payment::SCHEME). What is in them is in [`payment`].
+//! What they say to each other is in [`wire`](crate::wire).
 
 #[cfg(feature = "node")]
 mod backend;
-#[cfg(feature = "client")]
 mod client;
 #[cfg(feature = "node")]
 mod front;
 #[cfg(feature = "node")]
 mod loopback;
-pub mod openai;
-pub mod payment;
 #[cfg(feature = "node")]
 mod reply;
 #[cfg(feature = "node")]
 mod serving;
-mod sse;
-pub mod talk;
 
 #[cfg(feature = "node")]
 pub use backend::{OpenAiBackend, OpenAiError, Server};
-#[cfg(feature = "client")]
 pub use client::HttpNode;
 #[cfg(feature = "node")]
 pub use front::Front;
@@ -45,8 +36,3 @@ pub use front::Front;
 pub use loopback::{Budget, Loopback, LoopbackError};
 #[cfg(feature = "node")]
 pub use serving::Serving;
-
-/// Largest body of a request that is read: 1 MiB.
-pub const MAX_REQUEST_BYTES: usize = 1 << 20;
-/// Largest answer that is read from a node or server: 8 MiB.
-pub const MAX_ANSWER_BYTES: usize = 8 << 20;

@@ -11,8 +11,8 @@ use lazai_settle::ledger::{Clock, SystemClock};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::openai::{ApiError, Asked};
-use super::payment::{SETTLED, Served, Settled, encode};
+use crate::wire::openai::{ApiError, Asked};
+use crate::wire::payment::{SETTLED, Served, Settled, encode};
 
 /// What becomes of a request.
 pub(super) enum Piece {

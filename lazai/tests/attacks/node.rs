@@ -83,7 +83,7 @@ fn a_reply_that_nobody_waits_for_is_not_made_to_its_end_and_stays_begun() {
 fn a_client_that_hangs_up_does_not_keep_the_node_busy() {
     let stage = Stage::new(700, 0);
     let request = stage.ask("hi");
-    let (name, header, body) = lazai::http::talk::chat(&request);
+    let (name, header, body) = lazai::wire::talk::chat(&request);
     let (provider, echo) = (Arc::new(stage.provider), stage.echo);
     let serving = Front::new(provider.clone(), vec![]).spawn("127.0.0.1:0").unwrap();
     let mut line = TcpStream::connect(serving.address()).unwrap();

@@ -4,7 +4,7 @@
 use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
-use lazai::http::{MAX_REQUEST_BYTES, payment, talk};
+use lazai::wire::{MAX_REQUEST_BYTES, payment, talk};
 
 use super::client::Client;
 use super::dice::Dice;

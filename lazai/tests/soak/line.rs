@@ -5,8 +5,8 @@ use std::io::{Error, Read as _, Result, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
-use lazai::http::talk::{self, ReplyReader};
 use lazai::node::{ChatReply, ChatRequest};
+use lazai::wire::talk::{self, ReplyReader};
 use serde_json::Value;
 
 /// How long an answer is waited for.

@@ -4,8 +4,8 @@
 use std::io::{Read as _, Write as _};
 use std::time::{Duration, Instant};
 
-use lazai::http::talk;
 use lazai::node::{ChatRequest, Node as _, RequestClaim, SignedVoucher};
+use lazai::wire::talk;
 use lazai_core::sign::signing_digest;
 use lazai_core::{Amount, SessionId, Signature};
 use pollster::block_on;

@@ -12,11 +12,11 @@ use serde_json::json;
 
 use super::sessions::remote;
 use super::{Budget, Loopback, LoopbackError};
-use crate::http::MAX_REQUEST_BYTES;
 use crate::http::front::no_model;
-use crate::http::openai::{ApiError, Asked};
 use crate::http::reply;
-use crate::http::talk::Model;
+use crate::wire::MAX_REQUEST_BYTES;
+use crate::wire::openai::{ApiError, Asked};
+use crate::wire::talk::Model;
 
 pub(super) fn router(proxy: &Loopback) -> Router {
     Router::new()

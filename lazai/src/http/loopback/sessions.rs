@@ -11,11 +11,11 @@ use super::{Inner, LoopbackError};
 use crate::account::SendError;
 use crate::consumer::{CheckedReply, ConsumerError};
 use crate::http::front::{no_model, refusal};
-use crate::http::openai::{ApiError, Asked};
-use crate::http::payment::Served;
 use crate::http::reply::Pieces;
-use crate::http::talk::Model;
 use crate::node::NodeError;
+use crate::wire::openai::{ApiError, Asked};
+use crate::wire::payment::Served;
+use crate::wire::talk::Model;
 
 impl Inner {
     /// One reply, and what is paid for it. What the turn leaves is taken back after it, at once.

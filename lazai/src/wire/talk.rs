@@ -132,6 +132,6 @@ fn refused(error: ApiError) -> NodeError {
     NodeError::Refused { code: error.code, message: error.message }
 }
 
-pub(super) fn failed(reason: &dyn std::fmt::Display) -> NodeError {
+pub(crate) fn failed(reason: &dyn std::fmt::Display) -> NodeError {
     NodeError::Transport { reason: reason.to_string() }
 }

@@ -46,13 +46,13 @@ impl Asked {
     /// Reads the body of a request.
     ///
     /// ```
-    /// use lazai::http::openai::Asked;
+    /// use lazai::wire::openai::Asked;
     /// let body = br#"{"model": "dat:1:1", "temperature": 0.7, "messages": [{"role": "user", "content": "hi"}]}"#;
     /// let asked = Asked::parse(body)?;
     /// assert_eq!(asked.settings.temperature_milli, Some(700));
     /// let tools = br#"{"model": "m", "messages": [{"role": "user", "content": "hi"}], "tools": [{}]}"#;
     /// assert_eq!(Asked::parse(tools).unwrap_err().parameter, "tools");
-    /// # Ok::<(), lazai::http::openai::BadRequest>(())
+    /// # Ok::<(), lazai::wire::openai::BadRequest>(())
     /// ```
     ///
     /// # Errors

@@ -1,0 +1,20 @@
+//! What goes over the wire between a consumer and a node, without a socket: for any transport.
+//!
+//! | module | has |
+//! |---|---|
+//! | [`talk`] | requests and answers, built and read |
+//! | [`openai`] | OpenAI's chat completions, the dialect of both |
+//! | [`payment`] | the headers that pay, as x402 (version 2) has them |
+//!
+//! Unpaid requests get status 402 with offers in the header `PAYMENT-REQUIRED`; paid requests carry `PAYMENT-SIGNATURE`, and their
+//! answers `PAYMENT-RESPONSE`, under the scheme [`SCHEME`](payment::SCHEME).
+
+pub mod openai;
+pub mod payment;
+mod sse;
+pub mod talk;
+
+/// Largest body of a request that is read: 1 MiB.
+pub const MAX_REQUEST_BYTES: usize = 1 << 20;
+/// Largest answer that is read from a node or server: 8 MiB.
+pub const MAX_ANSWER_BYTES: usize = 8 << 20;
