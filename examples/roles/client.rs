@@ -7,7 +7,7 @@ use lazai_examples::RunningNode;
 async fn chat(node: &str, account: Account) -> anyhow::Result<()> {
     let client = Client::new(node, account)?;
     let models = client.models().await?;
-    let mut session = client.open(&models[0], Amount::from_base_units(2_000)).await?;
+    let session = client.open(&models[0], Amount::from_base_units(2_000)).await?;
     for question in ["Who are you?", "And where do you live?"] {
         let reply = session.say(question).await?;
         println!("{question}\n  {} ({} base units owed)", reply.text, session.owed());

@@ -3,18 +3,18 @@
 //! [`Client`] puts together what stands apart in [`consumer`](crate::consumer), [`conversation`](crate::conversation) and
 //! [`http`](crate::http): a ledger to pay on, a node to talk with, and the checks between them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lazai_core::dialogue::{Message, Role};
 use lazai_core::sign::SignerError;
-use lazai_core::{Amount, Digest, Signer};
+use lazai_core::{Amount, Digest, SessionId, Signer};
 use lazai_settle::session::SessionPayment;
 
-use crate::account::Account;
-use crate::consumer::{Consumer, ConsumerError};
+use crate::account::{Account, SendError};
+use crate::consumer::{Consumer, ConsumerError, TakeBack};
 use crate::conversation::{CheckedReply, Conversation, TokenCounter};
 use crate::http::HttpNode;
-use crate::node::ReplySettings;
+use crate::node::{NodeError, ReplySettings};
 use crate::wire::talk::Model;
 
 /// A client of a node: lists its characters and opens sessions with them.
@@ -26,7 +26,7 @@ use crate::wire::talk::Model;
 ///
 /// let client = Client::new("https://node.example", account)?;
 /// let models = client.models().await?;
-/// let mut session = client.open(&models[0], Amount::from_base_units(1_000_000)).await?;
+/// let session = client.open(&models[0], Amount::from_base_units(1_000_000)).await?;
 /// let reply = session.say("Who are you?").await?;
 /// println!("{} ({} base units owed)", reply.text, session.owed());
 /// session.end().await?;
@@ -83,21 +83,26 @@ impl Client {
     /// Opens a session with a character, and reserves a deposit for it on the ledger.
     ///
     /// # Errors
-    /// [`ConsumerError::Send`]: the ledger checks the offer, its signature and the deposit.
+    /// [`NodeError::DepositExhausted`] if the deposit does not cover one reply; [`ConsumerError::Send`]: the ledger checks the
+    /// offer, its signature and the deposit.
     pub async fn open(&self, model: &Model, deposit: Amount) -> Result<Session, ConsumerError> {
+        let (left, step) = (deposit, model.offer.offer.step()?);
+        if left < step {
+            return Err(NodeError::DepositExhausted { left, step }.into());
+        }
         // Numbers of an account's sessions must differ, no more.
         let random = Digest::random().map_err(|_| SignerError::NoRandomness)?;
         let number = random.as_bytes().first_chunk().copied().map_or(0, u64::from_le_bytes);
         let consumer = self.consumer();
         let payment = SessionPayment::Deposit(deposit);
         let conversation = consumer.open(number, &model.offer, payment).await?;
-        Ok(Session { consumer, node: self.node.clone(), conversation })
+        Ok(Session::new(consumer, self.node.clone(), conversation))
     }
 
     /// Goes on with a conversation that was kept: see [`Session::conversation`].
     #[must_use]
     pub fn resume(&self, conversation: Conversation) -> Session {
-        Session { consumer: self.consumer(), node: self.node.clone(), conversation }
+        Session::new(self.consumer(), self.node.clone(), conversation)
     }
 
     fn consumer(&self) -> Consumer {
@@ -116,20 +121,43 @@ impl std::fmt::Debug for Client {
     }
 }
 
-/// A session with a character at a node.
-#[derive(Debug)]
-pub struct Session {
+/// A session with a character at a node: its clones are the same session, and its turns wait for one another.
+#[derive(Clone)]
+pub struct Session(Arc<Inner>);
+
+struct Inner {
     consumer: Consumer,
     node: HttpNode,
-    conversation: Conversation,
+    system: Option<String>,
+    /// Held by whoever talks or ends: what is said at the same time is said one after another.
+    turn: async_lock::Mutex<()>,
+    conversation: Mutex<Conversation>,
 }
 
 impl Session {
+    fn new(consumer: Consumer, node: HttpNode, conversation: Conversation) -> Self {
+        let (turn, conversation) = (async_lock::Mutex::new(()), Mutex::new(conversation));
+        Self(Arc::new(Inner { consumer, node, system: None, turn, conversation }))
+    }
+
+    /// Puts words before the conversation, as its system message: a character's card, say
+    /// ([`system_prompt`](lazai_core::character::Character::system_prompt)). A node adds none. They are paid for as all words
+    /// are. A conversation that has begun stays as it is.
+    #[must_use]
+    pub fn with_system(self, words: impl Into<String>) -> Self {
+        let Inner { consumer, node, .. } = &*self.0;
+        let mut session = Self::new(consumer.clone(), node.clone(), self.conversation());
+        if let Some(inner) = Arc::get_mut(&mut session.0) {
+            inner.system = Some(words.into());
+        }
+        session
+    }
+
     /// Says something, checks the reply, and pays for it.
     ///
     /// # Errors
     /// [`ConsumerError`]. A reply that does not hold what was agreed is not paid. After any error the same can be said again.
-    pub async fn say(&mut self, text: &str) -> Result<CheckedReply, ConsumerError> {
+    pub async fn say(&self, text: &str) -> Result<CheckedReply, ConsumerError> {
         self.say_streaming(text, &mut |_| {}).await
     }
 
@@ -138,7 +166,7 @@ impl Session {
     /// # Errors
     /// [`ConsumerError`].
     pub async fn say_streaming(
-        &mut self,
+        &self,
         text: &str,
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<CheckedReply, ConsumerError> {
@@ -150,45 +178,95 @@ impl Session {
     /// # Errors
     /// [`ConsumerError`].
     pub async fn say_with(
-        &mut self,
+        &self,
         text: &str,
         settings: ReplySettings,
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<CheckedReply, ConsumerError> {
-        let mut messages = self.conversation.messages.clone();
+        let _turn = self.0.turn.lock().await;
+        let mut saying = Saying { session: self, conversation: self.conversation() };
+        let mut messages = saying.conversation.messages.clone();
+        if let (true, Some(system)) = (messages.is_empty(), &self.0.system) {
+            messages.push(Message::new(Role::System, system.clone()));
+        }
         messages.push(Message::new(Role::User, text));
-        self.consumer.ask(&mut self.conversation, &self.node, messages, settings, on_text).await
+        self.0.consumer.ask(&mut saying.conversation, &self.0.node, messages, settings, on_text).await
     }
 
     /// The conversation so far: serialise it to go on after a crash ([`Client::resume`]), or to show where a reply came from.
     #[must_use]
-    pub fn conversation(&self) -> &Conversation {
-        &self.conversation
+    pub fn conversation(&self) -> Conversation {
+        self.kept().clone()
+    }
+
+    /// The session's id on the ledger.
+    #[must_use]
+    pub fn id(&self) -> SessionId {
+        self.kept().session
     }
 
     /// What is owed for all replies so far.
     #[must_use]
     pub fn owed(&self) -> Amount {
-        self.conversation.owed()
+        self.kept().owed()
     }
 
     /// Ends the session together with the node, and gives what is left of the deposit back to the account. Returns what is left.
+    /// It waits for a reply that is under way. Ending again gives the same.
     ///
     /// # Errors
-    /// [`ConsumerError`]. Where the node does not answer, [`Consumer::take_back`] ends the session without it; so it does for
-    /// whoever kept [`conversation`](Self::conversation).
-    pub async fn end(&mut self) -> Result<Amount, ConsumerError> {
-        let talker = self.consumer.talker();
-        talker.settle(&mut self.conversation, &self.node).await?;
-        let request = talker.leave(&self.conversation).await?;
-        let release = self.node.release(&request).await?;
-        self.consumer.close_together(&self.conversation, &release).await?;
-        Ok(self.conversation.deposit.checked_sub(release.release.redeemed)?)
+    /// [`ConsumerError`]. Where the node does not answer, [`take_back`](Self::take_back) ends the session without it.
+    pub async fn end(&self) -> Result<Amount, ConsumerError> {
+        let _turn = self.0.turn.lock().await;
+        if let Some(left) = self.left_at_the_end()? {
+            return Ok(left);
+        }
+        let (consumer, node) = (&self.0.consumer, &self.0.node);
+        let mut saying = Saying { session: self, conversation: self.conversation() };
+        let talker = consumer.talker();
+        talker.settle(&mut saying.conversation, node).await?;
+        let request = talker.leave(&saying.conversation).await?;
+        let release = node.release(&request).await?;
+        consumer.close_together(&saying.conversation, &release).await?;
+        Ok(saying.conversation.deposit.checked_sub(release.release.redeemed)?)
     }
 
-    /// The consumer behind the session, for what the session has no verb for.
-    #[must_use]
-    pub fn consumer(&self) -> &Consumer {
-        &self.consumer
+    /// Takes back what is left of the deposit without the node, in two steps: see [`Consumer::take_back`].
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub async fn take_back(&self) -> Result<TakeBack, SendError> {
+        self.0.consumer.take_back(self.id()).await
+    }
+
+    /// What was left of the deposit, if the ledger shows the session as ended.
+    fn left_at_the_end(&self) -> Result<Option<Amount>, ConsumerError> {
+        let market = self.0.consumer.account().ledger().market();
+        match market.session(self.id()) {
+            Some(session) if session.closed => Ok(Some(session.deposit.checked_sub(session.redeemed)?)),
+            _ => Ok(None),
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Conversation> {
+        self.0.conversation.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The conversation while something is said: what was received is kept, whatever ends it; an app may cancel.
+struct Saying<'s> {
+    session: &'s Session,
+    conversation: Conversation,
+}
+
+impl Drop for Saying<'_> {
+    fn drop(&mut self) {
+        self.session.kept().clone_from(&self.conversation);
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Session {{ id: {}, node: {:?} }}", self.id(), self.0.node)
     }
 }

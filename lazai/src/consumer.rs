@@ -71,6 +71,7 @@ pub enum TakeBack {
 }
 
 /// A consumer: who pays, and who talks.
+#[derive(Clone)]
 pub struct Consumer {
     account: Account,
     talker: Talker,
@@ -94,6 +95,12 @@ impl Consumer {
     #[must_use]
     pub fn talker(&self) -> &Talker {
         &self.talker
+    }
+
+    /// The account that pays.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        &self.account
     }
 
     /// The address that pays.

@@ -31,7 +31,7 @@ use lazai::{Amount, Client, LocalSigner, Signer};
 async fn _chat(account: lazai::Account) -> Result<(), lazai::ConsumerError> {
     let client = Client::new("https://node.example", account)?;
     let models = client.models().await?;
-    let mut session = client.open(&models[0], Amount::from_base_units(1_000)).await?;
+    let session = client.open(&models[0], Amount::from_base_units(1_000)).await?;
     println!("{}", session.say("Who are you?").await?.text);
     session.end().await.map(drop)
 }

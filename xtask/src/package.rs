@@ -27,7 +27,7 @@ use lazai::{Account, Amount, Client, ConsumerError};
 pub async fn chat(node: &str, account: Account) -> Result<Amount, ConsumerError> {
     let client = Client::new(node, account)?;
     let models = client.models().await?;
-    let mut session = client.open(&models[0], Amount::from_base_units(2_000)).await?;
+    let session = client.open(&models[0], Amount::from_base_units(2_000)).await?;
     println!("{}", session.say("Who are you?").await?.text);
     session.end().await
 }

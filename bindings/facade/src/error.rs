@@ -216,7 +216,16 @@ codes! {
         CollectError::Words(_) => "provenance.words",
         _ => "provenance.unreadable",
     }
-    NodeError { error => error.code(), }
+}
+
+impl From<NodeError> for LazaiError {
+    fn from(error: NodeError) -> Self {
+        match error {
+            // Its words hold the code already.
+            NodeError::Refused { code, message } => Self::new(&code, message),
+            error => Self::new(error.code(), &error),
+        }
+    }
 }
 
 impl From<ConsumerError> for LazaiError {

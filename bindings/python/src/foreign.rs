@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use lazai_facade::native::{Progress, ProgressListener};
 use lazai_facade::{LazaiError, ReplyListener, Signer, SigningRequest};
 use pyo3::prelude::*;
+use pyo3::types::PyBool;
 
 use crate::handles::LocalKey;
 
@@ -43,8 +44,8 @@ type Raised = Arc<Mutex<Option<PyErr>>>;
 
 fn go_on(raised: &Raised, called: impl FnOnce(Python<'_>) -> PyResult<Py<PyAny>>) -> bool {
     Python::attach(|py| match called(py) {
-        // Nothing said means going on.
-        Ok(answer) => answer.is_none(py) || answer.is_truthy(py).unwrap_or(true),
+        // Only `False` stops: a callback may well give the number of bytes that it wrote.
+        Ok(answer) => !answer.bind(py).is(&*PyBool::new(py, false)),
         Err(error) => {
             *raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             false

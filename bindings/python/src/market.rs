@@ -96,8 +96,9 @@ impl Market {
     }
 
     /// Opens a session at a node, whose URL is given, with the character of this id among its models, or with the first. The
-    /// key pays a deposit, in base units, and signs what is said.
-    #[pyo3(signature = (node, signer, deposit, model=None))]
+    /// key pays a deposit, in base units, and signs what is said; `offer_step` says what one reply may cost. `system` are words
+    /// before the conversation, such as `Character.system_prompt`: a node adds none.
+    #[pyo3(signature = (node, signer, deposit, model=None, system=None))]
     fn talk(
         &self,
         py: Python<'_>,
@@ -105,9 +106,10 @@ impl Market {
         signer: Bound<'_, PyAny>,
         deposit: String,
         model: Option<String>,
+        system: Option<String>,
     ) -> PyResult<Session> {
         let (market, signer) = (self.open()?, PySigner::of(&signer)?);
-        free(py, || block_on(market.talk(node, signer, deposit, model))).map(Session)
+        free(py, || block_on(market.talk(node, signer, deposit, model, system))).map(Session)
     }
 
     /// Goes on with a session, as `Session.to_json` kept it.

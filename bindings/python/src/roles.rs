@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use lazai_facade::chat::{Message, ReplySettings};
 use lazai_facade::native::exex::{self, MintedModel, ModelTerms};
 use lazai_facade::native::model::{self, AdapterFacts, TrainedAdapter, TrainingSettings};
 use lazai_facade::native::provider::{self, ServedModel};
@@ -49,6 +50,23 @@ impl BaseModel {
         let told = Told::of(on_progress);
         let done = free(py, || self.0.train(dataset, settings, folder, told.of_progress()));
         told.or_raise(done)
+    }
+
+    /// Answers a conversation, without any market: the bare model, or with an adapter in a folder of PEFT's files. Gives the
+    /// reply; `on_text(piece)` stops it by `False`.
+    #[pyo3(signature = (messages, adapter=None, settings=None, on_text=None))]
+    fn generate(
+        &self,
+        py: Python<'_>,
+        messages: Vec<Message>,
+        adapter: Option<String>,
+        settings: Option<ReplySettings>,
+        on_text: Option<Py<PyAny>>,
+    ) -> PyResult<String> {
+        let told = Told::of(on_text);
+        let settings = settings.unwrap_or_default();
+        let reply = free(py, || self.0.generate(messages, adapter, settings, told.of_reply()));
+        told.or_raise(reply)
     }
 
     /// What an adapter in a folder of PEFT's files is; it must be for this model.

@@ -97,6 +97,13 @@ def test_an_adapter_without_a_market(scene, base, tmp_path):
     trained = base.train(str(home / "set.pov"), SETTINGS, str(tmp_path / "adapter"))
     facts = base.adapter(trained.folder)
     assert (facts.digest, facts.base_digest, facts.rank) == (trained.digest, base.digest(), 8)
+    # Who trained it hears it at once, beside the base.
+    asked, greedy = [lazai.Message("user", "Who are you?")], lazai.ReplySettings(max_tokens=6, temperature_milli=0)
+    heard = []
+    tuned, bare = base.generate(asked, trained.folder, greedy, heard.append), base.generate(asked, settings=greedy)
+    assert "".join(heard) == tuned and tuned and bare
+    assert asyncio.run(aio.generate(base, asked, trained.folder, greedy)) == tuned
+    refused("json.malformed", base.generate, [lazai.Message("bot", "hi")])
     # The same data, settings and machine: the same adapter as the market's.
     assert trained.digest == scene[-1].adapter.digest
 
@@ -162,6 +169,35 @@ def test_a_session_is_talked_in_and_ended(scene, base, capsys):
         ended = asyncio.run(talk())
         on = market.talk_on(server.url(), people.consumer, ended)
         refused("node.not_served", on.say, "still there?")
+        # Ending again gives the same, and there is nothing more to take back.
+        assert int(on.end()) + int(on.owed()) == 10_000 and on.take_back() is None
+
+        # Whatever is raised, the deposit comes back; who stops listening in the middle pays what was made.
+        before = int(market.balance(people.consumer.address(), COINS))
+        with pytest.raises(ZeroDivisionError):
+            with market.talk(server.url(), people.consumer, "10000") as session:
+                session.say("hi", lambda piece: 1 / 0)
+
+        async def impatient():
+            async with await aio.talk(market, server.url(), people.consumer, "10000", system="You are Vesper.") as talk:
+                async for _ in talk.stream("Who are you?"):
+                    break
+                await talk.say("again")
+            return talk
+
+        talk = asyncio.run(impatient())
+        said = [message["role"] for message in json.loads(talk.to_json())["messages"]]
+        assert said == ["system", "user", "assistant", "user", "assistant"]
+        spent = before - int(market.balance(people.consumer.address(), COINS))
+        assert spent == int(session.owed()) + int(talk.owed()) > 0
+
+        # Many at once: turns wait for one another.
+        with market.talk(server.url(), people.consumer, "100000") as session:
+            asking = [threading.Thread(target=session.say, args=(f"Question {n}?",)) for n in range(6)]
+            [thread.start() for thread in asking]
+            [thread.join() for thread in asking]
+            assert len(json.loads(session.to_json())["messages"]) == 12
+        refused("node.deposit_exhausted", market.talk, server.url(), people.consumer, "1")
         refused("request.model", market.talk, server.url(), people.consumer, "10000", "nobody")
         refused("node.transport", market.talk, "nowhere", people.consumer, "10000")
 

@@ -91,6 +91,7 @@ fn a_node_and_its_proxy_over_http() {
         let served = served().await;
         a_consumer_talks_through_the_front(&served).await;
         app::an_app_talks_by_its_client(&served).await;
+        app::turns_of_a_session_wait_for_one_another(&served).await;
         the_front_says_what_it_wants_and_what_is_wrong(&served).await;
         proxy::a_proxy_spends_its_budget_and_no_more(&served).await;
         proxy::a_proxy_keeps_out_what_is_not_local(&served).await;

@@ -19,7 +19,7 @@ pub use lazai_settle::ledger::evm::abi::{
     DataAnchoringToken, DatasetRegistry, MarketParameters, Settlement, ValidatorQuorum, ValidatorSet, evm, ours,
 };
 
-sol!(Dollar, "artifacts/Dollar.json");
+sol!(Dollar, "../lazai-settle/artifacts/Dollar.json");
 
 pub const CHAIN_ID: u64 = 31_337;
 /// What everybody's wallet begins with: nobody is ever short outside of the market.

@@ -90,6 +90,7 @@ impl From<PrepareError> for LazaiError {
         match &error {
             PrepareError::Cancelled { .. } => Self::new("cancelled", error),
             PrepareError::Dialogue { source, .. } => Self::new(source.code(), &error),
+            PrepareError::NothingLeft { .. } => Self::new("dialogue.none", error),
             _ => Self::new("file", error),
         }
     }

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use lazai::core::pov::Dataset;
 use lazai::core::record::{LoraConfig, TrainConfig};
 use lazai::exex::examples;
-use lazai::lora::backend::{Backend, Candle, TrainJob, TrainedFiles};
+use lazai::lora::backend::{Backend, Candle, GenerateJob, TrainJob, TrainedFiles};
+use lazai::lora::generate::Sampler;
 use lazai::lora::train::{Checkpoints, Data};
 use lazai::lora::{Adapter, Compute, LoraError, WeightFormat};
 
 use super::data::read_file;
 use super::{Progress, ProgressListener};
-use crate::{LazaiError, choices, record};
+use crate::chat::{Message, ReplySettings};
+use crate::{LazaiError, ReplyListener, choices, record};
 
 choices! {
     /// How a model is fine-tuned; what is left out is the library's choice.
@@ -169,6 +171,31 @@ impl BaseModel {
             TrainJob { lora: &lora, config: &config, data: &data, checkpoints: &checkpoints, adapter_folder: folder };
         let trained = self.0.train(&job, &mut |progress| tell_training(listener.as_ref(), &progress))?;
         Ok(TrainedAdapter::of(folder, &trained))
+    }
+
+    /// Answers a conversation, without any market: the bare model, or with an adapter in a folder of PEFT's files. Gives the
+    /// reply. The same seed gives the same reply on the same kind of machine; without one, 0 is taken.
+    ///
+    /// # Errors
+    /// `file`, `model`, `json.malformed` for an unknown role.
+    pub fn generate(
+        &self,
+        messages: Vec<Message>,
+        adapter: Option<String>,
+        settings: ReplySettings,
+        listener: Option<Arc<dyn ReplyListener>>,
+    ) -> Result<String, LazaiError> {
+        let messages = messages.into_iter().map(Message::parse).collect::<Result<Vec<_>, _>>()?;
+        let adapter = adapter.map(|folder| self.0.load_adapter(Path::new(&folder))).transpose()?;
+        let usual = Sampler::default();
+        let sampler = Sampler {
+            max_tokens: settings.max_tokens.unwrap_or(usual.max_tokens),
+            temperature_milli: settings.temperature_milli.unwrap_or(usual.temperature_milli),
+            top_p_milli: settings.top_p_milli.unwrap_or(usual.top_p_milli),
+        };
+        let job = GenerateJob { adapter, messages: &messages, sampler, seed: settings.seed.unwrap_or_default() };
+        let mut on_text = |piece: &str| listener.as_ref().is_none_or(|listener| listener.on_text(piece.to_owned()));
+        Ok(self.0.generate(&job, &mut on_text)?.text)
     }
 
     /// What an adapter in a folder of PEFT's files is; it must be for this model.

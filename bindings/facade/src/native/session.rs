@@ -1,42 +1,54 @@
 //! A session with a character at a node: opened, talked in, paid and ended.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use lazai::Client;
+use lazai::consumer::TakeBack;
 use lazai::conversation::Conversation;
 
 use super::market::Market;
 use crate::chat::ChatTurn;
 use crate::{LazaiError, ReplyListener, ReplySettings, Signer, TokenCounter};
 
-/// A session with a character at a node.
+/// A session with a character at a node. Turns wait for one another, and the end waits for them.
 #[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
+#[derive(Debug)]
 pub struct Session {
-    client: Mutex<Client>,
-    conversation: Mutex<Conversation>,
+    client: Client,
+    now: RwLock<lazai::Session>,
 }
 
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 impl Market {
     /// Opens a session at a node, whose URL is given, with the character of this id among its models, or with the first. The
-    /// key pays a deposit, in base units, and signs what is said.
+    /// key pays a deposit, in base units, and signs what is said. `system` are words before the conversation, such as
+    /// [`Character::system_prompt`](crate::Character::system_prompt): a node adds none.
     ///
     /// # Errors
-    /// `request.model` if the node offers no such character, `node.…`, `market`, `ledger…`, `signer.…`, `money.not_decimal`.
+    /// `request.model` if the node offers no such character, `node.deposit_exhausted` if the deposit does not cover one reply
+    /// ([`offer_step`](crate::offer_step)), other `node.…`, `market`, `ledger…`, `signer.…`, `money.not_decimal`.
     pub async fn talk(
         &self,
         node: String,
         signer: Arc<dyn Signer>,
         deposit: String,
         model: Option<String>,
+        system: Option<String>,
     ) -> Result<Arc<Session>, LazaiError> {
         let client = Client::new(&node, self.account(signer)?)?;
         let models = client.models().await?;
         let wanted = |id: &str| model.as_deref().is_none_or(|model| model == id);
-        let found = models.iter().find(|found| wanted(&found.id));
-        let found = found.ok_or_else(|| LazaiError::new("request.model", "the node has no such model"))?;
+        let found = models.iter().find(|found| wanted(&found.id)).ok_or_else(|| {
+            let ids: Vec<&str> = models.iter().map(|model| model.id.as_str()).collect();
+            let asked = model.as_deref().unwrap_or("any model");
+            LazaiError::new("request.model", format!("the node does not offer {asked}; it offers: {}", ids.join(", ")))
+        })?;
         let session = client.open(found, deposit.parse()?).await?;
-        Ok(Session::of(client, session.conversation().clone()))
+        let session = match system {
+            Some(words) => session.with_system(words),
+            None => session,
+        };
+        Ok(Session::of(client, session))
     }
 
     /// Goes on with a session, as [`Session::to_json`] kept it.
@@ -50,31 +62,34 @@ impl Market {
         conversation: String,
     ) -> Result<Arc<Session>, LazaiError> {
         let conversation: Conversation = serde_json::from_str(&conversation)?;
-        Ok(Session::of(Client::new(&node, self.account(signer)?)?, conversation))
+        let client = Client::new(&node, self.account(signer)?)?;
+        let session = client.resume(conversation);
+        Ok(Session::of(client, session))
     }
 }
 
 impl Session {
-    fn of(client: Client, conversation: Conversation) -> Arc<Self> {
-        Arc::new(Self { client: Mutex::new(client), conversation: Mutex::new(conversation) })
-    }
-
-    fn conversation(&self) -> MutexGuard<'_, Conversation> {
-        self.conversation.lock().unwrap_or_else(PoisonError::into_inner)
+    fn of(client: Client, session: lazai::Session) -> Arc<Self> {
+        Arc::new(Self { client, now: RwLock::new(session) })
     }
 
     fn now(&self) -> lazai::Session {
-        let client = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        client.resume(self.conversation().clone())
+        self.now.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 impl Session {
-    /// Has every receipt from now on recounted, rather than held to bounds.
+    /// Its id on the ledger.
+    pub fn id(&self) -> String {
+        self.now().id().to_string()
+    }
+
+    /// Has every receipt from now on recounted, rather than held to bounds. Not while something is said.
     pub fn recount_with(&self, counter: Arc<TokenCounter>) {
-        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        *client = client.clone().with_counter(counter.0.clone());
+        let client = self.client.clone().with_counter(counter.0.clone());
+        let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
+        *now = client.resume(now.conversation());
     }
 
     /// Says something, hears the reply, checks it and pays for it. A payment that did not get through is sent first.
@@ -87,7 +102,6 @@ impl Session {
         settings: ReplySettings,
         listener: Option<Arc<dyn ReplyListener>>,
     ) -> Result<ChatTurn, LazaiError> {
-        let mut saying = Saying { session: self, now: self.now() };
         let mut listener = listener;
         let mut on_text = |piece: &str| {
             // Who does not want to hear more is not told more; the reply is paid all the same.
@@ -95,13 +109,13 @@ impl Session {
                 listener = None;
             }
         };
-        let reply = saying.now.say_with(&text, settings.into(), &mut on_text).await?;
+        let reply = self.now().say_with(&text, settings.into(), &mut on_text).await?;
         Ok(ChatTurn::of(reply, None))
     }
 
     /// What is owed for the session so far, in base units.
     pub fn owed(&self) -> String {
-        self.conversation().owed().to_string()
+        self.now().owed().to_string()
     }
 
     /// The conversation with its receipts: to go on later ([`Market::talk_on`]), and as evidence.
@@ -109,33 +123,28 @@ impl Session {
     /// # Errors
     /// None in practice.
     pub fn to_json(&self) -> Result<String, LazaiError> {
-        Ok(serde_json::to_string(&*self.conversation())?)
+        Ok(serde_json::to_string(&self.now().conversation())?)
     }
 
-    /// Ends the session together with the node; gives what is left of the deposit, in base units, which is the payer's again.
+    /// Ends the session together with the node, which redeems what it is owed; gives what is left of the deposit, in base units,
+    /// which is the payer's again. Ending again gives the same.
     ///
     /// # Errors
     /// `node.…`, `consumer.…`, `market`, `ledger…`, `signer.…`.
     pub async fn end(&self) -> Result<String, LazaiError> {
-        let mut saying = Saying { session: self, now: self.now() };
-        Ok(saying.now.end().await?.to_string())
+        Ok(self.now().end().await?.to_string())
     }
-}
 
-/// The session while something is said: what was received is kept, whatever ends it.
-struct Saying<'s> {
-    session: &'s Session,
-    now: lazai::Session,
-}
-
-impl Drop for Saying<'_> {
-    fn drop(&mut self) {
-        *self.session.conversation() = self.now.conversation().clone();
-    }
-}
-
-impl std::fmt::Debug for Session {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Session {{ id: {} }}", self.conversation().session)
+    /// Takes back what is left of the deposit without the node, in two steps. The first asks the ledger for the session's end and
+    /// gives when that is final (seconds since 1970), for the node may redeem until then; called again after that time, it
+    /// ends the session, and gives none.
+    ///
+    /// # Errors
+    /// `market`, `ledger…`, `signer.…`.
+    pub async fn take_back(&self) -> Result<Option<u64>, LazaiError> {
+        Ok(match self.now().take_back().await? {
+            TakeBack::Done => None,
+            TakeBack::FinalAt(at_s) => Some(at_s),
+        })
     }
 }

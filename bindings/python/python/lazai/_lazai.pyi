@@ -91,6 +91,11 @@ class BaseModel:
         """
         SHA-256 of its file.
         """
+    def generate(self, /, messages: SupportsGetItem[int, Message], adapter: str | None = None, settings: ReplySettings | None = None, on_text: Any | None = None) -> str:
+        """
+        Answers a conversation, without any market: the bare model, or with an adapter in a folder of PEFT's files. Gives the
+        reply; `on_text(piece)` stops it by `False`.
+        """
     def name(self, /) -> str:
         """
         Its name, as its file says.
@@ -889,10 +894,11 @@ class Market:
         Submits a dataset as its creator, with each contributor's consent signed; gives the submission's id. Without a
         lineage its model becomes the first version of a new class.
         """
-    def talk(self, /, node: str, signer: Any, deposit: str, model: str | None = None) -> Session:
+    def talk(self, /, node: str, signer: Any, deposit: str, model: str | None = None, system: str | None = None) -> Session:
         """
         Opens a session at a node, whose URL is given, with the character of this id among its models, or with the first. The
-        key pays a deposit, in base units, and signs what is said.
+        key pays a deposit, in base units, and signs what is said; `offer_step` says what one reply may cost. `system` are words
+        before the conversation, such as `Character.system_prompt`: a node adds none.
         """
     def talk_on(self, /, node: str, signer: Any, conversation: str) -> Session:
         """
@@ -1484,10 +1490,19 @@ class Session:
     A session with a character at a node. A context manager: the session is ended at its end.
     """
     def __enter__(self, /) -> Session: ...
-    def __exit__(self, /, kind: Any | None, _value: Any | None, _traceback: Any | None) -> None: ...
+    def __exit__(self, /, *reason: Any) -> None:
+        """
+        Ends the session, also where something was raised; then a failure to end it is not raised as well: `end` and `take_back`
+        can be called later.
+        """
     def end(self, /) -> str:
         """
-        Ends the session together with the node; gives what is left of the deposit, which is the payer's again.
+        Ends the session together with the node; gives what is left of the deposit, which is the payer's again. It waits for a
+        reply that is under way; ending again gives the same.
+        """
+    def id(self, /) -> str:
+        """
+        Its id on the ledger.
         """
     def owed(self, /) -> str:
         """
@@ -1499,7 +1514,13 @@ class Session:
         """
     def say(self, /, text: str, on_text: Any | None = None, settings: ReplySettings | None = None) -> ChatTurn:
         """
-        Says something, hears the reply, checks it and pays for it. `on_text(piece)` stops listening by `False`.
+        Says something, hears the reply, checks it and pays for it. `on_text(piece)` stops listening by `False`; what it raises is
+        raised when the reply is paid, and the reply stands in `to_json`.
+        """
+    def take_back(self, /) -> int | None:
+        """
+        Takes back what is left of the deposit without the node: the first call asks for the end and gives when that is final,
+        the next after that time ends the session and gives `None`.
         """
     def to_json(self, /) -> str:
         """

@@ -83,6 +83,15 @@ async def train(
     return await _cancellable(base.train, dataset, settings, folder, on_progress=on_progress)
 
 
+async def generate(
+    base: lazai.BaseModel,
+    messages: list[lazai.Message],
+    adapter: str | None = None,
+    settings: lazai.ReplySettings | None = None,
+) -> str:
+    return await asyncio.to_thread(base.generate, messages, adapter, settings)
+
+
 async def fine_tune(
     exex: lazai.ExEx,
     submission: str,
@@ -116,21 +125,30 @@ class Session:
         """The conversation with its receipts: for ``Market.talk_on``, and as evidence."""
         return self._session.to_json()
 
+    def recount_with(self, counter: lazai.TokenCounter) -> None:
+        """Has every receipt from now on recounted, rather than held to bounds."""
+        self._session.recount_with(counter)
+
     async def end(self) -> str:
-        """Ends the session together with the node; gives what is left of the deposit."""
+        """Ends the session together with the node, after a reply that is under way; gives what is left of the deposit."""
         return await asyncio.to_thread(self._session.end)
+
+    async def take_back(self) -> int | None:
+        """Takes back what is left of the deposit without the node, in two steps: see ``lazai.Session.take_back``."""
+        return await asyncio.to_thread(self._session.take_back)
 
     async def __aenter__(self) -> "Session":
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, *_: Any) -> None:
-        if kind is None:
-            await self.end()
+    async def __aexit__(self, *reason: Any) -> None:
+        await asyncio.to_thread(self._session.__exit__, *reason)
 
 
-async def talk(market: lazai.Market, node: str, signer: Any, deposit: str, model: str | None = None) -> Session:
-    """Opens a session at a node: see ``Market.talk``."""
-    return Session(await asyncio.to_thread(market.talk, node, signer, deposit, model))
+async def talk(
+    market: lazai.Market, node: str, signer: Any, deposit: str, model: str | None = None, system: str | None = None
+) -> Session:
+    """Opens a session at a node: see ``Market.talk``. Goes on with one: ``Session(market.talk_on(...))``."""
+    return Session(await asyncio.to_thread(market.talk, node, signer, deposit, model, system))
 
 
 def stream(
