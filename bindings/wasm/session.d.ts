@@ -21,6 +21,15 @@ export interface SessionOptions {
     onStatus?: (text: string) => void;
 }
 
+/** What is needed to close a session after its page is gone. Plain values, though `model` holds bigints; no key is in it. */
+export interface SessionTicket {
+    node: string;
+    payer: string;
+    nonce: string;
+    consumer: string;
+    model: ModelOffer;
+}
+
 /** A reply on its way: to be heard piece by piece (`for await`), or as a whole (`await`). */
 export interface Reply extends AsyncIterable<string>, PromiseLike<ChatTurn> {}
 
@@ -43,6 +52,10 @@ export class Session {
     toJson(): string;
     /** Asks the chain for the session's end. The node then has the market's dispute window; after it, asking again ends the session. */
     close(onStatus?: (text: string) => void): Promise<void>;
+    /** What `closeBy` needs, to be kept where the page can be left: the deposit is locked until somebody closes. */
+    ticket(): SessionTicket;
+    /** As `close`, with a ticket that was kept. */
+    static closeBy(ticket: SessionTicket, place: MarketPlace, wallet: Wallet, onStatus?: (text: string) => void): Promise<void>;
     free(): void;
     [Symbol.dispose](): void;
 }

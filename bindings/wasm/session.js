@@ -4,8 +4,11 @@ import { Chat, LocalKey, beginConversation, closeSessionCall, openSessionCall, r
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 const headers = (request) => Object.fromEntries(request.headers.map(({ name, value }) => [name, value]));
 
-/** How often the chain is asked for a transaction, and a node that asks for patience is asked again. */
-const TRIES = { chain: 120, node: 20 };
+/** How often the chain is asked for a transaction: a minute in all. */
+const CHAIN_TRIES = 120;
+/** What a node says that waiting mends, and how often it is asked again: it sees a session when that is as deep in the chain as the
+ * node waits for, which may take minutes. */
+const WORTH_WAITING = { "node.unknown_session": 600, "node.busy": 20 };
 const BETWEEN_MS = 500;
 
 /** Has the wallet send a transaction on the market's chain, and waits until the chain shows it. */
@@ -17,7 +20,7 @@ async function send(wallet, place, payer, call, what, onStatus) {
   onStatus(`Your wallet is asked to ${what} the session.`);
   const hash = await wallet.request({ method: "eth_sendTransaction", params: [{ from: payer, ...call }] });
   onStatus(`Sent: ${hash}. Waiting for the chain.`);
-  for (let tries = 0; tries < TRIES.chain; tries++, await pause(BETWEEN_MS)) {
+  for (let tries = 0; tries < CHAIN_TRIES; tries++, await pause(BETWEEN_MS)) {
     const receipt = await wallet.request({ method: "eth_getTransactionReceipt", params: [hash] });
     if (receipt?.status === "0x1") return;
     if (receipt) throw new Error(`the chain refused to ${what} the session: transaction ${hash}`);
@@ -31,17 +34,29 @@ async function* pieces(body) {
   for (let read = await reader?.read(); read && !read.done; read = await reader.read()) yield read.value;
 }
 
+/** The code of a node's refusal. */
+function code(refusal) {
+  try {
+    return JSON.parse(new TextDecoder().decode(refusal)).error?.code;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Sends requests to a node, and gives the bytes of its answers to `push` as they come. */
 const transport = (node) => async (request, push) => {
-  // The node learns of a session from the chain: it may need a block more, or asked just now.
   for (let tries = 0; ; tries++) {
     const answer = await fetch(node + request.path, { method: "POST", headers: headers(request), body: request.body });
-    if ([402, 503].includes(answer.status) && tries < TRIES.node) {
-      await pause(BETWEEN_MS);
-      continue;
+    if (answer.ok) {
+      for await (const bytes of pieces(answer.body)) push(bytes);
+      return answer.status;
     }
-    for await (const bytes of pieces(answer.body)) push(bytes);
-    return answer.status;
+    const refusal = new Uint8Array(await answer.arrayBuffer());
+    if (tries >= (WORTH_WAITING[code(refusal)] ?? 0)) {
+      push(refusal);
+      return answer.status;
+    }
+    await pause(BETWEEN_MS);
   }
 };
 
@@ -116,10 +131,21 @@ export class Session {
     return this.chat.toJson();
   }
 
+  /** What is needed to close the session after the page is gone; holds no key. */
+  ticket() {
+    const { node, payer, nonce, consumer, model } = this.#opened;
+    return { node, payer, nonce: nonce.toString(), consumer, model };
+  }
+
   /** Asks the chain for the session's end. The node then has the market's dispute window; after it, asking again ends the session. */
-  async close(onStatus = () => {}) {
-    const { place, wallet, payer, nonce, consumer, model } = this.#opened;
-    await send(wallet, place, payer, closeSessionCall(place, payer, nonce, consumer, model), "close", onStatus);
+  close(onStatus = () => {}) {
+    return Session.closeBy(this.ticket(), this.#opened.place, this.#opened.wallet, onStatus);
+  }
+
+  /** As `close`, with a ticket that was kept. */
+  static async closeBy({ payer, nonce, consumer, model }, place, wallet, onStatus = () => {}) {
+    const call = closeSessionCall(place, payer, BigInt(nonce), consumer, model);
+    await send(wallet, place, payer, call, "close", onStatus);
   }
 
   free() {

@@ -41,8 +41,10 @@ test("a reply is heard as a whole too, and what goes wrong is thrown where it is
   // What was refused cost nothing, and the conversation goes on.
   assert.equal(session.owed(), owed);
   await session.say("go on");
-  await session.close();
+  const ticket = structuredClone(session.ticket());
   session.free();
+  // The page is gone; the deposit is not.
+  await Session.closeBy(ticket, place, wallet);
 });
 
 test("a character that is not there, and a chain that refuses", async () => {
