@@ -24,6 +24,9 @@ pub(crate) enum Verb {
     Inspect(Inspect),
     /// Checks where a reply comes from, or a proof of a dataset.
     Verify(Verify),
+    /// Makes a character out of files: reads card and chats, makes the dataset, trains a preview, lets base and adapter answer side by
+    /// side, proves. What is done is not done again: stopped and called anew, it goes on.
+    Create(Box<Create>),
     /// Makes a dataset of dialogues.
     Prepare(Prepare),
     /// Proves a dataset in zero knowledge; goes on where an earlier run was stopped.
@@ -44,7 +47,7 @@ pub(crate) struct Inspect {
 }
 
 /// Who speaks in files that name people.
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct Speakers {
     /// Name of the character, in logs of several people: its words are learnt, everybody else's are context.
     #[arg(long)]
@@ -74,6 +77,61 @@ pub(crate) struct Verify {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Example: lazai create card.png chats.jsonl --base model.gguf --out mira --address 0x… --name Mira \\\n  \
+                        --licence CC-BY-4.0 --consent \"for training this character\" --steps 60"
+)]
+pub(crate) struct Create {
+    /// The character's card, of any known format.
+    pub card: PathBuf,
+    /// Files of dialogues, of any known format.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// The base model (GGUF).
+    #[arg(long)]
+    pub base: PathBuf,
+    /// The folder for everything that is made.
+    #[arg(long)]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub owner: Owner,
+    #[command(flatten)]
+    pub speakers: Speakers,
+    /// Most steps of the preview's training.
+    #[arg(long)]
+    pub steps: Option<u32>,
+    /// A question that is published, and asked in the preview; may be given several times.
+    #[arg(long)]
+    pub prompt: Vec<String>,
+    /// Id of the ledger that it will be submitted to; without it, nothing is proved.
+    #[arg(long, requires = "submitter")]
+    pub ledger: Option<String>,
+    /// Account of the submitter.
+    #[arg(long, requires = "ledger")]
+    pub submitter: Option<String>,
+    /// The submitter's number for the submission.
+    #[arg(long, default_value_t = 1)]
+    pub nonce: u64,
+}
+
+/// Whose dialogues they are, and on which terms.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct Owner {
+    /// Account of the contributor.
+    #[arg(long)]
+    pub address: String,
+    /// The contributor's name.
+    #[arg(long)]
+    pub name: String,
+    /// SPDX identifier of the licence that the contributor gives.
+    #[arg(long)]
+    pub licence: String,
+    /// What the contributor consents to, in the contributor's words.
+    #[arg(long)]
+    pub consent: String,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct Prepare {
     /// Files of dialogues, of any known format.
     #[arg(required = true)]
@@ -81,18 +139,8 @@ pub(crate) struct Prepare {
     /// The base model (GGUF), whose tokenizer is used.
     #[arg(long)]
     pub base: PathBuf,
-    /// Account of whose dialogues they are.
-    #[arg(long)]
-    pub address: String,
-    /// Her name.
-    #[arg(long)]
-    pub name: String,
-    /// SPDX identifier of the licence she gives.
-    #[arg(long)]
-    pub licence: String,
-    /// What she consents to, in her words.
-    #[arg(long)]
-    pub consent: String,
+    #[command(flatten)]
+    pub owner: Owner,
     /// The dataset to write.
     #[arg(long)]
     pub out: PathBuf,

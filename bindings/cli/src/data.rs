@@ -79,7 +79,8 @@ fn in_words(facts: &FileFacts) -> String {
 }
 
 pub(crate) fn prepare(verb: args::Prepare, out: &mut Output<'_>) -> Done {
-    let args::Prepare { files, base, address, name, licence, consent, out: path, speakers } = verb;
+    let args::Prepare { files, base, owner, out: path, speakers } = verb;
+    let args::Owner { address, name, licence, consent } = owner;
     let args::Speakers { character, user } = speakers;
     let files = files.iter().map(|path| text(path)).collect();
     let contributor = ContributorTerms { address, name, licence, consent };

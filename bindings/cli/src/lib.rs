@@ -10,6 +10,7 @@
 #![allow(clippy::print_stderr, reason = "a command line talks")]
 
 mod args;
+mod create;
 mod data;
 mod talk;
 mod trust;
@@ -41,6 +42,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, input: &mut dyn BufRead, ou
     let mut out = Output { out, json };
     let done = match args.verb {
         Verb::Inspect(verb) => data::inspect(&verb, &mut out),
+        Verb::Create(verb) => create::create(*verb, &mut out),
         Verb::Prepare(verb) => data::prepare(verb, &mut out),
         Verb::Prove(verb) => trust::prove(verb, &mut out),
         Verb::Verify(verb) => trust::verify(&verb, &mut out),

@@ -49,7 +49,7 @@ pub(crate) fn verify(verb: &args::Verify, out: &mut Output<'_>) -> Done {
 }
 
 /// Progress, on the error output.
-struct OnScreen;
+pub(crate) struct OnScreen;
 
 impl ProgressListener for OnScreen {
     fn on_progress(&self, progress: Progress) -> bool {

@@ -97,3 +97,45 @@ fn the_command_line_votes() {
         assert_eq!((code, told[0]["error"]["code"].as_str()), (1, Some("market")));
     });
 }
+
+/// Card and chats become a character that is heard; stopped and called anew, what is done is not done again.
+#[test]
+fn the_command_line_creates_a_character() {
+    let folder = tempfile::tempdir().unwrap();
+    let diva = lazai_examples::diva::folder();
+    let chats = std::fs::read_to_string(diva.join("data/dialogues.jsonl")).unwrap();
+    let few: Vec<&str> = chats.lines().step_by(8).collect();
+    std::fs::write(folder.path().join("chats.jsonl"), few.join("\n")).unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let create = |steps: &str, name: &str| {
+        let base = lazai_examples::stage::base_path().unwrap().display().to_string();
+        let args = ["lazai", "--json", "create", &diva.join("card.json").display().to_string(), &path("chats.jsonl")]
+            .map(String::from)
+            .into_iter()
+            .chain(["--base".into(), base, "--out".into(), path("made"), "--steps".into(), steps.into()])
+            .chain(["--address", "0x00000000000000000000000000000000000000ad", "--name", name].map(String::from))
+            .chain(["--licence", "CC-BY-4.0", "--consent", "for training"].map(String::from));
+        let mut out = Vec::new();
+        let code = lazai_cli::run(args.map(Into::into), &mut &b""[..], &mut out);
+        let told: Vec<serde_json::Value> =
+            out.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
+        (code, told)
+    };
+    let (code, told) = create("1", "Ada");
+    assert_eq!(code, 0, "{told:?}");
+    let step = |name: &str| told.iter().find(|told| told["step"] == name).unwrap();
+    assert_eq!(step("card")["name"], "Vesper Volt");
+    assert!(step("dataset")["facts"]["records"].as_u64().unwrap() > 3);
+    let (base, adapter) = (step("preview")["base"].as_str().unwrap(), step("preview")["adapter"].as_str().unwrap());
+    assert!(!base.is_empty() && !adapter.is_empty());
+    assert_eq!(step("proof")["missing"][0], "ledger");
+
+    let written = |name: &str| std::fs::metadata(folder.path().join("made").join(name)).unwrap().modified().unwrap();
+    let (dataset, digest) = (written("dataset.safetensors"), step("adapter")["digest"].clone());
+    let (code, again) = create("1", "Ada");
+    assert_eq!((code, written("dataset.safetensors")), (0, dataset));
+    assert_eq!(again.iter().find(|told| told["step"] == "adapter").unwrap()["digest"], digest);
+    // Other terms are another character's.
+    let (code, told) = create("1", "Eve");
+    assert_eq!((code, told[0]["error"]["code"].as_str()), (4, Some("file")), "{told:?}");
+}

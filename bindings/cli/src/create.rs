@@ -1,0 +1,155 @@
+//! `create`: from files to a character that can be heard, and proved.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lazai_facade::native::data::{ContributorTerms, DatasetFacts, keep_file, prepare_dataset};
+use lazai_facade::native::model::{BaseModel, TrainingSettings};
+use lazai_facade::native::prove::prove_dataset;
+use lazai_facade::native::roles::write_public_part;
+use lazai_facade::native::{ProgressListener, data};
+use lazai_facade::{Character, FileNote, LazaiError, Message, ReplySettings};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::args;
+use crate::trust::OnScreen;
+use crate::{Done, Output, read};
+
+/// Tokens of a reply in the preview.
+const PREVIEW_TOKENS: u32 = 48;
+/// Asked in the preview, and published, where nothing else is said.
+const QUESTION: &str = "Who are you?";
+/// Whose folder it is: another character is not written into it.
+const MARK: &str = "create.json";
+
+/// What a folder was made of.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Inputs {
+    card: String,
+    files: Vec<(String, u64)>,
+    base: String,
+    contributor: ContributorTerms,
+    speakers: (Option<String>, Option<String>),
+}
+
+/// Where things are in the folder.
+struct Place(PathBuf);
+
+impl Place {
+    fn of(&self, name: &str) -> String {
+        self.0.join(name).to_string_lossy().into_owned()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.join(name).is_file()
+    }
+}
+
+pub(crate) fn create(verb: args::Create, out: &mut Output<'_>) -> Done {
+    let place = Place(verb.out.clone());
+    let listener = || -> Option<Arc<dyn ProgressListener>> { if out.json { None } else { Some(Arc::new(OnScreen)) } };
+    let (dataset_listener, training_listener, proving_listener) = (listener(), listener(), listener());
+
+    let character = Character::from_bytes(read(&verb.card)?)?;
+    let inputs = inputs(&verb, &character)?;
+    claim(&place, &inputs)?;
+    let card = json!({"step": "card", "name": character.name(), "lorebookEntries": character.lorebook_entries()});
+    keep_file(&place.of("card.json"), character.to_v3_json().as_bytes())?;
+    out.tell(&card, |_| format!("card: {}", told(&character.name(), &character.notes())))?;
+
+    // Written whole or not at all: what is there is done.
+    let facts = if place.has("dataset.safetensors") && place.has("dataset.json") {
+        serde_json::from_slice(&read(Path::new(&place.of("dataset.json")))?)?
+    } else {
+        let (character, user) = inputs.speakers.clone();
+        let files = verb.files.iter().map(|path| path.to_string_lossy().into_owned()).collect();
+        let (base, dataset) = (inputs.base.clone(), place.of("dataset.safetensors"));
+        let terms = inputs.contributor.clone();
+        let facts = prepare_dataset(files, terms, base, dataset, dataset_listener, character, user)?;
+        keep_file(&place.of("dataset.json"), &serde_json::to_vec_pretty(&facts)?)?;
+        facts
+    };
+    out.tell(&json!({"step": "dataset", "facts": facts}), |_| in_words(&facts))?;
+
+    let questions = if verb.prompt.is_empty() { vec![QUESTION.to_owned()] } else { verb.prompt.clone() };
+    let public = place.of("public.json");
+    let terms = vec![inputs.contributor.clone()];
+    write_public_part(character.clone(), questions.clone(), terms, String::new(), public.clone())?;
+
+    let base = BaseModel::open(inputs.base.clone())?;
+    let settings = TrainingSettings { max_steps: verb.steps, ..TrainingSettings::default() };
+    let trained = base.train(place.of("dataset.safetensors"), settings, place.of("adapter"), training_listener)?;
+    let loss = |loss: Option<&f64>| loss.copied().unwrap_or_default();
+    let (first, last) = (loss(trained.losses.first()), loss(trained.losses.last()));
+    let steps = trained.losses.len();
+    let learnt = json!({"step": "adapter", "folder": trained.folder, "digest": trained.digest, "steps": steps, "loss": [first, last]});
+    out.tell(&learnt, |_| format!("adapter: {steps} steps, loss {first:.2} to {last:.2}, in {}", trained.folder))?;
+
+    let card = Message { role: "system".into(), content: character.system_prompt("you".into()) };
+    for question in &questions {
+        let asked = vec![card.clone(), Message { role: "user".into(), content: question.clone() }];
+        let settings = ReplySettings { max_tokens: Some(PREVIEW_TOKENS), seed: Some(1), ..ReplySettings::default() };
+        let before = base.generate(asked.clone(), None, settings.clone(), None)?;
+        let after = base.generate(asked, Some(trained.folder.clone()), settings, None)?;
+        let heard = json!({"step": "preview", "question": question, "base": before, "adapter": after});
+        out.tell(&heard, |_| format!("{question}\n  base:    {before}\n  adapter: {after}"))?;
+    }
+
+    match (&verb.ledger, &verb.submitter) {
+        (Some(ledger), Some(submitter)) => {
+            let (dataset, folder) = (place.of("dataset.safetensors"), place.of("proof"));
+            let (ledger, submitter) = (ledger.clone(), submitter.clone());
+            let proof = prove_dataset(dataset, Some(public), ledger, submitter, verb.nonce, folder, proving_listener)?;
+            out.tell(&json!({"step": "proof", "files": proof}), |_| {
+                format!("proof: {}, root {}", proof.proof, proof.root)
+            })?;
+        }
+        _ => {
+            let todo = json!({"step": "proof", "missing": ["ledger", "submitter"]});
+            out.tell(&todo, |_| "proof: none yet; a proof is bound to --ledger and --submitter".into())?;
+        }
+    }
+    Ok(true)
+}
+
+fn inputs(verb: &args::Create, character: &Character) -> Result<Inputs, LazaiError> {
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let size = |path: &PathBuf| {
+        let size = std::fs::metadata(path).map_err(|e| LazaiError::new("file", format!("{}: {e}", path.display())))?;
+        Ok::<_, LazaiError>((text(path), size.len()))
+    };
+    let args::Owner { address, name, licence, consent } = verb.owner.clone();
+    Ok(Inputs {
+        card: text(&verb.card),
+        files: verb.files.iter().map(size).collect::<Result<_, _>>()?,
+        base: text(&verb.base),
+        contributor: ContributorTerms { address, name, licence, consent },
+        // A log of several people is of the card's character, unless somebody else is named.
+        speakers: (verb.speakers.character.clone().or(Some(character.name())), verb.speakers.user.clone()),
+    })
+}
+
+/// Marks a folder as this character's, and refuses one that is another's.
+fn claim(place: &Place, inputs: &Inputs) -> Result<(), LazaiError> {
+    let path = place.of(MARK);
+    if let Ok(bytes) = std::fs::read(&path) {
+        let found: Inputs = serde_json::from_slice(&bytes)?;
+        if found != *inputs {
+            let told = format!("{path}: the folder is of other files or other terms; name another with --out");
+            return Err(LazaiError::new("file", told));
+        }
+        return Ok(());
+    }
+    data::keep_file(&path, &serde_json::to_vec_pretty(inputs)?)
+}
+
+fn told(name: &str, notes: &[FileNote]) -> String {
+    let notes: String = notes.iter().map(|n| format!("\n  {} {}: {}", n.action, n.place, n.reason)).collect();
+    format!("{name}{notes}")
+}
+
+fn in_words(facts: &DatasetFacts) -> String {
+    let DatasetFacts { records, tokens, held_out, notes } = facts;
+    told(&format!("dataset: {records} records, {tokens} tokens; {held_out} dialogues held out"), notes)
+}
