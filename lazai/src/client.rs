@@ -166,17 +166,17 @@ impl Session {
         &self.conversation
     }
 
-    /// What is owed for all replies so far.
+    /// The amount owed for all replies so far.
     #[must_use]
     pub fn owed(&self) -> Amount {
         self.conversation.owed()
     }
 
-    /// Ends the session together with the node, and gives what is left of the deposit back to the account. Returns what is left.
+    /// Ends the session together with the node, gives the rest of the deposit back to the account, and returns that amount.
     ///
     /// # Errors
-    /// [`ConsumerError`]. Where the node does not answer, [`Consumer::take_back`] ends the session without it; so it does for
-    /// whoever kept [`conversation`](Self::conversation).
+    /// [`ConsumerError`]. If the node does not answer, [`Consumer::take_back`] ends the session without it, also from a
+    /// kept copy of [`conversation`](Self::conversation).
     pub async fn end(&mut self) -> Result<Amount, ConsumerError> {
         let talker = self.consumer.talker();
         talker.settle(&mut self.conversation, &self.node).await?;

@@ -54,7 +54,7 @@ impl Draft {
         self.statement.binding.submission
     }
 
-    /// What is to be proved.
+    /// The statement to prove.
     #[must_use]
     pub fn statement(&self) -> &Statement {
         &self.statement
@@ -113,7 +113,7 @@ impl Proved {
         self.draft.id()
     }
 
-    /// What is proved.
+    /// The proved statement.
     #[must_use]
     pub fn statement(&self) -> &Statement {
         &self.draft.statement
@@ -181,7 +181,7 @@ impl Proved {
         })
     }
 
-    /// What each contributor signs: this root, licence, consent and weight, in this class.
+    /// The contributors' signatures: each signs its root, licence, consent and weight, in this class.
     async fn consents(&self, contributors: &[Arc<dyn Signer>]) -> Result<Vec<ContributorShare>, CreatorError> {
         let Draft { creator, public, lineage, statement, .. } = &self.draft;
         // Proved weights are of at most 2^32 records: their sum has no more than 64 bits.

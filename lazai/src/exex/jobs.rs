@@ -1,4 +1,4 @@
-//! What an execution node has to do: one job for each accepted submission, by where on the ledger it was accepted.
+//! The work of an execution node: one job per accepted submission, by the place of its acceptance on the ledger.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::ExExError;
 use crate::store::write_atomically;
 
-/// How far a job is.
+/// The state of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -23,8 +23,8 @@ pub enum JobState {
     Waiting,
 }
 
-/// One accepted submission. The same submission accepted in another block is another job; what was trained for the one
-/// serves the other, since it is kept by submission.
+/// One accepted submission. The same submission accepted in another block is another job; both share the trained state,
+/// which is kept by submission.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Job {
@@ -38,7 +38,7 @@ pub struct Job {
     pub height: u64,
     /// The submission.
     pub submission: SubmissionId,
-    /// How far it is.
+    /// The job's state.
     pub state: JobState,
 }
 

@@ -12,12 +12,12 @@ use super::MAX_ANSWER_BYTES;
 use super::talk::{self, Model, ReplyReader, failed};
 use crate::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, ReleaseRequest, SignedRelease, SignedVoucher};
 
-/// How long a connection may take to come about.
+/// The time limit for connecting.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long a node that is busy is left alone, and how often it is asked again.
+/// The pause before a busy node is asked again, and the number of such tries.
 const BUSY: Duration = Duration::from_millis(1_100);
 const BUSY_TRIES: usize = 3;
-/// How long a whole reply may take.
+/// The time limit for a whole reply.
 const REPLY: Duration = Duration::from_secs(600);
 
 /// A node behind a URL. Its futures need no particular runtime: the network is waited for on threads of the `blocking`
@@ -57,7 +57,7 @@ impl HttpNode {
         Ok(Self { url: url.into(), agent: agent() })
     }
 
-    /// What it offers.
+    /// The models that the node offers.
     ///
     /// # Errors
     /// [`NodeError::Refused`], [`NodeError::Transport`].
@@ -67,8 +67,8 @@ impl HttpNode {
         talk::models(&body)
     }
 
-    /// Asks the node to release a session, so that its payer ends it at once. Whose signature it bears,
-    /// [`Talker::check_release`] says.
+    /// Asks the node to release a session, so that its payer can end it at once. [`Talker::check_release`] checks the
+    /// signature; this method does not.
     ///
     /// # Errors
     /// [`NodeError::Refused`]; [`NodeError::Transport`], also for the release of another session.
@@ -111,7 +111,7 @@ impl HttpNode {
         Ok(answer.status)
     }
 
-    /// What the node answers. One that is busy is asked again: whatever is sent here has the same answer if it came twice.
+    /// The node's answer. Asks a busy node again: everything sent here is answered the same if it arrives twice.
     async fn answered(&self, path: &str, headers: Vec<(String, String)>, body: String) -> Result<Answer, NodeError> {
         let mut tries = 0;
         loop {
@@ -124,7 +124,7 @@ impl HttpNode {
             if answer.status != 503 {
                 return Ok(answer);
             }
-            // What a refusal says is read whole: it may be that of a node that is busy.
+            // A refusal is read whole: the node may only be busy.
             let said = answer.whole().await.unwrap_or_default();
             if talk::refusal(503, &said).code() != "node.busy" || tries == BUSY_TRIES {
                 return Ok(Answer::said(503, said));
@@ -161,7 +161,7 @@ impl HttpNode {
     }
 }
 
-/// What a node answers: a status, and a body that comes in pieces.
+/// A node's answer: a status, and a body that comes in pieces.
 struct Answer {
     status: u16,
     body: Unblock<Box<dyn Read + Send>>,

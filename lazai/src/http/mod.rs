@@ -1,4 +1,4 @@
-//! The market over HTTP, in the dialect that people's programs already speak: OpenAI's chat completions.
+//! The market over HTTP, in the API that existing programs use: OpenAI's chat completions.
 //!
 //! ```text
 //!  SillyTavern, OpenAI's clients ──► Loopback ──► Front ──► Provider
@@ -8,15 +8,15 @@
 //!
 //! | type | is |
 //! |---|---|
-//! | [`talk`] | what client and node say to each other, for any transport |
+//! | [`talk`] | messages between client and node, for any transport |
 //! | [`Front`] | a node's server: `/v1/models`, `/v1/chat/completions`, vouchers |
 //! | [`HttpNode`] | a node as its consumers see it: a [`Node`](crate::node::Node) behind a URL |
 //! | [`Loopback`] | a local endpoint for unmodified clients: it pays out of a budget and checks every receipt |
 //! | [`OpenAiBackend`] | a [`Backend`](lazai_lora::backend::Backend) that lets vLLM or llama.cpp's server answer |
 //!
-//! Who asks a [`Front`] without paying gets status 402 with the offers in the header `PAYMENT-REQUIRED`; who pays sends
-//! `PAYMENT-SIGNATURE` and gets `PAYMENT-RESPONSE`, as x402 (version 2) has it, under the scheme
-//! [`SCHEME`](payment::SCHEME). What is in them is in [`payment`].
+//! Unpaid requests to a [`Front`] get status 402 with the offers in the header `PAYMENT-REQUIRED`. Paid requests carry
+//! `PAYMENT-SIGNATURE` and get `PAYMENT-RESPONSE`, as in x402 (version 2), under the scheme [`SCHEME`](payment::SCHEME).
+//! [`payment`] has their contents.
 
 #[cfg(feature = "node")]
 mod backend;

@@ -15,9 +15,9 @@ use crate::node::ReplySettings;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{parameter}: {reason}")]
 pub struct BadRequest {
-    /// Which parameter.
+    /// The parameter.
     pub parameter: String,
-    /// What is wrong with it.
+    /// The reason.
     pub reason: String,
 }
 
@@ -30,15 +30,15 @@ impl BadRequest {
 /// A request for a chat completion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
-    /// Which model.
+    /// The model.
     pub model: String,
     /// The conversation.
     pub messages: Vec<Message>,
-    /// How the reply is wanted.
+    /// The requested reply settings.
     pub settings: ReplySettings,
-    /// Whether it comes piece by piece.
+    /// True for a streamed reply.
     pub stream: bool,
-    /// Whether a streamed reply ends with the numbers of tokens.
+    /// True if a streamed reply ends with token counts.
     pub include_usage: bool,
 }
 
@@ -120,7 +120,7 @@ impl Asked {
     }
 }
 
-/// What would be another reply than was asked for if it were left unread, and which values of it say nothing.
+/// Parameters that would change the reply if they were ignored, each with a test for values that change nothing.
 #[allow(clippy::type_complexity, reason = "a table")]
 const UNSUPPORTED: &[(&str, fn(&Value) -> bool)] = &[
     ("audio", Value::is_null),
@@ -194,7 +194,7 @@ pub struct ApiError {
     pub status: u16,
     /// A word that does not change: see [`NodeError::code`](crate::node::NodeError::code).
     pub code: String,
-    /// What went wrong.
+    /// The message.
     pub message: String,
     /// The parameter that is wrong, if one is.
     pub parameter: Option<String>,
@@ -237,7 +237,8 @@ impl ApiError {
         json!({"error": ErrorFields { message, kind: kind.into(), param, code }})
     }
 
-    /// Whether asking the same again may help. OpenAI's clients try again on 409, 429 and 5xx unless they are told.
+    /// Tells whether the same request may succeed later. OpenAI's clients retry on 409, 429 and 5xx unless they are told
+    /// not to.
     #[must_use]
     pub fn may_be_tried_again(&self) -> bool {
         matches!(self.status, 429 | 502 | 503)

@@ -21,7 +21,7 @@ const BATCH: usize = 100;
 const UNDER_WAY: usize = 8;
 
 impl Provider {
-    /// Redeems the last voucher of a session; nothing is to be done if it was redeemed, alone or among others.
+    /// Redeems the last voucher of a session. Does nothing if it was redeemed, alone or among others.
     ///
     /// # Errors
     /// [`NodeError::Book`], or what the ledger says.
@@ -31,13 +31,13 @@ impl Provider {
         };
         let label = format!("redeem {session} {}", voucher.cumulative);
         let sent = self.send(&label, Transaction::Redeem { voucher, signature }).await;
-        // The node redeems by itself meanwhile: who asked for this has what she asked for.
+        // The node may have redeemed it meanwhile: then the caller's goal is reached.
         let redeemed = self.account.ledger().head().session(session).map(|s| s.redeemed);
         if redeemed >= Some(voucher.cumulative) { Ok(()) } else { sent }
     }
 
-    /// Redeems whatever is owed and not redeemed yet, under whichever offers: on a chain a hundred sessions in a
-    /// transaction. Gives those that the ledger refused.
+    /// Redeems everything that is owed and not redeemed yet, under any offer: on a chain, a hundred sessions per
+    /// transaction. Returns those that the ledger refused.
     ///
     /// # Errors
     /// [`NodeError::Book`] if the folder of sessions cannot be read, or what the ledger says of a whole batch.
@@ -76,7 +76,7 @@ impl Provider {
                 vouchers.push((until_s, Reverse(won), (voucher, signature)));
             }
         }
-        // What is lost soonest goes first, and of that the dearest.
+        // Soonest lost first, then dearest.
         vouchers.sort_by_key(|(until_s, won, _)| (*until_s, *won));
         let vouchers: Vec<_> = vouchers.into_iter().map(|(.., voucher)| voucher).collect();
         let batches = vouchers.chunks(BATCH).map(|batch| self.redeem_batch(batch.to_vec()));
@@ -142,10 +142,10 @@ impl Provider {
         self.release(id).await
     }
 
-    /// Ends a session; what was not redeemed goes back to its payer.
+    /// Ends a session; the unredeemed rest goes back to its payer.
     ///
     /// # Errors
-    /// What the ledger says.
+    /// The ledger's error.
     pub async fn close(&self, session: SessionId) -> Result<(), NodeError> {
         self.send(&format!("close {session}"), Transaction::CloseSession { session }).await
     }
