@@ -18,18 +18,18 @@ pub enum SplitError {
     /// Less than [`MIN_CREATOR_BPS`] for the creator.
     #[error("creator's share of {creator_bps} bps is below the minimum of {MIN_CREATOR_BPS}")]
     CreatorBelowMinimum {
-        /// What was proposed.
+        /// The proposed part.
         creator_bps: u16,
     },
     /// The three shares do not sum to 10,000.
     #[error("shares sum to {sum} bps, expected 10000")]
     Sum {
-        /// What they sum to.
+        /// The sum.
         sum: u32,
     },
 }
 
-/// Who gets which part of revenue.
+/// The parts of revenue: for the creator's class, the node and the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "RawSplit", into = "RawSplit")]
 pub struct RevenueSplit {

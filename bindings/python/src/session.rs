@@ -17,12 +17,12 @@ pub struct Session(pub(crate) Arc<Inner>);
 
 #[pymethods]
 impl Session {
-    /// Has every receipt from now on recounted, rather than held to bounds.
+    /// Recounts every receipt from now on, instead of only holding it to bounds.
     fn recount_with(&self, counter: &TokenCounter) {
         self.0.recount_with(counter.0.clone());
     }
 
-    /// Says something, hears the reply, checks it and pays for it. `on_text(piece)` stops listening by `False`.
+    /// Sends a message, receives the reply, checks it and pays for it. `on_text(piece)` stops listening by `False`.
     #[pyo3(signature = (text, on_text=None, settings=None))]
     fn say(
         &self,
@@ -36,7 +36,7 @@ impl Session {
         told.or_raise(turn)
     }
 
-    /// What is owed for the session so far, in base units.
+    /// The amount owed for the session so far, in base units.
     fn owed(&self) -> String {
         self.0.owed()
     }
@@ -46,7 +46,7 @@ impl Session {
         self.0.to_json().map_err(crate::raised)
     }
 
-    /// Ends the session together with the node; gives what is left of the deposit, which is the payer's again.
+    /// Ends the session together with the node; returns the rest of the deposit, which is the payer's again.
     fn end(&self, py: Python<'_>) -> PyResult<String> {
         free(py, || block_on(self.0.end()))
     }
@@ -55,7 +55,7 @@ impl Session {
         this
     }
 
-    /// Ends the session, unless something was raised: then it can be gone on with, or taken back.
+    /// Ends the session, unless an exception was raised: then it can be continued, or taken back.
     #[pyo3(signature = (kind, _value, _traceback))]
     fn __exit__(
         &self,

@@ -1,4 +1,4 @@
-//! What a transaction did.
+//! Effects of a transaction.
 
 use lazai_core::{
     Address, Amount, Asset, ClassId, Digest, ParamsVersion, ProposalId, SessionId, SubmissionId, TokenId, VersionNumber,
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::governance::Measure;
 use crate::split::{RevenueSplit, Split};
 
-/// What a transaction did. Events of tokens are those of ERC-8028, by the same names.
+/// An effect of a transaction. Events of tokens are those of ERC-8028, by the same names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -24,7 +24,7 @@ pub enum Event {
     Challenged { submission: SubmissionId, validator: Address, challenger: Address, deadline_s: u64 },
     /// A challenge was decided: by vote, or denied because it was not upheld in time.
     ChallengeDecided { submission: SubmissionId, validator: Address, upheld: bool },
-    /// A validator other than the accused gave her word on a challenge.
+    /// A validator other than the accused voted on a challenge.
     ChallengeVoted { submission: SubmissionId, validator: Address, voter: Address, upheld: bool },
     /// A token's revenue was paid to its owner.
     Claimed { token: TokenId, to: Address, asset: Asset, amount: Amount },

@@ -1,4 +1,4 @@
-//! What governance does, and what crosses between the market and the chain that it is on.
+//! Measures of governance, and money that crosses between the market and its chain.
 
 use lazai_core::{Address, Amount, Asset, ParamsVersion};
 use serde::{Deserialize, Serialize};
@@ -15,20 +15,20 @@ use crate::quorum::{MAX_VALIDATORS, MAX_WEIGHT, validator_change_digest};
 pub enum Crossing {
     /// Somebody brought money into an account.
     Deposit {
-        /// Whose balance grows.
+        /// The account whose balance grows.
         account: Address,
         /// Of what.
         asset: Asset,
-        /// How much.
+        /// The amount.
         amount: Amount,
     },
     /// Somebody took money out.
     Withdraw {
-        /// Whose balance shrinks.
+        /// The account whose balance shrinks.
         account: Address,
         /// Of what.
         asset: Asset,
-        /// How much.
+        /// The amount.
         amount: Amount,
     },
 }

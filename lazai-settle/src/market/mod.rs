@@ -47,7 +47,7 @@ impl Market {
         Ok(events)
     }
 
-    /// Applies a transaction of a sender who is known already: a chain checks her signature itself.
+    /// Applies a transaction of an authenticated sender: a chain checks the sender's signature itself.
     ///
     /// # Errors
     /// [`MarketError`]; then nothing has changed.
@@ -126,7 +126,7 @@ impl Market {
         Ok(vec![Event::Transferred { from: sender, to, asset, amount }])
     }
 
-    /// What an account would have left; nothing is changed.
+    /// The balance of an account after a deduction; nothing is changed.
     fn balance_less(&self, account: Address, asset: Asset, amount: Amount) -> Result<Amount, MarketError> {
         let available = self.balance(account, asset);
         let short = MarketError::InsufficientFunds { account, asset, available, needed: amount };

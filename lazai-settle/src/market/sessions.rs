@@ -234,7 +234,7 @@ impl Market {
         if sender == session.offer.node || session.final_at_s.is_some_and(|at_s| now_s > at_s) {
             return self.end(id);
         }
-        // What is left of a session by quota is the fund's: once it is over, anyone may ask for its end.
+        // The rest of a session by quota belongs to the fund: once the session is over, anyone may request its end.
         let over = session.is_sponsored() && session.final_at_s.is_none() && now_s > session.deadline_s;
         if sender != payer && !over {
             return Err(MarketError::NotAllowed { sender, role: "the session's node or payer" });

@@ -88,7 +88,7 @@ impl Market {
     }
 }
 
-/// What a chain's governor counted.
+/// Votes that a chain's governor counted.
 #[cfg(feature = "evm")]
 impl Market {
     /// Takes over a proposal of a chain's governor, which counts votes itself.

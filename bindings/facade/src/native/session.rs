@@ -18,8 +18,8 @@ pub struct Session {
 
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 impl Market {
-    /// Opens a session at a node, whose URL is given, with the character of this id among its models, or with the first. The
-    /// key pays a deposit, in base units, and signs what is said.
+    /// Opens a session at the node with this URL, with the character of this id among its models, or with the first. The
+    /// key pays a deposit, in base units, and signs requests and vouchers.
     ///
     /// # Errors
     /// `request.model` if the node offers no such character, `node.…`, `market`, `ledger…`, `signer.…`, `money.not_decimal`.
@@ -39,7 +39,7 @@ impl Market {
         Ok(Session::of(client, session.conversation().clone()))
     }
 
-    /// Goes on with a session, as [`Session::to_json`] kept it.
+    /// Continues a session that [`Session::to_json`] kept.
     ///
     /// # Errors
     /// `json.malformed`, `node.transport` if it is no URL of HTTP, `hex.…`.
@@ -71,16 +71,16 @@ impl Session {
 
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 impl Session {
-    /// Has every receipt from now on recounted, rather than held to bounds.
+    /// Recounts every receipt from now on, instead of only holding it to bounds.
     pub fn recount_with(&self, counter: Arc<TokenCounter>) {
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         *client = client.clone().with_counter(counter.0.clone());
     }
 
-    /// Says something, hears the reply, checks it and pays for it. A payment that did not get through is sent first.
+    /// Sends a message, receives the reply, checks it and pays for it. First sends a payment that did not get through.
     ///
     /// # Errors
-    /// `node.…`, `consumer.…`, `signer.…`; the same can be said again.
+    /// `node.…`, `consumer.…`, `signer.…`; the same message can be sent again.
     pub async fn say(
         &self,
         text: String,
@@ -90,7 +90,7 @@ impl Session {
         let mut saying = Saying { session: self, now: self.now() };
         let mut listener = listener;
         let mut on_text = |piece: &str| {
-            // Who does not want to hear more is not told more; the reply is paid all the same.
+            // A listener that stops gets no more text; the reply is paid all the same.
             if listener.as_ref().is_some_and(|listener| !listener.on_text(piece.to_owned())) {
                 listener = None;
             }
@@ -99,12 +99,12 @@ impl Session {
         Ok(ChatTurn::of(reply, None))
     }
 
-    /// What is owed for the session so far, in base units.
+    /// The amount owed for the session so far, in base units.
     pub fn owed(&self) -> String {
         self.conversation().owed().to_string()
     }
 
-    /// The conversation with its receipts: to go on later ([`Market::talk_on`]), and as evidence.
+    /// The conversation with its receipts: to continue later ([`Market::talk_on`]), and as evidence.
     ///
     /// # Errors
     /// None in practice.
@@ -112,7 +112,7 @@ impl Session {
         Ok(serde_json::to_string(&*self.conversation())?)
     }
 
-    /// Ends the session together with the node; gives what is left of the deposit, in base units, which is the payer's again.
+    /// Ends the session together with the node; returns the rest of the deposit, in base units, which is the payer's again.
     ///
     /// # Errors
     /// `node.…`, `consumer.…`, `market`, `ledger…`, `signer.…`.
@@ -122,7 +122,7 @@ impl Session {
     }
 }
 
-/// The session while something is said: what was received is kept, whatever ends it.
+/// The session during an exchange: received data is kept, however the exchange ends.
 struct Saying<'s> {
     session: &'s Session,
     now: lazai::Session,

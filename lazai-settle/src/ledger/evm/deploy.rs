@@ -1,4 +1,4 @@
-//! Where a market's contracts are on a chain, and how they come there.
+//! A market's contracts on a chain: their addresses, and their deployment.
 
 use alloy_primitives::{Address as EvmAddress, Bytes, U256};
 use alloy_sol_types::SolConstructor;
@@ -66,7 +66,7 @@ impl Deployment {
     }
 }
 
-/// How a market begins that is deployed.
+/// The initial state of a market to be deployed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Founding {
     /// The first parameters.
@@ -75,16 +75,16 @@ pub struct Founding {
     pub assets: Vec<Asset>,
     /// Validators and their weights.
     pub validators: Weights,
-    /// Who gets how many units of the governance token; 10^18 are one vote.
+    /// Initial holders of the governance token and their amounts, in its units; 10^18 are one vote.
     pub voters: Vec<(Address, u128)>,
-    /// Who may pause new business; nobody for zero.
+    /// The account that may pause new business; zero for none.
     pub guardian: Address,
     /// Seconds between a vote and its effect, from [`MIN_TIMELOCK_S`] to [`MAX_WINDOW_S`].
     pub timelock_s: u64,
 }
 
 impl Founding {
-    /// Checks what no vote could set either, and that holders have time to notice what was voted.
+    /// Checks the bounds that votes also have, and that holders have time to notice a vote's outcome.
     ///
     /// # Errors
     /// [`OutOfBounds`].

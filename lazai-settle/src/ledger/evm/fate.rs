@@ -1,4 +1,4 @@
-//! What became of a transaction, shown by the block that decided it: a provider's word alone has nothing signed a second time.
+//! The outcome of a transaction, shown by the block that decided it: on a provider's word alone, nothing is signed again.
 
 use alloy_primitives::{Address as EvmAddress, B256, U64};
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ impl Node {
         Err(LedgerError::Untrue { block: after, reason })
     }
 
-    /// Whether a transaction that is said to have failed in a block did; nothing if the block is gone.
+    /// Checks that a transaction reported as failed in a block did fail; `None` if the block is gone.
     ///
     /// # Errors
     /// [`LedgerError`]: the block's receipts say otherwise.

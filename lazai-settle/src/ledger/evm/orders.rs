@@ -1,8 +1,8 @@
-//! What somebody wants done, from the wish to a place deep in the chain.
+//! Transaction lifecycle: prepare, sign, broadcast, resend, confirm.
 
 use super::*;
 
-/// What somebody wants done.
+/// An order: a transaction, or a movement of money, that a caller wants confirmed.
 #[derive(Clone)]
 #[allow(clippy::large_enum_variant, reason = "orders are rare and short-lived")]
 pub(super) enum Order {
@@ -13,7 +13,7 @@ pub(super) enum Order {
     Approve { asset: Asset },
 }
 
-/// What is next for an order.
+/// The next step of an order.
 #[allow(clippy::large_enum_variant, reason = "short-lived")]
 pub(super) enum Step {
     Sign(Unsigned, Option<Sent>),
@@ -104,7 +104,7 @@ impl Inner {
         Ok(look(&reader))
     }
 
-    /// How an order begins: it is in the chain already, or under way, or it is to be signed.
+    /// The first step of an order: it is in the chain already, or under way, or to be signed.
     fn begin(&self, sender: Address, key: Digest, order: &Order) -> Result<Step, LedgerError> {
         let found = self.found(sender, key, order)?;
         match self.outbox.get(sender, key) {
@@ -172,8 +172,8 @@ impl Inner {
         })
     }
 
-    /// What the contracts refuse, the market's rules refuse too, and say more precisely why. What they say of money is
-    /// left out: on chain it comes from wallets.
+    /// Replaces a contract's refusal by the market's, which is more precise. The market's errors about money are left out:
+    /// on chain, money comes from wallets.
     fn in_our_words(&self, view: &View, sender: Address, order: &Order, error: LedgerError) -> LedgerError {
         let (LedgerError::Reverted { .. }, Order::Transaction(transaction)) = (&error, order) else { return error };
         let mut market = Market::clone(&view.head.market).checking_signatures();
@@ -296,12 +296,12 @@ impl Inner {
 }
 
 impl Order {
-    /// Whether an entry may be what became of this.
+    /// Tells whether an entry may be the result of this order.
     fn is(&self, action: &Action) -> bool {
         let kind = |t: &Transaction| std::mem::discriminant(t);
         use Transaction::{OpenSession, TopUp, Transfer};
         match (self, action) {
-            // Whose money moves by what is all logged.
+            // The logs of these name every party, so they are compared whole.
             (
                 Self::Transaction(wanted @ (OpenSession { .. } | TopUp { .. } | Transfer { .. })),
                 Action::Transaction(done),

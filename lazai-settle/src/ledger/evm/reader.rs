@@ -19,13 +19,13 @@ use crate::merkle;
 use crate::notice::{Action, Chain, Cursor, Entry, Notice, Origin, Position};
 use crate::quorum::ValidatorSet;
 
-/// Blocks that can be undone one by one. What is deeper is read anew from the start.
+/// Blocks that can be undone one by one. A deeper change means reading anew from the start.
 pub(super) const KEPT_BLOCKS: u64 = 128;
 /// Blocks whose logs are asked for at once, where they are too deep to be undone.
 const SPAN: u64 = 2_000;
 /// Blocks that were undone and are remembered, so that followers can be told what was in them.
 const UNDONE_BLOCKS: usize = 512;
-/// How often reading begins anew because the chain changed meanwhile.
+/// The number of tries to read again when the chain changes meanwhile.
 const TRIES: u32 = 16;
 
 /// A block that was read.
@@ -34,7 +34,7 @@ struct Block {
     hash: B256,
     parent: B256,
     time_s: u64,
-    /// How long the log was before it.
+    /// The length of the log before this block.
     first: usize,
     state: Arc<State>,
 }
@@ -56,7 +56,7 @@ pub(super) struct Reader {
     pub deployment: Deployment,
     pub genesis: Genesis,
     watched: Vec<EvmAddress>,
-    /// Where the market is before the first of `blocks`.
+    /// The market before the first of `blocks`.
     base: (Position, u64, Arc<State>),
     blocks: VecDeque<Block>,
     log: Vec<Entry>,
@@ -291,7 +291,7 @@ impl Reader {
         Ok(true)
     }
 
-    /// What changed since a follower was done.
+    /// The changes since a follower's cursor.
     pub fn notices(&self, node: &Node, since: &Cursor) -> Result<Vec<Notice>, LedgerError> {
         let tip = self.tip();
         let mut common = Position { height: 0, hash: Digest::ZERO };
@@ -313,7 +313,7 @@ impl Reader {
         })
     }
 
-    /// Whether a block is on the chain, as far as it was read.
+    /// Tells whether a block is on the chain, as far as it was read.
     fn holds(&self, node: &Node, position: Position) -> Result<bool, LedgerError> {
         if position.height > self.tip().height {
             return Ok(false);
@@ -362,7 +362,7 @@ fn entry(index: usize, draft: Draft, header: &Header, transaction: &ChainTransac
 
 type First = (crate::governance::Params, Vec<Asset>);
 
-/// What the constructors were given: parameters and assets, and the first validators.
+/// The constructors' arguments: parameters and assets, and the first validators.
 fn beginning(node: &Node, deployment: &Deployment) -> Result<(Option<First>, ValidatorSet), LedgerError> {
     let head: u64 = node.latest()?.number.to();
     let (parameters, quorum) = (evm(deployment.contracts.parameters), evm(deployment.contracts.quorum));

@@ -18,7 +18,7 @@ use super::encode::Call;
 use super::rpc::{Node, RpcError, failed};
 use crate::ledger::LedgerError;
 
-/// What follows a key at the end of a call's data. Solidity reads arguments from the front and ignores what follows.
+/// The mark before a key at the end of a call's data. Solidity reads arguments from the front and ignores further bytes.
 const KEY_MARK: &[u8; 8] = b"lazaikey";
 
 /// The data of a call with the key that it is sent under: anyone who reads the chain finds it again.
@@ -79,7 +79,7 @@ impl Unsigned {
         self
     }
 
-    /// What the signer is asked.
+    /// The request to the signer.
     pub fn request(&self) -> SigningRequest {
         let encoded = self.0.encoded_for_signing();
         SigningRequest {
@@ -132,7 +132,7 @@ pub(super) struct Sent {
     pub variants: Vec<(Bytes, B256)>,
 }
 
-/// What was sent and is not deep in the chain yet: on disk before the node gets it.
+/// Transactions that are sent and not confirmed yet: written to disk before the node gets them.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     folder: Option<PathBuf>,
@@ -202,7 +202,7 @@ impl Outbox {
     }
 }
 
-/// Gives a transaction to the node. What the node has already, or has no use for any more, is no error.
+/// Sends a transaction to the node. It is no error if the node has it already, or has no use for it any more.
 pub(super) fn broadcast(node: &Node, sent: &Sent) -> Result<(), LedgerError> {
     let Some((raw, _)) = sent.variants.last() else { return Ok(()) };
     match node.send(raw) {
