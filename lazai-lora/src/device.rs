@@ -1,4 +1,4 @@
-//! Where to compute. A cargo feature only compiles a device in; which one is used is a value.
+//! The compute device. A cargo feature only compiles a device in; a value selects it.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

@@ -23,9 +23,9 @@ pub enum OpeningError {
     NoSuch {
         /// Record, prompt or contributor.
         what: &'static str,
-        /// Which was asked for.
+        /// The requested index.
         index: u64,
-        /// How many there are.
+        /// The number there is.
         count: u64,
     },
     /// The path does not lead to the root.
@@ -33,7 +33,7 @@ pub enum OpeningError {
     NotUnderRoot {
         /// Record, prompt or contributor.
         what: &'static str,
-        /// Which one it claims to be.
+        /// The index that it claims.
         index: u64,
         /// The root.
         root: Digest,
@@ -41,7 +41,7 @@ pub enum OpeningError {
     /// The dataset could not be read.
     #[error("{reason}")]
     Source {
-        /// What went wrong.
+        /// The reason.
         reason: String,
     },
 }
@@ -115,11 +115,11 @@ fn root_of(leaves: &[HashOut]) -> HashOut {
 pub struct RecordOpening {
     /// Number of its contributor.
     pub contributor: u8,
-    /// Its place among her records.
+    /// Its place among the contributor's records.
     pub index: u64,
     /// Token ids.
     pub tokens: Vec<u32>,
-    /// Which tokens the character says.
+    /// The tokens that the character says.
     pub loss_mask: Vec<bool>,
     salt: Digest,
     path: Path,
@@ -155,7 +155,7 @@ impl RecordOpening {
         Ok(Self { contributor, index: index as u64, tokens, loss_mask, salt, path })
     }
 
-    /// Whether the record is in the dataset of a statement.
+    /// Checks that the record is in the dataset of a statement.
     ///
     /// # Errors
     /// [`OpeningError`].
@@ -211,7 +211,7 @@ impl PromptOpening {
         Ok(Self { index: index as u64, prompt, path: Path::of(&leaves, index) })
     }
 
-    /// Whether the prompt is among those of a statement.
+    /// Checks that the prompt is among those of a statement.
     ///
     /// # Errors
     /// [`OpeningError`].
@@ -225,8 +225,8 @@ impl PromptOpening {
     }
 }
 
-/// One contributor's part under a root, for who knows no more than the root: whoever comes before her stays
-/// hidden, of those after her only totals and roots are shown.
+/// One contributor's part under a root, for a reader who knows only the root: earlier contributors stay hidden; of later
+/// ones, only totals and roots are shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ContributorOpening {

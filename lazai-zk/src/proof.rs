@@ -17,13 +17,13 @@ pub enum ProofFormatError {
     /// Other first bytes than `LZP2`, or nothing after the header.
     #[error("not a proof of format LZP2: {bytes} bytes")]
     NotProof {
-        /// How many bytes there are.
+        /// The length in bytes.
         bytes: usize,
     },
     /// More than [`MAX_PROOF_BYTES`].
     #[error("proof of {bytes} bytes exceeds the limit of {MAX_PROOF_BYTES}")]
     TooLarge {
-        /// How many bytes there are.
+        /// The length in bytes.
         bytes: usize,
     },
 }

@@ -27,7 +27,7 @@ pub const MAX_ADAPTER_BYTES: u64 = 4 << 30;
 /// Our word in the file's metadata, which PEFT leaves alone: the digest of the base model.
 const BASE_KEY: &str = "lazai.base";
 
-/// What is held against the base model when an adapter is read.
+/// The checks against the base model when an adapter is read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum BaseCheck {
     /// Shapes, and the base's digest if the file names one (those written here do).

@@ -24,8 +24,8 @@ pub(crate) use files::{read_f32, write_tensors};
 /// Greatest rank.
 pub const MAX_RANK: usize = 1024;
 
-/// Where the factors of one group of modules are among the parameters. `A` of all its modules are rows of one
-/// parameter, since they read the same input.
+/// The places of one group's factors among the parameters. `A` of all its modules are rows of one parameter, since they
+/// read the same input.
 #[derive(Clone)]
 struct Group {
     a: usize,
@@ -195,7 +195,7 @@ impl Adapter {
         Ok(sha256(&self.to_bytes()?))
     }
 
-    /// What a module's weight becomes: `W + scale B A`, or nothing if it is not targeted.
+    /// A module's updated weight: `W + scale B A`; `None` if it is not targeted.
     pub(crate) fn update(&self, layer: usize, module: usize) -> Result<Option<Tensor>> {
         for group in self.layers[layer].iter().flatten() {
             if let Some(i) = group.modules.iter().position(|(m, ..)| *m == module) {

@@ -107,8 +107,8 @@ fn refuse(name: &str, value: &Value, is_empty: bool, known: &'static str) -> Res
     unsupported("adapter_config.json option", &serde_json::json!({ name: value }), known)
 }
 
-/// How training began. Some ways take the adapter's beginning off the base, so that it is of another base than the one
-/// that its name says.
+/// Checks the way in which training began. Some ways subtract the adapter's initial values from the base: the adapter is
+/// then of another base than its name says.
 fn beginning(value: &Value) -> Result<()> {
     let known = match value {
         Value::Null | Value::Bool(_) => return Ok(()),

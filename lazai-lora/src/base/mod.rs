@@ -121,7 +121,7 @@ impl BaseModel {
         &self.config
     }
 
-    /// Where it computes.
+    /// The compute device.
     #[must_use]
     pub fn compute(&self) -> &Compute {
         &self.compute

@@ -1,5 +1,5 @@
-//! What a transformer layer is made of, forward and backward, without a tape: the weights do not learn, so each gradient
-//! is by the input alone, and what backward needs is said by its arguments.
+//! The parts of a transformer layer, forward and backward, without a tape. The weights do not learn: each gradient is by
+//! the input alone, and the arguments hold all that backward needs.
 //!
 //! On the processor each kernel is one pass over memory ([`cpu`]); on other devices it is put together from candle's
 //! operators ([`portable`]). Both are held to each other by tests.
@@ -14,7 +14,7 @@ use crate::error::{LoraError, Result};
 use cpu::product::Matrix;
 pub(crate) use linear::{LowRank, LowRankGradient, linear, linear_backward};
 
-/// How a row of attention is divided.
+/// The division of a row of attention into heads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Heads {
     /// Query heads.
@@ -188,7 +188,7 @@ pub(crate) fn scored_loss(
     Ok((losses, gradient.transpose()?))
 }
 
-/// What one step of AdamW does to every parameter.
+/// One step of AdamW on every parameter.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AdamStep {
     pub(crate) beta1: f64,

@@ -97,7 +97,7 @@ pub(crate) struct Tape {
     layers: Vec<(Tensor, Option<Kept>)>,
     /// Number of the first.
     first: usize,
-    /// What the final norm was given.
+    /// The input of the final norm.
     last: Tensor,
 }
 

@@ -18,7 +18,7 @@ const FILE: &str = "checkpoint.safetensors";
 /// The key of everything but tensors: one entry, so that equal states give equal files.
 const HISTORY: &str = "lazai.history";
 
-/// Where checkpoints are kept, and how many. On Unix they are for the process's own user alone.
+/// The folder of checkpoints, and the number to keep. On Unix only the process's own user can read them.
 #[derive(Debug, Clone)]
 pub struct Checkpoints {
     folder: PathBuf,
@@ -49,7 +49,7 @@ impl Checkpoints {
     }
 }
 
-/// What happened until now.
+/// The run so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct History {

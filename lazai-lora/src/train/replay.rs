@@ -15,7 +15,7 @@ use crate::error::{LoraError, Result};
 /// PyTorch.
 pub const TOLERANCE_PPM: u64 = 1_000;
 
-/// How a repeat is held against the record.
+/// The agreement of a repeat with the record.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Agreement {
@@ -34,7 +34,7 @@ pub enum Agreement {
 pub struct Replay {
     /// Steps that were repeated: from a state of the record (or the start) to a state of the record.
     pub steps: Range<u32>,
-    /// How it was compared, and what came out.
+    /// The result of the comparison.
     pub agreement: Agreement,
 }
 

@@ -38,14 +38,14 @@ impl State {
     }
 }
 
-/// What does not change during a run.
+/// The constants of a run.
 pub(super) struct Run<'a> {
     base: &'a BaseModel,
     config: &'a TrainConfig,
     data: &'a Data<'a>,
     plan: Vec<PlannedStep>,
     pub(super) steps: u32,
-    /// What a checkpoint is of: another base, configuration or dataset starts over.
+    /// The digest of base, configuration and dataset: a checkpoint with another digest is not used.
     pub(super) digest: Digest,
 }
 
@@ -154,7 +154,7 @@ impl<'a> Run<'a> {
         Ok(Some(evaluation))
     }
 
-    /// Whether so many measurements in a row brought nothing better.
+    /// Tells whether all steps are done, or too many measurements in a row were no better.
     pub(super) fn is_over(&self, state: &State) -> bool {
         if state.optimiser.step >= self.steps {
             return true;
@@ -165,7 +165,7 @@ impl<'a> Run<'a> {
         self.config.patience > 0 && since >= self.config.patience as usize
     }
 
-    /// Whether a checkpoint is due after the steps that were done.
+    /// Tells whether a checkpoint is due after the steps done.
     pub(super) fn is_due(&self, state: &State) -> bool {
         state.optimiser.step.is_multiple_of(self.config.checkpoint_steps.max(1)) || self.is_over(state)
     }

@@ -21,7 +21,7 @@ pub(super) struct Chunk {
     pub(super) tokens: u64,
 }
 
-/// What all chunks of a dataset share.
+/// The values that all chunks of a dataset share.
 pub(super) struct Plan {
     pub(super) bounds: Bounds,
     packed: usize,

@@ -29,7 +29,7 @@ use crate::statement::{CONTEXT_WORDS, Statement, StatementError};
 /// Memory that a large chunk takes; with less, small ones are used.
 const LARGE_CHUNK_BYTES: u64 = 2 << 30;
 
-/// What is being done.
+/// A stage of proving.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stage {
@@ -41,14 +41,14 @@ pub enum Stage {
     Outer,
 }
 
-/// How far proving is.
+/// Progress of proving.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// What is being done.
+    /// The current stage.
     pub stage: Stage,
-    /// How much of the stage is done.
+    /// The part of the stage that is done.
     pub done: u64,
-    /// How much there is.
+    /// The total.
     pub total: u64,
 }
 
@@ -68,47 +68,47 @@ pub enum ProveError {
     /// The statement is about another dataset than the one committed to.
     #[error("the statement has another {field} than the dataset")]
     OtherDataset {
-        /// Where they differ.
+        /// The field.
         field: &'static str,
     },
     /// More chunks than the recursion tree takes.
     #[error("{chunks} chunks, at most {} can be joined", 1 << MAX_DEPTH)]
     TooLarge {
-        /// How many there are.
+        /// The number of chunks.
         chunks: usize,
     },
-    /// The caller broke off. What is finished stays in the work folder.
+    /// The caller cancelled. Finished work stays in the work folder.
     #[error("cancelled while {stage:?} stood at {done} of {total}")]
     Cancelled {
-        /// What was being done.
+        /// The stage.
         stage: Stage,
-        /// How much of it was done.
+        /// The part that was done.
         done: u64,
-        /// How much there was.
+        /// The total.
         total: u64,
     },
     /// The work or circuit folder cannot be used.
     #[error("{folder}: {reason}")]
     Folder {
-        /// Which one.
+        /// The folder.
         folder: PathBuf,
-        /// What the operating system says.
+        /// The operating system's error.
         reason: String,
     },
     /// The thread pool could not be started.
     #[error("{threads} threads: {reason}")]
     Threads {
-        /// How many were asked for.
+        /// The number of threads requested.
         threads: usize,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
     /// The records break a rule, or are not those committed to: no proof exists.
     #[error("no proof of {what}: {reason}")]
     Unprovable {
-        /// Which part.
+        /// The part.
         what: &'static str,
-        /// What the backend says.
+        /// The backend's message.
         reason: String,
     },
 }

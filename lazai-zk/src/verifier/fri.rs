@@ -78,7 +78,7 @@ impl Initial<'_> {
     }
 }
 
-/// What folding needs, the same for every query.
+/// The constants of folding, the same for every query.
 struct Folding {
     root: u64,
     /// `1 / prod_{j != i} (g^i - g^j)` over the roots of unity of the folding's order: `g^i / ARITY`.
