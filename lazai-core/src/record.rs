@@ -8,7 +8,7 @@ use crate::digest::{CanonicalError, canonical_digest};
 use crate::id::{Address, Digest, LedgerId, SubmissionId};
 use crate::sign::{Encoder, TypedData};
 
-/// Which linear layers of a model an adapter changes.
+/// The linear layers of a model that an adapter changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Targets {
@@ -32,7 +32,7 @@ pub struct LoraConfig {
     /// Rank-stabilised LoRA (D. Kalajdzievski, 2023, arXiv:2312.03732).
     #[serde(default, skip_serializing_if = "is_default")]
     pub rank_stabilised: bool,
-    /// Which layers it changes.
+    /// The layers that it changes.
     #[serde(default, skip_serializing_if = "is_default")]
     pub targets: Targets,
 }
@@ -52,7 +52,7 @@ impl Default for LoraConfig {
     }
 }
 
-/// How the learning rate goes after the warm-up.
+/// The course of the learning rate after the warm-up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -71,7 +71,7 @@ pub enum Schedule {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
-    /// How often each dialogue is seen.
+    /// The number of passes over each dialogue.
     pub epochs: u32,
     /// Most steps, whatever the epochs; `None` for as many as there are.
     pub max_steps: Option<u32>,
@@ -84,7 +84,7 @@ pub struct TrainConfig {
     pub learning_rate_micro: u32,
     /// Steps of linear warm-up, before the schedule.
     pub warmup_steps: u32,
-    /// What follows the warm-up.
+    /// The schedule after the warm-up.
     #[serde(default, skip_serializing_if = "is_default")]
     pub schedule: Schedule,
     /// Weight decay, in millionths.
@@ -150,7 +150,7 @@ pub struct StateDigest {
     pub state: Digest,
 }
 
-/// What held-out dialogues said of the adapter at a step.
+/// The loss of the adapter on held-out dialogues at a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evaluation {
@@ -160,13 +160,13 @@ pub struct Evaluation {
     pub loss_micronats: u64,
 }
 
-/// How an adapter came to be. Integers throughout, so that its canonical form is the same everywhere.
+/// The training record of an adapter. Integers throughout, so that its canonical form is the same everywhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingRecord {
     /// The ledger that the submission is on.
     pub ledger: LedgerId,
-    /// What it was trained on.
+    /// The submission it was trained on.
     pub submission: SubmissionId,
     /// Root of the dataset, recomputed from the decrypted records.
     pub dataset_root: Digest,
@@ -191,12 +191,12 @@ pub struct TrainingRecord {
     /// States of the run by which a part of it can be repeated and compared; the last is the end's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub states: Vec<StateDigest>,
-    /// What held-out dialogues said on the way.
+    /// Losses on held-out dialogues during the run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evaluations: Vec<Evaluation>,
     /// Kind of device: `cpu`, `cuda` or `metal`.
     pub device: String,
-    /// Kind of machine. Where it is the same, a repeat gives the same bits; elsewhere, close ones.
+    /// Kind of machine. On the same kind, a repeat gives the same bits; elsewhere, close ones.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub machine: String,
     /// Version of this library.
@@ -215,7 +215,7 @@ impl TrainingRecord {
     }
 }
 
-/// What the ExEx signs: that she made this record, for this submission.
+/// The execution node's signed claim that it made this record, for this submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordClaim {
     /// The submission.

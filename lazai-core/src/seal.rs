@@ -35,7 +35,7 @@ pub enum SealError {
     /// Shorter than any ciphertext, or another format.
     #[error("not a ciphertext of format LZE1: {bytes} bytes")]
     NotCiphertext {
-        /// How long it is.
+        /// Its length in bytes.
         bytes: usize,
     },
     /// The operating system gave no randomness.
@@ -47,9 +47,9 @@ pub enum SealError {
     /// More than [`MAX_SEALED_BYTES`].
     #[error("{bytes} bytes exceed the limit of {max}")]
     TooLarge {
-        /// How many bytes there are.
+        /// Its length in bytes.
         bytes: usize,
-        /// How many are allowed.
+        /// The limit.
         max: usize,
     },
 }
@@ -143,7 +143,7 @@ impl SealedKey {
         bytes
     }
 
-    /// What [`SealedKey::to_bytes`] gave; `None` for any other length.
+    /// The key from the bytes of [`SealedKey::to_bytes`]; `None` for any other length.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (encapsulated, ciphertext) = bytes.split_first_chunk::<32>()?;

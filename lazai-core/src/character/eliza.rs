@@ -13,10 +13,10 @@ use super::placeholder::{Placeholders, Who, is_placeholder, who};
 use super::{CardError, Character, LoreEntry, Lorebook, Macros};
 use crate::report::{Action, Report};
 
-/// Where fields that a card has no place for are kept.
+/// The key of fields that a card has no place for.
 const KEPT: &str = "lazai/eliza";
 
-/// Whether an object looks like an Eliza character.
+/// Tells whether an object looks like an Eliza character.
 pub(super) fn looks_like_eliza(map: &Map<String, Value>) -> bool {
     let own =
         ["bio", "messageExamples", "message_examples", "modelProvider", "postExamples", "post_examples", "adjectives"];
@@ -163,7 +163,7 @@ fn is_secret(value: &Value) -> bool {
         || text.starts_with("-----BEGIN")
 }
 
-/// Who says what.
+/// Speakers and their words.
 type Conversation = Vec<(String, String)>;
 
 /// Version 0: lists of `{user, content: {text}}`; version 1: `name` for `user`; version 2: `{examples: [...]}`.

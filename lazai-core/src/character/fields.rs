@@ -20,7 +20,7 @@ impl<'a> Fields<'a> {
         Self { map, path: path.into(), report }
     }
 
-    /// What was not taken.
+    /// The fields that were not taken.
     pub(super) fn rest(self) -> Map<String, Value> {
         self.map
     }

@@ -44,7 +44,7 @@ impl Spec {
     }
 }
 
-/// What a character came in.
+/// The container of a character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -81,11 +81,11 @@ pub struct Imported {
     pub character: Character,
     /// The format it was in.
     pub spec: Spec,
-    /// What that came in.
+    /// The container of that format.
     pub container: Container,
     /// Files that came along; cards name them by `embeded://path` or `__asset:path`.
     pub files: Vec<EmbeddedFile>,
-    /// What was dropped or repaired.
+    /// Notes on data dropped or repaired.
     pub report: Report,
 }
 
@@ -212,7 +212,8 @@ fn json_or_yaml(json: &[u8], report: &mut Report) -> Result<(Map<String, Value>,
     }
 }
 
-/// Whether a text begins as a YAML mapping does: a name, a colon, and then a space or the line's end; and goes on with another.
+/// Tells whether a text begins as a YAML mapping does: a name, a colon, and then a space or the line's end; and goes on
+/// with another.
 pub(crate) fn looks_like_yaml(text: &str) -> bool {
     let is_key = |line: &str| {
         line.split_once(':').is_some_and(|(key, rest)| {

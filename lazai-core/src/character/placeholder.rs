@@ -18,7 +18,7 @@ pub(super) enum Who {
     Character,
 }
 
-/// What Eliza's templates fill in, in lower case and in order.
+/// The names that Eliza's templates fill in, in lower case and in order.
 const TEMPLATE: [&str; 31] = [
     "actionexamples",
     "actionnames",
@@ -58,7 +58,7 @@ pub(super) fn who(text: &str) -> Option<Who> {
     by_name(text.trim().strip_prefix("{{")?.strip_suffix("}}")?)
 }
 
-/// Whether a text is a placeholder and nothing else, whosever.
+/// Tells whether a text is a placeholder and nothing else, of any maker.
 pub(super) fn is_placeholder(text: &str) -> bool {
     let text = text.trim();
     text.starts_with('{') && text.ends_with('}') && text.len() > 1

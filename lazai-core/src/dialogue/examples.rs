@@ -6,7 +6,7 @@ use super::read::Parsed;
 use super::speaker::{self, Line, Who, who};
 use crate::report::{Action, Note};
 
-/// Whether a text has blocks, or begins with a speaker.
+/// Tells whether a text has blocks, or begins with a speaker.
 pub(super) fn looks_like(head: &str, options: &Options) -> bool {
     let marked = head.lines().any(starts_block);
     let first = head.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
@@ -47,7 +47,7 @@ fn plain_name(line: &str) -> Option<&str> {
     (plain && words.starts_with(' ')).then(|| name.trim())
 }
 
-/// Whether the lines of a text begin with names, some of them again and again, as in a play.
+/// Tells whether the lines of a text begin with names, some of them again and again, as in a play.
 pub(super) fn names_speakers(head: &str) -> bool {
     let names: Vec<&str> = head.lines().filter_map(plain_name).collect();
     names.len() > 2 && names.len() * 2 > head.lines().count() && names.iter().skip(1).any(|name| *name == names[0])
@@ -114,7 +114,7 @@ fn other_speaker(line: &str) -> Option<(&str, &str)> {
     (plain && words.starts_with(' ') && !words.trim().is_empty()).then_some((name, words))
 }
 
-/// Who speaks in a line, and what.
+/// The speaker of a line, and the words.
 fn speaker<'a>(line: &'a str, options: &Options) -> Option<(Role, &'a str)> {
     let (name, words) = line.split_once(':')?;
     let role = match name.trim().to_ascii_lowercase().as_str() {

@@ -1,4 +1,4 @@
-//! What chat programs and makers of training data write in their own way, as the list of messages that it stands for.
+//! Converts the formats of chat programs and of makers of training data to lists of messages.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::Role;
 use crate::text::json::is_filled;
 
-/// Who writes a record so.
+/// The maker of such a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Maker {
     /// Pairs of what the user and the character said.
@@ -47,14 +47,14 @@ fn maker(map: &Map<String, Value>) -> Option<Maker> {
             return Some(Maker::Messenger);
         }
     }
-    // Where the answers are plain texts, they are a response's field.
+    // If the answers are plain texts, they are a response's field.
     let lists = |name: &&str| map.get(*name).is_some_and(|answer| messages_of(answer).is_some());
     let asked = ["prompt", "conversations", "messages"].iter().any(|name| map.get(*name).is_some_and(is_filled));
     let answer = ["chosen", "completion"].into_iter().find(lists);
     answer.filter(|name| asked || *name == "chosen").map(Maker::Preference)
 }
 
-/// Whether a record is one that [`unfolded`] unfolds.
+/// Tells whether [`unfolded`] unfolds a record.
 pub(super) fn looks_like(map: &Map<String, Value>) -> bool {
     maker(map).is_some()
 }
@@ -82,7 +82,7 @@ fn by_turns((text, role): (&Value, &Role)) -> Value {
     json!({"role": role.as_str(), "content": text})
 }
 
-/// What the character says before the user does has this in the user's place.
+/// The placeholder for the user's text, if the character speaks first.
 const NOBODY: &str = "<|BEGIN-VISIBLE-CHAT|>";
 
 fn pair(turn: &Value) -> Vec<Value> {

@@ -45,7 +45,7 @@ pub(crate) use read::{NAMES_ALONE, NEVER_SPEAKS};
 
 use serde::{Deserialize, Serialize};
 
-/// Who says a message.
+/// The speaker of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -91,9 +91,9 @@ impl Role {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Message {
-    /// Who says it.
+    /// The speaker.
     pub role: Role,
-    /// What is said.
+    /// The text.
     pub content: String,
 }
 
@@ -110,11 +110,11 @@ impl Message {
 pub struct Dialogue {
     /// Name of the dialogue; `line-N` where the file gives none.
     pub id: String,
-    /// Who wrote it.
+    /// The contributor.
     pub contributor: String,
     /// The messages in order.
     pub messages: Vec<Message>,
-    /// Which of the character's messages, by index from 0, are there to be read and not to be learnt: files may say so.
+    /// Messages of the character, by index from 0, that are context and not to be learnt: files may mark them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub context: Vec<u32>,
 }

@@ -1,4 +1,4 @@
-//! Who says what: the character's words are learnt, everybody else's are context.
+//! The speakers: the character's words are learnt, everybody else's are context.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -26,7 +26,7 @@ pub(super) struct Line {
     pub place: String,
     pub who: Who,
     pub text: String,
-    /// Whether the file lets it be learnt, if the character says it.
+    /// True if the file lets it be learnt, if the character says it.
     pub learnt: bool,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Said {
     pub learnt: bool,
 }
 
-/// Who a file means by a name: the character and the user of the options first, then the names of roles.
+/// The speaker of a name in a file: the character and the user of the options first, then the names of roles.
 pub(super) fn who(name: &str, options: &Options) -> Who {
     let name = name.trim();
     let is = |other: &Option<String>| other.as_deref().is_some_and(|other| same(other, name));
@@ -48,7 +48,7 @@ pub(super) fn who(name: &str, options: &Options) -> Who {
     if is(&options.user) {
         return Who::Role(Role::User);
     }
-    // Where the character has a name, these are people's.
+    // If the character has a name, these are names of people.
     let is_persons =
         options.character.is_some() && ["claude", "bard", "bing", "ai"].iter().any(|other| same(other, name));
     match Role::from_name(name).filter(|_| !is_persons) {
@@ -58,7 +58,7 @@ pub(super) fn who(name: &str, options: &Options) -> Who {
     }
 }
 
-/// Whether two names are the same, without regard to case.
+/// Tells whether two names are the same, without regard to case.
 pub(super) fn same(one: &str, other: &str) -> bool {
     let (one, other) = (one.trim(), other.trim());
     one.eq_ignore_ascii_case(other) || one.to_lowercase() == other.to_lowercase()
@@ -94,7 +94,7 @@ pub(super) fn may_be_learnt(message: &Map<String, Value>) -> bool {
     !TERMS.iter().any(|name| message.get(*name).is_some_and(no))
 }
 
-/// Whether a text says that something may not be learnt.
+/// Tells whether a text forbids learning something.
 pub(super) fn says_no(text: &str) -> bool {
     matches!(text.trim().to_ascii_lowercase().as_str(), "0" | "0.0" | "false" | "no")
 }

@@ -43,7 +43,7 @@ pub struct PovFile {
     bytes: u64,
 }
 
-/// Where a tensor's bytes are.
+/// The place of a tensor's bytes.
 #[derive(Debug, Clone, Default)]
 struct Section {
     shape: Vec<usize>,
@@ -125,7 +125,7 @@ impl PovFile {
         self.manifest.check_contributors(MAX_CONTRIBUTORS)
     }
 
-    /// What the file says of itself.
+    /// The file's manifest.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest

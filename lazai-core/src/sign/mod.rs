@@ -33,9 +33,9 @@ pub enum SignatureError {
     /// Another account signed.
     #[error("signed by {found}, expected {expected}")]
     WrongSigner {
-        /// Whose signature was wanted.
+        /// The expected signer.
         expected: Address,
-        /// Whose it is.
+        /// The signer found.
         found: Address,
     },
 }

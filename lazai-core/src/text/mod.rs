@@ -12,7 +12,7 @@ use std::borrow::Cow;
 
 pub(crate) use stream::Utf8;
 
-/// What a text was written in.
+/// The encoding of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Encoding {
     /// With the bytes of a byte order mark.
@@ -31,7 +31,7 @@ enum Encoding {
     Legacy,
 }
 
-/// How much of a text is looked at to tell UTF-16 without a byte order mark.
+/// The number of bytes that are looked at to detect UTF-16 without a byte order mark.
 const SIGNS_BYTES: usize = 256;
 
 fn encoding(bytes: &[u8]) -> Encoding {
@@ -63,8 +63,8 @@ fn unmarked_utf16(bytes: &[u8]) -> Option<bool> {
     }
 }
 
-/// Whether a text that is no UTF-8 was meant to be: more speaks for it than against it. A sequence that breaks off after its
-/// second byte speaks for it, for in other encodings such bytes hardly follow one another.
+/// Tells whether an invalid UTF-8 text was meant to be UTF-8: if more speaks for it than against it. A sequence that breaks
+/// off after its second byte speaks for it, since in other encodings such bytes rarely follow one another.
 fn is_mainly_utf8(bytes: &[u8]) -> bool {
     if bytes.starts_with(&[0xEF, 0xBB, 0xBF]) {
         return true;
@@ -95,8 +95,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Decoded<'_> {
     }
 }
 
-/// Whether some lines are UTF-8 and others are not, as where a program went on with what another began: no text of another
-/// encoding has a whole line of UTF-8 by chance, if that is one with a byte for each character.
+/// Tells whether some lines are UTF-8 and others are not, as in a file that two programs wrote: no text of another encoding
+/// has a whole line of UTF-8 by chance, if that is one with a byte for each character.
 fn is_mixed(bytes: &[u8]) -> bool {
     let is_utf8 = |line: &[u8]| !line.is_ascii() && std::str::from_utf8(line).is_ok();
     bytes.split(|byte| *byte == b'\n').any(is_utf8) && is_single_byte(bytes)
@@ -162,7 +162,7 @@ fn guess(bytes: &[u8]) -> &'static encoding_rs::Encoding {
     detector.guess(None, chardetng::Utf8Detection::Deny)
 }
 
-/// Whether that is one with a byte for each character.
+/// Tells whether the guessed encoding has one byte for each character.
 #[cfg(feature = "encodings")]
 fn is_single_byte(bytes: &[u8]) -> bool {
     guess(bytes).is_single_byte()

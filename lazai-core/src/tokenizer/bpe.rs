@@ -29,7 +29,7 @@ pub struct Bpe {
     bytes: [Option<u32>; 256],
     /// Pieces that become one token.
     whole: HashMap<Box<[u8]>, u32, Hasher>,
-    /// Which pair becomes what, and when: lower ranks first.
+    /// The merges of pairs, with their ranks: lower ranks first.
     merges: HashMap<(u32, u32), (u32, u32), Hasher>,
 }
 
@@ -192,7 +192,7 @@ impl Bpe {
         let mut heap: BinaryHeap<_> = (1..count).filter_map(|right| pair_at(&symbols, right - 1, right)).collect();
         while let Some(Reverse((rank, left, id))) = heap.pop() {
             let right = next[left];
-            // What was merged meanwhile is another pair.
+            // The pair has changed by a merge meanwhile.
             if symbols[left] == GONE || pair_at(&symbols, left, right) != Some(Reverse((rank, left, id))) {
                 continue;
             }

@@ -47,15 +47,15 @@ pub enum TokenizerError {
     /// Something that is not what it should be.
     #[error("{what}: {reason}")]
     Malformed {
-        /// Which file or field.
+        /// The file or field.
         what: String,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
     /// Something larger than any tokenizer's.
     #[error("{what} exceeds {max}")]
     TooLarge {
-        /// Which file or field.
+        /// The file or field.
         what: String,
         /// The most there may be, in bytes or entries.
         max: usize,
@@ -63,7 +63,7 @@ pub enum TokenizerError {
     /// A kind of tokenizer that is not known here; guessing would be silently wrong.
     #[error("{what} {found:?} is not supported; known: {known}")]
     Unsupported {
-        /// Which field.
+        /// The field.
         what: &'static str,
         /// Its value.
         found: String,

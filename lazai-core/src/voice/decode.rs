@@ -33,7 +33,7 @@ const PADDING_PACKETS: usize = 2;
 pub struct Audio {
     /// Samples between -1 and 1.
     pub samples: Vec<f32>,
-    /// What the file was.
+    /// The file's format.
     pub format: AudioFormat,
     /// Samples per second in the file; of Opus, 48,000, whatever was recorded.
     pub source_rate_hz: u32,
@@ -43,7 +43,7 @@ pub struct Audio {
     pub source_samples: usize,
     /// Packets that could not be decoded, and were left out.
     pub damaged_packets: usize,
-    /// What was left out or repaired.
+    /// Notes on data left out or repaired.
     pub notes: Vec<Note>,
 }
 
@@ -59,7 +59,7 @@ impl Audio {
     /// Decodes a recording, mixes it down, and resamples it to [`SAMPLE_RATE_HZ`](super::SAMPLE_RATE_HZ), packet by packet:
     /// beyond the samples that it gives, memory does not grow with the recording.
     ///
-    /// What is read, and what is forgiven, stands [above](super).
+    /// The [module](super) lists the formats that are read and the faults that are forgiven.
     ///
     /// # Errors
     /// [`VoiceError`]; limits hold before memory of that size is taken.

@@ -1,4 +1,4 @@
-//! What is said in recordings, by whom, and on which terms: a table beside the files.
+//! Transcripts, speakers and terms of recordings: a table beside the files.
 
 use serde_json::Value;
 use thiserror::Error;
@@ -26,16 +26,16 @@ pub struct Take {
     pub transcript: String,
     /// Name of the contributor whose voice it is.
     pub contributor: String,
-    /// SPDX identifier of the licence that she gives for this recording.
+    /// SPDX identifier of the speaker's licence for this recording.
     pub licence: String,
-    /// What she consents to, in her words.
+    /// The speaker's consent, in words.
     pub consent: String,
 }
 
 /// A recording that may be used: decoded, its silent ends cut.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recording {
-    /// What is known of it.
+    /// Its entry in the manifest.
     pub take: Take,
     /// 16 kHz, mono.
     pub samples: Vec<f32>,
@@ -50,7 +50,7 @@ pub enum ManifestError {
     MissingColumn {
         /// The column.
         column: &'static str,
-        /// What is there.
+        /// The names found.
         found: Vec<String>,
     },
     /// The manifest itself cannot be read.
@@ -198,7 +198,7 @@ fn take_of(value: &Value) -> Result<Take, String> {
     })
 }
 
-/// What people write where they give nothing.
+/// Words that people write for an empty value.
 const NOTHING: [&str; 24] = [
     "",
     "-",
@@ -249,8 +249,8 @@ fn checked(take: Take) -> Result<Take, String> {
     Ok(take)
 }
 
-/// Reads a manifest and the recordings that it lists, decoded and with their silent ends cut. What cannot be used is
-/// dropped, and noted by its file's name; so is what was repaired in a recording that is kept.
+/// Reads a manifest and the recordings that it lists, decoded and with their silent ends cut. Unusable ones are dropped,
+/// and noted by the file's name; repairs of a kept recording are noted too.
 ///
 /// # Errors
 /// [`ManifestError`].

@@ -25,7 +25,7 @@ pub const POOL: Address = Address::from_bytes(*b"lazai.governancepool");
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Genesis {
-    /// The EIP-712 domain, drawn at random when the ledger is created.
+    /// The EIP-712 domain: on a chain, that of the market's contracts; on an embedded ledger, one with a random salt.
     pub domain: Domain,
     /// Validators of the iDAO and their weights.
     pub validators: ValidatorSet,

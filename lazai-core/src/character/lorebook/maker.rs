@@ -1,4 +1,4 @@
-//! Whose lorebook a file is, when it stands alone.
+//! Detects the maker of a lorebook that stands alone.
 
 use serde_json::{Map, Value};
 

@@ -86,7 +86,7 @@ pub(super) fn world_info(map: &mut Map<String, Value>) {
             }
         }
         if !both {
-            // What is an expression is written `/…/`, here as in its cards, and each entry has its logic.
+            // Expressions are written `/…/`, here as in its cards, and each entry has its logic.
             extensions.entry("selectiveLogic").or_insert_with(|| 0.into());
             map.entry("use_regex").or_insert(Value::Bool(true));
         }
@@ -113,7 +113,7 @@ pub(super) fn extend(map: &mut Map<String, Value>, more: Map<String, Value>) {
     }
 }
 
-/// Whether an entry says by its extensions, or by names of world info beside V2's, that SillyTavern's meaning holds.
+/// Tells whether extensions, or world info's names beside V2's, mark an entry as one with SillyTavern's meaning.
 pub(super) fn is_marked(extensions: &Map<String, Value>, beside: &Map<String, Value>) -> bool {
     let named = |name: &str| extensions.contains_key(name) || beside.contains_key(name);
     extensions.get("position").is_some_and(Value::is_number)
@@ -147,7 +147,7 @@ fn flag(entry: &LoreEntry, name: &str) -> Option<bool> {
     }
 }
 
-/// What an entry of SillyTavern's means.
+/// The rules of one of SillyTavern's entries.
 pub(super) fn rules(entry: &LoreEntry) -> Rules {
     let position = entry.extensions.get("position").and_then(Value::as_u64);
     let place = match position {

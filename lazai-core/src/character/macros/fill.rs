@@ -7,9 +7,9 @@ use super::time::Moment;
 use super::{Macros, Texts, chance};
 use crate::dialogue::Role;
 
-/// Where filling in stops: a long name in a text full of `{{char}}` must not fill the memory.
+/// The size at which filling in stops: a long name in a text full of `{{char}}` must not fill the memory.
 const MAX_FILLED_BYTES: usize = 16 << 20;
-/// How many bytes macros may make and read for one prompt: variables that double one another must end.
+/// The number of bytes that macros may make and read for one prompt: variables that double one another must end.
 const MAX_WORK: usize = 256 << 20;
 
 /// Fills in the texts of one prompt, which share their variables.
@@ -17,7 +17,7 @@ pub(in super::super) struct Filler<'a> {
     macros: Macros<'a>,
     variables: BTreeMap<String, String>,
     work: usize,
-    /// Whether this fills in a text that a macro named: one that names itself must end.
+    /// True while filling in a text that a macro named: one that names itself must end.
     nested: bool,
 }
 
@@ -42,7 +42,7 @@ impl<'a> Filler<'a> {
 
     pub(in super::super) fn fill(&mut self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
-        // Where macros that are still open begin in `out`.
+        // The beginnings in `out` of macros that are still open.
         let mut open = Vec::new();
         let mut blocks: Vec<Block> = Vec::new();
         let mut count = 0;

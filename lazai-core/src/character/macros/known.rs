@@ -3,7 +3,7 @@
 //! Sources: Character Card V3; SillyTavern's `macros.js` and its documentation; RisuAI's list of CBS functions; Eliza's
 //! templates; Backyard's manual.
 
-/// What a macro does.
+/// The effect of a macro.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
     /// The character's name.
@@ -67,7 +67,7 @@ pub(super) enum Who {
     Char,
 }
 
-/// What counts as true.
+/// The values that count as true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Truth {
     /// `1` and `true` alone.
@@ -117,7 +117,7 @@ pub(super) fn call(inside: &str) -> Option<Call<'_>> {
     Some(Call { name: name.to_ascii_lowercase(), argument })
 }
 
-/// What a macro does, if a maker knows it.
+/// The effect of a macro that a maker knows.
 pub(super) fn known(call: &Call<'_>) -> Option<Known> {
     let name = call.name.as_str();
     let known = by_name(name).or_else(|| numbered(name))?;
@@ -200,7 +200,7 @@ fn by_name(name: &str) -> Option<Known> {
     })
 }
 
-/// What is an everyday word without an argument, in order.
+/// Everyday words, which are macros only with an argument, in order.
 const NEEDS_ARGUMENT: [&str; 31] = [
     "asset",
     "audio",
@@ -235,7 +235,7 @@ const NEEDS_ARGUMENT: [&str; 31] = [
     "upper",
 ];
 
-/// What means something that is not here, in order.
+/// Macros for things that are not here, in order.
 const LACKING: [&str; 105] = [
     "#code",
     "#each",
