@@ -20,9 +20,9 @@ pub const MIN_QUORUM_BPS: u16 = 100;
 pub const QUEUE_WINDOW_S: u64 = 14 * 86_400;
 /// No market is deployed with less between a vote and its effect, in seconds.
 pub const MIN_TIMELOCK_S: u64 = 3_600;
-/// No vote can leave nodes less time than this to redeem what they were promised, in seconds.
+/// The least time, in seconds, that any vote must leave nodes to redeem their vouchers.
 pub const MIN_DISPUTE_WINDOW_S: u64 = 600;
-/// No vote can leave an ExEx less time than this to mint what was accepted, in seconds: a day more than the longest
+/// The least time, in seconds, that any vote must leave an ExEx to mint an accepted submission: a day more than the longest
 /// pause, in which nobody mints.
 pub const MIN_MINT_WINDOW_S: u64 = 8 * 86_400;
 /// Nor more: after a year its submitter can name another.
@@ -109,7 +109,7 @@ impl Default for Params {
 }
 
 impl Params {
-    /// Checks what no vote may pass. (The split checks itself.)
+    /// Checks the bounds that no vote may pass. (The split checks itself.)
     ///
     /// # Errors
     /// [`OutOfBounds`].
@@ -149,7 +149,7 @@ impl Params {
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the fields are named by their types and the verb")]
 pub enum Measure {
-    /// Accepts an asset for prices. It is never dropped again: what it earned stays claimable.
+    /// Accepts an asset for prices. It is never dropped again: earnings in it stay claimable.
     AcceptAsset { asset: Asset },
     /// Puts new parameters into force, for what begins after this.
     ApplyParameters(Params),

@@ -45,10 +45,10 @@ impl Lineage {
     /// A class of its own, with this as its first version.
     pub const NEW_CLASS: Self = Self { class: None, after: None, keep: BasisPoints::ZERO };
 
-    /// A further version of a class of the submitter's, after one that there is, which keeps so much of its revenue.
+    /// A further version of one of the submitter's classes, after an existing version, which keeps `keep` of its revenue.
     ///
     /// # Errors
-    /// [`OutOfBounds`] beyond [`MAX_KEEP_BPS`], and for a class or version 0, which there never is.
+    /// [`OutOfBounds`] beyond [`MAX_KEEP_BPS`], and for a class or version 0, which never exists.
     pub fn next(class: ClassId, after: VersionNumber, keep: BasisPoints) -> Result<Self, OutOfBounds> {
         within("class", class.0, 1, u64::MAX)?;
         within("after", after.0.into(), 1, u32::MAX.into())?;

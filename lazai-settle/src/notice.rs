@@ -1,6 +1,6 @@
 //! Notifications to followers of a ledger, in the shape of reth's ExEx notifications.
 //!
-//! Undo `old` first, then apply `new`; keep a [`Cursor`] of what is finished, and go on from it after a restart.
+//! Undo `old` first, then apply `new`. Keep a [`Cursor`] of the finished part, and continue from it after a restart.
 
 use lazai_core::{Address, Digest, Signature};
 use serde::{Deserialize, Serialize};
@@ -155,8 +155,8 @@ impl Cursor {
 pub struct Chain {
     /// The entries, in order.
     pub entries: Vec<Entry>,
-    /// The last of the blocks, be it with entries or not. Of what no longer holds, the block before: where the ledger
-    /// is when it is undone.
+    /// The last of the blocks, with or without entries. For a part that no longer holds, the block before it: the ledger's
+    /// position once it is undone.
     pub tip: Position,
 }
 

@@ -1,4 +1,4 @@
-//! Attestations: validators sign that a submission is what it says, or is not; what they have at stake for that.
+//! Attestations: signed verdicts of validators on submissions, and the stakes behind them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,7 +66,7 @@ pub struct Stake {
 }
 
 impl Stake {
-    /// The last second, since 1970, in which what is unbonding cannot be withdrawn.
+    /// The last second, since 1970, in which the unbonding part cannot be withdrawn.
     #[must_use]
     pub fn leaves_after_s(&self) -> u64 {
         self.available_at_s.max(self.held_until_s)

@@ -132,7 +132,7 @@ pub fn session_id(ledger: LedgerId, payer: Address, nonce: u64, consumer: Addres
 pub enum SessionPayment {
     /// By vouchers, up to this deposit.
     Deposit(Amount),
-    /// By one unit of an access token's quota: the class's fund reserves what the offer says it is worth.
+    /// By one unit of an access token's quota: the class's fund reserves the amount that the offer names.
     Quota(TokenId),
 }
 

@@ -75,9 +75,9 @@ impl RevenueAccount {
         self.unclaimed.checked_add(self.inbox)
     }
 
-    /// Takes an amount and what is in the inbox: `keep` of both is given back, for the version that this one comes
-    /// after; the rest is distributed over `total_shares`, which must not be 0. Settling the parts of an amount one
-    /// after another gives the same. Changes nothing on error.
+    /// Distributes an amount and the inbox: returns `keep` of both, for the version that this one comes after, and shares
+    /// the rest over `total_shares`, which must not be 0. Settling the parts of an amount one after another gives the same.
+    /// Changes nothing on error.
     ///
     /// # Errors
     /// [`MoneyError::Overflow`].
@@ -103,7 +103,7 @@ impl RevenueAccount {
         Ok(passed)
     }
 
-    /// Puts what a version that comes after this one passed on into the inbox.
+    /// Puts an amount that a later version passed on into the inbox.
     ///
     /// # Errors
     /// [`MoneyError::Overflow`]; then nothing has changed.
@@ -115,7 +115,7 @@ impl RevenueAccount {
     /// Takes a claimed amount out.
     ///
     /// # Errors
-    /// [`MoneyError::Underflow`] never, while the amount is what [`pending`] gave.
+    /// [`MoneyError::Underflow`] never, while the amount is one that [`pending`] returned.
     pub fn pay_out(&mut self, amount: Amount) -> Result<(), MoneyError> {
         self.unclaimed = self.unclaimed.checked_sub(amount)?;
         Ok(())

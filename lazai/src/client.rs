@@ -1,6 +1,6 @@
-//! The door for apps: a client of one node, and the sessions that it opens there.
+//! The entry point for apps: a client of one node, and the sessions that it opens there.
 //!
-//! [`Client`] puts together what stands apart in [`consumer`](crate::consumer), [`conversation`](crate::conversation) and
+//! [`Client`] joins the parts of [`consumer`](crate::consumer), [`conversation`](crate::conversation) and
 //! [`http`](crate::http): a ledger to pay on, a node to talk with, and the checks between them.
 
 use std::sync::Arc;
@@ -42,8 +42,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the node at a URL such as `https://node.example`. The account pays, and its signer signs what is said.
-    /// Nothing is sent yet.
+    /// A client of the node at a URL such as `https://node.example`. The account pays, and its signer signs requests and
+    /// vouchers. Nothing is sent yet.
     ///
     /// # Errors
     /// [`ConsumerError::Node`] if the URL is not one of HTTP.
@@ -125,10 +125,11 @@ pub struct Session {
 }
 
 impl Session {
-    /// Says something, checks the reply, and pays for it.
+    /// Sends a message, checks the reply, and pays for it.
     ///
     /// # Errors
-    /// [`ConsumerError`]. A reply that does not hold what was agreed is not paid. After any error the same can be said again.
+    /// [`ConsumerError`]. A reply that breaks the agreement is not paid. After any error the same message can be sent
+    /// again.
     pub async fn say(&mut self, text: &str) -> Result<CheckedReply, ConsumerError> {
         self.say_streaming(text, &mut |_| {}).await
     }
@@ -186,7 +187,7 @@ impl Session {
         Ok(self.conversation.deposit.checked_sub(release.release.redeemed)?)
     }
 
-    /// The consumer behind the session, for what the session has no verb for.
+    /// The consumer behind the session, for actions that the session lacks.
     #[must_use]
     pub fn consumer(&self) -> &Consumer {
         &self.consumer

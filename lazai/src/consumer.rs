@@ -151,7 +151,7 @@ impl Consumer {
         self.ask(conversation, node, messages, ReplySettings::default(), on_text).await
     }
 
-    /// As [`say`](Self::say), but takes the complete message history, which may differ from what was said before.
+    /// As [`say`](Self::say), but takes the complete message history, which may differ from the earlier one.
     ///
     /// # Errors
     /// [`ConsumerError`].

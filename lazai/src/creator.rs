@@ -65,8 +65,8 @@ pub struct ExExContact {
 
 /// A creator.
 ///
-/// A dataset goes through three states, and each is a type: a [`Draft`] knows its number and its public part, a [`Proved`]
-/// draft has the proof of exactly that, and what is submitted is a [`Proved`] draft.
+/// A dataset goes through states, and each is a type: a [`Draft`] has its number and its public part; a [`Proved`] draft
+/// also has the proof of exactly that, and can be submitted.
 ///
 /// # Example
 /// ```no_run

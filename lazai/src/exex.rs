@@ -1,4 +1,4 @@
-//! The execution layer: follows the ledger, decrypts what is accepted for it, fine-tunes, mints.
+//! The execution node: follows the ledger, decrypts the datasets accepted for it, fine-tunes, mints.
 
 mod jobs;
 mod refusal;
@@ -45,7 +45,7 @@ pub enum ExExError {
     /// The ledger failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// The ledger does not show the submission as accepted as deep as it was told to wait for: not to be minted yet.
+    /// The submission's acceptance does not have enough confirmations to mint.
     #[error("submission {submission} is not accepted deep enough in the ledger to be minted")]
     NotConfirmed {
         /// The submission.
@@ -61,7 +61,7 @@ pub enum ExExError {
     /// Training failed, or was cancelled.
     #[error(transparent)]
     Lora(#[from] LoraError),
-    /// The data is not what was submitted: to be refused.
+    /// The data differs from the submission: refuse it.
     #[error(transparent)]
     Refused(#[from] RefusalReason),
     /// The ledger refused.
@@ -92,8 +92,8 @@ pub struct Minted {
     pub record: TrainingRecord,
 }
 
-/// What minting adds to the training result: the base model's public name and licence, and the version's policy and
-/// endpoints.
+/// The part of a minted version that training does not give: the base model's public name and licence, the access policy
+/// and the endpoints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MintTerms {
     /// Public name of the base model.

@@ -63,7 +63,7 @@ pub struct ChatRequest {
 }
 
 impl ChatRequest {
-    /// The salted digest of what is asked: what is signed, and what the receipt names.
+    /// The salted digest of the request: it is signed, and the receipt names it.
     #[must_use]
     pub fn digest(&self) -> Digest {
         request_digest(self.salt, &self.messages, &self.settings)
@@ -159,7 +159,7 @@ pub struct SignedRelease {
 pub struct ChatReply {
     /// The reply's text.
     pub text: String,
-    /// Its token ids, as they were generated: what the consumer recounts.
+    /// Its token ids, as they were generated; the consumer recounts them.
     pub tokens: Vec<u32>,
     /// The receipt, as the node claims it.
     pub receipt: SignedReceipt,
@@ -238,7 +238,7 @@ pub enum NodeError {
         /// Tokens the offer allows.
         ceiling: u32,
     },
-    /// The node refused over the network: what it says of itself.
+    /// The node refused over the network, with an error of its own.
     #[error("{message} ({code})")]
     Refused {
         /// The code of its error: that of [`NodeError::code`], or another's.
@@ -325,11 +325,11 @@ pub trait Node: Send + Sync {
         on_text: &'a mut (dyn FnMut(&str) + Send),
     ) -> NodeFuture<'a, ChatReply>;
 
-    /// Pays what is owed. Paying the same voucher again changes nothing.
+    /// Pays the amount owed. Paying the same voucher again changes nothing.
     fn pay<'a>(&'a self, voucher: &'a SignedVoucher) -> NodeFuture<'a, ()>;
 }
 
-/// Looks at what goes in and what comes out, and may stop it.
+/// Checks requests and replies, and may stop them.
 pub trait Moderator: Send + Sync {
     /// Before generation: the reason to refuse a conversation, if there is one.
     fn before(&self, messages: &[Message]) -> Option<String>;

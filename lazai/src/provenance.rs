@@ -74,7 +74,7 @@ pub struct Link {
     pub trust: Trust,
     /// The finding, or the reason why it is broken.
     pub says: String,
-    /// What the link does not show.
+    /// The limit of the finding: what it does not show.
     pub not_said: String,
 }
 

@@ -1,4 +1,4 @@
-//! The provider: serves versions of characters, meters what it says, redeems what it is owed.
+//! The provider: serves versions of characters, meters replies, redeems vouchers.
 
 mod admission;
 mod book;

@@ -101,7 +101,7 @@ impl Validator {
         self
     }
 
-    /// Verifies a submission with what a store has of it.
+    /// Verifies a submission from a store's data.
     ///
     /// # Errors
     /// [`ValidationError`]: the reason to refuse.
@@ -144,8 +144,8 @@ impl Validator {
         Ok(Attestation { submission, content: state.submission.content(), accepted: false })
     }
 
-    /// Signs a verdict. To sign two different ones on one submission costs stake, whoever shows them: what is signed is
-    /// on disk before, and another is refused. The same is signed again.
+    /// Signs a verdict. Two different ones on one submission cost stake, whoever shows them: the verdict is on disk before
+    /// it is signed, and another one is refused. The same one is signed again.
     ///
     /// # Errors
     /// [`ValidationError::SignedOtherwise`], [`ValidationError::SignedFile`], [`ValidationError::Signer`].
@@ -190,7 +190,7 @@ impl Validator {
         self.account.send(&label, Transaction::SlashEquivocation { one, other }).await
     }
 
-    /// Checks that all contributors signed what the public part says of them. A ledger on a chain sees only hashes of the
+    /// Checks that all contributors signed the public part's words about them. A ledger on a chain sees only hashes of the
     /// words; consents of contract accounts (ERC-1271) are not accepted.
     fn check_consents(&self, id: SubmissionId, submitted: &Submission) -> Result<(), ValidationError> {
         let public = PublicPart::from_bytes(submitted.public_part.as_bytes())?;
@@ -211,7 +211,7 @@ impl Validator {
         Ok(())
     }
 
-    /// Checks that a statement is of what was submitted.
+    /// Checks that a statement belongs to the submission.
     fn matches(&self, statement: &Statement, state: &SubmissionState) -> Result<(), ValidationError> {
         let submitted = &state.submission;
         let public = PublicPart::from_bytes(submitted.public_part.as_bytes())?;

@@ -47,8 +47,8 @@ impl LazaiError {
     }
 }
 
-/// Every code that this library gives an error, sorted. Codes of nodes (`node.…`, `request.…`,
-/// `http.…` where there is only a status) are passed on as they come.
+/// Every code of this library's errors, sorted. Codes of nodes (`node.…`, `request.…`, `http.…` if there is only a status)
+/// are passed on unchanged.
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 #[must_use]
 pub fn error_codes() -> Vec<String> {

@@ -115,10 +115,10 @@ impl BodySink {
 #[cfg_attr(feature = "uniffi", uniffi::export(with_foreign))]
 #[async_trait::async_trait]
 pub trait Transport: Send + Sync {
-    /// Sends a request to the node, gives the body of the answer to the sink as it comes, and returns the status.
+    /// Sends a request to the node, passes the body of the answer to the sink as it comes, and returns the status.
     ///
     /// # Errors
-    /// Whatever kept it from getting an answer, as `node.transport`.
+    /// The reason why there is no answer, as `node.transport`.
     async fn post(&self, request: HttpRequest, sink: Arc<BodySink>) -> Result<u16, LazaiError>;
 }
 

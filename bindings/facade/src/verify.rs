@@ -67,7 +67,7 @@ record! {
         pub trust: TrustLevel,
         /// The finding, or the reason why it is broken.
         pub says: String,
-        /// A limit of the finding: what it does not show.
+        /// A limit of the finding: the facts that it does not show.
         pub not_said: String,
     }
 }

@@ -66,8 +66,8 @@ impl EmbeddedLedger {
         Self::open(folder, clock)
     }
 
-    /// A ledger on a storage of the caller's own: continues what is on it, and founds a new ledger on an empty one. If the
-    /// power fails during founding, the storage may hold neither; empty it, since nothing was promised yet.
+    /// A ledger on a storage of the caller's own: continues an existing ledger, and founds a new one on an empty storage. A
+    /// power cut during founding may leave bytes that are neither; empty the storage then, since nothing was promised yet.
     ///
     /// # Errors
     /// As [`EmbeddedLedger::open_or_create`]; errors name the path `storage`.
@@ -109,8 +109,8 @@ impl EmbeddedLedger {
     /// Opens a ledger, and replays it.
     ///
     /// # Errors
-    /// [`LedgerError::Storage`] if there is none or another process has it open, [`LedgerError::Damaged`] if an
-    /// entry is not what was applied.
+    /// [`LedgerError::Storage`] if there is none or another process has it open, [`LedgerError::Damaged`] if an entry
+    /// differs from the one applied.
     pub fn open(folder: &Path, clock: impl Clock + 'static) -> Result<Self, LedgerError> {
         let database = builder().open(folder.join(FILE)).map_err(|e| storage(folder, &e))?;
         Self::replay(database, folder, clock)
@@ -152,7 +152,7 @@ impl EmbeddedLedger {
         self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Applies transactions in order, and writes what is new at once.
+    /// Applies transactions in order, and writes the new entries in one go.
     fn submit_now(&self, transactions: Vec<SignedTransaction>) -> Vec<Result<Entry, LedgerError>> {
         let mut inner = self.lock();
         if let Some(reason) = &inner.failed {
@@ -180,7 +180,7 @@ impl EmbeddedLedger {
         }
     }
 
-    /// Applies one to the state in memory; `new` is what is yet to be written.
+    /// Applies one to the state in memory; `new` holds the entries to be written.
     fn apply_one(
         &self,
         inner: &mut Inner,
@@ -241,8 +241,8 @@ impl EmbeddedLedger {
 }
 
 impl EmbeddedLedger {
-    /// Applies a transaction durably. The same transaction under the same key is applied once: asking again gives
-    /// the first entry.
+    /// Applies a transaction durably. The same transaction under the same key is applied once: a second call returns the
+    /// first entry.
     pub fn submit(&self, transaction: SignedTransaction) -> LedgerFuture<'_, Entry> {
         Box::pin(async move {
             let results = self.submit_now(vec![transaction]);

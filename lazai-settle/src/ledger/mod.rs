@@ -64,7 +64,7 @@ pub enum LedgerError {
         /// The contracts' reason.
         reason: String,
     },
-    /// The chain's node did not answer, or not what was asked for.
+    /// The chain's node did not answer, or gave another answer than the call needs.
     #[error("{method}: {reason}")]
     Rpc {
         /// The method of the JSON-RPC call.
@@ -75,8 +75,7 @@ pub enum LedgerError {
     /// The signer refused.
     #[error(transparent)]
     Signer(#[from] SignerError),
-    /// The storage failed. The handle refuses from then on; opening the folder again continues from what is
-    /// durable.
+    /// The storage failed. The handle refuses from then on; opening the folder again continues from the durable part.
     #[error("{path}: {reason}")]
     Storage {
         /// The folder.

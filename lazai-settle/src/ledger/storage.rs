@@ -4,8 +4,8 @@ use std::io;
 
 /// A disk, as the embedded ledger sees it: bytes at offsets, durable after [`Storage::sync`].
 ///
-/// For embedders with storage of their own, and for tests that cut its power. The ledger survives a storage that
-/// loses any part of what was written since the last sync.
+/// For embedders with storage of their own, and for tests that cut its power. The ledger survives a storage that loses any
+/// part of the writes since the last sync.
 pub trait Storage: std::fmt::Debug + Send + Sync + 'static {
     /// The length in bytes.
     ///

@@ -1,4 +1,4 @@
-//! Submissions, and what their ExEx says of them.
+//! Submissions, and their ExEx's refusals.
 
 use std::collections::BTreeMap;
 

@@ -182,7 +182,7 @@ pub enum MarketError {
     /// A voucher for another node, class or version than the session's.
     #[error("voucher names {field} {found}, the session has {expected}")]
     VoucherMismatch { field: &'static str, expected: String, found: String },
-    /// A voucher that does not exceed what was redeemed: a replay, or an older one.
+    /// A voucher that does not exceed the amount redeemed: a replay, or an older one.
     #[error("voucher of {offered} does not exceed the {redeemed} redeemed before")]
     VoucherNotIncreasing { redeemed: Amount, offered: Amount },
 }

@@ -17,7 +17,7 @@ pub enum Crossing {
     Deposit {
         /// The account whose balance grows.
         account: Address,
-        /// Of what.
+        /// The asset.
         asset: Asset,
         /// The amount.
         amount: Amount,
@@ -26,7 +26,7 @@ pub enum Crossing {
     Withdraw {
         /// The account whose balance shrinks.
         account: Address,
-        /// Of what.
+        /// The asset.
         asset: Asset,
         /// The amount.
         amount: Amount,
@@ -34,7 +34,7 @@ pub enum Crossing {
 }
 
 impl Market {
-    /// Does what governance decided: after a vote here, or as a chain's timelock says.
+    /// Carries out a decision of governance: after a vote here, or as a chain's timelock says.
     ///
     /// # Errors
     /// [`MarketError`]; then nothing has changed.

@@ -2,8 +2,9 @@
 //!
 //! [`Market::apply`] takes a signed transaction and the time, and gives events or an error; on error nothing has
 //! changed. Each phase of the scenario has a file: `datasets` (submit, refuse), `validators` (attest, stake, challenge),
-//! `tokens` (mint, transfer), `revenue` (settle, pass on, claim), `sessions` (open, top up, redeem, close), `funds` (sponsor quota), `votes` (propose, vote, execute), `measures` (what
-//! governance does). The contracts do the same, and are held to it by random operations through both.
+//! `tokens` (mint, transfer), `revenue` (settle, pass on, claim), `sessions` (open, top up, redeem, close), `funds`
+//! (sponsor quota), `votes` (propose, vote, execute), `measures` (carry out governance). The contracts do the same, and
+//! random operations through both check that.
 
 mod datasets;
 mod error;

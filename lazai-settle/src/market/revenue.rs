@@ -110,7 +110,7 @@ impl Market {
         Ok(vec![Event::RevenuePassed { class, version, asset }])
     }
 
-    /// Shares out what waits in a version's inbox, if anything does.
+    /// Shares out the amount in a version's inbox, if there is one.
     fn open_inbox(&mut self, class: ClassId, version: VersionNumber, asset: Asset) -> Result<(), MarketError> {
         let account = self.classes.get(&class).and_then(|c| c.version(version)?.pot.revenue.get(&asset));
         match account.map(RevenueAccount::inbox) {

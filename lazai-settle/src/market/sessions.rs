@@ -125,7 +125,7 @@ impl Market {
         if session.closed { Err(MarketError::SessionClosed { session: id }) } else { Ok(session) }
     }
 
-    /// Checks a voucher against its session, without redeeming it: what a node does before it serves on.
+    /// Checks a voucher against its session, without redeeming it: a node does so before it goes on serving.
     ///
     /// # Errors
     /// [`MarketError`] as for redeeming.
@@ -284,7 +284,7 @@ impl Market {
         Ok(vec![Event::SessionClosed { session: id, refunded }])
     }
 
-    /// Revokes what a node offered so far: no session can be opened under it any more.
+    /// Revokes a node's offers so far: no session can be opened under them any more.
     pub(super) fn revoke_offers(&mut self, node: Address) -> Result<Vec<Event>, MarketError> {
         let too_many = MarketError::TooMany { what: "series of offers" };
         let series = self.series_of(node).checked_add(1).ok_or(too_many)?;

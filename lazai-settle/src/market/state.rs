@@ -107,7 +107,7 @@ pub enum SubmissionStatus {
 pub struct SubmissionState {
     /// The submission.
     pub submission: Submission,
-    /// By whom.
+    /// The submitter.
     pub submitter: Address,
     /// The parameters whose windows bind it.
     pub params: ParamsVersion,
@@ -169,11 +169,11 @@ pub struct Version {
     pub after: Option<VersionNumber>,
     /// The part of its revenue that the version before it gets.
     pub keep: BasisPoints,
-    /// Its shares, fixed when it was minted, and what they earned.
+    /// Its shares, fixed when it was minted, and their revenue.
     pub pot: Pot,
 }
 
-/// Shares that count, and what they have together.
+/// Shares that count, and their revenue.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Pot {
     /// Shares of all tokens that count.
@@ -198,11 +198,11 @@ pub struct Class {
     pub anchored: bool,
     /// Its versions, from 1; never removed.
     pub versions: Vec<Version>,
-    /// Shares of no version, and what they earned: of a class that is not anchored.
+    /// Shares of no version, and their revenue: of a class that is not anchored.
     pub pot: Pot,
     /// Share tokens that will expire, at most [`MAX_EXPIRING`].
     pub expiring: BTreeSet<TokenId>,
-    /// Operators: who may use the quota of whom.
+    /// Operators, as pairs of token owner and operator.
     pub operators: BTreeSet<(Address, Address)>,
 }
 
@@ -292,7 +292,7 @@ impl Market {
     /// The state of a new ledger.
     ///
     /// # Errors
-    /// [`MarketError::Money`] if genesis hands out more than 2^128 - 1 of an asset; what a [`Measure`] is refused for.
+    /// [`MarketError::Money`] if genesis hands out more than 2^128 - 1 of an asset; the errors of a refused [`Measure`].
     ///
     /// [`Measure`]: crate::governance::Measure
     pub fn new(genesis: &Genesis) -> Result<Self, MarketError> {
@@ -341,8 +341,8 @@ impl Market {
         Ok(market)
     }
 
-    /// The state of a market that is read off a chain: what the chain accepted is taken over. Signatures were checked
-    /// there, those of contract accounts (ERC-1271) too, which nobody can check elsewhere.
+    /// The state of a market that is read off a chain: everything that the chain accepted is taken over. Signatures were
+    /// checked there, also those of contract accounts (ERC-1271), which nobody can check elsewhere.
     ///
     /// # Errors
     /// As [`Market::new`].
@@ -489,8 +489,8 @@ impl Market {
         self.proposals.get(&id)
     }
 
-    /// Everything there is of an asset: balances, funds, deposits, unclaimed revenue, stakes, bonds. Changes only by what
-    /// [crosses](Market::cross) to a chain.
+    /// The total of an asset: balances, funds, deposits, unclaimed revenue, stakes, bonds. Only amounts that
+    /// [cross](Market::cross) to or from a chain change it.
     ///
     /// # Errors
     /// [`MoneyError::Overflow`] if genesis handed out more than 2^128 - 1.

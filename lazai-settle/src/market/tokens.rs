@@ -130,7 +130,7 @@ impl Market {
         self.classes.get(&class).map_or(0, |c| c.pot.total_shares).saturating_sub(gone)
     }
 
-    /// Observes the expiries of a class. Nothing was settled since, so what a share has earned is still that of then.
+    /// Observes the expiries of a class. Nothing was settled since, so a share's earnings are still those of that time.
     pub(super) fn process_expiries(&mut self, now_s: u64, class: ClassId) -> Vec<Event> {
         let expired = self.expired(now_s, class);
         let Some(found) = self.classes.get_mut(&class) else { return Vec::new() };

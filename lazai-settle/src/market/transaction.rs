@@ -135,8 +135,8 @@ pub enum Transaction {
     MintToken { class: ClassId, to: Address, value: u64, shares: u64, expire_at_s: u64 },
     /// Opens a session under a node's signed offer; the sender pays.
     OpenSession { nonce: u64, consumer: Address, offer: Offer, offer_signature: Signature, payment: SessionPayment },
-    /// Has a version's part of what those after it earned come to its shares, and the part of the version that it
-    /// comes after to that; anyone may.
+    /// Passes revenue of later versions on: this version's part goes to its shares, and the part of the version that it
+    /// comes after goes there. Anyone may.
     PassRevenue { class: ClassId, version: VersionNumber, asset: Asset },
     /// Proposes a measure.
     Propose(Measure),
@@ -152,7 +152,7 @@ pub enum Transaction {
     SettleRevenue { class: ClassId, version: Option<VersionNumber>, asset: Asset, amount: Amount },
     /// Shows two different verdicts that one validator signed on one submission.
     SlashEquivocation { one: Verdict, other: Verdict },
-    /// Puts money of a class's owner aside for the class's quota, and says what one unit takes of it at most.
+    /// Puts money of a class's owner aside for the class's quota, and sets the most that one unit takes of it.
     Sponsor { class: ClassId, asset: Asset, amount: Amount, per_unit: Amount },
     /// Puts something at stake.
     Stake { amount: Amount },

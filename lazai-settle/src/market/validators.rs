@@ -1,4 +1,4 @@
-//! Verdicts on submissions, what false ones cost, and what validators have at stake.
+//! Verdicts on submissions, validators' stakes, and the cost of false verdicts.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -9,7 +9,7 @@ use super::Conversation;
 use crate::consumer::ConsumerError;
 use crate::node::{ChatReply, ChatRequest, SignedReceipt, reply_digest};
 
-/// Counts tokens as the node should: what a consumer can check by itself.
+/// Counts tokens as the node should, so that a consumer can check the node's counts.
 pub trait TokenCounter: Send + Sync {
     /// Digest of the tokenizer.
     fn digest(&self) -> Digest;
@@ -47,9 +47,9 @@ impl TokenCounter for lazai_core::tokenizer::Counter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenCheck {
-    /// Held to the offer's ceilings, to one step's price, to the deposit, and to what the bytes of the words allow.
+    /// Held to the offer's ceilings, to one step's price, to the deposit, and to the bounds that the text's bytes set.
     Bounded,
-    /// Recounted with the tokenizer, besides.
+    /// Also recounted with the tokenizer.
     Counted,
 }
 
@@ -96,7 +96,7 @@ fn most_tokens(messages: &[Message]) -> u64 {
 }
 
 impl Conversation {
-    /// Holds a reply to what was asked, said and agreed.
+    /// Checks a reply against the request, the conversation and the offer.
     pub(super) fn check(
         &self,
         domain: &Domain,

@@ -57,12 +57,12 @@ impl Talker {
         self.signer.address()
     }
 
-    /// Says something in a conversation, over a node: pays what is owed, asks, checks the reply, pays for it. `messages` are
-    /// the whole conversation.
+    /// Sends a message over a node: pays the debt, asks, checks the reply, pays for it. `messages` are the whole
+    /// conversation.
     ///
     /// # Errors
-    /// [`ConsumerError`]. Until a reply was checked the conversation is as before, and the same can be asked again; one that
-    /// was checked and could not be paid stays, and is paid first the next time.
+    /// [`ConsumerError`]. Until a reply is checked, the conversation is unchanged, and the same request can be sent again.
+    /// A reply that is checked and cannot be paid stays, and is paid first the next time.
     pub async fn say(
         &self,
         conversation: &mut Conversation,
@@ -149,8 +149,8 @@ impl Talker {
         Ok(ReleaseRequest { session, signature })
     }
 
-    /// Holds what a node answers to that to the conversation's session, and to the node that it is with: a release of another
-    /// session is true, and says nothing of this one.
+    /// Checks a node's release: it must be of the conversation's session, and signed by its node. A release of another
+    /// session may be true, but does not concern this one.
     ///
     /// # Errors
     /// [`ConsumerError::Release`], [`ConsumerError::ReleaseSignature`].

@@ -15,7 +15,7 @@ use crate::store::write_atomically;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum JobState {
-    /// Minted or refused.
+    /// Not waiting any more: minted, refused, or no longer accepted.
     Done,
     /// The block it came from is not on the ledger any more.
     TakenBack,
@@ -84,7 +84,7 @@ impl Jobs {
         &self.cursor
     }
 
-    /// Undoes what no longer holds, then takes over what does.
+    /// Undoes the part that no longer holds, then applies the part that does.
     pub fn take(&mut self, notice: Notice, ledger: LedgerId, exex: Address) {
         let (old, new) = notice.parts();
         if let Some(Chain { tip, .. }) = old {
@@ -114,7 +114,7 @@ impl Jobs {
         self.cursor.finish(tip);
     }
 
-    /// Looks at what became of each submission.
+    /// Updates jobs by the state of their submissions.
     pub fn settle(&mut self, status: impl Fn(SubmissionId) -> Option<SubmissionStatus>) {
         for job in self.jobs.iter_mut().filter(|job| job.state != JobState::TakenBack) {
             job.state = match status(job.submission) {

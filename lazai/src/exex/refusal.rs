@@ -8,7 +8,7 @@ use lazai_zk::source::voice;
 use lazai_zk::{CommitError, Commitment, Statement, StatementError};
 use thiserror::Error;
 
-/// Why the ExEx refuses to train on what it decrypted. Goes on the ledger, signed.
+/// Why the ExEx refuses to train on the decrypted data. It goes on the ledger, signed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RefusalReason {

@@ -37,7 +37,7 @@ pub struct Trained {
     pub lora: LoraConfig,
     /// Hyper-parameters.
     pub config: TrainConfig,
-    /// The adapter's digest, and what the run was like.
+    /// The adapter's digest, and the measurements of the run.
     pub files: TrainedFiles,
 }
 

@@ -85,9 +85,8 @@ impl HttpNode {
         Ok(signed)
     }
 
-    /// Sends JSON to a path, gives the body of the answer to `on_bytes` as it comes (at most
-    /// [`MAX_ANSWER_BYTES`]), and returns the status: for whoever keeps the conversation elsewhere. A node that is busy is
-    /// asked again.
+    /// Sends JSON to a path, passes the body of the answer to `on_bytes` as it comes (at most [`MAX_ANSWER_BYTES`]), and
+    /// returns the status: for callers that keep the conversation elsewhere. Asks a busy node again.
     ///
     /// # Errors
     /// [`NodeError::Transport`].
@@ -223,13 +222,13 @@ impl Node for HttpNode {
 
 pub(super) type Called = Result<ureq::http::Response<ureq::Body>, ureq::Error>;
 
-/// Connections that answer whatever the status is, and end.
+/// Connections that return any status as an answer, and have time limits.
 pub(super) fn agent() -> ureq::Agent {
     let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0);
     config.timeout_connect(Some(CONNECT)).timeout_global(Some(REPLY)).build().into()
 }
 
-/// A response of status 2xx, or what it says instead.
+/// A response of status 2xx, or the error in it.
 pub(super) fn refused_or(called: Called) -> Result<ureq::http::Response<ureq::Body>, NodeError> {
     let mut response = called.map_err(|e| failed(&e))?;
     let status = response.status();

@@ -311,7 +311,7 @@ async fn report(State(front): State<Front>, body: Bytes) -> Result<StatusCode, A
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Lets pages of any origin ask: what counts is what is signed, and there are no cookies to misuse (Fetch standard, CORS).
+/// Allows requests from pages of any origin: signatures count, and there are no cookies to misuse (Fetch standard, CORS).
 async fn for_pages(request: Request, next: Next) -> Response {
     let mut response = if request.method() == Method::OPTIONS {
         StatusCode::NO_CONTENT.into_response()

@@ -158,7 +158,7 @@ impl Loopback {
         self
     }
 
-    /// Serves whoever reaches it: every user and program of this machine spends the budget.
+    /// Serves without a key: every user and program of this machine that reaches it spends the budget.
     #[must_use]
     pub fn without_key(mut self) -> Self {
         self.key = None;

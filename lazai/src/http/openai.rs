@@ -1,7 +1,7 @@
-//! OpenAI's chat completions: what of them is understood, and how errors look.
+//! OpenAI's chat completions: the supported part, and the form of errors.
 //!
-//! Source: OpenAI's API reference, "Chat". A request that asks for something a character cannot do (tools, pictures,
-//! several choices) is refused by name; hints that change nothing about the deal (penalties, `user`) are left unread.
+//! Source: OpenAI's API reference, "Chat". Requests for things that a character cannot do (tools, pictures, several
+//! choices) are refused by name; hints that do not change the deal (penalties, `user`) are ignored.
 
 use std::fmt;
 
@@ -186,7 +186,7 @@ fn thousandths(body: &Map<String, Value>, name: &str, most: f64) -> Result<Optio
     Ok(Some((number * 1_000.0).round() as u32))
 }
 
-/// An error as OpenAI's clients read it: status, kind, code, and what went wrong.
+/// An error as OpenAI's clients read it: status, kind, code and message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message} ({code})")]
 pub struct ApiError {
@@ -244,7 +244,7 @@ impl ApiError {
         matches!(self.status, 429 | 502 | 503)
     }
 
-    /// The error in an answer of a status, or in the event of a stream; whatever it holds, something is said.
+    /// The error in an answer, or in an event of a stream; unreadable ones also give a message.
     #[must_use]
     pub fn read(status: u16, body: &[u8]) -> Self {
         match serde_json::from_slice::<ErrorBody>(body) {

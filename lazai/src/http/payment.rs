@@ -108,7 +108,7 @@ pub struct Claim {
     pub salt: Digest,
     /// The consumer's signature over session, turn, and the salted digest of messages and settings.
     pub signature: Signature,
-    /// Pays for what came before.
+    /// Pays for the replies before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub voucher: Option<SignedVoucher>,
 }

@@ -39,7 +39,7 @@ impl Pieces {
         let _ = self.to.send(Piece::Text(text.to_owned()));
     }
 
-    /// Says what is still missing of the whole; gives the whole if it is something else than was said.
+    /// Sends the missing rest of the whole text; returns the whole if it does not continue the text sent so far.
     pub fn complete(mut self, whole: &str) -> Option<String> {
         match whole.strip_prefix(&self.said).map(str::to_owned) {
             Some(rest) if rest.is_empty() => None,

@@ -78,9 +78,9 @@ impl Front {
         Ok(Serving { address, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Redeems, for as long as it is awaited, what could soon be lost: of sessions whose end was asked for, or whose deadline
-    /// is less than `margin` away. It looks twice a minute, so that no dispute window passes unseen. To be spawned beside
-    /// [`router`](Self::router) where an application listens by itself.
+    /// While awaited, redeems vouchers that could soon be lost: of sessions whose end was requested, or whose deadline is
+    /// less than `margin` away. It looks twice a minute, so that no dispute window passes unseen. Spawn it beside
+    /// [`router`](Self::router) if an application listens by itself.
     pub async fn keep_redeeming(&self, margin: Duration) {
         loop {
             let (provider, runtime) = (self.provider().clone(), Handle::current());

@@ -77,7 +77,7 @@ pub struct ReplyReader {
 }
 
 impl ReplyReader {
-    /// Takes bytes of the answer's body; gives the pieces of text that they complete.
+    /// Takes bytes of the answer's body; returns the pieces of text that they complete.
     ///
     /// # Errors
     /// [`NodeError::Refused`] if the node says that it failed, [`NodeError::Transport`] for anything but its events.

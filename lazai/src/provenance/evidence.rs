@@ -160,7 +160,7 @@ pub(super) fn opened_session(entry: &Entry) -> Option<SessionId> {
     })
 }
 
-/// Gathers what a ledger and a store have about the last reply of a conversation.
+/// Gathers the evidence for the last reply of a conversation from a ledger and a store.
 ///
 /// # Errors
 /// [`CollectError`].

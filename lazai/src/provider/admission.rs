@@ -68,7 +68,7 @@ impl Provider {
         checked.map_err(|source: SignatureError| MarketError::Signature { what: "chat request", source }.into())
     }
 
-    /// Everything else that is checked before a token is generated; gives the tokens of the conversation.
+    /// All other checks before a token is generated; returns the tokens of the conversation.
     pub(super) fn admit(&self, session: &Session, page: &Page, request: &ChatRequest) -> Result<u64, NodeError> {
         if page.released {
             return Err(NodeError::NotServed { session: request.session, reason: "the node released it" });

@@ -33,7 +33,7 @@ pub(super) struct Page {
     pub owed: Amount,
     pub paid: Option<SignedVoucher>,
     pub last: Option<LastReply>,
-    /// On disk before the first token leaves, so that whoever comes back after a crash gets that reply and no other.
+    /// On disk before the first token leaves, so that a client that returns after a crash gets that reply and no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun: Option<Begun>,
     #[serde(default, skip_serializing_if = "Moderated::is_none")]
@@ -175,7 +175,7 @@ impl Provider {
         write_privately(&path, &bytes).map_err(|e| failed(&e))
     }
 
-    /// Changes what is kept of a session.
+    /// Changes a session's page.
     pub(super) fn change(
         &self,
         session: SessionId,

@@ -60,12 +60,12 @@ impl Provider {
         Ok(refreshed)
     }
 
-    /// Has the ledger look for a session that it does not know yet. On a chain its deposit counts when it is as deep as
-    /// the ledger was told to wait for.
+    /// Has the ledger look for a session that it does not know yet. On a chain, the session counts once it has enough
+    /// confirmations.
     ///
     /// # Errors
-    /// [`NodeError::Busy`] if the ledger was asked just now: a session that is really there is known a second later,
-    /// whoever asks. [`MarketError::UnknownSession`] if it is not there.
+    /// [`NodeError::Busy`] if the ledger was asked just now: a session that exists is known a second later.
+    /// [`MarketError::UnknownSession`] if it is not there.
     pub(super) async fn learn_of(&self, session: SessionId) -> Result<(), NodeError> {
         let ledger = self.account.ledger();
         let is_known = || ledger.market().session(session).is_some();

@@ -116,7 +116,7 @@ pub(crate) fn read_file(path: &str) -> Result<Vec<u8>, LazaiError> {
     std::fs::read(path).map_err(|e| file_error(path, e))
 }
 
-/// Writes a file of a folder, whole or not at all; gives its path.
+/// Writes a file of a folder, whole or not at all; returns its path.
 pub(super) fn write_into(folder: &Path, name: &str, bytes: &[u8]) -> Result<String, LazaiError> {
     let path = folder.join(name).display().to_string();
     keep_file(&path, bytes)?;

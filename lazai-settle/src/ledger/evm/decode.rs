@@ -48,7 +48,7 @@ pub(super) struct State {
 }
 
 impl State {
-    /// The market, to be changed: a copy of it where somebody still looks at it.
+    /// The market, to be changed: copied first if a reader still holds it.
     pub fn market_mut(&mut self) -> &mut Market {
         Arc::make_mut(&mut self.market)
     }
@@ -111,7 +111,7 @@ pub(super) struct Reading<'a> {
 /// Why logs could not be taken over.
 pub(super) enum ReadError {
     Diverged(String),
-    /// The chain's provider says what its own digests deny.
+    /// The provider's data contradicts its own digests.
     Untrue(String),
     Ledger(crate::ledger::LedgerError),
 }
@@ -205,7 +205,7 @@ impl<'a> Reading<'a> {
         self.cross(account, Crossing::Deposit { account, asset, amount })
     }
 
-    /// Does a transaction by the market's rules; gives what it did.
+    /// Applies a transaction by the market's rules; returns its events.
     fn apply(&mut self, sender: Address, transaction: Transaction) -> Read<Vec<Event>> {
         let events = self.state.market_mut().apply_as(self.time_s, sender, &transaction)?;
         self.note(sender, Action::Transaction(transaction), events.clone());
@@ -218,7 +218,7 @@ impl<'a> Reading<'a> {
         Ok(events)
     }
 
-    /// Does a transaction whose own event is the log that was just read, and expects what follows from it.
+    /// Applies a transaction whose own event is the log just read, and expects the logs that follow from it.
     fn apply_logged(&mut self, sender: Address, transaction: Transaction, logged: &Event) -> Read<()> {
         let events = self.apply(sender, transaction)?;
         self.same(events, logged)

@@ -34,7 +34,7 @@ pub struct Contracts {
 }
 
 impl Contracts {
-    /// Those whose logs tell what happens.
+    /// The contracts whose logs make up the market's history.
     pub(super) fn watched(&self) -> [EvmAddress; 6] {
         [self.parameters, self.quorum, self.registry, self.token, self.settlement, self.governor].map(evm)
     }

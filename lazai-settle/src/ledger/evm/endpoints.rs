@@ -1,4 +1,4 @@
-//! Several providers of one chain: what is read counts if all of them say it.
+//! Several providers of one chain: data counts if all of them agree on it.
 
 use alloy_primitives::U64;
 use serde_json::{Value, json};
@@ -79,7 +79,7 @@ fn nobody() -> RpcError {
     RpcError::Transport { reason: "no endpoint is given".into() }
 }
 
-/// Of a log, what says which it is; the rest of it is added by providers as they like.
+/// The fields that identify a log; providers add others as they like.
 fn logs(answer: &Value) -> Value {
     let kept = ["address", "topics", "data", "blockHash", "transactionHash", "logIndex"];
     let one = |log: &Value| kept.iter().map(|key| log[*key].clone()).collect::<Value>();

@@ -8,11 +8,11 @@ use super::witness;
 use crate::ledger::LedgerError;
 
 impl Node {
-    /// The transaction that used an account's nonce after block `since`, as deep in the chain as `depth`; nothing if none did,
+    /// The transaction that used an account's nonce after block `since`, at least `depth` blocks deep; `None` if none did,
     /// or not as deep.
     ///
     /// # Errors
-    /// [`LedgerError`]: the node says that it was used and does not show by what.
+    /// [`LedgerError`]: the node says that it was used, but does not show by which transaction.
     pub fn used(&self, account: EvmAddress, nonce: u64, since: u64, depth: u64) -> Result<Option<B256>, LedgerError> {
         let used_by = |block: u64| self.nonce_at(account, block).map(|next| next.map(|next| next > nonce));
         let Some(last) = self.latest()?.number.to::<u64>().checked_sub(depth) else { return Ok(None) };

@@ -2,14 +2,14 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`abi`] | the contracts' interfaces, out of the committed artifacts |
-//! | `deploy` | where a market's contracts are, and how they come there |
-//! | [`encode`] | what is asked of the market, as calls |
+//! | [`abi`] | the contracts' interfaces, from the committed artifacts |
+//! | `deploy` | the addresses of a market's contracts, and their deployment |
+//! | [`encode`] | market transactions as calls |
 //! | `decode`, `reader` | the read model: a [`Market`] rebuilt from logs, block by block, with a way back |
-//! | `orders`, `send` | from a wish to a place deep in the chain: nonces, fees, lost transactions, keys |
-//! | `fate` | what became of a transaction, shown by the block that decided it |
+//! | `orders`, `send` | transactions from preparation to confirmation: nonces, fees, lost transactions, keys |
+//! | `fate` | the outcome of a transaction, shown by the block that decided it |
 //! | `rpc`, `endpoints` | the chain's node, or several that must agree |
-//! | `witness` | what they say, held to hashes |
+//! | `witness` | checks of their answers against hashes |
 //!
 //! ```no_run
 //! # use lazai_settle::ledger::evm::{Deployment, EvmLedger, HttpRpc, Pace};
@@ -21,16 +21,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! **What is read** is held to hashes: a header must hash to what it is told as, logs must come to the receipts' root in
-//! it ([`Trust`]). It is worked out a second time by the market's own rules: contracts that log something else are a
-//! [`LedgerError::Diverged`]. [`Ledger::market`] is the state as deep in the chain as the ledger was told to wait for;
-//! [`Ledger::head`] and [`Ledger::notices`] follow the last block, and take back what a reorganisation takes back.
+//! **Reads** are checked against hashes: a header must hash to its claimed hash, logs must hash to the receipts' root in it
+//! ([`Trust`]). The market's own rules then work out each action a second time: contracts that log something else are a
+//! [`LedgerError::Diverged`]. [`Ledger::market`] is the state with enough confirmations; [`Ledger::head`] and
+//! [`Ledger::notices`] follow the last block, and undo what a reorganisation takes back.
 //!
-//! **What is sent** carries its key at the end of the call's data, where any reader of the chain finds it, and is on
-//! disk before the node gets it: one key of a sender is applied once, whatever gets lost, and whoever is killed when.
+//! **Writes** carry their key at the end of the call's data, where any reader of the chain finds it, and are on disk before
+//! the node gets them: one key of a sender is applied once, whatever gets lost, and whenever a process is killed.
 //!
-//! Money comes from wallets: stakes, bonds and settled revenue are paid with coins, a deposit as far as the balance in
-//! the market falls short; what a token earned is paid out. Gas is the sender's.
+//! Money comes from wallets: stakes, bonds and settled revenue are paid with coins, and so is the part of a deposit that
+//! the balance in the market does not cover; earnings of tokens are paid out to wallets. The sender pays the gas.
 
 pub mod abi;
 mod decode;
@@ -82,13 +82,14 @@ sol! {
 /// Timing and trust in following a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
-    /// Blocks that must be on top of one before it counts, at most 64: what a reorganisation may take back does not.
+    /// Blocks that must be on top of one before it counts, at most 64: blocks that a reorganisation may take back do not
+    /// count.
     pub depth: u64,
     /// Time between two looks at the chain.
     pub poll: Duration,
     /// Looks without the transaction in a block before it is sent again.
     pub resend_after: u32,
-    /// Looks before a call gives up waiting. (The transaction goes on; asking again waits on.)
+    /// Looks before a call gives up waiting. (The transaction goes on; the same call again goes on waiting.)
     pub patience: u32,
     /// The authority on the chain's content.
     pub trust: Trust,
@@ -346,7 +347,7 @@ impl View {
         }
     }
 
-    /// As it is now; what was seen before is not seen anew.
+    /// Takes over the reader's present state; times of blocks seen before stay.
     fn update(&mut self, reader: &Reader, depth: u64) {
         let before = (self.tip, self.seen, self.keeping);
         *self = Self::of(reader, depth);

@@ -20,7 +20,7 @@ pub(super) enum Step {
     /// It is under way.
     Wait,
     Done(Vec<Entry>),
-    /// Something on the way to it is done, or what was sent can never be applied any more.
+    /// A step towards it is done, or the sent transaction can never be applied any more.
     Again,
 }
 
@@ -56,7 +56,7 @@ impl EvmLedger {
         }
     }
 
-    /// Signs a transaction, and gives it to the node once it is on disk.
+    /// Signs a transaction, and sends it to the node once it is on disk.
     async fn send(
         &self,
         signer: &dyn Signer,
@@ -96,7 +96,7 @@ impl Inner {
         lock(&self.view).clone()
     }
 
-    /// Reads what is new, and lets `look` see it.
+    /// Reads new blocks, and calls `look`.
     pub(super) fn synced<T>(&self, look: impl FnOnce(&Reader) -> T) -> Result<T, LedgerError> {
         let mut reader = lock(&self.reader);
         reader.sync(&self.node)?;
@@ -114,7 +114,7 @@ impl Inner {
         }
     }
 
-    /// Gives what was sent to the node, and what of the account has lower nonces: or it waits for ever.
+    /// Sends a transaction to the node, with those of the account that have lower nonces: otherwise it waits for ever.
     fn broadcast(&self, sent: &Sent) -> Result<(), LedgerError> {
         let own = self.outbox.of(sent.sender);
         own.iter().filter(|other| other.nonce <= sent.nonce).try_for_each(|other| broadcast(&self.node, other))
@@ -183,7 +183,7 @@ impl Inner {
         }
     }
 
-    /// Waits until what was sent is as deep in the chain as is wanted.
+    /// Waits until the sent transaction has enough confirmations.
     fn wait(
         &self,
         sender: Address,
@@ -332,7 +332,7 @@ pub(super) fn mined(node: &Node, raw: Bytes, hash: B256, pace: Pace) -> Result<(
     Err(LedgerError::Unconfirmed { transaction: abi::digest(hash), waited_s })
 }
 
-/// The entry that an order is for: what else its transaction did, such as bringing the money in, comes before or after.
+/// The entry that an order is for. Other effects of its transaction, such as bringing the money in, come before or after.
 pub(super) fn last(entries: Vec<Entry>) -> Result<Entry, LedgerError> {
     let own = entries.iter().rposition(|e| matches!(e.action, Action::Transaction(_)));
     let place = own.or(entries.len().checked_sub(1));

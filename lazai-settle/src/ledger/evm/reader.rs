@@ -23,7 +23,7 @@ use crate::quorum::ValidatorSet;
 pub(super) const KEPT_BLOCKS: u64 = 128;
 /// Blocks whose logs are asked for at once, where they are too deep to be undone.
 const SPAN: u64 = 2_000;
-/// Blocks that were undone and are remembered, so that followers can be told what was in them.
+/// Undone blocks that are kept, so that followers can be told their entries.
 const UNDONE_BLOCKS: usize = 512;
 /// The number of tries to read again when the chain changes meanwhile.
 const TRIES: u32 = 16;
@@ -61,7 +61,7 @@ pub(super) struct Reader {
     blocks: VecDeque<Block>,
     log: Vec<Entry>,
     leaves: Vec<Digest>,
-    /// The entries of the transaction that somebody sent under a key.
+    /// The entries of the transaction that a sender sent under a key.
     keys: BTreeMap<(Address, Digest), std::ops::Range<usize>>,
     undone: VecDeque<Undone>,
 }
@@ -116,7 +116,7 @@ impl Reader {
         self.blocks.back().map_or(&self.base.2, |b| &b.state)
     }
 
-    /// The state so many blocks below the tip, and how long the log was there.
+    /// The state `depth` blocks below the tip, and the length of the log there.
     pub fn at_depth(&self, depth: u64) -> (&Arc<State>, usize) {
         let height = self.tip().height.saturating_sub(depth);
         let above = self.blocks.iter().position(|b| b.number > height);
@@ -125,7 +125,7 @@ impl Reader {
         (last.map_or(&self.base.2, |b| &b.state), entries)
     }
 
-    /// The time of the block so many below the tip.
+    /// The time of the block `depth` blocks below the tip.
     pub fn time_at_depth(&self, depth: u64) -> u64 {
         let height = self.tip().height.saturating_sub(depth);
         let block = self.blocks.iter().rev().find(|block| block.number <= height);
@@ -140,12 +140,12 @@ impl Reader {
         &self.leaves
     }
 
-    /// The entries of the transaction that somebody sent under a key.
+    /// The entries of the transaction that a sender sent under a key.
     pub fn of_key(&self, sender: Address, key: Digest) -> Option<&[Entry]> {
         self.keys.get(&(sender, key)).map(|range| &self.log[range.clone()])
     }
 
-    /// Reads what is new, and undoes what no longer holds.
+    /// Reads new blocks, and undoes those that no longer hold.
     pub fn sync(&mut self, node: &Node) -> Result<(), LedgerError> {
         for _ in 0..TRIES {
             let head = node.latest()?;

@@ -1,4 +1,4 @@
-//! A chain's node, over JSON-RPC: what is asked of it, in types.
+//! A chain's node, over JSON-RPC, with typed calls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,7 +58,7 @@ pub enum RpcError {
 ///
 /// Ours is [`HttpRpc`]; a node that embeds this library may answer itself.
 pub trait Rpc: Send + Sync {
-    /// Asks, and gives what stands under `result`.
+    /// Asks, and returns the field `result`.
     ///
     /// # Errors
     /// [`RpcError`].
@@ -178,8 +178,8 @@ pub(super) struct ChainTransaction {
 }
 
 impl ChainTransaction {
-    /// Its call, if it is one of this contract's own. Of what others are called with, nothing was carried out here, so no gas
-    /// bounds what it costs to read.
+    /// Its call, if it is one of this contract's own. Calls of other contracts were not executed here: no gas bounds the
+    /// cost of reading them.
     pub fn called<C: SolCall>(&self, contract: Address) -> Option<C> {
         let own = self.to == Some(evm(contract));
         if own { C::abi_decode(&self.input).ok() } else { None }
@@ -226,7 +226,7 @@ pub(super) struct Receipt {
 /// A block that has logs of the contracts that are watched, with these.
 pub(super) type Logged = (Header, Vec<Log>);
 
-/// A node, with what is asked of it.
+/// A node, with its typed calls.
 #[derive(Clone)]
 pub(super) struct Node {
     rpc: Arc<dyn Rpc>,
@@ -244,7 +244,7 @@ impl Node {
         self.rpc.pause(time);
     }
 
-    /// Asks; tries again what did not get through, since all of these calls may be repeated.
+    /// Asks; repeats a call that did not get through, since all of these calls may be repeated.
     pub fn ask(&self, method: &str, params: &Value) -> Result<Value, RpcError> {
         let mut wait = Duration::from_millis(100);
         for _ in 1..TRIES {
@@ -392,7 +392,7 @@ impl Node {
         serde_json::from_value(answer).map_err(|e| RpcError::Transport { reason: e.to_string() })
     }
 
-    /// The next nonce of an account: `latest` counts what is in blocks, `pending` also what waits.
+    /// The next nonce of an account: `latest` counts transactions in blocks, `pending` also those that wait.
     pub fn nonce(&self, account: EvmAddress, tag: &str) -> Result<u64, LedgerError> {
         self.get::<U64>("eth_getTransactionCount", &json!([account, tag])).map(|nonce| nonce.to())
     }
@@ -439,8 +439,8 @@ mod tests {
     use super::super::abi::Settlement;
     use super::*;
 
-    /// A stranger's contract can be called with anything, and call the market with something else: what was carried out there is
-    /// not what the transaction's data says.
+    /// Anyone can call a stranger's contract with any data, and that contract can call the market with other data: the
+    /// transaction's data does not tell what was executed.
     #[test]
     fn only_calls_of_the_market_itself_are_read() {
         let (market, strangers) = (Address::from_bytes([1; 20]), Address::from_bytes([2; 20]));

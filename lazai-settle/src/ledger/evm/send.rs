@@ -37,7 +37,7 @@ pub(super) fn key_of(input: &[u8]) -> Option<Digest> {
 pub(super) struct Unsigned(TxEip1559);
 
 impl Unsigned {
-    /// Prepares a call or, without `to`, a creation. The node tries it out first: what would be refused is not sent.
+    /// Prepares a call or, without `to`, a creation. The node simulates it first: a call that would be refused is not sent.
     pub fn prepare(
         node: &Node,
         chain_id: u64,
@@ -111,7 +111,7 @@ impl Unsigned {
     }
 }
 
-/// The base fee of the last block, and what is added for the block's maker.
+/// The base fee of the last block, and the tip for the block's maker.
 pub(super) fn fees(node: &Node) -> Result<(u128, u128), LedgerError> {
     let base = node.latest()?.base_fee_per_gas.unwrap_or_default();
     Ok((u128::try_from(base).unwrap_or(u128::MAX / 4), node.tip()?))
@@ -140,7 +140,7 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// An outbox in a folder; without one, what is under way is forgotten with the process.
+    /// An outbox in a folder; without one, pending transactions are forgotten with the process.
     pub fn open(folder: Option<&Path>) -> Result<Self, LedgerError> {
         let outbox = Self { folder: folder.map(Into::into), sent: Mutex::default() };
         let Some(folder) = folder else { return Ok(outbox) };
@@ -173,7 +173,7 @@ impl Outbox {
         self.lock().get(&(sender, key)).cloned()
     }
 
-    /// Everything of somebody's that is under way.
+    /// All pending transactions of an account.
     pub fn of(&self, sender: Address) -> Vec<Sent> {
         let mut own: Vec<_> = self.lock().values().filter(|sent| sent.sender == sender).cloned().collect();
         own.sort_by_key(|sent| sent.nonce);

@@ -95,7 +95,7 @@ fn envelopes(header: &Header, told: Value) -> Result<Vec<TxEnvelope>, String> {
     Ok(all)
 }
 
-/// Its hash, made anew: what comes with it is the provider's word.
+/// A transaction's hash, recomputed: the one that comes with it is only claimed by the provider.
 fn hash_of(transaction: &TxEnvelope) -> B256 {
     keccak256(transaction.encoded_2718())
 }

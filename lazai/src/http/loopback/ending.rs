@@ -126,7 +126,7 @@ impl Inner {
     }
 }
 
-/// Sessions that are over, with what is needed to ask their node for a release.
+/// Sessions that are over, with the conversation, which a request for release needs.
 fn over(book: &Book) -> Vec<(SessionId, Option<Conversation>)> {
     book.over().into_iter().map(|session| (session, book.conversation(session))).collect()
 }

@@ -95,7 +95,7 @@ impl Reading<'_> {
         self.apply_logged(exex, Transaction::Mint { metadata, record_signature }, &logged)
     }
 
-    /// Revenue that somebody gave. (That of a redemption follows from its vouchers.)
+    /// Revenue given outside of sessions. (That of a redemption follows from its vouchers.)
     fn settled(&mut self, e: &DataAnchoringToken::VersionRevenueSettled, next: Option<&Seen>) -> Read<usize> {
         let (class, asset, amount) = (class(e.classId), Asset(ours(e.asset)), amount(e.amount)?);
         let version = (e.version != 0).then_some(VersionNumber(e.version));

@@ -1,4 +1,4 @@
-//! Submissions and what validators say of them: logs of `DatasetRegistry` and `ValidatorQuorum`.
+//! Submissions, and validators' verdicts on them: logs of `DatasetRegistry` and `ValidatorQuorum`.
 
 use super::*;
 
