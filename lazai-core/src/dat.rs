@@ -1,7 +1,7 @@
 //! The metadata of a Data Anchoring Token (ERC-8028), about the model it stands for.
 //!
-//! A class stands for one character; each of its versions carries one [`VersionMetadata`], which never
-//! changes once minted.
+//! A class stands for one character; each of its versions carries one [`VersionMetadata`], which never changes after
+//! minting.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ pub struct BaseModel {
     pub licence: String,
 }
 
-/// For whom a character is meant.
+/// The audience of a character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -50,7 +50,7 @@ pub enum Payment {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccessPolicy {
-    /// For whom it is meant.
+    /// The audience.
     pub rating: Rating,
     /// Minimum age in years; the application that opens a session answers for it.
     pub minimum_age: u8,

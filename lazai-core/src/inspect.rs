@@ -128,8 +128,8 @@ impl From<std::io::Error> for InspectError {
     }
 }
 
-/// Finds out what a file is and holds. Dialogues and POV files of any size take constant memory; other files are
-/// refused beyond the limits of their formats.
+/// Identifies a file and its contents. Dialogues and POV files of any size take constant memory; other files are refused
+/// beyond the limits of their formats.
 ///
 /// # Errors
 /// [`InspectError`]: the error of the format that the content points to.
@@ -137,7 +137,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, InspectError> {
     inspect_as(path, &Options::default())
 }
 
-/// As [`inspect`], where the caller says what files of dialogues leave unsaid: who the character of a log is.
+/// As [`inspect`], with information that files of dialogues omit: the character of a log.
 ///
 /// # Errors
 /// As [`inspect`].
@@ -190,7 +190,7 @@ pub fn inspect_as(path: &Path, options: &Options) -> Result<Inspection, InspectE
     }
 }
 
-/// JSON of one value or of several; or what begins as JSON does.
+/// JSON of one value or of several; or text that begins like JSON.
 fn json(path: &Path, length: u64, options: &Options) -> Result<Inspection, InspectError> {
     match dialogues(File::open(path)?, options) {
         Err(InspectError::Dialogue(unknown @ DialogueError::UnknownFormat { .. })) => {
@@ -329,7 +329,8 @@ fn dialogues(file: File, options: &Options) -> Result<Inspection, InspectError> 
     Ok(Inspection { name, dialogues, turns, ..Inspection::new(Kind::Dialogue, spec, &report) })
 }
 
-/// The first note of the reason that most was dropped for, whatever it names. That nobody is left who speaks follows from others.
+/// The first note of the most common reason for dropping, whatever it names. A missing speaker counts last: it follows from
+/// other drops.
 fn commonest(report: &Report) -> Option<&Note> {
     let mut kinds: Vec<(String, u64, &Note)> = Vec::new();
     for note in report.of(Action::Dropped) {

@@ -1,4 +1,4 @@
-//! The training record: everything needed to repeat a run, and who could read the data.
+//! The training record: everything needed to repeat a run, and the accounts that could read the data.
 //!
 //! Plain data, so that a page or a phone can check it without any model code.
 
@@ -38,7 +38,7 @@ pub struct LoraConfig {
 }
 
 impl LoraConfig {
-    /// By what the update is multiplied: `alpha / rank`, or `alpha / sqrt(rank)` if rank-stabilised.
+    /// The factor of the update: `alpha / rank`, or `alpha / sqrt(rank)` if rank-stabilised.
     #[must_use]
     pub fn scale(&self) -> f64 {
         let rank = self.rank as f64;
@@ -66,16 +66,16 @@ pub enum Schedule {
     Constant,
 }
 
-/// Hyper-parameters. Integers, so that records can hold them exactly. Fields that are left at what they were before they
-/// existed are not written, so that the digests of old records hold.
+/// Hyper-parameters. Integers, so that records can hold them exactly. Newer fields are not written if they have their old,
+/// implicit values, so that the digests of old records hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
     /// The number of passes over each dialogue.
     pub epochs: u32,
-    /// Most steps, whatever the epochs; `None` for as many as there are.
+    /// Most steps, whatever the epochs; `None` for no limit.
     pub max_steps: Option<u32>,
-    /// Tokens of one block: dialogues packed without padding, none seeing another.
+    /// Tokens of one block: dialogues are packed without padding and cannot attend to each other.
     pub block_tokens: u32,
     /// Blocks of one step, whose gradients are added up (gradient accumulation).
     #[serde(default = "one", skip_serializing_if = "is_one")]
@@ -93,12 +93,12 @@ pub struct TrainConfig {
     pub clip_norm_milli: u32,
     /// Seed of the adapter's initial values and of the order of dialogues.
     pub seed: u64,
-    /// A checkpoint is written every so many steps.
+    /// The number of steps between checkpoints.
     pub checkpoint_steps: u32,
-    /// Held-out dialogues are measured every so many steps; 0 for never.
+    /// The number of steps between measurements of held-out dialogues; 0 for never.
     #[serde(default, skip_serializing_if = "is_default")]
     pub evaluate_steps: u32,
-    /// Training ends after so many measurements in a row without a better one, with the best adapter; 0 for never.
+    /// Training ends after this many measurements in a row without a better one, with the best adapter; 0 for never.
     #[serde(default, skip_serializing_if = "is_default")]
     pub patience: u32,
     /// Keep only the input of each layer and compute the rest again: less memory, a third more work (T. Chen et al.,

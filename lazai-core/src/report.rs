@@ -17,11 +17,11 @@ pub enum Action {
     Dropped,
     /// It became part of its neighbour.
     Merged,
-    /// It is in the result, but not as it was written.
+    /// It is in the result, changed.
     Repaired,
 }
 
-/// One thing that was not taken as it was.
+/// One thing that was not taken unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Note {
     /// The importer's action.

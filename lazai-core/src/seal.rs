@@ -29,7 +29,7 @@ const TAG_BYTES: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SealError {
-    /// The bytes are not what was encrypted, or the key or the context is another one.
+    /// The bytes differ from those encrypted, or the key or the context is another one.
     #[error("ciphertext does not authenticate under this key and context")]
     NotAuthentic,
     /// Shorter than any ciphertext, or another format.
@@ -83,7 +83,7 @@ impl DataKey {
         Ok([&CIPHERTEXT_MAGIC[..], &nonce, &sealed].concat())
     }
 
-    /// Decrypts what [`DataKey::encrypt`] made.
+    /// Decrypts the result of [`DataKey::encrypt`].
     ///
     /// # Errors
     /// [`SealError`]: a wrong key, a wrong context and damaged bytes cannot be told apart.
@@ -168,7 +168,7 @@ impl UnsealingKey {
         Ok(Self::derive(&seed))
     }
 
-    /// The key pair that RFC 9180's `DeriveKeyPair` gives for 32 secret bytes.
+    /// The key pair of RFC 9180's `DeriveKeyPair` for 32 secret bytes.
     #[must_use]
     pub fn derive(seed: &[u8; 32]) -> Self {
         let (secret, public) = DhKem::derive_keypair(seed);

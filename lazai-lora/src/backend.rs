@@ -125,7 +125,7 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
         Err(LoraError::Unsupported { what: "replay", found, known: "training and answering" })
     }
 
-    /// Makes the adapter in a folder of PEFT's files ready, and gives the digest of its weights file.
+    /// Loads the adapter in a folder of PEFT's files, and returns the digest of its weights file.
     ///
     /// # Errors
     /// [`LoraError`].

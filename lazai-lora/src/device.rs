@@ -68,8 +68,8 @@ impl Compute {
         }
     }
 
-    /// The kind of machine: where it is the same, the same run gives the same bits. On the processor these are its
-    /// instruction sets and caches, by which the kernels of matrix products are chosen and cut.
+    /// The kind of machine: on the same kind, the same run gives the same bits. On the processor it is the instruction sets
+    /// and caches, by which the kernels of matrix products are chosen and cut.
     #[must_use]
     pub fn machine(&self) -> String {
         let caches = gemm_caches();
@@ -80,8 +80,8 @@ impl Compute {
         &self.device
     }
 
-    /// Runs something on this device's threads: on the first, which shares its loops with the others. Were it any of them,
-    /// each would come to hold the memory of a whole step, since allocators keep what a thread gave back for that thread.
+    /// Runs something on this device's first thread, which shares its loops with the others. If any thread could run it,
+    /// each would come to hold the memory of a whole step, since allocators keep freed memory per thread.
     pub(crate) fn install<R: Send>(&self, body: impl FnOnce() -> R + Send) -> R {
         let Some(pool) = self.pool.as_ref().filter(|pool| pool.current_thread_index().is_none()) else {
             return body();
@@ -122,8 +122,8 @@ fn vectors() -> &'static str {
     "baseline"
 }
 
-/// The depth at which products of 32-bit floats are cut, for a depth that no model exceeds: this alone of what `gemm` reads
-/// from the caches changes the order of a sum.
+/// The depth at which products of 32-bit floats are cut, for a depth that no model exceeds: the only value that `gemm`
+/// derives from the caches and that changes the order of a sum.
 fn gemm_caches() -> String {
     let params = gemm_common::cache::kernel_params(1 << 10, 1 << 10, 1 << 20, 96, 4, size_of::<f32>());
     format!("kc{}", params.kc)

@@ -37,7 +37,7 @@ pub enum LoraError {
         /// The backend's message.
         reason: String,
     },
-    /// Somebody asked to stop; what was trained so far is in the checkpoint.
+    /// The caller cancelled; the training so far is in the checkpoint.
     #[error("cancelled after {steps} steps")]
     Cancelled {
         /// Steps that are done.

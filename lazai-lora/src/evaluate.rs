@@ -10,7 +10,7 @@ use crate::model::{Cache, cross_entropy, extend, logits};
 pub struct Example {
     /// The token ids.
     pub tokens: Vec<u32>,
-    /// As long as `tokens`: what counts.
+    /// As long as `tokens`: true for tokens that count.
     pub mask: Vec<bool>,
 }
 

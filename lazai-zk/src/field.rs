@@ -141,8 +141,8 @@ impl Mul for Ext {
     }
 }
 
-/// `a + b X` with X^2 = 7 over the extension: what a pair of wires that holds an extension element becomes when
-/// wires are evaluated outside of the base field.
+/// `a + b X` with X^2 = 7 over the extension: the value of a pair of wires that holds an extension element, if wires are
+/// evaluated outside of the base field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Algebra(pub(crate) Ext, pub(crate) Ext);
 

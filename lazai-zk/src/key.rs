@@ -104,7 +104,7 @@ impl VerifierKey {
         bytes
     }
 
-    /// Its digest: what proofs name, and what a trust anchor pins.
+    /// Its digest: proofs name it, and a trust anchor pins it.
     #[must_use]
     pub fn digest(&self) -> Digest {
         DomainHasher::new("lazai.zk.key.v2").part(&self.to_bytes()).finish()

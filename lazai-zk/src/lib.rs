@@ -55,7 +55,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`statement`] | what is proved and what is declared, free of any backend |
+//! | [`statement`] | the proved and the declared part, free of any backend |
 //! | [`commitment`], [`poseidon`] | leaves, trees and roots, computed without any prover |
 //! | [`source`] | datasets in memory or on disk, committed to in one pass |
 //! | [`opening`] | one record, prompt or contributor shown without the others |

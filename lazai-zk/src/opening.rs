@@ -1,7 +1,7 @@
-//! Selective opening: that one record, one prompt or one contributor's part is in a committed dataset, without
+//! Selective opening: shows that one record, one prompt or one contributor's part is in a committed dataset, without
 //! showing the others.
 //!
-//! A record is opened with its salt, so whoever sees an opening can check it, and only it.
+//! A record is opened with its salt: a reader of an opening can check that record, and no other.
 
 use lazai_core::Digest;
 use lazai_core::digest::DomainHasher;
@@ -109,7 +109,7 @@ fn root_of(leaves: &[HashOut]) -> HashOut {
     tree.root().unwrap_or_default()
 }
 
-/// One record with what shows that it is in the dataset.
+/// One record, with the proof that it is in the dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecordOpening {
@@ -188,7 +188,7 @@ pub fn prompts_root(prompts: &[String]) -> Prompts {
     Prompts { count: leaves.len() as u64, root }
 }
 
-/// One prompt with what shows that it is among those published.
+/// One prompt, with the proof that it is among those published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PromptOpening {

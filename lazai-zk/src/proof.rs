@@ -82,7 +82,7 @@ impl Proof {
         &self.body
     }
 
-    /// SHA-256 of the bytes: what submissions carry.
+    /// SHA-256 of the bytes, as submissions carry it.
     #[must_use]
     pub fn digest(&self) -> Digest {
         sha256(&self.to_bytes())

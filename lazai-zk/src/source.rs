@@ -26,10 +26,10 @@ pub trait Source {
     /// [`PovError`] where a file cannot be read.
     fn clips(&self, each: &mut dyn FnMut(&Clip)) -> Result<(), PovError>;
 
-    /// The salt of the clips' digest. It is in the private part, so whoever can read the clips has it.
+    /// The salt of the clips' digest. It is in the private part, so every reader of the clips has it.
     ///
     /// # Errors
-    /// [`PovError`] where a file cannot be read.
+    /// [`PovError`] if a file cannot be read.
     fn voice_salt(&self) -> Result<Digest, PovError>;
 }
 

@@ -171,7 +171,7 @@ impl Statement {
     /// A statement of its parts.
     ///
     /// # Errors
-    /// [`StatementError::Field`] for what no circuit can have.
+    /// [`StatementError::Field`] for values that no circuit can have.
     pub fn new(binding: Binding, declared: Declared, proved: Proved) -> Result<Self, StatementError> {
         let statement = Self { format: StatementFormat::V2, binding, declared, proved };
         statement.check()?;
@@ -214,7 +214,7 @@ impl Statement {
         Ok(statement)
     }
 
-    /// SHA-256 of the canonical JSON: what submissions and attestations carry.
+    /// SHA-256 of the canonical JSON, as submissions and attestations carry it.
     #[must_use]
     pub fn digest(&self) -> Digest {
         sha256(&self.to_bytes())

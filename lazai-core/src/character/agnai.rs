@@ -23,7 +23,7 @@ pub(super) fn looks_like(map: &Map<String, Value>) -> bool {
     attributes.is_some_and(Value::is_object) && map.contains_key("name") && !map.contains_key("spec")
 }
 
-/// The card that it comes to; what has no place there is kept among the extensions.
+/// The card of the character; data without a place there is kept among the extensions.
 pub(super) fn card(mut map: Map<String, Value>) -> Map<String, Value> {
     let mut data = Map::new();
     data.insert("description".into(), map.get("persona").map(persona).unwrap_or_default().into());

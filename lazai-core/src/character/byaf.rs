@@ -100,7 +100,7 @@ fn data(
     data
 }
 
-/// `<START>` blocks: of messages in which speakers are named, and of what the character alone says.
+/// `<START>` blocks: of messages in which speakers are named, and of the character's text alone.
 fn examples(messages: &[Map<String, Value>]) -> String {
     let mut out = String::new();
     for message in messages {

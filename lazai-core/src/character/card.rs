@@ -7,7 +7,7 @@ use super::lorebook::{KEPT_V3, Lorebook, kept_v3, put};
 use super::{Asset, CardError, Character, MAX_EMBEDDED_FILES, Spec};
 use crate::report::{Action, Report, excerpt};
 
-/// The six fields of V1: our name, the specification's, and what Pygmalion's older editors wrote.
+/// The six fields of V1: our name, the specification's, and that of Pygmalion's older editors.
 const V1: [(&str, &str); 6] = [
     ("name", "char_name"),
     ("description", "char_persona"),

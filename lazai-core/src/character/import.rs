@@ -1,4 +1,4 @@
-//! Finding out what a file is, and reading the character in it.
+//! Detects the format of a file, and reads the character in it.
 
 use std::borrow::Cow;
 
@@ -74,7 +74,7 @@ pub struct EmbeddedFile {
     pub bytes: Vec<u8>,
 }
 
-/// A character as it was read, and what happened on the way.
+/// An imported character, with the import's report.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Imported {
     /// The character.
@@ -102,7 +102,7 @@ pub fn import(bytes: &[u8]) -> Result<Imported, CardError> {
     from_json(&json, container, files, report)
 }
 
-/// The JSON of a card, what it came in, and the files that came along.
+/// The JSON of a card, its container, and the files that came along.
 type Unpacked<'a> = (Cow<'a, [u8]>, Container, Vec<EmbeddedFile>);
 
 #[cfg(feature = "cards")]
@@ -178,7 +178,7 @@ fn from_json(
     Ok(Imported { character, spec, container, files, report })
 }
 
-/// Reads a JSON object, in whatever it was written, mended where its meaning is clear; or a YAML mapping.
+/// Reads a JSON object in any encoding, repaired if its meaning is clear; or a YAML mapping.
 pub(super) fn object(bytes: &[u8], report: &mut Report) -> Result<Map<String, Value>, CardError> {
     json_or_yaml(bytes, report).map(|(map, _)| map)
 }

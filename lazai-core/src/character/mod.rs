@@ -1,9 +1,10 @@
-//! A character, out of whatever its creator has, and back.
+//! Characters: imported from the common formats, and exported again.
 //!
 //! [`import`] reads Character Cards V1, V2 and V3 as JSON, inside PNG, APNG and WebP images and as CHARX archives, and
-//! Eliza's `character.json`. All become one [`Character`]; fields that no specification names survive a round trip;
-//! what could not be taken as it was stands in the [`Report`]. [`Lorebook`] says what is heeded of whose lorebooks. [`Character::prompt`](Character::prompt) builds
-//! what a model is sent: lorebook entries that the conversation activates, decorators, macros.
+//! Eliza's `character.json`. All become one [`Character`]; fields that no specification names survive a round trip; the
+//! [`Report`] notes data that was changed or dropped. [`Lorebook`] lists the fields that are heeded of each maker's
+//! lorebooks. [`Character::prompt`](Character::prompt) builds the prompt for a model: lorebook entries that the
+//! conversation activates, decorators, macros.
 //!
 //! Formats: [V1](https://github.com/malfoyslastname/character-card-spec-v2/blob/main/spec_v1.md),
 //! [V2](https://github.com/malfoyslastname/character-card-spec-v2),
@@ -76,7 +77,7 @@ pub struct Character {
     pub message_examples: String,
     /// For people who use the card; never part of a prompt.
     pub creator_notes: String,
-    /// Replaces the host's system prompt where not empty; `{{original}}` stands for the host's.
+    /// Replaces the host's system prompt if it is not empty; `{{original}}` stands for the host's.
     pub system_prompt: String,
     /// Comes after the conversation; `{{original}}` as above.
     pub post_history_instructions: String,
@@ -126,7 +127,7 @@ pub struct Asset {
 }
 
 impl Character {
-    /// Reads a card of any format; [`import`] also tells what was repaired and which files came along.
+    /// Reads a card of any format; [`import`] also returns the repairs and the embedded files.
     ///
     /// ```
     /// use lazai_core::character::Character;
@@ -157,7 +158,7 @@ impl Character {
         }
     }
 
-    /// First message `n` as somebody is shown it: with its macros filled in.
+    /// First message `n` as a user sees it: with its macros filled in.
     #[must_use]
     pub fn greeting_to(&self, n: usize, user: &str) -> Option<String> {
         self.greeting(n).map(|greeting| self.macros(user).fill(greeting))

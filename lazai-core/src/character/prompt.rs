@@ -7,7 +7,7 @@ use super::lorebook::Where;
 use super::macros::Filler;
 use crate::dialogue::{Message, Role};
 
-/// A conversation as it stands, and what the host adds to it.
+/// The state of a conversation, and the host's additions.
 pub struct Scene<'a> {
     /// The user's name.
     pub user: &'a str,
@@ -56,7 +56,7 @@ impl std::fmt::Debug for Scene<'_> {
 /// The prompt for a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prompt {
-    /// Card and active lore, then the conversation with lore put into it, then what comes after.
+    /// Card and active lore, then the conversation with lore put into it, then the text that comes after.
     pub messages: Vec<Message>,
     /// The lorebook entries in it, by index, in order of insertion.
     pub lore: Vec<usize>,
@@ -123,9 +123,10 @@ impl Character {
         Prompt { messages, lore: lore.iter().map(|a| a.index).collect(), left_out }
     }
 
-    /// All that a node tells a model before anything is said: the card's system prompt, lore that is always there, description,
-    /// personality, scenario, examples and what comes after the conversation. [`Profile::persona`](super::Profile::persona) and
-    /// [`Profile::examples`](super::Profile::examples) are parts of it; [`prompt`](Self::prompt) heeds a conversation.
+    /// The complete text before a conversation, as a node gives it to a model: the card's system prompt, constant lore,
+    /// description, personality, scenario, examples and the text that comes after the conversation.
+    /// [`Profile::persona`](super::Profile::persona) and [`Profile::examples`](super::Profile::examples) are parts of it;
+    /// [`prompt`](Self::prompt) heeds a conversation.
     ///
     /// ```
     /// let card = r#"{"spec": "chara_card_v2", "spec_version": "2.0", "data": {"name": "Ada",

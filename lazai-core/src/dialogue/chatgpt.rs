@@ -42,7 +42,8 @@ pub(super) fn lines(map: &Map<String, Value>, line: u64, parsed: &mut Parsed) ->
     lines
 }
 
-/// From the first message to the last: what a leaf has above it. Without a leaf that is named, the way down by the last child.
+/// The messages from the first to the last: the leaf and everything above it. Without a named leaf, the way down by the
+/// last child.
 fn branch<'a>(nodes: &'a Map<String, Value>, leaf: Option<&'a str>) -> Vec<(&'a str, &'a Value)> {
     let (mut branch, mut seen) = (Vec::new(), BTreeSet::new());
     let known = leaf.filter(|leaf| nodes.contains_key(*leaf));

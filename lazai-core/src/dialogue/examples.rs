@@ -18,19 +18,19 @@ fn starts_block(line: &str) -> bool {
     line.trim_start().get(..7).is_some_and(|start| start.eq_ignore_ascii_case("<START>"))
 }
 
-/// A block's messages: a line without a speaker goes on with the message before.
+/// A block's messages: a line without a speaker continues the message before.
 pub(super) fn parse(text: &str, notes: Vec<Note>, line: u64, options: &Options) -> Parsed {
     parse_known(text, line, options, Parsed { dialogue: None, notes })
 }
 
-/// Two speakers of whom nothing is known but that one of them spoke first, as users do in examples.
+/// Two speakers without known roles; the one who spoke first counts as the user, as in examples.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Two {
     user: String,
     character: String,
 }
 
-/// The two who speak in the first block that has two speakers, where nobody known speaks anywhere.
+/// The two speakers of the first block that has two, if no known speaker speaks anywhere.
 pub(super) fn two(head: &str, options: &Options) -> Option<Two> {
     if head.lines().any(|line| speaker(line, options).is_some()) {
         return None;
@@ -103,7 +103,7 @@ fn parse_known(text: &str, line: u64, options: &Options, mut parsed: Parsed) -> 
     parsed.finish(format!("line-{line}"), &options.contributor, line, said)
 }
 
-/// Somebody whom a line seems to begin with: up to three words that begin as names do, a colon and a space.
+/// The speaker that a line seems to begin with: up to three words that begin as names do, a colon and a space.
 fn other_speaker(line: &str) -> Option<(&str, &str)> {
     let (name, words) = line.split_once(':')?;
     let mut parts = name.split(' ');

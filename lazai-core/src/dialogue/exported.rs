@@ -10,7 +10,7 @@ use crate::text::json::is_filled;
 /// The maker of such a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Maker {
-    /// Pairs of what the user and the character said.
+    /// Pairs of a user's and the character's text.
     Oobabooga(&'static str),
     /// The conversation in an object of its own.
     OpenWebUi,
@@ -59,7 +59,7 @@ pub(super) fn looks_like(map: &Map<String, Value>) -> bool {
     maker(map).is_some()
 }
 
-/// A record with its messages in a list, whoever wrote it.
+/// A record with its messages in a list, from any maker.
 pub(super) fn unfolded(map: &Map<String, Value>) -> Cow<'_, Map<String, Value>> {
     let Some(maker) = maker(map) else { return Cow::Borrowed(map) };
     let list = |name: &str| map.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
@@ -92,7 +92,7 @@ fn pair(turn: &Value) -> Vec<Value> {
     said.iter().filter_map(|(text, role)| Some(by_turns(((*text)?, role)))).collect()
 }
 
-/// The version of a message that is shown. An answer in steps is what its blocks of text say.
+/// The version of a message that is shown. An answer in steps is the text of its blocks.
 fn shown(message: &Value) -> Option<Value> {
     let selected = message.get("currentlySelected").and_then(Value::as_u64).unwrap_or(0);
     let version = message.get("versions")?.get(usize::try_from(selected).ok()?)?;

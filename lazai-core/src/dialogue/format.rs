@@ -1,4 +1,4 @@
-//! Formats, what they may leave unsaid, and what can be wrong with a file.
+//! Formats, defaults for omitted information, and errors of files.
 
 use thiserror::Error;
 

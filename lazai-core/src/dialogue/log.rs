@@ -61,7 +61,7 @@ pub(super) fn is_header(map: &Map<String, Value>) -> bool {
         && ["user_name", "character_name", "chat_metadata"].iter().any(|field| map.contains_key(*field))
 }
 
-/// A name that a field holds, unless it is one that stands for none.
+/// The name in a field, unless it is a placeholder.
 fn named<'m>(map: &'m Map<String, Value>, field: &str) -> Option<&'m str> {
     let name = map.get(field)?.as_str()?.trim();
     (!name.is_empty() && !PLACEHOLDERS.contains(&name.to_ascii_lowercase().as_str())).then_some(name)
@@ -84,7 +84,7 @@ fn character_of<'a>(
     }
 }
 
-/// Under what names programs speak.
+/// The names under which programs speak.
 const PROGRAMS: [&str; 4] = ["sillytavern system", "system", "narrator", "note"];
 
 /// Tells whether a line is of somebody who is neither the user nor the program.

@@ -1,6 +1,6 @@
-//! Conversations, out of the files that people have.
+//! Importers for common chat formats.
 //!
-//! | format | a file of it |
+//! | format | example |
 //! |---|---|
 //! | [`Format::Chat`] | `{"messages": [{"role": "user", "content": "…"}, …]}`, as OpenAI's |
 //! | [`Format::ShareGpt`] | `{"conversations": [{"from": "human", "value": "…"}, …]}` |
@@ -11,11 +11,11 @@
 //! | [`Format::Examples`] | text in `<START>` blocks, as cards have their examples |
 //! | [`Format::Csv`] | a table of prompts and responses, or of roles and contents |
 //!
-//! [`Format::Chat`] is also what Claude, Open WebUI, LM Studio, LibreChat, oobabooga's web UI, Agnai, Gemini, Messenger, Discord's and
-//! Telegram's exports, PIPPA, UltraChat and data of preferences are read as: each has its messages in a place of its own.
+//! [`Format::Chat`] also covers Claude, Open WebUI, LM Studio, LibreChat, oobabooga's web UI, Agnai, Gemini, Messenger,
+//! Discord's and Telegram's exports, PIPPA, UltraChat and data of preferences: each has its messages in a place of its own.
 //!
-//! JSON comes as lines, as one list, or as objects one after another. [`Reader`] tells formats apart by content and
-//! reads any size in constant memory; [`read_all`] reads what is in memory.
+//! JSON comes as lines, as one list, or as objects one after another. [`Reader`] detects the format by content and reads
+//! any size in constant memory; [`read_all`] reads bytes in memory.
 //!
 //! ```
 //! use lazai_core::dialogue::{Options, read_all};
@@ -68,7 +68,7 @@ impl Role {
         }
     }
 
-    /// The role that a file means by a name; `None` for tools and for names of people.
+    /// Parses a role name. Returns `None` for tools and personal names.
     ///
     /// ```
     /// use lazai_core::dialogue::Role;
@@ -108,7 +108,7 @@ impl Message {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dialogue {
-    /// Name of the dialogue; `line-N` where the file gives none.
+    /// Name of the dialogue; `line-N` if the file has none.
     pub id: String,
     /// The contributor.
     pub contributor: String,

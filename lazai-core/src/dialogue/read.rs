@@ -20,7 +20,7 @@ const HEAD_BYTES: usize = 64 << 10;
 /// The number of broken records allowed before the first good one.
 const MAX_BROKEN_AT_START: usize = 64;
 
-/// A record as it was split off, not parsed yet: can be sent to another thread.
+/// A record that is split off and not parsed yet: can be sent to another thread.
 #[derive(Debug, Clone)]
 pub struct Raw {
     /// Its first line, from 1.
@@ -49,9 +49,9 @@ pub(super) enum Body {
     Json(Vec<u8>),
     /// Lines of a chat log with their numbers.
     Log(Vec<(u64, Vec<u8>)>),
-    /// A block of text, and what is to be noted of it.
+    /// A block of text, with notes on it.
     Block(String, Vec<Note>),
-    /// As a block, of speakers whom the file does not say more of than their names.
+    /// A block whose speakers have names, but no known roles.
     Between(Box<examples::Two>, String, Vec<Note>),
     /// The lines of WhatsApp's export.
     WhatsApp(String, Vec<Note>),
@@ -129,7 +129,7 @@ pub struct RawReader<R> {
     /// True if records are messages, of which many make one dialogue.
     whole: bool,
     character: Option<String>,
-    /// The two who speak in blocks, where nobody known does.
+    /// The two speakers of blocks without known speakers.
     two: Option<examples::Two>,
     /// A note on the file's encoding.
     encoding: Option<String>,
@@ -385,7 +385,7 @@ impl<R> std::fmt::Debug for Reader<R> {
     }
 }
 
-/// All dialogues of a file in memory, and what happened to the rest.
+/// All dialogues of a file in memory, and the report on the rest.
 ///
 /// # Errors
 /// [`DialogueError`].

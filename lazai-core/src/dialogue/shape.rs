@@ -20,9 +20,9 @@ pub(super) const SYSTEMS: [&str; 4] = ["system", "system_prompt", "systemInstruc
 pub(super) const INPUTS: [&str; 2] = ["input", "context"];
 pub(super) const CONTRIBUTORS: [&str; 2] = ["contributor", "author"];
 const IDS: [&str; 2] = ["id", "conversation_id"];
-/// Names by which messages in rows of their own say what conversation they are of.
+/// Names of the field with the conversation of a message, if messages are in rows of their own.
 const CONVERSATIONS: [&str; 5] = ["conversation_id", "chat_id", "session_id", "dialogue_id", "thread_id"];
-/// Names under which a list of messages stands.
+/// Names of a field with a list of messages.
 const LISTS: [&str; 6] = ["messages", "conversations", "conversation", "dialogue", "chat_messages", "contents"];
 /// Names of a message's speaker and text.
 const SPEAKERS: [&str; 9] = ["role", "from", "user", "speaker", "author", "sender", "sender_name", "handle", "name"];
@@ -185,7 +185,7 @@ fn is_pair(turn: &Map<String, Value>) -> bool {
     has(&PROMPTS) && has(&RESPONSES) && !TEXTS.iter().any(|name| turn.contains_key(*name))
 }
 
-/// The first whom a list of messages names beside a flag that says it is not the user.
+/// The first name in a list of messages beside a flag that says it is not the user.
 fn only_bot(messages: &[Value]) -> Option<String> {
     let bots = messages.iter().filter_map(Value::as_object).filter(|message| is_users(message) == Some(false));
     bots.filter_map(name_of).find(|name| Role::from_name(name).is_none()).map(str::to_owned)
@@ -196,7 +196,7 @@ fn is_rejected(map: &Map<String, Value>) -> bool {
     ["label", "kto_tag"].iter().any(|name| map.get(*name) == Some(&Value::Bool(false)))
 }
 
-/// A prompt and its response, with what was said before.
+/// A prompt and its response, with the messages before.
 fn pair(record: &Record<'_>, lines: &mut Vec<Line>, parsed: &mut Parsed) -> Result<(), String> {
     let prompt = record.text(&PROMPTS, parsed);
     let response = record.text(&RESPONSES, parsed);
@@ -232,7 +232,7 @@ fn pair(record: &Record<'_>, lines: &mut Vec<Line>, parsed: &mut Parsed) -> Resu
     Ok(())
 }
 
-/// A bare list of messages, as the object that it stands for.
+/// A bare list of messages, as an object.
 fn of_list(list: Value) -> Map<String, Value> {
     Map::from_iter([("messages".to_owned(), list)])
 }
@@ -290,7 +290,7 @@ fn speaker_of(map: &Map<String, Value>, options: &Options) -> Result<Who, String
     }
 }
 
-/// The role or name that stands in a message.
+/// The role or name in a message.
 fn name_of(map: &Map<String, Value>) -> Option<&str> {
     SPEAKERS.iter().find_map(|name| map.get(*name).and_then(speaker_name))
 }

@@ -16,11 +16,11 @@ pub(super) enum Who {
     Role(Role),
     /// A program that was called, not a person.
     Tool,
-    /// Somebody by name, of whom the file does not say who it is.
+    /// A named speaker whose role the file does not tell.
     Named(String),
 }
 
-/// Something that somebody says, and where.
+/// A speaker's words, and their place.
 #[derive(Debug, Clone)]
 pub(super) struct Line {
     pub place: String,
@@ -80,7 +80,7 @@ fn is_tool(name: &str) -> bool {
     TOOLS.contains(&name.as_str())
 }
 
-/// Names of what a message or a row says on whether it may be learnt: OpenAI's, Axolotl's two, and what others call it.
+/// Names of fields that tell whether a message or a row may be learnt: OpenAI's, Axolotl's two, and a common one.
 pub(super) const TERMS: [&str; 4] = ["weight", "train", "training", "loss"];
 
 /// A message's own word on whether it may be learnt.
@@ -99,7 +99,7 @@ pub(super) fn says_no(text: &str) -> bool {
     matches!(text.trim().to_ascii_lowercase().as_str(), "0" | "0.0" | "false" | "no")
 }
 
-/// A user whom nobody names.
+/// The name of a user without a name.
 const USER: &str = "User";
 
 /// A text with names where cards have `{{char}}` and `{{user}}`; as an error, where the character's name is not known and would be
@@ -136,8 +136,8 @@ fn with_names<'t>(text: &'t str, options: &Options) -> Result<Cow<'t, str>, Cow<
     if is_known { Ok(out.into()) } else { Err(out.into()) }
 }
 
-/// The messages of a conversation. Whoever is neither character nor user speaks in the user's place, by name; where it is not
-/// known who the character is, such lines are dropped.
+/// The messages of a conversation. Speakers other than character and user speak in the user's place, by name; such lines
+/// are dropped if the character is not known.
 pub(super) fn messages(lines: Vec<Line>, options: &Options, parsed: &mut Parsed) -> Vec<Said> {
     let mut said = Vec::with_capacity(lines.len());
     let mut told = BTreeSet::new();

@@ -233,7 +233,7 @@ impl Salts {
         super::private::salt(&self.0, record)
     }
 
-    /// The salt of the recordings' digest: without it, who has a recording could find out whether it is among them.
+    /// The salt of the recordings' digest: without it, a holder of a recording could find out whether it is among them.
     #[must_use]
     pub fn voice_salt(&self) -> Digest {
         super::private::voice_salt(&self.0)

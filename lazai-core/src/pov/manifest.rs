@@ -18,7 +18,7 @@ pub(super) fn data_hasher() -> DomainHasher {
     DomainHasher::new("lazai.pov.data.v1")
 }
 
-/// Adds what comes before a tensor's bytes: name, type and each dimension.
+/// Hashes the head of a tensor's bytes: name, type and each dimension.
 pub(super) fn hash_head(hasher: DomainHasher, name: &str, dtype: Dtype, shape: &[usize]) -> DomainHasher {
     let hasher = hasher.part(name.as_bytes()).part(format!("{dtype:?}").as_bytes());
     shape.iter().fold(hasher, |hasher, &dimension| hasher.part(&(dimension as u64).to_le_bytes()))

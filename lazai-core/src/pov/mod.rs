@@ -1,9 +1,8 @@
 //! POV, "point of view": the container in which a character's data travels.
 //!
-//! A dataset has a [`PublicPart`] (what anyone may read, at most 32 KiB, kept on the ledger) and a private
-//! part (a safetensors file: token ids, loss mask, log-mel frames, under a canonical [`Manifest`]). The
-//! manifest carries the fields of LazAI's POV message: hash, tag, type, size and time of the data. Bytes:
-//! `docs/formats.md`.
+//! A dataset has a [`PublicPart`] (public, at most 32 KiB, kept on the ledger) and a private part (a safetensors file:
+//! token ids, loss mask, log-mel frames, under a canonical [`Manifest`]). The manifest carries the fields of LazAI's POV
+//! message: hash, tag, type, size and time of the data. Bytes: `docs/formats.md`.
 
 mod croissant;
 mod file;
@@ -138,7 +137,7 @@ pub enum PovError {
         /// The number of contributors.
         contributors: usize,
     },
-    /// The data is not what the manifest's `data_hash` says.
+    /// The data does not match the manifest's `data_hash`.
     #[error("data digest is {found}, the manifest says {expected}")]
     WrongDigest {
         /// The manifest's digest.

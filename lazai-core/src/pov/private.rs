@@ -88,7 +88,7 @@ impl Dataset {
         salt(&self.salt_seed, record as u64)
     }
 
-    /// The salt of the recordings' digest: without it, who has a recording could find out whether it is among them.
+    /// The salt of the recordings' digest: without it, a holder of a recording could find out whether it is among them.
     #[must_use]
     pub fn voice_salt(&self) -> Digest {
         voice_salt(&self.salt_seed)

@@ -1,4 +1,4 @@
-//! Dialogues that say what an earlier one said.
+//! Dialogues that repeat an earlier one.
 
 use super::sketch::{HASHES, Sketch};
 use super::sorter::Sorter;

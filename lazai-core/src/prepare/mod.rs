@@ -1,6 +1,6 @@
-//! Turning any amount of dialogue into a training set: normalised, without duplicates, split, measured.
+//! Turns any amount of dialogue into a training set: normalised, without duplicates, split, measured.
 //!
-//! Memory does not grow with the input: what was read waits on disk, duplicates are found by sorting there, and the
+//! Memory does not grow with the input: parsed dialogues wait on disk, duplicates are found by sorting there, and the
 //! held-out part is bounded. Results depend on the input and the seed, not on the number of threads.
 //!
 //! ```
@@ -189,7 +189,7 @@ impl Preparation {
         self
     }
 
-    /// Reads a file of dialogues of any known format; `name` stands in the report.
+    /// Reads a file of dialogues of any known format; `name` is its name in the report.
     ///
     /// # Errors
     /// [`PrepareError`]; a preparation that failed is not used again.
@@ -275,7 +275,7 @@ impl Preparation {
     }
 }
 
-/// Tells the caller, who may stop it.
+/// Informs the caller, who may stop it.
 fn progress(tell: &mut Option<OnProgress>, stage: Stage, dialogues: u64) -> Result<(), PrepareError> {
     match tell.as_mut().map(|tell| tell(Progress { stage, dialogues })) {
         Some(ControlFlow::Break(())) => Err(PrepareError::Cancelled { dialogues }),

@@ -53,9 +53,9 @@ pub struct Statistics {
     pub records: u64,
     /// Usable dialogues in the input.
     pub usable: u64,
-    /// Usable dialogues that say exactly what an earlier one says.
+    /// Usable dialogues that repeat an earlier one exactly.
     pub exact_duplicates: u64,
-    /// Usable dialogues that say nearly what an earlier one says.
+    /// Usable dialogues that repeat an earlier one nearly.
     pub near_duplicates: u64,
     /// Dialogues that are left.
     pub kept: u64,

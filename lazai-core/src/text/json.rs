@@ -1,10 +1,10 @@
-//! JSON as programs write it, and as people leave it: what the standard refuses and means one thing only is read.
+//! Reads JSON as programs and people write it: also text that the standard refuses but that has only one meaning.
 
 use serde_json::{Map, Value};
 
 use crate::report::excerpt;
 
-/// A value, and what was mended to read it.
+/// A value, and the repairs that reading it took.
 pub(crate) type Mended = (Value, Vec<String>);
 
 /// Reads a JSON value. Repairs halves of surrogate pairs, `NaN` and infinities, commas before a closing bracket, comments,

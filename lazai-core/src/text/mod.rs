@@ -1,7 +1,7 @@
-//! One reader of text, and one of JSON, for everything that people bring: characters, dialogues, tables, lists.
+//! The reader of text, and of JSON, for all imported files: characters, dialogues, tables, lists.
 //!
-//! Programs write UTF-8 with a byte order mark or without, UTF-16, and what their country's computers spoke before. All of it is
-//! read; what had to be guessed or replaced is told to the caller, who notes it.
+//! Programs write UTF-8 with or without a byte order mark, UTF-16, and older encodings of their countries. All of it is
+//! read; guesses and replacements are reported to the caller, who notes them.
 
 pub(crate) mod json;
 mod quotes;
@@ -81,10 +81,10 @@ fn is_mainly_utf8(bytes: &[u8]) -> bool {
     signs >= faults
 }
 
-/// A text, and what is to be noted of what it was written in.
+/// A text, and a note on its encoding.
 type Decoded<'a> = (Cow<'a, str>, Option<String>);
 
-/// A text, whatever it was written in.
+/// Decodes a text in any encoding.
 pub(crate) fn decode(bytes: &[u8]) -> Decoded<'_> {
     match encoding(bytes) {
         Encoding::Utf8 { mark } => (String::from_utf8_lossy(&bytes[mark..]), None),
@@ -102,7 +102,7 @@ fn is_mixed(bytes: &[u8]) -> bool {
     bytes.split(|byte| *byte == b'\n').any(is_utf8) && is_single_byte(bytes)
 }
 
-/// Each line as what it is.
+/// Decodes each line by itself.
 fn by_line(bytes: &[u8]) -> Decoded<'_> {
     let mut note = None;
     let lines: Vec<Cow<'_, str>> = (1..)
@@ -116,8 +116,8 @@ fn by_line(bytes: &[u8]) -> Decoded<'_> {
     (lines.join("\n").into(), note)
 }
 
-/// As [`decode`], for a part of a file that is UTF-8 as far as it was looked at: what is not is taken for Windows-1252, which
-/// most programs on Windows write, for a part tells too little to choose among others.
+/// As [`decode`], for a part of a file that is UTF-8 as far as it was looked at: other bytes are taken for Windows-1252,
+/// which most programs on Windows write, since a part tells too little to choose among others.
 pub(crate) fn decode_part(bytes: &[u8]) -> Decoded<'_> {
     match std::str::from_utf8(bytes) {
         Ok(text) => (text.into(), None),

@@ -52,7 +52,7 @@ impl Header {
         wanted.iter().filter_map(|wanted| self.names.iter().position(|name| name == wanted)).collect()
     }
 
-    /// The cells of a row that the header has no column for: a separator that stands in a cell without quotes moves all after it.
+    /// The cells of a row beyond the header's columns: a separator in a cell without quotes moves all after it.
     pub(crate) fn beyond<'r>(&self, row: &'r Row) -> &'r [String] {
         row.fields.get(self.names.len()..).unwrap_or_default()
     }
@@ -164,7 +164,7 @@ fn told(Fault { opened, closed }: Fault, before: u64) -> (Option<String>, Option
     }
 }
 
-/// Counts what one row takes: an open quotation mark must not read the rest of the file into memory.
+/// Bounds the bytes of one row: an open quotation mark must not read the rest of the file into memory.
 struct Limited<R> {
     input: R,
     left: usize,

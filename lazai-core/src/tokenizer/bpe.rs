@@ -23,7 +23,7 @@ pub struct Bpe {
     splitter: Splitter,
     /// Tokens that are found in a text as it is.
     control: Added,
-    /// Tokens that are found in what is normalised.
+    /// Added tokens that are found in normalised text.
     added: Added,
     /// Tokens of single bytes; some vocabularies lack those that no UTF-8 has.
     bytes: [Option<u32>; 256],
@@ -47,7 +47,7 @@ impl Added {
         Ok(Self { matcher, ids: tokens.iter().map(|(_, id)| *id).collect() })
     }
 
-    /// Gives what is found to `found`, and what is between to `between`, in order.
+    /// Passes added tokens to `found`, and the text between to `between`, in order.
     fn cut<C>(&self, text: &str, context: &mut C, between: impl Fn(&mut C, &str), found: impl Fn(&mut C, u32)) {
         let mut end = 0;
         for hit in self.matcher.find_iter(text) {

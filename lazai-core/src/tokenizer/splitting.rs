@@ -22,7 +22,7 @@ pub enum Splitting {
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const QWEN2: &str =
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-/// GPT-2's, without what looks ahead: white space is cut by hand.
+/// GPT-2's, without the look-ahead: white space is cut by hand.
 const GPT2: &str = r"'(?:[stmd]|re|ve|ll)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+";
 /// The look-ahead in the published expressions.
 const LOOKS_AHEAD: &str = r"|\s+(?!\S)";
@@ -33,7 +33,7 @@ impl Splitting {
     /// Their names.
     pub const KNOWN: &str = "smollm, gpt-2, llama-bpe, qwen2";
 
-    /// The way that GGUF gives a name to (`tokenizer.ggml.pre`).
+    /// The splitting of a GGUF name (`tokenizer.ggml.pre`).
     ///
     /// # Errors
     /// [`TokenizerError::Unsupported`].

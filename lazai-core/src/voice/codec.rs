@@ -110,7 +110,7 @@ impl Opus {
     }
 }
 
-/// Why a track of an MP4 file has no decoder, by what the file calls its sound.
+/// The reason why a track of an MP4 file has no decoder, by the file's name for its sound.
 pub(super) fn mp4_reason(sound: Option<[u8; 4]>, error: &str) -> VoiceError {
     let name = match sound.as_ref() {
         Some(b"alac") => "Apple Lossless",

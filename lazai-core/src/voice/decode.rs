@@ -21,11 +21,11 @@ use crate::report::{Action, Note, Report, excerpt};
 const RATES_HZ: std::ops::RangeInclusive<u32> = 4_000..=384_000;
 /// Pictures inside FLAC, Ogg and MP4 are not looked at.
 const MAX_TAG_BYTES: usize = 1 << 20;
-/// So many damaged packets are forgiven however short the recording: where it was cut, and where it ends.
+/// The number of damaged packets that are forgiven in any recording: at its cut, and at its end.
 const FORGIVEN_PACKETS: usize = 2;
 
-/// Whole packets that encoders add to fill up the last one of the sound: more of them behind the end that a header gives are
-/// another recording, put behind the first.
+/// Whole packets that encoders add to fill up the last one: more of them behind the end that a header gives are another
+/// recording, appended to the first.
 const PADDING_PACKETS: usize = 2;
 
 /// A decoded recording: 16 kHz, mono.
@@ -35,7 +35,7 @@ pub struct Audio {
     pub samples: Vec<f32>,
     /// The file's format.
     pub format: AudioFormat,
-    /// Samples per second in the file; of Opus, 48,000, whatever was recorded.
+    /// Samples per second in the file; for Opus 48,000, whatever was recorded.
     pub source_rate_hz: u32,
     /// Channels in the file; their mean was taken.
     pub source_channels: usize,
@@ -157,7 +157,7 @@ where
     })
 }
 
-/// The track of sound that a file holds, and what decodes it.
+/// The track of sound in a file, and its decoder.
 fn track(reader: &dyn FormatReader) -> Result<(u32, Codec), String> {
     let track = reader.default_track(TrackType::Audio).ok_or("no audio track")?;
     let params = track.codec_params.as_ref().and_then(|params| params.audio()).ok_or("no audio codec")?;

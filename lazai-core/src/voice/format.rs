@@ -27,9 +27,9 @@ pub(super) enum Found {
     Audio(AudioFormat),
     /// A recording of a kind that is not read.
     Other(&'static str),
-    /// Zero bytes, so many of them.
+    /// This many zero bytes.
     Zeros(u64),
-    /// A tag of so many bytes.
+    /// A tag of this many bytes.
     Tag(u64),
     /// Nothing that is known.
     Nothing,
@@ -124,7 +124,7 @@ pub(super) fn look(bytes: &[u8]) -> Found {
     }
 }
 
-/// By what stands in the first packet.
+/// The kind of an Ogg file, by its first packet.
 fn ogg(bytes: &[u8]) -> Found {
     let packet = bytes.get(26).and_then(|&segments| bytes.get(27 + usize::from(segments)..)).unwrap_or_default();
     match packet {
@@ -164,7 +164,7 @@ fn named(bytes: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// Length of the MP3 frame whose header this is, and what does not change from frame to frame.
+/// Length of the MP3 frame with this header, and the part that does not change from frame to frame.
 fn mp3_frame(bytes: &[u8]) -> Option<(usize, [u8; 2])> {
     const MPEG1: [usize; 15] = [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320];
     const MPEG2: [usize; 15] = [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];

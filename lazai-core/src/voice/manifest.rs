@@ -69,8 +69,8 @@ const CONTRIBUTORS: [&str; 3] = ["contributor", "speaker", "client_id"];
 const LICENCES: [&str; 2] = ["licence", "license"];
 const CONSENTS: [&str; 1] = ["consent"];
 
-/// Reads a manifest: a table with a header line (separated by comma, semicolon, tab or bar), JSON lines, or a JSON list. It has `file`, `transcript`,
-/// `contributor`, `licence` and `consent`, in whatever encoding.
+/// Reads a manifest: a table with a header line (separated by comma, semicolon, tab or bar), JSON lines, or a JSON list. It
+/// has `file`, `transcript`, `contributor`, `licence` and `consent`, in any encoding.
 ///
 /// A recording without licence or without consent is dropped, and so is one whose file lies outside the folder.
 ///
@@ -87,7 +87,7 @@ const CONSENTS: [&str; 1] = ["consent"];
 /// ```
 ///
 /// # Errors
-/// [`ManifestError`] where it is neither.
+/// [`ManifestError`] for anything else.
 pub fn read_manifest(bytes: &[u8]) -> Result<(Vec<Take>, Report), ManifestError> {
     let unreadable = |reason: String| ManifestError::Unreadable { reason };
     if bytes.len() > MAX_MANIFEST_BYTES {

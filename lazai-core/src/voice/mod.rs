@@ -16,7 +16,7 @@
 //!
 //! - ID3v2 and APE tags and zero bytes in front of the sound are stepped over, whatever pictures they hold, and so are ID3v1,
 //!   APE and ID3v2 tags behind it. Bytes between a tag and the first of several MP3 frames in a row are left out.
-//! - A WAV file's length fields need not agree with the file: the samples reach as far as it does. What was set right is in
+//! - A WAV file's length fields need not agree with the file: the samples reach as far as it does. Corrections are in
 //!   [`Audio::notes`].
 //! - Damaged packets are left out and noted; a recording of which more than [`MAX_DAMAGED_SHARE`] are is refused.
 

@@ -23,7 +23,7 @@ pub(super) struct Source<S> {
     inner_at: Option<u64>,
 }
 
-/// Reads at a place until a buffer is full or the file ends, and gives how much was read.
+/// Reads at a place until a buffer is full or the file ends, and returns the number of bytes read.
 pub(super) fn read_at(source: &mut (impl Read + Seek), at: u64, buffer: &mut [u8]) -> io::Result<usize> {
     source.seek(SeekFrom::Start(at))?;
     let mut read = 0;

@@ -173,7 +173,7 @@ impl<S: Read + Seek> Walker<'_, S> {
     }
 }
 
-/// The `fmt ` chunk without what decoders stumble over.
+/// The `fmt ` chunk without fields that decoders cannot read.
 fn normal(fmt: &[u8]) -> Result<Vec<u8>, VoiceError> {
     let malformed = || VoiceError::Malformed { reason: "WAV without a whole \"fmt \" chunk".into() };
     let tag_at = |at: usize| fmt.get(at..at + 2).map(|tag| u16::from_le_bytes([tag[0], tag[1]]));

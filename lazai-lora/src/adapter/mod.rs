@@ -167,7 +167,7 @@ impl Adapter {
         Ok(named)
     }
 
-    /// Tensors shaped as the parameters, put together from the factors of modules, which `read` gives by key and shape.
+    /// Tensors shaped as the parameters, joined from the factors of modules, which `read` returns by key and shape.
     pub(crate) fn tensors_from(&self, read: impl Fn(&str, &[usize]) -> Result<Vec<f32>>) -> Result<Vec<Tensor>> {
         let mut tensors = self.parameters.clone();
         for (layer, groups) in self.layers.iter().enumerate() {

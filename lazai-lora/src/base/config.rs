@@ -1,4 +1,4 @@
-//! The sizes of a model, and what tells its family from others.
+//! The sizes of a model, and the marks of its family.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -65,7 +65,7 @@ pub struct ModelConfig {
     pub head_norm: bool,
 }
 
-/// Families by what `config.json` and GGUF call them.
+/// Families, by their names in `config.json` and GGUF.
 const ARCHITECTURES: [&str; 4] = ["llama", "mistral", "qwen2", "qwen3"];
 const KNOWN: &str = "llama, mistral, qwen2, qwen3";
 /// No size of a model is larger.

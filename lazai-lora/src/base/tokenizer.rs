@@ -1,5 +1,5 @@
-//! The tokenizer that a model carries: byte-level BPE with a known pre-tokenizer, or SentencePiece's BPE, out of a GGUF
-//! file; or whatever `tokenizer.json` says.
+//! The model's tokenizer: byte-level BPE with a known pre-tokenizer, or SentencePiece's BPE, from a GGUF file; or any
+//! tokenizer from `tokenizer.json`.
 
 use lazai_core::Digest;
 use lazai_core::digest::{DomainHasher, canonical_json};

@@ -125,8 +125,8 @@ pub(crate) fn rotate(x: &Tensor, angles: &Angles, heads: usize, backward: bool) 
     Ok(Tensor::from_vec(out, x.shape(), x.device())?)
 }
 
-/// Causal attention inside each sequence of a row of tokens. `joint: [tokens, queries keys values]`; gives
-/// `[tokens, queries]`.
+/// Causal attention inside each sequence of a row of tokens. `joint: [tokens, queries keys values]`; returns `[tokens,
+/// queries]`.
 pub(crate) fn attention(joint: &Tensor, lengths: &[usize], heads: &Heads) -> Result<Tensor> {
     if !on_cpu(joint) {
         return portable::attention(joint, lengths, heads);
@@ -151,8 +151,8 @@ pub(crate) fn attention_backward(
     Ok(Tensor::from_vec(out, joint.shape(), joint.device())?)
 }
 
-/// Attention of the last tokens over everything before them, themselves included. `query: [new, queries]`,
-/// `key, value: [all, keys]`; gives `[new, queries]`.
+/// Attention of the last tokens over everything before them, themselves included. `query: [new, queries]`, `key, value:
+/// [all, keys]`; returns `[new, queries]`.
 pub(crate) fn attention_over(query: &Tensor, key: &Tensor, value: &Tensor, heads: &Heads) -> Result<Tensor> {
     if !on_cpu(query) {
         return portable::attention_over(query, key, value, heads);

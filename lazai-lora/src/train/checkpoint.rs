@@ -26,7 +26,7 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// The last one alone, from which an interrupted run goes on.
+    /// Keeps only the last one, to continue an interrupted run.
     pub fn last(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into(), keep_all: false }
     }

@@ -1,4 +1,4 @@
-//! Training: packed blocks, completion-only loss, AdamW, exact resume, and the repeating of what a record tells.
+//! Training: packed blocks, completion-only loss, AdamW, exact resume, and repeats of recorded runs.
 
 mod adamw;
 mod checkpoint;
@@ -77,15 +77,15 @@ pub struct Trained {
     pub evaluations: Vec<Evaluation>,
 }
 
-/// Trains an adapter, or goes on from the checkpoint that an interrupted run of the same configuration, data and base
+/// Trains an adapter, or continues from the checkpoint that an interrupted run of the same configuration, data and base
 /// left. The result is the same either way, bit for bit on one kind of machine, on any number of threads.
 ///
 /// `on_progress` is called after each step and cancels by `false`.
 ///
 /// # Errors
 /// [`LoraError::NothingToLearn`], [`LoraError::OtherTokenizer`], [`LoraError::Cancelled`],
-/// [`LoraError::NotFinite`] (the checkpoint is of the last good step), [`LoraError::Compute`], or what the
-/// checkpoint's files say.
+/// [`LoraError::NotFinite`] (the checkpoint is of the last good step), [`LoraError::Compute`], or an error of the
+/// checkpoint's files.
 pub fn train(
     base: &BaseModel,
     lora: &LoraConfig,

@@ -1,4 +1,4 @@
-//! Repeating what a training record tells, to see whether it is true.
+//! Repeats parts of a recorded run, to check its training record.
 
 use std::ops::Range;
 use std::path::Path;
@@ -11,8 +11,8 @@ use super::{Data, checkpoint};
 use crate::base::BaseModel;
 use crate::error::{LoraError, Result};
 
-/// By how much a loss may differ on another machine, in millionths: ten times what was seen between this library and
-/// PyTorch.
+/// The largest difference of a loss on another machine, in millionths: ten times the difference seen between this library
+/// and PyTorch.
 pub const TOLERANCE_PPM: u64 = 1_000;
 
 /// The agreement of a repeat with the record.

@@ -14,7 +14,7 @@ use crate::error::{LoraError, Result};
 use crate::evaluate::{Example, mean_loss};
 use crate::model::{backward, cross_entropy, forward};
 
-/// All that the next step starts from, and what happened until now.
+/// The state that the next step starts from, and the history so far.
 pub(super) struct State {
     pub(super) adapter: Adapter,
     pub(super) optimiser: AdamW,
@@ -86,7 +86,7 @@ impl<'a> Run<'a> {
         blocks.flatten().map(|&i| self.data.examples[i].tokens.len() as u64).sum()
     }
 
-    /// Does the next step and gives its mean loss. An error leaves the state as it was.
+    /// Does the next step and returns its mean loss. An error leaves the state unchanged.
     pub(super) fn step(&self, state: &mut State) -> Result<f64> {
         let step = state.optimiser.step;
         let blocks = self.blocks_of(step);
@@ -113,7 +113,7 @@ impl<'a> Run<'a> {
         Ok(loss)
     }
 
-    /// Forward and backward over one block; gives the sum of its losses.
+    /// Forward and backward over one block; returns the sum of its losses.
     fn block(&self, adapter: &Adapter, block: &[usize], learnt: usize, gradients: &mut Gradients) -> Result<f64> {
         let examples: Vec<&Example> = block.iter().map(|&i| &self.data.examples[i]).collect();
         let tokens: Vec<&[u32]> = examples.iter().map(|e| e.tokens.as_slice()).collect();

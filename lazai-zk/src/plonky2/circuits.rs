@@ -254,7 +254,7 @@ fn outer_targets(builder: &mut CircuitBuilder<F, D>, child: &Common, keys: usize
     }
 }
 
-/// The outer circuit, with blinding: what it verifies stays hidden.
+/// The outer circuit, with blinding: the inner proof stays hidden.
 pub(super) fn build_outer(child: &Common, keys: &[Key]) -> Circuit {
     let mut builder = CircuitBuilder::<F, D>::new(outer_config());
     let targets = outer_targets(&mut builder, child, keys.len());

@@ -1,4 +1,4 @@
-//! Proving: a dataset in, one blinded proof of its statement out, however large it is.
+//! Proves a dataset of any size: returns one blinded proof of its statement.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -152,8 +152,8 @@ impl Prover {
         self
     }
 
-    /// Keeps finished parts in a folder, so that a run that was killed or cancelled goes on from there. They are
-    /// not blinded: keep the folder as private as the dataset.
+    /// Keeps finished parts in a folder, from which a run continues after it was killed or cancelled. They are not blinded:
+    /// keep the folder as private as the dataset.
     #[must_use]
     pub fn work_in(mut self, folder: impl Into<PathBuf>) -> Self {
         self.work = Some(folder.into());
@@ -168,7 +168,7 @@ impl Prover {
         self
     }
 
-    /// Uses so many threads of its own.
+    /// Uses a number of threads of its own.
     ///
     /// # Errors
     /// [`ProveError::Threads`].

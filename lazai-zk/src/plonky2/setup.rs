@@ -74,7 +74,7 @@ pub struct Keys {
     pub outer: Vec<u8>,
 }
 
-/// Builds every circuit and gives what is pinned of them.
+/// Builds every circuit and returns the pinned keys.
 ///
 /// # Errors
 /// In words, if circuits that must have a common shape do not: a fault of this library.

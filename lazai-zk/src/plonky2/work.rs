@@ -1,4 +1,4 @@
-//! Finished parts of a run, kept as files so that a run that was killed or cancelled goes on from there.
+//! Finished parts of a run, kept as files, from which a run continues after it was killed or cancelled.
 
 use std::path::{Path, PathBuf};
 

@@ -58,7 +58,7 @@ struct Initial<'a> {
 }
 
 impl Initial<'_> {
-    /// The combined quotient at `x`, which stands at a place of the domain.
+    /// The combined quotient at `x`, the element of the domain at `place`.
     fn value(&self, place: usize, x: u64) -> Result<Ext, Rejection> {
         for (leaf, cap) in self.query.trees.iter().zip(self.caps) {
             check_path(&hash_leaf(&leaf.values), place, cap, &leaf.path)?;

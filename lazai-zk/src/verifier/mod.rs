@@ -102,7 +102,7 @@ impl Verifier {
         self.digest
     }
 
-    /// Checks that a proof proves a statement, whatever its bytes.
+    /// Checks that a proof proves a statement; any bytes are safe.
     ///
     /// # Errors
     /// [`VerifyError`]: malformed, of another circuit, of an impossible statement, or rejected.

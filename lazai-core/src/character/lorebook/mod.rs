@@ -1,4 +1,4 @@
-//! Lorebooks: what a character knows, brought up by keywords.
+//! Lorebooks: knowledge of a character, brought up by keywords.
 
 mod agnai;
 mod keys;
@@ -23,8 +23,8 @@ pub(super) const KEPT_V3: &str = "lazai/v3";
 
 /// The knowledge of a character.
 ///
-/// The field names below are the makers' own. *Heeded* fields do what they do at their maker's; *noted* ones are named in
-/// the report of an import (`not heeded: …`); the others say nothing of prompts. All of them survive a round trip.
+/// The field names below are the makers' own. *Heeded* fields work as in the maker's software; *noted* ones are named in
+/// the report of an import (`not heeded: …`); the others do not concern prompts. All of them survive a round trip.
 ///
 /// | maker | heeded | noted | ignored |
 /// |---|---|---|---|
@@ -268,7 +268,7 @@ impl LoreEntry {
     }
 }
 
-/// Takes what a V2 export kept of V3 out of the extensions again.
+/// Takes the V3 data that a V2 export kept out of the extensions again.
 pub(super) fn kept_v3(map: &mut Map<String, Value>) -> Option<Value> {
     map.get_mut("extensions")?.as_object_mut()?.remove(KEPT_V3)
 }

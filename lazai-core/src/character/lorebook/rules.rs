@@ -80,7 +80,7 @@ impl LoreEntry {
         }
     }
 
-    /// Notes what is not heeded of an entry, and why it can never be active.
+    /// Notes fields of an entry that are not heeded, and the reason why it can never be active.
     pub(super) fn note(&self, place: &str, report: &mut Report) {
         let rules = self.rules();
         if sillytavern::is_marked(&self.extensions, &self.unknown) {

@@ -1,4 +1,4 @@
-//! SillyTavern: its world info, and what its cards say of lore in `extensions`.
+//! SillyTavern: its world info, and the lore of its cards in `extensions`.
 //!
 //! Sources: SillyTavern's documentation of World Info; `public/scripts/world-info.js` and `src/endpoints/characters.js`.
 
@@ -101,7 +101,7 @@ pub(super) fn world_info(map: &mut Map<String, Value>) {
     }
 }
 
-/// Adds to the extensions what they do not have.
+/// Adds missing extensions.
 pub(super) fn extend(map: &mut Map<String, Value>, more: Map<String, Value>) {
     if map.get("extensions").is_none_or(Value::is_null) {
         map.insert("extensions".into(), Value::Object(Map::new()));
@@ -120,7 +120,7 @@ pub(super) fn is_marked(extensions: &Map<String, Value>, beside: &Map<String, Va
         || NAMES.iter().any(|(theirs, ours, alone)| *alone && (named(theirs) || named(ours)))
 }
 
-/// A field, in whichever spelling and place it stands. Sites that export world info put its names beside V2's.
+/// A field, in any spelling and place. Sites that export world info put its names beside V2's.
 fn field<'e>(entry: &'e LoreEntry, name: &str) -> Option<&'e Value> {
     let other = NAMES.iter().find(|(_, ours, _)| *ours == name).map_or(name, |(theirs, ..)| theirs);
     let places = [&entry.extensions, &entry.unknown];
@@ -187,7 +187,7 @@ pub(super) fn rules(entry: &LoreEntry) -> Rules {
     }
 }
 
-/// The fields that would change what an entry does, and do not here.
+/// The fields that would change an entry's effect, and are not heeded here.
 pub(super) fn not_heeded(entry: &LoreEntry) -> Vec<&'static str> {
     let mut names = Vec::new();
     for name in ["sticky", "cooldown"] {

@@ -79,7 +79,7 @@ pub(super) enum Truth {
 /// Longest name of a macro.
 const MAX_NAME_BYTES: usize = 40;
 
-/// A macro taken apart: its name in lower case, and what follows it.
+/// A macro taken apart: its name in lower case, and the rest.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Call<'t> {
     pub name: String,
@@ -95,7 +95,7 @@ pub(super) enum Argument<'t> {
     Spaced(&'t str),
 }
 
-/// Takes apart what stands between the braces; `None` if that is no name.
+/// Takes apart the text between the braces; `None` if it is no name.
 pub(super) fn call(inside: &str) -> Option<Call<'_>> {
     let inside = inside.trim();
     if let Some(note) = inside.strip_prefix("//") {

@@ -48,7 +48,7 @@ impl<'a> Matrix<'a> {
 pub(crate) struct Target<'a> {
     pub(crate) data: &'a mut [f32],
     pub(crate) row_stride: usize,
-    /// Add to what is there.
+    /// True to add to the present values.
     pub(crate) add: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The columns of a chunk's trace: one Poseidon permutation per row, and what drives it.
+//! The columns of a chunk's trace: one Poseidon permutation per row, and its controls.
 
 use crate::poseidon::WIDTH;
 

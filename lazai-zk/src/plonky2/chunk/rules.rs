@@ -1,4 +1,4 @@
-//! The rules of a chunk's trace: what a row may hold, and what may follow it. No rule exceeds degree three.
+//! The rules of a chunk's trace: the contents of a row, and of the row after it. No rule exceeds degree three.
 
 use super::layout::{Columns, LIMBS, RATE, STACK, public, state};
 use crate::commitment::token_bits;
@@ -27,7 +27,7 @@ pub(super) fn rules<T: Copy, S: Constraints<T>>(s: &mut S, c: &Columns, now: &[T
     tables(s, rows);
 }
 
-/// The row's permutation; gives the first four lanes of its output.
+/// The row's permutation; returns the first four lanes of its output.
 fn permutation<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>) -> [T; 4] {
     let Rows { c, now, .. } = rows;
     let mut lanes: [T; WIDTH] = std::array::from_fn(|i| now[c.input + i]);
@@ -108,7 +108,7 @@ fn kinds<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>) {
     s.at_last(not_pad_now);
 }
 
-/// The tokens of a record and its length: every row but the last is full, and what is absent is zero.
+/// The tokens of a record and its length: every row but the last is full, and absent tokens are zero.
 fn record<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>) {
     let Rows { c, now, next, public } = rows;
     let active: Vec<T> = (0..RATE).map(|i| now[c.active + i]).collect();
@@ -305,7 +305,7 @@ fn keys<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>) {
     }
 }
 
-/// One column of the state: on rows of the kinds named it becomes what is given, elsewhere it stays.
+/// One column of the state: on rows of the kinds named it takes the given value, elsewhere it stays.
 fn carry<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>, column: usize, becomes: &[(usize, T)]) {
     let Rows { c, now, next, .. } = rows;
     let before = now[c.state + column];

@@ -205,7 +205,7 @@ fn one(leaf: Leaf, claimed: usize, licence: u64, change: impl Fn(&mut State)) ->
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
 
-    /// Whatever the records and contributors, the state at the end is what the commitment gives without any circuit.
+    /// For any records and contributors, the state at the end equals the commitment computed without a circuit.
     #[test]
     fn the_root_is_the_native_one(lengths in proptest::collection::vec(1usize..300, 1..60), cut in 0usize..60) {
         let leaves: Vec<_> = lengths.iter().enumerate().map(|(i, &n)| leaf(i as u64, n, 49_152)).collect();

@@ -203,7 +203,7 @@ impl Trace {
         }
     }
 
-    /// Fills the rest with padding and the tables; gives the columns and the state at the end.
+    /// Fills the rest with padding and the tables; returns the columns and the state at the end.
     pub(in crate::plonky2) fn finish(mut self) -> (Vec<PolynomialValues<F>>, State) {
         self.fill();
         let width = self.c.total;
@@ -309,7 +309,7 @@ impl Trace {
         self.state.put(state::STACKED, node);
     }
 
-    /// A new row of a kind (any column beyond the last: padding), with the state; gives where it begins.
+    /// A new row of a kind (any column beyond the last: padding), with the state; returns its beginning.
     fn begin(&mut self, kind: usize) -> usize {
         let at = self.used * self.c.total;
         self.used += 1;
@@ -333,7 +333,7 @@ impl Trace {
         self.put(at + self.c.limb + limb, value);
     }
 
-    /// Fills in the permutation of a row; gives the first four lanes of its output.
+    /// Fills in the permutation of a row; returns the first four lanes of its output.
     fn permute(&mut self, at: usize, input: [F; WIDTH]) -> [F; 4] {
         let c = self.c;
         self.cells[at + c.input..at + c.s_box].copy_from_slice(&input);
