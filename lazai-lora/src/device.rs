@@ -20,7 +20,7 @@ impl Compute {
     #[must_use]
     pub fn cpu() -> Self {
         static POOL: OnceLock<Option<Arc<rayon::ThreadPool>>> = OnceLock::new();
-        // Without threads of its own, work is done where it is asked for.
+        // Without threads of its own, work is done on the calling thread.
         let pool = POOL.get_or_init(|| {
             let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
             pool(cores).ok().map(Arc::new)

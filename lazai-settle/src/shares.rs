@@ -196,7 +196,7 @@ mod tests {
         let mut account = RevenueAccount::default();
         account.settle(Amount::from_base_units(1), BasisPoints::ZERO, 46).unwrap();
         let before = account.clone();
-        // Fewer shares count by now than what is carried.
+        // Fewer shares count by now than the carried remainder.
         assert!(account.carry() > 10);
         account.settle(Amount::ZERO, BasisPoints::ZERO, 10).unwrap();
         assert_eq!(account, before);

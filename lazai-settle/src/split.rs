@@ -102,7 +102,7 @@ impl RevenueSplit {
     #[must_use]
     pub fn split(self, gross: Amount) -> Split {
         let (node, pool) = (gross.portion_floor(self.node), gross.portion_floor(self.pool));
-        // Both are floored parts of one whole, whose shares sum to at most 10,000: what is left is not negative.
+        // Both are floored parts of one whole, whose shares sum to at most 10,000: the rest is not negative.
         let rest = gross.checked_sub(node).and_then(|rest| rest.checked_sub(pool));
         Split { creator: rest.unwrap_or(Amount::ZERO), node, pool }
     }

@@ -107,7 +107,7 @@ fn keep_budget(active: &mut Vec<Active<'_>>, book: &Lorebook, scene: &Scene<'_>)
     let Some(budget) = book.token_budget.and_then(|b| usize::try_from(b).ok()).or(scene.lore_budget) else {
         return Vec::new();
     };
-    // Highest priority first; at equal priority, what is inserted earlier.
+    // Highest priority first; at equal priority, the one inserted earlier.
     active.sort_by_key(|a| {
         let priority = std::cmp::Reverse(a.entry.priority.unwrap_or(0));
         (!a.rules.beyond_budget, a.decorators.ignore_on_max_context, priority, a.entry.insertion_order, a.index)

@@ -239,7 +239,7 @@ impl Character {
         let mut data = self.common(false);
         let mut kept = Map::new();
         self.only_v3(&mut kept);
-        // An empty list is what V3 requires and V2 does not know.
+        // V3 requires an empty list, and V2 does not know it.
         kept.retain(|_, value| value.as_array().is_none_or(|list| !list.is_empty()));
         let mut extensions = self.extensions.clone();
         if !kept.is_empty() {

@@ -62,7 +62,7 @@ pub(super) fn read(bytes: &[u8], report: &mut Report) -> Result<(Vec<u8>, Contai
         };
         let (what, max) =
             if path == CARD { ("card.json", MAX_CARD_BYTES) } else { ("an embedded file", MAX_EMBEDDED_FILE_BYTES) };
-        // The declared size may lie: what is read is counted, too.
+        // The declared size may be false: the bytes read are counted, too.
         if file.size() > max as u64 {
             return Err(CardError::TooLarge { what, bytes: file.size(), max: max as u64 });
         }

@@ -48,7 +48,7 @@ pub(super) fn read(bytes: &[u8], report: &mut Report) -> Result<Found, CardError
     for chunk in chunks(bytes) {
         let chunk = match chunk {
             Ok(chunk) => chunk,
-            // The card is what was asked for; a damaged end of the image is no reason to refuse it.
+            // The card counts; a damaged end of the image is no reason to refuse it.
             Err(error) if chara.is_some() || ccv3.is_some() => {
                 report.note(Action::Dropped, "PNG", format!("rest of the image: {error}"));
                 break;

@@ -47,7 +47,7 @@ pub(super) fn layout(head: &str) -> Option<Layout> {
         };
         let ids = header.columns(&["id", "conversation_id", "dialogue", "dialogue_id", "conversation"]);
         let contributors = match content {
-            // There, an author is who speaks.
+            // There, an author is the speaker.
             Content::Message { .. } => header.columns(&CONTRIBUTORS[..1]),
             Content::Pair { .. } => header.columns(&CONTRIBUTORS),
         };

@@ -117,7 +117,7 @@ impl Candidates {
         let candidate = self.numbers[&number];
         let grams: Vec<u64> = grams(dialogue).collect();
         if self.owners.len() + grams.len() > MAX_GRAMS {
-            // Too long to be compared: trained on, and what shares its words is, too.
+            // Too long to be compared: it is trained on, and so are those that share its words.
             self.touched[candidate] = true;
         }
         for gram in grams {

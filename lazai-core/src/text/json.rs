@@ -17,7 +17,7 @@ pub(crate) fn parse(text: &str) -> Result<Mended, serde_json::Error> {
         Ok(value) => return Ok((value, Vec::new())),
         Err(error) => error,
     };
-    // A text that ends too early, or too deep, is not what is mended here.
+    // A text that ends too early, or is too deep, is not repaired here.
     let (mended, faults) = mend(text);
     let told = faults.told();
     if told.is_empty() {
@@ -303,7 +303,7 @@ mod tests {
             if let Ok(value) = serde_json::from_str::<Value>(&text) {
                 prop_assert_eq!(parse(&text).unwrap(), (value, Vec::new()));
             }
-            // And mending ends, whatever it is given.
+            // And repair ends for any input.
             let (mended, _) = mend(&text);
             prop_assert!(mended.len() <= text.len() * 6 + 6);
         }

@@ -25,7 +25,7 @@ impl<R: Read> Utf8<R> {
         let whole =
             (head.len().saturating_sub(4)..=head.len()).rev().find(|&end| std::str::from_utf8(&head[..end]).is_ok());
         let found = super::encoding(&head[..whole.unwrap_or(head.len())]);
-        // Each part is read as what it is.
+        // Each part is decoded by itself.
         if found == Encoding::Legacy && super::is_mixed(&head) {
             return Ok((Self::Plain(Cursor::new(head).chain(rest)), None));
         }

@@ -157,7 +157,7 @@ impl<R: Read> Source<R> {
             return Err(TokenizerError::too_large("text in a GGUF header", max as usize));
         }
         self.reserve(length)?;
-        // Grows as bytes come, whatever length was claimed.
+        // Grows as bytes come, whatever length is claimed.
         let mut bytes = Vec::new();
         let read = (&mut self.reader).take(length).read_to_end(&mut bytes).map_err(|e| self.failed(&e))?;
         if (read as u64) < length {

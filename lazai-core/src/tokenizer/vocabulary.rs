@@ -123,7 +123,7 @@ impl Vocabulary {
         for (place, &id) in ids.iter().enumerate() {
             let token = self.token(id)?;
             if self.kinds[id as usize] == Kind::CONTROL {
-                // Only what ends the reply may say nothing.
+                // Only the end of the reply may be a token without text.
                 if place + 1 < ids.len() {
                     return None;
                 }

@@ -71,7 +71,7 @@ impl Audio {
         }
         let mut report = Report::default();
         let (source, format) = Source::open(file, length, &mut report)?;
-        // The decoders are strangers' code on strangers' bytes: should one panic, the file is what is refused.
+        // The decoders are third-party code on untrusted bytes: if one panics, the file is refused.
         let decoded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| decode(source, format, report)));
         decoded.unwrap_or_else(|_| Err(VoiceError::Malformed { reason: "the decoder gave up".into() }))
     }

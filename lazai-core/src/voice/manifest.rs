@@ -131,7 +131,7 @@ pub fn read_manifest(bytes: &[u8]) -> Result<(Vec<Take>, Report), ManifestError>
                 add(row.line, Err(reason.clone()), &mut report);
                 continue;
             }
-            // Of terms that moved by a cell nothing is believed, even where the cell too many is empty.
+            // A row with a cell too many is not believed, even if that cell is empty: its terms may have moved by a cell.
             if !header.beyond(&row).is_empty() {
                 add(row.line, Err("the row has more cells than the header".into()), &mut report);
                 continue;

@@ -178,7 +178,7 @@ fn normal(fmt: &[u8]) -> Result<Vec<u8>, VoiceError> {
     let malformed = || VoiceError::Malformed { reason: "WAV without a whole \"fmt \" chunk".into() };
     let tag_at = |at: usize| fmt.get(at..at + 2).map(|tag| u16::from_le_bytes([tag[0], tag[1]]));
     match tag_at(0).ok_or_else(malformed)? {
-        // PCM, floats, A-law, mu-law: what follows the first fields says nothing.
+        // PCM, floats, A-law, mu-law: the bytes after the first fields have no meaning.
         1 | 3 => fmt.get(..16).map(<[u8]>::to_vec).ok_or_else(malformed),
         6 | 7 => fmt.get(..16).map(|fmt| [fmt, &[0, 0]].concat()).ok_or_else(malformed),
         0xFFFE => match tag_at(24).ok_or_else(malformed)? {
@@ -209,7 +209,7 @@ fn unsupported(tag: u16) -> VoiceError {
 }
 
 fn header(fmt: &[u8], data: u64) -> Vec<u8> {
-    // Files are far shorter than what these fields can say.
+    // Files are far shorter than the largest value of these fields.
     let size = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX).to_le_bytes();
     let fmt_size = fmt.len() as u64;
     let mut out = Vec::with_capacity(28 + fmt.len());

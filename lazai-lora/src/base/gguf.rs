@@ -136,7 +136,7 @@ impl Gguf {
     }
 
     fn tensor(&mut self, name: &str) -> Result<QTensor> {
-        // Blocks are turned into floats where they are needed, so they are kept on the processor.
+        // Blocks are turned into floats on use, so they are kept on the processor.
         self.content.tensor(&mut self.file, name, &Device::Cpu).map_err(|e| LoraError::malformed(name, e))
     }
 }

@@ -24,7 +24,7 @@ pub fn tokenize_dialogue(
     messages: &[Message],
 ) -> Result<(Vec<u32>, Vec<bool>)> {
     let (mut tokens, mut mask) = (Vec::new(), Vec::new());
-    // A vocabulary that marks the beginning of a text must see it whole: then places tell what each token belongs to.
+    // A vocabulary that marks the beginning of a text must see it whole: then offsets tell the segment of each token.
     let (mut whole, mut ends) = (String::new(), Vec::new());
     let mut push = |text: &str, learnt: bool| -> Result<()> {
         if text.is_empty() {

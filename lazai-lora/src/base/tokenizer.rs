@@ -79,7 +79,7 @@ impl Tokenizer {
     pub(super) fn from_json(bytes: &[u8], eos: &str, bos: Option<&str>) -> Result<Self> {
         const FILE: &str = "tokenizer.json";
         let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|e| LoraError::malformed(FILE, e))?;
-        // The library panics where a file is JSON but describes no tokenizer; it has no state that could be left half done.
+        // The library panics if a file is JSON but describes no tokenizer; it has no state that could be left half done.
         let read = std::panic::catch_unwind(|| tokenizers::Tokenizer::from_bytes(bytes));
         let read = read.map_err(|_| LoraError::malformed(FILE, "describes no tokenizer"))?;
         let mut inner = read.map_err(|e| LoraError::malformed(FILE, e))?;

@@ -55,7 +55,7 @@ impl EmbeddedLedger {
         if is_founded(folder)? {
             return Err(storage(&"the folder has a ledger already"));
         }
-        // Under another name until it is whole: what a cut of the power leaves of it is never taken for a ledger.
+        // Under another name until it is whole: a file that a power cut leaves is never taken for a ledger.
         let (partial, whole) = (folder.join(PARTIAL), folder.join(FILE));
         std::fs::remove_file(&partial).or_else(missing).map_err(|e| storage(&e))?;
         let database = builder().create(&partial).map_err(|e| storage(&e))?;

@@ -38,7 +38,7 @@ impl Market {
             account.pay_out(amount)?;
             if let Some(token) = self.tokens.get_mut(&id) {
                 let had = token.debt.entry(asset).or_default();
-                // No more than what was earned, which fits.
+                // No more than the revenue, which fits.
                 *had = had.saturating_add(scaled(amount)?);
             }
         }

@@ -103,7 +103,7 @@ impl Market {
         if expiring && found.expiring.len() - self.expired(now_s, class).len() == MAX_EXPIRING {
             return Err(MarketError::TooMany { what: "share tokens that expire" });
         }
-        // It has had what the class earned so far, in every asset: it takes no part in the past.
+        // Its debt starts at the class's earnings so far, in every asset: it takes no part in the past.
         let had = |(&asset, account): (&Asset, &RevenueAccount)| Ok((asset, debt_at(shares, account.per_share())?));
         let debt = found.pot.revenue.iter().map(had).collect::<Result<_, MoneyError>>()?;
         let mut events = self.process_expiries(now_s, class);

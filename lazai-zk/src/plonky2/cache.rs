@@ -53,7 +53,7 @@ fn load(path: &Path) -> Option<Circuit> {
         tracing::warn!(path = %path.display(), "cached circuit is damaged and will be built again");
         return None;
     }
-    // Only bytes that this library wrote have that hash, unless somebody meant harm: then reading may panic.
+    // Only bytes that this library wrote have that hash, unless somebody forged them: then reading may panic.
     let circuit = std::panic::catch_unwind(|| {
         Circuit::from_bytes(body, &DefaultGateSerializer, &DefaultGeneratorSerializer::<C, D>::default())
     });

@@ -262,7 +262,7 @@ pub(super) fn build_outer(child: &Common, keys: &[Key]) -> Circuit {
     builder.verify_proof::<C>(&targets.proof, &targets.key.key, child);
     let inputs = &targets.proof.public_inputs;
 
-    // It began at the start, whoever contributes first.
+    // The chain begins at the start, with any first contributor.
     let start = State::start(0, 0).0.map(|f| builder.constant(f));
     let mut start = start.to_vec();
     start[state::CONTRIBUTOR] = targets.first[0];

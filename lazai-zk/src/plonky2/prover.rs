@@ -237,7 +237,7 @@ impl Prover {
 
         report(tell, Stage::Outer, 0, 1)?;
         let (child, keys) = self.setup.below(depth);
-        // The outer key is pinned with the verifier; the circuit is named by what it is built on and its depth.
+        // The outer key is pinned with the verifier; the circuit's name is made of its lower circuits and its depth.
         let name = DomainHasher::new("lazai.zk.outer.v2")
             .part(VerifierKey::pinned().digest().as_bytes())
             .part(&(depth as u64).to_le_bytes())

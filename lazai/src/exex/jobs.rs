@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(jobs.waiting(), [SUBMISSION]);
         jobs.write(&path).unwrap();
 
-        // A ledger that was restarted does not know what was in the blocks that are gone.
+        // A restarted ledger does not know the contents of blocks that are gone.
         let mut jobs = Jobs::read(&path).unwrap();
         assert_eq!(jobs.cursor().last().unwrap().height, 9);
         take(&mut jobs, Notice::ChainReverted { old: chain(Vec::new(), 6, 1) });

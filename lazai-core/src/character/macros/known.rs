@@ -128,7 +128,7 @@ pub(super) fn known(call: &Call<'_>) -> Option<Known> {
         // Common words, which mean something with an argument alone.
         Argument::None => NEEDS_ARGUMENT.binary_search(&name).is_err(),
         Argument::Spaced(_) => spaces,
-        // A name takes nothing: `{{user: …}}` is somebody's prose.
+        // A name takes no argument: `{{user: …}}` is prose.
         Argument::Colon(_) => {
             !matches!(known, Known::Char | Known::User | Known::Original | Known::Else | Known::EndIf)
         }

@@ -113,7 +113,7 @@ pub(super) fn creations(founding: &Founding, deployer: Address, nonce: u64) -> (
             MarketTimelock::constructorCall {
                 minDelay: U256::from(founding.timelock_s),
                 proposers: vec![governor],
-                // Anyone may execute what was voted; nobody administers.
+                // Anyone may execute a passed vote; nobody administers.
                 executors: vec![EvmAddress::ZERO],
             }
             .abi_encode(),

@@ -348,7 +348,7 @@ pub(super) fn block_of(entry: &Entry) -> u64 {
 
 fn entry(index: usize, draft: Draft, header: &Header, transaction: &ChainTransaction, key: Option<Digest>) -> Entry {
     let Draft { sender, action, events, log_index } = draft;
-    // A key is its sender's: for what others did in the same transaction it says nothing.
+    // A key belongs to its sender: it says nothing of others' actions in the same transaction.
     let key = key.filter(|_| matches!(action, Action::Transaction(_) | Action::Crossed(_)));
     let origin = Origin::Chain {
         block: header.number.to(),

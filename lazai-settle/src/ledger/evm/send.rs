@@ -215,7 +215,7 @@ pub(super) fn broadcast(node: &Node, sent: &Sent) -> Result<(), LedgerError> {
             }
             Err(LedgerError::Rpc { method: "eth_sendRawTransaction".into(), reason: message })
         }
-        // It may have got through: whoever waits for it will see, or send it again.
+        // It may have got through: the waiting caller will see it, or send it again.
         Err(error @ (RpcError::Transport { .. } | RpcError::Disagreed { .. })) => {
             tracing::debug!(%error, "not known whether it was sent");
             Ok(())

@@ -163,7 +163,7 @@ fn root(receipts: &[TransactionReceipt]) -> Result<B256, String> {
         let receipt = Receipt { status, cumulative_gas_used: receipt.cumulative_gas_used.to(), logs };
         plain.push((kind, ReceiptWithBloom::from(receipt)));
     }
-    // EIP-2718: the type's byte stands before what is typed.
+    // EIP-2718: the type's byte stands before the typed payload.
     Ok(ordered_trie_root_with_encoder(&plain, |(kind, receipt), out| {
         if *kind != 0 {
             out.push(*kind);

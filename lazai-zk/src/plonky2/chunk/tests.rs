@@ -107,7 +107,7 @@ fn any_changed_cell_is_found() {
     let c = trace.c;
     assert!(holds(&trace, &inputs));
     let free: HashSet<usize> = {
-        // Columns that a kind of row does not use: what stands there means nothing.
+        // Columns that a kind of row does not use: their values mean nothing.
         let counting = [c.count, c.odd, c.limb + 8, c.limb + 9];
         let sorting = (c.limb..c.limb + 8).chain([c.borrow, c.canonical]);
         counting.into_iter().chain(sorting).chain([c.length, c.left]).collect()
