@@ -1,7 +1,7 @@
-//! What a Data Anchoring Token (ERC-8028) says about the model it stands for.
+//! The metadata of a Data Anchoring Token (ERC-8028), about the model it stands for.
 //!
-//! A class stands for one character; each of its versions carries one [`VersionMetadata`], which never
-//! changes once minted.
+//! A class stands for one character; each of its versions carries one [`VersionMetadata`], which never changes after
+//! minting.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ pub struct BaseModel {
     pub licence: String,
 }
 
-/// For whom a character is meant.
+/// The audience of a character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -33,7 +33,7 @@ pub enum Rating {
     Mature,
 }
 
-/// How a session is paid for.
+/// The means of payment for a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -46,19 +46,19 @@ pub enum Payment {
     GasOrQuota,
 }
 
-/// Who may talk with the character, and on whose word its material may be used.
+/// The access policy of a character: its audience, and the consent to use its material.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccessPolicy {
-    /// For whom it is meant.
+    /// The audience.
     pub rating: Rating,
     /// Minimum age in years; the application that opens a session answers for it.
     pub minimum_age: u8,
-    /// How a session is paid for.
+    /// The means of payment for a session.
     pub payment: Payment,
     /// On whose consent real persons' words and voices are used; "none" where there are none.
     pub consent: String,
-    /// Where misuse is reported.
+    /// The contact for reports of misuse.
     pub report_contact: String,
 }
 
@@ -78,9 +78,9 @@ pub struct VersionMetadata {
     pub submission: SubmissionId,
     /// The ExEx that trained it.
     pub exex: Address,
-    /// Who may use it.
+    /// The access policy.
     pub policy: AccessPolicy,
-    /// Where it is served, as URLs; `local:` names a node in the same process.
+    /// The URLs that serve it; `local:` names a node in the same process.
     pub endpoints: Vec<String>,
 }
 

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::id::Digest;
 
-/// A SHA-256 that states first what it is over, so that no digest made for one purpose fits another.
+/// Domain-separated SHA-256: digests made for different purposes never collide.
 ///
 /// Every part is preceded by its length as 8 little-endian bytes; the domain is the first part.
 ///
@@ -38,7 +38,7 @@ impl DomainHasher {
     /// Adds one part of a length that is known, from a stream.
     ///
     /// # Errors
-    /// What the stream says; `UnexpectedEof` if it ends earlier.
+    /// The stream's error; `UnexpectedEof` if it ends earlier.
     pub fn part_from(mut self, length: u64, stream: impl std::io::Read) -> std::io::Result<Self> {
         self.0.update(length.to_le_bytes());
         let mut left = stream.take(length);
@@ -72,7 +72,7 @@ pub fn sha256(bytes: &[u8]) -> Digest {
 /// The plain SHA-256 of everything a reader yields, in constant memory.
 ///
 /// # Errors
-/// What the reader reports.
+/// The reader's error.
 pub fn sha256_reader(mut reader: impl std::io::Read) -> std::io::Result<Digest> {
     let mut hasher = sha2::Sha256::new();
     let mut buffer = vec![0; 1 << 16];
@@ -105,7 +105,7 @@ pub enum CanonicalError {
     /// The type's own serialiser refused.
     #[error("not serialisable: {reason}")]
     NotSerialisable {
-        /// What the serialiser said.
+        /// The serialiser's error.
         reason: String,
     },
 }

@@ -1,13 +1,13 @@
-//! Writing files so that a crash never leaves half of one, and that nobody else reads what is private.
+//! Atomic file writes: a crash never leaves half a file, and other users cannot read private ones.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Result, Write};
 use std::path::Path;
 
-/// Who may read a file, and the folders that are made for it.
+/// The readers of a file, and of the folders that are made for it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Readers {
-    /// Whoever the process lets read its files.
+    /// The readers that the process's umask allows.
     Umask,
     /// The process's own user: 0600, and 0700 for folders.
     Owner,
@@ -16,30 +16,29 @@ enum Readers {
 /// Replaces a file so that a crash leaves either the old or the new one. Once this returns, it is the new one.
 ///
 /// # Errors
-/// What the operating system says.
+/// The operating system's error.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     write(path, bytes, Readers::Umask)
 }
 
-/// As [`write_atomically`], for conversations, keys, secrets and what is learnt of private data: on Unix, file and folders that are made for it are for
-/// the process's own user alone (0600, 0700). A folder that is there already stays as it is.
+/// As [`write_atomically`], for conversations, keys, secrets and what is learnt of private data: on Unix, the file and the
+/// folders made for it are for the process's own user alone (0600, 0700). An existing folder stays as it is.
 ///
 /// # Errors
-/// What the operating system says.
+/// The operating system's error.
 pub fn write_privately(path: &Path, bytes: &[u8]) -> Result<()> {
     write(path, bytes, Readers::Owner)
 }
 
-/// Makes a folder, with those that lead to it, for the process's own user alone (0700 on Unix), where it is not there
-/// already. One that is there stays as it is.
+/// Makes a folder, with its parents, for the process's own user alone (0700 on Unix). An existing folder stays as it is.
 ///
 /// # Errors
-/// What the operating system says.
+/// The operating system's error.
 pub fn make_private_folder(folder: &Path) -> Result<()> {
     make_folder(folder, Readers::Owner)
 }
 
-/// Where a file is: its folder, or the one the process is in.
+/// The folder of a file, or the one the process is in.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
@@ -95,10 +94,10 @@ fn for_owner(builder: &mut DirBuilder) {
     std::os::unix::fs::DirBuilderExt::mode(builder, 0o700);
 }
 
-/// Has a folder written to the disk, so that a file that was renamed in it outlives a power cut.
+/// Writes a folder to the disk, so that a renamed file in it outlives a power cut.
 ///
 /// # Errors
-/// What the operating system says.
+/// The operating system's error.
 #[cfg(unix)]
 pub fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder)?.sync_all()
@@ -143,7 +142,7 @@ mod tests {
         let path = home.path().join("a/b/page.json");
         write_privately(&path, b"one").unwrap();
         assert_eq!((mode(&path), mode(path.parent().unwrap()), mode(&home.path().join("a"))), (0o600, 0o700, 0o700));
-        // What was readable, or left readable by a crash, is not any more.
+        // Files that were readable before, or that a crash left readable, are not any more.
         for name in ["page.json", "page.partial"] {
             std::fs::write(path.with_file_name(name), b"old").unwrap();
             let everybody = PermissionsExt::from_mode(0o644);

@@ -12,7 +12,7 @@ pub enum HexError {
     /// A character outside `0-9a-fA-F`, or an odd number of digits.
     #[error("{what}: not hex: {text:?}")]
     NotHex {
-        /// Which identifier was read.
+        /// The identifier that was read.
         what: &'static str,
         /// The offending text, cut to 80 characters.
         text: String,
@@ -20,11 +20,11 @@ pub enum HexError {
     /// The right alphabet, the wrong number of bytes.
     #[error("{what}: expected {expected} bytes, found {found}")]
     Length {
-        /// Which identifier was read.
+        /// The identifier that was read.
         what: &'static str,
-        /// How many bytes it has.
+        /// Its length in bytes.
         expected: usize,
-        /// How many bytes the text held.
+        /// The number of bytes in the text.
         found: usize,
     },
 }
@@ -119,7 +119,8 @@ fixed_bytes! {
     Digest, 32
 }
 fixed_bytes! {
-    /// A ledger, drawn at random when it is created. Everything signed for a ledger is bound to it.
+    /// A ledger: on a chain, the digest of chain id and contract; else the digest of its genesis. Everything signed is
+    /// bound to it.
     LedgerId, 32
 }
 fixed_bytes! {

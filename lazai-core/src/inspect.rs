@@ -1,4 +1,4 @@
-//! What a file is and holds, told by its content.
+//! Identifies a file by its content.
 
 use std::fs::File;
 use std::io::Read;
@@ -13,10 +13,10 @@ use crate::pov::{MAX_HEADER_BYTES, MAX_PUBLIC_BYTES, PovError, PovFile, PublicPa
 use crate::report::{Action, Note, Report};
 use crate::voice::{AudioFormat, ManifestError, VoiceError, other_format, read_manifest};
 
-/// How much of a file is looked at to tell what it is.
+/// The number of bytes that are looked at to detect a file's kind.
 const HEAD_BYTES: usize = 64 << 10;
 
-/// What a file is.
+/// The kind of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -35,16 +35,16 @@ pub enum Kind {
     Pov,
 }
 
-/// What a file is and holds.
+/// A file's kind and contents.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Inspection {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// Name of the character, of the lorebook, or of a POV's first contributor.
     pub name: Option<String>,
     /// Name of the format: `chara_card_v3`, `sharegpt`, `flac`, `lazai.pov.private.v1`.
     pub spec: &'static str,
-    /// What the format came in, where there is a choice: `json`, `png`, `apng`, `charx`, `webp`.
+    /// The container of the format, if it has several: `json`, `png`, `apng`, `charx`, `webp`.
     pub container: Option<Container>,
     /// Entries of lorebooks.
     pub lorebook_entries: u64,
@@ -58,9 +58,9 @@ pub struct Inspection {
     pub audio_seconds: f64,
     /// Tokens of a POV.
     pub tokens: u64,
-    /// What was left out, and why; at most [`MAX_NOTES`](crate::report::MAX_NOTES).
+    /// Data left out, with the reasons; at most [`MAX_NOTES`](crate::report::MAX_NOTES).
     pub dropped: Vec<Note>,
-    /// What was merged or repaired.
+    /// Data merged or repaired.
     pub changed: Vec<Note>,
 }
 
@@ -86,15 +86,15 @@ pub enum InspectError {
     /// The file cannot be read.
     #[error("{reason}")]
     Io {
-        /// What the operating system says.
+        /// The operating system's error.
         reason: String,
     },
     /// Dialogues of which none can be used.
     #[error("no usable dialogue, for {dropped} things were dropped; most as {most}")]
     NoDialogue {
-        /// How many records and messages were dropped.
+        /// The number of records and messages dropped.
         dropped: u64,
-        /// Where and why most of them were.
+        /// The place and reason of most of them.
         most: String,
     },
     /// This build lacks a feature for such files.
@@ -128,8 +128,8 @@ impl From<std::io::Error> for InspectError {
     }
 }
 
-/// Finds out what a file is and holds. Dialogues and POV files of any size take constant memory; other files are
-/// refused beyond the limits of their formats.
+/// Identifies a file and its contents. Dialogues and POV files of any size take constant memory; other files are refused
+/// beyond the limits of their formats.
 ///
 /// # Errors
 /// [`InspectError`]: the error of the format that the content points to.
@@ -137,7 +137,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, InspectError> {
     inspect_as(path, &Options::default())
 }
 
-/// As [`inspect`], where the caller says what files of dialogues leave unsaid: who the character of a log is.
+/// As [`inspect`], with information that files of dialogues omit: the character of a log.
 ///
 /// # Errors
 /// As [`inspect`].
@@ -190,7 +190,7 @@ pub fn inspect_as(path: &Path, options: &Options) -> Result<Inspection, InspectE
     }
 }
 
-/// JSON of one value or of several; or what begins as JSON does.
+/// JSON of one value or of several; or text that begins like JSON.
 fn json(path: &Path, length: u64, options: &Options) -> Result<Inspection, InspectError> {
     match dialogues(File::open(path)?, options) {
         Err(InspectError::Dialogue(unknown @ DialogueError::UnknownFormat { .. })) => {
@@ -216,7 +216,7 @@ fn json(path: &Path, length: u64, options: &Options) -> Result<Inspection, Inspe
     }
 }
 
-/// Whether a file is at most one JSON object, as far as it is JSON.
+/// Tells whether a file is at most one JSON object, as far as it is JSON.
 fn is_one(bytes: &[u8]) -> bool {
     let (text, _) = crate::text::decode(bytes);
     let mut values = serde_json::Deserializer::from_str(&text).into_iter::<serde_json::Value>();
@@ -329,7 +329,8 @@ fn dialogues(file: File, options: &Options) -> Result<Inspection, InspectError> 
     Ok(Inspection { name, dialogues, turns, ..Inspection::new(Kind::Dialogue, spec, &report) })
 }
 
-/// The first note of the reason that most was dropped for, whatever it names. That nobody is left who speaks follows from others.
+/// The first note of the most common reason for dropping, whatever it names. A missing speaker counts last: it follows from
+/// other drops.
 fn commonest(report: &Report) -> Option<&Note> {
     let mut kinds: Vec<(String, u64, &Note)> = Vec::new();
     for note in report.of(Action::Dropped) {

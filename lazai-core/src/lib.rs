@@ -1,4 +1,4 @@
-//! What every part of the LazAI market is made of.
+//! The common parts of the LazAI market.
 //!
 //! | module | holds |
 //! |---|---|
@@ -7,21 +7,21 @@
 //! | [`digest`] | domain-separated hashing and canonical JSON |
 //! | [`sign`] | EIP-712 typed data, secp256k1 signatures, the [`Signer`] trait |
 //! | [`seal`] | encryption of private data, sealing of its key (HPKE, RFC 9180) |
-//! | [`character`] | a character, out of cards and Eliza files, and back; what a model is sent for it |
-//! | [`dialogue`] | conversations, out of the files that people have |
+//! | [`character`] | a character, from cards and Eliza files, and back; its prompts for a model |
+//! | [`dialogue`] | importers for common chat formats |
 //! | [`prepare`] | dialogues of any number without duplicates, split and measured |
 //! | [`tokenizer`] | counting tokens as a node does, without weights |
 //! | [`voice`] | recordings, turned into log-mel spectrograms |
-//! | [`mod@inspect`] | what a file is and holds |
-//! | [`report`] | what an importer dropped, merged or repaired |
+//! | [`mod@inspect`] | the kind and contents of a file |
+//! | [`report`] | notes of an importer: data dropped, merged or repaired |
 //! | [`pov`] | the container: a dataset in Point-of-View form |
-//! | [`dat`] | what a Data Anchoring Token says about its model |
-//! | [`record`] | how an adapter was trained |
-//! | [`mod@file`] | replacing a file whole or not at all |
-//! | [`parallel`] | threads as a number that the caller gives |
+//! | [`dat`] | the metadata that a Data Anchoring Token carries |
+//! | [`record`] | the training record of an adapter |
+//! | [`mod@file`] | replacing a file, whole or not at all |
+//! | [`parallel`] | threads, in a number that the caller gives |
 //!
-//! Nothing here touches the network or keeps time. Of its surroundings it asks two things: where temporary files go, and how
-//! many threads the machine has, where the caller gives no number.
+//! This crate uses no network and no clock. It asks the system for randomness (keys, salts, ids), for a folder for
+//! temporary files and, if the caller gives no number of threads, for the number of the machine's.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

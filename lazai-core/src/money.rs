@@ -23,7 +23,7 @@ pub enum MoneyError {
     /// More than 10,000 basis points.
     #[error("{bps} basis points exceed 10000")]
     BasisPointsTooMany {
-        /// What was given.
+        /// The given number.
         bps: u32,
     },
     /// A text that is not a decimal number of base units.
@@ -45,9 +45,9 @@ pub enum MoneyError {
     /// The result would be negative.
     #[error("{right} base units cannot be taken from {left}")]
     Underflow {
-        /// What was there, base units.
+        /// The minuend, in base units.
         left: u128,
-        /// What was to be taken, base units.
+        /// The subtrahend, in base units.
         right: u128,
     },
 }
@@ -128,7 +128,7 @@ impl Amount {
         Self::from_base_units(whole.saturating_mul(bps).saturating_add(rest.saturating_mul(bps) / 10_000))
     }
 
-    /// Whether this is nothing.
+    /// Tells whether this is zero.
     #[must_use]
     pub fn is_zero(self) -> bool {
         self == Self::ZERO
@@ -167,7 +167,7 @@ impl<'de> Deserialize<'de> for Amount {
     }
 }
 
-/// What an amount is of: the address of a token contract, or [`Asset::NATIVE`].
+/// The asset of an amount: the address of a token contract, or [`Asset::NATIVE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Asset(pub Address);
@@ -186,9 +186,9 @@ impl std::fmt::Display for Asset {
 /// An amount of a named asset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Money {
-    /// What it is of.
+    /// The asset.
     pub asset: Asset,
-    /// How much, in base units.
+    /// The amount, in base units.
     pub amount: Amount,
 }
 

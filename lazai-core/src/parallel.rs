@@ -1,4 +1,4 @@
-//! Threads as a number that the caller gives, never a pool that everyone shares.
+//! Threads, in a number that the caller gives, never a pool that everyone shares.
 
 use std::num::NonZeroUsize;
 

@@ -1,4 +1,4 @@
-//! The training record: everything needed to repeat a run, and who could read the data.
+//! The training record: everything needed to repeat a run, and the accounts that could read the data.
 //!
 //! Plain data, so that a page or a phone can check it without any model code.
 
@@ -8,7 +8,7 @@ use crate::digest::{CanonicalError, canonical_digest};
 use crate::id::{Address, Digest, LedgerId, SubmissionId};
 use crate::sign::{Encoder, TypedData};
 
-/// Which linear layers of a model an adapter changes.
+/// The linear layers of a model that an adapter changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Targets {
@@ -32,13 +32,13 @@ pub struct LoraConfig {
     /// Rank-stabilised LoRA (D. Kalajdzievski, 2023, arXiv:2312.03732).
     #[serde(default, skip_serializing_if = "is_default")]
     pub rank_stabilised: bool,
-    /// Which layers it changes.
+    /// The layers that it changes.
     #[serde(default, skip_serializing_if = "is_default")]
     pub targets: Targets,
 }
 
 impl LoraConfig {
-    /// By what the update is multiplied: `alpha / rank`, or `alpha / sqrt(rank)` if rank-stabilised.
+    /// The factor of the update: `alpha / rank`, or `alpha / sqrt(rank)` if rank-stabilised.
     #[must_use]
     pub fn scale(&self) -> f64 {
         let rank = self.rank as f64;
@@ -52,7 +52,7 @@ impl Default for LoraConfig {
     }
 }
 
-/// How the learning rate goes after the warm-up.
+/// The course of the learning rate after the warm-up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -66,16 +66,16 @@ pub enum Schedule {
     Constant,
 }
 
-/// Hyper-parameters. Integers, so that records can hold them exactly. Fields that are left at what they were before they
-/// existed are not written, so that the digests of old records hold.
+/// Hyper-parameters. Integers, so that records can hold them exactly. Newer fields are not written if they have their old,
+/// implicit values, so that the digests of old records hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
-    /// How often each dialogue is seen.
+    /// The number of passes over each dialogue.
     pub epochs: u32,
-    /// Most steps, whatever the epochs; `None` for as many as there are.
+    /// Most steps, whatever the epochs; `None` for no limit.
     pub max_steps: Option<u32>,
-    /// Tokens of one block: dialogues packed without padding, none seeing another.
+    /// Tokens of one block: dialogues are packed without padding and cannot attend to each other.
     pub block_tokens: u32,
     /// Blocks of one step, whose gradients are added up (gradient accumulation).
     #[serde(default = "one", skip_serializing_if = "is_one")]
@@ -84,7 +84,7 @@ pub struct TrainConfig {
     pub learning_rate_micro: u32,
     /// Steps of linear warm-up, before the schedule.
     pub warmup_steps: u32,
-    /// What follows the warm-up.
+    /// The schedule after the warm-up.
     #[serde(default, skip_serializing_if = "is_default")]
     pub schedule: Schedule,
     /// Weight decay, in millionths.
@@ -93,12 +93,12 @@ pub struct TrainConfig {
     pub clip_norm_milli: u32,
     /// Seed of the adapter's initial values and of the order of dialogues.
     pub seed: u64,
-    /// A checkpoint is written every so many steps.
+    /// The number of steps between checkpoints.
     pub checkpoint_steps: u32,
-    /// Held-out dialogues are measured every so many steps; 0 for never.
+    /// The number of steps between measurements of held-out dialogues; 0 for never.
     #[serde(default, skip_serializing_if = "is_default")]
     pub evaluate_steps: u32,
-    /// Training ends after so many measurements in a row without a better one, with the best adapter; 0 for never.
+    /// Training ends after this many measurements in a row without a better one, with the best adapter; 0 for never.
     #[serde(default, skip_serializing_if = "is_default")]
     pub patience: u32,
     /// Keep only the input of each layer and compute the rest again: less memory, a third more work (T. Chen et al.,
@@ -150,7 +150,7 @@ pub struct StateDigest {
     pub state: Digest,
 }
 
-/// What held-out dialogues said of the adapter at a step.
+/// The loss of the adapter on held-out dialogues at a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evaluation {
@@ -160,13 +160,13 @@ pub struct Evaluation {
     pub loss_micronats: u64,
 }
 
-/// How an adapter came to be. Integers throughout, so that its canonical form is the same everywhere.
+/// The training record of an adapter. Integers throughout, so that its canonical form is the same everywhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingRecord {
     /// The ledger that the submission is on.
     pub ledger: LedgerId,
-    /// What it was trained on.
+    /// The submission it was trained on.
     pub submission: SubmissionId,
     /// Root of the dataset, recomputed from the decrypted records.
     pub dataset_root: Digest,
@@ -191,12 +191,12 @@ pub struct TrainingRecord {
     /// States of the run by which a part of it can be repeated and compared; the last is the end's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub states: Vec<StateDigest>,
-    /// What held-out dialogues said on the way.
+    /// Losses on held-out dialogues during the run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evaluations: Vec<Evaluation>,
     /// Kind of device: `cpu`, `cuda` or `metal`.
     pub device: String,
-    /// Kind of machine. Where it is the same, a repeat gives the same bits; elsewhere, close ones.
+    /// Kind of machine. On the same kind, a repeat gives the same bits; elsewhere, close ones.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub machine: String,
     /// Version of this library.
@@ -215,7 +215,7 @@ impl TrainingRecord {
     }
 }
 
-/// What the ExEx signs: that she made this record, for this submission.
+/// The execution node's signed claim that it made this record, for this submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordClaim {
     /// The submission.

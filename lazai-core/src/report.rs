@@ -1,14 +1,14 @@
-//! What an importer did with something that it could not take as it was.
+//! Notes of an importer on data that it could not take as it was.
 //!
-//! Files from the wild are dirty. Importers tolerate that, and say here what they dropped, merged or repaired, and
-//! where, so that nothing vanishes unseen.
+//! Files from the wild are dirty. Importers tolerate that, and note here the data that they dropped, merged or repaired,
+//! with its place, so that nothing vanishes unseen.
 
 use serde::Serialize;
 
 /// Most notes that are kept in detail; beyond that they are counted.
 pub const MAX_NOTES: usize = 1_000;
 
-/// What was done.
+/// The importer's action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -17,16 +17,16 @@ pub enum Action {
     Dropped,
     /// It became part of its neighbour.
     Merged,
-    /// It is in the result, but not as it was written.
+    /// It is in the result, changed.
     Repaired,
 }
 
-/// One thing that was not taken as it was.
+/// One thing that was not taken unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Note {
-    /// What was done.
+    /// The importer's action.
     pub action: Action,
-    /// Where: `line 12`, `data.character_book`, `assets/icon/main.png`.
+    /// The place: `line 12`, `data.character_book`, `assets/icon/main.png`.
     pub place: String,
     /// Why.
     pub reason: String,
@@ -37,11 +37,11 @@ pub struct Note {
 pub struct Report {
     /// Units (dialogues, recordings) in the result.
     pub kept: u64,
-    /// How many notes say *dropped*.
+    /// The number of notes that say *dropped*.
     pub dropped: u64,
-    /// How many notes say *merged*.
+    /// The number of notes that say *merged*.
     pub merged: u64,
-    /// How many notes say *repaired*.
+    /// The number of notes that say *repaired*.
     pub repaired: u64,
     /// The first [`MAX_NOTES`] notes, in the order of the file.
     pub notes: Vec<Note>,
@@ -72,7 +72,7 @@ impl Report {
     }
 }
 
-/// What is wrong with some JSON, without the place, which is told apart.
+/// The fault of some JSON, without the place, which is reported apart.
 pub(crate) fn json_reason(error: &serde_json::Error) -> String {
     let reason = error.to_string();
     let reason = reason.split(" at line ").next().unwrap_or_default();

@@ -29,13 +29,13 @@ const TAG_BYTES: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SealError {
-    /// The bytes are not what was encrypted, or the key or the context is another one.
+    /// The bytes differ from those encrypted, or the key or the context is another one.
     #[error("ciphertext does not authenticate under this key and context")]
     NotAuthentic,
     /// Shorter than any ciphertext, or another format.
     #[error("not a ciphertext of format LZE1: {bytes} bytes")]
     NotCiphertext {
-        /// How long it is.
+        /// Its length in bytes.
         bytes: usize,
     },
     /// The operating system gave no randomness.
@@ -47,9 +47,9 @@ pub enum SealError {
     /// More than [`MAX_SEALED_BYTES`].
     #[error("{bytes} bytes exceed the limit of {max}")]
     TooLarge {
-        /// How many bytes there are.
+        /// Its length in bytes.
         bytes: usize,
-        /// How many are allowed.
+        /// The limit.
         max: usize,
     },
 }
@@ -83,7 +83,7 @@ impl DataKey {
         Ok([&CIPHERTEXT_MAGIC[..], &nonce, &sealed].concat())
     }
 
-    /// Decrypts what [`DataKey::encrypt`] made.
+    /// Decrypts the result of [`DataKey::encrypt`].
     ///
     /// # Errors
     /// [`SealError`]: a wrong key, a wrong context and damaged bytes cannot be told apart.
@@ -143,7 +143,7 @@ impl SealedKey {
         bytes
     }
 
-    /// What [`SealedKey::to_bytes`] gave; `None` for any other length.
+    /// The key from the bytes of [`SealedKey::to_bytes`]; `None` for any other length.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (encapsulated, ciphertext) = bytes.split_first_chunk::<32>()?;
@@ -168,7 +168,7 @@ impl UnsealingKey {
         Ok(Self::derive(&seed))
     }
 
-    /// The key pair that RFC 9180's `DeriveKeyPair` gives for 32 secret bytes.
+    /// The key pair of RFC 9180's `DeriveKeyPair` for 32 secret bytes.
     #[must_use]
     pub fn derive(seed: &[u8; 32]) -> Self {
         let (secret, public) = DhKem::derive_keypair(seed);

@@ -1,8 +1,8 @@
-//! Where models learn and speak, as jobs: a node may bring a backend of its own (another framework, a farm of cards, a
-//! server) and everything above stays as it is.
+//! Training and generation as jobs. A node may bring a backend of its own (another framework, a farm of cards, a server);
+//! everything above stays as it is.
 //!
-//! Jobs speak of datasets, files and digests, not of tensors. [`Candle`] is the backend of this crate; on which device it
-//! computes is a value.
+//! Jobs refer to datasets, files and digests, not to tensors. [`Candle`] is the backend of this crate; its device is a
+//! value.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::evaluate::{Example, mean_loss};
 use crate::generate::{Reply, Sampler, generate, prompt_tokens};
 use crate::train::{Checkpoints, Data, Progress, Replay, replay, train};
 
-/// What a backend says of itself.
+/// A backend's description of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct About {
@@ -31,19 +31,19 @@ pub struct About {
     pub tokenizer_digest: Digest,
     /// Kind of device: `cpu`, `cuda`, `metal` or a word of the backend's own.
     pub device: String,
-    /// Kind of machine: where it is the same, the same job gives the same bits. Empty if that is not promised.
+    /// Kind of machine: on the same kind, the same job gives the same bits. Empty if that is not promised.
     pub machine: String,
 }
 
 impl About {
-    /// What a backend of one's own says of itself.
+    /// The description of a custom backend; it promises no kind of machine.
     #[must_use]
     pub fn new(base_name: String, base_digest: Digest, tokenizer_digest: Digest, device: String) -> Self {
         Self { base_name, base_digest, tokenizer_digest, device, machine: String::new() }
     }
 }
 
-/// Train this dataset.
+/// A job: train on this dataset.
 #[derive(Debug, Clone, Copy)]
 pub struct TrainJob<'a> {
     /// Shape of the adapter.
@@ -52,13 +52,13 @@ pub struct TrainJob<'a> {
     pub config: &'a TrainConfig,
     /// The dataset.
     pub data: &'a Data<'a>,
-    /// Where checkpoints go, and an interrupted job goes on from.
+    /// The checkpoints to write, and to continue an interrupted job from.
     pub checkpoints: &'a Checkpoints,
-    /// Where the adapter goes, in PEFT's files.
+    /// The folder for the adapter, in PEFT's files.
     pub adapter_folder: &'a Path,
 }
 
-/// What a training job gives beside the adapter's files.
+/// The result of a training job beside the adapter's files.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainedFiles {
     /// SHA-256 of the adapter's weights file.
@@ -71,35 +71,35 @@ pub struct TrainedFiles {
     pub tokens_per_s: f64,
     /// States by which parts of the run can be checked; empty if the backend cannot repeat a run.
     pub states: Vec<StateDigest>,
-    /// What held-out dialogues said on the way.
+    /// Losses on held-out dialogues during the run.
     pub evaluations: Vec<Evaluation>,
 }
 
-/// Repeat this part of a run.
+/// A job: repeat this part of a run.
 #[derive(Debug, Clone)]
 pub struct ReplayJob<'a> {
-    /// What is said of the run.
+    /// The record of the run.
     pub record: &'a TrainingRecord,
-    /// What the record would name as its software, were it made now.
+    /// The software that a record made now would name.
     pub software: &'a str,
     /// The dataset.
     pub data: &'a Data<'a>,
-    /// Where all checkpoints of the run are, if they were kept; else it is repeated from the start.
+    /// All checkpoints of the run, if they were kept; otherwise the run is repeated from the start.
     pub checkpoints: Option<&'a Checkpoints>,
-    /// Which steps.
+    /// The steps.
     pub steps: std::ops::Range<u32>,
-    /// By how much a loss may differ on another machine, in millionths.
+    /// The largest difference of a loss on another machine, in millionths.
     pub tolerance_ppm: u64,
 }
 
-/// Answer this conversation.
+/// A job: answer this conversation.
 #[derive(Debug, Clone, Copy)]
 pub struct GenerateJob<'a> {
-    /// Digest of a loaded adapter; the bare base without.
+    /// Digest of a loaded adapter; `None` for the bare base.
     pub adapter: Option<Digest>,
     /// The conversation.
     pub messages: &'a [Message],
-    /// How tokens are chosen.
+    /// The sampling parameters.
     pub sampler: Sampler,
     /// Seed of the choice.
     pub seed: u64,
@@ -125,7 +125,7 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
         Err(LoraError::Unsupported { what: "replay", found, known: "training and answering" })
     }
 
-    /// Makes the adapter in a folder of PEFT's files ready, and gives the digest of its weights file.
+    /// Loads the adapter in a folder of PEFT's files, and returns the digest of its weights file.
     ///
     /// # Errors
     /// [`LoraError`].

@@ -1,4 +1,4 @@
-//! Where to compute. A cargo feature only compiles a device in; which one is used is a value.
+//! The compute device. A cargo feature only compiles a device in; a value selects it.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -20,7 +20,7 @@ impl Compute {
     #[must_use]
     pub fn cpu() -> Self {
         static POOL: OnceLock<Option<Arc<rayon::ThreadPool>>> = OnceLock::new();
-        // Without threads of its own, work is done where it is asked for.
+        // Without threads of its own, work is done on the calling thread.
         let pool = POOL.get_or_init(|| {
             let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
             pool(cores).ok().map(Arc::new)
@@ -68,8 +68,8 @@ impl Compute {
         }
     }
 
-    /// The kind of machine: where it is the same, the same run gives the same bits. On the processor these are its
-    /// instruction sets and caches, by which the kernels of matrix products are chosen and cut.
+    /// The kind of machine: on the same kind, the same run gives the same bits. On the processor it is the instruction sets
+    /// and caches, by which the kernels of matrix products are chosen and cut.
     #[must_use]
     pub fn machine(&self) -> String {
         let caches = gemm_caches();
@@ -80,8 +80,8 @@ impl Compute {
         &self.device
     }
 
-    /// Runs something on this device's threads: on the first, which shares its loops with the others. Were it any of them,
-    /// each would come to hold the memory of a whole step, since allocators keep what a thread gave back for that thread.
+    /// Runs something on this device's first thread, which shares its loops with the others. If any thread could run it,
+    /// each would come to hold the memory of a whole step, since allocators keep freed memory per thread.
     pub(crate) fn install<R: Send>(&self, body: impl FnOnce() -> R + Send) -> R {
         let Some(pool) = self.pool.as_ref().filter(|pool| pool.current_thread_index().is_none()) else {
             return body();
@@ -122,8 +122,8 @@ fn vectors() -> &'static str {
     "baseline"
 }
 
-/// The depth at which products of 32-bit floats are cut, for a depth that no model exceeds: this alone of what `gemm` reads
-/// from the caches changes the order of a sum.
+/// The depth at which products of 32-bit floats are cut, for a depth that no model exceeds: the only value that `gemm`
+/// derives from the caches and that changes the order of a sum.
 fn gemm_caches() -> String {
     let params = gemm_common::cache::kernel_params(1 << 10, 1 << 10, 1 << 20, 96, 4, size_of::<f32>());
     format!("kc{}", params.kc)

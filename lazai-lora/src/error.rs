@@ -1,4 +1,4 @@
-//! What can go wrong with models, adapters and training.
+//! Errors of models, adapters and training.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ pub enum LoraError {
     /// The adapter is not the one that was expected.
     #[error("adapter has digest {found}, expected {expected}")]
     AdapterDigest {
-        /// What was expected.
+        /// The expected digest.
         expected: lazai_core::Digest,
         /// Digest of its weights file.
         found: lazai_core::Digest,
@@ -26,18 +26,18 @@ pub enum LoraError {
         adapter_base: String,
         /// The base model at hand.
         base: String,
-        /// What was expected.
+        /// The expectation.
         reason: String,
     },
     /// A backend of another kind failed.
     #[error("{backend}: {reason}")]
     Backend {
-        /// Which one.
+        /// The backend.
         backend: String,
-        /// What it says.
+        /// The backend's message.
         reason: String,
     },
-    /// Somebody asked to stop; what was trained so far is in the checkpoint.
+    /// The caller cancelled; the training so far is in the checkpoint.
     #[error("cancelled after {steps} steps")]
     Cancelled {
         /// Steps that are done.
@@ -59,21 +59,21 @@ pub enum LoraError {
     File {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// A file that is not what its name says.
+    /// A file whose content does not match its name.
     #[error("{what}: {reason}")]
     Malformed {
-        /// Which file or field.
+        /// The file or field.
         what: String,
-        /// What was expected.
+        /// The expectation.
         reason: String,
     },
     /// No module of the model is targeted.
     #[error("no linear layer of the model matches {targets}")]
     NoTarget {
-        /// What was asked for.
+        /// The requested targets.
         targets: String,
     },
     /// A loss or gradient overflowed. The checkpoint is of the step before.
@@ -81,7 +81,7 @@ pub enum LoraError {
     NotFinite {
         /// Loss or gradient.
         what: &'static str,
-        /// Which step, from 1.
+        /// The step, from 1.
         step: u32,
     },
     /// Nothing to learn from.
@@ -116,7 +116,7 @@ pub enum LoraError {
     /// A repeated step came to something else than the record says.
     #[error("step {step} of the record has loss {recorded} millionths, the repeat {found}, or another state")]
     ReplayDiffers {
-        /// Which step, from 1.
+        /// The step, from 1.
         step: u32,
         /// Its loss in the record, in millionths of a nat.
         recorded: u64,
@@ -140,7 +140,7 @@ pub enum LoraError {
     /// A kind of model or tokenizer that this version does not know; guessing would be silently wrong.
     #[error("{what} {found:?} is not supported; known: {known}")]
     Unsupported {
-        /// Which field.
+        /// The field.
         what: &'static str,
         /// Its value.
         found: String,
@@ -149,7 +149,7 @@ pub enum LoraError {
     },
 }
 
-/// What the compute backend said.
+/// An error of the compute backend.
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub struct ComputeError(String);

@@ -1,4 +1,4 @@
-//! How well a model predicts what the character says.
+//! Measures a model's prediction of the character's words.
 
 use crate::adapter::Adapter;
 use crate::base::BaseModel;
@@ -10,7 +10,7 @@ use crate::model::{Cache, cross_entropy, extend, logits};
 pub struct Example {
     /// The token ids.
     pub tokens: Vec<u32>,
-    /// As long as `tokens`: what counts.
+    /// As long as `tokens`: true for tokens that count.
     pub mask: Vec<bool>,
 }
 
@@ -38,7 +38,7 @@ pub fn perplexity(base: &BaseModel, adapter: Option<&Adapter>, examples: &[Examp
 /// A long beginning that all of them share, such as a system prompt, is computed once.
 ///
 /// # Errors
-/// [`LoraError::NothingToLearn`] if she says nothing in them.
+/// [`LoraError::NothingToLearn`] if the character says nothing in them.
 pub fn mean_loss(base: &BaseModel, adapter: Option<&Adapter>, examples: &[Example]) -> Result<f64> {
     let shared = shared_prefix(examples);
     let mut cache = Cache::new(base);
@@ -70,7 +70,7 @@ pub fn scores(base: &BaseModel, adapter: Option<&Adapter>, tokens: &[u32]) -> Re
     Ok(logits(base, &hidden)?.to_vec2::<f32>()?)
 }
 
-/// How many first tokens all examples share, as far as none of them predicts a word that counts; 0 if few.
+/// The number of first tokens that all examples share and of which none predicts a word that counts; 0 if few.
 fn shared_prefix(examples: &[Example]) -> usize {
     let Some(first) = examples.first() else { return 0 };
     let shared = examples.iter().map(|example| {

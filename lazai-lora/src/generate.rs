@@ -10,7 +10,7 @@ use crate::base::BaseModel;
 use crate::error::{LoraError, Result};
 use crate::model::{Cache, extend, logits};
 
-/// How the next token is chosen. Integers, so that receipts can hold it exactly.
+/// Sampling parameters. Integers, so that receipts can hold them exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sampler {
@@ -31,7 +31,7 @@ impl Default for Sampler {
 /// A reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// What is said.
+    /// The reply's text.
     pub text: String,
     /// Its token ids, the closing control token included where it came.
     pub tokens: Vec<u32>,

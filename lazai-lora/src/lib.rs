@@ -2,10 +2,10 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`device`] | where to compute, as a value |
-//! | [`base`] | a base model out of a GGUF file or a folder: weights, tokenizer, chat template |
+//! | [`device`] | the compute device, as a value |
+//! | [`base`] | a base model from a GGUF file or a folder: weights, tokenizer, chat template |
 //! | [`adapter`] | LoRA adapters, as PEFT writes them |
-//! | `kernels` | what a layer is made of, forward and backward, on the processor and elsewhere |
+//! | `kernels` | the parts of a layer, forward and backward, on the processor and elsewhere |
 //! | [`model`] | the forward pass, and the backward pass for adapters |
 //! | [`train`] | packing, loss, optimiser, checkpoints, repeating a record |
 //! | [`backend`] | training and answering as jobs, so that a node may bring its own |

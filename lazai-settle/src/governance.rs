@@ -1,4 +1,4 @@
-//! What governance sets, and how it is voted.
+//! Governance: parameters, proposals and votes.
 
 use std::collections::BTreeMap;
 
@@ -16,13 +16,13 @@ pub const MIN_VOTING_WINDOW_S: u64 = 3_600;
 pub const MIN_VOTING_DELAY_S: u64 = 60;
 /// No vote can set the quorum of votes to less, in basis points: a hundredth of all.
 pub const MIN_QUORUM_BPS: u16 = 100;
-/// How long after its vote a proposal that passed can be put into force (on a chain: queued), in seconds.
+/// The time after its vote in which a proposal that passed can be put into force (on a chain: queued), in seconds.
 pub const QUEUE_WINDOW_S: u64 = 14 * 86_400;
 /// No market is deployed with less between a vote and its effect, in seconds.
 pub const MIN_TIMELOCK_S: u64 = 3_600;
-/// No vote can leave nodes less time than this to redeem what they were promised, in seconds.
+/// The least time, in seconds, that any vote must leave nodes to redeem their vouchers.
 pub const MIN_DISPUTE_WINDOW_S: u64 = 600;
-/// No vote can leave an ExEx less time than this to mint what was accepted, in seconds: a day more than the longest
+/// The least time, in seconds, that any vote must leave an ExEx to mint an accepted submission: a day more than the longest
 /// pause, in which nobody mints.
 pub const MIN_MINT_WINDOW_S: u64 = 8 * 86_400;
 /// Nor more: after a year its submitter can name another.
@@ -34,9 +34,9 @@ pub const MAX_ASSETS: usize = 8;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{parameter} of {value} is not within {least} to {most}")]
 pub struct OutOfBounds {
-    /// Which.
+    /// The parameter.
     pub parameter: &'static str,
-    /// What was given.
+    /// The value given.
     pub value: u64,
     /// The least allowed.
     pub least: u64,
@@ -50,15 +50,16 @@ pub struct OutOfBounds {
 pub struct Params {
     /// The split of revenue.
     pub split: RevenueSplit,
-    /// What a validator at fault loses of its stake.
+    /// The part of its stake that a validator at fault loses.
     pub slash: BasisPoints,
-    /// What of that goes to who challenged with success, at most as much as she risked; the rest goes to the pool.
+    /// The part of that for a successful challenger, at most the amount that the challenger risked; the rest goes to the
+    /// pool.
     pub challenger: BasisPoints,
     /// Votes, in favour or abstaining, that a proposal on a chain needs of all votes.
     pub quorum: BasisPoints,
     /// Stake below which a validator's weight does not count.
     pub min_stake: Amount,
-    /// What a challenger puts at risk.
+    /// The bond that a challenger puts at risk.
     pub challenge_bond: Amount,
     /// The most that an offer may ask for one token of text.
     pub max_price: Amount,
@@ -108,7 +109,7 @@ impl Default for Params {
 }
 
 impl Params {
-    /// Checks what no vote may pass. (The split checks itself.)
+    /// Checks the bounds that no vote may pass. (The split checks itself.)
     ///
     /// # Errors
     /// [`OutOfBounds`].
@@ -142,13 +143,13 @@ impl Params {
     }
 }
 
-/// What governance can do.
+/// A measure of governance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "measure", content = "body", rename_all = "snake_case")]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the fields are named by their types and the verb")]
 pub enum Measure {
-    /// Accepts an asset for prices. It is never dropped again: what it earned stays claimable.
+    /// Accepts an asset for prices. It is never dropped again: earnings in it stay claimable.
     AcceptAsset { asset: Asset },
     /// Puts new parameters into force, for what begins after this.
     ApplyParameters(Params),
@@ -161,17 +162,17 @@ pub enum Measure {
 /// A measure that is voted on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {
-    /// Who proposed it.
+    /// The proposer.
     pub proposer: Address,
-    /// What would be done.
+    /// The proposed measure.
     pub measure: Measure,
     /// Voters' weights when it was proposed.
     pub weights: BTreeMap<Address, u64>,
-    /// Who voted, and how.
+    /// The votes: true in favour.
     pub votes: BTreeMap<Address, bool>,
     /// Votes count up to this time, seconds since 1970.
     pub voting_ends_s: u64,
-    /// Whether it was executed, and the parameters in force after it.
+    /// The parameters in force after its execution; `None` before.
     pub executed: Option<ParamsVersion>,
 }
 
@@ -182,7 +183,7 @@ impl Proposal {
         self.voting_ends_s.saturating_add(QUEUE_WINDOW_S)
     }
 
-    /// Whether more than half of all weight is in favour.
+    /// Tells whether more than half of all weight is in favour.
     #[must_use]
     pub fn passes(&self) -> bool {
         let weight = |voter: &Address| u128::from(self.weights.get(voter).copied().unwrap_or(0));

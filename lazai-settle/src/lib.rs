@@ -4,14 +4,14 @@
 //! |---|---|
 //! | [`market`] | the state machine, sans I/O: `apply(transaction) -> events`, all or nothing |
 //! | [`split`] | an amount in three: creator's class, node, pool; exactly |
-//! | [`lineage`] | which class a model becomes a version of, after which version, and what that one keeps |
+//! | [`lineage`] | a model's class, the version it comes after, and the part of revenue that version keeps |
 //! | [`shares`] | revenue of a class among its share tokens, after ERC-8028; dust carried |
 //! | [`session`] | offers, sessions, vouchers, receipts |
 //! | [`quorum`] | attestations of validators |
 //! | [`governance`] | parameters, proposals, votes |
 //! | [`ledger`] | one trait; [`ledger::EmbeddedLedger`] keeps it in a folder |
 //! | [`merkle`] | the log's tree (RFC 6962): checkpoints and inclusion |
-//! | [`notice`] | what followers are told, in the shape of reth's ExEx |
+//! | [`notice`] | notifications to followers, in the shape of reth's ExEx |
 //! | [`wallet`] | calls that a user's wallet sends by itself |
 //!
 //! The rules read neither clock nor network: time comes with each call. Ledgers do: [`ledger::SystemClock`], and with the

@@ -1,4 +1,4 @@
-//! Which class a model becomes a version of, after which version, and what that one keeps of its revenue.
+//! The lineage of a version: its class, the version it comes after, and the part of revenue that version keeps.
 
 use lazai_core::{BasisPoints, ClassId, VersionNumber};
 use serde::{Deserialize, Serialize};
@@ -8,14 +8,13 @@ use crate::governance::OutOfBounds;
 /// The most that the version before keeps: half. Whoever adds data to a character gets at least the other half.
 pub const MAX_KEEP_BPS: u16 = 5_000;
 
-/// Which class the model of a submission becomes a version of, after which version, and what that one keeps of its
-/// revenue.
+/// The lineage of a submission's model: its class, the version it comes after, and the part of revenue that version keeps.
 ///
-/// It is part of the submission: its submitter chose it, each contributor signed it, validators attested it; the ExEx
-/// cannot choose another. Of what a version earns, `keep` goes to the version that it comes `after`, which passes on a
-/// part of that to the one that it comes after itself, and so on. It is that version by its number, not whichever is the
-/// last when the model is minted: else the class's owner could have one minted in between, and take what is passed on.
-/// So two versions may come after the same one.
+/// It is part of the submission: the submitter chose it, each contributor signed it, validators attested it; the ExEx
+/// cannot choose another. Of a version's revenue, `keep` goes to the version that it comes `after`; that one passes a part
+/// on to its own predecessor, and so on. The predecessor is fixed by its number; it is not the last version at the time of
+/// minting. Otherwise the class's owner could have one minted in between, and take what is passed on. So two versions may
+/// come after the same one.
 ///
 /// ```
 /// use lazai_core::{BasisPoints, ClassId, VersionNumber};
@@ -46,10 +45,10 @@ impl Lineage {
     /// A class of its own, with this as its first version.
     pub const NEW_CLASS: Self = Self { class: None, after: None, keep: BasisPoints::ZERO };
 
-    /// A further version of a class of the submitter's, after one that there is, which keeps so much of its revenue.
+    /// A further version of one of the submitter's classes, after an existing version, which keeps `keep` of its revenue.
     ///
     /// # Errors
-    /// [`OutOfBounds`] beyond [`MAX_KEEP_BPS`], and for a class or version 0, which there never is.
+    /// [`OutOfBounds`] beyond [`MAX_KEEP_BPS`], and for a class or version 0, which never exists.
     pub fn next(class: ClassId, after: VersionNumber, keep: BasisPoints) -> Result<Self, OutOfBounds> {
         within("class", class.0, 1, u64::MAX)?;
         within("after", after.0.into(), 1, u32::MAX.into())?;
@@ -69,7 +68,7 @@ impl Lineage {
         self.after
     }
 
-    /// What that one keeps; 0 for a new class.
+    /// The part that the predecessor keeps; 0 for a new class.
     #[must_use]
     pub const fn keep(self) -> BasisPoints {
         self.keep

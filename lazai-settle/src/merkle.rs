@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Checkpoint {
-    /// Which ledger.
+    /// The ledger.
     pub ledger: LedgerId,
     /// Number of entries.
     pub size: u64,
@@ -17,11 +17,11 @@ pub struct Checkpoint {
     pub root: Digest,
 }
 
-/// That an entry is in a checkpoint.
+/// Inclusion proof for one entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Inclusion {
-    /// Which entry, from 0.
+    /// The entry's index, from 0.
     pub index: u64,
     /// Siblings on the way to the root, from the leaf up.
     pub path: Vec<Digest>,
@@ -79,7 +79,7 @@ fn collect(leaves: &[Digest], position: usize, path: &mut Vec<Digest>) {
     }
 }
 
-/// Whether a path leads from a leaf to a checkpoint's root.
+/// Tells whether a path leads from a leaf to a checkpoint's root.
 #[must_use]
 pub fn verify(checkpoint: &Checkpoint, leaf: Digest, inclusion: &Inclusion) -> bool {
     // RFC 9162, section 2.1.3.2.

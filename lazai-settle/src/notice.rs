@@ -1,6 +1,6 @@
-//! What followers of a ledger are told, in the shape of reth's ExEx notifications.
+//! Notifications to followers of a ledger, in the shape of reth's ExEx notifications.
 //!
-//! Undo `old` first, then apply `new`; keep a [`Cursor`] of what is finished, and go on from it after a restart.
+//! Undo `old` first, then apply `new`. Keep a [`Cursor`] of the finished part, and continue from it after a restart.
 
 use lazai_core::{Address, Digest, Signature};
 use serde::{Deserialize, Serialize};
@@ -8,21 +8,21 @@ use serde::{Deserialize, Serialize};
 use crate::governance::Measure;
 use crate::market::{Crossing, Event, Transaction};
 
-/// Something that happened on the ledger, with what it did.
+/// An entry of the ledger's log, with its events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
     /// Its place, from 0.
     pub index: u64,
-    /// When it was applied, seconds since 1970.
+    /// The time of its application, in seconds since 1970.
     pub time_s: u64,
-    /// Who asked for it.
+    /// The sender.
     pub sender: Address,
-    /// What was done.
+    /// The action.
     pub action: Action,
-    /// Where it comes from.
+    /// The entry's origin.
     pub origin: Origin,
-    /// What it did.
+    /// The events of the action.
     pub events: Vec<Event>,
 }
 
@@ -37,7 +37,7 @@ impl Entry {
     }
 }
 
-/// What an entry of the log is.
+/// The action of an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -45,13 +45,13 @@ impl Entry {
 pub enum Action {
     /// Money that entered or left a market on a chain.
     Crossed(Crossing),
-    /// What a chain's governance did.
+    /// A measure that a chain's governance enacted.
     Enacted(Measure),
-    /// What somebody asked for.
+    /// A sender's transaction.
     Transaction(Transaction),
 }
 
-/// Where an entry comes from.
+/// The origin of an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -155,8 +155,8 @@ impl Cursor {
 pub struct Chain {
     /// The entries, in order.
     pub entries: Vec<Entry>,
-    /// The last of the blocks, be it with entries or not. Of what no longer holds, the block before: where the ledger
-    /// is when it is undone.
+    /// The last of the blocks, with or without entries. For a part that no longer holds, the block before it: the ledger's
+    /// position once it is undone.
     pub tip: Position,
 }
 
@@ -166,25 +166,25 @@ pub struct Chain {
 pub enum Notice {
     /// New blocks at the end.
     ChainCommitted {
-        /// What holds now.
+        /// The part that holds now.
         new: Chain,
     },
     /// Blocks at the end were replaced.
     ChainReorged {
-        /// What no longer holds.
+        /// The part that no longer holds.
         old: Chain,
-        /// What holds instead.
+        /// The part that replaces it.
         new: Chain,
     },
     /// Blocks at the end were taken back.
     ChainReverted {
-        /// What no longer holds.
+        /// The part that no longer holds.
         old: Chain,
     },
 }
 
 impl Notice {
-    /// What no longer holds, and what holds now: to be undone and done in this order.
+    /// The part that no longer holds, and the part that holds now: undo the first, then apply the second.
     #[must_use]
     pub fn parts(self) -> (Option<Chain>, Option<Chain>) {
         match self {

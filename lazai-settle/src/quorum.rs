@@ -1,4 +1,4 @@
-//! Attestations: validators sign that a submission is what it says, or is not; what they have at stake for that.
+//! Attestations: signed verdicts of validators on submissions, and the stakes behind them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,9 +17,8 @@ pub const MAX_VALIDATORS: usize = 64;
 /// Largest weight of a validator, so that all weights sum up.
 pub const MAX_WEIGHT: u64 = u64::MAX / MAX_VALIDATORS as u64;
 
-/// What a validator signs of a submission: all of it, and whether the validator accepts it: that the proof of the
-/// statement was verified, the public part read, and that the ciphertext has its digest. The private data was never
-/// seen.
+/// A validator's signed verdict on a whole submission. Acceptance says: the proof of the statement was verified, the public
+/// part was read, and the ciphertext has its digest. It says nothing about the private data, which validators never see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attestation {
@@ -41,62 +40,62 @@ impl TypedData for Attestation {
     }
 }
 
-/// An attestation with who signed it. Two different ones by one validator on one submission cost her stake.
+/// An attestation with its signer. Two different ones by one validator on one submission cost the validator's stake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Verdict {
-    /// Who signed.
+    /// The signer.
     pub validator: Address,
-    /// What.
+    /// The attestation.
     pub attestation: Attestation,
-    /// Her signature.
+    /// The validator's signature.
     pub signature: Signature,
 }
 
-/// What somebody has at stake.
+/// The stake of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stake {
-    /// What counts.
+    /// The part that counts.
     pub bonded: Amount,
-    /// What is leaving, and can still be slashed.
+    /// The part that is leaving, and can still be slashed.
     pub unbonding: Amount,
-    /// It has left after this time, seconds since 1970.
+    /// The unbonding part stays locked up to this time, seconds since 1970.
     pub available_at_s: u64,
-    /// Nothing leaves up to this time, seconds since 1970: a verdict of hers can be disputed until then.
+    /// Nothing leaves up to this time, seconds since 1970: until then, a verdict of this validator can be disputed.
     pub held_until_s: u64,
 }
 
 impl Stake {
-    /// The last second, since 1970, in which what is unbonding cannot be withdrawn.
+    /// The last second, since 1970, in which the unbonding part cannot be withdrawn.
     #[must_use]
     pub fn leaves_after_s(&self) -> u64 {
         self.available_at_s.max(self.held_until_s)
     }
 }
 
-/// A doubt about an accepting verdict, and who of all other validators of the submission decided it how.
+/// A challenge of an accepting verdict, and the votes of all other validators of the submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Challenge {
-    /// Who doubts.
+    /// The challenger.
     pub challenger: Address,
-    /// What she put at risk.
+    /// The challenger's bond, at risk.
     pub bond: Amount,
-    /// The others vote up to this time, seconds since 1970. Who does not has denied.
+    /// The others vote up to this time, seconds since 1970. A missing vote denies.
     pub deadline_s: u64,
-    /// Whether it is undecided.
+    /// True while it is undecided.
     pub open: bool,
     /// Weight of everybody but the accused.
     pub eligible: u64,
-    /// Who of them voted.
+    /// Those who voted.
     pub voted: BTreeSet<Address>,
-    /// Weight of those who think the doubt right.
+    /// Weight of those who uphold the challenge.
     pub upheld: u64,
-    /// Weight of those who think it wrong.
+    /// Weight of those who deny it.
     pub denied: u64,
 }
 
-/// What a contributor signs: the root of the own records, under which licence, what is consented to; the weight in the
-/// revenue, of how much in all, in which class, after which version, and what that one keeps.
+/// A contributor's signed consent: the root of the own records, the licence, the consent in words, the weight in the
+/// revenue out of the total, and the lineage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContributorConsent<'a> {
     /// The submission that the records are part of.
@@ -105,13 +104,13 @@ pub struct ContributorConsent<'a> {
     pub root: Digest,
     /// SPDX identifier of the licence that is given.
     pub licence: &'a str,
-    /// What is consented to, in the contributor's words.
+    /// The consent, in the contributor's words.
     pub consent: &'a str,
     /// Tokens of the contributor's records.
     pub tokens: u64,
     /// Tokens of all contributors' records in the submission.
     pub total: u64,
-    /// Which class the model becomes a version of, after which version, and what that one keeps.
+    /// The class of the model, the version it comes after, and the part of revenue that version keeps.
     pub lineage: Lineage,
 }
 
@@ -131,14 +130,14 @@ impl TypedData for ContributorConsent<'_> {
     }
 }
 
-/// Whether `attested` is at least two thirds of `total`: 3 attested >= 2 total.
+/// Tells whether `attested` is at least two thirds of `total`: 3 attested >= 2 total.
 #[must_use]
 pub fn is_quorum(attested: u64, total: u64) -> bool {
     total > 0 && 3 * u128::from(attested) >= 2 * u128::from(total)
 }
 
-/// Whether so much weight upholds a challenge: two thirds of everybody but the accused, and more than a third of all.
-/// The second counts where the accused has more than half: so, while less than a third of all weight lies, no honest
+/// Tells whether a weight upholds a challenge: two thirds of everybody but the accused, and more than a third of all. The
+/// second condition matters if the accused has more than half: thus, while less than a third of all weight lies, no honest
 /// validator is ever punished.
 #[must_use]
 pub fn upholds(weight: u64, eligible: u64, total: u64) -> bool {

@@ -1,10 +1,11 @@
 //! Paid conversations: offers, vouchers and receipts, each signed under EIP-712.
 //!
-//! A consumer pays after each reply, so she never pays ahead of service; the node serves the next reply only when
-//! the last one is paid. The largest loss of the consumer is nothing, that of the node one reply.
+//! A consumer pays after each reply, never ahead of service; the node serves the next reply only when the last one is paid.
+//! At worst, the consumer loses nothing, and the node the price of one reply.
 //!
-//! The node ends a session at once. Its payer asks for the end at any time, and then the node has the dispute window to
-//! redeem what it was promised; after that anyone ends it. With the node's [`SessionRelease`] she ends it at once too.
+//! The node can end a session at once. Its payer can request the end at any time; the node then has the dispute window to
+//! redeem its last voucher, and after that anyone can end the session. With the node's [`SessionRelease`], the payer ends
+//! it at once too.
 
 use lazai_core::sign::Encoder;
 use lazai_core::{
@@ -13,7 +14,7 @@ use lazai_core::{
 };
 use serde::{Deserialize, Serialize};
 
-/// What a node asks for serving a version of a class. Signed by the node.
+/// A node's prices and limits for serving a version of a class. Signed by the node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Offer {
@@ -23,7 +24,7 @@ pub struct Offer {
     pub class: ClassId,
     /// The version it serves.
     pub version: VersionNumber,
-    /// What prices are in.
+    /// The asset of the prices.
     pub asset: Asset,
     /// Price of one token of the conversation before a reply.
     pub prompt_price: Amount,
@@ -33,15 +34,15 @@ pub struct Offer {
     pub prompt_ceiling: u32,
     /// Most tokens of a reply.
     pub completion_ceiling: u32,
-    /// How long a session lasts, in seconds.
+    /// The length of a session, in seconds.
     pub session_s: u64,
     /// Sessions may be opened under it up to this time, seconds since 1970.
     pub valid_until_s: u64,
     /// The least that a payer reserves for a session.
     pub min_deposit: Amount,
-    /// What a class's fund reserves for a session that is opened by a unit of quota; 0: not served by quota.
+    /// The amount that a class's fund reserves for a session opened with a unit of quota; 0: not served by quota.
     pub quota_deposit: Amount,
-    /// Which of the node's series of offers it belongs to: beginning the next one revokes this.
+    /// The node's series of offers that it belongs to: beginning the next series revokes it.
     pub series: u64,
 }
 
@@ -125,58 +126,59 @@ pub fn session_id(ledger: LedgerId, payer: Address, nonce: u64, consumer: Addres
     SessionId::from_bytes(*terms.hash_struct().as_bytes())
 }
 
-/// How a session is paid for.
+/// The means of payment for a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum SessionPayment {
     /// By vouchers, up to this deposit.
     Deposit(Amount),
-    /// By one unit of an access token's quota: the class's fund reserves what the offer says it is worth.
+    /// By one unit of an access token's quota: the class's fund reserves the amount that the offer names.
     Quota(TokenId),
 }
 
 /// An open or closed session, as the ledger holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
-    /// Whose money it is.
+    /// The payer.
     pub payer: Address,
     /// The payer's number for it.
     pub nonce: u64,
-    /// Whose vouchers count: the payer herself, or a key that she lends.
+    /// The address whose vouchers count: the payer's, or that of a key that the payer lends.
     pub consumer: Address,
-    /// What it was opened under.
+    /// The offer that it was opened under.
     pub offer: Offer,
-    /// How it is paid for.
+    /// The means of payment.
     pub payment: SessionPayment,
     /// The parameters that bind it.
     pub params: ParamsVersion,
     /// The most that can be redeemed: it grows when it is topped up.
     pub deposit: Amount,
-    /// What was redeemed so far.
+    /// The amount redeemed so far.
     pub redeemed: Amount,
     /// It is served up to this time, seconds since 1970.
     pub deadline_s: u64,
-    /// Once its payer asked for its end: the node redeems up to this time, seconds since 1970, and then anyone ends it.
+    /// Set once the payer requested the end: the node can redeem up to this time, seconds since 1970; after it, anyone can
+    /// end the session.
     pub final_at_s: Option<u64>,
-    /// Whether it is closed.
+    /// True once it is closed.
     pub closed: bool,
 }
 
 impl Session {
-    /// Whether its deposit came out of its class's fund, and goes back there.
+    /// Tells whether its deposit came out of its class's fund, and goes back there.
     #[must_use]
     pub fn is_sponsored(&self) -> bool {
         matches!(self.payment, SessionPayment::Quota(_))
     }
 }
 
-/// What a node signs who wants no more of a session than was redeemed: its payer can then end it at once.
+/// A node's signed word that it wants no more of a session than was redeemed: its payer can then end it at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SessionRelease {
     /// The session.
     pub session: SessionId,
-    /// What was redeemed of it.
+    /// The amount redeemed.
     pub redeemed: Amount,
 }
 
@@ -201,7 +203,7 @@ pub struct Voucher {
     pub class: ClassId,
     /// The version that is served.
     pub version: VersionNumber,
-    /// What is owed for the session so far; grows from voucher to voucher.
+    /// The amount owed for the session so far; grows from voucher to voucher.
     pub cumulative: Amount,
 }
 
@@ -217,13 +219,13 @@ impl TypedData for Voucher {
     }
 }
 
-/// What a node says it did for one reply. Signed by the node.
+/// A node's claim of what it did for one reply. Signed by the node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Receipt {
     /// The session.
     pub session: SessionId,
-    /// Which reply of the session, from 1.
+    /// The reply's number in the session, from 1.
     pub turn: u32,
     /// Salted digest of the conversation before the reply.
     pub request_digest: Digest,
@@ -245,7 +247,7 @@ pub struct Receipt {
     pub base_digest: Digest,
     /// SHA-256 of the adapter that the node says it used: claimed, not proved.
     pub adapter_digest: Digest,
-    /// What is owed for the session, this reply included.
+    /// The amount owed for the session, this reply included.
     pub cumulative: Amount,
 }
 

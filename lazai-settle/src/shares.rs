@@ -1,43 +1,43 @@
 //! Revenue of a version among its share tokens, after ERC-8028.
 //!
-//! Each version (and each class that has none) keeps, per asset, what one share has earned so far, times 10^18; a token's
-//! claim is its shares times that, less what it has had. Two remainders are kept instead of dropped: what does not divide
-//! by the total share is carried to the next settlement, and what a claim floors stays in the token's debt. So, always:
-//! the sum of (shares * per share - debt) + carry = unclaimed * 10^18.
+//! Each version (and each class that has none) keeps, per asset, the earnings of one share so far, times 10^18; a token's
+//! claim is its shares times that, less the amount it has had. Two remainders are kept instead of dropped: the remainder of
+//! the division by the total share is carried to the next settlement, and the floored part of a claim stays in the token's
+//! debt. So, always: the sum of (shares * per share - debt) + carry = unclaimed * 10^18.
 //!
-//! Of what a version earns, a part goes on to the version that it comes after. It waits there, in the inbox, until that version earns
-//! something itself, one of its tokens claims or is sold, or somebody passes it on: so one voucher costs the same
-//! whatever the number of versions. The contracts (`contracts/src/token/RevenueShares.sol`) count alike, to the unit.
+//! A part of a version's revenue goes on to the version that it comes after. It waits in that version's inbox until that
+//! version earns something itself, one of its tokens claims or is sold, or somebody passes it on: so one voucher costs the
+//! same whatever the number of versions. The contracts (`contracts/src/token/RevenueShares.sol`) count alike, to the unit.
 
 use lazai_core::{Amount, BasisPoints, MoneyError};
 use ruint::aliases::U256;
 
-/// What the accumulator is scaled by.
+/// The accumulator's scale.
 pub const SCALE: u64 = 1_000_000_000_000_000_000;
 
 /// An amount times [`SCALE`], exactly.
 pub type Scaled = U256;
 
-/// What one share can have earned since the beginning, scaled, has at most so many bits: the contracts keep it so.
+/// The most bits of one share's earnings since the beginning, scaled: the contracts keep it so.
 const PER_SHARE_BITS: usize = 176;
 
 /// The revenue account of one version, or of a class that has none, in one asset.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RevenueAccount {
-    /// What one share has earned since the beginning, scaled.
+    /// The earnings of one share since the beginning, scaled.
     per_share: Scaled,
-    /// What did not divide, scaled: less than the total share at that time.
+    /// The undivided remainder, scaled: less than the total share at that time.
     carry: u64,
-    /// What was settled and not claimed yet, the carried part included.
+    /// Settled and not yet claimed, the carried part included.
     unclaimed: Amount,
     /// Ten-thousandths of a unit that are still due to the version that this one comes after.
     rest: u16,
-    /// What versions that come after this one passed on, and is not shared out yet.
+    /// The amount that later versions passed on, not shared out yet.
     inbox: Amount,
 }
 
 impl RevenueAccount {
-    /// What one share has earned since the beginning, times 10^18: ERC-8028's `accRevenuePerShare`.
+    /// The earnings of one share since the beginning, times 10^18: ERC-8028's `accRevenuePerShare`.
     #[must_use]
     pub fn per_share(&self) -> Scaled {
         self.per_share
@@ -49,13 +49,13 @@ impl RevenueAccount {
         self.unclaimed
     }
 
-    /// What did not divide yet, times 10^18.
+    /// The undivided remainder, times 10^18.
     #[must_use]
     pub fn carry(&self) -> u64 {
         self.carry
     }
 
-    /// What versions that come after this one passed on, and is not shared out yet.
+    /// The amount that later versions passed on, not shared out yet.
     #[must_use]
     pub fn inbox(&self) -> Amount {
         self.inbox
@@ -75,15 +75,15 @@ impl RevenueAccount {
         self.unclaimed.checked_add(self.inbox)
     }
 
-    /// Takes an amount and what is in the inbox: `keep` of both is given back, for the version that this one comes
-    /// after; the rest is distributed over `total_shares`, which must not be 0. Settling the parts of an amount one
-    /// after another gives the same. Changes nothing on error.
+    /// Distributes an amount and the inbox: returns `keep` of both, for the version that this one comes after, and shares
+    /// the rest over `total_shares`, which must not be 0. Settling the parts of an amount one after another gives the same.
+    /// Changes nothing on error.
     ///
     /// # Errors
     /// [`MoneyError::Overflow`].
     pub fn settle(&mut self, amount: Amount, keep: BasisPoints, total_shares: u64) -> Result<Amount, MoneyError> {
         let all = amount.checked_add(self.inbox)?;
-        // What was carried waits for something to be carried with, also where shares expired meanwhile.
+        // The carried remainder waits for another amount, also if shares expired meanwhile.
         if all == Amount::ZERO {
             return Ok(Amount::ZERO);
         }
@@ -103,7 +103,7 @@ impl RevenueAccount {
         Ok(passed)
     }
 
-    /// Puts what a version that comes after this one passed on into the inbox.
+    /// Puts an amount that a later version passed on into the inbox.
     ///
     /// # Errors
     /// [`MoneyError::Overflow`]; then nothing has changed.
@@ -115,7 +115,7 @@ impl RevenueAccount {
     /// Takes a claimed amount out.
     ///
     /// # Errors
-    /// [`MoneyError::Underflow`] never, while the amount is what [`pending`] gave.
+    /// [`MoneyError::Underflow`] never, while the amount is one that [`pending`] returned.
     pub fn pay_out(&mut self, amount: Amount) -> Result<(), MoneyError> {
         self.unclaimed = self.unclaimed.checked_sub(amount)?;
         Ok(())
@@ -130,7 +130,7 @@ pub fn scaled(amount: Amount) -> Result<Scaled, MoneyError> {
     Scaled::from(amount.base_units()).checked_mul(Scaled::from(SCALE)).ok_or(overflow(amount))
 }
 
-/// What `shares` have had when they join at `per_share`: everything so far.
+/// The debt of `shares` that join at `per_share`: everything earned so far.
 ///
 /// # Errors
 /// [`MoneyError::Overflow`] beyond 256 bits.
@@ -139,10 +139,10 @@ pub fn debt_at(shares: u64, per_share: Scaled) -> Result<Scaled, MoneyError> {
     per_share.checked_mul(Scaled::from(shares)).ok_or(overflow(whole))
 }
 
-/// What `shares` can claim at `per_share` after having had `debt`, floored to whole units.
+/// The amount that `shares` can claim at `per_share` with a debt of `debt`, floored to whole units.
 ///
 /// # Errors
-/// [`MoneyError::Overflow`] beyond 128 bits, which what was settled never is.
+/// [`MoneyError::Overflow`] beyond 128 bits, which settled amounts never reach.
 pub fn pending(shares: u64, per_share: Scaled, debt: Scaled) -> Result<Amount, MoneyError> {
     let whole = Amount::from_base_units(shares.into());
     let earned = debt_at(shares, per_share)?.checked_sub(debt).ok_or(overflow(whole))?;
@@ -196,7 +196,7 @@ mod tests {
         let mut account = RevenueAccount::default();
         account.settle(Amount::from_base_units(1), BasisPoints::ZERO, 46).unwrap();
         let before = account.clone();
-        // Fewer shares count by now than what is carried.
+        // Fewer shares count by now than the carried remainder.
         assert!(account.carry() > 10);
         account.settle(Amount::ZERO, BasisPoints::ZERO, 10).unwrap();
         assert_eq!(account, before);

@@ -18,18 +18,18 @@ pub enum SplitError {
     /// Less than [`MIN_CREATOR_BPS`] for the creator.
     #[error("creator's share of {creator_bps} bps is below the minimum of {MIN_CREATOR_BPS}")]
     CreatorBelowMinimum {
-        /// What was proposed.
+        /// The proposed part.
         creator_bps: u16,
     },
     /// The three shares do not sum to 10,000.
     #[error("shares sum to {sum} bps, expected 10000")]
     Sum {
-        /// What they sum to.
+        /// The sum.
         sum: u32,
     },
 }
 
-/// Who gets which part of revenue.
+/// The parts of revenue: for the creator's class, the node and the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "RawSplit", into = "RawSplit")]
 pub struct RevenueSplit {
@@ -102,7 +102,7 @@ impl RevenueSplit {
     #[must_use]
     pub fn split(self, gross: Amount) -> Split {
         let (node, pool) = (gross.portion_floor(self.node), gross.portion_floor(self.pool));
-        // Both are floored parts of one whole, whose shares sum to at most 10,000: what is left is not negative.
+        // Both are floored parts of one whole, whose shares sum to at most 10,000: the rest is not negative.
         let rest = gross.checked_sub(node).and_then(|rest| rest.checked_sub(pool));
         Split { creator: rest.unwrap_or(Amount::ZERO), node, pool }
     }

@@ -1,5 +1,5 @@
-//! What a wallet sends by itself: calls of the contract that holds the money (`Settlement`), written down without a node or
-//! an EVM library, so that a page or a phone can have its user's wallet open and close sessions.
+//! Calls that a wallet sends by itself to the contract that holds the money (`Settlement`). They are encoded without a node
+//! or an EVM library, so that a page or a phone can have its user's wallet open and close sessions.
 //!
 //! Solidity's ABI puts members of fixed size one after the other in 32 bytes each, as EIP-712 does; only the offer's
 //! signature has a length of its own, and stands behind everything else.
@@ -30,8 +30,8 @@ fn call(function: &str, words: &[u8]) -> Vec<u8> {
     [&keccak256(function.as_bytes()).as_bytes()[..4], words].concat()
 }
 
-/// `Settlement.open`: opens the sender's session of a number. Of a deposit in coins, what her balance in the market lacks is
-/// to go with it; other assets are to be deposited before. None if the deposit has more than 96 bits.
+/// `Settlement.open`: opens the sender's session number `nonce`. For a deposit in coins, send the part that the sender's
+/// balance in the market lacks with the call; deposit other assets before. `None` if the deposit has more than 96 bits.
 #[must_use]
 pub fn open_session(
     nonce: u64,
@@ -52,7 +52,7 @@ pub fn open_session(
         out.uint(deposit.base_units());
         out.uint(token.0.into());
         offer.encode(out);
-        // Where the signature begins: behind these seventeen words and this one.
+        // The signature's offset: behind these seventeen words and this one.
         out.uint(18 * 32);
         out.uint(signature.len() as u128);
     }));
@@ -61,8 +61,8 @@ pub fn open_session(
     Some(call(&format!("open((uint64,address,uint96,uint256),{OFFER},bytes)"), &words))
 }
 
-/// `Settlement.topUp`: adds to the deposit of a session of the sender's, until its deadline. What her balance in the market
-/// lacks of coins is to go with it. None if the amount has more than 96 bits.
+/// `Settlement.topUp`: adds to the deposit of a session of the sender, until its deadline. Send the coins that the sender's
+/// balance in the market lacks with the call. `None` if the amount has more than 96 bits.
 #[must_use]
 pub fn top_up(nonce: u64, consumer: Address, offer: &Offer, amount: Amount) -> Option<Vec<u8>> {
     let words = abi_words(&Call(|out| {
@@ -74,8 +74,9 @@ pub fn top_up(nonce: u64, consumer: Address, offer: &Offer, amount: Amount) -> O
     (amount <= MAX_DEPOSIT).then(|| call(&format!("topUp(uint64,address,{OFFER},uint96)"), &words))
 }
 
-/// `Settlement.close`: by its payer it asks for the session's end; called again when the dispute window is over, by anyone,
-/// it ends the session. By its node it ends it at once. What is left of the deposit becomes the payer's balance.
+/// `Settlement.close`: called by the payer, it requests the session's end; called again by anyone after the dispute window,
+/// it ends the session. Called by the node, it ends the session at once. The rest of the deposit becomes the payer's
+/// balance.
 #[must_use]
 pub fn close_session(payer: Address, nonce: u64, consumer: Address, offer: &Offer) -> Vec<u8> {
     let words = abi_words(&Call(|out| {
@@ -97,7 +98,7 @@ pub fn close_together(payer: Address, nonce: u64, consumer: Address, offer: &Off
         out.uint(nonce.into());
         out.address(consumer);
         offer.encode(out);
-        // Where the signature begins: behind these sixteen words and this one.
+        // The signature's offset: behind these sixteen words and this one.
         out.uint(17 * 32);
         out.uint(release.len() as u128);
     }));

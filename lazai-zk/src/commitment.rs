@@ -17,16 +17,16 @@ use lazai_core::pov::Record;
 
 use crate::poseidon::{HashOut, RATE, absorb, two_to_one};
 
-/// Deepest tree of a contributor: she has fewer than 2^20 records.
+/// Deepest tree of a contributor: fewer than 2^20 records.
 pub const MAX_TREE_DEPTH: usize = 20;
 /// Most records of one contributor.
 pub const MAX_TREE_RECORDS: u64 = (1 << MAX_TREE_DEPTH) - 1;
 /// Largest vocabulary: 18 bits.
 pub const MAX_VOCAB_SIZE: u32 = 1 << 18;
 
-/// Where the chain over contributors starts.
+/// The start of the chain over contributors.
 pub(crate) const TABLE_START: HashOut = HashOut([1, 0, 0, 0]);
-/// Where the chain over sorted keys starts.
+/// The start of the chain over sorted keys.
 #[cfg(feature = "plonky2")]
 pub(crate) const SORTED_START: HashOut = HashOut([2, 0, 0, 0]);
 /// Lanes of a leaf's block that are the record's own.
@@ -49,7 +49,7 @@ pub(crate) fn pack(tokens: &[u32], bits: usize) -> u64 {
     tokens.iter().rev().fold(0, |packed, &token| (packed << bits) | u64::from(token))
 }
 
-/// What a record's leaf is made of, apart from whose it is.
+/// The content of a record's leaf, without its contributor and licence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaf {
     /// Token ids, at least one.
@@ -136,15 +136,15 @@ impl Tree {
 /// One contributor in the chain that ends in the dataset's root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
-    /// Root of her tree.
+    /// Root of the contributor's tree.
     pub root: HashOut,
-    /// Her records.
+    /// The number of the contributor's records.
     pub records: u64,
-    /// Their tokens.
+    /// The number of their tokens.
     pub tokens: u64,
-    /// Her number.
+    /// The contributor's number.
     pub contributor: u8,
-    /// Number of the licence that she declares for every record.
+    /// Number of the licence that the contributor declares for every record.
     pub licence: u8,
 }
 

@@ -11,7 +11,7 @@ const EPSILON: u64 = 0xffff_ffff;
 pub(crate) fn add(a: u64, b: u64) -> u64 {
     let (sum, carry) = a.overflowing_add(b);
     if carry {
-        // Both are below p, so the true sum is below 2p and what wrapped is below p.
+        // Both are below p, so the true sum is below 2p and the wrapped part is below p.
         sum.wrapping_add(EPSILON)
     } else if sum >= ORDER {
         sum - ORDER
@@ -141,8 +141,8 @@ impl Mul for Ext {
     }
 }
 
-/// `a + b X` with X^2 = 7 over the extension: what a pair of wires that holds an extension element becomes when
-/// wires are evaluated outside of the base field.
+/// `a + b X` with X^2 = 7 over the extension: the value of a pair of wires that holds an extension element, if wires are
+/// evaluated outside of the base field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Algebra(pub(crate) Ext, pub(crate) Ext);
 

@@ -19,7 +19,7 @@ const ENTRY_BYTES: usize = 32 * (1 + CAP);
 /// The key of the circuits in this crate.
 static PINNED: &[u8] = include_bytes!("../keys/outer-v2.vk");
 
-/// What the verifier knows of one outer circuit.
+/// The verifier's data on one outer circuit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OuterKey {
     /// Digest of the circuit.
@@ -41,15 +41,15 @@ pub enum KeyError {
     /// Other first bytes than `LZK2`, or another length than the number of entries says.
     #[error("not a key of format LZK2: {bytes} bytes")]
     NotKey {
-        /// How many bytes there are.
+        /// The length in bytes.
         bytes: usize,
     },
     /// A field element that is not below the order.
     #[error("key: element {element} of entry {entry} is not below the field's order")]
     NotCanonical {
-        /// Which entry.
+        /// The entry.
         entry: usize,
-        /// Which hash of it.
+        /// The hash within the entry.
         element: usize,
     },
 }
@@ -104,7 +104,7 @@ impl VerifierKey {
         bytes
     }
 
-    /// Its digest: what proofs name, and what a trust anchor pins.
+    /// Its digest: proofs name it, and a trust anchor pins it.
     #[must_use]
     pub fn digest(&self) -> Digest {
         DomainHasher::new("lazai.zk.key.v2").part(&self.to_bytes()).finish()

@@ -5,39 +5,40 @@
 //! Somebody knows a dataset such that, in the words of [`Statement`],
 //! - [`proved.root`](statement::Proved::root) is the commitment to exactly these records, each with a salt
 //!   ([`commitment`]);
-//! - the numbers of records and tokens of each contributor are the public ones, and her Merkle root is over her records alone;
+//! - the numbers of records and tokens of each contributor are the public ones, and the contributor's Merkle root is over
+//!   the contributor's records alone;
 //! - every record has at least one token and at most the public number, every token is below the public vocabulary size, and
-//!   what pads a record is zero;
+//!   the padding of a record is zero;
 //! - no two records have the same tokens, whoever contributed them;
 //! - every record's licence is among the declared ones;
-//! - and whoever made the proof made it for this ledger, this submitter, this submission and these declarations: it is
-//!   refused for any other.
+//! - and the proof is made for this ledger, this submitter, this submission and these declarations: it is refused for any
+//!   other.
 //!
 //! The proof shows nothing else of the records: only the outer proof leaves the prover's machine, and it is blinded.
 //!
 //! # What it does not say
 //!
 //! - **That the text is any good.** Random numbers have a valid proof: the committed one in `vectors/zk/` is of such a dataset.
-//! - **That it is hers.** Contributors sign the roots of their records, and that signature is all there is.
+//! - **That it is the contributor's own.** Contributors sign the roots of their records, and that signature is all there is.
 //! - **That records differ in more than a token.** Only exact repetition is excluded; near duplicates are removed when data
 //!   is prepared, which nobody proves.
 //! - **That a licence is true.** It is the one that was declared.
-//! - **That what is only [declared](statement::Declared) is so**: prompts, voice, tokenizer, accounts. The proof is bound to
-//!   it; who holds the data recomputes it.
+//! - **That anything [declared](statement::Declared) is true**: prompts, voice, tokenizer, accounts. The proof is bound to
+//!   it; a party that holds the data can recompute it.
 //! - **That anything was trained on it.** The training record claims that, signed by the ExEx.
 //!
 //! # Who could cheat, and how
 //!
-//! | who | tries | is stopped by |
+//! | adversary | attempt | defence |
 //! |---|---|---|
-//! | creator | other records than committed, false totals, duplicates, foreign tokens | the circuits ([`Statement`] says which) |
+//! | creator | other records than committed, false totals, duplicates, foreign tokens | the circuits (see [`Statement`]) |
 //! | creator | a collision of the hash, a false proof | Poseidon and FRI: see below |
-//! | anyone | the proof of another as her own, or once more | the binding |
+//! | anyone | to submit somebody else's proof as one's own, or again | the binding |
 //! | anyone | another spelling of the same proof | canonical bytes only |
 //! | anyone | bytes that crash or exhaust a verifier | sizes known before reading, no panics, fuzzing |
 //! | reader of proof and root | to test guesses of a record | 192 bits of salt in each leaf, blinding of the outer proof |
-//! | helper who proves for her | to learn records | nothing: inner proofs are not blinded. Prove where the data may be |
-//! | whoever can write the circuits' cache | to have false proofs accepted | nothing there is read by verifiers; provers check the pinned key |
+//! | helper who proves for the creator | to learn records | nothing: inner proofs are not blinded. Prove where the data may be |
+//! | anyone who can write the circuits' cache | to have false proofs accepted | verifiers read nothing there; provers check the pinned key |
 //!
 //! # Security
 //!
@@ -54,7 +55,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`statement`] | what is proved and what is declared, free of any backend |
+//! | [`statement`] | the proved and the declared part, free of any backend |
 //! | [`commitment`], [`poseidon`] | leaves, trees and roots, computed without any prover |
 //! | [`source`] | datasets in memory or on disk, committed to in one pass |
 //! | [`opening`] | one record, prompt or contributor shown without the others |

@@ -1,7 +1,7 @@
-//! Selective opening: that one record, one prompt or one contributor's part is in a committed dataset, without
+//! Selective opening: shows that one record, one prompt or one contributor's part is in a committed dataset, without
 //! showing the others.
 //!
-//! A record is opened with its salt, so whoever sees an opening can check it, and only it.
+//! A record is opened with its salt: a reader of an opening can check that record, and no other.
 
 use lazai_core::Digest;
 use lazai_core::digest::DomainHasher;
@@ -23,9 +23,9 @@ pub enum OpeningError {
     NoSuch {
         /// Record, prompt or contributor.
         what: &'static str,
-        /// Which was asked for.
+        /// The requested index.
         index: u64,
-        /// How many there are.
+        /// The number there is.
         count: u64,
     },
     /// The path does not lead to the root.
@@ -33,7 +33,7 @@ pub enum OpeningError {
     NotUnderRoot {
         /// Record, prompt or contributor.
         what: &'static str,
-        /// Which one it claims to be.
+        /// The index that it claims.
         index: u64,
         /// The root.
         root: Digest,
@@ -41,7 +41,7 @@ pub enum OpeningError {
     /// The dataset could not be read.
     #[error("{reason}")]
     Source {
-        /// What went wrong.
+        /// The reason.
         reason: String,
     },
 }
@@ -109,17 +109,17 @@ fn root_of(leaves: &[HashOut]) -> HashOut {
     tree.root().unwrap_or_default()
 }
 
-/// One record with what shows that it is in the dataset.
+/// One record, with the proof that it is in the dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecordOpening {
     /// Number of its contributor.
     pub contributor: u8,
-    /// Its place among her records.
+    /// Its place among the contributor's records.
     pub index: u64,
     /// Token ids.
     pub tokens: Vec<u32>,
-    /// Which tokens the character says.
+    /// The tokens that the character says.
     pub loss_mask: Vec<bool>,
     salt: Digest,
     path: Path,
@@ -155,7 +155,7 @@ impl RecordOpening {
         Ok(Self { contributor, index: index as u64, tokens, loss_mask, salt, path })
     }
 
-    /// Whether the record is in the dataset of a statement.
+    /// Checks that the record is in the dataset of a statement.
     ///
     /// # Errors
     /// [`OpeningError`].
@@ -188,7 +188,7 @@ pub fn prompts_root(prompts: &[String]) -> Prompts {
     Prompts { count: leaves.len() as u64, root }
 }
 
-/// One prompt with what shows that it is among those published.
+/// One prompt, with the proof that it is among those published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PromptOpening {
@@ -211,7 +211,7 @@ impl PromptOpening {
         Ok(Self { index: index as u64, prompt, path: Path::of(&leaves, index) })
     }
 
-    /// Whether the prompt is among those of a statement.
+    /// Checks that the prompt is among those of a statement.
     ///
     /// # Errors
     /// [`OpeningError`].
@@ -225,8 +225,8 @@ impl PromptOpening {
     }
 }
 
-/// One contributor's part under a root, for who knows no more than the root: whoever comes before her stays
-/// hidden, of those after her only totals and roots are shown.
+/// One contributor's part under a root, for a reader who knows only the root: earlier contributors stay hidden; of later
+/// ones, only totals and roots are shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ContributorOpening {

@@ -17,13 +17,13 @@ pub enum ProofFormatError {
     /// Other first bytes than `LZP2`, or nothing after the header.
     #[error("not a proof of format LZP2: {bytes} bytes")]
     NotProof {
-        /// How many bytes there are.
+        /// The length in bytes.
         bytes: usize,
     },
     /// More than [`MAX_PROOF_BYTES`].
     #[error("proof of {bytes} bytes exceeds the limit of {MAX_PROOF_BYTES}")]
     TooLarge {
-        /// How many bytes there are.
+        /// The length in bytes.
         bytes: usize,
     },
 }
@@ -82,7 +82,7 @@ impl Proof {
         &self.body
     }
 
-    /// SHA-256 of the bytes: what submissions carry.
+    /// SHA-256 of the bytes, as submissions carry it.
     #[must_use]
     pub fn digest(&self) -> Digest {
         sha256(&self.to_bytes())

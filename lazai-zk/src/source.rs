@@ -1,4 +1,4 @@
-//! Where records come from, and what a proof is about: one pass over them gives the commitment.
+//! Sources of records, and the commitment to them: one pass gives it.
 
 use lazai_core::Digest;
 use lazai_core::digest::DomainHasher;
@@ -11,7 +11,7 @@ use crate::statement::{Binding, Declared, LICENCES, Prompts, Proved, Share, Stat
 
 /// A dataset whose records can be visited as often as needed: in memory, or a file that is streamed.
 pub trait Source {
-    /// What the dataset says of itself.
+    /// The dataset's manifest.
     fn manifest(&self) -> &Manifest;
 
     /// Gives every record with its number and salt, in order, until `each` breaks off.
@@ -26,10 +26,10 @@ pub trait Source {
     /// [`PovError`] where a file cannot be read.
     fn clips(&self, each: &mut dyn FnMut(&Clip)) -> Result<(), PovError>;
 
-    /// The salt of the clips' digest. It is in the private part, so whoever can read the clips has it.
+    /// The salt of the clips' digest. It is in the private part, so every reader of the clips has it.
     ///
     /// # Errors
-    /// [`PovError`] where a file cannot be read.
+    /// [`PovError`] if a file cannot be read.
     fn voice_salt(&self) -> Result<Digest, PovError>;
 }
 
@@ -99,19 +99,19 @@ pub enum CommitError {
     /// A contributor's licence is not among those allowed.
     #[error("contributor {contributor} declares licence {licence:?}, allowed are {allowed:?}")]
     Licence {
-        /// Her number.
+        /// The contributor's number.
         contributor: usize,
-        /// What she declares.
+        /// The declared licence.
         licence: String,
-        /// What is allowed.
+        /// The allowed licences.
         allowed: Vec<String>,
     },
     /// More records of one contributor than a tree takes.
     #[error("contributor {contributor} has {records} records, at most {MAX_TREE_RECORDS} can be proved")]
     TooManyRecords {
-        /// Her number.
+        /// The contributor's number.
         contributor: usize,
-        /// Her records.
+        /// The number of records.
         records: u64,
     },
     /// A vocabulary that no circuit knows.
@@ -220,13 +220,13 @@ impl Commitment {
         self.root.to_digest()
     }
 
-    /// How many permutations of Poseidon a proof goes through: its size.
+    /// The size of a proof: its number of Poseidon permutations.
     #[must_use]
     pub fn permutations(&self) -> usize {
         self.rows
     }
 
-    /// What the dataset holds of each contributor.
+    /// The dataset's share of each contributor.
     #[must_use]
     pub fn shares(&self) -> &[Share] {
         &self.shares

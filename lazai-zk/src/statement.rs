@@ -1,4 +1,4 @@
-//! What a proof says: bound, declared and proved parts, free of any backend.
+//! The content of a proof: bound, declared and proved parts, free of any backend.
 
 use std::collections::BTreeSet;
 
@@ -32,13 +32,13 @@ pub const LICENCES: [&str; 8] = [
     "ODC-By-1.0",
 ];
 
-/// Whom and what a proof was made for. Changing any of it makes the proof another's.
+/// The ledger, submitter and submission that a proof was made for. It holds for no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Binding {
     /// The ledger it is submitted to.
     pub ledger: LedgerId,
-    /// Who submits it.
+    /// The submitter.
     pub submitter: Address,
     /// The submission it belongs to.
     pub submission: SubmissionId,
@@ -48,7 +48,7 @@ pub struct Binding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Prompts {
-    /// How many there are.
+    /// The number of prompts.
     pub count: u64,
     /// Root over them: [`prompts_root`](crate::opening::prompts_root); zero without any.
     pub root: Digest,
@@ -63,14 +63,14 @@ impl Prompts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Voice {
-    /// Digest over a salt and the frames of all clips, in order: who has recordings cannot find out from it whether they
-    /// are the character's. The salt is in the private part.
+    /// Digest over a salt and the frames of all clips, in order: a holder of recordings cannot find out from it whether
+    /// they are the character's. The salt is in the private part.
     pub digest: Digest,
-    /// How many frames there are.
+    /// The number of frames.
     pub frames: u64,
 }
 
-/// What the creator only says. The proof cannot be moved to other declarations, but does not make them true; who
+/// The creator's declarations. The proof cannot be moved to other declarations, but does not make them true; a party that
 /// holds the data can check each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,25 +83,25 @@ pub struct Declared {
     pub prompts: Prompts,
     /// The voice.
     pub voice: Voice,
-    /// Whose account each contributor's number stands for.
+    /// The account of each contributor, by number.
     pub contributors: Vec<Address>,
 }
 
-/// What a dataset holds of one contributor. Her signature over `root` is checked beside the proof.
+/// A dataset's facts about one contributor. The contributor's signature over `root` is checked beside the proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Share {
-    /// How many records are hers.
+    /// The number of the contributor's records.
     pub records: u64,
-    /// How many tokens they have: revenue shares follow it.
+    /// The number of their tokens: revenue shares follow it.
     pub tokens: u64,
-    /// Root of the Merkle tree over her salted records alone; zero without any.
+    /// Root of the Merkle tree over the contributor's salted records alone; zero without any.
     pub root: Digest,
-    /// Which of the declared licences each of her records has.
+    /// The licence of each of these records, as an index into the declared ones.
     pub licence: u8,
 }
 
-/// What the proof shows of the records, whoever made it.
+/// Facts about the records that the proof shows, whoever made it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proved {
@@ -124,27 +124,27 @@ enum StatementFormat {
 
 /// A statement about a dataset, version 2.
 ///
-/// | part | an adversary could try | what stops her |
+/// | part | an attack | the defence |
 /// |---|---|---|
-/// | `binding` | to submit somebody's proof as her own, or again, or elsewhere | its digest is a public input |
-/// | `declared.tokenizer` | to mean other words by the same ids | bound; who verifies provenance compares it with the base model's |
-/// | `declared.licences` | to allow what no market takes | bound, and public: a validator compares it with its own list |
+/// | `binding` | to submit somebody else's proof as one's own, or again, or elsewhere | its digest is a public input |
+/// | `declared.tokenizer` | to mean other words by the same ids | bound; a verifier of provenance compares it with the base model's |
+/// | `declared.licences` | to allow licences that no market takes | bound, and public: a validator compares it with its own list |
 /// | `declared.prompts` | to publish prompts of another character | bound; the root is over the public part |
-/// | `declared.voice` | to swap recordings | bound; who trains hashes salt and frames |
-/// | `declared.contributors` | to name somebody who gave nothing | each signs the root of her own records |
+/// | `declared.voice` | to swap recordings | bound; the trainer hashes salt and frames |
+/// | `declared.contributors` | to name somebody who gave nothing | each contributor signs the root of the own records |
 /// | `proved.vocab_size` | to hide numbers that are no tokens | each token is looked up in a table of that size |
 /// | `proved.max_record_tokens` | to slip in a record that no model reads, or an empty one | counted in the circuit |
-/// | `proved.shares` | to claim records or tokens she did not give | counted in the circuit, entered into the root |
+/// | `proved.shares` | to claim records or tokens that were not given | counted in the circuit, entered into the root |
 /// | `proved.root` | to train on other records; to sell one record twice | every record is hashed to it; their digests increase strictly |
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Statement {
     format: StatementFormat,
-    /// Whom and what it is for.
+    /// The ledger, submitter and submission that it is for.
     pub binding: Binding,
-    /// What is only said.
+    /// The declarations.
     pub declared: Declared,
-    /// What is shown.
+    /// The facts shown.
     pub proved: Proved,
 }
 
@@ -158,11 +158,11 @@ pub enum StatementError {
     /// A part that no circuit can have.
     #[error("statement: {field} is {found}, expected {expected}")]
     Field {
-        /// Which one.
+        /// The field.
         field: &'static str,
-        /// What it is.
+        /// The value found.
         found: String,
-        /// What it may be.
+        /// The values allowed.
         expected: String,
     },
 }
@@ -171,7 +171,7 @@ impl Statement {
     /// A statement of its parts.
     ///
     /// # Errors
-    /// [`StatementError::Field`] for what no circuit can have.
+    /// [`StatementError::Field`] for values that no circuit can have.
     pub fn new(binding: Binding, declared: Declared, proved: Proved) -> Result<Self, StatementError> {
         let statement = Self { format: StatementFormat::V2, binding, declared, proved };
         statement.check()?;
@@ -214,7 +214,7 @@ impl Statement {
         Ok(statement)
     }
 
-    /// SHA-256 of the canonical JSON: what submissions and attestations carry.
+    /// SHA-256 of the canonical JSON, as submissions and attestations carry it.
     #[must_use]
     pub fn digest(&self) -> Digest {
         sha256(&self.to_bytes())

@@ -93,7 +93,7 @@ impl Account {
     /// Signs a value for the ledger.
     ///
     /// # Errors
-    /// What the signer says.
+    /// The signer's error.
     pub async fn sign<T: TypedData>(&self, value: &T) -> Result<Signature, SignerError> {
         sign::sign(&*self.signer, &self.domain(), value).await
     }

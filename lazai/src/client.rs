@@ -1,6 +1,6 @@
-//! The door for apps: a client of one node, and the sessions that it opens there.
+//! The entry point for apps: a client of one node, and the sessions that it opens there.
 //!
-//! [`Client`] puts together what stands apart in [`consumer`](crate::consumer), [`conversation`](crate::conversation) and
+//! [`Client`] joins the parts of [`consumer`](crate::consumer), [`conversation`](crate::conversation) and
 //! [`http`](crate::http): a ledger to pay on, a node to talk with, and the checks between them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,8 +42,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the node at a URL such as `https://node.example`. The account pays, and its signer signs what is said.
-    /// Nothing is sent yet.
+    /// A client of the node at a URL such as `https://node.example`. The account pays, and its signer signs requests and
+    /// vouchers. Nothing is sent yet.
     ///
     /// # Errors
     /// [`ConsumerError::Node`] if the URL is not one of HTTP.
@@ -205,7 +205,7 @@ impl Session {
         self.kept().session
     }
 
-    /// What is owed for all replies so far.
+    /// The amount owed for all replies so far.
     #[must_use]
     pub fn owed(&self) -> Amount {
         self.kept().owed()

@@ -1,4 +1,4 @@
-//! The consumer: opens a session, talks, checks what comes, pays for it.
+//! The consumer: opens a session, talks, checks the replies and pays for them.
 
 use std::sync::Arc;
 
@@ -26,25 +26,25 @@ pub enum ConsumerError {
     /// The node refused.
     #[error(transparent)]
     Node(#[from] NodeError),
-    /// The receipt is not what was agreed: the reply is not paid.
+    /// The receipt differs from the agreement: the reply is not paid.
     #[error("receipt: {field} is {found}, expected {expected}")]
     Receipt {
-        /// Which field.
+        /// The field.
         field: &'static str,
-        /// What was expected.
+        /// The expected value.
         expected: String,
-        /// What it says.
+        /// The value in the receipt.
         found: String,
     },
     /// The receipt is not signed by the node.
     #[error("receipt: {0}")]
     ReceiptSignature(#[source] SignatureError),
-    /// The node released another session than was asked for: this one is not over.
+    /// The release names another session than the one asked for: this session is not over.
     #[error("release: it is of session {found}, expected {expected}")]
     Release {
-        /// Which session was to be released.
+        /// The session to be released.
         expected: SessionId,
-        /// Which session it releases.
+        /// The session in the release.
         found: SessionId,
     },
     /// The release is not signed by the node.
@@ -56,17 +56,17 @@ pub enum ConsumerError {
     /// The session's signer refused.
     #[error(transparent)]
     Signer(#[from] SignerError),
-    /// The last reply is to be paid before another is asked for.
+    /// The last reply must be paid before the next request.
     #[error("the last reply is not paid")]
     Unpaid,
 }
 
-/// How far the taking back of a deposit is.
+/// Progress of taking back a deposit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TakeBack {
-    /// The session is over: what was left of its deposit is a balance of its payer's.
+    /// The session is over: the rest of its deposit is now a balance of its payer.
     Done,
-    /// Its end was asked for, and is final after this time, seconds since 1970.
+    /// The session's end was requested. It is final after this time, in seconds since 1970.
     FinalAt(u64),
 }
 
@@ -78,20 +78,20 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    /// A consumer whose account pays, and whose session key signs what is said and paid.
+    /// A consumer. The account pays; the session key signs requests and vouchers.
     pub fn new(account: Account, session_signer: Arc<dyn Signer>) -> Self {
         let talker = Talker::new(account.domain(), session_signer);
         Self { account, talker }
     }
 
-    /// Has every receipt recounted; without it, receipts are held to bounds.
+    /// Recounts the tokens in every receipt. Without a counter, receipts are only held to bounds.
     #[must_use]
     pub fn with_counter(mut self, counter: Arc<dyn TokenCounter>) -> Self {
         self.talker = self.talker.with_counter(counter);
         self
     }
 
-    /// Who talks: the session key, and what counts.
+    /// The talker: the session key and the token counter.
     #[must_use]
     pub fn talker(&self) -> &Talker {
         &self.talker
@@ -115,8 +115,8 @@ impl Consumer {
         self.account.ledger().now_s()
     }
 
-    /// Opens the account's session of a number under an offer. The conversation knows what the ledger says of the version, and
-    /// holds receipts to it.
+    /// Opens the account's session number `nonce` under an offer. The conversation holds receipts to the model that the
+    /// ledger names for the version.
     ///
     /// # Errors
     /// [`SendError`].
@@ -158,8 +158,7 @@ impl Consumer {
         self.ask(conversation, node, messages, ReplySettings::default(), on_text).await
     }
 
-    /// As [`say`](Self::say), for whoever keeps the conversation elsewhere: `messages` are all of it, and may differ from
-    /// what was said before.
+    /// As [`say`](Self::say), but takes the complete message history, which may differ from the earlier one.
     ///
     /// # Errors
     /// [`ConsumerError`].
@@ -171,7 +170,7 @@ impl Consumer {
         settings: ReplySettings,
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<CheckedReply, ConsumerError> {
-        // One that began elsewhere is held to the ledger here.
+        // A conversation that began elsewhere is held to the ledger here.
         if conversation.model.is_none() {
             let offer = &conversation.offer.offer;
             conversation.model = NamedModel::of(&self.account.ledger().market(), offer.class, offer.version);
@@ -179,7 +178,7 @@ impl Consumer {
         self.talker.say(conversation, node, messages, settings, on_text).await
     }
 
-    /// Delivers the voucher for everything received so far, if it is not paid yet.
+    /// Delivers the voucher for everything received so far, unless it is paid already.
     ///
     /// # Errors
     /// [`ConsumerError`].
@@ -187,11 +186,11 @@ impl Consumer {
         self.talker.settle(conversation, node).await
     }
 
-    /// Ends a conversation's session together with its node, at once: by the node's release of this very session.
+    /// Ends a conversation's session at once, together with its node: by the node's release of this session.
     ///
     /// # Errors
-    /// As [`Talker::check_release`]; [`ConsumerError::Send`], also where the ledger refuses a release of another sum than
-    /// was redeemed.
+    /// As [`Talker::check_release`]; [`ConsumerError::Send`], also if the ledger refuses a release of another sum than was
+    /// redeemed.
     pub async fn close_together(
         &self,
         conversation: &Conversation,
@@ -206,8 +205,8 @@ impl Consumer {
         Ok(())
     }
 
-    /// Takes back what a session did not use, without the node's help, in two steps: the first asks for the session's
-    /// end, and the node can redeem until that is final; called again after that time, it ends the session.
+    /// Takes back the unused deposit of a session without the node's help, in two steps. The first call requests the
+    /// session's end; the node can still redeem until that is final. A call after that time ends the session.
     ///
     /// # Errors
     /// [`SendError`]; [`MarketError::UnknownSession`].
@@ -225,7 +224,7 @@ impl Consumer {
         }
     }
 
-    /// What the ledger shows of a session's end; `None` while nobody asked for it.
+    /// The end of a session on the ledger; `None` if no end was requested.
     ///
     /// # Errors
     /// [`MarketError::UnknownSession`].

@@ -1,5 +1,5 @@
-//! A conversation as the consumer keeps it, and all that is signed and checked in it. No ledger and no network: who has a
-//! session, the ledger's domain and a signer can talk over any transport.
+//! The consumer's copy of a conversation, with everything that is signed and checked in it. Uses no ledger and no network:
+//! with a session, the ledger's domain and a signer, it works over any transport.
 
 mod check;
 mod talker;
@@ -18,31 +18,32 @@ use crate::node::{
     ChatReply, ChatRequest, ReplySettings, RequestClaim, SignedOffer, SignedReceipt, SignedVoucher, request_digest,
 };
 
-/// A conversation as the consumer keeps it: what is needed to go on after a crash, and to show where a reply came from.
+/// The consumer's copy of a conversation: enough to go on after a crash, and to show where a reply came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Conversation {
     /// The session.
     pub session: SessionId,
-    /// What it was opened under.
+    /// The offer it was opened under.
     pub offer: SignedOffer,
-    /// What the session reserved at its opening: no receipt owes more.
+    /// The session's deposit: no receipt owes more.
     pub deposit: Amount,
-    /// What was said.
+    /// The messages so far.
     pub messages: Vec<Message>,
     /// The receipt of each reply.
     pub receipts: Vec<ReceivedReply>,
     /// The last voucher that the node has: a promise, until the node redeems it.
     pub paid: Option<SignedVoucher>,
-    /// A voucher that is signed, and that the node may not have yet.
+    /// A signed voucher that the node may not have yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unpaid: Option<SignedVoucher>,
-    /// What the ledger says of the version, where one was at hand: receipts that name another base or adapter are refused.
+    /// The version's model as the ledger names it, if one was at hand. Receipts that name another base or adapter are
+    /// refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<NamedModel>,
 }
 
-/// A receipt, and the salt that shows what it is for.
+/// A receipt and the salt that ties it to its request and reply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReceivedReply {
@@ -50,16 +51,16 @@ pub struct ReceivedReply {
     pub receipt: SignedReceipt,
     /// The salt of request and reply digests.
     pub salt: Digest,
-    /// How the reply was wanted.
+    /// The requested reply settings.
     #[serde(default, skip_serializing_if = "ReplySettings::is_default")]
     pub settings: ReplySettings,
-    /// The reply's token ids: with the salt and the text, what its digest is of. Kept of the last reply alone.
+    /// The reply's token ids; its digest covers salt, text and tokens. Kept for the last reply only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<u32>,
 }
 
 impl Conversation {
-    /// The beginning of one, in a session that was opened.
+    /// Starts a conversation in an open session.
     #[must_use]
     pub fn new(session: SessionId, offer: SignedOffer, payment: SessionPayment) -> Self {
         let deposit = match payment {
@@ -70,13 +71,13 @@ impl Conversation {
         Self { session, offer, deposit, messages, receipts, paid: None, unpaid: None, model: None }
     }
 
-    /// What is owed for everything received.
+    /// The amount owed for everything received.
     #[must_use]
     pub fn owed(&self) -> Amount {
         self.receipts.last().map_or(Amount::ZERO, |r| r.receipt.receipt.cumulative)
     }
 
-    /// Whether something that was received is not paid.
+    /// Tells whether a received reply is unpaid.
     #[must_use]
     pub fn owes(&self) -> bool {
         self.owed() > self.paid.map_or(Amount::ZERO, |paid| paid.voucher.cumulative)
@@ -87,10 +88,10 @@ impl Conversation {
         self.paid = self.unpaid.take().or(self.paid);
     }
 
-    /// Signs a request for the next reply. Asking again with the same words asks the same.
+    /// Signs a request for the next reply. The same words give the same request again.
     ///
     /// # Errors
-    /// What the signer says.
+    /// The signer's error.
     pub async fn request(
         &self,
         domain: &Domain,
@@ -99,7 +100,8 @@ impl Conversation {
         settings: ReplySettings,
     ) -> Result<ChatRequest, SignerError> {
         let (session, turn) = (self.session, self.receipts.len() as u32 + 1);
-        // The salt follows from a signature that only this signer can make, so that asking again asks the same.
+        // The salt follows from a signature that only this signer can make, so that repeating a request gives the same
+        // request.
         let claim = RequestClaim { session, turn, request: Digest::ZERO };
         let secret = sign::sign(signer, domain, &claim).await?;
         let salt = DomainHasher::new("lazai.request.salt.v1").part(secret.as_bytes()).finish();
@@ -108,7 +110,7 @@ impl Conversation {
         Ok(ChatRequest { session, turn, messages, settings, salt, signature })
     }
 
-    /// Checks a reply against what was asked, said and agreed, and takes it in; on error nothing has changed.
+    /// Checks a reply against the request, the conversation and the offer, and adds it. On error, nothing has changed.
     ///
     /// # Errors
     /// [`ConsumerError::Receipt`], [`ConsumerError::ReceiptSignature`].

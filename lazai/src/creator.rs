@@ -43,30 +43,30 @@ pub enum CreatorError {
     /// A contributor of the dataset is not among the signers.
     #[error("no signer for contributor {contributor}")]
     NoSigner {
-        /// Who is missing.
+        /// The contributor without a signer.
         contributor: Address,
     },
     /// A class that nothing can be the next version of.
     #[error("class {class} has no versions")]
     NoVersion {
-        /// Which.
+        /// The class.
         class: ClassId,
     },
 }
 
-/// Who may decrypt, train and mint.
+/// An execution node's contact: it may decrypt, train and mint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExExContact {
     /// Its account.
     pub address: Address,
-    /// What data keys are sealed to.
+    /// The key that data keys are sealed to.
     pub sealing_key: SealingKey,
 }
 
 /// A creator.
 ///
-/// A dataset goes through three states, and each is a type: a [`Draft`] knows its number and its public part, a [`Proved`]
-/// draft has the proof of exactly that, and what is submitted is a [`Proved`] draft.
+/// A dataset goes through states, and each is a type: a [`Draft`] has its number and its public part; a [`Proved`] draft
+/// also has the proof of exactly that, and can be submitted.
 ///
 /// # Example
 /// ```no_run
@@ -100,9 +100,9 @@ impl Creator {
         SubmissionId::derive(self.account.ledger().market().ledger(), self.account.address(), number)
     }
 
-    /// What creator and contributors sign for the next version of a class: that it comes after the last one that the
-    /// ledger has confirmed now, which keeps so much of its revenue. It stays that one, whatever is minted before the
-    /// new one is; for another, there is [`Lineage::next`].
+    /// The lineage that creator and contributors sign for the next version of a class: it follows the version that the
+    /// ledger has confirmed last by now, which keeps `keep` of its revenue. The predecessor stays the same, also if other
+    /// versions are minted first; to name another one, use [`Lineage::next`].
     ///
     /// # Errors
     /// [`CreatorError::NoVersion`], [`CreatorError::Lineage`].

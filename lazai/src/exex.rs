@@ -1,4 +1,4 @@
-//! The execution layer: follows the ledger, decrypts what is accepted for it, fine-tunes, mints.
+//! The execution node: follows the ledger, decrypts the datasets accepted for it, fine-tunes, mints.
 
 mod jobs;
 mod refusal;
@@ -39,19 +39,19 @@ pub enum ExExError {
     File {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
     /// The ledger failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// The ledger does not show the submission as accepted as deep as it was told to wait for: not to be minted yet.
+    /// The submission's acceptance does not have enough confirmations to mint.
     #[error("submission {submission} is not accepted deep enough in the ledger to be minted")]
     NotConfirmed {
         /// The submission.
         submission: SubmissionId,
     },
-    /// The ledger took back that the submission is accepted. What was trained is kept: should it come back, training
+    /// The ledger took back the submission's acceptance. The trained state is kept: if the acceptance comes back, training
     /// goes on.
     #[error("the ledger took back that submission {submission} is accepted")]
     TakenBack {
@@ -61,7 +61,7 @@ pub enum ExExError {
     /// Training failed, or was cancelled.
     #[error(transparent)]
     Lora(#[from] LoraError),
-    /// The data is not what was submitted: to be refused.
+    /// The data differs from the submission: refuse it.
     #[error(transparent)]
     Refused(#[from] RefusalReason),
     /// The ledger refused.
@@ -81,7 +81,7 @@ pub enum ExExError {
     },
 }
 
-/// What an accepted submission became.
+/// The version minted from an accepted submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Minted {
     /// The class.
@@ -92,20 +92,21 @@ pub struct Minted {
     pub record: TrainingRecord,
 }
 
-/// What is known of the base model beside its file.
+/// The part of a minted version that training does not give: the base model's public name and licence, the access policy
+/// and the endpoints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MintTerms {
     /// Public name of the base model.
     pub base_name: String,
     /// SPDX identifier of its licence.
     pub base_licence: String,
-    /// Who may use the character.
+    /// The access policy of the character.
     pub policy: AccessPolicy,
-    /// Where it will be served.
+    /// The places where it will be served.
     pub endpoints: Vec<String>,
 }
 
-/// What records name as the software that made them.
+/// The software name in the records.
 pub const SOFTWARE: &str = concat!("lazai ", env!("CARGO_PKG_VERSION"));
 
 /// An execution node.
@@ -142,14 +143,14 @@ impl ExEx {
         Self { account, key: Arc::new(key), store, folder: folder.into() }
     }
 
-    /// What creators seal to.
+    /// The contact for creators: the node's address and the key that data keys are sealed to.
     #[must_use]
     pub fn contact(&self) -> ExExContact {
         ExExContact { address: self.account.address(), sealing_key: self.key.public() }
     }
 
-    /// Follows the ledger from where it was, undoing first what the ledger took back, and gives the submissions
-    /// accepted for this node that wait for a model. Where it was, and its jobs, outlive the process.
+    /// Follows the ledger from its last position, first undoing what the ledger took back. Returns the submissions accepted
+    /// for this node that wait for a model. Its position and jobs outlive the process.
     ///
     /// # Errors
     /// [`ExExError`].
@@ -168,7 +169,7 @@ impl ExEx {
         Ok(jobs.waiting())
     }
 
-    /// Every job of this node, by where it came from; those that the ledger took back too.
+    /// Every job of this node, by its place on the ledger, including those that the ledger took back.
     ///
     /// # Errors
     /// [`ExExError::File`].
@@ -176,14 +177,14 @@ impl ExEx {
         Ok(Jobs::read(&self.folder.join("jobs.json"))?.all())
     }
 
-    /// Whether a submission was accepted once, and is not any more at the ledger's last entry.
+    /// Tells whether a submission is not accepted any more at the ledger's last entry.
     fn is_taken_back(&self, id: SubmissionId) -> bool {
         let head = self.account.ledger().head();
         let status = head.submission(id).map(|s| &s.status);
         matches!(status, None | Some(SubmissionStatus::Pending | SubmissionStatus::Rejected))
     }
 
-    /// Decrypts a submission, checks that it is what was proved and signed, and makes it ready to be trained on.
+    /// Decrypts a submission, checks it against what was proved and signed, and prepares it for training.
     ///
     /// # Errors
     /// [`ExExError::Refused`] with the reason to give to [`ExEx::refuse`].
@@ -200,7 +201,7 @@ impl ExEx {
     }
 
     fn submission(&self, id: SubmissionId) -> Result<Submission, ExExError> {
-        // Training may begin before the ledger counts on it; minting may not.
+        // Training may begin before the ledger confirms the acceptance; minting may not.
         let market = self.account.ledger().head();
         let state = market.submission(id).ok_or(ExExError::UnknownSubmission { submission: id })?;
         Ok(state.submission.clone())
@@ -215,24 +216,24 @@ impl ExEx {
         self.account.send(&format!("refuse {submission}"), transaction).await.map(|_| ())
     }
 
-    /// Where the adapter of a submission is kept, in PEFT's files.
+    /// The folder of a submission's adapter, in PEFT's files.
     #[must_use]
     pub fn adapter_folder(&self, submission: SubmissionId) -> PathBuf {
         self.folder.join("adapters").join(short(submission))
     }
 
-    /// Where the checkpoints of a submission are kept: all of them, so that any part of the run can be repeated.
+    /// The folder of a submission's checkpoints: all are kept, so that any part of the run can be repeated.
     #[must_use]
     pub fn checkpoints(&self, submission: SubmissionId) -> Checkpoints {
         Checkpoints::all(self.folder.join("checkpoints").join(short(submission)))
     }
 
-    /// Nothing is minted that the ledger could still take back.
+    /// Checks that the acceptance is confirmed: nothing is minted that the ledger could still take back.
     fn check_confirmed(&self, id: SubmissionId) -> Result<(), ExExError> {
         let market = self.account.ledger().market();
         match market.submission(id).map(|s| &s.status) {
             None | Some(SubmissionStatus::Pending) => Err(ExExError::NotConfirmed { submission: id }),
-            // What else there is, the market judges.
+            // The market judges all other states.
             Some(_) => Ok(()),
         }
     }

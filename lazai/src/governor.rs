@@ -1,4 +1,4 @@
-//! The governor: proposes, votes, and puts what passed into force.
+//! The governor: proposes, votes, and executes proposals that passed.
 
 use lazai_core::{ParamsVersion, ProposalId};
 use lazai_settle::governance::{Measure, Params};

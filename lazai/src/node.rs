@@ -1,4 +1,4 @@
-//! What consumer and provider say to each other, over whatever carries it.
+//! Messages between consumer and provider, over any transport.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -48,28 +48,29 @@ pub struct SignedReceipt {
 pub struct ChatRequest {
     /// The session.
     pub session: SessionId,
-    /// Which reply is asked for, from 1. Asking for the same one again gives the same reply.
+    /// The requested reply's number, from 1. The same request again gives the same reply.
     pub turn: u32,
     /// The conversation so far.
     pub messages: Vec<Message>,
-    /// How the reply is wanted.
+    /// The requested reply settings.
     #[serde(default, skip_serializing_if = "ReplySettings::is_default")]
     pub settings: ReplySettings,
-    /// Random: hides the conversation from guesses at its digest.
+    /// The salt of the request's digest; hides the conversation from guesses.
+    /// [`Conversation::request`](crate::conversation::Conversation::request) derives it from a signature.
     pub salt: Digest,
     /// The consumer's signature of a [`RequestClaim`].
     pub signature: Signature,
 }
 
 impl ChatRequest {
-    /// The salted digest of what is asked: what is signed, and what the receipt names.
+    /// The salted digest of the request: it is signed, and the receipt names it.
     #[must_use]
     pub fn digest(&self) -> Digest {
         request_digest(self.salt, &self.messages, &self.settings)
     }
 }
 
-/// How a consumer wants a reply. What she leaves out is the node's choice; receipts name what was used.
+/// A consumer's settings for a reply. The node chooses what is left out; receipts name what was used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReplySettings {
@@ -82,26 +83,26 @@ pub struct ReplySettings {
     /// Nucleus in thousandths.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top_p_milli: Option<u32>,
-    /// A number that varies the reply: the same words with the same number get the same reply of a node. Receipts do not
-    /// tell it; that two replies had the same number, they do.
+    /// A number that varies the reply: for the same words and number, a node gives the same reply. Receipts do not reveal
+    /// it, but show that two replies had the same number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
 }
 
 impl ReplySettings {
-    /// Whether everything is the node's choice.
+    /// Tells whether the node chooses everything.
     #[must_use]
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// What a consumer signs to ask for a reply, so that nobody else can run up her bill.
+/// A consumer's signed request for a reply: nobody else can run up the consumer's bill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestClaim {
     /// The session.
     pub session: SessionId,
-    /// Which reply.
+    /// The reply's number.
     pub turn: u32,
     /// Salted digest of the conversation and the settings.
     pub request: Digest,
@@ -117,7 +118,7 @@ impl TypedData for RequestClaim {
     }
 }
 
-/// What a consumer signs to have the node release a session, so that nobody else ends it.
+/// A consumer's signed request to release a session: nobody else can end it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReleaseClaim {
     /// The session.
@@ -156,11 +157,11 @@ pub struct SignedRelease {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChatReply {
-    /// What is said.
+    /// The reply's text.
     pub text: String,
-    /// Its token ids, as they were generated: what the consumer recounts.
+    /// Its token ids, as they were generated; the consumer recounts them.
     pub tokens: Vec<u32>,
-    /// What the node says it did.
+    /// The receipt, as the node claims it.
     pub receipt: SignedReceipt,
 }
 
@@ -189,13 +190,13 @@ pub enum NodeError {
     /// Too much is asked at this moment: asking the same again in a second is right.
     #[error("busy: {reason}")]
     Busy {
-        /// What there is too much of.
+        /// The resource in short supply.
         reason: &'static str,
     },
     /// The reply could not be computed.
     #[error("generation: {reason}")]
     Generation {
-        /// What went wrong.
+        /// The reason.
         reason: String,
     },
     /// Whoever wanted the reply left before it was made.
@@ -216,15 +217,15 @@ pub enum NodeError {
     /// No voucher promises the last reply yet.
     #[error("{owed} is owed, {paid} is promised")]
     NotPaid {
-        /// What is owed for the session so far.
+        /// The amount owed for the session so far.
         owed: Amount,
-        /// What the last voucher is for.
+        /// The amount of the last voucher.
         paid: Amount,
     },
-    /// What is left of the deposit does not cover the next reply.
+    /// The rest of the deposit does not cover the next reply.
     #[error("{left} is left of the deposit, the next reply may cost {step}")]
     DepositExhausted {
-        /// What is left.
+        /// The rest.
         left: Amount,
         /// The most that one reply can cost.
         step: Amount,
@@ -237,12 +238,12 @@ pub enum NodeError {
         /// Tokens the offer allows.
         ceiling: u32,
     },
-    /// The node refused over the network: what it says of itself.
+    /// The node refused over the network, with an error of its own.
     #[error("{message} ({code})")]
     Refused {
         /// The code of its error: that of [`NodeError::code`], or another's.
         code: String,
-        /// What it says.
+        /// The message.
         message: String,
     },
     /// A session that this node does not serve, or no longer.
@@ -256,38 +257,38 @@ pub enum NodeError {
     /// The node's signer refused.
     #[error(transparent)]
     Signer(#[from] SignerError),
-    /// What the node keeps of its sessions could not be read or written.
+    /// The node's session book could not be read or written.
     #[error("session book: {reason}")]
     Book {
-        /// What went wrong.
+        /// The reason.
         reason: String,
     },
     /// The node could not be reached, or answered something else.
     #[error("transport: {reason}")]
     Transport {
-        /// What went wrong.
+        /// The reason.
         reason: String,
     },
     /// A request for another reply than the next or the last one.
     #[error("asked for reply {asked}, the next is {next}")]
     TurnOutOfOrder {
-        /// What was asked for.
+        /// The requested turn.
         asked: u32,
-        /// What would be next.
+        /// The next turn.
         next: u32,
     },
     /// A voucher for another sum than is owed: less does not pay, more would be ahead of service.
     #[error("voucher of {offered}, {owed} is owed")]
     VoucherNotExact {
-        /// What is owed.
+        /// The amount owed.
         owed: Amount,
-        /// What the voucher is for.
+        /// The amount of the voucher.
         offered: Amount,
     },
 }
 
 impl NodeError {
-    /// What it is, in a word that does not change.
+    /// A stable error code.
     #[must_use]
     pub fn code(&self) -> &str {
         match self {
@@ -324,11 +325,11 @@ pub trait Node: Send + Sync {
         on_text: &'a mut (dyn FnMut(&str) + Send),
     ) -> NodeFuture<'a, ChatReply>;
 
-    /// Pays what is owed. Paying the same voucher again changes nothing.
+    /// Pays the amount owed. Paying the same voucher again changes nothing.
     fn pay<'a>(&'a self, voucher: &'a SignedVoucher) -> NodeFuture<'a, ()>;
 }
 
-/// Looks at what goes in and what comes out, and may stop it.
+/// Checks requests and replies, and may stop them.
 pub trait Moderator: Send + Sync {
     /// Before generation: the reason to refuse a conversation, if there is one.
     fn before(&self, messages: &[Message]) -> Option<String>;
@@ -336,8 +337,8 @@ pub trait Moderator: Send + Sync {
     /// After generation: the reason to hold a reply back, if there is one.
     fn after(&self, reply: &str) -> Option<String>;
 
-    /// Whether a reply may be heard while it is generated. By default it is not: it leaves whole, once
-    /// [`after`](Self::after) let it pass.
+    /// Tells whether a reply is streamed while it is generated. By default it is not: the reply leaves whole, once
+    /// [`after`](Self::after) lets it pass.
     fn is_live(&self) -> bool {
         false
     }

@@ -1,8 +1,7 @@
-//! Where a reply comes from: evidence that anyone can check against anchors of their own.
+//! Provenance of a reply: evidence that anyone can check against anchors of their own.
 //!
-//! [`collect`] gathers evidence from a ledger; [`verify`] walks it link by link. What the verifier trusts is a
-//! [`TrustAnchor`] that the caller has from elsewhere, never from the evidence: so a complete market that
-//! somebody made up for himself is refused.
+//! [`collect`] gathers evidence from a ledger; [`verify`] walks it link by link. The verifier trusts a [`TrustAnchor`] that
+//! the caller has from elsewhere, never from the evidence: a complete but made-up market is refused.
 
 mod evidence;
 mod links;
@@ -16,14 +15,14 @@ use lazai_settle::Ledger;
 use lazai_settle::merkle::Checkpoint;
 use serde::{Deserialize, Serialize};
 
-/// What the caller knows already.
+/// The caller's prior knowledge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrustAnchor {
     /// The ledger.
     pub ledger: LedgerId,
-    /// Digest of the validators and their weights: of those that the ledger began with, and of each change up to the
-    /// checkpoint ([`Market::validator_history`]). A submission is held to the set that it was submitted under.
+    /// Digest of the validators and their weights: of the ledger's first set, and of each change up to the checkpoint
+    /// ([`Market::validator_history`]). A submission is held to the set in force when it was submitted.
     ///
     /// [`Market::validator_history`]: lazai_settle::Market::validator_history
     pub validator_set: Digest,
@@ -36,7 +35,7 @@ pub struct TrustAnchor {
 }
 
 impl TrustAnchor {
-    /// What whoever keeps a copy of the ledger knows of it by now: for a base model that is trusted.
+    /// The anchor that a local copy of the ledger gives now, for a trusted base model.
     #[must_use]
     pub fn of(ledger: &dyn Ledger, base: Digest) -> Self {
         let market = ledger.market();
@@ -50,7 +49,7 @@ impl TrustAnchor {
     }
 }
 
-/// On what a link rests.
+/// The kind of trust that a link rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -71,11 +70,11 @@ pub enum Trust {
 pub struct Link {
     /// Its name.
     pub name: String,
-    /// On what it rests.
+    /// The trust it rests on.
     pub trust: Trust,
-    /// What it says, or why it is broken.
+    /// The finding, or the reason why it is broken.
     pub says: String,
-    /// What it does not say.
+    /// The limit of the finding: what it does not show.
     pub not_said: String,
 }
 
@@ -88,14 +87,14 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether no link is broken.
+    /// Tells whether no link is broken.
     #[must_use]
     pub fn holds(&self) -> bool {
         self.links.iter().all(|link| link.trust != Trust::Broken)
     }
 }
 
-/// Checks evidence against an anchor. Never fails: what does not hold is a broken link.
+/// Checks evidence against an anchor. Never fails: a check that does not hold is a broken link.
 #[must_use]
 pub fn verify(evidence: &Evidence, anchor: &TrustAnchor) -> Report {
     Report { links: links::walk(evidence, anchor) }

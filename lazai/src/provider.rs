@@ -1,4 +1,4 @@
-//! The provider: serves versions of characters, meters what it says, redeems what it is owed.
+//! The provider: serves versions of characters, meters replies, redeems vouchers.
 
 mod admission;
 mod book;
@@ -36,19 +36,19 @@ pub struct Provider {
     moderator: Box<dyn Moderator>,
     sampler: Sampler,
     folder: PathBuf,
-    /// What its seeds follow from, once it was read.
+    /// The secret that seeds are derived from, once it is read.
     secret: Mutex<Option<[u8; 32]>>,
     strangers: Strangers,
-    /// Who makes a reply has the session's claim from admission until the reply is kept: one reply is made a turn,
-    /// however many ask for it. Other sessions, and payments, wait for nothing.
+    /// The session's claim is held from admission until the reply is kept: one reply is made per turn, however many
+    /// requests ask for it. Other sessions, and payments, do not wait.
     claims: Mutex<BTreeMap<SessionId, Arc<async_lock::Mutex<()>>>>,
     /// Held for as long as a page is read and written, never longer.
     pages: Mutex<()>,
 }
 
 impl Provider {
-    /// A node that keeps its session book in a folder, and the secret that its replies are repeatable by: 32 random bytes,
-    /// made before its first reply. Who has both reads the last reply of every session.
+    /// A node that keeps its session book in a folder, with the secret that makes its replies repeatable: 32 random bytes,
+    /// created before its first reply. Book and secret together reveal the last reply of every session.
     pub fn new(account: Account, backend: Arc<dyn Backend>, folder: impl Into<PathBuf>) -> Self {
         Self {
             account,
@@ -83,33 +83,33 @@ impl Provider {
         Ok(self)
     }
 
-    /// Has a moderator look at what goes in and comes out.
+    /// Has a moderator check requests and replies.
     #[must_use]
     pub fn with_moderator(mut self, moderator: impl Moderator + 'static) -> Self {
         self.moderator = Box::new(moderator);
         self
     }
 
-    /// Chooses tokens otherwise; its ceiling is the offer's.
+    /// Sets the sampling parameters; the ceiling is the offer's.
     #[must_use]
     pub fn with_sampler(mut self, sampler: Sampler) -> Self {
         self.sampler = sampler;
         self
     }
 
-    /// Its address.
+    /// The node's address.
     #[must_use]
     pub fn address(&self) -> Address {
         self.account.address()
     }
 
-    /// Which series its offers belong to: those of earlier ones are revoked.
+    /// The series of its offers: those of earlier series are revoked.
     #[must_use]
     pub fn series(&self) -> u64 {
         self.ledger().market().series_of(self.address())
     }
 
-    /// What its backend says of itself.
+    /// The backend's own description.
     #[must_use]
     pub fn about(&self) -> &lazai_lora::backend::About {
         self.backend.about()
@@ -123,9 +123,9 @@ impl Provider {
 }
 
 impl Provider {
-    /// As [`Node::chat`], for as long as somebody wants the reply: once `wanted` says no, and nobody else waits for the
-    /// same reply, its making ends. The turn stays begun: nothing but that reply can be had next, and asked for again it is
-    /// made to its end, whoever leaves.
+    /// As [`Node::chat`], for as long as a reply is wanted: it stops once `wanted` returns false and nobody else waits for
+    /// the same reply. The turn stays begun: the next request must be for that reply, which is then made to its end, even
+    /// if the client leaves.
     ///
     /// # Errors
     /// [`NodeError`]; [`NodeError::Left`] for a reply that nobody wanted.
@@ -146,7 +146,7 @@ impl Provider {
         let _claim = match claim.try_lock() {
             Some(claim) => claim,
             None => {
-                // Who asks the same waits for it; who asks for something else would wait for a refusal.
+                // A request for the same reply waits for it; any other would wait for a refusal.
                 let begun = self.page(request.session)?.begun;
                 if begun.is_some_and(|begun| !begun.is_by(request)) {
                     return Err(NodeError::TurnOutOfOrder { asked: request.turn, next: request.turn + 1 });

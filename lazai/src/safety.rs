@@ -1,8 +1,8 @@
-//! What people need where they meet characters of others: to report one, and not to see it again.
+//! Reporting and blocking characters.
 //!
-//! A report is signed by the consumer of a session and goes to the node that served it, which keeps it for its operator
-//! ([`Provider::reports`](crate::provider::Provider::reports)). Nobody is told but that node. Blocking is the consumer's own
-//! list, kept by her app.
+//! The consumer of a session signs a report. It goes to the node that served the session, which keeps it for its operator
+//! ([`Provider::reports`](crate::provider::Provider::reports)); no one else is told. The block list is the consumer's own,
+//! kept by the consumer's app.
 
 use std::collections::BTreeSet;
 
@@ -10,12 +10,12 @@ use lazai_core::sign::Encoder;
 use lazai_core::{ClassId, Digest, SessionId, Signature, TypedData, VersionNumber};
 use serde::{Deserialize, Serialize};
 
-/// Longest words of a report: 2,000 bytes.
+/// Longest text of a report: 2,000 bytes.
 pub const MAX_REPORT_BYTES: usize = 2_000;
 /// Most reports that a node keeps of one session.
 pub const MAX_REPORTS: usize = 16;
 
-/// What is wrong with a character.
+/// The reason for a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -45,7 +45,7 @@ impl Concern {
         }
     }
 
-    /// The concern of a name.
+    /// Parses a concern from its name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         let all = [Self::Harmful, Self::Illegal, Self::Impersonation, Self::Infringing, Self::Other];
@@ -57,17 +57,17 @@ impl Concern {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CharacterReport {
-    /// The session in which it spoke.
+    /// The session in which the character spoke.
     pub session: SessionId,
     /// The class that was served.
     pub class: ClassId,
     /// The version that was served.
     pub version: VersionNumber,
-    /// What is wrong.
+    /// The reason.
     pub concern: Concern,
-    /// What happened, in her words: at most [`MAX_REPORT_BYTES`].
+    /// The consumer's description: at most [`MAX_REPORT_BYTES`].
     pub words: String,
-    /// When, seconds since 1970.
+    /// The time of the report, in seconds since 1970.
     pub reported_at_s: u64,
 }
 
@@ -95,7 +95,7 @@ pub struct SignedReport {
     pub signature: Signature,
 }
 
-/// The characters that somebody does not want to see.
+/// A consumer's list of blocked characters.
 ///
 /// ```
 /// use lazai::core::ClassId;
@@ -114,12 +114,12 @@ impl Blocklist {
         self.0.insert(class);
     }
 
-    /// Takes that back.
+    /// Unblocks a character.
     pub fn unblock(&mut self, class: ClassId) {
         self.0.remove(&class);
     }
 
-    /// Whether a character is blocked.
+    /// Tells whether a character is blocked.
     #[must_use]
     pub fn is_blocked(&self, class: ClassId) -> bool {
         self.0.contains(&class)

@@ -1,4 +1,4 @@
-//! Where data lives that is too large for a ledger: addressed by its SHA-256, checked when read.
+//! Storage for data that is too large for a ledger: addressed by its SHA-256, checked when read.
 
 use std::future::Future;
 use std::io::Read as _;
@@ -11,9 +11,9 @@ pub use lazai_core::file::{write_atomically, write_privately};
 use lazai_core::pov::MAX_PRIVATE_BYTES;
 use thiserror::Error;
 
-/// Largest statement that is read: 128 KiB. With 64 contributors and licences it has a quarter of that.
+/// Largest statement that is read: 128 KiB. One with 64 contributors and licences takes a quarter of that.
 pub const MAX_STATEMENT_BYTES: u64 = 128 << 10;
-/// Largest encrypted dataset that is read: the largest private part, and what encryption adds.
+/// Largest encrypted dataset that is read: the largest private part, plus the overhead of encryption.
 pub const MAX_CIPHERTEXT_BYTES: u64 = MAX_PRIVATE_BYTES as u64 + (4 << 10);
 
 /// Why an object could not be stored or read.
@@ -25,25 +25,25 @@ pub enum StoreError {
     File {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// More than was asked for.
+    /// The object is larger than the caller's limit.
     #[error("object {digest} has {bytes} bytes or more, at most {most} are read")]
     TooLarge {
         /// The object.
         digest: Digest,
-        /// How many bytes it has at least.
+        /// The object's size, or a lower bound of it.
         bytes: u64,
-        /// How many would be read.
+        /// The limit.
         most: u64,
     },
     /// The store holds something else under this name.
     #[error("object has digest {found}, expected {expected}")]
     WrongDigest {
-        /// What was asked for.
+        /// The requested digest.
         expected: Digest,
-        /// What came.
+        /// The digest of the object found.
         found: Digest,
     },
 }
@@ -53,11 +53,11 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 
 /// A store of objects by digest.
 pub trait Store: Send + Sync {
-    /// Keeps an object, and gives its SHA-256.
+    /// Stores an object and returns its SHA-256.
     fn put<'a>(&'a self, bytes: &'a [u8]) -> StoreFuture<'a, Digest>;
 
-    /// Fetches an object of at most so many bytes; what comes has the digest that was asked for. An implementation reads no
-    /// further than that: whoever named the object may have put anything there.
+    /// Fetches an object of at most `most` bytes; it has the requested digest. Implementations must not read further: the
+    /// party that named the object may have put anything there.
     fn get(&self, digest: Digest, most: u64) -> StoreFuture<'_, Vec<u8>>;
 }
 

@@ -22,7 +22,8 @@ mod signed;
 
 /// Why a validator does not attest.
 ///
-/// Two of them protect her from herself: [`SignedFile`](Self::SignedFile) and [`SignedOtherwise`](Self::SignedOtherwise).
+/// Two of them keep the validator from losing stake: [`SignedFile`](Self::SignedFile) and
+/// [`SignedOtherwise`](Self::SignedOtherwise).
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ValidationError {
@@ -38,28 +39,28 @@ pub enum ValidationError {
     /// The statement is of something else than the submission says.
     #[error("statement and submission differ in {field}")]
     StatementMismatch {
-        /// Where they differ.
+        /// The field.
         field: &'static str,
     },
     /// The ledger refused.
     #[error(transparent)]
     Send(#[from] SendError),
-    /// The file that says what she signed of a submission cannot be read or written: she signs nothing then.
+    /// The file with the validator's earlier verdict cannot be read or written: nothing is signed then.
     #[error("{path}: {source}")]
     SignedFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error.
         source: std::io::Error,
     },
-    /// She signed another verdict on this submission before: both together would cost her stake.
+    /// The validator signed another verdict on this submission before: both together would cost its stake.
     #[error("submission {submission}: attestation {signed} was signed before, {refused} is refused")]
     SignedOtherwise {
         /// The submission.
         submission: SubmissionId,
-        /// What she signed.
+        /// The signed verdict.
         signed: Digest,
-        /// What she was asked to sign.
+        /// The refused verdict.
         refused: Digest,
     },
     /// The signer refused.
@@ -85,8 +86,8 @@ pub struct Validator {
 }
 
 impl Validator {
-    /// A validator, and the folder that keeps what she signed: of each submission, so that she never signs two
-    /// verdicts. It must outlive the program, and go with the key to another machine.
+    /// A validator, and the folder that keeps the verdicts it signed, one per submission, so that it never signs two. The
+    /// folder must outlive the program, and go with the key to another machine.
     #[must_use]
     pub fn new(account: Account, folder: &Path) -> Self {
         let signed = Signed::new(folder, account.address());
@@ -100,7 +101,7 @@ impl Validator {
         self
     }
 
-    /// Verifies a submission with what a store has of it.
+    /// Verifies a submission from a store's data.
     ///
     /// # Errors
     /// [`ValidationError`]: the reason to refuse.
@@ -143,8 +144,8 @@ impl Validator {
         Ok(Attestation { submission, content: state.submission.content(), accepted: false })
     }
 
-    /// Signs a verdict. To sign two different ones on one submission costs stake, whoever shows them: what is signed is
-    /// on disk before, and another is refused. The same is signed again.
+    /// Signs a verdict. Two different ones on one submission cost stake, whoever shows them: the verdict is on disk before
+    /// it is signed, and another one is refused. The same one is signed again.
     ///
     /// # Errors
     /// [`ValidationError::SignedOtherwise`], [`ValidationError::SignedFile`], [`ValidationError::Signer`].
@@ -179,8 +180,8 @@ impl Validator {
         self.account.send(&label, vote).await
     }
 
-    /// Shows two verdicts that a validator signed on one submission: it costs her stake. Anyone may; nobody is paid for
-    /// it, since a reward could be taken by whoever is first, or by the culprit herself.
+    /// Shows two verdicts that a validator signed on one submission: this costs the validator's stake. Anyone may do so;
+    /// there is no reward, since the fastest party, or the culprit, could take it.
     ///
     /// # Errors
     /// [`SendError`].
@@ -189,8 +190,8 @@ impl Validator {
         self.account.send(&label, Transaction::SlashEquivocation { one, other }).await
     }
 
-    /// Whether all contributors signed for what the public part says of them. A ledger on a chain sees only hashes of
-    /// their words; consents of contract accounts (ERC-1271) are not taken.
+    /// Checks that all contributors signed the public part's words about them. A ledger on a chain sees only hashes of the
+    /// words; consents of contract accounts (ERC-1271) are not accepted.
     fn check_consents(&self, id: SubmissionId, submitted: &Submission) -> Result<(), ValidationError> {
         let public = PublicPart::from_bytes(submitted.public_part.as_bytes())?;
         let wrong = || ValidationError::StatementMismatch { field: "consents of contributors" };
@@ -210,7 +211,7 @@ impl Validator {
         Ok(())
     }
 
-    /// Whether a statement is of what was submitted.
+    /// Checks that a statement belongs to the submission.
     fn matches(&self, statement: &Statement, state: &SubmissionState) -> Result<(), ValidationError> {
         let submitted = &state.submission;
         let public = PublicPart::from_bytes(submitted.public_part.as_bytes())?;
@@ -233,7 +234,7 @@ impl Validator {
         Ok(())
     }
 
-    /// Digest of the verifier's key she uses.
+    /// Digest of the verifier's key in use.
     #[must_use]
     pub fn verifier_key(&self) -> Digest {
         lazai_zk::verifier_key_digest()

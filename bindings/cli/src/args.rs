@@ -1,4 +1,4 @@
-//! What can be said on the command line.
+//! The command line's arguments.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "lazai", version, after_help = EXIT_CODES)]
 pub(crate) struct Args {
-    /// One line of JSON for each thing that is told.
+    /// Print one line of JSON per result.
     #[arg(long, global = true)]
     pub json: bool,
     #[command(subcommand)]
@@ -20,18 +20,18 @@ const EXIT_CODES: &str = "Exit codes: 0 done, or it holds; 1 it does not hold, o
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Says what files are and hold: cards, dialogues, recordings, datasets.
+    /// Identifies files and their contents: cards, dialogues, recordings, datasets.
     Inspect(Inspect),
-    /// Checks where a reply comes from, or a proof of a dataset.
+    /// Checks the provenance of a reply, or a proof of a dataset.
     Verify(Verify),
     /// Makes a character out of files: reads card and chats, makes the dataset, trains a preview, lets base and adapter answer side by
     /// side, proves. What is done is not done again: stopped and called anew, it goes on.
     Create(Box<Create>),
     /// Makes a dataset of dialogues.
     Prepare(Prepare),
-    /// Proves a dataset in zero knowledge; goes on where an earlier run was stopped.
+    /// Proves a dataset in zero knowledge; continues an interrupted run.
     Prove(Prove),
-    /// Talks with a character: a line in, a reply out, checked and promised.
+    /// Talks with a character: a line in, a reply out. Each reply is checked, then a voucher promises its payment.
     Chat(Chat),
     /// Votes on a proposal of the DAO.
     Vote(Vote),
@@ -39,7 +39,7 @@ pub(crate) enum Verb {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Inspect {
-    /// The files: each is told, and the exit code says whether all were good.
+    /// The files. The exit code tells whether all were good.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
     #[command(flatten)]
@@ -59,19 +59,19 @@ pub(crate) struct Speakers {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Verify {
-    /// Evidence of a reply (JSON), to be held against an anchor of yours.
+    /// Evidence of a reply (JSON), to be checked against your own anchor.
     #[arg(requires = "anchor", required_unless_present = "proof")]
     pub evidence: Option<PathBuf>,
-    /// What you trust (JSON): ledger, validators, verifier's key, base model, checkpoint.
+    /// Your trust anchor (JSON): ledger, validators, verifier's key, base model, checkpoint.
     #[arg(long)]
     pub anchor: Option<PathBuf>,
-    /// The conversation that the evidence is of, as `chat` keeps it: its last reply must be the evidence's.
+    /// The conversation of the evidence, as `chat` keeps it: its last reply must be the evidence's.
     #[arg(long, requires = "evidence")]
     pub words: Option<PathBuf>,
     /// A proof of a dataset.
     #[arg(long, requires = "statement", conflicts_with = "evidence")]
     pub proof: Option<PathBuf>,
-    /// What it proves.
+    /// The statement that it proves.
     #[arg(long)]
     pub statement: Option<PathBuf>,
 }
@@ -158,18 +158,18 @@ pub(crate) struct Prove {
     /// Id of the ledger that it will be submitted to.
     #[arg(long)]
     pub ledger: String,
-    /// Account of who submits it.
+    /// The submitter's account.
     #[arg(long)]
     pub submitter: String,
-    /// Her number for the submission.
+    /// The submitter's number for the submission.
     #[arg(long, default_value_t = 1)]
     pub nonce: u64,
-    /// The folder for statement, proof, and what an interrupted run goes on from.
+    /// The folder for statement, proof, and the state of an interrupted run.
     #[arg(long)]
     pub out: PathBuf,
 }
 
-/// Where the market is, and who acts.
+/// The market and the acting account.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Acting {
     /// The folder of a market on this machine.
@@ -178,13 +178,13 @@ pub(crate) struct Acting {
     /// URL of a chain's node.
     #[arg(long, requires = "deployment", conflicts_with = "market")]
     pub rpc: Option<String>,
-    /// The file that says where the market's contracts are.
+    /// The file with the addresses of the market's contracts.
     #[arg(long)]
     pub deployment: Option<PathBuf>,
-    /// How many blocks deep a transaction must be to count.
+    /// The number of confirmations that a transaction needs.
     #[arg(long, default_value_t = 12)]
     pub depth: u64,
-    /// The keystore file (version 3) of who acts.
+    /// The keystore file (version 3) of the acting account.
     #[arg(long)]
     pub keystore: PathBuf,
     /// The file with its password.
@@ -199,20 +199,20 @@ pub(crate) struct Chat {
     /// URL of the node.
     #[arg(long)]
     pub node: String,
-    /// Which of its models; the first, if nothing is said.
+    /// The model at the node; the first by default.
     #[arg(long)]
     pub model: Option<String>,
-    /// What is reserved for the session, in base units; what is not spent comes back.
+    /// The deposit of the session, in base units; the unspent part comes back.
     #[arg(long)]
     pub deposit: String,
-    /// Your number for the session: under the same number, the same session goes on.
+    /// Your number for the session: the same number continues the same session.
     #[arg(long, default_value_t = 1)]
     pub nonce: u64,
     /// The file that keeps the conversation with its receipts.
     #[arg(long)]
     pub conversation: PathBuf,
-    /// The base model (a GGUF file, or a folder with tokenizer.json): receipts are recounted with its tokenizer. Without it,
-    /// they are held to bounds.
+    /// The base model (a GGUF file, or a folder with tokenizer.json): receipts are recounted with its tokenizer. Without
+    /// it, receipts are only held to bounds.
     #[arg(long)]
     pub tokenizer: Option<PathBuf>,
 }

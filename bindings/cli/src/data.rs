@@ -13,7 +13,7 @@ fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// What a file is, and which.
+/// A file and its contents.
 #[derive(Serialize)]
 struct Told {
     file: String,

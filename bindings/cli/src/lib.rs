@@ -24,7 +24,7 @@ use serde::Serialize;
 
 use args::{Args, Verb};
 
-/// Does what a command line says; gives the exit code.
+/// Runs a command line; returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>, input: &mut dyn BufRead, out: &mut dyn Write) -> u8 {
     let args = match Args::try_parse_from(args) {
         Ok(args) => args,
@@ -78,23 +78,23 @@ fn exit_code(code: &str) -> u8 {
     }
 }
 
-/// What a verb comes to: whether it holds.
+/// The result of a command: true if everything holds.
 type Done = Result<bool, LazaiError>;
 
-/// Where things are told: for people, or as JSON, a line each.
+/// The output: for people, or as JSON, one line per result.
 struct Output<'a> {
     out: &'a mut dyn Write,
     json: bool,
 }
 
 impl Output<'_> {
-    /// Tells one thing.
+    /// Prints one result.
     fn tell<T: Serialize>(&mut self, value: &T, for_people: impl FnOnce(&T) -> String) -> Result<(), LazaiError> {
         let text = if self.json { serde_json::to_string(value)? } else { for_people(value) };
         writeln!(self.out, "{text}").map_err(closed)
     }
 
-    /// Tells a piece of a line at once, to people only.
+    /// Prints a piece of a line at once, for people only.
     fn piece(&mut self, text: &str) {
         if !self.json {
             let _ = write!(self.out, "{text}").and_then(|()| self.out.flush());

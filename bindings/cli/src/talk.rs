@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::args::{self, Acting};
 use crate::{Done, Output, read};
 
-/// The market and the key of who acts in it.
+/// The market and the acting key.
 fn acting(acting: &Acting) -> Result<(Arc<Market>, Arc<LocalKey>), LazaiError> {
     let password = String::from_utf8_lossy(&read(&acting.password_file)?).trim_end_matches(['\r', '\n']).to_owned();
     let key = LocalKey::from_keystore(acting.keystore.to_string_lossy().into_owned(), password)?;
@@ -37,7 +37,7 @@ pub(crate) fn vote(verb: &args::Vote, out: &mut Output<'_>) -> Done {
     Ok(true)
 }
 
-/// Passes pieces on to whoever waits for them.
+/// Passes pieces on to a waiting reader.
 struct Heard(mpsc::Sender<String>);
 
 impl ReplyListener for Heard {
@@ -78,7 +78,7 @@ pub(crate) fn chat(verb: &args::Chat, input: &mut dyn BufRead, out: &mut Output<
             std::thread::spawn(move || block_on(talking.say(said, ReplySettings::default(), node, Some(listener))));
         pieces.iter().for_each(|piece| out.piece(&piece));
         let turn = reply.join().map_err(|_| LazaiError::new("node.transport", "the reply broke off"))?;
-        // What was received is kept, also if it could not be promised yet.
+        // The received part is kept, even if its payment could not be promised yet.
         keep(verb, &chat)?;
         let turn = turn?;
         out.tell(&turn, told)?;

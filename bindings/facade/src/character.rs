@@ -11,9 +11,9 @@ record! {
     pub struct FileNote {
         /// `dropped`, `merged` or `repaired`.
         pub action: String,
-        /// Where.
+        /// The place in the file.
         pub place: String,
-        /// Why.
+        /// The reason.
         pub reason: String,
     }
 }
@@ -53,17 +53,17 @@ impl Character {
         Ok(Arc::new(Self { inner: imported.character, notes }))
     }
 
-    /// What it is called.
+    /// The character's name.
     pub fn name(&self) -> String {
         self.inner.name.clone()
     }
 
-    /// Who made the card.
+    /// The author of the card.
     pub fn creator(&self) -> String {
         self.inner.creator.clone()
     }
 
-    /// Words to find it by.
+    /// Search words.
     pub fn tags(&self) -> Vec<String> {
         self.inner.tags.clone()
     }
@@ -79,12 +79,12 @@ impl Character {
         self.inner.system_prompt(&user)
     }
 
-    /// Of the system prompt, who the character is: description, personality and scenario.
+    /// The part of the system prompt about the character: description, personality and scenario.
     pub fn persona(&self, user: String) -> String {
         self.inner.profile().persona(&user)
     }
 
-    /// Of the system prompt, the examples of how it speaks.
+    /// The part of the system prompt with examples of the character's speech.
     pub fn examples(&self, user: String) -> String {
         self.inner.profile().examples(&user)
     }
@@ -95,12 +95,12 @@ impl Character {
         u32::try_from(entries).unwrap_or(u32::MAX)
     }
 
-    /// What was dropped, merged or repaired when the card was read.
+    /// Notes on data that was dropped, merged or repaired when the card was read.
     pub fn notes(&self) -> Vec<FileNote> {
         self.notes.clone()
     }
 
-    /// The card as JSON of version 2; what V2 cannot say is kept under `extensions`.
+    /// The card as JSON of version 2; data without a place in V2 is kept under `extensions`.
     pub fn to_v2_json(&self) -> String {
         self.inner.to_v2_json().to_string()
     }

@@ -16,13 +16,13 @@ record! {
     pub struct Message {
         /// `system`, `user` or `assistant`.
         pub role: String,
-        /// What is said.
+        /// The message's text.
         pub content: String,
     }
 }
 
 choices! {
-    /// How a reply is wanted; what is left out is the node's choice.
+    /// The settings of a reply; the node chooses what is left out.
     pub struct ReplySettings {
         /// Most tokens of the reply.
         pub max_tokens: Option<u32>,
@@ -35,39 +35,40 @@ choices! {
     }
 }
 
-/// How the tokens of a receipt were checked.
+/// The check applied to a receipt's token counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
 #[cfg_attr(feature = "python", pyo3::pyclass(frozen, eq, from_py_object, rename_all = "UPPERCASE"))]
 pub enum TokenCheck {
-    /// Held to the offer's ceilings and prices, the deposit, and what the bytes of the words allow.
+    /// Held to the offer's ceilings and prices, the deposit, and the bounds that the text's bytes set.
     Bounded,
-    /// Recounted with the tokenizer, besides.
+    /// Also recounted with the tokenizer.
     Counted,
 }
 
 record! {
     /// A reply that was checked.
     pub struct ChatTurn {
-        /// What is said.
+        /// The reply's text.
         pub text: String,
         /// Tokens of the conversation before it.
         pub prompt_tokens: u64,
         /// Tokens of the reply.
         pub completion_tokens: u64,
-        /// What is owed for the session by now, in base units.
+        /// The amount owed for the session by now, in base units.
         pub owed: String,
-        /// How its tokens were checked.
+        /// The check of its token counts.
         pub token_check: TokenCheck,
-        /// Whether base and adapter are those that the ledger names for the version; if not, the node alone says so.
+        /// True if base and adapter are those that the ledger names for the version; otherwise only the node claims them.
         pub model_checked: bool,
-        /// Promises to pay for it: to be sent to the node, which redeems it later. None if that is done, or nothing is owed.
+        /// The promise to pay for it: send it to the node, which redeems it later. None if that is done, or nothing is
+        /// owed.
         pub payment: Option<HttpRequest>,
     }
 }
 
-/// A conversation in a session that was opened.
+/// A conversation in an open session.
 #[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
 pub struct Chat {
     state: Mutex<State>,
@@ -131,8 +132,8 @@ impl ChatTurn {
 
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 impl Chat {
-    /// A conversation, as [`to_json`](Self::to_json) gave it or as the session began; `domain` is the ledger's, the
-    /// signer the session's consumer.
+    /// A conversation, from [`to_json`](Self::to_json) or as the session began; `domain` is the ledger's, the signer the
+    /// session's consumer.
     ///
     /// # Errors
     /// `json.malformed`, `hex.…`.
@@ -143,13 +144,13 @@ impl Chat {
         Ok(Arc::new(Self { state: Mutex::new(State { talker, conversation, asked: None }) }))
     }
 
-    /// Has every receipt from now on recounted, rather than held to bounds.
+    /// Recounts every receipt from now on, instead of only holding it to bounds.
     pub fn recount_with(&self, counter: Arc<TokenCounter>) {
         let mut state = self.state();
         state.talker = state.talker.clone().with_counter(counter.0.clone());
     }
 
-    /// The conversation: to be kept, and shown as evidence.
+    /// The conversation, to be kept, and shown as evidence.
     ///
     /// # Errors
     /// None in practice.
@@ -157,13 +158,13 @@ impl Chat {
         Ok(serde_json::to_string(&self.state().conversation)?)
     }
 
-    /// What was said.
+    /// The messages so far.
     pub fn messages(&self) -> Vec<Message> {
         let said = |m: &dialogue::Message| Message { role: m.role.as_str().into(), content: m.content.clone() };
         self.state().conversation.messages.iter().map(said).collect()
     }
 
-    /// What is owed for the session so far, in base units.
+    /// The amount owed for the session so far, in base units.
     pub fn owed(&self) -> String {
         self.state().conversation.owed().to_string()
     }
@@ -171,7 +172,7 @@ impl Chat {
     /// Signs a request for the next reply; `messages` are the whole conversation.
     ///
     /// # Errors
-    /// `chat.unpaid` if the last reply is to be promised first, `signer.…`, `json.malformed` for an unknown role.
+    /// `chat.unpaid` if the last reply must be paid first, `signer.…`, `json.malformed` for an unknown role.
     pub async fn ask(&self, messages: Vec<Message>, settings: ReplySettings) -> Result<HttpRequest, LazaiError> {
         let messages = messages.into_iter().map(Message::parse).collect::<Result<_, _>>()?;
         let (talker, conversation) = self.now();
@@ -181,7 +182,7 @@ impl Chat {
         Ok(post)
     }
 
-    /// Takes bytes of the answer's body as they come; gives the pieces of text that they complete.
+    /// Takes bytes of the answer's body as they come; returns the pieces of text that they complete.
     ///
     /// # Errors
     /// `chat.no_request`, `node.…`.
@@ -191,14 +192,14 @@ impl Chat {
         Ok(reader.push(&bytes)?)
     }
 
-    /// What a node answered instead, with a status that is no success.
+    /// The node's error, from an answer without a success status.
     pub fn refusal(&self, status: u16, body: Vec<u8>) -> LazaiError {
         self.state().asked = None;
         talk::refusal(status, &body).into()
     }
 
-    /// Checks the reply that was heard against what was asked and agreed, and signs for it. On error nothing is promised,
-    /// and the same can be asked again.
+    /// Checks the received reply against request and offer, and signs its payment. On error nothing is promised, and the
+    /// same request can be sent again.
     ///
     /// # Errors
     /// `chat.no_request`, `consumer.…`, `node.transport`, `signer.…`.
@@ -213,13 +214,13 @@ impl Chat {
         Ok(ChatTurn::of(CheckedReply { text, tokens, receipt, checked }, payment))
     }
 
-    /// Tells that the node has the payment.
+    /// Notes that the node has the payment.
     pub fn paid(&self) {
         self.state().conversation.settled();
     }
 
-    /// Says something, hears the reply, checks it and pays for it, over a transport. A payment that did not get through
-    /// is sent first.
+    /// Sends a message, receives the reply, checks it and pays for it, over a transport. First sends a payment that did not
+    /// get through.
     ///
     /// # Errors
     /// `node.…`, `consumer.…`, `signer.…`.
@@ -239,7 +240,7 @@ impl Chat {
     }
 }
 
-/// The conversation while something is said: what was received is kept, whatever ends it; an app may cancel.
+/// The conversation during an exchange: received data is kept, however the exchange ends; an app may cancel.
 struct Saying<'c> {
     chat: &'c Chat,
     conversation: Conversation,

@@ -12,7 +12,7 @@ use crate::native::data::read_file;
 use crate::{LazaiError, record};
 
 record! {
-    /// What a counter says of a conversation and some texts.
+    /// Token counts of a conversation and some texts.
     pub struct TokenCount {
         /// Tokens of the conversation before a reply.
         pub prompt_tokens: u64,
@@ -40,7 +40,7 @@ impl From<TokenizerError> for LazaiError {
 
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 impl TokenCounter {
-    /// A counter out of the beginning of a GGUF file, or all of it: its header is enough, some megabytes.
+    /// A counter from the beginning of a GGUF file, or all of it: its header is enough, some megabytes.
     ///
     /// # Errors
     /// `tokenizer.incomplete` if more of the file is needed, `tokenizer.…`.
@@ -49,7 +49,7 @@ impl TokenCounter {
         Ok(Arc::new(Self(Arc::new(Counter::from_gguf(&bytes)?))))
     }
 
-    /// A counter out of `tokenizer.json` and `tokenizer_config.json`, and `chat_template.jinja` where there is one.
+    /// A counter from `tokenizer.json` and `tokenizer_config.json`, and `chat_template.jinja` if there is one.
     ///
     /// # Errors
     /// `tokenizer.…`.
@@ -58,12 +58,12 @@ impl TokenCounter {
         Ok(Arc::new(Self(Arc::new(Counter::from_json(&tokenizer, &config, template.as_deref())?))))
     }
 
-    /// Digest of the tokenizer: what receipts name.
+    /// Digest of the tokenizer, as receipts name it.
     pub fn digest(&self) -> String {
         self.0.digest().to_string()
     }
 
-    /// Counts a conversation as it is before a reply, and gives the token ids of some texts.
+    /// Counts a conversation as it is before a reply, and returns the token ids of some texts.
     ///
     /// # Errors
     /// `tokenizer.malformed` if the template refuses the conversation, `json.malformed` for an unknown role.
@@ -77,7 +77,7 @@ impl TokenCounter {
 #[cfg(feature = "native")]
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 impl TokenCounter {
-    /// A counter for the model in a GGUF file, of which the header is read, or in a folder as Hugging Face has them.
+    /// A counter for the model in a GGUF file, of which only the header is read, or in a folder as Hugging Face has them.
     ///
     /// # Errors
     /// `file`, `tokenizer.…`.

@@ -12,7 +12,7 @@ use lazai::zk::VerifyError;
 use lazai::zk::proof::ProofFormatError;
 use lazai::zk::statement::StatementError;
 
-/// Why something did not happen: a code that does not change, and words for people, which may.
+/// An error: a stable code, and a message for people, which may change.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Error))]
 pub enum LazaiError {
@@ -21,7 +21,7 @@ pub enum LazaiError {
     Failed {
         /// One of [`error_codes`], or that of a node.
         code: String,
-        /// What went wrong.
+        /// The message.
         detail: String,
     },
 }
@@ -39,7 +39,7 @@ impl LazaiError {
         code
     }
 
-    /// What went wrong.
+    /// The message.
     #[must_use]
     pub fn detail(&self) -> &str {
         let Self::Failed { detail, .. } = self;
@@ -47,24 +47,24 @@ impl LazaiError {
     }
 }
 
-/// Every code that this library gives an error, sorted. Codes of nodes (`node.…`, `request.…`,
-/// `http.…` where there is only a status) are passed on as they come.
+/// Every code of this library's errors, sorted. Codes of nodes (`node.…`, `request.…`, `http.…` if there is only a status)
+/// are passed on unchanged.
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 #[must_use]
 pub fn error_codes() -> Vec<String> {
     CODES.iter().map(|code| (*code).to_owned()).collect()
 }
 
-/// Fails, with a code: so that an app can try what it does about each.
+/// Fails with a code, so that an app can test how it handles each.
 ///
 /// # Errors
-/// The code that was asked for, always.
+/// The requested code, always.
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 pub fn fail_with(code: String) -> Result<(), LazaiError> {
     Err(LazaiError::new(&code, "asked for"))
 }
 
-/// What [`error_codes`] gives.
+/// The codes that [`error_codes`] returns.
 pub(crate) const CODES: &[&str] = &[
     "cancelled",
     "card.damaged",

@@ -1,9 +1,9 @@
-//! The LazAI SDK for other languages: one API, which Python, Swift, Kotlin and JavaScript re-export without logic of their
+//! The LazAI SDK for other languages: one API that Python, Swift, Kotlin and JavaScript re-export without logic of their
 //! own.
 //!
 //! Everything is an owned record, a flat enum or a handle. Amounts are decimal strings of base units: a JavaScript number
-//! would lose their digits. Identifiers, digests, addresses and signatures are hex strings with `0x`. All that fails is a
-//! [`LazaiError`] with a code that does not change.
+//! would lose their digits. Identifiers, digests, addresses and signatures are hex strings with `0x`. Every failure is a
+//! [`LazaiError`] with a stable code.
 //!
 //! | module | holds |
 //! |---|---|

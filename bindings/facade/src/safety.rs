@@ -12,7 +12,7 @@ use crate::{Domain, LazaiError, Signer, record};
 record! {
     /// A consumer's report of a character.
     pub struct CharacterReport {
-        /// The session in which it spoke.
+        /// The session in which the character spoke.
         pub session: String,
         /// The class that was served.
         pub class_id: u64,
@@ -20,14 +20,14 @@ record! {
         pub version: u32,
         /// `harmful`, `illegal`, `impersonation`, `infringing` or `other`.
         pub concern: String,
-        /// What happened: at most 2,000 bytes.
+        /// A description: at most 2,000 bytes.
         pub words: String,
-        /// When, seconds since 1970.
+        /// The time of the report, seconds since 1970.
         pub reported_at_s: u64,
     }
 }
 
-/// Signs a report, as the session's consumer; gives the request that takes it to the node.
+/// Signs a report, as the session's consumer; returns the request that brings it to the node.
 ///
 /// # Errors
 /// `report.concern`, `report.too_long`, `hex.…`, `signer.…`.
@@ -55,7 +55,7 @@ pub async fn report_character(
     json_post("/v1/lazai/reports", &SignedReport { report, signature })
 }
 
-/// The characters that somebody does not want to see; to be kept by her app.
+/// A consumer's list of blocked characters, kept by the consumer's app.
 #[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
 #[derive(Debug, Default)]
 pub struct Blocklist(Mutex<safety::Blocklist>);
@@ -68,7 +68,7 @@ impl Blocklist {
 
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 impl Blocklist {
-    /// A list, as [`to_json`](Self::to_json) gave it; `[]` is an empty one.
+    /// A list from [`to_json`](Self::to_json); `[]` is an empty one.
     ///
     /// # Errors
     /// `json.malformed`.
@@ -77,7 +77,7 @@ impl Blocklist {
         Ok(Arc::new(Self(Mutex::new(serde_json::from_str(&json)?))))
     }
 
-    /// The list: JSON.
+    /// The list as JSON.
     ///
     /// # Errors
     /// None in practice.
@@ -90,12 +90,12 @@ impl Blocklist {
         self.list().block(ClassId(class_id));
     }
 
-    /// Takes that back.
+    /// Unblocks a character.
     pub fn unblock(&self, class_id: u64) {
         self.list().unblock(ClassId(class_id));
     }
 
-    /// Whether a character is blocked.
+    /// Tells whether a character is blocked.
     pub fn is_blocked(&self, class_id: u64) -> bool {
         self.list().is_blocked(ClassId(class_id))
     }

@@ -1,4 +1,4 @@
-//! Offers, vouchers and receipts: what consumer and node sign.
+//! Offers, vouchers and receipts, as consumer and node sign them.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::sign::{Foreign, parse_signature};
 use crate::{Domain, LazaiError, Signer, record};
 
 record! {
-    /// What a node asks for serving a version of a class.
+    /// A node's prices and limits for serving a version of a class.
     pub struct Offer {
         /// The node's address.
         pub node: String,
@@ -18,7 +18,7 @@ record! {
         pub class_id: u64,
         /// The version it serves.
         pub version: u32,
-        /// Address of what prices are in; zero for coins.
+        /// Address of the asset of the prices; zero for coins.
         pub asset: String,
         /// Price of one token of the conversation before a reply, in base units.
         pub prompt_price: String,
@@ -28,16 +28,16 @@ record! {
         pub prompt_ceiling: u32,
         /// Most tokens of a reply.
         pub completion_ceiling: u32,
-        /// How long a session lasts, in seconds.
+        /// The length of a session, in seconds.
         pub session_s: u64,
         /// Sessions may be opened under it up to this time, seconds since 1970.
         pub valid_until_s: u64,
         /// The least that a payer reserves for a session, in base units.
         pub min_deposit: String,
-        /// What a class's fund reserves for a session that is opened by a unit of quota, in base units; 0: not served by
-        /// quota.
+        /// The amount that a class's fund reserves for a session opened with a unit of quota, in base units; 0: not served
+        /// by quota.
         pub quota_deposit: String,
-        /// Which of the node's series of offers it belongs to: beginning the next one revokes this.
+        /// The node's series of offers that it belongs to: beginning the next series revokes it.
         pub series: u64,
     }
 }
@@ -53,17 +53,17 @@ record! {
         pub class_id: u64,
         /// The version that is served.
         pub version: u32,
-        /// What is owed so far, in base units.
+        /// The amount owed so far, in base units.
         pub cumulative: String,
     }
 }
 
 record! {
-    /// What a node says it did for one reply.
+    /// A node's claim of what it did for one reply.
     pub struct Receipt {
         /// The session.
         pub session: String,
-        /// Which reply of the session, from 1.
+        /// The reply's number in the session, from 1.
         pub turn: u32,
         /// Salted digest of the conversation before the reply.
         pub request_digest: String,
@@ -85,7 +85,7 @@ record! {
         pub base_digest: String,
         /// SHA-256 of the adapter that the node says it used: claimed, not proved.
         pub adapter_digest: String,
-        /// What is owed for the session, this reply included, in base units.
+        /// The amount owed for the session, this reply included, in base units.
         pub cumulative: String,
     }
 }
@@ -160,7 +160,7 @@ pub fn offer_step(offer: Offer) -> Result<String, LazaiError> {
     Ok(offer.parse()?.step()?.to_string())
 }
 
-/// The id of a session that a payer opens under a number of hers: it binds everything that was agreed.
+/// The id of a session, from the payer's number for it: it binds everything that was agreed.
 ///
 /// # Errors
 /// `hex.…`, `money.not_decimal`.
@@ -227,7 +227,7 @@ pub fn voucher_digest(domain: Domain, voucher: Voucher) -> Result<String, LazaiE
 /// `hex.…`, `money.not_decimal`.
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 pub fn voucher_typed_data(domain: Domain, voucher: Voucher) -> Result<String, LazaiError> {
-    // A voucher has no strings, of which alone there is no JSON.
+    // Only strings could make the JSON fail, and a voucher has none.
     Ok(typed_data_json(&domain.parse()?, &voucher.parse()?).unwrap_or_default().to_string())
 }
 

@@ -1,4 +1,4 @@
-//! Domains, keys, and signers that live elsewhere.
+//! Domains, keys, and external signers.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use lazai::core::{Address, Digest, LocalSigner, Signature, Signer as CoreSigner,
 use crate::{LazaiError, record};
 
 record! {
-    /// What a signature is for: an EIP-712 domain, that of the ledger.
+    /// The scope of a signature: an EIP-712 domain, that of the ledger.
     pub struct Domain {
         /// Name of the application.
         pub name: String,
@@ -18,7 +18,7 @@ record! {
         pub chain_id: u64,
         /// The contract that checks the signature.
         pub verifying_contract: String,
-        /// The field `salt`, where the domain has one: that of an embedded ledger does.
+        /// The field `salt`, if the domain has one: that of an embedded ledger does.
         pub salt: Option<String>,
     }
 }
@@ -36,7 +36,7 @@ impl Domain {
 }
 
 record! {
-    /// What a signer is asked for; enough for a wallet to show its user what it is about.
+    /// A request to a signer; enough for a wallet to show its user what is signed.
     pub struct SigningRequest {
         /// The 32 bytes to sign, as hex: Keccak-256 of domain and struct (EIP-712).
         pub digest: String,
@@ -47,17 +47,17 @@ record! {
     }
 }
 
-/// A key that lives elsewhere: in a phone's key store, a wallet, a key management service.
+/// An external key: in a phone's key store, a wallet, a key management service.
 #[cfg_attr(feature = "uniffi", uniffi::export(with_foreign))]
 #[async_trait::async_trait]
 pub trait Signer: Send + Sync {
     /// The account's address.
     fn address(&self) -> String;
 
-    /// Signs the digest; gives 65 bytes `r ‖ s ‖ v` as hex, `s` in the lower half, `v` 27 or 28.
+    /// Signs the digest; returns 65 bytes `r ‖ s ‖ v` as hex, `s` in the lower half, `v` 27 or 28.
     ///
     /// # Errors
-    /// Whatever the holder of the key says, as `signer.refused`.
+    /// The error of the key's holder, as `signer.refused`.
     async fn sign(&self, request: SigningRequest) -> Result<String, LazaiError>;
 }
 
@@ -77,7 +77,7 @@ impl LocalKey {
         Ok(Arc::new(Self(LocalSigner::random()?)))
     }
 
-    /// The key with these 32 bytes, as hex.
+    /// The key of these 32 bytes, as hex.
     ///
     /// # Errors
     /// `hex.…`, `signer.invalid_key`.
@@ -91,7 +91,7 @@ impl LocalKey {
         self.0.address().to_string()
     }
 
-    /// The key as a signer, for languages whose classes know of their interfaces only what is written down.
+    /// Upcasts to `Signer`, for languages without structural typing.
     pub fn signer(self: Arc<Self>) -> Arc<dyn Signer> {
         self
     }

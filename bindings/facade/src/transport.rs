@@ -1,4 +1,4 @@
-//! The network, as a language brings it, and a node behind it.
+//! A language's own network, and a node behind it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -47,14 +47,14 @@ pub(crate) fn voucher_post(voucher: &SignedVoucher) -> Result<HttpRequest, Lazai
     json_post("/v1/lazai/vouchers", voucher)
 }
 
-/// Hears a reply as it comes.
+/// Receives a reply as it comes.
 #[cfg_attr(feature = "uniffi", uniffi::export(with_foreign))]
 pub trait ReplyListener: Send + Sync {
     /// A piece of text; `false` stops listening (the reply is paid all the same, for the node has made it).
     fn on_text(&self, text: String) -> bool;
 }
 
-/// Where the body of an answer goes, as it comes.
+/// The sink for the body of an answer, as it comes.
 #[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
 pub struct BodySink {
     state: Mutex<SinkState>,
@@ -97,7 +97,7 @@ impl BodySink {
             Ok(pieces) => {
                 let deaf = state.deaf;
                 drop(state);
-                // Outside of the lock: a listener may do as it likes.
+                // Outside of the lock, because a listener may call anything.
                 let mut listener = self.listener.as_ref().filter(|_| !deaf);
                 for piece in pieces {
                     if listener.is_some_and(|listener| !listener.on_text(piece)) {
@@ -115,10 +115,10 @@ impl BodySink {
 #[cfg_attr(feature = "uniffi", uniffi::export(with_foreign))]
 #[async_trait::async_trait]
 pub trait Transport: Send + Sync {
-    /// Sends a request to the node, gives the body of the answer to the sink as it comes, and returns the status.
+    /// Sends a request to the node, passes the body of the answer to the sink as it comes, and returns the status.
     ///
     /// # Errors
-    /// Whatever kept it from getting an answer, as `node.transport`.
+    /// The reason why there is no answer, as `node.transport`.
     async fn post(&self, request: HttpRequest, sink: Arc<BodySink>) -> Result<u16, LazaiError>;
 }
 
@@ -129,7 +129,7 @@ pub(crate) struct Distant {
 }
 
 impl Distant {
-    /// What was answered, if it is a success.
+    /// The answer, if its status is a success.
     async fn posted(
         &self,
         post: Result<HttpRequest, LazaiError>,

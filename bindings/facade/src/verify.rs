@@ -7,33 +7,33 @@ use lazai::zk::{Proof, Statement, Verifier};
 use crate::{LazaiError, record};
 
 record! {
-    /// What a proof shows of one contributor's part, and whose she says it is.
+    /// A proof's facts about one contributor's part, and the address that the creator declares for it.
     pub struct ContributorFacts {
-        /// Her account, as the creator declares it.
+        /// The contributor's account, as the creator declares it.
         pub address: String,
-        /// How many records are hers.
+        /// The number of the contributor's records.
         pub records: u64,
-        /// How many tokens they have.
+        /// The number of their tokens.
         pub tokens: u64,
-        /// Root of the tree over her records.
+        /// Root of the tree over the contributor's records.
         pub root: String,
     }
 }
 
 record! {
-    /// What a proof that holds says of a dataset.
+    /// Facts about a dataset, from a proof that holds.
     pub struct ProofFacts {
         /// The ledger that it is bound to.
         pub ledger: String,
-        /// Who submits it.
+        /// The submitter.
         pub submitter: String,
         /// The submission it belongs to.
         pub submission: String,
         /// Root over all records.
         pub root: String,
-        /// How many records there are, no two alike.
+        /// The number of records, no two alike.
         pub records: u64,
-        /// How many tokens they have together.
+        /// The number of their tokens.
         pub tokens: u64,
         /// Every token id is below this.
         pub vocab_size: u32,
@@ -42,7 +42,7 @@ record! {
     }
 }
 
-/// On what a link rests.
+/// The kind of trust that a link rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
@@ -63,33 +63,33 @@ record! {
     pub struct ProvenanceLink {
         /// Its name.
         pub name: String,
-        /// On what it rests.
+        /// The trust it rests on.
         pub trust: TrustLevel,
-        /// What it says, or why it is broken.
+        /// The finding, or the reason why it is broken.
         pub says: String,
-        /// What it does not say.
+        /// A limit of the finding: the facts that it does not show.
         pub not_said: String,
     }
 }
 
 record! {
-    /// Where a reply comes from.
+    /// The provenance of a reply.
     pub struct Provenance {
-        /// Whether no link is broken.
+        /// True if no link is broken.
         pub holds: bool,
         /// The links, from the ledger to the split.
         pub links: Vec<ProvenanceLink>,
     }
 }
 
-/// Digest of the verifier's key that this library has: part of every trust anchor.
+/// Digest of this library's verifier's key: part of every trust anchor.
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 #[must_use]
 pub fn verifier_key() -> String {
     lazai::zk::verifier_key_digest().to_string()
 }
 
-/// Verifies a proof of a dataset, and says what it shows.
+/// Verifies a proof of a dataset, and returns the facts that it shows.
 ///
 /// # Errors
 /// `zk.…`.
@@ -115,9 +115,9 @@ pub fn verify_proof(statement: Vec<u8>, proof: Vec<u8>) -> Result<ProofFacts, La
     })
 }
 
-/// Checks where a reply comes from: evidence (JSON, at most 4 MiB) against an anchor (JSON) that the caller has from
-/// elsewhere, never from whoever gave the evidence. What does not hold is a broken link, not an error; but words that are
-/// not those of the receipt are no evidence. Without words, the link `receipt` says that they are not said.
+/// Checks the provenance of a reply: evidence (JSON, at most 4 MiB) against an anchor (JSON) that the caller has from
+/// elsewhere, never from the evidence's source. A check that does not hold is a broken link, not an error; but words that
+/// do not match the receipt are an error. Without words, the link `receipt` says that they are missing.
 ///
 /// # Errors
 /// `provenance.unreadable`, `provenance.words`, `json.malformed`.
@@ -140,10 +140,10 @@ pub fn verify_evidence(evidence: Vec<u8>, anchor: Vec<u8>) -> Result<Provenance,
     Ok(Provenance { holds, links: links.collect() })
 }
 
-/// Adds the words of a conversation's last reply to evidence of it: whoever gets what this gives, JSON, can read them.
+/// Adds the words of a conversation's last reply to its evidence (JSON): everybody who gets the result can read them.
 ///
 /// # Errors
-/// `provenance.words` if the evidence is of other words, `provenance.unreadable` also where the conversation holds none,
+/// `provenance.words` if the evidence is of other words, `provenance.unreadable` also if the conversation holds none,
 /// `json.malformed`.
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 pub fn evidence_with_words(evidence: Vec<u8>, conversation: String) -> Result<String, LazaiError> {

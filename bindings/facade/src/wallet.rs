@@ -1,5 +1,5 @@
-//! Sessions that a wallet opens: where the market is, what the wallet is asked to send, and the conversation that begins
-//! with it.
+//! Sessions that a wallet opens: the market's addresses, the calls for the wallet to send, and the conversation that begins
+//! with them.
 
 use lazai::consumer::Conversation;
 use lazai::core::{Address, Amount, Asset};
@@ -11,8 +11,8 @@ use lazai::settle::wallet;
 use crate::{Domain, LazaiError, ModelOffer, record};
 
 record! {
-    /// Where a market on a chain is. An app brings it along, as it brings its trust anchor: a node that could name another
-    /// contract could have the deposit.
+    /// The addresses of a market on a chain. An app ships them, like its trust anchor: a node that could name another
+    /// contract could take the deposit.
     pub struct MarketPlace {
         /// The ledger's id.
         pub ledger: String,
@@ -24,19 +24,19 @@ record! {
 }
 
 record! {
-    /// A transaction for a wallet to send, as `eth_sendTransaction` takes it but for who sends it.
+    /// A transaction for a wallet to send, as `eth_sendTransaction` takes it, without the sender.
     pub struct WalletCall {
         /// The contract.
         pub to: String,
         /// Coins that go with it, in base units, as hex without leading zeros.
         pub value: String,
-        /// What is called, with what, as hex.
+        /// The calldata, as hex.
         pub data: String,
     }
 }
 
 impl MarketPlace {
-    /// The contract; the ledger's id is held to the domain.
+    /// The contract, after a check of the ledger's id against the domain.
     fn settlement(&self) -> Result<Address, LazaiError> {
         let domain = self.domain.parse()?;
         let found = chain_ledger_id(domain.chain_id, domain.verifying_contract).to_string();
@@ -56,7 +56,7 @@ impl MarketPlace {
     }
 }
 
-/// Reads where a market is, from JSON as this record is written: what an app ships with, or its publisher serves.
+/// Reads a market's addresses from this record's JSON, which an app ships with, or its publisher serves.
 ///
 /// # Errors
 /// `json.malformed`, `hex.…`, `market.place` if ledger and domain are not of one market.
@@ -74,9 +74,9 @@ fn checked(place: &MarketPlace, model: &ModelOffer) -> Result<SignedOffer, Lazai
     Ok(signed)
 }
 
-/// What opens a session as number `nonce` of the wallet's, with a deposit in base units; `consumer` is the key that will
-/// talk: the wallet itself, or a key of the app's, which then signs the vouchers. Of an offer in coins, the whole deposit goes
-/// with the call.
+/// The call that opens the wallet's session number `nonce`, with a deposit in base units. `consumer` is the address of the
+/// key that will talk: the wallet itself, or a key of the app, which then signs the vouchers. For an offer in coins, the
+/// whole deposit goes with the call.
 ///
 /// # Errors
 /// `market.place`, `market` for a deposit beyond 96 bits, `signature.…`, `hex.…`, `money.not_decimal`.
@@ -96,8 +96,8 @@ pub fn open_session_call(
     place.call(if offer.asset == Asset::NATIVE { deposit } else { Amount::ZERO }, &data)
 }
 
-/// The conversation in a session that a wallet, `payer`, opened so: as [`Chat`](crate::Chat) takes it. The node answers once
-/// the chain shows it the session.
+/// The conversation in a session that the wallet `payer` opened with that call, as [`Chat`](crate::Chat) takes it. The node
+/// answers once the chain shows it the session.
 ///
 /// # Errors
 /// As [`open_session_call`].
@@ -117,8 +117,8 @@ pub fn begin_conversation(
     Ok(serde_json::to_string(&conversation)?)
 }
 
-/// What asks for the end of a session of the wallet's, and, called again when the market's dispute window is over, ends it:
-/// what was not redeemed becomes the payer's balance in the market. (Its node ends it at once.)
+/// The call that requests the end of the wallet's session and, sent again after the market's dispute window, ends it: the
+/// unredeemed rest becomes the payer's balance in the market. (The session's node can end it at once.)
 ///
 /// # Errors
 /// `market.place`, `signature.…`, `hex.…`, `money.not_decimal`.
@@ -134,7 +134,7 @@ pub fn close_session_call(
     place.call(Amount::ZERO, &wallet::close_session(payer.parse()?, nonce, consumer.parse()?, &offer))
 }
 
-/// What takes an amount of base units of the wallet's balance out of the market.
+/// The call that withdraws an amount, in base units, of the wallet's balance from the market.
 ///
 /// # Errors
 /// `market.place`, `hex.…`, `money.not_decimal`.

@@ -1,4 +1,4 @@
-//! Python's objects as the facade wants them: signers, listeners.
+//! Python objects as signers and listeners of the facade.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +9,7 @@ use pyo3::types::PyBool;
 
 use crate::handles::LocalKey;
 
-/// Any object with an `address` and a method `sign(request)` that gives 65 bytes as hex.
+/// Any object with an `address` and a method `sign(request)` that returns 65 bytes as hex.
 pub(crate) struct PySigner {
     object: Py<PyAny>,
     address: String,
@@ -39,7 +39,7 @@ impl Signer for PySigner {
     }
 }
 
-/// What a callback raised, to be raised again by whoever called.
+/// An exception of a callback, to be raised again by the caller.
 type Raised = Arc<Mutex<Option<PyErr>>>;
 
 fn go_on(raised: &Raised, called: impl FnOnce(Python<'_>) -> PyResult<Py<PyAny>>) -> bool {
@@ -53,7 +53,7 @@ fn go_on(raised: &Raised, called: impl FnOnce(Python<'_>) -> PyResult<Py<PyAny>>
     })
 }
 
-/// A callback of Python's: told of progress, or of a reply as it comes.
+/// A Python callback for progress, or for the pieces of a reply.
 pub(crate) struct Told(Option<Arc<Callback>>);
 
 struct Callback {
@@ -74,7 +74,7 @@ impl Told {
         self.0.clone().map(|callback| callback as Arc<dyn ReplyListener>)
     }
 
-    /// What the callback raised goes before what came of it.
+    /// An exception of the callback goes before the result.
     pub fn or_raise<T>(&self, done: PyResult<T>) -> PyResult<T> {
         let raised = self.0.as_ref().and_then(|c| c.raised.lock().unwrap_or_else(PoisonError::into_inner).take());
         raised.map_or(done, Err)

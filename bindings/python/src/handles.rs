@@ -23,17 +23,17 @@ impl Character {
         free(py, || facade::Character::from_bytes(bytes)).map(Self)
     }
 
-    /// What it is called.
+    /// The character's name.
     fn name(&self) -> String {
         self.0.name()
     }
 
-    /// Who made the card.
+    /// The author of the card.
     fn creator(&self) -> String {
         self.0.creator()
     }
 
-    /// Words to find it by.
+    /// Search words.
     fn tags(&self) -> Vec<String> {
         self.0.tags()
     }
@@ -49,12 +49,12 @@ impl Character {
         self.0.system_prompt(user)
     }
 
-    /// Of the system prompt, who the character is: description, personality and scenario.
+    /// The part of the system prompt about the character: description, personality and scenario.
     fn persona(&self, user: String) -> String {
         self.0.persona(user)
     }
 
-    /// Of the system prompt, the examples of how it speaks.
+    /// The part of the system prompt with examples of the character's speech.
     fn examples(&self, user: String) -> String {
         self.0.examples(user)
     }
@@ -64,7 +64,7 @@ impl Character {
         self.0.lorebook_entries()
     }
 
-    /// What was dropped, merged or repaired when the card was read.
+    /// Notes on data that was dropped, merged or repaired when the card was read.
     fn notes(&self) -> Vec<FileNote> {
         self.0.notes()
     }
@@ -85,19 +85,19 @@ impl Character {
     }
 }
 
-/// The characters that somebody does not want to see.
+/// A consumer's list of blocked characters.
 #[pyclass(frozen)]
 pub struct Blocklist(Arc<facade::Blocklist>);
 
 #[pymethods]
 impl Blocklist {
-    /// A list, as `to_json` gave it; `[]` is an empty one.
+    /// A list from `to_json`; `[]` is an empty one.
     #[staticmethod]
     fn from_json(json: String) -> PyResult<Self> {
         facade::Blocklist::from_json(json).map(Self).map_err(raised)
     }
 
-    /// The list: JSON.
+    /// The list as JSON.
     fn to_json(&self) -> PyResult<String> {
         self.0.to_json().map_err(raised)
     }
@@ -107,12 +107,12 @@ impl Blocklist {
         self.0.block(class_id);
     }
 
-    /// Takes that back.
+    /// Unblocks a character.
     fn unblock(&self, class_id: u64) {
         self.0.unblock(class_id);
     }
 
-    /// Whether a character is blocked.
+    /// Tells whether a character is blocked.
     fn is_blocked(&self, class_id: u64) -> bool {
         self.0.is_blocked(class_id)
     }
@@ -130,7 +130,7 @@ impl LocalKey {
         facade::LocalKey::random().map(Self).map_err(raised)
     }
 
-    /// The key with these 32 bytes, as hex.
+    /// The key of these 32 bytes, as hex.
     #[staticmethod]
     fn from_hex(secret: String) -> PyResult<Self> {
         facade::LocalKey::from_hex(secret).map(Self).map_err(raised)
@@ -165,7 +165,7 @@ impl NodeClient {
         facade::native::node::NodeClient::new(url).map(Self).map_err(raised)
     }
 
-    /// The characters that it offers.
+    /// The characters that the node offers.
     fn models(&self, py: Python<'_>) -> PyResult<Vec<ModelOffer>> {
         free(py, || block_on(self.0.models()))
     }
@@ -177,64 +177,64 @@ pub struct TokenCounter(pub(crate) Arc<facade::TokenCounter>);
 
 #[pymethods]
 impl TokenCounter {
-    /// A counter for the model in a GGUF file, of which the header is read, or in a folder as Hugging Face has them.
+    /// A counter for the model in a GGUF file, of which only the header is read, or in a folder as Hugging Face has them.
     #[staticmethod]
     fn open(py: Python<'_>, path: String) -> PyResult<Self> {
         free(py, || facade::TokenCounter::open(path)).map(Self)
     }
 
-    /// A counter out of the beginning of a GGUF file, or all of it.
+    /// A counter from the beginning of a GGUF file, or all of it.
     #[staticmethod]
     fn from_gguf(py: Python<'_>, bytes: Vec<u8>) -> PyResult<Self> {
         free(py, || facade::TokenCounter::from_gguf(bytes)).map(Self)
     }
 
-    /// A counter out of `tokenizer.json` and `tokenizer_config.json`, and `chat_template.jinja` where there is one.
+    /// A counter from `tokenizer.json` and `tokenizer_config.json`, and `chat_template.jinja` if there is one.
     #[staticmethod]
     #[pyo3(signature = (tokenizer, config, template=None))]
     fn from_json(py: Python<'_>, tokenizer: Vec<u8>, config: Vec<u8>, template: Option<String>) -> PyResult<Self> {
         free(py, || facade::TokenCounter::from_json(tokenizer, config, template)).map(Self)
     }
 
-    /// Digest of the tokenizer: what receipts name.
+    /// Digest of the tokenizer, as receipts name it.
     fn digest(&self) -> String {
         self.0.digest()
     }
 
-    /// Counts a conversation as it is before a reply, and gives the token ids of some texts.
+    /// Counts a conversation as it is before a reply, and returns the token ids of some texts.
     fn count(&self, py: Python<'_>, messages: Vec<Message>, texts: Vec<String>) -> PyResult<TokenCount> {
         free(py, || self.0.count(messages, texts))
     }
 }
 
-/// A conversation in a session that was opened.
+/// A conversation in an open session.
 #[pyclass(frozen)]
 pub struct Chat(Arc<facade::Chat>);
 
 #[pymethods]
 impl Chat {
-    /// A conversation, as `to_json` gave it or as the session began.
+    /// A conversation, from `to_json` or as the session began.
     #[new]
     fn new(conversation: String, domain: Domain, signer: Bound<'_, PyAny>) -> PyResult<Self> {
         facade::Chat::new(conversation, domain, PySigner::of(&signer)?).map(Self).map_err(raised)
     }
 
-    /// Has every receipt from now on recounted, rather than held to bounds.
+    /// Recounts every receipt from now on, instead of only holding it to bounds.
     fn recount_with(&self, counter: &TokenCounter) {
         self.0.recount_with(counter.0.clone());
     }
 
-    /// The conversation: to be kept, and shown as evidence.
+    /// The conversation, to be kept, and shown as evidence.
     fn to_json(&self) -> PyResult<String> {
         self.0.to_json().map_err(raised)
     }
 
-    /// What was said.
+    /// The messages so far.
     fn messages(&self) -> Vec<Message> {
         self.0.messages()
     }
 
-    /// What is owed for the session so far, in base units.
+    /// The amount owed for the session so far, in base units.
     fn owed(&self) -> String {
         self.0.owed()
     }
@@ -244,27 +244,27 @@ impl Chat {
         free(py, || block_on(self.0.ask(messages, settings)))
     }
 
-    /// Takes bytes of the answer's body as they come; gives the pieces of text that they complete.
+    /// Takes bytes of the answer's body as they come; returns the pieces of text that they complete.
     fn hear(&self, bytes: Vec<u8>) -> PyResult<Vec<String>> {
         self.0.hear(bytes).map_err(raised)
     }
 
-    /// What a node answered instead, with a status that is no success.
+    /// The node's error, from an answer without a success status.
     fn refusal(&self, status: u16, body: Vec<u8>) -> PyErr {
         raised(self.0.refusal(status, body))
     }
 
-    /// Checks the reply that was heard against what was asked and agreed, and signs for it.
+    /// Checks the received reply against request and offer, and signs its payment.
     fn finish(&self, py: Python<'_>) -> PyResult<ChatTurn> {
         free(py, || block_on(self.0.finish()))
     }
 
-    /// Tells that the node has the payment.
+    /// Notes that the node has the payment.
     fn paid(&self) {
         self.0.paid();
     }
 
-    /// Says something, hears the reply, checks it and pays for it. `on_text(piece)` stops listening by `False`.
+    /// Sends a message, receives the reply, checks it and pays for it. `on_text(piece)` stops listening by `False`.
     #[pyo3(signature = (text, settings, node, on_text=None))]
     fn say(
         &self,

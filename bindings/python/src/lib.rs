@@ -1,5 +1,4 @@
-//! The facade for Python: records as they are, handles as classes of one-line methods. The GIL is released wherever
-//! something takes its time.
+//! The facade for Python: records as they are, handles as classes of one-line methods. Slow calls release the GIL.
 #![allow(clippy::needless_pass_by_value, reason = "Python's arguments come as values")]
 
 mod foreign;
@@ -102,7 +101,7 @@ mod _lazai {
         facade::error_codes()
     }
 
-    /// Fails, with a code: so that an app can try what it does about each.
+    /// Fails with a code, so that an app can test how it handles each.
     #[pyfunction]
     fn fail_with(code: String) -> PyResult<()> {
         facade::fail_with(code).map_err(raised)
@@ -120,7 +119,7 @@ mod _lazai {
         facade::offer_step(offer).map_err(raised)
     }
 
-    /// The id of a session that a payer opens under a number of hers.
+    /// The id of a session, from the payer's number for it.
     #[pyfunction]
     fn session_id(ledger: String, payer: String, nonce: u64, consumer: String, offer: Offer) -> PyResult<String> {
         facade::session_id(ledger, payer, nonce, consumer, offer).map_err(raised)
@@ -177,7 +176,7 @@ mod _lazai {
         facade::check_receipt(domain, receipt, signature, node).map_err(raised)
     }
 
-    /// Signs a report, as the session's consumer; gives the request that takes it to the node.
+    /// Signs a report, as the session's consumer; returns the request that brings it to the node.
     #[pyfunction]
     fn report_character(
         py: Python<'_>,
@@ -189,25 +188,25 @@ mod _lazai {
         free(py, || block_on(facade::report_character(domain, report, signer)))
     }
 
-    /// Digest of the verifier's key that this library has.
+    /// Digest of this library's verifier's key.
     #[pyfunction]
     fn verifier_key() -> String {
         facade::verifier_key()
     }
 
-    /// Verifies a proof of a dataset, and says what it shows.
+    /// Verifies a proof of a dataset, and returns the facts that it shows.
     #[pyfunction]
     fn verify_proof(py: Python<'_>, statement: Vec<u8>, proof: Vec<u8>) -> PyResult<ProofFacts> {
         free(py, || facade::verify_proof(statement, proof))
     }
 
-    /// Checks where a reply comes from: evidence against an anchor that the caller has from elsewhere.
+    /// Checks the provenance of a reply: evidence against an anchor that the caller has from elsewhere.
     #[pyfunction]
     fn verify_evidence(py: Python<'_>, evidence: Vec<u8>, anchor: Vec<u8>) -> PyResult<Provenance> {
         free(py, || facade::verify_evidence(evidence, anchor))
     }
 
-    /// Adds the words of a conversation's last reply to evidence of it: whoever gets what this gives, JSON, can read them.
+    /// Adds the words of a conversation's last reply to its evidence (JSON): everybody who gets the result can read them.
     #[pyfunction]
     fn evidence_with_words(py: Python<'_>, evidence: Vec<u8>, conversation: String) -> PyResult<String> {
         free(py, || facade::evidence_with_words(evidence, conversation))
@@ -219,13 +218,13 @@ mod _lazai {
         facade::read_models(body).map_err(raised)
     }
 
-    /// Reads where a market is, from JSON: what an app ships with, or its publisher serves.
+    /// Reads a market's addresses from JSON, which an app ships with, or its publisher serves.
     #[pyfunction]
     fn read_market_place(json: Vec<u8>) -> PyResult<MarketPlace> {
         facade::read_market_place(json).map_err(raised)
     }
 
-    /// What a wallet sends to open a session as its payer: number `nonce` of hers.
+    /// The call that opens a wallet's session number `nonce`.
     #[pyfunction]
     fn open_session_call(
         place: MarketPlace,
@@ -237,7 +236,7 @@ mod _lazai {
         facade::open_session_call(place, nonce, consumer, model, deposit).map_err(raised)
     }
 
-    /// The conversation in a session that a wallet opened so, as `Chat` takes it.
+    /// The conversation in a session that a wallet opened with that call, as `Chat` takes it.
     #[pyfunction]
     fn begin_conversation(
         place: MarketPlace,
@@ -250,7 +249,7 @@ mod _lazai {
         facade::begin_conversation(place, payer, nonce, consumer, model, deposit).map_err(raised)
     }
 
-    /// What a wallet sends to end a session of hers after its time is over.
+    /// The call that requests the end of a wallet's session and, sent again after the market's dispute window, ends it.
     #[pyfunction]
     fn close_session_call(
         place: MarketPlace,
@@ -262,13 +261,13 @@ mod _lazai {
         facade::close_session_call(place, payer, nonce, consumer, model).map_err(raised)
     }
 
-    /// What a wallet sends to take an amount of its balance out of the market.
+    /// The call that withdraws an amount of a wallet's balance from the market.
     #[pyfunction]
     fn withdraw_call(place: MarketPlace, asset: String, to: String, amount: String) -> PyResult<WalletCall> {
         facade::withdraw_call(place, asset, to, amount).map_err(raised)
     }
 
-    /// Says what a file is and holds, told by its content. `character` and `user` are their names in logs that name people.
+    /// Identifies a file by its content. `character` and `user` are their names in logs that name people.
     #[pyfunction]
     #[pyo3(signature = (path, character=None, user=None))]
     fn inspect_file(
@@ -280,8 +279,9 @@ mod _lazai {
         free(py, || data::inspect_file(path, character, user))
     }
 
-    /// Makes a dataset of dialogues in files of any known format. `on_progress(progress)` cancels by `False`. Where files name
-    /// people, `character` is whose words are learnt, and `user` who talks with it; everybody else's words are context.
+    /// Makes a dataset of dialogues in files of any known format. `on_progress(progress)` cancels by `False`. If files name
+    /// people, `character` names the one whose words are learnt, and `user` the one who talks with it; everybody else's
+    /// words are context.
     #[pyfunction]
     #[allow(clippy::too_many_arguments, reason = "the last are named")]
     #[pyo3(signature = (files, contributor, base_model, out, on_progress=None, character=None, user=None))]
@@ -314,7 +314,7 @@ mod _lazai {
         roles::write_public_part(character.0.clone(), prompts, contributors, voice_source, out).map_err(raised)
     }
 
-    /// Proves a dataset in zero knowledge. `on_progress(progress)` cancels by `False`; the same call goes on.
+    /// Proves a dataset in zero knowledge. `on_progress(progress)` cancels by `False`; the same call continues.
     #[pyfunction]
     #[pyo3(signature = (dataset, public_part, ledger, submitter, nonce, folder, on_progress=None))]
     #[allow(clippy::too_many_arguments, reason = "a proof is bound to these, each once")]
@@ -335,7 +335,7 @@ mod _lazai {
         told.or_raise(done)
     }
 
-    /// Does what a command line says; gives the exit code.
+    /// Runs a command line; returns the exit code.
     #[pyfunction]
     fn run_command(py: Python<'_>, arguments: Vec<String>) -> u8 {
         py.detach(|| {

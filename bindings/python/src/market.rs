@@ -1,4 +1,4 @@
-//! A market, with everything that is done on it.
+//! A market, with all actions on it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -37,7 +37,7 @@ impl Market {
         free(py, || Inner::open_folder(folder)).map(Self::of)
     }
 
-    /// Founds a market in a folder, or opens the one that was founded there, however that began.
+    /// Founds a market in a folder, or opens the one that was founded there, whatever its initial state.
     #[staticmethod]
     fn found_folder(py: Python<'_>, folder: String, founding: Founding) -> PyResult<Self> {
         free(py, || Inner::found_folder(folder, founding)).map(Self::of)
@@ -56,7 +56,7 @@ impl Market {
         free(py, || Inner::on_chain(url, deployment, outbox, depth_blocks)).map(Self::of)
     }
 
-    /// Where it is, for wallets: none in a folder.
+    /// The market's addresses for wallets; none in a folder.
     fn place(&self) -> PyResult<Option<MarketPlace>> {
         Ok(self.open()?.place())
     }
@@ -71,7 +71,7 @@ impl Market {
         Ok(self.open()?.domain())
     }
 
-    /// What an account has of an asset (zero address: coins), in base units.
+    /// The balance of an account in an asset (zero address: coins), in base units.
     fn balance(&self, account: String, asset: String) -> PyResult<String> {
         self.open()?.balance(account, asset).map_err(raised)
     }
@@ -81,7 +81,7 @@ impl Market {
         self.open()?.split(amount).map_err(raised)
     }
 
-    /// Opens a session as its payer; gives the conversation, as `Chat` takes it.
+    /// Opens a session as its payer; returns the conversation, as `Chat` takes it.
     fn open_session(
         &self,
         py: Python<'_>,
@@ -112,7 +112,7 @@ impl Market {
         free(py, || block_on(market.talk(node, signer, deposit, model, system))).map(Session)
     }
 
-    /// Goes on with a session, as `Session.to_json` kept it.
+    /// Continues a session that `Session.to_json` kept.
     fn talk_on(&self, node: String, signer: Bound<'_, PyAny>, conversation: String) -> PyResult<Session> {
         self.open()?.talk_on(node, PySigner::of(&signer)?, conversation).map(Session).map_err(raised)
     }
@@ -123,7 +123,7 @@ impl Market {
         free(py, || block_on(market.vote(voter, proposal, in_favour)))
     }
 
-    /// Proposes another split, in basis points; gives the proposal's number.
+    /// Proposes another split, in basis points; returns the proposal's number.
     fn propose_split(
         &self,
         py: Python<'_>,
@@ -137,13 +137,13 @@ impl Market {
         free(py, || block_on(market.propose_split(voter, label, creator_bps, node_bps, pool_bps)))
     }
 
-    /// Carries out a proposal that was passed; what it changes binds sessions opened after it.
+    /// Executes a proposal that passed; its changes bind sessions opened after it.
     fn execute(&self, py: Python<'_>, voter: Bound<'_, PyAny>, proposal: u64) -> PyResult<()> {
         let (market, voter) = (self.open()?, PySigner::of(&voter)?);
         free(py, || block_on(market.execute(voter, proposal)))
     }
 
-    /// Submits a dataset as its creator, with each contributor's consent signed; gives the submission's id. Without a
+    /// Submits a dataset as its creator, with each contributor's consent signed; returns the submission's id. Without a
     /// lineage its model becomes the first version of a new class.
     #[pyo3(signature = (creator, store, nonce, dataset, public_part, proof, exex, contributors, lineage=None))]
     #[allow(clippy::too_many_arguments, reason = "a submission has these parts, each once")]
@@ -179,22 +179,22 @@ impl Market {
         free(py, || block_on(market.attest(validator, store, submission)))
     }
 
-    /// How far a submission is.
+    /// The state of a submission.
     fn submission(&self, submission: String) -> PyResult<SubmissionFacts> {
         self.open()?.submission(submission).map_err(raised)
     }
 
-    /// What a version of a class says of itself.
+    /// The metadata of a version of a class.
     fn dat(&self, class_id: u64, version: u32) -> PyResult<DatFacts> {
         self.open()?.dat(class_id, version).map_err(raised)
     }
 
-    /// The tokens of a class: who takes part in its revenue, and who may talk by quota.
+    /// The tokens of a class, with their shares of its revenue and their quotas.
     fn tokens(&self, class_id: u64) -> PyResult<Vec<TokenFacts>> {
         Ok(self.open()?.tokens(class_id))
     }
 
-    /// Claims what a token earned of an asset, as its owner; gives how much that was.
+    /// Claims a token's earnings in an asset, as its owner; returns the amount.
     fn claim(
         &self,
         py: Python<'_>,
@@ -207,13 +207,13 @@ impl Market {
         free(py, || block_on(market.claim(owner, label, token_id, asset)))
     }
 
-    /// Gathers what the ledger and a store have about the last reply of a conversation, for `verify_evidence`.
+    /// Gathers the evidence for the last reply of a conversation from the ledger and a store, for `verify_evidence`.
     fn evidence(&self, py: Python<'_>, store: String, record: String, conversation: String) -> PyResult<String> {
         let market = self.open()?;
         free(py, || block_on(market.evidence(store, record, conversation)))
     }
 
-    /// What this copy of the ledger knows by now: the trust anchor of whoever keeps it.
+    /// The trust anchor that this copy of the ledger gives now.
     fn anchor(&self, base_digest: String) -> PyResult<String> {
         self.open()?.anchor(base_digest).map_err(raised)
     }

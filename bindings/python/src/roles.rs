@@ -26,7 +26,7 @@ impl BaseModel {
         free(py, || model::BaseModel::open(path)).map(Self)
     }
 
-    /// Its name, as its file says.
+    /// The name in its file.
     fn name(&self) -> String {
         self.0.name()
     }
@@ -37,7 +37,7 @@ impl BaseModel {
     }
 
     /// Fine-tunes it on a dataset, and writes the adapter in PEFT's files. `on_progress(progress)` cancels by `False`; the
-    /// same call goes on.
+    /// same call continues.
     #[pyo3(signature = (dataset, settings, folder, on_progress=None))]
     fn train(
         &self,
@@ -94,18 +94,18 @@ impl ExEx {
         exex::ExEx::new(market.open()?, signer, unsealing_secret, store, folder).map(Self).map_err(raised)
     }
 
-    /// What creators seal to.
+    /// The contact that creators seal datasets to.
     fn contact(&self) -> ExExContact {
         self.0.contact()
     }
 
-    /// Follows the ledger from where it was; gives the submissions that wait for a model.
+    /// Follows the ledger from its last position; returns the submissions that wait for a model.
     fn follow(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         free(py, || block_on(self.0.follow()))
     }
 
-    /// Decrypts a submission, fine-tunes on it, and mints the model. `on_progress(progress)` cancels by `False`; the same call
-    /// goes on.
+    /// Decrypts a submission, fine-tunes on it, and mints the model. `on_progress(progress)` cancels by `False`; the same
+    /// call continues.
     #[pyo3(signature = (submission, base, settings, terms, on_progress=None))]
     fn fine_tune(
         &self,
@@ -151,12 +151,12 @@ impl NodeServer {
         self.0.url()
     }
 
-    /// Redeems the last voucher of every session; gives how many could not be redeemed now.
+    /// Redeems the last voucher of every session; returns the number of those that could not be redeemed now.
     fn redeem(&self, py: Python<'_>) -> PyResult<u64> {
         free(py, || block_on(self.0.redeem()))
     }
 
-    /// Stops listening; replies that are being made are finished.
+    /// Stops listening; replies in progress are finished.
     fn stop(&self, py: Python<'_>) {
         py.detach(|| self.0.stop());
     }

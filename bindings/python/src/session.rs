@@ -19,7 +19,7 @@ pub struct Session(pub(crate) Arc<Inner>);
 
 #[pymethods]
 impl Session {
-    /// Has every receipt from now on recounted, rather than held to bounds.
+    /// Recounts every receipt from now on, instead of only holding it to bounds.
     fn recount_with(&self, counter: &TokenCounter) {
         self.0.recount_with(counter.0.clone());
     }
@@ -47,7 +47,7 @@ impl Session {
         told.or_raise(turn)
     }
 
-    /// What is owed for the session so far, in base units.
+    /// The amount owed for the session so far, in base units.
     fn owed(&self) -> String {
         self.0.owed()
     }

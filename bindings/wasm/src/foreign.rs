@@ -1,4 +1,4 @@
-//! JavaScript's functions as the facade wants them: transports, listeners.
+//! JavaScript functions as transports and listeners of the facade.
 
 use std::sync::Arc;
 
@@ -10,17 +10,17 @@ use wasm_bindgen::prelude::*;
 struct JsTransport(SendWrapper<js_sys::Function>);
 struct JsListener(SendWrapper<js_sys::Function>);
 
-/// A transport out of a function: it gets a request and where bytes of the body go, and promises the status.
+/// A transport from a function: it gets a request and a sink for bytes of the body, and promises the status.
 pub(crate) fn transport(post: js_sys::Function) -> Arc<dyn Transport> {
     Arc::new(JsTransport(SendWrapper::new(post)))
 }
 
-/// A listener out of a function that gets pieces of text.
+/// A listener from a function that gets pieces of text.
 pub(crate) fn listener(on_text: js_sys::Function) -> Arc<dyn ReplyListener> {
     Arc::new(JsListener(SendWrapper::new(on_text)))
 }
 
-/// What was thrown, as the facade's error: with its code, if it has one.
+/// A thrown value as the facade's error: with its code, if it has one.
 fn caught(thrown: &JsValue, code: &str) -> LazaiError {
     let field = |name: &str| js_sys::Reflect::get(thrown, &name.into()).ok().and_then(|value| value.as_string());
     let message = field("message").unwrap_or_else(|| format!("{thrown:?}"));

@@ -20,17 +20,17 @@ impl Character {
         facade::Character::from_bytes(bytes).map(Self).map_err(thrown)
     }
 
-    /// What it is called.
+    /// The character's name.
     pub fn name(&self) -> String {
         self.0.name()
     }
 
-    /// Who made the card.
+    /// The author of the card.
     pub fn creator(&self) -> String {
         self.0.creator()
     }
 
-    /// Words to find it by.
+    /// Search words.
     pub fn tags(&self) -> Vec<String> {
         self.0.tags()
     }
@@ -47,12 +47,12 @@ impl Character {
         self.0.system_prompt(user)
     }
 
-    /// Of the system prompt, who the character is: description, personality and scenario.
+    /// The part of the system prompt about the character: description, personality and scenario.
     pub fn persona(&self, user: String) -> String {
         self.0.persona(user)
     }
 
-    /// Of the system prompt, the examples of how it speaks.
+    /// The part of the system prompt with examples of the character's speech.
     pub fn examples(&self, user: String) -> String {
         self.0.examples(user)
     }
@@ -63,7 +63,7 @@ impl Character {
         self.0.lorebook_entries()
     }
 
-    /// What was dropped, merged or repaired when the card was read.
+    /// Notes on data that was dropped, merged or repaired when the card was read.
     #[wasm_bindgen(unchecked_return_type = "FileNote[]")]
     pub fn notes(&self) -> Result<JsValue, JsValue> {
         object(&self.0.notes())
@@ -88,19 +88,19 @@ impl Character {
     }
 }
 
-/// The characters that somebody does not want to see.
+/// A consumer's list of blocked characters.
 #[wasm_bindgen]
 pub struct Blocklist(Arc<facade::Blocklist>);
 
 #[wasm_bindgen]
 impl Blocklist {
-    /// A list, as `toJson` gave it; `[]` is an empty one.
+    /// A list from `toJson`; `[]` is an empty one.
     #[wasm_bindgen(js_name = fromJson)]
     pub fn from_json(json: String) -> Result<Self, JsValue> {
         facade::Blocklist::from_json(json).map(Self).map_err(thrown)
     }
 
-    /// The list: JSON.
+    /// The list as JSON.
     #[wasm_bindgen(js_name = toJson)]
     pub fn to_json(&self) -> Result<String, JsValue> {
         self.0.to_json().map_err(thrown)
@@ -111,12 +111,12 @@ impl Blocklist {
         self.0.block(class_id);
     }
 
-    /// Takes that back.
+    /// Unblocks a character.
     pub fn unblock(&self, class_id: u64) {
         self.0.unblock(class_id);
     }
 
-    /// Whether a character is blocked.
+    /// Tells whether a character is blocked.
     #[wasm_bindgen(js_name = isBlocked)]
     pub fn is_blocked(&self, class_id: u64) -> bool {
         self.0.is_blocked(class_id)
@@ -134,7 +134,7 @@ impl LocalKey {
         facade::LocalKey::random().map(Self).map_err(thrown)
     }
 
-    /// The key with these 32 bytes, as hex.
+    /// The key of these 32 bytes, as hex.
     #[wasm_bindgen(js_name = fromHex)]
     pub fn from_hex(secret: String) -> Result<Self, JsValue> {
         facade::LocalKey::from_hex(secret).map(Self).map_err(thrown)
@@ -151,7 +151,7 @@ impl LocalKey {
         self.0.sign_digest(digest).map_err(thrown)
     }
 
-    /// Signs what a signer is asked for.
+    /// Signs a request to a signer.
     pub fn sign(
         &self,
         #[wasm_bindgen(unchecked_param_type = "SigningRequest")] request: JsValue,
@@ -166,24 +166,24 @@ pub struct TokenCounter(Arc<facade::TokenCounter>);
 
 #[wasm_bindgen]
 impl TokenCounter {
-    /// A counter out of the beginning of a GGUF file, or all of it.
+    /// A counter from the beginning of a GGUF file, or all of it.
     #[wasm_bindgen(js_name = fromGguf)]
     pub fn from_gguf(bytes: Vec<u8>) -> Result<Self, JsValue> {
         facade::TokenCounter::from_gguf(bytes).map(Self).map_err(thrown)
     }
 
-    /// A counter out of `tokenizer.json` and `tokenizer_config.json`, and `chat_template.jinja` where there is one.
+    /// A counter from `tokenizer.json` and `tokenizer_config.json`, and `chat_template.jinja` if there is one.
     #[wasm_bindgen(js_name = fromJson)]
     pub fn from_json(tokenizer: Vec<u8>, config: Vec<u8>, template: Option<String>) -> Result<Self, JsValue> {
         facade::TokenCounter::from_json(tokenizer, config, template).map(Self).map_err(thrown)
     }
 
-    /// Digest of the tokenizer: what receipts name.
+    /// Digest of the tokenizer, as receipts name it.
     pub fn digest(&self) -> String {
         self.0.digest()
     }
 
-    /// Counts a conversation as it is before a reply, and gives the token ids of some texts.
+    /// Counts a conversation as it is before a reply, and returns the token ids of some texts.
     #[wasm_bindgen(unchecked_return_type = "TokenCount")]
     pub fn count(
         &self,
@@ -194,13 +194,13 @@ impl TokenCounter {
     }
 }
 
-/// A conversation in a session that was opened.
+/// A conversation in an open session.
 #[wasm_bindgen]
 pub struct Chat(Arc<facade::Chat>);
 
 #[wasm_bindgen]
 impl Chat {
-    /// A conversation, as `toJson` gave it or as the session began.
+    /// A conversation, from `toJson` or as the session began.
     #[wasm_bindgen(constructor)]
     pub fn new(
         conversation: String,
@@ -210,25 +210,25 @@ impl Chat {
         facade::Chat::new(conversation, record(domain)?, signer(key)?).map(Self).map_err(thrown)
     }
 
-    /// Has every receipt from now on recounted, rather than held to bounds.
+    /// Recounts every receipt from now on, instead of only holding it to bounds.
     #[wasm_bindgen(js_name = recountWith)]
     pub fn recount_with(&self, counter: &TokenCounter) {
         self.0.recount_with(counter.0.clone());
     }
 
-    /// The conversation: to be kept, and shown as evidence.
+    /// The conversation, to be kept, and shown as evidence.
     #[wasm_bindgen(js_name = toJson)]
     pub fn to_json(&self) -> Result<String, JsValue> {
         self.0.to_json().map_err(thrown)
     }
 
-    /// What was said.
+    /// The messages so far.
     #[wasm_bindgen(unchecked_return_type = "Message[]")]
     pub fn messages(&self) -> Result<JsValue, JsValue> {
         object(&self.0.messages())
     }
 
-    /// What is owed for the session so far, in base units.
+    /// The amount owed for the session so far, in base units.
     pub fn owed(&self) -> String {
         self.0.owed()
     }
@@ -243,30 +243,30 @@ impl Chat {
         object(&self.0.ask(record(messages)?, record(settings)?).await.map_err(thrown)?)
     }
 
-    /// Takes bytes of the answer's body as they come; gives the pieces of text that they complete.
+    /// Takes bytes of the answer's body as they come; returns the pieces of text that they complete.
     pub fn hear(&self, bytes: Vec<u8>) -> Result<Vec<String>, JsValue> {
         self.0.hear(bytes).map_err(thrown)
     }
 
-    /// What a node answered instead, with a status that is no success.
+    /// The node's error, from an answer without a success status.
     #[wasm_bindgen(unchecked_return_type = "LazaiError")]
     pub fn refusal(&self, status: u16, body: Vec<u8>) -> JsValue {
         thrown(self.0.refusal(status, body))
     }
 
-    /// Checks the reply that was heard against what was asked and agreed, and signs for it.
+    /// Checks the received reply against request and offer, and signs its payment.
     #[wasm_bindgen(unchecked_return_type = "ChatTurn")]
     pub async fn finish(&self) -> Result<JsValue, JsValue> {
         object(&self.0.finish().await.map_err(thrown)?)
     }
 
-    /// Tells that the node has the payment.
+    /// Notes that the node has the payment.
     pub fn paid(&self) {
         self.0.paid();
     }
 
-    /// Says something, hears the reply, checks it and pays for it, over a transport; `onText` gets each piece of the reply,
-    /// and stops listening by `false`.
+    /// Sends a message, receives the reply, checks it and pays for it, over a transport; `onText` gets each piece of the
+    /// reply, and stops listening by `false`.
     #[wasm_bindgen(unchecked_return_type = "ChatTurn")]
     pub async fn say(
         &self,

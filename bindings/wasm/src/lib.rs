@@ -40,13 +40,13 @@ pub fn library_version() -> String {
     facade::library_version()
 }
 
-/// Digest of the verifier's key that this library has.
+/// Digest of this library's verifier's key.
 #[wasm_bindgen(js_name = verifierKey)]
 pub fn verifier_key() -> String {
     facade::verifier_key()
 }
 
-/// Verifies a proof of a dataset, and says what it shows.
+/// Verifies a proof of a dataset, and returns the facts that it shows.
 #[wasm_bindgen(js_name = verifyProof, unchecked_return_type = "ProofFacts")]
 pub fn verify_proof(statement: Vec<u8>, proof: Vec<u8>) -> Result<JsValue, JsValue> {
     object(&facade::verify_proof(statement, proof).map_err(thrown)?)

@@ -25,7 +25,7 @@ struct JsSigner {
     address: String,
 }
 
-/// A signer out of JavaScript.
+/// A signer from JavaScript.
 pub(crate) fn signer(value: JsValue) -> Result<Arc<dyn Signer>, JsValue> {
     let address = method(&value, "address")?.call0(&value)?;
     let address = address.as_string().ok_or_else(|| refused(&"address() gives no string"))?;
@@ -62,7 +62,7 @@ impl Signer for JsSigner {
     }
 }
 
-/// Fails, with a code: so that an app can try what it does about each.
+/// Fails with a code, so that an app can test how it handles each.
 #[wasm_bindgen(js_name = failWith)]
 pub fn fail_with(code: String) -> Result<(), JsValue> {
     facade::fail_with(code).map_err(thrown)
@@ -80,7 +80,7 @@ pub fn offer_step(#[wasm_bindgen(unchecked_param_type = "Offer")] offer: JsValue
     facade::offer_step(record(offer)?).map_err(thrown)
 }
 
-/// The id of a session that a payer opens under a number of hers.
+/// The id of a session, from the payer's number for it.
 #[wasm_bindgen(js_name = sessionId)]
 pub fn session_id(
     ledger: String,
@@ -161,7 +161,7 @@ pub async fn sign_receipt(
     facade::sign_receipt(record(domain)?, record(receipt)?, signer(key)?).await.map_err(thrown)
 }
 
-/// Signs a report, as the session's consumer; gives the request that takes it to the node.
+/// Signs a report, as the session's consumer; returns the request that brings it to the node.
 #[wasm_bindgen(js_name = reportCharacter, unchecked_return_type = "HttpRequest")]
 pub async fn report_character(
     #[wasm_bindgen(unchecked_param_type = "Domain")] domain: JsValue,

@@ -13,7 +13,7 @@ export interface RevenueParts {
     pool: string;
 }
 
-/** What a signature is for: an EIP-712 domain, that of the ledger. */
+/** The scope of a signature: an EIP-712 domain, that of the ledger. */
 export interface Domain {
     name: string;
     version: string;
@@ -22,20 +22,20 @@ export interface Domain {
     salt?: string;
 }
 
-/** What a signer is asked for. */
+/** A request to a signer. */
 export interface SigningRequest {
     digest: string;
     encodeType: string;
     structHash: string;
 }
 
-/** A key that lives elsewhere: a wallet, a key service. `sign` gives 65 bytes as hex. */
+/** An external key: a wallet, a key service. `sign` returns 65 bytes as hex. */
 export interface Signer {
     address(): string;
     sign(request: SigningRequest): Promise<string> | string;
 }
 
-/** What a node asks for serving a version of a class. */
+/** A node's prices and limits for serving a version of a class. */
 export interface Offer {
     node: string;
     classId: bigint;
@@ -61,7 +61,7 @@ export interface Voucher {
     cumulative: string;
 }
 
-/** What a node says it did for one reply. */
+/** A node's claim of what it did for one reply. */
 export interface Receipt {
     session: string;
     turn: number;
@@ -94,7 +94,7 @@ export interface Message {
     content: string;
 }
 
-/** How a reply is wanted; what is left out is the node's choice. */
+/** The settings of a reply; the node chooses what is left out. */
 export interface ReplySettings {
     maxTokens?: number;
     temperatureMilli?: number;
@@ -118,10 +118,10 @@ export interface HttpRequest {
 /** Sends a request to the node, gives bytes of the answer's body to `push` as they come, and promises the status. */
 export type Transport = (request: HttpRequest, push: (bytes: Uint8Array) => void) => Promise<number>;
 
-/** How the tokens of a receipt were checked: held to bounds, or recounted with the tokenizer besides. */
+/** The check of a receipt's token counts: held to bounds, or also recounted with the tokenizer. */
 export type TokenCheck = "bounded" | "counted";
 
-/** What a counter says of a conversation and some texts. */
+/** Token counts of a conversation and some texts. */
 export interface TokenCount {
     promptTokens: bigint;
     ids: number[][];
@@ -146,7 +146,7 @@ export interface ModelOffer {
     signature: string;
 }
 
-/** On what a link rests. */
+/** The kind of trust that a link rests on. */
 export type TrustLevel = "proved" | "attested" | "claimed" | "broken";
 
 /** One link of a reply's provenance. */
@@ -157,7 +157,7 @@ export interface ProvenanceLink {
     notSaid: string;
 }
 
-/** Where a reply comes from. */
+/** The provenance of a reply. */
 export interface Provenance {
     holds: boolean;
     links: ProvenanceLink[];

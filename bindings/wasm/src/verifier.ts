@@ -1,11 +1,11 @@
 
-/** What every function throws: `code` does not change, `message` may. */
+/** The error of every function: `code` is stable, `message` may change. */
 export interface LazaiError extends Error {
     name: "LazaiError";
     code: string;
 }
 
-/** What a proof shows of one contributor's part. */
+/** A proof's facts about one contributor's part. */
 export interface ContributorFacts {
     address: string;
     records: bigint;
@@ -13,7 +13,7 @@ export interface ContributorFacts {
     root: string;
 }
 
-/** What a proof that holds says of a dataset. */
+/** Facts about a dataset, from a proof that holds. */
 export interface ProofFacts {
     ledger: string;
     submitter: string;

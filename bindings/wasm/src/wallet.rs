@@ -23,13 +23,13 @@ export interface WalletCall {
 }
 "#;
 
-/// Reads where a market is, from JSON: what a page brings along, or its publisher serves.
+/// Reads a market's addresses from JSON, which a page ships with, or its publisher serves.
 #[wasm_bindgen(js_name = readMarketPlace, unchecked_return_type = "MarketPlace")]
 pub fn read_market_place(json: Vec<u8>) -> Result<JsValue, JsValue> {
     object(&facade::read_market_place(json).map_err(thrown)?)
 }
 
-/// What opens a session as number `nonce` of the wallet's.
+/// The call that opens the wallet's session number `nonce`.
 #[wasm_bindgen(js_name = openSessionCall, unchecked_return_type = "WalletCall")]
 pub fn open_session_call(
     #[wasm_bindgen(unchecked_param_type = "MarketPlace")] place: JsValue,
@@ -41,7 +41,7 @@ pub fn open_session_call(
     object(&facade::open_session_call(record(place)?, nonce, consumer, record(model)?, deposit).map_err(thrown)?)
 }
 
-/// The conversation in a session that a wallet opened so, as `Chat` takes it.
+/// The conversation in a session that a wallet opened with that call, as `Chat` takes it.
 #[wasm_bindgen(js_name = beginConversation)]
 pub fn begin_conversation(
     #[wasm_bindgen(unchecked_param_type = "MarketPlace")] place: JsValue,
@@ -54,7 +54,7 @@ pub fn begin_conversation(
     facade::begin_conversation(record(place)?, payer, nonce, consumer, record(model)?, deposit).map_err(thrown)
 }
 
-/// What ends a session of the wallet's after its time is over.
+/// The call that requests the end of the wallet's session and, sent again after the market's dispute window, ends it.
 #[wasm_bindgen(js_name = closeSessionCall, unchecked_return_type = "WalletCall")]
 pub fn close_session_call(
     #[wasm_bindgen(unchecked_param_type = "MarketPlace")] place: JsValue,
@@ -66,7 +66,7 @@ pub fn close_session_call(
     object(&facade::close_session_call(record(place)?, payer, nonce, consumer, record(model)?).map_err(thrown)?)
 }
 
-/// What takes an amount of the wallet's balance out of the market.
+/// The call that withdraws an amount of the wallet's balance from the market.
 #[wasm_bindgen(js_name = withdrawCall, unchecked_return_type = "WalletCall")]
 pub fn withdraw_call(
     #[wasm_bindgen(unchecked_param_type = "MarketPlace")] place: JsValue,

@@ -1,4 +1,4 @@
-//! Which entries of a lorebook a conversation brings up.
+//! Activation of lorebook entries by a conversation.
 
 use std::ops::Range;
 
@@ -11,9 +11,9 @@ use super::{LoreEntry, Lorebook, Macros, Scene};
 use crate::dialogue::Role;
 use crate::digest::DomainHasher;
 
-/// How many messages are searched where the book does not say.
+/// The number of messages searched, if the book gives none.
 const SCAN_DEPTH: usize = 4;
-/// How often what was recalled is searched again: a chain of entries that call one another must end.
+/// The number of rounds in which recalled text is searched again: a chain of entries that call one another must end.
 const MAX_ROUNDS: usize = 16;
 
 /// An entry that is part of the prompt.
@@ -27,13 +27,13 @@ pub(super) struct Active<'a> {
 }
 
 impl Active<'_> {
-    /// How many messages from the end it goes, where it goes into the conversation.
+    /// The number of messages from the end at which it stands, if it goes into the conversation.
     pub(super) fn depth(&self) -> Option<usize> {
         let own = self.decorators.position.is_none() && self.decorators.reverse_depth.is_none();
         self.decorators.depth.or_else(|| self.rules.depth.filter(|_| own).map(|(depth, _)| depth))
     }
 
-    /// Whose words it is there.
+    /// The role of its text there.
     pub(super) fn role(&self) -> Role {
         self.decorators.role.or_else(|| self.rules.depth.map(|(_, role)| role)).unwrap_or(Role::System)
     }
@@ -50,7 +50,7 @@ pub(super) fn active<'a>(
     let candidates: Vec<Candidate<'_>> = entries.map(|(i, e)| Candidate::new(i, e, macros)).collect();
     let mut states = vec![State::Waiting; candidates.len()];
     let mut text = Searched::new(scene);
-    // Which round of recalling this is; 0 is the conversation itself.
+    // The round of recalling; 0 is the conversation itself.
     let mut level = 0;
     for _ in 0..MAX_ROUNDS {
         let mut changed = false;
@@ -107,7 +107,7 @@ fn keep_budget(active: &mut Vec<Active<'_>>, book: &Lorebook, scene: &Scene<'_>)
     let Some(budget) = book.token_budget.and_then(|b| usize::try_from(b).ok()).or(scene.lore_budget) else {
         return Vec::new();
     };
-    // Highest priority first; at equal priority, what is inserted earlier.
+    // Highest priority first; at equal priority, the one inserted earlier.
     active.sort_by_key(|a| {
         let priority = std::cmp::Reverse(a.entry.priority.unwrap_or(0));
         (!a.rules.beyond_budget, a.decorators.ignore_on_max_context, priority, a.entry.insertion_order, a.index)
@@ -173,7 +173,7 @@ impl<'a> Candidate<'a> {
         Self { index, entry, decorators, rules, text, keys, secondary }
     }
 
-    /// What its probability decides in this scene: another prompt of the conversation is another throw.
+    /// Decides by the entry's probability in this scene: another prompt of the conversation is another throw.
     fn lucky(&self, scene: &Scene<'_>) -> bool {
         let Some(probability) = self.rules.probability.filter(|&p| p < 100.0) else { return true };
         let hasher = DomainHasher::new("lazai.lore.v1").part(&scene.seed.to_le_bytes());
@@ -208,7 +208,7 @@ impl<'a> Candidate<'a> {
         self.found(text, from..messages, !rules.not_recalled)
     }
 
-    /// Whether the keys are in some messages, or, where asked, in what was recalled.
+    /// Tells whether the keys are in some messages or, if asked, in recalled text.
     fn found(&self, text: &Searched<'_>, messages: Range<usize>, recalled: bool) -> bool {
         let exact = self.rules.exact;
         let contains = |key: &str| match exact {
@@ -243,14 +243,14 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// Whether a word stands in a text with no letter or digit beside it.
+/// Tells whether a word stands in a text with no letter or digit beside it.
 fn has_word(text: &str, word: &str) -> bool {
     let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     text.match_indices(word)
         .any(|(at, _)| !part(text[..at].chars().next_back()) && !part(text[at + word.len()..].chars().next()))
 }
 
-/// What keys are looked for in: the messages, and what active entries say, each as it is and in lower case.
+/// The text that is searched for keys: the messages, and the content of active entries, each as it is and in lower case.
 struct Searched<'a> {
     messages: Vec<(&'a str, String)>,
     recalled: (String, String),

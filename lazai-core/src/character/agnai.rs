@@ -17,17 +17,17 @@ const NAMES: [(&str, &str); 7] = [
 /// Names that both have.
 const SAME: [&str; 4] = ["name", "scenario", "tags", "creator"];
 
-/// Whether an object is such a character.
+/// Tells whether an object is such a character.
 pub(super) fn looks_like(map: &Map<String, Value>) -> bool {
     let attributes = map.get("persona").and_then(|persona| persona.get("attributes"));
     attributes.is_some_and(Value::is_object) && map.contains_key("name") && !map.contains_key("spec")
 }
 
-/// The card that it comes to; what has no place there is kept among the extensions.
+/// The card of the character; data without a place there is kept among the extensions.
 pub(super) fn card(mut map: Map<String, Value>) -> Map<String, Value> {
     let mut data = Map::new();
     data.insert("description".into(), map.get("persona").map(persona).unwrap_or_default().into());
-    // What people read about it in a list; models never do.
+    // A description for readers of a list; models never see it.
     let notes = map.remove("description").filter(is_filled).unwrap_or_else(|| "".into());
     data.insert("creator_notes".into(), notes);
     for (theirs, ours) in NAMES.into_iter().chain(SAME.map(|name| (name, name))) {

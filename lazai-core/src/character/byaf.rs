@@ -13,7 +13,7 @@ use crate::text::json::filled;
 const NAME: &str = "BYAF";
 pub(super) const MANIFEST: &str = "manifest.json";
 
-/// The card that an archive comes to; nothing if it is no such archive. What was read is taken out of the files.
+/// The card of an archive; `None` if it is no such archive. Takes the files that it reads out of the list.
 pub(super) fn card(files: &mut Vec<EmbeddedFile>, report: &mut Report) -> Result<Option<Vec<u8>>, CardError> {
     let Some(manifest) = take(files, MANIFEST) else { return Ok(None) };
     let manifest = object(&manifest, report)?;
@@ -100,7 +100,7 @@ fn data(
     data
 }
 
-/// `<START>` blocks: of messages in which speakers are named, and of what the character alone says.
+/// `<START>` blocks: of messages in which speakers are named, and of the character's text alone.
 fn examples(messages: &[Map<String, Value>]) -> String {
     let mut out = String::new();
     for message in messages {

@@ -7,7 +7,7 @@ use super::lorebook::{KEPT_V3, Lorebook, kept_v3, put};
 use super::{Asset, CardError, Character, MAX_EMBEDDED_FILES, Spec};
 use crate::report::{Action, Report, excerpt};
 
-/// The six fields of V1: our name, the specification's, and what Pygmalion's older editors wrote.
+/// The six fields of V1: our name, the specification's, and that of Pygmalion's older editors.
 const V1: [(&str, &str); 6] = [
     ("name", "char_name"),
     ("description", "char_persona"),
@@ -30,14 +30,14 @@ pub(super) fn oobabooga_names(map: &mut Map<String, Value>) {
     }
 }
 
-/// Whether a value looks like the `data` of a card that does not say what it is.
+/// Tells whether a value looks like the `data` of a card without a `spec`.
 pub(super) fn looks_like_data(data: &Value) -> bool {
     let own = V1[1..].iter().map(|(name, _)| *name).chain(["system_prompt", "character_book", "alternate_greetings"]);
     data.as_object().is_some_and(|data| own.into_iter().any(|field| data.contains_key(field)))
 }
 
-/// Whether an object looks like a V1 card. Many things have a name and a description; one of the other fields tells, or
-/// that there is nothing else.
+/// Tells whether an object looks like a V1 card. Many objects have a name and a description; a V1 card also has one of the
+/// other fields, or nothing else at all.
 pub(super) fn looks_like_v1(map: &Map<String, Value>) -> bool {
     let has = |(name, old): &(&str, &str)| map.contains_key(*name) || map.contains_key(*old);
     let all_known = || map.keys().all(|key| V1.iter().any(|(name, old)| key == name || key == old));
@@ -149,7 +149,7 @@ fn read_v1(mut map: Map<String, Value>, report: &mut Report) -> Result<Character
 }
 
 fn read_data(mut map: Map<String, Value>, report: &mut Report) -> Result<Character, CardError> {
-    // What a V2 export of ours kept of V3.
+    // V3 data that one of our V2 exports kept.
     if let Some(Value::Object(kept)) = kept_v3(&mut map) {
         for (key, value) in kept {
             map.entry(key).or_insert(value);
@@ -232,13 +232,14 @@ fn read_assets(fields: &mut Fields<'_>) -> Result<Vec<Asset>, CardError> {
 }
 
 impl Character {
-    /// A V2 card. What V2 has no field for waits under `extensions["lazai/v3"]` and is found again by [`import`](super::import).
+    /// A V2 card. Data without a field in V2 is kept under `extensions["lazai/v3"]`, and [`import`](super::import) finds it
+    /// again.
     #[must_use]
     pub fn to_v2_json(&self) -> Value {
         let mut data = self.common(false);
         let mut kept = Map::new();
         self.only_v3(&mut kept);
-        // An empty list is what V3 requires and V2 does not know.
+        // V3 requires an empty list, and V2 does not know it.
         kept.retain(|_, value| value.as_array().is_none_or(|list| !list.is_empty()));
         let mut extensions = self.extensions.clone();
         if !kept.is_empty() {

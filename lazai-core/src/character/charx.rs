@@ -13,7 +13,7 @@ const CARD: &str = "card.json";
 /// The first local file header of a ZIP archive.
 const LOCAL_HEADER: &[u8] = b"PK\x03\x04";
 
-/// Whether bytes are a ZIP archive, or a JPEG image or program with one behind it.
+/// Tells whether bytes are a ZIP archive, or a JPEG image or program with one behind it.
 pub(super) fn is_charx(bytes: &[u8]) -> bool {
     let stub = bytes.starts_with(&[0xFF, 0xD8, 0xFF]) || bytes.starts_with(b"MZ") || bytes.starts_with(b"\x7fELF");
     bytes.starts_with(b"PK") || (stub && archive(bytes).is_some())
@@ -62,7 +62,7 @@ pub(super) fn read(bytes: &[u8], report: &mut Report) -> Result<(Vec<u8>, Contai
         };
         let (what, max) =
             if path == CARD { ("card.json", MAX_CARD_BYTES) } else { ("an embedded file", MAX_EMBEDDED_FILE_BYTES) };
-        // The declared size may lie: what is read is counted, too.
+        // The declared size may be false: the bytes read are counted, too.
         if file.size() > max as u64 {
             return Err(CardError::TooLarge { what, bytes: file.size(), max: max as u64 });
         }
@@ -100,7 +100,7 @@ pub(super) fn read(bytes: &[u8], report: &mut Report) -> Result<(Vec<u8>, Contai
     Ok((card, Container::Byaf, files))
 }
 
-/// Whether a path stays inside a folder that the archive is unpacked into.
+/// Tells whether a path stays inside the folder that the archive is unpacked into.
 fn safe(path: &str) -> bool {
     !path.starts_with(['/', '\\'])
         && !path.contains([':', '\0'])

@@ -5,7 +5,7 @@
 
 use crate::dialogue::Role;
 
-/// What the head of an entry asks for.
+/// The decorators in the head of an entry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Decorators {
     pub activate_only_after: Option<usize>,
@@ -27,7 +27,7 @@ pub(super) struct Decorators {
     pub without_post_history: bool,
 }
 
-/// Where an entry goes by name.
+/// A named place of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     BeforeDescription,
@@ -40,7 +40,7 @@ pub(super) enum Place {
 pub(super) fn split(content: &str) -> (Decorators, &str) {
     let mut decorators = Decorators::default();
     let mut rest = content;
-    // Whether a fallback would still be used.
+    // True while a fallback would still be used.
     let mut open = false;
     loop {
         let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));

@@ -13,10 +13,10 @@ use super::placeholder::{Placeholders, Who, is_placeholder, who};
 use super::{CardError, Character, LoreEntry, Lorebook, Macros};
 use crate::report::{Action, Report};
 
-/// Where fields that a card has no place for are kept.
+/// The key of fields that a card has no place for.
 const KEPT: &str = "lazai/eliza";
 
-/// Whether an object looks like an Eliza character.
+/// Tells whether an object looks like an Eliza character.
 pub(super) fn looks_like_eliza(map: &Map<String, Value>) -> bool {
     let own =
         ["bio", "messageExamples", "message_examples", "modelProvider", "postExamples", "post_examples", "adjectives"];
@@ -98,7 +98,7 @@ pub(super) fn read(mut map: Map<String, Value>, report: &mut Report) -> Result<C
     Ok(character)
 }
 
-/// Field names under which people keep what must stay theirs.
+/// Field names that people use for secrets.
 const SECRET_NAMES: [&str; 11] = [
     "secret",
     "apikey",
@@ -116,7 +116,7 @@ const SECRET_NAMES: [&str; 11] = [
 const SECRET_BEGINNINGS: [&str; 9] =
     ["sk-", "ghp_", "github_pat_", "xoxb-", "xoxp-", "AKIA", "AIza", "-----BEGIN", "hf_"];
 
-/// Removes secrets anywhere inside; notes where they were, never what they were.
+/// Removes secrets anywhere inside; notes their places, never their values.
 fn remove_secrets(map: &mut Map<String, Value>, path: &str, report: &mut Report) {
     let keys: Vec<String> = map.keys().cloned().collect();
     for key in keys {
@@ -163,7 +163,7 @@ fn is_secret(value: &Value) -> bool {
         || text.starts_with("-----BEGIN")
 }
 
-/// Who says what.
+/// Speakers and their words.
 type Conversation = Vec<(String, String)>;
 
 /// Version 0: lists of `{user, content: {text}}`; version 1: `name` for `user`; version 2: `{examples: [...]}`.
@@ -218,7 +218,7 @@ fn is_character(speaker: &str, name: &str) -> bool {
     speaker.eq_ignore_ascii_case(name) || who(speaker) == Some(Who::Character)
 }
 
-/// The one speaker of the examples who is not a placeholder, speaking most.
+/// The speaker of the examples who is not a placeholder and speaks most.
 fn guess_name(examples: &[Conversation]) -> Option<String> {
     let speakers: Vec<&str> = examples
         .iter()

@@ -11,9 +11,9 @@ pub enum CardError {
     Damaged {
         /// `PNG` or `CHARX`.
         container: &'static str,
-        /// Where the fault is, from 0.
+        /// The offset of the fault, from 0.
         offset: u64,
-        /// What was expected.
+        /// The expectation.
         reason: String,
     },
     /// This build reads no cards inside images and archives.
@@ -29,7 +29,7 @@ pub enum CardError {
         line: usize,
         /// Column of the fault, from 1.
         column: usize,
-        /// What was expected.
+        /// The expectation.
         reason: String,
     },
     /// An image or archive in which no card is.
@@ -37,27 +37,27 @@ pub enum CardError {
     NoCard {
         /// `PNG` or `CHARX`.
         container: &'static str,
-        /// Where a card would be.
+        /// The place where a card would be.
         expected: &'static str,
     },
     /// The character has no name.
     #[error("the character has no name: {field} is empty")]
     NoName {
-        /// Where it is expected.
+        /// The field that holds it.
         field: &'static str,
     },
     /// JSON that describes something else.
     #[error("not a character: {reason}")]
     NotACharacter {
-        /// What was found.
+        /// The finding.
         reason: String,
     },
     /// More than a limit allows.
     #[error("{what} of {bytes} bytes exceeds the limit of {max}")]
     TooLarge {
-        /// What is too large.
+        /// The part that is too large.
         what: &'static str,
-        /// How large it is, or how far it was read.
+        /// Its size, or the number of bytes read.
         bytes: u64,
         /// The limit.
         max: u64,
@@ -65,9 +65,9 @@ pub enum CardError {
     /// More of something than a limit allows.
     #[error("{found} {what} exceed the limit of {max}")]
     TooMany {
-        /// Of what.
+        /// The kind of thing.
         what: &'static str,
-        /// How many there are.
+        /// The number found.
         found: usize,
         /// The limit.
         max: usize,
@@ -75,7 +75,7 @@ pub enum CardError {
     /// Another `spec` than the known ones.
     #[error("spec is {found:?}, expected \"chara_card_v2\" or \"chara_card_v3\"")]
     UnknownSpec {
-        /// What the card says.
+        /// The card's `spec`.
         found: String,
     },
 }

@@ -6,9 +6,9 @@ use crate::report::{Action, Report};
 pub(super) use crate::text::json::kind;
 use crate::text::json::plain;
 
-/// A JSON object whose known fields are taken one by one; what is left is unknown, and kept.
+/// A JSON object whose known fields are taken one by one; the rest is unknown, and kept.
 ///
-/// A field of another type than expected is converted where the meaning is clear, and noted either way.
+/// A field of another type than expected is converted if the meaning is clear, and noted either way.
 pub(super) struct Fields<'a> {
     map: Map<String, Value>,
     path: String,
@@ -20,7 +20,7 @@ impl<'a> Fields<'a> {
         Self { map, path: path.into(), report }
     }
 
-    /// What was not taken.
+    /// The fields that were not taken.
     pub(super) fn rest(self) -> Map<String, Value> {
         self.map
     }

@@ -1,4 +1,4 @@
-//! Finding out what a file is, and reading the character in it.
+//! Detects the format of a file, and reads the character in it.
 
 use std::borrow::Cow;
 
@@ -44,7 +44,7 @@ impl Spec {
     }
 }
 
-/// What a character came in.
+/// The container of a character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -74,18 +74,18 @@ pub struct EmbeddedFile {
     pub bytes: Vec<u8>,
 }
 
-/// A character as it was read, and what happened on the way.
+/// An imported character, with the import's report.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Imported {
     /// The character.
     pub character: Character,
     /// The format it was in.
     pub spec: Spec,
-    /// What that came in.
+    /// The container of that format.
     pub container: Container,
     /// Files that came along; cards name them by `embeded://path` or `__asset:path`.
     pub files: Vec<EmbeddedFile>,
-    /// What was dropped or repaired.
+    /// Notes on data dropped or repaired.
     pub report: Report,
 }
 
@@ -102,7 +102,7 @@ pub fn import(bytes: &[u8]) -> Result<Imported, CardError> {
     from_json(&json, container, files, report)
 }
 
-/// The JSON of a card, what it came in, and the files that came along.
+/// The JSON of a card, its container, and the files that came along.
 type Unpacked<'a> = (Cow<'a, [u8]>, Container, Vec<EmbeddedFile>);
 
 #[cfg(feature = "cards")]
@@ -178,7 +178,7 @@ fn from_json(
     Ok(Imported { character, spec, container, files, report })
 }
 
-/// Reads a JSON object, in whatever it was written, mended where its meaning is clear; or a YAML mapping.
+/// Reads a JSON object in any encoding, repaired if its meaning is clear; or a YAML mapping.
 pub(super) fn object(bytes: &[u8], report: &mut Report) -> Result<Map<String, Value>, CardError> {
     json_or_yaml(bytes, report).map(|(map, _)| map)
 }
@@ -212,7 +212,8 @@ fn json_or_yaml(json: &[u8], report: &mut Report) -> Result<(Map<String, Value>,
     }
 }
 
-/// Whether a text begins as a YAML mapping does: a name, a colon, and then a space or the line's end; and goes on with another.
+/// Tells whether a text begins as a YAML mapping does: a name, a colon, and then a space or the line's end; and goes on
+/// with another.
 pub(crate) fn looks_like_yaml(text: &str) -> bool {
     let is_key = |line: &str| {
         line.split_once(':').is_some_and(|(key, rest)| {

@@ -1,9 +1,10 @@
-//! A character, out of whatever its creator has, and back.
+//! Characters: imported from the common formats, and exported again.
 //!
 //! [`import`] reads Character Cards V1, V2 and V3 as JSON, inside PNG, APNG and WebP images and as CHARX archives, and
-//! Eliza's `character.json`. All become one [`Character`]; fields that no specification names survive a round trip;
-//! what could not be taken as it was stands in the [`Report`]. [`Lorebook`] says what is heeded of whose lorebooks. [`Character::prompt`](Character::prompt) builds
-//! what a model is sent: lorebook entries that the conversation activates, decorators, macros.
+//! Eliza's `character.json`. All become one [`Character`]; fields that no specification names survive a round trip; the
+//! [`Report`] notes data that was changed or dropped. [`Lorebook`] lists the fields that are heeded of each maker's
+//! lorebooks. [`Character::prompt`](Character::prompt) builds the prompt for a model: lorebook entries that the
+//! conversation activates, decorators, macros.
 //!
 //! Formats: [V1](https://github.com/malfoyslastname/character-card-spec-v2/blob/main/spec_v1.md),
 //! [V2](https://github.com/malfoyslastname/character-card-spec-v2),
@@ -62,21 +63,21 @@ pub const MAX_LORE_ENTRIES: usize = 16_384;
 /// Absent optional fields stay absent when a card is written again.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Character {
-    /// What it is called; replaces `{{char}}` unless there is a nickname.
+    /// Its name; replaces `{{char}}` unless there is a nickname.
     pub name: String,
-    /// Who it is.
+    /// Its description.
     pub description: String,
-    /// How it is, in a few words.
+    /// Its personality, in a few words.
     pub personality: String,
-    /// Where the conversation takes place.
+    /// The scene of the conversation.
     pub scenario: String,
-    /// What it says first.
+    /// Its first message.
     pub first_message: String,
     /// Examples of how it speaks: blocks after `<START>`, lines `{{user}}: …` and `{{char}}: …`.
     pub message_examples: String,
     /// For people who use the card; never part of a prompt.
     pub creator_notes: String,
-    /// Replaces the host's system prompt where not empty; `{{original}}` stands for the host's.
+    /// Replaces the host's system prompt if it is not empty; `{{original}}` stands for the host's.
     pub system_prompt: String,
     /// Comes after the conversation; `{{original}}` as above.
     pub post_history_instructions: String,
@@ -86,7 +87,7 @@ pub struct Character {
     pub group_only_greetings: Vec<String>,
     /// Words to find it by; never part of a prompt.
     pub tags: Vec<String>,
-    /// Who made the card.
+    /// The author of the card.
     pub creator: String,
     /// The creator's own version of the card.
     pub character_version: String,
@@ -94,7 +95,7 @@ pub struct Character {
     pub nickname: Option<String>,
     /// The notes in other languages, by ISO 639-1 code.
     pub creator_notes_multilingual: BTreeMap<String, String>,
-    /// Where the card comes from: ids and addresses, only ever added to.
+    /// The origin of the card: ids and addresses, only ever added to.
     pub source: Vec<String>,
     /// Seconds since 1970 (UTC); 0 where the creator hides it.
     pub creation_date: Option<i64>,
@@ -102,7 +103,7 @@ pub struct Character {
     pub modification_date: Option<i64>,
     /// Pictures, sounds and other files that belong to the card.
     pub assets: Vec<Asset>,
-    /// What it knows, brought up by keywords.
+    /// Its knowledge, brought up by keywords.
     pub lorebook: Option<Lorebook>,
     /// Data of applications, by their own names.
     pub extensions: Map<String, Value>,
@@ -126,7 +127,7 @@ pub struct Asset {
 }
 
 impl Character {
-    /// Reads a card of any format; [`import`] also tells what was repaired and which files came along.
+    /// Reads a card of any format; [`import`] also returns the repairs and the embedded files.
     ///
     /// ```
     /// use lazai_core::character::Character;
@@ -142,7 +143,7 @@ impl Character {
         import(bytes).map(|imported| imported.character)
     }
 
-    /// What replaces `{{char}}`.
+    /// The name that replaces `{{char}}`.
     #[must_use]
     pub fn called(&self) -> &str {
         self.nickname.as_deref().filter(|n| !n.trim().is_empty()).unwrap_or(&self.name)
@@ -157,13 +158,13 @@ impl Character {
         }
     }
 
-    /// First message `n` as somebody is shown it: with its macros filled in.
+    /// First message `n` as a user sees it: with its macros filled in.
     #[must_use]
     pub fn greeting_to(&self, n: usize, user: &str) -> Option<String> {
         self.greeting(n).map(|greeting| self.macros(user).fill(greeting))
     }
 
-    /// What of the character is published with a dataset.
+    /// The part of the character that is published with a dataset.
     #[must_use]
     pub fn profile(&self) -> Profile {
         Profile {
@@ -180,26 +181,27 @@ impl Character {
     }
 }
 
-/// Who speaks: the fields that shape a plain prompt, and whose the character is. Part of a dataset's public part.
+/// The published part of a character: the fields that shape a plain prompt, and the author. Part of a dataset's public
+/// part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
-    /// What it is called; replaces `{{char}}`.
+    /// Its name; replaces `{{char}}`.
     pub name: String,
-    /// Who it is.
+    /// Its description.
     pub description: String,
-    /// How it is, in a few words.
+    /// Its personality, in a few words.
     #[serde(default)]
     pub personality: String,
-    /// Where the conversation takes place.
+    /// The scene of the conversation.
     #[serde(default)]
     pub scenario: String,
-    /// What it says first.
+    /// Its first message.
     #[serde(default, rename = "first_mes")]
     pub first_message: String,
     /// Examples of how it speaks.
     #[serde(default, rename = "mes_example")]
     pub message_examples: String,
-    /// Who made the card.
+    /// The author of the card.
     #[serde(default)]
     pub creator: String,
     /// The creator's own version of the card.
@@ -211,14 +213,14 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Who the character is: description, personality and scenario. A part of what a node tells a model, all of which is
-    /// [`Character::system_prompt`].
+    /// The character's description, personality and scenario. A part of the text that a node gives to a model, all of which
+    /// is [`Character::system_prompt`].
     #[must_use]
     pub fn persona(&self, user: &str) -> String {
         self.fill(&prompt::joined([&self.description, &self.personality, &self.scenario]), user)
     }
 
-    /// How it speaks: its examples, filled in.
+    /// The examples of its speech, filled in.
     #[must_use]
     pub fn examples(&self, user: &str) -> String {
         self.fill(&self.message_examples, user)

@@ -1,8 +1,8 @@
-//! Eliza's placeholders, and what they are in a card.
+//! Eliza's placeholders, and their counterparts in a card.
 //!
-//! `{{user1}}`, `{{name1}}` and their like are the people of the examples, who get names by chance there; `{{name}}` and
+//! `{{user1}}`, `{{name1}}` and their like are the people of the examples, who get random names there; `{{name}}` and
 //! `{{agentName}}` are the character. Eliza's templates fill others with parts of a prompt of its own: in a character's
-//! texts they have nothing to stand for. Sources: `messageExamples`, `composeContext` and the templates of versions 0 and 1.
+//! texts they have no value. Sources: `messageExamples`, `composeContext` and the templates of versions 0 and 1.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ pub(super) enum Who {
     Character,
 }
 
-/// What Eliza's templates fill in, in lower case and in order.
+/// The names that Eliza's templates fill in, in lower case and in order.
 const TEMPLATE: [&str; 31] = [
     "actionexamples",
     "actionnames",
@@ -58,7 +58,7 @@ pub(super) fn who(text: &str) -> Option<Who> {
     by_name(text.trim().strip_prefix("{{")?.strip_suffix("}}")?)
 }
 
-/// Whether a text is a placeholder and nothing else, whosever.
+/// Tells whether a text is a placeholder and nothing else, of any maker.
 pub(super) fn is_placeholder(text: &str) -> bool {
     let text = text.trim();
     text.starts_with('{') && text.ends_with('}') && text.len() > 1
@@ -85,7 +85,7 @@ pub(super) struct Placeholders {
 }
 
 impl Placeholders {
-    /// A text with a card's placeholders; `field` is where it stands.
+    /// A text with a card's placeholders; `field` is its place.
     pub(super) fn replace(&mut self, text: &str, field: &'static str) -> String {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
@@ -113,7 +113,7 @@ impl Placeholders {
         out
     }
 
-    /// Notes what became nothing, once for each field.
+    /// Notes the placeholders that became nothing, once for each field.
     pub(super) fn note(self, report: &mut Report) {
         for (field, names) in self.emptied {
             let names: Vec<String> = names.iter().map(|name| format!("{{{{{name}}}}}")).collect();

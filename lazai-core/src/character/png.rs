@@ -17,7 +17,7 @@ const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 const NAME: &str = "PNG";
 /// A card as base64 with line breaks, and some room.
 const MAX_TEXT_BYTES: usize = MAX_CARD_BYTES / 2 * 3;
-/// Where old exporters put files: `chara-ext-asset_:path`.
+/// The prefix of files by old exporters: `chara-ext-asset_:path`.
 const ASSET: &str = "chara-ext-asset_:";
 
 /// Padded or not, and with stray bits: exporters differ.
@@ -32,7 +32,7 @@ pub(super) fn is_png(bytes: &[u8]) -> bool {
     bytes.starts_with(SIGNATURE)
 }
 
-/// What an image carries.
+/// The contents of an image.
 #[derive(Default)]
 pub(super) struct Found {
     /// The card's JSON.
@@ -48,7 +48,7 @@ pub(super) fn read(bytes: &[u8], report: &mut Report) -> Result<Found, CardError
     for chunk in chunks(bytes) {
         let chunk = match chunk {
             Ok(chunk) => chunk,
-            // The card is what was asked for; a damaged end of the image is no reason to refuse it.
+            // The card counts; a damaged end of the image is no reason to refuse it.
             Err(error) if chara.is_some() || ccv3.is_some() => {
                 report.note(Action::Dropped, "PNG", format!("rest of the image: {error}"));
                 break;
@@ -99,7 +99,7 @@ pub(super) fn read(bytes: &[u8], report: &mut Report) -> Result<Found, CardError
             (None, None) => {}
         }
     }
-    // Where both are given, `chara` is a copy for readers of V2.
+    // If both are given, `chara` is a copy for readers of V2.
     for (content, place) in [ccv3, chara].into_iter().flatten() {
         if is_json_object(&content) {
             found.json = content;

@@ -1,4 +1,4 @@
-//! What a model is sent for a character in a conversation.
+//! The prompt that a model gets for a character in a conversation.
 
 use super::Character;
 use super::activate::{Active, active};
@@ -7,23 +7,23 @@ use super::lorebook::Where;
 use super::macros::Filler;
 use crate::dialogue::{Message, Role};
 
-/// A conversation as it stands, and what the host adds to it.
+/// The state of a conversation, and the host's additions.
 pub struct Scene<'a> {
     /// The user's name.
     pub user: &'a str,
-    /// What was said so far.
+    /// The messages so far.
     pub history: &'a [Message],
     /// The host's own system prompt; cards can replace it.
     pub system: &'a str,
     /// The host's own text after the conversation; cards can replace it.
     pub post_history: &'a str,
-    /// Which greeting opened the conversation, if one did.
+    /// The index of the greeting that opened the conversation, if one did.
     pub greeting: Option<usize>,
     /// Seed of `{{random:…}}` and the like; the same for a whole conversation keeps `{{pick:…}}` stable.
     pub seed: u64,
-    /// What time it is, in seconds since 1970 (UTC), for `{{time}}` and the like; they become nothing without one.
+    /// The time, in seconds since 1970 (UTC), for `{{time}}` and the like; without it, they become nothing.
     pub now_s: Option<u64>,
-    /// How many tokens lorebook entries may take where the book does not say.
+    /// The most tokens that lorebook entries may take, if the book gives none.
     pub lore_budget: Option<usize>,
     /// Counts the tokens of a text.
     pub count_tokens: &'a dyn Fn(&str) -> usize,
@@ -53,14 +53,14 @@ impl std::fmt::Debug for Scene<'_> {
     }
 }
 
-/// What a model is sent.
+/// The prompt for a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prompt {
-    /// Card and active lore, then the conversation with lore put into it, then what comes after.
+    /// Card and active lore, then the conversation with lore put into it, then the text that comes after.
     pub messages: Vec<Message>,
-    /// Which lorebook entries are in it, by index, in order of insertion.
+    /// The lorebook entries in it, by index, in order of insertion.
     pub lore: Vec<usize>,
-    /// Which active entries did not fit the budget.
+    /// The active entries that did not fit the budget.
     pub left_out: Vec<usize>,
 }
 

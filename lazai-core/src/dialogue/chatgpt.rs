@@ -11,7 +11,7 @@ use super::speaker::{Line, Who, may_be_learnt};
 use crate::report::Action;
 use crate::text::json::is_filled;
 
-/// Whether a record is such a conversation: messages by id, each with the one before it.
+/// Tells whether a record is such a conversation: messages by id, each with the one before it.
 pub(super) fn looks_like(map: &Map<String, Value>) -> bool {
     let nodes = map.get("mapping").and_then(Value::as_object);
     nodes.is_some_and(|nodes| {
@@ -19,7 +19,7 @@ pub(super) fn looks_like(map: &Map<String, Value>) -> bool {
     })
 }
 
-/// What is said on the branch that the conversation ended with.
+/// The messages on the branch that the conversation ended with.
 pub(super) fn lines(map: &Map<String, Value>, line: u64, parsed: &mut Parsed) -> Vec<Line> {
     let Some(nodes) = map.get("mapping").and_then(Value::as_object) else { return Vec::new() };
     let branch = branch(nodes, map.get("current_node").and_then(Value::as_str));
@@ -42,7 +42,8 @@ pub(super) fn lines(map: &Map<String, Value>, line: u64, parsed: &mut Parsed) ->
     lines
 }
 
-/// From the first message to the last: what a leaf has above it. Without a leaf that is named, the way down by the last child.
+/// The messages from the first to the last: the leaf and everything above it. Without a named leaf, the way down by the
+/// last child.
 fn branch<'a>(nodes: &'a Map<String, Value>, leaf: Option<&'a str>) -> Vec<(&'a str, &'a Value)> {
     let (mut branch, mut seen) = (Vec::new(), BTreeSet::new());
     let known = leaf.filter(|leaf| nodes.contains_key(*leaf));

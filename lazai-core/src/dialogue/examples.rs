@@ -6,7 +6,7 @@ use super::read::Parsed;
 use super::speaker::{self, Line, Who, who};
 use crate::report::{Action, Note};
 
-/// Whether a text has blocks, or begins with a speaker.
+/// Tells whether a text has blocks, or begins with a speaker.
 pub(super) fn looks_like(head: &str, options: &Options) -> bool {
     let marked = head.lines().any(starts_block);
     let first = head.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
@@ -18,19 +18,19 @@ fn starts_block(line: &str) -> bool {
     line.trim_start().get(..7).is_some_and(|start| start.eq_ignore_ascii_case("<START>"))
 }
 
-/// A block's messages: a line without a speaker goes on with the message before.
+/// A block's messages: a line without a speaker continues the message before.
 pub(super) fn parse(text: &str, notes: Vec<Note>, line: u64, options: &Options) -> Parsed {
     parse_known(text, line, options, Parsed { dialogue: None, notes })
 }
 
-/// Two speakers of whom nothing is known but that one of them spoke first, as users do in examples.
+/// Two speakers without known roles; the one who spoke first counts as the user, as in examples.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Two {
     user: String,
     character: String,
 }
 
-/// The two who speak in the first block that has two speakers, where nobody known speaks anywhere.
+/// The two speakers of the first block that has two, if no known speaker speaks anywhere.
 pub(super) fn two(head: &str, options: &Options) -> Option<Two> {
     if head.lines().any(|line| speaker(line, options).is_some()) {
         return None;
@@ -47,7 +47,7 @@ fn plain_name(line: &str) -> Option<&str> {
     (plain && words.starts_with(' ')).then(|| name.trim())
 }
 
-/// Whether the lines of a text begin with names, some of them again and again, as in a play.
+/// Tells whether the lines of a text begin with names, some of them again and again, as in a play.
 pub(super) fn names_speakers(head: &str) -> bool {
     let names: Vec<&str> = head.lines().filter_map(plain_name).collect();
     names.len() > 2 && names.len() * 2 > head.lines().count() && names.iter().skip(1).any(|name| *name == names[0])
@@ -103,7 +103,7 @@ fn parse_known(text: &str, line: u64, options: &Options, mut parsed: Parsed) -> 
     parsed.finish(format!("line-{line}"), &options.contributor, line, said)
 }
 
-/// Somebody whom a line seems to begin with: up to three words that begin as names do, a colon and a space.
+/// The speaker that a line seems to begin with: up to three words that begin as names do, a colon and a space.
 fn other_speaker(line: &str) -> Option<(&str, &str)> {
     let (name, words) = line.split_once(':')?;
     let mut parts = name.split(' ');
@@ -114,7 +114,7 @@ fn other_speaker(line: &str) -> Option<(&str, &str)> {
     (plain && words.starts_with(' ') && !words.trim().is_empty()).then_some((name, words))
 }
 
-/// Who speaks in a line, and what.
+/// The speaker of a line, and the words.
 fn speaker<'a>(line: &'a str, options: &Options) -> Option<(Role, &'a str)> {
     let (name, words) = line.split_once(':')?;
     let role = match name.trim().to_ascii_lowercase().as_str() {

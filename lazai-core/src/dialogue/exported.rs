@@ -1,4 +1,4 @@
-//! What chat programs and makers of training data write in their own way, as the list of messages that it stands for.
+//! Converts the formats of chat programs and of makers of training data to lists of messages.
 
 use std::borrow::Cow;
 
@@ -7,10 +7,10 @@ use serde_json::{Map, Value, json};
 use super::Role;
 use crate::text::json::is_filled;
 
-/// Who writes a record so.
+/// The maker of such a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Maker {
-    /// Pairs of what the user and the character said.
+    /// Pairs of a user's and the character's text.
     Oobabooga(&'static str),
     /// The conversation in an object of its own.
     OpenWebUi,
@@ -47,19 +47,19 @@ fn maker(map: &Map<String, Value>) -> Option<Maker> {
             return Some(Maker::Messenger);
         }
     }
-    // Where the answers are plain texts, they are a response's field.
+    // If the answers are plain texts, they are a response's field.
     let lists = |name: &&str| map.get(*name).is_some_and(|answer| messages_of(answer).is_some());
     let asked = ["prompt", "conversations", "messages"].iter().any(|name| map.get(*name).is_some_and(is_filled));
     let answer = ["chosen", "completion"].into_iter().find(lists);
     answer.filter(|name| asked || *name == "chosen").map(Maker::Preference)
 }
 
-/// Whether a record is one that [`unfolded`] unfolds.
+/// Tells whether [`unfolded`] unfolds a record.
 pub(super) fn looks_like(map: &Map<String, Value>) -> bool {
     maker(map).is_some()
 }
 
-/// A record with its messages in a list, whoever wrote it.
+/// A record with its messages in a list, from any maker.
 pub(super) fn unfolded(map: &Map<String, Value>) -> Cow<'_, Map<String, Value>> {
     let Some(maker) = maker(map) else { return Cow::Borrowed(map) };
     let list = |name: &str| map.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
@@ -82,7 +82,7 @@ fn by_turns((text, role): (&Value, &Role)) -> Value {
     json!({"role": role.as_str(), "content": text})
 }
 
-/// What the character says before the user does has this in the user's place.
+/// The placeholder for the user's text, if the character speaks first.
 const NOBODY: &str = "<|BEGIN-VISIBLE-CHAT|>";
 
 fn pair(turn: &Value) -> Vec<Value> {
@@ -92,7 +92,7 @@ fn pair(turn: &Value) -> Vec<Value> {
     said.iter().filter_map(|(text, role)| Some(by_turns(((*text)?, role)))).collect()
 }
 
-/// The version of a message that is shown. An answer in steps is what its blocks of text say.
+/// The version of a message that is shown. An answer in steps is the text of its blocks.
 fn shown(message: &Value) -> Option<Value> {
     let selected = message.get("currentlySelected").and_then(Value::as_u64).unwrap_or(0);
     let version = message.get("versions")?.get(usize::try_from(selected).ok()?)?;

@@ -1,4 +1,4 @@
-//! Formats, what they may leave unsaid, and what can be wrong with a file.
+//! Formats, defaults for omitted information, and errors of files.
 
 use thiserror::Error;
 
@@ -12,13 +12,13 @@ pub enum DialogueError {
     /// The source failed.
     #[error("{reason}")]
     Io {
-        /// What the operating system says.
+        /// The operating system's error.
         reason: String,
     },
     /// One conversation of a chat log or table is too large.
     #[error("line {line}: a conversation exceeds the limit of {max} bytes")]
     TooLarge {
-        /// Where the limit was reached.
+        /// The line at the limit.
         line: u64,
         /// The limit.
         max: usize,
@@ -26,7 +26,7 @@ pub enum DialogueError {
     /// No known format.
     #[error("no known format of dialogues: {reason}")]
     UnknownFormat {
-        /// What was found.
+        /// The finding.
         reason: String,
     },
 }
@@ -50,7 +50,7 @@ impl From<std::io::Error> for DialogueError {
     }
 }
 
-/// How a file writes conversations.
+/// The format of a file of conversations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Format {
@@ -89,10 +89,10 @@ impl Format {
     }
 }
 
-/// What a file may leave unsaid.
+/// Defaults for information a file omits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Who wrote dialogues that do not say so.
+    /// The contributor of dialogues that name none.
     pub contributor: String,
     /// Name of the character, for formats that name speakers.
     pub character: Option<String>,

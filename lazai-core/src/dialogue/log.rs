@@ -10,7 +10,7 @@ use super::speaker::{self, Line, Who, may_be_learnt, same};
 use crate::report::{Action, excerpt};
 use crate::text::json::{is_filled, kind};
 
-/// What SillyTavern writes as names where there is no one name.
+/// SillyTavern's placeholders for a name, if there is no one name.
 const PLACEHOLDERS: [&str; 4] = ["unused", "undefined", "null", "none"];
 
 /// Reads SillyTavern's logs, and lists of bare messages.
@@ -55,19 +55,19 @@ pub(super) fn parse(lines: Vec<(u64, Vec<u8>)>, options: &Options) -> Parsed {
     parsed.finish(id.unwrap_or_else(|| format!("line-{first}")), &options.contributor, first, said)
 }
 
-/// What SillyTavern says about the chat.
+/// Tells whether an object is SillyTavern's header of a chat.
 pub(super) fn is_header(map: &Map<String, Value>) -> bool {
     !map.contains_key("mes")
         && ["user_name", "character_name", "chat_metadata"].iter().any(|field| map.contains_key(*field))
 }
 
-/// A name that a field holds, unless it is one that stands for none.
+/// The name in a field, unless it is a placeholder.
 fn named<'m>(map: &'m Map<String, Value>, field: &str) -> Option<&'m str> {
     let name = map.get(field)?.as_str()?.trim();
     (!name.is_empty() && !PLACEHOLDERS.contains(&name.to_ascii_lowercase().as_str())).then_some(name)
 }
 
-/// Who the character is: who the caller says; else whom the header names, if they speak; else who speaks first and is neither
+/// The character's name: the caller's; else the header's, if that one speaks; else that of the first speaker who is neither
 /// the user nor a narrator.
 fn character_of<'a>(
     lines: impl Iterator<Item = &'a Map<String, Value>> + Clone,
@@ -84,10 +84,10 @@ fn character_of<'a>(
     }
 }
 
-/// Under what names programs speak.
+/// The names under which programs speak.
 const PROGRAMS: [&str; 4] = ["sillytavern system", "system", "narrator", "note"];
 
-/// Whether a line is of somebody who is neither the user nor the program.
+/// Tells whether a line is of somebody who is neither the user nor the program.
 fn is_somebody(map: &Map<String, Value>) -> bool {
     let is_program = || named(map, "name").is_some_and(|name| PROGRAMS.iter().any(|program| same(name, program)));
     !is_program() && !flag(map, "is_user") && !flag(map, "is_system") && !is_narrated(map)
@@ -97,7 +97,7 @@ fn flag(map: &Map<String, Value>, name: &str) -> bool {
     map.get(name).is_some_and(|v| v.as_bool().unwrap_or(v.as_i64() == Some(1)))
 }
 
-/// What the `/sys` command writes, which nobody says; `/comment` is for readers of the log alone.
+/// Tells whether the `/sys` command wrote a line, which nobody says; `/comment` is for readers of the log alone.
 fn is_narrated(map: &Map<String, Value>) -> bool {
     extra_type(map).is_some()
 }
@@ -106,7 +106,7 @@ fn extra_type(map: &Map<String, Value>) -> Option<&str> {
     map.get("extra")?.get("type")?.as_str().filter(|kind| !kind.is_empty())
 }
 
-/// Who the character of a log is, as far as its beginning tells.
+/// The name of a log's character, as far as its beginning tells.
 pub(super) fn character(map: &Map<String, Value>) -> Option<String> {
     let said = || named(map, "name").filter(|_| map.contains_key("mes") && is_somebody(map));
     named(map, "character_name").or_else(said).map(|name| excerpt(name, 200))

@@ -1,6 +1,6 @@
-//! Conversations, out of the files that people have.
+//! Importers for common chat formats.
 //!
-//! | format | a file of it |
+//! | format | example |
 //! |---|---|
 //! | [`Format::Chat`] | `{"messages": [{"role": "user", "content": "…"}, …]}`, as OpenAI's |
 //! | [`Format::ShareGpt`] | `{"conversations": [{"from": "human", "value": "…"}, …]}` |
@@ -11,11 +11,11 @@
 //! | [`Format::Examples`] | text in `<START>` blocks, as cards have their examples |
 //! | [`Format::Csv`] | a table of prompts and responses, or of roles and contents |
 //!
-//! [`Format::Chat`] is also what Claude, Open WebUI, LM Studio, LibreChat, oobabooga's web UI, Agnai, Gemini, Messenger, Discord's and
-//! Telegram's exports, PIPPA, UltraChat and data of preferences are read as: each has its messages in a place of its own.
+//! [`Format::Chat`] also covers Claude, Open WebUI, LM Studio, LibreChat, oobabooga's web UI, Agnai, Gemini, Messenger,
+//! Discord's and Telegram's exports, PIPPA, UltraChat and data of preferences: each has its messages in a place of its own.
 //!
-//! JSON comes as lines, as one list, or as objects one after another. [`Reader`] tells formats apart by content and
-//! reads any size in constant memory; [`read_all`] reads what is in memory.
+//! JSON comes as lines, as one list, or as objects one after another. [`Reader`] detects the format by content and reads
+//! any size in constant memory; [`read_all`] reads bytes in memory.
 //!
 //! ```
 //! use lazai_core::dialogue::{Options, read_all};
@@ -45,7 +45,7 @@ pub(crate) use read::{NAMES_ALONE, NEVER_SPEAKS};
 
 use serde::{Deserialize, Serialize};
 
-/// Who says a message.
+/// The speaker of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -68,7 +68,7 @@ impl Role {
         }
     }
 
-    /// The role that a file means by a name; `None` for tools and for names of people.
+    /// Parses a role name. Returns `None` for tools and personal names.
     ///
     /// ```
     /// use lazai_core::dialogue::Role;
@@ -91,9 +91,9 @@ impl Role {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Message {
-    /// Who says it.
+    /// The speaker.
     pub role: Role,
-    /// What is said.
+    /// The text.
     pub content: String,
 }
 
@@ -108,13 +108,13 @@ impl Message {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dialogue {
-    /// Name of the dialogue; `line-N` where the file gives none.
+    /// Name of the dialogue; `line-N` if the file has none.
     pub id: String,
-    /// Who wrote it.
+    /// The contributor.
     pub contributor: String,
     /// The messages in order.
     pub messages: Vec<Message>,
-    /// Which of the character's messages, by index from 0, are there to be read and not to be learnt: files may say so.
+    /// Messages of the character, by index from 0, that are context and not to be learnt: files may mark them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub context: Vec<u32>,
 }

@@ -15,15 +15,15 @@ use crate::text::{self, Utf8};
 pub const MAX_RECORD_BYTES: usize = 16 << 20;
 /// Largest single conversation of a chat log or table: 64 MiB.
 pub(super) const MAX_CONVERSATION_BYTES: usize = 64 << 20;
-/// How much of a file is looked at to tell what it is.
+/// The number of bytes that are looked at to detect a file's format.
 const HEAD_BYTES: usize = 64 << 10;
-/// How many broken records may come before the first good one.
+/// The number of broken records allowed before the first good one.
 const MAX_BROKEN_AT_START: usize = 64;
 
-/// A record as it was split off, not parsed yet: can be sent to another thread.
+/// A record that is split off and not parsed yet: can be sent to another thread.
 #[derive(Debug, Clone)]
 pub struct Raw {
-    /// Where it begins, from 1.
+    /// Its first line, from 1.
     pub line: u64,
     pub(super) body: Body,
 }
@@ -49,9 +49,9 @@ pub(super) enum Body {
     Json(Vec<u8>),
     /// Lines of a chat log with their numbers.
     Log(Vec<(u64, Vec<u8>)>),
-    /// A block of text, and what is to be noted of it.
+    /// A block of text, with notes on it.
     Block(String, Vec<Note>),
-    /// As a block, of speakers whom the file does not say more of than their names.
+    /// A block whose speakers have names, but no known roles.
     Between(Box<examples::Two>, String, Vec<Note>),
     /// The lines of WhatsApp's export.
     WhatsApp(String, Vec<Note>),
@@ -67,12 +67,12 @@ pub(crate) const NEVER_SPEAKS: &str = "the character never speaks";
 /// Why a text like a play is not read.
 pub(crate) const NAMES_ALONE: &str = "its lines begin with names; say who the character is";
 
-/// What became of a record.
+/// A parsed record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Parsed {
     /// The dialogue, if it can be used.
     pub dialogue: Option<Dialogue>,
-    /// What was dropped, merged or repaired.
+    /// Notes on data dropped, merged or repaired.
     pub notes: Vec<Note>,
 }
 
@@ -92,7 +92,7 @@ impl Parsed {
             }
             let role = next.message.role;
             match kept.last_mut().filter(|last| last.message.role == role) {
-                // What is learnt and what is not cannot be one message.
+                // A learnt text and one that is not cannot be one message.
                 Some(last) if role == Role::Assistant && last.learnt != next.learnt => {
                     let reason = "not to be learnt, and beside a reply that is";
                     let unlearnt = if last.learnt { next } else { std::mem::replace(last, next) };
@@ -126,12 +126,12 @@ pub struct RawReader<R> {
     waiting: VecDeque<Raw>,
     format: Format,
     options: Options,
-    /// Whether records are messages, of which many make one dialogue.
+    /// True if records are messages, of which many make one dialogue.
     whole: bool,
     character: Option<String>,
-    /// The two who speak in blocks, where nobody known does.
+    /// The two speakers of blocks without known speakers.
     two: Option<examples::Two>,
-    /// What is to be noted of the file's encoding.
+    /// A note on the file's encoding.
     encoding: Option<String>,
 }
 
@@ -186,7 +186,7 @@ impl<R: Read> RawReader<R> {
         Ok(this)
     }
 
-    /// What the file is.
+    /// The file's format.
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
@@ -198,7 +198,7 @@ impl<R: Read> RawReader<R> {
         self.character.as_deref()
     }
 
-    /// What is to be noted of the file itself.
+    /// A note on the file itself.
     #[must_use]
     pub fn note(&self) -> Option<Note> {
         let reason = self.encoding.clone()?;
@@ -211,7 +211,7 @@ impl<R: Read> RawReader<R> {
         for _ in 0..MAX_BROKEN_AT_START {
             let Some(raw) = self.source.next_record()? else { break };
             let map = match &raw.body {
-                // What is to be noted of it is noted when it is parsed.
+                // Its notes are made when it is parsed.
                 Body::Json(bytes) => shape::object(bytes, "", &mut Parsed::default()).ok(),
                 _ => None,
             };
@@ -329,7 +329,7 @@ impl<R: Read> Reader<R> {
         Ok(Self { raw, report, failed: false })
     }
 
-    /// What the file is.
+    /// The file's format.
     #[must_use]
     pub fn format(&self) -> Format {
         self.raw.format
@@ -341,13 +341,13 @@ impl<R: Read> Reader<R> {
         self.raw.character()
     }
 
-    /// What happened so far.
+    /// The report so far.
     #[must_use]
     pub fn report(&self) -> &Report {
         &self.report
     }
 
-    /// What happened.
+    /// The report.
     #[must_use]
     pub fn into_report(self) -> Report {
         self.report
@@ -385,7 +385,7 @@ impl<R> std::fmt::Debug for Reader<R> {
     }
 }
 
-/// All dialogues of a file in memory, and what happened to the rest.
+/// All dialogues of a file in memory, and the report on the rest.
 ///
 /// # Errors
 /// [`DialogueError`].

@@ -16,23 +16,23 @@ pub(super) const PROMPTS: [&str; 7] = ["instruction", "prompt", "question", "que
 pub(super) const RESPONSES: [&str; 10] =
     ["output", "response", "completion", "answer", "assistant", "target", "reply", "chosen", "bot", "character"];
 pub(super) const SYSTEMS: [&str; 4] = ["system", "system_prompt", "systemInstruction", "system_instruction"];
-/// What a prompt is about, where it stands apart.
+/// Fields with the subject of a prompt, if it stands apart.
 pub(super) const INPUTS: [&str; 2] = ["input", "context"];
 pub(super) const CONTRIBUTORS: [&str; 2] = ["contributor", "author"];
 const IDS: [&str; 2] = ["id", "conversation_id"];
-/// Names by which messages in rows of their own say what conversation they are of.
+/// Names of the field with the conversation of a message, if messages are in rows of their own.
 const CONVERSATIONS: [&str; 5] = ["conversation_id", "chat_id", "session_id", "dialogue_id", "thread_id"];
-/// Names under which a list of messages stands.
+/// Names of a field with a list of messages.
 const LISTS: [&str; 6] = ["messages", "conversations", "conversation", "dialogue", "chat_messages", "contents"];
 /// Names of a message's speaker and text.
 const SPEAKERS: [&str; 9] = ["role", "from", "user", "speaker", "author", "sender", "sender_name", "handle", "name"];
 const TEXTS: [&str; 7] = ["content", "value", "text", "message", "msg", "mes", "parts"];
 /// Flags by which a message says whether it is the user's.
 const FLAGS: [&str; 4] = ["is_human", "is_user", "isCreatedByUser", "isUser"];
-/// What a message may hold beside its text, and a dataset does not.
+/// Fields of a message beside its text that a dataset does not hold.
 const BESIDE: [&str; 6] = ["tool_calls", "function_call", "refusal", "reasoning_content", "reasoning", "audio"];
 
-/// What a record is, and whether the records together are one dialogue.
+/// The format of a record, and whether the records together are one dialogue.
 pub(super) fn format(map: &Map<String, Value>) -> Option<(Format, bool)> {
     if exported::looks_like(map) {
         return Some((Format::Chat, false));
@@ -98,7 +98,7 @@ impl Record<'_> {
         Some((name, text))
     }
 
-    /// What sets the scene: a text, or parts of one.
+    /// The system message: a text, or parts of one.
     fn system(&self, parsed: &mut Parsed) -> Option<String> {
         let (name, value) = filled(self.map, &SYSTEMS)?;
         match content_of(value, self.place, parsed) {
@@ -110,7 +110,7 @@ impl Record<'_> {
         }
     }
 
-    /// Who wrote it: a name, an author with a name, or the first of several.
+    /// The contributor: a name, an author with a name, or the first of several.
     fn contributor(&self) -> Option<String> {
         let (_, value) = filled(self.map, &CONTRIBUTORS)?;
         let first = value.as_array().map_or(value, |several| &several[0]);
@@ -179,24 +179,24 @@ pub(super) fn parse(bytes: &[u8], line: u64, options: &Options) -> Parsed {
     parsed.finish(id, &contributor, line, said)
 }
 
-/// Whether an element of a list of messages is a prompt with its response.
+/// Tells whether an element of a list of messages is a prompt with its response.
 fn is_pair(turn: &Map<String, Value>) -> bool {
     let has = |names: &[&'static str]| names.iter().any(|name| turn.get(*name).is_some_and(Value::is_string));
     has(&PROMPTS) && has(&RESPONSES) && !TEXTS.iter().any(|name| turn.contains_key(*name))
 }
 
-/// The first whom a list of messages names beside a flag that says it is not the user.
+/// The first name in a list of messages beside a flag that says it is not the user.
 fn only_bot(messages: &[Value]) -> Option<String> {
     let bots = messages.iter().filter_map(Value::as_object).filter(|message| is_users(message) == Some(false));
     bots.filter_map(name_of).find(|name| Role::from_name(name).is_none()).map(str::to_owned)
 }
 
-/// Whether a record says that its reply is a bad one, as data for preferences do.
+/// Tells whether a record marks its reply as a bad one, as data for preferences do.
 fn is_rejected(map: &Map<String, Value>) -> bool {
     ["label", "kto_tag"].iter().any(|name| map.get(*name) == Some(&Value::Bool(false)))
 }
 
-/// A prompt and its response, with what was said before.
+/// A prompt and its response, with the messages before.
 fn pair(record: &Record<'_>, lines: &mut Vec<Line>, parsed: &mut Parsed) -> Result<(), String> {
     let prompt = record.text(&PROMPTS, parsed);
     let response = record.text(&RESPONSES, parsed);
@@ -232,7 +232,7 @@ fn pair(record: &Record<'_>, lines: &mut Vec<Line>, parsed: &mut Parsed) -> Resu
     Ok(())
 }
 
-/// A bare list of messages, as the object that it stands for.
+/// A bare list of messages, as an object.
 fn of_list(list: Value) -> Map<String, Value> {
     Map::from_iter([("messages".to_owned(), list)])
 }
@@ -275,7 +275,7 @@ pub(super) fn message(value: &Value, options: &Options, place: &str, parsed: &mu
     Ok(Line { place: place.to_owned(), who, text, learnt })
 }
 
-/// Who says a message: by a role or a name, or by a flag.
+/// The speaker of a message: by a role or a name, or by a flag.
 fn speaker_of(map: &Map<String, Value>, options: &Options) -> Result<Who, String> {
     let name = name_of(map);
     let known = name.map(|name| who(name, options));
@@ -290,22 +290,22 @@ fn speaker_of(map: &Map<String, Value>, options: &Options) -> Result<Who, String
     }
 }
 
-/// The role or name that stands in a message.
+/// The role or name in a message.
 fn name_of(map: &Map<String, Value>) -> Option<&str> {
     SPEAKERS.iter().find_map(|name| map.get(*name).and_then(speaker_name))
 }
 
-/// Whether a message's flag says that it is the user's; Agnai has the sender's id in one field or another.
+/// Tells whether a message's flag marks it as the user's; Agnai has the sender's id in one field or another.
 fn is_users(map: &Map<String, Value>) -> Option<bool> {
     let has = |name: &str| map.get(name).is_some_and(is_filled);
     let by_id = || if has("userId") { Some(true) } else { has("characterId").then_some(false) };
     FLAGS.iter().find_map(|name| map.get(*name)?.as_bool()).or_else(by_id)
 }
 
-/// What separates the dialogues of a file of messages.
+/// A separator of the dialogues in a file of messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Mark {
-    /// What a program says about the chat that follows.
+    /// A program's header of the chat that follows.
     Header,
     /// The conversation that a message is of.
     Conversation(String),
@@ -330,7 +330,7 @@ pub(super) fn conversation(map: &Map<String, Value>) -> Option<String> {
     filled(map, &CONVERSATIONS).and_then(|(_, id)| text_of(id)).map(|id| excerpt(&id, 200))
 }
 
-/// What kind of message a chat program made by itself, if it did: somebody joined, something was pinned.
+/// The kind of a message that a chat program made by itself, such as a join or a pin; `None` for others.
 fn of_the_program(map: &Map<String, Value>) -> Option<&str> {
     let is_chat = map.get("author").is_some_and(Value::is_object) || map.contains_key("date_unixtime");
     let kind = map.get("type").and_then(Value::as_str).filter(|_| is_chat)?;
@@ -338,7 +338,8 @@ fn of_the_program(map: &Map<String, Value>) -> Option<&str> {
     (!said.contains(&kind.to_ascii_lowercase().as_str())).then_some(kind)
 }
 
-/// Who else than the character says what stands under its role: a name beside the role, or whoever is passed on.
+/// The author of a message under the character's role, if it is somebody else: a name beside the role, or the author of a
+/// forwarded message.
 fn said_by<'m>(map: &'m Map<String, Value>, options: &Options) -> Option<&'m str> {
     let text = |name: &str| map.get(name).and_then(Value::as_str).map(str::trim).filter(|name| !name.is_empty());
     if let Some(first) = text("forwarded_from") {

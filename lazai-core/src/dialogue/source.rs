@@ -11,7 +11,7 @@ use crate::text::{self, Utf8, json};
 /// A file whose beginning was looked at.
 pub(super) type Input<R> = BufReader<Utf8<R>>;
 
-/// What separates records.
+/// The separation of records.
 pub(super) enum Kind {
     Lines,
     Values,
@@ -26,7 +26,7 @@ pub(super) enum Source<R> {
     Table(Box<Table<R>>),
 }
 
-/// Whether JSON comes as lines or as values that may span lines.
+/// Tells whether JSON comes as lines or as values that may span lines.
 pub(super) fn json_kind(head: &str) -> Kind {
     let first = head.lines().next().unwrap_or_default().trim();
     // A list in each line, or one list of everything.
@@ -208,7 +208,7 @@ struct Scan {
     in_text: bool,
     escaped: bool,
     started: bool,
-    /// What a comment began with, within one; and the byte before.
+    /// Within a comment, the byte it began with; and the byte before.
     comment: Option<u8>,
     before: u8,
 }

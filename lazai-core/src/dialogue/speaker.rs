@@ -1,4 +1,4 @@
-//! Who says what: the character's words are learnt, everybody else's are context.
+//! The speakers: the character's words are learnt, everybody else's are context.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -16,17 +16,17 @@ pub(super) enum Who {
     Role(Role),
     /// A program that was called, not a person.
     Tool,
-    /// Somebody by name, of whom the file does not say who it is.
+    /// A named speaker whose role the file does not tell.
     Named(String),
 }
 
-/// Something that somebody says, and where.
+/// A speaker's words, and their place.
 #[derive(Debug, Clone)]
 pub(super) struct Line {
     pub place: String,
     pub who: Who,
     pub text: String,
-    /// Whether the file lets it be learnt, if the character says it.
+    /// True if the file lets it be learnt, if the character says it.
     pub learnt: bool,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Said {
     pub learnt: bool,
 }
 
-/// Who a file means by a name: the character and the user of the options first, then the names of roles.
+/// The speaker of a name in a file: the character and the user of the options first, then the names of roles.
 pub(super) fn who(name: &str, options: &Options) -> Who {
     let name = name.trim();
     let is = |other: &Option<String>| other.as_deref().is_some_and(|other| same(other, name));
@@ -48,7 +48,7 @@ pub(super) fn who(name: &str, options: &Options) -> Who {
     if is(&options.user) {
         return Who::Role(Role::User);
     }
-    // Where the character has a name, these are people's.
+    // If the character has a name, these are names of people.
     let is_persons =
         options.character.is_some() && ["claude", "bard", "bing", "ai"].iter().any(|other| same(other, name));
     match Role::from_name(name).filter(|_| !is_persons) {
@@ -58,7 +58,7 @@ pub(super) fn who(name: &str, options: &Options) -> Who {
     }
 }
 
-/// Whether two names are the same, without regard to case.
+/// Tells whether two names are the same, without regard to case.
 pub(super) fn same(one: &str, other: &str) -> bool {
     let (one, other) = (one.trim(), other.trim());
     one.eq_ignore_ascii_case(other) || one.to_lowercase() == other.to_lowercase()
@@ -80,7 +80,7 @@ fn is_tool(name: &str) -> bool {
     TOOLS.contains(&name.as_str())
 }
 
-/// Names of what a message or a row says on whether it may be learnt: OpenAI's, Axolotl's two, and what others call it.
+/// Names of fields that tell whether a message or a row may be learnt: OpenAI's, Axolotl's two, and a common one.
 pub(super) const TERMS: [&str; 4] = ["weight", "train", "training", "loss"];
 
 /// A message's own word on whether it may be learnt.
@@ -94,12 +94,12 @@ pub(super) fn may_be_learnt(message: &Map<String, Value>) -> bool {
     !TERMS.iter().any(|name| message.get(*name).is_some_and(no))
 }
 
-/// Whether a text says that something may not be learnt.
+/// Tells whether a text forbids learning something.
 pub(super) fn says_no(text: &str) -> bool {
     matches!(text.trim().to_ascii_lowercase().as_str(), "0" | "0.0" | "false" | "no")
 }
 
-/// A user whom nobody names.
+/// The name of a user without a name.
 const USER: &str = "User";
 
 /// A text with names where cards have `{{char}}` and `{{user}}`; as an error, where the character's name is not known and would be
@@ -136,8 +136,8 @@ fn with_names<'t>(text: &'t str, options: &Options) -> Result<Cow<'t, str>, Cow<
     if is_known { Ok(out.into()) } else { Err(out.into()) }
 }
 
-/// The messages of a conversation. Whoever is neither character nor user speaks in the user's place, by name; where it is not
-/// known who the character is, such lines are dropped.
+/// The messages of a conversation. Speakers other than character and user speak in the user's place, by name; such lines
+/// are dropped if the character is not known.
 pub(super) fn messages(lines: Vec<Line>, options: &Options, parsed: &mut Parsed) -> Vec<Said> {
     let mut said = Vec::with_capacity(lines.len());
     let mut told = BTreeSet::new();

@@ -11,7 +11,7 @@ use super::speaker::{self, Line, TERMS, says_no, who};
 use crate::report::Action;
 use crate::text::table::{Header, MAX_ROW_BYTES, Row, Rows as TableRows, TableError};
 
-/// Which columns hold what.
+/// The content of each column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Layout {
     header: Header,
@@ -47,7 +47,7 @@ pub(super) fn layout(head: &str) -> Option<Layout> {
         };
         let ids = header.columns(&["id", "conversation_id", "dialogue", "dialogue_id", "conversation"]);
         let contributors = match content {
-            // There, an author is who speaks.
+            // There, an author is the speaker.
             Content::Message { .. } => header.columns(&CONTRIBUTORS[..1]),
             Content::Pair { .. } => header.columns(&CONTRIBUTORS),
         };
@@ -69,7 +69,7 @@ pub(super) struct Rows {
     id: Option<String>,
     contributor: Option<String>,
     said: Vec<Cells>,
-    /// What is to be noted of some lines.
+    /// Notes on some lines.
     notes: Vec<(Action, u64, String)>,
 }
 

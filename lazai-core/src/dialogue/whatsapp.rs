@@ -7,17 +7,17 @@ use crate::report::{Action, Note};
 
 /// Longest beginning of a line, up to the sender's name.
 const MAX_STAMP_BYTES: usize = 48;
-/// What stands before names, times and what the program itself writes, and is not seen.
+/// Invisible marks before names, times and the program's own texts.
 const MARKS: [char; 5] = ['\u{200e}', '\u{200f}', '\u{202a}', '\u{202c}', '\u{feff}'];
-/// What the program writes in the place of what was sent.
+/// The program's texts in the place of media.
 const OMITTED: [&str; 2] = ["<Media omitted>", "<attached:"];
 
-/// Whether a text begins with a time.
+/// Tells whether a text begins with a time.
 pub(super) fn looks_like(text: &str) -> bool {
     text.lines().next().is_some_and(|line| after_time(line).is_some())
 }
 
-/// What follows the time that a line begins with: `[12/01/24, 10:00:00] ` or `12/01/24, 10:00 - `.
+/// The text after the time that a line begins with: `[12/01/24, 10:00:00] ` or `12/01/24, 10:00 - `.
 fn after_time(line: &str) -> Option<&str> {
     let line = line.trim_start_matches(MARKS);
     let head = &line[..line.floor_char_boundary(MAX_STAMP_BYTES)];

@@ -9,7 +9,7 @@ impl PublicPart {
     /// A [Croissant](https://docs.mlcommons.org/croissant/docs/croissant-spec.html) description (JSON-LD) of the
     /// public part: the character's name and description, contributors and licences, and the prompts as a record set.
     ///
-    /// `bytes` are the public part's own, as [`to_bytes`](Self::to_bytes) gives them; `url` is where they can be had.
+    /// `bytes` are the public part's own, from [`to_bytes`](Self::to_bytes); `url` is their address.
     #[must_use]
     pub fn croissant(&self, bytes: &[u8], url: &str) -> Value {
         let profile = &self.character;
@@ -93,7 +93,7 @@ const TERMS: [&str; 29] = [
     "examples",
 ];
 
-/// The context that the specification gives.
+/// The specification's context.
 fn context() -> Value {
     let mut context = Map::new();
     for term in TERMS {

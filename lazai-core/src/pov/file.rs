@@ -43,7 +43,7 @@ pub struct PovFile {
     bytes: u64,
 }
 
-/// Where a tensor's bytes are.
+/// The place of a tensor's bytes.
 #[derive(Debug, Clone, Default)]
 struct Section {
     shape: Vec<usize>,
@@ -125,7 +125,7 @@ impl PovFile {
         self.manifest.check_contributors(MAX_CONTRIBUTORS)
     }
 
-    /// What the file says of itself.
+    /// The file's manifest.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
@@ -233,7 +233,7 @@ impl Salts {
         super::private::salt(&self.0, record)
     }
 
-    /// The salt of the recordings' digest: without it, who has a recording could find out whether it is among them.
+    /// The salt of the recordings' digest: without it, a holder of a recording could find out whether it is among them.
     #[must_use]
     pub fn voice_salt(&self) -> Digest {
         super::private::voice_salt(&self.0)

@@ -1,4 +1,4 @@
-//! What a private part says of itself, and the rules that hold for each of its parts.
+//! The manifest of a private part, and the rules that hold for each of its parts.
 
 use safetensors::Dtype;
 use serde::{Deserialize, Serialize};
@@ -18,13 +18,13 @@ pub(super) fn data_hasher() -> DomainHasher {
     DomainHasher::new("lazai.pov.data.v1")
 }
 
-/// Adds what comes before a tensor's bytes: name, type and each dimension.
+/// Hashes the head of a tensor's bytes: name, type and each dimension.
 pub(super) fn hash_head(hasher: DomainHasher, name: &str, dtype: Dtype, shape: &[usize]) -> DomainHasher {
     let hasher = hasher.part(name.as_bytes()).part(format!("{dtype:?}").as_bytes());
     shape.iter().fold(hasher, |hasher, &dimension| hasher.part(&(dimension as u64).to_le_bytes()))
 }
 
-/// What a clip says: its transcript alignment.
+/// A clip's transcript alignment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Speech {
@@ -32,22 +32,22 @@ pub struct Speech {
     pub contributor: u8,
     /// The words.
     pub transcript: String,
-    /// SPDX identifier of the licence that she gives for this recording.
+    /// SPDX identifier of the speaker's licence for this recording.
     pub licence: String,
-    /// What she consents to, in her words.
+    /// The speaker's consent, in words.
     pub consent: String,
     /// The record in which the words stand, where they do.
     pub record: Option<u32>,
 }
 
-/// What a private part says of itself: the fields of LazAI's POV message, and how to read the tensors.
+/// The manifest of a private part: the fields of LazAI's POV message, and how to read the tensors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     format: String,
     /// Digest of all tensors: name, type, shape and bytes.
     pub data_hash: Digest,
-    /// What the data is.
+    /// The kind of data.
     pub data_tag: String,
     /// Element types of the tensors.
     pub data_type: String,
@@ -61,7 +61,7 @@ pub struct Manifest {
     pub vocab_size: u32,
     /// Parameters of the spectrograms.
     pub mel: MelSpec,
-    /// Whose material it is.
+    /// The contributors of the material.
     pub contributors: Vec<Contributor>,
     /// One entry per clip, in order.
     pub clips: Vec<Speech>,

@@ -1,9 +1,8 @@
 //! POV, "point of view": the container in which a character's data travels.
 //!
-//! A dataset has a [`PublicPart`] (what anyone may read, at most 32 KiB, kept on the ledger) and a private
-//! part (a safetensors file: token ids, loss mask, log-mel frames, under a canonical [`Manifest`]). The
-//! manifest carries the fields of LazAI's POV message: hash, tag, type, size and time of the data. Bytes:
-//! `docs/formats.md`.
+//! A dataset has a [`PublicPart`] (public, at most 32 KiB, kept on the ledger) and a private part (a safetensors file:
+//! token ids, loss mask, log-mel frames, under a canonical [`Manifest`]). The manifest carries the fields of LazAI's POV
+//! message: hash, tag, type, size and time of the data. Bytes: `docs/formats.md`.
 
 mod croissant;
 mod file;
@@ -46,9 +45,9 @@ pub struct Contributor {
     pub address: Address,
     /// A name to show.
     pub name: String,
-    /// SPDX identifier of the licence she gives.
+    /// SPDX identifier of the contributor's licence.
     pub licence: String,
-    /// What she consents to, in her words.
+    /// The contributor's consent, in words.
     pub consent: String,
 }
 
@@ -67,49 +66,49 @@ pub enum PovError {
     BadTensor {
         /// Name of the tensor.
         tensor: &'static str,
-        /// What was expected.
+        /// The expectation.
         reason: String,
     },
     /// Not the container at all: cut short, padded, or not safetensors.
     #[error("not a POV file of {bytes} bytes: {reason}")]
     Malformed {
-        /// How many bytes there are.
+        /// The length in bytes.
         bytes: usize,
-        /// What was expected.
+        /// The expectation.
         reason: String,
     },
     /// The file system failed.
     #[error("{reason}")]
     Io {
-        /// What the operating system says.
+        /// The operating system's error.
         reason: String,
     },
     /// Nothing to learn from.
     #[error("{what} is empty")]
     Empty {
-        /// Which part.
+        /// The part.
         what: String,
     },
     /// A public part of more than [`MAX_PUBLIC_BYTES`].
     #[error("public part of {bytes} bytes exceeds {MAX_PUBLIC_BYTES} (32 KiB)")]
     PublicTooLarge {
-        /// How large it is.
+        /// The size in bytes.
         bytes: usize,
     },
     /// A record of more than [`MAX_RECORD_TOKENS`] tokens.
     #[error("record {record} of {tokens} tokens exceeds {MAX_RECORD_TOKENS}")]
     RecordTooLong {
-        /// Which record, from 0.
+        /// The record, from 0.
         record: usize,
-        /// How long it is.
+        /// Its length in tokens.
         tokens: usize,
     },
     /// A token id that the tokenizer does not have.
     #[error("record {record}, position {position}: token {token} lies outside the vocabulary of {vocab_size}")]
     TokenOutsideVocabulary {
-        /// Which record, from 0.
+        /// The record, from 0.
         record: usize,
-        /// Which token of it, from 0.
+        /// The position of the token, from 0.
         position: usize,
         /// The token id.
         token: u32,
@@ -119,11 +118,11 @@ pub enum PovError {
     /// More of something than the format holds.
     #[error("{found} {what} exceed {max}")]
     TooMany {
-        /// Of what.
+        /// The kind of thing.
         what: &'static str,
-        /// How many there are.
+        /// The number found.
         found: usize,
-        /// How many may be.
+        /// The limit.
         max: usize,
     },
     /// A record or clip that names a contributor the manifest does not list.
@@ -131,19 +130,19 @@ pub enum PovError {
     UnknownContributor {
         /// `record` or `clip`.
         what: &'static str,
-        /// Which one, from 0.
+        /// Its index, from 0.
         index: usize,
         /// The contributor's index.
         contributor: usize,
-        /// How many contributors there are.
+        /// The number of contributors.
         contributors: usize,
     },
-    /// The data is not what the manifest's `data_hash` says.
+    /// The data does not match the manifest's `data_hash`.
     #[error("data digest is {found}, the manifest says {expected}")]
     WrongDigest {
-        /// What the manifest says.
+        /// The manifest's digest.
         expected: Digest,
-        /// What the data gives.
+        /// The data's digest.
         found: Digest,
     },
 }

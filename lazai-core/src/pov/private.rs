@@ -17,7 +17,7 @@ pub struct Record {
     pub contributor: u8,
     /// Token ids, 1 to [`MAX_RECORD_TOKENS`](super::MAX_RECORD_TOKENS).
     pub tokens: Vec<u32>,
-    /// Which tokens the character says, and so are learnt; as long as `tokens`.
+    /// The tokens that the character says, and that are learnt; as long as `tokens`.
     pub loss_mask: Vec<bool>,
 }
 
@@ -26,7 +26,7 @@ pub struct Record {
 pub struct Clip {
     /// Log-mel frames, row-major `[frames, 80]`.
     pub log_mel: Vec<f32>,
-    /// What is said, and by whom.
+    /// The text, and its speaker.
     pub speech: Speech,
 }
 
@@ -64,7 +64,7 @@ impl Dataset {
         Ok(dataset)
     }
 
-    /// What the dataset says of itself.
+    /// The dataset's manifest.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
@@ -88,7 +88,7 @@ impl Dataset {
         salt(&self.salt_seed, record as u64)
     }
 
-    /// The salt of the recordings' digest: without it, who has a recording could find out whether it is among them.
+    /// The salt of the recordings' digest: without it, a holder of a recording could find out whether it is among them.
     #[must_use]
     pub fn voice_salt(&self) -> Digest {
         voice_salt(&self.salt_seed)

@@ -12,7 +12,7 @@ pub const MAX_PUBLIC_BYTES: usize = 32 * 1024;
 
 const FORMAT: &str = "lazai.pov.public.v1";
 
-/// What anyone may read of a dataset.
+/// The public part of a dataset: anyone may read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PublicPart {
@@ -21,9 +21,9 @@ pub struct PublicPart {
     pub character: Profile,
     /// Prompts that show how to talk with it.
     pub prompts: Vec<String>,
-    /// Whose material it is.
+    /// The contributors of the material.
     pub contributors: Vec<Contributor>,
-    /// Where the voice recordings come from; empty where there are none.
+    /// The origin of the voice recordings; empty if there are none.
     pub voice_source: String,
 }
 

@@ -18,9 +18,9 @@ use crate::id::Digest;
 /// Writes a private part record by record; equal content and seed give the same bytes as
 /// [`Dataset::to_bytes`](super::Dataset::to_bytes).
 ///
-/// Tensors grow in temporary files beside the target, which vanish whatever happens; the target appears whole, on
-/// [`finish`](Self::finish), or not at all. On Unix it is for the process's own user alone (0600), and so are folders that
-/// are made for it.
+/// Tensors grow in temporary files beside the target, which are removed in any case; the target appears whole, on
+/// [`finish`](Self::finish), or not at all. On Unix, the target (0600) and the folders made for it (0700) are for the
+/// process's own user alone.
 pub struct Writer {
     path: PathBuf,
     manifest: Manifest,

@@ -1,4 +1,4 @@
-//! Dialogues that say what an earlier one said.
+//! Dialogues that repeat an earlier one.
 
 use super::sketch::{HASHES, Sketch};
 use super::sorter::Sorter;
@@ -6,7 +6,7 @@ use super::spool::IndexReader;
 use super::{Bits, PrepareError, Settings};
 use crate::report::MAX_NOTES;
 
-/// How many earlier dialogues of one band each is compared with.
+/// The number of earlier dialogues of one band that each is compared with.
 const COMPARED: usize = 4;
 
 /// Collects sketches; finds those that are alike.
@@ -17,7 +17,7 @@ pub(super) struct Duplicates {
     agreeing: usize,
 }
 
-/// What was found.
+/// The duplicates found.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub dropped: Bits,

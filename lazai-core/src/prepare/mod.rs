@@ -1,6 +1,6 @@
-//! Turning any amount of dialogue into a training set: normalised, without duplicates, split, measured.
+//! Turns any amount of dialogue into a training set: normalised, without duplicates, split, measured.
 //!
-//! Memory does not grow with the input: what was read waits on disk, duplicates are found by sorting there, and the
+//! Memory does not grow with the input: parsed dialogues wait on disk, duplicates are found by sorting there, and the
 //! held-out part is bounded. Results depend on the input and the seed, not on the number of threads.
 //!
 //! ```
@@ -51,20 +51,20 @@ use spool::{Entry, Spool};
 const BATCH_RECORDS: usize = 1_024;
 const BATCH_BYTES: usize = 4 << 20;
 
-/// How a training set is prepared.
+/// Settings of preparation.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// From which similarity of their words (Jaccard, of groups of three) two dialogues count as one.
     pub near_duplicate: BasisPoints,
-    /// Which part of the dialogues is held out for measuring.
+    /// The part of the dialogues that is held out for measuring.
     pub held_out: BasisPoints,
-    /// How many dialogues are held out at most.
+    /// The most dialogues that are held out.
     pub max_held_out: usize,
     /// Chooses which ones.
     pub seed: u64,
-    /// How many threads parse.
+    /// The number of threads that parse.
     pub threads: NonZeroUsize,
-    /// Where temporary files go, about three times as large as the text; the system's folder where absent.
+    /// The folder for temporary files, about three times as large as the text; the system's folder by default.
     pub folder: Option<PathBuf>,
 }
 
@@ -88,7 +88,7 @@ pub enum PrepareError {
     /// The caller asked to stop.
     #[error("cancelled after {dialogues} dialogues")]
     Cancelled {
-        /// How many were read.
+        /// The number read.
         dialogues: u64,
     },
     /// A file is no file of dialogues.
@@ -102,13 +102,13 @@ pub enum PrepareError {
     /// The disk failed.
     #[error("temporary files: {reason}")]
     Io {
-        /// What the operating system says.
+        /// The operating system's error.
         reason: String,
     },
     /// No dialogue is left.
     #[error("no usable dialogue: {dropped} dropped")]
     NothingLeft {
-        /// How many were dropped.
+        /// The number dropped.
         dropped: u64,
     },
 }
@@ -119,10 +119,10 @@ impl From<std::io::Error> for PrepareError {
     }
 }
 
-/// How far a preparation is.
+/// Progress of a preparation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// What is being done.
+    /// The current stage.
     pub stage: Stage,
     /// Dialogues so far in this stage.
     pub dialogues: u64,
@@ -158,7 +158,7 @@ fn temporary(folder: Option<&Path>) -> std::io::Result<NamedTempFile> {
     folder.map_or_else(NamedTempFile::new, NamedTempFile::new_in)
 }
 
-/// What a thread makes of a record.
+/// A thread's result for a record.
 struct Worked {
     parsed: Parsed,
     entry: Option<(Entry, Sketch)>,
@@ -189,7 +189,7 @@ impl Preparation {
         self
     }
 
-    /// Reads a file of dialogues of any known format; `name` stands in the report.
+    /// Reads a file of dialogues of any known format; `name` is its name in the report.
     ///
     /// # Errors
     /// [`PrepareError`]; a preparation that failed is not used again.
@@ -275,7 +275,7 @@ impl Preparation {
     }
 }
 
-/// Tells the caller, who may stop it.
+/// Informs the caller, who may stop it.
 fn progress(tell: &mut Option<OnProgress>, stage: Stage, dialogues: u64) -> Result<(), PrepareError> {
     match tell.as_mut().map(|tell| tell(Progress { stage, dialogues })) {
         Some(ControlFlow::Break(())) => Err(PrepareError::Cancelled { dialogues }),
@@ -331,7 +331,7 @@ impl Prepared {
         }))
     }
 
-    /// What was dropped, merged or repaired, and why.
+    /// Notes on data dropped, merged or repaired, with the reasons.
     #[must_use]
     pub fn report(&self) -> &Report {
         &self.report

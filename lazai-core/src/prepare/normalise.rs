@@ -45,7 +45,7 @@ pub fn normalise(text: &str) -> String {
     out
 }
 
-/// Whether a text of ASCII is normal as it is: most are.
+/// Tells whether an ASCII text is normal as it is: most are.
 fn is_normal(text: &str) -> bool {
     let bytes = text.as_bytes();
     let plain = bytes.iter().all(|&b| (b' '..=b'~').contains(&b));

@@ -10,7 +10,7 @@ use crate::money::BasisPoints;
 /// Names of contributors that are counted one by one.
 const MAX_NAMES: usize = 1_000;
 
-/// How good the data is, by rules that anyone can apply again: a deterministic take on LazAI's data quality score.
+/// The quality of the data, by rules that anyone can apply again: a deterministic take on LazAI's data quality score.
 ///
 /// | part | weight | is |
 /// |---|---|---|
@@ -46,16 +46,16 @@ impl Histogram {
     }
 }
 
-/// What a set of dialogues is like. Lengths are of all usable dialogues, before duplicates are removed.
+/// Statistics of a set of dialogues. Lengths are of all usable dialogues, before duplicates are removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Statistics {
     /// Records in the input.
     pub records: u64,
     /// Usable dialogues in the input.
     pub usable: u64,
-    /// Usable dialogues that say exactly what an earlier one says.
+    /// Usable dialogues that repeat an earlier one exactly.
     pub exact_duplicates: u64,
-    /// Usable dialogues that say nearly what an earlier one says.
+    /// Usable dialogues that repeat an earlier one nearly.
     pub near_duplicates: u64,
     /// Dialogues that are left.
     pub kept: u64,

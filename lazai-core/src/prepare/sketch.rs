@@ -1,4 +1,4 @@
-//! What is remembered of a dialogue to find its like: a digest, and a MinHash signature.
+//! The sketch of a dialogue, to find similar ones: a digest, and a MinHash signature.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -41,7 +41,7 @@ impl Sketch {
 
 pub(super) struct Sketcher(MinHasher32<pass::Build>);
 
-/// What the library hashes features with: they are hashes already, and only folded to half their length.
+/// The library's hasher of features: they are hashes already, and only folded to half their length.
 mod pass {
     #[derive(Clone, Default)]
     pub(in super::super) struct Build;

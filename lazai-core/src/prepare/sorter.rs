@@ -14,10 +14,10 @@ const RUN: usize = 1 << 18;
 /// Runs that are merged into one.
 const MAX_RUNS: usize = 64;
 
-/// A key and what it belongs to.
+/// A key and its owner.
 pub(super) type Pair = (u64, u64);
 
-/// Collects pairs, and gives them back sorted.
+/// Collects pairs, and returns them sorted.
 #[derive(Debug, Default)]
 pub(super) struct Sorter {
     folder: Option<PathBuf>,

@@ -80,7 +80,7 @@ fn first_under_seed(spool: &Spool, dropped: &Bits, seed: u64, count: usize) -> R
     Ok(first.into_sorted_vec().into_iter().map(|(_, number)| number).collect())
 }
 
-/// Groups of eight words of what user and character say.
+/// Groups of eight words of user and character.
 fn grams(dialogue: &Dialogue) -> impl Iterator<Item = u64> + '_ {
     dialogue.messages.iter().filter(|m| m.role != Role::System).flat_map(|message| {
         let words: Vec<u64> = word_hashes(&message.content).collect();
@@ -117,7 +117,7 @@ impl Candidates {
         let candidate = self.numbers[&number];
         let grams: Vec<u64> = grams(dialogue).collect();
         if self.owners.len() + grams.len() > MAX_GRAMS {
-            // Too long to be compared: trained on, and what shares its words is, too.
+            // Too long to be compared: it is trained on, and so are those that share its words.
             self.touched[candidate] = true;
         }
         for gram in grams {

@@ -46,7 +46,7 @@ impl Spool {
         self.count
     }
 
-    /// Adds a dialogue, and gives its number.
+    /// Adds a dialogue, and returns its number.
     pub(super) fn write(&mut self, entry: &Entry, sketch: &Sketch) -> Result<u64, PrepareError> {
         let bytes = serde_json::to_vec(entry).map_err(|e| PrepareError::Io { reason: e.to_string() })?;
         self.dialogues.write_all(&(bytes.len() as u64).to_le_bytes())?;

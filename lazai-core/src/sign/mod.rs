@@ -1,7 +1,7 @@
 //! Signatures: EIP-712 typed data over secp256k1.
 //!
-//! A [`TypedData`] value and a [`Domain`] give the digest that is signed; whoever holds a key is behind the
-//! [`Signer`] trait, so that keys can live in a wallet, a phone's key store or a cloud's.
+//! A [`TypedData`] value and a [`Domain`] give the digest that is signed. Holders of keys are behind the [`Signer`] trait,
+//! so that keys can live in a wallet, a phone's key store or a cloud's.
 
 mod signer;
 mod typed;
@@ -33,9 +33,9 @@ pub enum SignatureError {
     /// Another account signed.
     #[error("signed by {found}, expected {expected}")]
     WrongSigner {
-        /// Whose signature was wanted.
+        /// The expected signer.
         expected: Address,
-        /// Whose it is.
+        /// The signer found.
         found: Address,
     },
 }
@@ -106,7 +106,7 @@ impl Signature {
         Ok(address_of(&key))
     }
 
-    /// Checks who signed a typed value.
+    /// Checks the signer of a typed value.
     ///
     /// # Errors
     /// [`SignatureError`] as [`Signature::recover`], or [`SignatureError::WrongSigner`].

@@ -1,4 +1,4 @@
-//! Who signs: a key in memory, in a keystore file, or behind a callback.
+//! Signers: a key in memory, in a keystore file, or behind a callback.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -24,31 +24,31 @@ pub enum SignerError {
     /// Whoever holds the key refused or could not be reached.
     #[error("signer {address} refused: {reason}")]
     Refused {
-        /// Whose signature was wanted.
+        /// The expected signer.
         address: Address,
-        /// What the holder said.
+        /// The holder's message.
         reason: String,
     },
     /// The holder answered with a signature of another account.
     #[error("signer {address} answered with a signature by {found}")]
     WrongSignature {
-        /// Whose signature was wanted.
+        /// The expected signer.
         address: Address,
-        /// Whose came, if it is a signature at all.
+        /// The signer found, if it is a signature at all.
         found: String,
     },
 }
 
-/// What a signer is asked to sign; enough for a wallet to show its user what it is about.
+/// A request to a signer; enough for a wallet to show its user what is signed.
 #[derive(Debug, Clone)]
 pub struct SigningRequest {
     /// The digest to sign.
     pub digest: Digest,
-    /// What it is the digest of.
+    /// The subject of the digest.
     pub subject: SigningSubject,
 }
 
-/// What a digest that is to be signed is of.
+/// The subject of a digest to sign.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum SigningSubject {
@@ -103,7 +103,7 @@ impl<S: Signer + ?Sized> Signer for std::sync::Arc<S> {
 /// Has a typed value signed, and checks that the right account did.
 ///
 /// # Errors
-/// What the signer says, or [`SignerError::WrongSignature`].
+/// The signer's error, or [`SignerError::WrongSignature`].
 pub async fn sign<T: TypedData>(signer: &dyn Signer, domain: &Domain, value: &T) -> Result<Signature, SignerError> {
     let subject =
         SigningSubject::TypedData { domain: domain.clone(), encode_type: T::TYPE, struct_hash: value.hash_struct() };
@@ -113,7 +113,7 @@ pub async fn sign<T: TypedData>(signer: &dyn Signer, domain: &Domain, value: &T)
 /// Has anything signed, and checks that the right account did.
 ///
 /// # Errors
-/// What the signer says, or [`SignerError::WrongSignature`].
+/// The signer's error, or [`SignerError::WrongSignature`].
 pub async fn sign_request(signer: &dyn Signer, request: SigningRequest) -> Result<Signature, SignerError> {
     let digest = request.digest;
     let signature = signer.sign(request).await?;
@@ -212,7 +212,7 @@ pub enum KeystoreError {
     Unusable {
         /// The file.
         path: std::path::PathBuf,
-        /// What went wrong.
+        /// The reason.
         reason: String,
     },
 }

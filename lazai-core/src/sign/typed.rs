@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::keccak256;
 use crate::id::{Address, Digest, NoRandomness};
 
-/// The `EIP712Domain`: what a signature is for. A signature of one domain means nothing in another.
+/// The `EIP712Domain`: the scope of a signature. A signature of one domain is invalid in another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Domain {
@@ -17,7 +17,7 @@ pub struct Domain {
     pub chain_id: u64,
     /// The contract that checks the signature; a random address for an embedded ledger.
     pub verifying_contract: Address,
-    /// The field `salt`, left out of the type where `None`.
+    /// The field `salt`; `None` leaves it out of the type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub salt: Option<Digest>,
 }

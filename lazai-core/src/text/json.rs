@@ -1,23 +1,23 @@
-//! JSON as programs write it, and as people leave it: what the standard refuses and means one thing only is read.
+//! Reads JSON as programs and people write it: also text that the standard refuses but that has only one meaning.
 
 use serde_json::{Map, Value};
 
 use crate::report::excerpt;
 
-/// A value, and what was mended to read it.
+/// A value, and the repairs that reading it took.
 pub(crate) type Mended = (Value, Vec<String>);
 
-/// Reads a JSON value. Halves of surrogate pairs, `NaN` and infinities, commas before a closing bracket, comments, line breaks
-/// inside texts and backslashes that escape nothing are mended, which is told.
+/// Reads a JSON value. Repairs halves of surrogate pairs, `NaN` and infinities, commas before a closing bracket, comments,
+/// line breaks inside texts and backslashes that escape nothing, and reports each.
 ///
 /// # Errors
-/// What is wrong with the text as it was written, where it cannot be mended.
+/// The fault of the original text, if it cannot be repaired.
 pub(crate) fn parse(text: &str) -> Result<Mended, serde_json::Error> {
     let error = match serde_json::from_str(text) {
         Ok(value) => return Ok((value, Vec::new())),
         Err(error) => error,
     };
-    // A text that ends too early, or too deep, is not what is mended here.
+    // A text that ends too early, or is too deep, is not repaired here.
     let (mended, faults) = mend(text);
     let told = faults.told();
     if told.is_empty() {
@@ -26,17 +26,17 @@ pub(crate) fn parse(text: &str) -> Result<Mended, serde_json::Error> {
     serde_json::from_str(&mended).map(|value| (value, told)).map_err(|_| error)
 }
 
-/// Whether a text is a JSON object, as [`parse`] reads it.
+/// Tells whether a text is a JSON object, as [`parse`] reads it.
 pub(crate) fn is_object(text: &str) -> bool {
     matches!(parse(text), Ok((Value::Object(_), _)))
 }
 
-/// Whether a text is a JSON list, as [`parse`] reads it.
+/// Tells whether a text is a JSON list, as [`parse`] reads it.
 pub(crate) fn is_list(text: &str) -> bool {
     matches!(parse(text), Ok((Value::Array(_), _)))
 }
 
-/// What was mended, how often.
+/// Repairs, by kind and number.
 #[derive(Default)]
 struct Faults {
     halves: usize,
@@ -108,7 +108,7 @@ fn mend(text: &str) -> (String, Faults) {
     (out, faults)
 }
 
-/// What follows a comment, if a text begins with one.
+/// The text after a comment, if it begins with one.
 fn comment(text: &str) -> Option<&str> {
     if let Some(line) = text.strip_prefix("//") {
         return Some(line.find('\n').map_or("", |end| &line[end..]));
@@ -117,7 +117,7 @@ fn comment(text: &str) -> Option<&str> {
     block.find("*/").map(|end| &block[end + 2..])
 }
 
-/// What follows spaces and comments.
+/// The text after spaces and comments.
 fn uncommented(text: &str) -> &str {
     let mut text = text.trim_start();
     while let Some(after) = comment(text) {
@@ -130,7 +130,7 @@ fn is_of_number(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.')
 }
 
-/// What JavaScript, Python and C print for what JSON has no number for; and numbers beyond what a double holds.
+/// Tells whether a word is a number that JSON lacks, as JavaScript, Python and C print it, or one beyond a double.
 fn no_number(word: &str) -> bool {
     let name = word.trim_start_matches(['+', '-']).to_ascii_lowercase();
     match name.as_str() {
@@ -139,7 +139,7 @@ fn no_number(word: &str) -> bool {
     }
 }
 
-/// What stands behind a backslash; gives what is left.
+/// Reads the escape after a backslash; returns the rest.
 fn escape<'a>(after: &'a str, out: &mut String, faults: &mut Faults) -> &'a str {
     const HIGH: std::ops::Range<u16> = 0xD800..0xDC00;
     const LOW: std::ops::Range<u16> = 0xDC00..0xE000;
@@ -221,7 +221,8 @@ pub(crate) fn kind(value: &Value) -> String {
     }
 }
 
-/// Whether a field says something: it is there, and neither null nor empty, nor the `false` that some programs write for these.
+/// Tells whether a field has a value: it is there, and neither null nor empty, nor the `false` that some programs write for
+/// these.
 pub(crate) fn is_filled(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,
@@ -302,7 +303,7 @@ mod tests {
             if let Ok(value) = serde_json::from_str::<Value>(&text) {
                 prop_assert_eq!(parse(&text).unwrap(), (value, Vec::new()));
             }
-            // And mending ends, whatever it is given.
+            // And repair ends for any input.
             let (mended, _) = mend(&text);
             prop_assert!(mended.len() <= text.len() * 6 + 6);
         }

@@ -1,7 +1,7 @@
-//! One reader of text, and one of JSON, for everything that people bring: characters, dialogues, tables, lists.
+//! The reader of text, and of JSON, for all imported files: characters, dialogues, tables, lists.
 //!
-//! Programs write UTF-8 with a byte order mark or without, UTF-16, and what their country's computers spoke before. All of it is
-//! read; what had to be guessed or replaced is told to the caller, who notes it.
+//! Programs write UTF-8 with or without a byte order mark, UTF-16, and older encodings of their countries. All of it is
+//! read; guesses and replacements are reported to the caller, who notes them.
 
 pub(crate) mod json;
 mod quotes;
@@ -12,7 +12,7 @@ use std::borrow::Cow;
 
 pub(crate) use stream::Utf8;
 
-/// What a text was written in.
+/// The encoding of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Encoding {
     /// With the bytes of a byte order mark.
@@ -31,7 +31,7 @@ enum Encoding {
     Legacy,
 }
 
-/// How much of a text is looked at to tell UTF-16 without a byte order mark.
+/// The number of bytes that are looked at to detect UTF-16 without a byte order mark.
 const SIGNS_BYTES: usize = 256;
 
 fn encoding(bytes: &[u8]) -> Encoding {
@@ -63,8 +63,8 @@ fn unmarked_utf16(bytes: &[u8]) -> Option<bool> {
     }
 }
 
-/// Whether a text that is no UTF-8 was meant to be: more speaks for it than against it. A sequence that breaks off after its
-/// second byte speaks for it, for in other encodings such bytes hardly follow one another.
+/// Tells whether an invalid UTF-8 text was meant to be UTF-8: if more speaks for it than against it. A sequence that breaks
+/// off after its second byte speaks for it, since in other encodings such bytes rarely follow one another.
 fn is_mainly_utf8(bytes: &[u8]) -> bool {
     if bytes.starts_with(&[0xEF, 0xBB, 0xBF]) {
         return true;
@@ -81,10 +81,10 @@ fn is_mainly_utf8(bytes: &[u8]) -> bool {
     signs >= faults
 }
 
-/// A text, and what is to be noted of what it was written in.
+/// A text, and a note on its encoding.
 type Decoded<'a> = (Cow<'a, str>, Option<String>);
 
-/// A text, whatever it was written in.
+/// Decodes a text in any encoding.
 pub(crate) fn decode(bytes: &[u8]) -> Decoded<'_> {
     match encoding(bytes) {
         Encoding::Utf8 { mark } => (String::from_utf8_lossy(&bytes[mark..]), None),
@@ -95,14 +95,14 @@ pub(crate) fn decode(bytes: &[u8]) -> Decoded<'_> {
     }
 }
 
-/// Whether some lines are UTF-8 and others are not, as where a program went on with what another began: no text of another
-/// encoding has a whole line of UTF-8 by chance, if that is one with a byte for each character.
+/// Tells whether some lines are UTF-8 and others are not, as in a file that two programs wrote: no text of another encoding
+/// has a whole line of UTF-8 by chance, if that is one with a byte for each character.
 fn is_mixed(bytes: &[u8]) -> bool {
     let is_utf8 = |line: &[u8]| !line.is_ascii() && std::str::from_utf8(line).is_ok();
     bytes.split(|byte| *byte == b'\n').any(is_utf8) && is_single_byte(bytes)
 }
 
-/// Each line as what it is.
+/// Decodes each line by itself.
 fn by_line(bytes: &[u8]) -> Decoded<'_> {
     let mut note = None;
     let lines: Vec<Cow<'_, str>> = (1..)
@@ -116,8 +116,8 @@ fn by_line(bytes: &[u8]) -> Decoded<'_> {
     (lines.join("\n").into(), note)
 }
 
-/// As [`decode`], for a part of a file that is UTF-8 as far as it was looked at: what is not is taken for Windows-1252, which
-/// most programs on Windows write, for a part tells too little to choose among others.
+/// As [`decode`], for a part of a file that is UTF-8 as far as it was looked at: other bytes are taken for Windows-1252,
+/// which most programs on Windows write, since a part tells too little to choose among others.
 pub(crate) fn decode_part(bytes: &[u8]) -> Decoded<'_> {
     match std::str::from_utf8(bytes) {
         Ok(text) => (text.into(), None),
@@ -162,7 +162,7 @@ fn guess(bytes: &[u8]) -> &'static encoding_rs::Encoding {
     detector.guess(None, chardetng::Utf8Detection::Deny)
 }
 
-/// Whether that is one with a byte for each character.
+/// Tells whether the guessed encoding has one byte for each character.
 #[cfg(feature = "encodings")]
 fn is_single_byte(bytes: &[u8]) -> bool {
     guess(bytes).is_single_byte()

@@ -13,7 +13,7 @@ pub(super) struct Fault {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Where a cell begins.
+    /// At the beginning of a cell.
     Start,
     Plain,
     Quoted,
@@ -29,7 +29,7 @@ pub(super) struct Quotes {
     /// Bytes seen, and lines begun.
     byte: u64,
     line: u64,
-    /// Where the quoted cell begins: byte and line.
+    /// The beginning of the quoted cell: byte and line.
     opened: (u64, u64),
     /// With the bytes where their cells begin.
     faults: VecDeque<(u64, Fault)>,

@@ -7,8 +7,8 @@ use super::Encoding;
 /// A file whose beginning was looked at.
 type Whole<R> = Chain<Cursor<Vec<u8>>, R>;
 
-/// Reads a file as UTF-8, whatever it was written in. Bytes of a file that seems to be UTF-8 come as they are: what is not is
-/// for who splits it into parts, each of which [`decode_part`](super::decode_part) reads.
+/// Reads a file as UTF-8, from any encoding. Bytes of a file that seems to be UTF-8 come unchanged: the caller splits them
+/// into parts, and [`decode_part`](super::decode_part) reads each, with its invalid bytes.
 pub(crate) enum Utf8<R> {
     Plain(Whole<R>),
     #[cfg(feature = "encodings")]
@@ -16,7 +16,7 @@ pub(crate) enum Utf8<R> {
 }
 
 impl<R: Read> Utf8<R> {
-    /// A file, given its beginning; and what is to be noted of its encoding.
+    /// A file, given its beginning; and a note on its encoding.
     ///
     /// # Errors
     /// The encoding's name, if this build does not read it.
@@ -25,7 +25,7 @@ impl<R: Read> Utf8<R> {
         let whole =
             (head.len().saturating_sub(4)..=head.len()).rev().find(|&end| std::str::from_utf8(&head[..end]).is_ok());
         let found = super::encoding(&head[..whole.unwrap_or(head.len())]);
-        // Each part is read as what it is.
+        // Each part is decoded by itself.
         if found == Encoding::Legacy && super::is_mixed(&head) {
             return Ok((Self::Plain(Cursor::new(head).chain(rest)), None));
         }

@@ -11,14 +11,14 @@ pub(crate) const MAX_ROW_BYTES: usize = 16 << 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Header {
     separator: u8,
-    /// Whether a line before it says so.
+    /// True if a line before it names the separator.
     is_told: bool,
     /// Names of columns, trimmed and in lower case.
     pub names: Vec<String>,
 }
 
 impl Header {
-    /// What the beginning of a file may be the header of: of one table where it says so, else of one for each separator.
+    /// The possible headers of a file's beginning: one if the file names its separator, else one for each separator.
     pub(crate) fn all(head: &str) -> Vec<Self> {
         let mut lines = head.lines();
         let first = lines.next().unwrap_or_default();
@@ -52,7 +52,7 @@ impl Header {
         wanted.iter().filter_map(|wanted| self.names.iter().position(|name| name == wanted)).collect()
     }
 
-    /// The cells of a row that the header has no column for: a separator that stands in a cell without quotes moves all after it.
+    /// The cells of a row beyond the header's columns: a separator in a cell without quotes moves all after it.
     pub(crate) fn beyond<'r>(&self, row: &'r Row) -> &'r [String] {
         row.fields.get(self.names.len()..).unwrap_or_default()
     }
@@ -76,7 +76,7 @@ pub(crate) enum TableError {
 pub(crate) struct Row {
     pub line: u64,
     pub fields: Vec<String>,
-    /// What is to be noted of how it is written.
+    /// A note on the way it is written.
     pub note: Option<String>,
     /// Why nothing of it can be believed, if so.
     pub broken: Option<String>,
@@ -150,7 +150,7 @@ impl<R: BufRead> Rows<R> {
     }
 }
 
-/// What a fault means: within a line, quotation marks that nobody doubled; over lines, rows that ran into one another.
+/// The notes for a fault: within a line, quotation marks that nobody doubled; over lines, rows that ran into one another.
 fn told(Fault { opened, closed }: Fault, before: u64) -> (Option<String>, Option<String>) {
     let opened = opened + before;
     match closed.map(|line| line + before) {
@@ -164,7 +164,7 @@ fn told(Fault { opened, closed }: Fault, before: u64) -> (Option<String>, Option
     }
 }
 
-/// Counts what one row takes: an open quotation mark must not read the rest of the file into memory.
+/// Bounds the bytes of one row: an open quotation mark must not read the rest of the file into memory.
 struct Limited<R> {
     input: R,
     left: usize,

@@ -23,13 +23,13 @@ pub struct Bpe {
     splitter: Splitter,
     /// Tokens that are found in a text as it is.
     control: Added,
-    /// Tokens that are found in what is normalised.
+    /// Added tokens that are found in normalised text.
     added: Added,
     /// Tokens of single bytes; some vocabularies lack those that no UTF-8 has.
     bytes: [Option<u32>; 256],
     /// Pieces that become one token.
     whole: HashMap<Box<[u8]>, u32, Hasher>,
-    /// Which pair becomes what, and when: lower ranks first.
+    /// The merges of pairs, with their ranks: lower ranks first.
     merges: HashMap<(u32, u32), (u32, u32), Hasher>,
 }
 
@@ -47,7 +47,7 @@ impl Added {
         Ok(Self { matcher, ids: tokens.iter().map(|(_, id)| *id).collect() })
     }
 
-    /// Gives what is found to `found`, and what is between to `between`, in order.
+    /// Passes added tokens to `found`, and the text between to `between`, in order.
     fn cut<C>(&self, text: &str, context: &mut C, between: impl Fn(&mut C, &str), found: impl Fn(&mut C, u32)) {
         let mut end = 0;
         for hit in self.matcher.find_iter(text) {
@@ -192,7 +192,7 @@ impl Bpe {
         let mut heap: BinaryHeap<_> = (1..count).filter_map(|right| pair_at(&symbols, right - 1, right)).collect();
         while let Some(Reverse((rank, left, id))) = heap.pop() {
             let right = next[left];
-            // What was merged meanwhile is another pair.
+            // The pair has changed by a merge meanwhile.
             if symbols[left] == GONE || pair_at(&symbols, left, right) != Some(Reverse((rank, left, id))) {
                 continue;
             }

@@ -10,10 +10,10 @@ use super::{Kind, MAX_BYTES, MAX_TOKENS, Parts, Result, TokenizerError, Vocabula
 const MAX_ENTRIES: u64 = 1 << 16;
 /// Longest key.
 const MAX_KEY_BYTES: u64 = 1 << 16;
-/// How deep arrays may stand in arrays.
+/// The most levels of arrays in arrays.
 const MAX_DEPTH: u32 = 4;
 
-/// What is kept of a header.
+/// The fields of a header that are kept.
 #[derive(Default)]
 struct Header {
     model: Option<String>,
@@ -157,7 +157,7 @@ impl<R: Read> Source<R> {
             return Err(TokenizerError::too_large("text in a GGUF header", max as usize));
         }
         self.reserve(length)?;
-        // Grows as bytes come, whatever length was claimed.
+        // Grows as bytes come, whatever length is claimed.
         let mut bytes = Vec::new();
         let read = (&mut self.reader).take(length).read_to_end(&mut bytes).map_err(|e| self.failed(&e))?;
         if (read as u64) < length {

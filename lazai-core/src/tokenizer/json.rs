@@ -120,7 +120,7 @@ impl File {
             tokens[id as usize] = token;
         }
         for added in added_tokens {
-            // What takes white space along, or is no token inside of words, would be counted wrongly.
+            // Tokens that absorb white space, or count only as whole words, would be counted wrongly.
             if added.single_word || added.lstrip || added.rstrip {
                 let found = added.content.chars().take(80).collect();
                 return Err(TokenizerError::Unsupported { what: "added token", found, known: "plain ones" });

@@ -1,15 +1,15 @@
-//! Counting tokens as a node does, without weights: the tokenizer and the chat template that a model carries.
+//! Counting tokens as a node does, without weights: a model's tokenizer and chat template.
 //!
 //! | module | holds |
 //! |---|---|
 //! | `vocabulary` | tokens, merges and their digest |
-//! | `splitting` | how texts are split before merges |
+//! | `splitting` | the splitting of texts before merges |
 //! | `bpe` | byte-level BPE: from a text to token ids |
-//! | `template` | how a conversation is written for the model |
-//! | `gguf`, `json` | all this out of a GGUF file's header, and out of `tokenizer.json` |
+//! | `template` | the text of a conversation for the model |
+//! | `gguf`, `json` | all this from a GGUF file's header, and from `tokenizer.json` |
 //!
-//! Byte-level BPE alone: a vocabulary of another kind is refused by name, and whoever has one recounts with the library that
-//! `lazai-lora` has. Files are a stranger's: sizes are bounded before anything is allocated.
+//! Byte-level BPE alone: other vocabularies are refused by name; to recount with those, use the tokenizer of `lazai-lora`.
+//! Files are a stranger's: sizes are bounded before anything is allocated.
 
 mod bpe;
 mod gguf;
@@ -44,18 +44,18 @@ pub enum TokenizerError {
         /// Bytes that there were.
         bytes: u64,
     },
-    /// Something that is not what it should be.
+    /// A field or file with an unexpected value.
     #[error("{what}: {reason}")]
     Malformed {
-        /// Which file or field.
+        /// The file or field.
         what: String,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
     /// Something larger than any tokenizer's.
     #[error("{what} exceeds {max}")]
     TooLarge {
-        /// Which file or field.
+        /// The file or field.
         what: String,
         /// The most there may be, in bytes or entries.
         max: usize,
@@ -63,7 +63,7 @@ pub enum TokenizerError {
     /// A kind of tokenizer that is not known here; guessing would be silently wrong.
     #[error("{what} {found:?} is not supported; known: {known}")]
     Unsupported {
-        /// Which field.
+        /// The field.
         what: &'static str,
         /// Its value.
         found: String,
@@ -84,7 +84,7 @@ impl TokenizerError {
 
 type Result<T> = std::result::Result<T, TokenizerError>;
 
-/// The tokenizer part of a model: what there is in its file beside weights.
+/// The tokenizer part of a model: its file without the weights.
 struct Parts {
     vocabulary: Vocabulary,
     template: String,
@@ -101,7 +101,7 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// A counter out of the beginning of a GGUF file, or all of it: the header is enough.
+    /// A counter from the beginning of a GGUF file, or all of it: the header is enough.
     ///
     /// # Errors
     /// [`TokenizerError::Incomplete`] if more of the file is needed, or another [`TokenizerError`].
@@ -132,7 +132,7 @@ impl Counter {
         Ok(Self { bpe: vocabulary.bpe()?, template, digest: vocabulary.digest(), vocabulary })
     }
 
-    /// Digest of vocabulary, merges, token types and pre-tokenizer: what receipts name.
+    /// Digest of vocabulary, merges, token types and pre-tokenizer, as receipts name it.
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.digest

@@ -1,10 +1,10 @@
-//! How texts are split before byte-level merges, by the names that GGUF gives to the ways.
+//! Splitting of texts before byte-level merges, by GGUF's names for the ways.
 
 use regex::Regex;
 
 use super::{Result, TokenizerError};
 
-/// How a text is split.
+/// The way a text is split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Splitting {
@@ -22,9 +22,9 @@ pub enum Splitting {
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const QWEN2: &str =
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-/// GPT-2's, without what looks ahead: white space is cut by hand.
+/// GPT-2's, without the look-ahead: white space is cut by hand.
 const GPT2: &str = r"'(?:[stmd]|re|ve|ll)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+";
-/// What looks ahead in the published expressions.
+/// The look-ahead in the published expressions.
 const LOOKS_AHEAD: &str = r"|\s+(?!\S)";
 
 impl Splitting {
@@ -33,7 +33,7 @@ impl Splitting {
     /// Their names.
     pub const KNOWN: &str = "smollm, gpt-2, llama-bpe, qwen2";
 
-    /// The way that GGUF gives a name to (`tokenizer.ggml.pre`).
+    /// The splitting of a GGUF name (`tokenizer.ggml.pre`).
     ///
     /// # Errors
     /// [`TokenizerError::Unsupported`].
@@ -70,22 +70,22 @@ impl Splitting {
         }
     }
 
-    /// Whether digits stand alone whatever is beside them.
+    /// Tells whether digits stand alone, whatever is beside them.
     pub(super) fn digits_alone(self) -> bool {
         self == Self::SmolLm
     }
 
-    /// Whether a piece that is a token is that token, however its merges would go.
+    /// Tells whether a piece that is a token is that token, whatever its merges would give.
     pub(super) fn whole_wins(self) -> bool {
         self == Self::Llama3
     }
 
-    /// Whether texts are brought into composed form first.
+    /// Tells whether texts are brought into composed form first.
     pub(super) fn composes(self) -> bool {
         self == Self::Qwen2
     }
 
-    /// What finds pieces.
+    /// The splitter into pieces.
     pub(super) fn splitter(self) -> Result<Splitter> {
         let expression = self.published().map_or_else(|| GPT2.to_owned(), |e| e.replacen(LOOKS_AHEAD, "", 1));
         let expression =
@@ -97,12 +97,12 @@ impl Splitting {
 /// Finds pieces by an expression that does not look ahead, as this engine cannot.
 pub(super) struct Splitter {
     expression: Regex,
-    /// Whether line ends have an alternative of their own.
+    /// True if line ends have an alternative of their own.
     keeps_lines: bool,
 }
 
 impl Splitter {
-    /// Where the piece that begins at a place ends.
+    /// The end of the piece that begins at a place.
     pub(super) fn end(&self, text: &str, at: usize) -> usize {
         // The alternatives cover every character.
         let Some(found) = self.expression.find_at(text, at) else { return text.len() };

@@ -12,7 +12,7 @@ const MAX_TEMPLATE_BYTES: usize = 1 << 20;
 /// Longest text that a template may make of a conversation.
 const MAX_RENDERED_BYTES: usize = 64 << 20;
 
-/// How a conversation is written for the model.
+/// The template that turns a conversation into the model's text.
 pub struct ChatTemplate {
     environment: Environment<'static>,
     source: String,

@@ -10,7 +10,7 @@ use crate::digest::DomainHasher;
 /// Longest token.
 const MAX_TOKEN_BYTES: usize = 4_096;
 
-/// What kind of token one is, as GGUF numbers them.
+/// The kind of a token, by GGUF's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kind(pub i64);
 
@@ -87,10 +87,10 @@ impl Vocabulary {
         self.tokens.iter().zip(0..).filter(|(t, _)| *t == token).map(|(_, id)| id).last()
     }
 
-    /// What turns texts into token ids.
+    /// The encoder of texts to token ids.
     ///
     /// # Errors
-    /// [`TokenizerError`] for a splitting that is not known, and for merges of what are no tokens.
+    /// [`TokenizerError`] for an unknown splitting, and for merges of things that are not tokens.
     pub fn bpe(&self) -> Result<Bpe> {
         let tokens: Vec<&str> = self.tokens.iter().map(String::as_str).collect();
         let merges: Vec<&str> = self.merges.iter().map(String::as_str).collect();
@@ -123,7 +123,7 @@ impl Vocabulary {
         for (place, &id) in ids.iter().enumerate() {
             let token = self.token(id)?;
             if self.kinds[id as usize] == Kind::CONTROL {
-                // Only what ends the reply may say nothing.
+                // Only the end of the reply may be a token without text.
                 if place + 1 < ids.len() {
                     return None;
                 }

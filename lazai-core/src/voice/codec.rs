@@ -12,7 +12,7 @@ use super::source::read_at;
 
 /// Longest packet of Opus: 120 ms.
 const OPUS_PACKET: usize = 5_760;
-/// What Opus is decoded at, whatever was recorded.
+/// The rate that Opus is decoded at, whatever rate was recorded.
 const OPUS_RATE_HZ: u32 = 48_000;
 /// Most boxes of an MP4 file that are looked at for its codec's name.
 const MAX_BOXES: usize = 256;
@@ -22,7 +22,7 @@ pub(super) enum Codec {
     Symphonia(Box<dyn AudioDecoder>),
 }
 
-/// What a packet came to: samples of all channels in turn.
+/// A decoded packet: samples of all channels in turn.
 pub(super) struct Decoded {
     pub(super) rate_hz: u32,
     pub(super) channels: usize,
@@ -110,7 +110,7 @@ impl Opus {
     }
 }
 
-/// Why a track of an MP4 file has no decoder, by what the file calls its sound.
+/// The reason why a track of an MP4 file has no decoder, by the file's name for its sound.
 pub(super) fn mp4_reason(sound: Option<[u8; 4]>, error: &str) -> VoiceError {
     let name = match sound.as_ref() {
         Some(b"alac") => "Apple Lossless",
@@ -130,7 +130,7 @@ pub(super) fn mp4_reason(sound: Option<[u8; 4]>, error: &str) -> VoiceError {
     VoiceError::Unsupported { reason: format!("MP4 with {name}") }
 }
 
-/// What an MP4 file calls the codec of its first track of sound.
+/// The codec of the first track of sound in an MP4 file.
 pub(super) fn mp4_sound(source: &mut (impl Read + Seek), length: u64) -> io::Result<Option<[u8; 4]>> {
     let (mut at, mut ends, mut is_sound) = (0, vec![length], false);
     for _ in 0..MAX_BOXES {

@@ -21,11 +21,11 @@ use crate::report::{Action, Note, Report, excerpt};
 const RATES_HZ: std::ops::RangeInclusive<u32> = 4_000..=384_000;
 /// Pictures inside FLAC, Ogg and MP4 are not looked at.
 const MAX_TAG_BYTES: usize = 1 << 20;
-/// So many damaged packets are forgiven however short the recording: where it was cut, and where it ends.
+/// The number of damaged packets that are forgiven in any recording: at its cut, and at its end.
 const FORGIVEN_PACKETS: usize = 2;
 
-/// Whole packets that encoders add to fill up the last one of the sound: more of them behind the end that a header gives are
-/// another recording, put behind the first.
+/// Whole packets that encoders add to fill up the last one: more of them behind the end that a header gives are another
+/// recording, appended to the first.
 const PADDING_PACKETS: usize = 2;
 
 /// A decoded recording: 16 kHz, mono.
@@ -33,9 +33,9 @@ const PADDING_PACKETS: usize = 2;
 pub struct Audio {
     /// Samples between -1 and 1.
     pub samples: Vec<f32>,
-    /// What the file was.
+    /// The file's format.
     pub format: AudioFormat,
-    /// Samples per second in the file; of Opus, 48,000, whatever was recorded.
+    /// Samples per second in the file; for Opus 48,000, whatever was recorded.
     pub source_rate_hz: u32,
     /// Channels in the file; their mean was taken.
     pub source_channels: usize,
@@ -43,7 +43,7 @@ pub struct Audio {
     pub source_samples: usize,
     /// Packets that could not be decoded, and were left out.
     pub damaged_packets: usize,
-    /// What was left out or repaired.
+    /// Notes on data left out or repaired.
     pub notes: Vec<Note>,
 }
 
@@ -59,7 +59,7 @@ impl Audio {
     /// Decodes a recording, mixes it down, and resamples it to [`SAMPLE_RATE_HZ`](super::SAMPLE_RATE_HZ), packet by packet:
     /// beyond the samples that it gives, memory does not grow with the recording.
     ///
-    /// What is read, and what is forgiven, stands [above](super).
+    /// The [module](super) lists the formats that are read and the faults that are forgiven.
     ///
     /// # Errors
     /// [`VoiceError`]; limits hold before memory of that size is taken.
@@ -71,7 +71,7 @@ impl Audio {
         }
         let mut report = Report::default();
         let (source, format) = Source::open(file, length, &mut report)?;
-        // The decoders are strangers' code on strangers' bytes: should one panic, the file is what is refused.
+        // The decoders are third-party code on untrusted bytes: if one panics, the file is refused.
         let decoded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| decode(source, format, report)));
         decoded.unwrap_or_else(|_| Err(VoiceError::Malformed { reason: "the decoder gave up".into() }))
     }
@@ -157,7 +157,7 @@ where
     })
 }
 
-/// The track of sound that a file holds, and what decodes it.
+/// The track of sound in a file, and its decoder.
 fn track(reader: &dyn FormatReader) -> Result<(u32, Codec), String> {
     let track = reader.default_track(TrackType::Audio).ok_or("no audio track")?;
     let params = track.codec_params.as_ref().and_then(|params| params.audio()).ok_or("no audio codec")?;

@@ -1,4 +1,4 @@
-//! What kind of recording a file is, by what is there: tags and zero bytes in front are stepped over.
+//! Detects the kind of a recording by its content: tags and zero bytes in front are skipped.
 
 /// The kind of an audio file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,16 +20,16 @@ pub enum AudioFormat {
     Aac,
 }
 
-/// What stands at a place of a file.
+/// The content at a place of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
     /// A recording that is read.
     Audio(AudioFormat),
     /// A recording of a kind that is not read.
     Other(&'static str),
-    /// Zero bytes, so many of them.
+    /// This many zero bytes.
     Zeros(u64),
-    /// A tag of so many bytes.
+    /// A tag of this many bytes.
     Tag(u64),
     /// Nothing that is known.
     Nothing,
@@ -97,7 +97,7 @@ pub(crate) fn other(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// What stands at the beginning of some bytes.
+/// The content at the beginning of some bytes.
 pub(super) fn look(bytes: &[u8]) -> Found {
     match bytes {
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..]
@@ -124,7 +124,7 @@ pub(super) fn look(bytes: &[u8]) -> Found {
     }
 }
 
-/// By what stands in the first packet.
+/// The kind of an Ogg file, by its first packet.
 fn ogg(bytes: &[u8]) -> Found {
     let packet = bytes.get(26).and_then(|&segments| bytes.get(27 + usize::from(segments)..)).unwrap_or_default();
     match packet {
@@ -164,7 +164,7 @@ fn named(bytes: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// Length of the MP3 frame whose header this is, and what does not change from frame to frame.
+/// Length of the MP3 frame with this header, and the part that does not change from frame to frame.
 fn mp3_frame(bytes: &[u8]) -> Option<(usize, [u8; 2])> {
     const MPEG1: [usize; 15] = [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320];
     const MPEG2: [usize; 15] = [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];
@@ -180,7 +180,8 @@ fn mp3_frame(bytes: &[u8]) -> Option<(usize, [u8; 2])> {
     Some((per_frame * kbps / rate_hz + usize::from(third >> 1 & 1), [second & 0xFE, third & 0x0C]))
 }
 
-/// Whether frames of one kind follow one another from the beginning of some bytes, as many as are wanted or there are.
+/// Tells whether frames of one kind follow one another from the beginning of some bytes, as many as are wanted or there
+/// are.
 fn frames_follow(mut bytes: &[u8]) -> bool {
     let Some((_, kind)) = mp3_frame(bytes) else { return false };
     for frame in 0..FRAMES_IN_A_ROW {
@@ -196,13 +197,13 @@ fn frames_follow(mut bytes: &[u8]) -> bool {
     true
 }
 
-/// Where the first of several MP3 frames in a row begins.
+/// The beginning of the first of several MP3 frames in a row.
 pub(super) fn first_frame(bytes: &[u8]) -> Option<usize> {
     let starts = bytes.iter().take(MAX_SCAN_BYTES).enumerate().filter(|&(_, &byte)| byte == 0xFF);
     starts.map(|(at, _)| at).find(|&at| frames_follow(&bytes[at..]))
 }
 
-/// Whether this is the header of an ADTS frame.
+/// Tells whether this is the header of an ADTS frame.
 fn is_adts(bytes: &[u8]) -> bool {
     let [0xFF, second, third, fourth, fifth, sixth, ..] = *bytes else { return false };
     let length = usize::from(fourth & 3) << 11 | usize::from(fifth) << 3 | usize::from(sixth >> 5);

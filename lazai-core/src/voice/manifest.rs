@@ -1,4 +1,4 @@
-//! What is said in recordings, by whom, and on which terms: a table beside the files.
+//! Transcripts, speakers and terms of recordings: a table beside the files.
 
 use serde_json::Value;
 use thiserror::Error;
@@ -26,16 +26,16 @@ pub struct Take {
     pub transcript: String,
     /// Name of the contributor whose voice it is.
     pub contributor: String,
-    /// SPDX identifier of the licence that she gives for this recording.
+    /// SPDX identifier of the speaker's licence for this recording.
     pub licence: String,
-    /// What she consents to, in her words.
+    /// The speaker's consent, in words.
     pub consent: String,
 }
 
 /// A recording that may be used: decoded, its silent ends cut.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recording {
-    /// What is known of it.
+    /// Its entry in the manifest.
     pub take: Take,
     /// 16 kHz, mono.
     pub samples: Vec<f32>,
@@ -50,7 +50,7 @@ pub enum ManifestError {
     MissingColumn {
         /// The column.
         column: &'static str,
-        /// What is there.
+        /// The names found.
         found: Vec<String>,
     },
     /// The manifest itself cannot be read.
@@ -69,8 +69,8 @@ const CONTRIBUTORS: [&str; 3] = ["contributor", "speaker", "client_id"];
 const LICENCES: [&str; 2] = ["licence", "license"];
 const CONSENTS: [&str; 1] = ["consent"];
 
-/// Reads a manifest: a table with a header line (separated by comma, semicolon, tab or bar), JSON lines, or a JSON list. It has `file`, `transcript`,
-/// `contributor`, `licence` and `consent`, in whatever encoding.
+/// Reads a manifest: a table with a header line (separated by comma, semicolon, tab or bar), JSON lines, or a JSON list. It
+/// has `file`, `transcript`, `contributor`, `licence` and `consent`, in any encoding.
 ///
 /// A recording without licence or without consent is dropped, and so is one whose file lies outside the folder.
 ///
@@ -87,7 +87,7 @@ const CONSENTS: [&str; 1] = ["consent"];
 /// ```
 ///
 /// # Errors
-/// [`ManifestError`] where it is neither.
+/// [`ManifestError`] for anything else.
 pub fn read_manifest(bytes: &[u8]) -> Result<(Vec<Take>, Report), ManifestError> {
     let unreadable = |reason: String| ManifestError::Unreadable { reason };
     if bytes.len() > MAX_MANIFEST_BYTES {
@@ -131,7 +131,7 @@ pub fn read_manifest(bytes: &[u8]) -> Result<(Vec<Take>, Report), ManifestError>
                 add(row.line, Err(reason.clone()), &mut report);
                 continue;
             }
-            // Of terms that moved by a cell nothing is believed, even where the cell too many is empty.
+            // A row with a cell too many is not believed, even if that cell is empty: its terms may have moved by a cell.
             if !header.beyond(&row).is_empty() {
                 add(row.line, Err("the row has more cells than the header".into()), &mut report);
                 continue;
@@ -198,7 +198,7 @@ fn take_of(value: &Value) -> Result<Take, String> {
     })
 }
 
-/// What people write where they give nothing.
+/// Words that people write for an empty value.
 const NOTHING: [&str; 24] = [
     "",
     "-",
@@ -249,8 +249,8 @@ fn checked(take: Take) -> Result<Take, String> {
     Ok(take)
 }
 
-/// Reads a manifest and the recordings that it lists, decoded and with their silent ends cut. What cannot be used is
-/// dropped, and noted by its file's name; so is what was repaired in a recording that is kept.
+/// Reads a manifest and the recordings that it lists, decoded and with their silent ends cut. Unusable ones are dropped,
+/// and noted by the file's name; repairs of a kept recording are noted too.
 ///
 /// # Errors
 /// [`ManifestError`].

@@ -1,8 +1,8 @@
-//! Voice: recordings as people have them, turned into log-mel spectrograms with Whisper's parameters.
+//! Voice: recordings in common formats, turned into log-mel spectrograms with Whisper's parameters.
 //!
 //! [`Audio::read`] decodes a recording of any rate and number of channels (feature `audio`) into 16 kHz mono;
-//! [`trim_silence`] cuts the ends; [`LogMel`] computes the spectrogram; [`read_manifest`] says what is spoken, by whom, and
-//! on which terms.
+//! [`trim_silence`] cuts the ends; [`LogMel`] computes the spectrogram; [`read_manifest`] reads transcripts, speakers and
+//! terms.
 //!
 //! | read | refused by name |
 //! |---|---|
@@ -16,7 +16,7 @@
 //!
 //! - ID3v2 and APE tags and zero bytes in front of the sound are stepped over, whatever pictures they hold, and so are ID3v1,
 //!   APE and ID3v2 tags behind it. Bytes between a tag and the first of several MP3 frames in a row are left out.
-//! - A WAV file's length fields need not agree with the file: the samples reach as far as it does. What was set right is in
+//! - A WAV file's length fields need not agree with the file: the samples reach as far as it does. Corrections are in
 //!   [`Audio::notes`].
 //! - Damaged packets are left out and noted; a recording of which more than [`MAX_DAMAGED_SHARE`] are is refused.
 
@@ -51,8 +51,8 @@ use thiserror::Error;
 pub const MAX_RECORDING_BYTES: usize = 256 << 20;
 /// Longest recording that is read: half an hour.
 pub const MAX_RECORDING_SECONDS: usize = 1_800;
-/// The share of packets that may be damaged: one in ten. What has more is no recording any more, or something else that was
-/// taken for one. Two packets are forgiven in any recording.
+/// The share of packets that may be damaged: one in ten. A file with more is no recording any more, or is of another kind.
+/// Two packets are forgiven in any recording.
 pub const MAX_DAMAGED_SHARE: f64 = 0.1;
 /// Samples per second of everything behind [`Audio::decode`].
 pub const SAMPLE_RATE_HZ: u32 = 16_000;
@@ -72,7 +72,7 @@ pub enum VoiceError {
     /// The file could not be read.
     #[error("{reason}")]
     Io {
-        /// What the operating system says.
+        /// The operating system's error.
         reason: String,
     },
     /// Nothing could be decoded, or nothing is to be heard.
@@ -81,7 +81,7 @@ pub enum VoiceError {
     /// Damaged.
     #[error("not a readable recording: {reason}")]
     Malformed {
-        /// What the decoder said.
+        /// The decoder's message.
         reason: String,
     },
     /// More than [`MAX_RECORDING_BYTES`] or [`MAX_RECORDING_SECONDS`].
@@ -89,7 +89,7 @@ pub enum VoiceError {
     TooLarge {
         /// Bytes or samples.
         what: &'static str,
-        /// How many there are, or were read.
+        /// The number there is, or that was read.
         found: usize,
         /// The limit.
         max: usize,
@@ -97,15 +97,15 @@ pub enum VoiceError {
     /// Shorter than one window.
     #[error("recording of {samples} samples is shorter than one window of {window}")]
     TooShort {
-        /// How many samples it has.
+        /// Its number of samples.
         samples: usize,
-        /// How many one window needs.
+        /// The number that one window needs.
         window: usize,
     },
     /// Another format than the known ones.
     #[error("not a recording that is read: {reason}; WAV, FLAC, MP3, AAC (.m4a, .aac), Ogg Vorbis and Ogg Opus are")]
     Unsupported {
-        /// What was found.
+        /// The finding.
         reason: String,
     },
 }

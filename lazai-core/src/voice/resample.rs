@@ -8,8 +8,8 @@ use super::{SAMPLE_RATE_HZ, VoiceError};
 /// Source samples that are resampled at a time.
 const CHUNK: usize = 4_096;
 
-/// Takes samples of one rate, one channel, and gives them at [`SAMPLE_RATE_HZ`]: sample for sample what the whole recording
-/// resampled at once would be.
+/// Resamples one channel from its rate to [`SAMPLE_RATE_HZ`]: sample for sample as if the whole recording were resampled at
+/// once.
 pub(super) struct Resampler {
     /// `None` where the rate is right already.
     fft: Option<Fft<f32>>,
@@ -63,7 +63,7 @@ impl Resampler {
         Ok(())
     }
 
-    /// Resamples what is pending, which is a chunk.
+    /// Resamples the pending chunk.
     fn process(&mut self) -> Result<(), VoiceError> {
         let Some(fft) = &mut self.fft else { return Ok(()) };
         let input = InterleavedSlice::new(&self.pending, 1, self.pending.len()).map_err(failed)?;

@@ -4,11 +4,11 @@ use super::{SAMPLE_RATE_HZ, VoiceError};
 
 /// Frames of 20 ms.
 const FRAME: usize = SAMPLE_RATE_HZ as usize / 50;
-/// How much quieter than the loudest frame silence is: 40 dB, as power.
+/// The power of silence, relative to the loudest frame: 40 dB below.
 const QUIETER: f64 = 1e-4;
 /// Nothing below this mean square is a voice: -80 dB of full scale.
 const NOTHING: f64 = 1e-8;
-/// What is left in front of and behind the voice: 100 ms.
+/// The sound that is kept in front of and behind the voice: 100 ms.
 const MARGIN: usize = SAMPLE_RATE_HZ as usize / 10;
 
 /// The part of a recording between the silence at its ends, with 100 ms on both sides.

@@ -10,7 +10,7 @@ use super::format::{Found, MAX_SCAN_BYTES, MAX_TAGS, first_frame, look};
 use super::{AudioFormat, VoiceError, wav};
 use crate::report::Report;
 
-/// How much is looked at to tell what stands at a place.
+/// The number of bytes that are looked at to detect the content at a place.
 const LOOK_BYTES: usize = 4 << 10;
 
 /// A range of a file, with other bytes in front of it.
@@ -19,11 +19,11 @@ pub(super) struct Source<S> {
     header: Vec<u8>,
     body: Range<u64>,
     at: u64,
-    /// Where the file itself stands.
+    /// The position of the file itself.
     inner_at: Option<u64>,
 }
 
-/// Reads at a place until a buffer is full or the file ends, and gives how much was read.
+/// Reads at a place until a buffer is full or the file ends, and returns the number of bytes read.
 pub(super) fn read_at(source: &mut (impl Read + Seek), at: u64, buffer: &mut [u8]) -> io::Result<usize> {
     source.seek(SeekFrom::Start(at))?;
     let mut read = 0;
@@ -60,7 +60,7 @@ impl<S: Read + Seek> Source<S> {
     }
 }
 
-/// What the sound is, and where it begins.
+/// The format of the sound, and its beginning.
 fn find(file: &mut (impl Read + Seek), length: u64) -> Result<(AudioFormat, u64), VoiceError> {
     let mut buffer = vec![0; LOOK_BYTES];
     let (mut at, mut tags) = (0, 0);
@@ -105,7 +105,7 @@ fn scan(file: &mut (impl Read + Seek), at: u64) -> io::Result<Option<u64>> {
     Ok(first_frame(&bytes[..read]).map(|place| at + place as u64))
 }
 
-/// Where the tags at the end of a file begin: ID3v1, APE, and ID3v2 with a footer.
+/// The beginning of the tags at the end of a file: ID3v1, APE, and ID3v2 with a footer.
 fn before_tags(file: &mut (impl Read + Seek), range: Range<u64>) -> io::Result<u64> {
     let mut end = range.end;
     for _ in 0..MAX_TAGS {

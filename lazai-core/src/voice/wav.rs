@@ -12,14 +12,14 @@ use crate::report::{Action, Report};
 
 /// Most chunks that are walked over; files of broadcasters have a dozen.
 const MAX_CHUNKS: usize = 4_096;
-/// How far behind a length that leads nowhere the next chunk is looked for.
+/// The distance behind a wrong length in which the next chunk is looked for.
 const MAX_SEARCH_BYTES: usize = 1 << 20;
 /// Chunks that WAV files have. Elsewhere, too, four letters stand where a name could be.
 const NAMES: [&[u8; 4]; 18] = [
     b"JUNK", b"LIST", b"PAD ", b"PEAK", b"FLLR", b"acid", b"bext", b"cart", b"cue ", b"data", b"ds64", b"fact",
     b"fmt ", b"iXML", b"id3 ", b"inst", b"junk", b"smpl",
 ];
-/// What a length is where the program did not know it.
+/// The length that programs write if they do not know it.
 const UNKNOWN: u64 = 0xFFFF_FFFF;
 
 /// A WAV file as it should be.
@@ -27,7 +27,7 @@ const UNKNOWN: u64 = 0xFFFF_FFFF;
 pub(super) struct Wav {
     /// Everything in front of the samples.
     pub(super) header: Vec<u8>,
-    /// Where the samples are.
+    /// The place of the samples.
     pub(super) data: Range<u64>,
 }
 
@@ -123,7 +123,7 @@ impl<S: Read + Seek> Walker<'_, S> {
         })
     }
 
-    /// Where the next `fmt ` or `data` chunk begins, wherever lengths lead.
+    /// The place of the next `fmt ` or `data` chunk, wherever lengths lead.
     fn search(&mut self, from: u64) -> io::Result<Option<u64>> {
         let length = self.file.end.saturating_sub(from).min(MAX_SEARCH_BYTES as u64);
         let mut bytes = vec![0; length as usize];
@@ -132,7 +132,7 @@ impl<S: Read + Seek> Walker<'_, S> {
         Ok(place.map(|place| from + place as u64))
     }
 
-    /// Where the samples are, given where they begin and how long they are said to be.
+    /// The place of the samples, from their beginning and claimed length.
     fn data(&mut self, body: u64, claimed: u64, report: &mut Report) -> io::Result<Range<u64>> {
         let room = self.file.end - body;
         let length = if claimed > room || claimed == 0 && !self.chunks_to_the_end(body)? { room } else { claimed };
@@ -142,7 +142,7 @@ impl<S: Read + Seek> Walker<'_, S> {
         Ok(body..body + length)
     }
 
-    /// Whether chunks follow one another up to the end of the file.
+    /// Tells whether chunks follow one another up to the end of the file.
     fn chunks_to_the_end(&mut self, mut at: u64) -> io::Result<bool> {
         for _ in 0..MAX_CHUNKS {
             if at >= self.file.end {
@@ -173,12 +173,12 @@ impl<S: Read + Seek> Walker<'_, S> {
     }
 }
 
-/// The `fmt ` chunk without what decoders stumble over.
+/// The `fmt ` chunk without fields that decoders cannot read.
 fn normal(fmt: &[u8]) -> Result<Vec<u8>, VoiceError> {
     let malformed = || VoiceError::Malformed { reason: "WAV without a whole \"fmt \" chunk".into() };
     let tag_at = |at: usize| fmt.get(at..at + 2).map(|tag| u16::from_le_bytes([tag[0], tag[1]]));
     match tag_at(0).ok_or_else(malformed)? {
-        // PCM, floats, A-law, mu-law: what follows the first fields says nothing.
+        // PCM, floats, A-law, mu-law: the bytes after the first fields have no meaning.
         1 | 3 => fmt.get(..16).map(<[u8]>::to_vec).ok_or_else(malformed),
         6 | 7 => fmt.get(..16).map(|fmt| [fmt, &[0, 0]].concat()).ok_or_else(malformed),
         0xFFFE => match tag_at(24).ok_or_else(malformed)? {
@@ -209,7 +209,7 @@ fn unsupported(tag: u16) -> VoiceError {
 }
 
 fn header(fmt: &[u8], data: u64) -> Vec<u8> {
-    // Files are far shorter than what these fields can say.
+    // Files are far shorter than the largest value of these fields.
     let size = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX).to_le_bytes();
     let fmt_size = fmt.len() as u64;
     let mut out = Vec::with_capacity(28 + fmt.len());

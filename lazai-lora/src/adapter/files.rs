@@ -27,7 +27,7 @@ pub const MAX_ADAPTER_BYTES: u64 = 4 << 30;
 /// Our word in the file's metadata, which PEFT leaves alone: the digest of the base model.
 const BASE_KEY: &str = "lazai.base";
 
-/// What is held against the base model when an adapter is read.
+/// The checks against the base model when an adapter is read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum BaseCheck {
     /// Shapes, and the base's digest if the file names one (those written here do).
@@ -48,8 +48,8 @@ impl Adapter {
         write_tensors(self.named(self.parameters())?, metadata)
     }
 
-    /// Writes `adapter_config.json` and `adapter_model.safetensors` into a folder, each whole or not at all, and gives
-    /// the digest of the latter. On Unix they are for the process's own user alone: an adapter is what is sold.
+    /// Writes `adapter_config.json` and `adapter_model.safetensors` into a folder, each whole or not at all, and returns
+    /// the digest of the latter. On Unix only the process's own user can read them: the adapter is the product.
     ///
     /// # Errors
     /// [`LoraError::File`].
@@ -85,12 +85,12 @@ impl Adapter {
     ///
     /// # Errors
     /// [`LoraError::OtherBase`] or [`LoraError::AdapterMismatch`] if it is for another base,
-    /// [`LoraError::Unsupported`] for what this version does not do, [`LoraError::Malformed`] if it is no adapter.
+    /// [`LoraError::Unsupported`] for features that this version lacks, [`LoraError::Malformed`] if it is no adapter.
     pub fn load(folder: &Path, base: &BaseModel) -> Result<Self> {
         Self::load_checked(folder, base, BaseCheck::Digest)
     }
 
-    /// [`Adapter::load`], with a choice of what is held against the base.
+    /// [`Adapter::load`], with a choice of checks against the base.
     ///
     /// # Errors
     /// As [`Adapter::load`].

@@ -24,8 +24,8 @@ pub(crate) use files::{read_f32, write_tensors};
 /// Greatest rank.
 pub const MAX_RANK: usize = 1024;
 
-/// Where the factors of one group of modules are among the parameters. `A` of all its modules are rows of one
-/// parameter, since they read the same input.
+/// The places of one group's factors among the parameters. `A` of all its modules are rows of one parameter, since they
+/// read the same input.
 #[derive(Clone)]
 struct Group {
     a: usize,
@@ -167,7 +167,7 @@ impl Adapter {
         Ok(named)
     }
 
-    /// Tensors shaped as the parameters, put together from the factors of modules, which `read` gives by key and shape.
+    /// Tensors shaped as the parameters, joined from the factors of modules, which `read` returns by key and shape.
     pub(crate) fn tensors_from(&self, read: impl Fn(&str, &[usize]) -> Result<Vec<f32>>) -> Result<Vec<Tensor>> {
         let mut tensors = self.parameters.clone();
         for (layer, groups) in self.layers.iter().enumerate() {
@@ -195,7 +195,7 @@ impl Adapter {
         Ok(sha256(&self.to_bytes()?))
     }
 
-    /// What a module's weight becomes: `W + scale B A`, or nothing if it is not targeted.
+    /// A module's updated weight: `W + scale B A`; `None` if it is not targeted.
     pub(crate) fn update(&self, layer: usize, module: usize) -> Result<Option<Tensor>> {
         for group in self.layers[layer].iter().flatten() {
             if let Some(i) = group.modules.iter().position(|(m, ..)| *m == module) {

@@ -1,4 +1,4 @@
-//! PEFT's `adapter_config.json`: what is read of it, what may be left unread, and what is refused.
+//! PEFT's `adapter_config.json`: options that are read, ignored or refused.
 
 use lazai_core::record::{LoraConfig, Targets};
 use serde_json::Value;
@@ -9,8 +9,8 @@ use super::targets::ALL_LINEAR;
 use crate::base::LINEAR_MODULES;
 use crate::error::{LoraError, Result};
 
-/// Options that change nothing of what a trained adapter computes: names, versions, the training's own, and settings of
-/// options that are looked at themselves.
+/// Options that do not change the results of a trained adapter: names, versions, the training's own, and settings of
+/// options that are checked themselves.
 const HARMLESS: [&str; 15] = [
     "auto_mapping",
     "base_model_name_or_path",
@@ -29,7 +29,7 @@ const HARMLESS: [&str; 15] = [
     "task_type",
 ];
 
-/// Options that change what is computed, with what to do about them.
+/// Options that change the results, with advice for each.
 const CHANGING: [(&str, &str); 17] = [
     ("alora_invocation_tokens", "null; the adapter works only behind certain tokens: train it without"),
     ("alpha_pattern", "{}; modules have scales of their own: train with one lora_alpha"),
@@ -53,8 +53,8 @@ const CHANGING: [(&str, &str); 17] = [
 /// Ways to begin that leave the base as it is.
 const BEGINNINGS: [&str; 3] = ["eva", "gaussian", "orthogonal"];
 
-/// Understands PEFT's configuration, and refuses what would be computed otherwise: by name what is known to, and any other
-/// option that says something.
+/// Reads PEFT's configuration, and refuses options that would change the results: known ones by name, and any other option
+/// with a value.
 pub(super) fn read_config(config: &Value) -> Result<LoraConfig> {
     let Value::Object(options) = config else { return Err(LoraError::malformed(CONFIG_FILE, "expected an object")) };
     if config["peft_type"] != "LORA" {
@@ -107,8 +107,8 @@ fn refuse(name: &str, value: &Value, is_empty: bool, known: &'static str) -> Res
     unsupported("adapter_config.json option", &serde_json::json!({ name: value }), known)
 }
 
-/// How training began. Some ways take the adapter's beginning off the base, so that it is of another base than the one
-/// that its name says.
+/// Checks the way in which training began. Some ways subtract the adapter's initial values from the base: the adapter is
+/// then of another base than its name says.
 fn beginning(value: &Value) -> Result<()> {
     let known = match value {
         Value::Null | Value::Bool(_) => return Ok(()),

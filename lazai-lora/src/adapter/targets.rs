@@ -1,11 +1,11 @@
-//! Which modules an adapter changes, as PEFT understands `target_modules`.
+//! The modules that an adapter changes, in PEFT's notation `target_modules`.
 
 use lazai_core::record::Targets;
 use regex::Regex;
 
 use crate::error::{LoraError, Result};
 
-/// What PEFT calls all linear layers but the output.
+/// PEFT's name for all linear layers but the output.
 pub(super) const ALL_LINEAR: &str = "all-linear";
 
 type Matcher<'a> = Box<dyn Fn(&str) -> bool + 'a>;

@@ -1,4 +1,4 @@
-//! The sizes of a model, and what tells its family from others.
+//! The sizes of a model, and the marks of its family.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -6,11 +6,11 @@ use serde_json::Value;
 use crate::error::{LoraError, Result};
 use crate::kernels::Heads;
 
-/// How positions beyond those of the first training are told apart.
+/// The scaling of positions beyond those of the first training.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum RopeScaling {
-    /// Not at all.
+    /// No scaling.
     None,
     /// Positions divided by a factor.
     Linear {
@@ -21,7 +21,7 @@ pub enum RopeScaling {
     Factors(Vec<f64>),
     /// Slow rotations stretched, fast ones left, as Llama 3.1 does.
     Llama3 {
-        /// By how much slow rotations are stretched.
+        /// The factor by which slow rotations are stretched.
         factor: f64,
         /// Turns in the original context below which a rotation is slow.
         low: f64,
@@ -59,13 +59,13 @@ pub struct ModelConfig {
     pub rope_scaling: RopeScaling,
     /// Epsilon of the RMS norms.
     pub norm_epsilon: f64,
-    /// Whether the output layer is the embedding.
+    /// True if the output layer is the embedding.
     pub tied: bool,
-    /// Whether each query and key head is normalised (Qwen3).
+    /// True if each query and key head is normalised (Qwen3).
     pub head_norm: bool,
 }
 
-/// Families by what `config.json` and GGUF call them.
+/// Families, by their names in `config.json` and GGUF.
 const ARCHITECTURES: [&str; 4] = ["llama", "mistral", "qwen2", "qwen3"];
 const KNOWN: &str = "llama, mistral, qwen2, qwen3";
 /// No size of a model is larger.

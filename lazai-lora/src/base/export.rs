@@ -162,7 +162,7 @@ impl BaseModel {
     }
 
     fn save_weights(&self, adapter: Option<&Adapter>, folder: &Path, dtype: DType) -> Result<()> {
-        // Names say how many files there are, so what goes into each is decided first.
+        // Names contain the number of files, so the contents of each are decided first.
         let mut shards: Vec<Vec<String>> = vec![Vec::new()];
         let mut size = 0;
         for name in self.tensor_names() {

@@ -62,8 +62,8 @@ pub(super) struct Gguf {
 }
 
 impl Gguf {
-    /// Reads what stands in front of the tensors. The family comes before everything else: a file of another one has other
-    /// keys, and what it lacks is not the reason.
+    /// Reads the part in front of the tensors. The family is checked first: a file of another one has other keys, and
+    /// missing keys are not the reason.
     pub(super) fn open(mut file: File) -> Result<Self> {
         use std::io::Seek;
         file.rewind().map_err(|e| LoraError::malformed("GGUF file", e))?;
@@ -136,7 +136,7 @@ impl Gguf {
     }
 
     fn tensor(&mut self, name: &str) -> Result<QTensor> {
-        // Blocks are turned into floats where they are needed, so they are kept on the processor.
+        // Blocks are turned into floats on use, so they are kept on the processor.
         self.content.tensor(&mut self.file, name, &Device::Cpu).map_err(|e| LoraError::malformed(name, e))
     }
 }
@@ -151,7 +151,7 @@ fn family(metadata: &Metadata<'_>) -> Result<&'static str> {
     Ok(family)
 }
 
-/// The name that GGUF gives to a tensor of Hugging Face's.
+/// GGUF's name for a tensor of Hugging Face's.
 fn gguf_name(name: &str) -> Option<String> {
     let (path, what) = name.rsplit_once('.')?;
     let known = match path {

@@ -45,8 +45,8 @@ pub(super) fn read_config(folder: &Path) -> Result<ModelConfig> {
     ModelConfig::from_hub(&read(&folder.join(CONFIG))?)
 }
 
-/// Tokenizer and template of a folder. Where it says what family it is of, that is looked at first; a folder of a tokenizer
-/// alone need not.
+/// Tokenizer and template of a folder. Its model family, if it names one, is checked first; a folder with a tokenizer alone
+/// need not name one.
 pub(super) fn read_tokenizer(folder: &Path) -> Result<(Tokenizer, ChatTemplate)> {
     let config = folder.join(CONFIG);
     if config.is_file() {

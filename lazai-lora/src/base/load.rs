@@ -6,7 +6,7 @@ use super::weight::{Linear, Weight, WeightFormat};
 use super::{GROUPS, LINEAR_MODULES, LayerWeights, ModelConfig, Weights};
 use crate::error::{LoraError, Result};
 
-/// Where tensors are found, by their Hugging Face names.
+/// A source of tensors, by their Hugging Face names.
 pub(super) trait Source {
     fn has(&self, name: &str) -> bool;
     /// Reads one, onto the processor.

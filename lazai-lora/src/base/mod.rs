@@ -121,7 +121,7 @@ impl BaseModel {
         &self.config
     }
 
-    /// Where it computes.
+    /// The compute device.
     #[must_use]
     pub fn compute(&self) -> &Compute {
         &self.compute
@@ -133,7 +133,7 @@ impl BaseModel {
         self.digest
     }
 
-    /// The name the file gives itself.
+    /// The name in the file.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -151,7 +151,7 @@ impl BaseModel {
         &self.template
     }
 
-    /// In what form its weights are in memory.
+    /// The format of its weights in memory.
     #[must_use]
     pub fn format(&self) -> WeightFormat {
         self.format
@@ -169,7 +169,7 @@ impl BaseModel {
 /// The tokenizer and template of a GGUF file or folder, without the weights: all that a consumer needs to count tokens.
 ///
 /// # Errors
-/// [`LoraError`], first of all for an unknown architecture: what is prepared with its tokenizer could never be learnt.
+/// [`LoraError`], first of all for an unknown architecture: data prepared with its tokenizer could never be learnt.
 pub fn read_tokenizer(path: &Path) -> Result<(Tokenizer, ChatTemplate)> {
     if path.is_dir() {
         return hub::read_tokenizer(path);

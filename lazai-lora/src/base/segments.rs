@@ -12,9 +12,9 @@ use crate::error::{LoraError, Result};
 const MAX_ROLES: usize = 64;
 const MAX_PLANS: usize = 1_024;
 
-/// A dialogue as the model sees it in training: token ids, and which of them the character says.
+/// A dialogue as the model sees it in training: token ids, with a mask of those that the character says.
 ///
-/// What she says is each reply and the control token that ends it.
+/// The character says each reply and the control token that ends it.
 ///
 /// # Errors
 /// [`LoraError`] if template or tokenizer refuse.
@@ -24,7 +24,7 @@ pub fn tokenize_dialogue(
     messages: &[Message],
 ) -> Result<(Vec<u32>, Vec<bool>)> {
     let (mut tokens, mut mask) = (Vec::new(), Vec::new());
-    // A vocabulary that marks the beginning of a text must see it whole: then places tell what each token belongs to.
+    // A vocabulary that marks the beginning of a text must see it whole: then offsets tell the segment of each token.
     let (mut whole, mut ends) = (String::new(), Vec::new());
     let mut push = |text: &str, learnt: bool| -> Result<()> {
         if text.is_empty() {
@@ -75,7 +75,7 @@ fn segments(template: &ChatTemplate, messages: &[Message]) -> Result<Vec<(String
     let mut seen = String::new();
     for (i, message) in messages.iter().enumerate() {
         let said = message.role == Role::Assistant;
-        // Everything up to the point where the character starts to speak, then what she says.
+        // Everything up to the point where the character starts to speak, then the reply.
         let after = template.render(&messages[..=i], false)?;
         let before = if said { up_to_reply(template, &messages[..=i], &after)? } else { seen.clone() };
         let split = |from: &str, to: &str| {
@@ -84,7 +84,7 @@ fn segments(template: &ChatTemplate, messages: &[Message]) -> Result<Vec<(String
         };
         segments.push((split(&seen, &before)?, false));
         let mut reply = split(&before, &after)?;
-        // The line break after the closing token belongs to the template, not to her.
+        // The line break after the closing token belongs to the template, not to the reply.
         let tail = reply.trim_end_matches('\n').len();
         let rest = reply.split_off(tail);
         segments.push((reply, said));
@@ -107,7 +107,7 @@ fn up_to_reply(template: &ChatTemplate, messages: &[Message], after: &str) -> Re
     Ok(text.split(OPEN).next().unwrap_or_default().to_owned())
 }
 
-/// How a template writes conversations of one sequence of roles: rendering costs far more than filling in.
+/// The template's text for one sequence of roles: rendering costs far more than filling in.
 type Plan = Vec<(Vec<Part>, bool)>;
 
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! How texts are split before byte-level BPE merges, as the `tokenizers` library does it.
+//! Splitting of texts before byte-level BPE merges, with the `tokenizers` library.
 
 use lazai_core::tokenizer::Splitting;
 use tokenizers::normalizers::unicode::NFC;

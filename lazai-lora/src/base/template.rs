@@ -7,10 +7,10 @@ use super::Tokenizer;
 use super::segments::Plans;
 use crate::error::Result;
 
-/// How a conversation is written for the model.
+/// The template that turns a conversation into the model's text.
 pub struct ChatTemplate {
     text: tokenizer::ChatTemplate,
-    /// How conversations of some sequences of roles are written; see `segments`.
+    /// Plans for some sequences of roles; see `segments`.
     pub(super) plans: Plans,
 }
 

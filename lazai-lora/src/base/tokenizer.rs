@@ -1,5 +1,5 @@
-//! The tokenizer that a model carries: byte-level BPE with a known pre-tokenizer, or SentencePiece's BPE, out of a GGUF
-//! file; or whatever `tokenizer.json` says.
+//! The model's tokenizer: byte-level BPE with a known pre-tokenizer, or SentencePiece's BPE, from a GGUF file; or any
+//! tokenizer from `tokenizer.json`.
 
 use lazai_core::Digest;
 use lazai_core::digest::{DomainHasher, canonical_json};
@@ -15,9 +15,9 @@ use crate::error::{LoraError, Result};
 /// A tokenizer.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
-    /// The fast way, where the vocabulary has the shape for it.
+    /// The fast way, if the vocabulary has the shape for it.
     fast: Option<Bpe>,
-    /// Whether a text's tokens are those of its parts, if it is cut at control tokens and line ends.
+    /// True if a text, cut at control tokens and line ends, has the tokens of its parts.
     cuts_anywhere: bool,
     vocab_size: usize,
     eos: u32,
@@ -79,7 +79,7 @@ impl Tokenizer {
     pub(super) fn from_json(bytes: &[u8], eos: &str, bos: Option<&str>) -> Result<Self> {
         const FILE: &str = "tokenizer.json";
         let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|e| LoraError::malformed(FILE, e))?;
-        // The library panics where a file is JSON but describes no tokenizer; it has no state that could be left half done.
+        // The library panics if a file is JSON but describes no tokenizer; it has no state that could be left half done.
         let read = std::panic::catch_unwind(|| tokenizers::Tokenizer::from_bytes(bytes));
         let read = read.map_err(|_| LoraError::malformed(FILE, "describes no tokenizer"))?;
         let mut inner = read.map_err(|e| LoraError::malformed(FILE, e))?;
@@ -114,7 +114,7 @@ impl Tokenizer {
         }
     }
 
-    /// Whether the fast way is taken.
+    /// Tells whether the fast way is used.
     #[must_use]
     pub fn is_fast(&self) -> bool {
         self.fast.is_some()
@@ -136,7 +136,7 @@ impl Tokenizer {
         Ok(encoding.get_ids().iter().copied().zip(starts).collect())
     }
 
-    /// Whether a text's tokens are those of its parts, if it is cut where a template goes over to what is said.
+    /// Tells whether a text, cut between the template's text and a message's, has the tokens of its parts.
     pub(super) fn cuts_anywhere(&self) -> bool {
         self.cuts_anywhere
     }
@@ -169,7 +169,7 @@ impl Tokenizer {
         self.eos
     }
 
-    /// Whether a token is a control token such as `<|im_end|>`: it says nothing.
+    /// Tells whether a token is a control token such as `<|im_end|>`, which has no text.
     #[must_use]
     pub fn is_control(&self, token: u32) -> bool {
         let added = self.inner.get_added_vocabulary();

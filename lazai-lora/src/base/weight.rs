@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::error::Result;
 
-/// In what form a base model's weights are kept in memory. Computing is done in 32-bit floats whichever it is.
+/// The format of a base model's weights in memory. Computation uses 32-bit floats in any case.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WeightFormat {

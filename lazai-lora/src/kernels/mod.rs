@@ -1,5 +1,5 @@
-//! What a transformer layer is made of, forward and backward, without a tape: the weights do not learn, so each gradient
-//! is by the input alone, and what backward needs is said by its arguments.
+//! The parts of a transformer layer, forward and backward, without a tape. The weights do not learn: each gradient is by
+//! the input alone, and the arguments hold all that backward needs.
 //!
 //! On the processor each kernel is one pass over memory ([`cpu`]); on other devices it is put together from candle's
 //! operators ([`portable`]). Both are held to each other by tests.
@@ -14,7 +14,7 @@ use crate::error::{LoraError, Result};
 use cpu::product::Matrix;
 pub(crate) use linear::{LowRank, LowRankGradient, linear, linear_backward};
 
-/// How a row of attention is divided.
+/// The division of a row of attention into heads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Heads {
     /// Query heads.
@@ -125,8 +125,8 @@ pub(crate) fn rotate(x: &Tensor, angles: &Angles, heads: usize, backward: bool) 
     Ok(Tensor::from_vec(out, x.shape(), x.device())?)
 }
 
-/// Causal attention inside each sequence of a row of tokens. `joint: [tokens, queries keys values]`; gives
-/// `[tokens, queries]`.
+/// Causal attention inside each sequence of a row of tokens. `joint: [tokens, queries keys values]`; returns `[tokens,
+/// queries]`.
 pub(crate) fn attention(joint: &Tensor, lengths: &[usize], heads: &Heads) -> Result<Tensor> {
     if !on_cpu(joint) {
         return portable::attention(joint, lengths, heads);
@@ -151,8 +151,8 @@ pub(crate) fn attention_backward(
     Ok(Tensor::from_vec(out, joint.shape(), joint.device())?)
 }
 
-/// Attention of the last tokens over everything before them, themselves included. `query: [new, queries]`,
-/// `key, value: [all, keys]`; gives `[new, queries]`.
+/// Attention of the last tokens over everything before them, themselves included. `query: [new, queries]`, `key, value:
+/// [all, keys]`; returns `[new, queries]`.
 pub(crate) fn attention_over(query: &Tensor, key: &Tensor, value: &Tensor, heads: &Heads) -> Result<Tensor> {
     if !on_cpu(query) {
         return portable::attention_over(query, key, value, heads);
@@ -188,7 +188,7 @@ pub(crate) fn scored_loss(
     Ok((losses, gradient.transpose()?))
 }
 
-/// What one step of AdamW does to every parameter.
+/// One step of AdamW on every parameter.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AdamStep {
     pub(crate) beta1: f64,

@@ -24,7 +24,7 @@ pub(super) struct Layer<'a> {
     device: &'a Device,
 }
 
-/// What backward needs beside the layer's input.
+/// The values that backward needs beside the layer's input.
 pub(super) struct Kept {
     /// Queries, keys and values before their heads were normalised, where they are.
     raw: Option<Tensor>,

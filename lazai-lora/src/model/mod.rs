@@ -1,8 +1,8 @@
 //! The forward pass of a model with or without an adapter, and the backward pass for the adapter's factors.
 //!
-//! Several sequences are computed as one row of tokens: the linear layers see them together, attention keeps
-//! each to itself. Backward is written out, layer by layer, and keeps no tape of operations: what a layer needs is its
-//! input, or that and five tensors more.
+//! Several sequences are computed as one row of tokens: the linear layers see them together, attention keeps them apart.
+//! Backward is written out, layer by layer, without a tape of operations: a layer needs its input, or that and five more
+//! tensors.
 
 mod layer;
 mod loss;
@@ -97,7 +97,7 @@ pub(crate) struct Tape {
     layers: Vec<(Tensor, Option<Kept>)>,
     /// Number of the first.
     first: usize,
-    /// What the final norm was given.
+    /// The input of the final norm.
     last: Tensor,
 }
 

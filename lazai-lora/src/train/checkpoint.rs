@@ -18,7 +18,7 @@ const FILE: &str = "checkpoint.safetensors";
 /// The key of everything but tensors: one entry, so that equal states give equal files.
 const HISTORY: &str = "lazai.history";
 
-/// Where checkpoints are kept, and how many. On Unix they are for the process's own user alone.
+/// The folder of checkpoints, and the number to keep. On Unix only the process's own user can read them.
 #[derive(Debug, Clone)]
 pub struct Checkpoints {
     folder: PathBuf,
@@ -26,7 +26,7 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// The last one alone, from which an interrupted run goes on.
+    /// Keeps only the last one, to continue an interrupted run.
     pub fn last(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into(), keep_all: false }
     }
@@ -49,7 +49,7 @@ impl Checkpoints {
     }
 }
 
-/// What happened until now.
+/// The run so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct History {

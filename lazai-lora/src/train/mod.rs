@@ -1,4 +1,4 @@
-//! Training: packed blocks, completion-only loss, AdamW, exact resume, and the repeating of what a record tells.
+//! Training: packed blocks, completion-only loss, AdamW, exact resume, and repeats of recorded runs.
 
 mod adamw;
 mod checkpoint;
@@ -23,14 +23,14 @@ pub use plot::loss_plot;
 pub use replay::{Agreement, Replay, TOLERANCE_PPM, replay};
 use run::Run;
 
-/// What is trained on.
+/// Training data.
 #[derive(Debug, Clone, Copy)]
 pub struct Data<'a> {
     /// Digest of the tokenizer that made the token ids.
     pub tokenizer: Digest,
-    /// What is learnt.
+    /// Examples to learn.
     pub examples: &'a [Example],
-    /// What is only measured; may be empty.
+    /// Examples to measure only; may be empty.
     pub heldout: &'a [Example],
 }
 
@@ -42,7 +42,7 @@ impl<'a> Data<'a> {
     }
 }
 
-/// How far training is.
+/// Progress of training.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Progress {
@@ -56,11 +56,11 @@ pub struct Progress {
     pub tokens_per_s: f64,
     /// Seconds that the other steps will take at this pace.
     pub left_s: f64,
-    /// What held-out dialogues said after this step, if they were measured.
+    /// The loss on held-out dialogues after this step, if it was measured.
     pub evaluation: Option<Evaluation>,
 }
 
-/// What training gives.
+/// The result of training.
 #[derive(Debug)]
 pub struct Trained {
     /// The adapter; with patience, that of the best measurement.
@@ -73,19 +73,19 @@ pub struct Trained {
     pub tokens_per_s: f64,
     /// States by which parts of the run can be checked.
     pub states: Vec<StateDigest>,
-    /// What held-out dialogues said on the way.
+    /// Losses on held-out dialogues during the run.
     pub evaluations: Vec<Evaluation>,
 }
 
-/// Trains an adapter, or goes on from the checkpoint that an interrupted run of the same configuration, data and base
+/// Trains an adapter, or continues from the checkpoint that an interrupted run of the same configuration, data and base
 /// left. The result is the same either way, bit for bit on one kind of machine, on any number of threads.
 ///
 /// `on_progress` is called after each step and cancels by `false`.
 ///
 /// # Errors
 /// [`LoraError::NothingToLearn`], [`LoraError::OtherTokenizer`], [`LoraError::Cancelled`],
-/// [`LoraError::NotFinite`] (the checkpoint is of the last good step), [`LoraError::Compute`], or what the
-/// checkpoint's files say.
+/// [`LoraError::NotFinite`] (the checkpoint is of the last good step), [`LoraError::Compute`], or an error of the
+/// checkpoint's files.
 pub fn train(
     base: &BaseModel,
     lora: &LoraConfig,

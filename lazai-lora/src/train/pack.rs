@@ -17,7 +17,7 @@ pub struct PlannedStep {
     pub learning_rate: f64,
 }
 
-/// What each step of a run sees, and how fast it learns: all that somebody needs who repeats it with other software.
+/// The data and learning rate of each step of a run: all that other software needs to repeat it.
 ///
 /// # Example
 /// ```

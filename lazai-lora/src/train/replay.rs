@@ -1,4 +1,4 @@
-//! Repeating what a training record tells, to see whether it is true.
+//! Repeats parts of a recorded run, to check its training record.
 
 use std::ops::Range;
 use std::path::Path;
@@ -11,11 +11,11 @@ use super::{Data, checkpoint};
 use crate::base::BaseModel;
 use crate::error::{LoraError, Result};
 
-/// By how much a loss may differ on another machine, in millionths: ten times what was seen between this library and
-/// PyTorch.
+/// The largest difference of a loss on another machine, in millionths: ten times the difference seen between this library
+/// and PyTorch.
 pub const TOLERANCE_PPM: u64 = 1_000;
 
-/// How a repeat is held against the record.
+/// The agreement of a repeat with the record.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Agreement {
@@ -34,7 +34,7 @@ pub enum Agreement {
 pub struct Replay {
     /// Steps that were repeated: from a state of the record (or the start) to a state of the record.
     pub steps: Range<u32>,
-    /// How it was compared, and what came out.
+    /// The result of the comparison.
     pub agreement: Agreement,
 }
 

@@ -14,7 +14,7 @@ use crate::error::{LoraError, Result};
 use crate::evaluate::{Example, mean_loss};
 use crate::model::{backward, cross_entropy, forward};
 
-/// All that the next step starts from, and what happened until now.
+/// The state that the next step starts from, and the history so far.
 pub(super) struct State {
     pub(super) adapter: Adapter,
     pub(super) optimiser: AdamW,
@@ -38,14 +38,14 @@ impl State {
     }
 }
 
-/// What does not change during a run.
+/// The constants of a run.
 pub(super) struct Run<'a> {
     base: &'a BaseModel,
     config: &'a TrainConfig,
     data: &'a Data<'a>,
     plan: Vec<PlannedStep>,
     pub(super) steps: u32,
-    /// What a checkpoint is of: another base, configuration or dataset starts over.
+    /// The digest of base, configuration and dataset: a checkpoint with another digest is not used.
     pub(super) digest: Digest,
 }
 
@@ -86,7 +86,7 @@ impl<'a> Run<'a> {
         blocks.flatten().map(|&i| self.data.examples[i].tokens.len() as u64).sum()
     }
 
-    /// Does the next step and gives its mean loss. An error leaves the state as it was.
+    /// Does the next step and returns its mean loss. An error leaves the state unchanged.
     pub(super) fn step(&self, state: &mut State) -> Result<f64> {
         let step = state.optimiser.step;
         let blocks = self.blocks_of(step);
@@ -113,7 +113,7 @@ impl<'a> Run<'a> {
         Ok(loss)
     }
 
-    /// Forward and backward over one block; gives the sum of its losses.
+    /// Forward and backward over one block; returns the sum of its losses.
     fn block(&self, adapter: &Adapter, block: &[usize], learnt: usize, gradients: &mut Gradients) -> Result<f64> {
         let examples: Vec<&Example> = block.iter().map(|&i| &self.data.examples[i]).collect();
         let tokens: Vec<&[u32]> = examples.iter().map(|e| e.tokens.as_slice()).collect();
@@ -154,7 +154,7 @@ impl<'a> Run<'a> {
         Ok(Some(evaluation))
     }
 
-    /// Whether so many measurements in a row brought nothing better.
+    /// Tells whether all steps are done, or too many measurements in a row were no better.
     pub(super) fn is_over(&self, state: &State) -> bool {
         if state.optimiser.step >= self.steps {
             return true;
@@ -165,7 +165,7 @@ impl<'a> Run<'a> {
         self.config.patience > 0 && since >= self.config.patience as usize
     }
 
-    /// Whether a checkpoint is due after the steps that were done.
+    /// Tells whether a checkpoint is due after the steps done.
     pub(super) fn is_due(&self, state: &State) -> bool {
         state.optimiser.step.is_multiple_of(self.config.checkpoint_steps.max(1)) || self.is_over(state)
     }

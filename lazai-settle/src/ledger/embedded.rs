@@ -1,7 +1,7 @@
 //! The embedded ledger: a folder with one redb file, crash-safe.
 //!
-//! What is kept is genesis and the log of entries; the state is replayed when the folder is opened. Each entry is
-//! one durable write, before anybody is told of it.
+//! It keeps genesis and the log of entries; opening the folder replays the state. Each entry is one durable write, finished
+//! before anybody is told of it.
 
 use std::collections::BTreeMap;
 use std::ops::RangeBounds;
@@ -23,8 +23,7 @@ const FILE: &str = "ledger.redb";
 const PARTIAL: &str = "ledger.redb.partial";
 const GENESIS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("genesis");
 const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
-/// What the database keeps of its file in memory: the log is hardly read once it was replayed, so it need not stay there
-/// whole.
+/// The database's cache of its file: the log is rarely read after it is replayed, so it need not stay in memory whole.
 const CACHE_BYTES: usize = 4 << 20;
 
 /// A ledger in a folder: no server, no chain, no account needed. One process at a time has it open.
@@ -38,7 +37,7 @@ struct Inner {
     database: Database,
     market: Arc<Market>,
     leaves: Vec<Digest>,
-    /// Where the transaction of each key is in the log.
+    /// The position in the log of each key's transaction.
     heights: BTreeMap<Digest, u64>,
     last_s: u64,
     failed: Option<String>,
@@ -56,7 +55,7 @@ impl EmbeddedLedger {
         if is_founded(folder)? {
             return Err(storage(&"the folder has a ledger already"));
         }
-        // Under another name until it is whole: what a cut of the power leaves of it is never taken for a ledger.
+        // Under another name until it is whole: a file that a power cut leaves is never taken for a ledger.
         let (partial, whole) = (folder.join(PARTIAL), folder.join(FILE));
         std::fs::remove_file(&partial).or_else(missing).map_err(|e| storage(&e))?;
         let database = builder().create(&partial).map_err(|e| storage(&e))?;
@@ -67,8 +66,8 @@ impl EmbeddedLedger {
         Self::open(folder, clock)
     }
 
-    /// A ledger on a storage of the caller's own: what is on it already goes on, an empty one is founded. Where the
-    /// power goes while it is founded, what is left may be neither; nothing was promised by then, so empty it.
+    /// A ledger on a storage of the caller's own: continues an existing ledger, and founds a new one on an empty storage. A
+    /// power cut during founding may leave bytes that are neither; empty the storage then, since nothing was promised yet.
     ///
     /// # Errors
     /// As [`EmbeddedLedger::open_or_create`]; errors name the path `storage`.
@@ -110,8 +109,8 @@ impl EmbeddedLedger {
     /// Opens a ledger, and replays it.
     ///
     /// # Errors
-    /// [`LedgerError::Storage`] if there is none or another process has it open, [`LedgerError::Damaged`] if an
-    /// entry is not what was applied.
+    /// [`LedgerError::Storage`] if there is none or another process has it open, [`LedgerError::Damaged`] if an entry
+    /// differs from the one applied.
     pub fn open(folder: &Path, clock: impl Clock + 'static) -> Result<Self, LedgerError> {
         let database = builder().open(folder.join(FILE)).map_err(|e| storage(folder, &e))?;
         Self::replay(database, folder, clock)
@@ -153,7 +152,7 @@ impl EmbeddedLedger {
         self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Applies transactions in order, and writes what is new at once.
+    /// Applies transactions in order, and writes the new entries in one go.
     fn submit_now(&self, transactions: Vec<SignedTransaction>) -> Vec<Result<Entry, LedgerError>> {
         let mut inner = self.lock();
         if let Some(reason) = &inner.failed {
@@ -181,7 +180,7 @@ impl EmbeddedLedger {
         }
     }
 
-    /// Applies one to the state in memory; `new` is what is yet to be written.
+    /// Applies one to the state in memory; `new` holds the entries to be written.
     fn apply_one(
         &self,
         inner: &mut Inner,
@@ -242,8 +241,8 @@ impl EmbeddedLedger {
 }
 
 impl EmbeddedLedger {
-    /// Applies a transaction durably. The same transaction under the same key is applied once: asking again gives
-    /// the first entry.
+    /// Applies a transaction durably. The same transaction under the same key is applied once: a second call returns the
+    /// first entry.
     pub fn submit(&self, transaction: SignedTransaction) -> LedgerFuture<'_, Entry> {
         Box::pin(async move {
             let results = self.submit_now(vec![transaction]);
@@ -325,7 +324,7 @@ fn builder() -> Builder {
     builder
 }
 
-/// Whether a folder has a ledger with a genesis. A file that another process has open is an error, not a "no".
+/// Tells whether a folder has a ledger with a genesis. A file that another process has open is an error, not a "no".
 fn is_founded(folder: &Path) -> Result<bool, LedgerError> {
     let file = folder.join(FILE);
     if !file.try_exists().map_err(|e| storage(folder, &e))? {
@@ -344,7 +343,7 @@ fn has_genesis(database: &Database, path: &Path) -> Result<bool, LedgerError> {
     }
 }
 
-/// What is not there need not be removed.
+/// Treats a missing file as removed.
 fn missing(error: std::io::Error) -> std::io::Result<()> {
     if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }

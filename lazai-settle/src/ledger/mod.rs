@@ -1,4 +1,4 @@
-//! Where the market is kept: one trait, and its embedded implementation.
+//! Ledgers: the trait, the embedded implementation and, with the feature `evm`, one on a chain.
 
 mod embedded;
 #[cfg(feature = "evm")]
@@ -27,7 +27,7 @@ use crate::merkle::{Checkpoint, Inclusion};
 use crate::notice::{Cursor, Entry, Notice};
 use crate::session::Voucher;
 
-/// Why a ledger did not do what was asked.
+/// The chain's contracts did something else than the market's rules say: this ledger stops reading.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LedgerError {
@@ -36,13 +36,13 @@ pub enum LedgerError {
     Diverged {
         /// The block.
         block: u64,
-        /// What differs.
+        /// The difference.
         reason: String,
     },
     /// The chain does not have this market, or another one at its addresses.
     #[error("deployment: {reason}")]
     Deployment {
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
     /// The file holds something else than the ledger wrote.
@@ -50,9 +50,9 @@ pub enum LedgerError {
     Damaged {
         /// The folder.
         path: PathBuf,
-        /// Which entry.
+        /// The entry.
         index: u64,
-        /// What was expected.
+        /// The expectation.
         reason: String,
     },
     /// The market refused; nothing has changed.
@@ -61,53 +61,52 @@ pub enum LedgerError {
     /// The contracts refused; nothing has changed.
     #[error("refused by the contracts: {reason}")]
     Reverted {
-        /// What they said.
+        /// The contracts' reason.
         reason: String,
     },
-    /// The chain's node did not answer, or not what was asked for.
+    /// The chain's node did not answer, or gave another answer than the call needs.
     #[error("{method}: {reason}")]
     Rpc {
         /// The method of the JSON-RPC call.
         method: String,
-        /// What went wrong.
+        /// The reason.
         reason: String,
     },
     /// The signer refused.
     #[error(transparent)]
     Signer(#[from] SignerError),
-    /// The storage failed. The handle refuses from then on; opening the folder again continues from what is
-    /// durable.
+    /// The storage failed. The handle refuses from then on; opening the folder again continues from the durable part.
     #[error("{path}: {reason}")]
     Storage {
         /// The folder.
         path: PathBuf,
-        /// What the storage said.
+        /// The storage's error.
         reason: String,
     },
-    /// Not yet: asking again later is right.
+    /// Not yet: try again later.
     #[error("{what} from {at_s} on, now is {now_s}")]
     TooEarly {
-        /// What.
+        /// The action.
         what: &'static str,
-        /// From when on, seconds since 1970.
+        /// The earliest time, in seconds since 1970.
         at_s: u64,
         /// The ledger's time.
         now_s: u64,
     },
-    /// A transaction was sent, and is not as deep in the chain yet as is wanted. Asking again waits on.
+    /// A transaction was sent, and does not have enough confirmations yet. The same call again goes on waiting.
     #[error("transaction {transaction} is not confirmed after {waited_s} s")]
     Unconfirmed {
         /// Its hash.
         transaction: Digest,
-        /// How long was waited.
+        /// The time waited.
         waited_s: u64,
     },
-    /// What the chain's provider says does not hold: it lies, or the chain hashes its blocks otherwise.
+    /// The data of the chain's provider fails a check: the provider lies, or the chain hashes its blocks otherwise.
     #[error("block {block} of the chain: {reason}")]
     Untrue {
         /// Its number.
         block: u64,
-        /// What does not hold.
+        /// The failed check.
         reason: String,
     },
 }
@@ -115,17 +114,17 @@ pub enum LedgerError {
 /// The future that a [`Ledger`] returns.
 pub type LedgerFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LedgerError>> + Send + 'a>>;
 
-/// What became of each transaction of [`EmbeddedLedger::submit_all`], in order.
+/// The result of each transaction of [`EmbeddedLedger::submit_all`], in order.
 pub type BatchFuture<'a> = Pin<Box<dyn Future<Output = Vec<Result<Entry, LedgerError>>> + Send + 'a>>;
 
 /// A ledger that keeps a market.
 pub trait Ledger: Send + Sync {
-    /// Has a transaction signed and applied durably: on a chain, as deep as the ledger was told to wait for. One key of
-    /// a sender is applied once: asking again gives the first entry.
+    /// Signs and applies a transaction durably: on a chain, with the configured number of confirmations. Each key of a
+    /// sender is applied once: sending it again returns the first entry.
     fn send<'a>(&'a self, signer: &'a dyn Signer, key: Digest, transaction: Transaction) -> LedgerFuture<'a, Entry>;
 
-    /// Redeems vouchers of a node's sessions, under whichever offers: on a chain in one transaction. One that is not good
-    /// is passed over: it has no entry among what is given. One key stands for one list.
+    /// Redeems vouchers of a node's sessions, under any offer: on a chain in one transaction. Invalid vouchers are skipped,
+    /// and have no entry in the result. One key stands for one list.
     fn redeem<'a>(
         &'a self,
         signer: &'a dyn Signer,
@@ -148,8 +147,7 @@ pub trait Ledger: Send + Sync {
         })
     }
 
-    /// The state that counts: on a chain, that of the block which is as deep as the ledger was told to wait for, as far
-    /// as it was read.
+    /// The confirmed state: on a chain, the newest block read with enough confirmations.
     fn market(&self) -> Arc<Market>;
 
     /// The state after the last entry. On a chain it may be taken back.
@@ -157,7 +155,7 @@ pub trait Ledger: Send + Sync {
         self.market()
     }
 
-    /// Reads what is new. An embedded ledger knows everything already; a chain's asks its node.
+    /// Reads new entries. An embedded ledger knows everything already; a chain's ledger asks its node.
     fn refresh(&self) -> LedgerFuture<'_, ()> {
         Box::pin(std::future::ready(Ok(())))
     }
@@ -165,16 +163,16 @@ pub trait Ledger: Send + Sync {
     /// The ledger's time, seconds since 1970.
     fn now_s(&self) -> u64;
 
-    /// Since when nothing new of the ledger was seen, or how far what is new has fallen behind: whoever acts on what a chain said
-    /// may be blind. An embedded ledger sees itself.
+    /// The time since something new of the ledger was seen, or the delay of its newest block: beyond it, this ledger may be
+    /// blind to the chain. Zero for an embedded ledger.
     fn unseen(&self) -> Duration {
         Duration::ZERO
     }
 
-    /// What changed since a follower was done, up to the last entry.
+    /// The changes since a follower's cursor, up to the last entry.
     fn notices<'a>(&'a self, since: &'a Cursor) -> LedgerFuture<'a, Vec<Notice>>;
 
-    /// The ledger as it stands.
+    /// The ledger's present checkpoint.
     fn checkpoint(&self) -> Checkpoint;
 
     /// The contract that holds the market's money, where wallets open sessions; none where there is no chain.
@@ -186,7 +184,7 @@ pub trait Ledger: Send + Sync {
     fn entry(&self, index: u64) -> LedgerFuture<'_, Option<(Entry, Inclusion)>>;
 }
 
-/// Where a ledger has its time from.
+/// The source of a ledger's time.
 pub trait Clock: Send + Sync {
     /// Seconds since 1970 (UTC).
     fn now_s(&self) -> u64;
@@ -213,7 +211,7 @@ impl ManualClock {
         Self(Arc::new(AtomicU64::new(now_s)))
     }
 
-    /// Moves it on.
+    /// Moves it forward.
     pub fn advance(&self, seconds: u64) {
         self.0.fetch_add(seconds, Ordering::SeqCst);
     }

@@ -1,22 +1,22 @@
-//! Where an embedded ledger keeps its bytes, when that is not a file in a folder.
+//! Storage for an embedded ledger that is not a file in a folder.
 
 use std::io;
 
 /// A disk, as the embedded ledger sees it: bytes at offsets, durable after [`Storage::sync`].
 ///
-/// For embedders with storage of their own, and for tests that cut its power. The ledger survives a storage that
-/// loses any part of what was written since the last sync.
+/// For embedders with storage of their own, and for tests that cut its power. The ledger survives a storage that loses any
+/// part of the writes since the last sync.
 pub trait Storage: std::fmt::Debug + Send + Sync + 'static {
-    /// How many bytes there are.
+    /// The length in bytes.
     ///
     /// # Errors
-    /// What the storage says.
+    /// The storage's error.
     fn len(&self) -> io::Result<u64>;
 
-    /// Whether there are none.
+    /// Tells whether it is empty.
     ///
     /// # Errors
-    /// What the storage says.
+    /// The storage's error.
     fn is_empty(&self) -> io::Result<bool> {
         Ok(self.len()? == 0)
     }
@@ -24,25 +24,25 @@ pub trait Storage: std::fmt::Debug + Send + Sync + 'static {
     /// Fills `out` with the bytes at an offset.
     ///
     /// # Errors
-    /// What the storage says; an error if there are fewer.
+    /// The storage's error; also if there are fewer bytes.
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()>;
 
     /// Changes the length. New bytes are zero.
     ///
     /// # Errors
-    /// What the storage says.
+    /// The storage's error.
     fn set_len(&self, length: u64) -> io::Result<()>;
 
     /// Returns when everything written before is durable.
     ///
     /// # Errors
-    /// What the storage says.
+    /// The storage's error.
     fn sync(&self) -> io::Result<()>;
 
     /// Writes bytes at an offset.
     ///
     /// # Errors
-    /// What the storage says.
+    /// The storage's error.
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 }
 

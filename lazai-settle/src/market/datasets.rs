@@ -1,4 +1,4 @@
-//! Submissions, and what their ExEx says of them.
+//! Submissions, and their ExEx's refusals.
 
 use std::collections::BTreeMap;
 
@@ -53,7 +53,7 @@ impl Market {
         Ok(vec![Event::Submitted { submission: id, submitter, exex: submission.exex, deadline_s }])
     }
 
-    /// Whether all contributors of the public part signed for their records in this submission.
+    /// Checks that all contributors of the public part signed for their records in this submission.
     fn check_contributors(&self, id: SubmissionId, submission: &Submission) -> Result<(), MarketError> {
         let public = PublicPart::from_bytes(submission.public_part.as_bytes()).map_err(MarketError::PublicPart)?;
         let (expected, found) = (public.contributors.len(), submission.shares.len());

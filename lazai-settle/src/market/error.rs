@@ -58,7 +58,7 @@ pub enum MarketError {
     /// Not enough quota.
     #[error("token {token} has a value of {available}, {needed} are needed")]
     InsufficientValue { token: TokenId, available: u64, needed: u64 },
-    /// What the class put aside for its quota does not cover it.
+    /// The class's fund for its quota does not cover it.
     #[error("the fund of class {class} has {available} of {asset}, needed are {needed}")]
     InsufficientFund { class: ClassId, asset: Asset, available: Amount, needed: Amount },
     /// Another transaction was applied under this key.
@@ -76,7 +76,7 @@ pub enum MarketError {
     /// A batch without a verdict.
     #[error("no verdicts")]
     NoVerdicts,
-    /// What was shown is no equivocation, or was punished before.
+    /// The verdicts shown are no equivocation, or were punished before.
     #[error("validator {validator} did not sign two verdicts on submission {submission} that are yet to be punished")]
     NotEquivocation { submission: SubmissionId, validator: Address },
     /// The submission can still be challenged.
@@ -182,7 +182,7 @@ pub enum MarketError {
     /// A voucher for another node, class or version than the session's.
     #[error("voucher names {field} {found}, the session has {expected}")]
     VoucherMismatch { field: &'static str, expected: String, found: String },
-    /// A voucher that does not exceed what was redeemed: a replay, or an older one.
+    /// A voucher that does not exceed the amount redeemed: a replay, or an older one.
     #[error("voucher of {offered} does not exceed the {redeemed} redeemed before")]
     VoucherNotIncreasing { redeemed: Amount, offered: Amount },
 }

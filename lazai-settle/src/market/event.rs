@@ -1,4 +1,4 @@
-//! What a transaction did.
+//! Effects of a transaction.
 
 use lazai_core::{
     Address, Amount, Asset, ClassId, Digest, ParamsVersion, ProposalId, SessionId, SubmissionId, TokenId, VersionNumber,
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::governance::Measure;
 use crate::split::{RevenueSplit, Split};
 
-/// What a transaction did. Events of tokens are those of ERC-8028, by the same names.
+/// An effect of a transaction. Events of tokens are those of ERC-8028, by the same names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -24,7 +24,7 @@ pub enum Event {
     Challenged { submission: SubmissionId, validator: Address, challenger: Address, deadline_s: u64 },
     /// A challenge was decided: by vote, or denied because it was not upheld in time.
     ChallengeDecided { submission: SubmissionId, validator: Address, upheld: bool },
-    /// A validator other than the accused gave her word on a challenge.
+    /// A validator other than the accused voted on a challenge.
     ChallengeVoted { submission: SubmissionId, validator: Address, voter: Address, upheld: bool },
     /// A token's revenue was paid to its owner.
     Claimed { token: TokenId, to: Address, asset: Asset, amount: Amount },
@@ -42,11 +42,11 @@ pub enum Event {
     ParamsChanged { params: ParamsVersion, split: RevenueSplit },
     /// A change was proposed.
     Proposed { proposal: ProposalId, measure: Measure, voting_ends_s: u64 },
-    /// A version's part of what those that come after it earned came to its shares.
+    /// A version's part of later versions' revenue went to its shares.
     RevenuePassed { class: ClassId, version: VersionNumber, asset: Asset },
     /// Revenue went to a version, or to a class that has none.
     RevenueSettled { class: ClassId, version: Option<VersionNumber>, asset: Asset, amount: Amount },
-    /// A session ended; what was not redeemed went back.
+    /// A session ended; the unredeemed rest went back.
     SessionClosed { session: SessionId, refunded: Amount },
     /// A session's payer asked for its end: the node redeems up to this time.
     SessionClosing { session: SessionId, final_at_s: u64 },
@@ -80,7 +80,7 @@ pub enum Event {
     UnstakeRequested { account: Address, amount: Amount, available_at_s: u64 },
     /// Quota was used.
     UsageRecorded { token: TokenId, metric: Digest, amount: u64, actor: Address },
-    /// A validator was admitted, weighed anew, or dismissed.
+    /// A validator was admitted, given another weight, or dismissed.
     ValidatorSet { validator: Address, weight: u64 },
     /// Quota moved between tokens.
     ValueTransferred { from: TokenId, to: TokenId, value: u64 },
@@ -90,6 +90,6 @@ pub enum Event {
     VersionWithdrawn { class: ClassId, version: VersionNumber },
     /// A vote was cast.
     Voted { proposal: ProposalId, voter: Address, in_favour: bool, weight: u64 },
-    /// A voucher was redeemed: what it added was split.
+    /// A voucher was redeemed: its increment was split.
     VoucherRedeemed { session: SessionId, increment: Amount, split: Split, params: ParamsVersion },
 }

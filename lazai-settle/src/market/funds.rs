@@ -1,15 +1,14 @@
-//! What classes put aside for their quota: a session that is opened by quota is paid out of it, as any other is out of its
-//! payer's deposit.
+//! Classes' funds for their quota: they pay for sessions opened by quota, as the payer's deposit does for other sessions.
 
 use lazai_core::{Address, Amount, Asset, ClassId};
 
 use super::state::Market;
 use super::{Event, MarketError};
 
-/// What a class's owner put aside in one asset.
+/// A class's fund in one asset, put aside by its owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Fund {
-    /// How much is left.
+    /// The rest of it.
     pub amount: Amount,
     /// The most that one unit of quota takes: an offer that wants more is not served by quota.
     pub per_unit: Amount,
@@ -47,7 +46,7 @@ impl Market {
         Ok(vec![Event::Unsponsored { class, asset, amount }])
     }
 
-    /// What a fund would be with less; nothing is changed.
+    /// The fund after a deduction; nothing is changed.
     pub(super) fn fund_less(&self, class: ClassId, asset: Asset, needed: Amount) -> Result<Fund, MarketError> {
         let Fund { amount: available, per_unit } = self.fund(class, asset);
         let short = MarketError::InsufficientFund { class, asset, available, needed };

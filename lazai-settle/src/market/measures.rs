@@ -1,4 +1,4 @@
-//! What governance does, and what crosses between the market and the chain that it is on.
+//! Measures of governance, and money that crosses between the market and its chain.
 
 use lazai_core::{Address, Amount, Asset, ParamsVersion};
 use serde::{Deserialize, Serialize};
@@ -15,26 +15,26 @@ use crate::quorum::{MAX_VALIDATORS, MAX_WEIGHT, validator_change_digest};
 pub enum Crossing {
     /// Somebody brought money into an account.
     Deposit {
-        /// Whose balance grows.
+        /// The account whose balance grows.
         account: Address,
-        /// Of what.
+        /// The asset.
         asset: Asset,
-        /// How much.
+        /// The amount.
         amount: Amount,
     },
     /// Somebody took money out.
     Withdraw {
-        /// Whose balance shrinks.
+        /// The account whose balance shrinks.
         account: Address,
-        /// Of what.
+        /// The asset.
         asset: Asset,
-        /// How much.
+        /// The amount.
         amount: Amount,
     },
 }
 
 impl Market {
-    /// Does what governance decided: after a vote here, or as a chain's timelock says.
+    /// Carries out a decision of governance: after a vote here, or as a chain's timelock says.
     ///
     /// # Errors
     /// [`MarketError`]; then nothing has changed.

@@ -2,8 +2,9 @@
 //!
 //! [`Market::apply`] takes a signed transaction and the time, and gives events or an error; on error nothing has
 //! changed. Each phase of the scenario has a file: `datasets` (submit, refuse), `validators` (attest, stake, challenge),
-//! `tokens` (mint, transfer), `revenue` (settle, pass on, claim), `sessions` (open, top up, redeem, close), `funds` (sponsor quota), `votes` (propose, vote, execute), `measures` (what
-//! governance does). The contracts do the same, and are held to it by random operations through both.
+//! `tokens` (mint, transfer), `revenue` (settle, pass on, claim), `sessions` (open, top up, redeem, close), `funds`
+//! (sponsor quota), `votes` (propose, vote, execute), `measures` (carry out governance). The contracts do the same, and
+//! random operations through both check that.
 
 mod datasets;
 mod error;
@@ -47,7 +48,7 @@ impl Market {
         Ok(events)
     }
 
-    /// Applies a transaction of a sender who is known already: a chain checks her signature itself.
+    /// Applies a transaction of an authenticated sender: a chain checks the sender's signature itself.
     ///
     /// # Errors
     /// [`MarketError`]; then nothing has changed.
@@ -126,7 +127,7 @@ impl Market {
         Ok(vec![Event::Transferred { from: sender, to, asset, amount }])
     }
 
-    /// What an account would have left; nothing is changed.
+    /// The balance of an account after a deduction; nothing is changed.
     fn balance_less(&self, account: Address, asset: Asset, amount: Amount) -> Result<Amount, MarketError> {
         let available = self.balance(account, asset);
         let short = MarketError::InsufficientFunds { account, asset, available, needed: amount };

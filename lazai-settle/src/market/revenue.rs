@@ -7,8 +7,8 @@ use super::{Event, MarketError};
 use crate::shares::{RevenueAccount, pending, scaled};
 
 impl Market {
-    /// What a token could claim now, what waits in its version's inbox among it. What versions after its own owe to
-    /// theirs, and those not passed on yet, does not count: [`PassRevenue`](super::Transaction::PassRevenue) brings it.
+    /// The amount that a token could claim now, including what waits in its version's inbox. It excludes what later
+    /// versions still owe and have not passed on: [`PassRevenue`](super::Transaction::PassRevenue) brings that.
     ///
     /// # Errors
     /// [`MarketError::UnknownToken`].
@@ -38,7 +38,7 @@ impl Market {
             account.pay_out(amount)?;
             if let Some(token) = self.tokens.get_mut(&id) {
                 let had = token.debt.entry(asset).or_default();
-                // No more than what was earned, which fits.
+                // No more than the revenue, which fits.
                 *had = had.saturating_add(scaled(amount)?);
             }
         }
@@ -110,7 +110,7 @@ impl Market {
         Ok(vec![Event::RevenuePassed { class, version, asset }])
     }
 
-    /// Shares out what waits in a version's inbox, if anything does.
+    /// Shares out the amount in a version's inbox, if there is one.
     fn open_inbox(&mut self, class: ClassId, version: VersionNumber, asset: Asset) -> Result<(), MarketError> {
         let account = self.classes.get(&class).and_then(|c| c.version(version)?.pot.revenue.get(&asset));
         match account.map(RevenueAccount::inbox) {
@@ -137,8 +137,7 @@ impl Market {
     }
 }
 
-/// What a version's account in an asset becomes, and that of the version that it comes after, where something is passed
-/// on to it.
+/// The next accounts of a version and, if something is passed on, of the version that it comes after.
 struct Opened {
     own: Option<RevenueAccount>,
     before: Option<(VersionNumber, RevenueAccount)>,
@@ -155,7 +154,7 @@ impl Class {
         }
     }
 
-    /// What an amount and the inbox come to when they are shared out; nothing is changed.
+    /// The accounts after an amount and the inbox are shared out; nothing is changed.
     fn opened(&self, version: VersionNumber, asset: Asset, amount: Amount) -> Result<Opened, MoneyError> {
         let Some(found) = self.version(version) else { return Ok(Opened { own: None, before: None }) };
         let mut own = found.pot.revenue.get(&asset).cloned().unwrap_or_default();

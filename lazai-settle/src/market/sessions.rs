@@ -125,7 +125,7 @@ impl Market {
         if session.closed { Err(MarketError::SessionClosed { session: id }) } else { Ok(session) }
     }
 
-    /// Checks a voucher against its session, without redeeming it: what a node does before it serves on.
+    /// Checks a voucher against its session, without redeeming it: a node does so before it goes on serving.
     ///
     /// # Errors
     /// [`MarketError`] as for redeeming.
@@ -234,7 +234,7 @@ impl Market {
         if sender == session.offer.node || session.final_at_s.is_some_and(|at_s| now_s > at_s) {
             return self.end(id);
         }
-        // What is left of a session by quota is the fund's: once it is over, anyone may ask for its end.
+        // The rest of a session by quota belongs to the fund: once the session is over, anyone may request its end.
         let over = session.is_sponsored() && session.final_at_s.is_none() && now_s > session.deadline_s;
         if sender != payer && !over {
             return Err(MarketError::NotAllowed { sender, role: "the session's node or payer" });
@@ -284,7 +284,7 @@ impl Market {
         Ok(vec![Event::SessionClosed { session: id, refunded }])
     }
 
-    /// Revokes what a node offered so far: no session can be opened under it any more.
+    /// Revokes a node's offers so far: no session can be opened under them any more.
     pub(super) fn revoke_offers(&mut self, node: Address) -> Result<Vec<Event>, MarketError> {
         let too_many = MarketError::TooMany { what: "series of offers" };
         let series = self.series_of(node).checked_add(1).ok_or(too_many)?;

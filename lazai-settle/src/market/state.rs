@@ -1,4 +1,4 @@
-//! What the market remembers.
+//! The market's state.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,17 +21,17 @@ use crate::shares::{RevenueAccount, Scaled};
 /// The account of the governance pool. Nobody holds its key.
 pub const POOL: Address = Address::from_bytes(*b"lazai.governancepool");
 
-/// How a ledger begins.
+/// The initial state of a ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Genesis {
-    /// The EIP-712 domain, drawn at random when the ledger is created.
+    /// The EIP-712 domain: on a chain, that of the market's contracts; on an embedded ledger, one with a random salt.
     pub domain: Domain,
     /// Validators of the iDAO and their weights.
     pub validators: ValidatorSet,
     /// Voters and their weights.
     pub voters: BTreeMap<Address, u64>,
-    /// Who has what at first.
+    /// Initial balances.
     pub balances: Vec<(Address, Asset, Amount)>,
     /// The first parameters.
     pub params: Params,
@@ -59,7 +59,7 @@ pub fn chain_domain(chain_id: u64, parameters: Address) -> Domain {
 }
 
 impl Genesis {
-    /// Whether the market is on a chain: only there is the domain without a salt.
+    /// Tells whether the market is on a chain: only there, the domain has no salt.
     #[must_use]
     pub fn is_on_chain(&self) -> bool {
         self.domain.salt.is_none()
@@ -78,7 +78,7 @@ impl Genesis {
     }
 }
 
-/// How far a submission is.
+/// The state of a submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SubmissionStatus {
@@ -105,17 +105,17 @@ pub enum SubmissionStatus {
 /// A submission on the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubmissionState {
-    /// What was submitted.
+    /// The submission.
     pub submission: Submission,
-    /// By whom.
+    /// The submitter.
     pub submitter: Address,
     /// The parameters whose windows bind it.
     pub params: ParamsVersion,
     /// Weights of the validators when it was submitted.
     pub validators: ValidatorSet,
-    /// Who attested, and whether she accepted it.
+    /// The attesting validators; true for an accepting verdict.
     pub verdicts: BTreeMap<Address, bool>,
-    /// Whose accepting verdict was challenged with success.
+    /// The validators whose accepting verdict was challenged with success.
     pub overruled: BTreeSet<Address>,
     /// The last doubt about each accepting verdict, by validator.
     pub challenges: BTreeMap<Address, Challenge>,
@@ -123,7 +123,7 @@ pub struct SubmissionState {
     pub deadline_s: u64,
     /// When it was accepted, seconds since 1970; 0 before.
     pub accepted_at_s: u64,
-    /// How far it is.
+    /// The submission's state.
     pub status: SubmissionStatus,
 }
 
@@ -134,7 +134,8 @@ impl SubmissionState {
         (self.weight_of(true), self.validators.values().sum())
     }
 
-    /// Whether it was accepted, minted or refused by its ExEx since or not, and its acceptance was not lost again.
+    /// Tells whether its acceptance stands: it was accepted, maybe minted or refused by its ExEx since, and did not lose
+    /// its quorum.
     pub(super) fn stands(&self) -> bool {
         let (accepting, total) = self.weights();
         self.status != SubmissionStatus::Pending && is_quorum(accepting, total)
@@ -148,7 +149,7 @@ impl SubmissionState {
         verdicts.filter_map(|(validator, _)| self.validators.get(validator)).sum()
     }
 
-    /// Whether it can no longer be accepted.
+    /// Tells whether it can no longer be accepted.
     #[must_use]
     pub fn has_lapsed(&self, now_s: u64) -> bool {
         self.status == SubmissionStatus::Pending && now_s > self.deadline_s
@@ -158,21 +159,21 @@ impl SubmissionState {
 /// One adapter of a character.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
-    /// What it says of itself.
+    /// The version's metadata.
     pub metadata: VersionMetadata,
     /// Digest of that.
     pub digest: Digest,
-    /// Whether it takes no new sessions.
+    /// True if it takes no new sessions.
     pub withdrawn: bool,
     /// The version that it comes after, as its contributors signed; none for the first. Two may come after one.
     pub after: Option<VersionNumber>,
-    /// What that one has of its revenue.
+    /// The part of its revenue that the version before it gets.
     pub keep: BasisPoints,
-    /// Its shares, fixed when it was minted, and what they earned.
+    /// Its shares, fixed when it was minted, and their revenue.
     pub pot: Pot,
 }
 
-/// Shares that count, and what they have together.
+/// Shares that count, and their revenue.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Pot {
     /// Shares of all tokens that count.
@@ -191,17 +192,17 @@ pub const MAX_EXPIRY_S: u64 = (1 << 40) - 1;
 /// A class of Data Anchoring Tokens: one character.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Class {
-    /// Who may mint tokens without shares and withdraw versions.
+    /// The account that may mint tokens without shares and withdraw versions.
     pub owner: Address,
-    /// Whether it was born of a submission: its shares come from submissions alone, and each belongs to a version.
+    /// True if it comes from a submission: its shares come from submissions alone, and each belongs to a version.
     pub anchored: bool,
     /// Its versions, from 1; never removed.
     pub versions: Vec<Version>,
-    /// Shares of no version, and what they earned: of a class that is not anchored.
+    /// Shares of no version, and their revenue: of a class that is not anchored.
     pub pot: Pot,
     /// Share tokens that will expire, at most [`MAX_EXPIRING`].
     pub expiring: BTreeSet<TokenId>,
-    /// Operators: who may use the quota of whom.
+    /// Operators, as pairs of token owner and operator.
     pub operators: BTreeSet<(Address, Address)>,
 }
 
@@ -235,7 +236,7 @@ pub struct Token {
     pub class: ClassId,
     /// The version whose revenue its shares have a part of; none in a class without versions, or without shares.
     pub version: Option<VersionNumber>,
-    /// Who has it.
+    /// The owner.
     pub owner: Address,
     /// Quota: sessions it pays for.
     pub value: u64,
@@ -243,14 +244,14 @@ pub struct Token {
     pub shares: u64,
     /// Quota can be used up to this time, seconds since 1970; 0 for ever.
     pub expire_at_s: u64,
-    /// What its shares have had, by asset, scaled: see [`crate::shares`].
+    /// The amount that its shares have had, by asset, scaled: see [`crate::shares`].
     pub debt: BTreeMap<Asset, Scaled>,
-    /// What one share had earned, by asset, when the token's expiry was observed: it earns no more.
+    /// The amount that one share had earned, by asset, when the token's expiry was observed: it earns no more.
     pub frozen: Option<BTreeMap<Asset, Scaled>>,
 }
 
 impl Token {
-    /// Whether its quota can no longer be used.
+    /// Tells whether its quota can no longer be used.
     #[must_use]
     pub fn has_expired(&self, now_s: u64) -> bool {
         self.expire_at_s != 0 && now_s > self.expire_at_s
@@ -279,11 +280,11 @@ pub struct Market {
     pub(super) tokens: BTreeMap<TokenId, Token>,
     pub(super) sessions: BTreeMap<SessionId, Session>,
     pub(super) funds: BTreeMap<(ClassId, Asset), Fund>,
-    /// Which series a node's offers must name, where it is not 0.
+    /// The series that a node's offers must name, if it is not 0.
     pub(super) series: BTreeMap<Address, u64>,
     pub(super) proposals: BTreeMap<ProposalId, Proposal>,
     pub(super) keys: BTreeMap<Digest, Digest>,
-    /// Whether a chain checked every signature before, and judges what it accepts by its own rules.
+    /// True if a chain checked every signature before, and decides by its own rules what it accepts.
     pub(super) follows_chain: bool,
 }
 
@@ -291,7 +292,7 @@ impl Market {
     /// The state of a new ledger.
     ///
     /// # Errors
-    /// [`MarketError::Money`] if genesis hands out more than 2^128 - 1 of an asset; what a [`Measure`] is refused for.
+    /// [`MarketError::Money`] if genesis hands out more than 2^128 - 1 of an asset; the errors of a refused [`Measure`].
     ///
     /// [`Measure`]: crate::governance::Measure
     pub fn new(genesis: &Genesis) -> Result<Self, MarketError> {
@@ -340,8 +341,8 @@ impl Market {
         Ok(market)
     }
 
-    /// The state of a market that is read off a chain: what the chain accepted is taken over. Signatures were checked
-    /// there, those of contract accounts (ERC-1271) too, which nobody can check elsewhere.
+    /// The state of a market that is read off a chain: everything that the chain accepted is taken over. Signatures were
+    /// checked there, also those of contract accounts (ERC-1271), which nobody can check elsewhere.
     ///
     /// # Errors
     /// As [`Market::new`].
@@ -394,7 +395,7 @@ impl Market {
         &self.assets
     }
 
-    /// What somebody has at stake.
+    /// The stake of an account.
     #[must_use]
     pub fn stake_of(&self, account: Address) -> Stake {
         self.stakes.get(&account).copied().unwrap_or_default()
@@ -429,7 +430,7 @@ impl Market {
         self.params.get(usize::try_from(version.0).ok()?.checked_sub(1)?)
     }
 
-    /// What an account has.
+    /// The balance of an account.
     #[must_use]
     pub fn balance(&self, account: Address, asset: Asset) -> Amount {
         self.balances.get(&(account, asset)).copied().unwrap_or_default()
@@ -464,19 +465,19 @@ impl Market {
         self.sessions.get(&id)
     }
 
-    /// What a class has put aside for its quota.
+    /// The fund of a class for its quota.
     #[must_use]
     pub fn fund(&self, class: ClassId, asset: Asset) -> Fund {
         self.funds.get(&(class, asset)).copied().unwrap_or_default()
     }
 
-    /// Which series a node's offers must name to be good.
+    /// The series that a node's offers must name to be valid.
     #[must_use]
     pub fn series_of(&self, node: Address) -> u64 {
         self.series.get(&node).copied().unwrap_or(0)
     }
 
-    /// How many classes and tokens there are: they are numbered from 1.
+    /// The numbers of classes and tokens: both are numbered from 1.
     #[must_use]
     pub fn counts(&self) -> (u64, u64) {
         (self.classes.len() as u64, self.tokens.len() as u64)
@@ -488,8 +489,8 @@ impl Market {
         self.proposals.get(&id)
     }
 
-    /// Everything there is of an asset: balances, funds, deposits, unclaimed revenue, stakes, bonds. Changes only by what
-    /// [crosses](Market::cross) to a chain.
+    /// The total of an asset: balances, funds, deposits, unclaimed revenue, stakes, bonds. Only amounts that
+    /// [cross](Market::cross) to or from a chain change it.
     ///
     /// # Errors
     /// [`MoneyError::Overflow`] if genesis handed out more than 2^128 - 1.

@@ -103,7 +103,7 @@ impl Market {
         if expiring && found.expiring.len() - self.expired(now_s, class).len() == MAX_EXPIRING {
             return Err(MarketError::TooMany { what: "share tokens that expire" });
         }
-        // It has had what the class earned so far, in every asset: it takes no part in the past.
+        // Its debt starts at the class's earnings so far, in every asset: it takes no part in the past.
         let had = |(&asset, account): (&Asset, &RevenueAccount)| Ok((asset, debt_at(shares, account.per_share())?));
         let debt = found.pot.revenue.iter().map(had).collect::<Result<_, MoneyError>>()?;
         let mut events = self.process_expiries(now_s, class);
@@ -130,7 +130,7 @@ impl Market {
         self.classes.get(&class).map_or(0, |c| c.pot.total_shares).saturating_sub(gone)
     }
 
-    /// Observes the expiries of a class. Nothing was settled since, so what a share has earned is still that of then.
+    /// Observes the expiries of a class. Nothing was settled since, so a share's earnings are still those of that time.
     pub(super) fn process_expiries(&mut self, now_s: u64, class: ClassId) -> Vec<Event> {
         let expired = self.expired(now_s, class);
         let Some(found) = self.classes.get_mut(&class) else { return Vec::new() };
@@ -178,7 +178,7 @@ impl Market {
         Ok(vec![Event::ApprovalForClass { owner, class, operator, approved }])
     }
 
-    /// A token that the sender may use now: hers, or of somebody who named her operator.
+    /// A token that the sender may use now: as its owner, or as an operator whom the owner named.
     pub(super) fn usable_token(&self, now_s: u64, sender: Address, id: TokenId) -> Result<&Token, MarketError> {
         let token = self.tokens.get(&id).ok_or(MarketError::UnknownToken { token: id })?;
         let operator = self.classes.get(&token.class).is_some_and(|c| c.operators.contains(&(token.owner, sender)));
@@ -191,7 +191,7 @@ impl Market {
         Ok(token)
     }
 
-    /// What a token has left after some use; nothing is changed.
+    /// The quota of a token after some use; nothing is changed.
     pub(super) fn value_less(&self, now_s: u64, sender: Address, id: TokenId, needed: u64) -> Result<u64, MarketError> {
         let available = self.usable_token(now_s, sender, id)?.value;
         available.checked_sub(needed).ok_or(MarketError::InsufficientValue { token: id, available, needed })
@@ -255,7 +255,7 @@ impl Market {
         }
         let pot = self.classes.get(&token.class).and_then(|c| c.pot(token.version));
         let assets: Vec<Asset> = pot.map(|pot| pot.revenue.keys().copied().collect()).unwrap_or_default();
-        // What the token earned so far is the seller's.
+        // The seller keeps what the token earned so far.
         let mut events = Vec::new();
         for asset in assets {
             events.extend(self.claim(sender, id, asset)?);

@@ -1,4 +1,4 @@
-//! What can be asked of the market, signed by who asks.
+//! Transactions of the market, signed by their senders.
 
 use lazai_core::dat::VersionMetadata;
 use lazai_core::digest::canonical_digest;
@@ -33,9 +33,9 @@ pub struct Submission {
     pub ciphertext: Digest,
     /// Its key, sealed to the ExEx.
     pub sealed_key: SealedKey,
-    /// Who may decrypt, train and mint.
+    /// The execution node that may decrypt, train and mint.
     pub exex: Address,
-    /// Which class the model becomes a version of, after which version, and what that one keeps.
+    /// The class of the model, the version it comes after, and the part of revenue that version keeps.
     pub lineage: Lineage,
     /// The public part: canonical JSON, at most 32 KiB.
     pub public_part: String,
@@ -78,7 +78,7 @@ impl TypedData for Submission {
     }
 }
 
-/// What a contributor has in a submission, and the signature for it.
+/// A contributor's part of a submission, and the signature for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ContributorShare {
@@ -102,7 +102,7 @@ impl TypedData for &ContributorShare {
     }
 }
 
-/// What can be asked of the market.
+/// A transaction of the market.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "body", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -131,12 +131,12 @@ pub enum Transaction {
     LapseChallenge { submission: SubmissionId, validator: Address },
     /// Mints the model of an accepted submission, as a version of the class that the submission names.
     Mint { metadata: VersionMetadata, record_signature: Signature },
-    /// Mints a token; by the owner of the class. Where shares come from submissions, without any.
+    /// Mints a token; by the owner of the class. In classes whose shares come from submissions, only without shares.
     MintToken { class: ClassId, to: Address, value: u64, shares: u64, expire_at_s: u64 },
     /// Opens a session under a node's signed offer; the sender pays.
     OpenSession { nonce: u64, consumer: Address, offer: Offer, offer_signature: Signature, payment: SessionPayment },
-    /// Has a version's part of what those after it earned come to its shares, and the part of the version that it
-    /// comes after to that; anyone may.
+    /// Passes revenue of later versions on: this version's part goes to its shares, and the part of the version that it
+    /// comes after goes there. Anyone may.
     PassRevenue { class: ClassId, version: VersionNumber, asset: Asset },
     /// Proposes a measure.
     Propose(Measure),
@@ -152,7 +152,7 @@ pub enum Transaction {
     SettleRevenue { class: ClassId, version: Option<VersionNumber>, asset: Asset, amount: Amount },
     /// Shows two different verdicts that one validator signed on one submission.
     SlashEquivocation { one: Verdict, other: Verdict },
-    /// Puts money of a class's owner aside for the class's quota, and says what one unit takes of it at most.
+    /// Puts money of a class's owner aside for the class's quota, and sets the most that one unit takes of it.
     Sponsor { class: ClassId, asset: Asset, amount: Amount, per_unit: Amount },
     /// Puts something at stake.
     Stake { amount: Amount },
@@ -186,9 +186,9 @@ pub enum Transaction {
 pub struct SignedTransaction {
     /// Chosen by the sender: the same key is never applied twice.
     pub key: Digest,
-    /// Who asks.
+    /// The sender.
     pub sender: Address,
-    /// What for.
+    /// The transaction.
     pub transaction: Transaction,
     /// The sender's signature over key and transaction.
     pub signature: Signature,
@@ -217,7 +217,7 @@ impl SignedTransaction {
     /// Has a transaction signed for a ledger.
     ///
     /// # Errors
-    /// What the signer says.
+    /// The signer's error.
     pub async fn sign(
         signer: &dyn Signer,
         domain: &Domain,

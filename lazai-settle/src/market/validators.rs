@@ -1,4 +1,4 @@
-//! Verdicts on submissions, what false ones cost, and what validators have at stake.
+//! Verdicts on submissions, validators' stakes, and the cost of false verdicts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,12 +17,12 @@ impl Market {
         self.validators.iter().map(|(&v, &weight)| (v, if counts(&v) { weight } else { 0 })).collect()
     }
 
-    /// Counts a batch of signed verdicts on one submission. One that is counted already is passed over, and so is one
-    /// of a validator who has too little at stake by now: nobody can spoil a batch by bringing one of them first, or by
-    /// taking stake back. Where nothing is left of a batch for want of stake, it is refused.
+    /// Counts a batch of signed verdicts on one submission. Skips those that are counted already, and those of validators
+    /// who have too little at stake by now: nobody can spoil a batch by bringing one of them first, or by taking stake
+    /// back. Refuses a batch of which nothing is left for want of stake.
     ///
-    /// Attestations stay open while a verdict is challenged, or one bond would close them. What comes late only adds:
-    /// who votes on a challenge, and with what weight, does not depend on it; what is rejected stays so.
+    /// Attestations stay open while a verdict is challenged; otherwise one bond would close them. Late ones only add: they
+    /// do not change the voters on a challenge or their weights, and a rejection stays.
     pub(super) fn attest(&mut self, now_s: u64, verdicts: &[Verdict]) -> Result<Vec<Event>, MarketError> {
         let Some(id) = verdicts.first().map(|v| v.attestation.submission) else {
             return Err(MarketError::NoVerdicts);
@@ -69,7 +69,7 @@ impl Market {
                 state.accepted_at_s = now_s;
                 events.push(Event::SubmissionAccepted { submission: id, exex: state.submission.exex });
             } else if !is_quorum(total.saturating_sub(state.weight_of(false)), total) {
-                // What is left cannot reach two thirds any more.
+                // The remaining weight cannot reach two thirds any more.
                 state.status = SubmissionStatus::Rejected;
                 events.push(Event::SubmissionRejected { submission: id });
             }
@@ -98,8 +98,8 @@ impl Market {
         self.check_signed_by("attestation", &verdict.signature, &verdict.attestation, verdict.validator)
     }
 
-    /// Slashes a validator who signed two different verdicts on one submission. No vote is needed, and once. All of it
-    /// goes to the pool: a reward would go to whoever is first, or back to the culprit herself.
+    /// Slashes a validator that signed two different verdicts on one submission. It needs no vote, and happens once. All of
+    /// it goes to the pool: a reward would go to the fastest party, or back to the culprit.
     pub(super) fn slash_equivocation(
         &mut self,
         sender: Address,
@@ -136,8 +136,8 @@ impl Market {
         Ok(events)
     }
 
-    /// Takes a part of everything a validator has not got back yet, by the parameters of the submission: some for the
-    /// reporter, at most what she risked, so that no lie pays more than it costs; the rest for the pool.
+    /// Takes a part of everything that a validator has not got back yet, by the parameters of the submission. The reporter
+    /// gets some, at most the amount risked, so that no lie pays more than it costs; the rest goes to the pool.
     fn slash(
         &mut self,
         validator: Address,
@@ -192,9 +192,9 @@ impl Market {
         Ok(vec![Event::Unstaked { account: sender, amount }])
     }
 
-    /// Doubts an accepting verdict, with a bond, while the window after acceptance lasts. One doubt at a time is open on
-    /// a verdict; another may follow one that was denied, so that a liar who doubts herself shuts nobody out. Nothing is
-    /// held up for longer than that window and one vote, and each doubt costs a bond.
+    /// Challenges an accepting verdict, with a bond, while the window after acceptance lasts. One challenge at a time is
+    /// open on a verdict. Another may follow a denied one, so that a liar's own challenge shuts nobody out. Nothing is held
+    /// up for longer than that window and one vote, and each challenge costs a bond.
     pub(super) fn challenge(
         &mut self,
         now_s: u64,
@@ -291,7 +291,7 @@ impl Market {
         self.deny(id, validator)
     }
 
-    /// What was risked goes to the pool, not to the accused: a validator who doubts herself, to win time, pays for it.
+    /// The bond goes to the pool, not to the accused: a validator that challenges itself, to win time, pays for it.
     fn deny(&mut self, id: SubmissionId, validator: Address) -> Result<Vec<Event>, MarketError> {
         let (_, challenge) = self.open_challenge(id, validator)?;
         self.credit(self.pool, Asset::NATIVE, challenge.bond)?;
@@ -346,7 +346,7 @@ impl Market {
         self.submissions.get(&id).ok_or(MarketError::UnknownSubmission { submission: id })
     }
 
-    /// Whether a submission is accepted and can no longer be challenged.
+    /// Tells whether a submission is accepted and can no longer be challenged.
     #[must_use]
     pub fn is_final(&self, now_s: u64, id: SubmissionId) -> bool {
         self.submissions.get(&id).is_some_and(|state| {
@@ -380,7 +380,7 @@ impl Market {
     }
 }
 
-/// Whether a stake is of anything at all.
+/// Refuses a stake of zero.
 fn check_some(account: Address, amount: Amount) -> Result<(), MarketError> {
     let needed = Amount::from_base_units(1);
     if amount >= needed { Ok(()) } else { Err(MarketError::InsufficientStake { account, available: amount, needed }) }

@@ -88,7 +88,7 @@ impl Market {
     }
 }
 
-/// What a chain's governor counted.
+/// Votes that a chain's governor counted.
 #[cfg(feature = "evm")]
 impl Market {
     /// Takes over a proposal of a chain's governor, which counts votes itself.
@@ -120,7 +120,7 @@ impl Market {
         Ok(vec![Event::Voted { proposal: id, voter, in_favour, weight }])
     }
 
-    /// Takes over that a proposal was executed; what it did was observed before.
+    /// Notes that a proposal was executed; its effects were observed before.
     pub(crate) fn observe_execution(&mut self, id: ProposalId) -> Result<Vec<Event>, MarketError> {
         let params = self.params().0;
         let proposal = self.proposals.get_mut(&id).ok_or(MarketError::UnknownProposal { proposal: id })?;

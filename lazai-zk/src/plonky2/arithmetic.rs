@@ -12,7 +12,7 @@ use starky::constraint_consumer::{ConstraintConsumer, RecursiveConstraintConsume
 
 use crate::poseidon::{CIRCULANT, FIRST_DIAGONAL, WIDTH};
 
-/// Addition and multiplication of whatever `T` stands for, and what must be zero of it.
+/// Addition and multiplication of values of a type `T`, and constraints that a value is zero.
 pub(super) trait Constraints<T: Copy> {
     fn constant(&mut self, value: u64) -> T;
     fn add(&mut self, a: T, b: T) -> T;

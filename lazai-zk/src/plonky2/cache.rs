@@ -1,8 +1,8 @@
 //! Circuits kept on disk: built once, loaded in a fraction of the time.
 //!
-//! A file is named after the digest of its circuit's key, which this crate pins. It is read only if its own hash
-//! holds, and used only if the key inside is the pinned one; anything else is built again and overwritten. What is
-//! loaded can at worst give proofs that no verifier accepts: verifiers never read it.
+//! A file is named after the digest of its circuit's key, which this crate pins. It is read only if its own hash holds, and
+//! used only if the key inside is the pinned one; otherwise the circuit is built again, and the file overwritten. At worst,
+//! a loaded circuit gives proofs that no verifier accepts: verifiers never read the cache.
 
 use std::path::Path;
 
@@ -53,7 +53,7 @@ fn load(path: &Path) -> Option<Circuit> {
         tracing::warn!(path = %path.display(), "cached circuit is damaged and will be built again");
         return None;
     }
-    // Only bytes that this library wrote have that hash, unless somebody meant harm: then reading may panic.
+    // Only bytes that this library wrote have that hash, unless somebody forged them: then reading may panic.
     let circuit = std::panic::catch_unwind(|| {
         Circuit::from_bytes(body, &DefaultGateSerializer, &DefaultGeneratorSerializer::<C, D>::default())
     });

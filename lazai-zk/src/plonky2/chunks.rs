@@ -21,7 +21,7 @@ pub(super) struct Chunk {
     pub(super) tokens: u64,
 }
 
-/// What all chunks of a dataset share.
+/// The values that all chunks of a dataset share.
 pub(super) struct Plan {
     pub(super) bounds: Bounds,
     packed: usize,
@@ -106,7 +106,7 @@ impl<'a> Filling<'a> {
         Self { plan, number: 0, rows: 0, tokens: 0, shape, before, trace }
     }
 
-    /// If there is no room, gives the chunk and begins another.
+    /// If there is no room, returns the chunk and begins another.
     fn make_room(&mut self, has_room: impl Fn(&Trace) -> bool) -> Option<Chunk> {
         if has_room(&self.trace) {
             return None;

@@ -33,9 +33,9 @@ pub(super) mod inner {
     pub(in crate::plonky2) const BEFORE: usize = 0;
     /// Digest of the state after.
     pub(in crate::plonky2) const AFTER: usize = 4;
-    /// What is the same in every chunk: challenge, vocabulary, longest record, licences, tokens per element.
+    /// The inputs that are the same in every chunk: challenge, vocabulary, longest record, licences, tokens per element.
     pub(in crate::plonky2) const SHARED: usize = 8;
-    /// How many there are.
+    /// Their number.
     pub(in crate::plonky2) const LENGTH: usize = 14;
 }
 
@@ -81,8 +81,8 @@ fn chunk_config() -> CircuitConfig {
     config
 }
 
-/// Where the inputs of a chunk's circuit go. Targets added to an empty builder are always the same ones, so they
-/// need not be stored with a circuit.
+/// The targets of the inputs of a chunk's circuit. Targets added to an empty builder are always the same ones, so they need
+/// not be stored with a circuit.
 fn chunk_targets(builder: &mut CircuitBuilder<F, D>, shape: Shape) -> StarkProofWithPublicInputsTarget<D> {
     let config = stark_config();
     with_stark!(shape, stark => add_virtual_stark_proof_with_pis(builder, &stark, &config, shape.rows_log, 0, 0))
@@ -148,7 +148,7 @@ fn join_targets(builder: &mut CircuitBuilder<F, D>, child: &Common, keys: usize)
 /// One of several allowed keys, given by the prover.
 struct KeyTargets {
     key: VerifierCircuitTarget,
-    /// Which of them it is, in binary, lowest first; none where there is one key.
+    /// The key's index, in binary, lowest bit first; empty for one key.
     bits: Vec<BoolTarget>,
 }
 
@@ -254,7 +254,7 @@ fn outer_targets(builder: &mut CircuitBuilder<F, D>, child: &Common, keys: usize
     }
 }
 
-/// The outer circuit, with blinding: what it verifies stays hidden.
+/// The outer circuit, with blinding: the inner proof stays hidden.
 pub(super) fn build_outer(child: &Common, keys: &[Key]) -> Circuit {
     let mut builder = CircuitBuilder::<F, D>::new(outer_config());
     let targets = outer_targets(&mut builder, child, keys.len());
@@ -262,7 +262,7 @@ pub(super) fn build_outer(child: &Common, keys: &[Key]) -> Circuit {
     builder.verify_proof::<C>(&targets.proof, &targets.key.key, child);
     let inputs = &targets.proof.public_inputs;
 
-    // It began at the start, whoever contributes first.
+    // The chain begins at the start, with any first contributor.
     let start = State::start(0, 0).0.map(|f| builder.constant(f));
     let mut start = start.to_vec();
     start[state::CONTRIBUTOR] = targets.first[0];

@@ -1,4 +1,4 @@
-//! Proving: a dataset in, one blinded proof of its statement out, however large it is.
+//! Proves a dataset of any size: returns one blinded proof of its statement.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -29,7 +29,7 @@ use crate::statement::{CONTEXT_WORDS, Statement, StatementError};
 /// Memory that a large chunk takes; with less, small ones are used.
 const LARGE_CHUNK_BYTES: u64 = 2 << 30;
 
-/// What is being done.
+/// A stage of proving.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stage {
@@ -41,14 +41,14 @@ pub enum Stage {
     Outer,
 }
 
-/// How far proving is.
+/// Progress of proving.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// What is being done.
+    /// The current stage.
     pub stage: Stage,
-    /// How much of the stage is done.
+    /// The part of the stage that is done.
     pub done: u64,
-    /// How much there is.
+    /// The total.
     pub total: u64,
 }
 
@@ -68,47 +68,47 @@ pub enum ProveError {
     /// The statement is about another dataset than the one committed to.
     #[error("the statement has another {field} than the dataset")]
     OtherDataset {
-        /// Where they differ.
+        /// The field.
         field: &'static str,
     },
     /// More chunks than the recursion tree takes.
     #[error("{chunks} chunks, at most {} can be joined", 1 << MAX_DEPTH)]
     TooLarge {
-        /// How many there are.
+        /// The number of chunks.
         chunks: usize,
     },
-    /// The caller broke off. What is finished stays in the work folder.
+    /// The caller cancelled. Finished work stays in the work folder.
     #[error("cancelled while {stage:?} stood at {done} of {total}")]
     Cancelled {
-        /// What was being done.
+        /// The stage.
         stage: Stage,
-        /// How much of it was done.
+        /// The part that was done.
         done: u64,
-        /// How much there was.
+        /// The total.
         total: u64,
     },
     /// The work or circuit folder cannot be used.
     #[error("{folder}: {reason}")]
     Folder {
-        /// Which one.
+        /// The folder.
         folder: PathBuf,
-        /// What the operating system says.
+        /// The operating system's error.
         reason: String,
     },
     /// The thread pool could not be started.
     #[error("{threads} threads: {reason}")]
     Threads {
-        /// How many were asked for.
+        /// The number of threads requested.
         threads: usize,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
     /// The records break a rule, or are not those committed to: no proof exists.
     #[error("no proof of {what}: {reason}")]
     Unprovable {
-        /// Which part.
+        /// The part.
         what: &'static str,
-        /// What the backend says.
+        /// The backend's message.
         reason: String,
     },
 }
@@ -152,8 +152,8 @@ impl Prover {
         self
     }
 
-    /// Keeps finished parts in a folder, so that a run that was killed or cancelled goes on from there. They are
-    /// not blinded: keep the folder as private as the dataset.
+    /// Keeps finished parts in a folder, from which a run continues after it was killed or cancelled. They are not blinded:
+    /// keep the folder as private as the dataset.
     #[must_use]
     pub fn work_in(mut self, folder: impl Into<PathBuf>) -> Self {
         self.work = Some(folder.into());
@@ -168,7 +168,7 @@ impl Prover {
         self
     }
 
-    /// Uses so many threads of its own.
+    /// Uses a number of threads of its own.
     ///
     /// # Errors
     /// [`ProveError::Threads`].
@@ -237,7 +237,7 @@ impl Prover {
 
         report(tell, Stage::Outer, 0, 1)?;
         let (child, keys) = self.setup.below(depth);
-        // The outer key is pinned with the verifier; the circuit is named by what it is built on and its depth.
+        // The outer key is pinned with the verifier; the circuit's name is made of its lower circuits and its depth.
         let name = DomainHasher::new("lazai.zk.outer.v2")
             .part(VerifierKey::pinned().digest().as_bytes())
             .part(&(depth as u64).to_le_bytes())

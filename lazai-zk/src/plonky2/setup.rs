@@ -8,7 +8,7 @@ use super::circuits::{Common, Key, build_chunk, build_join, build_outer};
 use crate::key::{MAX_DEPTH, OuterKey, VerifierKey};
 use crate::poseidon::HashOut;
 
-/// What circuits are built on: the verifier data of those below.
+/// The verifier data of the lower circuits that circuits are built on.
 #[derive(Debug, PartialEq)]
 pub(super) struct Setup {
     /// Common data of a chunk's circuit, of any shape.
@@ -34,7 +34,8 @@ impl Setup {
         Self::from_bytes(INNER).expect("the setup in this crate was written by the same code")
     }
 
-    /// What an outer circuit over some levels of joins, or a join of that level plus one, verifies.
+    /// The data of the circuits that an outer circuit over `depth` levels of joins, or a join of that level plus one,
+    /// verifies.
     pub(super) fn below(&self, depth: usize) -> (&Common, &[Key]) {
         match depth {
             0 => (&self.chunk, &self.chunks),
@@ -73,7 +74,7 @@ pub struct Keys {
     pub outer: Vec<u8>,
 }
 
-/// Builds every circuit and gives what is pinned of them.
+/// Builds every circuit and returns the pinned keys.
 ///
 /// # Errors
 /// In words, if circuits that must have a common shape do not: a fault of this library.

@@ -1,4 +1,4 @@
-//! Finished parts of a run, kept as files so that a run that was killed or cancelled goes on from there.
+//! Finished parts of a run, kept as files, from which a run continues after it was killed or cancelled.
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ const MAX_PART_BYTES: u64 = 1 << 20;
 impl Work {
     pub(super) fn open(folder: Option<&Path>, statement: &Statement, large: bool) -> Result<Self, ProveError> {
         let Some(folder) = folder else { return Ok(Self { folder: None }) };
-        // The parts do not depend on whom the statement is bound to.
+        // The parts do not depend on the statement's binding.
         let run = DomainHasher::new("lazai.zk.run.v2")
             .part(VerifierKey::pinned().digest().as_bytes())
             .part(statement.proved.root.as_bytes())

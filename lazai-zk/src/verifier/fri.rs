@@ -58,7 +58,7 @@ struct Initial<'a> {
 }
 
 impl Initial<'_> {
-    /// The combined quotient at `x`, which stands at a place of the domain.
+    /// The combined quotient at `x`, the element of the domain at `place`.
     fn value(&self, place: usize, x: u64) -> Result<Ext, Rejection> {
         for (leaf, cap) in self.query.trees.iter().zip(self.caps) {
             check_path(&hash_leaf(&leaf.values), place, cap, &leaf.path)?;
@@ -78,7 +78,7 @@ impl Initial<'_> {
     }
 }
 
-/// What folding needs, the same for every query.
+/// The constants of folding, the same for every query.
 struct Folding {
     root: u64,
     /// `1 / prod_{j != i} (g^i - g^j)` over the roots of unity of the folding's order: `g^i / ARITY`.

@@ -26,7 +26,7 @@ pub(super) enum Gate {
     Poseidon,
 }
 
-/// What constraints are over.
+/// The values that constraints are over.
 pub(super) struct Row<'a> {
     pub(super) constants: &'a [Ext],
     pub(super) wires: &'a [Ext],

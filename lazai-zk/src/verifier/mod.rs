@@ -29,7 +29,7 @@ pub enum VerifyError {
     /// The bytes are no proof of this circuit's shape, or not in canonical form.
     #[error("proof is malformed: {reason}")]
     Malformed {
-        /// What was expected.
+        /// The expectation.
         reason: &'static str,
     },
     /// It was made for another verifier's key.
@@ -46,7 +46,7 @@ pub enum VerifyError {
     /// It does not prove this statement.
     #[error("proof is rejected: {reason}")]
     Rejected {
-        /// Which check failed.
+        /// The failed check.
         reason: &'static str,
     },
 }
@@ -102,7 +102,7 @@ impl Verifier {
         self.digest
     }
 
-    /// Checks that a proof proves a statement, whatever its bytes.
+    /// Checks that a proof proves a statement; any bytes are safe.
     ///
     /// # Errors
     /// [`VerifyError`]: malformed, of another circuit, of an impossible statement, or rejected.

@@ -20,7 +20,7 @@ pub(super) struct Challenges {
     pub(super) zeta: Ext,
 }
 
-/// Whether the openings satisfy the identity.
+/// Tells whether the openings satisfy the identity.
 pub(super) fn holds(o: &Openings, challenges: &Challenges, public_inputs: HashOut) -> bool {
     let zeta = challenges.zeta;
     let power = zeta.pow_two_to(DEGREE_LOG);

@@ -14,9 +14,9 @@ const CAP_LOG: u32 = 4;
 pub(super) const QUERIES: usize = 28;
 /// Bits of grinding.
 pub(super) const POW_BITS: u32 = 16;
-/// Logarithm of how much each step folds.
+/// Logarithm of the factor by which each step folds.
 pub(super) const ARITY_LOG: u32 = 2;
-/// How much each step folds.
+/// The factor by which each step folds.
 pub(super) const ARITY: usize = 1 << ARITY_LOG;
 /// Steps of folding.
 pub(super) const STEPS: usize = 5;
@@ -26,7 +26,7 @@ pub(super) const FINAL_POLY: usize = 1 << (DEGREE_LOG - ARITY_LOG * STEPS as u32
 pub(super) const PATH: usize = (DOMAIN_LOG - CAP_LOG) as usize;
 /// Siblings in the path of each step's leaf.
 pub(super) const STEP_PATHS: [usize; STEPS] = [PATH - 2, PATH - 4, PATH - 6, PATH - 8, PATH - 10];
-/// What the strategy of folding stops at: no more coefficients than 2^4.
+/// The bound at which folding stops: no more coefficients than 2^4.
 pub(super) const FINAL_POLY_LOG: u64 = 4;
 /// Random elements at the end of each blinded leaf.
 pub(super) const SALT: usize = 4;
@@ -68,5 +68,5 @@ pub(super) const GATES: [Gate; 13] = [
     Gate::CosetInterpolation,
     Gate::Poseidon,
 ];
-/// Which gates share a selector.
+/// The gates that share a selector.
 pub(super) const GROUPS: [std::ops::Range<usize>; 3] = [0..7, 7..11, 11..13];

@@ -3,7 +3,7 @@
 use crate::field::Ext;
 use crate::poseidon::{HashOut, RATE, WIDTH, permute};
 
-/// Observes what the prover sent, and gives challenges that follow from it (Fiat-Shamir).
+/// Observes the prover's messages, and returns challenges that follow from them (Fiat-Shamir).
 #[derive(Debug, Default)]
 pub(super) struct Transcript {
     state: [u64; WIDTH],

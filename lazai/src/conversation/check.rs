@@ -1,4 +1,4 @@
-//! What a receipt is held to before it is paid.
+//! Checks of a receipt before it is paid.
 
 use lazai_core::dialogue::Message;
 use lazai_core::{ClassId, Digest, Domain, VersionNumber};
@@ -9,7 +9,7 @@ use super::Conversation;
 use crate::consumer::ConsumerError;
 use crate::node::{ChatReply, ChatRequest, SignedReceipt, reply_digest};
 
-/// Counts tokens as the node should: what a consumer can check by itself.
+/// Counts tokens as the node should, so that a consumer can check the node's counts.
 pub trait TokenCounter: Send + Sync {
     /// Digest of the tokenizer.
     fn digest(&self) -> Digest;
@@ -43,28 +43,28 @@ impl TokenCounter for lazai_core::tokenizer::Counter {
     }
 }
 
-/// How the tokens of a receipt were checked.
+/// The check applied to a receipt's token counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenCheck {
-    /// Held to the offer's ceilings, to one step's price, to the deposit, and to what the bytes of the words allow.
+    /// Held to the offer's ceilings, to one step's price, to the deposit, and to the bounds that the text's bytes set.
     Bounded,
-    /// Recounted with the tokenizer, besides.
+    /// Also recounted with the tokenizer.
     Counted,
 }
 
-/// What a reply was held to, beside what is always checked: signatures, digests, prices and sums.
+/// Checks of a reply beyond those that always run: signatures, digests, prices and sums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Checked {
-    /// How its tokens were checked.
+    /// The check of its token counts.
     pub tokens: TokenCheck,
-    /// Whether the receipt's base and adapter are those that the ledger names for the version. If not, there was no ledger
-    /// at hand, and the node alone says so.
+    /// True if the receipt's base and adapter are those that the ledger names for the version. False if there was no ledger
+    /// at hand: then only the node claims them.
     pub model: bool,
 }
 
-/// What the ledger says a version is made of: what receipts are held to.
+/// A version's model as the ledger names it; receipts are held to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NamedModel {
@@ -88,15 +88,15 @@ const TEMPLATE_TOKENS: (u64, u64) = (16, 512);
 /// Tokens of a reply that no byte of its text need show: the one that ends it, and a space that some tokenizers put before.
 const SILENT_TOKENS: u64 = 2;
 
-/// The most tokens that a conversation can have, whatever the tokenizer: one that works on bytes makes no more tokens
-/// than there are bytes. What templates add is allowed for.
+/// The most tokens that a conversation can have under any tokenizer: one that works on bytes makes no more tokens than
+/// there are bytes. Includes an allowance for the template's tokens.
 fn most_tokens(messages: &[Message]) -> u64 {
     let (of_message, of_conversation) = TEMPLATE_TOKENS;
     messages.iter().map(|m| m.content.len() as u64 + of_message).fold(of_conversation, u64::saturating_add)
 }
 
 impl Conversation {
-    /// Holds a reply to what was asked, said and agreed.
+    /// Checks a reply against the request, the conversation and the offer.
     pub(super) fn check(
         &self,
         domain: &Domain,
@@ -144,7 +144,7 @@ impl Conversation {
     }
 }
 
-/// Whether a field of a receipt is what it must be.
+/// Checks that a field of a receipt has its expected value.
 fn same<T: PartialEq + ToString>(field: &'static str, expected: T, found: T) -> Result<(), ConsumerError> {
     if expected == found {
         Ok(())

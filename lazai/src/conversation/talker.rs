@@ -1,8 +1,8 @@
-//! Who talks in a conversation, and the one loop of it: pay what is owed, ask, check, pay.
+//! The talking side of a conversation, and its one loop: pay the debt, ask, check, pay.
 //!
-//! [`Talker::say`] runs it over a [`Node`]. Whoever has a transport of another shape (a page's `fetch`) takes the same steps
-//! one by one, without a network: [`payment`](Talker::payment), [`ask`](Talker::ask), [`take`](Talker::take),
-//! [`Conversation::settled`]. Out of order they are refused.
+//! [`Talker::say`] runs the loop over a [`Node`]. Transports of another shape (a page's `fetch`) take the same steps one by
+//! one, without a network: [`payment`](Talker::payment), [`ask`](Talker::ask), [`take`](Talker::take),
+//! [`Conversation::settled`]. Steps out of order are refused.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::node::{
     SignedVoucher,
 };
 
-/// Who talks: the key that signs requests and vouchers, and whatever counts tokens. Knows no ledger but its domain.
+/// Signs requests and vouchers, and counts tokens. Knows the ledger only by its domain.
 #[derive(Clone)]
 pub struct Talker {
     domain: Domain,
@@ -28,13 +28,13 @@ pub struct Talker {
 /// A reply that was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckedReply {
-    /// What is said.
+    /// The reply's text.
     pub text: String,
     /// Its token ids.
     pub tokens: Vec<u32>,
     /// The receipt.
     pub receipt: SignedReceipt,
-    /// What it was held to.
+    /// The checks that it passed.
     pub checked: Checked,
 }
 
@@ -57,12 +57,12 @@ impl Talker {
         self.signer.address()
     }
 
-    /// Says something in a conversation, over a node: pays what is owed, asks, checks the reply, pays for it. `messages` are
-    /// the whole conversation.
+    /// Sends a message over a node: pays the debt, asks, checks the reply, pays for it. `messages` are the whole
+    /// conversation.
     ///
     /// # Errors
-    /// [`ConsumerError`]. Until a reply was checked the conversation is as before, and the same can be asked again; one that
-    /// was checked and could not be paid stays, and is paid first the next time.
+    /// [`ConsumerError`]. Until a reply is checked, the conversation is unchanged, and the same request can be sent again.
+    /// A reply that is checked and cannot be paid stays, and is paid first the next time.
     pub async fn say(
         &self,
         conversation: &mut Conversation,
@@ -92,11 +92,11 @@ impl Talker {
         Ok(())
     }
 
-    /// The voucher that the node does not have yet, signed once; none if everything is paid. Once the node has it,
-    /// [`Conversation::settled`] says so.
+    /// The voucher that the node does not have yet, signed once; `None` if everything is paid. Call
+    /// [`Conversation::settled`] once the node has it.
     ///
     /// # Errors
-    /// What the signer says.
+    /// The signer's error.
     pub async fn payment(&self, conversation: &mut Conversation) -> Result<Option<SignedVoucher>, SignerError> {
         if conversation.unpaid.is_none() && conversation.owes() {
             let voucher = conversation.offer.offer.voucher(conversation.session, conversation.owed());
@@ -139,18 +139,18 @@ impl Talker {
         Ok(checked)
     }
 
-    /// Signs that the node may release a session: nothing more is asked for in it.
+    /// Signs a request that the node release a session: the consumer asks for nothing more in it.
     ///
     /// # Errors
-    /// What the signer says.
+    /// The signer's error.
     pub async fn leave(&self, conversation: &Conversation) -> Result<ReleaseRequest, SignerError> {
         let session = conversation.session;
         let signature = sign::sign(&*self.signer, &self.domain, &ReleaseClaim { session }).await?;
         Ok(ReleaseRequest { session, signature })
     }
 
-    /// Holds what a node answers to that to the conversation's session, and to the node that it is with: a release of another
-    /// session is true, and says nothing of this one.
+    /// Checks a node's release: it must be of the conversation's session, and signed by its node. A release of another
+    /// session may be true, but does not concern this one.
     ///
     /// # Errors
     /// [`ConsumerError::Release`], [`ConsumerError::ReleaseSignature`].

@@ -14,7 +14,7 @@ use lazai_zk::{Binding, CommitError, Commitment, Proof, Statement, VerifyError};
 
 use super::{Creator, CreatorError, ExExContact};
 
-/// A dataset, its public part and a number: what is to be proved.
+/// A dataset, its public part and a number, to be proved.
 pub struct Draft {
     creator: Creator,
     number: u64,
@@ -54,7 +54,7 @@ impl Draft {
         self.statement.binding.submission
     }
 
-    /// What is to be proved.
+    /// The statement to prove.
     #[must_use]
     pub fn statement(&self) -> &Statement {
         &self.statement
@@ -76,7 +76,7 @@ impl Draft {
         Ok(Proved { draft: self, proof })
     }
 
-    /// As [`prove`](Self::prove); `on_progress` is told how far it is, and stops it.
+    /// As [`prove`](Self::prove); `on_progress` receives progress, and can stop it.
     ///
     /// # Errors
     /// [`lazai_zk::ProveError`].
@@ -100,7 +100,7 @@ impl Draft {
     }
 }
 
-/// A draft with its proof: what can be submitted.
+/// A draft with its proof, to be submitted.
 pub struct Proved {
     draft: Draft,
     proof: Proof,
@@ -113,7 +113,7 @@ impl Proved {
         self.draft.id()
     }
 
-    /// What is proved.
+    /// The proved statement.
     #[must_use]
     pub fn statement(&self) -> &Statement {
         &self.draft.statement
@@ -137,8 +137,8 @@ impl Proved {
         &self.draft.public
     }
 
-    /// Encrypts the dataset, seals its key to an ExEx, has each contributor sign, and submits. Submitting again gives the
-    /// same submission.
+    /// Encrypts the dataset, seals its key to an ExEx, has each contributor sign, and submits. A second call gives the same
+    /// submission.
     ///
     /// # Errors
     /// [`CreatorError`].
@@ -181,7 +181,7 @@ impl Proved {
         })
     }
 
-    /// What each contributor signs: this root, licence, consent and weight, in this class.
+    /// The contributors' signatures: each signs its root, licence, consent and weight, in this class.
     async fn consents(&self, contributors: &[Arc<dyn Signer>]) -> Result<Vec<ContributorShare>, CreatorError> {
         let Draft { creator, public, lineage, statement, .. } = &self.draft;
         // Proved weights are of at most 2^32 records: their sum has no more than 64 bits.

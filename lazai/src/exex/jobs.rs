@@ -1,4 +1,4 @@
-//! What an execution node has to do: one job for each accepted submission, by where on the ledger it was accepted.
+//! The work of an execution node: one job per accepted submission, by the place of its acceptance on the ledger.
 
 use std::path::Path;
 
@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::ExExError;
 use crate::store::write_atomically;
 
-/// How far a job is.
+/// The state of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum JobState {
-    /// Minted or refused.
+    /// Not waiting any more: minted, refused, or no longer accepted.
     Done,
     /// The block it came from is not on the ledger any more.
     TakenBack,
@@ -23,8 +23,8 @@ pub enum JobState {
     Waiting,
 }
 
-/// One accepted submission. The same submission accepted in another block is another job; what was trained for the one
-/// serves the other, since it is kept by submission.
+/// One accepted submission. The same submission accepted in another block is another job; both share the trained state,
+/// which is kept by submission.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Job {
@@ -38,7 +38,7 @@ pub struct Job {
     pub height: u64,
     /// The submission.
     pub submission: SubmissionId,
-    /// How far it is.
+    /// The job's state.
     pub state: JobState,
 }
 
@@ -84,7 +84,7 @@ impl Jobs {
         &self.cursor
     }
 
-    /// Undoes what no longer holds, then takes over what does.
+    /// Undoes the part that no longer holds, then applies the part that does.
     pub fn take(&mut self, notice: Notice, ledger: LedgerId, exex: Address) {
         let (old, new) = notice.parts();
         if let Some(Chain { tip, .. }) = old {
@@ -114,7 +114,7 @@ impl Jobs {
         self.cursor.finish(tip);
     }
 
-    /// Looks at what became of each submission.
+    /// Updates jobs by the state of their submissions.
     pub fn settle(&mut self, status: impl Fn(SubmissionId) -> Option<SubmissionStatus>) {
         for job in self.jobs.iter_mut().filter(|job| job.state != JobState::TakenBack) {
             job.state = match status(job.submission) {
@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(jobs.waiting(), [SUBMISSION]);
         jobs.write(&path).unwrap();
 
-        // A ledger that was restarted does not know what was in the blocks that are gone.
+        // A restarted ledger does not know the contents of blocks that are gone.
         let mut jobs = Jobs::read(&path).unwrap();
         assert_eq!(jobs.cursor().last().unwrap().height, 9);
         take(&mut jobs, Notice::ChainReverted { old: chain(Vec::new(), 6, 1) });

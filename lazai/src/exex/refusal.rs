@@ -1,4 +1,4 @@
-//! Whether what was decrypted is what was proved and signed.
+//! Checks that the decrypted dataset is the one that was proved and signed.
 
 use lazai_core::Digest;
 use lazai_core::pov::{Dataset, PovError};
@@ -8,27 +8,27 @@ use lazai_zk::source::voice;
 use lazai_zk::{CommitError, Commitment, Statement, StatementError};
 use thiserror::Error;
 
-/// Why the ExEx refuses to train on what it decrypted. Goes on the ledger, signed.
+/// Why the ExEx refuses to train on the decrypted data. It goes on the ledger, signed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RefusalReason {
     /// The ciphertext does not open with the sealed key.
     #[error("ciphertext: {0}")]
     Ciphertext(#[from] SealError),
-    /// A contributor's records have another root than she signed.
+    /// A contributor's records have another root than the contributor signed.
     #[error("contributor {index} signed root {signed}, her records have {found}")]
     ContributorRoot {
-        /// Which contributor, from 0.
+        /// The contributor's index, from 0.
         index: usize,
-        /// What she signed.
+        /// The signed root.
         signed: Digest,
-        /// What her records give.
+        /// The root of the contributor's records.
         found: Digest,
     },
     /// No proof can be of this dataset.
     #[error("dataset: {0}")]
     Commit(#[from] CommitError),
-    /// What was submitted as a statement is none.
+    /// The submitted statement is not one.
     #[error("statement: {0}")]
     Statement(#[from] StatementError),
     /// The recordings are not those that were declared.
@@ -39,7 +39,7 @@ pub enum RefusalReason {
         /// Frames that there are.
         found: u64,
     },
-    /// What was decrypted is no dataset.
+    /// The decrypted bytes are not a dataset.
     #[error("dataset: {0}")]
     Dataset(#[from] PovError),
     /// The dataset is for another tokenizer than the base model's.
@@ -53,9 +53,9 @@ pub enum RefusalReason {
     /// The dataset is not the one that was proved.
     #[error("dataset has root {found}, the submission has {expected}")]
     Root {
-        /// What was submitted.
+        /// The submitted value.
         expected: Digest,
-        /// What the records give.
+        /// The value computed from the records.
         found: Digest,
     },
 }

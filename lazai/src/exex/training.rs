@@ -12,7 +12,7 @@ use lazai_lora::train::{Data, Progress, Replay, TOLERANCE_PPM};
 
 use super::{ExEx, ExExError, SOFTWARE};
 
-/// How often training looks at the ledger.
+/// The interval at which training reads the ledger.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// A dataset that was decrypted and checked, and how it is trained on: the library's choice, unless another is made.
@@ -25,7 +25,7 @@ pub struct Training {
     config: TrainConfig,
 }
 
-/// What was trained, and how: what is minted.
+/// A training result, as it is minted.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Trained {
@@ -37,7 +37,7 @@ pub struct Trained {
     pub lora: LoraConfig,
     /// Hyper-parameters.
     pub config: TrainConfig,
-    /// The adapter's digest, and what the run was like.
+    /// The adapter's digest, and the measurements of the run.
     pub files: TrainedFiles,
 }
 
@@ -135,7 +135,7 @@ impl Training {
     }
 }
 
-/// What is learnt of a dataset: its records.
+/// The training examples of a dataset: its records.
 #[must_use]
 pub fn examples(dataset: &Dataset) -> Vec<Example> {
     dataset.records().iter().map(|r| Example { tokens: r.tokens.clone(), mask: r.loss_mask.clone() }).collect()

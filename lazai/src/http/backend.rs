@@ -1,4 +1,4 @@
-//! A backend that lets somebody else's server answer: vLLM, llama.cpp's, or whatever speaks OpenAI's dialect.
+//! A backend that delegates replies to another server: vLLM, llama.cpp's, or any server with an OpenAI-compatible API.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -29,24 +29,24 @@ pub enum OpenAiError {
     /// It does not answer, or with an error.
     #[error("{url}: {reason}")]
     Server {
-        /// Where it should be.
+        /// The server's URL.
         url: String,
-        /// What went wrong.
+        /// The reason.
         reason: String,
     },
     /// It does not have the model.
     #[error("{url} has {found:?}, not {model:?}")]
     UnknownModel {
-        /// Where it is.
+        /// The server's URL.
         url: String,
-        /// What was named.
+        /// The model asked for.
         model: String,
-        /// What it has.
+        /// The server's models.
         found: Vec<String>,
     },
 }
 
-/// How a server is told of adapters.
+/// The way a server learns of adapters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Server {
@@ -60,9 +60,9 @@ pub enum Server {
 
 /// A backend behind an OpenAI-compatible URL.
 ///
-/// It answers and trains nothing. The tokenizer is ours, from the base model's file, so that receipts can be recounted;
-/// the server's words become tokens by it. That the server runs this base and this adapter, nobody here can see: receipts
-/// say so in the name of whoever signs them, as always, and the device is `remote`.
+/// It generates replies and does not train. The tokenizer is ours, from the base model's file, so that receipts can be
+/// recounted; it turns the server's words into tokens. Nothing here can check that the server runs this base and this
+/// adapter: receipts claim so in the name of the node that signs them, as always, and the device is `remote`.
 pub struct OpenAiBackend {
     url: String,
     model: String,
@@ -73,7 +73,7 @@ pub struct OpenAiBackend {
     adapters: RwLock<HashMap<Digest, Chosen>>,
 }
 
-/// How a request names an adapter.
+/// The adapter of a request.
 #[derive(Debug, Clone)]
 enum Chosen {
     Model(String),
@@ -81,7 +81,8 @@ enum Chosen {
 }
 
 impl OpenAiBackend {
-    /// A server at a URL such as `http://127.0.0.1:8000`, which must have `model`: the base that `about` tells of.
+    /// Connects to a server at a URL such as `http://127.0.0.1:8000`. It must have `model`: the base that `about`
+    /// describes.
     ///
     /// # Errors
     /// [`OpenAiError`].
@@ -120,7 +121,7 @@ impl OpenAiBackend {
                 let loaded = refused_or(post.header("content-type", "application/json").send(body));
                 match loaded {
                     Ok(_) => Ok(Chosen::Model(name)),
-                    // Loaded by an earlier start of this node: the name follows from the digest.
+                    // An earlier start of this node loaded it: the name follows from the digest.
                     Err(error) if error.to_string().contains("already") => Ok(Chosen::Model(name)),
                     Err(error) => Err(self.failed(error)),
                 }
@@ -181,7 +182,7 @@ impl Backend for OpenAiBackend {
             max_tokens: Some(job.sampler.max_tokens),
             temperature_milli: Some(job.sampler.temperature_milli),
             top_p_milli: Some(job.sampler.top_p_milli),
-            // Servers read it as a number with a sign, some in 32 bits.
+            // Servers read it as a signed number, some in 32 bits.
             seed: Some(job.seed & u64::from(u32::MAX >> 1)),
         };
         let model = match &chosen {
@@ -202,9 +203,9 @@ impl Backend for OpenAiBackend {
         let text = self.listen(&mut stream, on_text)?;
         let tokenizer = self.counter.tokenizer();
         let mut tokens = tokenizer.encode(&text)?;
-        // Control tokens that are written out say nothing: nobody pays for them.
+        // Written-out control tokens carry no text: they are not charged.
         tokens.retain(|token| !tokenizer.is_control(*token));
-        // Another tokenizer may have needed fewer: what exceeds the ceiling is neither said nor paid.
+        // Another tokenizer may have needed fewer tokens: those above the ceiling are neither sent nor charged.
         tokens.truncate(job.sampler.max_tokens as usize);
         let text = tokenizer.decode(&tokens)?;
         Ok(Reply { text, tokens, prompt_tokens })

@@ -12,12 +12,12 @@ use crate::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, ReleaseRe
 use crate::wire::MAX_ANSWER_BYTES;
 use crate::wire::talk::{self, Model, ReplyReader, failed};
 
-/// How long a connection may take to come about.
+/// The time limit for connecting.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long a node that is busy is left alone, and how often it is asked again.
+/// The pause before a busy node is asked again, and the number of such tries.
 const BUSY: Duration = Duration::from_millis(1_100);
 const BUSY_TRIES: usize = 3;
-/// How long a whole reply may take.
+/// The time limit for a whole reply.
 const REPLY: Duration = Duration::from_secs(600);
 
 /// A node behind a URL. Its futures need no particular runtime: the network is waited for on threads of the `blocking`
@@ -57,7 +57,7 @@ impl HttpNode {
         Ok(Self { url: url.into(), agent: agent() })
     }
 
-    /// What it offers.
+    /// The models that the node offers.
     ///
     /// # Errors
     /// [`NodeError::Refused`], [`NodeError::Transport`].
@@ -67,8 +67,8 @@ impl HttpNode {
         talk::models(&body)
     }
 
-    /// Asks the node to release a session, so that its payer ends it at once. Whose signature it bears,
-    /// [`Talker::check_release`] says.
+    /// Asks the node to release a session, so that its payer can end it at once. [`Talker::check_release`] checks the
+    /// signature; this method does not.
     ///
     /// # Errors
     /// [`NodeError::Refused`]; [`NodeError::Transport`], also for the release of another session.
@@ -85,9 +85,8 @@ impl HttpNode {
         Ok(signed)
     }
 
-    /// Sends JSON to a path, gives the body of the answer to `on_bytes` as it comes (at most
-    /// [`MAX_ANSWER_BYTES`]), and returns the status: for whoever keeps the conversation elsewhere. A node that is busy is
-    /// asked again.
+    /// Sends JSON to a path, passes the body of the answer to `on_bytes` as it comes (at most [`MAX_ANSWER_BYTES`]), and
+    /// returns the status: for callers that keep the conversation elsewhere. Asks a busy node again.
     ///
     /// # Errors
     /// [`NodeError::Transport`].
@@ -111,7 +110,7 @@ impl HttpNode {
         Ok(answer.status)
     }
 
-    /// What the node answers. One that is busy is asked again: whatever is sent here has the same answer if it came twice.
+    /// The node's answer. Asks a busy node again: everything sent here is answered the same if it arrives twice.
     async fn answered(&self, path: &str, headers: Vec<(String, String)>, body: String) -> Result<Answer, NodeError> {
         let mut tries = 0;
         loop {
@@ -124,7 +123,7 @@ impl HttpNode {
             if answer.status != 503 {
                 return Ok(answer);
             }
-            // What a refusal says is read whole: it may be that of a node that is busy.
+            // A refusal is read whole: the node may only be busy.
             let said = answer.whole().await.unwrap_or_default();
             if talk::refusal(503, &said).code() != "node.busy" || tries == BUSY_TRIES {
                 return Ok(Answer::said(503, said));
@@ -161,7 +160,7 @@ impl HttpNode {
     }
 }
 
-/// What a node answers: a status, and a body that comes in pieces.
+/// A node's answer: a status, and a body that comes in pieces.
 struct Answer {
     status: u16,
     body: Unblock<Box<dyn Read + Send>>,
@@ -223,13 +222,13 @@ impl Node for HttpNode {
 
 pub(super) type Called = Result<ureq::http::Response<ureq::Body>, ureq::Error>;
 
-/// Connections that answer whatever the status is, and end.
+/// Connections that return any status as an answer, and have time limits.
 pub(super) fn agent() -> ureq::Agent {
     let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0);
     config.timeout_connect(Some(CONNECT)).timeout_global(Some(REPLY)).build().into()
 }
 
-/// A response of status 2xx, or what it says instead.
+/// A response of status 2xx, or the error in it.
 pub(super) fn refused_or(called: Called) -> Result<ureq::http::Response<ureq::Body>, NodeError> {
     let mut response = called.map_err(|e| failed(&e))?;
     let status = response.status();

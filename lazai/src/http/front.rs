@@ -31,30 +31,29 @@ use crate::wire::payment::{
 };
 use crate::wire::talk::model_id;
 
-/// How long an offer that is given out may be taken, in seconds.
+/// The validity of an offer that is given out, in seconds.
 const OFFER_VALID_S: u64 = 600;
-/// How long the body of a request may take to come.
+/// The time limit for the body of a request.
 const BODY: Duration = Duration::from_secs(10);
-/// How much of a body that is too large is read and thrown away.
+/// The most bytes of an oversized body that are read and thrown away.
 const MAX_THROWN_AWAY: usize = 8 * MAX_REQUEST_BYTES;
-/// Requests that wait or are served at a time; more are told to come back.
+/// Requests that wait or are served at a time; further ones are told to come back.
 const MAX_WAITING: usize = 64;
 /// Releases that wait for the chain at a time.
 const MAX_RELEASES: usize = 32;
 
-/// A node's server: stock clients see its characters as models, and 402 until they pay.
+/// A node's server: stock clients see its characters as models, and get status 402 until they pay.
 ///
 /// Requests: `GET /v1/models`, `POST /v1/chat/completions`, `POST /v1/lazai/vouchers` (a
 /// [`SignedVoucher`] as JSON), `POST /v1/lazai/releases` (a [`ReleaseRequest`]; the answer is a [`SignedRelease`]),
-/// `POST /v1/lazai/reports` (a [`SignedReport`]), `GET /health`. Needs tokio, or [`Front::spawn`]; TLS is left to whatever
-/// stands before it.
+/// `POST /v1/lazai/reports` (a [`SignedReport`]), `GET /health`. Needs tokio, or [`Front::spawn`]. It does not do TLS: put
+/// a reverse proxy in front.
 ///
 /// [`SignedRelease`]: crate::node::SignedRelease
 ///
-/// The [`router`](Self::router) itself gives a body ten seconds to come, and reads no more of it than it may have. How long a
-/// request's head may take, how long somebody may take to read an answer, and how many connections an address may have, is
-/// not in a router's hands: [`Front::spawn`] bounds these too, `axum::serve` does not. Under `axum::serve`, let something
-/// that does stand before it.
+/// The [`router`](Self::router) itself gives a body ten seconds to arrive and bounds its size. A router cannot bound the
+/// time for a request's head, the time a client takes to read an answer, or the connections of an address: [`Front::spawn`]
+/// bounds these too, `axum::serve` does not. Under `axum::serve`, put a server in front that does.
 ///
 /// # Example
 /// ```no_run
@@ -82,8 +81,8 @@ struct Inner {
 }
 
 impl Front {
-    /// A server for a provider, under these terms: one for each version that it serves. They become offers of ten minutes
-    /// when somebody asks.
+    /// A server for a provider, under these terms: one for each version that it serves. Terms become offers of ten minutes
+    /// on request.
     #[must_use]
     pub fn new(provider: Arc<Provider>, terms: Vec<OfferTerms>) -> Self {
         let signed = Mutex::new(vec![None; terms.len()]);
@@ -95,8 +94,8 @@ impl Front {
         &self.0.provider
     }
 
-    /// What answers requests: to be served by axum, alone or inside a larger application, with
-    /// [`keep_redeeming`](Self::keep_redeeming) beside it.
+    /// The routes. Serve them with axum, alone or inside a larger application, and run
+    /// [`keep_redeeming`](Self::keep_redeeming) beside them.
     pub fn router(&self) -> Router {
         Router::new()
             .route("/v1/models", get(models))
@@ -184,7 +183,7 @@ impl Front {
             if let Some(voucher) = voucher {
                 runtime.block_on(provider.pay(&voucher)).map_err(|e| refusal(&e))?;
             }
-            // The session says what is served; a client that names another model means something else.
+            // The session says what is served; a client that names another model made a mistake.
             let found = provider.ledger().market().session(session).map(|s| model_id(s.offer.class, s.offer.version));
             if let Some(found) = found.filter(|found| !asked.model.is_empty() && *found != asked.model) {
                 let message = format!("model {:?} is asked for, the session is of {found:?}", asked.model);
@@ -211,7 +210,7 @@ impl Front {
     }
 }
 
-/// Does what computes, or waits for a disk: the few threads that listen and write wait for nothing.
+/// Runs work that computes or waits for a disk on a blocking thread: the few I/O threads must not block.
 async fn on_a_thread_that_may_block<T: Send + 'static>(
     work: impl FnOnce(&Handle) -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
@@ -282,7 +281,7 @@ async fn chat(State(front): State<Front>, uri: Uri, headers: HeaderMap, body: By
     }
 }
 
-/// Something signed, as the JSON of a body.
+/// Reads a signed value from the JSON of a body.
 fn signed<T: DeserializeOwned>(what: &str, body: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(body).map_err(|e| ApiError::new(400, "request.invalid", format!("{what}: {e}")))
 }
@@ -296,7 +295,7 @@ async fn pay(State(front): State<Front>, body: Bytes) -> Result<StatusCode, ApiE
 
 async fn release(State(front): State<Front>, body: Bytes) -> Result<Response, ApiError> {
     let request: ReleaseRequest = signed("release request", &body)?;
-    // It waits for the chain: those who ask for it may not fill what everybody else's requests need.
+    // A release waits for the chain: it must not take slots that other requests need.
     let Ok(slot) = front.0.releases.clone().try_acquire_owned() else {
         return Err(ApiError::new(503, "node.busy", format!("{MAX_RELEASES} releases are waiting")));
     };
@@ -314,7 +313,7 @@ async fn report(State(front): State<Front>, body: Bytes) -> Result<StatusCode, A
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Lets pages of any origin ask: what counts is what is signed, and there are no cookies to misuse (Fetch standard, CORS).
+/// Allows requests from pages of any origin: signatures count, and there are no cookies to misuse (Fetch standard, CORS).
 async fn for_pages(request: Request, next: Next) -> Response {
     let mut response = if request.method() == Method::OPTIONS {
         StatusCode::NO_CONTENT.into_response()
@@ -346,8 +345,8 @@ async fn in_time(request: Request, next: Next) -> Response {
     error.into_response()
 }
 
-/// A body; `None` if it is too large. What is too much is read on for a while and thrown away: who is hung up on while she
-/// still sends does not hear why.
+/// Reads a body; `None` if it is too large. The excess is read for a while and thrown away: a client that is cut off while
+/// it still sends does not see the reason.
 async fn whole(body: Body) -> Result<Option<Bytes>, axum::Error> {
     let mut pieces = body.into_data_stream();
     let (mut read, mut bytes) = (0_usize, Vec::new());
@@ -381,7 +380,7 @@ pub(super) fn refusal(error: &NodeError) -> ApiError {
         NodeError::Refused { .. } | NodeError::Transport { .. } => 502,
         _ => 500,
     };
-    // What a node says of its own insides (paths, keys) is for its log.
+    // Details of the node's internals (paths, keys) go to its log only.
     if status == 500 {
         tracing::error!(code = error.code(), %error, "request failed");
         return ApiError::new(status, error.code(), "the node failed");

@@ -24,12 +24,12 @@ use book::Book;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LoopbackError {
-    /// Its folder cannot be read or written, holds something else, or is another proxy's.
+    /// Its folder cannot be read or written, holds something else, or belongs to another proxy.
     #[error("{path}: {reason}")]
     Book {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What went wrong.
+        /// The reason.
         reason: String,
     },
     /// No randomness for the number of a session, or for a key.
@@ -49,17 +49,17 @@ impl From<MoneyError> for ApiError {
     }
 }
 
-/// What a proxy may spend. Base units of one asset.
+/// The spending limits of a proxy, in base units of one asset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
-    /// The asset; offers in others are not taken.
+    /// The asset; offers in other assets are not taken.
     pub asset: Asset,
-    /// The most that is spent or reserved in all, over every start of the proxy on its folder: also what a session that
-    /// has ended did not use counts until it is back.
+    /// The most that is spent or reserved in all, over every start of the proxy on its folder. The unused rest of an ended
+    /// session counts until it is back.
     pub total: Amount,
-    /// What is reserved for one session; what is not spent of it comes back when the session ends.
+    /// The deposit of one session; the unused rest comes back when the session ends.
     pub deposit: Amount,
-    /// The most that one reply may cost; dearer offers are not taken.
+    /// The most that one reply may cost; offers above it are not taken.
     pub max_step: Amount,
     /// The longest session that is opened, in seconds: offers of longer ones are not taken.
     pub max_session_s: u64,
@@ -75,15 +75,15 @@ impl Default for Budget {
 }
 
 /// A local OpenAI endpoint: it opens sessions with a node, pays within a budget, has every receipt checked, and passes
-/// replies on. Conversations are kept in a folder, with their receipts.
+/// replies on. It keeps conversations with their receipts in a folder.
 ///
-/// What a session did not use is taken back as soon as nothing more is paid in it: by the node's release at once, or else by the
-/// ledger after the dispute window. A task beside the [`router`](Self::router) sees to that, from its start on and every
-/// minute, as long as the proxy is there. A folder is one proxy's at a time.
+/// The unused deposit of a session is taken back as soon as nothing more is paid in it: at once by the node's release, or
+/// by the ledger after the dispute window. A task beside the [`router`](Self::router) does this from its start on, every
+/// minute, as long as the proxy exists. A folder belongs to one proxy at a time.
 ///
-/// Bind it to a loopback address only: whoever reaches it and has its key spends the budget. The key is in the folder, in a
-/// file that only its owner reads ([`key`](Self::key)), unless another is set. Requests that a web page of another origin
-/// could make are refused besides (by `Host`, `Origin`, `Sec-Fetch-Site` and content type).
+/// Bind it to a loopback address only: anybody who reaches it and has its key spends the budget. Unless another key is set,
+/// the key is in the folder, in a file that only its owner can read ([`key`](Self::key)). Requests that a web page of
+/// another origin could make are refused too (by `Host`, `Origin`, `Sec-Fetch-Site` and content type).
 ///
 /// # Example
 /// ```no_run
@@ -158,7 +158,7 @@ impl Loopback {
         self
     }
 
-    /// Serves whoever reaches it: every user and program of this machine spends the budget.
+    /// Serves without a key: every user and program of this machine that reaches it spends the budget.
     #[must_use]
     pub fn without_key(mut self) -> Self {
         self.key = None;
@@ -171,14 +171,14 @@ impl Loopback {
         self.key.as_deref()
     }
 
-    /// What answers requests. In a runtime, what ended sessions did not use is taken back from now on; otherwise from the first
-    /// reply on.
+    /// The routes. Inside a runtime, deposits of ended sessions are taken back from now on; otherwise from the first reply
+    /// on.
     pub fn router(&self) -> Router {
         self.inner.keep_taking_back();
         local::router(self)
     }
 
-    /// What was spent so far, over all starts.
+    /// The amount spent so far, over all starts.
     ///
     /// # Errors
     /// [`ApiError`] if the sum has no result.

@@ -1,4 +1,4 @@
-//! The market over HTTP, in the dialect that people's programs already speak: OpenAI's chat completions.
+//! The market over HTTP, in the API that existing programs use: OpenAI's chat completions.
 //!
 //! ```text
 //!  SillyTavern, OpenAI's clients ──► Loopback ──► Front ──► Provider

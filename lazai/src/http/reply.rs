@@ -14,21 +14,21 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use crate::wire::openai::{ApiError, Asked};
 use crate::wire::payment::{SETTLED, Served, Settled, encode};
 
-/// What becomes of a request.
+/// An event in the making of a reply.
 pub(super) enum Piece {
     Text(String),
     Done(Box<Served>),
     Failed(ApiError),
 }
 
-/// Where the pieces of a reply are put by whoever makes it. A client that has gone away does not stop it by itself.
+/// The sink for the pieces of a reply. A client that has gone away does not stop the reply by itself.
 pub(super) struct Pieces {
     to: UnboundedSender<Piece>,
     said: String,
 }
 
 impl Pieces {
-    /// Whether the client is still there, for whoever would stop.
+    /// A check of whether the client is still connected, for code that can stop.
     pub fn are_wanted(&self) -> impl Fn() -> bool + Send + Sync + 'static {
         let to = self.to.clone();
         move || !to.is_closed()
@@ -39,7 +39,7 @@ impl Pieces {
         let _ = self.to.send(Piece::Text(text.to_owned()));
     }
 
-    /// Says what is still missing of the whole; gives the whole if it is something else than was said.
+    /// Sends the missing rest of the whole text; returns the whole if it does not continue the text sent so far.
     pub fn complete(mut self, whole: &str) -> Option<String> {
         match whole.strip_prefix(&self.said).map(str::to_owned) {
             Some(rest) if rest.is_empty() => None,
@@ -52,8 +52,8 @@ impl Pieces {
     }
 }
 
-/// Answers a request with what `make` puts into the pieces and comes to. It runs as a task of its own: whether it goes on
-/// when the client hangs up is its choice. What fails before the first piece is an error, with a status of its own.
+/// Answers a request with the pieces and the result of `make`. `make` runs as a task of its own and decides whether to go
+/// on when the client hangs up. A failure before the first piece is an error with its own status.
 pub(super) async fn answer<F, Make>(asked: &Asked, make: Make) -> Result<Response, ApiError>
 where
     F: Future<Output = Result<Served, ApiError>> + Send + 'static,
@@ -73,7 +73,7 @@ where
     if asked.stream { stream(asked.include_usage, head, receiver).await } else { whole(head, receiver).await }
 }
 
-/// What every piece of a reply repeats.
+/// The fields that every piece of a reply repeats.
 struct Head {
     id: String,
     created: u64,
@@ -168,7 +168,7 @@ async fn stream(include_usage: bool, head: Head, mut pieces: UnboundedReceiver<P
     Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
 }
 
-/// What ends a stream: why it ended, with the receipt; the numbers of tokens if they were asked for; `[DONE]`.
+/// The end of a stream: the finish reason with the receipt; the token counts if requested; `[DONE]`.
 fn last(include_usage: bool, head: &Head, served: &Served) -> Vec<Event> {
     let mut end = head.chunk(&json!({}), Some(head.finish_reason(served)));
     end["lazai"] = json!(served);

@@ -22,15 +22,15 @@ use super::Front;
 use addresses::Addresses;
 use patient::Patient;
 
-/// How long a client may take for the head of a request.
+/// The time limit for the head of a request.
 const HEAD: Duration = Duration::from_secs(10);
-/// How long a client may read nothing of what is written to it.
+/// The longest time without a read by the client.
 const READ: Duration = Duration::from_secs(30);
-/// How long replies that are being made may take when the server stops.
+/// The time limit for replies in progress when the server stops.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long before its deadline a session is redeemed.
+/// The time before its deadline at which a session is redeemed.
 const MARGIN: Duration = Duration::from_secs(600);
-/// How often the node looks what is to be redeemed: the shortest dispute window is ten minutes.
+/// The interval at which the node looks for vouchers to redeem: the shortest dispute window is ten minutes.
 const LOOK: Duration = Duration::from_secs(30);
 /// Connections at a time; more wait.
 const MAX_CONNECTIONS: usize = 1_024;
@@ -46,15 +46,16 @@ pub struct Serving {
 }
 
 impl Front {
-    /// Serves at an address, such as `127.0.0.1:0` for any free port of this machine's own network. Who takes more than ten
-    /// seconds for the head of a request is hung up on, and who reads nothing of an answer for thirty. An address has at most
-    /// 256 connections, and all together 1,024; this machine's own, where a proxy may stand before the server, any of these.
+    /// Serves at an address, such as `127.0.0.1:0` for any free port of this machine's own network. Closes connections that
+    /// do not send their headers within ten seconds, or read nothing of an answer for thirty. An address has at most 256
+    /// connections, all together 1,024; this machine's own addresses are limited by the total only, because a proxy may run
+    /// there.
     ///
-    /// What could soon be lost is redeemed meanwhile, as by [`keep_redeeming`](Self::keep_redeeming) with a margin of ten
-    /// minutes.
+    /// Vouchers that could soon be lost are redeemed meanwhile, as by [`keep_redeeming`](Self::keep_redeeming) with a
+    /// margin of ten minutes.
     ///
     /// # Errors
-    /// What the operating system says: an address that is taken, or none.
+    /// The operating system's error, such as an address in use.
     pub fn spawn(&self, address: impl ToSocketAddrs) -> io::Result<Serving> {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
@@ -77,9 +78,9 @@ impl Front {
         Ok(Serving { address, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Redeems, for as long as it is awaited, what could soon be lost: of sessions whose end was asked for, or whose deadline
-    /// is less than `margin` away. It looks twice a minute, so that no dispute window passes unseen. To be spawned beside
-    /// [`router`](Self::router) where an application listens by itself.
+    /// While awaited, redeems vouchers that could soon be lost: of sessions whose end was requested, or whose deadline is
+    /// less than `margin` away. It looks twice a minute, so that no dispute window passes unseen. Spawn it beside
+    /// [`router`](Self::router) if an application listens by itself.
     pub async fn keep_redeeming(&self, margin: Duration) {
         loop {
             let (provider, runtime) = (self.provider().clone(), Handle::current());
@@ -141,7 +142,7 @@ async fn serve(listener: tokio::net::TcpListener, router: Router, mut stopped: w
 }
 
 impl Serving {
-    /// Where it listens.
+    /// The address it listens at.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address

@@ -21,9 +21,9 @@ const BATCH: usize = 1_024;
 
 /// Makes datasets of dialogues and recordings with the tokenizer and the template of a base model.
 ///
-/// Dialogues that are too long for one record are cut between turns. A recording is aligned with the first record in which
-/// its words stand. What is dropped stands in the report: also records that repeat another, for no proof is of a dataset
-/// with two alike.
+/// Dialogues that are too long for one record are cut between turns. A recording is aligned with the first record that
+/// contains its words. The report lists everything that is dropped, including records that repeat another: a dataset with
+/// two equal records cannot be proved.
 ///
 /// # Example
 /// ```no_run
@@ -54,7 +54,7 @@ impl<'a> DatasetBuilder<'a> {
         Self { tokenizer, template, contributors: Vec::new(), recordings: &[], timestamp: 0 }
     }
 
-    /// Whose material it is: dialogues and recordings name their contributors.
+    /// The contributors of the material: dialogues and recordings name them.
     #[must_use]
     pub fn with_contributors(mut self, contributors: Vec<Contributor>) -> Self {
         self.contributors = contributors;
@@ -68,7 +68,7 @@ impl<'a> DatasetBuilder<'a> {
         self
     }
 
-    /// When it is made, in seconds since 1970; 0 if that is not said.
+    /// The creation time, in seconds since 1970; 0 if it is not set.
     #[must_use]
     pub fn made_at(mut self, timestamp: u64) -> Self {
         self.timestamp = timestamp;
@@ -96,8 +96,8 @@ impl<'a> DatasetBuilder<'a> {
         Ok((dataset, report))
     }
 
-    /// A POV file out of dialogues of any number, tokenized on some threads: beside a batch of dialogues, 16 bytes of each
-    /// record are in memory.
+    /// Writes a POV file from any number of dialogues, tokenized on some threads. Memory holds a batch of dialogues, and 16
+    /// bytes per record.
     ///
     /// # Errors
     /// [`PrepareError`]; no file is left behind.

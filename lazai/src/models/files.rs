@@ -1,4 +1,4 @@
-//! From the files that people have to a dataset: read, normalised, without near duplicates, a part held out, packed.
+//! Files to dataset: reads, normalises, removes near duplicates, holds a part out, and packs.
 
 use std::fs::File;
 use std::num::NonZeroUsize;
@@ -13,7 +13,7 @@ use lazai_core::report::Report;
 
 use super::{DatasetBuilder, ModelCounter, PrepareError};
 
-/// How far a dataset is.
+/// Progress of a dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DatasetProgress {
@@ -21,7 +21,7 @@ pub struct DatasetProgress {
     pub stage: &'static str,
     /// Dialogues that went through this stage.
     pub done: u64,
-    /// Of how many; 0 if that is not known yet.
+    /// The total; 0 if it is not known yet.
     pub total: u64,
 }
 
@@ -54,16 +54,16 @@ pub struct FilesToDataset<'a> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct WrittenDataset {
-    /// The file, open: what is proved.
+    /// The open file, to be proved.
     pub file: PovFile,
-    /// What it was made of, with the dialogues that were held out to measure with.
+    /// The prepared dialogues, including those held out for measurement.
     pub prepared: Prepared,
-    /// What packing dropped or cut; what reading did stands in [`Prepared::report`].
+    /// Items that packing dropped or cut; [`Prepared::report`] has those of reading.
     pub report: Report,
 }
 
 impl<'a> FilesToDataset<'a> {
-    /// Datasets for a base model, of what a contributor gives.
+    /// Datasets for a base model, from one contributor's dialogues.
     #[must_use]
     pub fn new(model: &'a ModelCounter, contributor: Contributor) -> Self {
         let options = Options { contributor: contributor.name.clone(), ..Options::default() };
@@ -71,28 +71,28 @@ impl<'a> FilesToDataset<'a> {
         Self { model, contributor, options, timestamp: 0, on_progress }
     }
 
-    /// Whose words are learnt, where files name people; everybody else's are context.
+    /// The character, where files name people: its words are learnt, everybody else's are context.
     #[must_use]
     pub fn for_character(mut self, name: impl Into<String>) -> Self {
         self.options.character = Some(name.into());
         self
     }
 
-    /// Who talks with the character, where files name people.
+    /// The character's interlocutor, where files name people.
     #[must_use]
     pub fn with_user(mut self, name: impl Into<String>) -> Self {
         self.options.user = Some(name.into());
         self
     }
 
-    /// When it is made, in seconds since 1970; 0 if that is not said.
+    /// The creation time, in seconds since 1970; 0 if it is not set.
     #[must_use]
     pub fn made_at(mut self, timestamp: u64) -> Self {
         self.timestamp = timestamp;
         self
     }
 
-    /// Told how far it is; stops the work by `Break`.
+    /// Receives progress; `Break` stops the work.
     #[must_use]
     pub fn on_progress(
         mut self,
@@ -105,7 +105,7 @@ impl<'a> FilesToDataset<'a> {
     /// Reads the files and writes the dataset.
     ///
     /// # Errors
-    /// [`PrepareError`]; no file is left behind. What was stopped is [`DialoguesError::Cancelled`].
+    /// [`PrepareError`]; no file is left behind. Stopped work gives [`DialoguesError::Cancelled`].
     pub fn write(self, files: &[PathBuf], out: &Path) -> Result<WrittenDataset, PrepareError> {
         let Self { model, contributor, options, timestamp, on_progress } = self;
         let told = on_progress.clone();
@@ -123,7 +123,7 @@ impl<'a> FilesToDataset<'a> {
         let dialogues = prepared.train()?.map(|dialogue| {
             done += 1;
             match on_progress(DatasetProgress { stage: "writing", done, total }) {
-                // Whoever wrote the dialogues, here they are one contributor's.
+                // Whatever contributor the files name, here all dialogues are of one contributor.
                 ControlFlow::Continue(()) => Ok(Dialogue { contributor: contributor.name.clone(), ..dialogue? }),
                 ControlFlow::Break(()) => Err(DialoguesError::Cancelled { dialogues: done }),
             }

@@ -42,7 +42,7 @@ pub enum PrepareError {
     File {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
     /// The dataset breaks the format.
@@ -59,7 +59,7 @@ pub enum PrepareError {
     /// A recording is unusable.
     #[error("recording {file}: {source}")]
     Voice {
-        /// Which one.
+        /// The file.
         file: String,
         /// Why.
         source: VoiceError,

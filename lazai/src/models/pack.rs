@@ -9,7 +9,7 @@ use lazai_lora::evaluate::Example;
 
 use super::{PrepareError, example};
 
-/// No token of the known tokenizers is longer on average: a longer text is cut without counting it whole first.
+/// No token of the known tokenizers is longer on average: a longer text is cut before it is counted whole.
 const MAX_BYTES_PER_TOKEN: usize = 8;
 
 /// Cuts dialogues between turns so that each part fits a record.
@@ -19,7 +19,7 @@ pub(super) struct Packer<'a> {
     template: &'a ChatTemplate,
 }
 
-/// What became of a dialogue.
+/// A packed dialogue, with notes on what was cut or dropped.
 pub(super) struct Packed<'d> {
     pub records: Vec<(&'d [Message], Example)>,
     pub notes: Vec<Note>,
@@ -35,7 +35,7 @@ impl<'a> Packer<'a> {
         u32::try_from(self.tokenizer.vocab_size()).unwrap_or(u32::MAX)
     }
 
-    /// Messages of a dialogue, from `start` on, as a model is trained on them: what is context only is not learnt.
+    /// Messages of a dialogue, from `start` on, as a training example: context-only messages are masked.
     fn example(self, dialogue: &Dialogue, start: usize, messages: &[Message]) -> Result<Example, PrepareError> {
         let refused = |source| PrepareError::Dialogue { id: dialogue.id.clone(), source };
         let mut example = example(self.tokenizer, self.template, messages).map_err(refused)?;
@@ -77,7 +77,7 @@ impl<'a> Packer<'a> {
                 fitting = Some((last, part, example));
             }
             match fitting {
-                // All that may be learnt of the dialogue may be in its other parts.
+                // The dialogue's other parts may hold all that can be learnt.
                 Some((last, _, example)) if !example.mask.contains(&true) => {
                     let place = format!("dialogue {:?}, message {}", dialogue.id, start + 1);
                     let reason = "nothing of this part may be learnt".into();
@@ -104,7 +104,8 @@ fn is_context(dialogue: &Dialogue, index: usize) -> bool {
     u32::try_from(index).is_ok_and(|index| dialogue.context.contains(&index))
 }
 
-/// Takes replies out of what is learnt: each is one run of the mask, for something of the template's or the user's stands between.
+/// Masks replies that must not be learnt. Each reply is one run of the mask, because the template or the user stands
+/// between.
 fn hide(mask: &mut [bool], learnt: &[bool]) -> Result<(), String> {
     let mut replies = learnt.iter();
     let mut runs = 0;

@@ -28,10 +28,10 @@ pub enum CollectError {
     /// The ledger failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// Something that should be there is not, or not readable.
+    /// A part is missing, or not readable.
     #[error("{what} is missing")]
     Missing {
-        /// What.
+        /// The missing part.
         what: &'static str,
     },
     /// The store failed.
@@ -42,7 +42,7 @@ pub enum CollectError {
     Words(#[from] WordsError),
 }
 
-/// An entry of the ledger, and that it is in the checkpoint.
+/// An entry of the ledger, with its proof of inclusion in the checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IncludedEntry {
@@ -52,33 +52,33 @@ pub struct IncludedEntry {
     pub inclusion: Inclusion,
 }
 
-/// Everything there is about the last reply of a conversation. Of which words it is, is said only by who
-/// [adds](Evidence::with_words) them: without, nobody can try words against the receipts' salted digests.
+/// All evidence for the last reply of a conversation. It holds the words only if somebody [adds](Evidence::with_words)
+/// them: without them, nobody can test guesses against the receipts' salted digests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
-    /// How the ledger began.
+    /// The ledger's genesis.
     pub genesis: Genesis,
     /// The receipts of the session, up to the reply.
     pub receipts: Vec<SignedReceipt>,
     /// The voucher that promises to pay for it.
     pub voucher: Option<SignedVoucher>,
-    /// How the adapter was trained.
+    /// The adapter's training record.
     pub record: TrainingRecord,
-    /// What is proved of the dataset.
+    /// The statement that the proof is of.
     pub statement: Statement,
     /// The proof, as hex.
     #[serde(with = "hex")]
     pub proof: Vec<u8>,
-    /// What the ledger has of all this.
+    /// The ledger's entries on all this.
     pub entries: Vec<IncludedEntry>,
-    /// The words of the last reply, where they are to be shown.
+    /// The words of the last reply, if they are disclosed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub words: Option<Words>,
 }
 
 impl Evidence {
-    /// Reads evidence from JSON. Words that it holds are those of its last receipt; who signed that, [`verify`] says.
+    /// Reads evidence from JSON. Words in it match its last receipt; [`verify`] checks the receipt's signature.
     ///
     /// [`verify`]: super::verify
     ///
@@ -94,11 +94,11 @@ impl Evidence {
         Ok(evidence)
     }
 
-    /// The same evidence with the whole conversation up to its last reply: whoever gets it can read that.
+    /// Adds the whole conversation up to its last reply: everybody with this evidence can read it.
     ///
     /// # Errors
-    /// [`CollectError::Missing`] if the conversation does not hold them, [`CollectError::Words`] if they are of another
-    /// reply.
+    /// [`CollectError::Missing`] if the conversation does not hold the words, [`CollectError::Words`] if they are of
+    /// another reply.
     pub fn with_words(self, conversation: &Conversation) -> Result<Self, CollectError> {
         let words = Words::of(conversation).ok_or(CollectError::Missing { what: "the words of the last reply" })?;
         let evidence = Self { words: Some(words), ..self };
@@ -115,10 +115,10 @@ impl Evidence {
         self.entries.iter().filter_map(|e| Some((&e.entry, e.entry.transaction()?)))
     }
 
-    /// The validators under whom something was submitted, and the digest of all changes in the evidence. If the caller knows that
-    /// digest, they are all there were: one that was left out would let a dismissed validator attest.
+    /// The validators when something was submitted, and the digest of all changes in the evidence. A digest that equals the
+    /// caller's shows that no change is left out: a missing one would let a dismissed validator attest.
     pub(super) fn validators_at(&self, submitted: &Entry) -> (ValidatorSet, Digest) {
-        // A chain's ledger has its first validators in its log, too.
+        // On a chain, the log has the first validators, too.
         let none = self.genesis.is_on_chain();
         let mut set = if none { ValidatorSet::new() } else { self.genesis.validators.clone() };
         let (mut history, mut then) = (validator_set_digest(&set), ValidatorSet::new());
@@ -160,7 +160,7 @@ pub(super) fn opened_session(entry: &Entry) -> Option<SessionId> {
     })
 }
 
-/// Gathers what a ledger and a store have about the last reply of a conversation.
+/// Gathers the evidence for the last reply of a conversation from a ledger and a store.
 ///
 /// # Errors
 /// [`CollectError`].
@@ -199,15 +199,15 @@ pub async fn collect(
     })
 }
 
-/// Whether an entry is part of the story of a submission and a session.
+/// Tells whether an entry belongs to the story of a submission and a session.
 fn belongs(entry: &Entry, submission: SubmissionId, session: SessionId) -> bool {
-    // Who the validators were at any time.
+    // Validator sets, past and present.
     if entry.events.iter().any(|event| matches!(event, Event::ValidatorSet { .. })) {
         return true;
     }
     let transaction = match &entry.action {
         Action::Transaction(transaction) => transaction,
-        // What the split was at any time.
+        // Revenue splits, past and present.
         Action::Enacted(measure) => return matches!(measure, Measure::ApplyParameters(_)),
         _ => return false,
     };

@@ -15,7 +15,7 @@ use super::evidence::{Evidence, opened_session};
 use super::{Link, Trust, TrustAnchor};
 use crate::node::SignedReceipt;
 
-/// What a link says, and on what it rests; or why it is broken.
+/// A link's finding and its trust, or the reason why it is broken.
 type Outcome = Result<(Trust, String), String>;
 
 pub(super) fn walk(evidence: &Evidence, anchor: &TrustAnchor) -> Vec<Link> {
@@ -73,7 +73,7 @@ impl<'a> Walk<'a> {
         must(found == self.anchor.ledger, format!("evidence is of ledger {found}, you trust {}", self.anchor.ledger))?;
         must(self.anchor.checkpoint.ledger == found, "the checkpoint is of another ledger")?;
         if self.evidence.genesis.is_on_chain() {
-            // The ledger's id binds chain and contract, and not how the evidence spells the rest.
+            // The ledger's id binds chain and contract, but not the domain's other fields in the evidence.
             let of_chain = chain_domain(self.domain.chain_id, self.domain.verifying_contract);
             must(*self.domain == of_chain, "the domain of signatures is not that of the market's contracts")?;
         }
@@ -82,7 +82,7 @@ impl<'a> Walk<'a> {
 
     fn inclusion(&self) -> Outcome {
         must(!self.evidence.entries.is_empty(), "no ledger entries")?;
-        // An entry that stood there twice would count twice: as two payments, say.
+        // A repeated entry would count twice: as two payments, say.
         let once = self.evidence.entries.is_sorted_by(|a, b| a.entry.index < b.entry.index);
         must(once, "the entries are not in the ledger's order, each once")?;
         for included in &self.evidence.entries {
@@ -253,12 +253,12 @@ impl<'a> Walk<'a> {
         must(shares.eq(record.contributors.iter().copied()), "the record names other contributors")?;
         let public = PublicPart::from_bytes(submission.public_part.as_bytes()).map_err(|e| e.to_string())?;
         must(public.contributors.len() == submission.shares.len(), "contributors and consents differ in number")?;
-        // The class that was signed is the one that is paid.
+        // The signed class is the paid one.
         let (class, signed) = (self.opened()?.offer.class, submission.lineage.class());
         must(signed.is_none_or(|s| s == class), "the model is served in another class than contributors signed for")?;
         let total = submission.tokens().ok_or("the weights of contributors exceed 64 bits")?;
         for (contributor, share) in public.contributors.iter().zip(&submission.shares) {
-            // A name stands for an address only where the public part gives it that one.
+            // A name stands for an address only if the public part gives it that one.
             let (named, signed) = (contributor.address, share.contributor);
             must(named == signed, format!("{:?} is at {named}, the consent is of {signed}", contributor.name))?;
             let consent = ContributorConsent {
@@ -293,11 +293,11 @@ impl<'a> Walk<'a> {
         ] {
             must(same, format!("the proof is of another {what} than was submitted"))?;
         }
-        // Revenue goes by the submission's weights: they must be the proved ones.
+        // Revenue follows the submission's weights: they must be the proved ones.
         let proved = statement.shares().map(|(contributor, share)| (contributor, share.tokens, share.root));
         let paid = submission.shares.iter().map(|s| (s.contributor, s.tokens, s.root));
         must(proved.eq(paid), "the weights that are paid by are not those that were proved")?;
-        // What everybody reads must be what the proof is bound to.
+        // The public part must be the one that the proof is bound to.
         let public = PublicPart::from_bytes(submission.public_part.as_bytes()).map_err(|e| e.to_string())?;
         let same = statement.declared.prompts == prompts_root(&public.prompts);
         must(same, "the public part has other prompts than the statement")?;
@@ -366,7 +366,7 @@ impl<'a> Walk<'a> {
         let session = self.last_receipt()?.session;
         let mut gross = Amount::ZERO;
         for (entry, transaction) in self.evidence.transactions() {
-            // A redemption of somebody else's session is on the ledger too, but it is no part of this story.
+            // A redemption of another session is on the ledger too, but is not part of this story.
             let own = matches!(transaction, Transaction::Redeem { voucher, .. } if voucher.session == session);
             if !own {
                 continue;
@@ -377,7 +377,7 @@ impl<'a> Walk<'a> {
                 gross = gross.checked_add(*increment).map_err(|e| e.to_string())?;
             }
         }
-        // A voucher promises; paid is what the ledger shows to be redeemed.
+        // A voucher promises; the ledger's redemption shows the payment.
         let owed = self.last_receipt()?.cumulative;
         must(gross >= owed, format!("promised and not paid: {gross} of {owed} is redeemed"))?;
         let [creator, node, pool] = split.bps();

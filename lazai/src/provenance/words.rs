@@ -1,4 +1,4 @@
-//! The words of a reply, for whoever wants to show them: a receipt holds salted digests only.
+//! The words of a reply, to be disclosed: a receipt holds salted digests only.
 
 use lazai_core::Digest;
 use lazai_core::dialogue::Message;
@@ -9,14 +9,14 @@ use thiserror::Error;
 use crate::consumer::Conversation;
 use crate::node::{ReplySettings, reply_digest, request_digest};
 
-/// A conversation up to its last reply, as it was sent, and the salt that ties it to its receipt. Who has these reads all of
-/// it; who has evidence without them cannot try words against the receipts.
+/// A conversation up to its last reply, as it was sent, and the salt that ties it to its receipt. It discloses all of the
+/// conversation; evidence without it does not let anybody test guesses against the receipts.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Words {
     /// The conversation before the reply.
     pub messages: Vec<Message>,
-    /// How the reply was wanted.
+    /// The requested reply settings.
     #[serde(default, skip_serializing_if = "ReplySettings::is_default")]
     pub settings: ReplySettings,
     /// The reply.
@@ -27,25 +27,25 @@ pub struct Words {
     pub salt: Digest,
 }
 
-/// Why words are not those of a receipt.
+/// Why words do not match a receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum WordsError {
-    /// There is no receipt that they could be of.
+    /// There is no receipt to compare with.
     #[error("words without a receipt")]
     NoReceipt,
-    /// The reply is another than the receipt's.
+    /// The reply differs from the receipt's.
     #[error("the reply has digest {found}, the receipt says {expected}")]
     Reply {
-        /// What the receipt says.
+        /// The receipt's digest.
         expected: Digest,
         /// The digest of these words.
         found: Digest,
     },
-    /// What was asked is something else than the receipt's.
+    /// The request differs from the receipt's.
     #[error("the request has digest {found}, the receipt says {expected}")]
     Request {
-        /// What the receipt says.
+        /// The receipt's digest.
         expected: Digest,
         /// The digest of these words.
         found: Digest,
@@ -53,7 +53,7 @@ pub enum WordsError {
 }
 
 impl Words {
-    /// The words of a conversation's last turn; none where nothing was said, or where it does not hold the reply's tokens.
+    /// The words of a conversation's last turn; `None` if there is no turn, or the reply's tokens are not kept.
     #[must_use]
     pub fn of(conversation: &Conversation) -> Option<Self> {
         let received = conversation.receipts.last()?;
@@ -67,7 +67,7 @@ impl Words {
         })
     }
 
-    /// Whether they are those of a receipt.
+    /// Checks that the words match a receipt.
     ///
     /// # Errors
     /// [`WordsError`].

@@ -1,4 +1,4 @@
-//! Who is served: what is checked before a token is generated.
+//! Admission: the checks before a token is generated.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use super::Provider;
 use super::book::Page;
 use crate::node::{ChatRequest, NodeError, RequestClaim};
 
-/// How long a chain may say nothing new before it is asked.
+/// The longest time without a new block before the ledger is asked.
 const LOOK: Duration = Duration::from_secs(60);
 
 impl Provider {
-    /// Has the ledger read anew where nothing new was seen for long, and refuses to serve blindly: a session's end may be
-    /// asked for, and over, before this node hears of it.
+    /// Has the ledger read anew after a long time without new blocks, and refuses to serve blindly: a session's end may be
+    /// requested, and be final, before this node hears of it.
     pub(super) async fn see(&self, session: SessionId) -> Result<(), NodeError> {
         let ledger = self.account.ledger();
         if ledger.unseen() < LOOK {
@@ -27,7 +27,7 @@ impl Provider {
         let window_s = opened_under.unwrap_or(market.params().1).dispute_window_s;
         let most = Duration::from_secs(window_s / 4);
         let asked = self.ask_ledger().await;
-        // What it says counts nothing: an answer without a new block is none.
+        // The answer itself counts nothing: only a new block does.
         if ledger.unseen() < most {
             return Ok(());
         }
@@ -47,7 +47,7 @@ impl Provider {
         if session.closed {
             return refused("it is closed");
         }
-        // What is said now might not be redeemed in time any more; so it is heeded before it is deep.
+        // An end that is requested now may be final before the node can redeem; so it counts before it is confirmed.
         let head = self.account.ledger().head();
         if session.final_at_s.is_some() || head.session(id).is_some_and(|latest| latest.final_at_s.is_some()) {
             return refused("its end was asked for");
@@ -58,7 +58,7 @@ impl Provider {
         Ok(session.clone())
     }
 
-    /// Whether the session's consumer signed a request: before anybody waits, or hears what was said before.
+    /// Checks that the session's consumer signed a request, before it waits or gets an earlier reply.
     pub(super) fn check_signed(&self, request: &ChatRequest) -> Result<(), NodeError> {
         let market = self.account.ledger().market();
         let unknown = MarketError::UnknownSession { session: request.session };
@@ -68,7 +68,7 @@ impl Provider {
         checked.map_err(|source: SignatureError| MarketError::Signature { what: "chat request", source }.into())
     }
 
-    /// Everything else that is checked before a token is generated; gives the tokens of the conversation.
+    /// All other checks before a token is generated; returns the tokens of the conversation.
     pub(super) fn admit(&self, session: &Session, page: &Page, request: &ChatRequest) -> Result<u64, NodeError> {
         if page.released {
             return Err(NodeError::NotServed { session: request.session, reason: "the node released it" });

@@ -1,4 +1,4 @@
-//! What the node remembers of its sessions: a page each, on disk before anybody is told.
+//! The node's session book: one page per session, written to disk before a reply is sent.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,30 +10,30 @@ use super::Provider;
 use crate::node::{ChatReply, ChatRequest, NodeError, SignedVoucher};
 use crate::store::write_privately;
 
-/// Who has it makes a reply.
+/// The right to make a session's reply; one holder at a time.
 pub(super) type Claim = Arc<async_lock::Mutex<()>>;
 
 /// Requests of one session that wait while one is served.
 const MAX_WAITING: usize = 2;
 
-/// Whether others than its holder have a claim: those who wait, beside the map.
+/// Tells whether others beside its holder and the map wait for a claim.
 pub(super) fn is_waited_for(claim: &Claim) -> bool {
     Arc::strong_count(claim) > 2
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What a panic left is whole: pages are replaced, never half changed.
+    // A panic leaves whole state: pages are replaced, never half changed.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What the node remembers of a session, on disk before anybody is told.
+/// Session state. Written to disk before a reply is sent.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Page {
     pub owed: Amount,
     pub paid: Option<SignedVoucher>,
     pub last: Option<LastReply>,
-    /// On disk before the first token leaves, so that whoever comes back after a crash gets that reply and no other.
+    /// On disk before the first token leaves, so that a client that returns after a crash gets that reply and no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun: Option<Begun>,
     #[serde(default, skip_serializing_if = "Moderated::is_none")]
@@ -49,7 +49,8 @@ pub(super) struct Page {
 pub(super) struct Begun {
     pub turn: u32,
     pub request: Digest,
-    /// Whether everybody who wanted it left once: it is made to its end the next time, so that no turn is begun for ever.
+    /// True if everybody who wanted it left once: the next time it is made to its end, so that no turn stays begun for
+    /// ever.
     pub left: bool,
 }
 
@@ -59,11 +60,11 @@ impl Begun {
     }
 }
 
-/// What the moderator stopped of late.
+/// Requests that the moderator stopped lately.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Moderated {
-    /// How many requests in a row.
+    /// The number of requests in a row.
     pub in_a_row: u32,
     /// Until when none is looked at, in the ledger's seconds.
     pub until_s: u64,
@@ -87,19 +88,19 @@ impl Moderated {
     }
 }
 
-/// What a node's book says of one session.
+/// The state of one session in a node's book.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Standing {
     /// The last reply that was made, from 1; 0 before the first.
     pub turn: u32,
-    /// What is owed for all replies.
+    /// The amount owed for all replies.
     pub owed: Amount,
     /// The last voucher that came in.
     pub paid: Option<SignedVoucher>,
 }
 
 impl Standing {
-    /// What the last voucher promises.
+    /// The amount that the last voucher promises.
     #[must_use]
     pub fn promised(&self) -> Amount {
         self.paid.map_or(Amount::ZERO, |v| v.voucher.cumulative)
@@ -144,7 +145,7 @@ impl Provider {
         Ok(files.into_iter().filter_map(id).collect())
     }
 
-    /// How a session stands in the book; as one without replies if nothing is kept of it.
+    /// The state of a session in the book; that of a session without replies if nothing is kept.
     ///
     /// # Errors
     /// [`NodeError::Book`] if its page cannot be read.
@@ -174,7 +175,7 @@ impl Provider {
         write_privately(&path, &bytes).map_err(|e| failed(&e))
     }
 
-    /// Changes what is kept of a session.
+    /// Changes a session's page.
     pub(super) fn change(
         &self,
         session: SessionId,
@@ -193,7 +194,7 @@ impl Provider {
         Ok(last.filter(|l| l.turn == request.turn && l.request == digest).map(|l| l.reply))
     }
 
-    /// What keeps others from making a reply of the same session.
+    /// The claim to make a reply of a session.
     ///
     /// # Errors
     /// [`NodeError::Busy`] if enough wait for that session: one consumer does not fill a whole server.

@@ -123,10 +123,12 @@ impl Provider {
         Ok((receipt, reply))
     }
 
-    /// The seed of a reply, which its receipt names. It follows from the node's secret, so that nobody else can try what it
-    /// was made of; and from nothing that says which words were said, so that not even asking this node tells.
+    /// The seed of a reply, named in its receipt. It is derived from the node's secret, so that nobody else can test
+    /// guesses of its inputs, and from nothing that reveals the words (the request's digest is salted), so that not even
+    /// queries to this node can.
     ///
-    /// Asking again has the same salt, so the same request has the same seed. A consumer's own number alone makes the seed:
+    /// The same request has the same salt again, and so the same seed. If the consumer sets a number, that alone makes the
+    /// seed:
     /// the same words with the same number get the same reply in any session.
     fn seed(&self, request: &ChatRequest) -> Result<u64, NodeError> {
         let hasher = DomainHasher::new("lazai.seed.v2").part(&self.secret()?);

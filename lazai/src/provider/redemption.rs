@@ -21,32 +21,32 @@ const BATCH: usize = 100;
 const UNDER_WAY: usize = 8;
 
 impl Provider {
-    /// Redeems the last voucher of a session; nothing is to be done if it was redeemed, alone or among others.
+    /// Redeems the last voucher of a session. Does nothing if it was redeemed, alone or among others.
     ///
     /// # Errors
-    /// [`NodeError::Book`], or what the ledger says.
+    /// [`NodeError::Book`], or the ledger's error.
     pub async fn redeem(&self, session: SessionId) -> Result<(), NodeError> {
         let Some(SignedVoucher { voucher, signature }) = self.page(session)?.paid else {
             return Ok(());
         };
         let label = format!("redeem {session} {}", voucher.cumulative);
         let sent = self.send(&label, Transaction::Redeem { voucher, signature }).await;
-        // The node redeems by itself meanwhile: who asked for this has what she asked for.
+        // The node may have redeemed it meanwhile: then the caller's goal is reached.
         let redeemed = self.account.ledger().head().session(session).map(|s| s.redeemed);
         if redeemed >= Some(voucher.cumulative) { Ok(()) } else { sent }
     }
 
-    /// Redeems whatever is owed and not redeemed yet, under whichever offers: on a chain a hundred sessions in a
-    /// transaction. Gives those that the ledger refused.
+    /// Redeems everything that is owed and not redeemed yet, under any offer: on a chain, a hundred sessions per
+    /// transaction. Returns those that the ledger refused.
     ///
     /// # Errors
-    /// [`NodeError::Book`] if the folder of sessions cannot be read, or what the ledger says of a whole batch.
+    /// [`NodeError::Book`] if the folder of sessions cannot be read, or the ledger's error on a whole batch.
     pub async fn redeem_all(&self) -> Result<Vec<(SessionId, NodeError)>, NodeError> {
         self.redeem_where(|_| true).await
     }
 
-    /// Redeems what could soon be lost: of sessions whose end was asked for, or whose deadline is less than `margin` away.
-    /// To be called more often than every half dispute window of the market; [`Front::spawn`] does.
+    /// Redeems vouchers that could soon be lost: of sessions whose end was requested, or whose deadline is less than
+    /// `margin` away. Call it more often than every half dispute window of the market; [`Front::spawn`] does.
     ///
     /// # Errors
     /// As [`redeem_all`](Self::redeem_all).
@@ -76,7 +76,7 @@ impl Provider {
                 vouchers.push((until_s, Reverse(won), (voucher, signature)));
             }
         }
-        // What is lost soonest goes first, and of that the dearest.
+        // Soonest lost first, then dearest.
         vouchers.sort_by_key(|(until_s, won, _)| (*until_s, *won));
         let vouchers: Vec<_> = vouchers.into_iter().map(|(.., voucher)| voucher).collect();
         let batches = vouchers.chunks(BATCH).map(|batch| self.redeem_batch(batch.to_vec()));
@@ -85,7 +85,7 @@ impl Provider {
         Ok(refused?.into_iter().flatten().collect())
     }
 
-    /// Redeems vouchers in one transaction; gives those that the ledger refused.
+    /// Redeems vouchers in one transaction; returns those that the ledger refused.
     async fn redeem_batch(&self, batch: Vec<(Voucher, Signature)>) -> Result<Vec<(SessionId, NodeError)>, NodeError> {
         let entries = self.account.redeem(batch.clone()).await.map_err(in_words)?;
         let redeemed: BTreeSet<SessionId> = entries.iter().flat_map(|e| &e.events).filter_map(redeemed_of).collect();
@@ -98,11 +98,11 @@ impl Provider {
         Ok(left.map(|(voucher, signature)| (voucher.session, reason(voucher, signature))).collect())
     }
 
-    /// Signs that a session may end at once, which its payer then does: everything that is owed is redeemed before, and
-    /// nothing is served in it any more.
+    /// Signs that a session may end at once; its payer can then end it. First redeems everything owed; the session is not
+    /// served any more.
     ///
     /// # Errors
-    /// [`NodeError::NotPaid`] while a reply is owed; [`NodeError::Book`], or what the ledger says.
+    /// [`NodeError::NotPaid`] while a reply is owed; [`NodeError::Book`], or the ledger's error.
     pub async fn release(&self, session: SessionId) -> Result<SignedRelease, NodeError> {
         let claim = self.claim(session)?;
         let _claim = claim.lock().await;
@@ -123,7 +123,7 @@ impl Provider {
         Ok(SignedRelease { release, signature: self.account.sign(&release).await? })
     }
 
-    /// As [`release`](Self::release), for whoever talks in the session, and asks by a signature.
+    /// As [`release`](Self::release), at the signed request of the session's consumer.
     ///
     /// # Errors
     /// [`NodeError::Market`] for another's signature or an unknown session, [`NodeError::NotServed`] for one of another node
@@ -142,10 +142,10 @@ impl Provider {
         self.release(id).await
     }
 
-    /// Ends a session; what was not redeemed goes back to its payer.
+    /// Ends a session; the unredeemed rest goes back to its payer.
     ///
     /// # Errors
-    /// What the ledger says.
+    /// The ledger's error.
     pub async fn close(&self, session: SessionId) -> Result<(), NodeError> {
         self.send(&format!("close {session}"), Transaction::CloseSession { session }).await
     }

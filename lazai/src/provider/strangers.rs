@@ -1,5 +1,5 @@
-//! When the ledger is asked anew: whoever makes ids up, or asks while the chain stands still, does not make the node ask for
-//! each request.
+//! Limits on reading the ledger anew: invented ids, or requests while the chain stands still, do not make the node read it
+//! for each request.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -15,15 +15,15 @@ use crate::node::NodeError;
 
 /// The ledger is asked once in this time, for all requests together.
 const PAUSE: Duration = Duration::from_secs(1);
-/// For so long an id that the ledger did not have is refused without asking.
+/// The time for which an unknown id is refused without asking again.
 const REFUSED: Duration = Duration::from_secs(2);
 /// Most ids that are remembered as refused.
 const MAX_REFUSED: usize = 1_024;
 
-/// What unknown ids made the node ask.
+/// State of these limits.
 #[derive(Default)]
 pub(super) struct Strangers {
-    /// When the ledger was asked last; held while it is asked.
+    /// The time of the last read; locked during a read.
     asked: async_lock::Mutex<Option<Instant>>,
     refused: Mutex<BTreeMap<SessionId, Instant>>,
 }
@@ -53,19 +53,19 @@ impl Provider {
         if asked.is_some_and(|at| at.elapsed() < PAUSE) {
             return Err(busy);
         }
-        // Before and after: who hangs up meanwhile has asked, too.
+        // Before and after: a client that hangs up meanwhile has asked, too.
         *asked = Some(Instant::now());
         let refreshed = self.account.ledger().refresh().await;
         *asked = Some(Instant::now());
         Ok(refreshed)
     }
 
-    /// Has the ledger look for a session that it does not know yet. On a chain its deposit counts when it is as deep as
-    /// the ledger was told to wait for.
+    /// Has the ledger look for a session that it does not know yet. On a chain, the session counts once it has enough
+    /// confirmations.
     ///
     /// # Errors
-    /// [`NodeError::Busy`] if the ledger was asked just now: a session that is really there is known a second later,
-    /// whoever asks. [`MarketError::UnknownSession`] if it is not there.
+    /// [`NodeError::Busy`] if the ledger was asked just now: a session that exists is known a second later.
+    /// [`MarketError::UnknownSession`] if it is not there.
     pub(super) async fn learn_of(&self, session: SessionId) -> Result<(), NodeError> {
         let ledger = self.account.ledger();
         let is_known = || ledger.market().session(session).is_some();

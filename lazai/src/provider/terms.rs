@@ -1,4 +1,4 @@
-//! What a node asks: terms are what its keeper decides, an offer is what it signs.
+//! A node's prices and limits: its keeper decides terms, the node signs offers.
 
 use lazai_core::{Amount, Asset, ClassId, SignerError, VersionNumber};
 use lazai_settle::session::Offer;
@@ -6,8 +6,8 @@ use lazai_settle::session::Offer;
 use super::Provider;
 use crate::node::SignedOffer;
 
-/// What a node asks for a version that it serves. Its address, the ceiling of its replies and its series are its own: they
-/// come into the [`Offer`] that it signs.
+/// A node's price and limits for serving a version. Its address, the ceiling of its replies and its series come from the
+/// node itself, when it signs the [`Offer`].
 ///
 /// # Example
 /// ```
@@ -26,7 +26,7 @@ pub struct OfferTerms {
     pub class: ClassId,
     /// The version.
     pub version: VersionNumber,
-    /// What prices are in.
+    /// The asset of the prices.
     pub asset: Asset,
     /// Price of one token of the conversation before a reply.
     pub prompt_price: Amount,
@@ -34,11 +34,11 @@ pub struct OfferTerms {
     pub completion_price: Amount,
     /// Most tokens of a conversation before a reply.
     pub prompt_ceiling: u32,
-    /// How long a session lasts, in seconds.
+    /// The length of a session, in seconds.
     pub session_s: u64,
     /// The least that a payer reserves for a session.
     pub min_deposit: Amount,
-    /// What a class's fund reserves for a session that is opened by a unit of quota; 0: not served by quota.
+    /// The amount that a class's fund reserves for a session opened with a unit of quota; 0: not served by quota.
     pub quota_deposit: Amount,
 }
 
@@ -64,7 +64,7 @@ impl Provider {
     /// Signs an offer under some terms, to be taken up to a time (seconds since 1970).
     ///
     /// # Errors
-    /// What the signer says.
+    /// The signer's error.
     pub async fn offer(&self, terms: &OfferTerms, valid_until_s: u64) -> Result<SignedOffer, SignerError> {
         let offer = Offer {
             node: self.address(),

@@ -1,9 +1,9 @@
-//! What a validator signed, on disk before she signs it: two verdicts on one submission cost stake, whoever shows them.
-//! The idea is EIP-3076's, which protects validators of Ethereum from themselves.
+//! A validator's signed verdicts, on disk before they are signed: two verdicts on one submission cost stake, whoever shows
+//! them. The idea is that of EIP-3076, which protects Ethereum's validators from themselves.
 //!
-//! A file for each submission, which is made once and never written again: neither a crash, nor a second process with the
-//! same key, nor a copy of the program on another day signs two verdicts. A file that cannot be read is an error, and
-//! never taken for none.
+//! There is one file per submission. It is created once and never rewritten: neither a crash, nor a second process with the
+//! same key, nor a copy of the program on another day signs two verdicts. An unreadable file is an error; it never counts
+//! as absent.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ValidationError;
 
-/// More than a file of these has, in bytes.
+/// A bound on the file's size, in bytes.
 const MAX_BYTES: u64 = 1_024;
 
 #[derive(Serialize, Deserialize)]
@@ -33,7 +33,7 @@ impl Signed {
         Self(folder.join(validator.to_string()))
     }
 
-    /// Notes what is about to be signed. The same once more is no error.
+    /// Notes a verdict before it is signed. The same verdict again is no error.
     pub(super) fn note(&self, attestation: &Attestation) -> Result<(), ValidationError> {
         let (submission, digest) = (attestation.submission, attestation.hash_struct());
         let path = self.0.join(format!("{submission}.json"));
@@ -44,7 +44,7 @@ impl Signed {
                 let line = serde_json::to_vec(&Line { submission, attestation: digest });
                 file.write_all(&line.map_err(std::io::Error::from).map_err(failed)?).map_err(failed)?;
                 file.sync_all().map_err(failed)?;
-                // Its name too is to outlive a power cut.
+                // The file's name, too, must outlive a power cut.
                 #[cfg(unix)]
                 File::open(&self.0).and_then(|folder| folder.sync_all()).map_err(failed)?;
                 Ok(())

@@ -1,7 +1,7 @@
-//! OpenAI's chat completions: what of them is understood, and how errors look.
+//! OpenAI's chat completions: the supported part, and the form of errors.
 //!
-//! Source: OpenAI's API reference, "Chat". A request that asks for something a character cannot do (tools, pictures,
-//! several choices) is refused by name; hints that change nothing about the deal (penalties, `user`) are left unread.
+//! Source: OpenAI's API reference, "Chat". Requests for things that a character cannot do (tools, pictures, several
+//! choices) are refused by name; hints that do not change the deal (penalties, `user`) are ignored.
 
 use std::fmt;
 
@@ -15,9 +15,9 @@ use crate::node::ReplySettings;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{parameter}: {reason}")]
 pub struct BadRequest {
-    /// Which parameter.
+    /// The parameter.
     pub parameter: String,
-    /// What is wrong with it.
+    /// The reason.
     pub reason: String,
 }
 
@@ -30,15 +30,15 @@ impl BadRequest {
 /// A request for a chat completion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
-    /// Which model.
+    /// The model.
     pub model: String,
     /// The conversation.
     pub messages: Vec<Message>,
-    /// How the reply is wanted.
+    /// The requested reply settings.
     pub settings: ReplySettings,
-    /// Whether it comes piece by piece.
+    /// True for a streamed reply.
     pub stream: bool,
-    /// Whether a streamed reply ends with the numbers of tokens.
+    /// True if a streamed reply ends with token counts.
     pub include_usage: bool,
 }
 
@@ -120,7 +120,7 @@ impl Asked {
     }
 }
 
-/// What would be another reply than was asked for if it were left unread, and which values of it say nothing.
+/// Parameters that would change the reply if they were ignored, each with a test for values that change nothing.
 #[allow(clippy::type_complexity, reason = "a table")]
 const UNSUPPORTED: &[(&str, fn(&Value) -> bool)] = &[
     ("audio", Value::is_null),
@@ -186,7 +186,7 @@ fn thousandths(body: &Map<String, Value>, name: &str, most: f64) -> Result<Optio
     Ok(Some((number * 1_000.0).round() as u32))
 }
 
-/// An error as OpenAI's clients read it: status, kind, code, and what went wrong.
+/// An error as OpenAI's clients read it: status, kind, code and message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message} ({code})")]
 pub struct ApiError {
@@ -194,7 +194,7 @@ pub struct ApiError {
     pub status: u16,
     /// A word that does not change: see [`NodeError::code`](crate::node::NodeError::code).
     pub code: String,
-    /// What went wrong.
+    /// The message.
     pub message: String,
     /// The parameter that is wrong, if one is.
     pub parameter: Option<String>,
@@ -237,13 +237,14 @@ impl ApiError {
         json!({"error": ErrorFields { message, kind: kind.into(), param, code }})
     }
 
-    /// Whether asking the same again may help. OpenAI's clients try again on 409, 429 and 5xx unless they are told.
+    /// Tells whether the same request may succeed later. OpenAI's clients retry on 409, 429 and 5xx unless they are told
+    /// not to.
     #[must_use]
     pub fn may_be_tried_again(&self) -> bool {
         matches!(self.status, 429 | 502 | 503)
     }
 
-    /// The error in an answer of a status, or in the event of a stream; whatever it holds, something is said.
+    /// The error in an answer, or in an event of a stream; unreadable ones also give a message.
     #[must_use]
     pub fn read(status: u16, body: &[u8]) -> Self {
         match serde_json::from_slice::<ErrorBody>(body) {

@@ -1,13 +1,13 @@
-//! What goes in the headers: offers, requests and vouchers, receipts. Shaped as x402 (version 2) has them.
+//! The payment headers: offers, requests and vouchers, receipts. Shaped as in x402 (version 2).
 //!
 //! | header | from | holds |
 //! |---|---|---|
-//! | `PAYMENT-REQUIRED` | the node, with status 402 | [`Required`]: what each of its models costs, as signed offers |
-//! | `PAYMENT-SIGNATURE` | the consumer | [`Payment`]: which reply of which session is asked for, signed; maybe a voucher |
+//! | `PAYMENT-REQUIRED` | the node, with status 402 | [`Required`]: the price of each of its models, as signed offers |
+//! | `PAYMENT-SIGNATURE` | the consumer | [`Payment`]: a signed request for one reply of a session; maybe a voucher |
 //! | `PAYMENT-RESPONSE` | the node, with a reply in one piece | [`Settled`]: the receipt |
 //!
-//! Each is the base64 (RFC 4648, with padding) of JSON. A streamed reply has its receipt in the last piece, under
-//! `lazai`: headers are gone by then. Source: x402 specification version 2, "HTTP transport".
+//! Each is the base64 (RFC 4648, with padding) of JSON. A streamed reply has its receipt in the last piece, under `lazai`,
+//! since its headers are already sent. Source: x402 specification version 2, "HTTP transport".
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -30,7 +30,7 @@ pub const SETTLED: &str = "payment-response";
 /// Largest header that is read: 16 KiB.
 pub const MAX_HEADER_BYTES: usize = 16 << 10;
 
-/// What a node wants for its replies.
+/// A node's prices for its replies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Required {
@@ -38,19 +38,19 @@ pub struct Required {
     pub x402_version: u32,
     /// Why the request was not served.
     pub error: String,
-    /// What was asked for.
+    /// The requested resource.
     pub resource: Resource,
-    /// What it is sold for: an entry per model.
+    /// The payment options: one per model.
     pub accepts: Vec<Requirement>,
 }
 
-/// What is sold.
+/// The resource for sale.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Resource {
     /// Its path.
     pub url: String,
-    /// What it is.
+    /// Its description.
     pub description: String,
 }
 
@@ -68,13 +68,13 @@ pub struct Requirement {
     pub asset: String,
     /// The node's address.
     pub pay_to: String,
-    /// How long a session lasts, in seconds.
+    /// The length of a session, in seconds.
     pub max_timeout_seconds: u64,
-    /// What is needed to open one.
+    /// The data needed to open one.
     pub extra: Extra,
 }
 
-/// What is needed to open a session.
+/// The data needed to open a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Extra {
@@ -86,7 +86,7 @@ pub struct Extra {
     pub offer: SignedOffer,
 }
 
-/// What a consumer sends with a request. The session binds what was agreed, so the requirement is not repeated.
+/// A consumer's payment for a request. The session binds the agreement, so the requirement is not repeated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Payment {
@@ -102,59 +102,59 @@ pub struct Payment {
 pub struct Claim {
     /// The session.
     pub session: SessionId,
-    /// Which reply, from 1.
+    /// The reply's number, from 1.
     pub turn: u32,
     /// The salt of its digests.
     pub salt: Digest,
     /// The consumer's signature over session, turn, and the salted digest of messages and settings.
     pub signature: Signature,
-    /// Pays for what came before.
+    /// Pays for the replies before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub voucher: Option<SignedVoucher>,
 }
 
-/// What a node says of a reply.
+/// A node's outcome of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Settled {
-    /// Whether it was served.
+    /// True if it was served.
     pub success: bool,
     /// The session.
     pub transaction: SessionId,
-    /// What is owed for the session by now, in base units.
+    /// The amount owed for the session by now, in base units.
     pub amount: Amount,
     /// The receipt.
     pub extensions: Extensions,
 }
 
-/// Where x402 has room for more.
+/// x402's place for extensions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extensions {
     /// The receipt.
     pub lazai: SignedReceipt,
 }
 
-/// What OpenAI's objects have no room for: in the body of a reply, or in the last piece of a streamed one, under `lazai`.
+/// LazAI's fields in OpenAI's objects, under `lazai`: in the body of a reply, or in the last piece of a streamed one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Served {
     /// The receipt.
     pub receipt: SignedReceipt,
     /// Token ids of the reply, which the consumer recounts.
     pub tokens: Vec<u32>,
-    /// The whole reply, where it is not what the pieces make together.
+    /// The whole reply, if it differs from the joined pieces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// What the adapter in the receipt rests on: always `claimed`, by the node that signed.
+    /// The trust level of the adapter in the receipt: always `claimed`, by the node that signed.
     pub adapter: String,
-    /// What the node says it computed on; `remote` if it asked a server of its own.
+    /// The device that the node claims; `remote` if it asked a server of its own.
     pub device: String,
-    /// What a proxy held the receipt to; nodes say nothing here.
+    /// The proxy's checks of the receipt; nodes leave this out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checked: Option<Checked>,
 }
 
 impl Settled {
-    /// Of a receipt.
+    /// The outcome for a receipt.
     #[must_use]
     pub fn of(receipt: &SignedReceipt) -> Self {
         let (transaction, amount) = (receipt.receipt.session, receipt.receipt.cumulative);
@@ -162,7 +162,7 @@ impl Settled {
     }
 }
 
-/// The name of a ledger as CAIP-2 has it.
+/// The name of a ledger in CAIP-2.
 #[must_use]
 pub fn network(domain: &Domain, ledger: LedgerId) -> String {
     match domain.salt {

@@ -9,7 +9,7 @@ use super::MAX_ANSWER_BYTES;
 #[error("stream of events of more than {MAX_ANSWER_BYTES} bytes")]
 pub(super) struct TooLong;
 
-/// Takes bytes as they come, and gives what the events hold.
+/// Parses server-sent events from bytes as they come.
 #[derive(Debug, Default)]
 pub(super) struct Events {
     line: Vec<u8>,
@@ -19,7 +19,7 @@ pub(super) struct Events {
 }
 
 impl Events {
-    /// Takes bytes; gives the data of every event that they complete.
+    /// Takes bytes; returns the data of every event that they complete.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<String>, TooLong> {
         self.read = self.read.saturating_add(bytes.len());
         if self.read > MAX_ANSWER_BYTES {

@@ -1,4 +1,4 @@
-//! What a client sends to a node and reads back, for any transport: sans I/O.
+//! Requests to a node and answers from it, for any transport: sans I/O.
 
 use lazai_core::{ClassId, VersionNumber};
 use serde::Deserialize;
@@ -60,7 +60,7 @@ pub fn models(body: &[u8]) -> Result<Vec<Model>, NodeError> {
 #[must_use]
 pub fn chat(request: &ChatRequest) -> (&'static str, String, String) {
     let ChatRequest { session, turn, ref messages, settings, salt, signature } = *request;
-    // Which model it is, the session says; the front holds a name against it only if there is one.
+    // The session fixes the model; the front compares a name only if there is one.
     let asked =
         Asked { model: String::new(), messages: messages.clone(), settings, stream: true, include_usage: false };
     let claim = Claim { session, turn, salt, signature, voucher: None };
@@ -77,7 +77,7 @@ pub struct ReplyReader {
 }
 
 impl ReplyReader {
-    /// Takes bytes of the answer's body; gives the pieces of text that they complete.
+    /// Takes bytes of the answer's body; returns the pieces of text that they complete.
     ///
     /// # Errors
     /// [`NodeError::Refused`] if the node says that it failed, [`NodeError::Transport`] for anything but its events.
@@ -103,7 +103,7 @@ impl ReplyReader {
         Ok(pieces)
     }
 
-    /// Whether the reply has ended.
+    /// Tells whether the reply has ended.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.done
@@ -122,7 +122,7 @@ impl ReplyReader {
     }
 }
 
-/// What a node answered instead, with a status that is no success.
+/// The node's error, from an answer without a success status.
 #[must_use]
 pub fn refusal(status: u16, body: &[u8]) -> NodeError {
     refused(ApiError::read(status, body))

@@ -1,4 +1,4 @@
-//! Data Anchoring Tokens: what they say, who has them, what they earned, and where their replies come from.
+//! Data Anchoring Tokens: metadata, owners, earnings, and the provenance of their replies.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::market::Market;
 use crate::{LazaiError, Signer, record};
 
 record! {
-    /// What a version of a class says of itself; its digest is ERC-8028's `integrityHash`.
+    /// The metadata of a version of a class; its digest is ERC-8028's `integrityHash`.
     pub struct DatFacts {
         /// The class.
         pub class_id: u64,
@@ -37,13 +37,13 @@ record! {
         pub submission: String,
         /// The execution node that trained it.
         pub exex: String,
-        /// For whom it is.
+        /// The access terms.
         pub access: AccessTerms,
-        /// Where it is served.
+        /// The URLs that serve it.
         pub endpoints: Vec<String>,
-        /// Digest of all this.
+        /// Digest of the version's metadata.
         pub integrity_hash: String,
-        /// Whether it takes no new sessions.
+        /// True if it takes no new sessions.
         pub withdrawn: bool,
     }
 }
@@ -53,7 +53,7 @@ record! {
     pub struct TokenFacts {
         /// Its id.
         pub token_id: u64,
-        /// Who has it.
+        /// The owner.
         pub owner: String,
         /// Its weight in the revenue of its version.
         pub shares: u64,
@@ -76,7 +76,7 @@ impl Market {
 
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 impl Market {
-    /// What a version of a class says of itself.
+    /// The metadata of a version of a class.
     ///
     /// # Errors
     /// `dat.unknown`.
@@ -107,7 +107,7 @@ impl Market {
         })
     }
 
-    /// The tokens of a class: who takes part in its revenue, and who may talk by quota.
+    /// The tokens of a class, with their shares of its revenue and their quotas.
     pub fn tokens(&self, class_id: u64) -> Vec<TokenFacts> {
         let market = self.ledger().market();
         let tokens = market.tokens_of(ClassId(class_id)).map(|(id, token)| TokenFacts {
@@ -121,7 +121,7 @@ impl Market {
         tokens.collect()
     }
 
-    /// Claims what a token earned of an asset (zero address: coins), as its owner; gives how much that was, in base units.
+    /// Claims a token's earnings in an asset (zero address: coins), as its owner; returns the amount, in base units.
     /// `label` makes it idempotent: one label is one claim.
     ///
     /// # Errors
@@ -142,8 +142,8 @@ impl Market {
         Ok(claimed.unwrap_or_else(|| "0".into()))
     }
 
-    /// Gathers what the ledger and a store have about the last reply of a conversation; `record` is the file of the signed
-    /// training record. For [`verify_evidence`](crate::verify_evidence).
+    /// Gathers the evidence for the last reply of a conversation from the ledger and a store; `record` is the file of the
+    /// signed training record. For [`verify_evidence`](crate::verify_evidence).
     ///
     /// # Errors
     /// `file`, `json.malformed`, `ledger…`, `provenance.unreadable`.
@@ -155,7 +155,7 @@ impl Market {
         Ok(serde_json::to_string(&evidence)?)
     }
 
-    /// What this copy of the ledger knows by now: the trust anchor of whoever keeps it, for a base model that she trusts.
+    /// The trust anchor that this copy of the ledger gives now, for a base model that its keeper trusts.
     ///
     /// # Errors
     /// `hex.…`.

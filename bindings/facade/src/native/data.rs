@@ -1,4 +1,4 @@
-//! What files are, and datasets out of them.
+//! Identifying files, and making datasets from them.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use super::{ProgressListener, tell};
 use crate::{FileNote, LazaiError, record};
 
 record! {
-    /// What a file is and holds.
+    /// A file's kind and contents.
     pub struct FileFacts {
         /// `character`, `lorebook`, `dialogue`, `audio`, `voice_manifest` or `pov`.
         pub kind: String,
@@ -23,7 +23,7 @@ record! {
         pub name: Option<String>,
         /// Name of the format.
         pub spec: String,
-        /// What the format came in, where there is a choice.
+        /// The container of the format, if it has several.
         pub container: Option<String>,
         /// Entries of lorebooks.
         pub lorebook_entries: u64,
@@ -37,23 +37,23 @@ record! {
         pub audio_seconds: f64,
         /// Tokens of a dataset.
         pub tokens: u64,
-        /// What was left out, and why.
+        /// Data that was left out, with the reasons.
         pub dropped: Vec<FileNote>,
-        /// What was merged or repaired.
+        /// Data that was merged or repaired.
         pub changed: Vec<FileNote>,
     }
 }
 
 record! {
-    /// Whose dialogues they are, and on which terms.
+    /// A contributor of dialogues, and its terms.
     pub struct ContributorTerms {
-        /// Her account.
+        /// The contributor's account.
         pub address: String,
         /// A name to show.
         pub name: String,
-        /// SPDX identifier of the licence she gives.
+        /// SPDX identifier of the contributor's licence.
         pub licence: String,
-        /// What she consents to, in her words.
+        /// The contributor's consent, in words.
         pub consent: String,
     }
 }
@@ -67,7 +67,7 @@ record! {
         pub tokens: u64,
         /// Dialogues that were held out for measuring.
         pub held_out: u64,
-        /// What was dropped, merged or repaired.
+        /// Notes on data that was dropped, merged or repaired.
         pub notes: Vec<FileNote>,
     }
 }
@@ -117,7 +117,7 @@ pub(crate) fn read_file(path: &str) -> Result<Vec<u8>, LazaiError> {
     std::fs::read(path).map_err(|e| file_error(path, e))
 }
 
-/// Writes a file of a folder, whole or not at all; gives its path.
+/// Writes a file of a folder, whole or not at all; returns its path.
 pub(super) fn write_into(folder: &Path, name: &str, bytes: &[u8]) -> Result<String, LazaiError> {
     let path = folder.join(name).display().to_string();
     keep_file(&path, bytes)?;
@@ -129,8 +129,8 @@ pub(super) fn word(value: impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-/// Says what a file is and holds, told by its content: a card, dialogues, a recording, a dataset. `character` and `user` are
-/// their names in logs that name people.
+/// Identifies a file by its content: a card, dialogues, a recording, a dataset. `character` and `user` are their names in
+/// logs that name people.
 ///
 /// # Errors
 /// `card.…`, `dialogue.…`, `pov.…`, `voice.…`, `io`.
@@ -154,8 +154,8 @@ pub fn inspect_file(path: String, character: Option<String>, user: Option<String
 }
 
 /// Makes a dataset of dialogues in files of any known format: normalised, without near duplicates, a part held out, cut into
-/// records by the tokenizer of a base model (GGUF). Memory does not grow with the input. Where files name people, `character`
-/// is whose words are learnt, and `user` who talks with it; everybody else's words are context.
+/// records by the tokenizer of a base model (GGUF). Memory does not grow with the input. If files name people, `character`
+/// names the one whose words are learnt, and `user` the one who talks with it; everybody else's words are context.
 ///
 /// # Errors
 /// `dialogue.…`, `pov.…`, `hex.…`, `model`, `file`, `cancelled`; no file is left behind.
@@ -195,7 +195,7 @@ pub fn prepare_dataset(
     })
 }
 
-/// Replaces a file whole or not at all; conversations are among them, so it is for its owner alone.
+/// Replaces a file, whole or not at all. Only its owner can read it, since it may be a conversation.
 ///
 /// # Errors
 /// `file`.

@@ -17,31 +17,31 @@ use super::{ExExContact, ProgressListener};
 use crate::{LazaiError, Signer, record};
 
 record! {
-    /// For whom a character is, and on whose word its material may be used.
+    /// The audience of a character, and the consent to use its material.
     pub struct AccessTerms {
         /// `general`, `teen` or `mature`.
         pub rating: String,
         /// Minimum age in years; the application that opens a session answers for it.
         pub minimum_age: u8,
-        /// How a session is paid for: `gas`, `quota` or `gas_or_quota`.
+        /// The means of payment for a session: `gas`, `quota` or `gas_or_quota`.
         pub payment: String,
-        /// On whose consent real persons' words and voices are used.
+        /// The consent under which real persons' words and voices are used.
         pub consent: String,
-        /// Where misuse is reported.
+        /// The contact for reports of misuse.
         pub report_contact: String,
     }
 }
 
 record! {
-    /// What is said of a model beside its files.
+    /// Public facts about a model beside its files.
     pub struct ModelTerms {
         /// Public name of the base model.
         pub base_name: String,
         /// SPDX identifier of its licence.
         pub base_licence: String,
-        /// For whom the character is.
+        /// The access terms.
         pub access: AccessTerms,
-        /// Where it will be served, as URLs.
+        /// The URLs that will serve it.
         pub endpoints: Vec<String>,
     }
 }
@@ -77,7 +77,7 @@ impl From<ExExError> for LazaiError {
     }
 }
 
-/// A word of a closed list.
+/// Parses an enum from its string name.
 fn word<T: DeserializeOwned>(what: &str, word: &str) -> Result<T, LazaiError> {
     serde_json::from_value(word.into()).map_err(|e| LazaiError::new("json.malformed", format!("{what}: {e}")))
 }
@@ -120,13 +120,14 @@ impl ExEx {
         Ok(Arc::new(Self(lazai::exex::ExEx::new(market.account(signer)?, key, store, folder))))
     }
 
-    /// What creators seal to.
+    /// The contact that creators seal datasets to.
     pub fn contact(&self) -> ExExContact {
         let contact = self.0.contact();
         ExExContact { address: contact.address.to_string(), sealing_key: contact.sealing_key.0.to_string() }
     }
 
-    /// Follows the ledger from where it was; gives the submissions that were accepted for this node and wait for a model.
+    /// Follows the ledger from its last position; returns the submissions that were accepted for this node and wait for a
+    /// model.
     ///
     /// # Errors
     /// `ledger…`, `file`.
@@ -134,8 +135,8 @@ impl ExEx {
         Ok(self.0.follow().await?.iter().map(ToString::to_string).collect())
     }
 
-    /// Decrypts a submission, checks that it is what was proved, fine-tunes on it, and mints the model with a signed record
-    /// of the training. The same call goes on where one was killed, cancelled, or told that it is too early to mint.
+    /// Decrypts a submission, checks it against what was proved, fine-tunes on it, and mints the model with a signed record
+    /// of the training. The same call continues after it was killed, cancelled, or too early to mint.
     ///
     /// # Errors
     /// `submission.…`, `model`, `cancelled`, `json.malformed` for unknown words in the terms, `store`, `file`,

@@ -43,25 +43,25 @@ impl From<SendError> for LazaiError {
 }
 
 record! {
-    /// How much of an asset an account has at first.
+    /// An account's initial balance of an asset.
     pub struct Funds {
         /// The account.
         pub account: String,
         /// Address of the asset; zero for coins.
         pub asset: String,
-        /// How much, in base units.
+        /// The amount, in base units.
         pub amount: String,
     }
 }
 
 record! {
-    /// How a market in a folder begins. Everybody who is named has one vote.
+    /// The initial state of a market in a folder. Each validator and voter named has one vote.
     pub struct Founding {
         /// Accounts of the iDAO's validators.
         pub validators: Vec<String>,
         /// Accounts of the DAO's voters.
         pub voters: Vec<String>,
-        /// Who has what at first.
+        /// Initial balances.
         pub funds: Vec<Funds>,
     }
 }
@@ -104,7 +104,7 @@ impl Market {
         &self.ledger
     }
 
-    /// How its ledger began.
+    /// The ledger's genesis.
     pub(super) fn genesis(&self) -> &Genesis {
         &self.genesis
     }
@@ -125,7 +125,7 @@ impl Market {
         Ok(Arc::new(Self { ledger: Arc::new(ledger), genesis }))
     }
 
-    /// Founds a market in a folder, or opens the one that was founded there, however that began.
+    /// Founds a market in a folder, or opens the one that was founded there, whatever its initial state.
     ///
     /// # Errors
     /// `hex.…`, `money.not_decimal`, `file`, `json.malformed`, `ledger`.
@@ -138,8 +138,8 @@ impl Market {
         Self::open_folder(folder)
     }
 
-    /// The market on an EVM chain: its node's URL, the JSON that says where the contracts are, a folder in which
-    /// transactions are kept until they are deep, and how many blocks that is.
+    /// The market on an EVM chain: the URL of a chain's node, the JSON with the contracts' addresses, a folder that keeps
+    /// transactions until they are confirmed, and the number of confirmations.
     ///
     /// # Errors
     /// `json.malformed`, `ledger`.
@@ -158,7 +158,7 @@ impl Market {
         Ok(Arc::new(Self { ledger: Arc::new(ledger), genesis }))
     }
 
-    /// Where it is, for wallets: none in a folder.
+    /// The market's addresses for wallets; none in a folder.
     pub fn place(&self) -> Option<MarketPlace> {
         let settlement = self.ledger.settlement_contract()?.to_string();
         Some(MarketPlace { ledger: self.ledger_id(), domain: self.domain(), settlement })
@@ -182,7 +182,7 @@ impl Market {
         }
     }
 
-    /// What an account has of an asset (zero address: coins), in base units.
+    /// The balance of an account in an asset (zero address: coins), in base units.
     ///
     /// # Errors
     /// `hex.…`.
@@ -200,8 +200,8 @@ impl Market {
         Ok(RevenueParts { creator, node, pool })
     }
 
-    /// Opens a session as its payer: number `nonce` of hers, with a deposit in base units; `consumer` is the key that
-    /// will talk. Gives the conversation, as [`Chat`](crate::Chat) takes it. Asking again gives the same.
+    /// Opens the payer's session number `nonce` with a deposit in base units; `consumer` is the address of the key that
+    /// will talk. Returns the conversation, as [`Chat`](crate::Chat) takes it. The same call again returns the same.
     ///
     /// # Errors
     /// `market`, `ledger…`, `signer.…`, `hex.…`, `money.not_decimal`.
@@ -227,7 +227,7 @@ impl Market {
         Ok(Governor::new(self.account(voter)?).vote(ProposalId(proposal), in_favour).await?)
     }
 
-    /// Carries out a proposal that was passed; what it changes binds sessions opened after it.
+    /// Executes a proposal that passed; its changes bind sessions opened after it.
     ///
     /// # Errors
     /// `market`, `ledger…`, `signer.…`.
@@ -236,7 +236,7 @@ impl Market {
         Ok(())
     }
 
-    /// Proposes another split, in basis points; gives the proposal's number. `label` makes it idempotent.
+    /// Proposes another split, in basis points; returns the proposal's number. `label` makes it idempotent.
     ///
     /// # Errors
     /// `market`, `ledger…`, `signer.…`.

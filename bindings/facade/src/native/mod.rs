@@ -1,15 +1,15 @@
-//! What needs files, threads and a network: where a language has no better of its own.
+//! Functions that need files, threads and a network, for languages without better ones of their own.
 //!
 //! | module | does |
 //! |---|---|
-//! | [`data`] | says what files are, makes datasets of them |
+//! | [`data`] | identifies files, makes datasets of them |
 //! | [`prove`] | proves datasets (feature `prove`) |
 //! | [`node`] | talks to nodes over HTTP |
 //! | [`market`] | a market on disk or on a chain: sessions, votes, balances |
 //! | [`roles`] | creators submit, validators attest |
 //! | [`model`] | base models, fine-tuning |
 //! | [`exex`] | the execution node: follows, fine-tunes, mints |
-//! | [`dat`] | tokens, what they earned, where replies come from |
+//! | [`dat`] | tokens, their earnings, provenance of replies |
 //! | [`provider`] | a node that serves |
 //! | [`session`] | a session at a node, in one handle |
 
@@ -31,27 +31,27 @@ use crate::record;
 pub use roles::ExExContact;
 
 record! {
-    /// How far something is.
+    /// Progress of a task.
     pub struct Progress {
-        /// What is being done.
+        /// The current stage.
         pub stage: String,
-        /// How much of it is done.
+        /// The part that is done.
         pub done: u64,
-        /// How much there is; 0 where that is not known.
+        /// The total; 0 if it is not known.
         pub total: u64,
-        /// What there is to say of it, for people; may be empty.
+        /// A message for people; may be empty.
         pub note: String,
     }
 }
 
-/// Hears how far something is.
+/// Receives progress.
 #[cfg_attr(feature = "uniffi", uniffi::export(with_foreign))]
 pub trait ProgressListener: Send + Sync {
-    /// `false` cancels; what can be gone on with stays.
+    /// `false` cancels; a later call can continue from what is kept.
     fn on_progress(&self, progress: Progress) -> bool;
 }
 
-/// Tells a listener, if there is one; whether to go on.
+/// Informs a listener, if there is one; returns whether to go on.
 fn tell(listener: Option<&Arc<dyn ProgressListener>>, stage: &str, done: u64, total: u64) -> bool {
     listener.is_none_or(|listener| {
         listener.on_progress(Progress { stage: stage.to_owned(), done, total, note: String::new() })

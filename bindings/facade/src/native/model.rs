@@ -17,9 +17,9 @@ use crate::chat::{Message, ReplySettings};
 use crate::{LazaiError, ReplyListener, choices, record};
 
 choices! {
-    /// How a model is fine-tuned; what is left out is the library's choice.
+    /// The settings of fine-tuning; the library chooses what is left out.
     pub struct TrainingSettings {
-        /// How often each dialogue is seen.
+        /// The number of passes over each dialogue.
         pub epochs: Option<u32>,
         /// Most steps, whatever the epochs.
         pub max_steps: Option<u32>,
@@ -39,7 +39,7 @@ choices! {
 record! {
     /// An adapter that was trained.
     pub struct TrainedAdapter {
-        /// Where it is, in PEFT's files.
+        /// Its folder, in PEFT's files.
         pub folder: String,
         /// SHA-256 of its weights.
         pub digest: String,
@@ -53,7 +53,7 @@ record! {
 }
 
 record! {
-    /// What an adapter is.
+    /// An adapter's properties.
     pub struct AdapterFacts {
         /// SHA-256 of its weights.
         pub digest: String,
@@ -63,7 +63,7 @@ record! {
         pub rank: u32,
         /// Its scale: the update is multiplied by `alpha / rank`, or `alpha / sqrt(rank)`.
         pub alpha: u32,
-        /// Whether it is rank-stabilised (arXiv:2312.03732).
+        /// True if it is rank-stabilised (arXiv:2312.03732).
         pub rank_stabilised: bool,
         /// Numbers that were learnt.
         pub parameters: u64,
@@ -107,7 +107,7 @@ impl From<LoraError> for LazaiError {
     }
 }
 
-/// Tells a listener how training goes; whether to go on.
+/// Informs a listener of training progress; returns whether to go on.
 pub(super) fn tell_training(
     listener: Option<&Arc<dyn ProgressListener>>,
     progress: &lazai::lora::train::Progress,
@@ -139,7 +139,7 @@ impl BaseModel {
         Ok(Arc::new(Self(Arc::new(Candle::new(Arc::new(base))))))
     }
 
-    /// Its name, as its file says.
+    /// The name in its file.
     pub fn name(&self) -> String {
         self.0.base().name().to_owned()
     }
@@ -149,8 +149,8 @@ impl BaseModel {
         self.0.base().digest().to_string()
     }
 
-    /// Fine-tunes it on a dataset, and writes the adapter in PEFT's files. A run that was killed or cancelled goes on from
-    /// the checkpoints that it left in the folder.
+    /// Fine-tunes it on a dataset, and writes the adapter in PEFT's files. After it was killed or cancelled, a run
+    /// continues from its checkpoints in the folder.
     ///
     /// # Errors
     /// `file`, `pov.…`, `model`, `cancelled`.

@@ -24,7 +24,7 @@ impl NodeClient {
         Ok(Arc::new(Self(HttpNode::new(&url)?)))
     }
 
-    /// The characters that it offers.
+    /// The characters that the node offers.
     ///
     /// # Errors
     /// `node.…`.

@@ -49,8 +49,9 @@ impl From<ProveError> for LazaiError {
     }
 }
 
-/// Proves in zero knowledge that a dataset is whole and within the rules, bound to a ledger, who submits it and her number
-/// for it. Writes `statement.json` and `proof.bin` into a folder; a run that was killed or cancelled goes on from there.
+/// Proves in zero knowledge that a dataset is whole and within the rules, bound to a ledger, a submitter and the
+/// submitter's `nonce`. Writes `statement.json` and `proof.bin` into a folder; after it was killed or cancelled, a run
+/// continues from there.
 ///
 /// `public_part` is the file of the dataset's public part, whose prompts the statement names; none publishes nothing.
 ///

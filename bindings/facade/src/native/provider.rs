@@ -14,7 +14,7 @@ use super::model::BaseModel;
 use crate::{LazaiError, Signer, record};
 
 record! {
-    /// A version of a class that a node serves, and for how much.
+    /// A version of a class that a node serves, with its prices and limits.
     pub struct ServedModel {
         /// The class.
         pub class_id: u64,
@@ -28,7 +28,7 @@ record! {
         pub completion_price: String,
         /// Most tokens of a conversation before a reply.
         pub prompt_ceiling: u32,
-        /// How long a session lasts, in seconds.
+        /// The length of a session, in seconds.
         pub session_s: u64,
     }
 }
@@ -44,8 +44,8 @@ pub struct NodeServer {
 
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 impl NodeServer {
-    /// Serves adapters of a base model at an address such as `127.0.0.1:8028` (port 0: any). Its book of sessions is kept in
-    /// a folder; replies have at most `reply_tokens` tokens.
+    /// Serves adapters of a base model at an address such as `127.0.0.1:8028` (port 0: any). A folder keeps its session
+    /// book; replies have at most `reply_tokens` tokens.
     ///
     /// # Errors
     /// `model` if an adapter is not the one that the ledger names, `dat.unknown` if the ledger has no such version,
@@ -88,7 +88,7 @@ impl NodeServer {
         self.url.clone()
     }
 
-    /// Redeems the last voucher of every session; gives how many could not be redeemed now.
+    /// Redeems the last voucher of every session; returns the number of those that could not be redeemed now.
     ///
     /// # Errors
     /// `node.…`.
@@ -96,7 +96,7 @@ impl NodeServer {
         Ok(self.provider.redeem_all().await?.len() as u64)
     }
 
-    /// Stops listening; replies that are being made are finished.
+    /// Stops listening; replies in progress are finished.
     pub fn stop(&self) {
         drop(self.serving.lock().unwrap_or_else(PoisonError::into_inner).take());
     }

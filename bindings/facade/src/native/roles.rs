@@ -1,4 +1,4 @@
-//! What a creator and the validators of an iDAO do on a market.
+//! Actions of a creator and of the validators of an iDAO on a market.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::sign::Foreign;
 use crate::{Character, LazaiError, Signer, record};
 
 record! {
-    /// Who may open a dataset: an execution node, and the key that data is sealed to.
+    /// An execution node that may open a dataset, and the key that data is sealed to.
     pub struct ExExContact {
         /// Its account.
         pub address: String,
@@ -29,14 +29,14 @@ record! {
 }
 
 record! {
-    /// Which class a model becomes a version of, and after which of its versions. What is signed and attested names both:
+    /// The class that a model becomes a version of, and the version it comes after. Signatures and attestations name both:
     /// nobody can choose others, nor put a version in between.
     pub struct Lineage {
         /// The class, which is the submitter's.
         pub class_id: u64,
         /// The version that it comes after; none: the last one when it is submitted.
         pub after: Option<u32>,
-        /// What that one keeps of its revenue, in basis points: at most 5,000.
+        /// The part of its revenue that the version before keeps, in basis points: at most 5,000.
         pub keep_bps: u16,
     }
 }
@@ -52,11 +52,11 @@ impl Lineage {
 }
 
 record! {
-    /// How far a submission is.
+    /// A submission and its state.
     pub struct SubmissionFacts {
         /// Its id.
         pub submission: String,
-        /// Who submitted it.
+        /// The submitter.
         pub submitter: String,
         /// `pending`, `accepted`, `rejected`, `refused` or `minted`.
         pub status: String,
@@ -113,8 +113,8 @@ impl From<ValidationError> for LazaiError {
     }
 }
 
-/// Writes the public part of a dataset, at most 32 KiB: what anyone may read of the character, prompts that show how to talk
-/// with it, and whose material it is. `voice_source` says where recordings come from; empty where there are none.
+/// Writes the public part of a dataset, at most 32 KiB: the public description of the character, prompts that show how to
+/// talk with it, and the contributors. `voice_source` names the origin of recordings; empty without recordings.
 ///
 /// # Errors
 /// `pov.…`, `hex.…`, `file`.
@@ -134,9 +134,10 @@ pub fn write_public_part(
 
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 impl Market {
-    /// Submits a dataset as its creator: encrypts it, seals its key to an execution node, has each contributor sign, and keeps
-    /// ciphertext, statement and proof in a store, a folder. `nonce` and files are those it was proved with; a proof of others is refused. Without a
-    /// lineage its model becomes the first version of a new class. Gives the id.
+    /// Submits a dataset as its creator: encrypts it, seals its key to an execution node, has each contributor sign, and
+    /// keeps ciphertext, statement and proof in a store, a folder. `nonce` and files must be those it was proved with;
+    /// otherwise the proof is refused. Without a lineage its model becomes the first version of a new class. Returns the
+    /// id.
     ///
     /// # Errors
     /// `submission.lineage`, `file`, `pov.…`, `zk.…`, `hex.…`, `creator.no_signer`, `seal`, `store`, `signer.…`, `market`, `ledger…`.
@@ -170,8 +171,8 @@ impl Market {
         Ok(draft.with_proof(proof)?.submit(exex, &contributors).await?.to_string())
     }
 
-    /// Verifies a submission as a validator, with what a store has of it, and attests it: proof, public part, consents and
-    /// the ciphertext's digest, never the private data. What is signed is kept in the store's folder `signed`, and another
+    /// Verifies a submission as a validator, from the store's data, and attests it: proof, public part, consents and the
+    /// ciphertext's digest, never the private data. The signed verdict is kept in the store's folder `signed`, and another
     /// verdict on the same submission is refused (`submission.signed_otherwise`): two would cost stake.
     ///
     /// # Errors
@@ -190,7 +191,7 @@ impl Market {
         self.submission(submission)
     }
 
-    /// How far a submission is.
+    /// The state of a submission.
     ///
     /// # Errors
     /// `hex.…`, `submission.unknown`.
@@ -204,7 +205,7 @@ impl Market {
             SubmissionStatus::Accepted => "accepted",
             SubmissionStatus::Rejected => "rejected",
             SubmissionStatus::Minted { .. } => "minted",
-            // Whatever else a later version may say.
+            // A state that a later version may add.
             _ => "refused",
         };
         Ok(SubmissionFacts {

@@ -51,7 +51,7 @@ impl Market {
         Ok(Session::of(client, session))
     }
 
-    /// Goes on with a session, as [`Session::to_json`] kept it.
+    /// Continues a session that [`Session::to_json`] kept.
     ///
     /// # Errors
     /// `json.malformed`, `node.transport` if it is no URL of HTTP, `hex.…`.
@@ -92,10 +92,10 @@ impl Session {
         *now = client.resume(now.conversation());
     }
 
-    /// Says something, hears the reply, checks it and pays for it. A payment that did not get through is sent first.
+    /// Sends a message, receives the reply, checks it and pays for it. First sends a payment that did not get through.
     ///
     /// # Errors
-    /// `node.…`, `consumer.…`, `signer.…`; the same can be said again.
+    /// `node.…`, `consumer.…`, `signer.…`; the same message can be sent again.
     pub async fn say(
         &self,
         text: String,
@@ -104,7 +104,7 @@ impl Session {
     ) -> Result<ChatTurn, LazaiError> {
         let mut listener = listener;
         let mut on_text = |piece: &str| {
-            // Who does not want to hear more is not told more; the reply is paid all the same.
+            // A listener that stops gets no more text; the reply is paid all the same.
             if listener.as_ref().is_some_and(|listener| !listener.on_text(piece.to_owned())) {
                 listener = None;
             }
@@ -113,12 +113,12 @@ impl Session {
         Ok(ChatTurn::of(reply, None))
     }
 
-    /// What is owed for the session so far, in base units.
+    /// The amount owed for the session so far, in base units.
     pub fn owed(&self) -> String {
         self.now().owed().to_string()
     }
 
-    /// The conversation with its receipts: to go on later ([`Market::talk_on`]), and as evidence.
+    /// The conversation with its receipts: to continue later ([`Market::talk_on`]), and as evidence.
     ///
     /// # Errors
     /// None in practice.

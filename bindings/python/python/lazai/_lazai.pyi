@@ -8,7 +8,7 @@ from typing import Any, Final, SupportsFloat, SupportsIndex, final
 @final
 class AccessTerms:
     """
-    For whom a character is, and on whose word its material may be used.
+    The audience of a character, and the consent to use its material.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -16,7 +16,7 @@ class AccessTerms:
     @property
     def consent(self, /) -> str:
         """
-        On whose consent real persons' words and voices are used.
+        The consent under which real persons' words and voices are used.
         """
     @property
     def minimum_age(self, /) -> int:
@@ -26,7 +26,7 @@ class AccessTerms:
     @property
     def payment(self, /) -> str:
         """
-        How a session is paid for: `gas`, `quota` or `gas_or_quota`.
+        The means of payment for a session: `gas`, `quota` or `gas_or_quota`.
         """
     @property
     def rating(self, /) -> str:
@@ -36,13 +36,13 @@ class AccessTerms:
     @property
     def report_contact(self, /) -> str:
         """
-        Where misuse is reported.
+        The contact for reports of misuse.
         """
 
 @final
 class AdapterFacts:
     """
-    What an adapter is.
+    An adapter's properties.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -75,7 +75,7 @@ class AdapterFacts:
     @property
     def rank_stabilised(self, /) -> bool:
         """
-        Whether it is rank-stabilised (arXiv:2312.03732).
+        True if it is rank-stabilised (arXiv:2312.03732).
         """
 
 @final
@@ -85,7 +85,7 @@ class BaseModel:
     """
     def adapter(self, /, folder: str) -> AdapterFacts:
         """
-        What an adapter in a folder of PEFT's files is; it must be for this model.
+        The properties of an adapter in a folder of PEFT's files; it must be for this model.
         """
     def digest(self, /) -> str:
         """
@@ -98,7 +98,7 @@ class BaseModel:
         """
     def name(self, /) -> str:
         """
-        Its name, as its file says.
+        The name in its file.
         """
     @staticmethod
     def open(path: str) -> BaseModel:
@@ -108,13 +108,13 @@ class BaseModel:
     def train(self, /, dataset: str, settings: TrainingSettings, folder: str, on_progress: Any | None = None) -> TrainedAdapter:
         """
         Fine-tunes it on a dataset, and writes the adapter in PEFT's files. `on_progress(progress)` cancels by `False`; the
-        same call goes on.
+        same call continues.
         """
 
 @final
 class Blocklist:
     """
-    The characters that somebody does not want to see.
+    A consumer's list of blocked characters.
     """
     def block(self, /, class_id: SupportsIndex) -> None:
         """
@@ -123,19 +123,19 @@ class Blocklist:
     @staticmethod
     def from_json(json: str) -> Blocklist:
         """
-        A list, as `to_json` gave it; `[]` is an empty one.
+        A list from `to_json`; `[]` is an empty one.
         """
     def is_blocked(self, /, class_id: SupportsIndex) -> bool:
         """
-        Whether a character is blocked.
+        Tells whether a character is blocked.
         """
     def to_json(self, /) -> str:
         """
-        The list: JSON.
+        The list as JSON.
         """
     def unblock(self, /, class_id: SupportsIndex) -> None:
         """
-        Takes that back.
+        Unblocks a character.
         """
 
 @final
@@ -145,7 +145,7 @@ class Character:
     """
     def creator(self, /) -> str:
         """
-        Who made the card.
+        The author of the card.
         """
     @staticmethod
     def from_bytes(bytes: SupportsGetItem[int, SupportsIndex]) -> Character:
@@ -154,7 +154,7 @@ class Character:
         """
     def examples(self, /, user: str) -> str:
         """
-        Of the system prompt, the examples of how it speaks.
+        The part of the system prompt with examples of the character's speech.
         """
     def greeting(self, /, index: SupportsIndex, user: str) -> str | None:
         """
@@ -166,15 +166,15 @@ class Character:
         """
     def name(self, /) -> str:
         """
-        What it is called.
+        The character's name.
         """
     def notes(self, /) -> list[FileNote]:
         """
-        What was dropped, merged or repaired when the card was read.
+        Notes on data that was dropped, merged or repaired when the card was read.
         """
     def persona(self, /, user: str) -> str:
         """
-        Of the system prompt, who the character is: description, personality and scenario.
+        The part of the system prompt about the character: description, personality and scenario.
         """
     def system_prompt(self, /, user: str) -> str:
         """
@@ -183,7 +183,7 @@ class Character:
         """
     def tags(self, /) -> list[str]:
         """
-        Words to find it by.
+        Search words.
         """
     def to_png(self, /, image: SupportsGetItem[int, SupportsIndex]) -> bytes:
         """
@@ -219,12 +219,12 @@ class CharacterReport:
     @property
     def reported_at_s(self, /) -> int:
         """
-        When, seconds since 1970.
+        The time of the report, seconds since 1970.
         """
     @property
     def session(self, /) -> str:
         """
-        The session in which it spoke.
+        The session in which the character spoke.
         """
     @property
     def version(self, /) -> int:
@@ -234,17 +234,17 @@ class CharacterReport:
     @property
     def words(self, /) -> str:
         """
-        What happened: at most 2,000 bytes.
+        A description: at most 2,000 bytes.
         """
 
 @final
 class Chat:
     """
-    A conversation in a session that was opened.
+    A conversation in an open session.
     """
     def __new__(cls, /, conversation: str, domain: Domain, signer: Any) -> Chat:
         """
-        A conversation, as `to_json` gave it or as the session began.
+        A conversation, from `to_json` or as the session began.
         """
     def ask(self, /, messages: SupportsGetItem[int, Message], settings: ReplySettings) -> HttpRequest:
         """
@@ -252,39 +252,39 @@ class Chat:
         """
     def finish(self, /) -> ChatTurn:
         """
-        Checks the reply that was heard against what was asked and agreed, and signs for it.
+        Checks the received reply against request and offer, and signs its payment.
         """
     def hear(self, /, bytes: SupportsGetItem[int, SupportsIndex]) -> list[str]:
         """
-        Takes bytes of the answer's body as they come; gives the pieces of text that they complete.
+        Takes bytes of the answer's body as they come; returns the pieces of text that they complete.
         """
     def messages(self, /) -> list[Message]:
         """
-        What was said.
+        The messages so far.
         """
     def owed(self, /) -> str:
         """
-        What is owed for the session so far, in base units.
+        The amount owed for the session so far, in base units.
         """
     def paid(self, /) -> None:
         """
-        Tells that the node has the payment.
+        Notes that the node has the payment.
         """
     def recount_with(self, /, counter: TokenCounter) -> None:
         """
-        Has every receipt from now on recounted, rather than held to bounds.
+        Recounts every receipt from now on, instead of only holding it to bounds.
         """
     def refusal(self, /, status: SupportsIndex, body: SupportsGetItem[int, SupportsIndex]) -> BaseException:
         """
-        What a node answered instead, with a status that is no success.
+        The node's error, from an answer without a success status.
         """
     def say(self, /, text: str, settings: ReplySettings, node: NodeClient, on_text: Any | None = None) -> ChatTurn:
         """
-        Says something, hears the reply, checks it and pays for it. `on_text(piece)` stops listening by `False`.
+        Sends a message, receives the reply, checks it and pays for it. `on_text(piece)` stops listening by `False`.
         """
     def to_json(self, /) -> str:
         """
-        The conversation: to be kept, and shown as evidence.
+        The conversation, to be kept, and shown as evidence.
         """
 
 @final
@@ -303,17 +303,18 @@ class ChatTurn:
     @property
     def model_checked(self, /) -> bool:
         """
-        Whether base and adapter are those that the ledger names for the version; if not, the node alone says so.
+        True if base and adapter are those that the ledger names for the version; otherwise only the node claims them.
         """
     @property
     def owed(self, /) -> str:
         """
-        What is owed for the session by now, in base units.
+        The amount owed for the session by now, in base units.
         """
     @property
     def payment(self, /) -> HttpRequest | None:
         """
-        Promises to pay for it: to be sent to the node, which redeems it later. None if that is done, or nothing is owed.
+        The promise to pay for it: send it to the node, which redeems it later. None if that is done, or nothing is
+        owed.
         """
     @property
     def prompt_tokens(self, /) -> int:
@@ -323,18 +324,18 @@ class ChatTurn:
     @property
     def text(self, /) -> str:
         """
-        What is said.
+        The reply's text.
         """
     @property
     def token_check(self, /) -> TokenCheck:
         """
-        How its tokens were checked.
+        The check of its token counts.
         """
 
 @final
 class ContributorFacts:
     """
-    What a proof shows of one contributor's part, and whose she says it is.
+    A proof's facts about one contributor's part, and the address that the creator declares for it.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -342,28 +343,28 @@ class ContributorFacts:
     @property
     def address(self, /) -> str:
         """
-        Her account, as the creator declares it.
+        The contributor's account, as the creator declares it.
         """
     @property
     def records(self, /) -> int:
         """
-        How many records are hers.
+        The number of the contributor's records.
         """
     @property
     def root(self, /) -> str:
         """
-        Root of the tree over her records.
+        Root of the tree over the contributor's records.
         """
     @property
     def tokens(self, /) -> int:
         """
-        How many tokens they have.
+        The number of their tokens.
         """
 
 @final
 class ContributorTerms:
     """
-    Whose dialogues they are, and on which terms.
+    A contributor of dialogues, and its terms.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -371,17 +372,17 @@ class ContributorTerms:
     @property
     def address(self, /) -> str:
         """
-        Her account.
+        The contributor's account.
         """
     @property
     def consent(self, /) -> str:
         """
-        What she consents to, in her words.
+        The contributor's consent, in words.
         """
     @property
     def licence(self, /) -> str:
         """
-        SPDX identifier of the licence she gives.
+        SPDX identifier of the contributor's licence.
         """
     @property
     def name(self, /) -> str:
@@ -392,7 +393,7 @@ class ContributorTerms:
 @final
 class DatFacts:
     """
-    What a version of a class says of itself; its digest is ERC-8028's `integrityHash`.
+    The metadata of a version of a class; its digest is ERC-8028's `integrityHash`.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -400,7 +401,7 @@ class DatFacts:
     @property
     def access(self, /) -> AccessTerms:
         """
-        For whom it is.
+        The access terms.
         """
     @property
     def adapter_digest(self, /) -> str:
@@ -435,7 +436,7 @@ class DatFacts:
     @property
     def endpoints(self, /) -> list[str]:
         """
-        Where it is served.
+        The URLs that serve it.
         """
     @property
     def exex(self, /) -> str:
@@ -445,7 +446,7 @@ class DatFacts:
     @property
     def integrity_hash(self, /) -> str:
         """
-        Digest of all this.
+        Digest of the version's metadata.
         """
     @property
     def record_digest(self, /) -> str:
@@ -465,7 +466,7 @@ class DatFacts:
     @property
     def withdrawn(self, /) -> bool:
         """
-        Whether it takes no new sessions.
+        True if it takes no new sessions.
         """
 
 @final
@@ -484,7 +485,7 @@ class DatasetFacts:
     @property
     def notes(self, /) -> list[FileNote]:
         """
-        What was dropped, merged or repaired.
+        Notes on data that was dropped, merged or repaired.
         """
     @property
     def records(self, /) -> int:
@@ -500,7 +501,7 @@ class DatasetFacts:
 @final
 class Domain:
     """
-    What a signature is for: an EIP-712 domain, that of the ledger.
+    The scope of a signature: an EIP-712 domain, that of the ledger.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -518,7 +519,7 @@ class Domain:
     @property
     def salt(self, /) -> str | None:
         """
-        The field `salt`, where the domain has one: that of an embedded ledger does.
+        The field `salt`, if the domain has one: that of an embedded ledger does.
         """
     @property
     def verifying_contract(self, /) -> str:
@@ -542,22 +543,22 @@ class ExEx:
         """
     def contact(self, /) -> ExExContact:
         """
-        What creators seal to.
+        The contact that creators seal datasets to.
         """
     def fine_tune(self, /, submission: str, base: BaseModel, settings: TrainingSettings, terms: ModelTerms, on_progress: Any | None = None) -> MintedModel:
         """
-        Decrypts a submission, fine-tunes on it, and mints the model. `on_progress(progress)` cancels by `False`; the same call
-        goes on.
+        Decrypts a submission, fine-tunes on it, and mints the model. `on_progress(progress)` cancels by `False`; the same
+        call continues.
         """
     def follow(self, /) -> list[str]:
         """
-        Follows the ledger from where it was; gives the submissions that wait for a model.
+        Follows the ledger from its last position; returns the submissions that wait for a model.
         """
 
 @final
 class ExExContact:
     """
-    Who may open a dataset: an execution node, and the key that data is sealed to.
+    An execution node that may open a dataset, and the key that data is sealed to.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -576,7 +577,7 @@ class ExExContact:
 @final
 class FileFacts:
     """
-    What a file is and holds.
+    A file's kind and contents.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -594,12 +595,12 @@ class FileFacts:
     @property
     def changed(self, /) -> list[FileNote]:
         """
-        What was merged or repaired.
+        Data that was merged or repaired.
         """
     @property
     def container(self, /) -> str | None:
         """
-        What the format came in, where there is a choice.
+        The container of the format, if it has several.
         """
     @property
     def dialogues(self, /) -> int:
@@ -609,7 +610,7 @@ class FileFacts:
     @property
     def dropped(self, /) -> list[FileNote]:
         """
-        What was left out, and why.
+        Data that was left out, with the reasons.
         """
     @property
     def kind(self, /) -> str:
@@ -658,18 +659,18 @@ class FileNote:
     @property
     def place(self, /) -> str:
         """
-        Where.
+        The place in the file.
         """
     @property
     def reason(self, /) -> str:
         """
-        Why.
+        The reason.
         """
 
 @final
 class Founding:
     """
-    How a market in a folder begins. Everybody who is named has one vote.
+    The initial state of a market in a folder. Each validator and voter named has one vote.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -677,7 +678,7 @@ class Founding:
     @property
     def funds(self, /) -> list[Funds]:
         """
-        Who has what at first.
+        Initial balances.
         """
     @property
     def validators(self, /) -> list[str]:
@@ -693,7 +694,7 @@ class Founding:
 @final
 class Funds:
     """
-    How much of an asset an account has at first.
+    An account's initial balance of an asset.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -706,7 +707,7 @@ class Funds:
     @property
     def amount(self, /) -> str:
         """
-        How much, in base units.
+        The amount, in base units.
         """
     @property
     def asset(self, /) -> str:
@@ -760,7 +761,7 @@ class HttpRequest:
 @final
 class Lineage:
     """
-    Which class a model becomes a version of, and after which of its versions. What is signed and attested names both:
+    The class that a model becomes a version of, and the version it comes after. Signatures and attestations name both:
     nobody can choose others, nor put a version in between.
     """
     def __eq__(self, value: object, /) -> bool: ...
@@ -779,7 +780,7 @@ class Lineage:
     @property
     def keep_bps(self, /) -> int:
         """
-        What that one keeps of its revenue, in basis points: at most 5,000.
+        The part of its revenue that the version before keeps, in basis points: at most 5,000.
         """
 
 @final
@@ -794,7 +795,7 @@ class LocalKey:
     @staticmethod
     def from_hex(secret: str) -> LocalKey:
         """
-        The key with these 32 bytes, as hex.
+        The key of these 32 bytes, as hex.
         """
     @staticmethod
     def from_keystore(path: str, password: str) -> LocalKey:
@@ -820,7 +821,7 @@ class Market:
     def __exit__(self, /, *_reason: Any) -> None: ...
     def anchor(self, /, base_digest: str) -> str:
         """
-        What this copy of the ledger knows by now: the trust anchor of whoever keeps it.
+        The trust anchor that this copy of the ledger gives now.
         """
     def attest(self, /, validator: Any, store: str, submission: str) -> SubmissionFacts:
         """
@@ -828,15 +829,15 @@ class Market:
         """
     def balance(self, /, account: str, asset: str) -> str:
         """
-        What an account has of an asset (zero address: coins), in base units.
+        The balance of an account in an asset (zero address: coins), in base units.
         """
     def claim(self, /, owner: Any, label: str, token_id: SupportsIndex, asset: str) -> str:
         """
-        Claims what a token earned of an asset, as its owner; gives how much that was.
+        Claims a token's earnings in an asset, as its owner; returns the amount.
         """
     def dat(self, /, class_id: SupportsIndex, version: SupportsIndex) -> DatFacts:
         """
-        What a version of a class says of itself.
+        The metadata of a version of a class.
         """
     def domain(self, /) -> Domain:
         """
@@ -844,16 +845,16 @@ class Market:
         """
     def evidence(self, /, store: str, record: str, conversation: str) -> str:
         """
-        Gathers what the ledger and a store have about the last reply of a conversation, for `verify_evidence`.
+        Gathers the evidence for the last reply of a conversation from the ledger and a store, for `verify_evidence`.
         """
     def execute(self, /, voter: Any, proposal: SupportsIndex) -> None:
         """
-        Carries out a proposal that was passed; what it changes binds sessions opened after it.
+        Executes a proposal that passed; its changes bind sessions opened after it.
         """
     @staticmethod
     def found_folder(folder: str, founding: Founding) -> Market:
         """
-        Founds a market in a folder, or opens the one that was founded there, however that began.
+        Founds a market in a folder, or opens the one that was founded there, whatever its initial state.
         """
     def ledger_id(self, /) -> str:
         """
@@ -871,15 +872,15 @@ class Market:
         """
     def open_session(self, /, payer: Any, consumer: Any, nonce: SupportsIndex, model: ModelOffer, deposit: str) -> str:
         """
-        Opens a session as its payer; gives the conversation, as `Chat` takes it.
+        Opens a session as its payer; returns the conversation, as `Chat` takes it.
         """
     def place(self, /) -> MarketPlace | None:
         """
-        Where it is, for wallets: none in a folder.
+        The market's addresses for wallets; none in a folder.
         """
     def propose_split(self, /, voter: Any, label: str, creator_bps: SupportsIndex, node_bps: SupportsIndex, pool_bps: SupportsIndex) -> int | None:
         """
-        Proposes another split, in basis points; gives the proposal's number.
+        Proposes another split, in basis points; returns the proposal's number.
         """
     def split(self, /, amount: str) -> RevenueParts:
         """
@@ -887,11 +888,11 @@ class Market:
         """
     def submission(self, /, submission: str) -> SubmissionFacts:
         """
-        How far a submission is.
+        The state of a submission.
         """
     def submit(self, /, creator: Any, store: str, nonce: SupportsIndex, dataset: str, public_part: str, proof: ProofFiles, exex: ExExContact, contributors: SupportsGetItem[int, Any], lineage: Lineage | None = None) -> str:
         """
-        Submits a dataset as its creator, with each contributor's consent signed; gives the submission's id. Without a
+        Submits a dataset as its creator, with each contributor's consent signed; returns the submission's id. Without a
         lineage its model becomes the first version of a new class.
         """
     def talk(self, /, node: str, signer: Any, deposit: str, model: str | None = None, system: str | None = None) -> Session:
@@ -902,11 +903,11 @@ class Market:
         """
     def talk_on(self, /, node: str, signer: Any, conversation: str) -> Session:
         """
-        Goes on with a session, as `Session.to_json` kept it.
+        Continues a session that `Session.to_json` kept.
         """
     def tokens(self, /, class_id: SupportsIndex) -> list[TokenFacts]:
         """
-        The tokens of a class: who takes part in its revenue, and who may talk by quota.
+        The tokens of a class, with their shares of its revenue and their quotas.
         """
     def vote(self, /, voter: Any, proposal: SupportsIndex, in_favour: bool) -> None:
         """
@@ -916,8 +917,8 @@ class Market:
 @final
 class MarketPlace:
     """
-    Where a market on a chain is. An app brings it along, as it brings its trust anchor: a node that could name another
-    contract could have the deposit.
+    The addresses of a market on a chain. An app ships them, like its trust anchor: a node that could name another
+    contract could take the deposit.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -949,7 +950,7 @@ class Message:
     @property
     def content(self, /) -> str:
         """
-        What is said.
+        The message's text.
         """
     @property
     def role(self, /) -> str:
@@ -1018,7 +1019,7 @@ class ModelOffer:
 @final
 class ModelTerms:
     """
-    What is said of a model beside its files.
+    Public facts about a model beside its files.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -1026,7 +1027,7 @@ class ModelTerms:
     @property
     def access(self, /) -> AccessTerms:
         """
-        For whom the character is.
+        The access terms.
         """
     @property
     def base_licence(self, /) -> str:
@@ -1041,7 +1042,7 @@ class ModelTerms:
     @property
     def endpoints(self, /) -> list[str]:
         """
-        Where it will be served, as URLs.
+        The URLs that will serve it.
         """
 
 @final
@@ -1055,7 +1056,7 @@ class NodeClient:
         """
     def models(self, /) -> list[ModelOffer]:
         """
-        The characters that it offers.
+        The characters that the node offers.
         """
 
 @final
@@ -1067,7 +1068,7 @@ class NodeServer:
     def __exit__(self, /, *_reason: Any) -> None: ...
     def redeem(self, /) -> int:
         """
-        Redeems the last voucher of every session; gives how many could not be redeemed now.
+        Redeems the last voucher of every session; returns the number of those that could not be redeemed now.
         """
     @staticmethod
     def start(market: Market, signer: Any, base: BaseModel, served: SupportsGetItem[int, ServedModel], reply_tokens: SupportsIndex, folder: str, address: str) -> NodeServer:
@@ -1076,7 +1077,7 @@ class NodeServer:
         """
     def stop(self, /) -> None:
         """
-        Stops listening; replies that are being made are finished.
+        Stops listening; replies in progress are finished.
         """
     def url(self, /) -> str:
         """
@@ -1086,7 +1087,7 @@ class NodeServer:
 @final
 class Offer:
     """
-    What a node asks for serving a version of a class.
+    A node's prices and limits for serving a version of a class.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -1094,7 +1095,7 @@ class Offer:
     @property
     def asset(self, /) -> str:
         """
-        Address of what prices are in; zero for coins.
+        Address of the asset of the prices; zero for coins.
         """
     @property
     def class_id(self, /) -> int:
@@ -1134,18 +1135,18 @@ class Offer:
     @property
     def quota_deposit(self, /) -> str:
         """
-        What a class's fund reserves for a session that is opened by a unit of quota, in base units; 0: not served by
-        quota.
+        The amount that a class's fund reserves for a session opened with a unit of quota, in base units; 0: not served
+        by quota.
         """
     @property
     def series(self, /) -> int:
         """
-        Which of the node's series of offers it belongs to: beginning the next one revokes this.
+        The node's series of offers that it belongs to: beginning the next series revokes it.
         """
     @property
     def session_s(self, /) -> int:
         """
-        How long a session lasts, in seconds.
+        The length of a session, in seconds.
         """
     @property
     def valid_until_s(self, /) -> int:
@@ -1161,7 +1162,7 @@ class Offer:
 @final
 class Progress:
     """
-    How far something is.
+    Progress of a task.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -1169,28 +1170,28 @@ class Progress:
     @property
     def done(self, /) -> int:
         """
-        How much of it is done.
+        The part that is done.
         """
     @property
     def note(self, /) -> str:
         """
-        What there is to say of it, for people; may be empty.
+        A message for people; may be empty.
         """
     @property
     def stage(self, /) -> str:
         """
-        What is being done.
+        The current stage.
         """
     @property
     def total(self, /) -> int:
         """
-        How much there is; 0 where that is not known.
+        The total; 0 if it is not known.
         """
 
 @final
 class ProofFacts:
     """
-    What a proof that holds says of a dataset.
+    Facts about a dataset, from a proof that holds.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -1208,7 +1209,7 @@ class ProofFacts:
     @property
     def records(self, /) -> int:
         """
-        How many records there are, no two alike.
+        The number of records, no two alike.
         """
     @property
     def root(self, /) -> str:
@@ -1223,12 +1224,12 @@ class ProofFacts:
     @property
     def submitter(self, /) -> str:
         """
-        Who submits it.
+        The submitter.
         """
     @property
     def tokens(self, /) -> int:
         """
-        How many tokens they have together.
+        The number of their tokens.
         """
     @property
     def vocab_size(self, /) -> int:
@@ -1268,7 +1269,7 @@ class ProofFiles:
 @final
 class Provenance:
     """
-    Where a reply comes from.
+    The provenance of a reply.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -1276,7 +1277,7 @@ class Provenance:
     @property
     def holds(self, /) -> bool:
         """
-        Whether no link is broken.
+        True if no link is broken.
         """
     @property
     def links(self, /) -> list[ProvenanceLink]:
@@ -1300,23 +1301,23 @@ class ProvenanceLink:
     @property
     def not_said(self, /) -> str:
         """
-        What it does not say.
+        A limit of the finding: what it does not show.
         """
     @property
     def says(self, /) -> str:
         """
-        What it says, or why it is broken.
+        The finding, or the reason why it is broken.
         """
     @property
     def trust(self, /) -> TrustLevel:
         """
-        On what it rests.
+        The trust it rests on.
         """
 
 @final
 class Receipt:
     """
-    What a node says it did for one reply.
+    A node's claim of what it did for one reply.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -1339,7 +1340,7 @@ class Receipt:
     @property
     def cumulative(self, /) -> str:
         """
-        What is owed for the session, this reply included, in base units.
+        The amount owed for the session, this reply included, in base units.
         """
     @property
     def prompt_tokens(self, /) -> int:
@@ -1384,13 +1385,13 @@ class Receipt:
     @property
     def turn(self, /) -> int:
         """
-        Which reply of the session, from 1.
+        The reply's number in the session, from 1.
         """
 
 @final
 class ReplySettings:
     """
-    How a reply is wanted; what is left out is the node's choice.
+    The settings of a reply; the node chooses what is left out.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -1443,7 +1444,7 @@ class RevenueParts:
 @final
 class ServedModel:
     """
-    A version of a class that a node serves, and for how much.
+    A version of a class that a node serves, with its prices and limits.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -1476,7 +1477,7 @@ class ServedModel:
     @property
     def session_s(self, /) -> int:
         """
-        How long a session lasts, in seconds.
+        The length of a session, in seconds.
         """
     @property
     def version(self, /) -> int:
@@ -1506,11 +1507,11 @@ class Session:
         """
     def owed(self, /) -> str:
         """
-        What is owed for the session so far, in base units.
+        The amount owed for the session so far, in base units.
         """
     def recount_with(self, /, counter: TokenCounter) -> None:
         """
-        Has every receipt from now on recounted, rather than held to bounds.
+        Recounts every receipt from now on, instead of only holding it to bounds.
         """
     def say(self, /, text: str, on_text: Any | None = None, settings: ReplySettings | None = None) -> ChatTurn:
         """
@@ -1530,7 +1531,7 @@ class Session:
 @final
 class SigningRequest:
     """
-    What a signer is asked for; enough for a wallet to show its user what it is about.
+    A request to a signer; enough for a wallet to show its user what is signed.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -1554,7 +1555,7 @@ class SigningRequest:
 @final
 class SubmissionFacts:
     """
-    How far a submission is.
+    A submission and its state.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -1577,7 +1578,7 @@ class SubmissionFacts:
     @property
     def submitter(self, /) -> str:
         """
-        Who submitted it.
+        The submitter.
         """
     @property
     def tokens(self, /) -> int:
@@ -1588,15 +1589,15 @@ class SubmissionFacts:
 @final
 class TokenCheck:
     """
-    How the tokens of a receipt were checked.
+    The check applied to a receipt's token counts.
     """
     BOUNDED: Final[TokenCheck]
     """
-    Held to the offer's ceilings and prices, the deposit, and what the bytes of the words allow.
+    Held to the offer's ceilings and prices, the deposit, and the bounds that the text's bytes set.
     """
     COUNTED: Final[TokenCheck]
     """
-    Recounted with the tokenizer, besides.
+    Also recounted with the tokenizer.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __int__(self, /) -> int: ...
@@ -1606,7 +1607,7 @@ class TokenCheck:
 @final
 class TokenCount:
     """
-    What a counter says of a conversation and some texts.
+    Token counts of a conversation and some texts.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -1629,26 +1630,26 @@ class TokenCounter:
     """
     def count(self, /, messages: SupportsGetItem[int, Message], texts: SupportsGetItem[int, str]) -> TokenCount:
         """
-        Counts a conversation as it is before a reply, and gives the token ids of some texts.
+        Counts a conversation as it is before a reply, and returns the token ids of some texts.
         """
     def digest(self, /) -> str:
         """
-        Digest of the tokenizer: what receipts name.
+        Digest of the tokenizer, as receipts name it.
         """
     @staticmethod
     def from_gguf(bytes: SupportsGetItem[int, SupportsIndex]) -> TokenCounter:
         """
-        A counter out of the beginning of a GGUF file, or all of it.
+        A counter from the beginning of a GGUF file, or all of it.
         """
     @staticmethod
     def from_json(tokenizer: SupportsGetItem[int, SupportsIndex], config: SupportsGetItem[int, SupportsIndex], template: str | None = None) -> TokenCounter:
         """
-        A counter out of `tokenizer.json` and `tokenizer_config.json`, and `chat_template.jinja` where there is one.
+        A counter from `tokenizer.json` and `tokenizer_config.json`, and `chat_template.jinja` if there is one.
         """
     @staticmethod
     def open(path: str) -> TokenCounter:
         """
-        A counter for the model in a GGUF file, of which the header is read, or in a folder as Hugging Face has them.
+        A counter for the model in a GGUF file, of which only the header is read, or in a folder as Hugging Face has them.
         """
 
 @final
@@ -1667,7 +1668,7 @@ class TokenFacts:
     @property
     def owner(self, /) -> str:
         """
-        Who has it.
+        The owner.
         """
     @property
     def quota(self, /) -> int:
@@ -1706,7 +1707,7 @@ class TrainedAdapter:
     @property
     def folder(self, /) -> str:
         """
-        Where it is, in PEFT's files.
+        Its folder, in PEFT's files.
         """
     @property
     def losses(self, /) -> list[float]:
@@ -1727,7 +1728,7 @@ class TrainedAdapter:
 @final
 class TrainingSettings:
     """
-    How a model is fine-tuned; what is left out is the library's choice.
+    The settings of fine-tuning; the library chooses what is left out.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -1745,7 +1746,7 @@ class TrainingSettings:
     @property
     def epochs(self, /) -> int | None:
         """
-        How often each dialogue is seen.
+        The number of passes over each dialogue.
         """
     @property
     def learning_rate_micro(self, /) -> int | None:
@@ -1771,7 +1772,7 @@ class TrainingSettings:
 @final
 class TrustLevel:
     """
-    On what a link rests.
+    The kind of trust that a link rests on.
     """
     ATTESTED: Final[TrustLevel]
     """
@@ -1810,7 +1811,7 @@ class Voucher:
     @property
     def cumulative(self, /) -> str:
         """
-        What is owed so far, in base units.
+        The amount owed so far, in base units.
         """
     @property
     def node(self, /) -> str:
@@ -1831,7 +1832,7 @@ class Voucher:
 @final
 class WalletCall:
     """
-    A transaction for a wallet to send, as `eth_sendTransaction` takes it but for who sends it.
+    A transaction for a wallet to send, as `eth_sendTransaction` takes it, without the sender.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -1839,7 +1840,7 @@ class WalletCall:
     @property
     def data(self, /) -> str:
         """
-        What is called, with what, as hex.
+        The calldata, as hex.
         """
     @property
     def to(self, /) -> str:
@@ -1854,7 +1855,7 @@ class WalletCall:
 
 def begin_conversation(place: MarketPlace, payer: str, nonce: SupportsIndex, consumer: str, model: ModelOffer, deposit: str) -> str:
     """
-    The conversation in a session that a wallet opened so, as `Chat` takes it.
+    The conversation in a session that a wallet opened with that call, as `Chat` takes it.
     """
 
 def check_offer(domain: Domain, offer: Offer, signature: str) -> None:
@@ -1874,7 +1875,7 @@ def check_voucher(domain: Domain, voucher: Voucher, signature: str, signer: str)
 
 def close_session_call(place: MarketPlace, payer: str, nonce: SupportsIndex, consumer: str, model: ModelOffer) -> WalletCall:
     """
-    What a wallet sends to end a session of hers after its time is over.
+    The call that requests the end of a wallet's session and, sent again after the market's dispute window, ends it.
     """
 
 def error_codes() -> list[str]:
@@ -1884,17 +1885,17 @@ def error_codes() -> list[str]:
 
 def evidence_with_words(evidence: SupportsGetItem[int, SupportsIndex], conversation: str) -> str:
     """
-    Adds the words of a conversation's last reply to evidence of it: whoever gets what this gives, JSON, can read them.
+    Adds the words of a conversation's last reply to its evidence (JSON): everybody who gets the result can read them.
     """
 
 def fail_with(code: str) -> None:
     """
-    Fails, with a code: so that an app can try what it does about each.
+    Fails with a code, so that an app can test how it handles each.
     """
 
 def inspect_file(path: str, character: str | None = None, user: str | None = None) -> FileFacts:
     """
-    Says what a file is and holds, told by its content. `character` and `user` are their names in logs that name people.
+    Identifies a file by its content. `character` and `user` are their names in logs that name people.
     """
 
 def library_version() -> str:
@@ -1909,23 +1910,24 @@ def offer_step(offer: Offer) -> str:
 
 def open_session_call(place: MarketPlace, nonce: SupportsIndex, consumer: str, model: ModelOffer, deposit: str) -> WalletCall:
     """
-    What a wallet sends to open a session as its payer: number `nonce` of hers.
+    The call that opens a wallet's session number `nonce`.
     """
 
 def prepare_dataset(files: SupportsGetItem[int, str], contributor: ContributorTerms, base_model: str, out: str, on_progress: Any | None = None, character: str | None = None, user: str | None = None) -> DatasetFacts:
     """
-    Makes a dataset of dialogues in files of any known format. `on_progress(progress)` cancels by `False`. Where files name
-    people, `character` is whose words are learnt, and `user` who talks with it; everybody else's words are context.
+    Makes a dataset of dialogues in files of any known format. `on_progress(progress)` cancels by `False`. If files name
+    people, `character` names the one whose words are learnt, and `user` the one who talks with it; everybody else's
+    words are context.
     """
 
 def prove_dataset(dataset: str, public_part: str | None, ledger: str, submitter: str, nonce: SupportsIndex, folder: str, on_progress: Any | None = None) -> ProofFiles:
     """
-    Proves a dataset in zero knowledge. `on_progress(progress)` cancels by `False`; the same call goes on.
+    Proves a dataset in zero knowledge. `on_progress(progress)` cancels by `False`; the same call continues.
     """
 
 def read_market_place(json: SupportsGetItem[int, SupportsIndex]) -> MarketPlace:
     """
-    Reads where a market is, from JSON: what an app ships with, or its publisher serves.
+    Reads a market's addresses from JSON, which an app ships with, or its publisher serves.
     """
 
 def read_models(body: SupportsGetItem[int, SupportsIndex]) -> list[ModelOffer]:
@@ -1935,17 +1937,17 @@ def read_models(body: SupportsGetItem[int, SupportsIndex]) -> list[ModelOffer]:
 
 def report_character(domain: Domain, report: CharacterReport, signer: Any) -> HttpRequest:
     """
-    Signs a report, as the session's consumer; gives the request that takes it to the node.
+    Signs a report, as the session's consumer; returns the request that brings it to the node.
     """
 
 def run_command(arguments: SupportsGetItem[int, str]) -> int:
     """
-    Does what a command line says; gives the exit code.
+    Runs a command line; returns the exit code.
     """
 
 def session_id(ledger: str, payer: str, nonce: SupportsIndex, consumer: str, offer: Offer) -> str:
     """
-    The id of a session that a payer opens under a number of hers.
+    The id of a session, from the payer's number for it.
     """
 
 def sign_offer(domain: Domain, offer: Offer, signer: Any) -> str:
@@ -1970,17 +1972,17 @@ def split_revenue(amount: str, creator_bps: SupportsIndex, node_bps: SupportsInd
 
 def verifier_key() -> str:
     """
-    Digest of the verifier's key that this library has.
+    Digest of this library's verifier's key.
     """
 
 def verify_evidence(evidence: SupportsGetItem[int, SupportsIndex], anchor: SupportsGetItem[int, SupportsIndex]) -> Provenance:
     """
-    Checks where a reply comes from: evidence against an anchor that the caller has from elsewhere.
+    Checks the provenance of a reply: evidence against an anchor that the caller has from elsewhere.
     """
 
 def verify_proof(statement: SupportsGetItem[int, SupportsIndex], proof: SupportsGetItem[int, SupportsIndex]) -> ProofFacts:
     """
-    Verifies a proof of a dataset, and says what it shows.
+    Verifies a proof of a dataset, and returns the facts that it shows.
     """
 
 def voucher_digest(domain: Domain, voucher: Voucher) -> str:
@@ -1995,7 +1997,7 @@ def voucher_typed_data(domain: Domain, voucher: Voucher) -> str:
 
 def withdraw_call(place: MarketPlace, asset: str, to: str, amount: str) -> WalletCall:
     """
-    What a wallet sends to take an amount of its balance out of the market.
+    The call that withdraws an amount of a wallet's balance from the market.
     """
 
 def write_public_part(character: Character, prompts: SupportsGetItem[int, str], contributors: SupportsGetItem[int, ContributorTerms], voice_source: str, out: str) -> None:

@@ -5,7 +5,7 @@ use regex::{Regex, RegexBuilder};
 /// Largest compiled expression: a card must not fill the memory.
 const MAX_REGEX_BYTES: usize = 1 << 20;
 
-/// What keys are.
+/// The kind of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Keys {
     /// Words.
@@ -17,7 +17,7 @@ pub(in super::super) enum Keys {
 }
 
 impl Keys {
-    /// Whether a key is an expression.
+    /// Tells whether a key is an expression.
     pub(in super::super) fn is_expression(self, key: &str) -> bool {
         match self {
             Self::Plain => false,
@@ -73,7 +73,7 @@ pub(super) fn split(text: &str) -> Vec<String> {
     }
 }
 
-/// Where an expression ends that a text begins with: at a comma after its flags, or at the end.
+/// The end of the expression that a text begins with: at a comma after its flags, or at the end.
 fn expression_end(text: &str) -> Option<usize> {
     let inside = text.strip_prefix('/')?;
     let mut escaped = false;

@@ -1,4 +1,4 @@
-//! Whose lorebook a file is, when it stands alone.
+//! Detects the maker of a lorebook that stands alone.
 
 use serde_json::{Map, Value};
 
@@ -6,7 +6,7 @@ use super::{Lorebook, agnai, novelai, risu};
 use crate::character::CardError;
 use crate::report::{Action, Report, excerpt};
 
-/// Reads a lorebook that stands alone, whoever made it.
+/// Reads a lorebook that stands alone, of any maker.
 pub(in super::super) fn read(mut map: Map<String, Value>, report: &mut Report) -> Result<Lorebook, CardError> {
     if map.get("spec").and_then(Value::as_str) == Some("lorebook_v3") {
         return match map.remove("data") {

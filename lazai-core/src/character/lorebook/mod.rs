@@ -1,4 +1,4 @@
-//! Lorebooks: what a character knows, brought up by keywords.
+//! Lorebooks: knowledge of a character, brought up by keywords.
 
 mod agnai;
 mod keys;
@@ -18,13 +18,13 @@ use super::fields::Fields;
 use super::{CardError, MAX_LORE_ENTRIES};
 use crate::report::Report;
 
-/// Where a field of V3 waits in a V2 card, which has no room for it.
+/// The key of V3 fields in a V2 card, which has no place for them.
 pub(super) const KEPT_V3: &str = "lazai/v3";
 
-/// What a character knows.
+/// The knowledge of a character.
 ///
-/// The field names below are the makers' own. *Heeded* fields do what they do at their maker's; *noted* ones are named in
-/// the report of an import (`not heeded: …`); the others say nothing of prompts. All of them survive a round trip.
+/// The field names below are the makers' own. *Heeded* fields work as in the maker's software; *noted* ones are named in
+/// the report of an import (`not heeded: …`); the others do not concern prompts. All of them survive a round trip.
 ///
 /// | maker | heeded | noted | ignored |
 /// |---|---|---|---|
@@ -39,13 +39,13 @@ pub(super) const KEPT_V3: &str = "lazai/v3";
 pub struct Lorebook {
     /// Its name.
     pub name: Option<String>,
-    /// What it is about.
+    /// Its subject.
     pub description: Option<String>,
-    /// How many of the last messages are searched for keys.
+    /// The number of last messages that are searched for keys.
     pub scan_depth: Option<i64>,
-    /// How many tokens its entries may take together.
+    /// The most tokens that its entries may take together.
     pub token_budget: Option<i64>,
-    /// Whether the text of active entries is searched for keys too.
+    /// True if the text of active entries is searched for keys too.
     pub recursive_scanning: Option<bool>,
     /// Data of applications.
     pub extensions: Map<String, Value>,
@@ -62,19 +62,19 @@ pub struct LoreEntry {
     pub keys: Vec<String>,
     /// With `selective`, one of these is needed too.
     pub secondary_keys: Vec<String>,
-    /// What is known; may begin with decorators.
+    /// The knowledge; may begin with decorators.
     pub content: String,
-    /// Whether it is used at all.
+    /// True if it is used at all.
     pub enabled: bool,
     /// Lower comes earlier.
     pub insertion_order: i64,
-    /// Whether keys are compared by case; not, where absent.
+    /// True if keys are compared by case; false by default.
     pub case_sensitive: Option<bool>,
-    /// Whether keys are regular expressions (V3). SillyTavern sets it everywhere and means nothing by it.
+    /// True if keys are regular expressions (V3). SillyTavern sets it everywhere, without effect.
     pub use_regex: bool,
     /// Always active, within the budget.
     pub constant: Option<bool>,
-    /// Whether a secondary key is needed too.
+    /// True if a secondary key is needed too.
     pub selective: Option<bool>,
     /// Its name.
     pub name: Option<String>,
@@ -84,15 +84,15 @@ pub struct LoreEntry {
     pub id: Option<Value>,
     /// For people who edit the book.
     pub comment: Option<String>,
-    /// Where it goes; after the description, where absent.
+    /// Its place; by default after the description.
     pub position: Option<Position>,
-    /// Data of applications. What SillyTavern keeps here is heeded, as its meaning of the other fields then is.
+    /// Data of applications. SillyTavern's data here is heeded, and so is its meaning of the other fields.
     pub extensions: Map<String, Value>,
     /// Fields that no specification names.
     pub unknown: Map<String, Value>,
 }
 
-/// Where an entry goes.
+/// The place of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Position {
     /// Before the description.
@@ -268,7 +268,7 @@ impl LoreEntry {
     }
 }
 
-/// Takes what a V2 export kept of V3 out of the extensions again.
+/// Takes the V3 data that a V2 export kept out of the extensions again.
 pub(super) fn kept_v3(map: &mut Map<String, Value>) -> Option<Value> {
     map.get_mut("extensions")?.as_object_mut()?.remove(KEPT_V3)
 }

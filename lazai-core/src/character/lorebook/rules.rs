@@ -1,4 +1,4 @@
-//! What an entry means, whoever wrote it; and notes of what is not heeded or can never happen.
+//! The meaning of an entry of any maker; notes on fields that are not heeded, or entries that can never be active.
 
 use super::keys::{Keys, expression};
 use super::{LoreEntry, Position, sillytavern};
@@ -11,32 +11,32 @@ pub(in super::super) struct Rules {
     pub keys: Keys,
     pub logic: Logic,
     pub constant: bool,
-    /// Whether secondary keys count.
+    /// True if secondary keys count.
     pub selective: bool,
-    /// Whether keys are compared by case.
+    /// True if keys are compared by case.
     pub exact: bool,
-    /// Whether a key of one word must be a word of the text.
+    /// True if a key of one word must be a word of the text.
     pub whole_words: bool,
-    /// How many messages are searched, where the entry says so.
+    /// The number of messages searched, if the entry gives one.
     pub scan_depth: Option<usize>,
     /// Per cent.
     pub probability: Option<f64>,
-    /// How many messages from the end, and whose words it is.
+    /// The number of messages from the end, and the role of its text.
     pub depth: Option<(usize, Role)>,
     pub place: Where,
-    /// Whether its text brings nothing else up.
+    /// True if its text brings nothing else up.
     pub silent: bool,
-    /// Whether no other entry's text brings it up.
+    /// True if no other entry's text brings it up.
     pub not_recalled: bool,
-    /// From which round of recalling on it may be active; 0 is the conversation itself.
+    /// The first round of recalling in which it may be active; 0 is the conversation itself.
     pub level: usize,
-    /// How many messages there must be.
+    /// The number of messages that there must be.
     pub delay: usize,
-    /// Whether the budget does not bind it.
+    /// True if the budget does not bind it.
     pub beyond_budget: bool,
 }
 
-/// What is asked of secondary keys.
+/// The logic of secondary keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Logic {
     AndAny,
@@ -45,7 +45,7 @@ pub(in super::super) enum Logic {
     AndAll,
 }
 
-/// Where an entry goes in the system prompt.
+/// The place of an entry in the system prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Where {
     BeforeChar,
@@ -80,7 +80,7 @@ impl LoreEntry {
         }
     }
 
-    /// Notes what is not heeded of an entry, and why it can never be active.
+    /// Notes fields of an entry that are not heeded, and the reason why it can never be active.
     pub(super) fn note(&self, place: &str, report: &mut Report) {
         let rules = self.rules();
         if sillytavern::is_marked(&self.extensions, &self.unknown) {

@@ -1,4 +1,4 @@
-//! SillyTavern: its world info, and what its cards say of lore in `extensions`.
+//! SillyTavern: its world info, and the lore of its cards in `extensions`.
 //!
 //! Sources: SillyTavern's documentation of World Info; `public/scripts/world-info.js` and `src/endpoints/characters.js`.
 
@@ -86,7 +86,7 @@ pub(super) fn world_info(map: &mut Map<String, Value>) {
             }
         }
         if !both {
-            // What is an expression is written `/…/`, here as in its cards, and each entry has its logic.
+            // Expressions are written `/…/`, here as in its cards, and each entry has its logic.
             extensions.entry("selectiveLogic").or_insert_with(|| 0.into());
             map.entry("use_regex").or_insert(Value::Bool(true));
         }
@@ -101,7 +101,7 @@ pub(super) fn world_info(map: &mut Map<String, Value>) {
     }
 }
 
-/// Adds to the extensions what they do not have.
+/// Adds missing extensions.
 pub(super) fn extend(map: &mut Map<String, Value>, more: Map<String, Value>) {
     if map.get("extensions").is_none_or(Value::is_null) {
         map.insert("extensions".into(), Value::Object(Map::new()));
@@ -113,14 +113,14 @@ pub(super) fn extend(map: &mut Map<String, Value>, more: Map<String, Value>) {
     }
 }
 
-/// Whether an entry says by its extensions, or by names of world info beside V2's, that SillyTavern's meaning holds.
+/// Tells whether extensions, or world info's names beside V2's, mark an entry as one with SillyTavern's meaning.
 pub(super) fn is_marked(extensions: &Map<String, Value>, beside: &Map<String, Value>) -> bool {
     let named = |name: &str| extensions.contains_key(name) || beside.contains_key(name);
     extensions.get("position").is_some_and(Value::is_number)
         || NAMES.iter().any(|(theirs, ours, alone)| *alone && (named(theirs) || named(ours)))
 }
 
-/// A field, in whichever spelling and place it stands. Sites that export world info put its names beside V2's.
+/// A field, in any spelling and place. Sites that export world info put its names beside V2's.
 fn field<'e>(entry: &'e LoreEntry, name: &str) -> Option<&'e Value> {
     let other = NAMES.iter().find(|(_, ours, _)| *ours == name).map_or(name, |(theirs, ..)| theirs);
     let places = [&entry.extensions, &entry.unknown];
@@ -147,7 +147,7 @@ fn flag(entry: &LoreEntry, name: &str) -> Option<bool> {
     }
 }
 
-/// What an entry of SillyTavern's means.
+/// The rules of one of SillyTavern's entries.
 pub(super) fn rules(entry: &LoreEntry) -> Rules {
     let position = entry.extensions.get("position").and_then(Value::as_u64);
     let place = match position {
@@ -187,7 +187,7 @@ pub(super) fn rules(entry: &LoreEntry) -> Rules {
     }
 }
 
-/// The fields that would change what an entry does, and do not here.
+/// The fields that would change an entry's effect, and are not heeded here.
 pub(super) fn not_heeded(entry: &LoreEntry) -> Vec<&'static str> {
     let mut names = Vec::new();
     for name in ["sticky", "cooldown"] {

@@ -1,4 +1,4 @@
-//! Chance in macros: out of the seed alone, so that a prompt can be made again.
+//! Chance in macros: from the seed alone, so that a prompt can be made again.
 
 use crate::digest::DomainHasher;
 

@@ -7,9 +7,9 @@ use super::time::Moment;
 use super::{Macros, Texts, chance};
 use crate::dialogue::Role;
 
-/// Where filling in stops: a long name in a text full of `{{char}}` must not fill the memory.
+/// The size at which filling in stops: a long name in a text full of `{{char}}` must not fill the memory.
 const MAX_FILLED_BYTES: usize = 16 << 20;
-/// How many bytes macros may make and read for one prompt: variables that double one another must end.
+/// The number of bytes that macros may make and read for one prompt: variables that double one another must end.
 const MAX_WORK: usize = 256 << 20;
 
 /// Fills in the texts of one prompt, which share their variables.
@@ -17,11 +17,11 @@ pub(in super::super) struct Filler<'a> {
     macros: Macros<'a>,
     variables: BTreeMap<String, String>,
     work: usize,
-    /// Whether this fills in a text that a macro named: one that names itself must end.
+    /// True while filling in a text that a macro named: one that names itself must end.
     nested: bool,
 }
 
-/// `{{#if …}}` that is open: where it begins, and whether what follows is kept.
+/// An open `{{#if …}}`: its beginning, and whether its content is kept.
 struct Block {
     start: usize,
     kept: bool,
@@ -32,7 +32,7 @@ impl<'a> Filler<'a> {
         Self { macros, variables: BTreeMap::new(), work: 0, nested: false }
     }
 
-    /// The same text that `{{original}}` stands for is the host's.
+    /// Fills in a text of the card; `{{original}}` in it stands for the host's text, `original`.
     pub(in super::super) fn fill_over(&mut self, text: &str, original: &'a str) -> String {
         self.macros.original = original;
         let filled = self.fill(text);
@@ -42,7 +42,7 @@ impl<'a> Filler<'a> {
 
     pub(in super::super) fn fill(&mut self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
-        // Where macros that are still open begin in `out`.
+        // The beginnings in `out` of macros that are still open.
         let mut open = Vec::new();
         let mut blocks: Vec<Block> = Vec::new();
         let mut count = 0;
@@ -130,7 +130,7 @@ impl<'a> Filler<'a> {
         Some((name, &inside[end + 1..]))
     }
 
-    /// Backyard's `{user}` and `{character}`, and the `#` that it writes before a speaker; not what code has as `${user}`.
+    /// Backyard's `{user}` and `{character}`, and the `#` that it writes before a speaker; not `${user}`, as in code.
     fn braced<'t>(&self, text: &'t str, out: &mut String) -> Option<(&'a str, &'t str)> {
         let inside = text.strip_prefix('{')?;
         let end = inside.bytes().take(10).position(|b| b == b'}')?;
@@ -192,7 +192,7 @@ impl<'a> Filler<'a> {
         }
     }
 
-    /// A text that a macro named, filled in; what it names itself is nothing.
+    /// A text that a macro named, filled in; a macro in it that names another text becomes nothing.
     fn within(&mut self, text: &str) -> String {
         if self.nested || text.is_empty() {
             return String::new();

@@ -3,7 +3,7 @@
 //! Sources: Character Card V3; SillyTavern's `macros.js` and its documentation; RisuAI's list of CBS functions; Eliza's
 //! templates; Backyard's manual.
 
-/// What a macro does.
+/// The effect of a macro.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
     /// The character's name.
@@ -67,7 +67,7 @@ pub(super) enum Who {
     Char,
 }
 
-/// What counts as true.
+/// The values that count as true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Truth {
     /// `1` and `true` alone.
@@ -79,7 +79,7 @@ pub(super) enum Truth {
 /// Longest name of a macro.
 const MAX_NAME_BYTES: usize = 40;
 
-/// A macro taken apart: its name in lower case, and what follows it.
+/// A macro taken apart: its name in lower case, and the rest.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Call<'t> {
     pub name: String,
@@ -95,7 +95,7 @@ pub(super) enum Argument<'t> {
     Spaced(&'t str),
 }
 
-/// Takes apart what stands between the braces; `None` if that is no name.
+/// Takes apart the text between the braces; `None` if it is no name.
 pub(super) fn call(inside: &str) -> Option<Call<'_>> {
     let inside = inside.trim();
     if let Some(note) = inside.strip_prefix("//") {
@@ -117,7 +117,7 @@ pub(super) fn call(inside: &str) -> Option<Call<'_>> {
     Some(Call { name: name.to_ascii_lowercase(), argument })
 }
 
-/// What a macro does, if a maker knows it.
+/// The effect of a macro that a maker knows.
 pub(super) fn known(call: &Call<'_>) -> Option<Known> {
     let name = call.name.as_str();
     let known = by_name(name).or_else(|| numbered(name))?;
@@ -128,7 +128,7 @@ pub(super) fn known(call: &Call<'_>) -> Option<Known> {
         // Common words, which mean something with an argument alone.
         Argument::None => NEEDS_ARGUMENT.binary_search(&name).is_err(),
         Argument::Spaced(_) => spaces,
-        // A name takes nothing: `{{user: …}}` is somebody's prose.
+        // A name takes no argument: `{{user: …}}` is prose.
         Argument::Colon(_) => {
             !matches!(known, Known::Char | Known::User | Known::Original | Known::Else | Known::EndIf)
         }
@@ -200,7 +200,7 @@ fn by_name(name: &str) -> Option<Known> {
     })
 }
 
-/// What is an everyday word without an argument, in order.
+/// Everyday words, which are macros only with an argument, in order.
 const NEEDS_ARGUMENT: [&str; 31] = [
     "asset",
     "audio",
@@ -235,7 +235,7 @@ const NEEDS_ARGUMENT: [&str; 31] = [
     "upper",
 ];
 
-/// What means something that is not here, in order.
+/// Macros for things that are not here, in order.
 const LACKING: [&str; 105] = [
     "#code",
     "#each",

@@ -11,7 +11,7 @@ pub(super) use fill::Filler;
 use super::Character;
 use crate::dialogue::{Message, Role};
 
-/// What macros stand for in one conversation.
+/// The values of macros in one conversation.
 ///
 /// | macro | becomes |
 /// |---|---|
@@ -19,7 +19,7 @@ use crate::dialogue::{Message, Role};
 /// | `{{user}}`, `{{notChar}}`, `{{user1}}`, `{{name1}}`, `<USER>`, `{user}` | the user's name |
 /// | `{{description}}`, `{{personality}}`, `{{scenario}}`, `{{mesExamples}}`, `{{charPrompt}}`, `{{charVersion}}`, … | the card's text, filled in itself |
 /// | `{{original}}` | the host's text, where the card's replaces it |
-/// | `{{lastMessage}}`, `{{lastUserMessage}}`, `{{lastCharMessage}}`, `{{lastMessageId}}` | what was said last |
+/// | `{{lastMessage}}`, `{{lastUserMessage}}`, `{{lastCharMessage}}`, `{{lastMessageId}}` | the last message |
 /// | `{{time}}`, `{{date}}`, `{{weekday}}`, `{{isotime}}`, `{{isodate}}`, `{{unixtime}}`, `{{time_UTC+2}}`, `{{datetimeformat HH:mm}}` | the scene's time, UTC; nothing without one |
 /// | `{{random:a,b}}`, `{{random::a::b}}` | one of them, another one each time; `\,` is a comma |
 /// | `{{pick:a,b}}`, `{{pick::a::b}}` | one of them, the same one for the same text and seed |
@@ -32,9 +32,9 @@ use crate::dialogue::{Message, Role};
 /// | `{{// note}}`, `{{comment:note}}`, `{{hidden_key:word}}`, `{{noop}}` | nothing |
 /// | `{{persona}}`, `{{img::…}}`, `{{raw::…}}`, `{{input}}` and others that mean a front end's picture or setting | nothing |
 ///
-/// The names are those of the card specifications and of SillyTavern, RisuAI, Eliza and Backyard, compared without case. What
-/// is not a macro stays as it is; what a macro became is not searched again. Chance comes from the seed alone. An
-/// import notes what becomes nothing and what is unknown.
+/// The names are those of the card specifications and of SillyTavern, RisuAI, Eliza and Backyard, compared without case.
+/// Other text stays as it is; the result of a macro is not searched again. Chance comes from the seed alone. An import
+/// notes macros that become nothing, and unknown ones.
 ///
 /// ```
 /// let macros = lazai_core::character::Macros::new("Ada", "Bob");
@@ -47,7 +47,7 @@ pub struct Macros<'a> {
     user: &'a str,
     seed: u64,
     now_s: Option<u64>,
-    /// Whether hidden keys show: only for the search for keys.
+    /// True if hidden keys show: only for the search for keys.
     hidden: bool,
     card: Texts<'a>,
     original: &'a str,
@@ -121,7 +121,7 @@ impl<'a> Macros<'a> {
         Filler::new(*self).fill(text)
     }
 
-    /// What was said last, by anyone or by one role.
+    /// The last message, by anyone or by one role.
     fn last(&self, role: Option<Role>) -> &'a str {
         let said = self.history.iter().rev().find(|m| role.is_none_or(|role| m.role == role));
         said.map_or("", |m| m.content.as_str())
@@ -129,7 +129,7 @@ impl<'a> Macros<'a> {
 }
 
 impl Character {
-    /// What macros stand for when this character talks with somebody.
+    /// The macros for a conversation of this character with a user.
     #[must_use]
     pub fn macros<'a>(&'a self, user: &'a str) -> Macros<'a> {
         Macros::new(self.called(), user).with_texts(Texts {

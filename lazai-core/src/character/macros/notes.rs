@@ -67,7 +67,7 @@ fn note_macros(text: &str, place: &str, report: &mut Report) {
         let inside = &text[at + 2..];
         let head = &inside[..inside.floor_char_boundary(48)];
         let Some(end) = head.find(['}', '{', ':']).or_else(|| head.find(char::is_whitespace)) else { continue };
-        // What follows the name is of no matter here, only whether something does.
+        // The text after the name does not matter here, only its presence.
         let taken = if head[end..].starts_with("::") { format!("{}::x", &head[..end]) } else { head[..end].to_owned() };
         let taken = if head[end..].starts_with(':') && !taken.ends_with("::x") { format!("{taken}:x") } else { taken };
         let Some(found) = call(&taken) else { continue };

@@ -1,4 +1,4 @@
-//! The scene's time in words: what SillyTavern's clock shows in English, in UTC.
+//! The scene's time in words: as SillyTavern's clock shows it in English, in UTC.
 
 const MONTHS: [&str; 12] = [
     "January",
@@ -15,7 +15,7 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 const DAYS: [&str; 7] = ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
-/// 31 December 9999: what comes after has no year of four digits.
+/// 31 December 9999: later times have no year of four digits.
 const MAX_S: u64 = 253_402_300_799;
 
 /// A moment, taken apart.

@@ -94,7 +94,7 @@ pub(super) fn swiglu_backward(gate_up: &[f32], gradient: &[f32], width: usize) -
     )
 }
 
-/// Rotates the first `heads` heads of each row; `sign` of -1 turns back. What follows them is copied.
+/// Rotates the first `heads` heads of each row; `sign` of -1 turns back. The rest of the row is copied.
 pub(super) fn rotate(x: &[f32], width: usize, cos: &[f32], sin: &[f32], heads: usize, sign: f32) -> Vec<f32> {
     let rows = x.len() / width;
     let half = cos.len() / rows.max(1);

@@ -44,11 +44,11 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// Where a product goes: rows that are contiguous.
+/// The destination of a product: contiguous rows.
 pub(crate) struct Target<'a> {
     pub(crate) data: &'a mut [f32],
     pub(crate) row_stride: usize,
-    /// Add to what is there.
+    /// True to add to the present values.
     pub(crate) add: bool,
 }
 

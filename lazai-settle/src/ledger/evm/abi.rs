@@ -269,7 +269,7 @@ pub fn metadata_of(m: &DataAnchoringToken::VersionMetadata) -> VersionMetadata {
     }
 }
 
-/// What a contract said when it refused, in words.
+/// The reason of a contract's revert, in words.
 #[must_use]
 pub fn refusal(data: &[u8]) -> String {
     fn of<E: SolInterface + std::fmt::Debug>(data: &[u8]) -> Option<String> {

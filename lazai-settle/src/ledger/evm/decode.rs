@@ -1,7 +1,7 @@
-//! What the contracts logged, taken over into the market: each log is one of the market's actions, or follows from one.
+//! Decodes the contracts' logs into market actions: each log is an action, or follows from one.
 //!
-//! Whatever follows must follow: the market works out by its own rules what an action does, and logs that say otherwise
-//! are a divergence, not a surprise.
+//! Consequences are checked: the market derives the results of an action from its own rules, and logs that differ are a
+//! divergence.
 
 mod trade;
 mod validation;
@@ -39,7 +39,7 @@ use MarketParameters::MarketParametersEvents as P;
 use Settlement::SettlementEvents as S;
 use ValidatorQuorum::ValidatorQuorumEvents as Q;
 
-/// What the market is after a block.
+/// The market after a block.
 #[derive(Debug, Clone)]
 pub(super) struct State {
     pub market: Arc<Market>,
@@ -48,7 +48,7 @@ pub(super) struct State {
 }
 
 impl State {
-    /// The market, to be changed: a copy of it where somebody still looks at it.
+    /// The market, to be changed: copied first if a reader still holds it.
     pub fn market_mut(&mut self) -> &mut Market {
         Arc::make_mut(&mut self.market)
     }
@@ -87,7 +87,7 @@ enum Seen {
     Governor(G),
 }
 
-/// What must be logged next.
+/// A log that must come next.
 #[derive(Debug, PartialEq)]
 enum Expected {
     Event(Event),
@@ -111,7 +111,7 @@ pub(super) struct Reading<'a> {
 /// Why logs could not be taken over.
 pub(super) enum ReadError {
     Diverged(String),
-    /// The chain's provider says what its own digests deny.
+    /// The provider's data contradicts its own digests.
     Untrue(String),
     Ledger(crate::ledger::LedgerError),
 }
@@ -205,7 +205,7 @@ impl<'a> Reading<'a> {
         self.cross(account, Crossing::Deposit { account, asset, amount })
     }
 
-    /// Does a transaction by the market's rules; gives what it did.
+    /// Applies a transaction by the market's rules; returns its events.
     fn apply(&mut self, sender: Address, transaction: Transaction) -> Read<Vec<Event>> {
         let events = self.state.market_mut().apply_as(self.time_s, sender, &transaction)?;
         self.note(sender, Action::Transaction(transaction), events.clone());
@@ -218,7 +218,7 @@ impl<'a> Reading<'a> {
         Ok(events)
     }
 
-    /// Does a transaction whose own event is the log that was just read, and expects what follows from it.
+    /// Applies a transaction whose own event is the log just read, and expects the logs that follow from it.
     fn apply_logged(&mut self, sender: Address, transaction: Transaction, logged: &Event) -> Read<()> {
         let events = self.apply(sender, transaction)?;
         self.same(events, logged)
@@ -234,7 +234,7 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    /// What the contracts must log next, with the coins that come with it.
+    /// Expects a log of the contracts, and the coins that come with it.
     fn expect(&mut self, event: Event) {
         let slashed = match event {
             Event::Slashed { amount, reporter, reward, .. } => Some((amount, reporter, reward)),
@@ -251,7 +251,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// What a validator lost goes to who showed the fault, and to the pool.
+    /// A validator's loss goes to the party that showed the fault, and to the pool.
     fn expect_slashed(&mut self, amount: Amount, reporter: Address, reward: Amount) {
         self.expect_credit(reporter, reward);
         self.expect_credit(self.state.market.pool(), amount.checked_sub(reward).unwrap_or_default());
@@ -261,7 +261,7 @@ impl<'a> Reading<'a> {
         self.expected.push_back(Expected::Credit(account, amount));
     }
 
-    /// Whether this is what had to be logged next.
+    /// Tells whether this log was expected next.
     fn was_expected(&mut self, event: &Event) -> bool {
         let met = matches!(self.expected.front(), Some(Expected::Event(next)) if next == event);
         if met {
@@ -312,7 +312,7 @@ impl Reading<'_> {
                 let (Some(&target), Some(calldata), true) = (e.targets.first(), e.calldatas.first(), single) else {
                     return Ok(0);
                 };
-                // What is no measure of the market's is not numbered here.
+                // Measures that the market does not know are not numbered here.
                 let Some(measure) = measure_of(self.contracts, target, calldata) else { return Ok(0) };
                 let seconds = |time: U256| u64::try_from(time).unwrap_or(u64::MAX);
                 let proposer = ours(e.proposer);
@@ -344,7 +344,7 @@ impl Reading<'_> {
             }
             G::ProposalExecuted(e) => {
                 let Some(proposal) = self.numbered(e.proposalId) else { return Ok(0) };
-                // What it did was logged just before, and belongs to it.
+                // Its effect was logged just before, and belongs to it.
                 let measure = self.state.proposals.iter().find(|p| p.id == e.proposalId).map(|p| p.measure.clone());
                 let did = matches!((self.drafts.last(), &measure),
                     (Some(Draft { action: Action::Enacted(m), .. }), Some(own)) if m == own);

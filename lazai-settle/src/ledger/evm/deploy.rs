@@ -1,4 +1,4 @@
-//! Where a market's contracts are on a chain, and how they come there.
+//! A market's contracts on a chain: their addresses, and their deployment.
 
 use alloy_primitives::{Address as EvmAddress, Bytes, U256};
 use alloy_sol_types::SolConstructor;
@@ -34,7 +34,7 @@ pub struct Contracts {
 }
 
 impl Contracts {
-    /// Those whose logs tell what happens.
+    /// The contracts whose logs make up the market's history.
     pub(super) fn watched(&self) -> [EvmAddress; 6] {
         [self.parameters, self.quorum, self.registry, self.token, self.settlement, self.governor].map(evm)
     }
@@ -66,7 +66,7 @@ impl Deployment {
     }
 }
 
-/// How a market begins that is deployed.
+/// The initial state of a market to be deployed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Founding {
     /// The first parameters.
@@ -75,16 +75,16 @@ pub struct Founding {
     pub assets: Vec<Asset>,
     /// Validators and their weights.
     pub validators: Weights,
-    /// Who gets how many units of the governance token; 10^18 are one vote.
+    /// Initial holders of the governance token and their amounts, in its units; 10^18 are one vote.
     pub voters: Vec<(Address, u128)>,
-    /// Who may pause new business; nobody for zero.
+    /// The account that may pause new business; zero for none.
     pub guardian: Address,
     /// Seconds between a vote and its effect, from [`MIN_TIMELOCK_S`] to [`MAX_WINDOW_S`].
     pub timelock_s: u64,
 }
 
 impl Founding {
-    /// Checks what no vote could set either, and that holders have time to notice what was voted.
+    /// Checks the bounds that votes also have, and that holders have time to notice a vote's outcome.
     ///
     /// # Errors
     /// [`OutOfBounds`].
@@ -113,7 +113,7 @@ pub(super) fn creations(founding: &Founding, deployer: Address, nonce: u64) -> (
             MarketTimelock::constructorCall {
                 minDelay: U256::from(founding.timelock_s),
                 proposers: vec![governor],
-                // Anyone may execute what was voted; nobody administers.
+                // Anyone may execute a passed vote; nobody administers.
                 executors: vec![EvmAddress::ZERO],
             }
             .abi_encode(),

@@ -1,4 +1,4 @@
-//! What is asked of the market, as calls of its contracts.
+//! Encodes market transactions as calls of its contracts.
 
 use alloy_primitives::{Address as EvmAddress, Bytes, U256, Uint, keccak256};
 use alloy_sol_types::SolCall;
@@ -21,7 +21,7 @@ pub struct Call {
     pub to: EvmAddress,
     /// Coins that go with it, in base units.
     pub value: u128,
-    /// What is called, with what.
+    /// The calldata.
     pub data: Bytes,
 }
 
@@ -29,12 +29,12 @@ fn call(to: EvmAddress, value: u128, call: &impl SolCall) -> Call {
     Call { to, value, data: call.abi_encode().into() }
 }
 
-/// The call for a transaction of somebody's. Stakes, bonds and settled revenue are paid with coins of the sender's
-/// wallet; a deposit as far as her balance in the market falls short. Proposals and votes are the governor's: see
-/// [`EvmLedger`](super::EvmLedger).
+/// The call for a sender's transaction. Stakes, bonds and settled revenue are paid with coins of the sender's wallet; so is
+/// the part of a deposit that the sender's balance in the market does not cover. Proposals and votes are the governor's:
+/// see [`EvmLedger`](super::EvmLedger).
 ///
 /// # Errors
-/// [`MarketError`] where something that the call needs is not known in the market.
+/// [`MarketError`] if the market does not know something that the call needs.
 pub fn transaction(
     contracts: &Contracts,
     market: &Market,
@@ -229,7 +229,7 @@ pub fn redeem(contracts: &Contracts, market: &Market, vouchers: &[(Voucher, Sign
     Ok(call(evm(contracts.settlement), 0, &Settlement::redeemCall { batches: batches.collect() }))
 }
 
-/// What names a session to the contract, which keeps nothing of it but the money.
+/// The fields that identify a session to the contract, which stores only its money.
 struct Named {
     payer: EvmAddress,
     nonce: u64,
@@ -243,7 +243,7 @@ fn named(market: &Market, id: SessionId) -> Result<Named, MarketError> {
     Ok(Named { payer, nonce: session.nonce, consumer, offer: offer(&session.offer) })
 }
 
-/// What a balance lacks comes with the call, where it can: coins.
+/// The coins that a call must carry because the balance lacks them; 0 for other assets.
 fn lacking(market: &Market, sender: Address, asset: Asset, wanted: u128) -> u128 {
     let missing = wanted.saturating_sub(market.balance(sender, asset).base_units());
     if asset == Asset::NATIVE { missing } else { 0 }
@@ -289,7 +289,7 @@ fn submit(market: &Market, sender: Address, s: &Submission) -> Result<DatasetReg
     Ok(DatasetRegistry::submitCall { dataset, publicPart: s.public_part.clone().into_bytes().into() })
 }
 
-/// What the timelock calls when a measure was voted.
+/// The timelock's call for a voted measure.
 #[must_use]
 pub fn measure(contracts: &Contracts, measure: &Measure) -> Call {
     let (parameters, quorum, settlement) =
@@ -340,7 +340,7 @@ pub fn measure_of(contracts: &Contracts, to: EvmAddress, data: &[u8]) -> Option<
     None
 }
 
-/// Where something is that is kept by its SHA-256.
+/// A URI for an object kept by its SHA-256.
 fn by_digest(digest: Digest) -> String {
     format!("sha256:{}", hex::encode(digest.as_bytes()))
 }

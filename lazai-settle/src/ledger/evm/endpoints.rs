@@ -1,15 +1,15 @@
-//! Several providers of one chain: what is read counts if all of them say it.
+//! Several providers of one chain: data counts if all of them agree on it.
 
 use alloy_primitives::U64;
 use serde_json::{Value, json};
 
 use super::rpc::{HttpRpc, Rpc, RpcError};
 
-/// Several connections to one chain that must agree: on blocks by their number, on logs, and on contracts' code. As
-/// the last block counts the lowest of their last ones.
+/// Several connections to one chain that must agree: on blocks by their number, on logs, and on contracts' code. The last
+/// block is the lowest of their last ones.
 ///
-/// One that lies, or is on another branch, makes reading fail with [`RpcError::Disagreed`] until they agree again; one
-/// that is down makes it fail with [`RpcError::Transport`]. What is sent goes to all of them, and is sent if one took it.
+/// If one lies, or is on another branch, reading fails with [`RpcError::Disagreed`] until they agree again; if one is down,
+/// it fails with [`RpcError::Transport`]. Transactions go to all of them, and count as sent if one accepts.
 ///
 /// ```
 /// use lazai_settle::ledger::evm::{Endpoints, HttpRpc};
@@ -33,7 +33,7 @@ impl<R: Rpc> Endpoints<R> {
         if answers.is_empty() { Err(nobody()) } else { Ok(answers) }
     }
 
-    /// What all say, as far as `part` of it goes.
+    /// The answer of all connections, if they agree in `part` of it.
     fn agreed(&self, method: &str, params: &Value, part: fn(&Value) -> Value) -> Result<Value, RpcError> {
         let mut answers = self.all(method, params)?.into_iter();
         let first = answers.next().ok_or_else(nobody)?;
@@ -43,7 +43,7 @@ impl<R: Rpc> Endpoints<R> {
         }
     }
 
-    /// What the first says that can be reached.
+    /// The answer of the first connection that can be reached.
     fn first(&self, method: &str, params: &Value) -> Result<Value, RpcError> {
         let mut last = nobody();
         for rpc in &self.0 {
@@ -79,7 +79,7 @@ fn nobody() -> RpcError {
     RpcError::Transport { reason: "no endpoint is given".into() }
 }
 
-/// Of a log, what says which it is; the rest of it is added by providers as they like.
+/// The fields that identify a log; providers add others as they like.
 fn logs(answer: &Value) -> Value {
     let kept = ["address", "topics", "data", "blockHash", "transactionHash", "logIndex"];
     let one = |log: &Value| kept.iter().map(|key| log[*key].clone()).collect::<Value>();

@@ -1,4 +1,4 @@
-//! What became of a transaction, shown by the block that decided it: a provider's word alone has nothing signed a second time.
+//! The outcome of a transaction, shown by the block that decided it: on a provider's word alone, nothing is signed again.
 
 use alloy_primitives::{Address as EvmAddress, B256, U64};
 use serde_json::{Value, json};
@@ -8,11 +8,11 @@ use super::witness;
 use crate::ledger::LedgerError;
 
 impl Node {
-    /// The transaction that used an account's nonce after block `since`, as deep in the chain as `depth`; nothing if none did,
+    /// The transaction that used an account's nonce after block `since`, at least `depth` blocks deep; `None` if none did,
     /// or not as deep.
     ///
     /// # Errors
-    /// [`LedgerError`]: the node says that it was used and does not show by what.
+    /// [`LedgerError`]: the node says that it was used, but does not show by which transaction.
     pub fn used(&self, account: EvmAddress, nonce: u64, since: u64, depth: u64) -> Result<Option<B256>, LedgerError> {
         let used_by = |block: u64| self.nonce_at(account, block).map(|next| next.map(|next| next > nonce));
         let Some(last) = self.latest()?.number.to::<u64>().checked_sub(depth) else { return Ok(None) };
@@ -58,7 +58,7 @@ impl Node {
         Err(LedgerError::Untrue { block: after, reason })
     }
 
-    /// Whether a transaction that is said to have failed in a block did; nothing if the block is gone.
+    /// Checks that a transaction reported as failed in a block did fail; `None` if the block is gone.
     ///
     /// # Errors
     /// [`LedgerError`]: the block's receipts say otherwise.

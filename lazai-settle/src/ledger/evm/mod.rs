@@ -2,14 +2,14 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`abi`] | the contracts' interfaces, out of the committed artifacts |
-//! | `deploy` | where a market's contracts are, and how they come there |
-//! | [`encode`] | what is asked of the market, as calls |
+//! | [`abi`] | the contracts' interfaces, from the committed artifacts |
+//! | `deploy` | the addresses of a market's contracts, and their deployment |
+//! | [`encode`] | market transactions as calls |
 //! | `decode`, `reader` | the read model: a [`Market`] rebuilt from logs, block by block, with a way back |
-//! | `orders`, `send` | from a wish to a place deep in the chain: nonces, fees, lost transactions, keys |
-//! | `fate` | what became of a transaction, shown by the block that decided it |
+//! | `orders`, `send` | transactions from preparation to confirmation: nonces, fees, lost transactions, keys |
+//! | `fate` | the outcome of a transaction, shown by the block that decided it |
 //! | `rpc`, `endpoints` | the chain's node, or several that must agree |
-//! | `witness` | what they say, held to hashes |
+//! | `witness` | checks of their answers against hashes |
 //!
 //! ```no_run
 //! # use lazai_settle::ledger::evm::{Deployment, EvmLedger, HttpRpc, Pace};
@@ -21,16 +21,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! **What is read** is held to hashes: a header must hash to what it is told as, logs must come to the receipts' root in
-//! it ([`Trust`]). It is worked out a second time by the market's own rules: contracts that log something else are a
-//! [`LedgerError::Diverged`]. [`Ledger::market`] is the state as deep in the chain as the ledger was told to wait for;
-//! [`Ledger::head`] and [`Ledger::notices`] follow the last block, and take back what a reorganisation takes back.
+//! **Reads** are checked against hashes: a header must hash to its claimed hash, logs must hash to the receipts' root in it
+//! ([`Trust`]). The market's own rules then work out each action a second time: contracts that log something else are a
+//! [`LedgerError::Diverged`]. [`Ledger::market`] is the state with enough confirmations; [`Ledger::head`] and
+//! [`Ledger::notices`] follow the last block, and undo what a reorganisation takes back.
 //!
-//! **What is sent** carries its key at the end of the call's data, where any reader of the chain finds it, and is on
-//! disk before the node gets it: one key of a sender is applied once, whatever gets lost, and whoever is killed when.
+//! **Writes** carry their key at the end of the call's data, where any reader of the chain finds it, and are on disk before
+//! the node gets them: one key of a sender is applied once, whatever gets lost, and whenever a process is killed.
 //!
-//! Money comes from wallets: stakes, bonds and settled revenue are paid with coins, a deposit as far as the balance in
-//! the market falls short; what a token earned is paid out. Gas is the sender's.
+//! Money comes from wallets: stakes, bonds and settled revenue are paid with coins, and so is the part of a deposit that
+//! the balance in the market does not cover; earnings of tokens are paid out to wallets. The sender pays the gas.
 
 pub mod abi;
 mod decode;
@@ -73,27 +73,28 @@ use crate::notice::{Action, Cursor, Entry, Notice};
 use crate::session::Voucher;
 
 sol! {
-    /// What of ERC-20 is needed here.
+    /// The part of ERC-20 that is used here.
     interface IERC20 {
         function approve(address spender, uint256 amount) external returns (bool);
     }
 }
 
-/// How the chain is followed and waited for.
+/// Timing and trust in following a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
-    /// Blocks that must be on top of one before it counts, at most 64: what a reorganisation may take back does not.
+    /// Blocks that must be on top of one before it counts, at most 64: blocks that a reorganisation may take back do not
+    /// count.
     pub depth: u64,
     /// Time between two looks at the chain.
     pub poll: Duration,
     /// Looks without the transaction in a block before it is sent again.
     pub resend_after: u32,
-    /// Looks before a call gives up waiting. (The transaction goes on; asking again waits on.)
+    /// Looks before a call gives up waiting. (The transaction goes on; the same call again goes on waiting.)
     pub patience: u32,
-    /// Whose word counts for what is on the chain.
+    /// The authority on the chain's content.
     pub trust: Trust,
-    /// The most that is added to the base fee for a block's maker, in wei for each unit of gas. What is usual is the provider's
-    /// word: this bounds what a false word costs.
+    /// The highest tip added to the base fee, in wei per unit of gas. The provider names the usual tip: this bounds the
+    /// cost of a false one.
     pub max_tip_wei: u128,
 }
 
@@ -131,7 +132,7 @@ struct Inner {
     keys: Turns<(Address, Digest)>,
 }
 
-/// Whose turn it is, for each of many.
+/// A lock per key.
 struct Turns<K>(Mutex<BTreeMap<K, Arc<async_lock::Mutex<()>>>>);
 
 impl<K> Default for Turns<K> {
@@ -144,7 +145,7 @@ impl<K: Ord> Turns<K> {
     async fn take(&self, whose: K) -> async_lock::MutexGuardArc<()> {
         let turn = {
             let mut turns = lock(&self.0);
-            // What nobody waits for any more is not kept.
+            // Drops locks that nobody waits for.
             turns.retain(|_, turn| Arc::strong_count(turn) > 1);
             Arc::clone(turns.entry(whose).or_default())
         };
@@ -152,7 +153,7 @@ impl<K: Ord> Turns<K> {
     }
 }
 
-/// What was read last, so that nobody waits for the node to see it.
+/// The state read last, so that callers do not wait for the node.
 #[derive(Clone)]
 struct View {
     head: Arc<State>,
@@ -166,12 +167,12 @@ struct View {
     keeping: Keeping,
 }
 
-/// How a chain's clock keeps pace with this process's, in seconds: who tells of its blocks ever later keeps it blind with blocks
-/// that are new.
+/// Compares the chain's clock with this process's, in seconds: a provider that delays every block could otherwise hide the
+/// present behind blocks that are new.
 #[derive(Debug, Clone, Copy)]
 struct Keeping {
     since: Instant,
-    /// By how much a block's time was ahead of the time since then, at best: of blocks that are deep, for others may be undone, and
+    /// The largest lead of a block's time over the time since `since`. Only deep blocks count: others may be undone, and
     /// their time with them.
     best: u64,
 }
@@ -185,7 +186,7 @@ impl Keeping {
         self.best = self.best.max(time_s.saturating_sub(self.since.elapsed().as_secs()));
     }
 
-    /// How far the chain has fallen behind where it was at best.
+    /// The delay of the chain against its best timing so far.
     fn behind(&self, time_s: u64) -> Duration {
         let now = self.best.saturating_add(self.since.elapsed().as_secs());
         Duration::from_secs(now.saturating_sub(time_s))
@@ -193,13 +194,13 @@ impl Keeping {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What a panic left is whole: state is replaced, never half changed.
+    // A panic leaves whole state: it is replaced, never half changed.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl EvmLedger {
-    /// Opens a market on a chain and reads it up to the last block. What is under way is kept in `outbox`, a folder of
-    /// this process's own; without one, a transaction that was sent just before the process died may be sent twice.
+    /// Opens a market on a chain and reads it up to the last block. Pending transactions are kept in `outbox`, a folder of
+    /// this process's own; without one, a transaction sent just before the process died may be sent twice.
     ///
     /// # Errors
     /// [`LedgerError`]: the node cannot be reached, or does not have this market.
@@ -261,13 +262,13 @@ impl EvmLedger {
         Ok(Deployment { chain_id, first_block, contracts })
     }
 
-    /// Where the market is.
+    /// The market's deployment on the chain.
     #[must_use]
     pub fn deployment(&self) -> &Deployment {
         &self.0.deployment
     }
 
-    /// How the market began, as its contracts say: without voters, who hold a token.
+    /// The market's genesis, as its contracts say: without voters, since those hold a token.
     #[must_use]
     pub fn genesis(&self) -> &Genesis {
         &self.0.genesis
@@ -287,7 +288,7 @@ impl EvmLedger {
         last(self.order(signer, key, Order::Deposit { asset, amount }).await?)
     }
 
-    /// Pays a part of the sender's balance in the market out to her wallet.
+    /// Pays a part of the sender's balance in the market out to the sender's wallet.
     ///
     /// # Errors
     /// [`LedgerError`].
@@ -301,7 +302,7 @@ impl EvmLedger {
         last(self.order(signer, key, Order::Withdraw { asset, amount }).await?)
     }
 
-    /// Lets the settlement take an ERC-20 from the sender's wallet, when she deposits it.
+    /// Allows the settlement contract to take an ERC-20 from the sender's wallet, for a deposit.
     ///
     /// # Errors
     /// [`LedgerError`].
@@ -312,17 +313,17 @@ impl EvmLedger {
     /// Coins in an account's wallet, in base units.
     ///
     /// # Errors
-    /// What the node says; [`MarketError::Money`] beyond 2^128 - 1.
+    /// The node's error; [`MarketError::Money`] beyond 2^128 - 1.
     pub async fn wallet(&self, account: Address) -> Result<Amount, LedgerError> {
         let inner = Arc::clone(&self.0);
         let coins = blocking::unblock(move || inner.node.coins(evm(account))).await?;
         Ok(abi::amount(coins).map_err(MarketError::from)?)
     }
 
-    /// What a transaction's gas was, in units; `None` if it is in no block.
+    /// The gas that a transaction used, in units; `None` if it is in no block.
     ///
     /// # Errors
-    /// What the node says.
+    /// The node's error.
     pub async fn gas_used(&self, transaction: Digest) -> Result<Option<u64>, LedgerError> {
         let inner = Arc::clone(&self.0);
         let hash = B256::from(*transaction.as_bytes());
@@ -346,7 +347,7 @@ impl View {
         }
     }
 
-    /// As it is now; what was seen before is not seen anew.
+    /// Takes over the reader's present state; times of blocks seen before stay.
     fn update(&mut self, reader: &Reader, depth: u64) {
         let before = (self.tip, self.seen, self.keeping);
         *self = Self::of(reader, depth);

@@ -1,8 +1,8 @@
-//! What somebody wants done, from the wish to a place deep in the chain.
+//! Transaction lifecycle: prepare, sign, broadcast, resend, confirm.
 
 use super::*;
 
-/// What somebody wants done.
+/// An order: a transaction, or a movement of money, that a caller wants confirmed.
 #[derive(Clone)]
 #[allow(clippy::large_enum_variant, reason = "orders are rare and short-lived")]
 pub(super) enum Order {
@@ -13,14 +13,14 @@ pub(super) enum Order {
     Approve { asset: Asset },
 }
 
-/// What is next for an order.
+/// The next step of an order.
 #[allow(clippy::large_enum_variant, reason = "short-lived")]
 pub(super) enum Step {
     Sign(Unsigned, Option<Sent>),
     /// It is under way.
     Wait,
     Done(Vec<Entry>),
-    /// Something on the way to it is done, or what was sent can never be applied any more.
+    /// A step towards it is done, or the sent transaction can never be applied any more.
     Again,
 }
 
@@ -56,7 +56,7 @@ impl EvmLedger {
         }
     }
 
-    /// Signs a transaction, and gives it to the node once it is on disk.
+    /// Signs a transaction, and sends it to the node once it is on disk.
     async fn send(
         &self,
         signer: &dyn Signer,
@@ -96,7 +96,7 @@ impl Inner {
         lock(&self.view).clone()
     }
 
-    /// Reads what is new, and lets `look` see it.
+    /// Reads new blocks, and calls `look`.
     pub(super) fn synced<T>(&self, look: impl FnOnce(&Reader) -> T) -> Result<T, LedgerError> {
         let mut reader = lock(&self.reader);
         reader.sync(&self.node)?;
@@ -104,7 +104,7 @@ impl Inner {
         Ok(look(&reader))
     }
 
-    /// How an order begins: it is in the chain already, or under way, or it is to be signed.
+    /// The first step of an order: it is in the chain already, or under way, or to be signed.
     fn begin(&self, sender: Address, key: Digest, order: &Order) -> Result<Step, LedgerError> {
         let found = self.found(sender, key, order)?;
         match self.outbox.get(sender, key) {
@@ -114,7 +114,7 @@ impl Inner {
         }
     }
 
-    /// Gives what was sent to the node, and what of the account has lower nonces: or it waits for ever.
+    /// Sends a transaction to the node, with those of the account that have lower nonces: otherwise it waits for ever.
     fn broadcast(&self, sent: &Sent) -> Result<(), LedgerError> {
         let own = self.outbox.of(sent.sender);
         own.iter().filter(|other| other.nonce <= sent.nonce).try_for_each(|other| broadcast(&self.node, other))
@@ -172,8 +172,8 @@ impl Inner {
         })
     }
 
-    /// What the contracts refuse, the market's rules refuse too, and say more precisely why. What they say of money is
-    /// left out: on chain it comes from wallets.
+    /// Replaces a contract's refusal by the market's, which is more precise. The market's errors about money are left out:
+    /// on chain, money comes from wallets.
     fn in_our_words(&self, view: &View, sender: Address, order: &Order, error: LedgerError) -> LedgerError {
         let (LedgerError::Reverted { .. }, Order::Transaction(transaction)) = (&error, order) else { return error };
         let mut market = Market::clone(&view.head.market).checking_signatures();
@@ -183,7 +183,7 @@ impl Inner {
         }
     }
 
-    /// Waits until what was sent is as deep in the chain as is wanted.
+    /// Waits until the sent transaction has enough confirmations.
     fn wait(
         &self,
         sender: Address,
@@ -296,12 +296,12 @@ impl Inner {
 }
 
 impl Order {
-    /// Whether an entry may be what became of this.
+    /// Tells whether an entry may be the result of this order.
     fn is(&self, action: &Action) -> bool {
         let kind = |t: &Transaction| std::mem::discriminant(t);
         use Transaction::{OpenSession, TopUp, Transfer};
         match (self, action) {
-            // Whose money moves by what is all logged.
+            // The logs of these name every party, so they are compared whole.
             (
                 Self::Transaction(wanted @ (OpenSession { .. } | TopUp { .. } | Transfer { .. })),
                 Action::Transaction(done),
@@ -332,7 +332,7 @@ pub(super) fn mined(node: &Node, raw: Bytes, hash: B256, pace: Pace) -> Result<(
     Err(LedgerError::Unconfirmed { transaction: abi::digest(hash), waited_s })
 }
 
-/// The entry that an order is for: what else its transaction did, such as bringing the money in, comes before or after.
+/// The entry that an order is for. Other effects of its transaction, such as bringing the money in, come before or after.
 pub(super) fn last(entries: Vec<Entry>) -> Result<Entry, LedgerError> {
     let own = entries.iter().rposition(|e| matches!(e.action, Action::Transaction(_)));
     let place = own.or(entries.len().checked_sub(1));

@@ -19,13 +19,13 @@ use crate::merkle;
 use crate::notice::{Action, Chain, Cursor, Entry, Notice, Origin, Position};
 use crate::quorum::ValidatorSet;
 
-/// Blocks that can be undone one by one. What is deeper is read anew from the start.
+/// Blocks that can be undone one by one. A deeper change means reading anew from the start.
 pub(super) const KEPT_BLOCKS: u64 = 128;
 /// Blocks whose logs are asked for at once, where they are too deep to be undone.
 const SPAN: u64 = 2_000;
-/// Blocks that were undone and are remembered, so that followers can be told what was in them.
+/// Undone blocks that are kept, so that followers can be told their entries.
 const UNDONE_BLOCKS: usize = 512;
-/// How often reading begins anew because the chain changed meanwhile.
+/// The number of tries to read again when the chain changes meanwhile.
 const TRIES: u32 = 16;
 
 /// A block that was read.
@@ -34,7 +34,7 @@ struct Block {
     hash: B256,
     parent: B256,
     time_s: u64,
-    /// How long the log was before it.
+    /// The length of the log before this block.
     first: usize,
     state: Arc<State>,
 }
@@ -56,12 +56,12 @@ pub(super) struct Reader {
     pub deployment: Deployment,
     pub genesis: Genesis,
     watched: Vec<EvmAddress>,
-    /// Where the market is before the first of `blocks`.
+    /// The market before the first of `blocks`.
     base: (Position, u64, Arc<State>),
     blocks: VecDeque<Block>,
     log: Vec<Entry>,
     leaves: Vec<Digest>,
-    /// The entries of the transaction that somebody sent under a key.
+    /// The entries of the transaction that a sender sent under a key.
     keys: BTreeMap<(Address, Digest), std::ops::Range<usize>>,
     undone: VecDeque<Undone>,
 }
@@ -116,7 +116,7 @@ impl Reader {
         self.blocks.back().map_or(&self.base.2, |b| &b.state)
     }
 
-    /// The state so many blocks below the tip, and how long the log was there.
+    /// The state `depth` blocks below the tip, and the length of the log there.
     pub fn at_depth(&self, depth: u64) -> (&Arc<State>, usize) {
         let height = self.tip().height.saturating_sub(depth);
         let above = self.blocks.iter().position(|b| b.number > height);
@@ -125,7 +125,7 @@ impl Reader {
         (last.map_or(&self.base.2, |b| &b.state), entries)
     }
 
-    /// The time of the block so many below the tip.
+    /// The time of the block `depth` blocks below the tip.
     pub fn time_at_depth(&self, depth: u64) -> u64 {
         let height = self.tip().height.saturating_sub(depth);
         let block = self.blocks.iter().rev().find(|block| block.number <= height);
@@ -140,12 +140,12 @@ impl Reader {
         &self.leaves
     }
 
-    /// The entries of the transaction that somebody sent under a key.
+    /// The entries of the transaction that a sender sent under a key.
     pub fn of_key(&self, sender: Address, key: Digest) -> Option<&[Entry]> {
         self.keys.get(&(sender, key)).map(|range| &self.log[range.clone()])
     }
 
-    /// Reads what is new, and undoes what no longer holds.
+    /// Reads new blocks, and undoes those that no longer hold.
     pub fn sync(&mut self, node: &Node) -> Result<(), LedgerError> {
         for _ in 0..TRIES {
             let head = node.latest()?;
@@ -291,7 +291,7 @@ impl Reader {
         Ok(true)
     }
 
-    /// What changed since a follower was done.
+    /// The changes since a follower's cursor.
     pub fn notices(&self, node: &Node, since: &Cursor) -> Result<Vec<Notice>, LedgerError> {
         let tip = self.tip();
         let mut common = Position { height: 0, hash: Digest::ZERO };
@@ -313,7 +313,7 @@ impl Reader {
         })
     }
 
-    /// Whether a block is on the chain, as far as it was read.
+    /// Tells whether a block is on the chain, as far as it was read.
     fn holds(&self, node: &Node, position: Position) -> Result<bool, LedgerError> {
         if position.height > self.tip().height {
             return Ok(false);
@@ -348,7 +348,7 @@ pub(super) fn block_of(entry: &Entry) -> u64 {
 
 fn entry(index: usize, draft: Draft, header: &Header, transaction: &ChainTransaction, key: Option<Digest>) -> Entry {
     let Draft { sender, action, events, log_index } = draft;
-    // A key is its sender's: for what others did in the same transaction it says nothing.
+    // A key belongs to its sender: it says nothing of others' actions in the same transaction.
     let key = key.filter(|_| matches!(action, Action::Transaction(_) | Action::Crossed(_)));
     let origin = Origin::Chain {
         block: header.number.to(),
@@ -362,7 +362,7 @@ fn entry(index: usize, draft: Draft, header: &Header, transaction: &ChainTransac
 
 type First = (crate::governance::Params, Vec<Asset>);
 
-/// What the constructors were given: parameters and assets, and the first validators.
+/// The constructors' arguments: parameters and assets, and the first validators.
 fn beginning(node: &Node, deployment: &Deployment) -> Result<(Option<First>, ValidatorSet), LedgerError> {
     let head: u64 = node.latest()?.number.to();
     let (parameters, quorum) = (evm(deployment.contracts.parameters), evm(deployment.contracts.quorum));

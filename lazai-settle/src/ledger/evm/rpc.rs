@@ -1,4 +1,4 @@
-//! A chain's node, over JSON-RPC: what is asked of it, in types.
+//! A chain's node, over JSON-RPC, with typed calls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +17,9 @@ use crate::ledger::LedgerError;
 
 /// Largest answer that is read: 64 MiB.
 const MAX_ANSWER_BYTES: u64 = 64 << 20;
-/// How long one call may take.
+/// The time limit of one call.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// How often a call is tried that did not get through.
+/// The number of tries for a call that does not get through.
 const TRIES: u32 = 4;
 
 /// Why a call got no result.
@@ -31,15 +31,15 @@ pub enum RpcError {
     Answered {
         /// The error's code.
         code: i64,
-        /// What the node says.
+        /// The node's message.
         message: String,
-        /// What a contract reverted with.
+        /// The data that a contract reverted with.
         data: Option<Bytes>,
     },
     /// Two of several providers say different things: one lies, or they are on different branches for now.
     #[error("{method}: providers {first} and {second} do not agree")]
     Disagreed {
-        /// What was asked.
+        /// The method.
         method: String,
         /// One of them, in the order in which they were given, from 0.
         first: usize,
@@ -49,7 +49,7 @@ pub enum RpcError {
     /// The node was not reached, or answered something else than JSON-RPC.
     #[error("{reason}")]
     Transport {
-        /// What went wrong.
+        /// The reason.
         reason: String,
     },
 }
@@ -58,7 +58,7 @@ pub enum RpcError {
 ///
 /// Ours is [`HttpRpc`]; a node that embeds this library may answer itself.
 pub trait Rpc: Send + Sync {
-    /// Asks, and gives what stands under `result`.
+    /// Asks, and returns the field `result`.
     ///
     /// # Errors
     /// [`RpcError`].
@@ -80,13 +80,13 @@ impl<R: Rpc + ?Sized> Rpc for Box<R> {
     }
 }
 
-/// Whose word counts for what is on the chain.
+/// The authority on the chain's content.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trust {
-    /// Headers are hashed, and logs and transactions are held to the roots in them, as Ethereum defines all of it. What is
-    /// left to believe: which of all possible blocks the chain has, and of blocks too deep to be undone, that none with
-    /// logs is kept back. [`Endpoints`](super::Endpoints) asks several.
+    /// Headers are hashed, and logs and transactions are checked against the roots in them, as Ethereum defines it. Still
+    /// believed: which of all possible blocks the chain has and, for blocks too deep to be undone, that none with logs is
+    /// kept back. [`Endpoints`](super::Endpoints) asks several providers.
     #[default]
     Hashes,
     /// The provider's: for chains whose headers, receipts or transactions have fields of their own.
@@ -161,7 +161,7 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// Whether one of these contracts may have logged something in it.
+    /// Tells whether one of these contracts may have logged something in this block.
     pub fn may_have_logs_of(&self, contracts: &[EvmAddress]) -> bool {
         self.logs_bloom
             .is_none_or(|bloom| contracts.iter().any(|c| bloom.contains_input(BloomInput::Raw(c.as_slice()))))
@@ -178,8 +178,8 @@ pub(super) struct ChainTransaction {
 }
 
 impl ChainTransaction {
-    /// Its call, if it is one of this contract's own. Of what others are called with, nothing was carried out here, so no gas
-    /// bounds what it costs to read.
+    /// Its call, if it is one of this contract's own. Calls of other contracts were not executed here: no gas bounds the
+    /// cost of reading them.
     pub fn called<C: SolCall>(&self, contract: Address) -> Option<C> {
         let own = self.to == Some(evm(contract));
         if own { C::abi_decode(&self.input).ok() } else { None }
@@ -207,13 +207,13 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// What of it is in a receipt; nothing if it cannot be in one.
+    /// The fields of it that are in a receipt; `None` if it cannot be in one.
     pub fn plain(&self) -> Option<alloy_primitives::Log> {
         alloy_primitives::Log::new(self.address, self.topics.clone(), self.data.clone())
     }
 }
 
-/// What became of a transaction.
+/// The outcome of a transaction.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Receipt {
@@ -226,7 +226,7 @@ pub(super) struct Receipt {
 /// A block that has logs of the contracts that are watched, with these.
 pub(super) type Logged = (Header, Vec<Log>);
 
-/// A node, with what is asked of it.
+/// A node, with its typed calls.
 #[derive(Clone)]
 pub(super) struct Node {
     rpc: Arc<dyn Rpc>,
@@ -244,7 +244,7 @@ impl Node {
         self.rpc.pause(time);
     }
 
-    /// Asks; tries again what did not get through, since all of these calls may be repeated.
+    /// Asks; repeats a call that did not get through, since all of these calls may be repeated.
     pub fn ask(&self, method: &str, params: &Value) -> Result<Value, RpcError> {
         let mut wait = Duration::from_millis(100);
         for _ in 1..TRIES {
@@ -311,13 +311,13 @@ impl Node {
         }
     }
 
-    /// What the node tells of a block's transactions, or nothing if it is gone.
+    /// The node's answer about a block's transactions; `None` if the block is gone.
     pub(super) fn told_transactions(&self, header: &Header) -> Result<Option<Value>, LedgerError> {
         let full: Option<Full> = self.get("eth_getBlockByHash", &json!([header.hash, true]))?;
         Ok(full.map(|full| full.transactions))
     }
 
-    /// What does not hold of a block: nothing if it was undone meanwhile, else a lie.
+    /// Handles a failed check of a block: `None` if the block was undone meanwhile, else an error.
     pub(super) fn undone_or_untrue<T>(&self, header: &Header, reason: String) -> Result<Option<T>, LedgerError> {
         let block = header.number.to();
         let same = self.header(block)?.is_some_and(|now| now.hash == header.hash);
@@ -392,12 +392,12 @@ impl Node {
         serde_json::from_value(answer).map_err(|e| RpcError::Transport { reason: e.to_string() })
     }
 
-    /// The next nonce of an account: `latest` counts what is in blocks, `pending` also what waits.
+    /// The next nonce of an account: `latest` counts transactions in blocks, `pending` also those that wait.
     pub fn nonce(&self, account: EvmAddress, tag: &str) -> Result<u64, LedgerError> {
         self.get::<U64>("eth_getTransactionCount", &json!([account, tag])).map(|nonce| nonce.to())
     }
 
-    /// What a sender should add for the block's maker, by the provider's word; a gwei where it does not know.
+    /// The tip for the block's maker that the provider suggests; one gwei if it does not know.
     pub fn tip(&self) -> Result<u128, LedgerError> {
         match self.ask("eth_maxPriorityFeePerGas", &json!([])) {
             Ok(value) => {
@@ -439,8 +439,8 @@ mod tests {
     use super::super::abi::Settlement;
     use super::*;
 
-    /// A stranger's contract can be called with anything, and call the market with something else: what was carried out there is
-    /// not what the transaction's data says.
+    /// Anyone can call a stranger's contract with any data, and that contract can call the market with other data: the
+    /// transaction's data does not tell what was executed.
     #[test]
     fn only_calls_of_the_market_itself_are_read() {
         let (market, strangers) = (Address::from_bytes([1; 20]), Address::from_bytes([2; 20]));

@@ -18,7 +18,7 @@ use super::encode::Call;
 use super::rpc::{Node, RpcError, failed};
 use crate::ledger::LedgerError;
 
-/// What follows a key at the end of a call's data. Solidity reads arguments from the front and ignores what follows.
+/// The mark before a key at the end of a call's data. Solidity reads arguments from the front and ignores further bytes.
 const KEY_MARK: &[u8; 8] = b"lazaikey";
 
 /// The data of a call with the key that it is sent under: anyone who reads the chain finds it again.
@@ -37,7 +37,7 @@ pub(super) fn key_of(input: &[u8]) -> Option<Digest> {
 pub(super) struct Unsigned(TxEip1559);
 
 impl Unsigned {
-    /// Prepares a call or, without `to`, a creation. The node tries it out first: what would be refused is not sent.
+    /// Prepares a call or, without `to`, a creation. The node simulates it first: a call that would be refused is not sent.
     pub fn prepare(
         node: &Node,
         chain_id: u64,
@@ -79,7 +79,7 @@ impl Unsigned {
         self
     }
 
-    /// What the signer is asked.
+    /// The request to the signer.
     pub fn request(&self) -> SigningRequest {
         let encoded = self.0.encoded_for_signing();
         SigningRequest {
@@ -111,7 +111,7 @@ impl Unsigned {
     }
 }
 
-/// The base fee of the last block, and what is added for the block's maker.
+/// The base fee of the last block, and the tip for the block's maker.
 pub(super) fn fees(node: &Node) -> Result<(u128, u128), LedgerError> {
     let base = node.latest()?.base_fee_per_gas.unwrap_or_default();
     Ok((u128::try_from(base).unwrap_or(u128::MAX / 4), node.tip()?))
@@ -132,7 +132,7 @@ pub(super) struct Sent {
     pub variants: Vec<(Bytes, B256)>,
 }
 
-/// What was sent and is not deep in the chain yet: on disk before the node gets it.
+/// Transactions that are sent and not confirmed yet: written to disk before the node gets them.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     folder: Option<PathBuf>,
@@ -140,7 +140,7 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// An outbox in a folder; without one, what is under way is forgotten with the process.
+    /// An outbox in a folder; without one, pending transactions are forgotten with the process.
     pub fn open(folder: Option<&Path>) -> Result<Self, LedgerError> {
         let outbox = Self { folder: folder.map(Into::into), sent: Mutex::default() };
         let Some(folder) = folder else { return Ok(outbox) };
@@ -173,7 +173,7 @@ impl Outbox {
         self.lock().get(&(sender, key)).cloned()
     }
 
-    /// Everything of somebody's that is under way.
+    /// All pending transactions of an account.
     pub fn of(&self, sender: Address) -> Vec<Sent> {
         let mut own: Vec<_> = self.lock().values().filter(|sent| sent.sender == sender).cloned().collect();
         own.sort_by_key(|sent| sent.nonce);
@@ -202,7 +202,7 @@ impl Outbox {
     }
 }
 
-/// Gives a transaction to the node. What the node has already, or has no use for any more, is no error.
+/// Sends a transaction to the node. It is no error if the node has it already, or has no use for it any more.
 pub(super) fn broadcast(node: &Node, sent: &Sent) -> Result<(), LedgerError> {
     let Some((raw, _)) = sent.variants.last() else { return Ok(()) };
     match node.send(raw) {
@@ -215,7 +215,7 @@ pub(super) fn broadcast(node: &Node, sent: &Sent) -> Result<(), LedgerError> {
             }
             Err(LedgerError::Rpc { method: "eth_sendRawTransaction".into(), reason: message })
         }
-        // It may have got through: whoever waits for it will see, or send it again.
+        // It may have got through: the waiting caller will see it, or send it again.
         Err(error @ (RpcError::Transport { .. } | RpcError::Disagreed { .. })) => {
             tracing::debug!(%error, "not known whether it was sent");
             Ok(())

@@ -1,8 +1,8 @@
-//! What a provider says of a chain, held to hashes: a header to its own, logs and transactions to the roots in it.
+//! Checks a provider's data against hashes: a header against its own, logs and transactions against the roots in it.
 //!
-//! A header binds its parent, its bloom and the roots over its transactions and their receipts, so whoever knows a block's
-//! hash cannot be told of logs that are not in it, nor of fewer, nor of other calls. Which hash is the chain's is another question: no proof
-//! of consensus is checked. [`Endpoints`](super::Endpoints) asks several providers, and takes what all of them say.
+//! A header binds its parent, its bloom and the roots over its transactions and their receipts. Given a block's hash, a
+//! provider cannot add logs, leave some out, or report other calls. Which hash is the chain's is another question: no proof
+//! of consensus is checked. [`Endpoints`](super::Endpoints) asks several providers, and accepts only what all of them say.
 
 use alloy_consensus::proofs::{calculate_transaction_root, ordered_trie_root_with_encoder};
 use alloy_consensus::{Eip658Value, Receipt, ReceiptWithBloom, Transaction as _, TxEnvelope};
@@ -27,10 +27,10 @@ struct TransactionReceipt {
     logs: Vec<Log>,
 }
 
-/// Reads a header, and hashes it anew.
+/// Reads a header, and computes its hash anew.
 ///
 /// # Errors
-/// What does not hold. Chains whose headers have fields of their own fail here.
+/// The failed check. Chains whose headers have fields of their own fail here.
 pub(super) fn header(told: Value) -> Result<Header, String> {
     let hash: B256 = serde_json::from_value(told["hash"].clone()).map_err(|e| format!("hash: {e}"))?;
     let full: alloy_consensus::Header = serde_json::from_value(told).map_err(|e| format!("header: {e}"))?;
@@ -60,13 +60,13 @@ fn checked(header: &Header, receipts: Value) -> Result<Vec<TransactionReceipt>, 
     Ok(receipts)
 }
 
-/// The logs of some contracts in a block, out of all of its receipts, in order.
+/// The logs of some contracts in a block, taken from all of its receipts, in order.
 ///
 /// # Errors
-/// What does not hold: the receipts do not come to the header's root.
+/// The failed check: the receipts do not hash to the header's root.
 pub(super) fn logs(header: &Header, receipts: Value, contracts: &[EvmAddress]) -> Result<Vec<Log>, String> {
     let receipts = checked(header, receipts)?;
-    // What a receipt does not bind (where its logs stand) is counted, not taken over.
+    // Positions of logs, which receipts do not bind, are counted here, not taken over.
     let of = |(place, r): (usize, TransactionReceipt)| {
         r.logs.into_iter().map(move |log| (U64::from(place), r.transaction_hash, log))
     };
@@ -85,7 +85,7 @@ pub(super) fn logs(header: &Header, receipts: Value, contracts: &[EvmAddress]) -
 /// The transactions of a block.
 ///
 /// # Errors
-/// What does not hold: they do not come to the header's root.
+/// The failed check: they do not hash to the header's root.
 fn envelopes(header: &Header, told: Value) -> Result<Vec<TxEnvelope>, String> {
     let all: Vec<TxEnvelope> = serde_json::from_value(told).map_err(|e| format!("transactions: {e}"))?;
     let found = calculate_transaction_root(&all);
@@ -95,7 +95,7 @@ fn envelopes(header: &Header, told: Value) -> Result<Vec<TxEnvelope>, String> {
     Ok(all)
 }
 
-/// Its hash, made anew: what comes with it is the provider's word.
+/// A transaction's hash, recomputed: the one that comes with it is only claimed by the provider.
 fn hash_of(transaction: &TxEnvelope) -> B256 {
     keccak256(transaction.encoded_2718())
 }
@@ -107,10 +107,10 @@ fn sender_of(transaction: &TxEnvelope) -> Result<EvmAddress, String> {
     signature.recover(signed).map(evm).map_err(told)
 }
 
-/// The transaction of a block that has this nonce of this account.
+/// The transaction of an account with a nonce in a block.
 ///
 /// # Errors
-/// What does not hold: the transactions do not come to the header's root.
+/// The failed check: the transactions do not hash to the header's root.
 pub(super) fn of_nonce(header: &Header, told: Value, account: EvmAddress, nonce: u64) -> Result<Option<B256>, String> {
     let all = envelopes(header, told)?;
     for transaction in &all {
@@ -121,10 +121,10 @@ pub(super) fn of_nonce(header: &Header, told: Value, account: EvmAddress, nonce:
     Ok(None)
 }
 
-/// Whether a transaction of a block was carried out; nothing if it is not in the block.
+/// Tells whether a transaction of a block succeeded; `None` if it is not in the block.
 ///
 /// # Errors
-/// What does not hold: transactions or receipts do not come to the header's roots.
+/// The failed check: transactions or receipts do not hash to the header's roots.
 pub(super) fn succeeded(header: &Header, told: Value, receipts: Value, hash: B256) -> Result<Option<bool>, String> {
     let place = envelopes(header, told)?.iter().position(|t| hash_of(t) == hash);
     let receipts = checked(header, receipts)?;
@@ -132,10 +132,10 @@ pub(super) fn succeeded(header: &Header, told: Value, receipts: Value, hash: B25
     Ok(receipt.map(|receipt| receipt.status == U64::from(1)))
 }
 
-/// Those transactions of a block that logged these: what they called, and who signed them.
+/// The transactions of a block that made these logs: their calls and signers.
 ///
 /// # Errors
-/// What does not hold: the transactions do not come to the header's root, or a log is told of another one than it is of.
+/// The failed check: the transactions do not hash to the header's root, or a log names another transaction than its own.
 pub(super) fn transactions(header: &Header, logs: &[Log], told: Value) -> Result<Vec<ChainTransaction>, String> {
     let all = envelopes(header, told)?;
     let mut logged = Vec::new();
@@ -163,7 +163,7 @@ fn root(receipts: &[TransactionReceipt]) -> Result<B256, String> {
         let receipt = Receipt { status, cumulative_gas_used: receipt.cumulative_gas_used.to(), logs };
         plain.push((kind, ReceiptWithBloom::from(receipt)));
     }
-    // EIP-2718: the type's byte stands before what is typed.
+    // EIP-2718: the type's byte stands before the typed payload.
     Ok(ordered_trie_root_with_encoder(&plain, |(kind, receipt), out| {
         if *kind != 0 {
             out.push(*kind);

@@ -1,4 +1,4 @@
-//! The columns of a chunk's trace: one Poseidon permutation per row, and what drives it.
+//! The columns of a chunk's trace: one Poseidon permutation per row, and its controls.
 
 use crate::poseidon::WIDTH;
 
@@ -11,7 +11,7 @@ pub(super) const LIMBS: usize = 10;
 /// S-boxes of one permutation: 8 full rounds and 22 partial ones.
 pub(super) const S_BOXES: usize = 8 * WIDTH + 22;
 
-/// What a chunk hands to the next: a run of columns, in this order.
+/// The state that a chunk hands to the next: a run of columns, in this order.
 pub(in crate::plonky2) mod state {
     use super::STACK;
 
@@ -33,7 +33,7 @@ pub(in crate::plonky2) mod state {
     pub(in crate::plonky2) const SIZE: usize = TOKENS + 1;
     /// Number of the contributor.
     pub(in crate::plonky2) const CONTRIBUTOR: usize = SIZE + 1;
-    /// Number of her licence.
+    /// Number of the contributor's licence.
     pub(in crate::plonky2) const LICENCE: usize = CONTRIBUTOR + 1;
     /// Columns of the state.
     pub(in crate::plonky2) const LENGTH: usize = LICENCE + 1;
@@ -55,7 +55,7 @@ pub(in crate::plonky2) mod public {
     pub(in crate::plonky2) const MAX_LENGTH: usize = VOCABULARY + 1;
     /// Number of allowed licences.
     pub(in crate::plonky2) const LICENCES: usize = MAX_LENGTH + 1;
-    /// How many there are.
+    /// Their number.
     pub(in crate::plonky2) const LENGTH: usize = LICENCES + 1;
 }
 
@@ -90,7 +90,7 @@ impl Shape {
     }
 }
 
-/// Where each column stands.
+/// The position of each column.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Columns {
     /// Tokens packed into one element: four of 16 bits, or three of 18.
@@ -117,9 +117,9 @@ pub(super) struct Columns {
     pub(super) length: usize,
     /// Tokens of the record from this row on.
     pub(super) left: usize,
-    /// Which elements hold tokens.
+    /// Flags of the elements that hold tokens.
     pub(super) active: usize,
-    /// How many tokens of the last element are absent, in unary: `packed - 1` columns.
+    /// The number of absent tokens of the last element, in unary: `packed - 1` columns.
     pub(super) spare: usize,
     /// The tokens: `8 * packed` columns.
     pub(super) token: usize,
@@ -129,7 +129,7 @@ pub(super) struct Columns {
     pub(super) borrow: usize,
     /// Inverse that shows a key to be below the field's order.
     pub(super) canonical: usize,
-    /// What is left of the record count while subtrees are joined.
+    /// The rest of the record count while subtrees are joined.
     pub(super) count: usize,
     /// Its lowest bit.
     pub(super) odd: usize,
@@ -139,11 +139,11 @@ pub(super) struct Columns {
     pub(super) row: usize,
     /// Entries of the vocabulary's table: `vocabulary_per_row` columns.
     pub(super) vocabulary: usize,
-    /// How many of them a row holds.
+    /// The number of these entries in a row.
     pub(super) vocabulary_per_row: usize,
-    /// How often each is looked up.
+    /// The number of look-ups of each entry.
     pub(super) vocabulary_uses: usize,
-    /// How often each 16-bit number is: `range_per_row` columns.
+    /// The number of look-ups of each 16-bit number: `range_per_row` columns.
     pub(super) range_uses: usize,
     /// Entries of the 16-bit table in one row.
     pub(super) range_per_row: usize,

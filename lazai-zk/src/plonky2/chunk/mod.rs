@@ -7,7 +7,7 @@
 //! | sort | the next of the sorted keys | over all keys | no two contents are equal |
 //! | merge | two subtrees of equal size | none | their parent |
 //! | bag | the two smallest subtrees | none | their parent, at the end of a contributor |
-//! | close | her root, records, tokens, number, licence | over all contributors | at the end: the dataset's root |
+//! | close | root, records, tokens, number and licence of the contributor | over all contributors | at the end: the dataset's root |
 //!
 //! Tokens and 16-bit limbs are looked up in tables by logarithmic derivatives (U. Haböck, ePrint 2022/1530).
 

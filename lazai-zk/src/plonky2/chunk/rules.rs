@@ -1,4 +1,4 @@
-//! The rules of a chunk's trace: what a row may hold, and what may follow it. No rule exceeds degree three.
+//! The rules of a chunk's trace: the contents of a row, and of the row after it. No rule exceeds degree three.
 
 use super::layout::{Columns, LIMBS, RATE, STACK, public, state};
 use crate::commitment::token_bits;
@@ -27,7 +27,7 @@ pub(super) fn rules<T: Copy, S: Constraints<T>>(s: &mut S, c: &Columns, now: &[T
     tables(s, rows);
 }
 
-/// The row's permutation; gives the first four lanes of its output.
+/// The row's permutation; returns the first four lanes of its output.
 fn permutation<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>) -> [T; 4] {
     let Rows { c, now, .. } = rows;
     let mut lanes: [T; WIDTH] = std::array::from_fn(|i| now[c.input + i]);
@@ -74,7 +74,7 @@ fn kinds<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>) {
         s.when(now[part], not_content);
     }
 
-    // Where a record has ended, another may begin, or a contributor end, or the chunk.
+    // After the end of a record, another record, the end of a contributor, or the end of the chunk may follow.
     let next_pad = padding(s, next);
     let free = s.sum(&[next[c.first], next[c.bag], next[c.close], next_pad]);
     let not_free = s.not(free);
@@ -108,7 +108,7 @@ fn kinds<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>) {
     s.at_last(not_pad_now);
 }
 
-/// The tokens of a record and its length: every row but the last is full, and what is absent is zero.
+/// The tokens of a record and its length: every row but the last is full, and absent tokens are zero.
 fn record<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>) {
     let Rows { c, now, next, public } = rows;
     let active: Vec<T> = (0..RATE).map(|i| now[c.active + i]).collect();
@@ -178,7 +178,7 @@ fn record<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>) {
     s.when(now[c.leaf], difference);
 }
 
-/// What each kind of row absorbs.
+/// The inputs that each kind of row absorbs.
 fn inputs<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>, digest: &[T; 4]) {
     let Rows { c, now, next, .. } = rows;
     let input = |i: usize| now[c.input + i];
@@ -225,7 +225,7 @@ fn inputs<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>, digest: &[T;
     }
 }
 
-/// How often subtrees are joined: `count` is halved while it is even.
+/// The number of joins of subtrees: `count` is halved while it is even.
 fn joins<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>) {
     let Rows { c, now, next, .. } = rows;
     let half = s.add_scaled(now[c.limb + 8], 1 << 16, now[c.limb + 9]);
@@ -305,7 +305,7 @@ fn keys<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>) {
     }
 }
 
-/// One column of the state: on rows of the kinds named it becomes what is given, elsewhere it stays.
+/// One column of the state: on rows of the kinds named it takes the given value, elsewhere it stays.
 fn carry<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>, column: usize, becomes: &[(usize, T)]) {
     let Rows { c, now, next, .. } = rows;
     let before = now[c.state + column];
@@ -320,7 +320,7 @@ fn carry<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>, column: usize
     s.transition(difference);
 }
 
-/// How the state moves from row to row, and its values at both ends.
+/// The transition of the state from row to row, and its values at both ends.
 fn carried<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>, digest: &[T; 4]) {
     let Rows { c, now, next, public } = rows;
     let held = |i: usize| now[c.state + i];
@@ -345,7 +345,7 @@ fn carried<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>, digest: &[T
     carry(s, rows, state::TOKENS, &[(c.leaf, tokens), (c.close, zero)]);
     let [more, less] = [s.add(held(state::SIZE), one), s.sub(held(state::SIZE), one)];
     carry(s, rows, state::SIZE, &[(c.leaf, more), (c.merge, less), (c.bag, less), (c.close, less)]);
-    // Who contributes, and under which licence, changes only where a contributor ends.
+    // Contributor and licence change only at the end of a contributor.
     let stays = s.not(now[c.close]);
     for field in [state::CONTRIBUTOR, state::LICENCE] {
         let difference = s.sub(next[c.state + field], held(field));

@@ -54,7 +54,7 @@ fn filled(packed: usize, vocabulary: u64, leaves: &[Leaf], keys: &[u64]) -> (Tra
     (trace, inputs)
 }
 
-/// Whether every rule holds on every row, and every lookup finds its entry.
+/// Tells whether every rule holds on every row, and every lookup finds its entry.
 fn holds(trace: &Trace, inputs: &[F]) -> bool {
     let c = trace.c;
     let rows = c.rows;
@@ -107,7 +107,7 @@ fn any_changed_cell_is_found() {
     let c = trace.c;
     assert!(holds(&trace, &inputs));
     let free: HashSet<usize> = {
-        // Columns that a kind of row does not use: what stands there means nothing.
+        // Columns that a kind of row does not use: their values mean nothing.
         let counting = [c.count, c.odd, c.limb + 8, c.limb + 9];
         let sorting = (c.limb..c.limb + 8).chain([c.borrow, c.canonical]);
         counting.into_iter().chain(sorting).chain([c.length, c.left]).collect()
@@ -142,7 +142,7 @@ fn any_changed_public_input_is_found() {
     }
 }
 
-/// What a cheating creator would want: a trace built for it breaks a rule.
+/// A trace built for a creator who cheats breaks a rule.
 #[test]
 fn cheating_traces_break_a_rule() {
     let leaves: Vec<_> = (0..20).map(|i| leaf(i, 10 + i as usize, 49_152)).collect();
@@ -178,7 +178,7 @@ fn cheating_traces_break_a_rule() {
     assert!(holds(&trace, &inputs));
     let (trace, inputs) = one(leaves[0].clone(), 10, 3, |_| ());
     assert!(!holds(&trace, &inputs), "licence 3 of 0 to 2");
-    // A contributor's total that is not the sum of her records, and a record that is not counted.
+    // A contributor's total that is not the sum of the records, and a record that is not counted.
     for field in [state::TOKENS, state::RECORDS] {
         let (trace, inputs) = one(leaves[0].clone(), 10, 0, |s| s.0[field] += F::ONE);
         assert!(!holds(&trace, &inputs), "{field}");
@@ -205,7 +205,7 @@ fn one(leaf: Leaf, claimed: usize, licence: u64, change: impl Fn(&mut State)) ->
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
 
-    /// Whatever the records and contributors, the state at the end is what the commitment gives without any circuit.
+    /// For any records and contributors, the state at the end equals the commitment computed without a circuit.
     #[test]
     fn the_root_is_the_native_one(lengths in proptest::collection::vec(1usize..300, 1..60), cut in 0usize..60) {
         let leaves: Vec<_> = lengths.iter().enumerate().map(|(i, &n)| leaf(i as u64, n, 49_152)).collect();

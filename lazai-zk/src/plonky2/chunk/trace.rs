@@ -9,7 +9,7 @@ use crate::commitment::{LEAF_LANES, Leaf, SORTED_START, TABLE_START, pack, token
 use crate::plonky2::F;
 use crate::poseidon::{FULL_ROUNDS_EACH_SIDE, PARTIAL_ROUNDS, ROUND_CONSTANTS, WIDTH};
 
-/// What one chunk hands to the next.
+/// The state that one chunk hands to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::plonky2) struct State(pub(in crate::plonky2) [F; state::LENGTH]);
 
@@ -97,13 +97,13 @@ impl Trace {
         &self.state
     }
 
-    /// Whether a record of so many tokens still fits, with the padding that ends a chunk.
+    /// Tells whether a record of `tokens` tokens still fits, with the padding that ends a chunk.
     pub(in crate::plonky2) fn has_room_for_record(&self, tokens: usize) -> bool {
         let joins = (self.state.get(state::RECORDS) + 1).trailing_zeros() as usize;
         self.has_room(tokens.div_ceil(RATE * self.c.packed) + 2 + joins)
     }
 
-    /// Whether the end of a contributor still fits.
+    /// Tells whether the end of a contributor still fits.
     pub(in crate::plonky2) fn has_room_for_close(&self) -> bool {
         self.has_room(self.state.get(state::SIZE) as usize)
     }
@@ -203,7 +203,7 @@ impl Trace {
         }
     }
 
-    /// Fills the rest with padding and the tables; gives the columns and the state at the end.
+    /// Fills the rest with padding and the tables; returns the columns and the state at the end.
     pub(in crate::plonky2) fn finish(mut self) -> (Vec<PolynomialValues<F>>, State) {
         self.fill();
         let width = self.c.total;
@@ -309,7 +309,7 @@ impl Trace {
         self.state.put(state::STACKED, node);
     }
 
-    /// A new row of a kind (any column beyond the last: padding), with the state; gives where it begins.
+    /// A new row of a kind (any column beyond the last: padding), with the state; returns its beginning.
     fn begin(&mut self, kind: usize) -> usize {
         let at = self.used * self.c.total;
         self.used += 1;
@@ -333,7 +333,7 @@ impl Trace {
         self.put(at + self.c.limb + limb, value);
     }
 
-    /// Fills in the permutation of a row; gives the first four lanes of its output.
+    /// Fills in the permutation of a row; returns the first four lanes of its output.
     fn permute(&mut self, at: usize, input: [F; WIDTH]) -> [F; 4] {
         let c = self.c;
         self.cells[at + c.input..at + c.s_box].copy_from_slice(&input);
@@ -359,7 +359,7 @@ impl Trace {
 }
 
 fn count_use(uses: &mut [u64], cell: F) {
-    // What is in no table has no count; the proof of such a trace fails.
+    // A value that is in no table has no count; the proof of such a trace fails.
     if let Some(count) = uses.get_mut(cell.to_canonical_u64() as usize) {
         *count += 1;
     }

@@ -1,4 +1,4 @@
-//! What a proxy must not forget: how much it spent, which sessions are open, and every receipt.
+//! The persistent state of a proxy: the amount spent, the open sessions, and every receipt.
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
@@ -13,9 +13,9 @@ use super::LoopbackError;
 use crate::consumer::Conversation;
 use crate::node::SignedOffer;
 
-/// A session is left this long before its deadline, in seconds: a reply takes time.
+/// Seconds before its deadline at which a session is left: a reply takes time.
 const MARGIN_S: u64 = 30;
-/// The longest that a node which refuses is left alone, in seconds.
+/// The longest pause for a node that refuses, in seconds.
 const MAX_PAUSE_S: u64 = 3_600;
 
 /// A session that is open.
@@ -28,11 +28,11 @@ pub(super) struct Open {
 }
 
 impl Open {
-    /// Whether it has time and money for another reply.
+    /// Tells whether it has time and money for another reply.
     pub fn can_go_on(&self, now_s: u64) -> bool {
         let offer = &self.conversation.offer.offer;
         let left = self.deposit.checked_sub(self.conversation.owed());
-        // Of a short session, no more than half is left unused.
+        // At most half of a short session is left unused.
         let margin_s = MARGIN_S.min(offer.session_s / 2);
         let pays = left.is_ok_and(|left| offer.step().is_ok_and(|step| left >= step));
         pays && now_s.saturating_add(margin_s) < self.deadline_s
@@ -48,17 +48,17 @@ pub(super) struct Plan {
     pub offer: SignedOffer,
 }
 
-/// A session that is over: until it is taken back, what it did not use is reserved. Older books say more of it.
+/// A session that is over: its unused deposit is reserved until it is taken back. Older books hold more fields.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Over {
     unused: Amount,
 }
 
-/// A node that ends one session after the other.
+/// A node that ends one session after another.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Refusals {
-    /// Since its last reply.
+    /// The number since its last reply.
     in_a_row: u32,
     until_s: u64,
 }
@@ -80,7 +80,7 @@ pub(super) struct Book {
     folder: PathBuf,
     page: Page,
     open: BTreeMap<String, Open>,
-    // Two proxies would each spend what the other does not know of. Unlocked when it is dropped.
+    // Two proxies on one folder would overspend. Unlocked on drop.
     _lock: File,
 }
 
@@ -105,7 +105,7 @@ impl Book {
         self.open.values().try_fold(self.page.spent, |sum, open| sum.checked_add(open.conversation.owed()))
     }
 
-    /// What is spent, or reserved: by sessions that are open, or are over and not taken back, or may be open by now.
+    /// The amount spent or reserved: by sessions that are open, are over and not taken back, or may be open by now.
     pub fn bound(&self) -> Result<Amount, MoneyError> {
         let open = self.open.values().map(|open| open.deposit);
         let over = self.page.over.values().map(|over| over.unused);
@@ -177,7 +177,7 @@ impl Book {
         Some(read::<Open>(&conversation(&self.folder, session)).ok()??.conversation)
     }
 
-    /// Forgets what a session reserved: it is back. Were this not kept, it would be found back again.
+    /// Forgets a session's reservation: it is back. If this is not stored, a later start takes it back again.
     pub fn taken_back(&mut self, session: SessionId) {
         self.page.over.remove(&session);
         if let Err(error) = self.keep_page() {

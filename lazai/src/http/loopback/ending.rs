@@ -1,4 +1,4 @@
-//! How sessions of the proxy end: their rest is taken back as soon as nothing more is paid in them, beside the replies.
+//! Ends the proxy's sessions: takes back their unused deposits as soon as nothing more is paid in them, beside the replies.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -13,14 +13,14 @@ use crate::account::SendError;
 use crate::consumer::{ConsumerError, Conversation, TakeBack};
 use crate::node::SignedRelease;
 
-/// How long a node may take to redeem what it has and release a session.
+/// The time a node gets to redeem its voucher and release a session.
 const HELP: Duration = Duration::from_secs(20);
-/// How often the proxy looks what can be taken back: the shortest dispute window is ten minutes.
+/// The interval of take-backs: the shortest dispute window is ten minutes.
 const LOOK: Duration = Duration::from_secs(60);
 
 impl Inner {
-    /// Has a task take back what ended sessions did not use, for as long as the proxy is there: at once, whenever it is woken,
-    /// and every minute. Without a runtime nothing happens yet; a task that ended with its runtime is begun anew.
+    /// Runs a task that takes back unused deposits of ended sessions, as long as the proxy exists: at once when it is
+    /// woken, and every minute. Does nothing outside a runtime; restarts a task that ended with its runtime.
     pub fn keep_taking_back(self: &Arc<Self>) {
         let Ok(runtime) = Handle::try_current() else { return };
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
@@ -38,7 +38,7 @@ impl Inner {
         }));
     }
 
-    /// Takes back what can be, and leaves the book to replies while the node or the ledger is waited for.
+    /// Takes back what it can, and unlocks the book for replies while it waits for the node or the ledger.
     async fn look(&self, asks_again: bool) {
         let over = {
             let mut book = self.book.lock().await;
@@ -54,7 +54,7 @@ impl Inner {
         }
     }
 
-    /// Takes back what can be before another session is opened: the budget may be good for that one only.
+    /// Takes back what it can before another session is opened: the budget may cover only that one.
     pub async fn take_back(&self, book: &mut Book) {
         for (session, conversation) in over(book) {
             if self.ends(session, conversation, false).await {
@@ -63,8 +63,8 @@ impl Inner {
         }
     }
 
-    /// The next step of a session's end; whether the ledger shows by now that this very session is closed. One at a time: who
-    /// waits here for the same session finds it closed.
+    /// Takes the next step of a session's end. Returns true once the ledger shows this session closed. Runs one at a time:
+    /// a second caller for the same session finds it closed.
     async fn ends(&self, session: SessionId, conversation: Option<Conversation>, asks_again: bool) -> bool {
         let _one = self.ending.lock().await;
         let stepped = self.step(session, conversation, asks_again).await;
@@ -81,8 +81,9 @@ impl Inner {
         false
     }
 
-    /// Together with the node at once; where it does not help, the ledger is asked for the end, and again when that is final.
-    /// While it is not, the node is asked only if `asks_again`: a reply does not wait for it a second time.
+    /// Ends the session at once together with the node. If the node does not help, requests the end from the ledger, and
+    /// ends the session when that is final. Until then the node is asked only if `asks_again`: a reply does not wait for it
+    /// a second time.
     async fn step(
         &self,
         session: SessionId,
@@ -107,7 +108,8 @@ impl Inner {
         Ok(())
     }
 
-    /// The node's release of a session, for which it redeems what it has. The ledger does not wait for a node that is gone.
+    /// The node's release of a session, before which it redeems its voucher. Times out: the ledger is used if the node is
+    /// gone.
     async fn released(&self, conversation: &Conversation) -> Option<SignedRelease> {
         let asking = async {
             let request = self.consumer.talker().leave(conversation).await?;
@@ -124,12 +126,13 @@ impl Inner {
     }
 }
 
-/// Sessions that are over, with what is needed to ask their node for a release.
+/// Sessions that are over, with the conversation, which a request for release needs.
 fn over(book: &Book) -> Vec<(SessionId, Option<Conversation>)> {
     book.over().into_iter().map(|session| (session, book.conversation(session))).collect()
 }
 
-/// Whether a release is not the node's, or of another session, or of another sum than the ledger has: it goes by its own.
+/// Tells whether a release is not the node's, or of another session, or of another sum than the ledger has. The ledger then
+/// ends the session without the node.
 fn is_bad_release(error: &ConsumerError) -> bool {
     matches!(
         error,

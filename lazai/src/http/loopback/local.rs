@@ -1,4 +1,4 @@
-//! What the proxy says to programs of its own machine, and whom it keeps out.
+//! The proxy's API for programs on this machine, and its access checks.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -30,12 +30,12 @@ pub(super) fn router(proxy: &Loopback) -> Router {
         .with_state(proxy.clone())
 }
 
-/// Keeps out what does not come from this machine's own programs.
+/// Refuses requests that are not from programs of this machine.
 async fn guard(State(proxy): State<Loopback>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let host = headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, port)| if port.ends_with(']') { host } else { name });
-    // A page that has its own name point here would send that name.
+    // A page whose own host name resolves to this machine would send that name.
     if !matches!(name, "127.0.0.1" | "localhost" | "[::1]") {
         return ApiError::new(403, "loopback.host", "only requests to this machine by its own name").into_response();
     }
@@ -55,8 +55,8 @@ async fn guard(State(proxy): State<Loopback>, request: Request, next: Next) -> R
     next.run(request).await
 }
 
-/// Whether no page asks, or one that comes from here. Browsers say where a request is from (Fetch metadata, `Origin`);
-/// programs say nothing.
+/// Tells whether a request is from a program, or from a page of this origin. Browsers name the origin of a request (Fetch
+/// metadata, `Origin`); programs do not.
 fn is_of_no_page(headers: &HeaderMap, host: &str) -> bool {
     let said = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"));
     let site = said(HeaderName::from_static("sec-fetch-site"));
@@ -69,7 +69,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
-/// Compares digests, so that how long it takes says nothing of where keys differ.
+/// Compares digests, so that the time taken reveals nothing about where keys differ.
 fn same(one: &[u8], other: &[u8]) -> bool {
     lazai_core::digest::sha256(one) == lazai_core::digest::sha256(other)
 }
@@ -96,7 +96,7 @@ async fn model(State(proxy): State<Loopback>, Path(id): Path<String>) -> Result<
 
 async fn chat(State(proxy): State<Loopback>, body: Bytes) -> Result<Response, ApiError> {
     let mut asked = Asked::parse(&body)?;
-    // Who asks the same again wants another reply, and says so by no number.
+    // A client that repeats a request wants another reply, and does not set a seed.
     if asked.settings.seed.is_none() {
         let random = Digest::random().map_err(|_| LoopbackError::NoRandomness)?;
         asked.settings.seed = random.as_bytes().first_chunk().map(|bytes| u64::from(u32::from_le_bytes(*bytes)));

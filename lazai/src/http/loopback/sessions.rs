@@ -18,7 +18,7 @@ use crate::wire::payment::Served;
 use crate::wire::talk::Model;
 
 impl Inner {
-    /// One reply, and what is paid for it. What the turn leaves is taken back after it, at once.
+    /// Makes and pays one reply. Sessions that end in this turn are taken back right after it.
     pub async fn turn(self: &Arc<Self>, asked: Asked, pieces: Pieces) -> Result<Served, ApiError> {
         self.keep_taking_back();
         let served = self.reply(asked, pieces).await;
@@ -47,7 +47,7 @@ impl Inner {
                     return Ok(Served { receipt, tokens, text, adapter: "claimed".into(), device, checked });
                 }
                 Err(error) if is_over(&error) => {
-                    // Nothing is reserved anew for a node that refuses, but for the first time.
+                    // A node that refuses gets no new session at once, except the first time.
                     book.refused(&asked.model, self.consumer.now_s())?;
                     book.finish(&asked.model)?;
                     if last_try || said {
@@ -73,7 +73,7 @@ impl Inner {
             return Err(ApiError::new(503, "loopback.refused", message));
         }
         self.take_back(book).await;
-        // A plan that was not carried out comes first: under its number, the same session is opened, or found open.
+        // An unfinished plan comes first: under its nonce, the same session is opened, or found open.
         let planned = book.planned(model).cloned();
         let opened = match &planned {
             Some(plan) => self.carry_out(book, model, plan, now_s).await,
@@ -89,8 +89,8 @@ impl Inner {
         }
     }
 
-    /// Opens what is planned; `None` if the ledger refuses it for good. What it reserves counts already; the budget is asked
-    /// again, as it may be another than when it was planned.
+    /// Opens a planned session; `None` if the ledger refuses it for good. Its deposit counts already; the budget is checked
+    /// again, because it may have changed since.
     async fn carry_out(&self, book: &mut Book, model: &str, plan: &Plan, now_s: u64) -> Option<Result<Open, ApiError>> {
         let deposit = plan.deposit;
         if let Err(refused) = self.affords(book, &plan.offer.offer) {
@@ -108,13 +108,13 @@ impl Inner {
                 book.give_up(model);
                 None
             }
-            // Whether it got through is not known: the plan stays.
+            // The outcome is unknown: the plan stays.
             Err(error) => Some(Err(failure(&error.into()))),
         }
     }
 
-    /// Whether an offer is of the budget's asset, not too dear and not for too long, and everything reserved is within the
-    /// budget; gives what is left.
+    /// Checks that an offer is in the budget's asset, within its price and time limits, and that all reservations are
+    /// within the budget. Returns the rest of the budget.
     fn affords(&self, book: &Book, offer: &Offer) -> Result<Amount, ApiError> {
         let refused = |code: &str, message: String| Err(ApiError::new(402, code, message));
         if offer.asset != self.budget.asset {
@@ -136,7 +136,7 @@ impl Inner {
         }
     }
 
-    /// Chooses what a new session is opened under, and keeps it before anything is sent.
+    /// Plans a new session, and stores the plan before anything is sent.
     async fn plan(&self, book: &mut Book, model: &str) -> Result<Plan, ApiError> {
         let models = self.node.models().await.map_err(|e| remote(&e))?;
         let Model { offer, .. } = models.into_iter().find(|m| m.id == model).ok_or_else(|| no_model(model))?;
@@ -155,7 +155,7 @@ impl Inner {
     }
 }
 
-/// Whether the session is over: another may help.
+/// Tells whether the session is over: a new one may help.
 fn is_over(error: &ConsumerError) -> bool {
     match error {
         ConsumerError::Node(error) => matches!(
@@ -171,7 +171,7 @@ pub(super) fn remote(error: &NodeError) -> ApiError {
         "node.moderated" | "node.prompt_too_long" | "request.invalid" => 400,
         "node.busy" | "node.unknown_session" => 503,
         "node.transport" => 502,
-        // Trying again at once would not help, and may cost.
+        // An immediate retry would not help, and may cost.
         _ => 500,
     };
     ApiError::new(status, error.code(), error)

@@ -1,4 +1,4 @@
-//! How many connections each address has.
+//! Counts the connections of each address.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -33,7 +33,7 @@ impl Addresses {
     }
 }
 
-/// What counts as one: an address, or what one household has of IPv6 (RFC 4291: 64 bits name the network).
+/// The counting unit: an IPv4 address, or one household's IPv6 network (RFC 4291: 64 bits name the network).
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) if !v6.is_loopback() => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),

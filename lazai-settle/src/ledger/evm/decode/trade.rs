@@ -32,7 +32,7 @@ impl Reading<'_> {
             }
             T::UsageRecorded(e) => {
                 let (token, metric, amount) = (token_id(e.tokenId)?, digest(e.metricType), small(e.amount)?);
-                // What a session took by its opening belongs to it.
+                // Quota used by a session's opening belongs to that opening.
                 let opening = after.get(1).is_some_and(|(_, seen)| {
                     matches!(seen, Seen::Settlement(S::SessionOpened(o))
                         if o.opening.tokenId == e.tokenId && metric == keccak256(b"inference_sessions"))
@@ -45,7 +45,7 @@ impl Reading<'_> {
             }
             T::ValueTransferred(e) => {
                 let (from, to, value) = (token_id(e.fromTokenId)?, token_id(e.toTokenId)?, small(e.value)?);
-                // Whoever moved it was allowed to: her owner's doing.
+                // The contract allowed the move, so the owner authorised it.
                 let owner = self.state.market.token(from).map_or(Address::ZERO, |t| t.owner);
                 let logged = Event::ValueTransferred { from, to, value };
                 self.apply_logged(owner, Transaction::TransferValue { from, to, value }, &logged)?;
@@ -95,7 +95,7 @@ impl Reading<'_> {
         self.apply_logged(exex, Transaction::Mint { metadata, record_signature }, &logged)
     }
 
-    /// Revenue that somebody gave. (That of a redemption follows from its vouchers.)
+    /// Revenue given outside of sessions. (That of a redemption follows from its vouchers.)
     fn settled(&mut self, e: &DataAnchoringToken::VersionRevenueSettled, next: Option<&Seen>) -> Read<usize> {
         let (class, asset, amount) = (class(e.classId), Asset(ours(e.asset)), amount(e.amount)?);
         let version = (e.version != 0).then_some(VersionNumber(e.version));
@@ -106,7 +106,7 @@ impl Reading<'_> {
             Transaction::SettleRevenue { class, version, asset, amount },
             &Event::RevenueSettled { class, version, asset, amount },
         )?;
-        // Where no share counts, the class's owner has it: the market's rule too.
+        // If no share counts, the revenue goes to the class's owner: the market's rule too.
         Ok(usize::from(matches!(next, Some(Seen::Settlement(S::RevenueCredited(_))))))
     }
 

@@ -1,4 +1,4 @@
-//! Submissions and what validators say of them: logs of `DatasetRegistry` and `ValidatorQuorum`.
+//! Submissions, and validators' verdicts on them: logs of `DatasetRegistry` and `ValidatorQuorum`.
 
 use super::*;
 
@@ -30,7 +30,7 @@ impl Reading<'_> {
             }
             Q::SubmissionRejected(e) => {
                 let submission = submission(e.submission);
-                // What its ExEx refused can still lose its acceptance on chain; here it is refused already.
+                // A submission that its ExEx refused can still lose its acceptance on chain; here it is refused already.
                 let refused = self.state.market.submission(submission).map(|s| &s.status);
                 if !matches!(refused, Some(SubmissionStatus::Refused { .. })) {
                     return self.must_be_expected(&Event::SubmissionRejected { submission });
@@ -134,7 +134,7 @@ impl Reading<'_> {
         challenge.map_or((Address::ZERO, Amount::ZERO), |c| (c.challenger, c.bond))
     }
 
-    /// Where a challenge was decided, its bond is paid before anybody is slashed: back, or to the pool.
+    /// If a challenge was decided, its bond is paid before the slash: back, or to the pool.
     fn put_bond_in_place(&mut self, id: SubmissionId, validator: Address) {
         let open = self.state.market.submission(id).and_then(|s| s.challenges.get(&validator)).is_some_and(|c| c.open);
         if open {
@@ -178,7 +178,7 @@ impl Reading<'_> {
     }
 }
 
-/// What was submitted. A sealed key that is none is read as zeros: its ExEx will refuse it.
+/// Decodes a submission. An invalid sealed key is read as zeros: its ExEx will refuse it.
 fn submitted(d: &DatasetRegistry::Submission, public: &[u8]) -> Read<Submission> {
     let none = SealedKey { encapsulated: Digest::ZERO, ciphertext: [0; 48] };
     let keep = BasisPoints::new(d.keepBps).ok();
@@ -201,7 +201,7 @@ fn submitted(d: &DatasetRegistry::Submission, public: &[u8]) -> Read<Submission>
         sealed_key: SealedKey::from_bytes(&d.sealedKey).unwrap_or(none),
         exex: ours(d.exex),
         lineage,
-        // What is no UTF-8 is no public part: validators will refuse it.
+        // Bytes that are not UTF-8 are not a public part: validators will refuse it.
         public_part: String::from_utf8_lossy(public).into_owned(),
         shares: d.shares.iter().map(share).collect(),
     })
