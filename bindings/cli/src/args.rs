@@ -31,6 +31,8 @@ pub(crate) enum Verb {
     Prepare(Prepare),
     /// Proves a dataset in zero knowledge; continues an interrupted run.
     Prove(Prove),
+    /// Serves a minted character as a node, until it is stopped; redeems what it is owed.
+    Serve(Box<Serve>),
     /// Talks with a character: a line in, a reply out. Each reply is checked, then a voucher promises its payment.
     Chat(Chat),
     /// Votes on a proposal of the DAO.
@@ -190,6 +192,48 @@ pub(crate) struct Acting {
     /// The file with its password.
     #[arg(long)]
     pub password_file: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub acting: Acting,
+    /// The base model (a GGUF file, or a folder as Hugging Face has them) that the version was trained on.
+    #[arg(long)]
+    pub base: PathBuf,
+    /// The adapter's folder, in PEFT's files; it must be the one that the ledger names.
+    #[arg(long)]
+    pub adapter: PathBuf,
+    /// The class.
+    #[arg(long)]
+    pub class: u64,
+    /// The version.
+    #[arg(long, default_value_t = 1)]
+    pub version: u32,
+    /// Price of one token of the conversation before a reply, in base units of coins.
+    #[arg(long)]
+    pub prompt_price: String,
+    /// Price of one token of a reply, in base units of coins.
+    #[arg(long)]
+    pub completion_price: String,
+    /// Most tokens of a conversation before a reply.
+    #[arg(long, default_value_t = 1_024)]
+    pub prompt_ceiling: u32,
+    /// Most tokens of a reply.
+    #[arg(long, default_value_t = 256)]
+    pub reply_tokens: u32,
+    /// Seconds that a session lasts.
+    #[arg(long, default_value_t = 86_400)]
+    pub session_s: u64,
+    /// The folder of the node's book: what it must not forget.
+    #[arg(long)]
+    pub book: PathBuf,
+    /// The address to listen at. TLS is left to a proxy before it.
+    #[arg(long, default_value = "127.0.0.1:8028")]
+    pub address: String,
+    /// Stops when the input ends, after redeeming everything; otherwise it serves until it is killed, which loses nothing.
+    #[arg(long)]
+    pub until_input_ends: bool,
 }
 
 #[derive(Debug, ClapArgs)]

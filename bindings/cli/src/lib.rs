@@ -12,6 +12,7 @@
 mod args;
 mod create;
 mod data;
+mod serve;
 mod talk;
 mod trust;
 
@@ -46,6 +47,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, input: &mut dyn BufRead, ou
         Verb::Prepare(verb) => data::prepare(verb, &mut out),
         Verb::Prove(verb) => trust::prove(verb, &mut out),
         Verb::Verify(verb) => trust::verify(&verb, &mut out),
+        Verb::Serve(verb) => serve::serve(*verb, input, &mut out),
         Verb::Chat(verb) => talk::chat(&verb, input, &mut out),
         Verb::Vote(verb) => talk::vote(&verb, &mut out),
     };

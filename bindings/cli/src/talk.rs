@@ -13,7 +13,7 @@ use crate::args::{self, Acting};
 use crate::{Done, Output, read};
 
 /// The market and the acting key.
-fn acting(acting: &Acting) -> Result<(Arc<Market>, Arc<LocalKey>), LazaiError> {
+pub(crate) fn acting(acting: &Acting) -> Result<(Arc<Market>, Arc<LocalKey>), LazaiError> {
     let password = String::from_utf8_lossy(&read(&acting.password_file)?).trim_end_matches(['\r', '\n']).to_owned();
     let key = LocalKey::from_keystore(acting.keystore.to_string_lossy().into_owned(), password)?;
     let market = match (&acting.market, &acting.rpc, &acting.deployment) {

@@ -59,6 +59,38 @@ pub async fn the_command_line_talks(served: &Served) {
     assert_eq!(held_to(&told[0]), ("counted".into(), true));
 }
 
+pub async fn the_command_line_serves(served: &Served) {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, keys) = keystore(folder.path());
+    let (home, minted) = (&served.stage.home, &served.minted);
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    // The ledger itself is this process's: another reads a copy.
+    std::fs::create_dir(path("ledger")).unwrap();
+    std::fs::copy(home.path("genesis.json"), path("genesis.json")).unwrap();
+    for file in std::fs::read_dir(home.path("ledger")).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), folder.path().join("ledger").join(file.file_name())).unwrap();
+    }
+    let adapter = served.stage.exex().adapter_folder(minted.record.submission).display().to_string();
+    let base = lazai_examples::stage::base_path().unwrap().display().to_string();
+    let words = [
+        ["serve", "--until-input-ends", "--market", &path("")].map(String::from).to_vec(),
+        ["--base", &base, "--adapter", &adapter, "--class", &minted.class.to_string()].map(String::from).to_vec(),
+        ["--prompt-price", "1", "--completion-price", "4", "--reply-tokens", "8"].map(String::from).to_vec(),
+        ["--book", &path("book"), "--address", "127.0.0.1:0"].map(String::from).to_vec(),
+    ];
+    let mut args = words.concat();
+    args.extend(keys);
+    let (code, told) = command(args.clone(), "").await;
+    assert_eq!((code, told[0]["character"].as_str()), (0, Some("Vesper Volt")), "{told:?}");
+    assert!(told[0]["url"].as_str().unwrap().starts_with("http://127.0.0.1:"));
+    assert_eq!(told[1]["notRedeemed"], 0);
+    // A version that the ledger does not have is not served.
+    args.extend(["--version".into(), "9".into()]);
+    let (code, told) = command(args, "").await;
+    assert_eq!((code, told[0]["error"]["code"].as_str()), (3, Some("dat.unknown")));
+}
+
 #[test]
 fn the_command_line_votes() {
     with_runtime(async {

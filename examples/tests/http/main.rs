@@ -104,6 +104,7 @@ fn a_node_and_its_proxy_over_http() {
         proxy::a_node_that_breaks_off_is_not_paid(&served).await;
         proxy::a_proxy_whose_session_the_node_ended_opens_another(&served).await;
         command_line::the_command_line_talks(&served).await;
+        command_line::the_command_line_serves(&served).await;
         serving::a_server_of_its_own_is_patient_and_not_too_patient(&served).await;
         serving::clients_wait_for_a_node_that_is_busy(&served).await;
         // All of it is redeemed, session by session, and money is where it should be.

@@ -1,0 +1,45 @@
+//! `serve`: a node.
+
+use std::io::BufRead;
+
+use lazai_facade::native::model::BaseModel;
+use lazai_facade::native::provider::{NodeServer, ServedModel};
+use pollster::block_on;
+use serde_json::json;
+
+use crate::args;
+use crate::talk::acting;
+use crate::{Done, Output};
+
+/// Serves one version until the process ends, or until its input does. Vouchers that are due are redeemed on the way, all at the end of
+/// the input; a node that is killed goes on with its book when it is started again.
+pub(crate) fn serve(verb: args::Serve, input: &mut dyn BufRead, out: &mut Output<'_>) -> Done {
+    let (market, key) = acting(&verb.acting)?;
+    let text = |path: &std::path::Path| path.to_string_lossy().into_owned();
+    let about = market.dat(verb.class, verb.version)?;
+    let base = BaseModel::open(text(&verb.base))?;
+    let served = ServedModel {
+        class_id: verb.class,
+        version: verb.version,
+        adapter_folder: text(&verb.adapter),
+        prompt_price: verb.prompt_price,
+        completion_price: verb.completion_price,
+        prompt_ceiling: verb.prompt_ceiling,
+        session_s: verb.session_s,
+    };
+    let server =
+        NodeServer::start(market, key.clone(), base, vec![served], verb.reply_tokens, text(&verb.book), verb.address)?;
+    let told = json!({"url": server.url(), "node": key.address(), "character": about.character});
+    out.tell(&told, |_| format!("{} is served at {} by {}", about.character, server.url(), key.address()))?;
+    if verb.until_input_ends {
+        std::io::copy(&mut &mut *input, &mut std::io::sink()).map_err(crate::closed)?;
+    } else {
+        loop {
+            std::thread::park();
+        }
+    }
+    let left = block_on(server.redeem())?;
+    server.stop();
+    out.tell(&json!({"notRedeemed": left}), |_| format!("stopped; {left} sessions could not be redeemed now"))?;
+    Ok(left == 0)
+}
