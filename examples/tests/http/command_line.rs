@@ -22,6 +22,17 @@ fn keystore(folder: &std::path::Path) -> (LocalSigner, Vec<String>) {
     (key, vec!["--keystore".into(), path("key"), "--password-file".into(), path("password")])
 }
 
+/// The ledger itself is this process's: another reads a copy.
+fn copy_market(served: &Served, folder: &std::path::Path) {
+    let home = &served.stage.home;
+    std::fs::create_dir(folder.join("ledger")).unwrap();
+    std::fs::copy(home.path("genesis.json"), folder.join("genesis.json")).unwrap();
+    for file in std::fs::read_dir(home.path("ledger")).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), folder.join("ledger").join(file.file_name())).unwrap();
+    }
+}
+
 pub async fn the_command_line_talks(served: &Served) {
     let folder = tempfile::tempdir().unwrap();
     let (key, keys) = keystore(folder.path());
@@ -32,13 +43,7 @@ pub async fn the_command_line_talks(served: &Served) {
     let conversation = consumer.open(3, &offer, deposit(1_000)).await.unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
     std::fs::write(path("conversation.json"), serde_json::to_vec(&conversation).unwrap()).unwrap();
-    // The ledger itself is this process's: another reads a copy.
-    std::fs::create_dir(path("ledger")).unwrap();
-    std::fs::copy(home.path("genesis.json"), path("genesis.json")).unwrap();
-    for file in std::fs::read_dir(home.path("ledger")).unwrap() {
-        let file = file.unwrap();
-        std::fs::copy(file.path(), folder.path().join("ledger").join(file.file_name())).unwrap();
-    }
+    copy_market(served, folder.path());
     let mut args: Vec<String> = ["chat", "--deposit", "1000", "--node", &served.url].map(Into::into).into();
     args.extend(["--conversation".into(), path("conversation.json"), "--market".into(), path("")]);
     args.extend(keys);
@@ -62,15 +67,9 @@ pub async fn the_command_line_talks(served: &Served) {
 pub async fn the_command_line_serves(served: &Served) {
     let folder = tempfile::tempdir().unwrap();
     let (_, keys) = keystore(folder.path());
-    let (home, minted) = (&served.stage.home, &served.minted);
+    let minted = &served.minted;
     let path = |name: &str| folder.path().join(name).display().to_string();
-    // The ledger itself is this process's: another reads a copy.
-    std::fs::create_dir(path("ledger")).unwrap();
-    std::fs::copy(home.path("genesis.json"), path("genesis.json")).unwrap();
-    for file in std::fs::read_dir(home.path("ledger")).unwrap() {
-        let file = file.unwrap();
-        std::fs::copy(file.path(), folder.path().join("ledger").join(file.file_name())).unwrap();
-    }
+    copy_market(served, folder.path());
     let adapter = served.stage.exex().adapter_folder(minted.record.submission).display().to_string();
     let base = lazai_examples::stage::base_path().unwrap().display().to_string();
     let words = [
