@@ -13,7 +13,7 @@
 //! | [`consumer::Consumer`] | opens sessions, talks, pays | - |
 //! | [`governor::Governor`] | proposes and votes | - |
 //! | [`safety`] | consumers: report characters, block them | - |
-//! | [`provenance::verify`] | anyone: checks where a reply comes from | - |
+//! | [`provenance::verify`] | anyone: checks a reply's provenance | - |
 //!
 //! With the features `wire`, `client` and `node`, `http` carries all this over the network, in OpenAI's dialect.
 //!
