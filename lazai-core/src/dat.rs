@@ -56,7 +56,7 @@ pub struct AccessPolicy {
     pub minimum_age: u8,
     /// The means of payment for a session.
     pub payment: Payment,
-    /// On whose consent real persons' words and voices are used; "none" where there are none.
+    /// The consent under which real persons' words and voices are used; "none" if there are none.
     pub consent: String,
     /// The contact for reports of misuse.
     pub report_contact: String,

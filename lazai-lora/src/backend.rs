@@ -137,7 +137,7 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
     /// [`LoraError`].
     fn mean_loss(&self, adapter: Option<Digest>, examples: &[Example]) -> Result<f64>;
 
-    /// Tokens of a conversation up to where the character answers.
+    /// Tokens of a conversation, up to the beginning of the character's answer.
     ///
     /// # Errors
     /// [`LoraError`].
@@ -170,7 +170,7 @@ pub struct Candle {
 }
 
 impl Candle {
-    /// A backend on a model, where the model is.
+    /// A backend on a model, on the model's device.
     #[must_use]
     pub fn new(base: Arc<BaseModel>) -> Self {
         let about = About {

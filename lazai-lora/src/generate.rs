@@ -33,13 +33,13 @@ impl Default for Sampler {
 pub struct Reply {
     /// The reply's text.
     pub text: String,
-    /// Its token ids, the closing control token included where it came.
+    /// Its token ids, with the closing control token if it came.
     pub tokens: Vec<u32>,
     /// Tokens of the conversation before it.
     pub prompt_tokens: u64,
 }
 
-/// The token ids of a conversation up to where the character answers.
+/// The token ids of a conversation, up to the beginning of the character's answer.
 ///
 /// # Errors
 /// [`LoraError`] if template or tokenizer refuse.

@@ -1,4 +1,4 @@
-//! The rules and the money of the market, and where they are kept.
+//! The rules and the money of the market, and its ledgers.
 //!
 //! | module | holds |
 //! |---|---|

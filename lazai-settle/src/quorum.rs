@@ -144,7 +144,7 @@ pub fn upholds(weight: u64, eligible: u64, total: u64) -> bool {
     is_quorum(weight, eligible) && 3 * u128::from(weight) > u128::from(total)
 }
 
-/// Digest of a validator set. Of the one that a ledger began with, it is where the digest of its history of validators begins.
+/// Digest of a validator set. The digest of the validators' history starts from that of the ledger's first set.
 #[must_use]
 pub fn validator_set_digest(set: &ValidatorSet) -> Digest {
     let mut hasher = DomainHasher::new("lazai.validators.v1");

@@ -17,13 +17,13 @@ pub trait Source {
     /// Gives every record with its number and salt, in order, until `each` breaks off.
     ///
     /// # Errors
-    /// [`PovError`] where a file cannot be read.
+    /// [`PovError`] if a file cannot be read.
     fn records(&self, each: &mut dyn FnMut(u64, Record, Digest) -> bool) -> Result<(), PovError>;
 
     /// Gives every clip, in order.
     ///
     /// # Errors
-    /// [`PovError`] where a file cannot be read.
+    /// [`PovError`] if a file cannot be read.
     fn clips(&self, each: &mut dyn FnMut(&Clip)) -> Result<(), PovError>;
 
     /// The salt of the clips' digest. It is in the private part, so every reader of the clips has it.
@@ -258,7 +258,7 @@ impl Commitment {
 /// Salted digest and number of the frames of all clips.
 ///
 /// # Errors
-/// [`PovError`] where a file cannot be read.
+/// [`PovError`] if a file cannot be read.
 pub fn voice(source: &dyn Source) -> Result<Voice, PovError> {
     let bands = u64::from(source.manifest().mel.bands);
     let mut hasher = Some(DomainHasher::new("lazai.zk.voice.v2").part(source.voice_salt()?.as_bytes()));

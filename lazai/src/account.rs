@@ -11,7 +11,7 @@ use lazai_settle::notice::Entry;
 use lazai_settle::session::Voucher;
 use thiserror::Error;
 
-/// Why a transaction did not happen.
+/// Why a transaction was not applied.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SendError {
@@ -68,8 +68,8 @@ impl Account {
         self.ledger.market().domain().clone()
     }
 
-    /// Sends a transaction. `label` makes it idempotent: one label is applied once for this account, so a caller
-    /// that does not know whether an earlier try got through asks again.
+    /// Sends a transaction. `label` makes it idempotent: one label is applied once for this account, so a caller can call
+    /// again if it does not know whether an earlier try got through.
     ///
     /// # Errors
     /// [`SendError`].
@@ -77,8 +77,8 @@ impl Account {
         Ok(self.ledger.send(&*self.signer, self.key(label), transaction).await?)
     }
 
-    /// Redeems vouchers of this account's sessions as their node, together where the ledger can. One that is not good is
-    /// passed over: it has no entry. The same list is redeemed once.
+    /// Redeems vouchers of this account's sessions as their node, in one transaction if the ledger can. Invalid ones are
+    /// skipped, and have no entry. The same list is redeemed once.
     ///
     /// # Errors
     /// [`SendError`].

@@ -52,14 +52,14 @@ impl Client {
     }
 
     /// Signs requests and payments of sessions with another key than the account's, so that the account's key can stay in a
-    /// wallet while people talk.
+    /// wallet meanwhile.
     #[must_use]
     pub fn with_session_key(mut self, key: Arc<dyn Signer>) -> Self {
         self.session_key = Some(key);
         self
     }
 
-    /// Recounts the tokens of every receipt; without a counter, receipts are held to bounds.
+    /// Recounts the tokens of every receipt. Without a counter, receipts are only held to bounds.
     #[must_use]
     pub fn with_counter(mut self, counter: Arc<dyn TokenCounter>) -> Self {
         self.counter = Some(counter);
@@ -99,7 +99,7 @@ impl Client {
         Ok(Session::new(consumer, self.node.clone(), conversation))
     }
 
-    /// Goes on with a conversation that was kept: see [`Session::conversation`].
+    /// Continues a stored conversation: see [`Session::conversation`].
     #[must_use]
     pub fn resume(&self, conversation: Conversation) -> Session {
         Session::new(self.consumer(), self.node.clone(), conversation)
@@ -173,7 +173,7 @@ impl Session {
         self.say_with(text, ReplySettings::default(), on_text).await
     }
 
-    /// As [`say_streaming`](Self::say_streaming), and says how the reply is wanted.
+    /// As [`say_streaming`](Self::say_streaming), with reply settings.
     ///
     /// # Errors
     /// [`ConsumerError`].
@@ -193,7 +193,8 @@ impl Session {
         self.0.consumer.ask(&mut saying.conversation, &self.0.node, messages, settings, on_text).await
     }
 
-    /// The conversation so far: serialise it to go on after a crash ([`Client::resume`]), or to show where a reply came from.
+    /// The conversation so far: serialise it to continue after a crash ([`Client::resume`]), or to show a reply's
+    /// provenance.
     #[must_use]
     pub fn conversation(&self) -> Conversation {
         self.kept().clone()

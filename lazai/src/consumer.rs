@@ -20,7 +20,7 @@ use crate::node::{Node, NodeError, ReplySettings, SignedOffer, SignedRelease};
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ConsumerError {
-    /// Arithmetic without result.
+    /// Arithmetic failed.
     #[error(transparent)]
     Money(#[from] MoneyError),
     /// The node refused.
@@ -142,7 +142,7 @@ impl Consumer {
         Ok(conversation)
     }
 
-    /// Says something, checks the reply, and pays for it; see [`Talker::say`].
+    /// Sends a message, checks the reply, and pays for it; see [`Talker::say`].
     ///
     /// # Errors
     /// [`ConsumerError`].

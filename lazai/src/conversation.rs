@@ -18,7 +18,7 @@ use crate::node::{
     ChatReply, ChatRequest, ReplySettings, RequestClaim, SignedOffer, SignedReceipt, SignedVoucher, request_digest,
 };
 
-/// The consumer's copy of a conversation: enough to go on after a crash, and to show where a reply came from.
+/// The consumer's copy of a conversation: enough to continue after a crash, and to show a reply's provenance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Conversation {
@@ -88,7 +88,7 @@ impl Conversation {
         self.paid = self.unpaid.take().or(self.paid);
     }
 
-    /// Signs a request for the next reply. The same words give the same request again.
+    /// Signs a request for the next reply. The same words give the same request.
     ///
     /// # Errors
     /// The signer's error.

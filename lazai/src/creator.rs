@@ -22,13 +22,13 @@ pub use draft::{Draft, Proved};
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CreatorError {
-    /// More than a version may pass on.
+    /// The part of revenue for the version before is above its limit.
     #[error(transparent)]
     Lineage(#[from] OutOfBounds),
     /// The dataset or its public part breaks the format.
     #[error(transparent)]
     Pov(#[from] PovError),
-    /// It could not be encrypted.
+    /// The dataset could not be encrypted.
     #[error(transparent)]
     Seal(#[from] SealError),
     /// The ledger refused.
@@ -46,7 +46,7 @@ pub enum CreatorError {
         /// The contributor without a signer.
         contributor: Address,
     },
-    /// A class that nothing can be the next version of.
+    /// The class has no version that another could follow.
     #[error("class {class} has no versions")]
     NoVersion {
         /// The class.
@@ -57,7 +57,7 @@ pub enum CreatorError {
 /// An execution node's contact: it may decrypt, train and mint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExExContact {
-    /// Its account.
+    /// The node's account.
     pub address: Address,
     /// The key that data keys are sealed to.
     pub sealing_key: SealingKey,
@@ -89,12 +89,12 @@ pub struct Creator {
 }
 
 impl Creator {
-    /// A creator who keeps ciphertexts in a store.
+    /// A creator, and the store for ciphertexts.
     pub fn new(account: Account, store: Arc<dyn Store>) -> Self {
         Self { account, store }
     }
 
-    /// The id of the creator's submission of a number.
+    /// The id of this creator's submission with a number.
     #[must_use]
     pub fn submission_id(&self, number: u64) -> SubmissionId {
         SubmissionId::derive(self.account.ledger().market().ledger(), self.account.address(), number)
@@ -120,7 +120,7 @@ impl Creator {
         Draft::new(self.clone(), number, dataset, public)
     }
 
-    /// Sends a submission that [`Proved::seal`] made, or a program of one's own. Sending it again changes nothing.
+    /// Sends a submission from [`Proved::seal`], or from a program of one's own. Sending it again changes nothing.
     ///
     /// # Errors
     /// [`SendError`].

@@ -102,7 +102,7 @@ pub struct MintTerms {
     pub base_licence: String,
     /// The access policy of the character.
     pub policy: AccessPolicy,
-    /// The places where it will be served.
+    /// The URLs that will serve it.
     pub endpoints: Vec<String>,
 }
 

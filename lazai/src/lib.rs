@@ -13,7 +13,7 @@
 //! | [`consumer::Consumer`] | opens sessions, talks, pays | - |
 //! | [`governor::Governor`] | proposes and votes | - |
 //! | [`safety`] | consumers: report characters, block them | - |
-//! | [`provenance::verify`] | anyone: checks where a reply comes from | - |
+//! | [`provenance::verify`] | anyone: checks a reply's provenance | - |
 //!
 //! `wire` (feature `wire`) has what consumer and node say to each other, in OpenAI's dialect, without a socket; `http` (features `client`
 //! and `node`) carries it over the network.

@@ -133,7 +133,7 @@ impl TypedData for ReleaseClaim {
     }
 }
 
-/// Asks the node to release a session: nothing more is wanted in it.
+/// Asks the node to release a session: the consumer wants nothing more in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReleaseRequest {
@@ -165,7 +165,7 @@ pub struct ChatReply {
     pub receipt: SignedReceipt,
 }
 
-/// The salted digest of a conversation, and of how its reply is wanted if anything is said of that.
+/// The salted digest of the messages and, if set, of the reply settings.
 #[must_use]
 pub fn request_digest(salt: Digest, messages: &[Message], settings: &ReplySettings) -> Digest {
     let messages = canonical_json(messages).expect("messages hold strings only");
@@ -176,7 +176,8 @@ pub fn request_digest(salt: Digest, messages: &[Message], settings: &ReplySettin
     hasher.part(&canonical_json(settings).expect("settings hold integers only")).finish()
 }
 
-/// The salted digest of a reply: of its token ids, and of their text, so that who has no tokenizer knows the words too.
+/// The salted digest of a reply: of its token ids, and of their text, so that a reader without a tokenizer can check the
+/// words too.
 #[must_use]
 pub fn reply_digest(salt: Digest, tokens: &[u32], text: &str) -> Digest {
     let bytes: Vec<u8> = tokens.iter().flat_map(|t| t.to_le_bytes()).collect();
@@ -187,7 +188,7 @@ pub fn reply_digest(salt: Digest, tokens: &[u32], text: &str) -> Digest {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum NodeError {
-    /// Too much is asked at this moment: asking the same again in a second is right.
+    /// The node is busy: send the same request again in a second.
     #[error("busy: {reason}")]
     Busy {
         /// The resource in short supply.
@@ -199,16 +200,16 @@ pub enum NodeError {
         /// The reason.
         reason: String,
     },
-    /// Whoever wanted the reply left before it was made.
+    /// The client left before the reply was made.
     #[error("nobody waited for the reply")]
     Left,
     /// The session, the voucher or its signature does not hold.
     #[error(transparent)]
     Market(#[from] MarketError),
-    /// Arithmetic without result.
+    /// Arithmetic failed.
     #[error(transparent)]
     Money(#[from] MoneyError),
-    /// The moderator stopped it.
+    /// The moderator stopped the request or its reply.
     #[error("moderated: {reason}")]
     Moderated {
         /// Why.
@@ -263,7 +264,7 @@ pub enum NodeError {
         /// The reason.
         reason: String,
     },
-    /// The node could not be reached, or answered something else.
+    /// The node could not be reached, or its answer is invalid.
     #[error("transport: {reason}")]
     Transport {
         /// The reason.

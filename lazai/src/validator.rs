@@ -36,7 +36,7 @@ pub enum ValidationError {
     /// The public part breaks the format.
     #[error(transparent)]
     Public(#[from] PovError),
-    /// The statement is of something else than the submission says.
+    /// The statement and the submission differ.
     #[error("statement and submission differ in {field}")]
     StatementMismatch {
         /// The field.
@@ -66,7 +66,7 @@ pub enum ValidationError {
     /// The signer refused.
     #[error(transparent)]
     Signer(#[from] SignerError),
-    /// The store failed, or gave something else than was submitted.
+    /// The store failed, or its data differs from the submission.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// No such submission.
@@ -94,7 +94,7 @@ impl Validator {
         Self { account, verifier: Verifier::new(), licences: LICENCES.map(String::from).to_vec(), signed }
     }
 
-    /// Takes datasets under these licences (SPDX identifiers) instead of the usual ones.
+    /// Accepts datasets under these licences (SPDX identifiers) instead of the usual ones.
     #[must_use]
     pub fn licences(mut self, licences: Vec<String>) -> Self {
         self.licences = licences;
@@ -155,7 +155,7 @@ impl Validator {
         Ok(Verdict { validator: self.account.address(), attestation, signature })
     }
 
-    /// Signs a verdict and brings it to the ledger. (Several validators' verdicts can be brought together: see
+    /// Signs a verdict and sends it to the ledger. (Several validators' verdicts can be sent together: see
     /// [`Transaction::Attest`].)
     ///
     /// # Errors
@@ -166,8 +166,7 @@ impl Validator {
         Ok(self.account.send(&label, Transaction::Attest(vec![verdict])).await?)
     }
 
-    /// Says of a challenged verdict of another validator's whether the challenge is right, as [`Validator::verify`]
-    /// found. Whoever is silent has denied it.
+    /// Votes on a challenge of another validator's verdict, by the finding of [`Validator::verify`]. A missing vote denies.
     ///
     /// # Errors
     /// [`SendError`].

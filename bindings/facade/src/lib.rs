@@ -18,7 +18,7 @@
 //! | [`counter`] | counting tokens, so that receipts are recounted |
 //! | [`transport`] | the network, as a language brings it |
 //! | [`wallet`] | sessions that a user's wallet opens and closes |
-//! | `native` | files, models, nodes, ledgers and the roles of the market, where there is a file system and a network (features `native`, `prove`) |
+//! | `native` | files, models, nodes, ledgers and the roles of the market, for systems with files and a network (features `native`, `prove`) |
 //!
 //! `api.txt` lists this surface; `cargo xtask surface` holds every language to it.
 #![cfg_attr(

@@ -188,7 +188,7 @@ pub fn read_models(body: Vec<u8>) -> Result<JsValue, JsValue> {
     object(&facade::read_models(body).map_err(thrown)?)
 }
 
-/// Checks where a reply comes from: evidence against an anchor that the caller has from elsewhere.
+/// Checks the provenance of a reply: evidence against an anchor that the caller has from elsewhere.
 #[wasm_bindgen(js_name = verifyEvidence, unchecked_return_type = "Provenance")]
 pub fn verify_evidence(evidence: Vec<u8>, anchor: Vec<u8>) -> Result<JsValue, JsValue> {
     object(&facade::verify_evidence(evidence, anchor).map_err(thrown)?)

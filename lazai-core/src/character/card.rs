@@ -93,7 +93,7 @@ pub(super) fn read(mut map: Map<String, Value>, report: &mut Report) -> Result<(
     Ok((character, spec))
 }
 
-/// Exporters repeat the fields of V1 beside `data` for old readers. They only count where `data` says nothing.
+/// Exporters repeat the fields of V1 beside `data` for old readers. They only count if `data` lacks them.
 fn copies_outside(map: &mut Map<String, Value>, character: &mut Character, report: &mut Report) {
     let inside = [
         &mut character.name,

@@ -97,9 +97,9 @@ pub struct Character {
     pub creator_notes_multilingual: BTreeMap<String, String>,
     /// The origin of the card: ids and addresses, only ever added to.
     pub source: Vec<String>,
-    /// Seconds since 1970 (UTC); 0 where the creator hides it.
+    /// Seconds since 1970 (UTC); 0 if the creator hides it.
     pub creation_date: Option<i64>,
-    /// Seconds since 1970 (UTC); 0 where the creator hides it.
+    /// Seconds since 1970 (UTC); 0 if the creator hides it.
     pub modification_date: Option<i64>,
     /// Pictures, sounds and other files that belong to the card.
     pub assets: Vec<Asset>,

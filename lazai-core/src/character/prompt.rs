@@ -156,7 +156,7 @@ pub(super) fn joined<T: AsRef<str>>(parts: impl IntoIterator<Item = T>) -> Strin
     out
 }
 
-/// The card's text, in which `{{original}}` is the host's; the host's alone where the card has none.
+/// The card's text, in which `{{original}}` is the host's; the host's alone if the card has none.
 fn over<'a>(filler: &mut Filler<'a>, card: &str, host: &'a str) -> String {
     if card.trim().is_empty() { filler.fill(host) } else { filler.fill_over(card, host) }
 }

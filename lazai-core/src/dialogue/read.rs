@@ -192,7 +192,7 @@ impl<R: Read> RawReader<R> {
         self.format
     }
 
-    /// Name of the character, where the file begins with it.
+    /// Name of the character, if the file begins with it.
     #[must_use]
     pub fn character(&self) -> Option<&str> {
         self.character.as_deref()
@@ -335,7 +335,7 @@ impl<R: Read> Reader<R> {
         self.raw.format
     }
 
-    /// Name of the character, where the file begins with it.
+    /// Name of the character, if the file begins with it.
     #[must_use]
     pub fn character(&self) -> Option<&str> {
         self.raw.character()

@@ -30,7 +30,7 @@ pub(super) struct Line {
     pub learnt: bool,
 }
 
-/// A message, where it was, and whether it is learnt if the character says it.
+/// A message, its place, and whether it is learnt if the character says it.
 #[derive(Debug)]
 pub(super) struct Said {
     pub place: String,

@@ -36,7 +36,7 @@ pub struct Speech {
     pub licence: String,
     /// The speaker's consent, in words.
     pub consent: String,
-    /// The record in which the words stand, where they do.
+    /// The record that contains the words, if one does.
     pub record: Option<u32>,
 }
 

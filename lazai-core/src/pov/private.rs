@@ -42,7 +42,7 @@ impl Dataset {
     /// Packs records and clips, with a fresh seed for the salts of the commitment.
     ///
     /// # Errors
-    /// [`PovError`] where a rule of the format is broken.
+    /// [`PovError`] if a rule of the format is broken.
     pub fn new(
         contributors: Vec<Contributor>,
         tokenizer_digest: Digest,

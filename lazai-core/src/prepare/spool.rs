@@ -14,7 +14,7 @@ use crate::dialogue::Dialogue;
 /// File, line, digest, signature.
 const INDEX_BYTES: usize = 8 + 8 + 16 + HASHES * 4;
 
-/// A dialogue, and where it was.
+/// A dialogue, and its place.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Entry {
     pub file: usize,

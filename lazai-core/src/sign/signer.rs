@@ -65,7 +65,7 @@ pub enum SigningSubject {
     Transaction {
         /// EIP-155 chain id.
         chain_id: u64,
-        /// The contract that is called; none where one is deployed.
+        /// The contract that is called; `None` for a deployment.
         to: Option<Address>,
         /// Coins that go with it, in base units.
         value: Amount,

@@ -168,7 +168,7 @@ fn told(Fault { opened, closed }: Fault, before: u64) -> (Option<String>, Option
 struct Limited<R> {
     input: R,
     left: usize,
-    /// Watched where they mean something.
+    /// Watched if they mean something.
     quotes: Option<Quotes>,
 }
 

@@ -133,7 +133,7 @@ impl Bpe {
         self.added.cut(&text, out, |out, part| self.split(part, out), |out, id| out.push(id));
     }
 
-    /// Digits one by one where the vocabulary wants it, then everything between them.
+    /// Digits one by one if the vocabulary wants it, then everything between them.
     fn split(&self, text: &str, out: &mut Vec<u32>) {
         if !self.splitting.digits_alone() {
             return self.words(text, out);

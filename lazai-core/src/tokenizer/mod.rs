@@ -118,7 +118,7 @@ impl Counter {
     }
 
     /// A counter out of `tokenizer.json` and `tokenizer_config.json` as Hugging Face has them, and out of
-    /// `chat_template.jinja` where the template is a file of its own.
+    /// `chat_template.jinja` if the template is a file of its own.
     ///
     /// # Errors
     /// [`TokenizerError`].

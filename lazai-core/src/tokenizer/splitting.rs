@@ -60,7 +60,7 @@ impl Splitting {
         }
     }
 
-    /// The expression that it is published with, where that is not GPT-2's, which libraries know by heart.
+    /// The published expression, if it is not GPT-2's, which libraries have built in.
     #[must_use]
     pub fn published(self) -> Option<&'static str> {
         match self {

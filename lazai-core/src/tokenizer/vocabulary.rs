@@ -15,7 +15,7 @@ const MAX_TOKEN_BYTES: usize = 4_096;
 pub struct Kind(pub i64);
 
 impl Kind {
-    /// Control tokens such as `<|im_end|>`: they say nothing.
+    /// Control tokens such as `<|im_end|>`: they have no text.
     pub const CONTROL: Self = Self(3);
     /// Tokens that the model's author added: found in a text before it is split.
     pub const USER_DEFINED: Self = Self(4);

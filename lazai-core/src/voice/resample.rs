@@ -11,7 +11,7 @@ const CHUNK: usize = 4_096;
 /// Resamples one channel from its rate to [`SAMPLE_RATE_HZ`]: sample for sample as if the whole recording were resampled at
 /// once.
 pub(super) struct Resampler {
-    /// `None` where the rate is right already.
+    /// `None` if the rate is right already.
     fft: Option<Fft<f32>>,
     /// Source samples that are not resampled yet, fewer than a chunk.
     pending: Vec<f32>,

@@ -117,7 +117,7 @@ enum Part {
     Content(usize),
 }
 
-/// Plans by sequence of roles; `None` where the template looks into the contents.
+/// Plans by sequence of roles; `None` if the template looks into the contents.
 #[derive(Default)]
 pub(super) struct Plans(Mutex<HashMap<Vec<Role>, Option<Arc<Plan>>>>);
 

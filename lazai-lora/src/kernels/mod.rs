@@ -65,7 +65,7 @@ pub(crate) fn rms_norm(x: &Tensor, weight: &Tensor, epsilon: f64) -> Result<Tens
     Ok(Tensor::from_vec(out, x.shape(), x.device())?)
 }
 
-/// The gradient by `x` of [`rms_norm`], plus `carried` where there is some.
+/// The gradient by `x` of [`rms_norm`], plus `carried` if there is one.
 pub(crate) fn rms_norm_backward(
     x: &Tensor,
     weight: &Tensor,

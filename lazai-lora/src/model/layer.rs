@@ -26,7 +26,7 @@ pub(super) struct Layer<'a> {
 
 /// The values that backward needs beside the layer's input.
 pub(super) struct Kept {
-    /// Queries, keys and values before their heads were normalised, where they are.
+    /// Queries, keys and values before their heads are normalised, if they are.
     raw: Option<Tensor>,
     /// Queries, keys and values, rotated.
     joint: Tensor,

@@ -175,7 +175,7 @@ pub trait Ledger: Send + Sync {
     /// The ledger's present checkpoint.
     fn checkpoint(&self) -> Checkpoint;
 
-    /// The contract that holds the market's money, where wallets open sessions; none where there is no chain.
+    /// The contract that holds the market's money, with which wallets open sessions; `None` without a chain.
     fn settlement_contract(&self) -> Option<Address> {
         None
     }

@@ -38,7 +38,7 @@ pub struct Genesis {
     /// Assets that prices can be in, beside the chain's own coin.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assets: Vec<Asset>,
-    /// The account of the governance pool, where it is not [`POOL`]: on a chain, the timelock.
+    /// The account of the governance pool, if it is not [`POOL`]: on a chain, the timelock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<Address>,
 }
@@ -207,7 +207,7 @@ pub struct Class {
 }
 
 impl Class {
-    /// The last version's number; none where there are no versions.
+    /// The last version's number; `None` without versions.
     #[must_use]
     pub fn last_version(&self) -> Option<VersionNumber> {
         u32::try_from(self.versions.len()).ok().filter(|&count| count != 0).map(VersionNumber)

@@ -379,7 +379,7 @@ fn unprovable(what: &'static str) -> impl Fn(anyhow::Error) -> ProveError {
     move |e| ProveError::Unprovable { what, reason: e.to_string() }
 }
 
-/// Runs a part of proving. plonky2 and starky panic where a witness contradicts itself.
+/// Runs a part of proving. plonky2 and starky panic if a witness contradicts itself.
 pub(super) fn catching<T>(what: &'static str, run: impl FnOnce() -> Result<T, ProveError>) -> Result<T, ProveError> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();

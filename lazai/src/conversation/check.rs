@@ -17,10 +17,10 @@ pub trait TokenCounter: Send + Sync {
     /// Tokens of a conversation before a reply; `None` if it cannot be counted.
     fn prompt_tokens(&self, messages: &[Message]) -> Option<u64>;
 
-    /// The text of a reply's token ids; `None` if one is no token, or says nothing and does not end the reply.
+    /// The text of a reply's token ids; `None` if one is no token, or has no text and does not end the reply.
     fn text(&self, tokens: &[u32]) -> Option<String>;
 
-    /// Tokens that the tokenizer itself makes of a text; `None` if it cannot be counted.
+    /// Tokens that the tokenizer itself would make of a text; `None` if it cannot be counted.
     fn tokens(&self, text: &str) -> Option<u64>;
 }
 
@@ -75,7 +75,7 @@ pub struct NamedModel {
 }
 
 impl NamedModel {
-    /// Of a version, if the market has it.
+    /// The model of a version, if the market has it.
     #[must_use]
     pub fn of(market: &Market, class: ClassId, version: VersionNumber) -> Option<Self> {
         let metadata = &market.class(class)?.version(version)?.metadata;
@@ -83,9 +83,9 @@ impl NamedModel {
     }
 }
 
-/// Tokens that a chat template adds to a message, and to a conversation, at most: its marks, and words of its own.
+/// The most tokens that a chat template adds to a message, and to a conversation: its marks, and words of its own.
 const TEMPLATE_TOKENS: (u64, u64) = (16, 512);
-/// Tokens of a reply that no byte of its text need show: the one that ends it, and a space that some tokenizers put before.
+/// Tokens of a reply that may have no byte in its text: the closing one, and a leading space of some tokenizers.
 const SILENT_TOKENS: u64 = 2;
 
 /// The most tokens that a conversation can have under any tokenizer: one that works on bytes makes no more tokens than

@@ -25,7 +25,7 @@ pub struct Talker {
     counter: Option<Arc<dyn TokenCounter>>,
 }
 
-/// A reply that was checked.
+/// A checked reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckedReply {
     /// The reply's text.
@@ -44,7 +44,7 @@ impl Talker {
         Self { domain, signer, counter: None }
     }
 
-    /// Has every receipt recounted; without it, receipts are held to bounds.
+    /// Recounts the tokens in every receipt. Without a counter, receipts are only held to bounds.
     #[must_use]
     pub fn with_counter(mut self, counter: Arc<dyn TokenCounter>) -> Self {
         self.counter = Some(counter);
@@ -80,7 +80,7 @@ impl Talker {
         Ok(CheckedReply { text, tokens, receipt, checked })
     }
 
-    /// Delivers the voucher for everything received so far, if it is not paid yet.
+    /// Delivers the voucher for everything received so far, unless it is paid already.
     ///
     /// # Errors
     /// [`ConsumerError`].
@@ -106,10 +106,10 @@ impl Talker {
         Ok(conversation.unpaid)
     }
 
-    /// Signs a request for the next reply. Asking again with the same words asks the same.
+    /// Signs a request for the next reply. The same words give the same request.
     ///
     /// # Errors
-    /// [`ConsumerError::Unpaid`] if the last reply is to be paid first, [`ConsumerError::Signer`].
+    /// [`ConsumerError::Unpaid`] if the last reply must be paid first, [`ConsumerError::Signer`].
     pub async fn ask(
         &self,
         conversation: &Conversation,
@@ -122,10 +122,10 @@ impl Talker {
         Ok(conversation.request(&self.domain, &*self.signer, messages, settings).await?)
     }
 
-    /// Checks a reply, takes it in, and signs for it: [`Conversation::unpaid`] is then to be delivered.
+    /// Checks a reply, adds it, and signs its payment: [`Conversation::unpaid`] must then be delivered.
     ///
     /// # Errors
-    /// [`ConsumerError`]; the conversation is as before.
+    /// [`ConsumerError`]; the conversation is unchanged.
     pub async fn take(
         &self,
         conversation: &mut Conversation,

@@ -1,4 +1,4 @@
-//! A submission on its way: a draft, then a proved one. Neither can hold a proof of something else.
+//! A submission before it is sent: a draft, then a proved one. Neither can hold a proof of something else.
 
 use std::sync::Arc;
 
@@ -90,7 +90,7 @@ impl Draft {
         Ok(Proved { draft: self, proof })
     }
 
-    /// Takes a proof that was made before.
+    /// Takes an existing proof.
     ///
     /// # Errors
     /// [`VerifyError`] if it is not a proof of this draft: of another dataset, public part, creator, ledger or number.
@@ -151,7 +151,7 @@ impl Proved {
         Ok(self.draft.creator.send(submission).await?)
     }
 
-    /// All of [`submit`](Self::submit) but sending it: the store has ciphertext, statement and proof, contributors have
+    /// All of [`submit`](Self::submit) except sending: the store has ciphertext, statement and proof, contributors have
     /// signed. For [`Creator::send`].
     ///
     /// # Errors

@@ -57,7 +57,7 @@ impl Job {
     }
 }
 
-/// All jobs, and up to where the ledger was followed for them: one file, so that both are always of one moment.
+/// All jobs, and the ledger position that they were followed to: one file, so that both are always of one moment.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Jobs {

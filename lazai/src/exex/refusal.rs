@@ -25,18 +25,18 @@ pub enum RefusalReason {
         /// The root of the contributor's records.
         found: Digest,
     },
-    /// No proof can be of this dataset.
+    /// A dataset that cannot be proved.
     #[error("dataset: {0}")]
     Commit(#[from] CommitError),
     /// The submitted statement is not one.
     #[error("statement: {0}")]
     Statement(#[from] StatementError),
-    /// The recordings are not those that were declared.
+    /// The recordings differ from the declared ones.
     #[error("dataset has {found} voice frames or others than the {expected} that were declared")]
     Voice {
-        /// Frames that were declared.
+        /// The number of frames declared.
         expected: u64,
-        /// Frames that there are.
+        /// The number of frames found.
         found: u64,
     },
     /// The decrypted bytes are not a dataset.
@@ -60,7 +60,7 @@ pub enum RefusalReason {
     },
 }
 
-/// Holds a dataset to its submission, its statement and the tokenizer of the base model.
+/// Checks a dataset against its submission, its statement and the tokenizer of the base model.
 pub(super) fn check(
     dataset: &Dataset,
     submission: &Submission,

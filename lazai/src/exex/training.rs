@@ -1,4 +1,4 @@
-//! A submission that was opened, while it is trained on.
+//! An opened submission, while it is trained on.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use super::{ExEx, ExExError, SOFTWARE};
 /// The interval at which training reads the ledger.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// A dataset that was decrypted and checked, and how it is trained on: the library's choice, unless another is made.
+/// A decrypted and checked dataset, with its training configuration: the library's, unless another one is set.
 pub struct Training {
     exex: ExEx,
     submission: SubmissionId,
@@ -47,14 +47,14 @@ impl Training {
         Self { exex, submission, dataset, backend, lora, config }
     }
 
-    /// With another shape of the adapter.
+    /// Sets another shape of the adapter.
     #[must_use]
     pub fn with_lora(mut self, lora: LoraConfig) -> Self {
         self.lora = lora;
         self
     }
 
-    /// With other hyper-parameters.
+    /// Sets other hyper-parameters.
     #[must_use]
     pub fn with_config(mut self, config: TrainConfig) -> Self {
         self.config = config;
@@ -73,10 +73,10 @@ impl Training {
         &self.dataset
     }
 
-    /// Fine-tunes, going on from a checkpoint if there is one, and keeps the adapter. Between steps it looks at the ledger, and
-    /// stops if the submission was taken back. `on_progress` cancels by `false`.
+    /// Fine-tunes, from a checkpoint if there is one, and keeps the adapter. Between steps it reads the ledger, and stops
+    /// if the submission was taken back. `on_progress` cancels by `false`.
     ///
-    /// This computes on the caller's thread, for as long as it takes: in an async program, give it a thread of its own.
+    /// It computes on the caller's thread, which may take hours: in an async program, give it a thread of its own.
     ///
     /// # Errors
     /// [`ExExError::Lora`], [`ExExError::TakenBack`].
@@ -110,12 +110,12 @@ impl Training {
         Ok(Trained { submission, about, lora, config, files: files? })
     }
 
-    /// Repeats steps of a recorded run on the dataset, from the checkpoints that were kept here or else from the start, and
-    /// compares: bit for bit where the backend is on the same kind of machine. It computes on the caller's thread.
+    /// Repeats steps of a recorded run on the dataset, from the checkpoints kept here or else from the start, and compares:
+    /// bit for bit if the backend is on the same kind of machine. It computes on the caller's thread.
     ///
     /// # Errors
-    /// [`ExExError::Lora`]: [`LoraError::ReplayDiffers`](lazai_lora::LoraError::ReplayDiffers) tells where the record is not
-    /// true.
+    /// [`ExExError::Lora`]: [`LoraError::ReplayDiffers`](lazai_lora::LoraError::ReplayDiffers) names the step at which the
+    /// record is not true.
     pub fn replay(&self, record: &TrainingRecord, steps: std::ops::Range<u32>) -> Result<Replay, ExExError> {
         let examples = examples(&self.dataset);
         let checkpoints = self.exex.checkpoints(record.submission);

@@ -50,11 +50,11 @@ pub enum OpenAiError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Server {
-    /// vLLM: adapters come by `POST /v1/load_lora_adapter` (which it allows where `VLLM_ALLOW_RUNTIME_LORA_UPDATING` is
-    /// set), out of folders that it can read, and are models from then on.
+    /// vLLM: adapters are loaded by `POST /v1/load_lora_adapter` (if `VLLM_ALLOW_RUNTIME_LORA_UPDATING` is set), from
+    /// folders that it can read, and are models from then on.
     Vllm,
-    /// llama.cpp's server: adapters are given when it starts (`--lora`), found again by `GET /lora-adapters` under the
-    /// folder's name, and chosen with each request.
+    /// llama.cpp's server: adapters are given at its start (`--lora`), found by `GET /lora-adapters` under the folder's
+    /// name, and chosen in each request.
     LlamaCpp,
 }
 

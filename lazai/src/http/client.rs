@@ -44,7 +44,7 @@ pub struct HttpNode {
 }
 
 impl HttpNode {
-    /// A node at a URL such as `https://node.example`, without the path `/v1`; nothing is asked yet.
+    /// A node at a URL such as `https://node.example`, without the path `/v1`; nothing is sent yet.
     ///
     /// # Errors
     /// [`NodeError::Transport`] if it is no URL of HTTP.
@@ -133,7 +133,7 @@ impl HttpNode {
         }
     }
 
-    /// Sends JSON; a status that is no success is an error.
+    /// Sends JSON; any status but success is an error.
     async fn accepted(&self, path: &str, header: Option<(&str, String)>, body: String) -> Result<Answer, NodeError> {
         let json = ("content-type".to_owned(), "application/json".to_owned());
         let headers = std::iter::once(json).chain(header.map(|(name, value)| (name.to_owned(), value)));
@@ -172,7 +172,7 @@ impl Answer {
         Self::new(response.status().as_u16(), Box::new(response.into_body().into_reader()))
     }
 
-    /// One that was read already.
+    /// An answer whose body is read already.
     fn said(status: u16, body: Vec<u8>) -> Self {
         Self::new(status, Box::new(std::io::Cursor::new(body)))
     }

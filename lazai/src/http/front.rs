@@ -333,7 +333,7 @@ async fn for_pages(request: Request, next: Next) -> Response {
     response
 }
 
-/// Reads a body whole, up to its largest size and for no longer than it may take.
+/// Reads a body whole, within its size and time limits.
 async fn in_time(request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let error = match tokio::time::timeout(BODY, whole(body)).await {

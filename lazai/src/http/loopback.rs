@@ -1,4 +1,4 @@
-//! The loopback proxy: an endpoint on the consumer's own machine for clients that know nothing of all this.
+//! The loopback proxy: an endpoint on the consumer's own machine for unmodified clients.
 
 mod book;
 mod ending;
@@ -32,7 +32,7 @@ pub enum LoopbackError {
         /// The reason.
         reason: String,
     },
-    /// No randomness for the number of a session, or for a key.
+    /// No randomness for a session's nonce, or for a key.
     #[error("no randomness from the system")]
     NoRandomness,
 }
@@ -121,7 +121,7 @@ struct Inner {
     book: Mutex<Book>,
     // One session's end at a time. Nobody who has this waits for the book.
     ending: Mutex<()>,
-    /// Wakes the task that takes back.
+    /// Wakes the task that takes deposits back.
     woken: Arc<Notify>,
     task: sync::Mutex<Option<JoinHandle<()>>>,
 }
@@ -134,7 +134,7 @@ impl Drop for Inner {
 }
 
 impl Loopback {
-    /// A proxy to a node, with its conversations in a folder, and a key of its own in it: made at random the first time.
+    /// A proxy to a node, with its conversations and its key in a folder; the key is made at random the first time.
     ///
     /// # Errors
     /// [`LoopbackError::Book`], [`LoopbackError::NoRandomness`].
@@ -151,7 +151,7 @@ impl Loopback {
         Ok(Self { inner: Arc::new(Inner { consumer, node, budget, book, ending, woken, task }), key })
     }
 
-    /// Serves only who sends this key, as OpenAI's clients send theirs.
+    /// Serves only clients that send this key, as OpenAI's clients do.
     #[must_use]
     pub fn with_key(mut self, key: &str) -> Self {
         self.key = Some(key.into());
@@ -165,7 +165,7 @@ impl Loopback {
         self
     }
 
-    /// The key that clients must send; none if there is none.
+    /// The key that clients must send; `None` for a proxy without one.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         self.key.as_deref()

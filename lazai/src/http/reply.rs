@@ -1,4 +1,4 @@
-//! A reply on its way to a client, in one piece or many: the same for a node's front and for the loopback proxy.
+//! A reply in progress, in one piece or many: the same for a node's front and for the loopback proxy.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -202,7 +202,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// Names of replies need only differ.
+/// Reply ids only have to be unique.
 fn id() -> String {
     let random = lazai_core::Digest::random().unwrap_or(lazai_core::Digest::ZERO);
     format!("chatcmpl-{}", hex::encode(&random.as_bytes()[..12]))

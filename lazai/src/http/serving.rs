@@ -1,4 +1,4 @@
-//! A node's server for programs that have no runtime of their own; it also keeps out clients that only hold a line.
+//! A node's server for programs without a runtime of their own; it also closes connections that stay idle.
 
 mod addresses;
 mod patient;
@@ -156,7 +156,7 @@ impl Serving {
 }
 
 impl Drop for Serving {
-    /// Takes no new requests, and waits for those that are being answered.
+    /// Takes no new requests, and waits for those in progress.
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {

@@ -71,14 +71,14 @@ impl<'a> FilesToDataset<'a> {
         Self { model, contributor, options, timestamp: 0, on_progress }
     }
 
-    /// The character, where files name people: its words are learnt, everybody else's are context.
+    /// The character, if files name people: its words are learnt, everybody else's are context.
     #[must_use]
     pub fn for_character(mut self, name: impl Into<String>) -> Self {
         self.options.character = Some(name.into());
         self
     }
 
-    /// The character's interlocutor, where files name people.
+    /// The character's interlocutor, if files name people.
     #[must_use]
     pub fn with_user(mut self, name: impl Into<String>) -> Self {
         self.options.user = Some(name.into());

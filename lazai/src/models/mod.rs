@@ -48,7 +48,7 @@ pub enum PrepareError {
     /// The dataset breaks the format.
     #[error(transparent)]
     Pov(#[from] PovError),
-    /// A dialogue or recording names somebody who is not a contributor.
+    /// A dialogue or recording names a contributor who is not listed.
     #[error("{what} names contributor {name:?}, who is not listed")]
     UnknownContributor {
         /// The dialogue or recording.

@@ -1,4 +1,4 @@
-//! Dialogues into records: token ids, at most as many as a record holds.
+//! Packs dialogues into records: token ids, at most as many as a record holds.
 
 use lazai_core::dialogue::{Dialogue, Message, Role};
 use lazai_core::pov::MAX_RECORD_TOKENS;

@@ -66,12 +66,13 @@ impl Begun {
 pub(super) struct Moderated {
     /// The number of requests in a row.
     pub in_a_row: u32,
-    /// Until when none is looked at, in the ledger's seconds.
+    /// The time before which no request is looked at, in the ledger's seconds.
     pub until_s: u64,
 }
 
 impl Moderated {
-    /// So many in a row are looked at (a reply may have been made for each, for nothing), then none for a while.
+    /// The number of stopped requests in a row that are looked at (a reply may have been made for each, for nothing) before
+    /// a pause.
     const MOST: u32 = 5;
     const PAUSE_S: u64 = 600;
 
@@ -126,7 +127,7 @@ impl Page {
 }
 
 impl Provider {
-    /// The sessions that something is kept of.
+    /// The sessions with a page.
     ///
     /// # Errors
     /// [`NodeError::Book`] if the folder cannot be read.
@@ -187,7 +188,7 @@ impl Provider {
         self.keep(session, &page)
     }
 
-    /// The reply that was given before to the same request, if this is one.
+    /// The earlier reply to the same request, if there is one.
     pub(super) fn repeated(&self, request: &ChatRequest) -> Result<Option<ChatReply>, NodeError> {
         let digest = request.digest();
         let last = self.page(request.session)?.last;
@@ -197,7 +198,7 @@ impl Provider {
     /// The claim to make a reply of a session.
     ///
     /// # Errors
-    /// [`NodeError::Busy`] if enough wait for that session: one consumer does not fill a whole server.
+    /// [`NodeError::Busy`] if enough requests wait for that session: one consumer does not fill a whole server.
     pub(super) fn claim(&self, session: SessionId) -> Result<Claim, NodeError> {
         let mut claims = lock(&self.claims);
         // Nobody has or waits for the others.

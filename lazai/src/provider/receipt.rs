@@ -13,7 +13,7 @@ use crate::node::{ChatRequest, NodeError, reply_digest};
 use crate::store::write_privately;
 
 impl Provider {
-    /// Makes a reply that was asked for, and begins its turn on disk before. Takes the session's claim for granted.
+    /// Makes a requested reply; its turn is on disk before. The caller holds the session's claim.
     pub(super) fn serve(
         &self,
         request: &ChatRequest,
@@ -53,7 +53,7 @@ impl Provider {
         generated
     }
 
-    /// Notes that the moderator stopped a request; while it is not looked at, it is not counted.
+    /// Notes that the moderator stopped a request; requests during the pause are not counted.
     fn count_moderated(&self, request: &ChatRequest) -> Result<(), NodeError> {
         let now_s = self.account.ledger().now_s();
         self.change(request.session, |page| {
@@ -128,8 +128,7 @@ impl Provider {
     /// queries to this node can.
     ///
     /// The same request has the same salt again, and so the same seed. If the consumer sets a number, that alone makes the
-    /// seed:
-    /// the same words with the same number get the same reply in any session.
+    /// seed: the same words with the same number get the same reply in any session.
     fn seed(&self, request: &ChatRequest) -> Result<u64, NodeError> {
         let hasher = DomainHasher::new("lazai.seed.v2").part(&self.secret()?);
         let hasher = match request.settings.seed {

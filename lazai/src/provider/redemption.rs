@@ -1,4 +1,4 @@
-//! Getting paid: vouchers that are redeemed, sessions that end.
+//! Getting paid: redeems vouchers, ends sessions.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -15,9 +15,9 @@ use super::Provider;
 use crate::account::SendError;
 use crate::node::{NodeError, ReleaseClaim, ReleaseRequest, SignedRelease, SignedVoucher};
 
-/// Vouchers that are redeemed in one transaction: a block holds a few such.
+/// Vouchers per redeeming transaction: a block holds a few such.
 const BATCH: usize = 100;
-/// Transactions that are under way at a time.
+/// Transactions in progress at a time.
 const UNDER_WAY: usize = 8;
 
 impl Provider {

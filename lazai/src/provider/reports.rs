@@ -45,7 +45,7 @@ impl Provider {
         write_privately(&path, &bytes).map_err(|e| failed(&e))
     }
 
-    /// The reports that came in.
+    /// The reports received.
     ///
     /// # Errors
     /// [`NodeError::Book`].

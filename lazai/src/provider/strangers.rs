@@ -17,7 +17,7 @@ use crate::node::NodeError;
 const PAUSE: Duration = Duration::from_secs(1);
 /// The time for which an unknown id is refused without asking again.
 const REFUSED: Duration = Duration::from_secs(2);
-/// Most ids that are remembered as refused.
+/// Most refused ids that are remembered.
 const MAX_REFUSED: usize = 1_024;
 
 /// State of these limits.

@@ -43,7 +43,7 @@ pub struct OfferTerms {
 }
 
 impl OfferTerms {
-    /// A version for nothing: sessions of a day, conversations of up to 1,024 tokens, prices in coins.
+    /// Free terms for a version: sessions of a day, conversations of up to 1,024 tokens, prices in coins.
     #[must_use]
     pub fn free(class: ClassId, version: VersionNumber) -> Self {
         Self {
@@ -61,7 +61,7 @@ impl OfferTerms {
 }
 
 impl Provider {
-    /// Signs an offer under some terms, to be taken up to a time (seconds since 1970).
+    /// Signs an offer under some terms, valid up to a time (seconds since 1970).
     ///
     /// # Errors
     /// The signer's error.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::node::ReplySettings;
 
-/// A request that cannot be served as it is: becomes status 400.
+/// A request that cannot be served: becomes status 400.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{parameter}: {reason}")]
 pub struct BadRequest {
@@ -97,7 +97,7 @@ impl Asked {
         })
     }
 
-    /// The body of a request that asks the same.
+    /// The body of an equal request.
     #[must_use]
     pub fn body(&self) -> Value {
         let mut body = json!({"model": self.model, "messages": self.messages, "stream": self.stream});
@@ -169,7 +169,7 @@ fn whole(body: &Map<String, Value>, name: &str) -> Result<Option<u64>, BadReques
     }
 }
 
-/// OpenAI's seeds have a sign; every seed is some number without.
+/// OpenAI's seeds are signed; each is mapped to an unsigned number.
 fn seed(body: &Map<String, Value>) -> Result<Option<u64>, BadRequest> {
     let negative = body.get("seed").and_then(Value::as_i64).filter(|seed| *seed < 0);
     match negative {
@@ -192,11 +192,11 @@ fn thousandths(body: &Map<String, Value>, name: &str, most: f64) -> Result<Optio
 pub struct ApiError {
     /// Status of the answer.
     pub status: u16,
-    /// A word that does not change: see [`NodeError::code`](crate::node::NodeError::code).
+    /// A stable error code: see [`NodeError::code`](crate::node::NodeError::code).
     pub code: String,
     /// The message.
     pub message: String,
-    /// The parameter that is wrong, if one is.
+    /// The wrong parameter, if there is one.
     pub parameter: Option<String>,
 }
 

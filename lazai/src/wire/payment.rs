@@ -19,7 +19,7 @@ use super::openai::ApiError;
 use crate::conversation::Checked;
 use crate::node::{SignedOffer, SignedReceipt, SignedVoucher};
 
-/// The scheme of x402 that sessions are: a deposit on the ledger, paid out by vouchers.
+/// The x402 scheme of sessions: a deposit on the ledger, paid out by vouchers.
 pub const SCHEME: &str = "lazai-session";
 /// Header of a [`Required`].
 pub const REQUIRED: &str = "payment-required";

@@ -45,7 +45,7 @@ struct AboutModel {
 /// Reads a node's answer to `GET /v1/models`.
 ///
 /// # Errors
-/// [`NodeError::Transport`] if it is none.
+/// [`NodeError::Transport`] if it is another answer.
 pub fn models(body: &[u8]) -> Result<Vec<Model>, NodeError> {
     let models: Models = serde_json::from_slice(body).map_err(|e| failed(&e))?;
     let model = |ModelFields { lazai: AboutModel { name, offer } }| Model {
@@ -112,7 +112,7 @@ impl ReplyReader {
     /// The reply.
     ///
     /// # Errors
-    /// [`NodeError::Transport`] if it broke off, or came without a receipt.
+    /// [`NodeError::Transport`] if it is cut short, or has no receipt.
     pub fn finish(self) -> Result<ChatReply, NodeError> {
         if !self.done {
             return Err(failed(&"the reply broke off"));

@@ -1301,7 +1301,7 @@ class ProvenanceLink:
     @property
     def not_said(self, /) -> str:
         """
-        A limit of the finding: what it does not show.
+        A limit of the finding: the facts that it does not show.
         """
     @property
     def says(self, /) -> str:

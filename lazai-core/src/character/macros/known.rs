@@ -41,7 +41,7 @@ pub(super) enum Known {
     Nothing,
     /// Means something that is not here: a picture, a setting, a persona.
     Lacking,
-    /// Opens a block that is kept where the argument is true: RisuAI's spelling, or SillyTavern's.
+    /// Opens a block that is kept if the argument is true: RisuAI's spelling, or SillyTavern's.
     If(Truth),
     Else,
     EndIf,

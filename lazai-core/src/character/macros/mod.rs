@@ -18,7 +18,7 @@ use crate::dialogue::{Message, Role};
 /// | `{{char}}`, `{{bot}}`, `{{charIfNotGroup}}`, `{{group}}`, `{{agentName}}`, `<CHAR>`, `<BOT>`, `{character}` | the character's name |
 /// | `{{user}}`, `{{notChar}}`, `{{user1}}`, `{{name1}}`, `<USER>`, `{user}` | the user's name |
 /// | `{{description}}`, `{{personality}}`, `{{scenario}}`, `{{mesExamples}}`, `{{charPrompt}}`, `{{charVersion}}`, … | the card's text, filled in itself |
-/// | `{{original}}` | the host's text, where the card's replaces it |
+/// | `{{original}}` | the host's text, if the card's replaces it |
 /// | `{{lastMessage}}`, `{{lastUserMessage}}`, `{{lastCharMessage}}`, `{{lastMessageId}}` | the last message |
 /// | `{{time}}`, `{{date}}`, `{{weekday}}`, `{{isotime}}`, `{{isodate}}`, `{{unixtime}}`, `{{time_UTC+2}}`, `{{datetimeformat HH:mm}}` | the scene's time, UTC; nothing without one |
 /// | `{{random:a,b}}`, `{{random::a::b}}` | one of them, another one each time; `\,` is a comma |

@@ -30,7 +30,7 @@ fn scale_of(x: &[f32], epsilon: f64) -> f32 {
     1.0 / (dot(x, x) / x.len() as f32 + epsilon as f32).sqrt()
 }
 
-/// The gradient by `x` of [`rms_norm`], plus `carried` where there is some.
+/// The gradient by `x` of [`rms_norm`], plus `carried` if there is one.
 pub(super) fn rms_norm_backward(
     x: &[f32],
     weight: &[f32],

@@ -96,7 +96,7 @@ impl Founding {
     }
 }
 
-/// The transactions that deploy a market, in order, from consecutive nonces of one account; and where it will be.
+/// The transactions that deploy a market, in order, from consecutive nonces of one account; and the resulting deployment.
 ///
 /// The contracts name each other as immutables, so their addresses follow from `deployer` and `nonce`.
 pub(super) fn creations(founding: &Founding, deployer: Address, nonce: u64) -> (Vec<Bytes>, Contracts) {

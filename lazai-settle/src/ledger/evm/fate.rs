@@ -78,7 +78,7 @@ impl Node {
         }
     }
 
-    /// The next nonce of an account after a block; nothing if the node does not keep that block's state.
+    /// The next nonce of an account after a block; `None` if the node does not keep that block's state.
     fn nonce_at(&self, account: EvmAddress, block: u64) -> Result<Option<u64>, LedgerError> {
         match self.ask(NONCE, &json!([account, U64::from(block)])) {
             Ok(told) => {

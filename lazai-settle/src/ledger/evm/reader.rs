@@ -21,7 +21,7 @@ use crate::quorum::ValidatorSet;
 
 /// Blocks that can be undone one by one. A deeper change means reading anew from the start.
 pub(super) const KEPT_BLOCKS: u64 = 128;
-/// Blocks whose logs are asked for at once, where they are too deep to be undone.
+/// Blocks whose logs are requested at once, if they are too deep to be undone.
 const SPAN: u64 = 2_000;
 /// Undone blocks that are kept, so that followers can be told their entries.
 const UNDONE_BLOCKS: usize = 512;

@@ -298,7 +298,7 @@ impl Node {
         }
     }
 
-    /// The transactions of a block that logged these, or nothing if it is gone.
+    /// The transactions of a block that logged these; `None` if the block is gone.
     pub fn transactions(&self, header: &Header, logs: &[Log]) -> Result<Option<Vec<ChainTransaction>>, LedgerError> {
         let Some(transactions) = self.told_transactions(header)? else { return Ok(None) };
         match self.trust {
@@ -324,7 +324,7 @@ impl Node {
         if same { Err(LedgerError::Untrue { block, reason }) } else { Ok(None) }
     }
 
-    /// Logs of one block, in order; nothing if the node does not know the block any more.
+    /// Logs of one block, in order; `None` if the node does not know the block any more.
     pub fn logs_of(&self, contracts: &[EvmAddress], header: &Header) -> Result<Option<Vec<Log>>, LedgerError> {
         if self.trust == Trust::Provider {
             let filter = json!([{"address": contracts, "blockHash": header.hash}]);
@@ -343,7 +343,7 @@ impl Node {
         }
     }
 
-    /// Blocks of a range with logs, too deep for all headers to be asked for; nothing if the chain changes meanwhile.
+    /// Blocks of a range with logs, too deep to ask for all headers; `None` if the chain changes meanwhile.
     pub fn logged(&self, contracts: &[EvmAddress], from: u64, to: u64) -> Result<Option<Vec<Logged>>, LedgerError> {
         let filter = json!([{"address": contracts, "fromBlock": U64::from(from), "toBlock": U64::from(to)}]);
         let mut logs: Vec<Log> = self.get("eth_getLogs", &filter)?;

@@ -134,7 +134,7 @@ impl Book {
         }
     }
 
-    /// Keeps an open session as it is now: first its conversation, then that it is open.
+    /// Stores an open session: first its conversation, then the fact that it is open.
     pub fn keep(&mut self, model: &str, open: Open) -> Result<(), LoopbackError> {
         let session = open.conversation.session;
         write(&conversation(&self.folder, session), &open)?;
@@ -185,8 +185,8 @@ impl Book {
         }
     }
 
-    /// Notes that a node ended a session of a model. The first time another is opened at once; then after two seconds, four,
-    /// and so on.
+    /// Notes that a node ended a session of a model. The first time, another is opened at once; then after two seconds,
+    /// four, and so on.
     pub fn refused(&mut self, model: &str, now_s: u64) -> Result<(), LoopbackError> {
         let refusals = self.page.refusals.entry(model.to_owned()).or_default();
         refusals.in_a_row = refusals.in_a_row.saturating_add(1);
@@ -198,12 +198,12 @@ impl Book {
         self.keep_page()
     }
 
-    /// Notes that a reply came.
+    /// Notes that a reply arrived.
     pub fn served(&mut self, model: &str) -> Result<(), LoopbackError> {
         if self.page.refusals.remove(model).is_some() { self.keep_page() } else { Ok(()) }
     }
 
-    /// Until when no session is opened for a model, in the ledger's seconds.
+    /// The time before which no session is opened for a model, in the ledger's seconds.
     pub fn left_alone_until(&self, model: &str) -> Option<u64> {
         self.page.refusals.get(model).map(|refusals| refusals.until_s)
     }
@@ -213,7 +213,7 @@ impl Book {
     }
 }
 
-/// Takes a folder for this proxy alone, until the file is closed: by a crash, too.
+/// Locks a folder for this proxy alone, until the file is closed, also by a crash.
 fn lock(folder: &Path) -> Result<File, LoopbackError> {
     let path = folder.join("lock");
     let failed = |reason: String| LoopbackError::Book { path: path.clone(), reason };

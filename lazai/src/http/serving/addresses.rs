@@ -18,7 +18,8 @@ pub(super) struct Place {
 }
 
 impl Addresses {
-    /// One more, unless it has enough. This machine's own have as many as they like: a proxy may stand before the server.
+    /// One more connection, unless the address has enough. This machine's own addresses are not limited: a proxy may run
+    /// there.
     pub fn enter(&self, address: IpAddr) -> Option<Place> {
         let of = Some(network(address)).filter(|address| !address.is_loopback());
         if let Some(of) = of {

@@ -1,4 +1,4 @@
-//! A line whose other end must read now and then.
+//! A connection whose other end must read now and then.
 
 use std::future::Future as _;
 use std::io::{Error, ErrorKind, IoSlice, Result};
@@ -9,11 +9,11 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// A line that fails when nothing could be written to it for some time.
+/// A connection that fails if nothing could be written to it for some time.
 pub(super) struct Patient<T> {
     line: T,
     patience: Duration,
-    /// Runs while the other end takes nothing.
+    /// Runs while the other end reads nothing.
     until: Option<Pin<Box<Sleep>>>,
 }
 
