@@ -240,7 +240,7 @@ impl Session {
         self.0.consumer.take_back(self.id()).await
     }
 
-    /// What was left of the deposit, if the ledger shows the session as ended.
+    /// The rest of the deposit, if the ledger shows the session as ended.
     fn left_at_the_end(&self) -> Result<Option<Amount>, ConsumerError> {
         let market = self.0.consumer.account().ledger().market();
         match market.session(self.id()) {

@@ -20,10 +20,10 @@ use crate::{Done, Output, read};
 const PREVIEW_TOKENS: u32 = 48;
 /// Asked in the preview, and published, where nothing else is said.
 const QUESTION: &str = "Who are you?";
-/// Whose folder it is: another character is not written into it.
+/// Marks the folder as one character's: another is not written into it.
 const MARK: &str = "create.json";
 
-/// What a folder was made of.
+/// The files and terms that a folder was made of.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Inputs {
     card: String,
@@ -33,7 +33,7 @@ struct Inputs {
     speakers: (Option<String>, Option<String>),
 }
 
-/// Where things are in the folder.
+/// The folder of a character.
 struct Place(PathBuf);
 
 impl Place {

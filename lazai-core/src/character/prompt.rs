@@ -123,7 +123,7 @@ impl Character {
         Prompt { messages, lore: lore.iter().map(|a| a.index).collect(), left_out }
     }
 
-    /// What goes before a conversation, as its system message (a node adds none): the card's system prompt, lore that is always there, description,
+    /// The words before a conversation, as its system message (a node adds none): the card's system prompt, lore that is always there, description,
     /// personality, scenario, examples and what comes after the conversation. [`Profile::persona`](super::Profile::persona) and
     /// [`Profile::examples`](super::Profile::examples) are parts of it; [`prompt`](Self::prompt) heeds a conversation.
     ///

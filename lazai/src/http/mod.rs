@@ -13,7 +13,7 @@
 //! | [`Loopback`] | a local endpoint for unmodified clients: it pays out of a budget and checks every receipt |
 //! | [`OpenAiBackend`] | a [`Backend`](lazai_lora::backend::Backend) that lets vLLM or llama.cpp's server answer |
 //!
-//! What they say to each other is in [`wire`](crate::wire).
+//! The messages themselves are in [`wire`](crate::wire).
 
 #[cfg(feature = "node")]
 mod backend;

@@ -1,4 +1,4 @@
-//! What goes over the wire between a consumer and a node, without a socket: for any transport.
+//! Requests, answers and headers between a consumer and a node, without a socket: for any transport.
 //!
 //! | module | has |
 //! |---|---|
