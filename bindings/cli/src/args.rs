@@ -48,7 +48,7 @@ pub(crate) struct Inspect {
     pub speakers: Speakers,
 }
 
-/// Who speaks in files that name people.
+/// The speakers in files that name people.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct Speakers {
     /// Name of the character, in logs of several people: its words are learnt, everybody else's are context.
@@ -116,7 +116,7 @@ pub(crate) struct Create {
     pub nonce: u64,
 }
 
-/// Whose dialogues they are, and on which terms.
+/// The owner of the dialogues, and the terms.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct Owner {
     /// Account of the contributor.
@@ -128,7 +128,7 @@ pub(crate) struct Owner {
     /// SPDX identifier of the licence that the contributor gives.
     #[arg(long)]
     pub licence: String,
-    /// What the contributor consents to, in the contributor's words.
+    /// The consent, in the contributor's words.
     #[arg(long)]
     pub consent: String,
 }

@@ -73,8 +73,8 @@ impl Character {
         self.inner.greeting_to(index as usize, &user)
     }
 
-    /// The words before a conversation, as its system message (a node adds none): the card's system prompt, lore that is always there, who the
-    /// character is, examples, and what comes after the conversation.
+    /// The words before a conversation, as its system message (a node adds none): the card's system prompt, lore that is
+    /// always there, who the character is, examples, and what comes after the conversation.
     pub fn system_prompt(&self, user: String) -> String {
         self.inner.system_prompt(&user)
     }

@@ -40,8 +40,8 @@ impl Character {
         self.0.greeting(index, user)
     }
 
-    /// The words before a conversation, as its system message (a node adds none): the card's system prompt, lore that is always there, who the
-    /// character is, examples, and what comes after the conversation.
+    /// The words before a conversation, as its system message (a node adds none): the card's system prompt, lore that is
+    /// always there, who the character is, examples, and what comes after the conversation.
     #[wasm_bindgen(js_name = systemPrompt)]
     pub fn system_prompt(&self, user: String) -> String {
         self.0.system_prompt(user)

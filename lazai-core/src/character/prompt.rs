@@ -123,9 +123,10 @@ impl Character {
         Prompt { messages, lore: lore.iter().map(|a| a.index).collect(), left_out }
     }
 
-    /// The words before a conversation, as its system message (a node adds none): the card's system prompt, lore that is always there, description,
-    /// personality, scenario, examples and what comes after the conversation. [`Profile::persona`](super::Profile::persona) and
-    /// [`Profile::examples`](super::Profile::examples) are parts of it; [`prompt`](Self::prompt) heeds a conversation.
+    /// The words before a conversation, as its system message (a node adds none): the card's system prompt, lore that is
+    /// always there, description, personality, scenario, examples and what comes after the conversation.
+    /// [`Profile::persona`](super::Profile::persona) and [`Profile::examples`](super::Profile::examples) are parts of it;
+    /// [`prompt`](Self::prompt) heeds a conversation.
     ///
     /// ```
     /// let card = r#"{"spec": "chara_card_v2", "spec_version": "2.0", "data": {"name": "Ada",

@@ -198,7 +198,7 @@ impl BaseModel {
         Ok(self.0.generate(&job, &mut on_text)?.text)
     }
 
-    /// What an adapter in a folder of PEFT's files is; it must be for this model.
+    /// Describes an adapter in a folder of PEFT's files; it must be for this model.
     ///
     /// # Errors
     /// `file`, `model`.

@@ -178,8 +178,8 @@ class Character:
         """
     def system_prompt(self, /, user: str) -> str:
         """
-        The words before a conversation, as its system message (a node adds none): the card's system prompt, lore that is always there, who the
-        character is, examples, and what comes after the conversation.
+        The words before a conversation, as its system message (a node adds none): the card's system prompt, lore that is
+        always there, who the character is, examples, and what comes after the conversation.
         """
     def tags(self, /) -> list[str]:
         """
