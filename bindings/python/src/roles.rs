@@ -69,7 +69,7 @@ impl BaseModel {
         told.or_raise(reply)
     }
 
-    /// Describes an adapter in a folder of PEFT's files; it must be for this model.
+    /// The properties of an adapter in a folder of PEFT's files; it must be for this model.
     fn adapter(&self, py: Python<'_>, folder: String) -> PyResult<AdapterFacts> {
         free(py, || self.0.adapter(folder))
     }
