@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use lazai_facade::native::ProgressListener;
 use lazai_facade::native::data::{ContributorTerms, DatasetFacts, keep_file, prepare_dataset};
 use lazai_facade::native::model::{BaseModel, TrainingSettings};
 use lazai_facade::native::prove::prove_dataset;
 use lazai_facade::native::roles::write_public_part;
-use lazai_facade::native::{ProgressListener, data};
 use lazai_facade::{Character, FileNote, LazaiError, Message, ReplySettings};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -141,7 +141,7 @@ fn claim(place: &Place, inputs: &Inputs) -> Result<(), LazaiError> {
         }
         return Ok(());
     }
-    data::keep_file(&path, &serde_json::to_vec_pretty(inputs)?)
+    keep_file(&path, &serde_json::to_vec_pretty(inputs)?)
 }
 
 fn told(name: &str, notes: &[FileNote]) -> String {

@@ -148,7 +148,7 @@ fn the_command_line_creates_a_character() {
             .chain(["--licence", "CC-BY-4.0", "--consent", "for training"].map(String::from));
         let mut out = Vec::new();
         let code = lazai_cli::run(args.map(Into::into), &mut &b""[..], &mut out);
-        let told: Vec<serde_json::Value> =
+        let told: Vec<Value> =
             out.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
         (code, told)
     };
