@@ -152,6 +152,54 @@ fn who_is_who_stays_so_in_all_blocks() {
 }
 
 #[test]
+fn others_speak_under_any_name() {
+    for other in [
+        "anna",
+        "安娜",
+        "アンナ",
+        "안나",
+        "أنا",
+        "Anna (work)",
+        "Anna 🎷",
+        "+44 7700 900123",
+        "Old Anna of the Hill",
+        "@anna",
+        "anna_92",
+        "De la Cruz",
+        "Anna & Tom",
+        "\"Anna\"",
+        "**Anna**",
+        "[10:00] Anna",
+        "2Pac",
+    ] {
+        let play = format!("{other}: Lamps?\nNim: It is.\n{other}: Not hers.\nNim: Lit.\n");
+        let (dialogues, notes) = read(&play, &of("Nim"));
+        let replies: Vec<_> = dialogues.concat().into_iter().filter(|line| line.starts_with('a')).collect();
+        assert_eq!(replies, ["a It is.", "a Lit."], "{other}: {notes:?}");
+    }
+    let close = "Anna:Lamps?\nNim:It is.\nAnna:Not hers.\nNim:Lit.\n";
+    assert_eq!(read(close, &of("Nim")).0[0][1], "a It is.");
+    let emphasis = "**Anna**: Lamps?\n**Nim**: It is.\n**Anna**: Not hers.\n**Nim**: Lit.\n";
+    assert_eq!(read(emphasis, &of("Nim")).0[0][1], "a It is.");
+    let wide = "<START>\n{{user}}：塔？\n{{char}}：ここ。\n";
+    assert_eq!(read(wide, &of("Nim")).0, [["u 塔？", "a ここ。"]]);
+}
+
+#[test]
+fn a_third_person_in_blocks_is_not_the_character() {
+    let block = "<START>\n{{user}}: Hi\n{{char}}: It is.\nAnna: Not hers.\n{{char}}: Lit.\n";
+    let (dialogues, notes) = read(block, &Options::default());
+    assert_eq!(dialogues, [["u Hi", "a It is.\nLit."]]);
+    assert!(notes[0].contains("\"Anna\" is nobody's here"), "{notes:?}");
+    // Who speaks once in a block may speak in another.
+    let blocks = "<START>\nanna: Hi\n{{char}}: It is.\n<START>\n{{user}}: Oh?\n{{char}}: Lit.\nanna: Not hers.\n";
+    assert_eq!(read(blocks, &of("Nim")).0[1], ["u Oh?", "a Lit.", "u anna: Not hers."]);
+    let (dialogues, notes) = read("<START>\n{{user}}: Hi\n{{char}}: Yes.\nanna: who?\n", &of("Nim"));
+    assert_eq!(dialogues, [["u Hi", "a Yes.\nanna: who?"]]);
+    assert!(notes[0].contains("\"anna\" opens one line"), "{notes:?}");
+}
+
+#[test]
 fn names_stand_where_cards_have_placeholders() {
     let text = r#"{"prompt": "Hi, {{Char}}", "response": "<USER>, {{char}} is awake. {{other}} <b>"}"#;
     let options = Options { user: Some("Pat".into()), ..of("Nim") };

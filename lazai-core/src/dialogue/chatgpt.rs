@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::Role;
-use super::read::Parsed;
+use super::parsed::Parsed;
 use super::shape::content_of;
 use super::speaker::{Line, Who, may_be_learnt};
 use crate::report::Action;

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::Role;
 use super::format::Options;
-use super::read::Parsed;
+use super::parsed::Parsed;
 use super::shape::{conversation, message, object};
 use super::speaker::{self, Line, Who, may_be_learnt, same};
 use crate::report::{Action, excerpt};

@@ -32,6 +32,8 @@ mod examples;
 mod exported;
 mod format;
 mod log;
+mod names;
+mod parsed;
 mod read;
 mod shape;
 mod source;
@@ -40,8 +42,10 @@ mod table;
 mod whatsapp;
 
 pub use format::{DialogueError, Format, Options};
-pub use read::{MAX_RECORD_BYTES, Parsed, Raw, RawReader, Reader, read_all};
-pub(crate) use read::{NAMES_ALONE, NEVER_SPEAKS};
+pub(crate) use parsed::NEVER_SPEAKS;
+pub use parsed::Parsed;
+pub(crate) use read::NAMES_ALONE;
+pub use read::{MAX_RECORD_BYTES, Raw, RawReader, Reader, read_all};
 
 use serde::{Deserialize, Serialize};
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::format::{Format, Options};
-use super::read::Parsed;
+use super::parsed::Parsed;
 use super::speaker::{self, Line, Who, may_be_learnt, who};
 use super::{Role, chatgpt, exported, log};
 use crate::report::{Action, excerpt, json_reason};

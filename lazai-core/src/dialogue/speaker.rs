@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::format::Options;
-use super::read::Parsed;
+use super::parsed::Parsed;
 use super::{Message, Role};
 use crate::report::{Action, excerpt};
 

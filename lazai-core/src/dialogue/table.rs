@@ -4,7 +4,8 @@ use std::io::Read;
 
 use super::DialogueError;
 use super::format::Options;
-use super::read::{Body, MAX_CONVERSATION_BYTES, Parsed, Raw};
+use super::parsed::Parsed;
+use super::read::{Body, MAX_CONVERSATION_BYTES, Raw};
 use super::shape::{CONTRIBUTORS, INPUTS, PROMPTS, RESPONSES, SYSTEMS};
 use super::source::Input;
 use super::speaker::{self, Line, TERMS, says_no, who};

@@ -1,7 +1,7 @@
 //! WhatsApp's export: a line for each message, with its time and its sender's name.
 
 use super::format::Options;
-use super::read::Parsed;
+use super::parsed::Parsed;
 use super::speaker::{self, Line, who};
 use crate::report::{Action, Note};
 
