@@ -200,6 +200,23 @@ fn a_third_person_in_blocks_is_not_the_character() {
 }
 
 #[test]
+fn what_a_model_thinks_is_not_said() {
+    for text in [
+        r#"{"messages": [{"role": "user", "content": "Is it lit?"}, {"role": "assistant", "content": "<think>Hm.</think>\n\nIt is."}]}"#,
+        r#"{"internal": [["Is it lit?", "It <thinking>Hm.</thinking>is."]], "visible": []}"#,
+        r#"{"contents": [{"role": "user", "parts": [{"text": "Is it lit?"}]}, {"role": "model", "parts": [{"text": "Hm.", "thought": true}, {"text": "It is."}]}]}"#,
+        r#"{"messages": [{"versions": [{"role": "user", "content": "Is it lit?"}], "currentlySelected": 0}, {"versions": [{"role": "assistant", "steps": [{"type": "contentBlock", "style": {"type": "thinking"}, "content": [{"type": "text", "text": "Hm."}]}, {"type": "contentBlock", "shouldIncludeInContext": false, "content": [{"type": "text", "text": "Hm."}]}, {"type": "contentBlock", "content": [{"type": "text", "text": "It is."}]}]}], "currentlySelected": 0}]}"#,
+        r#"{"messages": [{"isCreatedByUser": true, "text": "Is it lit?"}, {"isCreatedByUser": false, "text": "", "content": [{"type": "think", "think": "Hm."}, {"type": "text", "text": {"value": "It is."}}]}]}"#,
+    ] {
+        let (dialogues, notes) = read(text, &Options::default());
+        assert_eq!(dialogues, [TALK], "{text}");
+        assert!(notes.iter().any(|note| note.contains("thoughts")), "{notes:?}");
+    }
+    let user = r#"{"prompt": "<think>Is it lit?</think>", "response": "It is."}"#;
+    assert_eq!(read(user, &Options::default()).0[0][0], "u <think>Is it lit?</think>");
+}
+
+#[test]
 fn names_stand_where_cards_have_placeholders() {
     let text = r#"{"prompt": "Hi, {{Char}}", "response": "<USER>, {{char}} is awake. {{other}} <b>"}"#;
     let options = Options { user: Some("Pat".into()), ..of("Nim") };

@@ -92,13 +92,20 @@ fn pair(turn: &Value) -> Vec<Value> {
     said.iter().filter_map(|(text, role)| Some(by_turns(((*text)?, role)))).collect()
 }
 
-/// The version of a message that is shown. An answer in steps is what its blocks of text say.
+/// The version of a message that is shown. An answer in steps is what its blocks of text say; those that the model does not
+/// see again are its thoughts.
 fn shown(message: &Value) -> Option<Value> {
     let selected = message.get("currentlySelected").and_then(Value::as_u64).unwrap_or(0);
     let version = message.get("versions")?.get(usize::try_from(selected).ok()?)?;
     let Some(steps) = version.get("steps").and_then(Value::as_array) else { return Some(version.clone()) };
     let said = steps.iter().filter(|step| step.get("type").and_then(Value::as_str) == Some("contentBlock"));
-    let parts = said.filter_map(|step| step.get("content")?.as_array()).flatten().cloned().collect();
+    let parts = said.filter_map(|step| Some((step, step.get("content")?.as_array()?)));
+    let parts = parts.flat_map(|(step, parts)| {
+        let style = step.get("style").and_then(|style| style.get("type")).and_then(Value::as_str);
+        let is_thought = style == Some("thinking") || step.get("shouldIncludeInContext") == Some(&Value::Bool(false));
+        parts.iter().map(move |part| if is_thought { json!({"type": "thinking"}) } else { part.clone() })
+    });
+    let parts = parts.collect();
     Some(json!({"role": version.get("role")?, "content": Value::Array(parts)}))
 }
 

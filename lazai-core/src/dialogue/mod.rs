@@ -28,6 +28,7 @@
 //! ```
 
 mod chatgpt;
+mod content;
 mod examples;
 mod exported;
 mod format;
@@ -39,6 +40,7 @@ mod shape;
 mod source;
 mod speaker;
 mod table;
+mod thoughts;
 mod whatsapp;
 
 pub use format::{DialogueError, Format, Options};

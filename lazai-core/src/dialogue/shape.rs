@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use super::content::content_of;
 use super::format::{Format, Options};
 use super::parsed::Parsed;
 use super::speaker::{self, Line, Who, may_be_learnt, who};
@@ -70,7 +71,7 @@ fn list(map: &Map<String, Value>) -> Option<(&'static str, &Vec<Value>)> {
 }
 
 /// A text, or a number or truth value as a text.
-fn text_of(value: &Value) -> Option<Cow<'_, str>> {
+pub(super) fn text_of(value: &Value) -> Option<Cow<'_, str>> {
     match value {
         Value::String(text) => Some(text.into()),
         Value::Number(_) | Value::Bool(_) => json::plain(value).map(Cow::Owned),
@@ -356,36 +357,4 @@ fn speaker_name(value: &Value) -> Option<&str> {
         name => name,
     };
     name.as_str().filter(|name| !name.trim().is_empty())
-}
-
-/// A message's text: as it is, in parts of which some may be pictures or calls, or in an object.
-pub(super) fn content_of(content: &Value, place: &str, parsed: &mut Parsed) -> Result<String, String> {
-    match content {
-        Value::Array(parts) => {
-            let is_thought = |part: &Value| {
-                let kind = part.get("type").and_then(Value::as_str).unwrap_or_default();
-                ["reasoning", "thinking", "redacted_thinking"].contains(&kind)
-            };
-            let said = parts.iter().filter(|part| !is_thought(part));
-            let texts: Vec<&str> =
-                said.filter_map(|part| part.get("text").map_or_else(|| part.as_str(), Value::as_str)).collect();
-            if texts.len() < parts.len() {
-                parsed.note(Action::Dropped, place, format!("{} parts that are no text", parts.len() - texts.len()));
-            }
-            // Plain text beside parts with a text is one line with them: links and mentions in it.
-            let is_line = parts.iter().any(Value::is_string) && parts.iter().any(|part| part.get("text").is_some());
-            Ok(texts.join(if is_line { "" } else { "\n" }))
-        }
-        Value::Object(map) => match filled(map, &["text", "parts"]) {
-            Some((_, inner)) if !inner.is_object() => content_of(inner, place, parsed),
-            _ => Err("the content is neither a text nor a list of parts".into()),
-        },
-        other => {
-            let text = text_of(other).ok_or("a message without a text")?;
-            if !other.is_string() {
-                parsed.note(Action::Repaired, place, format!("{}, taken as text", kind(other)));
-            }
-            Ok(text.into_owned())
-        }
-    }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::format::Options;
 use super::parsed::Parsed;
-use super::{Message, Role};
+use super::{Message, Role, thoughts};
 use crate::report::{Action, excerpt};
 
 /// Somebody in a file.
@@ -157,6 +157,13 @@ pub(super) fn messages(lines: Vec<Line>, options: &Options, parsed: &mut Parsed)
             }
         };
         let message = match who {
+            Who::Role(Role::Assistant) => {
+                let (said, left_out) = thoughts::said(&text);
+                for what in left_out {
+                    parsed.note(Action::Dropped, place.clone(), format!("{what} among the words"));
+                }
+                Message::new(Role::Assistant, said)
+            }
             Who::Role(role) => Message::new(role, text),
             Who::Tool => {
                 parsed.note(Action::Dropped, place, "a tool's message");
