@@ -230,8 +230,10 @@ fn names_stand_where_cards_have_placeholders() {
 fn a_row_that_is_not_to_be_learnt_is_not() {
     let table = "role,content,weight,id\nuser,Hi,1,1\nassistant,Draft.,0,1\nuser,No.,1,1\nassistant,Hello.,1,1\n";
     assert_eq!(read(table, &Options::default()).0, [["u Hi", "c Draft.", "u No.", "a Hello."]]);
-    let pairs = "prompt,response,train\nHi,Bad.,false\nHi,Good.,true\n";
-    assert_eq!(read(pairs, &Options::default()).0, [["u Hi", "a Good."]]);
+    for (name, no, yes) in [("train", "false", "true"), ("label", "False", "True"), ("kto_tag", "0", "1")] {
+        let pairs = format!("prompt,response,{name}\nHi,Bad.,{no}\nHi,Good.,{yes}\n");
+        assert_eq!(read(&pairs, &Options::default()).0, [["u Hi", "a Good."]], "{name}");
+    }
 }
 
 #[test]

@@ -176,6 +176,9 @@ fn what_a_record_says_of_itself_is_heeded() {
     for bad in [
         r#"{"prompt": "Hi", "response": "Bad.", "weight": 0}"#,
         r#"{"prompt": "Hi", "completion": "Bad.", "label": false}"#,
+        r#"{"prompt": "Hi", "completion": "Bad.", "label": 0}"#,
+        r#"{"prompt": "Hi", "completion": "Bad.", "label": "False"}"#,
+        r#"{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Bad."}], "kto_tag": "false"}"#,
         r#"{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Bad."}], "train": false}"#,
     ] {
         let text = format!("{bad}\n{{\"prompt\": \"Hi\", \"response\": \"Good.\"}}\n");

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::content::content_of;
 use super::format::{Format, Options};
 use super::parsed::Parsed;
-use super::speaker::{self, Line, Who, may_be_learnt, who};
+use super::speaker::{self, Line, Who, is_rejected, may_be_learnt, who};
 use super::{Role, chatgpt, exported, log};
 use crate::report::{Action, excerpt, json_reason};
 use crate::text::json::{self, filled, is_filled, kind};
@@ -190,11 +190,6 @@ fn is_pair(turn: &Map<String, Value>) -> bool {
 fn only_bot(messages: &[Value]) -> Option<String> {
     let bots = messages.iter().filter_map(Value::as_object).filter(|message| is_users(message) == Some(false));
     bots.filter_map(name_of).find(|name| Role::from_name(name).is_none()).map(str::to_owned)
-}
-
-/// Whether a record says that its reply is a bad one, as data for preferences do.
-fn is_rejected(map: &Map<String, Value>) -> bool {
-    ["label", "kto_tag"].iter().any(|name| map.get(*name) == Some(&Value::Bool(false)))
 }
 
 /// A prompt and its response, with what was said before.

@@ -83,15 +83,26 @@ fn is_tool(name: &str) -> bool {
 /// Names of what a message or a row says on whether it may be learnt: OpenAI's, Axolotl's two, and what others call it.
 pub(super) const TERMS: [&str; 4] = ["weight", "train", "training", "loss"];
 
+/// Names of what a record of preferences says on whether people liked the reply.
+pub(super) const LABELS: [&str; 2] = ["label", "kto_tag"];
+
 /// A message's own word on whether it may be learnt.
 pub(super) fn may_be_learnt(message: &Map<String, Value>) -> bool {
-    let no = |value: &Value| match value {
+    !TERMS.iter().any(|name| message.get(*name).is_some_and(is_no))
+}
+
+/// Whether a record says that its reply is a bad one, as data for preferences do.
+pub(super) fn is_rejected(record: &Map<String, Value>) -> bool {
+    LABELS.iter().any(|name| record.get(*name).is_some_and(is_no))
+}
+
+fn is_no(value: &Value) -> bool {
+    match value {
         Value::Bool(flag) => !flag,
         Value::Number(number) => number.as_f64() == Some(0.0),
         Value::String(text) => says_no(text),
         _ => false,
-    };
-    !TERMS.iter().any(|name| message.get(*name).is_some_and(no))
+    }
 }
 
 /// Whether a text says that something may not be learnt.

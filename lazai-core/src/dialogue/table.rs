@@ -8,7 +8,7 @@ use super::parsed::Parsed;
 use super::read::{Body, MAX_CONVERSATION_BYTES, Raw};
 use super::shape::{CONTRIBUTORS, INPUTS, PROMPTS, RESPONSES, SYSTEMS};
 use super::source::Input;
-use super::speaker::{self, Line, TERMS, says_no, who};
+use super::speaker::{self, LABELS, Line, TERMS, says_no, who};
 use crate::report::Action;
 use crate::text::table::{Header, MAX_ROW_BYTES, Row, Rows as TableRows, TableError};
 
@@ -52,7 +52,7 @@ pub(super) fn layout(head: &str) -> Option<Layout> {
             Content::Message { .. } => header.columns(&CONTRIBUTORS[..1]),
             Content::Pair { .. } => header.columns(&CONTRIBUTORS),
         };
-        let terms = header.columns(&TERMS);
+        let terms = [header.columns(&TERMS), header.columns(&LABELS)].concat();
         Some(Layout { content, ids, contributors, terms, header })
     })
 }
