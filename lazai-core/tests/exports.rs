@@ -217,6 +217,23 @@ fn what_a_model_thinks_is_not_said() {
 }
 
 #[test]
+fn flags_and_names_in_other_shapes_say_the_same() {
+    let table = "role,name,content\nuser,Pat,Is it lit?\nassistant,Nim,It is.\nassistant,Kai,Ho.\nassistant,,Lit.\n";
+    assert_eq!(read(table, &of("Nim")).0, [["u Is it lit?", "a It is.", "u Kai: Ho.", "a Lit."]]);
+    for (yes, no) in
+        [("\"true\"", "\"false\""), ("\"True\"", "\"False\""), ("\"1\"", "\"0\""), ("1", "0"), ("true", "false")]
+    {
+        let log =
+            format!("{{\"is_user\": {yes}, \"mes\": \"Is it lit?\"}}\n{{\"is_user\": {no}, \"mes\": \"It is.\"}}\n");
+        assert_eq!(read(&log, &Options::default()).0, [TALK], "{yes}");
+        let pippa = format!(
+            "{{\"conversation\": [{{\"message\": \"Is it lit?\", \"is_human\": {yes}}}, {{\"message\": \"It is.\", \"is_human\": {no}}}]}}"
+        );
+        assert_eq!(read(&pippa, &Options::default()).0, [TALK], "{yes}");
+    }
+}
+
+#[test]
 fn names_stand_where_cards_have_placeholders() {
     let text = r#"{"prompt": "Hi, {{Char}}", "response": "<USER>, {{char}} is awake. {{other}} <b>"}"#;
     let options = Options { user: Some("Pat".into()), ..of("Nim") };

@@ -94,7 +94,7 @@ fn is_somebody(map: &Map<String, Value>) -> bool {
 }
 
 fn flag(map: &Map<String, Value>, name: &str) -> bool {
-    map.get(name).is_some_and(|v| v.as_bool().unwrap_or(v.as_i64() == Some(1)))
+    map.get(name).and_then(speaker::flag) == Some(true)
 }
 
 /// What the `/sys` command writes, which nobody says; `/comment` is for readers of the log alone.

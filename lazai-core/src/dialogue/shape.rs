@@ -295,7 +295,7 @@ fn name_of(map: &Map<String, Value>) -> Option<&str> {
 fn is_users(map: &Map<String, Value>) -> Option<bool> {
     let has = |name: &str| map.get(name).is_some_and(is_filled);
     let by_id = || if has("userId") { Some(true) } else { has("characterId").then_some(false) };
-    FLAGS.iter().find_map(|name| map.get(*name)?.as_bool()).or_else(by_id)
+    FLAGS.iter().find_map(|name| speaker::flag(map.get(*name)?)).or_else(by_id)
 }
 
 /// What separates the dialogues of a file of messages.
@@ -340,9 +340,8 @@ fn said_by<'m>(map: &'m Map<String, Value>, options: &Options) -> Option<&'m str
     if let Some(first) = text("forwarded_from") {
         return Some(first);
     }
-    let character = options.character.as_deref()?;
     let beside = ["name", "speaker"].iter().find_map(|field| text(field))?;
-    (Role::from_name(beside).is_none() && !speaker::same(beside, character)).then_some(beside)
+    speaker::is_another(beside, options).then_some(beside)
 }
 
 /// A speaker's name: a text, or an author as chat programs export them.

@@ -105,6 +105,32 @@ fn is_no(value: &Value) -> bool {
     }
 }
 
+/// What a flag says, as a truth value, a number or a text.
+pub(super) fn flag(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(flag) => Some(*flag),
+        Value::Number(number) => match number.as_f64() {
+            Some(0.0) => Some(false),
+            Some(1.0) => Some(true),
+            _ => None,
+        },
+        Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "1" | "1.0" | "yes" => Some(true),
+            text => says_no(text).then_some(false),
+        },
+        _ => None,
+    }
+}
+
+/// Whether a name beside the character's role is that of somebody else.
+pub(super) fn is_another(beside: &str, options: &Options) -> bool {
+    let beside = beside.trim();
+    let is_character = |character: &String| same(beside, character);
+    !beside.is_empty()
+        && Role::from_name(beside).is_none()
+        && options.character.as_ref().is_some_and(|character| !is_character(character))
+}
+
 /// Whether a text says that something may not be learnt.
 pub(super) fn says_no(text: &str) -> bool {
     matches!(text.trim().to_ascii_lowercase().as_str(), "0" | "0.0" | "false" | "no")
