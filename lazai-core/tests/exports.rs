@@ -234,6 +234,26 @@ fn flags_and_names_in_other_shapes_say_the_same() {
 }
 
 #[test]
+fn a_tree_of_messages_is_read_as_one_branch() {
+    for text in [
+        r#"{"chat_messages": [{"uuid": "1", "parent_message_uuid": "0", "sender": "human", "text": "Is it lit?"}, {"uuid": "2", "parent_message_uuid": "1", "sender": "assistant", "text": "No."}, {"uuid": "3", "parent_message_uuid": "1", "sender": "assistant", "text": "It is."}]}"#,
+        r#"{"chat_messages": [{"uuid": "1", "parent_message_uuid": "0", "sender": "human", "text": "Eh?"}, {"uuid": "2", "parent_message_uuid": "1", "sender": "assistant", "text": "Oh."}, {"uuid": "3", "parent_message_uuid": "0", "sender": "human", "text": "Is it lit?"}, {"uuid": "4", "parent_message_uuid": "3", "sender": "assistant", "text": "It is."}]}"#,
+        r#"{"messages": [{"messageId": "1", "parentMessageId": "0", "isCreatedByUser": true, "text": "Is it lit?"}, {"messageId": "2", "parentMessageId": "1", "isCreatedByUser": false, "text": "No."}, {"messageId": "3", "parentMessageId": "1", "isCreatedByUser": false, "text": "It is."}]}"#,
+        r#"{"messages": [{"isCreatedByUser": true, "text": "Is it lit?", "children": [{"isCreatedByUser": false, "text": "No."}, {"isCreatedByUser": false, "text": "It is.", "children": []}]}]}"#,
+        r#"{"chat": {"messages": [], "history": {"currentId": "2", "messages": {"1": {"id": "1", "parentId": null, "role": "user", "content": "Is it lit?"}, "2": {"id": "2", "parentId": "1", "role": "assistant", "content": "It is."}, "3": {"id": "3", "parentId": "1", "role": "assistant", "content": "No."}}}}}"#,
+    ] {
+        let (dialogues, notes) = read(text, &Options::default());
+        assert_eq!(dialogues, [TALK], "{text}");
+        assert!(notes.iter().any(|note| note.ends_with("of other branches")), "{notes:?}");
+    }
+    // Messages that name one before them that is not there are no branches.
+    let cut = r#"{"messages": [{"id": "1", "parentId": "0", "role": "user", "content": "Is it lit?"}, {"id": "2", "parentId": "1", "role": "assistant", "content": "It is."}, {"id": "4", "parentId": "3", "role": "user", "content": "Oh."}]}"#;
+    assert_eq!(read(cut, &Options::default()).0[0].len(), 3);
+    let circle = r#"{"messages": [{"id": "1", "parentId": "2", "role": "user", "content": "Is it lit?"}, {"id": "2", "parentId": "1", "role": "assistant", "content": "It is."}]}"#;
+    assert_eq!(read(circle, &Options::default()).0, [TALK]);
+}
+
+#[test]
 fn names_stand_where_cards_have_placeholders() {
     let text = r#"{"prompt": "Hi, {{Char}}", "response": "<USER>, {{char}} is awake. {{other}} <b>"}"#;
     let options = Options { user: Some("Pat".into()), ..of("Nim") };

@@ -65,7 +65,7 @@ pub(super) fn unfolded(map: &Map<String, Value>) -> Cow<'_, Map<String, Value>> 
     let list = |name: &str| map.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let messages = match maker {
         Maker::Oobabooga(name) => list(name).iter().flat_map(pair).collect(),
-        Maker::OpenWebUi => map["chat"]["messages"].as_array().cloned().unwrap_or_default(),
+        Maker::OpenWebUi => of_open_web_ui(&map["chat"]),
         Maker::LmStudio => list("messages").iter().filter_map(shown).collect(),
         Maker::Messenger => by_time(list("messages")),
         Maker::Preference(name) => liked(map, name),
@@ -76,6 +76,13 @@ pub(super) fn unfolded(map: &Map<String, Value>) -> Cow<'_, Map<String, Value>> 
     let mut unfolded = map.clone();
     unfolded.insert("messages".into(), Value::Array(messages));
     Cow::Owned(unfolded)
+}
+
+/// The messages that are shown; where there are none, all that the history has.
+fn of_open_web_ui(chat: &Value) -> Vec<Value> {
+    let shown = chat["messages"].as_array().filter(|messages| !messages.is_empty());
+    let all = || Some(chat["history"]["messages"].as_object()?.values().cloned().collect());
+    shown.cloned().or_else(all).unwrap_or_default()
 }
 
 fn by_turns((text, role): (&Value, &Role)) -> Value {

@@ -27,6 +27,7 @@
 //! # Ok::<(), lazai_core::dialogue::DialogueError>(())
 //! ```
 
+mod branch;
 mod chatgpt;
 mod content;
 mod examples;

@@ -8,7 +8,7 @@ use super::content::content_of;
 use super::format::{Format, Options};
 use super::parsed::Parsed;
 use super::speaker::{self, Line, Who, is_rejected, may_be_learnt, who};
-use super::{Role, chatgpt, exported, log};
+use super::{Role, branch, chatgpt, exported, log};
 use crate::report::{Action, excerpt, json_reason};
 use crate::text::json::{self, filled, is_filled, kind};
 
@@ -147,6 +147,11 @@ pub(super) fn parse(bytes: &[u8], line: u64, options: &Options) -> Parsed {
     }
     let mut known = Cow::Borrowed(options);
     if let Some((_, messages)) = list(map).filter(|(_, messages)| !messages.is_empty()) {
+        let branch = branch::last(map, messages);
+        if let Some(others) = branch.as_ref().map(|(_, others)| *others).filter(|others| *others > 0) {
+            parsed.note(Action::Dropped, place.clone(), format!("{others} messages of other branches"));
+        }
+        let messages = branch.as_ref().map_or(messages.as_slice(), |(branch, _)| branch);
         if options.character.is_none()
             && let Some(character) =
                 record.text(&["bot_name"], &mut parsed).map(|(_, name)| name).or_else(|| only_bot(messages))
