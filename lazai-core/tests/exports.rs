@@ -140,6 +140,52 @@ fn whatsapps_text_is_a_talk() {
 }
 
 #[test]
+fn what_whatsapp_writes_is_nobodys_words() {
+    for own in [
+        "<Medien ausgeschlossen>",
+        "<Médias omis>",
+        "‹Без медиафайлов›",
+        "\u{200e}image omitted",
+        "This message was deleted",
+        "null",
+        "Esta mensagem foi apagada.",
+        "IMG-20240112-WA0003.jpg (file attached)",
+        "\u{200e}a b.pdf (Datei angehängt)",
+    ] {
+        let text =
+            format!("12.01.24, 10:00 - Pat: Is it lit?\n12.01.24, 10:01 - Nim: {own}\n12.01.24, 10:02 - Nim: It is.\n");
+        let (dialogues, notes) = read(&text, &of("Nim"));
+        assert_eq!(dialogues, [["u Pat: Is it lit?", "a It is."]], "{own}");
+        assert_eq!(notes.iter().filter(|note| note.contains("chat program's")).count(), 1, "{notes:?}");
+    }
+    let text = "12/01/24, 10:00 - Pat: Is it lit?\n12/01/24, 10:01 - Nim: <Media omitted>\nIt is. \u{200e}<This message was edited>\n12/01/24, 10:02 - Pat changed the subject from “A: b” to “B”\n";
+    assert_eq!(read(text, &of("Nim")).0, [["u Pat: Is it lit?", "a It is."]]);
+    // A time of another country's amid a file begins a message all the same.
+    let text =
+        "12/01/24, 10:00 - Pat: Is it lit?\n12/01/24, 10:01 - Nim: It is.\n12.1.2024 klo 10.05 - Pat: Not hers.\n";
+    assert_eq!(read(text, &of("Nim")).0[0][2], "u Pat: Not hers.");
+}
+
+#[test]
+fn what_messenger_writes_is_nobodys_words() {
+    for own in [
+        r#""content": "Nim added Kai.", "type": "Subscribe""#,
+        r#""content": "You missed a call.", "type": "Call""#,
+        r#""content": "Taken back.", "is_unsent": true"#,
+        r#""content": "Liked a message""#,
+        r#""content": "Nim sent an attachment.", "share": {"link": "x"}"#,
+        r#""content": "Nim hat einen Anhang gesendet.", "photos": [{"uri": "x"}]"#,
+    ] {
+        let text = format!(
+            r#"{{"participants": [{{"name": "Pat"}}, {{"name": "Nim"}}], "messages": [{{"sender_name": "Nim", "timestamp_ms": 3, "type": "Generic", "is_unsent": false, "content": "It is."}}, {{"sender_name": "Nim", "timestamp_ms": 2, {own}}}, {{"sender_name": "Pat", "timestamp_ms": 1, "content": "Is it lit?"}}]}}"#
+        );
+        let (dialogues, notes) = read(&text, &of("Nim"));
+        assert_eq!(dialogues, [["u Pat: Is it lit?", "a It is."]], "{own}: {notes:?}");
+        assert!(notes.iter().any(|note| note.contains("chat program's") || note.contains("taken back")), "{notes:?}");
+    }
+}
+
+#[test]
 fn who_is_who_stays_so_in_all_blocks() {
     let text = "<START>\nTom: Who is there?\nLira: Only us.\n<START>\nLira: Come in.\nTom: Gladly.\n";
     let (dialogues, notes) = read(text, &Options::default());

@@ -8,7 +8,7 @@ use super::content::content_of;
 use super::format::{Format, Options};
 use super::parsed::Parsed;
 use super::speaker::{self, Line, Who, is_rejected, may_be_learnt, who};
-use super::{Role, branch, chatgpt, exported, log};
+use super::{Role, branch, chatgpt, exported, log, program};
 use crate::report::{Action, excerpt, json_reason};
 use crate::text::json::{self, filled, is_filled, kind};
 
@@ -260,8 +260,9 @@ pub(super) fn object(bytes: &[u8], place: &str, parsed: &mut Parsed) -> Result<M
 /// One message in the shapes of OpenAI, ShareGPT and chat logs with names.
 pub(super) fn message(value: &Value, options: &Options, place: &str, parsed: &mut Parsed) -> Result<Line, String> {
     let Value::Object(map) = value else { return Err(format!("expected a message, found {}", kind(value))) };
-    if let Some(kind) = of_the_program(map) {
-        return Err(format!("{kind:?}: a message of the chat program's"));
+    let own = of_the_program(map).map(|kind| format!("{kind:?}: a message of the chat program's"));
+    if let Some(reason) = own.or_else(|| program::not_said(map)) {
+        return Err(reason);
     }
     let who = speaker_of(map, options)?;
     let learnt = may_be_learnt(map);
