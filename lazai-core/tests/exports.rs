@@ -186,6 +186,23 @@ fn what_messenger_writes_is_nobodys_words() {
 }
 
 #[test]
+fn what_telegram_passes_on_is_its_first_senders() {
+    for (fields, expected) in [
+        (r#""forwarded_from": null"#, "u a deleted account: It is."),
+        (r#""forwarded_from": "Kai""#, "u Kai: It is."),
+        (r#""via_bot": "@quotes""#, "u @quotes: It is."),
+        (r#""forwarded_from": "Nim""#, "a It is."),
+    ] {
+        let text = format!(
+            r#"{{"messages": [{{"type": "message", "date_unixtime": "1", "from": "Nim", "text": "Lit."}}, {{"type": "message", "date_unixtime": "2", "from": "Pat", "text": "Eh?"}}, {{"type": "message", "date_unixtime": "3", "from": "Nim", {fields}, "text": [{{"type": "bold", "text": "It "}}, {{"type": "plain", "text": "is."}}]}}]}}"#
+        );
+        let said = read(&text, &of("Nim")).0.concat().join("|");
+        assert!(said.starts_with("a Lit.|u Pat: Eh?") && said.ends_with(&expected[2..]), "{said}");
+        assert_eq!(said.contains("|a It is."), expected.starts_with('a'), "{said}");
+    }
+}
+
+#[test]
 fn who_is_who_stays_so_in_all_blocks() {
     let text = "<START>\nTom: Who is there?\nLira: Only us.\n<START>\nLira: Come in.\nTom: Gladly.\n";
     let (dialogues, notes) = read(text, &Options::default());

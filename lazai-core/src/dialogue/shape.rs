@@ -340,11 +340,19 @@ fn of_the_program(map: &Map<String, Value>) -> Option<&str> {
     (!said.contains(&kind.to_ascii_lowercase().as_str())).then_some(kind)
 }
 
-/// Who else than the character says what stands under its role: a name beside the role, or whoever is passed on.
+/// Who else than the character says what stands under its role: a name beside the role, whoever is passed on, or the program that
+/// wrote it.
 fn said_by<'m>(map: &'m Map<String, Value>, options: &Options) -> Option<&'m str> {
     let text = |name: &str| map.get(name).and_then(Value::as_str).map(str::trim).filter(|name| !name.is_empty());
-    if let Some(first) = text("forwarded_from") {
-        return Some(first);
+    let is_own = |first: &str| options.character.as_deref().is_some_and(|character| speaker::same(first, character));
+    if map.contains_key("forwarded_from") {
+        let first = text("forwarded_from").unwrap_or("a deleted account");
+        if !is_own(first) {
+            return Some(first);
+        }
+    }
+    if let Some(bot) = text("via_bot") {
+        return Some(bot);
     }
     let beside = ["name", "speaker"].iter().find_map(|field| text(field))?;
     speaker::is_another(beside, options).then_some(beside)
