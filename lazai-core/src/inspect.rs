@@ -60,8 +60,12 @@ pub struct Inspection {
     pub tokens: u64,
     /// What was left out, and why; at most [`MAX_NOTES`](crate::report::MAX_NOTES).
     pub dropped: Vec<Note>,
-    /// What was merged or repaired.
+    /// How many things were left out.
+    pub dropped_total: u64,
+    /// What was merged or repaired; at most [`MAX_NOTES`](crate::report::MAX_NOTES) of each.
     pub changed: Vec<Note>,
+    /// How many things were merged or repaired.
+    pub changed_total: u64,
 }
 
 /// Why a file is nothing that is known.
@@ -357,6 +361,8 @@ impl Inspection {
             audio_seconds: 0.0,
             tokens: 0,
             dropped: report.of(Action::Dropped).cloned().collect(),
+            dropped_total: report.dropped,
+            changed_total: report.merged + report.repaired,
             changed: report.notes.iter().filter(|n| n.action != Action::Dropped).cloned().collect(),
         }
     }

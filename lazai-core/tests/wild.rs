@@ -58,6 +58,18 @@ fn only_the_characters_own_words_are_learnt() {
 }
 
 #[test]
+fn a_thousand_notes_hide_no_loss() {
+    let twice = r#"{"messages": [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}, {"role": "assistant", "content": "c"}]}"#;
+    let text = format!("{}broken{{\n", format!("{twice}\n").repeat(1_001));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("many.jsonl");
+    std::fs::write(&file, &text).unwrap();
+    let found = inspect_as(&file, &Options::default()).unwrap();
+    assert_eq!((found.dropped.len(), found.dropped_total), (1, 1));
+    assert_eq!((found.changed.len(), found.changed_total), (1_000, 1_001));
+}
+
+#[test]
 fn what_must_not_be_learnt_is_context() {
     for file in ["weight.jsonl", "train-false.jsonl"] {
         let (dialogues, _) = read(file, &Options::default());
