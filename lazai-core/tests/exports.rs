@@ -324,6 +324,11 @@ fn names_stand_where_cards_have_placeholders() {
     let (dialogues, notes) = read(text, &Options::default());
     assert_eq!(dialogues, [["u Hi, {{Char}}", "a User, {{char}} is awake. {{other}} <b>"]]);
     assert!(notes[0].contains("{{char}} stays"), "{notes:?}");
+    assert!(notes[1].contains("{{other}} stay in the text"), "{notes:?}");
+    let text = r#"{"prompt": "{{ user }}{{// aside}}: {user}", "response": "{{ char }}, {{random::a::a}}; ssh <user>@host {{time}}"}"#;
+    let (dialogues, notes) = read(text, &options);
+    assert_eq!(dialogues, [["u Pat: Pat", "a Nim, a; ssh <user>@host {{time}}"]]);
+    assert!(notes[0].contains("{{time}}"), "{notes:?}");
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! Who says what: the character's words are learnt, everybody else's are context.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
@@ -8,6 +7,7 @@ use serde_json::{Map, Value};
 use super::format::Options;
 use super::parsed::Parsed;
 use super::{Message, Role, thoughts};
+use crate::character::macros;
 use crate::report::{Action, excerpt};
 
 /// Somebody in a file.
@@ -139,60 +139,24 @@ pub(super) fn says_no(text: &str) -> bool {
 /// A user whom nobody names.
 const USER: &str = "User";
 
-/// A text with names where cards have `{{char}}` and `{{user}}`; as an error, where the character's name is not known and would be
-/// in it.
-fn with_names<'t>(text: &'t str, options: &Options) -> Result<Cow<'t, str>, Cow<'t, str>> {
-    const NAMES: [(&str, Role); 5] = [
-        ("{{char}}", Role::Assistant),
-        ("{{user}}", Role::User),
-        ("<BOT>", Role::Assistant),
-        ("<CHAR>", Role::Assistant),
-        ("<USER>", Role::User),
-    ];
-    if !text.contains("{{") && !text.contains('<') {
-        return Ok(text.into());
-    }
-    let (mut out, mut rest, mut is_known) = (String::with_capacity(text.len()), text, true);
-    while let Some(at) = rest.find(['{', '<']) {
-        let (before, from) = rest.split_at(at);
-        out.push_str(before);
-        let begins =
-            |(macro_, _): &&(&str, Role)| from.get(..macro_.len()).is_some_and(|s| s.eq_ignore_ascii_case(macro_));
-        let (length, name) = match NAMES.iter().find(begins) {
-            None => (1, None),
-            Some((macro_, Role::User)) => (macro_.len(), Some(options.user.as_deref().unwrap_or(USER))),
-            Some((macro_, _)) => {
-                is_known &= options.character.is_some();
-                (macro_.len(), options.character.as_deref())
-            }
-        };
-        out.push_str(name.unwrap_or(&from[..length]));
-        rest = &from[length..];
-    }
-    out.push_str(rest);
-    if is_known { Ok(out.into()) } else { Err(out.into()) }
-}
-
 /// The messages of a conversation. Whoever is neither character nor user speaks in the user's place, by name; where it is not
 /// known who the character is, such lines are dropped.
 pub(super) fn messages(lines: Vec<Line>, options: &Options, parsed: &mut Parsed) -> Vec<Said> {
     let mut said = Vec::with_capacity(lines.len());
     let mut told = BTreeSet::new();
-    let mut stays = false;
+    let (mut stays, mut left) = (false, BTreeSet::new());
     for Line { place, who, text, learnt } in lines {
-        let text = match with_names(&text, options) {
-            Ok(text) => text,
-            Err(text) => {
-                if !std::mem::replace(&mut stays, true) {
-                    parsed.note(
-                        Action::Repaired,
-                        place.clone(),
-                        "{{char}} stays in the text; say who the character is",
-                    );
-                }
-                text
-            }
-        };
+        let filled = macros::said(&text, options.character.as_deref(), options.user.as_deref().unwrap_or(USER));
+        if filled.lacks_name && !std::mem::replace(&mut stays, true) {
+            let reason = "{{char}} stays in the text; say who the character is";
+            parsed.note(Action::Repaired, place.clone(), reason);
+        }
+        let left: Vec<String> = filled.left.into_iter().filter(|name| left.insert(name.clone())).collect();
+        if !left.is_empty() {
+            let reason = format!("{} stay in the text: what they stand for is not known here", left.join(", "));
+            parsed.note(Action::Repaired, place.clone(), reason);
+        }
+        let text = filled.text.into_owned();
         let message = match who {
             Who::Role(Role::Assistant) => {
                 let (said, left_out) = thoughts::said(&text);
