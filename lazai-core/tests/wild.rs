@@ -212,10 +212,19 @@ fn rows_that_are_shifted_are_not_taken() {
     assert_eq!((dialogues.len(), &*report.notes[0].reason), (1, "the row has more cells than the header"));
     let table = b"file,transcript,contributor,licence,consent\na.wav,Hush, now,mira,CC-BY-4.0,\n";
     assert_eq!(read_manifest(table).unwrap().0, []);
-    for consent in ["No!", "withdrawn", "pending", "?", "not yet", "N/A"] {
+    for consent in
+        ["No!", "withdrawn", "pending", "?", "not yet", "N/A", "No consent", "I do not agree", "nein", "not granted"]
+    {
         let table = format!("file,transcript,contributor,licence,consent\na.wav,Hush,mira,CC0-1.0,{consent}\n");
         assert_eq!(read_manifest(table.as_bytes()).unwrap().0, [], "{consent}");
     }
+    let row = "a.wav,Hush,mira,CC0-1.0,perhaps\n";
+    let table =
+        format!("file,transcript,contributor,licence,consent\n{}b.wav,Hush,mira,None given,yes\n", row.repeat(2));
+    let (takes, report) = read_manifest(table.as_bytes()).unwrap();
+    let reasons: Vec<_> = report.notes.iter().map(|note| &*note.reason).collect();
+    assert_eq!(takes.len(), 2);
+    assert_eq!(reasons, ["consent \"perhaps\", taken as given", "\"b.wav\": no licence is given: \"None given\""]);
     // Old Macs' lines, and quotation marks that only begin.
     let table = b"client_id\tpath\tsentence\tlicence\tconsent\rx\ta.wav\t\"Hush now\tCC0-1.0\tyes\rx\tb.wav\tOh\tCC0-1.0\tyes\r";
     let takes = read_manifest(table).unwrap().0;
