@@ -1,6 +1,6 @@
 //! A message's text, out of whatever holds it.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::parsed::Parsed;
 use super::shape::text_of;
@@ -60,6 +60,25 @@ pub(super) fn content_of(content: &Value, place: &str, parsed: &mut Parsed) -> R
             Ok(text.into_owned())
         }
     }
+}
+
+/// The texts of attached files, which Claude's export has: context where the user attaches them. What has no text is noted.
+pub(super) fn attached(map: &Map<String, Value>, is_reply: bool, place: &str, parsed: &mut Parsed) -> Vec<String> {
+    let files = map.get("attachments").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let text = |file: &Value| {
+        let text = file.get("extracted_content")?.as_str().filter(|text| !text.trim().is_empty())?;
+        let name = file.get("file_name").and_then(Value::as_str).filter(|name| !name.is_empty());
+        Some(name.map_or_else(|| text.to_owned(), |name| format!("{name}:\n{text}")))
+    };
+    let texts: Vec<String> = if is_reply { Vec::new() } else { files.iter().filter_map(text).collect() };
+    if !texts.is_empty() {
+        parsed.note(Action::Repaired, place, format!("the text of {} attachments, taken as context", texts.len()));
+    }
+    let others = files.len() - texts.len();
+    if others > 0 {
+        parsed.note(Action::Dropped, place, format!("{others} attachments: not part of a dialogue"));
+    }
+    texts
 }
 
 /// A part's text; OpenAI's assistants have it in an object.

@@ -74,6 +74,16 @@ pub(super) fn unfolded(map: &Map<String, Value>) -> Cow<'_, Map<String, Value>> 
         }
     };
     let mut unfolded = map.clone();
+    // Open WebUI has the system prompt of a chat in one place or another of it.
+    let own = |chat: &Value| {
+        let fields = [&chat["params"]["system"], &chat["system"]];
+        fields.into_iter().find(|value| is_filled(value)).cloned()
+    };
+    if maker == Maker::OpenWebUi
+        && let Some(system) = own(&map["chat"])
+    {
+        unfolded.entry("system").or_insert(system);
+    }
     unfolded.insert("messages".into(), Value::Array(messages));
     Cow::Owned(unfolded)
 }
@@ -140,13 +150,10 @@ fn from_bytes(text: &str) -> Option<String> {
 
 /// The prompt, and the answer that is to be learnt.
 fn liked(map: &Map<String, Value>, answer: &str) -> Vec<Value> {
-    let answer = messages_of(&map[answer]).unwrap_or_default();
-    let begins = answer.first().is_some_and(|first| {
-        let name = ["role", "from"].iter().find_map(|name| first.get(name)?.as_str());
-        name.and_then(Role::from_name) != Some(Role::Assistant)
-    });
+    let mut answer = messages_of(&map[answer]).unwrap_or_default();
+    let role = |message: &Value| ["role", "from"].iter().find_map(|name| Role::from_name(message.get(name)?.as_str()?));
     // Some repeat the prompt before each answer.
-    if begins {
+    if answer.iter().any(|message| role(message) == Some(Role::User)) {
         return answer;
     }
     let asked = ["prompt", "conversations", "messages"].iter().find_map(|name| map.get(*name).filter(|v| is_filled(v)));
@@ -155,7 +162,13 @@ fn liked(map: &Map<String, Value>, answer: &str) -> Vec<Value> {
         Some(other) => messages_of(other).unwrap_or_default(),
         None => Vec::new(),
     };
-    [asked, answer].concat()
+    // Under names of people, too.
+    if !asked.is_empty() && answer.starts_with(&asked) {
+        return answer;
+    }
+    let systems = answer.iter().take_while(|message| role(message) == Some(Role::System)).count();
+    let rest = answer.split_off(systems);
+    [answer, asked, rest].concat()
 }
 
 /// A message, or a list of messages.

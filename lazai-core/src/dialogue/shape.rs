@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::content::content_of;
+use super::content::{attached, content_of};
 use super::format::{Format, Options};
 use super::parsed::Parsed;
 use super::speaker::{self, Line, Who, is_rejected, may_be_learnt, who};
@@ -16,7 +16,8 @@ use crate::text::json::{self, filled, is_filled, kind};
 pub(super) const PROMPTS: [&str; 7] = ["instruction", "prompt", "question", "query", "input", "user", "human"];
 pub(super) const RESPONSES: [&str; 10] =
     ["output", "response", "completion", "answer", "assistant", "target", "reply", "chosen", "bot", "character"];
-pub(super) const SYSTEMS: [&str; 4] = ["system", "system_prompt", "systemInstruction", "system_instruction"];
+pub(super) const SYSTEMS: [&str; 6] =
+    ["system", "system_prompt", "systemInstruction", "system_instruction", "system_message", "systemPrompt"];
 /// What a prompt is about, where it stands apart.
 pub(super) const INPUTS: [&str; 2] = ["input", "context"];
 pub(super) const CONTRIBUTORS: [&str; 2] = ["contributor", "author"];
@@ -31,7 +32,8 @@ const TEXTS: [&str; 7] = ["content", "value", "text", "message", "msg", "mes", "
 /// Flags by which a message says whether it is the user's.
 const FLAGS: [&str; 4] = ["is_human", "is_user", "isCreatedByUser", "isUser"];
 /// What a message may hold beside its text, and a dataset does not.
-const BESIDE: [&str; 6] = ["tool_calls", "function_call", "refusal", "reasoning_content", "reasoning", "audio"];
+const BESIDE: [&str; 9] =
+    ["tool_calls", "function_call", "refusal", "reasoning_content", "reasoning", "audio", "files", "photo", "poll"];
 
 /// What a record is, and whether the records together are one dialogue.
 pub(super) fn format(map: &Map<String, Value>) -> Option<(Format, bool)> {
@@ -109,6 +111,18 @@ impl Record<'_> {
                 None
             }
         }
+    }
+
+    /// What a prompt is about: a text, a list of texts as lines, or anything else as JSON.
+    fn about(&self, name: &str, parsed: &mut Parsed) -> Option<String> {
+        let value = self.map.get(name).filter(|value| is_filled(value))?;
+        if value.is_string() {
+            return value.as_str().map(str::to_owned);
+        }
+        let lines = value.as_array().and_then(|list| list.iter().map(text_of).collect::<Option<Vec<_>>>());
+        let text = lines.map(|lines| lines.join("\n")).or_else(|| text_of(value).map(Cow::into_owned));
+        parsed.note(Action::Repaired, self.place, format!("{name}: {}, taken as text", kind(value)));
+        Some(text.unwrap_or_else(|| value.to_string()))
     }
 
     /// Who wrote it: a name, an author with a name, or the first of several.
@@ -226,8 +240,12 @@ fn pair(record: &Record<'_>, lines: &mut Vec<Line>, parsed: &mut Parsed) -> Resu
         }
     }
     let names = if asked == "instruction" { &INPUTS[..] } else { &INPUTS[1..] };
-    let input = record.text(names, parsed);
-    let prompt = input.map_or_else(|| prompt.clone(), |(_, input)| format!("{prompt}\n\n{input}"));
+    let about = names.iter().filter_map(|name| record.about(name, parsed));
+    let prompt = about.fold(prompt, |prompt, input| format!("{prompt}\n\n{input}"));
+    let besides = PROMPTS[..5].iter().filter(|name| **name != asked && !names.contains(*name));
+    for name in besides.filter(|name| record.map.get(**name).is_some_and(is_filled)) {
+        parsed.note(Action::Dropped, record.place, format!("{name}: not taken, for {asked} is the prompt"));
+    }
     lines.push(record.line(Role::User, prompt));
     lines.push(record.line(Role::Assistant, response));
     Ok(())
@@ -272,8 +290,14 @@ pub(super) fn message(value: &Value, options: &Options, place: &str, parsed: &mu
     for name in BESIDE.iter().filter(|name| map.get(**name).is_some_and(is_filled)) {
         parsed.note(Action::Dropped, place, format!("{name}: not part of a dialogue"));
     }
-    let (_, content) = filled(map, &TEXTS).ok_or("a message without a text")?;
-    let text = content_of(content, place, parsed)?;
+    let attached = attached(map, who == Who::Role(Role::Assistant), place, parsed);
+    let text = match filled(map, &TEXTS) {
+        Some((_, content)) => content_of(content, place, parsed)?,
+        None if attached.is_empty() => return Err("a message without a text".into()),
+        None => String::new(),
+    };
+    let text =
+        attached.into_iter().fold(text, |text, attached| format!("{text}\n\n{attached}").trim_start().to_owned());
     Ok(Line { place: place.to_owned(), who, text, learnt })
 }
 
