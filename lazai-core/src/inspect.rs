@@ -343,8 +343,13 @@ fn commonest(report: &Report) -> Option<&Note> {
             None => kinds.push((kind, 1, note)),
         }
     }
-    let follows = |note: &Note| note.reason == NEVER_SPEAKS;
-    kinds.into_iter().rev().max_by_key(|(_, times, note)| (!follows(note), *times)).map(|(.., note)| note)
+    // Where it is because nobody has the character's name, that is the reason of all others.
+    let rank = |note: &Note| match note.reason.strip_prefix(NEVER_SPEAKS) {
+        Some("") => 0,
+        Some(_) => 2,
+        None => 1,
+    };
+    kinds.into_iter().rev().max_by_key(|(_, times, note)| (rank(note), *times)).map(|(.., note)| note)
 }
 
 impl Inspection {

@@ -49,12 +49,39 @@ fn only_the_characters_own_words_are_learnt() {
     let (of_kai, _) = read("group.jsonl", &of("kai"));
     assert_eq!(said(&of_kai[0]), ["u Nim: Hello.", "a Ho.", "u Hi, both.", "a Sit down.", "u Nim: Tea?"]);
     let (nobody, report) = read("group.jsonl", &of("Vesper"));
-    assert!(nobody.is_empty() && report.notes.last().unwrap().reason == "the character never speaks");
+    let reason = "the character never speaks: nobody is called \"Vesper\"; names: \"Kai\", \"Nim\"";
+    assert_eq!((nobody.len(), &*report.notes.last().unwrap().reason), (0, reason));
+    let error = inspect_as(&path("group.jsonl"), &of("Vesper")).unwrap_err();
+    assert!(error.to_string().contains(reason), "{error}");
     // A header's name that nobody has is not the character's.
     assert_eq!(said(&read("renamed.jsonl", &Options::default()).0[0]), ["u Hi.", "a Hello."]);
     let (of_nim, _) = read("discord.json", &of("Nim"));
     assert_eq!(said(&of_nim[0]), ["u Pat: Hi", "a Hello.", "u Kai: Ho.", "a Tea?"]);
     assert_eq!(inspect_as(&path("discord.json"), &of("Nim")).unwrap().turns, 4);
+}
+
+#[test]
+fn one_name_is_written_in_many_ways() {
+    for (written, named) in [
+        ("vesper_volt", "Vesper Volt"),
+        ("VESPER VOLT", "vesper_volt"),
+        ("Jose\u{301}", "Jos\u{e9}"),
+        ("~\u{202f}Vesper", "Vesper"),
+        ("~ Vesper", "Vesper"),
+    ] {
+        let text = json!({"messages": [{"from": "Pat", "value": "Hi"}, {"from": written, "value": "Yo."}]}).to_string();
+        assert_eq!(only(&text, &of(named)), ["u Pat: Hi", "a Yo."], "{written}");
+    }
+    assert!(only(r#"{"messages": [{"from": "Vesperine", "value": "Yo."}]}"#, &of("Vesper")).is_empty());
+}
+
+#[test]
+fn lines_with_commas_after_them_are_read() {
+    let line = |text: &str| format!("{{\"prompt\": \"Hi\", \"response\": \"{text}\"}}");
+    let text = format!("{},\n{},\n{}\n", line("One."), line("Two."), line("Three."));
+    let (dialogues, report) = read_all(text.as_bytes(), &Options::default()).unwrap();
+    assert_eq!((dialogues.len(), report.dropped, report.repaired), (3, 0, 2));
+    assert_eq!(report.notes[0].reason, "a comma after the record, left out");
 }
 
 #[test]

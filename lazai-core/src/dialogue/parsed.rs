@@ -1,6 +1,6 @@
 //! What becomes of a record: a dialogue, and what is to be noted of it.
 
-use super::speaker::Said;
+use super::speaker::{Said, Talk};
 use super::{Dialogue, Role};
 use crate::report::{Action, Note};
 
@@ -23,9 +23,9 @@ impl Parsed {
 
     /// Keeps messages that say something, joins neighbours of one role, and drops dialogues in which the character
     /// says nothing that may be learnt.
-    pub(super) fn finish(mut self, id: String, contributor: &str, line: u64, said: Vec<Said>) -> Self {
-        let mut kept: Vec<Said> = Vec::with_capacity(said.len());
-        for next in said {
+    pub(super) fn finish(mut self, id: String, contributor: &str, line: u64, talk: Talk) -> Self {
+        let mut kept: Vec<Said> = Vec::with_capacity(talk.said.len());
+        for next in talk.said {
             if next.message.content.trim().is_empty() {
                 self.note(Action::Dropped, next.place, "an empty message");
                 continue;
@@ -53,7 +53,11 @@ impl Parsed {
             let messages = kept.into_iter().map(|said| said.message).collect();
             self.dialogue = Some(Dialogue { id, contributor: contributor.to_owned(), messages, context });
         } else {
-            let reason = if replies().next().is_some() { "nothing of it may be learnt" } else { NEVER_SPEAKS };
+            let reason = match talk.nobody {
+                _ if replies().next().is_some() => "nothing of it may be learnt".to_owned(),
+                Some(why) => format!("{NEVER_SPEAKS}: {why}"),
+                None => NEVER_SPEAKS.to_owned(),
+            };
             self.note(Action::Dropped, format!("line {line}"), reason);
         }
         self

@@ -262,7 +262,13 @@ pub(super) fn object(bytes: &[u8], place: &str, parsed: &mut Parsed) -> Result<M
     if let Some(reason) = note {
         parsed.note(Action::Repaired, place, reason);
     }
-    match json::parse(text.trim_matches(['\0', '\u{feff}'])) {
+    let text = text.trim_matches(['\0', '\u{feff}']).trim_end();
+    // As of a list whose brackets were cut off.
+    let bare = text.strip_suffix(',').filter(|bare| bare.ends_with(['}', ']']));
+    if bare.is_some() {
+        parsed.note(Action::Repaired, place, "a comma after the record, left out");
+    }
+    match json::parse(bare.unwrap_or(text)) {
         Ok((value, mended)) => {
             mended.into_iter().for_each(|reason| parsed.note(Action::Repaired, place, reason));
             match value {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
+use unicode_normalization::UnicodeNormalization;
 
 use super::format::Options;
 use super::parsed::Parsed;
@@ -38,6 +39,13 @@ pub(super) struct Said {
     pub learnt: bool,
 }
 
+/// What is said in a conversation, and why nobody says the character's words, if so.
+#[derive(Debug)]
+pub(super) struct Talk {
+    pub said: Vec<Said>,
+    pub nobody: Option<String>,
+}
+
 /// Who a file means by a name: the character and the user of the options first, then the names of roles.
 pub(super) fn who(name: &str, options: &Options) -> Who {
     let name = name.trim();
@@ -58,10 +66,17 @@ pub(super) fn who(name: &str, options: &Options) -> Who {
     }
 }
 
-/// Whether two names are the same, without regard to case.
+/// Whether two names are the same, without regard to case, to how accents are encoded, to `_` for a space, and to the `~` that
+/// WhatsApp sets before names that are in no address book.
 pub(super) fn same(one: &str, other: &str) -> bool {
     let (one, other) = (one.trim(), other.trim());
-    one.eq_ignore_ascii_case(other) || one.to_lowercase() == other.to_lowercase()
+    one.eq_ignore_ascii_case(other) || folded(one) == folded(other)
+}
+
+fn folded(name: &str) -> String {
+    let bare = name.trim_start_matches(['~', ' ', '\u{a0}', '\u{202f}']);
+    let name: String = bare.nfc().map(|c| if c == '_' { ' ' } else { c }).collect();
+    name.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn is_tool(name: &str) -> bool {
@@ -136,12 +151,15 @@ pub(super) fn says_no(text: &str) -> bool {
     matches!(text.trim().to_ascii_lowercase().as_str(), "0" | "0.0" | "false" | "no")
 }
 
+/// Most names that a note lists.
+const MAX_NAMES: usize = 8;
+
 /// A user whom nobody names.
 const USER: &str = "User";
 
 /// The messages of a conversation. Whoever is neither character nor user speaks in the user's place, by name; where it is not
 /// known who the character is, such lines are dropped.
-pub(super) fn messages(lines: Vec<Line>, options: &Options, parsed: &mut Parsed) -> Vec<Said> {
+pub(super) fn messages(lines: Vec<Line>, options: &Options, parsed: &mut Parsed) -> Talk {
     let mut said = Vec::with_capacity(lines.len());
     let mut told = BTreeSet::new();
     let (mut stays, mut left) = (false, BTreeSet::new());
@@ -190,5 +208,13 @@ pub(super) fn messages(lines: Vec<Line>, options: &Options, parsed: &mut Parsed)
         };
         said.push(Said { place, message, learnt });
     }
-    said
+    let speaks = said.iter().any(|said| said.message.role == Role::Assistant);
+    let character = options.character.as_deref().filter(|_| !speaks && !told.is_empty());
+    let nobody = character.map(|character| {
+        let names: Vec<String> = told.iter().take(MAX_NAMES).map(|name| format!("{name:?}")).collect();
+        let more = told.len().saturating_sub(MAX_NAMES);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("nobody is called {:?}; names: {}{more}", excerpt(character, 80), names.join(", "))
+    });
+    Talk { said, nobody }
 }
