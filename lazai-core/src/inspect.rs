@@ -8,7 +8,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::character::{self, CardError, Container, Imported, Lorebook, MAX_CARD_BYTES, MAX_CARD_FILE_BYTES};
-use crate::dialogue::{DialogueError, NAMES_ALONE, NEVER_SPEAKS, Options, Reader, read_all};
+use crate::dialogue::{DialogueError, NAMES_ALONE, NEVER_SPEAKS, Options, Reader, is_table, read_all};
 use crate::pov::{MAX_HEADER_BYTES, MAX_PUBLIC_BYTES, PovError, PovFile, PublicPart};
 use crate::report::{Action, Note, Report};
 use crate::voice::{AudioFormat, ManifestError, VoiceError, other_format, read_manifest};
@@ -174,7 +174,9 @@ pub fn inspect_as(path: &Path, options: &Options) -> Result<Inspection, InspectE
     if text.starts_with(['{', '[']) && !text.starts_with("{{") {
         return json(path, length, options);
     }
+    // A table of dialogues may name files, too.
     if !text.starts_with('{')
+        && !is_table(text)
         && let Ok(found) = read_manifest(&head)
     {
         let (takes, report) = if length > HEAD_BYTES as u64 {

@@ -85,6 +85,19 @@ fn lines_with_commas_after_them_are_read() {
 }
 
 #[test]
+fn a_table_of_dialogues_with_files_is_no_list_of_recordings() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("table.csv");
+    let kind = |table: &str| {
+        std::fs::write(&file, table).unwrap();
+        inspect_as(&file, &of("Nim")).unwrap().kind
+    };
+    assert_eq!(kind("role,text,audio\nuser,Hi,\nassistant,Yo.,a.wav\n"), Kind::Dialogue);
+    assert_eq!(kind("file,speaker,text\na.txt,Pat,Hi\na.txt,Nim,Yo.\n"), Kind::Dialogue);
+    assert_eq!(kind("file,speaker,text,licence,consent\na.wav,Nim,Yo.,CC0-1.0,\n"), Kind::VoiceManifest);
+}
+
+#[test]
 fn a_thousand_notes_hide_no_loss() {
     let twice = r#"{"messages": [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}, {"role": "assistant", "content": "c"}]}"#;
     let text = format!("{}broken{{\n", format!("{twice}\n").repeat(1_001));

@@ -51,6 +51,7 @@ pub(crate) use parsed::NEVER_SPEAKS;
 pub use parsed::Parsed;
 pub(crate) use read::NAMES_ALONE;
 pub use read::{MAX_RECORD_BYTES, Raw, RawReader, Reader, read_all};
+pub(crate) use table::is_table;
 
 use serde::{Deserialize, Serialize};
 

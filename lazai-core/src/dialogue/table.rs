@@ -59,6 +59,11 @@ pub(super) fn layout(head: &str) -> Option<Layout> {
     })
 }
 
+/// Whether a text begins with the header of a table of dialogues, and of no list of recordings: those say on which terms.
+pub(crate) fn is_table(head: &str) -> bool {
+    layout(head).is_some_and(|layout| layout.header.column(&["consent", "licence", "license"]).is_none())
+}
+
 pub(super) struct Table<R> {
     rows: TableRows<Input<R>>,
     layout: Layout,
