@@ -8,7 +8,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::character::{self, CardError, Container, Imported, Lorebook, MAX_CARD_BYTES, MAX_CARD_FILE_BYTES};
-use crate::dialogue::{DialogueError, NAMES_ALONE, NEVER_SPEAKS, Options, Reader, read_all};
+use crate::dialogue::{DialogueError, NAMES_ALONE, NEVER_SPEAKS, Options, Reader, is_table, read_all};
 use crate::pov::{MAX_HEADER_BYTES, MAX_PUBLIC_BYTES, PovError, PovFile, PublicPart};
 use crate::report::{Action, Note, Report};
 use crate::voice::{AudioFormat, ManifestError, VoiceError, other_format, read_manifest};
@@ -60,8 +60,12 @@ pub struct Inspection {
     pub tokens: u64,
     /// Data left out, with the reasons; at most [`MAX_NOTES`](crate::report::MAX_NOTES).
     pub dropped: Vec<Note>,
-    /// Data merged or repaired.
+    /// How many things were left out.
+    pub dropped_total: u64,
+    /// What was merged or repaired; at most [`MAX_NOTES`](crate::report::MAX_NOTES) of each.
     pub changed: Vec<Note>,
+    /// How many things were merged or repaired.
+    pub changed_total: u64,
 }
 
 /// Why a file is nothing that is known.
@@ -170,7 +174,9 @@ pub fn inspect_as(path: &Path, options: &Options) -> Result<Inspection, InspectE
     if text.starts_with(['{', '[']) && !text.starts_with("{{") {
         return json(path, length, options);
     }
+    // A table of dialogues may name files, too.
     if !text.starts_with('{')
+        && !is_table(text)
         && let Ok(found) = read_manifest(&head)
     {
         let (takes, report) = if length > HEAD_BYTES as u64 {
@@ -340,8 +346,13 @@ fn commonest(report: &Report) -> Option<&Note> {
             None => kinds.push((kind, 1, note)),
         }
     }
-    let follows = |note: &Note| note.reason == NEVER_SPEAKS;
-    kinds.into_iter().rev().max_by_key(|(_, times, note)| (!follows(note), *times)).map(|(.., note)| note)
+    // Where it is because nobody has the character's name, that is the reason of all others.
+    let rank = |note: &Note| match note.reason.strip_prefix(NEVER_SPEAKS) {
+        Some("") => 0,
+        Some(_) => 2,
+        None => 1,
+    };
+    kinds.into_iter().rev().max_by_key(|(_, times, note)| (rank(note), *times)).map(|(.., note)| note)
 }
 
 impl Inspection {
@@ -358,6 +369,8 @@ impl Inspection {
             audio_seconds: 0.0,
             tokens: 0,
             dropped: report.of(Action::Dropped).cloned().collect(),
+            dropped_total: report.dropped,
+            changed_total: report.merged + report.repaired,
             changed: report.notes.iter().filter(|n| n.action != Action::Dropped).cloned().collect(),
         }
     }

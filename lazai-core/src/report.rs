@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-/// Most notes that are kept in detail; beyond that they are counted.
+/// Most notes of each kind that are kept in detail; beyond that they are counted.
 pub const MAX_NOTES: usize = 1_000;
 
 /// The importer's action.
@@ -43,7 +43,7 @@ pub struct Report {
     pub merged: u64,
     /// The number of notes that say *repaired*.
     pub repaired: u64,
-    /// The first [`MAX_NOTES`] notes, in the order of the file.
+    /// The first [`MAX_NOTES`] notes of each kind, in the order of the file.
     pub notes: Vec<Note>,
 }
 
@@ -61,9 +61,21 @@ impl Report {
             Action::Repaired => &mut self.repaired,
         };
         *count += 1;
-        if self.notes.len() < MAX_NOTES {
+        // A cap for each kind: a thousand things that were merged hide nothing that was dropped.
+        if *count <= MAX_NOTES as u64 {
             self.notes.push(note);
         }
+    }
+
+    /// How many notes of one kind there were beyond those that are kept.
+    #[must_use]
+    pub fn beyond(&self, action: Action) -> u64 {
+        let count = match action {
+            Action::Dropped => self.dropped,
+            Action::Merged => self.merged,
+            Action::Repaired => self.repaired,
+        };
+        count.saturating_sub(self.of(action).count() as u64)
     }
 
     /// Notes of one kind.
@@ -85,5 +97,22 @@ pub(crate) fn excerpt(text: &str, max: usize) -> String {
     match text.char_indices().nth(max) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_of_one_kind_hide_no_other() {
+        let mut report = Report::default();
+        for line in 0..=MAX_NOTES {
+            report.note(Action::Merged, format!("line {line}"), "a second message in a row");
+        }
+        report.note(Action::Dropped, "line 9999", "not JSON");
+        assert_eq!(report.of(Action::Dropped).count(), 1);
+        assert_eq!((report.of(Action::Merged).count(), report.beyond(Action::Merged)), (MAX_NOTES, 1));
+        assert_eq!(report.beyond(Action::Dropped), 0);
     }
 }

@@ -140,6 +140,69 @@ fn whatsapps_text_is_a_talk() {
 }
 
 #[test]
+fn what_whatsapp_writes_is_nobodys_words() {
+    for own in [
+        "<Medien ausgeschlossen>",
+        "<Médias omis>",
+        "‹Без медиафайлов›",
+        "\u{200e}image omitted",
+        "This message was deleted",
+        "null",
+        "Esta mensagem foi apagada.",
+        "IMG-20240112-WA0003.jpg (file attached)",
+        "\u{200e}a b.pdf (Datei angehängt)",
+    ] {
+        let text =
+            format!("12.01.24, 10:00 - Pat: Is it lit?\n12.01.24, 10:01 - Nim: {own}\n12.01.24, 10:02 - Nim: It is.\n");
+        let (dialogues, notes) = read(&text, &of("Nim"));
+        assert_eq!(dialogues, [["u Pat: Is it lit?", "a It is."]], "{own}");
+        assert_eq!(notes.iter().filter(|note| note.contains("chat program's")).count(), 1, "{notes:?}");
+    }
+    let text = "12/01/24, 10:00 - Pat: Is it lit?\n12/01/24, 10:01 - Nim: <Media omitted>\nIt is. \u{200e}<This message was edited>\n12/01/24, 10:02 - Pat changed the subject from “A: b” to “B”\n";
+    assert_eq!(read(text, &of("Nim")).0, [["u Pat: Is it lit?", "a It is."]]);
+    // A time of another country's amid a file begins a message all the same.
+    let text =
+        "12/01/24, 10:00 - Pat: Is it lit?\n12/01/24, 10:01 - Nim: It is.\n12.1.2024 klo 10.05 - Pat: Not hers.\n";
+    assert_eq!(read(text, &of("Nim")).0[0][2], "u Pat: Not hers.");
+}
+
+#[test]
+fn what_messenger_writes_is_nobodys_words() {
+    for own in [
+        r#""content": "Nim added Kai.", "type": "Subscribe""#,
+        r#""content": "You missed a call.", "type": "Call""#,
+        r#""content": "Taken back.", "is_unsent": true"#,
+        r#""content": "Liked a message""#,
+        r#""content": "Nim sent an attachment.", "share": {"link": "x"}"#,
+        r#""content": "Nim hat einen Anhang gesendet.", "photos": [{"uri": "x"}]"#,
+    ] {
+        let text = format!(
+            r#"{{"participants": [{{"name": "Pat"}}, {{"name": "Nim"}}], "messages": [{{"sender_name": "Nim", "timestamp_ms": 3, "type": "Generic", "is_unsent": false, "content": "It is."}}, {{"sender_name": "Nim", "timestamp_ms": 2, {own}}}, {{"sender_name": "Pat", "timestamp_ms": 1, "content": "Is it lit?"}}]}}"#
+        );
+        let (dialogues, notes) = read(&text, &of("Nim"));
+        assert_eq!(dialogues, [["u Pat: Is it lit?", "a It is."]], "{own}: {notes:?}");
+        assert!(notes.iter().any(|note| note.contains("chat program's") || note.contains("taken back")), "{notes:?}");
+    }
+}
+
+#[test]
+fn what_telegram_passes_on_is_its_first_senders() {
+    for (fields, expected) in [
+        (r#""forwarded_from": null"#, "u a deleted account: It is."),
+        (r#""forwarded_from": "Kai""#, "u Kai: It is."),
+        (r#""via_bot": "@quotes""#, "u @quotes: It is."),
+        (r#""forwarded_from": "Nim""#, "a It is."),
+    ] {
+        let text = format!(
+            r#"{{"messages": [{{"type": "message", "date_unixtime": "1", "from": "Nim", "text": "Lit."}}, {{"type": "message", "date_unixtime": "2", "from": "Pat", "text": "Eh?"}}, {{"type": "message", "date_unixtime": "3", "from": "Nim", {fields}, "text": [{{"type": "bold", "text": "It "}}, {{"type": "plain", "text": "is."}}]}}]}}"#
+        );
+        let said = read(&text, &of("Nim")).0.concat().join("|");
+        assert!(said.starts_with("a Lit.|u Pat: Eh?") && said.ends_with(&expected[2..]), "{said}");
+        assert_eq!(said.contains("|a It is."), expected.starts_with('a'), "{said}");
+    }
+}
+
+#[test]
 fn who_is_who_stays_so_in_all_blocks() {
     let text = "<START>\nTom: Who is there?\nLira: Only us.\n<START>\nLira: Come in.\nTom: Gladly.\n";
     let (dialogues, notes) = read(text, &Options::default());
@@ -152,6 +215,108 @@ fn who_is_who_stays_so_in_all_blocks() {
 }
 
 #[test]
+fn others_speak_under_any_name() {
+    for other in [
+        "anna",
+        "安娜",
+        "アンナ",
+        "안나",
+        "أنا",
+        "Anna (work)",
+        "Anna 🎷",
+        "+44 7700 900123",
+        "Old Anna of the Hill",
+        "@anna",
+        "anna_92",
+        "De la Cruz",
+        "Anna & Tom",
+        "\"Anna\"",
+        "**Anna**",
+        "[10:00] Anna",
+        "2Pac",
+    ] {
+        let play = format!("{other}: Lamps?\nNim: It is.\n{other}: Not hers.\nNim: Lit.\n");
+        let (dialogues, notes) = read(&play, &of("Nim"));
+        let replies: Vec<_> = dialogues.concat().into_iter().filter(|line| line.starts_with('a')).collect();
+        assert_eq!(replies, ["a It is.", "a Lit."], "{other}: {notes:?}");
+    }
+    let close = "Anna:Lamps?\nNim:It is.\nAnna:Not hers.\nNim:Lit.\n";
+    assert_eq!(read(close, &of("Nim")).0[0][1], "a It is.");
+    let emphasis = "**Anna**: Lamps?\n**Nim**: It is.\n**Anna**: Not hers.\n**Nim**: Lit.\n";
+    assert_eq!(read(emphasis, &of("Nim")).0[0][1], "a It is.");
+    let wide = "<START>\n{{user}}：塔？\n{{char}}：ここ。\n";
+    assert_eq!(read(wide, &of("Nim")).0, [["u 塔？", "a ここ。"]]);
+}
+
+#[test]
+fn a_third_person_in_blocks_is_not_the_character() {
+    let block = "<START>\n{{user}}: Hi\n{{char}}: It is.\nAnna: Not hers.\n{{char}}: Lit.\n";
+    let (dialogues, notes) = read(block, &Options::default());
+    assert_eq!(dialogues, [["u Hi", "a It is.\nLit."]]);
+    assert!(notes[0].contains("\"Anna\" is nobody's here"), "{notes:?}");
+    // Who speaks once in a block may speak in another.
+    let blocks = "<START>\nanna: Hi\n{{char}}: It is.\n<START>\n{{user}}: Oh?\n{{char}}: Lit.\nanna: Not hers.\n";
+    assert_eq!(read(blocks, &of("Nim")).0[1], ["u Oh?", "a Lit.", "u anna: Not hers."]);
+    let (dialogues, notes) = read("<START>\n{{user}}: Hi\n{{char}}: Yes.\nanna: who?\n", &of("Nim"));
+    assert_eq!(dialogues, [["u Hi", "a Yes.\nanna: who?"]]);
+    assert!(notes[0].contains("\"anna\" opens one line"), "{notes:?}");
+}
+
+#[test]
+fn what_a_model_thinks_is_not_said() {
+    for text in [
+        r#"{"messages": [{"role": "user", "content": "Is it lit?"}, {"role": "assistant", "content": "<think>Hm.</think>\n\nIt is."}]}"#,
+        r#"{"internal": [["Is it lit?", "It <thinking>Hm.</thinking>is."]], "visible": []}"#,
+        r#"{"contents": [{"role": "user", "parts": [{"text": "Is it lit?"}]}, {"role": "model", "parts": [{"text": "Hm.", "thought": true}, {"text": "It is."}]}]}"#,
+        r#"{"messages": [{"versions": [{"role": "user", "content": "Is it lit?"}], "currentlySelected": 0}, {"versions": [{"role": "assistant", "steps": [{"type": "contentBlock", "style": {"type": "thinking"}, "content": [{"type": "text", "text": "Hm."}]}, {"type": "contentBlock", "shouldIncludeInContext": false, "content": [{"type": "text", "text": "Hm."}]}, {"type": "contentBlock", "content": [{"type": "text", "text": "It is."}]}]}], "currentlySelected": 0}]}"#,
+        r#"{"messages": [{"isCreatedByUser": true, "text": "Is it lit?"}, {"isCreatedByUser": false, "text": "", "content": [{"type": "think", "think": "Hm."}, {"type": "text", "text": {"value": "It is."}}]}]}"#,
+    ] {
+        let (dialogues, notes) = read(text, &Options::default());
+        assert_eq!(dialogues, [TALK], "{text}");
+        assert!(notes.iter().any(|note| note.contains("thoughts")), "{notes:?}");
+    }
+    let user = r#"{"prompt": "<think>Is it lit?</think>", "response": "It is."}"#;
+    assert_eq!(read(user, &Options::default()).0[0][0], "u <think>Is it lit?</think>");
+}
+
+#[test]
+fn flags_and_names_in_other_shapes_say_the_same() {
+    let table = "role,name,content\nuser,Pat,Is it lit?\nassistant,Nim,It is.\nassistant,Kai,Ho.\nassistant,,Lit.\n";
+    assert_eq!(read(table, &of("Nim")).0, [["u Is it lit?", "a It is.", "u Kai: Ho.", "a Lit."]]);
+    for (yes, no) in
+        [("\"true\"", "\"false\""), ("\"True\"", "\"False\""), ("\"1\"", "\"0\""), ("1", "0"), ("true", "false")]
+    {
+        let log =
+            format!("{{\"is_user\": {yes}, \"mes\": \"Is it lit?\"}}\n{{\"is_user\": {no}, \"mes\": \"It is.\"}}\n");
+        assert_eq!(read(&log, &Options::default()).0, [TALK], "{yes}");
+        let pippa = format!(
+            "{{\"conversation\": [{{\"message\": \"Is it lit?\", \"is_human\": {yes}}}, {{\"message\": \"It is.\", \"is_human\": {no}}}]}}"
+        );
+        assert_eq!(read(&pippa, &Options::default()).0, [TALK], "{yes}");
+    }
+}
+
+#[test]
+fn a_tree_of_messages_is_read_as_one_branch() {
+    for text in [
+        r#"{"chat_messages": [{"uuid": "1", "parent_message_uuid": "0", "sender": "human", "text": "Is it lit?"}, {"uuid": "2", "parent_message_uuid": "1", "sender": "assistant", "text": "No."}, {"uuid": "3", "parent_message_uuid": "1", "sender": "assistant", "text": "It is."}]}"#,
+        r#"{"chat_messages": [{"uuid": "1", "parent_message_uuid": "0", "sender": "human", "text": "Eh?"}, {"uuid": "2", "parent_message_uuid": "1", "sender": "assistant", "text": "Oh."}, {"uuid": "3", "parent_message_uuid": "0", "sender": "human", "text": "Is it lit?"}, {"uuid": "4", "parent_message_uuid": "3", "sender": "assistant", "text": "It is."}]}"#,
+        r#"{"messages": [{"messageId": "1", "parentMessageId": "0", "isCreatedByUser": true, "text": "Is it lit?"}, {"messageId": "2", "parentMessageId": "1", "isCreatedByUser": false, "text": "No."}, {"messageId": "3", "parentMessageId": "1", "isCreatedByUser": false, "text": "It is."}]}"#,
+        r#"{"messages": [{"isCreatedByUser": true, "text": "Is it lit?", "children": [{"isCreatedByUser": false, "text": "No."}, {"isCreatedByUser": false, "text": "It is.", "children": []}]}]}"#,
+        r#"{"chat": {"messages": [], "history": {"currentId": "2", "messages": {"1": {"id": "1", "parentId": null, "role": "user", "content": "Is it lit?"}, "2": {"id": "2", "parentId": "1", "role": "assistant", "content": "It is."}, "3": {"id": "3", "parentId": "1", "role": "assistant", "content": "No."}}}}}"#,
+    ] {
+        let (dialogues, notes) = read(text, &Options::default());
+        assert_eq!(dialogues, [TALK], "{text}");
+        assert!(notes.iter().any(|note| note.ends_with("of other branches")), "{notes:?}");
+    }
+    // Messages that name one before them that is not there are no branches.
+    let cut = r#"{"messages": [{"id": "1", "parentId": "0", "role": "user", "content": "Is it lit?"}, {"id": "2", "parentId": "1", "role": "assistant", "content": "It is."}, {"id": "4", "parentId": "3", "role": "user", "content": "Oh."}]}"#;
+    assert_eq!(read(cut, &Options::default()).0[0].len(), 3);
+    let circle = r#"{"messages": [{"id": "1", "parentId": "2", "role": "user", "content": "Is it lit?"}, {"id": "2", "parentId": "1", "role": "assistant", "content": "It is."}]}"#;
+    assert_eq!(read(circle, &Options::default()).0, [TALK]);
+}
+
+#[test]
 fn names_stand_where_cards_have_placeholders() {
     let text = r#"{"prompt": "Hi, {{Char}}", "response": "<USER>, {{char}} is awake. {{other}} <b>"}"#;
     let options = Options { user: Some("Pat".into()), ..of("Nim") };
@@ -159,14 +324,21 @@ fn names_stand_where_cards_have_placeholders() {
     let (dialogues, notes) = read(text, &Options::default());
     assert_eq!(dialogues, [["u Hi, {{Char}}", "a User, {{char}} is awake. {{other}} <b>"]]);
     assert!(notes[0].contains("{{char}} stays"), "{notes:?}");
+    assert!(notes[1].contains("{{other}} stay in the text"), "{notes:?}");
+    let text = r#"{"prompt": "{{ user }}{{// aside}}: {user}", "response": "{{ char }}, {{random::a::a}}; ssh <user>@host {{time}}"}"#;
+    let (dialogues, notes) = read(text, &options);
+    assert_eq!(dialogues, [["u Pat: Pat", "a Nim, a; ssh <user>@host {{time}}"]]);
+    assert!(notes[0].contains("{{time}}"), "{notes:?}");
 }
 
 #[test]
 fn a_row_that_is_not_to_be_learnt_is_not() {
     let table = "role,content,weight,id\nuser,Hi,1,1\nassistant,Draft.,0,1\nuser,No.,1,1\nassistant,Hello.,1,1\n";
     assert_eq!(read(table, &Options::default()).0, [["u Hi", "c Draft.", "u No.", "a Hello."]]);
-    let pairs = "prompt,response,train\nHi,Bad.,false\nHi,Good.,true\n";
-    assert_eq!(read(pairs, &Options::default()).0, [["u Hi", "a Good."]]);
+    for (name, no, yes) in [("train", "false", "true"), ("label", "False", "True"), ("kto_tag", "0", "1")] {
+        let pairs = format!("prompt,response,{name}\nHi,Bad.,{no}\nHi,Good.,{yes}\n");
+        assert_eq!(read(&pairs, &Options::default()).0, [["u Hi", "a Good."]], "{name}");
+    }
 }
 
 #[test]

@@ -208,3 +208,14 @@ fn keys_in_one_text_are_several() {
     assert_eq!(book.entries[1].keys, ["oil", "/wi(ck|x){1,2}/"]);
     assert_eq!(report.repaired, 2);
 }
+
+#[test]
+fn expressions_that_cost_too_much_together_are_noted() {
+    let entries: Vec<Value> = (0..400)
+        .map(|n| json!({"keys": [format!("/(\\w{{20}}){{2}}{n}/")], "content": "x", "enabled": true, "insertion_order": n, "use_regex": true, "extensions": {}}))
+        .collect();
+    let (book, report) = Lorebook::from_bytes(json!({"entries": entries}).to_string().as_bytes()).unwrap();
+    let beyond = report.notes.iter().filter(|note| note.reason.contains("beyond what the expressions")).count();
+    assert_eq!(book.entries.len(), 400);
+    assert!((100..400).contains(&beyond), "{beyond}");
+}

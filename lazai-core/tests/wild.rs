@@ -49,12 +49,64 @@ fn only_the_characters_own_words_are_learnt() {
     let (of_kai, _) = read("group.jsonl", &of("kai"));
     assert_eq!(said(&of_kai[0]), ["u Nim: Hello.", "a Ho.", "u Hi, both.", "a Sit down.", "u Nim: Tea?"]);
     let (nobody, report) = read("group.jsonl", &of("Vesper"));
-    assert!(nobody.is_empty() && report.notes.last().unwrap().reason == "the character never speaks");
+    let reason = "the character never speaks: nobody is called \"Vesper\"; names: \"Kai\", \"Nim\"";
+    assert_eq!((nobody.len(), &*report.notes.last().unwrap().reason), (0, reason));
+    let error = inspect_as(&path("group.jsonl"), &of("Vesper")).unwrap_err();
+    assert!(error.to_string().contains(reason), "{error}");
     // A header's name that nobody has is not the character's.
     assert_eq!(said(&read("renamed.jsonl", &Options::default()).0[0]), ["u Hi.", "a Hello."]);
     let (of_nim, _) = read("discord.json", &of("Nim"));
     assert_eq!(said(&of_nim[0]), ["u Pat: Hi", "a Hello.", "u Kai: Ho.", "a Tea?"]);
     assert_eq!(inspect_as(&path("discord.json"), &of("Nim")).unwrap().turns, 4);
+}
+
+#[test]
+fn one_name_is_written_in_many_ways() {
+    for (written, named) in [
+        ("vesper_volt", "Vesper Volt"),
+        ("VESPER VOLT", "vesper_volt"),
+        ("Jose\u{301}", "Jos\u{e9}"),
+        ("~\u{202f}Vesper", "Vesper"),
+        ("~ Vesper", "Vesper"),
+    ] {
+        let text = json!({"messages": [{"from": "Pat", "value": "Hi"}, {"from": written, "value": "Yo."}]}).to_string();
+        assert_eq!(only(&text, &of(named)), ["u Pat: Hi", "a Yo."], "{written}");
+    }
+    assert!(only(r#"{"messages": [{"from": "Vesperine", "value": "Yo."}]}"#, &of("Vesper")).is_empty());
+}
+
+#[test]
+fn lines_with_commas_after_them_are_read() {
+    let line = |text: &str| format!("{{\"prompt\": \"Hi\", \"response\": \"{text}\"}}");
+    let text = format!("{},\n{},\n{}\n", line("One."), line("Two."), line("Three."));
+    let (dialogues, report) = read_all(text.as_bytes(), &Options::default()).unwrap();
+    assert_eq!((dialogues.len(), report.dropped, report.repaired), (3, 0, 2));
+    assert_eq!(report.notes[0].reason, "a comma after the record, left out");
+}
+
+#[test]
+fn a_table_of_dialogues_with_files_is_no_list_of_recordings() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("table.csv");
+    let kind = |table: &str| {
+        std::fs::write(&file, table).unwrap();
+        inspect_as(&file, &of("Nim")).unwrap().kind
+    };
+    assert_eq!(kind("role,text,audio\nuser,Hi,\nassistant,Yo.,a.wav\n"), Kind::Dialogue);
+    assert_eq!(kind("file,speaker,text\na.txt,Pat,Hi\na.txt,Nim,Yo.\n"), Kind::Dialogue);
+    assert_eq!(kind("file,speaker,text,licence,consent\na.wav,Nim,Yo.,CC0-1.0,\n"), Kind::VoiceManifest);
+}
+
+#[test]
+fn a_thousand_notes_hide_no_loss() {
+    let twice = r#"{"messages": [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}, {"role": "assistant", "content": "c"}]}"#;
+    let text = format!("{}broken{{\n", format!("{twice}\n").repeat(1_001));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("many.jsonl");
+    std::fs::write(&file, &text).unwrap();
+    let found = inspect_as(&file, &Options::default()).unwrap();
+    assert_eq!((found.dropped.len(), found.dropped_total), (1, 1));
+    assert_eq!((found.changed.len(), found.changed_total), (1_000, 1_001));
 }
 
 #[test]
@@ -176,6 +228,9 @@ fn what_a_record_says_of_itself_is_heeded() {
     for bad in [
         r#"{"prompt": "Hi", "response": "Bad.", "weight": 0}"#,
         r#"{"prompt": "Hi", "completion": "Bad.", "label": false}"#,
+        r#"{"prompt": "Hi", "completion": "Bad.", "label": 0}"#,
+        r#"{"prompt": "Hi", "completion": "Bad.", "label": "False"}"#,
+        r#"{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Bad."}], "kto_tag": "false"}"#,
         r#"{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Bad."}], "train": false}"#,
     ] {
         let text = format!("{bad}\n{{\"prompt\": \"Hi\", \"response\": \"Good.\"}}\n");
@@ -197,10 +252,19 @@ fn rows_that_are_shifted_are_not_taken() {
     assert_eq!((dialogues.len(), &*report.notes[0].reason), (1, "the row has more cells than the header"));
     let table = b"file,transcript,contributor,licence,consent\na.wav,Hush, now,mira,CC-BY-4.0,\n";
     assert_eq!(read_manifest(table).unwrap().0, []);
-    for consent in ["No!", "withdrawn", "pending", "?", "not yet", "N/A"] {
+    for consent in
+        ["No!", "withdrawn", "pending", "?", "not yet", "N/A", "No consent", "I do not agree", "nein", "not granted"]
+    {
         let table = format!("file,transcript,contributor,licence,consent\na.wav,Hush,mira,CC0-1.0,{consent}\n");
         assert_eq!(read_manifest(table.as_bytes()).unwrap().0, [], "{consent}");
     }
+    let row = "a.wav,Hush,mira,CC0-1.0,perhaps\n";
+    let table =
+        format!("file,transcript,contributor,licence,consent\n{}b.wav,Hush,mira,None given,yes\n", row.repeat(2));
+    let (takes, report) = read_manifest(table.as_bytes()).unwrap();
+    let reasons: Vec<_> = report.notes.iter().map(|note| &*note.reason).collect();
+    assert_eq!(takes.len(), 2);
+    assert_eq!(reasons, ["consent \"perhaps\", taken as given", "\"b.wav\": no licence is given: \"None given\""]);
     // Old Macs' lines, and quotation marks that only begin.
     let table = b"client_id\tpath\tsentence\tlicence\tconsent\rx\ta.wav\t\"Hush now\tCC0-1.0\tyes\rx\tb.wav\tOh\tCC0-1.0\tyes\r";
     let takes = read_manifest(table).unwrap().0;

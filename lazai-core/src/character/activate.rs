@@ -5,7 +5,7 @@ use std::ops::Range;
 use regex::Regex;
 
 use super::decorator::{self, Decorators};
-use super::lorebook::{Logic, Rules, expression};
+use super::lorebook::{Expressions, Logic, Rules};
 use super::macros::Filler;
 use super::{LoreEntry, Lorebook, Macros, Scene};
 use crate::dialogue::Role;
@@ -47,7 +47,8 @@ pub(super) fn active<'a>(
     scene: &Scene<'_>,
 ) -> (Vec<Active<'a>>, Vec<usize>) {
     let entries = book.entries.iter().enumerate().filter(|(_, e)| e.enabled);
-    let candidates: Vec<Candidate<'_>> = entries.map(|(i, e)| Candidate::new(i, e, macros)).collect();
+    let mut expressions = Expressions::default();
+    let candidates: Vec<Candidate<'_>> = entries.map(|(i, e)| Candidate::new(i, e, macros, &mut expressions)).collect();
     let mut states = vec![State::Waiting; candidates.len()];
     let mut text = Searched::new(scene);
     // The round of recalling; 0 is the conversation itself.
@@ -145,12 +146,12 @@ enum Key {
 }
 
 impl Key {
-    fn new(key: &str, rules: &Rules, macros: Macros<'_>) -> Self {
+    fn new(key: &str, rules: &Rules, macros: Macros<'_>, expressions: &mut Expressions) -> Self {
         if rules.keys.is_expression(key) {
             // Braces are repetitions there, too: macros alone are filled in.
             let filled = if key.contains("{{") { macros.fill(key) } else { key.to_owned() };
             let trimmed = if filled.trim_start().starts_with('/') { filled.trim() } else { &filled };
-            return expression(trimmed, rules.exact).map_or(Self::Nothing, Self::Expression);
+            return expressions.of(trimmed, rules.exact).map_or(Self::Nothing, Self::Expression);
         }
         let key = macros.fill(key);
         let key = key.trim();
@@ -164,10 +165,10 @@ impl Key {
 }
 
 impl<'a> Candidate<'a> {
-    fn new(index: usize, entry: &'a LoreEntry, macros: Macros<'_>) -> Self {
+    fn new(index: usize, entry: &'a LoreEntry, macros: Macros<'_>, expressions: &mut Expressions) -> Self {
         let (decorators, text) = decorator::split(&entry.content);
         let rules = entry.rules();
-        let read = |keys: &[String]| keys.iter().map(|key| Key::new(key, &rules, macros)).collect();
+        let mut read = |keys: &[String]| keys.iter().map(|key| Key::new(key, &rules, macros, expressions)).collect();
         let (keys, secondary) =
             (read(&entry.keys), if rules.selective { read(&entry.secondary_keys) } else { Vec::new() });
         Self { index, entry, decorators, rules, text, keys, secondary }

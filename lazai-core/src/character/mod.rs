@@ -23,7 +23,7 @@ mod error;
 mod fields;
 mod import;
 mod lorebook;
-mod macros;
+pub(crate) mod macros;
 mod placeholder;
 #[cfg(feature = "cards")]
 mod png;

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::Role;
-use super::read::Parsed;
-use super::shape::content_of;
+use super::content::content_of;
+use super::parsed::Parsed;
 use super::speaker::{Line, Who, may_be_learnt};
 use crate::report::Action;
 use crate::text::json::is_filled;

@@ -1,9 +1,11 @@
 //! Text in `<START>` blocks: lines `{{user}}: …` and `{{char}}: …`, or with names.
 
-use super::Role;
+use std::collections::BTreeSet;
+
 use super::format::Options;
-use super::read::Parsed;
+use super::parsed::Parsed;
 use super::speaker::{self, Line, Who, who};
+use super::{Role, names};
 use crate::report::{Action, Note};
 
 /// Tells whether a text has blocks, or begins with a speaker.
@@ -18,20 +20,29 @@ fn starts_block(line: &str) -> bool {
     line.trim_start().get(..7).is_some_and(|start| start.eq_ignore_ascii_case("<START>"))
 }
 
-/// A block's messages: a line without a speaker continues the message before.
-pub(super) fn parse(text: &str, notes: Vec<Note>, line: u64, options: &Options) -> Parsed {
-    parse_known(text, line, options, Parsed { dialogue: None, notes })
-}
-
-/// Two speakers without known roles; the one who spoke first counts as the user, as in examples.
+/// Two speakers of whom nothing is known but that one of them spoke first, as users do in examples.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Two {
     user: String,
     character: String,
 }
 
-/// The two speakers of the first block that has two, if no known speaker speaks anywhere.
-pub(super) fn two(head: &str, options: &Options) -> Option<Two> {
+/// What the beginning of a file tells of all its blocks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Cast {
+    two: Option<Two>,
+    /// Names that open lines more than once.
+    names: BTreeSet<String>,
+}
+
+impl Cast {
+    pub(super) fn of(head: &str, options: &Options) -> Self {
+        Self { two: two(head, options), names: names::repeated(head) }
+    }
+}
+
+/// The two who speak in the first block that has two speakers, where nobody known speaks anywhere.
+fn two(head: &str, options: &Options) -> Option<Two> {
     if head.lines().any(|line| speaker(line, options).is_some()) {
         return None;
     }
@@ -39,12 +50,9 @@ pub(super) fn two(head: &str, options: &Options) -> Option<Two> {
     lines.split(|line| starts_block(line)).find_map(of_block)
 }
 
-/// The name that a line begins with, a colon and a space after it.
+/// The name that a line begins with.
 fn plain_name(line: &str) -> Option<&str> {
-    let (name, words) = line.split_once(':')?;
-    let plain =
-        (1..=40).contains(&name.chars().count()) && name.chars().all(|c| c.is_alphanumeric() || " '-_.".contains(c));
-    (plain && words.starts_with(' ')).then(|| name.trim())
+    names::begun(line).map(|begun| begun.name)
 }
 
 /// Tells whether the lines of a text begin with names, some of them again and again, as in a play.
@@ -62,38 +70,42 @@ fn of_block(lines: &[&str]) -> Option<Two> {
     others.all(|name| name == character).then_some(Two { user, character })
 }
 
-impl Two {
-    /// As [`parse`], with both known in every block of the file.
-    pub(super) fn parse(self, text: &str, notes: Vec<Note>, line: u64, options: &Options) -> Parsed {
-        let mut parsed = Parsed { dialogue: None, notes };
-        let Self { user, character } = self;
-        let reason = format!("speakers {user:?} and {character:?}, taken as user and character");
-        parsed.note(Action::Repaired, format!("line {line}"), reason);
-        let options = Options { user: Some(user), character: Some(character), ..options.clone() };
-        parse_known(text, line, &options, parsed)
-    }
+/// A block's messages: a line without a speaker goes on with the message before.
+pub(super) fn parse(cast: &Cast, text: &str, notes: Vec<Note>, line: u64, options: &Options) -> Parsed {
+    let mut parsed = Parsed { dialogue: None, notes };
+    let Some(Two { user, character }) = &cast.two else { return parse_known(cast, text, line, options, parsed) };
+    let reason = format!("speakers {user:?} and {character:?}, taken as user and character");
+    parsed.note(Action::Repaired, format!("line {line}"), reason);
+    let options = Options { user: Some(user.clone()), character: Some(character.clone()), ..options.clone() };
+    parse_known(cast, text, line, &options, parsed)
 }
 
-fn parse_known(text: &str, line: u64, options: &Options, mut parsed: Parsed) -> Parsed {
+fn parse_known(cast: &Cast, text: &str, line: u64, options: &Options, mut parsed: Parsed) -> Parsed {
     let mut said: Vec<Line> = Vec::new();
+    let others = Others::of(cast, text, options);
+    let mut doubts = BTreeSet::new();
     for (i, content) in text.lines().enumerate() {
         let place = format!("line {}", line + i as u64);
-        let others = other_speaker(content).filter(|_| options.character.is_some());
-        match (speaker(content, options), said.last_mut()) {
-            (None, _) if others.is_some() => {
-                let (name, words) = others.unwrap_or_default();
-                let who = Who::Named(name.to_owned());
-                said.push(Line { place, who, text: words.trim().to_owned(), learnt: true });
+        if let Some((role, words)) = speaker(content, options) {
+            said.push(Line { place, who: Who::Role(role), text: words.trim().to_owned(), learnt: true });
+            continue;
+        }
+        match (names::begun(content), said.last_mut()) {
+            (Some(begun), _) if others.speaks(&begun) => {
+                let who = Who::Named(begun.name.to_owned());
+                said.push(Line { place, who, text: begun.words.trim().to_owned(), learnt: true });
             }
-            (Some((role, words)), _) => {
-                said.push(Line { place, who: Who::Role(role), text: words.trim().to_owned(), learnt: true });
-            }
-            (None, Some(last)) => {
+            (begun, Some(last)) => {
                 last.text.push('\n');
                 last.text.push_str(content);
+                let doubt = begun.filter(|begun| begun.name.split(' ').count() == 1 && options.character.is_some());
+                if let Some(name) = doubt.map(|begun| begun.name).filter(|name| doubts.insert(names::key(name))) {
+                    let reason = format!("{name:?} opens one line: taken as words, not as somebody who speaks");
+                    parsed.note(Action::Repaired, place, reason);
+                }
             }
-            (None, None) if content.trim().is_empty() => {}
-            (None, None) => parsed.note(Action::Dropped, place, "nobody is named who says this"),
+            (_, None) if content.trim().is_empty() => {}
+            (_, None) => parsed.note(Action::Dropped, place, "nobody is named who says this"),
         }
     }
     for line in &mut said {
@@ -103,20 +115,35 @@ fn parse_known(text: &str, line: u64, options: &Options, mut parsed: Parsed) -> 
     parsed.finish(format!("line-{line}"), &options.contributor, line, said)
 }
 
-/// The speaker that a line seems to begin with: up to three words that begin as names do, a colon and a space.
-fn other_speaker(line: &str) -> Option<(&str, &str)> {
-    let (name, words) = line.split_once(':')?;
-    let mut parts = name.split(' ');
-    let is_name = |part: &str| {
-        part.starts_with(char::is_uppercase) && part.chars().all(|c| c.is_alphanumeric() || "'-_.".contains(c))
-    };
-    let plain = name.chars().count() <= 40 && parts.clone().count() <= 3 && parts.all(is_name);
-    (plain && words.starts_with(' ') && !words.trim().is_empty()).then_some((name, words))
+/// Who else speaks in a block than those who are known.
+struct Others<'c> {
+    cast: &'c Cast,
+    /// Names that open lines of this block more than once.
+    names: BTreeSet<String>,
+    /// Whether a name that stands once counts: where the character has one, or where all others are placeholders.
+    once: bool,
+}
+
+impl<'c> Others<'c> {
+    fn of(cast: &'c Cast, text: &str, options: &Options) -> Self {
+        let is_placeholder = |line: &str| ["{{char}}", "{{user}}"].iter().any(|name| starts_with(line, name));
+        let once = options.character.is_some() || text.lines().any(is_placeholder);
+        Self { cast, names: names::repeated(text), once }
+    }
+
+    fn speaks(&self, begun: &names::Begun<'_>) -> bool {
+        let key = names::key(begun.name);
+        (self.once && begun.is_clear()) || self.names.contains(&key) || self.cast.names.contains(&key)
+    }
+}
+
+fn starts_with(line: &str, name: &str) -> bool {
+    line.trim_start().get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
 }
 
 /// The speaker of a line, and the words.
 fn speaker<'a>(line: &'a str, options: &Options) -> Option<(Role, &'a str)> {
-    let (name, words) = line.split_once(':')?;
+    let (name, words) = line.split_once([':', '：'])?;
     let role = match name.trim().to_ascii_lowercase().as_str() {
         "{{user}}" | "<user>" => Some(Role::User),
         "{{char}}" | "<bot>" | "<char>" => Some(Role::Assistant),
@@ -124,8 +151,12 @@ fn speaker<'a>(line: &'a str, options: &Options) -> Option<(Role, &'a str)> {
         "char" | "bot" | "assistant" => Some(Role::Assistant),
         _ => None,
     };
-    let named = || role_by_name(name, options);
-    Some((role.or_else(named)?, words))
+    if let Some(role) = role.or_else(|| role_by_name(name, options)) {
+        return Some((role, words));
+    }
+    // The name with emphasis, or after a time.
+    let begun = names::begun(line)?;
+    Some((role_by_name(begun.name, options)?, begun.words))
 }
 
 fn role_by_name(name: &str, options: &Options) -> Option<Role> {

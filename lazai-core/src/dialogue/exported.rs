@@ -65,7 +65,7 @@ pub(super) fn unfolded(map: &Map<String, Value>) -> Cow<'_, Map<String, Value>> 
     let list = |name: &str| map.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let messages = match maker {
         Maker::Oobabooga(name) => list(name).iter().flat_map(pair).collect(),
-        Maker::OpenWebUi => map["chat"]["messages"].as_array().cloned().unwrap_or_default(),
+        Maker::OpenWebUi => of_open_web_ui(&map["chat"]),
         Maker::LmStudio => list("messages").iter().filter_map(shown).collect(),
         Maker::Messenger => by_time(list("messages")),
         Maker::Preference(name) => liked(map, name),
@@ -74,8 +74,25 @@ pub(super) fn unfolded(map: &Map<String, Value>) -> Cow<'_, Map<String, Value>> 
         }
     };
     let mut unfolded = map.clone();
+    // Open WebUI has the system prompt of a chat in one place or another of it.
+    let own = |chat: &Value| {
+        let fields = [&chat["params"]["system"], &chat["system"]];
+        fields.into_iter().find(|value| is_filled(value)).cloned()
+    };
+    if maker == Maker::OpenWebUi
+        && let Some(system) = own(&map["chat"])
+    {
+        unfolded.entry("system").or_insert(system);
+    }
     unfolded.insert("messages".into(), Value::Array(messages));
     Cow::Owned(unfolded)
+}
+
+/// The messages that are shown; where there are none, all that the history has.
+fn of_open_web_ui(chat: &Value) -> Vec<Value> {
+    let shown = chat["messages"].as_array().filter(|messages| !messages.is_empty());
+    let all = || Some(chat["history"]["messages"].as_object()?.values().cloned().collect());
+    shown.cloned().or_else(all).unwrap_or_default()
 }
 
 fn by_turns((text, role): (&Value, &Role)) -> Value {
@@ -92,13 +109,20 @@ fn pair(turn: &Value) -> Vec<Value> {
     said.iter().filter_map(|(text, role)| Some(by_turns(((*text)?, role)))).collect()
 }
 
-/// The version of a message that is shown. An answer in steps is the text of its blocks.
+/// The version of a message that is shown. An answer in steps is what its blocks of text say; those that the model does not
+/// see again are its thoughts.
 fn shown(message: &Value) -> Option<Value> {
     let selected = message.get("currentlySelected").and_then(Value::as_u64).unwrap_or(0);
     let version = message.get("versions")?.get(usize::try_from(selected).ok()?)?;
     let Some(steps) = version.get("steps").and_then(Value::as_array) else { return Some(version.clone()) };
     let said = steps.iter().filter(|step| step.get("type").and_then(Value::as_str) == Some("contentBlock"));
-    let parts = said.filter_map(|step| step.get("content")?.as_array()).flatten().cloned().collect();
+    let parts = said.filter_map(|step| Some((step, step.get("content")?.as_array()?)));
+    let parts = parts.flat_map(|(step, parts)| {
+        let style = step.get("style").and_then(|style| style.get("type")).and_then(Value::as_str);
+        let is_thought = style == Some("thinking") || step.get("shouldIncludeInContext") == Some(&Value::Bool(false));
+        parts.iter().map(move |part| if is_thought { json!({"type": "thinking"}) } else { part.clone() })
+    });
+    let parts = parts.collect();
     Some(json!({"role": version.get("role")?, "content": Value::Array(parts)}))
 }
 
@@ -126,13 +150,10 @@ fn from_bytes(text: &str) -> Option<String> {
 
 /// The prompt, and the answer that is to be learnt.
 fn liked(map: &Map<String, Value>, answer: &str) -> Vec<Value> {
-    let answer = messages_of(&map[answer]).unwrap_or_default();
-    let begins = answer.first().is_some_and(|first| {
-        let name = ["role", "from"].iter().find_map(|name| first.get(name)?.as_str());
-        name.and_then(Role::from_name) != Some(Role::Assistant)
-    });
+    let mut answer = messages_of(&map[answer]).unwrap_or_default();
+    let role = |message: &Value| ["role", "from"].iter().find_map(|name| Role::from_name(message.get(name)?.as_str()?));
     // Some repeat the prompt before each answer.
-    if begins {
+    if answer.iter().any(|message| role(message) == Some(Role::User)) {
         return answer;
     }
     let asked = ["prompt", "conversations", "messages"].iter().find_map(|name| map.get(*name).filter(|v| is_filled(v)));
@@ -141,7 +162,13 @@ fn liked(map: &Map<String, Value>, answer: &str) -> Vec<Value> {
         Some(other) => messages_of(other).unwrap_or_default(),
         None => Vec::new(),
     };
-    [asked, answer].concat()
+    // Under names of people, too.
+    if !asked.is_empty() && answer.starts_with(&asked) {
+        return answer;
+    }
+    let systems = answer.iter().take_while(|message| role(message) == Some(Role::System)).count();
+    let rest = answer.split_off(systems);
+    [answer, asked, rest].concat()
 }
 
 /// A message, or a list of messages.

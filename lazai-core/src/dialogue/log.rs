@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::Role;
 use super::format::Options;
-use super::read::Parsed;
+use super::parsed::Parsed;
 use super::shape::{conversation, message, object};
 use super::speaker::{self, Line, Who, may_be_learnt, same};
 use crate::report::{Action, excerpt};
@@ -94,7 +94,7 @@ fn is_somebody(map: &Map<String, Value>) -> bool {
 }
 
 fn flag(map: &Map<String, Value>, name: &str) -> bool {
-    map.get(name).is_some_and(|v| v.as_bool().unwrap_or(v.as_i64() == Some(1)))
+    map.get(name).and_then(speaker::flag) == Some(true)
 }
 
 /// Tells whether the `/sys` command wrote a line, which nobody says; `/comment` is for readers of the log alone.

@@ -27,21 +27,31 @@
 //! # Ok::<(), lazai_core::dialogue::DialogueError>(())
 //! ```
 
+mod branch;
 mod chatgpt;
+mod content;
 mod examples;
 mod exported;
 mod format;
 mod log;
+mod names;
+mod parsed;
+mod program;
 mod read;
 mod shape;
 mod source;
 mod speaker;
+mod stamp;
 mod table;
+mod thoughts;
 mod whatsapp;
 
 pub use format::{DialogueError, Format, Options};
-pub use read::{MAX_RECORD_BYTES, Parsed, Raw, RawReader, Reader, read_all};
-pub(crate) use read::{NAMES_ALONE, NEVER_SPEAKS};
+pub(crate) use parsed::NEVER_SPEAKS;
+pub use parsed::Parsed;
+pub(crate) use read::NAMES_ALONE;
+pub use read::{MAX_RECORD_BYTES, Raw, RawReader, Reader, read_all};
+pub(crate) use table::is_table;
 
 use serde::{Deserialize, Serialize};
 

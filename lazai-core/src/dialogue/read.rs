@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 use std::io::Read;
+use std::sync::Arc;
 
 use super::format::{DialogueError, Format, Options};
 use super::shape::Mark;
 use super::source::{self, Kind, Source};
-use super::speaker::Said;
-use super::{Dialogue, Role, examples, log, shape, table, whatsapp};
+use super::{Dialogue, Parsed, examples, log, names, shape, table, whatsapp};
 use crate::report::{Action, Note, Report, excerpt};
 use crate::text::{self, Utf8};
 
@@ -51,8 +51,8 @@ pub(super) enum Body {
     Log(Vec<(u64, Vec<u8>)>),
     /// A block of text, with notes on it.
     Block(String, Vec<Note>),
-    /// A block whose speakers have names, but no known roles.
-    Between(Box<examples::Two>, String, Vec<Note>),
+    /// As a block, and who speaks in the file.
+    Between(Arc<examples::Cast>, String, Vec<Note>),
     /// The lines of WhatsApp's export.
     WhatsApp(String, Vec<Note>),
     /// A conversation out of a table: line, role, content.
@@ -61,64 +61,8 @@ pub(super) enum Body {
     Refused(String),
 }
 
-/// Why a dialogue is dropped of which nothing else is left.
-pub(crate) const NEVER_SPEAKS: &str = "the character never speaks";
-
 /// Why a text like a play is not read.
 pub(crate) const NAMES_ALONE: &str = "its lines begin with names; say who the character is";
-
-/// A parsed record.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Parsed {
-    /// The dialogue, if it can be used.
-    pub dialogue: Option<Dialogue>,
-    /// Notes on data dropped, merged or repaired.
-    pub notes: Vec<Note>,
-}
-
-impl Parsed {
-    pub(super) fn note(&mut self, action: Action, place: impl Into<String>, reason: impl Into<String>) {
-        self.notes.push(Note { action, place: place.into(), reason: reason.into() });
-    }
-
-    /// Keeps messages that say something, joins neighbours of one role, and drops dialogues in which the character
-    /// says nothing that may be learnt.
-    pub(super) fn finish(mut self, id: String, contributor: &str, line: u64, said: Vec<Said>) -> Self {
-        let mut kept: Vec<Said> = Vec::with_capacity(said.len());
-        for next in said {
-            if next.message.content.trim().is_empty() {
-                self.note(Action::Dropped, next.place, "an empty message");
-                continue;
-            }
-            let role = next.message.role;
-            match kept.last_mut().filter(|last| last.message.role == role) {
-                // A learnt text and one that is not cannot be one message.
-                Some(last) if role == Role::Assistant && last.learnt != next.learnt => {
-                    let reason = "not to be learnt, and beside a reply that is";
-                    let unlearnt = if last.learnt { next } else { std::mem::replace(last, next) };
-                    self.note(Action::Dropped, unlearnt.place, reason);
-                }
-                Some(last) => {
-                    self.note(Action::Merged, next.place, format!("a second {} message in a row", role.as_str()));
-                    last.message.content.push('\n');
-                    last.message.content.push_str(&next.message.content);
-                }
-                None => kept.push(next),
-            }
-        }
-        let replies = || kept.iter().filter(|said| said.message.role == Role::Assistant);
-        if replies().any(|said| said.learnt) {
-            let unlearnt = (0..).zip(&kept).filter(|(_, said)| said.message.role == Role::Assistant && !said.learnt);
-            let context = unlearnt.map(|(index, _)| index).collect();
-            let messages = kept.into_iter().map(|said| said.message).collect();
-            self.dialogue = Some(Dialogue { id, contributor: contributor.to_owned(), messages, context });
-        } else {
-            let reason = if replies().next().is_some() { "nothing of it may be learnt" } else { NEVER_SPEAKS };
-            self.note(Action::Dropped, format!("line {line}"), reason);
-        }
-        self
-    }
-}
 
 /// Splits a file into records, in constant memory.
 pub struct RawReader<R> {
@@ -129,9 +73,9 @@ pub struct RawReader<R> {
     /// True if records are messages, of which many make one dialogue.
     whole: bool,
     character: Option<String>,
-    /// The two speakers of blocks without known speakers.
-    two: Option<examples::Two>,
-    /// A note on the file's encoding.
+    /// Who speaks in blocks.
+    cast: Arc<examples::Cast>,
+    /// What is to be noted of the file's encoding.
     encoding: Option<String>,
 }
 
@@ -157,7 +101,8 @@ impl<R: Read> RawReader<R> {
         let text = text.into_owned();
         let start = text.trim_start();
         let is_whatsapp = whatsapp::looks_like(start);
-        let json = !is_whatsapp && (start.starts_with('[') || (start.starts_with('{') && !start.starts_with("{{")));
+        let is_text = is_whatsapp || names::is_timed(start);
+        let json = !is_text && (start.starts_with('[') || (start.starts_with('{') && !start.starts_with("{{")));
         let (kind, format) = if is_whatsapp {
             (Kind::Blocks, Format::WhatsApp)
         } else if json {
@@ -177,9 +122,12 @@ impl<R: Read> RawReader<R> {
             DialogueError::UnknownFormat { reason }
         })?;
         let (source, waiting) = (Source::new(kind, file)?, VecDeque::new());
-        let two = examples::two(start, options).filter(|_| format == Format::Examples);
+        let cast = match format {
+            Format::Examples => Arc::new(examples::Cast::of(start, options)),
+            _ => Arc::default(),
+        };
         let options = options.clone();
-        let mut this = Self { source, waiting, format, options, whole: false, character: None, two, encoding };
+        let mut this = Self { source, waiting, format, options, whole: false, character: None, cast, encoding };
         if json {
             this.detect_json()?;
         }
@@ -237,10 +185,10 @@ impl<R: Read> RawReader<R> {
             return self.next_log();
         }
         let Some(raw) = self.next_waiting()? else { return Ok(None) };
-        let body = match (raw.body, &self.two) {
-            (Body::Block(text, notes), _) if self.format == Format::WhatsApp => Body::WhatsApp(text, notes),
-            (Body::Block(text, notes), Some(two)) => Body::Between(Box::new(two.clone()), text, notes),
-            (body, _) => body,
+        let body = match raw.body {
+            Body::Block(text, notes) if self.format == Format::WhatsApp => Body::WhatsApp(text, notes),
+            Body::Block(text, notes) => Body::Between(Arc::clone(&self.cast), text, notes),
+            body => body,
         };
         Ok(Some(Raw { line: raw.line, body }))
     }
@@ -291,8 +239,8 @@ impl<R: Read> RawReader<R> {
         match raw.body {
             Body::Json(bytes) => shape::parse(&bytes, line, options),
             Body::Log(lines) => log::parse(lines, options),
-            Body::Block(text, notes) => examples::parse(&text, notes, line, options),
-            Body::Between(two, text, notes) => two.parse(&text, notes, line, options),
+            Body::Block(text, notes) => examples::parse(&examples::Cast::default(), &text, notes, line, options),
+            Body::Between(cast, text, notes) => examples::parse(&cast, &text, notes, line, options),
             Body::WhatsApp(text, notes) => whatsapp::parse(&text, notes, line, options),
             Body::Rows(rows) => rows.parse(line, options),
             Body::Refused(reason) => {

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use super::content::{attached, content_of};
 use super::format::{Format, Options};
-use super::read::Parsed;
-use super::speaker::{self, Line, Who, may_be_learnt, who};
-use super::{Role, chatgpt, exported, log};
+use super::parsed::Parsed;
+use super::speaker::{self, Line, Who, is_rejected, may_be_learnt, who};
+use super::{Role, branch, chatgpt, exported, log, program};
 use crate::report::{Action, excerpt, json_reason};
 use crate::text::json::{self, filled, is_filled, kind};
 
@@ -15,8 +16,9 @@ use crate::text::json::{self, filled, is_filled, kind};
 pub(super) const PROMPTS: [&str; 7] = ["instruction", "prompt", "question", "query", "input", "user", "human"];
 pub(super) const RESPONSES: [&str; 10] =
     ["output", "response", "completion", "answer", "assistant", "target", "reply", "chosen", "bot", "character"];
-pub(super) const SYSTEMS: [&str; 4] = ["system", "system_prompt", "systemInstruction", "system_instruction"];
-/// Fields with the subject of a prompt, if it stands apart.
+pub(super) const SYSTEMS: [&str; 6] =
+    ["system", "system_prompt", "systemInstruction", "system_instruction", "system_message", "systemPrompt"];
+/// What a prompt is about, where it stands apart.
 pub(super) const INPUTS: [&str; 2] = ["input", "context"];
 pub(super) const CONTRIBUTORS: [&str; 2] = ["contributor", "author"];
 const IDS: [&str; 2] = ["id", "conversation_id"];
@@ -29,8 +31,9 @@ const SPEAKERS: [&str; 9] = ["role", "from", "user", "speaker", "author", "sende
 const TEXTS: [&str; 7] = ["content", "value", "text", "message", "msg", "mes", "parts"];
 /// Flags by which a message says whether it is the user's.
 const FLAGS: [&str; 4] = ["is_human", "is_user", "isCreatedByUser", "isUser"];
-/// Fields of a message beside its text that a dataset does not hold.
-const BESIDE: [&str; 6] = ["tool_calls", "function_call", "refusal", "reasoning_content", "reasoning", "audio"];
+/// What a message may hold beside its text, and a dataset does not.
+const BESIDE: [&str; 9] =
+    ["tool_calls", "function_call", "refusal", "reasoning_content", "reasoning", "audio", "files", "photo", "poll"];
 
 /// The format of a record, and whether the records together are one dialogue.
 pub(super) fn format(map: &Map<String, Value>) -> Option<(Format, bool)> {
@@ -70,7 +73,7 @@ fn list(map: &Map<String, Value>) -> Option<(&'static str, &Vec<Value>)> {
 }
 
 /// A text, or a number or truth value as a text.
-fn text_of(value: &Value) -> Option<Cow<'_, str>> {
+pub(super) fn text_of(value: &Value) -> Option<Cow<'_, str>> {
     match value {
         Value::String(text) => Some(text.into()),
         Value::Number(_) | Value::Bool(_) => json::plain(value).map(Cow::Owned),
@@ -110,7 +113,19 @@ impl Record<'_> {
         }
     }
 
-    /// The contributor: a name, an author with a name, or the first of several.
+    /// What a prompt is about: a text, a list of texts as lines, or anything else as JSON.
+    fn about(&self, name: &str, parsed: &mut Parsed) -> Option<String> {
+        let value = self.map.get(name).filter(|value| is_filled(value))?;
+        if value.is_string() {
+            return value.as_str().map(str::to_owned);
+        }
+        let lines = value.as_array().and_then(|list| list.iter().map(text_of).collect::<Option<Vec<_>>>());
+        let text = lines.map(|lines| lines.join("\n")).or_else(|| text_of(value).map(Cow::into_owned));
+        parsed.note(Action::Repaired, self.place, format!("{name}: {}, taken as text", kind(value)));
+        Some(text.unwrap_or_else(|| value.to_string()))
+    }
+
+    /// Who wrote it: a name, an author with a name, or the first of several.
     fn contributor(&self) -> Option<String> {
         let (_, value) = filled(self.map, &CONTRIBUTORS)?;
         let first = value.as_array().map_or(value, |several| &several[0]);
@@ -146,6 +161,11 @@ pub(super) fn parse(bytes: &[u8], line: u64, options: &Options) -> Parsed {
     }
     let mut known = Cow::Borrowed(options);
     if let Some((_, messages)) = list(map).filter(|(_, messages)| !messages.is_empty()) {
+        let branch = branch::last(map, messages);
+        if let Some(others) = branch.as_ref().map(|(_, others)| *others).filter(|others| *others > 0) {
+            parsed.note(Action::Dropped, place.clone(), format!("{others} messages of other branches"));
+        }
+        let messages = branch.as_ref().map_or(messages.as_slice(), |(branch, _)| branch);
         if options.character.is_none()
             && let Some(character) =
                 record.text(&["bot_name"], &mut parsed).map(|(_, name)| name).or_else(|| only_bot(messages))
@@ -191,12 +211,7 @@ fn only_bot(messages: &[Value]) -> Option<String> {
     bots.filter_map(name_of).find(|name| Role::from_name(name).is_none()).map(str::to_owned)
 }
 
-/// Tells whether a record marks its reply as a bad one, as data for preferences do.
-fn is_rejected(map: &Map<String, Value>) -> bool {
-    ["label", "kto_tag"].iter().any(|name| map.get(*name) == Some(&Value::Bool(false)))
-}
-
-/// A prompt and its response, with the messages before.
+/// A prompt and its response, with what was said before.
 fn pair(record: &Record<'_>, lines: &mut Vec<Line>, parsed: &mut Parsed) -> Result<(), String> {
     let prompt = record.text(&PROMPTS, parsed);
     let response = record.text(&RESPONSES, parsed);
@@ -225,8 +240,12 @@ fn pair(record: &Record<'_>, lines: &mut Vec<Line>, parsed: &mut Parsed) -> Resu
         }
     }
     let names = if asked == "instruction" { &INPUTS[..] } else { &INPUTS[1..] };
-    let input = record.text(names, parsed);
-    let prompt = input.map_or_else(|| prompt.clone(), |(_, input)| format!("{prompt}\n\n{input}"));
+    let about = names.iter().filter_map(|name| record.about(name, parsed));
+    let prompt = about.fold(prompt, |prompt, input| format!("{prompt}\n\n{input}"));
+    let besides = PROMPTS[..5].iter().filter(|name| **name != asked && !names.contains(*name));
+    for name in besides.filter(|name| record.map.get(**name).is_some_and(is_filled)) {
+        parsed.note(Action::Dropped, record.place, format!("{name}: not taken, for {asked} is the prompt"));
+    }
     lines.push(record.line(Role::User, prompt));
     lines.push(record.line(Role::Assistant, response));
     Ok(())
@@ -243,7 +262,13 @@ pub(super) fn object(bytes: &[u8], place: &str, parsed: &mut Parsed) -> Result<M
     if let Some(reason) = note {
         parsed.note(Action::Repaired, place, reason);
     }
-    match json::parse(text.trim_matches(['\0', '\u{feff}'])) {
+    let text = text.trim_matches(['\0', '\u{feff}']).trim_end();
+    // As of a list whose brackets were cut off.
+    let bare = text.strip_suffix(',').filter(|bare| bare.ends_with(['}', ']']));
+    if bare.is_some() {
+        parsed.note(Action::Repaired, place, "a comma after the record, left out");
+    }
+    match json::parse(bare.unwrap_or(text)) {
         Ok((value, mended)) => {
             mended.into_iter().for_each(|reason| parsed.note(Action::Repaired, place, reason));
             match value {
@@ -259,8 +284,9 @@ pub(super) fn object(bytes: &[u8], place: &str, parsed: &mut Parsed) -> Result<M
 /// One message in the shapes of OpenAI, ShareGPT and chat logs with names.
 pub(super) fn message(value: &Value, options: &Options, place: &str, parsed: &mut Parsed) -> Result<Line, String> {
     let Value::Object(map) = value else { return Err(format!("expected a message, found {}", kind(value))) };
-    if let Some(kind) = of_the_program(map) {
-        return Err(format!("{kind:?}: a message of the chat program's"));
+    let own = of_the_program(map).map(|kind| format!("{kind:?}: a message of the chat program's"));
+    if let Some(reason) = own.or_else(|| program::not_said(map)) {
+        return Err(reason);
     }
     let who = speaker_of(map, options)?;
     let learnt = may_be_learnt(map);
@@ -270,8 +296,14 @@ pub(super) fn message(value: &Value, options: &Options, place: &str, parsed: &mu
     for name in BESIDE.iter().filter(|name| map.get(**name).is_some_and(is_filled)) {
         parsed.note(Action::Dropped, place, format!("{name}: not part of a dialogue"));
     }
-    let (_, content) = filled(map, &TEXTS).ok_or("a message without a text")?;
-    let text = content_of(content, place, parsed)?;
+    let attached = attached(map, who == Who::Role(Role::Assistant), place, parsed);
+    let text = match filled(map, &TEXTS) {
+        Some((_, content)) => content_of(content, place, parsed)?,
+        None if attached.is_empty() => return Err("a message without a text".into()),
+        None => String::new(),
+    };
+    let text =
+        attached.into_iter().fold(text, |text, attached| format!("{text}\n\n{attached}").trim_start().to_owned());
     Ok(Line { place: place.to_owned(), who, text, learnt })
 }
 
@@ -299,7 +331,7 @@ fn name_of(map: &Map<String, Value>) -> Option<&str> {
 fn is_users(map: &Map<String, Value>) -> Option<bool> {
     let has = |name: &str| map.get(name).is_some_and(is_filled);
     let by_id = || if has("userId") { Some(true) } else { has("characterId").then_some(false) };
-    FLAGS.iter().find_map(|name| map.get(*name)?.as_bool()).or_else(by_id)
+    FLAGS.iter().find_map(|name| speaker::flag(map.get(*name)?)).or_else(by_id)
 }
 
 /// A separator of the dialogues in a file of messages.
@@ -338,16 +370,22 @@ fn of_the_program(map: &Map<String, Value>) -> Option<&str> {
     (!said.contains(&kind.to_ascii_lowercase().as_str())).then_some(kind)
 }
 
-/// The author of a message under the character's role, if it is somebody else: a name beside the role, or the author of a
-/// forwarded message.
+/// Who else than the character says what stands under its role: a name beside the role, whoever is passed on, or the program that
+/// wrote it.
 fn said_by<'m>(map: &'m Map<String, Value>, options: &Options) -> Option<&'m str> {
     let text = |name: &str| map.get(name).and_then(Value::as_str).map(str::trim).filter(|name| !name.is_empty());
-    if let Some(first) = text("forwarded_from") {
-        return Some(first);
+    let is_own = |first: &str| options.character.as_deref().is_some_and(|character| speaker::same(first, character));
+    if map.contains_key("forwarded_from") {
+        let first = text("forwarded_from").unwrap_or("a deleted account");
+        if !is_own(first) {
+            return Some(first);
+        }
     }
-    let character = options.character.as_deref()?;
+    if let Some(bot) = text("via_bot") {
+        return Some(bot);
+    }
     let beside = ["name", "speaker"].iter().find_map(|field| text(field))?;
-    (Role::from_name(beside).is_none() && !speaker::same(beside, character)).then_some(beside)
+    speaker::is_another(beside, options).then_some(beside)
 }
 
 /// A speaker's name: a text, or an author as chat programs export them.
@@ -357,36 +395,4 @@ fn speaker_name(value: &Value) -> Option<&str> {
         name => name,
     };
     name.as_str().filter(|name| !name.trim().is_empty())
-}
-
-/// A message's text: as it is, in parts of which some may be pictures or calls, or in an object.
-pub(super) fn content_of(content: &Value, place: &str, parsed: &mut Parsed) -> Result<String, String> {
-    match content {
-        Value::Array(parts) => {
-            let is_thought = |part: &Value| {
-                let kind = part.get("type").and_then(Value::as_str).unwrap_or_default();
-                ["reasoning", "thinking", "redacted_thinking"].contains(&kind)
-            };
-            let said = parts.iter().filter(|part| !is_thought(part));
-            let texts: Vec<&str> =
-                said.filter_map(|part| part.get("text").map_or_else(|| part.as_str(), Value::as_str)).collect();
-            if texts.len() < parts.len() {
-                parsed.note(Action::Dropped, place, format!("{} parts that are no text", parts.len() - texts.len()));
-            }
-            // Plain text beside parts with a text is one line with them: links and mentions in it.
-            let is_line = parts.iter().any(Value::is_string) && parts.iter().any(|part| part.get("text").is_some());
-            Ok(texts.join(if is_line { "" } else { "\n" }))
-        }
-        Value::Object(map) => match filled(map, &["text", "parts"]) {
-            Some((_, inner)) if !inner.is_object() => content_of(inner, place, parsed),
-            _ => Err("the content is neither a text nor a list of parts".into()),
-        },
-        other => {
-            let text = text_of(other).ok_or("a message without a text")?;
-            if !other.is_string() {
-                parsed.note(Action::Repaired, place, format!("{}, taken as text", kind(other)));
-            }
-            Ok(text.into_owned())
-        }
-    }
 }

@@ -1,13 +1,14 @@
 //! The speakers: the character's words are learnt, everybody else's are context.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
+use unicode_normalization::UnicodeNormalization;
 
 use super::format::Options;
-use super::read::Parsed;
-use super::{Message, Role};
+use super::parsed::Parsed;
+use super::{Message, Role, thoughts};
+use crate::character::macros;
 use crate::report::{Action, excerpt};
 
 /// Somebody in a file.
@@ -38,7 +39,14 @@ pub(super) struct Said {
     pub learnt: bool,
 }
 
-/// The speaker of a name in a file: the character and the user of the options first, then the names of roles.
+/// What is said in a conversation, and why nobody says the character's words, if so.
+#[derive(Debug)]
+pub(super) struct Talk {
+    pub said: Vec<Said>,
+    pub nobody: Option<String>,
+}
+
+/// Who a file means by a name: the character and the user of the options first, then the names of roles.
 pub(super) fn who(name: &str, options: &Options) -> Who {
     let name = name.trim();
     let is = |other: &Option<String>| other.as_deref().is_some_and(|other| same(other, name));
@@ -58,10 +66,17 @@ pub(super) fn who(name: &str, options: &Options) -> Who {
     }
 }
 
-/// Tells whether two names are the same, without regard to case.
+/// Whether two names are the same, without regard to case, to how accents are encoded, to `_` for a space, and to the `~` that
+/// WhatsApp sets before names that are in no address book.
 pub(super) fn same(one: &str, other: &str) -> bool {
     let (one, other) = (one.trim(), other.trim());
-    one.eq_ignore_ascii_case(other) || one.to_lowercase() == other.to_lowercase()
+    one.eq_ignore_ascii_case(other) || folded(one) == folded(other)
+}
+
+fn folded(name: &str) -> String {
+    let bare = name.trim_start_matches(['~', ' ', '\u{a0}', '\u{202f}']);
+    let name: String = bare.nfc().map(|c| if c == '_' { ' ' } else { c }).collect();
+    name.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn is_tool(name: &str) -> bool {
@@ -83,15 +98,52 @@ fn is_tool(name: &str) -> bool {
 /// Names of fields that tell whether a message or a row may be learnt: OpenAI's, Axolotl's two, and a common one.
 pub(super) const TERMS: [&str; 4] = ["weight", "train", "training", "loss"];
 
+/// Names of what a record of preferences says on whether people liked the reply.
+pub(super) const LABELS: [&str; 2] = ["label", "kto_tag"];
+
 /// A message's own word on whether it may be learnt.
 pub(super) fn may_be_learnt(message: &Map<String, Value>) -> bool {
-    let no = |value: &Value| match value {
+    !TERMS.iter().any(|name| message.get(*name).is_some_and(is_no))
+}
+
+/// Whether a record says that its reply is a bad one, as data for preferences do.
+pub(super) fn is_rejected(record: &Map<String, Value>) -> bool {
+    LABELS.iter().any(|name| record.get(*name).is_some_and(is_no))
+}
+
+fn is_no(value: &Value) -> bool {
+    match value {
         Value::Bool(flag) => !flag,
         Value::Number(number) => number.as_f64() == Some(0.0),
         Value::String(text) => says_no(text),
         _ => false,
-    };
-    !TERMS.iter().any(|name| message.get(*name).is_some_and(no))
+    }
+}
+
+/// What a flag says, as a truth value, a number or a text.
+pub(super) fn flag(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(flag) => Some(*flag),
+        Value::Number(number) => match number.as_f64() {
+            Some(0.0) => Some(false),
+            Some(1.0) => Some(true),
+            _ => None,
+        },
+        Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "1" | "1.0" | "yes" => Some(true),
+            text => says_no(text).then_some(false),
+        },
+        _ => None,
+    }
+}
+
+/// Whether a name beside the character's role is that of somebody else.
+pub(super) fn is_another(beside: &str, options: &Options) -> bool {
+    let beside = beside.trim();
+    let is_character = |character: &String| same(beside, character);
+    !beside.is_empty()
+        && Role::from_name(beside).is_none()
+        && options.character.as_ref().is_some_and(|character| !is_character(character))
 }
 
 /// Tells whether a text forbids learning something.
@@ -99,64 +151,38 @@ pub(super) fn says_no(text: &str) -> bool {
     matches!(text.trim().to_ascii_lowercase().as_str(), "0" | "0.0" | "false" | "no")
 }
 
-/// The name of a user without a name.
+/// Most names that a note lists.
+const MAX_NAMES: usize = 8;
+
+/// A user whom nobody names.
 const USER: &str = "User";
 
-/// A text with names where cards have `{{char}}` and `{{user}}`; as an error, where the character's name is not known and would be
-/// in it.
-fn with_names<'t>(text: &'t str, options: &Options) -> Result<Cow<'t, str>, Cow<'t, str>> {
-    const NAMES: [(&str, Role); 5] = [
-        ("{{char}}", Role::Assistant),
-        ("{{user}}", Role::User),
-        ("<BOT>", Role::Assistant),
-        ("<CHAR>", Role::Assistant),
-        ("<USER>", Role::User),
-    ];
-    if !text.contains("{{") && !text.contains('<') {
-        return Ok(text.into());
-    }
-    let (mut out, mut rest, mut is_known) = (String::with_capacity(text.len()), text, true);
-    while let Some(at) = rest.find(['{', '<']) {
-        let (before, from) = rest.split_at(at);
-        out.push_str(before);
-        let begins =
-            |(macro_, _): &&(&str, Role)| from.get(..macro_.len()).is_some_and(|s| s.eq_ignore_ascii_case(macro_));
-        let (length, name) = match NAMES.iter().find(begins) {
-            None => (1, None),
-            Some((macro_, Role::User)) => (macro_.len(), Some(options.user.as_deref().unwrap_or(USER))),
-            Some((macro_, _)) => {
-                is_known &= options.character.is_some();
-                (macro_.len(), options.character.as_deref())
-            }
-        };
-        out.push_str(name.unwrap_or(&from[..length]));
-        rest = &from[length..];
-    }
-    out.push_str(rest);
-    if is_known { Ok(out.into()) } else { Err(out.into()) }
-}
-
-/// The messages of a conversation. Speakers other than character and user speak in the user's place, by name; such lines
-/// are dropped if the character is not known.
-pub(super) fn messages(lines: Vec<Line>, options: &Options, parsed: &mut Parsed) -> Vec<Said> {
+/// The messages of a conversation. Whoever is neither character nor user speaks in the user's place, by name; where it is not
+/// known who the character is, such lines are dropped.
+pub(super) fn messages(lines: Vec<Line>, options: &Options, parsed: &mut Parsed) -> Talk {
     let mut said = Vec::with_capacity(lines.len());
     let mut told = BTreeSet::new();
-    let mut stays = false;
+    let (mut stays, mut left) = (false, BTreeSet::new());
     for Line { place, who, text, learnt } in lines {
-        let text = match with_names(&text, options) {
-            Ok(text) => text,
-            Err(text) => {
-                if !std::mem::replace(&mut stays, true) {
-                    parsed.note(
-                        Action::Repaired,
-                        place.clone(),
-                        "{{char}} stays in the text; say who the character is",
-                    );
-                }
-                text
-            }
-        };
+        let filled = macros::said(&text, options.character.as_deref(), options.user.as_deref().unwrap_or(USER));
+        if filled.lacks_name && !std::mem::replace(&mut stays, true) {
+            let reason = "{{char}} stays in the text; say who the character is";
+            parsed.note(Action::Repaired, place.clone(), reason);
+        }
+        let left: Vec<String> = filled.left.into_iter().filter(|name| left.insert(name.clone())).collect();
+        if !left.is_empty() {
+            let reason = format!("{} stay in the text: what they stand for is not known here", left.join(", "));
+            parsed.note(Action::Repaired, place.clone(), reason);
+        }
+        let text = filled.text.into_owned();
         let message = match who {
+            Who::Role(Role::Assistant) => {
+                let (said, left_out) = thoughts::said(&text);
+                for what in left_out {
+                    parsed.note(Action::Dropped, place.clone(), format!("{what} among the words"));
+                }
+                Message::new(Role::Assistant, said)
+            }
             Who::Role(role) => Message::new(role, text),
             Who::Tool => {
                 parsed.note(Action::Dropped, place, "a tool's message");
@@ -182,5 +208,13 @@ pub(super) fn messages(lines: Vec<Line>, options: &Options, parsed: &mut Parsed)
         };
         said.push(Said { place, message, learnt });
     }
-    said
+    let speaks = said.iter().any(|said| said.message.role == Role::Assistant);
+    let character = options.character.as_deref().filter(|_| !speaks && !told.is_empty());
+    let nobody = character.map(|character| {
+        let names: Vec<String> = told.iter().take(MAX_NAMES).map(|name| format!("{name:?}")).collect();
+        let more = told.len().saturating_sub(MAX_NAMES);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("nobody is called {:?}; names: {}{more}", excerpt(character, 80), names.join(", "))
+    });
+    Talk { said, nobody }
 }

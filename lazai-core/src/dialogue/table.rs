@@ -2,12 +2,13 @@
 
 use std::io::Read;
 
-use super::DialogueError;
 use super::format::Options;
-use super::read::{Body, MAX_CONVERSATION_BYTES, Parsed, Raw};
+use super::parsed::Parsed;
+use super::read::{Body, MAX_CONVERSATION_BYTES, Raw};
 use super::shape::{CONTRIBUTORS, INPUTS, PROMPTS, RESPONSES, SYSTEMS};
 use super::source::Input;
-use super::speaker::{self, Line, TERMS, says_no, who};
+use super::speaker::{self, LABELS, Line, TERMS, Who, is_another, says_no, who};
+use super::{DialogueError, Role};
 use crate::report::Action;
 use crate::text::table::{Header, MAX_ROW_BYTES, Row, Rows as TableRows, TableError};
 
@@ -28,7 +29,7 @@ enum Content {
     /// A dialogue in each row.
     Pair { prompts: Vec<usize>, input: Vec<usize>, responses: Vec<usize>, systems: Vec<usize> },
     /// A message in each row; rows of one id follow one another.
-    Message { speakers: Vec<usize>, texts: Vec<usize> },
+    Message { speakers: Vec<usize>, beside: Vec<usize>, texts: Vec<usize> },
 }
 
 /// Reads a header line.
@@ -37,7 +38,9 @@ pub(super) fn layout(head: &str) -> Option<Layout> {
         let columns = |wanted: &[&str]| Some(header.columns(wanted)).filter(|columns| !columns.is_empty());
         let speakers = columns(&["role", "speaker", "from", "name", "author"]);
         let content = match (speakers, columns(&["content", "message", "text", "value"])) {
-            (Some(speakers), Some(texts)) => Content::Message { speakers, texts },
+            (Some(speakers), Some(texts)) => {
+                Content::Message { speakers, texts, beside: header.columns(&["name", "speaker", "author"]) }
+            }
             _ => Content::Pair {
                 prompts: columns(&PROMPTS)?,
                 responses: columns(&RESPONSES)?,
@@ -51,9 +54,14 @@ pub(super) fn layout(head: &str) -> Option<Layout> {
             Content::Message { .. } => header.columns(&CONTRIBUTORS[..1]),
             Content::Pair { .. } => header.columns(&CONTRIBUTORS),
         };
-        let terms = header.columns(&TERMS);
+        let terms = [header.columns(&TERMS), header.columns(&LABELS)].concat();
         Some(Layout { content, ids, contributors, terms, header })
     })
+}
+
+/// Whether a text begins with the header of a table of dialogues, and of no list of recordings: those say on which terms.
+pub(crate) fn is_table(head: &str) -> bool {
+    layout(head).is_some_and(|layout| layout.header.column(&["consent", "licence", "license"]).is_none())
 }
 
 pub(super) struct Table<R> {
@@ -78,6 +86,8 @@ pub(super) struct Rows {
 struct Cells {
     line: u64,
     speaker: String,
+    /// The name that stands beside a role.
+    beside: Option<String>,
     text: String,
     learnt: bool,
 }
@@ -140,13 +150,19 @@ impl Rows {
             return dropped(reason);
         }
         let learnt = !layout.terms.iter().filter_map(|column| row.fields.get(*column)).any(|cell| says_no(cell));
-        let cells = |speaker: &str, text: &str| Cells { line, speaker: speaker.into(), text: text.into(), learnt };
+        let cells = |speaker: &str, text: &str| {
+            let (speaker, text) = (speaker.into(), text.into());
+            Cells { line, speaker, beside: None, text, learnt }
+        };
         if layout.header.beyond(row).iter().any(|cell| !cell.trim().is_empty()) {
             return dropped("the row has more cells than the header");
         }
         match &layout.content {
-            Content::Message { speakers, texts } => match (row.filled(speakers), row.filled(texts)) {
-                (Some((_, speaker)), Some((_, text))) => self.said.push(cells(speaker, text)),
+            Content::Message { speakers, beside, texts } => match (row.filled(speakers), row.filled(texts)) {
+                (Some((_, speaker)), Some((_, text))) => {
+                    let beside = row.filled(beside).map(|(_, name)| name.to_owned());
+                    self.said.push(Cells { beside, ..cells(speaker, text) });
+                }
                 (None, _) => dropped("the row names no speaker"),
                 (_, None) => dropped("an empty message"),
             },
@@ -178,8 +194,12 @@ impl Rows {
         for (action, line, reason) in self.notes {
             parsed.note(action, format!("line {line}"), reason);
         }
-        let line_of = |Cells { line, speaker, text, learnt }| {
-            let (place, who) = (format!("line {line}"), who(&speaker, options));
+        let line_of = |Cells { line, speaker, beside, text, learnt }| {
+            let place = format!("line {line}");
+            let who = match (who(&speaker, options), beside) {
+                (Who::Role(Role::Assistant), Some(name)) if is_another(&name, options) => Who::Named(name),
+                (who, _) => who,
+            };
             Line { place, who, text, learnt }
         };
         let lines: Vec<Line> = self.said.into_iter().map(line_of).collect();

@@ -1,68 +1,58 @@
 //! WhatsApp's export: a line for each message, with its time and its sender's name.
 
 use super::format::Options;
-use super::read::Parsed;
-use super::speaker::{self, Line, who};
+use super::parsed::Parsed;
+use super::program::{self, Sent};
+use super::speaker::{self, Line, Who, who};
+use super::stamp::{MARKS, after_time};
 use crate::report::{Action, Note};
 
-/// Longest beginning of a line, up to the sender's name.
-const MAX_STAMP_BYTES: usize = 48;
-/// Invisible marks before names, times and the program's own texts.
-const MARKS: [char; 5] = ['\u{200e}', '\u{200f}', '\u{202a}', '\u{202c}', '\u{feff}'];
-/// The program's texts in the place of media.
-const OMITTED: [&str; 2] = ["<Media omitted>", "<attached:"];
-
-/// Tells whether a text begins with a time.
+/// Whether a text begins with a time.
 pub(super) fn looks_like(text: &str) -> bool {
     text.lines().next().is_some_and(|line| after_time(line).is_some())
 }
 
-/// The text after the time that a line begins with: `[12/01/24, 10:00:00] ` or `12/01/24, 10:00 - `.
-fn after_time(line: &str) -> Option<&str> {
-    let line = line.trim_start_matches(MARKS);
-    let head = &line[..line.floor_char_boundary(MAX_STAMP_BYTES)];
-    let (stamp, length) = match head.strip_prefix('[') {
-        Some(inner) => inner.split_once("] ").map(|(stamp, _)| (stamp, stamp.len() + 3)),
-        None => head.split_once(" - ").map(|(stamp, _)| (stamp, stamp.len() + 3)),
-    }?;
-    let (date, time) = stamp.split_once([',', ' '])?;
-    let is_date = date.split(['/', '.', '-']).filter(|part| !part.is_empty()).count() == 3
-        && date.bytes().all(|b| b.is_ascii_digit() || b"/.-".contains(&b));
-    let time = time.trim_start_matches([' ', '\u{202f}']);
-    let is_time = time.starts_with(|c: char| c.is_ascii_digit()) && time.contains([':', '.']) && time.len() <= 20;
-    (is_date && is_time).then(|| &line[length..])
+/// What a line without a time goes on with.
+enum Before {
+    Words,
+    /// A file of somebody's, whose caption it is.
+    File(Who),
+    Nothing,
 }
+
+/// Why a message is left out.
+const OWN: &str = "a message of the chat program's";
 
 /// The one dialogue of a file.
 pub(super) fn parse(text: &str, notes: Vec<Note>, line: u64, options: &Options) -> Parsed {
     let mut parsed = Parsed { dialogue: None, notes };
     let mut said: Vec<Line> = Vec::new();
-    let mut is_sent = false;
+    let mut before = Before::Nothing;
     for (i, content) in text.lines().enumerate() {
         let place = format!("line {}", line + i as u64);
         let Some(message) = after_time(content) else {
-            match said.last_mut().filter(|_| is_sent) {
-                Some(last) => {
-                    last.text.push('\n');
-                    last.text.push_str(content);
-                }
-                None if content.trim().is_empty() => {}
-                None => parsed.note(Action::Dropped, place, "goes on with what was dropped"),
-            }
+            before = go_on(content, place, before, &mut said, &mut parsed);
             continue;
         };
-        let sent = message.split_once(": ").map(|(name, words)| (name.trim_matches(MARKS), words));
-        let own = |words: &str| words.starts_with(MARKS) || OMITTED.iter().any(|omitted| words.starts_with(omitted));
-        is_sent = match sent {
-            Some((name, words)) if !own(words) && !name.is_empty() => {
-                said.push(Line { place, who: who(name, options), text: words.to_owned(), learnt: true });
-                true
+        let Some((who, words)) = sender(message).map(|(name, words)| (who(name, options), words)) else {
+            parsed.note(Action::Dropped, place, OWN);
+            before = Before::Nothing;
+            continue;
+        };
+        let words = match program::sent(words) {
+            Sent::Words(words) => words,
+            Sent::Before(words) => {
+                parsed.note(Action::Dropped, place.clone(), "a mark of the chat program's");
+                words
             }
-            _ => {
-                parsed.note(Action::Dropped, place, "a message of the chat program's");
-                false
+            sent => {
+                parsed.note(Action::Dropped, place, OWN);
+                before = if sent == Sent::File { Before::File(who) } else { Before::Nothing };
+                continue;
             }
         };
+        said.push(Line { place, who, text: words.to_owned(), learnt: true });
+        before = Before::Words;
     }
     for line in &mut said {
         line.text.truncate(line.text.trim_end().len());
@@ -71,31 +61,40 @@ pub(super) fn parse(text: &str, notes: Vec<Note>, line: u64, options: &Options) 
     parsed.finish(format!("line-{line}"), &options.contributor, line, said)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Who sends a message, and what; `None` where the program says something of its own.
+fn sender(message: &str) -> Option<(&str, &str)> {
+    let (name, words) = message.split_once(": ")?;
+    let name = name.trim_matches(|c: char| MARKS.contains(&c) || c.is_whitespace());
+    // A name in quotation marks that the colon stands in is a group's.
+    let is_cut = name.matches('“').count() != name.matches('”').count() || name.matches('"').count() % 2 == 1;
+    (!name.is_empty() && !is_cut).then_some((name, words))
+}
 
-    #[test]
-    fn times_of_all_countries_are_told() {
-        for line in [
-            "[12/01/24, 10:00:00] Tom: hi",
-            "12/01/24, 10:00 - Tom: hi",
-            "12.01.24, 10:00 - Tom: hi",
-            "[2024-01-12, 10:00:00\u{202f}PM] Tom: hi",
-            "\u{200e}[1/12/24, 10:00:00 AM] Tom: hi",
-            "12/01/2024 10:00 - Tom: hi",
-        ] {
-            assert_eq!(after_time(line), Some("Tom: hi"), "{line}");
+/// A line without a time.
+fn go_on(content: &str, place: String, before: Before, said: &mut Vec<Line>, parsed: &mut Parsed) -> Before {
+    if program::is_own_line(content) {
+        parsed.note(Action::Dropped, place, "a line of the chat program's");
+        return before;
+    }
+    let words = program::own_end(content);
+    if words.is_some() && !matches!(before, Before::Nothing) {
+        parsed.note(Action::Dropped, place.clone(), "a mark of the chat program's");
+    }
+    let words = words.unwrap_or(content);
+    match (before, said.last_mut()) {
+        (Before::Words, Some(last)) => {
+            last.text.push('\n');
+            last.text.push_str(words);
+            Before::Words
         }
-        for line in [
-            "Tom: hi",
-            "[1, 2] ",
-            "12 - 13 - 14",
-            "[{\"a\": \"1/1/1, 1:1\"}] ",
-            "1/2/3 - x",
-            "12/01/24, noon - Tom: hi",
-        ] {
-            assert_eq!(after_time(line), None, "{line}");
+        (before, _) if words.trim().is_empty() => before,
+        (Before::File(who), _) => {
+            said.push(Line { place, who, text: words.to_owned(), learnt: true });
+            Before::Words
+        }
+        _ => {
+            parsed.note(Action::Dropped, place, "goes on with what was dropped");
+            Before::Nothing
         }
     }
 }

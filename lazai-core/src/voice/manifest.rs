@@ -1,8 +1,11 @@
 //! Transcripts, speakers and terms of recordings: a table beside the files.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use thiserror::Error;
 
+use super::terms;
 #[cfg(feature = "audio")]
 use super::{Audio, trim_silence};
 #[cfg(feature = "audio")]
@@ -98,12 +101,20 @@ pub fn read_manifest(bytes: &[u8]) -> Result<(Vec<Take>, Report), ManifestError>
     let text = if text.contains('\n') { text } else { text.replace('\r', "\n").into() };
     let mut report = Report::default();
     note.into_iter().for_each(|reason| report.note(Action::Repaired, "the file", reason));
-    let mut takes = Vec::new();
+    let mut takes: Vec<Take> = Vec::new();
+    let mut consents = BTreeSet::new();
     let mut add = |line: u64, take: Result<Take, String>, report: &mut Report| match take.and_then(checked) {
         Ok(_) if takes.len() == MAX_TAKES => {
             report.note(Action::Dropped, format!("line {line}"), format!("more than {MAX_TAKES} recordings"));
         }
-        Ok(take) => takes.push(take),
+        Ok(take) => {
+            // Whoever brings the file reads each consent once, where it does not plainly say yes.
+            if !terms::is_plain(&take.consent) && consents.insert(take.consent.clone()) {
+                let reason = format!("consent {:?}, taken as given", excerpt(&take.consent, 200));
+                report.note(Action::Repaired, format!("line {line}"), reason);
+            }
+            takes.push(take);
+        }
         Err(reason) => report.note(Action::Dropped, format!("line {line}"), reason),
     };
     if text.trim_start().starts_with('[') {
@@ -198,38 +209,10 @@ fn take_of(value: &Value) -> Result<Take, String> {
     })
 }
 
-/// Words that people write for an empty value.
-const NOTHING: [&str; 24] = [
-    "",
-    "-",
-    "0",
-    "all rights reserved",
-    "declined",
-    "denied",
-    "false",
-    "n",
-    "n/a",
-    "na",
-    "nil",
-    "no",
-    "none",
-    "not given",
-    "not yet",
-    "null",
-    "pending",
-    "refused",
-    "revoked",
-    "tbd",
-    "todo",
-    "unknown",
-    "withdrawn",
-    "withheld",
-];
-
 fn checked(take: Take) -> Result<Take, String> {
-    let says_no = |text: &str| {
-        let text = text.trim().trim_end_matches(['.', '!', '?']).to_ascii_lowercase();
-        NOTHING.contains(&text.as_str())
+    let told = |what: &str, text: &str| match text.trim() {
+        "" => what.to_owned(),
+        text => format!("{what}: {:?}", excerpt(text, 80)),
     };
     let refused = |reason: &str| Err(format!("{:?}: {reason}", excerpt(&take.file, 80)));
     let outside = take.file.starts_with(['/', '\\'])
@@ -241,10 +224,10 @@ fn checked(take: Take) -> Result<Take, String> {
         return refused("the file lies outside the folder");
     } else if take.transcript.trim().is_empty() {
         return refused("no transcript is given");
-    } else if says_no(&take.licence) {
-        return refused("no licence is given");
-    } else if says_no(&take.consent) {
-        return refused("no consent is given");
+    } else if terms::is_refused(&take.licence, terms::FREE) {
+        return refused(&told("no licence is given", &take.licence));
+    } else if terms::is_refused(&take.consent, &[]) {
+        return refused(&told("no consent is given", &take.consent));
     }
     Ok(take)
 }

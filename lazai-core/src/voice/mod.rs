@@ -32,6 +32,7 @@ mod resample;
 mod silence;
 #[cfg(feature = "audio")]
 mod source;
+mod terms;
 #[cfg(feature = "audio")]
 mod wav;
 

@@ -1,9 +1,15 @@
 //! Keys: words, or expressions as JavaScript writes them.
 
+use std::collections::HashMap;
+
 use regex::{Regex, RegexBuilder};
 
 /// Largest compiled expression: a card must not fill the memory.
 const MAX_REGEX_BYTES: usize = 1 << 20;
+/// Largest sum of the compiled expressions of a book: a card must not take the time either.
+const MAX_BOOK_REGEX_BYTES: usize = 64 << 20;
+/// Steps in which the size of an expression is found, for the library does not tell it.
+const SIZES: [usize; 5] = [4 << 10, 16 << 10, 64 << 10, 256 << 10, MAX_REGEX_BYTES];
 
 /// The kind of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,19 +46,60 @@ pub(super) fn slashed(key: &str) -> Option<(&str, &str)> {
     fits.then_some((pattern, flags))
 }
 
-/// `pattern`, or `/pattern/flags` as JavaScript writes it. An expression that cannot be read matches nothing.
-pub(in super::super) fn expression(key: &str, exact: bool) -> Option<Regex> {
-    let slashed = slashed(key);
-    let (pattern, flags) = slashed.unwrap_or((key, ""));
-    let insensitive = if slashed.is_some() { flags.contains('i') } else { !exact };
-    RegexBuilder::new(pattern)
-        .case_insensitive(insensitive)
-        .multi_line(flags.contains('m'))
-        .dot_matches_new_line(flags.contains('s'))
-        .size_limit(MAX_REGEX_BYTES)
-        .dfa_size_limit(MAX_REGEX_BYTES)
-        .build()
-        .ok()
+/// Why an expression is not heeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Unheeded {
+    /// It cannot be read, or is too large by itself.
+    Unread,
+    /// The expressions before it took all that a book may take.
+    Beyond,
+}
+
+/// The expressions of one book: each compiled once, all together within bounds.
+#[derive(Debug, Default)]
+pub(in super::super) struct Expressions {
+    used: usize,
+    known: HashMap<(String, bool), Result<Regex, Unheeded>>,
+}
+
+impl Expressions {
+    /// `pattern`, or `/pattern/flags` as JavaScript writes it. An expression that is not heeded matches nothing.
+    pub(in super::super) fn of(&mut self, key: &str, exact: bool) -> Result<Regex, Unheeded> {
+        let named = (key.to_owned(), exact);
+        if let Some(known) = self.known.get(&named) {
+            return known.clone();
+        }
+        let compiled = self.compile(key, exact);
+        self.known.insert(named, compiled.clone());
+        compiled
+    }
+
+    fn compile(&mut self, key: &str, exact: bool) -> Result<Regex, Unheeded> {
+        let slashed = slashed(key);
+        let (pattern, flags) = slashed.unwrap_or((key, ""));
+        let insensitive = if slashed.is_some() { flags.contains('i') } else { !exact };
+        if self.used >= MAX_BOOK_REGEX_BYTES {
+            return Err(Unheeded::Beyond);
+        }
+        for size in SIZES {
+            let built = RegexBuilder::new(pattern)
+                .case_insensitive(insensitive)
+                .multi_line(flags.contains('m'))
+                .dot_matches_new_line(flags.contains('s'))
+                .size_limit(size)
+                .dfa_size_limit(MAX_REGEX_BYTES)
+                .build();
+            match built {
+                Err(regex::Error::CompiledTooBig(_)) => self.used += size,
+                Ok(regex) => {
+                    self.used += size;
+                    return Ok(regex);
+                }
+                Err(_) => break,
+            }
+        }
+        Err(Unheeded::Unread)
+    }
 }
 
 /// The keys of one text with commas; a comma inside `/…/` stays.
@@ -90,6 +137,7 @@ fn expression_end(text: &str) -> Option<usize> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -101,6 +149,20 @@ mod tests {
         assert_eq!(split("/"), ["/"]);
         assert_eq!(split("é,/é,é/"), ["é", "/é,é/"]);
         assert!(split(" , ").is_empty());
+    }
+
+    #[test]
+    fn the_expressions_of_a_book_are_bounded_together() {
+        let mut expressions = Expressions::default();
+        let large = |n: usize| format!("/\\w{{20}}{n}/");
+        let read = (0..2_000).map(|n| expressions.of(&large(n), false)).take_while(Result::is_ok).count();
+        assert!((20..1_000).contains(&read), "{read}");
+        assert_eq!(expressions.of("/lamp/", false).unwrap_err(), Unheeded::Beyond);
+        // What was read stays so.
+        assert!(expressions.of(&large(0), false).is_ok());
+        let mut small = Expressions::default();
+        assert!((0..5_000).all(|n| small.of(&format!("/lamp{n}s?/"), false).is_ok()));
+        assert_eq!(small.of("/(/", false).unwrap_err(), Unheeded::Unread);
     }
 
     #[test]

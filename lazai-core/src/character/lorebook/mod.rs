@@ -8,7 +8,7 @@ mod risu;
 mod rules;
 mod sillytavern;
 
-pub(super) use keys::expression;
+pub(super) use keys::Expressions;
 pub(super) use maker::read as read_alone;
 pub(super) use rules::{Logic, Rules, Where};
 
@@ -118,12 +118,13 @@ impl Lorebook {
             extensions: fields.object("extensions").unwrap_or_default(),
             ..Self::default()
         };
+        let mut expressions = Expressions::default();
         for (i, entry) in entries.into_iter().enumerate() {
             match entry {
                 Value::Object(map) => {
                     let path = fields.path(&format!("entries[{i}]"));
                     let entry = LoreEntry::read(map, path.clone(), fields.report());
-                    entry.note(&path, fields.report());
+                    entry.note(&path, &mut expressions, fields.report());
                     book.entries.push(entry);
                 }
                 other => fields.dropped(

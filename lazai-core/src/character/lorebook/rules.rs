@@ -1,6 +1,6 @@
 //! The meaning of an entry of any maker; notes on fields that are not heeded, or entries that can never be active.
 
-use super::keys::{Keys, expression};
+use super::keys::{Expressions, Keys, Unheeded};
 use super::{LoreEntry, Position, sillytavern};
 use crate::dialogue::Role;
 use crate::report::{Action, Report, excerpt};
@@ -80,8 +80,8 @@ impl LoreEntry {
         }
     }
 
-    /// Notes fields of an entry that are not heeded, and the reason why it can never be active.
-    pub(super) fn note(&self, place: &str, report: &mut Report) {
+    /// Notes what is not heeded of an entry, and why it can never be active.
+    pub(super) fn note(&self, place: &str, expressions: &mut Expressions, report: &mut Report) {
         let rules = self.rules();
         if sillytavern::is_marked(&self.extensions, &self.unknown) {
             let names = sillytavern::not_heeded(self);
@@ -89,11 +89,21 @@ impl LoreEntry {
                 report.note(Action::Repaired, place, format!("not heeded: {}", names.join(", ")));
             }
         }
-        let keys = || self.keys.iter().chain(&self.secondary_keys);
-        let unread = keys()
-            .find(|key| rules.keys.is_expression(key) && !key.contains("{{") && expression(key, rules.exact).is_none());
-        if let Some(key) = unread {
-            let reason = format!("not heeded: {:?} is no expression that can be read here", excerpt(key, 60));
+        // What the entry is never asked costs nothing.
+        let secondary = if rules.selective { &self.secondary_keys[..] } else { &[] };
+        let keys = self.keys.iter().chain(secondary).filter(|key| rules.keys.is_expression(key) && !key.contains("{{"));
+        let mut unheeded = keys.filter(|_| self.enabled).filter_map(|key| {
+            let trimmed = if key.trim_start().starts_with('/') { key.trim() } else { key };
+            Some((key, expressions.of(trimmed, rules.exact).err()?))
+        });
+        if let Some((key, why)) = unheeded.next() {
+            let why = match why {
+                Unheeded::Unread => "is no expression that can be read here",
+                Unheeded::Beyond => "is beyond what the expressions of a book may take together",
+            };
+            let others = unheeded.count();
+            let others = if others > 0 { format!(", and {others} more are not") } else { String::new() };
+            let reason = format!("not heeded: {:?} {why}{others}", excerpt(key, 60));
             report.note(Action::Repaired, format!("{place}.keys"), reason);
         }
         if let Some(reason) = self.enabled.then(|| self.never(&rules)).flatten() {

@@ -4,9 +4,11 @@ mod chance;
 mod fill;
 mod known;
 mod notes;
+mod said;
 mod time;
 
 pub(super) use fill::Filler;
+pub(crate) use said::said;
 
 use super::Character;
 use crate::dialogue::{Message, Role};

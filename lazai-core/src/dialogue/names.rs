@@ -1,0 +1,162 @@
+//! Names that lines of a text begin with, as in a play: `Anna: …`, `安娜：…`, `**anna_92**: …`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Longest name, and most words of one.
+const MAX_NAME_CHARS: usize = 40;
+const MAX_NAME_WORDS: usize = 6;
+/// Words of names that are written small.
+const PARTICLES: [&str; 24] = [
+    "&", "al", "and", "bin", "da", "de", "del", "den", "der", "di", "do", "dos", "du", "el", "ibn", "la", "le", "of",
+    "the", "van", "vom", "von", "y", "zu",
+];
+
+/// A line that may begin with a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Begun<'t> {
+    /// Without marks of emphasis.
+    pub name: &'t str,
+    pub words: &'t str,
+    /// Whether emphasis, quotation marks or a time stand around it.
+    is_marked: bool,
+    /// Whether a space follows the colon; after the wide colon of Chinese and Japanese none does.
+    is_spaced: bool,
+}
+
+/// What a line begins with, if that may be a name.
+pub(super) fn begun(line: &str) -> Option<Begun<'_>> {
+    let bare = without_time(line);
+    let head = &bare[..bare.floor_char_boundary(4 * MAX_NAME_CHARS + 8)];
+    let at = head.find([':', '：'])?;
+    let colon = bare[at..].chars().next()?;
+    let (written, words) = (bare[..at].trim(), &bare[at + colon.len_utf8()..]);
+    // Emphasis may end after the colon.
+    let words = words.strip_prefix("**").filter(|_| written.starts_with("**")).unwrap_or(words);
+    let name = written.trim_matches(['*', '"', '@', '“', '”', '«', '»', '「', '」']).trim();
+    if !is_name(name) || words.starts_with("//") {
+        return None;
+    }
+    let is_spaced = colon != ':' || words.starts_with(char::is_whitespace) || words.is_empty();
+    Some(Begun { name, words, is_marked: !line.trim_start().starts_with(name), is_spaced })
+}
+
+/// The line without a time in brackets before it.
+fn without_time(line: &str) -> &str {
+    let after = line.strip_prefix('[').and_then(|inside| inside.split_once("] "));
+    let is_time = |text: &str| text.len() <= 24 && text.starts_with(|c: char| c.is_ascii_digit());
+    after.filter(|(time, _)| is_time(time)).map_or(line, |(_, rest)| rest)
+}
+
+/// Whether a text begins with a time in brackets and a name, which is no JSON.
+pub(super) fn is_timed(text: &str) -> bool {
+    let first = text.lines().next().unwrap_or_default();
+    without_time(first).len() < first.len() && begun(first).is_some()
+}
+
+/// Whether a text could be a name at all, or a telephone number: no sentence, no web address, no time.
+fn is_name(name: &str) -> bool {
+    let allowed = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || " '-_.&+()#".contains(c);
+    let sentence = |c: char| "。、，！？；…—–".contains(c);
+    let is_phone = || name.starts_with('+') && name.chars().filter(char::is_ascii_digit).count() > 5;
+    name.starts_with(|c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || c == '+')
+        && (1..=MAX_NAME_CHARS).contains(&name.chars().count())
+        && name.chars().all(|c| allowed(c) && !sentence(c))
+        && (name.chars().any(char::is_alphabetic) || is_phone())
+        && name.split_whitespace().count() <= MAX_NAME_WORDS
+        && !["http", "https", "ftp", "mailto"].iter().any(|scheme| name.eq_ignore_ascii_case(scheme))
+}
+
+impl Begun<'_> {
+    /// Whether this is a name though it stands once: its words begin as those of names do.
+    pub(super) fn is_clear(&self) -> bool {
+        let words: Vec<&str> = self.name.split(' ').collect();
+        let cased = |word: &&str| {
+            let mut letters = word.chars().skip_while(char::is_ascii_digit);
+            letters.next().is_some_and(|c| c.is_uppercase() || (c.is_alphabetic() && !c.is_lowercase()))
+                && word.chars().all(|c| c.is_alphanumeric() || "'-_.".contains(c) || is_mark(c))
+        };
+        let particle = |word: &&str| PARTICLES.contains(word);
+        let ends = words.first().is_some_and(cased) && words.last().is_some_and(cased);
+        self.is_spaced
+            && !self.is_marked
+            && !self.words.trim().is_empty()
+            && ends
+            && words.iter().all(|word| cased(word) || particle(word))
+    }
+}
+
+/// Signs of scripts whose vowels are no letters of their own.
+fn is_mark(c: char) -> bool {
+    unicode_normalization::char::is_combining_mark(c)
+}
+
+/// Names that open lines of a text more than once, as [`key`] has them.
+pub(super) fn repeated(text: &str) -> BTreeSet<String> {
+    let mut times: BTreeMap<String, usize> = BTreeMap::new();
+    for begun in text.lines().filter_map(begun) {
+        *times.entry(key(begun.name)).or_default() += 1;
+    }
+    times.into_iter().filter(|(_, times)| *times > 1).map(|(name, _)| name).collect()
+}
+
+/// A name as it is compared.
+pub(super) fn key(name: &str) -> String {
+    name.trim().to_lowercase()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_all_scripts_are_clear() {
+        for line in [
+            "Anna: hi",
+            "安娜: hi",
+            "安娜：嗨",
+            "アンナ: hi",
+            "안나: hi",
+            "أنا: hi",
+            "अन्ना: hi",
+            "2Pac: hi",
+            "De la Cruz: hi",
+            "Old Anna of the Hill: hi",
+            "Dr. Anna: hi",
+        ] {
+            assert!(begun(line).unwrap().is_clear(), "{line}");
+        }
+        for line in [
+            "note: a list",
+            "anna_92: hi",
+            "Anna:hi",
+            "*Anna*: hi",
+            "Anna (work): hi",
+            "One thing is sure: it rains",
+            "Ingredients:",
+        ] {
+            assert!(!begun(line).is_some_and(|begun| begun.is_clear()), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_is_none() {
+        for line in
+            ["https://a.b", "10:00 is late", "Wait, what: this?", "a b c d e f g: h", "- Pros: many", "no colon"]
+        {
+            assert_eq!(begun(line), None, "{line}");
+        }
+        for (line, name) in [
+            ("**Anna**: hi", "Anna"),
+            ("**Anna:** hi", "Anna"),
+            ("\"Anna\": hi", "Anna"),
+            ("@anna: hi", "anna"),
+            ("[10:00] Anna: hi", "Anna"),
+            ("Anna 🎷: hi", "Anna 🎷"),
+            ("+44 7700 900123: hi", "+44 7700 900123"),
+            ("Anna & Tom:hi", "Anna & Tom"),
+        ] {
+            assert_eq!(begun(line).unwrap().name, name);
+        }
+    }
+}

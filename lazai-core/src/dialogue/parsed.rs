@@ -1,0 +1,65 @@
+//! What becomes of a record: a dialogue, and what is to be noted of it.
+
+use super::speaker::{Said, Talk};
+use super::{Dialogue, Role};
+use crate::report::{Action, Note};
+
+/// Why a dialogue is dropped of which nothing else is left.
+pub(crate) const NEVER_SPEAKS: &str = "the character never speaks";
+
+/// What became of a record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parsed {
+    /// The dialogue, if it can be used.
+    pub dialogue: Option<Dialogue>,
+    /// What was dropped, merged or repaired.
+    pub notes: Vec<Note>,
+}
+
+impl Parsed {
+    pub(super) fn note(&mut self, action: Action, place: impl Into<String>, reason: impl Into<String>) {
+        self.notes.push(Note { action, place: place.into(), reason: reason.into() });
+    }
+
+    /// Keeps messages that say something, joins neighbours of one role, and drops dialogues in which the character
+    /// says nothing that may be learnt.
+    pub(super) fn finish(mut self, id: String, contributor: &str, line: u64, talk: Talk) -> Self {
+        let mut kept: Vec<Said> = Vec::with_capacity(talk.said.len());
+        for next in talk.said {
+            if next.message.content.trim().is_empty() {
+                self.note(Action::Dropped, next.place, "an empty message");
+                continue;
+            }
+            let role = next.message.role;
+            match kept.last_mut().filter(|last| last.message.role == role) {
+                // What is learnt and what is not cannot be one message.
+                Some(last) if role == Role::Assistant && last.learnt != next.learnt => {
+                    let reason = "not to be learnt, and beside a reply that is";
+                    let unlearnt = if last.learnt { next } else { std::mem::replace(last, next) };
+                    self.note(Action::Dropped, unlearnt.place, reason);
+                }
+                Some(last) => {
+                    self.note(Action::Merged, next.place, format!("a second {} message in a row", role.as_str()));
+                    last.message.content.push('\n');
+                    last.message.content.push_str(&next.message.content);
+                }
+                None => kept.push(next),
+            }
+        }
+        let replies = || kept.iter().filter(|said| said.message.role == Role::Assistant);
+        if replies().any(|said| said.learnt) {
+            let unlearnt = (0..).zip(&kept).filter(|(_, said)| said.message.role == Role::Assistant && !said.learnt);
+            let context = unlearnt.map(|(index, _)| index).collect();
+            let messages = kept.into_iter().map(|said| said.message).collect();
+            self.dialogue = Some(Dialogue { id, contributor: contributor.to_owned(), messages, context });
+        } else {
+            let reason = match talk.nobody {
+                _ if replies().next().is_some() => "nothing of it may be learnt".to_owned(),
+                Some(why) => format!("{NEVER_SPEAKS}: {why}"),
+                None => NEVER_SPEAKS.to_owned(),
+            };
+            self.note(Action::Dropped, format!("line {line}"), reason);
+        }
+        self
+    }
+}

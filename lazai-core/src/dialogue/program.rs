@@ -1,0 +1,153 @@
+//! What a chat program writes in the place of what was sent, under the sender's name.
+
+use serde_json::{Map, Value};
+
+/// The mark that WhatsApp sets before its own words on iOS.
+const MARK: char = '\u{200e}';
+
+/// Whole messages of WhatsApp's for what was taken back, seen once or not answered, without a full stop at the end.
+const WHOLE: [&str; 20] = [
+    "null",
+    "this message was deleted",
+    "you deleted this message",
+    "this message was deleted by admin",
+    "waiting for this message. this may take a while",
+    "missed voice call",
+    "missed video call",
+    "diese nachricht wurde gelöscht",
+    "du hast diese nachricht gelöscht",
+    "se eliminó este mensaje",
+    "eliminaste este mensaje",
+    "ce message a été supprimé",
+    "vous avez supprimé ce message",
+    "questo messaggio è stato eliminato",
+    "hai eliminato questo messaggio",
+    "mensagem apagada",
+    "esta mensagem foi apagada",
+    "dit bericht is verwijderd",
+    "данное сообщение удалено",
+    "вы удалили данное сообщение",
+];
+/// What files are called that people send.
+const FILES: [&str; 28] = [
+    "3gp", "aac", "amr", "apk", "avi", "csv", "doc", "docx", "gif", "heic", "jpeg", "jpg", "m4a", "mkv", "mov", "mp3",
+    "mp4", "ogg", "opus", "pdf", "png", "pptx", "txt", "vcf", "wav", "webp", "xlsx", "zip",
+];
+/// Marks of edited messages, where no invisible mark tells them.
+const EDITED: [&str; 6] = [
+    "this message was edited",
+    "diese nachricht wurde bearbeitet",
+    "se editó este mensaje.",
+    "ce message a été modifié",
+    "questo messaggio è stato modificato",
+    "mensagem editada",
+];
+
+/// What a sender said of a message of WhatsApp's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Sent<'t> {
+    /// All of it.
+    Words(&'t str),
+    /// What stands before a mark of the program's.
+    Before(&'t str),
+    /// Nothing; a caption may follow in the next line.
+    File,
+    /// Nothing.
+    Nothing,
+}
+
+/// Tells the first line of a message from what the program wrote.
+pub(super) fn sent(words: &str) -> Sent<'_> {
+    let bare = words.trim_matches([MARK, '\u{200f}', ' ', '\r']);
+    if is_bracketed(bare) || is_file(bare) {
+        return Sent::File;
+    }
+    if words.starts_with(MARK) || WHOLE.contains(&bare.trim_end_matches('.').to_lowercase().as_str()) {
+        return Sent::Nothing;
+    }
+    match own_end(words) {
+        Some(before) if before.trim().is_empty() => Sent::Nothing,
+        Some(before) => Sent::Before(before),
+        None => Sent::Words(words),
+    }
+}
+
+/// Whether a later line of a message is the program's: the choices of a poll, say.
+pub(super) fn is_own_line(line: &str) -> bool {
+    line.starts_with(MARK)
+}
+
+/// What stands before the brackets that a line ends with, where the program wrote them: `Hello <This message was edited>`.
+pub(super) fn own_end(line: &str) -> Option<&str> {
+    let line = line.trim_end();
+    let (before, inside) = line.strip_suffix(['>', '›'])?.rsplit_once(['<', '‹'])?;
+    let is_own = before.ends_with(MARK) || EDITED.contains(&inside.to_lowercase().as_str());
+    is_own.then(|| before.trim_end_matches([MARK, ' ']))
+}
+
+/// Whether a whole message stands in brackets, as `<Media omitted>` does in all languages.
+fn is_bracketed(text: &str) -> bool {
+    let inside = |open, close| text.strip_prefix(open).and_then(|text: &str| text.strip_suffix(close));
+    inside('<', '>')
+        .or_else(|| inside('‹', '›'))
+        .is_some_and(|inside| !inside.contains(['<', '>', '‹', '›']) && inside.chars().any(char::is_alphabetic))
+}
+
+/// Whether a message is a file's name and a remark: `IMG-1.jpg (file attached)`.
+fn is_file(text: &str) -> bool {
+    let Some((name, _)) = text.strip_suffix(')').and_then(|text| text.rsplit_once(" (")) else { return false };
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+    ending.is_some_and(|ending| FILES.binary_search(&ending.as_str()).is_ok())
+}
+
+/// Why a message of Messenger's or Instagram's is not its sender's words, if so.
+pub(super) fn not_said(message: &Map<String, Value>) -> Option<String> {
+    message.get("timestamp_ms")?;
+    let text = |field: &str| message.get(field).and_then(Value::as_str).map(str::trim);
+    if message.get("is_unsent") == Some(&Value::Bool(true)) {
+        return Some("taken back by its sender".into());
+    }
+    let kind = text("type").filter(|kind| !["Generic", "Share", ""].contains(kind));
+    let words = text("content").unwrap_or_default();
+    let sender = text("sender_name").unwrap_or_default();
+    let holds = |field: &&str| message.get(*field).is_some_and(crate::text::json::is_filled);
+    let files =
+        ["photos", "videos", "audio_files", "files", "gifs", "sticker", "share"].iter().any(|field| holds(field));
+    let is_own = words == "Liked a message"
+        || (words.starts_with("Reacted ") && words.ends_with(" to your message"))
+        || words == "You sent an attachment."
+        || (!sender.is_empty()
+            && words.strip_prefix(sender).is_some_and(|rest| {
+                rest == " sent an attachment." || (files && rest.starts_with(' ') && rest.ends_with('.'))
+            }));
+    let reason = |what: &str| format!("{what}: a message of the chat program's");
+    kind.map(|kind| reason(&format!("{kind:?}"))).or_else(|| is_own.then(|| reason(&format!("{words:?}"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_program_wrote_is_told() {
+        assert!(FILES.is_sorted());
+        for words in [
+            "<Media omitted>",
+            "<Médias omis>",
+            "‹Без медиафайлов›",
+            "\u{200e}<attached: 1.jpg>",
+            "a b.pdf (Datei angehängt)",
+        ] {
+            assert_eq!(sent(words), Sent::File, "{words}");
+        }
+        for words in ["\u{200e}image omitted", "This message was deleted.", "null", " \u{200e}<x>"] {
+            assert!(!matches!(sent(words), Sent::Words(_)), "{words}");
+        }
+        assert_eq!(sent("Yes. \u{200e}<This message was edited>"), Sent::Before("Yes."));
+        assert_eq!(sent("Yes. <This message was edited>"), Sent::Before("Yes."));
+        assert_eq!(sent("Look \u{200e}<attached: 1.jpg>"), Sent::Before("Look"));
+        for words in ["a <b> c", "<3", "I live in St.Ives (Cornwall)", "null and void", "<a> or <b>", "x <b>"] {
+            assert_eq!(sent(words), Sent::Words(words));
+        }
+    }
+}
