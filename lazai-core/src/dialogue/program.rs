@@ -111,8 +111,7 @@ pub(super) fn not_said(message: &Map<String, Value>) -> Option<String> {
     let words = text("content").unwrap_or_default();
     let sender = text("sender_name").unwrap_or_default();
     let holds = |field: &&str| message.get(*field).is_some_and(crate::text::json::is_filled);
-    let files =
-        ["photos", "videos", "audio_files", "files", "gifs", "sticker", "share"].iter().any(|field| holds(field));
+    let files = ["photos", "videos", "audio_files", "files", "gifs", "sticker", "share"].iter().any(holds);
     let is_own = words == "Liked a message"
         || (words.starts_with("Reacted ") && words.ends_with(" to your message"))
         || words == "You sent an attachment."
