@@ -34,6 +34,7 @@ const FEATURE_SETS: &[(&str, &str)] = &[
     ("lazai", "evm"),
     ("lazai", "node"),
     ("lazai", "wire"),
+    ("lazai", "client"),
     ("lazai-facade", ""),
     ("lazai", "zk"),
     ("lazai", "train"),

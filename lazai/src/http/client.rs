@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use blocking::{Unblock, unblock};
 use futures_lite::AsyncReadExt;
-use serde::de::DeserializeOwned;
 
 use crate::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, ReleaseRequest, SignedRelease, SignedVoucher};
 use crate::wire::MAX_ANSWER_BYTES;
@@ -246,6 +245,7 @@ fn bytes(called: Called) -> Result<Vec<u8>, NodeError> {
 }
 
 /// The JSON of an answer.
-pub(super) fn read<T: DeserializeOwned>(called: Called) -> Result<T, NodeError> {
+#[cfg(feature = "node")]
+pub(super) fn read<T: serde::de::DeserializeOwned>(called: Called) -> Result<T, NodeError> {
     serde_json::from_slice(&bytes(called)?).map_err(|e| failed(&e))
 }
