@@ -31,7 +31,10 @@ export interface SessionTicket {
 }
 
 /** A reply on its way: to be heard piece by piece (`for await`), or as a whole (`await`). */
-export interface Reply extends AsyncIterable<string>, PromiseLike<ChatTurn> {}
+export interface Reply extends AsyncIterable<string>, PromiseLike<ChatTurn> {
+    catch<T>(failed: (error: unknown) => T | PromiseLike<T>): Promise<ChatTurn | T>;
+    finally(ended: () => void): Promise<ChatTurn>;
+}
 
 /** A session with a character at a node. */
 export class Session {

@@ -118,7 +118,12 @@ export class Session {
       // What went wrong is thrown where the reply is heard.
       await turn;
     }
-    return { [Symbol.asyncIterator]: hear, then: (done, failed) => turn.then(done, failed) };
+    return {
+      [Symbol.asyncIterator]: hear,
+      then: (done, failed) => turn.then(done, failed),
+      catch: (failed) => turn.catch(failed),
+      finally: (ended) => turn.finally(ended),
+    };
   }
 
   /** What is owed for the session so far, in base units. */
