@@ -96,13 +96,13 @@ impl Client {
         let consumer = self.consumer();
         let payment = SessionPayment::Deposit(deposit);
         let conversation = consumer.open(number, &model.offer, payment).await?;
-        Ok(Session::new(consumer, self.node.clone(), conversation))
+        Ok(Session::new(consumer, self.node.clone(), None, conversation))
     }
 
     /// Continues a stored conversation: see [`Session::conversation`].
     #[must_use]
     pub fn resume(&self, conversation: Conversation) -> Session {
-        Session::new(self.consumer(), self.node.clone(), conversation)
+        Session::new(self.consumer(), self.node.clone(), None, conversation)
     }
 
     fn consumer(&self) -> Consumer {
@@ -135,9 +135,9 @@ struct Inner {
 }
 
 impl Session {
-    fn new(consumer: Consumer, node: HttpNode, conversation: Conversation) -> Self {
+    fn new(consumer: Consumer, node: HttpNode, system: Option<String>, conversation: Conversation) -> Self {
         let (turn, conversation) = (async_lock::Mutex::new(()), Mutex::new(conversation));
-        Self(Arc::new(Inner { consumer, node, system: None, turn, conversation }))
+        Self(Arc::new(Inner { consumer, node, system, turn, conversation }))
     }
 
     /// Puts words before the conversation, as its system message: a character's card, say
@@ -146,11 +146,14 @@ impl Session {
     #[must_use]
     pub fn with_system(self, words: impl Into<String>) -> Self {
         let Inner { consumer, node, .. } = &*self.0;
-        let mut session = Self::new(consumer.clone(), node.clone(), self.conversation());
-        if let Some(inner) = Arc::get_mut(&mut session.0) {
-            inner.system = Some(words.into());
-        }
-        session
+        Self::new(consumer.clone(), node.clone(), Some(words.into()), self.conversation())
+    }
+
+    /// Recounts the tokens of every receipt from now on; without a counter, receipts are held to bounds.
+    #[must_use]
+    pub fn with_counter(self, counter: Arc<dyn TokenCounter>) -> Self {
+        let Inner { consumer, node, system, .. } = &*self.0;
+        Self::new(consumer.clone().with_counter(counter), node.clone(), system.clone(), self.conversation())
     }
 
     /// Says something, checks the reply, and pays for it.

@@ -1,6 +1,8 @@
 //! An app's way through the front door.
 
+use lazai::conversation::TokenCheck;
 use lazai::core::{Amount, LocalSigner};
+use lazai::models::ModelCounter;
 use lazai::node::NodeError;
 use lazai::{Client, ConsumerError, Conversation};
 
@@ -47,14 +49,17 @@ pub async fn an_app_talks_by_its_client(served: &Served) {
 pub async fn turns_of_a_session_wait_for_one_another(served: &Served) {
     let client = Client::new(&served.url, served.stage.home.account("consumer")).unwrap();
     let models = client.models().await.unwrap();
+    let counter = std::sync::Arc::new(ModelCounter::from_gguf(&lazai_examples::stage::base_path().unwrap()).unwrap());
     let session = client.open(&models[0], UNITS(20_000)).await.unwrap().with_system("You are Vesper Volt.");
+    // Either way of setting one thing keeps the other.
+    let session = session.with_counter(counter);
     let saying = (0..4).map(|n| {
         let session = session.clone();
-        tokio::spawn(async move { session.say(&format!("Question {n}?")).await.map(|reply| reply.text) })
+        tokio::spawn(async move { session.say(&format!("Question {n}?")).await.map(|reply| reply.checked.tokens) })
     });
     let said: Vec<_> = saying.collect();
     for said in said {
-        said.await.unwrap().unwrap();
+        assert_eq!(said.await.unwrap().unwrap(), TokenCheck::Counted);
     }
     let conversation = session.conversation();
     assert_eq!(conversation.messages[0].role, lazai::core::dialogue::Role::System);

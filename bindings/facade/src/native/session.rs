@@ -13,10 +13,7 @@ use crate::{LazaiError, ReplyListener, ReplySettings, Signer, TokenCounter};
 /// A session with a character at a node. Turns wait for one another, and the end waits for them.
 #[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
 #[derive(Debug)]
-pub struct Session {
-    client: Client,
-    now: RwLock<lazai::Session>,
-}
+pub struct Session(RwLock<lazai::Session>);
 
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 impl Market {
@@ -48,7 +45,7 @@ impl Market {
             Some(words) => session.with_system(words),
             None => session,
         };
-        Ok(Session::of(client, session))
+        Ok(Session::of(session))
     }
 
     /// Continues a session that [`Session::to_json`] kept.
@@ -62,19 +59,17 @@ impl Market {
         conversation: String,
     ) -> Result<Arc<Session>, LazaiError> {
         let conversation: Conversation = serde_json::from_str(&conversation)?;
-        let client = Client::new(&node, self.account(signer)?)?;
-        let session = client.resume(conversation);
-        Ok(Session::of(client, session))
+        Ok(Session::of(Client::new(&node, self.account(signer)?)?.resume(conversation)))
     }
 }
 
 impl Session {
-    fn of(client: Client, session: lazai::Session) -> Arc<Self> {
-        Arc::new(Self { client, now: RwLock::new(session) })
+    fn of(session: lazai::Session) -> Arc<Self> {
+        Arc::new(Self(RwLock::new(session)))
     }
 
     fn now(&self) -> lazai::Session {
-        self.now.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -87,9 +82,8 @@ impl Session {
 
     /// Has every receipt from now on recounted, rather than held to bounds. Not while something is said.
     pub fn recount_with(&self, counter: Arc<TokenCounter>) {
-        let client = self.client.clone().with_counter(counter.0.clone());
-        let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
-        *now = client.resume(now.conversation());
+        let mut now = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *now = now.clone().with_counter(counter.0.clone());
     }
 
     /// Sends a message, receives the reply, checks it and pays for it. First sends a payment that did not get through.
