@@ -112,12 +112,7 @@ pub(super) fn is_rejected(record: &Map<String, Value>) -> bool {
 }
 
 fn is_no(value: &Value) -> bool {
-    match value {
-        Value::Bool(flag) => !flag,
-        Value::Number(number) => number.as_f64() == Some(0.0),
-        Value::String(text) => says_no(text),
-        _ => false,
-    }
+    flag(value) == Some(false)
 }
 
 /// What a flag says, as a truth value, a number or a text.

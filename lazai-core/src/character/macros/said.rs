@@ -28,13 +28,17 @@ pub(crate) fn said<'t>(text: &'t str, character: Option<&str>, user: &str) -> Sa
     if !text.contains(['{', '<']) {
         return this;
     }
+    // Each text has a chance of its own, which is the same whenever it is read.
+    let seed = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |seed: u64, byte| (seed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(['{', '<']) {
         let (before, from) = rest.split_at(at);
         out.push_str(before);
         let (length, name) = match macro_of(from) {
-            Some(inside) => (inside.len() + 4, this.value(inside, text, character, user)),
+            Some(inside) => (inside.len() + 4, this.value(inside, seed, character, user)),
             None => match placeholder(from, out.chars().next_back()) {
                 Some((length, true)) if from.starts_with('<') || character.is_some() => (length, Some(user.to_owned())),
                 Some((length, false)) if character.is_some() => (length, character.map(str::to_owned)),
@@ -59,7 +63,7 @@ pub(crate) fn said<'t>(text: &'t str, character: Option<&str>, user: &str) -> Sa
 
 impl Said<'_> {
     /// What a macro becomes; `None` where it stays.
-    fn value(&mut self, inside: &str, text: &str, character: Option<&str>, user: &str) -> Option<String> {
+    fn value(&mut self, inside: &str, seed: u64, character: Option<&str>, user: &str) -> Option<String> {
         let call = call(inside)?;
         match known(&call) {
             Some(Known::User) => Some(user.to_owned()),
@@ -85,10 +89,6 @@ impl Said<'_> {
                     self.left.insert(format!("{{{{{}}}}}", call.name));
                     return None;
                 }
-                // Each text has a chance of its own, which is the same whenever it is read.
-                let seed = text.bytes().fold(0xcbf2_9ce4_8422_2325, |seed: u64, byte| {
-                    (seed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-                });
                 Some(
                     Macros::new(character.unwrap_or_default(), user).with_seed(seed).fill(&format!("{{{{{inside}}}}}")),
                 )
