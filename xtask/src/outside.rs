@@ -25,7 +25,8 @@ const NOT_FOR_APPS: [&str; 12] = [
     "alloy-primitives ",
 ];
 
-const MAIN: &str = r#"//! A dependant.
+/// A dependant that talks with a node.
+pub const MAIN: &str = r#"//! A dependant.
 use lazai::{Amount, Client, LocalSigner, Signer};
 
 async fn _chat(account: lazai::Account) -> Result<(), lazai::ConsumerError> {

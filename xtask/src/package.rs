@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::bindings::{javascript, npm, python};
 use crate::shell::{cargo, root, run, target};
 use crate::web::{self, Market};
-use crate::{model, peers};
+use crate::{outside, peers};
 
 /// What is published, each after what it depends on.
 const CRATES: [&str; 5] = ["lazai-core", "lazai-zk", "lazai-lora", "lazai-settle", "lazai"];
@@ -19,23 +19,6 @@ const CRATES: [&str; 5] = ["lazai-core", "lazai-zk", "lazai-lora", "lazai-settle
 const CARRIED: [&str; 4] = ["README.md", "LICENSE-MIT", "LICENSE-APACHE", "src/lib.rs"];
 /// Looks at how a package of npm is put together.
 const PUBLINT: &str = "publint@0.3.25";
-
-/// A dependant that has nothing of this repository but what the packages hold.
-const MAIN: &str = r#"//! The quick start's library, out of packages.
-use lazai::{Account, Amount, Client, ConsumerError};
-
-pub async fn chat(node: &str, account: Account) -> Result<Amount, ConsumerError> {
-    let client = Client::new(node, account)?;
-    let models = client.models().await?;
-    let session = client.open(&models[0], Amount::from_base_units(2_000)).await?;
-    println!("{}", session.say("Who are you?").await?.text);
-    session.end().await
-}
-
-fn main() {
-    println!("{}", lazai::settle::RevenueSplit::standard().split(Amount::from_base_units(10)).creator);
-}
-"#;
 
 pub fn start() -> Result<()> {
     let empty = target().join("package-place");
@@ -84,7 +67,7 @@ fn crates(empty: &Path) -> Result<f64> {
         env!("CARGO_PKG_VERSION")
     );
     std::fs::write(place.join("Cargo.toml"), manifest)?;
-    std::fs::write(place.join("src/main.rs"), MAIN)?;
+    std::fs::write(place.join("src/main.rs"), outside::MAIN)?;
     std::fs::copy(root().join("Cargo.lock"), place.join("Cargo.lock"))?;
     let started = Instant::now();
     let mut build = cargo(&["run", "--quiet"]);
@@ -100,8 +83,7 @@ fn wheel(empty: &Path, market: &Market) -> Result<f64> {
     let twine = peers::python("package")?.with_file_name("twine");
     run("Python: twine", Command::new(twine).args(["check", "--strict"]).arg(&wheel))?;
     let place = empty.join("python");
-    run("Python: an empty environment", model::python()?.args(["-m", "venv"]).arg(&place))?;
-    let python = place.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    let python = peers::environment_at(&place)?;
     let started = Instant::now();
     let mut pip = Command::new(&python);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index"]).arg(&wheel);

@@ -1,6 +1,6 @@
 //! Peers that are measured beside us: Python packages, each set in an environment of its own in the cache folder.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -49,14 +49,20 @@ const SETS: &[(&str, &str, &[&str])] = &[
     ("data", "1 GB", &["datasets==4.4.1", "tokenizers==0.23.1", "librosa==0.11.0", "rensa==0.5.0"]),
 ];
 
+/// The Python of an environment in a folder; made on first use.
+pub fn environment_at(folder: &Path) -> Result<PathBuf> {
+    let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    if !python.is_file() {
+        run("an environment for Python", model::python()?.args(["-m", "venv"]).arg(folder))?;
+    }
+    Ok(python)
+}
+
 /// The Python of a set; made on first use.
 pub fn python(set: &str) -> Result<PathBuf> {
     let (_, size, packages) = SETS.iter().find(|(name, ..)| *name == set).context("no such set of peers")?;
     let environment = cache()?.join("peers").join(set);
-    let python = environment.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    if !python.is_file() {
-        run("environment for the peers", model::python()?.args(["-m", "venv"]).arg(&environment))?;
-    }
+    let python = environment_at(&environment)?;
     let (wanted, installed) = (packages.join("\n"), environment.join("installed"));
     if std::fs::read_to_string(&installed).is_ok_and(|found| found == wanted) {
         return Ok(python);

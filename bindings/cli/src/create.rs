@@ -4,17 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lazai_facade::native::ProgressListener;
-use lazai_facade::native::data::{ContributorTerms, DatasetFacts, keep_file, prepare_dataset};
+use lazai_facade::native::data::{ContributorTerms, keep_file, prepare_dataset};
 use lazai_facade::native::model::{BaseModel, TrainingSettings};
 use lazai_facade::native::prove::prove_dataset;
 use lazai_facade::native::roles::write_public_part;
-use lazai_facade::{Character, FileNote, LazaiError, Message, ReplySettings};
+use lazai_facade::{Character, LazaiError, Message, ReplySettings};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::args;
 use crate::trust::OnScreen;
-use crate::{Done, Output, read};
+use crate::{Done, Output, data, read};
 
 /// Tokens of a reply in the preview.
 const PREVIEW_TOKENS: u32 = 48;
@@ -56,7 +56,7 @@ pub(crate) fn create(verb: args::Create, out: &mut Output<'_>) -> Done {
     claim(&place, &inputs)?;
     let card = json!({"step": "card", "name": character.name(), "lorebookEntries": character.lorebook_entries()});
     keep_file(&place.of("card.json"), character.to_v3_json().as_bytes())?;
-    out.tell(&card, |_| format!("card: {}", told(&character.name(), &character.notes())))?;
+    out.tell(&card, |_| format!("card: {}{}", character.name(), data::notes(&character.notes())))?;
 
     // Written whole or not at all: what is there is done.
     let facts = if place.has("dataset.safetensors") && place.has("dataset.json") {
@@ -70,7 +70,7 @@ pub(crate) fn create(verb: args::Create, out: &mut Output<'_>) -> Done {
         keep_file(&place.of("dataset.json"), &serde_json::to_vec_pretty(&facts)?)?;
         facts
     };
-    out.tell(&json!({"step": "dataset", "facts": facts}), |_| in_words(&facts))?;
+    out.tell(&json!({"step": "dataset", "facts": facts}), |_| data::dataset("dataset", &facts))?;
 
     let questions = if verb.prompt.is_empty() { vec![QUESTION.to_owned()] } else { verb.prompt.clone() };
     let public = place.of("public.json");
@@ -119,12 +119,11 @@ fn inputs(verb: &args::Create, character: &Character) -> Result<Inputs, LazaiErr
         let size = std::fs::metadata(path).map_err(|e| LazaiError::new("file", format!("{}: {e}", path.display())))?;
         Ok::<_, LazaiError>((text(path), size.len()))
     };
-    let args::Owner { address, name, licence, consent } = verb.owner.clone();
     Ok(Inputs {
         card: text(&verb.card),
         files: verb.files.iter().map(size).collect::<Result<_, _>>()?,
         base: text(&verb.base),
-        contributor: ContributorTerms { address, name, licence, consent },
+        contributor: verb.owner.clone().into(),
         // A log of several people is of the card's character, unless somebody else is named.
         speakers: (verb.speakers.character.clone().or(Some(character.name())), verb.speakers.user.clone()),
     })
@@ -142,14 +141,4 @@ fn claim(place: &Place, inputs: &Inputs) -> Result<(), LazaiError> {
         return Ok(());
     }
     keep_file(&path, &serde_json::to_vec_pretty(inputs)?)
-}
-
-fn told(name: &str, notes: &[FileNote]) -> String {
-    let notes: String = notes.iter().map(|n| format!("\n  {} {}: {}", n.action, n.place, n.reason)).collect();
-    format!("{name}{notes}")
-}
-
-fn in_words(facts: &DatasetFacts) -> String {
-    let DatasetFacts { records, tokens, held_out, notes } = facts;
-    told(&format!("dataset: {records} records, {tokens} tokens; {held_out} dialogues held out"), notes)
 }

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use lazai_facade::LazaiError;
-use lazai_facade::native::data::{ContributorTerms, FileFacts, inspect_file, prepare_dataset};
+use lazai_facade::native::data::{ContributorTerms, DatasetFacts, FileFacts, inspect_file, prepare_dataset};
+use lazai_facade::{FileNote, LazaiError};
 use serde::Serialize;
 
 use crate::args;
@@ -72,23 +72,32 @@ fn in_words(facts: &FileFacts) -> String {
     if facts.audio_seconds > 0.0 {
         told += &format!(", {:.1} s of sound", facts.audio_seconds);
     }
-    for note in facts.dropped.iter().chain(&facts.changed) {
-        told += &format!("\n  {} {}: {}", note.action, note.place, note.reason);
+    told + &notes(facts.dropped.iter().chain(&facts.changed))
+}
+
+/// Notes in words, a line each.
+pub(crate) fn notes<'n>(notes: impl IntoIterator<Item = &'n FileNote>) -> String {
+    notes.into_iter().map(|note| format!("\n  {} {}: {}", note.action, note.place, note.reason)).collect()
+}
+
+/// A dataset in words.
+pub(crate) fn dataset(name: &str, facts: &DatasetFacts) -> String {
+    let DatasetFacts { records, tokens, held_out, notes: noted } = facts;
+    format!("{name}: {records} records, {tokens} tokens; {held_out} dialogues held out{}", notes(noted))
+}
+
+impl From<args::Owner> for ContributorTerms {
+    fn from(owner: args::Owner) -> Self {
+        let args::Owner { address, name, licence, consent } = owner;
+        Self { address, name, licence, consent }
     }
-    told
 }
 
 pub(crate) fn prepare(verb: args::Prepare, out: &mut Output<'_>) -> Done {
     let args::Prepare { files, base, owner, out: path, speakers } = verb;
-    let args::Owner { address, name, licence, consent } = owner;
     let args::Speakers { character, user } = speakers;
     let files = files.iter().map(|path| text(path)).collect();
-    let contributor = ContributorTerms { address, name, licence, consent };
-    let facts = prepare_dataset(files, contributor, text(&base), text(&path), None, character, user)?;
-    out.tell(&facts, |facts| {
-        let notes: String = facts.notes.iter().map(|n| format!("\n  {} {}: {}", n.action, n.place, n.reason)).collect();
-        let (records, tokens, held_out) = (facts.records, facts.tokens, facts.held_out);
-        format!("{}: {records} records, {tokens} tokens; {held_out} dialogues held out{notes}", path.display())
-    })?;
+    let facts = prepare_dataset(files, owner.into(), text(&base), text(&path), None, character, user)?;
+    out.tell(&facts, |facts| dataset(&path.display().to_string(), facts))?;
     Ok(true)
 }

@@ -34,7 +34,7 @@ impl Draft {
         public: PublicPart,
     ) -> Result<Self, CommitError> {
         let ledger = creator.account.ledger().market().ledger();
-        let submission = SubmissionId::derive(ledger, creator.account.address(), number);
+        let submission = creator.submission_id(number);
         let binding = Binding { ledger, submitter: creator.account.address(), submission };
         let commitment = Commitment::of(&dataset)?;
         let statement = commitment.statement(&dataset, prompts_root(&public.prompts), binding)?;
