@@ -4,8 +4,9 @@ use serde_json::{Map, Value};
 
 use super::Role;
 use super::format::Options;
+use super::message::message;
 use super::parsed::Parsed;
-use super::shape::{conversation, message, object};
+use super::shape::{conversation, object};
 use super::speaker::{self, Line, Who, may_be_learnt, same};
 use crate::report::{Action, excerpt};
 use crate::text::json::{is_filled, kind};

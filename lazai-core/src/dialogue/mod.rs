@@ -14,6 +14,9 @@
 //! [`Format::Chat`] also covers Claude, Open WebUI, LM Studio, LibreChat, oobabooga's web UI, Agnai, Gemini, Messenger,
 //! Discord's and Telegram's exports, PIPPA, UltraChat and data of preferences: each has its messages in a place of its own.
 //!
+//! Records that hold a whole conversation as one text are read where a chat template wrote it: ChatML, Llama, Mistral, Gemma,
+//! Zephyr, Alpaca, Guanaco, Anthropic's. A template's marks among a message's words are left out and noted.
+//!
 //! JSON comes as lines, as one list, or as objects one after another. [`Reader`] detects the format by content and reads
 //! any size in constant memory; [`read_all`] reads bytes in memory.
 //!
@@ -34,6 +37,8 @@ mod examples;
 mod exported;
 mod format;
 mod log;
+mod markup;
+mod message;
 mod names;
 mod parsed;
 mod program;

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::content::{attached, content_of};
+use super::content::content_of;
 use super::format::{Format, Options};
+use super::message::{TEXTS, is_users, message, name_of, speaker_name};
 use super::parsed::Parsed;
-use super::speaker::{self, Line, Who, is_rejected, may_be_learnt, who};
-use super::{Role, branch, chatgpt, exported, log, program};
+use super::speaker::{self, Line, Who, is_rejected, may_be_learnt};
+use super::{Role, branch, chatgpt, exported, log, markup};
 use crate::report::{Action, excerpt, json_reason};
 use crate::text::json::{self, filled, is_filled, kind};
 
@@ -26,14 +27,6 @@ const IDS: [&str; 2] = ["id", "conversation_id"];
 const CONVERSATIONS: [&str; 5] = ["conversation_id", "chat_id", "session_id", "dialogue_id", "thread_id"];
 /// Names of a field with a list of messages.
 const LISTS: [&str; 6] = ["messages", "conversations", "conversation", "dialogue", "chat_messages", "contents"];
-/// Names of a message's speaker and text.
-const SPEAKERS: [&str; 9] = ["role", "from", "user", "speaker", "author", "sender", "sender_name", "handle", "name"];
-const TEXTS: [&str; 7] = ["content", "value", "text", "message", "msg", "mes", "parts"];
-/// Flags by which a message says whether it is the user's.
-const FLAGS: [&str; 4] = ["is_human", "is_user", "isCreatedByUser", "isUser"];
-/// What a message may hold beside its text, and a dataset does not.
-const BESIDE: [&str; 9] =
-    ["tool_calls", "function_call", "refusal", "reasoning_content", "reasoning", "audio", "files", "photo", "poll"];
 
 /// The format of a record, and whether the records together are one dialogue.
 pub(super) fn format(map: &Map<String, Value>) -> Option<(Format, bool)> {
@@ -59,6 +52,9 @@ pub(super) fn format(map: &Map<String, Value>) -> Option<(Format, bool)> {
     let field = |names: &[&str]| names.iter().any(|name| map.get(*name).is_some_and(could_be_text));
     if field(&PROMPTS) && field(&RESPONSES) {
         return Some((Format::Alpaca, false));
+    }
+    if markup::of_record(map).is_some() {
+        return Some((Format::Chat, false));
     }
     if has("role") && has("content") {
         return Some((Format::Chat, true));
@@ -132,6 +128,11 @@ impl Record<'_> {
         first.as_i64().map(|number| number.to_string()).or_else(|| speaker_name(first).map(str::to_owned))
     }
 
+    fn turn(&self, role: &str, text: String) -> Line {
+        let who = Role::from_name(role).map_or(Who::Tool, Who::Role);
+        Line { place: self.place.to_owned(), who, text, learnt: true }
+    }
+
     fn line(&self, role: Role, text: String) -> Line {
         Line { place: self.place.to_owned(), who: Who::Role(role), text, learnt: true }
     }
@@ -188,6 +189,8 @@ pub(super) fn parse(bytes: &[u8], line: u64, options: &Options) -> Parsed {
         }
     } else if chatgpt::looks_like(map) {
         lines.extend(chatgpt::lines(map, line, &mut parsed));
+    } else if let Some(turns) = markup::of_record(map).filter(|_| filled(map, &PROMPTS).is_none()) {
+        lines.extend(turns.into_iter().map(|(role, text)| record.turn(role, text)));
     } else if let Err(reason) = pair(&record, &mut lines, &mut parsed) {
         parsed.note(Action::Dropped, place, reason);
         return parsed;
@@ -246,7 +249,10 @@ fn pair(record: &Record<'_>, lines: &mut Vec<Line>, parsed: &mut Parsed) -> Resu
     for name in besides.filter(|name| record.map.get(**name).is_some_and(is_filled)) {
         parsed.note(Action::Dropped, record.place, format!("{name}: not taken, for {asked} is the prompt"));
     }
-    lines.push(record.line(Role::User, prompt));
+    match markup::of_prompt(&prompt) {
+        Some(turns) => lines.extend(turns.into_iter().map(|(role, text)| record.turn(role, text))),
+        None => lines.push(record.line(Role::User, prompt)),
+    }
     lines.push(record.line(Role::Assistant, response));
     Ok(())
 }
@@ -281,59 +287,6 @@ pub(super) fn object(bytes: &[u8], place: &str, parsed: &mut Parsed) -> Result<M
     }
 }
 
-/// One message in the shapes of OpenAI, ShareGPT and chat logs with names.
-pub(super) fn message(value: &Value, options: &Options, place: &str, parsed: &mut Parsed) -> Result<Line, String> {
-    let Value::Object(map) = value else { return Err(format!("expected a message, found {}", kind(value))) };
-    let own = of_the_program(map).map(|kind| format!("{kind:?}: a message of the chat program's"));
-    if let Some(reason) = own.or_else(|| program::not_said(map)) {
-        return Err(reason);
-    }
-    let who = speaker_of(map, options)?;
-    let learnt = may_be_learnt(map);
-    if !learnt && who == Who::Role(Role::Assistant) {
-        parsed.note(Action::Repaired, place, "the file says that it is not to be learnt: context");
-    }
-    for name in BESIDE.iter().filter(|name| map.get(**name).is_some_and(is_filled)) {
-        parsed.note(Action::Dropped, place, format!("{name}: not part of a dialogue"));
-    }
-    let attached = attached(map, who == Who::Role(Role::Assistant), place, parsed);
-    let text = match filled(map, &TEXTS) {
-        Some((_, content)) => content_of(content, place, parsed)?,
-        None if attached.is_empty() => return Err("a message without a text".into()),
-        None => String::new(),
-    };
-    let text =
-        attached.into_iter().fold(text, |text, attached| format!("{text}\n\n{attached}").trim_start().to_owned());
-    Ok(Line { place: place.to_owned(), who, text, learnt })
-}
-
-/// The speaker of a message: by a role or a name, or by a flag.
-fn speaker_of(map: &Map<String, Value>, options: &Options) -> Result<Who, String> {
-    let name = name_of(map);
-    let known = name.map(|name| who(name, options));
-    match (known, is_users(map), said_by(map, options)) {
-        (Some(Who::Role(Role::Assistant)), _, Some(other)) => Ok(Who::Named(other.to_owned())),
-        (Some(Who::Named(_)) | None, Some(true), _) => Ok(Who::Role(Role::User)),
-        // Several characters may speak with one user.
-        (Some(Who::Named(name)), Some(false), _) if options.character.is_some() => Ok(Who::Named(name)),
-        (Some(Who::Named(_)) | None, Some(false), _) => Ok(Who::Role(Role::Assistant)),
-        (Some(who), ..) => Ok(who),
-        (None, None, _) => Err("a message without a role".into()),
-    }
-}
-
-/// The role or name in a message.
-fn name_of(map: &Map<String, Value>) -> Option<&str> {
-    SPEAKERS.iter().find_map(|name| map.get(*name).and_then(speaker_name))
-}
-
-/// Tells whether a message's flag marks it as the user's; Agnai has the sender's id in one field or another.
-fn is_users(map: &Map<String, Value>) -> Option<bool> {
-    let has = |name: &str| map.get(name).is_some_and(is_filled);
-    let by_id = || if has("userId") { Some(true) } else { has("characterId").then_some(false) };
-    FLAGS.iter().find_map(|name| speaker::flag(map.get(*name)?)).or_else(by_id)
-}
-
 /// A separator of the dialogues in a file of messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Mark {
@@ -360,39 +313,4 @@ pub(super) fn mark(bytes: &[u8]) -> Option<Mark> {
 /// The conversation that a message in a row of its own says it is of.
 pub(super) fn conversation(map: &Map<String, Value>) -> Option<String> {
     filled(map, &CONVERSATIONS).and_then(|(_, id)| text_of(id)).map(|id| excerpt(&id, 200))
-}
-
-/// The kind of a message that a chat program made by itself, such as a join or a pin; `None` for others.
-fn of_the_program(map: &Map<String, Value>) -> Option<&str> {
-    let is_chat = map.get("author").is_some_and(Value::is_object) || map.contains_key("date_unixtime");
-    let kind = map.get("type").and_then(Value::as_str).filter(|_| is_chat)?;
-    let said = ["default", "reply", "message", "text", "chatinputcommand", ""];
-    (!said.contains(&kind.to_ascii_lowercase().as_str())).then_some(kind)
-}
-
-/// Who else than the character says what stands under its role: a name beside the role, whoever is passed on, or the program that
-/// wrote it.
-fn said_by<'m>(map: &'m Map<String, Value>, options: &Options) -> Option<&'m str> {
-    let text = |name: &str| map.get(name).and_then(Value::as_str).map(str::trim).filter(|name| !name.is_empty());
-    let is_own = |first: &str| options.character.as_deref().is_some_and(|character| speaker::same(first, character));
-    if map.contains_key("forwarded_from") {
-        let first = text("forwarded_from").unwrap_or("a deleted account");
-        if !is_own(first) {
-            return Some(first);
-        }
-    }
-    if let Some(bot) = text("via_bot") {
-        return Some(bot);
-    }
-    let beside = ["name", "speaker"].iter().find_map(|field| text(field))?;
-    speaker::is_another(beside, options).then_some(beside)
-}
-
-/// A speaker's name: a text, or an author as chat programs export them.
-fn speaker_name(value: &Value) -> Option<&str> {
-    let name = match value {
-        Value::Object(author) => filled(author, &["role", "nickname", "name", "username"])?.1,
-        name => name,
-    };
-    name.as_str().filter(|name| !name.trim().is_empty())
 }

@@ -7,7 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::format::Options;
 use super::parsed::Parsed;
-use super::{Message, Role, thoughts};
+use super::{Message, Role, markup, thoughts};
 use crate::character::macros;
 use crate::report::{Action, excerpt};
 
@@ -169,7 +169,11 @@ pub(super) fn messages(lines: Vec<Line>, options: &Options, parsed: &mut Parsed)
             let reason = format!("{} stay in the text: what they stand for is not known here", left.join(", "));
             parsed.note(Action::Repaired, place.clone(), reason);
         }
-        let text = filled.text.into_owned();
+        let (words, marks) = markup::said(&filled.text);
+        if let Some(marks) = marks {
+            parsed.note(Action::Dropped, place.clone(), format!("{marks} left out"));
+        }
+        let text = words.to_owned();
         let message = match who {
             Who::Role(Role::Assistant) => {
                 let (said, left_out) = thoughts::said(&text);

@@ -1,5 +1,6 @@
 //! Dialogues as token ids, with the character's words told apart.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,9 +13,13 @@ use crate::error::{LoraError, Result};
 const MAX_ROLES: usize = 64;
 const MAX_PLANS: usize = 1_024;
 
+/// Stands in a message where a control token is cut in two; a private use character.
+const CUT: char = '\u{f8f2}';
+
 /// A dialogue as the model sees it in training: token ids, with a mask of those that the character says.
 ///
-/// The character says each reply and the control token that ends it.
+/// The character says each reply and the control token that ends it. Control tokens come from the template alone: where a
+/// message writes one out, it is text, so nobody's words can end a turn or begin another.
 ///
 /// # Errors
 /// [`LoraError`] if template or tokenizer refuse.
@@ -23,22 +28,8 @@ pub fn tokenize_dialogue(
     template: &ChatTemplate,
     messages: &[Message],
 ) -> Result<(Vec<u32>, Vec<bool>)> {
-    let (mut tokens, mut mask) = (Vec::new(), Vec::new());
-    // A vocabulary that marks the beginning of a text must see it whole: then offsets tell the segment of each token.
-    let (mut whole, mut ends) = (String::new(), Vec::new());
-    let mut push = |text: &str, learnt: bool| -> Result<()> {
-        if text.is_empty() {
-            return Ok(());
-        }
-        if tokenizer.cuts_anywhere() {
-            tokens.extend(tokenizer.encode(text)?);
-            mask.resize(tokens.len(), learnt);
-        } else {
-            whole.push_str(text);
-            ends.push((whole.len(), learnt));
-        }
-        Ok(())
-    };
+    let messages = &*as_text(tokenizer, messages);
+    let mut out = Tokens { tokenizer, tokens: Vec::new(), mask: Vec::new(), whole: String::new(), ends: Vec::new() };
     match plan_for(template, messages) {
         Some(plan) => {
             let mut text = String::new();
@@ -50,23 +41,65 @@ pub fn tokenize_dialogue(
                         Part::Content(message) => &messages[*message].content,
                     });
                 }
-                push(&text, *learnt)?;
+                out.push(&text, *learnt)?;
             }
         }
         None => {
             for (text, learnt) in segments(template, messages)? {
-                push(&text, learnt)?;
+                out.push(&text, learnt)?;
             }
         }
     }
-    if !whole.is_empty() {
-        for (token, start) in tokenizer.encode_with_places(&whole)? {
-            let segment = ends.partition_point(|(end, _)| *end <= start);
-            tokens.push(token);
-            mask.push(ends.get(segment).is_some_and(|(_, learnt)| *learnt));
+    out.finish()
+}
+
+/// Messages in which each control token that is written out is cut after its first character.
+fn as_text<'m>(tokenizer: &Tokenizer, messages: &'m [Message]) -> Cow<'m, [Message]> {
+    let mut messages = Cow::Borrowed(messages);
+    for i in 0..messages.len() {
+        if let Some(cut) = tokenizer.cut_control(&messages[i].content, CUT) {
+            messages.to_mut()[i].content = cut;
         }
     }
-    Ok((tokens, mask))
+    messages
+}
+
+/// Token ids as they come, and which of them are learnt.
+struct Tokens<'t> {
+    tokenizer: &'t Tokenizer,
+    tokens: Vec<u32>,
+    mask: Vec<bool>,
+    /// A vocabulary that marks the beginning of a text must see it whole: then offsets tell the segment of each token.
+    whole: String,
+    ends: Vec<(usize, bool)>,
+}
+
+impl Tokens<'_> {
+    fn push(&mut self, text: &str, learnt: bool) -> Result<()> {
+        if !self.tokenizer.cuts_anywhere() {
+            self.whole.push_str(text);
+            self.ends.push((self.whole.len(), learnt));
+            return Ok(());
+        }
+        for piece in text.split(CUT).filter(|piece| !piece.is_empty()) {
+            self.tokens.extend(self.tokenizer.encode(piece)?);
+        }
+        self.mask.resize(self.tokens.len(), learnt);
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<(Vec<u32>, Vec<bool>)> {
+        let mut begin = 0;
+        for piece in self.whole.split_inclusive(CUT) {
+            for (token, start) in self.tokenizer.encode_with_places(piece.trim_end_matches(CUT))? {
+                let segment = self.ends.partition_point(|(end, _)| *end <= begin + start);
+                self.tokens.push(token);
+                self.mask.push(self.ends.get(segment).is_some_and(|(_, learnt)| *learnt));
+            }
+            begin += piece.len();
+        }
+        Ok((self.tokens, self.mask))
+    }
 }
 
 /// The text of a dialogue in segments that are learnt or not.

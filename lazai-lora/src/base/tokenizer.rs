@@ -1,6 +1,7 @@
 //! The model's tokenizer: byte-level BPE with a known pre-tokenizer, or SentencePiece's BPE, from a GGUF file; or any
 //! tokenizer from `tokenizer.json`.
 
+use aho_corasick::{AhoCorasick, Input, MatchKind};
 use lazai_core::Digest;
 use lazai_core::digest::{DomainHasher, canonical_json};
 use lazai_core::tokenizer::{Bpe, Kind, MAX_TOKENS, Splitting, Vocabulary};
@@ -17,6 +18,8 @@ pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     /// The fast way, if the vocabulary has the shape for it.
     fast: Option<Bpe>,
+    /// What is found in a text before it is split, and has no text itself.
+    control: AhoCorasick,
     /// True if a text, cut at control tokens and line ends, has the tokens of its parts.
     cuts_anywhere: bool,
     vocab_size: usize,
@@ -57,7 +60,7 @@ impl Tokenizer {
                 let vocabulary = Vocabulary::new(pre.to_owned(), owned(tokens), owned(merges), kinds)?;
                 let inner = build(&vocabulary)?;
                 let (fast, digest) = (vocabulary.bpe().ok(), vocabulary.digest());
-                Ok(Self { inner, fast, cuts_anywhere: true, vocab_size, eos, bos, digest })
+                Ok(Self { control: control(&inner)?, inner, fast, cuts_anywhere: true, vocab_size, eos, bos, digest })
             }
             "llama" => {
                 let scores = metadata.array("tokenizer.ggml.scores")?.iter();
@@ -65,7 +68,16 @@ impl Tokenizer {
                 let scores = scores.collect::<Result<Vec<_>>>()?;
                 let prefix = metadata.flag("tokenizer.ggml.add_space_prefix").unwrap_or(true);
                 let (inner, digest) = sentencepiece::build(&tokens, &scores, &kinds, prefix)?;
-                Ok(Self { inner, fast: None, cuts_anywhere: false, vocab_size, eos, bos, digest })
+                Ok(Self {
+                    control: control(&inner)?,
+                    inner,
+                    fast: None,
+                    cuts_anywhere: false,
+                    vocab_size,
+                    eos,
+                    bos,
+                    digest,
+                })
             }
             _ => {
                 let found = model.to_owned();
@@ -95,12 +107,21 @@ impl Tokenizer {
         }
         if let Ok(vocabulary) = Vocabulary::from_json(bytes) {
             let (fast, digest) = (vocabulary.bpe().ok(), vocabulary.digest());
-            return Ok(Self { inner, fast, cuts_anywhere: true, vocab_size, eos, bos, digest });
+            return Ok(Self {
+                control: control(&inner)?,
+                inner,
+                fast,
+                cuts_anywhere: true,
+                vocab_size,
+                eos,
+                bos,
+                digest,
+            });
         }
         let cuts_anywhere = value["decoder"]["type"] == "ByteLevel";
         let canonical = canonical_json(&value).map_err(|e| LoraError::malformed(FILE, e))?;
         let digest = DomainHasher::new("lazai.tokenizer.json.v1").part(&canonical).finish();
-        Ok(Self { inner, fast: None, cuts_anywhere, vocab_size, eos, bos, digest })
+        Ok(Self { control: control(&inner)?, inner, fast: None, cuts_anywhere, vocab_size, eos, bos, digest })
     }
 
     /// The token ids of a text; control tokens written out in it are recognised.
@@ -134,6 +155,19 @@ impl Tokenizer {
         let encoding = self.inner.encode(text, false).map_err(|e| LoraError::malformed("text", e))?;
         let starts = encoding.get_offsets().iter().map(|(start, _)| *start);
         Ok(encoding.get_ids().iter().copied().zip(starts).collect())
+    }
+
+    /// The text with `mark` behind the first character of each control token that it writes out; `None` if it writes none.
+    pub(super) fn cut_control(&self, text: &str, mark: char) -> Option<String> {
+        let (mut cut, mut from) = (String::new(), 0);
+        // Tokens may overlap: the next may begin within this one.
+        while let Some(hit) = self.control.find(Input::new(text).range(from..)) {
+            let first = text[hit.start()..].chars().next().map_or(1, char::len_utf8);
+            cut.push_str(&text[from..hit.start() + first]);
+            cut.push(mark);
+            from = hit.start() + first;
+        }
+        (from > 0).then(|| cut + &text[from..])
     }
 
     /// Tells whether a text, cut between the template's text and a message's, has the tokens of its parts.
@@ -199,6 +233,16 @@ impl std::fmt::Debug for Tokenizer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Tokenizer {{ vocab_size: {}, digest: {} }}", self.vocab_size, self.digest)
     }
+}
+
+/// Finds the control tokens that a text writes out.
+fn control(inner: &tokenizers::Tokenizer) -> Result<AhoCorasick> {
+    let mut texts: Vec<String> =
+        inner.get_added_tokens_decoder().into_values().filter(|t| t.special).map(|t| t.content).collect();
+    texts.retain(|text| !text.is_empty());
+    texts.sort_unstable();
+    let matcher = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&texts);
+    matcher.map_err(|e| LoraError::malformed("control tokens", e))
 }
 
 /// The library's tokenizer for a vocabulary.

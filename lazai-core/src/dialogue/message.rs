@@ -1,0 +1,108 @@
+//! One message of a record: who says it, and what is beside its text.
+
+use serde_json::{Map, Value};
+
+use super::content::{attached, content_of};
+use super::format::Options;
+use super::parsed::Parsed;
+use super::speaker::{self, Line, Who, may_be_learnt, who};
+use super::{Role, program};
+use crate::report::Action;
+use crate::text::json::{filled, is_filled, kind};
+
+/// Names of a message's speaker and text.
+const SPEAKERS: [&str; 9] = ["role", "from", "user", "speaker", "author", "sender", "sender_name", "handle", "name"];
+pub(super) const TEXTS: [&str; 7] = ["content", "value", "text", "message", "msg", "mes", "parts"];
+/// Flags by which a message says whether it is the user's.
+const FLAGS: [&str; 4] = ["is_human", "is_user", "isCreatedByUser", "isUser"];
+/// What a message may hold beside its text, and a dataset does not.
+const BESIDE: [&str; 9] =
+    ["tool_calls", "function_call", "refusal", "reasoning_content", "reasoning", "audio", "files", "photo", "poll"];
+
+/// One message in the shapes of OpenAI, ShareGPT and chat logs with names.
+pub(super) fn message(value: &Value, options: &Options, place: &str, parsed: &mut Parsed) -> Result<Line, String> {
+    let Value::Object(map) = value else { return Err(format!("expected a message, found {}", kind(value))) };
+    let own = of_the_program(map).map(|kind| format!("{kind:?}: a message of the chat program's"));
+    if let Some(reason) = own.or_else(|| program::not_said(map)) {
+        return Err(reason);
+    }
+    let who = speaker_of(map, options)?;
+    let learnt = may_be_learnt(map);
+    if !learnt && who == Who::Role(Role::Assistant) {
+        parsed.note(Action::Repaired, place, "the file says that it is not to be learnt: context");
+    }
+    for name in BESIDE.iter().filter(|name| map.get(**name).is_some_and(is_filled)) {
+        parsed.note(Action::Dropped, place, format!("{name}: not part of a dialogue"));
+    }
+    let attached = attached(map, who == Who::Role(Role::Assistant), place, parsed);
+    let text = match filled(map, &TEXTS) {
+        Some((_, content)) => content_of(content, place, parsed)?,
+        None if attached.is_empty() => return Err("a message without a text".into()),
+        None => String::new(),
+    };
+    let text =
+        attached.into_iter().fold(text, |text, attached| format!("{text}\n\n{attached}").trim_start().to_owned());
+    Ok(Line { place: place.to_owned(), who, text, learnt })
+}
+
+/// The speaker of a message: by a role or a name, or by a flag.
+fn speaker_of(map: &Map<String, Value>, options: &Options) -> Result<Who, String> {
+    let name = name_of(map);
+    let known = name.map(|name| who(name, options));
+    match (known, is_users(map), said_by(map, options)) {
+        (Some(Who::Role(Role::Assistant)), _, Some(other)) => Ok(Who::Named(other.to_owned())),
+        (Some(Who::Named(_)) | None, Some(true), _) => Ok(Who::Role(Role::User)),
+        // Several characters may speak with one user.
+        (Some(Who::Named(name)), Some(false), _) if options.character.is_some() => Ok(Who::Named(name)),
+        (Some(Who::Named(_)) | None, Some(false), _) => Ok(Who::Role(Role::Assistant)),
+        (Some(who), ..) => Ok(who),
+        (None, None, _) => Err("a message without a role".into()),
+    }
+}
+
+/// The role or name in a message.
+pub(super) fn name_of(map: &Map<String, Value>) -> Option<&str> {
+    SPEAKERS.iter().find_map(|name| map.get(*name).and_then(speaker_name))
+}
+
+/// Tells whether a message's flag marks it as the user's; Agnai has the sender's id in one field or another.
+pub(super) fn is_users(map: &Map<String, Value>) -> Option<bool> {
+    let has = |name: &str| map.get(name).is_some_and(is_filled);
+    let by_id = || if has("userId") { Some(true) } else { has("characterId").then_some(false) };
+    FLAGS.iter().find_map(|name| speaker::flag(map.get(*name)?)).or_else(by_id)
+}
+
+/// The kind of a message that a chat program made by itself, such as a join or a pin; `None` for others.
+fn of_the_program(map: &Map<String, Value>) -> Option<&str> {
+    let is_chat = map.get("author").is_some_and(Value::is_object) || map.contains_key("date_unixtime");
+    let kind = map.get("type").and_then(Value::as_str).filter(|_| is_chat)?;
+    let said = ["default", "reply", "message", "text", "chatinputcommand", ""];
+    (!said.contains(&kind.to_ascii_lowercase().as_str())).then_some(kind)
+}
+
+/// Who else than the character says what stands under its role: a name beside the role, whoever is passed on, or the program that
+/// wrote it.
+fn said_by<'m>(map: &'m Map<String, Value>, options: &Options) -> Option<&'m str> {
+    let text = |name: &str| map.get(name).and_then(Value::as_str).map(str::trim).filter(|name| !name.is_empty());
+    let is_own = |first: &str| options.character.as_deref().is_some_and(|character| speaker::same(first, character));
+    if map.contains_key("forwarded_from") {
+        let first = text("forwarded_from").unwrap_or("a deleted account");
+        if !is_own(first) {
+            return Some(first);
+        }
+    }
+    if let Some(bot) = text("via_bot") {
+        return Some(bot);
+    }
+    let beside = ["name", "speaker"].iter().find_map(|field| text(field))?;
+    speaker::is_another(beside, options).then_some(beside)
+}
+
+/// A speaker's name: a text, or an author as chat programs export them.
+pub(super) fn speaker_name(value: &Value) -> Option<&str> {
+    let name = match value {
+        Value::Object(author) => filled(author, &["role", "nickname", "name", "username"])?.1,
+        name => name,
+    };
+    name.as_str().filter(|name| !name.trim().is_empty())
+}
