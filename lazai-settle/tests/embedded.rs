@@ -30,7 +30,6 @@ fn what_was_applied_is_there_after_reopening() {
     let genesis = genesis();
     let clock = ManualClock::at(5);
     let ledger = EmbeddedLedger::create(folder.path(), &genesis, clock.clone()).unwrap();
-    assert!(matches!(EmbeddedLedger::open(folder.path(), clock.clone()), Err(LedgerError::Storage { .. })));
     let first = block_on(ledger.submit(pay(&genesis, 1))).unwrap();
     clock.advance(10);
     block_on(ledger.submit(pay(&genesis, 2))).unwrap();
@@ -102,7 +101,6 @@ fn opening_or_creating_never_replaces_a_ledger() {
     std::fs::write(folder.path().join("ledger.redb.partial"), b"redb and then zeros").unwrap();
     let ledger = open(&ours).unwrap();
     block_on(ledger.submit(pay(&ours, 1))).unwrap();
-    assert!(matches!(open(&ours), Err(LedgerError::Storage { .. })), "another process has it open");
     drop(ledger);
     assert_eq!(open(&ours).unwrap().checkpoint().size, 1);
     assert!(matches!(open(&theirs), Err(LedgerError::Storage { .. })));
@@ -132,4 +130,66 @@ fn a_batch_is_written_at_once_and_each_of_it_succeeds_or_fails_by_itself() {
     let ledger = reopen(folder.path());
     assert_eq!((ledger.checkpoint().size, *ledger.market() == *market), (3, true));
     assert!(block_on(ledger.submit_all(Vec::new())).is_empty());
+}
+
+#[test]
+fn each_handle_of_a_folder_sees_what_the_others_wrote() {
+    let folder = tempfile::tempdir().unwrap();
+    let genesis = genesis();
+    let one = EmbeddedLedger::create(folder.path(), &genesis, ManualClock::at(5)).unwrap();
+    let other = reopen(folder.path());
+    let first = block_on(one.submit(pay(&genesis, 1))).unwrap();
+    assert_eq!(*other.market(), *one.market());
+    assert_eq!(block_on(other.submit(pay(&genesis, 1))).unwrap(), first, "a key is applied once, whoever sends it");
+    assert_eq!(block_on(other.submit(pay(&genesis, 2))).unwrap().index, 1);
+    assert_eq!(block_on(one.submit(pay(&genesis, 3))).unwrap().index, 2);
+    block_on(other.refresh()).unwrap();
+    assert_eq!(other.checkpoint(), one.checkpoint());
+    let notices = block_on(one.notices(&Cursor::new())).unwrap();
+    let [Notice::ChainCommitted { new }] = &notices[..] else { panic!("{notices:?}") };
+    assert_eq!(new.entries.len(), 3);
+}
+
+/// The folder that the test below hands to its children.
+const FOLDER: &str = "LAZAI_TEST_LEDGER";
+/// A child's first payment.
+const FIRST: &str = "LAZAI_TEST_FIRST";
+const PAYMENTS: u8 = 20;
+
+/// Processes that write at once make one log, whole; one of them is killed in the middle.
+#[test]
+fn processes_share_a_folder() {
+    if let (Ok(folder), Ok(first)) = (std::env::var(FOLDER), std::env::var(FIRST)) {
+        let first: u8 = first.parse().unwrap();
+        let ledger = EmbeddedLedger::open(Path::new(&folder), ManualClock::at(5)).unwrap();
+        let genesis: Genesis =
+            serde_json::from_slice(&std::fs::read(Path::new(&folder).join("genesis")).unwrap()).unwrap();
+        for n in first..first + PAYMENTS {
+            block_on(ledger.submit(pay(&genesis, n))).unwrap();
+        }
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let genesis = genesis();
+    std::fs::write(folder.path().join("genesis"), serde_json::to_vec(&genesis).unwrap()).unwrap();
+    let ours = EmbeddedLedger::create(folder.path(), &genesis, ManualClock::at(5)).unwrap();
+    let child = |first: u8| {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "processes_share_a_folder"]).stdout(std::process::Stdio::null());
+        command.env(FOLDER, folder.path()).env(FIRST, first.to_string()).spawn().unwrap()
+    };
+    let (mut one, mut two, mut killed) = (child(1), child(101), child(201));
+    while ours.market().balance(address(NODE), Asset::NATIVE).is_zero() {
+        std::thread::yield_now();
+    }
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert!(one.wait().unwrap().success() && two.wait().unwrap().success());
+    block_on(ours.submit(pay(&genesis, 250))).unwrap();
+    let size = ours.checkpoint().size;
+    assert!((41..=61).contains(&size), "{size}");
+    let (market, checkpoint) = (ours.market(), ours.checkpoint());
+    drop(ours);
+    let replayed = reopen(folder.path());
+    assert_eq!((*replayed.market() == *market, replayed.checkpoint()), (true, checkpoint));
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use lazai_core::digest::sha256;
 use lazai_core::pov::{PovError, PublicPart};
 use lazai_core::{Address, Digest, SignerError, SubmissionId};
-use lazai_settle::market::{Submission, SubmissionState, Transaction};
+use lazai_settle::Ledger;
+use lazai_settle::market::{Submission, SubmissionState, SubmissionStatus, Transaction};
 use lazai_settle::notice::Entry;
 use lazai_settle::quorum::{Attestation, ContributorConsent, Verdict};
 use lazai_zk::opening::prompts_root;
@@ -77,6 +78,17 @@ pub enum ValidationError {
     },
 }
 
+/// Submissions that wait for the verdict of a validator, as far as the ledger was read.
+#[must_use]
+pub fn pending(ledger: &dyn Ledger, validator: Address) -> Vec<SubmissionId> {
+    let (market, now_s) = (ledger.market(), ledger.now_s());
+    let waits = |state: &SubmissionState| {
+        let is_asked = state.validators.contains_key(&validator) && !state.verdicts.contains_key(&validator);
+        is_asked && state.status == SubmissionStatus::Pending && !state.has_lapsed(now_s)
+    };
+    market.submissions().filter(|(_, state)| waits(state)).map(|(id, _)| id).collect()
+}
+
 /// A validator of an iDAO.
 pub struct Validator {
     account: Account,
@@ -99,6 +111,12 @@ impl Validator {
     pub fn licences(mut self, licences: Vec<String>) -> Self {
         self.licences = licences;
         self
+    }
+
+    /// As [`pending`], for this validator.
+    #[must_use]
+    pub fn pending(&self) -> Vec<SubmissionId> {
+        pending(self.account.ledger(), self.account.address())
     }
 
     /// Verifies a submission from a store's data.

@@ -31,12 +31,23 @@ pub(crate) enum Verb {
     Prepare(Prepare),
     /// Proves a dataset in zero knowledge; continues an interrupted run.
     Prove(Prove),
+    /// Submits a character that `create` made, and follows it until it is minted or refused. Called anew, it goes on following.
+    Publish(Publish),
+    /// Founds a market in a folder with a key for every role, and plays validators and ExEx there: what is published is attested,
+    /// trained and minted. For trying; other verbs take the folder with `--local`.
+    Local(Local),
     /// Serves a minted character as a node, until it is stopped; redeems what it is owed.
     Serve(Box<Serve>),
     /// Talks with a character: a line in, a reply out. Each reply is checked, then a voucher promises its payment.
     Chat(Chat),
     /// Votes on a proposal of the DAO.
     Vote(Vote),
+    /// Writes the completions of a shell.
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
 }
 
 #[derive(Debug, ClapArgs)]
@@ -95,6 +106,9 @@ pub(crate) struct Create {
     /// The folder for everything that is made.
     #[arg(long)]
     pub out: PathBuf,
+    /// Account of the contributor; with `--local`, that market's creator by default.
+    #[arg(long, required_unless_present = "local")]
+    pub address: Option<String>,
     #[command(flatten)]
     pub owner: Owner,
     #[command(flatten)]
@@ -105,6 +119,9 @@ pub(crate) struct Create {
     /// A question that is published, and asked in the preview; may be given several times.
     #[arg(long)]
     pub prompt: Vec<String>,
+    /// The folder of a market that `local` founded, which it will be submitted to by its creator.
+    #[arg(long, conflicts_with_all = ["ledger", "submitter"])]
+    pub local: Option<PathBuf>,
     /// Id of the ledger that it will be submitted to; without it, nothing is proved.
     #[arg(long, requires = "submitter")]
     pub ledger: Option<String>,
@@ -119,9 +136,6 @@ pub(crate) struct Create {
 /// The owner of the dialogues, and the terms.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct Owner {
-    /// Account of the contributor.
-    #[arg(long)]
-    pub address: String,
     /// The contributor's name.
     #[arg(long)]
     pub name: String,
@@ -141,6 +155,9 @@ pub(crate) struct Prepare {
     /// The base model (GGUF), whose tokenizer is used.
     #[arg(long)]
     pub base: PathBuf,
+    /// Account of the contributor.
+    #[arg(long)]
+    pub address: String,
     #[command(flatten)]
     pub owner: Owner,
     /// The dataset to write.
@@ -174,11 +191,14 @@ pub(crate) struct Prove {
 /// The market and the acting account.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Acting {
+    /// The folder of a market that `local` founded; the verb's own role acts, if no keystore is named.
+    #[arg(long)]
+    pub local: Option<PathBuf>,
     /// The folder of a market on this machine.
-    #[arg(long, required_unless_present = "rpc")]
+    #[arg(long, required_unless_present_any = ["rpc", "local"], conflicts_with = "local")]
     pub market: Option<PathBuf>,
     /// URL of a chain's node.
-    #[arg(long, requires = "deployment", conflicts_with = "market")]
+    #[arg(long, requires = "deployment", conflicts_with_all = ["market", "local"])]
     pub rpc: Option<String>,
     /// The file with the addresses of the market's contracts.
     #[arg(long)]
@@ -187,11 +207,52 @@ pub(crate) struct Acting {
     #[arg(long, default_value_t = 12)]
     pub depth: u64,
     /// The keystore file (version 3) of the acting account.
-    #[arg(long)]
-    pub keystore: PathBuf,
+    #[arg(long, required_unless_present = "local", requires = "password_file")]
+    pub keystore: Option<PathBuf>,
     /// The file with its password.
+    #[arg(long, requires = "keystore")]
+    pub password_file: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Example: lazai publish mira --local market")]
+pub(crate) struct Publish {
+    /// The folder that `create` made.
+    pub folder: PathBuf,
+    #[command(flatten)]
+    pub acting: Acting,
+    /// The folder of the store that validators and ExEx read.
+    #[arg(long, required_unless_present = "local")]
+    pub store: Option<PathBuf>,
+    /// The ExEx that may open the dataset (JSON with its address and sealing key).
+    #[arg(long, required_unless_present = "local")]
+    pub exex: Option<PathBuf>,
+    /// Your number for the submission: the same number is the same submission.
+    #[arg(long, default_value_t = 1)]
+    pub nonce: u64,
+    /// Does not wait for the model.
     #[arg(long)]
-    pub password_file: PathBuf,
+    pub no_wait: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Example: lazai local market --base model.gguf, and in another terminal\n  \
+                        lazai create card.png chats.jsonl --local market --base model.gguf --out mira ...\n  \
+                        lazai publish mira --local market\n  \
+                        lazai serve --local market --base model.gguf --prompt-price 1 --completion-price 4 --book node\n  \
+                        lazai chat --local market --node http://127.0.0.1:8028 --deposit 1000000 --conversation talk.json")]
+pub(crate) struct Local {
+    /// The folder of the market.
+    pub folder: PathBuf,
+    /// The base model (GGUF) that the ExEx trains; without it, the market is founded and nobody plays.
+    #[arg(long)]
+    pub base: Option<PathBuf>,
+    /// Most steps of a training.
+    #[arg(long)]
+    pub steps: Option<u32>,
+    /// Ends when nothing is left to do; otherwise it goes on until it is killed, which loses nothing.
+    #[arg(long)]
+    pub once: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -202,11 +263,11 @@ pub(crate) struct Serve {
     #[arg(long)]
     pub base: PathBuf,
     /// The adapter's folder, in PEFT's files; it must be the one that the ledger names.
-    #[arg(long)]
-    pub adapter: PathBuf,
-    /// The class.
-    #[arg(long)]
-    pub class: u64,
+    #[arg(long, required_unless_present = "local")]
+    pub adapter: Option<PathBuf>,
+    /// The class; with `--local`, the first by default.
+    #[arg(long, required_unless_present = "local")]
+    pub class: Option<u64>,
     /// The version.
     #[arg(long, default_value_t = 1)]
     pub version: u32,

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use lazai_facade::native::ProgressListener;
 use lazai_facade::native::data::{ContributorTerms, keep_file, prepare_dataset};
 use lazai_facade::native::model::{BaseModel, TrainingSettings};
-use lazai_facade::native::prove::prove_dataset;
+use lazai_facade::native::prove::{ProofFiles, prove_dataset};
 use lazai_facade::native::roles::write_public_part;
 use lazai_facade::{Character, LazaiError, Message, ReplySettings};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::args;
-use crate::trust::OnScreen;
+use crate::local::Local;
+use crate::trust::listener;
 use crate::{Done, Output, data, read};
 
 /// Tokens of a reply in the preview.
@@ -34,11 +35,34 @@ struct Inputs {
 }
 
 /// The folder of a character.
-struct Place(PathBuf);
+pub(crate) struct Place(pub PathBuf);
 
 impl Place {
-    fn of(&self, name: &str) -> String {
+    pub fn of(&self, name: &str) -> String {
         self.0.join(name).to_string_lossy().into_owned()
+    }
+
+    /// The proof for a ledger and a submission's number; one that is there for just this is not made again.
+    pub fn prove(
+        &self,
+        ledger: String,
+        submitter: String,
+        nonce: u64,
+        listener: Option<Arc<dyn ProgressListener>>,
+    ) -> Result<ProofFiles, LazaiError> {
+        let folder = self.of("proof");
+        let mark = Path::new(&folder).join("bound.json");
+        let bound = (ledger.clone(), submitter.clone(), nonce);
+        if let Ok(bytes) = std::fs::read(&mark) {
+            let (found, files): ((String, String, u64), ProofFiles) = serde_json::from_slice(&bytes)?;
+            if found == bound && Path::new(&files.proof).is_file() {
+                return Ok(files);
+            }
+        }
+        let (dataset, public) = (self.of("dataset.safetensors"), Some(self.of("public.json")));
+        let files = prove_dataset(dataset, public, ledger, submitter, nonce, folder, listener)?;
+        keep_file(&mark.to_string_lossy(), &serde_json::to_vec_pretty(&(bound, &files))?)?;
+        Ok(files)
     }
 
     fn has(&self, name: &str) -> bool {
@@ -48,11 +72,11 @@ impl Place {
 
 pub(crate) fn create(verb: args::Create, out: &mut Output<'_>) -> Done {
     let place = Place(verb.out.clone());
-    let listener = || -> Option<Arc<dyn ProgressListener>> { if out.json { None } else { Some(Arc::new(OnScreen)) } };
-    let (dataset_listener, training_listener, proving_listener) = (listener(), listener(), listener());
+    let [dataset_listener, training_listener, proving_listener] = [(); 3].map(|()| listener(out.json));
 
+    let local = verb.local.as_deref().map(Local::open).transpose()?;
     let character = Character::from_bytes(read(&verb.card)?)?;
-    let inputs = inputs(&verb, &character)?;
+    let inputs = inputs(&verb, &character, local.as_ref())?;
     claim(&place, &inputs)?;
     let card = json!({"step": "card", "name": character.name(), "lorebookEntries": character.lorebook_entries()});
     keep_file(&place.of("card.json"), character.to_v3_json().as_bytes())?;
@@ -73,9 +97,8 @@ pub(crate) fn create(verb: args::Create, out: &mut Output<'_>) -> Done {
     out.tell(&json!({"step": "dataset", "facts": facts}), |_| data::dataset("dataset", &facts))?;
 
     let questions = if verb.prompt.is_empty() { vec![QUESTION.to_owned()] } else { verb.prompt.clone() };
-    let public = place.of("public.json");
     let terms = vec![inputs.contributor.clone()];
-    write_public_part(character.clone(), questions.clone(), terms, String::new(), public.clone())?;
+    write_public_part(character.clone(), questions.clone(), terms, String::new(), place.of("public.json"))?;
 
     let base = BaseModel::open(inputs.base.clone())?;
     let settings = TrainingSettings { max_steps: verb.steps, ..TrainingSettings::default() };
@@ -96,24 +119,33 @@ pub(crate) fn create(verb: args::Create, out: &mut Output<'_>) -> Done {
         out.tell(&heard, |_| format!("{question}\n  base:    {before}\n  adapter: {after}"))?;
     }
 
-    match (&verb.ledger, &verb.submitter) {
-        (Some(ledger), Some(submitter)) => {
-            let (dataset, folder) = (place.of("dataset.safetensors"), place.of("proof"));
-            let (ledger, submitter) = (ledger.clone(), submitter.clone());
-            let proof = prove_dataset(dataset, Some(public), ledger, submitter, verb.nonce, folder, proving_listener)?;
-            out.tell(&json!({"step": "proof", "files": proof}), |_| {
-                format!("proof: {}, root {}", proof.proof, proof.root)
-            })?;
+    let bound = match (local, &verb.ledger, &verb.submitter) {
+        (Some(local), ..) => Some((local.market()?.ledger_id(), local.key("creator")?.address())),
+        (None, Some(ledger), Some(submitter)) => Some((ledger.clone(), submitter.clone())),
+        _ => None,
+    };
+    match bound {
+        Some((ledger, submitter)) => {
+            let proof = place.prove(ledger, submitter, verb.nonce, proving_listener)?;
+            let told = json!({"step": "proof", "files": proof});
+            out.tell(&told, |_| format!("proof: {}, root {}", proof.proof, proof.root))?;
         }
-        _ => {
+        None => {
             let todo = json!({"step": "proof", "missing": ["ledger", "submitter"]});
-            out.tell(&todo, |_| "proof: none yet; a proof is bound to --ledger and --submitter".into())?;
+            out.tell(&todo, |_| {
+                "proof: none yet; a proof is bound to --ledger and --submitter, or to a market --local".into()
+            })?;
         }
     }
     Ok(true)
 }
 
-fn inputs(verb: &args::Create, character: &Character) -> Result<Inputs, LazaiError> {
+fn inputs(verb: &args::Create, character: &Character, local: Option<&Local>) -> Result<Inputs, LazaiError> {
+    let address = match (&verb.address, local) {
+        (None, Some(local)) => local.key("creator")?.address(),
+        // The parser lets no other through without an address.
+        (address, _) => address.clone().unwrap_or_default(),
+    };
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let size = |path: &PathBuf| {
         let size = std::fs::metadata(path).map_err(|e| LazaiError::new("file", format!("{}: {e}", path.display())))?;
@@ -123,7 +155,7 @@ fn inputs(verb: &args::Create, character: &Character) -> Result<Inputs, LazaiErr
         card: text(&verb.card),
         files: verb.files.iter().map(size).collect::<Result<_, _>>()?,
         base: text(&verb.base),
-        contributor: verb.owner.clone().into(),
+        contributor: verb.owner.clone().terms(address),
         // A log of several people is of the card's character, unless somebody else is named.
         speakers: (verb.speakers.character.clone().or(Some(character.name())), verb.speakers.user.clone()),
     })

@@ -86,18 +86,18 @@ pub(crate) fn dataset(name: &str, facts: &DatasetFacts) -> String {
     format!("{name}: {records} records, {tokens} tokens; {held_out} dialogues held out{}", notes(noted))
 }
 
-impl From<args::Owner> for ContributorTerms {
-    fn from(owner: args::Owner) -> Self {
-        let args::Owner { address, name, licence, consent } = owner;
-        Self { address, name, licence, consent }
+impl args::Owner {
+    pub fn terms(self, address: String) -> ContributorTerms {
+        let Self { name, licence, consent } = self;
+        ContributorTerms { address, name, licence, consent }
     }
 }
 
 pub(crate) fn prepare(verb: args::Prepare, out: &mut Output<'_>) -> Done {
-    let args::Prepare { files, base, owner, out: path, speakers } = verb;
+    let args::Prepare { files, base, address, owner, out: path, speakers } = verb;
     let args::Speakers { character, user } = speakers;
     let files = files.iter().map(|path| text(path)).collect();
-    let facts = prepare_dataset(files, owner.into(), text(&base), text(&path), None, character, user)?;
+    let facts = prepare_dataset(files, owner.terms(address), text(&base), text(&path), None, character, user)?;
     out.tell(&facts, |facts| dataset(&path.display().to_string(), facts))?;
     Ok(true)
 }

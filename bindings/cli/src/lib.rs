@@ -12,6 +12,8 @@
 mod args;
 mod create;
 mod data;
+mod local;
+mod publish;
 mod serve;
 mod talk;
 mod trust;
@@ -19,7 +21,7 @@ mod trust;
 use std::ffi::OsString;
 use std::io::{BufRead, Write};
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use lazai_facade::LazaiError;
 use serde::Serialize;
 
@@ -47,9 +49,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>, input: &mut dyn BufRead, ou
         Verb::Prepare(verb) => data::prepare(verb, &mut out),
         Verb::Prove(verb) => trust::prove(verb, &mut out),
         Verb::Verify(verb) => trust::verify(&verb, &mut out),
+        Verb::Publish(verb) => publish::publish(&verb, &mut out),
+        Verb::Local(verb) => local::local(&verb, &mut out),
         Verb::Serve(verb) => serve::serve(*verb, input, &mut out),
         Verb::Chat(verb) => talk::chat(&verb, input, &mut out),
         Verb::Vote(verb) => talk::vote(&verb, &mut out),
+        Verb::Completions { shell } => {
+            clap_complete::generate(shell, &mut Args::command(), "lazai", &mut out.out);
+            Ok(true)
+        }
     };
     match done {
         Ok(holds) => u8::from(!holds),

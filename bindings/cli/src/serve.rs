@@ -8,20 +8,27 @@ use pollster::block_on;
 use serde_json::json;
 
 use crate::args;
+use crate::local::Local;
 use crate::talk::acting;
 use crate::{Done, Output};
 
 /// Serves one version until the process ends, or until its input does. Vouchers that are due are redeemed on the way, all at the end of
 /// the input; a node that is killed goes on with its book when it is started again.
 pub(crate) fn serve(verb: args::Serve, input: &mut dyn BufRead, out: &mut Output<'_>) -> Done {
-    let (market, key) = acting(&verb.acting)?;
+    let (market, key) = acting(&verb.acting, "node")?;
     let text = |path: &std::path::Path| path.to_string_lossy().into_owned();
-    let about = market.dat(verb.class, verb.version)?;
+    // Without a local market, the parser asks for both.
+    let class = verb.class.unwrap_or(1);
+    let about = market.dat(class, verb.version)?;
+    let adapter = match (&verb.adapter, &verb.acting.local) {
+        (None, Some(folder)) => Local::open(folder)?.made(class, verb.version)?.adapter,
+        (adapter, _) => adapter.as_deref().map(text).unwrap_or_default(),
+    };
     let base = BaseModel::open(text(&verb.base))?;
     let served = ServedModel {
-        class_id: verb.class,
+        class_id: class,
         version: verb.version,
-        adapter_folder: text(&verb.adapter),
+        adapter_folder: adapter,
         prompt_price: verb.prompt_price,
         completion_price: verb.completion_price,
         prompt_ceiling: verb.prompt_ceiling,

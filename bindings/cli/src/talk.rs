@@ -10,12 +10,24 @@ use pollster::block_on;
 use serde_json::json;
 
 use crate::args::{self, Acting};
+use crate::local::Local;
 use crate::{Done, Output, read};
 
-/// The market and the acting key.
-pub(crate) fn acting(acting: &Acting) -> Result<(Arc<Market>, Arc<LocalKey>), LazaiError> {
-    let password = String::from_utf8_lossy(&read(&acting.password_file)?).trim_end_matches(['\r', '\n']).to_owned();
-    let key = LocalKey::from_keystore(acting.keystore.to_string_lossy().into_owned(), password)?;
+/// The market and the acting key: in a local market, that of the role.
+pub(crate) fn acting(acting: &Acting, role: &str) -> Result<(Arc<Market>, Arc<LocalKey>), LazaiError> {
+    let local = acting.local.as_deref().map(Local::open).transpose()?;
+    let key = match (&acting.keystore, &acting.password_file, &local) {
+        (Some(keystore), Some(password), _) => {
+            let password = String::from_utf8_lossy(&read(password)?).trim_end_matches(['\r', '\n']).to_owned();
+            LocalKey::from_keystore(keystore.to_string_lossy().into_owned(), password)?
+        }
+        (.., Some(local)) => local.key(role)?,
+        // The parser lets nothing else through.
+        _ => return Err(LazaiError::new("keystore", "--keystore is missing")),
+    };
+    if let Some(local) = local {
+        return Ok((local.market()?, key));
+    }
     let market = match (&acting.market, &acting.rpc, &acting.deployment) {
         (Some(folder), ..) => Market::open_folder(folder.to_string_lossy().into_owned())?,
         (None, Some(rpc), Some(deployment)) => {
@@ -29,7 +41,7 @@ pub(crate) fn acting(acting: &Acting) -> Result<(Arc<Market>, Arc<LocalKey>), La
 }
 
 pub(crate) fn vote(verb: &args::Vote, out: &mut Output<'_>) -> Done {
-    let (market, key) = acting(&verb.acting)?;
+    let (market, key) = acting(&verb.acting, "creator")?;
     let in_favour = matches!(verb.choice, args::Choice::Yes);
     block_on(market.vote(key.clone(), verb.proposal, in_favour))?;
     let voted = json!({"proposal": verb.proposal, "inFavour": in_favour, "voter": key.address()});
@@ -47,7 +59,7 @@ impl ReplyListener for Heard {
 }
 
 pub(crate) fn chat(verb: &args::Chat, input: &mut dyn BufRead, out: &mut Output<'_>) -> Done {
-    let (market, key) = acting(&verb.acting)?;
+    let (market, key) = acting(&verb.acting, "consumer")?;
     let node = NodeClient::new(verb.node.clone())?;
     let conversation = match std::fs::read_to_string(&verb.conversation) {
         Ok(kept) => kept,

@@ -49,7 +49,7 @@ pub(crate) fn verify(verb: &args::Verify, out: &mut Output<'_>) -> Done {
 }
 
 /// Progress, on the error output.
-pub(crate) struct OnScreen;
+struct OnScreen;
 
 impl ProgressListener for OnScreen {
     fn on_progress(&self, progress: Progress) -> bool {
@@ -58,11 +58,16 @@ impl ProgressListener for OnScreen {
     }
 }
 
+/// Progress for people; none beside JSON.
+pub(crate) fn listener(json: bool) -> Option<Arc<dyn ProgressListener>> {
+    if json { None } else { Some(Arc::new(OnScreen)) }
+}
+
 pub(crate) fn prove(verb: args::Prove, out: &mut Output<'_>) -> Done {
     let args::Prove { dataset, public, ledger, submitter, nonce, out: folder } = verb;
     let text = |path: std::path::PathBuf| path.to_string_lossy().into_owned();
-    let listener: Option<Arc<dyn ProgressListener>> = if out.json { None } else { Some(Arc::new(OnScreen)) };
-    let files = prove_dataset(text(dataset), public.map(text), ledger, submitter, nonce, text(folder), listener)?;
+    let told = listener(out.json);
+    let files = prove_dataset(text(dataset), public.map(text), ledger, submitter, nonce, text(folder), told)?;
     out.tell(&files, |files| format!("{} and {}: root {}", files.statement, files.proof, files.root))?;
     Ok(true)
 }

@@ -117,6 +117,15 @@ impl LocalKey {
         let key = LocalSigner::from_keystore(std::path::Path::new(&path), &password);
         Ok(Arc::new(Self(key.map_err(|e| LazaiError::new("keystore", e))?)))
     }
+
+    /// Writes the key to a keystore file in a folder, under a name; a file of that name is replaced.
+    ///
+    /// # Errors
+    /// `keystore`.
+    pub fn to_keystore(&self, folder: String, name: String, password: String) -> Result<(), LazaiError> {
+        let kept = self.0.to_keystore(std::path::Path::new(&folder), &name, &password);
+        kept.map_err(|e| LazaiError::new("keystore", e))
+    }
 }
 
 #[async_trait::async_trait]

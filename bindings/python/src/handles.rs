@@ -142,6 +142,12 @@ impl LocalKey {
         free(py, || facade::LocalKey::from_keystore(path, password)).map(Self)
     }
 
+    /// Writes the key to a keystore file in a folder, under a name.
+    fn to_keystore(&self, py: Python<'_>, folder: String, name: String, password: String) -> PyResult<()> {
+        let key = self.0.clone();
+        free(py, || key.to_keystore(folder, name, password))
+    }
+
     /// Its address.
     fn address(&self) -> String {
         self.0.address()

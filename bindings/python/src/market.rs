@@ -31,7 +31,7 @@ impl Market {
 
 #[pymethods]
 impl Market {
-    /// The market in a folder. One process at a time.
+    /// The market in a folder. Several processes may have it open.
     #[staticmethod]
     fn open_folder(py: Python<'_>, folder: String) -> PyResult<Self> {
         free(py, || Inner::open_folder(folder)).map(Self::of)
@@ -165,6 +165,18 @@ impl Market {
         free(py, || {
             block_on(market.submit(creator, store, nonce, dataset, public_part, proof, exex, contributors, lineage))
         })
+    }
+
+    /// Reads what is new on the ledger.
+    fn refresh(&self, py: Python<'_>) -> PyResult<()> {
+        let market = self.open()?;
+        free(py, || block_on(market.refresh()))
+    }
+
+    /// Submissions that wait for the verdict of a validator, an account.
+    fn pending(&self, py: Python<'_>, validator: String) -> PyResult<Vec<String>> {
+        let market = self.open()?;
+        free(py, || block_on(market.pending(validator)))
     }
 
     /// Verifies a submission as a validator, and attests it.

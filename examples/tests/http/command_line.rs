@@ -22,17 +22,6 @@ fn keystore(folder: &std::path::Path) -> (LocalSigner, Vec<String>) {
     (key, vec!["--keystore".into(), path("key"), "--password-file".into(), path("password")])
 }
 
-/// The ledger itself is this process's: another reads a copy.
-fn copy_market(served: &Served, folder: &std::path::Path) {
-    let home = &served.stage.home;
-    std::fs::create_dir(folder.join("ledger")).unwrap();
-    std::fs::copy(home.path("genesis.json"), folder.join("genesis.json")).unwrap();
-    for file in std::fs::read_dir(home.path("ledger")).unwrap() {
-        let file = file.unwrap();
-        std::fs::copy(file.path(), folder.join("ledger").join(file.file_name())).unwrap();
-    }
-}
-
 pub async fn the_command_line_talks(served: &Served) {
     let folder = tempfile::tempdir().unwrap();
     let (key, keys) = keystore(folder.path());
@@ -43,7 +32,6 @@ pub async fn the_command_line_talks(served: &Served) {
     let conversation = consumer.open(3, &offer, deposit(1_000)).await.unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
     std::fs::write(path("conversation.json"), serde_json::to_vec(&conversation).unwrap()).unwrap();
-    copy_market(served, folder.path());
     let mut args: Vec<String> = ["chat", "--deposit", "1000", "--node", &served.url].map(Into::into).into();
     args.extend(["--conversation".into(), path("conversation.json"), "--market".into(), path("")]);
     args.extend(keys);
@@ -69,11 +57,12 @@ pub async fn the_command_line_serves(served: &Served) {
     let (_, keys) = keystore(folder.path());
     let minted = &served.minted;
     let path = |name: &str| folder.path().join(name).display().to_string();
-    copy_market(served, folder.path());
     let adapter = served.stage.exex().adapter_folder(minted.record.submission).display().to_string();
     let base = lazai_examples::stage::base_path().unwrap().display().to_string();
     let words = [
-        ["serve", "--until-input-ends", "--market", &path("")].map(String::from).to_vec(),
+        ["serve", "--until-input-ends", "--market", &served.stage.home.path("").display().to_string()]
+            .map(String::from)
+            .to_vec(),
         ["--base", &base, "--adapter", &adapter, "--class", &minted.class.to_string()].map(String::from).to_vec(),
         ["--prompt-price", "1", "--completion-price", "4", "--reply-tokens", "8"].map(String::from).to_vec(),
         ["--book", &path("book"), "--address", "127.0.0.1:0"].map(String::from).to_vec(),
@@ -169,4 +158,80 @@ fn the_command_line_creates_a_character() {
     // Other terms are another character's.
     let (code, told) = create("1", "Eve");
     assert_eq!((code, told[0]["error"]["code"].as_str()), (4, Some("file")), "{told:?}");
+}
+
+/// Founds a market, publishes a character there, trains, mints, serves and talks: as several processes would.
+#[test]
+fn a_local_market_is_played_from_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let diva = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("cyber-diva");
+    let lines = std::fs::read_to_string(diva.join("data/dialogues.jsonl")).unwrap();
+    std::fs::write(path("chats.jsonl"), lines.lines().step_by(12).collect::<Vec<_>>().join("\n")).unwrap();
+    let base = lazai_examples::stage::base_path().unwrap().display().to_string();
+    let card = diva.join("card.json").display().to_string();
+    let (market, made) = (path("market"), path("made"));
+    with_runtime(async {
+        let run = |words: &[&str]| command(words.iter().map(|word| (*word).to_owned()).collect(), "");
+        let (code, told) = run(&["publish", &made, "--local", &market]).await;
+        assert_eq!((code, told[0]["error"]["code"].as_str()), (4, Some("file")), "no market is there yet");
+        let (code, told) = run(&["local", &market]).await;
+        assert_eq!((code, told[0]["roles"].as_array().unwrap().len()), (0, 7));
+        let terms = ["--name", "Ada", "--licence", "CC-BY-4.0", "--consent", "for training"];
+        let create = [
+            "create",
+            &card,
+            &path("chats.jsonl"),
+            "--local",
+            &market,
+            "--base",
+            &base,
+            "--out",
+            &made,
+            "--steps",
+            "1",
+        ];
+        let (code, created) = run(&[&create[..], &terms].concat()).await;
+        let proof = created.last().unwrap();
+        assert_eq!(
+            (code, proof["step"].as_str(), proof["files"]["root"].is_string()),
+            (0, Some("proof"), true),
+            "{created:?}"
+        );
+        let publish = ["publish", &made, "--local", &market];
+        let (code, told) = run(&[&publish[..], &["--no-wait"]].concat()).await;
+        assert_eq!((code, told[0]["status"].as_str(), &told[0]["root"]), (0, Some("pending"), &proof["files"]["root"]));
+        let play = ["local", &market, "--base", &base, "--steps", "1", "--once"];
+        let (code, told) = run(&play).await;
+        assert_eq!((code, told.last().unwrap()["minted"]["classId"].as_u64()), (0, Some(1)), "{told:?}");
+        // Submitted once, it is followed to its end.
+        let (code, told) = run(&publish).await;
+        assert_eq!((code, told[0]["status"].as_str()), (0, Some("minted")));
+        assert_eq!(run(&play).await.1.len(), 1, "nothing is left to do");
+
+        let serve = ["serve", "--local", &market, "--base", &base, "--prompt-price", "1", "--completion-price", "4"];
+        let (hold, held) = std::io::pipe().unwrap();
+        let book = path("node");
+        let words =
+            [&serve[..], &["--reply-tokens", "4", "--book", &book, "--address", "127.0.0.1:0", "--until-input-ends"]]
+                .concat();
+        let (url, serving) = serve_until(&words, hold);
+        let chat =
+            ["chat", "--local", &market, "--node", &url, "--deposit", "1000000", "--conversation", &path("talk.json")];
+        let (code, told) = command(chat.map(str::to_owned).to_vec(), "Who are you?\n").await;
+        assert_eq!((code, told[0]["modelChecked"].as_bool()), (0, Some(true)), "{told:?}");
+        drop(held);
+        assert_eq!(serving.join().unwrap(), 0, "everything is redeemed");
+    });
+}
+
+/// Serves on a thread until the input ends; gives the URL.
+fn serve_until(words: &[&str], input: std::io::PipeReader) -> (String, std::thread::JoinHandle<u8>) {
+    let args: Vec<std::ffi::OsString> = ["lazai", "--json"].iter().chain(words).map(Into::into).collect();
+    let (told, mut out) = std::io::pipe().unwrap();
+    let serving = std::thread::spawn(move || lazai_cli::run(args, &mut std::io::BufReader::new(input), &mut out));
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(told), &mut line).unwrap();
+    let told: Value = serde_json::from_str(&line).unwrap();
+    (told["url"].as_str().unwrap().to_owned(), serving)
 }

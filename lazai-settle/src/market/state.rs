@@ -442,6 +442,11 @@ impl Market {
         self.submissions.get(&id)
     }
 
+    /// All submissions.
+    pub fn submissions(&self) -> impl Iterator<Item = (SubmissionId, &SubmissionState)> {
+        self.submissions.iter().map(|(id, state)| (*id, state))
+    }
+
     /// A class.
     #[must_use]
     pub fn class(&self, id: ClassId) -> Option<&Class> {

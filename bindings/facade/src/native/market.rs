@@ -112,7 +112,8 @@ impl Market {
 
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 impl Market {
-    /// The market in a folder: an embedded ledger in `ledger/`, begun as `genesis.json` says. One process at a time.
+    /// The market in a folder: an embedded ledger in `ledger/`, begun as `genesis.json` says. Several processes may have it
+    /// open, but on Android.
     ///
     /// # Errors
     /// `file`, `json.malformed`, `ledger`.
@@ -156,6 +157,14 @@ impl Market {
         let ledger = EvmLedger::open(HttpRpc::new(&url), &deployment, outbox, pace)?;
         let genesis = ledger.genesis().clone();
         Ok(Arc::new(Self { ledger: Arc::new(ledger), genesis }))
+    }
+
+    /// Reads what is new on the ledger.
+    ///
+    /// # Errors
+    /// `ledger…`.
+    pub async fn refresh(&self) -> Result<(), LazaiError> {
+        Ok(self.ledger.refresh().await?)
     }
 
     /// The market's addresses for wallets; none in a folder.

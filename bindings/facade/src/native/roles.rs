@@ -171,6 +171,17 @@ impl Market {
         Ok(draft.with_proof(proof)?.submit(exex, &contributors).await?.to_string())
     }
 
+    /// Submissions that wait for the verdict of a validator, an account.
+    ///
+    /// # Errors
+    /// `hex.…`, `ledger…`.
+    pub async fn pending(&self, validator: String) -> Result<Vec<String>, LazaiError> {
+        self.refresh().await?;
+        let validator = validator.parse()?;
+        let pending = lazai::validator::pending(&**self.ledger(), validator);
+        Ok(pending.iter().map(ToString::to_string).collect())
+    }
+
     /// Verifies a submission as a validator, from the store's data, and attests it: proof, public part, consents and the
     /// ciphertext's digest, never the private data. The signed verdict is kept in the store's folder `signed`, and another
     /// verdict on the same submission is refused (`submission.signed_otherwise`): two would cost stake.
@@ -191,7 +202,7 @@ impl Market {
         self.submission(submission)
     }
 
-    /// The state of a submission.
+    /// The state of a submission, as far as the ledger was read.
     ///
     /// # Errors
     /// `hex.…`, `submission.unknown`.

@@ -811,6 +811,10 @@ class LocalKey:
         """
         Signs any 32 bytes, as hex.
         """
+    def to_keystore(self, /, folder: str, name: str, password: str) -> None:
+        """
+        Writes the key to a keystore file in a folder, under a name.
+        """
 
 @final
 class Market:
@@ -822,6 +826,14 @@ class Market:
     def anchor(self, /, base_digest: str) -> str:
         """
         The trust anchor that this copy of the ledger gives now.
+        """
+    def refresh(self, /) -> None:
+        """
+        Reads what is new on the ledger.
+        """
+    def pending(self, /, validator: str) -> list[str]:
+        """
+        Submissions that wait for the verdict of a validator, an account.
         """
     def attest(self, /, validator: Any, store: str, submission: str) -> SubmissionFacts:
         """
@@ -868,7 +880,7 @@ class Market:
     @staticmethod
     def open_folder(folder: str) -> Market:
         """
-        The market in a folder. One process at a time.
+        The market in a folder. Several processes may have it open.
         """
     def open_session(self, /, payer: Any, consumer: Any, nonce: SupportsIndex, model: ModelOffer, deposit: str) -> str:
         """
