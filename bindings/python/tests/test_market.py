@@ -64,9 +64,15 @@ def scene(tmp_path_factory, base):
     submission = market.submit(people.creator, store, 1, dataset, public, proof, exex.contact(), [people.ada])
     assert submission == proof.submission and market.submission(submission).status == "pending"
     assert exex.follow() == []
+    assert all(market.pending(validator.address()) == [submission] for validator in people.validators)
     for validator in people.validators:
         attested = market.attest(validator, store, submission)
     assert attested.status == "accepted" and attested.tokens == facts.tokens and exex.follow() == [submission]
+    assert market.pending(people.validators[0].address()) == []
+    # Another process would see the same folder as this second handle does.
+    with lazai.Market.open_folder(str(home / "market")) as again:
+        again.refresh()
+        assert again.submission(submission) == attested
 
     access = lazai.AccessTerms("teen", 13, "gas", "no real person's words", "mailto:report@example.org")
     model = lazai.ModelTerms("SmolLM2-135M-Instruct", "Apache-2.0", access, ["http://127.0.0.1"])

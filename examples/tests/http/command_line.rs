@@ -33,7 +33,12 @@ pub async fn the_command_line_talks(served: &Served) {
     let path = |name: &str| folder.path().join(name).display().to_string();
     std::fs::write(path("conversation.json"), serde_json::to_vec(&conversation).unwrap()).unwrap();
     let mut args: Vec<String> = ["chat", "--deposit", "1000", "--node", &served.url].map(Into::into).into();
-    args.extend(["--conversation".into(), path("conversation.json"), "--market".into(), path("")]);
+    args.extend([
+        "--conversation".into(),
+        path("conversation.json"),
+        "--market".into(),
+        home.path("").display().to_string(),
+    ]);
     args.extend(keys);
     let (code, turns) = command(args.clone(), "Who are you?\n\nAnd where?\n").await;
     assert_eq!((code, turns.len()), (0, 2), "{turns:?}");
@@ -225,13 +230,16 @@ fn a_local_market_is_played_from_the_command_line() {
     });
 }
 
-/// Serves on a thread until the input ends; gives the URL.
+/// Serves on a thread until the input ends; gives the URL, and at the end the exit code.
 fn serve_until(words: &[&str], input: std::io::PipeReader) -> (String, std::thread::JoinHandle<u8>) {
     let args: Vec<std::ffi::OsString> = ["lazai", "--json"].iter().chain(words).map(Into::into).collect();
     let (told, mut out) = std::io::pipe().unwrap();
     let serving = std::thread::spawn(move || lazai_cli::run(args, &mut std::io::BufReader::new(input), &mut out));
+    let mut told = std::io::BufReader::new(told);
     let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(told), &mut line).unwrap();
+    std::io::BufRead::read_line(&mut told, &mut line).unwrap();
+    // What is told at the end is read, too, or telling it would fail.
+    std::thread::spawn(move || std::io::copy(&mut told, &mut std::io::sink()));
     let told: Value = serde_json::from_str(&line).unwrap();
     (told["url"].as_str().unwrap().to_owned(), serving)
 }
