@@ -118,6 +118,14 @@ def test_errors_have_codes_and_every_code_is_named_once():
         refused(wanted["error"], lazai.inspect_file, str(path))
 
 
+def test_keystores_are_written_and_read(tmp_path):
+    key = lazai.LocalKey.random()
+    key.to_keystore(str(tmp_path), "key.json", "a password")
+    path = str(tmp_path / "key.json")
+    assert lazai.LocalKey.from_keystore(path, "a password").address() == key.address()
+    refused("keystore", lazai.LocalKey.from_keystore, path, "another")
+
+
 def test_eight_threads_and_asyncio():
     statement, proof = (ROOT / "vectors/zk/statement.json").read_bytes(), (ROOT / "vectors/zk/proof.bin").read_bytes()
     card = (ROOT / "vectors/characters/json/v2.json").read_bytes()
