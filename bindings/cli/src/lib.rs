@@ -55,8 +55,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>, input: &mut dyn BufRead, ou
         Verb::Chat(verb) => talk::chat(&verb, input, &mut out),
         Verb::Vote(verb) => talk::vote(&verb, &mut out),
         Verb::Completions { shell } => {
-            clap_complete::generate(shell, &mut Args::command(), "lazai", &mut out.out);
-            Ok(true)
+            // By way of memory: the library panics if its output is closed.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "lazai", &mut script);
+            out.out.write_all(&script).map_err(closed).map(|()| true)
         }
     };
     match done {
