@@ -12,7 +12,8 @@ use lazai::core::{Amount, Asset, ClassId, Signer, SubmissionId, TokenId};
 use lazai::creator::{Creator, Proved};
 use lazai::exex::{MintTerms, Minted};
 use lazai::lora::BaseModel;
-use lazai::lora::backend::{Backend, Candle, TrainedFiles};
+use lazai::lora::Candle;
+use lazai::lora::train::TrainedFiles;
 use lazai::lora::train::loss_plot;
 use lazai::models::DatasetBuilder;
 use lazai::node::{ReplySettings, SignedOffer};
@@ -129,7 +130,7 @@ pub fn measure(
     tale: &mut Tale,
     home: &Home,
     diva: &CyberDiva,
-    backend: &Candle,
+    model: &Candle,
     trained: &TrainedFiles,
     adapter: &Path,
 ) -> anyhow::Result<()> {
@@ -139,10 +140,9 @@ pub fn measure(
     } else {
         let bare: Vec<Vec<Message>> = diva.heldout.iter().map(|d| d.messages.clone()).collect();
         let prompted: Vec<_> = bare.iter().map(|messages| diva.prompted(messages)).collect();
-        let adapter = backend.load_adapter(adapter)?;
-        let tuned = tale.wait("measuring the tuned model", || perplexity_of(backend, Some(adapter), &bare))?;
-        let plain = tale.wait("measuring the bare base", || perplexity_of(backend, None, &bare))?;
-        let prompted = tale.wait("measuring the prompted base", || perplexity_of(backend, None, &prompted))?;
+        let tuned = tale.wait("measuring the tuned model", || perplexity_of(model, Some(adapter), &bare))?;
+        let plain = tale.wait("measuring the bare base", || perplexity_of(model, None, &bare))?;
+        let prompted = tale.wait("measuring the prompted base", || perplexity_of(model, None, &prompted))?;
         let loss = |loss: Option<&u64>| loss.map(|l| *l as f64 / 1e6);
         let noted = json!({
             "steps": trained.loss_micronats.len(),

@@ -12,7 +12,7 @@ use lazai::core::record::TrainConfig;
 use lazai::creator::Creator;
 use lazai::exex::ExEx;
 use lazai::governor::Governor;
-use lazai::lora::backend::Candle;
+use lazai::lora::Candle;
 use lazai::lora::generate::Sampler;
 use lazai::lora::{BaseModel, Compute};
 use lazai::models::ModelCounter;
@@ -36,7 +36,7 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
     let diva = CyberDiva::load(args.short)?;
     let base = tale.wait("loading the base model", || BaseModel::from_gguf(&args.base, &Compute::cpu()))?;
     let base = Arc::new(base);
-    let backend = Arc::new(Candle::new(base.clone()));
+    let model = Arc::new(Candle::new(base.clone()));
     let exex = ExEx::new(home.account("exex"), home.unsealing_key("exex"), home.store(), home.path("exex"));
 
     // 1. The creator packs dialogue and voice, and proves that the dataset is whole.
@@ -79,12 +79,12 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
         ..TrainConfig::default()
     };
     let mut bar = tale.bar("training");
-    let training = exex.open(submission, backend.clone()).await?.with_config(config);
+    let training = exex.open(submission, model.clone()).await?.with_config(config);
     let trained = training.run(|p| {
         bar(p.step.into(), p.steps.into(), format!("loss {:.3}, {:.0} tokens/s", p.loss, p.tokens_per_s));
         true
     })?;
-    acts::measure(&mut tale, &home, &diva, &backend, &trained.files, &exex.adapter_folder(submission))?;
+    acts::measure(&mut tale, &home, &diva, &model, &trained.files, &exex.adapter_folder(submission))?;
 
     // 4. The DAT: a class for the character, share tokens for those who contributed.
     tale.phase("4. DAT anchoring: the model becomes a token class");
@@ -97,7 +97,7 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
     tale.phase("5. Inference: a consumer talks with the character");
     let adapter = exex.adapter_folder(submission);
     let sampler = Sampler { max_tokens: if args.short { 12 } else { 56 }, ..Sampler::default() };
-    let provider = Provider::new(home.account("node"), backend.clone(), home.path("node"))
+    let provider = Provider::new(home.account("node"), model.clone(), home.path("node"))
         .with_adapter(minted.class, minted.version, &adapter, minted.record.adapter_digest)?
         .with_sampler(sampler);
     let counter = Arc::new(ModelCounter::from_gguf(&args.base)?);

@@ -11,7 +11,7 @@ fn main() -> anyhow::Result<()> {
         let exex = stage.exex();
         for submission in exex.follow().await? {
             // Recomputes the root from the decrypted records; a mismatch is a reason to refuse.
-            let training = exex.open(submission, stage.backend.clone()).await?.with_config(stage.training());
+            let training = exex.open(submission, stage.model.clone()).await?.with_config(stage.training());
             let trained = training.run(|progress| {
                 println!("step {} of {}, loss {:.3}", progress.step, progress.steps, progress.loss);
                 true

@@ -1,20 +1,20 @@
 //! Measurements for the report.
 
-use lazai::core::Digest;
+use std::path::Path;
+
 use lazai::core::dialogue::Message;
-use lazai::lora::LoraError;
-use lazai::lora::backend::{Backend, Candle};
 use lazai::lora::evaluate::Example;
+use lazai::lora::{Candle, LoraError, Trainer};
 use lazai::models::example;
 
-/// Perplexity of what the character says in some dialogues, with a loaded adapter or the bare base.
+/// Perplexity of what the character says in some dialogues, with the adapter in a folder or the bare base.
 ///
 /// # Errors
 /// [`LoraError`].
-pub fn perplexity_of(backend: &Candle, adapter: Option<Digest>, dialogues: &[Vec<Message>]) -> Result<f64, LoraError> {
-    let (tokenizer, template) = (backend.base().tokenizer(), backend.base().template());
+pub fn perplexity_of(model: &Candle, adapter: Option<&Path>, dialogues: &[Vec<Message>]) -> Result<f64, LoraError> {
+    let (tokenizer, template) = (model.base().tokenizer(), model.base().template());
     let examples = dialogues.iter().map(|messages| example(tokenizer, template, messages));
-    Ok(backend.mean_loss(adapter, &examples.collect::<Result<Vec<Example>, _>>()?)?.exp())
+    Ok(model.mean_loss(adapter, &examples.collect::<Result<Vec<Example>, _>>()?)?.exp())
 }
 
 /// The most memory that this process has had, in MB; `None` where the system does not say.

@@ -11,7 +11,7 @@ use lazai::core::record::TrainConfig;
 use lazai::core::{Amount, Signer, SubmissionId};
 use lazai::creator::{Creator, Proved};
 use lazai::exex::{ExEx, MintTerms, Minted};
-use lazai::lora::backend::Candle;
+use lazai::lora::Candle;
 use lazai::lora::generate::Sampler;
 use lazai::lora::{BaseModel, Compute};
 use lazai::models::{DatasetBuilder, ModelCounter};
@@ -31,7 +31,7 @@ pub struct Stage {
     /// The base model.
     pub base: Arc<BaseModel>,
     /// Where models learn and speak.
-    pub backend: Arc<Candle>,
+    pub model: Arc<Candle>,
     /// The character, with a few dialogues.
     pub diva: CyberDiva,
     /// Steps of training: with more than one, she has all her dialogues, and says more.
@@ -76,7 +76,7 @@ impl Stage {
         let base = Arc::new(BaseModel::from_gguf(&base_path()?, &Compute::cpu())?);
         Ok(Self {
             home: home(folder.path())?,
-            backend: Arc::new(Candle::new(base.clone())),
+            model: Arc::new(Candle::new(base.clone())),
             base,
             diva: CyberDiva::load(steps == 1)?,
             steps,
@@ -180,7 +180,7 @@ impl Stage {
     pub async fn minted(&self) -> anyhow::Result<Minted> {
         let submission = self.accepted().await?;
         let exex = self.exex();
-        let training = exex.open(submission, self.backend.clone()).await?.with_config(self.training());
+        let training = exex.open(submission, self.model.clone()).await?.with_config(self.training());
         let trained = training.run(|_| true)?;
         self.home.let_doubts_pass(submission)?;
         Ok(exex.mint(&trained, self.terms()).await?)
@@ -193,7 +193,7 @@ impl Stage {
     pub fn provider(&self, name: &str, minted: &Minted) -> anyhow::Result<Provider> {
         let folder = self.exex().adapter_folder(minted.record.submission);
         let max_tokens = if self.steps > 1 { 48 } else { 8 };
-        let provider = Provider::new(self.home.account(name), self.backend.clone(), self.home.path(name))
+        let provider = Provider::new(self.home.account(name), self.model.clone(), self.home.path(name))
             .with_adapter(minted.class, minted.version, &folder, minted.record.adapter_digest)?
             .with_sampler(Sampler { max_tokens, ..Sampler::default() });
         Ok(provider)

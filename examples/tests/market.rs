@@ -234,7 +234,7 @@ fn submit_lie(stage: &Stage, proved: &Proved, lie: impl FnOnce(&mut Submission))
 #[test]
 fn the_exex_refuses_what_does_not_open_or_is_not_what_was_proved() {
     let stage = Stage::new().unwrap();
-    let (exex, store, backend) = (stage.exex(), stage.home.store(), stage.backend.clone());
+    let (exex, store, model) = (stage.exex(), stage.home.store(), stage.model.clone());
     let put = |bytes: Vec<u8>| block_on(store.put(&bytes)).unwrap();
 
     // The key is sealed to somebody else: a valid proof, a ciphertext that nobody named can open.
@@ -243,7 +243,7 @@ fn the_exex_refuses_what_does_not_open_or_is_not_what_was_proved() {
     let contact = ExExContact { sealing_key: stranger.public(), ..exex.contact() };
     let garbage = block_on(first.submit(contact, &stage.contributors())).unwrap();
     block_on(stage.attest(garbage)).unwrap();
-    let refusal = block_on(exex.open(garbage, backend.clone())).unwrap_err();
+    let refusal = block_on(exex.open(garbage, model.clone())).unwrap_err();
     assert!(matches!(&refusal, ExExError::Refused(RefusalReason::Ciphertext(_))), "{refusal}");
 
     // The proof is of these records, the ciphertext holds others (the same words under other salts).
@@ -255,7 +255,7 @@ fn the_exex_refuses_what_does_not_open_or_is_not_what_was_proved() {
         submission.sealed_key = exex.contact().sealing_key.seal(&key, id.as_bytes()).unwrap();
     });
     block_on(stage.attest(swapped)).unwrap();
-    let error = block_on(exex.open(swapped, backend.clone())).unwrap_err();
+    let error = block_on(exex.open(swapped, model.clone())).unwrap_err();
     assert!(matches!(&error, ExExError::Refused(RefusalReason::Root { .. })), "{error}");
 
     // The reason goes on the ledger, signed.
@@ -271,7 +271,7 @@ fn the_exex_refuses_what_does_not_open_or_is_not_what_was_proved() {
     let third = stage.proved(3).unwrap();
     let honest = block_on(third.submit(exex.contact(), &stage.contributors())).unwrap();
     block_on(stage.attest(honest)).unwrap();
-    let training = block_on(exex.open(honest, backend)).unwrap().with_config(stage.training());
+    let training = block_on(exex.open(honest, model)).unwrap().with_config(stage.training());
     let trained = training.run(|_| true).unwrap();
     block_on(exex.refuse(honest, &reason)).unwrap();
     let minted = block_on(exex.mint(&trained, stage.terms()));

@@ -29,12 +29,12 @@ pub enum LoraError {
         /// The expectation.
         reason: String,
     },
-    /// A backend of another kind failed.
+    /// A trainer or generator of another kind failed.
     #[error("{backend}: {reason}")]
     Backend {
-        /// The backend.
+        /// Which one.
         backend: String,
-        /// The backend's message.
+        /// Its message.
         reason: String,
     },
     /// The caller cancelled; the training so far is in the checkpoint.

@@ -7,14 +7,15 @@
 //! | [`adapter`] | LoRA adapters, as PEFT writes them |
 //! | `kernels` | the parts of a layer, forward and backward, on the processor and elsewhere |
 //! | [`model`] | the forward pass, and the backward pass for adapters |
-//! | [`train`] | packing, loss, optimiser, checkpoints, repeating a record |
-//! | [`backend`] | training and answering as jobs, so that a node may bring its own |
+//! | [`train`] | packing, loss, optimiser, checkpoints, repeating a record; training as a job ([`Trainer`]) |
 //! | [`evaluate`] | perplexity of replies |
-//! | [`generate`] | sampling, one token at a time |
+//! | [`generate`] | sampling, one token at a time; answering as a job ([`Generator`]) |
+//! | [`candle`] | trainer and generator on a base model in memory |
 
+mod about;
 pub mod adapter;
-pub mod backend;
 pub mod base;
+pub mod candle;
 pub mod device;
 mod error;
 pub mod evaluate;
@@ -23,9 +24,12 @@ mod kernels;
 pub mod model;
 pub mod train;
 
+pub use about::About;
 pub use adapter::{Adapter, LoraConfig, Targets};
-pub use backend::Backend;
 pub use base::{BaseModel, WeightFormat};
+pub use candle::Candle;
 pub use device::Compute;
 pub use error::LoraError;
+pub use generate::Generator;
 pub use lazai_core::record::{TrainConfig, TrainingRecord};
+pub use train::Trainer;

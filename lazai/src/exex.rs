@@ -13,7 +13,7 @@ use lazai_core::record::{RecordClaim, TrainingRecord};
 use lazai_core::seal::UnsealingKey;
 use lazai_core::{ClassId, SignerError, SubmissionId, VersionNumber};
 use lazai_lora::LoraError;
-use lazai_lora::backend::Backend;
+use lazai_lora::Trainer;
 use lazai_lora::train::Checkpoints;
 use lazai_settle::ledger::LedgerError;
 use lazai_settle::market::{Event, Submission, SubmissionStatus, Transaction};
@@ -118,10 +118,10 @@ pub const SOFTWARE: &str = concat!("lazai ", env!("CARGO_PKG_VERSION"));
 /// ```no_run
 /// # use std::sync::Arc;
 /// # use lazai::exex::{ExEx, ExExError, MintTerms};
-/// # use lazai::lora::backend::Backend;
-/// # async fn turn(exex: ExEx, backend: Arc<dyn Backend>, terms: MintTerms) -> Result<(), ExExError> {
+/// # use lazai::lora::Trainer;
+/// # async fn turn(exex: ExEx, trainer: Arc<dyn Trainer>, terms: MintTerms) -> Result<(), ExExError> {
 /// for submission in exex.follow().await? {
-///     let training = exex.open(submission, backend.clone()).await?;
+///     let training = exex.open(submission, trainer.clone()).await?;
 ///     let trained = training.run(|progress| { println!("step {}", progress.step); true })?; // blocks: hours, maybe
 ///     let minted = exex.mint(&trained, terms.clone()).await?;
 ///     println!("class {}, version {}", minted.class, minted.version);
@@ -188,7 +188,7 @@ impl ExEx {
     ///
     /// # Errors
     /// [`ExExError::Refused`] with the reason to give to [`ExEx::refuse`].
-    pub async fn open(&self, id: SubmissionId, backend: Arc<dyn Backend>) -> Result<Training, ExExError> {
+    pub async fn open(&self, id: SubmissionId, trainer: Arc<dyn Trainer>) -> Result<Training, ExExError> {
         let submission = self.submission(id)?;
         let ciphertext = self.store.get(submission.ciphertext, MAX_CIPHERTEXT_BYTES).await?;
         let key = self.key.open(&submission.sealed_key, id.as_bytes()).map_err(RefusalReason::from)?;
@@ -196,8 +196,8 @@ impl ExEx {
         let dataset = Dataset::from_bytes(&plaintext).map_err(RefusalReason::from)?;
         let statement = self.store.get(submission.statement, MAX_STATEMENT_BYTES).await?;
         let statement = Statement::from_bytes(&statement).map_err(RefusalReason::from)?;
-        check(&dataset, &submission, &statement, backend.about().tokenizer_digest)?;
-        Ok(Training::new(self.clone(), id, dataset, backend))
+        check(&dataset, &submission, &statement, trainer.about().tokenizer_digest)?;
+        Ok(Training::new(self.clone(), id, dataset, trainer))
     }
 
     fn submission(&self, id: SubmissionId) -> Result<Submission, ExExError> {

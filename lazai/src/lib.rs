@@ -26,6 +26,8 @@
 pub mod account;
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod consumer;
 pub mod conversation;
 pub mod creator;

@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex};
 
 use lazai_core::{Address, ClassId, Digest, SessionId, VersionNumber};
 use lazai_lora::LoraError;
-use lazai_lora::backend::Backend;
 use lazai_lora::generate::Sampler;
+use lazai_lora::{About, Generator};
 use lazai_settle::market::MarketError;
 
 use crate::account::Account;
@@ -30,7 +30,7 @@ pub use terms::OfferTerms;
 /// A node that serves characters on one base model.
 pub struct Provider {
     account: Account,
-    backend: Arc<dyn Backend>,
+    generator: Arc<dyn Generator>,
     /// Digests of adapters, which every receipt names.
     adapters: BTreeMap<(ClassId, VersionNumber), Digest>,
     moderator: Box<dyn Moderator>,
@@ -49,10 +49,10 @@ pub struct Provider {
 impl Provider {
     /// A node that keeps its session book in a folder, with the secret that makes its replies repeatable: 32 random bytes,
     /// created before its first reply. Book and secret together reveal the last reply of every session.
-    pub fn new(account: Account, backend: Arc<dyn Backend>, folder: impl Into<PathBuf>) -> Self {
+    pub fn new(account: Account, generator: Arc<dyn Generator>, folder: impl Into<PathBuf>) -> Self {
         Self {
             account,
-            backend,
+            generator,
             adapters: BTreeMap::new(),
             moderator: Box::new(NoModeration),
             sampler: Sampler::default(),
@@ -75,7 +75,7 @@ impl Provider {
         folder: &Path,
         expected: Digest,
     ) -> Result<Self, LoraError> {
-        let found = self.backend.load_adapter(folder)?;
+        let found = self.generator.load_adapter(folder)?;
         if found != expected {
             return Err(LoraError::AdapterDigest { expected, found });
         }
@@ -109,10 +109,10 @@ impl Provider {
         self.ledger().market().series_of(self.address())
     }
 
-    /// The backend's own description.
+    /// The generator's own description.
     #[must_use]
-    pub fn about(&self) -> &lazai_lora::backend::About {
-        self.backend.about()
+    pub fn about(&self) -> &About {
+        self.generator.about()
     }
 
     /// The ledger that its sessions are on.
@@ -159,7 +159,7 @@ impl Provider {
             on_text(&reply.text);
             return Ok(reply);
         }
-        let (receipt, reply) = self.serve(request, &|| wanted() || is_waited_for(&claim), on_text)?;
+        let (receipt, reply) = self.serve(request, &|| wanted() || is_waited_for(&claim), on_text).await?;
         let signature = self.account.sign(&receipt).await?;
         let owed = receipt.cumulative;
         let receipt = SignedReceipt { receipt, signature };
@@ -224,9 +224,9 @@ impl std::fmt::Debug for Provider {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "Provider {{ account: {:?}, backend: {:?}, adapters: {}, claims: {} }}",
+            "Provider {{ account: {:?}, generator: {:?}, adapters: {}, claims: {} }}",
             self.account,
-            self.backend,
+            self.generator,
             self.adapters.len(),
             lock(&self.claims).len()
         )

@@ -9,8 +9,8 @@ import urllib.request
 
 import lazai
 
-# The second account of every test node: everybody knows its key.
-KEY = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"
+# The first account of every test node: everybody knows its key.
+KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 PAGE = os.environ["LAZAI_PAGE_URL"]
 
 

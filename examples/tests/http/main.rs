@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod app;
-mod backends;
 mod command_line;
 mod ending;
+mod generators;
 mod proxy;
 mod serving;
 

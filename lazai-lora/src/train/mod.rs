@@ -2,6 +2,7 @@
 
 mod adamw;
 mod checkpoint;
+mod job;
 mod pack;
 mod plot;
 mod replay;
@@ -18,6 +19,7 @@ use crate::base::BaseModel;
 use crate::error::{LoraError, Result};
 use crate::evaluate::Example;
 pub use checkpoint::Checkpoints;
+pub use job::{ReplayJob, TrainJob, TrainedFiles, Trainer};
 pub use pack::{PlannedStep, plan};
 pub use plot::loss_plot;
 pub use replay::{Agreement, Replay, TOLERANCE_PPM, replay};

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use lazai_core::SubmissionId;
 use lazai_core::pov::Dataset;
 use lazai_core::record::{LoraConfig, TrainConfig, TrainingRecord};
-use lazai_lora::backend::{About, Backend, ReplayJob, TrainJob, TrainedFiles};
 use lazai_lora::evaluate::Example;
 use lazai_lora::train::{Data, Progress, Replay, TOLERANCE_PPM};
+use lazai_lora::train::{ReplayJob, TrainJob, TrainedFiles};
+use lazai_lora::{About, Trainer};
 
 use super::{ExEx, ExExError, SOFTWARE};
 
@@ -20,7 +21,7 @@ pub struct Training {
     exex: ExEx,
     submission: SubmissionId,
     dataset: Dataset,
-    backend: Arc<dyn Backend>,
+    trainer: Arc<dyn Trainer>,
     lora: LoraConfig,
     config: TrainConfig,
 }
@@ -42,9 +43,9 @@ pub struct Trained {
 }
 
 impl Training {
-    pub(super) fn new(exex: ExEx, submission: SubmissionId, dataset: Dataset, backend: Arc<dyn Backend>) -> Self {
+    pub(super) fn new(exex: ExEx, submission: SubmissionId, dataset: Dataset, trainer: Arc<dyn Trainer>) -> Self {
         let (lora, config) = (LoraConfig::default(), TrainConfig::default());
-        Self { exex, submission, dataset, backend, lora, config }
+        Self { exex, submission, dataset, trainer, lora, config }
     }
 
     /// Sets another shape of the adapter.
@@ -92,7 +93,7 @@ impl Training {
             adapter_folder: &exex.adapter_folder(submission),
         };
         let (mut looked, mut taken_back) = (Instant::now(), exex.is_taken_back(submission));
-        let files = self.backend.train(&job, &mut |progress| {
+        let files = self.trainer.train(&job, &mut |progress| {
             if looked.elapsed() >= LOOK_EVERY {
                 looked = Instant::now();
                 // A ledger that cannot be reached is no reason to stop.
@@ -106,12 +107,12 @@ impl Training {
         if taken_back {
             return Err(ExExError::TakenBack { submission });
         }
-        let (about, lora, config) = (self.backend.about().clone(), self.lora.clone(), self.config.clone());
+        let (about, lora, config) = (self.trainer.about().clone(), self.lora.clone(), self.config.clone());
         Ok(Trained { submission, about, lora, config, files: files? })
     }
 
     /// Repeats steps of a recorded run on the dataset, from the checkpoints kept here or else from the start, and compares:
-    /// bit for bit if the backend is on the same kind of machine. It computes on the caller's thread.
+    /// bit for bit if the trainer is on the same kind of machine. It computes on the caller's thread.
     ///
     /// # Errors
     /// [`ExExError::Lora`]: [`LoraError::ReplayDiffers`](lazai_lora::LoraError::ReplayDiffers) names the step at which the
@@ -127,7 +128,7 @@ impl Training {
             steps,
             tolerance_ppm: TOLERANCE_PPM,
         };
-        Ok(self.backend.replay(&job)?)
+        Ok(self.trainer.replay(&job)?)
     }
 
     fn data<'a>(&self, examples: &'a [Example]) -> Data<'a> {
@@ -143,6 +144,6 @@ pub fn examples(dataset: &Dataset) -> Vec<Example> {
 
 impl std::fmt::Debug for Training {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Training {{ submission: {}, backend: {:?} }}", self.submission, self.backend)
+        write!(f, "Training {{ submission: {}, trainer: {:?} }}", self.submission, self.trainer)
     }
 }

@@ -11,15 +11,15 @@
 //! | [`Front`] | a node's server: `/v1/models`, `/v1/chat/completions`, vouchers |
 //! | [`HttpNode`] | a node as its consumers see it: a [`Node`](crate::node::Node) behind a URL |
 //! | [`Loopback`] | a local endpoint for unmodified clients: it pays out of a budget and checks every receipt |
-//! | [`OpenAiBackend`] | a [`Backend`](lazai_lora::backend::Backend) that lets vLLM or llama.cpp's server answer |
+//! | [`OpenAiGenerator`] | a [`Generator`](lazai_lora::Generator) that lets vLLM or llama.cpp's server answer |
 //!
 //! The messages themselves are in [`wire`](crate::wire).
 
-#[cfg(feature = "node")]
-mod backend;
 mod client;
 #[cfg(feature = "node")]
 mod front;
+#[cfg(feature = "node")]
+mod generator;
 #[cfg(feature = "node")]
 mod loopback;
 #[cfg(feature = "node")]
@@ -27,11 +27,11 @@ mod reply;
 #[cfg(feature = "node")]
 mod serving;
 
-#[cfg(feature = "node")]
-pub use backend::{OpenAiBackend, OpenAiError, Server};
 pub use client::HttpNode;
 #[cfg(feature = "node")]
 pub use front::Front;
+#[cfg(feature = "node")]
+pub use generator::{OpenAiError, OpenAiGenerator, Server};
 #[cfg(feature = "node")]
 pub use loopback::{Budget, Loopback, LoopbackError};
 #[cfg(feature = "node")]

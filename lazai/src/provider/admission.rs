@@ -95,7 +95,7 @@ impl Provider {
         if let Some(reason) = self.moderator.before(&request.messages) {
             return Err(NodeError::Moderated { reason });
         }
-        let tokens = self.backend.prompt_tokens(&request.messages);
+        let tokens = self.generator.prompt_tokens(&request.messages);
         let tokens = tokens.map_err(|e| NodeError::Generation { reason: e.to_string() })?;
         let ceiling = session.offer.prompt_ceiling;
         if tokens > ceiling.into() { Err(NodeError::PromptTooLong { tokens, ceiling }) } else { Ok(tokens) }

@@ -3,8 +3,7 @@
 use lazai_core::Digest;
 use lazai_core::digest::DomainHasher;
 use lazai_lora::LoraError;
-use lazai_lora::backend::GenerateJob;
-use lazai_lora::generate::{Reply, Sampler};
+use lazai_lora::generate::{GenerateJob, Reply, Sampler};
 use lazai_settle::session::{Receipt, Session};
 
 use super::Provider;
@@ -14,10 +13,10 @@ use crate::store::write_privately;
 
 impl Provider {
     /// Makes a requested reply; its turn is on disk before. The caller holds the session's claim.
-    pub(super) fn serve(
+    pub(super) async fn serve(
         &self,
         request: &ChatRequest,
-        wanted: &dyn Fn() -> bool,
+        wanted: &(dyn Fn() -> bool + Sync),
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<(Receipt, Reply), NodeError> {
         let session = self.session(request.session)?;
@@ -37,10 +36,12 @@ impl Provider {
         let begun = Begun { turn: request.turn, request: request.digest(), left };
         begin(Some(begun))?;
         let mut heard = false;
-        let generated = self.generate(&session, &page, request, &|| left || wanted(), &mut |text| {
+        let wanted = || left || wanted();
+        let mut hear = |text: &str| {
             heard = true;
             on_text(text);
-        });
+        };
+        let generated = self.generate(&session, &page, request, &wanted, &mut hear).await;
         match &generated {
             Err(NodeError::Left) => begin(Some(Begun { left: true, ..begun }))?,
             // Nothing of it left: other words may be said instead.
@@ -64,12 +65,12 @@ impl Provider {
         })
     }
 
-    fn generate(
+    async fn generate(
         &self,
         session: &Session,
         page: &Page,
         request: &ChatRequest,
-        wanted: &dyn Fn() -> bool,
+        wanted: &(dyn Fn() -> bool + Sync),
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<(Receipt, Reply), NodeError> {
         let (class, version) = (session.offer.class, session.offer.version);
@@ -83,20 +84,18 @@ impl Provider {
             temperature_milli: wanted_so.temperature_milli.unwrap_or(self.sampler.temperature_milli),
             top_p_milli: wanted_so.top_p_milli.unwrap_or(self.sampler.top_p_milli),
         };
-        let job = GenerateJob { adapter: Some(adapter_digest), messages: &request.messages, sampler, seed };
+        let job = GenerateJob { adapter: Some(adapter_digest), messages: request.messages.clone(), sampler, seed };
         let live = self.moderator.is_live();
-        let mut go_on = true;
-        let reply = self.backend.generate(&job, &mut |text| {
+        let mut generation = self.generator.generate(job);
+        while let Some(text) = generation.next().await {
             if live {
-                on_text(text);
+                on_text(&text);
             }
-            go_on = wanted();
-            go_on
-        });
-        let reply = reply.map_err(failed)?;
-        if !go_on {
-            return Err(NodeError::Left);
+            if !wanted() {
+                return Err(NodeError::Left);
+            }
         }
+        let reply = generation.reply().await.map_err(failed)?;
         if let Some(reason) = self.moderator.after(&reply.text) {
             return Err(NodeError::Moderated { reason });
         }
@@ -112,11 +111,11 @@ impl Provider {
             reply_digest: reply_digest(request.salt, &reply.tokens, &reply.text),
             prompt_tokens: reply.prompt_tokens,
             completion_tokens,
-            tokenizer_digest: self.backend.about().tokenizer_digest,
+            tokenizer_digest: self.generator.about().tokenizer_digest,
             temperature_milli: sampler.temperature_milli,
             top_p_milli: sampler.top_p_milli,
             seed,
-            base_digest: self.backend.about().base_digest,
+            base_digest: self.generator.about().base_digest,
             adapter_digest,
             cumulative: page.owed.checked_add(price)?,
         };

@@ -65,8 +65,10 @@ fn a_reply_that_nobody_waits_for_is_not_made_to_its_end_and_stays_begun() {
     let stage = Stage::new(0, 0);
     let (request, other) = (stage.ask("begun"), stage.ask("other"));
     let left = |request| pollster::block_on(stage.provider.chat_while(request, &|| false, &mut |_| {}));
+    stage.echo.lingers.store(true, Ordering::SeqCst);
     assert!(matches!(left(&request), Err(NodeError::Left)));
-    assert_eq!(stage.echo.left.load(Ordering::SeqCst), 1);
+    stage.echo.wait_until_left(1);
+    stage.echo.lingers.store(false, Ordering::SeqCst);
     // What was heard is not followed by something else, for nothing.
     let refused = stage.chat(&other);
     assert!(matches!(refused, Err(NodeError::NotServed { reason, .. }) if reason.contains("begun")), "{refused:?}");
@@ -85,6 +87,7 @@ fn a_client_that_hangs_up_does_not_keep_the_node_busy() {
     let request = stage.ask("hi");
     let (name, header, body) = lazai::wire::talk::chat(&request);
     let (provider, echo) = (Arc::new(stage.provider), stage.echo);
+    echo.lingers.store(true, Ordering::SeqCst);
     let serving = Front::new(provider.clone(), vec![]).spawn("127.0.0.1:0").unwrap();
     let mut line = TcpStream::connect(serving.address()).unwrap();
     let head = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n{name}: {header}");
@@ -93,11 +96,8 @@ fn a_client_that_hangs_up_does_not_keep_the_node_busy() {
         std::thread::sleep(Duration::from_millis(5));
     }
     drop(line);
-    let until = std::time::Instant::now() + Duration::from_secs(10);
-    while echo.left.load(Ordering::SeqCst) == 0 {
-        assert!(std::time::Instant::now() < until, "the reply is made for nobody");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    echo.wait_until_left(1);
+    echo.lingers.store(false, Ordering::SeqCst);
     // The line broke, says an honest consumer, and asks again.
     let reply = pollster::block_on(provider.chat(&request, &mut |_| {})).unwrap();
     assert_eq!(reply.text, "answer to hi");
@@ -312,4 +312,24 @@ fn a_session_is_released_to_its_consumer_alone_and_not_served_after() {
         .act(CONSUMER, Transaction::CloseTogether { session: fresh.session, release: release.signature })
         .unwrap();
     assert!(stage.world.market.session(fresh.session).unwrap().closed);
+}
+
+/// Whoever waits for a reply on a single thread does not keep the thread from others.
+#[test]
+fn a_reply_in_the_making_blocks_nobody() {
+    let stage = Stage::new(300, 0);
+    let request = stage.ask("Who are you?");
+    let mut others_turns = 0_u64;
+    let mut hear = |_: &str| {};
+    let reply = futures_lite::future::block_on(futures_lite::future::or(
+        async { stage.provider.chat(&request, &mut hear).await.map(Some) },
+        async {
+            loop {
+                others_turns += 1;
+                futures_lite::future::yield_now().await;
+            }
+        },
+    ));
+    assert!(reply.unwrap().is_some());
+    assert!(others_turns > 100, "{others_turns} turns of others in 300 ms");
 }

@@ -1,17 +1,14 @@
 //! A node with a stand-in for its model, and a session that is open at it.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lazai::Account;
 use lazai::conversation::Conversation;
-use lazai::lora::LoraError;
-use lazai::lora::backend::{About, Backend, GenerateJob, TrainJob, TrainedFiles};
-use lazai::lora::evaluate::Example;
-use lazai::lora::generate::{Reply, Sampler};
-use lazai::lora::train::Progress;
+use lazai::lora::generate::{GenerateJob, Generation, Reply, Sampler};
+use lazai::lora::{About, Generator, LoraError};
 use lazai::node::{ChatReply, ChatRequest, Node, NodeError, ReplySettings, SignedOffer};
 use lazai::provider::Provider;
 use lazai_core::dialogue::{Message, Role};
@@ -80,40 +77,60 @@ impl Ledger for Still {
 pub struct Echo {
     about: About,
     takes: Duration,
-    pub generated: AtomicUsize,
+    pub generated: Arc<AtomicUsize>,
     /// How many replies nobody waited for.
-    pub left: AtomicUsize,
-    pub seeds: Mutex<Vec<u64>>,
+    pub left: Arc<AtomicUsize>,
+    pub seeds: Arc<Mutex<Vec<u64>>>,
+    /// Whether a reply goes on for a while after its words, as those of real models do, unless everybody leaves.
+    pub lingers: AtomicBool,
 }
 
-impl Backend for Echo {
+/// How long it goes on.
+const LINGERS: Duration = Duration::from_secs(5);
+
+impl Echo {
+    /// Waits until so many replies were left.
+    pub fn wait_until_left(&self, replies: usize) {
+        let until = Instant::now() + Duration::from_secs(10);
+        while self.left.load(Ordering::SeqCst) < replies {
+            assert!(Instant::now() < until, "the reply is made for nobody");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(self.left.load(Ordering::SeqCst), replies);
+    }
+}
+
+impl Generator for Echo {
     fn about(&self) -> &About {
         &self.about
-    }
-    fn train(&self, _: &TrainJob<'_>, _: &mut dyn FnMut(Progress) -> bool) -> Result<TrainedFiles, LoraError> {
-        unreachable!("nothing is trained")
     }
     fn load_adapter(&self, _: &Path) -> Result<Digest, LoraError> {
         Ok(sha256(b"adapter"))
     }
-    fn mean_loss(&self, _: Option<Digest>, _: &[Example]) -> Result<f64, LoraError> {
-        unreachable!("nothing is measured")
-    }
     fn prompt_tokens(&self, _: &[Message]) -> Result<u64, LoraError> {
         Ok(5)
     }
-    fn generate(&self, job: &GenerateJob<'_>, on_text: &mut dyn FnMut(&str) -> bool) -> Result<Reply, LoraError> {
+    fn generate(&self, job: GenerateJob) -> Generation {
         self.generated.fetch_add(1, Ordering::SeqCst);
-        std::thread::sleep(self.takes);
-        let text = format!("answer to {}", job.messages.last().unwrap().content);
-        self.seeds.lock().unwrap().push(job.seed);
-        if !on_text(&text) {
-            self.left.fetch_add(1, Ordering::SeqCst);
-        }
-        if text.ends_with("breaks off") {
-            return Err(LoraError::NothingToLearn);
-        }
-        Ok(Reply { text, tokens: vec![1; 10], prompt_tokens: 5 })
+        let (takes, left, seeds) = (self.takes, self.left.clone(), self.seeds.clone());
+        let lingers = self.lingers.load(Ordering::SeqCst);
+        Generation::on_thread(move |on_text| {
+            std::thread::sleep(takes);
+            let text = format!("answer to {}", job.messages.last().unwrap().content);
+            seeds.lock().unwrap().push(job.seed);
+            let (mut is_wanted, until) = (on_text(&text), Instant::now() + LINGERS);
+            while lingers && is_wanted && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(5));
+                is_wanted = on_text("");
+            }
+            if !is_wanted {
+                left.fetch_add(1, Ordering::SeqCst);
+            }
+            if text.ends_with("breaks off") {
+                return Err(LoraError::NothingToLearn);
+            }
+            Ok(Reply { text, tokens: vec![1; 10], prompt_tokens: 5 })
+        })
     }
 }
 
@@ -153,9 +170,10 @@ impl Stage {
         let echo = Arc::new(Echo {
             about: About::new("base".into(), sha256(b"base"), sha256(b"tok"), "cpu".into()),
             takes: Duration::from_millis(reply_ms),
-            generated: AtomicUsize::new(0),
-            left: AtomicUsize::new(0),
-            seeds: Mutex::default(),
+            generated: Arc::default(),
+            left: Arc::default(),
+            seeds: Arc::default(),
+            lingers: AtomicBool::new(false),
         });
         let key = SlowSigner(signer(NODE), Duration::from_millis(signature_ms));
         let provider = Provider::new(Account::new(ledger.clone(), Arc::new(key)), echo.clone(), folder.path())

@@ -6,16 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
+use futures_lite::stream;
 use lazai::Account;
 use lazai::core::dialogue::Message;
 use lazai::core::digest::{DomainHasher, canonical_json, sha256};
 use lazai::core::sign::{SignFuture, SigningRequest, signing_digest};
 use lazai::core::{Address, Amount, ClassId, Digest, LocalSigner, Signer, VersionNumber};
-use lazai::lora::LoraError;
-use lazai::lora::backend::{About, Backend, GenerateJob, TrainJob, TrainedFiles};
-use lazai::lora::evaluate::Example;
-use lazai::lora::generate::{Reply, Sampler};
-use lazai::lora::train::Progress;
+use lazai::lora::generate::{Event, GenerateJob, Generation, Reply, Sampler};
+use lazai::lora::{About, Generator, LoraError};
 use lazai::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, SignedVoucher};
 use lazai::provider::Provider;
 use lazai::settle::ledger::EvmLedger;
@@ -62,38 +60,39 @@ struct StandIn {
     slow: Arc<AtomicBool>,
 }
 
-impl Backend for StandIn {
+impl Generator for StandIn {
     fn about(&self) -> &About {
         &self.about
     }
-    fn train(&self, _: &TrainJob<'_>, _: &mut dyn FnMut(Progress) -> bool) -> Result<TrainedFiles, LoraError> {
-        unreachable!("nothing is trained")
-    }
     fn load_adapter(&self, _: &Path) -> Result<Digest, LoraError> {
         Ok(sha256(b"adapter"))
-    }
-    fn mean_loss(&self, _: Option<Digest>, _: &[Example]) -> Result<f64, LoraError> {
-        unreachable!("nothing is measured")
     }
     fn prompt_tokens(&self, messages: &[Message]) -> Result<u64, LoraError> {
         self.life.step();
         Ok(10 + messages.len() as u64)
     }
-    fn generate(&self, job: &GenerateJob<'_>, on_text: &mut dyn FnMut(&str) -> bool) -> Result<Reply, LoraError> {
+    fn generate(&self, job: GenerateJob) -> Generation {
         self.life.step();
         if self.slow.load(Ordering::SeqCst) {
             std::thread::sleep(Duration::from_micros(500));
         }
-        let asked = canonical_json(job.messages).expect("messages hold strings only");
+        let asked = canonical_json(&job.messages).expect("messages hold strings only");
         let words = DomainHasher::new("said").part(&asked).part(&job.seed.to_le_bytes()).finish();
-        let (first, rest) = ("so it is, ", words.to_string());
-        if on_text(first) {
-            // Something was heard: the worst moment to die.
-            self.life.step();
-            on_text(&rest);
-        }
+        let (first, rest) = ("so it is, ".to_owned(), words.to_string());
         let tokens = words.as_bytes().iter().take(REPLY_TOKENS as usize).map(|byte| u32::from(*byte)).collect();
-        Ok(Reply { text: format!("{first}{rest}"), tokens, prompt_tokens: 10 + job.messages.len() as u64 })
+        let text = format!("{first}{rest}");
+        let reply = Reply { text, tokens, prompt_tokens: 10 + job.messages.len() as u64 };
+        let life = self.life.clone();
+        let mut events = [Event::Text(first), Event::Text(rest), Event::Done(Ok(reply))].into_iter().enumerate();
+        // On the thread of whoever listens, which is the process that dies.
+        Generation::new(stream::iter(std::iter::from_fn(move || {
+            let (place, event) = events.next()?;
+            if place == 1 {
+                // Something was heard: the worst moment to die.
+                life.step();
+            }
+            Some(event)
+        })))
     }
 }
 
@@ -124,10 +123,10 @@ impl Served {
     pub fn open(name: &'static str, ledger: EvmLedger, life: Life, folder: &Path) -> Self {
         let about = About::new("base".into(), sha256(b"base"), sha256(b"tokenizer"), "cpu".into());
         let slow = Arc::new(AtomicBool::new(false));
-        let backend = Arc::new(StandIn { about, life: life.clone(), slow: slow.clone() });
+        let model = Arc::new(StandIn { about, life: life.clone(), slow: slow.clone() });
         let account = Account::new(Arc::new(ledger), Arc::new(Mortal(signer(name), life.clone())));
         let mut provider =
-            Provider::new(account, backend, folder).with_sampler(Sampler { max_tokens: 10, ..Sampler::default() });
+            Provider::new(account, model, folder).with_sampler(Sampler { max_tokens: 10, ..Sampler::default() });
         for (class, version) in (1..=MOST).flat_map(|class| (1..=MOST).map(move |version| (class, version))) {
             let version = VersionNumber(version as u32);
             provider = provider.with_adapter(ClassId(class), version, folder, sha256(b"adapter")).unwrap();

@@ -2,15 +2,13 @@
 //! them can count them again.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use lazai::consumer::TokenCounter;
-use lazai::lora::LoraError;
-use lazai::lora::backend::{About, Backend, GenerateJob, TrainJob, TrainedFiles};
-use lazai::lora::evaluate::Example;
-use lazai::lora::generate::Reply;
-use lazai::lora::train::Progress;
+use lazai::lora::generate::{GenerateJob, Generation, Reply};
+use lazai::lora::{About, Generator, LoraError};
 use lazai_core::Digest;
 use lazai_core::dialogue::Message;
 use lazai_core::digest::sha256;
@@ -37,15 +35,15 @@ const SLOW_PACE_US: u64 = 80_000;
 pub struct StandIn {
     about: About,
     /// Replies that were begun.
-    pub begun: AtomicU64,
+    pub begun: Arc<AtomicU64>,
     /// Replies that nobody waited for.
-    pub left: AtomicU64,
+    pub left: Arc<AtomicU64>,
 }
 
 impl StandIn {
     pub fn new() -> Self {
         let about = About::new("stand-in".into(), sha256(b"base"), tokenizer(), "cpu".into());
-        Self { about, begun: AtomicU64::new(0), left: AtomicU64::new(0) }
+        Self { about, begun: Arc::default(), left: Arc::default() }
     }
 }
 
@@ -85,23 +83,17 @@ fn word(token: u32) -> String {
     if token < LONG { format!("w{token} ") } else { format!("w{token}{} ", "x".repeat(LONG_BYTES)) }
 }
 
-impl Backend for StandIn {
+impl Generator for StandIn {
     fn about(&self) -> &About {
         &self.about
-    }
-    fn train(&self, _: &TrainJob<'_>, _: &mut dyn FnMut(Progress) -> bool) -> Result<TrainedFiles, LoraError> {
-        unreachable!("nothing is trained")
     }
     fn load_adapter(&self, _: &Path) -> Result<Digest, LoraError> {
         Ok(sha256(b"adapter"))
     }
-    fn mean_loss(&self, _: Option<Digest>, _: &[Example]) -> Result<f64, LoraError> {
-        unreachable!("nothing is measured")
-    }
     fn prompt_tokens(&self, messages: &[Message]) -> Result<u64, LoraError> {
         Ok(count(messages))
     }
-    fn generate(&self, job: &GenerateJob<'_>, on_text: &mut dyn FnMut(&str) -> bool) -> Result<Reply, LoraError> {
+    fn generate(&self, job: GenerateJob) -> Generation {
         self.begun.fetch_add(1, Ordering::SeqCst);
         let words = job.messages.iter().map(|m| m.content.as_str()).collect::<Vec<_>>().join("\n");
         let long = if job.messages.last().is_some_and(|m| m.content.starts_with(AT_LENGTH)) { LONG } else { 0 };
@@ -110,18 +102,21 @@ impl Backend for StandIn {
         let mut dice = Dice::of(job.seed, &words);
         let most = job.sampler.max_tokens.min(MAX_TOKENS).into();
         let wanted = if long > 0 { most } else { 1 + dice.below(most) };
-        let mut reply = Reply { text: String::new(), tokens: Vec::new(), prompt_tokens: count(job.messages) };
-        for _ in 0..wanted {
-            std::thread::sleep(Duration::from_micros(dice.below(pace_us)));
-            let token = long + u32::try_from(dice.below(LONG.into())).unwrap_or_default();
-            let text = word(token);
-            reply.tokens.push(token);
-            reply.text.push_str(&text);
-            if !on_text(&text) {
-                self.left.fetch_add(1, Ordering::SeqCst);
-                break;
+        let left = self.left.clone();
+        Generation::on_thread(move |on_text| {
+            let mut reply = Reply { text: String::new(), tokens: Vec::new(), prompt_tokens: count(&job.messages) };
+            for _ in 0..wanted {
+                std::thread::sleep(Duration::from_micros(dice.below(pace_us)));
+                let token = long + u32::try_from(dice.below(LONG.into())).unwrap_or_default();
+                let text = word(token);
+                reply.tokens.push(token);
+                reply.text.push_str(&text);
+                if !on_text(&text) {
+                    left.fetch_add(1, Ordering::SeqCst);
+                    break;
+                }
             }
-        }
-        Ok(reply)
+            Ok(reply)
+        })
     }
 }

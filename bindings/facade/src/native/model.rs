@@ -6,10 +6,11 @@ use std::sync::Arc;
 use lazai::core::pov::Dataset;
 use lazai::core::record::{LoraConfig, TrainConfig};
 use lazai::exex::examples;
-use lazai::lora::backend::{Backend, Candle, GenerateJob, TrainJob, TrainedFiles};
-use lazai::lora::generate::Sampler;
+use lazai::lora::generate::{Sampler, generate};
 use lazai::lora::train::{Checkpoints, Data};
+use lazai::lora::train::{TrainJob, TrainedFiles};
 use lazai::lora::{Adapter, Compute, LoraError, WeightFormat};
+use lazai::lora::{Candle, Trainer};
 
 use super::data::read_file;
 use super::{Progress, ProgressListener};
@@ -186,16 +187,16 @@ impl BaseModel {
         listener: Option<Arc<dyn ReplyListener>>,
     ) -> Result<String, LazaiError> {
         let messages = messages.into_iter().map(Message::parse).collect::<Result<Vec<_>, _>>()?;
-        let adapter = adapter.map(|folder| self.0.load_adapter(Path::new(&folder))).transpose()?;
+        let adapter = adapter.map(|folder| Adapter::load(Path::new(&folder), self.0.base())).transpose()?;
         let usual = Sampler::default();
         let sampler = Sampler {
             max_tokens: settings.max_tokens.unwrap_or(usual.max_tokens),
             temperature_milli: settings.temperature_milli.unwrap_or(usual.temperature_milli),
             top_p_milli: settings.top_p_milli.unwrap_or(usual.top_p_milli),
         };
-        let job = GenerateJob { adapter, messages: &messages, sampler, seed: settings.seed.unwrap_or_default() };
-        let mut on_text = |piece: &str| listener.as_ref().is_none_or(|listener| listener.on_text(piece.to_owned()));
-        Ok(self.0.generate(&job, &mut on_text)?.text)
+        let seed = settings.seed.unwrap_or_default();
+        let on_text = |piece: &str| listener.as_ref().is_none_or(|listener| listener.on_text(piece.to_owned()));
+        Ok(generate(self.0.base(), adapter.as_ref(), &messages, sampler, seed, on_text)?.text)
     }
 
     /// Describes an adapter in a folder of PEFT's files; it must be for this model.

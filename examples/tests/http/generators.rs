@@ -1,4 +1,4 @@
-//! Servers of others as backends.
+//! Servers of others as generators.
 
 use super::*;
 
@@ -31,52 +31,55 @@ fn foreign(loaded: Arc<Mutex<Vec<Value>>>) -> axum::Router {
 }
 
 #[test]
-fn servers_of_others_answer_as_backends() {
+fn servers_of_others_answer_as_generators() {
     use lazai::core::Digest;
     use lazai::core::dialogue::{Message, Role};
-    use lazai::http::{OpenAiBackend, OpenAiError, Server};
-    use lazai::lora::LoraError;
-    use lazai::lora::backend::{Backend, GenerateJob};
-    use lazai::lora::generate::Sampler;
+    use lazai::http::{OpenAiError, OpenAiGenerator, Server};
+    use lazai::lora::generate::{GenerateJob, Reply, Sampler};
+    use lazai::lora::{Generator, LoraError};
     use lazai::models::ModelCounter;
 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let loaded = Arc::default();
     let url = runtime.block_on(listen(foreign(Arc::clone(&loaded))));
     let counter = Arc::new(ModelCounter::from_gguf(&lazai_examples::stage::base_path().unwrap()).unwrap());
-    let connect =
-        |model: &str, server| OpenAiBackend::connect(&url, model, server, Digest::from_bytes([1; 32]), counter.clone());
+    let connect = |model: &str, server| {
+        OpenAiGenerator::connect(&url, model, server, Digest::from_bytes([1; 32]), counter.clone())
+    };
     assert!(matches!(connect("llama", Server::Vllm), Err(OpenAiError::UnknownModel { .. })));
 
     let folder = tempfile::tempdir().unwrap();
     let adapter = folder.path().join("diva");
     std::fs::create_dir(&adapter).unwrap();
     std::fs::write(adapter.join("adapter_model.safetensors"), b"weights").unwrap();
-    let messages = [Message::new(Role::User, "hi")];
-    let sampler = Sampler::default();
-    let job = |adapter| GenerateJob { adapter, messages: &messages, sampler, seed: u64::MAX };
+    let job = |adapter, asked: &str| {
+        let messages = vec![Message::new(Role::User, asked)];
+        GenerateJob { adapter, messages, sampler: Sampler::default(), seed: u64::MAX }
+    };
+    let reply = |generator: &OpenAiGenerator, adapter, asked: &str| -> Result<(String, Reply), LoraError> {
+        runtime.block_on(async {
+            let (mut generation, mut heard) = (generator.generate(job(adapter, asked)), String::new());
+            while let Some(piece) = generation.next().await {
+                heard += &piece;
+            }
+            Ok((heard, generation.reply().await?))
+        })
+    };
     for (server, with_adapter, without) in [
         (Server::Vllm, "lazai-9a129038d9a00aed null", "smol null"),
         (Server::LlamaCpp, "smol [{\"id\":3,\"scale\":1.0}]", "smol []"),
     ] {
-        let backend = connect("smol", server).unwrap();
-        let digest = backend.load_adapter(&adapter).unwrap();
-        assert_eq!(digest, backend.load_adapter(&adapter).unwrap(), "a node that starts again finds it loaded");
-        let mut heard = String::new();
-        let reply = backend.generate(&job(Some(digest)), &mut |text| {
-            heard.push_str(text);
-            true
-        });
-        let reply = reply.unwrap();
-        assert_eq!((reply.text.as_str(), heard.as_str()), (with_adapter, with_adapter));
-        assert_eq!(counter.tokenizer().decode(&reply.tokens).unwrap(), with_adapter);
-        assert_eq!(backend.generate(&job(None), &mut |_| true).unwrap().text, without);
-        let unknown = backend.generate(&job(Some(Digest::ZERO)), &mut |_| true);
+        let generator = connect("smol", server).unwrap();
+        let digest = generator.load_adapter(&adapter).unwrap();
+        assert_eq!(digest, generator.load_adapter(&adapter).unwrap(), "a node that starts again finds it loaded");
+        let (heard, whole) = reply(&generator, Some(digest), "hi").unwrap();
+        assert_eq!((whole.text.as_str(), heard.as_str()), (with_adapter, with_adapter));
+        assert_eq!(counter.tokenizer().decode(&whole.tokens).unwrap(), with_adapter);
+        assert_eq!(reply(&generator, None, "hi").unwrap().1.text, without);
+        let unknown = reply(&generator, Some(Digest::ZERO), "hi");
         assert!(matches!(unknown, Err(LoraError::UnknownAdapter { .. })));
-        let failing = [Message::new(Role::User, "fail")];
-        let failed = backend.generate(&GenerateJob { messages: &failing, ..job(None) }, &mut |_| true);
-        assert!(failed.unwrap_err().to_string().contains("out of memory"));
-        assert_eq!(backend.about().device, "remote");
+        assert!(reply(&generator, None, "fail").unwrap_err().to_string().contains("out of memory"));
+        assert_eq!(generator.about().device, "remote");
     }
     let asked: Vec<Value> = loaded.lock().unwrap().clone();
     assert!(asked[0]["lora_path"].as_str().unwrap().ends_with("diva"));

@@ -1,4 +1,4 @@
-//! A backend that delegates replies to another server: vLLM, llama.cpp's, or any server with an OpenAI-compatible API.
+//! A generator that delegates replies to another server: vLLM, llama.cpp's, or any server with an OpenAI-compatible API.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -6,12 +6,10 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use lazai_core::Digest;
+use lazai_core::dialogue::Message;
 use lazai_core::digest::sha256_reader;
-use lazai_lora::LoraError;
-use lazai_lora::backend::{About, Backend, GenerateJob, TrainJob, TrainedFiles};
-use lazai_lora::evaluate::Example;
-use lazai_lora::generate::Reply;
-use lazai_lora::train::Progress;
+use lazai_lora::generate::{GenerateJob, Generation, Reply};
+use lazai_lora::{About, Generator, LoraError};
 use serde_json::{Value, json};
 use thiserror::Error;
 
@@ -22,7 +20,7 @@ use crate::node::ReplySettings;
 use crate::wire::openai::Asked;
 use crate::wire::talk::ReplyReader;
 
-/// Why a server cannot be a backend.
+/// Why a server cannot answer for a node.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum OpenAiError {
@@ -58,19 +56,24 @@ pub enum Server {
     LlamaCpp,
 }
 
-/// A backend behind an OpenAI-compatible URL.
+/// A generator behind an OpenAI-compatible URL.
 ///
-/// It generates replies and does not train. The tokenizer is ours, from the base model's file, so that receipts can be
+/// The tokenizer is ours, from the base model's file, so that receipts can be
 /// recounted; it turns the server's words into tokens. Nothing here can check that the server runs this base and this
 /// adapter: receipts claim so in the name of the node that signs them, as always, and the device is `remote`.
-pub struct OpenAiBackend {
+pub struct OpenAiGenerator {
+    remote: Arc<Remote>,
+    about: About,
+    adapters: RwLock<HashMap<Digest, Chosen>>,
+}
+
+/// The server.
+struct Remote {
     url: String,
     model: String,
     server: Server,
     counter: Arc<ModelCounter>,
-    about: About,
     agent: ureq::Agent,
-    adapters: RwLock<HashMap<Digest, Chosen>>,
 }
 
 /// The adapter of a request.
@@ -80,7 +83,7 @@ enum Chosen {
     Lora(u64),
 }
 
-impl OpenAiBackend {
+impl OpenAiGenerator {
     /// Connects to a server at a URL such as `http://127.0.0.1:8000`. It must have `model`: the base that `about`
     /// describes.
     ///
@@ -104,9 +107,12 @@ impl OpenAiBackend {
             return Err(OpenAiError::UnknownModel { url, model: model.into(), found });
         }
         let about = About::new(model.into(), base_digest, counter.digest(), "remote".into());
-        Ok(Self { url, model: model.into(), server, counter, about, agent, adapters: RwLock::default() })
+        let remote = Arc::new(Remote { url, model: model.into(), server, counter, agent });
+        Ok(Self { remote, about, adapters: RwLock::default() })
     }
+}
 
+impl Remote {
     fn failed(&self, reason: impl std::fmt::Display) -> LoraError {
         LoraError::Backend { backend: self.url.clone(), reason: reason.to_string() }
     }
@@ -143,41 +149,19 @@ impl OpenAiBackend {
     }
 }
 
-impl Backend for OpenAiBackend {
-    fn about(&self) -> &About {
-        &self.about
-    }
-
-    fn train(&self, _: &TrainJob<'_>, _: &mut dyn FnMut(Progress) -> bool) -> Result<TrainedFiles, LoraError> {
-        Err(LoraError::Unsupported { what: "training", found: self.url.clone(), known: "answering" })
-    }
-
-    fn load_adapter(&self, folder: &Path) -> Result<Digest, LoraError> {
-        let path = folder.join("adapter_model.safetensors");
-        let file = |source| LoraError::File { path: path.clone(), source };
-        let digest = sha256_reader(std::fs::File::open(&path).map_err(file)?).map_err(file)?;
-        let chosen = self.load(folder, digest)?;
-        self.adapters.write().unwrap_or_else(PoisonError::into_inner).insert(digest, chosen);
-        Ok(digest)
-    }
-
-    fn mean_loss(&self, _: Option<Digest>, _: &[Example]) -> Result<f64, LoraError> {
-        Err(LoraError::Unsupported { what: "measuring a loss", found: self.url.clone(), known: "answering" })
-    }
-
-    fn prompt_tokens(&self, messages: &[lazai_core::dialogue::Message]) -> Result<u64, LoraError> {
+impl Remote {
+    fn prompt_tokens(&self, messages: &[Message]) -> Result<u64, LoraError> {
         self.counter.prompt_tokens(messages).ok_or_else(|| self.failed("the conversation cannot be counted"))
     }
 
-    fn generate(&self, job: &GenerateJob<'_>, on_text: &mut dyn FnMut(&str) -> bool) -> Result<Reply, LoraError> {
-        let chosen = match job.adapter {
-            None => None,
-            Some(digest) => {
-                let adapters = self.adapters.read().unwrap_or_else(PoisonError::into_inner);
-                Some(adapters.get(&digest).cloned().ok_or(LoraError::UnknownAdapter { digest })?)
-            }
-        };
-        let prompt_tokens = self.prompt_tokens(job.messages)?;
+    /// Asks the server, and listens to the reply.
+    fn ask(
+        &self,
+        job: &GenerateJob,
+        chosen: Option<&Chosen>,
+        on_text: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<Reply, LoraError> {
+        let prompt_tokens = self.prompt_tokens(&job.messages)?;
         let settings = ReplySettings {
             max_tokens: Some(job.sampler.max_tokens),
             temperature_milli: Some(job.sampler.temperature_milli),
@@ -185,13 +169,13 @@ impl Backend for OpenAiBackend {
             // Servers read it as a signed number, some in 32 bits.
             seed: Some(job.seed & u64::from(u32::MAX >> 1)),
         };
-        let model = match &chosen {
+        let model = match chosen {
             Some(Chosen::Model(name)) => name.clone(),
             _ => self.model.clone(),
         };
-        let asked = Asked { model, messages: job.messages.to_vec(), settings, stream: true, include_usage: false };
+        let asked = Asked { model, messages: job.messages.clone(), settings, stream: true, include_usage: false };
         let mut body = asked.body();
-        if let (Server::LlamaCpp, chosen) = (self.server, &chosen) {
+        if let (Server::LlamaCpp, chosen) = (self.server, chosen) {
             body["lora"] = match chosen {
                 Some(Chosen::Lora(id)) => json!([{"id": id, "scale": 1.0}]),
                 _ => json!([]),
@@ -210,9 +194,7 @@ impl Backend for OpenAiBackend {
         let text = tokenizer.decode(&tokens)?;
         Ok(Reply { text, tokens, prompt_tokens })
     }
-}
 
-impl OpenAiBackend {
     fn listen(&self, stream: &mut impl Read, on_text: &mut dyn FnMut(&str) -> bool) -> Result<String, LoraError> {
         let (mut reader, mut buffer, mut text) = (ReplyReader::default(), [0; 4096], String::new());
         while !reader.is_done() {
@@ -231,8 +213,46 @@ impl OpenAiBackend {
     }
 }
 
-impl std::fmt::Debug for OpenAiBackend {
+impl Generator for OpenAiGenerator {
+    fn about(&self) -> &About {
+        &self.about
+    }
+
+    fn load_adapter(&self, folder: &Path) -> Result<Digest, LoraError> {
+        let path = folder.join("adapter_model.safetensors");
+        let file = |source| LoraError::File { path: path.clone(), source };
+        let digest = sha256_reader(std::fs::File::open(&path).map_err(file)?).map_err(file)?;
+        let chosen = self.remote.load(folder, digest)?;
+        self.adapters.write().unwrap_or_else(PoisonError::into_inner).insert(digest, chosen);
+        Ok(digest)
+    }
+
+    fn prompt_tokens(&self, messages: &[Message]) -> Result<u64, LoraError> {
+        self.remote.prompt_tokens(messages)
+    }
+
+    fn generate(&self, job: GenerateJob) -> Generation {
+        let chosen = match job.adapter {
+            None => None,
+            Some(digest) => {
+                let adapters = self.adapters.read().unwrap_or_else(PoisonError::into_inner);
+                match adapters.get(&digest) {
+                    Some(chosen) => Some(chosen.clone()),
+                    None => return Generation::failed(LoraError::UnknownAdapter { digest }),
+                }
+            }
+        };
+        let remote = self.remote.clone();
+        Generation::on_thread(move |on_text| remote.ask(&job, chosen.as_ref(), on_text))
+    }
+}
+
+impl std::fmt::Debug for OpenAiGenerator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "OpenAiBackend {{ url: {:?}, model: {:?}, server: {:?} }}", self.url, self.model, self.server)
+        write!(
+            f,
+            "OpenAiGenerator {{ url: {:?}, model: {:?}, server: {:?} }}",
+            self.remote.url, self.remote.model, self.remote.server
+        )
     }
 }

@@ -1,4 +1,4 @@
-//! Generation: one token after another, repeatable from a seed.
+//! One token after another, on the caller's thread.
 
 use lazai_core::dialogue::Message;
 use rand_chacha::ChaCha8Rng;

@@ -1,0 +1,125 @@
+//! Training and answering by this crate itself.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use lazai_core::Digest;
+use lazai_core::dialogue::Message;
+
+use crate::About;
+use crate::adapter::Adapter;
+use crate::base::BaseModel;
+use crate::error::{LoraError, Result};
+use crate::evaluate::{Example, mean_loss};
+use crate::generate::{GenerateJob, Generation, Generator, generate, prompt_tokens};
+use crate::train::{Progress, Replay, ReplayJob, TrainJob, TrainedFiles, Trainer, replay, train};
+
+/// The trainer and generator of this crate: a base model in memory, on the processor or a card.
+///
+/// # Example
+/// ```no_run
+/// use std::sync::Arc;
+/// use lazai_lora::{BaseModel, Candle, Compute, Generator, WeightFormat};
+///
+/// let base = BaseModel::open("model.gguf".as_ref(), &Compute::cpu(), WeightFormat::F32)?;
+/// let generator: Arc<dyn Generator> = Arc::new(Candle::new(Arc::new(base)));
+/// println!("{} on {}", generator.about().base_name, generator.about().device);
+/// # Ok::<(), lazai_lora::LoraError>(())
+/// ```
+pub struct Candle {
+    base: Arc<BaseModel>,
+    about: About,
+    adapters: RwLock<HashMap<Digest, Arc<Adapter>>>,
+}
+
+impl Candle {
+    /// Trains and answers on a model, on the model's device.
+    #[must_use]
+    pub fn new(base: Arc<BaseModel>) -> Self {
+        let about = About {
+            base_name: base.name().to_owned(),
+            base_digest: base.digest(),
+            tokenizer_digest: base.tokenizer().digest(),
+            device: base.compute().name().to_owned(),
+            machine: base.compute().machine(),
+        };
+        Self { base, about, adapters: RwLock::default() }
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn base(&self) -> &Arc<BaseModel> {
+        &self.base
+    }
+
+    fn adapter(&self, digest: Option<Digest>) -> Result<Option<Arc<Adapter>>> {
+        let Some(digest) = digest else { return Ok(None) };
+        let adapters = self.adapters.read().unwrap_or_else(PoisonError::into_inner);
+        let adapter = adapters.get(&digest).ok_or(LoraError::UnknownAdapter { digest })?;
+        Ok(Some(adapter.clone()))
+    }
+}
+
+impl Trainer for Candle {
+    fn about(&self) -> &About {
+        &self.about
+    }
+
+    fn train(&self, job: &TrainJob<'_>, on_progress: &mut dyn FnMut(Progress) -> bool) -> Result<TrainedFiles> {
+        let trained = train(&self.base, job.lora, job.config, job.data, job.checkpoints, on_progress)?;
+        let adapter_digest = trained.adapter.save(job.adapter_folder, self.base.name())?;
+        Ok(TrainedFiles {
+            adapter_digest,
+            loss_micronats: trained.loss_micronats,
+            tokens: trained.tokens,
+            tokens_per_s: trained.tokens_per_s,
+            states: trained.states,
+            evaluations: trained.evaluations,
+        })
+    }
+
+    fn replay(&self, job: &ReplayJob<'_>) -> Result<Replay> {
+        let ReplayJob { record, software, data, checkpoints, ref steps, tolerance_ppm } = *job;
+        replay(&self.base, record, software, data, checkpoints, steps.clone(), tolerance_ppm)
+    }
+
+    fn mean_loss(&self, adapter: Option<&Path>, examples: &[Example]) -> Result<f64> {
+        let adapter = adapter.map(|folder| Adapter::load(folder, &self.base)).transpose()?;
+        mean_loss(&self.base, adapter.as_ref(), examples)
+    }
+}
+
+impl Generator for Candle {
+    fn about(&self) -> &About {
+        &self.about
+    }
+
+    fn load_adapter(&self, folder: &Path) -> Result<Digest> {
+        let adapter = Adapter::load(folder, &self.base)?;
+        let digest = adapter.digest()?;
+        self.adapters.write().unwrap_or_else(PoisonError::into_inner).insert(digest, Arc::new(adapter));
+        Ok(digest)
+    }
+
+    fn prompt_tokens(&self, messages: &[Message]) -> Result<u64> {
+        Ok(prompt_tokens(self.base.tokenizer(), self.base.template(), messages)?.len() as u64)
+    }
+
+    fn generate(&self, job: GenerateJob) -> Generation {
+        let adapter = match self.adapter(job.adapter) {
+            Ok(adapter) => adapter,
+            Err(error) => return Generation::failed(error),
+        };
+        let base = self.base.clone();
+        Generation::on_thread(move |on_text| {
+            generate(&base, adapter.as_deref(), &job.messages, job.sampler, job.seed, on_text)
+        })
+    }
+}
+
+impl std::fmt::Debug for Candle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Candle {{ base: {:?} }}", self.base)
+    }
+}

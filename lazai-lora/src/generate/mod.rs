@@ -1,0 +1,153 @@
+//! Answering: one token after another, repeatable from a seed.
+//!
+//! Who answers elsewhere (another framework, a server) brings a [`Generator`]; everything above stays.
+
+mod sampling;
+
+use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use lazai_core::Digest;
+use lazai_core::dialogue::Message;
+
+pub use self::sampling::{Reply, Sampler, generate, prompt_tokens};
+use crate::About;
+use crate::error::{LoraError, Result};
+
+/// A job: answer this conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GenerateJob {
+    /// Digest of a loaded adapter; `None` for the bare base.
+    pub adapter: Option<Digest>,
+    /// The conversation.
+    pub messages: Vec<Message>,
+    /// The sampling parameters.
+    pub sampler: Sampler,
+    /// Seed of the choice.
+    pub seed: u64,
+}
+
+/// An event in the making of a reply.
+#[derive(Debug)]
+pub enum Event {
+    /// A piece of the text.
+    Text(String),
+    /// The whole reply, or why there is none. Nothing comes after it.
+    Done(Result<Reply>),
+}
+
+/// A reply in the making: a stream of pieces, then the whole. Dropped, it is not made on.
+///
+/// # Example
+/// ```
+/// # async fn hear(generator: &dyn lazai_lora::Generator, job: lazai_lora::generate::GenerateJob) -> Result<(), lazai_lora::LoraError> {
+/// let mut generation = generator.generate(job);
+/// while let Some(piece) = generation.next().await {
+///     print!("{piece}");
+/// }
+/// println!("\n{} tokens", generation.reply().await?.tokens.len());
+/// # Ok(())
+/// # }
+/// ```
+pub struct Generation {
+    events: Pin<Box<dyn Stream<Item = Event> + Send>>,
+    done: Option<Result<Reply>>,
+}
+
+impl Generation {
+    /// A reply out of a stream of events, whatever makes them.
+    pub fn new(events: impl Stream<Item = Event> + Send + 'static) -> Self {
+        Self { events: Box::pin(events), done: None }
+    }
+
+    /// A reply that is made on a thread of its own. `make` passes on each piece of text, and stops when that gives `false`.
+    pub fn on_thread(make: impl FnOnce(&mut dyn FnMut(&str) -> bool) -> Result<Reply> + Send + 'static) -> Self {
+        let (sender, receiver) = async_channel::unbounded();
+        let work = move || {
+            let reply = make(&mut |text| sender.try_send(Event::Text(text.to_owned())).is_ok());
+            let _ = sender.try_send(Event::Done(reply));
+        };
+        match std::thread::Builder::new().name("lazai reply".into()).spawn(work) {
+            Ok(_) => Self::new(receiver),
+            Err(error) => Self::failed(LoraError::Backend { backend: "a thread".into(), reason: error.to_string() }),
+        }
+    }
+
+    /// A reply that cannot be made.
+    #[must_use]
+    pub fn failed(error: LoraError) -> Self {
+        Self { events: Box::pin(Nothing), done: Some(Err(error)) }
+    }
+
+    /// The next piece of text; `None` when there is no more.
+    pub async fn next(&mut self) -> Option<String> {
+        if self.done.is_some() {
+            return None;
+        }
+        match std::future::poll_fn(|context| self.events.as_mut().poll_next(context)).await {
+            Some(Event::Text(text)) => Some(text),
+            Some(Event::Done(reply)) => {
+                self.done = Some(reply);
+                None
+            }
+            None => {
+                self.done = Some(Err(broken_off()));
+                None
+            }
+        }
+    }
+
+    /// The whole reply; pieces that nobody took are passed over.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn reply(mut self) -> Result<Reply> {
+        while self.next().await.is_some() {}
+        // `next` gives nothing only once this is set.
+        self.done.unwrap_or_else(|| Err(broken_off()))
+    }
+}
+
+impl std::fmt::Debug for Generation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Generation {{ done: {} }}", self.done.is_some())
+    }
+}
+
+fn broken_off() -> LoraError {
+    LoraError::Backend { backend: "the generator".into(), reason: "the reply broke off".into() }
+}
+
+/// A stream that ends at once.
+struct Nothing;
+
+impl Stream for Nothing {
+    type Item = Event;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Event>> {
+        Poll::Ready(None)
+    }
+}
+
+/// Answers on one base model. It never blocks its caller: a job gives a [`Generation`] at once.
+pub trait Generator: Send + Sync + std::fmt::Debug {
+    /// Base model, device and machine.
+    fn about(&self) -> &About;
+
+    /// Loads the adapter in a folder of PEFT's files, and returns the digest of its weights file.
+    ///
+    /// # Errors
+    /// [`LoraError`].
+    fn load_adapter(&self, folder: &Path) -> Result<Digest>;
+
+    /// Tokens of a conversation, up to the beginning of the character's answer.
+    ///
+    /// # Errors
+    /// [`LoraError`].
+    fn prompt_tokens(&self, messages: &[Message]) -> Result<u64>;
+
+    /// Begins to answer a conversation. The same job gives the same reply on the same kind of machine.
+    fn generate(&self, job: GenerateJob) -> Generation;
+}

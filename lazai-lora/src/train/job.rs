@@ -1,0 +1,91 @@
+//! Training as a job. Who trains elsewhere (another framework, a farm of cards) brings a [`Trainer`]; everything above stays.
+//!
+//! Jobs refer to datasets, files and digests, not to tensors.
+
+use std::path::Path;
+
+use lazai_core::Digest;
+use lazai_core::record::{Evaluation, LoraConfig, StateDigest, TrainConfig, TrainingRecord};
+
+use super::{Checkpoints, Data, Progress, Replay};
+use crate::About;
+use crate::error::{LoraError, Result};
+use crate::evaluate::Example;
+
+/// A job: train on this dataset.
+#[derive(Debug, Clone, Copy)]
+pub struct TrainJob<'a> {
+    /// Shape of the adapter.
+    pub lora: &'a LoraConfig,
+    /// Hyper-parameters.
+    pub config: &'a TrainConfig,
+    /// The dataset.
+    pub data: &'a Data<'a>,
+    /// The checkpoints to write, and to continue an interrupted job from.
+    pub checkpoints: &'a Checkpoints,
+    /// The folder for the adapter, in PEFT's files.
+    pub adapter_folder: &'a Path,
+}
+
+/// The result of a training job beside the adapter's files.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainedFiles {
+    /// SHA-256 of the adapter's weights file.
+    pub adapter_digest: Digest,
+    /// Mean loss of each step, in millionths of a nat per learnt token.
+    pub loss_micronats: Vec<u64>,
+    /// Tokens that were seen, repeats included.
+    pub tokens: u64,
+    /// Tokens per second of this process; 0 if everything came from a checkpoint.
+    pub tokens_per_s: f64,
+    /// States by which parts of the run can be checked; empty if a run cannot be repeated.
+    pub states: Vec<StateDigest>,
+    /// Losses on held-out dialogues during the run.
+    pub evaluations: Vec<Evaluation>,
+}
+
+/// A job: repeat this part of a run.
+#[derive(Debug, Clone)]
+pub struct ReplayJob<'a> {
+    /// The record of the run.
+    pub record: &'a TrainingRecord,
+    /// The software that a record made now would name.
+    pub software: &'a str,
+    /// The dataset.
+    pub data: &'a Data<'a>,
+    /// All checkpoints of the run, if they were kept; otherwise the run is repeated from the start.
+    pub checkpoints: Option<&'a Checkpoints>,
+    /// The steps.
+    pub steps: std::ops::Range<u32>,
+    /// The largest difference of a loss on another machine, in millionths.
+    pub tolerance_ppm: u64,
+}
+
+/// Trains adapters of one base model. It computes on its caller's thread.
+pub trait Trainer: Send + Sync + std::fmt::Debug {
+    /// Base model, device and machine.
+    fn about(&self) -> &About;
+
+    /// Trains an adapter and writes its files. `on_progress` is called after each step and cancels by `false`; the same job
+    /// again goes on from the checkpoints.
+    ///
+    /// # Errors
+    /// [`LoraError::Cancelled`], or another [`LoraError`].
+    fn train(&self, job: &TrainJob<'_>, on_progress: &mut dyn FnMut(Progress) -> bool) -> Result<TrainedFiles>;
+
+    /// Repeats steps of a recorded run and compares: see [`replay`](super::replay).
+    ///
+    /// # Errors
+    /// [`LoraError::ReplayDiffers`], or [`LoraError::Unsupported`] if a run cannot be repeated.
+    fn replay(&self, job: &ReplayJob<'_>) -> Result<Replay> {
+        let found = format!("{} of {}", job.record.submission, self.about().device);
+        Err(LoraError::Unsupported { what: "replay", found, known: "training" })
+    }
+
+    /// Mean negative log-likelihood of the character's words in some dialogues, in nats per token: of the bare base, or with
+    /// the adapter in a folder of PEFT's files.
+    ///
+    /// # Errors
+    /// [`LoraError`].
+    fn mean_loss(&self, adapter: Option<&Path>, examples: &[Example]) -> Result<f64>;
+}
