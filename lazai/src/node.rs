@@ -258,6 +258,12 @@ pub enum NodeError {
     /// The node's signer refused.
     #[error(transparent)]
     Signer(#[from] SignerError),
+    /// The node's ledger did not answer, or not as it must: trying again may help.
+    #[error("ledger: {reason}")]
+    Ledger {
+        /// The reason.
+        reason: String,
+    },
     /// The node's session book could not be read or written.
     #[error("session book: {reason}")]
     Book {
@@ -306,6 +312,7 @@ impl NodeError {
             Self::Refused { code, .. } => code,
             Self::NotServed { .. } => "node.not_served",
             Self::Signer(_) => "node.signer",
+            Self::Ledger { .. } => "node.ledger",
             Self::Book { .. } => "node.book",
             Self::Transport { .. } => "node.transport",
             Self::TurnOutOfOrder { .. } => "node.turn_out_of_order",

@@ -82,7 +82,7 @@ fn refusal(error: &LazaiError) -> serde_json::Value {
 fn exit_code(code: &str) -> u8 {
     match code.split('.').next().unwrap_or_default() {
         "file" | "io" | "ledger" => 4,
-        "node" if matches!(code, "node.transport" | "node.busy" | "node.unknown_session") => 4,
+        "node" if matches!(code, "node.transport" | "node.busy" | "node.ledger" | "node.unknown_session") => 4,
         "market" | "node" | "consumer" | "request" | "signer" | "cancelled" => 1,
         "provenance" if code == "provenance.words" => 1,
         "zk" if matches!(code, "zk.rejected" | "zk.other_circuit") => 1,

@@ -380,7 +380,11 @@ pub(super) fn refusal(error: &NodeError) -> ApiError {
         NodeError::Refused { .. } | NodeError::Transport { .. } => 502,
         _ => 500,
     };
-    // Details of the node's internals (paths, keys) go to its log only.
+    // Details of the node's internals (paths, keys, URLs) go to its log only.
+    if matches!(error, NodeError::Ledger { .. }) {
+        tracing::warn!(%error, "the ledger did not answer");
+        return ApiError::new(503, error.code(), "the node's ledger did not answer; try again");
+    }
     if status == 500 {
         tracing::error!(code = error.code(), %error, "request failed");
         return ApiError::new(status, error.code(), "the node failed");

@@ -24,7 +24,7 @@ impl Provider {
     /// Redeems the last voucher of a session. Does nothing if it was redeemed, alone or among others.
     ///
     /// # Errors
-    /// [`NodeError::Book`], or the ledger's error.
+    /// [`NodeError::Book`], [`NodeError::Ledger`], or the market's error.
     pub async fn redeem(&self, session: SessionId) -> Result<(), NodeError> {
         let Some(SignedVoucher { voucher, signature }) = self.page(session)?.paid else {
             return Ok(());
@@ -40,7 +40,7 @@ impl Provider {
     /// transaction. Returns those that the ledger refused.
     ///
     /// # Errors
-    /// [`NodeError::Book`] if the folder of sessions cannot be read, or the ledger's error on a whole batch.
+    /// [`NodeError::Book`] if the folder of sessions cannot be read, [`NodeError::Ledger`] on a whole batch.
     pub async fn redeem_all(&self) -> Result<Vec<(SessionId, NodeError)>, NodeError> {
         self.redeem_where(|_| true).await
     }
@@ -54,7 +54,7 @@ impl Provider {
     /// [`Front::spawn`]: crate::http::Front::spawn
     pub async fn redeem_due(&self, margin: Duration) -> Result<Vec<(SessionId, NodeError)>, NodeError> {
         let refreshed = self.account.ledger().refresh().await;
-        refreshed.map_err(|e| NodeError::Book { reason: e.to_string() })?;
+        refreshed.map_err(|e| NodeError::Ledger { reason: e.to_string() })?;
         let soon_s = self.account.ledger().now_s().saturating_add(margin.as_secs());
         self.redeem_where(|session| session.final_at_s.is_some() || session.deadline_s < soon_s).await
     }
@@ -90,7 +90,7 @@ impl Provider {
         let entries = self.account.redeem(batch.clone()).await.map_err(in_words)?;
         let redeemed: BTreeSet<SessionId> = entries.iter().flat_map(|e| &e.events).filter_map(redeemed_of).collect();
         let market = self.account.ledger().market();
-        let passed_over = || NodeError::Book { reason: "the voucher was passed over".into() };
+        let passed_over = || NodeError::Ledger { reason: "the voucher was passed over".into() };
         let reason = |voucher, signature| {
             market.check_voucher(voucher, signature).err().map_or_else(passed_over, NodeError::from)
         };
@@ -102,7 +102,7 @@ impl Provider {
     /// served any more.
     ///
     /// # Errors
-    /// [`NodeError::NotPaid`] while a reply is owed; [`NodeError::Book`], or the ledger's error.
+    /// [`NodeError::NotPaid`] while a reply is owed; [`NodeError::Book`], [`NodeError::Ledger`], or the market's error.
     pub async fn release(&self, session: SessionId) -> Result<SignedRelease, NodeError> {
         let claim = self.claim(session)?;
         let _claim = claim.lock().await;
@@ -159,7 +159,7 @@ fn in_words(error: SendError) -> NodeError {
     match error {
         SendError::Signer(error) => error.into(),
         SendError::Ledger(LedgerError::Market(error)) => error.into(),
-        error => NodeError::Book { reason: error.to_string() },
+        error => NodeError::Ledger { reason: error.to_string() },
     }
 }
 

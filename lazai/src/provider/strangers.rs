@@ -77,7 +77,7 @@ impl Provider {
             return unknown();
         }
         let refreshed = self.ask_ledger().await?;
-        refreshed.map_err(|e| NodeError::Book { reason: e.to_string() })?;
+        refreshed.map_err(|e| NodeError::Ledger { reason: e.to_string() })?;
         if is_known() {
             return Ok(());
         }

@@ -169,7 +169,7 @@ fn is_over(error: &ConsumerError) -> bool {
 pub(super) fn remote(error: &NodeError) -> ApiError {
     let status = match error.code() {
         "node.moderated" | "node.prompt_too_long" | "request.invalid" => 400,
-        "node.busy" | "node.unknown_session" => 503,
+        "node.busy" | "node.ledger" | "node.unknown_session" => 503,
         "node.transport" => 502,
         // An immediate retry would not help, and may cost.
         _ => 500,
