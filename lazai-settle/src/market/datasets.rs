@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use lazai_core::pov::PublicPart;
 use lazai_core::{Address, Digest, SubmissionId, VersionNumber};
 
-use super::state::{Market, SubmissionState, SubmissionStatus};
+use super::state::Market;
+use super::submission::{SubmissionState, SubmissionStatus};
 use super::transaction::Submission;
 use super::{Event, MarketError};
 use crate::quorum::ContributorConsent;

@@ -7,7 +7,7 @@ use lazai_core::{
 };
 use thiserror::Error;
 
-use super::state::SubmissionStatus;
+use super::submission::SubmissionStatus;
 use crate::governance::OutOfBounds;
 use crate::split::SplitError;
 

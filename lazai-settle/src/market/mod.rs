@@ -6,27 +6,30 @@
 //! (sponsor quota), `votes` (propose, vote, execute), `measures` (carry out governance). The contracts do the same, and
 //! random operations through both check that.
 
+mod class;
 mod datasets;
 mod error;
 mod event;
 mod funds;
+mod genesis;
 mod measures;
 mod revenue;
 mod sessions;
 mod state;
+mod submission;
 mod tokens;
 mod transaction;
 mod validators;
 mod votes;
 
+pub use class::{Class, MAX_EXPIRING, MAX_EXPIRY_S, MAX_VERSIONS, Pot, Token, Version};
 pub use error::MarketError;
 pub use event::Event;
 pub use funds::Fund;
+pub use genesis::{Genesis, POOL, chain_domain, chain_ledger_id};
 pub use measures::Crossing;
-pub use state::{
-    Class, Genesis, MAX_EXPIRING, MAX_EXPIRY_S, MAX_VERSIONS, Market, POOL, Pot, SubmissionState, SubmissionStatus,
-    Token, Version, chain_domain, chain_ledger_id,
-};
+pub use state::Market;
+pub use submission::{SubmissionState, SubmissionStatus};
 pub use transaction::{ContributorShare, SignedTransaction, Submission, Transaction};
 
 use lazai_core::{Address, Amount, Asset, ClassId};

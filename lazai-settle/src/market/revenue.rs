@@ -2,7 +2,8 @@
 
 use lazai_core::{Address, Amount, Asset, BasisPoints, ClassId, MoneyError, TokenId, VersionNumber};
 
-use super::state::{Class, Market, Pot, Token};
+use super::class::{Class, Pot, Token};
+use super::state::Market;
 use super::{Event, MarketError};
 use crate::shares::{RevenueAccount, pending, scaled};
 

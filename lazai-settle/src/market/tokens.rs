@@ -6,7 +6,9 @@ use lazai_core::dat::VersionMetadata;
 use lazai_core::record::RecordClaim;
 use lazai_core::{Address, Asset, ClassId, Digest, MoneyError, Signature, TokenId, VersionNumber};
 
-use super::state::{Class, MAX_EXPIRING, MAX_EXPIRY_S, MAX_VERSIONS, Market, Pot, SubmissionStatus, Token, Version};
+use super::class::{Class, MAX_EXPIRING, MAX_EXPIRY_S, MAX_VERSIONS, Pot, Token, Version};
+use super::state::Market;
+use super::submission::SubmissionStatus;
 use super::{Event, MarketError};
 use crate::shares::{RevenueAccount, debt_at};
 

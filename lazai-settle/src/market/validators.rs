@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lazai_core::{Address, Amount, Asset, Digest, SubmissionId, TypedData};
 
-use super::state::{Market, SubmissionState, SubmissionStatus};
+use super::state::Market;
+use super::submission::{SubmissionState, SubmissionStatus};
 use super::{Event, MarketError};
 use crate::governance::Params;
 use crate::quorum::{Challenge, Stake, ValidatorSet, Verdict, is_quorum, upholds};

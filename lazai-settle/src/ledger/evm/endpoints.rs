@@ -3,7 +3,7 @@
 use alloy_primitives::U64;
 use serde_json::{Value, json};
 
-use super::rpc::{HttpRpc, Rpc, RpcError};
+use super::transport::{HttpRpc, Rpc, RpcError};
 
 /// Several connections to one chain that must agree: on blocks by their number, on logs, and on contracts' code. The last
 /// block is the lowest of their last ones.

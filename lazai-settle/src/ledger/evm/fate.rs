@@ -3,7 +3,8 @@
 use alloy_primitives::{Address as EvmAddress, B256, U64};
 use serde_json::{Value, json};
 
-use super::rpc::{Node, RpcError, Trust, failed};
+use super::rpc::{Node, failed};
+use super::transport::{RpcError, Trust};
 use super::witness;
 use crate::ledger::LedgerError;
 

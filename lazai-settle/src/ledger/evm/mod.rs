@@ -43,16 +43,18 @@ mod orders;
 mod reader;
 mod rpc;
 mod send;
+mod transport;
+mod turns;
+mod view;
 mod witness;
 
 pub use deploy::{Contracts, Deployment, Founding};
 pub use endpoints::Endpoints;
-pub use rpc::{HttpRpc, Rpc, RpcError, Trust};
+pub use transport::{HttpRpc, Rpc, RpcError, Trust};
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use alloy_primitives::{B256, Bytes, U256};
 use alloy_sol_types::{SolCall, sol};
@@ -60,12 +62,13 @@ use lazai_core::sign::sign_request;
 use lazai_core::{Address, Amount, Asset, Digest, Signature, Signer};
 
 use self::abi::{Settlement, evm};
-use self::decode::State;
 use self::encode::Call;
 use self::orders::{Order, last, mined};
 use self::reader::{KEPT_BLOCKS, Reader, block_of};
 use self::rpc::{Node, Receipt};
 use self::send::{Outbox, Sent, Unsigned, broadcast, fees, keyed};
+use self::turns::Turns;
+use self::view::View;
 use super::{Ledger, LedgerError, LedgerFuture};
 use crate::market::{Genesis, Market, MarketError, Transaction};
 use crate::merkle::{self, Checkpoint, Inclusion};
@@ -130,67 +133,6 @@ struct Inner {
     turns: Turns<Address>,
     /// One order of a key is under way at a time.
     keys: Turns<(Address, Digest)>,
-}
-
-/// A lock per key.
-struct Turns<K>(Mutex<BTreeMap<K, Arc<async_lock::Mutex<()>>>>);
-
-impl<K> Default for Turns<K> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
-
-impl<K: Ord> Turns<K> {
-    async fn take(&self, whose: K) -> async_lock::MutexGuardArc<()> {
-        let turn = {
-            let mut turns = lock(&self.0);
-            // Drops locks that nobody waits for.
-            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
-            Arc::clone(turns.entry(whose).or_default())
-        };
-        turn.lock_arc().await
-    }
-}
-
-/// The state read last, so that callers do not wait for the node.
-#[derive(Clone)]
-struct View {
-    head: Arc<State>,
-    confirmed: Arc<State>,
-    confirmed_entries: usize,
-    time_s: u64,
-    height: u64,
-    tip: Digest,
-    /// When the last block was first seen.
-    seen: Instant,
-    keeping: Keeping,
-}
-
-/// Compares the chain's clock with this process's, in seconds: a provider that delays every block could otherwise hide the
-/// present behind blocks that are new.
-#[derive(Debug, Clone, Copy)]
-struct Keeping {
-    since: Instant,
-    /// The largest lead of a block's time over the time since `since`. Only deep blocks count: others may be undone, and
-    /// their time with them.
-    best: u64,
-}
-
-impl Keeping {
-    fn from(time_s: u64) -> Self {
-        Self { since: Instant::now(), best: time_s }
-    }
-
-    fn seen(&mut self, time_s: u64) {
-        self.best = self.best.max(time_s.saturating_sub(self.since.elapsed().as_secs()));
-    }
-
-    /// The delay of the chain against its best timing so far.
-    fn behind(&self, time_s: u64) -> Duration {
-        let now = self.best.saturating_add(self.since.elapsed().as_secs());
-        Duration::from_secs(now.saturating_sub(time_s))
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -332,33 +274,6 @@ impl EvmLedger {
     }
 }
 
-impl View {
-    fn of(reader: &Reader, depth: u64) -> Self {
-        let (confirmed, confirmed_entries) = reader.at_depth(depth);
-        Self {
-            head: Arc::clone(reader.head()),
-            confirmed: Arc::clone(confirmed),
-            confirmed_entries,
-            time_s: reader.time_s(),
-            height: reader.tip().height,
-            tip: reader.tip().hash,
-            seen: Instant::now(),
-            keeping: Keeping::from(reader.time_at_depth(depth)),
-        }
-    }
-
-    /// Takes over the reader's present state; times of blocks seen before stay.
-    fn update(&mut self, reader: &Reader, depth: u64) {
-        let before = (self.tip, self.seen, self.keeping);
-        *self = Self::of(reader, depth);
-        self.keeping = before.2;
-        self.keeping.seen(reader.time_at_depth(depth));
-        if self.tip == before.0 {
-            self.seen = before.1;
-        }
-    }
-}
-
 impl Ledger for EvmLedger {
     fn send<'a>(&'a self, signer: &'a dyn Signer, key: Digest, transaction: Transaction) -> LedgerFuture<'a, Entry> {
         Box::pin(async move { last(self.order(signer, key, Order::Transaction(transaction)).await?) })
@@ -431,24 +346,5 @@ impl Ledger for EvmLedger {
 impl std::fmt::Debug for EvmLedger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "EvmLedger {{ chain: {}, ledger: {} }}", self.0.deployment.chain_id, self.0.deployment.ledger())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn blocks_that_are_told_ever_later_are_not_seen() {
-        let since = Instant::now().checked_sub(Duration::from_secs(1_000)).unwrap_or_else(Instant::now);
-        let ran = since.elapsed().as_secs();
-        let mut keeping = Keeping { since, best: 5_000 };
-        assert_eq!(keeping.behind(5_000 + ran), Duration::ZERO);
-        // As many blocks as before, each told later than the one before it.
-        assert_eq!(keeping.behind(5_000 + ran / 2), Duration::from_secs(ran - ran / 2));
-        // A chain whose clock leaps is not behind; it is measured by the new time from then on.
-        keeping.seen(9_000 + ran);
-        assert_eq!(keeping.behind(9_000 + ran), Duration::ZERO);
-        assert_eq!(keeping.behind(8_990 + ran), Duration::from_secs(10));
     }
 }

@@ -15,7 +15,8 @@ use serde_json::json;
 
 use super::abi::{evm, ours, refusal};
 use super::encode::Call;
-use super::rpc::{Node, RpcError, failed};
+use super::rpc::{Node, failed};
+use super::transport::RpcError;
 use crate::ledger::LedgerError;
 
 /// The mark before a key at the end of a call's data. Solidity reads arguments from the front and ignores further bytes.
