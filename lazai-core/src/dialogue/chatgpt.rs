@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use super::Role;
 use super::content::content_of;
 use super::parsed::Parsed;
-use super::speaker::{Line, Who, may_be_learnt};
+use super::speaker::{Line, Who};
+use super::terms::may_be_learnt;
 use crate::report::Action;
 use crate::text::json::is_filled;
 

@@ -72,7 +72,7 @@ fn of_block(lines: &[&str]) -> Option<Two> {
 
 /// A block's messages: a line without a speaker goes on with the message before.
 pub(super) fn parse(cast: &Cast, text: &str, notes: Vec<Note>, line: u64, options: &Options) -> Parsed {
-    let mut parsed = Parsed { dialogue: None, notes };
+    let mut parsed = Parsed::noted(notes);
     let Some(Two { user, character }) = &cast.two else { return parse_known(cast, text, line, options, parsed) };
     let reason = format!("speakers {user:?} and {character:?}, taken as user and character");
     parsed.note(Action::Repaired, format!("line {line}"), reason);

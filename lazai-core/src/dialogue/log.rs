@@ -7,7 +7,8 @@ use super::format::Options;
 use super::message::message;
 use super::parsed::Parsed;
 use super::shape::{conversation, object};
-use super::speaker::{self, Line, Who, may_be_learnt, same};
+use super::speaker::{self, Line, Who, same};
+use super::terms::{self, hidden, may_be_learnt};
 use crate::report::{Action, excerpt};
 use crate::text::json::{is_filled, kind};
 
@@ -95,7 +96,7 @@ fn is_somebody(map: &Map<String, Value>) -> bool {
 }
 
 fn flag(map: &Map<String, Value>, name: &str) -> bool {
-    map.get(name).and_then(speaker::flag) == Some(true)
+    map.get(name).and_then(terms::flag) == Some(true)
 }
 
 /// Tells whether the `/sys` command wrote a line, which nobody says; `/comment` is for readers of the log alone.
@@ -122,6 +123,9 @@ fn spoken(
 ) -> Result<Line, String> {
     if flag(map, "is_system") {
         return Err("hidden from the model (is_system)".into());
+    }
+    if let Some(reason) = hidden(map) {
+        return Err(reason);
     }
     let text = match map.get("mes") {
         Some(Value::String(text)) => text.clone(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::format::{DialogueError, Format, Options};
 use super::shape::Mark;
 use super::source::{self, Kind, Source};
-use super::{Dialogue, Parsed, examples, log, names, shape, table, whatsapp};
+use super::{Dialogue, OneCharacter, Parsed, examples, log, names, shape, table, whatsapp};
 use crate::report::{Action, Note, Report, excerpt};
 use crate::text::{self, Utf8};
 
@@ -262,6 +262,7 @@ impl<R> std::fmt::Debug for RawReader<R> {
 pub struct Reader<R> {
     raw: RawReader<R>,
     report: Report,
+    one: OneCharacter,
     failed: bool,
 }
 
@@ -274,7 +275,7 @@ impl<R: Read> Reader<R> {
         let raw = RawReader::new(reader, options)?;
         let mut report = Report::default();
         raw.note().into_iter().for_each(|note| report.add(note));
-        Ok(Self { raw, report, failed: false })
+        Ok(Self { raw, report, one: OneCharacter::default(), failed: false })
     }
 
     /// The file's format.
@@ -310,7 +311,8 @@ impl<R: Read> Iterator for Reader<R> {
             match self.raw.next_raw() {
                 Ok(None) => return None,
                 Ok(Some(raw)) => {
-                    let parsed = RawReader::<R>::parse(&self.raw.options, raw);
+                    let mut parsed = RawReader::<R>::parse(&self.raw.options, raw);
+                    self.one.note(&mut parsed).into_iter().for_each(|note| self.report.add(note));
                     parsed.notes.into_iter().for_each(|note| self.report.add(note));
                     if let Some(dialogue) = parsed.dialogue {
                         self.report.kept += 1;

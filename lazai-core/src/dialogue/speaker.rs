@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
 use unicode_normalization::UnicodeNormalization;
 
 use super::format::Options;
@@ -93,57 +92,6 @@ fn is_tool(name: &str) -> bool {
     ];
     let name = name.to_ascii_lowercase().replace('-', "_");
     TOOLS.contains(&name.as_str())
-}
-
-/// Names of fields that tell whether a message or a row may be learnt: OpenAI's, Axolotl's two, and a common one.
-pub(super) const TERMS: [&str; 4] = ["weight", "train", "training", "loss"];
-
-/// Names of what a record of preferences says on whether people liked the reply.
-pub(super) const LABELS: [&str; 2] = ["label", "kto_tag"];
-
-/// A message's own word on whether it may be learnt.
-pub(super) fn may_be_learnt(message: &Map<String, Value>) -> bool {
-    !TERMS.iter().any(|name| message.get(*name).is_some_and(is_no))
-}
-
-/// Whether a record says that its reply is a bad one, as data for preferences do.
-pub(super) fn is_rejected(record: &Map<String, Value>) -> bool {
-    LABELS.iter().any(|name| record.get(*name).is_some_and(is_no))
-}
-
-fn is_no(value: &Value) -> bool {
-    flag(value) == Some(false)
-}
-
-/// What a flag says, as a truth value, a number or a text.
-pub(super) fn flag(value: &Value) -> Option<bool> {
-    match value {
-        Value::Bool(flag) => Some(*flag),
-        Value::Number(number) => match number.as_f64() {
-            Some(0.0) => Some(false),
-            Some(1.0) => Some(true),
-            _ => None,
-        },
-        Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
-            "true" | "1" | "1.0" | "yes" => Some(true),
-            text => says_no(text).then_some(false),
-        },
-        _ => None,
-    }
-}
-
-/// Whether a name beside the character's role is that of somebody else.
-pub(super) fn is_another(beside: &str, options: &Options) -> bool {
-    let beside = beside.trim();
-    let is_character = |character: &String| same(beside, character);
-    !beside.is_empty()
-        && Role::from_name(beside).is_none()
-        && options.character.as_ref().is_some_and(|character| !is_character(character))
-}
-
-/// Tells whether a text forbids learning something.
-pub(super) fn says_no(text: &str) -> bool {
-    matches!(text.trim().to_ascii_lowercase().as_str(), "0" | "0.0" | "false" | "no")
 }
 
 /// Most names that a note lists.

@@ -3,11 +3,13 @@
 use std::io::Read;
 
 use super::format::Options;
+use super::owner::{self, CHARACTERS, OF_PAIRS};
 use super::parsed::Parsed;
 use super::read::{Body, MAX_CONVERSATION_BYTES, Raw};
 use super::shape::{CONTRIBUTORS, INPUTS, PROMPTS, RESPONSES, SYSTEMS};
 use super::source::Input;
-use super::speaker::{self, LABELS, Line, TERMS, Who, is_another, says_no, who};
+use super::speaker::{self, Line, Who, who};
+use super::terms::{LABELS, TERMS, cell_forbids};
 use super::{DialogueError, Role};
 use crate::report::Action;
 use crate::text::table::{Header, MAX_ROW_BYTES, Row, Rows as TableRows, TableError};
@@ -27,7 +29,7 @@ pub(super) struct Layout {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Content {
     /// A dialogue in each row.
-    Pair { prompts: Vec<usize>, input: Vec<usize>, responses: Vec<usize>, systems: Vec<usize> },
+    Pair { prompts: Vec<usize>, input: Vec<usize>, responses: Vec<usize>, systems: Vec<usize>, names: Vec<usize> },
     /// A message in each row; rows of one id follow one another.
     Message { speakers: Vec<usize>, beside: Vec<usize>, texts: Vec<usize> },
 }
@@ -39,13 +41,15 @@ pub(super) fn layout(head: &str) -> Option<Layout> {
         let speakers = columns(&["role", "speaker", "from", "name", "author"]);
         let content = match (speakers, columns(&["content", "message", "text", "value"])) {
             (Some(speakers), Some(texts)) => {
-                Content::Message { speakers, texts, beside: header.columns(&["name", "speaker", "author"]) }
+                let beside = [header.columns(&["name", "speaker", "author"]), header.columns(&CHARACTERS)].concat();
+                Content::Message { speakers, texts, beside }
             }
             _ => Content::Pair {
                 prompts: columns(&PROMPTS)?,
                 responses: columns(&RESPONSES)?,
                 input: header.columns(&INPUTS),
                 systems: header.columns(&SYSTEMS),
+                names: [header.columns(&CHARACTERS), header.columns(&OF_PAIRS)].concat(),
             },
         };
         let ids = header.columns(&["id", "conversation_id", "dialogue", "dialogue_id", "conversation"]);
@@ -149,7 +153,10 @@ impl Rows {
         if let Some(reason) = &row.broken {
             return dropped(reason);
         }
-        let learnt = !layout.terms.iter().filter_map(|column| row.fields.get(*column)).any(|cell| says_no(cell));
+        let learnt = !layout.terms.iter().any(|column| {
+            let cell = row.fields.get(*column).map_or("", String::as_str);
+            cell_forbids(&layout.header.names[*column], cell)
+        });
         let cells = |speaker: &str, text: &str| {
             let (speaker, text) = (speaker.into(), text.into());
             Cells { line, speaker, beside: None, text, learnt }
@@ -166,8 +173,8 @@ impl Rows {
                 (None, _) => dropped("the row names no speaker"),
                 (_, None) => dropped("an empty message"),
             },
-            Content::Pair { prompts, input, responses, systems } => {
-                let Some((_, response)) = row.filled(responses) else { return dropped("the row has no response") };
+            Content::Pair { prompts, input, responses, systems, names } => {
+                let Some((taken, response)) = row.filled(responses) else { return dropped("the row has no response") };
                 let prompt = row.filled(prompts);
                 if prompt.is_none() {
                     dropped("the row has no prompt: the reply stands alone");
@@ -180,7 +187,9 @@ impl Rows {
                     let prompt = input.map_or(prompt.into(), |(_, input)| format!("{prompt}\n\n{input}"));
                     self.said.push(cells("user", &prompt));
                 }
-                self.said.push(cells("assistant", response));
+                let names: Vec<usize> = names.iter().copied().filter(|column| *column != taken).collect();
+                let beside = row.filled(&names).map(|(_, name)| name.to_owned());
+                self.said.push(Cells { beside, ..cells("assistant", response) });
             }
         }
     }
@@ -194,15 +203,24 @@ impl Rows {
         for (action, line, reason) in self.notes {
             parsed.note(action, format!("line {line}"), reason);
         }
-        let line_of = |Cells { line, speaker, beside, text, learnt }| {
+        let mut line_of = |Cells { line, speaker, beside, text, learnt }| {
             let place = format!("line {line}");
             let who = match (who(&speaker, options), beside) {
-                (Who::Role(Role::Assistant), Some(name)) if is_another(&name, options) => Who::Named(name),
+                (Who::Role(Role::Assistant), Some(name)) if owner::is_personal(&name) => {
+                    if options.character.is_none() {
+                        parsed.heard(&name, &place);
+                    }
+                    owner::another(&[&name], options)
+                        .map_or(Who::Role(Role::Assistant), |name| Who::Named(name.to_owned()))
+                }
                 (who, _) => who,
             };
+            if !learnt && who == Who::Role(Role::Assistant) {
+                parsed.note(Action::Repaired, place.clone(), "the file says that it is not to be learnt: context");
+            }
             Line { place, who, text, learnt }
         };
-        let lines: Vec<Line> = self.said.into_iter().map(line_of).collect();
+        let lines: Vec<Line> = self.said.into_iter().map(&mut line_of).collect();
         if lines.is_empty() {
             return parsed;
         }
