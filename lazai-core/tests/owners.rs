@@ -93,3 +93,62 @@ fn two_characters_of_one_file_are_noted_once() {
     assert!(is_noted(&notes, "replies of \"Nim\" and of \"Kai\" are taken as one character's"), "{notes:?}");
     assert_eq!(read(&text, &of("Kai")).0, [["u Who?", "a I, Kai."]]);
 }
+
+#[test]
+fn a_stage_direction_is_no_part_of_a_name() {
+    let play = "Tom: Who?\nNim: I.\nTom (laughing): Hers?\nNim (softly): Mine.\nTom [OOC]: brb\nNim: Sit.\n10:05 Ada: Ho.\n[10:06] Nim: Lit.\nTom (10:07): Bye.\n";
+    let expected = [
+        "u Tom: Who?",
+        "a I.",
+        "u Tom: Hers?",
+        "a Mine.",
+        "u Tom: brb",
+        "a Sit.",
+        "u Ada: Ho.",
+        "a Lit.",
+        "u Tom: Bye.",
+    ];
+    assert_eq!(read(play, &of("Nim")).0, [expected]);
+    // A name that has brackets of its own is found all the same.
+    assert_eq!(
+        read("Tom: Who?\nNim (bot): I.\nTom: Oh.\n", &of("Nim (bot)")).0,
+        [["u Tom: Who?", "a I.", "u Tom: Oh."]]
+    );
+    let marked = "<START>\n{{user}} (loud): Who?\n{{char}} (softly): I.\n";
+    assert_eq!(read(marked, &Options::default()).0, [["u Who?", "a I."]]);
+}
+
+#[test]
+fn another_placeholder_is_somebody_else() {
+    let block = "<START>\n{{user}}: Who?\n{{char}}: I.\n{{narrator}}: Rain falls.\n{{random_user_1}}: Ho.\n{{char}}: Sit, {{narrator}} says: rain.\n";
+    let (dialogues, notes) = read(block, &of("Nim"));
+    assert_eq!(
+        dialogues,
+        [["u Who?", "a I.", "u narrator: Rain falls.\nrandom_user_1: Ho.", "a Sit, {{narrator}} says: rain."]]
+    );
+    let (dialogues, _) = read(block, &Options::default());
+    assert_eq!(dialogues, [["u Who?", "a I.\nSit, {{narrator}} says: rain."]], "{notes:?}");
+}
+
+#[test]
+fn others_lines_in_a_reply_are_not_the_characters() {
+    let text = |reply: &str| {
+        format!(r#"{{"conversations": [{{"from": "human", "value": "Who?"}}, {{"from": "gpt", "value": "{reply}"}}]}}"#)
+    };
+    for reply in [
+        "Nim: I.\\nTom: Hers.\\nNim: Sit.",
+        "**Nim:** I.\\nTom: Hers.\\nNim: Sit.",
+        "{{char}}: I.\\nTom: Hers.\\nNim: Sit.",
+    ] {
+        let (dialogues, notes) = read(&text(reply), &of("Nim"));
+        assert_eq!(dialogues, [["u Who?", "a I.", "u Tom: Hers.", "a Sit."]], "{reply}");
+        assert!(is_noted(&notes, "others speak in the reply"), "{notes:?}");
+    }
+    let (dialogues, notes) = read(&text("Nim: I.\\nAnd so on: there."), &of("Nim"));
+    assert_eq!(dialogues, [["u Who?", "a I.\nAnd so on: there."]]);
+    assert!(is_noted(&notes, "name before the words"), "{notes:?}");
+    // Where the reply does not begin with a name, only those count who speak in the conversation.
+    let options = Options { user: Some("Tom".into()), ..of("Nim") };
+    assert_eq!(read(&text("I.\\nNote: all.\\nTom: Hers."), &options).0, [["u Who?", "a I.\nNote: all.", "u Hers."]]);
+    assert_eq!(read(&text("I.\\nNote: all.\\nTom: Hers."), &of("Nim")).0, [["u Who?", "a I.\nNote: all.\nTom: Hers."]]);
+}

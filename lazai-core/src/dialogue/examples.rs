@@ -90,6 +90,10 @@ fn parse_known(cast: &Cast, text: &str, line: u64, options: &Options, mut parsed
             said.push(Line { place, who: Who::Role(role), text: words.trim().to_owned(), learnt: true });
             continue;
         }
+        if let Some((name, words)) = placeholder(content) {
+            said.push(Line { place, who: Who::Named(name.to_owned()), text: words.trim().to_owned(), learnt: true });
+            continue;
+        }
         match (names::begun(content), said.last_mut()) {
             (Some(begun), _) if others.speaks(&begun) => {
                 let who = Who::Named(begun.name.to_owned());
@@ -143,20 +147,29 @@ fn starts_with(line: &str, name: &str) -> bool {
 
 /// The speaker of a line, and the words.
 fn speaker<'a>(line: &'a str, options: &Options) -> Option<(Role, &'a str)> {
-    let (name, words) = line.split_once([':', '：'])?;
-    let role = match name.trim().to_ascii_lowercase().as_str() {
+    let (written, words) = names::split(names::without_time(line))?;
+    let role = |name: &str| match name.trim().to_ascii_lowercase().as_str() {
         "{{user}}" | "<user>" => Some(Role::User),
         "{{char}}" | "<bot>" | "<char>" => Some(Role::Assistant),
         "user" | "you" | "human" => Some(Role::User),
         "char" | "bot" | "assistant" => Some(Role::Assistant),
-        _ => None,
+        _ => role_by_name(name, options),
     };
-    if let Some(role) = role.or_else(|| role_by_name(name, options)) {
+    if let Some(role) = role(written).or_else(|| role(names::without_direction(written))) {
         return Some((role, words));
     }
-    // The name with emphasis, or after a time.
+    // The name with emphasis.
     let begun = names::begun(line)?;
-    Some((role_by_name(begun.name, options)?, begun.words))
+    let role = role_by_name(begun.written, options).or_else(|| role_by_name(begun.name, options))?;
+    Some((role, begun.words))
+}
+
+/// The placeholder of somebody else that a line begins with, and the words: `{{narrator}}: …`.
+fn placeholder(line: &str) -> Option<(&str, &str)> {
+    let (written, words) = names::split(names::without_time(line))?;
+    let name = names::without_direction(written).trim().strip_prefix("{{")?.strip_suffix("}}")?.trim();
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "_- ".contains(c));
+    is_name.then_some((name, words))
 }
 
 fn role_by_name(name: &str, options: &Options) -> Option<Role> {

@@ -6,7 +6,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::format::Options;
 use super::parsed::Parsed;
-use super::{Message, Role, markup, thoughts};
+use super::{Message, Role, harmony, markup, prefixed, thoughts};
 use crate::character::macros;
 use crate::report::{Action, excerpt};
 
@@ -72,7 +72,7 @@ pub(super) fn same(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other) || folded(one) == folded(other)
 }
 
-fn folded(name: &str) -> String {
+pub(super) fn folded(name: &str) -> String {
     let bare = name.trim_start_matches(['~', ' ', '\u{a0}', '\u{202f}']);
     let name: String = bare.nfc().map(|c| if c == '_' { ' ' } else { c }).collect();
     name.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
@@ -106,7 +106,17 @@ pub(super) fn messages(lines: Vec<Line>, options: &Options, parsed: &mut Parsed)
     let mut said = Vec::with_capacity(lines.len());
     let mut told = BTreeSet::new();
     let (mut stays, mut left) = (false, BTreeSet::new());
-    for Line { place, who, text, learnt } in lines {
+    for Line { place, who, mut text, learnt } in prefixed::split(lines, options, parsed) {
+        if who == Who::Role(Role::Assistant)
+            && let Some(said) = harmony::said(&text)
+        {
+            parsed.note(
+                Action::Dropped,
+                place.clone(),
+                "marks of a chat template, and thoughts in other channels, left out",
+            );
+            text = said;
+        }
         let filled = macros::said(&text, options.character.as_deref(), options.user.as_deref().unwrap_or(USER));
         if filled.lacks_name && !std::mem::replace(&mut stays, true) {
             let reason = "{{char}} stays in the text; say who the character is";
