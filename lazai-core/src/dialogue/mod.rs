@@ -31,11 +31,13 @@
 //! ```
 
 mod branch;
+mod cells;
 mod chatgpt;
 mod content;
 mod examples;
 mod exported;
 mod format;
+mod gather;
 mod harmony;
 mod log;
 mod markup;

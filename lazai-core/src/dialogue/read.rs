@@ -5,6 +5,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use super::format::{DialogueError, Format, Options};
+use super::gather::{self, Gather};
 use super::shape::Mark;
 use super::source::{self, Kind, Source};
 use super::{Dialogue, OneCharacter, Parsed, examples, log, names, shape, table, whatsapp};
@@ -34,7 +35,7 @@ impl Raw {
     pub fn bytes(&self) -> usize {
         match &self.body {
             Body::Json(bytes) => bytes.len(),
-            Body::Log(lines) => lines.iter().map(|(_, bytes)| bytes.len()).sum(),
+            Body::Log(lines, _) => lines.iter().map(|(_, bytes)| bytes.len()).sum(),
             Body::Block(text, _) | Body::Between(_, text, _) | Body::WhatsApp(text, _) | Body::Refused(text) => {
                 text.len()
             }
@@ -48,7 +49,7 @@ pub(super) enum Body {
     /// A JSON value.
     Json(Vec<u8>),
     /// Lines of a chat log with their numbers.
-    Log(Vec<(u64, Vec<u8>)>),
+    Log(Vec<(u64, Vec<u8>)>, Option<Note>),
     /// A block of text, with notes on it.
     Block(String, Vec<Note>),
     /// As a block, and who speaks in the file.
@@ -68,6 +69,12 @@ pub(crate) const NAMES_ALONE: &str = "its lines begin with names; say who the ch
 pub struct RawReader<R> {
     source: Source<R>,
     waiting: VecDeque<Raw>,
+    /// Messages of the conversations that are not passed on yet.
+    gather: Gather<Vec<(u64, Vec<u8>)>>,
+    /// How reading ended, once it did.
+    end: Option<Result<(), DialogueError>>,
+    /// True if messages were gathered, and not headers alone.
+    is_begun: bool,
     format: Format,
     options: Options,
     /// True if records are messages, of which many make one dialogue.
@@ -127,7 +134,20 @@ impl<R: Read> RawReader<R> {
             _ => Arc::default(),
         };
         let options = options.clone();
-        let mut this = Self { source, waiting, format, options, whole: false, character: None, cast, encoding };
+        let (gather, end) = (Gather::default(), None);
+        let mut this = Self {
+            source,
+            waiting,
+            gather,
+            end,
+            is_begun: false,
+            format,
+            options,
+            whole: false,
+            character: None,
+            cast,
+            encoding,
+        };
         if json {
             this.detect_json()?;
         }
@@ -156,6 +176,7 @@ impl<R: Read> RawReader<R> {
     /// Looks at the first good records.
     fn detect_json(&mut self) -> Result<(), DialogueError> {
         let mut seen = String::from("no JSON record can be read");
+        let mut too_large = None;
         for _ in 0..MAX_BROKEN_AT_START {
             let Some(raw) = self.source.next_record()? else { break };
             let map = match &raw.body {
@@ -163,8 +184,12 @@ impl<R: Read> RawReader<R> {
                 Body::Json(bytes) => shape::object(bytes, "", &mut Parsed::default()).ok(),
                 _ => None,
             };
+            if source::is_too_large(&raw.body) {
+                too_large.get_or_insert(raw.line);
+            }
             self.waiting.push_back(raw);
             let Some(map) = map else { continue };
+            too_large = None;
             if let Some((format, whole)) = shape::format(&map) {
                 (self.format, self.whole) = (format, whole);
                 self.character = log::character(&map);
@@ -173,7 +198,10 @@ impl<R: Read> RawReader<R> {
             let fields: Vec<&str> = map.keys().take(8).map(String::as_str).collect();
             seen = format!("a JSON object with the fields {fields:?}");
         }
-        Err(DialogueError::UnknownFormat { reason: seen })
+        match too_large {
+            Some(line) => Err(DialogueError::TooLarge { line, max: MAX_RECORD_BYTES }),
+            None => Err(DialogueError::UnknownFormat { reason: seen }),
+        }
     }
 
     /// The next record, or `None` at the end.
@@ -200,11 +228,16 @@ impl<R: Read> RawReader<R> {
         }
     }
 
-    /// The messages up to the next chat's header, or to another conversation's first.
+    /// The messages up to the next chat's header, or those of one conversation.
     fn next_log(&mut self) -> Result<Option<Raw>, DialogueError> {
-        let (mut lines, mut total) = (Vec::new(), 0);
-        let (mut conversation, mut is_begun) = (None, false);
-        while let Some(raw) = self.next_waiting()? {
+        while self.end.is_none() && self.gather.has_room() {
+            let raw = match self.next_waiting() {
+                Ok(Some(raw)) => raw,
+                ended => {
+                    self.end = Some(ended.map(drop));
+                    break;
+                }
+            };
             let bytes = match &raw.body {
                 Body::Json(bytes) => bytes.as_slice(),
                 Body::Refused(reason) => reason.as_bytes(),
@@ -212,24 +245,39 @@ impl<R: Read> RawReader<R> {
             };
             let mark = shape::mark(bytes);
             let is_header = mark == Some(Mark::Header);
-            let is_other = match mark {
-                Some(Mark::Header) => true,
-                Some(Mark::Conversation(name)) => *conversation.get_or_insert_with(|| name.clone()) != name,
-                None => false,
-            };
-            if is_other && is_begun {
+            if is_header && self.is_begun {
                 self.waiting.push_front(raw);
                 break;
             }
-            is_begun |= !is_header;
-            total += bytes.len();
-            if total > MAX_CONVERSATION_BYTES {
-                return Err(DialogueError::TooLarge { line: raw.line, max: MAX_CONVERSATION_BYTES });
+            self.is_begun |= !is_header;
+            let open = match mark {
+                Some(Mark::Conversation(id)) => {
+                    // A header, or messages without an id, begin it.
+                    self.gather.name(&id);
+                    self.gather.of(&id, bytes.len())
+                }
+                _ => self.gather.go_on(bytes.len(), |_| false),
+            };
+            let Some(open) = open else { continue };
+            if open.bytes > MAX_CONVERSATION_BYTES {
+                self.end = Some(Err(DialogueError::TooLarge { line: raw.line, max: MAX_CONVERSATION_BYTES }));
+                break;
             }
-            lines.push((raw.line, bytes.to_vec()));
+            open.rows.push((raw.line, bytes.to_vec()));
         }
-        let line = lines.first().map(|(line, _)| *line);
-        Ok(line.map(|line| Raw { line, body: Body::Log(lines) }))
+        let passed = self.gather.pass();
+        self.is_begun &= !self.gather.is_empty();
+        match (passed, self.end.clone()) {
+            (Some(open), _) => {
+                let line = open.rows.first().map_or(1, |(line, _)| *line);
+                let reason = open.again.then(|| gather::again(open.id.as_deref()));
+                let place = format!("line {line}");
+                let note = reason.map(|reason| Note { action: Action::Repaired, place, reason });
+                Ok(Some(Raw { line, body: Body::Log(open.rows, note) }))
+            }
+            (None, Some(Err(error))) => Err(error),
+            (None, _) => Ok(None),
+        }
     }
 
     /// Parses a record; needs no access to the file, so many can be parsed at once.
@@ -238,7 +286,11 @@ impl<R: Read> RawReader<R> {
         let line = raw.line;
         match raw.body {
             Body::Json(bytes) => shape::parse(&bytes, line, options),
-            Body::Log(lines) => log::parse(lines, options),
+            Body::Log(lines, note) => {
+                let mut parsed = log::parse(lines, options);
+                parsed.notes.splice(..0, note);
+                parsed
+            }
             Body::Block(text, notes) => examples::parse(&examples::Cast::default(), &text, notes, line, options),
             Body::Between(cast, text, notes) => examples::parse(&cast, &text, notes, line, options),
             Body::WhatsApp(text, notes) => whatsapp::parse(&text, notes, line, options),
