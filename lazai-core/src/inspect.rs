@@ -194,7 +194,7 @@ pub fn inspect_as(path: &Path, options: &Options) -> Result<Inspection, InspectE
     }
     match dialogues(File::open(path)?, options) {
         Err(InspectError::Dialogue(DialogueError::UnknownFormat { reason }))
-            if reason != NAMES_ALONE && character::looks_like_yaml(text) =>
+            if !reason.starts_with(NAMES_ALONE) && character::looks_like_yaml(text) =>
         {
             of_object(&read("the card", MAX_CARD_BYTES)?)
         }

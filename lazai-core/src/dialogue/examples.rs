@@ -13,7 +13,7 @@ pub(super) fn looks_like(head: &str, options: &Options) -> bool {
     let marked = head.lines().any(starts_block);
     let first = head.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let known = |line: &str| speaker(line, options).is_some();
-    marked || known(first) || (names_speakers(head) && head.lines().any(known))
+    marked || known(first) || (is_play(head) && head.lines().any(known))
 }
 
 fn starts_block(line: &str) -> bool {
@@ -59,6 +59,13 @@ fn plain_name(line: &str) -> Option<&str> {
 pub(super) fn names_speakers(head: &str) -> bool {
     let names: Vec<&str> = head.lines().filter_map(plain_name).collect();
     names.len() > 2 && names.len() * 2 > head.lines().count() && names.iter().skip(1).any(|name| *name == names[0])
+}
+
+/// Tells whether most lines of a text begin with a name.
+fn is_play(head: &str) -> bool {
+    let lines = || head.lines().filter(|line| !line.trim().is_empty());
+    let named = lines().filter_map(plain_name).count();
+    named > 1 && named * 2 > lines().count()
 }
 
 fn of_block(lines: &[&str]) -> Option<Two> {

@@ -41,6 +41,9 @@ pub(super) fn parse(lines: Vec<(u64, Vec<u8>)>, options: &Options) -> Parsed {
         let reason = format!("of several who speak, {:?} is taken for the character", excerpt(taken, 80));
         parsed.note(Action::Repaired, format!("line {first}"), reason);
     }
+    if let Some(name) = character.as_deref().filter(|_| options.character.is_none()) {
+        parsed.heard(name, &format!("line {first}"));
+    }
     let mut said = Vec::with_capacity(read.len());
     for (place, map) in read {
         let line = map.and_then(|map| match map.contains_key("mes") {

@@ -34,6 +34,7 @@ mod branch;
 mod cells;
 mod chatgpt;
 mod content;
+mod detect;
 mod examples;
 mod exported;
 mod format;
@@ -56,11 +57,12 @@ mod table;
 mod terms;
 mod thoughts;
 mod whatsapp;
+mod wrapped;
 
+pub(crate) use detect::NAMES_ALONE;
 pub use format::{DialogueError, Format, Options};
 pub(crate) use parsed::NEVER_SPEAKS;
 pub use parsed::{OneCharacter, Parsed};
-pub(crate) use read::NAMES_ALONE;
 pub use read::{MAX_RECORD_BYTES, Raw, RawReader, Reader, read_all};
 pub(crate) use table::is_table;
 

@@ -82,8 +82,11 @@ pub(super) fn without_time(line: &str) -> &str {
     bracketed.or_else(|| after_clock(line)).unwrap_or(line)
 }
 
-/// What follows a bare time: `10:05 Tom`, `9:05:30 PM - Tom`.
+/// What follows a bare time, which may have a date before it: `10:05 Tom`, `9:05:30 PM - Tom`, `2024-01-12T10:05:00 Tom`.
 fn after_clock(line: &str) -> Option<&str> {
+    let date = line.bytes().take_while(|c| c.is_ascii_digit() || b"-/.".contains(c)).count();
+    let after_date = (6..=10).contains(&date).then(|| line[date..].strip_prefix(['T', ' '])).flatten();
+    let line = after_date.unwrap_or(line);
     let number = |text: &'_ str, least: usize| {
         let digits = text.bytes().take(3).take_while(u8::is_ascii_digit).count();
         (least..=2).contains(&digits).then_some(digits)
@@ -203,6 +206,8 @@ mod tests {
             ("[10:00] Anna: hi", "Anna"),
             ("10:00 Anna: hi", "Anna"),
             ("9:00:30 PM - Anna: hi", "Anna"),
+            ("2024-01-12T10:00:00 Anna: hi", "Anna"),
+            ("12.01.2024 10:00 Anna: hi", "Anna"),
             ("Anna (10:00): hi", "Anna"),
             ("**Anna** (softly): hi", "Anna"),
             ("Anna [OOC]: hi", "Anna"),

@@ -11,6 +11,9 @@ use crate::report::Action;
 /// Most names of one conversation that are looked for.
 const MAX_NAMES: usize = 256;
 
+/// Names of users whom nobody names.
+const USERS: [&str; 3] = ["{{user}}", "Human", "User"];
+
 /// Who begins a line.
 enum Begins<'t> {
     Character(&'t str),
@@ -57,13 +60,14 @@ impl<'o> Known<'o> {
         if is(self.character) || is("{{char}}") {
             return Some(Begins::Character(words));
         }
-        let is_known = is("{{user}}") || self.user.is_some_and(is) || self.others.contains(&folded(bare));
+        let is_known =
+            USERS.iter().any(|name| is(name)) || self.user.is_some_and(is) || self.others.contains(&folded(bare));
         let is_somebody = is_known || (is_prefixed && begun.is_some_and(|begun| begun.is_clear()));
         is_somebody.then_some(Begins::Other(bare, words))
     }
 
     fn who(&self, name: &str) -> Who {
-        let is_user = same(name, "{{user}}") || self.user.is_some_and(|user| same(user, name));
+        let is_user = USERS.iter().any(|user| same(name, user)) || self.user.is_some_and(|user| same(user, name));
         if is_user { Who::Role(Role::User) } else { Who::Named(name.to_owned()) }
     }
 

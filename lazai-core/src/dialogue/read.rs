@@ -4,12 +4,15 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
+use super::detect::detect;
 use super::format::{DialogueError, Format, Options};
 use super::gather::{self, Gather};
 use super::shape::Mark;
-use super::source::{self, Kind, Source};
-use super::{Dialogue, OneCharacter, Parsed, examples, log, names, shape, table, whatsapp};
-use crate::report::{Action, Note, Report, excerpt};
+use super::source::{self, Source};
+use super::{Dialogue, OneCharacter, Parsed, examples, log, shape, table, whatsapp, wrapped};
+use crate::report::{Action, Note, Report};
 use crate::text::{self, Utf8};
 
 /// Largest single record (a line, a list element, a row): 16 MiB. Larger ones are skipped and noted.
@@ -62,9 +65,6 @@ pub(super) enum Body {
     Refused(String),
 }
 
-/// Why a text like a play is not read.
-pub(crate) const NAMES_ALONE: &str = "its lines begin with names; say who the character is";
-
 /// Splits a file into records, in constant memory.
 pub struct RawReader<R> {
     source: Source<R>,
@@ -82,8 +82,8 @@ pub struct RawReader<R> {
     character: Option<String>,
     /// Who speaks in blocks.
     cast: Arc<examples::Cast>,
-    /// What is to be noted of the file's encoding.
-    encoding: Option<String>,
+    /// What is to be noted of the file itself.
+    notes: Vec<String>,
 }
 
 impl<R: Read> RawReader<R> {
@@ -94,36 +94,9 @@ impl<R: Read> RawReader<R> {
     pub fn new(mut reader: R, options: &Options) -> Result<Self, DialogueError> {
         let mut head = Vec::with_capacity(HEAD_BYTES);
         reader.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head)?;
-        let (text, _) = text::decode(&head);
-        if text.trim().is_empty() {
-            return Err(DialogueError::Empty);
-        }
-        if text.as_bytes()[..text.len().min(4096)].contains(&0) {
-            return Err(DialogueError::UnknownFormat { reason: "binary data".into() });
-        }
-        if !text.contains('\n') && text.trim_end_matches('\r').contains('\r') {
-            let reason = "its lines end with carriage returns alone; expected line feeds".into();
-            return Err(DialogueError::UnknownFormat { reason });
-        }
-        let text = text.into_owned();
+        let text = text::decode(&head).0.into_owned();
+        let (kind, format) = detect(&head, &text, options)?;
         let start = text.trim_start();
-        let is_whatsapp = whatsapp::looks_like(start);
-        let is_text = is_whatsapp || names::is_timed(start);
-        let json = !is_text && (start.starts_with('[') || (start.starts_with('{') && !start.starts_with("{{")));
-        let (kind, format) = if is_whatsapp {
-            (Kind::Blocks, Format::WhatsApp)
-        } else if json {
-            (source::json_kind(start), Format::Chat)
-        } else if examples::looks_like(start, options) {
-            (Kind::Blocks, Format::Examples)
-        } else if let Some(layout) = table::layout(start) {
-            (Kind::Table(layout), Format::Csv)
-        } else if examples::names_speakers(start) {
-            return Err(DialogueError::UnknownFormat { reason: NAMES_ALONE.into() });
-        } else {
-            let reason = format!("the file begins with {:?}", excerpt(start, 60));
-            return Err(DialogueError::UnknownFormat { reason });
-        };
         let (file, encoding) = Utf8::new(head, reader).map_err(|encoding| {
             let reason = format!("{encoding}, which this build does not read; expected UTF-8");
             DialogueError::UnknownFormat { reason }
@@ -146,9 +119,9 @@ impl<R: Read> RawReader<R> {
             whole: false,
             character: None,
             cast,
-            encoding,
+            notes: encoding.into_iter().collect(),
         };
-        if json {
+        if format == Format::Chat {
             this.detect_json()?;
         }
         Ok(this)
@@ -169,7 +142,7 @@ impl<R: Read> RawReader<R> {
     /// A note on the file itself.
     #[must_use]
     pub fn note(&self) -> Option<Note> {
-        let reason = self.encoding.clone()?;
+        let reason = (!self.notes.is_empty()).then(|| self.notes.join("; "))?;
         Some(Note { action: Action::Repaired, place: "the file".into(), reason })
     }
 
@@ -188,8 +161,11 @@ impl<R: Read> RawReader<R> {
                 too_large.get_or_insert(raw.line);
             }
             self.waiting.push_back(raw);
-            let Some(map) = map else { continue };
+            let Some(mut map) = map else { continue };
             too_large = None;
+            if let Some(first) = self.unwrap(&map) {
+                map = first;
+            }
             if let Some((format, whole)) = shape::format(&map) {
                 (self.format, self.whole) = (format, whole);
                 self.character = log::character(&map);
@@ -202,6 +178,16 @@ impl<R: Read> RawReader<R> {
             Some(line) => Err(DialogueError::TooLarge { line, max: MAX_RECORD_BYTES }),
             None => Err(DialogueError::UnknownFormat { reason: seen }),
         }
+    }
+
+    /// Puts the records that one object holds in its place, and returns the first of them.
+    fn unwrap(&mut self, map: &Map<String, Value>) -> Option<Map<String, Value>> {
+        let (field, records) = wrapped::records(map)?;
+        let bodies: Vec<Vec<u8>> = records.iter().map(serde_json::to_vec).collect::<Result<_, _>>().ok()?;
+        self.waiting.pop_back();
+        self.waiting.extend((1..).zip(bodies).map(|(line, bytes)| Raw { line, body: Body::Json(bytes) }));
+        self.notes.push(format!("it has its records in the field {field:?}: lines are their numbers"));
+        records.first().map(|first| (*first).clone())
     }
 
     /// The next record, or `None` at the end.

@@ -11,7 +11,7 @@ use super::owner;
 use super::parsed::Parsed;
 use super::speaker::{self, Line, Who};
 use super::terms::{is_rejected, may_be_learnt};
-use super::{Role, branch, chatgpt, exported, log, markup};
+use super::{Role, branch, chatgpt, exported, log, markup, wrapped};
 use crate::report::{Action, excerpt, json_reason};
 use crate::text::json::{self, filled, is_filled, kind};
 
@@ -28,7 +28,8 @@ const IDS: [&str; 2] = ["id", "conversation_id"];
 /// Names of the field with the conversation of a message, if messages are in rows of their own.
 const CONVERSATIONS: [&str; 5] = ["conversation_id", "chat_id", "session_id", "dialogue_id", "thread_id"];
 /// Names of a field with a list of messages.
-const LISTS: [&str; 6] = ["messages", "conversations", "conversation", "dialogue", "chat_messages", "contents"];
+pub(super) const LISTS: [&str; 6] =
+    ["messages", "conversations", "conversation", "dialogue", "chat_messages", "contents"];
 
 /// The format of a record, and whether the records together are one dialogue.
 pub(super) fn format(map: &Map<String, Value>) -> Option<(Format, bool)> {
@@ -68,6 +69,11 @@ pub(super) fn format(map: &Map<String, Value>) -> Option<(Format, bool)> {
 fn list(map: &Map<String, Value>) -> Option<(&'static str, &Vec<Value>)> {
     let lists = || LISTS.iter().filter_map(|name| Some((*name, map.get(*name)?.as_array()?)));
     lists().find(|(_, list)| !list.is_empty()).or_else(|| lists().next())
+}
+
+/// Whether a record has a list of messages with something in it.
+pub(super) fn is_listed(map: &Map<String, Value>) -> bool {
+    list(map).is_some_and(|(_, messages)| !messages.is_empty())
 }
 
 /// A text, or a number or truth value as a text.
@@ -163,7 +169,7 @@ pub(super) fn parse(bytes: &[u8], line: u64, options: &Options) -> Parsed {
         lines.push(record.line(Role::System, system));
     }
     let mut known = Cow::Borrowed(options);
-    let is_listed = list(map).is_some_and(|(_, messages)| !messages.is_empty());
+    let is_listed = is_listed(map);
     let names = owner::of_record(map, !is_listed && filled(map, &PROMPTS).is_some());
     let another = owner::another(&names, options);
     if let Some(name) = names.first().filter(|_| options.character.is_none()) {
@@ -298,7 +304,11 @@ pub(super) fn object(bytes: &[u8], place: &str, parsed: &mut Parsed) -> Result<M
         Ok((value, mended)) => {
             mended.into_iter().for_each(|reason| parsed.note(Action::Repaired, place, reason));
             match value {
-                Value::Object(map) => Ok(map),
+                Value::Object(map) => {
+                    let (map, note) = wrapped::unwrapped(map);
+                    note.into_iter().for_each(|reason| parsed.note(Action::Repaired, place, reason));
+                    Ok(map)
+                }
                 list @ Value::Array(_) => Ok(of_list(list)),
                 _ => Err("expected a JSON object".into()),
             }

@@ -16,7 +16,7 @@ pub(super) enum Kind {
     Lines,
     Values,
     Blocks,
-    Table(Layout),
+    Table(Box<Layout>),
 }
 
 pub(super) enum Source<R> {
@@ -52,7 +52,7 @@ impl<R: Read> Source<R> {
             Kind::Lines => Self::Lines { input, line: 0 },
             Kind::Values => Self::Values(Values { input, line: 1, in_list: false }),
             Kind::Blocks => Self::Blocks(Blocks { input, line: 0, waiting: None }),
-            Kind::Table(layout) => Self::Table(Box::new(Table::new(input, layout)?)),
+            Kind::Table(layout) => Self::Table(Box::new(Table::new(input, *layout)?)),
         })
     }
 

@@ -140,7 +140,7 @@ impl From<TableError> for DialogueError {
 impl<R: Read> Table<R> {
     pub(super) fn new(input: Input<R>, layout: Layout) -> Result<Self, DialogueError> {
         let rows = TableRows::new(input, &layout.header)?;
-        let numbered = layout.is_numbered.then(|| "the column id numbers the messages: all are one conversation");
+        let numbered = layout.is_numbered.then_some("the column id numbers the messages: all are one conversation");
         let notes = numbered.map(|reason| (Action::Repaired, 1, reason.to_owned())).into_iter().collect();
         Ok(Self { rows, layout, gather: Gather::default(), notes, end: None })
     }
