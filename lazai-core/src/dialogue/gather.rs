@@ -3,8 +3,10 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 
-/// The bytes of rows that are read ahead of the conversation that is next.
+/// The memory of rows that are read ahead of the conversation that is next.
 const MAX_AHEAD_BYTES: usize = 16 << 20;
+/// The memory that a row takes up beside its bytes.
+const ROW_OVERHEAD_BYTES: usize = 128;
 /// Most conversations that are open at once.
 const MAX_OPEN: usize = 1 << 16;
 /// Most conversations that are remembered after they were passed on.
@@ -16,6 +18,8 @@ pub(super) struct Open<T> {
     pub id: Option<String>,
     pub rows: T,
     pub bytes: usize,
+    /// The memory that its rows take up, roughly.
+    held: usize,
     /// True if rows of it were passed on before.
     pub again: bool,
 }
@@ -29,7 +33,7 @@ pub(super) struct Gather<T> {
     passed: u64,
     /// The number of the last row's conversation.
     current: Option<u64>,
-    bytes: usize,
+    held: usize,
     gone: HashSet<u64>,
     state: RandomState,
 }
@@ -37,7 +41,7 @@ pub(super) struct Gather<T> {
 impl<T> Default for Gather<T> {
     fn default() -> Self {
         let (open, numbers, gone) = (VecDeque::new(), HashMap::new(), HashSet::new());
-        Self { open, numbers, passed: 0, current: None, bytes: 0, gone, state: RandomState::new() }
+        Self { open, numbers, passed: 0, current: None, held: 0, gone, state: RandomState::new() }
     }
 }
 
@@ -76,15 +80,16 @@ impl<T: Default> Gather<T> {
         let again = id.is_some_and(|id| self.gone.contains(&self.state.hash_one(id)));
         let number = self.passed + self.open.len() as u64;
         id.and_then(|id| self.numbers.insert(id.to_owned(), number));
-        self.open.push_back(Open { id: id.map(str::to_owned), rows: T::default(), bytes: 0, again });
+        self.open.push_back(Open { id: id.map(str::to_owned), rows: T::default(), bytes: 0, held: 0, again });
         number
     }
 
     fn add(&mut self, number: u64, bytes: usize) -> Option<&mut Open<T>> {
         self.current = Some(number);
-        self.bytes += bytes;
+        self.held += bytes + ROW_OVERHEAD_BYTES;
         let open = self.get(number)?;
         open.bytes += bytes;
+        open.held += bytes + ROW_OVERHEAD_BYTES;
         Some(open)
     }
 
@@ -94,14 +99,14 @@ impl<T: Default> Gather<T> {
 
     /// Whether rows can be read on before the first conversation is passed on.
     pub(super) fn has_room(&self) -> bool {
-        self.open.len() < 2 || (self.bytes <= MAX_AHEAD_BYTES && self.open.len() <= MAX_OPEN)
+        self.open.len() < 2 || (self.held <= MAX_AHEAD_BYTES && self.open.len() <= MAX_OPEN)
     }
 
     /// Passes on the first conversation.
     pub(super) fn pass(&mut self) -> Option<Open<T>> {
         let open = self.open.pop_front()?;
         self.passed += 1;
-        self.bytes = self.bytes.saturating_sub(open.bytes);
+        self.held = self.held.saturating_sub(open.held);
         if let Some(id) = &open.id {
             self.numbers.remove(id);
             if self.gone.len() < MAX_GONE {

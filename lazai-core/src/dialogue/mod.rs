@@ -12,10 +12,11 @@
 //! | [`Format::Csv`] | a table of prompts and responses, or of roles and contents |
 //!
 //! [`Format::Chat`] also covers Claude, Open WebUI, LM Studio, LibreChat, oobabooga's web UI, Agnai, Gemini, Messenger,
-//! Discord's and Telegram's exports, PIPPA, UltraChat and data of preferences: each has its messages in a place of its own.
+//! Discord's and Telegram's exports, llama.cpp's web UI, HuggingChat, AI Studio, RisuAI, PIPPA, UltraChat and data of preferences:
+//! each has its messages in a place of its own. DeepSeek's export is a tree as ChatGPT's is.
 //!
 //! Records that hold a whole conversation as one text are read where a chat template wrote it: ChatML, Llama, Mistral, Gemma,
-//! Zephyr, Alpaca, Guanaco, Anthropic's. A template's marks among a message's words are left out and noted.
+//! Zephyr, Alpaca, Guanaco, Anthropic's, Harmony. A template's marks among a message's words are left out and noted.
 //!
 //! JSON comes as lines, as one list, or as objects one after another. [`Reader`] detects the format by content and reads
 //! any size in constant memory; [`read_all`] reads bytes in memory.

@@ -117,7 +117,8 @@ pub(super) fn split(lines: Vec<Line>, options: &Options, parsed: &mut Parsed) ->
         } else if !std::mem::replace(&mut is_told, true) {
             parsed.note(Action::Repaired, line.place.clone(), "the character's name before the words, left out");
         }
-        split.extend(parts.into_iter().map(|(who, text)| Line { who, text, ..line.clone() }));
+        let Line { place, learnt, .. } = line;
+        split.extend(parts.into_iter().map(|(who, text)| Line { place: place.clone(), who, text, learnt }));
     }
     split
 }

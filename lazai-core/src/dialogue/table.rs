@@ -28,6 +28,8 @@ pub(super) struct Layout {
     is_numbered: bool,
 }
 
+/// Most notes on one conversation's cells: short rows must not cost many times their bytes.
+const MAX_NOTES_OF_ROWS: usize = 1 << 16;
 /// Columns with the conversation of a row.
 const IDS: [&str; 7] =
     ["conversation_id", "dialogue_id", "dialogue", "conversation", "chat_id", "session_id", "thread_id"];
@@ -201,7 +203,9 @@ impl<R: Read> Table<R> {
                 let reason = open.again.then(|| gather::again(id.as_deref()));
                 open.rows.notes.extend(reason.map(|reason| (Action::Repaired, row.line, reason)));
             }
-            open.rows.notes.extend(notes);
+            if open.rows.notes.len() < MAX_NOTES_OF_ROWS {
+                open.rows.notes.extend(notes);
+            }
             open.rows.add(&row, &self.layout);
         }
         if let Some(Open { rows, .. }) = self.gather.pass() {
