@@ -15,6 +15,8 @@ use crate::voice::{AudioFormat, ManifestError, VoiceError, other_format, read_ma
 
 /// The number of bytes that are looked at to detect a file's kind.
 const HEAD_BYTES: usize = 64 << 10;
+/// Most bytes of a pipe, which are copied to a temporary file: 4 GiB.
+const MAX_PIPE_BYTES: u64 = 4 << 30;
 
 /// The kind of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -147,7 +149,11 @@ pub fn inspect(path: &Path) -> Result<Inspection, InspectError> {
 /// As [`inspect`].
 pub fn inspect_as(path: &Path, options: &Options) -> Result<Inspection, InspectError> {
     let file = File::open(path)?;
-    let length = file.metadata()?.len();
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return inspect_as(spooled(file)?.path(), options);
+    }
+    let length = metadata.len();
     let mut head = Vec::new();
     file.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
     let read = |what, max: usize| -> Result<Vec<u8>, InspectError> {
@@ -188,12 +194,23 @@ pub fn inspect_as(path: &Path, options: &Options) -> Result<Inspection, InspectE
     }
     match dialogues(File::open(path)?, options) {
         Err(InspectError::Dialogue(DialogueError::UnknownFormat { reason }))
-            if reason != NAMES_ALONE && character::looks_like_yaml(text) =>
+            if !reason.starts_with(NAMES_ALONE) && character::looks_like_yaml(text) =>
         {
             of_object(&read("the card", MAX_CARD_BYTES)?)
         }
         answer => answer,
     }
+}
+
+/// A copy of a pipe, which can be read once only and tells no length.
+fn spooled(pipe: File) -> Result<tempfile::NamedTempFile, InspectError> {
+    let mut copy = tempfile::NamedTempFile::new()?;
+    let copied = std::io::copy(&mut pipe.take(MAX_PIPE_BYTES + 1), &mut copy)?;
+    if copied > MAX_PIPE_BYTES {
+        let reason = format!("more than {MAX_PIPE_BYTES} bytes come out of a pipe; give a file");
+        return Err(InspectError::Io { reason });
+    }
+    Ok(copy)
 }
 
 /// JSON of one value or of several; or text that begins like JSON.

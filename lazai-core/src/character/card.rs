@@ -17,19 +17,6 @@ const V1: [(&str, &str); 6] = [
     ("mes_example", "example_dialogue"),
 ];
 
-/// The text generation web UI writes a name, a greeting and a context, in YAML for the most part.
-pub(super) fn oobabooga_names(map: &mut Map<String, Value>) {
-    let is_theirs = map.contains_key("name")
-        && map.contains_key("greeting")
-        && map.contains_key("context")
-        && !["spec", "data", "description", "first_mes"].iter().any(|field| map.contains_key(*field));
-    if is_theirs {
-        for (theirs, ours) in [("context", "description"), ("greeting", "first_mes")] {
-            map.remove(theirs).and_then(|value| map.insert(ours.into(), value));
-        }
-    }
-}
-
 /// Tells whether a value looks like the `data` of a card without a `spec`.
 pub(super) fn looks_like_data(data: &Value) -> bool {
     let own = V1[1..].iter().map(|(name, _)| *name).chain(["system_prompt", "character_book", "alternate_greetings"]);

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{CardError, Character, Lorebook, MAX_CARD_BYTES, MAX_CARD_FILE_BYTES, agnai, card, eliza, webp};
+use super::{CardError, Character, Lorebook, MAX_CARD_BYTES, MAX_CARD_FILE_BYTES, agnai, aliases, card, eliza, webp};
 use crate::report::{Action, Report, json_reason};
 use crate::text;
 
@@ -152,9 +152,10 @@ fn from_json(
     if is_yaml && container == Container::Json {
         container = Container::Yaml;
     }
-    card::oobabooga_names(&mut map);
     if agnai::looks_like(&map) {
         map = agnai::card(map);
+    } else if !eliza::looks_like_eliza(&map) {
+        aliases::rename(&mut map);
     }
     let charx_without_spec = container == Container::Charx && !map.contains_key("spec");
     if charx_without_spec {

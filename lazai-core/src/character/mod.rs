@@ -12,6 +12,7 @@
 
 mod activate;
 mod agnai;
+mod aliases;
 #[cfg(feature = "cards")]
 mod byaf;
 mod card;

@@ -1,12 +1,21 @@
 //! Lists of messages that are trees: where a reply was asked for again, or a message was written anew, one branch counts.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-/// A message's own name and that of the one before it: Claude's, LibreChat's, Open WebUI's.
-const NAMES: [(&str, &str); 3] =
-    [("uuid", "parent_message_uuid"), ("messageId", "parentMessageId"), ("id", "parentId")];
+use super::shape::text_of;
+
+/// A message's own name and that of the one before it: Claude's, LibreChat's, Open WebUI's, that of llama.cpp's web UI, and
+/// HuggingChat's, which lists all before it.
+const NAMES: [(&str, &str); 5] = [
+    ("uuid", "parent_message_uuid"),
+    ("messageId", "parentMessageId"),
+    ("id", "parentId"),
+    ("id", "parent"),
+    ("id", "ancestors"),
+];
 
 /// The messages of the branch that a conversation ended with, and how many messages others have; `None` where there is
 /// one branch alone.
@@ -15,18 +24,18 @@ pub(super) fn last(map: &Map<String, Value>, messages: &[Value]) -> Option<(Vec<
         return Some(last_nested(messages));
     }
     let (id, parent) = NAMES.into_iter().find(|(id, parent)| {
-        let ids: BTreeSet<&str> = messages.iter().filter_map(|message| text(message, id)).collect();
-        messages.iter().filter_map(|message| text(message, parent)).any(|parent| ids.contains(parent))
+        let ids: BTreeSet<Cow<'_, str>> = messages.iter().filter_map(|message| text(message, id)).collect();
+        messages.iter().filter_map(|message| text(message, parent)).any(|parent| ids.contains(&parent))
     })?;
-    let by_id: BTreeMap<&str, usize> =
+    let by_id: BTreeMap<Cow<'_, str>, usize> =
         messages.iter().enumerate().filter_map(|(index, message)| Some((text(message, id)?, index))).collect();
-    let leaf = leaf(map).and_then(|leaf| by_id.get(leaf).copied());
+    let leaf = leaf(map).and_then(|leaf| by_id.get(&leaf).copied());
     let mut next = Some(leaf.unwrap_or(messages.len() - 1));
     let (mut branch, mut seen) = (Vec::new(), BTreeSet::new());
     // A tree of a stranger's may run in circles.
     while let Some(index) = next.filter(|index| seen.insert(*index)) {
         branch.push(index);
-        next = text(&messages[index], parent).and_then(|parent| by_id.get(parent).copied());
+        next = text(&messages[index], parent).and_then(|parent| by_id.get(&parent).copied());
     }
     branch.reverse();
     let before = |message: &Value| message.get(parent).cloned();
@@ -39,14 +48,18 @@ pub(super) fn last(map: &Map<String, Value>, messages: &[Value]) -> Option<(Vec<
         .then(|| (branch.iter().map(|index| messages[*index].clone()).collect(), messages.len() - branch.len()))
 }
 
-fn text<'m>(message: &'m Value, field: &str) -> Option<&'m str> {
-    message.get(field)?.as_str().filter(|text| !text.is_empty())
+/// A message's name in a field: a text, a number, or the last of a list.
+fn text<'m>(message: &'m Value, field: &str) -> Option<Cow<'m, str>> {
+    let value = message.get(field)?;
+    let name = value.as_array().map_or(Some(value), |all| all.last())?;
+    text_of(name).filter(|text| !text.is_empty())
 }
 
 /// The last message of the branch that was shown.
-fn leaf(map: &Map<String, Value>) -> Option<&str> {
+fn leaf(map: &Map<String, Value>) -> Option<Cow<'_, str>> {
+    let shown = || map.get("conv")?.get("currNode");
     let history = || map.get("chat")?.get("history")?.get("currentId");
-    map.get("current_leaf_message_uuid").or_else(history)?.as_str()
+    text_of(map.get("current_leaf_message_uuid").or_else(history).or_else(shown)?)
 }
 
 fn children(message: &Value) -> &[Value] {

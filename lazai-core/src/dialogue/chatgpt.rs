@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use super::Role;
 use super::content::content_of;
 use super::parsed::Parsed;
-use super::speaker::{Line, Who, may_be_learnt};
+use super::speaker::{Line, Who};
+use super::terms::may_be_learnt;
 use crate::report::Action;
 use crate::text::json::is_filled;
 
@@ -71,8 +72,28 @@ fn last_leaf(nodes: &Map<String, Value>) -> Option<&str> {
     }
 }
 
+/// DeepSeek's messages: a request, or a response with thoughts before it.
+fn fragments(parts: &[Value], place: &str, parsed: &mut Parsed) -> Option<Line> {
+    let of = |kind: &str| {
+        let said = parts.iter().filter(|part| part.get("type").and_then(Value::as_str) == Some(kind));
+        said.filter_map(|part| part.get("content")?.as_str()).collect::<Vec<_>>()
+    };
+    let (asked, said) = (of("REQUEST"), of("RESPONSE"));
+    let others = parts.len() - asked.len() - said.len();
+    if others > 0 {
+        parsed.note(Action::Dropped, place, format!("{others} parts that are thoughts or no text"));
+    }
+    let (role, texts) = if said.is_empty() { (Role::User, asked) } else { (Role::Assistant, said) };
+    let line = Line { place: place.to_owned(), who: Who::Role(role), text: texts.join("\n"), learnt: true };
+    (!texts.is_empty()).then_some(line)
+}
+
 fn spoken(message: &Map<String, Value>, place: &str, parsed: &mut Parsed) -> Result<Option<Line>, String> {
-    let role = message.get("author").and_then(|author| author.get("role")).and_then(Value::as_str).unwrap_or_default();
+    if let Some(parts) = message.get("fragments").and_then(Value::as_array) {
+        return Ok(fragments(parts, place, parsed));
+    }
+    let author = message.get("author").and_then(|author| author.get("role")).or_else(|| message.get("role"));
+    let role = author.and_then(Value::as_str).unwrap_or_default();
     let who = match Role::from_name(role) {
         Some(role) => Who::Role(role),
         None => Who::Tool,

@@ -13,7 +13,7 @@ pub(super) fn looks_like(head: &str, options: &Options) -> bool {
     let marked = head.lines().any(starts_block);
     let first = head.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let known = |line: &str| speaker(line, options).is_some();
-    marked || known(first) || (names_speakers(head) && head.lines().any(known))
+    marked || known(first) || (is_play(head) && head.lines().any(known))
 }
 
 fn starts_block(line: &str) -> bool {
@@ -61,6 +61,13 @@ pub(super) fn names_speakers(head: &str) -> bool {
     names.len() > 2 && names.len() * 2 > head.lines().count() && names.iter().skip(1).any(|name| *name == names[0])
 }
 
+/// Tells whether most lines of a text begin with a name.
+fn is_play(head: &str) -> bool {
+    let lines = || head.lines().filter(|line| !line.trim().is_empty());
+    let named = lines().filter_map(plain_name).count();
+    named > 1 && named * 2 > lines().count()
+}
+
 fn of_block(lines: &[&str]) -> Option<Two> {
     let name = |line: &&str| plain_name(line).map(str::to_owned);
     let mut lines = lines.iter().filter(|line| !line.trim().is_empty());
@@ -72,7 +79,7 @@ fn of_block(lines: &[&str]) -> Option<Two> {
 
 /// A block's messages: a line without a speaker goes on with the message before.
 pub(super) fn parse(cast: &Cast, text: &str, notes: Vec<Note>, line: u64, options: &Options) -> Parsed {
-    let mut parsed = Parsed { dialogue: None, notes };
+    let mut parsed = Parsed::noted(notes);
     let Some(Two { user, character }) = &cast.two else { return parse_known(cast, text, line, options, parsed) };
     let reason = format!("speakers {user:?} and {character:?}, taken as user and character");
     parsed.note(Action::Repaired, format!("line {line}"), reason);
@@ -88,6 +95,10 @@ fn parse_known(cast: &Cast, text: &str, line: u64, options: &Options, mut parsed
         let place = format!("line {}", line + i as u64);
         if let Some((role, words)) = speaker(content, options) {
             said.push(Line { place, who: Who::Role(role), text: words.trim().to_owned(), learnt: true });
+            continue;
+        }
+        if let Some((name, words)) = placeholder(content) {
+            said.push(Line { place, who: Who::Named(name.to_owned()), text: words.trim().to_owned(), learnt: true });
             continue;
         }
         match (names::begun(content), said.last_mut()) {
@@ -143,20 +154,29 @@ fn starts_with(line: &str, name: &str) -> bool {
 
 /// The speaker of a line, and the words.
 fn speaker<'a>(line: &'a str, options: &Options) -> Option<(Role, &'a str)> {
-    let (name, words) = line.split_once([':', '：'])?;
-    let role = match name.trim().to_ascii_lowercase().as_str() {
+    let (written, words) = names::split(names::without_time(line))?;
+    let role = |name: &str| match name.trim().to_ascii_lowercase().as_str() {
         "{{user}}" | "<user>" => Some(Role::User),
         "{{char}}" | "<bot>" | "<char>" => Some(Role::Assistant),
         "user" | "you" | "human" => Some(Role::User),
         "char" | "bot" | "assistant" => Some(Role::Assistant),
-        _ => None,
+        _ => role_by_name(name, options),
     };
-    if let Some(role) = role.or_else(|| role_by_name(name, options)) {
+    if let Some(role) = role(written).or_else(|| role(names::without_direction(written))) {
         return Some((role, words));
     }
-    // The name with emphasis, or after a time.
+    // The name with emphasis.
     let begun = names::begun(line)?;
-    Some((role_by_name(begun.name, options)?, begun.words))
+    let role = role_by_name(begun.written, options).or_else(|| role_by_name(begun.name, options))?;
+    Some((role, begun.words))
+}
+
+/// The placeholder of somebody else that a line begins with, and the words: `{{narrator}}: …`.
+fn placeholder(line: &str) -> Option<(&str, &str)> {
+    let (written, words) = names::split(names::without_time(line))?;
+    let name = names::without_direction(written).trim().strip_prefix("{{")?.strip_suffix("}}")?.trim();
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "_- ".contains(c));
+    is_name.then_some((name, words))
 }
 
 fn role_by_name(name: &str, options: &Options) -> Option<Role> {

@@ -22,6 +22,10 @@ enum Maker {
     Preference(&'static str),
     /// Texts by turns.
     UltraChat,
+    /// Chunks of a prompt, some of them thoughts.
+    AiStudio,
+    /// Messages whose text is called data.
+    Risu,
 }
 
 /// The maker, if a record is of one of these.
@@ -35,6 +39,13 @@ fn maker(map: &Map<String, Value>) -> Option<Maker> {
             true => (data.len() > 1).then_some(Maker::UltraChat),
             false => map.contains_key("data_visible").then_some(Maker::Oobabooga("data")),
         };
+    }
+    if map.get("chunkedPrompt").is_some_and(|prompt| prompt.get("chunks").is_some_and(Value::is_array)) {
+        return Some(Maker::AiStudio);
+    }
+    let is_risu = map.get("type").and_then(Value::as_str) == Some("risuChat");
+    if is_risu && map.get("data").is_some_and(|data| data.get("message").is_some_and(Value::is_array)) {
+        return Some(Maker::Risu);
     }
     if map.get("chat").is_some_and(|chat| chat.get("messages").is_some_and(Value::is_array)) {
         return Some(Maker::OpenWebUi);
@@ -69,6 +80,8 @@ pub(super) fn unfolded(map: &Map<String, Value>) -> Cow<'_, Map<String, Value>> 
         Maker::LmStudio => list("messages").iter().filter_map(shown).collect(),
         Maker::Messenger => by_time(list("messages")),
         Maker::Preference(name) => liked(map, name),
+        Maker::AiStudio => of_chunks(&map["chunkedPrompt"]["chunks"]),
+        Maker::Risu => of_risu(&map["data"]["message"]),
         Maker::UltraChat => {
             list("data").iter().zip([Role::User, Role::Assistant].iter().cycle()).map(by_turns).collect()
         }
@@ -97,6 +110,23 @@ fn of_open_web_ui(chat: &Value) -> Vec<Value> {
 
 fn by_turns((text, role): (&Value, &Role)) -> Value {
     json!({"role": role.as_str(), "content": text})
+}
+
+fn of_chunks(chunks: &Value) -> Vec<Value> {
+    let message = |chunk: &Value| {
+        let is_thought = chunk.get("isThought") == Some(&Value::Bool(true));
+        let content = if is_thought { json!([{"type": "thinking"}]) } else { chunk["text"].clone() };
+        json!({"role": chunk["role"], "content": content})
+    };
+    chunks.as_array().into_iter().flatten().map(message).collect()
+}
+
+fn of_risu(messages: &Value) -> Vec<Value> {
+    let message = |message: &Value| {
+        let hidden = message.get("disabled").cloned().unwrap_or_default();
+        json!({"role": message["role"], "content": message["data"], "hidden": hidden})
+    };
+    messages.as_array().into_iter().flatten().map(message).collect()
 }
 
 /// The placeholder for the user's text, if the character speaks first.

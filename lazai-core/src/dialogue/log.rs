@@ -7,7 +7,8 @@ use super::format::Options;
 use super::message::message;
 use super::parsed::Parsed;
 use super::shape::{conversation, object};
-use super::speaker::{self, Line, Who, may_be_learnt, same};
+use super::speaker::{self, Line, Who, same};
+use super::terms::{self, hidden, may_be_learnt};
 use crate::report::{Action, excerpt};
 use crate::text::json::{is_filled, kind};
 
@@ -39,6 +40,9 @@ pub(super) fn parse(lines: Vec<(u64, Vec<u8>)>, options: &Options) -> Parsed {
     {
         let reason = format!("of several who speak, {:?} is taken for the character", excerpt(taken, 80));
         parsed.note(Action::Repaired, format!("line {first}"), reason);
+    }
+    if let Some(name) = character.as_deref().filter(|_| options.character.is_none()) {
+        parsed.heard(name, &format!("line {first}"));
     }
     let mut said = Vec::with_capacity(read.len());
     for (place, map) in read {
@@ -95,7 +99,7 @@ fn is_somebody(map: &Map<String, Value>) -> bool {
 }
 
 fn flag(map: &Map<String, Value>, name: &str) -> bool {
-    map.get(name).and_then(speaker::flag) == Some(true)
+    map.get(name).and_then(terms::flag) == Some(true)
 }
 
 /// Tells whether the `/sys` command wrote a line, which nobody says; `/comment` is for readers of the log alone.
@@ -122,6 +126,9 @@ fn spoken(
 ) -> Result<Line, String> {
     if flag(map, "is_system") {
         return Err("hidden from the model (is_system)".into());
+    }
+    if let Some(reason) = hidden(map) {
+        return Err(reason);
     }
     let text = match map.get("mes") {
         Some(Value::String(text)) => text.clone(),

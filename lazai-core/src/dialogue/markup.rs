@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::Role;
+use super::{Role, harmony};
+
 /// How a maker writes turns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Family {
@@ -104,6 +105,10 @@ fn turns(text: &str) -> Vec<Turn> {
     let mut bare = text.trim();
     while let Some(rest) = BEGINS.iter().find_map(|mark| bare.strip_prefix(mark)) {
         bare = rest.trim_start();
+    }
+    let turns = harmony::turns(bare);
+    if !turns.is_empty() {
+        return turns;
     }
     // Where the mark is a line's start, the first line has one too; the last role may have lost its line's end.
     let start = if bare.starts_with(['<', '[', '#']) { "" } else { "\n" };

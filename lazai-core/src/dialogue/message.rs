@@ -5,13 +5,15 @@ use serde_json::{Map, Value};
 use super::content::{attached, content_of};
 use super::format::Options;
 use super::parsed::Parsed;
-use super::speaker::{self, Line, Who, may_be_learnt, who};
-use super::{Role, program};
+use super::speaker::{Line, Who, same, who};
+use super::terms::{flag, hidden, may_be_learnt};
+use super::{Role, owner, program};
 use crate::report::Action;
 use crate::text::json::{filled, is_filled, kind};
 
 /// Names of a message's speaker and text.
-const SPEAKERS: [&str; 9] = ["role", "from", "user", "speaker", "author", "sender", "sender_name", "handle", "name"];
+pub(super) const SPEAKERS: [&str; 10] =
+    ["role", "from", "user", "speaker", "author", "sender", "sender_name", "handle", "name", "character"];
 pub(super) const TEXTS: [&str; 7] = ["content", "value", "text", "message", "msg", "mes", "parts"];
 /// Flags by which a message says whether it is the user's.
 const FLAGS: [&str; 4] = ["is_human", "is_user", "isCreatedByUser", "isUser"];
@@ -23,10 +25,13 @@ const BESIDE: [&str; 9] =
 pub(super) fn message(value: &Value, options: &Options, place: &str, parsed: &mut Parsed) -> Result<Line, String> {
     let Value::Object(map) = value else { return Err(format!("expected a message, found {}", kind(value))) };
     let own = of_the_program(map).map(|kind| format!("{kind:?}: a message of the chat program's"));
-    if let Some(reason) = own.or_else(|| program::not_said(map)) {
+    if let Some(reason) = own.or_else(|| program::not_said(map)).or_else(|| hidden(map)) {
         return Err(reason);
     }
     let who = speaker_of(map, options)?;
+    if who == Who::Role(Role::Assistant) && options.character.is_none() {
+        owner::beside(map).first().into_iter().for_each(|name| parsed.heard(name, place));
+    }
     let learnt = may_be_learnt(map);
     if !learnt && who == Who::Role(Role::Assistant) {
         parsed.note(Action::Repaired, place, "the file says that it is not to be learnt: context");
@@ -48,7 +53,7 @@ pub(super) fn message(value: &Value, options: &Options, place: &str, parsed: &mu
 /// The speaker of a message: by a role or a name, or by a flag.
 fn speaker_of(map: &Map<String, Value>, options: &Options) -> Result<Who, String> {
     let name = name_of(map);
-    let known = name.map(|name| who(name, options));
+    let known = name.map(|name| by_alias(map, options).unwrap_or_else(|| who(name, options)));
     match (known, is_users(map), said_by(map, options)) {
         (Some(Who::Role(Role::Assistant)), _, Some(other)) => Ok(Who::Named(other.to_owned())),
         (Some(Who::Named(_)) | None, Some(true), _) => Ok(Who::Role(Role::User)),
@@ -60,6 +65,18 @@ fn speaker_of(map: &Map<String, Value>, options: &Options) -> Result<Who, String
     }
 }
 
+/// Who an author without a role is whom one of several names makes known.
+fn by_alias(map: &Map<String, Value>, options: &Options) -> Option<Who> {
+    let author = SPEAKERS.iter().filter_map(|field| map.get(*field)).find(|value| speaker_name(value).is_some())?;
+    if !author.is_object() || author.get("role").is_some_and(is_filled) {
+        return None;
+    }
+    let names = owner::names_of(author);
+    let is = |known: &Option<String>| known.as_deref().is_some_and(|known| names.iter().any(|name| same(known, name)));
+    let role = is(&options.character).then_some(Role::Assistant);
+    role.or_else(|| is(&options.user).then_some(Role::User)).map(Who::Role)
+}
+
 /// The role or name in a message.
 pub(super) fn name_of(map: &Map<String, Value>) -> Option<&str> {
     SPEAKERS.iter().find_map(|name| map.get(*name).and_then(speaker_name))
@@ -69,7 +86,7 @@ pub(super) fn name_of(map: &Map<String, Value>) -> Option<&str> {
 pub(super) fn is_users(map: &Map<String, Value>) -> Option<bool> {
     let has = |name: &str| map.get(name).is_some_and(is_filled);
     let by_id = || if has("userId") { Some(true) } else { has("characterId").then_some(false) };
-    FLAGS.iter().find_map(|name| speaker::flag(map.get(*name)?)).or_else(by_id)
+    FLAGS.iter().find_map(|name| flag(map.get(*name)?)).or_else(by_id)
 }
 
 /// The kind of a message that a chat program made by itself, such as a join or a pin; `None` for others.
@@ -84,7 +101,7 @@ fn of_the_program(map: &Map<String, Value>) -> Option<&str> {
 /// wrote it.
 fn said_by<'m>(map: &'m Map<String, Value>, options: &Options) -> Option<&'m str> {
     let text = |name: &str| map.get(name).and_then(Value::as_str).map(str::trim).filter(|name| !name.is_empty());
-    let is_own = |first: &str| options.character.as_deref().is_some_and(|character| speaker::same(first, character));
+    let is_own = |first: &str| options.character.as_deref().is_some_and(|character| same(first, character));
     if map.contains_key("forwarded_from") {
         let first = text("forwarded_from").unwrap_or("a deleted account");
         if !is_own(first) {
@@ -94,14 +111,13 @@ fn said_by<'m>(map: &'m Map<String, Value>, options: &Options) -> Option<&'m str
     if let Some(bot) = text("via_bot") {
         return Some(bot);
     }
-    let beside = ["name", "speaker"].iter().find_map(|field| text(field))?;
-    speaker::is_another(beside, options).then_some(beside)
+    owner::another(&owner::beside(map), options)
 }
 
 /// A speaker's name: a text, or an author as chat programs export them.
 pub(super) fn speaker_name(value: &Value) -> Option<&str> {
     let name = match value {
-        Value::Object(author) => filled(author, &["role", "nickname", "name", "username"])?.1,
+        Value::Object(author) => filled(author, &["role"]).or_else(|| filled(author, &owner::ALIASES))?.1,
         name => name,
     };
     name.as_str().filter(|name| !name.trim().is_empty())

@@ -12,10 +12,11 @@
 //! | [`Format::Csv`] | a table of prompts and responses, or of roles and contents |
 //!
 //! [`Format::Chat`] also covers Claude, Open WebUI, LM Studio, LibreChat, oobabooga's web UI, Agnai, Gemini, Messenger,
-//! Discord's and Telegram's exports, PIPPA, UltraChat and data of preferences: each has its messages in a place of its own.
+//! Discord's and Telegram's exports, llama.cpp's web UI, HuggingChat, AI Studio, RisuAI, PIPPA, UltraChat and data of preferences:
+//! each has its messages in a place of its own. DeepSeek's export is a tree as ChatGPT's is.
 //!
 //! Records that hold a whole conversation as one text are read where a chat template wrote it: ChatML, Llama, Mistral, Gemma,
-//! Zephyr, Alpaca, Guanaco, Anthropic's. A template's marks among a message's words are left out and noted.
+//! Zephyr, Alpaca, Guanaco, Anthropic's, Harmony. A template's marks among a message's words are left out and noted.
 //!
 //! JSON comes as lines, as one list, or as objects one after another. [`Reader`] detects the format by content and reads
 //! any size in constant memory; [`read_all`] reads bytes in memory.
@@ -31,16 +32,22 @@
 //! ```
 
 mod branch;
+mod cells;
 mod chatgpt;
 mod content;
+mod detect;
 mod examples;
 mod exported;
 mod format;
+mod gather;
+mod harmony;
 mod log;
 mod markup;
 mod message;
 mod names;
+mod owner;
 mod parsed;
+mod prefixed;
 mod program;
 mod read;
 mod shape;
@@ -48,13 +55,15 @@ mod source;
 mod speaker;
 mod stamp;
 mod table;
+mod terms;
 mod thoughts;
 mod whatsapp;
+mod wrapped;
 
+pub(crate) use detect::NAMES_ALONE;
 pub use format::{DialogueError, Format, Options};
 pub(crate) use parsed::NEVER_SPEAKS;
-pub use parsed::Parsed;
-pub(crate) use read::NAMES_ALONE;
+pub use parsed::{OneCharacter, Parsed};
 pub use read::{MAX_RECORD_BYTES, Raw, RawReader, Reader, read_all};
 pub(crate) use table::is_table;
 

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Longest name, and most words of one.
 const MAX_NAME_CHARS: usize = 40;
 const MAX_NAME_WORDS: usize = 6;
+/// The bytes of a line in which its colon is looked for.
+const MAX_HEAD_BYTES: usize = 256;
 /// Words of names that are written small.
 const PARTICLES: [&str; 24] = [
     "&", "al", "and", "bin", "da", "de", "del", "den", "der", "di", "do", "dos", "du", "el", "ibn", "la", "le", "of",
@@ -15,9 +17,11 @@ const PARTICLES: [&str; 24] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Begun<'t> {
     /// Without marks of emphasis.
+    pub written: &'t str,
+    /// Without a stage direction, too.
     pub name: &'t str,
     pub words: &'t str,
-    /// Whether emphasis, quotation marks or a time stand around it.
+    /// Whether emphasis or quotation marks stand around it.
     is_marked: bool,
     /// Whether a space follows the colon; after the wide colon of Chinese and Japanese none does.
     is_spaced: bool,
@@ -26,25 +30,74 @@ pub(super) struct Begun<'t> {
 /// What a line begins with, if that may be a name.
 pub(super) fn begun(line: &str) -> Option<Begun<'_>> {
     let bare = without_time(line);
-    let head = &bare[..bare.floor_char_boundary(4 * MAX_NAME_CHARS + 8)];
-    let at = head.find([':', '：'])?;
-    let colon = bare[at..].chars().next()?;
-    let (written, words) = (bare[..at].trim(), &bare[at + colon.len_utf8()..]);
+    let (before, words) = split(bare)?;
+    let is_wide = bare[before.len()..].starts_with('：');
     // Emphasis may end after the colon.
-    let words = words.strip_prefix("**").filter(|_| written.starts_with("**")).unwrap_or(words);
-    let name = written.trim_matches(['*', '"', '@', '“', '”', '«', '»', '「', '」']).trim();
+    let words = words.strip_prefix("**").filter(|_| before.trim_start().starts_with("**")).unwrap_or(words);
+    let (written, name) = (unmarked(before), unmarked(without_direction(before)));
     if !is_name(name) || words.starts_with("//") {
         return None;
     }
-    let is_spaced = colon != ':' || words.starts_with(char::is_whitespace) || words.is_empty();
-    Some(Begun { name, words, is_marked: !line.trim_start().starts_with(name), is_spaced })
+    let is_spaced = is_wide || words.starts_with(char::is_whitespace) || words.is_empty();
+    Some(Begun { written, name, words, is_marked: !bare.trim_start().starts_with(name), is_spaced })
 }
 
-/// The line without a time in brackets before it.
-fn without_time(line: &str) -> &str {
+/// What stands before the first colon of a line, and behind it. One in brackets is a time's: `Tom (10:00): …`.
+pub(super) fn split(line: &str) -> Option<(&str, &str)> {
+    let mut depth = 0_usize;
+    for (at, c) in line[..line.floor_char_boundary(MAX_HEAD_BYTES)].char_indices() {
+        match c {
+            '(' | '[' | '（' => depth += 1,
+            ')' | ']' | '）' => depth = depth.saturating_sub(1),
+            ':' | '：' if depth == 0 => return Some((&line[..at], &line[at + c.len_utf8()..])),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// A name without the stage direction, the time or the remark in brackets behind it.
+pub(super) fn without_direction(name: &str) -> &str {
+    let name = name.trim_end();
+    let open = match name.chars().next_back() {
+        Some(')') => '(',
+        Some(']') => '[',
+        Some('）') => '（',
+        _ => return name,
+    };
+    let bare = name.rsplit_once(open).map_or("", |(bare, _)| bare.trim_end());
+    if bare.trim_start().is_empty() { name } else { bare }
+}
+
+/// A name without marks of emphasis and quotation.
+fn unmarked(name: &str) -> &str {
+    name.trim().trim_matches(['*', '"', '@', '“', '”', '«', '»', '「', '」']).trim()
+}
+
+/// The line without a time before it, which may stand in brackets.
+pub(super) fn without_time(line: &str) -> &str {
     let after = line.strip_prefix('[').and_then(|inside| inside.split_once("] "));
     let is_time = |text: &str| text.len() <= 24 && text.starts_with(|c: char| c.is_ascii_digit());
-    after.filter(|(time, _)| is_time(time)).map_or(line, |(_, rest)| rest)
+    let bracketed = after.filter(|(time, _)| is_time(time)).map(|(_, rest)| rest);
+    bracketed.or_else(|| after_clock(line)).unwrap_or(line)
+}
+
+/// What follows a bare time, which may have a date before it: `10:05 Tom`, `9:05:30 PM - Tom`, `2024-01-12T10:05:00 Tom`.
+fn after_clock(line: &str) -> Option<&str> {
+    let date = line.bytes().take_while(|c| c.is_ascii_digit() || b"-/.".contains(c)).count();
+    let after_date = (6..=10).contains(&date).then(|| line[date..].strip_prefix(['T', ' '])).flatten();
+    let line = after_date.unwrap_or(line);
+    let number = |text: &'_ str, least: usize| {
+        let digits = text.bytes().take(3).take_while(u8::is_ascii_digit).count();
+        (least..=2).contains(&digits).then_some(digits)
+    };
+    let rest = line[number(line, 1)?..].strip_prefix(':')?;
+    let rest = &rest[number(rest, 2)?..];
+    let rest = rest.strip_prefix(':').and_then(|rest| Some(&rest[number(rest, 2)?..])).unwrap_or(rest);
+    let half = |text: &str| text.get(..2).is_some_and(|half| ["am", "pm"].iter().any(|m| half.eq_ignore_ascii_case(m)));
+    let rest = Some(rest.trim_start()).filter(|rest| half(rest)).map_or(rest, |rest| &rest[2..]);
+    let rest = rest.strip_prefix(char::is_whitespace)?.trim_start();
+    Some(rest.strip_prefix(['-', '–', '|']).map_or(rest, str::trim_start))
 }
 
 /// Whether a text begins with a time in brackets and a name, which is no JSON.
@@ -123,18 +176,17 @@ mod tests {
             "De la Cruz: hi",
             "Old Anna of the Hill: hi",
             "Dr. Anna: hi",
+            "Anna (work): hi",
+            "Anna [laughing]: hi",
+            "10:05 Anna: hi",
+            "[10:05] Anna: hi",
+            "Anna (10:05): hi",
         ] {
             assert!(begun(line).unwrap().is_clear(), "{line}");
         }
-        for line in [
-            "note: a list",
-            "anna_92: hi",
-            "Anna:hi",
-            "*Anna*: hi",
-            "Anna (work): hi",
-            "One thing is sure: it rains",
-            "Ingredients:",
-        ] {
+        for line in
+            ["note: a list", "anna_92: hi", "Anna:hi", "*Anna*: hi", "One thing is sure: it rains", "Ingredients:"]
+        {
             assert!(!begun(line).is_some_and(|begun| begun.is_clear()), "{line}");
         }
     }
@@ -152,6 +204,14 @@ mod tests {
             ("\"Anna\": hi", "Anna"),
             ("@anna: hi", "anna"),
             ("[10:00] Anna: hi", "Anna"),
+            ("10:00 Anna: hi", "Anna"),
+            ("9:00:30 PM - Anna: hi", "Anna"),
+            ("2024-01-12T10:00:00 Anna: hi", "Anna"),
+            ("12.01.2024 10:00 Anna: hi", "Anna"),
+            ("Anna (10:00): hi", "Anna"),
+            ("**Anna** (softly): hi", "Anna"),
+            ("Anna [OOC]: hi", "Anna"),
+            ("安娜（笑）：嗨", "安娜"),
             ("Anna 🎷: hi", "Anna 🎷"),
             ("+44 7700 900123: hi", "+44 7700 900123"),
             ("Anna & Tom:hi", "Anna & Tom"),

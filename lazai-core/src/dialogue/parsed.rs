@@ -1,8 +1,8 @@
 //! What becomes of a record: a dialogue, and what is to be noted of it.
 
-use super::speaker::{Said, Talk};
+use super::speaker::{Said, Talk, same};
 use super::{Dialogue, Role};
-use crate::report::{Action, Note};
+use crate::report::{Action, Note, excerpt};
 
 /// Why a dialogue is dropped of which nothing else is left.
 pub(crate) const NEVER_SPEAKS: &str = "the character never speaks";
@@ -14,11 +14,51 @@ pub struct Parsed {
     pub dialogue: Option<Dialogue>,
     /// What was dropped, merged or repaired.
     pub notes: Vec<Note>,
+    /// Names of those whose replies are taken for the character's, where the caller does not say who that is; and their places.
+    characters: Vec<(String, String)>,
+}
+
+/// Most of these names that are kept: two are one too many.
+const MAX_CHARACTERS: usize = 2;
+
+/// Tells whether the replies of a file are one character's, where the caller does not say whose to take.
+#[derive(Debug, Clone, Default)]
+pub struct OneCharacter {
+    first: Option<String>,
+    is_told: bool,
+}
+
+impl OneCharacter {
+    /// Takes the names of a record in the order of the file. Returns a note for the first one that differs.
+    pub fn note(&mut self, parsed: &mut Parsed) -> Option<Note> {
+        for (name, place) in std::mem::take(&mut parsed.characters) {
+            let first = self.first.get_or_insert_with(|| name.clone());
+            if !self.is_told && !same(first, &name) {
+                self.is_told = true;
+                let reason =
+                    format!("replies of {first:?} and of {name:?} are taken as one character's; say who it is");
+                return Some(Note { action: Action::Repaired, place, reason });
+            }
+        }
+        None
+    }
 }
 
 impl Parsed {
+    /// Nothing yet but notes.
+    pub(super) fn noted(notes: Vec<Note>) -> Self {
+        Self { notes, ..Self::default() }
+    }
+
     pub(super) fn note(&mut self, action: Action, place: impl Into<String>, reason: impl Into<String>) {
         self.notes.push(Note { action, place: place.into(), reason: reason.into() });
+    }
+
+    /// A name of somebody whose replies are taken for the character's.
+    pub(super) fn heard(&mut self, name: &str, place: &str) {
+        if self.characters.len() < MAX_CHARACTERS && self.characters.iter().all(|(other, _)| !same(other, name)) {
+            self.characters.push((excerpt(name, 80), place.to_owned()));
+        }
     }
 
     /// Keeps messages that say something, joins neighbours of one role, and drops dialogues in which the character

@@ -43,6 +43,55 @@ const EDITED: [&str; 6] = [
     "mensagem editada",
 ];
 
+/// What polls begin with.
+const POLLS: [&str; 8] = ["POLL:", "UMFRAGE:", "SONDAGE:", "ENCUESTA:", "SONDAGGIO:", "ENQUETE:", "PEILING:", "ОПРОС:"];
+/// Whole messages of Messenger's and Instagram's, without a full stop at the end.
+const META: [&str; 12] = [
+    "A aimé un message",
+    "Audio call ended",
+    "Hat eine Nachricht mit „Gefällt mir“ markiert",
+    "Hat eine Nachricht mit \"Gefällt mir\" markiert",
+    "La discussion vidéo a pris fin",
+    "Le chat vidéo est terminé",
+    "Liked a message",
+    "Missed video chat",
+    "The video chat ended",
+    "Video chat ended",
+    "Videochat beendet",
+    "You sent an attachment",
+];
+/// What stands before and behind the sign of a reaction.
+const REACTIONS: [(&str, &str); 9] = [
+    ("A réagi ", " à ton message"),
+    ("A réagi ", " à votre message"),
+    ("Hat mit ", " auf deine Nachricht reagiert"),
+    ("Ha reagito ", " al tuo messaggio"),
+    ("Reaccionó ", " a tu mensaje"),
+    ("Reacted ", " to your message"),
+    ("Reagierte ", " auf deine Nachricht"),
+    ("Reagiu ", " à sua mensagem"),
+    ("Reagiu ", " à tua mensagem"),
+];
+/// What stands behind the sender's name, without a full stop at the end.
+const DEEDS: [&str; 16] = [
+    "a démarré un appel audio",
+    "a démarré une discussion vidéo",
+    "a envoyé une pièce jointe",
+    "enviou um anexo",
+    "envió un archivo adjunto",
+    "ha inviato un allegato",
+    "hat einen Anhang gesendet",
+    "hat einen Sprachanruf gestartet",
+    "hat einen Videochat gestartet",
+    "hat einen Videoanruf gestartet",
+    "heeft een bijlage verzonden",
+    "missed your call",
+    "sent an attachment",
+    "started a call",
+    "started a video chat",
+    "started an audio call",
+];
+
 /// What a sender said of a message of WhatsApp's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Sent<'t> {
@@ -61,6 +110,9 @@ pub(super) fn sent(words: &str) -> Sent<'_> {
     let bare = words.trim_matches([MARK, '\u{200f}', ' ', '\r']);
     if is_bracketed(bare) || is_file(bare) {
         return Sent::File;
+    }
+    if is_poll(bare) || is_location(bare) {
+        return Sent::Nothing;
     }
     if words.starts_with(MARK) || WHOLE.contains(&bare.trim_end_matches('.').to_lowercase().as_str()) {
         return Sent::Nothing;
@@ -93,6 +145,17 @@ fn is_bracketed(text: &str) -> bool {
         .is_some_and(|inside| !inside.contains(['<', '>', '‹', '›']) && inside.chars().any(char::is_alphabetic))
 }
 
+/// Whether a message is a poll; its question and choices follow in lines of their own.
+fn is_poll(text: &str) -> bool {
+    POLLS.iter().any(|poll| text.starts_with(poll))
+}
+
+/// Whether a message is a place on a map: `location: https://maps.google.com/?q=1,2`, in any language.
+fn is_location(text: &str) -> bool {
+    let link = text.split_once(": ").map(|(_, link)| link).filter(|link| !link.contains(char::is_whitespace));
+    link.is_some_and(|link| ["https://maps.", "https://www.google.com/maps"].iter().any(|map| link.starts_with(map)))
+}
+
 /// Whether a message is a file's name and a remark: `IMG-1.jpg (file attached)`.
 fn is_file(text: &str) -> bool {
     let Some((name, _)) = text.strip_suffix(')').and_then(|text| text.rsplit_once(" (")) else { return false };
@@ -112,13 +175,15 @@ pub(super) fn not_said(message: &Map<String, Value>) -> Option<String> {
     let sender = text("sender_name").unwrap_or_default();
     let holds = |field: &&str| message.get(*field).is_some_and(crate::text::json::is_filled);
     let files = ["photos", "videos", "audio_files", "files", "gifs", "sticker", "share"].iter().any(holds);
-    let is_own = words == "Liked a message"
-        || (words.starts_with("Reacted ") && words.ends_with(" to your message"))
-        || words == "You sent an attachment."
-        || (!sender.is_empty()
-            && words.strip_prefix(sender).is_some_and(|rest| {
-                rest == " sent an attachment." || (files && rest.starts_with(' ') && rest.ends_with('.'))
-            }));
+    let bare = words.trim_end_matches(['.', ' ']);
+    let deed = Some(sender)
+        .filter(|sender| !sender.is_empty())
+        .and_then(|sender| words.strip_prefix(sender)?.strip_prefix(' '));
+    let is_own = META.contains(&bare)
+        || message.contains_key("call_duration")
+        || REACTIONS.iter().any(|(before, behind)| bare.starts_with(before) && bare.ends_with(behind))
+        || deed
+            .is_some_and(|deed| DEEDS.contains(&deed.trim_end_matches(['.', ' '])) || (files && deed.ends_with('.')));
     let reason = |what: &str| format!("{what}: a message of the chat program's");
     kind.map(|kind| reason(&format!("{kind:?}"))).or_else(|| is_own.then(|| reason(&format!("{words:?}"))))
 }
@@ -139,13 +204,30 @@ mod tests {
         ] {
             assert_eq!(sent(words), Sent::File, "{words}");
         }
-        for words in ["\u{200e}image omitted", "This message was deleted.", "null", " \u{200e}<x>"] {
+        for words in [
+            "POLL:",
+            "POLL: Lit?",
+            "location: https://maps.google.com/?q=1,2",
+            "\u{200e}image omitted",
+            "This message was deleted.",
+            "null",
+            " \u{200e}<x>",
+        ] {
             assert!(!matches!(sent(words), Sent::Words(_)), "{words}");
         }
         assert_eq!(sent("Yes. \u{200e}<This message was edited>"), Sent::Before("Yes."));
         assert_eq!(sent("Yes. <This message was edited>"), Sent::Before("Yes."));
         assert_eq!(sent("Look \u{200e}<attached: 1.jpg>"), Sent::Before("Look"));
-        for words in ["a <b> c", "<3", "I live in St.Ives (Cornwall)", "null and void", "<a> or <b>", "x <b>"] {
+        for words in [
+            "a <b> c",
+            "<3",
+            "I live in St.Ives (Cornwall)",
+            "null and void",
+            "a poll: yes",
+            "Look: https://maps.google.com/ is good",
+            "<a> or <b>",
+            "x <b>",
+        ] {
             assert_eq!(sent(words), Sent::Words(words));
         }
     }

@@ -4,11 +4,15 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
+use super::detect::detect;
 use super::format::{DialogueError, Format, Options};
+use super::gather::{self, Gather};
 use super::shape::Mark;
-use super::source::{self, Kind, Source};
-use super::{Dialogue, Parsed, examples, log, names, shape, table, whatsapp};
-use crate::report::{Action, Note, Report, excerpt};
+use super::source::{self, Source};
+use super::{Dialogue, OneCharacter, Parsed, examples, log, shape, table, whatsapp, wrapped};
+use crate::report::{Action, Note, Report};
 use crate::text::{self, Utf8};
 
 /// Largest single record (a line, a list element, a row): 16 MiB. Larger ones are skipped and noted.
@@ -34,7 +38,7 @@ impl Raw {
     pub fn bytes(&self) -> usize {
         match &self.body {
             Body::Json(bytes) => bytes.len(),
-            Body::Log(lines) => lines.iter().map(|(_, bytes)| bytes.len()).sum(),
+            Body::Log(lines, _) => lines.iter().map(|(_, bytes)| bytes.len()).sum(),
             Body::Block(text, _) | Body::Between(_, text, _) | Body::WhatsApp(text, _) | Body::Refused(text) => {
                 text.len()
             }
@@ -48,7 +52,7 @@ pub(super) enum Body {
     /// A JSON value.
     Json(Vec<u8>),
     /// Lines of a chat log with their numbers.
-    Log(Vec<(u64, Vec<u8>)>),
+    Log(Vec<(u64, Vec<u8>)>, Option<Note>),
     /// A block of text, with notes on it.
     Block(String, Vec<Note>),
     /// As a block, and who speaks in the file.
@@ -61,13 +65,16 @@ pub(super) enum Body {
     Refused(String),
 }
 
-/// Why a text like a play is not read.
-pub(crate) const NAMES_ALONE: &str = "its lines begin with names; say who the character is";
-
 /// Splits a file into records, in constant memory.
 pub struct RawReader<R> {
     source: Source<R>,
     waiting: VecDeque<Raw>,
+    /// Messages of the conversations that are not passed on yet.
+    gather: Gather<Vec<(u64, Vec<u8>)>>,
+    /// How reading ended, once it did.
+    end: Option<Result<(), DialogueError>>,
+    /// True if messages were gathered, and not headers alone.
+    is_begun: bool,
     format: Format,
     options: Options,
     /// True if records are messages, of which many make one dialogue.
@@ -75,8 +82,8 @@ pub struct RawReader<R> {
     character: Option<String>,
     /// Who speaks in blocks.
     cast: Arc<examples::Cast>,
-    /// What is to be noted of the file's encoding.
-    encoding: Option<String>,
+    /// What is to be noted of the file itself.
+    notes: Vec<String>,
 }
 
 impl<R: Read> RawReader<R> {
@@ -87,36 +94,9 @@ impl<R: Read> RawReader<R> {
     pub fn new(mut reader: R, options: &Options) -> Result<Self, DialogueError> {
         let mut head = Vec::with_capacity(HEAD_BYTES);
         reader.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head)?;
-        let (text, _) = text::decode(&head);
-        if text.trim().is_empty() {
-            return Err(DialogueError::Empty);
-        }
-        if text.as_bytes()[..text.len().min(4096)].contains(&0) {
-            return Err(DialogueError::UnknownFormat { reason: "binary data".into() });
-        }
-        if !text.contains('\n') && text.trim_end_matches('\r').contains('\r') {
-            let reason = "its lines end with carriage returns alone; expected line feeds".into();
-            return Err(DialogueError::UnknownFormat { reason });
-        }
-        let text = text.into_owned();
+        let text = text::decode(&head).0.into_owned();
+        let (kind, format) = detect(&head, &text, options)?;
         let start = text.trim_start();
-        let is_whatsapp = whatsapp::looks_like(start);
-        let is_text = is_whatsapp || names::is_timed(start);
-        let json = !is_text && (start.starts_with('[') || (start.starts_with('{') && !start.starts_with("{{")));
-        let (kind, format) = if is_whatsapp {
-            (Kind::Blocks, Format::WhatsApp)
-        } else if json {
-            (source::json_kind(start), Format::Chat)
-        } else if examples::looks_like(start, options) {
-            (Kind::Blocks, Format::Examples)
-        } else if let Some(layout) = table::layout(start) {
-            (Kind::Table(layout), Format::Csv)
-        } else if examples::names_speakers(start) {
-            return Err(DialogueError::UnknownFormat { reason: NAMES_ALONE.into() });
-        } else {
-            let reason = format!("the file begins with {:?}", excerpt(start, 60));
-            return Err(DialogueError::UnknownFormat { reason });
-        };
         let (file, encoding) = Utf8::new(head, reader).map_err(|encoding| {
             let reason = format!("{encoding}, which this build does not read; expected UTF-8");
             DialogueError::UnknownFormat { reason }
@@ -127,8 +107,21 @@ impl<R: Read> RawReader<R> {
             _ => Arc::default(),
         };
         let options = options.clone();
-        let mut this = Self { source, waiting, format, options, whole: false, character: None, cast, encoding };
-        if json {
+        let (gather, end) = (Gather::default(), None);
+        let mut this = Self {
+            source,
+            waiting,
+            gather,
+            end,
+            is_begun: false,
+            format,
+            options,
+            whole: false,
+            character: None,
+            cast,
+            notes: encoding.into_iter().collect(),
+        };
+        if format == Format::Chat {
             this.detect_json()?;
         }
         Ok(this)
@@ -149,13 +142,14 @@ impl<R: Read> RawReader<R> {
     /// A note on the file itself.
     #[must_use]
     pub fn note(&self) -> Option<Note> {
-        let reason = self.encoding.clone()?;
+        let reason = (!self.notes.is_empty()).then(|| self.notes.join("; "))?;
         Some(Note { action: Action::Repaired, place: "the file".into(), reason })
     }
 
     /// Looks at the first good records.
     fn detect_json(&mut self) -> Result<(), DialogueError> {
         let mut seen = String::from("no JSON record can be read");
+        let mut too_large = None;
         for _ in 0..MAX_BROKEN_AT_START {
             let Some(raw) = self.source.next_record()? else { break };
             let map = match &raw.body {
@@ -163,8 +157,15 @@ impl<R: Read> RawReader<R> {
                 Body::Json(bytes) => shape::object(bytes, "", &mut Parsed::default()).ok(),
                 _ => None,
             };
+            if source::is_too_large(&raw.body) {
+                too_large.get_or_insert(raw.line);
+            }
             self.waiting.push_back(raw);
-            let Some(map) = map else { continue };
+            let Some(mut map) = map else { continue };
+            too_large = None;
+            if let Some(first) = self.unwrap(&map) {
+                map = first;
+            }
             if let Some((format, whole)) = shape::format(&map) {
                 (self.format, self.whole) = (format, whole);
                 self.character = log::character(&map);
@@ -173,7 +174,20 @@ impl<R: Read> RawReader<R> {
             let fields: Vec<&str> = map.keys().take(8).map(String::as_str).collect();
             seen = format!("a JSON object with the fields {fields:?}");
         }
-        Err(DialogueError::UnknownFormat { reason: seen })
+        match too_large {
+            Some(line) => Err(DialogueError::TooLarge { line, max: MAX_RECORD_BYTES }),
+            None => Err(DialogueError::UnknownFormat { reason: seen }),
+        }
+    }
+
+    /// Puts the records that one object holds in its place, and returns the first of them.
+    fn unwrap(&mut self, map: &Map<String, Value>) -> Option<Map<String, Value>> {
+        let (field, records) = wrapped::records(map)?;
+        let bodies: Vec<Vec<u8>> = records.iter().map(serde_json::to_vec).collect::<Result<_, _>>().ok()?;
+        self.waiting.pop_back();
+        self.waiting.extend((1..).zip(bodies).map(|(line, bytes)| Raw { line, body: Body::Json(bytes) }));
+        self.notes.push(format!("it has its records in the field {field:?}: lines are their numbers"));
+        records.first().map(|first| (*first).clone())
     }
 
     /// The next record, or `None` at the end.
@@ -200,11 +214,16 @@ impl<R: Read> RawReader<R> {
         }
     }
 
-    /// The messages up to the next chat's header, or to another conversation's first.
+    /// The messages up to the next chat's header, or those of one conversation.
     fn next_log(&mut self) -> Result<Option<Raw>, DialogueError> {
-        let (mut lines, mut total) = (Vec::new(), 0);
-        let (mut conversation, mut is_begun) = (None, false);
-        while let Some(raw) = self.next_waiting()? {
+        while self.end.is_none() && self.gather.has_room() {
+            let raw = match self.next_waiting() {
+                Ok(Some(raw)) => raw,
+                ended => {
+                    self.end = Some(ended.map(drop));
+                    break;
+                }
+            };
             let bytes = match &raw.body {
                 Body::Json(bytes) => bytes.as_slice(),
                 Body::Refused(reason) => reason.as_bytes(),
@@ -212,24 +231,39 @@ impl<R: Read> RawReader<R> {
             };
             let mark = shape::mark(bytes);
             let is_header = mark == Some(Mark::Header);
-            let is_other = match mark {
-                Some(Mark::Header) => true,
-                Some(Mark::Conversation(name)) => *conversation.get_or_insert_with(|| name.clone()) != name,
-                None => false,
-            };
-            if is_other && is_begun {
+            if is_header && self.is_begun {
                 self.waiting.push_front(raw);
                 break;
             }
-            is_begun |= !is_header;
-            total += bytes.len();
-            if total > MAX_CONVERSATION_BYTES {
-                return Err(DialogueError::TooLarge { line: raw.line, max: MAX_CONVERSATION_BYTES });
+            self.is_begun |= !is_header;
+            let open = match mark {
+                Some(Mark::Conversation(id)) => {
+                    // A header, or messages without an id, begin it.
+                    self.gather.name(&id);
+                    self.gather.of(&id, bytes.len())
+                }
+                _ => self.gather.go_on(bytes.len(), |_| false),
+            };
+            let Some(open) = open else { continue };
+            if open.bytes > MAX_CONVERSATION_BYTES {
+                self.end = Some(Err(DialogueError::TooLarge { line: raw.line, max: MAX_CONVERSATION_BYTES }));
+                break;
             }
-            lines.push((raw.line, bytes.to_vec()));
+            open.rows.push((raw.line, bytes.to_vec()));
         }
-        let line = lines.first().map(|(line, _)| *line);
-        Ok(line.map(|line| Raw { line, body: Body::Log(lines) }))
+        let passed = self.gather.pass();
+        self.is_begun &= !self.gather.is_empty();
+        match (passed, self.end.clone()) {
+            (Some(open), _) => {
+                let line = open.rows.first().map_or(1, |(line, _)| *line);
+                let reason = open.again.then(|| gather::again(open.id.as_deref()));
+                let place = format!("line {line}");
+                let note = reason.map(|reason| Note { action: Action::Repaired, place, reason });
+                Ok(Some(Raw { line, body: Body::Log(open.rows, note) }))
+            }
+            (None, Some(Err(error))) => Err(error),
+            (None, _) => Ok(None),
+        }
     }
 
     /// Parses a record; needs no access to the file, so many can be parsed at once.
@@ -238,7 +272,11 @@ impl<R: Read> RawReader<R> {
         let line = raw.line;
         match raw.body {
             Body::Json(bytes) => shape::parse(&bytes, line, options),
-            Body::Log(lines) => log::parse(lines, options),
+            Body::Log(lines, note) => {
+                let mut parsed = log::parse(lines, options);
+                parsed.notes.splice(..0, note);
+                parsed
+            }
             Body::Block(text, notes) => examples::parse(&examples::Cast::default(), &text, notes, line, options),
             Body::Between(cast, text, notes) => examples::parse(&cast, &text, notes, line, options),
             Body::WhatsApp(text, notes) => whatsapp::parse(&text, notes, line, options),
@@ -262,6 +300,7 @@ impl<R> std::fmt::Debug for RawReader<R> {
 pub struct Reader<R> {
     raw: RawReader<R>,
     report: Report,
+    one: OneCharacter,
     failed: bool,
 }
 
@@ -274,7 +313,7 @@ impl<R: Read> Reader<R> {
         let raw = RawReader::new(reader, options)?;
         let mut report = Report::default();
         raw.note().into_iter().for_each(|note| report.add(note));
-        Ok(Self { raw, report, failed: false })
+        Ok(Self { raw, report, one: OneCharacter::default(), failed: false })
     }
 
     /// The file's format.
@@ -310,7 +349,8 @@ impl<R: Read> Iterator for Reader<R> {
             match self.raw.next_raw() {
                 Ok(None) => return None,
                 Ok(Some(raw)) => {
-                    let parsed = RawReader::<R>::parse(&self.raw.options, raw);
+                    let mut parsed = RawReader::<R>::parse(&self.raw.options, raw);
+                    self.one.note(&mut parsed).into_iter().for_each(|note| self.report.add(note));
                     parsed.notes.into_iter().for_each(|note| self.report.add(note));
                     if let Some(dialogue) = parsed.dialogue {
                         self.report.kept += 1;

@@ -7,9 +7,11 @@ use serde_json::{Map, Value};
 use super::content::content_of;
 use super::format::{Format, Options};
 use super::message::{TEXTS, is_users, message, name_of, speaker_name};
+use super::owner;
 use super::parsed::Parsed;
-use super::speaker::{self, Line, Who, is_rejected, may_be_learnt};
-use super::{Role, branch, chatgpt, exported, log, markup};
+use super::speaker::{self, Line, Who};
+use super::terms::{is_rejected, may_be_learnt};
+use super::{Role, branch, chatgpt, exported, log, markup, wrapped};
 use crate::report::{Action, excerpt, json_reason};
 use crate::text::json::{self, filled, is_filled, kind};
 
@@ -26,7 +28,8 @@ const IDS: [&str; 2] = ["id", "conversation_id"];
 /// Names of the field with the conversation of a message, if messages are in rows of their own.
 const CONVERSATIONS: [&str; 5] = ["conversation_id", "chat_id", "session_id", "dialogue_id", "thread_id"];
 /// Names of a field with a list of messages.
-const LISTS: [&str; 6] = ["messages", "conversations", "conversation", "dialogue", "chat_messages", "contents"];
+pub(super) const LISTS: [&str; 6] =
+    ["messages", "conversations", "conversation", "dialogue", "chat_messages", "contents"];
 
 /// The format of a record, and whether the records together are one dialogue.
 pub(super) fn format(map: &Map<String, Value>) -> Option<(Format, bool)> {
@@ -66,6 +69,11 @@ pub(super) fn format(map: &Map<String, Value>) -> Option<(Format, bool)> {
 fn list(map: &Map<String, Value>) -> Option<(&'static str, &Vec<Value>)> {
     let lists = || LISTS.iter().filter_map(|name| Some((*name, map.get(*name)?.as_array()?)));
     lists().find(|(_, list)| !list.is_empty()).or_else(|| lists().next())
+}
+
+/// Whether a record has a list of messages with something in it.
+pub(super) fn is_listed(map: &Map<String, Value>) -> bool {
+    list(map).is_some_and(|(_, messages)| !messages.is_empty())
 }
 
 /// A text, or a number or truth value as a text.
@@ -161,45 +169,63 @@ pub(super) fn parse(bytes: &[u8], line: u64, options: &Options) -> Parsed {
         lines.push(record.line(Role::System, system));
     }
     let mut known = Cow::Borrowed(options);
+    let is_listed = is_listed(map);
+    let names = owner::of_record(map, !is_listed && filled(map, &PROMPTS).is_some());
+    let another = owner::another(&names, options);
+    if let Some(name) = names.first().filter(|_| options.character.is_none()) {
+        known.to_mut().character = Some((*name).to_owned());
+        parsed.heard(name, &place);
+    }
     if let Some((_, messages)) = list(map).filter(|(_, messages)| !messages.is_empty()) {
         let branch = branch::last(map, messages);
         if let Some(others) = branch.as_ref().map(|(_, others)| *others).filter(|others| *others > 0) {
             parsed.note(Action::Dropped, place.clone(), format!("{others} messages of other branches"));
         }
         let messages = branch.as_ref().map_or(messages.as_slice(), |(branch, _)| branch);
-        if options.character.is_none()
-            && let Some(character) =
-                record.text(&["bot_name"], &mut parsed).map(|(_, name)| name).or_else(|| only_bot(messages))
+        if known.character.is_none()
+            && let Some(character) = only_bot(messages)
         {
             known.to_mut().character = Some(character);
         }
         for (i, value) in messages.iter().enumerate() {
             let place = format!("line {line}, message {}", i + 1);
+            let before = lines.len();
             if let Some(turn) = value.as_object().filter(|turn| is_pair(turn)) {
                 let record = Record { map: turn, place: &place };
                 record.system(&mut parsed).into_iter().for_each(|text| lines.push(record.line(Role::System, text)));
-                pair(&record, &mut lines, &mut parsed)
+                pair(&record, &known, &mut lines, &mut parsed)
                     .unwrap_or_else(|reason| parsed.note(Action::Dropped, place, reason));
-                continue;
+            } else {
+                match message(value, &known, &place, &mut parsed) {
+                    Ok(message) => lines.push(message),
+                    Err(reason) => parsed.note(Action::Dropped, place, reason),
+                }
             }
-            match message(value, &known, &place, &mut parsed) {
-                Ok(message) => lines.push(message),
-                Err(reason) => parsed.note(Action::Dropped, place, reason),
-            }
+            let other = another.filter(|_| !owner::is_own(value, options));
+            other.into_iter().for_each(|name| set_apart(&mut lines[before..], name));
         }
     } else if chatgpt::looks_like(map) {
         lines.extend(chatgpt::lines(map, line, &mut parsed));
     } else if let Some(turns) = markup::of_record(map).filter(|_| filled(map, &PROMPTS).is_none()) {
         lines.extend(turns.into_iter().map(|(role, text)| record.turn(role, text)));
-    } else if let Err(reason) = pair(&record, &mut lines, &mut parsed) {
+    } else if let Err(reason) = pair(&record, &known, &mut lines, &mut parsed) {
         parsed.note(Action::Dropped, place, reason);
         return parsed;
+    }
+    if let Some(name) = another.filter(|_| !is_listed) {
+        set_apart(&mut lines, name);
     }
     if !may_be_learnt(map) || is_rejected(map) {
         lines.iter_mut().for_each(|line| line.learnt = false);
     }
     let said = speaker::messages(lines, &known, &mut parsed);
     parsed.finish(id, &contributor, line, said)
+}
+
+/// Gives replies to somebody else than the character.
+fn set_apart(lines: &mut [Line], name: &str) {
+    let replies = lines.iter_mut().filter(|line| line.who == Who::Role(Role::Assistant));
+    replies.for_each(|line| line.who = Who::Named(name.to_owned()));
 }
 
 /// Tells whether an element of a list of messages is a prompt with its response.
@@ -215,7 +241,7 @@ fn only_bot(messages: &[Value]) -> Option<String> {
 }
 
 /// A prompt and its response, with what was said before.
-fn pair(record: &Record<'_>, lines: &mut Vec<Line>, parsed: &mut Parsed) -> Result<(), String> {
+fn pair(record: &Record<'_>, known: &Options, lines: &mut Vec<Line>, parsed: &mut Parsed) -> Result<(), String> {
     let prompt = record.text(&PROMPTS, parsed);
     let response = record.text(&RESPONSES, parsed);
     let fields: Vec<&str> = record.map.keys().take(8).map(String::as_str).collect();
@@ -228,7 +254,7 @@ fn pair(record: &Record<'_>, lines: &mut Vec<Line>, parsed: &mut Parsed) -> Resu
     for (i, turn) in record.map.get("history").and_then(Value::as_array).into_iter().flatten().enumerate() {
         let place = format!("{}, history {}", record.place, i + 1);
         if turn.is_object() {
-            match message(turn, &Options::default(), &place, parsed) {
+            match message(turn, known, &place, parsed) {
                 Ok(message) => lines.push(message),
                 Err(reason) => parsed.note(Action::Dropped, place, reason),
             }
@@ -278,7 +304,11 @@ pub(super) fn object(bytes: &[u8], place: &str, parsed: &mut Parsed) -> Result<M
         Ok((value, mended)) => {
             mended.into_iter().for_each(|reason| parsed.note(Action::Repaired, place, reason));
             match value {
-                Value::Object(map) => Ok(map),
+                Value::Object(map) => {
+                    let (map, note) = wrapped::unwrapped(map);
+                    note.into_iter().for_each(|reason| parsed.note(Action::Repaired, place, reason));
+                    Ok(map)
+                }
                 list @ Value::Array(_) => Ok(of_list(list)),
                 _ => Err("expected a JSON object".into()),
             }

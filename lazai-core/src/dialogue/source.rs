@@ -16,7 +16,7 @@ pub(super) enum Kind {
     Lines,
     Values,
     Blocks,
-    Table(Layout),
+    Table(Box<Layout>),
 }
 
 pub(super) enum Source<R> {
@@ -52,7 +52,7 @@ impl<R: Read> Source<R> {
             Kind::Lines => Self::Lines { input, line: 0 },
             Kind::Values => Self::Values(Values { input, line: 1, in_list: false }),
             Kind::Blocks => Self::Blocks(Blocks { input, line: 0, waiting: None }),
-            Kind::Table(layout) => Self::Table(Box::new(Table::new(input, layout)?)),
+            Kind::Table(layout) => Self::Table(Box::new(Table::new(input, *layout)?)),
         })
     }
 
@@ -67,7 +67,14 @@ impl<R: Read> Source<R> {
 }
 
 fn too_large() -> Body {
-    Body::Refused(format!("a record exceeds the limit of {MAX_RECORD_BYTES} bytes"))
+    Body::Refused(format!("{TOO_LARGE} of {MAX_RECORD_BYTES} bytes"))
+}
+
+const TOO_LARGE: &str = "a record exceeds the limit";
+
+/// Whether a record was skipped for its size.
+pub(super) fn is_too_large(body: &Body) -> bool {
+    matches!(body, Body::Refused(reason) if reason.starts_with(TOO_LARGE))
 }
 
 /// Reads a line without its end; `None` at the end of the file, `Some(false)` if it was too long and was skipped.

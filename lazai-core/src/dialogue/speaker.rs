@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
 use unicode_normalization::UnicodeNormalization;
 
 use super::format::Options;
 use super::parsed::Parsed;
-use super::{Message, Role, markup, thoughts};
+use super::{Message, Role, harmony, markup, prefixed, thoughts};
 use crate::character::macros;
 use crate::report::{Action, excerpt};
 
@@ -73,7 +72,7 @@ pub(super) fn same(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other) || folded(one) == folded(other)
 }
 
-fn folded(name: &str) -> String {
+pub(super) fn folded(name: &str) -> String {
     let bare = name.trim_start_matches(['~', ' ', '\u{a0}', '\u{202f}']);
     let name: String = bare.nfc().map(|c| if c == '_' { ' ' } else { c }).collect();
     name.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
@@ -95,57 +94,6 @@ fn is_tool(name: &str) -> bool {
     TOOLS.contains(&name.as_str())
 }
 
-/// Names of fields that tell whether a message or a row may be learnt: OpenAI's, Axolotl's two, and a common one.
-pub(super) const TERMS: [&str; 4] = ["weight", "train", "training", "loss"];
-
-/// Names of what a record of preferences says on whether people liked the reply.
-pub(super) const LABELS: [&str; 2] = ["label", "kto_tag"];
-
-/// A message's own word on whether it may be learnt.
-pub(super) fn may_be_learnt(message: &Map<String, Value>) -> bool {
-    !TERMS.iter().any(|name| message.get(*name).is_some_and(is_no))
-}
-
-/// Whether a record says that its reply is a bad one, as data for preferences do.
-pub(super) fn is_rejected(record: &Map<String, Value>) -> bool {
-    LABELS.iter().any(|name| record.get(*name).is_some_and(is_no))
-}
-
-fn is_no(value: &Value) -> bool {
-    flag(value) == Some(false)
-}
-
-/// What a flag says, as a truth value, a number or a text.
-pub(super) fn flag(value: &Value) -> Option<bool> {
-    match value {
-        Value::Bool(flag) => Some(*flag),
-        Value::Number(number) => match number.as_f64() {
-            Some(0.0) => Some(false),
-            Some(1.0) => Some(true),
-            _ => None,
-        },
-        Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
-            "true" | "1" | "1.0" | "yes" => Some(true),
-            text => says_no(text).then_some(false),
-        },
-        _ => None,
-    }
-}
-
-/// Whether a name beside the character's role is that of somebody else.
-pub(super) fn is_another(beside: &str, options: &Options) -> bool {
-    let beside = beside.trim();
-    let is_character = |character: &String| same(beside, character);
-    !beside.is_empty()
-        && Role::from_name(beside).is_none()
-        && options.character.as_ref().is_some_and(|character| !is_character(character))
-}
-
-/// Tells whether a text forbids learning something.
-pub(super) fn says_no(text: &str) -> bool {
-    matches!(text.trim().to_ascii_lowercase().as_str(), "0" | "0.0" | "false" | "no")
-}
-
 /// Most names that a note lists.
 const MAX_NAMES: usize = 8;
 
@@ -158,7 +106,17 @@ pub(super) fn messages(lines: Vec<Line>, options: &Options, parsed: &mut Parsed)
     let mut said = Vec::with_capacity(lines.len());
     let mut told = BTreeSet::new();
     let (mut stays, mut left) = (false, BTreeSet::new());
-    for Line { place, who, text, learnt } in lines {
+    for Line { place, who, mut text, learnt } in prefixed::split(lines, options, parsed) {
+        if who == Who::Role(Role::Assistant)
+            && let Some(said) = harmony::said(&text)
+        {
+            parsed.note(
+                Action::Dropped,
+                place.clone(),
+                "marks of a chat template, and thoughts in other channels, left out",
+            );
+            text = said;
+        }
         let filled = macros::said(&text, options.character.as_deref(), options.user.as_deref().unwrap_or(USER));
         if filled.lacks_name && !std::mem::replace(&mut stays, true) {
             let reason = "{{char}} stays in the text; say who the character is";

@@ -3,13 +3,16 @@
 use std::io::Read;
 
 use super::format::Options;
+use super::gather::{self, Gather, Open};
+use super::owner::{self, CHARACTERS, OF_PAIRS};
 use super::parsed::Parsed;
 use super::read::{Body, MAX_CONVERSATION_BYTES, Raw};
 use super::shape::{CONTRIBUTORS, INPUTS, PROMPTS, RESPONSES, SYSTEMS};
 use super::source::Input;
-use super::speaker::{self, LABELS, Line, TERMS, Who, is_another, says_no, who};
-use super::{DialogueError, Role};
-use crate::report::Action;
+use super::speaker::{self, Line, Who, who};
+use super::terms::{LABELS, TERMS, cell_forbids};
+use super::{DialogueError, Role, cells};
+use crate::report::{Action, MAX_NOTES};
 use crate::text::table::{Header, MAX_ROW_BYTES, Row, Rows as TableRows, TableError};
 
 /// The content of each column.
@@ -21,13 +24,21 @@ pub(super) struct Layout {
     contributors: Vec<usize>,
     /// Those that say whether a row may be learnt.
     terms: Vec<usize>,
+    /// True if there is an id that numbers messages, and no conversations.
+    is_numbered: bool,
 }
+
+/// Most notes on one conversation's cells: short rows must not cost many times their bytes.
+const MAX_NOTES_OF_ROWS: usize = 1 << 16;
+/// Columns with the conversation of a row.
+const IDS: [&str; 7] =
+    ["conversation_id", "dialogue_id", "dialogue", "conversation", "chat_id", "session_id", "thread_id"];
 
 /// Of several columns for one thing, the first that a row fills counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Content {
     /// A dialogue in each row.
-    Pair { prompts: Vec<usize>, input: Vec<usize>, responses: Vec<usize>, systems: Vec<usize> },
+    Pair { prompts: Vec<usize>, input: Vec<usize>, responses: Vec<usize>, systems: Vec<usize>, names: Vec<usize> },
     /// A message in each row; rows of one id follow one another.
     Message { speakers: Vec<usize>, beside: Vec<usize>, texts: Vec<usize> },
 }
@@ -39,24 +50,45 @@ pub(super) fn layout(head: &str) -> Option<Layout> {
         let speakers = columns(&["role", "speaker", "from", "name", "author"]);
         let content = match (speakers, columns(&["content", "message", "text", "value"])) {
             (Some(speakers), Some(texts)) => {
-                Content::Message { speakers, texts, beside: header.columns(&["name", "speaker", "author"]) }
+                let beside = [header.columns(&["name", "speaker", "author"]), header.columns(&CHARACTERS)].concat();
+                Content::Message { speakers, texts, beside }
             }
             _ => Content::Pair {
                 prompts: columns(&PROMPTS)?,
                 responses: columns(&RESPONSES)?,
                 input: header.columns(&INPUTS),
                 systems: header.columns(&SYSTEMS),
+                names: [header.columns(&CHARACTERS), header.columns(&OF_PAIRS)].concat(),
             },
         };
-        let ids = header.columns(&["id", "conversation_id", "dialogue", "dialogue_id", "conversation"]);
+        let is_message = matches!(content, Content::Message { .. });
+        let ids = [header.columns(&IDS), header.columns(&["id"])].concat();
+        let is_numbered = is_message && ids.len() == 1 && is_number(head, &header, ids[0]);
+        let ids = if is_numbered {
+            Vec::new()
+        } else if is_message {
+            ids.into_iter().take(1).collect()
+        } else {
+            ids
+        };
         let contributors = match content {
             // There, an author is the speaker.
             Content::Message { .. } => header.columns(&CONTRIBUTORS[..1]),
             Content::Pair { .. } => header.columns(&CONTRIBUTORS),
         };
         let terms = [header.columns(&TERMS), header.columns(&LABELS)].concat();
-        Some(Layout { content, ids, contributors, terms, header })
+        Some(Layout { content, ids, contributors, terms, is_numbered, header })
     })
+}
+
+/// Whether a column `id` has another value in each row.
+fn is_number(head: &str, header: &Header, column: usize) -> bool {
+    // The last row may be cut off.
+    let whole = head.rfind('\n').map_or("", |end| &head[..=end]);
+    header.names[column] == "id"
+        && TableRows::new(whole.as_bytes(), header).is_ok_and(|mut rows| {
+            cells::is_number_of_rows(std::iter::from_fn(|| rows.next_row().ok().flatten()), column)
+        })
 }
 
 /// Whether a text begins with the header of a table of dialogues, and of no list of recordings: those say on which terms.
@@ -67,13 +99,18 @@ pub(crate) fn is_table(head: &str) -> bool {
 pub(super) struct Table<R> {
     rows: TableRows<Input<R>>,
     layout: Layout,
-    /// The first row of the next conversation, already read.
-    waiting: Option<Row>,
+    gather: Gather<Rows>,
+    /// Notes on rows that are of no conversation.
+    notes: Vec<(Action, u64, String)>,
+    /// How reading ended, once it did.
+    end: Option<Result<(), DialogueError>>,
 }
 
 /// A conversation out of a table.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Rows {
+    /// The first line.
+    line: u64,
     id: Option<String>,
     contributor: Option<String>,
     said: Vec<Cells>,
@@ -104,52 +141,103 @@ impl From<TableError> for DialogueError {
 
 impl<R: Read> Table<R> {
     pub(super) fn new(input: Input<R>, layout: Layout) -> Result<Self, DialogueError> {
-        Ok(Self { rows: TableRows::new(input, &layout.header)?, layout, waiting: None })
+        let rows = TableRows::new(input, &layout.header)?;
+        let numbered = layout.is_numbered.then_some("the column id numbers the messages: all are one conversation");
+        let notes = numbered.map(|reason| (Action::Repaired, 1, reason.to_owned())).into_iter().collect();
+        Ok(Self { rows, layout, gather: Gather::default(), notes, end: None })
+    }
+
+    /// The next row with content.
+    fn next_row(&mut self) -> Result<Option<Row>, DialogueError> {
+        while let Some(mut row) = self.rows.next_row()? {
+            if let Some(reason) = cells::is_own(&row, &self.layout.header) {
+                self.notes.push((Action::Dropped, row.line, reason.into()));
+                // A table of nothing else is no reason to hold all of them.
+                if self.notes.len() > MAX_NOTES {
+                    self.notes.truncate(MAX_NOTES);
+                }
+                continue;
+            }
+            if let Some(reason) = cells::clear(&mut row, &self.layout.header, &self.layout.terms) {
+                self.notes.push((Action::Repaired, row.line, reason));
+            }
+            return Ok(Some(row));
+        }
+        Ok(None)
     }
 
     /// The rows of the next conversation.
     pub(super) fn next_rows(&mut self) -> Result<Option<Raw>, DialogueError> {
-        let first = match self.waiting.take() {
-            Some(row) => row,
-            None => match self.rows.next_row()? {
-                Some(row) => row,
-                None => return Ok(None),
-            },
-        };
-        let line = first.line;
-        let field = |columns: &[usize], row: &Row| row.filled(columns).map(|(_, text)| text.to_owned());
-        let mut rows = Rows {
-            id: field(&self.layout.ids, &first),
-            contributor: field(&self.layout.contributors, &first),
-            ..Rows::default()
-        };
-        rows.add(&first, &self.layout);
-        let mut bytes = 0;
-        while matches!(self.layout.content, Content::Message { .. }) {
-            let Some(row) = self.rows.next_row()? else { break };
-            if field(&self.layout.ids, &row) != rows.id {
-                self.waiting = Some(row);
+        let is_message = matches!(self.layout.content, Content::Message { .. });
+        while self.end.is_none() && self.gather.has_room() {
+            let row = match self.next_row() {
+                Ok(Some(row)) => row,
+                Ok(None) => {
+                    self.end = Some(Ok(()));
+                    break;
+                }
+                Err(error) => {
+                    self.end = Some(Err(error));
+                    break;
+                }
+            };
+            let notes = std::mem::take(&mut self.notes);
+            if !is_message {
+                let mut rows = Rows { notes, ..Rows::default() };
+                rows.add(&row, &self.layout);
+                return Ok(Some(Raw { line: row.line, body: Body::Rows(rows) }));
+            }
+            let id = row.filled(&self.layout.ids).map(|(_, id)| id.to_owned());
+            let bytes = row.fields.iter().map(String::len).sum::<usize>();
+            let open = match id.as_deref() {
+                Some(id) => self.gather.of(id, bytes),
+                None => self.gather.go_on(bytes, |open| open.id.is_some()),
+            };
+            let Some(open) = open else { continue };
+            if open.bytes > MAX_CONVERSATION_BYTES {
+                self.end = Some(Err(DialogueError::TooLarge { line: row.line, max: MAX_CONVERSATION_BYTES }));
                 break;
             }
-            bytes += row.fields.iter().map(String::len).sum::<usize>();
-            if bytes > MAX_CONVERSATION_BYTES {
-                return Err(DialogueError::TooLarge { line: row.line, max: MAX_CONVERSATION_BYTES });
+            if open.rows.line == 0 {
+                open.rows.line = row.line;
+                let reason = open.again.then(|| gather::again(id.as_deref()));
+                open.rows.notes.extend(reason.map(|reason| (Action::Repaired, row.line, reason)));
             }
-            rows.add(&row, &self.layout);
+            if open.rows.notes.len() < MAX_NOTES_OF_ROWS {
+                open.rows.notes.extend(notes);
+            }
+            open.rows.add(&row, &self.layout);
         }
-        Ok(Some(Raw { line, body: Body::Rows(rows) }))
+        if let Some(Open { rows, .. }) = self.gather.pass() {
+            return Ok(Some(Raw { line: rows.line, body: Body::Rows(rows) }));
+        }
+        // What is noted behind the last row.
+        let notes = std::mem::take(&mut self.notes);
+        match (notes.first(), self.end.clone()) {
+            (Some((_, line, _)), _) => {
+                Ok(Some(Raw { line: *line, body: Body::Rows(Rows { notes, ..Rows::default() }) }))
+            }
+            (None, Some(Err(error))) => Err(error),
+            (None, _) => Ok(None),
+        }
     }
 }
 
 impl Rows {
     fn add(&mut self, row: &Row, layout: &Layout) {
         let line = row.line;
+        let field = |columns: &[usize]| row.filled(columns).map(|(_, text)| text.to_owned());
+        self.id = self.id.take().or_else(|| field(&layout.ids));
+        self.contributor = self.contributor.take().or_else(|| field(&layout.contributors));
         self.notes.extend(row.note.clone().map(|reason| (Action::Repaired, line, reason)));
         let mut dropped = |reason: &str| self.notes.push((Action::Dropped, line, reason.into()));
         if let Some(reason) = &row.broken {
             return dropped(reason);
         }
-        let learnt = !layout.terms.iter().filter_map(|column| row.fields.get(*column)).any(|cell| says_no(cell));
+        let learnt = !layout.terms.iter().any(|column| {
+            let cell = row.fields.get(*column).map_or("", String::as_str);
+            cell_forbids(&layout.header.names[*column], cell)
+        });
         let cells = |speaker: &str, text: &str| {
             let (speaker, text) = (speaker.into(), text.into());
             Cells { line, speaker, beside: None, text, learnt }
@@ -166,8 +254,8 @@ impl Rows {
                 (None, _) => dropped("the row names no speaker"),
                 (_, None) => dropped("an empty message"),
             },
-            Content::Pair { prompts, input, responses, systems } => {
-                let Some((_, response)) = row.filled(responses) else { return dropped("the row has no response") };
+            Content::Pair { prompts, input, responses, systems, names } => {
+                let Some((taken, response)) = row.filled(responses) else { return dropped("the row has no response") };
                 let prompt = row.filled(prompts);
                 if prompt.is_none() {
                     dropped("the row has no prompt: the reply stands alone");
@@ -180,7 +268,9 @@ impl Rows {
                     let prompt = input.map_or(prompt.into(), |(_, input)| format!("{prompt}\n\n{input}"));
                     self.said.push(cells("user", &prompt));
                 }
-                self.said.push(cells("assistant", response));
+                let names: Vec<usize> = names.iter().copied().filter(|column| *column != taken).collect();
+                let beside = row.filled(&names).map(|(_, name)| name.to_owned());
+                self.said.push(Cells { beside, ..cells("assistant", response) });
             }
         }
     }
@@ -194,15 +284,24 @@ impl Rows {
         for (action, line, reason) in self.notes {
             parsed.note(action, format!("line {line}"), reason);
         }
-        let line_of = |Cells { line, speaker, beside, text, learnt }| {
+        let mut line_of = |Cells { line, speaker, beside, text, learnt }| {
             let place = format!("line {line}");
             let who = match (who(&speaker, options), beside) {
-                (Who::Role(Role::Assistant), Some(name)) if is_another(&name, options) => Who::Named(name),
+                (Who::Role(Role::Assistant), Some(name)) if owner::is_personal(&name) => {
+                    if options.character.is_none() {
+                        parsed.heard(&name, &place);
+                    }
+                    owner::another(&[&name], options)
+                        .map_or(Who::Role(Role::Assistant), |name| Who::Named(name.to_owned()))
+                }
                 (who, _) => who,
             };
+            if !learnt && who == Who::Role(Role::Assistant) {
+                parsed.note(Action::Repaired, place.clone(), "the file says that it is not to be learnt: context");
+            }
             Line { place, who, text, learnt }
         };
-        let lines: Vec<Line> = self.said.into_iter().map(line_of).collect();
+        let lines: Vec<Line> = self.said.into_iter().map(&mut line_of).collect();
         if lines.is_empty() {
             return parsed;
         }

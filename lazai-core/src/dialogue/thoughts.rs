@@ -16,8 +16,8 @@ const PAIRS: [(&str, &str); 10] = [
     ("[THINK]", "[/THINK]"),
     ("◁think▷", "◁/think▷"),
 ];
-/// ChatGPT's marks of sources stand between these.
-const SOURCE: (char, char) = ('\u{e200}', '\u{e201}');
+/// ChatGPT's marks of sources stand between these; the second ones have a dagger in them, since people write such brackets.
+const SOURCES: [(char, char, &str); 2] = [('\u{e200}', '\u{e201}', ""), ('【', '】', "†")];
 /// Longest mark of a source.
 const MAX_SOURCE_BYTES: usize = 4096;
 
@@ -32,12 +32,14 @@ pub(super) fn said(text: &str) -> (Cow<'_, str>, BTreeSet<&'static str>) {
             out = Some(bare);
         }
     }
-    let rest = out.as_deref().unwrap_or(text);
-    if rest.contains(SOURCE.0) {
-        let bare = without_sources(rest);
-        if bare.len() < rest.len() {
-            found.insert("marks of sources");
-            out = Some(bare);
+    for source in SOURCES {
+        let rest = out.as_deref().unwrap_or(text);
+        if rest.contains(source.0) {
+            let bare = without_sources(rest, source);
+            if bare.len() < rest.len() {
+                found.insert("marks of sources");
+                out = Some(bare);
+            }
         }
     }
     match out {
@@ -98,13 +100,24 @@ fn find(text: &str, needle: &str) -> Option<usize> {
     text.match_indices(first).map(|(at, _)| at).find(|at| begins(&text[*at..], needle))
 }
 
-fn without_sources(text: &str) -> String {
+fn without_sources(text: &str, (begin, end, has): (char, char, &str)) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((before, after)) = rest.split_once(SOURCE.0) {
+    while let Some((before, after)) = rest.split_once(begin) {
         out.push_str(before);
-        let inside = &after[..after.floor_char_boundary(MAX_SOURCE_BYTES)];
-        rest = inside.find(SOURCE.1).map_or(after, |end| &after[end + SOURCE.1.len_utf8()..]);
+        // At the next one that begins, no end is looked for any more.
+        let head = &after[..after.floor_char_boundary(MAX_SOURCE_BYTES)];
+        let at = head.find([begin, end]).filter(|at| head[*at..].starts_with(end));
+        let inside = at.map(|at| &head[..at]);
+        rest = match inside.filter(|inside| inside.contains(has)) {
+            Some(inside) => &after[inside.len() + end.len_utf8()..],
+            // The private sign means nothing by itself.
+            None if has.is_empty() => after,
+            None => {
+                out.push(begin);
+                after
+            }
+        };
     }
     out.push_str(rest);
     out
@@ -127,6 +140,8 @@ mod tests {
             "Hello.\n<think>Hm.",
             "[THINK]Hm.[/THINK]Hello.",
             "Hello.\u{e200}cite\u{e202}turn0\u{e201}",
+            "Hello.【4†source】",
+            "Hello.【12:0†a.pdf】",
         ] {
             let (said, found) = said(text);
             assert_eq!((&*said, found.len()), ("Hello.", 1), "{text}");
@@ -136,11 +151,20 @@ mod tests {
 
     #[test]
     fn what_is_said_stays() {
-        for text in
-            ["<thinks> hard", "a <b> c", "Use the <think> tag.", "<details>\nHm\n</details>", "[think about it]", " x "]
-        {
+        for text in [
+            "<thinks> hard",
+            "a <b> c",
+            "Use the <think> tag.",
+            "<details>\nHm\n</details>",
+            "[think about it]",
+            "【a】 b",
+            "【†",
+            " x ",
+        ] {
             assert_eq!(said(text), (text.into(), BTreeSet::new()));
         }
+        let many = "【".repeat(1 << 20);
+        assert_eq!(said(&many).0, many);
         let many = "<think>".repeat(100_000) + "x";
         assert_eq!(said(&many).0, "");
         let many = "a <think>".repeat(100_000);

@@ -25,7 +25,7 @@ const OWN: &str = "a message of the chat program's";
 
 /// The one dialogue of a file.
 pub(super) fn parse(text: &str, notes: Vec<Note>, line: u64, options: &Options) -> Parsed {
-    let mut parsed = Parsed { dialogue: None, notes };
+    let mut parsed = Parsed::noted(notes);
     let mut said: Vec<Line> = Vec::new();
     let mut before = Before::Nothing;
     for (i, content) in text.lines().enumerate() {

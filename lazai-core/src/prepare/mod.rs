@@ -39,7 +39,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 use thiserror::Error;
 
-use crate::dialogue::{Dialogue, DialogueError, Options, Parsed, Raw, RawReader};
+use crate::dialogue::{Dialogue, DialogueError, OneCharacter, Options, Parsed, Raw, RawReader};
 use crate::money::BasisPoints;
 use crate::parallel;
 use crate::report::{Action, Note, Report};
@@ -202,6 +202,7 @@ impl Preparation {
             self.report.add(Note { place: name.to_owned(), ..note });
         }
         let (mut batch, mut bytes) = (Vec::with_capacity(BATCH_RECORDS), 0);
+        let mut one = OneCharacter::default();
         loop {
             let raw = reader.next_raw().map_err(failed)?;
             let ended = raw.is_none();
@@ -210,7 +211,7 @@ impl Preparation {
                 batch.push(raw);
             }
             if ended || batch.len() == BATCH_RECORDS || bytes > BATCH_BYTES {
-                self.work(file, std::mem::take(&mut batch), options)?;
+                self.work(file, std::mem::take(&mut batch), options, &mut one)?;
                 bytes = 0;
             }
             if ended {
@@ -220,12 +221,18 @@ impl Preparation {
     }
 
     /// Parses a batch on all threads, and takes the results in order.
-    fn work(&mut self, file: usize, batch: Vec<Raw>, options: &Options) -> Result<(), PrepareError> {
+    fn work(
+        &mut self,
+        file: usize,
+        batch: Vec<Raw>,
+        options: &Options,
+        one: &mut OneCharacter,
+    ) -> Result<(), PrepareError> {
         self.statistics.records += batch.len() as u64;
         let sketcher = &self.sketcher;
         let worked = parallel::map(self.settings.threads, batch, |raw| work_on(raw, file, options, sketcher));
-        for Worked { parsed, entry } in worked {
-            for mut note in parsed.notes {
+        for Worked { mut parsed, entry } in worked {
+            for mut note in one.note(&mut parsed).into_iter().chain(parsed.notes) {
                 note.place = format!("{}, {}", self.files[file], note.place);
                 self.report.add(note);
             }

@@ -159,7 +159,30 @@ fn windows_1252(bytes: &[u8]) -> Decoded<'_> {
 fn guess(bytes: &[u8]) -> &'static encoding_rs::Encoding {
     let mut detector = chardetng::EncodingDetector::new(chardetng::Iso2022JpDetection::Deny);
     detector.feed(bytes, true);
-    detector.guess(None, chardetng::Utf8Detection::Deny)
+    let guessed = detector.guess(None, chardetng::Utf8Detection::Deny);
+    // Short Japanese texts pass for Cyrillic ones.
+    if is_shift_jis(bytes) { encoding_rs::SHIFT_JIS } else { guessed }
+}
+
+/// Tells whether bytes are plainly Japanese as Shift_JIS has it: all of them are valid, they are Japanese signs but for ASCII,
+/// and a good part is kana of full width, whose bytes are rare signs in other encodings.
+#[cfg(feature = "encodings")]
+fn is_shift_jis(bytes: &[u8]) -> bool {
+    let read = |bytes: &[u8]| {
+        encoding_rs::SHIFT_JIS.decode_without_bom_handling_and_without_replacement(bytes).map(Cow::into_owned)
+    };
+    // The beginning of a file may end within a character.
+    let Some(text) = read(bytes).or_else(|| read(bytes.get(..bytes.len().checked_sub(1)?)?)) else { return false };
+    let (mut signs, mut kana, mut others) = (0_usize, 0_usize, 0_usize);
+    for c in text.chars().filter(|c| !c.is_ascii()) {
+        signs += 1;
+        match c {
+            '\u{3041}'..='\u{30ff}' => kana += 1,
+            '\u{3000}'..='\u{3040}' | '\u{4e00}'..='\u{9fff}' | '\u{ff01}'..='\u{ff60}' => {}
+            _ => others += 1,
+        }
+    }
+    kana > 1 && kana * 4 >= signs && others * 20 <= signs
 }
 
 /// Tells whether the guessed encoding has one byte for each character.
@@ -233,6 +256,20 @@ mod tests {
         assert_eq!(decode(&cyrillic).0, "Башня стоит над городом, и радио поёт всю ночь.");
         let (japanese, _, _) = encoding_rs::SHIFT_JIS.encode("塔は街の上に立ち、ラジオは夜通し歌う。");
         assert_eq!(decode(&japanese).0, "塔は街の上に立ち、ラジオは夜通し歌う。");
+        for short in ["はい。", "prompt,response\n塔は？,ここ。\n", "ラジオ", "もしもし"] {
+            let (japanese, _, _) = encoding_rs::SHIFT_JIS.encode(short);
+            let (text, note) = decode(&japanese);
+            assert_eq!((&*text, note.unwrap()), (short, "not UTF-8, read as Shift_JIS".into()));
+        }
+        for (short, encoding) in [
+            ("Да.", encoding_rs::WINDOWS_1251),
+            ("Привет, как дела?", encoding_rs::WINDOWS_1251),
+            ("\u{201a}Hallo\u{2018} \u{192} Grüße", encoding_rs::WINDOWS_1252),
+            ("联通，收音机整夜歌唱。", encoding_rs::GBK),
+        ] {
+            let (bytes, _, _) = encoding.encode(short);
+            assert_ne!(guess(&bytes), encoding_rs::SHIFT_JIS, "{short}");
+        }
     }
 
     #[cfg(feature = "encodings")]

@@ -42,6 +42,11 @@ impl Header {
         separators.into_iter().filter_map(header).collect()
     }
 
+    /// Whether bars separate the columns, as in Markdown.
+    pub(crate) fn is_barred(&self) -> bool {
+        self.separator == b'|'
+    }
+
     /// The first column of some names that is there.
     pub(crate) fn column(&self, wanted: &[&str]) -> Option<usize> {
         self.columns(wanted).first().copied()

@@ -24,6 +24,11 @@ const MAX_TAG_BYTES: usize = 1 << 20;
 /// The number of damaged packets that are forgiven in any recording: at its cut, and at its end.
 const FORGIVEN_PACKETS: usize = 2;
 
+/// Samples beyond this are no sound between -1 and 1: decoders overshoot by less.
+const LOUD: f32 = 2.0;
+/// Share of such samples beyond which all are of another scale.
+const MAX_LOUD_SHARE: f64 = 0.1;
+
 /// Whole packets that encoders add to fill up the last one: more of them behind the end that a header gives are another
 /// recording, appended to the first.
 const PADDING_PACKETS: usize = 2;
@@ -137,9 +142,10 @@ where
         report.note(Action::Repaired, "the sound", reason);
     }
     let (damaged, packets) = (mono.damaged_packets, mono.packets);
-    let Some(resampler) = mono.resampler else {
+    let Some(resampler) = mono.resampler.take() else {
         return Err(VoiceError::Malformed { reason: "no audio could be decoded".into() });
     };
+    mono.check(resampler.taken(), &mut report)?;
     if damaged > FORGIVEN_PACKETS && damaged as f64 > packets as f64 * MAX_DAMAGED_SHARE {
         return Err(VoiceError::Damaged { damaged, packets });
     }
@@ -173,6 +179,9 @@ struct Mono {
     channels: usize,
     packets: usize,
     damaged_packets: usize,
+    /// Samples beyond [`LOUD`], and those that are no finite number.
+    loud: usize,
+    missing: usize,
     interleaved: Vec<f32>,
 }
 
@@ -206,10 +215,36 @@ impl Mono {
         if found > max {
             return Err(VoiceError::TooLarge { what: "samples", found, max });
         }
-        resampler.add(self.interleaved.chunks_exact(channels).map(|frame| {
+        let (mut loud, mut missing) = (0, 0);
+        let added = resampler.add(self.interleaved.chunks_exact(channels).map(|frame| {
             let mean = frame.iter().sum::<f32>() / channels as f32;
             // Files of floats may hold anything.
+            loud += usize::from(mean.abs() > LOUD);
+            missing += usize::from(!mean.is_finite());
             if mean.is_finite() { mean.clamp(-1.0, 1.0) } else { 0.0 }
-        }))
+        }));
+        self.loud += loud;
+        self.missing += missing;
+        added
+    }
+
+    /// Notes samples that are no sound.
+    ///
+    /// # Errors
+    /// [`VoiceError::Unsupported`] where so many are too large that they are of another scale.
+    fn check(&self, samples: usize, report: &mut Report) -> Result<(), VoiceError> {
+        if self.loud as f64 > samples as f64 * MAX_LOUD_SHARE {
+            let reason = format!("{} of {samples} samples are beyond -{LOUD} and {LOUD}, expected -1 to 1", self.loud);
+            return Err(VoiceError::Unsupported { reason });
+        }
+        if self.loud > 0 {
+            let reason = format!("{} samples far beyond -1 and 1, cut down to these", self.loud);
+            report.note(Action::Repaired, "the sound", reason);
+        }
+        if self.missing > 0 {
+            let reason = format!("{} samples that are no numbers, taken as silence", self.missing);
+            report.note(Action::Repaired, "the sound", reason);
+        }
+        Ok(())
     }
 }

@@ -226,7 +226,7 @@ fn checked(take: Take) -> Result<Take, String> {
         return refused("no transcript is given");
     } else if terms::is_refused(&take.licence, terms::FREE) {
         return refused(&told("no licence is given", &take.licence));
-    } else if terms::is_refused(&take.consent, &[]) {
+    } else if terms::is_refused_consent(&take.consent) {
         return refused(&told("no consent is given", &take.consent));
     }
     Ok(take)

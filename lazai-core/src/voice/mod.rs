@@ -32,7 +32,7 @@ mod resample;
 mod silence;
 #[cfg(feature = "audio")]
 mod source;
-mod terms;
+pub(crate) mod terms;
 #[cfg(feature = "audio")]
 mod wav;
 

@@ -1,7 +1,7 @@
 //! Whether a licence or a consent, in people's own words, says no.
 
 /// What people write where they give nothing.
-const NOTHING: [&str; 24] = [
+const NOTHING: [&str; 28] = [
     "",
     "-",
     "0",
@@ -26,10 +26,14 @@ const NOTHING: [&str; 24] = [
     "unknown",
     "withdrawn",
     "withheld",
+    "yes/no",
+    "yes / no",
+    "y/n",
+    "ja/nein",
 ];
 
 /// Words with which a text says no, in the languages that people bring.
-const NO: [&str; 47] = [
+const NO: [&str; 48] = [
     "aucun",
     "aucune",
     "cannot",
@@ -53,6 +57,7 @@ const NO: [&str; 47] = [
     "missing",
     "ne",
     "nee",
+    "nei",
     "nej",
     "never",
     "nein",
@@ -78,6 +83,68 @@ const NO: [&str; 47] = [
     "нет",
     "ні",
 ];
+/// Words that take a consent back, leave something out of it, put it off or end it, wherever they stand.
+const BUT: [&str; 33] = [
+    "außer",
+    "ausgenommen",
+    "awaiting",
+    "except",
+    "excepting",
+    "excluding",
+    "excludes",
+    "expire",
+    "expired",
+    "expires",
+    "object",
+    "objected",
+    "objects",
+    "opt-out",
+    "pending",
+    "rescind",
+    "rescinded",
+    "revocado",
+    "revoke",
+    "revoked",
+    "revokes",
+    "retirado",
+    "retiré",
+    "rückgängig",
+    "sauf",
+    "unless",
+    "until",
+    "widerrufen",
+    "withdraw",
+    "withdrawn",
+    "withdraws",
+    "withdrew",
+    "zurückgezogen",
+];
+/// As [`BUT`], of several words; and signs that cross something out, or are boxes without a tick.
+const BUT_PHRASES: [&str; 19] = [
+    "but no ",
+    "but not",
+    "no answer",
+    "no reply",
+    "no response",
+    "no longer",
+    "not agree",
+    "not consent",
+    "not given",
+    "not granted",
+    "not to ",
+    "opt out",
+    "opted out",
+    "opts out",
+    "opting out",
+    "✗",
+    "✘",
+    "❌",
+    "☐",
+];
+/// A right that somebody has is not one that was used: "I may withdraw it".
+const MAY: [&str; 8] = ["can", "could", "darf", "kann", "may", "might", "peut", "puede"];
+/// What a form asks for.
+const ASKED: [&str; 7] = ["agreement", "answer", "consent", "einwilligung", "permission", "status", "zustimmung"];
 /// Whom a sentence may begin with.
 const WHO: [&str; 12] = ["he", "i", "ich", "ik", "io", "je", "she", "they", "we", "wir", "yo", "я"];
 /// What licences begin with that give everything.
@@ -121,6 +188,27 @@ pub(super) fn is_refused(text: &str, free: &[&str]) -> bool {
     }
 }
 
+/// Whether a consent gives nothing, gives less than all, or was taken back: such words win before words of agreement.
+pub(crate) fn is_refused_consent(text: &str) -> bool {
+    let plain = text.to_lowercase().replace('’', "'");
+    let mut before = ("", "");
+    let mut words = plain.split(|c: char| !c.is_alphanumeric() && !"'-".contains(c)).filter(|word| !word.is_empty());
+    let is_but = words.any(|word| {
+        let is_right = MAY.contains(&before.1) || before == ("right", "to");
+        before = (before.1, word);
+        BUT.contains(&word) && !is_right
+    });
+    // A form's word is no answer: "consent: no", "consent was refused".
+    let asked = plain.trim_start().split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    let answer = plain.trim_start()[asked.len()..].trim_start_matches([':', '=', '-', '–', '?', ' ']);
+    let was = ["is ", "was ", "has been ", "ist ", "wurde "].into_iter().find_map(|was| answer.strip_prefix(was));
+    let answer = was.unwrap_or(answer);
+    is_but
+        || BUT_PHRASES.iter().any(|phrase| plain.contains(phrase))
+        || is_refused(text, &[])
+        || (ASKED.contains(&asked) && !answer.is_empty() && is_refused(answer, &[]))
+}
+
 /// Whether a consent says yes, so that nobody need read it.
 pub(super) fn is_plain(consent: &str) -> bool {
     let text = consent.to_lowercase();
@@ -152,6 +240,40 @@ mod tests {
             "Ich stimme nicht zu",
         ] {
             assert!(is_refused(no, &[]), "{no}");
+        }
+        for no in [
+            "I agree, withdrawn on Monday",
+            "yes, but not to training",
+            "I consent to everything except training",
+            "I agreed until 2024",
+            "Yes (expired)",
+            "I object",
+            "agreed, then opted out",
+            "yes - pending",
+            "asked; no answer",
+            "✗",
+            "agreed ❌",
+            "nei",
+            "I asked her not to agree",
+            "I revoke it",
+            "Consent: no",
+            "Consent was refused",
+            "Consent not given",
+            "yes/no",
+            "☐ yes",
+        ] {
+            assert!(is_refused_consent(no), "{no}");
+        }
+        for yes in [
+            "yes",
+            "I agree; I may withdraw it",
+            "I agree, with the right to revoke",
+            "Consent given",
+            "Consent: yes",
+            "an objective yes",
+            "consent",
+        ] {
+            assert!(!is_refused_consent(yes), "{yes}");
         }
         for yes in ["I agree", "yes", "I agree; do not write to me", "Notarised consent", "Nonna agrees", "north wind"]
         {

@@ -60,6 +60,7 @@ pub(super) fn walk(source: &mut (impl Read + Seek), file: Range<u64>, report: &m
                 let claimed = if size == UNKNOWN { long.map_or(size, |long| long[1]) } else { size };
                 let data = walker.data(body, claimed, report)?;
                 walker.check_riff(data.end, long.map(|long| long[0]), report)?;
+                walker.behind(body, data.end - body, report)?;
                 return Ok(Wav { header: header(&fmt, data.end - data.start), data });
             }
             _ => {}
@@ -156,6 +157,42 @@ impl<S: Read + Seek> Walker<'_, S> {
             at = end + (size & 1);
         }
         Ok(false)
+    }
+
+    /// Notes sound that stands behind the samples and is not read.
+    fn behind(&mut self, body: u64, size: u64, report: &mut Report) -> io::Result<()> {
+        let mut at = match self.next(body, size)? {
+            Next::At(next) | Next::Unpadded(next) => next,
+            Next::Nowhere => body + size,
+        };
+        for _ in 0..MAX_CHUNKS {
+            let rest = self.file.end.saturating_sub(at);
+            if rest < 8 || self.is_tag_or_nothing(at)? {
+                return Ok(());
+            }
+            let reason = match self.chunk(at)? {
+                Some((id, _)) if [b"RIFF", b"RF64", b"RIFX"].contains(&&id) => "a second recording",
+                Some((id, _)) if &id == b"data" => "a second \"data\" chunk",
+                Some((id, size)) if NAMES.contains(&&id) || size <= rest - 8 => {
+                    at += 8 + size + (size & 1);
+                    continue;
+                }
+                _ => "no chunk",
+            };
+            let reason = format!("{rest} bytes behind them are {reason}: left out");
+            report.note(Action::Dropped, "the samples", reason);
+            return Ok(());
+        }
+        Ok(())
+    }
+
+    /// Whether at a place there is a tag of another format, or zeros.
+    fn is_tag_or_nothing(&mut self, at: u64) -> io::Result<bool> {
+        let mut bytes = [0; 256];
+        let read = read_at(self.source, at, &mut bytes)?;
+        let head = &bytes[..read];
+        let is_tag = [&b"TAG"[..], b"ID3", b"APETAGEX", b"LYRICSBEGIN"].iter().any(|tag| head.starts_with(tag));
+        Ok(is_tag || head.iter().all(|byte| *byte == 0))
     }
 
     /// Notes a RIFF size that leaves samples out or goes beyond the file.

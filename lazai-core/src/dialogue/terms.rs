@@ -1,0 +1,136 @@
+//! Whether a record, a message or a row may be learnt, by its own word, and whether a message is part of the conversation.
+
+use serde_json::{Map, Value};
+
+use super::owner::is_personal;
+use crate::text::json::is_filled;
+use crate::voice::terms::is_refused_consent;
+
+/// Names of fields that tell whether something may be learnt: OpenAI's, Axolotl's two, common ones, those of tools in which
+/// people judge replies, and consents.
+pub(super) const TERMS: [&str; 13] = [
+    "weight",
+    "train",
+    "training",
+    "trainable",
+    "loss",
+    "mask",
+    "masked",
+    "accepted",
+    "status",
+    "rating",
+    "annotation",
+    "feedback",
+    "consent",
+];
+/// Names of what a record of preferences says on whether people liked the reply.
+pub(super) const LABELS: [&str; 2] = ["label", "kto_tag"];
+/// Flags of messages that a program shows to nobody, or that are its own faults.
+const HIDDEN: [&str; 9] =
+    ["error", "isError", "is_error", "deleted", "isDeleted", "is_deleted", "hidden", "isHidden", "is_hidden"];
+
+/// A message's own word on whether it may be learnt.
+pub(super) fn may_be_learnt(message: &Map<String, Value>) -> bool {
+    !TERMS.iter().any(|name| message.get(*name).is_some_and(|value| forbids(name, value)))
+}
+
+/// Whether a record says that its reply is a bad one, as data for preferences do.
+pub(super) fn is_rejected(record: &Map<String, Value>) -> bool {
+    LABELS.iter().any(|name| record.get(*name).is_some_and(is_no))
+}
+
+/// Whether a cell of a table says that its row is not to be learnt.
+pub(super) fn cell_forbids(name: &str, cell: &str) -> bool {
+    forbids(name, &Value::from(cell))
+}
+
+fn forbids(name: &str, value: &Value) -> bool {
+    match name {
+        "mask" | "masked" => flag(value) == Some(true),
+        "status" => value.as_str().is_some_and(|status| is_of(status, &["rejected", "declined", "discarded"])),
+        "rating" => is_bad(value),
+        "annotation" | "feedback" => value.get("rating").is_some_and(is_bad),
+        "consent" => is_no(value) || value.as_str().is_some_and(|text| is_filled(value) && is_refused_consent(text)),
+        _ => is_no(value),
+    }
+}
+
+/// Whether a rating is a thumb that points down.
+fn is_bad(rating: &Value) -> bool {
+    rating.as_f64() == Some(-1.0)
+        || rating.as_str().is_some_and(|text| is_of(text, &["-1", "down", "thumbsdown", "thumbs_down", "thumbs-down"]))
+}
+
+fn is_of(text: &str, words: &[&str]) -> bool {
+    words.contains(&text.trim().to_ascii_lowercase().as_str())
+}
+
+fn is_no(value: &Value) -> bool {
+    flag(value) == Some(false)
+}
+
+/// What a flag says, as a truth value, a number or a text.
+pub(super) fn flag(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(flag) => Some(*flag),
+        Value::Number(number) => match number.as_f64() {
+            Some(0.0) => Some(false),
+            Some(1.0) => Some(true),
+            _ => None,
+        },
+        Value::String(text) if is_of(text, &["true", "1", "1.0", "yes"]) => Some(true),
+        Value::String(text) => is_of(text, &["0", "0.0", "false", "no"]).then_some(false),
+        _ => None,
+    }
+}
+
+/// Why a message is not part of the conversation, if it says so: it was taken back, hidden, failed, drawn or thought.
+pub(super) fn hidden(message: &Map<String, Value>) -> Option<String> {
+    let text = |name: &str| message.get(name).and_then(Value::as_str).unwrap_or_default();
+    let says = |name: &&&str| message.get(**name).is_some_and(|value| flag(value) == Some(true));
+    if let Some(name) = HIDDEN.iter().find(says) {
+        return Some(format!("the file says {name} of it: not part of the conversation"));
+    }
+    if message.get("error").is_some_and(|error| error.is_object() && is_filled(error)) {
+        return Some("the program failed here (error)".into());
+    }
+    if text("adapter") == "image" {
+        return Some("a picture".into());
+    }
+    // Harmony's channels; elsewhere a channel has a name of people's.
+    let is_role = !is_personal(text("role"));
+    (is_role && ["analysis", "commentary"].contains(&text("channel"))).then(|| "thoughts".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_a_no_forbids() {
+        let learnt = |value: Value| value.as_object().is_some_and(may_be_learnt);
+        for no in [
+            json!({"weight": 0}),
+            json!({"trainable": "false"}),
+            json!({"mask": 1}),
+            json!({"mask": true}),
+            json!({"status": "Rejected"}),
+            json!({"accepted": false}),
+            json!({"annotation": {"rating": -1}}),
+            json!({"feedback": {"rating": "thumbsDown"}}),
+            json!({"consent": false}),
+            json!({"consent": "withdrawn"}),
+        ] {
+            assert!(!learnt(no.clone()), "{no}");
+        }
+        for yes in [
+            json!({"mask": "User", "weight": 1, "status": "submitted", "consent": "yes"}),
+            json!({"mask": 0, "accepted": null, "consent": "", "rating": 4, "annotation": {"rating": 1}}),
+            json!({"feedback": "good", "consent": null, "loss": 0.7}),
+        ] {
+            assert!(learnt(yes.clone()), "{yes}");
+        }
+    }
+}
