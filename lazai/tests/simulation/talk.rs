@@ -130,7 +130,7 @@ fn say(w: &mut World, conversation: &mut Conversation, name: &'static str, turn:
             }
             Err(ConsumerError::Node(NodeError::DepositExhausted { .. })) => return false,
             Err(ConsumerError::Node(
-                NodeError::Transport { .. } | NodeError::Book { .. } | NodeError::Busy { .. } | NodeError::Market(_),
+                NodeError::Transport { .. } | NodeError::Ledger { .. } | NodeError::Busy { .. } | NodeError::Market(_),
             )) => {
                 w.chain.lock().unwrap().tick();
                 // As a node does by itself, however often strangers ask.
@@ -196,7 +196,7 @@ pub fn collect(w: &mut World, margin: Option<Duration>) {
                 }
                 return;
             }
-            Some(Err(error @ (NodeError::Book { .. } | NodeError::Market(_)))) => last = error.to_string(),
+            Some(Err(error @ (NodeError::Ledger { .. } | NodeError::Market(_)))) => last = error.to_string(),
             Some(Err(error)) => panic!("redeem: {error}"),
             None => last = "the node died".into(),
         }
