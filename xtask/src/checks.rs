@@ -35,6 +35,7 @@ const FEATURE_SETS: &[(&str, &str)] = &[
     ("lazai", "node"),
     ("lazai", "wire"),
     ("lazai", "client"),
+    ("lazai", "conformance"),
     ("lazai-facade", ""),
     ("lazai", "zk"),
     ("lazai", "train"),
