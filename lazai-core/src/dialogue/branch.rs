@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use super::message::is_bare;
 use super::shape::text_of;
 
 /// A message's own name and that of the one before it: Claude's, LibreChat's, Open WebUI's, that of llama.cpp's web UI, and
@@ -20,6 +21,10 @@ const NAMES: [(&str, &str); 5] = [
 /// The messages of the branch that a conversation ended with, and how many messages others have; `None` where there is
 /// one branch alone.
 pub(super) fn last(map: &Map<String, Value>, messages: &[Value]) -> Option<(Vec<Value>, usize)> {
+    // Speaker and text are no tree.
+    if messages.iter().all(|message| message.as_object().is_some_and(is_bare)) {
+        return None;
+    }
     if messages.iter().any(|message| !children(message).is_empty()) {
         return Some(last_nested(messages));
     }

@@ -21,6 +21,25 @@ const FLAGS: [&str; 4] = ["is_human", "is_user", "isCreatedByUser", "isUser"];
 const BESIDE: [&str; 9] =
     ["tool_calls", "function_call", "refusal", "reasoning_content", "reasoning", "audio", "files", "photo", "poll"];
 
+/// A message of the commonest shape: a role, a text, and nothing else that had to be looked for.
+pub(super) fn plain(value: &Value, options: &Options, place: &str) -> Option<Line> {
+    let map = value.as_object().filter(|map| is_bare(map))?;
+    let (name, text) = match map.get("role").zip(map.get("content")) {
+        Some(fields) => fields,
+        None => map.get("from").zip(map.get("value"))?,
+    };
+    let (name, text) = (name.as_str()?, text.as_str().filter(|text| !text.trim().is_empty())?);
+    match who(name, options) {
+        who @ Who::Role(_) => Some(Line { place: place.to_owned(), who, text: text.to_owned(), learnt: true }),
+        _ => None,
+    }
+}
+
+/// Whether a message has no more fields than a speaker and a text need.
+pub(super) fn is_bare(message: &Map<String, Value>) -> bool {
+    message.len() <= 2
+}
+
 /// One message in the shapes of OpenAI, ShareGPT and chat logs with names.
 pub(super) fn message(value: &Value, options: &Options, place: &str, parsed: &mut Parsed) -> Result<Line, String> {
     let Value::Object(map) = value else { return Err(format!("expected a message, found {}", kind(value))) };

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::content::content_of;
 use super::format::{Format, Options};
-use super::message::{TEXTS, is_users, message, name_of, speaker_name};
+use super::message::{TEXTS, is_bare, is_users, message, name_of, plain, speaker_name};
 use super::owner;
 use super::parsed::Parsed;
 use super::speaker::{self, Line, Who};
@@ -190,7 +190,9 @@ pub(super) fn parse(bytes: &[u8], line: u64, options: &Options) -> Parsed {
         for (i, value) in messages.iter().enumerate() {
             let place = format!("line {line}, message {}", i + 1);
             let before = lines.len();
-            if let Some(turn) = value.as_object().filter(|turn| is_pair(turn)) {
+            if let Some(message) = plain(value, &known, &place) {
+                lines.push(message);
+            } else if let Some(turn) = value.as_object().filter(|turn| is_pair(turn)) {
                 let record = Record { map: turn, place: &place };
                 record.system(&mut parsed).into_iter().for_each(|text| lines.push(record.line(Role::System, text)));
                 pair(&record, &known, &mut lines, &mut parsed)
@@ -236,7 +238,8 @@ fn is_pair(turn: &Map<String, Value>) -> bool {
 
 /// The first name in a list of messages beside a flag that says it is not the user.
 fn only_bot(messages: &[Value]) -> Option<String> {
-    let bots = messages.iter().filter_map(Value::as_object).filter(|message| is_users(message) == Some(false));
+    let messages = messages.iter().filter_map(Value::as_object).filter(|message| !is_bare(message));
+    let bots = messages.filter(|message| is_users(message) == Some(false));
     bots.filter_map(name_of).find(|name| Role::from_name(name).is_none()).map(str::to_owned)
 }
 

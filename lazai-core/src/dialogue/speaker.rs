@@ -94,6 +94,11 @@ fn is_tool(name: &str) -> bool {
     TOOLS.contains(&name.as_str())
 }
 
+/// Whether a text may hold macros, a template's marks, thoughts or marks of sources: by the first bytes of all of these.
+fn may_be_marked(text: &str) -> bool {
+    text.bytes().any(|byte| matches!(byte, b'{' | b'<' | b'[' | 0xe2 | 0xe3 | 0xee))
+}
+
 /// Most names that a note lists.
 const MAX_NAMES: usize = 8;
 
@@ -116,6 +121,13 @@ pub(super) fn messages(lines: Vec<Line>, options: &Options, parsed: &mut Parsed)
                 "marks of a chat template, and thoughts in other channels, left out",
             );
             text = said;
+        }
+        // Most texts hold nothing of it, and are looked at once.
+        if let Who::Role(role) = who
+            && !may_be_marked(&text)
+        {
+            said.push(Said { place, message: Message::new(role, text), learnt });
+            continue;
         }
         let filled = macros::said(&text, options.character.as_deref(), options.user.as_deref().unwrap_or(USER));
         if filled.lacks_name && !std::mem::replace(&mut stays, true) {
