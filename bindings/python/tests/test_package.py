@@ -118,6 +118,23 @@ def test_errors_have_codes_and_every_code_is_named_once():
         refused(wanted["error"], lazai.inspect_file, str(path))
 
 
+def test_a_dataset_is_never_written_over_its_own_files(tmp_path):
+    base = os.environ.get("LAZAI_BASE_MODEL")
+    if not base:
+        pytest.skip("no base model: LAZAI_BASE_MODEL names it")
+    terms = lazai.ContributorTerms("0x" + "ad" * 20, "Ada", "CC-BY-4.0", "for training")
+    chats, long = tmp_path / "chats.jsonl", tmp_path / "long.jsonl"
+    line = '{"system": "%s", "prompt": "Hi", "response": "Yes."}\n'
+    chats.write_text(line % "Be kind.")
+    before = chats.read_bytes()
+    refused("file", lazai.prepare_dataset, [str(chats)], terms, base, str(chats))
+    assert chats.read_bytes() == before
+    # A system message that fills every record is said to be the reason.
+    long.write_text(line % ("lamp " * 400))
+    with pytest.raises(lazai.LazaiError, match="256 tokens"):
+        lazai.prepare_dataset([str(long)], terms, base, str(tmp_path / "out"))
+
+
 def test_keystores_are_written_and_read(tmp_path):
     key = lazai.LocalKey.random()
     key.to_keystore(str(tmp_path), "key.json", "a password")

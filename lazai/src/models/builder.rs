@@ -120,6 +120,11 @@ impl<'a> DatasetBuilder<'a> {
                 packing.take(dialogue, packed?, &mut |record| Ok(writer.record(&record)?))?;
             }
         }
+        if packing.report.kept == 0 {
+            let reason =
+                packing.report.notes.first().map_or_else(|| "there is none".into(), |note| note.reason.clone());
+            return Err(PrepareError::NothingLeft { reason });
+        }
         for clip in packing.clips() {
             writer.clip(&clip?)?;
         }

@@ -113,6 +113,12 @@ impl<'a> FilesToDataset<'a> {
             let stage = if progress.stage == Stage::Reading { "reading" } else { "splitting" };
             told(DatasetProgress { stage, done: progress.dialogues, total: 0 })
         }));
+        // Replacing a file that is read would cost somebody the only copy.
+        let is_read = |input: &&PathBuf| matches!((input.canonicalize(), out.canonicalize()), (Ok(one), Ok(other)) if one == other);
+        if let Some(input) = files.iter().find(is_read) {
+            let source = std::io::Error::new(std::io::ErrorKind::AlreadyExists, "is one of the files to read");
+            return Err(PrepareError::File { path: input.clone(), source });
+        }
         for path in files {
             let file = File::open(path).map_err(|source| PrepareError::File { path: path.clone(), source })?;
             preparation.add(&path.display().to_string(), file, &options)?;

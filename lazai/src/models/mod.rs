@@ -45,6 +45,12 @@ pub enum PrepareError {
         /// The operating system's error.
         source: std::io::Error,
     },
+    /// No dialogue gives a record.
+    #[error("no dialogue gives a record; of the first: {reason}")]
+    NothingLeft {
+        /// Why the first one gives none.
+        reason: String,
+    },
     /// The dataset breaks the format.
     #[error(transparent)]
     Pov(#[from] PovError),

@@ -101,6 +101,7 @@ impl From<models::PrepareError> for LazaiError {
         match error {
             models::PrepareError::Dialogues(error) => error.into(),
             models::PrepareError::File { .. } => Self::new("file", error),
+            models::PrepareError::NothingLeft { .. } => Self::new("dialogue.none", error),
             models::PrepareError::Pov(error) => Self::new(error.code(), error),
             models::PrepareError::UnknownContributor { .. } => Self::new("pov.unknown_contributor", error),
             error => Self::new("model", error),
