@@ -1,27 +1,10 @@
 //! What chat programs export, each in its own way: who says what in it.
 #![allow(clippy::unwrap_used)]
 
-use lazai_core::dialogue::{Dialogue, Format, Options, Reader, Role, read_all};
+mod talks;
 
-fn of(character: &str) -> Options {
-    Options { character: Some(character.into()), ..Options::default() }
-}
-
-fn said(dialogue: &Dialogue) -> Vec<String> {
-    let letter = |index: usize, role: Role| match role {
-        Role::Assistant if dialogue.context.contains(&u32::try_from(index).unwrap()) => "c",
-        role => &role.as_str()[..1],
-    };
-    dialogue.messages.iter().enumerate().map(|(i, m)| format!("{} {}", letter(i, m.role), m.content)).collect()
-}
-
-/// The dialogues of a text, each as its messages; and the reasons of all notes.
-fn read(text: &str, options: &Options) -> (Vec<Vec<String>>, Vec<String>) {
-    let (dialogues, report) = read_all(text.as_bytes(), options).unwrap();
-    (dialogues.iter().map(said).collect(), report.notes.into_iter().map(|note| note.reason).collect())
-}
-
-const TALK: [&str; 2] = ["u Is it lit?", "a It is."];
+use lazai_core::dialogue::{Format, Options, Reader, read_all};
+use talks::{TALK, of, read, said};
 
 #[test]
 fn each_programs_export_is_the_same_talk() {

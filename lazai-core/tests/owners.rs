@@ -1,29 +1,10 @@
 //! Replies of others than the character, in the many ways in which files tell whose they are.
 #![allow(clippy::unwrap_used)]
 
-use lazai_core::dialogue::{Dialogue, Options, Role, read_all};
+mod talks;
 
-fn of(character: &str) -> Options {
-    Options { character: Some(character.into()), ..Options::default() }
-}
-
-fn said(dialogue: &Dialogue) -> Vec<String> {
-    let letter = |index: usize, role: Role| match role {
-        Role::Assistant if dialogue.context.contains(&u32::try_from(index).unwrap()) => "c",
-        role => &role.as_str()[..1],
-    };
-    dialogue.messages.iter().enumerate().map(|(i, m)| format!("{} {}", letter(i, m.role), m.content)).collect()
-}
-
-/// The dialogues of a text, each as its messages; and the reasons of all notes.
-fn read(text: &str, options: &Options) -> (Vec<Vec<String>>, Vec<String>) {
-    let (dialogues, report) = read_all(text.as_bytes(), options).unwrap();
-    (dialogues.iter().map(said).collect(), report.notes.into_iter().map(|note| note.reason).collect())
-}
-
-fn is_noted(notes: &[String], words: &str) -> bool {
-    notes.iter().any(|note| note.contains(words))
-}
+use lazai_core::dialogue::Options;
+use talks::{is_noted, of, read};
 
 #[test]
 fn a_records_own_word_on_its_character_is_heeded() {

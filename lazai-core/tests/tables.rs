@@ -1,27 +1,14 @@
 //! Tables of dialogues with the dirt of spreadsheets and scripts.
 #![allow(clippy::unwrap_used)]
 
-use lazai_core::dialogue::{Dialogue, Options, Reader, Role, read_all};
+mod talks;
 
-fn said(dialogue: &Dialogue) -> Vec<String> {
-    let letter = |index: usize, role: Role| match role {
-        Role::Assistant if dialogue.context.contains(&u32::try_from(index).unwrap()) => "c",
-        role => &role.as_str()[..1],
-    };
-    dialogue.messages.iter().enumerate().map(|(i, m)| format!("{} {}", letter(i, m.role), m.content)).collect()
-}
+use lazai_core::dialogue::{Options, Reader};
+use talks::{TALK, is_noted};
 
-/// The dialogues of a text, each as its messages; and the reasons of all notes.
 fn read(text: &str) -> (Vec<Vec<String>>, Vec<String>) {
-    let (dialogues, report) = read_all(text.as_bytes(), &Options::default()).unwrap();
-    (dialogues.iter().map(said).collect(), report.notes.into_iter().map(|note| note.reason).collect())
+    talks::read(text, &Options::default())
 }
-
-fn is_noted(notes: &[String], words: &str) -> bool {
-    notes.iter().any(|note| note.contains(words))
-}
-
-const TALK: [&str; 2] = ["u Is it lit?", "a It is."];
 
 #[test]
 fn rows_of_the_tables_own_are_no_talk() {

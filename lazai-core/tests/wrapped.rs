@@ -1,24 +1,10 @@
 //! Files in which records stand in wrappings, and refusals that name what a file is.
 #![allow(clippy::unwrap_used)]
 
-use lazai_core::dialogue::{Dialogue, Options, Role, read_all};
+mod talks;
 
-fn of(character: &str) -> Options {
-    Options { character: Some(character.into()), ..Options::default() }
-}
-
-fn said(dialogue: &Dialogue) -> Vec<String> {
-    let letter = |role: Role| &role.as_str()[..1];
-    dialogue.messages.iter().map(|m| format!("{} {}", letter(m.role), m.content)).collect()
-}
-
-/// The dialogues of a text, each as its messages; and the reasons of all notes.
-fn read(text: &str, options: &Options) -> (Vec<Vec<String>>, Vec<String>) {
-    let (dialogues, report) = read_all(text.as_bytes(), options).unwrap();
-    (dialogues.iter().map(said).collect(), report.notes.into_iter().map(|note| note.reason).collect())
-}
-
-const TALK: [&str; 2] = ["u Is it lit?", "a It is."];
+use lazai_core::dialogue::{Options, read_all};
+use talks::{TALK, of, read};
 
 #[test]
 fn a_wrapped_record_is_read() {

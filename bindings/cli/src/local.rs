@@ -20,6 +20,8 @@ use crate::{Done, Output, read};
 
 /// Who has a key.
 const ROLES: [&str; 7] = ["creator", "validator-1", "validator-2", "validator-3", "exex", "node", "consumer"];
+/// Where the validators stand among them.
+const VALIDATORS: std::ops::Range<usize> = 1..4;
 /// What the consumer begins with, in base units of coins.
 const FUNDS: &str = "1000000000000000000";
 const COINS: &str = "0x0000000000000000000000000000000000000000";
@@ -75,7 +77,7 @@ impl Local {
         };
         let account = local.key("consumer")?.address();
         let founding = Founding {
-            validators: of(&ROLES[1..4])?,
+            validators: of(&ROLES[VALIDATORS])?,
             voters: of(&["creator", "node", "consumer"])?,
             funds: vec![Funds { account, asset: COINS.into(), amount: FUNDS.into() }],
         };
@@ -105,8 +107,8 @@ impl Local {
     }
 
     /// The ExEx that datasets are sealed to.
-    pub fn contact(&self) -> Result<ExExContact, LazaiError> {
-        self.exex(self.market()?).map(|exex| exex.contact())
+    pub fn contact(&self, market: &Arc<Market>) -> Result<ExExContact, LazaiError> {
+        self.exex(market.clone()).map(|exex| exex.contact())
     }
 
     fn exex(&self, market: Arc<Market>) -> Result<Arc<ExEx>, LazaiError> {
@@ -134,11 +136,11 @@ impl Local {
 pub(crate) fn local(verb: &args::Local, out: &mut Output<'_>) -> Done {
     let local = Local::found(&verb.folder)?;
     let market = local.market()?;
-    let keys =
-        ROLES.iter().map(|role| Ok((*role, local.key(role)?.address()))).collect::<Result<Vec<_>, LazaiError>>()?;
-    let founded = json!({"folder": local.path(""), "ledger": market.ledger_id(), "roles": keys});
+    let keys = ROLES.iter().map(|role| Ok((*role, local.key(role)?))).collect::<Result<Vec<_>, LazaiError>>()?;
+    let roles: Vec<_> = keys.iter().map(|(role, key)| (role, key.address())).collect();
+    let founded = json!({"folder": local.path(""), "ledger": market.ledger_id(), "roles": roles});
     out.tell(&founded, |_| {
-        let roles: String = keys.iter().map(|(role, address)| format!("\n  {role:12} {address}")).collect();
+        let roles: String = roles.iter().map(|(role, address)| format!("\n  {role:12} {address}")).collect();
         format!("market {} in {}{roles}", market.ledger_id(), verb.folder.display())
     })?;
     let Some(base) = &verb.base else { return Ok(true) };
@@ -147,7 +149,7 @@ pub(crate) fn local(verb: &args::Local, out: &mut Output<'_>) -> Done {
     let exex = local.exex(market.clone())?;
     let mut failed = BTreeSet::new();
     loop {
-        let attested = attest(&local, &market, &mut failed, out)?;
+        let attested = attest(&local, &market, &keys[VALIDATORS], &mut failed, out)?;
         let mut minted = 0;
         for id in block_on(exex.follow())? {
             if failed.contains(&id) {
@@ -182,12 +184,12 @@ pub(crate) fn local(verb: &args::Local, out: &mut Output<'_>) -> Done {
 fn attest(
     local: &Local,
     market: &Arc<Market>,
+    validators: &[(&str, Arc<LocalKey>)],
     failed: &mut BTreeSet<String>,
     out: &mut Output<'_>,
 ) -> Result<usize, LazaiError> {
     let mut attested = 0;
-    for role in &ROLES[1..4] {
-        let validator = local.key(role)?;
+    for (role, validator) in validators {
         for id in block_on(market.pending(validator.address()))? {
             if failed.contains(&id) {
                 continue;

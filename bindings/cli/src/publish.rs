@@ -31,7 +31,7 @@ pub(crate) fn publish(verb: &args::Publish, out: &mut Output<'_>) -> Done {
     };
     let exex: ExExContact = match (&verb.exex, &local) {
         (Some(path), _) => serde_json::from_slice(&read(path)?)?,
-        (None, Some(local)) => local.contact()?,
+        (None, Some(local)) => local.contact(&market)?,
         (None, None) => return Err(LazaiError::new("file", "--exex is missing")),
     };
     let mut told = state(&market, &proof)?;

@@ -112,6 +112,13 @@ pub(super) fn messages(lines: Vec<Line>, options: &Options, parsed: &mut Parsed)
     let mut told = BTreeSet::new();
     let (mut stays, mut left) = (false, BTreeSet::new());
     for Line { place, who, mut text, learnt } in prefixed::split(lines, options, parsed) {
+        // Most texts hold nothing of what follows, and are looked at once.
+        if let Who::Role(role) = who
+            && !may_be_marked(&text)
+        {
+            said.push(Said { place, message: Message::new(role, text), learnt });
+            continue;
+        }
         if who == Who::Role(Role::Assistant)
             && let Some(said) = harmony::said(&text)
         {
@@ -121,13 +128,6 @@ pub(super) fn messages(lines: Vec<Line>, options: &Options, parsed: &mut Parsed)
                 "marks of a chat template, and thoughts in other channels, left out",
             );
             text = said;
-        }
-        // Most texts hold nothing of it, and are looked at once.
-        if let Who::Role(role) = who
-            && !may_be_marked(&text)
-        {
-            said.push(Said { place, message: Message::new(role, text), learnt });
-            continue;
         }
         let filled = macros::said(&text, options.character.as_deref(), options.user.as_deref().unwrap_or(USER));
         if filled.lacks_name && !std::mem::replace(&mut stays, true) {

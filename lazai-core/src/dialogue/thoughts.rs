@@ -25,8 +25,7 @@ const MAX_SOURCE_BYTES: usize = 4096;
 pub(super) fn said(text: &str) -> (Cow<'_, str>, BTreeSet<&'static str>) {
     let mut found = BTreeSet::new();
     let mut out: Option<String> = None;
-    // Bytes are looked for faster than characters: the mark's first byte may be another's, and then nothing is found.
-    if text.bytes().any(|byte| matches!(byte, b'<' | b'[' | 0xe2)) {
+    if text.contains(['<', '[', '◁']) {
         let bare = without_thoughts(text);
         if bare.len() < text.len() {
             found.insert("thoughts");

@@ -6,7 +6,6 @@ mod sampling;
 
 use std::path::Path;
 use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use lazai_core::Digest;
@@ -78,7 +77,9 @@ impl Generation {
     /// A reply that cannot be made.
     #[must_use]
     pub fn failed(error: LoraError) -> Self {
-        Self { events: Box::pin(Nothing), done: Some(Err(error)) }
+        let (sender, receiver) = async_channel::bounded(1);
+        let _ = sender.try_send(Event::Done(Err(error)));
+        Self::new(receiver)
     }
 
     /// The next piece of text; `None` when there is no more.
@@ -118,17 +119,6 @@ impl std::fmt::Debug for Generation {
 
 fn broken_off() -> LoraError {
     LoraError::Backend { backend: "the generator".into(), reason: "the reply broke off".into() }
-}
-
-/// A stream that ends at once.
-struct Nothing;
-
-impl Stream for Nothing {
-    type Item = Event;
-
-    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Event>> {
-        Poll::Ready(None)
-    }
 }
 
 /// Answers on one base model. It never blocks its caller: a job gives a [`Generation`] at once.

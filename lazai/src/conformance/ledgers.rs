@@ -1,9 +1,8 @@
 //! Rules of ledgers.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 
+use futures_util::future::join_all;
 use lazai_core::digest::{canonical_json, sha256};
 use lazai_core::{Address, Amount, Asset, Signer};
 use lazai_settle::ledger::LedgerError;
@@ -104,28 +103,10 @@ pub async fn senders_at_once_lose_nothing(funded: Funded) {
     let (before, now_s) = (funded.received(), funded.ledger.now_s());
     let funded = &funded;
     let pay = |number: u32| async move { funded.pay(&format!("at once {number}"), 1).await.expect("applied") };
-    let entries = all((0..6).map(pay)).await;
+    let entries = join_all((0..6).map(pay)).await;
     let mut indices: Vec<u64> = entries.iter().map(|entry| entry.index).collect();
     indices.sort_unstable();
     indices.dedup();
     assert_eq!((indices.len(), funded.received()), (6, before + 6));
     assert!(funded.ledger.now_s() >= now_s, "time never runs backwards");
-}
-
-/// Waits for several futures, which make their way side by side.
-pub(super) async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut waiting: Vec<Pin<Box<F>>> = futures.map(Box::pin).collect();
-    let mut done: Vec<Option<F::Output>> = waiting.iter().map(|_| None).collect();
-    std::future::poll_fn(|context| {
-        for (future, done) in waiting.iter_mut().zip(&mut done) {
-            if done.is_none()
-                && let Poll::Ready(output) = future.as_mut().poll(context)
-            {
-                *done = Some(output);
-            }
-        }
-        if done.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    done.into_iter().flatten().collect()
 }

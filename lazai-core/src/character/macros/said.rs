@@ -25,7 +25,7 @@ pub(crate) struct Said<'t> {
 /// Fills in a text of a dialogue.
 pub(crate) fn said<'t>(text: &'t str, character: Option<&str>, user: &str) -> Said<'t> {
     let mut this = Said { text: text.into(), lacks_name: false, left: BTreeSet::new() };
-    if !text.bytes().any(|byte| matches!(byte, b'{' | b'<')) {
+    if !text.contains(['{', '<']) {
         return this;
     }
     // Each text has a chance of its own, which is the same whenever it is read.
