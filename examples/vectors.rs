@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use lazai::core::LocalSigner;
-use lazai::core::dialogue::{Message, Role};
+use lazai::core::message::{Message, Role};
 use lazai::http::{Front, HttpNode};
 use lazai::node::{Node, ReplySettings};
 use lazai::provenance::{TrustAnchor, collect, verify};

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use lazai::consumer::{Consumer, Conversation};
-use lazai::core::dialogue::{Message, Role};
+use lazai::core::message::{Message, Role};
 use lazai::core::pov::{Dataset, PublicPart};
 use lazai::core::{Amount, Asset, ClassId, Signer, SubmissionId, TokenId};
 use lazai::creator::{Creator, Proved};

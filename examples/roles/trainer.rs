@@ -12,7 +12,7 @@ fn main() -> anyhow::Result<()> {
     let base = BaseModel::open(&base_path()?, &Compute::cpu(), WeightFormat::F32)?;
     let diva = CyberDiva::load(true)?;
     let tokens =
-        |dialogue: &lazai::core::dialogue::Dialogue| example(base.tokenizer(), base.template(), &dialogue.messages);
+        |dialogue: &lazai::core::message::Dialogue| example(base.tokenizer(), base.template(), &dialogue.messages);
     let examples = diva.dialogues.iter().map(tokens).collect::<Result<Vec<_>, _>>()?;
     let heldout = diva.heldout.iter().map(tokens).collect::<Result<Vec<_>, _>>()?;
 

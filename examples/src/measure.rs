@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lazai::core::dialogue::Message;
+use lazai::core::message::Message;
 use lazai::lora::evaluate::Example;
 use lazai::lora::{Candle, LoraError, Trainer};
 use lazai::models::example;

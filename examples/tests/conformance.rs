@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use lazai::core::dialogue::{Message, Role};
+use lazai::core::message::{Message, Role};
 use lazai::core::sign::CallbackSigner;
 use lazai::core::{Amount, Asset, Domain};
 use lazai::lora::{BaseModel, Candle, Compute, WeightFormat};

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use lazai::core::dialogue::{Dialogue, Role};
+use lazai::core::message::{Dialogue, Role};
 use lazai::core::voice::log_mel;
 use lazai_examples::CyberDiva;
 use lazai_examples::diva::CONTRIBUTORS;

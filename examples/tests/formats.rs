@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use lazai::core::dialogue::Role;
+use lazai::core::message::Role;
 use lazai::core::pov::{PovFile, PublicPart};
 use lazai::core::seal::UnsealingKey;
 use lazai::core::{Asset, ClassId, Digest, VersionNumber};

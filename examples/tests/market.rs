@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use lazai::consumer::{Conversation, ReceivedReply};
-use lazai::core::dialogue::{Message, Role};
+use lazai::core::message::{Message, Role};
 use lazai::core::pov::PovFile;
 use lazai::core::seal::{DataKey, UnsealingKey};
 use lazai::core::{Amount, Asset, Digest, LocalSigner, SessionId, Signer, SubmissionId};

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use lazai::conversation::{Conversation, NamedModel, Talker};
-use lazai::core::dialogue::{Message, Role};
 use lazai::core::digest::sha256;
+use lazai::core::message::{Message, Role};
 use lazai::core::tokenizer::Counter;
 use lazai::core::{Address, Amount, Asset, ClassId, Domain, LocalSigner, SessionId, Signer, VersionNumber, sign};
 use lazai::node::{ChatRequest, ReplySettings, SignedOffer, SignedReceipt, reply_digest};

@@ -1,7 +1,7 @@
 //! A stranger's tokenizer, out of a GGUF file or of `tokenizer.json`: an error or a counter, in bounded time and memory.
 #![no_main]
 
-use lazai_core::dialogue::{Message, Role};
+use lazai_core::message::{Message, Role};
 use lazai_core::tokenizer::Counter;
 use libfuzzer_sys::fuzz_target;
 

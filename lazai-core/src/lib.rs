@@ -7,6 +7,7 @@
 //! | [`digest`] | domain-separated hashing and canonical JSON |
 //! | [`sign`] | EIP-712 typed data, secp256k1 signatures, the [`Signer`] trait |
 //! | [`seal`] | encryption of private data, sealing of its key (HPKE, RFC 9180) |
+//! | [`message`] | messages: a role and a text |
 //! | [`character`] | a character, from cards and Eliza files, and back; its prompts for a model |
 //! | [`dialogue`] | importers for common chat formats |
 //! | [`prepare`] | dialogues of any number without duplicates, split and measured |
@@ -25,13 +26,17 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "import")]
 pub mod character;
 pub mod dat;
+#[cfg(feature = "import")]
 pub mod dialogue;
 pub mod digest;
 pub mod file;
 pub mod id;
+#[cfg(feature = "import")]
 pub mod inspect;
+pub mod message;
 pub mod money;
 pub mod parallel;
 pub mod pov;
@@ -41,9 +46,11 @@ pub mod record;
 pub mod report;
 pub mod seal;
 pub mod sign;
+#[cfg(feature = "import")]
 mod text;
 #[cfg(feature = "tokenizer")]
 pub mod tokenizer;
+#[cfg(feature = "import")]
 pub mod voice;
 
 pub use id::{

@@ -84,14 +84,6 @@ impl Report {
     }
 }
 
-/// The fault of some JSON, without the place, which is reported apart.
-pub(crate) fn json_reason(error: &serde_json::Error) -> String {
-    let reason = error.to_string();
-    let reason = reason.split(" at line ").next().unwrap_or_default();
-    // serde_json's limit.
-    if reason == "recursion limit exceeded" { "nested deeper than 128 levels".into() } else { excerpt(reason, 200) }
-}
-
 /// At most `max` characters of a text, for errors and notes about text from outside.
 pub(crate) fn excerpt(text: &str, max: usize) -> String {
     match text.char_indices().nth(max) {

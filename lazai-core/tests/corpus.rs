@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 
 use lazai_core::character::{Character, Lorebook, Scene, Spec, import};
-use lazai_core::dialogue::{Message, Role};
 use lazai_core::inspect::{Kind, inspect};
+use lazai_core::message::{Message, Role};
 use serde_json::Value;
 
 fn corpus() -> (PathBuf, Vec<Value>) {

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use lazai_core::character::{Character, Lorebook, Prompt, Scene};
-use lazai_core::dialogue::{Message, Role};
+use lazai_core::message::{Message, Role};
 use serde_json::{Value, json};
 
 fn vector(name: &str) -> Vec<u8> {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use lazai_core::character::{Character, Prompt, Scene};
-use lazai_core::dialogue::{Message, Role};
+use lazai_core::message::{Message, Role};
 use serde_json::{Value, json};
 
 fn character(book: Value) -> Character {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use lazai_core::Digest;
-use lazai_core::dialogue::Message;
+use lazai_core::message::Message;
 
 use crate::About;
 use crate::adapter::Adapter;

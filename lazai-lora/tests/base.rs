@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use lazai_core::dialogue::{Message, Role};
+use lazai_core::message::{Message, Role};
 use lazai_core::tokenizer::Counter;
 use lazai_lora::base::tokenize_dialogue;
 use lazai_lora::evaluate::{Example, perplexity};

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use lazai_core::dialogue::{Message, Role};
+use lazai_core::message::{Message, Role};
 use lazai_lora::adapter::BaseCheck;
 use lazai_lora::base::{read_tokenizer, tokenize_dialogue};
 use lazai_lora::evaluate::scores;

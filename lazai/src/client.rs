@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lazai_core::dialogue::{Message, Role};
+use lazai_core::message::{Message, Role};
 use lazai_core::sign::SignerError;
 use lazai_core::{Amount, Digest, SessionId, Signer};
 use lazai_settle::session::SessionPayment;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lazai_core::dialogue::{Message, Role};
+use lazai_core::message::{Message, Role};
 use lazai_core::sign::{SignatureError, SignerError};
 use lazai_core::{Address, MoneyError, SessionId, Signer};
 use lazai_settle::ledger::LedgerError;

@@ -5,8 +5,8 @@ mod check;
 mod talker;
 
 pub use check::{Checked, NamedModel, TokenCheck, TokenCounter};
-use lazai_core::dialogue::{Message, Role};
 use lazai_core::digest::DomainHasher;
+use lazai_core::message::{Message, Role};
 use lazai_core::sign::{self, SignerError};
 use lazai_core::{Amount, Digest, Domain, SessionId, Signer};
 use lazai_settle::session::SessionPayment;

@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use lazai_core::dialogue::Message;
 use lazai_core::digest::{DomainHasher, canonical_json};
+use lazai_core::message::Message;
 use lazai_core::sign::Encoder;
 use lazai_core::{Amount, Digest, MoneyError, SessionId, Signature, SignerError, TypedData};
 use lazai_settle::market::MarketError;

@@ -45,6 +45,8 @@ const FEATURE_SETS: &[(&str, &str)] = &[
     ("lazai-settle", ""),
     ("lazai-settle", "evm"),
     ("lazai-core", ""),
+    ("lazai-core", "import"),
+    ("lazai-core", "tokenizer"),
     ("lazai-core", "cards"),
     ("lazai-core", "audio"),
     ("lazai-core", "encodings"),

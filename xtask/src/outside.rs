@@ -1,6 +1,7 @@
 //! Crates outside the workspace, on plain stable: no environment variable, no nightly feature, no plonky2. One builds
-//! against lazai's default features; one verifies a committed proof with `lazai-zk` alone.
+//! against lazai's default features; one verifies a committed proof with `lazai-zk` alone; one reads a chain with `lazai-settle` alone.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use anyhow::{Result, ensure};
@@ -8,22 +9,28 @@ use anyhow::{Result, ensure};
 use crate::shell::{self, cargo, root, target};
 use crate::wasm;
 
-/// Crates that an app which only talks with nodes does not compile: the prover, models and tokenizers, a server and its runtime,
-/// decoders of sound, archives.
-const NOT_FOR_APPS: [&str; 12] = [
-    "plonky2 ",
-    "candle-core ",
-    "candle-nn ",
-    "tokenizers ",
-    "onig ",
-    "onig_sys ",
-    "axum ",
-    "hyper ",
-    "tokio ",
-    "symphonia ",
-    "zip ",
-    "alloy-primitives ",
+/// Crates that none of the three compiles: models and tokenizers, a server and its runtime, readers of people's files.
+const NEVER: [&str; 17] = [
+    "candle-core",
+    "candle-nn",
+    "tokenizers",
+    "onig",
+    "onig_sys",
+    "axum",
+    "hyper",
+    "tokio",
+    "plonky2",
+    "csv",
+    "regex",
+    "realfft",
+    "symphonia",
+    "rubato",
+    "zip",
+    "encoding_rs",
+    "unicode-normalization",
 ];
+/// What a ledger on a chain needs, and nothing else does.
+const CHAIN: &str = "alloy-primitives";
 
 /// A dependant that talks with a node.
 pub const MAIN: &str = r#"//! A dependant.
@@ -45,6 +52,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 "#;
 
+/// A dependant that reads a chain.
+const READ: &str = r#"//! A dependant that reads a market on a chain.
+use lazai_settle::ledger::{EvmLedger, Ledger};
+
+async fn _newest(ledger: &EvmLedger) -> Result<u64, lazai_settle::ledger::LedgerError> {
+    ledger.refresh().await?;
+    Ok(ledger.checkpoint().size)
+}
+
+fn main() {}
+"#;
+
 const VERIFY: &str = r#"//! A dependant that verifies a proof, and refuses a damaged one.
 use lazai_zk::{Proof, Statement, Verifier, VerifyError};
 
@@ -62,10 +81,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 "#;
 
 pub fn run() -> Result<()> {
-    dependant("lazai", MAIN, "check", &[])?;
+    dependant("lazai", "", MAIN, "check", &[])?;
+    dependant("lazai-settle", "evm", READ, "check", &[])?;
     let vectors = root().join("vectors").join("zk");
     let files = ["statement.json", "proof.bin"].map(|f| vectors.join(f).display().to_string());
-    dependant("lazai-zk", VERIFY, "run", &["--", &files[0], &files[1]])?;
+    dependant("lazai-zk", "", VERIFY, "run", &["--", &files[0], &files[1]])?;
     match wasm::module()? {
         Ok(module) => {
             let mut node = Command::new("node");
@@ -79,13 +99,14 @@ pub fn run() -> Result<()> {
     }
 }
 
-fn dependant(on: &str, main: &str, verb: &str, args: &[&str]) -> Result<()> {
+fn dependant(on: &str, feature: &str, main: &str, verb: &str, args: &[&str]) -> Result<()> {
     let folder = std::env::temp_dir().join(format!("outside-{on}"));
     std::fs::create_dir_all(folder.join("src"))?;
     let manifest = format!(
         "[package]\nname = \"outside\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
-         [dependencies]\n{on} = {{ path = {:?} }}\n",
-        root().join(on)
+         [dependencies]\n{on} = {{ path = {:?}, features = {:?} }}\n",
+        root().join(on),
+        feature.split_terminator(',').collect::<Vec<_>>()
     );
     std::fs::write(folder.join("Cargo.toml"), manifest)?;
     std::fs::write(folder.join("src/main.rs"), main)?;
@@ -94,15 +115,15 @@ fn dependant(on: &str, main: &str, verb: &str, args: &[&str]) -> Result<()> {
     let tree = cargo(&["tree", "--prefix", "none", "--edges", "normal"]).current_dir(&folder).output()?;
     ensure!(tree.status.success(), "outside: cargo tree: {}", String::from_utf8_lossy(&tree.stderr));
     let tree = String::from_utf8_lossy(&tree.stdout);
-    for crate_name in NOT_FOR_APPS {
-        let brought = tree.lines().any(|line| line.starts_with(crate_name));
-        ensure!(!brought, "the default features of {on} bring {crate_name}");
+    let names: BTreeSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+    for name in NEVER.iter().chain((feature != "evm").then_some(&CHAIN)) {
+        ensure!(!names.contains(name), "{on} with features {feature:?} brings {name}");
     }
-    println!("   {on}: {} crates", tree.lines().collect::<std::collections::BTreeSet<_>>().len());
+    println!("   {on}: {} crates", names.len());
     let mut build = cargo(&[verb, "--quiet"]);
     build.args(args).current_dir(&folder).env_remove("RUSTC_BOOTSTRAP");
     build.env("CARGO_TARGET_DIR", target().join("outside"));
-    shell::run(&format!("a crate outside the workspace on {on}, default features, plain stable"), &mut build)?;
+    shell::run(&format!("a crate outside the workspace on {on}, features {feature:?}, plain stable"), &mut build)?;
     std::fs::remove_dir_all(folder)?;
     Ok(())
 }

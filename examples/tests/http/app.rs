@@ -62,7 +62,7 @@ pub async fn turns_of_a_session_wait_for_one_another(served: &Served) {
         assert_eq!(said.await.unwrap().unwrap(), TokenCheck::Counted);
     }
     let conversation = session.conversation();
-    assert_eq!(conversation.messages[0].role, lazai::core::dialogue::Role::System);
+    assert_eq!(conversation.messages[0].role, lazai::core::message::Role::System);
     let asked = conversation.messages.iter().filter(|m| m.content.starts_with("Question")).count();
     assert_eq!(asked, 4, "{:?}", conversation.messages);
     let owed = session.owed();

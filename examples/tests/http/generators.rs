@@ -33,7 +33,7 @@ fn foreign(loaded: Arc<Mutex<Vec<Value>>>) -> axum::Router {
 #[test]
 fn servers_of_others_answer_as_generators() {
     use lazai::core::Digest;
-    use lazai::core::dialogue::{Message, Role};
+    use lazai::core::message::{Message, Role};
     use lazai::http::{OpenAiError, OpenAiGenerator, Server};
     use lazai::lora::generate::{GenerateJob, Reply, Sampler};
     use lazai::lora::{Generator, LoraError};

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 
 use lazai::consumer::{Consumer, ConsumerError, Conversation};
-use lazai::core::dialogue::{Message, Role};
+use lazai::core::message::{Message, Role};
 use lazai::core::{Amount, Asset, LocalSigner, Signer};
 use lazai::exex::Minted;
 use lazai::http::{Budget, Front, HttpNode, Loopback};

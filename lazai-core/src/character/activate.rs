@@ -8,8 +8,8 @@ use super::decorator::{self, Decorators};
 use super::lorebook::{Expressions, Logic, Rules};
 use super::macros::Filler;
 use super::{LoreEntry, Lorebook, Macros, Scene};
-use crate::dialogue::Role;
 use crate::digest::DomainHasher;
+use crate::message::Role;
 
 /// The number of messages searched, if the book gives none.
 const SCAN_DEPTH: usize = 4;

@@ -3,7 +3,7 @@
 //! `@@name value` is an instruction; `@@@name value` after it is used where the one before is unknown. Unknown
 //! ones are ignored, and none reaches the prompt.
 
-use crate::dialogue::Role;
+use crate::message::Role;
 
 /// The decorators in the head of an entry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

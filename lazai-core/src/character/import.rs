@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{CardError, Character, Lorebook, MAX_CARD_BYTES, MAX_CARD_FILE_BYTES, agnai, aliases, card, eliza, webp};
-use crate::report::{Action, Report, json_reason};
+use crate::report::{Action, Report};
 use crate::text;
 
 /// The format of a character.
@@ -200,7 +200,7 @@ fn json_or_yaml(json: &[u8], report: &mut Report) -> Result<(Map<String, Value>,
         let (value, mended) = text::json::parse(text).map_err(|e| CardError::Malformed {
             line: e.line(),
             column: e.column(),
-            reason: json_reason(&e),
+            reason: text::json::reason(&e),
         })?;
         mended.into_iter().for_each(|reason| report.note(Action::Repaired, "text", reason));
         value

@@ -38,9 +38,10 @@ pub use lorebook::{LoreEntry, Lorebook, Position};
 pub use macros::Macros;
 pub use prompt::{Prompt, Scene};
 
+pub use crate::pov::Profile;
+
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 #[cfg(doc)]
@@ -180,37 +181,6 @@ impl Character {
             tags: self.tags.clone(),
         }
     }
-}
-
-/// The published part of a character: the fields that shape a plain prompt, and the author. Part of a dataset's public
-/// part.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Profile {
-    /// Its name; replaces `{{char}}`.
-    pub name: String,
-    /// Its description.
-    pub description: String,
-    /// Its personality, in a few words.
-    #[serde(default)]
-    pub personality: String,
-    /// The scene of the conversation.
-    #[serde(default)]
-    pub scenario: String,
-    /// Its first message.
-    #[serde(default, rename = "first_mes")]
-    pub first_message: String,
-    /// Examples of how it speaks.
-    #[serde(default, rename = "mes_example")]
-    pub message_examples: String,
-    /// The author of the card.
-    #[serde(default)]
-    pub creator: String,
-    /// The creator's own version of the card.
-    #[serde(default)]
-    pub character_version: String,
-    /// Words to find it by.
-    #[serde(default)]
-    pub tags: Vec<String>,
 }
 
 impl Profile {

@@ -5,7 +5,7 @@ use super::activate::{Active, active};
 use super::decorator::Place;
 use super::lorebook::Where;
 use super::macros::Filler;
-use crate::dialogue::{Message, Role};
+use crate::message::{Message, Role};
 
 /// The state of a conversation, and the host's additions.
 pub struct Scene<'a> {
@@ -72,7 +72,7 @@ impl Character {
     ///
     /// ```
     /// use lazai_core::character::{Character, Scene};
-    /// use lazai_core::dialogue::{Message, Role};
+    /// use lazai_core::message::{Message, Role};
     ///
     /// let card = r#"{"spec": "chara_card_v3", "spec_version": "3.0", "data": {
     ///     "name": "Ada", "description": "{{char}} counts.",

@@ -12,7 +12,7 @@ use super::parsed::Parsed;
 use super::speaker::{self, Line, Who};
 use super::terms::{is_rejected, may_be_learnt};
 use super::{Role, branch, chatgpt, exported, log, markup, wrapped};
-use crate::report::{Action, excerpt, json_reason};
+use crate::report::{Action, excerpt};
 use crate::text::json::{self, filled, is_filled, kind};
 
 /// Names of a prompt's and a response's field. The last ones hold a name where another of them holds words.
@@ -316,7 +316,7 @@ pub(super) fn object(bytes: &[u8], place: &str, parsed: &mut Parsed) -> Result<M
                 _ => Err("expected a JSON object".into()),
             }
         }
-        Err(error) => Err(format!("not JSON, column {}: {}", error.column(), json_reason(&error))),
+        Err(error) => Err(format!("not JSON, column {}: {}", error.column(), json::reason(&error))),
     }
 }
 

@@ -7,7 +7,6 @@ use super::{Clip, Contributor, MAX_CLIP_FRAMES, MAX_RECORD_TOKENS, PovError, Rec
 use crate::digest::DomainHasher;
 use crate::id::Digest;
 use crate::report::excerpt;
-use crate::voice::MelSpec;
 
 const FORMAT: &str = "lazai.pov.private.v1";
 pub(super) const MANIFEST_KEY: &str = "lazai.pov";
@@ -38,6 +37,25 @@ pub struct Speech {
     pub consent: String,
     /// The record that contains the words, if one does.
     pub record: Option<u32>,
+}
+
+/// The parameters of a spectrogram, pinned in every manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MelSpec {
+    /// Samples per second.
+    pub sample_rate_hz: u32,
+    /// Samples per frame, and length of its Fourier transform.
+    pub window_samples: u32,
+    /// Samples from frame to frame.
+    pub hop_samples: u32,
+    /// Mel bands per frame.
+    pub bands: u32,
+}
+
+impl MelSpec {
+    /// Whisper's parameters, the only ones of this version.
+    pub const WHISPER: Self = Self { sample_rate_hz: 16_000, window_samples: 400, hop_samples: 160, bands: 80 };
 }
 
 /// The manifest of a private part: the fields of LazAI's POV message, and how to read the tensors.

@@ -4,6 +4,7 @@
 //! token ids, loss mask, log-mel frames, under a canonical [`Manifest`]). The manifest carries the fields of LazAI's POV
 //! message: hash, tag, type, size and time of the data. Bytes: `docs/formats.md`.
 
+#[cfg(feature = "import")]
 mod croissant;
 mod file;
 mod manifest;
@@ -12,9 +13,9 @@ mod public;
 mod writer;
 
 pub use file::{Clips, PovFile, Records, Salts};
-pub use manifest::{Manifest, Speech};
+pub use manifest::{Manifest, MelSpec, Speech};
 pub use private::{Clip, Dataset, Record};
-pub use public::{MAX_PUBLIC_BYTES, PublicPart};
+pub use public::{MAX_PUBLIC_BYTES, Profile, PublicPart};
 pub use writer::Writer;
 
 use serde::{Deserialize, Serialize};

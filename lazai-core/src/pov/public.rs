@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Contributor, MAX_CONTRIBUTORS, PovError};
-use crate::character::Profile;
 use crate::digest::{DomainHasher, canonical_json};
 use crate::id::Digest;
 
@@ -11,6 +10,37 @@ use crate::id::Digest;
 pub const MAX_PUBLIC_BYTES: usize = 32 * 1024;
 
 const FORMAT: &str = "lazai.pov.public.v1";
+
+/// The published part of a character: the fields that shape a plain prompt, and the author. Part of a dataset's public
+/// part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Its name; replaces `{{char}}`.
+    pub name: String,
+    /// Its description.
+    pub description: String,
+    /// Its personality, in a few words.
+    #[serde(default)]
+    pub personality: String,
+    /// The scene of the conversation.
+    #[serde(default)]
+    pub scenario: String,
+    /// Its first message.
+    #[serde(default, rename = "first_mes")]
+    pub first_message: String,
+    /// Examples of how it speaks.
+    #[serde(default, rename = "mes_example")]
+    pub message_examples: String,
+    /// The author of the card.
+    #[serde(default)]
+    pub creator: String,
+    /// The creator's own version of the card.
+    #[serde(default)]
+    pub character_version: String,
+    /// Words to find it by.
+    #[serde(default)]
+    pub tags: Vec<String>,
+}
 
 /// The public part of a dataset: anyone may read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::dialogue::{Dialogue, Role};
+use crate::message::{Dialogue, Role};
 use crate::money::BasisPoints;
 
 /// Names of contributors that are counted one by one.

@@ -4,8 +4,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use gaoya::minhash::{MinHasher, MinHasher32};
 
-use crate::dialogue::{Dialogue, Role};
 use crate::digest::DomainHasher;
+use crate::message::{Dialogue, Role};
 
 /// Hashes of a signature: twelve bands of five.
 pub(super) const BANDS: usize = 12;
@@ -129,7 +129,7 @@ fn mixed(mut x: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialogue::Message;
+    use crate::message::Message;
 
     fn dialogue(text: &str) -> Dialogue {
         let messages = vec![Message::new(Role::Assistant, text)];

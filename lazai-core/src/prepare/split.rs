@@ -5,8 +5,8 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 use super::sketch::{grouped, word_hashes};
 use super::spool::{Entry, Spool};
 use super::{Bits, PrepareError, Settings};
-use crate::dialogue::{Dialogue, Role};
 use crate::digest::DomainHasher;
+use crate::message::{Dialogue, Role};
 use crate::parallel;
 
 /// Words in a row that must not be shared.

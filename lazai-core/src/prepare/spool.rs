@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 
 use super::sketch::{HASHES, Sketch};
 use super::{PrepareError, temporary};
-use crate::dialogue::Dialogue;
+use crate::message::Dialogue;
 
 /// File, line, digest, signature.
 const INDEX_BYTES: usize = 8 + 8 + 16 + HASHES * 4;

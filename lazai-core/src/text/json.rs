@@ -26,6 +26,14 @@ pub(crate) fn parse(text: &str) -> Result<Mended, serde_json::Error> {
     serde_json::from_str(&mended).map(|value| (value, told)).map_err(|_| error)
 }
 
+/// The fault of some JSON, without the place, which is reported apart.
+pub(crate) fn reason(error: &serde_json::Error) -> String {
+    let told = error.to_string();
+    let reason = told.split(" at line ").next().unwrap_or_default();
+    // serde_json's limit.
+    if reason == "recursion limit exceeded" { "nested deeper than 128 levels".into() } else { excerpt(reason, 200) }
+}
+
 /// Tells whether a text is a JSON object, as [`parse`] reads it.
 pub(crate) fn is_object(text: &str) -> bool {
     matches!(parse(text), Ok((Value::Object(_), _)))

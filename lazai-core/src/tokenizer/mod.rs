@@ -27,7 +27,7 @@ use thiserror::Error;
 pub use vocabulary::{Kind, Vocabulary};
 
 use crate::Digest;
-use crate::dialogue::Message;
+use crate::message::Message;
 
 /// Largest file, or part of one, that a tokenizer is read from: 64 MiB. Vocabularies of a quarter of a million tokens take 35.
 pub const MAX_BYTES: usize = 64 << 20;

@@ -5,7 +5,7 @@ use std::io::Write;
 use minijinja::{Environment, context};
 
 use super::{Result, TokenizerError};
-use crate::dialogue::Message;
+use crate::message::Message;
 
 /// Longest template that is taken.
 const MAX_TEMPLATE_BYTES: usize = 1 << 20;
@@ -94,7 +94,7 @@ impl std::fmt::Debug for ChatTemplate {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::dialogue::Role;
+    use crate::message::Role;
 
     #[test]
     fn a_template_has_a_budget_of_steps_and_of_text() {

@@ -10,28 +10,9 @@ use std::sync::Arc;
 
 use realfft::num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
-use serde::{Deserialize, Serialize};
 
 use super::{SAMPLE_RATE_HZ, VoiceError};
-
-/// The parameters of a spectrogram, pinned in every manifest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MelSpec {
-    /// Samples per second.
-    pub sample_rate_hz: u32,
-    /// Samples per frame, and length of its Fourier transform.
-    pub window_samples: u32,
-    /// Samples from frame to frame.
-    pub hop_samples: u32,
-    /// Mel bands per frame.
-    pub bands: u32,
-}
-
-impl MelSpec {
-    /// Whisper's parameters, the only ones of this version.
-    pub const WHISPER: Self = Self { sample_rate_hz: SAMPLE_RATE_HZ, window_samples: 400, hop_samples: 160, bands: 80 };
-}
+use crate::pov::MelSpec;
 
 const WINDOW: usize = MelSpec::WHISPER.window_samples as usize;
 const HOP: usize = MelSpec::WHISPER.hop_samples as usize;

@@ -26,6 +26,7 @@ mod codec;
 mod decode;
 mod format;
 mod manifest;
+#[cfg(feature = "audio")]
 mod mel;
 #[cfg(feature = "audio")]
 mod resample;
@@ -43,8 +44,11 @@ pub(crate) use format::other as other_format;
 #[cfg(feature = "audio")]
 pub use manifest::read_folder;
 pub use manifest::{ManifestError, Recording, Take, read_manifest};
-pub use mel::{LogMel, MelSpec, log_mel};
+#[cfg(feature = "audio")]
+pub use mel::{LogMel, log_mel};
 pub use silence::trim_silence;
+
+pub use crate::pov::MelSpec;
 
 use thiserror::Error;
 
@@ -56,7 +60,7 @@ pub const MAX_RECORDING_SECONDS: usize = 1_800;
 /// Two packets are forgiven in any recording.
 pub const MAX_DAMAGED_SHARE: f64 = 0.1;
 /// Samples per second of everything behind [`Audio::decode`].
-pub const SAMPLE_RATE_HZ: u32 = 16_000;
+pub const SAMPLE_RATE_HZ: u32 = MelSpec::WHISPER.sample_rate_hz;
 
 /// Why a recording could not be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use lazai_core::dialogue::{Message, Role};
+use lazai_core::message::{Message, Role};
 
 use super::{ChatTemplate, Tokenizer};
 use crate::error::{LoraError, Result};

@@ -1,6 +1,6 @@
 //! Chat templates: the Jinja text that a model file carries.
 
-use lazai_core::dialogue::Message;
+use lazai_core::message::Message;
 use lazai_core::tokenizer;
 
 use super::Tokenizer;

@@ -9,7 +9,7 @@ use std::pin::Pin;
 
 use futures_core::Stream;
 use lazai_core::Digest;
-use lazai_core::dialogue::Message;
+use lazai_core::message::Message;
 
 pub use self::sampling::{Reply, Sampler, generate, prompt_tokens};
 use crate::About;

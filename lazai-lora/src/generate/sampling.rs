@@ -1,6 +1,6 @@
 //! One token after another, on the caller's thread.
 
-use lazai_core::dialogue::Message;
+use lazai_core::message::Message;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! Rules of generators.
 
-use lazai_core::dialogue::{Message, Role};
 use lazai_core::digest::sha256;
+use lazai_core::message::{Message, Role};
 use lazai_lora::generate::{GenerateJob, Generation, Reply, Sampler};
 use lazai_lora::{Generator, LoraError};
 

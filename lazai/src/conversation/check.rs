@@ -1,6 +1,6 @@
 //! Checks of a receipt before it is paid.
 
-use lazai_core::dialogue::Message;
+use lazai_core::message::Message;
 use lazai_core::{ClassId, Digest, Domain, VersionNumber};
 use lazai_settle::Market;
 use serde::{Deserialize, Serialize};

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use lazai_core::dialogue::Message;
+use lazai_core::message::Message;
 use lazai_core::sign::{self, SignerError};
 use lazai_core::{Address, Domain, Signer};
 

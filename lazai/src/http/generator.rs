@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use lazai_core::Digest;
-use lazai_core::dialogue::Message;
 use lazai_core::digest::sha256_reader;
+use lazai_core::message::Message;
 use lazai_lora::generate::{GenerateJob, Generation, Reply};
 use lazai_lora::{About, Generator, LoraError};
 use serde_json::{Value, json};

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use lazai_core::dialogue::{Dialogue, Message};
 use lazai_core::digest::sha256;
+use lazai_core::message::{Dialogue, Message};
 use lazai_core::pov::{Clip, Contributor, Dataset, Manifest, Record, Speech, Writer};
 use lazai_core::prepare::PrepareError as DialoguesError;
 use lazai_core::report::{Action, Report};

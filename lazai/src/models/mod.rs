@@ -7,7 +7,7 @@ mod pack;
 use std::path::{Path, PathBuf};
 
 use lazai_core::Digest;
-use lazai_core::dialogue::Message;
+use lazai_core::message::Message;
 use lazai_core::pov::PovError;
 use lazai_core::prepare::PrepareError as DialoguesError;
 use lazai_core::voice::VoiceError;

@@ -1,6 +1,6 @@
 //! Packs dialogues into records: token ids, at most as many as a record holds.
 
-use lazai_core::dialogue::{Dialogue, Message, Role};
+use lazai_core::message::{Dialogue, Message, Role};
 use lazai_core::pov::MAX_RECORD_TOKENS;
 use lazai_core::report::{Action, Note};
 use lazai_lora::LoraError;

@@ -1,7 +1,7 @@
 //! The words of a reply, to be disclosed: a receipt holds salted digests only.
 
 use lazai_core::Digest;
-use lazai_core::dialogue::Message;
+use lazai_core::message::Message;
 use lazai_settle::session::Receipt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use lazai_core::dialogue::{Message, Role};
+use lazai_core::message::{Message, Role};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 

@@ -90,7 +90,7 @@ fn counter() -> (Arc<Counter>, u64) {
         std::fs::read(folder.join(name)).unwrap()
     };
     let counter = Counter::from_json(&file("tokenizer.json"), &file("tokenizer_config.json"), None).unwrap();
-    let messages = [lazai_core::dialogue::Message::new(lazai_core::dialogue::Role::User, "hi")];
+    let messages = [lazai_core::message::Message::new(lazai_core::message::Role::User, "hi")];
     let counted = counter.prompt_tokens(&messages).unwrap();
     (Arc::new(counter), counted)
 }

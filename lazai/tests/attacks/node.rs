@@ -9,7 +9,7 @@ use std::time::Duration;
 use lazai::conversation::Talker;
 use lazai::http::{Front, Serving};
 use lazai::node::{ChatRequest, Moderator, Node, NodeError, SignedVoucher};
-use lazai_core::dialogue::Message;
+use lazai_core::message::Message;
 use lazai_core::{Amount, SessionId, Signature};
 use lazai_settle::market::{MarketError, Transaction};
 

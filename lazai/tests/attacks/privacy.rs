@@ -2,8 +2,8 @@
 
 use lazai::node::{ReplySettings, request_digest};
 use lazai_core::Digest;
-use lazai_core::dialogue::{Message, Role};
 use lazai_core::digest::DomainHasher;
+use lazai_core::message::{Message, Role};
 
 use super::stage::Stage;
 

@@ -5,7 +5,7 @@ use std::sync::{Barrier, Mutex};
 
 use lazai::consumer::Conversation;
 use lazai::conversation::Talker;
-use lazai::core::dialogue::{Message, Role};
+use lazai::core::message::{Message, Role};
 use lazai::core::{Amount, Digest};
 use lazai::node::{ChatReply, ChatRequest, Node, NodeError, ReplySettings, RequestClaim, SignedVoucher};
 use lazai::provider::Provider;

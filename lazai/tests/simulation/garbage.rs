@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use lazai::conversation::{Conversation, Talker};
-use lazai::core::dialogue::{Message, Role};
+use lazai::core::message::{Message, Role};
 use lazai::core::{Amount, ClassId, SessionId, Signature};
 use lazai::node::{
     ChatRequest, Node, NodeError, ReleaseClaim, ReleaseRequest, ReplySettings, RequestClaim, SignedVoucher,

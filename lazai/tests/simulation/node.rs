@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use futures_lite::stream;
 use lazai::Account;
-use lazai::core::dialogue::Message;
 use lazai::core::digest::{DomainHasher, canonical_json, sha256};
+use lazai::core::message::Message;
 use lazai::core::sign::{SignFuture, SigningRequest, signing_digest};
 use lazai::core::{Address, Amount, ClassId, Digest, LocalSigner, Signer, VersionNumber};
 use lazai::lora::generate::{Event, GenerateJob, Generation, Reply, Sampler};

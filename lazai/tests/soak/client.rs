@@ -9,7 +9,7 @@ use lazai::http::HttpNode;
 use lazai::node::{
     ChatReply, ChatRequest, Node as _, NodeError, ReleaseClaim, ReleaseRequest, ReplySettings, SignedOffer,
 };
-use lazai_core::dialogue::{Message, Role};
+use lazai_core::message::{Message, Role};
 use lazai_core::{Amount, LocalSigner, SessionId, Signer as _};
 use lazai_settle::Transaction;
 use lazai_settle::market::Event;

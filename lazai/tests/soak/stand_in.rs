@@ -10,8 +10,8 @@ use lazai::consumer::TokenCounter;
 use lazai::lora::generate::{GenerateJob, Generation, Reply};
 use lazai::lora::{About, Generator, LoraError};
 use lazai_core::Digest;
-use lazai_core::dialogue::Message;
 use lazai_core::digest::sha256;
+use lazai_core::message::Message;
 
 use super::dice::Dice;
 

@@ -2,7 +2,7 @@
 
 use super::keys::{Expressions, Keys, Unheeded};
 use super::{LoreEntry, Position, sillytavern};
-use crate::dialogue::Role;
+use crate::message::Role;
 use crate::report::{Action, Report, excerpt};
 
 /// When an entry is active and where it goes.

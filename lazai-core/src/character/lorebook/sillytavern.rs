@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::keys::Keys;
 use super::rules::{Logic, Rules, Where};
 use super::{LoreEntry, Position};
-use crate::dialogue::Role;
+use crate::message::Role;
 
 /// Field names of its world info and of its cards' `extensions`; whether the field alone shows that SillyTavern's meaning
 /// holds.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::known::{Argument, Call, Known, Text, Truth, Who, call, known};
 use super::time::Moment;
 use super::{Macros, Texts, chance};
-use crate::dialogue::Role;
+use crate::message::Role;
 
 /// The size at which filling in stops: a long name in a text full of `{{char}}` must not fill the memory.
 const MAX_FILLED_BYTES: usize = 16 << 20;

@@ -11,7 +11,7 @@ pub(super) use fill::Filler;
 pub(crate) use said::said;
 
 use super::Character;
-use crate::dialogue::{Message, Role};
+use crate::message::{Message, Role};
 
 /// The values of macros in one conversation.
 ///
