@@ -204,7 +204,7 @@ impl ExEx {
         // Training may begin before the ledger confirms the acceptance; minting may not.
         let market = self.account.ledger().head();
         let state = market.submission(id).ok_or(ExExError::UnknownSubmission { submission: id })?;
-        Ok(state.submission.clone())
+        Ok(Submission::clone(&state.submission))
     }
 
     /// Puts the reason for not training on the ledger.

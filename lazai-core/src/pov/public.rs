@@ -13,7 +13,7 @@ const FORMAT: &str = "lazai.pov.public.v1";
 
 /// The published part of a character: the fields that shape a plain prompt, and the author. Part of a dataset's public
 /// part.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
     /// Its name; replaces `{{char}}`.
     pub name: String,

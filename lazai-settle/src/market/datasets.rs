@@ -1,6 +1,7 @@
 //! Submissions, and their ExEx's refusals.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use lazai_core::pov::PublicPart;
 use lazai_core::{Address, Digest, SubmissionId, VersionNumber};
@@ -39,7 +40,7 @@ impl Market {
         let (params, current) = self.params();
         let deadline_s = now_s.saturating_add(current.attestation_window_s);
         let state = SubmissionState {
-            submission: submission.clone(),
+            submission: Arc::new(submission.clone()),
             submitter,
             params,
             validators: self.effective_validators(),

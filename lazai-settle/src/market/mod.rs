@@ -33,7 +33,6 @@ pub use submission::{SubmissionState, SubmissionStatus};
 pub use transaction::{ContributorShare, SignedTransaction, Submission, Transaction};
 
 use lazai_core::{Address, Amount, Asset, ClassId};
-use std::collections::btree_map::Entry as MapEntry;
 
 impl Market {
     /// Applies a transaction at a time (seconds since 1970).
@@ -139,15 +138,8 @@ impl Market {
 
     /// Adds to an account. The sum of all balances is bounded by genesis, so this cannot overflow.
     fn credit(&mut self, account: Address, asset: Asset, amount: Amount) -> Result<(), MarketError> {
-        match self.balances.entry((account, asset)) {
-            MapEntry::Vacant(entry) => {
-                entry.insert(amount);
-            }
-            MapEntry::Occupied(mut entry) => {
-                let sum = entry.get().checked_add(amount)?;
-                entry.insert(sum);
-            }
-        }
+        let sum = self.balance(account, asset).checked_add(amount)?;
+        self.balances.insert((account, asset), sum);
         Ok(())
     }
 

@@ -1,6 +1,8 @@
 //! The market's state.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+use imbl::{OrdMap, OrdSet};
 
 use lazai_core::{
     Address, Amount, Asset, ClassId, Digest, Domain, LedgerId, MoneyError, ParamsVersion, ProposalId, SessionId,
@@ -27,22 +29,22 @@ pub struct Market {
     pub(super) validators: ValidatorSet,
     /// Digest of the set that it began with, and of each change since.
     pub(super) validator_history: Digest,
-    pub(super) stakes: BTreeMap<Address, Stake>,
-    pub(super) equivocated: BTreeSet<(SubmissionId, Address)>,
+    pub(super) stakes: OrdMap<Address, Stake>,
+    pub(super) equivocated: OrdSet<(SubmissionId, Address)>,
     pub(super) voters: BTreeMap<Address, u64>,
     pub(super) params: Vec<Params>,
     /// All that came in less all that went out: it bounds every balance.
-    pub(super) supply: BTreeMap<Asset, Amount>,
-    pub(super) balances: BTreeMap<(Address, Asset), Amount>,
-    pub(super) submissions: BTreeMap<SubmissionId, SubmissionState>,
-    pub(super) classes: BTreeMap<ClassId, Class>,
-    pub(super) tokens: BTreeMap<TokenId, Token>,
-    pub(super) sessions: BTreeMap<SessionId, Session>,
-    pub(super) funds: BTreeMap<(ClassId, Asset), Fund>,
+    pub(super) supply: OrdMap<Asset, Amount>,
+    pub(super) balances: OrdMap<(Address, Asset), Amount>,
+    pub(super) submissions: OrdMap<SubmissionId, SubmissionState>,
+    pub(super) classes: OrdMap<ClassId, Class>,
+    pub(super) tokens: OrdMap<TokenId, Token>,
+    pub(super) sessions: OrdMap<SessionId, Session>,
+    pub(super) funds: OrdMap<(ClassId, Asset), Fund>,
     /// The series that a node's offers must name, if it is not 0.
-    pub(super) series: BTreeMap<Address, u64>,
-    pub(super) proposals: BTreeMap<ProposalId, Proposal>,
-    pub(super) keys: BTreeMap<Digest, Digest>,
+    pub(super) series: OrdMap<Address, u64>,
+    pub(super) proposals: OrdMap<ProposalId, Proposal>,
+    pub(super) keys: OrdMap<Digest, Digest>,
     /// True if a chain checked every signature before, and decides by its own rules what it accepts.
     pub(super) follows_chain: bool,
 }
@@ -72,20 +74,20 @@ impl Market {
             assets: vec![Asset::NATIVE],
             validators: genesis.validators.clone(),
             validator_history: validator_set_digest(&genesis.validators),
-            stakes: BTreeMap::new(),
-            equivocated: BTreeSet::new(),
+            stakes: OrdMap::new(),
+            equivocated: OrdSet::new(),
             voters: genesis.voters.clone(),
             params: vec![genesis.params.clone()],
-            supply: BTreeMap::new(),
-            balances: BTreeMap::new(),
-            submissions: BTreeMap::new(),
-            classes: BTreeMap::new(),
-            tokens: BTreeMap::new(),
-            sessions: BTreeMap::new(),
-            funds: BTreeMap::new(),
-            series: BTreeMap::new(),
-            proposals: BTreeMap::new(),
-            keys: BTreeMap::new(),
+            supply: OrdMap::new(),
+            balances: OrdMap::new(),
+            submissions: OrdMap::new(),
+            classes: OrdMap::new(),
+            tokens: OrdMap::new(),
+            sessions: OrdMap::new(),
+            funds: OrdMap::new(),
+            series: OrdMap::new(),
+            proposals: OrdMap::new(),
+            keys: OrdMap::new(),
             follows_chain: false,
         };
         for &asset in &genesis.assets {

@@ -1,6 +1,7 @@
 //! A submission, as the market has it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use lazai_core::{Address, ClassId, ParamsVersion, VersionNumber};
 
@@ -34,8 +35,8 @@ pub enum SubmissionStatus {
 /// A submission on the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubmissionState {
-    /// The submission.
-    pub submission: Submission,
+    /// The submission; shared by all states that it is part of.
+    pub submission: Arc<Submission>,
     /// The submitter.
     pub submitter: Address,
     /// The parameters whose windows bind it.

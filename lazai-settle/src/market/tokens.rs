@@ -122,7 +122,7 @@ impl Market {
     /// Share tokens of a class whose expiry was not observed yet.
     fn expired(&self, now_s: u64, class: ClassId) -> Vec<TokenId> {
         let expiring = self.classes.get(&class).map(|c| &c.expiring);
-        let over = |id: &&TokenId| self.tokens.get(id).is_some_and(|t| t.has_expired(now_s));
+        let over = |id: &&TokenId| self.tokens.get(*id).is_some_and(|t| t.has_expired(now_s));
         expiring.into_iter().flatten().filter(over).copied().collect()
     }
 

@@ -9,6 +9,7 @@
 
 mod chain;
 mod compare;
+mod kept;
 mod operations;
 mod tape;
 mod world;

@@ -1,6 +1,7 @@
 //! A node's answers about the chain of this process, so that a ledger can read it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -72,6 +73,7 @@ fn logs_of(block: &Block, at: usize, addresses: &Value) -> Vec<Value> {
 
 impl Rpc for TapePlayer {
     fn request(&self, method: &str, params: Value) -> Result<Value, RpcError> {
+        *self.1.lock().unwrap().entry(method.into()).or_default() += 1;
         let blocks = self.0.blocks.lock().unwrap();
         let header = |n: usize| {
             let mut told = json!(blocks[n].header);
@@ -115,10 +117,19 @@ impl Rpc for TapePlayer {
     fn pause(&self, _: Duration) {}
 }
 
-struct TapePlayer(Arc<Tape>);
+/// Plays the tape, and counts what it is asked.
+struct TapePlayer(Arc<Tape>, Asked);
+
+/// How often each method was called.
+pub type Asked = Arc<Mutex<BTreeMap<String, usize>>>;
 
 /// A ledger that reads the world's chain from its beginning.
 pub fn follow(w: &World) -> EvmLedger {
+    read_on(w, None, &Asked::default())
+}
+
+/// A ledger that reads the world's chain on from what a folder has of it.
+pub fn read_on(w: &World, folder: Option<&Path>, asked: &Asked) -> EvmLedger {
     let chain = &w.chain;
     let contracts = Contracts {
         parameters: ours(chain.parameters),
@@ -131,5 +142,5 @@ pub fn follow(w: &World) -> EvmLedger {
     };
     let deployment = Deployment { chain_id: CHAIN_ID, first_block: 0, contracts };
     assert_eq!(deployment.domain(), chain.domain());
-    EvmLedger::open(TapePlayer(chain.tape.clone()), &deployment, None, Pace::default()).unwrap()
+    EvmLedger::open(TapePlayer(chain.tape.clone(), asked.clone()), &deployment, folder, Pace::default()).unwrap()
 }

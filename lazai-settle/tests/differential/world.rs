@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use lazai_core::character::Character;
 use lazai_core::digest::sha256;
-use lazai_core::pov::{Contributor, PublicPart};
+use lazai_core::pov::{Contributor, Profile, PublicPart};
 use lazai_core::seal::{SealedKey, UnsealingKey};
 use lazai_core::sign::signing_digest;
 use lazai_core::*;
@@ -145,7 +144,7 @@ impl World {
         self.nonce += 1;
         let nonce = self.nonce;
         let id = SubmissionId::derive(self.market.ledger(), self.address(creator), nonce);
-        let card = br#"{"spec":"chara_card_v2","data":{"name":"Ada","description":"counts"}}"#;
+        let ada = Profile { name: "Ada".into(), description: "counts".into(), ..Profile::default() };
         let writers: Vec<usize> = (0..1 + self.below(3)).map(|_| self.anyone()).collect();
         let contributor = |n: &usize| Contributor {
             address: self.address(*n),
@@ -154,8 +153,7 @@ impl World {
             consent: "yes".into(),
         };
         let contributors: Vec<_> = writers.iter().map(contributor).collect();
-        let public =
-            PublicPart::new(Character::from_bytes(card).unwrap().profile(), vec!["hi".into()], contributors, "");
+        let public = PublicPart::new(ada, vec!["hi".into()], contributors, "");
         let weights: Vec<u64> = writers.iter().map(|_| self.weight()).collect();
         let total = weights.iter().fold(0, |sum: u64, tokens| sum.saturating_add(*tokens));
         let lineage = self.lineage(creator);

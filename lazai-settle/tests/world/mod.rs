@@ -3,10 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use lazai_core::character::Character;
 use lazai_core::dat::{AccessPolicy, BaseModel, Payment, Rating, VersionMetadata};
 use lazai_core::digest::sha256;
-use lazai_core::pov::{Contributor, PublicPart};
+use lazai_core::pov::{Contributor, Profile, PublicPart};
 use lazai_core::record::RecordClaim;
 use lazai_core::seal::{SealedKey, UnsealingKey};
 use lazai_core::sign::signing_digest;
@@ -94,7 +93,7 @@ impl World {
     }
 
     pub fn submission_of(&self, nonce: u64, weights: [u64; 2], lineage: Lineage) -> Submission {
-        let card = br#"{"spec":"chara_card_v2","data":{"name":"Ada","description":"counts"}}"#;
+        let ada = Profile { name: "Ada".into(), description: "counts".into(), ..Profile::default() };
         let contributors: Vec<_> = WRITERS
             .iter()
             .map(|&n| Contributor {
@@ -104,8 +103,7 @@ impl World {
                 consent: "yes".into(),
             })
             .collect();
-        let public =
-            PublicPart::new(Character::from_bytes(card).unwrap().profile(), vec!["hi".into()], contributors, "");
+        let public = PublicPart::new(ada, vec!["hi".into()], contributors, "");
         let shares = WRITERS.iter().zip(weights).map(|(&n, tokens)| {
             let root = sha256(&[n]);
             let consent = ContributorConsent {

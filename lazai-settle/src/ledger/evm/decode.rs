@@ -95,6 +95,9 @@ enum Expected {
     Credit(Address, Amount),
 }
 
+/// Tells the code of a contract.
+pub(super) type CodeOf<'a> = &'a dyn Fn(EvmAddress) -> Result<Bytes, crate::ledger::LedgerError>;
+
 /// Reads the logs of one transaction.
 pub(super) struct Reading<'a> {
     pub contracts: &'a Contracts,
@@ -102,7 +105,7 @@ pub(super) struct Reading<'a> {
     pub time_s: u64,
     pub transaction: &'a ChainTransaction,
     /// The code of a contract: public parts are kept as such.
-    pub code: &'a dyn Fn(EvmAddress) -> Result<Bytes, crate::ledger::LedgerError>,
+    pub code: CodeOf<'a>,
     expected: VecDeque<Expected>,
     drafts: Vec<Draft>,
     at: u64,
@@ -140,7 +143,7 @@ impl<'a> Reading<'a> {
         state: &'a mut State,
         time_s: u64,
         transaction: &'a ChainTransaction,
-        code: &'a dyn Fn(EvmAddress) -> Result<Bytes, crate::ledger::LedgerError>,
+        code: CodeOf<'a>,
     ) -> Self {
         Self { contracts, state, time_s, transaction, code, expected: VecDeque::new(), drafts: Vec::new(), at: 0 }
     }

@@ -5,7 +5,9 @@
 //! | [`abi`] | the contracts' interfaces, from the committed artifacts |
 //! | `deploy` | the addresses of a market's contracts, and their deployment |
 //! | [`encode`] | market transactions as calls |
-//! | `decode`, `reader` | the read model: a [`Market`] rebuilt from logs, block by block, with a way back |
+//! | `beginning`, `decode`, `reader` | the read model: a [`Market`] rebuilt from logs, block by block, with a way back |
+//! | `kept` | blocks that were read, on disk |
+//! | `follow` | changes since a follower's cursor |
 //! | `orders`, `send` | transactions from preparation to confirmation: nonces, fees, lost transactions, keys |
 //! | `fate` | the outcome of a transaction, shown by the block that decided it |
 //! | `rpc`, `endpoints` | the chain's node, or several that must agree |
@@ -16,7 +18,7 @@
 //! # use lazai_settle::Ledger;
 //! let deployment: Deployment = serde_json::from_slice(&std::fs::read("deployment.json")?)?;
 //! let rpc = HttpRpc::new("http://127.0.0.1:8545");
-//! let ledger = EvmLedger::open(rpc, &deployment, Some("outbox".as_ref()), Pace::default())?;
+//! let ledger = EvmLedger::open(rpc, &deployment, Some("chain".as_ref()), Pace::default())?;
 //! println!("{:?} validators", ledger.market().validators().len());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -33,12 +35,15 @@
 //! the balance in the market does not cover; earnings of tokens are paid out to wallets. The sender pays the gas.
 
 pub mod abi;
+mod beginning;
 mod decode;
 mod deploy;
 pub mod encode;
 mod endpoints;
 mod fate;
+mod follow;
 mod governor;
+mod kept;
 mod orders;
 mod reader;
 mod rpc;
@@ -63,6 +68,7 @@ use lazai_core::{Address, Amount, Asset, Digest, Signature, Signer};
 
 use self::abi::{Settlement, evm};
 use self::encode::Call;
+use self::kept::{Kept, Subject};
 use self::orders::{Order, last, mined};
 use self::reader::{KEPT_BLOCKS, Reader, block_of};
 use self::rpc::{Node, Receipt};
@@ -141,20 +147,25 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl EvmLedger {
-    /// Opens a market on a chain and reads it up to the last block. Pending transactions are kept in `outbox`, a folder of
-    /// this process's own; without one, a transaction sent just before the process died may be sent twice.
+    /// Opens a market on a chain and reads it up to the last block.
+    ///
+    /// A folder of this process's own keeps pending transactions, and the blocks that were read: the next process reads on from there.
+    /// Without a folder, each process reads the chain from the market's first block, and a transaction sent just before the process died
+    /// may be sent twice.
     ///
     /// # Errors
     /// [`LedgerError`]: the node cannot be reached, or does not have this market.
     pub fn open(
         rpc: impl Rpc + 'static,
         deployment: &Deployment,
-        outbox: Option<&Path>,
+        folder: Option<&Path>,
         pace: Pace,
     ) -> Result<Self, LedgerError> {
         let node = Node::new(rpc, pace);
         let pace = Pace { depth: pace.depth.min(KEPT_BLOCKS / 2), ..pace };
-        let mut reader = Reader::open(&node, deployment)?;
+        let outbox = Outbox::open(folder)?;
+        let kept = folder.and_then(|folder| Kept::open(folder, &Subject::new(deployment, pace.trust)));
+        let mut reader = Reader::open(&node, deployment, kept)?;
         reader.sync(&node)?;
         let view = View::of(&reader, pace.depth);
         Ok(Self(Arc::new(Inner {
@@ -162,7 +173,7 @@ impl EvmLedger {
             deployment: deployment.clone(),
             node,
             pace,
-            outbox: Outbox::open(outbox)?,
+            outbox,
             reader: Mutex::new(reader),
             view: Mutex::new(view),
             turns: Turns::default(),

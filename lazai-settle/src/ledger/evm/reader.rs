@@ -1,54 +1,64 @@
 //! The read model: a market rebuilt from the contracts' logs, block by block, with a way back.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use alloy_primitives::{Address as EvmAddress, B256};
-use alloy_sol_types::SolEvent;
 use lazai_core::digest::canonical_json;
-use lazai_core::{Address, Asset, Digest};
+use lazai_core::{Address, Digest};
 
-use super::abi::{MarketParameters, ValidatorQuorum, digest, evm, ours, params_of};
-use super::decode::{Draft, ReadError, Reading, State};
+use super::abi::{digest, ours};
+use super::beginning;
+use super::decode::{CodeOf, Draft, ReadError, Reading, State};
 use super::deploy::Deployment;
-use super::rpc::{ChainTransaction, Header, Log, Node, failed};
+use super::kept::{Kept, Logged, Place, Trouble};
+use super::rpc::{ChainTransaction, Header, Log, Node};
 use super::send::key_of;
 use crate::ledger::LedgerError;
 use crate::market::{Genesis, Market};
 use crate::merkle;
-use crate::notice::{Action, Chain, Cursor, Entry, Notice, Origin, Position};
+use crate::notice::{Action, Entry, Origin, Position};
 use crate::quorum::ValidatorSet;
 
 /// Blocks that can be undone one by one. A deeper change means reading anew from the start.
 pub(super) const KEPT_BLOCKS: u64 = 128;
 /// Blocks whose logs are requested at once, if they are too deep to be undone.
-const SPAN: u64 = 2_000;
+pub(super) const SPAN: u64 = 2_000;
 /// Undone blocks that are kept, so that followers can be told their entries.
 const UNDONE_BLOCKS: usize = 512;
 /// The number of tries to read again when the chain changes meanwhile.
 const TRIES: u32 = 16;
 
 /// A block that was read.
-struct Block {
-    number: u64,
-    hash: B256,
-    parent: B256,
-    time_s: u64,
+pub(super) struct Block {
+    pub at: Place,
     /// The length of the log before this block.
-    first: usize,
-    state: Arc<State>,
+    pub first: usize,
+    pub state: Arc<State>,
+    /// What it was read from, if it has logs and blocks are kept.
+    read: Option<Logged>,
 }
 
-impl Block {
+impl Place {
     fn position(&self) -> Position {
         Position { height: self.number, hash: digest(self.hash) }
     }
 }
 
-struct Undone {
-    hash: B256,
-    parent: B256,
+/// What a block's logs come to.
+struct Applied {
+    state: Arc<State>,
     entries: Vec<Entry>,
+    leaves: Vec<Digest>,
+    keys: Vec<((Address, Digest), std::ops::Range<usize>)>,
+}
+
+/// A block that is not on the chain any more.
+pub(super) struct Undone {
+    pub hash: B256,
+    pub parent: B256,
+    pub entries: Vec<Entry>,
 }
 
 /// The market as the chain has it.
@@ -57,79 +67,93 @@ pub(super) struct Reader {
     pub genesis: Genesis,
     watched: Vec<EvmAddress>,
     /// The market before the first of `blocks`.
-    base: (Position, u64, Arc<State>),
-    blocks: VecDeque<Block>,
-    log: Vec<Entry>,
+    pub(super) base: (Place, Arc<State>),
+    pub(super) blocks: VecDeque<Block>,
+    pub(super) log: Vec<Entry>,
     leaves: Vec<Digest>,
     /// The entries of the transaction that a sender sent under a key.
     keys: BTreeMap<(Address, Digest), std::ops::Range<usize>>,
-    undone: VecDeque<Undone>,
+    pub(super) undone: VecDeque<Undone>,
+    /// The disk, and blocks below `base` that are not on it yet.
+    kept: Option<(Kept, Vec<Logged>)>,
+    /// The number of the last block that the disk knows of.
+    kept_to: u64,
 }
 
 impl Reader {
-    /// Finds the market on the chain; reads nothing yet but how it began.
-    pub fn open(node: &Node, deployment: &Deployment) -> Result<Self, LedgerError> {
-        let wrong = |reason: String| LedgerError::Deployment { reason };
+    /// Finds the market on the chain, and reads what is kept of it.
+    pub fn open(node: &Node, deployment: &Deployment, kept: Option<Kept>) -> Result<Self, LedgerError> {
         let chain_id = node.chain_id()?;
         if chain_id != deployment.chain_id {
-            return Err(wrong(format!("the node is of chain {chain_id}, expected {}", deployment.chain_id)));
+            let reason = format!("the node is of chain {chain_id}, expected {}", deployment.chain_id);
+            return Err(LedgerError::Deployment { reason });
         }
-        let (first, validators) = beginning(node, deployment)?;
-        let (params, assets) = first.ok_or_else(|| wrong("no parameters were ever applied".into()))?;
-        let genesis = Genesis {
-            domain: deployment.domain(),
-            validators,
-            voters: BTreeMap::new(),
-            balances: Vec::new(),
-            params,
-            assets,
-            pool: Some(deployment.contracts.timelock),
+        let mut resumed = None;
+        if let Some(kept) = &kept
+            && let Some((genesis, last)) = kept.reach().inspect_err(Trouble::told).ok().flatten()
+            && node.header(last.number)?.is_some_and(|header| header.hash == last.hash)
+        {
+            resumed = Self::resumed(deployment, kept, genesis, last).inspect_err(Trouble::told).ok();
+        }
+        let (reader, kept) = match resumed {
+            Some(reader) => (reader, kept),
+            None => {
+                let reader = Self::before(deployment, beginning::genesis(node, deployment)?)?;
+                (reader, kept.filter(|kept| kept.clear().inspect_err(Trouble::told).is_ok()))
+            }
         };
+        Ok(Self { kept: kept.map(|kept| (kept, Vec::new())), ..reader })
+    }
+
+    /// The market before its first block.
+    fn before(deployment: &Deployment, genesis: Genesis) -> Result<Self, LedgerError> {
         // Validators come by their logs, as everything after them.
         let empty = Genesis { validators: ValidatorSet::new(), ..genesis.clone() };
         let market = Market::following_chain(deployment.ledger(), &empty)?;
         let state = State { market: Arc::new(market), proposals: Vec::new() };
-        let before = Position { height: deployment.first_block.saturating_sub(1), hash: Digest::ZERO };
+        let number = deployment.first_block.saturating_sub(1);
         Ok(Self {
             watched: deployment.contracts.watched().to_vec(),
             deployment: deployment.clone(),
             genesis,
-            base: (before, 0, Arc::new(state)),
+            base: (Place { number, hash: B256::ZERO, parent: B256::ZERO, time_s: 0 }, Arc::new(state)),
             blocks: VecDeque::new(),
             log: Vec::new(),
             leaves: Vec::new(),
             keys: BTreeMap::new(),
             undone: VecDeque::new(),
+            kept: None,
+            kept_to: number,
         })
+    }
+
+    /// The market as far as it is kept.
+    fn resumed(deployment: &Deployment, kept: &Kept, genesis: Genesis, last: Place) -> Result<Self, Trouble> {
+        let mut reader = Self::before(deployment, genesis).map_err(Trouble::of)?;
+        kept.each(|block| {
+            let code = |contract| Ok(block.codes.get(&contract).cloned().unwrap_or_default());
+            let applied = reader.applied(&block, &code).map_err(Trouble::of)?;
+            let applied =
+                applied.ok_or_else(|| Trouble::of(format!("block {} lacks a transaction", block.at.number)))?;
+            reader.base = (block.at, reader.take(applied));
+            Ok(())
+        })?;
+        reader.base.0 = last;
+        reader.kept_to = last.number;
+        Ok(reader)
     }
 
     /// The last block that was read.
     pub fn tip(&self) -> Position {
-        self.blocks.back().map_or(self.base.0, Block::position)
+        self.blocks.back().map_or(self.base.0, |b| b.at).position()
     }
 
     pub fn time_s(&self) -> u64 {
-        self.blocks.back().map_or(self.base.1, |b| b.time_s)
+        self.blocks.back().map_or(self.base.0, |b| b.at).time_s
     }
 
     pub fn head(&self) -> &Arc<State> {
-        self.blocks.back().map_or(&self.base.2, |b| &b.state)
-    }
-
-    /// The state `depth` blocks below the tip, and the length of the log there.
-    pub fn at_depth(&self, depth: u64) -> (&Arc<State>, usize) {
-        let height = self.tip().height.saturating_sub(depth);
-        let above = self.blocks.iter().position(|b| b.number > height);
-        let entries = above.map_or(self.log.len(), |i| self.blocks[i].first);
-        let last = above.map_or(self.blocks.back(), |i| i.checked_sub(1).map(|i| &self.blocks[i]));
-        (last.map_or(&self.base.2, |b| &b.state), entries)
-    }
-
-    /// The time of the block `depth` blocks below the tip.
-    pub fn time_at_depth(&self, depth: u64) -> u64 {
-        let height = self.tip().height.saturating_sub(depth);
-        let block = self.blocks.iter().rev().find(|block| block.number <= height);
-        block.map_or(self.base.1, |block| block.time_s)
+        self.blocks.back().map_or(&self.base.1, |b| &b.state)
     }
 
     pub fn log(&self) -> &[Entry] {
@@ -149,7 +173,7 @@ impl Reader {
     pub fn sync(&mut self, node: &Node) -> Result<(), LedgerError> {
         for _ in 0..TRIES {
             let head = node.latest()?;
-            if self.blocks.back().is_some_and(|top| top.hash == head.hash) {
+            if self.blocks.back().is_some_and(|top| top.at.hash == head.hash) {
                 return Ok(());
             }
             match self.catch_up(node, &head) {
@@ -190,12 +214,13 @@ impl Reader {
             if self.tip().height < to && !self.append(node, &header, &[])? {
                 return Ok(false);
             }
+            self.keep(head_number);
             next = to + 1;
         }
         for number in next..=head_number {
             let header = if number == head_number { Some(head.clone()) } else { node.header(number)? };
             let Some(header) = header else { return Ok(false) };
-            let parent = self.blocks.back().filter(|b| b.number + 1 == number).map(|b| b.hash);
+            let parent = self.blocks.back().filter(|b| b.at.number + 1 == number).map(|b| b.at.hash);
             if parent.is_some_and(|hash| hash != header.parent_hash) {
                 return Ok(false);
             }
@@ -208,6 +233,7 @@ impl Reader {
                 return Ok(false);
             }
         }
+        self.keep(head_number);
         Ok(true)
     }
 
@@ -215,128 +241,133 @@ impl Reader {
     fn undo(&mut self, node: &Node, head: &Header) -> Result<(), LedgerError> {
         let head_number: u64 = head.number.to();
         while let Some(top) = self.blocks.back() {
-            let known = match top.number {
+            let known = match top.at.number {
                 n if n > head_number => None,
                 n if n == head_number => Some(head.hash),
                 n if n + 1 == head_number => Some(head.parent_hash),
                 n => node.header(n)?.map(|h| h.hash),
             };
-            if known == Some(top.hash) {
+            if known == Some(top.at.hash) {
                 return Ok(());
             }
             let Some(top) = self.blocks.pop_back() else { break };
-            tracing::info!(block = top.number, "undone by the chain");
+            tracing::info!(block = top.at.number, "undone by the chain");
             let entries = self.log.split_off(top.first);
             self.leaves.truncate(top.first);
             self.keys.retain(|_, range| range.start < top.first);
-            self.undone.push_back(Undone { hash: top.hash, parent: top.parent, entries });
+            self.undone.push_back(Undone { hash: top.at.hash, parent: top.at.parent, entries });
             if self.undone.len() > UNDONE_BLOCKS {
                 self.undone.pop_front();
             }
         }
         let base = self.base.0;
-        let same = base.hash == Digest::ZERO || node.header(base.height)?.is_some_and(|h| digest(h.hash) == base.hash);
+        let same = base.hash == B256::ZERO || node.header(base.number)?.is_some_and(|h| h.hash == base.hash);
         if !same {
-            tracing::warn!(height = base.height, "the chain changed deeper than is kept; reading from the start");
-            *self = Self::open(node, &self.deployment)?;
+            tracing::warn!(height = base.number, "the chain changed deeper than is kept; reading from the start");
+            let kept = self.kept.take().map(|(kept, _)| kept);
+            *self = Self::open(node, &self.deployment, kept)?;
         }
         Ok(())
     }
 
     /// Takes a block over. `false` if the node does not know it any more.
     fn append(&mut self, node: &Node, header: &Header, logs: &[Log]) -> Result<bool, LedgerError> {
-        let (number, time_s): (u64, u64) = (header.number.to(), header.timestamp.to());
-        let (first, mut state, mut new, mut keys) = (self.log.len(), Arc::clone(self.head()), Vec::new(), Vec::new());
+        let at = Place::from(header);
+        let (first, mut state, mut read) = (self.log.len(), Arc::clone(self.head()), None);
         if !logs.is_empty() {
-            let Some(transactions) = node.transactions(header, logs)? else { return Ok(false) };
-            let by_hash: BTreeMap<B256, &ChainTransaction> = transactions.iter().map(|t| (t.hash, t)).collect();
-            let next = Arc::make_mut(&mut state);
-            for group in logs.chunk_by(|a, b| a.transaction_hash == b.transaction_hash) {
-                let Some(&transaction) = by_hash.get(&group[0].transaction_hash) else { return Ok(false) };
-                let code = |contract| node.code_at(contract, number, header.hash);
-                let reading = Reading::new(&self.deployment.contracts, next, time_s, transaction, &code);
-                let drafts = reading.all(group).map_err(|error| match error {
-                    ReadError::Diverged(reason) => LedgerError::Diverged { block: number, reason },
-                    ReadError::Untrue(reason) => LedgerError::Untrue { block: number, reason },
-                    ReadError::Ledger(error) => error,
-                })?;
-                let start = first + new.len();
-                let key = key_of(&transaction.input);
-                for draft in drafts {
-                    new.push(entry(first + new.len(), draft, header, transaction, key));
-                }
-                if let Some(key) = key
-                    && start < first + new.len()
-                {
-                    keys.push(((ours(transaction.from), key), start..first + new.len()));
-                }
-            }
+            let Some(mut transactions) = node.transactions(header, logs)? else { return Ok(false) };
+            transactions.retain(|t| logs.iter().any(|log| log.transaction_hash == t.hash));
+            let block = Logged { at, logs: logs.to_vec(), transactions, codes: BTreeMap::new() };
+            let codes = RefCell::new(BTreeMap::new());
+            let code = |contract| {
+                let code = node.code_at(contract, at.number, at.hash)?;
+                codes.borrow_mut().insert(contract, code.clone());
+                Ok(code)
+            };
+            let Some(applied) = self.applied(&block, &code)? else { return Ok(false) };
+            state = self.take(applied);
+            read = self.kept.is_some().then(|| Logged { codes: codes.into_inner(), ..block });
         }
-        for entry in &new {
-            let bytes =
-                canonical_json(entry).map_err(|e| LedgerError::Diverged { block: number, reason: e.to_string() })?;
-            self.leaves.push(merkle::leaf_hash(&bytes));
-        }
-        self.log.extend(new);
-        // The first use of a key counts.
-        for (key, range) in keys {
-            self.keys.entry(key).or_insert(range);
-        }
-        self.blocks.push_back(Block { number, hash: header.hash, parent: header.parent_hash, time_s, first, state });
+        self.blocks.push_back(Block { at, first, state, read });
         while self.blocks.len() as u64 > KEPT_BLOCKS {
-            if let Some(old) = self.blocks.pop_front() {
-                self.base = (old.position(), old.time_s, old.state);
-            }
+            self.settle_oldest();
         }
         Ok(true)
     }
 
-    /// The changes since a follower's cursor.
-    pub fn notices(&self, node: &Node, since: &Cursor) -> Result<Vec<Notice>, LedgerError> {
-        let tip = self.tip();
-        let mut common = Position { height: 0, hash: Digest::ZERO };
-        for position in since.positions() {
-            if self.holds(node, position)? {
-                common = position;
-                break;
+    /// Gives the way back behind the oldest block up.
+    fn settle_oldest(&mut self) {
+        if let Some(old) = self.blocks.pop_front() {
+            self.base = (old.at, old.state);
+            if let Some((_, waiting)) = &mut self.kept {
+                waiting.extend(old.read);
             }
         }
-        let above = self.log.partition_point(|e| block_of(e) <= common.height);
-        let new = Chain { entries: self.log[above..].to_vec(), tip };
-        let undone = since.last().filter(|last| *last != common);
-        let old = undone.map(|last| Chain { entries: self.undone_below(last, common), tip: common });
-        Ok(match old {
-            None if common == tip => Vec::new(),
-            None => vec![Notice::ChainCommitted { new }],
-            Some(old) if common == tip => vec![Notice::ChainReverted { old }],
-            Some(old) => vec![Notice::ChainReorged { old, new }],
-        })
     }
 
-    /// Tells whether a block is on the chain, as far as it was read.
-    fn holds(&self, node: &Node, position: Position) -> Result<bool, LedgerError> {
-        if position.height > self.tip().height {
-            return Ok(false);
+    /// Puts blocks that are too deep to be undone on the disk, if there is something new of them.
+    fn keep(&mut self, head: u64) {
+        while self.blocks.front().is_some_and(|b| b.at.number + KEPT_BLOCKS <= head) {
+            self.settle_oldest();
         }
-        if let Some(block) = self.blocks.iter().find(|b| b.number == position.height) {
-            return Ok(digest(block.hash) == position.hash);
+        let Some((kept, waiting)) = &mut self.kept else { return };
+        if !waiting.is_empty() || self.base.0.number >= self.kept_to + SPAN {
+            match kept.put(&self.genesis, waiting, self.base.0) {
+                Ok(()) => {
+                    waiting.clear();
+                    self.kept_to = self.base.0.number;
+                }
+                Err(trouble) => {
+                    trouble.told();
+                    self.kept = None;
+                }
+            }
         }
-        Ok(node.header(position.height)?.is_some_and(|h| digest(h.hash) == position.hash))
     }
 
-    /// Entries of a branch that was undone, as far as they are remembered, in order.
-    fn undone_below(&self, last: Position, common: Position) -> Vec<Entry> {
-        let (mut hash, mut blocks) = (evm_hash(last.hash), Vec::new());
-        while let Some(block) = self.undone.iter().rev().find(|u| u.hash == hash && digest(hash) != common.hash) {
-            blocks.push(&block.entries);
-            hash = block.parent;
+    /// What the logs of a block come to; `None` if a transaction of theirs is missing.
+    fn applied(&self, block: &Logged, code: CodeOf<'_>) -> Result<Option<Applied>, LedgerError> {
+        let Place { number, time_s, .. } = block.at;
+        let (first, mut state) = (self.log.len(), Arc::clone(self.head()));
+        let (mut entries, mut leaves, mut keys) = (Vec::new(), Vec::new(), Vec::new());
+        let by_hash: BTreeMap<B256, &ChainTransaction> = block.transactions.iter().map(|t| (t.hash, t)).collect();
+        let next = Arc::make_mut(&mut state);
+        for group in block.logs.chunk_by(|a, b| a.transaction_hash == b.transaction_hash) {
+            let Some(&transaction) = by_hash.get(&group[0].transaction_hash) else { return Ok(None) };
+            let reading = Reading::new(&self.deployment.contracts, next, time_s, transaction, code);
+            let drafts = reading.all(group).map_err(|error| match error {
+                ReadError::Diverged(reason) => LedgerError::Diverged { block: number, reason },
+                ReadError::Untrue(reason) => LedgerError::Untrue { block: number, reason },
+                ReadError::Ledger(error) => error,
+            })?;
+            let start = first + entries.len();
+            let key = key_of(&transaction.input);
+            for draft in drafts {
+                let entry = entry(first + entries.len(), draft, block.at, transaction, key);
+                let bytes = canonical_json(&entry)
+                    .map_err(|e| LedgerError::Diverged { block: number, reason: e.to_string() })?;
+                leaves.push(merkle::leaf_hash(&bytes));
+                entries.push(entry);
+            }
+            if let Some(key) = key
+                && start < first + entries.len()
+            {
+                keys.push(((ours(transaction.from), key), start..first + entries.len()));
+            }
         }
-        blocks.into_iter().rev().flatten().filter(|e| block_of(e) > common.height).cloned().collect()
+        Ok(Some(Applied { state, entries, leaves, keys }))
     }
-}
 
-fn evm_hash(hash: Digest) -> B256 {
-    B256::from(*hash.as_bytes())
+    /// Adds a block's entries to the log; gives the state after it.
+    fn take(&mut self, applied: Applied) -> Arc<State> {
+        self.log.extend(applied.entries);
+        self.leaves.extend(applied.leaves);
+        // The first use of a key counts.
+        for (key, range) in applied.keys {
+            self.keys.entry(key).or_insert(range);
+        }
+        applied.state
+    }
 }
 
 pub(super) fn block_of(entry: &Entry) -> u64 {
@@ -346,49 +377,11 @@ pub(super) fn block_of(entry: &Entry) -> u64 {
     }
 }
 
-fn entry(index: usize, draft: Draft, header: &Header, transaction: &ChainTransaction, key: Option<Digest>) -> Entry {
+fn entry(index: usize, draft: Draft, at: Place, transaction: &ChainTransaction, key: Option<Digest>) -> Entry {
     let Draft { sender, action, events, log_index } = draft;
     // A key belongs to its sender: it says nothing of others' actions in the same transaction.
     let key = key.filter(|_| matches!(action, Action::Transaction(_) | Action::Crossed(_)));
-    let origin = Origin::Chain {
-        block: header.number.to(),
-        block_hash: digest(header.hash),
-        transaction: digest(transaction.hash),
-        log_index,
-        key,
-    };
-    Entry { index: index as u64, time_s: header.timestamp.to(), sender, action, origin, events }
-}
-
-type First = (crate::governance::Params, Vec<Asset>);
-
-/// The constructors' arguments: parameters and assets, and the first validators.
-fn beginning(node: &Node, deployment: &Deployment) -> Result<(Option<First>, ValidatorSet), LedgerError> {
-    let head: u64 = node.latest()?.number.to();
-    let (parameters, quorum) = (evm(deployment.contracts.parameters), evm(deployment.contracts.quorum));
-    let (mut first, mut assets, mut members, mut by) = (None, Vec::new(), ValidatorSet::new(), None);
-    let mut from = deployment.first_block;
-    while from <= head && (first.is_none() || by.is_none()) {
-        let to = (from + SPAN - 1).min(head);
-        let logged = node.logged(&[parameters, quorum], from, to)?;
-        let logged = logged.ok_or_else(|| failed("eth_getLogs", &"the chain changed while it was read"))?;
-        for log in logged.into_iter().flat_map(|(_, logs)| logs) {
-            let (topics, data) = (log.topics.iter().copied(), &log.data[..]);
-            if log.address == quorum {
-                let of_first = *by.get_or_insert(log.transaction_hash) == log.transaction_hash;
-                if let (true, Ok(e)) = (of_first, ValidatorQuorum::MemberSet::decode_raw_log(topics, data)) {
-                    members.insert(ours(e.member), e.weight);
-                }
-            } else if first.is_none() {
-                if let Ok(e) = MarketParameters::AssetAccepted::decode_raw_log(topics.clone(), data) {
-                    assets.push(Asset(ours(e.asset)));
-                } else if let Ok(e) = MarketParameters::ParametersApplied::decode_raw_log(topics, data) {
-                    first = params_of(&e.params);
-                }
-            }
-        }
-        from = to + 1;
-    }
-    assets.retain(|asset| *asset != Asset::NATIVE);
-    Ok((first.map(|params| (params, assets)), members))
+    let (block, block_hash, transaction) = (at.number, digest(at.hash), digest(transaction.hash));
+    let origin = Origin::Chain { block, block_hash, transaction, log_index, key };
+    Entry { index: index as u64, time_s: at.time_s, sender, action, origin, events }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use alloy_primitives::{Address as EvmAddress, B256, Bloom, BloomInput, Bytes, U64, U256};
 use alloy_sol_types::SolCall;
 use lazai_core::Address;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::abi::evm;
@@ -41,7 +41,7 @@ impl Header {
 }
 
 /// A transaction of a block.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct ChainTransaction {
     pub hash: B256,
     pub from: EvmAddress,
@@ -64,7 +64,7 @@ struct Full {
 }
 
 /// A log.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Log {
     pub address: EvmAddress,
@@ -95,8 +95,8 @@ pub(super) struct Receipt {
     pub gas_used: U64,
 }
 
-/// A block that has logs of the contracts that are watched, with these.
-pub(super) type Logged = (Header, Vec<Log>);
+/// A block, with the logs in it of the contracts that are watched.
+pub(super) type WithLogs = (Header, Vec<Log>);
 
 /// A node, with its typed calls.
 #[derive(Clone)]
@@ -216,7 +216,7 @@ impl Node {
     }
 
     /// Blocks of a range with logs, too deep to ask for all headers; `None` if the chain changes meanwhile.
-    pub fn logged(&self, contracts: &[EvmAddress], from: u64, to: u64) -> Result<Option<Vec<Logged>>, LedgerError> {
+    pub fn logged(&self, contracts: &[EvmAddress], from: u64, to: u64) -> Result<Option<Vec<WithLogs>>, LedgerError> {
         let filter = json!([{"address": contracts, "fromBlock": U64::from(from), "toBlock": U64::from(to)}]);
         let mut logs: Vec<Log> = self.get("eth_getLogs", &filter)?;
         logs.sort_by_key(|log| (log.block_number, log.log_index));

@@ -49,6 +49,24 @@ impl View {
     }
 }
 
+impl Reader {
+    /// The state `depth` blocks below the tip, and the length of the log there.
+    pub fn at_depth(&self, depth: u64) -> (&Arc<State>, usize) {
+        let height = self.tip().height.saturating_sub(depth);
+        let above = self.blocks.iter().position(|b| b.at.number > height);
+        let entries = above.map_or(self.log.len(), |i| self.blocks[i].first);
+        let last = above.map_or(self.blocks.back(), |i| i.checked_sub(1).map(|i| &self.blocks[i]));
+        (last.map_or(&self.base.1, |b| &b.state), entries)
+    }
+
+    /// The time of the block `depth` blocks below the tip.
+    pub fn time_at_depth(&self, depth: u64) -> u64 {
+        let height = self.tip().height.saturating_sub(depth);
+        let block = self.blocks.iter().rev().find(|block| block.at.number <= height);
+        block.map_or(self.base.0, |block| block.at).time_s
+    }
+}
+
 /// Compares the chain's clock with this process's, in seconds: a provider that delays every block could otherwise hide the
 /// present behind blocks that are new.
 #[derive(Debug, Clone, Copy)]
