@@ -36,7 +36,17 @@ pub(super) fn card(mut map: Map<String, Value>) -> Map<String, Value> {
         }
     }
     map.remove("persona");
-    data.insert("extensions".into(), json!({"agnai": map}));
+    // What stands at a depth of the conversation, as SillyTavern has it.
+    let at_depth = map.get("insert").filter(|insert| insert.get("prompt").is_some_and(is_filled)).cloned();
+    let mut extensions = Map::new();
+    if let Some(insert) = at_depth {
+        extensions.insert(
+            "depth_prompt".into(),
+            json!({"prompt": insert["prompt"], "depth": insert["depth"], "role": "system"}),
+        );
+    }
+    extensions.insert("agnai".into(), map.into());
+    data.insert("extensions".into(), extensions.into());
     Map::from_iter([
         ("spec".to_owned(), "chara_card_v2".into()),
         ("spec_version".to_owned(), "2.0".into()),
@@ -67,12 +77,17 @@ mod tests {
     #[test]
     fn a_persona_is_a_description() {
         let text = r#"{"kind": "character", "_id": "1", "name": "Lira", "description": "for lists", "greeting": "Come in.",
+            "insert": {"prompt": "Rain falls.", "depth": 3},
+            "characterBook": {"kind": "memory", "entries": [{"name": "Moss", "entry": "Moss glows.", "keywords": ["moss"], "enabled": true}]},
             "persona": {"kind": "boostyle", "attributes": {"species": ["heron"], "mind": ["calm", "dry"], "empty": [""]}},
             "scenario": "", "sampleChat": "{{user}}: hi\n{{char}}: Hush.", "alternateGreetings": null}"#;
         let read = import(text.as_bytes()).unwrap().character;
         assert_eq!(read.description, "mind: calm, dry\nspecies: heron");
         assert_eq!((&*read.first_message, &*read.creator_notes), ("Come in.", "for lists"));
         assert_eq!(read.message_examples, "{{user}}: hi\n{{char}}: Hush.");
+        let book = read.lorebook.as_ref().unwrap();
+        assert_eq!((&*book.entries[0].content, &book.entries[0].keys[..]), ("Moss glows.", &["moss".to_owned()][..]));
+        assert!(read.system_prompt("Tom").contains("Rain falls."));
         let plain =
             text.replace(r#""species": ["heron"], "mind": ["calm", "dry"], "empty": [""]"#, r#""text": ["A heron."]"#);
         assert_eq!(import(plain.as_bytes()).unwrap().character.description, "A heron.");

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::{Fields, kind};
-use super::lorebook::{KEPT_V3, Lorebook, kept_v3, put};
+use super::lorebook::{KEPT_V3, Lorebook, kept_v3, put, translated};
 use super::{Asset, CardError, Character, MAX_EMBEDDED_FILES, Spec};
 use crate::report::{Action, Report, excerpt};
 
@@ -181,6 +181,7 @@ fn read_fields(map: Map<String, Value>, path: &str, report: &mut Report) -> Resu
     }
     if let Some(book) = fields.object("character_book") {
         let path = fields.path("character_book");
+        let book = translated(book, &path, fields.report()).unwrap_or_else(|book| book);
         character.lorebook = Some(Lorebook::read(book, &path, fields.report())?);
     }
     character.unknown = fields.rest();

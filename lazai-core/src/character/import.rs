@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::{CardError, Character, Lorebook, MAX_CARD_BYTES, MAX_CARD_FILE_BYTES, agnai, aliases, card, eliza, webp};
 use crate::report::{Action, Report};
 use crate::text;
+use crate::text::json::is_filled;
 
 /// The format of a character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -175,6 +176,7 @@ fn from_json(
         return Err(CardError::NotACharacter { reason });
     };
     character.note_macros(spec, &mut report);
+    character.note_scripts(&mut report);
     report.kept = 1;
     Ok(Imported { character, spec, container, files, report })
 }
@@ -241,6 +243,33 @@ fn yaml(text: &str) -> Result<Value, CardError> {
 #[cfg(not(feature = "yaml"))]
 fn yaml(_: &str) -> Result<Value, CardError> {
     Err(CardError::FeatureMissing { container: "YAML" })
+}
+
+impl Character {
+    /// Notes what programs run with a card, and nothing here does.
+    fn note_scripts(&self, report: &mut Report) {
+        const SCRIPTS: [(&str, &str); 4] = [
+            ("", "regex_scripts"),
+            ("risuai", "customScripts"),
+            ("risuai", "triggerscript"),
+            ("risuai", "additionalText"),
+        ];
+        for (maker, name) in SCRIPTS {
+            let within = if maker.is_empty() {
+                Some(&self.extensions)
+            } else {
+                self.extensions.get(maker).and_then(Value::as_object)
+            };
+            if within.and_then(|within| within.get(name)).is_some_and(is_filled) {
+                let place = ["extensions", maker, name]
+                    .into_iter()
+                    .filter(|part| !part.is_empty())
+                    .collect::<Vec<_>>()
+                    .join(".");
+                report.note(Action::Repaired, place, "kept with the card, and of no effect here");
+            }
+        }
+    }
 }
 
 impl Lorebook {

@@ -68,7 +68,8 @@ impl Character {
     /// The prompt for a conversation.
     ///
     /// The system message holds, in this order: the system prompt, lore before the character, description,
-    /// personality, scenario, lore after the character, examples. No macro of a known maker is left in any of it.
+    /// personality, scenario, lore after the character, examples. SillyTavern's character's note (`extensions.depth_prompt`) stands at its
+    /// depth of the conversation. No macro of a known maker is left in any of it.
     ///
     /// ```
     /// use lazai_core::character::{Character, Scene};
@@ -112,7 +113,8 @@ impl Character {
             filler.fill(&self.message_examples),
             at(Slot::AfterExamples),
         ]);
-        let mut messages = with_depths(scene.history, &lore);
+        let note = self.note_at_depth().map(|(depth, role, text)| (depth, Message::new(role, filler.fill(text))));
+        let mut messages = with_depths(scene.history, &lore, note);
         if !system.is_empty() {
             messages.insert(0, Message::new(Role::System, system));
         }
@@ -139,6 +141,21 @@ impl Character {
     #[must_use]
     pub fn system_prompt(&self, user: &str) -> String {
         joined(self.prompt(&Scene::new(user, &[])).messages.iter().map(|m| m.content.as_str()))
+    }
+}
+
+/// SillyTavern's depth of a character's note that names none.
+const NOTE_DEPTH: u64 = 4;
+
+impl Character {
+    /// SillyTavern's note of a character, which stands at a depth of the conversation: the depth, whose words it is, and its text.
+    fn note_at_depth(&self) -> Option<(usize, Role, &str)> {
+        let note = self.extensions.get("depth_prompt")?;
+        let text = note.get("prompt")?.as_str().filter(|text| !text.trim().is_empty())?;
+        let depth = note.get("depth").and_then(serde_json::Value::as_u64).unwrap_or(NOTE_DEPTH);
+        let role =
+            note.get("role").and_then(serde_json::Value::as_str).and_then(Role::from_name).unwrap_or(Role::System);
+        Some((usize::try_from(depth).ok()?, role, text))
     }
 }
 
@@ -190,7 +207,9 @@ fn slot(active: &Active<'_>) -> Slot {
 }
 
 /// The history with entries at their depth: 0 is after the last message.
-fn with_depths(history: &[Message], lore: &[Active<'_>]) -> Vec<Message> {
+fn with_depths(history: &[Message], lore: &[Active<'_>], note: Option<(usize, Message)>) -> Vec<Message> {
+    let (note_at, mut note) =
+        note.map_or((None, None), |(depth, note)| (Some(history.len().saturating_sub(depth)), Some(note)));
     let inserted = |position: usize| {
         lore.iter().filter(move |a| {
             let d = &a.decorators;
@@ -203,6 +222,7 @@ fn with_depths(history: &[Message], lore: &[Active<'_>]) -> Vec<Message> {
         for active in inserted(position) {
             messages.push(Message::new(active.role(), active.text.clone()));
         }
+        messages.extend(note.take_if(|_| note_at == Some(position)));
         messages.extend(history.get(position).cloned());
     }
     messages

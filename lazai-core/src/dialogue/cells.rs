@@ -5,6 +5,7 @@ use crate::text::table::{Header, Row};
 /// What programs write into cells that have no value, as they spell it.
 const MISSING: [&str; 13] =
     ["#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "<NA>", "NULL", "NaN", "None", "nan", "null"];
+const RETURN: &str = "_x000D_";
 /// Most rows that are looked at to tell what an id numbers.
 const MAX_ROWS: usize = 64;
 
@@ -17,6 +18,9 @@ pub(super) fn clear(row: &mut Row, header: &Header, but: &[usize]) -> Option<Str
         if MISSING.contains(&cell.trim()) {
             let missing = std::mem::take(cell);
             first.get_or_insert(missing);
+        } else if cell.contains(RETURN) {
+            // Excel's spelling of a carriage return in a cell.
+            *cell = cell.replace(RETURN, "");
         } else if header.is_barred() && cell.trim().len() < cell.len() {
             *cell = cell.trim().to_owned();
         }

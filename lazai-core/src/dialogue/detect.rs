@@ -52,6 +52,9 @@ pub(super) fn detect(head: &[u8], text: &str, options: &Options) -> Result<(Kind
         return unknown("its lines end with carriage returns alone; expected line feeds".into());
     }
     let start = text.trim_start();
+    if is_character(start) {
+        return unknown("this is a character as YAML".into());
+    }
     if whatsapp::looks_like(start) {
         Ok((Kind::Blocks, Format::WhatsApp))
     } else if is_json(start) {
@@ -68,6 +71,30 @@ pub(super) fn detect(head: &[u8], text: &str, options: &Options) -> Result<(Kind
     } else {
         unknown(format!("the file begins with {:?}", excerpt(start, 60)))
     }
+}
+
+/// Whether a text is a character as YAML, whose fields look like names of a play.
+fn is_character(start: &str) -> bool {
+    const FIELDS: [&str; 13] = [
+        "char_greeting",
+        "char_name",
+        "char_persona",
+        "description",
+        "example_dialogue",
+        "first_mes",
+        "greeting",
+        "mes_example",
+        "name",
+        "personality",
+        "scenario",
+        "turn_template",
+        "world_scenario",
+    ];
+    const BESIDE: [&str; 4] = ["bot", "context", "user", "bio"];
+    let keys = || start.lines().filter_map(|line| Some(line.split_once(':')?.0));
+    let has = |fields: &[&str]| fields.iter().filter(|field| keys().any(|key| key == **field)).count();
+    let own = has(&FIELDS);
+    own > 1 || (own > 0 && has(&BESIDE) > 0)
 }
 
 /// Whether a text begins as JSON does, and not as a play: `[Scene: a tower]`.

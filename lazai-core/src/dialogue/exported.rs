@@ -1,6 +1,7 @@
 //! Converts the formats of chat programs and of makers of training data to lists of messages.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
@@ -122,9 +123,14 @@ fn of_chunks(chunks: &Value) -> Vec<Value> {
 }
 
 fn of_risu(messages: &Value) -> Vec<Value> {
+    // In a group, each message has the number of who says it.
+    let speakers: BTreeSet<&str> =
+        messages.as_array().into_iter().flatten().filter_map(|m| m.get("saying")?.as_str()).collect();
+    let is_group = speakers.len() > 1;
     let message = |message: &Value| {
         let hidden = message.get("disabled").cloned().unwrap_or_default();
-        json!({"role": message["role"], "content": message["data"], "hidden": hidden})
+        let name = message.get("saying").filter(|_| is_group).cloned().unwrap_or_default();
+        json!({"role": message["role"], "content": message["data"], "hidden": hidden, "name": name})
     };
     messages.as_array().into_iter().flatten().map(message).collect()
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::Role;
 use super::format::Options;
 use super::message::message;
+use super::order::{self, Order};
 use super::parsed::Parsed;
 use super::shape::{conversation, object};
 use super::speaker::{self, Line, Who, same};
@@ -44,8 +45,14 @@ pub(super) fn parse(lines: Vec<(u64, Vec<u8>)>, options: &Options) -> Parsed {
     if let Some(name) = character.as_deref().filter(|_| options.character.is_none()) {
         parsed.heard(name, &format!("line {first}"));
     }
+    let orders: Vec<Option<Order>> =
+        read.iter().map(|(_, map)| map.as_ref().ok().and_then(Order::of_message)).collect();
+    let mut read: Vec<_> = read.into_iter().zip(orders).collect();
+    if order::put(&mut read, |(_, order)| order.as_ref()) {
+        parsed.note(Action::Repaired, format!("line {first}"), order::REASON);
+    }
     let mut said = Vec::with_capacity(read.len());
-    for (place, map) in read {
+    for ((place, map), _) in read {
         let line = map.and_then(|map| match map.contains_key("mes") {
             true => spoken(&map, character.as_deref(), options, &place, &mut parsed),
             false => message(&Value::Object(map), options, &place, &mut parsed),
@@ -107,6 +114,13 @@ fn is_narrated(map: &Map<String, Value>) -> bool {
     extra_type(map).is_some()
 }
 
+/// Tells whether a message is what SillyTavern writes for a picture that it drew: its prompt, in brackets.
+fn is_picture(map: &Map<String, Value>, text: &str) -> bool {
+    let has = |field: &&str| map.get("extra").and_then(|extra| extra.get(*field)).is_some_and(is_filled);
+    let in_brackets = text.trim().strip_prefix('[').is_some_and(|text| text.ends_with(']'));
+    has(&"generationType") || (in_brackets && ["image", "media", "inline_image"].iter().any(has))
+}
+
 fn extra_type(map: &Map<String, Value>) -> Option<&str> {
     map.get("extra")?.get("type")?.as_str().filter(|kind| !kind.is_empty())
 }
@@ -132,16 +146,26 @@ fn spoken(
     }
     let text = match map.get("mes") {
         Some(Value::String(text)) => text.clone(),
+        Some(number @ Value::Number(_)) => {
+            parsed.note(Action::Repaired, place, "mes: a number, taken as text");
+            number.to_string()
+        }
         Some(other) if is_filled(other) => return Err(format!("field `mes`: expected a text, found {}", kind(other))),
         _ => return Err("field `mes`: expected a text".into()),
     };
+    if is_picture(map, &text) {
+        return Err("a picture's description, by the program that drew it".into());
+    }
     let who = match (extra_type(map), named(map, "name")) {
         (Some("comment"), _) => return Err("a comment, hidden from the model".into()),
         (Some(_), _) => {
             parsed.note(Action::Repaired, place, "narration, taken as system text");
             Who::Role(Role::System)
         }
-        (None, _) if flag(map, "is_user") => Who::Role(Role::User),
+        (None, name) if flag(map, "is_user") => {
+            name.into_iter().for_each(|name| parsed.is_user(name));
+            Who::Role(Role::User)
+        }
         (None, Some(name)) if character.is_some_and(|character| !same(character, name)) => {
             match options.user.as_deref() {
                 Some(user) if same(user, name) => Who::Role(Role::User),

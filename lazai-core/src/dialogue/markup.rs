@@ -43,6 +43,20 @@ const FIELDS: [&str; 5] = ["text", "chosen", "conversation", "dialogue", "chat"]
 /// Longest name of a role.
 const MAX_ROLE_BYTES: usize = 24;
 
+/// What begins a turn of the user's within a reply, and is nothing that people say.
+pub(super) const RUN_ONS: [&str; 10] = [
+    "### Human:",
+    "### User:",
+    "### Instruction:",
+    "\n\nHuman:",
+    "[INST]",
+    "</s>USER:",
+    "</s>User:",
+    "</s>Human:",
+    "</s><s>",
+    "</s> USER:",
+];
+
 /// A turn that begins: the bytes of its marks, and the role, `tool` or `input`.
 type Opened = (usize, &'static str);
 
@@ -156,6 +170,12 @@ pub(super) fn said(text: &str) -> (&str, Option<&'static str>) {
     }
 }
 
+/// A reply up to the place where a model wrote on for the user.
+pub(super) fn without_run_on(text: &str) -> (&str, Option<&'static str>) {
+    let end = RUN_ONS.iter().filter_map(|mark| text.find(mark)).filter(|at| !text[..*at].trim().is_empty()).min();
+    end.map_or((text, None), |end| (text[..end].trim_end(), Some("a turn of the user's, which a model wrote on,")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,6 +224,16 @@ mod tests {
         assert_eq!(of_prompt("### Human: A### Assistant: B### Human: C").map(|turns| turns.len()), Some(3));
         for text in ["A", "Question: A", "User: A\nBot: B"] {
             assert_eq!(of_prompt(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_model_wrote_on_is_left_out() {
+        for text in ["Yes.### Human: And?", "Yes.\n\nHuman: And?", "Yes. [INST] And? [/INST]", "Yes.</s>USER: And?"] {
+            assert_eq!(without_run_on(text).0, "Yes.", "{text}");
+        }
+        for text in ["Yes.", "### Human: is a mark", "Human: all too", "</s>"] {
+            assert_eq!(without_run_on(text), (text, None));
         }
     }
 

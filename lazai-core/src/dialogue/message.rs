@@ -6,7 +6,7 @@ use super::content::{attached, content_of};
 use super::format::Options;
 use super::parsed::Parsed;
 use super::speaker::{Line, Who, same, who};
-use super::terms::{flag, hidden, may_be_learnt};
+use super::terms::{flag, hidden, may_be_learnt, unknown_terms};
 use super::{Role, owner, program};
 use crate::report::Action;
 use crate::text::json::{filled, is_filled, kind};
@@ -20,6 +20,9 @@ const FLAGS: [&str; 4] = ["is_human", "is_user", "isCreatedByUser", "isUser"];
 /// What a message may hold beside its text, and a dataset does not.
 const BESIDE: [&str; 9] =
     ["tool_calls", "function_call", "refusal", "reasoning_content", "reasoning", "audio", "files", "photo", "poll"];
+
+/// Telegram's fields of a message that is passed on.
+const FORWARDS: [&str; 3] = ["forwarded_from", "forwarded_from_id", "saved_from"];
 
 /// A message of the commonest shape: a role, a text, and nothing else that had to be looked for.
 pub(super) fn plain(value: &Value, options: &Options, place: &str) -> Option<Line> {
@@ -50,6 +53,12 @@ pub(super) fn message(value: &Value, options: &Options, place: &str, parsed: &mu
     let who = speaker_of(map, options)?;
     if who == Who::Role(Role::Assistant) && options.character.is_none() {
         owner::beside(map).first().into_iter().for_each(|name| parsed.heard(name, place));
+    }
+    if let (Who::Role(Role::User), Some(name)) = (&who, name_of(map).filter(|name| owner::is_personal(name))) {
+        parsed.is_user(name);
+    }
+    for reason in unknown_terms(map) {
+        parsed.note(Action::Repaired, place, reason);
     }
     let learnt = may_be_learnt(map);
     if !learnt && who == Who::Role(Role::Assistant) {
@@ -121,7 +130,7 @@ fn of_the_program(map: &Map<String, Value>) -> Option<&str> {
 fn said_by<'m>(map: &'m Map<String, Value>, options: &Options) -> Option<&'m str> {
     let text = |name: &str| map.get(name).and_then(Value::as_str).map(str::trim).filter(|name| !name.is_empty());
     let is_own = |first: &str| options.character.as_deref().is_some_and(|character| same(first, character));
-    if map.contains_key("forwarded_from") {
+    if FORWARDS.iter().any(|field| map.contains_key(*field)) {
         let first = text("forwarded_from").unwrap_or("a deleted account");
         if !is_own(first) {
             return Some(first);
@@ -130,7 +139,12 @@ fn said_by<'m>(map: &'m Map<String, Value>, options: &Options) -> Option<&'m str
     if let Some(bot) = text("via_bot") {
         return Some(bot);
     }
-    owner::another(&owner::beside(map), options)
+    // Narration, whoever's role it stands under.
+    let is_system = |name: &&str| options.character.is_some() && Role::from_name(name) == Some(Role::System);
+    owner::BESIDE
+        .iter()
+        .find_map(|field| text(field).filter(is_system))
+        .or_else(|| owner::another(&owner::beside(map), options))
 }
 
 /// A speaker's name: a text, or an author as chat programs export them.

@@ -45,6 +45,7 @@ mod log;
 mod markup;
 mod message;
 mod names;
+mod order;
 mod owner;
 mod parsed;
 mod prefixed;

@@ -13,6 +13,10 @@ const PARTICLES: [&str; 24] = [
     "the", "van", "vom", "von", "y", "zu",
 ];
 
+/// How names are emphasised.
+const EMPHASES: [(&str, &str); 6] =
+    [("**", "**"), ("__", "__"), ("*", "*"), ("_", "_"), ("<b>", "</b>"), ("<strong>", "</strong>")];
+
 /// A line that may begin with a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Begun<'t> {
@@ -21,8 +25,8 @@ pub(super) struct Begun<'t> {
     /// Without a stage direction, too.
     pub name: &'t str,
     pub words: &'t str,
-    /// Whether emphasis or quotation marks stand around it.
-    is_marked: bool,
+    /// Whether emphasis, brackets or quotation marks stand around it.
+    pub is_marked: bool,
     /// Whether a space follows the colon; after the wide colon of Chinese and Japanese none does.
     is_spaced: bool,
 }
@@ -33,7 +37,11 @@ pub(super) fn begun(line: &str) -> Option<Begun<'_>> {
     let (before, words) = split(bare)?;
     let is_wide = bare[before.len()..].starts_with('：');
     // Emphasis may end after the colon.
-    let words = words.strip_prefix("**").filter(|_| before.trim_start().starts_with("**")).unwrap_or(words);
+    let opens = |(open, close): &(&str, &str)| {
+        before.trim_start().strip_prefix(*open).is_some_and(|name| !name.ends_with(close))
+    };
+    let words =
+        EMPHASES.iter().filter(|marks| opens(marks)).find_map(|(_, close)| words.strip_prefix(close)).unwrap_or(words);
     let (written, name) = (unmarked(before), unmarked(without_direction(before)));
     if !is_name(name) || words.starts_with("//") {
         return None;
@@ -69,9 +77,15 @@ pub(super) fn without_direction(name: &str) -> &str {
     if bare.trim_start().is_empty() { name } else { bare }
 }
 
-/// A name without marks of emphasis and quotation.
+/// A name without marks of emphasis and quotation, and without brackets around it.
 fn unmarked(name: &str) -> &str {
-    name.trim().trim_matches(['*', '"', '@', '“', '”', '«', '»', '「', '」']).trim()
+    const MARKS: [char; 12] = ['*', '_', '"', '@', '[', ']', '“', '”', '«', '»', '「', '」'];
+    let mut name = name.trim().trim_matches(MARKS).trim();
+    for (open, close) in &EMPHASES[4..] {
+        name = name.strip_prefix(open).unwrap_or(name);
+        name = name.strip_suffix(close).unwrap_or(name);
+    }
+    name
 }
 
 /// The line without a time before it, which may stand in brackets.
@@ -120,8 +134,13 @@ fn is_name(name: &str) -> bool {
 }
 
 impl Begun<'_> {
-    /// Whether this is a name though it stands once: its words begin as those of names do.
+    /// Whether this is a name though it stands once: its words begin as those of names do, and nothing is around it.
     pub(super) fn is_clear(&self) -> bool {
+        !self.is_marked && self.is_clear_within_marks()
+    }
+
+    /// The same, whatever is around it.
+    pub(super) fn is_clear_within_marks(&self) -> bool {
         let words: Vec<&str> = self.name.split(' ').collect();
         let cased = |word: &&str| {
             let mut letters = word.chars().skip_while(char::is_ascii_digit);
@@ -131,7 +150,6 @@ impl Begun<'_> {
         let particle = |word: &&str| PARTICLES.contains(word);
         let ends = words.first().is_some_and(cased) && words.last().is_some_and(cased);
         self.is_spaced
-            && !self.is_marked
             && !self.words.trim().is_empty()
             && ends
             && words.iter().all(|word| cased(word) || particle(word))
@@ -201,6 +219,11 @@ mod tests {
         for (line, name) in [
             ("**Anna**: hi", "Anna"),
             ("**Anna:** hi", "Anna"),
+            ("*Anna:* hi", "Anna"),
+            ("__Anna__: hi", "Anna"),
+            ("[Anna]: hi", "Anna"),
+            ("<b>Anna:</b> hi", "Anna"),
+            ("<strong>Anna</strong>: hi", "Anna"),
             ("\"Anna\": hi", "Anna"),
             ("@anna: hi", "anna"),
             ("[10:00] Anna: hi", "Anna"),
@@ -216,7 +239,8 @@ mod tests {
             ("+44 7700 900123: hi", "+44 7700 900123"),
             ("Anna & Tom:hi", "Anna & Tom"),
         ] {
-            assert_eq!(begun(line).unwrap().name, name);
+            let begun = begun(line).unwrap();
+            assert_eq!((begun.name, begun.words.trim()), (name, if name == "安娜" { "嗨" } else { "hi" }), "{line}");
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What becomes of a record: a dialogue, and what is to be noted of it.
 
-use super::speaker::{Said, Talk, same};
+use std::collections::BTreeSet;
+
+use super::speaker::{Said, Talk, folded, same};
 use super::{Dialogue, Role};
 use crate::report::{Action, Note, excerpt};
 
@@ -16,10 +18,14 @@ pub struct Parsed {
     pub notes: Vec<Note>,
     /// Names of those whose replies are taken for the character's, where the caller does not say who that is; and their places.
     characters: Vec<(String, String)>,
+    /// Names under which a file's user speaks, as they are compared.
+    pub(super) users: BTreeSet<String>,
 }
 
 /// Most of these names that are kept: two are one too many.
 const MAX_CHARACTERS: usize = 2;
+/// Most names of the user that are kept.
+const MAX_USERS: usize = 16;
 
 /// Tells whether the replies of a file are one character's, where the caller does not say whose to take.
 #[derive(Debug, Clone, Default)]
@@ -58,6 +64,13 @@ impl Parsed {
     pub(super) fn heard(&mut self, name: &str, place: &str) {
         if self.characters.len() < MAX_CHARACTERS && self.characters.iter().all(|(other, _)| !same(other, name)) {
             self.characters.push((excerpt(name, 80), place.to_owned()));
+        }
+    }
+
+    /// A name under which the user speaks.
+    pub(super) fn is_user(&mut self, name: &str) {
+        if self.users.len() < MAX_USERS {
+            self.users.insert(folded(&excerpt(name, 80)));
         }
     }
 

@@ -14,6 +14,17 @@ const MAX_NAMES: usize = 256;
 /// Names of users whom nobody names.
 const USERS: [&str; 3] = ["{{user}}", "Human", "User"];
 
+/// How the lines of a reply are written.
+#[derive(Default)]
+struct Manner {
+    /// Whether the character's name begins one of them: then names that are clear are somebody's, too.
+    is_prefixed: bool,
+    /// Whether emphasis or brackets stand around the character's name: then they do around others'.
+    is_marked: bool,
+    /// Names that begin several lines.
+    repeated: BTreeSet<String>,
+}
+
 /// Who begins a line.
 enum Begins<'t> {
     Character(&'t str),
@@ -24,12 +35,13 @@ enum Begins<'t> {
 struct Known<'o> {
     character: &'o str,
     user: Option<&'o str>,
-    /// As they are compared.
+    /// As they are compared; the users' are names of the user.
     others: BTreeSet<String>,
+    users: &'o BTreeSet<String>,
 }
 
 impl<'o> Known<'o> {
-    fn of(lines: &[Line], character: &'o str, options: &'o Options) -> Self {
+    fn of(lines: &[Line], character: &'o str, options: &'o Options, users: &'o BTreeSet<String>) -> Self {
         let name = |line: &Line| match &line.who {
             Who::Named(name) => Some(name.clone()),
             Who::Role(Role::User) => {
@@ -46,11 +58,11 @@ impl<'o> Known<'o> {
             }
             others.insert(name);
         }
-        Self { character, user: options.user.as_deref(), others }
+        Self { character, user: options.user.as_deref(), others, users }
     }
 
-    /// Who begins a line of a reply. In one that begins with the character's name, any name that is clear is somebody's.
-    fn begins<'t>(&self, line: &'t str, is_prefixed: bool) -> Option<Begins<'t>> {
+    /// Who begins a line of a reply.
+    fn begins<'t>(&self, line: &'t str, manner: &Manner) -> Option<Begins<'t>> {
         let (written, words) = names::split(line)?;
         let written = written.trim();
         let begun = names::begun(line);
@@ -60,25 +72,41 @@ impl<'o> Known<'o> {
         if is(self.character) || is("{{char}}") {
             return Some(Begins::Character(words));
         }
-        let is_known =
-            USERS.iter().any(|name| is(name)) || self.user.is_some_and(is) || self.others.contains(&folded(bare));
-        let is_somebody = is_known || (is_prefixed && begun.is_some_and(|begun| begun.is_clear()));
+        let is_known = USERS.iter().any(|name| is(name))
+            || self.user.is_some_and(is)
+            || [&self.others, self.users].iter().any(|names| names.contains(&folded(bare)));
+        let looks_like_a_name = |begun: names::Begun<'_>| {
+            let is_clear = if manner.is_marked { begun.is_clear_within_marks() } else { begun.is_clear() };
+            is_clear || manner.repeated.contains(&names::key(begun.name))
+        };
+        let is_somebody = is_known || (manner.is_prefixed && begun.is_some_and(looks_like_a_name));
         is_somebody.then_some(Begins::Other(bare, words))
     }
 
     fn who(&self, name: &str) -> Who {
-        let is_user = USERS.iter().any(|user| same(name, user)) || self.user.is_some_and(|user| same(user, name));
+        let is_user = USERS.iter().any(|user| same(name, user))
+            || self.user.is_some_and(|user| same(user, name))
+            || self.users.contains(&folded(name));
         if is_user { Who::Role(Role::User) } else { Who::Named(name.to_owned()) }
     }
 
-    /// The parts of a reply, if others speak in it or the character's name begins it.
+    /// How a reply is written.
+    fn manner(&self, text: &str) -> Manner {
+        let mut own =
+            text.lines().filter(|line| matches!(self.begins(line, &Manner::default()), Some(Begins::Character(_))));
+        let Some(first) = own.next() else { return Manner::default() };
+        let is_marked = std::iter::once(first).chain(own).filter_map(names::begun).any(|begun| begun.is_marked);
+        Manner { is_prefixed: true, is_marked, repeated: names::repeated(text) }
+    }
+
+    /// The parts of a reply, if others speak in it or the character's name begins a line of it.
     fn parts(&self, line: &Line) -> Option<Vec<(Who, String)>> {
-        let is_prefixed = matches!(self.begins(line.text.trim_start(), false), Some(Begins::Character(_)));
+        let manner = self.manner(line.text.trim_start());
         let mut parts = vec![(Who::Role(Role::Assistant), String::new())];
         let mut is_split = false;
         for (i, text) in line.text.trim_start().lines().enumerate() {
-            match self.begins(text, is_prefixed) {
-                Some(Begins::Character(words)) if is_prefixed || is_split => {
+            match self.begins(text, &manner) {
+                Some(Begins::Character(words)) if manner.is_prefixed || is_split => {
                     is_split = true;
                     parts.push((Who::Role(Role::Assistant), words.trim_start().to_owned()));
                 }
@@ -103,7 +131,8 @@ impl<'o> Known<'o> {
 /// Splits such replies: the character's words stay a reply, those of others are context.
 pub(super) fn split(lines: Vec<Line>, options: &Options, parsed: &mut Parsed) -> Vec<Line> {
     let Some(character) = options.character.as_deref() else { return lines };
-    let known = Known::of(&lines, character, options);
+    let users = std::mem::take(&mut parsed.users);
+    let known = Known::of(&lines, character, options, &users);
     let mut split = Vec::with_capacity(lines.len());
     let mut is_told = false;
     for line in lines {

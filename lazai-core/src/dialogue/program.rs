@@ -92,6 +92,63 @@ const DEEDS: [&str; 16] = [
     "started an audio call",
 ];
 
+/// What deeds begin with that stand behind the sender's name: they go on with names, nicknames, themes.
+const DEEDS_OPEN: [&str; 53] = [
+    "added ",
+    "agregó ",
+    "alterou ",
+    "a ajouté ",
+    "a changé ",
+    "a défini ",
+    "a modifié ",
+    "a nommé ",
+    "a quitté ",
+    "a épinglé ",
+    "a supprimé ",
+    "adicionou ",
+    "añadió ",
+    "cambió ",
+    "changed ",
+    "cleared ",
+    "configuró ",
+    "created a poll",
+    "created the group",
+    "definiu ",
+    "eliminó ",
+    "ended the ",
+    "ha aggiunto ",
+    "ha cambiato ",
+    "ha impostato ",
+    "ha modificato ",
+    "hat das ",
+    "hat den ",
+    "hat die ",
+    "hat deinen ",
+    "hat ein ",
+    "hat eine ",
+    "invited ",
+    "is now an admin",
+    "is waving ",
+    "joined the ",
+    "left the group",
+    "made ",
+    "mudou ",
+    "named the group",
+    "nombró ",
+    "pinned ",
+    "removed ",
+    "responded ",
+    "saiu ",
+    "sent a ",
+    "set the ",
+    "set your ",
+    "started ",
+    "turned off ",
+    "turned on ",
+    "unsent a message",
+    "voted for ",
+];
+
 /// What a sender said of a message of WhatsApp's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Sent<'t> {
@@ -163,6 +220,12 @@ fn is_file(text: &str) -> bool {
     ending.is_some_and(|ending| FILES.binary_search(&ending.as_str()).is_ok())
 }
 
+/// Whether what stands behind the sender's name is what the sender did in the program.
+fn is_deed(deed: &str, with_files: bool) -> bool {
+    deed.ends_with('.')
+        && (with_files || (!deed.contains('\n') && DEEDS_OPEN.iter().any(|open| deed.starts_with(open))))
+}
+
 /// Why a message of Messenger's or Instagram's is not its sender's words, if so.
 pub(super) fn not_said(message: &Map<String, Value>) -> Option<String> {
     message.get("timestamp_ms")?;
@@ -182,8 +245,7 @@ pub(super) fn not_said(message: &Map<String, Value>) -> Option<String> {
     let is_own = META.contains(&bare)
         || message.contains_key("call_duration")
         || REACTIONS.iter().any(|(before, behind)| bare.starts_with(before) && bare.ends_with(behind))
-        || deed
-            .is_some_and(|deed| DEEDS.contains(&deed.trim_end_matches(['.', ' '])) || (files && deed.ends_with('.')));
+        || deed.is_some_and(|deed| DEEDS.contains(&deed.trim_end_matches(['.', ' '])) || is_deed(deed, files));
     let reason = |what: &str| format!("{what}: a message of the chat program's");
     kind.map(|kind| reason(&format!("{kind:?}"))).or_else(|| is_own.then(|| reason(&format!("{words:?}"))))
 }

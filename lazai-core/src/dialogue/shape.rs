@@ -10,8 +10,8 @@ use super::message::{TEXTS, is_bare, is_users, message, name_of, plain, speaker_
 use super::owner;
 use super::parsed::Parsed;
 use super::speaker::{self, Line, Who};
-use super::terms::{is_rejected, may_be_learnt};
-use super::{Role, branch, chatgpt, exported, log, markup, wrapped};
+use super::terms::{self, is_rejected, may_be_learnt};
+use super::{Role, branch, chatgpt, exported, log, markup, order, wrapped};
 use crate::report::{Action, excerpt};
 use crate::text::json::{self, filled, is_filled, kind};
 
@@ -25,8 +25,24 @@ pub(super) const SYSTEMS: [&str; 6] =
 pub(super) const INPUTS: [&str; 2] = ["input", "context"];
 pub(super) const CONTRIBUTORS: [&str; 2] = ["contributor", "author"];
 const IDS: [&str; 2] = ["id", "conversation_id"];
-/// Names of the field with the conversation of a message, if messages are in rows of their own.
-const CONVERSATIONS: [&str; 5] = ["conversation_id", "chat_id", "session_id", "dialogue_id", "thread_id"];
+/// Names of the field with the conversation of a message, if messages are in rows of their own: without signs and case.
+const CONVERSATIONS: [&str; 15] = [
+    "conversationid",
+    "conversation",
+    "convid",
+    "dialogueid",
+    "dialogue",
+    "dialogid",
+    "dialog",
+    "chatid",
+    "sessionid",
+    "session",
+    "threadid",
+    "thread",
+    "channelid",
+    "channel",
+    "roomid",
+];
 /// Names of a field with a list of messages.
 pub(super) const LISTS: [&str; 6] =
     ["messages", "conversations", "conversation", "dialogue", "chat_messages", "contents"];
@@ -182,11 +198,17 @@ pub(super) fn parse(bytes: &[u8], line: u64, options: &Options) -> Parsed {
             parsed.note(Action::Dropped, place.clone(), format!("{others} messages of other branches"));
         }
         let messages = branch.as_ref().map_or(messages.as_slice(), |(branch, _)| branch);
+        let ordered = order::newest_first(messages);
+        if ordered.is_some() {
+            parsed.note(Action::Repaired, place.clone(), order::REASON);
+        }
+        let messages = ordered.as_deref().unwrap_or(messages);
         if known.character.is_none()
             && let Some(character) = only_bot(messages)
         {
             known.to_mut().character = Some(character);
         }
+        let listed = terms::listed(map, messages.len());
         for (i, value) in messages.iter().enumerate() {
             let place = format!("line {line}, message {}", i + 1);
             let before = lines.len();
@@ -196,12 +218,19 @@ pub(super) fn parse(bytes: &[u8], line: u64, options: &Options) -> Parsed {
                 let record = Record { map: turn, place: &place };
                 record.system(&mut parsed).into_iter().for_each(|text| lines.push(record.line(Role::System, text)));
                 pair(&record, &known, &mut lines, &mut parsed)
-                    .unwrap_or_else(|reason| parsed.note(Action::Dropped, place, reason));
+                    .unwrap_or_else(|reason| parsed.note(Action::Dropped, place.clone(), reason));
+                if !may_be_learnt(turn) {
+                    parsed.note(Action::Repaired, place, "the file says that it is not to be learnt: context");
+                    lines[before..].iter_mut().for_each(|line| line.learnt = false);
+                }
             } else {
                 match message(value, &known, &place, &mut parsed) {
                     Ok(message) => lines.push(message),
                     Err(reason) => parsed.note(Action::Dropped, place, reason),
                 }
+            }
+            if let Some(false) = listed.as_ref().map(|listed| listed[i]) {
+                lines[before..].iter_mut().for_each(|line| line.learnt = false);
             }
             let other = another.filter(|_| !owner::is_own(value, options));
             other.into_iter().for_each(|name| set_apart(&mut lines[before..], name));
@@ -331,9 +360,8 @@ pub(super) enum Mark {
 
 /// The mark that a line bears, if it does.
 pub(super) fn mark(bytes: &[u8]) -> Option<Mark> {
-    let has = |needle: &str| bytes.windows(needle.len()).any(|window| window == needle.as_bytes());
     // Most lines need not be read twice.
-    if !has("_id\"") && !has("character_name\"") && !has("chat_metadata\"") {
+    if !may_be_marked(bytes) {
         return None;
     }
     let map = object(bytes, "", &mut Parsed::default()).ok()?;
@@ -343,7 +371,30 @@ pub(super) fn mark(bytes: &[u8]) -> Option<Mark> {
     conversation(&map).map(Mark::Conversation)
 }
 
+/// Whether a line may bear a mark: by the names of fields that it has.
+fn may_be_marked(line: &[u8]) -> bool {
+    const PARTS: [&[u8]; 9] =
+        [b"conv", b"dialog", b"chat", b"session", b"thread", b"channel", b"room", b"character_name", b"CONV"];
+    line.split(|&byte| byte == b'"').any(|part| {
+        part.len() <= MAX_FIELD_BYTES
+            && PARTS.iter().any(|name| part.len() >= name.len() && part[..name.len()].eq_ignore_ascii_case(name))
+    })
+}
+
+/// Longest name of a field that tells a conversation.
+const MAX_FIELD_BYTES: usize = 24;
+
+/// Whether a field's name says that it holds the conversation.
+pub(super) fn is_conversation(name: &str) -> bool {
+    if name.len() > MAX_FIELD_BYTES {
+        return false;
+    }
+    let bare: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    CONVERSATIONS.contains(&&*bare)
+}
+
 /// The conversation that a message in a row of its own says it is of.
 pub(super) fn conversation(map: &Map<String, Value>) -> Option<String> {
-    filled(map, &CONVERSATIONS).and_then(|(_, id)| text_of(id)).map(|id| excerpt(&id, 200))
+    let fields = map.iter().filter(|(name, value)| is_conversation(name) && is_filled(value));
+    fields.filter_map(|(_, id)| text_of(id)).map(|id| excerpt(&id, 200)).next()
 }

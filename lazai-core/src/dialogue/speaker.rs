@@ -96,7 +96,8 @@ fn is_tool(name: &str) -> bool {
 
 /// Whether a text may hold macros, a template's marks, thoughts or marks of sources: by the first bytes of all of these.
 fn may_be_marked(text: &str) -> bool {
-    text.bytes().any(|byte| matches!(byte, b'{' | b'<' | b'[' | 0xe2 | 0xe3 | 0xee))
+    text.bytes().any(|byte| matches!(byte, b'{' | b'<' | b'[' | b'#' | 0xe2 | 0xe3 | 0xee))
+        || text.contains("\n\nHuman:")
 }
 
 /// Most names that a note lists.
@@ -142,6 +143,13 @@ pub(super) fn messages(lines: Vec<Line>, options: &Options, parsed: &mut Parsed)
         let (words, marks) = markup::said(&filled.text);
         if let Some(marks) = marks {
             parsed.note(Action::Dropped, place.clone(), format!("{marks} left out"));
+        }
+        let (words, run_on) = match who {
+            Who::Role(Role::Assistant) => markup::without_run_on(words),
+            _ => (words, None),
+        };
+        if let Some(what) = run_on {
+            parsed.note(Action::Dropped, place.clone(), format!("{what} left out"));
         }
         let text = words.to_owned();
         let message = match who {

@@ -4,15 +4,16 @@ use std::io::Read;
 
 use super::format::Options;
 use super::gather::{self, Gather, Open};
+use super::order::{self, Order};
 use super::owner::{self, CHARACTERS, OF_PAIRS};
 use super::parsed::Parsed;
 use super::read::{Body, MAX_CONVERSATION_BYTES, Raw};
-use super::shape::{CONTRIBUTORS, INPUTS, PROMPTS, RESPONSES, SYSTEMS};
+use super::shape::{CONTRIBUTORS, INPUTS, PROMPTS, RESPONSES, SYSTEMS, is_conversation};
 use super::source::Input;
 use super::speaker::{self, Line, Who, who};
-use super::terms::{LABELS, TERMS, cell_forbids};
+use super::terms::{LABELS, TERMS, cell_forbids, is_unclear};
 use super::{DialogueError, Role, cells};
-use crate::report::{Action, MAX_NOTES};
+use crate::report::{Action, MAX_NOTES, excerpt};
 use crate::text::table::{Header, MAX_ROW_BYTES, Row, Rows as TableRows, TableError};
 
 /// The content of each column.
@@ -24,16 +25,14 @@ pub(super) struct Layout {
     contributors: Vec<usize>,
     /// Those that say whether a row may be learnt.
     terms: Vec<usize>,
+    /// Those that say when, or as which, a message was said.
+    order: Vec<usize>,
     /// True if there is an id that numbers messages, and no conversations.
     is_numbered: bool,
 }
 
 /// Most notes on one conversation's cells: short rows must not cost many times their bytes.
 const MAX_NOTES_OF_ROWS: usize = 1 << 16;
-/// Columns with the conversation of a row.
-const IDS: [&str; 7] =
-    ["conversation_id", "dialogue_id", "dialogue", "conversation", "chat_id", "session_id", "thread_id"];
-
 /// Of several columns for one thing, the first that a row fills counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Content {
@@ -62,7 +61,8 @@ pub(super) fn layout(head: &str) -> Option<Layout> {
             },
         };
         let is_message = matches!(content, Content::Message { .. });
-        let ids = [header.columns(&IDS), header.columns(&["id"])].concat();
+        let of_conversations = (0..header.names.len()).filter(|column| is_conversation(&header.names[*column]));
+        let ids = [of_conversations.collect(), header.columns(&["id"])].concat();
         let is_numbered = is_message && ids.len() == 1 && is_number(head, &header, ids[0]);
         let ids = if is_numbered {
             Vec::new()
@@ -77,7 +77,8 @@ pub(super) fn layout(head: &str) -> Option<Layout> {
             Content::Pair { .. } => header.columns(&CONTRIBUTORS),
         };
         let terms = [header.columns(&TERMS), header.columns(&LABELS)].concat();
-        Some(Layout { content, ids, contributors, terms, is_numbered, header })
+        let order = if is_message { header.columns(&order::FIELDS) } else { Vec::new() };
+        Some(Layout { content, ids, contributors, terms, order, is_numbered, header })
     })
 }
 
@@ -127,6 +128,8 @@ struct Cells {
     beside: Option<String>,
     text: String,
     learnt: bool,
+    /// When it was said, or as which message.
+    order: Option<Order>,
 }
 
 impl From<TableError> for DialogueError {
@@ -230,17 +233,20 @@ impl Rows {
         self.id = self.id.take().or_else(|| field(&layout.ids));
         self.contributor = self.contributor.take().or_else(|| field(&layout.contributors));
         self.notes.extend(row.note.clone().map(|reason| (Action::Repaired, line, reason)));
+        let term =
+            |column: &usize| (&*layout.header.names[*column], row.fields.get(*column).map_or("", String::as_str));
+        let learnt = !layout.terms.iter().map(term).any(|(name, cell)| cell_forbids(name, cell));
+        if let Some((name, cell)) = layout.terms.iter().map(term).find(|(name, cell)| is_unclear(name, cell)) {
+            let reason = format!("{name}: {:?} is neither yes nor no, and not heeded", excerpt(cell, 40));
+            self.notes.push((Action::Repaired, line, reason));
+        }
         let mut dropped = |reason: &str| self.notes.push((Action::Dropped, line, reason.into()));
         if let Some(reason) = &row.broken {
             return dropped(reason);
         }
-        let learnt = !layout.terms.iter().any(|column| {
-            let cell = row.fields.get(*column).map_or("", String::as_str);
-            cell_forbids(&layout.header.names[*column], cell)
-        });
         let cells = |speaker: &str, text: &str| {
             let (speaker, text) = (speaker.into(), text.into());
-            Cells { line, speaker, beside: None, text, learnt }
+            Cells { line, speaker, beside: None, text, learnt, order: None }
         };
         if layout.header.beyond(row).iter().any(|cell| !cell.trim().is_empty()) {
             return dropped("the row has more cells than the header");
@@ -249,7 +255,8 @@ impl Rows {
             Content::Message { speakers, beside, texts } => match (row.filled(speakers), row.filled(texts)) {
                 (Some((_, speaker)), Some((_, text))) => {
                     let beside = row.filled(beside).map(|(_, name)| name.to_owned());
-                    self.said.push(Cells { beside, ..cells(speaker, text) });
+                    let order = row.filled(&layout.order).and_then(|(_, cell)| Order::of(cell));
+                    self.said.push(Cells { beside, order, ..cells(speaker, text) });
                 }
                 (None, _) => dropped("the row names no speaker"),
                 (_, None) => dropped("an empty message"),
@@ -279,14 +286,22 @@ impl Rows {
         self.said.iter().map(|cells| cells.speaker.len() + cells.text.len()).sum()
     }
 
-    pub(super) fn parse(self, line: u64, options: &Options) -> Parsed {
+    pub(super) fn parse(mut self, line: u64, options: &Options) -> Parsed {
         let mut parsed = Parsed::default();
+        if order::put(&mut self.said, |cells| cells.order.as_ref()) {
+            parsed.note(Action::Repaired, format!("line {line}"), order::REASON);
+        }
         for (action, line, reason) in self.notes {
             parsed.note(action, format!("line {line}"), reason);
         }
-        let mut line_of = |Cells { line, speaker, beside, text, learnt }| {
+        let mut line_of = |Cells { line, speaker, beside, text, learnt, .. }| {
             let place = format!("line {line}");
             let who = match (who(&speaker, options), beside) {
+                (Who::Role(Role::Assistant), Some(name))
+                    if options.character.is_some() && Role::from_name(&name) == Some(Role::System) =>
+                {
+                    Who::Named(name)
+                }
                 (Who::Role(Role::Assistant), Some(name)) if owner::is_personal(&name) => {
                     if options.character.is_none() {
                         parsed.heard(&name, &place);

@@ -8,12 +8,20 @@ use crate::voice::terms::is_refused_consent;
 
 /// Names of fields that tell whether something may be learnt: OpenAI's, Axolotl's two, common ones, those of tools in which
 /// people judge replies, and consents.
-pub(super) const TERMS: [&str; 13] = [
+pub(super) const TERMS: [&str; 21] = [
     "weight",
     "train",
     "training",
     "trainable",
+    "train_detail",
+    "train_on_turn",
     "loss",
+    "loss_mask",
+    "loss_scale",
+    "loss_weight",
+    "output_with_loss",
+    "rejected",
+    "score",
     "mask",
     "masked",
     "accepted",
@@ -46,7 +54,13 @@ pub(super) fn cell_forbids(name: &str, cell: &str) -> bool {
 
 fn forbids(name: &str, value: &Value) -> bool {
     match name {
-        "mask" | "masked" => flag(value) == Some(true),
+        "mask" | "masked" | "rejected" => flag(value) == Some(true),
+        "score" => value.as_f64() == Some(-1.0),
+        "weight" => is_no(value) || value.as_f64().is_some_and(|weight| weight < 0.0),
+        // Axolotl's parts of a message: one that is not learnt whole is not learnt.
+        "train_detail" => {
+            value.as_array().is_some_and(|parts| parts.iter().any(|part| part.get("train").is_some_and(is_no)))
+        }
         "status" => value.as_str().is_some_and(|status| is_of(status, &["rejected", "declined", "discarded"])),
         "rating" => is_bad(value),
         "annotation" | "feedback" => value.get("rating").is_some_and(is_bad),
@@ -78,10 +92,42 @@ pub(super) fn flag(value: &Value) -> Option<bool> {
             Some(1.0) => Some(true),
             _ => None,
         },
-        Value::String(text) if is_of(text, &["true", "1", "1.0", "yes"]) => Some(true),
-        Value::String(text) => is_of(text, &["0", "0.0", "false", "no"]).then_some(false),
+        Value::String(text) if is_of(text, &YES) => Some(true),
+        Value::String(text) => is_of(text, &NO).then_some(false),
         _ => None,
     }
+}
+
+/// Words of flags, as people and spreadsheets of several languages write them.
+const YES: [&str; 15] =
+    ["true", "1", "1.0", "yes", "y", "on", "t", "wahr", "ja", "vrai", "oui", "verdadero", "sí", "vero", "verdadeiro"];
+const NO: [&str; 14] =
+    ["false", "0", "0.0", "no", "n", "off", "f", "falsch", "nein", "faux", "non", "falso", "não", "nee"];
+
+/// Fields that are flags and nothing else.
+const FLAGS: [&str; 5] = ["train", "training", "trainable", "train_on_turn", "output_with_loss"];
+
+/// Whether a cell of a flag's column is neither a yes nor a no.
+pub(super) fn is_unclear(name: &str, cell: &str) -> bool {
+    FLAGS.contains(&name) && !cell.trim().is_empty() && flag(&Value::from(cell)).is_none()
+}
+
+/// What is to be told of fields that seem to say what may be learnt, and are not known.
+pub(super) fn unknown_terms(message: &Map<String, Value>) -> impl Iterator<Item = String> {
+    let seems = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        !TERMS.contains(&&*name)
+            && ["loss", "mask", "weight", "train"].iter().any(|word| name.split(['_', '-']).any(|part| part == *word))
+    };
+    let unknown = message.iter().filter(move |(name, value)| seems(name) && is_filled(value));
+    unknown.map(|(name, _)| format!("{name}: not known here, and not heeded"))
+}
+
+/// What a list beside messages says of each: whether it may be learnt.
+pub(super) fn listed(record: &Map<String, Value>, messages: usize) -> Option<Vec<bool>> {
+    const LISTS: [&str; 4] = ["weights", "loss_weights", "loss_mask", "train_mask"];
+    let list = LISTS.iter().find_map(|name| record.get(*name)?.as_array())?;
+    (list.len() == messages).then(|| list.iter().map(|value| !forbids("weight", value)).collect())
 }
 
 /// Why a message is not part of the conversation, if it says so: it was taken back, hidden, failed, drawn or thought.
@@ -109,6 +155,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_not_known_is_told() {
+        let message = json!({"role": "user", "token_weight": 1, "lossMask": 0, "train": "maybe", "trainer": "me", "loss-type": "x"});
+        let told: Vec<String> = message.as_object().into_iter().flat_map(unknown_terms).collect();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(is_unclear("train", "maybe") && !is_unclear("train", "") && !is_unclear("train", "no"));
+        let record = json!({"weights": [0, 1, 1, -1]});
+        assert_eq!(record.as_object().and_then(|record| listed(record, 4)), Some(vec![false, true, true, false]));
+        assert_eq!(record.as_object().and_then(|record| listed(record, 3)), None);
+    }
+
+    #[test]
     fn only_a_no_forbids() {
         let learnt = |value: Value| value.as_object().is_some_and(may_be_learnt);
         for no in [
@@ -122,6 +179,15 @@ mod tests {
             json!({"feedback": {"rating": "thumbsDown"}}),
             json!({"consent": false}),
             json!({"consent": "withdrawn"}),
+            json!({"train": "FALSCH"}),
+            json!({"trainable": "off"}),
+            json!({"loss_mask": 0}),
+            json!({"loss_scale": 0.0}),
+            json!({"output_with_loss": false}),
+            json!({"weight": -1}),
+            json!({"rejected": true}),
+            json!({"score": -1}),
+            json!({"train_detail": [{"begin_offset": 0, "train": true}, {"begin_offset": 4, "train": false}]}),
         ] {
             assert!(!learnt(no.clone()), "{no}");
         }
@@ -129,6 +195,7 @@ mod tests {
             json!({"mask": "User", "weight": 1, "status": "submitted", "consent": "yes"}),
             json!({"mask": 0, "accepted": null, "consent": "", "rating": 4, "annotation": {"rating": 1}}),
             json!({"feedback": "good", "consent": null, "loss": 0.7}),
+            json!({"score": 1, "rejected": false, "train": "WAHR", "loss_scale": 0.5}),
         ] {
             assert!(learnt(yes.clone()), "{yes}");
         }

@@ -3,19 +3,58 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-/// How makers begin and end what is not said; what begins with `<` may have attributes.
-const PAIRS: [(&str, &str); 10] = [
-    ("<think", "</think>"),
-    ("<thinking", "</thinking>"),
-    ("<thought", "</thought>"),
-    ("<reasoning", "</reasoning>"),
-    ("<antThinking", "</antThinking>"),
-    ("<details type=\"reasoning\"", "</details>"),
-    ("<details type=\"tool_calls\"", "</details>"),
-    ("<details type=\"code_interpreter\"", "</details>"),
-    ("[THINK]", "[/THINK]"),
-    ("◁think▷", "◁/think▷"),
+/// How makers begin and end what is not said; what begins with `<` and a name may have attributes.
+struct Mark {
+    begin: &'static str,
+    end: &'static str,
+    what: &'static str,
+    /// Whether nothing that is said follows where the end is missing.
+    is_last: bool,
+}
+
+const fn thought(begin: &'static str, end: &'static str) -> Mark {
+    Mark { begin, end, what: "thoughts", is_last: false }
+}
+
+const fn call(begin: &'static str, end: &'static str) -> Mark {
+    Mark { begin, end, what: "calls of tools", is_last: true }
+}
+
+/// What no text has: a call that goes on to the end.
+const NEVER: &str = "\0";
+const MARKS: [Mark; 25] = [
+    thought("<think", "</think>"),
+    thought("<thinking", "</thinking>"),
+    thought("<thought", "</thought>"),
+    thought("<thoughts", "</thoughts>"),
+    thought("<reasoning", "</reasoning>"),
+    thought("<antThinking", "</antThinking>"),
+    thought("<details type=\"reasoning\"", "</details>"),
+    thought("<details type=\"tool_calls\"", "</details>"),
+    thought("<details type=\"code_interpreter\"", "</details>"),
+    thought("[THINK]", "[/THINK]"),
+    thought("◁think▷", "◁/think▷"),
+    thought("<|begin_of_thought|>", "<|end_of_thought|>"),
+    thought("<|START_THINKING|>", "<|END_THINKING|>"),
+    thought("<seed:think>", "</seed:think>"),
+    thought("<|channel>thought", "<channel|>"),
+    thought("<!--", "-->"),
+    call("<tool_call>", "</tool_call>"),
+    call("<tool_response>", "</tool_response>"),
+    call("<function_calls>", "</function_calls>"),
+    call("<function_results>", "</function_results>"),
+    call("<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>"),
+    // What follows is the call, and what some data have of its result.
+    call("<functioncall>", NEVER),
+    call("<|python_tag|>", NEVER),
+    call("[TOOL_CALLS]", NEVER),
+    call("<|tool_call|>", NEVER),
 ];
+/// What stands around the words where thoughts stand before them.
+const AROUND: [&str; 6] =
+    ["<|begin_of_solution|>", "<|end_of_solution|>", "<|START_RESPONSE|>", "<|END_RESPONSE|>", "<answer>", "</answer>"];
+/// What Claude's export has in the place of what it does not export.
+const LEFT_BY_EXPORTS: &str = "```\nThis block is not supported on your current device yet.\n```";
 /// ChatGPT's marks of sources stand between these; the second ones have a dagger in them, since people write such brackets.
 const SOURCES: [(char, char, &str); 2] = [('\u{e200}', '\u{e201}', ""), ('【', '】', "†")];
 /// Longest mark of a source.
@@ -25,10 +64,18 @@ const MAX_SOURCE_BYTES: usize = 4096;
 pub(super) fn said(text: &str) -> (Cow<'_, str>, BTreeSet<&'static str>) {
     let mut found = BTreeSet::new();
     let mut out: Option<String> = None;
+    if text.contains(LEFT_BY_EXPORTS) {
+        found.insert("what an export left out");
+        out = Some(text.replace(LEFT_BY_EXPORTS, ""));
+    }
     if text.contains(['<', '[', '◁']) {
-        let bare = without_thoughts(text);
+        let mut bare = unthought(out.as_deref().unwrap_or(text), &mut found);
+        if found.contains("thoughts") {
+            for mark in AROUND {
+                bare = bare.replace(mark, "");
+            }
+        }
         if bare.len() < text.len() {
-            found.insert("thoughts");
             out = Some(bare);
         }
     }
@@ -48,7 +95,8 @@ pub(super) fn said(text: &str) -> (Cow<'_, str>, BTreeSet<&'static str>) {
     }
 }
 
-fn without_thoughts(text: &str) -> String {
+/// A text without thoughts and calls; adds what was found.
+fn unthought(text: &str, found: &mut BTreeSet<&'static str>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     // Ends that were looked for and are not there.
@@ -56,23 +104,26 @@ fn without_thoughts(text: &str) -> String {
     while let Some(at) = rest.find(['<', '[', '◁']) {
         let (before, from) = rest.split_at(at);
         out.push_str(before);
-        if let Some((_, end)) = opened(from) {
-            match (!endless.contains(end)).then(|| find(from, end)).flatten() {
+        if let Some(mark) = opened(from) {
+            match (!endless.contains(mark.end)).then(|| find(from, mark.end)).flatten() {
                 Some(end_at) => {
-                    rest = &from[end_at + end.len()..];
+                    found.insert(mark.what);
+                    rest = &from[end_at + mark.end.len()..];
                     continue;
                 }
                 // A thought that breaks off takes the rest of the message, where it begins a line.
-                None if out.trim_end_matches([' ', '\t']).ends_with('\n') || out.trim().is_empty() => return out,
-                None => drop(endless.insert(end)),
+                None if mark.is_last || out.trim_end_matches([' ', '\t']).ends_with('\n') || out.trim().is_empty() => {
+                    found.insert(mark.what);
+                    return out;
+                }
+                None => drop(endless.insert(mark.end)),
             }
-        } else if let Some((_, end)) =
-            PAIRS.iter().find(|(begin, end)| !begin.starts_with("<details") && begins(from, end))
-        {
+        } else if let Some(mark) = MARKS.iter().find(|mark| may_begin_unseen(mark) && begins(from, mark.end)) {
             // Some templates begin the thought themselves: all before its end is one.
-            if out.trim().is_empty() || find(&text[..text.len() - from.len()], end).is_none() {
+            if out.trim().is_empty() || find(&text[..text.len() - from.len()], mark.end).is_none() {
+                found.insert(mark.what);
                 out.clear();
-                rest = &from[end.len()..];
+                rest = &from[mark.end.len()..];
                 continue;
             }
         }
@@ -84,10 +135,17 @@ fn without_thoughts(text: &str) -> String {
     out
 }
 
+/// Whether a template may have written the beginning of a mark, so that a text has its end alone.
+fn may_begin_unseen(mark: &Mark) -> bool {
+    !mark.is_last && !mark.begin.starts_with("<details") && mark.begin != "<!--"
+}
+
 /// What a text begins with of these.
-fn opened(text: &str) -> Option<(&'static str, &'static str)> {
-    PAIRS.into_iter().find(|(begin, _)| {
-        begins(text, begin) && (!begin.starts_with('<') || text[begin.len()..].starts_with(['>', ' ', '\n', '\t']))
+fn opened(text: &str) -> Option<&'static Mark> {
+    let is_named =
+        |begin: &str| begin.starts_with('<') && begin.ends_with(|c: char| c.is_ascii_alphabetic() || c == '"');
+    MARKS.iter().find(|Mark { begin, .. }| {
+        begins(text, begin) && (!is_named(begin) || text[begin.len()..].starts_with(['>', ' ', '\n', '\t']))
     })
 }
 
@@ -142,6 +200,18 @@ mod tests {
             "Hello.\u{e200}cite\u{e202}turn0\u{e201}",
             "Hello.【4†source】",
             "Hello.【12:0†a.pdf】",
+            "<Thoughts>\nHm.\n</Thoughts>\nHello.",
+            "<|begin_of_thought|>Hm.<|end_of_thought|>\n<|begin_of_solution|>Hello.<|end_of_solution|>",
+            "<|START_THINKING|>Hm.<|END_THINKING|><|START_RESPONSE|>Hello.<|END_RESPONSE|>",
+            "<seed:think>Hm.</seed:think>Hello.",
+            "<|channel>thought\nHm.<channel|>Hello.",
+            "<!-- Hm. -->Hello.",
+            "<think>Hm.</think><answer>Hello.</answer>",
+            "Hello.\n<tool_call>\n{\"name\": \"f\"}\n</tool_call>",
+            "Hello. <functioncall> {\"name\": \"f\"}\n\nFUNCTION RESPONSE: {}",
+            "Hello.[TOOL_CALLS] [{\"name\": \"f\"}]",
+            "Hello.<|python_tag|>f()",
+            "Hello.\n```\nThis block is not supported on your current device yet.\n```",
         ] {
             let (said, found) = said(text);
             assert_eq!((&*said, found.len()), ("Hello.", 1), "{text}");
@@ -156,6 +226,9 @@ mod tests {
             "a <b> c",
             "Use the <think> tag.",
             "<details>\nHm\n</details>",
+            "<answer>Hm</answer>",
+            "a --> b",
+            "<toolcall>",
             "[think about it]",
             "【a】 b",
             "【†",

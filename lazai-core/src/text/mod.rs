@@ -7,6 +7,7 @@ pub(crate) mod json;
 mod quotes;
 mod stream;
 pub(crate) mod table;
+mod tabs;
 
 use std::borrow::Cow;
 
@@ -160,8 +161,20 @@ fn guess(bytes: &[u8]) -> &'static encoding_rs::Encoding {
     let mut detector = chardetng::EncodingDetector::new(chardetng::Iso2022JpDetection::Deny);
     detector.feed(bytes, true);
     let guessed = detector.guess(None, chardetng::Utf8Detection::Deny);
-    // Short Japanese texts pass for Cyrillic ones.
-    if is_shift_jis(bytes) { encoding_rs::SHIFT_JIS } else { guessed }
+    // Short Japanese texts pass for Cyrillic ones, and signs without a letter of any language for Polish ones: `20°C and £5`.
+    match guessed {
+        _ if is_shift_jis(bytes) => encoding_rs::SHIFT_JIS,
+        guessed if guessed == encoding_rs::WINDOWS_1250 && !has_letters_of_1252(bytes) => encoding_rs::WINDOWS_1252,
+        guessed => guessed,
+    }
+}
+
+/// Tells whether some bytes beyond ASCII are letters in Windows-1252.
+#[cfg(feature = "encodings")]
+fn has_letters_of_1252(bytes: &[u8]) -> bool {
+    let signs: Vec<u8> = bytes.iter().copied().filter(|byte| !byte.is_ascii()).collect();
+    let (text, _) = encoding_rs::WINDOWS_1252.decode_without_bom_handling(&signs);
+    text.chars().any(char::is_alphabetic)
 }
 
 /// Tells whether bytes are plainly Japanese as Shift_JIS has it: all of them are valid, they are Japanese signs but for ASCII,

@@ -3,6 +3,7 @@
 use std::io::{BufRead, Read};
 
 use super::quotes::{Fault, Quotes};
+use super::tabs::{Tabs, next};
 
 /// Most bytes of one row: 16 MiB.
 pub(crate) const MAX_ROW_BYTES: usize = 16 << 20;
@@ -54,7 +55,9 @@ impl Header {
 
     /// All columns of some names, in the order of these.
     pub(crate) fn columns(&self, wanted: &[&str]) -> Vec<usize> {
-        wanted.iter().filter_map(|wanted| self.names.iter().position(|name| name == wanted)).collect()
+        let of =
+            |wanted| self.names.iter().enumerate().filter(move |(_, name)| *name == wanted).map(|(column, _)| column);
+        wanted.iter().flat_map(|wanted| of(*wanted)).collect()
     }
 
     /// The cells of a row beyond the header's columns: a separator in a cell without quotes moves all after it.
@@ -100,6 +103,8 @@ pub(crate) struct Rows<R> {
     reader: csv::Reader<Limited<R>>,
     /// Lines before the header.
     before: u64,
+    /// Of a table with tabs whose cells may stand in quotation marks.
+    tabs: Option<Tabs>,
 }
 
 impl<R: BufRead> Rows<R> {
@@ -107,8 +112,8 @@ impl<R: BufRead> Rows<R> {
         if header.is_told {
             input.read_until(b'\n', &mut Vec::new()).map_err(TableError::Io)?;
         }
-        // Common Voice's tables have quotation marks in sentences, and none around them.
-        let quoting = header.separator != b'\t' || header.column(&["client_id"]).is_none();
+        // Tables with tabs often have quotation marks in cells, and none around them.
+        let quoting = header.separator != b'\t';
         let quotes = quoting.then(|| Quotes::new(header.separator));
         let limited = Limited { input, left: MAX_ROW_BYTES, quotes };
         let reader = csv::ReaderBuilder::new()
@@ -118,16 +123,22 @@ impl<R: BufRead> Rows<R> {
             // With both kinds of line ends taken, the library counts lines of Windows' files one too few.
             .terminator(csv::Terminator::Any(b'\n'))
             .from_reader(limited);
-        Ok(Self { reader, before: header.is_told.into() })
+        // Common Voice's quotation marks never stand around a cell.
+        let quoted = !quoting && header.column(&["client_id"]).is_none();
+        let columns = header.names.len();
+        Ok(Self { reader, before: header.is_told.into(), tabs: quoted.then(|| Tabs::new(columns)) })
     }
 
     pub(crate) fn next_row(&mut self) -> Result<Option<Row>, TableError> {
         self.reader.get_mut().left = MAX_ROW_BYTES;
-        let mut record = csv::ByteRecord::new();
         let line = self.reader.position().line() + self.before;
-        match self.reader.read_byte_record(&mut record) {
-            Ok(false) => Ok(None),
-            Ok(true) => {
+        let read = match &mut self.tabs {
+            None => next(&mut self.reader),
+            Some(tabs) => tabs.next(&mut self.reader),
+        };
+        match read {
+            Ok(None) => Ok(None),
+            Ok(Some(record)) => {
                 let line = record.position().map_or(line, |at| at.line() + self.before);
                 let mut note = None;
                 let mut read = |field| {

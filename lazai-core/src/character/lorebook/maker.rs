@@ -14,20 +14,33 @@ pub(in super::super) fn read(mut map: Map<String, Value>, report: &mut Report) -
             _ => Err(refused("`data` of a lorebook_v3 is no object")),
         };
     }
-    let (map, maker) = if map.contains_key("lorebookVersion") && is_list(&map, "entries") {
-        (novelai::translate(map, report), Some("NovelAI"))
-    } else if is_agnai(&map) {
-        (agnai::translate(map), Some("Agnai"))
-    } else if map.get("type").and_then(Value::as_str) == Some("risu") && is_list(&map, "data") {
-        (risu::translate(map, report), Some("RisuAI"))
-    } else {
-        looks_like_lore(&map)?;
-        (map, None)
+    let map = match translated(map, "the format", report) {
+        Ok(map) => map,
+        Err(map) => {
+            looks_like_lore(&map)?;
+            map
+        }
     };
-    if let Some(maker) = maker {
-        report.note(Action::Repaired, "the format", format!("a lorebook of {maker}'s, put into the names of V3"));
-    }
     Lorebook::read(map, "", report)
+}
+
+/// A lorebook in the names of V3, if its maker has others; else as it is.
+pub(in super::super) fn translated(
+    map: Map<String, Value>,
+    place: &str,
+    report: &mut Report,
+) -> Result<Map<String, Value>, Map<String, Value>> {
+    let (map, maker) = if map.contains_key("lorebookVersion") && is_list(&map, "entries") {
+        (novelai::translate(map, report), "NovelAI")
+    } else if is_agnai(&map) {
+        (agnai::translate(map), "Agnai")
+    } else if map.get("type").and_then(Value::as_str) == Some("risu") && is_list(&map, "data") {
+        (risu::translate(map, report), "RisuAI")
+    } else {
+        return Err(map);
+    };
+    report.note(Action::Repaired, place, format!("a lorebook of {maker}'s, put into the names of V3"));
+    Ok(map)
 }
 
 fn refused(reason: &str) -> CardError {

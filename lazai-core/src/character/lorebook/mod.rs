@@ -9,7 +9,7 @@ mod rules;
 mod sillytavern;
 
 pub(super) use keys::Expressions;
-pub(super) use maker::read as read_alone;
+pub(super) use maker::{read as read_alone, translated};
 pub(super) use rules::{Logic, Rules, Where};
 
 use serde_json::{Map, Value, json};

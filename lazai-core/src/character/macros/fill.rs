@@ -208,7 +208,8 @@ impl<'a> Filler<'a> {
     }
 
     fn variable(&mut self, known: Known, text: &str) -> String {
-        let (name, value) = text.split_once("::").unwrap_or((text, ""));
+        let short = || text.split_once("+=").or_else(|| text.split_once('=')).map(|(name, value)| (name, value.trim()));
+        let (name, value) = text.split_once("::").or_else(short).unwrap_or((text, ""));
         let name = name.trim();
         let old = self.variables.get(name).map(String::as_str);
         let number = |text: &str| text.trim().parse::<i64>().ok();

@@ -101,6 +101,9 @@ pub(super) fn call(inside: &str) -> Option<Call<'_>> {
     if let Some(note) = inside.strip_prefix("//") {
         return Some(Call { name: "//".into(), argument: Argument::Spaced(note) });
     }
+    if inside.starts_with(['.', '$']) {
+        return short(inside);
+    }
     let head = &inside[..inside.floor_char_boundary(MAX_NAME_BYTES)];
     let end = head.find(|c: char| c == ':' && !head.starts_with(':') || c.is_whitespace()).unwrap_or(head.len());
     let (name, rest) = inside.split_at(end);
@@ -117,13 +120,32 @@ pub(super) fn call(inside: &str) -> Option<Call<'_>> {
     Some(Call { name: name.to_ascii_lowercase(), argument })
 }
 
+/// SillyTavern's short way to write variables: `.mood`, `.mood = calm`, `$day++`.
+fn short(inside: &str) -> Option<Call<'_>> {
+    let variable = &inside[1..];
+    let end = variable.find(|c: char| !c.is_ascii_alphanumeric() && !"_-".contains(c)).unwrap_or(variable.len());
+    let bare = variable[..end].trim_end_matches('-');
+    if !bare.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return None;
+    }
+    let (name, argument) = match variable[bare.len()..].trim() {
+        "" => ("getvar", bare),
+        "++" => ("incvar", bare),
+        "--" => ("decvar", bare),
+        rest if rest.starts_with("+=") => ("addvar", variable),
+        rest if rest.starts_with('=') && !rest.starts_with("==") => ("setvar", variable),
+        _ => return None,
+    };
+    Some(Call { name: name.into(), argument: Argument::Colon(argument) })
+}
+
 /// The effect of a macro that a maker knows.
 pub(super) fn known(call: &Call<'_>) -> Option<Known> {
     let name = call.name.as_str();
     let known = by_name(name).or_else(|| numbered(name))?;
     let spaces = matches!(known, Known::Roll | Known::Format | Known::If(_) | Known::Else | Known::EndIf)
         || name.starts_with(['#', '/'])
-        || name == "banned";
+        || ["banned", "?"].contains(&name);
     let fits = match call.argument {
         // Common words, which mean something with an argument alone.
         Argument::None => NEEDS_ARGUMENT.binary_search(&name).is_err(),
@@ -195,6 +217,7 @@ fn by_name(name: &str) -> Option<Known> {
         "if" => Known::If(Truth::SillyTavern),
         "else" | ":else" => Known::Else,
         "/if" | "/if_pure" | "/ifpure" | "/when" => Known::EndIf,
+        "?" => Known::Lacking,
         name if LACKING.binary_search(&name).is_ok() => Known::Lacking,
         _ => return None,
     })
