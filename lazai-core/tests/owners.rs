@@ -4,6 +4,7 @@
 mod talks;
 
 use lazai_core::dialogue::Options;
+use serde_json::json;
 use talks::{is_noted, of, read};
 
 #[test]
@@ -132,4 +133,57 @@ fn others_lines_in_a_reply_are_not_the_characters() {
     let options = Options { user: Some("Tom".into()), ..of("Nim") };
     assert_eq!(read(&text("I.\\nNote: all.\\nTom: Hers."), &options).0, [["u Who?", "a I.\nNote: all.", "u Hers."]]);
     assert_eq!(read(&text("I.\\nNote: all.\\nTom: Hers."), &of("Nim")).0, [["u Who?", "a I.\nNote: all.\nTom: Hers."]]);
+}
+
+#[test]
+fn others_who_begin_a_reply_are_heard_however_names_are_written() {
+    let text = |reply: &str| {
+        json!({"messages": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": reply}]}).to_string()
+    };
+    for reply in [
+        "Kai: Me.\nNim: I.",
+        "**Kai:** Me.\n**Nim:** I.",
+        "*Kai*: Me.\n*Nim*: I.",
+        "__Kai__: Me.\n__Nim__: I.",
+        "[Kai]: Me.\n[Nim]: I.",
+        "<b>Kai:</b> Me.\n<b>Nim:</b> I.",
+    ] {
+        let (dialogues, notes) = read(&text(reply), &of("Nim"));
+        assert_eq!(dialogues, [["u Who?\nKai: Me.", "a I."]], "{reply}");
+        assert!(is_noted(&notes, "others speak in the reply"), "{reply}: {notes:?}");
+    }
+    // Names in small letters are told by their number.
+    let small = "Nim: I.\nkai: me.\nNim: You.\nkai: no.\nNim: Yes.";
+    assert_eq!(read(&text(small), &of("Nim")).0, [["u Who?", "a I.", "u kai: me.", "a You.", "u kai: no.", "a Yes."]]);
+    for stays in ["I say:\n**Note:** it rains.", "A list:\none: two"] {
+        assert_eq!(read(&text(stays), &of("Nim")).0, [["u Who?".to_owned(), format!("a {stays}")]]);
+    }
+}
+
+#[test]
+fn a_log_tells_the_users_name() {
+    let text = concat!(
+        r#"{"user_name": "You", "character_name": "Nim", "chat_metadata": {}}"#,
+        "\n",
+        r#"{"name": "You", "is_user": true, "mes": "Who?"}"#,
+        "\n",
+        r#"{"name": "Nim", "is_user": false, "mes": "I.\nYou: And me?\nNim: You too."}"#,
+    );
+    for options in [of("Nim"), Options::default()] {
+        assert_eq!(read(text, &options).0, [["u Who?", "a I.", "u And me?", "a You too."]]);
+    }
+    let number = text.replace(r#""Who?""#, "4");
+    assert_eq!(read(&number, &of("Nim")).0[0][0], "u 4");
+}
+
+#[test]
+fn narration_and_members_of_groups_are_not_the_character() {
+    let text = r#"{"messages": [{"role": "user", "content": "Who?"}, {"role": "assistant", "name": "System", "content": "Rain."}, {"role": "assistant", "name": "Nim", "content": "I."}]}"#;
+    assert_eq!(read(text, &of("Nim")).0, [["u Who?\nSystem: Rain.", "a I."]]);
+    let table = "role,name,content\nuser,,Who?\nassistant,System,Rain.\nassistant,Nim,I.\n";
+    assert_eq!(read(table, &of("Nim")).0, [["u Who?\nSystem: Rain.", "a I."]]);
+    let group = r#"{"type": "risuChat", "ver": 2, "data": {"message": [{"role": "user", "data": "Who?"}, {"role": "char", "data": "I.", "saying": "id-1"}, {"role": "char", "data": "Me.", "saying": "id-2"}]}}"#;
+    let (_, notes) = read(group, &Options::default());
+    assert!(is_noted(&notes, "\"id-1\" and of \"id-2\""), "{notes:?}");
+    assert_eq!(read(group, &of("id-1")).0, [["u Who?", "a I.", "u id-2: Me."]]);
 }

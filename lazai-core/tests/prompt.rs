@@ -144,3 +144,20 @@ fn the_budget_leaves_out_what_matters_least() {
     // Eight letters are two tokens here; four, one. `cccc` comes last in spite of its priority, and still fits.
     assert_eq!((prompt.lore, prompt.left_out), (vec![3, 2, 1], vec![0]));
 }
+
+#[test]
+fn a_characters_note_stands_at_its_depth() {
+    let card = r#"{"spec": "chara_card_v2", "spec_version": "2.0", "data": {"name": "Nim", "first_mes": "", "alternate_greetings": ["", "Hi {{user}}."],
+        "description": "{{.mood = calm}}{{.n++}}{{.n += 2}}{{.mood}} {{.n}}{{? 1+1}}",
+        "extensions": {"depth_prompt": {"prompt": "{{char}} is dry.", "depth": 1, "role": "system"}, "regex_scripts": [{"scriptName": "x"}]},
+        "character_book": {"entries": [{"entry": "Moss glows.", "keywords": ["moss"], "name": "Moss", "enabled": true, "priority": 1, "weight": 1}]}}}"#;
+    let read = lazai_core::character::import(card.as_bytes()).unwrap();
+    let said = [Message::new(Role::User, "Moss?"), Message::new(Role::Assistant, "Yes.")];
+    let prompt = read.character.prompt(&Scene::new("Tom", &said));
+    let contents: Vec<&str> = prompt.messages.iter().map(|m| m.content.as_str()).collect();
+    assert_eq!(contents, ["1calm 3\nMoss glows.", "Moss?", "Nim is dry.", "Yes."]);
+    assert_eq!(read.character.system_prompt("Tom"), "1calm 3\nNim is dry.");
+    assert_eq!(read.character.greeting_to(0, "Tom").as_deref(), Some("Hi Tom."));
+    let notes: Vec<&str> = read.report.notes.iter().map(|note| note.place.as_str()).collect();
+    assert!(notes.contains(&"extensions.regex_scripts") && notes.contains(&"data.character_book"), "{notes:?}");
+}

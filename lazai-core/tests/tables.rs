@@ -83,3 +83,58 @@ fn what_comes_again_too_late_is_noted() {
         assert!(notes.iter().any(|note| note.reason.contains("\"a\" goes on after others")), "{}", notes.len());
     }
 }
+
+#[test]
+fn talks_are_told_apart_whatever_the_column_is_called() {
+    for name in ["Conversation ID", "conversationId", "conv_id", "dialog_id", "threadId", "channel", "session"] {
+        let table = format!(
+            "{name},role,content\n1,user,Is it lit?\n1,assistant,It is.\n2,user,Is it lit?\n2,assistant,It is.\n"
+        );
+        assert_eq!(read(&table).0, [TALK, TALK], "{name}");
+        let rows = [
+            (1, "user", "Is it lit?"),
+            (1, "assistant", "It is."),
+            (2, "user", "Is it lit?"),
+            (2, "assistant", "It is."),
+        ];
+        let rows = rows.map(|(id, role, said)| format!(r#"{{"{name}": {id}, "role": "{role}", "content": "{said}"}}"#));
+        assert_eq!(read(&rows.join("\n")).0, [TALK, TALK], "{name}");
+    }
+}
+
+#[test]
+fn talks_are_read_in_the_order_in_which_they_were_held() {
+    let newest_first =
+        "DATE,FROM,CONTENT\n2024-01-02 10:00 UTC,assistant,It is.\n2024-01-01 10:00 UTC,user,Is it lit?\n";
+    let rows = concat!(
+        r#"{"role": "assistant", "content": "It is.", "created_at": 20}"#,
+        "\n",
+        r#"{"role": "user", "content": "Is it lit?", "created_at": 10}"#,
+    );
+    let list = r#"{"messages": [{"id": 2, "timestamp": "2024-01-02T10:00:00+00:00", "role": "assistant", "content": "It is."}, {"id": 1, "timestamp": "2024-01-01T10:00:00+00:00", "role": "user", "content": "Is it lit?"}]}"#;
+    for text in [newest_first, rows, list, "turn,role,content\n2,assistant,It is.\n1,user,Is it lit?\n"] {
+        let (dialogues, notes) = read(text);
+        assert_eq!(dialogues, [TALK], "{text}");
+        assert!(is_noted(&notes, "put in that order"), "{text}: {notes:?}");
+    }
+}
+
+#[test]
+fn quotation_marks_that_end_nothing_swallow_no_rows() {
+    let many = "Is it lit?\tIt is.\n".repeat(300);
+    let (dialogues, _) = read(&format!("prompt\tresponse\n\"Open\tI.\n{many}"));
+    assert_eq!((dialogues.len(), &dialogues[0][..]), (301, &["u \"Open".to_owned(), "a I.".to_owned()][..]));
+    let (dialogues, _) = read("prompt\tresponse\n\"Is it\nlit?\"\t\"It \"\"is\"\".\"\n");
+    assert_eq!(dialogues, [["u Is it\nlit?", "a It \"is\"."]]);
+    let database = "prompt,response\n\"Is \\\"it\\\", lit?\",\"It \\\"is\\\".\"\n";
+    assert_eq!(read(database).0, [["u Is \"it\", lit?", "a It \"is\"."]]);
+    assert_eq!(read("prompt,response,response\nIs it lit?,,It is.\n").0, [TALK]);
+    assert_eq!(read("prompt,response\nIs it lit?_x000D_,It is.\n").0, [TALK]);
+}
+
+#[test]
+fn signs_without_letters_are_windows_1252() {
+    let bytes = b"prompt,response\nHow warm?,20\xb0C and \xa35 \xbd\n";
+    let (dialogues, _) = lazai_core::dialogue::read_all(bytes, &Options::default()).unwrap();
+    assert_eq!(dialogues[0].messages[1].content, "20°C and £5 ½");
+}

@@ -203,6 +203,10 @@ pub(crate) struct Acting {
     /// The file with the addresses of the market's contracts.
     #[arg(long)]
     pub deployment: Option<PathBuf>,
+    /// The folder for what was read of the chain, and for transactions until they are confirmed: the next call goes on from there. By
+    /// default one of the market's in `.lazai` in the home directory.
+    #[arg(long, requires = "rpc")]
+    pub chain: Option<PathBuf>,
     /// The number of confirmations that a transaction needs.
     #[arg(long, default_value_t = 12)]
     pub depth: u64,

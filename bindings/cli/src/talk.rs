@@ -1,13 +1,14 @@
 //! `chat` and `vote`.
 
 use std::io::BufRead;
+use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 
 use lazai_facade::native::market::Market;
 use lazai_facade::native::node::NodeClient;
 use lazai_facade::{Chat, ChatTurn, LazaiError, LocalKey, ReplyListener, ReplySettings, TokenCheck, TokenCounter};
 use pollster::block_on;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::{self, Acting};
 use crate::local::Local;
@@ -32,12 +33,23 @@ pub(crate) fn acting(acting: &Acting, role: &str) -> Result<(Arc<Market>, Arc<Lo
         (Some(folder), ..) => Market::open_folder(folder.to_string_lossy().into_owned())?,
         (None, Some(rpc), Some(deployment)) => {
             let deployment = String::from_utf8_lossy(&read(deployment)?).into_owned();
-            Market::on_chain(rpc.clone(), deployment, None, acting.depth)?
+            let folder = acting.chain.clone().or_else(|| of_chain(&deployment));
+            Market::on_chain(rpc.clone(), deployment, folder.map(|f| f.to_string_lossy().into_owned()), acting.depth)?
         }
         // The parser lets nothing else through.
         _ => return Err(LazaiError::new("ledger", "neither a folder nor a chain")),
     };
     Ok((market, key))
+}
+
+/// The folder for a chain's market in the home directory: `.lazai/CHAIN-CONTRACT`.
+fn of_chain(deployment: &str) -> Option<PathBuf> {
+    let deployment: Value = serde_json::from_str(deployment).ok()?;
+    let chain = deployment["chain_id"].as_u64()?;
+    let contract = deployment["contracts"]["parameters"].as_str()?;
+    let is_address = contract.len() == 42 && contract.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let name = is_address.then(|| format!("{chain}-{}", contract.to_ascii_lowercase()))?;
+    Some(std::env::home_dir()?.join(".lazai").join(name))
 }
 
 pub(crate) fn vote(verb: &args::Vote, out: &mut Output<'_>) -> Done {

@@ -222,8 +222,8 @@ fn is_file(text: &str) -> bool {
 
 /// Whether what stands behind the sender's name is what the sender did in the program.
 fn is_deed(deed: &str, with_files: bool) -> bool {
-    deed.ends_with('.')
-        && (with_files || (!deed.contains('\n') && DEEDS_OPEN.iter().any(|open| deed.starts_with(open))))
+    let opens = || !deed.contains('\n') && DEEDS_OPEN.iter().any(|open| deed.starts_with(open));
+    deed.starts_with("created a poll") || (deed.ends_with('.') && (with_files || opens()))
 }
 
 /// Why a message of Messenger's or Instagram's is not its sender's words, if so.

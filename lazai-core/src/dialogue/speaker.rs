@@ -96,7 +96,7 @@ fn is_tool(name: &str) -> bool {
 
 /// Whether a text may hold macros, a template's marks, thoughts or marks of sources: by the first bytes of all of these.
 fn may_be_marked(text: &str) -> bool {
-    text.bytes().any(|byte| matches!(byte, b'{' | b'<' | b'[' | b'#' | 0xe2 | 0xe3 | 0xee))
+    text.bytes().any(|byte| matches!(byte, b'{' | b'<' | b'[' | b'#' | b'`' | 0xe2 | 0xe3 | 0xee))
         || text.contains("\n\nHuman:")
 }
 

@@ -25,6 +25,10 @@ enum State {
 #[derive(Debug)]
 pub(super) struct Quotes {
     separator: u8,
+    /// Whether a backslash stands before quotation marks in cells, as databases write them.
+    escapes: bool,
+    /// Whether the last byte is such a backslash.
+    escaped: bool,
     state: State,
     /// Bytes seen, and lines begun.
     byte: u64,
@@ -36,8 +40,17 @@ pub(super) struct Quotes {
 }
 
 impl Quotes {
-    pub(super) fn new(separator: u8) -> Self {
-        Self { separator, state: State::Start, byte: 0, line: 1, opened: (0, 1), faults: VecDeque::new() }
+    pub(super) fn new(separator: u8, escapes: bool) -> Self {
+        Self {
+            separator,
+            escapes,
+            escaped: false,
+            state: State::Start,
+            byte: 0,
+            line: 1,
+            opened: (0, 1),
+            faults: VecDeque::new(),
+        }
     }
 
     /// Follows the next bytes; none at the end of the file.
@@ -48,7 +61,13 @@ impl Quotes {
         }
         for &byte in bytes {
             let is_end = byte == self.separator || byte == b'\n';
+            let escaped = std::mem::take(&mut self.escaped);
             self.state = match (self.state, byte) {
+                (State::Quoted, _) if escaped => State::Quoted,
+                (State::Quoted, b'\\') if self.escapes => {
+                    self.escaped = true;
+                    State::Quoted
+                }
                 (State::Start, b'"') => {
                     self.opened = (self.byte, self.line);
                     State::Quoted
@@ -87,12 +106,22 @@ impl Quotes {
     }
 }
 
+/// Whether a table's beginning has quotation marks behind a backslash, which end no cell; and none that are doubled.
+pub(super) fn are_escaped(head: &[u8], separator: u8) -> bool {
+    let ends = |byte: Option<&u8>| byte.is_none_or(|&byte| byte == separator || matches!(byte, b'\r' | b'\n'));
+    let behind = |pair: &'static [u8; 2]| {
+        head.windows(2).enumerate().filter(move |(_, two)| two == pair).map(|(at, _)| head.get(at + 2))
+    };
+    let doubled = head.windows(3).any(|three| three[1..] == *b"\"\"" && three[0] != separator && three[0] != b'\n');
+    behind(b"\\\"").any(|next| !ends(next)) && !doubled
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn faults(text: &str) -> Vec<(u64, Option<u64>)> {
-        let mut quotes = Quotes::new(b',');
+        let mut quotes = Quotes::new(b',', false);
         // In pieces, as files come.
         text.as_bytes().chunks(3).for_each(|chunk| quotes.see(chunk));
         quotes.see(&[]);
@@ -104,6 +133,18 @@ mod tests {
         for text in ["a,b\n1,2\n", "\"a\",\"b\"\r\n\"x \"\"y\"\" z\",\"two\nlines\"\r\n", "a,5\" screen\n", "\"\",\"\""]
         {
             assert!(faults(text).is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn databases_write_backslashes() {
+        let text = "a,b\n\"say \\\"hi\\\", you\",x\n";
+        assert!(are_escaped(text.as_bytes(), b','));
+        let mut quotes = Quotes::new(b',', true);
+        quotes.see(text.as_bytes());
+        assert!(quotes.faults.is_empty());
+        for text in ["a,b\n\"C:\\\",x\n", "a,b\n\"say \"\"hi\"\" \\\"x\",y\n", "a,b\n1,2\n"] {
+            assert!(!are_escaped(text.as_bytes(), b','), "{text}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, Read};
 
-use super::quotes::{Fault, Quotes};
+use super::quotes::{Fault, Quotes, are_escaped};
 use super::tabs::{Tabs, next};
 
 /// Most bytes of one row: 16 MiB.
@@ -114,12 +114,14 @@ impl<R: BufRead> Rows<R> {
         }
         // Tables with tabs often have quotation marks in cells, and none around them.
         let quoting = header.separator != b'\t';
-        let quotes = quoting.then(|| Quotes::new(header.separator));
+        let escapes = quoting && are_escaped(input.fill_buf().map_err(TableError::Io)?, header.separator);
+        let quotes = quoting.then(|| Quotes::new(header.separator, escapes));
         let limited = Limited { input, left: MAX_ROW_BYTES, quotes };
         let reader = csv::ReaderBuilder::new()
             .delimiter(header.separator)
             .flexible(true)
             .quoting(quoting)
+            .escape(escapes.then_some(b'\\'))
             // With both kinds of line ends taken, the library counts lines of Windows' files one too few.
             .terminator(csv::Terminator::Any(b'\n'))
             .from_reader(limited);

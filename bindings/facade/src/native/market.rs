@@ -140,7 +140,7 @@ impl Market {
     }
 
     /// The market on an EVM chain: the URL of a chain's node, the JSON with the contracts' addresses, a folder that keeps
-    /// transactions until they are confirmed, and the number of confirmations.
+    /// transactions until they are confirmed and the blocks that were read, and the number of confirmations.
     ///
     /// # Errors
     /// `json.malformed`, `ledger`.
