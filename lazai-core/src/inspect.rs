@@ -11,7 +11,7 @@ use crate::character::{self, CardError, Container, Imported, Lorebook, MAX_CARD_
 use crate::dialogue::{DialogueError, NAMES_ALONE, NEVER_SPEAKS, Options, Reader, is_table, read_all};
 use crate::pov::{MAX_HEADER_BYTES, MAX_PUBLIC_BYTES, PovError, PovFile, PublicPart};
 use crate::report::{Action, Note, Report};
-use crate::voice::{AudioFormat, ManifestError, VoiceError, other_format, read_manifest};
+use crate::voice::{AudioFormat, ManifestError, VoiceError, names_recordings, other_format, read_manifest};
 
 /// The number of bytes that are looked at to detect a file's kind.
 const HEAD_BYTES: usize = 64 << 10;
@@ -200,6 +200,25 @@ pub fn inspect_as(path: &Path, options: &Options) -> Result<Inspection, InspectE
         }
         answer => answer,
     }
+}
+
+/// Tells whether a file is a list of recordings with transcripts, without reading dialogues to their end.
+///
+/// # Errors
+/// [`InspectError::Io`].
+pub fn is_voice_manifest(path: &Path) -> Result<bool, InspectError> {
+    let mut head = Vec::new();
+    let file = File::open(path)?;
+    let is_short = file.metadata()?.len() <= MAX_CARD_BYTES as u64;
+    file.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+    let (text, _) = crate::text::decode(&head);
+    let text = text.trim_start();
+    if text.starts_with(['{', '[']) {
+        // Dialogues come first, whatever else their records name.
+        let is_kind = |found: Inspection| found.kind == Kind::VoiceManifest;
+        return Ok(is_short && names_recordings(text) && inspect(path).is_ok_and(is_kind));
+    }
+    Ok(!is_table(text) && read_manifest(&head).is_ok())
 }
 
 /// A copy of a pipe, which can be read once only and tells no length.

@@ -91,13 +91,13 @@ pub(crate) struct Verify {
 
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "Example: lazai create card.png chats.jsonl --base model.gguf --out mira --address 0x… --name Mira \\\n  \
+    after_help = "Example: lazai create card.png chats.jsonl voice/list.csv --base model.gguf --out mira --address 0x… --name Mira \\\n  \
                         --licence CC-BY-4.0 --consent \"for training this character\" --steps 60"
 )]
 pub(crate) struct Create {
     /// The character's card, of any known format.
     pub card: PathBuf,
-    /// Files of dialogues, of any known format.
+    /// Files of dialogues, of any known format, and lists of recordings with transcripts (`file`, `transcript`, `licence`, `consent`).
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
     /// The base model (GGUF).
@@ -149,7 +149,7 @@ pub(crate) struct Owner {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Prepare {
-    /// Files of dialogues, of any known format.
+    /// Files of dialogues, of any known format, and lists of recordings with transcripts (`file`, `transcript`, `licence`, `consent`).
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
     /// The base model (GGUF), whose tokenizer is used.

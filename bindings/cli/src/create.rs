@@ -98,7 +98,8 @@ pub(crate) fn create(verb: args::Create, out: &mut Output<'_>) -> Done {
 
     let questions = if verb.prompt.is_empty() { vec![QUESTION.to_owned()] } else { verb.prompt.clone() };
     let terms = vec![inputs.contributor.clone()];
-    write_public_part(character.clone(), questions.clone(), terms, String::new(), place.of("public.json"))?;
+    let voice = if facts.recordings > 0 { format!("recordings of {}", inputs.contributor.name) } else { String::new() };
+    write_public_part(character.clone(), questions.clone(), terms, voice, place.of("public.json"))?;
 
     let base = BaseModel::open(inputs.base.clone())?;
     let settings = TrainingSettings { max_steps: verb.steps, ..TrainingSettings::default() };

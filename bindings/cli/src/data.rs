@@ -82,8 +82,9 @@ pub(crate) fn notes<'n>(notes: impl IntoIterator<Item = &'n FileNote>) -> String
 
 /// A dataset in words.
 pub(crate) fn dataset(name: &str, facts: &DatasetFacts) -> String {
-    let DatasetFacts { records, tokens, held_out, notes: noted } = facts;
-    format!("{name}: {records} records, {tokens} tokens; {held_out} dialogues held out{}", notes(noted))
+    let DatasetFacts { records, tokens, held_out, recordings, notes: noted } = facts;
+    let voice = if *recordings > 0 { format!(", {recordings} recordings") } else { String::new() };
+    format!("{name}: {records} records, {tokens} tokens{voice}; {held_out} dialogues held out{}", notes(noted))
 }
 
 impl args::Owner {

@@ -80,6 +80,14 @@ macro_rules! record {
         #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
         #[cfg_attr(feature = "python", pyo3::pyclass(frozen, get_all, eq, from_py_object, new = "from_fields"))]
         pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
+
+        #[cfg(feature = "python")]
+        #[pyo3::pymethods]
+        impl $name {
+            fn __repr__(slf: &pyo3::Bound<'_, Self>) -> pyo3::PyResult<String> {
+                $crate::python::repr(slf.as_any(), stringify!($name), &[$(stringify!($field)),*])
+            }
+        }
     };
 }
 pub(crate) use record;
@@ -104,7 +112,25 @@ macro_rules! choices {
             fn of($($field: Option<$type>),*) -> Self {
                 Self { $($field),* }
             }
+
+            fn __repr__(slf: &pyo3::Bound<'_, Self>) -> pyo3::PyResult<String> {
+                $crate::python::repr(slf.as_any(), stringify!($name), &[$(stringify!($field)),*])
+            }
         }
     };
 }
 pub(crate) use choices;
+
+/// What Python's records have in common.
+#[cfg(feature = "python")]
+mod python {
+    use pyo3::types::PyAnyMethods;
+    use pyo3::{Bound, PyAny, PyResult};
+
+    /// A record as Python writes values: `DatasetFacts(records=3, tokens=120)`.
+    pub(crate) fn repr(record: &Bound<'_, PyAny>, name: &str, fields: &[&str]) -> PyResult<String> {
+        let field = |field: &&str| Ok(format!("{field}={}", record.getattr(*field)?.repr()?));
+        let fields = fields.iter().map(field).collect::<PyResult<Vec<_>>>()?;
+        Ok(format!("{name}({})", fields.join(", ")))
+    }
+}

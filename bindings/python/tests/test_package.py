@@ -80,6 +80,7 @@ def test_a_dataset_is_prepared_and_others_read_it(tmp_path):
     heard = []
     facts = prepared(tmp_path, lambda progress: heard.append((progress.stage, progress.done)))
     assert facts.records > 10 and facts.tokens > facts.records and facts.held_out > 0
+    assert repr(facts).startswith(f"DatasetFacts(records={facts.records}, tokens={facts.tokens}, ")
     assert {stage for stage, _ in heard} >= {"reading", "writing"} and heard[-1][1] == facts.records
     found = lazai.inspect_file(str(tmp_path / "set.pov"))
     assert (found.kind, found.dialogues, found.tokens) == ("pov", facts.records, facts.tokens)

@@ -131,12 +131,19 @@ fn the_command_line_creates_a_character() {
     let chats = std::fs::read_to_string(diva.join("data/dialogues.jsonl")).unwrap();
     let few: Vec<&str> = chats.lines().step_by(8).collect();
     std::fs::write(folder.path().join("chats.jsonl"), few.join("\n")).unwrap();
+    let voice = std::fs::read_to_string(diva.join("voice/voice.jsonl")).unwrap();
+    std::fs::write(folder.path().join("voice.jsonl"), voice.lines().take(2).collect::<Vec<_>>().join("\n")).unwrap();
+    for clip in ["clip-01.wav", "clip-02.wav"] {
+        std::fs::copy(diva.join("voice").join(clip), folder.path().join(clip)).unwrap();
+    }
     let path = |name: &str| folder.path().join(name).display().to_string();
     let create = |steps: &str, name: &str| {
         let base = lazai_examples::stage::base_path().unwrap().display().to_string();
-        let args = ["lazai", "--json", "create", &diva.join("card.json").display().to_string(), &path("chats.jsonl")]
+        let files = [diva.join("card.json").display().to_string(), path("chats.jsonl"), path("voice.jsonl")];
+        let args = ["lazai", "--json", "create"]
             .map(String::from)
             .into_iter()
+            .chain(files)
             .chain(["--base".into(), base, "--out".into(), path("made"), "--steps".into(), steps.into()])
             .chain(["--address", "0x00000000000000000000000000000000000000ad", "--name", name].map(String::from))
             .chain(["--licence", "CC-BY-4.0", "--consent", "for training"].map(String::from));
@@ -151,6 +158,7 @@ fn the_command_line_creates_a_character() {
     let step = |name: &str| told.iter().find(|told| told["step"] == name).unwrap();
     assert_eq!(step("card")["name"], "Vesper Volt");
     assert!(step("dataset")["facts"]["records"].as_u64().unwrap() > 3);
+    assert_eq!(step("dataset")["facts"]["recordings"], 2);
     let (base, adapter) = (step("preview")["base"].as_str().unwrap(), step("preview")["adapter"].as_str().unwrap());
     assert!(!base.is_empty() && !adapter.is_empty());
     assert_eq!(step("proof")["missing"][0], "ledger");

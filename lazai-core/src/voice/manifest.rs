@@ -72,6 +72,11 @@ const CONTRIBUTORS: [&str; 3] = ["contributor", "speaker", "client_id"];
 const LICENCES: [&str; 2] = ["licence", "license"];
 const CONSENTS: [&str; 1] = ["consent"];
 
+/// Tells whether some JSON has a field that a manifest names files by.
+pub(crate) fn names_recordings(json: &str) -> bool {
+    FILES.iter().any(|field| json.contains(&format!("\"{field}\"")))
+}
+
 /// Reads a manifest: a table with a header line (separated by comma, semicolon, tab or bar), JSON lines, or a JSON list. It
 /// has `file`, `transcript`, `contributor`, `licence` and `consent`, in any encoding.
 ///

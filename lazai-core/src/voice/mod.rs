@@ -41,6 +41,7 @@ mod wav;
 pub use decode::Audio;
 pub use format::AudioFormat;
 pub(crate) use format::other as other_format;
+pub(crate) use manifest::names_recordings;
 #[cfg(feature = "audio")]
 pub use manifest::read_folder;
 pub use manifest::{ManifestError, Recording, Take, read_manifest};

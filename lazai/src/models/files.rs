@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lazai_core::dialogue::{Dialogue, Options};
+use lazai_core::inspect::is_voice_manifest;
 use lazai_core::pov::{Contributor, PovFile};
 use lazai_core::prepare::{Preparation, PrepareError as DialoguesError, Prepared, Settings, Stage};
 use lazai_core::report::Report;
+use lazai_core::voice::read_folder;
 
 use super::{DatasetBuilder, ModelCounter, PrepareError};
 
@@ -27,7 +29,10 @@ pub struct DatasetProgress {
 
 type OnProgress = Arc<dyn Fn(DatasetProgress) -> ControlFlow<()> + Send + Sync>;
 
-/// Makes a dataset of dialogues in files of any known format, all of one contributor. Memory does not grow with the input.
+/// Makes a dataset of dialogues in files of any known format, all of one contributor. Memory does not grow with the dialogues.
+///
+/// Lists of recordings with transcripts ([`read_manifest`](lazai_core::voice::read_manifest)) may be among the files: the recordings are
+/// part of the dataset, as the same contributor's, each on the terms that its list gives.
 ///
 /// # Example
 /// ```no_run
@@ -58,7 +63,7 @@ pub struct WrittenDataset {
     pub file: PovFile,
     /// The prepared dialogues, including those held out for measurement.
     pub prepared: Prepared,
-    /// Items that packing dropped or cut; [`Prepared::report`] has those of reading.
+    /// Items that packing dropped or cut, and recordings that were dropped or repaired; [`Prepared::report`] has those of dialogues.
     pub report: Report,
 }
 
@@ -119,11 +124,22 @@ impl<'a> FilesToDataset<'a> {
             let source = std::io::Error::new(std::io::ErrorKind::AlreadyExists, "is one of the files to read");
             return Err(PrepareError::File { path: input.clone(), source });
         }
+        let (mut recordings, mut heard) = (Vec::new(), Report::default());
         for path in files {
+            let failed = |source| PrepareError::File { path: path.clone(), source };
+            if is_voice_manifest(path).map_err(|e| failed(std::io::Error::other(e)))? {
+                let (read, report) = read_folder(path).map_err(|e| failed(std::io::Error::other(e)))?;
+                recordings.extend(read);
+                report.notes.into_iter().for_each(|note| heard.add(note));
+                continue;
+            }
             let file = File::open(path).map_err(|source| PrepareError::File { path: path.clone(), source })?;
             preparation.add(&path.display().to_string(), file, &options)?;
         }
         let prepared = preparation.finish()?;
+        for recording in &mut recordings {
+            recording.take.contributor.clone_from(&contributor.name);
+        }
 
         let (mut done, total) = (0, prepared.statistics().kept.saturating_sub(prepared.statistics().held_out));
         let dialogues = prepared.train()?.map(|dialogue| {
@@ -137,8 +153,10 @@ impl<'a> FilesToDataset<'a> {
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let builder = DatasetBuilder::new(model.tokenizer(), model.template())
             .with_contributors(vec![contributor.clone()])
+            .with_recordings(&recordings)
             .made_at(timestamp);
-        let (_, report) = builder.write(out, dialogues, threads)?;
+        let (_, mut report) = builder.write(out, dialogues, threads)?;
+        heard.notes.into_iter().for_each(|note| report.add(note));
         Ok(WrittenDataset { file: PovFile::open(out)?, prepared, report })
     }
 }

@@ -67,6 +67,8 @@ record! {
         pub tokens: u64,
         /// Dialogues that were held out for measuring.
         pub held_out: u64,
+        /// Recordings of the character's voice.
+        pub recordings: u64,
         /// Notes on data that was dropped, merged or repaired.
         pub notes: Vec<FileNote>,
     }
@@ -154,7 +156,7 @@ pub fn inspect_file(path: String, character: Option<String>, user: Option<String
     })
 }
 
-/// Makes a dataset of dialogues in files of any known format: normalised, without near duplicates, a part held out, cut into
+/// Makes a dataset of dialogues in files of any known format, and of recordings that lists among them name: normalised, without near duplicates, a part held out, cut into
 /// records by the tokenizer of a base model (GGUF). Memory does not grow with the input. If files name people, `character`
 /// names the one whose words are learnt, and `user` the one who talks with it; everybody else's words are context.
 ///
@@ -192,6 +194,7 @@ pub fn prepare_dataset(
         records: written.file.records(),
         tokens: written.file.tokens(),
         held_out: written.prepared.statistics().held_out,
+        recordings: written.file.manifest().clips.len() as u64,
         notes: notes.map(FileNote::from).collect(),
     })
 }

@@ -476,7 +476,7 @@ class DatasetFacts:
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, records: SupportsIndex, tokens: SupportsIndex, held_out: SupportsIndex, notes: SupportsGetItem[int, FileNote]) -> DatasetFacts: ...
+    def __new__(cls, records: SupportsIndex, tokens: SupportsIndex, held_out: SupportsIndex, recordings: SupportsIndex, notes: SupportsGetItem[int, FileNote]) -> DatasetFacts: ...
     @property
     def held_out(self, /) -> int:
         """
@@ -486,6 +486,11 @@ class DatasetFacts:
     def notes(self, /) -> list[FileNote]:
         """
         Notes on data that was dropped, merged or repaired.
+        """
+    @property
+    def recordings(self, /) -> int:
+        """
+        Recordings of the character's voice.
         """
     @property
     def records(self, /) -> int:
