@@ -31,6 +31,7 @@ pub mod conformance;
 pub mod consumer;
 pub mod conversation;
 pub mod creator;
+mod error;
 #[cfg(feature = "train")]
 pub mod exex;
 pub mod governor;
@@ -53,6 +54,7 @@ pub use account::{Account, SendError};
 pub use client::{Client, Session};
 pub use consumer::ConsumerError;
 pub use conversation::{CheckedReply, Conversation};
+pub use error::{Error, Result};
 pub use lazai_core as core;
 pub use lazai_core::{Address, Amount, LocalSigner, Signer};
 #[cfg(feature = "models")]

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use lazai::core::tokenizer::{Counter, TokenizerError};
+use lazai::core::tokenizer::Counter;
 
 use crate::chat::Message;
 #[cfg(feature = "native")]
@@ -25,18 +25,6 @@ record! {
 #[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
 #[derive(Debug)]
 pub struct TokenCounter(pub(crate) Arc<Counter>);
-
-impl From<TokenizerError> for LazaiError {
-    fn from(error: TokenizerError) -> Self {
-        let code = match &error {
-            TokenizerError::Incomplete { .. } => "tokenizer.incomplete",
-            TokenizerError::TooLarge { .. } => "tokenizer.too_large",
-            TokenizerError::Unsupported { .. } => "tokenizer.unsupported",
-            _ => "tokenizer.malformed",
-        };
-        Self::new(code, error)
-    }
-}
 
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 impl TokenCounter {

@@ -5,6 +5,7 @@ use lazai::core::MoneyError;
 use lazai::core::character::CardError;
 use lazai::core::id::HexError;
 use lazai::core::sign::{SignatureError, SignerError};
+use lazai::core::tokenizer::TokenizerError;
 use lazai::node::NodeError;
 use lazai::provenance::CollectError;
 use lazai::settle::split::SplitError;
@@ -159,88 +160,35 @@ pub(crate) const CODES: &[&str] = &[
     "zk.too_large",
 ];
 
-/// Errors of the library become ours, each kind with its code. A case that a later version adds falls under the last one.
-macro_rules! codes {
-    ($($error:ty { $($pattern:pat => $code:expr,)+ })+) => {$(
+impl From<lazai::Error> for LazaiError {
+    fn from(error: lazai::Error) -> Self {
+        let node = error.downcast_ref::<ConsumerError>().and_then(|error| match error {
+            ConsumerError::Node(error) => Some(error),
+            _ => None,
+        });
+        match node.or_else(|| error.downcast_ref::<NodeError>()) {
+            // Its words hold the code already.
+            Some(NodeError::Refused { code, message }) => Self::new(code, message),
+            _ => Self::new(error.code(), &error),
+        }
+    }
+}
+
+/// Errors of the library become ours, with the codes of [`lazai::Error`].
+macro_rules! passed_on {
+    ($($error:ty),+ $(,)?) => {$(
         impl From<$error> for LazaiError {
             fn from(error: $error) -> Self {
-                let code = match &error { $($pattern => $code,)+ }.to_owned();
-                Self::Failed { code, detail: error.to_string() }
+                lazai::Error::from(error).into()
             }
         }
     )+};
 }
+pub(crate) use passed_on;
 
-codes! {
-    MoneyError {
-        MoneyError::AssetMismatch { .. } => "money.asset_mismatch",
-        MoneyError::BasisPointsTooMany { .. } => "money.basis_points_too_many",
-        MoneyError::Underflow { .. } => "money.underflow",
-        MoneyError::Overflow { .. } => "money.overflow",
-        _ => "money.not_decimal",
-    }
-    SplitError {
-        SplitError::CreatorBelowMinimum { .. } => "split.creator_below_minimum",
-        _ => "split.sum",
-    }
-    HexError {
-        HexError::Length { .. } => "hex.length",
-        _ => "hex.not_hex",
-    }
-    SignatureError {
-        SignatureError::HighS => "signature.high_s",
-        SignatureError::WrongSigner { .. } => "signature.wrong_signer",
-        _ => "signature.malformed",
-    }
-    SignerError {
-        SignerError::InvalidKey => "signer.invalid_key",
-        SignerError::NoRandomness => "signer.no_randomness",
-        SignerError::WrongSignature { .. } => "signer.wrong_signature",
-        _ => "signer.refused",
-    }
-    ProofFormatError {
-        ProofFormatError::TooLarge { .. } => "zk.too_large",
-        _ => "zk.not_proof",
-    }
-    StatementError {
-        _ => "zk.statement",
-    }
-    VerifyError {
-        VerifyError::Malformed { .. } => "zk.proof_malformed",
-        VerifyError::OtherCircuit { .. } => "zk.other_circuit",
-        VerifyError::Statement(_) => "zk.statement",
-        _ => "zk.rejected",
-    }
-    CardError { error => error.code(), }
-    CollectError {
-        CollectError::Words(_) => "provenance.words",
-        _ => "provenance.unreadable",
-    }
-}
-
-impl From<NodeError> for LazaiError {
-    fn from(error: NodeError) -> Self {
-        match error {
-            // Its words hold the code already.
-            NodeError::Refused { code, message } => Self::new(&code, message),
-            error => Self::new(error.code(), &error),
-        }
-    }
-}
-
-impl From<ConsumerError> for LazaiError {
-    fn from(error: ConsumerError) -> Self {
-        match error {
-            ConsumerError::Money(error) => error.into(),
-            ConsumerError::Node(error) => error.into(),
-            #[cfg(feature = "native")]
-            ConsumerError::Send(error) => error.into(),
-            ConsumerError::Signer(error) => error.into(),
-            ConsumerError::Unpaid => Self::new("chat.unpaid", error),
-            ConsumerError::ReceiptSignature(_) => Self::new("consumer.receipt_signature", error),
-            other => Self::new("consumer.receipt", other),
-        }
-    }
+passed_on! {
+    CardError, CollectError, ConsumerError, HexError, MoneyError, NodeError, ProofFormatError, SignatureError, SignerError, SplitError,
+    StatementError, TokenizerError, VerifyError,
 }
 
 impl From<serde_json::Error> for LazaiError {

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lazai::core::dialogue::Options;
-use lazai::core::inspect::{InspectError, Inspection, inspect_as};
+use lazai::core::inspect::{Inspection, inspect_as};
 use lazai::core::pov::Contributor;
-use lazai::core::prepare::PrepareError;
-use lazai::models::{self, FilesToDataset, ModelCounter};
+use lazai::models::{FilesToDataset, ModelCounter};
 use lazai::settle::ledger::{Clock, SystemClock};
 
 use super::{ProgressListener, tell};
@@ -78,36 +77,6 @@ impl ContributorTerms {
     pub(super) fn parse(self) -> Result<Contributor, LazaiError> {
         let Self { address, name, licence, consent } = self;
         Ok(Contributor { address: address.parse()?, name, licence, consent })
-    }
-}
-
-impl From<InspectError> for LazaiError {
-    fn from(error: InspectError) -> Self {
-        Self::new(error.code(), error)
-    }
-}
-
-impl From<PrepareError> for LazaiError {
-    fn from(error: PrepareError) -> Self {
-        match &error {
-            PrepareError::Cancelled { .. } => Self::new("cancelled", error),
-            PrepareError::Dialogue { source, .. } => Self::new(source.code(), &error),
-            PrepareError::NothingLeft { .. } => Self::new("dialogue.none", error),
-            _ => Self::new("file", error),
-        }
-    }
-}
-
-impl From<models::PrepareError> for LazaiError {
-    fn from(error: models::PrepareError) -> Self {
-        match error {
-            models::PrepareError::Dialogues(error) => error.into(),
-            models::PrepareError::File { .. } => Self::new("file", error),
-            models::PrepareError::NothingLeft { .. } => Self::new("dialogue.none", error),
-            models::PrepareError::Pov(error) => Self::new(error.code(), error),
-            models::PrepareError::UnknownContributor { .. } => Self::new("pov.unknown_contributor", error),
-            error => Self::new("model", error),
-        }
     }
 }
 

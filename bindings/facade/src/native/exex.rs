@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lazai::core::dat::{AccessPolicy, Payment, Rating};
 use lazai::core::seal::UnsealingKey;
 use lazai::core::{Digest, SubmissionId};
-use lazai::exex::{ExExError, MintTerms};
+use lazai::exex::MintTerms;
 use lazai::store::FolderStore;
 use pollster::block_on;
 use serde::de::DeserializeOwned;
@@ -57,23 +57,6 @@ record! {
         pub adapter: TrainedAdapter,
         /// The file of the signed training record.
         pub record: String,
-    }
-}
-
-impl From<ExExError> for LazaiError {
-    fn from(error: ExExError) -> Self {
-        match error {
-            ExExError::Ledger(error) => error.into(),
-            ExExError::Lora(error) => error.into(),
-            ExExError::Send(error) => error.into(),
-            ExExError::Signer(error) => error.into(),
-            ExExError::Store(error) => error.into(),
-            ExExError::File { .. } => Self::new("file", error),
-            ExExError::NotConfirmed { .. } => Self::new("ledger.too_early", error),
-            ExExError::TakenBack { .. } => Self::new("submission.taken_back", error),
-            ExExError::UnknownSubmission { .. } => Self::new("submission.unknown", error),
-            error => Self::new("submission.refused", error),
-        }
     }
 }
 

@@ -5,11 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lazai::Account;
-use lazai::SendError;
 use lazai::consumer::Consumer;
 use lazai::core::{Address, Amount, Asset, ProposalId};
 use lazai::governor::Governor;
-use lazai::settle::ledger::LedgerError;
 use lazai::settle::ledger::evm::{Deployment, EvmLedger, HttpRpc, Pace};
 use lazai::settle::session::SessionPayment;
 use lazai::settle::{EmbeddedLedger, Genesis, Ledger, Params, SystemClock};
@@ -18,29 +16,6 @@ use super::data::{keep_file, read_file};
 use crate::chat::ModelOffer;
 use crate::sign::Foreign;
 use crate::{Domain, LazaiError, MarketPlace, RevenueParts, Signer, record};
-
-impl From<LedgerError> for LazaiError {
-    fn from(error: LedgerError) -> Self {
-        match error {
-            LedgerError::Market(error) => Self::new("market", error),
-            LedgerError::Reverted { .. } => Self::new("market", error),
-            LedgerError::Signer(error) => error.into(),
-            LedgerError::TooEarly { .. } => Self::new("ledger.too_early", error),
-            LedgerError::Unconfirmed { .. } => Self::new("ledger.unconfirmed", error),
-            error => Self::new("ledger", error),
-        }
-    }
-}
-
-impl From<SendError> for LazaiError {
-    fn from(error: SendError) -> Self {
-        match error {
-            SendError::Ledger(error) => error.into(),
-            SendError::Signer(error) => error.into(),
-            other => Self::new("ledger", other),
-        }
-    }
-}
 
 record! {
     /// An account's initial balance of an asset.

@@ -27,8 +27,25 @@ pub mod session;
 
 use std::sync::Arc;
 
+use crate::error::passed_on;
 use crate::record;
 pub use roles::ExExContact;
+
+passed_on! {
+    lazai::SendError,
+    lazai::core::inspect::InspectError,
+    lazai::core::pov::PovError,
+    lazai::core::prepare::PrepareError,
+    lazai::creator::CreatorError,
+    lazai::exex::ExExError,
+    lazai::lora::LoraError,
+    lazai::models::PrepareError,
+    lazai::settle::ledger::LedgerError,
+    lazai::store::StoreError,
+    lazai::validator::ValidationError,
+}
+#[cfg(feature = "prove")]
+passed_on!(lazai::zk::CommitError, lazai::zk::ProveError);
 
 record! {
     /// Progress of a task.

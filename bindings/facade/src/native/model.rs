@@ -9,7 +9,7 @@ use lazai::exex::examples;
 use lazai::lora::generate::{Sampler, generate};
 use lazai::lora::train::{Checkpoints, Data};
 use lazai::lora::train::{TrainJob, TrainedFiles};
-use lazai::lora::{Adapter, Compute, LoraError, WeightFormat};
+use lazai::lora::{Adapter, Compute, WeightFormat};
 use lazai::lora::{Candle, Trainer};
 
 use super::data::read_file;
@@ -94,16 +94,6 @@ impl TrainedAdapter {
             tokens: trained.tokens,
             tokens_per_s: trained.tokens_per_s,
             losses: trained.loss_micronats.iter().map(|&loss| loss as f64 / 1e6).collect(),
-        }
-    }
-}
-
-impl From<LoraError> for LazaiError {
-    fn from(error: LoraError) -> Self {
-        match &error {
-            LoraError::Cancelled { .. } => Self::new("cancelled", error),
-            LoraError::File { .. } => Self::new("file", error),
-            _ => Self::new("model", error),
         }
     }
 }

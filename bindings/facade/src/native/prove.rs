@@ -8,7 +8,7 @@ use lazai::core::SubmissionId;
 use lazai::core::pov::{PovFile, PublicPart};
 use lazai::zk::opening::prompts_root;
 use lazai::zk::statement::Prompts;
-use lazai::zk::{Binding, CommitError, Commitment, ProveError, Prover};
+use lazai::zk::{Binding, Commitment, Prover};
 
 use super::data::{read_file, write_into};
 use super::{ProgressListener, tell};
@@ -25,27 +25,6 @@ record! {
         pub root: String,
         /// The submission that it is bound to.
         pub submission: String,
-    }
-}
-
-impl From<CommitError> for LazaiError {
-    fn from(error: CommitError) -> Self {
-        match &error {
-            CommitError::Pov(pov) => Self::new(pov.code(), &error),
-            _ => Self::new("zk.commitment", error),
-        }
-    }
-}
-
-impl From<ProveError> for LazaiError {
-    fn from(error: ProveError) -> Self {
-        match error {
-            ProveError::Pov(error) => Self::new(error.code(), error),
-            ProveError::Commit(error) => error.into(),
-            ProveError::Statement(error) => error.into(),
-            ProveError::Cancelled { .. } => Self::new("cancelled", error),
-            error => Self::new("zk.prove", error),
-        }
     }
 }
 

@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use lazai::core::pov::{Contributor, Dataset, PovError, PublicPart};
+use lazai::core::pov::{Contributor, Dataset, PublicPart};
 use lazai::core::seal::SealingKey;
 use lazai::core::{BasisPoints, ClassId, SubmissionId, VersionNumber};
-use lazai::creator::{Creator, CreatorError};
+use lazai::creator::Creator;
 use lazai::settle::market::SubmissionStatus;
-use lazai::store::{FolderStore, StoreError};
-use lazai::validator::{ValidationError, Validator};
+use lazai::store::FolderStore;
+use lazai::validator::Validator;
 use lazai::zk::Proof;
 
 use super::data::{ContributorTerms, keep_file, read_file};
@@ -64,52 +64,6 @@ record! {
         pub root: String,
         /// Tokens of all records, as proved.
         pub tokens: u64,
-    }
-}
-
-impl From<PovError> for LazaiError {
-    fn from(error: PovError) -> Self {
-        Self::new(error.code(), error)
-    }
-}
-
-impl From<StoreError> for LazaiError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::File { .. } => Self::new("file", error),
-            error => Self::new("store", error),
-        }
-    }
-}
-
-impl From<CreatorError> for LazaiError {
-    fn from(error: CreatorError) -> Self {
-        match error {
-            CreatorError::Pov(error) => error.into(),
-            CreatorError::Send(error) => error.into(),
-            CreatorError::Signer(error) => error.into(),
-            CreatorError::Store(error) => error.into(),
-            CreatorError::NoSigner { .. } => Self::new("creator.no_signer", error),
-            CreatorError::Lineage(_) | CreatorError::NoVersion { .. } => Self::new("submission.lineage", error),
-            error => Self::new("seal", error),
-        }
-    }
-}
-
-impl From<ValidationError> for LazaiError {
-    fn from(error: ValidationError) -> Self {
-        match error {
-            ValidationError::ProofFormat(error) => error.into(),
-            ValidationError::Proof(error) => error.into(),
-            ValidationError::Public(error) => error.into(),
-            ValidationError::Send(error) => error.into(),
-            ValidationError::SignedFile { .. } => Self::new("file", error),
-            ValidationError::SignedOtherwise { .. } => Self::new("submission.signed_otherwise", error),
-            ValidationError::Signer(error) => error.into(),
-            ValidationError::Store(error) => error.into(),
-            ValidationError::UnknownSubmission { .. } => Self::new("submission.unknown", error),
-            error => Self::new("submission.mismatch", error),
-        }
     }
 }
 
