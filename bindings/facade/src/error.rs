@@ -177,7 +177,7 @@ impl From<lazai::Error> for LazaiError {
 /// Errors of the library become ours, with the codes of [`lazai::Error`].
 macro_rules! passed_on {
     ($($error:ty),+ $(,)?) => {$(
-        impl From<$error> for LazaiError {
+        impl From<$error> for $crate::LazaiError {
             fn from(error: $error) -> Self {
                 lazai::Error::from(error).into()
             }

@@ -47,7 +47,7 @@ impl Lineage {
         let class = ClassId(self.class_id);
         let Some(after) = self.after else { return Ok(creator.next_version(class, keep)?) };
         let next = lazai::settle::Lineage::next(class, VersionNumber(after), keep);
-        Ok(next.map_err(CreatorError::from)?)
+        Ok(next.map_err(lazai::creator::CreatorError::from)?)
     }
 }
 
