@@ -4,7 +4,7 @@
 use lazai::{Account, Amount, Client};
 use lazai_examples::RunningNode;
 
-async fn chat(node: &str, account: Account) -> anyhow::Result<()> {
+async fn chat(node: &str, account: Account) -> lazai::Result<()> {
     let client = Client::new(node, account)?;
     let models = client.models().await?;
     let session = client.open(&models[0], Amount::from_base_units(2_000)).await?;
@@ -19,5 +19,5 @@ async fn chat(node: &str, account: Account) -> anyhow::Result<()> {
 fn main() -> anyhow::Result<()> {
     // A node to try, on a market of its own. On a chain, an account is an `EvmLedger` (feature `evm`) and a signer.
     let node = RunningNode::start()?;
-    pollster::block_on(chat(&node.url(), node.account()))
+    Ok(pollster::block_on(chat(&node.url(), node.account()))?)
 }

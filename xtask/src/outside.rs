@@ -36,12 +36,13 @@ const CHAIN: &str = "alloy-primitives";
 pub const MAIN: &str = r#"//! A dependant.
 use lazai::{Amount, Client, LocalSigner, Signer};
 
-async fn _chat(account: lazai::Account) -> Result<(), lazai::ConsumerError> {
+async fn _chat(account: lazai::Account) -> lazai::Result<()> {
     let client = Client::new("https://node.example", account)?;
     let models = client.models().await?;
     let session = client.open(&models[0], Amount::from_base_units(1_000)).await?;
     println!("{}", session.say("Who are you?").await?.text);
-    session.end().await.map(drop)
+    session.end().await?;
+    Ok(())
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

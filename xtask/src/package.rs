@@ -42,8 +42,32 @@ pub fn start() -> Result<()> {
     Ok(std::fs::write(report, serde_json::to_vec_pretty(&told)?)?)
 }
 
+/// Cargo unpacks a version of a package once, and takes a later package of the same version for it.
+fn forget_unpacked() -> Result<()> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let registry = home.context("no home directory")?.join("registry");
+    for kind in ["src", "cache"] {
+        let Ok(registries) = std::fs::read_dir(registry.join(kind)) else { continue };
+        for folder in registries {
+            let folder = folder?.path();
+            for name in CRATES {
+                let unpacked = folder.join(format!("{name}-{}", env!("CARGO_PKG_VERSION")));
+                if unpacked.is_dir() {
+                    std::fs::remove_dir_all(&unpacked)?;
+                }
+                let packed = unpacked.with_file_name(format!("{name}-{}.crate", env!("CARGO_PKG_VERSION")));
+                if packed.is_file() {
+                    std::fs::remove_file(&packed)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The crates, each built by cargo from its own package; then a dependant on the packages alone. Gives its seconds.
 fn crates(empty: &Path) -> Result<f64> {
+    forget_unpacked()?;
     let mut package = cargo(&["package", "--allow-dirty", "--quiet"]);
     CRATES.iter().for_each(|name| {
         package.args(["--package", name]);
