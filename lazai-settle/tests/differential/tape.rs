@@ -142,5 +142,6 @@ pub fn read_on(w: &World, folder: Option<&Path>, asked: &Asked) -> EvmLedger {
     };
     let deployment = Deployment { chain_id: CHAIN_ID, first_block: 0, contracts };
     assert_eq!(deployment.domain(), chain.domain());
-    EvmLedger::open(TapePlayer(chain.tape.clone(), asked.clone()), &deployment, folder, Pace::default()).unwrap()
+    let player = TapePlayer(chain.tape.clone(), asked.clone());
+    pollster::block_on(EvmLedger::connect(player, &deployment, folder, Pace::default())).unwrap()
 }

@@ -181,6 +181,20 @@ impl EvmLedger {
         })))
     }
 
+    /// As [`open`](Self::open), which waits for the node on its caller's thread; this one does not.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn connect(
+        rpc: impl Rpc + 'static,
+        deployment: &Deployment,
+        folder: Option<&Path>,
+        pace: Pace,
+    ) -> Result<Self, LedgerError> {
+        let (deployment, folder) = (deployment.clone(), folder.map(Path::to_owned));
+        blocking::unblock(move || Self::open(rpc, &deployment, folder.as_deref(), pace)).await
+    }
+
     /// Deploys a market's contracts from an account. Not to be repeated: each call makes another market.
     ///
     /// # Errors
