@@ -207,10 +207,14 @@ pub fn inspect_as(path: &Path, options: &Options) -> Result<Inspection, InspectE
 /// # Errors
 /// [`InspectError::Io`].
 pub fn is_voice_manifest(path: &Path) -> Result<bool, InspectError> {
+    // What a pipe gives is gone once it is looked at.
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Ok(false);
+    }
+    let is_short = metadata.len() <= MAX_CARD_BYTES as u64;
     let mut head = Vec::new();
-    let file = File::open(path)?;
-    let is_short = file.metadata()?.len() <= MAX_CARD_BYTES as u64;
-    file.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+    File::open(path)?.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
     let (text, _) = crate::text::decode(&head);
     let text = text.trim_start();
     if text.starts_with(['{', '[']) {

@@ -106,12 +106,15 @@ mod sealed {
 
 /// The code of each kind of error. A kind that a later version adds falls under the last one.
 macro_rules! codes {
-    ($($(#[$when:meta])* $error:ty { $($pattern:pat => $code:expr,)+ })+) => {$(
-        $(#[$when])*
+    ($($error:ty { $($pattern:pat => $code:expr,)+ } $(; retry { $($again:pat => $retry:expr,)+ })?)+) => {$(
         impl Coded for $error {
             fn code(&self) -> Cow<'static, str> {
                 match self { $($pattern => Cow::from($code),)+ }
             }
+
+            $(fn is_retryable(&self) -> bool {
+                match self { $($again => $retry,)+ }
+            })?
         }
     )+};
 }
@@ -129,6 +132,9 @@ codes! {
         Self::NoSigner { .. } => "creator.no_signer",
         Self::Lineage(_) | Self::NoVersion { .. } => "submission.lineage",
         _ => "seal",
+    }; retry {
+        Self::Send(error) => error.is_retryable(),
+        _ => false,
     }
     HexError {
         Self::Length { .. } => "hex.length",
@@ -184,6 +190,9 @@ codes! {
         Self::Store(error) => error.code(),
         Self::UnknownSubmission { .. } => "submission.unknown",
         _ => "submission.mismatch",
+    }; retry {
+        Self::Send(error) => error.is_retryable(),
+        _ => false,
     }
     VerifyError {
         Self::Malformed { .. } => "zk.proof_malformed",
@@ -310,6 +319,11 @@ codes! {
         Self::TakenBack { .. } => "submission.taken_back",
         Self::UnknownSubmission { .. } => "submission.unknown",
         _ => "submission.refused",
+    }; retry {
+        Self::Ledger(error) => error.is_retryable(),
+        Self::Send(error) => error.is_retryable(),
+        Self::NotConfirmed { .. } => true,
+        _ => false,
     }
 }
 
@@ -340,6 +354,8 @@ mod tests {
         assert_eq!((error.code(), error.is_retryable()), ("ledger.too_early", true));
         assert_eq!(error.to_string(), "votes count from 9 on, now is 3");
         assert!(matches!(error.downcast_ref(), Some(ConsumerError::Send(_))));
+        let early = SendError::from(LedgerError::Unconfirmed { transaction: lazai_core::Digest::ZERO, waited_s: 9 });
+        assert!(Error::from(ValidationError::from(early)).is_retryable());
         let refused = NodeError::Refused { code: "node.busy".into(), message: "later".into() };
         let error = Error::from(refused);
         assert_eq!((error.code(), error.is_retryable()), ("node.busy", true));

@@ -204,7 +204,7 @@ pub(crate) struct Acting {
     #[arg(long)]
     pub deployment: Option<PathBuf>,
     /// The folder for what was read of the chain, and for transactions until they are confirmed: the next call goes on from there. By
-    /// default one of the market's in `.lazai` in the home directory.
+    /// default one of the account's in `.lazai` in the home directory.
     #[arg(long, requires = "rpc")]
     pub chain: Option<PathBuf>,
     /// The number of confirmations that a transaction needs.

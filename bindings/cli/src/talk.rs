@@ -33,7 +33,7 @@ pub(crate) fn acting(acting: &Acting, role: &str) -> Result<(Arc<Market>, Arc<Lo
         (Some(folder), ..) => Market::open_folder(folder.to_string_lossy().into_owned())?,
         (None, Some(rpc), Some(deployment)) => {
             let deployment = String::from_utf8_lossy(&read(deployment)?).into_owned();
-            let folder = acting.chain.clone().or_else(|| of_chain(&deployment));
+            let folder = acting.chain.clone().or_else(|| of_chain(&deployment, &key.address()));
             Market::on_chain(rpc.clone(), deployment, folder.map(|f| f.to_string_lossy().into_owned()), acting.depth)?
         }
         // The parser lets nothing else through.
@@ -42,14 +42,15 @@ pub(crate) fn acting(acting: &Acting, role: &str) -> Result<(Arc<Market>, Arc<Lo
     Ok((market, key))
 }
 
-/// The folder for a chain's market in the home directory: `.lazai/CHAIN-CONTRACT`.
-fn of_chain(deployment: &str) -> Option<PathBuf> {
+/// The folder for an account on a chain's market in the home directory, if that can be written: `.lazai/CHAIN-CONTRACT/ACCOUNT`.
+fn of_chain(deployment: &str, account: &str) -> Option<PathBuf> {
     let deployment: Value = serde_json::from_str(deployment).ok()?;
     let chain = deployment["chain_id"].as_u64()?;
     let contract = deployment["contracts"]["parameters"].as_str()?;
     let is_address = contract.len() == 42 && contract.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let name = is_address.then(|| format!("{chain}-{}", contract.to_ascii_lowercase()))?;
-    Some(std::env::home_dir()?.join(".lazai").join(name))
+    let folder = std::env::home_dir()?.join(".lazai").join(name).join(account);
+    std::fs::create_dir_all(&folder).ok().map(|()| folder)
 }
 
 pub(crate) fn vote(verb: &args::Vote, out: &mut Output<'_>) -> Done {

@@ -52,11 +52,10 @@ pub(super) fn detect(head: &[u8], text: &str, options: &Options) -> Result<(Kind
         return unknown("its lines end with carriage returns alone; expected line feeds".into());
     }
     let start = text.trim_start();
-    if is_character(start) {
-        return unknown("this is a character as YAML".into());
-    }
     if whatsapp::looks_like(start) {
         Ok((Kind::Blocks, Format::WhatsApp))
+    } else if is_character(start) {
+        unknown("this is a character as YAML".into())
     } else if is_json(start) {
         Ok((source::json_kind(start), Format::Chat))
     } else if examples::looks_like(start, options) {
@@ -93,6 +92,10 @@ fn is_character(start: &str) -> bool {
     const BESIDE: [&str; 4] = ["bot", "context", "user", "bio"];
     let keys = || start.lines().filter_map(|line| Some(line.split_once(':')?.0));
     let has = |fields: &[&str]| fields.iter().filter(|field| keys().any(|key| key == **field)).count();
+    let first = keys().next().filter(|key| start.starts_with(key) || start.starts_with("---"));
+    if !first.is_some_and(|key| FIELDS.contains(&key) || BESIDE.contains(&key)) {
+        return false;
+    }
     let own = has(&FIELDS);
     own > 1 || (own > 0 && has(&BESIDE) > 0)
 }

@@ -3,11 +3,12 @@
 use serde_json::{Map, Value};
 
 use super::Role;
+use super::conversations::conversation;
 use super::format::Options;
 use super::message::message;
 use super::order::{self, Order};
 use super::parsed::Parsed;
-use super::shape::{conversation, object};
+use super::shape::object;
 use super::speaker::{self, Line, Who, same};
 use super::terms::{self, hidden, may_be_learnt};
 use crate::report::{Action, excerpt};

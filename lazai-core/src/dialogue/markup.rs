@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Role, harmony};
+use super::{Role, harmony, names};
 
 /// How a maker writes turns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,19 +43,9 @@ const FIELDS: [&str; 5] = ["text", "chosen", "conversation", "dialogue", "chat"]
 /// Longest name of a role.
 const MAX_ROLE_BYTES: usize = 24;
 
-/// What begins a turn of the user's within a reply, and is nothing that people say.
-pub(super) const RUN_ONS: [&str; 10] = [
-    "### Human:",
-    "### User:",
-    "### Instruction:",
-    "\n\nHuman:",
-    "[INST]",
-    "</s>USER:",
-    "</s>User:",
-    "</s>Human:",
-    "</s><s>",
-    "</s> USER:",
-];
+/// What begins a turn of the user's within a reply.
+const RUN_ONS: [&str; 8] =
+    ["### Human:", "\n\nHuman:", "\n[INST]", "</s>USER:", "</s>User:", "</s>Human:", "</s><s>", "</s> USER:"];
 
 /// A turn that begins: the bytes of its marks, and the role, `tool` or `input`.
 type Opened = (usize, &'static str);
@@ -173,7 +163,13 @@ pub(super) fn said(text: &str) -> (&str, Option<&'static str>) {
 /// A reply up to the place where a model wrote on for the user.
 pub(super) fn without_run_on(text: &str) -> (&str, Option<&'static str>) {
     let end = RUN_ONS.iter().filter_map(|mark| text.find(mark)).filter(|at| !text[..*at].trim().is_empty()).min();
-    end.map_or((text, None), |end| (text[..end].trim_end(), Some("a turn of the user's, which a model wrote on,")))
+    // A play has other people in it.
+    let is_play = |end: usize| {
+        let names = text[end..].lines().filter_map(names::begun).filter(names::Begun::is_clear);
+        names.into_iter().any(|begun| Role::from_name(begun.name).is_none())
+    };
+    end.filter(|end| !is_play(*end))
+        .map_or((text, None), |end| (text[..end].trim_end(), Some("a turn of the user's, which a model wrote on,")))
 }
 
 #[cfg(test)]
@@ -229,10 +225,17 @@ mod tests {
 
     #[test]
     fn what_a_model_wrote_on_is_left_out() {
-        for text in ["Yes.### Human: And?", "Yes.\n\nHuman: And?", "Yes. [INST] And? [/INST]", "Yes.</s>USER: And?"] {
+        for text in ["Yes.### Human: And?", "Yes.\n\nHuman: And?", "Yes.\n[INST] And? [/INST]", "Yes.</s>USER: And?"] {
             assert_eq!(without_run_on(text).0, "Yes.", "{text}");
         }
-        for text in ["Yes.", "### Human: is a mark", "Human: all too", "</s>"] {
+        for text in [
+            "Robot: Hi.\n\nHuman: Hello.\n\nRobot: Bye.",
+            "Prompts stand in [INST] and [/INST].",
+            "Yes.",
+            "### Human: is a mark",
+            "Human: all too",
+            "</s>",
+        ] {
             assert_eq!(without_run_on(text), (text, None));
         }
     }

@@ -60,7 +60,9 @@ pub(super) fn message(value: &Value, options: &Options, place: &str, parsed: &mu
     for reason in unknown_terms(map) {
         parsed.note(Action::Repaired, place, reason);
     }
-    let learnt = may_be_learnt(map);
+    // HuggingChat's thumb that points down.
+    let is_bad = map.get("score").and_then(Value::as_f64) == Some(-1.0);
+    let learnt = may_be_learnt(map) && !is_bad;
     if !learnt && who == Who::Role(Role::Assistant) {
         parsed.note(Action::Repaired, place, "the file says that it is not to be learnt: context");
     }

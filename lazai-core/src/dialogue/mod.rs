@@ -35,6 +35,7 @@ mod branch;
 mod cells;
 mod chatgpt;
 mod content;
+mod conversations;
 mod detect;
 mod examples;
 mod exported;

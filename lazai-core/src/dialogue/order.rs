@@ -8,16 +8,14 @@ use super::message::is_bare;
 use super::shape::text_of;
 
 /// Fields that say when a message was said, or as which.
-pub(super) const FIELDS: [&str; 15] = [
+pub(super) const FIELDS: [&str; 13] = [
     "timestamp",
     "created_at",
     "createdat",
     "create_time",
     "sent_at",
-    "sent",
     "datetime",
     "date",
-    "time",
     "turn",
     "turn_id",
     "turn_index",
@@ -25,6 +23,8 @@ pub(super) const FIELDS: [&str; 15] = [
     "position",
     "seq",
 ];
+/// The least number that is a time and no count: seconds since 1970.
+const LEAST_TIME: f64 = 1e8;
 /// What is noted where they were put in order.
 pub(super) const REASON: &str = "messages are not in the order in which they were said: put in that order";
 
@@ -32,8 +32,8 @@ pub(super) const REASON: &str = "messages are not in the order in which they wer
 #[derive(Debug, Clone, PartialEq, PartialOrd)]
 pub(super) enum Order {
     Number(f64),
-    /// A date that begins with its year, so that its text is in its order.
-    Date(String),
+    /// The numbers of a date that begins with its year.
+    Date(Vec<u32>),
 }
 
 impl Order {
@@ -43,11 +43,15 @@ impl Order {
         if let Ok(number) = text.parse::<f64>() {
             return Some(Self::Number(number)).filter(|_| number.is_finite());
         }
-        let (year, rest) = text.split_once(['-', '/'])?;
-        let is_date = year.len() == 4
-            && year.bytes().all(|c| c.is_ascii_digit())
-            && rest.starts_with(|c: char| c.is_ascii_digit());
-        is_date.then(|| Self::Date(text.to_owned()))
+        // Of one clock alone: half days and other zones have another order.
+        let bare = ["Z", " UTC", "+00:00"].into_iter().find_map(|zone| text.strip_suffix(zone)).unwrap_or(text);
+        let is_plain = |c: char| c.is_ascii_digit() || "-/:. T".contains(c);
+        let (year, _) = bare.split_once(['-', '/'])?;
+        if year.len() != 4 || !bare.chars().all(is_plain) {
+            return None;
+        }
+        let numbers = bare.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty());
+        numbers.map(|digits| digits.parse().ok()).collect::<Option<_>>().map(Self::Date)
     }
 
     /// What a message says of it.
@@ -73,9 +77,14 @@ pub(super) fn put<T>(messages: &mut [T], order: impl Fn(&T) -> Option<&Order>) -
     if !messages.windows(2).all(|pair| kind(&pair[0]) == kind(&pair[1])) {
         return false;
     }
-    // Newest first: those of one moment are the other way round, too.
+    // Newest first: those of one moment are the other way round, too; those of one turn are not.
     if messages.windows(2).all(|pair| order(&pair[0]) >= order(&pair[1])) {
-        messages.reverse();
+        match order(&messages[0]) {
+            Some(Order::Number(number)) if *number < LEAST_TIME => {
+                messages.sort_by(|a, b| order(a).partial_cmp(&order(b)).unwrap_or(Ordering::Equal));
+            }
+            _ => messages.reverse(),
+        }
         return true;
     }
     let mut places: Vec<usize> = (0..messages.len()).collect();
@@ -111,7 +120,12 @@ mod tests {
     fn messages_are_put_in_order() {
         assert_eq!(ordered(&[("b", "2024-01-02 10:00:00 UTC"), ("a", "2024-01-01")]), Some(vec!["a", "b"]));
         assert_eq!(ordered(&[("c", "3"), ("a", "1"), ("b", "2")]), Some(vec!["a", "b", "c"]));
-        assert_eq!(ordered(&[("c", "10"), ("b", "9"), ("a", "9")]), Some(vec!["a", "b", "c"]));
+        assert_eq!(
+            ordered(&[("c", "1700000010"), ("b", "1700000009"), ("a", "1700000009")]),
+            Some(vec!["a", "b", "c"])
+        );
+        assert_eq!(ordered(&[("c", "2"), ("d", "2"), ("a", "1"), ("b", "1")]), Some(vec!["a", "b", "c", "d"]));
+        assert_eq!(ordered(&[("b", "2024-1-10"), ("a", "2024-1-9")]), Some(vec!["a", "b"]));
         for stays in [
             &[("a", "1"), ("b", "1"), ("c", "2")][..],
             &[("b", "2"), ("a", "")],
@@ -119,6 +133,9 @@ mod tests {
             &[("b", "2024-01-02"), ("a", "1")],
             &[("b", "31/12/2024"), ("a", "01/01/2024")],
             &[("a", "NaN"), ("b", "1")],
+            &[("a", "2024-01-02 9:59"), ("b", "2024-01-02 10:00")],
+            &[("a", "2024-01-02 11:59 AM"), ("b", "2024-01-02 01:05 PM")],
+            &[("a", "2024-01-02T10:00:00+02:00"), ("b", "2024-01-02T09:00:00Z")],
             &[("a", "1"), ("b", "2"), ("c", "1"), ("d", "2")],
         ] {
             assert_eq!(ordered(stays), None, "{stays:?}");

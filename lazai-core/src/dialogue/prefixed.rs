@@ -17,9 +17,11 @@ const USERS: [&str; 3] = ["{{user}}", "Human", "User"];
 /// How the lines of a reply are written.
 #[derive(Default)]
 struct Manner {
-    /// Whether the character's name begins one of them: then names that are clear are somebody's, too.
+    /// Whether the character's name begins the reply: then plain names that are clear are somebody's.
     is_prefixed: bool,
-    /// Whether emphasis or brackets stand around the character's name: then they do around others'.
+    /// The last line that the character's name begins: names before it are somebody's, also where emphasis or brackets stand around
+    /// them as around the character's, or where they begin several lines. Behind it they may be headings.
+    last: Option<usize>,
     is_marked: bool,
     /// Names that begin several lines.
     repeated: BTreeSet<String>,
@@ -62,7 +64,7 @@ impl<'o> Known<'o> {
     }
 
     /// Who begins a line of a reply.
-    fn begins<'t>(&self, line: &'t str, manner: &Manner) -> Option<Begins<'t>> {
+    fn begins<'t>(&self, at: usize, line: &'t str, manner: &Manner) -> Option<Begins<'t>> {
         let (written, words) = names::split(line)?;
         let written = written.trim();
         let begun = names::begun(line);
@@ -75,11 +77,13 @@ impl<'o> Known<'o> {
         let is_known = USERS.iter().any(|name| is(name))
             || self.user.is_some_and(is)
             || [&self.others, self.users].iter().any(|names| names.contains(&folded(bare)));
+        let is_before = manner.last.is_some_and(|last| at < last);
         let looks_like_a_name = |begun: names::Begun<'_>| {
-            let is_clear = if manner.is_marked { begun.is_clear_within_marks() } else { begun.is_clear() };
-            is_clear || manner.repeated.contains(&names::key(begun.name))
+            let within_marks = || manner.is_marked && begun.is_clear_within_marks();
+            let repeats = || manner.repeated.contains(&names::key(begun.name));
+            (begun.is_clear() && (manner.is_prefixed || is_before)) || (is_before && (within_marks() || repeats()))
         };
-        let is_somebody = is_known || (manner.is_prefixed && begun.is_some_and(looks_like_a_name));
+        let is_somebody = is_known || begun.is_some_and(looks_like_a_name);
         is_somebody.then_some(Begins::Other(bare, words))
     }
 
@@ -92,11 +96,13 @@ impl<'o> Known<'o> {
 
     /// How a reply is written.
     fn manner(&self, text: &str) -> Manner {
-        let mut own =
-            text.lines().filter(|line| matches!(self.begins(line, &Manner::default()), Some(Begins::Character(_))));
-        let Some(first) = own.next() else { return Manner::default() };
-        let is_marked = std::iter::once(first).chain(own).filter_map(names::begun).any(|begun| begun.is_marked);
-        Manner { is_prefixed: true, is_marked, repeated: names::repeated(text) }
+        let is_own = |(at, line): &(usize, &str)| {
+            matches!(self.begins(*at, line, &Manner::default()), Some(Begins::Character(_)))
+        };
+        let own: Vec<(usize, &str)> = text.lines().enumerate().filter(is_own).collect();
+        let Some((last, _)) = own.last() else { return Manner::default() };
+        let is_marked = own.iter().filter_map(|(_, line)| names::begun(line)).any(|begun| begun.is_marked);
+        Manner { is_prefixed: own[0].0 == 0, last: Some(*last), is_marked, repeated: names::repeated(text) }
     }
 
     /// The parts of a reply, if others speak in it or the character's name begins a line of it.
@@ -105,8 +111,8 @@ impl<'o> Known<'o> {
         let mut parts = vec![(Who::Role(Role::Assistant), String::new())];
         let mut is_split = false;
         for (i, text) in line.text.trim_start().lines().enumerate() {
-            match self.begins(text, &manner) {
-                Some(Begins::Character(words)) if manner.is_prefixed || is_split => {
+            match self.begins(i, text, &manner) {
+                Some(Begins::Character(words)) => {
                     is_split = true;
                     parts.push((Who::Role(Role::Assistant), words.trim_start().to_owned()));
                 }

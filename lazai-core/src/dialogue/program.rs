@@ -149,6 +149,53 @@ const DEEDS_OPEN: [&str; 53] = [
     "voted for ",
 ];
 
+/// What such deeds are about.
+const TOPICS: [&str; 43] = [
+    "admin",
+    "apelido",
+    "apodo",
+    "call",
+    "chat",
+    "conversa",
+    "disappearing",
+    "emoji",
+    "encuesta",
+    "enquete",
+    "foto",
+    "gif",
+    "group",
+    "groupe",
+    "grupo",
+    "gruppe",
+    "gruppo",
+    "link",
+    "location",
+    "mensagem",
+    "mensaje",
+    "message",
+    "nachricht",
+    "nickname",
+    "photo",
+    "poll",
+    "pseudo",
+    "quick reaction",
+    "soprannome",
+    "sondage",
+    "sondaggio",
+    "spitzname",
+    "sticker",
+    "tema",
+    "theme",
+    "thema",
+    "thème",
+    "to the group",
+    "umfrage",
+    "video",
+    "voice message",
+    "waving",
+    "word effect",
+];
+
 /// What a sender said of a message of WhatsApp's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Sent<'t> {
@@ -222,7 +269,11 @@ fn is_file(text: &str) -> bool {
 
 /// Whether what stands behind the sender's name is what the sender did in the program.
 fn is_deed(deed: &str, with_files: bool) -> bool {
-    let opens = || !deed.contains('\n') && DEEDS_OPEN.iter().any(|open| deed.starts_with(open));
+    let about = || {
+        let deed = deed.to_lowercase();
+        TOPICS.iter().any(|topic| deed.contains(topic))
+    };
+    let opens = || !deed.contains('\n') && DEEDS_OPEN.iter().any(|open| deed.starts_with(open)) && about();
     deed.starts_with("created a poll") || (deed.ends_with('.') && (with_files || opens()))
 }
 

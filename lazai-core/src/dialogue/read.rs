@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::conversations::{self, Mark};
 use super::detect::detect;
 use super::format::{DialogueError, Format, Options};
 use super::gather::{self, Gather};
-use super::shape::Mark;
 use super::source::{self, Source};
 use super::{Dialogue, OneCharacter, Parsed, examples, log, shape, table, whatsapp, wrapped};
 use crate::report::{Action, Note, Report};
@@ -229,7 +229,7 @@ impl<R: Read> RawReader<R> {
                 Body::Refused(reason) => reason.as_bytes(),
                 _ => continue,
             };
-            let mark = shape::mark(bytes);
+            let mark = conversations::mark(bytes);
             let is_header = mark == Some(Mark::Header);
             if is_header && self.is_begun {
                 self.waiting.push_front(raw);

@@ -11,7 +11,7 @@ use super::owner;
 use super::parsed::Parsed;
 use super::speaker::{self, Line, Who};
 use super::terms::{self, is_rejected, may_be_learnt};
-use super::{Role, branch, chatgpt, exported, log, markup, order, wrapped};
+use super::{Role, branch, chatgpt, exported, markup, order, wrapped};
 use crate::report::{Action, excerpt};
 use crate::text::json::{self, filled, is_filled, kind};
 
@@ -25,24 +25,6 @@ pub(super) const SYSTEMS: [&str; 6] =
 pub(super) const INPUTS: [&str; 2] = ["input", "context"];
 pub(super) const CONTRIBUTORS: [&str; 2] = ["contributor", "author"];
 const IDS: [&str; 2] = ["id", "conversation_id"];
-/// Names of the field with the conversation of a message, if messages are in rows of their own: without signs and case.
-const CONVERSATIONS: [&str; 15] = [
-    "conversationid",
-    "conversation",
-    "convid",
-    "dialogueid",
-    "dialogue",
-    "dialogid",
-    "dialog",
-    "chatid",
-    "sessionid",
-    "session",
-    "threadid",
-    "thread",
-    "channelid",
-    "channel",
-    "roomid",
-];
 /// Names of a field with a list of messages.
 pub(super) const LISTS: [&str; 6] =
     ["messages", "conversations", "conversation", "dialogue", "chat_messages", "contents"];
@@ -208,7 +190,10 @@ pub(super) fn parse(bytes: &[u8], line: u64, options: &Options) -> Parsed {
         {
             known.to_mut().character = Some(character);
         }
-        let listed = terms::listed(map, messages.len());
+        let listed = terms::listed(map, messages.len(), ordered.is_some());
+        if terms::is_listed(map) && listed.is_none() {
+            parsed.note(Action::Repaired, place.clone(), "weights: not one for each message, and not heeded");
+        }
         for (i, value) in messages.iter().enumerate() {
             let place = format!("line {line}, message {}", i + 1);
             let before = lines.len();
@@ -347,54 +332,4 @@ pub(super) fn object(bytes: &[u8], place: &str, parsed: &mut Parsed) -> Result<M
         }
         Err(error) => Err(format!("not JSON, column {}: {}", error.column(), json::reason(&error))),
     }
-}
-
-/// A separator of the dialogues in a file of messages.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Mark {
-    /// A program's header of the chat that follows.
-    Header,
-    /// The conversation that a message is of.
-    Conversation(String),
-}
-
-/// The mark that a line bears, if it does.
-pub(super) fn mark(bytes: &[u8]) -> Option<Mark> {
-    // Most lines need not be read twice.
-    if !may_be_marked(bytes) {
-        return None;
-    }
-    let map = object(bytes, "", &mut Parsed::default()).ok()?;
-    if log::is_header(&map) {
-        return Some(Mark::Header);
-    }
-    conversation(&map).map(Mark::Conversation)
-}
-
-/// Whether a line may bear a mark: by the names of fields that it has.
-fn may_be_marked(line: &[u8]) -> bool {
-    const PARTS: [&[u8]; 9] =
-        [b"conv", b"dialog", b"chat", b"session", b"thread", b"channel", b"room", b"character_name", b"CONV"];
-    line.split(|&byte| byte == b'"').any(|part| {
-        part.len() <= MAX_FIELD_BYTES
-            && PARTS.iter().any(|name| part.len() >= name.len() && part[..name.len()].eq_ignore_ascii_case(name))
-    })
-}
-
-/// Longest name of a field that tells a conversation.
-const MAX_FIELD_BYTES: usize = 24;
-
-/// Whether a field's name says that it holds the conversation.
-pub(super) fn is_conversation(name: &str) -> bool {
-    if name.len() > MAX_FIELD_BYTES {
-        return false;
-    }
-    let bare: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
-    CONVERSATIONS.contains(&&*bare)
-}
-
-/// The conversation that a message in a row of its own says it is of.
-pub(super) fn conversation(map: &Map<String, Value>) -> Option<String> {
-    let fields = map.iter().filter(|(name, value)| is_conversation(name) && is_filled(value));
-    fields.filter_map(|(_, id)| text_of(id)).map(|id| excerpt(&id, 200)).next()
 }

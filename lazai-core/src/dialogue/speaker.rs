@@ -144,19 +144,16 @@ pub(super) fn messages(lines: Vec<Line>, options: &Options, parsed: &mut Parsed)
         if let Some(marks) = marks {
             parsed.note(Action::Dropped, place.clone(), format!("{marks} left out"));
         }
-        let (words, run_on) = match who {
-            Who::Role(Role::Assistant) => markup::without_run_on(words),
-            _ => (words, None),
-        };
-        if let Some(what) = run_on {
-            parsed.note(Action::Dropped, place.clone(), format!("{what} left out"));
-        }
         let text = words.to_owned();
         let message = match who {
             Who::Role(Role::Assistant) => {
                 let (said, left_out) = thoughts::said(&text);
                 for what in left_out {
                     parsed.note(Action::Dropped, place.clone(), format!("{what} among the words"));
+                }
+                let (said, run_on) = markup::without_run_on(&said);
+                if let Some(what) = run_on {
+                    parsed.note(Action::Dropped, place.clone(), format!("{what} left out"));
                 }
                 Message::new(Role::Assistant, said)
             }

@@ -2,13 +2,14 @@
 
 use std::io::Read;
 
+use super::conversations::conversation_rank;
 use super::format::Options;
 use super::gather::{self, Gather, Open};
 use super::order::{self, Order};
 use super::owner::{self, CHARACTERS, OF_PAIRS};
 use super::parsed::Parsed;
 use super::read::{Body, MAX_CONVERSATION_BYTES, Raw};
-use super::shape::{CONTRIBUTORS, INPUTS, PROMPTS, RESPONSES, SYSTEMS, is_conversation};
+use super::shape::{CONTRIBUTORS, INPUTS, PROMPTS, RESPONSES, SYSTEMS};
 use super::source::Input;
 use super::speaker::{self, Line, Who, who};
 use super::terms::{LABELS, TERMS, cell_forbids, is_unclear};
@@ -61,8 +62,11 @@ pub(super) fn layout(head: &str) -> Option<Layout> {
             },
         };
         let is_message = matches!(content, Content::Message { .. });
-        let of_conversations = (0..header.names.len()).filter(|column| is_conversation(&header.names[*column]));
-        let ids = [of_conversations.collect(), header.columns(&["id"])].concat();
+        let rank = |column: &usize| conversation_rank(&header.names[*column]);
+        let mut of_conversations: Vec<usize> =
+            (0..header.names.len()).filter(|column| rank(column).is_some()).collect();
+        of_conversations.sort_by_key(rank);
+        let ids = [of_conversations, header.columns(&["id"])].concat();
         let is_numbered = is_message && ids.len() == 1 && is_number(head, &header, ids[0]);
         let ids = if is_numbered {
             Vec::new()

@@ -8,7 +8,7 @@ use crate::voice::terms::is_refused_consent;
 
 /// Names of fields that tell whether something may be learnt: OpenAI's, Axolotl's two, common ones, those of tools in which
 /// people judge replies, and consents.
-pub(super) const TERMS: [&str; 21] = [
+pub(super) const TERMS: [&str; 20] = [
     "weight",
     "train",
     "training",
@@ -21,7 +21,6 @@ pub(super) const TERMS: [&str; 21] = [
     "loss_weight",
     "output_with_loss",
     "rejected",
-    "score",
     "mask",
     "masked",
     "accepted",
@@ -54,8 +53,9 @@ pub(super) fn cell_forbids(name: &str, cell: &str) -> bool {
 
 fn forbids(name: &str, value: &Value) -> bool {
     match name {
-        "mask" | "masked" | "rejected" => flag(value) == Some(true),
-        "score" => value.as_f64() == Some(-1.0),
+        "mask" | "masked" => flag(value) == Some(true),
+        // Data of preferences have a text there.
+        "rejected" => !value.is_string() && flag(value) == Some(true),
         "weight" => is_no(value) || value.as_f64().is_some_and(|weight| weight < 0.0),
         // Axolotl's parts of a message: one that is not learnt whole is not learnt.
         "train_detail" => {
@@ -99,10 +99,27 @@ pub(super) fn flag(value: &Value) -> Option<bool> {
 }
 
 /// Words of flags, as people and spreadsheets of several languages write them.
-const YES: [&str; 15] =
-    ["true", "1", "1.0", "yes", "y", "on", "t", "wahr", "ja", "vrai", "oui", "verdadero", "sí", "vero", "verdadeiro"];
-const NO: [&str; 14] =
-    ["false", "0", "0.0", "no", "n", "off", "f", "falsch", "nein", "faux", "non", "falso", "não", "nee"];
+const YES: [&str; 17] = [
+    "true",
+    "sim",
+    "waar",
+    "1",
+    "1.0",
+    "yes",
+    "y",
+    "on",
+    "t",
+    "wahr",
+    "ja",
+    "vrai",
+    "oui",
+    "verdadero",
+    "sí",
+    "vero",
+    "verdadeiro",
+];
+const NO: [&str; 15] =
+    ["false", "onwaar", "0", "0.0", "no", "n", "off", "f", "falsch", "nein", "faux", "non", "falso", "não", "nee"];
 
 /// Fields that are flags and nothing else.
 const FLAGS: [&str; 5] = ["train", "training", "trainable", "train_on_turn", "output_with_loss"];
@@ -123,11 +140,22 @@ pub(super) fn unknown_terms(message: &Map<String, Value>) -> impl Iterator<Item 
     unknown.map(|(name, _)| format!("{name}: not known here, and not heeded"))
 }
 
-/// What a list beside messages says of each: whether it may be learnt.
-pub(super) fn listed(record: &Map<String, Value>, messages: usize) -> Option<Vec<bool>> {
-    const LISTS: [&str; 4] = ["weights", "loss_weights", "loss_mask", "train_mask"];
+/// Names of a list beside messages that says of each whether it may be learnt.
+const LISTS: [&str; 4] = ["weights", "loss_weights", "loss_mask", "train_mask"];
+
+/// Whether there is such a list.
+pub(super) fn is_listed(record: &Map<String, Value>) -> bool {
+    LISTS.iter().any(|name| record.get(*name).is_some_and(Value::is_array))
+}
+
+/// What the list says of each message, which may have been turned round; nothing if it is of another number of messages.
+pub(super) fn listed(record: &Map<String, Value>, messages: usize, turned: bool) -> Option<Vec<bool>> {
     let list = LISTS.iter().find_map(|name| record.get(*name)?.as_array())?;
-    (list.len() == messages).then(|| list.iter().map(|value| !forbids("weight", value)).collect())
+    let mut learnt: Vec<bool> = list.iter().map(|value| !forbids("weight", value)).collect();
+    if turned {
+        learnt.reverse();
+    }
+    (learnt.len() == messages).then_some(learnt)
 }
 
 /// Why a message is not part of the conversation, if it says so: it was taken back, hidden, failed, drawn or thought.
@@ -161,8 +189,11 @@ mod tests {
         assert_eq!(told.len(), 2, "{told:?}");
         assert!(is_unclear("train", "maybe") && !is_unclear("train", "") && !is_unclear("train", "no"));
         let record = json!({"weights": [0, 1, 1, -1]});
-        assert_eq!(record.as_object().and_then(|record| listed(record, 4)), Some(vec![false, true, true, false]));
-        assert_eq!(record.as_object().and_then(|record| listed(record, 3)), None);
+        assert_eq!(
+            record.as_object().and_then(|record| listed(record, 4, false)),
+            Some(vec![false, true, true, false])
+        );
+        assert_eq!(record.as_object().and_then(|record| listed(record, 3, false)), None);
     }
 
     #[test]
@@ -186,7 +217,6 @@ mod tests {
             json!({"output_with_loss": false}),
             json!({"weight": -1}),
             json!({"rejected": true}),
-            json!({"score": -1}),
             json!({"train_detail": [{"begin_offset": 0, "train": true}, {"begin_offset": 4, "train": false}]}),
         ] {
             assert!(!learnt(no.clone()), "{no}");
@@ -195,7 +225,7 @@ mod tests {
             json!({"mask": "User", "weight": 1, "status": "submitted", "consent": "yes"}),
             json!({"mask": 0, "accepted": null, "consent": "", "rating": 4, "annotation": {"rating": 1}}),
             json!({"feedback": "good", "consent": null, "loss": 0.7}),
-            json!({"score": 1, "rejected": false, "train": "WAHR", "loss_scale": 0.5}),
+            json!({"score": -1, "rejected": "Yes", "train": "WAHR", "loss_scale": 0.5}),
         ] {
             assert!(learnt(yes.clone()), "{yes}");
         }

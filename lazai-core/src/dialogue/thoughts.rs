@@ -22,7 +22,7 @@ const fn call(begin: &'static str, end: &'static str) -> Mark {
 
 /// What no text has: a call that goes on to the end.
 const NEVER: &str = "\0";
-const MARKS: [Mark; 25] = [
+const MARKS: [Mark; 24] = [
     thought("<think", "</think>"),
     thought("<thinking", "</thinking>"),
     thought("<thought", "</thought>"),
@@ -38,7 +38,6 @@ const MARKS: [Mark; 25] = [
     thought("<|START_THINKING|>", "<|END_THINKING|>"),
     thought("<seed:think>", "</seed:think>"),
     thought("<|channel>thought", "<channel|>"),
-    thought("<!--", "-->"),
     call("<tool_call>", "</tool_call>"),
     call("<tool_response>", "</tool_response>"),
     call("<function_calls>", "</function_calls>"),
@@ -99,20 +98,23 @@ pub(super) fn said(text: &str) -> (Cow<'_, str>, BTreeSet<&'static str>) {
 fn unthought(text: &str, found: &mut BTreeSet<&'static str>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    // Ends that were looked for and are not there.
-    let mut endless: BTreeSet<&str> = BTreeSet::new();
+    // Ends that were looked for and are not there; ends that were met.
+    let (mut endless, mut met): (BTreeSet<&str>, BTreeSet<&str>) = (BTreeSet::new(), BTreeSet::new());
+    let mut is_blank = true;
     while let Some(at) = rest.find(['<', '[', '◁']) {
         let (before, from) = rest.split_at(at);
         out.push_str(before);
+        is_blank = is_blank && before.trim().is_empty();
         if let Some(mark) = opened(from) {
             match (!endless.contains(mark.end)).then(|| find(from, mark.end)).flatten() {
                 Some(end_at) => {
                     found.insert(mark.what);
+                    met.insert(mark.end);
                     rest = &from[end_at + mark.end.len()..];
                     continue;
                 }
                 // A thought that breaks off takes the rest of the message, where it begins a line.
-                None if mark.is_last || out.trim_end_matches([' ', '\t']).ends_with('\n') || out.trim().is_empty() => {
+                None if mark.is_last || is_blank || begins_line(&out) => {
                     found.insert(mark.what);
                     return out;
                 }
@@ -120,32 +122,52 @@ fn unthought(text: &str, found: &mut BTreeSet<&'static str>) -> String {
             }
         } else if let Some(mark) = MARKS.iter().find(|mark| may_begin_unseen(mark) && begins(from, mark.end)) {
             // Some templates begin the thought themselves: all before its end is one.
-            if out.trim().is_empty() || find(&text[..text.len() - from.len()], mark.end).is_none() {
+            if is_blank || !met.contains(mark.end) {
                 found.insert(mark.what);
+                met.insert(mark.end);
                 out.clear();
+                is_blank = true;
                 rest = &from[mark.end.len()..];
                 continue;
             }
         }
         let first = from.chars().next().map_or(1, char::len_utf8);
         out.push_str(&from[..first]);
+        is_blank = false;
         rest = &from[first..];
     }
     out.push_str(rest);
     out
 }
 
+/// The white space before a mark that is looked at.
+const MAX_INDENT_BYTES: usize = 256;
+
+/// Whether what comes next begins a line.
+fn begins_line(text: &str) -> bool {
+    let end = &text[text.ceil_char_boundary(text.len().saturating_sub(MAX_INDENT_BYTES))..];
+    end.trim_end_matches([' ', '\t']).ends_with('\n')
+}
+
+/// Whether a call follows its mark, which people may also write about.
+fn is_call(mark: &Mark, behind: &str) -> bool {
+    mark.begin.starts_with("<|") || mark.begin.starts_with("<｜") || behind.trim_start().starts_with(['{', '[', '<'])
+}
+
 /// Whether a template may have written the beginning of a mark, so that a text has its end alone.
 fn may_begin_unseen(mark: &Mark) -> bool {
-    !mark.is_last && !mark.begin.starts_with("<details") && mark.begin != "<!--"
+    !mark.is_last && !mark.begin.starts_with("<details")
 }
 
 /// What a text begins with of these.
 fn opened(text: &str) -> Option<&'static Mark> {
     let is_named =
         |begin: &str| begin.starts_with('<') && begin.ends_with(|c: char| c.is_ascii_alphabetic() || c == '"');
-    MARKS.iter().find(|Mark { begin, .. }| {
-        begins(text, begin) && (!is_named(begin) || text[begin.len()..].starts_with(['>', ' ', '\n', '\t']))
+    MARKS.iter().find(|mark| {
+        let Mark { begin, is_last, .. } = mark;
+        begins(text, begin)
+            && (!is_last || is_call(mark, &text[begin.len()..]))
+            && (!is_named(begin) || text[begin.len()..].starts_with(['>', ' ', '\n', '\t']))
     })
 }
 
@@ -205,7 +227,6 @@ mod tests {
             "<|START_THINKING|>Hm.<|END_THINKING|><|START_RESPONSE|>Hello.<|END_RESPONSE|>",
             "<seed:think>Hm.</seed:think>Hello.",
             "<|channel>thought\nHm.<channel|>Hello.",
-            "<!-- Hm. -->Hello.",
             "<think>Hm.</think><answer>Hello.</answer>",
             "Hello.\n<tool_call>\n{\"name\": \"f\"}\n</tool_call>",
             "Hello. <functioncall> {\"name\": \"f\"}\n\nFUNCTION RESPONSE: {}",
@@ -228,6 +249,10 @@ mod tests {
             "<details>\nHm\n</details>",
             "<answer>Hm</answer>",
             "a --> b",
+            "<!-- a note --> in a page",
+            "Wrap it in <tool_call> tags, then wait.",
+            "Between <tool_call> and </tool_call> stands JSON.",
+            "Mistral writes [TOOL_CALLS] before calls.",
             "<toolcall>",
             "[think about it]",
             "【a】 b",

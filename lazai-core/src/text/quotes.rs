@@ -113,7 +113,9 @@ pub(super) fn are_escaped(head: &[u8], separator: u8) -> bool {
         head.windows(2).enumerate().filter(move |(_, two)| two == pair).map(|(at, _)| head.get(at + 2))
     };
     let doubled = head.windows(3).any(|three| three[1..] == *b"\"\"" && three[0] != separator && three[0] != b'\n');
-    behind(b"\\\"").any(|next| !ends(next)) && !doubled
+    // The library takes every backslash away: where others stand in cells, the signs stay as they are.
+    let other = head.windows(2).any(|two| two[0] == b'\\' && !matches!(two[1], b'"' | b'\\'));
+    behind(b"\\\"").any(|next| !ends(next)) && !doubled && !other
 }
 
 #[cfg(test)]

@@ -5,16 +5,18 @@ use std::io::Read;
 
 use csv::{ByteRecord, Reader};
 
-/// Most lines of one cell in quotation marks.
-const MAX_LINES: usize = 64;
+use super::quotes::Quotes;
+
+/// Most lines of one row whose cells stand in quotation marks.
+const MAX_LINES: usize = 256;
 
 /// Takes the quotation marks away that stand around cells. One that begins a cell and ends none is a sign like others, so that it
 /// swallows no rows.
 #[derive(Debug)]
 pub(super) struct Tabs {
     columns: usize,
-    /// Lines that were looked at, and are rows of their own.
-    ahead: VecDeque<ByteRecord>,
+    /// Lines that were looked at, and are rows of their own; with the empty lines before each.
+    ahead: VecDeque<(ByteRecord, usize)>,
 }
 
 /// The next record as it is.
@@ -29,44 +31,71 @@ impl Tabs {
     }
 
     pub(super) fn next<R: Read>(&mut self, reader: &mut Reader<R>) -> csv::Result<Option<ByteRecord>> {
-        let Some(record) = self.line(reader)? else { return Ok(None) };
-        let record = if is_open(record.iter().next_back()) { self.joined(reader, record)? } else { record };
-        Ok(Some(unquoted(&record)))
+        let Some((record, _)) = self.line(reader)? else { return Ok(None) };
+        let row = if record.iter().any(is_open) { self.joined(reader, &record)? } else { None };
+        Ok(Some(row.unwrap_or_else(|| unquoted(&record))))
     }
 
-    fn line<R: Read>(&mut self, reader: &mut Reader<R>) -> csv::Result<Option<ByteRecord>> {
-        self.ahead.pop_front().map_or_else(|| next(reader), |record| Ok(Some(record)))
-    }
-
-    /// A record whose last cell goes on in the next lines, if these end it where the row ends; else the record alone.
-    fn joined<R: Read>(&mut self, reader: &mut Reader<R>, record: ByteRecord) -> csv::Result<ByteRecord> {
-        let (mut cells, mut looked) = (record.iter().map(<[u8]>::to_vec).collect::<Vec<_>>(), Vec::new());
-        while looked.len() < MAX_LINES {
-            let Some(next) = self.line(reader)? else { break };
-            let mut more = next.iter();
-            if let (Some(last), Some(first)) = (cells.last_mut(), more.next()) {
-                last.push(b'\n');
-                last.extend_from_slice(first);
-            }
-            cells.extend(more.map(<[u8]>::to_vec));
-            looked.push(next);
-            if !is_open(cells.last().map(Vec::as_slice)) {
-                break;
-            }
+    /// The next line, and how many empty ones the library passed over before it.
+    fn line<R: Read>(&mut self, reader: &mut Reader<R>) -> csv::Result<Option<(ByteRecord, usize)>> {
+        if let Some(line) = self.ahead.pop_front() {
+            return Ok(Some(line));
         }
-        if cells.len() == self.columns && !is_open(cells.last().map(Vec::as_slice)) {
-            let mut whole = ByteRecord::from(cells);
-            whole.set_position(record.position().cloned());
-            return Ok(whole);
+        let before = reader.position().line();
+        let record = next(reader)?;
+        let passed = reader.position().line().saturating_sub(before + 1);
+        Ok(record.map(|record| (record, usize::try_from(passed).unwrap_or(0).min(MAX_LINES))))
+    }
+
+    /// A row with tabs or line ends in its cells: up to the first line at whose end all quotation marks are paired, if it has as many
+    /// cells as the header then.
+    fn joined<R: Read>(&mut self, reader: &mut Reader<R>, record: &ByteRecord) -> csv::Result<Option<ByteRecord>> {
+        let (mut raw, mut looked) = (tabbed(record), Vec::new());
+        while !is_paired(&raw) && looked.len() < MAX_LINES {
+            let Some((next, empty)) = self.line(reader)? else { break };
+            raw.extend(std::iter::repeat_n(b'\n', empty + 1));
+            raw.extend_from_slice(&tabbed(&next));
+            looked.push((next, empty));
+        }
+        if let Some(mut row) = self.row(&raw).filter(|_| is_paired(&raw)) {
+            row.set_position(record.position().cloned());
+            return Ok(Some(row));
         }
         looked.into_iter().rev().for_each(|line| self.ahead.push_front(line));
-        Ok(record)
+        Ok(None)
+    }
+
+    /// Bytes that are one row with the header's number of cells.
+    fn row(&self, raw: &[u8]) -> Option<ByteRecord> {
+        let mut quotes = Quotes::new(b'\t', false);
+        quotes.see(raw);
+        if quotes.before(u64::MAX).is_some() {
+            return None;
+        }
+        let mut reader = csv::ReaderBuilder::new()
+            .delimiter(b'\t')
+            .flexible(true)
+            .has_headers(false)
+            .terminator(csv::Terminator::Any(b'\n'))
+            .from_reader(raw);
+        let mut rows = reader.byte_records();
+        let row = rows.next()?.ok()?;
+        (row.len() == self.columns && rows.next().is_none()).then_some(row)
     }
 }
 
+/// A line as it stands in the file.
+fn tabbed(record: &ByteRecord) -> Vec<u8> {
+    record.iter().collect::<Vec<_>>().join(&b'\t')
+}
+
+fn is_paired(raw: &[u8]) -> bool {
+    raw.iter().filter(|byte| **byte == b'"').count() % 2 == 0
+}
+
 /// Whether a cell begins with a quotation mark, and none ends it.
-fn is_open(cell: Option<&[u8]>) -> bool {
-    cell.is_some_and(|cell| cell.first() == Some(&b'"') && inside(cell).is_none())
+fn is_open(cell: &[u8]) -> bool {
+    cell.first() == Some(&b'"') && inside(cell).is_none()
 }
 
 /// What stands in the quotation marks around a cell; those in it are doubled.
@@ -114,6 +143,12 @@ mod tests {
     fn quotation_marks_stand_around_cells() {
         let text = "a\tb\n\"x\"\t\"say \"\"hi\"\"\"\n1\t\"two\nlines\"\n\"u\nv\"\tw\n";
         assert_eq!(rows(text), [["x", "say \"hi\""], ["1", "two\nlines"], ["u\nv", "w"]]);
+    }
+
+    #[test]
+    fn cells_hold_tabs_and_empty_lines() {
+        let text = "a\tb\n\"x\ty\"\tz\n1\t\"two\n\n\nlines\"\n\"p\tq\nr\"\ts\n";
+        assert_eq!(rows(text), [["x\ty", "z"], ["1", "two\n\n\nlines"], ["p\tq\nr", "s"]]);
     }
 
     #[test]

@@ -125,8 +125,9 @@ pub fn inspect_file(path: String, character: Option<String>, user: Option<String
     })
 }
 
-/// Makes a dataset of dialogues in files of any known format, and of recordings that lists among them name: normalised, without near duplicates, a part held out, cut into
-/// records by the tokenizer of a base model (GGUF). Memory does not grow with the input. If files name people, `character`
+/// Makes a dataset of dialogues in files of any known format, and of the recordings that lists among the files name: normalised, without
+/// near duplicates, a part held out, cut into records by the tokenizer of a base model (GGUF). Dialogues come first: recordings alone are no
+/// dataset. Memory does not grow with the dialogues, but with the recordings. If files name people, `character`
 /// names the one whose words are learnt, and `user` the one who talks with it; everybody else's words are context.
 ///
 /// # Errors

@@ -182,8 +182,13 @@ impl Kept {
         Ok(write.commit()?)
     }
 
+    /// The file with nothing in it, if that can be.
+    pub fn cleared(kept: Option<Self>) -> Option<Self> {
+        kept.filter(|kept| kept.clear().inspect_err(Trouble::told).is_ok())
+    }
+
     /// Forgets everything: the chain has another past.
-    pub fn clear(&self) -> Result<()> {
+    fn clear(&self) -> Result<()> {
         let write = self.0.begin_write()?;
         {
             let mut about = write.open_table(ABOUT)?;

@@ -88,19 +88,22 @@ impl Reader {
             let reason = format!("the node is of chain {chain_id}, expected {}", deployment.chain_id);
             return Err(LedgerError::Deployment { reason });
         }
-        let mut resumed = None;
-        if let Some(kept) = &kept
-            && let Some((genesis, last)) = kept.reach().inspect_err(Trouble::told).ok().flatten()
-            && node.header(last.number)?.is_some_and(|header| header.hash == last.hash)
-        {
-            resumed = Self::resumed(deployment, kept, genesis, last).inspect_err(Trouble::told).ok();
+        let reach = kept.as_ref().and_then(|kept| kept.reach().inspect_err(Trouble::told).ok().flatten());
+        let (mut resumed, mut kept) = (None, kept);
+        if let Some((genesis, last)) = reach {
+            match node.header(last.number)? {
+                Some(header) if header.hash == last.hash => {
+                    let resume = |kept| Self::resumed(deployment, kept, genesis, last).inspect_err(Trouble::told).ok();
+                    resumed = kept.as_ref().and_then(resume);
+                }
+                Some(_) => {}
+                // The node is behind: what is kept is of no use now, and will be.
+                None => kept = None,
+            }
         }
         let (reader, kept) = match resumed {
             Some(reader) => (reader, kept),
-            None => {
-                let reader = Self::before(deployment, beginning::genesis(node, deployment)?)?;
-                (reader, kept.filter(|kept| kept.clear().inspect_err(Trouble::told).is_ok()))
-            }
+            None => (Self::before(deployment, beginning::genesis(node, deployment)?)?, Kept::cleared(kept)),
         };
         Ok(Self { kept: kept.map(|kept| (kept, Vec::new())), ..reader })
     }
@@ -185,7 +188,13 @@ impl Reader {
                         return Err(error);
                     }
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    // What is on disk may be what misleads: the next start reads the chain anew.
+                    if matches!(error, LedgerError::Diverged { .. } | LedgerError::Untrue { .. }) {
+                        drop(Kept::cleared(self.kept.take().map(|(kept, _)| kept)));
+                    }
+                    return Err(error);
+                }
             }
             tracing::debug!("the chain changed while it was read");
         }
@@ -264,8 +273,9 @@ impl Reader {
         let same = base.hash == B256::ZERO || node.header(base.number)?.is_some_and(|h| h.hash == base.hash);
         if !same {
             tracing::warn!(height = base.number, "the chain changed deeper than is kept; reading from the start");
-            let kept = self.kept.take().map(|(kept, _)| kept);
-            *self = Self::open(node, &self.deployment, kept)?;
+            let fresh = Self::open(node, &self.deployment, None)?;
+            let kept = Kept::cleared(self.kept.take().map(|(kept, _)| kept));
+            *self = Self { kept: kept.map(|kept| (kept, Vec::new())), ..fresh };
         }
         Ok(())
     }

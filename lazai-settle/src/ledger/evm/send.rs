@@ -153,7 +153,11 @@ impl Outbox {
             if path.extension().is_none_or(|e| e != "json") {
                 continue;
             }
-            let bytes = std::fs::read(&path).map_err(|e| failed(&e))?;
+            let bytes = match std::fs::read(&path) {
+                // Another process of the folder saw it confirmed.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                read => read.map_err(|e| failed(&e))?,
+            };
             let sent: Sent = serde_json::from_slice(&bytes).map_err(|e| failed(&e))?;
             all.insert((sent.sender, sent.key), sent);
         }
