@@ -184,6 +184,7 @@ macro_rules! passed_on {
         }
     )+};
 }
+#[cfg(feature = "native")]
 pub(crate) use passed_on;
 
 passed_on! {
