@@ -112,7 +112,7 @@ pub(super) fn are_escaped(head: &[u8], separator: u8) -> bool {
     let behind = |pair: &'static [u8; 2]| {
         head.windows(2).enumerate().filter(move |(_, two)| two == pair).map(|(at, _)| head.get(at + 2))
     };
-    let doubled = head.windows(3).any(|three| three[1..] == *b"\"\"" && three[0] != separator && three[0] != b'\n');
+    let doubled = head.windows(3).any(|three| three[1..] == *b"\"\"" && ![separator, b'\n', b'\\'].contains(&three[0]));
     // The library takes every backslash away: where others stand in cells, the signs stay as they are.
     let other = head.windows(2).any(|two| two[0] == b'\\' && !matches!(two[1], b'"' | b'\\'));
     behind(b"\\\"").any(|next| !ends(next)) && !doubled && !other
@@ -142,6 +142,8 @@ mod tests {
     fn databases_write_backslashes() {
         let text = "a,b\n\"say \\\"hi\\\", you\",x\n";
         assert!(are_escaped(text.as_bytes(), b','));
+        // The mark that ends a cell behind an escaped one is no doubled mark.
+        assert!(are_escaped(b"a,b\n\"say \\\"hi\\\"\",x\n", b','));
         let mut quotes = Quotes::new(b',', true);
         quotes.see(text.as_bytes());
         assert!(quotes.faults.is_empty());
