@@ -1,6 +1,7 @@
 //! Every habit of this repository as one verb: `cargo xtask help`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks")]
 
+mod api;
 mod bench;
 mod bindings;
 mod book;
@@ -59,7 +60,8 @@ cargo xtask VERB
   layers     checks which crate may depend on which
   deny       checks bans, licences and sources of dependencies
   outside    builds a crate outside the workspace against lazai's default features, on plain stable
-  surface    compares the facade's names with api.txt, and with what each language has (surface write: writes it)
+  surface    compares api.txt and the bindings with the facade that they are written out of (surface write: writes them)
+  api        compares the crates' public names with docs/api (api write: writes it)
   book       builds the book into target/book with mdBook (fetched once), and checks its links and those of the repository's pages
   readme     writes the README's program, and the book's tables of scenarios and error codes
   help       this text
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
     let result = match args.first().map(String::as_str) {
         Some("demo") => demo::run(&rest),
         Some("test") => checks::all(),
+        Some("api") => api::start(&rest),
         Some("bench") => bench::run(&rest),
         Some("bindings") => bindings::start(&rest),
         Some("book") => book::write(),

@@ -8,7 +8,7 @@ use lazai_facade::native::data::{ContributorTerms, keep_file, prepare_dataset};
 use lazai_facade::native::model::{BaseModel, TrainingSettings};
 use lazai_facade::native::prove::{ProofFiles, prove_dataset};
 use lazai_facade::native::roles::write_public_part;
-use lazai_facade::{Character, LazaiError, Message, ReplySettings};
+use lazai_facade::{Character, LazaiError, Message, ReplySettings, Role};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -110,9 +110,9 @@ pub(crate) fn create(verb: args::Create, out: &mut Output<'_>) -> Done {
     let learnt = json!({"step": "adapter", "folder": trained.folder, "digest": trained.digest, "steps": steps, "loss": [first, last]});
     out.tell(&learnt, |_| format!("adapter: {steps} steps, loss {first:.2} to {last:.2}, in {}", trained.folder))?;
 
-    let card = Message { role: "system".into(), content: character.system_prompt("you".into()) };
+    let card = Message { role: Role::System, content: character.system_prompt("you".into()) };
     for question in &questions {
-        let asked = vec![card.clone(), Message { role: "user".into(), content: question.clone() }];
+        let asked = vec![card.clone(), Message { role: Role::User, content: question.clone() }];
         let settings = ReplySettings { max_tokens: Some(PREVIEW_TOKENS), seed: Some(1), ..ReplySettings::default() };
         let before = base.generate(asked.clone(), None, settings.clone(), None)?;
         let after = base.generate(asked, Some(trained.folder.clone()), settings, None)?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lazai_facade::native::data::{ContributorTerms, DatasetFacts, FileFacts, inspect_file, prepare_dataset};
+use lazai_facade::native::data::{ContributorTerms, DatasetFacts, FileFacts, FileKind, inspect_file, prepare_dataset};
 use lazai_facade::{FileNote, LazaiError};
 use serde::Serialize;
 
@@ -59,7 +59,7 @@ fn in_words(facts: &FileFacts) -> String {
         told += &format!(", {name:?}");
     }
     for (count, what) in [
-        (facts.dialogues, if facts.kind == "pov" { "records" } else { "dialogues" }),
+        (facts.dialogues, if facts.kind == FileKind::Pov { "records" } else { "dialogues" }),
         (facts.turns, "messages"),
         (facts.tokens, "tokens"),
         (facts.lorebook_entries, "lorebook entries"),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lazai_facade::native::ExExContact;
 use lazai_facade::native::data::keep_file;
-use lazai_facade::native::exex::{AccessTerms, ExEx, MintedModel, ModelTerms};
+use lazai_facade::native::exex::{AccessTerms, ExEx, MintedModel, ModelTerms, PaymentMeans, Rating};
 use lazai_facade::native::market::{Founding, Funds, Market};
 use lazai_facade::native::model::{BaseModel, TrainingSettings};
 use lazai_facade::{LazaiError, LocalKey};
@@ -239,9 +239,9 @@ fn terms() -> ModelTerms {
         base_name: "the base model that `lazai local` was given".into(),
         base_licence: "unknown".into(),
         access: AccessTerms {
-            rating: "mature".into(),
+            rating: Rating::Mature,
             minimum_age: 18,
-            payment: "gas".into(),
+            payment: PaymentMeans::Gas,
             consent: "as the contributors gave it".into(),
             report_contact: "mailto:nobody@localhost".into(),
         },

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lazai_facade::native::ExExContact;
 use lazai_facade::native::market::Market;
 use lazai_facade::native::prove::ProofFiles;
-use lazai_facade::native::roles::SubmissionFacts;
+use lazai_facade::native::roles::{SubmissionFacts, SubmissionStatus};
 use lazai_facade::{LazaiError, Signer};
 use pollster::block_on;
 
@@ -44,7 +44,7 @@ pub(crate) fn publish(verb: &args::Publish, out: &mut Output<'_>) -> Done {
     let unknown = || LazaiError::new("submission.unknown", format!("no submission {}", proof.submission));
     let mut facts = told.ok_or_else(unknown)?;
     tell(&facts, out)?;
-    while !verb.no_wait && matches!(facts.status.as_str(), "pending" | "accepted") {
+    while !verb.no_wait && matches!(facts.status, SubmissionStatus::Pending | SubmissionStatus::Accepted) {
         std::thread::sleep(PAUSE);
         let now = state(&market, &proof)?.ok_or_else(unknown)?;
         if now != facts {
@@ -52,7 +52,7 @@ pub(crate) fn publish(verb: &args::Publish, out: &mut Output<'_>) -> Done {
         }
         facts = now;
     }
-    Ok(!matches!(facts.status.as_str(), "rejected" | "refused"))
+    Ok(!matches!(facts.status, SubmissionStatus::Rejected | SubmissionStatus::Refused))
 }
 
 /// The submission as the ledger has it now, if it does.

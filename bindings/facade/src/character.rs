@@ -4,13 +4,26 @@ use std::sync::Arc;
 
 use lazai::core::character;
 
-use crate::{LazaiError, record};
+use crate::{LazaiError, record, same_words, words};
+
+words! {
+    /// What an importer did with data that it could not take as it was.
+    pub enum FileAction {
+        /// It is not in the result.
+        Dropped,
+        /// It became part of its neighbour.
+        Merged,
+        /// It is in the result, changed.
+        Repaired,
+    }
+}
+same_words!(FileAction, lazai::core::report::Action, Dropped, Merged, Repaired);
 
 record! {
     /// Something that an importer dropped, merged or repaired.
     pub struct FileNote {
-        /// `dropped`, `merged` or `repaired`.
-        pub action: String,
+        /// What was done.
+        pub action: FileAction,
         /// The place in the file.
         pub place: String,
         /// The reason.
@@ -20,7 +33,7 @@ record! {
 
 impl From<&lazai::core::report::Note> for FileNote {
     fn from(note: &lazai::core::report::Note) -> Self {
-        let action = format!("{:?}", note.action).to_lowercase();
+        let action = note.action.try_into().unwrap_or(FileAction::Repaired);
         Self { action, place: note.place.clone(), reason: note.reason.clone() }
     }
 }

@@ -3,19 +3,31 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lazai::conversation::{CheckedReply, Conversation, Talker};
-use lazai::core::dialogue::{self, Role};
+use lazai::core::dialogue;
 use lazai::node::{ChatReply, ChatRequest, SignedOffer, SignedReceipt};
 use lazai::wire::talk::{self, ReplyReader};
 
 use crate::sign::{Foreign, parse_signature};
 use crate::transport::{Distant, HttpRequest, ReplyListener, Transport, chat_post, voucher_post};
-use crate::{Domain, LazaiError, Signer, TokenCounter, choices, record};
+use crate::{BaseUnits, Domain, LazaiError, Signer, TokenCounter, choices, record, words};
+
+words! {
+    /// The author of a message.
+    pub enum Role {
+        /// Instructions and facts before the conversation.
+        System,
+        /// The person who talks with the character.
+        User,
+        /// The character.
+        Assistant,
+    }
+}
 
 record! {
     /// A message of a conversation.
     pub struct Message {
-        /// `system`, `user` or `assistant`.
-        pub role: String,
+        /// Its author.
+        pub role: Role,
         /// The message's text.
         pub content: String,
     }
@@ -35,16 +47,14 @@ choices! {
     }
 }
 
-/// The check applied to a receipt's token counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
-#[cfg_attr(feature = "python", pyo3::pyclass(frozen, eq, from_py_object, rename_all = "UPPERCASE"))]
-pub enum TokenCheck {
-    /// Held to the offer's ceilings and prices, the deposit, and the bounds that the text's bytes set.
-    Bounded,
-    /// Also recounted with the tokenizer.
-    Counted,
+words! {
+    /// The check applied to a receipt's token counts.
+    pub enum TokenCheck {
+        /// Held to the offer's ceilings and prices, the deposit, and the bounds that the text's bytes set.
+        Bounded,
+        /// Also recounted with the tokenizer.
+        Counted,
+    }
 }
 
 record! {
@@ -57,7 +67,7 @@ record! {
         /// Tokens of the reply.
         pub completion_tokens: u64,
         /// The amount owed for the session by now, in base units.
-        pub owed: String,
+        pub owed: BaseUnits,
         /// The check of its token counts.
         pub token_check: TokenCheck,
         /// True if base and adapter are those that the ledger names for the version; otherwise only the node claims them.
@@ -91,17 +101,25 @@ impl Chat {
     }
 }
 
-impl Message {
-    pub(crate) fn parse(self) -> Result<dialogue::Message, LazaiError> {
-        let role = match self.role.as_str() {
-            "system" => Role::System,
-            "user" => Role::User,
-            "assistant" => Role::Assistant,
-            other => {
-                return Err(LazaiError::new("json.malformed", format!("role {other:?}: system, user or assistant")));
-            }
+impl From<Message> for dialogue::Message {
+    fn from(Message { role, content }: Message) -> Self {
+        let role = match role {
+            Role::System => dialogue::Role::System,
+            Role::User => dialogue::Role::User,
+            Role::Assistant => dialogue::Role::Assistant,
         };
-        Ok(dialogue::Message::new(role, self.content))
+        Self::new(role, content)
+    }
+}
+
+impl From<&dialogue::Message> for Message {
+    fn from(message: &dialogue::Message) -> Self {
+        let role = match message.role {
+            dialogue::Role::System => Role::System,
+            dialogue::Role::User => Role::User,
+            dialogue::Role::Assistant => Role::Assistant,
+        };
+        Self { role, content: message.content.clone() }
     }
 }
 
@@ -160,21 +178,20 @@ impl Chat {
 
     /// The messages so far.
     pub fn messages(&self) -> Vec<Message> {
-        let said = |m: &dialogue::Message| Message { role: m.role.as_str().into(), content: m.content.clone() };
-        self.state().conversation.messages.iter().map(said).collect()
+        self.state().conversation.messages.iter().map(Message::from).collect()
     }
 
     /// The amount owed for the session so far, in base units.
-    pub fn owed(&self) -> String {
+    pub fn owed(&self) -> BaseUnits {
         self.state().conversation.owed().to_string()
     }
 
     /// Signs a request for the next reply; `messages` are the whole conversation.
     ///
     /// # Errors
-    /// `chat.unpaid` if the last reply must be paid first, `signer.…`, `json.malformed` for an unknown role.
+    /// `chat.unpaid` if the last reply must be paid first, `signer.…`.
     pub async fn ask(&self, messages: Vec<Message>, settings: ReplySettings) -> Result<HttpRequest, LazaiError> {
-        let messages = messages.into_iter().map(Message::parse).collect::<Result<_, _>>()?;
+        let messages = messages.into_iter().map(Into::into).collect();
         let (talker, conversation) = self.now();
         let request = talker.ask(&conversation, messages, settings.into()).await?;
         let post = chat_post(&request)?;
@@ -233,7 +250,7 @@ impl Chat {
     ) -> Result<ChatTurn, LazaiError> {
         let (talker, conversation) = self.now();
         let mut messages = conversation.messages.clone();
-        messages.push(dialogue::Message::new(Role::User, text));
+        messages.push(dialogue::Message::new(dialogue::Role::User, text));
         let (node, mut saying) = (Distant { transport, listener }, Saying { chat: self, conversation });
         let said = talker.say(&mut saying.conversation, &node, messages, settings.into(), &mut |_| {}).await;
         Ok(ChatTurn::of(said?, None))

@@ -8,7 +8,7 @@ use lazai::core::tokenizer::Counter;
 
 use crate::chat::Message;
 #[cfg(feature = "native")]
-use crate::native::data::read_file;
+use crate::{FilePath, native::data::read_file};
 use crate::{LazaiError, record};
 
 record! {
@@ -54,9 +54,9 @@ impl TokenCounter {
     /// Counts a conversation as it is before a reply, and returns the token ids of some texts.
     ///
     /// # Errors
-    /// `tokenizer.malformed` if the template refuses the conversation, `json.malformed` for an unknown role.
+    /// `tokenizer.malformed` if the template refuses the conversation.
     pub fn count(&self, messages: Vec<Message>, texts: Vec<String>) -> Result<TokenCount, LazaiError> {
-        let messages = messages.into_iter().map(Message::parse).collect::<Result<Vec<_>, _>>()?;
+        let messages: Vec<_> = messages.into_iter().map(Into::into).collect();
         let ids = texts.iter().map(|text| self.0.encode(text)).collect();
         Ok(TokenCount { prompt_tokens: self.0.prompt_tokens(&messages)?, ids })
     }
@@ -70,7 +70,7 @@ impl TokenCounter {
     /// # Errors
     /// `file`, `tokenizer.…`.
     #[cfg_attr(feature = "uniffi", uniffi::constructor)]
-    pub fn open(path: String) -> Result<Arc<Self>, LazaiError> {
+    pub fn open(path: FilePath) -> Result<Arc<Self>, LazaiError> {
         let folder = Path::new(&path);
         if folder.is_dir() {
             let read = |name: &str| read_file(&folder.join(name).display().to_string());

@@ -120,7 +120,6 @@ pub(crate) const CODES: &[&str] = &[
     "pov.wrong_digest",
     "provenance.unreadable",
     "provenance.words",
-    "report.concern",
     "report.too_long",
     "seal",
     "signature.high_s",

@@ -21,10 +21,6 @@
 //! | `native` | files, models, nodes, ledgers and the roles of the market, for systems with files and a network (features `native`, `prove`) |
 //!
 //! `api.txt` lists this surface; `cargo xtask surface` holds every language to it.
-#![cfg_attr(
-    feature = "python",
-    allow(clippy::too_many_arguments, reason = "constructors of records take their fields")
-)]
 
 pub mod character;
 pub mod chat;
@@ -33,6 +29,8 @@ pub mod error;
 pub mod money;
 #[cfg(feature = "native")]
 pub mod native;
+#[cfg(feature = "python")]
+pub mod python;
 pub mod safety;
 pub mod session;
 pub mod sign;
@@ -40,12 +38,12 @@ pub mod transport;
 pub mod verify;
 pub mod wallet;
 
-pub use character::{Character, FileNote};
-pub use chat::{Chat, ChatTurn, Message, ModelOffer, ReplySettings, TokenCheck, read_models};
+pub use character::{Character, FileAction, FileNote};
+pub use chat::{Chat, ChatTurn, Message, ModelOffer, ReplySettings, Role, TokenCheck, read_models};
 pub use counter::{TokenCount, TokenCounter};
 pub use error::{LazaiError, error_codes, fail_with};
 pub use money::{RevenueParts, split_revenue};
-pub use safety::{Blocklist, CharacterReport, report_character};
+pub use safety::{Blocklist, CharacterReport, Concern, report_character};
 pub use session::{
     Offer, Receipt, Voucher, check_offer, check_receipt, check_voucher, offer_step, session_id, sign_offer,
     sign_receipt, sign_voucher, voucher_digest, voucher_typed_data,
@@ -71,66 +69,84 @@ pub fn library_version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
 }
 
-/// A record: a struct of owned fields that every language gets as its own kind of record.
+/// Base units of an asset, as decimal text. Python has integers for them.
+pub type BaseUnits = String;
+/// The path of a file or a folder. In Python, whatever `os.fspath` takes.
+pub type FilePath = String;
+/// JSON as bytes. In Python, as text or bytes.
+pub type JsonBytes = Vec<u8>;
+
+/// A record: a struct of owned fields that every language gets as its own kind of record. Python's constructor, properties and
+/// `repr` are written out of it (`python/records.rs`).
 macro_rules! record {
     ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)* }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(deny_unknown_fields, rename_all = "camelCase")]
         #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
-        #[cfg_attr(feature = "python", pyo3::pyclass(frozen, get_all, eq, from_py_object, new = "from_fields"))]
+        #[cfg_attr(feature = "python", pyo3::pyclass(frozen, eq, from_py_object))]
         pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
-
-        #[cfg(feature = "python")]
-        #[pyo3::pymethods]
-        impl $name {
-            fn __repr__(slf: &pyo3::Bound<'_, Self>) -> pyo3::PyResult<String> {
-                $crate::python::repr(slf.as_any(), stringify!($name), &[$(stringify!($field)),*])
-            }
-        }
     };
 }
 pub(crate) use record;
 
-/// A record of choices, each of which may be left out: in Python and Swift and Kotlin by not naming it.
+/// A record of choices, each of which may be left out.
 macro_rules! choices {
     ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: Option<$type:ty>,)* }) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-        #[serde(deny_unknown_fields, rename_all = "camelCase")]
-        #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
-        #[cfg_attr(feature = "python", pyo3::pyclass(frozen, get_all, eq, from_py_object))]
-        pub struct $name {
-            $($(#[$field_meta])* #[cfg_attr(feature = "uniffi", uniffi(default = None))] pub $field: Option<$type>,)*
-        }
-
-        #[cfg(feature = "python")]
-        #[pyo3::pymethods]
-        impl $name {
-            #[new]
-            #[pyo3(signature = ($($field = None),*))]
-            fn of($($field: Option<$type>),*) -> Self {
-                Self { $($field),* }
-            }
-
-            fn __repr__(slf: &pyo3::Bound<'_, Self>) -> pyo3::PyResult<String> {
-                $crate::python::repr(slf.as_any(), stringify!($name), &[$(stringify!($field)),*])
+        $crate::record! {
+            $(#[$meta])*
+            #[derive(Default)]
+            pub struct $name {
+                $($(#[$field_meta])* #[cfg_attr(feature = "uniffi", uniffi(default = None))] pub $field: Option<$type>,)*
             }
         }
     };
 }
 pub(crate) use choices;
 
-/// What Python's records have in common.
-#[cfg(feature = "python")]
-mod python {
-    use pyo3::types::PyAnyMethods;
-    use pyo3::{Bound, PyAny, PyResult};
+/// A flat enum: a word in JSON. In Python its cases equal their words, which may be given for them.
+macro_rules! words {
+    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$case_meta:meta])* $case:ident,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        #[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+        #[cfg_attr(feature = "python", pyo3::pyclass(frozen, rename_all = "SCREAMING_SNAKE_CASE"))]
+        pub enum $name { $($(#[$case_meta])* $case,)* }
 
-    /// A record as Python writes values: `DatasetFacts(records=3, tokens=120)`.
-    pub(crate) fn repr(record: &Bound<'_, PyAny>, name: &str, fields: &[&str]) -> PyResult<String> {
-        let field = |field: &&str| Ok(format!("{field}={}", record.getattr(*field)?.repr()?));
-        let fields = fields.iter().map(field).collect::<PyResult<Vec<_>>>()?;
-        Ok(format!("{name}({})", fields.join(", ")))
-    }
+        #[cfg(feature = "python")]
+        $crate::python::words!($name);
+
+        impl std::fmt::Display for $name {
+            /// Its word, as in JSON.
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                serde::Serialize::serialize(self, f)
+            }
+        }
+    };
 }
+pub(crate) use words;
+
+/// Conversions between a flat enum and the library's of the same cases.
+macro_rules! same_words {
+    ($name:ident, $library:path, $($case:ident),+) => {
+        impl From<$name> for $library {
+            fn from(word: $name) -> Self {
+                match word { $($name::$case => Self::$case,)+ }
+            }
+        }
+
+        impl TryFrom<$library> for $name {
+            type Error = $crate::LazaiError;
+
+            fn try_from(word: $library) -> Result<Self, Self::Error> {
+                #[allow(unreachable_patterns, reason = "the library may add cases")]
+                match word {
+                    $(<$library>::$case => Ok(Self::$case),)+
+                    other => Err($crate::LazaiError::new("feature_missing", format!("{other:?}"))),
+                }
+            }
+        }
+    };
+}
+pub(crate) use same_words;

@@ -3,17 +3,17 @@
 use lazai::core::Amount;
 use lazai::settle::split::RevenueSplit;
 
-use crate::{LazaiError, record};
+use crate::{BaseUnits, LazaiError, record};
 
 record! {
     /// An amount in three parts, which sum to it exactly. Base units.
     pub struct RevenueParts {
         /// For the creator's class.
-        pub creator: String,
+        pub creator: BaseUnits,
         /// For the node that served.
-        pub node: String,
+        pub node: BaseUnits,
         /// For the governance pool.
-        pub pool: String,
+        pub pool: BaseUnits,
     }
 }
 
@@ -23,7 +23,7 @@ record! {
 /// `money.not_decimal`, `money.basis_points_too_many`, `split.sum`, `split.creator_below_minimum`.
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 pub fn split_revenue(
-    amount: String,
+    amount: BaseUnits,
     creator_bps: u16,
     node_bps: u16,
     pool_bps: u16,

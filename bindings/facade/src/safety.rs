@@ -3,11 +3,28 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lazai::core::{ClassId, VersionNumber};
-use lazai::safety::{self, Concern, MAX_REPORT_BYTES, SignedReport};
+use lazai::safety::{self, MAX_REPORT_BYTES, SignedReport};
 
 use crate::sign::Foreign;
 use crate::transport::{HttpRequest, json_post};
-use crate::{Domain, LazaiError, Signer, record};
+use crate::{Domain, LazaiError, Signer, record, same_words, words};
+
+words! {
+    /// The concern of a report.
+    pub enum Concern {
+        /// It harms or encourages harm.
+        Harmful,
+        /// It breaks the law.
+        Illegal,
+        /// It passes for a person who did not agree.
+        Impersonation,
+        /// It uses somebody's work without a licence.
+        Infringing,
+        /// Something else, in words.
+        Other,
+    }
+}
+same_words!(Concern, safety::Concern, Harmful, Illegal, Impersonation, Infringing, Other);
 
 record! {
     /// A consumer's report of a character.
@@ -18,8 +35,8 @@ record! {
         pub class_id: u64,
         /// The version that was served.
         pub version: u32,
-        /// `harmful`, `illegal`, `impersonation`, `infringing` or `other`.
-        pub concern: String,
+        /// The concern.
+        pub concern: Concern,
         /// A description: at most 2,000 bytes.
         pub words: String,
         /// The time of the report, seconds since 1970.
@@ -30,15 +47,13 @@ record! {
 /// Signs a report, as the session's consumer; returns the request that brings it to the node.
 ///
 /// # Errors
-/// `report.concern`, `report.too_long`, `hex.…`, `signer.…`.
+/// `report.too_long`, `hex.…`, `signer.…`.
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 pub async fn report_character(
     domain: Domain,
     report: CharacterReport,
     signer: Arc<dyn Signer>,
 ) -> Result<HttpRequest, LazaiError> {
-    let unknown = || LazaiError::new("report.concern", format!("no concern {:?}", report.concern));
-    let concern = Concern::from_name(&report.concern).ok_or_else(unknown)?;
     if report.words.len() > MAX_REPORT_BYTES {
         let bytes = report.words.len();
         return Err(LazaiError::new("report.too_long", format!("{bytes} bytes, at most {MAX_REPORT_BYTES} are taken")));
@@ -47,7 +62,7 @@ pub async fn report_character(
         session: report.session.parse()?,
         class: ClassId(report.class_id),
         version: VersionNumber(report.version),
-        concern,
+        concern: report.concern.into(),
         words: report.words,
         reported_at_s: report.reported_at_s,
     };

@@ -7,7 +7,7 @@ use lazai::core::{Amount, Asset, ClassId, TypedData, VersionNumber};
 use lazai::settle::session as market;
 
 use crate::sign::{Foreign, parse_signature};
-use crate::{Domain, LazaiError, Signer, record};
+use crate::{BaseUnits, Domain, LazaiError, Signer, record};
 
 record! {
     /// A node's prices and limits for serving a version of a class.
@@ -21,9 +21,9 @@ record! {
         /// Address of the asset of the prices; zero for coins.
         pub asset: String,
         /// Price of one token of the conversation before a reply, in base units.
-        pub prompt_price: String,
+        pub prompt_price: BaseUnits,
         /// Price of one token of a reply, in base units.
-        pub completion_price: String,
+        pub completion_price: BaseUnits,
         /// Most tokens of a conversation before a reply.
         pub prompt_ceiling: u32,
         /// Most tokens of a reply.
@@ -33,10 +33,10 @@ record! {
         /// Sessions may be opened under it up to this time, seconds since 1970.
         pub valid_until_s: u64,
         /// The least that a payer reserves for a session, in base units.
-        pub min_deposit: String,
+        pub min_deposit: BaseUnits,
         /// The amount that a class's fund reserves for a session opened with a unit of quota, in base units; 0: not served
         /// by quota.
-        pub quota_deposit: String,
+        pub quota_deposit: BaseUnits,
         /// The node's series of offers that it belongs to: beginning the next series revokes it.
         pub series: u64,
     }
@@ -54,7 +54,7 @@ record! {
         /// The version that is served.
         pub version: u32,
         /// The amount owed so far, in base units.
-        pub cumulative: String,
+        pub cumulative: BaseUnits,
     }
 }
 
@@ -86,7 +86,7 @@ record! {
         /// SHA-256 of the adapter that the node says it used: claimed, not proved.
         pub adapter_digest: String,
         /// The amount owed for the session, this reply included, in base units.
-        pub cumulative: String,
+        pub cumulative: BaseUnits,
     }
 }
 
@@ -156,7 +156,7 @@ fn check<T: TypedData>(domain: &Domain, value: &T, signature: &str, signer: &str
 /// # Errors
 /// `hex.…`, `money.…`.
 #[cfg_attr(feature = "uniffi", uniffi::export)]
-pub fn offer_step(offer: Offer) -> Result<String, LazaiError> {
+pub fn offer_step(offer: Offer) -> Result<BaseUnits, LazaiError> {
     Ok(offer.parse()?.step()?.to_string())
 }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use lazai::core::sign::{SignFuture, SigningSubject};
 use lazai::core::{Address, Digest, LocalSigner, Signature, Signer as CoreSigner, SignerError};
 
+#[cfg(feature = "native")]
+use crate::FilePath;
 use crate::{LazaiError, record};
 
 record! {
@@ -113,7 +115,7 @@ impl LocalKey {
     /// # Errors
     /// `keystore` for a wrong password or another file.
     #[cfg_attr(feature = "uniffi", uniffi::constructor)]
-    pub fn from_keystore(path: String, password: String) -> Result<Arc<Self>, LazaiError> {
+    pub fn from_keystore(path: FilePath, password: String) -> Result<Arc<Self>, LazaiError> {
         let key = LocalSigner::from_keystore(std::path::Path::new(&path), &password);
         Ok(Arc::new(Self(key.map_err(|e| LazaiError::new("keystore", e))?)))
     }
@@ -122,7 +124,7 @@ impl LocalKey {
     ///
     /// # Errors
     /// `keystore`.
-    pub fn to_keystore(&self, folder: String, name: String, password: String) -> Result<(), LazaiError> {
+    pub fn to_keystore(&self, folder: FilePath, name: String, password: String) -> Result<(), LazaiError> {
         let kept = self.0.to_keystore(std::path::Path::new(&folder), &name, &password);
         kept.map_err(|e| LazaiError::new("keystore", e))
     }

@@ -4,7 +4,7 @@ use lazai::consumer::Conversation;
 use lazai::provenance::{Evidence, Trust, TrustAnchor};
 use lazai::zk::{Proof, Statement, Verifier};
 
-use crate::{LazaiError, record};
+use crate::{JsonBytes, LazaiError, record, words};
 
 record! {
     /// A proof's facts about one contributor's part, and the address that the creator declares for it.
@@ -42,20 +42,18 @@ record! {
     }
 }
 
-/// The kind of trust that a link rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
-#[cfg_attr(feature = "python", pyo3::pyclass(frozen, eq, from_py_object, rename_all = "UPPERCASE"))]
-pub enum TrustLevel {
-    /// A verifier checked it, here and now.
-    Proved,
-    /// A quorum signed it.
-    Attested,
-    /// One party signed it.
-    Claimed,
-    /// It does not hold.
-    Broken,
+words! {
+    /// The kind of trust that a link rests on.
+    pub enum TrustLevel {
+        /// A verifier checked it, here and now.
+        Proved,
+        /// A quorum signed it.
+        Attested,
+        /// One party signed it.
+        Claimed,
+        /// It does not hold.
+        Broken,
+    }
 }
 
 record! {
@@ -122,7 +120,7 @@ pub fn verify_proof(statement: Vec<u8>, proof: Vec<u8>) -> Result<ProofFacts, La
 /// # Errors
 /// `provenance.unreadable`, `provenance.words`, `json.malformed`.
 #[cfg_attr(feature = "uniffi", uniffi::export)]
-pub fn verify_evidence(evidence: Vec<u8>, anchor: Vec<u8>) -> Result<Provenance, LazaiError> {
+pub fn verify_evidence(evidence: JsonBytes, anchor: JsonBytes) -> Result<Provenance, LazaiError> {
     let anchor: TrustAnchor = serde_json::from_slice(&anchor)?;
     let report = lazai::provenance::verify(&Evidence::from_json(&evidence)?, &anchor);
     let holds = report.holds();
@@ -146,7 +144,7 @@ pub fn verify_evidence(evidence: Vec<u8>, anchor: Vec<u8>) -> Result<Provenance,
 /// `provenance.words` if the evidence is of other words, `provenance.unreadable` also if the conversation holds none,
 /// `json.malformed`.
 #[cfg_attr(feature = "uniffi", uniffi::export)]
-pub fn evidence_with_words(evidence: Vec<u8>, conversation: String) -> Result<String, LazaiError> {
+pub fn evidence_with_words(evidence: JsonBytes, conversation: String) -> Result<String, LazaiError> {
     let conversation: Conversation = serde_json::from_str(&conversation)?;
     Ok(serde_json::to_string(&Evidence::from_json(&evidence)?.with_words(&conversation)?)?)
 }

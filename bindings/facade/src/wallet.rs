@@ -8,7 +8,7 @@ use lazai::settle::market::chain_ledger_id;
 use lazai::settle::session::{SessionPayment, session_id};
 use lazai::settle::wallet;
 
-use crate::{Domain, LazaiError, ModelOffer, record};
+use crate::{BaseUnits, Domain, JsonBytes, LazaiError, ModelOffer, record};
 
 record! {
     /// The addresses of a market on a chain. An app ships them, like its trust anchor: a node that could name another
@@ -61,7 +61,7 @@ impl MarketPlace {
 /// # Errors
 /// `json.malformed`, `hex.…`, `market.place` if ledger and domain are not of one market.
 #[cfg_attr(feature = "uniffi", uniffi::export)]
-pub fn read_market_place(json: Vec<u8>) -> Result<MarketPlace, LazaiError> {
+pub fn read_market_place(json: JsonBytes) -> Result<MarketPlace, LazaiError> {
     let place: MarketPlace = serde_json::from_slice(&json)?;
     place.settlement()?;
     Ok(place)
@@ -86,7 +86,7 @@ pub fn open_session_call(
     nonce: u64,
     consumer: String,
     model: ModelOffer,
-    deposit: String,
+    deposit: BaseUnits,
 ) -> Result<WalletCall, LazaiError> {
     let SignedOffer { offer, signature } = checked(&place, &model)?;
     let deposit: Amount = deposit.parse()?;
@@ -108,7 +108,7 @@ pub fn begin_conversation(
     nonce: u64,
     consumer: String,
     model: ModelOffer,
-    deposit: String,
+    deposit: BaseUnits,
 ) -> Result<String, LazaiError> {
     place.settlement()?;
     let offer = checked(&place, &model)?;
@@ -139,7 +139,12 @@ pub fn close_session_call(
 /// # Errors
 /// `market.place`, `hex.…`, `money.not_decimal`.
 #[cfg_attr(feature = "uniffi", uniffi::export)]
-pub fn withdraw_call(place: MarketPlace, asset: String, to: String, amount: String) -> Result<WalletCall, LazaiError> {
+pub fn withdraw_call(
+    place: MarketPlace,
+    asset: String,
+    to: String,
+    amount: BaseUnits,
+) -> Result<WalletCall, LazaiError> {
     let data = wallet::withdraw(Asset(asset.parse()?), to.parse()?, amount.parse()?);
     place.call(Amount::ZERO, &data)
 }

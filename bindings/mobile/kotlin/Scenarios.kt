@@ -46,7 +46,7 @@ fun model(o: JsonObject) =
 fun place(a: JsonObject) = readMarketPlace(content(a.obj("place")))
 
 fun report(o: JsonObject) = CharacterReport(
-    o.text("session"), o.text("classId").unsigned(), o.get("version").asInt.toUInt(), o.text("concern"), o.text("words"),
+    o.text("session"), o.text("classId").unsigned(), o.get("version").asInt.toUInt(), Concern.valueOf(o.text("concern").uppercase()), o.text("words"),
     o.text("reportedAtS").unsigned(),
 )
 
@@ -118,7 +118,7 @@ fun openCounter(source: JsonObject): TokenCounter = when (val gguf = source.opti
     else -> TokenCounter.fromGguf(content(gguf.asJsonObject))
 }
 
-fun messageList(list: JsonArray) = list.map { Message(it.asJsonObject.text("role"), it.asJsonObject.text("content")) }
+fun messageList(list: JsonArray) = list.map { Message(Role.valueOf(it.asJsonObject.text("role").uppercase()), it.asJsonObject.text("content")) }
 
 fun count(a: JsonObject): Any? {
     val counter = openCounter(a.obj("counter"))

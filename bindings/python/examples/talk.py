@@ -2,7 +2,7 @@
 import lazai
 
 
-def chat(market: lazai.Market, node: str, key: lazai.LocalKey, deposit: str) -> None:
+def chat(market: lazai.Market, node: str, key: lazai.LocalKey, deposit: int) -> None:
     with market.talk(node, key, deposit) as session:
         for question in ("Who are you?", "And where do you live?"):
             reply = session.say(question, on_text=lambda piece: print(piece, end=""))

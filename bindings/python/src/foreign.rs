@@ -4,10 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lazai_facade::native::{Progress, ProgressListener};
 use lazai_facade::{LazaiError, ReplyListener, Signer, SigningRequest};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBool;
 
-use crate::handles::LocalKey;
+pub(crate) use lazai_facade::python::{Json, PathText, Units};
+
+use crate::generated::LocalKey;
 
 /// Any object with an `address` and a method `sign(request)` that returns 65 bytes as hex.
 pub(crate) struct PySigner {
@@ -62,8 +65,12 @@ struct Callback {
 }
 
 impl Told {
-    pub fn of(callable: Option<Py<PyAny>>) -> Self {
-        Self(callable.map(|callable| Arc::new(Callback { callable, raised: Raised::default() })))
+    /// A callback, if one is given.
+    pub fn of(py: Python<'_>, callable: Option<Py<PyAny>>) -> PyResult<Self> {
+        if callable.as_ref().is_some_and(|callable| !callable.bind(py).is_callable()) {
+            return Err(PyTypeError::new_err("on_text and on_progress take something that can be called"));
+        }
+        Ok(Self(callable.map(|callable| Arc::new(Callback { callable, raised: Raised::default() }))))
     }
 
     pub fn of_progress(&self) -> Option<Arc<dyn ProgressListener>> {

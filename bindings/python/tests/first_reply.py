@@ -23,4 +23,4 @@ about = json.loads(get("market.json"))
 chat = runpy.run_path(str(pathlib.Path(__file__).parents[1] / "examples/talk.py"))["chat"]
 with tempfile.TemporaryDirectory() as folder:
     with lazai.Market.on_chain(about["rpcUrl"], get("deployment.json"), folder, 1) as market:
-        chat(market, about["nodeUrl"], lazai.LocalKey.from_hex(KEY), about["deposit"])
+        chat(market, about["nodeUrl"], lazai.LocalKey.from_hex(KEY), int(about["deposit"]))

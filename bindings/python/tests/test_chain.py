@@ -26,17 +26,17 @@ def get(name):
 
 def test_a_session_on_a_chain(tmp_path):
     about, key = json.loads(get("market.json")), lazai.LocalKey.from_hex(KEY)
-    with lazai.Market.on_chain(about["rpcUrl"], get("deployment.json").decode(), str(tmp_path / "outbox"), 1) as market:
-        assert market.place() == lazai.read_market_place(get("place.json"))
+    with lazai.Market.on_chain(about["rpcUrl"], get("deployment.json").decode(), tmp_path / "outbox", 1) as market:
+        assert market.place == lazai.read_market_place(get("place.json"))
         dat = market.dat(1, 1)
         assert dat.character == "Vesper Volt" and len(market.tokens(1)) == 3
         (model,) = lazai.NodeClient(about["nodeUrl"]).models()
-        conversation = market.open_session(key, key, 1, model, about["deposit"])
+        conversation = market.open_session(key, key, 1, model, int(about["deposit"]))
         # Asking again opens no other.
-        assert market.open_session(key, key, 1, model, about["deposit"]) == conversation
-        chat = lazai.Chat(conversation, market.domain(), key)
+        assert market.open_session(key, key, 1, model, int(about["deposit"])) == conversation
+        chat = lazai.Chat(conversation, market.domain, key)
         turn = chat.say("Who are you?", lazai.ReplySettings(seed=1), lazai.NodeClient(about["nodeUrl"]))
-        assert int(turn.owed) > 0 and chat.owed() == turn.owed
+        assert turn.owed > 0 and chat.owed == turn.owed
 
 
 def test_the_command_line_opens_a_session_and_goes_on_with_it(tmp_path):

@@ -40,12 +40,12 @@ def base():
 def scene(tmp_path_factory, base):
     """Everything up to a minted model; what a failing test needs to be read alone is in its name."""
     home, people = tmp_path_factory.mktemp("market"), People()
-    addresses = lambda keys: [key.address() for key in keys]
-    funds = [lazai.Funds(people.consumer.address(), COINS, "10" + "0" * 18)]
+    addresses = lambda keys: [key.address for key in keys]
+    funds = [lazai.Funds(people.consumer.address, COINS, 10**19)]
     founding = lazai.Founding(addresses(people.validators), addresses(people.voters), funds)
     market = lazai.Market.found_folder(str(home / "market"), founding)
     store, dataset, public = (str(home / name) for name in ("store", "set.pov", "public.json"))
-    terms = lazai.ContributorTerms(people.ada.address(), "Ada", "CC-BY-4.0", "for training")
+    terms = lazai.ContributorTerms(people.ada.address, "Ada", "CC-BY-4.0", "for training")
     lines = (ROOT / "examples/cyber-diva/data/dialogues.jsonl").read_text().splitlines()[::6]
     (home / "chats.jsonl").write_text("\n".join(lines))
     with progress.bar(disable=True) as told:
@@ -56,19 +56,19 @@ def scene(tmp_path_factory, base):
 
     cancelled = threading.Event()
     cancelled.set()
-    ledger, creator, proofs = market.ledger_id(), people.creator.address(), str(home / "proof")
+    ledger, creator, proofs = market.ledger_id, people.creator.address, str(home / "proof")
     with progress.bar(cancelled, disable=True) as told:
         refused("cancelled", lazai.prove_dataset, dataset, public, ledger, creator, 1, proofs, told)
     proof = lazai.prove_dataset(dataset, public, ledger, creator, 1, proofs)
     exex = lazai.ExEx(market, people.exex, "0x" + "09" * 32, store, str(home / "exex"))
-    submission = market.submit(people.creator, store, 1, dataset, public, proof, exex.contact(), [people.ada])
+    submission = market.submit(people.creator, store, 1, dataset, public, proof, exex.contact, [people.ada])
     assert submission == proof.submission and market.submission(submission).status == "pending"
     assert exex.follow() == []
-    assert all(market.pending(validator.address()) == [submission] for validator in people.validators)
+    assert all(market.pending(validator.address) == [submission] for validator in people.validators)
     for validator in people.validators:
         attested = market.attest(validator, store, submission)
     assert attested.status == "accepted" and attested.tokens == facts.tokens and exex.follow() == [submission]
-    assert market.pending(people.validators[0].address()) == []
+    assert market.pending(people.validators[0].address) == []
     # Another process would see the same folder as this second handle does.
     with lazai.Market.open_folder(str(home / "market")) as again:
         again.refresh()
@@ -91,9 +91,9 @@ def test_what_was_minted_says_what_was_trained(scene, base):
     dat = market.dat(minted.class_id, minted.version)
     assert (dat.character, dat.submission, dat.access.rating) == ("Vesper Volt", submission, "teen")
     assert dat.adapter_digest == minted.adapter.digest == base.adapter(minted.adapter.folder).digest
-    assert dat.base_digest == base.digest() and dat.exex == people.exex.address() and not dat.withdrawn
+    assert dat.base_digest == base.digest and dat.exex == people.exex.address and not dat.withdrawn
     (token,) = market.tokens(minted.class_id)
-    assert token.owner == people.ada.address() and token.shares == market.submission(submission).tokens
+    assert token.owner == people.ada.address and token.shares == market.submission(submission).tokens
     refused("dat.unknown", market.dat, 99, 1)
     refused("submission.unknown", market.submission, "0x" + "01" * 32)
 
@@ -102,90 +102,91 @@ def test_an_adapter_without_a_market(scene, base, tmp_path):
     home = scene[0]
     trained = base.train(str(home / "set.pov"), SETTINGS, str(tmp_path / "adapter"))
     facts = base.adapter(trained.folder)
-    assert (facts.digest, facts.base_digest, facts.rank) == (trained.digest, base.digest(), 8)
+    assert (facts.digest, facts.base_digest, facts.rank) == (trained.digest, base.digest, 8)
     # Who trained it hears it at once, beside the base.
     asked, greedy = [lazai.Message("user", "Who are you?")], lazai.ReplySettings(max_tokens=6, temperature_milli=0)
     heard = []
     tuned, bare = base.generate(asked, trained.folder, greedy, heard.append), base.generate(asked, settings=greedy)
     assert "".join(heard) == tuned and tuned and bare
     assert asyncio.run(aio.generate(base, asked, trained.folder, greedy)) == tuned
-    refused("json.malformed", base.generate, [lazai.Message("bot", "hi")])
+    with pytest.raises(ValueError, match="bot"):
+        lazai.Message("bot", "hi")
     # The same data, settings and machine: the same adapter as the market's.
     assert trained.digest == scene[-1].adapter.digest
 
 
 def test_a_reply_is_sold_redeemed_claimed_and_its_provenance_holds(scene, base):
     home, people, market, store, _, _, minted = scene
-    served = [lazai.ServedModel(minted.class_id, minted.version, minted.adapter.folder, "3", "7", 512, 600)]
+    served = [lazai.ServedModel(minted.class_id, minted.version, minted.adapter.folder, 3, 7, 512, 600)]
     with lazai.NodeServer.start(market, people.node, base, served, 8, str(home / "node"), "127.0.0.1:0") as server:
-        node = lazai.NodeClient(server.url())
+        node = lazai.NodeClient(server.url)
         (model,) = node.models()
         assert model.name == "Vesper Volt" and model.offer.completion_ceiling == 8
-        conversation = market.open_session(people.consumer, people.app, 1, model, "10000")
-        chat = lazai.Chat(conversation, market.domain(), people.app)
+        conversation = market.open_session(people.consumer, people.app, 1, model, 10_000)
+        chat = lazai.Chat(conversation, market.domain, people.app)
         heard = []
         turn = chat.say("Who are you?", lazai.ReplySettings(seed=1), node, heard.append)
-        assert "".join(heard) == turn.text and int(turn.owed) == 3 * turn.prompt_tokens + 7 * turn.completion_tokens
+        assert "".join(heard) == turn.text and turn.owed == 3 * turn.prompt_tokens + 7 * turn.completion_tokens
         assert server.redeem() == 0
     refused("node.transport", node.models)
 
     parts = market.split(turn.owed)
-    assert int(parts.creator) + int(parts.node) + int(parts.pool) == int(turn.owed)
-    assert market.balance(people.node.address(), COINS) == parts.node
+    assert parts.creator + parts.node + parts.pool == turn.owed
+    assert market.balance(people.node.address, COINS) == parts.node
     (token,) = market.tokens(minted.class_id)
     claimed = market.claim(people.ada, "first", token.token_id, COINS)
     # Less than a base unit is carried to the next claim.
-    assert int(parts.creator) - int(claimed) in (0, 1) and market.balance(people.ada.address(), COINS) == claimed
+    assert parts.creator - claimed in (0, 1) and market.balance(people.ada.address, COINS) == claimed
 
-    evidence = market.evidence(store, minted.record, chat.to_json()).encode()
-    anchor = market.anchor(base.digest()).encode()
+    evidence = market.evidence(store, minted.record, chat.to_json())
+    anchor = market.anchor(base.digest)
     report = lazai.verify_evidence(evidence, anchor)
-    assert report.holds and {str(link.trust) for link in report.links} >= {"TrustLevel.PROVED", "TrustLevel.CLAIMED"}
-    assert not lazai.verify_evidence(evidence, market.anchor("0x" + "01" * 32).encode()).holds
+    assert report.holds and {link.trust for link in report.links} >= {"proved", lazai.TrustLevel.CLAIMED}
+    assert not lazai.verify_evidence(evidence, market.anchor("0x" + "01" * 32)).holds
 
     # Which words it is of, she says only if she wants to.
     told = {link.name: link.says for link in report.links}
-    assert "of which words, is not said" in told["receipt"] and turn.text not in evidence.decode()
+    assert "of which words, is not said" in told["receipt"] and turn.text not in evidence
     shown = lazai.evidence_with_words(evidence, chat.to_json())
-    told = {link.name: link.says for link in lazai.verify_evidence(shown.encode(), anchor).links}
+    told = {link.name: link.says for link in lazai.verify_evidence(shown, anchor).links}
     assert "the last is of the reply" in told["receipt"]
     other = shown.replace("Who are you?", "Who is she?")
-    refused("provenance.words", lazai.verify_evidence, other.encode(), anchor)
+    refused("provenance.words", lazai.verify_evidence, other, anchor)
 
 
 def test_a_session_is_talked_in_and_ended(scene, base, capsys):
     home, people, market, _, _, _, minted = scene
-    served = [lazai.ServedModel(minted.class_id, minted.version, minted.adapter.folder, "3", "7", 512, 600)]
+    served = [lazai.ServedModel(minted.class_id, minted.version, minted.adapter.folder, 3, 7, 512, 600)]
     with lazai.NodeServer.start(market, people.node, base, served, 8, str(home / "node 2"), "127.0.0.1:0") as server:
-        before = int(market.balance(people.consumer.address(), COINS))
-        runpy.run_path(str(ROOT / "bindings/python/examples/talk.py"))["chat"](market, server.url(), people.consumer, "10000")
+        before = market.balance(people.consumer.address, COINS)
+        runpy.run_path(str(ROOT / "bindings/python/examples/talk.py"))["chat"](market, server.url, people.consumer, 10_000)
         said = capsys.readouterr().out
         owed = re.findall(r"(\d+) base units owed", said)
         assert len(owed) == 2 and int(owed[0]) < int(owed[1])
         # The session is over: what is not owed is the payer's again.
-        assert before - int(market.balance(people.consumer.address(), COINS)) == int(owed[1])
+        assert before - market.balance(people.consumer.address, COINS) == int(owed[1])
 
         async def talk():
-            async with await aio.talk(market, server.url(), people.consumer, "10000") as session:
+            async with await aio.talk(market, server.url, people.consumer, 10_000) as session:
                 heard = [piece async for piece in session.stream("hi")]
                 turn = await session.say("again")
-                assert heard and int(turn.owed) == int(session.owed()) > 0
+                assert heard and turn.owed == session.owed > 0
                 return session.to_json()
 
         ended = asyncio.run(talk())
-        on = market.talk_on(server.url(), people.consumer, ended)
+        on = market.talk_on(server.url, people.consumer, ended)
         refused("node.not_served", on.say, "still there?")
         # Ending again gives the same, and there is nothing more to take back.
-        assert int(on.end()) + int(on.owed()) == 10_000 and on.take_back() is None
+        assert on.end() + on.owed == 10_000 and on.take_back() is None
 
         # Whatever is raised, the deposit comes back; who stops listening in the middle pays what was made.
-        before = int(market.balance(people.consumer.address(), COINS))
+        before = market.balance(people.consumer.address, COINS)
         with pytest.raises(ZeroDivisionError):
-            with market.talk(server.url(), people.consumer, "10000") as session:
-                session.say("hi", lambda piece: 1 / 0)
+            with market.talk(server.url, people.consumer, 10_000) as session:
+                session.say("hi", on_text=lambda piece: 1 / 0)
 
         async def impatient():
-            async with await aio.talk(market, server.url(), people.consumer, "10000", system="You are Vesper.") as talk:
+            async with await aio.talk(market, server.url, people.consumer, 10_000, system="You are Vesper.") as talk:
                 async for _ in talk.stream("Who are you?"):
                     break
                 await talk.say("again")
@@ -194,35 +195,35 @@ def test_a_session_is_talked_in_and_ended(scene, base, capsys):
         talk = asyncio.run(impatient())
         said = [message["role"] for message in json.loads(talk.to_json())["messages"]]
         assert said == ["system", "user", "assistant", "user", "assistant"]
-        spent = before - int(market.balance(people.consumer.address(), COINS))
-        assert spent == int(session.owed()) + int(talk.owed()) > 0
+        spent = before - market.balance(people.consumer.address, COINS)
+        assert spent == session.owed + talk.owed > 0
 
         # Many at once: turns wait for one another.
-        with market.talk(server.url(), people.consumer, "100000") as session:
+        with market.talk(server.url, people.consumer, 100_000) as session:
             asking = [threading.Thread(target=session.say, args=(f"Question {n}?",)) for n in range(6)]
             [thread.start() for thread in asking]
             [thread.join() for thread in asking]
             assert len(json.loads(session.to_json())["messages"]) == 12
-        refused("node.deposit_exhausted", market.talk, server.url(), people.consumer, "1")
-        refused("request.model", market.talk, server.url(), people.consumer, "10000", "nobody")
-        refused("node.transport", market.talk, "nowhere", people.consumer, "10000")
+        refused("node.deposit_exhausted", market.talk, server.url, people.consumer, 1)
+        refused("request.model", market.talk, server.url, people.consumer, 10_000, "nobody")
+        refused("node.transport", market.talk, "nowhere", people.consumer, 10_000)
 
 
 def test_the_dao_changes_the_split(scene):
     _, people, market, *_ = scene
-    assert market.place() is None
+    assert market.place is None
     number = market.propose_split(people.voters[0], "more for nodes", 6_500, 2_500, 1_000)
     market.vote(people.voters[0], number, True)
     refused("market", market.execute, people.voters[0], number)
     market.vote(people.voters[1], number, True)
     market.execute(people.voters[2], number)
-    assert market.split("1000").node == "250"
+    assert market.split(1000).node == 250
 
 
 def test_what_is_wrong_is_refused(scene, base, tmp_path):
     home, people, market, store, exex, submission, minted = scene
     proof = lazai.ProofFiles(str(home / "proof/statement.json"), str(home / "proof/proof.bin"), "", "")
-    files = (str(home / "set.pov"), str(home / "public.json"), proof, exex.contact())
+    files = (str(home / "set.pov"), str(home / "public.json"), proof, exex.contact)
     refused("creator.no_signer", market.submit, people.creator, store, 1, *files, [])
     # A proof is of one number, and of no other.
     refused("zk.rejected", market.submit, people.creator, store, 2, *files, [people.ada])
@@ -231,11 +232,11 @@ def test_what_is_wrong_is_refused(scene, base, tmp_path):
     refused("model", lazai.BaseModel.open, str(ROOT / "vectors/zk/proof.bin"))
     refused("file", lazai.BaseModel.open, "/nowhere")
     refused("file", base.adapter, str(tmp_path))
-    served = [lazai.ServedModel(minted.class_id, 9, minted.adapter.folder, "3", "7", 512, 600)]
+    served = [lazai.ServedModel(minted.class_id, 9, minted.adapter.folder, 3, 7, 512, 600)]
     refused("dat.unknown", lazai.NodeServer.start, market, people.node, base, served, 8, str(tmp_path), "127.0.0.1:0")
     refused("io", lazai.NodeServer.start, market, people.node, base, [], 8, str(tmp_path), "256.0.0.1:1")
-    terms = lazai.ModelTerms("x", "MIT", lazai.AccessTerms("everybody", 0, "gas", "", ""), [])
-    refused("json.malformed", exex.fine_tune, submission, base, SETTINGS, terms)
+    with pytest.raises(ValueError, match="everybody"):
+        lazai.AccessTerms("everybody", 0, "gas", "", "")
 
 
 def test_a_task_that_is_cancelled_stops_the_work(base, scene, tmp_path):
@@ -257,10 +258,10 @@ def test_a_task_that_is_cancelled_stops_the_work(base, scene, tmp_path):
 @pytest.mark.skipif(not support.MEASURED, reason="memory is measured where /proc is")
 def test_ten_thousand_rounds_of_each_role_leave_no_memory_behind(base, scene, tmp_path, capsys):
     _, people, market, store, *_ = scene
-    founding = lazai.Founding([people.ada.address()], [people.ada.address()], [])
+    founding = lazai.Founding([people.ada.address], [people.ada.address], [])
 
     def exex():
-        lazai.ExEx(market, people.exex, "0x" + "09" * 32, store, str(tmp_path / "exex")).contact()
+        lazai.ExEx(market, people.exex, "0x" + "09" * 32, store, str(tmp_path / "exex")).contact
 
     def server():
         with lazai.NodeServer.start(market, people.node, base, [], 8, str(tmp_path / "node"), "127.0.0.1:0"):

@@ -17,8 +17,8 @@ from support import refused
 
 ROOT = pathlib.Path(__file__).parents[3]
 SIGNING = next(s for s in json.loads((ROOT / "scenarios/signatures.json").read_text())["steps"] if s["call"] == "sign_voucher")["args"]
-DOMAIN = lazai.Domain("LazAI Market", "1", int(SIGNING["domain"]["chainId"]), SIGNING["domain"]["verifyingContract"], None)
-VOUCHER = lazai.Voucher(*(int(v) if k in ("classId", "version") else v for k, v in SIGNING["voucher"].items()))
+DOMAIN = lazai.Domain("LazAI Market", "1", int(SIGNING["domain"]["chainId"]), SIGNING["domain"]["verifyingContract"])
+VOUCHER = lazai.Voucher(*(int(v) if k in ("classId", "version", "cumulative") else v for k, v in SIGNING["voucher"].items()))
 BASE = os.environ.get("LAZAI_BASE_MODEL", "")
 
 
@@ -43,7 +43,7 @@ class Wallet:
         self.key, self.refuses, self.asked = key, refuses, []
 
     def address(self):
-        return self.key.address()
+        return self.key.address
 
     def sign(self, request):
         if self.refuses:
@@ -140,7 +140,7 @@ def test_keystores_are_written_and_read(tmp_path):
     key = lazai.LocalKey.random()
     key.to_keystore(str(tmp_path), "key.json", "a password")
     path = str(tmp_path / "key.json")
-    assert lazai.LocalKey.from_keystore(path, "a password").address() == key.address()
+    assert lazai.LocalKey.from_keystore(path, "a password").address == key.address
     refused("keystore", lazai.LocalKey.from_keystore, path, "another")
 
 
@@ -150,8 +150,8 @@ def test_eight_threads_and_asyncio():
     character = lazai.Character.from_bytes(card)
 
     def work(n):
-        lazai.check_voucher(DOMAIN, VOUCHER, lazai.sign_voucher(DOMAIN, VOUCHER, key), key.address())
-        return lazai.verify_proof(statement, proof).tokens, character.name(), lazai.Character.from_bytes(card).name()
+        lazai.check_voucher(DOMAIN, VOUCHER, lazai.sign_voucher(DOMAIN, VOUCHER, key), key.address)
+        return lazai.verify_proof(statement, proof).tokens, character.name, lazai.Character.from_bytes(card).name
 
     key = lazai.LocalKey.random()
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
@@ -167,7 +167,7 @@ def test_eight_threads_and_asyncio():
 def test_ten_thousand_rounds_of_each_handle_leave_no_memory_behind(capsys):
     vector = json.loads((ROOT / "vectors/chat/reply.json").read_text())
     card = (ROOT / "vectors/characters/json/v2.json").read_bytes()
-    domain = lazai.Domain(vector["domain"]["name"], vector["domain"]["version"], int(vector["domain"]["chainId"]), vector["domain"]["verifyingContract"], vector["domain"]["salt"])
+    domain = lazai.Domain(vector["domain"]["name"], vector["domain"]["version"], int(vector["domain"]["chainId"]), vector["domain"]["verifyingContract"], salt=vector["domain"]["salt"])
 
     def round():
         key = lazai.LocalKey.from_hex(vector["key"])

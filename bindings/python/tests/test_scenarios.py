@@ -9,8 +9,13 @@ import pytest
 import lazai
 
 ROOT = pathlib.Path(__file__).parents[3]
-# Numbers of 64 bits stand in scenarios as text, since JavaScript would lose digits.
-U64 = {"chainId", "classId", "sessionS", "validUntilS", "series", "promptTokens", "completionTokens", "seed", "records", "tokens", "reportedAtS"}
+# Amounts and numbers of 64 bits stand in scenarios as text, since JavaScript would lose digits.
+WHOLE = {"chainId", "classId", "sessionS", "validUntilS", "series", "promptTokens", "completionTokens", "seed", "reportedAtS"}
+WHOLE |= {"amount", "deposit", "promptPrice", "completionPrice", "minDeposit", "quotaDeposit", "cumulative"}
+
+
+def whole(name, value):
+    return int(value) if name in WHOLE and isinstance(value, str) and value.isdecimal() else value
 
 
 def snake(name):
@@ -18,7 +23,7 @@ def snake(name):
 
 
 def record(kind, fields):
-    return kind(**{snake(k): int(v) if k in U64 else v for k, v in fields.items()})
+    return kind(**{snake(k): whole(k, v) for k, v in fields.items()})
 
 
 def plain(value):
@@ -27,11 +32,11 @@ def plain(value):
         return value
     if isinstance(value, (list, tuple)):
         return [plain(v) for v in value]
-    if isinstance(value, (lazai.TrustLevel, lazai.TokenCheck)):
-        return str(value).rsplit(".")[-1].lower()
+    if isinstance(value, (lazai.TrustLevel, lazai.TokenCheck, lazai.Role, lazai.FileAction)):
+        return str(value)
     fields = [f for f in dir(value) if not f.startswith("_")]
     camel = lambda f: f.split("_")[0] + "".join(p.capitalize() for p in f.split("_")[1:])
-    return {camel(f): str(v) if camel(f) in U64 and isinstance(v, int) else plain(v) for f in fields for v in [getattr(value, f)]}
+    return {camel(f): plain(getattr(value, f)) for f in fields}
 
 
 def content(source):
@@ -56,7 +61,7 @@ def copy_character(card, form, image):
 
 def open_character(card):
     character = lazai.Character.from_bytes(content(card))
-    return {"name": character.name(), "lorebookEntries": character.lorebook_entries()}
+    return {"name": character.name, "lorebookEntries": character.lorebook_entries}
 
 
 def open_counter(source):
@@ -68,7 +73,7 @@ def open_counter(source):
 def count_tokens(counter, messages, texts):
     counter = open_counter(counter)
     count = counter.count([record(lazai.Message, m) for m in messages], texts)
-    return {"digest": counter.digest(), **plain(count)}
+    return {"digest": counter.digest, **plain(count)}
 
 
 def open_chat(source):
@@ -93,9 +98,8 @@ def chat_turn(chat, chunk, replace=None, counter=None, says="stream"):
         heard += "".join(talk.hear(data[at : at + chunk]))
     turn = talk.finish()
     talk.paid()
-    wanted = {k: str(v) if k in U64 else v for k, v in vector["turn"].items()}
-    wanted["tokenCheck"] = "counted" if counter else "bounded"
-    assert plain(turn) == wanted and heard == turn.text and talk.owed() == turn.owed
+    wanted = {**vector["turn"], "tokenCheck": "counted" if counter else "bounded"}
+    assert agrees(plain(turn), wanted) and heard == turn.text and talk.owed == turn.owed
     return "*"
 
 
@@ -122,7 +126,7 @@ def with_records(function):
     records = {"domain": lazai.Domain, "voucher": lazai.Voucher, "offer": lazai.Offer, "receipt": lazai.Receipt, "report": lazai.CharacterReport}
 
     def call(**args):
-        args = {k: record(records[k], v) if k in records else kinds.get(k, lambda v: v)(v) for k, v in args.items()}
+        args = {k: record(records[k], v) if k in records else kinds[k](v) if k in kinds else whole(k, v) for k, v in args.items()}
         if "key" in args:
             args["signer"] = lazai.LocalKey.from_hex(args.pop("key"))
         return function(**args)
@@ -132,12 +136,11 @@ def with_records(function):
 
 def verify_words(evidence, conversation, anchor):
     words = lazai.evidence_with_words(content(evidence), content(conversation).decode())
-    return lazai.verify_evidence(words.encode(), content(anchor))
+    return lazai.verify_evidence(words, content(anchor))
 
 
 CALLS = {
-    "split_revenue": lazai.split_revenue,
-    "key_address": lambda key: lazai.LocalKey.from_hex(key).address(),
+    "key_address": lambda key: lazai.LocalKey.from_hex(key).address,
     "open_character": open_character,
     "copy_character": copy_character,
     "verify_evidence": lambda evidence, anchor: lazai.verify_evidence(content(evidence), content(anchor)),
@@ -150,6 +153,7 @@ CALLS = {
     **{
         name: with_records(getattr(lazai, name))
         for name in (
+            "split_revenue",
             "voucher_digest",
             "sign_voucher",
             "check_voucher",
@@ -176,7 +180,7 @@ def agrees(found, wanted):
         return isinstance(found, dict) and found.keys() == wanted.keys() and all(agrees(found[k], wanted[k]) for k in wanted)
     if isinstance(wanted, list):
         return len(found) == len(wanted) and all(map(agrees, found, wanted))
-    return found == wanted
+    return found == wanted or isinstance(found, int) and str(found) == wanted
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "scenarios").glob("*.json")), ids=lambda p: p.stem)
@@ -189,6 +193,10 @@ def test_scenario(path):
         except lazai.LazaiError as error:
             assert error.code == step.get("fails"), f"{place}: {error}"
             assert error.message and error.code in str(error)
+            continue
+        except (TypeError, OverflowError):
+            # Amounts are integers here: what is none does not come as far as the library.
+            assert step.get("fails") in ("money.not_decimal", "money.overflow"), place
             continue
         assert "fails" not in step, f"{place}: {found}"
         assert agrees(found, step["gives"]), f"{place}: {found}"

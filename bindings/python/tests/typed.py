@@ -1,15 +1,18 @@
 """What a type checker must accept, and know the types of. Checked by mypy --strict, not run."""
 
+import pathlib
 from typing import assert_type
 
 import lazai
 from lazai import aio, progress, tensors
 
-parts = lazai.split_revenue("10", 7000, 2000, 1000)
-assert_type(parts.creator, str)
+parts = lazai.split_revenue(10, 7000, 2000, 1000)
+assert_type(parts.creator, int)
 assert_type(lazai.verify_evidence(b"", b"").links, list[lazai.ProvenanceLink])
 assert_type(lazai.verify_proof(b"", b"").tokens, int)
 assert_type(lazai.Character.from_bytes(b"").greeting(0, "you"), str | None)
+assert_type(lazai.Message("user", "hi").role, lazai.Role)
+asked: lazai.Signer = lazai.LocalKey.random()
 key = lazai.LocalKey.random()
 
 
@@ -25,8 +28,8 @@ class Wallet:
 def talk(node: lazai.NodeClient, market: lazai.Market) -> lazai.ChatTurn:
     model = node.models()[0]
     with market:
-        conversation = market.open_session(Wallet(), key, 1, model, "1000")
-        chat = lazai.Chat(conversation, market.domain(), key)
+        conversation = market.open_session(Wallet(), key, 1, model, 1000)
+        chat = lazai.Chat(conversation, market.domain, key)
     return chat.say("hi", lazai.ReplySettings(), node, lambda text: None)
 
 
@@ -39,10 +42,10 @@ async def later(chat: lazai.Chat, node: lazai.NodeClient) -> str:
 def mint(market: lazai.Market, base: lazai.BaseModel, terms: lazai.ModelTerms) -> lazai.DatFacts:
     settings = lazai.TrainingSettings(max_steps=4)
     with progress.bar(disable=True) as told:
-        exex = lazai.ExEx(market, Wallet(), "0x", "store", "exex")
+        exex = lazai.ExEx(market, Wallet(), "0x", pathlib.Path("store"), "exex")
         minted = exex.fine_tune("0x", base, settings, terms, told)
     assert_type(minted.adapter.losses, list[float])
-    assert_type(market.place(), lazai.MarketPlace | None)
+    assert_type(market.place, lazai.MarketPlace | None)
     return market.dat(minted.class_id, minted.version)
 
 

@@ -1,10 +1,19 @@
-//! JavaScript functions as transports and listeners of the facade.
+//! JavaScript's values as what the facade takes: objects as records and signers, functions as transports and listeners.
 
 use std::sync::Arc;
 
-use lazai_facade::{BodySink, HttpRequest, LazaiError, ReplyListener, Transport};
+use lazai_facade::{BodySink, HttpRequest, LazaiError, ReplyListener, Signer, SigningRequest, Transport};
 use send_wrapper::SendWrapper;
+use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
+
+use crate::generated::LocalKey;
+use crate::thrown;
+
+#[wasm_bindgen(typescript_custom_section)]
+const RECORDS: &str = include_str!("records.ts");
+#[wasm_bindgen(typescript_custom_section)]
+const FOREIGN: &str = include_str!("foreign.ts");
 
 // A page has one thread.
 struct JsTransport(SendWrapper<js_sys::Function>);
@@ -46,5 +55,65 @@ impl ReplyListener for JsListener {
     fn on_text(&self, text: String) -> bool {
         let answer = self.0.call1(&JsValue::NULL, &text.into());
         answer.is_ok_and(|answer| answer != JsValue::FALSE)
+    }
+}
+
+/// A plain object as a record.
+pub(crate) fn record<T: DeserializeOwned>(value: JsValue) -> Result<T, JsValue> {
+    serde_wasm_bindgen::from_value(value).map_err(|e| thrown(LazaiError::new("json.malformed", e)))
+}
+
+/// Any object with `address()` and `sign(request)`, a `LocalKey` among them.
+struct JsSigner {
+    // A page has one thread.
+    object: SendWrapper<JsValue>,
+    address: String,
+}
+
+/// A signer from JavaScript.
+pub(crate) fn signer(value: JsValue) -> Result<Arc<dyn Signer>, JsValue> {
+    let address = method(&value, "address")?.call0(&value)?;
+    let address = address.as_string().ok_or_else(|| refused(&"address() gives no string"))?;
+    Ok(Arc::new(JsSigner { object: SendWrapper::new(value), address }))
+}
+
+fn method(value: &JsValue, name: &str) -> Result<js_sys::Function, JsValue> {
+    let found = js_sys::Reflect::get(value, &name.into())?;
+    found.dyn_into().map_err(|_| refused(&format!("a signer without {name}()")))
+}
+
+fn refused(reason: &dyn std::fmt::Display) -> JsValue {
+    thrown(LazaiError::new("signer.refused", reason))
+}
+
+#[async_trait::async_trait]
+impl Signer for JsSigner {
+    fn address(&self) -> String {
+        self.address.clone()
+    }
+
+    async fn sign(&self, request: SigningRequest) -> Result<String, LazaiError> {
+        let said = |e: &JsValue| {
+            let message = js_sys::Reflect::get(e, &"message".into()).ok().and_then(|m| m.as_string());
+            LazaiError::new("signer.refused", message.unwrap_or_else(|| format!("{e:?}")))
+        };
+        let signing = SendWrapper::new(async {
+            let object = &*self.object;
+            let promise = method(object, "sign")?.call1(object, &crate::object(&request)?)?;
+            wasm_bindgen_futures::JsFuture::from(js_sys::Promise::resolve(&promise)).await
+        });
+        let signature = signing.await.map_err(|e| said(&e))?;
+        signature.as_string().ok_or_else(|| LazaiError::new("signer.refused", "sign() gives no string"))
+    }
+}
+
+#[wasm_bindgen]
+impl LocalKey {
+    /// Signs a request to a signer.
+    pub fn sign(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "SigningRequest")] request: JsValue,
+    ) -> Result<String, JsValue> {
+        self.0.sign_digest(record::<SigningRequest>(request)?.digest).map_err(thrown)
     }
 }

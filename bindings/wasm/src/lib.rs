@@ -1,21 +1,19 @@
 //! The facade for JavaScript: records as plain objects, handles as classes with `free()`. Numbers of 64 bits are `bigint`s,
 //! amounts decimal strings.
 //!
-//! Without the feature `full`, the verifier of dataset proofs alone.
+//! Without the feature `full`, the verifier of dataset proofs alone. `generated` is written out of the facade.
 
 #[cfg(feature = "full")]
 mod foreign;
 #[cfg(feature = "full")]
-mod handles;
-#[cfg(feature = "full")]
-mod records;
-#[cfg(feature = "full")]
-mod wallet;
+mod generated;
 
 use lazai_facade as facade;
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
+#[wasm_bindgen(typescript_custom_section)]
+const ERROR: &str = include_str!("error.ts");
 #[wasm_bindgen(typescript_custom_section)]
 const VERIFIER: &str = include_str!("verifier.ts");
 

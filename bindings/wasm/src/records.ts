@@ -1,164 +1,286 @@
+// Written by `cargo xtask surface write`.
 
-/** Something that an importer dropped, merged or repaired. */
-export interface FileNote {
-    action: string;
-    place: string;
-    reason: string;
+/** The concern of a report.
+ * - `harmful`: It harms or encourages harm.
+ * - `illegal`: It breaks the law.
+ * - `impersonation`: It passes for a person who did not agree.
+ * - `infringing`: It uses somebody's work without a licence.
+ * - `other`: Something else, in words. */
+export type Concern = "harmful" | "illegal" | "impersonation" | "infringing" | "other";
+
+/** What an importer did with data that it could not take as it was.
+ * - `dropped`: It is not in the result.
+ * - `merged`: It became part of its neighbour.
+ * - `repaired`: It is in the result, changed. */
+export type FileAction = "dropped" | "merged" | "repaired";
+
+/** The author of a message.
+ * - `system`: Instructions and facts before the conversation.
+ * - `user`: The person who talks with the character.
+ * - `assistant`: The character. */
+export type Role = "system" | "user" | "assistant";
+
+/** The check applied to a receipt's token counts.
+ * - `bounded`: Held to the offer's ceilings and prices, the deposit, and the bounds that the text's bytes set.
+ * - `counted`: Also recounted with the tokenizer. */
+export type TokenCheck = "bounded" | "counted";
+
+/** The kind of trust that a link rests on.
+ * - `proved`: A verifier checked it, here and now.
+ * - `attested`: A quorum signed it.
+ * - `claimed`: One party signed it.
+ * - `broken`: It does not hold. */
+export type TrustLevel = "proved" | "attested" | "claimed" | "broken";
+
+/** A consumer's report of a character. */
+export interface CharacterReport {
+    /** The session in which the character spoke. */
+    session: string;
+    /** The class that was served. */
+    classId: bigint;
+    /** The version that was served. */
+    version: number;
+    /** The concern. */
+    concern: Concern;
+    /** A description: at most 2,000 bytes. */
+    words: string;
+    /** The time of the report, seconds since 1970. */
+    reportedAtS: bigint;
 }
 
-/** An amount in three parts, in base units. */
-export interface RevenueParts {
-    creator: string;
-    node: string;
-    pool: string;
+/** A reply that was checked. */
+export interface ChatTurn {
+    /** The reply's text. */
+    text: string;
+    /** Tokens of the conversation before it. */
+    promptTokens: bigint;
+    /** Tokens of the reply. */
+    completionTokens: bigint;
+    /** The amount owed for the session by now, in base units. */
+    owed: string;
+    /** The check of its token counts. */
+    tokenCheck: TokenCheck;
+    /** True if base and adapter are those that the ledger names for the version; otherwise only the node claims them. */
+    modelChecked: boolean;
+    /** The promise to pay for it: send it to the node, which redeems it later. None if that is done, or nothing is
+     * owed. */
+    payment?: HttpRequest;
 }
 
 /** The scope of a signature: an EIP-712 domain, that of the ledger. */
 export interface Domain {
+    /** Name of the application. */
     name: string;
+    /** Version of its signed types. */
     version: string;
+    /** EIP-155 chain id. */
     chainId: bigint;
+    /** The contract that checks the signature. */
     verifyingContract: string;
+    /** The field `salt`, if the domain has one: that of an embedded ledger does. */
     salt?: string;
 }
 
-/** A request to a signer. */
-export interface SigningRequest {
-    digest: string;
-    encodeType: string;
-    structHash: string;
-}
-
-/** An external key: a wallet, a key service. `sign` returns 65 bytes as hex. */
-export interface Signer {
-    address(): string;
-    sign(request: SigningRequest): Promise<string> | string;
-}
-
-/** A node's prices and limits for serving a version of a class. */
-export interface Offer {
-    node: string;
-    classId: bigint;
-    version: number;
-    asset: string;
-    promptPrice: string;
-    completionPrice: string;
-    promptCeiling: number;
-    completionCeiling: number;
-    sessionS: bigint;
-    validUntilS: bigint;
-    minDeposit: string;
-    quotaDeposit: string;
-    series: bigint;
-}
-
-/** A promise to pay: the sum of all replies of a session so far. */
-export interface Voucher {
-    session: string;
-    node: string;
-    classId: bigint;
-    version: number;
-    cumulative: string;
-}
-
-/** A node's claim of what it did for one reply. */
-export interface Receipt {
-    session: string;
-    turn: number;
-    requestDigest: string;
-    replyDigest: string;
-    promptTokens: bigint;
-    completionTokens: bigint;
-    tokenizerDigest: string;
-    temperatureMilli: number;
-    topPMilli: number;
-    seed: bigint;
-    baseDigest: string;
-    adapterDigest: string;
-    cumulative: string;
-}
-
-/** A consumer's report of a character: `harmful`, `illegal`, `impersonation`, `infringing` or `other`. */
-export interface CharacterReport {
-    session: string;
-    classId: bigint;
-    version: number;
-    concern: string;
-    words: string;
-    reportedAtS: bigint;
-}
-
-/** A message of a conversation: `system`, `user` or `assistant`. */
-export interface Message {
-    role: string;
-    content: string;
-}
-
-/** The settings of a reply; the node chooses what is left out. */
-export interface ReplySettings {
-    maxTokens?: number;
-    temperatureMilli?: number;
-    topPMilli?: number;
-    seed?: bigint;
+/** Something that an importer dropped, merged or repaired. */
+export interface FileNote {
+    /** What was done. */
+    action: FileAction;
+    /** The place in the file. */
+    place: string;
+    /** The reason. */
+    reason: string;
 }
 
 /** A header of a request. */
 export interface Header {
+    /** Its name. */
     name: string;
+    /** Its value. */
     value: string;
 }
 
 /** A request to a node: `POST`, to be sent as it is. */
 export interface HttpRequest {
+    /** Path under the node's URL. */
     path: string;
+    /** Headers. */
     headers: Header[];
+    /** The body, JSON. */
     body: string;
 }
 
-/** Sends a request to the node, gives bytes of the answer's body to `push` as they come, and promises the status. */
-export type Transport = (request: HttpRequest, push: (bytes: Uint8Array) => void) => Promise<number>;
-
-/** The check of a receipt's token counts: held to bounds, or also recounted with the tokenizer. */
-export type TokenCheck = "bounded" | "counted";
-
-/** Token counts of a conversation and some texts. */
-export interface TokenCount {
-    promptTokens: bigint;
-    ids: number[][];
+/** The addresses of a market on a chain. An app ships them, like its trust anchor: a node that could name another
+ * contract could take the deposit. */
+export interface MarketPlace {
+    /** The ledger's id. */
+    ledger: string;
+    /** The domain of everything that is signed for it. */
+    domain: Domain;
+    /** The contract that holds the money. */
+    settlement: string;
 }
 
-/** A reply that was checked. */
-export interface ChatTurn {
-    text: string;
-    promptTokens: bigint;
-    completionTokens: bigint;
-    owed: string;
-    tokenCheck: TokenCheck;
-    modelChecked: boolean;
-    payment?: HttpRequest;
+/** A message of a conversation. */
+export interface Message {
+    /** Its author. */
+    role: Role;
+    /** The message's text. */
+    content: string;
 }
 
 /** A character that a node offers. */
 export interface ModelOffer {
+    /** Its name among the node's models. */
     id: string;
+    /** The character's name, as the node tells it. */
     name?: string;
+    /** The offer. */
     offer: Offer;
+    /** The node's signature of it. */
     signature: string;
 }
 
-/** The kind of trust that a link rests on. */
-export type TrustLevel = "proved" | "attested" | "claimed" | "broken";
-
-/** One link of a reply's provenance. */
-export interface ProvenanceLink {
-    name: string;
-    trust: TrustLevel;
-    says: string;
-    notSaid: string;
+/** A node's prices and limits for serving a version of a class. */
+export interface Offer {
+    /** The node's address. */
+    node: string;
+    /** The class it serves. */
+    classId: bigint;
+    /** The version it serves. */
+    version: number;
+    /** Address of the asset of the prices; zero for coins. */
+    asset: string;
+    /** Price of one token of the conversation before a reply, in base units. */
+    promptPrice: string;
+    /** Price of one token of a reply, in base units. */
+    completionPrice: string;
+    /** Most tokens of a conversation before a reply. */
+    promptCeiling: number;
+    /** Most tokens of a reply. */
+    completionCeiling: number;
+    /** The length of a session, in seconds. */
+    sessionS: bigint;
+    /** Sessions may be opened under it up to this time, seconds since 1970. */
+    validUntilS: bigint;
+    /** The least that a payer reserves for a session, in base units. */
+    minDeposit: string;
+    /** The amount that a class's fund reserves for a session opened with a unit of quota, in base units; 0: not served
+     * by quota. */
+    quotaDeposit: string;
+    /** The node's series of offers that it belongs to: beginning the next series revokes it. */
+    series: bigint;
 }
 
 /** The provenance of a reply. */
 export interface Provenance {
+    /** True if no link is broken. */
     holds: boolean;
+    /** The links, from the ledger to the split. */
     links: ProvenanceLink[];
+}
+
+/** One link of a reply's provenance. */
+export interface ProvenanceLink {
+    /** Its name. */
+    name: string;
+    /** The trust it rests on. */
+    trust: TrustLevel;
+    /** The finding, or the reason why it is broken. */
+    says: string;
+    /** A limit of the finding: the facts that it does not show. */
+    notSaid: string;
+}
+
+/** A node's claim of what it did for one reply. */
+export interface Receipt {
+    /** The session. */
+    session: string;
+    /** The reply's number in the session, from 1. */
+    turn: number;
+    /** Salted digest of the conversation before the reply. */
+    requestDigest: string;
+    /** Salted digest of the reply. */
+    replyDigest: string;
+    /** Tokens of the conversation before the reply. */
+    promptTokens: bigint;
+    /** Tokens of the reply. */
+    completionTokens: bigint;
+    /** Digest of the tokenizer that counted. */
+    tokenizerDigest: string;
+    /** Temperature in thousandths. */
+    temperatureMilli: number;
+    /** Nucleus in thousandths. */
+    topPMilli: number;
+    /** Seed of the sampler. */
+    seed: bigint;
+    /** SHA-256 of the base model that the node says it used. */
+    baseDigest: string;
+    /** SHA-256 of the adapter that the node says it used: claimed, not proved. */
+    adapterDigest: string;
+    /** The amount owed for the session, this reply included, in base units. */
+    cumulative: string;
+}
+
+/** The settings of a reply; the node chooses what is left out. */
+export interface ReplySettings {
+    /** Most tokens of the reply. */
+    maxTokens?: number;
+    /** Temperature in thousandths. */
+    temperatureMilli?: number;
+    /** Nucleus in thousandths. */
+    topPMilli?: number;
+    /** A number that varies the reply. */
+    seed?: bigint;
+}
+
+/** An amount in three parts, which sum to it exactly. Base units. */
+export interface RevenueParts {
+    /** For the creator's class. */
+    creator: string;
+    /** For the node that served. */
+    node: string;
+    /** For the governance pool. */
+    pool: string;
+}
+
+/** A request to a signer; enough for a wallet to show its user what is signed. */
+export interface SigningRequest {
+    /** The 32 bytes to sign, as hex: Keccak-256 of domain and struct (EIP-712). */
+    digest: string;
+    /** `encodeType` of the value, such as `Voucher(bytes32 session,…)`; empty for a transaction. */
+    encodeType: string;
+    /** `hashStruct` of the value; empty for a transaction. */
+    structHash: string;
+}
+
+/** Token counts of a conversation and some texts. */
+export interface TokenCount {
+    /** Tokens of the conversation before a reply. */
+    promptTokens: bigint;
+    /** Token ids of each text. */
+    ids: number[][];
+}
+
+/** A promise to pay: the sum of all replies of a session so far. */
+export interface Voucher {
+    /** The session. */
+    session: string;
+    /** The node that may redeem it. */
+    node: string;
+    /** The class that is served. */
+    classId: bigint;
+    /** The version that is served. */
+    version: number;
+    /** The amount owed so far, in base units. */
+    cumulative: string;
+}
+
+/** A transaction for a wallet to send, as `ethSendTransaction` takes it, without the sender. */
+export interface WalletCall {
+    /** The contract. */
+    to: string;
+    /** Coins that go with it, in base units, as hex without leading zeros. */
+    value: string;
+    /** The calldata, as hex. */
+    data: string;
 }

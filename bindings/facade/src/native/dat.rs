@@ -9,10 +9,10 @@ use lazai::provenance::{TrustAnchor, collect};
 use lazai::settle::market::{Event, Transaction, Version};
 use lazai::store::FolderStore;
 
-use super::data::{read_file, word};
+use super::data::read_file;
 use super::exex::AccessTerms;
 use super::market::Market;
-use crate::{LazaiError, Signer, record};
+use crate::{BaseUnits, FilePath, LazaiError, Signer, record};
 
 record! {
     /// The metadata of a version of a class; its digest is ERC-8028's `integrityHash`.
@@ -95,9 +95,9 @@ impl Market {
             submission: about.submission.to_string(),
             exex: about.exex.to_string(),
             access: AccessTerms {
-                rating: word(about.policy.rating),
+                rating: about.policy.rating.try_into()?,
                 minimum_age: about.policy.minimum_age,
-                payment: word(about.policy.payment),
+                payment: about.policy.payment.try_into()?,
                 consent: about.policy.consent,
                 report_contact: about.policy.report_contact,
             },
@@ -132,7 +132,7 @@ impl Market {
         label: String,
         token_id: u64,
         asset: String,
-    ) -> Result<String, LazaiError> {
+    ) -> Result<BaseUnits, LazaiError> {
         let transaction = Transaction::Claim { token: TokenId(token_id), asset: Asset(asset.parse()?) };
         let entry = self.account(owner)?.send(&format!("claim {token_id} {label}"), transaction).await?;
         let claimed = entry.events.iter().find_map(|event| match event {
@@ -147,7 +147,12 @@ impl Market {
     ///
     /// # Errors
     /// `file`, `json.malformed`, `ledger…`, `provenance.unreadable`.
-    pub async fn evidence(&self, store: String, record: String, conversation: String) -> Result<String, LazaiError> {
+    pub async fn evidence(
+        &self,
+        store: FilePath,
+        record: FilePath,
+        conversation: String,
+    ) -> Result<String, LazaiError> {
         let record: TrainingRecord = serde_json::from_slice(&read_file(&record)?)?;
         let conversation: Conversation = serde_json::from_str(&conversation)?;
         let store = FolderStore::new(store);

@@ -11,13 +11,32 @@ use lazai::models::{FilesToDataset, ModelCounter};
 use lazai::settle::ledger::{Clock, SystemClock};
 
 use super::{ProgressListener, tell};
-use crate::{FileNote, LazaiError, record};
+use crate::{FileNote, FilePath, LazaiError, record, same_words, words};
+
+words! {
+    /// The kind of a file.
+    pub enum FileKind {
+        /// A character: a card, or an Eliza character.
+        Character,
+        /// A lorebook without a character.
+        Lorebook,
+        /// Dialogues.
+        Dialogue,
+        /// A recording.
+        Audio,
+        /// A list of recordings with transcripts.
+        VoiceManifest,
+        /// A POV container, private or public part.
+        Pov,
+    }
+}
+same_words!(FileKind, lazai::core::inspect::Kind, Character, Lorebook, Dialogue, Audio, VoiceManifest, Pov);
 
 record! {
     /// A file's kind and contents.
     pub struct FileFacts {
-        /// `character`, `lorebook`, `dialogue`, `audio`, `voice_manifest` or `pov`.
-        pub kind: String,
+        /// Its kind.
+        pub kind: FileKind,
         /// Name of the character, of the lorebook, or of a dataset's first contributor.
         pub name: Option<String>,
         /// Name of the format.
@@ -107,10 +126,10 @@ pub(super) fn word(value: impl serde::Serialize) -> String {
 /// # Errors
 /// `card.…`, `dialogue.…`, `pov.…`, `voice.…`, `io`.
 #[cfg_attr(feature = "uniffi", uniffi::export(default(character = None, user = None)))]
-pub fn inspect_file(path: String, character: Option<String>, user: Option<String>) -> Result<FileFacts, LazaiError> {
+pub fn inspect_file(path: FilePath, character: Option<String>, user: Option<String>) -> Result<FileFacts, LazaiError> {
     let found: Inspection = inspect_as(Path::new(&path), &Options { character, user, ..Options::default() })?;
     Ok(FileFacts {
-        kind: word(found.kind),
+        kind: found.kind.try_into()?,
         name: found.name,
         spec: found.spec.to_owned(),
         container: found.container.map(word),
@@ -134,10 +153,10 @@ pub fn inspect_file(path: String, character: Option<String>, user: Option<String
 /// `dialogue.…`, `pov.…`, `hex.…`, `model`, `file`, `cancelled`; no file is left behind.
 #[cfg_attr(feature = "uniffi", uniffi::export(default(listener = None, character = None, user = None)))]
 pub fn prepare_dataset(
-    files: Vec<String>,
+    files: Vec<FilePath>,
     contributor: ContributorTerms,
-    base_model: String,
-    out: String,
+    base_model: FilePath,
+    out: FilePath,
     listener: Option<Arc<dyn ProgressListener>>,
     character: Option<String>,
     user: Option<String>,

@@ -2,29 +2,54 @@
 
 use std::sync::Arc;
 
-use lazai::core::dat::{AccessPolicy, Payment, Rating};
+use lazai::core::dat::AccessPolicy;
 use lazai::core::seal::UnsealingKey;
 use lazai::core::{Digest, SubmissionId};
 use lazai::exex::MintTerms;
 use lazai::store::FolderStore;
 use pollster::block_on;
-use serde::de::DeserializeOwned;
 
 use super::data::write_into;
 use super::market::Market;
 use super::model::{BaseModel, TrainedAdapter, TrainingSettings, tell_training};
 use super::{ExExContact, ProgressListener};
-use crate::{LazaiError, Signer, record};
+use crate::{FilePath, LazaiError, Signer, record, same_words, words};
+
+words! {
+    /// The audience of a character.
+    pub enum Rating {
+        /// Everyone.
+        General,
+        /// Not for children.
+        Teen,
+        /// Adults only.
+        Mature,
+    }
+}
+same_words!(Rating, lazai::core::dat::Rating, General, Teen, Mature);
+
+words! {
+    /// The means of payment for a session.
+    pub enum PaymentMeans {
+        /// AI gas tokens, by the offer's prices.
+        Gas,
+        /// The quota of an access token: one unit a session.
+        Quota,
+        /// Either, as the consumer likes.
+        GasOrQuota,
+    }
+}
+same_words!(PaymentMeans, lazai::core::dat::Payment, Gas, Quota, GasOrQuota);
 
 record! {
     /// The audience of a character, and the consent to use its material.
     pub struct AccessTerms {
-        /// `general`, `teen` or `mature`.
-        pub rating: String,
+        /// The audience.
+        pub rating: Rating,
         /// Minimum age in years; the application that opens a session answers for it.
         pub minimum_age: u8,
-        /// The means of payment for a session: `gas`, `quota` or `gas_or_quota`.
-        pub payment: String,
+        /// The means of payment for a session.
+        pub payment: PaymentMeans,
         /// The consent under which real persons' words and voices are used.
         pub consent: String,
         /// The contact for reports of misuse.
@@ -56,25 +81,16 @@ record! {
         /// Its adapter.
         pub adapter: TrainedAdapter,
         /// The file of the signed training record.
-        pub record: String,
+        pub record: FilePath,
     }
 }
 
-/// Parses an enum from its string name.
-fn word<T: DeserializeOwned>(what: &str, word: &str) -> Result<T, LazaiError> {
-    serde_json::from_value(word.into()).map_err(|e| LazaiError::new("json.malformed", format!("{what}: {e}")))
-}
-
-impl ModelTerms {
-    fn parse(self) -> Result<MintTerms, LazaiError> {
-        let AccessTerms { rating, minimum_age, payment, consent, report_contact } = self.access;
-        let (rating, payment) = (word::<Rating>("rating", &rating)?, word::<Payment>("payment", &payment)?);
-        Ok(MintTerms {
-            base_name: self.base_name,
-            base_licence: self.base_licence,
-            policy: AccessPolicy { rating, minimum_age, payment, consent, report_contact },
-            endpoints: self.endpoints,
-        })
+impl From<ModelTerms> for MintTerms {
+    fn from(ModelTerms { base_name, base_licence, access, endpoints }: ModelTerms) -> Self {
+        let AccessTerms { rating, minimum_age, payment, consent, report_contact } = access;
+        let (rating, payment) = (rating.into(), payment.into());
+        let policy = AccessPolicy { rating, minimum_age, payment, consent, report_contact };
+        Self { base_name, base_licence, policy, endpoints }
     }
 }
 
@@ -95,8 +111,8 @@ impl ExEx {
         market: Arc<Market>,
         signer: Arc<dyn Signer>,
         unsealing_secret: String,
-        store: String,
-        folder: String,
+        store: FilePath,
+        folder: FilePath,
     ) -> Result<Arc<Self>, LazaiError> {
         let key = UnsealingKey::derive(unsealing_secret.parse::<Digest>()?.as_bytes());
         let store = Arc::new(FolderStore::new(store));
@@ -122,7 +138,7 @@ impl ExEx {
     /// of the training. The same call continues after it was killed, cancelled, or too early to mint.
     ///
     /// # Errors
-    /// `submission.…`, `model`, `cancelled`, `json.malformed` for unknown words in the terms, `store`, `file`,
+    /// `submission.…`, `model`, `cancelled`, `store`, `file`,
     /// `ledger.too_early` and others of the ledger, `signer.…`.
     pub fn fine_tune(
         &self,
@@ -133,11 +149,10 @@ impl ExEx {
         listener: Option<Arc<dyn ProgressListener>>,
     ) -> Result<MintedModel, LazaiError> {
         let id: SubmissionId = submission.parse()?;
-        let terms = terms.parse()?;
         let (lora, config) = settings.parse();
         let training = block_on(self.0.open(id, base.0.clone()))?.with_lora(lora).with_config(config);
         let trained = training.run(|progress| tell_training(listener.as_ref(), &progress))?;
-        let minted = block_on(self.0.mint(&trained, terms))?;
+        let minted = block_on(self.0.mint(&trained, terms.into()))?;
         let folder = self.0.adapter_folder(id);
         let record = write_into(&folder, "record.json", &serde_json::to_vec_pretty(&minted.record)?)?;
         let adapter = TrainedAdapter::of(&folder, &trained.files);

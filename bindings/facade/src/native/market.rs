@@ -15,7 +15,7 @@ use lazai::settle::{EmbeddedLedger, Genesis, Ledger, Params, SystemClock};
 use super::data::{keep_file, read_file};
 use crate::chat::ModelOffer;
 use crate::sign::Foreign;
-use crate::{Domain, LazaiError, MarketPlace, RevenueParts, Signer, record};
+use crate::{BaseUnits, Domain, FilePath, LazaiError, MarketPlace, RevenueParts, Signer, record};
 
 record! {
     /// An account's initial balance of an asset.
@@ -25,7 +25,7 @@ record! {
         /// Address of the asset; zero for coins.
         pub asset: String,
         /// The amount, in base units.
-        pub amount: String,
+        pub amount: BaseUnits,
     }
 }
 
@@ -93,7 +93,7 @@ impl Market {
     /// # Errors
     /// `file`, `json.malformed`, `ledger`.
     #[cfg_attr(feature = "uniffi", uniffi::constructor)]
-    pub fn open_folder(folder: String) -> Result<Arc<Self>, LazaiError> {
+    pub fn open_folder(folder: FilePath) -> Result<Arc<Self>, LazaiError> {
         let folder = Path::new(&folder);
         let path = folder.join("genesis.json");
         let genesis: Genesis = serde_json::from_slice(&read_file(&path.display().to_string())?)?;
@@ -106,7 +106,7 @@ impl Market {
     /// # Errors
     /// `hex.…`, `money.not_decimal`, `file`, `json.malformed`, `ledger`.
     #[cfg_attr(feature = "uniffi", uniffi::constructor)]
-    pub fn found_folder(folder: String, founding: Founding) -> Result<Arc<Self>, LazaiError> {
+    pub fn found_folder(folder: FilePath, founding: Founding) -> Result<Arc<Self>, LazaiError> {
         let path = Path::new(&folder).join("genesis.json");
         if !path.exists() {
             keep_file(&path.display().to_string(), &serde_json::to_vec_pretty(&founding.parse()?)?)?;
@@ -123,7 +123,7 @@ impl Market {
     pub fn on_chain(
         url: String,
         deployment: String,
-        outbox: Option<String>,
+        outbox: Option<FilePath>,
         depth_blocks: u64,
     ) -> Result<Arc<Self>, LazaiError> {
         let deployment: Deployment = serde_json::from_str(&deployment)?;
@@ -170,7 +170,7 @@ impl Market {
     ///
     /// # Errors
     /// `hex.…`.
-    pub fn balance(&self, account: String, asset: String) -> Result<String, LazaiError> {
+    pub fn balance(&self, account: String, asset: String) -> Result<BaseUnits, LazaiError> {
         Ok(self.ledger.market().balance(account.parse()?, Asset(asset.parse()?)).to_string())
     }
 
@@ -178,7 +178,7 @@ impl Market {
     ///
     /// # Errors
     /// `money.not_decimal`.
-    pub fn split(&self, amount: String) -> Result<RevenueParts, LazaiError> {
+    pub fn split(&self, amount: BaseUnits) -> Result<RevenueParts, LazaiError> {
         let parts = self.ledger.market().params().1.split.split(amount.parse::<Amount>()?);
         let (creator, node, pool) = (parts.creator.to_string(), parts.node.to_string(), parts.pool.to_string());
         Ok(RevenueParts { creator, node, pool })
@@ -195,7 +195,7 @@ impl Market {
         consumer: Arc<dyn Signer>,
         nonce: u64,
         model: ModelOffer,
-        deposit: String,
+        deposit: BaseUnits,
     ) -> Result<String, LazaiError> {
         let offer = model.signed()?;
         let consumer = Consumer::new(self.account(payer)?, Arc::new(Foreign::new(consumer)?));

@@ -15,7 +15,7 @@ use lazai::lora::{Candle, Trainer};
 use super::data::read_file;
 use super::{Progress, ProgressListener};
 use crate::chat::{Message, ReplySettings};
-use crate::{LazaiError, ReplyListener, choices, record};
+use crate::{FilePath, LazaiError, ReplyListener, choices, record};
 
 choices! {
     /// The settings of fine-tuning; the library chooses what is left out.
@@ -41,7 +41,7 @@ record! {
     /// An adapter that was trained.
     pub struct TrainedAdapter {
         /// Its folder, in PEFT's files.
-        pub folder: String,
+        pub folder: FilePath,
         /// SHA-256 of its weights.
         pub digest: String,
         /// Tokens that were seen, repeats included.
@@ -125,7 +125,7 @@ impl BaseModel {
     /// # Errors
     /// `file`, `model`.
     #[cfg_attr(feature = "uniffi", uniffi::constructor)]
-    pub fn open(path: String) -> Result<Arc<Self>, LazaiError> {
+    pub fn open(path: FilePath) -> Result<Arc<Self>, LazaiError> {
         let base = lazai::lora::BaseModel::open(Path::new(&path), &Compute::cpu(), WeightFormat::F32)?;
         Ok(Arc::new(Self(Arc::new(Candle::new(Arc::new(base))))))
     }
@@ -147,9 +147,9 @@ impl BaseModel {
     /// `file`, `pov.…`, `model`, `cancelled`.
     pub fn train(
         &self,
-        dataset: String,
+        dataset: FilePath,
         settings: TrainingSettings,
-        folder: String,
+        folder: FilePath,
         listener: Option<Arc<dyn ProgressListener>>,
     ) -> Result<TrainedAdapter, LazaiError> {
         let dataset = Dataset::from_bytes(&read_file(&dataset)?)?;
@@ -168,15 +168,15 @@ impl BaseModel {
     /// reply. The same seed gives the same reply on the same kind of machine; without one, 0 is taken.
     ///
     /// # Errors
-    /// `file`, `model`, `json.malformed` for an unknown role.
+    /// `file`, `model`.
     pub fn generate(
         &self,
         messages: Vec<Message>,
-        adapter: Option<String>,
+        adapter: Option<FilePath>,
         settings: ReplySettings,
         listener: Option<Arc<dyn ReplyListener>>,
     ) -> Result<String, LazaiError> {
-        let messages = messages.into_iter().map(Message::parse).collect::<Result<Vec<_>, _>>()?;
+        let messages: Vec<_> = messages.into_iter().map(Into::into).collect();
         let adapter = adapter.map(|folder| Adapter::load(Path::new(&folder), self.0.base())).transpose()?;
         let usual = Sampler::default();
         let sampler = Sampler {
@@ -193,7 +193,7 @@ impl BaseModel {
     ///
     /// # Errors
     /// `file`, `model`.
-    pub fn adapter(&self, folder: String) -> Result<AdapterFacts, LazaiError> {
+    pub fn adapter(&self, folder: FilePath) -> Result<AdapterFacts, LazaiError> {
         let adapter = Adapter::load(Path::new(&folder), self.0.base())?;
         let config = adapter.config();
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);

@@ -12,15 +12,15 @@ use lazai::zk::{Binding, Commitment, Prover};
 
 use super::data::{read_file, write_into};
 use super::{ProgressListener, tell};
-use crate::{LazaiError, record};
+use crate::{FilePath, LazaiError, record};
 
 record! {
     /// A proof that was written.
     pub struct ProofFiles {
         /// The file of the statement.
-        pub statement: String,
+        pub statement: FilePath,
         /// The file of the proof.
-        pub proof: String,
+        pub proof: FilePath,
         /// Root over all records.
         pub root: String,
         /// The submission that it is bound to.
@@ -38,12 +38,12 @@ record! {
 /// `hex.…`, `pov.…`, `zk.…`, `file`, `cancelled`.
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 pub fn prove_dataset(
-    dataset: String,
-    public_part: Option<String>,
+    dataset: FilePath,
+    public_part: Option<FilePath>,
     ledger: String,
     submitter: String,
     nonce: u64,
-    folder: String,
+    folder: FilePath,
     listener: Option<Arc<dyn ProgressListener>>,
 ) -> Result<ProofFiles, LazaiError> {
     let (ledger, submitter) = (ledger.parse()?, submitter.parse()?);

@@ -11,7 +11,7 @@ use lazai::provider::{OfferTerms, Provider};
 use super::data::file_error;
 use super::market::Market;
 use super::model::BaseModel;
-use crate::{LazaiError, Signer, record};
+use crate::{BaseUnits, FilePath, LazaiError, Signer, record};
 
 record! {
     /// A version of a class that a node serves, with its prices and limits.
@@ -21,11 +21,11 @@ record! {
         /// The version.
         pub version: u32,
         /// Its adapter, in PEFT's files.
-        pub adapter_folder: String,
+        pub adapter_folder: FilePath,
         /// Price of one token of the conversation before a reply, in base units of coins.
-        pub prompt_price: String,
+        pub prompt_price: BaseUnits,
         /// Price of one token of a reply, in base units of coins.
-        pub completion_price: String,
+        pub completion_price: BaseUnits,
         /// Most tokens of a conversation before a reply.
         pub prompt_ceiling: u32,
         /// The length of a session, in seconds.
@@ -57,7 +57,7 @@ impl NodeServer {
         base: Arc<BaseModel>,
         served: Vec<ServedModel>,
         reply_tokens: u32,
-        folder: String,
+        folder: FilePath,
         address: String,
     ) -> Result<Arc<Self>, LazaiError> {
         let account = market.account(signer)?;

@@ -7,7 +7,7 @@ use lazai::core::pov::{Contributor, Dataset, PublicPart};
 use lazai::core::seal::SealingKey;
 use lazai::core::{BasisPoints, ClassId, SubmissionId, VersionNumber};
 use lazai::creator::Creator;
-use lazai::settle::market::SubmissionStatus;
+use lazai::settle::market;
 use lazai::store::FolderStore;
 use lazai::validator::Validator;
 use lazai::zk::Proof;
@@ -16,7 +16,7 @@ use super::data::{ContributorTerms, keep_file, read_file};
 use super::market::Market;
 use super::prove::ProofFiles;
 use crate::sign::Foreign;
-use crate::{Character, LazaiError, Signer, record};
+use crate::{Character, FilePath, LazaiError, Signer, record, words};
 
 record! {
     /// An execution node that may open a dataset, and the key that data is sealed to.
@@ -51,6 +51,22 @@ impl Lineage {
     }
 }
 
+words! {
+    /// The state of a submission.
+    pub enum SubmissionStatus {
+        /// Validators may attest until the deadline.
+        Pending,
+        /// Two thirds attested.
+        Accepted,
+        /// So many attested the contrary, or were overruled, that two thirds cannot be.
+        Rejected,
+        /// The execution node refused it.
+        Refused,
+        /// Its model is minted.
+        Minted,
+    }
+}
+
 record! {
     /// A submission and its state.
     pub struct SubmissionFacts {
@@ -58,8 +74,8 @@ record! {
         pub submission: String,
         /// The submitter.
         pub submitter: String,
-        /// `pending`, `accepted`, `rejected`, `refused` or `minted`.
-        pub status: String,
+        /// Its state.
+        pub status: SubmissionStatus,
         /// Root over all records.
         pub root: String,
         /// Tokens of all records, as proved.
@@ -78,7 +94,7 @@ pub fn write_public_part(
     prompts: Vec<String>,
     contributors: Vec<ContributorTerms>,
     voice_source: String,
-    out: String,
+    out: FilePath,
 ) -> Result<(), LazaiError> {
     let contributors =
         contributors.into_iter().map(ContributorTerms::parse).collect::<Result<Vec<Contributor>, _>>()?;
@@ -99,10 +115,10 @@ impl Market {
     pub async fn submit(
         &self,
         creator: Arc<dyn Signer>,
-        store: String,
+        store: FilePath,
         nonce: u64,
-        dataset: String,
-        public_part: String,
+        dataset: FilePath,
+        public_part: FilePath,
         proof: ProofFiles,
         exex: ExExContact,
         contributors: Vec<Arc<dyn Signer>>,
@@ -145,7 +161,7 @@ impl Market {
     pub async fn attest(
         &self,
         validator: Arc<dyn Signer>,
-        store: String,
+        store: FilePath,
         submission: String,
     ) -> Result<SubmissionFacts, LazaiError> {
         let folder = Path::new(&store);
@@ -166,17 +182,17 @@ impl Market {
         let unknown = || LazaiError::new("submission.unknown", format!("no submission {submission}"));
         let state = state.ok_or_else(unknown)?;
         let status = match &state.status {
-            SubmissionStatus::Pending => "pending",
-            SubmissionStatus::Accepted => "accepted",
-            SubmissionStatus::Rejected => "rejected",
-            SubmissionStatus::Minted { .. } => "minted",
+            market::SubmissionStatus::Pending => SubmissionStatus::Pending,
+            market::SubmissionStatus::Accepted => SubmissionStatus::Accepted,
+            market::SubmissionStatus::Rejected => SubmissionStatus::Rejected,
+            market::SubmissionStatus::Minted { .. } => SubmissionStatus::Minted,
             // A state that a later version may add.
-            _ => "refused",
+            _ => SubmissionStatus::Refused,
         };
         Ok(SubmissionFacts {
             submission,
             submitter: state.submitter.to_string(),
-            status: status.to_owned(),
+            status,
             root: state.submission.root.to_string(),
             tokens: state.submission.shares.iter().map(|share| share.tokens).sum(),
         })

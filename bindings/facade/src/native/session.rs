@@ -8,7 +8,7 @@ use lazai::conversation::Conversation;
 
 use super::market::Market;
 use crate::chat::ChatTurn;
-use crate::{LazaiError, ReplyListener, ReplySettings, Signer, TokenCounter};
+use crate::{BaseUnits, LazaiError, ReplyListener, ReplySettings, Signer, TokenCounter};
 
 /// A session with a character at a node. Turns wait for one another, and the end waits for them.
 #[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
@@ -28,7 +28,7 @@ impl Market {
         &self,
         node: String,
         signer: Arc<dyn Signer>,
-        deposit: String,
+        deposit: BaseUnits,
         model: Option<String>,
         system: Option<String>,
     ) -> Result<Arc<Session>, LazaiError> {
@@ -108,7 +108,7 @@ impl Session {
     }
 
     /// The amount owed for the session so far, in base units.
-    pub fn owed(&self) -> String {
+    pub fn owed(&self) -> BaseUnits {
         self.now().owed().to_string()
     }
 
@@ -125,7 +125,7 @@ impl Session {
     ///
     /// # Errors
     /// `node.…`, `consumer.…`, `market`, `ledger…`, `signer.…`.
-    pub async fn end(&self) -> Result<String, LazaiError> {
+    pub async fn end(&self) -> Result<BaseUnits, LazaiError> {
         Ok(self.now().end().await?.to_string())
     }
 

@@ -1,767 +1,493 @@
-"""
-The compiled part of the package `lazai`.
-"""
+# Written by `cargo xtask surface write`.
+"""The compiled part of the package `lazai`."""
 
-from _typeshed import SupportsGetItem
-from typing import Any, Final, SupportsFloat, SupportsIndex, final
+from collections.abc import Callable, Sequence
+from os import PathLike
+from types import TracebackType
+from typing import Any, ClassVar, Literal, Self, final
+
+from lazai.signer import Signer
+
+class LazaiError(Exception):
+    """Why something did not happen: `code` does not change, `message` may."""
+    code: str
+    message: str
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Runs a command line; returns the exit code."""
+
+@final
+class Concern:
+    """The concern of a report."""
+    HARMFUL: ClassVar[Concern]
+    ILLEGAL: ClassVar[Concern]
+    IMPERSONATION: ClassVar[Concern]
+    INFRINGING: ClassVar[Concern]
+    OTHER: ClassVar[Concern]
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __str__(self, /) -> str: ...
+
+@final
+class FileAction:
+    """What an importer did with data that it could not take as it was."""
+    DROPPED: ClassVar[FileAction]
+    MERGED: ClassVar[FileAction]
+    REPAIRED: ClassVar[FileAction]
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __str__(self, /) -> str: ...
+
+@final
+class FileKind:
+    """The kind of a file."""
+    CHARACTER: ClassVar[FileKind]
+    LOREBOOK: ClassVar[FileKind]
+    DIALOGUE: ClassVar[FileKind]
+    AUDIO: ClassVar[FileKind]
+    VOICE_MANIFEST: ClassVar[FileKind]
+    POV: ClassVar[FileKind]
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __str__(self, /) -> str: ...
+
+@final
+class PaymentMeans:
+    """The means of payment for a session."""
+    GAS: ClassVar[PaymentMeans]
+    QUOTA: ClassVar[PaymentMeans]
+    GAS_OR_QUOTA: ClassVar[PaymentMeans]
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __str__(self, /) -> str: ...
+
+@final
+class Rating:
+    """The audience of a character."""
+    GENERAL: ClassVar[Rating]
+    TEEN: ClassVar[Rating]
+    MATURE: ClassVar[Rating]
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __str__(self, /) -> str: ...
+
+@final
+class Role:
+    """The author of a message."""
+    SYSTEM: ClassVar[Role]
+    USER: ClassVar[Role]
+    ASSISTANT: ClassVar[Role]
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __str__(self, /) -> str: ...
+
+@final
+class SubmissionStatus:
+    """The state of a submission."""
+    PENDING: ClassVar[SubmissionStatus]
+    ACCEPTED: ClassVar[SubmissionStatus]
+    REJECTED: ClassVar[SubmissionStatus]
+    REFUSED: ClassVar[SubmissionStatus]
+    MINTED: ClassVar[SubmissionStatus]
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __str__(self, /) -> str: ...
+
+@final
+class TokenCheck:
+    """The check applied to a receipt's token counts."""
+    BOUNDED: ClassVar[TokenCheck]
+    COUNTED: ClassVar[TokenCheck]
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __str__(self, /) -> str: ...
+
+@final
+class TrustLevel:
+    """The kind of trust that a link rests on."""
+    PROVED: ClassVar[TrustLevel]
+    ATTESTED: ClassVar[TrustLevel]
+    CLAIMED: ClassVar[TrustLevel]
+    BROKEN: ClassVar[TrustLevel]
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __str__(self, /) -> str: ...
 
 @final
 class AccessTerms:
-    """
-    The audience of a character, and the consent to use its material.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, rating: str, minimum_age: SupportsIndex, payment: str, consent: str, report_contact: str) -> AccessTerms: ...
+    """The audience of a character, and the consent to use its material."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, rating: Rating | Literal["general", "teen", "mature"], minimum_age: int, payment: PaymentMeans | Literal["gas", "quota", "gas_or_quota"], consent: str, report_contact: str) -> Self: ...
     @property
-    def consent(self, /) -> str:
-        """
-        The consent under which real persons' words and voices are used.
-        """
+    def rating(self, /) -> Rating:
+        """The audience."""
     @property
     def minimum_age(self, /) -> int:
-        """
-        Minimum age in years; the application that opens a session answers for it.
-        """
+        """Minimum age in years; the application that opens a session answers for it."""
     @property
-    def payment(self, /) -> str:
-        """
-        The means of payment for a session: `gas`, `quota` or `gas_or_quota`.
-        """
+    def payment(self, /) -> PaymentMeans:
+        """The means of payment for a session."""
     @property
-    def rating(self, /) -> str:
-        """
-        `general`, `teen` or `mature`.
-        """
+    def consent(self, /) -> str:
+        """The consent under which real persons' words and voices are used."""
     @property
     def report_contact(self, /) -> str:
-        """
-        The contact for reports of misuse.
-        """
+        """The contact for reports of misuse."""
 
 @final
 class AdapterFacts:
-    """
-    An adapter's properties.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, digest: str, base_digest: str, rank: SupportsIndex, alpha: SupportsIndex, rank_stabilised: bool, parameters: SupportsIndex) -> AdapterFacts: ...
+    """An adapter's properties."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, digest: str, base_digest: str, rank: int, alpha: int, rank_stabilised: bool, parameters: int) -> Self: ...
     @property
-    def alpha(self, /) -> int:
-        """
-        Its scale: the update is multiplied by `alpha / rank`, or `alpha / sqrt(rank)`.
-        """
+    def digest(self, /) -> str:
+        """SHA-256 of its weights."""
     @property
     def base_digest(self, /) -> str:
-        """
-        SHA-256 of the base model it is for.
-        """
-    @property
-    def digest(self, /) -> str:
-        """
-        SHA-256 of its weights.
-        """
-    @property
-    def parameters(self, /) -> int:
-        """
-        Numbers that were learnt.
-        """
+        """SHA-256 of the base model it is for."""
     @property
     def rank(self, /) -> int:
-        """
-        Rank of the update.
-        """
+        """Rank of the update."""
+    @property
+    def alpha(self, /) -> int:
+        """Its scale: the update is multiplied by `alpha / rank`, or `alpha / sqrt(rank)`."""
     @property
     def rank_stabilised(self, /) -> bool:
-        """
-        True if it is rank-stabilised (arXiv:2312.03732).
-        """
-
-@final
-class BaseModel:
-    """
-    A base model in memory.
-    """
-    def adapter(self, /, folder: str) -> AdapterFacts:
-        """
-        The properties of an adapter in a folder of PEFT's files; it must be for this model.
-        """
-    def digest(self, /) -> str:
-        """
-        SHA-256 of its file.
-        """
-    def generate(self, /, messages: SupportsGetItem[int, Message], adapter: str | None = None, settings: ReplySettings | None = None, on_text: Any | None = None) -> str:
-        """
-        Answers a conversation, without any market: the bare model, or with an adapter in a folder of PEFT's files. Gives the
-        reply; `on_text(piece)` stops it by `False`.
-        """
-    def name(self, /) -> str:
-        """
-        The name in its file.
-        """
-    @staticmethod
-    def open(path: str) -> BaseModel:
-        """
-        Reads a GGUF file, or a folder as Hugging Face has them.
-        """
-    def train(self, /, dataset: str, settings: TrainingSettings, folder: str, on_progress: Any | None = None) -> TrainedAdapter:
-        """
-        Fine-tunes it on a dataset, and writes the adapter in PEFT's files. `on_progress(progress)` cancels by `False`; the
-        same call continues.
-        """
-
-@final
-class Blocklist:
-    """
-    A consumer's list of blocked characters.
-    """
-    def block(self, /, class_id: SupportsIndex) -> None:
-        """
-        Blocks a character, all versions of it.
-        """
-    @staticmethod
-    def from_json(json: str) -> Blocklist:
-        """
-        A list from `to_json`; `[]` is an empty one.
-        """
-    def is_blocked(self, /, class_id: SupportsIndex) -> bool:
-        """
-        Tells whether a character is blocked.
-        """
-    def to_json(self, /) -> str:
-        """
-        The list as JSON.
-        """
-    def unblock(self, /, class_id: SupportsIndex) -> None:
-        """
-        Unblocks a character.
-        """
-
-@final
-class Character:
-    """
-    A character, out of a card of any format.
-    """
-    def creator(self, /) -> str:
-        """
-        The author of the card.
-        """
-    @staticmethod
-    def from_bytes(bytes: SupportsGetItem[int, SupportsIndex]) -> Character:
-        """
-        Reads a card.
-        """
-    def examples(self, /, user: str) -> str:
-        """
-        The part of the system prompt with examples of the character's speech.
-        """
-    def greeting(self, /, index: SupportsIndex, user: str) -> str | None:
-        """
-        First message: 0 is the card's own, then come the alternate ones.
-        """
-    def lorebook_entries(self, /) -> int:
-        """
-        Entries of its lorebook.
-        """
-    def name(self, /) -> str:
-        """
-        The character's name.
-        """
-    def notes(self, /) -> list[FileNote]:
-        """
-        Notes on data that was dropped, merged or repaired when the card was read.
-        """
-    def persona(self, /, user: str) -> str:
-        """
-        The part of the system prompt about the character: description, personality and scenario.
-        """
-    def system_prompt(self, /, user: str) -> str:
-        """
-        The words before a conversation, as its system message (a node adds none): the card's system prompt, lore that is
-        always there, who the character is, examples, and what comes after the conversation.
-        """
-    def tags(self, /) -> list[str]:
-        """
-        Search words.
-        """
-    def to_png(self, /, image: SupportsGetItem[int, SupportsIndex]) -> bytes:
-        """
-        The card inside a PNG image.
-        """
-    def to_v2_json(self, /) -> str:
-        """
-        The card as JSON of version 2.
-        """
-    def to_v3_json(self, /) -> str:
-        """
-        The card as JSON of version 3.
-        """
+        """True if it is rank-stabilised (arXiv:2312.03732)."""
+    @property
+    def parameters(self, /) -> int:
+        """Numbers that were learnt."""
 
 @final
 class CharacterReport:
-    """
-    A consumer's report of a character.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, session: str, class_id: SupportsIndex, version: SupportsIndex, concern: str, words: str, reported_at_s: SupportsIndex) -> CharacterReport: ...
-    @property
-    def class_id(self, /) -> int:
-        """
-        The class that was served.
-        """
-    @property
-    def concern(self, /) -> str:
-        """
-        `harmful`, `illegal`, `impersonation`, `infringing` or `other`.
-        """
-    @property
-    def reported_at_s(self, /) -> int:
-        """
-        The time of the report, seconds since 1970.
-        """
+    """A consumer's report of a character."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, session: str, class_id: int, version: int, concern: Concern | Literal["harmful", "illegal", "impersonation", "infringing", "other"], words: str, reported_at_s: int) -> Self: ...
     @property
     def session(self, /) -> str:
-        """
-        The session in which the character spoke.
-        """
+        """The session in which the character spoke."""
+    @property
+    def class_id(self, /) -> int:
+        """The class that was served."""
     @property
     def version(self, /) -> int:
-        """
-        The version that was served.
-        """
+        """The version that was served."""
+    @property
+    def concern(self, /) -> Concern:
+        """The concern."""
     @property
     def words(self, /) -> str:
-        """
-        A description: at most 2,000 bytes.
-        """
-
-@final
-class Chat:
-    """
-    A conversation in an open session.
-    """
-    def __new__(cls, /, conversation: str, domain: Domain, signer: Any) -> Chat:
-        """
-        A conversation, from `to_json` or as the session began.
-        """
-    def ask(self, /, messages: SupportsGetItem[int, Message], settings: ReplySettings) -> HttpRequest:
-        """
-        Signs a request for the next reply; `messages` are the whole conversation.
-        """
-    def finish(self, /) -> ChatTurn:
-        """
-        Checks the received reply against request and offer, and signs its payment.
-        """
-    def hear(self, /, bytes: SupportsGetItem[int, SupportsIndex]) -> list[str]:
-        """
-        Takes bytes of the answer's body as they come; returns the pieces of text that they complete.
-        """
-    def messages(self, /) -> list[Message]:
-        """
-        The messages so far.
-        """
-    def owed(self, /) -> str:
-        """
-        The amount owed for the session so far, in base units.
-        """
-    def paid(self, /) -> None:
-        """
-        Notes that the node has the payment.
-        """
-    def recount_with(self, /, counter: TokenCounter) -> None:
-        """
-        Recounts every receipt from now on, instead of only holding it to bounds.
-        """
-    def refusal(self, /, status: SupportsIndex, body: SupportsGetItem[int, SupportsIndex]) -> BaseException:
-        """
-        The node's error, from an answer without a success status.
-        """
-    def say(self, /, text: str, settings: ReplySettings, node: NodeClient, on_text: Any | None = None) -> ChatTurn:
-        """
-        Sends a message, receives the reply, checks it and pays for it. `on_text(piece)` stops listening by `False`.
-        """
-    def to_json(self, /) -> str:
-        """
-        The conversation, to be kept, and shown as evidence.
-        """
+        """A description: at most 2,000 bytes."""
+    @property
+    def reported_at_s(self, /) -> int:
+        """The time of the report, seconds since 1970."""
 
 @final
 class ChatTurn:
-    """
-    A reply that was checked.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, text: str, prompt_tokens: SupportsIndex, completion_tokens: SupportsIndex, owed: str, token_check: TokenCheck, model_checked: bool, payment: HttpRequest | None) -> ChatTurn: ...
+    """A reply that was checked."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, text: str, prompt_tokens: int, completion_tokens: int, owed: int, token_check: TokenCheck | Literal["bounded", "counted"], model_checked: bool, *, payment: HttpRequest | None = None) -> Self: ...
+    @property
+    def text(self, /) -> str:
+        """The reply's text."""
+    @property
+    def prompt_tokens(self, /) -> int:
+        """Tokens of the conversation before it."""
     @property
     def completion_tokens(self, /) -> int:
-        """
-        Tokens of the reply.
-        """
+        """Tokens of the reply."""
+    @property
+    def owed(self, /) -> int:
+        """The amount owed for the session by now, in base units."""
+    @property
+    def token_check(self, /) -> TokenCheck:
+        """The check of its token counts."""
     @property
     def model_checked(self, /) -> bool:
-        """
-        True if base and adapter are those that the ledger names for the version; otherwise only the node claims them.
-        """
-    @property
-    def owed(self, /) -> str:
-        """
-        The amount owed for the session by now, in base units.
-        """
+        """True if base and adapter are those that the ledger names for the version; otherwise only the node claims them."""
     @property
     def payment(self, /) -> HttpRequest | None:
         """
         The promise to pay for it: send it to the node, which redeems it later. None if that is done, or nothing is
         owed.
         """
-    @property
-    def prompt_tokens(self, /) -> int:
-        """
-        Tokens of the conversation before it.
-        """
-    @property
-    def text(self, /) -> str:
-        """
-        The reply's text.
-        """
-    @property
-    def token_check(self, /) -> TokenCheck:
-        """
-        The check of its token counts.
-        """
 
 @final
 class ContributorFacts:
-    """
-    A proof's facts about one contributor's part, and the address that the creator declares for it.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, address: str, records: SupportsIndex, tokens: SupportsIndex, root: str) -> ContributorFacts: ...
+    """A proof's facts about one contributor's part, and the address that the creator declares for it."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, address: str, records: int, tokens: int, root: str) -> Self: ...
     @property
     def address(self, /) -> str:
-        """
-        The contributor's account, as the creator declares it.
-        """
+        """The contributor's account, as the creator declares it."""
     @property
     def records(self, /) -> int:
-        """
-        The number of the contributor's records.
-        """
-    @property
-    def root(self, /) -> str:
-        """
-        Root of the tree over the contributor's records.
-        """
+        """The number of the contributor's records."""
     @property
     def tokens(self, /) -> int:
-        """
-        The number of their tokens.
-        """
+        """The number of their tokens."""
+    @property
+    def root(self, /) -> str:
+        """Root of the tree over the contributor's records."""
 
 @final
 class ContributorTerms:
-    """
-    A contributor of dialogues, and its terms.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, address: str, name: str, licence: str, consent: str) -> ContributorTerms: ...
+    """A contributor of dialogues, and its terms."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, address: str, name: str, licence: str, consent: str) -> Self: ...
     @property
     def address(self, /) -> str:
-        """
-        The contributor's account.
-        """
-    @property
-    def consent(self, /) -> str:
-        """
-        The contributor's consent, in words.
-        """
-    @property
-    def licence(self, /) -> str:
-        """
-        SPDX identifier of the contributor's licence.
-        """
+        """The contributor's account."""
     @property
     def name(self, /) -> str:
-        """
-        A name to show.
-        """
+        """A name to show."""
+    @property
+    def licence(self, /) -> str:
+        """SPDX identifier of the contributor's licence."""
+    @property
+    def consent(self, /) -> str:
+        """The contributor's consent, in words."""
 
 @final
 class DatFacts:
-    """
-    The metadata of a version of a class; its digest is ERC-8028's `integrityHash`.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, class_id: SupportsIndex, version: SupportsIndex, character: str, base_name: str, base_digest: str, base_licence: str, adapter_digest: str, record_digest: str, submission: str, exex: str, access: AccessTerms, endpoints: SupportsGetItem[int, str], integrity_hash: str, withdrawn: bool) -> DatFacts: ...
-    @property
-    def access(self, /) -> AccessTerms:
-        """
-        The access terms.
-        """
-    @property
-    def adapter_digest(self, /) -> str:
-        """
-        SHA-256 of the adapter's weights.
-        """
-    @property
-    def base_digest(self, /) -> str:
-        """
-        SHA-256 of the base model.
-        """
-    @property
-    def base_licence(self, /) -> str:
-        """
-        SPDX identifier of its licence.
-        """
-    @property
-    def base_name(self, /) -> str:
-        """
-        Public name of the base model.
-        """
-    @property
-    def character(self, /) -> str:
-        """
-        The character's name.
-        """
+    """The metadata of a version of a class; its digest is ERC-8028's `integrityHash`."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, class_id: int, version: int, character: str, base_name: str, base_digest: str, base_licence: str, adapter_digest: str, record_digest: str, submission: str, exex: str, access: AccessTerms, endpoints: Sequence[str], integrity_hash: str, withdrawn: bool) -> Self: ...
     @property
     def class_id(self, /) -> int:
-        """
-        The class.
-        """
-    @property
-    def endpoints(self, /) -> list[str]:
-        """
-        The URLs that serve it.
-        """
-    @property
-    def exex(self, /) -> str:
-        """
-        The execution node that trained it.
-        """
-    @property
-    def integrity_hash(self, /) -> str:
-        """
-        Digest of the version's metadata.
-        """
-    @property
-    def record_digest(self, /) -> str:
-        """
-        Digest of the signed training record.
-        """
-    @property
-    def submission(self, /) -> str:
-        """
-        The submission that it was trained on.
-        """
+        """The class."""
     @property
     def version(self, /) -> int:
-        """
-        The version.
-        """
+        """The version."""
+    @property
+    def character(self, /) -> str:
+        """The character's name."""
+    @property
+    def base_name(self, /) -> str:
+        """Public name of the base model."""
+    @property
+    def base_digest(self, /) -> str:
+        """SHA-256 of the base model."""
+    @property
+    def base_licence(self, /) -> str:
+        """SPDX identifier of its licence."""
+    @property
+    def adapter_digest(self, /) -> str:
+        """SHA-256 of the adapter's weights."""
+    @property
+    def record_digest(self, /) -> str:
+        """Digest of the signed training record."""
+    @property
+    def submission(self, /) -> str:
+        """The submission that it was trained on."""
+    @property
+    def exex(self, /) -> str:
+        """The execution node that trained it."""
+    @property
+    def access(self, /) -> AccessTerms:
+        """The access terms."""
+    @property
+    def endpoints(self, /) -> list[str]:
+        """The URLs that serve it."""
+    @property
+    def integrity_hash(self, /) -> str:
+        """Digest of the version's metadata."""
     @property
     def withdrawn(self, /) -> bool:
-        """
-        True if it takes no new sessions.
-        """
+        """True if it takes no new sessions."""
 
 @final
 class DatasetFacts:
-    """
-    A dataset that was written.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, records: SupportsIndex, tokens: SupportsIndex, held_out: SupportsIndex, recordings: SupportsIndex, notes: SupportsGetItem[int, FileNote]) -> DatasetFacts: ...
-    @property
-    def held_out(self, /) -> int:
-        """
-        Dialogues that were held out for measuring.
-        """
-    @property
-    def notes(self, /) -> list[FileNote]:
-        """
-        Notes on data that was dropped, merged or repaired.
-        """
-    @property
-    def recordings(self, /) -> int:
-        """
-        Recordings of the character's voice.
-        """
+    """A dataset that was written."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, records: int, tokens: int, held_out: int, recordings: int, notes: Sequence[FileNote]) -> Self: ...
     @property
     def records(self, /) -> int:
-        """
-        Records.
-        """
+        """Records."""
     @property
     def tokens(self, /) -> int:
-        """
-        Tokens of all records.
-        """
+        """Tokens of all records."""
+    @property
+    def held_out(self, /) -> int:
+        """Dialogues that were held out for measuring."""
+    @property
+    def recordings(self, /) -> int:
+        """Recordings of the character's voice."""
+    @property
+    def notes(self, /) -> list[FileNote]:
+        """Notes on data that was dropped, merged or repaired."""
 
 @final
 class Domain:
-    """
-    The scope of a signature: an EIP-712 domain, that of the ledger.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, name: str, version: str, chain_id: SupportsIndex, verifying_contract: str, salt: str | None) -> Domain: ...
-    @property
-    def chain_id(self, /) -> int:
-        """
-        EIP-155 chain id.
-        """
+    """The scope of a signature: an EIP-712 domain, that of the ledger."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, name: str, version: str, chain_id: int, verifying_contract: str, *, salt: str | None = None) -> Self: ...
     @property
     def name(self, /) -> str:
-        """
-        Name of the application.
-        """
-    @property
-    def salt(self, /) -> str | None:
-        """
-        The field `salt`, if the domain has one: that of an embedded ledger does.
-        """
-    @property
-    def verifying_contract(self, /) -> str:
-        """
-        The contract that checks the signature.
-        """
+        """Name of the application."""
     @property
     def version(self, /) -> str:
-        """
-        Version of its signed types.
-        """
-
-@final
-class ExEx:
-    """
-    An execution node: follows the ledger, fine-tunes, mints.
-    """
-    def __new__(cls, /, market: Market, signer: Any, unsealing_secret: str, store: str, folder: str) -> ExEx:
-        """
-        An execution node on a market; its unsealing key is derived from 32 secret bytes, as hex.
-        """
-    def contact(self, /) -> ExExContact:
-        """
-        The contact that creators seal datasets to.
-        """
-    def fine_tune(self, /, submission: str, base: BaseModel, settings: TrainingSettings, terms: ModelTerms, on_progress: Any | None = None) -> MintedModel:
-        """
-        Decrypts a submission, fine-tunes on it, and mints the model. `on_progress(progress)` cancels by `False`; the same
-        call continues.
-        """
-    def follow(self, /) -> list[str]:
-        """
-        Follows the ledger from its last position; returns the submissions that wait for a model.
-        """
+        """Version of its signed types."""
+    @property
+    def chain_id(self, /) -> int:
+        """EIP-155 chain id."""
+    @property
+    def verifying_contract(self, /) -> str:
+        """The contract that checks the signature."""
+    @property
+    def salt(self, /) -> str | None:
+        """The field `salt`, if the domain has one: that of an embedded ledger does."""
 
 @final
 class ExExContact:
-    """
-    An execution node that may open a dataset, and the key that data is sealed to.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, address: str, sealing_key: str) -> ExExContact: ...
+    """An execution node that may open a dataset, and the key that data is sealed to."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, address: str, sealing_key: str) -> Self: ...
     @property
     def address(self, /) -> str:
-        """
-        Its account.
-        """
+        """Its account."""
     @property
     def sealing_key(self, /) -> str:
-        """
-        Its public key (X25519).
-        """
+        """Its public key (X25519)."""
 
 @final
 class FileFacts:
-    """
-    A file's kind and contents.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, kind: str, name: str | None, spec: str, container: str | None, lorebook_entries: SupportsIndex, assets: SupportsIndex, dialogues: SupportsIndex, turns: SupportsIndex, audio_seconds: SupportsFloat | SupportsIndex, tokens: SupportsIndex, dropped: SupportsGetItem[int, FileNote], changed: SupportsGetItem[int, FileNote]) -> FileFacts: ...
+    """A file's kind and contents."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, kind: FileKind | Literal["character", "lorebook", "dialogue", "audio", "voice_manifest", "pov"], spec: str, lorebook_entries: int, assets: int, dialogues: int, turns: int, audio_seconds: float, tokens: int, dropped: Sequence[FileNote], changed: Sequence[FileNote], *, name: str | None = None, container: str | None = None) -> Self: ...
     @property
-    def assets(self, /) -> int:
-        """
-        Files that a card names or carries; recordings of a list or a dataset.
-        """
-    @property
-    def audio_seconds(self, /) -> float:
-        """
-        Seconds of sound.
-        """
-    @property
-    def changed(self, /) -> list[FileNote]:
-        """
-        Data that was merged or repaired.
-        """
-    @property
-    def container(self, /) -> str | None:
-        """
-        The container of the format, if it has several.
-        """
-    @property
-    def dialogues(self, /) -> int:
-        """
-        Conversations; of a dataset, records.
-        """
-    @property
-    def dropped(self, /) -> list[FileNote]:
-        """
-        Data that was left out, with the reasons.
-        """
-    @property
-    def kind(self, /) -> str:
-        """
-        `character`, `lorebook`, `dialogue`, `audio`, `voice_manifest` or `pov`.
-        """
-    @property
-    def lorebook_entries(self, /) -> int:
-        """
-        Entries of lorebooks.
-        """
+    def kind(self, /) -> FileKind:
+        """Its kind."""
     @property
     def name(self, /) -> str | None:
-        """
-        Name of the character, of the lorebook, or of a dataset's first contributor.
-        """
+        """Name of the character, of the lorebook, or of a dataset's first contributor."""
     @property
     def spec(self, /) -> str:
-        """
-        Name of the format.
-        """
+        """Name of the format."""
     @property
-    def tokens(self, /) -> int:
-        """
-        Tokens of a dataset.
-        """
+    def container(self, /) -> str | None:
+        """The container of the format, if it has several."""
+    @property
+    def lorebook_entries(self, /) -> int:
+        """Entries of lorebooks."""
+    @property
+    def assets(self, /) -> int:
+        """Files that a card names or carries; recordings of a list or a dataset."""
+    @property
+    def dialogues(self, /) -> int:
+        """Conversations; of a dataset, records."""
     @property
     def turns(self, /) -> int:
-        """
-        Messages of these conversations.
-        """
+        """Messages of these conversations."""
+    @property
+    def audio_seconds(self, /) -> float:
+        """Seconds of sound."""
+    @property
+    def tokens(self, /) -> int:
+        """Tokens of a dataset."""
+    @property
+    def dropped(self, /) -> list[FileNote]:
+        """Data that was left out, with the reasons."""
+    @property
+    def changed(self, /) -> list[FileNote]:
+        """Data that was merged or repaired."""
 
 @final
 class FileNote:
-    """
-    Something that an importer dropped, merged or repaired.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, action: str, place: str, reason: str) -> FileNote: ...
+    """Something that an importer dropped, merged or repaired."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, action: FileAction | Literal["dropped", "merged", "repaired"], place: str, reason: str) -> Self: ...
     @property
-    def action(self, /) -> str:
-        """
-        `dropped`, `merged` or `repaired`.
-        """
+    def action(self, /) -> FileAction:
+        """What was done."""
     @property
     def place(self, /) -> str:
-        """
-        The place in the file.
-        """
+        """The place in the file."""
     @property
     def reason(self, /) -> str:
-        """
-        The reason.
-        """
+        """The reason."""
 
 @final
 class Founding:
-    """
-    The initial state of a market in a folder. Each validator and voter named has one vote.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, validators: SupportsGetItem[int, str], voters: SupportsGetItem[int, str], funds: SupportsGetItem[int, Funds]) -> Founding: ...
-    @property
-    def funds(self, /) -> list[Funds]:
-        """
-        Initial balances.
-        """
+    """The initial state of a market in a folder. Each validator and voter named has one vote."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, validators: Sequence[str], voters: Sequence[str], funds: Sequence[Funds]) -> Self: ...
     @property
     def validators(self, /) -> list[str]:
-        """
-        Accounts of the iDAO's validators.
-        """
+        """Accounts of the iDAO's validators."""
     @property
     def voters(self, /) -> list[str]:
-        """
-        Accounts of the DAO's voters.
-        """
+        """Accounts of the DAO's voters."""
+    @property
+    def funds(self, /) -> list[Funds]:
+        """Initial balances."""
 
 @final
 class Funds:
-    """
-    An account's initial balance of an asset.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, account: str, asset: str, amount: str) -> Funds: ...
+    """An account's initial balance of an asset."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, account: str, asset: str, amount: int) -> Self: ...
     @property
     def account(self, /) -> str:
-        """
-        The account.
-        """
-    @property
-    def amount(self, /) -> str:
-        """
-        The amount, in base units.
-        """
+        """The account."""
     @property
     def asset(self, /) -> str:
-        """
-        Address of the asset; zero for coins.
-        """
+        """Address of the asset; zero for coins."""
+    @property
+    def amount(self, /) -> int:
+        """The amount, in base units."""
 
 @final
 class Header:
-    """
-    A header of a request.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, name: str, value: str) -> Header: ...
+    """A header of a request."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, name: str, value: str) -> Self: ...
     @property
     def name(self, /) -> str:
-        """
-        Its name.
-        """
+        """Its name."""
     @property
     def value(self, /) -> str:
-        """
-        Its value.
-        """
+        """Its value."""
 
 @final
 class HttpRequest:
-    """
-    A request to a node: `POST`, to be sent as it is.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, path: str, headers: SupportsGetItem[int, Header], body: str) -> HttpRequest: ...
-    @property
-    def body(self, /) -> str:
-        """
-        The body, JSON.
-        """
-    @property
-    def headers(self, /) -> list[Header]:
-        """
-        Headers.
-        """
+    """A request to a node: `POST`, to be sent as it is."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, path: str, headers: Sequence[Header], body: str) -> Self: ...
     @property
     def path(self, /) -> str:
-        """
-        Path under the node's URL.
-        """
+        """Path under the node's URL."""
+    @property
+    def headers(self, /) -> list[Header]:
+        """Headers."""
+    @property
+    def body(self, /) -> str:
+        """The body, JSON."""
 
 @final
 class Lineage:
@@ -769,167 +495,18 @@ class Lineage:
     The class that a model becomes a version of, and the version it comes after. Signatures and attestations name both:
     nobody can choose others, nor put a version in between.
     """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, class_id: SupportsIndex, after: SupportsIndex | None, keep_bps: SupportsIndex) -> Lineage: ...
-    @property
-    def after(self, /) -> int | None:
-        """
-        The version that it comes after; none: the last one when it is submitted.
-        """
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, class_id: int, keep_bps: int, *, after: int | None = None) -> Self: ...
     @property
     def class_id(self, /) -> int:
-        """
-        The class, which is the submitter's.
-        """
+        """The class, which is the submitter's."""
+    @property
+    def after(self, /) -> int | None:
+        """The version that it comes after; none: the last one when it is submitted."""
     @property
     def keep_bps(self, /) -> int:
-        """
-        The part of its revenue that the version before keeps, in basis points: at most 5,000.
-        """
-
-@final
-class LocalKey:
-    """
-    A key in this process's memory: wiped when dropped, never printed.
-    """
-    def address(self, /) -> str:
-        """
-        Its address.
-        """
-    @staticmethod
-    def from_hex(secret: str) -> LocalKey:
-        """
-        The key of these 32 bytes, as hex.
-        """
-    @staticmethod
-    def from_keystore(path: str, password: str) -> LocalKey:
-        """
-        The key in a keystore file (version 3).
-        """
-    @staticmethod
-    def random() -> LocalKey:
-        """
-        A fresh key.
-        """
-    def sign_digest(self, /, digest: str) -> str:
-        """
-        Signs any 32 bytes, as hex.
-        """
-    def to_keystore(self, /, folder: str, name: str, password: str) -> None:
-        """
-        Writes the key to a keystore file in a folder, under a name.
-        """
-
-@final
-class Market:
-    """
-    A market on a ledger. A context manager: the ledger is closed at its end.
-    """
-    def __enter__(self, /) -> Market: ...
-    def __exit__(self, /, *_reason: Any) -> None: ...
-    def anchor(self, /, base_digest: str) -> str:
-        """
-        The trust anchor that this copy of the ledger gives now.
-        """
-    def refresh(self, /) -> None:
-        """
-        Reads what is new on the ledger.
-        """
-    def pending(self, /, validator: str) -> list[str]:
-        """
-        Submissions that wait for the verdict of a validator, an account.
-        """
-    def attest(self, /, validator: Any, store: str, submission: str) -> SubmissionFacts:
-        """
-        Verifies a submission as a validator, and attests it.
-        """
-    def balance(self, /, account: str, asset: str) -> str:
-        """
-        The balance of an account in an asset (zero address: coins), in base units.
-        """
-    def claim(self, /, owner: Any, label: str, token_id: SupportsIndex, asset: str) -> str:
-        """
-        Claims a token's earnings in an asset, as its owner; returns the amount.
-        """
-    def dat(self, /, class_id: SupportsIndex, version: SupportsIndex) -> DatFacts:
-        """
-        The metadata of a version of a class.
-        """
-    def domain(self, /) -> Domain:
-        """
-        The domain of everything that is signed for it.
-        """
-    def evidence(self, /, store: str, record: str, conversation: str) -> str:
-        """
-        Gathers the evidence for the last reply of a conversation from the ledger and a store, for `verify_evidence`.
-        """
-    def execute(self, /, voter: Any, proposal: SupportsIndex) -> None:
-        """
-        Executes a proposal that passed; its changes bind sessions opened after it.
-        """
-    @staticmethod
-    def found_folder(folder: str, founding: Founding) -> Market:
-        """
-        Founds a market in a folder, or opens the one that was founded there, whatever its initial state.
-        """
-    def ledger_id(self, /) -> str:
-        """
-        The ledger's id.
-        """
-    @staticmethod
-    def on_chain(url: str, deployment: str, outbox: str | None = None, depth_blocks: SupportsIndex = 12) -> Market:
-        """
-        The market on an EVM chain.
-        """
-    @staticmethod
-    def open_folder(folder: str) -> Market:
-        """
-        The market in a folder. Several processes may have it open.
-        """
-    def open_session(self, /, payer: Any, consumer: Any, nonce: SupportsIndex, model: ModelOffer, deposit: str) -> str:
-        """
-        Opens a session as its payer; returns the conversation, as `Chat` takes it.
-        """
-    def place(self, /) -> MarketPlace | None:
-        """
-        The market's addresses for wallets; none in a folder.
-        """
-    def propose_split(self, /, voter: Any, label: str, creator_bps: SupportsIndex, node_bps: SupportsIndex, pool_bps: SupportsIndex) -> int | None:
-        """
-        Proposes another split, in basis points; returns the proposal's number.
-        """
-    def split(self, /, amount: str) -> RevenueParts:
-        """
-        The split of revenue that binds sessions opened now, for an amount.
-        """
-    def submission(self, /, submission: str) -> SubmissionFacts:
-        """
-        The state of a submission.
-        """
-    def submit(self, /, creator: Any, store: str, nonce: SupportsIndex, dataset: str, public_part: str, proof: ProofFiles, exex: ExExContact, contributors: SupportsGetItem[int, Any], lineage: Lineage | None = None) -> str:
-        """
-        Submits a dataset as its creator, with each contributor's consent signed; returns the submission's id. Without a
-        lineage its model becomes the first version of a new class.
-        """
-    def talk(self, /, node: str, signer: Any, deposit: str, model: str | None = None, system: str | None = None) -> Session:
-        """
-        Opens a session at a node, whose URL is given, with the character of this id among its models, or with the first. The
-        key pays a deposit, in base units, and signs what is said; `offer_step` says what one reply may cost. `system` are words
-        before the conversation, such as `Character.system_prompt`: a node adds none.
-        """
-    def talk_on(self, /, node: str, signer: Any, conversation: str) -> Session:
-        """
-        Continues a session that `Session.to_json` kept.
-        """
-    def tokens(self, /, class_id: SupportsIndex) -> list[TokenFacts]:
-        """
-        The tokens of a class, with their shares of its revenue and their quotas.
-        """
-    def vote(self, /, voter: Any, proposal: SupportsIndex, in_favour: bool) -> None:
-        """
-        Votes on a proposal.
-        """
+        """The part of its revenue that the version before keeps, in basis points: at most 5,000."""
 
 @final
 class MarketPlace:
@@ -937,1094 +514,1221 @@ class MarketPlace:
     The addresses of a market on a chain. An app ships them, like its trust anchor: a node that could name another
     contract could take the deposit.
     """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, ledger: str, domain: Domain, settlement: str) -> MarketPlace: ...
-    @property
-    def domain(self, /) -> Domain:
-        """
-        The domain of everything that is signed for it.
-        """
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, ledger: str, domain: Domain, settlement: str) -> Self: ...
     @property
     def ledger(self, /) -> str:
-        """
-        The ledger's id.
-        """
+        """The ledger's id."""
+    @property
+    def domain(self, /) -> Domain:
+        """The domain of everything that is signed for it."""
     @property
     def settlement(self, /) -> str:
-        """
-        The contract that holds the money.
-        """
+        """The contract that holds the money."""
 
 @final
 class Message:
-    """
-    A message of a conversation.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, role: str, content: str) -> Message: ...
+    """A message of a conversation."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, role: Role | Literal["system", "user", "assistant"], content: str) -> Self: ...
+    @property
+    def role(self, /) -> Role:
+        """Its author."""
     @property
     def content(self, /) -> str:
-        """
-        The message's text.
-        """
-    @property
-    def role(self, /) -> str:
-        """
-        `system`, `user` or `assistant`.
-        """
+        """The message's text."""
 
 @final
 class MintedModel:
-    """
-    A model that was minted.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, class_id: SupportsIndex, version: SupportsIndex, adapter: TrainedAdapter, record: str) -> MintedModel: ...
-    @property
-    def adapter(self, /) -> TrainedAdapter:
-        """
-        Its adapter.
-        """
+    """A model that was minted."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, class_id: int, version: int, adapter: TrainedAdapter, record: str | PathLike[str]) -> Self: ...
     @property
     def class_id(self, /) -> int:
-        """
-        Its class.
-        """
-    @property
-    def record(self, /) -> str:
-        """
-        The file of the signed training record.
-        """
+        """Its class."""
     @property
     def version(self, /) -> int:
-        """
-        Its version.
-        """
+        """Its version."""
+    @property
+    def adapter(self, /) -> TrainedAdapter:
+        """Its adapter."""
+    @property
+    def record(self, /) -> str:
+        """The file of the signed training record."""
 
 @final
 class ModelOffer:
-    """
-    A character that a node offers.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, id: str, name: str | None, offer: Offer, signature: str) -> ModelOffer: ...
+    """A character that a node offers."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, id: str, offer: Offer, signature: str, *, name: str | None = None) -> Self: ...
     @property
     def id(self, /) -> str:
-        """
-        Its name among the node's models.
-        """
+        """Its name among the node's models."""
     @property
     def name(self, /) -> str | None:
-        """
-        The character's name, as the node tells it.
-        """
+        """The character's name, as the node tells it."""
     @property
     def offer(self, /) -> Offer:
-        """
-        The offer.
-        """
+        """The offer."""
     @property
     def signature(self, /) -> str:
-        """
-        The node's signature of it.
-        """
+        """The node's signature of it."""
 
 @final
 class ModelTerms:
-    """
-    Public facts about a model beside its files.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, base_name: str, base_licence: str, access: AccessTerms, endpoints: SupportsGetItem[int, str]) -> ModelTerms: ...
-    @property
-    def access(self, /) -> AccessTerms:
-        """
-        The access terms.
-        """
-    @property
-    def base_licence(self, /) -> str:
-        """
-        SPDX identifier of its licence.
-        """
+    """Public facts about a model beside its files."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, base_name: str, base_licence: str, access: AccessTerms, endpoints: Sequence[str]) -> Self: ...
     @property
     def base_name(self, /) -> str:
-        """
-        Public name of the base model.
-        """
+        """Public name of the base model."""
+    @property
+    def base_licence(self, /) -> str:
+        """SPDX identifier of its licence."""
+    @property
+    def access(self, /) -> AccessTerms:
+        """The access terms."""
     @property
     def endpoints(self, /) -> list[str]:
-        """
-        The URLs that will serve it.
-        """
-
-@final
-class NodeClient:
-    """
-    A node behind a URL.
-    """
-    def __new__(cls, /, url: str) -> NodeClient:
-        """
-        A node at a URL; nothing is asked yet.
-        """
-    def models(self, /) -> list[ModelOffer]:
-        """
-        The characters that the node offers.
-        """
-
-@final
-class NodeServer:
-    """
-    A node with an HTTP front like OpenAI's. A context manager: it stops listening at its end.
-    """
-    def __enter__(self, /) -> NodeServer: ...
-    def __exit__(self, /, *_reason: Any) -> None: ...
-    def redeem(self, /) -> int:
-        """
-        Redeems the last voucher of every session; returns the number of those that could not be redeemed now.
-        """
-    @staticmethod
-    def start(market: Market, signer: Any, base: BaseModel, served: SupportsGetItem[int, ServedModel], reply_tokens: SupportsIndex, folder: str, address: str) -> NodeServer:
-        """
-        Serves adapters of a base model at an address such as `127.0.0.1:8028` (port 0: any).
-        """
-    def stop(self, /) -> None:
-        """
-        Stops listening; replies in progress are finished.
-        """
-    def url(self, /) -> str:
-        """
-        Its URL.
-        """
+        """The URLs that will serve it."""
 
 @final
 class Offer:
-    """
-    A node's prices and limits for serving a version of a class.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, node: str, class_id: SupportsIndex, version: SupportsIndex, asset: str, prompt_price: str, completion_price: str, prompt_ceiling: SupportsIndex, completion_ceiling: SupportsIndex, session_s: SupportsIndex, valid_until_s: SupportsIndex, min_deposit: str, quota_deposit: str, series: SupportsIndex) -> Offer: ...
-    @property
-    def asset(self, /) -> str:
-        """
-        Address of the asset of the prices; zero for coins.
-        """
-    @property
-    def class_id(self, /) -> int:
-        """
-        The class it serves.
-        """
-    @property
-    def completion_ceiling(self, /) -> int:
-        """
-        Most tokens of a reply.
-        """
-    @property
-    def completion_price(self, /) -> str:
-        """
-        Price of one token of a reply, in base units.
-        """
-    @property
-    def min_deposit(self, /) -> str:
-        """
-        The least that a payer reserves for a session, in base units.
-        """
+    """A node's prices and limits for serving a version of a class."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, node: str, class_id: int, version: int, asset: str, prompt_price: int, completion_price: int, prompt_ceiling: int, completion_ceiling: int, session_s: int, valid_until_s: int, min_deposit: int, quota_deposit: int, series: int) -> Self: ...
     @property
     def node(self, /) -> str:
-        """
-        The node's address.
-        """
+        """The node's address."""
+    @property
+    def class_id(self, /) -> int:
+        """The class it serves."""
+    @property
+    def version(self, /) -> int:
+        """The version it serves."""
+    @property
+    def asset(self, /) -> str:
+        """Address of the asset of the prices; zero for coins."""
+    @property
+    def prompt_price(self, /) -> int:
+        """Price of one token of the conversation before a reply, in base units."""
+    @property
+    def completion_price(self, /) -> int:
+        """Price of one token of a reply, in base units."""
     @property
     def prompt_ceiling(self, /) -> int:
-        """
-        Most tokens of a conversation before a reply.
-        """
+        """Most tokens of a conversation before a reply."""
     @property
-    def prompt_price(self, /) -> str:
-        """
-        Price of one token of the conversation before a reply, in base units.
-        """
+    def completion_ceiling(self, /) -> int:
+        """Most tokens of a reply."""
     @property
-    def quota_deposit(self, /) -> str:
+    def session_s(self, /) -> int:
+        """The length of a session, in seconds."""
+    @property
+    def valid_until_s(self, /) -> int:
+        """Sessions may be opened under it up to this time, seconds since 1970."""
+    @property
+    def min_deposit(self, /) -> int:
+        """The least that a payer reserves for a session, in base units."""
+    @property
+    def quota_deposit(self, /) -> int:
         """
         The amount that a class's fund reserves for a session opened with a unit of quota, in base units; 0: not served
         by quota.
         """
     @property
     def series(self, /) -> int:
-        """
-        The node's series of offers that it belongs to: beginning the next series revokes it.
-        """
-    @property
-    def session_s(self, /) -> int:
-        """
-        The length of a session, in seconds.
-        """
-    @property
-    def valid_until_s(self, /) -> int:
-        """
-        Sessions may be opened under it up to this time, seconds since 1970.
-        """
-    @property
-    def version(self, /) -> int:
-        """
-        The version it serves.
-        """
+        """The node's series of offers that it belongs to: beginning the next series revokes it."""
 
 @final
 class Progress:
-    """
-    Progress of a task.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, stage: str, done: SupportsIndex, total: SupportsIndex, note: str) -> Progress: ...
-    @property
-    def done(self, /) -> int:
-        """
-        The part that is done.
-        """
-    @property
-    def note(self, /) -> str:
-        """
-        A message for people; may be empty.
-        """
+    """Progress of a task."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, stage: str, done: int, total: int, note: str) -> Self: ...
     @property
     def stage(self, /) -> str:
-        """
-        The current stage.
-        """
+        """The current stage."""
+    @property
+    def done(self, /) -> int:
+        """The part that is done."""
     @property
     def total(self, /) -> int:
-        """
-        The total; 0 if it is not known.
-        """
+        """The total; 0 if it is not known."""
+    @property
+    def note(self, /) -> str:
+        """A message for people; may be empty."""
 
 @final
 class ProofFacts:
-    """
-    Facts about a dataset, from a proof that holds.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, ledger: str, submitter: str, submission: str, root: str, records: SupportsIndex, tokens: SupportsIndex, vocab_size: SupportsIndex, contributors: SupportsGetItem[int, ContributorFacts]) -> ProofFacts: ...
-    @property
-    def contributors(self, /) -> list[ContributorFacts]:
-        """
-        Each contributor's part.
-        """
+    """Facts about a dataset, from a proof that holds."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, ledger: str, submitter: str, submission: str, root: str, records: int, tokens: int, vocab_size: int, contributors: Sequence[ContributorFacts]) -> Self: ...
     @property
     def ledger(self, /) -> str:
-        """
-        The ledger that it is bound to.
-        """
-    @property
-    def records(self, /) -> int:
-        """
-        The number of records, no two alike.
-        """
-    @property
-    def root(self, /) -> str:
-        """
-        Root over all records.
-        """
-    @property
-    def submission(self, /) -> str:
-        """
-        The submission it belongs to.
-        """
+        """The ledger that it is bound to."""
     @property
     def submitter(self, /) -> str:
-        """
-        The submitter.
-        """
+        """The submitter."""
+    @property
+    def submission(self, /) -> str:
+        """The submission it belongs to."""
+    @property
+    def root(self, /) -> str:
+        """Root over all records."""
+    @property
+    def records(self, /) -> int:
+        """The number of records, no two alike."""
     @property
     def tokens(self, /) -> int:
-        """
-        The number of their tokens.
-        """
+        """The number of their tokens."""
     @property
     def vocab_size(self, /) -> int:
-        """
-        Every token id is below this.
-        """
+        """Every token id is below this."""
+    @property
+    def contributors(self, /) -> list[ContributorFacts]:
+        """Each contributor's part."""
 
 @final
 class ProofFiles:
-    """
-    A proof that was written.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, statement: str, proof: str, root: str, submission: str) -> ProofFiles: ...
-    @property
-    def proof(self, /) -> str:
-        """
-        The file of the proof.
-        """
-    @property
-    def root(self, /) -> str:
-        """
-        Root over all records.
-        """
+    """A proof that was written."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, statement: str | PathLike[str], proof: str | PathLike[str], root: str, submission: str) -> Self: ...
     @property
     def statement(self, /) -> str:
-        """
-        The file of the statement.
-        """
+        """The file of the statement."""
+    @property
+    def proof(self, /) -> str:
+        """The file of the proof."""
+    @property
+    def root(self, /) -> str:
+        """Root over all records."""
     @property
     def submission(self, /) -> str:
-        """
-        The submission that it is bound to.
-        """
+        """The submission that it is bound to."""
 
 @final
 class Provenance:
-    """
-    The provenance of a reply.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, holds: bool, links: SupportsGetItem[int, ProvenanceLink]) -> Provenance: ...
+    """The provenance of a reply."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, holds: bool, links: Sequence[ProvenanceLink]) -> Self: ...
     @property
     def holds(self, /) -> bool:
-        """
-        True if no link is broken.
-        """
+        """True if no link is broken."""
     @property
     def links(self, /) -> list[ProvenanceLink]:
-        """
-        The links, from the ledger to the split.
-        """
+        """The links, from the ledger to the split."""
 
 @final
 class ProvenanceLink:
-    """
-    One link of a reply's provenance.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, name: str, trust: TrustLevel, says: str, not_said: str) -> ProvenanceLink: ...
+    """One link of a reply's provenance."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, name: str, trust: TrustLevel | Literal["proved", "attested", "claimed", "broken"], says: str, not_said: str) -> Self: ...
     @property
     def name(self, /) -> str:
-        """
-        Its name.
-        """
-    @property
-    def not_said(self, /) -> str:
-        """
-        A limit of the finding: the facts that it does not show.
-        """
-    @property
-    def says(self, /) -> str:
-        """
-        The finding, or the reason why it is broken.
-        """
+        """Its name."""
     @property
     def trust(self, /) -> TrustLevel:
-        """
-        The trust it rests on.
-        """
+        """The trust it rests on."""
+    @property
+    def says(self, /) -> str:
+        """The finding, or the reason why it is broken."""
+    @property
+    def not_said(self, /) -> str:
+        """A limit of the finding: the facts that it does not show."""
 
 @final
 class Receipt:
-    """
-    A node's claim of what it did for one reply.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, session: str, turn: SupportsIndex, request_digest: str, reply_digest: str, prompt_tokens: SupportsIndex, completion_tokens: SupportsIndex, tokenizer_digest: str, temperature_milli: SupportsIndex, top_p_milli: SupportsIndex, seed: SupportsIndex, base_digest: str, adapter_digest: str, cumulative: str) -> Receipt: ...
-    @property
-    def adapter_digest(self, /) -> str:
-        """
-        SHA-256 of the adapter that the node says it used: claimed, not proved.
-        """
-    @property
-    def base_digest(self, /) -> str:
-        """
-        SHA-256 of the base model that the node says it used.
-        """
-    @property
-    def completion_tokens(self, /) -> int:
-        """
-        Tokens of the reply.
-        """
-    @property
-    def cumulative(self, /) -> str:
-        """
-        The amount owed for the session, this reply included, in base units.
-        """
-    @property
-    def prompt_tokens(self, /) -> int:
-        """
-        Tokens of the conversation before the reply.
-        """
-    @property
-    def reply_digest(self, /) -> str:
-        """
-        Salted digest of the reply.
-        """
-    @property
-    def request_digest(self, /) -> str:
-        """
-        Salted digest of the conversation before the reply.
-        """
-    @property
-    def seed(self, /) -> int:
-        """
-        Seed of the sampler.
-        """
+    """A node's claim of what it did for one reply."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, session: str, turn: int, request_digest: str, reply_digest: str, prompt_tokens: int, completion_tokens: int, tokenizer_digest: str, temperature_milli: int, top_p_milli: int, seed: int, base_digest: str, adapter_digest: str, cumulative: int) -> Self: ...
     @property
     def session(self, /) -> str:
-        """
-        The session.
-        """
-    @property
-    def temperature_milli(self, /) -> int:
-        """
-        Temperature in thousandths.
-        """
-    @property
-    def tokenizer_digest(self, /) -> str:
-        """
-        Digest of the tokenizer that counted.
-        """
-    @property
-    def top_p_milli(self, /) -> int:
-        """
-        Nucleus in thousandths.
-        """
+        """The session."""
     @property
     def turn(self, /) -> int:
-        """
-        The reply's number in the session, from 1.
-        """
+        """The reply's number in the session, from 1."""
+    @property
+    def request_digest(self, /) -> str:
+        """Salted digest of the conversation before the reply."""
+    @property
+    def reply_digest(self, /) -> str:
+        """Salted digest of the reply."""
+    @property
+    def prompt_tokens(self, /) -> int:
+        """Tokens of the conversation before the reply."""
+    @property
+    def completion_tokens(self, /) -> int:
+        """Tokens of the reply."""
+    @property
+    def tokenizer_digest(self, /) -> str:
+        """Digest of the tokenizer that counted."""
+    @property
+    def temperature_milli(self, /) -> int:
+        """Temperature in thousandths."""
+    @property
+    def top_p_milli(self, /) -> int:
+        """Nucleus in thousandths."""
+    @property
+    def seed(self, /) -> int:
+        """Seed of the sampler."""
+    @property
+    def base_digest(self, /) -> str:
+        """SHA-256 of the base model that the node says it used."""
+    @property
+    def adapter_digest(self, /) -> str:
+        """SHA-256 of the adapter that the node says it used: claimed, not proved."""
+    @property
+    def cumulative(self, /) -> int:
+        """The amount owed for the session, this reply included, in base units."""
 
 @final
 class ReplySettings:
-    """
-    The settings of a reply; the node chooses what is left out.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, max_tokens: SupportsIndex | None = None, temperature_milli: SupportsIndex | None = None, top_p_milli: SupportsIndex | None = None, seed: SupportsIndex | None = None) -> ReplySettings: ...
+    """The settings of a reply; the node chooses what is left out."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, *, max_tokens: int | None = None, temperature_milli: int | None = None, top_p_milli: int | None = None, seed: int | None = None) -> Self: ...
     @property
     def max_tokens(self, /) -> int | None:
-        """
-        Most tokens of the reply.
-        """
-    @property
-    def seed(self, /) -> int | None:
-        """
-        A number that varies the reply.
-        """
+        """Most tokens of the reply."""
     @property
     def temperature_milli(self, /) -> int | None:
-        """
-        Temperature in thousandths.
-        """
+        """Temperature in thousandths."""
     @property
     def top_p_milli(self, /) -> int | None:
-        """
-        Nucleus in thousandths.
-        """
+        """Nucleus in thousandths."""
+    @property
+    def seed(self, /) -> int | None:
+        """A number that varies the reply."""
 
 @final
 class RevenueParts:
-    """
-    An amount in three parts, which sum to it exactly. Base units.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, creator: str, node: str, pool: str) -> RevenueParts: ...
+    """An amount in three parts, which sum to it exactly. Base units."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, creator: int, node: int, pool: int) -> Self: ...
     @property
-    def creator(self, /) -> str:
-        """
-        For the creator's class.
-        """
+    def creator(self, /) -> int:
+        """For the creator's class."""
     @property
-    def node(self, /) -> str:
-        """
-        For the node that served.
-        """
+    def node(self, /) -> int:
+        """For the node that served."""
     @property
-    def pool(self, /) -> str:
-        """
-        For the governance pool.
-        """
+    def pool(self, /) -> int:
+        """For the governance pool."""
 
 @final
 class ServedModel:
-    """
-    A version of a class that a node serves, with its prices and limits.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, class_id: SupportsIndex, version: SupportsIndex, adapter_folder: str, prompt_price: str, completion_price: str, prompt_ceiling: SupportsIndex, session_s: SupportsIndex) -> ServedModel: ...
-    @property
-    def adapter_folder(self, /) -> str:
-        """
-        Its adapter, in PEFT's files.
-        """
+    """A version of a class that a node serves, with its prices and limits."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, class_id: int, version: int, adapter_folder: str | PathLike[str], prompt_price: int, completion_price: int, prompt_ceiling: int, session_s: int) -> Self: ...
     @property
     def class_id(self, /) -> int:
-        """
-        The class.
-        """
-    @property
-    def completion_price(self, /) -> str:
-        """
-        Price of one token of a reply, in base units of coins.
-        """
-    @property
-    def prompt_ceiling(self, /) -> int:
-        """
-        Most tokens of a conversation before a reply.
-        """
-    @property
-    def prompt_price(self, /) -> str:
-        """
-        Price of one token of the conversation before a reply, in base units of coins.
-        """
-    @property
-    def session_s(self, /) -> int:
-        """
-        The length of a session, in seconds.
-        """
+        """The class."""
     @property
     def version(self, /) -> int:
-        """
-        The version.
-        """
-
-@final
-class Session:
-    """
-    A session with a character at a node. A context manager: the session is ended at its end.
-    """
-    def __enter__(self, /) -> Session: ...
-    def __exit__(self, /, *reason: Any) -> None:
-        """
-        Ends the session, also where something was raised; then a failure to end it is not raised as well: `end` and `take_back`
-        can be called later.
-        """
-    def end(self, /) -> str:
-        """
-        Ends the session together with the node; gives what is left of the deposit, which is the payer's again. It waits for a
-        reply that is under way; ending again gives the same.
-        """
-    def id(self, /) -> str:
-        """
-        Its id on the ledger.
-        """
-    def owed(self, /) -> str:
-        """
-        The amount owed for the session so far, in base units.
-        """
-    def recount_with(self, /, counter: TokenCounter) -> None:
-        """
-        Recounts every receipt from now on, instead of only holding it to bounds.
-        """
-    def say(self, /, text: str, on_text: Any | None = None, settings: ReplySettings | None = None) -> ChatTurn:
-        """
-        Says something, hears the reply, checks it and pays for it. `on_text(piece)` stops listening by `False`; what it raises is
-        raised when the reply is paid, and the reply stands in `to_json`.
-        """
-    def take_back(self, /) -> int | None:
-        """
-        Takes back what is left of the deposit without the node: the first call asks for the end and gives when that is final,
-        the next after that time ends the session and gives `None`.
-        """
-    def to_json(self, /) -> str:
-        """
-        The conversation with its receipts: for `Market.talk_on`, and as evidence.
-        """
+        """The version."""
+    @property
+    def adapter_folder(self, /) -> str:
+        """Its adapter, in PEFT's files."""
+    @property
+    def prompt_price(self, /) -> int:
+        """Price of one token of the conversation before a reply, in base units of coins."""
+    @property
+    def completion_price(self, /) -> int:
+        """Price of one token of a reply, in base units of coins."""
+    @property
+    def prompt_ceiling(self, /) -> int:
+        """Most tokens of a conversation before a reply."""
+    @property
+    def session_s(self, /) -> int:
+        """The length of a session, in seconds."""
 
 @final
 class SigningRequest:
-    """
-    A request to a signer; enough for a wallet to show its user what is signed.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, digest: str, encode_type: str, struct_hash: str) -> SigningRequest: ...
+    """A request to a signer; enough for a wallet to show its user what is signed."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, digest: str, encode_type: str, struct_hash: str) -> Self: ...
     @property
     def digest(self, /) -> str:
-        """
-        The 32 bytes to sign, as hex: Keccak-256 of domain and struct (EIP-712).
-        """
+        """The 32 bytes to sign, as hex: Keccak-256 of domain and struct (EIP-712)."""
     @property
     def encode_type(self, /) -> str:
-        """
-        `encodeType` of the value, such as `Voucher(bytes32 session,…)`; empty for a transaction.
-        """
+        """`encodeType` of the value, such as `Voucher(bytes32 session,…)`; empty for a transaction."""
     @property
     def struct_hash(self, /) -> str:
-        """
-        `hashStruct` of the value; empty for a transaction.
-        """
+        """`hashStruct` of the value; empty for a transaction."""
 
 @final
 class SubmissionFacts:
-    """
-    A submission and its state.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, submission: str, submitter: str, status: str, root: str, tokens: SupportsIndex) -> SubmissionFacts: ...
-    @property
-    def root(self, /) -> str:
-        """
-        Root over all records.
-        """
-    @property
-    def status(self, /) -> str:
-        """
-        `pending`, `accepted`, `rejected`, `refused` or `minted`.
-        """
+    """A submission and its state."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, submission: str, submitter: str, status: SubmissionStatus | Literal["pending", "accepted", "rejected", "refused", "minted"], root: str, tokens: int) -> Self: ...
     @property
     def submission(self, /) -> str:
-        """
-        Its id.
-        """
+        """Its id."""
     @property
     def submitter(self, /) -> str:
-        """
-        The submitter.
-        """
+        """The submitter."""
+    @property
+    def status(self, /) -> SubmissionStatus:
+        """Its state."""
+    @property
+    def root(self, /) -> str:
+        """Root over all records."""
     @property
     def tokens(self, /) -> int:
-        """
-        Tokens of all records, as proved.
-        """
-
-@final
-class TokenCheck:
-    """
-    The check applied to a receipt's token counts.
-    """
-    BOUNDED: Final[TokenCheck]
-    """
-    Held to the offer's ceilings and prices, the deposit, and the bounds that the text's bytes set.
-    """
-    COUNTED: Final[TokenCheck]
-    """
-    Also recounted with the tokenizer.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __int__(self, /) -> int: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __repr__(self, /) -> str: ...
+        """Tokens of all records, as proved."""
 
 @final
 class TokenCount:
-    """
-    Token counts of a conversation and some texts.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, prompt_tokens: SupportsIndex, ids: SupportsGetItem[int, SupportsGetItem[int, SupportsIndex]]) -> TokenCount: ...
-    @property
-    def ids(self, /) -> list[list[int]]:
-        """
-        Token ids of each text.
-        """
+    """Token counts of a conversation and some texts."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, prompt_tokens: int, ids: Sequence[Sequence[int]]) -> Self: ...
     @property
     def prompt_tokens(self, /) -> int:
-        """
-        Tokens of the conversation before a reply.
-        """
-
-@final
-class TokenCounter:
-    """
-    Counts tokens as a node does: the tokenizer and the chat template of a model, without its weights.
-    """
-    def count(self, /, messages: SupportsGetItem[int, Message], texts: SupportsGetItem[int, str]) -> TokenCount:
-        """
-        Counts a conversation as it is before a reply, and returns the token ids of some texts.
-        """
-    def digest(self, /) -> str:
-        """
-        Digest of the tokenizer, as receipts name it.
-        """
-    @staticmethod
-    def from_gguf(bytes: SupportsGetItem[int, SupportsIndex]) -> TokenCounter:
-        """
-        A counter from the beginning of a GGUF file, or all of it.
-        """
-    @staticmethod
-    def from_json(tokenizer: SupportsGetItem[int, SupportsIndex], config: SupportsGetItem[int, SupportsIndex], template: str | None = None) -> TokenCounter:
-        """
-        A counter from `tokenizer.json` and `tokenizer_config.json`, and `chat_template.jinja` if there is one.
-        """
-    @staticmethod
-    def open(path: str) -> TokenCounter:
-        """
-        A counter for the model in a GGUF file, of which only the header is read, or in a folder as Hugging Face has them.
-        """
+        """Tokens of the conversation before a reply."""
+    @property
+    def ids(self, /) -> list[list[int]]:
+        """Token ids of each text."""
 
 @final
 class TokenFacts:
-    """
-    A token of a class.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, token_id: SupportsIndex, owner: str, shares: SupportsIndex, version: SupportsIndex | None, quota: SupportsIndex, expires_at_s: SupportsIndex) -> TokenFacts: ...
-    @property
-    def expires_at_s(self, /) -> int:
-        """
-        Its quota can be used up to this time, seconds since 1970; 0 for ever.
-        """
-    @property
-    def owner(self, /) -> str:
-        """
-        The owner.
-        """
-    @property
-    def quota(self, /) -> int:
-        """
-        Sessions that it pays for.
-        """
-    @property
-    def shares(self, /) -> int:
-        """
-        Its weight in the revenue of its version.
-        """
+    """A token of a class."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, token_id: int, owner: str, shares: int, quota: int, expires_at_s: int, *, version: int | None = None) -> Self: ...
     @property
     def token_id(self, /) -> int:
-        """
-        Its id.
-        """
+        """Its id."""
+    @property
+    def owner(self, /) -> str:
+        """The owner."""
+    @property
+    def shares(self, /) -> int:
+        """Its weight in the revenue of its version."""
     @property
     def version(self, /) -> int | None:
-        """
-        The version whose revenue that is; none for a token without shares, or of a class without versions.
-        """
+        """The version whose revenue that is; none for a token without shares, or of a class without versions."""
+    @property
+    def quota(self, /) -> int:
+        """Sessions that it pays for."""
+    @property
+    def expires_at_s(self, /) -> int:
+        """Its quota can be used up to this time, seconds since 1970; 0 for ever."""
 
 @final
 class TrainedAdapter:
-    """
-    An adapter that was trained.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, folder: str, digest: str, tokens: SupportsIndex, tokens_per_s: SupportsFloat | SupportsIndex, losses: SupportsGetItem[int, SupportsFloat | SupportsIndex]) -> TrainedAdapter: ...
-    @property
-    def digest(self, /) -> str:
-        """
-        SHA-256 of its weights.
-        """
+    """An adapter that was trained."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, folder: str | PathLike[str], digest: str, tokens: int, tokens_per_s: float, losses: Sequence[float]) -> Self: ...
     @property
     def folder(self, /) -> str:
-        """
-        Its folder, in PEFT's files.
-        """
+        """Its folder, in PEFT's files."""
     @property
-    def losses(self, /) -> list[float]:
-        """
-        Mean loss of each step, in nats per learnt token.
-        """
+    def digest(self, /) -> str:
+        """SHA-256 of its weights."""
     @property
     def tokens(self, /) -> int:
-        """
-        Tokens that were seen, repeats included.
-        """
+        """Tokens that were seen, repeats included."""
     @property
     def tokens_per_s(self, /) -> float:
-        """
-        Tokens per second; 0 if everything was done before.
-        """
+        """Tokens per second; 0 if everything was done before."""
+    @property
+    def losses(self, /) -> list[float]:
+        """Mean loss of each step, in nats per learnt token."""
 
 @final
 class TrainingSettings:
-    """
-    The settings of fine-tuning; the library chooses what is left out.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, epochs: SupportsIndex | None = None, max_steps: SupportsIndex | None = None, block_tokens: SupportsIndex | None = None, learning_rate_micro: SupportsIndex | None = None, rank: SupportsIndex | None = None, alpha: SupportsIndex | None = None, seed: SupportsIndex | None = None) -> TrainingSettings: ...
-    @property
-    def alpha(self, /) -> int | None:
-        """
-        The update is multiplied by `alpha / rank`.
-        """
-    @property
-    def block_tokens(self, /) -> int | None:
-        """
-        Tokens of one step.
-        """
+    """The settings of fine-tuning; the library chooses what is left out."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, *, epochs: int | None = None, max_steps: int | None = None, block_tokens: int | None = None, learning_rate_micro: int | None = None, rank: int | None = None, alpha: int | None = None, seed: int | None = None) -> Self: ...
     @property
     def epochs(self, /) -> int | None:
-        """
-        The number of passes over each dialogue.
-        """
-    @property
-    def learning_rate_micro(self, /) -> int | None:
-        """
-        Peak learning rate, in millionths.
-        """
+        """The number of passes over each dialogue."""
     @property
     def max_steps(self, /) -> int | None:
-        """
-        Most steps, whatever the epochs.
-        """
+        """Most steps, whatever the epochs."""
+    @property
+    def block_tokens(self, /) -> int | None:
+        """Tokens of one step."""
+    @property
+    def learning_rate_micro(self, /) -> int | None:
+        """Peak learning rate, in millionths."""
     @property
     def rank(self, /) -> int | None:
-        """
-        Rank of the update (LoRA, arXiv:2106.09685).
-        """
+        """Rank of the update (LoRA, arXiv:2106.09685)."""
+    @property
+    def alpha(self, /) -> int | None:
+        """The update is multiplied by `alpha / rank`."""
     @property
     def seed(self, /) -> int | None:
-        """
-        Seed of the adapter's initial values and of the order of dialogues.
-        """
-
-@final
-class TrustLevel:
-    """
-    The kind of trust that a link rests on.
-    """
-    ATTESTED: Final[TrustLevel]
-    """
-    A quorum signed it.
-    """
-    BROKEN: Final[TrustLevel]
-    """
-    It does not hold.
-    """
-    CLAIMED: Final[TrustLevel]
-    """
-    One party signed it.
-    """
-    PROVED: Final[TrustLevel]
-    """
-    A verifier checked it, here and now.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __int__(self, /) -> int: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __repr__(self, /) -> str: ...
+        """Seed of the adapter's initial values and of the order of dialogues."""
 
 @final
 class Voucher:
-    """
-    A promise to pay: the sum of all replies of a session so far.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, session: str, node: str, class_id: SupportsIndex, version: SupportsIndex, cumulative: str) -> Voucher: ...
-    @property
-    def class_id(self, /) -> int:
-        """
-        The class that is served.
-        """
-    @property
-    def cumulative(self, /) -> str:
-        """
-        The amount owed so far, in base units.
-        """
-    @property
-    def node(self, /) -> str:
-        """
-        The node that may redeem it.
-        """
+    """A promise to pay: the sum of all replies of a session so far."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, session: str, node: str, class_id: int, version: int, cumulative: int) -> Self: ...
     @property
     def session(self, /) -> str:
-        """
-        The session.
-        """
+        """The session."""
+    @property
+    def node(self, /) -> str:
+        """The node that may redeem it."""
+    @property
+    def class_id(self, /) -> int:
+        """The class that is served."""
     @property
     def version(self, /) -> int:
-        """
-        The version that is served.
-        """
+        """The version that is served."""
+    @property
+    def cumulative(self, /) -> int:
+        """The amount owed so far, in base units."""
 
 @final
 class WalletCall:
-    """
-    A transaction for a wallet to send, as `eth_sendTransaction` takes it, without the sender.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, to: str, value: str, data: str) -> WalletCall: ...
-    @property
-    def data(self, /) -> str:
-        """
-        The calldata, as hex.
-        """
+    """A transaction for a wallet to send, as `eth_sendTransaction` takes it, without the sender."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, to: str, value: str, data: str) -> Self: ...
     @property
     def to(self, /) -> str:
-        """
-        The contract.
-        """
+        """The contract."""
     @property
     def value(self, /) -> str:
+        """Coins that go with it, in base units, as hex without leading zeros."""
+    @property
+    def data(self, /) -> str:
+        """The calldata, as hex."""
+
+@final
+class BaseModel:
+    """A base model in memory."""
+    @staticmethod
+    def open(path: str | PathLike[str]) -> BaseModel:
         """
-        Coins that go with it, in base units, as hex without leading zeros.
+        Reads a GGUF file, or a folder as Hugging Face has them, to compute on the processor in 32-bit floats.
+
+        Errors: `file`, `model`.
+        """
+    @property
+    def name(self, /) -> str:
+        """The name in its file."""
+    @property
+    def digest(self, /) -> str:
+        """SHA-256 of its file."""
+    def train(self, /, dataset: str | PathLike[str], settings: TrainingSettings, folder: str | PathLike[str], on_progress: Callable[[Progress], object] | None = None) -> TrainedAdapter:
+        """
+        Fine-tunes it on a dataset, and writes the adapter in PEFT's files. After it was killed or cancelled, a run
+        continues from its checkpoints in the folder.
+
+        Errors: `file`, `pov.…`, `model`, `cancelled`.
+        """
+    def generate(self, /, messages: Sequence[Message], adapter: str | PathLike[str] | None = None, settings: ReplySettings | None = None, on_text: Callable[[str], object] | None = None) -> str:
+        """
+        Answers a conversation, without any market: the bare model, or with an adapter in a folder of PEFT's files. Gives the
+        reply. The same seed gives the same reply on the same kind of machine; without one, 0 is taken.
+
+        Errors: `file`, `model`.
+        """
+    def adapter(self, /, folder: str | PathLike[str]) -> AdapterFacts:
+        """
+        Describes an adapter in a folder of PEFT's files; it must be for this model.
+
+        Errors: `file`, `model`.
         """
 
-def begin_conversation(place: MarketPlace, payer: str, nonce: SupportsIndex, consumer: str, model: ModelOffer, deposit: str) -> str:
+@final
+class Blocklist:
+    """A consumer's list of blocked characters, kept by the consumer's app."""
+    @staticmethod
+    def from_json(json: str) -> Blocklist:
+        """
+        A list from `to_json`; `[]` is an empty one.
+
+        Errors: `json.malformed`.
+        """
+    def to_json(self, /) -> str:
+        """
+        The list as JSON.
+
+        Errors: None in practice.
+        """
+    def block(self, /, class_id: int) -> None:
+        """Blocks a character, all versions of it."""
+    def unblock(self, /, class_id: int) -> None:
+        """Unblocks a character."""
+    def is_blocked(self, /, class_id: int) -> bool:
+        """Tells whether a character is blocked."""
+
+@final
+class Character:
+    """A character, out of a card of any format (V1, V2, V3; JSON, PNG, APNG, WebP, CHARX) or an Eliza file."""
+    @staticmethod
+    def from_bytes(bytes: bytes) -> Character:
+        """
+        Reads a card.
+
+        Errors: `card.…`.
+        """
+    @property
+    def name(self, /) -> str:
+        """The character's name."""
+    @property
+    def creator(self, /) -> str:
+        """The author of the card."""
+    @property
+    def tags(self, /) -> list[str]:
+        """Search words."""
+    def greeting(self, /, index: int, user: str) -> str | None:
+        """First message `index`: 0 is the card's own, then come the alternate ones. Macros are filled in."""
+    def system_prompt(self, /, user: str) -> str:
+        """
+        The words before a conversation, as its system message (a node adds none): the card's system prompt, lore that is
+        always there, who the character is, examples, and what comes after the conversation.
+        """
+    def persona(self, /, user: str) -> str:
+        """The part of the system prompt about the character: description, personality and scenario."""
+    def examples(self, /, user: str) -> str:
+        """The part of the system prompt with examples of the character's speech."""
+    @property
+    def lorebook_entries(self, /) -> int:
+        """Entries of its lorebook."""
+    @property
+    def notes(self, /) -> list[FileNote]:
+        """Notes on data that was dropped, merged or repaired when the card was read."""
+    def to_v2_json(self, /) -> str:
+        """The card as JSON of version 2; data without a place in V2 is kept under `extensions`."""
+    def to_v3_json(self, /) -> str:
+        """The card as JSON of version 3."""
+    def to_png(self, /, image: bytes) -> bytes:
+        """
+        The card inside a PNG image, for readers of V2 and V3.
+
+        Errors: `card.damaged`, `card.too_large`.
+        """
+
+@final
+class Chat:
+    """A conversation in an open session."""
+    def __new__(cls, conversation: str, domain: Domain, signer: Signer) -> Chat:
+        """
+        A conversation, from `to_json` or as the session began; `domain` is the ledger's, the signer the
+        session's consumer.
+
+        Errors: `json.malformed`, `hex.…`.
+        """
+    def recount_with(self, /, counter: TokenCounter) -> None:
+        """Recounts every receipt from now on, instead of only holding it to bounds."""
+    def to_json(self, /) -> str:
+        """
+        The conversation, to be kept, and shown as evidence.
+
+        Errors: None in practice.
+        """
+    @property
+    def messages(self, /) -> list[Message]:
+        """The messages so far."""
+    @property
+    def owed(self, /) -> int:
+        """The amount owed for the session so far, in base units."""
+    def ask(self, /, messages: Sequence[Message], settings: ReplySettings | None = None) -> HttpRequest:
+        """
+        Signs a request for the next reply; `messages` are the whole conversation.
+
+        Errors: `chat.unpaid` if the last reply must be paid first, `signer.…`.
+        """
+    def hear(self, /, bytes: bytes) -> list[str]:
+        """
+        Takes bytes of the answer's body as they come; returns the pieces of text that they complete.
+
+        Errors: `chat.no_request`, `node.…`.
+        """
+    def refusal(self, /, status: int, body: bytes) -> LazaiError:
+        """The node's error, from an answer without a success status."""
+    def finish(self, /) -> ChatTurn:
+        """
+        Checks the received reply against request and offer, and signs its payment. On error nothing is promised, and the
+        same request can be sent again.
+
+        Errors: `chat.no_request`, `consumer.…`, `node.transport`, `signer.…`.
+        """
+    def paid(self, /) -> None:
+        """Notes that the node has the payment."""
+    def say(self, /, text: str, settings: ReplySettings, node: NodeClient, on_text: Callable[[str], object] | None = None) -> ChatTurn:
+        """
+        Sends a message, receives the reply, checks it and pays for it, over a transport. First sends a payment that did not
+        get through.
+
+        Errors: `node.…`, `consumer.…`, `signer.…`.
+        """
+
+@final
+class ExEx:
+    """An execution node."""
+    def __new__(cls, market: Market, signer: Signer, unsealing_secret: str, store: str | PathLike[str], folder: str | PathLike[str]) -> ExEx:
+        """
+        An execution node on a market: its account, the 32 secret bytes (hex) that its unsealing key is derived from, the store
+        that submissions are in, and a folder for jobs, checkpoints and adapters.
+
+        Errors: `hex.…`.
+        """
+    @property
+    def contact(self, /) -> ExExContact:
+        """The contact that creators seal datasets to."""
+    def follow(self, /) -> list[str]:
+        """
+        Follows the ledger from its last position; returns the submissions that were accepted for this node and wait for a
+        model.
+
+        Errors: `ledger…`, `file`.
+        """
+    def fine_tune(self, /, submission: str, base: BaseModel, settings: TrainingSettings, terms: ModelTerms, on_progress: Callable[[Progress], object] | None = None) -> MintedModel:
+        """
+        Decrypts a submission, checks it against what was proved, fine-tunes on it, and mints the model with a signed record
+        of the training. The same call continues after it was killed, cancelled, or too early to mint.
+
+        Errors: `submission.…`, `model`, `cancelled`, `store`, `file`,
+        `ledger.too_early` and others of the ledger, `signer.…`.
+        """
+
+@final
+class LocalKey:
+    """A key in this process's memory: wiped when dropped, never printed."""
+    @staticmethod
+    def random() -> LocalKey:
+        """
+        A fresh key.
+
+        Errors: `signer.no_randomness`.
+        """
+    @staticmethod
+    def from_hex(secret: str) -> LocalKey:
+        """
+        The key of these 32 bytes, as hex.
+
+        Errors: `hex.…`, `signer.invalid_key`.
+        """
+    @property
+    def address(self, /) -> str:
+        """Its address."""
+    def sign_digest(self, /, digest: str) -> str:
+        """
+        Signs any 32 bytes, as hex (RFC 6979: the same bytes get the same signature).
+
+        Errors: `hex.…`.
+        """
+    @staticmethod
+    def from_keystore(path: str | PathLike[str], password: str) -> LocalKey:
+        """
+        The key in a keystore file (Web3 Secret Storage, version 3), as Ethereum wallets write them.
+
+        Errors: `keystore` for a wrong password or another file.
+        """
+    def to_keystore(self, /, folder: str | PathLike[str], name: str, password: str) -> None:
+        """
+        Writes the key to a keystore file in a folder, under a name; a file of that name is replaced.
+
+        Errors: `keystore`.
+        """
+    def sign(self, /, request: SigningRequest) -> str:
+        """Signs a request to a signer."""
+
+@final
+class Market:
+    """A market on a ledger."""
+    def dat(self, /, class_id: int, version: int) -> DatFacts:
+        """
+        The metadata of a version of a class.
+
+        Errors: `dat.unknown`.
+        """
+    def tokens(self, /, class_id: int) -> list[TokenFacts]:
+        """The tokens of a class, with their shares of its revenue and their quotas."""
+    def claim(self, /, owner: Signer, label: str, token_id: int, asset: str) -> int:
+        """
+        Claims a token's earnings in an asset (zero address: coins), as its owner; returns the amount, in base units.
+        `label` makes it idempotent: one label is one claim.
+
+        Errors: `market`, `ledger…`, `signer.…`, `hex.…`.
+        """
+    def evidence(self, /, store: str | PathLike[str], record: str | PathLike[str], conversation: str) -> str:
+        """
+        Gathers the evidence for the last reply of a conversation from the ledger and a store; `record` is the file of the
+        signed training record. For `verify_evidence`.
+
+        Errors: `file`, `json.malformed`, `ledger…`, `provenance.unreadable`.
+        """
+    def anchor(self, /, base_digest: str) -> str:
+        """
+        The trust anchor that this copy of the ledger gives now, for a base model that its keeper trusts.
+
+        Errors: `hex.…`.
+        """
+    @staticmethod
+    def open_folder(folder: str | PathLike[str]) -> Market:
+        """
+        The market in a folder: an embedded ledger in `ledger/`, begun as `genesis.json` says. Several processes may have it
+        open, but on Android.
+
+        Errors: `file`, `json.malformed`, `ledger`.
+        """
+    @staticmethod
+    def found_folder(folder: str | PathLike[str], founding: Founding) -> Market:
+        """
+        Founds a market in a folder, or opens the one that was founded there, whatever its initial state.
+
+        Errors: `hex.…`, `money.not_decimal`, `file`, `json.malformed`, `ledger`.
+        """
+    @staticmethod
+    def on_chain(url: str, deployment: str, outbox: str | PathLike[str] | None, depth_blocks: int) -> Market:
+        """
+        The market on an EVM chain: the URL of a chain's node, the JSON with the contracts' addresses, a folder that keeps
+        transactions until they are confirmed and the blocks that were read, and the number of confirmations.
+
+        Errors: `json.malformed`, `ledger`.
+        """
+    def refresh(self, /) -> None:
+        """
+        Reads what is new on the ledger.
+
+        Errors: `ledger…`.
+        """
+    @property
+    def place(self, /) -> MarketPlace | None:
+        """The market's addresses for wallets; none in a folder."""
+    @property
+    def ledger_id(self, /) -> str:
+        """The ledger's id."""
+    @property
+    def domain(self, /) -> Domain:
+        """The domain of everything that is signed for it."""
+    def balance(self, /, account: str, asset: str) -> int:
+        """
+        The balance of an account in an asset (zero address: coins), in base units.
+
+        Errors: `hex.…`.
+        """
+    def split(self, /, amount: int) -> RevenueParts:
+        """
+        The split of revenue that binds sessions opened now, for an amount.
+
+        Errors: `money.not_decimal`.
+        """
+    def open_session(self, /, payer: Signer, consumer: Signer, nonce: int, model: ModelOffer, deposit: int) -> str:
+        """
+        Opens the payer's session number `nonce` with a deposit in base units; `consumer` is the address of the key that
+        will talk. Returns the conversation, as `Chat` takes it. The same call again returns the same.
+
+        Errors: `market`, `ledger…`, `signer.…`, `hex.…`, `money.not_decimal`.
+        """
+    def vote(self, /, voter: Signer, proposal: int, in_favour: bool) -> None:
+        """
+        Votes on a proposal.
+
+        Errors: `market`, `ledger…`, `signer.…`.
+        """
+    def execute(self, /, voter: Signer, proposal: int) -> None:
+        """
+        Executes a proposal that passed; its changes bind sessions opened after it.
+
+        Errors: `market`, `ledger…`, `signer.…`.
+        """
+    def propose_split(self, /, voter: Signer, label: str, creator_bps: int, node_bps: int, pool_bps: int) -> int | None:
+        """
+        Proposes another split, in basis points; returns the proposal's number. `label` makes it idempotent.
+
+        Errors: `market`, `ledger…`, `signer.…`.
+        """
+    def submit(self, /, creator: Signer, store: str | PathLike[str], nonce: int, dataset: str | PathLike[str], public_part: str | PathLike[str], proof: ProofFiles, exex: ExExContact, contributors: Sequence[Signer], lineage: Lineage | None = None) -> str:
+        """
+        Submits a dataset as its creator: encrypts it, seals its key to an execution node, has each contributor sign, and
+        keeps ciphertext, statement and proof in a store, a folder. `nonce` and files must be those it was proved with;
+        otherwise the proof is refused. Without a lineage its model becomes the first version of a new class. Returns the
+        id.
+
+        Errors: `submission.lineage`, `file`, `pov.…`, `zk.…`, `hex.…`, `creator.no_signer`, `seal`, `store`, `signer.…`, `market`, `ledger…`.
+        """
+    def pending(self, /, validator: str) -> list[str]:
+        """
+        Submissions that wait for the verdict of a validator, an account.
+
+        Errors: `hex.…`, `ledger…`.
+        """
+    def attest(self, /, validator: Signer, store: str | PathLike[str], submission: str) -> SubmissionFacts:
+        """
+        Verifies a submission as a validator, from the store's data, and attests it: proof, public part, consents and the
+        ciphertext's digest, never the private data. The signed verdict is kept in the store's folder `signed`, and another
+        verdict on the same submission is refused (`submission.signed_otherwise`): two would cost stake.
+
+        Errors: The reason not to attest: `zk.…`, `pov.…`, `submission.…`, `store`, `file`; or `market`, `ledger…`, `signer.…`.
+        """
+    def submission(self, /, submission: str) -> SubmissionFacts:
+        """
+        The state of a submission, as far as the ledger was read.
+
+        Errors: `hex.…`, `submission.unknown`.
+        """
+    def talk(self, /, node: str, signer: Signer, deposit: int, model: str | None = None, system: str | None = None) -> Session:
+        """
+        Opens a session at a node, whose URL is given, with the character of this id among its models, or with the first. The
+        key pays a deposit, in base units, and signs what is said. `system` are words before the conversation, such as
+        `Character::system_prompt`: a node adds none.
+
+        Errors: `request.model` if the node offers no such character, `node.deposit_exhausted` if the deposit does not cover one reply
+        (`offer_step`), other `node.…`, `market`, `ledger…`, `signer.…`, `money.not_decimal`.
+        """
+    def talk_on(self, /, node: str, signer: Signer, conversation: str) -> Session:
+        """
+        Continues a session that `Session::to_json` kept.
+
+        Errors: `json.malformed`, `node.transport` if it is no URL of HTTP, `hex.…`.
+        """
+    def __enter__(self, /) -> Self: ...
+    def __exit__(self, /, kind: type[BaseException] | None = None, error: BaseException | None = None, trace: TracebackType | None = None) -> None: ...
+
+@final
+class NodeClient:
+    """A node behind a URL, over this library's own HTTP and TLS."""
+    def __new__(cls, url: str) -> NodeClient:
+        """
+        A node at a URL such as `https://node.example`; nothing is asked yet.
+
+        Errors: `node.transport` if it is no URL of HTTP.
+        """
+    def models(self, /) -> list[ModelOffer]:
+        """
+        The characters that the node offers.
+
+        Errors: `node.…`.
+        """
+
+@final
+class NodeServer:
+    """A node with an HTTP front like OpenAI's, on threads of its own until it is stopped."""
+    @staticmethod
+    def start(market: Market, signer: Signer, base: BaseModel, served: Sequence[ServedModel], reply_tokens: int, folder: str | PathLike[str], address: str) -> NodeServer:
+        """
+        Serves adapters of a base model at an address such as `127.0.0.1:8028` (port 0: any). A folder keeps its session
+        book; replies have at most `reply_tokens` tokens.
+
+        Errors: `model` if an adapter is not the one that the ledger names, `dat.unknown` if the ledger has no such version,
+        `money.not_decimal`, `io` for an address that cannot be had.
+        """
+    @property
+    def url(self, /) -> str:
+        """Its URL."""
+    def redeem(self, /) -> int:
+        """
+        Redeems the last voucher of every session; returns the number of those that could not be redeemed now.
+
+        Errors: `node.…`.
+        """
+    def stop(self, /) -> None:
+        """Stops listening; replies in progress are finished."""
+    def __enter__(self, /) -> Self: ...
+    def __exit__(self, /, kind: type[BaseException] | None = None, error: BaseException | None = None, trace: TracebackType | None = None) -> None: ...
+
+@final
+class Session:
+    """A session with a character at a node. Turns wait for one another, and the end waits for them."""
+    @property
+    def id(self, /) -> str:
+        """Its id on the ledger."""
+    def recount_with(self, /, counter: TokenCounter) -> None:
+        """Has every receipt from now on recounted, rather than held to bounds. Not while something is said."""
+    def say(self, /, text: str, settings: ReplySettings | None = None, on_text: Callable[[str], object] | None = None) -> ChatTurn:
+        """
+        Sends a message, receives the reply, checks it and pays for it. First sends a payment that did not get through.
+
+        Errors: `node.…`, `consumer.…`, `signer.…`; the same message can be sent again.
+        """
+    @property
+    def owed(self, /) -> int:
+        """The amount owed for the session so far, in base units."""
+    def to_json(self, /) -> str:
+        """
+        The conversation with its receipts: to continue later (`Market::talk_on`), and as evidence.
+
+        Errors: None in practice.
+        """
+    def end(self, /) -> int:
+        """
+        Ends the session together with the node, which redeems what it is owed; gives what is left of the deposit, in base units,
+        which is the payer's again. Ending again gives the same.
+
+        Errors: `node.…`, `consumer.…`, `market`, `ledger…`, `signer.…`.
+        """
+    def take_back(self, /) -> int | None:
+        """
+        Takes back what is left of the deposit without the node, in two steps. The first asks the ledger for the session's end and
+        gives when that is final (seconds since 1970), for the node may redeem until then; called again after that time, it
+        ends the session, and gives none.
+
+        Errors: `market`, `ledger…`, `signer.…`.
+        """
+    def __enter__(self, /) -> Self: ...
+    def __exit__(self, /, kind: type[BaseException] | None = None, error: BaseException | None = None, trace: TracebackType | None = None) -> None: ...
+
+@final
+class TokenCounter:
+    """Counts tokens as a node does: the tokenizer and the chat template of a model, without its weights."""
+    @staticmethod
+    def from_gguf(bytes: bytes) -> TokenCounter:
+        """
+        A counter from the beginning of a GGUF file, or all of it: its header is enough, some megabytes.
+
+        Errors: `tokenizer.incomplete` if more of the file is needed, `tokenizer.…`.
+        """
+    @staticmethod
+    def from_json(tokenizer: bytes, config: bytes, template: str | None = None) -> TokenCounter:
+        """
+        A counter from `tokenizer.json` and `tokenizer_config.json`, and `chat_template.jinja` if there is one.
+
+        Errors: `tokenizer.…`.
+        """
+    @property
+    def digest(self, /) -> str:
+        """Digest of the tokenizer, as receipts name it."""
+    def count(self, /, messages: Sequence[Message], texts: Sequence[str]) -> TokenCount:
+        """
+        Counts a conversation as it is before a reply, and returns the token ids of some texts.
+
+        Errors: `tokenizer.malformed` if the template refuses the conversation.
+        """
+    @staticmethod
+    def open(path: str | PathLike[str]) -> TokenCounter:
+        """
+        A counter for the model in a GGUF file, of which only the header is read, or in a folder as Hugging Face has them.
+
+        Errors: `file`, `tokenizer.…`.
+        """
+
+def begin_conversation(place: MarketPlace, payer: str, nonce: int, consumer: str, model: ModelOffer, deposit: int) -> str:
     """
-    The conversation in a session that a wallet opened with that call, as `Chat` takes it.
+    The conversation in a session that the wallet `payer` opened with that call, as `Chat` takes it. The node
+    answers once the chain shows it the session.
+
+    Errors: As `open_session_call`.
     """
 
 def check_offer(domain: Domain, offer: Offer, signature: str) -> None:
     """
     Checks that an offer is signed by its node.
+
+    Errors: `signature.…`, `hex.…`, `money.not_decimal`.
     """
 
 def check_receipt(domain: Domain, receipt: Receipt, signature: str, node: str) -> None:
     """
     Checks that a receipt is signed by a node.
+
+    Errors: `signature.…`, `hex.…`, `money.not_decimal`.
     """
 
 def check_voucher(domain: Domain, voucher: Voucher, signature: str, signer: str) -> None:
     """
     Checks that a voucher is signed by an account.
+
+    Errors: `signature.…`, `hex.…`, `money.not_decimal`.
     """
 
-def close_session_call(place: MarketPlace, payer: str, nonce: SupportsIndex, consumer: str, model: ModelOffer) -> WalletCall:
+def close_session_call(place: MarketPlace, payer: str, nonce: int, consumer: str, model: ModelOffer) -> WalletCall:
     """
-    The call that requests the end of a wallet's session and, sent again after the market's dispute window, ends it.
+    The call that requests the end of the wallet's session and, sent again after the market's dispute window, ends it: the
+    unredeemed rest becomes the payer's balance in the market. (The session's node can end it at once.)
+
+    Errors: `market.place`, `signature.…`, `hex.…`, `money.not_decimal`.
     """
 
 def error_codes() -> list[str]:
     """
-    Every code that this library gives an error.
+    Every code of this library's errors, sorted. Codes of nodes (`node.…`, `request.…`, `http.…` if there is only a status)
+    are passed on unchanged.
     """
 
-def evidence_with_words(evidence: SupportsGetItem[int, SupportsIndex], conversation: str) -> str:
+def evidence_with_words(evidence: str | bytes, conversation: str) -> str:
     """
     Adds the words of a conversation's last reply to its evidence (JSON): everybody who gets the result can read them.
+
+    Errors: `provenance.words` if the evidence is of other words, `provenance.unreadable` also if the conversation holds none,
+    `json.malformed`.
     """
 
 def fail_with(code: str) -> None:
     """
     Fails with a code, so that an app can test how it handles each.
+
+    Errors: The requested code, always.
     """
 
-def inspect_file(path: str, character: str | None = None, user: str | None = None) -> FileFacts:
+def inspect_file(path: str | PathLike[str], character: str | None = None, user: str | None = None) -> FileFacts:
     """
-    Identifies a file by its content. `character` and `user` are their names in logs that name people.
+    Identifies a file by its content: a card, dialogues, a recording, a dataset. `character` and `user` are their names in
+    logs that name people.
+
+    Errors: `card.…`, `dialogue.…`, `pov.…`, `voice.…`, `io`.
     """
 
 def library_version() -> str:
+    """The version of the library."""
+
+def offer_step(offer: Offer) -> int:
     """
-    The version of the library.
+    The most that one reply under an offer can cost, in base units: the least deposit that gets one.
+
+    Errors: `hex.…`, `money.…`.
     """
 
-def offer_step(offer: Offer) -> str:
+def open_session_call(place: MarketPlace, nonce: int, consumer: str, model: ModelOffer, deposit: int) -> WalletCall:
     """
-    The most that one reply under an offer can cost, in base units.
+    The call that opens the wallet's session number `nonce`, with a deposit in base units. `consumer` is the address of the
+    key that will talk: the wallet itself, or a key of the app, which then signs the vouchers. For an offer in coins, the
+    whole deposit goes with the call.
+
+    Errors: `market.place`, `market` for a deposit beyond 96 bits, `signature.…`, `hex.…`, `money.not_decimal`.
     """
 
-def open_session_call(place: MarketPlace, nonce: SupportsIndex, consumer: str, model: ModelOffer, deposit: str) -> WalletCall:
+def prepare_dataset(files: Sequence[str | PathLike[str]], contributor: ContributorTerms, base_model: str | PathLike[str], out: str | PathLike[str], on_progress: Callable[[Progress], object] | None = None, character: str | None = None, user: str | None = None) -> DatasetFacts:
     """
-    The call that opens a wallet's session number `nonce`.
+    Makes a dataset of dialogues in files of any known format, and of the recordings that lists among the files name: normalised, without
+    near duplicates, a part held out, cut into records by the tokenizer of a base model (GGUF). Dialogues come first: recordings alone are no
+    dataset. Memory does not grow with the dialogues, but with the recordings. If files name people, `character`
+    names the one whose words are learnt, and `user` the one who talks with it; everybody else's words are context.
+
+    Errors: `dialogue.…`, `pov.…`, `hex.…`, `model`, `file`, `cancelled`; no file is left behind.
     """
 
-def prepare_dataset(files: SupportsGetItem[int, str], contributor: ContributorTerms, base_model: str, out: str, on_progress: Any | None = None, character: str | None = None, user: str | None = None) -> DatasetFacts:
+def prove_dataset(dataset: str | PathLike[str], public_part: str | PathLike[str] | None, ledger: str, submitter: str, nonce: int, folder: str | PathLike[str], on_progress: Callable[[Progress], object] | None = None) -> ProofFiles:
     """
-    Makes a dataset of dialogues in files of any known format. `on_progress(progress)` cancels by `False`. If files name
-    people, `character` names the one whose words are learnt, and `user` the one who talks with it; everybody else's
-    words are context.
+    Proves in zero knowledge that a dataset is whole and within the rules, bound to a ledger, a submitter and the
+    submitter's `nonce`. Writes `statement.json` and `proof.bin` into a folder; after it was killed or cancelled, a run
+    continues from there.
+
+    `public_part` is the file of the dataset's public part, whose prompts the statement names; none publishes nothing.
+
+    Errors: `hex.…`, `pov.…`, `zk.…`, `file`, `cancelled`.
     """
 
-def prove_dataset(dataset: str, public_part: str | None, ledger: str, submitter: str, nonce: SupportsIndex, folder: str, on_progress: Any | None = None) -> ProofFiles:
+def read_market_place(json: str | bytes) -> MarketPlace:
     """
-    Proves a dataset in zero knowledge. `on_progress(progress)` cancels by `False`; the same call continues.
+    Reads a market's addresses from this record's JSON, which an app ships with, or its publisher serves.
+
+    Errors: `json.malformed`, `hex.…`, `market.place` if ledger and domain are not of one market.
     """
 
-def read_market_place(json: SupportsGetItem[int, SupportsIndex]) -> MarketPlace:
-    """
-    Reads a market's addresses from JSON, which an app ships with, or its publisher serves.
-    """
-
-def read_models(body: SupportsGetItem[int, SupportsIndex]) -> list[ModelOffer]:
+def read_models(body: bytes) -> list[ModelOffer]:
     """
     The models in a node's answer to `GET /v1/models`.
+
+    Errors: `node.transport` if it is no such answer.
     """
 
-def report_character(domain: Domain, report: CharacterReport, signer: Any) -> HttpRequest:
+def report_character(domain: Domain, report: CharacterReport, signer: Signer) -> HttpRequest:
     """
     Signs a report, as the session's consumer; returns the request that brings it to the node.
+
+    Errors: `report.too_long`, `hex.…`, `signer.…`.
     """
 
-def run_command(arguments: SupportsGetItem[int, str]) -> int:
+def session_id(ledger: str, payer: str, nonce: int, consumer: str, offer: Offer) -> str:
     """
-    Runs a command line; returns the exit code.
+    The id of a session, from the payer's number for it: it binds everything that was agreed.
+
+    Errors: `hex.…`, `money.not_decimal`.
     """
 
-def session_id(ledger: str, payer: str, nonce: SupportsIndex, consumer: str, offer: Offer) -> str:
-    """
-    The id of a session, from the payer's number for it.
-    """
-
-def sign_offer(domain: Domain, offer: Offer, signer: Any) -> str:
+def sign_offer(domain: Domain, offer: Offer, signer: Signer) -> str:
     """
     Signs an offer, as its node.
+
+    Errors: `hex.…`, `money.not_decimal`, `signer.…`.
     """
 
-def sign_receipt(domain: Domain, receipt: Receipt, signer: Any) -> str:
+def sign_receipt(domain: Domain, receipt: Receipt, signer: Signer) -> str:
     """
     Signs a receipt, as the node.
+
+    Errors: `hex.…`, `money.not_decimal`, `signer.…`.
     """
 
-def sign_voucher(domain: Domain, voucher: Voucher, signer: Any) -> str:
+def sign_voucher(domain: Domain, voucher: Voucher, signer: Signer) -> str:
     """
     Signs a voucher, as the session's consumer.
+
+    Errors: `hex.…`, `money.not_decimal`, `signer.…`.
     """
 
-def split_revenue(amount: str, creator_bps: SupportsIndex, node_bps: SupportsIndex, pool_bps: SupportsIndex) -> RevenueParts:
+def split_revenue(amount: int, creator_bps: int, node_bps: int, pool_bps: int) -> RevenueParts:
     """
-    Splits an amount of base units as the market does.
+    Splits an amount of base units as the market does: node and pool are rounded down, the creator gets the rest.
+
+    Errors: `money.not_decimal`, `money.basis_points_too_many`, `split.sum`, `split.creator_below_minimum`.
     """
 
 def verifier_key() -> str:
+    """Digest of this library's verifier's key: part of every trust anchor."""
+
+def verify_evidence(evidence: str | bytes, anchor: str | bytes) -> Provenance:
     """
-    Digest of this library's verifier's key.
+    Checks the provenance of a reply: evidence (JSON, at most 4 MiB) against an anchor (JSON) that the caller has from
+    elsewhere, never from the evidence's source. A check that does not hold is a broken link, not an error; but words that
+    do not match the receipt are an error. Without words, the link `receipt` says that they are missing.
+
+    Errors: `provenance.unreadable`, `provenance.words`, `json.malformed`.
     """
 
-def verify_evidence(evidence: SupportsGetItem[int, SupportsIndex], anchor: SupportsGetItem[int, SupportsIndex]) -> Provenance:
-    """
-    Checks the provenance of a reply: evidence against an anchor that the caller has from elsewhere.
-    """
-
-def verify_proof(statement: SupportsGetItem[int, SupportsIndex], proof: SupportsGetItem[int, SupportsIndex]) -> ProofFacts:
+def verify_proof(statement: bytes, proof: bytes) -> ProofFacts:
     """
     Verifies a proof of a dataset, and returns the facts that it shows.
+
+    Errors: `zk.…`.
     """
 
 def voucher_digest(domain: Domain, voucher: Voucher) -> str:
     """
     The 32 bytes of a voucher that are signed (EIP-712), as hex.
+
+    Errors: `hex.…`, `money.not_decimal`.
     """
 
 def voucher_typed_data(domain: Domain, voucher: Voucher) -> str:
     """
     A voucher as wallets sign it: the JSON of `eth_signTypedData_v4`.
+
+    Errors: `hex.…`, `money.not_decimal`.
     """
 
-def withdraw_call(place: MarketPlace, asset: str, to: str, amount: str) -> WalletCall:
+def withdraw_call(place: MarketPlace, asset: str, to: str, amount: int) -> WalletCall:
     """
-    The call that withdraws an amount of a wallet's balance from the market.
+    The call that withdraws an amount, in base units, of the wallet's balance from the market.
+
+    Errors: `market.place`, `hex.…`, `money.not_decimal`.
     """
 
-def write_public_part(character: Character, prompts: SupportsGetItem[int, str], contributors: SupportsGetItem[int, ContributorTerms], voice_source: str, out: str) -> None:
+def write_public_part(character: Character, prompts: Sequence[str], contributors: Sequence[ContributorTerms], voice_source: str, out: str | PathLike[str]) -> None:
     """
-    Writes the public part of a dataset, at most 32 KiB.
-    """
+    Writes the public part of a dataset, at most 32 KiB: the public description of the character, prompts that show how to
+    talk with it, and the contributors. `voice_source` names the origin of recordings; empty without recordings.
 
-class LazaiError(Exception):
+    Errors: `pov.…`, `hex.…`, `file`.
     """
-    Why something did not happen: `code` does not change, `message` may.
-    """
-    code: str
-    message: str

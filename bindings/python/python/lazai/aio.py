@@ -9,11 +9,13 @@ import asyncio
 import functools
 import threading
 from collections.abc import AsyncIterator, Callable
+from os import PathLike
 from typing import Any, TypeVar
 
 import lazai
 
 T = TypeVar("T")
+Path = str | PathLike[str]
 OnProgress = Callable[[lazai.Progress], Any] | None
 
 
@@ -39,19 +41,19 @@ async def verify_proof(statement: bytes, proof: bytes) -> lazai.ProofFacts:
     return await asyncio.to_thread(lazai.verify_proof, statement, proof)
 
 
-async def verify_evidence(evidence: bytes, anchor: bytes) -> lazai.Provenance:
+async def verify_evidence(evidence: str | bytes, anchor: str | bytes) -> lazai.Provenance:
     return await asyncio.to_thread(lazai.verify_evidence, evidence, anchor)
 
 
-async def inspect_file(path: str, character: str | None = None, user: str | None = None) -> lazai.FileFacts:
+async def inspect_file(path: Path, character: str | None = None, user: str | None = None) -> lazai.FileFacts:
     return await asyncio.to_thread(lazai.inspect_file, path, character, user)
 
 
 async def prepare_dataset(
-    files: list[str],
+    files: list[Path],
     contributor: lazai.ContributorTerms,
-    base_model: str,
-    out: str,
+    base_model: Path,
+    out: Path,
     on_progress: OnProgress = None,
     character: str | None = None,
     user: str | None = None,
@@ -61,12 +63,12 @@ async def prepare_dataset(
 
 
 async def prove_dataset(
-    dataset: str,
-    public_part: str | None,
+    dataset: Path,
+    public_part: Path | None,
     ledger: str,
     submitter: str,
     nonce: int,
-    folder: str,
+    folder: Path,
     on_progress: OnProgress = None,
 ) -> lazai.ProofFiles:
     work = (dataset, public_part, ledger, submitter, nonce, folder)
@@ -75,9 +77,9 @@ async def prove_dataset(
 
 async def train(
     base: lazai.BaseModel,
-    dataset: str,
+    dataset: Path,
     settings: lazai.TrainingSettings,
-    folder: str,
+    folder: Path,
     on_progress: OnProgress = None,
 ) -> lazai.TrainedAdapter:
     return await _cancellable(base.train, dataset, settings, folder, on_progress=on_progress)
@@ -86,7 +88,7 @@ async def train(
 async def generate(
     base: lazai.BaseModel,
     messages: list[lazai.Message],
-    adapter: str | None = None,
+    adapter: Path | None = None,
     settings: lazai.ReplySettings | None = None,
 ) -> str:
     return await asyncio.to_thread(base.generate, messages, adapter, settings)
@@ -111,15 +113,21 @@ class Session:
 
     async def say(self, text: str, settings: lazai.ReplySettings | None = None) -> lazai.ChatTurn:
         """Says something, hears the reply, checks it and pays for it."""
-        return await asyncio.to_thread(self._session.say, text, None, settings)
+        return await asyncio.to_thread(self._session.say, text, settings)
 
     def stream(self, text: str, settings: lazai.ReplySettings | None = None) -> AsyncIterator[str]:
         """Says something and gives the reply piece by piece; it ends when the reply is checked and paid."""
-        return _pieces(lambda hear: self._session.say(text, hear, settings))
+        return _pieces(lambda hear: self._session.say(text, settings, hear))
 
-    def owed(self) -> str:
+    @property
+    def id(self) -> str:
+        """The session's id on the ledger."""
+        return self._session.id
+
+    @property
+    def owed(self) -> int:
         """What is owed for the session so far, in base units."""
-        return self._session.owed()
+        return self._session.owed
 
     def to_json(self) -> str:
         """The conversation with its receipts: for ``Market.talk_on``, and as evidence."""
@@ -129,7 +137,7 @@ class Session:
         """Has every receipt from now on recounted, rather than held to bounds."""
         self._session.recount_with(counter)
 
-    async def end(self) -> str:
+    async def end(self) -> int:
         """Ends the session together with the node, after a reply that is under way; gives what is left of the deposit."""
         return await asyncio.to_thread(self._session.end)
 
@@ -145,7 +153,7 @@ class Session:
 
 
 async def talk(
-    market: lazai.Market, node: str, signer: Any, deposit: str, model: str | None = None, system: str | None = None
+    market: lazai.Market, node: str, signer: lazai.Signer, deposit: int, model: str | None = None, system: str | None = None
 ) -> Session:
     """Opens a session at a node: see ``Market.talk``. Goes on with one: ``Session(market.talk_on(...))``."""
     return Session(await asyncio.to_thread(market.talk, node, signer, deposit, model, system))

@@ -9,6 +9,7 @@ typealias Object = [String: Any]
 let root = URL(fileURLWithPath: ProcessInfo.processInfo.environment["LAZAI_ROOT"]!)
 
 func text(_ o: Object, _ name: String) -> String { o[name] as! String }
+func word<T>(_ o: Object, _ name: String, _ all: [T]) -> T { all.first { "\($0)" == text(o, name) }! }
 func object(_ o: Object, _ name: String) -> Object { o[name] as! Object }
 func int(_ o: Object, _ name: String) -> Int { (o[name] as! NSNumber).intValue }
 func u64(_ o: Object, _ name: String) -> UInt64 { (o[name] as? String).flatMap(UInt64.init) ?? UInt64(int(o, name)) }
@@ -136,7 +137,7 @@ func openCounter(_ source: Object) throws -> TokenCounter {
 }
 
 func messageList(_ list: Any?) -> [Message] {
-    (list as! [Object]).map { Message(role: text($0, "role"), content: text($0, "content")) }
+    (list as! [Object]).map { Message(role: word($0, "role", Role.allCases), content: text($0, "content")) }
 }
 
 func count(_ a: Object) throws -> Any {
@@ -227,7 +228,7 @@ func call(_ name: String, _ a: Object) async throws -> Any {
         let o = object(a, "report")
         let report = CharacterReport(
             session: text(o, "session"), classId: u64(o, "classId"), version: UInt32(int(o, "version")),
-            concern: text(o, "concern"), words: text(o, "words"), reportedAtS: u64(o, "reportedAtS"))
+            concern: word(o, "concern", Concern.allCases), words: text(o, "words"), reportedAtS: u64(o, "reportedAtS"))
         return plain(try await reportCharacter(domain: about(), report: report, signer: key().signer()))
     case "blocklist":
         let list = try Blocklist.fromJson(json: text(a, "list"))

@@ -1,0 +1,2276 @@
+//! Written by `cargo xtask surface write` out of the records.
+#![allow(clippy::too_many_arguments, reason = "constructors take the fields")]
+
+use pyo3::prelude::*;
+
+use super::{PathText, Units, repr};
+
+#[cfg(feature = "native")]
+mod access_terms {
+    use super::*;
+    use crate::native::exex::AccessTerms;
+
+    #[pymethods]
+    impl AccessTerms {
+        #[new]
+        #[pyo3(signature = (rating, minimum_age, payment, consent, report_contact))]
+        fn from_python(
+            rating: crate::native::exex::Rating,
+            minimum_age: u8,
+            payment: crate::native::exex::PaymentMeans,
+            consent: String,
+            report_contact: String,
+        ) -> Self {
+            Self { rating, minimum_age, payment, consent, report_contact }
+        }
+
+        /// The audience.
+        #[getter(rating)]
+        fn python_rating(&self) -> crate::native::exex::Rating {
+            self.rating
+        }
+
+        /// Minimum age in years; the application that opens a session answers for it.
+        #[getter(minimum_age)]
+        fn python_minimum_age(&self) -> u8 {
+            self.minimum_age
+        }
+
+        /// The means of payment for a session.
+        #[getter(payment)]
+        fn python_payment(&self) -> crate::native::exex::PaymentMeans {
+            self.payment
+        }
+
+        /// The consent under which real persons' words and voices are used.
+        #[getter(consent)]
+        fn python_consent(&self) -> String {
+            self.consent.clone()
+        }
+
+        /// The contact for reports of misuse.
+        #[getter(report_contact)]
+        fn python_report_contact(&self) -> String {
+            self.report_contact.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "AccessTerms", &["rating", "minimum_age", "payment", "consent", "report_contact"])
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod adapter_facts {
+    use super::*;
+    use crate::native::model::AdapterFacts;
+
+    #[pymethods]
+    impl AdapterFacts {
+        #[new]
+        #[pyo3(signature = (digest, base_digest, rank, alpha, rank_stabilised, parameters))]
+        fn from_python(
+            digest: String,
+            base_digest: String,
+            rank: u32,
+            alpha: u32,
+            rank_stabilised: bool,
+            parameters: u64,
+        ) -> Self {
+            Self { digest, base_digest, rank, alpha, rank_stabilised, parameters }
+        }
+
+        /// SHA-256 of its weights.
+        #[getter(digest)]
+        fn python_digest(&self) -> String {
+            self.digest.clone()
+        }
+
+        /// SHA-256 of the base model it is for.
+        #[getter(base_digest)]
+        fn python_base_digest(&self) -> String {
+            self.base_digest.clone()
+        }
+
+        /// Rank of the update.
+        #[getter(rank)]
+        fn python_rank(&self) -> u32 {
+            self.rank
+        }
+
+        /// Its scale: the update is multiplied by `alpha / rank`, or `alpha / sqrt(rank)`.
+        #[getter(alpha)]
+        fn python_alpha(&self) -> u32 {
+            self.alpha
+        }
+
+        /// True if it is rank-stabilised (arXiv:2312.03732).
+        #[getter(rank_stabilised)]
+        fn python_rank_stabilised(&self) -> bool {
+            self.rank_stabilised
+        }
+
+        /// Numbers that were learnt.
+        #[getter(parameters)]
+        fn python_parameters(&self) -> u64 {
+            self.parameters
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(
+                slf.as_any(),
+                "AdapterFacts",
+                &["digest", "base_digest", "rank", "alpha", "rank_stabilised", "parameters"],
+            )
+        }
+    }
+}
+
+mod character_report {
+    use super::*;
+    use crate::safety::CharacterReport;
+
+    #[pymethods]
+    impl CharacterReport {
+        #[new]
+        #[pyo3(signature = (session, class_id, version, concern, words, reported_at_s))]
+        fn from_python(
+            session: String,
+            class_id: u64,
+            version: u32,
+            concern: crate::safety::Concern,
+            words: String,
+            reported_at_s: u64,
+        ) -> Self {
+            Self { session, class_id, version, concern, words, reported_at_s }
+        }
+
+        /// The session in which the character spoke.
+        #[getter(session)]
+        fn python_session(&self) -> String {
+            self.session.clone()
+        }
+
+        /// The class that was served.
+        #[getter(class_id)]
+        fn python_class_id(&self) -> u64 {
+            self.class_id
+        }
+
+        /// The version that was served.
+        #[getter(version)]
+        fn python_version(&self) -> u32 {
+            self.version
+        }
+
+        /// The concern.
+        #[getter(concern)]
+        fn python_concern(&self) -> crate::safety::Concern {
+            self.concern
+        }
+
+        /// A description: at most 2,000 bytes.
+        #[getter(words)]
+        fn python_words(&self) -> String {
+            self.words.clone()
+        }
+
+        /// The time of the report, seconds since 1970.
+        #[getter(reported_at_s)]
+        fn python_reported_at_s(&self) -> u64 {
+            self.reported_at_s
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(
+                slf.as_any(),
+                "CharacterReport",
+                &["session", "class_id", "version", "concern", "words", "reported_at_s"],
+            )
+        }
+    }
+}
+
+mod chat_turn {
+    use super::*;
+    use crate::chat::ChatTurn;
+
+    #[pymethods]
+    impl ChatTurn {
+        #[new]
+        #[pyo3(signature = (text, prompt_tokens, completion_tokens, owed, token_check, model_checked, *, payment=None))]
+        fn from_python(
+            text: String,
+            prompt_tokens: u64,
+            completion_tokens: u64,
+            owed: Units,
+            token_check: crate::chat::TokenCheck,
+            model_checked: bool,
+            payment: Option<crate::transport::HttpRequest>,
+        ) -> Self {
+            Self { text, prompt_tokens, completion_tokens, owed: owed.0, token_check, model_checked, payment }
+        }
+
+        /// The reply's text.
+        #[getter(text)]
+        fn python_text(&self) -> String {
+            self.text.clone()
+        }
+
+        /// Tokens of the conversation before it.
+        #[getter(prompt_tokens)]
+        fn python_prompt_tokens(&self) -> u64 {
+            self.prompt_tokens
+        }
+
+        /// Tokens of the reply.
+        #[getter(completion_tokens)]
+        fn python_completion_tokens(&self) -> u64 {
+            self.completion_tokens
+        }
+
+        /// The amount owed for the session by now, in base units.
+        #[getter(owed)]
+        fn python_owed(&self) -> PyResult<u128> {
+            Units(self.owed.clone()).whole()
+        }
+
+        /// The check of its token counts.
+        #[getter(token_check)]
+        fn python_token_check(&self) -> crate::chat::TokenCheck {
+            self.token_check
+        }
+
+        /// True if base and adapter are those that the ledger names for the version; otherwise only the node claims them.
+        #[getter(model_checked)]
+        fn python_model_checked(&self) -> bool {
+            self.model_checked
+        }
+
+        /// The promise to pay for it: send it to the node, which redeems it later. None if that is done, or nothing is
+        /// owed.
+        #[getter(payment)]
+        fn python_payment(&self) -> Option<crate::transport::HttpRequest> {
+            self.payment.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(
+                slf.as_any(),
+                "ChatTurn",
+                &["text", "prompt_tokens", "completion_tokens", "owed", "token_check", "model_checked", "payment"],
+            )
+        }
+    }
+}
+
+mod contributor_facts {
+    use super::*;
+    use crate::verify::ContributorFacts;
+
+    #[pymethods]
+    impl ContributorFacts {
+        #[new]
+        #[pyo3(signature = (address, records, tokens, root))]
+        fn from_python(address: String, records: u64, tokens: u64, root: String) -> Self {
+            Self { address, records, tokens, root }
+        }
+
+        /// The contributor's account, as the creator declares it.
+        #[getter(address)]
+        fn python_address(&self) -> String {
+            self.address.clone()
+        }
+
+        /// The number of the contributor's records.
+        #[getter(records)]
+        fn python_records(&self) -> u64 {
+            self.records
+        }
+
+        /// The number of their tokens.
+        #[getter(tokens)]
+        fn python_tokens(&self) -> u64 {
+            self.tokens
+        }
+
+        /// Root of the tree over the contributor's records.
+        #[getter(root)]
+        fn python_root(&self) -> String {
+            self.root.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "ContributorFacts", &["address", "records", "tokens", "root"])
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod contributor_terms {
+    use super::*;
+    use crate::native::data::ContributorTerms;
+
+    #[pymethods]
+    impl ContributorTerms {
+        #[new]
+        #[pyo3(signature = (address, name, licence, consent))]
+        fn from_python(address: String, name: String, licence: String, consent: String) -> Self {
+            Self { address, name, licence, consent }
+        }
+
+        /// The contributor's account.
+        #[getter(address)]
+        fn python_address(&self) -> String {
+            self.address.clone()
+        }
+
+        /// A name to show.
+        #[getter(name)]
+        fn python_name(&self) -> String {
+            self.name.clone()
+        }
+
+        /// SPDX identifier of the contributor's licence.
+        #[getter(licence)]
+        fn python_licence(&self) -> String {
+            self.licence.clone()
+        }
+
+        /// The contributor's consent, in words.
+        #[getter(consent)]
+        fn python_consent(&self) -> String {
+            self.consent.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "ContributorTerms", &["address", "name", "licence", "consent"])
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod dat_facts {
+    use super::*;
+    use crate::native::dat::DatFacts;
+
+    #[pymethods]
+    impl DatFacts {
+        #[new]
+        #[pyo3(signature = (class_id, version, character, base_name, base_digest, base_licence, adapter_digest, record_digest, submission, exex, access, endpoints, integrity_hash, withdrawn))]
+        fn from_python(
+            class_id: u64,
+            version: u32,
+            character: String,
+            base_name: String,
+            base_digest: String,
+            base_licence: String,
+            adapter_digest: String,
+            record_digest: String,
+            submission: String,
+            exex: String,
+            access: crate::native::exex::AccessTerms,
+            endpoints: Vec<String>,
+            integrity_hash: String,
+            withdrawn: bool,
+        ) -> Self {
+            Self {
+                class_id,
+                version,
+                character,
+                base_name,
+                base_digest,
+                base_licence,
+                adapter_digest,
+                record_digest,
+                submission,
+                exex,
+                access,
+                endpoints,
+                integrity_hash,
+                withdrawn,
+            }
+        }
+
+        /// The class.
+        #[getter(class_id)]
+        fn python_class_id(&self) -> u64 {
+            self.class_id
+        }
+
+        /// The version.
+        #[getter(version)]
+        fn python_version(&self) -> u32 {
+            self.version
+        }
+
+        /// The character's name.
+        #[getter(character)]
+        fn python_character(&self) -> String {
+            self.character.clone()
+        }
+
+        /// Public name of the base model.
+        #[getter(base_name)]
+        fn python_base_name(&self) -> String {
+            self.base_name.clone()
+        }
+
+        /// SHA-256 of the base model.
+        #[getter(base_digest)]
+        fn python_base_digest(&self) -> String {
+            self.base_digest.clone()
+        }
+
+        /// SPDX identifier of its licence.
+        #[getter(base_licence)]
+        fn python_base_licence(&self) -> String {
+            self.base_licence.clone()
+        }
+
+        /// SHA-256 of the adapter's weights.
+        #[getter(adapter_digest)]
+        fn python_adapter_digest(&self) -> String {
+            self.adapter_digest.clone()
+        }
+
+        /// Digest of the signed training record.
+        #[getter(record_digest)]
+        fn python_record_digest(&self) -> String {
+            self.record_digest.clone()
+        }
+
+        /// The submission that it was trained on.
+        #[getter(submission)]
+        fn python_submission(&self) -> String {
+            self.submission.clone()
+        }
+
+        /// The execution node that trained it.
+        #[getter(exex)]
+        fn python_exex(&self) -> String {
+            self.exex.clone()
+        }
+
+        /// The access terms.
+        #[getter(access)]
+        fn python_access(&self) -> crate::native::exex::AccessTerms {
+            self.access.clone()
+        }
+
+        /// The URLs that serve it.
+        #[getter(endpoints)]
+        fn python_endpoints(&self) -> Vec<String> {
+            self.endpoints.clone()
+        }
+
+        /// Digest of the version's metadata.
+        #[getter(integrity_hash)]
+        fn python_integrity_hash(&self) -> String {
+            self.integrity_hash.clone()
+        }
+
+        /// True if it takes no new sessions.
+        #[getter(withdrawn)]
+        fn python_withdrawn(&self) -> bool {
+            self.withdrawn
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(
+                slf.as_any(),
+                "DatFacts",
+                &[
+                    "class_id",
+                    "version",
+                    "character",
+                    "base_name",
+                    "base_digest",
+                    "base_licence",
+                    "adapter_digest",
+                    "record_digest",
+                    "submission",
+                    "exex",
+                    "access",
+                    "endpoints",
+                    "integrity_hash",
+                    "withdrawn",
+                ],
+            )
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod dataset_facts {
+    use super::*;
+    use crate::native::data::DatasetFacts;
+
+    #[pymethods]
+    impl DatasetFacts {
+        #[new]
+        #[pyo3(signature = (records, tokens, held_out, recordings, notes))]
+        fn from_python(
+            records: u64,
+            tokens: u64,
+            held_out: u64,
+            recordings: u64,
+            notes: Vec<crate::character::FileNote>,
+        ) -> Self {
+            Self { records, tokens, held_out, recordings, notes }
+        }
+
+        /// Records.
+        #[getter(records)]
+        fn python_records(&self) -> u64 {
+            self.records
+        }
+
+        /// Tokens of all records.
+        #[getter(tokens)]
+        fn python_tokens(&self) -> u64 {
+            self.tokens
+        }
+
+        /// Dialogues that were held out for measuring.
+        #[getter(held_out)]
+        fn python_held_out(&self) -> u64 {
+            self.held_out
+        }
+
+        /// Recordings of the character's voice.
+        #[getter(recordings)]
+        fn python_recordings(&self) -> u64 {
+            self.recordings
+        }
+
+        /// Notes on data that was dropped, merged or repaired.
+        #[getter(notes)]
+        fn python_notes(&self) -> Vec<crate::character::FileNote> {
+            self.notes.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "DatasetFacts", &["records", "tokens", "held_out", "recordings", "notes"])
+        }
+    }
+}
+
+mod domain {
+    use super::*;
+    use crate::sign::Domain;
+
+    #[pymethods]
+    impl Domain {
+        #[new]
+        #[pyo3(signature = (name, version, chain_id, verifying_contract, *, salt=None))]
+        fn from_python(
+            name: String,
+            version: String,
+            chain_id: u64,
+            verifying_contract: String,
+            salt: Option<String>,
+        ) -> Self {
+            Self { name, version, chain_id, verifying_contract, salt }
+        }
+
+        /// Name of the application.
+        #[getter(name)]
+        fn python_name(&self) -> String {
+            self.name.clone()
+        }
+
+        /// Version of its signed types.
+        #[getter(version)]
+        fn python_version(&self) -> String {
+            self.version.clone()
+        }
+
+        /// EIP-155 chain id.
+        #[getter(chain_id)]
+        fn python_chain_id(&self) -> u64 {
+            self.chain_id
+        }
+
+        /// The contract that checks the signature.
+        #[getter(verifying_contract)]
+        fn python_verifying_contract(&self) -> String {
+            self.verifying_contract.clone()
+        }
+
+        /// The field `salt`, if the domain has one: that of an embedded ledger does.
+        #[getter(salt)]
+        fn python_salt(&self) -> Option<String> {
+            self.salt.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "Domain", &["name", "version", "chain_id", "verifying_contract", "salt"])
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod ex_ex_contact {
+    use super::*;
+    use crate::native::roles::ExExContact;
+
+    #[pymethods]
+    impl ExExContact {
+        #[new]
+        #[pyo3(signature = (address, sealing_key))]
+        fn from_python(address: String, sealing_key: String) -> Self {
+            Self { address, sealing_key }
+        }
+
+        /// Its account.
+        #[getter(address)]
+        fn python_address(&self) -> String {
+            self.address.clone()
+        }
+
+        /// Its public key (X25519).
+        #[getter(sealing_key)]
+        fn python_sealing_key(&self) -> String {
+            self.sealing_key.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "ExExContact", &["address", "sealing_key"])
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod file_facts {
+    use super::*;
+    use crate::native::data::FileFacts;
+
+    #[pymethods]
+    impl FileFacts {
+        #[new]
+        #[pyo3(signature = (kind, spec, lorebook_entries, assets, dialogues, turns, audio_seconds, tokens, dropped, changed, *, name=None, container=None))]
+        fn from_python(
+            kind: crate::native::data::FileKind,
+            spec: String,
+            lorebook_entries: u64,
+            assets: u64,
+            dialogues: u64,
+            turns: u64,
+            audio_seconds: f64,
+            tokens: u64,
+            dropped: Vec<crate::character::FileNote>,
+            changed: Vec<crate::character::FileNote>,
+            name: Option<String>,
+            container: Option<String>,
+        ) -> Self {
+            Self {
+                kind,
+                name,
+                spec,
+                container,
+                lorebook_entries,
+                assets,
+                dialogues,
+                turns,
+                audio_seconds,
+                tokens,
+                dropped,
+                changed,
+            }
+        }
+
+        /// Its kind.
+        #[getter(kind)]
+        fn python_kind(&self) -> crate::native::data::FileKind {
+            self.kind
+        }
+
+        /// Name of the character, of the lorebook, or of a dataset's first contributor.
+        #[getter(name)]
+        fn python_name(&self) -> Option<String> {
+            self.name.clone()
+        }
+
+        /// Name of the format.
+        #[getter(spec)]
+        fn python_spec(&self) -> String {
+            self.spec.clone()
+        }
+
+        /// The container of the format, if it has several.
+        #[getter(container)]
+        fn python_container(&self) -> Option<String> {
+            self.container.clone()
+        }
+
+        /// Entries of lorebooks.
+        #[getter(lorebook_entries)]
+        fn python_lorebook_entries(&self) -> u64 {
+            self.lorebook_entries
+        }
+
+        /// Files that a card names or carries; recordings of a list or a dataset.
+        #[getter(assets)]
+        fn python_assets(&self) -> u64 {
+            self.assets
+        }
+
+        /// Conversations; of a dataset, records.
+        #[getter(dialogues)]
+        fn python_dialogues(&self) -> u64 {
+            self.dialogues
+        }
+
+        /// Messages of these conversations.
+        #[getter(turns)]
+        fn python_turns(&self) -> u64 {
+            self.turns
+        }
+
+        /// Seconds of sound.
+        #[getter(audio_seconds)]
+        fn python_audio_seconds(&self) -> f64 {
+            self.audio_seconds
+        }
+
+        /// Tokens of a dataset.
+        #[getter(tokens)]
+        fn python_tokens(&self) -> u64 {
+            self.tokens
+        }
+
+        /// Data that was left out, with the reasons.
+        #[getter(dropped)]
+        fn python_dropped(&self) -> Vec<crate::character::FileNote> {
+            self.dropped.clone()
+        }
+
+        /// Data that was merged or repaired.
+        #[getter(changed)]
+        fn python_changed(&self) -> Vec<crate::character::FileNote> {
+            self.changed.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(
+                slf.as_any(),
+                "FileFacts",
+                &[
+                    "kind",
+                    "name",
+                    "spec",
+                    "container",
+                    "lorebook_entries",
+                    "assets",
+                    "dialogues",
+                    "turns",
+                    "audio_seconds",
+                    "tokens",
+                    "dropped",
+                    "changed",
+                ],
+            )
+        }
+    }
+}
+
+mod file_note {
+    use super::*;
+    use crate::character::FileNote;
+
+    #[pymethods]
+    impl FileNote {
+        #[new]
+        #[pyo3(signature = (action, place, reason))]
+        fn from_python(action: crate::character::FileAction, place: String, reason: String) -> Self {
+            Self { action, place, reason }
+        }
+
+        /// What was done.
+        #[getter(action)]
+        fn python_action(&self) -> crate::character::FileAction {
+            self.action
+        }
+
+        /// The place in the file.
+        #[getter(place)]
+        fn python_place(&self) -> String {
+            self.place.clone()
+        }
+
+        /// The reason.
+        #[getter(reason)]
+        fn python_reason(&self) -> String {
+            self.reason.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "FileNote", &["action", "place", "reason"])
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod founding {
+    use super::*;
+    use crate::native::market::Founding;
+
+    #[pymethods]
+    impl Founding {
+        #[new]
+        #[pyo3(signature = (validators, voters, funds))]
+        fn from_python(validators: Vec<String>, voters: Vec<String>, funds: Vec<crate::native::market::Funds>) -> Self {
+            Self { validators, voters, funds }
+        }
+
+        /// Accounts of the iDAO's validators.
+        #[getter(validators)]
+        fn python_validators(&self) -> Vec<String> {
+            self.validators.clone()
+        }
+
+        /// Accounts of the DAO's voters.
+        #[getter(voters)]
+        fn python_voters(&self) -> Vec<String> {
+            self.voters.clone()
+        }
+
+        /// Initial balances.
+        #[getter(funds)]
+        fn python_funds(&self) -> Vec<crate::native::market::Funds> {
+            self.funds.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "Founding", &["validators", "voters", "funds"])
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod funds {
+    use super::*;
+    use crate::native::market::Funds;
+
+    #[pymethods]
+    impl Funds {
+        #[new]
+        #[pyo3(signature = (account, asset, amount))]
+        fn from_python(account: String, asset: String, amount: Units) -> Self {
+            Self { account, asset, amount: amount.0 }
+        }
+
+        /// The account.
+        #[getter(account)]
+        fn python_account(&self) -> String {
+            self.account.clone()
+        }
+
+        /// Address of the asset; zero for coins.
+        #[getter(asset)]
+        fn python_asset(&self) -> String {
+            self.asset.clone()
+        }
+
+        /// The amount, in base units.
+        #[getter(amount)]
+        fn python_amount(&self) -> PyResult<u128> {
+            Units(self.amount.clone()).whole()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "Funds", &["account", "asset", "amount"])
+        }
+    }
+}
+
+mod header {
+    use super::*;
+    use crate::transport::Header;
+
+    #[pymethods]
+    impl Header {
+        #[new]
+        #[pyo3(signature = (name, value))]
+        fn from_python(name: String, value: String) -> Self {
+            Self { name, value }
+        }
+
+        /// Its name.
+        #[getter(name)]
+        fn python_name(&self) -> String {
+            self.name.clone()
+        }
+
+        /// Its value.
+        #[getter(value)]
+        fn python_value(&self) -> String {
+            self.value.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "Header", &["name", "value"])
+        }
+    }
+}
+
+mod http_request {
+    use super::*;
+    use crate::transport::HttpRequest;
+
+    #[pymethods]
+    impl HttpRequest {
+        #[new]
+        #[pyo3(signature = (path, headers, body))]
+        fn from_python(path: String, headers: Vec<crate::transport::Header>, body: String) -> Self {
+            Self { path, headers, body }
+        }
+
+        /// Path under the node's URL.
+        #[getter(path)]
+        fn python_path(&self) -> String {
+            self.path.clone()
+        }
+
+        /// Headers.
+        #[getter(headers)]
+        fn python_headers(&self) -> Vec<crate::transport::Header> {
+            self.headers.clone()
+        }
+
+        /// The body, JSON.
+        #[getter(body)]
+        fn python_body(&self) -> String {
+            self.body.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "HttpRequest", &["path", "headers", "body"])
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod lineage {
+    use super::*;
+    use crate::native::roles::Lineage;
+
+    #[pymethods]
+    impl Lineage {
+        #[new]
+        #[pyo3(signature = (class_id, keep_bps, *, after=None))]
+        fn from_python(class_id: u64, keep_bps: u16, after: Option<u32>) -> Self {
+            Self { class_id, after, keep_bps }
+        }
+
+        /// The class, which is the submitter's.
+        #[getter(class_id)]
+        fn python_class_id(&self) -> u64 {
+            self.class_id
+        }
+
+        /// The version that it comes after; none: the last one when it is submitted.
+        #[getter(after)]
+        fn python_after(&self) -> Option<u32> {
+            self.after
+        }
+
+        /// The part of its revenue that the version before keeps, in basis points: at most 5,000.
+        #[getter(keep_bps)]
+        fn python_keep_bps(&self) -> u16 {
+            self.keep_bps
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "Lineage", &["class_id", "after", "keep_bps"])
+        }
+    }
+}
+
+mod market_place {
+    use super::*;
+    use crate::wallet::MarketPlace;
+
+    #[pymethods]
+    impl MarketPlace {
+        #[new]
+        #[pyo3(signature = (ledger, domain, settlement))]
+        fn from_python(ledger: String, domain: crate::sign::Domain, settlement: String) -> Self {
+            Self { ledger, domain, settlement }
+        }
+
+        /// The ledger's id.
+        #[getter(ledger)]
+        fn python_ledger(&self) -> String {
+            self.ledger.clone()
+        }
+
+        /// The domain of everything that is signed for it.
+        #[getter(domain)]
+        fn python_domain(&self) -> crate::sign::Domain {
+            self.domain.clone()
+        }
+
+        /// The contract that holds the money.
+        #[getter(settlement)]
+        fn python_settlement(&self) -> String {
+            self.settlement.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "MarketPlace", &["ledger", "domain", "settlement"])
+        }
+    }
+}
+
+mod message {
+    use super::*;
+    use crate::chat::Message;
+
+    #[pymethods]
+    impl Message {
+        #[new]
+        #[pyo3(signature = (role, content))]
+        fn from_python(role: crate::chat::Role, content: String) -> Self {
+            Self { role, content }
+        }
+
+        /// Its author.
+        #[getter(role)]
+        fn python_role(&self) -> crate::chat::Role {
+            self.role
+        }
+
+        /// The message's text.
+        #[getter(content)]
+        fn python_content(&self) -> String {
+            self.content.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "Message", &["role", "content"])
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod minted_model {
+    use super::*;
+    use crate::native::exex::MintedModel;
+
+    #[pymethods]
+    impl MintedModel {
+        #[new]
+        #[pyo3(signature = (class_id, version, adapter, record))]
+        fn from_python(
+            class_id: u64,
+            version: u32,
+            adapter: crate::native::model::TrainedAdapter,
+            record: PathText,
+        ) -> Self {
+            Self { class_id, version, adapter, record: record.0 }
+        }
+
+        /// Its class.
+        #[getter(class_id)]
+        fn python_class_id(&self) -> u64 {
+            self.class_id
+        }
+
+        /// Its version.
+        #[getter(version)]
+        fn python_version(&self) -> u32 {
+            self.version
+        }
+
+        /// Its adapter.
+        #[getter(adapter)]
+        fn python_adapter(&self) -> crate::native::model::TrainedAdapter {
+            self.adapter.clone()
+        }
+
+        /// The file of the signed training record.
+        #[getter(record)]
+        fn python_record(&self) -> String {
+            self.record.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "MintedModel", &["class_id", "version", "adapter", "record"])
+        }
+    }
+}
+
+mod model_offer {
+    use super::*;
+    use crate::chat::ModelOffer;
+
+    #[pymethods]
+    impl ModelOffer {
+        #[new]
+        #[pyo3(signature = (id, offer, signature, *, name=None))]
+        fn from_python(id: String, offer: crate::session::Offer, signature: String, name: Option<String>) -> Self {
+            Self { id, name, offer, signature }
+        }
+
+        /// Its name among the node's models.
+        #[getter(id)]
+        fn python_id(&self) -> String {
+            self.id.clone()
+        }
+
+        /// The character's name, as the node tells it.
+        #[getter(name)]
+        fn python_name(&self) -> Option<String> {
+            self.name.clone()
+        }
+
+        /// The offer.
+        #[getter(offer)]
+        fn python_offer(&self) -> crate::session::Offer {
+            self.offer.clone()
+        }
+
+        /// The node's signature of it.
+        #[getter(signature)]
+        fn python_signature(&self) -> String {
+            self.signature.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "ModelOffer", &["id", "name", "offer", "signature"])
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod model_terms {
+    use super::*;
+    use crate::native::exex::ModelTerms;
+
+    #[pymethods]
+    impl ModelTerms {
+        #[new]
+        #[pyo3(signature = (base_name, base_licence, access, endpoints))]
+        fn from_python(
+            base_name: String,
+            base_licence: String,
+            access: crate::native::exex::AccessTerms,
+            endpoints: Vec<String>,
+        ) -> Self {
+            Self { base_name, base_licence, access, endpoints }
+        }
+
+        /// Public name of the base model.
+        #[getter(base_name)]
+        fn python_base_name(&self) -> String {
+            self.base_name.clone()
+        }
+
+        /// SPDX identifier of its licence.
+        #[getter(base_licence)]
+        fn python_base_licence(&self) -> String {
+            self.base_licence.clone()
+        }
+
+        /// The access terms.
+        #[getter(access)]
+        fn python_access(&self) -> crate::native::exex::AccessTerms {
+            self.access.clone()
+        }
+
+        /// The URLs that will serve it.
+        #[getter(endpoints)]
+        fn python_endpoints(&self) -> Vec<String> {
+            self.endpoints.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "ModelTerms", &["base_name", "base_licence", "access", "endpoints"])
+        }
+    }
+}
+
+mod offer {
+    use super::*;
+    use crate::session::Offer;
+
+    #[pymethods]
+    impl Offer {
+        #[new]
+        #[pyo3(signature = (node, class_id, version, asset, prompt_price, completion_price, prompt_ceiling, completion_ceiling, session_s, valid_until_s, min_deposit, quota_deposit, series))]
+        fn from_python(
+            node: String,
+            class_id: u64,
+            version: u32,
+            asset: String,
+            prompt_price: Units,
+            completion_price: Units,
+            prompt_ceiling: u32,
+            completion_ceiling: u32,
+            session_s: u64,
+            valid_until_s: u64,
+            min_deposit: Units,
+            quota_deposit: Units,
+            series: u64,
+        ) -> Self {
+            Self {
+                node,
+                class_id,
+                version,
+                asset,
+                prompt_price: prompt_price.0,
+                completion_price: completion_price.0,
+                prompt_ceiling,
+                completion_ceiling,
+                session_s,
+                valid_until_s,
+                min_deposit: min_deposit.0,
+                quota_deposit: quota_deposit.0,
+                series,
+            }
+        }
+
+        /// The node's address.
+        #[getter(node)]
+        fn python_node(&self) -> String {
+            self.node.clone()
+        }
+
+        /// The class it serves.
+        #[getter(class_id)]
+        fn python_class_id(&self) -> u64 {
+            self.class_id
+        }
+
+        /// The version it serves.
+        #[getter(version)]
+        fn python_version(&self) -> u32 {
+            self.version
+        }
+
+        /// Address of the asset of the prices; zero for coins.
+        #[getter(asset)]
+        fn python_asset(&self) -> String {
+            self.asset.clone()
+        }
+
+        /// Price of one token of the conversation before a reply, in base units.
+        #[getter(prompt_price)]
+        fn python_prompt_price(&self) -> PyResult<u128> {
+            Units(self.prompt_price.clone()).whole()
+        }
+
+        /// Price of one token of a reply, in base units.
+        #[getter(completion_price)]
+        fn python_completion_price(&self) -> PyResult<u128> {
+            Units(self.completion_price.clone()).whole()
+        }
+
+        /// Most tokens of a conversation before a reply.
+        #[getter(prompt_ceiling)]
+        fn python_prompt_ceiling(&self) -> u32 {
+            self.prompt_ceiling
+        }
+
+        /// Most tokens of a reply.
+        #[getter(completion_ceiling)]
+        fn python_completion_ceiling(&self) -> u32 {
+            self.completion_ceiling
+        }
+
+        /// The length of a session, in seconds.
+        #[getter(session_s)]
+        fn python_session_s(&self) -> u64 {
+            self.session_s
+        }
+
+        /// Sessions may be opened under it up to this time, seconds since 1970.
+        #[getter(valid_until_s)]
+        fn python_valid_until_s(&self) -> u64 {
+            self.valid_until_s
+        }
+
+        /// The least that a payer reserves for a session, in base units.
+        #[getter(min_deposit)]
+        fn python_min_deposit(&self) -> PyResult<u128> {
+            Units(self.min_deposit.clone()).whole()
+        }
+
+        /// The amount that a class's fund reserves for a session opened with a unit of quota, in base units; 0: not served
+        /// by quota.
+        #[getter(quota_deposit)]
+        fn python_quota_deposit(&self) -> PyResult<u128> {
+            Units(self.quota_deposit.clone()).whole()
+        }
+
+        /// The node's series of offers that it belongs to: beginning the next series revokes it.
+        #[getter(series)]
+        fn python_series(&self) -> u64 {
+            self.series
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(
+                slf.as_any(),
+                "Offer",
+                &[
+                    "node",
+                    "class_id",
+                    "version",
+                    "asset",
+                    "prompt_price",
+                    "completion_price",
+                    "prompt_ceiling",
+                    "completion_ceiling",
+                    "session_s",
+                    "valid_until_s",
+                    "min_deposit",
+                    "quota_deposit",
+                    "series",
+                ],
+            )
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod progress {
+    use super::*;
+    use crate::native::Progress;
+
+    #[pymethods]
+    impl Progress {
+        #[new]
+        #[pyo3(signature = (stage, done, total, note))]
+        fn from_python(stage: String, done: u64, total: u64, note: String) -> Self {
+            Self { stage, done, total, note }
+        }
+
+        /// The current stage.
+        #[getter(stage)]
+        fn python_stage(&self) -> String {
+            self.stage.clone()
+        }
+
+        /// The part that is done.
+        #[getter(done)]
+        fn python_done(&self) -> u64 {
+            self.done
+        }
+
+        /// The total; 0 if it is not known.
+        #[getter(total)]
+        fn python_total(&self) -> u64 {
+            self.total
+        }
+
+        /// A message for people; may be empty.
+        #[getter(note)]
+        fn python_note(&self) -> String {
+            self.note.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "Progress", &["stage", "done", "total", "note"])
+        }
+    }
+}
+
+mod proof_facts {
+    use super::*;
+    use crate::verify::ProofFacts;
+
+    #[pymethods]
+    impl ProofFacts {
+        #[new]
+        #[pyo3(signature = (ledger, submitter, submission, root, records, tokens, vocab_size, contributors))]
+        fn from_python(
+            ledger: String,
+            submitter: String,
+            submission: String,
+            root: String,
+            records: u64,
+            tokens: u64,
+            vocab_size: u32,
+            contributors: Vec<crate::verify::ContributorFacts>,
+        ) -> Self {
+            Self { ledger, submitter, submission, root, records, tokens, vocab_size, contributors }
+        }
+
+        /// The ledger that it is bound to.
+        #[getter(ledger)]
+        fn python_ledger(&self) -> String {
+            self.ledger.clone()
+        }
+
+        /// The submitter.
+        #[getter(submitter)]
+        fn python_submitter(&self) -> String {
+            self.submitter.clone()
+        }
+
+        /// The submission it belongs to.
+        #[getter(submission)]
+        fn python_submission(&self) -> String {
+            self.submission.clone()
+        }
+
+        /// Root over all records.
+        #[getter(root)]
+        fn python_root(&self) -> String {
+            self.root.clone()
+        }
+
+        /// The number of records, no two alike.
+        #[getter(records)]
+        fn python_records(&self) -> u64 {
+            self.records
+        }
+
+        /// The number of their tokens.
+        #[getter(tokens)]
+        fn python_tokens(&self) -> u64 {
+            self.tokens
+        }
+
+        /// Every token id is below this.
+        #[getter(vocab_size)]
+        fn python_vocab_size(&self) -> u32 {
+            self.vocab_size
+        }
+
+        /// Each contributor's part.
+        #[getter(contributors)]
+        fn python_contributors(&self) -> Vec<crate::verify::ContributorFacts> {
+            self.contributors.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(
+                slf.as_any(),
+                "ProofFacts",
+                &["ledger", "submitter", "submission", "root", "records", "tokens", "vocab_size", "contributors"],
+            )
+        }
+    }
+}
+
+#[cfg(feature = "prove")]
+mod proof_files {
+    use super::*;
+    use crate::native::prove::ProofFiles;
+
+    #[pymethods]
+    impl ProofFiles {
+        #[new]
+        #[pyo3(signature = (statement, proof, root, submission))]
+        fn from_python(statement: PathText, proof: PathText, root: String, submission: String) -> Self {
+            Self { statement: statement.0, proof: proof.0, root, submission }
+        }
+
+        /// The file of the statement.
+        #[getter(statement)]
+        fn python_statement(&self) -> String {
+            self.statement.clone()
+        }
+
+        /// The file of the proof.
+        #[getter(proof)]
+        fn python_proof(&self) -> String {
+            self.proof.clone()
+        }
+
+        /// Root over all records.
+        #[getter(root)]
+        fn python_root(&self) -> String {
+            self.root.clone()
+        }
+
+        /// The submission that it is bound to.
+        #[getter(submission)]
+        fn python_submission(&self) -> String {
+            self.submission.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "ProofFiles", &["statement", "proof", "root", "submission"])
+        }
+    }
+}
+
+mod provenance {
+    use super::*;
+    use crate::verify::Provenance;
+
+    #[pymethods]
+    impl Provenance {
+        #[new]
+        #[pyo3(signature = (holds, links))]
+        fn from_python(holds: bool, links: Vec<crate::verify::ProvenanceLink>) -> Self {
+            Self { holds, links }
+        }
+
+        /// True if no link is broken.
+        #[getter(holds)]
+        fn python_holds(&self) -> bool {
+            self.holds
+        }
+
+        /// The links, from the ledger to the split.
+        #[getter(links)]
+        fn python_links(&self) -> Vec<crate::verify::ProvenanceLink> {
+            self.links.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "Provenance", &["holds", "links"])
+        }
+    }
+}
+
+mod provenance_link {
+    use super::*;
+    use crate::verify::ProvenanceLink;
+
+    #[pymethods]
+    impl ProvenanceLink {
+        #[new]
+        #[pyo3(signature = (name, trust, says, not_said))]
+        fn from_python(name: String, trust: crate::verify::TrustLevel, says: String, not_said: String) -> Self {
+            Self { name, trust, says, not_said }
+        }
+
+        /// Its name.
+        #[getter(name)]
+        fn python_name(&self) -> String {
+            self.name.clone()
+        }
+
+        /// The trust it rests on.
+        #[getter(trust)]
+        fn python_trust(&self) -> crate::verify::TrustLevel {
+            self.trust
+        }
+
+        /// The finding, or the reason why it is broken.
+        #[getter(says)]
+        fn python_says(&self) -> String {
+            self.says.clone()
+        }
+
+        /// A limit of the finding: the facts that it does not show.
+        #[getter(not_said)]
+        fn python_not_said(&self) -> String {
+            self.not_said.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "ProvenanceLink", &["name", "trust", "says", "not_said"])
+        }
+    }
+}
+
+mod receipt {
+    use super::*;
+    use crate::session::Receipt;
+
+    #[pymethods]
+    impl Receipt {
+        #[new]
+        #[pyo3(signature = (session, turn, request_digest, reply_digest, prompt_tokens, completion_tokens, tokenizer_digest, temperature_milli, top_p_milli, seed, base_digest, adapter_digest, cumulative))]
+        fn from_python(
+            session: String,
+            turn: u32,
+            request_digest: String,
+            reply_digest: String,
+            prompt_tokens: u64,
+            completion_tokens: u64,
+            tokenizer_digest: String,
+            temperature_milli: u32,
+            top_p_milli: u32,
+            seed: u64,
+            base_digest: String,
+            adapter_digest: String,
+            cumulative: Units,
+        ) -> Self {
+            Self {
+                session,
+                turn,
+                request_digest,
+                reply_digest,
+                prompt_tokens,
+                completion_tokens,
+                tokenizer_digest,
+                temperature_milli,
+                top_p_milli,
+                seed,
+                base_digest,
+                adapter_digest,
+                cumulative: cumulative.0,
+            }
+        }
+
+        /// The session.
+        #[getter(session)]
+        fn python_session(&self) -> String {
+            self.session.clone()
+        }
+
+        /// The reply's number in the session, from 1.
+        #[getter(turn)]
+        fn python_turn(&self) -> u32 {
+            self.turn
+        }
+
+        /// Salted digest of the conversation before the reply.
+        #[getter(request_digest)]
+        fn python_request_digest(&self) -> String {
+            self.request_digest.clone()
+        }
+
+        /// Salted digest of the reply.
+        #[getter(reply_digest)]
+        fn python_reply_digest(&self) -> String {
+            self.reply_digest.clone()
+        }
+
+        /// Tokens of the conversation before the reply.
+        #[getter(prompt_tokens)]
+        fn python_prompt_tokens(&self) -> u64 {
+            self.prompt_tokens
+        }
+
+        /// Tokens of the reply.
+        #[getter(completion_tokens)]
+        fn python_completion_tokens(&self) -> u64 {
+            self.completion_tokens
+        }
+
+        /// Digest of the tokenizer that counted.
+        #[getter(tokenizer_digest)]
+        fn python_tokenizer_digest(&self) -> String {
+            self.tokenizer_digest.clone()
+        }
+
+        /// Temperature in thousandths.
+        #[getter(temperature_milli)]
+        fn python_temperature_milli(&self) -> u32 {
+            self.temperature_milli
+        }
+
+        /// Nucleus in thousandths.
+        #[getter(top_p_milli)]
+        fn python_top_p_milli(&self) -> u32 {
+            self.top_p_milli
+        }
+
+        /// Seed of the sampler.
+        #[getter(seed)]
+        fn python_seed(&self) -> u64 {
+            self.seed
+        }
+
+        /// SHA-256 of the base model that the node says it used.
+        #[getter(base_digest)]
+        fn python_base_digest(&self) -> String {
+            self.base_digest.clone()
+        }
+
+        /// SHA-256 of the adapter that the node says it used: claimed, not proved.
+        #[getter(adapter_digest)]
+        fn python_adapter_digest(&self) -> String {
+            self.adapter_digest.clone()
+        }
+
+        /// The amount owed for the session, this reply included, in base units.
+        #[getter(cumulative)]
+        fn python_cumulative(&self) -> PyResult<u128> {
+            Units(self.cumulative.clone()).whole()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(
+                slf.as_any(),
+                "Receipt",
+                &[
+                    "session",
+                    "turn",
+                    "request_digest",
+                    "reply_digest",
+                    "prompt_tokens",
+                    "completion_tokens",
+                    "tokenizer_digest",
+                    "temperature_milli",
+                    "top_p_milli",
+                    "seed",
+                    "base_digest",
+                    "adapter_digest",
+                    "cumulative",
+                ],
+            )
+        }
+    }
+}
+
+mod reply_settings {
+    use super::*;
+    use crate::chat::ReplySettings;
+
+    #[pymethods]
+    impl ReplySettings {
+        #[new]
+        #[pyo3(signature = (*, max_tokens=None, temperature_milli=None, top_p_milli=None, seed=None))]
+        fn from_python(
+            max_tokens: Option<u32>,
+            temperature_milli: Option<u32>,
+            top_p_milli: Option<u32>,
+            seed: Option<u64>,
+        ) -> Self {
+            Self { max_tokens, temperature_milli, top_p_milli, seed }
+        }
+
+        /// Most tokens of the reply.
+        #[getter(max_tokens)]
+        fn python_max_tokens(&self) -> Option<u32> {
+            self.max_tokens
+        }
+
+        /// Temperature in thousandths.
+        #[getter(temperature_milli)]
+        fn python_temperature_milli(&self) -> Option<u32> {
+            self.temperature_milli
+        }
+
+        /// Nucleus in thousandths.
+        #[getter(top_p_milli)]
+        fn python_top_p_milli(&self) -> Option<u32> {
+            self.top_p_milli
+        }
+
+        /// A number that varies the reply.
+        #[getter(seed)]
+        fn python_seed(&self) -> Option<u64> {
+            self.seed
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "ReplySettings", &["max_tokens", "temperature_milli", "top_p_milli", "seed"])
+        }
+    }
+}
+
+mod revenue_parts {
+    use super::*;
+    use crate::money::RevenueParts;
+
+    #[pymethods]
+    impl RevenueParts {
+        #[new]
+        #[pyo3(signature = (creator, node, pool))]
+        fn from_python(creator: Units, node: Units, pool: Units) -> Self {
+            Self { creator: creator.0, node: node.0, pool: pool.0 }
+        }
+
+        /// For the creator's class.
+        #[getter(creator)]
+        fn python_creator(&self) -> PyResult<u128> {
+            Units(self.creator.clone()).whole()
+        }
+
+        /// For the node that served.
+        #[getter(node)]
+        fn python_node(&self) -> PyResult<u128> {
+            Units(self.node.clone()).whole()
+        }
+
+        /// For the governance pool.
+        #[getter(pool)]
+        fn python_pool(&self) -> PyResult<u128> {
+            Units(self.pool.clone()).whole()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "RevenueParts", &["creator", "node", "pool"])
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod served_model {
+    use super::*;
+    use crate::native::provider::ServedModel;
+
+    #[pymethods]
+    impl ServedModel {
+        #[new]
+        #[pyo3(signature = (class_id, version, adapter_folder, prompt_price, completion_price, prompt_ceiling, session_s))]
+        fn from_python(
+            class_id: u64,
+            version: u32,
+            adapter_folder: PathText,
+            prompt_price: Units,
+            completion_price: Units,
+            prompt_ceiling: u32,
+            session_s: u64,
+        ) -> Self {
+            Self {
+                class_id,
+                version,
+                adapter_folder: adapter_folder.0,
+                prompt_price: prompt_price.0,
+                completion_price: completion_price.0,
+                prompt_ceiling,
+                session_s,
+            }
+        }
+
+        /// The class.
+        #[getter(class_id)]
+        fn python_class_id(&self) -> u64 {
+            self.class_id
+        }
+
+        /// The version.
+        #[getter(version)]
+        fn python_version(&self) -> u32 {
+            self.version
+        }
+
+        /// Its adapter, in PEFT's files.
+        #[getter(adapter_folder)]
+        fn python_adapter_folder(&self) -> String {
+            self.adapter_folder.clone()
+        }
+
+        /// Price of one token of the conversation before a reply, in base units of coins.
+        #[getter(prompt_price)]
+        fn python_prompt_price(&self) -> PyResult<u128> {
+            Units(self.prompt_price.clone()).whole()
+        }
+
+        /// Price of one token of a reply, in base units of coins.
+        #[getter(completion_price)]
+        fn python_completion_price(&self) -> PyResult<u128> {
+            Units(self.completion_price.clone()).whole()
+        }
+
+        /// Most tokens of a conversation before a reply.
+        #[getter(prompt_ceiling)]
+        fn python_prompt_ceiling(&self) -> u32 {
+            self.prompt_ceiling
+        }
+
+        /// The length of a session, in seconds.
+        #[getter(session_s)]
+        fn python_session_s(&self) -> u64 {
+            self.session_s
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(
+                slf.as_any(),
+                "ServedModel",
+                &[
+                    "class_id",
+                    "version",
+                    "adapter_folder",
+                    "prompt_price",
+                    "completion_price",
+                    "prompt_ceiling",
+                    "session_s",
+                ],
+            )
+        }
+    }
+}
+
+mod signing_request {
+    use super::*;
+    use crate::sign::SigningRequest;
+
+    #[pymethods]
+    impl SigningRequest {
+        #[new]
+        #[pyo3(signature = (digest, encode_type, struct_hash))]
+        fn from_python(digest: String, encode_type: String, struct_hash: String) -> Self {
+            Self { digest, encode_type, struct_hash }
+        }
+
+        /// The 32 bytes to sign, as hex: Keccak-256 of domain and struct (EIP-712).
+        #[getter(digest)]
+        fn python_digest(&self) -> String {
+            self.digest.clone()
+        }
+
+        /// `encodeType` of the value, such as `Voucher(bytes32 session,…)`; empty for a transaction.
+        #[getter(encode_type)]
+        fn python_encode_type(&self) -> String {
+            self.encode_type.clone()
+        }
+
+        /// `hashStruct` of the value; empty for a transaction.
+        #[getter(struct_hash)]
+        fn python_struct_hash(&self) -> String {
+            self.struct_hash.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "SigningRequest", &["digest", "encode_type", "struct_hash"])
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod submission_facts {
+    use super::*;
+    use crate::native::roles::SubmissionFacts;
+
+    #[pymethods]
+    impl SubmissionFacts {
+        #[new]
+        #[pyo3(signature = (submission, submitter, status, root, tokens))]
+        fn from_python(
+            submission: String,
+            submitter: String,
+            status: crate::native::roles::SubmissionStatus,
+            root: String,
+            tokens: u64,
+        ) -> Self {
+            Self { submission, submitter, status, root, tokens }
+        }
+
+        /// Its id.
+        #[getter(submission)]
+        fn python_submission(&self) -> String {
+            self.submission.clone()
+        }
+
+        /// The submitter.
+        #[getter(submitter)]
+        fn python_submitter(&self) -> String {
+            self.submitter.clone()
+        }
+
+        /// Its state.
+        #[getter(status)]
+        fn python_status(&self) -> crate::native::roles::SubmissionStatus {
+            self.status
+        }
+
+        /// Root over all records.
+        #[getter(root)]
+        fn python_root(&self) -> String {
+            self.root.clone()
+        }
+
+        /// Tokens of all records, as proved.
+        #[getter(tokens)]
+        fn python_tokens(&self) -> u64 {
+            self.tokens
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "SubmissionFacts", &["submission", "submitter", "status", "root", "tokens"])
+        }
+    }
+}
+
+mod token_count {
+    use super::*;
+    use crate::counter::TokenCount;
+
+    #[pymethods]
+    impl TokenCount {
+        #[new]
+        #[pyo3(signature = (prompt_tokens, ids))]
+        fn from_python(prompt_tokens: u64, ids: Vec<Vec<u32>>) -> Self {
+            Self { prompt_tokens, ids }
+        }
+
+        /// Tokens of the conversation before a reply.
+        #[getter(prompt_tokens)]
+        fn python_prompt_tokens(&self) -> u64 {
+            self.prompt_tokens
+        }
+
+        /// Token ids of each text.
+        #[getter(ids)]
+        fn python_ids(&self) -> Vec<Vec<u32>> {
+            self.ids.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "TokenCount", &["prompt_tokens", "ids"])
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod token_facts {
+    use super::*;
+    use crate::native::dat::TokenFacts;
+
+    #[pymethods]
+    impl TokenFacts {
+        #[new]
+        #[pyo3(signature = (token_id, owner, shares, quota, expires_at_s, *, version=None))]
+        fn from_python(
+            token_id: u64,
+            owner: String,
+            shares: u64,
+            quota: u64,
+            expires_at_s: u64,
+            version: Option<u32>,
+        ) -> Self {
+            Self { token_id, owner, shares, version, quota, expires_at_s }
+        }
+
+        /// Its id.
+        #[getter(token_id)]
+        fn python_token_id(&self) -> u64 {
+            self.token_id
+        }
+
+        /// The owner.
+        #[getter(owner)]
+        fn python_owner(&self) -> String {
+            self.owner.clone()
+        }
+
+        /// Its weight in the revenue of its version.
+        #[getter(shares)]
+        fn python_shares(&self) -> u64 {
+            self.shares
+        }
+
+        /// The version whose revenue that is; none for a token without shares, or of a class without versions.
+        #[getter(version)]
+        fn python_version(&self) -> Option<u32> {
+            self.version
+        }
+
+        /// Sessions that it pays for.
+        #[getter(quota)]
+        fn python_quota(&self) -> u64 {
+            self.quota
+        }
+
+        /// Its quota can be used up to this time, seconds since 1970; 0 for ever.
+        #[getter(expires_at_s)]
+        fn python_expires_at_s(&self) -> u64 {
+            self.expires_at_s
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "TokenFacts", &["token_id", "owner", "shares", "version", "quota", "expires_at_s"])
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod trained_adapter {
+    use super::*;
+    use crate::native::model::TrainedAdapter;
+
+    #[pymethods]
+    impl TrainedAdapter {
+        #[new]
+        #[pyo3(signature = (folder, digest, tokens, tokens_per_s, losses))]
+        fn from_python(folder: PathText, digest: String, tokens: u64, tokens_per_s: f64, losses: Vec<f64>) -> Self {
+            Self { folder: folder.0, digest, tokens, tokens_per_s, losses }
+        }
+
+        /// Its folder, in PEFT's files.
+        #[getter(folder)]
+        fn python_folder(&self) -> String {
+            self.folder.clone()
+        }
+
+        /// SHA-256 of its weights.
+        #[getter(digest)]
+        fn python_digest(&self) -> String {
+            self.digest.clone()
+        }
+
+        /// Tokens that were seen, repeats included.
+        #[getter(tokens)]
+        fn python_tokens(&self) -> u64 {
+            self.tokens
+        }
+
+        /// Tokens per second; 0 if everything was done before.
+        #[getter(tokens_per_s)]
+        fn python_tokens_per_s(&self) -> f64 {
+            self.tokens_per_s
+        }
+
+        /// Mean loss of each step, in nats per learnt token.
+        #[getter(losses)]
+        fn python_losses(&self) -> Vec<f64> {
+            self.losses.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "TrainedAdapter", &["folder", "digest", "tokens", "tokens_per_s", "losses"])
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod training_settings {
+    use super::*;
+    use crate::native::model::TrainingSettings;
+
+    #[pymethods]
+    impl TrainingSettings {
+        #[new]
+        #[pyo3(signature = (*, epochs=None, max_steps=None, block_tokens=None, learning_rate_micro=None, rank=None, alpha=None, seed=None))]
+        fn from_python(
+            epochs: Option<u32>,
+            max_steps: Option<u32>,
+            block_tokens: Option<u32>,
+            learning_rate_micro: Option<u32>,
+            rank: Option<u32>,
+            alpha: Option<u32>,
+            seed: Option<u64>,
+        ) -> Self {
+            Self { epochs, max_steps, block_tokens, learning_rate_micro, rank, alpha, seed }
+        }
+
+        /// The number of passes over each dialogue.
+        #[getter(epochs)]
+        fn python_epochs(&self) -> Option<u32> {
+            self.epochs
+        }
+
+        /// Most steps, whatever the epochs.
+        #[getter(max_steps)]
+        fn python_max_steps(&self) -> Option<u32> {
+            self.max_steps
+        }
+
+        /// Tokens of one step.
+        #[getter(block_tokens)]
+        fn python_block_tokens(&self) -> Option<u32> {
+            self.block_tokens
+        }
+
+        /// Peak learning rate, in millionths.
+        #[getter(learning_rate_micro)]
+        fn python_learning_rate_micro(&self) -> Option<u32> {
+            self.learning_rate_micro
+        }
+
+        /// Rank of the update (LoRA, arXiv:2106.09685).
+        #[getter(rank)]
+        fn python_rank(&self) -> Option<u32> {
+            self.rank
+        }
+
+        /// The update is multiplied by `alpha / rank`.
+        #[getter(alpha)]
+        fn python_alpha(&self) -> Option<u32> {
+            self.alpha
+        }
+
+        /// Seed of the adapter's initial values and of the order of dialogues.
+        #[getter(seed)]
+        fn python_seed(&self) -> Option<u64> {
+            self.seed
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(
+                slf.as_any(),
+                "TrainingSettings",
+                &["epochs", "max_steps", "block_tokens", "learning_rate_micro", "rank", "alpha", "seed"],
+            )
+        }
+    }
+}
+
+mod voucher {
+    use super::*;
+    use crate::session::Voucher;
+
+    #[pymethods]
+    impl Voucher {
+        #[new]
+        #[pyo3(signature = (session, node, class_id, version, cumulative))]
+        fn from_python(session: String, node: String, class_id: u64, version: u32, cumulative: Units) -> Self {
+            Self { session, node, class_id, version, cumulative: cumulative.0 }
+        }
+
+        /// The session.
+        #[getter(session)]
+        fn python_session(&self) -> String {
+            self.session.clone()
+        }
+
+        /// The node that may redeem it.
+        #[getter(node)]
+        fn python_node(&self) -> String {
+            self.node.clone()
+        }
+
+        /// The class that is served.
+        #[getter(class_id)]
+        fn python_class_id(&self) -> u64 {
+            self.class_id
+        }
+
+        /// The version that is served.
+        #[getter(version)]
+        fn python_version(&self) -> u32 {
+            self.version
+        }
+
+        /// The amount owed so far, in base units.
+        #[getter(cumulative)]
+        fn python_cumulative(&self) -> PyResult<u128> {
+            Units(self.cumulative.clone()).whole()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "Voucher", &["session", "node", "class_id", "version", "cumulative"])
+        }
+    }
+}
+
+mod wallet_call {
+    use super::*;
+    use crate::wallet::WalletCall;
+
+    #[pymethods]
+    impl WalletCall {
+        #[new]
+        #[pyo3(signature = (to, value, data))]
+        fn from_python(to: String, value: String, data: String) -> Self {
+            Self { to, value, data }
+        }
+
+        /// The contract.
+        #[getter(to)]
+        fn python_to(&self) -> String {
+            self.to.clone()
+        }
+
+        /// Coins that go with it, in base units, as hex without leading zeros.
+        #[getter(value)]
+        fn python_value(&self) -> String {
+            self.value.clone()
+        }
+
+        /// The calldata, as hex.
+        #[getter(data)]
+        fn python_data(&self) -> String {
+            self.data.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "WalletCall", &["to", "value", "data"])
+        }
+    }
+}

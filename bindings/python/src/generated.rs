@@ -1,0 +1,1471 @@
+//! Written by `cargo xtask surface write` out of the facade. Calls of the facade release the GIL.
+#![allow(clippy::too_many_arguments, clippy::needless_pass_by_value, reason = "arguments come from Python")]
+
+use std::sync::Arc;
+
+use lazai_facade as facade;
+use pollster::block_on;
+use pyo3::prelude::*;
+
+use crate::contexts::Market;
+use crate::foreign::{Json, PathText, PySigner, Told, Units};
+use crate::{free, raised};
+
+/// A base model in memory.
+#[pyclass(frozen)]
+pub struct BaseModel(pub(crate) Arc<facade::native::model::BaseModel>);
+
+#[pymethods]
+impl BaseModel {
+    /// Reads a GGUF file, or a folder as Hugging Face has them, to compute on the processor in 32-bit floats.
+    ///
+    /// Errors: `file`, `model`.
+    #[staticmethod]
+    fn open(py: Python<'_>, path: PathText) -> PyResult<Self> {
+        free(py, || facade::native::model::BaseModel::open(path.0)).map(BaseModel)
+    }
+
+    /// The name in its file.
+    #[getter]
+    fn name(&self, py: Python<'_>) -> PyResult<String> {
+        free(py, || Ok(self.0.name()))
+    }
+
+    /// SHA-256 of its file.
+    #[getter]
+    fn digest(&self, py: Python<'_>) -> PyResult<String> {
+        free(py, || Ok(self.0.digest()))
+    }
+
+    /// Fine-tunes it on a dataset, and writes the adapter in PEFT's files. After it was killed or cancelled, a run
+    /// continues from its checkpoints in the folder.
+    ///
+    /// Errors: `file`, `pov.…`, `model`, `cancelled`.
+    #[pyo3(signature = (dataset, settings, folder, on_progress=None))]
+    fn train(
+        &self,
+        py: Python<'_>,
+        dataset: PathText,
+        settings: facade::native::model::TrainingSettings,
+        folder: PathText,
+        on_progress: Option<Py<PyAny>>,
+    ) -> PyResult<facade::native::model::TrainedAdapter> {
+        let on_progress = Told::of(py, on_progress)?;
+        on_progress.or_raise(free(py, || self.0.train(dataset.0, settings, folder.0, on_progress.of_progress())))
+    }
+
+    /// Answers a conversation, without any market: the bare model, or with an adapter in a folder of PEFT's files. Gives the
+    /// reply. The same seed gives the same reply on the same kind of machine; without one, 0 is taken.
+    ///
+    /// Errors: `file`, `model`.
+    #[pyo3(signature = (messages, adapter=None, settings=None, on_text=None))]
+    fn generate(
+        &self,
+        py: Python<'_>,
+        messages: Vec<facade::chat::Message>,
+        adapter: Option<PathText>,
+        settings: Option<facade::chat::ReplySettings>,
+        on_text: Option<Py<PyAny>>,
+    ) -> PyResult<String> {
+        let on_text = Told::of(py, on_text)?;
+        on_text.or_raise(free(py, || {
+            self.0.generate(
+                messages,
+                adapter.map(|adapter| adapter.0),
+                settings.unwrap_or_default(),
+                on_text.of_reply(),
+            )
+        }))
+    }
+
+    /// Describes an adapter in a folder of PEFT's files; it must be for this model.
+    ///
+    /// Errors: `file`, `model`.
+    fn adapter(&self, py: Python<'_>, folder: PathText) -> PyResult<facade::native::model::AdapterFacts> {
+        free(py, || self.0.adapter(folder.0))
+    }
+}
+
+/// A consumer's list of blocked characters, kept by the consumer's app.
+#[pyclass(frozen)]
+pub struct Blocklist(pub(crate) Arc<facade::safety::Blocklist>);
+
+#[pymethods]
+impl Blocklist {
+    /// A list from `to_json`; `[]` is an empty one.
+    ///
+    /// Errors: `json.malformed`.
+    #[staticmethod]
+    fn from_json(py: Python<'_>, json: String) -> PyResult<Self> {
+        free(py, || facade::safety::Blocklist::from_json(json)).map(Blocklist)
+    }
+
+    /// The list as JSON.
+    ///
+    /// Errors: None in practice.
+    fn to_json(&self, py: Python<'_>) -> PyResult<String> {
+        free(py, || self.0.to_json())
+    }
+
+    /// Blocks a character, all versions of it.
+    fn block(&self, py: Python<'_>, class_id: u64) -> PyResult<()> {
+        free(py, || Ok(self.0.block(class_id)))
+    }
+
+    /// Unblocks a character.
+    fn unblock(&self, py: Python<'_>, class_id: u64) -> PyResult<()> {
+        free(py, || Ok(self.0.unblock(class_id)))
+    }
+
+    /// Tells whether a character is blocked.
+    fn is_blocked(&self, py: Python<'_>, class_id: u64) -> PyResult<bool> {
+        free(py, || Ok(self.0.is_blocked(class_id)))
+    }
+}
+
+/// A character, out of a card of any format (V1, V2, V3; JSON, PNG, APNG, WebP, CHARX) or an Eliza file.
+#[pyclass(frozen)]
+pub struct Character(pub(crate) Arc<facade::character::Character>);
+
+#[pymethods]
+impl Character {
+    /// Reads a card.
+    ///
+    /// Errors: `card.…`.
+    #[staticmethod]
+    fn from_bytes(py: Python<'_>, bytes: Vec<u8>) -> PyResult<Self> {
+        free(py, || facade::character::Character::from_bytes(bytes)).map(Character)
+    }
+
+    /// The character's name.
+    #[getter]
+    fn name(&self, py: Python<'_>) -> PyResult<String> {
+        free(py, || Ok(self.0.name()))
+    }
+
+    /// The author of the card.
+    #[getter]
+    fn creator(&self, py: Python<'_>) -> PyResult<String> {
+        free(py, || Ok(self.0.creator()))
+    }
+
+    /// Search words.
+    #[getter]
+    fn tags(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        free(py, || Ok(self.0.tags()))
+    }
+
+    /// First message `index`: 0 is the card's own, then come the alternate ones. Macros are filled in.
+    fn greeting(&self, py: Python<'_>, index: u32, user: String) -> PyResult<Option<String>> {
+        free(py, || Ok(self.0.greeting(index, user)))
+    }
+
+    /// The words before a conversation, as its system message (a node adds none): the card's system prompt, lore that is
+    /// always there, who the character is, examples, and what comes after the conversation.
+    fn system_prompt(&self, py: Python<'_>, user: String) -> PyResult<String> {
+        free(py, || Ok(self.0.system_prompt(user)))
+    }
+
+    /// The part of the system prompt about the character: description, personality and scenario.
+    fn persona(&self, py: Python<'_>, user: String) -> PyResult<String> {
+        free(py, || Ok(self.0.persona(user)))
+    }
+
+    /// The part of the system prompt with examples of the character's speech.
+    fn examples(&self, py: Python<'_>, user: String) -> PyResult<String> {
+        free(py, || Ok(self.0.examples(user)))
+    }
+
+    /// Entries of its lorebook.
+    #[getter]
+    fn lorebook_entries(&self, py: Python<'_>) -> PyResult<u32> {
+        free(py, || Ok(self.0.lorebook_entries()))
+    }
+
+    /// Notes on data that was dropped, merged or repaired when the card was read.
+    #[getter]
+    fn notes(&self, py: Python<'_>) -> PyResult<Vec<facade::character::FileNote>> {
+        free(py, || Ok(self.0.notes()))
+    }
+
+    /// The card as JSON of version 2; data without a place in V2 is kept under `extensions`.
+    fn to_v2_json(&self, py: Python<'_>) -> PyResult<String> {
+        free(py, || Ok(self.0.to_v2_json()))
+    }
+
+    /// The card as JSON of version 3.
+    fn to_v3_json(&self, py: Python<'_>) -> PyResult<String> {
+        free(py, || Ok(self.0.to_v3_json()))
+    }
+
+    /// The card inside a PNG image, for readers of V2 and V3.
+    ///
+    /// Errors: `card.damaged`, `card.too_large`.
+    fn to_png(&self, py: Python<'_>, image: Vec<u8>) -> PyResult<Vec<u8>> {
+        free(py, || self.0.to_png(image))
+    }
+}
+
+/// A conversation in an open session.
+#[pyclass(frozen)]
+pub struct Chat(pub(crate) Arc<facade::chat::Chat>);
+
+#[pymethods]
+impl Chat {
+    /// A conversation, from `to_json` or as the session began; `domain` is the ledger's, the signer the
+    /// session's consumer.
+    ///
+    /// Errors: `json.malformed`, `hex.…`.
+    #[new]
+    fn new(
+        py: Python<'_>,
+        conversation: String,
+        domain: facade::sign::Domain,
+        signer: Bound<'_, PyAny>,
+    ) -> PyResult<Self> {
+        let signer = PySigner::of(&signer)?;
+        free(py, || facade::chat::Chat::new(conversation, domain, signer)).map(Chat)
+    }
+
+    /// Recounts every receipt from now on, instead of only holding it to bounds.
+    fn recount_with(&self, py: Python<'_>, counter: &TokenCounter) -> PyResult<()> {
+        let counter = counter.0.clone();
+        free(py, || Ok(self.0.recount_with(counter)))
+    }
+
+    /// The conversation, to be kept, and shown as evidence.
+    ///
+    /// Errors: None in practice.
+    fn to_json(&self, py: Python<'_>) -> PyResult<String> {
+        free(py, || self.0.to_json())
+    }
+
+    /// The messages so far.
+    #[getter]
+    fn messages(&self, py: Python<'_>) -> PyResult<Vec<facade::chat::Message>> {
+        free(py, || Ok(self.0.messages()))
+    }
+
+    /// The amount owed for the session so far, in base units.
+    #[getter]
+    fn owed(&self, py: Python<'_>) -> PyResult<u128> {
+        free(py, || Ok(self.0.owed())).and_then(|units| Units(units).whole())
+    }
+
+    /// Signs a request for the next reply; `messages` are the whole conversation.
+    ///
+    /// Errors: `chat.unpaid` if the last reply must be paid first, `signer.…`.
+    #[pyo3(signature = (messages, settings=None))]
+    fn ask(
+        &self,
+        py: Python<'_>,
+        messages: Vec<facade::chat::Message>,
+        settings: Option<facade::chat::ReplySettings>,
+    ) -> PyResult<facade::transport::HttpRequest> {
+        free(py, || block_on(self.0.ask(messages, settings.unwrap_or_default())))
+    }
+
+    /// Takes bytes of the answer's body as they come; returns the pieces of text that they complete.
+    ///
+    /// Errors: `chat.no_request`, `node.…`.
+    fn hear(&self, py: Python<'_>, bytes: Vec<u8>) -> PyResult<Vec<String>> {
+        free(py, || self.0.hear(bytes))
+    }
+
+    /// The node's error, from an answer without a success status.
+    fn refusal(&self, py: Python<'_>, status: u16, body: Vec<u8>) -> PyResult<PyErr> {
+        free(py, || Ok(self.0.refusal(status, body))).map(raised)
+    }
+
+    /// Checks the received reply against request and offer, and signs its payment. On error nothing is promised, and the
+    /// same request can be sent again.
+    ///
+    /// Errors: `chat.no_request`, `consumer.…`, `node.transport`, `signer.…`.
+    fn finish(&self, py: Python<'_>) -> PyResult<facade::chat::ChatTurn> {
+        free(py, || block_on(self.0.finish()))
+    }
+
+    /// Notes that the node has the payment.
+    fn paid(&self, py: Python<'_>) -> PyResult<()> {
+        free(py, || Ok(self.0.paid()))
+    }
+
+    /// Sends a message, receives the reply, checks it and pays for it, over a transport. First sends a payment that did not
+    /// get through.
+    ///
+    /// Errors: `node.…`, `consumer.…`, `signer.…`.
+    #[pyo3(signature = (text, settings, node, on_text=None))]
+    fn say(
+        &self,
+        py: Python<'_>,
+        text: String,
+        settings: facade::chat::ReplySettings,
+        node: &NodeClient,
+        on_text: Option<Py<PyAny>>,
+    ) -> PyResult<facade::chat::ChatTurn> {
+        let node = node.0.clone();
+        let on_text = Told::of(py, on_text)?;
+        on_text.or_raise(free(py, || block_on(self.0.say(text, settings, node, on_text.of_reply()))))
+    }
+}
+
+/// An execution node.
+#[pyclass(frozen)]
+pub struct ExEx(pub(crate) Arc<facade::native::exex::ExEx>);
+
+#[pymethods]
+impl ExEx {
+    /// An execution node on a market: its account, the 32 secret bytes (hex) that its unsealing key is derived from, the store
+    /// that submissions are in, and a folder for jobs, checkpoints and adapters.
+    ///
+    /// Errors: `hex.…`.
+    #[new]
+    fn new(
+        py: Python<'_>,
+        market: &Market,
+        signer: Bound<'_, PyAny>,
+        unsealing_secret: String,
+        store: PathText,
+        folder: PathText,
+    ) -> PyResult<Self> {
+        let market = market.inner()?;
+        let signer = PySigner::of(&signer)?;
+        free(py, || facade::native::exex::ExEx::new(market, signer, unsealing_secret, store.0, folder.0)).map(ExEx)
+    }
+
+    /// The contact that creators seal datasets to.
+    #[getter]
+    fn contact(&self, py: Python<'_>) -> PyResult<facade::native::roles::ExExContact> {
+        free(py, || Ok(self.0.contact()))
+    }
+
+    /// Follows the ledger from its last position; returns the submissions that were accepted for this node and wait for a
+    /// model.
+    ///
+    /// Errors: `ledger…`, `file`.
+    fn follow(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        free(py, || block_on(self.0.follow()))
+    }
+
+    /// Decrypts a submission, checks it against what was proved, fine-tunes on it, and mints the model with a signed record
+    /// of the training. The same call continues after it was killed, cancelled, or too early to mint.
+    ///
+    /// Errors: `submission.…`, `model`, `cancelled`, `store`, `file`,
+    /// `ledger.too_early` and others of the ledger, `signer.…`.
+    #[pyo3(signature = (submission, base, settings, terms, on_progress=None))]
+    fn fine_tune(
+        &self,
+        py: Python<'_>,
+        submission: String,
+        base: &BaseModel,
+        settings: facade::native::model::TrainingSettings,
+        terms: facade::native::exex::ModelTerms,
+        on_progress: Option<Py<PyAny>>,
+    ) -> PyResult<facade::native::exex::MintedModel> {
+        let base = base.0.clone();
+        let on_progress = Told::of(py, on_progress)?;
+        on_progress
+            .or_raise(free(py, || self.0.fine_tune(submission, base, settings, terms, on_progress.of_progress())))
+    }
+}
+
+/// A key in this process's memory: wiped when dropped, never printed.
+#[pyclass(frozen)]
+pub struct LocalKey(pub(crate) Arc<facade::sign::LocalKey>);
+
+#[pymethods]
+impl LocalKey {
+    /// A fresh key.
+    ///
+    /// Errors: `signer.no_randomness`.
+    #[staticmethod]
+    fn random(py: Python<'_>) -> PyResult<Self> {
+        free(py, || facade::sign::LocalKey::random()).map(LocalKey)
+    }
+
+    /// The key of these 32 bytes, as hex.
+    ///
+    /// Errors: `hex.…`, `signer.invalid_key`.
+    #[staticmethod]
+    fn from_hex(py: Python<'_>, secret: String) -> PyResult<Self> {
+        free(py, || facade::sign::LocalKey::from_hex(secret)).map(LocalKey)
+    }
+
+    /// Its address.
+    #[getter]
+    fn address(&self, py: Python<'_>) -> PyResult<String> {
+        free(py, || Ok(self.0.address()))
+    }
+
+    /// Signs any 32 bytes, as hex (RFC 6979: the same bytes get the same signature).
+    ///
+    /// Errors: `hex.…`.
+    fn sign_digest(&self, py: Python<'_>, digest: String) -> PyResult<String> {
+        free(py, || self.0.sign_digest(digest))
+    }
+
+    /// The key in a keystore file (Web3 Secret Storage, version 3), as Ethereum wallets write them.
+    ///
+    /// Errors: `keystore` for a wrong password or another file.
+    #[staticmethod]
+    fn from_keystore(py: Python<'_>, path: PathText, password: String) -> PyResult<Self> {
+        free(py, || facade::sign::LocalKey::from_keystore(path.0, password)).map(LocalKey)
+    }
+
+    /// Writes the key to a keystore file in a folder, under a name; a file of that name is replaced.
+    ///
+    /// Errors: `keystore`.
+    fn to_keystore(&self, py: Python<'_>, folder: PathText, name: String, password: String) -> PyResult<()> {
+        free(py, || self.0.to_keystore(folder.0, name, password))
+    }
+}
+
+#[pymethods]
+impl Market {
+    /// The metadata of a version of a class.
+    ///
+    /// Errors: `dat.unknown`.
+    fn dat(&self, py: Python<'_>, class_id: u64, version: u32) -> PyResult<facade::native::dat::DatFacts> {
+        let inner = self.inner()?;
+        free(py, || inner.dat(class_id, version))
+    }
+
+    /// The tokens of a class, with their shares of its revenue and their quotas.
+    fn tokens(&self, py: Python<'_>, class_id: u64) -> PyResult<Vec<facade::native::dat::TokenFacts>> {
+        let inner = self.inner()?;
+        free(py, || Ok(inner.tokens(class_id)))
+    }
+
+    /// Claims a token's earnings in an asset (zero address: coins), as its owner; returns the amount, in base units.
+    /// `label` makes it idempotent: one label is one claim.
+    ///
+    /// Errors: `market`, `ledger…`, `signer.…`, `hex.…`.
+    fn claim(
+        &self,
+        py: Python<'_>,
+        owner: Bound<'_, PyAny>,
+        label: String,
+        token_id: u64,
+        asset: String,
+    ) -> PyResult<u128> {
+        let owner = PySigner::of(&owner)?;
+        let inner = self.inner()?;
+        free(py, || block_on(inner.claim(owner, label, token_id, asset))).and_then(|units| Units(units).whole())
+    }
+
+    /// Gathers the evidence for the last reply of a conversation from the ledger and a store; `record` is the file of the
+    /// signed training record. For `verify_evidence`.
+    ///
+    /// Errors: `file`, `json.malformed`, `ledger…`, `provenance.unreadable`.
+    fn evidence(&self, py: Python<'_>, store: PathText, record: PathText, conversation: String) -> PyResult<String> {
+        let inner = self.inner()?;
+        free(py, || block_on(inner.evidence(store.0, record.0, conversation)))
+    }
+
+    /// The trust anchor that this copy of the ledger gives now, for a base model that its keeper trusts.
+    ///
+    /// Errors: `hex.…`.
+    fn anchor(&self, py: Python<'_>, base_digest: String) -> PyResult<String> {
+        let inner = self.inner()?;
+        free(py, || inner.anchor(base_digest))
+    }
+
+    /// The market in a folder: an embedded ledger in `ledger/`, begun as `genesis.json` says. Several processes may have it
+    /// open, but on Android.
+    ///
+    /// Errors: `file`, `json.malformed`, `ledger`.
+    #[staticmethod]
+    fn open_folder(py: Python<'_>, folder: PathText) -> PyResult<Self> {
+        free(py, || facade::native::market::Market::open_folder(folder.0)).map(Market::of)
+    }
+
+    /// Founds a market in a folder, or opens the one that was founded there, whatever its initial state.
+    ///
+    /// Errors: `hex.…`, `money.not_decimal`, `file`, `json.malformed`, `ledger`.
+    #[staticmethod]
+    fn found_folder(py: Python<'_>, folder: PathText, founding: facade::native::market::Founding) -> PyResult<Self> {
+        free(py, || facade::native::market::Market::found_folder(folder.0, founding)).map(Market::of)
+    }
+
+    /// The market on an EVM chain: the URL of a chain's node, the JSON with the contracts' addresses, a folder that keeps
+    /// transactions until they are confirmed and the blocks that were read, and the number of confirmations.
+    ///
+    /// Errors: `json.malformed`, `ledger`.
+    #[staticmethod]
+    fn on_chain(
+        py: Python<'_>,
+        url: String,
+        deployment: String,
+        outbox: Option<PathText>,
+        depth_blocks: u64,
+    ) -> PyResult<Self> {
+        free(py, || {
+            facade::native::market::Market::on_chain(url, deployment, outbox.map(|outbox| outbox.0), depth_blocks)
+        })
+        .map(Market::of)
+    }
+
+    /// Reads what is new on the ledger.
+    ///
+    /// Errors: `ledger…`.
+    fn refresh(&self, py: Python<'_>) -> PyResult<()> {
+        let inner = self.inner()?;
+        free(py, || block_on(inner.refresh()))
+    }
+
+    /// The market's addresses for wallets; none in a folder.
+    #[getter]
+    fn place(&self, py: Python<'_>) -> PyResult<Option<facade::wallet::MarketPlace>> {
+        let inner = self.inner()?;
+        free(py, || Ok(inner.place()))
+    }
+
+    /// The ledger's id.
+    #[getter]
+    fn ledger_id(&self, py: Python<'_>) -> PyResult<String> {
+        let inner = self.inner()?;
+        free(py, || Ok(inner.ledger_id()))
+    }
+
+    /// The domain of everything that is signed for it.
+    #[getter]
+    fn domain(&self, py: Python<'_>) -> PyResult<facade::sign::Domain> {
+        let inner = self.inner()?;
+        free(py, || Ok(inner.domain()))
+    }
+
+    /// The balance of an account in an asset (zero address: coins), in base units.
+    ///
+    /// Errors: `hex.…`.
+    fn balance(&self, py: Python<'_>, account: String, asset: String) -> PyResult<u128> {
+        let inner = self.inner()?;
+        free(py, || inner.balance(account, asset)).and_then(|units| Units(units).whole())
+    }
+
+    /// The split of revenue that binds sessions opened now, for an amount.
+    ///
+    /// Errors: `money.not_decimal`.
+    fn split(&self, py: Python<'_>, amount: Units) -> PyResult<facade::money::RevenueParts> {
+        let inner = self.inner()?;
+        free(py, || inner.split(amount.0))
+    }
+
+    /// Opens the payer's session number `nonce` with a deposit in base units; `consumer` is the address of the key that
+    /// will talk. Returns the conversation, as `Chat` takes it. The same call again returns the same.
+    ///
+    /// Errors: `market`, `ledger…`, `signer.…`, `hex.…`, `money.not_decimal`.
+    fn open_session(
+        &self,
+        py: Python<'_>,
+        payer: Bound<'_, PyAny>,
+        consumer: Bound<'_, PyAny>,
+        nonce: u64,
+        model: facade::chat::ModelOffer,
+        deposit: Units,
+    ) -> PyResult<String> {
+        let payer = PySigner::of(&payer)?;
+        let consumer = PySigner::of(&consumer)?;
+        let inner = self.inner()?;
+        free(py, || block_on(inner.open_session(payer, consumer, nonce, model, deposit.0)))
+    }
+
+    /// Votes on a proposal.
+    ///
+    /// Errors: `market`, `ledger…`, `signer.…`.
+    fn vote(&self, py: Python<'_>, voter: Bound<'_, PyAny>, proposal: u64, in_favour: bool) -> PyResult<()> {
+        let voter = PySigner::of(&voter)?;
+        let inner = self.inner()?;
+        free(py, || block_on(inner.vote(voter, proposal, in_favour)))
+    }
+
+    /// Executes a proposal that passed; its changes bind sessions opened after it.
+    ///
+    /// Errors: `market`, `ledger…`, `signer.…`.
+    fn execute(&self, py: Python<'_>, voter: Bound<'_, PyAny>, proposal: u64) -> PyResult<()> {
+        let voter = PySigner::of(&voter)?;
+        let inner = self.inner()?;
+        free(py, || block_on(inner.execute(voter, proposal)))
+    }
+
+    /// Proposes another split, in basis points; returns the proposal's number. `label` makes it idempotent.
+    ///
+    /// Errors: `market`, `ledger…`, `signer.…`.
+    fn propose_split(
+        &self,
+        py: Python<'_>,
+        voter: Bound<'_, PyAny>,
+        label: String,
+        creator_bps: u16,
+        node_bps: u16,
+        pool_bps: u16,
+    ) -> PyResult<Option<u64>> {
+        let voter = PySigner::of(&voter)?;
+        let inner = self.inner()?;
+        free(py, || block_on(inner.propose_split(voter, label, creator_bps, node_bps, pool_bps)))
+    }
+
+    /// Submits a dataset as its creator: encrypts it, seals its key to an execution node, has each contributor sign, and
+    /// keeps ciphertext, statement and proof in a store, a folder. `nonce` and files must be those it was proved with;
+    /// otherwise the proof is refused. Without a lineage its model becomes the first version of a new class. Returns the
+    /// id.
+    ///
+    /// Errors: `submission.lineage`, `file`, `pov.…`, `zk.…`, `hex.…`, `creator.no_signer`, `seal`, `store`, `signer.…`, `market`, `ledger…`.
+    #[pyo3(signature = (creator, store, nonce, dataset, public_part, proof, exex, contributors, lineage=None))]
+    fn submit(
+        &self,
+        py: Python<'_>,
+        creator: Bound<'_, PyAny>,
+        store: PathText,
+        nonce: u64,
+        dataset: PathText,
+        public_part: PathText,
+        proof: facade::native::prove::ProofFiles,
+        exex: facade::native::roles::ExExContact,
+        contributors: Vec<Bound<'_, PyAny>>,
+        lineage: Option<facade::native::roles::Lineage>,
+    ) -> PyResult<String> {
+        let creator = PySigner::of(&creator)?;
+        let contributors = contributors.iter().map(PySigner::of).collect::<PyResult<Vec<_>>>()?;
+        let inner = self.inner()?;
+        free(py, || {
+            block_on(inner.submit(
+                creator,
+                store.0,
+                nonce,
+                dataset.0,
+                public_part.0,
+                proof,
+                exex,
+                contributors,
+                lineage,
+            ))
+        })
+    }
+
+    /// Submissions that wait for the verdict of a validator, an account.
+    ///
+    /// Errors: `hex.…`, `ledger…`.
+    fn pending(&self, py: Python<'_>, validator: String) -> PyResult<Vec<String>> {
+        let inner = self.inner()?;
+        free(py, || block_on(inner.pending(validator)))
+    }
+
+    /// Verifies a submission as a validator, from the store's data, and attests it: proof, public part, consents and the
+    /// ciphertext's digest, never the private data. The signed verdict is kept in the store's folder `signed`, and another
+    /// verdict on the same submission is refused (`submission.signed_otherwise`): two would cost stake.
+    ///
+    /// Errors: The reason not to attest: `zk.…`, `pov.…`, `submission.…`, `store`, `file`; or `market`, `ledger…`, `signer.…`.
+    fn attest(
+        &self,
+        py: Python<'_>,
+        validator: Bound<'_, PyAny>,
+        store: PathText,
+        submission: String,
+    ) -> PyResult<facade::native::roles::SubmissionFacts> {
+        let validator = PySigner::of(&validator)?;
+        let inner = self.inner()?;
+        free(py, || block_on(inner.attest(validator, store.0, submission)))
+    }
+
+    /// The state of a submission, as far as the ledger was read.
+    ///
+    /// Errors: `hex.…`, `submission.unknown`.
+    fn submission(&self, py: Python<'_>, submission: String) -> PyResult<facade::native::roles::SubmissionFacts> {
+        let inner = self.inner()?;
+        free(py, || inner.submission(submission))
+    }
+
+    /// Opens a session at a node, whose URL is given, with the character of this id among its models, or with the first. The
+    /// key pays a deposit, in base units, and signs what is said. `system` are words before the conversation, such as
+    /// `Character::system_prompt`: a node adds none.
+    ///
+    /// Errors: `request.model` if the node offers no such character, `node.deposit_exhausted` if the deposit does not cover one reply
+    /// (`offer_step`), other `node.…`, `market`, `ledger…`, `signer.…`, `money.not_decimal`.
+    #[pyo3(signature = (node, signer, deposit, model=None, system=None))]
+    fn talk(
+        &self,
+        py: Python<'_>,
+        node: String,
+        signer: Bound<'_, PyAny>,
+        deposit: Units,
+        model: Option<String>,
+        system: Option<String>,
+    ) -> PyResult<Session> {
+        let signer = PySigner::of(&signer)?;
+        let inner = self.inner()?;
+        free(py, || block_on(inner.talk(node, signer, deposit.0, model, system))).map(Session)
+    }
+
+    /// Continues a session that `Session::to_json` kept.
+    ///
+    /// Errors: `json.malformed`, `node.transport` if it is no URL of HTTP, `hex.…`.
+    fn talk_on(
+        &self,
+        py: Python<'_>,
+        node: String,
+        signer: Bound<'_, PyAny>,
+        conversation: String,
+    ) -> PyResult<Session> {
+        let signer = PySigner::of(&signer)?;
+        let inner = self.inner()?;
+        free(py, || inner.talk_on(node, signer, conversation)).map(Session)
+    }
+}
+
+/// A node behind a URL, over this library's own HTTP and TLS.
+#[pyclass(frozen)]
+pub struct NodeClient(pub(crate) Arc<facade::native::node::NodeClient>);
+
+#[pymethods]
+impl NodeClient {
+    /// A node at a URL such as `https://node.example`; nothing is asked yet.
+    ///
+    /// Errors: `node.transport` if it is no URL of HTTP.
+    #[new]
+    fn new(py: Python<'_>, url: String) -> PyResult<Self> {
+        free(py, || facade::native::node::NodeClient::new(url)).map(NodeClient)
+    }
+
+    /// The characters that the node offers.
+    ///
+    /// Errors: `node.…`.
+    fn models(&self, py: Python<'_>) -> PyResult<Vec<facade::chat::ModelOffer>> {
+        free(py, || block_on(self.0.models()))
+    }
+}
+
+/// A node with an HTTP front like OpenAI's, on threads of its own until it is stopped.
+#[pyclass(frozen)]
+pub struct NodeServer(pub(crate) Arc<facade::native::provider::NodeServer>);
+
+#[pymethods]
+impl NodeServer {
+    /// Serves adapters of a base model at an address such as `127.0.0.1:8028` (port 0: any). A folder keeps its session
+    /// book; replies have at most `reply_tokens` tokens.
+    ///
+    /// Errors: `model` if an adapter is not the one that the ledger names, `dat.unknown` if the ledger has no such version,
+    /// `money.not_decimal`, `io` for an address that cannot be had.
+    #[staticmethod]
+    fn start(
+        py: Python<'_>,
+        market: &Market,
+        signer: Bound<'_, PyAny>,
+        base: &BaseModel,
+        served: Vec<facade::native::provider::ServedModel>,
+        reply_tokens: u32,
+        folder: PathText,
+        address: String,
+    ) -> PyResult<Self> {
+        let market = market.inner()?;
+        let signer = PySigner::of(&signer)?;
+        let base = base.0.clone();
+        free(py, || {
+            facade::native::provider::NodeServer::start(market, signer, base, served, reply_tokens, folder.0, address)
+        })
+        .map(NodeServer)
+    }
+
+    /// Its URL.
+    #[getter]
+    fn url(&self, py: Python<'_>) -> PyResult<String> {
+        free(py, || Ok(self.0.url()))
+    }
+
+    /// Redeems the last voucher of every session; returns the number of those that could not be redeemed now.
+    ///
+    /// Errors: `node.…`.
+    fn redeem(&self, py: Python<'_>) -> PyResult<u64> {
+        free(py, || block_on(self.0.redeem()))
+    }
+
+    /// Stops listening; replies in progress are finished.
+    fn stop(&self, py: Python<'_>) -> PyResult<()> {
+        free(py, || Ok(self.0.stop()))
+    }
+}
+
+/// A session with a character at a node. Turns wait for one another, and the end waits for them.
+#[pyclass(frozen)]
+pub struct Session(pub(crate) Arc<facade::native::session::Session>);
+
+#[pymethods]
+impl Session {
+    /// Its id on the ledger.
+    #[getter]
+    fn id(&self, py: Python<'_>) -> PyResult<String> {
+        free(py, || Ok(self.0.id()))
+    }
+
+    /// Has every receipt from now on recounted, rather than held to bounds. Not while something is said.
+    fn recount_with(&self, py: Python<'_>, counter: &TokenCounter) -> PyResult<()> {
+        let counter = counter.0.clone();
+        free(py, || Ok(self.0.recount_with(counter)))
+    }
+
+    /// Sends a message, receives the reply, checks it and pays for it. First sends a payment that did not get through.
+    ///
+    /// Errors: `node.…`, `consumer.…`, `signer.…`; the same message can be sent again.
+    #[pyo3(signature = (text, settings=None, on_text=None))]
+    fn say(
+        &self,
+        py: Python<'_>,
+        text: String,
+        settings: Option<facade::chat::ReplySettings>,
+        on_text: Option<Py<PyAny>>,
+    ) -> PyResult<facade::chat::ChatTurn> {
+        let on_text = Told::of(py, on_text)?;
+        on_text.or_raise(free(py, || block_on(self.0.say(text, settings.unwrap_or_default(), on_text.of_reply()))))
+    }
+
+    /// The amount owed for the session so far, in base units.
+    #[getter]
+    fn owed(&self, py: Python<'_>) -> PyResult<u128> {
+        free(py, || Ok(self.0.owed())).and_then(|units| Units(units).whole())
+    }
+
+    /// The conversation with its receipts: to continue later (`Market::talk_on`), and as evidence.
+    ///
+    /// Errors: None in practice.
+    fn to_json(&self, py: Python<'_>) -> PyResult<String> {
+        free(py, || self.0.to_json())
+    }
+
+    /// Ends the session together with the node, which redeems what it is owed; gives what is left of the deposit, in base units,
+    /// which is the payer's again. Ending again gives the same.
+    ///
+    /// Errors: `node.…`, `consumer.…`, `market`, `ledger…`, `signer.…`.
+    fn end(&self, py: Python<'_>) -> PyResult<u128> {
+        free(py, || block_on(self.0.end())).and_then(|units| Units(units).whole())
+    }
+
+    /// Takes back what is left of the deposit without the node, in two steps. The first asks the ledger for the session's end and
+    /// gives when that is final (seconds since 1970), for the node may redeem until then; called again after that time, it
+    /// ends the session, and gives none.
+    ///
+    /// Errors: `market`, `ledger…`, `signer.…`.
+    fn take_back(&self, py: Python<'_>) -> PyResult<Option<u64>> {
+        free(py, || block_on(self.0.take_back()))
+    }
+}
+
+/// Counts tokens as a node does: the tokenizer and the chat template of a model, without its weights.
+#[pyclass(frozen)]
+pub struct TokenCounter(pub(crate) Arc<facade::counter::TokenCounter>);
+
+#[pymethods]
+impl TokenCounter {
+    /// A counter from the beginning of a GGUF file, or all of it: its header is enough, some megabytes.
+    ///
+    /// Errors: `tokenizer.incomplete` if more of the file is needed, `tokenizer.…`.
+    #[staticmethod]
+    fn from_gguf(py: Python<'_>, bytes: Vec<u8>) -> PyResult<Self> {
+        free(py, || facade::counter::TokenCounter::from_gguf(bytes)).map(TokenCounter)
+    }
+
+    /// A counter from `tokenizer.json` and `tokenizer_config.json`, and `chat_template.jinja` if there is one.
+    ///
+    /// Errors: `tokenizer.…`.
+    #[staticmethod]
+    #[pyo3(signature = (tokenizer, config, template=None))]
+    fn from_json(py: Python<'_>, tokenizer: Vec<u8>, config: Vec<u8>, template: Option<String>) -> PyResult<Self> {
+        free(py, || facade::counter::TokenCounter::from_json(tokenizer, config, template)).map(TokenCounter)
+    }
+
+    /// Digest of the tokenizer, as receipts name it.
+    #[getter]
+    fn digest(&self, py: Python<'_>) -> PyResult<String> {
+        free(py, || Ok(self.0.digest()))
+    }
+
+    /// Counts a conversation as it is before a reply, and returns the token ids of some texts.
+    ///
+    /// Errors: `tokenizer.malformed` if the template refuses the conversation.
+    fn count(
+        &self,
+        py: Python<'_>,
+        messages: Vec<facade::chat::Message>,
+        texts: Vec<String>,
+    ) -> PyResult<facade::counter::TokenCount> {
+        free(py, || self.0.count(messages, texts))
+    }
+
+    /// A counter for the model in a GGUF file, of which only the header is read, or in a folder as Hugging Face has them.
+    ///
+    /// Errors: `file`, `tokenizer.…`.
+    #[staticmethod]
+    fn open(py: Python<'_>, path: PathText) -> PyResult<Self> {
+        free(py, || facade::counter::TokenCounter::open(path.0)).map(TokenCounter)
+    }
+}
+
+/// The conversation in a session that the wallet `payer` opened with that call, as `Chat` takes it. The node
+/// answers once the chain shows it the session.
+///
+/// Errors: As `open_session_call`.
+#[pyfunction]
+fn begin_conversation(
+    py: Python<'_>,
+    place: facade::wallet::MarketPlace,
+    payer: String,
+    nonce: u64,
+    consumer: String,
+    model: facade::chat::ModelOffer,
+    deposit: Units,
+) -> PyResult<String> {
+    free(py, || facade::wallet::begin_conversation(place, payer, nonce, consumer, model, deposit.0))
+}
+
+/// Checks that an offer is signed by its node.
+///
+/// Errors: `signature.…`, `hex.…`, `money.not_decimal`.
+#[pyfunction]
+fn check_offer(
+    py: Python<'_>,
+    domain: facade::sign::Domain,
+    offer: facade::session::Offer,
+    signature: String,
+) -> PyResult<()> {
+    free(py, || facade::session::check_offer(domain, offer, signature))
+}
+
+/// Checks that a receipt is signed by a node.
+///
+/// Errors: `signature.…`, `hex.…`, `money.not_decimal`.
+#[pyfunction]
+fn check_receipt(
+    py: Python<'_>,
+    domain: facade::sign::Domain,
+    receipt: facade::session::Receipt,
+    signature: String,
+    node: String,
+) -> PyResult<()> {
+    free(py, || facade::session::check_receipt(domain, receipt, signature, node))
+}
+
+/// Checks that a voucher is signed by an account.
+///
+/// Errors: `signature.…`, `hex.…`, `money.not_decimal`.
+#[pyfunction]
+fn check_voucher(
+    py: Python<'_>,
+    domain: facade::sign::Domain,
+    voucher: facade::session::Voucher,
+    signature: String,
+    signer: String,
+) -> PyResult<()> {
+    free(py, || facade::session::check_voucher(domain, voucher, signature, signer))
+}
+
+/// The call that requests the end of the wallet's session and, sent again after the market's dispute window, ends it: the
+/// unredeemed rest becomes the payer's balance in the market. (The session's node can end it at once.)
+///
+/// Errors: `market.place`, `signature.…`, `hex.…`, `money.not_decimal`.
+#[pyfunction]
+fn close_session_call(
+    py: Python<'_>,
+    place: facade::wallet::MarketPlace,
+    payer: String,
+    nonce: u64,
+    consumer: String,
+    model: facade::chat::ModelOffer,
+) -> PyResult<facade::wallet::WalletCall> {
+    free(py, || facade::wallet::close_session_call(place, payer, nonce, consumer, model))
+}
+
+/// Every code of this library's errors, sorted. Codes of nodes (`node.…`, `request.…`, `http.…` if there is only a status)
+/// are passed on unchanged.
+#[pyfunction]
+fn error_codes(py: Python<'_>) -> PyResult<Vec<String>> {
+    free(py, || Ok(facade::error::error_codes()))
+}
+
+/// Adds the words of a conversation's last reply to its evidence (JSON): everybody who gets the result can read them.
+///
+/// Errors: `provenance.words` if the evidence is of other words, `provenance.unreadable` also if the conversation holds none,
+/// `json.malformed`.
+#[pyfunction]
+fn evidence_with_words(py: Python<'_>, evidence: Json, conversation: String) -> PyResult<String> {
+    free(py, || facade::verify::evidence_with_words(evidence.0, conversation))
+}
+
+/// Fails with a code, so that an app can test how it handles each.
+///
+/// Errors: The requested code, always.
+#[pyfunction]
+fn fail_with(py: Python<'_>, code: String) -> PyResult<()> {
+    free(py, || facade::error::fail_with(code))
+}
+
+/// Identifies a file by its content: a card, dialogues, a recording, a dataset. `character` and `user` are their names in
+/// logs that name people.
+///
+/// Errors: `card.…`, `dialogue.…`, `pov.…`, `voice.…`, `io`.
+#[pyfunction]
+#[pyo3(signature = (path, character=None, user=None))]
+fn inspect_file(
+    py: Python<'_>,
+    path: PathText,
+    character: Option<String>,
+    user: Option<String>,
+) -> PyResult<facade::native::data::FileFacts> {
+    free(py, || facade::native::data::inspect_file(path.0, character, user))
+}
+
+/// The version of the library.
+#[pyfunction]
+fn library_version(py: Python<'_>) -> PyResult<String> {
+    free(py, || Ok(facade::library_version()))
+}
+
+/// The most that one reply under an offer can cost, in base units: the least deposit that gets one.
+///
+/// Errors: `hex.…`, `money.…`.
+#[pyfunction]
+fn offer_step(py: Python<'_>, offer: facade::session::Offer) -> PyResult<u128> {
+    free(py, || facade::session::offer_step(offer)).and_then(|units| Units(units).whole())
+}
+
+/// The call that opens the wallet's session number `nonce`, with a deposit in base units. `consumer` is the address of the
+/// key that will talk: the wallet itself, or a key of the app, which then signs the vouchers. For an offer in coins, the
+/// whole deposit goes with the call.
+///
+/// Errors: `market.place`, `market` for a deposit beyond 96 bits, `signature.…`, `hex.…`, `money.not_decimal`.
+#[pyfunction]
+fn open_session_call(
+    py: Python<'_>,
+    place: facade::wallet::MarketPlace,
+    nonce: u64,
+    consumer: String,
+    model: facade::chat::ModelOffer,
+    deposit: Units,
+) -> PyResult<facade::wallet::WalletCall> {
+    free(py, || facade::wallet::open_session_call(place, nonce, consumer, model, deposit.0))
+}
+
+/// Makes a dataset of dialogues in files of any known format, and of the recordings that lists among the files name: normalised, without
+/// near duplicates, a part held out, cut into records by the tokenizer of a base model (GGUF). Dialogues come first: recordings alone are no
+/// dataset. Memory does not grow with the dialogues, but with the recordings. If files name people, `character`
+/// names the one whose words are learnt, and `user` the one who talks with it; everybody else's words are context.
+///
+/// Errors: `dialogue.…`, `pov.…`, `hex.…`, `model`, `file`, `cancelled`; no file is left behind.
+#[pyfunction]
+#[pyo3(signature = (files, contributor, base_model, out, on_progress=None, character=None, user=None))]
+fn prepare_dataset(
+    py: Python<'_>,
+    files: Vec<PathText>,
+    contributor: facade::native::data::ContributorTerms,
+    base_model: PathText,
+    out: PathText,
+    on_progress: Option<Py<PyAny>>,
+    character: Option<String>,
+    user: Option<String>,
+) -> PyResult<facade::native::data::DatasetFacts> {
+    let on_progress = Told::of(py, on_progress)?;
+    on_progress.or_raise(free(py, || {
+        facade::native::data::prepare_dataset(
+            files.into_iter().map(|files| files.0).collect(),
+            contributor,
+            base_model.0,
+            out.0,
+            on_progress.of_progress(),
+            character,
+            user,
+        )
+    }))
+}
+
+/// Proves in zero knowledge that a dataset is whole and within the rules, bound to a ledger, a submitter and the
+/// submitter's `nonce`. Writes `statement.json` and `proof.bin` into a folder; after it was killed or cancelled, a run
+/// continues from there.
+///
+/// `public_part` is the file of the dataset's public part, whose prompts the statement names; none publishes nothing.
+///
+/// Errors: `hex.…`, `pov.…`, `zk.…`, `file`, `cancelled`.
+#[pyfunction]
+#[pyo3(signature = (dataset, public_part, ledger, submitter, nonce, folder, on_progress=None))]
+fn prove_dataset(
+    py: Python<'_>,
+    dataset: PathText,
+    public_part: Option<PathText>,
+    ledger: String,
+    submitter: String,
+    nonce: u64,
+    folder: PathText,
+    on_progress: Option<Py<PyAny>>,
+) -> PyResult<facade::native::prove::ProofFiles> {
+    let on_progress = Told::of(py, on_progress)?;
+    on_progress.or_raise(free(py, || {
+        facade::native::prove::prove_dataset(
+            dataset.0,
+            public_part.map(|public_part| public_part.0),
+            ledger,
+            submitter,
+            nonce,
+            folder.0,
+            on_progress.of_progress(),
+        )
+    }))
+}
+
+/// Reads a market's addresses from this record's JSON, which an app ships with, or its publisher serves.
+///
+/// Errors: `json.malformed`, `hex.…`, `market.place` if ledger and domain are not of one market.
+#[pyfunction]
+fn read_market_place(py: Python<'_>, json: Json) -> PyResult<facade::wallet::MarketPlace> {
+    free(py, || facade::wallet::read_market_place(json.0))
+}
+
+/// The models in a node's answer to `GET /v1/models`.
+///
+/// Errors: `node.transport` if it is no such answer.
+#[pyfunction]
+fn read_models(py: Python<'_>, body: Vec<u8>) -> PyResult<Vec<facade::chat::ModelOffer>> {
+    free(py, || facade::chat::read_models(body))
+}
+
+/// Signs a report, as the session's consumer; returns the request that brings it to the node.
+///
+/// Errors: `report.too_long`, `hex.…`, `signer.…`.
+#[pyfunction]
+fn report_character(
+    py: Python<'_>,
+    domain: facade::sign::Domain,
+    report: facade::safety::CharacterReport,
+    signer: Bound<'_, PyAny>,
+) -> PyResult<facade::transport::HttpRequest> {
+    let signer = PySigner::of(&signer)?;
+    free(py, || block_on(facade::safety::report_character(domain, report, signer)))
+}
+
+/// The id of a session, from the payer's number for it: it binds everything that was agreed.
+///
+/// Errors: `hex.…`, `money.not_decimal`.
+#[pyfunction]
+fn session_id(
+    py: Python<'_>,
+    ledger: String,
+    payer: String,
+    nonce: u64,
+    consumer: String,
+    offer: facade::session::Offer,
+) -> PyResult<String> {
+    free(py, || facade::session::session_id(ledger, payer, nonce, consumer, offer))
+}
+
+/// Signs an offer, as its node.
+///
+/// Errors: `hex.…`, `money.not_decimal`, `signer.…`.
+#[pyfunction]
+fn sign_offer(
+    py: Python<'_>,
+    domain: facade::sign::Domain,
+    offer: facade::session::Offer,
+    signer: Bound<'_, PyAny>,
+) -> PyResult<String> {
+    let signer = PySigner::of(&signer)?;
+    free(py, || block_on(facade::session::sign_offer(domain, offer, signer)))
+}
+
+/// Signs a receipt, as the node.
+///
+/// Errors: `hex.…`, `money.not_decimal`, `signer.…`.
+#[pyfunction]
+fn sign_receipt(
+    py: Python<'_>,
+    domain: facade::sign::Domain,
+    receipt: facade::session::Receipt,
+    signer: Bound<'_, PyAny>,
+) -> PyResult<String> {
+    let signer = PySigner::of(&signer)?;
+    free(py, || block_on(facade::session::sign_receipt(domain, receipt, signer)))
+}
+
+/// Signs a voucher, as the session's consumer.
+///
+/// Errors: `hex.…`, `money.not_decimal`, `signer.…`.
+#[pyfunction]
+fn sign_voucher(
+    py: Python<'_>,
+    domain: facade::sign::Domain,
+    voucher: facade::session::Voucher,
+    signer: Bound<'_, PyAny>,
+) -> PyResult<String> {
+    let signer = PySigner::of(&signer)?;
+    free(py, || block_on(facade::session::sign_voucher(domain, voucher, signer)))
+}
+
+/// Splits an amount of base units as the market does: node and pool are rounded down, the creator gets the rest.
+///
+/// Errors: `money.not_decimal`, `money.basis_points_too_many`, `split.sum`, `split.creator_below_minimum`.
+#[pyfunction]
+fn split_revenue(
+    py: Python<'_>,
+    amount: Units,
+    creator_bps: u16,
+    node_bps: u16,
+    pool_bps: u16,
+) -> PyResult<facade::money::RevenueParts> {
+    free(py, || facade::money::split_revenue(amount.0, creator_bps, node_bps, pool_bps))
+}
+
+/// Digest of this library's verifier's key: part of every trust anchor.
+#[pyfunction]
+fn verifier_key(py: Python<'_>) -> PyResult<String> {
+    free(py, || Ok(facade::verify::verifier_key()))
+}
+
+/// Checks the provenance of a reply: evidence (JSON, at most 4 MiB) against an anchor (JSON) that the caller has from
+/// elsewhere, never from the evidence's source. A check that does not hold is a broken link, not an error; but words that
+/// do not match the receipt are an error. Without words, the link `receipt` says that they are missing.
+///
+/// Errors: `provenance.unreadable`, `provenance.words`, `json.malformed`.
+#[pyfunction]
+fn verify_evidence(py: Python<'_>, evidence: Json, anchor: Json) -> PyResult<facade::verify::Provenance> {
+    free(py, || facade::verify::verify_evidence(evidence.0, anchor.0))
+}
+
+/// Verifies a proof of a dataset, and returns the facts that it shows.
+///
+/// Errors: `zk.…`.
+#[pyfunction]
+fn verify_proof(py: Python<'_>, statement: Vec<u8>, proof: Vec<u8>) -> PyResult<facade::verify::ProofFacts> {
+    free(py, || facade::verify::verify_proof(statement, proof))
+}
+
+/// The 32 bytes of a voucher that are signed (EIP-712), as hex.
+///
+/// Errors: `hex.…`, `money.not_decimal`.
+#[pyfunction]
+fn voucher_digest(py: Python<'_>, domain: facade::sign::Domain, voucher: facade::session::Voucher) -> PyResult<String> {
+    free(py, || facade::session::voucher_digest(domain, voucher))
+}
+
+/// A voucher as wallets sign it: the JSON of `eth_signTypedData_v4`.
+///
+/// Errors: `hex.…`, `money.not_decimal`.
+#[pyfunction]
+fn voucher_typed_data(
+    py: Python<'_>,
+    domain: facade::sign::Domain,
+    voucher: facade::session::Voucher,
+) -> PyResult<String> {
+    free(py, || facade::session::voucher_typed_data(domain, voucher))
+}
+
+/// The call that withdraws an amount, in base units, of the wallet's balance from the market.
+///
+/// Errors: `market.place`, `hex.…`, `money.not_decimal`.
+#[pyfunction]
+fn withdraw_call(
+    py: Python<'_>,
+    place: facade::wallet::MarketPlace,
+    asset: String,
+    to: String,
+    amount: Units,
+) -> PyResult<facade::wallet::WalletCall> {
+    free(py, || facade::wallet::withdraw_call(place, asset, to, amount.0))
+}
+
+/// Writes the public part of a dataset, at most 32 KiB: the public description of the character, prompts that show how to
+/// talk with it, and the contributors. `voice_source` names the origin of recordings; empty without recordings.
+///
+/// Errors: `pov.…`, `hex.…`, `file`.
+#[pyfunction]
+fn write_public_part(
+    py: Python<'_>,
+    character: &Character,
+    prompts: Vec<String>,
+    contributors: Vec<facade::native::data::ContributorTerms>,
+    voice_source: String,
+    out: PathText,
+) -> PyResult<()> {
+    let character = character.0.clone();
+    free(py, || facade::native::roles::write_public_part(character, prompts, contributors, voice_source, out.0))
+}
+
+/// The compiled part of the package `lazai`.
+#[pymodule]
+pub(crate) mod _lazai {
+    #[pymodule_export]
+    use super::BaseModel;
+    #[pymodule_export]
+    use super::Blocklist;
+    #[pymodule_export]
+    use super::Character;
+    #[pymodule_export]
+    use super::Chat;
+    #[pymodule_export]
+    use super::ExEx;
+    #[pymodule_export]
+    use super::LocalKey;
+    #[pymodule_export]
+    use super::Market;
+    #[pymodule_export]
+    use super::NodeClient;
+    #[pymodule_export]
+    use super::NodeServer;
+    #[pymodule_export]
+    use super::Session;
+    #[pymodule_export]
+    use super::TokenCounter;
+    #[pymodule_export]
+    use super::begin_conversation;
+    #[pymodule_export]
+    use super::check_offer;
+    #[pymodule_export]
+    use super::check_receipt;
+    #[pymodule_export]
+    use super::check_voucher;
+    #[pymodule_export]
+    use super::close_session_call;
+    #[pymodule_export]
+    use super::error_codes;
+    #[pymodule_export]
+    use super::evidence_with_words;
+    #[pymodule_export]
+    use super::fail_with;
+    #[pymodule_export]
+    use super::inspect_file;
+    #[pymodule_export]
+    use super::library_version;
+    #[pymodule_export]
+    use super::offer_step;
+    #[pymodule_export]
+    use super::open_session_call;
+    #[pymodule_export]
+    use super::prepare_dataset;
+    #[pymodule_export]
+    use super::prove_dataset;
+    #[pymodule_export]
+    use super::read_market_place;
+    #[pymodule_export]
+    use super::read_models;
+    #[pymodule_export]
+    use super::report_character;
+    #[pymodule_export]
+    use super::session_id;
+    #[pymodule_export]
+    use super::sign_offer;
+    #[pymodule_export]
+    use super::sign_receipt;
+    #[pymodule_export]
+    use super::sign_voucher;
+    #[pymodule_export]
+    use super::split_revenue;
+    #[pymodule_export]
+    use super::verifier_key;
+    #[pymodule_export]
+    use super::verify_evidence;
+    #[pymodule_export]
+    use super::verify_proof;
+    #[pymodule_export]
+    use super::voucher_digest;
+    #[pymodule_export]
+    use super::voucher_typed_data;
+    #[pymodule_export]
+    use super::withdraw_call;
+    #[pymodule_export]
+    use super::write_public_part;
+    #[pymodule_export]
+    use crate::LazaiError;
+    #[pymodule_export]
+    use crate::run_command;
+    #[pymodule_export]
+    use lazai_facade::character::FileAction;
+    #[pymodule_export]
+    use lazai_facade::character::FileNote;
+    #[pymodule_export]
+    use lazai_facade::chat::ChatTurn;
+    #[pymodule_export]
+    use lazai_facade::chat::Message;
+    #[pymodule_export]
+    use lazai_facade::chat::ModelOffer;
+    #[pymodule_export]
+    use lazai_facade::chat::ReplySettings;
+    #[pymodule_export]
+    use lazai_facade::chat::Role;
+    #[pymodule_export]
+    use lazai_facade::chat::TokenCheck;
+    #[pymodule_export]
+    use lazai_facade::counter::TokenCount;
+    #[pymodule_export]
+    use lazai_facade::money::RevenueParts;
+    #[pymodule_export]
+    use lazai_facade::native::Progress;
+    #[pymodule_export]
+    use lazai_facade::native::dat::DatFacts;
+    #[pymodule_export]
+    use lazai_facade::native::dat::TokenFacts;
+    #[pymodule_export]
+    use lazai_facade::native::data::ContributorTerms;
+    #[pymodule_export]
+    use lazai_facade::native::data::DatasetFacts;
+    #[pymodule_export]
+    use lazai_facade::native::data::FileFacts;
+    #[pymodule_export]
+    use lazai_facade::native::data::FileKind;
+    #[pymodule_export]
+    use lazai_facade::native::exex::AccessTerms;
+    #[pymodule_export]
+    use lazai_facade::native::exex::MintedModel;
+    #[pymodule_export]
+    use lazai_facade::native::exex::ModelTerms;
+    #[pymodule_export]
+    use lazai_facade::native::exex::PaymentMeans;
+    #[pymodule_export]
+    use lazai_facade::native::exex::Rating;
+    #[pymodule_export]
+    use lazai_facade::native::market::Founding;
+    #[pymodule_export]
+    use lazai_facade::native::market::Funds;
+    #[pymodule_export]
+    use lazai_facade::native::model::AdapterFacts;
+    #[pymodule_export]
+    use lazai_facade::native::model::TrainedAdapter;
+    #[pymodule_export]
+    use lazai_facade::native::model::TrainingSettings;
+    #[pymodule_export]
+    use lazai_facade::native::prove::ProofFiles;
+    #[pymodule_export]
+    use lazai_facade::native::provider::ServedModel;
+    #[pymodule_export]
+    use lazai_facade::native::roles::ExExContact;
+    #[pymodule_export]
+    use lazai_facade::native::roles::Lineage;
+    #[pymodule_export]
+    use lazai_facade::native::roles::SubmissionFacts;
+    #[pymodule_export]
+    use lazai_facade::native::roles::SubmissionStatus;
+    #[pymodule_export]
+    use lazai_facade::safety::CharacterReport;
+    #[pymodule_export]
+    use lazai_facade::safety::Concern;
+    #[pymodule_export]
+    use lazai_facade::session::Offer;
+    #[pymodule_export]
+    use lazai_facade::session::Receipt;
+    #[pymodule_export]
+    use lazai_facade::session::Voucher;
+    #[pymodule_export]
+    use lazai_facade::sign::Domain;
+    #[pymodule_export]
+    use lazai_facade::sign::SigningRequest;
+    #[pymodule_export]
+    use lazai_facade::transport::Header;
+    #[pymodule_export]
+    use lazai_facade::transport::HttpRequest;
+    #[pymodule_export]
+    use lazai_facade::verify::ContributorFacts;
+    #[pymodule_export]
+    use lazai_facade::verify::ProofFacts;
+    #[pymodule_export]
+    use lazai_facade::verify::Provenance;
+    #[pymodule_export]
+    use lazai_facade::verify::ProvenanceLink;
+    #[pymodule_export]
+    use lazai_facade::verify::TrustLevel;
+    #[pymodule_export]
+    use lazai_facade::wallet::MarketPlace;
+    #[pymodule_export]
+    use lazai_facade::wallet::WalletCall;
+}

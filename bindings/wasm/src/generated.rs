@@ -1,0 +1,560 @@
+//! Written by `cargo xtask surface write` out of the facade.
+
+use std::sync::Arc;
+
+use lazai_facade as facade;
+use wasm_bindgen::prelude::*;
+
+use crate::foreign::{listener, record, signer, transport};
+use crate::{object, thrown};
+
+/// A consumer's list of blocked characters, kept by the consumer's app.
+#[wasm_bindgen]
+pub struct Blocklist(pub(crate) Arc<facade::Blocklist>);
+
+#[wasm_bindgen]
+impl Blocklist {
+    /// A list from `toJson`; `[]` is an empty one.
+    ///
+    /// Errors: `json.malformed`.
+    #[wasm_bindgen(js_name = fromJson)]
+    pub fn from_json(json: String) -> Result<Blocklist, JsValue> {
+        facade::Blocklist::from_json(json).map_err(thrown).map(Blocklist)
+    }
+
+    /// The list as JSON.
+    ///
+    /// Errors: None in practice.
+    #[wasm_bindgen(js_name = toJson)]
+    pub fn to_json(&self) -> Result<String, JsValue> {
+        self.0.to_json().map_err(thrown)
+    }
+
+    /// Blocks a character, all versions of it.
+    pub fn block(&self, #[wasm_bindgen(js_name = classId)] class_id: u64) {
+        self.0.block(class_id);
+    }
+
+    /// Unblocks a character.
+    pub fn unblock(&self, #[wasm_bindgen(js_name = classId)] class_id: u64) {
+        self.0.unblock(class_id);
+    }
+
+    /// Tells whether a character is blocked.
+    #[wasm_bindgen(js_name = isBlocked)]
+    pub fn is_blocked(&self, #[wasm_bindgen(js_name = classId)] class_id: u64) -> bool {
+        self.0.is_blocked(class_id)
+    }
+}
+
+/// A character, out of a card of any format (V1, V2, V3; JSON, PNG, APNG, WebP, CHARX) or an Eliza file.
+#[wasm_bindgen]
+pub struct Character(pub(crate) Arc<facade::Character>);
+
+#[wasm_bindgen]
+impl Character {
+    /// Reads a card.
+    ///
+    /// Errors: `card.…`.
+    #[wasm_bindgen(js_name = fromBytes)]
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Character, JsValue> {
+        facade::Character::from_bytes(bytes).map_err(thrown).map(Character)
+    }
+
+    /// The character's name.
+    pub fn name(&self) -> String {
+        self.0.name()
+    }
+
+    /// The author of the card.
+    pub fn creator(&self) -> String {
+        self.0.creator()
+    }
+
+    /// Search words.
+    pub fn tags(&self) -> Vec<String> {
+        self.0.tags()
+    }
+
+    /// First message `index`: 0 is the card's own, then come the alternate ones. Macros are filled in.
+    pub fn greeting(&self, index: u32, user: String) -> Option<String> {
+        self.0.greeting(index, user)
+    }
+
+    /// The words before a conversation, as its system message (a node adds none): the card's system prompt, lore that is
+    /// always there, who the character is, examples, and what comes after the conversation.
+    #[wasm_bindgen(js_name = systemPrompt)]
+    pub fn system_prompt(&self, user: String) -> String {
+        self.0.system_prompt(user)
+    }
+
+    /// The part of the system prompt about the character: description, personality and scenario.
+    pub fn persona(&self, user: String) -> String {
+        self.0.persona(user)
+    }
+
+    /// The part of the system prompt with examples of the character's speech.
+    pub fn examples(&self, user: String) -> String {
+        self.0.examples(user)
+    }
+
+    /// Entries of its lorebook.
+    #[wasm_bindgen(js_name = lorebookEntries)]
+    pub fn lorebook_entries(&self) -> u32 {
+        self.0.lorebook_entries()
+    }
+
+    /// Notes on data that was dropped, merged or repaired when the card was read.
+    #[wasm_bindgen(unchecked_return_type = "FileNote[]")]
+    pub fn notes(&self) -> Result<JsValue, JsValue> {
+        object(&self.0.notes())
+    }
+
+    /// The card as JSON of version 2; data without a place in V2 is kept under `extensions`.
+    #[wasm_bindgen(js_name = toV2Json)]
+    pub fn to_v2_json(&self) -> String {
+        self.0.to_v2_json()
+    }
+
+    /// The card as JSON of version 3.
+    #[wasm_bindgen(js_name = toV3Json)]
+    pub fn to_v3_json(&self) -> String {
+        self.0.to_v3_json()
+    }
+
+    /// The card inside a PNG image, for readers of V2 and V3.
+    ///
+    /// Errors: `card.damaged`, `card.too_large`.
+    #[wasm_bindgen(js_name = toPng)]
+    pub fn to_png(&self, image: Vec<u8>) -> Result<Vec<u8>, JsValue> {
+        self.0.to_png(image).map_err(thrown)
+    }
+}
+
+/// A conversation in an open session.
+#[wasm_bindgen]
+pub struct Chat(pub(crate) Arc<facade::Chat>);
+
+#[wasm_bindgen]
+impl Chat {
+    /// A conversation, from `toJson` or as the session began; `domain` is the ledger's, the signer the
+    /// session's consumer.
+    ///
+    /// Errors: `json.malformed`, `hex.…`.
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        conversation: String,
+        #[wasm_bindgen(unchecked_param_type = "Domain")] domain: JsValue,
+        #[wasm_bindgen(unchecked_param_type = "Signer")] signer: JsValue,
+    ) -> Result<Chat, JsValue> {
+        facade::Chat::new(conversation, record(domain)?, signer(signer)?).map_err(thrown).map(Chat)
+    }
+
+    /// Recounts every receipt from now on, instead of only holding it to bounds.
+    #[wasm_bindgen(js_name = recountWith)]
+    pub fn recount_with(&self, counter: &TokenCounter) {
+        self.0.recount_with(counter.0.clone());
+    }
+
+    /// The conversation, to be kept, and shown as evidence.
+    ///
+    /// Errors: None in practice.
+    #[wasm_bindgen(js_name = toJson)]
+    pub fn to_json(&self) -> Result<String, JsValue> {
+        self.0.to_json().map_err(thrown)
+    }
+
+    /// The messages so far.
+    #[wasm_bindgen(unchecked_return_type = "Message[]")]
+    pub fn messages(&self) -> Result<JsValue, JsValue> {
+        object(&self.0.messages())
+    }
+
+    /// The amount owed for the session so far, in base units.
+    pub fn owed(&self) -> String {
+        self.0.owed()
+    }
+
+    /// Signs a request for the next reply; `messages` are the whole conversation.
+    ///
+    /// Errors: `chat.unpaid` if the last reply must be paid first, `signer.…`.
+    #[wasm_bindgen(unchecked_return_type = "HttpRequest")]
+    pub async fn ask(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "Message[]")] messages: JsValue,
+        #[wasm_bindgen(unchecked_param_type = "ReplySettings")] settings: JsValue,
+    ) -> Result<JsValue, JsValue> {
+        object(&self.0.ask(record(messages)?, record(settings)?).await.map_err(thrown)?)
+    }
+
+    /// Takes bytes of the answer's body as they come; returns the pieces of text that they complete.
+    ///
+    /// Errors: `chat.no_request`, `node.…`.
+    pub fn hear(&self, bytes: Vec<u8>) -> Result<Vec<String>, JsValue> {
+        self.0.hear(bytes).map_err(thrown)
+    }
+
+    /// The node's error, from an answer without a success status.
+    #[wasm_bindgen(unchecked_return_type = "LazaiError")]
+    pub fn refusal(&self, status: u16, body: Vec<u8>) -> JsValue {
+        thrown(self.0.refusal(status, body))
+    }
+
+    /// Checks the received reply against request and offer, and signs its payment. On error nothing is promised, and the
+    /// same request can be sent again.
+    ///
+    /// Errors: `chat.no_request`, `consumer.…`, `node.transport`, `signer.…`.
+    #[wasm_bindgen(unchecked_return_type = "ChatTurn")]
+    pub async fn finish(&self) -> Result<JsValue, JsValue> {
+        object(&self.0.finish().await.map_err(thrown)?)
+    }
+
+    /// Notes that the node has the payment.
+    pub fn paid(&self) {
+        self.0.paid();
+    }
+
+    /// Sends a message, receives the reply, checks it and pays for it, over a transport. First sends a payment that did not
+    /// get through.
+    ///
+    /// Errors: `node.…`, `consumer.…`, `signer.…`.
+    #[wasm_bindgen(unchecked_return_type = "ChatTurn")]
+    pub async fn say(
+        &self,
+        text: String,
+        #[wasm_bindgen(unchecked_param_type = "ReplySettings")] settings: JsValue,
+        #[wasm_bindgen(unchecked_param_type = "Transport")] transport: js_sys::Function,
+        #[wasm_bindgen(js_name = onText, unchecked_optional_param_type = "(text: string) => boolean | void")]
+        on_text: Option<js_sys::Function>,
+    ) -> Result<JsValue, JsValue> {
+        object(&self.0.say(text, record(settings)?, transport(transport), on_text.map(listener)).await.map_err(thrown)?)
+    }
+}
+
+/// A key in this process's memory: wiped when dropped, never printed.
+#[wasm_bindgen]
+pub struct LocalKey(pub(crate) Arc<facade::LocalKey>);
+
+#[wasm_bindgen]
+impl LocalKey {
+    /// A fresh key.
+    ///
+    /// Errors: `signer.no_randomness`.
+    pub fn random() -> Result<LocalKey, JsValue> {
+        facade::LocalKey::random().map_err(thrown).map(LocalKey)
+    }
+
+    /// The key of these 32 bytes, as hex.
+    ///
+    /// Errors: `hex.…`, `signer.invalid_key`.
+    #[wasm_bindgen(js_name = fromHex)]
+    pub fn from_hex(secret: String) -> Result<LocalKey, JsValue> {
+        facade::LocalKey::from_hex(secret).map_err(thrown).map(LocalKey)
+    }
+
+    /// Its address.
+    pub fn address(&self) -> String {
+        self.0.address()
+    }
+
+    /// Signs any 32 bytes, as hex (RFC 6979: the same bytes get the same signature).
+    ///
+    /// Errors: `hex.…`.
+    #[wasm_bindgen(js_name = signDigest)]
+    pub fn sign_digest(&self, digest: String) -> Result<String, JsValue> {
+        self.0.sign_digest(digest).map_err(thrown)
+    }
+}
+
+/// Counts tokens as a node does: the tokenizer and the chat template of a model, without its weights.
+#[wasm_bindgen]
+pub struct TokenCounter(pub(crate) Arc<facade::TokenCounter>);
+
+#[wasm_bindgen]
+impl TokenCounter {
+    /// A counter from the beginning of a GGUF file, or all of it: its header is enough, some megabytes.
+    ///
+    /// Errors: `tokenizer.incomplete` if more of the file is needed, `tokenizer.…`.
+    #[wasm_bindgen(js_name = fromGguf)]
+    pub fn from_gguf(bytes: Vec<u8>) -> Result<TokenCounter, JsValue> {
+        facade::TokenCounter::from_gguf(bytes).map_err(thrown).map(TokenCounter)
+    }
+
+    /// A counter from `tokenizer.json` and `tokenizer_config.json`, and `chat_template.jinja` if there is one.
+    ///
+    /// Errors: `tokenizer.…`.
+    #[wasm_bindgen(js_name = fromJson)]
+    pub fn from_json(tokenizer: Vec<u8>, config: Vec<u8>, template: Option<String>) -> Result<TokenCounter, JsValue> {
+        facade::TokenCounter::from_json(tokenizer, config, template).map_err(thrown).map(TokenCounter)
+    }
+
+    /// Digest of the tokenizer, as receipts name it.
+    pub fn digest(&self) -> String {
+        self.0.digest()
+    }
+
+    /// Counts a conversation as it is before a reply, and returns the token ids of some texts.
+    ///
+    /// Errors: `tokenizer.malformed` if the template refuses the conversation.
+    #[wasm_bindgen(unchecked_return_type = "TokenCount")]
+    pub fn count(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "Message[]")] messages: JsValue,
+        texts: Vec<String>,
+    ) -> Result<JsValue, JsValue> {
+        object(&self.0.count(record(messages)?, texts).map_err(thrown)?)
+    }
+}
+
+/// The conversation in a session that the wallet `payer` opened with that call, as `Chat` takes it. The node
+/// answers once the chain shows it the session.
+///
+/// Errors: As `openSessionCall`.
+#[wasm_bindgen(js_name = beginConversation)]
+pub fn begin_conversation(
+    #[wasm_bindgen(unchecked_param_type = "MarketPlace")] place: JsValue,
+    payer: String,
+    nonce: u64,
+    consumer: String,
+    #[wasm_bindgen(unchecked_param_type = "ModelOffer")] model: JsValue,
+    deposit: String,
+) -> Result<String, JsValue> {
+    facade::begin_conversation(record(place)?, payer, nonce, consumer, record(model)?, deposit).map_err(thrown)
+}
+
+/// Checks that an offer is signed by its node.
+///
+/// Errors: `signature.…`, `hex.…`, `money.not_decimal`.
+#[wasm_bindgen(js_name = checkOffer)]
+pub fn check_offer(
+    #[wasm_bindgen(unchecked_param_type = "Domain")] domain: JsValue,
+    #[wasm_bindgen(unchecked_param_type = "Offer")] offer: JsValue,
+    signature: String,
+) -> Result<(), JsValue> {
+    facade::check_offer(record(domain)?, record(offer)?, signature).map_err(thrown)
+}
+
+/// Checks that a receipt is signed by a node.
+///
+/// Errors: `signature.…`, `hex.…`, `money.not_decimal`.
+#[wasm_bindgen(js_name = checkReceipt)]
+pub fn check_receipt(
+    #[wasm_bindgen(unchecked_param_type = "Domain")] domain: JsValue,
+    #[wasm_bindgen(unchecked_param_type = "Receipt")] receipt: JsValue,
+    signature: String,
+    node: String,
+) -> Result<(), JsValue> {
+    facade::check_receipt(record(domain)?, record(receipt)?, signature, node).map_err(thrown)
+}
+
+/// Checks that a voucher is signed by an account.
+///
+/// Errors: `signature.…`, `hex.…`, `money.not_decimal`.
+#[wasm_bindgen(js_name = checkVoucher)]
+pub fn check_voucher(
+    #[wasm_bindgen(unchecked_param_type = "Domain")] domain: JsValue,
+    #[wasm_bindgen(unchecked_param_type = "Voucher")] voucher: JsValue,
+    signature: String,
+    signer: String,
+) -> Result<(), JsValue> {
+    facade::check_voucher(record(domain)?, record(voucher)?, signature, signer).map_err(thrown)
+}
+
+/// The call that requests the end of the wallet's session and, sent again after the market's dispute window, ends it: the
+/// unredeemed rest becomes the payer's balance in the market. (The session's node can end it at once.)
+///
+/// Errors: `market.place`, `signature.…`, `hex.…`, `money.not_decimal`.
+#[wasm_bindgen(js_name = closeSessionCall, unchecked_return_type = "WalletCall")]
+pub fn close_session_call(
+    #[wasm_bindgen(unchecked_param_type = "MarketPlace")] place: JsValue,
+    payer: String,
+    nonce: u64,
+    consumer: String,
+    #[wasm_bindgen(unchecked_param_type = "ModelOffer")] model: JsValue,
+) -> Result<JsValue, JsValue> {
+    object(&facade::close_session_call(record(place)?, payer, nonce, consumer, record(model)?).map_err(thrown)?)
+}
+
+/// Every code of this library's errors, sorted. Codes of nodes (`node.…`, `request.…`, `http.…` if there is only a status)
+/// are passed on unchanged.
+#[wasm_bindgen(js_name = errorCodes)]
+pub fn error_codes() -> Vec<String> {
+    facade::error_codes()
+}
+
+/// Adds the words of a conversation's last reply to its evidence (JSON): everybody who gets the result can read them.
+///
+/// Errors: `provenance.words` if the evidence is of other words, `provenance.unreadable` also if the conversation holds none,
+/// `json.malformed`.
+#[wasm_bindgen(js_name = evidenceWithWords)]
+pub fn evidence_with_words(evidence: Vec<u8>, conversation: String) -> Result<String, JsValue> {
+    facade::evidence_with_words(evidence, conversation).map_err(thrown)
+}
+
+/// Fails with a code, so that an app can test how it handles each.
+///
+/// Errors: The requested code, always.
+#[wasm_bindgen(js_name = failWith)]
+pub fn fail_with(code: String) -> Result<(), JsValue> {
+    facade::fail_with(code).map_err(thrown)
+}
+
+/// The most that one reply under an offer can cost, in base units: the least deposit that gets one.
+///
+/// Errors: `hex.…`, `money.…`.
+#[wasm_bindgen(js_name = offerStep)]
+pub fn offer_step(#[wasm_bindgen(unchecked_param_type = "Offer")] offer: JsValue) -> Result<String, JsValue> {
+    facade::offer_step(record(offer)?).map_err(thrown)
+}
+
+/// The call that opens the wallet's session number `nonce`, with a deposit in base units. `consumer` is the address of the
+/// key that will talk: the wallet itself, or a key of the app, which then signs the vouchers. For an offer in coins, the
+/// whole deposit goes with the call.
+///
+/// Errors: `market.place`, `market` for a deposit beyond 96 bits, `signature.…`, `hex.…`, `money.not_decimal`.
+#[wasm_bindgen(js_name = openSessionCall, unchecked_return_type = "WalletCall")]
+pub fn open_session_call(
+    #[wasm_bindgen(unchecked_param_type = "MarketPlace")] place: JsValue,
+    nonce: u64,
+    consumer: String,
+    #[wasm_bindgen(unchecked_param_type = "ModelOffer")] model: JsValue,
+    deposit: String,
+) -> Result<JsValue, JsValue> {
+    object(&facade::open_session_call(record(place)?, nonce, consumer, record(model)?, deposit).map_err(thrown)?)
+}
+
+/// Reads a market's addresses from this record's JSON, which an app ships with, or its publisher serves.
+///
+/// Errors: `json.malformed`, `hex.…`, `market.place` if ledger and domain are not of one market.
+#[wasm_bindgen(js_name = readMarketPlace, unchecked_return_type = "MarketPlace")]
+pub fn read_market_place(json: Vec<u8>) -> Result<JsValue, JsValue> {
+    object(&facade::read_market_place(json).map_err(thrown)?)
+}
+
+/// The models in a node's answer to `GET /v1/models`.
+///
+/// Errors: `node.transport` if it is no such answer.
+#[wasm_bindgen(js_name = readModels, unchecked_return_type = "ModelOffer[]")]
+pub fn read_models(body: Vec<u8>) -> Result<JsValue, JsValue> {
+    object(&facade::read_models(body).map_err(thrown)?)
+}
+
+/// Signs a report, as the session's consumer; returns the request that brings it to the node.
+///
+/// Errors: `report.too_long`, `hex.…`, `signer.…`.
+#[wasm_bindgen(js_name = reportCharacter, unchecked_return_type = "HttpRequest")]
+pub async fn report_character(
+    #[wasm_bindgen(unchecked_param_type = "Domain")] domain: JsValue,
+    #[wasm_bindgen(unchecked_param_type = "CharacterReport")] report: JsValue,
+    #[wasm_bindgen(unchecked_param_type = "Signer")] signer: JsValue,
+) -> Result<JsValue, JsValue> {
+    object(&facade::report_character(record(domain)?, record(report)?, signer(signer)?).await.map_err(thrown)?)
+}
+
+/// The id of a session, from the payer's number for it: it binds everything that was agreed.
+///
+/// Errors: `hex.…`, `money.not_decimal`.
+#[wasm_bindgen(js_name = sessionId)]
+pub fn session_id(
+    ledger: String,
+    payer: String,
+    nonce: u64,
+    consumer: String,
+    #[wasm_bindgen(unchecked_param_type = "Offer")] offer: JsValue,
+) -> Result<String, JsValue> {
+    facade::session_id(ledger, payer, nonce, consumer, record(offer)?).map_err(thrown)
+}
+
+/// Signs an offer, as its node.
+///
+/// Errors: `hex.…`, `money.not_decimal`, `signer.…`.
+#[wasm_bindgen(js_name = signOffer)]
+pub async fn sign_offer(
+    #[wasm_bindgen(unchecked_param_type = "Domain")] domain: JsValue,
+    #[wasm_bindgen(unchecked_param_type = "Offer")] offer: JsValue,
+    #[wasm_bindgen(unchecked_param_type = "Signer")] signer: JsValue,
+) -> Result<String, JsValue> {
+    facade::sign_offer(record(domain)?, record(offer)?, signer(signer)?).await.map_err(thrown)
+}
+
+/// Signs a receipt, as the node.
+///
+/// Errors: `hex.…`, `money.not_decimal`, `signer.…`.
+#[wasm_bindgen(js_name = signReceipt)]
+pub async fn sign_receipt(
+    #[wasm_bindgen(unchecked_param_type = "Domain")] domain: JsValue,
+    #[wasm_bindgen(unchecked_param_type = "Receipt")] receipt: JsValue,
+    #[wasm_bindgen(unchecked_param_type = "Signer")] signer: JsValue,
+) -> Result<String, JsValue> {
+    facade::sign_receipt(record(domain)?, record(receipt)?, signer(signer)?).await.map_err(thrown)
+}
+
+/// Signs a voucher, as the session's consumer.
+///
+/// Errors: `hex.…`, `money.not_decimal`, `signer.…`.
+#[wasm_bindgen(js_name = signVoucher)]
+pub async fn sign_voucher(
+    #[wasm_bindgen(unchecked_param_type = "Domain")] domain: JsValue,
+    #[wasm_bindgen(unchecked_param_type = "Voucher")] voucher: JsValue,
+    #[wasm_bindgen(unchecked_param_type = "Signer")] signer: JsValue,
+) -> Result<String, JsValue> {
+    facade::sign_voucher(record(domain)?, record(voucher)?, signer(signer)?).await.map_err(thrown)
+}
+
+/// Splits an amount of base units as the market does: node and pool are rounded down, the creator gets the rest.
+///
+/// Errors: `money.not_decimal`, `money.basis_points_too_many`, `split.sum`, `split.creator_below_minimum`.
+#[wasm_bindgen(js_name = splitRevenue, unchecked_return_type = "RevenueParts")]
+pub fn split_revenue(
+    amount: String,
+    #[wasm_bindgen(js_name = creatorBps)] creator_bps: u16,
+    #[wasm_bindgen(js_name = nodeBps)] node_bps: u16,
+    #[wasm_bindgen(js_name = poolBps)] pool_bps: u16,
+) -> Result<JsValue, JsValue> {
+    object(&facade::split_revenue(amount, creator_bps, node_bps, pool_bps).map_err(thrown)?)
+}
+
+/// Checks the provenance of a reply: evidence (JSON, at most 4 MiB) against an anchor (JSON) that the caller has from
+/// elsewhere, never from the evidence's source. A check that does not hold is a broken link, not an error; but words that
+/// do not match the receipt are an error. Without words, the link `receipt` says that they are missing.
+///
+/// Errors: `provenance.unreadable`, `provenance.words`, `json.malformed`.
+#[wasm_bindgen(js_name = verifyEvidence, unchecked_return_type = "Provenance")]
+pub fn verify_evidence(evidence: Vec<u8>, anchor: Vec<u8>) -> Result<JsValue, JsValue> {
+    object(&facade::verify_evidence(evidence, anchor).map_err(thrown)?)
+}
+
+/// The 32 bytes of a voucher that are signed (EIP-712), as hex.
+///
+/// Errors: `hex.…`, `money.not_decimal`.
+#[wasm_bindgen(js_name = voucherDigest)]
+pub fn voucher_digest(
+    #[wasm_bindgen(unchecked_param_type = "Domain")] domain: JsValue,
+    #[wasm_bindgen(unchecked_param_type = "Voucher")] voucher: JsValue,
+) -> Result<String, JsValue> {
+    facade::voucher_digest(record(domain)?, record(voucher)?).map_err(thrown)
+}
+
+/// A voucher as wallets sign it: the JSON of `ethSignTypedDataV4`.
+///
+/// Errors: `hex.…`, `money.not_decimal`.
+#[wasm_bindgen(js_name = voucherTypedData)]
+pub fn voucher_typed_data(
+    #[wasm_bindgen(unchecked_param_type = "Domain")] domain: JsValue,
+    #[wasm_bindgen(unchecked_param_type = "Voucher")] voucher: JsValue,
+) -> Result<String, JsValue> {
+    facade::voucher_typed_data(record(domain)?, record(voucher)?).map_err(thrown)
+}
+
+/// The call that withdraws an amount, in base units, of the wallet's balance from the market.
+///
+/// Errors: `market.place`, `hex.…`, `money.not_decimal`.
+#[wasm_bindgen(js_name = withdrawCall, unchecked_return_type = "WalletCall")]
+pub fn withdraw_call(
+    #[wasm_bindgen(unchecked_param_type = "MarketPlace")] place: JsValue,
+    asset: String,
+    to: String,
+    amount: String,
+) -> Result<JsValue, JsValue> {
+    object(&facade::withdraw_call(record(place)?, asset, to, amount).map_err(thrown)?)
+}
