@@ -1,3 +1,4 @@
+// ANCHOR: program
 //! The creator: a card, a chat log and a folder of recordings, as they are, become a proved submission.
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
@@ -11,10 +12,12 @@ fn main() -> anyhow::Result<()> {
     let mira = vec![diva::contributor("mira", stage.home.address("mira"))];
     let by_mira = dialogue::Options { contributor: "mira".into(), ..Default::default() };
 
+    // ANCHOR: read
     // Formats are told apart by content; reports say what was dropped, merged or repaired, and why.
     let card = Character::from_bytes(&std::fs::read(files.join("card.png"))?)?;
     let (chats, _report) = dialogue::read_all(&std::fs::read(files.join("chat.jsonl"))?, &by_mira)?;
     let (mut voice, _report) = read_folder(&files.join("voice/voice.jsonl"))?;
+    // ANCHOR_END: read
     voice.retain(|recording| recording.take.contributor == "mira");
     // Dialogues become token ids, recordings become spectrograms; the public part is at most 32 KiB.
     let builder = DatasetBuilder::new(model.tokenizer(), model.template()).with_contributors(mira.clone());
@@ -29,3 +32,4 @@ fn main() -> anyhow::Result<()> {
     println!("submitted {id}: {} records, {} tokens", statement.records(), statement.tokens());
     Ok(())
 }
+// ANCHOR_END: program

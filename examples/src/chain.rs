@@ -57,10 +57,12 @@ impl TestChain {
             let deployment = block_on(EvmLedger::deploy(rpc.clone(), deployer, &founding, pace))?;
             Ok(serde_json::to_vec_pretty(&deployment)?)
         })?;
+        // ANCHOR: chain
         let deployment: Deployment = serde_json::from_slice(&deployment)?;
         let outbox = folder.join("outbox");
         let ledger = EvmLedger::open(rpc.clone(), &deployment, Some(&outbox), pace)
             .context("the chain does not have this home's market; begin anew with --fresh")?;
+        // ANCHOR_END: chain
         Ok(Self { ledger, rpc })
     }
 

@@ -38,8 +38,9 @@ pub fn check() -> Result<()> {
     let mut build = Command::new(mdbook()?);
     run("book", build.arg("build").arg(root().join("docs/book")).arg("--dest-dir").arg(built()))?;
     let mut broken = broken_in_book(&built())?;
+    broken.extend(broken_includes()?);
     broken.extend(broken_in_repository()?);
-    ensure!(broken.is_empty(), "links that lead nowhere:\n  {}", broken.join("\n  "));
+    ensure!(broken.is_empty(), "links and includes that lead nowhere:\n  {}", broken.join("\n  "));
     println!("── links of the book and of the repository's pages hold");
     Ok(())
 }
@@ -79,6 +80,9 @@ fn broken_in_book(book: &Path) -> Result<Vec<String>> {
         if html.contains("{{#") {
             broken.push(format!("{}: something is not included", page.display()));
         }
+        if html.contains("ANCHOR: ") {
+            broken.push(format!("{}: a file that has anchors is included without one", page.display()));
+        }
         let (folder, mut mended) = (page.parent().unwrap_or(Path::new("")), html.clone());
         let links: BTreeSet<_> = values(html, " href=\"").chain(values(html, " src=\"")).collect();
         for link in links.into_iter().filter(|link| is_relative(link)) {
@@ -101,6 +105,24 @@ fn broken_in_book(book: &Path) -> Result<Vec<String>> {
         }
         if mended != *html {
             std::fs::write(book.join(page), mended)?;
+        }
+    }
+    Ok(broken)
+}
+
+/// Includes of the book whose anchors are not in the file: mdBook says nothing, and includes nothing or too much.
+fn broken_includes() -> Result<Vec<String>> {
+    let mut broken = Vec::new();
+    for page in files(&root().join(SOURCE), ".md")? {
+        let text = std::fs::read_to_string(&page)?;
+        let folder = page.parent().context("a file without a folder")?;
+        for include in text.split("{{#include ").skip(1).filter_map(|rest| Some(rest.split_once("}}")?.0)) {
+            let Some((file, anchor)) = include.split_once(':') else { continue };
+            let source = std::fs::read_to_string(folder.join(file)).with_context(|| include.to_owned())?;
+            let has = |mark: &str| source.lines().any(|line| line.ends_with(&format!(" {mark}: {anchor}")));
+            if !has("ANCHOR") || !has("ANCHOR_END") {
+                broken.push(format!("{}: {include}", page.display()));
+            }
         }
     }
     Ok(broken)

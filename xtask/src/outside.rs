@@ -69,9 +69,11 @@ const VERIFY: &str = r#"//! A dependant that verifies a proof, and refuses a dam
 use lazai_zk::{Proof, Statement, Verifier, VerifyError};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // ANCHOR: verify
     let [statement, proof] = [1, 2].map(|i| std::fs::read(std::env::args().nth(i).unwrap()).unwrap());
     let statement = Statement::from_bytes(&statement)?;
     Verifier::new().verify(&statement, &Proof::from_bytes(&proof)?)?;
+    // ANCHOR_END: verify
     let mut damaged = proof;
     damaged[70_000] ^= 1;
     let refused = Verifier::new().verify(&statement, &Proof::from_bytes(&damaged)?);

@@ -78,6 +78,7 @@ class RpcWallet(private val url: String) {
 fun main(args: Array<String>) = runBlocking {
     val publisher = args.single().trimEnd('/')
     val market = JsonParser.parseString(String(get("$publisher/market.json"))).asJsonObject
+    // ANCHOR: session
     val place = readMarketPlace(get("$publisher/place.json"))
     val node = market.get("nodeUrl").asString
     val model = readModels(get("$node/v1/models")).first()
@@ -89,6 +90,7 @@ fun main(args: Array<String>) = runBlocking {
     println("${model.name ?: model.id}: opening a session with a deposit of $deposit base units")
     wallet.send(openSessionCall(place, nonce, key.address(), model, deposit))
     val chat = Chat(beginConversation(place, wallet.account, nonce, key.address(), model, deposit), place.domain, key.signer())
+    // ANCHOR_END: session
     val transport = JdkTransport(node)
     for (line in generateSequence(::readLine).filter { it.isNotBlank() }) {
         var tries = 0

@@ -26,6 +26,7 @@ def get(name):
 
 def test_a_session_on_a_chain(tmp_path):
     about, key = json.loads(get("market.json")), lazai.LocalKey.from_hex(KEY)
+    # ANCHOR: chain
     with lazai.Market.on_chain(about["rpcUrl"], get("deployment.json").decode(), tmp_path / "outbox", 1) as market:
         assert market.place == lazai.read_market_place(get("place.json"))
         dat = market.dat(1, 1)
@@ -36,6 +37,7 @@ def test_a_session_on_a_chain(tmp_path):
         assert market.open_session(key, key, 1, model, int(about["deposit"])) == conversation
         chat = lazai.Chat(conversation, market.domain, key)
         turn = chat.say("Who are you?", lazai.ReplySettings(seed=1), lazai.NodeClient(about["nodeUrl"]))
+        # ANCHOR_END: chain
         assert turn.owed > 0 and chat.owed == turn.owed
 
 

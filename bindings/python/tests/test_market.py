@@ -18,7 +18,9 @@ from support import refused
 ROOT = pathlib.Path(__file__).parents[3]
 BASE = os.environ.get("LAZAI_BASE_MODEL", "")
 COINS = "0x" + "00" * 20
+# ANCHOR: settings
 SETTINGS = lazai.TrainingSettings(max_steps=2, block_tokens=128)
+# ANCHOR_END: settings
 
 pytestmark = pytest.mark.skipif(not BASE, reason="no base model: LAZAI_BASE_MODEL names it")
 
@@ -45,40 +47,56 @@ def scene(tmp_path_factory, base):
     founding = lazai.Founding(addresses(people.validators), addresses(people.voters), funds)
     market = lazai.Market.found_folder(str(home / "market"), founding)
     store, dataset, public = (str(home / name) for name in ("store", "set.pov", "public.json"))
+    # ANCHOR: prepare
     terms = lazai.ContributorTerms(people.ada.address, "Ada", "CC-BY-4.0", "for training")
     lines = (ROOT / "examples/cyber-diva/data/dialogues.jsonl").read_text().splitlines()[::6]
     (home / "chats.jsonl").write_text("\n".join(lines))
     with progress.bar(disable=True) as told:
         facts = lazai.prepare_dataset([str(home / "chats.jsonl")], terms, BASE, dataset, told)
+    # ANCHOR_END: prepare
+    # ANCHOR: public
     character = lazai.Character.from_bytes((ROOT / "examples/cyber-diva/card.json").read_bytes())
     prompts = json.loads((ROOT / "examples/cyber-diva/prompts.json").read_text())
     lazai.write_public_part(character, prompts, [terms], "", public)
+    # ANCHOR_END: public
 
     cancelled = threading.Event()
     cancelled.set()
+    # ANCHOR: binding
     ledger, creator, proofs = market.ledger_id, people.creator.address, str(home / "proof")
+    # ANCHOR_END: binding
     with progress.bar(cancelled, disable=True) as told:
         refused("cancelled", lazai.prove_dataset, dataset, public, ledger, creator, 1, proofs, told)
+    # ANCHOR: prove
     proof = lazai.prove_dataset(dataset, public, ledger, creator, 1, proofs)
+    # ANCHOR: exex
     exex = lazai.ExEx(market, people.exex, "0x" + "09" * 32, store, str(home / "exex"))
+    # ANCHOR_END: exex
     submission = market.submit(people.creator, store, 1, dataset, public, proof, exex.contact, [people.ada])
+    # ANCHOR_END: prove
     assert submission == proof.submission and market.submission(submission).status == "pending"
     assert exex.follow() == []
+    # ANCHOR: attest
     assert all(market.pending(validator.address) == [submission] for validator in people.validators)
     for validator in people.validators:
         attested = market.attest(validator, store, submission)
     assert attested.status == "accepted" and attested.tokens == facts.tokens and exex.follow() == [submission]
+    # ANCHOR_END: attest
     assert market.pending(people.validators[0].address) == []
     # Another process would see the same folder as this second handle does.
     with lazai.Market.open_folder(str(home / "market")) as again:
         again.refresh()
         assert again.submission(submission) == attested
 
+    # ANCHOR: terms
     access = lazai.AccessTerms("teen", 13, "gas", "no real person's words", "mailto:report@example.org")
     model = lazai.ModelTerms("SmolLM2-135M-Instruct", "Apache-2.0", access, ["http://127.0.0.1"])
+    # ANCHOR_END: terms
     seen = []
     refused("cancelled", exex.fine_tune, submission, base, SETTINGS, model, lambda p: seen.append(p) or p.done < 1)
+    # ANCHOR: mint
     minted = exex.fine_tune(submission, base, SETTINGS, model, seen.append)
+    # ANCHOR_END: mint
     # The step that was done before the cancellation is not done again.
     assert [p.done for p in seen] == [1, 2] and all(p.note.startswith("loss ") for p in seen)
     assert exex.fine_tune(submission, base, SETTINGS, model).adapter.digest == minted.adapter.digest
@@ -100,13 +118,17 @@ def test_what_was_minted_says_what_was_trained(scene, base):
 
 def test_an_adapter_without_a_market(scene, base, tmp_path):
     home = scene[0]
+    # ANCHOR: train
     trained = base.train(str(home / "set.pov"), SETTINGS, str(tmp_path / "adapter"))
     facts = base.adapter(trained.folder)
+    # ANCHOR_END: train
     assert (facts.digest, facts.base_digest, facts.rank) == (trained.digest, base.digest, 8)
     # Who trained it hears it at once, beside the base.
+    # ANCHOR: generate
     asked, greedy = [lazai.Message("user", "Who are you?")], lazai.ReplySettings(max_tokens=6, temperature_milli=0)
     heard = []
     tuned, bare = base.generate(asked, trained.folder, greedy, heard.append), base.generate(asked, settings=greedy)
+    # ANCHOR_END: generate
     assert "".join(heard) == tuned and tuned and bare
     assert asyncio.run(aio.generate(base, asked, trained.folder, greedy)) == tuned
     with pytest.raises(ValueError, match="bot"):
@@ -117,6 +139,7 @@ def test_an_adapter_without_a_market(scene, base, tmp_path):
 
 def test_a_reply_is_sold_redeemed_claimed_and_its_provenance_holds(scene, base):
     home, people, market, store, _, _, minted = scene
+    # ANCHOR: serve
     served = [lazai.ServedModel(minted.class_id, minted.version, minted.adapter.folder, 3, 7, 512, 600)]
     with lazai.NodeServer.start(market, people.node, base, served, 8, str(home / "node"), "127.0.0.1:0") as server:
         node = lazai.NodeClient(server.url)
@@ -128,6 +151,7 @@ def test_a_reply_is_sold_redeemed_claimed_and_its_provenance_holds(scene, base):
         turn = chat.say("Who are you?", lazai.ReplySettings(seed=1), node, heard.append)
         assert "".join(heard) == turn.text and turn.owed == 3 * turn.prompt_tokens + 7 * turn.completion_tokens
         assert server.redeem() == 0
+    # ANCHOR_END: serve
     refused("node.transport", node.models)
 
     parts = market.split(turn.owed)
@@ -138,10 +162,12 @@ def test_a_reply_is_sold_redeemed_claimed_and_its_provenance_holds(scene, base):
     # Less than a base unit is carried to the next claim.
     assert parts.creator - claimed in (0, 1) and market.balance(people.ada.address, COINS) == claimed
 
+    # ANCHOR: provenance
     evidence = market.evidence(store, minted.record, chat.to_json())
     anchor = market.anchor(base.digest)
     report = lazai.verify_evidence(evidence, anchor)
     assert report.holds and {link.trust for link in report.links} >= {"proved", lazai.TrustLevel.CLAIMED}
+    # ANCHOR_END: provenance
     assert not lazai.verify_evidence(evidence, market.anchor("0x" + "01" * 32)).holds
 
     # Which words it is of, she says only if she wants to.
@@ -212,11 +238,13 @@ def test_a_session_is_talked_in_and_ended(scene, base, capsys):
 def test_the_dao_changes_the_split(scene):
     _, people, market, *_ = scene
     assert market.place is None
+    # ANCHOR: vote
     number = market.propose_split(people.voters[0], "more for nodes", 6_500, 2_500, 1_000)
     market.vote(people.voters[0], number, True)
     refused("market", market.execute, people.voters[0], number)
     market.vote(people.voters[1], number, True)
     market.execute(people.voters[2], number)
+    # ANCHOR_END: vote
     assert market.split(1000).node == 250
 
 

@@ -82,8 +82,10 @@ def test_a_dataset_is_prepared_and_others_read_it(tmp_path):
     assert facts.records > 10 and facts.tokens > facts.records and facts.held_out > 0
     assert repr(facts).startswith(f"DatasetFacts(records={facts.records}, tokens={facts.tokens}, ")
     assert {stage for stage, _ in heard} >= {"reading", "writing"} and heard[-1][1] == facts.records
+    # ANCHOR: inspect
     found = lazai.inspect_file(str(tmp_path / "set.pov"))
     assert (found.kind, found.dialogues, found.tokens) == ("pov", facts.records, facts.tokens)
+    # ANCHOR_END: inspect
     # Readers of others find the same tensors as ours, which copy nothing.
     views = tensors.views(tmp_path / "set.pov")
     with safe_open(tmp_path / "set.pov", framework="np") as theirs:
@@ -145,7 +147,9 @@ def test_keystores_are_written_and_read(tmp_path):
 
 
 def test_eight_threads_and_asyncio():
+    # ANCHOR: proof-files
     statement, proof = (ROOT / "vectors/zk/statement.json").read_bytes(), (ROOT / "vectors/zk/proof.bin").read_bytes()
+    # ANCHOR_END: proof-files
     card = (ROOT / "vectors/characters/json/v2.json").read_bytes()
     character = lazai.Character.from_bytes(card)
 
@@ -157,10 +161,12 @@ def test_eight_threads_and_asyncio():
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         assert set(pool.map(work, range(64))) == {(2654, "Vesper", "Vesper")}
 
+    # ANCHOR: verify
     async def at_once():
         return await asyncio.gather(*(aio.verify_proof(statement, proof) for _ in range(4)))
 
     assert [facts.records for facts in asyncio.run(at_once())] == [24] * 4
+    # ANCHOR_END: verify
 
 
 @pytest.mark.skipif(not support.MEASURED, reason="memory is measured where /proc is")

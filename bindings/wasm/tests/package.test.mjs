@@ -26,8 +26,10 @@ for (const name of NAMES) {
 }
 
 test("the verifier alone says the same", async () => {
+  // ANCHOR: verify
   const [statement, proof] = [await read("vectors/zk/statement.json"), await read("vectors/zk/proof.bin")];
   assert.deepEqual(verifier.verifyProof(statement, proof), sdk.verifyProof(statement, proof));
+  // ANCHOR_END: verify
   assert.throws(() => verifier.verifyProof(statement, proof.subarray(1)), { name: "LazaiError", code: "zk.not_proof" });
 });
 

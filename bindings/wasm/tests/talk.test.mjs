@@ -7,8 +7,10 @@ import { Session } from "@lazai/sdk/session";
 import { chat } from "../examples/talk.mjs";
 
 const { LAZAI_PAGE_URL: page } = process.env;
+// ANCHOR: place
 const told = await (await fetch(`${page}market.json`)).json();
 const place = readMarketPlace(new Uint8Array(await (await fetch(`${page}place.json`)).arrayBuffer()));
+// ANCHOR_END: place
 const sent = [];
 /** The test chain's own account: its node signs for it. */
 const wallet = {
@@ -28,8 +30,10 @@ test("the quick start opens a session, talks, pays and asks for its end", async 
 });
 
 test("a reply is heard as a whole too, and what goes wrong is thrown where it is heard", async () => {
+  // ANCHOR: session
   const session = await Session.open({ node: told.nodeUrl, place, wallet, deposit: told.deposit });
   const turn = await session.say("hi", { maxTokens: 2 });
+  // ANCHOR_END: session
   assert.equal(session.turn, turn);
   assert.ok(turn.completionTokens <= 2 && BigInt(session.owed()) > 0n && turn.text.length > 0);
   const heard = [];

@@ -124,6 +124,7 @@ while publisher.hasSuffix("/") { publisher.removeLast() }
 let market = try JSONSerialization.jsonObject(with: await get(publisher + "/market.json")) as? [String: Any] ?? [:]
 guard let node = market["nodeUrl"] as? String, let rpc = market["rpcUrl"] as? String, let deposit = market["deposit"] as? String
 else { throw Failure(description: "market.json says nothing of the market") }
+// ANCHOR: session
 let place = try readMarketPlace(json: await get(publisher + "/place.json"))
 guard let model = try readModels(body: await get(node + "/v1/models")).first else {
     throw Failure(description: "the node offers no character")
@@ -138,6 +139,7 @@ try await wallet.send(call, from: payer)
 let conversation = try beginConversation(
     place: place, payer: payer, nonce: nonce, consumer: key.address(), model: model, deposit: deposit)
 let chat = try Chat(conversation: conversation, domain: place.domain, signer: key.signer())
+// ANCHOR_END: session
 let transport = SessionTransport(node)
 while let line = readLine(), !line.isEmpty { try await say(line, chat, transport) }
 print("\(chat.messages().count / 2) replies, \(chat.owed()) owed and promised")
