@@ -68,7 +68,7 @@ async fn write() -> anyhow::Result<()> {
     let checked = consumer.talker().take(&mut conversation, &request, &reply).await?;
     let voucher = conversation.unpaid.context("the reply costs nothing")?;
     node.pay(&voucher).await?;
-    conversation.settled();
+    conversation.mark_paid();
     provider.redeem(conversation.session).await?;
     let receipt = &reply.receipt.receipt;
 

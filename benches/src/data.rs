@@ -38,10 +38,10 @@ pub fn run(folder: &Path) -> Result<Value, Failure> {
     generate(&many, DIALOGUES)?;
     generate(&few, FEW)?;
 
-    let ours_few = ours(&["import", few.to_str().ok_or("path")?, folder.to_str().ok_or("path")?])?;
+    let ours_few = from_evm(&["import", few.to_str().ok_or("path")?, folder.to_str().ok_or("path")?])?;
     let (mut ours_best, mut peer_best) = (Value::Null, Value::Null);
     for _ in 0..RUNS {
-        let run = ours(&["import", many.to_str().ok_or("path")?, folder.to_str().ok_or("path")?])?;
+        let run = from_evm(&["import", many.to_str().ok_or("path")?, folder.to_str().ok_or("path")?])?;
         ours_best = faster(ours_best, run);
         let tokenizer = folder.join("tokenizer.json");
         let run = peer(&["import".as_ref(), many.as_ref(), tokenizer.as_ref(), folder.as_ref()])?;
@@ -49,7 +49,7 @@ pub fn run(folder: &Path) -> Result<Value, Failure> {
         let _ = std::fs::remove_dir_all(folder.join("cache"));
     }
     let mel = mel(folder)?;
-    let pov = ours(&["pov", folder.join("large.safetensors").to_str().ok_or("path")?, ""])?;
+    let pov = from_evm(&["pov", folder.join("large.safetensors").to_str().ok_or("path")?, ""])?;
     let rate = |run: &Value| run["tokens"].as_f64().unwrap_or(0.0) / run["seconds"].as_f64().unwrap_or(f64::INFINITY);
     // What the peer spends on reading, normalising, tokenizing and writing alone, against all that we do.
     let plain: f64 =
@@ -84,7 +84,7 @@ fn faster(best: Value, run: Value) -> Value {
 }
 
 /// This program again, with another verb.
-fn ours(args: &[&str]) -> Result<Value, Failure> {
+fn from_evm(args: &[&str]) -> Result<Value, Failure> {
     output(Command::new(std::env::current_exe()?).arg("data-part").args(args))
 }
 

@@ -25,7 +25,7 @@ use lazai::core::{Address, Amount, Asset, ClassId, Domain, LocalSigner, Signatur
 use lazai::settle::market::{SignedTransaction, Transaction};
 use lazai::settle::session::{Offer, SessionPayment, Voucher, session_id};
 use lazai::settle::{EmbeddedLedger, Genesis, Ledger, Params, SystemClock};
-use lazai_core::dat::{AccessPolicy, BaseModel, Payment, Rating, VersionMetadata};
+use lazai_core::dat::{AccessPolicy, BaseInfo, Payment, Rating, VersionMetadata};
 use lazai_core::pov::{Contributor, PublicPart};
 use lazai_core::record::RecordClaim;
 use lazai_core::seal::{SealedKey, UnsealingKey};
@@ -170,7 +170,7 @@ impl Stage {
         let record = sha256(b"record");
         let metadata = VersionMetadata {
             character: "Ada".into(),
-            base: BaseModel { name: "base".into(), digest: sha256(b"base"), licence: "MIT".into() },
+            base: BaseInfo { name: "base".into(), digest: sha256(b"base"), licence: "MIT".into() },
             adapter_digest: sha256(b"adapter"),
             record_digest: record,
             submission: id,

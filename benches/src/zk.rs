@@ -10,7 +10,7 @@ use lazai::core::pov::{PovFile, Record, Writer};
 use lazai::core::{Address, Digest, LedgerId, SubmissionId};
 use lazai::zk::poseidon::{HashOut, two_to_one};
 use lazai::zk::statement::Prompts;
-use lazai::zk::{Binding, Commitment, Plonky2Verifier, Proof, Prover, Stage, Statement, Verifier};
+use lazai::zk::{Binding, Commitment, Plonky2Verifier, Proof, ProveStage, Prover, Statement, Verifier};
 use serde_json::{Value, json};
 
 use crate::data::{contributor, output, peak_mb};
@@ -30,7 +30,7 @@ const BATCHES: u32 = 8;
 pub fn run(folder: &Path, report: &Path) -> Result<Value, Failure> {
     // Circuits are built once, outside of what is measured, as a node would.
     let circuits = folder.join("circuits");
-    let prove = |tokens: u64| ours(&["prove".into(), tokens.to_string(), folder.display().to_string()]);
+    let prove = |tokens: u64| from_evm(&["prove".into(), tokens.to_string(), folder.display().to_string()]);
     let cold = prove(SMALL)?;
     // The cheapest of several: what a busy machine adds is not the prover's.
     let best = |tokens: u64, times: usize| -> Result<Value, Failure> {
@@ -48,7 +48,7 @@ pub fn run(folder: &Path, report: &Path) -> Result<Value, Failure> {
         runs.push(best(tokens, if tokens > 1_000_000 { 2 } else { 3 })?);
     }
     let small = best(SMALL, 3)?;
-    let hashing = ours(&["hash".into()])?;
+    let hashing = from_evm(&["hash".into()])?;
     let wasm = wasm(folder)?;
 
     let number = |value: &Value| value.as_f64().ok_or("a number is missing");
@@ -98,7 +98,7 @@ fn wasm(folder: &Path) -> Result<Value, Failure> {
     output(&mut node)
 }
 
-fn ours(args: &[String]) -> Result<Value, Failure> {
+fn from_evm(args: &[String]) -> Result<Value, Failure> {
     output(Command::new(std::env::current_exe()?).arg("zk-part").args(args))
 }
 
@@ -153,13 +153,13 @@ fn prove(tokens: u64, folder: &Path) -> Result<Value, Failure> {
     })?;
     let (wall_s, total) = (started.elapsed().as_secs_f64(), cpu_s()? - cpu);
     // A stage ends where the next begins.
-    let first = |stage: Stage| marks.iter().find(|(s, _)| *s == stage).map_or(f64::NAN, |(_, at)| at - cpu);
-    let joins = first(Stage::Joins);
-    let outer = first(Stage::Outer);
+    let first = |stage: ProveStage| marks.iter().find(|(s, _)| *s == stage).map_or(f64::NAN, |(_, at)| at - cpu);
+    let joins = first(ProveStage::Joins);
+    let outer = first(ProveStage::Outer);
     let (verify_ms, plonky2_verify_ms) = verify(&statement, &proof)?;
     std::fs::write(folder.join("statement.json"), statement.to_bytes())?;
     std::fs::write(folder.join("proof.bin"), proof.to_bytes())?;
-    let chunks = marks.iter().filter(|(stage, _)| *stage == Stage::Chunks).count() - 1;
+    let chunks = marks.iter().filter(|(stage, _)| *stage == ProveStage::Chunks).count() - 1;
     Ok(json!({
         "tokens": statement.tokens(),
         "records": statement.records(),

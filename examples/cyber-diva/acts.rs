@@ -232,7 +232,7 @@ pub async fn talk(
         tale.stream("\n");
         home.keep(&file, &conversation)?;
     }
-    consumer.settle(&mut conversation, provider).await?;
+    consumer.pay_owed(&mut conversation, provider).await?;
     home.keep(&file, &conversation)?;
     Ok(conversation)
 }

@@ -9,7 +9,7 @@ use lazai::creator::Proved;
 use lazai::exex::Minted;
 use lazai::lora::BaseModel;
 use lazai::lora::generate::{Sampler, generate};
-use lazai::provenance::{Report, Trust};
+use lazai::provenance::{ReplyProvenance, Trust};
 use lazai::settle::Split;
 use lazai::settle::market::{Event, SubmissionStatus};
 use lazai::settle::notice::Cursor;
@@ -188,7 +188,7 @@ pub fn governance(
     Ok(())
 }
 
-pub fn provenance(tale: &mut Tale, report: &Report, took: Duration) {
+pub fn provenance(tale: &mut Tale, report: &ReplyProvenance, took: Duration) {
     for link in &report.links {
         let mark = match link.trust {
             Trust::Proved => "proved  ",

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use lazai::core::message::Message;
 use lazai::lora::evaluate::Example;
-use lazai::lora::{Candle, LoraError, Trainer};
+use lazai::lora::{Candle, TrainError, Trainer};
 use lazai::models::example;
 
 /// Perplexity of what the character says in some dialogues, with the adapter in a folder or the bare base.
 ///
 /// # Errors
-/// [`LoraError`].
-pub fn perplexity_of(model: &Candle, adapter: Option<&Path>, dialogues: &[Vec<Message>]) -> Result<f64, LoraError> {
+/// [`TrainError`].
+pub fn perplexity_of(model: &Candle, adapter: Option<&Path>, dialogues: &[Vec<Message>]) -> Result<f64, TrainError> {
     let (tokenizer, template) = (model.base().tokenizer(), model.base().template());
     let examples = dialogues.iter().map(|messages| example(tokenizer, template, messages));
     Ok(model.mean_loss(adapter, &examples.collect::<Result<Vec<Example>, _>>()?)?.exp())

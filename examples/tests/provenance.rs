@@ -7,7 +7,9 @@ use lazai::consumer::Conversation;
 use lazai::core::pov::PublicPart;
 use lazai::core::{Digest, Signature};
 use lazai::governor::Governor;
-use lazai::provenance::{CollectError, Evidence, Report, Trust, TrustAnchor, Words, WordsError, collect, verify};
+use lazai::provenance::{
+    CollectError, Evidence, ReplyProvenance, Trust, TrustAnchor, Words, WordsError, collect, verify,
+};
 use lazai::settle::governance::Measure;
 use lazai::settle::market::{Event, Submission, Transaction};
 use lazai::settle::notice::{Action, Entry};
@@ -38,11 +40,11 @@ async fn sell() -> anyhow::Result<(Evidence, Conversation, TrustAnchor)> {
     Ok((evidence, conversation, TrustAnchor::of(&*ledger, stage.base.digest())))
 }
 
-fn broken(report: &Report) -> Vec<&str> {
+fn broken(report: &ReplyProvenance) -> Vec<&str> {
     report.links.iter().filter(|l| l.trust == Trust::Broken).map(|l| l.name.as_str()).collect()
 }
 
-fn says<'a>(report: &'a Report, link: &str) -> &'a str {
+fn says<'a>(report: &'a ReplyProvenance, link: &str) -> &'a str {
     &report.links.iter().find(|l| l.name == link).unwrap().says
 }
 

@@ -10,7 +10,7 @@ use lazai::core::tokenizer::Counter;
 use lazai::core::{Address, Amount, Asset, ClassId, Domain, LocalSigner, SessionId, Signer, VersionNumber, sign};
 use lazai::node::{ChatRequest, ReplySettings, SignedOffer, SignedReceipt, reply_digest};
 use lazai::settle::session::{Offer, Receipt, SessionPayment};
-use lazai::wire::payment::Served;
+use lazai::wire::payment::ReplyDetails;
 use lazai::wire::talk;
 use pollster::block_on;
 use serde_json::{Value, json};
@@ -70,7 +70,7 @@ pub fn write(vectors: &Path) -> anyhow::Result<()> {
         Ok(SignedReceipt { receipt, signature })
     };
     let stream = |receipt: SignedReceipt| {
-        let served = Served {
+        let served = ReplyDetails {
             receipt,
             tokens: tokens.clone(),
             text: None,
@@ -145,8 +145,8 @@ fn receipt(
 }
 
 /// A reply as a node streams it.
-fn streamed(served: &Served) -> String {
-    let piece = |delta: Value, finish: Value, lazai: Option<&Served>| {
+fn streamed(served: &ReplyDetails) -> String {
+    let piece = |delta: Value, finish: Value, lazai: Option<&ReplyDetails>| {
         let mut event = json!({
             "id": "counted", "object": "chat.completion.chunk", "created": 0, "model": "dat:1:1",
             "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],

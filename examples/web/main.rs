@@ -127,7 +127,7 @@ async fn serve() -> anyhow::Result<()> {
     let offer = node.models().await?.first().context("no character")?.offer.clone();
     let mut conversation = consumer.open(1, &offer, deposit(DEPOSIT)).await?;
     consumer.say(&mut conversation, &node, "Who are you?", &mut |_| {}).await?;
-    consumer.settle(&mut conversation, &node).await?;
+    consumer.pay_owed(&mut conversation, &node).await?;
 
     let node_url = front.url();
     let mut publisher = Publisher { stage, minted, provider, rpc_url, node_url, sold: Default::default(), package };

@@ -11,7 +11,7 @@ use crate::sign::{Encoder, TypedData};
 /// The model that an adapter is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct BaseModel {
+pub struct BaseInfo {
     /// Its public name, such as `SmolLM2-135M-Instruct`.
     pub name: String,
     /// SHA-256 of its weights file.
@@ -69,7 +69,7 @@ pub struct VersionMetadata {
     /// The character's name.
     pub character: String,
     /// The base model.
-    pub base: BaseModel,
+    pub base: BaseInfo,
     /// SHA-256 of the adapter's weights (`adapter_model.safetensors`, PEFT format).
     pub adapter_digest: Digest,
     /// Digest of the signed training record.

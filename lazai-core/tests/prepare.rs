@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use lazai_core::BasisPoints;
 use lazai_core::dialogue::{Dialogue, Options, Role};
-use lazai_core::prepare::{Preparation, PrepareError, Prepared, Settings, Stage};
+use lazai_core::prepare::{Preparation, PrepareError, PrepareStage, Prepared, Settings};
 use lazai_core::report::Action;
 use proptest::prelude::*;
 use serde_json::json;
@@ -141,7 +141,7 @@ fn several_files_and_their_faults() {
 #[test]
 fn it_can_be_cancelled_in_every_stage() {
     let text: String = (0..3_000).map(|i| line(&format!("q {i}"), &words(i, 12))).collect();
-    for stage in [Stage::Reading, Stage::Splitting] {
+    for stage in [PrepareStage::Reading, PrepareStage::Splitting] {
         let mut preparation = Preparation::new(settings(2)).unwrap().on_progress(Box::new(move |progress| {
             if progress.stage == stage { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         }));

@@ -10,10 +10,10 @@ use lazai_core::message::Message;
 use crate::About;
 use crate::adapter::Adapter;
 use crate::base::BaseModel;
-use crate::error::{LoraError, Result};
+use crate::error::{GenerateError, Result, TrainError};
 use crate::evaluate::{Example, mean_loss};
 use crate::generate::{GenerateJob, Generation, Generator, generate, prompt_tokens};
-use crate::train::{Progress, Replay, ReplayJob, TrainJob, TrainedFiles, Trainer, replay, train};
+use crate::train::{Replay, ReplayJob, TrainJob, TrainProgress, TrainedFiles, Trainer, replay, train};
 
 /// The trainer and generator of this crate: a base model in memory, on the processor or a card.
 ///
@@ -25,7 +25,7 @@ use crate::train::{Progress, Replay, ReplayJob, TrainJob, TrainedFiles, Trainer,
 /// let base = BaseModel::open("model.gguf".as_ref(), &Compute::cpu(), WeightFormat::F32)?;
 /// let generator: Arc<dyn Generator> = Arc::new(Candle::new(Arc::new(base)));
 /// println!("{} on {}", generator.about().base_name, generator.about().device);
-/// # Ok::<(), lazai_lora::LoraError>(())
+/// # Ok::<(), lazai_lora::ModelError>(())
 /// ```
 pub struct Candle {
     base: Arc<BaseModel>,
@@ -53,10 +53,10 @@ impl Candle {
         &self.base
     }
 
-    fn adapter(&self, digest: Option<Digest>) -> Result<Option<Arc<Adapter>>> {
+    fn adapter(&self, digest: Option<Digest>) -> Result<Option<Arc<Adapter>>, GenerateError> {
         let Some(digest) = digest else { return Ok(None) };
         let adapters = self.adapters.read().unwrap_or_else(PoisonError::into_inner);
-        let adapter = adapters.get(&digest).ok_or(LoraError::UnknownAdapter { digest })?;
+        let adapter = adapters.get(&digest).ok_or(GenerateError::UnknownAdapter { digest })?;
         Ok(Some(adapter.clone()))
     }
 }
@@ -66,7 +66,11 @@ impl Trainer for Candle {
         &self.about
     }
 
-    fn train(&self, job: &TrainJob<'_>, on_progress: &mut dyn FnMut(Progress) -> bool) -> Result<TrainedFiles> {
+    fn train(
+        &self,
+        job: &TrainJob<'_>,
+        on_progress: &mut dyn FnMut(TrainProgress) -> bool,
+    ) -> Result<TrainedFiles, TrainError> {
         let trained = train(&self.base, job.lora, job.config, job.data, job.checkpoints, on_progress)?;
         let adapter_digest = trained.adapter.save(job.adapter_folder, self.base.name())?;
         Ok(TrainedFiles {
@@ -79,12 +83,12 @@ impl Trainer for Candle {
         })
     }
 
-    fn replay(&self, job: &ReplayJob<'_>) -> Result<Replay> {
+    fn replay(&self, job: &ReplayJob<'_>) -> Result<Replay, TrainError> {
         let ReplayJob { record, software, data, checkpoints, ref steps, tolerance_ppm } = *job;
         replay(&self.base, record, software, data, checkpoints, steps.clone(), tolerance_ppm)
     }
 
-    fn mean_loss(&self, adapter: Option<&Path>, examples: &[Example]) -> Result<f64> {
+    fn mean_loss(&self, adapter: Option<&Path>, examples: &[Example]) -> Result<f64, TrainError> {
         let adapter = adapter.map(|folder| Adapter::load(folder, &self.base)).transpose()?;
         mean_loss(&self.base, adapter.as_ref(), examples)
     }
@@ -95,14 +99,14 @@ impl Generator for Candle {
         &self.about
     }
 
-    fn load_adapter(&self, folder: &Path) -> Result<Digest> {
+    fn load_adapter(&self, folder: &Path) -> Result<Digest, GenerateError> {
         let adapter = Adapter::load(folder, &self.base)?;
         let digest = adapter.digest()?;
         self.adapters.write().unwrap_or_else(PoisonError::into_inner).insert(digest, Arc::new(adapter));
         Ok(digest)
     }
 
-    fn prompt_tokens(&self, messages: &[Message]) -> Result<u64> {
+    fn prompt_tokens(&self, messages: &[Message]) -> Result<u64, GenerateError> {
         Ok(prompt_tokens(self.base.tokenizer(), self.base.template(), messages)?.len() as u64)
     }
 
@@ -113,7 +117,7 @@ impl Generator for Candle {
         };
         let base = self.base.clone();
         Generation::on_thread(move |on_text| {
-            generate(&base, adapter.as_deref(), &job.messages, job.sampler, job.seed, on_text)
+            Ok(generate(&base, adapter.as_deref(), &job.messages, job.sampler, job.seed, on_text)?)
         })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use candle_core::Device;
 
-use crate::error::{LoraError, Result};
+use crate::error::{ModelError, Result};
 
 /// A compute device, and on the processor the threads that work there.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ impl Compute {
     /// The processor, with some threads of its own. Results do not depend on how many.
     ///
     /// # Errors
-    /// [`LoraError::Compute`] if the system refuses a thread.
+    /// [`ModelError::Compute`] if the system refuses a thread.
     pub fn cpu_threads(threads: NonZeroUsize) -> Result<Self> {
         Ok(Self { device: Device::Cpu, pool: Some(Arc::new(pool(threads.get())?)) })
     }
@@ -39,7 +39,7 @@ impl Compute {
     /// An NVIDIA card, counted from 0. Needs the feature `cuda`.
     ///
     /// # Errors
-    /// [`LoraError::Compute`] if there is none, or without the feature.
+    /// [`ModelError::Compute`] if there is none, or without the feature.
     pub fn cuda(ordinal: usize) -> Result<Self> {
         Ok(Self { device: Device::new_cuda(ordinal)?, pool: Self::cpu().pool })
     }
@@ -47,7 +47,7 @@ impl Compute {
     /// An Apple graphics processor, counted from 0. Needs the feature `metal`.
     ///
     /// # Errors
-    /// [`LoraError::Compute`] if there is none, or without the feature.
+    /// [`ModelError::Compute`] if there is none, or without the feature.
     pub fn metal(ordinal: usize) -> Result<Self> {
         Ok(Self { device: Device::new_metal(ordinal)?, pool: Self::cpu().pool })
     }
@@ -106,7 +106,7 @@ impl Compute {
 
 fn pool(threads: usize) -> Result<rayon::ThreadPool> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("lazai-lora-{i}")).build();
-    pool.map_err(|e| LoraError::from(candle_core::Error::Msg(e.to_string())))
+    pool.map_err(|e| ModelError::from(candle_core::Error::Msg(e.to_string())))
 }
 
 fn vectors() -> &'static str {

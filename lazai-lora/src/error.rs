@@ -1,14 +1,14 @@
-//! Errors of models, adapters and training.
+//! Errors per operation: reading models and adapters and computing with them, training, answering.
 
 use std::path::PathBuf;
 
 use lazai_core::tokenizer::TokenizerError;
 use thiserror::Error;
 
-/// Why a model, an adapter or a run is unusable.
+/// A model or an adapter that cannot be read, made or computed with.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum LoraError {
+pub enum ModelError {
     /// The adapter is not the one that was expected.
     #[error("adapter has digest {found}, expected {expected}")]
     AdapterDigest {
@@ -28,20 +28,6 @@ pub enum LoraError {
         base: String,
         /// The expectation.
         reason: String,
-    },
-    /// A trainer or generator of another kind failed.
-    #[error("{backend}: {reason}")]
-    Backend {
-        /// Which one.
-        backend: String,
-        /// Its message.
-        reason: String,
-    },
-    /// The caller cancelled; the training so far is in the checkpoint.
-    #[error("cancelled after {steps} steps")]
-    Cancelled {
-        /// Steps that are done.
-        steps: u32,
     },
     /// The compute backend refused.
     #[error("compute: {0}")]
@@ -76,17 +62,6 @@ pub enum LoraError {
         /// The requested targets.
         targets: String,
     },
-    /// A loss or gradient overflowed. The checkpoint is of the step before.
-    #[error("{what} of step {step} is not finite")]
-    NotFinite {
-        /// Loss or gradient.
-        what: &'static str,
-        /// The step, from 1.
-        step: u32,
-    },
-    /// Nothing to learn from.
-    #[error("no token of the dataset is to be learnt")]
-    NothingToLearn,
     /// The adapter was trained on another base model.
     #[error("adapter of base model {adapter}, the one at hand is {base}")]
     OtherBase {
@@ -94,14 +69,6 @@ pub enum LoraError {
         adapter: String,
         /// Name and digest of the one at hand.
         base: String,
-    },
-    /// The token ids are of another tokenizer than the base model's.
-    #[error("dataset is of tokenizer {found}, the base model has {expected}")]
-    OtherTokenizer {
-        /// The base model's.
-        expected: lazai_core::Digest,
-        /// The dataset's.
-        found: lazai_core::Digest,
     },
     /// A rank or scale that no adapter has.
     #[error("rank {rank} and alpha {alpha}, expected a rank of 1 to {max} and an alpha above 0")]
@@ -113,16 +80,6 @@ pub enum LoraError {
         /// Greatest rank.
         max: usize,
     },
-    /// A repeated step came to something else than the record says.
-    #[error("step {step} of the record has loss {recorded} millionths, the repeat {found}, or another state")]
-    ReplayDiffers {
-        /// The step, from 1.
-        step: u32,
-        /// Its loss in the record, in millionths of a nat.
-        recorded: u64,
-        /// The repeat's.
-        found: u64,
-    },
     /// A token id that the model does not know.
     #[error("token id {token}, the model knows {vocab_size}")]
     TokenOutOfRange {
@@ -130,12 +87,6 @@ pub enum LoraError {
         token: u32,
         /// Tokens of the vocabulary.
         vocab_size: usize,
-    },
-    /// No adapter of this digest was loaded.
-    #[error("no adapter {digest} is loaded")]
-    UnknownAdapter {
-        /// Digest of its weights file.
-        digest: lazai_core::Digest,
     },
     /// A kind of model or tokenizer that this version does not know; guessing would be silently wrong.
     #[error("{what} {found:?} is not supported; known: {known}")]
@@ -146,6 +97,81 @@ pub enum LoraError {
         found: String,
         /// Values that are known.
         known: &'static str,
+    },
+}
+
+/// Training, or repeating one, failed or was cancelled.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// A trainer of another kind failed, or cannot do this.
+    #[error("{backend}: {reason}")]
+    Backend {
+        /// Which one.
+        backend: String,
+        /// Its message.
+        reason: String,
+    },
+    /// The caller cancelled; the training so far is in the checkpoint.
+    #[error("cancelled after {steps} steps")]
+    Cancelled {
+        /// Steps that are done.
+        steps: u32,
+    },
+    /// The base model, the adapter or a file of theirs.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A loss or gradient overflowed. The checkpoint is of the step before.
+    #[error("{what} of step {step} is not finite")]
+    NotFinite {
+        /// Loss or gradient.
+        what: &'static str,
+        /// The step, from 1.
+        step: u32,
+    },
+    /// Nothing to learn from.
+    #[error("no token of the dataset is to be learnt")]
+    NothingToLearn,
+    /// The token ids are of another tokenizer than the base model's.
+    #[error("dataset is of tokenizer {found}, the base model has {expected}")]
+    OtherTokenizer {
+        /// The base model's.
+        expected: lazai_core::Digest,
+        /// The dataset's.
+        found: lazai_core::Digest,
+    },
+    /// A repeated step came to something else than the record says.
+    #[error("step {step} of the record has loss {recorded} millionths, the repeat {found}, or another state")]
+    ReplayDiffers {
+        /// The step, from 1.
+        step: u32,
+        /// Its loss in the record, in millionths of a nat.
+        recorded: u64,
+        /// The repeat's.
+        found: u64,
+    },
+}
+
+/// No reply was made.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum GenerateError {
+    /// A generator of another kind failed.
+    #[error("{backend}: {reason}")]
+    Backend {
+        /// Which one.
+        backend: String,
+        /// Its message.
+        reason: String,
+    },
+    /// The base model, the adapter or a file of theirs.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// No adapter of this digest was loaded.
+    #[error("no adapter {digest} is loaded")]
+    UnknownAdapter {
+        /// Digest of its weights file.
+        digest: lazai_core::Digest,
     },
 }
 
@@ -160,13 +186,25 @@ impl ComputeError {
     }
 }
 
-impl From<candle_core::Error> for LoraError {
+impl From<candle_core::Error> for ModelError {
     fn from(error: candle_core::Error) -> Self {
         Self::Compute(ComputeError(error.to_string()))
     }
 }
 
-impl From<TokenizerError> for LoraError {
+/// Computing fails in every operation.
+macro_rules! from_compute {
+    ($($error:ident),+) => {$(
+        impl From<candle_core::Error> for $error {
+            fn from(error: candle_core::Error) -> Self {
+                ModelError::from(error).into()
+            }
+        }
+    )+};
+}
+from_compute!(TrainError, GenerateError);
+
+impl From<TokenizerError> for ModelError {
     fn from(error: TokenizerError) -> Self {
         match error {
             TokenizerError::Malformed { what, reason } => Self::Malformed { what, reason },
@@ -176,7 +214,7 @@ impl From<TokenizerError> for LoraError {
     }
 }
 
-impl LoraError {
+impl ModelError {
     pub(crate) fn malformed(what: impl Into<String>, reason: impl ToString) -> Self {
         Self::Malformed { what: what.into(), reason: reason.to_string() }
     }
@@ -187,4 +225,4 @@ impl LoraError {
     }
 }
 
-pub(crate) type Result<T> = std::result::Result<T, LoraError>;
+pub(crate) type Result<T, E = ModelError> = std::result::Result<T, E>;

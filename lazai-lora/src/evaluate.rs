@@ -2,7 +2,7 @@
 
 use crate::adapter::Adapter;
 use crate::base::BaseModel;
-use crate::error::{LoraError, Result};
+use crate::error::{Result, TrainError};
 use crate::model::{Cache, cross_entropy, extend, logits};
 
 /// Token ids of a dialogue, and which of them the character says.
@@ -29,7 +29,7 @@ const MIN_SHARED: usize = 64;
 ///
 /// # Errors
 /// As [`mean_loss`].
-pub fn perplexity(base: &BaseModel, adapter: Option<&Adapter>, examples: &[Example]) -> Result<f64> {
+pub fn perplexity(base: &BaseModel, adapter: Option<&Adapter>, examples: &[Example]) -> Result<f64, TrainError> {
     Ok(mean_loss(base, adapter, examples)?.exp())
 }
 
@@ -38,8 +38,8 @@ pub fn perplexity(base: &BaseModel, adapter: Option<&Adapter>, examples: &[Examp
 /// A long beginning that all of them share, such as a system prompt, is computed once.
 ///
 /// # Errors
-/// [`LoraError::NothingToLearn`] if the character says nothing in them.
-pub fn mean_loss(base: &BaseModel, adapter: Option<&Adapter>, examples: &[Example]) -> Result<f64> {
+/// [`TrainError::NothingToLearn`] if the character says nothing in them.
+pub fn mean_loss(base: &BaseModel, adapter: Option<&Adapter>, examples: &[Example]) -> Result<f64, TrainError> {
     let shared = shared_prefix(examples);
     let mut cache = Cache::new(base);
     if shared > 0 {
@@ -58,13 +58,13 @@ pub fn mean_loss(base: &BaseModel, adapter: Option<&Adapter>, examples: &[Exampl
         count += losses.len() as u64;
         sum += losses.iter().copied().map(f64::from).sum::<f64>();
     }
-    if count == 0 { Err(LoraError::NothingToLearn) } else { Ok(sum / count as f64) }
+    if count == 0 { Err(TrainError::NothingToLearn) } else { Ok(sum / count as f64) }
 }
 
 /// Scores (logits) of every token of the vocabulary after each token of a sequence: `[tokens][vocabulary]`.
 ///
 /// # Errors
-/// [`LoraError::ContextTooLong`], [`LoraError::TokenOutOfRange`], [`LoraError::Compute`].
+/// [`ModelError::ContextTooLong`], [`ModelError::TokenOutOfRange`], [`ModelError::Compute`].
 pub fn scores(base: &BaseModel, adapter: Option<&Adapter>, tokens: &[u32]) -> Result<Vec<Vec<f32>>> {
     let hidden = extend(base, adapter, tokens, &mut Cache::new(base))?;
     Ok(logits(base, &hidden)?.to_vec2::<f32>()?)

@@ -29,7 +29,7 @@ pub use adapter::{Adapter, LoraConfig, Targets};
 pub use base::{BaseModel, WeightFormat};
 pub use candle::Candle;
 pub use device::Compute;
-pub use error::LoraError;
+pub use error::{GenerateError, ModelError, TrainError};
 pub use generate::Generator;
 pub use lazai_core::record::{TrainConfig, TrainingRecord};
 pub use train::Trainer;

@@ -10,7 +10,7 @@ use lazai_lora::base::tokenize_dialogue;
 use lazai_lora::evaluate::{Example, perplexity};
 use lazai_lora::generate::{Sampler, generate, prompt_tokens};
 use lazai_lora::train::{Checkpoints, Data, train};
-use lazai_lora::{Adapter, BaseModel, Compute, LoraConfig, LoraError, TrainConfig};
+use lazai_lora::{Adapter, BaseModel, Compute, LoraConfig, ModelError, TrainConfig, TrainError};
 
 fn base() -> &'static BaseModel {
     static BASE: OnceLock<BaseModel> = OnceLock::new();
@@ -309,7 +309,7 @@ fn training_learns_resumes_exactly_and_writes_files_that_load() {
     assert!(whole.loss_micronats.last() < whole.loss_micronats.first());
 
     let cancelled = train(base(), &lora, &config(), &data, &Checkpoints::last(stopped.path()), |p| p.step < 2);
-    assert!(matches!(cancelled, Err(LoraError::Cancelled { steps: 2 })));
+    assert!(matches!(cancelled, Err(TrainError::Cancelled { steps: 2 })));
     let mut steps = Vec::new();
     let resumed = train(base(), &lora, &config(), &data, &Checkpoints::last(stopped.path()), |p| {
         steps.push(p.step);
@@ -333,7 +333,7 @@ fn training_learns_resumes_exactly_and_writes_files_that_load() {
     train(base(), &lora, &other, &data, &Checkpoints::last(stopped.path()), |_| true).unwrap();
     std::fs::write(stopped.path().join("checkpoint.safetensors"), b"garbage").unwrap();
     let damaged = train(base(), &lora, &config(), &data, &Checkpoints::last(stopped.path()), |_| true);
-    assert!(matches!(damaged, Err(LoraError::Malformed { .. })));
+    assert!(matches!(damaged, Err(TrainError::Model(ModelError::Malformed { .. }))));
 }
 
 #[test]
@@ -342,9 +342,9 @@ fn adapters_of_other_shapes_are_refused() {
     let bytes = adapter.to_bytes().unwrap();
     assert!(Adapter::from_bytes(&bytes, small(), base()).is_ok());
     let other = Adapter::from_bytes(&bytes, LoraConfig { rank: 8, ..small() }, base());
-    assert!(matches!(other, Err(LoraError::AdapterMismatch { .. })));
+    assert!(matches!(other, Err(ModelError::AdapterMismatch { .. })));
     let cut = Adapter::from_bytes(&bytes[..bytes.len() - 1], small(), base());
-    assert!(matches!(cut, Err(LoraError::Malformed { .. })));
+    assert!(matches!(cut, Err(ModelError::Malformed { .. })));
     assert!(Adapter::new(base(), LoraConfig { rank: 0, ..small() }, 1).is_err());
 }
 

@@ -8,7 +8,7 @@ use lazai_core::message::{Message, Role};
 use lazai_lora::adapter::BaseCheck;
 use lazai_lora::base::{read_tokenizer, tokenize_dialogue};
 use lazai_lora::evaluate::scores;
-use lazai_lora::{Adapter, BaseModel, Compute, LoraConfig, LoraError, Targets, WeightFormat};
+use lazai_lora::{Adapter, BaseModel, Compute, LoraConfig, ModelError, Targets, WeightFormat};
 
 const FOLDERS: [&str; 4] = ["llama3", "qwen2", "qwen3", "mistral"];
 const FILES: [&str; 5] = ["llama-q8_0", "llama-f16", "llama3-f32", "qwen2-q4_0", "qwen3-q5_1"];
@@ -234,7 +234,7 @@ fn adapters_of_peft_say_the_same_here() {
         // The merged model is another base: the adapter says so, and names both.
         let refused = Adapter::load(out.path(), &merged).unwrap_err();
         let message = refused.to_string();
-        assert!(matches!(refused, LoraError::OtherBase { .. }), "{message}");
+        assert!(matches!(refused, ModelError::OtherBase { .. }), "{message}");
         assert!(message.contains(&base.digest().to_string()) && message.contains(&merged.digest().to_string()));
         assert!(Adapter::load_checked(out.path(), &merged, BaseCheck::Shapes).is_ok());
     }
@@ -265,7 +265,7 @@ fn bad_adapters_are_refused_with_the_reason() {
     // Shapes differ: the module, the base it names and the base at hand are told.
     let error = Adapter::load(&folder, &other).unwrap_err();
     let message = error.to_string();
-    assert!(matches!(error, LoraError::AdapterMismatch { .. }), "{message}");
+    assert!(matches!(error, ModelError::AdapterMismatch { .. }), "{message}");
     assert!(message.contains("tiny") && message.contains("qwen3") && message.contains("q_proj"), "{message}");
 
     let small = LoraConfig { rank: 4, alpha: 8, ..LoraConfig::default() };
@@ -299,7 +299,7 @@ fn bad_adapters_are_refused_with_the_reason() {
         changed[key] = value;
         std::fs::write(out.path().join("adapter_config.json"), changed.to_string()).unwrap();
         let error = Adapter::load(out.path(), &base).unwrap_err();
-        assert!(matches!(error, LoraError::Unsupported { .. } | LoraError::Malformed { .. }), "{key}: {error}");
+        assert!(matches!(error, ModelError::Unsupported { .. } | ModelError::Malformed { .. }), "{key}: {error}");
         assert!(error.to_string().contains(key), "{key}: {error}");
     }
 }
@@ -316,7 +316,7 @@ fn damaged_folders_are_errors() {
     let refused = |what: &str| {
         let result = BaseModel::open(out.path(), &Compute::cpu(), WeightFormat::F32);
         let error = result.err().unwrap_or_else(|| panic!("{what} was taken"));
-        assert!(!matches!(error, LoraError::Compute(_)), "{what}: {error}");
+        assert!(!matches!(error, ModelError::Compute(_)), "{what}: {error}");
     };
     for name in ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors.index.json"] {
         let path = out.path().join(name);

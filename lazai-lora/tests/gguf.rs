@@ -3,7 +3,7 @@
 
 use candle_core::quantized::gguf_file::{Value, write};
 use lazai_lora::base::read_tokenizer;
-use lazai_lora::{BaseModel, Compute, LoraError, WeightFormat};
+use lazai_lora::{BaseModel, Compute, ModelError, WeightFormat};
 
 /// A file with a three-token vocabulary and no weights.
 fn file(changes: &[(&str, Value)]) -> tempfile::NamedTempFile {
@@ -45,7 +45,7 @@ fn what_is_not_known_is_refused_by_name() {
     ] {
         let file = file(&[(key, Value::String(value.into()))]);
         match read_tokenizer(file.path()) {
-            Err(LoraError::Unsupported { what: w, found, .. }) => assert_eq!((w, found.as_str()), (what, value)),
+            Err(ModelError::Unsupported { what: w, found, .. }) => assert_eq!((w, found.as_str()), (what, value)),
             other => panic!("{key}: {other:?}"),
         }
     }
@@ -68,7 +68,7 @@ fn another_architecture_is_the_reason() {
         let opened = BaseModel::from_gguf(file.path(), &Compute::cpu()).map(drop);
         for refused in [opened, read_tokenizer(file.path()).map(drop)] {
             match refused {
-                Err(LoraError::Unsupported { what: w, found: f, .. }) => assert_eq!((w, f.as_str()), (what, found)),
+                Err(ModelError::Unsupported { what: w, found: f, .. }) => assert_eq!((w, f.as_str()), (what, found)),
                 other => panic!("{found}: {other:?}"),
             }
         }
@@ -89,7 +89,7 @@ fn another_architecture_of_a_folder_is_the_reason() {
         let opened = BaseModel::open(folder.path(), &Compute::cpu(), WeightFormat::F32).map(drop);
         for refused in [opened, read_tokenizer(folder.path()).map(drop)] {
             match refused {
-                Err(LoraError::Unsupported { what: "architecture", found: f, .. }) => assert_eq!(f, found),
+                Err(ModelError::Unsupported { what: "architecture", found: f, .. }) => assert_eq!(f, found),
                 other => panic!("{found}: {other:?}"),
             }
         }
@@ -107,7 +107,7 @@ fn faults_are_named() {
         ("tokenizer.ggml.tokens", Value::U32(1)),
     ] {
         let file = file(&[(key, value)]);
-        assert!(matches!(read_tokenizer(file.path()), Err(LoraError::Malformed { .. })), "{key}");
+        assert!(matches!(read_tokenizer(file.path()), Err(ModelError::Malformed { .. })), "{key}");
     }
     let whole = file(&[]);
     let bytes = std::fs::read(whole.path()).unwrap();
@@ -116,5 +116,5 @@ fn faults_are_named() {
         std::fs::write(whole.path(), &bytes[..length]).unwrap();
         assert!(read_tokenizer(whole.path()).is_err(), "cut to {length}");
     }
-    assert!(matches!(BaseModel::from_gguf("none".as_ref(), &Compute::cpu()), Err(LoraError::File { .. })));
+    assert!(matches!(BaseModel::from_gguf("none".as_ref(), &Compute::cpu()), Err(ModelError::File { .. })));
 }

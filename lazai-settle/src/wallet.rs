@@ -125,7 +125,7 @@ mod tests {
     use lazai_core::{ClassId, VersionNumber};
 
     use super::*;
-    use crate::ledger::evm::abi::{self, Settlement, evm};
+    use crate::ledger::evm::abi::{self, Settlement, to_evm};
 
     /// The words are those that the contract's own interface gives.
     #[test]
@@ -154,7 +154,7 @@ mod tests {
             let ours = open_session(11, address(2), &offer, &signature, payment).expect("the deposit fits");
             let opening = Settlement::Opening {
                 nonce: 11,
-                consumer: evm(address(2)),
+                consumer: to_evm(address(2)),
                 deposit: Uint::<96, 2>::from(deposit),
                 tokenId: U256::from(token),
             };
@@ -162,7 +162,7 @@ mod tests {
             let theirs = Settlement::openCall { opening, offer: abi::offer(&offer), offerSignature: offer_signature };
             assert_eq!(ours, theirs.abi_encode());
         }
-        let (payer, consumer) = (evm(address(5)), evm(address(2)));
+        let (payer, consumer) = (to_evm(address(5)), to_evm(address(2)));
         let theirs = Settlement::closeCall { payer, nonce: 11, consumer, offer: abi::offer(&offer) };
         assert_eq!(close_session(address(5), 11, address(2), &offer), theirs.abi_encode());
         let release = Bytes::copy_from_slice(signature.as_bytes());
@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(top_up(11, address(2), &offer, MAX_DEPOSIT), Some(theirs.abi_encode()));
         let amount = Amount::from_base_units(u128::MAX);
         let theirs =
-            Settlement::withdrawCall { asset: evm(address(4)), to: payer, amount: U256::from(amount.base_units()) };
+            Settlement::withdrawCall { asset: to_evm(address(4)), to: payer, amount: U256::from(amount.base_units()) };
         assert_eq!(withdraw(Asset(address(4)), address(5), amount), theirs.abi_encode());
         let too_much = MAX_DEPOSIT.checked_add(Amount::from_base_units(1)).expect("far from 2^128");
         assert_eq!(open_session(1, address(5), &offer, &signature, SessionPayment::Deposit(too_much)), None);

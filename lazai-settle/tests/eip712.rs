@@ -1,7 +1,7 @@
 //! Digests and signatures of everything that is signed in the market, against eth-account's (`vectors/eip712.py`).
 #![allow(clippy::unwrap_used)]
 
-use lazai_core::dat::{AccessPolicy, BaseModel, Payment, Rating, VersionMetadata};
+use lazai_core::dat::{AccessPolicy, BaseInfo, Payment, Rating, VersionMetadata};
 use lazai_core::record::RecordClaim;
 use lazai_core::seal::SealedKey;
 use lazai_core::sign::signing_digest;
@@ -89,7 +89,7 @@ fn everything_that_is_signed_agrees_with_eth_account() {
     check(&vectors, &RecordClaim { submission, record: digest(0xb2) });
     let metadata = VersionMetadata {
         character: "Diva".into(),
-        base: BaseModel { name: "SmolLM2".into(), digest: digest(0xb2), licence: "Apache-2.0".into() },
+        base: BaseInfo { name: "SmolLM2".into(), digest: digest(0xb2), licence: "Apache-2.0".into() },
         adapter_digest: digest(0xc3),
         record_digest: digest(0xd4),
         submission,

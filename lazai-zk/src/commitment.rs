@@ -135,7 +135,7 @@ impl Tree {
 
 /// One contributor in the chain that ends in the dataset's root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry {
+pub struct TableEntry {
     /// Root of the contributor's tree.
     pub root: HashOut,
     /// The number of the contributor's records.
@@ -149,14 +149,14 @@ pub struct Entry {
 }
 
 /// The chain with one more contributor.
-pub(crate) fn enter(chain: HashOut, entry: &Entry) -> HashOut {
+pub(crate) fn enter(chain: HashOut, entry: &TableEntry) -> HashOut {
     let [a, b, c, d] = entry.root.0;
     absorb(chain, [a, b, c, d, entry.records, entry.tokens, entry.contributor.into(), entry.licence.into()])
 }
 
 /// The root of a dataset.
 #[must_use]
-pub fn dataset_root(entries: &[Entry]) -> HashOut {
+pub fn dataset_root(entries: &[TableEntry]) -> HashOut {
     entries.iter().fold(TABLE_START, enter)
 }
 

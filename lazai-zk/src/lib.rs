@@ -75,9 +75,9 @@ pub mod statement;
 pub mod verifier;
 
 #[cfg(feature = "plonky2")]
-pub use crate::plonky2::{Keys, Plonky2Verifier, Progress, ProveError, Prover, Stage, build_keys};
+pub use crate::plonky2::{Keys, Plonky2Verifier, ProveError, ProveProgress, ProveStage, Prover, build_keys};
 pub use key::VerifierKey;
 pub use proof::Proof;
-pub use source::{CommitError, Commitment, Source};
+pub use source::{CommitError, Commitment, RecordSource};
 pub use statement::{Binding, Share, Statement, StatementError};
 pub use verifier::{Verifier, VerifyError, verifier_key_digest};

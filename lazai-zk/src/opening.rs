@@ -9,9 +9,9 @@ use lazai_core::pov::Record;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::commitment::{Entry, Leaf, MAX_TREE_DEPTH, TABLE_START, Tree, dataset_root, tokens_per_element};
+use crate::commitment::{Leaf, MAX_TREE_DEPTH, TABLE_START, TableEntry, Tree, dataset_root, tokens_per_element};
 use crate::poseidon::{HashOut, two_to_one};
-use crate::source::{CommitError, Commitment, Source};
+use crate::source::{CommitError, Commitment, RecordSource};
 use crate::statement::{Prompts, Statement};
 
 /// Why an opening does not hold.
@@ -40,7 +40,7 @@ pub enum OpeningError {
     },
     /// The dataset could not be read.
     #[error("{reason}")]
-    Source {
+    RecordSource {
         /// The reason.
         reason: String,
     },
@@ -48,7 +48,7 @@ pub enum OpeningError {
 
 impl From<CommitError> for OpeningError {
     fn from(e: CommitError) -> Self {
-        Self::Source { reason: e.to_string() }
+        Self::RecordSource { reason: e.to_string() }
     }
 }
 
@@ -130,7 +130,7 @@ impl RecordOpening {
     ///
     /// # Errors
     /// [`OpeningError`].
-    pub fn new(source: &dyn Source, statement: &Statement, number: u64) -> Result<Self, OpeningError> {
+    pub fn new(source: &dyn RecordSource, statement: &Statement, number: u64) -> Result<Self, OpeningError> {
         let packed = tokens_per_element(statement.proved.vocab_size);
         let mut leaves = vec![Vec::new(); statement.proved.shares.len()];
         let mut opened = None;
@@ -147,7 +147,7 @@ impl RecordOpening {
             }
             true
         });
-        read.map_err(|e| OpeningError::Source { reason: e.to_string() })?;
+        read.map_err(|e| OpeningError::RecordSource { reason: e.to_string() })?;
         let none = OpeningError::NoSuch { what: "record", index: number, count: statement.records() };
         let (record, salt, index) = opened.ok_or(none)?;
         let path = Path::of(&leaves[usize::from(record.contributor)], index);
@@ -235,7 +235,7 @@ pub struct ContributorOpening {
     after: Vec<EntryOpening>,
 }
 
-/// An [`Entry`] as bytes.
+/// An [`TableEntry`] as bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EntryOpening {
@@ -246,17 +246,17 @@ struct EntryOpening {
     licence: u8,
 }
 
-impl From<Entry> for EntryOpening {
-    fn from(e: Entry) -> Self {
-        let Entry { root, records, tokens, contributor, licence } = e;
+impl From<TableEntry> for EntryOpening {
+    fn from(e: TableEntry) -> Self {
+        let TableEntry { root, records, tokens, contributor, licence } = e;
         Self { root: root.to_digest(), records, tokens, contributor, licence }
     }
 }
 
 impl EntryOpening {
-    fn entry(self) -> Option<Entry> {
+    fn entry(self) -> Option<TableEntry> {
         let Self { root, records, tokens, contributor, licence } = self;
-        Some(Entry { root: HashOut::from_digest(root)?, records, tokens, contributor, licence })
+        Some(TableEntry { root: HashOut::from_digest(root)?, records, tokens, contributor, licence })
     }
 }
 
@@ -279,7 +279,7 @@ impl ContributorOpening {
     ///
     /// # Errors
     /// [`OpeningError::NotUnderRoot`].
-    pub fn verify(&self, root: Digest) -> Result<Entry, OpeningError> {
+    pub fn verify(&self, root: Digest) -> Result<TableEntry, OpeningError> {
         let index = self.part.contributor.into();
         let not = OpeningError::NotUnderRoot { what: "contributor", index, root };
         let before = HashOut::from_digest(self.before).ok_or_else(|| not.clone())?;

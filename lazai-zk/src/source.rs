@@ -5,12 +5,12 @@ use lazai_core::digest::DomainHasher;
 use lazai_core::pov::{Clip, Dataset, Manifest, PovError, PovFile, Record};
 use thiserror::Error;
 
-use crate::commitment::{Entry, Leaf, MAX_TREE_RECORDS, MAX_VOCAB_SIZE, Tree, dataset_root, tokens_per_element};
+use crate::commitment::{Leaf, MAX_TREE_RECORDS, MAX_VOCAB_SIZE, TableEntry, Tree, dataset_root, tokens_per_element};
 use crate::poseidon::{HashOut, RATE};
 use crate::statement::{Binding, Declared, LICENCES, Prompts, Proved, Share, Statement, StatementError, Voice};
 
 /// A dataset whose records can be visited as often as needed: in memory, or a file that is streamed.
-pub trait Source {
+pub trait RecordSource {
     /// The dataset's manifest.
     fn manifest(&self) -> &Manifest;
 
@@ -33,7 +33,7 @@ pub trait Source {
     fn voice_salt(&self) -> Result<Digest, PovError>;
 }
 
-impl Source for Dataset {
+impl RecordSource for Dataset {
     fn manifest(&self) -> &Manifest {
         Self::manifest(self)
     }
@@ -54,7 +54,7 @@ impl Source for Dataset {
     }
 }
 
-impl Source for PovFile {
+impl RecordSource for PovFile {
     fn manifest(&self) -> &Manifest {
         Self::manifest(self)
     }
@@ -129,7 +129,7 @@ pub enum CommitError {
 #[derive(Debug, Clone)]
 pub struct Commitment {
     /// One entry per contributor with records.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<TableEntry>,
     /// The root over them.
     pub root: HashOut,
     /// First element of each content's digest, sorted.
@@ -149,7 +149,7 @@ impl Commitment {
     ///
     /// # Errors
     /// [`CommitError`].
-    pub fn of(source: &dyn Source) -> Result<Self, CommitError> {
+    pub fn of(source: &dyn RecordSource) -> Result<Self, CommitError> {
         Self::with_licences(source, &LICENCES.map(String::from))
     }
 
@@ -157,7 +157,7 @@ impl Commitment {
     ///
     /// # Errors
     /// [`CommitError`].
-    pub fn with_licences(source: &dyn Source, allowed: &[String]) -> Result<Self, CommitError> {
+    pub fn with_licences(source: &dyn RecordSource, allowed: &[String]) -> Result<Self, CommitError> {
         let mut licences = allowed.to_vec();
         licences.sort_unstable();
         licences.dedup();
@@ -205,7 +205,7 @@ impl Commitment {
             if let Some(root) = root {
                 // At most MAX_CONTRIBUTORS of them.
                 let contributor = contributor as u8;
-                entries.push(Entry { root, records, tokens: *tokens, contributor, licence: *licence });
+                entries.push(TableEntry { root, records, tokens: *tokens, contributor, licence: *licence });
             }
             let root = root.map_or(Digest::ZERO, HashOut::to_digest);
             shares.push(Share { records, tokens: *tokens, root, licence: *licence });
@@ -236,7 +236,12 @@ impl Commitment {
     ///
     /// # Errors
     /// [`CommitError`].
-    pub fn statement(&self, source: &dyn Source, prompts: Prompts, binding: Binding) -> Result<Statement, CommitError> {
+    pub fn statement(
+        &self,
+        source: &dyn RecordSource,
+        prompts: Prompts,
+        binding: Binding,
+    ) -> Result<Statement, CommitError> {
         let manifest = source.manifest();
         let declared = Declared {
             tokenizer: manifest.tokenizer_digest,
@@ -259,7 +264,7 @@ impl Commitment {
 ///
 /// # Errors
 /// [`PovError`] if a file cannot be read.
-pub fn voice(source: &dyn Source) -> Result<Voice, PovError> {
+pub fn voice(source: &dyn RecordSource) -> Result<Voice, PovError> {
     let bands = u64::from(source.manifest().mel.bands);
     let mut hasher = Some(DomainHasher::new("lazai.zk.voice.v2").part(source.voice_salt()?.as_bytes()));
     let mut frames = 0;

@@ -8,7 +8,7 @@ use lazai_core::{Address, Digest, LedgerId, SubmissionId};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::commitment::{Entry, MAX_TREE_RECORDS, MAX_VOCAB_SIZE, dataset_root, tokens_per_element};
+use crate::commitment::{MAX_TREE_RECORDS, MAX_VOCAB_SIZE, TableEntry, dataset_root, tokens_per_element};
 use crate::poseidon::HashOut;
 
 /// Words of the statement's digest among the public inputs.
@@ -224,7 +224,7 @@ impl Statement {
     ///
     /// # Errors
     /// [`StatementError::Field`] for a root that is no digest of this hash.
-    pub fn entries(&self) -> Result<Vec<Entry>, StatementError> {
+    pub fn entries(&self) -> Result<Vec<TableEntry>, StatementError> {
         let with_records = self.proved.shares.iter().enumerate().filter(|(_, share)| share.records > 0);
         with_records
             .map(|(contributor, share)| {
@@ -232,7 +232,13 @@ impl Statement {
                 let root = root.ok_or_else(|| field("share's root", share.root, "four elements below the order"))?;
                 // At most MAX_CONTRIBUTORS shares: see `check`.
                 let contributor = contributor as u8;
-                Ok(Entry { root, records: share.records, tokens: share.tokens, contributor, licence: share.licence })
+                Ok(TableEntry {
+                    root,
+                    records: share.records,
+                    tokens: share.tokens,
+                    contributor,
+                    licence: share.licence,
+                })
             })
             .collect()
     }

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use lazai_core::Digest;
 use lazai_core::pov::{Clip, Dataset, Manifest, PovError, Record};
-use lazai_zk::{CommitError, Commitment, Plonky2Verifier, ProveError, Prover, Source, Stage, Verifier};
+use lazai_zk::{CommitError, Commitment, Plonky2Verifier, ProveError, ProveStage, Prover, RecordSource, Verifier};
 use support::{binding, dataset_of, prompts, record};
 
 /// Records of two tokens, none like another: two small chunks of them.
@@ -36,11 +36,11 @@ fn interrupted_runs_go_on() {
         parts
     };
 
-    let stop_after_first = &mut |p: lazai_zk::Progress| {
-        if p.stage == Stage::Chunks && p.done > 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    let stop_after_first = &mut |p: lazai_zk::ProveProgress| {
+        if p.stage == ProveStage::Chunks && p.done > 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let cancelled = prover().prove_with(&dataset, &commitment, &statement, stop_after_first);
-    assert!(matches!(cancelled, Err(ProveError::Cancelled { stage: Stage::Chunks, .. })), "{cancelled:?}");
+    assert!(matches!(cancelled, Err(ProveError::Cancelled { stage: ProveStage::Chunks, .. })), "{cancelled:?}");
     assert_eq!(parts().len(), 1);
     #[cfg(unix)]
     {
@@ -51,12 +51,12 @@ fn interrupted_runs_go_on() {
     }
     let first = std::fs::read(&parts()[0]).unwrap();
 
-    let stop_at_joins = &mut |p: lazai_zk::Progress| {
-        if p.stage == Stage::Joins { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    let stop_at_joins = &mut |p: lazai_zk::ProveProgress| {
+        if p.stage == ProveStage::Joins { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let cancelled = prover().prove_with(&dataset, &commitment, &statement, stop_at_joins);
     assert!(
-        matches!(cancelled, Err(ProveError::Cancelled { stage: Stage::Joins, done: 0, total: 1 })),
+        matches!(cancelled, Err(ProveError::Cancelled { stage: ProveStage::Joins, done: 0, total: 1 })),
         "{cancelled:?}"
     );
     assert_eq!(std::fs::read(&parts()[0]).unwrap(), first, "the first chunk was not proved again");
@@ -80,7 +80,7 @@ struct Liar {
     records: Vec<Record>,
 }
 
-impl Source for Liar {
+impl RecordSource for Liar {
     fn manifest(&self) -> &Manifest {
         self.honest.manifest()
     }

@@ -4,7 +4,7 @@
 use lazai_core::digest::DomainHasher;
 use lazai_core::pov::{Clip, Contributor, Dataset, PovFile, Record, Speech};
 use lazai_core::{Address, Digest};
-use lazai_zk::source::{Source, voice};
+use lazai_zk::source::{RecordSource, voice};
 
 fn frames(n: u8) -> Vec<f32> {
     (0..160).map(|i| f32::from(i as u8) / f32::from(n)).collect()

@@ -15,7 +15,7 @@ use crate::consumer::{Consumer, ConsumerError, TakeBack};
 use crate::conversation::{CheckedReply, Conversation, TokenCounter};
 use crate::http::HttpNode;
 use crate::node::{NodeError, ReplySettings};
-use crate::wire::talk::Model;
+use crate::wire::talk::OfferedModel;
 
 /// A client of a node: lists its characters and opens sessions with them.
 ///
@@ -76,7 +76,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ConsumerError::Node`].
-    pub async fn models(&self) -> Result<Vec<Model>, ConsumerError> {
+    pub async fn models(&self) -> Result<Vec<OfferedModel>, ConsumerError> {
         Ok(self.node.models().await?)
     }
 
@@ -85,7 +85,7 @@ impl Client {
     /// # Errors
     /// [`NodeError::DepositExhausted`] if the deposit does not cover one reply; [`ConsumerError::Send`]: the ledger checks the
     /// offer, its signature and the deposit.
-    pub async fn open(&self, model: &Model, deposit: Amount) -> Result<Session, ConsumerError> {
+    pub async fn open(&self, model: &OfferedModel, deposit: Amount) -> Result<Session, ConsumerError> {
         let (left, step) = (deposit, model.offer.offer.step()?);
         if left < step {
             return Err(NodeError::DepositExhausted { left, step }.into());
@@ -228,7 +228,7 @@ impl Session {
         let (consumer, node) = (&self.0.consumer, &self.0.node);
         let mut saying = Saying { session: self, conversation: self.conversation() };
         let talker = consumer.talker();
-        talker.settle(&mut saying.conversation, node).await?;
+        talker.pay_owed(&mut saying.conversation, node).await?;
         let request = talker.leave(&saying.conversation).await?;
         let release = node.release(&request).await?;
         consumer.close_together(&saying.conversation, &release).await?;

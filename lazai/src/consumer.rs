@@ -182,8 +182,8 @@ impl Consumer {
     ///
     /// # Errors
     /// [`ConsumerError`].
-    pub async fn settle(&self, conversation: &mut Conversation, node: &dyn Node) -> Result<(), ConsumerError> {
-        self.talker.settle(conversation, node).await
+    pub async fn pay_owed(&self, conversation: &mut Conversation, node: &dyn Node) -> Result<(), ConsumerError> {
+        self.talker.pay_owed(conversation, node).await
     }
 
     /// Ends a conversation's session at once, together with its node: by the node's release of this session.

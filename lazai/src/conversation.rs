@@ -84,7 +84,7 @@ impl Conversation {
     }
 
     /// Notes that the node has the voucher that was signed last.
-    pub fn settled(&mut self) {
+    pub fn mark_paid(&mut self) {
         self.paid = self.unpaid.take().or(self.paid);
     }
 

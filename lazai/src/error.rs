@@ -291,7 +291,7 @@ codes! {
 
 #[cfg(feature = "models")]
 codes! {
-    crate::models::PrepareError {
+    crate::models::DatasetError {
         Self::Dialogues(error) => error.code(),
         Self::File { .. } => "file",
         Self::NothingLeft { .. } => "dialogue.none",
@@ -299,9 +299,17 @@ codes! {
         Self::UnknownContributor { .. } => "pov.unknown_contributor",
         _ => "model",
     }
-    lazai_lora::LoraError {
-        Self::Cancelled { .. } => "cancelled",
+    lazai_lora::ModelError {
         Self::File { .. } => "file",
+        _ => "model",
+    }
+    lazai_lora::TrainError {
+        Self::Cancelled { .. } => "cancelled",
+        Self::Model(error) => Coded::code(error),
+        _ => "model",
+    }
+    lazai_lora::GenerateError {
+        Self::Model(error) => Coded::code(error),
         _ => "model",
     }
 }
@@ -310,7 +318,7 @@ codes! {
 codes! {
     crate::exex::ExExError {
         Self::Ledger(error) => error.code(),
-        Self::Lora(error) => error.code(),
+        Self::Training(error) => Coded::code(error),
         Self::Send(error) => error.code(),
         Self::Signer(error) => error.code(),
         Self::Store(error) => error.code(),

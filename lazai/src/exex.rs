@@ -7,12 +7,12 @@ mod training;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use lazai_core::dat::{AccessPolicy, BaseModel as BaseInfo, VersionMetadata};
+use lazai_core::dat::{AccessPolicy, BaseInfo, VersionMetadata};
 use lazai_core::pov::{Dataset, PublicPart};
 use lazai_core::record::{RecordClaim, TrainingRecord};
 use lazai_core::seal::UnsealingKey;
 use lazai_core::{ClassId, SignerError, SubmissionId, VersionNumber};
-use lazai_lora::LoraError;
+use lazai_lora::TrainError;
 use lazai_lora::Trainer;
 use lazai_lora::train::Checkpoints;
 use lazai_settle::ledger::LedgerError;
@@ -60,7 +60,7 @@ pub enum ExExError {
     },
     /// Training failed, or was cancelled.
     #[error(transparent)]
-    Lora(#[from] LoraError),
+    Training(#[from] TrainError),
     /// The data differs from the submission: refuse it.
     #[error(transparent)]
     Refused(#[from] RefusalReason),

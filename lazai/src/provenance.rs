@@ -81,12 +81,12 @@ pub struct Link {
 /// All links of a reply's provenance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Report {
+pub struct ReplyProvenance {
     /// The links, from the ledger to the split.
     pub links: Vec<Link>,
 }
 
-impl Report {
+impl ReplyProvenance {
     /// Tells whether no link is broken.
     #[must_use]
     pub fn holds(&self) -> bool {
@@ -96,6 +96,6 @@ impl Report {
 
 /// Checks evidence against an anchor. Never fails: a check that does not hold is a broken link.
 #[must_use]
-pub fn verify(evidence: &Evidence, anchor: &TrustAnchor) -> Report {
-    Report { links: links::walk(evidence, anchor) }
+pub fn verify(evidence: &Evidence, anchor: &TrustAnchor) -> ReplyProvenance {
+    ReplyProvenance { links: links::walk(evidence, anchor) }
 }

@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use lazai_core::{Address, ClassId, Digest, SessionId, VersionNumber};
-use lazai_lora::LoraError;
 use lazai_lora::generate::Sampler;
 use lazai_lora::{About, Generator};
+use lazai_lora::{GenerateError, ModelError};
 use lazai_settle::market::MarketError;
 
 use crate::account::Account;
@@ -67,17 +67,17 @@ impl Provider {
     /// Serves a version with the adapter in a folder of PEFT's files, which must be the one that the ledger names.
     ///
     /// # Errors
-    /// [`LoraError::AdapterDigest`] if it is another, or why it cannot be loaded.
+    /// [`ModelError::AdapterDigest`] if it is another, or why it cannot be loaded.
     pub fn with_adapter(
         mut self,
         class: ClassId,
         version: VersionNumber,
         folder: &Path,
         expected: Digest,
-    ) -> Result<Self, LoraError> {
+    ) -> Result<Self, GenerateError> {
         let found = self.generator.load_adapter(folder)?;
         if found != expected {
-            return Err(LoraError::AdapterDigest { expected, found });
+            return Err(ModelError::AdapterDigest { expected, found }.into());
         }
         self.adapters.insert((class, version), found);
         Ok(self)

@@ -31,7 +31,10 @@ pub fn begin() -> Result<()> {
 
 /// Tells a runner where to say it.
 pub fn told(command: &mut Command) -> &mut Command {
-    command.env(VARIABLE, file())
+    let file = file();
+    // A runner that cannot say it fails, and names the file.
+    let _ = file.parent().map(std::fs::create_dir_all);
+    command.env(VARIABLE, file)
 }
 
 /// Takes what a runner said elsewhere.

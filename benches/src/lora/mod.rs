@@ -41,7 +41,7 @@ pub fn run(folder: &Path) -> Result<Value, Failure> {
     report["agreement"] = agree::run(folder, &model, &base, &examples, &heldout)?;
     drop(base);
     report["speed"] = speed(folder, &model, &examples)?;
-    report["memory"] = ours(&["memory", path(&model)?, path(folder)?])?;
+    report["memory"] = from_evm(&["memory", path(&model)?, path(folder)?])?;
     summarise(&mut report);
     Ok(report)
 }
@@ -83,7 +83,7 @@ fn speed(folder: &Path, model: &Path, examples: &[Example]) -> Result<Value, Fai
     let blocks: Vec<Value> = plan(&config, examples).iter().map(|step| block_json(examples, &step.blocks[0])).collect();
     let mut report = json!({ "ours": null, "peft_f32": null, "peft_bf16": null, "rounds": [] });
     for round in 0..ROUNDS {
-        let found = ours(&["speed", path(model)?, path(folder)?])?;
+        let found = from_evm(&["speed", path(model)?, path(folder)?])?;
         let mut told = json!({ "ours": found["tokens_per_s"] });
         keep_best(&mut report["ours"], found, |v| v["tokens_per_s"].as_f64().unwrap_or(0.0));
         for dtype in ["f32", "bf16"] {
@@ -149,7 +149,7 @@ fn path(path: &Path) -> Result<&str, Failure> {
 }
 
 /// This program again, with another verb.
-fn ours(args: &[&str]) -> Result<Value, Failure> {
+fn from_evm(args: &[&str]) -> Result<Value, Failure> {
     output(Command::new(std::env::current_exe()?).arg("lora-part").args(args))
 }
 

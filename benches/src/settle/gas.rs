@@ -6,7 +6,7 @@ use lazai::settle::session::{Offer, session_id};
 use lazai_settle::ledger::evm::abi;
 use revm::primitives::U256;
 
-use super::chain::{DataAnchoringToken, Settlement, evm};
+use super::chain::{DataAnchoringToken, Settlement, to_evm};
 use super::operations::{bring, bytes, found, mint_of, submit, verdict};
 use super::world::{NODES, VALIDATORS, World};
 
@@ -59,8 +59,8 @@ pub(super) fn all() -> Vec<(&'static str, u64)> {
     close(&mut w, &first, 0);
     gas.push(("gas_close_final", w.chain.gas));
     let owner = w.market.token(TokenId(1)).expect("a share token").owner;
-    let (token, native) = (w.chain.token, evm(w.chain.asset(true).0));
-    let claim = DataAnchoringToken::claimCall { tokenId: U256::from(1), asset: native, to: evm(owner) };
+    let (token, native) = (w.chain.token, to_evm(w.chain.asset(true).0));
+    let claim = DataAnchoringToken::claimCall { tokenId: U256::from(1), asset: native, to: to_evm(owner) };
     w.chain.must(owner, token, 0, &claim);
     gas.push(("gas_claim", w.chain.gas));
     gas
@@ -88,7 +88,7 @@ fn offer(w: &World, n: u64) -> Offer {
 fn open(w: &mut World, offer: &Offer, nonce: u64) {
     let opening = Settlement::Opening {
         nonce,
-        consumer: evm(w.address(PAYER)),
+        consumer: to_evm(w.address(PAYER)),
         deposit: 1_000_000_u64.try_into().expect("it has 96 bits"),
         tokenId: U256::ZERO,
     };
@@ -111,7 +111,7 @@ fn redeem(w: &mut World, batches: Vec<(Offer, std::ops::Range<u64>)>) {
         let mut short = signature.as_bytes()[..64].to_vec();
         short[32] |= (signature.as_bytes()[64] - 27) << 7;
         Settlement::Claim {
-            payer: evm(payer),
+            payer: to_evm(payer),
             nonce,
             consumer: Default::default(),
             cumulative: voucher.cumulative.base_units(),
@@ -132,12 +132,12 @@ fn redeem(w: &mut World, batches: Vec<(Offer, std::ops::Range<u64>)>) {
 fn top_up(w: &mut World, offer: &Offer, nonce: u64) {
     let (payer, settlement) = (w.address(PAYER), w.chain.settlement);
     let amount = 1_000_u64.try_into().expect("it has 96 bits");
-    let call = Settlement::topUpCall { nonce, consumer: evm(payer), offer: abi::offer(offer), amount };
+    let call = Settlement::topUpCall { nonce, consumer: to_evm(payer), offer: abi::offer(offer), amount };
     w.chain.must(payer, settlement, 0, &call);
 }
 
 fn close(w: &mut World, offer: &Offer, nonce: u64) {
     let (payer, settlement) = (w.address(PAYER), w.chain.settlement);
-    let (account, offer) = (evm(payer), abi::offer(offer));
+    let (account, offer) = (to_evm(payer), abi::offer(offer));
     w.chain.must(payer, settlement, 0, &Settlement::closeCall { payer: account, nonce, consumer: account, offer });
 }

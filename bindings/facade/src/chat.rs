@@ -233,7 +233,7 @@ impl Chat {
 
     /// Notes that the node has the payment.
     pub fn paid(&self) {
-        self.state().conversation.settled();
+        self.state().conversation.mark_paid();
     }
 
     /// Sends a message, receives the reply, checks it and pays for it, over a transport. First sends a payment that did not
@@ -303,9 +303,9 @@ impl ModelOffer {
     }
 }
 
-impl From<talk::Model> for ModelOffer {
-    fn from(model: talk::Model) -> Self {
-        let talk::Model { id, name, offer: SignedOffer { offer, signature } } = model;
+impl From<talk::OfferedModel> for ModelOffer {
+    fn from(model: talk::OfferedModel) -> Self {
+        let talk::OfferedModel { id, name, offer: SignedOffer { offer, signature } } = model;
         let offer = crate::Offer {
             node: offer.node.to_string(),
             class_id: offer.class.0,

@@ -15,7 +15,7 @@ use lazai::core::voice::{ManifestError, VoiceError};
 use lazai::core::{Address, Asset, ClassId, Digest, MoneyError, SignerError, SubmissionId};
 use lazai::creator::CreatorError;
 use lazai::exex::{ExExError, RefusalReason};
-use lazai::lora::LoraError;
+use lazai::lora::TrainError;
 use lazai::settle::LedgerError;
 use lazai::store::StoreError;
 use lazai::validator::ValidationError;
@@ -168,7 +168,7 @@ fn made() -> Vec<LazaiError> {
         ValidationError::StatementMismatch { field: "root" }.into(),
         ExExError::Refused(RefusalReason::Ciphertext(SealError::NotAuthentic)).into(),
         ExExError::TakenBack { submission }.into(),
-        LoraError::NothingToLearn.into(),
+        TrainError::NothingToLearn.into(),
     ]);
     made
 }

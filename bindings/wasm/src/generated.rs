@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lazai_facade as facade;
 use wasm_bindgen::prelude::*;
 
-use crate::foreign::{listener, record, signer, transport};
+use crate::foreign::{self, record};
 use crate::{object, thrown};
 
 /// A consumer's list of blocked characters, kept by the consumer's app.
@@ -147,7 +147,7 @@ impl Chat {
         #[wasm_bindgen(unchecked_param_type = "Domain")] domain: JsValue,
         #[wasm_bindgen(unchecked_param_type = "Signer")] signer: JsValue,
     ) -> Result<Chat, JsValue> {
-        facade::Chat::new(conversation, record(domain)?, signer(signer)?).map_err(thrown).map(Chat)
+        facade::Chat::new(conversation, record(domain)?, foreign::signer(signer)?).map_err(thrown).map(Chat)
     }
 
     /// Recounts every receipt from now on, instead of only holding it to bounds.
@@ -227,7 +227,13 @@ impl Chat {
         #[wasm_bindgen(js_name = onText, unchecked_optional_param_type = "(text: string) => boolean | void")]
         on_text: Option<js_sys::Function>,
     ) -> Result<JsValue, JsValue> {
-        object(&self.0.say(text, record(settings)?, transport(transport), on_text.map(listener)).await.map_err(thrown)?)
+        object(
+            &self
+                .0
+                .say(text, record(settings)?, foreign::transport(transport), on_text.map(foreign::listener))
+                .await
+                .map_err(thrown)?,
+        )
     }
 }
 
@@ -448,7 +454,7 @@ pub async fn report_character(
     #[wasm_bindgen(unchecked_param_type = "CharacterReport")] report: JsValue,
     #[wasm_bindgen(unchecked_param_type = "Signer")] signer: JsValue,
 ) -> Result<JsValue, JsValue> {
-    object(&facade::report_character(record(domain)?, record(report)?, signer(signer)?).await.map_err(thrown)?)
+    object(&facade::report_character(record(domain)?, record(report)?, foreign::signer(signer)?).await.map_err(thrown)?)
 }
 
 /// The id of a session, from the payer's number for it: it binds everything that was agreed.
@@ -474,7 +480,7 @@ pub async fn sign_offer(
     #[wasm_bindgen(unchecked_param_type = "Offer")] offer: JsValue,
     #[wasm_bindgen(unchecked_param_type = "Signer")] signer: JsValue,
 ) -> Result<String, JsValue> {
-    facade::sign_offer(record(domain)?, record(offer)?, signer(signer)?).await.map_err(thrown)
+    facade::sign_offer(record(domain)?, record(offer)?, foreign::signer(signer)?).await.map_err(thrown)
 }
 
 /// Signs a receipt, as the node.
@@ -486,7 +492,7 @@ pub async fn sign_receipt(
     #[wasm_bindgen(unchecked_param_type = "Receipt")] receipt: JsValue,
     #[wasm_bindgen(unchecked_param_type = "Signer")] signer: JsValue,
 ) -> Result<String, JsValue> {
-    facade::sign_receipt(record(domain)?, record(receipt)?, signer(signer)?).await.map_err(thrown)
+    facade::sign_receipt(record(domain)?, record(receipt)?, foreign::signer(signer)?).await.map_err(thrown)
 }
 
 /// Signs a voucher, as the session's consumer.
@@ -498,7 +504,7 @@ pub async fn sign_voucher(
     #[wasm_bindgen(unchecked_param_type = "Voucher")] voucher: JsValue,
     #[wasm_bindgen(unchecked_param_type = "Signer")] signer: JsValue,
 ) -> Result<String, JsValue> {
-    facade::sign_voucher(record(domain)?, record(voucher)?, signer(signer)?).await.map_err(thrown)
+    facade::sign_voucher(record(domain)?, record(voucher)?, foreign::signer(signer)?).await.map_err(thrown)
 }
 
 /// Splits an amount of base units as the market does: node and pool are rounded down, the creator gets the rest.

@@ -36,7 +36,7 @@ fn servers_of_others_answer_as_generators() {
     use lazai::core::message::{Message, Role};
     use lazai::http::{OpenAiError, OpenAiGenerator, Server};
     use lazai::lora::generate::{GenerateJob, Reply, Sampler};
-    use lazai::lora::{Generator, LoraError};
+    use lazai::lora::{GenerateError, Generator};
     use lazai::models::ModelCounter;
 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
@@ -56,7 +56,7 @@ fn servers_of_others_answer_as_generators() {
         let messages = vec![Message::new(Role::User, asked)];
         GenerateJob { adapter, messages, sampler: Sampler::default(), seed: u64::MAX }
     };
-    let reply = |generator: &OpenAiGenerator, adapter, asked: &str| -> Result<(String, Reply), LoraError> {
+    let reply = |generator: &OpenAiGenerator, adapter, asked: &str| -> Result<(String, Reply), GenerateError> {
         runtime.block_on(async {
             let (mut generation, mut heard) = (generator.generate(job(adapter, asked)), String::new());
             while let Some(piece) = generation.next().await {
@@ -77,7 +77,7 @@ fn servers_of_others_answer_as_generators() {
         assert_eq!(counter.tokenizer().decode(&whole.tokens).unwrap(), with_adapter);
         assert_eq!(reply(&generator, None, "hi").unwrap().1.text, without);
         let unknown = reply(&generator, Some(Digest::ZERO), "hi");
-        assert!(matches!(unknown, Err(LoraError::UnknownAdapter { .. })));
+        assert!(matches!(unknown, Err(GenerateError::UnknownAdapter { .. })));
         assert!(reply(&generator, None, "fail").unwrap_err().to_string().contains("out of memory"));
         assert_eq!(generator.about().device, "remote");
     }

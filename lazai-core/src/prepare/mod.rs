@@ -119,11 +119,11 @@ impl From<std::io::Error> for PrepareError {
     }
 }
 
-/// Progress of a preparation.
+/// PrepareProgress of a preparation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub struct PrepareProgress {
     /// The current stage.
-    pub stage: Stage,
+    pub stage: PrepareStage,
     /// Dialogues so far in this stage.
     pub dialogues: u64,
 }
@@ -131,7 +131,7 @@ pub struct Progress {
 /// The stages of a preparation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Stage {
+pub enum PrepareStage {
     /// Reading, parsing, normalising.
     Reading,
     /// Looking for held-out dialogues whose words the others do not share.
@@ -139,7 +139,7 @@ pub enum Stage {
 }
 
 /// Told how far it is; says whether to go on.
-pub type OnProgress = Box<dyn FnMut(Progress) -> ControlFlow<()>>;
+pub type OnProgress = Box<dyn FnMut(PrepareProgress) -> ControlFlow<()>>;
 
 /// A training set being prepared.
 pub struct Preparation {
@@ -242,7 +242,7 @@ impl Preparation {
                 self.duplicates.add(number, &sketch)?;
             }
         }
-        progress(&mut self.on_progress, Stage::Reading, self.spool.len())
+        progress(&mut self.on_progress, PrepareStage::Reading, self.spool.len())
     }
 
     /// Removes duplicates, and holds a part out.
@@ -267,7 +267,7 @@ impl Preparation {
         self.statistics.exact_duplicates = found.exact;
         self.statistics.near_duplicates = found.near;
         let held_out = split::choose(&self.spool, &found.dropped, kept, &self.settings, &mut |dialogues| {
-            progress(&mut self.on_progress, Stage::Splitting, dialogues)
+            progress(&mut self.on_progress, PrepareStage::Splitting, dialogues)
         })?;
         self.report.kept = kept;
         self.statistics.held_out = held_out.len() as u64;
@@ -283,8 +283,8 @@ impl Preparation {
 }
 
 /// Informs the caller, who may stop it.
-fn progress(tell: &mut Option<OnProgress>, stage: Stage, dialogues: u64) -> Result<(), PrepareError> {
-    match tell.as_mut().map(|tell| tell(Progress { stage, dialogues })) {
+fn progress(tell: &mut Option<OnProgress>, stage: PrepareStage, dialogues: u64) -> Result<(), PrepareError> {
+    match tell.as_mut().map(|tell| tell(PrepareProgress { stage, dialogues })) {
         Some(ControlFlow::Break(())) => Err(PrepareError::Cancelled { dialogues }),
         _ => Ok(()),
     }

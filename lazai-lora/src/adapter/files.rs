@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::options::read_config;
 use super::{Adapter, factor_key};
 use crate::base::{BaseModel, LINEAR_MODULES};
-use crate::error::{LoraError, Result};
+use crate::error::{ModelError, Result};
 
 /// File name of the weights, as PEFT names it.
 pub const WEIGHTS_FILE: &str = "adapter_model.safetensors";
@@ -41,7 +41,7 @@ impl Adapter {
     /// The weights as a safetensors file; equal adapters of one base give equal bytes.
     ///
     /// # Errors
-    /// [`LoraError`].
+    /// [`ModelError`].
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         // One entry alone: the library writes several in any order, and the file's digest would follow.
         let metadata = HashMap::from([(BASE_KEY.to_owned(), self.base.to_string())]);
@@ -52,7 +52,7 @@ impl Adapter {
     /// the digest of the latter. On Unix only the process's own user can read them: the adapter is the product.
     ///
     /// # Errors
-    /// [`LoraError::File`].
+    /// [`ModelError::File`].
     pub fn save(&self, folder: &Path, base_name: &str) -> Result<Digest> {
         let targets = match &self.config.targets {
             // By name: PEFT replaces the short word by these when it writes files itself.
@@ -76,7 +76,7 @@ impl Adapter {
         let bytes = self.to_bytes()?;
         for (name, bytes) in [(CONFIG_FILE, config.to_string().as_bytes()), (WEIGHTS_FILE, &bytes)] {
             let path = folder.join(name);
-            write_privately(&path, bytes).map_err(LoraError::file(&path))?;
+            write_privately(&path, bytes).map_err(ModelError::file(&path))?;
         }
         Ok(sha256(&bytes))
     }
@@ -84,8 +84,8 @@ impl Adapter {
     /// Reads a folder that PEFT or [`Adapter::save`] wrote, for a base.
     ///
     /// # Errors
-    /// [`LoraError::OtherBase`] or [`LoraError::AdapterMismatch`] if it is for another base,
-    /// [`LoraError::Unsupported`] for features that this version lacks, [`LoraError::Malformed`] if it is no adapter.
+    /// [`ModelError::OtherBase`] or [`ModelError::AdapterMismatch`] if it is for another base,
+    /// [`ModelError::Unsupported`] for features that this version lacks, [`ModelError::Malformed`] if it is no adapter.
     pub fn load(folder: &Path, base: &BaseModel) -> Result<Self> {
         Self::load_checked(folder, base, BaseCheck::Digest)
     }
@@ -97,14 +97,14 @@ impl Adapter {
     pub fn load_checked(folder: &Path, base: &BaseModel, check: BaseCheck) -> Result<Self> {
         let read = |name: &str| {
             let path = folder.join(name);
-            let size = std::fs::metadata(&path).map_err(LoraError::file(&path))?.len();
+            let size = std::fs::metadata(&path).map_err(ModelError::file(&path))?.len();
             if size > MAX_ADAPTER_BYTES {
-                return Err(LoraError::malformed(name, format!("{size} bytes exceed {MAX_ADAPTER_BYTES}")));
+                return Err(ModelError::malformed(name, format!("{size} bytes exceed {MAX_ADAPTER_BYTES}")));
             }
-            std::fs::read(&path).map_err(LoraError::file(&path))
+            std::fs::read(&path).map_err(ModelError::file(&path))
         };
         let value: Value =
-            serde_json::from_slice(&read(CONFIG_FILE)?).map_err(|e| LoraError::malformed(CONFIG_FILE, e))?;
+            serde_json::from_slice(&read(CONFIG_FILE)?).map_err(|e| ModelError::malformed(CONFIG_FILE, e))?;
         let named = value["base_model_name_or_path"].as_str().unwrap_or("unnamed").to_owned();
         Self::parse(&read(WEIGHTS_FILE)?, read_config(&value)?, base, &named, check)
     }
@@ -118,18 +118,18 @@ impl Adapter {
     }
 
     fn parse(bytes: &[u8], config: LoraConfig, base: &BaseModel, named: &str, check: BaseCheck) -> Result<Self> {
-        let malformed = |e: safetensors::SafeTensorError| LoraError::malformed(WEIGHTS_FILE, e);
+        let malformed = |e: safetensors::SafeTensorError| ModelError::malformed(WEIGHTS_FILE, e);
         let file = SafeTensors::deserialize(bytes).map_err(malformed)?;
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(malformed)?;
         let of = header.metadata().as_ref().and_then(|m| m.get(BASE_KEY));
         if let Some(found) = of.filter(|of| check == BaseCheck::Digest && **of != base.digest().to_string()) {
-            return Err(LoraError::OtherBase {
+            return Err(ModelError::OtherBase {
                 adapter: format!("{named} {found}"),
                 base: format!("{} {}", base.name(), base.digest()),
             });
         }
         let rank = config.rank;
-        let mismatch = |module: &str, reason| LoraError::AdapterMismatch {
+        let mismatch = |module: &str, reason| ModelError::AdapterMismatch {
             module: module.to_owned(),
             adapter_base: named.to_owned(),
             base: base.name().to_owned(),
@@ -163,10 +163,10 @@ pub(crate) fn write_tensors(tensors: Vec<(String, Tensor)>, metadata: HashMap<St
     let stored = stored.collect::<Result<Vec<_>>>()?;
     let views = stored.iter().map(|(key, dtype, shape, bytes)| {
         let view = TensorView::new(*dtype, shape.clone(), bytes);
-        view.map(|v| (key.as_str(), v)).map_err(|e| LoraError::malformed(key.as_str(), e))
+        view.map(|v| (key.as_str(), v)).map_err(|e| ModelError::malformed(key.as_str(), e))
     });
     let views = views.collect::<Result<Vec<_>>>()?;
-    safetensors::serialize(views, Some(metadata)).map_err(|e| LoraError::malformed("safetensors", e))
+    safetensors::serialize(views, Some(metadata)).map_err(|e| ModelError::malformed("safetensors", e))
 }
 
 /// A tensor of finite floats of a given shape, as 32-bit ones.

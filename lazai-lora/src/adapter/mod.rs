@@ -16,7 +16,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use crate::base::{BaseModel, GROUPS, LINEAR_MODULES};
-use crate::error::{LoraError, Result};
+use crate::error::{ModelError, Result};
 use crate::kernels::{LowRank, LowRankGradient};
 pub use files::{BaseCheck, CONFIG_FILE, MAX_ADAPTER_BYTES, WEIGHTS_FILE};
 pub(crate) use files::{read_f32, write_tensors};
@@ -47,7 +47,7 @@ impl Adapter {
     /// zero.
     ///
     /// # Errors
-    /// [`LoraError::Rank`], [`LoraError::NoTarget`], [`LoraError::Malformed`] for a pattern that is none.
+    /// [`ModelError::Rank`], [`ModelError::NoTarget`], [`ModelError::Malformed`] for a pattern that is none.
     pub fn new(base: &BaseModel, config: LoraConfig, seed: u64) -> Result<Self> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let rank = config.rank;
@@ -66,7 +66,7 @@ impl Adapter {
         mut factors: impl FnMut(&str, usize, usize) -> Result<(Vec<f32>, Vec<f32>)>,
     ) -> Result<Self> {
         if config.rank == 0 || config.rank > MAX_RANK || config.alpha == 0 {
-            return Err(LoraError::Rank { rank: config.rank, alpha: config.alpha, max: MAX_RANK });
+            return Err(ModelError::Rank { rank: config.rank, alpha: config.alpha, max: MAX_RANK });
         }
         let wanted = config.targets.clone();
         let targeted = targets::matcher(&wanted)?;
@@ -101,7 +101,7 @@ impl Adapter {
             layers.push(groups);
         }
         if parameters.is_empty() {
-            return Err(LoraError::NoTarget { targets: format!("{:?}", config.targets) });
+            return Err(ModelError::NoTarget { targets: format!("{:?}", config.targets) });
         }
         Ok(Self { config, base: base.digest(), layers, parameters })
     }
@@ -190,7 +190,7 @@ impl Adapter {
     /// Digest of the weights file.
     ///
     /// # Errors
-    /// [`LoraError`].
+    /// [`ModelError`].
     pub fn digest(&self) -> Result<Digest> {
         Ok(sha256(&self.to_bytes()?))
     }

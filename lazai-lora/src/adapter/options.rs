@@ -7,7 +7,7 @@ use super::MAX_RANK;
 use super::files::CONFIG_FILE;
 use super::targets::ALL_LINEAR;
 use crate::base::LINEAR_MODULES;
-use crate::error::{LoraError, Result};
+use crate::error::{ModelError, Result};
 
 /// Options that do not change the results of a trained adapter: names, versions, the training's own, and settings of
 /// options that are checked themselves.
@@ -56,7 +56,7 @@ const BEGINNINGS: [&str; 3] = ["eva", "gaussian", "orthogonal"];
 /// Reads PEFT's configuration, and refuses options that would change the results: known ones by name, and any other option
 /// with a value.
 pub(super) fn read_config(config: &Value) -> Result<LoraConfig> {
-    let Value::Object(options) = config else { return Err(LoraError::malformed(CONFIG_FILE, "expected an object")) };
+    let Value::Object(options) = config else { return Err(ModelError::malformed(CONFIG_FILE, "expected an object")) };
     if config["peft_type"] != "LORA" {
         return unsupported("peft_type", &config["peft_type"], "LORA");
     }
@@ -97,7 +97,7 @@ pub(super) fn read_config(config: &Value) -> Result<LoraConfig> {
 }
 
 fn unsupported<T>(what: &'static str, found: &Value, known: &'static str) -> Result<T> {
-    Err(LoraError::Unsupported { what, found: found.to_string(), known })
+    Err(ModelError::Unsupported { what, found: found.to_string(), known })
 }
 
 fn refuse(name: &str, value: &Value, is_empty: bool, known: &'static str) -> Result<()> {
@@ -129,7 +129,7 @@ fn number(config: &Value, key: &str, max: usize) -> Result<usize> {
     let value = &config[key];
     let whole = value.as_f64().filter(|n| n.fract() == 0.0 && (1.0..=max as f64).contains(n));
     whole.map(|n| n as usize).ok_or_else(|| {
-        LoraError::malformed(CONFIG_FILE, format!("field {key:?} is {value}, expected a whole number of 1 to {max}"))
+        ModelError::malformed(CONFIG_FILE, format!("field {key:?} is {value}, expected a whole number of 1 to {max}"))
     })
 }
 
@@ -139,14 +139,14 @@ fn targets(value: &Value) -> Result<Targets> {
         Value::String(pattern) => Targets::Pattern(pattern.clone()),
         Value::Array(names) => {
             let names = names.iter().map(|name| name.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
-            let mut names = names.ok_or_else(|| LoraError::malformed(CONFIG_FILE, "names of target modules"))?;
+            let mut names = names.ok_or_else(|| ModelError::malformed(CONFIG_FILE, "names of target modules"))?;
             // PEFT writes a set, in any order.
             names.sort();
             let mut all: Vec<_> = LINEAR_MODULES.iter().filter_map(|m| m.rsplit('.').next()).collect();
             all.sort_unstable();
             if names == all { Targets::AllLinear } else { Targets::Modules(names) }
         }
-        _ => return Err(LoraError::malformed(CONFIG_FILE, "field \"target_modules\"")),
+        _ => return Err(ModelError::malformed(CONFIG_FILE, "field \"target_modules\"")),
     })
 }
 
@@ -206,7 +206,7 @@ mod tests {
             ("an_option_of_2030", json!(1)),
         ] {
             let error = read(json!({ name: value })).unwrap_err();
-            assert!(matches!(error, LoraError::Unsupported { .. }), "{name}");
+            assert!(matches!(error, ModelError::Unsupported { .. }), "{name}");
             assert!(error.to_string().contains(name), "{error}");
         }
         let error = read(json!({"init_lora_weights": "pissa"})).unwrap_err().to_string();

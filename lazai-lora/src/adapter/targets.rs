@@ -3,7 +3,7 @@
 use lazai_core::record::Targets;
 use regex::Regex;
 
-use crate::error::{LoraError, Result};
+use crate::error::{ModelError, Result};
 
 /// PEFT's name for all linear layers but the output.
 pub(super) const ALL_LINEAR: &str = "all-linear";
@@ -22,7 +22,7 @@ pub(super) fn matcher(targets: &Targets) -> Result<Matcher<'_>> {
         Targets::Pattern(pattern) => {
             // The whole path, as Python's `re.fullmatch`.
             let whole = Regex::new(&format!("^(?:{pattern})$"));
-            let whole = whole.map_err(|e| LoraError::malformed("target modules", e))?;
+            let whole = whole.map_err(|e| ModelError::malformed("target modules", e))?;
             Box::new(move |path| whole.is_match(path))
         }
     })
@@ -48,6 +48,6 @@ mod tests {
         ] {
             assert_eq!(matcher(&targets).unwrap()(path), expected, "{targets:?}");
         }
-        assert!(matches!(matcher(&Targets::Pattern("(".into())), Err(LoraError::Malformed { .. })));
+        assert!(matches!(matcher(&Targets::Pattern("(".into())), Err(ModelError::Malformed { .. })));
     }
 }

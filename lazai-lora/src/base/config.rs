@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::error::{LoraError, Result};
+use crate::error::{ModelError, Result};
 use crate::kernels::Heads;
 
 /// The scaling of positions beyond those of the first training.
@@ -73,7 +73,7 @@ const MAX_SIZE: usize = 1 << 24;
 
 pub(super) fn architecture(name: &str) -> Result<&'static str> {
     let known = ARCHITECTURES.into_iter().find(|known| *known == name);
-    known.ok_or_else(|| LoraError::Unsupported { what: "architecture", found: name.into(), known: KNOWN })
+    known.ok_or_else(|| ModelError::Unsupported { what: "architecture", found: name.into(), known: KNOWN })
 }
 
 /// Refuses models of experts, which some files call by the family's name alone.
@@ -82,7 +82,7 @@ pub(super) fn experts(family: &str, count: Option<u64>) -> Result<()> {
         None | Some(0) => Ok(()),
         Some(count) => {
             let found = format!("{family} of {count} experts");
-            Err(LoraError::Unsupported { what: "architecture", found, known: KNOWN })
+            Err(ModelError::Unsupported { what: "architecture", found, known: KNOWN })
         }
     }
 }
@@ -121,12 +121,12 @@ impl ModelConfig {
     pub(super) fn from_hub(bytes: &[u8]) -> Result<Self> {
         const FILE: &str = "config.json";
         // The family first: another one's file has other fields.
-        let value: Value = serde_json::from_slice(bytes).map_err(|e| LoraError::malformed(FILE, e))?;
+        let value: Value = serde_json::from_slice(bytes).map_err(|e| ModelError::malformed(FILE, e))?;
         let architecture = hub_family(&value)?;
-        let hub: HubConfig = serde_json::from_value(value).map_err(|e| LoraError::malformed(FILE, e))?;
+        let hub: HubConfig = serde_json::from_value(value).map_err(|e| ModelError::malformed(FILE, e))?;
         debug_assert_eq!(hub.model_type, architecture);
         if let Some(found) = hub.hidden_act.filter(|act| act != "silu") {
-            return Err(LoraError::Unsupported { what: "hidden_act", found, known: "silu" });
+            return Err(ModelError::Unsupported { what: "hidden_act", found, known: "silu" });
         }
         let rope = hub.rope_parameters.as_ref().filter(|v| !v.is_null());
         let rope_base = rope.and_then(|r| r["rope_theta"].as_f64()).or(hub.rope_theta).unwrap_or(10_000.0);
@@ -165,15 +165,15 @@ impl ModelConfig {
             ("context", self.context),
         ];
         if let Some((name, size)) = sizes.into_iter().find(|(_, size)| !(1..MAX_SIZE).contains(size)) {
-            return Err(LoraError::malformed(what, format!("{name} of {size}, expected 1 to {MAX_SIZE}")));
+            return Err(ModelError::malformed(what, format!("{name} of {size}, expected 1 to {MAX_SIZE}")));
         }
         if !self.heads.is_multiple_of(self.kv_heads) || !self.head_width.is_multiple_of(2) {
             let (heads, keys, width) = (self.heads, self.kv_heads, self.head_width);
             let reason = format!("{heads} heads of width {width} with {keys} key heads");
-            return Err(LoraError::malformed(what, reason));
+            return Err(ModelError::malformed(what, reason));
         }
         if !(self.rope_base.is_finite() && self.rope_base > 1.0 && self.norm_epsilon > 0.0) {
-            return Err(LoraError::malformed(what, "base of the rotary embedding or epsilon of the norms"));
+            return Err(ModelError::malformed(what, "base of the rotary embedding or epsilon of the norms"));
         }
         Ok(self)
     }
@@ -217,7 +217,7 @@ fn rope_scaling(value: &Value) -> Result<RopeScaling> {
     let kind = value["rope_type"].as_str().or(value["type"].as_str()).unwrap_or("default");
     let number = |key: &str| {
         let number = value[key].as_f64().filter(|n| *n > 0.0);
-        number.ok_or_else(|| LoraError::malformed("config.json", format!("field {key:?} of the rotary embedding")))
+        number.ok_or_else(|| ModelError::malformed("config.json", format!("field {key:?} of the rotary embedding")))
     };
     match kind {
         "default" => Ok(RopeScaling::None),
@@ -228,6 +228,6 @@ fn rope_scaling(value: &Value) -> Result<RopeScaling> {
             high: number("high_freq_factor")?,
             original: number("original_max_position_embeddings")?,
         }),
-        _ => Err(LoraError::Unsupported { what: "rope_type", found: kind.into(), known: "default, linear, llama3" }),
+        _ => Err(ModelError::Unsupported { what: "rope_type", found: kind.into(), known: "default, linear, llama3" }),
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{BaseModel, LINEAR_MODULES, ModelConfig, RopeScaling, WeightFormat};
 use crate::adapter::{Adapter, write_tensors};
-use crate::error::{LoraError, Result};
+use crate::error::{ModelError, Result};
 
 /// Weights of one file.
 const SHARD_BYTES: usize = 2 << 30;
@@ -20,8 +20,8 @@ impl BaseModel {
     /// bfloat16 for [`WeightFormat::Bf16`]. On Unix they are for the process's own user alone.
     ///
     /// # Errors
-    /// [`LoraError::OtherBase`] for an adapter of another base, [`LoraError::Unsupported`] for a rotary embedding that
-    /// `config.json` has no words for, [`LoraError::File`].
+    /// [`ModelError::OtherBase`] for an adapter of another base, [`ModelError::Unsupported`] for a rotary embedding that
+    /// `config.json` has no words for, [`ModelError::File`].
     ///
     /// # Example
     /// ```no_run
@@ -30,12 +30,12 @@ impl BaseModel {
     /// let base = BaseModel::open("model.gguf".as_ref(), &Compute::cpu(), WeightFormat::F32)?;
     /// let adapter = Adapter::load("adapter".as_ref(), &base)?;
     /// base.save_merged(Some(&adapter), "merged".as_ref(), WeightFormat::Bf16)?;
-    /// # Ok::<(), lazai_lora::LoraError>(())
+    /// # Ok::<(), lazai_lora::ModelError>(())
     /// ```
     pub fn save_merged(&self, adapter: Option<&Adapter>, folder: &Path, format: WeightFormat) -> Result<()> {
         if let Some(adapter) = adapter.filter(|adapter| adapter.base_digest() != self.digest()) {
             let (adapter, base) = (adapter.base_digest().to_string(), self.digest().to_string());
-            return Err(LoraError::OtherBase { adapter, base });
+            return Err(ModelError::OtherBase { adapter, base });
         }
         let dtype = if format == WeightFormat::Bf16 { DType::BF16 } else { DType::F32 };
         let config = self.hub_config(dtype)?;
@@ -130,7 +130,7 @@ impl BaseModel {
             ("lm_head.weight", Some(output)) => return output.to_f32(cpu),
             _ => {}
         }
-        let missing = || LoraError::malformed(name, "no such tensor");
+        let missing = || ModelError::malformed(name, "no such tensor");
         let (layer, rest) = name.strip_prefix("model.layers.").and_then(|n| n.split_once('.')).ok_or_else(missing)?;
         let index: usize = layer.parse().map_err(|_| missing())?;
         let layer = weights.layers.get(index).ok_or_else(missing)?;
@@ -223,16 +223,16 @@ fn scaling(config: &ModelConfig) -> Result<Option<Value>> {
         })),
         RopeScaling::Factors(_) => {
             let found = "factors of a GGUF file".to_owned();
-            return Err(LoraError::Unsupported { what: "rope scaling to be written", found, known: "linear, llama3" });
+            return Err(ModelError::Unsupported { what: "rope scaling to be written", found, known: "linear, llama3" });
         }
     })
 }
 
 fn pretty(value: &Value) -> Result<String> {
-    serde_json::to_string_pretty(value).map_err(|e| LoraError::malformed("JSON", e))
+    serde_json::to_string_pretty(value).map_err(|e| ModelError::malformed("JSON", e))
 }
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
     let path = folder.join(name);
-    write_privately(&path, bytes).map_err(LoraError::file(&path))
+    write_privately(&path, bytes).map_err(ModelError::file(&path))
 }

@@ -12,13 +12,13 @@ use super::config::{RopeScaling, architecture, experts};
 use super::load::Source;
 use super::weight::Weight;
 use super::{ChatTemplate, ModelConfig, Tokenizer};
-use crate::error::{LoraError, Result};
+use crate::error::{ModelError, Result};
 
 pub(super) struct Metadata<'a>(&'a Content);
 
 impl<'a> Metadata<'a> {
     fn value(&self, key: &str) -> Result<&'a Value> {
-        self.0.metadata.get(key).ok_or_else(|| LoraError::malformed(format!("GGUF metadata {key:?}"), "missing"))
+        self.0.metadata.get(key).ok_or_else(|| ModelError::malformed(format!("GGUF metadata {key:?}"), "missing"))
     }
 
     pub(super) fn text(&self, key: &str) -> Result<&'a str> {
@@ -48,8 +48,8 @@ impl<'a> Metadata<'a> {
     }
 }
 
-pub(super) fn wrong(key: &str, expected: &str) -> LoraError {
-    LoraError::malformed(format!("GGUF metadata {key:?}"), format!("expected {expected}"))
+pub(super) fn wrong(key: &str, expected: &str) -> ModelError {
+    ModelError::malformed(format!("GGUF metadata {key:?}"), format!("expected {expected}"))
 }
 
 /// An open file of a family that is known.
@@ -66,8 +66,8 @@ impl Gguf {
     /// missing keys are not the reason.
     pub(super) fn open(mut file: File) -> Result<Self> {
         use std::io::Seek;
-        file.rewind().map_err(|e| LoraError::malformed("GGUF file", e))?;
-        let content = Content::read(&mut file).map_err(|e| LoraError::malformed("GGUF file", e))?;
+        file.rewind().map_err(|e| ModelError::malformed("GGUF file", e))?;
+        let content = Content::read(&mut file).map_err(|e| ModelError::malformed("GGUF file", e))?;
         let family = family(&Metadata(&content))?;
         Ok(Self { content, file, family, permuted: None })
     }
@@ -91,12 +91,12 @@ impl Gguf {
             (metadata.number(&key("embedding_length"))?, metadata.number(&key("attention.head_count"))?);
         let kv_heads = metadata.number(&key("attention.head_count_kv")).unwrap_or(heads);
         let embedding = self.content.tensor_infos.get("token_embd.weight");
-        let embedding = embedding.ok_or_else(|| LoraError::malformed("token_embd.weight", "no such tensor"))?;
+        let embedding = embedding.ok_or_else(|| ModelError::malformed("token_embd.weight", "no such tensor"))?;
         let scaling = match metadata.text(&key("rope.scaling.type")).unwrap_or("none") {
             "none" => RopeScaling::None,
             "linear" => RopeScaling::Linear { factor: metadata.float(&key("rope.scaling.factor"))? },
             other => {
-                return Err(LoraError::Unsupported {
+                return Err(ModelError::Unsupported {
                     what: "rope.scaling.type",
                     found: other.into(),
                     known: "none, linear",
@@ -124,7 +124,7 @@ impl Gguf {
         if self.content.tensor_infos.contains_key("rope_freqs.weight") {
             let factors = self.tensor("rope_freqs.weight")?.dequantize(&Device::Cpu)?.to_vec1::<f32>()?;
             if factors.len() != config.head_width / 2 || !factors.iter().all(|f| *f >= 1.0) {
-                return Err(LoraError::malformed("rope_freqs.weight", "expected a factor for each pair of a head"));
+                return Err(ModelError::malformed("rope_freqs.weight", "expected a factor for each pair of a head"));
             }
             config.rope_scaling = RopeScaling::Factors(factors.into_iter().map(f64::from).collect());
         }
@@ -137,7 +137,7 @@ impl Gguf {
 
     fn tensor(&mut self, name: &str) -> Result<QTensor> {
         // Blocks are turned into floats on use, so they are kept on the processor.
-        self.content.tensor(&mut self.file, name, &Device::Cpu).map_err(|e| LoraError::malformed(name, e))
+        self.content.tensor(&mut self.file, name, &Device::Cpu).map_err(|e| ModelError::malformed(name, e))
     }
 }
 
@@ -145,7 +145,7 @@ impl Gguf {
 fn family(metadata: &Metadata<'_>) -> Result<&'static str> {
     let family = architecture(metadata.text("general.architecture")?)?;
     if let Some(found) = metadata.text("general.type").ok().filter(|kind| *kind != "model") {
-        return Err(LoraError::Unsupported { what: "general.type", found: found.into(), known: "model" });
+        return Err(ModelError::Unsupported { what: "general.type", found: found.into(), known: "model" });
     }
     experts(family, metadata.unsigned(&format!("{family}.expert_count")))?;
     Ok(family)
@@ -186,7 +186,7 @@ impl Source for Gguf {
     }
 
     fn read(&mut self, name: &str) -> Result<Weight> {
-        let stored = gguf_name(name).ok_or_else(|| LoraError::malformed(name, "no such tensor"))?;
+        let stored = gguf_name(name).ok_or_else(|| ModelError::malformed(name, "no such tensor"))?;
         let tensor = self.tensor(&stored)?;
         let heads = self.permuted.and_then(|(queries, keys)| {
             let module = name.rsplit('.').nth(1)?;

@@ -16,7 +16,7 @@ use super::config::hub_family;
 use super::load::Source;
 use super::weight::Weight;
 use super::{ChatTemplate, ModelConfig, Tokenizer};
-use crate::error::{LoraError, Result};
+use crate::error::{ModelError, Result};
 
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
@@ -30,15 +30,15 @@ const MAX_TEXT_BYTES: u64 = 256 << 20;
 const MAX_HEADER_BYTES: u64 = 100_000_000;
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    let size = std::fs::metadata(path).map_err(LoraError::file(path))?.len();
+    let size = std::fs::metadata(path).map_err(ModelError::file(path))?.len();
     if size > MAX_TEXT_BYTES {
-        return Err(LoraError::malformed(path.display().to_string(), format!("{size} bytes exceed {MAX_TEXT_BYTES}")));
+        return Err(ModelError::malformed(path.display().to_string(), format!("{size} bytes exceed {MAX_TEXT_BYTES}")));
     }
-    std::fs::read(path).map_err(LoraError::file(path))
+    std::fs::read(path).map_err(ModelError::file(path))
 }
 
 fn json(path: &Path) -> Result<Value> {
-    serde_json::from_slice(&read(path)?).map_err(|e| LoraError::malformed(path.display().to_string(), e))
+    serde_json::from_slice(&read(path)?).map_err(|e| ModelError::malformed(path.display().to_string(), e))
 }
 
 pub(super) fn read_config(folder: &Path) -> Result<ModelConfig> {
@@ -57,14 +57,14 @@ pub(super) fn read_tokenizer(folder: &Path) -> Result<(Tokenizer, ChatTemplate)>
         let token = settings[key].as_str().or(settings[key]["content"].as_str());
         token.map(str::to_owned)
     };
-    let eos = token("eos_token").ok_or_else(|| LoraError::malformed(TOKENIZER_CONFIG, "field \"eos_token\""))?;
+    let eos = token("eos_token").ok_or_else(|| ModelError::malformed(TOKENIZER_CONFIG, "field \"eos_token\""))?;
     let tokenizer = Tokenizer::from_json(&read(&folder.join(TOKENIZER))?, &eos, token("bos_token").as_deref())?;
     let path = folder.join(TEMPLATE);
     let source = if path.is_file() {
-        String::from_utf8(read(&path)?).map_err(|e| LoraError::malformed(TEMPLATE, e))?
+        String::from_utf8(read(&path)?).map_err(|e| ModelError::malformed(TEMPLATE, e))?
     } else {
         template_in(&settings["chat_template"])
-            .ok_or_else(|| LoraError::malformed(TOKENIZER_CONFIG, "no chat template here nor beside it"))?
+            .ok_or_else(|| ModelError::malformed(TOKENIZER_CONFIG, "no chat template here nor beside it"))?
             .to_owned()
     };
     let template = ChatTemplate::new(&source, &tokenizer)?;
@@ -96,9 +96,9 @@ struct Shard {
 
 impl Shard {
     fn open(path: PathBuf) -> Result<Self> {
-        let malformed = |reason: String| LoraError::malformed(path.display().to_string(), reason);
-        let mut file = File::open(&path).map_err(LoraError::file(&path))?;
-        let size = file.metadata().map_err(LoraError::file(&path))?.len();
+        let malformed = |reason: String| ModelError::malformed(path.display().to_string(), reason);
+        let mut file = File::open(&path).map_err(ModelError::file(&path))?;
+        let size = file.metadata().map_err(ModelError::file(&path))?.len();
         let mut length = [0; 8];
         file.read_exact(&mut length).map_err(|e| malformed(e.to_string()))?;
         let header_bytes = u64::from_le_bytes(length);
@@ -124,7 +124,7 @@ impl Folder {
             vec![WEIGHTS.to_owned()]
         } else {
             let index = json(&folder.join(INDEX))?;
-            let map = index["weight_map"].as_object().ok_or_else(|| LoraError::malformed(INDEX, "no weight map"))?;
+            let map = index["weight_map"].as_object().ok_or_else(|| ModelError::malformed(INDEX, "no weight map"))?;
             let mut names: Vec<String> = map.values().filter_map(|v| v.as_str().map(str::to_owned)).collect();
             names.sort();
             names.dedup();
@@ -132,7 +132,7 @@ impl Folder {
         };
         // A name is that of a file beside the index, and of nothing else.
         if let Some(name) = names.iter().find(|n| Path::new(n).file_name() != Some(n.as_ref())) {
-            return Err(LoraError::malformed(INDEX, format!("{name:?} is no file's name")));
+            return Err(ModelError::malformed(INDEX, format!("{name:?} is no file's name")));
         }
         let shards: Vec<Shard> = names.iter().map(|name| Shard::open(folder.join(name))).collect::<Result<_>>()?;
         let places = shards.iter().enumerate();
@@ -146,8 +146,8 @@ impl Folder {
         let mut hasher = DomainHasher::new("lazai.base.folder.v1");
         let paths = [CONFIG, TOKENIZER].map(|name| folder.join(name));
         for path in paths.iter().chain(self.shards.iter().map(|s| &s.path)) {
-            let file = File::open(path).map_err(LoraError::file(path))?;
-            let digest = sha256_reader(&file).map_err(LoraError::file(path))?;
+            let file = File::open(path).map_err(ModelError::file(path))?;
+            let digest = sha256_reader(&file).map_err(ModelError::file(path))?;
             let name = path.file_name().unwrap_or_default().as_encoded_bytes();
             hasher = hasher.part(name).part(digest.as_bytes());
         }
@@ -161,24 +161,24 @@ impl Source for Folder {
     }
 
     fn read(&mut self, name: &str) -> Result<Weight> {
-        let place = self.places.get(name).ok_or_else(|| LoraError::malformed(name, "no such tensor"))?;
+        let place = self.places.get(name).ok_or_else(|| ModelError::malformed(name, "no such tensor"))?;
         let shard = &mut self.shards[*place];
-        let info = shard.header.info(name).ok_or_else(|| LoraError::malformed(name, "no such tensor"))?;
+        let info = shard.header.info(name).ok_or_else(|| ModelError::malformed(name, "no such tensor"))?;
         let dtype = match info.dtype {
             Dtype::F32 => DType::F32,
             Dtype::BF16 => DType::BF16,
             Dtype::F16 => DType::F16,
             other => {
                 let found = format!("{other:?} of {name}");
-                return Err(LoraError::Unsupported { what: "dtype", found, known: "F32, BF16, F16" });
+                return Err(ModelError::Unsupported { what: "dtype", found, known: "F32, BF16, F16" });
             }
         };
         let (start, end) = info.data_offsets;
         let shape = info.shape.clone();
         let mut bytes = vec![0; end - start];
         let path = shard.path.clone();
-        shard.file.seek(SeekFrom::Start(shard.data + start as u64)).map_err(LoraError::file(&path))?;
-        shard.file.read_exact(&mut bytes).map_err(LoraError::file(&path))?;
+        shard.file.seek(SeekFrom::Start(shard.data + start as u64)).map_err(ModelError::file(&path))?;
+        shard.file.read_exact(&mut bytes).map_err(ModelError::file(&path))?;
         Ok(Weight::Dense(Tensor::from_raw_buffer(&bytes, dtype, &shape, &Device::Cpu)?))
     }
 }

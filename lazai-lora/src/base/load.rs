@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor};
 
 use super::weight::{Linear, Weight, WeightFormat};
 use super::{GROUPS, LINEAR_MODULES, LayerWeights, ModelConfig, Weights};
-use crate::error::{LoraError, Result};
+use crate::error::{ModelError, Result};
 
 /// A source of tensors, by their Hugging Face names.
 pub(super) trait Source {
@@ -24,7 +24,7 @@ impl<S: Source> Loader<'_, S> {
         let weight = self.source.read(name)?;
         if weight.dims() != shape {
             let reason = format!("shape {:?}, expected {shape:?}", weight.dims());
-            return Err(LoraError::malformed(name, reason));
+            return Err(ModelError::malformed(name, reason));
         }
         Ok(weight)
     }
@@ -46,7 +46,7 @@ impl<S: Source> Loader<'_, S> {
         let biased = modules.clone().any(|module| self.source.has(&path(module, "bias")));
         let bias = biased.then(|| {
             let biases = modules.map(|module| self.vector(&path(module, "bias"), config.module_shape(module).1));
-            Ok::<_, LoraError>(Tensor::cat(&biases.collect::<Result<Vec<_>>>()?, 0)?)
+            Ok::<_, ModelError>(Tensor::cat(&biases.collect::<Result<Vec<_>>>()?, 0)?)
         });
         Linear::new(parts, bias.transpose()?)
     }

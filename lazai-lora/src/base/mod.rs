@@ -27,7 +27,7 @@ use lazai_core::Digest;
 use lazai_core::digest::sha256_reader;
 
 use crate::device::Compute;
-use crate::error::{LoraError, Result};
+use crate::error::{ModelError, Result};
 
 /// Linear modules that read the same input, computed as one: index into [`LINEAR_MODULES`] of the first, and how many.
 pub(crate) const GROUPS: [(usize, usize); 4] = [(0, 3), (3, 1), (4, 2), (6, 1)];
@@ -77,7 +77,7 @@ impl BaseModel {
     /// Reads a GGUF file, or a folder with `config.json`, safetensors, `tokenizer.json` and a chat template.
     ///
     /// # Errors
-    /// [`LoraError`], for an unknown architecture or pre-tokenizer too.
+    /// [`ModelError`], for an unknown architecture or pre-tokenizer too.
     pub fn open(path: &Path, compute: &Compute, format: WeightFormat) -> Result<Self> {
         let device = compute.device();
         let (config, weights, (tokenizer, template), digest, name);
@@ -89,11 +89,11 @@ impl BaseModel {
             digest = folder.digest(path)?;
             name = path.file_name().map_or("unnamed".into(), |n| n.to_string_lossy().into_owned());
         } else {
-            let mut file = std::fs::File::open(path).map_err(LoraError::file(path))?;
+            let mut file = std::fs::File::open(path).map_err(ModelError::file(path))?;
             // The family first, then the gigabytes.
-            let mut gguf = gguf::Gguf::open(file.try_clone().map_err(LoraError::file(path))?)?;
-            file.rewind().map_err(LoraError::file(path))?;
-            digest = sha256_reader(&file).map_err(LoraError::file(path))?;
+            let mut gguf = gguf::Gguf::open(file.try_clone().map_err(ModelError::file(path))?)?;
+            file.rewind().map_err(ModelError::file(path))?;
+            digest = sha256_reader(&file).map_err(ModelError::file(path))?;
             (tokenizer, template) = gguf.tokenizer()?;
             config = gguf.config()?;
             name = gguf.name();
@@ -101,7 +101,7 @@ impl BaseModel {
         }
         if tokenizer.vocab_size() > config.vocab_size {
             let (tokens, rows) = (tokenizer.vocab_size(), config.vocab_size);
-            return Err(LoraError::malformed("tokenizer", format!("{tokens} tokens, the model knows {rows}")));
+            return Err(ModelError::malformed("tokenizer", format!("{tokens} tokens, the model knows {rows}")));
         }
         let (device, compute) = (device.clone(), compute.clone());
         Ok(Self { config, weights, device, format, compute, tokenizer, template, digest, name })
@@ -169,12 +169,12 @@ impl BaseModel {
 /// The tokenizer and template of a GGUF file or folder, without the weights: all that a consumer needs to count tokens.
 ///
 /// # Errors
-/// [`LoraError`], first of all for an unknown architecture: data prepared with its tokenizer could never be learnt.
+/// [`ModelError`], first of all for an unknown architecture: data prepared with its tokenizer could never be learnt.
 pub fn read_tokenizer(path: &Path) -> Result<(Tokenizer, ChatTemplate)> {
     if path.is_dir() {
         return hub::read_tokenizer(path);
     }
-    let file = std::fs::File::open(path).map_err(LoraError::file(path))?;
+    let file = std::fs::File::open(path).map_err(ModelError::file(path))?;
     gguf::Gguf::open(file)?.tokenizer()
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use lazai_core::message::{Message, Role};
 
 use super::{ChatTemplate, Tokenizer};
-use crate::error::{LoraError, Result};
+use crate::error::{ModelError, Result};
 
 /// Longest sequence of roles that is remembered, and how many are.
 const MAX_ROLES: usize = 64;
@@ -22,7 +22,7 @@ const CUT: char = '\u{f8f2}';
 /// message writes one out, it is text, so nobody's words can end a turn or begin another.
 ///
 /// # Errors
-/// [`LoraError`] if template or tokenizer refuse.
+/// [`ModelError`] if template or tokenizer refuse.
 pub fn tokenize_dialogue(
     tokenizer: &Tokenizer,
     template: &ChatTemplate,
@@ -113,7 +113,7 @@ fn segments(template: &ChatTemplate, messages: &[Message]) -> Result<Vec<(String
         let before = if said { up_to_reply(template, &messages[..=i], &after)? } else { seen.clone() };
         let split = |from: &str, to: &str| {
             let added = to.strip_prefix(from).map(str::to_owned);
-            added.ok_or_else(|| LoraError::malformed("chat template", "a longer dialogue does not extend a shorter"))
+            added.ok_or_else(|| ModelError::malformed("chat template", "a longer dialogue does not extend a shorter"))
         };
         segments.push((split(&seen, &before)?, false));
         let mut reply = split(&before, &after)?;

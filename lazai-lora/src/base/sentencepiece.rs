@@ -18,7 +18,7 @@ use tokenizers::normalizers::utils::Sequence as Normalizers;
 use tokenizers::{AddedToken, Tokenizer};
 
 use super::gguf::wrong;
-use crate::error::{LoraError, Result};
+use crate::error::{ModelError, Result};
 
 const SPACE: &str = "\u{2581}";
 const UNKNOWN: i64 = 2;
@@ -30,7 +30,7 @@ pub(super) fn build(tokens: &[&str], scores: &[f32], kinds: &[i64], prefix: bool
     if scores.len() != tokens.len() {
         return Err(wrong("tokenizer.ggml.scores", "one entry per token"));
     }
-    let refused = |e: tokenizers::Error| LoraError::malformed("GGUF vocabulary", e);
+    let refused = |e: tokenizers::Error| ModelError::malformed("GGUF vocabulary", e);
     let ids: HashMap<&str, usize> = tokens.iter().copied().zip(0..).collect();
     let mut merges = Vec::new();
     for (token, &score) in tokens.iter().zip(scores) {

@@ -8,7 +8,7 @@ use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{NormalizerWrapper, PreTokenizerWrapper, SplitDelimiterBehavior};
 
-use crate::error::{LoraError, Result};
+use crate::error::{ModelError, Result};
 
 /// Normaliser and pre-tokenizer of a known way.
 pub(super) fn known(splitting: Splitting) -> Result<(Option<NormalizerWrapper>, PreTokenizerWrapper)> {
@@ -17,7 +17,7 @@ pub(super) fn known(splitting: Splitting) -> Result<(Option<NormalizerWrapper>, 
         Some(expression) => {
             let pattern = SplitPattern::Regex(expression.to_owned());
             let split = Split::new(pattern, SplitDelimiterBehavior::Isolated, false);
-            let split = split.map_err(|e| LoraError::malformed("pattern of the pre-tokenizer", e))?;
+            let split = split.map_err(|e| ModelError::malformed("pattern of the pre-tokenizer", e))?;
             sequence([split.into(), ByteLevel::new(false, true, false).into()])
         }
         None if splitting == Splitting::SmolLm => {

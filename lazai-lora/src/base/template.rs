@@ -29,7 +29,7 @@ impl ChatTemplate {
     /// The text of a conversation; with `for_reply`, up to where the character starts to speak.
     ///
     /// # Errors
-    /// [`LoraError::Malformed`](crate::LoraError::Malformed) if the template refuses the conversation.
+    /// [`ModelError::Malformed`](crate::ModelError::Malformed) if the template refuses the conversation.
     pub fn render(&self, messages: &[Message], for_reply: bool) -> Result<String> {
         Ok(self.text.render(messages, for_reply)?)
     }

@@ -11,7 +11,7 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 
 use super::gguf::{Metadata, wrong};
 use super::{sentencepiece, splitter};
-use crate::error::{LoraError, Result};
+use crate::error::{ModelError, Result};
 
 /// A tokenizer.
 pub struct Tokenizer {
@@ -81,7 +81,7 @@ impl Tokenizer {
             }
             _ => {
                 let found = model.to_owned();
-                Err(LoraError::Unsupported { what: "tokenizer.ggml.model", found, known: "gpt2, llama" })
+                Err(ModelError::Unsupported { what: "tokenizer.ggml.model", found, known: "gpt2, llama" })
             }
         }
     }
@@ -90,20 +90,20 @@ impl Tokenizer {
     /// has in a GGUF file.
     pub(super) fn from_json(bytes: &[u8], eos: &str, bos: Option<&str>) -> Result<Self> {
         const FILE: &str = "tokenizer.json";
-        let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|e| LoraError::malformed(FILE, e))?;
+        let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|e| ModelError::malformed(FILE, e))?;
         // The library panics if a file is JSON but describes no tokenizer; it has no state that could be left half done.
         let read = std::panic::catch_unwind(|| tokenizers::Tokenizer::from_bytes(bytes));
-        let read = read.map_err(|_| LoraError::malformed(FILE, "describes no tokenizer"))?;
-        let mut inner = read.map_err(|e| LoraError::malformed(FILE, e))?;
+        let read = read.map_err(|_| ModelError::malformed(FILE, "describes no tokenizer"))?;
+        let mut inner = read.map_err(|e| ModelError::malformed(FILE, e))?;
         inner.with_padding(None);
-        inner.with_truncation(None).map_err(|e| LoraError::malformed(FILE, e))?;
-        let missing = || LoraError::malformed(FILE, format!("no token {eos:?}"));
+        inner.with_truncation(None).map_err(|e| ModelError::malformed(FILE, e))?;
+        let missing = || ModelError::malformed(FILE, format!("no token {eos:?}"));
         let eos = inner.token_to_id(eos).ok_or_else(missing)?;
         let bos = bos.and_then(|token| inner.token_to_id(token));
         let highest = inner.get_vocab(true).into_values().max();
         let vocab_size = highest.map_or(0, |id| id as usize + 1);
         if vocab_size > MAX_TOKENS {
-            return Err(LoraError::malformed(FILE, format!("token id {vocab_size}, at most {MAX_TOKENS} are read")));
+            return Err(ModelError::malformed(FILE, format!("token id {vocab_size}, at most {MAX_TOKENS} are read")));
         }
         if let Ok(vocabulary) = Vocabulary::from_json(bytes) {
             let (fast, digest) = (vocabulary.bpe().ok(), vocabulary.digest());
@@ -119,7 +119,7 @@ impl Tokenizer {
             });
         }
         let cuts_anywhere = value["decoder"]["type"] == "ByteLevel";
-        let canonical = canonical_json(&value).map_err(|e| LoraError::malformed(FILE, e))?;
+        let canonical = canonical_json(&value).map_err(|e| ModelError::malformed(FILE, e))?;
         let digest = DomainHasher::new("lazai.tokenizer.json.v1").part(&canonical).finish();
         Ok(Self { control: control(&inner)?, inner, fast: None, cuts_anywhere, vocab_size, eos, bos, digest })
     }
@@ -127,7 +127,7 @@ impl Tokenizer {
     /// The token ids of a text; control tokens written out in it are recognised.
     ///
     /// # Errors
-    /// [`LoraError::Malformed`] if the tokenizer refuses.
+    /// [`ModelError::Malformed`] if the tokenizer refuses.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         match &self.fast {
             Some(fast) => Ok(fast.encode(text)),
@@ -144,15 +144,15 @@ impl Tokenizer {
     /// The same by the `tokenizers` library, which is the reference.
     ///
     /// # Errors
-    /// [`LoraError::Malformed`] if the tokenizer refuses.
+    /// [`ModelError::Malformed`] if the tokenizer refuses.
     pub fn encode_by_library(&self, text: &str) -> Result<Vec<u32>> {
-        let encoding = self.inner.encode_fast(text, false).map_err(|e| LoraError::malformed("text", e))?;
+        let encoding = self.inner.encode_fast(text, false).map_err(|e| ModelError::malformed("text", e))?;
         Ok(encoding.get_ids().to_vec())
     }
 
     /// Token ids with the place in the text where each begins, in bytes.
     pub(super) fn encode_with_places(&self, text: &str) -> Result<Vec<(u32, usize)>> {
-        let encoding = self.inner.encode(text, false).map_err(|e| LoraError::malformed("text", e))?;
+        let encoding = self.inner.encode(text, false).map_err(|e| ModelError::malformed("text", e))?;
         let starts = encoding.get_offsets().iter().map(|(start, _)| *start);
         Ok(encoding.get_ids().iter().copied().zip(starts).collect())
     }
@@ -178,17 +178,17 @@ impl Tokenizer {
     /// The text of token ids, without control tokens. An incomplete character shows as U+FFFD.
     ///
     /// # Errors
-    /// [`LoraError::Malformed`] if the tokenizer refuses.
+    /// [`ModelError::Malformed`] if the tokenizer refuses.
     pub fn decode(&self, tokens: &[u32]) -> Result<String> {
-        self.inner.decode(tokens, true).map_err(|e| LoraError::malformed("token ids", e))
+        self.inner.decode(tokens, true).map_err(|e| ModelError::malformed("token ids", e))
     }
 
     /// The tokenizer as Hugging Face's `tokenizer.json`.
     ///
     /// # Errors
-    /// [`LoraError::Malformed`] if it cannot be written.
+    /// [`ModelError::Malformed`] if it cannot be written.
     pub fn to_json(&self) -> Result<String> {
-        self.inner.to_string(false).map_err(|e| LoraError::malformed("tokenizer", e))
+        self.inner.to_string(false).map_err(|e| ModelError::malformed("tokenizer", e))
     }
 
     /// Number of tokens.
@@ -242,7 +242,7 @@ fn control(inner: &tokenizers::Tokenizer) -> Result<AhoCorasick> {
     texts.retain(|text| !text.is_empty());
     texts.sort_unstable();
     let matcher = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&texts);
-    matcher.map_err(|e| LoraError::malformed("control tokens", e))
+    matcher.map_err(|e| ModelError::malformed("control tokens", e))
 }
 
 /// The library's tokenizer for a vocabulary.
@@ -257,14 +257,14 @@ fn build(vocabulary: &Vocabulary) -> Result<tokenizers::Tokenizer> {
     // The ids are the positions.
     let vocab: tokenizers::models::bpe::Vocab = vocabulary.tokens().iter().cloned().zip(0u32..).collect();
     let model = BPE::builder().vocab_and_merges(vocab, pairs).ignore_merges(splitting == Splitting::Llama3).build();
-    let mut tokenizer = tokenizers::Tokenizer::new(model.map_err(|e| LoraError::malformed("GGUF vocabulary", e))?);
-    tokenizer.with_normalizer(normalizer).map_err(|e| LoraError::malformed("GGUF vocabulary", e))?;
+    let mut tokenizer = tokenizers::Tokenizer::new(model.map_err(|e| ModelError::malformed("GGUF vocabulary", e))?);
+    tokenizer.with_normalizer(normalizer).map_err(|e| ModelError::malformed("GGUF vocabulary", e))?;
     tokenizer.with_pre_tokenizer(Some(pre_tokenizer));
     tokenizer.with_decoder(Some(ByteLevel::new(false, true, true)));
     let added = vocabulary.tokens().iter().zip(vocabulary.kinds());
     let added = added.filter(|(_, kind)| matches!(**kind, Kind::CONTROL | Kind::USER_DEFINED));
     let added: Vec<_> = added.map(|(token, kind)| AddedToken::from(token.as_str(), *kind == Kind::CONTROL)).collect();
     let added = tokenizer.add_special_tokens(added);
-    added.map_err(|e| LoraError::malformed("GGUF control tokens", e))?;
+    added.map_err(|e| ModelError::malformed("GGUF control tokens", e))?;
     Ok(tokenizer)
 }

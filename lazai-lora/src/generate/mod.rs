@@ -13,7 +13,7 @@ use lazai_core::message::Message;
 
 pub use self::sampling::{Reply, Sampler, generate, prompt_tokens};
 use crate::About;
-use crate::error::{LoraError, Result};
+use crate::error::{GenerateError, Result};
 
 /// A job: answer this conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,14 +34,14 @@ pub enum Event {
     /// A piece of the text.
     Text(String),
     /// The whole reply, or why there is none. Nothing comes after it.
-    Done(Result<Reply>),
+    Done(Result<Reply, GenerateError>),
 }
 
 /// A reply in the making: a stream of pieces, then the whole. Dropped, it is not made on.
 ///
 /// # Example
 /// ```
-/// # async fn hear(generator: &dyn lazai_lora::Generator, job: lazai_lora::generate::GenerateJob) -> Result<(), lazai_lora::LoraError> {
+/// # async fn hear(generator: &dyn lazai_lora::Generator, job: lazai_lora::generate::GenerateJob) -> Result<(), lazai_lora::GenerateError> {
 /// let mut generation = generator.generate(job);
 /// while let Some(piece) = generation.next().await {
 ///     print!("{piece}");
@@ -52,7 +52,7 @@ pub enum Event {
 /// ```
 pub struct Generation {
     events: Pin<Box<dyn Stream<Item = Event> + Send>>,
-    done: Option<Result<Reply>>,
+    done: Option<Result<Reply, GenerateError>>,
 }
 
 impl Generation {
@@ -62,7 +62,9 @@ impl Generation {
     }
 
     /// A reply that is made on a thread of its own. `make` passes on each piece of text, and stops when that gives `false`.
-    pub fn on_thread(make: impl FnOnce(&mut dyn FnMut(&str) -> bool) -> Result<Reply> + Send + 'static) -> Self {
+    pub fn on_thread(
+        make: impl FnOnce(&mut dyn FnMut(&str) -> bool) -> Result<Reply, GenerateError> + Send + 'static,
+    ) -> Self {
         let (sender, receiver) = async_channel::unbounded();
         let work = move || {
             let reply = make(&mut |text| sender.try_send(Event::Text(text.to_owned())).is_ok());
@@ -70,13 +72,15 @@ impl Generation {
         };
         match std::thread::Builder::new().name("lazai reply".into()).spawn(work) {
             Ok(_) => Self::new(receiver),
-            Err(error) => Self::failed(LoraError::Backend { backend: "a thread".into(), reason: error.to_string() }),
+            Err(error) => {
+                Self::failed(GenerateError::Backend { backend: "a thread".into(), reason: error.to_string() })
+            }
         }
     }
 
     /// A reply that cannot be made.
     #[must_use]
-    pub fn failed(error: LoraError) -> Self {
+    pub fn failed(error: GenerateError) -> Self {
         let (sender, receiver) = async_channel::bounded(1);
         let _ = sender.try_send(Event::Done(Err(error)));
         Self::new(receiver)
@@ -104,7 +108,7 @@ impl Generation {
     ///
     /// # Errors
     /// Why there is none.
-    pub async fn reply(mut self) -> Result<Reply> {
+    pub async fn reply(mut self) -> Result<Reply, GenerateError> {
         while self.next().await.is_some() {}
         // `next` gives nothing only once this is set.
         self.done.unwrap_or_else(|| Err(broken_off()))
@@ -117,8 +121,8 @@ impl std::fmt::Debug for Generation {
     }
 }
 
-fn broken_off() -> LoraError {
-    LoraError::Backend { backend: "the generator".into(), reason: "the reply broke off".into() }
+fn broken_off() -> GenerateError {
+    GenerateError::Backend { backend: "the generator".into(), reason: "the reply broke off".into() }
 }
 
 /// Answers on one base model. It never blocks its caller: a job gives a [`Generation`] at once.
@@ -129,14 +133,14 @@ pub trait Generator: Send + Sync + std::fmt::Debug {
     /// Loads the adapter in a folder of PEFT's files, and returns the digest of its weights file.
     ///
     /// # Errors
-    /// [`LoraError`].
-    fn load_adapter(&self, folder: &Path) -> Result<Digest>;
+    /// [`GenerateError`].
+    fn load_adapter(&self, folder: &Path) -> Result<Digest, GenerateError>;
 
     /// Tokens of a conversation, up to the beginning of the character's answer.
     ///
     /// # Errors
-    /// [`LoraError`].
-    fn prompt_tokens(&self, messages: &[Message]) -> Result<u64>;
+    /// [`GenerateError`].
+    fn prompt_tokens(&self, messages: &[Message]) -> Result<u64, GenerateError>;
 
     /// Begins to answer a conversation. The same job gives the same reply on the same kind of machine.
     fn generate(&self, job: GenerateJob) -> Generation;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::adapter::Adapter;
 use crate::base::BaseModel;
-use crate::error::{LoraError, Result};
+use crate::error::{ModelError, Result};
 use crate::model::{Cache, extend, logits};
 
 /// Sampling parameters. Integers, so that receipts can hold them exactly.
@@ -42,7 +42,7 @@ pub struct Reply {
 /// The token ids of a conversation, up to the beginning of the character's answer.
 ///
 /// # Errors
-/// [`LoraError`] if template or tokenizer refuse.
+/// [`ModelError`] if template or tokenizer refuse.
 pub fn prompt_tokens(
     tokenizer: &crate::base::Tokenizer,
     template: &crate::base::ChatTemplate,
@@ -54,7 +54,7 @@ pub fn prompt_tokens(
 /// Answers a conversation. `on_text` is given each piece of text as it comes, and stops the reply by `false`.
 ///
 /// # Errors
-/// [`LoraError::ContextTooLong`] if conversation and reply do not fit, [`LoraError::Compute`].
+/// [`ModelError::ContextTooLong`] if conversation and reply do not fit, [`ModelError::Compute`].
 pub fn generate(
     base: &BaseModel,
     adapter: Option<&Adapter>,
@@ -66,7 +66,7 @@ pub fn generate(
     let prompt = prompt_tokens(base.tokenizer(), base.template(), messages)?;
     let total = prompt.len() + sampler.max_tokens as usize;
     if total > base.config.context {
-        return Err(LoraError::ContextTooLong { tokens: total, max: base.config.context });
+        return Err(ModelError::ContextTooLong { tokens: total, max: base.config.context });
     }
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut cache = Cache::new(base);

@@ -10,7 +10,7 @@ mod portable;
 
 use candle_core::{CpuStorage, Storage, Tensor};
 
-use crate::error::{LoraError, Result};
+use crate::error::{ModelError, Result};
 use cpu::product::Matrix;
 pub(crate) use linear::{LowRank, LowRankGradient, linear, linear_backward};
 
@@ -44,7 +44,7 @@ fn with_slices<const N: usize, R>(tensors: [&Tensor; N], body: impl FnOnce([&[f3
     let mut slices = [&[][..]; N];
     for (slice, (storage, layout)) in slices.iter_mut().zip(&guards) {
         let Storage::Cpu(CpuStorage::F32(values)) = &**storage else {
-            return Err(LoraError::Compute(crate::error::ComputeError::not_f32()));
+            return Err(ModelError::Compute(crate::error::ComputeError::not_f32()));
         };
         *slice = &values[layout.start_offset()..][..layout.shape().elem_count()];
     }

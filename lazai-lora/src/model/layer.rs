@@ -157,7 +157,8 @@ impl<'a> Layer<'a> {
         mut found: impl FnMut(usize, LowRankGradient) -> Result<()>,
     ) -> Result<Option<Tensor>> {
         let (weights, epsilon) = (self.weights, self.epsilon);
-        let missing = || crate::error::LoraError::NothingToLearn;
+        // Both are asked for.
+        let missing = || crate::error::ModelError::malformed("layer", "no gradient by its input");
         let hidden = swiglu(&kept.gate_up)?;
         let to_hidden = self.linear_backward(DOWN, &gradient, &hidden, kept, true, &mut found)?.ok_or_else(missing)?;
         let to_gate_up = swiglu_backward(&kept.gate_up, &to_hidden)?;

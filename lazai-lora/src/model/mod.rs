@@ -11,7 +11,7 @@ use candle_core::Tensor;
 
 use crate::adapter::{Adapter, Gradients};
 use crate::base::{BaseModel, ModelConfig};
-use crate::error::{LoraError, Result};
+use crate::error::{ModelError, Result};
 use crate::kernels::{Angles, rms_norm, rms_norm_backward};
 use layer::{Kept, Layer, Remembered, Sequences};
 pub(crate) use loss::{cross_entropy, logits};
@@ -56,12 +56,12 @@ fn angles(base: &BaseModel, positions: impl Iterator<Item = usize>) -> Result<An
 }
 
 fn check_length(config: &ModelConfig, tokens: usize) -> Result<()> {
-    if tokens > config.context { Err(LoraError::ContextTooLong { tokens, max: config.context }) } else { Ok(()) }
+    if tokens > config.context { Err(ModelError::ContextTooLong { tokens, max: config.context }) } else { Ok(()) }
 }
 
 fn check_vocabulary(config: &ModelConfig, tokens: &[u32]) -> Result<()> {
     match tokens.iter().find(|token| **token as usize >= config.vocab_size) {
-        Some(&token) => Err(LoraError::TokenOutOfRange { token, vocab_size: config.vocab_size }),
+        Some(&token) => Err(ModelError::TokenOutOfRange { token, vocab_size: config.vocab_size }),
         None => Ok(()),
     }
 }
@@ -75,7 +75,7 @@ fn layer<'a>(base: &'a BaseModel, adapter: Option<&'a Adapter>, index: usize) ->
 /// and values: `[tokens, hidden]`.
 ///
 /// # Errors
-/// [`LoraError::ContextTooLong`], [`LoraError::TokenOutOfRange`], [`LoraError::Compute`].
+/// [`ModelError::ContextTooLong`], [`ModelError::TokenOutOfRange`], [`ModelError::Compute`].
 pub(crate) fn extend(base: &BaseModel, adapter: Option<&Adapter>, tokens: &[u32], cache: &mut Cache) -> Result<Tensor> {
     check_length(&base.config, cache.tokens + tokens.len())?;
     check_vocabulary(&base.config, tokens)?;
@@ -138,7 +138,7 @@ pub(crate) fn forward(
 /// Adds the gradients of the adapter's factors, given that by the hidden states.
 ///
 /// # Errors
-/// [`LoraError::Compute`].
+/// [`ModelError::Compute`].
 pub(crate) fn backward(
     base: &BaseModel,
     adapter: &Adapter,

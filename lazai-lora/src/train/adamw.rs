@@ -6,7 +6,7 @@ use lazai_core::record::Schedule;
 
 use super::TrainConfig;
 use crate::adapter::{Adapter, Gradients};
-use crate::error::{LoraError, Result};
+use crate::error::{Result, TrainError};
 use crate::kernels::{AdamStep, adam, square_sum};
 
 const BETA1: f64 = 0.9;
@@ -41,14 +41,14 @@ impl AdamW {
         gradients: &Gradients,
         config: &TrainConfig,
         rate: f64,
-    ) -> Result<()> {
+    ) -> Result<(), TrainError> {
         let mut squares = 0.0;
         for gradient in gradients.0.iter().flatten() {
             squares += square_sum(gradient)?;
         }
         let norm = squares.sqrt();
         if !norm.is_finite() {
-            return Err(LoraError::NotFinite { what: "gradient", step: self.step + 1 });
+            return Err(TrainError::NotFinite { what: "gradient", step: self.step + 1 });
         }
         let clip = f64::from(config.clip_norm_milli) / 1e3;
         let done = f64::from(self.step + 1);

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::run::State;
 use crate::adapter::{Adapter, read_f32, write_tensors};
-use crate::error::{LoraError, Result};
+use crate::error::{ModelError, Result};
 
 const FILE: &str = "checkpoint.safetensors";
 /// The key of everything but tensors: one entry, so that equal states give equal files.
@@ -68,7 +68,7 @@ struct Header {
 
 pub(super) fn save(checkpoints: &Checkpoints, run: Digest, state: &State) -> Result<()> {
     let header = Header { run, step: state.optimiser.step, history: state.history.clone() };
-    let header = serde_json::to_string(&header).map_err(|e| LoraError::malformed(FILE, e))?;
+    let header = serde_json::to_string(&header).map_err(|e| ModelError::malformed(FILE, e))?;
     let adapter = &state.adapter;
     let mut tensors = adapter.named(adapter.parameters())?;
     let mut add = |prefix: &str, values: &[Tensor]| -> Result<()> {
@@ -82,7 +82,7 @@ pub(super) fn save(checkpoints: &Checkpoints, run: Digest, state: &State) -> Res
         add("best", best.parameters())?;
     }
     let bytes = write_tensors(tensors, HashMap::from([(HISTORY.to_owned(), header)]))?;
-    let write = |path: &Path| write_privately(path, &bytes).map_err(LoraError::file(path));
+    let write = |path: &Path| write_privately(path, &bytes).map_err(ModelError::file(path));
     if checkpoints.keep_all {
         write(&checkpoints.path_at(state.optimiser.step))?;
     }
@@ -94,9 +94,9 @@ pub(super) fn restore(path: &Path, run: Digest, state: &mut State) -> Result<()>
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(e) => return Err(LoraError::file(path)(e)),
+        Err(e) => return Err(ModelError::file(path)(e)),
     };
-    let malformed = |reason: String| LoraError::malformed(path.display().to_string(), reason);
+    let malformed = |reason: String| ModelError::malformed(path.display().to_string(), reason);
     let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| malformed(e.to_string()))?;
     let file = SafeTensors::deserialize(&bytes).map_err(|e| malformed(e.to_string()))?;
     let header = metadata.metadata().as_ref().and_then(|m| m.get(HISTORY));

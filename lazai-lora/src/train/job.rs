@@ -7,9 +7,9 @@ use std::path::Path;
 use lazai_core::Digest;
 use lazai_core::record::{Evaluation, LoraConfig, StateDigest, TrainConfig, TrainingRecord};
 
-use super::{Checkpoints, Data, Progress, Replay};
+use super::{Checkpoints, Data, Replay, TrainProgress};
 use crate::About;
-use crate::error::{LoraError, Result};
+use crate::error::{Result, TrainError};
 use crate::evaluate::Example;
 
 /// A job: train on this dataset.
@@ -70,22 +70,26 @@ pub trait Trainer: Send + Sync + std::fmt::Debug {
     /// again goes on from the checkpoints.
     ///
     /// # Errors
-    /// [`LoraError::Cancelled`], or another [`LoraError`].
-    fn train(&self, job: &TrainJob<'_>, on_progress: &mut dyn FnMut(Progress) -> bool) -> Result<TrainedFiles>;
+    /// [`ModelError::Cancelled`], or another [`ModelError`].
+    fn train(
+        &self,
+        job: &TrainJob<'_>,
+        on_progress: &mut dyn FnMut(TrainProgress) -> bool,
+    ) -> Result<TrainedFiles, TrainError>;
 
     /// Repeats steps of a recorded run and compares: see [`replay`](super::replay).
     ///
     /// # Errors
-    /// [`LoraError::ReplayDiffers`], or [`LoraError::Unsupported`] if a run cannot be repeated.
-    fn replay(&self, job: &ReplayJob<'_>) -> Result<Replay> {
-        let found = format!("{} of {}", job.record.submission, self.about().device);
-        Err(LoraError::Unsupported { what: "replay", found, known: "training" })
+    /// [`ModelError::ReplayDiffers`], or [`ModelError::Unsupported`] if a run cannot be repeated.
+    fn replay(&self, job: &ReplayJob<'_>) -> Result<Replay, TrainError> {
+        let reason = format!("cannot repeat the training of submission {}", job.record.submission);
+        Err(TrainError::Backend { backend: self.about().device.clone(), reason })
     }
 
     /// Mean negative log-likelihood of the character's words in some dialogues, in nats per token: of the bare base, or with
     /// the adapter in a folder of PEFT's files.
     ///
     /// # Errors
-    /// [`LoraError`].
-    fn mean_loss(&self, adapter: Option<&Path>, examples: &[Example]) -> Result<f64>;
+    /// [`ModelError`].
+    fn mean_loss(&self, adapter: Option<&Path>, examples: &[Example]) -> Result<f64, TrainError>;
 }

@@ -16,7 +16,7 @@ pub use lazai_core::record::{Schedule, TrainConfig};
 
 use crate::adapter::Adapter;
 use crate::base::BaseModel;
-use crate::error::{LoraError, Result};
+use crate::error::{Result, TrainError};
 use crate::evaluate::Example;
 pub use checkpoint::Checkpoints;
 pub use job::{ReplayJob, TrainJob, TrainedFiles, Trainer};
@@ -44,10 +44,10 @@ impl<'a> Data<'a> {
     }
 }
 
-/// Progress of training.
+/// TrainProgress of training.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
-pub struct Progress {
+pub struct TrainProgress {
     /// Steps that are done.
     pub step: u32,
     /// Steps there will be, unless training ends early.
@@ -85,17 +85,17 @@ pub struct Trained {
 /// `on_progress` is called after each step and cancels by `false`.
 ///
 /// # Errors
-/// [`LoraError::NothingToLearn`], [`LoraError::OtherTokenizer`], [`LoraError::Cancelled`],
-/// [`LoraError::NotFinite`] (the checkpoint is of the last good step), [`LoraError::Compute`], or an error of the
-/// checkpoint's files.
+/// [`TrainError::NothingToLearn`], [`TrainError::OtherTokenizer`], [`TrainError::Cancelled`], [`TrainError::NotFinite`] (the
+/// checkpoint is of the last good step), or [`TrainError::Model`] for what the model cannot compute and for the checkpoint's
+/// files.
 pub fn train(
     base: &BaseModel,
     lora: &LoraConfig,
     config: &TrainConfig,
     data: &Data<'_>,
     checkpoints: &Checkpoints,
-    mut on_progress: impl FnMut(Progress) -> bool,
-) -> Result<Trained> {
+    mut on_progress: impl FnMut(TrainProgress) -> bool,
+) -> Result<Trained, TrainError> {
     let run = Run::new(base, lora, config, data)?;
     let mut state = run.start(lora)?;
     checkpoint::restore(&checkpoints.path(), run.digest, &mut state)?;
@@ -106,7 +106,7 @@ pub fn train(
     while !run.is_over(&state) {
         let loss = match run.step(&mut state) {
             Ok(loss) => loss,
-            Err(error @ LoraError::NotFinite { .. }) => {
+            Err(error @ TrainError::NotFinite { .. }) => {
                 // The state is still that of the last good step.
                 checkpoint::save(checkpoints, run.digest, &state)?;
                 return Err(error);
@@ -122,10 +122,10 @@ pub fn train(
         seen += run.tokens(step - 1..step);
         let per_step_s = started.elapsed().as_secs_f64() / f64::from(step - resumed);
         let left_s = per_step_s * f64::from(steps - step);
-        let progress = Progress { step, steps, loss, tokens_per_s: pace(seen), left_s, evaluation };
+        let progress = TrainProgress { step, steps, loss, tokens_per_s: pace(seen), left_s, evaluation };
         if !on_progress(progress) && !run.is_over(&state) {
             checkpoint::save(checkpoints, run.digest, &state)?;
-            return Err(LoraError::Cancelled { steps: step });
+            return Err(TrainError::Cancelled { steps: step });
         }
     }
     let done = state.optimiser.step;

@@ -9,7 +9,7 @@ use lazai_core::record::TrainingRecord;
 use super::run::Run;
 use super::{Data, checkpoint};
 use crate::base::BaseModel;
-use crate::error::{LoraError, Result};
+use crate::error::{ModelError, Result, TrainError};
 
 /// The largest difference of a loss on another machine, in millionths: ten times the difference seen between this library
 /// and PyTorch.
@@ -47,7 +47,7 @@ pub struct Replay {
 /// another order there.
 ///
 /// # Errors
-/// [`LoraError::ReplayDiffers`] with the first step that disagrees, [`LoraError::Malformed`] if base, data, checkpoint or
+/// [`TrainError::ReplayDiffers`] with the first step that disagrees, [`ModelError::Malformed`] if base, data, checkpoint or
 /// adapter are not those of the record, or it has no state to compare with.
 pub fn replay(
     base: &BaseModel,
@@ -57,12 +57,12 @@ pub fn replay(
     checkpoints: Option<&super::Checkpoints>,
     steps: Range<u32>,
     tolerance_ppm: u64,
-) -> Result<Replay> {
+) -> Result<Replay, TrainError> {
     let same = |what: &'static str, found: Digest, recorded: Digest| {
         if found == recorded {
             return Ok(());
         }
-        Err(LoraError::malformed(what, format!("digest {found}, the record is of {recorded}")))
+        Err(ModelError::malformed(what, format!("digest {found}, the record is of {recorded}")))
     };
     same("base model", base.digest(), record.base_digest)?;
     same("tokenizer", data.tokenizer, record.tokenizer_digest)?;
@@ -73,7 +73,7 @@ pub fn replay(
     let end = record.states.iter().map(|s| s.step).filter(|s| *s >= steps.end).min().unwrap_or(record.steps);
     if start >= end || end > run.steps || steps.end > record.steps || record.loss_micronats.len() < end as usize {
         let reason = format!("steps {} to {} of {}", steps.start, steps.end, record.steps);
-        return Err(LoraError::malformed("range of the repeat", reason));
+        return Err(ModelError::malformed("range of the repeat", reason).into());
     }
     let mut state = run.start(&record.lora)?;
     if let (Some(checkpoints), true) = (checkpoints, start > 0) {
@@ -87,7 +87,7 @@ pub fn replay(
     let exact = base.compute().machine() == record.machine && software == record.software;
     if exact && known(end).is_none() {
         // Losses alone are rounded: they cannot say that all bits are the same.
-        return Err(LoraError::malformed("training record", format!("no state after step {end}")));
+        return Err(ModelError::malformed("training record", format!("no state after step {end}")).into());
     }
     let mut greatest = 0;
     for step in start..end {
@@ -102,7 +102,7 @@ pub fn replay(
             None => found == recorded,
         };
         if !agrees {
-            return Err(LoraError::ReplayDiffers { step: step + 1, recorded, found });
+            return Err(TrainError::ReplayDiffers { step: step + 1, recorded, found });
         }
     }
     if exact && end == record.steps && record.train.patience == 0 {
@@ -117,5 +117,5 @@ fn check_start(path: &Path, found: u32, expected: u32) -> Result<()> {
         return Ok(());
     }
     let reason = format!("no checkpoint of this run after step {expected}");
-    Err(LoraError::malformed(path.display().to_string(), reason))
+    Err(ModelError::malformed(path.display().to_string(), reason))
 }

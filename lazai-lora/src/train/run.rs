@@ -10,7 +10,7 @@ use super::checkpoint::History;
 use super::{Data, PlannedStep, plan};
 use crate::adapter::{Adapter, Gradients};
 use crate::base::BaseModel;
-use crate::error::{LoraError, Result};
+use crate::error::{ModelError, Result, TrainError};
 use crate::evaluate::{Example, mean_loss};
 use crate::model::{backward, cross_entropy, forward};
 
@@ -55,15 +55,15 @@ impl<'a> Run<'a> {
         lora: &LoraConfig,
         config: &'a TrainConfig,
         data: &'a Data<'a>,
-    ) -> Result<Self> {
+    ) -> Result<Self, TrainError> {
         let (expected, found) = (base.tokenizer().digest(), data.tokenizer);
         if expected != found {
-            return Err(LoraError::OtherTokenizer { expected, found });
+            return Err(TrainError::OtherTokenizer { expected, found });
         }
         let plan = plan(config, data.examples);
         let mut examples = plan.iter().flat_map(|step| &step.blocks).flatten();
         if !examples.any(|&i| data.examples[i].targets().next().is_some()) {
-            return Err(LoraError::NothingToLearn);
+            return Err(TrainError::NothingToLearn);
         }
         let steps = u32::try_from(plan.len()).unwrap_or(u32::MAX);
         let digest = run_digest(base, lora, config, data)?;
@@ -87,7 +87,7 @@ impl<'a> Run<'a> {
     }
 
     /// Does the next step and returns its mean loss. An error leaves the state unchanged.
-    pub(super) fn step(&self, state: &mut State) -> Result<f64> {
+    pub(super) fn step(&self, state: &mut State) -> Result<f64, TrainError> {
         let step = state.optimiser.step;
         let blocks = self.blocks_of(step);
         let labels_of = |block: &[usize]| block.iter().map(|&i| self.data.examples[i].targets().count()).sum::<usize>();
@@ -104,7 +104,7 @@ impl<'a> Run<'a> {
         }
         let loss = sum / learnt as f64;
         if !loss.is_finite() {
-            return Err(LoraError::NotFinite { what: "loss", step: step + 1 });
+            return Err(TrainError::NotFinite { what: "loss", step: step + 1 });
         }
         let rate = self.plan[step as usize].learning_rate;
         let State { adapter, optimiser, .. } = state;
@@ -114,7 +114,13 @@ impl<'a> Run<'a> {
     }
 
     /// Forward and backward over one block; returns the sum of its losses.
-    fn block(&self, adapter: &Adapter, block: &[usize], learnt: usize, gradients: &mut Gradients) -> Result<f64> {
+    fn block(
+        &self,
+        adapter: &Adapter,
+        block: &[usize],
+        learnt: usize,
+        gradients: &mut Gradients,
+    ) -> Result<f64, TrainError> {
         let examples: Vec<&Example> = block.iter().map(|&i| &self.data.examples[i]).collect();
         let tokens: Vec<&[u32]> = examples.iter().map(|e| e.tokens.as_slice()).collect();
         let (hidden, tape) = forward(self.base, adapter, &tokens, self.config.checkpoint_activations)?;
@@ -128,7 +134,7 @@ impl<'a> Run<'a> {
         }
         let index = Tensor::new(rows, &self.base.device)?;
         let (losses, gradient) = cross_entropy(self.base, &hidden.index_select(&index, 0)?, &labels, true)?;
-        let gradient = (gradient.ok_or(LoraError::NothingToLearn)? / learnt as f64)?;
+        let gradient = (gradient.ok_or(TrainError::NothingToLearn)? / learnt as f64)?;
         let gradient = hidden.zeros_like()?.index_add(&index, &gradient, 0)?;
         drop(hidden);
         backward(self.base, adapter, tape, &gradient, gradients)?;
@@ -136,7 +142,7 @@ impl<'a> Run<'a> {
     }
 
     /// Measures held-out dialogues if this step asks for it.
-    pub(super) fn evaluate(&self, state: &mut State) -> Result<Option<Evaluation>> {
+    pub(super) fn evaluate(&self, state: &mut State) -> Result<Option<Evaluation>, TrainError> {
         let step = state.optimiser.step;
         if self.config.evaluate_steps == 0 || self.data.heldout.is_empty() {
             return Ok(None);
@@ -182,7 +188,7 @@ impl<'a> Run<'a> {
 
 fn run_digest(base: &BaseModel, lora: &LoraConfig, config: &TrainConfig, data: &Data<'_>) -> Result<Digest> {
     let settings = lazai_core::digest::canonical_json(&(lora, config))
-        .map_err(|e| LoraError::malformed("training configuration", e))?;
+        .map_err(|e| ModelError::malformed("training configuration", e))?;
     let mut hasher = DomainHasher::new("lazai.train.run.v2").part(base.digest().as_bytes()).part(&settings);
     hasher = hasher.part(format!("{:?}", base.format()).as_bytes());
     for examples in [data.examples, data.heldout] {

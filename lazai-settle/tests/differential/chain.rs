@@ -16,7 +16,7 @@ use revm::state::AccountInfo;
 use revm::{ExecuteCommitEvm, MainBuilder, MainContext, MainnetEvm};
 
 pub use lazai_settle::ledger::evm::abi::{
-    DataAnchoringToken, DatasetRegistry, MarketParameters, Settlement, ValidatorQuorum, ValidatorSet, evm, ours,
+    DataAnchoringToken, DatasetRegistry, MarketParameters, Settlement, ValidatorQuorum, ValidatorSet, from_evm, to_evm,
 };
 
 sol!(Dollar, "../lazai-settle/artifacts/Dollar.json");
@@ -55,10 +55,10 @@ impl Chain {
         validators: &[(Address, u64)],
     ) -> Self {
         let key = LocalSigner::from_bytes([0xde; 32]).expect("a key");
-        let deployer = evm(key.address());
-        let (pool, everyone) = (evm(governance.address()), people.iter().map(Signer::address).collect::<Vec<_>>());
+        let deployer = to_evm(key.address());
+        let (pool, everyone) = (to_evm(governance.address()), people.iter().map(Signer::address).collect::<Vec<_>>());
         let senders = people.into_iter().chain([governance, key]);
-        let senders: BTreeMap<_, _> = senders.map(|who| (evm(who.address()), (who, 0))).collect();
+        let senders: BTreeMap<_, _> = senders.map(|who| (to_evm(who.address()), (who, 0))).collect();
         let mut db = CacheDB::new(EmptyDB::default());
         for &account in senders.keys() {
             db.insert_account_info(account, AccountInfo { balance: U256::from(WALLET), ..Default::default() });
@@ -88,7 +88,8 @@ impl Chain {
             assets: vec![chain.dollar],
         };
         chain.deploy(deployer, &MarketParameters::BYTECODE, constructor.abi_encode());
-        let members = validators.iter().map(|&(v, weight)| ValidatorSet::Member { member: evm(v), weight }).collect();
+        let members =
+            validators.iter().map(|&(v, weight)| ValidatorSet::Member { member: to_evm(v), weight }).collect();
         let constructor = ValidatorQuorum::constructorCall {
             parameters_: chain.parameters,
             registry_: chain.registry,
@@ -111,8 +112,8 @@ impl Chain {
         let constructor = Settlement::constructorCall { parameters_: chain.parameters, token_: chain.token };
         chain.deploy(deployer, &Settlement::BYTECODE, constructor.abi_encode());
         for person in everyone {
-            let give = Dollar::giveCall { to: evm(person), amount: U256::from(WALLET) };
-            chain.must(ours(deployer), chain.dollar, 0, &give);
+            let give = Dollar::giveCall { to: to_evm(person), amount: U256::from(WALLET) };
+            chain.must(from_evm(deployer), chain.dollar, 0, &give);
             let approve = Dollar::approveCall { spender: chain.settlement, value: U256::MAX };
             chain.must(person, chain.dollar, 0, &approve);
         }
@@ -125,7 +126,7 @@ impl Chain {
             name: "LazAI Market".into(),
             version: "1".into(),
             chain_id: CHAIN_ID,
-            verifying_contract: ours(self.parameters),
+            verifying_contract: from_evm(self.parameters),
             salt: None,
         }
     }
@@ -137,7 +138,7 @@ impl Chain {
     }
 
     pub fn asset(&self, native: bool) -> Asset {
-        if native { Asset::NATIVE } else { Asset(ours(self.dollar)) }
+        if native { Asset::NATIVE } else { Asset(from_evm(self.dollar)) }
     }
 
     /// Moves the chain's time.
@@ -154,13 +155,13 @@ impl Chain {
         value: u128,
         call: &C,
     ) -> Result<C::Return, Bytes> {
-        let output = self.transact(evm(from), TxKind::Call(to), value, call.abi_encode())?;
+        let output = self.transact(to_evm(from), TxKind::Call(to), value, call.abi_encode())?;
         Ok(C::abi_decode_returns(&output).expect("the answer is of the call's type"))
     }
 
     /// Sends bytes as a call.
     pub fn send_bytes(&mut self, from: Address, to: EvmAddress, call: Vec<u8>) -> Result<Bytes, Bytes> {
-        self.transact(evm(from), TxKind::Call(to), 0, call)
+        self.transact(to_evm(from), TxKind::Call(to), 0, call)
     }
 
     /// Sends a call that must succeed.
@@ -170,7 +171,7 @@ impl Chain {
 
     /// Asks without changing anything that matters.
     pub fn ask<C: SolCall>(&mut self, to: EvmAddress, call: &C) -> C::Return {
-        self.must(ours(self.deployer), to, 0, call)
+        self.must(from_evm(self.deployer), to, 0, call)
     }
 
     fn deploy(&mut self, from: EvmAddress, code: &Bytes, constructor: Vec<u8>) {

@@ -25,7 +25,7 @@ fn money(w: &mut World, when: &str) {
     for asset in [Asset::NATIVE, w.chain.asset(false)] {
         let (settlement, quorum, dollar) = (w.chain.settlement, w.chain.quorum, w.chain.dollar);
         for &account in &accounts {
-            let call = Settlement::balanceOfCall { account: evm(account), asset: evm(asset.0) };
+            let call = Settlement::balanceOfCall { account: to_evm(account), asset: to_evm(asset.0) };
             let found = w.chain.ask(settlement, &call);
             assert_eq!(found, amount(w.market.balance(account, asset)), "{when}: balance of {account} in {asset}");
         }
@@ -39,7 +39,7 @@ fn money(w: &mut World, when: &str) {
     }
     for &account in &accounts {
         let quorum = w.chain.quorum;
-        let found = w.chain.ask(quorum, &ValidatorQuorum::stakeOfCall { member: evm(account) });
+        let found = w.chain.ask(quorum, &ValidatorQuorum::stakeOfCall { member: to_evm(account) });
         let stake = w.market.stake_of(account);
         assert_eq!(
             (found.bonded, found.unbonding, found.availableAt, found.heldUntil),
@@ -61,11 +61,11 @@ fn tokens(w: &mut World, when: &str) {
         let shares = w.chain.ask(token, &DataAnchoringToken::shareRatioOfCall { tokenId: id256 });
         assert_eq!(
             (owner, value, shares),
-            (evm(ours.owner), U256::from(ours.value), U256::from(ours.shares)),
+            (to_evm(ours.owner), U256::from(ours.value), U256::from(ours.shares)),
             "{when}: token {id}"
         );
         for asset in [Asset::NATIVE, w.chain.asset(false)] {
-            let call = DataAnchoringToken::pendingRevenueCall { tokenId: id256, asset: evm(asset.0) };
+            let call = DataAnchoringToken::pendingRevenueCall { tokenId: id256, asset: to_evm(asset.0) };
             let pending = w.market.pending_revenue(TokenId(id), asset).unwrap();
             assert_eq!(w.chain.ask(token, &call), amount(pending), "{when}: pending of token {id} in {asset}");
         }
@@ -95,7 +95,7 @@ fn classes(w: &mut World, when: &str) {
         }
         for asset in [Asset::NATIVE, w.chain.asset(false)] {
             let fund = w.market.fund(ClassId(id), asset);
-            let asset = evm(asset.0);
+            let asset = to_evm(asset.0);
             let found = w.chain.ask(settlement, &Settlement::fundOfCall { class: id256, asset });
             let ours_of_quota = (fund.amount.base_units(), fund.per_unit.base_units());
             assert_eq!((found.amount, found.perUnit), ours_of_quota, "{when}: fund of class {id}");
@@ -109,7 +109,7 @@ fn revenue(w: &mut World, class: ClassId, version: u32, pot: &Pot, when: &str) {
     assert_eq!(total, U256::from(pot.total_shares), "{when}: shares of version {version} of class {class}");
     for asset in [Asset::NATIVE, w.chain.asset(false)] {
         let account = pot.revenue.get(&asset).cloned().unwrap_or_default();
-        let asset = evm(asset.0);
+        let asset = to_evm(asset.0);
         let call = DataAnchoringToken::unclaimedRevenueCall { classId: class_id, version, asset };
         let found = w.chain.ask(token, &call);
         let call = DataAnchoringToken::accRevenuePerShareCall { classId: class_id, version, asset };

@@ -12,7 +12,7 @@ use lazai_settle::ledger::evm::{Contracts, Deployment, EvmLedger, Pace, Rpc, Rpc
 use revm::primitives::{Address as EvmAddress, B256, Bytes, Log};
 use serde_json::{Value, json};
 
-use super::chain::{CHAIN_ID, ours};
+use super::chain::{CHAIN_ID, from_evm};
 use super::world::World;
 
 struct Block {
@@ -132,11 +132,11 @@ pub fn follow(w: &World) -> EvmLedger {
 pub fn read_on(w: &World, folder: Option<&Path>, asked: &Asked) -> EvmLedger {
     let chain = &w.chain;
     let contracts = Contracts {
-        parameters: ours(chain.parameters),
-        quorum: ours(chain.quorum),
-        registry: ours(chain.registry),
-        token: ours(chain.token),
-        settlement: ours(chain.settlement),
+        parameters: from_evm(chain.parameters),
+        quorum: from_evm(chain.quorum),
+        registry: from_evm(chain.registry),
+        token: from_evm(chain.token),
+        settlement: from_evm(chain.settlement),
         governor: Address::ZERO,
         timelock: w.governance,
     };

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use lazai_core::dat::{AccessPolicy, BaseModel, Payment, Rating, VersionMetadata};
+use lazai_core::dat::{AccessPolicy, BaseInfo, Payment, Rating, VersionMetadata};
 use lazai_core::digest::sha256;
 use lazai_core::pov::{Contributor, Profile, PublicPart};
 use lazai_core::record::RecordClaim;
@@ -168,7 +168,7 @@ impl World {
     pub fn metadata(&self, id: SubmissionId) -> VersionMetadata {
         VersionMetadata {
             character: "Ada".into(),
-            base: BaseModel { name: "base".into(), digest: sha256(b"base"), licence: "Apache-2.0".into() },
+            base: BaseInfo { name: "base".into(), digest: sha256(b"base"), licence: "Apache-2.0".into() },
             adapter_digest: sha256(b"adapter"),
             record_digest: sha256(b"record"),
             submission: id,

@@ -8,7 +8,7 @@ use super::F;
 use super::chunk::{Bounds, Shape, State, Trace};
 use crate::commitment::{Leaf, SORTED_START, tokens_per_element};
 use crate::poseidon::{HashOut, absorb, two_to_one};
-use crate::source::{Commitment, Source};
+use crate::source::{Commitment, RecordSource};
 use crate::statement::Statement;
 
 /// A chunk, filled.
@@ -50,7 +50,7 @@ impl Plan {
     /// Gives each chunk to `each`, until that fails.
     pub(super) fn chunks<E: From<PovError>>(
         &self,
-        source: &dyn Source,
+        source: &dyn RecordSource,
         commitment: &Commitment,
         mut each: impl FnMut(Chunk) -> Result<(), E>,
     ) -> Result<State, E> {

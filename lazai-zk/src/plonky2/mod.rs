@@ -13,7 +13,7 @@ mod reference;
 mod setup;
 mod work;
 
-pub use prover::{Progress, ProveError, Prover, Stage};
+pub use prover::{ProveError, ProveProgress, ProveStage, Prover};
 pub use reference::Plonky2Verifier;
 pub use setup::{Keys, build_keys};
 

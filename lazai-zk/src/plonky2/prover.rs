@@ -23,7 +23,7 @@ use super::work::Work;
 use super::{cache, circuits};
 use crate::key::{MAX_DEPTH, VerifierKey};
 use crate::proof::Proof;
-use crate::source::{CommitError, Commitment, Source};
+use crate::source::{CommitError, Commitment, RecordSource};
 use crate::statement::{CONTEXT_WORDS, Statement, StatementError};
 
 /// Memory that a large chunk takes; with less, small ones are used.
@@ -32,7 +32,7 @@ const LARGE_CHUNK_BYTES: u64 = 2 << 30;
 /// A stage of proving.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Stage {
+pub enum ProveStage {
     /// Chunks are proved; counted in tokens.
     Chunks,
     /// Proofs of chunks are joined; counted in joins.
@@ -41,11 +41,11 @@ pub enum Stage {
     Outer,
 }
 
-/// Progress of proving.
+/// ProveProgress of proving.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub struct ProveProgress {
     /// The current stage.
-    pub stage: Stage,
+    pub stage: ProveStage,
     /// The part of the stage that is done.
     pub done: u64,
     /// The total.
@@ -81,7 +81,7 @@ pub enum ProveError {
     #[error("cancelled while {stage:?} stood at {done} of {total}")]
     Cancelled {
         /// The stage.
-        stage: Stage,
+        stage: ProveStage,
         /// The part that was done.
         done: u64,
         /// The total.
@@ -113,7 +113,7 @@ pub enum ProveError {
     },
 }
 
-type OnProgress<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
+type OnProgress<'a> = &'a mut dyn FnMut(ProveProgress) -> ControlFlow<()>;
 
 /// A prover. It keeps the circuits it has used, in memory and, if told to, on disk.
 ///
@@ -184,7 +184,7 @@ impl Prover {
     /// [`ProveError`].
     pub fn prove(
         &self,
-        source: &(dyn Source + Sync),
+        source: &(dyn RecordSource + Sync),
         commitment: &Commitment,
         statement: &Statement,
     ) -> Result<Proof, ProveError> {
@@ -197,10 +197,10 @@ impl Prover {
     /// [`ProveError`].
     pub fn prove_with(
         &self,
-        source: &(dyn Source + Sync),
+        source: &(dyn RecordSource + Sync),
         commitment: &Commitment,
         statement: &Statement,
-        on_progress: &mut (dyn FnMut(Progress) -> ControlFlow<()> + Send),
+        on_progress: &mut (dyn FnMut(ProveProgress) -> ControlFlow<()> + Send),
     ) -> Result<Proof, ProveError> {
         match &self.pool {
             Some(pool) => pool.install(|| self.run(source, commitment, statement, on_progress)),
@@ -210,7 +210,7 @@ impl Prover {
 
     fn run(
         &self,
-        source: &dyn Source,
+        source: &dyn RecordSource,
         commitment: &Commitment,
         statement: &Statement,
         tell: OnProgress<'_>,
@@ -223,19 +223,19 @@ impl Prover {
         let work = Work::open(self.work.as_deref(), statement, self.large_chunks)?;
 
         let total = statement.tokens();
-        report(tell, Stage::Chunks, 0, total)?;
+        report(tell, ProveStage::Chunks, 0, total)?;
         let mut level: Vec<(InnerProof, usize)> = Vec::new();
         let last = plan.chunks(source, commitment, |chunk| {
             let done = chunk.tokens;
             level.push(self.prove_chunk(chunk, &plan, &work)?);
-            report(tell, Stage::Chunks, done, total)
+            report(tell, ProveStage::Chunks, done, total)
         })?;
         if level.len() > 1 << MAX_DEPTH {
             return Err(ProveError::TooLarge { chunks: level.len() });
         }
         let (proof, depth) = self.join(level, &work, tell)?;
 
-        report(tell, Stage::Outer, 0, 1)?;
+        report(tell, ProveStage::Outer, 0, 1)?;
         let (child, keys) = self.setup.below(depth);
         // The outer key is pinned with the verifier; the circuit's name is made of its lower circuits and its depth.
         let name = DomainHasher::new("lazai.zk.outer.v2")
@@ -260,7 +260,7 @@ impl Prover {
         let verified = crate::Verifier::new().verify(statement, &proof);
         verified.map_err(|e| ProveError::Unprovable { what: "statement", reason: e.to_string() })?;
         work.finish();
-        report(tell, Stage::Outer, 1, 1)?;
+        report(tell, ProveStage::Outer, 1, 1)?;
         Ok(proof)
     }
 
@@ -304,7 +304,7 @@ impl Prover {
             let data = VerifierCircuitData { verifier_only: key.clone(), common: common.clone() };
             let mut above = Vec::with_capacity(level.len().div_ceil(2));
             for (number, pair) in level.chunks(2).enumerate() {
-                report(tell, Stage::Joins, done, total)?;
+                report(tell, ProveStage::Joins, done, total)?;
                 let (left, right) = ((&pair[0].0, pair[0].1), pair.get(1).map(|r| (&r.0, r.1)));
                 let ends = right.unwrap_or(left).0;
                 let expected =
@@ -319,7 +319,7 @@ impl Prover {
             }
             level = above;
         }
-        report(tell, Stage::Joins, total, total)?;
+        report(tell, ProveStage::Joins, total, total)?;
         let top = level.pop().ok_or(ProveError::TooLarge { chunks: 0 })?;
         Ok((top, depth))
     }
@@ -368,8 +368,8 @@ fn digest(state: &State) -> [F; 4] {
     PoseidonHash::hash_no_pad(&state.0).elements
 }
 
-fn report(tell: OnProgress<'_>, stage: Stage, done: u64, total: u64) -> Result<(), ProveError> {
-    match tell(Progress { stage, done, total }) {
+fn report(tell: OnProgress<'_>, stage: ProveStage, done: u64, total: u64) -> Result<(), ProveError> {
+    match tell(ProveProgress { stage, done, total }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(ProveError::Cancelled { stage, done, total }),
     }

@@ -3,7 +3,7 @@
 use lazai_core::digest::sha256;
 use lazai_core::message::{Message, Role};
 use lazai_lora::generate::{GenerateJob, Generation, Reply, Sampler};
-use lazai_lora::{Generator, LoraError};
+use lazai_lora::{GenerateError, Generator};
 
 const TOKENS: u32 = 12;
 
@@ -55,7 +55,7 @@ pub async fn the_prompt_is_counted_as_it_is_read(generator: impl Generator) {
 pub async fn an_adapter_that_was_not_loaded_is_refused(generator: impl Generator) {
     let digest = sha256(b"no adapter");
     let refused = generator.generate(GenerateJob { adapter: Some(digest), ..job(1) }).reply().await;
-    assert!(matches!(refused, Err(LoraError::UnknownAdapter { digest: found }) if found == digest), "{refused:?}");
+    assert!(matches!(refused, Err(GenerateError::UnknownAdapter { digest: found }) if found == digest), "{refused:?}");
 }
 
 pub async fn a_dropped_reply_hinders_none(generator: impl Generator) {

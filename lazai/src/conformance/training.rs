@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use lazai_core::record::{LoraConfig, TrainConfig};
 use lazai_lora::evaluate::Example;
-use lazai_lora::train::{Checkpoints, Data, Progress, TrainJob, TrainedFiles};
-use lazai_lora::{LoraError, Trainer};
+use lazai_lora::train::{Checkpoints, Data, TrainJob, TrainProgress, TrainedFiles};
+use lazai_lora::{TrainError, Trainer};
 
 /// A trainer, what it may learn, and a folder of its own.
 #[derive(Debug, Clone)]
@@ -22,7 +22,11 @@ pub struct TrainerCase {
 const STEPS: u32 = 3;
 
 impl TrainerCase {
-    fn train(&self, name: &str, on_progress: &mut dyn FnMut(Progress) -> bool) -> Result<TrainedFiles, LoraError> {
+    fn train(
+        &self,
+        name: &str,
+        on_progress: &mut dyn FnMut(TrainProgress) -> bool,
+    ) -> Result<TrainedFiles, TrainError> {
         let config = TrainConfig { max_steps: Some(STEPS), block_tokens: 64, epochs: 8, ..TrainConfig::default() };
         let data = Data::new(self.trainer.about().tokenizer_digest, &self.examples);
         let (checkpoints, folder) = (Checkpoints::all(self.folder.join(name).join("checkpoints")), self.adapter(name));
@@ -58,7 +62,7 @@ pub async fn training_leaves_an_adapter_and_a_loss_for_each_step(case: TrainerCa
 pub async fn a_cancelled_run_goes_on_to_the_same_adapter(case: TrainerCase) {
     let whole = case.train("whole", &mut |_| true).expect("trained");
     let stopped = case.train("stopped", &mut |progress| progress.step < 1);
-    assert!(matches!(stopped, Err(LoraError::Cancelled { .. })), "{stopped:?}");
+    assert!(matches!(stopped, Err(TrainError::Cancelled { .. })), "{stopped:?}");
     assert!(!is_adapter(&case.adapter("stopped")), "what is not done leaves no adapter");
     let resumed = case.train("stopped", &mut |_| true).expect("trained on");
     // Who promises no kind of machine promises no bits.

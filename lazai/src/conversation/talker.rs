@@ -71,11 +71,11 @@ impl Talker {
         settings: ReplySettings,
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<CheckedReply, ConsumerError> {
-        self.settle(conversation, node).await?;
+        self.pay_owed(conversation, node).await?;
         let request = self.ask(conversation, messages, settings).await?;
         let reply = node.chat(&request, on_text).await?;
         let checked = self.take(conversation, &request, &reply).await?;
-        self.settle(conversation, node).await?;
+        self.pay_owed(conversation, node).await?;
         let ChatReply { text, tokens, receipt } = reply;
         Ok(CheckedReply { text, tokens, receipt, checked })
     }
@@ -84,10 +84,10 @@ impl Talker {
     ///
     /// # Errors
     /// [`ConsumerError`].
-    pub async fn settle(&self, conversation: &mut Conversation, node: &dyn Node) -> Result<(), ConsumerError> {
+    pub async fn pay_owed(&self, conversation: &mut Conversation, node: &dyn Node) -> Result<(), ConsumerError> {
         if let Some(voucher) = self.payment(conversation).await? {
             node.pay(&voucher).await?;
-            conversation.settled();
+            conversation.mark_paid();
         }
         Ok(())
     }

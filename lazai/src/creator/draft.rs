@@ -84,7 +84,7 @@ impl Draft {
     pub fn prove_with(
         self,
         prover: &lazai_zk::Prover,
-        on_progress: &mut (dyn FnMut(lazai_zk::Progress) -> std::ops::ControlFlow<()> + Send),
+        on_progress: &mut (dyn FnMut(lazai_zk::ProveProgress) -> std::ops::ControlFlow<()> + Send),
     ) -> Result<Proved, lazai_zk::ProveError> {
         let proof = prover.prove_with(&self.dataset, &self.commitment, &self.statement, on_progress)?;
         Ok(Proved { draft: self, proof })

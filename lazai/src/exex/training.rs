@@ -7,7 +7,7 @@ use lazai_core::SubmissionId;
 use lazai_core::pov::Dataset;
 use lazai_core::record::{LoraConfig, TrainConfig, TrainingRecord};
 use lazai_lora::evaluate::Example;
-use lazai_lora::train::{Data, Progress, Replay, TOLERANCE_PPM};
+use lazai_lora::train::{Data, Replay, TOLERANCE_PPM, TrainProgress};
 use lazai_lora::train::{ReplayJob, TrainJob, TrainedFiles};
 use lazai_lora::{About, Trainer};
 
@@ -80,8 +80,8 @@ impl Training {
     /// It computes on the caller's thread, which may take hours: in an async program, give it a thread of its own.
     ///
     /// # Errors
-    /// [`ExExError::Lora`], [`ExExError::TakenBack`].
-    pub fn run(&self, mut on_progress: impl FnMut(Progress) -> bool) -> Result<Trained, ExExError> {
+    /// [`ExExError::Training`], [`ExExError::TakenBack`].
+    pub fn run(&self, mut on_progress: impl FnMut(TrainProgress) -> bool) -> Result<Trained, ExExError> {
         let (exex, submission) = (&self.exex, self.submission);
         let examples = examples(&self.dataset);
         let data = self.data(&examples);
@@ -115,7 +115,7 @@ impl Training {
     /// bit for bit if the trainer is on the same kind of machine. It computes on the caller's thread.
     ///
     /// # Errors
-    /// [`ExExError::Lora`]: [`LoraError::ReplayDiffers`](lazai_lora::LoraError::ReplayDiffers) names the step at which the
+    /// [`ExExError::Training`]: [`TrainError::ReplayDiffers`](lazai_lora::TrainError::ReplayDiffers) names the step at which the
     /// record is not true.
     pub fn replay(&self, record: &TrainingRecord, steps: std::ops::Range<u32>) -> Result<Replay, ExExError> {
         let examples = examples(&self.dataset);

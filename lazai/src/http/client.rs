@@ -9,7 +9,7 @@ use futures_lite::AsyncReadExt;
 
 use crate::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, ReleaseRequest, SignedRelease, SignedVoucher};
 use crate::wire::MAX_ANSWER_BYTES;
-use crate::wire::talk::{self, Model, ReplyReader, failed};
+use crate::wire::talk::{self, OfferedModel, ReplyReader, failed};
 
 /// The time limit for connecting.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -60,7 +60,7 @@ impl HttpNode {
     ///
     /// # Errors
     /// [`NodeError::Refused`], [`NodeError::Transport`].
-    pub async fn models(&self) -> Result<Vec<Model>, NodeError> {
+    pub async fn models(&self) -> Result<Vec<OfferedModel>, NodeError> {
         let (agent, url) = (self.agent.clone(), format!("{}/v1/models", self.url));
         let body = unblock(move || bytes(agent.get(url).call())).await?;
         talk::models(&body)

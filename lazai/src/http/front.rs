@@ -25,9 +25,9 @@ use crate::node::{ChatRequest, Node as _, NodeError, ReleaseRequest, SignedOffer
 use crate::provider::{OfferTerms, Provider};
 use crate::safety::SignedReport;
 use crate::wire::MAX_REQUEST_BYTES;
-use crate::wire::openai::{ApiError, Asked};
+use crate::wire::openai::{ApiError, CompletionRequest};
 use crate::wire::payment::{
-    self, Claim, Extra, PAYMENT, Payment, REQUIRED, Required, Requirement, Resource, SCHEME, Served,
+    self, Extra, PAYMENT, PaidRequest, Payment, REQUIRED, ReplyDetails, Required, Requirement, Resource, SCHEME,
 };
 use crate::wire::talk::model_id;
 
@@ -174,8 +174,13 @@ impl Front {
         response
     }
 
-    async fn serve(&self, claim: Claim, asked: Asked, mut pieces: Pieces) -> Result<Served, ApiError> {
-        let Claim { session, turn, salt, signature, voucher } = claim;
+    async fn serve(
+        &self,
+        claim: PaidRequest,
+        asked: CompletionRequest,
+        mut pieces: Pieces,
+    ) -> Result<ReplyDetails, ApiError> {
+        let PaidRequest { session, turn, salt, signature, voucher } = claim;
         let (messages, settings) = (asked.messages, asked.settings);
         let request = ChatRequest { session, turn, messages, settings, salt, signature };
         let provider = self.0.provider.clone();
@@ -197,7 +202,7 @@ impl Front {
             let reply = runtime.block_on(provider.chat_while(&request, &wanted, &mut |text| pieces.text(text)));
             let reply = reply.map_err(|e| refusal(&e))?;
             let text = pieces.complete(&reply.text);
-            Ok(Served {
+            Ok(ReplyDetails {
                 receipt: reply.receipt,
                 tokens: reply.tokens,
                 text,
@@ -259,7 +264,7 @@ pub(super) fn no_model(id: &str) -> ApiError {
 }
 
 async fn chat(State(front): State<Front>, uri: Uri, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
-    let asked = Asked::parse(&body)?;
+    let asked = CompletionRequest::parse(&body)?;
     let Some(header) = headers.get(PAYMENT) else {
         let error =
             ApiError::new(402, "request.unpaid", "open a session under one of the offers, and sign the request");

@@ -9,7 +9,7 @@ use lazai_core::Digest;
 use lazai_core::digest::sha256_reader;
 use lazai_core::message::Message;
 use lazai_lora::generate::{GenerateJob, Generation, Reply};
-use lazai_lora::{About, Generator, LoraError};
+use lazai_lora::{About, GenerateError, Generator, ModelError};
 use serde_json::{Value, json};
 use thiserror::Error;
 
@@ -17,7 +17,7 @@ use super::client::{agent, read, refused_or};
 use crate::consumer::TokenCounter;
 use crate::models::ModelCounter;
 use crate::node::ReplySettings;
-use crate::wire::openai::Asked;
+use crate::wire::openai::CompletionRequest;
 use crate::wire::talk::ReplyReader;
 
 /// Why a server cannot answer for a node.
@@ -113,11 +113,11 @@ impl OpenAiGenerator {
 }
 
 impl Remote {
-    fn failed(&self, reason: impl std::fmt::Display) -> LoraError {
-        LoraError::Backend { backend: self.url.clone(), reason: reason.to_string() }
+    fn failed(&self, reason: impl std::fmt::Display) -> GenerateError {
+        GenerateError::Backend { backend: self.url.clone(), reason: reason.to_string() }
     }
 
-    fn load(&self, folder: &Path, digest: Digest) -> Result<Chosen, LoraError> {
+    fn load(&self, folder: &Path, digest: Digest) -> Result<Chosen, GenerateError> {
         match self.server {
             Server::Vllm => {
                 let name = format!("lazai-{}", hex::encode(&digest.as_bytes()[..8]));
@@ -150,7 +150,7 @@ impl Remote {
 }
 
 impl Remote {
-    fn prompt_tokens(&self, messages: &[Message]) -> Result<u64, LoraError> {
+    fn prompt_tokens(&self, messages: &[Message]) -> Result<u64, GenerateError> {
         self.counter.prompt_tokens(messages).ok_or_else(|| self.failed("the conversation cannot be counted"))
     }
 
@@ -160,7 +160,7 @@ impl Remote {
         job: &GenerateJob,
         chosen: Option<&Chosen>,
         on_text: &mut dyn FnMut(&str) -> bool,
-    ) -> Result<Reply, LoraError> {
+    ) -> Result<Reply, GenerateError> {
         let prompt_tokens = self.prompt_tokens(&job.messages)?;
         let settings = ReplySettings {
             max_tokens: Some(job.sampler.max_tokens),
@@ -173,7 +173,8 @@ impl Remote {
             Some(Chosen::Model(name)) => name.clone(),
             _ => self.model.clone(),
         };
-        let asked = Asked { model, messages: job.messages.clone(), settings, stream: true, include_usage: false };
+        let asked =
+            CompletionRequest { model, messages: job.messages.clone(), settings, stream: true, include_usage: false };
         let mut body = asked.body();
         if let (Server::LlamaCpp, chosen) = (self.server, chosen) {
             body["lora"] = match chosen {
@@ -195,7 +196,7 @@ impl Remote {
         Ok(Reply { text, tokens, prompt_tokens })
     }
 
-    fn listen(&self, stream: &mut impl Read, on_text: &mut dyn FnMut(&str) -> bool) -> Result<String, LoraError> {
+    fn listen(&self, stream: &mut impl Read, on_text: &mut dyn FnMut(&str) -> bool) -> Result<String, GenerateError> {
         let (mut reader, mut buffer, mut text) = (ReplyReader::default(), [0; 4096], String::new());
         while !reader.is_done() {
             let count = stream.read(&mut buffer).map_err(|e| self.failed(e))?;
@@ -218,16 +219,16 @@ impl Generator for OpenAiGenerator {
         &self.about
     }
 
-    fn load_adapter(&self, folder: &Path) -> Result<Digest, LoraError> {
+    fn load_adapter(&self, folder: &Path) -> Result<Digest, GenerateError> {
         let path = folder.join("adapter_model.safetensors");
-        let file = |source| LoraError::File { path: path.clone(), source };
+        let file = |source| ModelError::File { path: path.clone(), source };
         let digest = sha256_reader(std::fs::File::open(&path).map_err(file)?).map_err(file)?;
         let chosen = self.remote.load(folder, digest)?;
         self.adapters.write().unwrap_or_else(PoisonError::into_inner).insert(digest, chosen);
         Ok(digest)
     }
 
-    fn prompt_tokens(&self, messages: &[Message]) -> Result<u64, LoraError> {
+    fn prompt_tokens(&self, messages: &[Message]) -> Result<u64, GenerateError> {
         self.remote.prompt_tokens(messages)
     }
 
@@ -238,7 +239,7 @@ impl Generator for OpenAiGenerator {
                 let adapters = self.adapters.read().unwrap_or_else(PoisonError::into_inner);
                 match adapters.get(&digest) {
                     Some(chosen) => Some(chosen.clone()),
-                    None => return Generation::failed(LoraError::UnknownAdapter { digest }),
+                    None => return Generation::failed(GenerateError::UnknownAdapter { digest }),
                 }
             }
         };

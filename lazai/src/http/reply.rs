@@ -11,13 +11,13 @@ use lazai_settle::ledger::{Clock, SystemClock};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::wire::openai::{ApiError, Asked};
-use crate::wire::payment::{SETTLED, Served, Settled, encode};
+use crate::wire::openai::{ApiError, CompletionRequest};
+use crate::wire::payment::{PAYMENT_RESPONSE, PaymentResponse, ReplyDetails, encode};
 
 /// An event in the making of a reply.
 pub(super) enum Piece {
     Text(String),
-    Done(Box<Served>),
+    Done(Box<ReplyDetails>),
     Failed(ApiError),
 }
 
@@ -54,9 +54,9 @@ impl Pieces {
 
 /// Answers a request with the pieces and the result of `make`. `make` runs as a task of its own and decides whether to go
 /// on when the client hangs up. A failure before the first piece is an error with its own status.
-pub(super) async fn answer<F, Make>(asked: &Asked, make: Make) -> Result<Response, ApiError>
+pub(super) async fn answer<F, Make>(asked: &CompletionRequest, make: Make) -> Result<Response, ApiError>
 where
-    F: Future<Output = Result<Served, ApiError>> + Send + 'static,
+    F: Future<Output = Result<ReplyDetails, ApiError>> + Send + 'static,
     Make: FnOnce(Pieces) -> F,
 {
     let (sender, receiver) = unbounded_channel();
@@ -90,13 +90,13 @@ impl Head {
         })
     }
 
-    fn finish_reason(&self, served: &Served) -> &'static str {
+    fn finish_reason(&self, served: &ReplyDetails) -> &'static str {
         let said = served.receipt.receipt.completion_tokens;
         if self.limit.is_some_and(|limit| said >= u64::from(limit)) { "length" } else { "stop" }
     }
 }
 
-fn usage(served: &Served) -> Value {
+fn usage(served: &ReplyDetails) -> Value {
     let (prompt, completion) = (served.receipt.receipt.prompt_tokens, served.receipt.receipt.completion_tokens);
     json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt.saturating_add(completion)})
 }
@@ -122,8 +122,8 @@ async fn whole(head: Head, mut pieces: UnboundedReceiver<Piece>) -> Result<Respo
         "choices": [choice], "usage": usage(&served), "lazai": served,
     });
     let mut response = axum::Json(body).into_response();
-    if let Ok(value) = HeaderValue::from_str(&encode(&Settled::of(&served.receipt))) {
-        response.headers_mut().insert(SETTLED, value);
+    if let Ok(value) = HeaderValue::from_str(&encode(&PaymentResponse::of(&served.receipt))) {
+        response.headers_mut().insert(PAYMENT_RESPONSE, value);
     }
     Ok(response)
 }
@@ -169,7 +169,7 @@ async fn stream(include_usage: bool, head: Head, mut pieces: UnboundedReceiver<P
 }
 
 /// The end of a stream: the finish reason with the receipt; the token counts if requested; `[DONE]`.
-fn last(include_usage: bool, head: &Head, served: &Served) -> Vec<Event> {
+fn last(include_usage: bool, head: &Head, served: &ReplyDetails) -> Vec<Event> {
     let mut end = head.chunk(&json!({}), Some(head.finish_reason(served)));
     end["lazai"] = json!(served);
     let mut events = vec![event(&end)];

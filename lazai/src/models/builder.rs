@@ -13,7 +13,7 @@ use lazai_core::voice::{LogMel, Recording};
 use lazai_lora::base::{ChatTemplate, Tokenizer};
 use lazai_lora::evaluate::Example;
 
-use super::PrepareError;
+use super::DatasetError;
 use super::pack::{Packed, Packer};
 
 /// Dialogues that are tokenized together.
@@ -78,8 +78,8 @@ impl<'a> DatasetBuilder<'a> {
     /// A dataset in memory.
     ///
     /// # Errors
-    /// [`PrepareError`].
-    pub fn build(self, dialogues: &[Dialogue]) -> Result<(Dataset, Report), PrepareError> {
+    /// [`DatasetError`].
+    pub fn build(self, dialogues: &[Dialogue]) -> Result<(Dataset, Report), DatasetError> {
         let mut packing = Packing::new(&self);
         let mut records = Vec::with_capacity(dialogues.len());
         for dialogue in dialogues {
@@ -100,13 +100,13 @@ impl<'a> DatasetBuilder<'a> {
     /// bytes per record.
     ///
     /// # Errors
-    /// [`PrepareError`]; no file is left behind.
+    /// [`DatasetError`]; no file is left behind.
     pub fn write(
         self,
         path: &Path,
         dialogues: impl Iterator<Item = Result<Dialogue, DialoguesError>>,
         threads: NonZeroUsize,
-    ) -> Result<(Manifest, Report), PrepareError> {
+    ) -> Result<(Manifest, Report), DatasetError> {
         let mut packing = Packing::new(&self);
         let packer = packing.packer;
         let contributors = self.contributors.clone();
@@ -123,7 +123,7 @@ impl<'a> DatasetBuilder<'a> {
         if packing.report.kept == 0 {
             let reason =
                 packing.report.notes.first().map_or_else(|| "there is none".into(), |note| note.reason.clone());
-            return Err(PrepareError::NothingLeft { reason });
+            return Err(DatasetError::NothingLeft { reason });
         }
         for clip in packing.clips() {
             writer.clip(&clip?)?;
@@ -161,8 +161,8 @@ impl<'a> Packing<'a> {
         &mut self,
         dialogue: &Dialogue,
         packed: Packed<'_>,
-        keep: &mut dyn FnMut(Record) -> Result<(), PrepareError>,
-    ) -> Result<(), PrepareError> {
+        keep: &mut dyn FnMut(Record) -> Result<(), DatasetError>,
+    ) -> Result<(), DatasetError> {
         let place = || format!("dialogue {:?}", dialogue.id);
         let contributor = owner(self.contributors, place, &dialogue.contributor)?;
         packed.notes.into_iter().for_each(|note| self.report.add(note));
@@ -190,12 +190,12 @@ impl<'a> Packing<'a> {
     }
 
     /// The spectrograms, one by one.
-    fn clips(&self) -> impl Iterator<Item = Result<Clip, PrepareError>> + use<'a> {
+    fn clips(&self) -> impl Iterator<Item = Result<Clip, DatasetError>> + use<'a> {
         let (mel, contributors) = (LogMel::new(), self.contributors);
         let aligned = self.aligned.clone();
         self.recordings.iter().zip(aligned).map(move |(Recording { take, samples }, record)| {
             let contributor = owner(contributors, || format!("recording {}", take.file), &take.contributor)?;
-            let voice = |source| PrepareError::Voice { file: take.file.clone(), source };
+            let voice = |source| DatasetError::Voice { file: take.file.clone(), source };
             let log_mel = mel.compute(samples).map_err(voice)?;
             let speech = Speech {
                 contributor,
@@ -209,7 +209,7 @@ impl<'a> Packing<'a> {
     }
 }
 
-fn owner(contributors: &[Contributor], what: impl Fn() -> String, name: &str) -> Result<u8, PrepareError> {
+fn owner(contributors: &[Contributor], what: impl Fn() -> String, name: &str) -> Result<u8, DatasetError> {
     let index = contributors.iter().position(|c| c.name == name).and_then(|i| u8::try_from(i).ok());
-    index.ok_or_else(|| PrepareError::UnknownContributor { what: what(), name: name.into() })
+    index.ok_or_else(|| DatasetError::UnknownContributor { what: what(), name: name.into() })
 }

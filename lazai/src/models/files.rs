@@ -9,11 +9,11 @@ use std::sync::Arc;
 use lazai_core::dialogue::{Dialogue, Options};
 use lazai_core::inspect::is_voice_manifest;
 use lazai_core::pov::{Contributor, PovFile};
-use lazai_core::prepare::{Preparation, PrepareError as DialoguesError, Prepared, Settings, Stage};
+use lazai_core::prepare::{Preparation, PrepareError as DialoguesError, PrepareStage, Prepared, Settings};
 use lazai_core::report::Report;
 use lazai_core::voice::read_folder;
 
-use super::{DatasetBuilder, ModelCounter, PrepareError};
+use super::{DatasetBuilder, DatasetError, ModelCounter};
 
 /// Progress of a dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,30 +110,30 @@ impl<'a> FilesToDataset<'a> {
     /// Reads the files and writes the dataset.
     ///
     /// # Errors
-    /// [`PrepareError`]; no file is left behind. Stopped work gives [`DialoguesError::Cancelled`].
-    pub fn write(self, files: &[PathBuf], out: &Path) -> Result<WrittenDataset, PrepareError> {
+    /// [`DatasetError`]; no file is left behind. Stopped work gives [`DialoguesError::Cancelled`].
+    pub fn write(self, files: &[PathBuf], out: &Path) -> Result<WrittenDataset, DatasetError> {
         let Self { model, contributor, options, timestamp, on_progress } = self;
         let told = on_progress.clone();
         let mut preparation = Preparation::new(Settings::default())?.on_progress(Box::new(move |progress| {
-            let stage = if progress.stage == Stage::Reading { "reading" } else { "splitting" };
+            let stage = if progress.stage == PrepareStage::Reading { "reading" } else { "splitting" };
             told(DatasetProgress { stage, done: progress.dialogues, total: 0 })
         }));
         // Replacing a file that is read would cost somebody the only copy.
         let is_read = |input: &&PathBuf| matches!((input.canonicalize(), out.canonicalize()), (Ok(one), Ok(other)) if one == other);
         if let Some(input) = files.iter().find(is_read) {
             let source = std::io::Error::new(std::io::ErrorKind::AlreadyExists, "is one of the files to read");
-            return Err(PrepareError::File { path: input.clone(), source });
+            return Err(DatasetError::File { path: input.clone(), source });
         }
         let (mut recordings, mut heard) = (Vec::new(), Report::default());
         for path in files {
-            let failed = |source| PrepareError::File { path: path.clone(), source };
+            let failed = |source| DatasetError::File { path: path.clone(), source };
             if is_voice_manifest(path).map_err(|e| failed(std::io::Error::other(e)))? {
                 let (read, report) = read_folder(path).map_err(|e| failed(std::io::Error::other(e)))?;
                 recordings.extend(read);
                 report.notes.into_iter().for_each(|note| heard.add(note));
                 continue;
             }
-            let file = File::open(path).map_err(|source| PrepareError::File { path: path.clone(), source })?;
+            let file = File::open(path).map_err(|source| DatasetError::File { path: path.clone(), source })?;
             preparation.add(&path.display().to_string(), file, &options)?;
         }
         let prepared = preparation.finish()?;

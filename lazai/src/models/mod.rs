@@ -11,7 +11,7 @@ use lazai_core::message::Message;
 use lazai_core::pov::PovError;
 use lazai_core::prepare::PrepareError as DialoguesError;
 use lazai_core::voice::VoiceError;
-use lazai_lora::LoraError;
+use lazai_lora::ModelError;
 use lazai_lora::base::{ChatTemplate, Tokenizer, tokenize_dialogue};
 use lazai_lora::evaluate::Example;
 use lazai_lora::generate::prompt_tokens;
@@ -25,14 +25,14 @@ pub use files::{DatasetProgress, FilesToDataset, WrittenDataset};
 /// Why a dataset could not be prepared.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum PrepareError {
+pub enum DatasetError {
     /// Template or tokenizer refused a dialogue.
     #[error("dialogue {id:?}: {source}")]
     Dialogue {
         /// The dialogue.
         id: String,
         /// Why.
-        source: LoraError,
+        source: ModelError,
     },
     /// The dialogues cannot be read.
     #[error(transparent)]
@@ -75,8 +75,8 @@ pub enum PrepareError {
 /// A dialogue as a model is trained and measured on it.
 ///
 /// # Errors
-/// [`LoraError`] if template or tokenizer refuse.
-pub fn example(tokenizer: &Tokenizer, template: &ChatTemplate, messages: &[Message]) -> Result<Example, LoraError> {
+/// [`ModelError`] if template or tokenizer refuse.
+pub fn example(tokenizer: &Tokenizer, template: &ChatTemplate, messages: &[Message]) -> Result<Example, ModelError> {
     let (tokens, mask) = tokenize_dialogue(tokenizer, template, messages)?;
     Ok(Example { tokens, mask })
 }
@@ -92,8 +92,8 @@ impl ModelCounter {
     /// A counter for the tokenizer in a GGUF file.
     ///
     /// # Errors
-    /// [`LoraError`].
-    pub fn from_gguf(path: &Path) -> Result<Self, LoraError> {
+    /// [`ModelError`].
+    pub fn from_gguf(path: &Path) -> Result<Self, ModelError> {
         let (tokenizer, template) = lazai_lora::base::read_tokenizer(path)?;
         Ok(Self { tokenizer, template })
     }

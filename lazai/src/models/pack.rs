@@ -3,11 +3,11 @@
 use lazai_core::message::{Dialogue, Message, Role};
 use lazai_core::pov::MAX_RECORD_TOKENS;
 use lazai_core::report::{Action, Note};
-use lazai_lora::LoraError;
+use lazai_lora::ModelError;
 use lazai_lora::base::{ChatTemplate, Tokenizer};
 use lazai_lora::evaluate::Example;
 
-use super::{PrepareError, example};
+use super::{DatasetError, example};
 
 /// No token of the known tokenizers is longer on average: a longer text is cut before it is counted whole.
 const MAX_BYTES_PER_TOKEN: usize = 8;
@@ -36,20 +36,20 @@ impl<'a> Packer<'a> {
     }
 
     /// Messages of a dialogue, from `start` on, as a training example: context-only messages are masked.
-    fn example(self, dialogue: &Dialogue, start: usize, messages: &[Message]) -> Result<Example, PrepareError> {
-        let refused = |source| PrepareError::Dialogue { id: dialogue.id.clone(), source };
+    fn example(self, dialogue: &Dialogue, start: usize, messages: &[Message]) -> Result<Example, DatasetError> {
+        let refused = |source| DatasetError::Dialogue { id: dialogue.id.clone(), source };
         let mut example = example(self.tokenizer, self.template, messages).map_err(refused)?;
         let replies = (start..).zip(messages).filter(|(_, message)| message.role == Role::Assistant);
         let learnt: Vec<bool> = replies.map(|(index, _)| !is_context(dialogue, index)).collect();
         if learnt.contains(&false) {
             let hidden = hide(&mut example.mask, &learnt);
-            hidden.map_err(|reason| refused(LoraError::Malformed { what: "chat template".into(), reason }))?;
+            hidden.map_err(|reason| refused(ModelError::Malformed { what: "chat template".into(), reason }))?;
         }
         Ok(example)
     }
 
     /// The records of a dialogue: one if it fits; else parts of whole exchanges, each as long as fits.
-    pub(super) fn pack<'d>(self, dialogue: &'d Dialogue) -> Result<Packed<'d>, PrepareError> {
+    pub(super) fn pack<'d>(self, dialogue: &'d Dialogue) -> Result<Packed<'d>, DatasetError> {
         let messages = &dialogue.messages[..];
         let mut packed = Packed { records: Vec::new(), notes: Vec::new() };
         if bytes(messages) <= MAX_RECORD_TOKENS * MAX_BYTES_PER_TOKEN {

@@ -2,7 +2,7 @@
 
 use lazai_core::Digest;
 use lazai_core::digest::DomainHasher;
-use lazai_lora::LoraError;
+use lazai_lora::GenerateError;
 use lazai_lora::generate::{GenerateJob, Reply, Sampler};
 use lazai_settle::session::{Receipt, Session};
 
@@ -76,7 +76,7 @@ impl Provider {
         let (class, version) = (session.offer.class, session.offer.version);
         let missing = NodeError::NotServed { session: request.session, reason: "its version is not loaded" };
         let adapter_digest = *self.adapters.get(&(class, version)).ok_or(missing)?;
-        let failed = |e: LoraError| NodeError::Generation { reason: e.to_string() };
+        let failed = |e: GenerateError| NodeError::Generation { reason: e.to_string() };
         let (wanted_so, seed) = (request.settings, self.seed(request)?);
         let ceiling = session.offer.completion_ceiling;
         let sampler = Sampler {

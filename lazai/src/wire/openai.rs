@@ -29,7 +29,7 @@ impl BadRequest {
 
 /// A request for a chat completion.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct CompletionRequest {
     /// The model.
     pub model: String,
     /// The conversation.
@@ -42,16 +42,16 @@ pub struct Asked {
     pub include_usage: bool,
 }
 
-impl Asked {
+impl CompletionRequest {
     /// Reads the body of a request.
     ///
     /// ```
-    /// use lazai::wire::openai::Asked;
+    /// use lazai::wire::openai::CompletionRequest;
     /// let body = br#"{"model": "dat:1:1", "temperature": 0.7, "messages": [{"role": "user", "content": "hi"}]}"#;
-    /// let asked = Asked::parse(body)?;
+    /// let asked = CompletionRequest::parse(body)?;
     /// assert_eq!(asked.settings.temperature_milli, Some(700));
     /// let tools = br#"{"model": "m", "messages": [{"role": "user", "content": "hi"}], "tools": [{}]}"#;
-    /// assert_eq!(Asked::parse(tools).unwrap_err().parameter, "tools");
+    /// assert_eq!(CompletionRequest::parse(tools).unwrap_err().parameter, "tools");
     /// # Ok::<(), lazai::wire::openai::BadRequest>(())
     /// ```
     ///
@@ -275,9 +275,9 @@ impl From<BadRequest> for ApiError {
 mod tests {
     use super::*;
 
-    fn asked(extra: &str) -> Result<Asked, BadRequest> {
+    fn asked(extra: &str) -> Result<CompletionRequest, BadRequest> {
         let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":"hi"}}]{extra}}}"#);
-        Asked::parse(body.as_bytes())
+        CompletionRequest::parse(body.as_bytes())
     }
 
     #[test]
@@ -285,7 +285,7 @@ mod tests {
         let asked = asked(r#","temperature":0.333,"top_p":1,"seed":18446744073709551615,"max_tokens":7,"stream":true"#);
         let asked = asked.unwrap();
         assert_eq!(asked.settings.temperature_milli, Some(333));
-        assert_eq!(Asked::parse(asked.body().to_string().as_bytes()).unwrap(), asked);
+        assert_eq!(CompletionRequest::parse(asked.body().to_string().as_bytes()).unwrap(), asked);
     }
 
     #[test]
@@ -313,9 +313,9 @@ mod tests {
         let body = |part: &str| {
             format!(r#"{{"model":"m","messages":[{{"role":"user","content":[{{"type":"text","text":"a"}},{part}]}}]}}"#)
         };
-        let asked = Asked::parse(body(r#"{"type":"text","text":"b"}"#).as_bytes()).unwrap();
+        let asked = CompletionRequest::parse(body(r#"{"type":"text","text":"b"}"#).as_bytes()).unwrap();
         assert_eq!(asked.messages[0].content, "ab");
-        let refused = Asked::parse(body(r#"{"type":"image_url","image_url":{}}"#).as_bytes()).unwrap_err();
+        let refused = CompletionRequest::parse(body(r#"{"type":"image_url","image_url":{}}"#).as_bytes()).unwrap_err();
         assert_eq!(refused.parameter, "messages[0].content[1]");
     }
 

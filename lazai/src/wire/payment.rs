@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `PAYMENT-REQUIRED` | the node, with status 402 | [`Required`]: the price of each of its models, as signed offers |
 //! | `PAYMENT-SIGNATURE` | the consumer | [`Payment`]: a signed request for one reply of a session; maybe a voucher |
-//! | `PAYMENT-RESPONSE` | the node, with a reply in one piece | [`Settled`]: the receipt |
+//! | `PAYMENT-RESPONSE` | the node, with a reply in one piece | [`PaymentResponse`]: the receipt |
 //!
 //! Each is the base64 (RFC 4648, with padding) of JSON. A streamed reply has its receipt in the last piece, under `lazai`,
 //! since its headers are already sent. Source: x402 specification version 2, "HTTP transport".
@@ -25,8 +25,8 @@ pub const SCHEME: &str = "lazai-session";
 pub const REQUIRED: &str = "payment-required";
 /// Header of a [`Payment`].
 pub const PAYMENT: &str = "payment-signature";
-/// Header of a [`Settled`].
-pub const SETTLED: &str = "payment-response";
+/// Header of a [`PaymentResponse`].
+pub const PAYMENT_RESPONSE: &str = "payment-response";
 /// Largest header that is read: 16 KiB.
 pub const MAX_HEADER_BYTES: usize = 16 << 10;
 
@@ -93,13 +93,13 @@ pub struct Payment {
     /// 2.
     pub x402_version: u32,
     /// The request.
-    pub payload: Claim,
+    pub payload: PaidRequest,
 }
 
 /// A request, without the words of its body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Claim {
+pub struct PaidRequest {
     /// The session.
     pub session: SessionId,
     /// The reply's number, from 1.
@@ -116,7 +116,7 @@ pub struct Claim {
 /// A node's outcome of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Settled {
+pub struct PaymentResponse {
     /// True if it was served.
     pub success: bool,
     /// The session.
@@ -136,7 +136,7 @@ pub struct Extensions {
 
 /// LazAI's fields in OpenAI's objects, under `lazai`: in the body of a reply, or in the last piece of a streamed one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Served {
+pub struct ReplyDetails {
     /// The receipt.
     pub receipt: SignedReceipt,
     /// Token ids of the reply, which the consumer recounts.
@@ -153,7 +153,7 @@ pub struct Served {
     pub checked: Option<Checked>,
 }
 
-impl Settled {
+impl PaymentResponse {
     /// The outcome for a receipt.
     #[must_use]
     pub fn of(receipt: &SignedReceipt) -> Self {

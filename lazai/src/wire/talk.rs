@@ -4,8 +4,8 @@ use lazai_core::{ClassId, VersionNumber};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::openai::{ApiError, Asked};
-use super::payment::{Claim, PAYMENT, Payment, Served, encode};
+use super::openai::{ApiError, CompletionRequest};
+use super::payment::{PAYMENT, PaidRequest, Payment, ReplyDetails, encode};
 use super::sse::Events;
 use crate::node::{ChatReply, ChatRequest, NodeError, SignedOffer};
 
@@ -17,7 +17,7 @@ pub fn model_id(class: ClassId, version: VersionNumber) -> String {
 
 /// A model that a node offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Model {
+pub struct OfferedModel {
     /// Its name among the node's models: `dat:CLASS:VERSION`.
     pub id: String,
     /// The character's name, as the node tells it.
@@ -46,9 +46,9 @@ struct AboutModel {
 ///
 /// # Errors
 /// [`NodeError::Transport`] if it is another answer.
-pub fn models(body: &[u8]) -> Result<Vec<Model>, NodeError> {
+pub fn models(body: &[u8]) -> Result<Vec<OfferedModel>, NodeError> {
     let models: Models = serde_json::from_slice(body).map_err(|e| failed(&e))?;
-    let model = |ModelFields { lazai: AboutModel { name, offer } }| Model {
+    let model = |ModelFields { lazai: AboutModel { name, offer } }| OfferedModel {
         id: model_id(offer.offer.class, offer.offer.version),
         name,
         offer,
@@ -61,9 +61,14 @@ pub fn models(body: &[u8]) -> Result<Vec<Model>, NodeError> {
 pub fn chat(request: &ChatRequest) -> (&'static str, String, String) {
     let ChatRequest { session, turn, ref messages, settings, salt, signature } = *request;
     // The session fixes the model; the front compares a name only if there is one.
-    let asked =
-        Asked { model: String::new(), messages: messages.clone(), settings, stream: true, include_usage: false };
-    let claim = Claim { session, turn, salt, signature, voucher: None };
+    let asked = CompletionRequest {
+        model: String::new(),
+        messages: messages.clone(),
+        settings,
+        stream: true,
+        include_usage: false,
+    };
+    let claim = PaidRequest { session, turn, salt, signature, voucher: None };
     (PAYMENT, encode(&Payment { x402_version: 2, payload: claim }), asked.body().to_string())
 }
 
@@ -72,7 +77,7 @@ pub fn chat(request: &ChatRequest) -> (&'static str, String, String) {
 pub struct ReplyReader {
     events: Events,
     text: String,
-    served: Option<Served>,
+    served: Option<ReplyDetails>,
     done: bool,
 }
 
@@ -97,7 +102,7 @@ impl ReplyReader {
                 pieces.push(piece.to_owned());
             }
             if let Some(extension) = event.get("lazai") {
-                self.served = Some(Served::deserialize(extension).map_err(|e| failed(&e))?);
+                self.served = Some(ReplyDetails::deserialize(extension).map_err(|e| failed(&e))?);
             }
         }
         Ok(pieces)
@@ -117,7 +122,7 @@ impl ReplyReader {
         if !self.done {
             return Err(failed(&"the reply broke off"));
         }
-        let Served { receipt, tokens, text, .. } = self.served.ok_or_else(|| failed(&"no receipt"))?;
+        let ReplyDetails { receipt, tokens, text, .. } = self.served.ok_or_else(|| failed(&"no receipt"))?;
         Ok(ChatReply { text: text.unwrap_or(self.text), tokens, receipt })
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use lazai::Account;
 use lazai::conversation::Conversation;
 use lazai::lora::generate::{GenerateJob, Generation, Reply, Sampler};
-use lazai::lora::{About, Generator, LoraError};
+use lazai::lora::{About, GenerateError, Generator};
 use lazai::node::{ChatReply, ChatRequest, Node, NodeError, ReplySettings, SignedOffer};
 use lazai::provider::Provider;
 use lazai_core::digest::sha256;
@@ -104,10 +104,10 @@ impl Generator for Echo {
     fn about(&self) -> &About {
         &self.about
     }
-    fn load_adapter(&self, _: &Path) -> Result<Digest, LoraError> {
+    fn load_adapter(&self, _: &Path) -> Result<Digest, GenerateError> {
         Ok(sha256(b"adapter"))
     }
-    fn prompt_tokens(&self, _: &[Message]) -> Result<u64, LoraError> {
+    fn prompt_tokens(&self, _: &[Message]) -> Result<u64, GenerateError> {
         Ok(5)
     }
     fn generate(&self, job: GenerateJob) -> Generation {
@@ -127,7 +127,7 @@ impl Generator for Echo {
                 left.fetch_add(1, Ordering::SeqCst);
             }
             if text.ends_with("breaks off") {
-                return Err(LoraError::NothingToLearn);
+                return Err(GenerateError::Backend { backend: "a lie".into(), reason: "nothing".into() });
             }
             Ok(Reply { text, tokens: vec![1; 10], prompt_tokens: 5 })
         })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lazai::core::character::Character;
-use lazai::core::dat::{AccessPolicy, BaseModel, Payment, Rating, VersionMetadata};
+use lazai::core::dat::{AccessPolicy, BaseInfo, Payment, Rating, VersionMetadata};
 use lazai::core::digest::sha256;
 use lazai::core::pov::{Contributor, PublicPart};
 use lazai::core::record::RecordClaim;
@@ -257,7 +257,7 @@ fn mint(w: &mut World, id: SubmissionId) {
     let claim = RecordClaim { submission: id, record: sha256(id.as_bytes()) };
     let metadata = VersionMetadata {
         character: "Ada".into(),
-        base: BaseModel { name: "base".into(), digest: sha256(b"base"), licence: "MIT".into() },
+        base: BaseInfo { name: "base".into(), digest: sha256(b"base"), licence: "MIT".into() },
         adapter_digest: sha256(b"adapter"),
         record_digest: claim.record,
         submission: id,

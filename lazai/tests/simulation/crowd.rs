@@ -68,7 +68,7 @@ pub fn ask_at_once(w: &mut World) {
         }
         w.signed.insert(conversation.session, conversation.owed());
         pay_at_once(&node, &conversation.unpaid.expect("it is signed"));
-        conversation.settled();
+        conversation.mark_paid();
         assert_eq!(promised(&node, &conversation), conversation.owed(), "a voucher counts once");
     }
 }

@@ -48,7 +48,7 @@ pub fn throw(w: &mut World) {
     w.signed.insert(honest.session, honest.owed());
     let paid = block_on(provider.pay(&honest.unpaid.expect("it is signed")));
     assert!(paid.is_ok(), "who is honest cannot pay beside garbage: {paid:?}");
-    honest.settled();
+    honest.mark_paid();
     some(w, provider, &honest, &folder);
 
     // One question a second for all of it. One that gets lost is asked again.

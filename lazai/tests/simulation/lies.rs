@@ -7,7 +7,7 @@
 use alloy_primitives::{B256, U64};
 use alloy_sol_types::SolEvent;
 use lazai::settle::ledger::evm::Contracts;
-use lazai::settle::ledger::evm::abi::{Settlement, ValidatorQuorum, evm};
+use lazai::settle::ledger::evm::abi::{Settlement, ValidatorQuorum, to_evm};
 use serde_json::{Value, json};
 
 use super::dice::Dice;
@@ -74,8 +74,8 @@ impl Lies {
         let Some(logs) = logs.as_array_mut() else { return };
         let Some(mut log) = logs.last().cloned() else { return };
         let submission = super::network::made_up("submission", self.told);
-        let (submission, exex) = (B256::from(*submission.as_bytes()), evm(address("exex")).into_word());
-        log["address"] = json!(evm(self.contracts.quorum));
+        let (submission, exex) = (B256::from(*submission.as_bytes()), to_evm(address("exex")).into_word());
+        log["address"] = json!(to_evm(self.contracts.quorum));
         log["topics"] = json!([ValidatorQuorum::SubmissionAccepted::SIGNATURE_HASH, submission, exex]);
         log["data"] = json!("0x");
         logs.push(log);

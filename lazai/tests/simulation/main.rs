@@ -20,6 +20,7 @@ mod garbage;
 mod lies;
 mod network;
 mod node;
+mod people;
 mod talk;
 mod villains;
 mod world;
@@ -31,7 +32,7 @@ use alloy_primitives::U256;
 use alloy_sol_types::SolCall;
 use lazai::core::{Address, Digest};
 use lazai::settle::Ledger;
-use lazai::settle::ledger::evm::abi::{Settlement, evm};
+use lazai::settle::ledger::evm::abi::{Settlement, to_evm};
 use lazai::settle::market::{Event, SubmissionStatus};
 use lazai::settle::notice::Cursor;
 use pollster::block_on;
@@ -105,7 +106,7 @@ fn money(w: &mut World, coins_before: U256) {
     let chain = w.chain.lock().unwrap();
     assert_eq!(chain::all_coins(&chain), coins_before, "coins of everybody");
     let contracts = w.deployment.contracts;
-    let held = chain.coins(evm(contracts.settlement)) + chain.coins(evm(contracts.quorum));
+    let held = chain.coins(to_evm(contracts.settlement)) + chain.coins(to_evm(contracts.quorum));
     assert_eq!(held, U256::from(market.total(COIN).unwrap().base_units()), "coins that the contracts hold");
     let accounts: Vec<Address> =
         ["creator", "writer", "exex", "node", "crook", "consumer", "cheat", "reporter", "second account", "liar"]
@@ -114,11 +115,11 @@ fn money(w: &mut World, coins_before: U256) {
             .chain([contracts.timelock])
             .collect();
     for account in accounts {
-        let question = Settlement::balanceOfCall { account: evm(account), asset: evm(COIN.0) };
-        let answer = chain.ask(evm(contracts.settlement), question.abi_encode().into()).unwrap();
+        let question = Settlement::balanceOfCall { account: to_evm(account), asset: to_evm(COIN.0) };
+        let answer = chain.ask(to_evm(contracts.settlement), question.abi_encode().into()).unwrap();
         let found = Settlement::balanceOfCall::abi_decode_returns(&answer).unwrap();
         let expected = market.balance(account, COIN);
-        assert_eq!(found, U256::from(expected.base_units()), "balance of {}", chain::told(evm(account)));
+        assert_eq!(found, U256::from(expected.base_units()), "balance of {}", chain::told(to_evm(account)));
     }
     assert!(coins_before >= U256::from(COINS));
 }

@@ -13,7 +13,7 @@ use lazai::core::message::Message;
 use lazai::core::sign::{SignFuture, SigningRequest, signing_digest};
 use lazai::core::{Address, Amount, ClassId, Digest, LocalSigner, Signer, VersionNumber};
 use lazai::lora::generate::{Event, GenerateJob, Generation, Reply, Sampler};
-use lazai::lora::{About, Generator, LoraError};
+use lazai::lora::{About, GenerateError, Generator};
 use lazai::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, SignedVoucher};
 use lazai::provider::Provider;
 use lazai::settle::ledger::EvmLedger;
@@ -64,10 +64,10 @@ impl Generator for StandIn {
     fn about(&self) -> &About {
         &self.about
     }
-    fn load_adapter(&self, _: &Path) -> Result<Digest, LoraError> {
+    fn load_adapter(&self, _: &Path) -> Result<Digest, GenerateError> {
         Ok(sha256(b"adapter"))
     }
-    fn prompt_tokens(&self, messages: &[Message]) -> Result<u64, LoraError> {
+    fn prompt_tokens(&self, messages: &[Message]) -> Result<u64, GenerateError> {
         self.life.step();
         Ok(10 + messages.len() as u64)
     }

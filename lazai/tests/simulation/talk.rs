@@ -153,7 +153,7 @@ fn settle(w: &mut World, conversation: &mut Conversation, name: &'static str, sa
         let (node, seed) = (w.node(name), w.number());
         let network = Network { node: &node, dice: Mutex::new(super::dice::Dice::new(seed)), said };
         let consumer = Consumer::new(w.account(Process::People, "consumer"), signer("consumer"));
-        if block_on(consumer.settle(conversation, &network)).is_ok() {
+        if block_on(consumer.pay_owed(conversation, &network)).is_ok() {
             return;
         }
         w.chain.lock().unwrap().tick();

@@ -51,7 +51,7 @@ pub fn overspend(w: &mut World) {
     let too_much = w.send(Process::People, "cheat", &format!("rich {n}"), &open(n, COINS + 1));
     assert!(too_much.is_err(), "more than there is was deposited: {too_much:?}");
     // All she has, twice: the second time it is gone.
-    let wallet = w.chain.lock().unwrap().coins(lazai::settle::ledger::evm::abi::evm(address("cheat")));
+    let wallet = w.chain.lock().unwrap().coins(lazai::settle::ledger::evm::abi::to_evm(address("cheat")));
     let all = u128::try_from(wallet).unwrap() / 2 + 1;
     w.must(Process::People, "cheat", &format!("once {n}"), &open(n + 1_000_000, all));
     let twice = w.send(Process::People, "cheat", &format!("twice {n}"), &open(n + 2_000_000, all));

@@ -6,12 +6,11 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use lazai::core::digest::sha256;
-use lazai::core::{Address, Amount, Asset, BasisPoints, LocalSigner, SessionId, Signer, SubmissionId};
+use lazai::core::{Address, Amount, Asset, BasisPoints, SessionId, SubmissionId};
 use lazai::provider::Standing;
 use lazai::settle::governance::Params;
 use lazai::settle::ledger::LedgerError;
-use lazai::settle::ledger::evm::abi::evm;
+use lazai::settle::ledger::evm::abi::to_evm;
 use lazai::settle::ledger::evm::{Deployment, EvmLedger, Founding, Pace};
 use lazai::settle::market::Transaction;
 use lazai::settle::merkle::Checkpoint;
@@ -24,24 +23,8 @@ use super::chain::{Chain, Line};
 use super::dice::Dice;
 use super::lies::Lies;
 use super::node::{Life, Served};
-
-/// Everyone's coins at first.
-pub const COINS: u128 = 1 << 80;
-/// Two lie: the one signs the contrary of what is so, the other abstains, and doubts every honest verdict.
-pub const VALIDATORS: [&str; 7] =
-    ["validator 1", "validator 2", "validator 3", "validator 4", "validator 5", "liar", "abstainer"];
-pub const HONEST: usize = 5;
-pub const VOTERS: [&str; 3] = ["governor 1", "governor 2", "governor 3"];
-const OTHERS: [&str; 9] =
-    ["creator", "writer", "exex", "node", "crook", "consumer", "cheat", "reporter", "second account"];
-
-pub fn signer(name: &str) -> Arc<LocalSigner> {
-    Arc::new(LocalSigner::from_bytes(*sha256(name.as_bytes()).as_bytes()).unwrap())
-}
-
-pub fn address(name: &str) -> Address {
-    signer(name).address()
-}
+use super::people::OTHERS;
+pub use super::people::{COINS, HONEST, VALIDATORS, VOTERS, address, signer};
 
 /// Programs that run by themselves, each with a ledger of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,7 +89,7 @@ fn deployed() -> (Chain, Deployment) {
     static DEPLOYED: OnceLock<(Chain, Deployment)> = OnceLock::new();
     let make = || {
         let names = VALIDATORS.iter().chain(&VOTERS).chain(&OTHERS).chain(&["deployer"]);
-        let accounts: Vec<_> = names.map(|name| evm(address(name))).collect();
+        let accounts: Vec<_> = names.map(|name| to_evm(address(name))).collect();
         let chain = Arc::new(Mutex::new(Chain::new(&accounts, COINS)));
         let (fuse, dice) = (Arc::new(AtomicI64::new(-1)), Arc::new(Mutex::new(Dice::new(0))));
         let line = Line { chain: chain.clone(), fuse, dice, lossy: 0, lies: None, looks: Arc::default() };

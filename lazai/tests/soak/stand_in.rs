@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use lazai::consumer::TokenCounter;
 use lazai::lora::generate::{GenerateJob, Generation, Reply};
-use lazai::lora::{About, Generator, LoraError};
+use lazai::lora::{About, GenerateError, Generator};
 use lazai_core::Digest;
 use lazai_core::digest::sha256;
 use lazai_core::message::Message;
@@ -87,10 +87,10 @@ impl Generator for StandIn {
     fn about(&self) -> &About {
         &self.about
     }
-    fn load_adapter(&self, _: &Path) -> Result<Digest, LoraError> {
+    fn load_adapter(&self, _: &Path) -> Result<Digest, GenerateError> {
         Ok(sha256(b"adapter"))
     }
-    fn prompt_tokens(&self, messages: &[Message]) -> Result<u64, LoraError> {
+    fn prompt_tokens(&self, messages: &[Message]) -> Result<u64, GenerateError> {
         Ok(count(messages))
     }
     fn generate(&self, job: GenerateJob) -> Generation {

@@ -16,7 +16,7 @@ pub fn module(api: &Api) -> String {
     let mut out = String::from(
         "//! Written by `cargo xtask surface write` out of the facade.\n\n\
          use std::sync::Arc;\n\nuse lazai_facade as facade;\nuse wasm_bindgen::prelude::*;\n\n\
-         use crate::foreign::{listener, record, signer, transport};\nuse crate::{object, thrown};\n",
+         use crate::foreign::{self, record};\nuse crate::{object, thrown};\n",
     );
     for handle in api.handles.iter().filter(|handle| !handle.native && handle.name != "BodySink") {
         out.push('\n');
@@ -203,16 +203,16 @@ fn taken(name: &str, kind: &Type) -> (String, Option<String>, String, String) {
     };
     match kind {
         Type::Foreign(foreign) if foreign == "Signer" => {
-            object("unchecked_param_type", "Signer".into(), "JsValue", format!("signer({name})?"))
+            object("unchecked_param_type", "Signer".into(), "JsValue", format!("foreign::signer({name})?"))
         }
         Type::Foreign(foreign) => {
-            object("unchecked_param_type", foreign.clone(), "js_sys::Function", format!("transport({name})"))
+            object("unchecked_param_type", foreign.clone(), "js_sys::Function", format!("foreign::transport({name})"))
         }
         Type::Maybe(inner) if matches!(**inner, Type::Foreign(_)) => (
             "on_text".into(),
             Some("unchecked_optional_param_type = \"(text: string) => boolean | void\"".into()),
             "Option<js_sys::Function>".into(),
-            "on_text.map(listener)".into(),
+            "on_text.map(foreign::listener)".into(),
         ),
         Type::Handle(handle) => (name.into(), None, format!("&{handle}"), format!("{name}.0.clone()")),
         kind if is_object(kind) => object("unchecked_param_type", typed(kind), "JsValue", format!("record({name})?")),

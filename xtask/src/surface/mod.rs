@@ -4,6 +4,7 @@
 mod api;
 mod javascript;
 mod python;
+mod read;
 mod stubs;
 mod text;
 

@@ -101,7 +101,7 @@ impl TrainedAdapter {
 /// Informs a listener of training progress; returns whether to go on.
 pub(super) fn tell_training(
     listener: Option<&Arc<dyn ProgressListener>>,
-    progress: &lazai::lora::train::Progress,
+    progress: &lazai::lora::train::TrainProgress,
 ) -> bool {
     listener.is_none_or(|listener| {
         listener.on_progress(Progress {

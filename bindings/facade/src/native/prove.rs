@@ -57,7 +57,7 @@ pub fn prove_dataset(
     let statement = commitment.statement(&file, prompts, Binding { ledger, submitter, submission })?;
     let folder = PathBuf::from(folder);
     let prover = Prover::new().work_in(folder.join("work"));
-    let mut on_progress = |progress: lazai::zk::Progress| {
+    let mut on_progress = |progress: lazai::zk::ProveProgress| {
         let stage = format!("{:?}", progress.stage).to_lowercase();
         if tell(listener.as_ref(), &stage, progress.done, progress.total) {
             ControlFlow::Continue(())

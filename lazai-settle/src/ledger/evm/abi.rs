@@ -3,7 +3,7 @@
 
 use alloy_primitives::{Address as EvmAddress, B256, Bytes, U256};
 use alloy_sol_types::{SolInterface, decode_revert_reason, sol};
-use lazai_core::dat::{AccessPolicy, BaseModel, Payment, Rating, VersionMetadata};
+use lazai_core::dat::{AccessPolicy, BaseInfo, Payment, Rating, VersionMetadata};
 use lazai_core::{
     Address, Amount, Asset, BasisPoints, ClassId, Digest, MoneyError, Signature, SubmissionId, VersionNumber,
 };
@@ -56,13 +56,13 @@ sol!(
 
 /// An address, as the contracts have it.
 #[must_use]
-pub fn evm(address: Address) -> EvmAddress {
+pub fn to_evm(address: Address) -> EvmAddress {
     EvmAddress::from(*address.as_bytes())
 }
 
 /// An address of a contract's.
 #[must_use]
-pub fn ours(address: EvmAddress) -> Address {
+pub fn from_evm(address: EvmAddress) -> Address {
     Address::from_bytes(address.into_array())
 }
 
@@ -159,10 +159,10 @@ pub fn params_of(p: &MarketParameters::Params) -> Option<Params> {
 #[must_use]
 pub fn offer(o: &Offer) -> Settlement::Offer {
     Settlement::Offer {
-        node: evm(o.node),
+        node: to_evm(o.node),
         class: o.class.0,
         version: o.version.0,
-        asset: evm(o.asset.0),
+        asset: to_evm(o.asset.0),
         promptPrice: o.prompt_price.base_units(),
         completionPrice: o.completion_price.base_units(),
         promptCeiling: o.prompt_ceiling,
@@ -179,10 +179,10 @@ pub fn offer(o: &Offer) -> Settlement::Offer {
 #[must_use]
 pub fn offer_of(o: &Settlement::Offer) -> Offer {
     Offer {
-        node: ours(o.node),
+        node: from_evm(o.node),
         class: ClassId(o.class),
         version: VersionNumber(o.version),
-        asset: Asset(ours(o.asset)),
+        asset: Asset(from_evm(o.asset)),
         prompt_price: Amount::from_base_units(o.promptPrice),
         completion_price: Amount::from_base_units(o.completionPrice),
         prompt_ceiling: o.promptCeiling,
@@ -200,7 +200,7 @@ pub fn offer_of(o: &Settlement::Offer) -> Offer {
 pub fn verdict(v: &Verdict) -> ValidatorQuorum::Verdict {
     let a = &v.attestation;
     ValidatorQuorum::Verdict {
-        validator: evm(v.validator),
+        validator: to_evm(v.validator),
         attestation: ValidatorQuorum::Attestation {
             submission: word(a.submission.as_bytes()),
             content: word(a.content.as_bytes()),
@@ -216,7 +216,7 @@ pub fn verdict_of(v: &ValidatorQuorum::Verdict) -> Verdict {
     let a = &v.attestation;
     let attestation =
         Attestation { submission: submission(a.submission), content: digest(a.content), accepted: a.accepted };
-    Verdict { validator: ours(v.validator), attestation, signature: signature(&v.signature) }
+    Verdict { validator: from_evm(v.validator), attestation, signature: signature(&v.signature) }
 }
 
 /// A version's metadata, as the contracts have it.
@@ -230,7 +230,7 @@ pub fn metadata(m: &VersionMetadata) -> DataAnchoringToken::VersionMetadata {
         adapter: word(m.adapter_digest.as_bytes()),
         record: word(m.record_digest.as_bytes()),
         submission: word(m.submission.as_bytes()),
-        exex: evm(m.exex),
+        exex: to_evm(m.exex),
         rating: m.policy.rating.code(),
         minimumAge: m.policy.minimum_age,
         payment: m.policy.payment.code(),
@@ -245,11 +245,11 @@ pub fn metadata(m: &VersionMetadata) -> DataAnchoringToken::VersionMetadata {
 pub fn metadata_of(m: &DataAnchoringToken::VersionMetadata) -> VersionMetadata {
     VersionMetadata {
         character: m.character.clone(),
-        base: BaseModel { name: m.baseName.clone(), digest: digest(m.baseDigest), licence: m.baseLicence.clone() },
+        base: BaseInfo { name: m.baseName.clone(), digest: digest(m.baseDigest), licence: m.baseLicence.clone() },
         adapter_digest: digest(m.adapter),
         record_digest: digest(m.record),
         submission: submission(m.submission),
-        exex: ours(m.exex),
+        exex: from_evm(m.exex),
         policy: AccessPolicy {
             rating: match m.rating {
                 0 => Rating::General,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use alloy_sol_types::SolEvent;
 use lazai_core::Asset;
 
-use super::abi::{MarketParameters, ValidatorQuorum, evm, ours, params_of};
+use super::abi::{MarketParameters, ValidatorQuorum, from_evm, params_of, to_evm};
 use super::deploy::Deployment;
 use super::reader::SPAN;
 use super::rpc::{Node, failed};
@@ -35,7 +35,7 @@ type First = (Params, Vec<Asset>);
 /// The constructors' arguments: parameters and assets, and the first validators.
 fn arguments(node: &Node, deployment: &Deployment) -> Result<(Option<First>, ValidatorSet), LedgerError> {
     let head: u64 = node.latest()?.number.to();
-    let (parameters, quorum) = (evm(deployment.contracts.parameters), evm(deployment.contracts.quorum));
+    let (parameters, quorum) = (to_evm(deployment.contracts.parameters), to_evm(deployment.contracts.quorum));
     let (mut first, mut assets, mut members, mut by) = (None, Vec::new(), ValidatorSet::new(), None);
     let mut from = deployment.first_block;
     while from <= head && (first.is_none() || by.is_none()) {
@@ -47,11 +47,11 @@ fn arguments(node: &Node, deployment: &Deployment) -> Result<(Option<First>, Val
             if log.address == quorum {
                 let of_first = *by.get_or_insert(log.transaction_hash) == log.transaction_hash;
                 if let (true, Ok(e)) = (of_first, ValidatorQuorum::MemberSet::decode_raw_log(topics, data)) {
-                    members.insert(ours(e.member), e.weight);
+                    members.insert(from_evm(e.member), e.weight);
                 }
             } else if first.is_none() {
                 if let Ok(e) = MarketParameters::AssetAccepted::decode_raw_log(topics.clone(), data) {
-                    assets.push(Asset(ours(e.asset)));
+                    assets.push(Asset(from_evm(e.asset)));
                 } else if let Ok(e) = MarketParameters::ParametersApplied::decode_raw_log(topics, data) {
                     first = params_of(&e.params);
                 }

@@ -174,7 +174,7 @@ impl<'a> Reading<'a> {
     fn tell(&self, log: &Log) -> Read<Seen> {
         let c = self.contracts;
         let (topics, data) = (&log.topics, &log.data);
-        let seen = match ours(log.address) {
+        let seen = match from_evm(log.address) {
             a if a == c.parameters => P::decode_raw_log(topics, data).map(Seen::Parameters),
             a if a == c.quorum => Q::decode_raw_log(topics, data).map(Seen::Quorum),
             a if a == c.registry => R::decode_raw_log(topics, data).map(Seen::Registry),
@@ -187,7 +187,7 @@ impl<'a> Reading<'a> {
     }
 
     fn sender(&self) -> Address {
-        ours(self.transaction.from)
+        from_evm(self.transaction.from)
     }
 
     fn called<C: SolCall>(&self, contract: Address) -> Option<C> {
@@ -285,7 +285,7 @@ impl Reading<'_> {
     fn parameters(&mut self, event: &P) -> Read<usize> {
         match event {
             P::AssetAccepted(e) => {
-                let asset = Asset(ours(e.asset));
+                let asset = Asset(from_evm(e.asset));
                 // The market began with the assets and parameters that the constructor was given.
                 if !self.state.market.assets().contains(&asset) {
                     self.enact(Measure::AcceptAsset { asset })?;
@@ -318,7 +318,7 @@ impl Reading<'_> {
                 // Measures that the market does not know are not numbered here.
                 let Some(measure) = measure_of(self.contracts, target, calldata) else { return Ok(0) };
                 let seconds = |time: U256| u64::try_from(time).unwrap_or(u64::MAX);
-                let proposer = ours(e.proposer);
+                let proposer = from_evm(e.proposer);
                 let events = self.state.market_mut().observe_proposal(proposer, &measure, seconds(e.voteEnd));
                 self.state.proposals.push(ChainProposal {
                     id: e.proposalId,
@@ -335,7 +335,7 @@ impl Reading<'_> {
                 let Some(proposal) = self.numbered(e.proposalId) else { return Ok(0) };
                 // Whole votes, of 10^18 units each; abstentions are not in favour.
                 let weight = u64::try_from(e.weight / U256::from(10u64.pow(18))).unwrap_or(u64::MAX);
-                let (voter, in_favour) = (ours(e.voter), e.support == 1);
+                let (voter, in_favour) = (from_evm(e.voter), e.support == 1);
                 let events = self.state.market_mut().observe_vote(proposal, voter, in_favour, weight)?;
                 self.note(voter, Action::Transaction(Transaction::Vote { proposal, in_favour }), events);
             }

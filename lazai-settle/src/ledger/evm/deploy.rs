@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::abi::{
     DataAnchoringToken, DatasetRegistry, GovernanceToken, MarketGovernor, MarketParameters, MarketTimelock, Settlement,
-    ValidatorQuorum, ValidatorSet, evm, ours, params,
+    ValidatorQuorum, ValidatorSet, from_evm, params, to_evm,
 };
 use crate::governance::{MAX_WINDOW_S, MIN_TIMELOCK_S, OutOfBounds, Params};
 use crate::market::{chain_domain, chain_ledger_id};
@@ -36,7 +36,7 @@ pub struct Contracts {
 impl Contracts {
     /// The contracts whose logs make up the market's history.
     pub(super) fn watched(&self) -> [EvmAddress; 6] {
-        [self.parameters, self.quorum, self.registry, self.token, self.settlement, self.governor].map(evm)
+        [self.parameters, self.quorum, self.registry, self.token, self.settlement, self.governor].map(to_evm)
     }
 }
 
@@ -100,11 +100,11 @@ impl Founding {
 ///
 /// The contracts name each other as immutables, so their addresses follow from `deployer` and `nonce`.
 pub(super) fn creations(founding: &Founding, deployer: Address, nonce: u64) -> (Vec<Bytes>, Contracts) {
-    let at = |n: u64| evm(deployer).create(nonce + n);
+    let at = |n: u64| to_evm(deployer).create(nonce + n);
     let [votes, timelock, governor, parameters, quorum, registry, token, settlement] = [0, 1, 2, 3, 4, 5, 6, 7].map(at);
-    let (holders, amounts) = founding.voters.iter().map(|&(v, units)| (evm(v), U256::from(units))).unzip();
+    let (holders, amounts) = founding.voters.iter().map(|&(v, units)| (to_evm(v), U256::from(units))).unzip();
     let members = founding.validators.iter();
-    let members = members.map(|(&v, &weight)| ValidatorSet::Member { member: evm(v), weight }).collect();
+    let members = members.map(|(&v, &weight)| ValidatorSet::Member { member: to_evm(v), weight }).collect();
     let create = |code: &Bytes, constructor: Vec<u8>| Bytes::from([code.as_ref(), &constructor].concat());
     let inits = vec![
         create(&GovernanceToken::BYTECODE, GovernanceToken::constructorCall { holders, amounts }.abi_encode()),
@@ -127,9 +127,9 @@ pub(super) fn creations(founding: &Founding, deployer: Address, nonce: u64) -> (
             &MarketParameters::BYTECODE,
             MarketParameters::constructorCall {
                 governance_: timelock,
-                guardian_: evm(founding.guardian),
+                guardian_: to_evm(founding.guardian),
                 first: params(&founding.params),
-                assets: founding.assets.iter().map(|a| evm(a.0)).collect(),
+                assets: founding.assets.iter().map(|a| to_evm(a.0)).collect(),
             }
             .abi_encode(),
         ),
@@ -162,13 +162,13 @@ pub(super) fn creations(founding: &Founding, deployer: Address, nonce: u64) -> (
         ),
     ];
     let contracts = Contracts {
-        parameters: ours(parameters),
-        quorum: ours(quorum),
-        registry: ours(registry),
-        token: ours(token),
-        settlement: ours(settlement),
-        governor: ours(governor),
-        timelock: ours(timelock),
+        parameters: from_evm(parameters),
+        quorum: from_evm(quorum),
+        registry: from_evm(registry),
+        token: from_evm(token),
+        settlement: from_evm(settlement),
+        governor: from_evm(governor),
+        timelock: from_evm(timelock),
     };
     (inits, contracts)
 }

@@ -6,8 +6,8 @@ use lazai_core::pov::PublicPart;
 use lazai_core::{Address, Asset, ClassId, Digest, SessionId, Signature, SubmissionId, TokenId};
 
 use super::abi::{
-    DataAnchoringToken, DatasetRegistry, MarketParameters, Settlement, ValidatorQuorum, evm, metadata, offer, ours,
-    packed, params, verdict, word,
+    DataAnchoringToken, DatasetRegistry, MarketParameters, Settlement, ValidatorQuorum, from_evm, metadata, offer,
+    packed, params, to_evm, verdict, word,
 };
 use super::deploy::Contracts;
 use crate::governance::Measure;
@@ -41,11 +41,11 @@ pub fn transaction(
     sender: Address,
     transaction: &Transaction,
 ) -> Result<Call, MarketError> {
-    let (token, quorum) = (evm(contracts.token), evm(contracts.quorum));
-    let (registry, settlement) = (evm(contracts.registry), evm(contracts.settlement));
+    let (token, quorum) = (to_evm(contracts.token), to_evm(contracts.quorum));
+    let (registry, settlement) = (to_evm(contracts.registry), to_evm(contracts.settlement));
     Ok(match transaction {
         Transaction::ApproveForClass { class, operator, approved } => {
-            let (operator, approved) = (evm(*operator), *approved);
+            let (operator, approved) = (to_evm(*operator), *approved);
             call(token, 0, &DataAnchoringToken::approveForClassCall { classId: number(class.0), operator, approved })
         }
         Transaction::Attest(verdicts) => {
@@ -57,10 +57,10 @@ pub fn transaction(
             let state = market.submission(*submission);
             let state = state.ok_or(MarketError::UnknownSubmission { submission: *submission })?;
             let bond = market.params_of(state.params).map_or(0, |p| p.challenge_bond.base_units());
-            call(quorum, bond, &ValidatorQuorum::challengeCall { id: id32(*submission), validator: evm(*validator) })
+            call(quorum, bond, &ValidatorQuorum::challengeCall { id: id32(*submission), validator: to_evm(*validator) })
         }
         Transaction::Claim { token: id, asset } => {
-            let (asset, to) = (evm(asset.0), evm(sender));
+            let (asset, to) = (to_evm(asset.0), to_evm(sender));
             call(token, 0, &DataAnchoringToken::claimCall { tokenId: token_id(*id), asset, to })
         }
         Transaction::CloseSession { session } => {
@@ -82,7 +82,7 @@ pub fn transaction(
             },
         ),
         Transaction::LapseChallenge { submission, validator } => {
-            let validator = evm(*validator);
+            let validator = to_evm(*validator);
             call(quorum, 0, &ValidatorQuorum::lapseChallengeCall { id: id32(*submission), validator })
         }
         Transaction::Mint { metadata: m, record_signature } => call(
@@ -99,7 +99,7 @@ pub fn transaction(
             0,
             &DataAnchoringToken::mintCall {
                 classId: number(class.0),
-                to: evm(*to),
+                to: to_evm(*to),
                 value: number(*value),
                 shareRatio: number(*shares),
                 expireAt: *expire_at_s,
@@ -112,7 +112,8 @@ pub fn transaction(
             };
             let value = lacking(market, sender, o.asset, deposit);
             let deposit = ninety_six_bits(deposit)?;
-            let opening = Settlement::Opening { nonce: *nonce, consumer: evm(*consumer), deposit, tokenId: token_id };
+            let opening =
+                Settlement::Opening { nonce: *nonce, consumer: to_evm(*consumer), deposit, tokenId: token_id };
             let offer_signature = packed(offer_signature);
             call(settlement, value, &Settlement::openCall { opening, offer: offer(o), offerSignature: offer_signature })
         }
@@ -131,7 +132,7 @@ pub fn transaction(
         }
         Transaction::RevokeOffers => call(settlement, 0, &Settlement::revokeOffersCall {}),
         Transaction::PassRevenue { class, version, asset } => {
-            let (class, version, asset) = (number(class.0), version.0, evm(asset.0));
+            let (class, version, asset) = (number(class.0), version.0, to_evm(asset.0));
             call(token, 0, &DataAnchoringToken::passCall { classId: class, version, asset })
         }
         Transaction::SettleRevenue { class, version, asset, amount } => {
@@ -140,7 +141,7 @@ pub fn transaction(
                 let settle = DataAnchoringToken::settleRevenueETH_0Call { classId: class, version };
                 call(token, amount.base_units(), &settle)
             } else {
-                let (asset, amount) = (evm(asset.0), U256::from(amount.base_units()));
+                let (asset, amount) = (to_evm(asset.0), U256::from(amount.base_units()));
                 call(token, 0, &DataAnchoringToken::settleRevenueERC20_0Call { classId: class, version, asset, amount })
             }
         }
@@ -148,7 +149,7 @@ pub fn transaction(
             call(quorum, 0, &ValidatorQuorum::slashEquivocationCall { a: verdict(one), b: verdict(other) })
         }
         Transaction::Sponsor { class, asset, amount, per_unit } => {
-            let (class, asset) = (number(class.0), evm(asset.0));
+            let (class, asset) = (number(class.0), to_evm(asset.0));
             let (amount, per_unit) = (amount.base_units(), per_unit.base_units());
             call(settlement, 0, &Settlement::sponsorCall { class, asset, amount, perUnit: per_unit })
         }
@@ -156,16 +157,16 @@ pub fn transaction(
         Transaction::Submit(submission) => call(registry, 0, &submit(market, sender, submission)?),
         Transaction::TopUp { session, amount } => {
             let Named { nonce, consumer, offer, .. } = named(market, *session)?;
-            let value = lacking(market, sender, Asset(ours(offer.asset)), amount.base_units());
+            let value = lacking(market, sender, Asset(from_evm(offer.asset)), amount.base_units());
             let amount = ninety_six_bits(amount.base_units())?;
             call(settlement, value, &Settlement::topUpCall { nonce, consumer, offer, amount })
         }
         Transaction::Transfer { to, asset, amount } => {
-            let (to, asset, amount) = (evm(*to), evm(asset.0), U256::from(amount.base_units()));
+            let (to, asset, amount) = (to_evm(*to), to_evm(asset.0), U256::from(amount.base_units()));
             call(settlement, 0, &Settlement::transferCall { to, asset, amount })
         }
         Transaction::TransferToken { token: id, to } => {
-            call(token, 0, &DataAnchoringToken::transferTokenCall { tokenId: token_id(*id), to: evm(*to) })
+            call(token, 0, &DataAnchoringToken::transferTokenCall { tokenId: token_id(*id), to: to_evm(*to) })
         }
         Transaction::TransferValue { from, to, value } => call(
             token,
@@ -177,14 +178,14 @@ pub fn transaction(
             },
         ),
         Transaction::Unsponsor { class, asset, amount } => {
-            let (class, asset, amount) = (number(class.0), evm(asset.0), amount.base_units());
+            let (class, asset, amount) = (number(class.0), to_evm(asset.0), amount.base_units());
             call(settlement, 0, &Settlement::unsponsorCall { class, asset, amount })
         }
         Transaction::Unstake { amount } => {
             call(quorum, 0, &ValidatorQuorum::requestUnstakeCall { amount: amount.base_units() })
         }
         Transaction::VoteOnChallenge { submission, validator, upheld } => {
-            let (id, validator, upheld) = (id32(*submission), evm(*validator), *upheld);
+            let (id, validator, upheld) = (id32(*submission), to_evm(*validator), *upheld);
             call(quorum, 0, &ValidatorQuorum::voteOnChallengeCall { id, validator, upheld })
         }
         Transaction::WithdrawStake => call(quorum, 0, &ValidatorQuorum::withdrawStakeCall {}),
@@ -210,10 +211,10 @@ pub fn redeem(contracts: &Contracts, market: &Market, vouchers: &[(Voucher, Sign
         let session = market.session(id).ok_or(MarketError::UnknownSession { session: id })?;
         let herself = session.consumer == session.payer;
         let claim = Settlement::Claim {
-            payer: evm(session.payer),
+            payer: to_evm(session.payer),
             nonce: session.nonce,
             // Zeros cost less.
-            consumer: if herself { EvmAddress::ZERO } else { evm(session.consumer) },
+            consumer: if herself { EvmAddress::ZERO } else { to_evm(session.consumer) },
             cumulative: voucher.cumulative.base_units(),
             signature: packed(signature),
         };
@@ -226,7 +227,7 @@ pub fn redeem(contracts: &Contracts, market: &Market, vouchers: &[(Voucher, Sign
         return Err(MarketError::UnknownSession { session: SessionId::ZERO });
     }
     let batches = under.into_iter().map(|(under, claims)| Settlement::Claims { offer: offer(under), claims });
-    Ok(call(evm(contracts.settlement), 0, &Settlement::redeemCall { batches: batches.collect() }))
+    Ok(call(to_evm(contracts.settlement), 0, &Settlement::redeemCall { batches: batches.collect() }))
 }
 
 /// The fields that identify a session to the contract, which stores only its money.
@@ -239,7 +240,7 @@ struct Named {
 
 fn named(market: &Market, id: SessionId) -> Result<Named, MarketError> {
     let session = market.session(id).ok_or(MarketError::UnknownSession { session: id })?;
-    let (payer, consumer) = (evm(session.payer), evm(session.consumer));
+    let (payer, consumer) = (to_evm(session.payer), to_evm(session.consumer));
     Ok(Named { payer, nonce: session.nonce, consumer, offer: offer(&session.offer) })
 }
 
@@ -264,7 +265,7 @@ fn submit(market: &Market, sender: Address, s: &Submission) -> Result<DatasetReg
         return Err(MarketError::Exists { what: "submission", id: Digest::from_bytes(*id.as_bytes()) });
     }
     let shares = s.shares.iter().zip(&public.contributors).map(|(share, contributor)| DatasetRegistry::Share {
-        contributor: evm(share.contributor),
+        contributor: to_evm(share.contributor),
         tokens: share.tokens,
         root: word(share.root.as_bytes()),
         licence: keccak256(&contributor.licence),
@@ -280,7 +281,7 @@ fn submit(market: &Market, sender: Address, s: &Submission) -> Result<DatasetReg
         ciphertext: word(s.ciphertext.as_bytes()),
         pointer: by_digest(s.ciphertext),
         sealedKey: Bytes::copy_from_slice(&s.sealed_key.to_bytes()),
-        exex: evm(s.exex),
+        exex: to_evm(s.exex),
         class,
         afterVersion: after,
         keepBps: keep,
@@ -293,19 +294,19 @@ fn submit(market: &Market, sender: Address, s: &Submission) -> Result<DatasetReg
 #[must_use]
 pub fn measure(contracts: &Contracts, measure: &Measure) -> Call {
     let (parameters, quorum, settlement) =
-        (evm(contracts.parameters), evm(contracts.quorum), evm(contracts.settlement));
+        (to_evm(contracts.parameters), to_evm(contracts.quorum), to_evm(contracts.settlement));
     match measure {
         Measure::AcceptAsset { asset } => {
-            call(parameters, 0, &MarketParameters::acceptAssetCall { asset: evm(asset.0) })
+            call(parameters, 0, &MarketParameters::acceptAssetCall { asset: to_evm(asset.0) })
         }
         Measure::ApplyParameters(next) => {
             call(parameters, 0, &MarketParameters::applyParametersCall { next: params(next) })
         }
         Measure::SetValidator { validator, weight } => {
-            call(quorum, 0, &ValidatorQuorum::setMemberCall { member: evm(*validator), weight: *weight })
+            call(quorum, 0, &ValidatorQuorum::setMemberCall { member: to_evm(*validator), weight: *weight })
         }
         Measure::Spend { to, asset, amount } => {
-            let (to, asset, amount) = (evm(*to), evm(asset.0), U256::from(amount.base_units()));
+            let (to, asset, amount) = (to_evm(*to), to_evm(asset.0), U256::from(amount.base_units()));
             call(settlement, 0, &Settlement::transferCall { to, asset, amount })
         }
     }
@@ -319,23 +320,27 @@ pub fn measure_of(contracts: &Contracts, to: EvmAddress, data: &[u8]) -> Option<
     use Settlement::SettlementCalls as S;
     use ValidatorQuorum::ValidatorQuorumCalls as Q;
     use alloy_sol_types::SolInterface;
-    if to == evm(contracts.parameters) {
+    if to == to_evm(contracts.parameters) {
         return match P::abi_decode(data).ok()? {
-            P::acceptAsset(c) => Some(Measure::AcceptAsset { asset: Asset(ours(c.asset)) }),
+            P::acceptAsset(c) => Some(Measure::AcceptAsset { asset: Asset(from_evm(c.asset)) }),
             P::applyParameters(c) => params_of(&c.next).map(Measure::ApplyParameters),
             _ => None,
         };
     }
-    if to == evm(contracts.quorum) {
+    if to == to_evm(contracts.quorum) {
         return match Q::abi_decode(data).ok()? {
-            Q::setMember(c) => Some(Measure::SetValidator { validator: ours(c.member), weight: c.weight }),
+            Q::setMember(c) => Some(Measure::SetValidator { validator: from_evm(c.member), weight: c.weight }),
             _ => None,
         };
     }
-    if to == evm(contracts.settlement)
+    if to == to_evm(contracts.settlement)
         && let S::transfer(c) = S::abi_decode(data).ok()?
     {
-        return Some(Measure::Spend { to: ours(c.to), asset: Asset(ours(c.asset)), amount: amount(c.amount).ok()? });
+        return Some(Measure::Spend {
+            to: from_evm(c.to),
+            asset: Asset(from_evm(c.asset)),
+            amount: amount(c.amount).ok()?,
+        });
     }
     None
 }

@@ -4,7 +4,7 @@ use alloy_primitives::U256;
 use alloy_sol_types::SolCall;
 use lazai_core::{Digest, ProposalId};
 
-use super::abi::{MarketGovernor, evm, refusal};
+use super::abi::{MarketGovernor, refusal, to_evm};
 use super::decode::ChainProposal;
 use super::encode::{Call, measure};
 use super::rpc::failed;
@@ -26,7 +26,7 @@ pub(super) fn call(
     transaction: &Transaction,
     key: Digest,
 ) -> Result<Option<Call>, LedgerError> {
-    let governor = evm(inner.deployment.contracts.governor);
+    let governor = to_evm(inner.deployment.contracts.governor);
     let data = match transaction {
         Transaction::Propose(wanted) => {
             let call = measure(&inner.deployment.contracts, wanted);
@@ -91,7 +91,7 @@ fn execute(inner: &Inner, view: &View, id: ProposalId) -> Result<Vec<u8>, Ledger
 }
 
 fn state(inner: &Inner, proposal: &ChainProposal) -> Result<u8, LedgerError> {
-    let governor = evm(inner.deployment.contracts.governor);
+    let governor = to_evm(inner.deployment.contracts.governor);
     let question = MarketGovernor::stateCall { proposalId: proposal.id }.abi_encode().into();
     let answer = inner.node.call(governor, &question).map_err(|error| match error {
         RpcError::Answered { data: Some(data), .. } => LedgerError::Reverted { reason: refusal(&data) },

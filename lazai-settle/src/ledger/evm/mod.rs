@@ -34,10 +34,13 @@
 //! Money comes from wallets: stakes, bonds and settled revenue are paid with coins, and so is the part of a deposit that
 //! the balance in the market does not cover; earnings of tokens are paid out to wallets. The sender pays the gas.
 
+/// The contracts' interfaces in alloy's types: for this repository's tests and measurements. They change without notice.
+#[doc(hidden)]
 pub mod abi;
 mod beginning;
 mod decode;
 mod deploy;
+#[doc(hidden)]
 pub mod encode;
 mod endpoints;
 mod fate;
@@ -66,7 +69,7 @@ use alloy_sol_types::{SolCall, sol};
 use lazai_core::sign::sign_request;
 use lazai_core::{Address, Amount, Asset, Digest, Signature, Signer};
 
-use self::abi::{Settlement, evm};
+use self::abi::{Settlement, to_evm};
 use self::encode::Call;
 use self::kept::{Kept, Subject};
 use self::orders::{Order, last, mined};
@@ -211,7 +214,7 @@ impl EvmLedger {
         let (chain_id, nonce, first_block) = blocking::unblock(move || {
             Ok::<_, LedgerError>((
                 asked.chain_id()?,
-                asked.nonce(evm(address), "pending")?,
+                asked.nonce(to_evm(address), "pending")?,
                 asked.latest()?.number.to::<u64>(),
             ))
         })
@@ -283,7 +286,7 @@ impl EvmLedger {
     /// The node's error; [`MarketError::Money`] beyond 2^128 - 1.
     pub async fn wallet(&self, account: Address) -> Result<Amount, LedgerError> {
         let inner = Arc::clone(&self.0);
-        let coins = blocking::unblock(move || inner.node.coins(evm(account))).await?;
+        let coins = blocking::unblock(move || inner.node.coins(to_evm(account))).await?;
         Ok(abi::amount(coins).map_err(MarketError::from)?)
     }
 

@@ -139,7 +139,7 @@ impl Inner {
         let call = keyed(self.call(&view, sender, key, order)?, key);
         let own = self.outbox.of(sender);
         let under_way = own.last().map_or(0, |sent| sent.nonce + 1);
-        let nonce = self.node.nonce(evm(sender), "pending")?.max(under_way);
+        let nonce = self.node.nonce(to_evm(sender), "pending")?.max(under_way);
         let chain_id = self.deployment.chain_id;
         let prepared = Unsigned::prepare(&self.node, chain_id, sender, Some(call.to), call.value, call.data, nonce);
         let unsigned = prepared.map_err(|error| self.in_our_words(&view, sender, order, error))?;
@@ -148,7 +148,7 @@ impl Inner {
 
     fn call(&self, view: &View, sender: Address, key: Digest, order: &Order) -> Result<Call, LedgerError> {
         let (contracts, market) = (&self.deployment.contracts, &*view.head.market);
-        let settlement = evm(contracts.settlement);
+        let settlement = to_evm(contracts.settlement);
         let call = |value: u128, data: Vec<u8>| Call { to: settlement, value, data: data.into() };
         Ok(match order {
             Order::Transaction(transaction) => match governor::call(self, view, transaction, key)? {
@@ -158,16 +158,16 @@ impl Inner {
             Order::Redeem(vouchers) => encode::redeem(contracts, market, vouchers)?,
             Order::Deposit { asset, amount } => {
                 let value = if *asset == Asset::NATIVE { amount.base_units() } else { 0 };
-                let (asset, amount) = (evm(asset.0), U256::from(amount.base_units()));
+                let (asset, amount) = (to_evm(asset.0), U256::from(amount.base_units()));
                 call(value, Settlement::depositCall { asset, amount }.abi_encode())
             }
             Order::Withdraw { asset, amount } => {
-                let (asset, amount) = (evm(asset.0), U256::from(amount.base_units()));
-                call(0, Settlement::withdrawCall { asset, to: evm(sender), amount }.abi_encode())
+                let (asset, amount) = (to_evm(asset.0), U256::from(amount.base_units()));
+                call(0, Settlement::withdrawCall { asset, to: to_evm(sender), amount }.abi_encode())
             }
             Order::Approve { asset } => {
                 let approve = IERC20::approveCall { spender: settlement, amount: U256::MAX };
-                Call { to: evm(asset.0), value: 0, data: approve.abi_encode().into() }
+                Call { to: to_evm(asset.0), value: 0, data: approve.abi_encode().into() }
             }
         })
     }
@@ -236,9 +236,9 @@ impl Inner {
                 Some(_) => without = 0,
                 None => {
                     without += 1;
-                    if self.node.nonce(evm(sender), "latest")? > sent.nonce {
+                    if self.node.nonce(to_evm(sender), "latest")? > sent.nonce {
                         // Only a transaction that is shown, and is none of ours, has another one signed for this order.
-                        let used = self.node.used(evm(sender), sent.nonce, sent.since, self.pace.depth)?;
+                        let used = self.node.used(to_evm(sender), sent.nonce, sent.since, self.pace.depth)?;
                         let other = used.filter(|used| sent.variants.iter().all(|(_, hash)| hash != used));
                         if other.is_some() && self.found(sender, key, order)?.is_none() {
                             tracing::info!(nonce = sent.nonce, "its nonce was used by another transaction");

@@ -8,7 +8,7 @@ use alloy_primitives::{Address as EvmAddress, B256};
 use lazai_core::digest::canonical_json;
 use lazai_core::{Address, Digest};
 
-use super::abi::{digest, ours};
+use super::abi::{digest, from_evm};
 use super::beginning;
 use super::decode::{CodeOf, Draft, ReadError, Reading, State};
 use super::deploy::Deployment;
@@ -362,7 +362,7 @@ impl Reader {
             if let Some(key) = key
                 && start < first + entries.len()
             {
-                keys.push(((ours(transaction.from), key), start..first + entries.len()));
+                keys.push(((from_evm(transaction.from), key), start..first + entries.len()));
             }
         }
         Ok(Some(Applied { state, entries, leaves, keys }))

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::abi::evm;
+use super::abi::to_evm;
 use super::transport::{Rpc, RpcError, Trust};
 use super::{Pace, witness};
 use crate::ledger::LedgerError;
@@ -53,7 +53,7 @@ impl ChainTransaction {
     /// Its call, if it is one of this contract's own. Calls of other contracts were not executed here: no gas bounds the
     /// cost of reading them.
     pub fn called<C: SolCall>(&self, contract: Address) -> Option<C> {
-        let own = self.to == Some(evm(contract));
+        let own = self.to == Some(to_evm(contract));
         if own { C::abi_decode(&self.input).ok() } else { None }
     }
 }
@@ -317,10 +317,10 @@ mod tests {
     fn only_calls_of_the_market_itself_are_read() {
         let (market, strangers) = (Address::from_bytes([1; 20]), Address::from_bytes([2; 20]));
         let input = Settlement::redeemCall { batches: Vec::new() }.abi_encode().into();
-        let mut sent = ChainTransaction { hash: B256::ZERO, from: evm(strangers), to: Some(evm(market)), input };
+        let mut sent = ChainTransaction { hash: B256::ZERO, from: to_evm(strangers), to: Some(to_evm(market)), input };
         assert!(sent.called::<Settlement::redeemCall>(market).is_some());
         assert!(sent.called::<Settlement::closeTogetherCall>(market).is_none());
-        for to in [Some(evm(strangers)), None] {
+        for to in [Some(to_evm(strangers)), None] {
             sent.to = to;
             assert!(sent.called::<Settlement::redeemCall>(market).is_none(), "{to:?}");
         }

@@ -13,7 +13,7 @@ use lazai_core::{Address, Amount, Digest, Signature};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::abi::{evm, ours, refusal};
+use super::abi::{from_evm, refusal, to_evm};
 use super::encode::Call;
 use super::rpc::{Node, failed};
 use super::transport::RpcError;
@@ -48,7 +48,7 @@ impl Unsigned {
         data: Bytes,
         nonce: u64,
     ) -> Result<Self, LedgerError> {
-        let call = json!({"from": evm(from), "to": to, "value": U256::from(value), "data": data});
+        let call = json!({"from": to_evm(from), "to": to, "value": U256::from(value), "data": data});
         let gas = node.estimate_gas(&call).map_err(|error| match error {
             RpcError::Answered { data: Some(data), .. } if !data.is_empty() => {
                 LedgerError::Reverted { reason: refusal(&data) }
@@ -87,7 +87,7 @@ impl Unsigned {
             digest: keccak256(&encoded),
             subject: SigningSubject::Transaction {
                 chain_id: self.0.chain_id,
-                to: self.0.to.to().map(|&to| ours(to)),
+                to: self.0.to.to().map(|&to| from_evm(to)),
                 value: Amount::from_base_units(u128::try_from(self.0.value).unwrap_or(u128::MAX)),
                 data: self.0.input.to_vec(),
                 encoded,

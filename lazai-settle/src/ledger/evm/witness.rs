@@ -12,7 +12,7 @@ use lazai_core::{Digest, Signature};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::abi::evm;
+use super::abi::to_evm;
 use super::rpc::{ChainTransaction, Header, Log};
 
 /// A receipt as `eth_getBlockReceipts` has it.
@@ -104,7 +104,7 @@ fn sender_of(transaction: &TxEnvelope) -> Result<EvmAddress, String> {
     let signature = Signature::from_bytes(transaction.signature().as_bytes());
     let signed = Digest::from_bytes(transaction.signature_hash().0);
     let told = |e| format!("the sender of transaction {}: {e}", hash_of(transaction));
-    signature.recover(signed).map(evm).map_err(told)
+    signature.recover(signed).map(to_evm).map_err(told)
 }
 
 /// The transaction of an account with a nonce in a block.

@@ -9,7 +9,7 @@ pub use tokens::*;
 pub use validation::*;
 
 use alloy_sol_types::SolCall;
-use lazai_core::dat::{AccessPolicy, BaseModel, Payment, Rating, VersionMetadata};
+use lazai_core::dat::{AccessPolicy, BaseInfo, Payment, Rating, VersionMetadata};
 use lazai_core::digest::{keccak256, sha256};
 use lazai_core::record::RecordClaim;
 use lazai_core::*;
@@ -170,14 +170,14 @@ fn govern(w: &mut World) -> Told {
             let (who, weight) = (w.below(VALIDATORS as u64 + 1) as usize, w.below(4));
             let validator = w.address(who);
             let quorum = w.chain.quorum;
-            let call = ValidatorQuorum::setMemberCall { member: evm(validator), weight };
+            let call = ValidatorQuorum::setMemberCall { member: to_evm(validator), weight };
             let on_chain = w.chain.send(governance, quorum, 0, &call).is_ok();
             told("validator", w.market.enact(&Measure::SetValidator { validator, weight }).is_ok(), on_chain)
         }
         _ => {
             let (who, native, units) = (w.anyone(), w.one_in(2), w.amount() / 1_000);
             let (to, asset) = (w.address(who), w.chain.asset(native));
-            let call = Settlement::transferCall { to: evm(to), asset: evm(asset.0), amount: U256::from(units) };
+            let call = Settlement::transferCall { to: to_evm(to), asset: to_evm(asset.0), amount: U256::from(units) };
             let on_chain = w.chain.send(governance, settlement, 0, &call).is_ok();
             let measure = Measure::Spend { to, asset, amount: Amount::from_base_units(units) };
             told("spend", w.market.enact(&measure).is_ok(), on_chain)

@@ -10,7 +10,7 @@ pub fn deposit(w: &mut World) -> Told {
 
 pub fn deposit_of(w: &mut World, who: usize, asset: Asset, amount: u128) -> Told {
     let value = if asset == Asset::NATIVE { amount } else { 0 };
-    let call = Settlement::depositCall { asset: evm(asset.0), amount: U256::from(amount) };
+    let call = Settlement::depositCall { asset: to_evm(asset.0), amount: U256::from(amount) };
     let to = w.chain.settlement;
     let on_chain = w.chain.send(w.address(who), to, value, &call).is_ok();
     let account = w.address(who);
@@ -22,7 +22,7 @@ pub fn withdraw(w: &mut World) -> Told {
     let (who, native, amount) = (w.anyone(), w.one_in(2), w.amount());
     let (account, asset) = (w.address(who), w.chain.asset(native));
     let to = w.chain.settlement;
-    let call = Settlement::withdrawCall { asset: evm(asset.0), to: evm(account), amount: U256::from(amount) };
+    let call = Settlement::withdrawCall { asset: to_evm(asset.0), to: to_evm(account), amount: U256::from(amount) };
     let on_chain = w.chain.send(account, to, 0, &call).is_ok();
     let amount = Amount::from_base_units(amount);
     told("withdraw", w.market.cross(Crossing::Withdraw { account, asset, amount }).is_ok(), on_chain)
@@ -31,7 +31,7 @@ pub fn withdraw(w: &mut World) -> Told {
 pub fn transfer(w: &mut World) -> Told {
     let (who, other, native, amount) = (w.anyone(), w.anyone(), w.one_in(2), w.amount());
     let (to, asset) = (w.address(other), w.chain.asset(native));
-    let call = Settlement::transferCall { to: evm(to), asset: evm(asset.0), amount: U256::from(amount) };
+    let call = Settlement::transferCall { to: to_evm(to), asset: to_evm(asset.0), amount: U256::from(amount) };
     let settlement = w.chain.settlement;
     let on_chain = w.chain.send(w.address(who), settlement, 0, &call).is_ok();
     let done = act(w, who, &Transaction::Transfer { to, asset, amount: Amount::from_base_units(amount) });
@@ -59,7 +59,7 @@ pub fn open(w: &mut World) -> Told {
     };
     let opening = Settlement::Opening {
         nonce,
-        consumer: evm(w.address(consumer)),
+        consumer: to_evm(w.address(consumer)),
         deposit: match payment {
             SessionPayment::Deposit(d) => d.base_units().try_into().unwrap(),
             SessionPayment::Quota(_) => Default::default(),
@@ -120,9 +120,9 @@ pub fn redeem(w: &mut World) -> Told {
         let signature = w.signed(signer, &voucher);
         let herself = payer == consumer && w.one_in(2);
         let claim = Settlement::Claim {
-            payer: evm(w.address(payer)),
+            payer: to_evm(w.address(payer)),
             nonce,
-            consumer: if herself { Default::default() } else { evm(w.address(consumer)) },
+            consumer: if herself { Default::default() } else { to_evm(w.address(consumer)) },
             cumulative: cumulative.base_units(),
             signature: bytes(signature),
         };
@@ -170,7 +170,7 @@ pub fn close(w: &mut World) -> Told {
         let now_s = w.now_s;
         w.chain.at(now_s);
     }
-    let (payer, consumer) = (evm(w.address(payer)), evm(w.address(consumer)));
+    let (payer, consumer) = (to_evm(w.address(payer)), to_evm(w.address(consumer)));
     let call = Settlement::closeCall { payer, nonce, consumer, offer };
     let settlement = w.chain.settlement;
     let on_chain = w.chain.send(w.address(who), settlement, 0, &call).is_ok();
@@ -185,7 +185,7 @@ pub fn close_together(w: &mut World) -> Told {
     let redeemed = w.market.session(id).map_or(Amount::ZERO, |s| s.redeemed);
     let redeemed = if w.one_in(6) { redeemed.checked_add(Amount::from_base_units(1)).unwrap() } else { redeemed };
     let release = w.signed(signer, &SessionRelease { session: id, redeemed });
-    let (payer, consumer) = (evm(w.address(payer)), evm(w.address(consumer)));
+    let (payer, consumer) = (to_evm(w.address(payer)), to_evm(w.address(consumer)));
     let call = Settlement::closeTogetherCall { payer, nonce, consumer, offer, release: bytes(release) };
     let settlement = w.chain.settlement;
     let on_chain = w.chain.send(w.address(sender), settlement, 0, &call).is_ok();
@@ -199,7 +199,7 @@ pub fn top_up(w: &mut World) -> Told {
     let who = w.mostly(payer);
     let most = (1_u128 << 96) - 1;
     let amount = if w.one_in(12) { most } else { w.amount().min(most) };
-    let consumer = evm(w.address(consumer));
+    let consumer = to_evm(w.address(consumer));
     let call = Settlement::topUpCall { nonce, consumer, offer, amount: amount.try_into().unwrap() };
     let settlement = w.chain.settlement;
     // Somebody else's session has another name on chain: it is not known there.
@@ -217,13 +217,13 @@ pub fn sponsor(w: &mut World) -> Told {
     let (settlement, account) = (w.chain.settlement, w.address(who));
     let id = U256::from(class.0);
     if w.one_in(4) {
-        let call = Settlement::unsponsorCall { class: id, asset: evm(asset.0), amount };
+        let call = Settlement::unsponsorCall { class: id, asset: to_evm(asset.0), amount };
         let on_chain = w.chain.send(account, settlement, 0, &call).is_ok();
         let amount = Amount::from_base_units(amount);
         return told("unsponsor", act(w, who, &Transaction::Unsponsor { class, asset, amount }).is_some(), on_chain);
     }
     let per_unit = u128::from(w.below(5_000));
-    let call = Settlement::sponsorCall { class: id, asset: evm(asset.0), amount, perUnit: per_unit };
+    let call = Settlement::sponsorCall { class: id, asset: to_evm(asset.0), amount, perUnit: per_unit };
     let on_chain = w.chain.send(account, settlement, 0, &call).is_ok();
     let (amount, per_unit) = (Amount::from_base_units(amount), Amount::from_base_units(per_unit));
     let done = act(w, who, &Transaction::Sponsor { class, asset, amount, per_unit });

@@ -35,7 +35,7 @@ pub fn mint_of(w: &mut World, id: SubmissionId) -> Told {
     };
     let metadata = VersionMetadata {
         character: "Ada".into(),
-        base: BaseModel { name: "base".into(), digest: sha256(b"base"), licence: "MIT".into() },
+        base: BaseInfo { name: "base".into(), digest: sha256(b"base"), licence: "MIT".into() },
         adapter_digest: sha256(b"adapter"),
         record_digest: sha256(b"record"),
         submission: id,
@@ -100,7 +100,7 @@ pub fn create_or_mint_token(w: &mut World) -> Told {
     let to = w.address(to);
     let call = DataAnchoringToken::mintCall {
         classId: U256::from(class.0),
-        to: evm(to),
+        to: to_evm(to),
         value: U256::from(value),
         shareRatio: U256::from(shares),
         expireAt: expire_at_s,
@@ -125,7 +125,7 @@ pub fn some_token(w: &mut World) -> (TokenId, usize) {
 pub fn claim(w: &mut World) -> Told {
     let ((id, who), native) = (some_token(w), w.one_in(2));
     let (account, asset) = (w.address(who), w.chain.asset(native));
-    let call = DataAnchoringToken::claimCall { tokenId: U256::from(id.0), asset: evm(asset.0), to: evm(account) };
+    let call = DataAnchoringToken::claimCall { tokenId: U256::from(id.0), asset: to_evm(asset.0), to: to_evm(account) };
     let token = w.chain.token;
     let answer = w.chain.send(account, token, 0, &call);
     let events = act(w, who, &Transaction::Claim { token: id, asset });
@@ -140,7 +140,7 @@ pub fn claim(w: &mut World) -> Told {
 pub fn sell(w: &mut World) -> Told {
     let ((id, who), to) = (some_token(w), w.anyone());
     let to = w.address(to);
-    let call = DataAnchoringToken::transferTokenCall { tokenId: U256::from(id.0), to: evm(to) };
+    let call = DataAnchoringToken::transferTokenCall { tokenId: U256::from(id.0), to: to_evm(to) };
     let token = w.chain.token;
     let on_chain = w.chain.send(w.address(who), token, 0, &call).is_ok();
     told("transfer token", act(w, who, &Transaction::TransferToken { token: id, to }).is_some(), on_chain)
@@ -166,8 +166,11 @@ pub fn use_quota(w: &mut World) -> Told {
     if w.one_in(3) {
         let (class, other, approved) = (some_class(w), w.anyone(), !w.one_in(3));
         let operator = w.address(other);
-        let call =
-            DataAnchoringToken::approveForClassCall { classId: U256::from(class.0), operator: evm(operator), approved };
+        let call = DataAnchoringToken::approveForClassCall {
+            classId: U256::from(class.0),
+            operator: to_evm(operator),
+            approved,
+        };
         let on_chain = w.chain.send(w.address(who), token, 0, &call).is_ok();
         let done = act(w, who, &Transaction::ApproveForClass { class, operator, approved });
         return told("approve", done.is_some(), on_chain);
@@ -195,7 +198,7 @@ fn some_version(w: &mut World, class: ClassId) -> u32 {
 pub fn pass_on(w: &mut World) -> Told {
     let (who, class, native) = (w.anyone(), some_class(w), w.one_in(2));
     let (number, asset) = (some_version(w, class), w.chain.asset(native));
-    let call = DataAnchoringToken::passCall { classId: U256::from(class.0), version: number, asset: evm(asset.0) };
+    let call = DataAnchoringToken::passCall { classId: U256::from(class.0), version: number, asset: to_evm(asset.0) };
     let token = w.chain.token;
     let on_chain = w.chain.send(w.address(who), token, 0, &call).is_ok();
     let done = act(w, who, &Transaction::PassRevenue { class, version: VersionNumber(number), asset });
@@ -212,7 +215,7 @@ pub fn settle(w: &mut World) -> Told {
         let call = DataAnchoringToken::settleRevenueETH_0Call { classId: U256::from(class.0), version: number };
         w.chain.send(account, token, units, &call).is_ok()
     } else {
-        let (class, asset) = (U256::from(class.0), evm(asset.0));
+        let (class, asset) = (U256::from(class.0), to_evm(asset.0));
         let amount = U256::from(units);
         let call = DataAnchoringToken::settleRevenueERC20_0Call { classId: class, version: number, asset, amount };
         w.chain.send(account, token, 0, &call).is_ok()

@@ -6,7 +6,7 @@ pub fn submit(w: &mut World) -> Told {
     let creator = CREATORS[w.below(2) as usize];
     let (id, submission) = w.submission(creator);
     let shares = submission.shares.iter().map(|s| DatasetRegistry::Share {
-        contributor: evm(s.contributor),
+        contributor: to_evm(s.contributor),
         tokens: s.tokens,
         root: b(s.root),
         licence: b(keccak256(b"CC0-1.0")),
@@ -21,7 +21,7 @@ pub fn submit(w: &mut World) -> Told {
         ciphertext: b(submission.ciphertext),
         pointer: String::new(),
         sealedKey: submission.sealed_key.to_bytes().to_vec().into(),
-        exex: evm(submission.exex),
+        exex: to_evm(submission.exex),
         class: submission.lineage.class().map_or(0, |class| class.0),
         afterVersion: submission.lineage.after().map_or(0, |version| version.0),
         keepBps: submission.lineage.keep().get(),
@@ -128,7 +128,7 @@ pub fn challenge(w: &mut World) -> Told {
     let accepting = state.verdicts.iter().find(|(v, yes)| **yes && !state.overruled.contains(*v)).map(|(v, _)| *v);
     let somebody = if w.one_in(6) { None } else { accepting };
     let validator = doubted.or(somebody).unwrap_or(w.address(w.nonce as usize % VALIDATORS));
-    let (id, address, quorum) = (id32(submission.as_bytes()), evm(validator), w.chain.quorum);
+    let (id, address, quorum) = (id32(submission.as_bytes()), to_evm(validator), w.chain.quorum);
     let upheld = !w.one_in(3);
     match (doubted.is_some(), w.below(5)) {
         (true, 0..=2) => {

@@ -8,7 +8,7 @@ use starky::constraint_consumer::ConstraintConsumer;
 
 use super::layout::{LIMBS, Shape, public, state};
 use super::{Bounds, State, Trace};
-use crate::commitment::{Entry, Leaf, Tree, dataset_root};
+use crate::commitment::{Leaf, TableEntry, Tree, dataset_root};
 use crate::plonky2::F;
 use crate::poseidon::HashOut;
 
@@ -90,7 +90,7 @@ fn honest_traces_hold_and_give_the_native_root() {
             let mut tree = Tree::default();
             leaves.iter().for_each(|l| tree.push(l.digest(l.content(packed), contributor, licence)));
             let tokens = leaves.iter().map(|l| l.tokens.len() as u64).sum();
-            Entry { root: tree.root().unwrap(), records: leaves.len() as u64, tokens, contributor, licence }
+            TableEntry { root: tree.root().unwrap(), records: leaves.len() as u64, tokens, contributor, licence }
         };
         let root = dataset_root(&[entry(&leaves[..74], 0, 2), entry(&leaves[74..], 5, 1)]);
         let end = trace.state().0;
@@ -222,7 +222,7 @@ proptest::proptest! {
             }
             if let Some(root) = tree.root() {
                 let tokens = part.iter().map(|l| l.tokens.len() as u64).sum();
-                entries.push(Entry { root, records: tree.leaves(), tokens, contributor, licence: 0 });
+                entries.push(TableEntry { root, records: tree.leaves(), tokens, contributor, licence: 0 });
                 trace.close(1, 0);
             }
         }

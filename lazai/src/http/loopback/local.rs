@@ -15,8 +15,8 @@ use super::{Budget, Loopback, LoopbackError};
 use crate::http::front::no_model;
 use crate::http::reply;
 use crate::wire::MAX_REQUEST_BYTES;
-use crate::wire::openai::{ApiError, Asked};
-use crate::wire::talk::Model;
+use crate::wire::openai::{ApiError, CompletionRequest};
+use crate::wire::talk::OfferedModel;
 
 pub(super) fn router(proxy: &Loopback) -> Router {
     Router::new()
@@ -76,7 +76,7 @@ fn same(one: &[u8], other: &[u8]) -> bool {
 
 async fn list(proxy: &Loopback) -> Result<Vec<serde_json::Value>, ApiError> {
     let models = proxy.inner.node.models().await.map_err(|e| remote(&e))?;
-    let about = |Model { id, name, offer }| {
+    let about = |OfferedModel { id, name, offer }| {
         json!({
             "id": id, "object": "model", "created": 0, "owned_by": offer.offer.node,
             "lazai": {"name": name, "offer": offer},
@@ -95,7 +95,7 @@ async fn model(State(proxy): State<Loopback>, Path(id): Path<String>) -> Result<
 }
 
 async fn chat(State(proxy): State<Loopback>, body: Bytes) -> Result<Response, ApiError> {
-    let mut asked = Asked::parse(&body)?;
+    let mut asked = CompletionRequest::parse(&body)?;
     // A client that repeats a request wants another reply, and does not set a seed.
     if asked.settings.seed.is_none() {
         let random = Digest::random().map_err(|_| LoopbackError::NoRandomness)?;

@@ -13,20 +13,20 @@ use crate::consumer::{CheckedReply, ConsumerError};
 use crate::http::front::{no_model, refusal};
 use crate::http::reply::Pieces;
 use crate::node::NodeError;
-use crate::wire::openai::{ApiError, Asked};
-use crate::wire::payment::Served;
-use crate::wire::talk::Model;
+use crate::wire::openai::{ApiError, CompletionRequest};
+use crate::wire::payment::ReplyDetails;
+use crate::wire::talk::OfferedModel;
 
 impl Inner {
     /// Makes and pays one reply. Sessions that end in this turn are taken back right after it.
-    pub async fn turn(self: &Arc<Self>, asked: Asked, pieces: Pieces) -> Result<Served, ApiError> {
+    pub async fn turn(self: &Arc<Self>, asked: CompletionRequest, pieces: Pieces) -> Result<ReplyDetails, ApiError> {
         self.keep_taking_back();
         let served = self.reply(asked, pieces).await;
         self.woken.notify_one();
         served
     }
 
-    async fn reply(&self, asked: Asked, mut pieces: Pieces) -> Result<Served, ApiError> {
+    async fn reply(&self, asked: CompletionRequest, mut pieces: Pieces) -> Result<ReplyDetails, ApiError> {
         let mut book = self.book.lock().await;
         for last_try in [false, true] {
             let mut open = self.session(&mut book, &asked.model).await?;
@@ -44,7 +44,7 @@ impl Inner {
                     book.served(&asked.model)?;
                     let (text, device) = (pieces.complete(&text), "remote".into());
                     let checked = Some(checked);
-                    return Ok(Served { receipt, tokens, text, adapter: "claimed".into(), device, checked });
+                    return Ok(ReplyDetails { receipt, tokens, text, adapter: "claimed".into(), device, checked });
                 }
                 Err(error) if is_over(&error) => {
                     // A node that refuses gets no new session at once, except the first time.
@@ -139,7 +139,7 @@ impl Inner {
     /// Plans a new session, and stores the plan before anything is sent.
     async fn plan(&self, book: &mut Book, model: &str) -> Result<Plan, ApiError> {
         let models = self.node.models().await.map_err(|e| remote(&e))?;
-        let Model { offer, .. } = models.into_iter().find(|m| m.id == model).ok_or_else(|| no_model(model))?;
+        let OfferedModel { offer, .. } = models.into_iter().find(|m| m.id == model).ok_or_else(|| no_model(model))?;
         let (left, step) = (self.affords(book, &offer.offer)?, offer.offer.step()?);
         let deposit = left.min(self.budget.deposit);
         if deposit < step {

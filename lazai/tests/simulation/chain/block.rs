@@ -3,7 +3,7 @@
 use alloy_consensus::proofs::{calculate_transaction_root, ordered_trie_root_with_encoder};
 use alloy_consensus::{Header, ReceiptWithBloom, SignableTransaction as _, TxEip1559, TxEnvelope};
 use lazai::core::{Digest, LocalSigner, Signature, Signer as _};
-use lazai::settle::ledger::evm::abi::evm;
+use lazai::settle::ledger::evm::abi::to_evm;
 use revm::database::InMemoryDB;
 use revm::primitives::{Address as EvmAddress, B256, Bytes, Log, TxKind, U256};
 use serde_json::{Value, json};
@@ -32,12 +32,12 @@ impl Pooled {
         let from = signature.recover(Digest::from_bytes(signed.signature_hash().0)).map_err(|e| e.to_string())?;
         let (tx, hash) = (signed.tx().clone(), *signed.hash());
         let TxEip1559 { nonce, to, value, input: data, .. } = tx;
-        Ok(Self { hash, from: evm(from), nonce, to, value, data, rivals: false, signed: Some(envelope) })
+        Ok(Self { hash, from: to_evm(from), nonce, to, value, data, rivals: false, signed: Some(envelope) })
     }
 
     /// A transaction that does nothing, with a nonce that somebody wants to use otherwise.
     pub(super) fn of_rival(key: &LocalSigner, nonce: u64) -> Self {
-        let to = TxKind::Call(evm(key.address()));
+        let to = TxKind::Call(to_evm(key.address()));
         let gas_limit = GAS;
         let tx = TxEip1559 { chain_id: CHAIN_ID, nonce, gas_limit, to, ..TxEip1559::default() };
         let signature = key.sign_digest(Digest::from_bytes(tx.signature_hash().0));

@@ -12,7 +12,7 @@ use alloy_eips::eip2718::Decodable2718;
 use block::{Block, Mined, Pooled};
 use lazai::core::{LocalSigner, Signer as _};
 use lazai::settle::ledger::evm::RpcError;
-use lazai::settle::ledger::evm::abi::{evm, ours};
+use lazai::settle::ledger::evm::abi::{from_evm, to_evm};
 pub use provider::Line;
 use revm::context::result::{ExecutionResult, Output};
 use revm::context::{BlockEnv, CfgEnv, Context, Journal, TxEnv};
@@ -126,7 +126,7 @@ impl Chain {
             if !pooled.rivals && self.deepest > 0 && self.dice.one_in(24) {
                 continue; // Dropped: nobody hears of it again.
             }
-            let rival = self.rival.clone().filter(|key| evm(key.address()) == pooled.from);
+            let rival = self.rival.clone().filter(|key| to_evm(key.address()) == pooled.from);
             if let Some(key) = rival.filter(|_| self.deepest > 0 && self.dice.one_in(6)) {
                 // Her wallet sends something else with this nonce, and that gets through instead.
                 pooled = Pooled::of_rival(&key, pooled.nonce);
@@ -235,5 +235,5 @@ pub fn all_coins(chain: &Chain) -> U256 {
 
 /// An address of the market's, for messages.
 pub fn told(address: EvmAddress) -> String {
-    ours(address).to_string()
+    from_evm(address).to_string()
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lazai::core::{Address, Digest};
-use lazai::settle::ledger::evm::abi::ours;
+use lazai::settle::ledger::evm::abi::from_evm;
 use lazai::settle::ledger::evm::{Rpc, RpcError};
 use revm::Database;
 use revm::primitives::{Address as EvmAddress, B256, Bytes, Log, TxKind, U256};
@@ -29,7 +29,7 @@ impl Chain {
         let key = |data: &Bytes| data.strip_suffix(b"lazaikey").and_then(|before| before.last_chunk::<32>().copied());
         let all = self.blocks.iter().flat_map(|block| &block.mined).map(|mined| &mined.pooled);
         let keyed = all.filter_map(|p| Some((p.from, key(&p.data)?, p.hash)));
-        keyed.map(|(from, key, hash)| (ours(from), Digest::from_bytes(key), Digest::from_bytes(hash.0))).collect()
+        keyed.map(|(from, key, hash)| (from_evm(from), Digest::from_bytes(key), Digest::from_bytes(hash.0))).collect()
     }
 
     fn receipts(&self, number: usize) -> Value {

@@ -7,13 +7,13 @@ impl Reading<'_> {
         let next = after.first().map(|(_, seen)| seen);
         match event {
             T::ClassOwned(e) if !e.anchored => {
-                let (class, owner) = (class(e.classId), ours(e.owner));
+                let (class, owner) = (class(e.classId), from_evm(e.owner));
                 let logged = Event::ClassCreated { class, owner, anchored: false };
                 self.apply_logged(owner, Transaction::CreateClass, &logged)?;
             }
             T::VersionMinted(e) => self.minted(e)?,
             T::Minted(e) => {
-                let (token, class, to) = (token_id(e.tokenId)?, class(e.classId), ours(e.to));
+                let (token, class, to) = (token_id(e.tokenId)?, class(e.classId), from_evm(e.to));
                 let (value, shares, expire_at_s) = (small(e.value)?, small(e.shareRatio)?, e.expireAt);
                 let logged = Event::Minted { token, class, to, value, shares, expire_at_s };
                 if !self.was_expected(&logged) {
@@ -26,7 +26,7 @@ impl Reading<'_> {
                 }
             }
             T::TransferToken(e) if !e.from.is_zero() => {
-                let (token, from, to) = (token_id(e.tokenId)?, ours(e.from), ours(e.to));
+                let (token, from, to) = (token_id(e.tokenId)?, from_evm(e.from), from_evm(e.to));
                 let logged = Event::TransferToken { token, from, to };
                 self.apply_logged(from, Transaction::TransferToken { token, to }, &logged)?;
             }
@@ -38,7 +38,7 @@ impl Reading<'_> {
                         if o.opening.tokenId == e.tokenId && metric == keccak256(b"inference_sessions"))
                 });
                 if !opening {
-                    let actor = ours(e.actor);
+                    let actor = from_evm(e.actor);
                     let logged = Event::UsageRecorded { token, metric, amount, actor };
                     self.apply_logged(actor, Transaction::RecordUsage { token, metric, amount }, &logged)?;
                 }
@@ -52,7 +52,7 @@ impl Reading<'_> {
             }
             T::VersionRevenueSettled(e) => return self.settled(e, next),
             T::RevenuePassed(e) => {
-                let (class, version, asset) = (class(e.classId), VersionNumber(e.version), Asset(ours(e.asset)));
+                let (class, version, asset) = (class(e.classId), VersionNumber(e.version), Asset(from_evm(e.asset)));
                 let logged = Event::RevenuePassed { class, version, asset };
                 self.apply_logged(self.sender(), Transaction::PassRevenue { class, version, asset }, &logged)?;
             }
@@ -61,7 +61,7 @@ impl Reading<'_> {
                 if matches!(next, Some(Seen::Settlement(S::RevenueCredited(_)))) {
                     return Ok(1);
                 }
-                let (token, asset, amount) = (token_id(e.tokenId)?, Asset(ours(e.asset)), amount(e.amount)?);
+                let (token, asset, amount) = (token_id(e.tokenId)?, Asset(from_evm(e.asset)), amount(e.amount)?);
                 let owner = self.state.market.token(token).map_or(Address::ZERO, |t| t.owner);
                 let logged = Event::Claimed { token, to: owner, asset, amount };
                 self.apply_logged(owner, Transaction::Claim { token, asset }, &logged)?;
@@ -69,7 +69,7 @@ impl Reading<'_> {
             }
             T::ApprovalForClass(e) => {
                 let (owner, class, operator, approved) =
-                    (ours(e.owner), class(e.classId), ours(e.operator), e.approved);
+                    (from_evm(e.owner), class(e.classId), from_evm(e.operator), e.approved);
                 let logged = Event::ApprovalForClass { owner, class, operator, approved };
                 self.apply_logged(owner, Transaction::ApproveForClass { class, operator, approved }, &logged)?;
             }
@@ -97,7 +97,7 @@ impl Reading<'_> {
 
     /// Revenue given outside of sessions. (That of a redemption follows from its vouchers.)
     fn settled(&mut self, e: &DataAnchoringToken::VersionRevenueSettled, next: Option<&Seen>) -> Read<usize> {
-        let (class, asset, amount) = (class(e.classId), Asset(ours(e.asset)), amount(e.amount)?);
+        let (class, asset, amount) = (class(e.classId), Asset(from_evm(e.asset)), amount(e.amount)?);
         let version = (e.version != 0).then_some(VersionNumber(e.version));
         let giver = self.sender();
         self.bring(giver, asset, amount)?;
@@ -118,7 +118,7 @@ impl Reading<'_> {
     pub(super) fn settlement(&mut self, event: &S) -> Read<usize> {
         match event {
             S::Deposited(e) => {
-                let (account, asset, amount) = (ours(e.account), Asset(ours(e.asset)), amount(e.amount)?);
+                let (account, asset, amount) = (from_evm(e.account), Asset(from_evm(e.asset)), amount(e.amount)?);
                 let credit = Expected::Credit(account, amount);
                 if asset == Asset::NATIVE && self.expected.front() == Some(&credit) {
                     self.expected.pop_front();
@@ -127,12 +127,12 @@ impl Reading<'_> {
                 }
             }
             S::Withdrawn(e) => {
-                let (account, asset, amount) = (ours(e.account), Asset(ours(e.asset)), amount(e.amount)?);
+                let (account, asset, amount) = (from_evm(e.account), Asset(from_evm(e.asset)), amount(e.amount)?);
                 self.cross(account, Crossing::Withdraw { account, asset, amount })?;
             }
             S::Transferred(e) => {
-                let (from, to) = (ours(e.from), ours(e.to));
-                let (asset, amount) = (Asset(ours(e.asset)), amount(e.amount)?);
+                let (from, to) = (from_evm(e.from), from_evm(e.to));
+                let (asset, amount) = (Asset(from_evm(e.asset)), amount(e.amount)?);
                 if from == self.state.market.pool() {
                     self.enact(Measure::Spend { to, asset, amount })?;
                 } else {
@@ -140,7 +140,7 @@ impl Reading<'_> {
                 }
             }
             S::SessionOpened(e) => {
-                let (payer, offer, o) = (ours(e.payer), offer_of(&e.offer), &e.opening);
+                let (payer, offer, o) = (from_evm(e.payer), offer_of(&e.offer), &e.opening);
                 let payment = if o.tokenId.is_zero() {
                     SessionPayment::Deposit(amount(U256::from(o.deposit))?)
                 } else {
@@ -154,7 +154,7 @@ impl Reading<'_> {
                 };
                 let transaction = Transaction::OpenSession {
                     nonce: o.nonce,
-                    consumer: ours(o.consumer),
+                    consumer: from_evm(o.consumer),
                     offer,
                     offer_signature: signature(&e.offerSignature),
                     payment,
@@ -179,19 +179,20 @@ impl Reading<'_> {
             }
             S::SessionEnded(e) => self.ended(e)?,
             S::OffersRevoked(e) => {
-                let node = ours(e.node);
+                let node = from_evm(e.node);
                 let logged = Event::OffersRevoked { node, series: e.series };
                 self.apply_logged(node, Transaction::RevokeOffers, &logged)?;
             }
             S::Sponsored(e) => {
-                let (class, asset) = (class(e.class), Asset(ours(e.asset)));
+                let (class, asset) = (class(e.class), Asset(from_evm(e.asset)));
                 let (amount, per_unit) = (Amount::from_base_units(e.amount), Amount::from_base_units(e.perUnit));
                 let owner = self.class_owner(class)?;
                 let logged = Event::Sponsored { class, asset, amount, per_unit };
                 self.apply_logged(owner, Transaction::Sponsor { class, asset, amount, per_unit }, &logged)?;
             }
             S::Unsponsored(e) => {
-                let (class, asset, amount) = (class(e.class), Asset(ours(e.asset)), Amount::from_base_units(e.amount));
+                let (class, asset, amount) =
+                    (class(e.class), Asset(from_evm(e.asset)), Amount::from_base_units(e.amount));
                 let owner = self.class_owner(class)?;
                 let logged = Event::Unsponsored { class, asset, amount };
                 self.apply_logged(owner, Transaction::Unsponsor { class, asset, amount }, &logged)?;
@@ -230,7 +231,7 @@ impl Reading<'_> {
             let id = SessionId::from_bytes(id.0);
             let voucher = self.session(id)?.offer.voucher(id, Amount::from_base_units(cumulative));
             let signature = signatures.get(&(id, cumulative)).copied().unwrap_or(Signature::NOT_LOGGED);
-            self.apply(ours(e.node), Transaction::Redeem { voucher, signature })?;
+            self.apply(from_evm(e.node), Transaction::Redeem { voucher, signature })?;
         }
         Ok(())
     }
@@ -244,8 +245,8 @@ impl Reading<'_> {
         let under = |batch: &Settlement::Claims| {
             let offer = offer_of(&batch.offer);
             let one = |c: &Settlement::Claim| {
-                let payer = ours(c.payer);
-                let consumer = if c.consumer.is_zero() { payer } else { ours(c.consumer) };
+                let payer = from_evm(c.payer);
+                let consumer = if c.consumer.is_zero() { payer } else { from_evm(c.consumer) };
                 ((session_id(ledger, payer, c.nonce, consumer, &offer), c.cumulative), signature(&c.signature))
             };
             batch.claims.iter().map(one).collect::<Vec<_>>()

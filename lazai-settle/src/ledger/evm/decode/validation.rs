@@ -6,26 +6,26 @@ impl Reading<'_> {
     pub(super) fn quorum(&mut self, event: &Q, after: &[(u64, Seen)]) -> Read<usize> {
         match event {
             Q::MemberSet(e) => {
-                self.enact(Measure::SetValidator { validator: ours(e.member), weight: e.weight })?;
+                self.enact(Measure::SetValidator { validator: from_evm(e.member), weight: e.weight })?;
             }
             Q::Staked(e) => {
-                let (member, amount) = (ours(e.member), Amount::from_base_units(e.amount));
+                let (member, amount) = (from_evm(e.member), Amount::from_base_units(e.amount));
                 self.bring(member, Asset::NATIVE, amount)?;
                 self.apply(member, Transaction::Stake { amount })?;
             }
             Q::UnstakeRequested(e) => {
-                let (account, amount) = (ours(e.member), Amount::from_base_units(e.amount));
+                let (account, amount) = (from_evm(e.member), Amount::from_base_units(e.amount));
                 let logged = Event::UnstakeRequested { account, amount, available_at_s: e.availableAt };
                 self.apply_logged(account, Transaction::Unstake { amount }, &logged)?;
             }
             Q::Unstaked(e) => {
-                let (account, amount) = (ours(e.member), Amount::from_base_units(e.amount));
+                let (account, amount) = (from_evm(e.member), Amount::from_base_units(e.amount));
                 self.apply_logged(account, Transaction::WithdrawStake, &Event::Unstaked { account, amount })?;
                 self.expect_credit(account, amount);
             }
             Q::Attested(_) => return self.attested(event, after),
             Q::SubmissionAccepted(e) => {
-                let (submission, exex) = (submission(e.submission), ours(e.exex));
+                let (submission, exex) = (submission(e.submission), from_evm(e.exex));
                 return self.must_be_expected(&Event::SubmissionAccepted { submission, exex });
             }
             Q::SubmissionRejected(e) => {
@@ -37,22 +37,22 @@ impl Reading<'_> {
                 }
             }
             Q::Challenged(e) => {
-                let (submission, validator) = (submission(e.submission), ours(e.validator));
-                let challenger = ours(e.challenger);
+                let (submission, validator) = (submission(e.submission), from_evm(e.validator));
+                let challenger = from_evm(e.challenger);
                 let bond = self.bond(submission);
                 self.bring(challenger, Asset::NATIVE, bond)?;
                 let logged = Event::Challenged { submission, validator, challenger, deadline_s: e.deadline };
                 self.apply_logged(challenger, Transaction::Challenge { submission, validator }, &logged)?;
             }
             Q::ChallengeVoted(e) => {
-                let (submission, validator, upheld) = (submission(e.submission), ours(e.validator), e.upheld);
-                let voter = ours(e.voter);
+                let (submission, validator, upheld) = (submission(e.submission), from_evm(e.validator), e.upheld);
+                let voter = from_evm(e.voter);
                 let logged = Event::ChallengeVoted { submission, validator, voter, upheld };
                 self.apply_logged(voter, Transaction::VoteOnChallenge { submission, validator, upheld }, &logged)?;
                 self.put_bond_in_place(submission, validator);
             }
             Q::ChallengeDecided(e) => {
-                let (submission, validator, upheld) = (submission(e.submission), ours(e.validator), e.upheld);
+                let (submission, validator, upheld) = (submission(e.submission), from_evm(e.validator), e.upheld);
                 let logged = Event::ChallengeDecided { submission, validator, upheld };
                 if !self.was_expected(&logged) {
                     let lapse = Transaction::LapseChallenge { submission, validator };
@@ -61,7 +61,7 @@ impl Reading<'_> {
                 }
             }
             Q::Slashed(e) => {
-                let (validator, reporter) = (ours(e.member), ours(e.reporter));
+                let (validator, reporter) = (from_evm(e.member), from_evm(e.reporter));
                 let (amount, reward) = (Amount::from_base_units(e.amount), Amount::from_base_units(e.reward));
                 let logged = Event::Slashed { validator, amount, reporter, reward };
                 if !self.was_expected(&logged) {
@@ -91,7 +91,7 @@ impl Reading<'_> {
             };
             let content = *content.get_or_insert_with(|| state.submission.content());
             let attestation = Attestation { submission: id, content, accepted: e.accepted };
-            let validator = ours(e.validator);
+            let validator = from_evm(e.validator);
             verdicts.push(Verdict { validator, attestation, signature: signature(&e.signature) });
         }
         let used = verdicts.len() - 1;
@@ -160,12 +160,12 @@ impl Reading<'_> {
                 }
                 let logged = Event::Submitted {
                     submission: submission(e.submission),
-                    submitter: ours(e.submitter),
-                    exex: ours(e.exex),
+                    submitter: from_evm(e.submitter),
+                    exex: from_evm(e.exex),
                     deadline_s: e.deadline,
                 };
                 let submitted = submitted(&e.dataset, &public)?;
-                self.apply_logged(ours(e.submitter), Transaction::Submit(submitted), &logged)?;
+                self.apply_logged(from_evm(e.submitter), Transaction::Submit(submitted), &logged)?;
             }
             R::SubmissionRefused(e) => {
                 let (submission, reason) = (submission(e.submission), e.reason.clone());
@@ -187,7 +187,7 @@ fn submitted(d: &DatasetRegistry::Submission, public: &[u8]) -> Read<Submission>
         return diverged(format!("class {class} with {keep} basis points for version {after}"));
     };
     let share = |s: &DatasetRegistry::Share| ContributorShare {
-        contributor: ours(s.contributor),
+        contributor: from_evm(s.contributor),
         tokens: s.tokens,
         root: digest(s.root),
         consent: signature(&s.signature),
@@ -199,7 +199,7 @@ fn submitted(d: &DatasetRegistry::Submission, public: &[u8]) -> Read<Submission>
         proof: digest(d.proof),
         ciphertext: digest(d.ciphertext),
         sealed_key: SealedKey::from_bytes(&d.sealedKey).unwrap_or(none),
-        exex: ours(d.exex),
+        exex: from_evm(d.exex),
         lineage,
         // Bytes that are not UTF-8 are not a public part: validators will refuse it.
         public_part: String::from_utf8_lossy(public).into_owned(),

@@ -1,17 +1,19 @@
 //! Identifies a file by its content.
 
+mod error;
+
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use serde::Serialize;
-use thiserror::Error;
 
+pub use self::error::InspectError;
 use crate::character::{self, CardError, Container, Imported, Lorebook, MAX_CARD_BYTES, MAX_CARD_FILE_BYTES};
 use crate::dialogue::{DialogueError, NAMES_ALONE, NEVER_SPEAKS, Options, Reader, is_table, read_all};
-use crate::pov::{MAX_HEADER_BYTES, MAX_PUBLIC_BYTES, PovError, PovFile, PublicPart};
+use crate::pov::{MAX_HEADER_BYTES, MAX_PUBLIC_BYTES, PovFile, PublicPart};
 use crate::report::{Action, Note, Report};
-use crate::voice::{AudioFormat, ManifestError, VoiceError, names_recordings, other_format, read_manifest};
+use crate::voice::{AudioFormat, VoiceError, names_recordings, other_format, read_manifest};
 
 /// The number of bytes that are looked at to detect a file's kind.
 const HEAD_BYTES: usize = 64 << 10;
@@ -68,70 +70,6 @@ pub struct Inspection {
     pub changed: Vec<Note>,
     /// How many things were merged or repaired.
     pub changed_total: u64,
-}
-
-/// Why a file is nothing that is known.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum InspectError {
-    /// Looks like a character, but is none.
-    #[error(transparent)]
-    Card(#[from] CardError),
-    /// Looks like dialogues, but they cannot be read.
-    #[error(transparent)]
-    Dialogue(#[from] DialogueError),
-    /// Looks like a POV container, but is none.
-    #[error(transparent)]
-    Pov(#[from] PovError),
-    /// Looks like a recording, but is none.
-    #[error(transparent)]
-    Voice(#[from] VoiceError),
-    /// Looks like a list of recordings, but is none.
-    #[error(transparent)]
-    Manifest(#[from] ManifestError),
-    /// The file cannot be read.
-    #[error("{reason}")]
-    Io {
-        /// The operating system's error.
-        reason: String,
-    },
-    /// Dialogues of which none can be used.
-    #[error("no usable dialogue, for {dropped} things were dropped; most as {most}")]
-    NoDialogue {
-        /// The number of records and messages dropped.
-        dropped: u64,
-        /// The place and reason of most of them.
-        most: String,
-    },
-    /// This build lacks a feature for such files.
-    #[error("this build is without the feature {feature:?}, which such a file needs")]
-    FeatureMissing {
-        /// The feature.
-        feature: &'static str,
-    },
-}
-
-impl InspectError {
-    /// A stable name of the kind of error.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Card(error) => error.code(),
-            Self::Dialogue(error) => error.code(),
-            Self::Pov(error) => error.code(),
-            Self::Voice(error) => error.code(),
-            Self::Manifest(_) => "voice.manifest",
-            Self::Io { .. } => "io",
-            Self::NoDialogue { .. } => "dialogue.none",
-            Self::FeatureMissing { .. } => "feature_missing",
-        }
-    }
-}
-
-impl From<std::io::Error> for InspectError {
-    fn from(error: std::io::Error) -> Self {
-        Self::Io { reason: error.to_string() }
-    }
 }
 
 /// Identifies a file and its contents. Dialogues and POV files of any size take constant memory; other files are refused
