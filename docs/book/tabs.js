@@ -56,6 +56,7 @@
             return { tab, panel };
         });
         list.addEventListener("keydown", (event) => {
+            if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return; // the browser's own
             const at = group.findIndex(({ tab }) => tab === document.activeElement);
             const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: group.length - 1 }[event.key];
             if (to === undefined) return;

@@ -27,13 +27,16 @@ fn settings(threads: usize) -> Settings {
     Settings { held_out, threads: NonZeroUsize::new(threads).unwrap(), ..Settings::default() }
 }
 
-// ANCHOR: prepare
 fn prepare(text: &str, settings: Settings) -> Result<Prepared, PrepareError> {
+    let file = text.as_bytes();
+    // ANCHOR: prepare
+    let by_mira = Options { contributor: "mira".into(), ..Options::default() };
     let mut preparation = Preparation::new(settings)?;
-    preparation.add("a.jsonl", text.as_bytes(), &Options { contributor: "mira".into(), ..Options::default() })?;
-    preparation.finish()
+    preparation.add("a.jsonl", file, &by_mira)?;
+    let prepared = preparation.finish()?;
+    // ANCHOR_END: prepare
+    Ok(prepared)
 }
-// ANCHOR_END: prepare
 
 fn both(prepared: &Prepared) -> (Vec<Dialogue>, Vec<Dialogue>) {
     let all = |part: Result<Vec<Dialogue>, _>| part.unwrap();

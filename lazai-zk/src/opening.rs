@@ -235,7 +235,7 @@ pub struct ContributorOpening {
     after: Vec<EntryOpening>,
 }
 
-/// An [`TableEntry`] as bytes.
+/// A [`TableEntry`] as bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EntryOpening {

@@ -53,7 +53,11 @@ impl Governor {
     /// # Errors
     /// [`SendError`].
     pub async fn vote(&self, proposal: ProposalId, in_favour: bool) -> Result<(), SendError> {
-        self.0.send(&format!("vote {proposal}"), Transaction::Vote { proposal, in_favour }).await.map(|_| ())
+        // Another word on the same proposal is another transaction, which the market refuses.
+        self.0
+            .send(&format!("vote {proposal} {in_favour}"), Transaction::Vote { proposal, in_favour })
+            .await
+            .map(|_| ())
     }
 
     /// Puts a proposal with a majority into force: sessions opened from now on obey it.

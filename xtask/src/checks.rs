@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::served::program;
 use crate::shell::{cache, cargo, root, run};
-use crate::{bindings, book, clients, contracts, demo, model, outside, ran, readme, surface};
+use crate::{api, bindings, book, clients, contracts, demo, model, outside, ran, readme, surface};
 
 /// Which crate of the workspace may depend on which.
 const LAYERS: &[(&str, &[&str])] = &[
@@ -85,6 +85,7 @@ pub fn all() -> Result<()> {
     run("clippy", &mut cargo(&lints))?;
     let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--features", FEATURES]);
     run("docs", docs.env("RUSTDOCFLAGS", "-D warnings"))?;
+    api::start(&[])?;
     for (package, features) in FEATURE_SETS {
         let only = ["-p", package, "--no-default-features", "--features", features, "--", "-D", "warnings"];
         run(&format!("{package} with only {features:?}"), cargo(&["clippy", "--quiet"]).args(only))?;

@@ -31,7 +31,7 @@ const FAMILIES: &[(&str, &str)] = &[
     ("node", "a node does not answer; other `node` codes come from the node itself"),
     ("pov", "a dataset or its public part breaks the format"),
     ("provenance", "evidence cannot be read, or the words are not those of the reply"),
-    ("report", "a report of a character is too long or names no known concern"),
+    ("report", "a report of a character is too long"),
     ("seal", "encryption or decryption fails"),
     ("signature", "a signature is malformed or of another signer"),
     ("signer", "a key is invalid, or its signer refuses or signs something else"),

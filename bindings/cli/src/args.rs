@@ -55,6 +55,9 @@ pub(crate) struct Inspect {
     /// The files. The exit code tells whether all were good.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
+    /// Prints the first N dialogues of each file; learnt messages are marked `>`.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub show: u32,
     #[command(flatten)]
     pub speakers: Speakers,
 }

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use lazai_facade::native::data::{ContributorTerms, DatasetFacts, FileFacts, FileKind, inspect_file, prepare_dataset};
+use lazai_facade::native::data::{
+    ContributorTerms, DatasetFacts, DialogueMessage, FileFacts, FileKind, ReadDialogue, inspect_file, prepare_dataset,
+    read_dialogues,
+};
 use lazai_facade::{FileNote, LazaiError};
 use serde::Serialize;
 
@@ -19,16 +22,22 @@ struct Told {
     file: String,
     #[serde(flatten)]
     facts: FileFacts,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    shown: Vec<ReadDialogue>,
 }
 
 pub(crate) fn inspect(verb: &args::Inspect, out: &mut Output<'_>) -> Done {
     let args::Speakers { character, user } = &verb.speakers;
     let (mut first, mut refused) = (None, 0_usize);
     for path in &verb.files {
-        match inspect_file(text(path), character.clone(), user.clone()) {
-            Ok(facts) => {
-                let told = Told { file: text(path), facts };
-                out.tell(&told, |told| format!("{}: {}", told.file, in_words(&told.facts)))?;
+        let looked_at = inspect_file(text(path), character.clone(), user.clone()).and_then(|facts| {
+            let shows = verb.show > 0 && facts.kind == FileKind::Dialogue;
+            let shown = shows.then(|| read_dialogues(text(path), verb.show, character.clone(), user.clone()));
+            Ok(Told { file: text(path), facts, shown: shown.transpose()?.unwrap_or_default() })
+        });
+        match looked_at {
+            Ok(told) => {
+                out.tell(&told, |told| format!("{}: {}{}", told.file, in_words(&told.facts), spoken(&told.shown)))?;
             }
             Err(error) if verb.files.len() == 1 => return Err(error),
             Err(error) => {
@@ -73,6 +82,20 @@ fn in_words(facts: &FileFacts) -> String {
         told += &format!(", {:.1} s of sound", facts.audio_seconds);
     }
     told + &notes(facts.dropped.iter().chain(&facts.changed))
+}
+
+/// Dialogues in words: what is learnt is marked.
+fn spoken(dialogues: &[ReadDialogue]) -> String {
+    let mut told = String::new();
+    for ReadDialogue { id, messages } in dialogues {
+        told += &format!("\n  {id}");
+        for DialogueMessage { role, content, learnt } in messages {
+            // A stranger's words do not steer the terminal.
+            let words = content.replace('\n', "\n      ").replace(|c: char| c.is_control() && c != '\n', "\u{fffd}");
+            told += &format!("\n  {} {role}: {words}", if *learnt { '>' } else { ' ' });
+        }
+    }
+    told
 }
 
 /// Notes in words, a line each.

@@ -176,7 +176,7 @@ impl Chat {
         Ok(serde_json::to_string(&self.state().conversation)?)
     }
 
-    /// The messages so far.
+    /// The messages so far: a copy.
     pub fn messages(&self) -> Vec<Message> {
         self.state().conversation.messages.iter().map(Message::from).collect()
     }

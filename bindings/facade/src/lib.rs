@@ -84,7 +84,7 @@ macro_rules! record {
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(deny_unknown_fields, rename_all = "camelCase")]
         #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
-        #[cfg_attr(feature = "python", pyo3::pyclass(frozen, eq, from_py_object))]
+        #[cfg_attr(feature = "python", pyo3::pyclass(frozen, eq, from_py_object, module = "lazai"))]
         pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
     };
 }
@@ -111,7 +111,7 @@ macro_rules! words {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
         #[serde(rename_all = "snake_case")]
         #[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
-        #[cfg_attr(feature = "python", pyo3::pyclass(frozen, rename_all = "SCREAMING_SNAKE_CASE"))]
+        #[cfg_attr(feature = "python", pyo3::pyclass(frozen, module = "lazai", rename_all = "SCREAMING_SNAKE_CASE"))]
         pub enum $name { $($(#[$case_meta])* $case,)* }
 
         #[cfg(feature = "python")]

@@ -164,25 +164,21 @@ suspend fun call(name: String, a: JsonObject): Any? {
         "count_tokens" -> count(a)
         "verify_evidence" -> verifyEvidence(content(a.obj("evidence")), content(a.obj("anchor")))
         "verify_words" -> {
-            // ANCHOR: provenance
             val conversation = content(a.obj("conversation")).decodeToString()
             val evidence = evidenceWithWords(content(a.obj("evidence")), conversation)
             verifyEvidence(evidence.toByteArray(), content(a.obj("anchor")))
-            // ANCHOR_END: provenance
         }
         "verify_proof" -> verifyProof(content(a.obj("statement")), content(a.obj("proof")))
         "open_character" -> Character.fromBytes(content(a.obj("card"))).use {
             json("name" to it.name(), "lorebookEntries" to it.lorebookEntries())
         }
         "copy_character" -> {
-            // ANCHOR: card
             val first = Character.fromBytes(content(a.obj("card")))
             val copied = when (a.text("form")) {
                 "v2" -> first.toV2Json().toByteArray()
                 "v3" -> first.toV3Json().toByteArray()
                 else -> first.toPng(content(a.obj("image")))
             }
-            // ANCHOR_END: card
             if (Character.fromBytes(copied).toV3Json() == first.toV3Json()) "same" else "different"
         }
         "report_character" -> reportCharacter(domain(a.obj("domain")), report(a.obj("report")), key.signer())
@@ -287,11 +283,9 @@ fun main() {
     test("every code crosses") { check(errorCodes().let { it.size > 40 && it == it.sorted().distinct() }) }
     test("eight threads") {
         val pool = Executors.newFixedThreadPool(8)
-        // ANCHOR: verify
         val statement = File(root, "vectors/zk/statement.json").readBytes()
         val proof = File(root, "vectors/zk/proof.bin").readBytes()
         val found = pool.invokeAll(List(64) { Callable { verifyProof(statement, proof).tokens } }).map { it.get() }.toSet()
-        // ANCHOR_END: verify
         pool.shutdown()
         check(found == setOf(2654UL)) { found }
     }

@@ -11,7 +11,7 @@ use crate::generated::{LocalKey, NodeServer, Session};
 use crate::{free, raised};
 
 /// A market on a ledger. A context manager: the ledger is closed at its end.
-#[pyclass(frozen)]
+#[pyclass(frozen, module = "lazai")]
 pub struct Market(Mutex<Option<Arc<Inner>>>);
 
 impl Market {

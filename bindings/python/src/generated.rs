@@ -12,7 +12,7 @@ use crate::foreign::{Json, PathText, PySigner, Told, Units};
 use crate::{free, raised};
 
 /// A base model in memory.
-#[pyclass(frozen)]
+#[pyclass(frozen, module = "lazai")]
 pub struct BaseModel(pub(crate) Arc<facade::native::model::BaseModel>);
 
 #[pymethods]
@@ -40,6 +40,8 @@ impl BaseModel {
     /// Fine-tunes it on a dataset, and writes the adapter in PEFT's files. After it was killed or cancelled, a run
     /// continues from its checkpoints in the folder.
     ///
+    /// `on_progress` gets a `Progress` now and then, and cancels by `False`. An error that it raises is raised when the work has ended.
+    ///
     /// Errors: `file`, `pov.…`, `model`, `cancelled`.
     #[pyo3(signature = (dataset, settings, folder, on_progress=None))]
     fn train(
@@ -56,6 +58,8 @@ impl BaseModel {
 
     /// Answers a conversation, without any market: the bare model, or with an adapter in a folder of PEFT's files. Gives the
     /// reply. The same seed gives the same reply on the same kind of machine; without one, 0 is taken.
+    ///
+    /// `on_text` gets each piece of the reply until it gives `False`. An error that it raises is raised when the work has ended.
     ///
     /// Errors: `file`, `model`.
     #[pyo3(signature = (messages, adapter=None, settings=None, on_text=None))]
@@ -87,7 +91,7 @@ impl BaseModel {
 }
 
 /// A consumer's list of blocked characters, kept by the consumer's app.
-#[pyclass(frozen)]
+#[pyclass(frozen, module = "lazai")]
 pub struct Blocklist(pub(crate) Arc<facade::safety::Blocklist>);
 
 #[pymethods]
@@ -101,20 +105,24 @@ impl Blocklist {
     }
 
     /// The list as JSON.
-    ///
-    /// Errors: None in practice.
     fn to_json(&self, py: Python<'_>) -> PyResult<String> {
         free(py, || self.0.to_json())
     }
 
     /// Blocks a character, all versions of it.
     fn block(&self, py: Python<'_>, class_id: u64) -> PyResult<()> {
-        free(py, || Ok(self.0.block(class_id)))
+        free(py, || {
+            self.0.block(class_id);
+            Ok(())
+        })
     }
 
     /// Unblocks a character.
     fn unblock(&self, py: Python<'_>, class_id: u64) -> PyResult<()> {
-        free(py, || Ok(self.0.unblock(class_id)))
+        free(py, || {
+            self.0.unblock(class_id);
+            Ok(())
+        })
     }
 
     /// Tells whether a character is blocked.
@@ -124,7 +132,7 @@ impl Blocklist {
 }
 
 /// A character, out of a card of any format (V1, V2, V3; JSON, PNG, APNG, WebP, CHARX) or an Eliza file.
-#[pyclass(frozen)]
+#[pyclass(frozen, module = "lazai")]
 pub struct Character(pub(crate) Arc<facade::character::Character>);
 
 #[pymethods]
@@ -207,7 +215,7 @@ impl Character {
 }
 
 /// A conversation in an open session.
-#[pyclass(frozen)]
+#[pyclass(frozen, module = "lazai")]
 pub struct Chat(pub(crate) Arc<facade::chat::Chat>);
 
 #[pymethods]
@@ -230,17 +238,18 @@ impl Chat {
     /// Recounts every receipt from now on, instead of only holding it to bounds.
     fn recount_with(&self, py: Python<'_>, counter: &TokenCounter) -> PyResult<()> {
         let counter = counter.0.clone();
-        free(py, || Ok(self.0.recount_with(counter)))
+        free(py, || {
+            self.0.recount_with(counter);
+            Ok(())
+        })
     }
 
     /// The conversation, to be kept, and shown as evidence.
-    ///
-    /// Errors: None in practice.
     fn to_json(&self, py: Python<'_>) -> PyResult<String> {
         free(py, || self.0.to_json())
     }
 
-    /// The messages so far.
+    /// The messages so far: a copy.
     #[getter]
     fn messages(&self, py: Python<'_>) -> PyResult<Vec<facade::chat::Message>> {
         free(py, || Ok(self.0.messages()))
@@ -287,11 +296,16 @@ impl Chat {
 
     /// Notes that the node has the payment.
     fn paid(&self, py: Python<'_>) -> PyResult<()> {
-        free(py, || Ok(self.0.paid()))
+        free(py, || {
+            self.0.paid();
+            Ok(())
+        })
     }
 
     /// Sends a message, receives the reply, checks it and pays for it, over a transport. First sends a payment that did not
     /// get through.
+    ///
+    /// `on_text` gets each piece of the reply until it gives `False`. An error that it raises is raised when the work has ended.
     ///
     /// Errors: `node.…`, `consumer.…`, `signer.…`.
     #[pyo3(signature = (text, settings, node, on_text=None))]
@@ -310,7 +324,7 @@ impl Chat {
 }
 
 /// An execution node.
-#[pyclass(frozen)]
+#[pyclass(frozen, module = "lazai")]
 pub struct ExEx(pub(crate) Arc<facade::native::exex::ExEx>);
 
 #[pymethods]
@@ -350,6 +364,8 @@ impl ExEx {
     /// Decrypts a submission, checks it against what was proved, fine-tunes on it, and mints the model with a signed record
     /// of the training. The same call continues after it was killed, cancelled, or too early to mint.
     ///
+    /// `on_progress` gets a `Progress` now and then, and cancels by `False`. An error that it raises is raised when the work has ended.
+    ///
     /// Errors: `submission.…`, `model`, `cancelled`, `store`, `file`,
     /// `ledger.too_early` and others of the ledger, `signer.…`.
     #[pyo3(signature = (submission, base, settings, terms, on_progress=None))]
@@ -370,7 +386,7 @@ impl ExEx {
 }
 
 /// A key in this process's memory: wiped when dropped, never printed.
-#[pyclass(frozen)]
+#[pyclass(frozen, module = "lazai")]
 pub struct LocalKey(pub(crate) Arc<facade::sign::LocalKey>);
 
 #[pymethods]
@@ -380,7 +396,7 @@ impl LocalKey {
     /// Errors: `signer.no_randomness`.
     #[staticmethod]
     fn random(py: Python<'_>) -> PyResult<Self> {
-        free(py, || facade::sign::LocalKey::random()).map(LocalKey)
+        free(py, facade::sign::LocalKey::random).map(LocalKey)
     }
 
     /// The key of these 32 bytes, as hex.
@@ -488,10 +504,11 @@ impl Market {
     }
 
     /// The market on an EVM chain: the URL of a chain's node, the JSON with the contracts' addresses, a folder that keeps
-    /// transactions until they are confirmed and the blocks that were read, and the number of confirmations.
+    /// transactions until they are confirmed and the blocks that were read, and the number of confirmations (12).
     ///
     /// Errors: `json.malformed`, `ledger`.
     #[staticmethod]
+    #[pyo3(signature = (url, deployment, outbox=None, depth_blocks=12))]
     fn on_chain(
         py: Python<'_>,
         url: String,
@@ -677,7 +694,7 @@ impl Market {
 
     /// Opens a session at a node, whose URL is given, with the character of this id among its models, or with the first. The
     /// key pays a deposit, in base units, and signs what is said. `system` are words before the conversation, such as
-    /// `Character::system_prompt`: a node adds none.
+    /// `Character.system_prompt`: a node adds none.
     ///
     /// Errors: `request.model` if the node offers no such character, `node.deposit_exhausted` if the deposit does not cover one reply
     /// (`offer_step`), other `node.…`, `market`, `ledger…`, `signer.…`, `money.not_decimal`.
@@ -696,7 +713,7 @@ impl Market {
         free(py, || block_on(inner.talk(node, signer, deposit.0, model, system))).map(Session)
     }
 
-    /// Continues a session that `Session::to_json` kept.
+    /// Continues a session that `Session.to_json` kept.
     ///
     /// Errors: `json.malformed`, `node.transport` if it is no URL of HTTP, `hex.…`.
     fn talk_on(
@@ -713,7 +730,7 @@ impl Market {
 }
 
 /// A node behind a URL, over this library's own HTTP and TLS.
-#[pyclass(frozen)]
+#[pyclass(frozen, module = "lazai")]
 pub struct NodeClient(pub(crate) Arc<facade::native::node::NodeClient>);
 
 #[pymethods]
@@ -735,7 +752,8 @@ impl NodeClient {
 }
 
 /// A node with an HTTP front like OpenAI's, on threads of its own until it is stopped.
-#[pyclass(frozen)]
+/// A context manager: it stops listening at its end.
+#[pyclass(frozen, module = "lazai")]
 pub struct NodeServer(pub(crate) Arc<facade::native::provider::NodeServer>);
 
 #[pymethods]
@@ -780,12 +798,16 @@ impl NodeServer {
 
     /// Stops listening; replies in progress are finished.
     fn stop(&self, py: Python<'_>) -> PyResult<()> {
-        free(py, || Ok(self.0.stop()))
+        free(py, || {
+            self.0.stop();
+            Ok(())
+        })
     }
 }
 
 /// A session with a character at a node. Turns wait for one another, and the end waits for them.
-#[pyclass(frozen)]
+/// A context manager: the session is ended at its end, also where something was raised.
+#[pyclass(frozen, module = "lazai")]
 pub struct Session(pub(crate) Arc<facade::native::session::Session>);
 
 #[pymethods]
@@ -799,10 +821,15 @@ impl Session {
     /// Has every receipt from now on recounted, rather than held to bounds. Not while something is said.
     fn recount_with(&self, py: Python<'_>, counter: &TokenCounter) -> PyResult<()> {
         let counter = counter.0.clone();
-        free(py, || Ok(self.0.recount_with(counter)))
+        free(py, || {
+            self.0.recount_with(counter);
+            Ok(())
+        })
     }
 
     /// Sends a message, receives the reply, checks it and pays for it. First sends a payment that did not get through.
+    ///
+    /// `on_text` gets each piece of the reply until it gives `False`. An error that it raises is raised when the work has ended.
     ///
     /// Errors: `node.…`, `consumer.…`, `signer.…`; the same message can be sent again.
     #[pyo3(signature = (text, settings=None, on_text=None))]
@@ -823,9 +850,7 @@ impl Session {
         free(py, || Ok(self.0.owed())).and_then(|units| Units(units).whole())
     }
 
-    /// The conversation with its receipts: to continue later (`Market::talk_on`), and as evidence.
-    ///
-    /// Errors: None in practice.
+    /// The conversation with its receipts: to continue later (`Market.talk_on`), and as evidence.
     fn to_json(&self, py: Python<'_>) -> PyResult<String> {
         free(py, || self.0.to_json())
     }
@@ -849,7 +874,7 @@ impl Session {
 }
 
 /// Counts tokens as a node does: the tokenizer and the chat template of a model, without its weights.
-#[pyclass(frozen)]
+#[pyclass(frozen, module = "lazai")]
 pub struct TokenCounter(pub(crate) Arc<facade::counter::TokenCounter>);
 
 #[pymethods]
@@ -1047,6 +1072,8 @@ fn open_session_call(
 /// dataset. Memory does not grow with the dialogues, but with the recordings. If files name people, `character`
 /// names the one whose words are learnt, and `user` the one who talks with it; everybody else's words are context.
 ///
+/// `on_progress` gets a `Progress` now and then, and cancels by `False`. An error that it raises is raised when the work has ended.
+///
 /// Errors: `dialogue.…`, `pov.…`, `hex.…`, `model`, `file`, `cancelled`; no file is left behind.
 #[pyfunction]
 #[pyo3(signature = (files, contributor, base_model, out, on_progress=None, character=None, user=None))]
@@ -1080,6 +1107,8 @@ fn prepare_dataset(
 ///
 /// `public_part` is the file of the dataset's public part, whose prompts the statement names; none publishes nothing.
 ///
+/// `on_progress` gets a `Progress` now and then, and cancels by `False`. An error that it raises is raised when the work has ended.
+///
 /// Errors: `hex.…`, `pov.…`, `zk.…`, `file`, `cancelled`.
 #[pyfunction]
 #[pyo3(signature = (dataset, public_part, ledger, submitter, nonce, folder, on_progress=None))]
@@ -1105,6 +1134,21 @@ fn prove_dataset(
             on_progress.of_progress(),
         )
     }))
+}
+
+/// The first dialogues of a file, `most` of them, before duplicates are dropped: which words training learns, and which are context.
+///
+/// Errors: `dialogue.…`, `file`.
+#[pyfunction]
+#[pyo3(signature = (path, most, character=None, user=None))]
+fn read_dialogues(
+    py: Python<'_>,
+    path: PathText,
+    most: u32,
+    character: Option<String>,
+    user: Option<String>,
+) -> PyResult<Vec<facade::native::data::ReadDialogue>> {
+    free(py, || facade::native::data::read_dialogues(path.0, most, character, user))
 }
 
 /// Reads a market's addresses from this record's JSON, which an app ships with, or its publisher serves.
@@ -1337,6 +1381,8 @@ pub(crate) mod _lazai {
     #[pymodule_export]
     use super::prove_dataset;
     #[pymodule_export]
+    use super::read_dialogues;
+    #[pymodule_export]
     use super::read_market_place;
     #[pymodule_export]
     use super::read_models;
@@ -1401,9 +1447,13 @@ pub(crate) mod _lazai {
     #[pymodule_export]
     use lazai_facade::native::data::DatasetFacts;
     #[pymodule_export]
+    use lazai_facade::native::data::DialogueMessage;
+    #[pymodule_export]
     use lazai_facade::native::data::FileFacts;
     #[pymodule_export]
     use lazai_facade::native::data::FileKind;
+    #[pymodule_export]
+    use lazai_facade::native::data::ReadDialogue;
     #[pymodule_export]
     use lazai_facade::native::exex::AccessTerms;
     #[pymodule_export]

@@ -26,18 +26,24 @@ def get(name):
 
 def test_a_session_on_a_chain(tmp_path):
     about, key = json.loads(get("market.json")), lazai.LocalKey.from_hex(KEY)
+    rpc, node, deposit = about["rpcUrl"], about["nodeUrl"], int(about["deposit"])
+    deployment, outbox = get("deployment.json").decode(), tmp_path / "outbox"
     # ANCHOR: chain
-    with lazai.Market.on_chain(about["rpcUrl"], get("deployment.json").decode(), tmp_path / "outbox", 1) as market:
+    with lazai.Market.on_chain(rpc, deployment, outbox, 1) as market:
+        # ANCHOR_END: chain
         assert market.place == lazai.read_market_place(get("place.json"))
         dat = market.dat(1, 1)
         assert dat.character == "Vesper Volt" and len(market.tokens(1)) == 3
-        (model,) = lazai.NodeClient(about["nodeUrl"]).models()
-        conversation = market.open_session(key, key, 1, model, int(about["deposit"]))
+        # ANCHOR: session
+        (model,) = lazai.NodeClient(node).models()
+        conversation = market.open_session(key, key, 1, model, deposit)
+        # ANCHOR_END: session
         # Asking again opens no other.
-        assert market.open_session(key, key, 1, model, int(about["deposit"])) == conversation
+        assert market.open_session(key, key, 1, model, deposit) == conversation
+        # ANCHOR: say
         chat = lazai.Chat(conversation, market.domain, key)
-        turn = chat.say("Who are you?", lazai.ReplySettings(seed=1), lazai.NodeClient(about["nodeUrl"]))
-        # ANCHOR_END: chain
+        turn = chat.say("Who are you?", lazai.ReplySettings(seed=1), lazai.NodeClient(node))
+        # ANCHOR_END: say
         assert turn.owed > 0 and chat.owed == turn.owed
 
 

@@ -35,7 +35,10 @@ class People:
 
 @pytest.fixture(scope="module")
 def base():
-    return lazai.BaseModel.open(BASE)
+    # ANCHOR: open
+    base = lazai.BaseModel.open(BASE)
+    # ANCHOR_END: open
+    return base
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +50,13 @@ def scene(tmp_path_factory, base):
     founding = lazai.Founding(addresses(people.validators), addresses(people.voters), funds)
     market = lazai.Market.found_folder(str(home / "market"), founding)
     store, dataset, public = (str(home / name) for name in ("store", "set.pov", "public.json"))
-    # ANCHOR: prepare
-    terms = lazai.ContributorTerms(people.ada.address, "Ada", "CC-BY-4.0", "for training")
     lines = (ROOT / "examples/cyber-diva/data/dialogues.jsonl").read_text().splitlines()[::6]
     (home / "chats.jsonl").write_text("\n".join(lines))
+    chats, ada = str(home / "chats.jsonl"), people.ada.address
+    # ANCHOR: prepare
+    terms = lazai.ContributorTerms(ada, "Ada", "CC-BY-4.0", "for training")
     with progress.bar(disable=True) as told:
-        facts = lazai.prepare_dataset([str(home / "chats.jsonl")], terms, BASE, dataset, told)
+        facts = lazai.prepare_dataset([chats], terms, BASE, dataset, told)
     # ANCHOR_END: prepare
     # ANCHOR: public
     character = lazai.Character.from_bytes((ROOT / "examples/cyber-diva/card.json").read_bytes())
@@ -76,12 +80,19 @@ def scene(tmp_path_factory, base):
     # ANCHOR_END: prove
     assert submission == proof.submission and market.submission(submission).status == "pending"
     assert exex.follow() == []
-    # ANCHOR: attest
     assert all(market.pending(validator.address) == [submission] for validator in people.validators)
-    for validator in people.validators:
-        attested = market.attest(validator, store, submission)
-    assert attested.status == "accepted" and attested.tokens == facts.tokens and exex.follow() == [submission]
+    validator, *others = people.validators
+    # ANCHOR: attest
+    for waiting in market.pending(validator.address):
+        attested = market.attest(validator, store, waiting)
     # ANCHOR_END: attest
+    for validator in others:
+        attested = market.attest(validator, store, submission)
+    assert attested.status == "accepted" and attested.tokens == facts.tokens
+    # ANCHOR: follow
+    (accepted,) = exex.follow()
+    # ANCHOR_END: follow
+    assert accepted == submission
     assert market.pending(people.validators[0].address) == []
     # Another process would see the same folder as this second handle does.
     with lazai.Market.open_folder(str(home / "market")) as again:
@@ -95,7 +106,7 @@ def scene(tmp_path_factory, base):
     seen = []
     refused("cancelled", exex.fine_tune, submission, base, SETTINGS, model, lambda p: seen.append(p) or p.done < 1)
     # ANCHOR: mint
-    minted = exex.fine_tune(submission, base, SETTINGS, model, seen.append)
+    minted = exex.fine_tune(accepted, base, SETTINGS, model, seen.append)
     # ANCHOR_END: mint
     # The step that was done before the cancellation is not done again.
     assert [p.done for p in seen] == [1, 2] and all(p.note.startswith("loss ") for p in seen)
@@ -117,9 +128,9 @@ def test_what_was_minted_says_what_was_trained(scene, base):
 
 
 def test_an_adapter_without_a_market(scene, base, tmp_path):
-    home = scene[0]
+    dataset, folder = str(scene[0] / "set.pov"), str(tmp_path / "adapter")
     # ANCHOR: train
-    trained = base.train(str(home / "set.pov"), SETTINGS, str(tmp_path / "adapter"))
+    trained = base.train(dataset, SETTINGS, folder)
     facts = base.adapter(trained.folder)
     # ANCHOR_END: train
     assert (facts.digest, facts.base_digest, facts.rank) == (trained.digest, base.digest, 8)
@@ -139,9 +150,15 @@ def test_an_adapter_without_a_market(scene, base, tmp_path):
 
 def test_a_reply_is_sold_redeemed_claimed_and_its_provenance_holds(scene, base):
     home, people, market, store, _, _, minted = scene
+    adapter, key, book = minted.adapter.folder, people.node, str(home / "node")
     # ANCHOR: serve
-    served = [lazai.ServedModel(minted.class_id, minted.version, minted.adapter.folder, 3, 7, 512, 600)]
-    with lazai.NodeServer.start(market, people.node, base, served, 8, str(home / "node"), "127.0.0.1:0") as server:
+    served = [
+        lazai.ServedModel(
+            minted.class_id, minted.version, adapter, prompt_price=3, completion_price=7, prompt_ceiling=512, session_s=600
+        )
+    ]
+    with lazai.NodeServer.start(market, key, base, served, 8, book, "127.0.0.1:0") as server:
+        # ANCHOR_END: serve
         node = lazai.NodeClient(server.url)
         (model,) = node.models()
         assert model.name == "Vesper Volt" and model.offer.completion_ceiling == 8
@@ -150,8 +167,11 @@ def test_a_reply_is_sold_redeemed_claimed_and_its_provenance_holds(scene, base):
         heard = []
         turn = chat.say("Who are you?", lazai.ReplySettings(seed=1), node, heard.append)
         assert "".join(heard) == turn.text and turn.owed == 3 * turn.prompt_tokens + 7 * turn.completion_tokens
-        assert server.redeem() == 0
-    # ANCHOR_END: serve
+        # ANCHOR: redeem
+        # It serves until the end of `with`; what is owed is redeemed before.
+        unredeemed = server.redeem()
+        # ANCHOR_END: redeem
+        assert unredeemed == 0
     refused("node.transport", node.models)
 
     parts = market.split(turn.owed)
@@ -242,6 +262,7 @@ def test_the_dao_changes_the_split(scene):
     number = market.propose_split(people.voters[0], "more for nodes", 6_500, 2_500, 1_000)
     market.vote(people.voters[0], number, True)
     refused("market", market.execute, people.voters[0], number)
+    assert "voted" in refused("market", market.vote, people.voters[0], number, False).message
     market.vote(people.voters[1], number, True)
     market.execute(people.voters[2], number)
     # ANCHOR_END: vote

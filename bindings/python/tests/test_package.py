@@ -2,12 +2,15 @@
 
 import asyncio
 import concurrent.futures
+import copy
 import json
 import os
 import pathlib
+import pickle
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import support
 
@@ -84,8 +87,10 @@ def test_a_dataset_is_prepared_and_others_read_it(tmp_path):
     assert {stage for stage, _ in heard} >= {"reading", "writing"} and heard[-1][1] == facts.records
     # ANCHOR: inspect
     found = lazai.inspect_file(str(tmp_path / "set.pov"))
-    assert (found.kind, found.dialogues, found.tokens) == ("pov", facts.records, facts.tokens)
     # ANCHOR_END: inspect
+    assert (found.kind, found.dialogues, found.tokens) == ("pov", facts.records, facts.tokens)
+    shown = lazai.read_dialogues(tmp_path / "chats.jsonl", 2)
+    assert [(m.role, m.learnt) for m in shown[1].messages] == [("user", False), ("assistant", True)] and len(shown) == 2
     # Readers of others find the same tensors as ours, which copy nothing.
     views = tensors.views(tmp_path / "set.pov")
     with safe_open(tmp_path / "set.pov", framework="np") as theirs:
@@ -147,9 +152,13 @@ def test_keystores_are_written_and_read(tmp_path):
 
 
 def test_eight_threads_and_asyncio():
-    # ANCHOR: proof-files
-    statement, proof = (ROOT / "vectors/zk/statement.json").read_bytes(), (ROOT / "vectors/zk/proof.bin").read_bytes()
-    # ANCHOR_END: proof-files
+    vectors = ROOT / "vectors/zk"
+    # ANCHOR: verify
+    statement = (vectors / "statement.json").read_bytes()
+    proof = (vectors / "proof.bin").read_bytes()
+    facts = lazai.verify_proof(statement, proof)
+    # ANCHOR_END: verify
+    assert (facts.records, facts.tokens) == (24, 2654)
     card = (ROOT / "vectors/characters/json/v2.json").read_bytes()
     character = lazai.Character.from_bytes(card)
 
@@ -161,12 +170,10 @@ def test_eight_threads_and_asyncio():
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         assert set(pool.map(work, range(64))) == {(2654, "Vesper", "Vesper")}
 
-    # ANCHOR: verify
     async def at_once():
         return await asyncio.gather(*(aio.verify_proof(statement, proof) for _ in range(4)))
 
     assert [facts.records for facts in asyncio.run(at_once())] == [24] * 4
-    # ANCHOR_END: verify
 
 
 @pytest.mark.skipif(not support.MEASURED, reason="memory is measured where /proc is")
@@ -208,3 +215,29 @@ def test_the_command_line_says_what_the_library_says(tmp_path):
     assert run("dance")[0] == 2
     code, out, _ = run("--version")
     assert code == 0 and lazai.library_version() in out
+
+
+def test_words_amounts_and_paths_are_what_python_expects(tmp_path):
+    user = lazai.Role.USER
+    assert (user, lazai.Role("user"), str(user)) == ("user", user, "user") and user != "assistant" and user != 1
+    assert {user: 1}["user"] == 1 and pickle.loads(pickle.dumps(user)) == user == copy.deepcopy(user)
+    assert lazai.Message(role="user", content="hi") == lazai.Message(user, "hi") and repr(user) in repr(lazai.Message(user, "hi"))
+    for wrong in ("nobody", "User"):
+        with pytest.raises(ValueError):
+            lazai.Message(wrong, "hi")
+    with pytest.raises(TypeError):
+        lazai.Message(None, "hi")
+    parts = lazai.split_revenue(np.int64(10), 7000, 2000, 1000)
+    assert (parts.creator, parts.node, parts.pool) == (7, 2, 1)
+    for wrong in (True, "10", 10.0, None):
+        with pytest.raises(TypeError):
+            lazai.split_revenue(wrong, 7000, 2000, 1000)
+    for wrong in (-1, 2**128):
+        with pytest.raises(OverflowError):
+            lazai.split_revenue(wrong, 7000, 2000, 1000)
+    with pytest.raises(TypeError):
+        lazai.verify_evidence([], "{}")
+    with pytest.raises(TypeError):
+        lazai.inspect_file(None)
+    assert lazai.inspect_file(ROOT / "vectors/characters/png/both.png").kind == "character"
+    assert set(lazai.__all__) >= {"Market", "Signer", "Role", "verify_proof"} and "signer" not in lazai.__all__

@@ -93,16 +93,12 @@ impl Signer for JsSigner {
     }
 
     async fn sign(&self, request: SigningRequest) -> Result<String, LazaiError> {
-        let said = |e: &JsValue| {
-            let message = js_sys::Reflect::get(e, &"message".into()).ok().and_then(|m| m.as_string());
-            LazaiError::new("signer.refused", message.unwrap_or_else(|| format!("{e:?}")))
-        };
         let signing = SendWrapper::new(async {
             let object = &*self.object;
             let promise = method(object, "sign")?.call1(object, &crate::object(&request)?)?;
             wasm_bindgen_futures::JsFuture::from(js_sys::Promise::resolve(&promise)).await
         });
-        let signature = signing.await.map_err(|e| said(&e))?;
+        let signature = signing.await.map_err(|e| caught(&e, "signer.refused"))?;
         signature.as_string().ok_or_else(|| LazaiError::new("signer.refused", "sign() gives no string"))
     }
 }

@@ -23,8 +23,6 @@ impl Blocklist {
     }
 
     /// The list as JSON.
-    ///
-    /// Errors: None in practice.
     #[wasm_bindgen(js_name = toJson)]
     pub fn to_json(&self) -> Result<String, JsValue> {
         self.0.to_json().map_err(thrown)
@@ -157,14 +155,12 @@ impl Chat {
     }
 
     /// The conversation, to be kept, and shown as evidence.
-    ///
-    /// Errors: None in practice.
     #[wasm_bindgen(js_name = toJson)]
     pub fn to_json(&self) -> Result<String, JsValue> {
         self.0.to_json().map_err(thrown)
     }
 
-    /// The messages so far.
+    /// The messages so far: a copy.
     #[wasm_bindgen(unchecked_return_type = "Message[]")]
     pub fn messages(&self) -> Result<JsValue, JsValue> {
         object(&self.0.messages())
@@ -217,6 +213,8 @@ impl Chat {
     /// Sends a message, receives the reply, checks it and pays for it, over a transport. First sends a payment that did not
     /// get through.
     ///
+    /// `on_text` gets each piece of the reply until it gives `false`. An error that it raises is raised when the work has ended.
+    ///
     /// Errors: `node.…`, `consumer.…`, `signer.…`.
     #[wasm_bindgen(unchecked_return_type = "ChatTurn")]
     pub async fn say(
@@ -237,7 +235,7 @@ impl Chat {
     }
 }
 
-/// A key in this process's memory: wiped when dropped, never printed.
+/// A key in this process's memory: wiped by `free()`, never printed.
 #[wasm_bindgen]
 pub struct LocalKey(pub(crate) Arc<facade::LocalKey>);
 
@@ -541,7 +539,7 @@ pub fn voucher_digest(
     facade::voucher_digest(record(domain)?, record(voucher)?).map_err(thrown)
 }
 
-/// A voucher as wallets sign it: the JSON of `ethSignTypedDataV4`.
+/// A voucher as wallets sign it: the JSON of `eth_signTypedData_v4`.
 ///
 /// Errors: `hex.…`, `money.not_decimal`.
 #[wasm_bindgen(js_name = voucherTypedData)]

@@ -62,7 +62,7 @@ export interface ChatTurn {
     tokenCheck: TokenCheck;
     /** True if base and adapter are those that the ledger names for the version; otherwise only the node claims them. */
     modelChecked: boolean;
-    /** The promise to pay for it: send it to the node, which redeems it later. None if that is done, or nothing is
+    /** The promise to pay for it: send it to the node, which redeems it later. `undefined` if that is done, or nothing is
      * owed. */
     payment?: HttpRequest;
 }
@@ -275,7 +275,7 @@ export interface Voucher {
     cumulative: string;
 }
 
-/** A transaction for a wallet to send, as `ethSendTransaction` takes it, without the sender. */
+/** A transaction for a wallet to send, as `eth_sendTransaction` takes it, without the sender. */
 export interface WalletCall {
     /** The contract. */
     to: string;

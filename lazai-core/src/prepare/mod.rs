@@ -119,7 +119,7 @@ impl From<std::io::Error> for PrepareError {
     }
 }
 
-/// PrepareProgress of a preparation.
+/// Progress of a preparation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PrepareProgress {
     /// The current stage.

@@ -70,7 +70,7 @@ pub trait Trainer: Send + Sync + std::fmt::Debug {
     /// again goes on from the checkpoints.
     ///
     /// # Errors
-    /// [`ModelError::Cancelled`], or another [`ModelError`].
+    /// [`TrainError::Cancelled`], or another [`TrainError`].
     fn train(
         &self,
         job: &TrainJob<'_>,
@@ -80,7 +80,7 @@ pub trait Trainer: Send + Sync + std::fmt::Debug {
     /// Repeats steps of a recorded run and compares: see [`replay`](super::replay).
     ///
     /// # Errors
-    /// [`ModelError::ReplayDiffers`], or [`ModelError::Unsupported`] if a run cannot be repeated.
+    /// [`TrainError::ReplayDiffers`], or [`TrainError::Backend`] if this trainer repeats no runs.
     fn replay(&self, job: &ReplayJob<'_>) -> Result<Replay, TrainError> {
         let reason = format!("cannot repeat the training of submission {}", job.record.submission);
         Err(TrainError::Backend { backend: self.about().device.clone(), reason })
@@ -90,6 +90,6 @@ pub trait Trainer: Send + Sync + std::fmt::Debug {
     /// the adapter in a folder of PEFT's files.
     ///
     /// # Errors
-    /// [`ModelError`].
+    /// [`TrainError`].
     fn mean_loss(&self, adapter: Option<&Path>, examples: &[Example]) -> Result<f64, TrainError>;
 }

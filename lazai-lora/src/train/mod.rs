@@ -44,7 +44,7 @@ impl<'a> Data<'a> {
     }
 }
 
-/// TrainProgress of training.
+/// Progress of training.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct TrainProgress {

@@ -41,7 +41,7 @@ pub enum ProveStage {
     Outer,
 }
 
-/// ProveProgress of proving.
+/// Progress of proving.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProveProgress {
     /// The current stage.

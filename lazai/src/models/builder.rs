@@ -7,7 +7,7 @@ use std::path::Path;
 use lazai_core::digest::sha256;
 use lazai_core::message::{Dialogue, Message};
 use lazai_core::pov::{Clip, Contributor, Dataset, Manifest, Record, Speech, Writer};
-use lazai_core::prepare::PrepareError as DialoguesError;
+use lazai_core::prepare::PrepareError;
 use lazai_core::report::{Action, Report};
 use lazai_core::voice::{LogMel, Recording};
 use lazai_lora::base::{ChatTemplate, Tokenizer};
@@ -104,7 +104,7 @@ impl<'a> DatasetBuilder<'a> {
     pub fn write(
         self,
         path: &Path,
-        dialogues: impl Iterator<Item = Result<Dialogue, DialoguesError>>,
+        dialogues: impl Iterator<Item = Result<Dialogue, PrepareError>>,
         threads: NonZeroUsize,
     ) -> Result<(Manifest, Report), DatasetError> {
         let mut packing = Packing::new(&self);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use lazai_core::dialogue::{Dialogue, Options};
 use lazai_core::inspect::is_voice_manifest;
 use lazai_core::pov::{Contributor, PovFile};
-use lazai_core::prepare::{Preparation, PrepareError as DialoguesError, PrepareStage, Prepared, Settings};
+use lazai_core::prepare::{Preparation, PrepareError, PrepareStage, Prepared, Settings};
 use lazai_core::report::Report;
 use lazai_core::voice::read_folder;
 
@@ -110,7 +110,7 @@ impl<'a> FilesToDataset<'a> {
     /// Reads the files and writes the dataset.
     ///
     /// # Errors
-    /// [`DatasetError`]; no file is left behind. Stopped work gives [`DialoguesError::Cancelled`].
+    /// [`DatasetError`]; no file is left behind. Stopped work gives [`PrepareError::Cancelled`].
     pub fn write(self, files: &[PathBuf], out: &Path) -> Result<WrittenDataset, DatasetError> {
         let Self { model, contributor, options, timestamp, on_progress } = self;
         let told = on_progress.clone();
@@ -147,7 +147,7 @@ impl<'a> FilesToDataset<'a> {
             match on_progress(DatasetProgress { stage: "writing", done, total }) {
                 // Whatever contributor the files name, here all dialogues are of one contributor.
                 ControlFlow::Continue(()) => Ok(Dialogue { contributor: contributor.name.clone(), ..dialogue? }),
-                ControlFlow::Break(()) => Err(DialoguesError::Cancelled { dialogues: done }),
+                ControlFlow::Break(()) => Err(PrepareError::Cancelled { dialogues: done }),
             }
         });
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);

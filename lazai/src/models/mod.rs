@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use lazai_core::Digest;
 use lazai_core::message::Message;
 use lazai_core::pov::PovError;
-use lazai_core::prepare::PrepareError as DialoguesError;
+use lazai_core::prepare::PrepareError;
 use lazai_core::voice::VoiceError;
 use lazai_lora::ModelError;
 use lazai_lora::base::{ChatTemplate, Tokenizer, tokenize_dialogue};
@@ -36,7 +36,7 @@ pub enum DatasetError {
     },
     /// The dialogues cannot be read.
     #[error(transparent)]
-    Dialogues(#[from] DialoguesError),
+    Dialogues(#[from] PrepareError),
     /// A file cannot be opened or written.
     #[error("{path}: {source}")]
     File {

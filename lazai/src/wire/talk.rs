@@ -47,7 +47,10 @@ struct AboutModel {
 /// # Errors
 /// [`NodeError::Transport`] if it is another answer.
 pub fn models(body: &[u8]) -> Result<Vec<OfferedModel>, NodeError> {
-    let models: Models = serde_json::from_slice(body).map_err(|e| failed(&e))?;
+    let models: Models = serde_json::from_slice(body).map_err(|e| {
+        let head: String = String::from_utf8_lossy(&body[..body.len().min(60)]).chars().take(40).collect();
+        failed(&format!("the answer, which begins with {head:?}, is no list of a node's models: {e}"))
+    })?;
     let model = |ModelFields { lazai: AboutModel { name, offer } }| OfferedModel {
         id: model_id(offer.offer.class, offer.offer.version),
         name,

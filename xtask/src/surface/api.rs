@@ -104,14 +104,18 @@ impl Api {
         let mark = |native: bool| if native { "native " } else { "" };
         let mut names = Vec::new();
         names.extend(self.functions.iter().map(|f| format!("{}{}", mark(f.native), f.name)));
-        names.extend(self.enums.iter().map(|e| format!("{}{}", mark(e.native), e.name)));
+        for words in &self.enums {
+            let case = |(case, _): &(String, Vec<String>)| format!("{}{}.{case}", mark(words.native), words.name);
+            names.extend(words.cases.iter().map(case));
+        }
         names.extend(self.traits.iter().map(|(name, native)| format!("{}{name}", mark(*native))));
         for record in &self.records {
             names.extend(record.fields.iter().map(|f| format!("{}{}.{}", mark(record.native), record.name, f.name)));
         }
         for handle in &self.handles {
             let native = |method: &Function| mark(method.native || handle.native);
-            names.extend(handle.methods.iter().map(|m| format!("{}{}.{}", native(m), handle.name, m.name)));
+            let kind = |method: &Function| if method.is_property() { " (property)" } else { "" };
+            names.extend(handle.methods.iter().map(|m| format!("{}{}.{}{}", native(m), handle.name, m.name, kind(m))));
         }
         names.sort();
         names
@@ -128,6 +132,14 @@ impl Api {
         record.or_else(words).unwrap_or_default()
     }
 
+    /// A name of the surface: of a function, a method, an argument, a field or a type.
+    pub fn is_name(&self, name: &str) -> bool {
+        let of_function = |f: &Function| f.name == name || f.arguments.iter().any(|argument| argument.name == name);
+        self.functions.iter().any(of_function)
+            || self.handles.iter().any(|handle| handle.name == name || handle.methods.iter().any(of_function))
+            || self.records.iter().any(|record| record.name == name || record.fields.iter().any(|f| f.name == name))
+    }
+
     /// The type may be left out: nothing, or nothing chosen.
     pub fn may_be_left_out(&self, kind: &Type) -> bool {
         match kind {
@@ -139,6 +151,12 @@ impl Api {
 }
 
 impl Function {
+    /// A method without arguments that only tells something: a property where a language has them.
+    pub fn is_property(&self) -> bool {
+        let tells = self.output != Type::Unit && !self.fallible && !self.is_async;
+        self.method && self.arguments.is_empty() && tells && !self.name.starts_with("to_")
+    }
+
     /// The number of its first arguments that must be given.
     pub fn required(&self, api: &Api) -> usize {
         let given = |argument: &&Argument| argument.default.is_some() || api.may_be_left_out(&argument.kind);

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::api::{Api, Enum, Function, Handle, Record, Type};
-use super::python::is_shown;
+use super::python::{about, is_shown, is_shown_handle};
 use super::text::{camel, camel_in_code, plain, snake};
 
 /// What the smallest build has, written in `bindings/wasm/src/lib.rs`.
@@ -18,9 +18,9 @@ pub fn module(api: &Api) -> String {
          use std::sync::Arc;\n\nuse lazai_facade as facade;\nuse wasm_bindgen::prelude::*;\n\n\
          use crate::foreign::{self, record};\nuse crate::{object, thrown};\n",
     );
-    for handle in api.handles.iter().filter(|handle| !handle.native && handle.name != "BodySink") {
+    for handle in api.handles.iter().filter(|handle| !handle.native && is_shown_handle(handle)) {
         out.push('\n');
-        documented(&handle.doc, "", &mut out);
+        documented(api, &handle.doc, "", &mut out);
         let _ = writeln!(out, "#[wasm_bindgen]\npub struct {0}(pub(crate) Arc<facade::{0}>);\n", handle.name);
         let _ = writeln!(out, "#[wasm_bindgen]\nimpl {} {{", handle.name);
         for method in handle.methods.iter().filter(|method| !method.native && is_shown(method)) {
@@ -40,40 +40,52 @@ pub fn records(api: &Api, of_the_verifier: bool) -> String {
     let mut out = String::from("// Written by `cargo xtask surface write`.\n");
     let here = |name: &str| VERIFIER.contains(&name) == of_the_verifier;
     for words in api.enums.iter().filter(|words| !words.native && here(&words.name)) {
-        union(words, &mut out);
+        union(api, words, &mut out);
     }
     for record in api.records.iter().filter(|record| !record.native && here(&record.name)) {
-        interface(record, &mut out);
+        interface(api, record, &mut out);
     }
     out
 }
 
-fn documented(doc: &[String], indent: &str, out: &mut String) {
-    for line in plain(doc) {
-        let _ = writeln!(out, "{}", format!("{indent}/// {}", camel_in_code(&line)).trim_end());
+fn documented(api: &Api, doc: &[String], indent: &str, out: &mut String) {
+    for line in folded(api, doc) {
+        let _ = writeln!(out, "{}", format!("{indent}/// {line}").trim_end());
     }
 }
 
-fn commented(doc: &[String], indent: &str, out: &mut String) {
-    let lines: Vec<String> = plain(doc).iter().map(|line| camel_in_code(line)).collect();
+/// Documentation as JavaScript reads it.
+fn folded(api: &Api, doc: &[String]) -> Vec<String> {
+    let mut lines: Vec<String> = plain(doc).iter().map(|line| camel_in_code(line, |name| api.is_name(name))).collect();
+    for line in &mut lines {
+        *line = line
+            .replace("`False`", "`false`")
+            .replace("wiped when dropped", "wiped by `free()`")
+            .replace("None if", "`undefined` if");
+    }
+    lines
+}
+
+fn commented(api: &Api, doc: &[String], indent: &str, out: &mut String) {
+    let lines = folded(api, doc);
     let _ = writeln!(out, "{indent}/** {} */", lines.join(&format!("\n{indent} * ")));
 }
 
-fn union(words: &Enum, out: &mut String) {
+fn union(api: &Api, words: &Enum, out: &mut String) {
     out.push('\n');
     let mut doc = words.doc.clone();
     doc.extend(words.cases.iter().map(|(case, doc)| format!("- `{}`: {}", snake(case), doc.join(" "))));
-    commented(&doc, "", out);
+    commented(api, &doc, "", out);
     let cases = words.cases.iter().map(|(case, _)| format!("\"{}\"", snake(case)));
     let _ = writeln!(out, "export type {} = {};", words.name, cases.collect::<Vec<_>>().join(" | "));
 }
 
-fn interface(record: &Record, out: &mut String) {
+fn interface(api: &Api, record: &Record, out: &mut String) {
     out.push('\n');
-    commented(&record.doc, "", out);
+    commented(api, &record.doc, "", out);
     let _ = writeln!(out, "export interface {} {{", record.name);
     for field in &record.fields {
-        commented(&field.doc, "    ", out);
+        commented(api, &field.doc, "    ", out);
         let (mark, kind) = match &field.kind {
             Type::Maybe(inner) => ("?", typed(inner)),
             kind => ("", typed(kind)),
@@ -108,8 +120,8 @@ fn is_object(kind: &Type) -> bool {
     }
 }
 
-fn one(_api: &Api, function: &Function, handle: Option<&Handle>, out: &mut String) {
-    documented(&function.doc, "", out);
+fn one(api: &Api, function: &Function, handle: Option<&Handle>, out: &mut String) {
+    documented(api, &about(function), "", out);
     let mut attributes = Vec::new();
     if handle.is_some() && function.name == "new" {
         attributes.push("constructor".to_owned());

@@ -7,14 +7,14 @@ use super::text::plain;
 
 /// Handles that Python can close: `bindings/python/src/contexts.rs` has their struct.
 pub const CLOSABLE: &[&str] = &["Market"];
+/// Context managers (`bindings/python/src/contexts.rs`), and what comes at their end.
+pub const CONTEXTS: &[(&str, &str)] = &[
+    ("Market", "A context manager: the ledger is closed at its end."),
+    ("NodeServer", "A context manager: it stops listening at its end."),
+    ("Session", "A context manager: the session is ended at its end, also where something was raised."),
+];
 /// What the module has beside the facade, written in `bindings/python/src/lib.rs`.
 pub const OWN: &[&str] = &["LazaiError", "run_command"];
-
-/// A method without arguments that only tells something is a property.
-pub fn is_property(method: &Function) -> bool {
-    let tells = method.output != Type::Unit && !method.fallible && !method.is_async;
-    method.method && method.arguments.is_empty() && tells && !method.name.starts_with("to_")
-}
 
 /// Listeners are callables.
 pub fn argument_name(argument: &Argument) -> &str {
@@ -24,6 +24,27 @@ pub fn argument_name(argument: &Argument) -> &str {
         Some("Transport") => "node",
         _ => &argument.name,
     }
+}
+
+/// The documentation of a function, with what its callback may do.
+pub fn about(function: &Function) -> Vec<String> {
+    let mut doc = function.doc.clone();
+    let told = function.arguments.iter().find_map(|argument| match foreign(&argument.kind) {
+        Some("ProgressListener") => Some("`on_progress` gets a `Progress` now and then, and cancels by `False`."),
+        Some("ReplyListener") => Some("`on_text` gets each piece of the reply until it gives `False`."),
+        _ => None,
+    });
+    if let Some(told) = told.map(|told| format!("{told} An error that it raises is raised when the work has ended.")) {
+        let at = doc.iter().position(|line| line == "# Errors").unwrap_or(doc.len());
+        doc.splice(at..at, [told, String::new()]);
+    }
+    doc
+}
+
+/// The documentation of a class.
+pub fn about_class(handle: &Handle) -> Vec<String> {
+    let ends = CONTEXTS.iter().filter(|(name, _)| *name == handle.name).map(|(_, ends)| (*ends).to_owned());
+    handle.doc.iter().cloned().chain(ends).collect()
 }
 
 /// The trait that an argument implements, may it be left out or not.
@@ -101,14 +122,14 @@ fn class(api: &Api, handle: &Handle, out: &mut String) {
     let (name, inner) = (&handle.name, facade("facade", &handle.module, &handle.name));
     out.push('\n');
     if !CLOSABLE.contains(&name.as_str()) {
-        documented(&handle.doc, "", out);
-        let _ = writeln!(out, "#[pyclass(frozen)]\npub struct {name}(pub(crate) Arc<{inner}>);\n");
+        documented(&about_class(handle), "", out);
+        let _ = writeln!(out, "#[pyclass(frozen, module = \"lazai\")]\npub struct {name}(pub(crate) Arc<{inner}>);\n");
     }
     let _ = writeln!(out, "#[pymethods]\nimpl {name} {{");
     for method in handle.methods.iter().filter(|method| is_shown(method)) {
-        documented(&method.doc, "    ", out);
+        documented(&about(method), "    ", out);
         *out += match method.method {
-            true if is_property(method) => "    #[getter]\n",
+            true if method.is_property() => "    #[getter]\n",
             true => "",
             false if method.name == "new" => "    #[new]\n",
             false => "    #[staticmethod]\n",
@@ -126,7 +147,7 @@ fn class(api: &Api, handle: &Handle, out: &mut String) {
 
 fn function_of_module(api: &Api, function: &Function, out: &mut String) {
     out.push('\n');
-    documented(&function.doc, "", out);
+    documented(&about(function), "", out);
     *out += "#[pyfunction]\n";
     let path = facade("facade", &function.module, &function.name);
     one_call(api, function, &path, None, "", out);
@@ -176,10 +197,14 @@ fn one_call(api: &Api, function: &Function, path: &str, handle: Option<&Handle>,
     if function.is_async {
         call = format!("block_on({call})");
     }
-    if !function.fallible {
+    if function.output == Type::Unit && !function.fallible {
+        call = format!("{{ {call}; Ok(()) }}");
+    } else if !function.fallible {
         call = format!("Ok({call})");
     }
-    call = format!("free(py, || {call})");
+    // A constructor without arguments is itself what is called.
+    let bare = call.strip_suffix("()").filter(|_| !function.method && !function.is_async);
+    call = bare.map_or_else(|| format!("free(py, || {call})"), |bare| format!("free(py, {bare})"));
     if let Some(told) = told {
         call = format!("{told}.or_raise({call})");
     }

@@ -56,7 +56,9 @@ impl Api {
                         self.records.push(record(syn::parse2(tokens)?, module, native, word == "choices")?);
                     }
                     "words" => self.enums.push(words(syn::parse2(tokens)?, module, native)),
-                    _ => {}
+                    "macro_rules" | "passed_on" | "same_words" => {}
+                    _ if item.mac.path.segments.first().is_some_and(|s| s.ident == "uniffi") => {}
+                    other => bail!("the macro {other:?} is not known here"),
                 }
             }
             Item::Struct(item) if derives(&item.attrs, "uniffi :: Object") => {
@@ -81,6 +83,15 @@ impl Api {
             }
             Item::Trait(item) if exported(&item.attrs)?.is_some() => {
                 self.traits.push((item.ident.to_string(), native));
+            }
+            // What is not exported as it is above would be missing in every language that is written here.
+            Item::Struct(syn::ItemStruct { attrs, ident, .. }) | Item::Enum(syn::ItemEnum { attrs, ident, .. }) => {
+                let known = ident == "LazaiError" || !attrs.iter().any(|a| text(a).contains("uniffi"));
+                ensure!(known, "{ident} is exported by attributes: `record!`, `choices!` and `words!` do it");
+            }
+            Item::Mod(item) if item.content.is_some() => {
+                let tests = item.attrs.iter().any(|a| text(a).contains("test"));
+                ensure!(tests, "the module {} stands within a file", item.ident);
             }
             _ => {}
         }

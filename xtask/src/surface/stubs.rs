@@ -3,11 +3,8 @@
 use std::fmt::Write as _;
 
 use super::api::{Api, Function, Handle, Record, Type};
-use super::python::{argument_name, foreign, is_property, is_shown, is_shown_handle};
+use super::python::{CONTEXTS, OWN, about, about_class, argument_name, foreign, is_shown, is_shown_handle};
 use super::text::{plain, snake};
-
-/// Context managers, with what they give: `bindings/python/src/contexts.rs`.
-const CONTEXTS: &[&str] = &["Market", "NodeServer", "Session"];
 
 const HEAD: &str = r#"# Written by `cargo xtask surface write`.
 """The compiled part of the package `lazai`."""
@@ -15,9 +12,12 @@ const HEAD: &str = r#"# Written by `cargo xtask surface write`.
 from collections.abc import Callable, Sequence
 from os import PathLike
 from types import TracebackType
-from typing import Any, ClassVar, Literal, Self, final
+from typing import ClassVar, Literal, final
 
 from lazai.signer import Signer
+
+__all__ = [
+ALL]
 
 class LazaiError(Exception):
     """Why something did not happen: `code` does not change, `message` may."""
@@ -30,13 +30,15 @@ def run_command(arguments: Sequence[str]) -> int:
 
 /// `bindings/python/python/lazai/_lazai.pyi`.
 pub fn stub(api: &Api) -> String {
-    let mut out = HEAD.to_owned();
+    let mut out = HEAD.replace("ALL", &all(api));
     for words in &api.enums {
         let _ = writeln!(out, "\n@final\nclass {}:", words.name);
         documented(&words.doc, "    ", &mut out);
-        for (case, _) in &words.cases {
+        for (case, doc) in &words.cases {
             let _ = writeln!(out, "    {}: ClassVar[{}]", snake(case).to_uppercase(), words.name);
+            documented(doc, "    ", &mut out);
         }
+        let _ = writeln!(out, "    def __new__(cls, word: str) -> {}: ...", words.name);
         out += "    def __eq__(self, other: object, /) -> bool: ...\n    def __hash__(self, /) -> int: ...\n";
         out += "    def __int__(self, /) -> int: ...\n    def __str__(self, /) -> str: ...\n";
     }
@@ -51,6 +53,17 @@ pub fn stub(api: &Api) -> String {
         one(api, function, "", None, &mut out);
     }
     out
+}
+
+/// What `from lazai import *` brings.
+fn all(api: &Api) -> String {
+    let mut names: Vec<&str> = OWN.to_vec();
+    names.extend(api.enums.iter().map(|words| words.name.as_str()));
+    names.extend(api.records.iter().map(|record| record.name.as_str()));
+    names.extend(api.handles.iter().filter(|handle| is_shown_handle(handle)).map(|handle| handle.name.as_str()));
+    names.extend(api.functions.iter().map(|function| function.name.as_str()));
+    names.sort_unstable();
+    names.iter().map(|name| format!("    \"{name}\",\n")).collect()
 }
 
 fn documented(doc: &[String], indent: &str, out: &mut String) {
@@ -83,7 +96,7 @@ fn record_class(api: &Api, record: &Record, out: &mut String) {
         parameters.push("*".into());
         parameters.extend(optional.iter().map(|field| format!("{}: {} = None", field.name, given(api, &field.kind))));
     }
-    let _ = writeln!(out, "    def __new__({}) -> Self: ...", parameters.join(", "));
+    let _ = writeln!(out, "    def __new__({}) -> {}: ...", parameters.join(", "), record.name);
     for field in &record.fields {
         let _ = writeln!(out, "    @property\n    def {}(self, /) -> {}:", field.name, got(&field.kind, None));
         documented(&field.doc, "        ", out);
@@ -92,15 +105,16 @@ fn record_class(api: &Api, record: &Record, out: &mut String) {
 
 fn handle_class(api: &Api, handle: &Handle, out: &mut String) {
     let _ = writeln!(out, "\n@final\nclass {}:", handle.name);
-    documented(&handle.doc, "    ", out);
+    documented(&about_class(handle), "    ", out);
     for method in handle.methods.iter().filter(|method| is_shown(method)) {
         one(api, method, "    ", Some(handle), out);
     }
     if handle.name == "LocalKey" {
         *out += "    def sign(self, /, request: SigningRequest) -> str:\n        \"\"\"Signs a request to a signer.\"\"\"\n";
     }
-    if CONTEXTS.contains(&handle.name.as_str()) {
-        *out += "    def __enter__(self, /) -> Self: ...\n    def __exit__(self, /, kind: type[BaseException] | None = None, \
+    if CONTEXTS.iter().any(|(name, _)| *name == handle.name) {
+        let _ = writeln!(out, "    def __enter__(self, /) -> {}: ...", handle.name);
+        *out += "    def __exit__(self, /, kind: type[BaseException] | None = None, \
                  error: BaseException | None = None, trace: TracebackType | None = None) -> None: ...\n";
     }
 }
@@ -109,7 +123,7 @@ fn one(api: &Api, function: &Function, indent: &str, handle: Option<&Handle>, ou
     let mut parameters = Vec::new();
     let mut name = function.name.as_str();
     if function.method {
-        if is_property(function) {
+        if function.is_property() {
             let _ = writeln!(out, "{indent}@property");
         }
         parameters.push("self".to_owned());
@@ -134,7 +148,7 @@ fn one(api: &Api, function: &Function, indent: &str, handle: Option<&Handle>, ou
         parameters.push(format!("{}: {kind}{default}", argument_name(argument)));
     }
     let _ = writeln!(out, "{indent}def {name}({}) -> {}:", parameters.join(", "), got(&function.output, handle));
-    documented(&function.doc, &format!("{indent}    "), out);
+    documented(&about(function), &format!("{indent}    "), out);
 }
 
 /// What may be given for a type.

@@ -32,10 +32,25 @@ pub fn plain(doc: &[String]) -> Vec<String> {
             errors = true;
             continue;
         }
-        let line = without_links(line);
+        if errors && line == "None in practice." {
+            break;
+        }
+        let line = with_dots(&without_links(line));
         out.push(if std::mem::take(&mut errors) { format!("Errors: {line}") } else { line });
     }
+    while out.last().is_some_and(String::is_empty) {
+        out.pop();
+    }
     out
+}
+
+/// `` `Chat::to_json` `` is `` `Chat.to_json` ``.
+fn with_dots(line: &str) -> String {
+    let parts = line.split('`').enumerate();
+    parts
+        .map(|(at, part)| if at % 2 == 1 { part.replace("::", ".") } else { part.to_owned() })
+        .collect::<Vec<_>>()
+        .join("`")
 }
 
 /// ``[`to_json`](Self::to_json)`` is `` `to_json` ``.
@@ -55,16 +70,14 @@ fn without_links(line: &str) -> String {
     out + rest
 }
 
-/// Names in backticks as JavaScript has them.
-pub fn camel_in_code(line: &str) -> String {
-    let parts = line.split('`').enumerate();
-    let name = |part: &str| part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
-    // Codes of errors and words of the formats stay as they are.
-    let folded = parts.map(|(at, part)| {
-        let is_code = part.contains('.') && part.starts_with(|c: char| c.is_ascii_lowercase());
-        if at % 2 == 1 && name(part) && !is_code { camel(part) } else { part.to_owned() }
+/// Names in backticks as JavaScript has them. Codes of errors and words of formats stay as they are.
+pub fn camel_in_code(line: &str, is_name: impl Fn(&str) -> bool) -> String {
+    let parts = line.split('`').enumerate().map(|(at, part)| match part.rsplit_once('.') {
+        None if at % 2 == 1 && is_name(part) => camel(part),
+        Some((owner, name)) if at % 2 == 1 && is_name(owner) && is_name(name) => format!("{owner}.{}", camel(name)),
+        _ => part.to_owned(),
     });
-    folded.collect::<Vec<_>>().join("`")
+    parts.collect::<Vec<_>>().join("`")
 }
 
 #[cfg(test)]
@@ -76,7 +89,12 @@ mod tests {
         let doc = ["As [`Chat`](crate::Chat) takes it: [`to_json`](Self::to_json).", "# Errors", "As [`say`]."];
         let doc = doc.map(str::to_owned);
         assert_eq!(plain(&doc), ["As `Chat` takes it: `to_json`.", "Errors: As `say`."]);
-        assert_eq!(camel_in_code("`to_json`, `json.malformed_x`, to_json"), "`toJson`, `json.malformed_x`, to_json");
+        let never = ["`Chat::to_json`.", "", "# Errors", "None in practice."].map(str::to_owned);
+        assert_eq!(plain(&never), ["`Chat.to_json`."]);
+        let is_name = |name: &str| ["Chat", "to_json"].contains(&name);
+        let folded =
+            camel_in_code("`to_json`, `Chat.to_json`, `eth_signTypedData_v4`, `json.to_json`, to_json", is_name);
+        assert_eq!(folded, "`toJson`, `Chat.toJson`, `eth_signTypedData_v4`, `json.to_json`, to_json");
     }
 
     #[test]

@@ -4,14 +4,14 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use lazai::core::dialogue::Options;
+use lazai::core::dialogue::{Dialogue, Options, Reader};
 use lazai::core::inspect::{Inspection, inspect_as};
 use lazai::core::pov::Contributor;
 use lazai::models::{FilesToDataset, ModelCounter};
 use lazai::settle::ledger::{Clock, SystemClock};
 
 use super::{ProgressListener, tell};
-use crate::{FileNote, FilePath, LazaiError, record, same_words, words};
+use crate::{FileNote, FilePath, LazaiError, Message, Role, record, same_words, words};
 
 words! {
     /// The kind of a file.
@@ -92,6 +92,39 @@ record! {
     }
 }
 
+record! {
+    /// A message of a dialogue that was read.
+    pub struct DialogueMessage {
+        /// Its author.
+        pub role: Role,
+        /// The message's text.
+        pub content: String,
+        /// True if training learns these words; all others are context.
+        pub learnt: bool,
+    }
+}
+
+record! {
+    /// A dialogue that was read, as training takes it.
+    pub struct ReadDialogue {
+        /// Its name in the file, or `line-N`.
+        pub id: String,
+        /// The messages in order.
+        pub messages: Vec<DialogueMessage>,
+    }
+}
+
+impl From<Dialogue> for ReadDialogue {
+    fn from(dialogue: Dialogue) -> Self {
+        let context = dialogue.context;
+        let messages = dialogue.messages.iter().zip(0..).map(|(message, at)| {
+            let Message { role, content } = message.into();
+            DialogueMessage { role, content, learnt: role == Role::Assistant && !context.contains(&at) }
+        });
+        Self { id: dialogue.id, messages: messages.collect() }
+    }
+}
+
 impl ContributorTerms {
     pub(super) fn parse(self) -> Result<Contributor, LazaiError> {
         let Self { address, name, licence, consent } = self;
@@ -142,6 +175,23 @@ pub fn inspect_file(path: FilePath, character: Option<String>, user: Option<Stri
         dropped: found.dropped.iter().map(FileNote::from).collect(),
         changed: found.changed.iter().map(FileNote::from).collect(),
     })
+}
+
+/// The first dialogues of a file, `most` of them, before duplicates are dropped: which words training learns, and which are context.
+///
+/// # Errors
+/// `dialogue.…`, `file`.
+#[cfg_attr(feature = "uniffi", uniffi::export(default(character = None, user = None)))]
+pub fn read_dialogues(
+    path: FilePath,
+    most: u32,
+    character: Option<String>,
+    user: Option<String>,
+) -> Result<Vec<ReadDialogue>, LazaiError> {
+    let file = std::fs::File::open(&path).map_err(|e| file_error(&path, e))?;
+    let options = Options { character, user, ..Options::default() };
+    let read = Reader::new(file, &options).map_err(lazai::core::inspect::InspectError::from)?.take(most as usize);
+    read.map(|dialogue| Ok(dialogue.map_err(lazai::core::inspect::InspectError::from)?.into())).collect()
 }
 
 /// Makes a dataset of dialogues in files of any known format, and of the recordings that lists among the files name: normalised, without

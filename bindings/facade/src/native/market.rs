@@ -115,11 +115,11 @@ impl Market {
     }
 
     /// The market on an EVM chain: the URL of a chain's node, the JSON with the contracts' addresses, a folder that keeps
-    /// transactions until they are confirmed and the blocks that were read, and the number of confirmations.
+    /// transactions until they are confirmed and the blocks that were read, and the number of confirmations (12).
     ///
     /// # Errors
     /// `json.malformed`, `ledger`.
-    #[cfg_attr(feature = "uniffi", uniffi::constructor)]
+    #[cfg_attr(feature = "uniffi", uniffi::constructor(default(outbox = None, depth_blocks = 12)))]
     pub fn on_chain(
         url: String,
         deployment: String,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyByteArray, PyBytes};
 
 /// A path: text, or whatever `os.fspath` takes.
 #[derive(Debug)]
@@ -29,9 +30,12 @@ impl<'py> FromPyObject<'_, 'py> for Units {
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         let wanted = "an amount is an integer of base units";
-        let whole: Bound<'_, pyo3::types::PyInt> =
-            object.to_owned().cast_into().map_err(|_| PyTypeError::new_err(wanted))?;
-        let whole = whole.extract::<u128>();
+        // `True` is an integer in Python; nobody means a base unit by it.
+        let is_whole = !object.is_instance_of::<PyBool>() && object.hasattr("__index__")?;
+        if !is_whole {
+            return Err(PyTypeError::new_err(wanted));
+        }
+        let whole = object.call_method0("__index__")?.extract::<u128>();
         let whole = whole.map_err(|_| PyOverflowError::new_err(format!("{wanted}, from 0 to 2**128 - 1")))?;
         Ok(Self(whole.to_string()))
     }
@@ -58,7 +62,9 @@ impl<'py> FromPyObject<'_, 'py> for Json {
         if let Ok(text) = object.extract::<String>() {
             return Ok(Self(text.into_bytes()));
         }
-        object.extract::<Vec<u8>>().map(Self).map_err(|_| PyTypeError::new_err("JSON is given as str or bytes"))
+        let bytes = object.is_instance_of::<PyBytes>() || object.is_instance_of::<PyByteArray>();
+        let json = bytes.then(|| object.extract::<Vec<u8>>());
+        json.unwrap_or_else(|| Err(PyTypeError::new_err("JSON is given as str or bytes"))).map(Self)
     }
 }
 
@@ -78,12 +84,36 @@ macro_rules! words {
                 self.to_string()
             }
 
-            fn __eq__(&self, other: &pyo3::Bound<'_, pyo3::PyAny>) -> bool {
+            fn __richcmp__(
+                &self,
+                other: &pyo3::Bound<'_, pyo3::PyAny>,
+                compared: pyo3::pyclass::CompareOp,
+            ) -> pyo3::PyResult<pyo3::Py<pyo3::PyAny>> {
+                use pyo3::IntoPyObject;
                 use pyo3::types::PyAnyMethods;
-                let word = other.extract::<String>().ok();
-                other
-                    .cast::<Self>()
-                    .map_or_else(|_| word.is_some_and(|word| word == self.to_string()), |o| o.get() == self)
+                let same = match other.cast::<Self>() {
+                    Ok(other) => Some(other.get() == self),
+                    Err(_) => other.extract::<String>().ok().map(|word| word == self.to_string()),
+                };
+                let equal = match (same, compared) {
+                    (Some(same), pyo3::pyclass::CompareOp::Eq) => same,
+                    (Some(same), pyo3::pyclass::CompareOp::Ne) => !same,
+                    _ => return Ok(other.py().NotImplemented()),
+                };
+                Ok(equal.into_pyobject(other.py())?.to_owned().into_any().unbind())
+            }
+
+            /// The case of a word.
+            #[new]
+            fn of_word(word: String) -> pyo3::PyResult<Self> {
+                let unknown = |e: serde_json::Error| pyo3::exceptions::PyValueError::new_err(e.to_string());
+                serde_json::from_value(word.into()).map_err(unknown)
+            }
+
+            /// For `pickle` and `copy`.
+            fn __reduce__(slf: &pyo3::Bound<'_, Self>) -> (pyo3::Py<pyo3::types::PyType>, (String,)) {
+                use pyo3::types::PyAnyMethods;
+                (slf.as_any().get_type().unbind(), (slf.get().to_string(),))
             }
 
             fn __hash__(&self, py: pyo3::Python<'_>) -> pyo3::PyResult<isize> {
@@ -99,9 +129,7 @@ macro_rules! words {
                 if let Ok(case) = object.cast::<Self>() {
                     return Ok(*case.get());
                 }
-                let word: String = object.extract()?;
-                let unknown = |e: serde_json::Error| pyo3::exceptions::PyValueError::new_err(e.to_string());
-                serde_json::from_value(word.into()).map_err(unknown)
+                Self::of_word(object.extract()?)
             }
         }
     };

@@ -556,6 +556,43 @@ mod dataset_facts {
     }
 }
 
+#[cfg(feature = "native")]
+mod dialogue_message {
+    use super::*;
+    use crate::native::data::DialogueMessage;
+
+    #[pymethods]
+    impl DialogueMessage {
+        #[new]
+        #[pyo3(signature = (role, content, learnt))]
+        fn from_python(role: crate::chat::Role, content: String, learnt: bool) -> Self {
+            Self { role, content, learnt }
+        }
+
+        /// Its author.
+        #[getter(role)]
+        fn python_role(&self) -> crate::chat::Role {
+            self.role
+        }
+
+        /// The message's text.
+        #[getter(content)]
+        fn python_content(&self) -> String {
+            self.content.clone()
+        }
+
+        /// True if training learns these words; all others are context.
+        #[getter(learnt)]
+        fn python_learnt(&self) -> bool {
+            self.learnt
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "DialogueMessage", &["role", "content", "learnt"])
+        }
+    }
+}
+
 mod domain {
     use super::*;
     use crate::sign::Domain;
@@ -1568,6 +1605,37 @@ mod provenance_link {
 
         fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
             repr(slf.as_any(), "ProvenanceLink", &["name", "trust", "says", "not_said"])
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod read_dialogue {
+    use super::*;
+    use crate::native::data::ReadDialogue;
+
+    #[pymethods]
+    impl ReadDialogue {
+        #[new]
+        #[pyo3(signature = (id, messages))]
+        fn from_python(id: String, messages: Vec<crate::native::data::DialogueMessage>) -> Self {
+            Self { id, messages }
+        }
+
+        /// Its name in the file, or `line-N`.
+        #[getter(id)]
+        fn python_id(&self) -> String {
+            self.id.clone()
+        }
+
+        /// The messages in order.
+        #[getter(messages)]
+        fn python_messages(&self) -> Vec<crate::native::data::DialogueMessage> {
+            self.messages.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "ReadDialogue", &["id", "messages"])
         }
     }
 }

@@ -4,9 +4,106 @@
 from collections.abc import Callable, Sequence
 from os import PathLike
 from types import TracebackType
-from typing import Any, ClassVar, Literal, Self, final
+from typing import ClassVar, Literal, final
 
 from lazai.signer import Signer
+
+__all__ = [
+    "AccessTerms",
+    "AdapterFacts",
+    "BaseModel",
+    "Blocklist",
+    "Character",
+    "CharacterReport",
+    "Chat",
+    "ChatTurn",
+    "Concern",
+    "ContributorFacts",
+    "ContributorTerms",
+    "DatFacts",
+    "DatasetFacts",
+    "DialogueMessage",
+    "Domain",
+    "ExEx",
+    "ExExContact",
+    "FileAction",
+    "FileFacts",
+    "FileKind",
+    "FileNote",
+    "Founding",
+    "Funds",
+    "Header",
+    "HttpRequest",
+    "LazaiError",
+    "Lineage",
+    "LocalKey",
+    "Market",
+    "MarketPlace",
+    "Message",
+    "MintedModel",
+    "ModelOffer",
+    "ModelTerms",
+    "NodeClient",
+    "NodeServer",
+    "Offer",
+    "PaymentMeans",
+    "Progress",
+    "ProofFacts",
+    "ProofFiles",
+    "Provenance",
+    "ProvenanceLink",
+    "Rating",
+    "ReadDialogue",
+    "Receipt",
+    "ReplySettings",
+    "RevenueParts",
+    "Role",
+    "ServedModel",
+    "Session",
+    "SigningRequest",
+    "SubmissionFacts",
+    "SubmissionStatus",
+    "TokenCheck",
+    "TokenCount",
+    "TokenCounter",
+    "TokenFacts",
+    "TrainedAdapter",
+    "TrainingSettings",
+    "TrustLevel",
+    "Voucher",
+    "WalletCall",
+    "begin_conversation",
+    "check_offer",
+    "check_receipt",
+    "check_voucher",
+    "close_session_call",
+    "error_codes",
+    "evidence_with_words",
+    "fail_with",
+    "inspect_file",
+    "library_version",
+    "offer_step",
+    "open_session_call",
+    "prepare_dataset",
+    "prove_dataset",
+    "read_dialogues",
+    "read_market_place",
+    "read_models",
+    "report_character",
+    "run_command",
+    "session_id",
+    "sign_offer",
+    "sign_receipt",
+    "sign_voucher",
+    "split_revenue",
+    "verifier_key",
+    "verify_evidence",
+    "verify_proof",
+    "voucher_digest",
+    "voucher_typed_data",
+    "withdraw_call",
+    "write_public_part",
+]
 
 class LazaiError(Exception):
     """Why something did not happen: `code` does not change, `message` may."""
@@ -20,10 +117,16 @@ def run_command(arguments: Sequence[str]) -> int:
 class Concern:
     """The concern of a report."""
     HARMFUL: ClassVar[Concern]
+    """It harms or encourages harm."""
     ILLEGAL: ClassVar[Concern]
+    """It breaks the law."""
     IMPERSONATION: ClassVar[Concern]
+    """It passes for a person who did not agree."""
     INFRINGING: ClassVar[Concern]
+    """It uses somebody's work without a licence."""
     OTHER: ClassVar[Concern]
+    """Something else, in words."""
+    def __new__(cls, word: str) -> Concern: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
     def __int__(self, /) -> int: ...
@@ -33,8 +136,12 @@ class Concern:
 class FileAction:
     """What an importer did with data that it could not take as it was."""
     DROPPED: ClassVar[FileAction]
+    """It is not in the result."""
     MERGED: ClassVar[FileAction]
+    """It became part of its neighbour."""
     REPAIRED: ClassVar[FileAction]
+    """It is in the result, changed."""
+    def __new__(cls, word: str) -> FileAction: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
     def __int__(self, /) -> int: ...
@@ -44,11 +151,18 @@ class FileAction:
 class FileKind:
     """The kind of a file."""
     CHARACTER: ClassVar[FileKind]
+    """A character: a card, or an Eliza character."""
     LOREBOOK: ClassVar[FileKind]
+    """A lorebook without a character."""
     DIALOGUE: ClassVar[FileKind]
+    """Dialogues."""
     AUDIO: ClassVar[FileKind]
+    """A recording."""
     VOICE_MANIFEST: ClassVar[FileKind]
+    """A list of recordings with transcripts."""
     POV: ClassVar[FileKind]
+    """A POV container, private or public part."""
+    def __new__(cls, word: str) -> FileKind: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
     def __int__(self, /) -> int: ...
@@ -58,8 +172,12 @@ class FileKind:
 class PaymentMeans:
     """The means of payment for a session."""
     GAS: ClassVar[PaymentMeans]
+    """AI gas tokens, by the offer's prices."""
     QUOTA: ClassVar[PaymentMeans]
+    """The quota of an access token: one unit a session."""
     GAS_OR_QUOTA: ClassVar[PaymentMeans]
+    """Either, as the consumer likes."""
+    def __new__(cls, word: str) -> PaymentMeans: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
     def __int__(self, /) -> int: ...
@@ -69,8 +187,12 @@ class PaymentMeans:
 class Rating:
     """The audience of a character."""
     GENERAL: ClassVar[Rating]
+    """Everyone."""
     TEEN: ClassVar[Rating]
+    """Not for children."""
     MATURE: ClassVar[Rating]
+    """Adults only."""
+    def __new__(cls, word: str) -> Rating: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
     def __int__(self, /) -> int: ...
@@ -80,8 +202,12 @@ class Rating:
 class Role:
     """The author of a message."""
     SYSTEM: ClassVar[Role]
+    """Instructions and facts before the conversation."""
     USER: ClassVar[Role]
+    """The person who talks with the character."""
     ASSISTANT: ClassVar[Role]
+    """The character."""
+    def __new__(cls, word: str) -> Role: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
     def __int__(self, /) -> int: ...
@@ -91,10 +217,16 @@ class Role:
 class SubmissionStatus:
     """The state of a submission."""
     PENDING: ClassVar[SubmissionStatus]
+    """Validators may attest until the deadline."""
     ACCEPTED: ClassVar[SubmissionStatus]
+    """Two thirds attested."""
     REJECTED: ClassVar[SubmissionStatus]
+    """So many attested the contrary, or were overruled, that two thirds cannot be."""
     REFUSED: ClassVar[SubmissionStatus]
+    """The execution node refused it."""
     MINTED: ClassVar[SubmissionStatus]
+    """Its model is minted."""
+    def __new__(cls, word: str) -> SubmissionStatus: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
     def __int__(self, /) -> int: ...
@@ -104,7 +236,10 @@ class SubmissionStatus:
 class TokenCheck:
     """The check applied to a receipt's token counts."""
     BOUNDED: ClassVar[TokenCheck]
+    """Held to the offer's ceilings and prices, the deposit, and the bounds that the text's bytes set."""
     COUNTED: ClassVar[TokenCheck]
+    """Also recounted with the tokenizer."""
+    def __new__(cls, word: str) -> TokenCheck: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
     def __int__(self, /) -> int: ...
@@ -114,9 +249,14 @@ class TokenCheck:
 class TrustLevel:
     """The kind of trust that a link rests on."""
     PROVED: ClassVar[TrustLevel]
+    """A verifier checked it, here and now."""
     ATTESTED: ClassVar[TrustLevel]
+    """A quorum signed it."""
     CLAIMED: ClassVar[TrustLevel]
+    """One party signed it."""
     BROKEN: ClassVar[TrustLevel]
+    """It does not hold."""
+    def __new__(cls, word: str) -> TrustLevel: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
     def __int__(self, /) -> int: ...
@@ -127,7 +267,7 @@ class AccessTerms:
     """The audience of a character, and the consent to use its material."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, rating: Rating | Literal["general", "teen", "mature"], minimum_age: int, payment: PaymentMeans | Literal["gas", "quota", "gas_or_quota"], consent: str, report_contact: str) -> Self: ...
+    def __new__(cls, rating: Rating | Literal["general", "teen", "mature"], minimum_age: int, payment: PaymentMeans | Literal["gas", "quota", "gas_or_quota"], consent: str, report_contact: str) -> AccessTerms: ...
     @property
     def rating(self, /) -> Rating:
         """The audience."""
@@ -149,7 +289,7 @@ class AdapterFacts:
     """An adapter's properties."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, digest: str, base_digest: str, rank: int, alpha: int, rank_stabilised: bool, parameters: int) -> Self: ...
+    def __new__(cls, digest: str, base_digest: str, rank: int, alpha: int, rank_stabilised: bool, parameters: int) -> AdapterFacts: ...
     @property
     def digest(self, /) -> str:
         """SHA-256 of its weights."""
@@ -174,7 +314,7 @@ class CharacterReport:
     """A consumer's report of a character."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, session: str, class_id: int, version: int, concern: Concern | Literal["harmful", "illegal", "impersonation", "infringing", "other"], words: str, reported_at_s: int) -> Self: ...
+    def __new__(cls, session: str, class_id: int, version: int, concern: Concern | Literal["harmful", "illegal", "impersonation", "infringing", "other"], words: str, reported_at_s: int) -> CharacterReport: ...
     @property
     def session(self, /) -> str:
         """The session in which the character spoke."""
@@ -199,7 +339,7 @@ class ChatTurn:
     """A reply that was checked."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, text: str, prompt_tokens: int, completion_tokens: int, owed: int, token_check: TokenCheck | Literal["bounded", "counted"], model_checked: bool, *, payment: HttpRequest | None = None) -> Self: ...
+    def __new__(cls, text: str, prompt_tokens: int, completion_tokens: int, owed: int, token_check: TokenCheck | Literal["bounded", "counted"], model_checked: bool, *, payment: HttpRequest | None = None) -> ChatTurn: ...
     @property
     def text(self, /) -> str:
         """The reply's text."""
@@ -230,7 +370,7 @@ class ContributorFacts:
     """A proof's facts about one contributor's part, and the address that the creator declares for it."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, address: str, records: int, tokens: int, root: str) -> Self: ...
+    def __new__(cls, address: str, records: int, tokens: int, root: str) -> ContributorFacts: ...
     @property
     def address(self, /) -> str:
         """The contributor's account, as the creator declares it."""
@@ -249,7 +389,7 @@ class ContributorTerms:
     """A contributor of dialogues, and its terms."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, address: str, name: str, licence: str, consent: str) -> Self: ...
+    def __new__(cls, address: str, name: str, licence: str, consent: str) -> ContributorTerms: ...
     @property
     def address(self, /) -> str:
         """The contributor's account."""
@@ -268,7 +408,7 @@ class DatFacts:
     """The metadata of a version of a class; its digest is ERC-8028's `integrityHash`."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, class_id: int, version: int, character: str, base_name: str, base_digest: str, base_licence: str, adapter_digest: str, record_digest: str, submission: str, exex: str, access: AccessTerms, endpoints: Sequence[str], integrity_hash: str, withdrawn: bool) -> Self: ...
+    def __new__(cls, class_id: int, version: int, character: str, base_name: str, base_digest: str, base_licence: str, adapter_digest: str, record_digest: str, submission: str, exex: str, access: AccessTerms, endpoints: Sequence[str], integrity_hash: str, withdrawn: bool) -> DatFacts: ...
     @property
     def class_id(self, /) -> int:
         """The class."""
@@ -317,7 +457,7 @@ class DatasetFacts:
     """A dataset that was written."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, records: int, tokens: int, held_out: int, recordings: int, notes: Sequence[FileNote]) -> Self: ...
+    def __new__(cls, records: int, tokens: int, held_out: int, recordings: int, notes: Sequence[FileNote]) -> DatasetFacts: ...
     @property
     def records(self, /) -> int:
         """Records."""
@@ -335,11 +475,27 @@ class DatasetFacts:
         """Notes on data that was dropped, merged or repaired."""
 
 @final
+class DialogueMessage:
+    """A message of a dialogue that was read."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, role: Role | Literal["system", "user", "assistant"], content: str, learnt: bool) -> DialogueMessage: ...
+    @property
+    def role(self, /) -> Role:
+        """Its author."""
+    @property
+    def content(self, /) -> str:
+        """The message's text."""
+    @property
+    def learnt(self, /) -> bool:
+        """True if training learns these words; all others are context."""
+
+@final
 class Domain:
     """The scope of a signature: an EIP-712 domain, that of the ledger."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, name: str, version: str, chain_id: int, verifying_contract: str, *, salt: str | None = None) -> Self: ...
+    def __new__(cls, name: str, version: str, chain_id: int, verifying_contract: str, *, salt: str | None = None) -> Domain: ...
     @property
     def name(self, /) -> str:
         """Name of the application."""
@@ -361,7 +517,7 @@ class ExExContact:
     """An execution node that may open a dataset, and the key that data is sealed to."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, address: str, sealing_key: str) -> Self: ...
+    def __new__(cls, address: str, sealing_key: str) -> ExExContact: ...
     @property
     def address(self, /) -> str:
         """Its account."""
@@ -374,7 +530,7 @@ class FileFacts:
     """A file's kind and contents."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, kind: FileKind | Literal["character", "lorebook", "dialogue", "audio", "voice_manifest", "pov"], spec: str, lorebook_entries: int, assets: int, dialogues: int, turns: int, audio_seconds: float, tokens: int, dropped: Sequence[FileNote], changed: Sequence[FileNote], *, name: str | None = None, container: str | None = None) -> Self: ...
+    def __new__(cls, kind: FileKind | Literal["character", "lorebook", "dialogue", "audio", "voice_manifest", "pov"], spec: str, lorebook_entries: int, assets: int, dialogues: int, turns: int, audio_seconds: float, tokens: int, dropped: Sequence[FileNote], changed: Sequence[FileNote], *, name: str | None = None, container: str | None = None) -> FileFacts: ...
     @property
     def kind(self, /) -> FileKind:
         """Its kind."""
@@ -417,7 +573,7 @@ class FileNote:
     """Something that an importer dropped, merged or repaired."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, action: FileAction | Literal["dropped", "merged", "repaired"], place: str, reason: str) -> Self: ...
+    def __new__(cls, action: FileAction | Literal["dropped", "merged", "repaired"], place: str, reason: str) -> FileNote: ...
     @property
     def action(self, /) -> FileAction:
         """What was done."""
@@ -433,7 +589,7 @@ class Founding:
     """The initial state of a market in a folder. Each validator and voter named has one vote."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, validators: Sequence[str], voters: Sequence[str], funds: Sequence[Funds]) -> Self: ...
+    def __new__(cls, validators: Sequence[str], voters: Sequence[str], funds: Sequence[Funds]) -> Founding: ...
     @property
     def validators(self, /) -> list[str]:
         """Accounts of the iDAO's validators."""
@@ -449,7 +605,7 @@ class Funds:
     """An account's initial balance of an asset."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, account: str, asset: str, amount: int) -> Self: ...
+    def __new__(cls, account: str, asset: str, amount: int) -> Funds: ...
     @property
     def account(self, /) -> str:
         """The account."""
@@ -465,7 +621,7 @@ class Header:
     """A header of a request."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, name: str, value: str) -> Self: ...
+    def __new__(cls, name: str, value: str) -> Header: ...
     @property
     def name(self, /) -> str:
         """Its name."""
@@ -478,7 +634,7 @@ class HttpRequest:
     """A request to a node: `POST`, to be sent as it is."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, path: str, headers: Sequence[Header], body: str) -> Self: ...
+    def __new__(cls, path: str, headers: Sequence[Header], body: str) -> HttpRequest: ...
     @property
     def path(self, /) -> str:
         """Path under the node's URL."""
@@ -497,7 +653,7 @@ class Lineage:
     """
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, class_id: int, keep_bps: int, *, after: int | None = None) -> Self: ...
+    def __new__(cls, class_id: int, keep_bps: int, *, after: int | None = None) -> Lineage: ...
     @property
     def class_id(self, /) -> int:
         """The class, which is the submitter's."""
@@ -516,7 +672,7 @@ class MarketPlace:
     """
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, ledger: str, domain: Domain, settlement: str) -> Self: ...
+    def __new__(cls, ledger: str, domain: Domain, settlement: str) -> MarketPlace: ...
     @property
     def ledger(self, /) -> str:
         """The ledger's id."""
@@ -532,7 +688,7 @@ class Message:
     """A message of a conversation."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, role: Role | Literal["system", "user", "assistant"], content: str) -> Self: ...
+    def __new__(cls, role: Role | Literal["system", "user", "assistant"], content: str) -> Message: ...
     @property
     def role(self, /) -> Role:
         """Its author."""
@@ -545,7 +701,7 @@ class MintedModel:
     """A model that was minted."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, class_id: int, version: int, adapter: TrainedAdapter, record: str | PathLike[str]) -> Self: ...
+    def __new__(cls, class_id: int, version: int, adapter: TrainedAdapter, record: str | PathLike[str]) -> MintedModel: ...
     @property
     def class_id(self, /) -> int:
         """Its class."""
@@ -564,7 +720,7 @@ class ModelOffer:
     """A character that a node offers."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, id: str, offer: Offer, signature: str, *, name: str | None = None) -> Self: ...
+    def __new__(cls, id: str, offer: Offer, signature: str, *, name: str | None = None) -> ModelOffer: ...
     @property
     def id(self, /) -> str:
         """Its name among the node's models."""
@@ -583,7 +739,7 @@ class ModelTerms:
     """Public facts about a model beside its files."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, base_name: str, base_licence: str, access: AccessTerms, endpoints: Sequence[str]) -> Self: ...
+    def __new__(cls, base_name: str, base_licence: str, access: AccessTerms, endpoints: Sequence[str]) -> ModelTerms: ...
     @property
     def base_name(self, /) -> str:
         """Public name of the base model."""
@@ -602,7 +758,7 @@ class Offer:
     """A node's prices and limits for serving a version of a class."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, node: str, class_id: int, version: int, asset: str, prompt_price: int, completion_price: int, prompt_ceiling: int, completion_ceiling: int, session_s: int, valid_until_s: int, min_deposit: int, quota_deposit: int, series: int) -> Self: ...
+    def __new__(cls, node: str, class_id: int, version: int, asset: str, prompt_price: int, completion_price: int, prompt_ceiling: int, completion_ceiling: int, session_s: int, valid_until_s: int, min_deposit: int, quota_deposit: int, series: int) -> Offer: ...
     @property
     def node(self, /) -> str:
         """The node's address."""
@@ -651,7 +807,7 @@ class Progress:
     """Progress of a task."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, stage: str, done: int, total: int, note: str) -> Self: ...
+    def __new__(cls, stage: str, done: int, total: int, note: str) -> Progress: ...
     @property
     def stage(self, /) -> str:
         """The current stage."""
@@ -670,7 +826,7 @@ class ProofFacts:
     """Facts about a dataset, from a proof that holds."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, ledger: str, submitter: str, submission: str, root: str, records: int, tokens: int, vocab_size: int, contributors: Sequence[ContributorFacts]) -> Self: ...
+    def __new__(cls, ledger: str, submitter: str, submission: str, root: str, records: int, tokens: int, vocab_size: int, contributors: Sequence[ContributorFacts]) -> ProofFacts: ...
     @property
     def ledger(self, /) -> str:
         """The ledger that it is bound to."""
@@ -701,7 +857,7 @@ class ProofFiles:
     """A proof that was written."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, statement: str | PathLike[str], proof: str | PathLike[str], root: str, submission: str) -> Self: ...
+    def __new__(cls, statement: str | PathLike[str], proof: str | PathLike[str], root: str, submission: str) -> ProofFiles: ...
     @property
     def statement(self, /) -> str:
         """The file of the statement."""
@@ -720,7 +876,7 @@ class Provenance:
     """The provenance of a reply."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, holds: bool, links: Sequence[ProvenanceLink]) -> Self: ...
+    def __new__(cls, holds: bool, links: Sequence[ProvenanceLink]) -> Provenance: ...
     @property
     def holds(self, /) -> bool:
         """True if no link is broken."""
@@ -733,7 +889,7 @@ class ProvenanceLink:
     """One link of a reply's provenance."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, name: str, trust: TrustLevel | Literal["proved", "attested", "claimed", "broken"], says: str, not_said: str) -> Self: ...
+    def __new__(cls, name: str, trust: TrustLevel | Literal["proved", "attested", "claimed", "broken"], says: str, not_said: str) -> ProvenanceLink: ...
     @property
     def name(self, /) -> str:
         """Its name."""
@@ -748,11 +904,24 @@ class ProvenanceLink:
         """A limit of the finding: the facts that it does not show."""
 
 @final
+class ReadDialogue:
+    """A dialogue that was read, as training takes it."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, id: str, messages: Sequence[DialogueMessage]) -> ReadDialogue: ...
+    @property
+    def id(self, /) -> str:
+        """Its name in the file, or `line-N`."""
+    @property
+    def messages(self, /) -> list[DialogueMessage]:
+        """The messages in order."""
+
+@final
 class Receipt:
     """A node's claim of what it did for one reply."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, session: str, turn: int, request_digest: str, reply_digest: str, prompt_tokens: int, completion_tokens: int, tokenizer_digest: str, temperature_milli: int, top_p_milli: int, seed: int, base_digest: str, adapter_digest: str, cumulative: int) -> Self: ...
+    def __new__(cls, session: str, turn: int, request_digest: str, reply_digest: str, prompt_tokens: int, completion_tokens: int, tokenizer_digest: str, temperature_milli: int, top_p_milli: int, seed: int, base_digest: str, adapter_digest: str, cumulative: int) -> Receipt: ...
     @property
     def session(self, /) -> str:
         """The session."""
@@ -798,7 +967,7 @@ class ReplySettings:
     """The settings of a reply; the node chooses what is left out."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, *, max_tokens: int | None = None, temperature_milli: int | None = None, top_p_milli: int | None = None, seed: int | None = None) -> Self: ...
+    def __new__(cls, *, max_tokens: int | None = None, temperature_milli: int | None = None, top_p_milli: int | None = None, seed: int | None = None) -> ReplySettings: ...
     @property
     def max_tokens(self, /) -> int | None:
         """Most tokens of the reply."""
@@ -817,7 +986,7 @@ class RevenueParts:
     """An amount in three parts, which sum to it exactly. Base units."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, creator: int, node: int, pool: int) -> Self: ...
+    def __new__(cls, creator: int, node: int, pool: int) -> RevenueParts: ...
     @property
     def creator(self, /) -> int:
         """For the creator's class."""
@@ -833,7 +1002,7 @@ class ServedModel:
     """A version of a class that a node serves, with its prices and limits."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, class_id: int, version: int, adapter_folder: str | PathLike[str], prompt_price: int, completion_price: int, prompt_ceiling: int, session_s: int) -> Self: ...
+    def __new__(cls, class_id: int, version: int, adapter_folder: str | PathLike[str], prompt_price: int, completion_price: int, prompt_ceiling: int, session_s: int) -> ServedModel: ...
     @property
     def class_id(self, /) -> int:
         """The class."""
@@ -861,7 +1030,7 @@ class SigningRequest:
     """A request to a signer; enough for a wallet to show its user what is signed."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, digest: str, encode_type: str, struct_hash: str) -> Self: ...
+    def __new__(cls, digest: str, encode_type: str, struct_hash: str) -> SigningRequest: ...
     @property
     def digest(self, /) -> str:
         """The 32 bytes to sign, as hex: Keccak-256 of domain and struct (EIP-712)."""
@@ -877,7 +1046,7 @@ class SubmissionFacts:
     """A submission and its state."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, submission: str, submitter: str, status: SubmissionStatus | Literal["pending", "accepted", "rejected", "refused", "minted"], root: str, tokens: int) -> Self: ...
+    def __new__(cls, submission: str, submitter: str, status: SubmissionStatus | Literal["pending", "accepted", "rejected", "refused", "minted"], root: str, tokens: int) -> SubmissionFacts: ...
     @property
     def submission(self, /) -> str:
         """Its id."""
@@ -899,7 +1068,7 @@ class TokenCount:
     """Token counts of a conversation and some texts."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, prompt_tokens: int, ids: Sequence[Sequence[int]]) -> Self: ...
+    def __new__(cls, prompt_tokens: int, ids: Sequence[Sequence[int]]) -> TokenCount: ...
     @property
     def prompt_tokens(self, /) -> int:
         """Tokens of the conversation before a reply."""
@@ -912,7 +1081,7 @@ class TokenFacts:
     """A token of a class."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, token_id: int, owner: str, shares: int, quota: int, expires_at_s: int, *, version: int | None = None) -> Self: ...
+    def __new__(cls, token_id: int, owner: str, shares: int, quota: int, expires_at_s: int, *, version: int | None = None) -> TokenFacts: ...
     @property
     def token_id(self, /) -> int:
         """Its id."""
@@ -937,7 +1106,7 @@ class TrainedAdapter:
     """An adapter that was trained."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, folder: str | PathLike[str], digest: str, tokens: int, tokens_per_s: float, losses: Sequence[float]) -> Self: ...
+    def __new__(cls, folder: str | PathLike[str], digest: str, tokens: int, tokens_per_s: float, losses: Sequence[float]) -> TrainedAdapter: ...
     @property
     def folder(self, /) -> str:
         """Its folder, in PEFT's files."""
@@ -959,7 +1128,7 @@ class TrainingSettings:
     """The settings of fine-tuning; the library chooses what is left out."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, *, epochs: int | None = None, max_steps: int | None = None, block_tokens: int | None = None, learning_rate_micro: int | None = None, rank: int | None = None, alpha: int | None = None, seed: int | None = None) -> Self: ...
+    def __new__(cls, *, epochs: int | None = None, max_steps: int | None = None, block_tokens: int | None = None, learning_rate_micro: int | None = None, rank: int | None = None, alpha: int | None = None, seed: int | None = None) -> TrainingSettings: ...
     @property
     def epochs(self, /) -> int | None:
         """The number of passes over each dialogue."""
@@ -987,7 +1156,7 @@ class Voucher:
     """A promise to pay: the sum of all replies of a session so far."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, session: str, node: str, class_id: int, version: int, cumulative: int) -> Self: ...
+    def __new__(cls, session: str, node: str, class_id: int, version: int, cumulative: int) -> Voucher: ...
     @property
     def session(self, /) -> str:
         """The session."""
@@ -1009,7 +1178,7 @@ class WalletCall:
     """A transaction for a wallet to send, as `eth_sendTransaction` takes it, without the sender."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, to: str, value: str, data: str) -> Self: ...
+    def __new__(cls, to: str, value: str, data: str) -> WalletCall: ...
     @property
     def to(self, /) -> str:
         """The contract."""
@@ -1041,12 +1210,16 @@ class BaseModel:
         Fine-tunes it on a dataset, and writes the adapter in PEFT's files. After it was killed or cancelled, a run
         continues from its checkpoints in the folder.
 
+        `on_progress` gets a `Progress` now and then, and cancels by `False`. An error that it raises is raised when the work has ended.
+
         Errors: `file`, `pov.…`, `model`, `cancelled`.
         """
     def generate(self, /, messages: Sequence[Message], adapter: str | PathLike[str] | None = None, settings: ReplySettings | None = None, on_text: Callable[[str], object] | None = None) -> str:
         """
         Answers a conversation, without any market: the bare model, or with an adapter in a folder of PEFT's files. Gives the
         reply. The same seed gives the same reply on the same kind of machine; without one, 0 is taken.
+
+        `on_text` gets each piece of the reply until it gives `False`. An error that it raises is raised when the work has ended.
 
         Errors: `file`, `model`.
         """
@@ -1068,11 +1241,7 @@ class Blocklist:
         Errors: `json.malformed`.
         """
     def to_json(self, /) -> str:
-        """
-        The list as JSON.
-
-        Errors: None in practice.
-        """
+        """The list as JSON."""
     def block(self, /, class_id: int) -> None:
         """Blocks a character, all versions of it."""
     def unblock(self, /, class_id: int) -> None:
@@ -1140,14 +1309,10 @@ class Chat:
     def recount_with(self, /, counter: TokenCounter) -> None:
         """Recounts every receipt from now on, instead of only holding it to bounds."""
     def to_json(self, /) -> str:
-        """
-        The conversation, to be kept, and shown as evidence.
-
-        Errors: None in practice.
-        """
+        """The conversation, to be kept, and shown as evidence."""
     @property
     def messages(self, /) -> list[Message]:
-        """The messages so far."""
+        """The messages so far: a copy."""
     @property
     def owed(self, /) -> int:
         """The amount owed for the session so far, in base units."""
@@ -1179,6 +1344,8 @@ class Chat:
         Sends a message, receives the reply, checks it and pays for it, over a transport. First sends a payment that did not
         get through.
 
+        `on_text` gets each piece of the reply until it gives `False`. An error that it raises is raised when the work has ended.
+
         Errors: `node.…`, `consumer.…`, `signer.…`.
         """
 
@@ -1206,6 +1373,8 @@ class ExEx:
         """
         Decrypts a submission, checks it against what was proved, fine-tunes on it, and mints the model with a signed record
         of the training. The same call continues after it was killed, cancelled, or too early to mint.
+
+        `on_progress` gets a `Progress` now and then, and cancels by `False`. An error that it raises is raised when the work has ended.
 
         Errors: `submission.…`, `model`, `cancelled`, `store`, `file`,
         `ledger.too_early` and others of the ledger, `signer.…`.
@@ -1255,7 +1424,10 @@ class LocalKey:
 
 @final
 class Market:
-    """A market on a ledger."""
+    """
+    A market on a ledger.
+    A context manager: the ledger is closed at its end.
+    """
     def dat(self, /, class_id: int, version: int) -> DatFacts:
         """
         The metadata of a version of a class.
@@ -1300,10 +1472,10 @@ class Market:
         Errors: `hex.…`, `money.not_decimal`, `file`, `json.malformed`, `ledger`.
         """
     @staticmethod
-    def on_chain(url: str, deployment: str, outbox: str | PathLike[str] | None, depth_blocks: int) -> Market:
+    def on_chain(url: str, deployment: str, outbox: str | PathLike[str] | None = None, depth_blocks: int = 12) -> Market:
         """
         The market on an EVM chain: the URL of a chain's node, the JSON with the contracts' addresses, a folder that keeps
-        transactions until they are confirmed and the blocks that were read, and the number of confirmations.
+        transactions until they are confirmed and the blocks that were read, and the number of confirmations (12).
 
         Errors: `json.malformed`, `ledger`.
         """
@@ -1392,18 +1564,18 @@ class Market:
         """
         Opens a session at a node, whose URL is given, with the character of this id among its models, or with the first. The
         key pays a deposit, in base units, and signs what is said. `system` are words before the conversation, such as
-        `Character::system_prompt`: a node adds none.
+        `Character.system_prompt`: a node adds none.
 
         Errors: `request.model` if the node offers no such character, `node.deposit_exhausted` if the deposit does not cover one reply
         (`offer_step`), other `node.…`, `market`, `ledger…`, `signer.…`, `money.not_decimal`.
         """
     def talk_on(self, /, node: str, signer: Signer, conversation: str) -> Session:
         """
-        Continues a session that `Session::to_json` kept.
+        Continues a session that `Session.to_json` kept.
 
         Errors: `json.malformed`, `node.transport` if it is no URL of HTTP, `hex.…`.
         """
-    def __enter__(self, /) -> Self: ...
+    def __enter__(self, /) -> Market: ...
     def __exit__(self, /, kind: type[BaseException] | None = None, error: BaseException | None = None, trace: TracebackType | None = None) -> None: ...
 
 @final
@@ -1424,7 +1596,10 @@ class NodeClient:
 
 @final
 class NodeServer:
-    """A node with an HTTP front like OpenAI's, on threads of its own until it is stopped."""
+    """
+    A node with an HTTP front like OpenAI's, on threads of its own until it is stopped.
+    A context manager: it stops listening at its end.
+    """
     @staticmethod
     def start(market: Market, signer: Signer, base: BaseModel, served: Sequence[ServedModel], reply_tokens: int, folder: str | PathLike[str], address: str) -> NodeServer:
         """
@@ -1445,12 +1620,15 @@ class NodeServer:
         """
     def stop(self, /) -> None:
         """Stops listening; replies in progress are finished."""
-    def __enter__(self, /) -> Self: ...
+    def __enter__(self, /) -> NodeServer: ...
     def __exit__(self, /, kind: type[BaseException] | None = None, error: BaseException | None = None, trace: TracebackType | None = None) -> None: ...
 
 @final
 class Session:
-    """A session with a character at a node. Turns wait for one another, and the end waits for them."""
+    """
+    A session with a character at a node. Turns wait for one another, and the end waits for them.
+    A context manager: the session is ended at its end, also where something was raised.
+    """
     @property
     def id(self, /) -> str:
         """Its id on the ledger."""
@@ -1460,17 +1638,15 @@ class Session:
         """
         Sends a message, receives the reply, checks it and pays for it. First sends a payment that did not get through.
 
+        `on_text` gets each piece of the reply until it gives `False`. An error that it raises is raised when the work has ended.
+
         Errors: `node.…`, `consumer.…`, `signer.…`; the same message can be sent again.
         """
     @property
     def owed(self, /) -> int:
         """The amount owed for the session so far, in base units."""
     def to_json(self, /) -> str:
-        """
-        The conversation with its receipts: to continue later (`Market::talk_on`), and as evidence.
-
-        Errors: None in practice.
-        """
+        """The conversation with its receipts: to continue later (`Market.talk_on`), and as evidence."""
     def end(self, /) -> int:
         """
         Ends the session together with the node, which redeems what it is owed; gives what is left of the deposit, in base units,
@@ -1486,7 +1662,7 @@ class Session:
 
         Errors: `market`, `ledger…`, `signer.…`.
         """
-    def __enter__(self, /) -> Self: ...
+    def __enter__(self, /) -> Session: ...
     def __exit__(self, /, kind: type[BaseException] | None = None, error: BaseException | None = None, trace: TracebackType | None = None) -> None: ...
 
 @final
@@ -1615,6 +1791,8 @@ def prepare_dataset(files: Sequence[str | PathLike[str]], contributor: Contribut
     dataset. Memory does not grow with the dialogues, but with the recordings. If files name people, `character`
     names the one whose words are learnt, and `user` the one who talks with it; everybody else's words are context.
 
+    `on_progress` gets a `Progress` now and then, and cancels by `False`. An error that it raises is raised when the work has ended.
+
     Errors: `dialogue.…`, `pov.…`, `hex.…`, `model`, `file`, `cancelled`; no file is left behind.
     """
 
@@ -1626,7 +1804,16 @@ def prove_dataset(dataset: str | PathLike[str], public_part: str | PathLike[str]
 
     `public_part` is the file of the dataset's public part, whose prompts the statement names; none publishes nothing.
 
+    `on_progress` gets a `Progress` now and then, and cancels by `False`. An error that it raises is raised when the work has ended.
+
     Errors: `hex.…`, `pov.…`, `zk.…`, `file`, `cancelled`.
+    """
+
+def read_dialogues(path: str | PathLike[str], most: int, character: str | None = None, user: str | None = None) -> list[ReadDialogue]:
+    """
+    The first dialogues of a file, `most` of them, before duplicates are dropped: which words training learns, and which are context.
+
+    Errors: `dialogue.…`, `file`.
     """
 
 def read_market_place(json: str | bytes) -> MarketPlace:

@@ -8,14 +8,14 @@ node has said is checked and promised all the same, on its thread.
 import asyncio
 import functools
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from os import PathLike
 from typing import Any, TypeVar
 
 import lazai
 
 T = TypeVar("T")
-Path = str | PathLike[str]
+AnyPath = str | PathLike[str]
 OnProgress = Callable[[lazai.Progress], Any] | None
 
 
@@ -45,15 +45,15 @@ async def verify_evidence(evidence: str | bytes, anchor: str | bytes) -> lazai.P
     return await asyncio.to_thread(lazai.verify_evidence, evidence, anchor)
 
 
-async def inspect_file(path: Path, character: str | None = None, user: str | None = None) -> lazai.FileFacts:
+async def inspect_file(path: AnyPath, character: str | None = None, user: str | None = None) -> lazai.FileFacts:
     return await asyncio.to_thread(lazai.inspect_file, path, character, user)
 
 
 async def prepare_dataset(
-    files: list[Path],
+    files: Sequence[AnyPath],
     contributor: lazai.ContributorTerms,
-    base_model: Path,
-    out: Path,
+    base_model: AnyPath,
+    out: AnyPath,
     on_progress: OnProgress = None,
     character: str | None = None,
     user: str | None = None,
@@ -63,12 +63,12 @@ async def prepare_dataset(
 
 
 async def prove_dataset(
-    dataset: Path,
-    public_part: Path | None,
+    dataset: AnyPath,
+    public_part: AnyPath | None,
     ledger: str,
     submitter: str,
     nonce: int,
-    folder: Path,
+    folder: AnyPath,
     on_progress: OnProgress = None,
 ) -> lazai.ProofFiles:
     work = (dataset, public_part, ledger, submitter, nonce, folder)
@@ -77,9 +77,9 @@ async def prove_dataset(
 
 async def train(
     base: lazai.BaseModel,
-    dataset: Path,
+    dataset: AnyPath,
     settings: lazai.TrainingSettings,
-    folder: Path,
+    folder: AnyPath,
     on_progress: OnProgress = None,
 ) -> lazai.TrainedAdapter:
     return await _cancellable(base.train, dataset, settings, folder, on_progress=on_progress)
@@ -87,8 +87,8 @@ async def train(
 
 async def generate(
     base: lazai.BaseModel,
-    messages: list[lazai.Message],
-    adapter: Path | None = None,
+    messages: Sequence[lazai.Message],
+    adapter: AnyPath | None = None,
     settings: lazai.ReplySettings | None = None,
 ) -> str:
     return await asyncio.to_thread(base.generate, messages, adapter, settings)

@@ -207,18 +207,15 @@ func call(_ name: String, _ a: Object) async throws -> Any {
     case "verify_evidence":
         return plain(try verifyEvidence(evidence: content(object(a, "evidence")), anchor: content(object(a, "anchor"))))
     case "verify_words":
-        // ANCHOR: provenance
         let conversation = String(decoding: try content(object(a, "conversation")), as: UTF8.self)
         let evidence = try evidenceWithWords(evidence: content(object(a, "evidence")), conversation: conversation)
         return plain(try verifyEvidence(evidence: Data(evidence.utf8), anchor: content(object(a, "anchor"))))
-        // ANCHOR_END: provenance
     case "verify_proof":
         return plain(try verifyProof(statement: content(object(a, "statement")), proof: content(object(a, "proof"))))
     case "open_character":
         let character = try Character.fromBytes(bytes: content(object(a, "card")))
         return ["name": character.name(), "lorebookEntries": NSNumber(value: character.lorebookEntries())] as Object
     case "copy_character":
-        // ANCHOR: card
         let first = try Character.fromBytes(bytes: content(object(a, "card")))
         let copied: Data
         switch text(a, "form") {
@@ -226,7 +223,6 @@ func call(_ name: String, _ a: Object) async throws -> Any {
         case "v3": copied = Data(first.toV3Json().utf8)
         default: copied = try first.toPng(image: content(object(a, "image")))
         }
-        // ANCHOR_END: card
         return try Character.fromBytes(bytes: copied).toV3Json() == first.toV3Json() ? "same" : "different"
     case "report_character":
         let o = object(a, "report")
@@ -375,7 +371,6 @@ final class LazaiTests: XCTestCase {
     }
 
     func testEightTasks() async throws {
-        // ANCHOR: verify
         let statement = try content(["file": "vectors/zk/statement.json"])
         let proof = try content(["file": "vectors/zk/proof.bin"])
         try await withThrowingTaskGroup(of: UInt64.self) { group in
@@ -384,7 +379,6 @@ final class LazaiTests: XCTestCase {
             }
             for try await tokens in group { XCTAssertEqual(tokens, 2654) }
         }
-        // ANCHOR_END: verify
     }
 
     func testTenThousandRounds() throws {
