@@ -5,23 +5,23 @@ export interface Wallet {
     request(call: { method: string; params?: unknown[] }): Promise<any>;
 }
 
-/** Where, with whom and for how much. */
+/** The node, market, payer and deposit of a session. */
 export interface SessionOptions {
     /** URL of the node. */
     node: string;
-    /** Where the market is. A page brings it along, as it brings its trust anchor. */
+    /** The place of the market. A page brings it along, as it brings its trust anchor. */
     place: MarketPlace;
-    /** Who pays. */
+    /** The payer's wallet. */
     wallet: Wallet;
-    /** What is reserved, in base units. */
+    /** The deposit, in base units. */
     deposit: string;
     /** Id of the character among the node's models; the first, if nothing is said. */
     model?: string;
-    /** Told what is being waited for, in words. */
+    /** Receives a text on each step that takes time. */
     onStatus?: (text: string) => void;
 }
 
-/** What is needed to close a session after its page is gone. Plain values, though `model` holds bigints; no key is in it. */
+/** The values that close a session after its page is gone. Plain values, though `model` holds bigints; no key is in it. */
 export interface SessionTicket {
     node: string;
     payer: string;
@@ -43,19 +43,19 @@ export class Session {
     static models(node: string): Promise<ModelOffer[]>;
     /** Opens a session by a wallet. The key that talks is made here and never leaves. */
     static open(options: SessionOptions): Promise<Session>;
-    /** What says things, step by step. */
+    /** The conversation, step by step. */
     readonly chat: Chat;
     /** The last reply that was checked, with its receipt's numbers. */
     readonly turn: ChatTurn | undefined;
-    /** Says something. The reply is checked, then paid; throws a `LazaiError` where it does not hold. */
+    /** Says something. The reply is checked, then paid; throws a `LazaiError` if it does not hold. */
     say(words: string, settings?: ReplySettings): Reply;
-    /** What is owed for the session so far, in base units. */
+    /** The amount owed for the session so far, in base units. */
     owed(): string;
     /** The conversation with its receipts: evidence. */
     toJson(): string;
     /** Asks the chain for the session's end. The node then has the market's dispute window; after it, asking again ends the session. */
     close(onStatus?: (text: string) => void): Promise<void>;
-    /** What `closeBy` needs, to be kept where the page can be left: the deposit is locked until somebody closes. */
+    /** The ticket for `closeBy`. Keep it if the page can be left: the deposit is locked until somebody closes. */
     ticket(): SessionTicket;
     /** As `close`, with a ticket that was kept. */
     static closeBy(ticket: SessionTicket, place: MarketPlace, wallet: Wallet, onStatus?: (text: string) => void): Promise<void>;

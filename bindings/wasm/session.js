@@ -4,9 +4,9 @@ import { Chat, LocalKey, beginConversation, closeSessionCall, openSessionCall, r
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 const headers = (request) => Object.fromEntries(request.headers.map(({ name, value }) => [name, value]));
 
-/** How often the chain is asked for a transaction: a minute in all. */
+/** The number of times that the chain is asked for a transaction: a minute in all. */
 const CHAIN_TRIES = 120;
-/** What a node says that waiting mends, and how often it is asked again: it sees a session when that is as deep in the chain as the
+/** Errors of a node that waiting mends, and the number of tries: it sees a session when that is as deep in the chain as the
  * node waits for, which may take minutes. */
 const WORTH_WAITING = { "node.unknown_session": 600, "node.busy": 20 };
 const BETWEEN_MS = 500;
@@ -61,7 +61,7 @@ const transport = (node) => async (request, push) => {
 };
 
 export class Session {
-  /** What says things, step by step. */
+  /** The conversation, step by step. */
   chat;
   /** The last reply that was checked, with its receipt's numbers. */
   turn;
@@ -115,7 +115,7 @@ export class Session {
         if (over) break;
         await Promise.race([new Promise((woken) => (wake = woken)), ended]);
       }
-      // What went wrong is thrown where the reply is heard.
+      // Errors are thrown where the reply is heard.
       await turn;
     }
     return {
@@ -126,7 +126,7 @@ export class Session {
     };
   }
 
-  /** What is owed for the session so far, in base units. */
+  /** The amount owed for the session so far, in base units. */
   owed() {
     return this.chat.owed();
   }
@@ -136,7 +136,7 @@ export class Session {
     return this.chat.toJson();
   }
 
-  /** What is needed to close the session after the page is gone; holds no key. */
+  /** The values that close the session after the page is gone; holds no key. */
   ticket() {
     const { node, payer, nonce, consumer, model } = this.#opened;
     return { node, payer, nonce: nonce.toString(), consumer, model };

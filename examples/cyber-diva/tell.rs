@@ -137,7 +137,7 @@ fn parts(split: &Split) -> [(Amount, &'static str); 3] {
     [(split.creator, "the creator's class"), (split.node, "the node"), (split.pool, "the governance pool")]
 }
 
-/// Whether the parts sum to the whole, and no base unit of the ledger appeared or vanished.
+/// True if the parts sum to the whole, and no base unit of the ledger appeared or vanished.
 fn conserved(home: &Home, gross: Amount, split: &Split) -> anyhow::Result<bool> {
     let sum = split.creator.checked_add(split.node)?.checked_add(split.pool)?;
     let total = home.ledger().market().total(Asset::NATIVE)?;

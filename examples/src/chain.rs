@@ -78,7 +78,7 @@ impl TestChain {
         Ok(())
     }
 
-    /// Whether the contracts hold just what the market says.
+    /// True if the contracts hold just what the market says.
     ///
     /// # Errors
     /// What the node says.

@@ -67,7 +67,7 @@ impl Report {
         }
     }
 
-    /// How many notes of one kind there were beyond those that are kept.
+    /// The number of notes of one kind that are counted, but not kept.
     #[must_use]
     pub fn beyond(&self, action: Action) -> u64 {
         let count = match action {

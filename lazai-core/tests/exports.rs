@@ -262,7 +262,7 @@ fn a_third_person_in_blocks_is_not_the_character() {
     let block = "<START>\n{{user}}: Hi\n{{char}}: It is.\nAnna: Not hers.\n{{char}}: Lit.\n";
     let (dialogues, notes) = read(block, &Options::default());
     assert_eq!(dialogues, [["u Hi", "a It is.\nLit."]]);
-    assert!(notes[0].contains("\"Anna\" is nobody's here"), "{notes:?}");
+    assert!(notes[0].contains("unknown role \"Anna\""), "{notes:?}");
     // Who speaks once in a block may speak in another.
     let blocks = "<START>\nanna: Hi\n{{char}}: It is.\n<START>\n{{user}}: Oh?\n{{char}}: Lit.\nanna: Not hers.\n";
     assert_eq!(read(blocks, &of("Nim")).0[1], ["u Oh?", "a Lit.", "u anna: Not hers."]);

@@ -1,8 +1,8 @@
-//! What computes, in words.
+//! Facts about a trainer or a generator.
 
 use lazai_core::Digest;
 
-/// What a trainer or a generator says of itself.
+/// The base model and device of a trainer or a generator, as it states them itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct About {

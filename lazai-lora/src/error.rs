@@ -107,7 +107,7 @@ pub enum TrainError {
     /// A trainer of another kind failed, or cannot do this.
     #[error("{backend}: {reason}")]
     Backend {
-        /// Which one.
+        /// The trainer, by name or device.
         backend: String,
         /// Its message.
         reason: String,
@@ -159,7 +159,7 @@ pub enum GenerateError {
     /// A generator of another kind failed.
     #[error("{backend}: {reason}")]
     Backend {
-        /// Which one.
+        /// The generator, by name or URL.
         backend: String,
         /// Its message.
         reason: String,

@@ -2,7 +2,7 @@
 
 use crate::adapter::Adapter;
 use crate::base::BaseModel;
-use crate::error::{Result, TrainError};
+use crate::error::{ModelError, Result, TrainError};
 use crate::model::{Cache, cross_entropy, extend, logits};
 
 /// Token ids of a dialogue, and which of them the character says.
@@ -65,7 +65,7 @@ pub fn mean_loss(base: &BaseModel, adapter: Option<&Adapter>, examples: &[Exampl
 ///
 /// # Errors
 /// [`ModelError::ContextTooLong`], [`ModelError::TokenOutOfRange`], [`ModelError::Compute`].
-pub fn scores(base: &BaseModel, adapter: Option<&Adapter>, tokens: &[u32]) -> Result<Vec<Vec<f32>>> {
+pub fn scores(base: &BaseModel, adapter: Option<&Adapter>, tokens: &[u32]) -> Result<Vec<Vec<f32>>, ModelError> {
     let hidden = extend(base, adapter, tokens, &mut Cache::new(base))?;
     Ok(logits(base, &hidden)?.to_vec2::<f32>()?)
 }

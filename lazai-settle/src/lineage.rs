@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::governance::OutOfBounds;
 
-/// The most that the version before keeps: half. Whoever adds data to a character gets at least the other half.
+/// The most that the version before keeps: half. The version that adds data gets at least the other half.
 pub const MAX_KEEP_BPS: u16 = 5_000;
 
 /// The lineage of a submission's model: its class, the version it comes after, and the part of revenue that version keeps.

@@ -219,7 +219,7 @@ impl Session {
     /// It waits for a reply that is under way. Ending again gives the same.
     ///
     /// # Errors
-    /// [`ConsumerError`]. Where the node does not answer, [`take_back`](Self::take_back) ends the session without it.
+    /// [`ConsumerError`]. If the node does not answer, [`take_back`](Self::take_back) ends the session without it.
     pub async fn end(&self) -> Result<Amount, ConsumerError> {
         let _turn = self.0.turn.lock().await;
         if let Some(left) = self.left_at_the_end()? {

@@ -52,7 +52,7 @@ impl Error {
         &self.code
     }
 
-    /// Whether the same call may succeed later: the chain, the node or the network did not answer, or it is too early.
+    /// True if the same call may succeed later: the chain, the node or the network did not answer, or it is too early.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
         self.is_retryable

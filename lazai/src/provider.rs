@@ -67,7 +67,7 @@ impl Provider {
     /// Serves a version with the adapter in a folder of PEFT's files, which must be the one that the ledger names.
     ///
     /// # Errors
-    /// [`ModelError::AdapterDigest`] if it is another, or why it cannot be loaded.
+    /// [`ModelError::AdapterDigest`] if it is another, or the reason that it cannot be loaded.
     pub fn with_adapter(
         mut self,
         class: ClassId,

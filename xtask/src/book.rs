@@ -151,7 +151,7 @@ fn broken_in_repository() -> Result<Vec<String>> {
     Ok(broken)
 }
 
-/// Whether a place that the book's sources name, as seen from their folder, is in the repository.
+/// True if a place that the book's sources name, as seen from their folder, is in the repository.
 fn in_repository(place: &Path) -> bool {
     root().join(plain(&Path::new(SOURCE).join(place))).exists()
 }

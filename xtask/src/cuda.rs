@@ -1,4 +1,4 @@
-//! Whether the code for CUDA compiles, on a machine without a card: NVIDIA's compiler comes as Python packages.
+//! True if the code for CUDA compiles, on a machine without a card: NVIDIA's compiler comes as Python packages.
 
 use anyhow::{Context, Result};
 

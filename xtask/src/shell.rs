@@ -41,7 +41,7 @@ pub fn cargo(args: &[&str]) -> Command {
     command
 }
 
-/// Whether a program answers.
+/// True if a program answers.
 pub fn has(program: &str, version: &str) -> bool {
     Command::new(program).arg(version).output().is_ok()
 }

@@ -1,4 +1,4 @@
-//! Whether both sides compute the same: losses, adapters, logits, perplexities.
+//! True if both sides compute the same: losses, adapters, logits, perplexities.
 
 use std::path::Path;
 

@@ -25,7 +25,7 @@ pub(crate) enum Verb {
     /// Checks the provenance of a reply, or a proof of a dataset.
     Verify(Verify),
     /// Makes a character out of files: reads card and chats, makes the dataset, trains a preview, lets base and adapter answer side by
-    /// side, proves. What is done is not done again: stopped and called anew, it goes on.
+    /// side, proves. Stopped and called anew, it goes on, and repeats no finished step.
     Create(Box<Create>),
     /// Makes a dataset of dialogues.
     Prepare(Prepare),

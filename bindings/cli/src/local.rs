@@ -18,15 +18,15 @@ use serde_json::json;
 use crate::args;
 use crate::{Done, Output, read};
 
-/// Who has a key.
+/// Roles with a key.
 const ROLES: [&str; 7] = ["creator", "validator-1", "validator-2", "validator-3", "exex", "node", "consumer"];
-/// Where the validators stand among them.
+/// The places of the validators among them.
 const VALIDATORS: std::ops::Range<usize> = 1..4;
-/// What the consumer begins with, in base units of coins.
+/// The consumer's first balance, in base units of coins.
 const FUNDS: &str = "1000000000000000000";
 const COINS: &str = "0x0000000000000000000000000000000000000000";
 const PASSWORD: &str = "keys/password";
-/// What the ExEx's unsealing key is derived from.
+/// The secret that the ExEx's unsealing key is derived from.
 const SECRET: &str = "keys/exex-secret";
 const MINTED: &str = "minted.json";
 /// The pause before the ledger is looked at again.
@@ -233,7 +233,7 @@ impl Local {
     }
 }
 
-/// What is said of a model that is minted for trying.
+/// The terms of a model that is minted for trying.
 fn terms() -> ModelTerms {
     ModelTerms {
         base_name: "the base model that `lazai local` was given".into(),

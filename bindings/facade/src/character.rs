@@ -7,7 +7,7 @@ use lazai::core::character;
 use crate::{LazaiError, record, same_words, words};
 
 words! {
-    /// What an importer did with data that it could not take as it was.
+    /// An importer's action on data that it could not take as it was.
     pub enum FileAction {
         /// It is not in the result.
         Dropped,
@@ -22,7 +22,7 @@ same_words!(FileAction, lazai::core::report::Action, Dropped, Merged, Repaired);
 record! {
     /// Something that an importer dropped, merged or repaired.
     pub struct FileNote {
-        /// What was done.
+        /// The action.
         pub action: FileAction,
         /// The place in the file.
         pub place: String,

@@ -254,7 +254,7 @@ fn call(name: &str, args: &Args<'_>) -> Result<Value, LazaiError> {
     })
 }
 
-/// Whether something is what a scenario says; `"*"` is anything.
+/// True if something is what a scenario says; `"*"` is anything.
 fn agrees(found: &Value, wanted: &Value) -> bool {
     match (found, wanted) {
         (_, Value::String(any)) if any == "*" => true,

@@ -1,4 +1,4 @@
-//! What has feel in Python: context managers, and a key that signs like any other signer.
+//! Pythonic handles: context managers, and a key that signs like any other signer.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

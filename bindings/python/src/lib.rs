@@ -1,5 +1,5 @@
-//! The facade for Python: records as they are, handles as classes of one-line methods. What is written out of the facade is in
-//! `generated`; what has feel in Python is in `contexts`.
+//! The facade for Python: records as they are, handles as classes of one-line methods. Code generated out of the facade is in
+//! `generated`; Pythonic handles are in `contexts`.
 #![allow(clippy::needless_pass_by_value, reason = "Python's arguments come as values")]
 
 mod contexts;

@@ -8,7 +8,7 @@
  * - `other`: Something else, in words. */
 export type Concern = "harmful" | "illegal" | "impersonation" | "infringing" | "other";
 
-/** What an importer did with data that it could not take as it was.
+/** An importer's action on data that it could not take as it was.
  * - `dropped`: It is not in the result.
  * - `merged`: It became part of its neighbour.
  * - `repaired`: It is in the result, changed. */
@@ -83,7 +83,7 @@ export interface Domain {
 
 /** Something that an importer dropped, merged or repaired. */
 export interface FileNote {
-    /** What was done. */
+    /** The action. */
     action: FileAction;
     /** The place in the file. */
     place: string;

@@ -151,8 +151,8 @@ impl Character {
         self.nickname.as_deref().filter(|n| !n.trim().is_empty()).unwrap_or(&self.name)
     }
 
-    /// First message `n` as the card has it, with its macros: 0 is [`first_message`](Self::first_message), then the alternate ones. Where
-    /// the first one is empty, front ends show the first alternate one that is not.
+    /// First message `n` as the card has it, with its macros: 0 is [`first_message`](Self::first_message), then the alternate ones.
+    /// If the first one is empty, front ends show the first alternate one that is not.
     #[must_use]
     pub fn greeting(&self, n: usize) -> Option<&str> {
         match n.checked_sub(1) {

@@ -11,7 +11,7 @@ use crate::report::{Action, Report};
 /// Longest placeholder, with its braces.
 const MAX_NAME_BYTES: usize = 48;
 
-/// Whom a placeholder means.
+/// The person that a placeholder means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Who {
     User,
@@ -53,7 +53,7 @@ const TEMPLATE: [&str; 31] = [
     "userid",
 ];
 
-/// Whom a text of braces and a name means, if that is all it is.
+/// Finds the person that a text means, if it is a name in braces and nothing else.
 pub(super) fn who(text: &str) -> Option<Who> {
     by_name(text.trim().strip_prefix("{{")?.strip_suffix("}}")?)
 }

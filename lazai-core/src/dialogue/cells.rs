@@ -2,7 +2,7 @@
 
 use crate::text::table::{Header, Row};
 
-/// What programs write into cells that have no value, as they spell it.
+/// Spellings of programs for a missing value.
 const MISSING: [&str; 13] =
     ["#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "<NA>", "NULL", "NaN", "None", "nan", "null"];
 const RETURN: &str = "_x000D_";
@@ -39,7 +39,7 @@ pub(super) fn is_own(row: &Row, header: &Header) -> Option<&'static str> {
     is_header.then_some("the header once more")
 }
 
-/// Whether a column numbers the rows of a table's beginning: no two have one value.
+/// True if a column numbers the rows of a table's beginning: no two have one value.
 pub(super) fn is_number_of_rows(rows: impl Iterator<Item = Row>, column: usize) -> bool {
     let mut seen = std::collections::BTreeSet::new();
     for row in rows.take(MAX_ROWS) {

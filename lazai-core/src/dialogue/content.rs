@@ -62,7 +62,7 @@ pub(super) fn content_of(content: &Value, place: &str, parsed: &mut Parsed) -> R
     }
 }
 
-/// The texts of attached files, which Claude's export has: context where the user attaches them. What has no text is noted.
+/// The texts of attached files, which Claude's export has: context where the user attaches them. Files without text are noted.
 pub(super) fn attached(map: &Map<String, Value>, is_reply: bool, place: &str, parsed: &mut Parsed) -> Vec<String> {
     let files = map.get("attachments").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let text = |file: &Value| {
@@ -90,13 +90,13 @@ fn text_of_part(part: &Value) -> Option<&str> {
     }
 }
 
-/// Whether a part says by its kind, or by Gemini's flag, that it is a thought.
+/// True if a part says by its kind, or by Gemini's flag, that it is a thought.
 fn is_thought(part: &Value) -> bool {
     let kind = part.get("type").and_then(Value::as_str).unwrap_or_default();
     THOUGHTS.contains(&kind) || part.get("thought") == Some(&Value::Bool(true))
 }
 
-/// Whether parts are one text with links and emphasis in it: all with kinds of Telegram's, or plain text beside them.
+/// True if parts are one text with links and emphasis in it: all with kinds of Telegram's, or plain text beside them.
 fn is_line(parts: &[Value]) -> bool {
     let is_entity = |part: &Value| {
         part.get("type").and_then(Value::as_str).is_some_and(|kind| ENTITIES.binary_search(&kind).is_ok())

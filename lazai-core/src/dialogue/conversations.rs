@@ -1,4 +1,4 @@
-//! Where one conversation of a file of messages ends: at a program's header, or at a message of another conversation.
+//! The ends of conversations in a file of messages: a program's header, or a message of another conversation.
 
 use serde_json::{Map, Value};
 
@@ -49,7 +49,7 @@ pub(super) fn mark(bytes: &[u8]) -> Option<Mark> {
     conversation(&map).map(Mark::Conversation)
 }
 
-/// Whether a line may bear a mark: by the names of fields that it has.
+/// True if a line may bear a mark: by the names of fields that it has.
 fn may_be_marked(line: &[u8]) -> bool {
     const PARTS: [&[u8]; 9] =
         [b"conv", b"dialog", b"chat", b"session", b"thread", b"channel", b"room", b"character_name", b"CONV"];
@@ -62,7 +62,7 @@ fn may_be_marked(line: &[u8]) -> bool {
 /// Longest name of a field that tells a conversation.
 const MAX_FIELD_BYTES: usize = 24;
 
-/// Whether a field's name says that it holds the conversation: the less, the plainer it says so.
+/// True if a field's name says that it holds the conversation: the less, the plainer it says so.
 pub(super) fn conversation_rank(name: &str) -> Option<usize> {
     if name.len() > MAX_FIELD_BYTES {
         return None;

@@ -5,10 +5,10 @@ use super::source::{self, Kind};
 use super::{examples, names, table, whatsapp};
 use crate::report::excerpt;
 
-/// What begins the reason why a text like a play is not read.
+/// The beginning of the reason why a text like a play is not read.
 pub(crate) const NAMES_ALONE: &str = "its lines begin with names";
 
-/// What files of other kinds begin with, and what they are.
+/// First bytes of files of other kinds, and their names.
 const KINDS: [(&[u8], &str); 15] = [
     (b"PAR1", "Parquet; expected JSON lines or a table"),
     (b"ARROW1", "Arrow; expected JSON lines or a table"),
@@ -33,7 +33,7 @@ fn foreign(head: &[u8]) -> Option<String> {
     Some(format!("this is {name}"))
 }
 
-/// How records are separated, and the format; that of JSON is told by its records.
+/// Finds the separation of records, and the format. JSON's exact format is told by its records.
 ///
 /// # Errors
 /// [`DialogueError::Empty`], [`DialogueError::UnknownFormat`].
@@ -72,7 +72,7 @@ pub(super) fn detect(head: &[u8], text: &str, options: &Options) -> Result<(Kind
     }
 }
 
-/// Whether a text is a character as YAML, whose fields look like names of a play.
+/// True if a text is a character as YAML, whose fields look like names of a play.
 fn is_character(start: &str) -> bool {
     const FIELDS: [&str; 13] = [
         "char_greeting",
@@ -100,7 +100,7 @@ fn is_character(start: &str) -> bool {
     own > 1 || (own > 0 && has(&BESIDE) > 0)
 }
 
-/// Whether a text begins as JSON does, and not as a play: `[Scene: a tower]`.
+/// True if a text begins as JSON does, and not as a play: `[Scene: a tower]`.
 fn is_json(start: &str) -> bool {
     let is_list = || {
         let inside = start.strip_prefix('[').map(str::trim_start);

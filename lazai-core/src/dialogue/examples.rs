@@ -27,7 +27,7 @@ pub(super) struct Two {
     character: String,
 }
 
-/// What the beginning of a file tells of all its blocks.
+/// The speakers of all blocks, as the beginning of a file shows them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Cast {
     two: Option<Two>,
@@ -116,7 +116,7 @@ fn parse_known(cast: &Cast, text: &str, line: u64, options: &Options, mut parsed
                 }
             }
             (_, None) if content.trim().is_empty() => {}
-            (_, None) => parsed.note(Action::Dropped, place, "nobody is named who says this"),
+            (_, None) => parsed.note(Action::Dropped, place, "line has no speaker"),
         }
     }
     for line in &mut said {
@@ -126,12 +126,12 @@ fn parse_known(cast: &Cast, text: &str, line: u64, options: &Options, mut parsed
     parsed.finish(format!("line-{line}"), &options.contributor, line, said)
 }
 
-/// Who else speaks in a block than those who are known.
+/// The other speakers of a block, whom neither options nor placeholders name.
 struct Others<'c> {
     cast: &'c Cast,
     /// Names that open lines of this block more than once.
     names: BTreeSet<String>,
-    /// Whether a name that stands once counts: where the character has one, or where all others are placeholders.
+    /// True if a name that stands once counts: where the character has one, or where all others are placeholders.
     once: bool,
 }
 

@@ -97,7 +97,7 @@ impl<T: Default> Gather<T> {
         self.open.is_empty()
     }
 
-    /// Whether rows can be read on before the first conversation is passed on.
+    /// True if rows can be read on before the first conversation is passed on.
     pub(super) fn has_room(&self) -> bool {
         self.open.len() < 2 || (self.held <= MAX_AHEAD_BYTES && self.open.len() <= MAX_OPEN)
     }

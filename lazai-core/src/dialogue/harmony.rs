@@ -15,7 +15,7 @@ struct Part<'t> {
     words: &'t str,
 }
 
-/// Whether a text is in this template, and not of one of its marks.
+/// True if a text is in this template, and not of one of its marks.
 fn is_harmony(text: &str) -> bool {
     let text = text.trim_start();
     ([START, CHANNEL].iter().any(|mark| text.starts_with(mark)) && text.contains(MESSAGE)) || text.contains(FINAL)
@@ -30,7 +30,7 @@ fn parts(text: &str) -> impl Iterator<Item = Part<'_>> {
     })
 }
 
-/// What a header's field begins with: recipients and constraints may follow.
+/// Returns the first word of a header's field: recipients and constraints may follow.
 fn first_word(text: &str) -> &str {
     text.split(|c: char| c.is_whitespace() || c == '<').find(|word| !word.is_empty()).unwrap_or_default()
 }
@@ -39,7 +39,7 @@ fn is_said(part: &Part<'_>) -> bool {
     part.channel == "final" || (part.channel.is_empty() && part.role == "assistant")
 }
 
-/// What a reply in this template says; `None` for other texts.
+/// Returns the words of a reply in this template; `None` for other texts.
 pub(super) fn said(text: &str) -> Option<String> {
     let said = || parts(text).filter(is_said).map(|part| part.words).collect::<Vec<_>>().join("\n");
     is_harmony(text).then(said)

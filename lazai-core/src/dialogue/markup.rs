@@ -4,10 +4,10 @@ use serde_json::{Map, Value};
 
 use super::{Role, harmony, names};
 
-/// How a maker writes turns.
+/// A family of chat templates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Family {
-    /// What stands before a role and behind it.
+    /// The marks before and behind a role.
     Roles(&'static str, &'static str),
     /// Llama 2 and Mistral: marks that stand for roles.
     Instructions,
@@ -43,7 +43,7 @@ const FIELDS: [&str; 5] = ["text", "chosen", "conversation", "dialogue", "chat"]
 /// Longest name of a role.
 const MAX_ROLE_BYTES: usize = 24;
 
-/// What begins a turn of the user's within a reply.
+/// Marks that begin a user's turn within a reply.
 const RUN_ONS: [&str; 8] =
     ["### Human:", "\n\nHuman:", "\n[INST]", "</s>USER:", "</s>User:", "</s>Human:", "</s><s>", "</s> USER:"];
 
@@ -51,7 +51,7 @@ const RUN_ONS: [&str; 8] =
 type Opened = (usize, &'static str);
 
 impl Family {
-    /// What the text begins with, if it is a turn.
+    /// Finds the turn that a text begins with.
     fn opened(self, text: &str) -> Option<Opened> {
         let Self::Roles(before, behind) = self else {
             return INSTRUCTIONS
@@ -70,7 +70,7 @@ impl Family {
         Some((before.len() + name.len() + behind.len(), role))
     }
 
-    /// Where the next turn of a text begins, and what begins it.
+    /// Finds the next turn of a text, and its place.
     fn next(self, text: &str) -> Option<(usize, Opened)> {
         let first: &[char] = match self {
             Self::Instructions => &['[', '<'],

@@ -17,7 +17,7 @@ pub(super) const SPEAKERS: [&str; 10] =
 pub(super) const TEXTS: [&str; 7] = ["content", "value", "text", "message", "msg", "mes", "parts"];
 /// Flags by which a message says whether it is the user's.
 const FLAGS: [&str; 4] = ["is_human", "is_user", "isCreatedByUser", "isUser"];
-/// What a message may hold beside its text, and a dataset does not.
+/// Fields of a message that are not part of a dataset.
 const BESIDE: [&str; 9] =
     ["tool_calls", "function_call", "refusal", "reasoning_content", "reasoning", "audio", "files", "photo", "poll"];
 
@@ -38,7 +38,7 @@ pub(super) fn plain(value: &Value, options: &Options, place: &str) -> Option<Lin
     }
 }
 
-/// Whether a message has no more fields than a speaker and a text need.
+/// True if a message has no more fields than a speaker and a text need.
 pub(super) fn is_bare(message: &Map<String, Value>) -> bool {
     message.len() <= 2
 }
@@ -95,7 +95,7 @@ fn speaker_of(map: &Map<String, Value>, options: &Options) -> Result<Who, String
     }
 }
 
-/// Who an author without a role is whom one of several names makes known.
+/// Finds the role of an author without one: one of the author's names is the character's or the user's.
 fn by_alias(map: &Map<String, Value>, options: &Options) -> Option<Who> {
     let author = SPEAKERS.iter().filter_map(|field| map.get(*field)).find(|value| speaker_name(value).is_some())?;
     if !author.is_object() || author.get("role").is_some_and(is_filled) {
@@ -127,8 +127,8 @@ fn of_the_program(map: &Map<String, Value>) -> Option<&str> {
     (!said.contains(&kind.to_ascii_lowercase().as_str())).then_some(kind)
 }
 
-/// Who else than the character says what stands under its role: a name beside the role, whoever is passed on, or the program that
-/// wrote it.
+/// Finds the real speaker of words under the character's role: a name beside the role, the author of a forwarded message, or the
+/// program that wrote it.
 fn said_by<'m>(map: &'m Map<String, Value>, options: &Options) -> Option<&'m str> {
     let text = |name: &str| map.get(name).and_then(Value::as_str).map(str::trim).filter(|name| !name.is_empty());
     let is_own = |first: &str| options.character.as_deref().is_some_and(|character| same(first, character));

@@ -13,7 +13,7 @@ const PARTICLES: [&str; 24] = [
     "the", "van", "vom", "von", "y", "zu",
 ];
 
-/// How names are emphasised.
+/// Marks of emphasis around names.
 const EMPHASES: [(&str, &str); 6] =
     [("**", "**"), ("__", "__"), ("*", "*"), ("_", "_"), ("<b>", "</b>"), ("<strong>", "</strong>")];
 
@@ -25,13 +25,13 @@ pub(super) struct Begun<'t> {
     /// Without a stage direction, too.
     pub name: &'t str,
     pub words: &'t str,
-    /// Whether emphasis, brackets or quotation marks stand around it.
+    /// True if emphasis, brackets or quotation marks stand around it.
     pub is_marked: bool,
-    /// Whether a space follows the colon; after the wide colon of Chinese and Japanese none does.
+    /// True if a space follows the colon; after the wide colon of Chinese and Japanese none does.
     is_spaced: bool,
 }
 
-/// What a line begins with, if that may be a name.
+/// Finds the name that a line begins with, if it may be one.
 pub(super) fn begun(line: &str) -> Option<Begun<'_>> {
     let bare = without_time(line);
     let (before, words) = split(bare)?;
@@ -50,7 +50,7 @@ pub(super) fn begun(line: &str) -> Option<Begun<'_>> {
     Some(Begun { written, name, words, is_marked: !bare.trim_start().starts_with(name), is_spaced })
 }
 
-/// What stands before the first colon of a line, and behind it. One in brackets is a time's: `Tom (10:00): …`.
+/// Splits a line at its first colon. A colon in brackets is a time's: `Tom (10:00): …`.
 pub(super) fn split(line: &str) -> Option<(&str, &str)> {
     let mut depth = 0_usize;
     for (at, c) in line[..line.floor_char_boundary(MAX_HEAD_BYTES)].char_indices() {
@@ -96,7 +96,7 @@ pub(super) fn without_time(line: &str) -> &str {
     bracketed.or_else(|| after_clock(line)).unwrap_or(line)
 }
 
-/// What follows a bare time, which may have a date before it: `10:05 Tom`, `9:05:30 PM - Tom`, `2024-01-12T10:05:00 Tom`.
+/// Returns the text behind a bare time, with or without a date: `10:05 Tom`, `9:05:30 PM - Tom`, `2024-01-12T10:05:00 Tom`.
 fn after_clock(line: &str) -> Option<&str> {
     let date = line.bytes().take_while(|c| c.is_ascii_digit() || b"-/.".contains(c)).count();
     let after_date = (6..=10).contains(&date).then(|| line[date..].strip_prefix(['T', ' '])).flatten();
@@ -114,13 +114,13 @@ fn after_clock(line: &str) -> Option<&str> {
     Some(rest.strip_prefix(['-', '–', '|']).map_or(rest, str::trim_start))
 }
 
-/// Whether a text begins with a time in brackets and a name, which is no JSON.
+/// True if a text begins with a time in brackets and a name, which is no JSON.
 pub(super) fn is_timed(text: &str) -> bool {
     let first = text.lines().next().unwrap_or_default();
     without_time(first).len() < first.len() && begun(first).is_some()
 }
 
-/// Whether a text could be a name at all, or a telephone number: no sentence, no web address, no time.
+/// True if a text could be a name at all, or a telephone number: no sentence, no web address, no time.
 fn is_name(name: &str) -> bool {
     let allowed = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || " '-_.&+()#".contains(c);
     let sentence = |c: char| "。、，！？；…—–".contains(c);
@@ -134,7 +134,7 @@ fn is_name(name: &str) -> bool {
 }
 
 impl Begun<'_> {
-    /// Whether this is a name though it stands once: its words begin as those of names do, and nothing is around it.
+    /// True if this is a name though it stands once: its words begin as those of names do, and nothing is around it.
     pub(super) fn is_clear(&self) -> bool {
         !self.is_marked && self.is_clear_within_marks()
     }

@@ -25,7 +25,7 @@ pub(super) const FIELDS: [&str; 13] = [
 ];
 /// The least number that is a time and no count: seconds since 1970.
 const LEAST_TIME: f64 = 1e8;
-/// What is noted where they were put in order.
+/// The note on messages that were put in order.
 pub(super) const REASON: &str = "messages are not in the order in which they were said: put in that order";
 
 /// When a message was said, or as which.
@@ -37,7 +37,7 @@ pub(super) enum Order {
 }
 
 impl Order {
-    /// What a text says of it, if that has an order.
+    /// Reads a number or a date. Returns `None` for texts without an order.
     pub(super) fn of(text: &str) -> Option<Self> {
         let text = text.trim();
         if let Ok(number) = text.parse::<f64>() {
@@ -54,7 +54,7 @@ impl Order {
         numbers.map(|digits| digits.parse().ok()).collect::<Option<_>>().map(Self::Date)
     }
 
-    /// What a message says of it.
+    /// Finds the order in a message's fields.
     pub(super) fn of_message(message: &Map<String, Value>) -> Option<Self> {
         if is_bare(message) {
             return None;

@@ -1,4 +1,4 @@
-//! Whose words replies are: the names that records, rows and messages have for their character.
+//! The owner of replies: the names that records, rows and messages have for their character.
 
 use serde_json::{Map, Value};
 
@@ -29,7 +29,7 @@ pub(super) fn names_of(value: &Value) -> Vec<&str> {
     names.into_iter().map(str::trim).filter(|name| !name.is_empty()).collect()
 }
 
-/// Whether a text may be somebody's name, and neither a role's, a tool's nor a description.
+/// True if a text may be somebody's name, and neither a role's, a tool's nor a description.
 pub(super) fn is_personal(name: &str) -> bool {
     name.chars().take(MAX_NAME_CHARS + 1).count() <= MAX_NAME_CHARS
         && !name.contains('\n')
@@ -56,13 +56,13 @@ fn personal(value: &Value) -> Vec<&str> {
     names_of(value).into_iter().filter(|name| is_personal(name)).collect()
 }
 
-/// Who else than the character of the options has these names, if somebody has them.
+/// Returns the first of these names, unless one of them is the character of the options.
 pub(super) fn another<'n>(names: &[&'n str], options: &Options) -> Option<&'n str> {
     let character = options.character.as_deref()?;
     names.first().copied().filter(|_| !names.iter().any(|name| same(name, character)))
 }
 
-/// Whether a message itself names the character of the options.
+/// True if a message itself names the character of the options.
 pub(super) fn is_own(message: &Value, options: &Options) -> bool {
     let Some((map, character)) = message.as_object().zip(options.character.as_deref()) else { return false };
     let fields = super::message::SPEAKERS.iter().chain(&CHARACTERS).filter_map(|field| map.get(*field));

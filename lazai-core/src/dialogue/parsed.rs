@@ -1,4 +1,4 @@
-//! What becomes of a record: a dialogue, and what is to be noted of it.
+//! The result of parsing a record: a dialogue, and notes on it.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +9,12 @@ use crate::report::{Action, Note, excerpt};
 /// Why a dialogue is dropped of which nothing else is left.
 pub(crate) const NEVER_SPEAKS: &str = "the character never speaks";
 
-/// What became of a record.
+/// The result of parsing a record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Parsed {
     /// The dialogue, if it can be used.
     pub dialogue: Option<Dialogue>,
-    /// What was dropped, merged or repaired.
+    /// Notes on dropped, merged and repaired data.
     pub notes: Vec<Note>,
     /// Names of those whose replies are taken for the character's, where the caller does not say who that is; and their places.
     characters: Vec<(String, String)>,

@@ -14,10 +14,10 @@ const MAX_NAMES: usize = 256;
 /// Names of users whom nobody names.
 const USERS: [&str; 3] = ["{{user}}", "Human", "User"];
 
-/// How the lines of a reply are written.
+/// The way in which the lines of a reply are written.
 #[derive(Default)]
 struct Manner {
-    /// Whether the character's name begins the reply: then plain names that are clear are somebody's.
+    /// True if the character's name begins the reply: then plain names that are clear are somebody's.
     is_prefixed: bool,
     /// The last line that the character's name begins: names before it are somebody's, also where emphasis or brackets stand around
     /// them as around the character's, or where they begin several lines. Behind it they may be headings.
@@ -27,7 +27,7 @@ struct Manner {
     repeated: BTreeSet<String>,
 }
 
-/// Who begins a line.
+/// The speaker whose name begins a line, and the words.
 enum Begins<'t> {
     Character(&'t str),
     Other(&'t str, &'t str),
@@ -63,7 +63,7 @@ impl<'o> Known<'o> {
         Self { character, user: options.user.as_deref(), others, users }
     }
 
-    /// Who begins a line of a reply.
+    /// Finds the speaker whose name begins a line of a reply.
     fn begins<'t>(&self, at: usize, line: &'t str, manner: &Manner) -> Option<Begins<'t>> {
         let (written, words) = names::split(line)?;
         let written = written.trim();
@@ -94,7 +94,7 @@ impl<'o> Known<'o> {
         if is_user { Who::Role(Role::User) } else { Who::Named(name.to_owned()) }
     }
 
-    /// How a reply is written.
+    /// Finds the way in which a reply is written.
     fn manner(&self, text: &str) -> Manner {
         let is_own = |(at, line): &(usize, &str)| {
             matches!(self.begins(*at, line, &Manner::default()), Some(Begins::Character(_)))

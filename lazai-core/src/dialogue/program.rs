@@ -1,4 +1,4 @@
-//! What a chat program writes in the place of what was sent, under the sender's name.
+//! A chat program's own words under a sender's name, in the place of the message.
 
 use serde_json::{Map, Value};
 
@@ -28,7 +28,7 @@ const WHOLE: [&str; 20] = [
     "данное сообщение удалено",
     "вы удалили данное сообщение",
 ];
-/// What files are called that people send.
+/// Extensions of files that people send, sorted.
 const FILES: [&str; 28] = [
     "3gp", "aac", "amr", "apk", "avi", "csv", "doc", "docx", "gif", "heic", "jpeg", "jpg", "m4a", "mkv", "mov", "mp3",
     "mp4", "ogg", "opus", "pdf", "png", "pptx", "txt", "vcf", "wav", "webp", "xlsx", "zip",
@@ -43,7 +43,7 @@ const EDITED: [&str; 6] = [
     "mensagem editada",
 ];
 
-/// What polls begin with.
+/// Beginnings of polls.
 const POLLS: [&str; 8] = ["POLL:", "UMFRAGE:", "SONDAGE:", "ENCUESTA:", "SONDAGGIO:", "ENQUETE:", "PEILING:", "ОПРОС:"];
 /// Whole messages of Messenger's and Instagram's, without a full stop at the end.
 const META: [&str; 12] = [
@@ -60,7 +60,7 @@ const META: [&str; 12] = [
     "Videochat beendet",
     "You sent an attachment",
 ];
-/// What stands before and behind the sign of a reaction.
+/// Texts before and behind the sign of a reaction.
 const REACTIONS: [(&str, &str); 9] = [
     ("A réagi ", " à ton message"),
     ("A réagi ", " à votre message"),
@@ -72,7 +72,7 @@ const REACTIONS: [(&str, &str); 9] = [
     ("Reagiu ", " à sua mensagem"),
     ("Reagiu ", " à tua mensagem"),
 ];
-/// What stands behind the sender's name, without a full stop at the end.
+/// Deeds behind the sender's name, without a full stop at the end.
 const DEEDS: [&str; 16] = [
     "a démarré un appel audio",
     "a démarré une discussion vidéo",
@@ -92,7 +92,7 @@ const DEEDS: [&str; 16] = [
     "started an audio call",
 ];
 
-/// What deeds begin with that stand behind the sender's name: they go on with names, nicknames, themes.
+/// Beginnings of deeds behind the sender's name: they go on with names, nicknames, themes.
 const DEEDS_OPEN: [&str; 53] = [
     "added ",
     "agregó ",
@@ -149,7 +149,7 @@ const DEEDS_OPEN: [&str; 53] = [
     "voted for ",
 ];
 
-/// What such deeds are about.
+/// Topics of such deeds.
 const TOPICS: [&str; 43] = [
     "admin",
     "apelido",
@@ -196,12 +196,12 @@ const TOPICS: [&str; 43] = [
     "word effect",
 ];
 
-/// What a sender said of a message of WhatsApp's.
+/// The sender's part of a WhatsApp message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Sent<'t> {
     /// All of it.
     Words(&'t str),
-    /// What stands before a mark of the program's.
+    /// The words before a mark of the program's.
     Before(&'t str),
     /// Nothing; a caption may follow in the next line.
     File,
@@ -228,12 +228,12 @@ pub(super) fn sent(words: &str) -> Sent<'_> {
     }
 }
 
-/// Whether a later line of a message is the program's: the choices of a poll, say.
+/// True if a later line of a message is the program's: the choices of a poll, say.
 pub(super) fn is_own_line(line: &str) -> bool {
     line.starts_with(MARK)
 }
 
-/// What stands before the brackets that a line ends with, where the program wrote them: `Hello <This message was edited>`.
+/// Returns the words before brackets that the program wrote at a line's end: `Hello <This message was edited>`.
 pub(super) fn own_end(line: &str) -> Option<&str> {
     let line = line.trim_end();
     let (before, inside) = line.strip_suffix(['>', '›'])?.rsplit_once(['<', '‹'])?;
@@ -241,7 +241,7 @@ pub(super) fn own_end(line: &str) -> Option<&str> {
     is_own.then(|| before.trim_end_matches([MARK, ' ']))
 }
 
-/// Whether a whole message stands in brackets, as `<Media omitted>` does in all languages.
+/// True if a whole message stands in brackets, as `<Media omitted>` does in all languages.
 fn is_bracketed(text: &str) -> bool {
     let inside = |open, close| text.strip_prefix(open).and_then(|text: &str| text.strip_suffix(close));
     inside('<', '>')
@@ -249,25 +249,25 @@ fn is_bracketed(text: &str) -> bool {
         .is_some_and(|inside| !inside.contains(['<', '>', '‹', '›']) && inside.chars().any(char::is_alphabetic))
 }
 
-/// Whether a message is a poll; its question and choices follow in lines of their own.
+/// True if a message is a poll; its question and choices follow in lines of their own.
 fn is_poll(text: &str) -> bool {
     POLLS.iter().any(|poll| text.starts_with(poll))
 }
 
-/// Whether a message is a place on a map: `location: https://maps.google.com/?q=1,2`, in any language.
+/// True if a message is a place on a map: `location: https://maps.google.com/?q=1,2`, in any language.
 fn is_location(text: &str) -> bool {
     let link = text.split_once(": ").map(|(_, link)| link).filter(|link| !link.contains(char::is_whitespace));
     link.is_some_and(|link| ["https://maps.", "https://www.google.com/maps"].iter().any(|map| link.starts_with(map)))
 }
 
-/// Whether a message is a file's name and a remark: `IMG-1.jpg (file attached)`.
+/// True if a message is a file's name and a remark: `IMG-1.jpg (file attached)`.
 fn is_file(text: &str) -> bool {
     let Some((name, _)) = text.strip_suffix(')').and_then(|text| text.rsplit_once(" (")) else { return false };
     let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
     ending.is_some_and(|ending| FILES.binary_search(&ending.as_str()).is_ok())
 }
 
-/// Whether what stands behind the sender's name is what the sender did in the program.
+/// True if what stands behind the sender's name is what the sender did in the program.
 fn is_deed(deed: &str, with_files: bool) -> bool {
     let about = || {
         let deed = deed.to_lowercase();

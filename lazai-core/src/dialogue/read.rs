@@ -71,7 +71,7 @@ pub struct RawReader<R> {
     waiting: VecDeque<Raw>,
     /// Messages of the conversations that are not passed on yet.
     gather: Gather<Vec<(u64, Vec<u8>)>>,
-    /// How reading ended, once it did.
+    /// The result of reading, once it ended.
     end: Option<Result<(), DialogueError>>,
     /// True if messages were gathered, and not headers alone.
     is_begun: bool,
@@ -80,9 +80,9 @@ pub struct RawReader<R> {
     /// True if records are messages, of which many make one dialogue.
     whole: bool,
     character: Option<String>,
-    /// Who speaks in blocks.
+    /// The speakers of blocks.
     cast: Arc<examples::Cast>,
-    /// What is to be noted of the file itself.
+    /// Notes on the file itself.
     notes: Vec<String>,
 }
 

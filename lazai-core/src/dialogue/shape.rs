@@ -21,7 +21,7 @@ pub(super) const RESPONSES: [&str; 10] =
     ["output", "response", "completion", "answer", "assistant", "target", "reply", "chosen", "bot", "character"];
 pub(super) const SYSTEMS: [&str; 6] =
     ["system", "system_prompt", "systemInstruction", "system_instruction", "system_message", "systemPrompt"];
-/// What a prompt is about, where it stands apart.
+/// Fields with the material of a prompt, where it stands apart.
 pub(super) const INPUTS: [&str; 2] = ["input", "context"];
 pub(super) const CONTRIBUTORS: [&str; 2] = ["contributor", "author"];
 const IDS: [&str; 2] = ["id", "conversation_id"];
@@ -69,7 +69,7 @@ fn list(map: &Map<String, Value>) -> Option<(&'static str, &Vec<Value>)> {
     lists().find(|(_, list)| !list.is_empty()).or_else(|| lists().next())
 }
 
-/// Whether a record has a list of messages with something in it.
+/// True if a record has a list of messages with something in it.
 pub(super) fn is_listed(map: &Map<String, Value>) -> bool {
     list(map).is_some_and(|(_, messages)| !messages.is_empty())
 }
@@ -115,7 +115,7 @@ impl Record<'_> {
         }
     }
 
-    /// What a prompt is about: a text, a list of texts as lines, or anything else as JSON.
+    /// Reads the material of a prompt: a text, a list of texts as lines, or anything else as JSON.
     fn about(&self, name: &str, parsed: &mut Parsed) -> Option<String> {
         let value = self.map.get(name).filter(|value| is_filled(value))?;
         if value.is_string() {
@@ -127,7 +127,7 @@ impl Record<'_> {
         Some(text.unwrap_or_else(|| value.to_string()))
     }
 
-    /// Who wrote it: a name, an author with a name, or the first of several.
+    /// Finds the contributor: a name, an author with a name, or the first of several.
     fn contributor(&self) -> Option<String> {
         let (_, value) = filled(self.map, &CONTRIBUTORS)?;
         let first = value.as_array().map_or(value, |several| &several[0]);

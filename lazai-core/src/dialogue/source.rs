@@ -72,7 +72,7 @@ fn too_large() -> Body {
 
 const TOO_LARGE: &str = "a record exceeds the limit";
 
-/// Whether a record was skipped for its size.
+/// True if a record was skipped for its size.
 pub(super) fn is_too_large(body: &Body) -> bool {
     matches!(body, Body::Refused(reason) if reason.starts_with(TOO_LARGE))
 }

@@ -38,14 +38,14 @@ pub(super) struct Said {
     pub learnt: bool,
 }
 
-/// What is said in a conversation, and why nobody says the character's words, if so.
+/// The messages of a conversation, and the reason why the character never speaks, if so.
 #[derive(Debug)]
 pub(super) struct Talk {
     pub said: Vec<Said>,
     pub nobody: Option<String>,
 }
 
-/// Who a file means by a name: the character and the user of the options first, then the names of roles.
+/// Finds the speaker of a name: the character and the user of the options first, then the names of roles.
 pub(super) fn who(name: &str, options: &Options) -> Who {
     let name = name.trim();
     let is = |other: &Option<String>| other.as_deref().is_some_and(|other| same(other, name));
@@ -65,7 +65,7 @@ pub(super) fn who(name: &str, options: &Options) -> Who {
     }
 }
 
-/// Whether two names are the same, without regard to case, to how accents are encoded, to `_` for a space, and to the `~` that
+/// True if two names are the same, without regard to case, to how accents are encoded, to `_` for a space, and to the `~` that
 /// WhatsApp sets before names that are in no address book.
 pub(super) fn same(one: &str, other: &str) -> bool {
     let (one, other) = (one.trim(), other.trim());
@@ -94,7 +94,7 @@ fn is_tool(name: &str) -> bool {
     TOOLS.contains(&name.as_str())
 }
 
-/// Whether a text may hold macros, a template's marks, thoughts or marks of sources: by the first bytes of all of these.
+/// True if a text may hold macros, a template's marks, thoughts or marks of sources: by the first bytes of all of these.
 fn may_be_marked(text: &str) -> bool {
     text.bytes().any(|byte| matches!(byte, b'{' | b'<' | b'[' | b'#' | b'`' | 0xe2 | 0xe3 | 0xee))
         || text.contains("\n\nHuman:")
@@ -106,7 +106,7 @@ const MAX_NAMES: usize = 8;
 /// A user whom nobody names.
 const USER: &str = "User";
 
-/// The messages of a conversation. Whoever is neither character nor user speaks in the user's place, by name; where it is not
+/// The messages of a conversation. Other people than character and user speak in the user's place, by name; where it is not
 /// known who the character is, such lines are dropped.
 pub(super) fn messages(lines: Vec<Line>, options: &Options, parsed: &mut Parsed) -> Talk {
     let mut said = Vec::with_capacity(lines.len());
@@ -164,11 +164,7 @@ pub(super) fn messages(lines: Vec<Line>, options: &Options, parsed: &mut Parsed)
             }
             Who::Named(name) if options.character.is_none() => {
                 let name = excerpt(&name, 40);
-                parsed.note(
-                    Action::Dropped,
-                    place,
-                    format!("role {name:?} is nobody's here; say who the character is"),
-                );
+                parsed.note(Action::Dropped, place, format!("unknown role {name:?}; say who the character is"));
                 continue;
             }
             Who::Named(_) if text.trim().is_empty() => Message::new(Role::User, text),

@@ -2,13 +2,13 @@
 
 /// Longest time with what ends it.
 const MAX_STAMP_BYTES: usize = 80;
-/// What stands before names, times and what the program itself writes, and is not seen.
+/// Invisible marks before names, times and the program's own words.
 pub(super) const MARKS: [char; 7] =
     ['\u{200e}', '\u{200f}', '\u{202a}', '\u{202b}', '\u{202c}', '\u{2068}', '\u{feff}'];
-/// What ends a time: `[…] `, `… - `, and KakaoTalk's comma.
+/// Ends of a time: `[…] `, `… - `, and KakaoTalk's comma.
 const ENDS: [&str; 3] = ["] ", " - ", ", "];
 
-/// What follows the time that a line begins with: `[12/01/24, 10:00:00] ` or `12/01/24, 10:00 - `.
+/// Returns the rest of a line that begins with a time: `[12/01/24, 10:00:00] ` or `12/01/24, 10:00 - `.
 pub(super) fn after_time(line: &str) -> Option<&str> {
     let line = line.trim_start_matches(MARKS);
     let bracketed = line.strip_prefix('[');
@@ -24,7 +24,7 @@ pub(super) fn after_time(line: &str) -> Option<&str> {
     })
 }
 
-/// Whether a text is a date and a time, in either order: five or six numbers, and between them what separates those of a date
+/// True if a text is a date and a time, in either order: five or six numbers, and between them what separates those of a date
 /// or of a time. Words of a few letters may stand beside: `AM`, `klo`, `오전`, `г.`.
 fn is_time(text: &str) -> bool {
     let (mut numbers, mut between): (Vec<usize>, Vec<String>) = (Vec::new(), vec![String::new()]);
@@ -53,7 +53,7 @@ fn is_time(text: &str) -> bool {
     (date_first || clock_first) && outside.iter().all(|gap| gap.is_empty() || is_words(gap, 2))
 }
 
-/// What stands between date and time.
+/// True if a text can separate date and time.
 fn is_gap(gap: &str) -> bool {
     gap.contains([',', '،', ' ', '\u{a0}', '\u{202f}']) && is_words(gap, 1)
 }

@@ -86,7 +86,7 @@ pub(super) fn layout(head: &str) -> Option<Layout> {
     })
 }
 
-/// Whether a column `id` has another value in each row.
+/// True if a column `id` has another value in each row.
 fn is_number(head: &str, header: &Header, column: usize) -> bool {
     // The last row may be cut off.
     let whole = head.rfind('\n').map_or("", |end| &head[..=end]);
@@ -96,7 +96,7 @@ fn is_number(head: &str, header: &Header, column: usize) -> bool {
         })
 }
 
-/// Whether a text begins with the header of a table of dialogues, and of no list of recordings: those say on which terms.
+/// True if a text begins with the header of a table of dialogues, and of no list of recordings: those say on which terms.
 pub(crate) fn is_table(head: &str) -> bool {
     layout(head).is_some_and(|layout| layout.header.column(&["consent", "licence", "license"]).is_none())
 }
@@ -107,7 +107,7 @@ pub(super) struct Table<R> {
     gather: Gather<Rows>,
     /// Notes on rows that are of no conversation.
     notes: Vec<(Action, u64, String)>,
-    /// How reading ended, once it did.
+    /// The result of reading, once it ended.
     end: Option<Result<(), DialogueError>>,
 }
 

@@ -1,4 +1,4 @@
-//! Whether a record, a message or a row may be learnt, by its own word, and whether a message is part of the conversation.
+//! True if a record, a message or a row may be learnt, by its own word, and whether a message is part of the conversation.
 
 use serde_json::{Map, Value};
 
@@ -41,12 +41,12 @@ pub(super) fn may_be_learnt(message: &Map<String, Value>) -> bool {
     !TERMS.iter().any(|name| message.get(*name).is_some_and(|value| forbids(name, value)))
 }
 
-/// Whether a record says that its reply is a bad one, as data for preferences do.
+/// True if a record says that its reply is a bad one, as data for preferences do.
 pub(super) fn is_rejected(record: &Map<String, Value>) -> bool {
     LABELS.iter().any(|name| record.get(*name).is_some_and(is_no))
 }
 
-/// Whether a cell of a table says that its row is not to be learnt.
+/// True if a cell of a table says that its row is not to be learnt.
 pub(super) fn cell_forbids(name: &str, cell: &str) -> bool {
     forbids(name, &Value::from(cell))
 }
@@ -69,7 +69,7 @@ fn forbids(name: &str, value: &Value) -> bool {
     }
 }
 
-/// Whether a rating is a thumb that points down.
+/// True if a rating is a thumb that points down.
 fn is_bad(rating: &Value) -> bool {
     rating.as_f64() == Some(-1.0)
         || rating.as_str().is_some_and(|text| is_of(text, &["-1", "down", "thumbsdown", "thumbs_down", "thumbs-down"]))
@@ -83,7 +83,7 @@ fn is_no(value: &Value) -> bool {
     flag(value) == Some(false)
 }
 
-/// What a flag says, as a truth value, a number or a text.
+/// Reads a flag: a truth value, a number or a text.
 pub(super) fn flag(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(flag) => Some(*flag),
@@ -124,12 +124,12 @@ const NO: [&str; 15] =
 /// Fields that are flags and nothing else.
 const FLAGS: [&str; 5] = ["train", "training", "trainable", "train_on_turn", "output_with_loss"];
 
-/// Whether a cell of a flag's column is neither a yes nor a no.
+/// True if a cell of a flag's column is neither a yes nor a no.
 pub(super) fn is_unclear(name: &str, cell: &str) -> bool {
     FLAGS.contains(&name) && !cell.trim().is_empty() && flag(&Value::from(cell)).is_none()
 }
 
-/// What is to be told of fields that seem to say what may be learnt, and are not known.
+/// Notes on unknown fields that seem to say what may be learnt.
 pub(super) fn unknown_terms(message: &Map<String, Value>) -> impl Iterator<Item = String> {
     let seems = |name: &str| {
         let name = name.to_ascii_lowercase();
@@ -143,12 +143,12 @@ pub(super) fn unknown_terms(message: &Map<String, Value>) -> impl Iterator<Item 
 /// Names of a list beside messages that says of each whether it may be learnt.
 const LISTS: [&str; 4] = ["weights", "loss_weights", "loss_mask", "train_mask"];
 
-/// Whether there is such a list.
+/// True if there is such a list.
 pub(super) fn is_listed(record: &Map<String, Value>) -> bool {
     LISTS.iter().any(|name| record.get(*name).is_some_and(Value::is_array))
 }
 
-/// What the list says of each message, which may have been turned round; nothing if it is of another number of messages.
+/// Reads the list's word on each message; messages may have been turned round. Returns `None` if the lengths differ.
 pub(super) fn listed(record: &Map<String, Value>, messages: usize, turned: bool) -> Option<Vec<bool>> {
     let list = LISTS.iter().find_map(|name| record.get(*name)?.as_array())?;
     let mut learnt: Vec<bool> = list.iter().map(|value| !forbids("weight", value)).collect();

@@ -1,14 +1,14 @@
-//! What stands among the words of a model and is not said: its thoughts, calls of tools, marks of sources.
+//! Parts of a model's output that are not said: thoughts, calls of tools, marks of sources.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-/// How makers begin and end what is not said; what begins with `<` and a name may have attributes.
+/// The marks around a part that is not said. A mark that begins with `<` and a name may have attributes.
 struct Mark {
     begin: &'static str,
     end: &'static str,
     what: &'static str,
-    /// Whether nothing that is said follows where the end is missing.
+    /// True if nothing that is said follows where the end is missing.
     is_last: bool,
 }
 
@@ -20,7 +20,7 @@ const fn call(begin: &'static str, end: &'static str) -> Mark {
     Mark { begin, end, what: "calls of tools", is_last: true }
 }
 
-/// What no text has: a call that goes on to the end.
+/// An end that no text has: the call goes on to the end.
 const NEVER: &str = "\0";
 const MARKS: [Mark; 24] = [
     thought("<think", "</think>"),
@@ -49,10 +49,10 @@ const MARKS: [Mark; 24] = [
     call("[TOOL_CALLS]", NEVER),
     call("<|tool_call|>", NEVER),
 ];
-/// What stands around the words where thoughts stand before them.
+/// Marks around the words that follow thoughts.
 const AROUND: [&str; 6] =
     ["<|begin_of_solution|>", "<|end_of_solution|>", "<|START_RESPONSE|>", "<|END_RESPONSE|>", "<answer>", "</answer>"];
-/// What Claude's export has in the place of what it does not export.
+/// The placeholder in Claude's export for content that it leaves out.
 const LEFT_BY_EXPORTS: &str = "```\nThis block is not supported on your current device yet.\n```";
 /// ChatGPT's marks of sources stand between these; the second ones have a dagger in them, since people write such brackets.
 const SOURCES: [(char, char, &str); 2] = [('\u{e200}', '\u{e201}', ""), ('【', '】', "†")];
@@ -143,23 +143,23 @@ fn unthought(text: &str, found: &mut BTreeSet<&'static str>) -> String {
 /// The white space before a mark that is looked at.
 const MAX_INDENT_BYTES: usize = 256;
 
-/// Whether what comes next begins a line.
+/// True if what comes next begins a line.
 fn begins_line(text: &str) -> bool {
     let end = &text[text.ceil_char_boundary(text.len().saturating_sub(MAX_INDENT_BYTES))..];
     end.trim_end_matches([' ', '\t']).ends_with('\n')
 }
 
-/// Whether a call follows its mark, which people may also write about.
+/// True if a call follows its mark, which people may also write about.
 fn is_call(mark: &Mark, behind: &str) -> bool {
     mark.begin.starts_with("<|") || mark.begin.starts_with("<｜") || behind.trim_start().starts_with(['{', '[', '<'])
 }
 
-/// Whether a template may have written the beginning of a mark, so that a text has its end alone.
+/// True if a template may have written the beginning of a mark, so that a text has its end alone.
 fn may_begin_unseen(mark: &Mark) -> bool {
     !mark.is_last && !mark.begin.starts_with("<details")
 }
 
-/// What a text begins with of these.
+/// Finds the mark that a text begins with.
 fn opened(text: &str) -> Option<&'static Mark> {
     let is_named =
         |begin: &str| begin.starts_with('<') && begin.ends_with(|c: char| c.is_ascii_alphabetic() || c == '"');

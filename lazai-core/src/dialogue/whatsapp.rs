@@ -7,12 +7,12 @@ use super::speaker::{self, Line, Who, who};
 use super::stamp::{MARKS, after_time};
 use crate::report::{Action, Note};
 
-/// Whether a text begins with a time.
+/// True if a text begins with a time.
 pub(super) fn looks_like(text: &str) -> bool {
     text.lines().next().is_some_and(|line| after_time(line).is_some())
 }
 
-/// What a line without a time goes on with.
+/// The message that a line without a time continues.
 enum Before {
     Words,
     /// A file of somebody's, whose caption it is.
@@ -61,7 +61,7 @@ pub(super) fn parse(text: &str, notes: Vec<Note>, line: u64, options: &Options) 
     parsed.finish(format!("line-{line}"), &options.contributor, line, said)
 }
 
-/// Who sends a message, and what; `None` where the program says something of its own.
+/// Splits a message into sender and words. Returns `None` for the program's own messages.
 fn sender(message: &str) -> Option<(&str, &str)> {
     let (name, words) = message.split_once(": ")?;
     let name = name.trim_matches(|c: char| MARKS.contains(&c) || c.is_whitespace());

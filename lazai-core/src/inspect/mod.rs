@@ -64,11 +64,11 @@ pub struct Inspection {
     pub tokens: u64,
     /// Data left out, with the reasons; at most [`MAX_NOTES`](crate::report::MAX_NOTES).
     pub dropped: Vec<Note>,
-    /// How many things were left out.
+    /// The number of things left out.
     pub dropped_total: u64,
-    /// What was merged or repaired; at most [`MAX_NOTES`](crate::report::MAX_NOTES) of each.
+    /// Data merged or repaired, with the reasons; at most [`MAX_NOTES`](crate::report::MAX_NOTES) of each.
     pub changed: Vec<Note>,
-    /// How many things were merged or repaired.
+    /// The number of things merged or repaired.
     pub changed_total: u64,
 }
 

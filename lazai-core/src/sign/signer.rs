@@ -21,7 +21,7 @@ pub enum SignerError {
     /// The operating system gave no randomness.
     #[error("no randomness from the operating system")]
     NoRandomness,
-    /// Whoever holds the key refused or could not be reached.
+    /// The holder of the key refused or could not be reached.
     #[error("signer {address} refused: {reason}")]
     Refused {
         /// The expected signer.

@@ -25,9 +25,9 @@ enum State {
 #[derive(Debug)]
 pub(super) struct Quotes {
     separator: u8,
-    /// Whether a backslash stands before quotation marks in cells, as databases write them.
+    /// True if a backslash stands before quotation marks in cells, as databases write them.
     escapes: bool,
-    /// Whether the last byte is such a backslash.
+    /// True if the last byte is such a backslash.
     escaped: bool,
     state: State,
     /// Bytes seen, and lines begun.
@@ -106,7 +106,7 @@ impl Quotes {
     }
 }
 
-/// Whether a table's beginning has quotation marks behind a backslash, which end no cell; and none that are doubled.
+/// True if a table's beginning has quotation marks behind a backslash, which end no cell; and none that are doubled.
 pub(super) fn are_escaped(head: &[u8], separator: u8) -> bool {
     let ends = |byte: Option<&u8>| byte.is_none_or(|&byte| byte == separator || matches!(byte, b'\r' | b'\n'));
     let behind = |pair: &'static [u8; 2]| {

@@ -43,7 +43,7 @@ impl Header {
         separators.into_iter().filter_map(header).collect()
     }
 
-    /// Whether bars separate the columns, as in Markdown.
+    /// True if bars separate the columns, as in Markdown.
     pub(crate) fn is_barred(&self) -> bool {
         self.separator == b'|'
     }

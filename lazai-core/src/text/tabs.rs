@@ -93,12 +93,12 @@ fn is_paired(raw: &[u8]) -> bool {
     raw.iter().filter(|byte| **byte == b'"').count() % 2 == 0
 }
 
-/// Whether a cell begins with a quotation mark, and none ends it.
+/// True if a cell begins with a quotation mark, and none ends it.
 fn is_open(cell: &[u8]) -> bool {
     cell.first() == Some(&b'"') && inside(cell).is_none()
 }
 
-/// What stands in the quotation marks around a cell; those in it are doubled.
+/// Returns the text in the quotation marks around a cell. Marks within it are doubled.
 fn inside(cell: &[u8]) -> Option<Vec<u8>> {
     let cell = cell.strip_suffix(b"\r").unwrap_or(cell);
     let text = cell.strip_prefix(b"\"")?.strip_suffix(b"\"")?;

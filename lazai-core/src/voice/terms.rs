@@ -1,6 +1,6 @@
-//! Whether a licence or a consent, in people's own words, says no.
+//! True if a licence or a consent, in people's own words, says no.
 
-/// What people write where they give nothing.
+/// Words of people who give nothing.
 const NOTHING: [&str; 28] = [
     "",
     "-",
@@ -143,13 +143,13 @@ const BUT_PHRASES: [&str; 19] = [
 ];
 /// A right that somebody has is not one that was used: "I may withdraw it".
 const MAY: [&str; 8] = ["can", "could", "darf", "kann", "may", "might", "peut", "puede"];
-/// What a form asks for.
+/// Names of a form's questions.
 const ASKED: [&str; 7] = ["agreement", "answer", "consent", "einwilligung", "permission", "status", "zustimmung"];
-/// Whom a sentence may begin with.
+/// Pronouns that may begin a sentence.
 const WHO: [&str; 12] = ["he", "i", "ich", "ik", "io", "je", "she", "they", "we", "wir", "yo", "я"];
-/// What licences begin with that give everything.
+/// Beginnings of licences that give everything.
 pub(super) const FREE: &[&str] = &["no copyright", "no known copyright", "no restriction", "no rights reserved"];
-/// What a plain yes has in it, or what it is given for.
+/// Parts of a plain yes, or of its purpose.
 const YES: [&str; 14] = [
     "accept",
     "accord",
@@ -167,7 +167,7 @@ const YES: [&str; 14] = [
     "zustimm",
 ];
 
-/// Whether a text gives nothing: it begins with a no, but for what says with one that all is free.
+/// True if a text gives nothing: it begins with a no, but for what says with one that all is free.
 pub(super) fn is_refused(text: &str, free: &[&str]) -> bool {
     let text = text.trim().trim_end_matches(['.', '!', '?']).to_lowercase().replace('’', "'");
     if NOTHING.contains(&text.as_str()) {
@@ -188,7 +188,7 @@ pub(super) fn is_refused(text: &str, free: &[&str]) -> bool {
     }
 }
 
-/// Whether a consent gives nothing, gives less than all, or was taken back: such words win before words of agreement.
+/// True if a consent gives nothing, gives less than all, or was taken back: such words win before words of agreement.
 pub(crate) fn is_refused_consent(text: &str) -> bool {
     let plain = text.to_lowercase().replace('’', "'");
     let mut before = ("", "");
@@ -209,7 +209,7 @@ pub(crate) fn is_refused_consent(text: &str) -> bool {
         || (ASKED.contains(&asked) && !answer.is_empty() && is_refused(answer, &[]))
 }
 
-/// Whether a consent says yes, so that nobody need read it.
+/// True if a consent says yes, so that nobody need read it.
 pub(super) fn is_plain(consent: &str) -> bool {
     let text = consent.to_lowercase();
     YES.iter().any(|yes| text.contains(yes))

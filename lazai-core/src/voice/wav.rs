@@ -186,7 +186,7 @@ impl<S: Read + Seek> Walker<'_, S> {
         Ok(())
     }
 
-    /// Whether at a place there is a tag of another format, or zeros.
+    /// True if at a place there is a tag of another format, or zeros.
     fn is_tag_or_nothing(&mut self, at: u64) -> io::Result<bool> {
         let mut bytes = [0; 256];
         let read = read_at(self.source, at, &mut bytes)?;

@@ -33,7 +33,7 @@ struct Group {
     modules: Vec<(usize, std::ops::Range<usize>, usize)>,
 }
 
-/// An adapter in memory. A clone has the same values; learning changes one of both alone.
+/// An adapter in memory. A clone has the same values; clones train independently.
 #[derive(Clone)]
 pub struct Adapter {
     config: LoraConfig,

@@ -18,7 +18,7 @@ pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     /// The fast way, if the vocabulary has the shape for it.
     fast: Option<Bpe>,
-    /// What is found in a text before it is split, and has no text itself.
+    /// The control tokens: they are found in a text before it is split, and have no text themselves.
     control: AhoCorasick,
     /// True if a text, cut at control tokens and line ends, has the tokens of its parts.
     cuts_anywhere: bool,

@@ -1,6 +1,6 @@
 //! Answering: one token after another, repeatable from a seed.
 //!
-//! Who answers elsewhere (another framework, a server) brings a [`Generator`]; everything above stays.
+//! To answer elsewhere (another framework, a server), implement [`Generator`]; everything above stays.
 
 mod sampling;
 

@@ -1,4 +1,4 @@
-//! Training as a job. Who trains elsewhere (another framework, a farm of cards) brings a [`Trainer`]; everything above stays.
+//! Training as a job. To train elsewhere (another framework, a farm of cards), implement [`Trainer`]; everything above stays.
 //!
 //! Jobs refer to datasets, files and digests, not to tensors.
 

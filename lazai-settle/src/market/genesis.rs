@@ -1,4 +1,4 @@
-//! How a ledger begins.
+//! The beginning of a ledger.
 
 use std::collections::BTreeMap;
 

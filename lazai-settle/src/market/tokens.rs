@@ -1,4 +1,4 @@
-//! Data Anchoring Tokens: minting, quota, sale; ERC-8028 with its holes closed.
+//! Data Anchoring Tokens, after ERC-8028: minting, quota, sale.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -185,7 +185,7 @@ impl Market {
         let token = self.tokens.get(&id).ok_or(MarketError::UnknownToken { token: id })?;
         let operator = self.classes.get(&token.class).is_some_and(|c| c.operators.contains(&(token.owner, sender)));
         if token.owner != sender && !operator {
-            return Err(MarketError::NotAllowed { sender, role: "the owner of the token, or her operator" });
+            return Err(MarketError::NotAllowed { sender, role: "the owner of the token, or the owner's operator" });
         }
         if token.has_expired(now_s) {
             return Err(MarketError::TokenExpired { token: id, expire_at_s: token.expire_at_s });

@@ -19,7 +19,7 @@ pub struct Funded {
     pub signer: Arc<dyn Signer>,
 }
 
-/// Where the money goes.
+/// The receiver of the payments.
 const TO: Address = Address::from_bytes([7; 20]);
 
 impl Funded {

@@ -1,4 +1,4 @@
-//! What must hold of an implementation: suites for the traits that others implement.
+//! Conformance suites for the traits that others implement.
 //!
 //! | macro | of | the maker gives |
 //! |---|---|---|

@@ -2,7 +2,7 @@
 //!
 //! [`Talker::say`] runs the loop over a [`Node`]. Transports of another shape (a page's `fetch`) take the same steps one by
 //! one, without a network: [`payment`](Talker::payment), [`ask`](Talker::ask), [`take`](Talker::take),
-//! [`Conversation::settled`]. Steps out of order are refused.
+//! [`Conversation::mark_paid`]. Steps out of order are refused.
 
 use std::sync::Arc;
 
@@ -93,7 +93,7 @@ impl Talker {
     }
 
     /// The voucher that the node does not have yet, signed once; `None` if everything is paid. Call
-    /// [`Conversation::settled`] once the node has it.
+    /// [`Conversation::mark_paid`] once the node has it.
     ///
     /// # Errors
     /// The signer's error.

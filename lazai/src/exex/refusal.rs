@@ -16,7 +16,7 @@ pub enum RefusalReason {
     #[error("ciphertext: {0}")]
     Ciphertext(#[from] SealError),
     /// A contributor's records have another root than the contributor signed.
-    #[error("contributor {index} signed root {signed}, her records have {found}")]
+    #[error("contributor {index} signed root {signed}, the records have {found}")]
     ContributorRoot {
         /// The contributor's index, from 0.
         index: usize,

@@ -40,7 +40,7 @@ impl Provider {
             return Ok(());
         }
         if std::fs::read_dir(&folder).is_ok_and(|kept| kept.count() >= MAX_REPORTS) {
-            return refused("it was reported often enough");
+            return refused("report limit reached");
         }
         write_privately(&path, &bytes).map_err(|e| failed(&e))
     }

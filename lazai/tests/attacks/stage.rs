@@ -81,7 +81,7 @@ pub struct Echo {
     /// How many replies nobody waited for.
     pub left: Arc<AtomicUsize>,
     pub seeds: Arc<Mutex<Vec<u64>>>,
-    /// Whether a reply goes on for a while after its words, as those of real models do, unless everybody leaves.
+    /// True if a reply goes on for a while after its words, as those of real models do, unless everybody leaves.
     pub lingers: AtomicBool,
 }
 

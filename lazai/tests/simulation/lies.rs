@@ -21,7 +21,7 @@ pub struct Lies {
     first: B256,
     /// Lies until it says the truth again.
     pub left: u64,
-    /// Whether they are about what became of a transaction, or about what is on the chain: headers are asked for so often
+    /// True if they are about what became of a transaction, or about what is on the chain: headers are asked for so often
     /// that nothing else would be lied about.
     pub of_fate: bool,
     pub told: u64,

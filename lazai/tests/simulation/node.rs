@@ -56,7 +56,7 @@ impl Life {
 struct StandIn {
     about: About,
     life: Life,
-    /// Whether a reply takes long enough for others to come in between.
+    /// True if a reply takes long enough for others to come in between.
     slow: Arc<AtomicBool>,
 }
 

@@ -207,7 +207,7 @@ impl World {
         lies.told
     }
 
-    /// Whether a process may be lied to.
+    /// True if a process may be lied to.
     fn is_deceived(&self, process: Process) -> bool {
         self.deceived.as_ref().is_some_and(|(deceived, _)| *deceived == process)
     }

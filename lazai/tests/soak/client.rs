@@ -63,7 +63,7 @@ pub struct Client {
     pub signer: Arc<LocalSigner>,
     pub node: HttpNode,
     pub open: Option<Open>,
-    /// Whether replies were had in each life of the node.
+    /// True if replies were had in each life of the node.
     pub lives: Vec<u32>,
     nonce: u64,
     said: u64,

@@ -75,7 +75,7 @@ pub fn call(port: u16, method: &str, path: &str, headers: &[(&str, String)], bod
     read(&mut line, &mut |_, _| true)
 }
 
-/// Whether the node says that it is well.
+/// True if the node says that it is well.
 pub fn health(port: u16) -> Result<()> {
     let answer = call(port, "GET", "/health", &[], b"")?;
     if answer.status == 200 { Ok(()) } else { Err(Error::other(format!("health is {}", answer.status))) }

@@ -23,7 +23,7 @@ const ENTRY_KIB: u64 = 2;
 /// What is known of the node's process at the moment.
 #[derive(Debug, Default)]
 pub struct Watched {
-    /// Whether it is meant to answer.
+    /// True if it is meant to answer.
     pub up: AtomicBool,
     /// Its number in the system; 0 while there is none.
     pub process: AtomicU32,

@@ -1,4 +1,4 @@
-//! What Python's records, enums and arguments have in common.
+//! Shared code of Python's records, enums and arguments.
 
 mod records;
 
@@ -75,7 +75,7 @@ fn repr(record: &Bound<'_, PyAny>, name: &str, fields: &[&str]) -> PyResult<Stri
     Ok(format!("{name}({})", fields.join(", ")))
 }
 
-/// What makes a flat enum Python's: its cases equal their words.
+/// Makes a flat enum Python's: its cases equal their words.
 macro_rules! words {
     ($name:ident) => {
         #[pyo3::pymethods]

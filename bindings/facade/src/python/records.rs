@@ -824,7 +824,7 @@ mod file_note {
             Self { action, place, reason }
         }
 
-        /// What was done.
+        /// The action.
         #[getter(action)]
         fn python_action(&self) -> crate::character::FileAction {
             self.action

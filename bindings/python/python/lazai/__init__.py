@@ -5,10 +5,11 @@ change; an argument of a wrong type or an unknown word is a ``TypeError``, ``Val
 ``lazai.progress`` drives tqdm's bars.
 """
 
+from . import _lazai
 from ._lazai import *
-from ._lazai import __all__ as _names
 from ._lazai import library_version
-from .signer import Signer as Signer
+from .signer import Signer
 
 __version__ = library_version()
-__all__ = [*_names, "Signer"]
+__all__ = ["Signer"]
+__all__ += _lazai.__all__

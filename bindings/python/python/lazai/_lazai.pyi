@@ -134,7 +134,7 @@ class Concern:
 
 @final
 class FileAction:
-    """What an importer did with data that it could not take as it was."""
+    """An importer's action on data that it could not take as it was."""
     DROPPED: ClassVar[FileAction]
     """It is not in the result."""
     MERGED: ClassVar[FileAction]
@@ -576,7 +576,7 @@ class FileNote:
     def __new__(cls, action: FileAction | Literal["dropped", "merged", "repaired"], place: str, reason: str) -> FileNote: ...
     @property
     def action(self, /) -> FileAction:
-        """What was done."""
+        """The action."""
     @property
     def place(self, /) -> str:
         """The place in the file."""

@@ -16,7 +16,7 @@ const BRACES: [(&str, bool); 2] = [("{character}", false), ("{user}", true)];
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Said<'t> {
     pub text: Cow<'t, str>,
-    /// Whether the character's name would be in it, and is not known.
+    /// True if the character's name would be in it, and is not known.
     pub lacks_name: bool,
     /// The macros that stay.
     pub left: BTreeSet<String>,
@@ -62,7 +62,7 @@ pub(crate) fn said<'t>(text: &'t str, character: Option<&str>, user: &str) -> Sa
 }
 
 impl Said<'_> {
-    /// What a macro becomes; `None` where it stays.
+    /// Returns the value of a macro; `None` if the macro stays.
     fn value(&mut self, inside: &str, seed: u64, character: Option<&str>, user: &str) -> Option<String> {
         let call = call(inside)?;
         match known(&call) {
@@ -104,7 +104,7 @@ impl Said<'_> {
     }
 }
 
-/// What stands within the braces that a text begins with.
+/// Returns the text within the braces that a text begins with.
 fn macro_of(text: &str) -> Option<&str> {
     let inside = text.strip_prefix("{{").filter(|inside| !inside.starts_with('{'))?;
     let (mut depth, mut at) = (1_usize, 0);
@@ -120,7 +120,7 @@ fn macro_of(text: &str) -> Option<&str> {
     None
 }
 
-/// The length of the placeholder that a text begins with, and whether it is the user's. What stands in a word, an address or a
+/// The length of the placeholder that a text begins with, and whether it is the user's. A part of a word, an address or a
 /// path is none: `<user>@host`, `/home/<user>/`, `${user}`.
 fn placeholder(text: &str, before: Option<char>) -> Option<(usize, bool)> {
     let begins =

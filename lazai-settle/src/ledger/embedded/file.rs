@@ -24,7 +24,7 @@ const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
 /// The database's cache of its file: the log is rarely read after it is replayed, so it need not stay in memory whole.
 const CACHE_BYTES: usize = 4 << 20;
 
-/// What takes the number and bytes of an entry.
+/// A receiver of entries: the number and bytes of each.
 pub(super) type Taking<'t> = &'t mut dyn FnMut(u64, &[u8]) -> Result<(), LedgerError>;
 
 /// Genesis and log, in a file or on a storage.
@@ -184,7 +184,7 @@ impl Appending<'_> {
     }
 }
 
-/// Where files have locks on ranges, which sharing needs.
+/// True on platforms whose files have locks on ranges, which sharing needs.
 const IS_SHARED: bool = cfg!(any(target_os = "linux", target_vendor = "apple", windows));
 
 fn builder(shared: bool) -> Builder {

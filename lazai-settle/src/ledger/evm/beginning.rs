@@ -1,4 +1,4 @@
-//! How a market on a chain began.
+//! The beginning of a market on a chain.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! Blocks that were read, on disk: the next process reads on from there.
 //!
-//! What is kept are the logs of the market's contracts with their transactions, not the market: it is worked out anew from them by the
-//! market's own rules. Blocks that a reorganisation may undo are not kept. The file is a copy of what the chain has: one that is damaged,
-//! of another market or of another branch is replaced.
+//! The file holds the logs of the market's contracts with their transactions, not the market: that is computed anew from them by
+//! the market's own rules. Blocks that a reorganisation may undo are not kept. The file is a copy of the chain's data: one that
+//! is damaged, of another market or of another branch is replaced.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,7 +19,7 @@ use super::transport::Trust;
 use crate::market::Genesis;
 
 const FILE: &str = "blocks.redb";
-/// What the file is of, and how far it reaches.
+/// The subject of the file, the market's beginning, and the last block read.
 const ABOUT: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("about.v1");
 /// Blocks with logs, by number.
 const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blocks.v1");
@@ -51,7 +51,7 @@ impl From<&Header> for Place {
     }
 }
 
-/// What blocks are of, and by whose authority they are true.
+/// The deployment that blocks are of, and the trust by which they are true.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Subject {
     deployment: Deployment,
@@ -152,7 +152,7 @@ impl Kept {
         Ok(kept)
     }
 
-    /// How the market began, and the last block that was read; `None` if nothing is kept.
+    /// Returns the market's beginning, and the last block read; `None` if nothing is kept.
     pub fn reach(&self) -> Result<Option<(Genesis, Place)>> {
         let about = self.0.begin_read()?.open_table(ABOUT)?;
         let (Some(genesis), Some(last)) = (about.get("genesis")?, about.get("last")?) else { return Ok(None) };

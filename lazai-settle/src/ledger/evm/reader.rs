@@ -36,7 +36,7 @@ pub(super) struct Block {
     /// The length of the log before this block.
     pub first: usize,
     pub state: Arc<State>,
-    /// What it was read from, if it has logs and blocks are kept.
+    /// The source of the block, if it has logs and blocks are kept.
     read: Option<Logged>,
 }
 
@@ -46,7 +46,7 @@ impl Place {
     }
 }
 
-/// What a block's logs come to.
+/// The result of a block's logs.
 struct Applied {
     state: Arc<State>,
     entries: Vec<Entry>,
@@ -335,7 +335,7 @@ impl Reader {
         }
     }
 
-    /// What the logs of a block come to; `None` if a transaction of theirs is missing.
+    /// Applies the logs of a block. Returns `None` if a transaction of theirs is missing.
     fn applied(&self, block: &Logged, code: CodeOf<'_>) -> Result<Option<Applied>, LedgerError> {
         let Place { number, time_s, .. } = block.at;
         let (first, mut state) = (self.log.len(), Arc::clone(self.head()));

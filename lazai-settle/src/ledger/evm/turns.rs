@@ -1,4 +1,4 @@
-//! Whose turn it is.
+//! Turns: one task at a time for each key.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! What was read of the chain last, and how late the chain is.
+//! The state of the chain at the last reading, and the chain's delay.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! Checks a provider's data against hashes: a header against its own, logs and transactions against the roots in it.
 //!
 //! A header binds its parent, its bloom and the roots over its transactions and their receipts. Given a block's hash, a
-//! provider cannot add logs, leave some out, or report other calls. Which hash is the chain's is another question: no proof
+//! provider cannot add logs, leave some out, or report other calls. That the hash is the chain's is not shown: no proof
 //! of consensus is checked. [`Endpoints`](super::Endpoints) asks several providers, and accepts only what all of them say.
 
 use alloy_consensus::proofs::{calculate_transaction_root, ordered_trie_root_with_encoder};

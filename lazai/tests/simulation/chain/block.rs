@@ -19,7 +19,7 @@ pub(super) struct Pooled {
     pub(super) to: TxKind,
     pub(super) value: U256,
     pub(super) data: Bytes,
-    /// Whether another wallet sent it, which sends it again and again: it never gets lost.
+    /// True if another wallet sent it, which sends it again and again: it never gets lost.
     pub(super) rivals: bool,
     /// As it was signed; none for what is only tried.
     pub(super) signed: Option<TxEnvelope>,
