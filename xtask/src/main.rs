@@ -36,7 +36,8 @@ cargo xtask VERB
   test       everything that must hold: format, lints, layers, licences, docs, tests, examples
   bindings LANG
              builds the package of a language and runs its tests (javascript, kotlin, python, swift); devices: types for phones;
-             react-native, xcframework (on a Mac); peft: PEFT with an adapter of the Python package's
+             react-native, xcframework (on a Mac); python-aarch64: the wheel for ARM, and tests of crates, under emulation;
+             peft: PEFT with an adapter of the Python package's
   bench NAME measures (bindings, data, lora, market, settle, zk), and writes target/reports/bench-NAME.json
   fetch      gets the base model (93 MB, once) and prints where it is
   package    packs crates, wheel and npm package as registries get them, checks them, and runs the quick starts from files alone

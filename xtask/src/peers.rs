@@ -16,7 +16,6 @@ const SETS: &[(&str, &str, &[&str])] = &[
         "python",
         "450 MB",
         &[
-            "maturin==1.16.0",
             "pytest",
             "mypy",
             "numpy",
@@ -28,6 +27,8 @@ const SETS: &[(&str, &str, &[&str])] = &[
             "ipykernel",
         ],
     ),
+    // zig is the C compiler and the linker of wheels for Linux.
+    ("wheels", "475 MB", &["maturin==1.16.0", "ziglang==0.17.1", "cargo-zigbuild==0.24.1", "auditwheel==6.8.2"]),
     ("package", "40 MB", &["twine==7.0.0"]),
     ("uniffi", "35 MB", &["uniffi-bindgen==0.31.0"]),
     ("openai", "70 MB", &["openai==3.57.0"]),

@@ -27,17 +27,22 @@ pub fn cache() -> Result<PathBuf> {
     Ok(PathBuf::from(home.context("neither LAZAI_CACHE nor HOME is set")?).join(".cache").join("lazai"))
 }
 
-/// A cargo command in the repository. What `cargo run` tells this program of itself is kept from it: build scripts (ring's)
-/// look there, and everything above them would be built again whenever xtask and cargo take turns.
+/// A cargo command in the repository.
 pub fn cargo(args: &[&str]) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = untold(Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())));
+    command.args(args).current_dir(root());
+    command
+}
+
+/// A command that builds. What `cargo run` tells this program of itself is kept from it: build scripts (ring's) look there, and
+/// everything above them would be built again whenever xtask and cargo take turns.
+pub fn untold(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         let told = name.to_string_lossy();
         if told.starts_with("CARGO_PKG_") || told.starts_with("CARGO_MANIFEST_") || told.starts_with("CARGO_BIN_") {
             command.env_remove(&name);
         }
     }
-    command.args(args).current_dir(root());
     command
 }
 

@@ -8,9 +8,19 @@ use anyhow::{Context, Result, ensure};
 use super::Missing;
 use crate::shell::{cache, has, run};
 
-/// Unpacks packages with what they need (or alone) into a folder of the cache, once. `release` is Debian's name of it where it
-/// is another than this machine's.
-pub fn unpacked(name: &str, release: Option<&str>, packages: &[&str], size: &str) -> Result<Result<PathBuf, Missing>> {
+/// Where packages come from: another release than this machine's (by Debian's name of it), for another processor, and without
+/// what they need.
+pub struct Archive {
+    pub release: Option<&'static str>,
+    pub architecture: Option<&'static str>,
+    pub alone: bool,
+}
+
+/// This machine's release and processor.
+pub const OWN: Archive = Archive { release: None, architecture: None, alone: false };
+
+/// Unpacks packages into a folder of the cache, once.
+pub fn unpacked(name: &str, from: &Archive, packages: &[&str], size: &str) -> Result<Result<PathBuf, Missing>> {
     let folder = cache()?.join(name);
     let done = folder.join(".done");
     if std::fs::read_to_string(&done).is_ok_and(|found| found == packages.join(" ")) {
@@ -25,12 +35,17 @@ pub fn unpacked(name: &str, release: Option<&str>, packages: &[&str], size: &str
         std::fs::remove_dir_all(&folder)?;
     }
     std::fs::create_dir_all(&folder)?;
-    let apt = Apt::new(&folder.join(".apt"), release)?;
+    let apt = Apt::new(&folder.join(".apt"), from)?;
     run(&format!("{name}: Debian's lists of packages"), apt.command().arg("update"))?;
+    let archives = apt.folder.join("cache/archives");
     let mut download = apt.command();
-    download.args(["install", "-y", "--download-only", "--no-install-recommends"]).args(packages);
-    run(&format!("{name}: download, {size}"), download.stdout(std::process::Stdio::null()))?;
-    let mut archives: Vec<PathBuf> = std::fs::read_dir(apt.folder.join("cache/archives"))?
+    match from.alone {
+        true => download.arg("download").current_dir(&archives),
+        false => download.args(["install", "-y", "--download-only", "--no-install-recommends"]),
+    };
+    download.args(packages).stdout(std::process::Stdio::null());
+    run(&format!("{name}: download, {size}"), &mut download)?;
+    let mut archives: Vec<PathBuf> = std::fs::read_dir(archives)?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|e| e == "deb"))
         .collect();
@@ -53,23 +68,28 @@ struct Apt {
 }
 
 impl Apt {
-    fn new(folder: &Path, release: Option<&str>) -> Result<Self> {
+    fn new(folder: &Path, from: &Archive) -> Result<Self> {
         for part in ["etc/sources.list.d", "etc/preferences.d", "state/lists/partial", "cache/archives/partial"] {
             std::fs::create_dir_all(folder.join(part))?;
         }
         std::fs::write(folder.join("status"), "")?;
         let own = own_release()?;
-        let said = |text: String| release.map_or(text.clone(), |release| text.replace(&own, release));
-        for (from, to) in [
+        let said = |text: String| from.release.map_or(text.clone(), |release| text.replace(&own, release));
+        for (file, to) in [
             ("/etc/apt/sources.list", "etc/sources.list"),
             ("/etc/apt/sources.list.d/debian.sources", "etc/sources.list.d/debian.sources"),
         ] {
-            if let Ok(sources) = std::fs::read_to_string(from) {
+            if let Ok(sources) = std::fs::read_to_string(file) {
                 std::fs::write(folder.join(to), said(sources))?;
             }
         }
-        let output = Command::new("dpkg").arg("--print-architecture").output()?;
-        let architecture = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        let architecture = match from.architecture {
+            Some(architecture) => architecture.to_owned(),
+            None => {
+                let output = Command::new("dpkg").arg("--print-architecture").output()?;
+                String::from_utf8_lossy(&output.stdout).trim().to_owned()
+            }
+        };
         Ok(Self { folder: folder.into(), architecture })
     }
 
@@ -83,6 +103,7 @@ impl Apt {
             format!("Dir::State::status={folder}/status"),
             format!("Dir::Cache={folder}/cache"),
             format!("APT::Architecture={}", self.architecture),
+            format!("APT::Architectures::={}", self.architecture),
             "APT::Sandbox::User=".into(),
             "Debug::NoLocking=1".into(),
         ] {

@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Missing, debian, folder, npm};
+use super::debian::{self, Archive};
+use super::{Missing, folder, npm};
 use crate::shell::{cargo, has, root, run, target, without_npm};
 use crate::web::Market;
 use crate::{peers, ran, wasm};
@@ -81,7 +82,7 @@ pub fn kotlin(market: Option<&Market>) -> Result<Option<Missing>> {
     if let Some(reason) = without_npm() {
         return Ok(Some(reason));
     }
-    let jars = match debian::unpacked("jvm-libraries", None, JVM, "6 MB")? {
+    let jars = match debian::unpacked("jvm-libraries", &debian::OWN, JVM, "6 MB")? {
         Ok(folder) => folder,
         Err(reason) => return Ok(Some(reason)),
     };
@@ -152,7 +153,7 @@ pub fn swift(market: Option<&Market>) -> Result<Option<Missing>> {
         if !is_root() {
             return Ok(Some("no swift on this machine, and only root can enter another root for Debian's".into()));
         }
-        match debian::unpacked("swift-6.0.3", Some("trixie"), SWIFT, "526 MB")? {
+        match debian::unpacked("swift-6.0.3", &Archive { release: Some("trixie"), ..debian::OWN }, SWIFT, "526 MB")? {
             Ok(folder) => Some(folder),
             Err(reason) => return Ok(Some(reason)),
         }

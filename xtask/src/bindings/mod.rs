@@ -1,5 +1,6 @@
 //! `cargo xtask bindings LANG`: the facade in other languages, built and tested where their toolchains can be had.
 
+mod aarch64;
 mod apple;
 mod debian;
 pub mod javascript;
@@ -19,7 +20,7 @@ use crate::web::{self, Market};
 /// Something that cannot be had on this machine, in words.
 pub type Missing = String;
 
-const LANGUAGES: &str = "javascript, kotlin, python, swift, devices, xcframework, react-native, peft";
+const LANGUAGES: &str = "javascript, kotlin, python, python-aarch64, swift, devices, xcframework, react-native, peft";
 
 pub fn start(args: &[&str]) -> Result<()> {
     let market = if matches!(args, ["javascript" | "kotlin" | "python" | "swift"]) { market()? } else { None };
@@ -31,6 +32,7 @@ pub fn start(args: &[&str]) -> Result<()> {
         ["devices"] => mobile::devices()?,
         ["xcframework"] => apple::xcframework()?,
         ["react-native"] => react_native::check()?,
+        ["python-aarch64"] => aarch64::check()?,
         ["peft"] => python::peft()?,
         ["python"] => {
             // The wheel as users get it, and the tests against it.

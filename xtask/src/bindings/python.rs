@@ -7,24 +7,51 @@ use anyhow::{Context, Result, ensure};
 
 use super::{Missing, folder};
 use crate::checks::FEATURES;
-use crate::shell::{cargo, root, run, target};
+use crate::shell::{cache, cargo, root, run, target, untold};
 use crate::web::Market;
 use crate::{model, peers, ran};
 
 /// The wheel, as users get it: by maturin, in the profile of releases.
 pub fn wheel() -> Result<PathBuf> {
-    let python = peers::python("python")?;
-    let out = folder("python");
+    let python = peers::python("wheels")?;
+    let mut maturin = with_zig("maturin", "build")?;
+    maturin.env("CARGO_TARGET_DIR", target()).arg("--interpreter").arg(&python);
+    built(maturin, "python", std::env::consts::ARCH)
+}
+
+/// Builds a wheel into a folder of its own. On Linux it is linked by zig, with an older C library than this machine's, and
+/// auditwheel checks what it asks of a system.
+pub fn built(mut maturin: Command, name: &str, architecture: &str) -> Result<PathBuf> {
+    let out = folder(name);
     if out.is_dir() {
         std::fs::remove_dir_all(&out)?;
     }
-    let mut maturin = Command::new(python.with_file_name("maturin"));
-    maturin.args(["build", "--quiet", "--release", "--strip", "--out"]).arg(&out);
-    maturin.current_dir(source()).env("CARGO_TARGET_DIR", target());
+    maturin.args(["--quiet", "--release", "--strip", "--out"]).arg(&out);
+    if cfg!(target_os = "linux") {
+        maturin.args(["--zig", "--compatibility", MANYLINUX]);
+    }
     // The workspace's settings are found from its root.
-    run("Python: the wheel", maturin.arg("--interpreter").arg(&python))?;
-    let files = std::fs::read_dir(&out)?.collect::<Result<Vec<_>, _>>()?;
-    files.into_iter().map(|f| f.path()).find(|p| p.extension().is_some_and(|e| e == "whl")).context("no wheel")
+    run(&format!("Python: the wheel for {architecture}"), maturin.current_dir(source()))?;
+    let mut files = std::fs::read_dir(&out)?.filter_map(|entry| Some(entry.ok()?.path()));
+    let wheel = files.find(|p| p.extension().is_some_and(|e| e == "whl")).context("no wheel")?;
+    if cfg!(target_os = "linux") {
+        let tag = format!("{MANYLINUX}_{architecture}");
+        let audit =
+            Command::new(peers::python("wheels")?.with_file_name("auditwheel")).arg("show").arg(&wheel).output()?;
+        let said = String::from_utf8_lossy(&audit.stdout);
+        ensure!(audit.status.success() && said.contains(&format!("{tag:?}")), "no wheel for {tag}: {said}");
+        println!("   {tag}, as auditwheel says; {:.1} MB", std::fs::metadata(&wheel)?.len() as f64 / 1e6);
+    }
+    Ok(wheel)
+}
+
+/// A verb of a program that builds with zig, which comes with it; what both keep is in the cache folder.
+pub fn with_zig(program: &str, verb: &str) -> Result<Command> {
+    let (python, kept) = (peers::python("wheels")?, cache()?.join("zig"));
+    let mut command = untold(Command::new(python.with_file_name(program)));
+    command.arg(verb).env("CARGO_ZIGBUILD_PYTHON_PATH", python);
+    command.env("CARGO_ZIGBUILD_CACHE_DIR", kept.join("wrappers")).env("ZIG_GLOBAL_CACHE_DIR", kept);
+    Ok(command)
 }
 
 /// Runs the tests: against a wheel, or against the module that the workspace's build made.
@@ -133,6 +160,9 @@ pub fn import_ms(wheel: &Path) -> Result<(f64, f64)> {
 
 const LIBRARY: &str = if cfg!(target_os = "macos") { "lib_lazai.dylib" } else { "lib_lazai.so" };
 
-fn source() -> PathBuf {
+/// The systems that wheels for Linux run on: those since 2014.
+const MANYLINUX: &str = "manylinux_2_17";
+
+pub fn source() -> PathBuf {
     root().join("bindings").join("python")
 }
