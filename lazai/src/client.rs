@@ -14,7 +14,7 @@ use crate::account::{Account, SendError};
 use crate::consumer::{Consumer, ConsumerError, TakeBack};
 use crate::conversation::{CheckedReply, Conversation, TokenCounter};
 use crate::http::HttpNode;
-use crate::node::{NodeError, ReplySettings};
+use crate::node::ReplySettings;
 use crate::wire::talk::OfferedModel;
 
 /// A client of a node: lists its characters and opens sessions with them.
@@ -83,13 +83,9 @@ impl Client {
     /// Opens a session with a character, and reserves a deposit for it on the ledger.
     ///
     /// # Errors
-    /// [`NodeError::DepositExhausted`] if the deposit does not cover one reply; [`ConsumerError::Send`]: the ledger checks the
+    /// [`NodeError::DepositExhausted`](crate::node::NodeError::DepositExhausted) if the deposit does not cover one reply; [`ConsumerError::Send`]: the ledger checks the
     /// offer, its signature and the deposit.
     pub async fn open(&self, model: &OfferedModel, deposit: Amount) -> Result<Session, ConsumerError> {
-        let (left, step) = (deposit, model.offer.offer.step()?);
-        if left < step {
-            return Err(NodeError::DepositExhausted { left, step }.into());
-        }
         // Numbers of an account's sessions must differ, no more.
         let random = Digest::random().map_err(|_| SignerError::NoRandomness)?;
         let number = random.as_bytes().first_chunk().copied().map_or(0, u64::from_le_bytes);

@@ -119,13 +119,20 @@ impl Consumer {
     /// ledger names for the version.
     ///
     /// # Errors
-    /// [`SendError`].
+    /// [`NodeError::DepositExhausted`] if the deposit does not cover one reply: nothing is sent. [`ConsumerError::Send`]: the
+    /// ledger checks the offer, its signature and the deposit.
     pub async fn open(
         &self,
         nonce: u64,
         offer: &SignedOffer,
         payment: SessionPayment,
-    ) -> Result<Conversation, SendError> {
+    ) -> Result<Conversation, ConsumerError> {
+        if let SessionPayment::Deposit(left) = payment {
+            let step = offer.offer.step()?;
+            if left < step {
+                return Err(NodeError::DepositExhausted { left, step }.into());
+            }
+        }
         let transaction = Transaction::OpenSession {
             nonce,
             consumer: self.talker.address(),

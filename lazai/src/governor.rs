@@ -48,11 +48,21 @@ impl Governor {
         }))
     }
 
-    /// Votes.
+    /// Votes. The same vote again changes nothing.
     ///
     /// # Errors
-    /// [`SendError`].
+    /// [`SendError`]; [`MarketError::ProposalExecuted`] if the vote comes after the execution.
     pub async fn vote(&self, proposal: ProposalId, in_favour: bool) -> Result<(), SendError> {
+        let voter = self.0.address();
+        let late = self
+            .0
+            .ledger()
+            .market()
+            .proposal(proposal)
+            .is_some_and(|about| about.executed.is_some() && !about.votes.contains_key(&voter));
+        if late {
+            return Err(LedgerError::Market(MarketError::ProposalExecuted { proposal }).into());
+        }
         // Another word on the same proposal is another transaction, which the market refuses.
         self.0
             .send(&format!("vote {proposal} {in_favour}"), Transaction::Vote { proposal, in_favour })
@@ -60,7 +70,8 @@ impl Governor {
             .map(|_| ())
     }
 
-    /// Puts a proposal with a majority into force: sessions opened from now on obey it.
+    /// Puts a proposal with a majority into force: sessions opened from now on obey it. The same call again changes nothing, and
+    /// gives the same.
     ///
     /// # Errors
     /// [`SendError`].

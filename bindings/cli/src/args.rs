@@ -40,8 +40,18 @@ pub(crate) enum Verb {
     Serve(Box<Serve>),
     /// Talks with a character: a line in, a reply out. Each reply is checked, then a voucher promises its payment.
     Chat(Chat),
+    /// Ends the session of a conversation; what is left of its deposit comes back.
+    End(End),
+    /// Prints an account's balance.
+    Balance(Balance),
+    /// Proposes another split of revenue to the DAO.
+    Propose(Propose),
+    /// Lists the DAO's proposals.
+    Proposals(Proposals),
     /// Votes on a proposal of the DAO.
     Vote(Vote),
+    /// Puts a proposal that passed into force, for sessions opened after it.
+    Execute(Execute),
     /// Writes the completions of a shell.
     Completions {
         /// The shell.
@@ -194,9 +204,12 @@ pub(crate) struct Prove {
 /// The market and the acting account.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Acting {
-    /// The folder of a market that `local` founded; the verb's own role acts, if no keystore is named.
+    /// The folder of a market that `local` founded.
     #[arg(long)]
     pub local: Option<PathBuf>,
+    /// The role of the local market that acts, such as `node`; by default the verb's own.
+    #[arg(long, requires = "local", conflicts_with = "keystore")]
+    pub role: Option<String>,
     /// The folder of a market on this machine.
     #[arg(long, required_unless_present_any = ["rpc", "local"], conflicts_with = "local")]
     pub market: Option<PathBuf>,
@@ -314,19 +327,73 @@ pub(crate) struct Chat {
     /// The model at the node; the first by default.
     #[arg(long)]
     pub model: Option<String>,
-    /// The deposit of the session, in base units; the unspent part comes back.
+    /// The deposit of a new session, in base units; `end` gives the unspent part back.
     #[arg(long)]
-    pub deposit: String,
-    /// Your number for the session: the same number continues the same session.
-    #[arg(long, default_value_t = 1)]
-    pub nonce: u64,
-    /// The file that keeps the conversation with its receipts.
+    pub deposit: Option<String>,
+    /// The file that keeps the conversation with its receipts. If it exists, its session goes on; if not, one is opened.
     #[arg(long)]
     pub conversation: PathBuf,
     /// The base model (a GGUF file, or a folder with tokenizer.json): receipts are recounted with its tokenizer. Without
     /// it, receipts are only held to bounds.
     #[arg(long)]
     pub tokenizer: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct End {
+    /// The file of the conversation.
+    pub conversation: PathBuf,
+    #[command(flatten)]
+    pub acting: Acting,
+    /// URL of the node: the session ends at once, by its consent.
+    #[arg(long, required_unless_present = "alone")]
+    pub node: Option<String>,
+    /// Ends the session without the node, in two steps: the first asks the ledger for the end, and tells from when the second call
+    /// gives the rest back. The node may redeem in between.
+    #[arg(long, conflicts_with = "node")]
+    pub alone: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Balance {
+    #[command(flatten)]
+    pub acting: Acting,
+    /// Address of the asset; coins by default.
+    #[arg(long, default_value = COINS)]
+    pub asset: String,
+}
+
+/// The address that stands for the ledger's coins.
+pub(crate) const COINS: &str = "0x0000000000000000000000000000000000000000";
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Example: lazai propose 6500 2500 1000 --local market")]
+pub(crate) struct Propose {
+    /// The creator's share, in basis points.
+    pub creator: u16,
+    /// The node's share.
+    pub node: u16,
+    /// The pool's share.
+    pub pool: u16,
+    /// Your name for the proposal: the same name is the same proposal.
+    #[arg(long, default_value = "split")]
+    pub label: String,
+    #[command(flatten)]
+    pub acting: Acting,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Proposals {
+    #[command(flatten)]
+    pub acting: Acting,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Execute {
+    /// The proposal's number.
+    pub proposal: u64,
+    #[command(flatten)]
+    pub acting: Acting,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -9,6 +9,7 @@
 //! | 4 | a node, a chain or a file system did not answer: trying again may help |
 #![allow(clippy::print_stderr, reason = "a command line talks")]
 
+mod acting;
 mod args;
 mod create;
 mod data;
@@ -17,6 +18,7 @@ mod publish;
 mod serve;
 mod talk;
 mod trust;
+mod vote;
 
 use std::ffi::OsString;
 use std::io::{BufRead, Write};
@@ -53,7 +55,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>, input: &mut dyn BufRead, ou
         Verb::Local(verb) => local::local(&verb, &mut out),
         Verb::Serve(verb) => serve::serve(*verb, input, &mut out),
         Verb::Chat(verb) => talk::chat(&verb, input, &mut out),
-        Verb::Vote(verb) => talk::vote(&verb, &mut out),
+        Verb::End(verb) => talk::end(&verb, &mut out),
+        Verb::Balance(verb) => talk::balance(&verb, &mut out),
+        Verb::Propose(verb) => vote::propose(&verb, &mut out),
+        Verb::Proposals(verb) => vote::proposals(&verb, &mut out),
+        Verb::Vote(verb) => vote::vote(&verb, &mut out),
+        Verb::Execute(verb) => vote::execute(&verb, &mut out),
         Verb::Completions { shell } => {
             // By way of memory: the library panics if its output is closed.
             let mut script = Vec::new();

@@ -20,11 +20,12 @@ use crate::{Done, Output, read};
 
 /// Roles with a key.
 const ROLES: [&str; 7] = ["creator", "validator-1", "validator-2", "validator-3", "exex", "node", "consumer"];
+/// The voters of the DAO among them.
+const VOTERS: [&str; 3] = ["creator", "node", "consumer"];
 /// The places of the validators among them.
 const VALIDATORS: std::ops::Range<usize> = 1..4;
 /// The consumer's first balance, in base units of coins.
 const FUNDS: &str = "1000000000000000000";
-const COINS: &str = "0x0000000000000000000000000000000000000000";
 const PASSWORD: &str = "keys/password";
 /// The secret that the ExEx's unsealing key is derived from.
 const SECRET: &str = "keys/exex-secret";
@@ -78,8 +79,8 @@ impl Local {
         let account = local.key("consumer")?.address();
         let founding = Founding {
             validators: of(&ROLES[VALIDATORS])?,
-            voters: of(&["creator", "node", "consumer"])?,
-            funds: vec![Funds { account, asset: COINS.into(), amount: FUNDS.into() }],
+            voters: of(&VOTERS)?,
+            funds: vec![Funds { account, asset: args::COINS.into(), amount: FUNDS.into() }],
         };
         Market::found_folder(local.path(""), founding)?;
         Ok(local)
@@ -99,6 +100,12 @@ impl Local {
     }
 
     pub fn key(&self, role: &str) -> Result<Arc<LocalKey>, LazaiError> {
+        if !ROLES.contains(&role) {
+            return Err(LazaiError::new(
+                "keystore",
+                format!("{role}: no role here; the roles are {}", ROLES.join(", ")),
+            ));
+        }
         LocalKey::from_keystore(self.path(&format!("keys/{role}")), self.password()?)
     }
 
@@ -138,9 +145,11 @@ pub(crate) fn local(verb: &args::Local, out: &mut Output<'_>) -> Done {
     let market = local.market()?;
     let keys = ROLES.iter().map(|role| Ok((*role, local.key(role)?))).collect::<Result<Vec<_>, LazaiError>>()?;
     let roles: Vec<_> = keys.iter().map(|(role, key)| (role, key.address())).collect();
-    let founded = json!({"folder": local.path(""), "ledger": market.ledger_id(), "roles": roles});
+    let founded = json!({"folder": local.path(""), "ledger": market.ledger_id(), "roles": roles, "voters": VOTERS});
     out.tell(&founded, |_| {
-        let roles: String = roles.iter().map(|(role, address)| format!("\n  {role:12} {address}")).collect();
+        let votes = |role: &str| if VOTERS.contains(&role) { " (votes)" } else { "" };
+        let roles: String =
+            roles.iter().map(|(role, address)| format!("\n  {role:12} {address}{}", votes(role))).collect();
         format!("market {} in {}{roles}", market.ledger_id(), verb.folder.display())
     })?;
     let Some(base) = &verb.base else { return Ok(true) };

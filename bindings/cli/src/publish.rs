@@ -9,10 +9,10 @@ use lazai_facade::native::roles::{SubmissionFacts, SubmissionStatus};
 use lazai_facade::{LazaiError, Signer};
 use pollster::block_on;
 
+use crate::acting::acting;
 use crate::args;
 use crate::create::Place;
 use crate::local::Local;
-use crate::talk::acting;
 use crate::trust::listener;
 use crate::{Done, Output, read};
 

@@ -7,9 +7,9 @@ use lazai_facade::native::provider::{NodeServer, ServedModel};
 use pollster::block_on;
 use serde_json::json;
 
+use crate::acting::acting;
 use crate::args;
 use crate::local::Local;
-use crate::talk::acting;
 use crate::{Done, Output};
 
 /// Serves one version until the process ends, or until its input does. Vouchers that are due are redeemed on the way, all at the end of

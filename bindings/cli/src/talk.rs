@@ -1,66 +1,22 @@
-//! `chat` and `vote`.
+//! `chat`, `end` and `balance`.
 
 use std::io::BufRead;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, mpsc};
 
 use lazai_facade::native::market::Market;
 use lazai_facade::native::node::NodeClient;
 use lazai_facade::{Chat, ChatTurn, LazaiError, LocalKey, ReplyListener, ReplySettings, TokenCheck, TokenCounter};
 use pollster::block_on;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::args::{self, Acting};
-use crate::local::Local;
-use crate::{Done, Output, read};
+use crate::acting::acting;
+use crate::args;
+use crate::{Done, Output};
 
-/// The market and the acting key: in a local market, that of the role.
-pub(crate) fn acting(acting: &Acting, role: &str) -> Result<(Arc<Market>, Arc<LocalKey>), LazaiError> {
-    let local = acting.local.as_deref().map(Local::open).transpose()?;
-    let key = match (&acting.keystore, &acting.password_file, &local) {
-        (Some(keystore), Some(password), _) => {
-            let password = String::from_utf8_lossy(&read(password)?).trim_end_matches(['\r', '\n']).to_owned();
-            LocalKey::from_keystore(keystore.to_string_lossy().into_owned(), password)?
-        }
-        (.., Some(local)) => local.key(role)?,
-        // The parser lets nothing else through.
-        _ => return Err(LazaiError::new("keystore", "--keystore is missing")),
-    };
-    if let Some(local) = local {
-        return Ok((local.market()?, key));
-    }
-    let market = match (&acting.market, &acting.rpc, &acting.deployment) {
-        (Some(folder), ..) => Market::open_folder(folder.to_string_lossy().into_owned())?,
-        (None, Some(rpc), Some(deployment)) => {
-            let deployment = String::from_utf8_lossy(&read(deployment)?).into_owned();
-            let folder = acting.chain.clone().or_else(|| of_chain(&deployment, &key.address()));
-            Market::on_chain(rpc.clone(), deployment, folder.map(|f| f.to_string_lossy().into_owned()), acting.depth)?
-        }
-        // The parser lets nothing else through.
-        _ => return Err(LazaiError::new("ledger", "neither a folder nor a chain")),
-    };
-    Ok((market, key))
-}
-
-/// The folder for an account on a chain's market in the home directory, if that can be written: `.lazai/CHAIN-CONTRACT/ACCOUNT`.
-fn of_chain(deployment: &str, account: &str) -> Option<PathBuf> {
-    let deployment: Value = serde_json::from_str(deployment).ok()?;
-    let chain = deployment["chain_id"].as_u64()?;
-    let contract = deployment["contracts"]["parameters"].as_str()?;
-    let is_address = contract.len() == 42 && contract.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let name = is_address.then(|| format!("{chain}-{}", contract.to_ascii_lowercase()))?;
-    let folder = std::env::home_dir()?.join(".lazai").join(name).join(account);
-    std::fs::create_dir_all(&folder).ok().map(|()| folder)
-}
-
-pub(crate) fn vote(verb: &args::Vote, out: &mut Output<'_>) -> Done {
-    let (market, key) = acting(&verb.acting, "creator")?;
-    let in_favour = matches!(verb.choice, args::Choice::Yes);
-    block_on(market.vote(key.clone(), verb.proposal, in_favour))?;
-    let voted = json!({"proposal": verb.proposal, "inFavour": in_favour, "voter": key.address()});
-    out.tell(&voted, |_| format!("{} voted {:?} on proposal {}", key.address(), verb.choice, verb.proposal))?;
-    Ok(true)
-}
+/// The role that talks, if no other is named.
+const CONSUMER: &str = "consumer";
 
 /// Passes pieces on to a waiting reader.
 struct Heard(mpsc::Sender<String>);
@@ -72,19 +28,9 @@ impl ReplyListener for Heard {
 }
 
 pub(crate) fn chat(verb: &args::Chat, input: &mut dyn BufRead, out: &mut Output<'_>) -> Done {
-    let (market, key) = acting(&verb.acting, "consumer")?;
+    let (market, key) = acting(&verb.acting, CONSUMER)?;
     let node = NodeClient::new(verb.node.clone())?;
-    let conversation = match std::fs::read_to_string(&verb.conversation) {
-        Ok(kept) => kept,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let models = block_on(node.models())?;
-            let wanted = |id: &str| verb.model.as_deref().is_none_or(|model| model == id);
-            let model = models.into_iter().find(|model| wanted(&model.id));
-            let model = model.ok_or_else(|| LazaiError::new("request.model", "the node has no such model"))?;
-            block_on(market.open_session(key.clone(), key.clone(), verb.nonce, model, verb.deposit.clone()))?
-        }
-        Err(error) => return Err(LazaiError::new("file", format!("{}: {error}", verb.conversation.display()))),
-    };
+    let conversation = conversation(verb, &market, &key, &node)?;
     let chat = Chat::new(conversation, market.domain(), key)?;
     if let Some(path) = &verb.tokenizer {
         chat.recount_with(TokenCounter::open(path.to_string_lossy().into_owned())?);
@@ -108,6 +54,120 @@ pub(crate) fn chat(verb: &args::Chat, input: &mut dyn BufRead, out: &mut Output<
         let turn = turn?;
         out.tell(&turn, told)?;
     }
+    Ok(true)
+}
+
+/// A session that is being opened: in the conversation's file until it is, so that a command that was killed opens the same.
+#[derive(Debug, Serialize, Deserialize)]
+struct Opening {
+    /// The payer's number for the session.
+    opening: u64,
+    model: Option<String>,
+    deposit: String,
+}
+
+/// The conversation that the file keeps, or that of a session opened now.
+fn conversation(
+    verb: &args::Chat,
+    market: &Arc<Market>,
+    key: &Arc<LocalKey>,
+    node: &Arc<NodeClient>,
+) -> Result<String, LazaiError> {
+    let path = &verb.conversation;
+    let asked = |deposit: &str, model: Option<&str>| {
+        let differs = |field: &str, has: &str, wanted: &str| {
+            let refused = format!("{}: its session's {field} is {has}, not {wanted}", path.display());
+            Err(LazaiError::new(&format!("request.{field}"), format!("{refused}; another file begins another session")))
+        };
+        match (&verb.deposit, &verb.model, model) {
+            (Some(wanted), ..) if wanted != deposit => differs("deposit", deposit, wanted),
+            (_, Some(wanted), Some(has)) if wanted != has => differs("model", has, wanted),
+            _ => Ok(()),
+        }
+    };
+    let opening = match kept(path)? {
+        Some((text, kept)) if kept.get("opening").is_none() => {
+            let offer = &kept["offer"]["offer"];
+            let model = format!("dat:{}:{}", offer["class"], offer["version"]);
+            asked(kept["deposit"].as_str().unwrap_or_default(), Some(&model))?;
+            return Ok(text);
+        }
+        Some((text, _)) => {
+            let opening: Opening = serde_json::from_str(&text)?;
+            asked(&opening.deposit, opening.model.as_deref())?;
+            opening
+        }
+        None => {
+            let missing = || LazaiError::new("request.deposit", "--deposit is missing: it opens a new session");
+            let deposit = verb.deposit.clone().ok_or_else(missing)?;
+            // Sixteen digits of a fresh key's address are a number that nobody took.
+            let number = u64::from_str_radix(&LocalKey::random()?.address()[2..18], 16);
+            let opening = number.map_err(|e| LazaiError::new("hex.not_hex", e))?;
+            Opening { opening, model: verb.model.clone(), deposit }
+        }
+    };
+    let models = block_on(node.models())?;
+    let wanted = |id: &str| opening.model.as_deref().is_none_or(|model| model == id);
+    let ids: Vec<&str> = models.iter().map(|model| model.id.as_str()).collect();
+    let unknown = format!("the node does not offer it; it offers: {}", ids.join(", "));
+    let model = models.iter().find(|model| wanted(&model.id)).cloned();
+    let model = model.ok_or_else(|| LazaiError::new("request.model", unknown))?;
+    let written = serde_json::to_vec(&opening)?;
+    lazai_facade::native::data::keep_file(&path.to_string_lossy(), &written)?;
+    let opened = block_on(market.open_session(key.clone(), key.clone(), opening.opening, model, opening.deposit));
+    if let Err(error) = &opened
+        && crate::exit_code(error.code()) != 4
+    {
+        // Refused, so nothing is under way.
+        let _ = std::fs::remove_file(path);
+    }
+    opened
+}
+
+/// What a file of a conversation keeps, as text and as JSON; none if there is no such file.
+fn kept(path: &Path) -> Result<Option<(String, Value)>, LazaiError> {
+    let of = |code: &str, error: &dyn std::fmt::Display| LazaiError::new(code, format!("{}: {error}", path.display()));
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            let value = serde_json::from_str(&text).map_err(|error| of("json.malformed", &error))?;
+            Ok(Some((text, value)))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(of("file", &error)),
+    }
+}
+
+pub(crate) fn end(verb: &args::End, out: &mut Output<'_>) -> Done {
+    let (market, key) = acting(&verb.acting, CONSUMER)?;
+    let path = &verb.conversation;
+    let none = || LazaiError::new("file", format!("{}: no conversation is here", path.display()));
+    let (text, value) = kept(path)?.ok_or_else(none)?;
+    let session = value["session"].as_str().ok_or_else(none)?;
+    // Taking back asks no node.
+    let node = verb.node.clone().unwrap_or_else(|| "http://127.0.0.1".into());
+    let talking = market.talk_on(node, key, text.clone())?;
+    if !verb.alone {
+        let left = block_on(talking.end())?;
+        out.tell(&json!({"session": session, "left": left}), |_| format!("ended; {left} base units came back"))?;
+        return Ok(true);
+    }
+    let final_at_s = block_on(talking.take_back())?;
+    out.tell(&json!({"session": session, "finalAtS": final_at_s}), |_| match final_at_s {
+        Some(at_s) => {
+            format!("the end is asked for; after {at_s} (seconds since 1970), the same command gives the rest back")
+        }
+        None => "ended; what was left of the deposit came back".into(),
+    })?;
+    Ok(true)
+}
+
+pub(crate) fn balance(verb: &args::Balance, out: &mut Output<'_>) -> Done {
+    let (market, key) = acting(&verb.acting, CONSUMER)?;
+    block_on(market.refresh())?;
+    let (account, asset) = (key.address(), &verb.asset);
+    let balance = market.balance(account.clone(), asset.clone())?;
+    let told = json!({"account": account, "asset": asset, "balance": balance});
+    out.tell(&told, |_| format!("{account} has {balance} base units"))?;
     Ok(true)
 }
 

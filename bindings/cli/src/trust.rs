@@ -31,7 +31,11 @@ pub(crate) fn verify(verb: &args::Verify, out: &mut Output<'_>) -> Done {
                 let conversation = conversation.map_err(|e| LazaiError::new("json.malformed", e))?;
                 evidence = evidence_with_words(evidence, conversation)?.into_bytes();
             }
-            let report = verify_evidence(evidence, read(anchor)?)?;
+            let report = verify_evidence(evidence, read(anchor)?).map_err(|error| {
+                let (evidence, anchor) = (verb.evidence.as_deref().unwrap_or(anchor), anchor);
+                let files = format!("{} against the anchor {}", evidence.display(), anchor.display());
+                LazaiError::new(error.code(), format!("{files}: {}", error.detail()))
+            })?;
             let holds = report.holds;
             out.tell(&report, |report| {
                 let line = |link: &lazai_facade::ProvenanceLink| {
@@ -53,7 +57,12 @@ struct OnScreen;
 
 impl ProgressListener for OnScreen {
     fn on_progress(&self, progress: Progress) -> bool {
-        eprintln!("{} {} of {}", progress.stage, progress.done, progress.total);
+        match progress {
+            // Work without a known end, or none of it.
+            Progress { stage, done: done @ 1.., total: 0, .. } => eprintln!("{stage} {done}"),
+            Progress { total: 0, .. } => {}
+            Progress { stage, done, total, .. } => eprintln!("{stage} {done} of {total}"),
+        }
         true
     }
 }

@@ -181,6 +181,11 @@ impl Chat {
         self.state().conversation.messages.iter().map(Message::from).collect()
     }
 
+    /// The node's receipts, one for each reply: copies.
+    pub fn receipts(&self) -> Vec<crate::SignedReceipt> {
+        self.state().conversation.receipts.iter().map(|received| (&received.receipt).into()).collect()
+    }
+
     /// The amount owed for the session so far, in base units.
     pub fn owed(&self) -> BaseUnits {
         self.state().conversation.owed().to_string()

@@ -45,8 +45,8 @@ pub use error::{LazaiError, error_codes, fail_with};
 pub use money::{RevenueParts, split_revenue};
 pub use safety::{Blocklist, CharacterReport, Concern, report_character};
 pub use session::{
-    Offer, Receipt, Voucher, check_offer, check_receipt, check_voucher, offer_step, session_id, sign_offer,
-    sign_receipt, sign_voucher, voucher_digest, voucher_typed_data,
+    Offer, Receipt, SignedReceipt, Voucher, check_offer, check_receipt, check_voucher, offer_step, session_id,
+    sign_offer, sign_receipt, sign_voucher, voucher_digest, voucher_typed_data,
 };
 pub use sign::{Domain, LocalKey, Signer, SigningRequest};
 pub use transport::{BodySink, Header, HttpRequest, ReplyListener, Transport};

@@ -90,6 +90,52 @@ record! {
     }
 }
 
+record! {
+    /// A receipt with the node's signature of it.
+    pub struct SignedReceipt {
+        /// The receipt.
+        pub receipt: Receipt,
+        /// The node's signature: [`check_receipt`](crate::check_receipt) checks it.
+        pub signature: String,
+    }
+}
+
+impl From<&lazai::node::SignedReceipt> for SignedReceipt {
+    fn from(signed: &lazai::node::SignedReceipt) -> Self {
+        let market::Receipt {
+            session,
+            turn,
+            request_digest,
+            reply_digest,
+            prompt_tokens,
+            completion_tokens,
+            tokenizer_digest,
+            temperature_milli,
+            top_p_milli,
+            seed,
+            base_digest,
+            adapter_digest,
+            cumulative,
+        } = &signed.receipt;
+        let receipt = Receipt {
+            session: session.to_string(),
+            turn: *turn,
+            request_digest: request_digest.to_string(),
+            reply_digest: reply_digest.to_string(),
+            prompt_tokens: *prompt_tokens,
+            completion_tokens: *completion_tokens,
+            tokenizer_digest: tokenizer_digest.to_string(),
+            temperature_milli: *temperature_milli,
+            top_p_milli: *top_p_milli,
+            seed: *seed,
+            base_digest: base_digest.to_string(),
+            adapter_digest: adapter_digest.to_string(),
+            cumulative: cumulative.to_string(),
+        };
+        Self { receipt, signature: signed.signature.to_string() }
+    }
+}
+
 impl Offer {
     pub(crate) fn parse(&self) -> Result<market::Offer, LazaiError> {
         Ok(market::Offer {

@@ -61,7 +61,7 @@ impl BaseModel {
     ///
     /// `on_text` gets each piece of the reply until it gives `False`. An error that it raises is raised when the work has ended.
     ///
-    /// Errors: `file`, `model`.
+    /// Errors: `dialogue.empty` without a message, `file`, `model`.
     #[pyo3(signature = (messages, adapter=None, settings=None, on_text=None))]
     fn generate(
         &self,
@@ -253,6 +253,12 @@ impl Chat {
     #[getter]
     fn messages(&self, py: Python<'_>) -> PyResult<Vec<facade::chat::Message>> {
         free(py, || Ok(self.0.messages()))
+    }
+
+    /// The node's receipts, one for each reply: copies.
+    #[getter]
+    fn receipts(&self, py: Python<'_>) -> PyResult<Vec<facade::session::SignedReceipt>> {
+        free(py, || Ok(self.0.receipts()))
     }
 
     /// The amount owed for the session so far, in base units.
@@ -495,9 +501,10 @@ impl Market {
         free(py, || facade::native::market::Market::open_folder(folder.0)).map(Market::of)
     }
 
-    /// Founds a market in a folder, or opens the one that was founded there, whatever its initial state.
+    /// Founds a market in a folder, or opens the one that was founded there with the same founding.
     ///
-    /// Errors: `hex.…`, `money.not_decimal`, `file`, `json.malformed`, `ledger`.
+    /// Errors: `market` if that was another founding (`open_folder` opens it), `hex.…`, `money.not_decimal`, `file`,
+    /// `json.malformed`, `ledger`.
     #[staticmethod]
     fn found_folder(py: Python<'_>, folder: PathText, founding: facade::native::market::Founding) -> PyResult<Self> {
         free(py, || facade::native::market::Market::found_folder(folder.0, founding)).map(Market::of)
@@ -586,7 +593,13 @@ impl Market {
         free(py, || block_on(inner.open_session(payer, consumer, nonce, model, deposit.0)))
     }
 
-    /// Votes on a proposal.
+    /// All proposals, the oldest first.
+    fn proposals(&self, py: Python<'_>) -> PyResult<Vec<facade::native::market::Proposal>> {
+        let inner = self.inner()?;
+        free(py, || inner.proposals())
+    }
+
+    /// Votes on a proposal. The same vote again changes nothing; another is refused, and so is one after the execution.
     ///
     /// Errors: `market`, `ledger…`, `signer.…`.
     fn vote(&self, py: Python<'_>, voter: Bound<'_, PyAny>, proposal: u64, in_favour: bool) -> PyResult<()> {
@@ -595,7 +608,7 @@ impl Market {
         free(py, || block_on(inner.vote(voter, proposal, in_favour)))
     }
 
-    /// Executes a proposal that passed; its changes bind sessions opened after it.
+    /// Executes a proposal that passed; its changes bind sessions opened after it. Executing again changes nothing.
     ///
     /// Errors: `market`, `ledger…`, `signer.…`.
     fn execute(&self, py: Python<'_>, voter: Bound<'_, PyAny>, proposal: u64) -> PyResult<()> {
@@ -604,7 +617,8 @@ impl Market {
         free(py, || block_on(inner.execute(voter, proposal)))
     }
 
-    /// Proposes another split, in basis points; returns the proposal's number. `label` makes it idempotent.
+    /// Proposes another split, in basis points; returns the proposal's number. `label` is the proposer's own name for it: the
+    /// same label again gives the same proposal.
     ///
     /// Errors: `market`, `ledger…`, `signer.…`.
     fn propose_split(
@@ -842,6 +856,12 @@ impl Session {
     ) -> PyResult<facade::chat::ChatTurn> {
         let on_text = Told::of(py, on_text)?;
         on_text.or_raise(free(py, || block_on(self.0.say(text, settings.unwrap_or_default(), on_text.of_reply()))))
+    }
+
+    /// The node's receipts, one for each reply: copies.
+    #[getter]
+    fn receipts(&self, py: Python<'_>) -> PyResult<Vec<facade::session::SignedReceipt>> {
+        free(py, || Ok(self.0.receipts()))
     }
 
     /// The amount owed for the session so far, in base units.
@@ -1469,6 +1489,8 @@ pub(crate) mod _lazai {
     #[pymodule_export]
     use lazai_facade::native::market::Funds;
     #[pymodule_export]
+    use lazai_facade::native::market::Proposal;
+    #[pymodule_export]
     use lazai_facade::native::model::AdapterFacts;
     #[pymodule_export]
     use lazai_facade::native::model::TrainedAdapter;
@@ -1494,6 +1516,8 @@ pub(crate) mod _lazai {
     use lazai_facade::session::Offer;
     #[pymodule_export]
     use lazai_facade::session::Receipt;
+    #[pymodule_export]
+    use lazai_facade::session::SignedReceipt;
     #[pymodule_export]
     use lazai_facade::session::Voucher;
     #[pymodule_export]

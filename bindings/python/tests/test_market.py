@@ -222,6 +222,11 @@ def test_a_session_is_talked_in_and_ended(scene, base, capsys):
         ended = asyncio.run(talk())
         on = market.talk_on(server.url, people.consumer, ended)
         refused("node.not_served", on.say, "still there?")
+        node, domain = people.node.address, market.domain
+        assert [signed.receipt.turn for signed in on.receipts] == [1, 2]
+        for signed in on.receipts:
+            lazai.check_receipt(domain, signed.receipt, signed.signature, node)
+            refused("signature.wrong_signer", lazai.check_receipt, domain, signed.receipt, signed.signature, people.consumer.address)
         # Ending again gives the same, and there is nothing more to take back.
         assert on.end() + on.owed == 10_000 and on.take_back() is None
 

@@ -166,6 +166,12 @@ impl Chat {
         object(&self.0.messages())
     }
 
+    /// The node's receipts, one for each reply: copies.
+    #[wasm_bindgen(unchecked_return_type = "SignedReceipt[]")]
+    pub fn receipts(&self) -> Result<JsValue, JsValue> {
+        object(&self.0.receipts())
+    }
+
     /// The amount owed for the session so far, in base units.
     pub fn owed(&self) -> String {
         self.0.owed()

@@ -243,6 +243,14 @@ export interface RevenueParts {
     pool: string;
 }
 
+/** A receipt with the node's signature of it. */
+export interface SignedReceipt {
+    /** The receipt. */
+    receipt: Receipt;
+    /** The node's signature: `checkReceipt` checks it. */
+    signature: string;
+}
+
 /** A request to a signer; enough for a wallet to show its user what is signed. */
 export interface SigningRequest {
     /** The 32 bytes to sign, as hex: Keccak-256 of domain and struct (EIP-712). */

@@ -233,9 +233,70 @@ fn a_local_market_is_played_from_the_command_line() {
             ["chat", "--local", &market, "--node", &url, "--deposit", "1000000", "--conversation", &path("talk.json")];
         let (code, told) = command(chat.map(str::to_owned).to_vec(), "Who are you?\n").await;
         assert_eq!((code, told[0]["modelChecked"].as_bool()), (0, Some(true)), "{told:?}");
+        sessions_end(&market, &url, &path("talk.json"), &path("scanty.json")).await;
         drop(held);
         assert_eq!(serving.join().unwrap(), 0, "everything is redeemed");
+        the_dao_decides(&market).await;
     });
+}
+
+/// A deposit that pays for no reply is not taken, nor another for the same conversation; what is left of it comes back.
+async fn sessions_end(market: &str, url: &str, talked: &str, scanty: &str) {
+    let run = |words: &[&str]| command(words.iter().map(|word| (*word).to_owned()).collect(), "");
+    let error = |told: &[Value]| told[0]["error"]["code"].as_str().unwrap_or_default().to_owned();
+    let balance = async || run(&["balance", "--local", market]).await.1[0]["balance"].as_str().unwrap().to_owned();
+    let before = balance().await;
+    let chat = ["chat", "--local", market, "--node", url, "--conversation"];
+    let (code, told) = run(&[&chat[..], &[scanty, "--deposit", "3"]].concat()).await;
+    assert_eq!((code, error(&told)), (1, "node.deposit_exhausted".into()));
+    let (code, told) = run(&[&chat[..], &[scanty]].concat()).await;
+    assert_eq!((code, error(&told)), (1, "request.deposit".into()), "a new session needs one");
+    assert_eq!((balance().await, std::path::Path::new(scanty).exists()), (before, false));
+    let (code, told) = run(&[&chat[..], &[talked, "--deposit", "2000000"]].concat()).await;
+    assert_eq!((code, error(&told)), (1, "request.deposit".into()));
+    let (code, _) = run(&[&chat[..], &[talked]].concat()).await;
+    assert_eq!(code, 0, "a conversation goes on without one");
+    // A session that is being opened when the command is killed is the one that is opened next.
+    std::fs::write(scanty, r#"{"opening":77,"model":null,"deposit":"1000000"}"#).unwrap();
+    let (code, _) = run(&[&chat[..], &[scanty]].concat()).await;
+    assert_eq!(code, 0);
+    let opened: Value = serde_json::from_slice(&std::fs::read(scanty).unwrap()).unwrap();
+    std::fs::write(scanty, r#"{"opening":77,"model":null,"deposit":"1000000"}"#).unwrap();
+    let (code, _) = run(&[&chat[..], &[scanty]].concat()).await;
+    let again: Value = serde_json::from_slice(&std::fs::read(scanty).unwrap()).unwrap();
+    assert_eq!((code, &again["session"]), (0, &opened["session"]));
+
+    let end = ["end", talked, "--local", market, "--node", url];
+    let (code, told) = run(&end).await;
+    let left: u64 = told[0]["left"].as_str().unwrap().parse().unwrap();
+    assert!(code == 0 && left > 900_000 && left < 1_000_000, "{told:?}");
+    assert_eq!(run(&end).await.1, told, "ending again gives the same");
+    let (code, told) = run(&["end", scanty, "--local", market, "--alone"]).await;
+    assert!(code == 0 && told[0]["finalAtS"].as_u64().is_some(), "{told:?}");
+    let owned: u64 = balance().await.parse().unwrap();
+    assert_eq!(owned, 1_000_000_000_000_000_000 - 1_000_000 - (1_000_000 - left));
+}
+
+/// A proposal is made, voted on by several roles, executed, and listed as that.
+async fn the_dao_decides(market: &str) {
+    let run = |words: &[&str]| command(words.iter().map(|word| (*word).to_owned()).collect(), "");
+    let local = ["--local", market];
+    let (code, told) = run(&[&["propose", "6500", "2500", "1000"], &local[..]].concat()).await;
+    assert_eq!((code, told[0]["proposal"].as_u64()), (0, Some(1)), "{told:?}");
+    let vote = |role: &'static str| [&["vote", "1", "yes", "--role", role], &local[..]].concat();
+    let execute = [&["execute", "1"], &local[..]].concat();
+    assert_eq!(run(&vote("creator")).await.0, 0);
+    let (code, told) = run(&execute).await;
+    assert_eq!((code, told[0]["error"]["code"].as_str()), (1, Some("market")), "one of three is no majority");
+    assert_eq!((run(&vote("node")).await.0, run(&execute).await.0), (0, 0));
+    let (code, told) = run(&vote("consumer")).await;
+    assert_eq!((code, told[0]["error"]["code"].as_str()), (1, Some("market")), "executed");
+    assert_eq!((run(&vote("node")).await.0, run(&execute).await.0), (0, 0), "the same again changes nothing");
+    let (code, told) = run(&vote("validator-9")).await;
+    assert_eq!((code, told[0]["error"]["code"].as_str()), (3, Some("keystore")), "no such role");
+    let (code, told) = run(&[&["proposals"], &local[..]].concat()).await;
+    let of = |field: &str| told[0][field].as_u64();
+    assert_eq!((code, of("inFavour"), of("against"), told[0]["executed"].as_bool()), (0, Some(2), Some(0), Some(true)));
 }
 
 /// Serves on a thread until the input ends; gives the URL, and at the end the exit code.

@@ -207,7 +207,13 @@ pub enum KeystoreError {
         /// The file.
         path: std::path::PathBuf,
     },
-    /// The password is wrong, the file is damaged, or it could not be read or written.
+    /// The password is wrong, or the file was changed: its check sum does not tell which.
+    #[error("{path}: a wrong password, or the file was changed")]
+    Password {
+        /// The file.
+        path: std::path::PathBuf,
+    },
+    /// The file is damaged, or could not be read or written.
     #[error("{path}: {reason}")]
     Unusable {
         /// The file.
@@ -224,8 +230,10 @@ impl LocalSigner {
     /// # Errors
     /// [`KeystoreError`].
     pub fn from_keystore(path: &std::path::Path, password: &str) -> Result<Self, KeystoreError> {
-        let secret = eth_keystore::decrypt_key(path, password)
-            .map_err(|e| KeystoreError::Unusable { path: path.into(), reason: e.to_string() })?;
+        let secret = eth_keystore::decrypt_key(path, password).map_err(|error| match error {
+            eth_keystore::KeystoreError::MacMismatch => KeystoreError::Password { path: path.into() },
+            error => KeystoreError::Unusable { path: path.into(), reason: error.to_string() },
+        })?;
         Self::from_slice(&Zeroizing::new(secret)).map_err(|_| KeystoreError::InvalidKey { path: path.into() })
     }
 

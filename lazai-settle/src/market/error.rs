@@ -62,7 +62,7 @@ pub enum MarketError {
     #[error("the fund of class {class} has {available} of {asset}, needed are {needed}")]
     InsufficientFund { class: ClassId, asset: Asset, available: Amount, needed: Amount },
     /// Another transaction was applied under this key.
-    #[error("another transaction was applied under this key")]
+    #[error("another transaction was applied under this key: another number (or label) makes another key")]
     KeyReused,
     /// Metadata that contradicts the submission or the ledger.
     #[error("metadata: {field} does not match the submission")]

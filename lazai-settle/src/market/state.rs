@@ -249,6 +249,11 @@ impl Market {
         (self.classes.len() as u64, self.tokens.len() as u64)
     }
 
+    /// All proposals, by number.
+    pub fn proposals(&self) -> impl Iterator<Item = (ProposalId, &Proposal)> {
+        self.proposals.iter().map(|(id, proposal)| (*id, proposal))
+    }
+
     /// A proposal.
     #[must_use]
     pub fn proposal(&self, id: ProposalId) -> Option<&Proposal> {

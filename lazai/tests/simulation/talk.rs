@@ -54,9 +54,9 @@ pub fn offer(w: &mut World, node: &str) -> SignedOffer {
     SignedOffer { offer, signature }
 }
 
-fn answer<T>(result: Result<T, SendError>) -> Result<T, LedgerError> {
+fn answer<T>(result: Result<T, ConsumerError>) -> Result<T, LedgerError> {
     result.map_err(|error| match error {
-        SendError::Ledger(error) => error,
+        ConsumerError::Send(SendError::Ledger(error)) => error,
         other => panic!("{other}"),
     })
 }

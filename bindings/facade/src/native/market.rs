@@ -1,6 +1,6 @@
 //! A market: in a folder, or on a chain.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -63,6 +63,44 @@ impl Founding {
     }
 }
 
+record! {
+    /// A measure that the DAO votes on.
+    pub struct Proposal {
+        /// Its number, from 1.
+        pub number: u64,
+        /// The proposer's account.
+        pub proposer: String,
+        /// The measure, as JSON.
+        pub measure: String,
+        /// The weight of the votes in favour.
+        pub in_favour: u64,
+        /// The weight of the votes against.
+        pub against: u64,
+        /// Votes count up to this time, seconds since 1970.
+        pub voting_ends_s: u64,
+        /// True if it is in force.
+        pub executed: bool,
+    }
+}
+
+impl Proposal {
+    fn of(number: u64, proposal: &lazai::settle::governance::Proposal) -> Result<Self, LazaiError> {
+        let weight = |yes: bool| {
+            let voters = proposal.votes.iter().filter(|(_, vote)| **vote == yes).map(|(voter, _)| voter);
+            voters.fold(0_u64, |sum, voter| sum.saturating_add(proposal.weights.get(voter).copied().unwrap_or(0)))
+        };
+        Ok(Self {
+            number,
+            proposer: proposal.proposer.to_string(),
+            measure: serde_json::to_string(&proposal.measure)?,
+            in_favour: weight(true),
+            against: weight(false),
+            voting_ends_s: proposal.voting_ends_s,
+            executed: proposal.executed.is_some(),
+        })
+    }
+}
+
 /// A market on a ledger.
 #[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
 pub struct Market {
@@ -101,17 +139,31 @@ impl Market {
         Ok(Arc::new(Self { ledger: Arc::new(ledger), genesis }))
     }
 
-    /// Founds a market in a folder, or opens the one that was founded there, whatever its initial state.
+    /// Founds a market in a folder, or opens the one that was founded there with the same founding.
     ///
     /// # Errors
-    /// `hex.…`, `money.not_decimal`, `file`, `json.malformed`, `ledger`.
+    /// `market` if that was another founding ([`open_folder`](Self::open_folder) opens it), `hex.…`, `money.not_decimal`, `file`,
+    /// `json.malformed`, `ledger`.
     #[cfg_attr(feature = "uniffi", uniffi::constructor)]
     pub fn found_folder(folder: FilePath, founding: Founding) -> Result<Arc<Self>, LazaiError> {
         let path = Path::new(&folder).join("genesis.json");
+        let wanted = founding.parse()?;
         if !path.exists() {
-            keep_file(&path.display().to_string(), &serde_json::to_vec_pretty(&founding.parse()?)?)?;
+            keep_file(&path.display().to_string(), &serde_json::to_vec_pretty(&wanted)?)?;
         }
-        Self::open_folder(folder)
+        let market = Self::open_folder(folder)?;
+        let state = |genesis: &Genesis| {
+            let balances: BTreeSet<_> = genesis.balances.iter().copied().collect();
+            (genesis.validators.clone(), genesis.voters.clone(), balances)
+        };
+        if state(&wanted) != state(&market.genesis) {
+            let path = path.display();
+            return Err(LazaiError::new(
+                "market",
+                format!("{path}: the market here has other validators, voters or funds"),
+            ));
+        }
+        Ok(market)
     }
 
     /// The market on an EVM chain: the URL of a chain's node, the JSON with the contracts' addresses, a folder that keeps
@@ -203,7 +255,15 @@ impl Market {
         Ok(serde_json::to_string(&conversation)?)
     }
 
-    /// Votes on a proposal.
+    /// All proposals, the oldest first.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn proposals(&self) -> Result<Vec<Proposal>, LazaiError> {
+        self.ledger.market().proposals().map(|(number, proposal)| Proposal::of(number.0, proposal)).collect()
+    }
+
+    /// Votes on a proposal. The same vote again changes nothing; another is refused, and so is one after the execution.
     ///
     /// # Errors
     /// `market`, `ledger…`, `signer.…`.
@@ -211,7 +271,7 @@ impl Market {
         Ok(Governor::new(self.account(voter)?).vote(ProposalId(proposal), in_favour).await?)
     }
 
-    /// Executes a proposal that passed; its changes bind sessions opened after it.
+    /// Executes a proposal that passed; its changes bind sessions opened after it. Executing again changes nothing.
     ///
     /// # Errors
     /// `market`, `ledger…`, `signer.…`.
@@ -220,7 +280,8 @@ impl Market {
         Ok(())
     }
 
-    /// Proposes another split, in basis points; returns the proposal's number. `label` makes it idempotent.
+    /// Proposes another split, in basis points; returns the proposal's number. `label` is the proposer's own name for it: the
+    /// same label again gives the same proposal.
     ///
     /// # Errors
     /// `market`, `ledger…`, `signer.…`.

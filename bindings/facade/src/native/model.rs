@@ -168,7 +168,7 @@ impl BaseModel {
     /// reply. The same seed gives the same reply on the same kind of machine; without one, 0 is taken.
     ///
     /// # Errors
-    /// `file`, `model`.
+    /// `dialogue.empty` without a message, `file`, `model`.
     pub fn generate(
         &self,
         messages: Vec<Message>,
@@ -176,6 +176,9 @@ impl BaseModel {
         settings: ReplySettings,
         listener: Option<Arc<dyn ReplyListener>>,
     ) -> Result<String, LazaiError> {
+        if messages.is_empty() {
+            return Err(LazaiError::new("dialogue.empty", "a conversation without a message has no reply"));
+        }
         let messages: Vec<_> = messages.into_iter().map(Into::into).collect();
         let adapter = adapter.map(|folder| Adapter::load(Path::new(&folder), self.0.base())).transpose()?;
         let usual = Sampler::default();

@@ -107,6 +107,11 @@ impl Session {
         Ok(ChatTurn::of(reply, None))
     }
 
+    /// The node's receipts, one for each reply: copies.
+    pub fn receipts(&self) -> Vec<crate::SignedReceipt> {
+        self.now().conversation().receipts.iter().map(|received| (&received.receipt).into()).collect()
+    }
+
     /// The amount owed for the session so far, in base units.
     pub fn owed(&self) -> BaseUnits {
         self.now().owed().to_string()

@@ -1537,6 +1537,79 @@ mod proof_files {
     }
 }
 
+#[cfg(feature = "native")]
+mod proposal {
+    use super::*;
+    use crate::native::market::Proposal;
+
+    #[pymethods]
+    impl Proposal {
+        #[new]
+        #[pyo3(signature = (number, proposer, measure, in_favour, against, voting_ends_s, executed))]
+        fn from_python(
+            number: u64,
+            proposer: String,
+            measure: String,
+            in_favour: u64,
+            against: u64,
+            voting_ends_s: u64,
+            executed: bool,
+        ) -> Self {
+            Self { number, proposer, measure, in_favour, against, voting_ends_s, executed }
+        }
+
+        /// Its number, from 1.
+        #[getter(number)]
+        fn python_number(&self) -> u64 {
+            self.number
+        }
+
+        /// The proposer's account.
+        #[getter(proposer)]
+        fn python_proposer(&self) -> String {
+            self.proposer.clone()
+        }
+
+        /// The measure, as JSON.
+        #[getter(measure)]
+        fn python_measure(&self) -> String {
+            self.measure.clone()
+        }
+
+        /// The weight of the votes in favour.
+        #[getter(in_favour)]
+        fn python_in_favour(&self) -> u64 {
+            self.in_favour
+        }
+
+        /// The weight of the votes against.
+        #[getter(against)]
+        fn python_against(&self) -> u64 {
+            self.against
+        }
+
+        /// Votes count up to this time, seconds since 1970.
+        #[getter(voting_ends_s)]
+        fn python_voting_ends_s(&self) -> u64 {
+            self.voting_ends_s
+        }
+
+        /// True if it is in force.
+        #[getter(executed)]
+        fn python_executed(&self) -> bool {
+            self.executed
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(
+                slf.as_any(),
+                "Proposal",
+                &["number", "proposer", "measure", "in_favour", "against", "voting_ends_s", "executed"],
+            )
+        }
+    }
+}
+
 mod provenance {
     use super::*;
     use crate::verify::Provenance;
@@ -1950,6 +2023,36 @@ mod served_model {
                     "session_s",
                 ],
             )
+        }
+    }
+}
+
+mod signed_receipt {
+    use super::*;
+    use crate::session::SignedReceipt;
+
+    #[pymethods]
+    impl SignedReceipt {
+        #[new]
+        #[pyo3(signature = (receipt, signature))]
+        fn from_python(receipt: crate::session::Receipt, signature: String) -> Self {
+            Self { receipt, signature }
+        }
+
+        /// The receipt.
+        #[getter(receipt)]
+        fn python_receipt(&self) -> crate::session::Receipt {
+            self.receipt.clone()
+        }
+
+        /// The node's signature: `check_receipt` checks it.
+        #[getter(signature)]
+        fn python_signature(&self) -> String {
+            self.signature.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "SignedReceipt", &["receipt", "signature"])
         }
     }
 }

@@ -50,6 +50,7 @@ __all__ = [
     "Progress",
     "ProofFacts",
     "ProofFiles",
+    "Proposal",
     "Provenance",
     "ProvenanceLink",
     "Rating",
@@ -60,6 +61,7 @@ __all__ = [
     "Role",
     "ServedModel",
     "Session",
+    "SignedReceipt",
     "SigningRequest",
     "SubmissionFacts",
     "SubmissionStatus",
@@ -872,6 +874,34 @@ class ProofFiles:
         """The submission that it is bound to."""
 
 @final
+class Proposal:
+    """A measure that the DAO votes on."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, number: int, proposer: str, measure: str, in_favour: int, against: int, voting_ends_s: int, executed: bool) -> Proposal: ...
+    @property
+    def number(self, /) -> int:
+        """Its number, from 1."""
+    @property
+    def proposer(self, /) -> str:
+        """The proposer's account."""
+    @property
+    def measure(self, /) -> str:
+        """The measure, as JSON."""
+    @property
+    def in_favour(self, /) -> int:
+        """The weight of the votes in favour."""
+    @property
+    def against(self, /) -> int:
+        """The weight of the votes against."""
+    @property
+    def voting_ends_s(self, /) -> int:
+        """Votes count up to this time, seconds since 1970."""
+    @property
+    def executed(self, /) -> bool:
+        """True if it is in force."""
+
+@final
 class Provenance:
     """The provenance of a reply."""
     def __eq__(self, other: object, /) -> bool: ...
@@ -1024,6 +1054,19 @@ class ServedModel:
     @property
     def session_s(self, /) -> int:
         """The length of a session, in seconds."""
+
+@final
+class SignedReceipt:
+    """A receipt with the node's signature of it."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, receipt: Receipt, signature: str) -> SignedReceipt: ...
+    @property
+    def receipt(self, /) -> Receipt:
+        """The receipt."""
+    @property
+    def signature(self, /) -> str:
+        """The node's signature: `check_receipt` checks it."""
 
 @final
 class SigningRequest:
@@ -1221,7 +1264,7 @@ class BaseModel:
 
         `on_text` gets each piece of the reply until it gives `False`. An error that it raises is raised when the work has ended.
 
-        Errors: `file`, `model`.
+        Errors: `dialogue.empty` without a message, `file`, `model`.
         """
     def adapter(self, /, folder: str | PathLike[str]) -> AdapterFacts:
         """
@@ -1313,6 +1356,9 @@ class Chat:
     @property
     def messages(self, /) -> list[Message]:
         """The messages so far: a copy."""
+    @property
+    def receipts(self, /) -> list[SignedReceipt]:
+        """The node's receipts, one for each reply: copies."""
     @property
     def owed(self, /) -> int:
         """The amount owed for the session so far, in base units."""
@@ -1467,9 +1513,10 @@ class Market:
     @staticmethod
     def found_folder(folder: str | PathLike[str], founding: Founding) -> Market:
         """
-        Founds a market in a folder, or opens the one that was founded there, whatever its initial state.
+        Founds a market in a folder, or opens the one that was founded there with the same founding.
 
-        Errors: `hex.…`, `money.not_decimal`, `file`, `json.malformed`, `ledger`.
+        Errors: `market` if that was another founding (`open_folder` opens it), `hex.…`, `money.not_decimal`, `file`,
+        `json.malformed`, `ledger`.
         """
     @staticmethod
     def on_chain(url: str, deployment: str, outbox: str | PathLike[str] | None = None, depth_blocks: int = 12) -> Market:
@@ -1513,21 +1560,24 @@ class Market:
 
         Errors: `market`, `ledger…`, `signer.…`, `hex.…`, `money.not_decimal`.
         """
+    def proposals(self, /) -> list[Proposal]:
+        """All proposals, the oldest first."""
     def vote(self, /, voter: Signer, proposal: int, in_favour: bool) -> None:
         """
-        Votes on a proposal.
+        Votes on a proposal. The same vote again changes nothing; another is refused, and so is one after the execution.
 
         Errors: `market`, `ledger…`, `signer.…`.
         """
     def execute(self, /, voter: Signer, proposal: int) -> None:
         """
-        Executes a proposal that passed; its changes bind sessions opened after it.
+        Executes a proposal that passed; its changes bind sessions opened after it. Executing again changes nothing.
 
         Errors: `market`, `ledger…`, `signer.…`.
         """
     def propose_split(self, /, voter: Signer, label: str, creator_bps: int, node_bps: int, pool_bps: int) -> int | None:
         """
-        Proposes another split, in basis points; returns the proposal's number. `label` makes it idempotent.
+        Proposes another split, in basis points; returns the proposal's number. `label` is the proposer's own name for it: the
+        same label again gives the same proposal.
 
         Errors: `market`, `ledger…`, `signer.…`.
         """
@@ -1642,6 +1692,9 @@ class Session:
 
         Errors: `node.…`, `consumer.…`, `signer.…`; the same message can be sent again.
         """
+    @property
+    def receipts(self, /) -> list[SignedReceipt]:
+        """The node's receipts, one for each reply: copies."""
     @property
     def owed(self, /) -> int:
         """The amount owed for the session so far, in base units."""

@@ -129,6 +129,11 @@ class Session:
         """What is owed for the session so far, in base units."""
         return self._session.owed
 
+    @property
+    def receipts(self) -> list[lazai.SignedReceipt]:
+        """The node's receipts, one for each reply: copies."""
+        return self._session.receipts
+
     def to_json(self) -> str:
         """The conversation with its receipts: for ``Market.talk_on``, and as evidence."""
         return self._session.to_json()

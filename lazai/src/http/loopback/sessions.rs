@@ -103,13 +103,15 @@ impl Inner {
                 let kept = book.keep(model, open.clone());
                 Some(kept.map(|()| open).map_err(ApiError::from))
             }
-            Err(SendError::Ledger(error @ (LedgerError::Market(_) | LedgerError::Reverted { .. }))) => {
+            Err(ConsumerError::Send(SendError::Ledger(
+                error @ (LedgerError::Market(_) | LedgerError::Reverted { .. }),
+            ))) => {
                 tracing::info!(%error, "a session is refused");
                 book.give_up(model);
                 None
             }
             // The outcome is unknown: the plan stays.
-            Err(error) => Some(Err(failure(&error.into()))),
+            Err(error) => Some(Err(failure(&error))),
         }
     }
 
