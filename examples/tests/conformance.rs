@@ -66,6 +66,13 @@ mod candle_generates {
     lazai::conformance::generator!(|| (super::Candle::new(super::BASE.clone()), ()));
 }
 
+mod engine_generates {
+    lazai::conformance::generator!(|| {
+        let settings = lazai::lora::EngineSettings::default();
+        (lazai::lora::Engine::new(super::BASE.clone(), settings).unwrap(), ())
+    });
+}
+
 mod candle_trains {
     lazai::conformance::trainer!(super::trainer);
 }

@@ -164,6 +164,12 @@ pub enum GenerateError {
         /// Its message.
         reason: String,
     },
+    /// Too many replies wait; later there is room.
+    #[error("{waiting} replies wait already")]
+    Busy {
+        /// Replies that wait.
+        waiting: usize,
+    },
     /// The base model, the adapter or a file of theirs.
     #[error(transparent)]
     Model(#[from] ModelError),

@@ -22,6 +22,7 @@ pub mod evaluate;
 pub mod generate;
 mod kernels;
 pub mod model;
+pub mod serve;
 pub mod train;
 
 pub use about::About;
@@ -32,4 +33,5 @@ pub use device::Compute;
 pub use error::{GenerateError, ModelError, TrainError};
 pub use generate::Generator;
 pub use lazai_core::record::{TrainConfig, TrainingRecord};
+pub use serve::{Engine, EngineSettings};
 pub use train::Trainer;

@@ -65,7 +65,7 @@ impl Place {
         Ok(files)
     }
 
-    fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &str) -> bool {
         self.0.join(name).is_file()
     }
 }
@@ -75,7 +75,8 @@ pub(crate) fn create(verb: args::Create, out: &mut Output<'_>) -> Done {
     let [dataset_listener, training_listener, proving_listener] = [(); 3].map(|()| listener(out.json));
 
     let local = verb.local.as_deref().map(Local::open).transpose()?;
-    let character = Character::from_bytes(read(&verb.card)?)?;
+    let character = Character::from_bytes(read(&verb.card)?)
+        .map_err(|error| LazaiError::new(error.code(), format!("{}: {}", verb.card.display(), error.detail())))?;
     let inputs = inputs(&verb, &character, local.as_ref())?;
     claim(&place, &inputs)?;
     let card = json!({"step": "card", "name": character.name(), "lorebookEntries": character.lorebook_entries()});

@@ -14,6 +14,7 @@ mod args;
 mod create;
 mod data;
 mod local;
+mod money;
 mod publish;
 mod serve;
 mod talk;
@@ -56,7 +57,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>, input: &mut dyn BufRead, ou
         Verb::Serve(verb) => serve::serve(*verb, input, &mut out),
         Verb::Chat(verb) => talk::chat(&verb, input, &mut out),
         Verb::End(verb) => talk::end(&verb, &mut out),
-        Verb::Balance(verb) => talk::balance(&verb, &mut out),
+        Verb::Balance(verb) => money::balance(&verb, &mut out),
+        Verb::Claim(verb) => money::claim(&verb, &mut out),
+        Verb::Evidence(verb) => trust::evidence(&verb, &mut out),
         Verb::Propose(verb) => vote::propose(&verb, &mut out),
         Verb::Proposals(verb) => vote::proposals(&verb, &mut out),
         Verb::Vote(verb) => vote::vote(&verb, &mut out),
@@ -118,6 +121,16 @@ impl Output<'_> {
         if !self.json {
             let _ = write!(self.out, "{text}").and_then(|()| self.out.flush());
         }
+    }
+}
+
+/// A time, told from now.
+fn when(at_s: u64) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    match at_s.saturating_sub(now) {
+        0 => "now".into(),
+        left @ 1..=119 => format!("in {left} s"),
+        left => format!("in {} min", left.div_ceil(60)),
     }
 }
 

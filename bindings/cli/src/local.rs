@@ -43,6 +43,8 @@ pub(crate) struct Made {
     pub class_id: u64,
     pub version: u32,
     pub adapter: String,
+    /// The file of the signed training record.
+    pub record: String,
 }
 
 impl Local {
@@ -237,7 +239,7 @@ impl Local {
         let (class_id, version) = (model.class_id, model.version);
         let mut all = self.all_made()?;
         all.retain(|made| (made.class_id, made.version) != (class_id, version));
-        all.push(Made { class_id, version, adapter: model.adapter.folder.clone() });
+        all.push(Made { class_id, version, adapter: model.adapter.folder.clone(), record: model.record.clone() });
         keep_file(&self.path(MINTED), &serde_json::to_vec_pretty(&all)?)
     }
 }

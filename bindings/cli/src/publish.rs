@@ -23,6 +23,10 @@ pub(crate) fn publish(verb: &args::Publish, out: &mut Output<'_>) -> Done {
     let (market, key) = acting(&verb.acting, "creator")?;
     let local = verb.acting.local.as_deref().map(Local::open).transpose()?;
     let place = Place(verb.folder.clone());
+    if !place.has("dataset.safetensors") {
+        let folder = verb.folder.display();
+        return Err(LazaiError::new("file", format!("{folder}: no character is here; `lazai create` makes one")));
+    }
     let proof = place.prove(market.ledger_id(), key.address(), verb.nonce, listener(out.json))?;
     let store = match (&verb.store, &local) {
         (None, Some(local)) => local.store(),

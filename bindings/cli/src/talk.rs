@@ -1,4 +1,4 @@
-//! `chat`, `end` and `balance`.
+//! `chat` and `end`.
 
 use std::io::BufRead;
 use std::path::Path;
@@ -36,25 +36,43 @@ pub(crate) fn chat(verb: &args::Chat, input: &mut dyn BufRead, out: &mut Output<
         chat.recount_with(TokenCounter::open(path.to_string_lossy().into_owned())?);
     }
     keep(verb, &chat)?;
-    let mut line = String::new();
-    while input.read_line(&mut line).map_err(crate::closed)? > 0 {
-        let said = std::mem::take(&mut line).trim().to_owned();
+    // A node makes a reply that was begun to its end, and takes no other words for it.
+    let asked = verb.conversation.with_extension("asked");
+    let mut said = std::fs::read_to_string(&asked).unwrap_or_default();
+    if !said.is_empty() && !out.json {
+        out.piece(&format!("said before, and not answered yet: {said}\n"));
+    }
+    loop {
         if said.is_empty() {
+            let mut line = String::new();
+            if input.read_line(&mut line).map_err(crate::closed)? == 0 {
+                return Ok(true);
+            }
+            line.trim().clone_into(&mut said);
             continue;
         }
+        lazai_facade::native::data::keep_file(&asked.to_string_lossy(), said.as_bytes())?;
         let (sender, pieces) = mpsc::channel();
         let listener: Arc<dyn ReplyListener> = Arc::new(Heard(sender));
-        let (talking, node) = (chat.clone(), node.clone());
+        let (talking, node, words) = (chat.clone(), node.clone(), std::mem::take(&mut said));
         let reply =
-            std::thread::spawn(move || block_on(talking.say(said, ReplySettings::default(), node, Some(listener))));
+            std::thread::spawn(move || block_on(talking.say(words, ReplySettings::default(), node, Some(listener))));
         pieces.iter().for_each(|piece| out.piece(&piece));
         let turn = reply.join().map_err(|_| LazaiError::new("node.transport", "the reply broke off"))?;
         // The received part is kept, even if its payment could not be promised yet.
         keep(verb, &chat)?;
-        let turn = turn?;
+        let turn = match turn {
+            // Nothing was begun: other words may be said, or another session.
+            Err(error) if error.code() == "node.deposit_exhausted" => {
+                let _ = std::fs::remove_file(&asked);
+                let hint = "`lazai end` gives it back, and another file begins another session";
+                return Err(LazaiError::new(error.code(), format!("{}; {hint}", error.detail())));
+            }
+            turn => turn?,
+        };
+        let _ = std::fs::remove_file(&asked);
         out.tell(&turn, told)?;
     }
-    Ok(true)
 }
 
 /// A session that is being opened: in the conversation's file until it is, so that a command that was killed opens the same.
@@ -148,7 +166,9 @@ pub(crate) fn end(verb: &args::End, out: &mut Output<'_>) -> Done {
     let talking = market.talk_on(node, key, text.clone())?;
     if !verb.alone {
         let left = block_on(talking.end())?;
-        out.tell(&json!({"session": session, "left": left}), |_| format!("ended; {left} base units came back"))?;
+        out.tell(&json!({"session": session, "left": left}), |_| {
+            format!("ended; {left} base units of the deposit are not spent")
+        })?;
         return Ok(true);
     }
     let final_at_s = block_on(talking.take_back())?;
@@ -161,24 +181,14 @@ pub(crate) fn end(verb: &args::End, out: &mut Output<'_>) -> Done {
     Ok(true)
 }
 
-pub(crate) fn balance(verb: &args::Balance, out: &mut Output<'_>) -> Done {
-    let (market, key) = acting(&verb.acting, CONSUMER)?;
-    block_on(market.refresh())?;
-    let (account, asset) = (key.address(), &verb.asset);
-    let balance = market.balance(account.clone(), asset.clone())?;
-    let told = json!({"account": account, "asset": asset, "balance": balance});
-    out.tell(&told, |_| format!("{account} has {balance} base units"))?;
-    Ok(true)
-}
-
 /// A reply's receipt, for people.
 fn told(turn: &ChatTurn) -> String {
     let ChatTurn { prompt_tokens, completion_tokens, owed, .. } = turn;
     let tokens = match turn.token_check {
-        TokenCheck::Bounded => "bounded",
-        TokenCheck::Counted => "counted",
+        TokenCheck::Bounded => "within bounds",
+        TokenCheck::Counted => "recounted",
     };
-    let model = if turn.model_checked { "the ledger's" } else { "claimed" };
+    let model = if turn.model_checked { "as the ledger names it" } else { "as the node says" };
     format!("\n  [{prompt_tokens} + {completion_tokens} tokens, {tokens}; model {model}; {owed} promised so far]")
 }
 

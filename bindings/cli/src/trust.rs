@@ -1,12 +1,20 @@
-//! `verify` and `prove`.
+//! `verify`, `evidence` and `prove`.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use lazai_facade::native::data::keep_file;
+use lazai_facade::native::model::BaseModel;
 use lazai_facade::native::prove::prove_dataset;
 use lazai_facade::native::{Progress, ProgressListener};
 use lazai_facade::{LazaiError, evidence_with_words, verify_evidence, verify_proof};
 
+use pollster::block_on;
+use serde_json::{Value, json};
+
+use crate::acting::acting;
 use crate::args;
+use crate::local::Local;
 use crate::{Done, Output, read};
 
 pub(crate) fn verify(verb: &args::Verify, out: &mut Output<'_>) -> Done {
@@ -78,5 +86,36 @@ pub(crate) fn prove(verb: args::Prove, out: &mut Output<'_>) -> Done {
     let told = listener(out.json);
     let files = prove_dataset(text(dataset), public.map(text), ledger, submitter, nonce, text(folder), told)?;
     out.tell(&files, |files| format!("{} and {}: root {}", files.statement, files.proof, files.root))?;
+    Ok(true)
+}
+
+pub(crate) fn evidence(verb: &args::Evidence, out: &mut Output<'_>) -> Done {
+    let (market, _) = acting(&verb.acting, "consumer")?;
+    let local = verb.acting.local.as_deref().map(Local::open).transpose()?;
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let conversation = String::from_utf8_lossy(&read(&verb.conversation)?).into_owned();
+    let (store, record) = match (&verb.store, &verb.record, &local) {
+        (store, record, Some(local)) => {
+            let of: Value = serde_json::from_str(&conversation)?;
+            let number = |of: &Value| of.as_u64().unwrap_or_default();
+            let offer = &of["offer"]["offer"];
+            let version = u32::try_from(number(&offer["version"])).unwrap_or_default();
+            let made = local.made(number(&offer["class"]), version)?;
+            (store.as_deref().map_or(local.store(), text), record.as_deref().map_or(made.record, text))
+        }
+        // The parser lets no other through without both.
+        (store, record, None) => {
+            (store.as_deref().map(text).unwrap_or_default(), record.as_deref().map(text).unwrap_or_default())
+        }
+    };
+    block_on(market.refresh())?;
+    let evidence = block_on(market.evidence(store, record, conversation))?;
+    let anchor = market.anchor(BaseModel::open(text(&verb.base))?.digest())?;
+    std::fs::create_dir_all(&verb.out)
+        .map_err(|error| LazaiError::new("file", format!("{}: {error}", verb.out.display())))?;
+    let [to, against] = ["evidence.json", "anchor.json"].map(|name| text(&verb.out.join(name)));
+    keep_file(&to, evidence.as_bytes())?;
+    keep_file(&against, anchor.as_bytes())?;
+    out.tell(&json!({"evidence": to, "anchor": against}), |_| format!("lazai verify {to} --anchor {against}"))?;
     Ok(true)
 }

@@ -41,12 +41,16 @@ pub(crate) fn proposals(verb: &args::Proposals, out: &mut Output<'_>) -> Done {
 fn told(proposal: &Proposal) -> String {
     let Proposal { number, in_favour, against, voting_ends_s, executed, .. } = proposal;
     let measure: Value = serde_json::from_str(&proposal.measure).unwrap_or_default();
-    let share = |of: &str| measure["body"]["split"][of].as_u64();
+    let share = |of: &str| measure["body"]["split"][format!("{of}_bps")].as_u64();
     let what = match (share("creator"), share("node"), share("pool")) {
         (Some(creator), Some(node), Some(pool)) => format!("a split of {creator}/{node}/{pool} bps"),
         _ => proposal.measure.clone(),
     };
-    let state = if *executed { "executed".into() } else { format!("votes until {voting_ends_s}") };
+    let state = match (executed, crate::when(*voting_ends_s)) {
+        (true, _) => "executed".to_owned(),
+        (false, when) if when == "now" => "the vote is over".into(),
+        (false, when) => format!("the vote ends {when}"),
+    };
     format!("{number}: {what}; {in_favour} in favour, {against} against; {state}")
 }
 

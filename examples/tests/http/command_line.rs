@@ -236,6 +236,7 @@ fn a_local_market_is_played_from_the_command_line() {
         sessions_end(&market, &url, &path("talk.json"), &path("scanty.json")).await;
         drop(held);
         assert_eq!(serving.join().unwrap(), 0, "everything is redeemed");
+        earnings_and_evidence(&market, &path("talk.json"), &base, &path("shown")).await;
         the_dao_decides(&market).await;
     });
 }
@@ -266,6 +267,12 @@ async fn sessions_end(market: &str, url: &str, talked: &str, scanty: &str) {
     let again: Value = serde_json::from_slice(&std::fs::read(scanty).unwrap()).unwrap();
     assert_eq!((code, &again["session"]), (0, &opened["session"]));
 
+    // Words that were begun to be answered are said again first.
+    std::fs::write(std::path::Path::new(talked).with_extension("asked"), "And where?").unwrap();
+    let (code, told) = run(&[&chat[..], &[talked]].concat()).await;
+    assert!(code == 0 && told.len() == 1, "{told:?}");
+    assert!(std::fs::read_to_string(talked).unwrap().contains("And where?"));
+
     let end = ["end", talked, "--local", market, "--node", url];
     let (code, told) = run(&end).await;
     let left: u64 = told[0]["left"].as_str().unwrap().parse().unwrap();
@@ -275,6 +282,23 @@ async fn sessions_end(market: &str, url: &str, talked: &str, scanty: &str) {
     assert!(code == 0 && told[0]["finalAtS"].as_u64().is_some(), "{told:?}");
     let owned: u64 = balance().await.parse().unwrap();
     assert_eq!(owned, 1_000_000_000_000_000_000 - 1_000_000 - (1_000_000 - left));
+}
+
+/// Who earned claims it, and what was said can be shown.
+async fn earnings_and_evidence(market: &str, talked: &str, base: &str, shown: &str) {
+    let run = |words: &[&str]| command(words.iter().map(|word| (*word).to_owned()).collect(), "");
+    let claim = ["claim", "1", "--local", market];
+    let (code, told) = run(&claim).await;
+    let claimed: u64 = told[0]["claimed"].as_str().unwrap().parse().unwrap();
+    assert!(code == 0 && claimed > 0, "{told:?}");
+    let balance = run(&["balance", "--local", market, "--role", "creator"]).await.1;
+    assert_eq!(balance[0]["balance"].as_str().unwrap(), claimed.to_string());
+    assert_eq!(run(&claim).await.1[0]["claimed"], "0");
+    let (code, told) = run(&["evidence", talked, "--local", market, "--base", base, "--out", shown]).await;
+    assert_eq!(code, 0, "{told:?}");
+    let [evidence, anchor] = ["evidence", "anchor"].map(|file| told[0][file].as_str().unwrap());
+    let (code, told) = run(&["verify", evidence, "--anchor", anchor, "--words", talked]).await;
+    assert_eq!((code, told[0]["holds"].as_bool()), (0, Some(true)), "{told:?}");
 }
 
 /// A proposal is made, voted on by several roles, executed, and listed as that.

@@ -133,6 +133,11 @@ impl Adapter {
         &mut self.parameters
     }
 
+    /// Number of layers.
+    pub(crate) fn layers(&self) -> usize {
+        self.layers.len()
+    }
+
     /// The updates of a layer, by group.
     pub(crate) fn updates(&self, layer: usize) -> [Option<LowRank<'_>>; 4] {
         self.layers[layer].each_ref().map(|group| {

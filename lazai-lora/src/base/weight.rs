@@ -107,6 +107,11 @@ impl Linear {
         Ok(Self { parts, bias })
     }
 
+    /// The matrices, one above another.
+    pub(crate) fn parts(&self) -> &[Weight] {
+        &self.parts
+    }
+
     /// The weight as 32-bit floats, `[out, in]`.
     pub(crate) fn weight(&self, device: &Device) -> Result<Tensor> {
         if let [part] = &self.parts[..] {

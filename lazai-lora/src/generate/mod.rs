@@ -11,6 +11,7 @@ use futures_core::Stream;
 use lazai_core::Digest;
 use lazai_core::message::Message;
 
+pub(crate) use self::sampling::sample;
 pub use self::sampling::{Reply, Sampler, generate, prompt_tokens};
 use crate::About;
 use crate::error::{GenerateError, Result};
@@ -20,6 +21,9 @@ use crate::error::{GenerateError, Result};
 pub struct GenerateJob {
     /// Digest of a loaded adapter; `None` for the bare base.
     pub adapter: Option<Digest>,
+    /// The conversation's name, if what is computed of it may be kept for its next turn. Only jobs of the same name find it, so
+    /// that nobody's waiting time tells what others said.
+    pub conversation: Option<Digest>,
     /// The conversation.
     pub messages: Vec<Message>,
     /// The sampling parameters.

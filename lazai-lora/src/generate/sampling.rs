@@ -98,7 +98,8 @@ pub fn generate(
     Ok(Reply { text, tokens, prompt_tokens: prompt.len() as u64 })
 }
 
-fn sample(scores: &[f32], sampler: Sampler, rng: &mut ChaCha8Rng) -> u32 {
+/// Chooses a token by its scores.
+pub(crate) fn sample(scores: &[f32], sampler: Sampler, rng: &mut ChaCha8Rng) -> u32 {
     let mut order: Vec<u32> = (0..scores.len() as u32).collect();
     let score = |token: u32| scores[token as usize];
     // Ties go to the lower id, so that the order is the same everywhere.

@@ -8,6 +8,8 @@ mod cpu;
 mod linear;
 mod portable;
 
+pub(crate) use cpu::math::{dot, exp, simd, sum};
+
 use candle_core::{CpuStorage, Storage, Tensor};
 
 use crate::error::{ModelError, Result};
@@ -223,7 +225,7 @@ pub(crate) fn square_sum(x: &Tensor) -> Result<f64> {
         return Ok(x.sqr()?.sum_all()?.to_scalar::<f32>()?.into());
     }
     // A row at a time in double precision: the norm of millions of values.
-    with_slices([x], |[x]| x.chunks(4096).map(|x| f64::from(cpu::math::simd(|| cpu::math::dot(x, x)))).sum())
+    with_slices([x], |[x]| x.chunks(4096).map(|x| f64::from(simd(|| dot(x, x)))).sum())
 }
 
 #[cfg(test)]

@@ -9,7 +9,13 @@ const TOKENS: u32 = 12;
 
 fn job(seed: u64) -> GenerateJob {
     let messages = vec![Message::new(Role::User, "Who are you?")];
-    GenerateJob { adapter: None, messages, sampler: Sampler { max_tokens: TOKENS, ..Sampler::default() }, seed }
+    GenerateJob {
+        adapter: None,
+        conversation: None,
+        messages,
+        sampler: Sampler { max_tokens: TOKENS, ..Sampler::default() },
+        seed,
+    }
 }
 
 async fn heard(mut generation: Generation) -> (String, Reply) {

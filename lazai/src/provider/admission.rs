@@ -78,7 +78,7 @@ impl Provider {
             return Err(NodeError::TurnOutOfOrder { asked: request.turn, next });
         }
         if page.begun.is_some_and(|begun| begun.turn == next && !begun.is_by(request)) {
-            let reason = "another request for this reply was begun";
+            let reason = "another request for this reply was begun: the same words again get it";
             return Err(NodeError::NotServed { session: request.session, reason });
         }
         if page.owed > page.paid() {

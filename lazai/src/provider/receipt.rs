@@ -76,7 +76,10 @@ impl Provider {
         let (class, version) = (session.offer.class, session.offer.version);
         let missing = NodeError::NotServed { session: request.session, reason: "its version is not loaded" };
         let adapter_digest = *self.adapters.get(&(class, version)).ok_or(missing)?;
-        let failed = |e: GenerateError| NodeError::Generation { reason: e.to_string() };
+        let failed = |error: GenerateError| match error {
+            GenerateError::Busy { .. } => NodeError::Busy { reason: "too many replies wait" },
+            error => NodeError::Generation { reason: error.to_string() },
+        };
         let (wanted_so, seed) = (request.settings, self.seed(request)?);
         let ceiling = session.offer.completion_ceiling;
         let sampler = Sampler {
@@ -84,7 +87,8 @@ impl Provider {
             temperature_milli: wanted_so.temperature_milli.unwrap_or(self.sampler.temperature_milli),
             top_p_milli: wanted_so.top_p_milli.unwrap_or(self.sampler.top_p_milli),
         };
-        let job = GenerateJob { adapter: Some(adapter_digest), messages: request.messages.clone(), sampler, seed };
+        let (adapter, conversation) = (Some(adapter_digest), Some(Digest::from_bytes(*request.session.as_bytes())));
+        let job = GenerateJob { adapter, conversation, messages: request.messages.clone(), sampler, seed };
         let live = self.moderator.is_live();
         let mut generation = self.generator.generate(job);
         while let Some(text) = generation.next().await {

@@ -1,7 +1,7 @@
 //! Base models, and fine-tuning them.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use lazai::core::pov::Dataset;
 use lazai::core::record::{LoraConfig, TrainConfig};
@@ -10,7 +10,7 @@ use lazai::lora::generate::{Sampler, generate};
 use lazai::lora::train::{Checkpoints, Data};
 use lazai::lora::train::{TrainJob, TrainedFiles};
 use lazai::lora::{Adapter, Compute, WeightFormat};
-use lazai::lora::{Candle, Trainer};
+use lazai::lora::{Candle, Engine, EngineSettings, Trainer};
 
 use super::data::read_file;
 use super::{Progress, ProgressListener};
@@ -116,7 +116,24 @@ pub(super) fn tell_training(
 /// A base model in memory.
 #[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
 #[derive(Debug)]
-pub struct BaseModel(pub(super) Arc<Candle>);
+pub struct BaseModel {
+    pub(super) candle: Arc<Candle>,
+    path: FilePath,
+    /// Made when the first node serves it, and shared by all.
+    engine: OnceLock<Arc<Engine>>,
+}
+
+impl BaseModel {
+    /// What nodes answer with: the weights as the file has them, packed, beside those that training uses.
+    pub(super) fn engine(&self) -> Result<Arc<Engine>, LazaiError> {
+        if let Some(engine) = self.engine.get() {
+            return Ok(engine.clone());
+        }
+        let settings = EngineSettings::default();
+        let engine = Engine::open(Path::new(&self.path), WeightFormat::AsStored, settings)?;
+        Ok(self.engine.get_or_init(|| Arc::new(engine)).clone())
+    }
+}
 
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 impl BaseModel {
@@ -127,17 +144,18 @@ impl BaseModel {
     #[cfg_attr(feature = "uniffi", uniffi::constructor)]
     pub fn open(path: FilePath) -> Result<Arc<Self>, LazaiError> {
         let base = lazai::lora::BaseModel::open(Path::new(&path), &Compute::cpu(), WeightFormat::F32)?;
-        Ok(Arc::new(Self(Arc::new(Candle::new(Arc::new(base))))))
+        let candle = Arc::new(Candle::new(Arc::new(base)));
+        Ok(Arc::new(Self { candle, path, engine: OnceLock::new() }))
     }
 
     /// The name in its file.
     pub fn name(&self) -> String {
-        self.0.base().name().to_owned()
+        self.candle.base().name().to_owned()
     }
 
     /// SHA-256 of its file.
     pub fn digest(&self) -> String {
-        self.0.base().digest().to_string()
+        self.candle.base().digest().to_string()
     }
 
     /// Fine-tunes it on a dataset, and writes the adapter in PEFT's files. After it was killed or cancelled, a run
@@ -160,7 +178,7 @@ impl BaseModel {
         let checkpoints = Checkpoints::all(folder.join("checkpoints"));
         let job =
             TrainJob { lora: &lora, config: &config, data: &data, checkpoints: &checkpoints, adapter_folder: folder };
-        let trained = self.0.train(&job, &mut |progress| tell_training(listener.as_ref(), &progress))?;
+        let trained = self.candle.train(&job, &mut |progress| tell_training(listener.as_ref(), &progress))?;
         Ok(TrainedAdapter::of(folder, &trained))
     }
 
@@ -180,7 +198,7 @@ impl BaseModel {
             return Err(LazaiError::new("dialogue.empty", "a conversation without a message has no reply"));
         }
         let messages: Vec<_> = messages.into_iter().map(Into::into).collect();
-        let adapter = adapter.map(|folder| Adapter::load(Path::new(&folder), self.0.base())).transpose()?;
+        let adapter = adapter.map(|folder| Adapter::load(Path::new(&folder), self.candle.base())).transpose()?;
         let usual = Sampler::default();
         let sampler = Sampler {
             max_tokens: settings.max_tokens.unwrap_or(usual.max_tokens),
@@ -189,7 +207,7 @@ impl BaseModel {
         };
         let seed = settings.seed.unwrap_or_default();
         let on_text = |piece: &str| listener.as_ref().is_none_or(|listener| listener.on_text(piece.to_owned()));
-        Ok(generate(self.0.base(), adapter.as_ref(), &messages, sampler, seed, on_text)?.text)
+        Ok(generate(self.candle.base(), adapter.as_ref(), &messages, sampler, seed, on_text)?.text)
     }
 
     /// Describes an adapter in a folder of PEFT's files; it must be for this model.
@@ -197,7 +215,7 @@ impl BaseModel {
     /// # Errors
     /// `file`, `model`.
     pub fn adapter(&self, folder: FilePath) -> Result<AdapterFacts, LazaiError> {
-        let adapter = Adapter::load(Path::new(&folder), self.0.base())?;
+        let adapter = Adapter::load(Path::new(&folder), self.candle.base())?;
         let config = adapter.config();
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Ok(AdapterFacts {

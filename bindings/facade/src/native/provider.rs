@@ -62,7 +62,7 @@ impl NodeServer {
     ) -> Result<Arc<Self>, LazaiError> {
         let account = market.account(signer)?;
         let sampler = Sampler { max_tokens: reply_tokens, ..Sampler::default() };
-        let mut provider = Provider::new(account, base.0.clone(), folder).with_sampler(sampler);
+        let mut provider = Provider::new(account, base.engine()?, folder).with_sampler(sampler);
         let mut terms = Vec::new();
         for model in served {
             let (class, version) = (ClassId(model.class_id), VersionNumber(model.version));

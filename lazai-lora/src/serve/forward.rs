@@ -1,0 +1,440 @@
+//! One step of the engine: the next tokens of several sequences, each with its own adapter, through all layers at once.
+//!
+//! The threads of a team walk through the parts of a layer together. A value is computed by one thread, in an order that does
+//! not depend on what else is in the step.
+#![allow(unsafe_code, reason = "threads write different places of shared memory, and wait before they read them")]
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::adapter::ServedAdapter;
+use super::model::{Model, PackedLinear};
+use super::pages::{PAGE, Page};
+use super::product::{Input, Output, product, quantise};
+use super::team::{Member, Shared, Team};
+use super::weights::{BLOCK, PANEL, Packed};
+use crate::kernels::{dot, exp, simd, sum};
+
+const QKV: usize = 0;
+const OUT: usize = 1;
+const GATE_UP: usize = 2;
+const DOWN: usize = 3;
+
+/// A token to be computed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row {
+    pub(super) token: u32,
+    pub(super) position: usize,
+    /// Its sequence, among those of the step.
+    pub(super) sequence: usize,
+    /// True if the scores of the token after it are wanted.
+    pub(super) scored: bool,
+}
+
+/// What a step knows of a sequence.
+pub(super) struct Seen {
+    pub(super) adapter: Option<Arc<ServedAdapter>>,
+    pub(super) pages: Vec<Arc<Page>>,
+}
+
+/// Memory that all steps use.
+pub(super) struct Workspace {
+    rows: usize,
+    wide: usize,
+    narrow: usize,
+    x: Shared<f32>,
+    joint: Shared<f32>,
+    inputs: Inputs,
+    small: Shared<f32>,
+    angles: Shared<f32>,
+    /// Weights of attention, for each thread.
+    weights: Shared<f32>,
+}
+
+/// Activations and their quantised form.
+struct Inputs {
+    wide: usize,
+    values: Shared<f32>,
+    numbers: Shared<i8>,
+    scales: Shared<f32>,
+    sums: Shared<i32>,
+}
+
+impl Inputs {
+    /// # Safety
+    /// As [`Shared::part`].
+    unsafe fn row(&self, row: usize, columns: usize) -> Input<'_> {
+        let (start, blocks) = (row * self.wide, columns / BLOCK);
+        let block = start / BLOCK;
+        // SAFETY: as the caller says.
+        unsafe {
+            Input {
+                values: self.values.part(start, columns),
+                numbers: self.numbers.part(start, blocks * BLOCK),
+                scales: self.scales.part(block, blocks),
+                sums: self.sums.part(2 * block, 2 * blocks),
+            }
+        }
+    }
+
+    /// Quantises some columns of a row, of whole blocks; what is left of the row beyond whole blocks stays.
+    ///
+    /// # Safety
+    /// As [`Shared::part_mut`].
+    unsafe fn quantise(&self, row: usize, columns: Range<usize>) {
+        for block in columns.start / BLOCK..columns.end / BLOCK {
+            let start = row * self.wide + block * BLOCK;
+            // SAFETY: as the caller says.
+            unsafe {
+                let numbers = self.numbers.part_mut(start, BLOCK);
+                let (scale, sums) = quantise(self.values.part(start, BLOCK), numbers);
+                self.scales.part_mut(start / BLOCK, 1)[0] = scale;
+                self.sums.part_mut(start / BLOCK * 2, 2).copy_from_slice(&sums);
+            }
+        }
+    }
+}
+
+/// Rows of a result, one after another.
+struct Results<'a> {
+    values: &'a Shared<f32>,
+    stride: usize,
+    width: usize,
+}
+
+impl Output for Results<'_> {
+    fn put(&self, row: usize, column: usize, values: [f32; PANEL]) {
+        let width = PANEL.min(self.width.saturating_sub(column));
+        // SAFETY: each panel of a row is one thread's.
+        unsafe { self.values.part_mut(row * self.stride + column, width) }.copy_from_slice(&values[..width]);
+    }
+}
+
+impl Workspace {
+    /// Room for steps of so many rows, and of adapters up to some narrow width.
+    pub(super) fn new(model: &Model, team: &Team, rows: usize, narrow: usize) -> Self {
+        let config = &model.config;
+        let joint = model.heads.joint().max(2 * config.intermediate).max(config.hidden);
+        let widest = config.hidden.max(config.intermediate).max(config.heads * config.head_width);
+        let wide = widest.next_multiple_of(BLOCK);
+        Self {
+            rows,
+            wide: joint,
+            narrow,
+            x: Shared::new(rows * config.hidden),
+            joint: Shared::new(rows * joint),
+            inputs: Inputs {
+                wide,
+                values: Shared::new(rows * wide),
+                numbers: Shared::new(rows * wide),
+                scales: Shared::new(rows * wide / BLOCK),
+                sums: Shared::new(rows * wide / BLOCK * 2),
+            },
+            small: Shared::new(rows * narrow.max(1)),
+            angles: Shared::new(rows * config.head_width),
+            weights: Shared::new(team.size() * config.context),
+        }
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(super) fn narrow(&self) -> usize {
+        self.narrow
+    }
+}
+
+/// Computes a step. Keys and values are kept in the sequences' pages; scores of the rows that want them are put one after
+/// another into `scores`.
+pub(super) fn step(team: &Team, model: &Model, work: &Workspace, rows: &[Row], seen: &[Seen], scores: &Shared<f32>) {
+    assert!(rows.len() <= work.rows, "a step has room for {} rows", work.rows);
+    let scored: Vec<usize> = (0..rows.len()).filter(|row| rows[*row].scored).collect();
+    let step = Step { model, work, rows, seen };
+    team.run(|member| step.walk(member, &scored, scores));
+}
+
+struct Step<'a> {
+    model: &'a Model,
+    work: &'a Workspace,
+    rows: &'a [Row],
+    seen: &'a [Seen],
+}
+
+// In all of these, `unsafe` is sound for one reason: rows, panels and heads are dealt out among the threads, each writes those
+// that are its own, and a wait stands between writing and reading.
+impl Step<'_> {
+    fn walk(&self, member: &Member<'_>, scored: &[usize], scores: &Shared<f32>) {
+        let (model, work) = (self.model, self.work);
+        let hidden = model.config.hidden;
+        for (i, row) in self.rows.iter().enumerate().filter(|(i, _)| member.has(*i)) {
+            // SAFETY: rows are dealt out.
+            let (x, angles) = unsafe {
+                let width = model.config.head_width;
+                (work.x.part_mut(i * hidden, hidden), work.angles.part_mut(i * width, width))
+            };
+            model.embedding.row(row.token as usize, x);
+            let (cos, sin) = angles.split_at_mut(model.rates.len());
+            for ((cos, sin), rate) in cos.iter_mut().zip(sin).zip(&model.rates) {
+                let angle = row.position as f64 * rate;
+                (*cos, *sin) = (angle.cos() as f32, angle.sin() as f32);
+            }
+        }
+        for (layer, weights) in model.layers.iter().enumerate() {
+            self.normed(member, &weights.attention_norm, layer.checked_sub(1).map(|before| (before, DOWN)));
+            member.wait();
+            self.linear(member, layer, QKV, hidden);
+            member.wait();
+            self.positioned(member, layer);
+            member.wait();
+            self.attended(member, layer);
+            member.wait();
+            self.quantised(member, model.heads.query * model.heads.width);
+            member.wait();
+            self.linear(member, layer, OUT, model.heads.query * model.heads.width);
+            member.wait();
+            self.normed(member, &weights.feed_forward_norm, Some((layer, OUT)));
+            member.wait();
+            self.linear(member, layer, GATE_UP, hidden);
+            member.wait();
+            self.gated(member, layer);
+            member.wait();
+            self.linear(member, layer, DOWN, model.config.intermediate);
+            member.wait();
+        }
+        self.normed(member, &model.output_norm, Some((model.layers.len() - 1, DOWN)));
+        member.wait();
+        let output = model.output.as_ref().unwrap_or(&model.embedding);
+        // SAFETY: rows were written before the wait.
+        let inputs: Vec<_> = scored.iter().map(|row| unsafe { work.inputs.row(*row, hidden) }).collect();
+        let out = Results { values: scores, stride: output.rows, width: output.rows };
+        product(model.with, output, member.share(output.panels()), &inputs, 0, &out);
+    }
+
+    fn adapter(&self, row: usize) -> Option<&ServedAdapter> {
+        self.seen[self.rows[row].sequence].adapter.as_deref()
+    }
+
+    /// Adds what a linear layer gave to the residual stream, and normalises that for the next.
+    fn normed(&self, member: &Member<'_>, weight: &[f32], after: Option<(usize, usize)>) {
+        let (work, hidden) = (self.work, self.model.config.hidden);
+        for row in (0..self.rows.len()).filter(|row| member.has(*row)) {
+            // SAFETY: rows are dealt out.
+            let (x, out, values) = unsafe {
+                (
+                    work.x.part_mut(row * hidden, hidden),
+                    work.joint.part_mut(row * work.wide, hidden),
+                    work.inputs.values.part_mut(row * work.inputs.wide, hidden),
+                )
+            };
+            if let Some((layer, group)) = after {
+                self.finish(row, layer, group, 0..hidden, out);
+                x.iter_mut().zip(&*out).for_each(|(x, out)| *x += out);
+            }
+            let epsilon = self.model.config.norm_epsilon as f32;
+            simd(
+                #[inline(always)]
+                || norm(x, weight, epsilon, values),
+            );
+            // SAFETY: as above.
+            unsafe { work.inputs.quantise(row, 0..hidden) };
+        }
+    }
+
+    fn quantised(&self, member: &Member<'_>, columns: usize) {
+        for row in (0..self.rows.len()).filter(|row| member.has(*row)) {
+            // SAFETY: rows are dealt out.
+            unsafe { self.work.inputs.quantise(row, 0..columns) };
+        }
+    }
+
+    /// The products of a linear layer, and of the narrow factors of each row's adapter.
+    fn linear(&self, member: &Member<'_>, layer: usize, group: usize, columns: usize) {
+        let (model, work) = (self.model, self.work);
+        // SAFETY: rows were written before the last wait.
+        let inputs: Vec<_> = (0..self.rows.len()).map(|row| unsafe { work.inputs.row(row, columns) }).collect();
+        let PackedLinear { parts, rows, .. } = &model.layers[layer].linear[group];
+        let out = Results { values: &work.joint, stride: work.wide, width: *rows };
+        let panels: usize = parts.iter().map(Packed::panels).sum();
+        let share = member.share(panels);
+        let (mut first, mut before) = (0, 0);
+        for part in parts {
+            let (from, to) = (share.start.max(before), share.end.min(before + part.panels()));
+            if from < to {
+                let out = Results { width: first + part.rows, ..out };
+                product(model.with, part, from - before..to - before, &inputs, first, &out);
+            }
+            before += part.panels();
+            first += part.rows;
+        }
+        let mut item = 0;
+        for (row, input) in inputs.iter().enumerate() {
+            let Some(adapter) = self.adapter(row) else { continue };
+            let Some(factors) = &adapter.layers[layer][group] else { continue };
+            for (i, a) in factors.a.chunks_exact(columns).enumerate() {
+                item += 1;
+                if member.has(item) {
+                    let value = simd(
+                        #[inline(always)]
+                        || dot(a, input.values),
+                    );
+                    // SAFETY: narrow values are dealt out.
+                    unsafe { work.small.part_mut(row * work.narrow + i, 1)[0] = value * adapter.scale };
+                }
+            }
+        }
+    }
+
+    /// Adds bias and adapter to some outputs of a linear layer.
+    fn finish(&self, row: usize, layer: usize, group: usize, outputs: Range<usize>, out: &mut [f32]) {
+        if let Some(bias) = &self.model.layers[layer].linear[group].bias {
+            out.iter_mut().zip(&bias[outputs.clone()]).for_each(|(out, bias)| *out += bias);
+        }
+        let Some(adapter) = self.adapter(row) else { return };
+        if let Some(factors) = &adapter.layers[layer][group] {
+            // SAFETY: narrow values were written before the last wait.
+            let narrow = unsafe { self.work.small.part(row * self.work.narrow, factors.narrow) };
+            simd(
+                #[inline(always)]
+                || factors.add(adapter.rank, narrow, outputs, out),
+            );
+        }
+    }
+
+    /// Finishes each head, turns queries and keys to their positions, and keeps keys and values.
+    fn positioned(&self, member: &Member<'_>, layer: usize) {
+        let (work, heads) = (self.work, self.model.heads);
+        let (width, all) = (heads.width, heads.query + 2 * heads.key);
+        let weights = &self.model.layers[layer];
+        let mut scratch = vec![0.0; width];
+        for item in member.share(self.rows.len() * all) {
+            let (row, head) = (item / all, item % all);
+            let start = head * width;
+            // SAFETY: heads are dealt out.
+            let (out, angles) =
+                unsafe { (work.joint.part_mut(row * work.wide + start, width), work.angles.part(row * width, width)) };
+            self.finish(row, layer, QKV, start..start + width, out);
+            let is_value = head >= heads.query + heads.key;
+            if let (Some((query, key)), false) = (&weights.head_norms, is_value) {
+                let weight = if head < heads.query { query } else { key };
+                scratch.copy_from_slice(out);
+                norm(&scratch, weight, self.model.config.norm_epsilon as f32, out);
+            }
+            if !is_value {
+                let (cos, sin) = angles.split_at(width / 2);
+                let (low, high) = out.split_at_mut(width / 2);
+                for i in 0..width / 2 {
+                    (low[i], high[i]) = (low[i] * cos[i] - high[i] * sin[i], high[i] * cos[i] + low[i] * sin[i]);
+                }
+            }
+            if head >= heads.query {
+                let Row { position, sequence, .. } = self.rows[row];
+                let page = &self.seen[sequence].pages[position / PAGE];
+                let of = (head - heads.query) % heads.key;
+                // SAFETY: positions of a sequence, and heads, are dealt out; the page is not full, so nobody shares it.
+                unsafe { page.write(layer, of, is_value, position % PAGE, out) };
+            }
+        }
+    }
+
+    /// Attention of each query head of each row over all tokens before it, itself included.
+    fn attended(&self, member: &Member<'_>, layer: usize) {
+        let (work, heads) = (self.work, self.model.heads);
+        let width = heads.width;
+        let context = self.model.config.context;
+        for item in member.share(self.rows.len() * heads.query) {
+            let (row, head) = (item / heads.query, item % heads.query);
+            let Row { position, sequence, .. } = self.rows[row];
+            let tokens = position + 1;
+            let pages = &self.seen[sequence].pages;
+            let of = head / heads.group();
+            // SAFETY: heads are dealt out.
+            let (query, out) = unsafe {
+                (
+                    work.joint.part(row * work.wide + head * width, width),
+                    work.inputs.values.part_mut(row * work.inputs.wide + head * width, width),
+                )
+            };
+            // SAFETY: each thread has a row of its own.
+            let scratch = unsafe { work.weights.part_mut(member.index() * context, tokens) };
+            let page = |i: usize, values: bool| {
+                let within = (tokens - i * PAGE).min(PAGE);
+                // SAFETY: keys and values were written before the last wait.
+                unsafe { pages[i].read(layer, of, values, within) }
+            };
+            simd(
+                #[inline(always)]
+                || attend(query, scratch, out, page),
+            );
+        }
+    }
+
+    /// The gated activation.
+    fn gated(&self, member: &Member<'_>, layer: usize) {
+        let (work, width) = (self.work, self.model.config.intermediate);
+        // Whole blocks, so that each is quantised by whom it was computed by.
+        let blocks = width.div_ceil(BLOCK);
+        for row in 0..self.rows.len() {
+            let share = member.share(blocks);
+            let columns = share.start * BLOCK..(share.end * BLOCK).min(width);
+            if columns.is_empty() {
+                continue;
+            }
+            let (start, len) = (row * work.wide + columns.start, columns.len());
+            // SAFETY: columns are dealt out.
+            let (gate, up, out) = unsafe {
+                (
+                    work.joint.part_mut(start, len),
+                    work.joint.part_mut(start + width, len),
+                    work.inputs.values.part_mut(row * work.inputs.wide + columns.start, len),
+                )
+            };
+            self.finish(row, layer, GATE_UP, columns.clone(), gate);
+            self.finish(row, layer, GATE_UP, width + columns.start..width + columns.end, up);
+            simd(
+                #[inline(always)]
+                || {
+                    for ((out, gate), up) in out.iter_mut().zip(&*gate).zip(&*up) {
+                        *out = gate / (1.0 + exp(-gate)) * up;
+                    }
+                },
+            );
+            // SAFETY: as above.
+            unsafe { work.inputs.quantise(row, columns) };
+        }
+    }
+}
+
+#[inline(always)]
+fn norm(x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32]) {
+    let scale = 1.0 / (dot(x, x) / x.len() as f32 + epsilon).sqrt();
+    for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
+        *out = x * scale * weight;
+    }
+}
+
+#[inline(always)]
+fn attend<'p>(query: &[f32], scores: &mut [f32], out: &mut [f32], page: impl Fn(usize, bool) -> &'p [f32]) {
+    let width = query.len();
+    let scale = 1.0 / (width as f32).sqrt();
+    let mut greatest = f32::NEG_INFINITY;
+    for (i, scores) in scores.chunks_mut(PAGE).enumerate() {
+        for (score, key) in scores.iter_mut().zip(page(i, false).chunks_exact(width)) {
+            *score = dot(query, key) * scale;
+            greatest = if *score > greatest { *score } else { greatest };
+        }
+    }
+    for score in scores.iter_mut() {
+        *score = exp(*score - greatest);
+    }
+    let all = 1.0 / sum(scores.len(), |i| scores[i]);
+    out.fill(0.0);
+    for (i, scores) in scores.chunks(PAGE).enumerate() {
+        for (score, value) in scores.iter().zip(page(i, true).chunks_exact(width)) {
+            let weight = score * all;
+            for (out, value) in out.iter_mut().zip(value) {
+                *out += weight * value;
+            }
+        }
+    }
+}

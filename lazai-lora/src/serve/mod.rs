@@ -1,0 +1,30 @@
+//! Serving: an engine that makes many replies at once on one base model, each with an adapter of its own.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `engine` | who is answered when: jobs, steps, bounds |
+//! | `sequence`, `text` | a reply in the making, and its text piece by piece |
+//! | `adapters`, `adapter` | adapters in memory, within a bound |
+//! | `pages`, `store` | keys and values, and those of earlier turns |
+//! | `forward`, `team` | a step through all layers, and the threads that walk through it |
+//! | `model`, `weights`, `blocks` | weights, packed for the kernels |
+//! | `product` | the kernels |
+
+mod adapter;
+mod adapters;
+mod blocks;
+mod engine;
+mod forward;
+mod model;
+mod pages;
+mod product;
+mod sequence;
+mod store;
+mod team;
+mod text;
+mod weights;
+
+pub use engine::{Engine, EngineSettings};
+
+#[cfg(test)]
+mod tests;

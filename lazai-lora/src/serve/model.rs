@@ -1,0 +1,99 @@
+//! A model's weights, packed.
+
+use super::product::Instructions;
+use super::weights::{Packed, vector};
+use crate::base::{BaseModel, LayerWeights, Linear, ModelConfig, Weight};
+use crate::error::Result;
+use crate::kernels::Heads;
+
+/// A model as the engine computes it.
+pub(super) struct Model {
+    pub(super) config: ModelConfig,
+    pub(super) heads: Heads,
+    pub(super) with: Instructions,
+    pub(super) embedding: Packed,
+    pub(super) layers: Vec<PackedLayer>,
+    pub(super) output_norm: Vec<f32>,
+    /// `None` if it is the embedding.
+    pub(super) output: Option<Packed>,
+    /// By how much each pair of a head turns from one token to the next.
+    pub(super) rates: Vec<f64>,
+}
+
+pub(super) struct PackedLayer {
+    pub(super) attention_norm: Vec<f32>,
+    pub(super) feed_forward_norm: Vec<f32>,
+    /// Norms of each query head and each key head.
+    pub(super) head_norms: Option<(Vec<f32>, Vec<f32>)>,
+    /// Queries keys values, output, gate and up, down.
+    pub(super) linear: [PackedLinear; 4],
+}
+
+/// A linear layer: matrices one above another, where they are kept in different forms.
+pub(super) struct PackedLinear {
+    pub(super) parts: Vec<Packed>,
+    pub(super) rows: usize,
+    pub(super) bias: Option<Vec<f32>>,
+}
+
+impl PackedLinear {
+    fn new(linear: &Linear) -> Result<Self> {
+        let parts = linear.parts().iter().map(|part| Packed::new(&[part])).collect::<Result<Vec<_>>>()?;
+        let rows = parts.iter().map(|part| part.rows).sum();
+        Ok(Self { parts, rows, bias: linear.bias.as_ref().map(vector).transpose()? })
+    }
+}
+
+impl PackedLayer {
+    fn new(layer: &LayerWeights) -> Result<Self> {
+        let [qkv, out, gate_up, down] = layer.linear.each_ref().map(PackedLinear::new);
+        let norms = layer.head_norms.as_ref();
+        Ok(Self {
+            attention_norm: vector(&layer.attention_norm)?,
+            feed_forward_norm: vector(&layer.feed_forward_norm)?,
+            head_norms: norms
+                .map(|(query, key)| Ok::<_, crate::ModelError>((vector(query)?, vector(key)?)))
+                .transpose()?,
+            linear: [qkv?, out?, gate_up?, down?],
+        })
+    }
+}
+
+impl Model {
+    /// Packs a model's weights.
+    pub(super) fn new(base: &BaseModel) -> Result<Self> {
+        let layers = base.weights.layers.iter().map(PackedLayer::new).collect::<Result<_>>()?;
+        Self::with_layers(base, layers)
+    }
+
+    /// Packs a model's weights, and frees what was packed: the model keeps its tokenizer and sizes.
+    pub(super) fn take(base: &mut BaseModel) -> Result<Self> {
+        let layers = std::mem::take(&mut base.weights.layers);
+        let layers = layers.into_iter().map(|layer| PackedLayer::new(&layer)).collect::<Result<_>>()?;
+        let model = Self::with_layers(base, layers)?;
+        let nothing = candle_core::Tensor::zeros((0, 1), candle_core::DType::F32, &candle_core::Device::Cpu)?;
+        base.weights.embedding = Weight::Dense(nothing);
+        base.weights.output = None;
+        Ok(model)
+    }
+
+    fn with_layers(base: &BaseModel, layers: Vec<PackedLayer>) -> Result<Self> {
+        Ok(Self {
+            config: base.config.clone(),
+            heads: base.config.attention_heads(),
+            with: Instructions::detect(),
+            embedding: Packed::new(&[&base.weights.embedding])?,
+            layers,
+            output_norm: vector(&base.weights.output_norm)?,
+            output: base.weights.output.as_ref().map(|output| Packed::new(&[output])).transpose()?,
+            rates: base.config.rope_rates(),
+        })
+    }
+
+    /// Bytes of its weights.
+    pub(super) fn bytes(&self) -> usize {
+        let linear = self.layers.iter().flat_map(|layer| &layer.linear).flat_map(|linear| &linear.parts);
+        let output = self.output.as_ref().map_or(0, Packed::bytes);
+        linear.map(Packed::bytes).sum::<usize>() + self.embedding.bytes() + output
+    }
+}

@@ -1,0 +1,66 @@
+//! Keys and values of tokens seen so far, in pages of sixteen tokens. Pages that are full can be shared.
+
+use std::sync::Arc;
+
+use super::team::Shared;
+use crate::base::ModelConfig;
+
+/// Tokens of a page.
+pub(super) const PAGE: usize = 16;
+
+/// Keys and values of some tokens: `[layers, key heads, keys and values, PAGE, head width]`.
+pub(super) struct Page {
+    values: Shared<f32>,
+    shape: Shape,
+}
+
+/// The sizes of a page.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape {
+    layers: usize,
+    heads: usize,
+    width: usize,
+}
+
+impl Shape {
+    pub(super) fn new(config: &ModelConfig) -> Self {
+        Self { layers: config.layers, heads: config.kv_heads, width: config.head_width }
+    }
+
+    /// Bytes of a page.
+    pub(super) fn bytes(self) -> usize {
+        self.layers * self.heads * 2 * PAGE * self.width * size_of::<f32>()
+    }
+
+    pub(super) fn page(self) -> Arc<Page> {
+        Arc::new(Page { values: Shared::new(self.bytes() / size_of::<f32>()), shape: self })
+    }
+}
+
+impl Page {
+    fn place(&self, layer: usize, head: usize, values: bool) -> usize {
+        let Shape { heads, width, .. } = self.shape;
+        ((layer * heads + head) * 2 + usize::from(values)) * PAGE * width
+    }
+
+    /// The first `tokens` keys, or values, of a head, one after another.
+    ///
+    /// # Safety
+    /// No other thread writes these before the next wait.
+    #[allow(unsafe_code, reason = "threads write different places")]
+    pub(super) unsafe fn read(&self, layer: usize, head: usize, values: bool, tokens: usize) -> &[f32] {
+        // SAFETY: as the caller says.
+        unsafe { self.values.part(self.place(layer, head, values), tokens * self.shape.width) }
+    }
+
+    /// Keeps the key, or value, of a head for one token.
+    ///
+    /// # Safety
+    /// No other thread reads or writes it before the next wait: the page is of one sequence, and not full.
+    #[allow(unsafe_code, reason = "threads write different places")]
+    pub(super) unsafe fn write(&self, layer: usize, head: usize, values: bool, token: usize, from: &[f32]) {
+        let place = self.place(layer, head, values) + token * self.shape.width;
+        // SAFETY: as the caller says.
+        unsafe { self.values.part_mut(place, self.shape.width) }.copy_from_slice(from);
+    }
+}

@@ -1,0 +1,114 @@
+//! A reply in the making.
+
+use std::sync::Arc;
+
+use async_channel::Sender;
+use lazai_core::Digest;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+use super::adapter::ServedAdapter;
+use super::pages::{PAGE, Page, Shape};
+use super::store::Key;
+use super::text::Pieces;
+use crate::base::Tokenizer;
+use crate::error::{GenerateError, Result};
+use crate::generate::{Event, Reply, Sampler, sample};
+
+/// A job that is ready to be computed.
+pub(super) struct Ready {
+    pub(super) prompt: Vec<u32>,
+    pub(super) adapter: Option<Arc<ServedAdapter>>,
+    pub(super) adapter_digest: Option<Digest>,
+    pub(super) conversation: Option<Digest>,
+    pub(super) sampler: Sampler,
+    pub(super) seed: u64,
+    pub(super) events: Sender<Event>,
+}
+
+impl Ready {
+    /// Pages that it takes in all.
+    pub(super) fn pages(&self) -> usize {
+        (self.prompt.len() + self.sampler.max_tokens as usize).div_ceil(PAGE)
+    }
+}
+
+/// A job that is being computed.
+pub(super) struct Sequence {
+    ready: Ready,
+    /// Prompt and reply.
+    tokens: Vec<u32>,
+    /// Tokens whose keys and values are known.
+    pub(super) computed: usize,
+    pub(super) pages: Vec<Arc<Page>>,
+    rng: ChaCha8Rng,
+    pieces: Pieces,
+}
+
+impl Sequence {
+    /// Begins with what is known of its beginning, which is never all of it: the last token's scores are needed.
+    pub(super) fn new(ready: Ready, mut known: Vec<Arc<Page>>, shape: Shape) -> Self {
+        known.truncate(ready.prompt.len().saturating_sub(1) / PAGE);
+        let computed = known.len() * PAGE;
+        let missing = ready.pages() - known.len();
+        known.extend((0..missing).map(|_| shape.page()));
+        let (tokens, rng) = (ready.prompt.clone(), ChaCha8Rng::seed_from_u64(ready.seed));
+        Self { ready, tokens, computed, pages: known, rng, pieces: Pieces::default() }
+    }
+
+    pub(super) fn adapter(&self) -> Option<Arc<ServedAdapter>> {
+        self.ready.adapter.clone()
+    }
+
+    /// Tokens that are to be computed before the next can be chosen.
+    pub(super) fn pending(&self) -> &[u32] {
+        &self.tokens[self.computed..]
+    }
+
+    /// True while the conversation before the reply is read.
+    pub(super) fn is_reading(&self) -> bool {
+        self.computed < self.ready.prompt.len()
+    }
+
+    pub(super) fn is_left(&self) -> bool {
+        self.ready.events.is_closed()
+    }
+
+    /// Chooses the next token by its scores, and tells its text; true when the reply is whole.
+    pub(super) fn choose(&mut self, tokenizer: &Tokenizer, scores: &[f32]) -> Result<bool> {
+        let token = sample(scores, self.ready.sampler, &mut self.rng);
+        self.tokens.push(token);
+        // A control token of another kind ends a reply too: after it, the model would speak for somebody else.
+        if token == tokenizer.eos() || tokenizer.is_control(token) {
+            return Ok(true);
+        }
+        let reply = &self.tokens[self.ready.prompt.len()..];
+        if let Some(piece) = self.pieces.next(tokenizer, reply)? {
+            let _ = self.ready.events.try_send(Event::Text(piece));
+        }
+        Ok(self.reply().len() >= self.ready.sampler.max_tokens as usize)
+    }
+
+    fn reply(&self) -> &[u32] {
+        &self.tokens[self.ready.prompt.len()..]
+    }
+
+    /// Ends the reply.
+    pub(super) fn end(&self, tokenizer: &Tokenizer) {
+        let tokens = self.reply().to_vec();
+        let reply = tokenizer.decode(&tokens).map_err(GenerateError::from);
+        let prompt_tokens = self.ready.prompt.len() as u64;
+        self.tell(reply.map(|text| Reply { text, tokens, prompt_tokens }));
+    }
+
+    pub(super) fn tell(&self, reply: std::result::Result<Reply, GenerateError>) {
+        let _ = self.ready.events.try_send(Event::Done(reply));
+    }
+
+    /// The pages that are full, by name, if somebody may find them again.
+    pub(super) fn full(&self) -> Option<impl Iterator<Item = (Key, Arc<Page>)> + '_> {
+        let conversation = self.ready.conversation?;
+        let keys = super::store::keys(self.ready.adapter_digest, conversation, &self.tokens[..self.computed]);
+        Some(keys.into_iter().zip(self.pages.iter().cloned()))
+    }
+}

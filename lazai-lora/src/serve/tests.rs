@@ -1,0 +1,313 @@
+#![allow(clippy::unwrap_used)]
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lazai_core::digest::sha256;
+use lazai_core::message::{Message, Role};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+use super::adapter::ServedAdapter;
+use super::forward::{Row, Seen, Workspace, step};
+use super::model::Model;
+use super::pages::{PAGE, Page, Shape};
+use super::team::{Shared, Team};
+use super::{Engine, EngineSettings};
+use crate::adapter::{Adapter, LoraConfig, Targets};
+use crate::base::{BaseModel, WeightFormat};
+use crate::device::Compute;
+use crate::error::GenerateError;
+use crate::generate::{GenerateJob, Generator, Reply, Sampler, generate};
+
+fn vectors() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/models")
+}
+
+fn base(name: &str, format: WeightFormat) -> BaseModel {
+    BaseModel::open(&vectors().join(name), &Compute::cpu(), format).unwrap()
+}
+
+/// An adapter that changes something.
+fn adapter(base: &BaseModel, seed: u64, rank: usize) -> Adapter {
+    let config = LoraConfig { rank, alpha: 2 * rank, rank_stabilised: false, targets: Targets::AllLinear };
+    let mut adapter = Adapter::new(base, config, seed).unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let changed = adapter.parameters().iter().map(|parameter| {
+        let values = (0..parameter.elem_count()).map(|_| (rng.next_u32() as f32 / u32::MAX as f32 - 0.5) * 0.2);
+        candle_core::Tensor::from_vec(values.collect::<Vec<_>>(), parameter.shape(), parameter.device()).unwrap()
+    });
+    let changed: Vec<_> = changed.collect();
+    adapter.parameters_mut().clone_from_slice(&changed);
+    adapter
+}
+
+/// A row of tokens that is computed some at a time, alone or beside others.
+struct Talk {
+    tokens: Vec<u32>,
+    computed: usize,
+    pages: Vec<Arc<Page>>,
+    adapter: Option<Arc<ServedAdapter>>,
+    scores: Vec<f32>,
+}
+
+impl Talk {
+    fn new(model: &Model, tokens: Vec<u32>, adapter: Option<Arc<ServedAdapter>>) -> Self {
+        let pages = (0..tokens.len().div_ceil(PAGE)).map(|_| Shape::new(&model.config).page()).collect();
+        Self { tokens, computed: 0, pages, adapter, scores: Vec::new() }
+    }
+}
+
+struct Machine<'a> {
+    model: &'a Model,
+    team: Team,
+    work: Workspace,
+    scores: Shared<f32>,
+}
+
+impl<'a> Machine<'a> {
+    fn new(model: &'a Model, threads: usize) -> Self {
+        let team = Team::new(threads).unwrap();
+        let work = Workspace::new(model, &team, 64, 64);
+        Self { model, team, work, scores: Shared::new(64 * model.config.vocab_size) }
+    }
+
+    /// Computes the next tokens of some talks at once; the scores of each last token are kept.
+    fn step(&self, talks: &mut [&mut Talk], counts: &[usize]) {
+        let mut rows = Vec::new();
+        for (i, (talk, count)) in talks.iter().zip(counts).enumerate() {
+            for j in 0..*count {
+                let (position, scored) = (talk.computed + j, talk.computed + j + 1 == talk.tokens.len());
+                rows.push(Row { token: talk.tokens[position], position, sequence: i, scored });
+            }
+        }
+        let seen = talks.iter().map(|talk| Seen { adapter: talk.adapter.clone(), pages: talk.pages.clone() });
+        step(&self.team, self.model, &self.work, &rows, &seen.collect::<Vec<_>>(), &self.scores);
+        let width = self.model.config.vocab_size;
+        let mut place = 0;
+        for (talk, count) in talks.iter_mut().zip(counts) {
+            talk.computed += count;
+            if *count > 0 && talk.computed == talk.tokens.len() {
+                // SAFETY: the step is over.
+                #[allow(unsafe_code)]
+                let scores = unsafe { self.scores.part(place * width, width) };
+                talk.scores = scores.to_vec();
+                place += 1;
+            }
+        }
+    }
+
+    fn alone(&self, tokens: &[u32], adapter: Option<Arc<ServedAdapter>>) -> Vec<f32> {
+        let mut talk = Talk::new(self.model, tokens.to_vec(), adapter);
+        self.step(&mut [&mut talk], &[tokens.len()]);
+        talk.scores
+    }
+}
+
+fn worst(one: &[f32], other: &[f32]) -> f32 {
+    one.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+/// Scores of every family, with and without an adapter, are those of the pass that training uses.
+#[test]
+fn scores_are_those_of_training() {
+    let names =
+        ["llama3", "qwen2", "qwen3", "mistral", "gguf/llama-q8_0.gguf", "gguf/qwen2-q4_0.gguf", "gguf/qwen3-q5_1.gguf"];
+    for name in names {
+        for (format, within) in [(WeightFormat::F32, 1e-4), (WeightFormat::AsStored, 0.06)] {
+            let base = base(name, format);
+            let model = Model::new(&base).unwrap();
+            let machine = Machine::new(&model, 2);
+            let mut rng = ChaCha8Rng::seed_from_u64(4);
+            let tokens: Vec<u32> = (0..40).map(|_| rng.next_u32() % model.config.vocab_size as u32).collect();
+            let adapter = adapter(&base, 5, 4);
+            for adapter in [None, Some(&adapter)] {
+                let expected = crate::evaluate::scores(&base, adapter, &tokens).unwrap();
+                let served = adapter.map(|adapter| Arc::new(ServedAdapter::new(adapter).unwrap()));
+                let found = machine.alone(&tokens, served);
+                let expected = expected.last().unwrap();
+                let most = expected.iter().fold(1.0_f32, |most, score| most.max(score.abs()));
+                let worst = worst(&found, expected) / most;
+                assert!(worst < within, "{name} {format:?}: {worst}");
+            }
+        }
+    }
+}
+
+/// Random schedules: talks join, are read in pieces of any size, wait, leave, and share what was computed, on one thread to
+/// three. The bits are those of each talk alone.
+#[test]
+fn no_bit_depends_on_the_schedule() {
+    for name in ["qwen3", "gguf/llama-q8_0.gguf"] {
+        let base = base(name, WeightFormat::AsStored);
+        let model = Model::new(&base).unwrap();
+        let adapters: Vec<_> = (0..4).map(|i| adapter(&base, i, 1 + i as usize)).collect();
+        let adapters: Vec<_> = adapters.iter().map(|a| Arc::new(ServedAdapter::new(a).unwrap())).collect();
+        let machines: Vec<_> = (1..=3).map(|threads| Machine::new(&model, threads)).collect();
+        let mut rng = ChaCha8Rng::seed_from_u64(6);
+        let mut below = |n: usize| rng.next_u32() as usize % n;
+        let kinds: Vec<(Vec<u32>, Option<Arc<ServedAdapter>>)> = (0..6)
+            .map(|i| {
+                let tokens = (0..1 + below(60)).map(|_| below(model.config.vocab_size) as u32).collect();
+                (tokens, adapters.get(i).cloned())
+            })
+            .collect();
+        let alone: Vec<_> = kinds.iter().map(|(tokens, adapter)| machines[0].alone(tokens, adapter.clone())).collect();
+        for _ in 0..40 {
+            let machine = &machines[below(3)];
+            let mut talks: Vec<(usize, Talk)> = Vec::new();
+            let mut full: Vec<Option<Talk>> = kinds.iter().map(|_| None).collect();
+            for _ in 0..12 {
+                if talks.len() < 5 && below(2) == 0 {
+                    let kind = below(kinds.len());
+                    let mut talk = Talk::new(&model, kinds[kind].0.clone(), kinds[kind].1.clone());
+                    if let Some(before) = &full[kind] {
+                        // Some of the pages that another computed, but for the last token.
+                        let known = below((talk.tokens.len() - 1) / PAGE + 1);
+                        talk.pages[..known].clone_from_slice(&before.pages[..known]);
+                        talk.computed = known * PAGE;
+                    }
+                    talks.push((kind, talk));
+                }
+                let counts: Vec<usize> =
+                    talks.iter().map(|(_, talk)| below(13).min(talk.tokens.len() - talk.computed)).collect();
+                machine.step(&mut talks.iter_mut().map(|(_, talk)| talk).collect::<Vec<_>>(), &counts);
+                let mut i = 0;
+                while i < talks.len() {
+                    if talks[i].1.computed == talks[i].1.tokens.len() {
+                        let (kind, talk) = talks.remove(i);
+                        assert_eq!(talk.scores, alone[kind], "{name}");
+                        full[kind] = Some(talk);
+                    } else if below(20) == 0 {
+                        talks.remove(i);
+                    } else {
+                        i += 1;
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn job(words: &str, seed: u64) -> GenerateJob {
+    let sampler = Sampler { max_tokens: 24, ..Sampler::default() };
+    let messages = vec![Message::new(Role::User, words)];
+    GenerateJob { adapter: None, conversation: None, messages, sampler, seed }
+}
+
+fn answered(engine: &Engine, job: GenerateJob) -> Result<Reply, GenerateError> {
+    futures::executor(engine.generate(job).reply())
+}
+
+/// A tiny executor: no test of this crate needs another.
+mod futures {
+    use std::sync::Arc;
+    use std::task::{Context, Poll, Wake};
+
+    struct Unpark(std::thread::Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    pub fn executor<T>(future: impl Future<Output = T>) -> T {
+        let waker = Arc::new(Unpark(std::thread::current())).into();
+        let mut future = std::pin::pin!(future);
+        loop {
+            match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(value) => return value,
+                Poll::Pending => std::thread::park(),
+            }
+        }
+    }
+}
+
+fn engine(settings: EngineSettings) -> Engine {
+    Engine::new(Arc::new(base("llama3", WeightFormat::F32)), settings).unwrap()
+}
+
+/// A reply is the one that the generator of training makes, whoever else is answered, and whatever was said before.
+#[test]
+fn replies_are_the_same_beside_others() {
+    let base = Arc::new(base("llama3", WeightFormat::F32));
+    let settings = EngineSettings { replies: 3, step_tokens: 8, ..EngineSettings::default() };
+    let engine = Engine::new(base.clone(), settings).unwrap();
+    let jobs: Vec<_> = (0..12).map(|i| job(&"Who are you? ".repeat(1 + i % 4), i as u64)).collect();
+    let running: Vec<_> = jobs.iter().map(|job| engine.generate(job.clone())).collect();
+    // Some leave at once.
+    drop(engine.generate(job("Nobody hears this.", 1)));
+    for (job, running) in jobs.iter().zip(running) {
+        let reply = futures::executor(running.reply()).unwrap();
+        assert_eq!(reply, answered(&engine, job.clone()).unwrap());
+        let expected = generate(&base, None, &job.messages, job.sampler, job.seed, |_| true).unwrap();
+        assert_eq!(reply.prompt_tokens, expected.prompt_tokens);
+        if job.seed == 0 {
+            assert_eq!(reply, expected);
+        }
+    }
+}
+
+/// What was computed for a conversation is found by its next turn, changes nothing, and is forgotten where room is small.
+#[test]
+fn conversations_go_on() {
+    let page = Shape::new(base("llama3", WeightFormat::F32).config()).bytes();
+    for conversation_bytes in [1 << 30, 6 * page] {
+        let engine = engine(EngineSettings { conversation_bytes, ..EngineSettings::default() });
+        let (mut named, mut unnamed) =
+            (job("Tell me of the sea, and of ships.", 1), job("Tell me of the sea, and of ships.", 1));
+        named.conversation = Some(sha256(b"a conversation"));
+        for turn in 0..3 {
+            let (with, without) =
+                (answered(&engine, named.clone()).unwrap(), answered(&engine, unnamed.clone()).unwrap());
+            assert_eq!(with, without, "turn {turn}");
+            for job in [&mut named, &mut unnamed] {
+                job.messages.push(Message::new(Role::Assistant, with.text.clone()));
+                job.messages.push(Message::new(Role::User, "Go on."));
+            }
+        }
+    }
+}
+
+#[test]
+fn more_than_may_wait_are_refused() {
+    let settings =
+        EngineSettings { replies: 1, waiting: 2, threads: NonZeroUsize::new(1), ..EngineSettings::default() };
+    let engine = engine(settings);
+    let running: Vec<_> = (0..40).map(|seed| engine.generate(job("Who are you?", seed))).collect();
+    let replies: Vec<_> = running.into_iter().map(|running| futures::executor(running.reply())).collect();
+    let refused = replies.iter().filter(|reply| matches!(reply, Err(GenerateError::Busy { waiting: 2 }))).count();
+    let answered = replies.iter().filter(|reply| reply.is_ok()).count();
+    assert!(refused > 0 && answered >= 2 && refused + answered == 40, "{refused} refused, {answered} answered");
+}
+
+/// Adapters beyond the bound are read again, and answer as before; one whose file changed is refused.
+#[test]
+fn adapters_come_and_go() {
+    let base = Arc::new(base("llama3", WeightFormat::F32));
+    let folder = tempfile::tempdir().unwrap();
+    let one = ServedAdapter::new(&adapter(&base, 1, 2)).unwrap().bytes;
+    let settings = EngineSettings { adapter_bytes: 2 * one, ..EngineSettings::default() };
+    let engine = Engine::new(base.clone(), settings).unwrap();
+    let digests: Vec<_> = (0..5)
+        .map(|i| {
+            let path = folder.path().join(i.to_string());
+            std::fs::create_dir(&path).unwrap();
+            adapter(&base, i, 2).save(&path, "tiny").unwrap();
+            engine.load_adapter(&path).unwrap()
+        })
+        .collect();
+    let of = |digest| GenerateJob { adapter: Some(digest), ..job("Who are you?", 3) };
+    let first: Vec<_> = digests.iter().map(|digest| answered(&engine, of(*digest)).unwrap()).collect();
+    assert!(first.windows(2).any(|pair| pair[0].text != pair[1].text), "adapters change what is said");
+    for (digest, reply) in digests.iter().zip(&first).rev() {
+        assert_eq!(answered(&engine, of(*digest)).unwrap(), *reply);
+    }
+    adapter(&base, 77, 2).save(&folder.path().join("4"), "tiny").unwrap();
+    answered(&engine, of(digests[0])).unwrap();
+    answered(&engine, of(digests[1])).unwrap();
+    let refused = answered(&engine, of(digests[4]));
+    assert!(matches!(refused, Err(GenerateError::Model(_))), "{refused:?}");
+}
