@@ -8,7 +8,7 @@ mod cpu;
 mod linear;
 mod portable;
 
-pub(crate) use cpu::math::{dot, exp, simd, sum};
+pub(crate) use cpu::math::{dot, exp, max, simd, sum};
 
 use candle_core::{CpuStorage, Storage, Tensor};
 

@@ -8,12 +8,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::adapter::ServedAdapter;
+use super::attention::{self, Query, TILE, Tile};
 use super::model::{Model, PackedLinear};
 use super::pages::{PAGE, Page};
 use super::product::{Input, Output, product, quantise};
 use super::team::{Member, Shared, Team};
 use super::weights::{BLOCK, PANEL, Packed};
-use crate::kernels::{dot, exp, simd, sum};
+use crate::kernels::{dot, exp, simd};
 
 const QKV: usize = 0;
 const OUT: usize = 1;
@@ -58,6 +59,7 @@ struct Inputs {
     numbers: Shared<i8>,
     scales: Shared<f32>,
     sums: Shared<i32>,
+    wholes: Shared<f32>,
 }
 
 impl Inputs {
@@ -73,6 +75,7 @@ impl Inputs {
                 numbers: self.numbers.part(start, blocks * BLOCK),
                 scales: self.scales.part(block, blocks),
                 sums: self.sums.part(2 * block, 2 * blocks),
+                wholes: self.wholes.part(block, blocks),
             }
         }
     }
@@ -90,6 +93,7 @@ impl Inputs {
                 let (scale, sums) = quantise(self.values.part(start, BLOCK), numbers);
                 self.scales.part_mut(start / BLOCK, 1)[0] = scale;
                 self.sums.part_mut(start / BLOCK * 2, 2).copy_from_slice(&sums);
+                self.wholes.part_mut(start / BLOCK, 1)[0] = scale * (sums[0] + sums[1]) as f32;
             }
         }
     }
@@ -129,10 +133,11 @@ impl Workspace {
                 numbers: Shared::new(rows * wide),
                 scales: Shared::new(rows * wide / BLOCK),
                 sums: Shared::new(rows * wide / BLOCK * 2),
+                wholes: Shared::new(rows * wide / BLOCK),
             },
             small: Shared::new(rows * narrow.max(1)),
             angles: Shared::new(rows * config.head_width),
-            weights: Shared::new(team.size() * config.context),
+            weights: Shared::new(team.size() * TILE * config.context),
         }
     }
 
@@ -150,7 +155,8 @@ impl Workspace {
 pub(super) fn step(team: &Team, model: &Model, work: &Workspace, rows: &[Row], seen: &[Seen], scores: &Shared<f32>) {
     assert!(rows.len() <= work.rows, "a step has room for {} rows", work.rows);
     let scored: Vec<usize> = (0..rows.len()).filter(|row| rows[*row].scored).collect();
-    let step = Step { model, work, rows, seen };
+    let tiles = attention::tiles(rows, &model.heads);
+    let step = Step { model, work, rows, seen, tiles };
     team.run(|member| step.walk(member, &scored, scores));
 }
 
@@ -159,6 +165,7 @@ struct Step<'a> {
     work: &'a Workspace,
     rows: &'a [Row],
     seen: &'a [Seen],
+    tiles: Vec<Tile>,
 }
 
 // In all of these, `unsafe` is sound for one reason: rows, panels and heads are dealt out among the threads, each writes those
@@ -339,32 +346,32 @@ impl Step<'_> {
 
     /// Attention of each query head of each row over all tokens before it, itself included.
     fn attended(&self, member: &Member<'_>, layer: usize) {
-        let (work, heads) = (self.work, self.model.heads);
-        let width = heads.width;
-        let context = self.model.config.context;
-        for item in member.share(self.rows.len() * heads.query) {
-            let (row, head) = (item / heads.query, item % heads.query);
-            let Row { position, sequence, .. } = self.rows[row];
-            let tokens = position + 1;
+        let (work, width, context) = (self.work, self.model.heads.width, self.model.config.context);
+        for (_, tile) in self.tiles.iter().enumerate().filter(|(i, _)| member.has(*i)) {
+            let Tile { sequence, key_head, ref queries } = *tile;
             let pages = &self.seen[sequence].pages;
-            let of = head / heads.group();
-            // SAFETY: heads are dealt out.
-            let (query, out) = unsafe {
-                (
-                    work.joint.part(row * work.wide + head * width, width),
-                    work.inputs.values.part_mut(row * work.inputs.wide + head * width, width),
-                )
+            // SAFETY: tiles are dealt out, and each thread has scratch of its own; keys and values were written before the last
+            // wait.
+            let (scratch, pages) = unsafe {
+                let scratch = work.weights.part_mut(member.index() * TILE * context, TILE * context);
+                (scratch, |i: usize| pages[i].read(layer, key_head))
             };
-            // SAFETY: each thread has a row of its own.
-            let scratch = unsafe { work.weights.part_mut(member.index() * context, tokens) };
-            let page = |i: usize, values: bool| {
-                let within = (tokens - i * PAGE).min(PAGE);
-                // SAFETY: keys and values were written before the last wait.
-                unsafe { pages[i].read(layer, of, values, within) }
-            };
+            let mut asked = [Query { query: &[], tokens: 0 }; TILE];
+            for (asked, (row, head)) in asked.iter_mut().zip(queries) {
+                // SAFETY: as above.
+                let query = unsafe { work.joint.part(row * work.wide + head * width, width) };
+                *asked = Query { query, tokens: self.rows[*row].position + 1 };
+            }
             simd(
                 #[inline(always)]
-                || attend(query, scratch, out, page),
+                || {
+                    attention::weigh(&asked[..queries.len()], scratch, context, pages);
+                    for (i, (row, head)) in queries.iter().enumerate() {
+                        // SAFETY: as above.
+                        let out = unsafe { work.inputs.values.part_mut(row * work.inputs.wide + head * width, width) };
+                        attention::gather(&scratch[i * context..][..asked[i].tokens], out, pages);
+                    }
+                },
             );
         }
     }
@@ -410,31 +417,5 @@ fn norm(x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32]) {
     let scale = 1.0 / (dot(x, x) / x.len() as f32 + epsilon).sqrt();
     for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
         *out = x * scale * weight;
-    }
-}
-
-#[inline(always)]
-fn attend<'p>(query: &[f32], scores: &mut [f32], out: &mut [f32], page: impl Fn(usize, bool) -> &'p [f32]) {
-    let width = query.len();
-    let scale = 1.0 / (width as f32).sqrt();
-    let mut greatest = f32::NEG_INFINITY;
-    for (i, scores) in scores.chunks_mut(PAGE).enumerate() {
-        for (score, key) in scores.iter_mut().zip(page(i, false).chunks_exact(width)) {
-            *score = dot(query, key) * scale;
-            greatest = if *score > greatest { *score } else { greatest };
-        }
-    }
-    for score in scores.iter_mut() {
-        *score = exp(*score - greatest);
-    }
-    let all = 1.0 / sum(scores.len(), |i| scores[i]);
-    out.fill(0.0);
-    for (i, scores) in scores.chunks(PAGE).enumerate() {
-        for (score, value) in scores.iter().zip(page(i, true).chunks_exact(width)) {
-            let weight = score * all;
-            for (out, value) in out.iter_mut().zip(value) {
-                *out += weight * value;
-            }
-        }
     }
 }

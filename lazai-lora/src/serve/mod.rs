@@ -12,6 +12,7 @@
 
 mod adapter;
 mod adapters;
+mod attention;
 mod blocks;
 mod engine;
 mod forward;

@@ -43,14 +43,19 @@ impl Page {
         ((layer * heads + head) * 2 + usize::from(values)) * PAGE * width
     }
 
-    /// The first `tokens` keys, or values, of a head, one after another.
+    /// The keys of a head, turned so that a row is one number of all sixteen keys, and its values, one after another. Places of
+    /// tokens that are not known hold anything.
     ///
     /// # Safety
     /// No other thread writes these before the next wait.
     #[allow(unsafe_code, reason = "threads write different places")]
-    pub(super) unsafe fn read(&self, layer: usize, head: usize, values: bool, tokens: usize) -> &[f32] {
+    pub(super) unsafe fn read(&self, layer: usize, head: usize) -> (&[f32], &[f32]) {
+        let len = PAGE * self.shape.width;
         // SAFETY: as the caller says.
-        unsafe { self.values.part(self.place(layer, head, values), tokens * self.shape.width) }
+        unsafe {
+            let [keys, values] = [false, true].map(|values| self.values.part(self.place(layer, head, values), len));
+            (keys, values)
+        }
     }
 
     /// Keeps the key, or value, of a head for one token.
@@ -59,8 +64,16 @@ impl Page {
     /// No other thread reads or writes it before the next wait: the page is of one sequence, and not full.
     #[allow(unsafe_code, reason = "threads write different places")]
     pub(super) unsafe fn write(&self, layer: usize, head: usize, values: bool, token: usize, from: &[f32]) {
-        let place = self.place(layer, head, values) + token * self.shape.width;
-        // SAFETY: as the caller says.
-        unsafe { self.values.part_mut(place, self.shape.width) }.copy_from_slice(from);
+        let (place, width) = (self.place(layer, head, values), self.shape.width);
+        // SAFETY: as the caller says; of keys, each number is a place of its own.
+        unsafe {
+            if values {
+                self.values.part_mut(place + token * width, width).copy_from_slice(from);
+            } else {
+                for (i, number) in from.iter().enumerate() {
+                    self.values.part_mut(place + i * PAGE + token, 1)[0] = *number;
+                }
+            }
+        }
     }
 }

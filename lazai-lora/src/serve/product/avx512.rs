@@ -124,31 +124,35 @@ unsafe fn quantised<
             for row in 0..ROWS {
                 let input = inputs[row];
                 // SAFETY: inputs have as many blocks, as the caller checked.
-                let (x, x_scale, low, high) = unsafe {
+                let (x, x_scale) = unsafe {
                     (
                         input.numbers.as_ptr().add(block * BLOCK).cast::<i32>(),
-                        *input.scales.get_unchecked(block),
-                        *input.sums.get_unchecked(2 * block),
-                        *input.sums.get_unchecked(2 * block + 1),
+                        _mm512_set1_ps(*input.scales.get_unchecked(block)),
                     )
                 };
-                let sum = match (PARTS, part) {
-                    (1, _) => low + high,
-                    (_, 0) => low,
-                    _ => high,
-                };
                 // Two sums, so that neither waits long for itself: whole numbers, whose order does not matter.
-                let mut products = [_mm512_set1_epi32(-zero * sum), _mm512_setzero_si512()];
+                let mut products = [_mm512_setzero_si512(); 2];
+                if !OFFSETS {
+                    // SAFETY: as above.
+                    let sum = unsafe {
+                        match PARTS {
+                            1 => input.sums.get_unchecked(2 * block) + input.sums.get_unchecked(2 * block + 1),
+                            _ => *input.sums.get_unchecked(2 * block + part),
+                        }
+                    };
+                    products[0] = _mm512_set1_epi32(-zero * sum);
+                }
                 for i in part * 8 / PARTS..(part + 1) * 8 / PARTS {
                     // SAFETY: a block has eight fours.
                     let four = _mm512_set1_epi32(unsafe { x.add(i).read_unaligned() });
                     products[i % 2] = _mm512_dpbusd_epi32(products[i % 2], weights[i], four);
                 }
                 let product = _mm512_cvtepi32_ps(_mm512_add_epi32(products[0], products[1]));
-                let x_scales = _mm512_set1_ps(x_scale);
-                totals[row] = _mm512_fmadd_ps(product, _mm512_mul_ps(scale, x_scales), totals[row]);
+                totals[row] = _mm512_fmadd_ps(product, _mm512_mul_ps(scale, x_scale), totals[row]);
                 if OFFSETS {
-                    totals[row] = _mm512_fmadd_ps(offset, _mm512_set1_ps(x_scale * sum as f32), totals[row]);
+                    // SAFETY: as above.
+                    let whole = unsafe { *input.wholes.get_unchecked(block) };
+                    totals[row] = _mm512_fmadd_ps(offset, _mm512_set1_ps(whole), totals[row]);
                 }
             }
         }

@@ -23,6 +23,8 @@ pub(super) struct Input<'a> {
     pub(super) scales: &'a [f32],
     /// Sums of the numbers, for each half of a block.
     pub(super) sums: &'a [i32],
+    /// Sums of blocks, scaled: what an offset of their weights is multiplied with.
+    pub(super) wholes: &'a [f32],
 }
 
 /// Quantises one block: gives its scale, and the sums of its halves.

@@ -57,11 +57,10 @@ fn quantised(kind: Kind, columns: usize, panel: &[u8], input: &Input<'_>, out: &
                         add_four(&runs, block, four, &numbers[4 * four..][..4], &mut products);
                     }
                     let scales = &runs.scales[run * runs.scale_bytes..][..runs.scale_bytes];
-                    let offset = input.scales[block] * sum as f32;
                     for (lane, total) in totals.iter_mut().enumerate() {
                         *total += products[lane] as f32 * (get(scales, kind.short, lane) * input.scales[block]);
                         if kind.offsets {
-                            *total += get(scales, kind.short, PANEL + lane) * offset;
+                            *total += get(scales, kind.short, PANEL + lane) * input.wholes[block];
                         }
                     }
                 }

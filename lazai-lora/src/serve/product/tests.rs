@@ -51,11 +51,13 @@ struct Owned {
     numbers: Vec<i8>,
     scales: Vec<f32>,
     sums: Vec<i32>,
+    wholes: Vec<f32>,
 }
 
 impl Owned {
     fn input(&self) -> Input<'_> {
-        Input { values: &self.values, numbers: &self.numbers, scales: &self.scales, sums: &self.sums }
+        let Self { values, numbers, scales, sums, wholes } = self;
+        Input { values, numbers, scales, sums, wholes }
     }
 }
 
@@ -65,7 +67,8 @@ fn inputs(rows: usize, columns: usize, rng: &mut ChaCha8Rng) -> Vec<Owned> {
         let mut numbers = vec![0; columns];
         let blocks = values.chunks(BLOCK).zip(numbers.chunks_mut(BLOCK)).map(|(v, n)| quantise(v, n));
         let (scales, sums): (Vec<f32>, Vec<[i32; 2]>) = blocks.unzip();
-        Owned { values, numbers, scales, sums: sums.concat() }
+        let wholes = scales.iter().zip(&sums).map(|(scale, [low, high])| scale * (low + high) as f32).collect();
+        Owned { values, numbers, scales, sums: sums.concat(), wholes }
     };
     (0..rows).map(row).collect()
 }
