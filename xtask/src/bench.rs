@@ -6,7 +6,7 @@ use crate::shell::{self, cargo, target};
 use crate::{bindings, model, peers, wasm};
 
 pub fn run(args: &[&str]) -> Result<()> {
-    let name = *args.first().context("bench: which one? (bindings, data, lora, market, settle, zk)")?;
+    let name = *args.first().context("bench: which one? (bindings, data, lora, market, serve, settle, zk)")?;
     let folder = target().join("reports");
     std::fs::create_dir_all(&folder)?;
     let file = folder.join(format!("bench-{name}.json"));
@@ -16,6 +16,11 @@ pub fn run(args: &[&str]) -> Result<()> {
     let mut bench = cargo(&["run", "--quiet", "-p", "lazai-benches", "--", name]);
     if name == "data" || name == "lora" {
         bench.env("LAZAI_BASE_MODEL", model::fetch(None)?).env("LAZAI_PEER_PYTHON", peers::python(name)?);
+    }
+    if name == "serve" {
+        let folder = target().join("bindings").join("llama");
+        bindings::npm(&folder, &["node-llama-cpp@3.22.1"], "250 MB")?;
+        bench.env("LAZAI_BASE_MODEL", model::fetch(None)?).env("LAZAI_PEER_NODE", folder);
     }
     if let Some(script) = match name {
         "zk" => Some("run.mjs"),

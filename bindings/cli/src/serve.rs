@@ -24,7 +24,7 @@ pub(crate) fn serve(verb: args::Serve, input: &mut dyn BufRead, out: &mut Output
         (None, Some(folder)) => Local::open(folder)?.made(class, verb.version)?.adapter,
         (adapter, _) => adapter.as_deref().map(text).unwrap_or_default(),
     };
-    let base = BaseModel::open(text(&verb.base))?;
+    let base = BaseModel::open_to_serve(text(&verb.base))?;
     let served = ServedModel {
         class_id: class,
         version: verb.version,

@@ -100,15 +100,17 @@ pub fn generate(
 
 /// Chooses a token by its scores.
 pub(crate) fn sample(scores: &[f32], sampler: Sampler, rng: &mut ChaCha8Rng) -> u32 {
-    let mut order: Vec<u32> = (0..scores.len() as u32).collect();
+    // More than a thousand tokens never share a nucleus worth sampling from.
+    const CANDIDATES: usize = 1000;
     let score = |token: u32| scores[token as usize];
     // Ties go to the lower id, so that the order is the same everywhere.
     let by_score = |a: &u32, b: &u32| score(*b).total_cmp(&score(*a)).then(a.cmp(b));
+    let least = if sampler.temperature_milli == 0 { greatest(scores) } else { bound(scores, CANDIDATES) };
+    let mut order: Vec<u32> =
+        (0..scores.len() as u32).filter(|token| score(*token).total_cmp(&least).is_ge()).collect();
     if sampler.temperature_milli == 0 {
-        return order.into_iter().min_by(by_score).unwrap_or(0);
+        return order.first().copied().unwrap_or(0);
     }
-    // More than a thousand tokens never share a nucleus worth sampling from.
-    const CANDIDATES: usize = 1000;
     if order.len() > CANDIDATES {
         order.select_nth_unstable_by(CANDIDATES, by_score);
         order.truncate(CANDIDATES);
@@ -132,4 +134,40 @@ pub(crate) fn sample(scores: &[f32], sampler: Sampler, rng: &mut ChaCha8Rng) -> 
         }
     }
     order[kept - 1]
+}
+
+/// The greatest score, in the order of [`f32::total_cmp`].
+fn greatest(scores: &[f32]) -> f32 {
+    scores.iter().copied().max_by(f32::total_cmp).unwrap_or(0.0)
+}
+
+/// A score that at least so many others reach, found without sorting all: each of as many parts has one.
+fn bound(scores: &[f32], count: usize) -> f32 {
+    let part = scores.len() / count;
+    if part < 2 {
+        return scores.iter().copied().min_by(f32::total_cmp).unwrap_or(0.0);
+    }
+    scores.chunks_exact(part).map(greatest).min_by(f32::total_cmp).unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the bound leaves out is never among the greatest.
+    #[test]
+    fn the_greatest_are_kept() {
+        let mut rng = ChaCha8Rng::seed_from_u64(9);
+        for len in [1, 5, 999, 1_000, 1_001, 2_500, 49_152] {
+            let scores: Vec<f32> = (0..len).map(|_| (rng.next_u32() % 5_000) as f32 - 2_000.0).collect();
+            let mut sorted = scores.clone();
+            sorted.sort_by(|a, b| b.total_cmp(a));
+            for count in [1, 10, 1_000] {
+                assert!(bound(&scores, count) <= sorted[count.min(len) - 1], "{count} of {len}");
+            }
+            let best = scores.iter().position(|score| *score == sorted[0]);
+            let greedy = Sampler { temperature_milli: 0, ..Sampler::default() };
+            assert_eq!(Some(sample(&scores, greedy, &mut rng) as usize), best, "the first of the greatest");
+        }
+    }
 }

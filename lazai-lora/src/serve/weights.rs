@@ -206,7 +206,7 @@ fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
 fn form_of(parts: &[&Weight]) -> Form {
     let form = |part: &Weight| match part {
         Weight::Quantised(tensor) => match blocks::kind_of(tensor.dtype()) {
-            Some(kind) if part.dims()[1] % BLOCK == 0 => Form::Quantised(kind),
+            Some(kind) if part.dims()[1].is_multiple_of(BLOCK) => Form::Quantised(kind),
             _ => Form::F32,
         },
         Weight::Dense(tensor) if tensor.dtype() == DType::BF16 => Form::Bf16,

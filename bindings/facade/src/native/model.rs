@@ -124,6 +124,20 @@ pub struct BaseModel {
 }
 
 impl BaseModel {
+    /// The model with its weights as the file has them: for nodes, which train nothing.
+    ///
+    /// # Errors
+    /// `file`, `model`.
+    pub fn open_to_serve(path: FilePath) -> Result<Arc<Self>, LazaiError> {
+        Self::open_as(path, WeightFormat::AsStored)
+    }
+
+    fn open_as(path: FilePath, format: WeightFormat) -> Result<Arc<Self>, LazaiError> {
+        let base = lazai::lora::BaseModel::open(Path::new(&path), &Compute::cpu(), format)?;
+        let candle = Arc::new(Candle::new(Arc::new(base)));
+        Ok(Arc::new(Self { candle, path, engine: OnceLock::new() }))
+    }
+
     /// What nodes answer with: the weights as the file has them, packed, beside those that training uses.
     pub(super) fn engine(&self) -> Result<Arc<Engine>, LazaiError> {
         if let Some(engine) = self.engine.get() {
@@ -143,9 +157,7 @@ impl BaseModel {
     /// `file`, `model`.
     #[cfg_attr(feature = "uniffi", uniffi::constructor)]
     pub fn open(path: FilePath) -> Result<Arc<Self>, LazaiError> {
-        let base = lazai::lora::BaseModel::open(Path::new(&path), &Compute::cpu(), WeightFormat::F32)?;
-        let candle = Arc::new(Candle::new(Arc::new(base)));
-        Ok(Arc::new(Self { candle, path, engine: OnceLock::new() }))
+        Self::open_as(path, WeightFormat::F32)
     }
 
     /// The name in its file.
