@@ -10,12 +10,13 @@ use lazai_core::Digest;
 use lazai_core::message::Message;
 
 use super::adapters::Adapters;
-use super::forward::{Row, Seen, Workspace, step};
+use super::forward::{Row, Seen, step};
 use super::model::Model;
 use super::pages::Shape;
 use super::sequence::{Ready, Sequence};
 use super::store::{Store, keys};
 use super::team::{Shared, Team};
+use super::workspace::Workspace;
 use crate::About;
 use crate::base::{BaseModel, WeightFormat};
 use crate::device::Compute;
@@ -281,9 +282,9 @@ impl Work {
                 continue;
             }
             if let Some(adapter) = &job.adapter
-                && adapter.narrow > self.workspace.narrow()
+                && adapter.narrow > self.workspace.narrow
             {
-                self.workspace = Workspace::new(&self.model, &self.team, self.workspace.rows(), adapter.narrow);
+                self.workspace = Workspace::new(&self.model, &self.team, self.workspace.rows, adapter.narrow);
             }
             let known = match job.conversation {
                 Some(conversation) => self.store.find(&keys(job.adapter_digest, conversation, &job.prompt)),

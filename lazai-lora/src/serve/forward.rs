@@ -11,9 +11,10 @@ use super::adapter::ServedAdapter;
 use super::attention::{self, Query, TILE, Tile};
 use super::model::{Model, PackedLinear};
 use super::pages::{PAGE, Page};
-use super::product::{Input, Output, product, quantise};
+use super::product::product;
 use super::team::{Member, Shared, Team};
-use super::weights::{BLOCK, PANEL, Packed};
+use super::weights::{BLOCK, Packed};
+use super::workspace::{Results, Workspace};
 use crate::kernels::{dot, exp, simd};
 
 const QKV: usize = 0;
@@ -36,118 +37,6 @@ pub(super) struct Row {
 pub(super) struct Seen {
     pub(super) adapter: Option<Arc<ServedAdapter>>,
     pub(super) pages: Vec<Arc<Page>>,
-}
-
-/// Memory that all steps use.
-pub(super) struct Workspace {
-    rows: usize,
-    wide: usize,
-    narrow: usize,
-    x: Shared<f32>,
-    joint: Shared<f32>,
-    inputs: Inputs,
-    small: Shared<f32>,
-    angles: Shared<f32>,
-    /// Weights of attention, for each thread.
-    weights: Shared<f32>,
-}
-
-/// Activations and their quantised form.
-struct Inputs {
-    wide: usize,
-    values: Shared<f32>,
-    numbers: Shared<i8>,
-    scales: Shared<f32>,
-    sums: Shared<i32>,
-    wholes: Shared<f32>,
-}
-
-impl Inputs {
-    /// # Safety
-    /// As [`Shared::part`].
-    unsafe fn row(&self, row: usize, columns: usize) -> Input<'_> {
-        let (start, blocks) = (row * self.wide, columns / BLOCK);
-        let block = start / BLOCK;
-        // SAFETY: as the caller says.
-        unsafe {
-            Input {
-                values: self.values.part(start, columns),
-                numbers: self.numbers.part(start, blocks * BLOCK),
-                scales: self.scales.part(block, blocks),
-                sums: self.sums.part(2 * block, 2 * blocks),
-                wholes: self.wholes.part(block, blocks),
-            }
-        }
-    }
-
-    /// Quantises some columns of a row, of whole blocks; what is left of the row beyond whole blocks stays.
-    ///
-    /// # Safety
-    /// As [`Shared::part_mut`].
-    unsafe fn quantise(&self, row: usize, columns: Range<usize>) {
-        for block in columns.start / BLOCK..columns.end / BLOCK {
-            let start = row * self.wide + block * BLOCK;
-            // SAFETY: as the caller says.
-            unsafe {
-                let numbers = self.numbers.part_mut(start, BLOCK);
-                let (scale, sums) = quantise(self.values.part(start, BLOCK), numbers);
-                self.scales.part_mut(start / BLOCK, 1)[0] = scale;
-                self.sums.part_mut(start / BLOCK * 2, 2).copy_from_slice(&sums);
-                self.wholes.part_mut(start / BLOCK, 1)[0] = scale * (sums[0] + sums[1]) as f32;
-            }
-        }
-    }
-}
-
-/// Rows of a result, one after another.
-struct Results<'a> {
-    values: &'a Shared<f32>,
-    stride: usize,
-    width: usize,
-}
-
-impl Output for Results<'_> {
-    fn put(&self, row: usize, column: usize, values: [f32; PANEL]) {
-        let width = PANEL.min(self.width.saturating_sub(column));
-        // SAFETY: each panel of a row is one thread's.
-        unsafe { self.values.part_mut(row * self.stride + column, width) }.copy_from_slice(&values[..width]);
-    }
-}
-
-impl Workspace {
-    /// Room for steps of so many rows, and of adapters up to some narrow width.
-    pub(super) fn new(model: &Model, team: &Team, rows: usize, narrow: usize) -> Self {
-        let config = &model.config;
-        let joint = model.heads.joint().max(2 * config.intermediate).max(config.hidden);
-        let widest = config.hidden.max(config.intermediate).max(config.heads * config.head_width);
-        let wide = widest.next_multiple_of(BLOCK);
-        Self {
-            rows,
-            wide: joint,
-            narrow,
-            x: Shared::new(rows * config.hidden),
-            joint: Shared::new(rows * joint),
-            inputs: Inputs {
-                wide,
-                values: Shared::new(rows * wide),
-                numbers: Shared::new(rows * wide),
-                scales: Shared::new(rows * wide / BLOCK),
-                sums: Shared::new(rows * wide / BLOCK * 2),
-                wholes: Shared::new(rows * wide / BLOCK),
-            },
-            small: Shared::new(rows * narrow.max(1)),
-            angles: Shared::new(rows * config.head_width),
-            weights: Shared::new(team.size() * TILE * config.context),
-        }
-    }
-
-    pub(super) fn rows(&self) -> usize {
-        self.rows
-    }
-
-    pub(super) fn narrow(&self) -> usize {
-        self.narrow
-    }
 }
 
 /// Computes a step. Keys and values are kept in the sequences' pages; scores of the rows that want them are put one after

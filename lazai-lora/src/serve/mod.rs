@@ -6,7 +6,8 @@
 //! | `sequence`, `text` | a reply in the making, and its text piece by piece |
 //! | `adapters`, `adapter` | adapters in memory, within a bound |
 //! | `pages`, `store` | keys and values, and those of earlier turns |
-//! | `forward`, `team` | a step through all layers, and the threads that walk through it |
+//! | `forward`, `attention` | a step through all layers |
+//! | `team`, `workspace` | the threads that walk through it, and their memory |
 //! | `model`, `weights`, `blocks` | weights, packed for the kernels |
 //! | `product` | the kernels |
 
@@ -24,6 +25,7 @@ mod store;
 mod team;
 mod text;
 mod weights;
+mod workspace;
 
 pub use engine::{Engine, EngineSettings};
 

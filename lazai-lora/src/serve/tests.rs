@@ -10,10 +10,11 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::adapter::ServedAdapter;
-use super::forward::{Row, Seen, Workspace, step};
+use super::forward::{Row, Seen, step};
 use super::model::Model;
 use super::pages::{PAGE, Page, Shape};
 use super::team::{Shared, Team};
+use super::workspace::Workspace;
 use super::{Engine, EngineSettings};
 use crate::adapter::{Adapter, LoraConfig, Targets};
 use crate::base::{BaseModel, WeightFormat};

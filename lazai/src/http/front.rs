@@ -1,7 +1,6 @@
 //! A node's server.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -10,7 +9,6 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use futures_lite::StreamExt as _;
 use lazai_core::pov::PublicPart;
 use lazai_core::{ClassId, VersionNumber};
 use lazai_settle::market::{Market, MarketError};
@@ -20,11 +18,11 @@ use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
+use super::body::in_time;
 use super::reply::{self, Pieces};
 use crate::node::{ChatRequest, Node as _, NodeError, ReleaseRequest, SignedOffer, SignedVoucher};
 use crate::provider::{OfferTerms, Provider};
 use crate::safety::SignedReport;
-use crate::wire::MAX_REQUEST_BYTES;
 use crate::wire::openai::{ApiError, CompletionRequest};
 use crate::wire::payment::{
     self, Extra, PAYMENT, PaidRequest, Payment, REQUIRED, ReplyDetails, Required, Requirement, Resource, SCHEME,
@@ -33,10 +31,6 @@ use crate::wire::talk::model_id;
 
 /// The validity of an offer that is given out, in seconds.
 const OFFER_VALID_S: u64 = 600;
-/// The time limit for the body of a request.
-const BODY: Duration = Duration::from_secs(10);
-/// The most bytes of an oversized body that are read and thrown away.
-const MAX_THROWN_AWAY: usize = 8 * MAX_REQUEST_BYTES;
 /// Requests that wait or are served at a time; further ones are told to come back.
 const MAX_WAITING: usize = 64;
 /// Releases that wait for the chain at a time.
@@ -336,37 +330,6 @@ async fn for_pages(request: Request, next: Next) -> Response {
         headers.insert(name, HeaderValue::from_static(value));
     }
     response
-}
-
-/// Reads a body whole, within its size and time limits.
-async fn in_time(request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
-    let error = match tokio::time::timeout(BODY, whole(body)).await {
-        Ok(Ok(Some(bytes))) => return next.run(Request::from_parts(parts, Body::from(bytes))).await,
-        Ok(Ok(None)) => ApiError::new(413, "request.too_large", format!("at most {MAX_REQUEST_BYTES} bytes are read")),
-        Ok(Err(error)) => ApiError::new(400, "request.invalid", format!("the body broke off: {error}")),
-        Err(_) => ApiError::new(408, "request.timeout", format!("the body did not come within {} s", BODY.as_secs())),
-    };
-    error.into_response()
-}
-
-/// Reads a body; `None` if it is too large. The excess is read for a while and thrown away: a client that is cut off while
-/// it still sends does not see the reason.
-async fn whole(body: Body) -> Result<Option<Bytes>, axum::Error> {
-    let mut pieces = body.into_data_stream();
-    let (mut read, mut bytes) = (0_usize, Vec::new());
-    while let Some(piece) = pieces.next().await {
-        let piece = piece?;
-        read = read.saturating_add(piece.len());
-        if read <= MAX_REQUEST_BYTES {
-            bytes.extend_from_slice(&piece);
-        } else if read <= MAX_THROWN_AWAY {
-            bytes = Vec::new();
-        } else {
-            break;
-        }
-    }
-    Ok((read <= MAX_REQUEST_BYTES).then(|| bytes.into()))
 }
 
 async fn unknown(uri: Uri) -> ApiError {

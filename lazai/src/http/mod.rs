@@ -15,6 +15,8 @@
 //!
 //! The messages themselves are in [`wire`](crate::wire).
 
+#[cfg(feature = "node")]
+mod body;
 mod client;
 #[cfg(feature = "node")]
 mod front;
