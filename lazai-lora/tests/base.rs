@@ -365,7 +365,7 @@ fn a_fresh_adapter_changes_nothing_and_generation_repeats() {
     };
     assert_eq!(say(None, 3), say(Some(&adapter), 3));
     assert_eq!(say(None, 3), say(None, 3));
-    let greedy = Sampler { temperature_milli: 0, top_p_milli: 1000, max_tokens: 12 };
+    let greedy = Sampler { temperature_milli: 0, top_p_milli: 1000, max_tokens: 12, ..Sampler::default() };
     let reply = generate(base(), None, &messages, greedy, 0, |_| true).unwrap();
     assert!(reply.text.contains("Paris"), "{}", reply.text);
     assert_eq!(reply.tokens.last(), Some(&base().tokenizer().eos()));

@@ -87,6 +87,21 @@ pub struct ReplySettings {
     /// it, but show that two replies had the same number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
+    /// So many of the likeliest tokens at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_k: Option<u32>,
+    /// Tokens at least so likely, in thousandths of the likeliest one's probability.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_p_milli: Option<u32>,
+    /// The factor by which scores of tokens that were said before shrink, in thousandths.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repetition_penalty_milli: Option<u32>,
+    /// Taken from the scores of tokens that the reply holds, in thousandths: OpenAI's `presence_penalty`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presence_penalty_milli: Option<i32>,
+    /// Taken from them for each time that the reply holds them, in thousandths: OpenAI's `frequency_penalty`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frequency_penalty_milli: Option<i32>,
 }
 
 impl ReplySettings {

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
 use crate::bindings::{javascript, npm, python};
+use crate::checks::FEATURES;
 use crate::shell::{cargo, root, run, target};
 use crate::web::{self, Market};
 use crate::{outside, peers};
@@ -27,6 +28,10 @@ pub fn start() -> Result<()> {
     }
     std::fs::create_dir_all(&empty)?;
     let rust_s = crates(&empty)?;
+    run(
+        "the market that programs meet",
+        &mut cargo(&["build", "--workspace", "--all-targets", "--features", FEATURES]),
+    )?;
     let market = web::open(1)?.map_err(anyhow::Error::msg)?;
     let python_s = wheel(&empty, &market)?;
     let javascript_s = npm_package(&empty, &market)?;

@@ -44,6 +44,16 @@ choices! {
         pub top_p_milli: Option<u32>,
         /// A number that varies the reply.
         pub seed: Option<u64>,
+        /// So many of the likeliest tokens at most.
+        pub top_k: Option<u32>,
+        /// Tokens at least so likely, in thousandths of the likeliest one's probability.
+        pub min_p_milli: Option<u32>,
+        /// The factor by which scores of tokens that were said before shrink, in thousandths.
+        pub repetition_penalty_milli: Option<u32>,
+        /// Taken from the scores of tokens that the reply holds, in thousandths.
+        pub presence_penalty_milli: Option<i32>,
+        /// Taken from them for each time that the reply holds them, in thousandths.
+        pub frequency_penalty_milli: Option<i32>,
     }
 }
 
@@ -125,8 +135,17 @@ impl From<&dialogue::Message> for Message {
 
 impl From<ReplySettings> for lazai::node::ReplySettings {
     fn from(settings: ReplySettings) -> Self {
-        let ReplySettings { max_tokens, temperature_milli, top_p_milli, seed } = settings;
-        Self { max_tokens, temperature_milli, top_p_milli, seed }
+        Self {
+            max_tokens: settings.max_tokens,
+            temperature_milli: settings.temperature_milli,
+            top_p_milli: settings.top_p_milli,
+            seed: settings.seed,
+            top_k: settings.top_k,
+            min_p_milli: settings.min_p_milli,
+            repetition_penalty_milli: settings.repetition_penalty_milli,
+            presence_penalty_milli: settings.presence_penalty_milli,
+            frequency_penalty_milli: settings.frequency_penalty_milli,
+        }
     }
 }
 

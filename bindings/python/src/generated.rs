@@ -11,13 +11,14 @@ use crate::contexts::Market;
 use crate::foreign::{Json, PathText, PySigner, Told, Units};
 use crate::{free, raised};
 
-/// A base model in memory.
+/// A base model in memory: as 32-bit floats where it is trained, packed as in its file where nodes serve it.
 #[pyclass(frozen, module = "lazai")]
 pub struct BaseModel(pub(crate) Arc<facade::native::model::BaseModel>);
 
 #[pymethods]
 impl BaseModel {
-    /// Reads a GGUF file, or a folder as Hugging Face has them, to compute on the processor in 32-bit floats.
+    /// Reads a GGUF file, or a folder as Hugging Face has them, to compute on the processor: in 32-bit floats, or, where a node
+    /// serves it, as the file has it.
     ///
     /// Errors: `file`, `model`.
     #[staticmethod]

@@ -231,6 +231,16 @@ export interface ReplySettings {
     topPMilli?: number;
     /** A number that varies the reply. */
     seed?: bigint;
+    /** So many of the likeliest tokens at most. */
+    topK?: number;
+    /** Tokens at least so likely, in thousandths of the likeliest one's probability. */
+    minPMilli?: number;
+    /** The factor by which scores of tokens that were said before shrink, in thousandths. */
+    repetitionPenaltyMilli?: number;
+    /** Taken from the scores of tokens that the reply holds, in thousandths. */
+    presencePenaltyMilli?: number;
+    /** Taken from them for each time that the reply holds them, in thousandths. */
+    frequencyPenaltyMilli?: number;
 }
 
 /** An amount in three parts, which sum to it exactly. Base units. */

@@ -35,7 +35,8 @@ pub struct GenerateJob {
 /// An event in the making of a reply.
 #[derive(Debug)]
 pub enum Event {
-    /// A piece of the text.
+    /// A piece of the text. An empty one says that the reply is still to come, so that whoever passes it on can look whether it is
+    /// still wanted.
     Text(String),
     /// The whole reply, or why there is none. Nothing comes after it.
     Done(Result<Reply, GenerateError>),

@@ -20,11 +20,71 @@ pub struct Sampler {
     pub top_p_milli: u32,
     /// Most tokens of a reply.
     pub max_tokens: u32,
+    /// So many of the likeliest tokens at most; 0 for all.
+    #[serde(default)]
+    pub top_k: u32,
+    /// Tokens at least so likely, in thousandths of the likeliest one's probability.
+    #[serde(default)]
+    pub min_p_milli: u32,
+    /// Scores of tokens that conversation or reply hold are divided by it where they are positive, multiplied where they are not, in
+    /// thousandths; 1000 changes nothing.
+    #[serde(default = "one")]
+    pub repetition_penalty_milli: u32,
+    /// Taken from the scores of tokens that the reply holds, in thousandths.
+    #[serde(default)]
+    pub presence_penalty_milli: i32,
+    /// Taken from them for each time that the reply holds them, in thousandths.
+    #[serde(default)]
+    pub frequency_penalty_milli: i32,
+}
+
+fn one() -> u32 {
+    1_000
 }
 
 impl Default for Sampler {
     fn default() -> Self {
-        Self { temperature_milli: 600, top_p_milli: 900, max_tokens: 64 }
+        Self {
+            temperature_milli: 600,
+            top_p_milli: 900,
+            max_tokens: 64,
+            top_k: 0,
+            min_p_milli: 0,
+            repetition_penalty_milli: one(),
+            presence_penalty_milli: 0,
+            frequency_penalty_milli: 0,
+        }
+    }
+}
+
+impl Sampler {
+    fn penalises(&self) -> bool {
+        self.repetition_penalty_milli != one() || self.presence_penalty_milli != 0 || self.frequency_penalty_milli != 0
+    }
+
+    /// Scores less the penalties; `None` if there are none.
+    fn penalised(&self, scores: &[f32], prompt: &[u32], reply: &[u32]) -> Option<Vec<f32>> {
+        if !self.penalises() {
+            return None;
+        }
+        let milli = |value: f64| (value / 1_000.0) as f32;
+        let mut scores = scores.to_vec();
+        let mut times = std::collections::BTreeMap::<u32, u32>::new();
+        prompt.iter().for_each(|token| {
+            times.entry(*token).or_default();
+        });
+        reply.iter().for_each(|token| *times.entry(*token).or_default() += 1);
+        // A penalty of nothing would make infinities.
+        let repetition = milli(self.repetition_penalty_milli.max(1).into());
+        for (token, times) in times {
+            let Some(score) = scores.get_mut(token as usize) else { continue };
+            *score = if *score > 0.0 { *score / repetition } else { *score * repetition };
+            if times > 0 {
+                *score -= milli(self.presence_penalty_milli.into());
+                *score -= milli(self.frequency_penalty_milli.into()) * times as f32;
+            }
+        }
+        Some(scores)
     }
 }
 
@@ -77,7 +137,7 @@ pub fn generate(
         let hidden = extend(base, adapter, &next, &mut cache)?;
         let last = hidden.narrow(0, hidden.dim(0)? - 1, 1)?;
         let scores = logits(base, &last)?.squeeze(0)?.to_vec1::<f32>()?;
-        let token = sample(&scores, sampler, &mut rng);
+        let token = sample(&scores, sampler, &prompt, &tokens, &mut rng);
         tokens.push(token);
         // A control token of another kind ends a reply too: after it, the model would speak for somebody else.
         if token == base.tokenizer().eos() || base.tokenizer().is_control(token) {
@@ -98,8 +158,10 @@ pub fn generate(
     Ok(Reply { text, tokens, prompt_tokens: prompt.len() as u64 })
 }
 
-/// Chooses a token by its scores.
-pub(crate) fn sample(scores: &[f32], sampler: Sampler, rng: &mut ChaCha8Rng) -> u32 {
+/// Chooses the token after a conversation and the beginning of a reply, by its scores.
+pub(crate) fn sample(scores: &[f32], sampler: Sampler, prompt: &[u32], reply: &[u32], rng: &mut ChaCha8Rng) -> u32 {
+    let penalised = sampler.penalised(scores, prompt, reply);
+    let scores = penalised.as_deref().unwrap_or(scores);
     // More than a thousand tokens never share a nucleus worth sampling from.
     const CANDIDATES: usize = 1000;
     let score = |token: u32| scores[token as usize];
@@ -116,9 +178,15 @@ pub(crate) fn sample(scores: &[f32], sampler: Sampler, rng: &mut ChaCha8Rng) -> 
         order.truncate(CANDIDATES);
     }
     order.sort_unstable_by(by_score);
+    if sampler.top_k > 0 {
+        order.truncate(sampler.top_k as usize);
+    }
     let temperature = f64::from(sampler.temperature_milli) / 1000.0;
     let best = f64::from(score(order[0]));
-    let weights: Vec<f64> = order.iter().map(|&t| ((f64::from(score(t)) - best) / temperature).exp()).collect();
+    let mut weights: Vec<f64> = order.iter().map(|&t| ((f64::from(score(t)) - best) / temperature).exp()).collect();
+    // The likeliest token's weight is 1.
+    let least = f64::from(sampler.min_p_milli.min(1_000)) / 1_000.0;
+    weights.truncate(weights.partition_point(|weight| *weight >= least));
     let nucleus = weights.iter().sum::<f64>() * f64::from(sampler.top_p_milli.min(1000)) / 1000.0;
     let mut kept = 0;
     let mut mass = 0.0;
@@ -167,7 +235,34 @@ mod tests {
             }
             let best = scores.iter().position(|score| *score == sorted[0]);
             let greedy = Sampler { temperature_milli: 0, ..Sampler::default() };
-            assert_eq!(Some(sample(&scores, greedy, &mut rng) as usize), best, "the first of the greatest");
+            assert_eq!(Some(sample(&scores, greedy, &[], &[], &mut rng) as usize), best, "the first of the greatest");
         }
+    }
+
+    /// What is drawn under each setting, of four tokens with the probabilities 0.4, 0.3, 0.2 and 0.1.
+    #[test]
+    fn settings_leave_out_what_they_say() {
+        let scores: Vec<f32> = [0.2_f32, 0.4, 0.1, 0.3].iter().map(|p| p.ln()).collect();
+        let usual = Sampler { temperature_milli: 1_000, top_p_milli: 1_000, ..Sampler::default() };
+        let drawn = |sampler: Sampler, prompt: &[u32], reply: &[u32]| {
+            let mut rng = ChaCha8Rng::seed_from_u64(1);
+            let drawn: Vec<u32> = (0..400).map(|_| sample(&scores, sampler, prompt, reply, &mut rng)).collect();
+            [0, 1, 2, 3].map(|token| drawn.iter().filter(|drawn| **drawn == token).count())
+        };
+        let none = |counts: [usize; 4]| counts.map(|count| count > 0);
+        assert_eq!(none(drawn(usual, &[], &[])), [true; 4]);
+        assert_eq!(none(drawn(Sampler { top_k: 2, ..usual }, &[], &[])), [false, true, false, true]);
+        assert_eq!(none(drawn(Sampler { min_p_milli: 450, ..usual }, &[], &[])), [true, true, false, true]);
+        assert_eq!(none(drawn(Sampler { min_p_milli: 1_000, ..usual }, &[], &[])), [false, true, false, false]);
+        assert_eq!(none(drawn(Sampler { top_p_milli: 650, ..usual }, &[], &[])), [false, true, false, true]);
+        // Penalties of what the reply holds, as OpenAI has them; of what either holds, as Hugging Face has it.
+        let presence = Sampler { presence_penalty_milli: 20_000, ..usual };
+        assert_eq!(none(drawn(presence, &[1], &[3, 3])), [true, true, true, false]);
+        let frequency = Sampler { frequency_penalty_milli: 10_000, ..usual };
+        assert_eq!(none(drawn(frequency, &[], &[0, 1, 1, 1])), [false, false, true, true]);
+        let repetition = Sampler { repetition_penalty_milli: 20_000, ..usual };
+        assert_eq!(none(drawn(repetition, &[1], &[0])), [false, false, true, true]);
+        let wanted = Sampler { presence_penalty_milli: -20_000, temperature_milli: 0, ..usual };
+        assert_eq!(drawn(wanted, &[], &[2]), [0, 0, 400, 0], "a negative penalty asks for it");
     }
 }

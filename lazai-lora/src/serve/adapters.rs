@@ -1,19 +1,21 @@
 //! Adapters in memory, within a bound of bytes: others are read again when they are asked for.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lazai_core::Digest;
 
 use super::adapter::ServedAdapter;
-use crate::adapter::Adapter;
+use crate::adapter::{Adapter, CONFIG_FILE, LoraConfig, WEIGHTS_FILE};
 use crate::base::BaseModel;
 use crate::error::{GenerateError, ModelError};
 
 /// An adapter that the engine knows.
 struct Known {
     folder: PathBuf,
+    config: LoraConfig,
     loaded: Option<Arc<ServedAdapter>>,
     uses: u64,
     /// Whoever has the least is forgotten first: uses, on top of what the last forgotten one had. So an adapter that many ask
@@ -44,44 +46,70 @@ impl Adapters {
         let adapter = Adapter::load(folder, base)?;
         let digest = adapter.digest()?;
         let served = Arc::new(ServedAdapter::new(&adapter)?);
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = state.known.entry(digest).or_insert_with(|| Known {
-            folder: folder.to_owned(),
-            loaded: None,
-            uses: 0,
-            worth: 0,
-        });
-        folder.clone_into(&mut known.folder);
+        let mut state = self.state();
+        let (folder, config) = (folder.to_owned(), adapter.config().clone());
+        match state.known.entry(digest) {
+            Entry::Vacant(place) => {
+                place.insert(Known { folder, config, loaded: None, uses: 0, worth: 0 });
+            }
+            // The digest is of the weights alone.
+            Entry::Occupied(known) if known.get().config != config => {
+                let reason = format!("{}: the same weights are known with another configuration", folder.display());
+                return Err(ModelError::malformed(CONFIG_FILE, reason));
+            }
+            Entry::Occupied(mut known) => known.get_mut().folder = folder,
+        }
         state.hold(digest, served, self.most_bytes);
         Ok(digest)
     }
 
-    /// An adapter, read again if it was forgotten.
-    pub(super) fn get(&self, base: &BaseModel, digest: Digest) -> Result<Arc<ServedAdapter>, GenerateError> {
-        let folder = {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            let floor = state.floor;
-            let known = state.known.get_mut(&digest).ok_or(GenerateError::UnknownAdapter { digest })?;
-            known.uses += 1;
-            known.worth = floor + known.uses;
-            match &known.loaded {
-                Some(loaded) => return Ok(loaded.clone()),
-                None => known.folder.clone(),
+    /// An adapter that is in memory; it is used by that.
+    pub(super) fn in_memory(&self, digest: Digest) -> Option<Arc<ServedAdapter>> {
+        let mut state = self.state();
+        let loaded = state.known.get(&digest)?.loaded.clone()?;
+        state.used(digest);
+        Some(loaded)
+    }
+
+    /// Notes that an adapter is used.
+    pub(super) fn used(&self, digest: Digest) {
+        self.state().used(digest);
+    }
+
+    /// Reads an adapter that is known again.
+    pub(super) fn read(&self, base: &BaseModel, digest: Digest) -> Result<Arc<ServedAdapter>, GenerateError> {
+        let (folder, config) = {
+            let state = self.state();
+            let known = state.known.get(&digest).ok_or(GenerateError::UnknownAdapter { digest })?;
+            if let Some(loaded) = &known.loaded {
+                return Ok(loaded.clone());
             }
+            (known.folder.clone(), known.config.clone())
         };
         let adapter = Adapter::load(&folder, base)?;
-        let found = adapter.digest()?;
-        if found != digest {
-            let reason = format!("{}: adapter {found} is here now, {digest} was", folder.display());
-            return Err(ModelError::malformed(crate::adapter::WEIGHTS_FILE, reason).into());
+        if adapter.digest()? != digest || *adapter.config() != config {
+            let reason = format!("{}: it is another adapter now; {digest} was there", folder.display());
+            return Err(ModelError::malformed(WEIGHTS_FILE, reason).into());
         }
         let served = Arc::new(ServedAdapter::new(&adapter)?);
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).hold(digest, served.clone(), self.most_bytes);
+        self.state().hold(digest, served.clone(), self.most_bytes);
         Ok(served)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
+    fn used(&mut self, digest: Digest) {
+        let floor = self.floor;
+        if let Some(known) = self.known.get_mut(&digest) {
+            known.uses += 1;
+            known.worth = floor + known.uses;
+        }
+    }
+
     fn hold(&mut self, digest: Digest, served: Arc<ServedAdapter>, most_bytes: usize) {
         let Some(known) = self.known.get_mut(&digest) else { return };
         if known.loaded.is_none() {

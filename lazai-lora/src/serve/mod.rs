@@ -2,7 +2,8 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `engine` | who is answered when: jobs, steps, bounds |
+//! | `engine` | the generator, and what it may take |
+//! | `prepare`, `work` | what is done before a reply; who is answered when, and what a step is made of |
 //! | `sequence`, `text` | a reply in the making, and its text piece by piece |
 //! | `adapters`, `adapter` | adapters in memory, within a bound |
 //! | `pages`, `store` | keys and values, and those of earlier turns |
@@ -19,15 +20,24 @@ mod engine;
 mod forward;
 mod model;
 mod pages;
+mod prepare;
 mod product;
 mod sequence;
 mod store;
 mod team;
 mod text;
 mod weights;
+mod work;
 mod workspace;
 
 pub use engine::{Engine, EngineSettings};
+
+use crate::error::GenerateError;
+
+/// What a reply is told if this crate panics.
+fn panicked() -> GenerateError {
+    GenerateError::Backend { backend: "the engine".into(), reason: "a panic, which is an error of the library".into() }
+}
 
 #[cfg(test)]
 mod tests;

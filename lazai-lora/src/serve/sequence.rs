@@ -8,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use super::adapter::ServedAdapter;
+use super::engine::Place;
 use super::pages::{PAGE, Page, Shape};
 use super::store::Key;
 use super::text::Pieces;
@@ -18,15 +19,29 @@ use crate::generate::{Event, Reply, Sampler, sample};
 /// A job that is ready to be computed.
 pub(super) struct Ready {
     pub(super) prompt: Vec<u32>,
+    /// Set when it begins.
     pub(super) adapter: Option<Arc<ServedAdapter>>,
     pub(super) adapter_digest: Option<Digest>,
     pub(super) conversation: Option<Digest>,
     pub(super) sampler: Sampler,
     pub(super) seed: u64,
     pub(super) events: Sender<Event>,
+    /// Held until the reply has ended.
+    #[allow(dead_code, reason = "gives itself back")]
+    pub(super) place: Place,
 }
 
 impl Ready {
+    /// Ends the reply before it is begun.
+    pub(super) fn tell(&self, reply: std::result::Result<Reply, GenerateError>) {
+        let _ = self.events.try_send(Event::Done(reply));
+    }
+
+    /// Lets whoever listens look whether the reply is still wanted.
+    pub(super) fn tell_waiting(&self) {
+        let _ = self.events.try_send(Event::Text(String::new()));
+    }
+
     /// Pages that it takes in all.
     pub(super) fn pages(&self) -> usize {
         (self.prompt.len() + self.sampler.max_tokens as usize).div_ceil(PAGE)
@@ -76,7 +91,8 @@ impl Sequence {
 
     /// Chooses the next token by its scores, and tells its text; true when the reply is whole.
     pub(super) fn choose(&mut self, tokenizer: &Tokenizer, scores: &[f32]) -> Result<bool> {
-        let token = sample(scores, self.ready.sampler, &mut self.rng);
+        let (prompt, reply) = self.tokens.split_at(self.ready.prompt.len());
+        let token = sample(scores, self.ready.sampler, prompt, reply, &mut self.rng);
         self.tokens.push(token);
         // A control token of another kind ends a reply too: after it, the model would speak for somebody else.
         if token == tokenizer.eos() || tokenizer.is_control(token) {
@@ -102,7 +118,11 @@ impl Sequence {
     }
 
     pub(super) fn tell(&self, reply: std::result::Result<Reply, GenerateError>) {
-        let _ = self.ready.events.try_send(Event::Done(reply));
+        self.ready.tell(reply);
+    }
+
+    pub(super) fn tell_waiting(&self) {
+        self.ready.tell_waiting();
     }
 
     /// The pages that are full, by name, if somebody may find them again.

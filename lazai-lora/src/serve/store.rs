@@ -75,8 +75,9 @@ impl Store {
         }
     }
 
-    pub(super) fn pages(&self) -> usize {
-        self.pages.len()
+    /// Pages that no reply uses.
+    pub(super) fn alone(&self) -> usize {
+        self.pages.values().filter(|kept| Arc::strong_count(&kept.page) == 1).count()
     }
 
     /// Forgets one page; false if there is none.

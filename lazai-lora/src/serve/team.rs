@@ -106,7 +106,11 @@ unsafe impl<T: Send + Sync> Sync for Shared<T> {}
 
 impl<T: Copy + Default> Shared<T> {
     pub(super) fn new(len: usize) -> Self {
-        Self((0..len).map(|_| UnsafeCell::new(T::default())).collect())
+        // As one allocation of zeros, which the system makes for nothing.
+        let values = vec![T::default(); len].into_boxed_slice();
+        // SAFETY: a cell is laid out as its value.
+        #[allow(unsafe_code, reason = "a slice of values as one of cells")]
+        Self(unsafe { Box::from_raw(Box::into_raw(values) as *mut [UnsafeCell<T>]) })
     }
 
     /// # Safety

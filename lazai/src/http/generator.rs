@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use lazai_core::Digest;
 use lazai_core::digest::sha256_reader;
 use lazai_core::message::Message;
-use lazai_lora::generate::{GenerateJob, Generation, Reply};
+use lazai_lora::generate::{GenerateJob, Generation, Reply, Sampler};
 use lazai_lora::{About, GenerateError, Generator, ModelError};
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -149,6 +149,19 @@ impl Remote {
     }
 }
 
+/// What differs from a sampler that leaves nothing out and penalises nothing.
+fn penalties(sampler: &Sampler) -> ReplySettings {
+    ReplySettings {
+        top_k: (sampler.top_k != 0).then_some(sampler.top_k),
+        min_p_milli: (sampler.min_p_milli != 0).then_some(sampler.min_p_milli),
+        repetition_penalty_milli: (sampler.repetition_penalty_milli != 1_000)
+            .then_some(sampler.repetition_penalty_milli),
+        presence_penalty_milli: (sampler.presence_penalty_milli != 0).then_some(sampler.presence_penalty_milli),
+        frequency_penalty_milli: (sampler.frequency_penalty_milli != 0).then_some(sampler.frequency_penalty_milli),
+        ..ReplySettings::default()
+    }
+}
+
 impl Remote {
     fn prompt_tokens(&self, messages: &[Message]) -> Result<u64, GenerateError> {
         self.counter.prompt_tokens(messages).ok_or_else(|| self.failed("the conversation cannot be counted"))
@@ -168,6 +181,7 @@ impl Remote {
             top_p_milli: Some(job.sampler.top_p_milli),
             // Servers read it as a signed number, some in 32 bits.
             seed: Some(job.seed & u64::from(u32::MAX >> 1)),
+            ..penalties(&job.sampler)
         };
         let model = match chosen {
             Some(Chosen::Model(name)) => name.clone(),

@@ -86,13 +86,21 @@ impl Provider {
             max_tokens: wanted_so.max_tokens.map_or(ceiling, |most| most.clamp(1, ceiling.max(1))),
             temperature_milli: wanted_so.temperature_milli.unwrap_or(self.sampler.temperature_milli),
             top_p_milli: wanted_so.top_p_milli.unwrap_or(self.sampler.top_p_milli),
+            top_k: wanted_so.top_k.unwrap_or(self.sampler.top_k),
+            min_p_milli: wanted_so.min_p_milli.unwrap_or(self.sampler.min_p_milli),
+            repetition_penalty_milli: wanted_so
+                .repetition_penalty_milli
+                .unwrap_or(self.sampler.repetition_penalty_milli),
+            presence_penalty_milli: wanted_so.presence_penalty_milli.unwrap_or(self.sampler.presence_penalty_milli),
+            frequency_penalty_milli: wanted_so.frequency_penalty_milli.unwrap_or(self.sampler.frequency_penalty_milli),
         };
         let (adapter, conversation) = (Some(adapter_digest), Some(Digest::from_bytes(*request.session.as_bytes())));
         let job = GenerateJob { adapter, conversation, messages: request.messages.clone(), sampler, seed };
         let live = self.moderator.is_live();
         let mut generation = self.generator.generate(job);
         while let Some(text) = generation.next().await {
-            if live {
+            // An empty piece tells that the reply is still to come.
+            if live && !text.is_empty() {
                 on_text(&text);
             }
             if !wanted() {

@@ -1,7 +1,7 @@
 //! OpenAI's chat completions: the supported part, and the form of errors.
 //!
-//! Source: OpenAI's API reference, "Chat". Requests for things that a character cannot do (tools, pictures, several
-//! choices) are refused by name; hints that do not change the deal (penalties, `user`) are ignored.
+//! Source: OpenAI's API reference, "Chat"; `top_k`, `min_p` and `repetition_penalty` as vLLM has them. Requests for things that a
+//! character cannot do (tools, pictures, several choices, a grammar) are refused by name; what changes no reply (`user`) is ignored.
 
 use std::fmt;
 
@@ -86,6 +86,11 @@ impl CompletionRequest {
             temperature_milli: thousandths(&body, "temperature", 2.0)?,
             top_p_milli: thousandths(&body, "top_p", 1.0)?,
             seed: seed(&body)?,
+            top_k: whole(&body, "top_k")?.map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
+            min_p_milli: thousandths(&body, "min_p", 1.0)?,
+            repetition_penalty_milli: thousandths(&body, "repetition_penalty", 10.0)?,
+            presence_penalty_milli: penalty(&body, "presence_penalty")?,
+            frequency_penalty_milli: penalty(&body, "frequency_penalty")?,
         };
         let include_usage = body.get("stream_options").and_then(|o| o.get("include_usage"));
         Ok(Self {
@@ -104,13 +109,21 @@ impl CompletionRequest {
         if self.include_usage {
             body["stream_options"] = json!({"include_usage": true});
         }
-        let ReplySettings { max_tokens, temperature_milli, top_p_milli, seed } = self.settings;
+        let ReplySettings { max_tokens, temperature_milli, top_p_milli, seed, top_k, min_p_milli, .. } = self.settings;
+        let ReplySettings { repetition_penalty_milli, presence_penalty_milli, frequency_penalty_milli, .. } =
+            self.settings;
         let as_fraction = |milli: u32| f64::from(milli) / 1_000.0;
+        let as_penalty = |milli: i32| f64::from(milli) / 1_000.0;
         for (name, value) in [
             ("max_tokens", max_tokens.map(Value::from)),
             ("temperature", temperature_milli.map(|t| as_fraction(t).into())),
             ("top_p", top_p_milli.map(|p| as_fraction(p).into())),
             ("seed", seed.map(Value::from)),
+            ("top_k", top_k.map(Value::from)),
+            ("min_p", min_p_milli.map(|p| as_fraction(p).into())),
+            ("repetition_penalty", repetition_penalty_milli.map(|p| as_fraction(p).into())),
+            ("presence_penalty", presence_penalty_milli.map(|p| as_penalty(p).into())),
+            ("frequency_penalty", frequency_penalty_milli.map(|p| as_penalty(p).into())),
         ] {
             if let Some(value) = value {
                 body[name] = value;
@@ -126,12 +139,20 @@ const UNSUPPORTED: &[(&str, fn(&Value) -> bool)] = &[
     ("audio", Value::is_null),
     ("function_call", |v| v.is_null() || v == "none" || v == "auto"),
     ("functions", is_nothing),
+    ("grammar", is_nothing),
+    ("guided_json", is_nothing),
+    ("json_schema", is_nothing),
+    ("logit_bias", |v| is_nothing(v) || *v == json!({})),
     ("logprobs", |v| v.is_null() || v == false),
     ("modalities", |v| v.is_null() || *v == json!(["text"])),
+    ("min_tokens", |v| v.is_null() || *v == 0),
+    ("mirostat", |v| v.is_null() || *v == 0),
     ("n", |v| v.is_null() || v == 1),
     ("response_format", |v| v.is_null() || v["type"] == "text"),
     ("stop", is_nothing),
     ("tools", is_nothing),
+    ("top_logprobs", |v| v.is_null() || *v == 0),
+    ("typical_p", |v| v.is_null() || v.as_f64() == Some(1.0)),
     ("web_search_options", Value::is_null),
 ];
 
@@ -178,11 +199,22 @@ fn seed(body: &Map<String, Value>) -> Result<Option<u64>, BadRequest> {
     }
 }
 
+/// OpenAI's penalties, between -2 and 2.
+fn penalty(body: &Map<String, Value>, name: &str) -> Result<Option<i32>, BadRequest> {
+    let Some(value) = body.get(name).filter(|v| !v.is_null()) else { return Ok(None) };
+    let number = value.as_f64().filter(|n| (-2.0..=2.0).contains(n));
+    let number = number.ok_or_else(|| BadRequest::new(name, "is not between -2 and 2"))?;
+    #[allow(clippy::cast_possible_truncation, reason = "at most 2000")]
+    let milli = (number * 1_000.0).round() as i32;
+    // Clients send a penalty of nothing with every request: it is what was meant anyway.
+    Ok((milli != 0).then_some(milli))
+}
+
 fn thousandths(body: &Map<String, Value>, name: &str, most: f64) -> Result<Option<u32>, BadRequest> {
     let Some(value) = body.get(name).filter(|v| !v.is_null()) else { return Ok(None) };
     let number = value.as_f64().filter(|n| (0.0..=most).contains(n));
     let number = number.ok_or_else(|| BadRequest::new(name, format!("is not between 0 and {most}")))?;
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 2000")]
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 10000")]
     Ok(Some((number * 1_000.0).round() as u32))
 }
 
@@ -282,9 +314,13 @@ mod tests {
 
     #[test]
     fn what_is_asked_comes_back_from_its_own_body() {
-        let asked = asked(r#","temperature":0.333,"top_p":1,"seed":18446744073709551615,"max_tokens":7,"stream":true"#);
+        let asked = asked(
+            r#","temperature":0.333,"top_p":1,"seed":18446744073709551615,"max_tokens":7,"stream":true,"top_k":40,"min_p":0.05,"repetition_penalty":1.1,"presence_penalty":-0.5,"frequency_penalty":1.25"#,
+        );
         let asked = asked.unwrap();
         assert_eq!(asked.settings.temperature_milli, Some(333));
+        let ReplySettings { min_p_milli, presence_penalty_milli, frequency_penalty_milli, .. } = asked.settings;
+        assert_eq!((min_p_milli, presence_penalty_milli, frequency_penalty_milli), (Some(50), Some(-500), Some(1_250)));
         assert_eq!(CompletionRequest::parse(asked.body().to_string().as_bytes()).unwrap(), asked);
     }
 
@@ -299,11 +335,19 @@ mod tests {
             (r#","max_tokens":0"#, "max_tokens"),
             (r#","max_tokens":1.5"#, "max_tokens"),
             (r#","seed":"x""#, "seed"),
+            (r#","presence_penalty":2.5"#, "presence_penalty"),
+            (r#","min_p":-0.1"#, "min_p"),
+            (r#","top_k":1.5"#, "top_k"),
+            (r#","logit_bias":{"5":-100}"#, "logit_bias"),
+            (r#","grammar":"root ::= [a-z]""#, "grammar"),
+            (r#","top_logprobs":3"#, "top_logprobs"),
             (r#","response_format":{"type":"json_object"}"#, "response_format"),
         ] {
             assert_eq!(asked(extra).unwrap_err().parameter, parameter, "{extra}");
         }
-        for harmless in [r#","n":1"#, r#","stop":null"#, r#","tools":[]"#, r#","presence_penalty":0.5,"user":"me""#] {
+        for harmless in
+            [r#","n":1"#, r#","stop":null"#, r#","tools":[]"#, r#","presence_penalty":0,"logit_bias":{},"user":"me""#]
+        {
             asked(harmless).unwrap();
         }
     }

@@ -219,13 +219,17 @@ fn kind(from: &syn::Type) -> Result<Type> {
         "u16" => Type::Whole("u16"),
         "u32" => Type::Whole("u32"),
         "u64" => Type::Whole("u64"),
+        "i32" => Type::Whole("i32"),
         "f64" => Type::Float,
         "String" => Type::Text,
         "FilePath" => Type::Path,
         "BaseUnits" => Type::Amount,
         "JsonBytes" => Type::Json,
         "LazaiError" => Type::Error,
-        other => Type::Named(other.to_owned()),
+        other => {
+            ensure!(other.starts_with(char::is_uppercase), "{other} is a type that no language has yet");
+            Type::Named(other.to_owned())
+        }
     })
 }
 

@@ -150,7 +150,7 @@ impl ExEx {
     ) -> Result<MintedModel, LazaiError> {
         let id: SubmissionId = submission.parse()?;
         let (lora, config) = settings.parse();
-        let training = block_on(self.0.open(id, base.candle.clone()))?.with_lora(lora).with_config(config);
+        let training = block_on(self.0.open(id, base.candle()?))?.with_lora(lora).with_config(config);
         let trained = training.run(|progress| tell_training(listener.as_ref(), &progress))?;
         let minted = block_on(self.0.mint(&trained, terms.into()))?;
         let folder = self.0.adapter_folder(id);

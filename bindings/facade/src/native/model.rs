@@ -1,7 +1,7 @@
 //! Base models, and fine-tuning them.
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use lazai::core::pov::Dataset;
 use lazai::core::record::{LoraConfig, TrainConfig};
@@ -9,8 +9,8 @@ use lazai::exex::examples;
 use lazai::lora::generate::{Sampler, generate};
 use lazai::lora::train::{Checkpoints, Data};
 use lazai::lora::train::{TrainJob, TrainedFiles};
+use lazai::lora::{About, Candle, Engine, EngineSettings, Generator, Trainer};
 use lazai::lora::{Adapter, Compute, WeightFormat};
-use lazai::lora::{Candle, Engine, EngineSettings, Trainer};
 
 use super::data::read_file;
 use super::{Progress, ProgressListener};
@@ -113,61 +113,83 @@ pub(super) fn tell_training(
     })
 }
 
-/// A base model in memory.
+/// A base model in memory: as 32-bit floats where it is trained, packed as in its file where nodes serve it.
 #[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
 #[derive(Debug)]
 pub struct BaseModel {
-    pub(super) candle: Arc<Candle>,
     path: FilePath,
-    /// Made when the first node serves it, and shared by all.
-    engine: OnceLock<Arc<Engine>>,
+    about: About,
+    /// Each is read when it is first needed, once.
+    candle: Mutex<Option<Arc<Candle>>>,
+    engine: Mutex<Option<Arc<Engine>>>,
 }
 
 impl BaseModel {
-    /// The model with its weights as the file has them: for nodes, which train nothing.
+    /// The model for nodes, which train nothing: the weights are in memory as the file has them.
     ///
     /// # Errors
     /// `file`, `model`.
     pub fn open_to_serve(path: FilePath) -> Result<Arc<Self>, LazaiError> {
-        Self::open_as(path, WeightFormat::AsStored)
+        let engine = Engine::open(Path::new(&path), WeightFormat::AsStored, EngineSettings::default())?;
+        let about = Generator::about(&engine).clone();
+        let engine = Mutex::new(Some(Arc::new(engine)));
+        Ok(Arc::new(Self { path, about, candle: Mutex::default(), engine }))
     }
 
-    fn open_as(path: FilePath, format: WeightFormat) -> Result<Arc<Self>, LazaiError> {
-        let base = lazai::lora::BaseModel::open(Path::new(&path), &Compute::cpu(), format)?;
-        let candle = Arc::new(Candle::new(Arc::new(base)));
-        Ok(Arc::new(Self { candle, path, engine: OnceLock::new() }))
+    /// What trains.
+    pub(super) fn candle(&self) -> Result<Arc<Candle>, LazaiError> {
+        let mut candle = self.candle.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(candle) = &*candle {
+            return Ok(candle.clone());
+        }
+        let base = lazai::lora::BaseModel::open(Path::new(&self.path), &Compute::cpu(), WeightFormat::F32)?;
+        let read = Arc::new(Candle::new(Arc::new(base)));
+        self.check(Trainer::about(&*read))?;
+        Ok(candle.insert(read).clone())
     }
 
-    /// What nodes answer with: the weights as the file has them, packed, beside those that training uses.
+    /// What serves.
     pub(super) fn engine(&self) -> Result<Arc<Engine>, LazaiError> {
-        if let Some(engine) = self.engine.get() {
+        let mut engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(engine) = &*engine {
             return Ok(engine.clone());
         }
-        let settings = EngineSettings::default();
-        let engine = Engine::open(Path::new(&self.path), WeightFormat::AsStored, settings)?;
-        Ok(self.engine.get_or_init(|| Arc::new(engine)).clone())
+        let read = Engine::open(Path::new(&self.path), WeightFormat::AsStored, EngineSettings::default())?;
+        self.check(Generator::about(&read))?;
+        Ok(engine.insert(Arc::new(read)).clone())
+    }
+
+    fn check(&self, found: &About) -> Result<(), LazaiError> {
+        if found.base_digest == self.about.base_digest {
+            return Ok(());
+        }
+        Err(LazaiError::new("model", format!("{}: the file is another one than when it was opened", self.path)))
     }
 }
 
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 impl BaseModel {
-    /// Reads a GGUF file, or a folder as Hugging Face has them, to compute on the processor in 32-bit floats.
+    /// Reads a GGUF file, or a folder as Hugging Face has them, to compute on the processor: in 32-bit floats, or, where a node
+    /// serves it, as the file has it.
     ///
     /// # Errors
     /// `file`, `model`.
     #[cfg_attr(feature = "uniffi", uniffi::constructor)]
     pub fn open(path: FilePath) -> Result<Arc<Self>, LazaiError> {
-        Self::open_as(path, WeightFormat::F32)
+        let base = lazai::lora::BaseModel::open(Path::new(&path), &Compute::cpu(), WeightFormat::F32)?;
+        let candle = Arc::new(Candle::new(Arc::new(base)));
+        let about = Trainer::about(&*candle).clone();
+        Ok(Arc::new(Self { path, about, candle: Mutex::new(Some(candle)), engine: Mutex::default() }))
     }
 
     /// The name in its file.
     pub fn name(&self) -> String {
-        self.candle.base().name().to_owned()
+        self.about.base_name.clone()
     }
 
     /// SHA-256 of its file.
     pub fn digest(&self) -> String {
-        self.candle.base().digest().to_string()
+        self.about.base_digest.to_string()
     }
 
     /// Fine-tunes it on a dataset, and writes the adapter in PEFT's files. After it was killed or cancelled, a run
@@ -190,7 +212,7 @@ impl BaseModel {
         let checkpoints = Checkpoints::all(folder.join("checkpoints"));
         let job =
             TrainJob { lora: &lora, config: &config, data: &data, checkpoints: &checkpoints, adapter_folder: folder };
-        let trained = self.candle.train(&job, &mut |progress| tell_training(listener.as_ref(), &progress))?;
+        let trained = self.candle()?.train(&job, &mut |progress| tell_training(listener.as_ref(), &progress))?;
         Ok(TrainedAdapter::of(folder, &trained))
     }
 
@@ -210,16 +232,22 @@ impl BaseModel {
             return Err(LazaiError::new("dialogue.empty", "a conversation without a message has no reply"));
         }
         let messages: Vec<_> = messages.into_iter().map(Into::into).collect();
-        let adapter = adapter.map(|folder| Adapter::load(Path::new(&folder), self.candle.base())).transpose()?;
+        let candle = self.candle()?;
+        let adapter = adapter.map(|folder| Adapter::load(Path::new(&folder), candle.base())).transpose()?;
         let usual = Sampler::default();
         let sampler = Sampler {
             max_tokens: settings.max_tokens.unwrap_or(usual.max_tokens),
             temperature_milli: settings.temperature_milli.unwrap_or(usual.temperature_milli),
             top_p_milli: settings.top_p_milli.unwrap_or(usual.top_p_milli),
+            top_k: settings.top_k.unwrap_or(usual.top_k),
+            min_p_milli: settings.min_p_milli.unwrap_or(usual.min_p_milli),
+            repetition_penalty_milli: settings.repetition_penalty_milli.unwrap_or(usual.repetition_penalty_milli),
+            presence_penalty_milli: settings.presence_penalty_milli.unwrap_or(usual.presence_penalty_milli),
+            frequency_penalty_milli: settings.frequency_penalty_milli.unwrap_or(usual.frequency_penalty_milli),
         };
         let seed = settings.seed.unwrap_or_default();
         let on_text = |piece: &str| listener.as_ref().is_none_or(|listener| listener.on_text(piece.to_owned()));
-        Ok(generate(self.candle.base(), adapter.as_ref(), &messages, sampler, seed, on_text)?.text)
+        Ok(generate(self.candle()?.base(), adapter.as_ref(), &messages, sampler, seed, on_text)?.text)
     }
 
     /// Describes an adapter in a folder of PEFT's files; it must be for this model.
@@ -227,7 +255,7 @@ impl BaseModel {
     /// # Errors
     /// `file`, `model`.
     pub fn adapter(&self, folder: FilePath) -> Result<AdapterFacts, LazaiError> {
-        let adapter = Adapter::load(Path::new(&folder), self.candle.base())?;
+        let adapter = Adapter::load(Path::new(&folder), self.candle()?.base())?;
         let config = adapter.config();
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Ok(AdapterFacts {

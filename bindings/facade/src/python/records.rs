@@ -1862,14 +1862,29 @@ mod reply_settings {
     #[pymethods]
     impl ReplySettings {
         #[new]
-        #[pyo3(signature = (*, max_tokens=None, temperature_milli=None, top_p_milli=None, seed=None))]
+        #[pyo3(signature = (*, max_tokens=None, temperature_milli=None, top_p_milli=None, seed=None, top_k=None, min_p_milli=None, repetition_penalty_milli=None, presence_penalty_milli=None, frequency_penalty_milli=None))]
         fn from_python(
             max_tokens: Option<u32>,
             temperature_milli: Option<u32>,
             top_p_milli: Option<u32>,
             seed: Option<u64>,
+            top_k: Option<u32>,
+            min_p_milli: Option<u32>,
+            repetition_penalty_milli: Option<u32>,
+            presence_penalty_milli: Option<i32>,
+            frequency_penalty_milli: Option<i32>,
         ) -> Self {
-            Self { max_tokens, temperature_milli, top_p_milli, seed }
+            Self {
+                max_tokens,
+                temperature_milli,
+                top_p_milli,
+                seed,
+                top_k,
+                min_p_milli,
+                repetition_penalty_milli,
+                presence_penalty_milli,
+                frequency_penalty_milli,
+            }
         }
 
         /// Most tokens of the reply.
@@ -1896,8 +1911,52 @@ mod reply_settings {
             self.seed
         }
 
+        /// So many of the likeliest tokens at most.
+        #[getter(top_k)]
+        fn python_top_k(&self) -> Option<u32> {
+            self.top_k
+        }
+
+        /// Tokens at least so likely, in thousandths of the likeliest one's probability.
+        #[getter(min_p_milli)]
+        fn python_min_p_milli(&self) -> Option<u32> {
+            self.min_p_milli
+        }
+
+        /// The factor by which scores of tokens that were said before shrink, in thousandths.
+        #[getter(repetition_penalty_milli)]
+        fn python_repetition_penalty_milli(&self) -> Option<u32> {
+            self.repetition_penalty_milli
+        }
+
+        /// Taken from the scores of tokens that the reply holds, in thousandths.
+        #[getter(presence_penalty_milli)]
+        fn python_presence_penalty_milli(&self) -> Option<i32> {
+            self.presence_penalty_milli
+        }
+
+        /// Taken from them for each time that the reply holds them, in thousandths.
+        #[getter(frequency_penalty_milli)]
+        fn python_frequency_penalty_milli(&self) -> Option<i32> {
+            self.frequency_penalty_milli
+        }
+
         fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-            repr(slf.as_any(), "ReplySettings", &["max_tokens", "temperature_milli", "top_p_milli", "seed"])
+            repr(
+                slf.as_any(),
+                "ReplySettings",
+                &[
+                    "max_tokens",
+                    "temperature_milli",
+                    "top_p_milli",
+                    "seed",
+                    "top_k",
+                    "min_p_milli",
+                    "repetition_penalty_milli",
+                    "presence_penalty_milli",
+                    "frequency_penalty_milli",
+                ],
+            )
         }
     }
 }

@@ -997,7 +997,7 @@ class ReplySettings:
     """The settings of a reply; the node chooses what is left out."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, *, max_tokens: int | None = None, temperature_milli: int | None = None, top_p_milli: int | None = None, seed: int | None = None) -> ReplySettings: ...
+    def __new__(cls, *, max_tokens: int | None = None, temperature_milli: int | None = None, top_p_milli: int | None = None, seed: int | None = None, top_k: int | None = None, min_p_milli: int | None = None, repetition_penalty_milli: int | None = None, presence_penalty_milli: int | None = None, frequency_penalty_milli: int | None = None) -> ReplySettings: ...
     @property
     def max_tokens(self, /) -> int | None:
         """Most tokens of the reply."""
@@ -1010,6 +1010,21 @@ class ReplySettings:
     @property
     def seed(self, /) -> int | None:
         """A number that varies the reply."""
+    @property
+    def top_k(self, /) -> int | None:
+        """So many of the likeliest tokens at most."""
+    @property
+    def min_p_milli(self, /) -> int | None:
+        """Tokens at least so likely, in thousandths of the likeliest one's probability."""
+    @property
+    def repetition_penalty_milli(self, /) -> int | None:
+        """The factor by which scores of tokens that were said before shrink, in thousandths."""
+    @property
+    def presence_penalty_milli(self, /) -> int | None:
+        """Taken from the scores of tokens that the reply holds, in thousandths."""
+    @property
+    def frequency_penalty_milli(self, /) -> int | None:
+        """Taken from them for each time that the reply holds them, in thousandths."""
 
 @final
 class RevenueParts:
@@ -1234,11 +1249,12 @@ class WalletCall:
 
 @final
 class BaseModel:
-    """A base model in memory."""
+    """A base model in memory: as 32-bit floats where it is trained, packed as in its file where nodes serve it."""
     @staticmethod
     def open(path: str | PathLike[str]) -> BaseModel:
         """
-        Reads a GGUF file, or a folder as Hugging Face has them, to compute on the processor in 32-bit floats.
+        Reads a GGUF file, or a folder as Hugging Face has them, to compute on the processor: in 32-bit floats, or, where a node
+        serves it, as the file has it.
 
         Errors: `file`, `model`.
         """

@@ -112,7 +112,13 @@ pub(super) fn product(
 }
 
 fn tile_of(with: Instructions, weights: &Packed, panel: &[u8], inputs: &[Input<'_>], out: &mut [[f32; PANEL]]) {
-    assert!(inputs.iter().all(|input| input.values.len() == weights.columns), "inner sizes of a product");
+    let (columns, blocks) = (weights.columns, weights.columns / super::weights::BLOCK);
+    let fits = |input: &Input<'_>| {
+        let Input { values, numbers, scales, sums, wholes } = input;
+        let lengths = [numbers.len() / super::weights::BLOCK, scales.len(), sums.len() / 2, wholes.len()];
+        values.len() == columns && lengths.iter().all(|found| *found >= blocks)
+    };
+    assert!(inputs.iter().all(fits), "inner sizes of a product");
     match with {
         #[cfg(target_arch = "x86_64")]
         Instructions::Avx512 => avx512::tile(weights.form, weights.columns, panel, inputs, out),

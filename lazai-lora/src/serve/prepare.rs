@@ -1,0 +1,99 @@
+//! What is done before a reply is computed, on threads of its own: counting out its conversation, reading its adapter.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, mpsc};
+
+use lazai_core::Digest;
+
+use super::adapter::ServedAdapter;
+use super::adapters::Adapters;
+use super::engine::Job;
+use super::sequence::Ready;
+use crate::base::BaseModel;
+use crate::error::{GenerateError, ModelError};
+use crate::generate::{Event, GenerateJob, Reply, prompt_tokens};
+
+/// What the thread that computes is told.
+pub(super) enum News {
+    /// A job is ready.
+    Ready(Ready),
+    /// An adapter was read, or could not be.
+    Adapter(Digest, Result<Arc<ServedAdapter>, GenerateError>),
+    /// Nobody can ask any more.
+    Over,
+}
+
+/// A panic is one reply's, not the engine's.
+fn caught<T>(body: impl FnOnce() -> Result<T, GenerateError>) -> Result<T, GenerateError> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| Err(super::panicked()))
+}
+
+/// Makes jobs ready, one after another.
+pub(super) struct Preparing {
+    pub(super) base: Arc<BaseModel>,
+    /// Tokens of a conversation and its reply that there is room for at all.
+    pub(super) most_tokens: usize,
+}
+
+impl Preparing {
+    pub(super) fn run(&self, jobs: &mpsc::Receiver<Job>, news: &mpsc::Sender<News>) {
+        while let Ok(job) = jobs.recv() {
+            let events = job.events.clone();
+            if events.is_closed() {
+                continue;
+            }
+            match caught(|| self.prepare(job)) {
+                Ok(Some(ready)) => {
+                    if news.send(News::Ready(ready)).is_err() {
+                        return;
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    let _ = events.try_send(Event::Done(Err(error)));
+                }
+            }
+        }
+        let _ = news.send(News::Over);
+    }
+
+    /// The job with its tokens; `None` if there is nothing to compute.
+    fn prepare(&self, Job { job, events, place }: Job) -> Result<Option<Ready>, GenerateError> {
+        let GenerateJob { adapter: adapter_digest, conversation, messages, sampler, seed } = job;
+        let prompt = prompt_tokens(self.base.tokenizer(), self.base.template(), &messages)?;
+        let config = self.base.config();
+        let (tokens, max) = (prompt.len() + sampler.max_tokens as usize, config.context.min(self.most_tokens));
+        if tokens > max {
+            return Err(ModelError::ContextTooLong { tokens, max }.into());
+        }
+        if let Some(&token) = prompt.iter().find(|token| **token as usize >= config.vocab_size) {
+            return Err(ModelError::TokenOutOfRange { token, vocab_size: config.vocab_size }.into());
+        }
+        if prompt.is_empty() {
+            return Err(ModelError::malformed("conversation", "the chat template makes nothing of it").into());
+        }
+        if sampler.max_tokens == 0 {
+            let reply = Reply { text: String::new(), tokens: Vec::new(), prompt_tokens: prompt.len() as u64 };
+            let _ = events.try_send(Event::Done(Ok(reply)));
+            return Ok(None);
+        }
+        Ok(Some(Ready { prompt, adapter: None, adapter_digest, conversation, sampler, seed, events, place }))
+    }
+}
+
+/// Reads adapters, one after another.
+pub(super) struct Loading {
+    pub(super) base: Arc<BaseModel>,
+    pub(super) adapters: Arc<Adapters>,
+}
+
+impl Loading {
+    pub(super) fn run(&self, wanted: &mpsc::Receiver<Digest>, news: &mpsc::Sender<News>) {
+        while let Ok(digest) = wanted.recv() {
+            let read = caught(|| self.adapters.read(&self.base, digest));
+            if news.send(News::Adapter(digest, read)).is_err() {
+                return;
+            }
+        }
+    }
+}

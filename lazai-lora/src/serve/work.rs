@@ -1,0 +1,274 @@
+//! The thread that computes: who is answered when, and what a step is made of.
+
+use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use lazai_core::Digest;
+
+use super::adapter::ServedAdapter;
+use super::adapters::Adapters;
+use super::engine::EngineSettings;
+use super::forward::{Row, Seen, step};
+use super::model::Model;
+use super::pages::Shape;
+use super::prepare::News;
+use super::sequence::{Ready, Sequence};
+use super::store::{Store, keys};
+use super::team::{Shared, Team};
+use super::workspace::Workspace;
+use crate::base::BaseModel;
+use crate::error::GenerateError;
+
+/// How often those who wait are told that they do: who has left is found by it.
+const TOLD: Duration = Duration::from_millis(500);
+
+pub(super) struct Work {
+    base: Arc<BaseModel>,
+    model: Model,
+    team: Team,
+    settings: EngineSettings,
+    adapters: Arc<Adapters>,
+    /// Adapters that are to be read.
+    wanted: mpsc::Sender<Digest>,
+    /// Those that are being read, and those that were and are not taken yet.
+    read: HashMap<Digest, Option<Arc<ServedAdapter>>>,
+    shape: Shape,
+    workspace: Workspace,
+    scores: Shared<f32>,
+    queue: VecDeque<Ready>,
+    running: Vec<Sequence>,
+    store: Store,
+    told: Instant,
+    /// True if nobody can ask any more.
+    over: bool,
+}
+
+impl Work {
+    pub(super) fn new(
+        base: Arc<BaseModel>,
+        model: Model,
+        team: Team,
+        mut settings: EngineSettings,
+        adapters: Arc<Adapters>,
+        wanted: mpsc::Sender<Digest>,
+    ) -> Self {
+        settings.replies = settings.replies.max(1);
+        settings.step_tokens = settings.step_tokens.max(settings.replies);
+        let workspace = Workspace::new(&model, &team, settings.step_tokens, 0);
+        let scores = Shared::new(settings.replies * model.config.vocab_size);
+        let (read, queue, running, store) = (HashMap::new(), VecDeque::new(), Vec::new(), Store::default());
+        let (shape, told, over) = (Shape::new(&model.config), Instant::now(), false);
+        Self {
+            shape,
+            base,
+            model,
+            team,
+            settings,
+            adapters,
+            wanted,
+            read,
+            workspace,
+            scores,
+            queue,
+            running,
+            store,
+            told,
+            over,
+        }
+    }
+
+    /// Works until nobody can ask any more, and all is answered.
+    pub(super) fn run(mut self, news: &mpsc::Receiver<News>) {
+        loop {
+            if self.running.is_empty() {
+                if self.over && self.queue.is_empty() {
+                    return;
+                }
+                // Nothing can be computed before something is heard: a job, or an adapter that jobs wait for.
+                match news.recv_timeout(if self.queue.is_empty() { Duration::MAX } else { TOLD }) {
+                    Ok(heard) => self.hear(heard),
+                    Err(mpsc::RecvTimeoutError::Timeout) => {}
+                    Err(mpsc::RecvTimeoutError::Disconnected) => return,
+                }
+            }
+            while let Ok(heard) = news.try_recv() {
+                self.hear(heard);
+            }
+            self.tell_waiting();
+            self.admit();
+            // A panic is an error of this crate: it costs the replies of one step, and nobody after.
+            if catch_unwind(AssertUnwindSafe(|| self.step())).is_err() {
+                tracing::error!("a step of the engine panicked");
+                self.running.drain(..).for_each(|sequence| sequence.tell(Err(super::panicked())));
+            }
+        }
+    }
+
+    fn hear(&mut self, heard: News) {
+        match heard {
+            News::Ready(job) => self.queue.push_back(job),
+            News::Over => self.over = true,
+            News::Adapter(digest, Ok(adapter)) => {
+                self.read.insert(digest, Some(adapter));
+            }
+            News::Adapter(digest, Err(error)) => {
+                self.read.remove(&digest);
+                let (failed, others) =
+                    std::mem::take(&mut self.queue).into_iter().partition(|job| job.adapter_digest == Some(digest));
+                self.queue = others;
+                let mut error = Some(error);
+                for job in Vec::from(failed) {
+                    let again = || GenerateError::UnknownAdapter { digest };
+                    job.tell(Err(error.take().unwrap_or_else(again)));
+                }
+            }
+        }
+    }
+
+    /// Lets everyone who waits know that the reply is still to come, and forgets those who left.
+    fn tell_waiting(&mut self) {
+        self.queue.retain(|job| !job.events.is_closed());
+        if self.told.elapsed() >= TOLD {
+            self.told = Instant::now();
+            self.queue.iter().for_each(Ready::tell_waiting);
+            self.running.iter().filter(|sequence| sequence.is_reading()).for_each(Sequence::tell_waiting);
+        }
+    }
+
+    /// Begins with those that wait longest, as far as there is room. Who waits for an adapter is passed over.
+    fn admit(&mut self) {
+        let mut i = 0;
+        while self.running.len() < self.settings.replies && i < self.queue.len() {
+            let Some(adapter) = self.adapter_of(i) else {
+                i += 1;
+                continue;
+            };
+            let known = match &self.queue[i] {
+                Ready { conversation: Some(conversation), adapter_digest, prompt, .. } => {
+                    self.store.find(&keys(*adapter_digest, *conversation, prompt))
+                }
+                _ => Vec::new(),
+            };
+            if !self.room(self.queue[i].pages()) {
+                break;
+            }
+            let Some(mut job) = self.queue.remove(i) else { break };
+            if let Some(adapter) = &adapter
+                && adapter.narrow > self.workspace.narrow
+            {
+                self.workspace = Workspace::new(&self.model, &self.team, self.workspace.rows, adapter.narrow);
+            }
+            job.adapter = adapter;
+            self.running.push(Sequence::new(job, known, self.shape));
+        }
+        // What was read and nobody waits for any more is kept by the adapters' own bound alone.
+        let waited: Vec<_> = self.queue.iter().filter_map(|job| job.adapter_digest).collect();
+        self.read.retain(|digest, read| read.is_none() || waited.contains(digest));
+    }
+
+    /// The adapter of a job in the queue, `Some(None)` if it has none; `None` while it is being read.
+    fn adapter_of(&mut self, place: usize) -> Option<Option<Arc<ServedAdapter>>> {
+        let Some(digest) = self.queue[place].adapter_digest else { return Some(None) };
+        match self.read.get(&digest) {
+            Some(Some(adapter)) => {
+                self.adapters.used(digest);
+                return Some(Some(adapter.clone()));
+            }
+            Some(None) => return None,
+            None => {}
+        }
+        if let Some(adapter) = self.adapters.in_memory(digest) {
+            return Some(Some(adapter));
+        }
+        // A few ahead: each that was read is held until its job begins.
+        if self.read.len() < self.settings.replies && self.wanted.send(digest).is_ok() {
+            self.read.insert(digest, None);
+        }
+        None
+    }
+
+    /// Tells whether there is room for so many pages; earlier conversations make it, if that is enough.
+    fn room(&mut self, needed: usize) -> bool {
+        let most = self.settings.conversation_bytes / self.shape.bytes().max(1);
+        let running: usize = self.running.iter().map(|sequence| sequence.pages.len()).sum();
+        if running + needed > most {
+            return false;
+        }
+        while running + needed + self.store.alone() > most && self.store.forget() {}
+        true
+    }
+
+    /// Computes the next token of each reply, and as much of the conversations before replies as there is room for.
+    fn step(&mut self) {
+        let left: Vec<Sequence> = self.running.extract_if(.., |sequence| sequence.is_left()).collect();
+        left.iter().for_each(|sequence| self.keep(sequence));
+        let (rows, counts) = self.rows();
+        if rows.is_empty() {
+            return;
+        }
+        let seen = self.running.iter().map(|one| Seen { adapter: one.adapter(), pages: one.pages.clone() });
+        let seen: Vec<Seen> = seen.collect();
+        step(&self.team, &self.model, &self.workspace, &rows, &seen, &self.scores);
+        let (tokenizer, width) = (self.base.tokenizer(), self.model.config.vocab_size);
+        let (mut place, mut ended) = (0, Vec::new());
+        for (i, (sequence, count)) in self.running.iter_mut().zip(counts).enumerate() {
+            sequence.computed += count;
+            if count == 0 || !sequence.pending().is_empty() {
+                continue;
+            }
+            // SAFETY: the step is over.
+            #[allow(unsafe_code, reason = "shared with the team")]
+            let scores = unsafe { self.scores.part(place * width, width) };
+            place += 1;
+            match sequence.choose(tokenizer, scores) {
+                Ok(false) => {}
+                Ok(true) => {
+                    sequence.end(tokenizer);
+                    ended.push(i);
+                }
+                Err(error) => {
+                    sequence.tell(Err(error.into()));
+                    ended.push(i);
+                }
+            }
+        }
+        for i in ended.into_iter().rev() {
+            let sequence = self.running.remove(i);
+            self.keep(&sequence);
+        }
+    }
+
+    /// The tokens of the next step, and how many are of each sequence.
+    fn rows(&self) -> (Vec<Row>, Vec<usize>) {
+        let mut counts: Vec<usize> = self.running.iter().map(|one| usize::from(!one.is_reading())).collect();
+        // Replies first, a token each; what is left is shared by those that are read, so that a short one is soon done.
+        let mut room = self.settings.step_tokens - counts.iter().sum::<usize>();
+        let mut readers: Vec<usize> = (0..counts.len()).filter(|i| self.running[*i].is_reading()).collect();
+        readers.sort_by_key(|i| self.running[*i].pending().len());
+        for (before, i) in readers.iter().enumerate() {
+            let share = room.div_ceil(readers.len() - before);
+            counts[*i] = self.running[*i].pending().len().min(share).min(room);
+            room -= counts[*i];
+        }
+        let mut rows = Vec::new();
+        for (i, (sequence, count)) in self.running.iter().zip(&counts).enumerate() {
+            let pending = sequence.pending();
+            for (j, token) in pending[..*count].iter().enumerate() {
+                let scored = j + 1 == pending.len();
+                rows.push(Row { token: *token, position: sequence.computed + j, sequence: i, scored });
+            }
+        }
+        (rows, counts)
+    }
+
+    fn keep(&mut self, sequence: &Sequence) {
+        if let Some(pages) = sequence.full() {
+            self.store.keep(pages);
+        }
+        let most = self.settings.conversation_bytes / self.shape.bytes().max(1);
+        let running: usize = self.running.iter().map(|one| one.pages.len()).sum();
+        while running + self.store.alone() > most && self.store.forget() {}
+    }
+}
