@@ -146,7 +146,8 @@ fn timed(engine: &Engine, job: GenerateJob) -> Result<Timed, Failure> {
     let begun = Instant::now();
     let mut generation = engine.generate(job);
     pollster::block_on(async {
-        generation.next().await;
+        // An empty piece says that the reply is still to come.
+        while generation.next().await.is_some_and(|piece| piece.is_empty()) {}
         let first = Instant::now();
         let reply = generation.reply().await?;
         let (first_s, rest_s) = ((first - begun).as_secs_f64(), first.elapsed().as_secs_f64());
