@@ -62,7 +62,6 @@ def test_the_command_line_opens_a_session_and_goes_on_with_it(tmp_path):
         "--password-file": tmp_path / "password",
         "--node": about["nodeUrl"],
         "--deposit": about["deposit"],
-        "--nonce": 2,
         "--conversation": tmp_path / "conversation.json",
     }
     command = [sys.executable, "-m", "lazai", "--json", "chat", *(str(w) for pair in words.items() for w in pair)]
