@@ -95,7 +95,7 @@ record! {
     pub struct SignedReceipt {
         /// The receipt.
         pub receipt: Receipt,
-        /// The node's signature: [`check_receipt`](crate::check_receipt) checks it.
+        /// The node's signature: [`check_receipt`] checks it.
         pub signature: String,
     }
 }
