@@ -9,6 +9,7 @@ mod linear;
 mod portable;
 
 pub(crate) use cpu::math::{dot, exp, max, simd, sum};
+pub(crate) use cpu::normalise;
 
 use candle_core::{CpuStorage, Storage, Tensor};
 

@@ -15,7 +15,7 @@ use super::product::product;
 use super::team::{Member, Shared, Team};
 use super::weights::{BLOCK, Packed};
 use super::workspace::{Results, Workspace};
-use crate::kernels::{dot, exp, simd};
+use crate::kernels::{dot, exp, normalise, simd};
 
 const QKV: usize = 0;
 const OUT: usize = 1;
@@ -127,10 +127,10 @@ impl Step<'_> {
                 self.finish(row, layer, group, 0..hidden, out);
                 x.iter_mut().zip(&*out).for_each(|(x, out)| *x += out);
             }
-            let epsilon = self.model.config.norm_epsilon as f32;
+            let epsilon = self.model.config.norm_epsilon;
             simd(
                 #[inline(always)]
-                || norm(x, weight, epsilon, values),
+                || normalise(x, weight, epsilon, values),
             );
             // SAFETY: as above.
             unsafe { work.inputs.quantise(row, 0..hidden) };
@@ -214,7 +214,7 @@ impl Step<'_> {
             if let (Some((query, key)), false) = (&weights.head_norms, is_value) {
                 let weight = if head < heads.query { query } else { key };
                 scratch.copy_from_slice(out);
-                norm(&scratch, weight, self.model.config.norm_epsilon as f32, out);
+                normalise(&scratch, weight, self.model.config.norm_epsilon, out);
             }
             if !is_value {
                 let (cos, sin) = angles.split_at(width / 2);
@@ -298,13 +298,5 @@ impl Step<'_> {
             // SAFETY: as above.
             unsafe { work.inputs.quantise(row, columns) };
         }
-    }
-}
-
-#[inline(always)]
-fn norm(x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32]) {
-    let scale = 1.0 / (dot(x, x) / x.len() as f32 + epsilon).sqrt();
-    for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
-        *out = x * scale * weight;
     }
 }

@@ -75,15 +75,13 @@ impl Store {
         }
     }
 
-    /// Pages that no reply uses.
-    pub(super) fn alone(&self) -> usize {
-        self.pages.values().filter(|kept| Arc::strong_count(&kept.page) == 1).count()
-    }
-
-    /// Forgets one page; false if there is none.
-    pub(super) fn forget(&mut self) -> bool {
-        let Some(((.., key), ())) = self.order.pop_first() else { return false };
-        self.pages.remove(&key);
-        true
+    /// Forgets pages until at most so many are kept that no reply uses.
+    pub(super) fn shrink(&mut self, most: usize) {
+        let alone = |kept: &Kept| Arc::strong_count(&kept.page) == 1;
+        let mut count = self.pages.values().filter(|kept| alone(kept)).count();
+        while count > most {
+            let Some(((.., key), ())) = self.order.pop_first() else { return };
+            count -= usize::from(self.pages.remove(&key).is_some_and(|kept| alone(&kept)));
+        }
     }
 }

@@ -193,10 +193,8 @@ impl Work {
     fn room(&mut self, needed: usize) -> bool {
         let most = self.settings.conversation_bytes / self.shape.bytes().max(1);
         let running: usize = self.running.iter().map(|sequence| sequence.pages.len()).sum();
-        if running + needed > most {
-            return false;
-        }
-        while running + needed + self.store.alone() > most && self.store.forget() {}
+        let Some(left) = most.checked_sub(running + needed) else { return false };
+        self.store.shrink(left);
         true
     }
 
@@ -267,8 +265,7 @@ impl Work {
         if let Some(pages) = sequence.full() {
             self.store.keep(pages);
         }
-        let most = self.settings.conversation_bytes / self.shape.bytes().max(1);
-        let running: usize = self.running.iter().map(|one| one.pages.len()).sum();
-        while running + self.store.alone() > most && self.store.forget() {}
+        // Nobody is begun: what is kept may be more by this conversation's pages.
+        self.room(0);
     }
 }

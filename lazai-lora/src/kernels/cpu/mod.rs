@@ -15,14 +15,17 @@ pub(super) fn rms_norm(x: &[f32], weight: &[f32], epsilon: f64) -> Vec<f32> {
         x.len(),
         width,
         #[inline(always)]
-        |row, out| {
-            let x = &x[row * width..][..width];
-            let scale = scale_of(x, epsilon);
-            for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
-                *out = x * scale * weight;
-            }
-        },
+        |row, out| normalise(&x[row * width..][..width], weight, epsilon, out),
     )
+}
+
+/// One row of [`rms_norm`].
+#[inline(always)]
+pub(crate) fn normalise(x: &[f32], weight: &[f32], epsilon: f64, out: &mut [f32]) {
+    let scale = scale_of(x, epsilon);
+    for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
+        *out = x * scale * weight;
+    }
 }
 
 #[inline(always)]
