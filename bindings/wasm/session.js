@@ -60,6 +60,12 @@ const transport = (node) => async (request, push) => {
   }
 };
 
+const models = async (url) => {
+  const answer = await fetch(url);
+  if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
+  return readModels(new Uint8Array(await answer.arrayBuffer()));
+};
+
 export class Session {
   /** The conversation, step by step. */
   chat;
@@ -76,16 +82,15 @@ export class Session {
 
   /** The characters that a node offers, each with its signed offer. */
   static async models(node) {
-    const answer = await fetch(`${node}/v1/models`);
-    if (!answer.ok) throw new Error(`${node}/v1/models: ${answer.status}`);
-    return readModels(new Uint8Array(await answer.arrayBuffer()));
+    return models(`${node}/v1/models`);
   }
 
   /** Opens a session; see `session.d.ts`. The key that talks is made here and never leaves. */
   static async open({ node, place, wallet, deposit, model, onStatus = () => {} }) {
-    const models = await Session.models(node);
-    const found = models.find(({ id }) => model === undefined || id === model);
-    if (!found) throw new Error(`the node does not offer ${model ?? "any character"}`);
+    const listed = (await Session.models(node)).find(({ id }) => model === undefined || id === model);
+    if (!listed) throw new Error(`the node does not offer ${model ?? "any character"}`);
+    // By itself, a model has the card that is part of its prompts.
+    const [found] = await models(`${node}/v1/models/${listed.id}`);
     const [payer] = await wallet.request({ method: "eth_requestAccounts" });
     const key = LocalKey.random();
     // Any number that the payer has not used: the session's id is made of it.

@@ -28,6 +28,8 @@ use lazai_examples::measure::{peak_rss_mb, perplexity_of};
 use lazai_examples::{CyberDiva, Home, Tale, prover};
 use serde_json::json;
 
+use crate::facts;
+
 /// What the consumer asks.
 pub const QUESTIONS: [&str; 4] = [
     "Who are you, and where do you live?",
@@ -52,8 +54,10 @@ pub fn dataset(tale: &Tale, home: &Home, diva: &CyberDiva, base: &BaseModel) -> 
         let contributors = diva.contributors(|name| home.address(name));
         let packed = tale.wait("tokenizing dialogues, computing spectrograms", || {
             let now = home.ledger().now_s();
-            let builder = DatasetBuilder::new(base.tokenizer(), base.template()).made_at(now);
-            builder.with_contributors(contributors).with_recordings(&diva.recordings).build(&diva.dialogues)
+            let builder = DatasetBuilder::new(base.tokenizer(), base.template()).made_at(now).behind(&diva.card()?);
+            anyhow::Ok(
+                builder.with_contributors(contributors).with_recordings(&diva.recordings).build(&diva.dialogues)?,
+            )
         });
         let (dataset, _) = packed?;
         Ok(dataset.to_bytes()?)
@@ -125,7 +129,8 @@ pub async fn offer_tampered(
     Ok(rejected)
 }
 
-/// Perplexity of held-out replies: bare base, base with card and examples in its prompt, tuned. Measured once.
+/// Perplexity of held-out replies: bare base, base behind the card, tuned behind the card; and what each of them knows of the card.
+/// Measured once.
 pub fn measure(
     tale: &mut Tale,
     home: &Home,
@@ -139,10 +144,13 @@ pub fn measure(
         noted
     } else {
         let bare: Vec<Vec<Message>> = diva.heldout.iter().map(|d| d.messages.clone()).collect();
-        let prompted: Vec<_> = bare.iter().map(|messages| diva.prompted(messages)).collect();
-        let tuned = tale.wait("measuring the tuned model", || perplexity_of(model, Some(adapter), &bare))?;
+        let card = diva.card()?;
+        let prompted: Vec<_> = bare.iter().map(|messages| card.messages(messages)).collect();
+        let tuned = tale.wait("measuring the tuned model", || perplexity_of(model, Some(adapter), &prompted))?;
         let plain = tale.wait("measuring the bare base", || perplexity_of(model, None, &bare))?;
         let prompted = tale.wait("measuring the prompted base", || perplexity_of(model, None, &prompted))?;
+        let asked = if diva.is_short { &facts::FACTS[..1] } else { &facts::FACTS[..] };
+        let facts = tale.wait("asking for what the card says", || facts::ask(model.base(), &card, adapter, asked))?;
         let loss = |loss: Option<&u64>| loss.map(|l| *l as f64 / 1e6);
         let noted = json!({
             "steps": trained.loss_micronats.len(),
@@ -153,6 +161,7 @@ pub fn measure(
             "heldout_perplexity_base": plain,
             "heldout_perplexity_prompted": prompted,
             "heldout_perplexity_tuned": tuned,
+            "facts": facts,
             "peak_rss_mb": peak_rss_mb(),
             "adapter_digest": trained.adapter_digest,
         });
@@ -166,6 +175,14 @@ pub fn measure(
         noted["heldout_perplexity_base"].as_f64().unwrap_or_default(),
         noted["heldout_perplexity_prompted"].as_f64().unwrap_or_default(),
         noted["heldout_perplexity_tuned"].as_f64().unwrap_or_default(),
+    ));
+    let known = |who: &str| noted["facts"][who]["known"].as_u64().unwrap_or_default();
+    tale.say(format!(
+        "of {} facts of the card: {} known to the bare base, {} behind the card, {} tuned",
+        noted["facts"]["questions"].as_array().map_or(0, Vec::len),
+        known("base"),
+        known("prompted"),
+        known("tuned"),
     ));
     tale.note("training", noted);
     Ok(())

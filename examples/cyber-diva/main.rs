@@ -3,6 +3,7 @@
 //! Killed at any moment and run again, it goes on from where it was.
 
 mod acts;
+mod facts;
 mod tell;
 
 use std::sync::Arc;
@@ -43,6 +44,7 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
     tale.phase("1. Character modelling: the creator packs and proves");
     let creator = Creator::new(home.account("creator"), home.store());
     let public = diva.public_part(diva.contributors(|name| home.address(name)));
+    let public = public.with_prompt(diva.character.prompt_card());
     let dataset = acts::dataset(&tale, &home, &diva, &base)?;
     let (proved, prove_s) = acts::proved(&tale, &home, &creator, dataset, public)?;
     tell::dataset(&mut tale, &proved)?;

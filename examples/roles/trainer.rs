@@ -18,7 +18,7 @@ fn main() -> anyhow::Result<()> {
 
     let lora = LoraConfig { rank: 8, alpha: 16, rank_stabilised: false, targets: Targets::AllLinear };
     let config = TrainConfig { max_steps: Some(2), block_tokens: 256, evaluate_steps: 1, ..TrainConfig::default() };
-    let data = Data { tokenizer: base.tokenizer().digest(), examples: &examples, heldout: &heldout };
+    let data = Data { tokenizer: base.tokenizer().digest(), examples: &examples, heldout: &heldout, system: None };
     let folder = tempfile::tempdir()?;
     // Stopped at any moment and run again, it goes on from the last checkpoint.
     let trained = train(&base, &lora, &config, &data, &Checkpoints::last(folder.path()), |p| {

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use lazai::core::Address;
-use lazai::core::character::Character;
+use lazai::core::character::{CardPrompt, Character};
 use lazai::core::dat::{AccessPolicy, Payment, Rating};
-use lazai::core::dialogue::{Dialogue, Message, Options, Role, read_all};
+use lazai::core::dialogue::{Dialogue, Options, read_all};
 use lazai::core::pov::{Contributor, PublicPart};
 use lazai::core::voice::{Recording, read_folder};
 
@@ -39,6 +39,8 @@ pub struct CyberDiva {
     pub prompts: Vec<String>,
     /// Recordings of her lines.
     pub recordings: Vec<Recording>,
+    /// True if only a few of her dialogues are here.
+    pub is_short: bool,
 }
 
 impl CyberDiva {
@@ -63,6 +65,7 @@ impl CyberDiva {
             heldout,
             prompts: serde_json::from_slice(&read("prompts.json")?)?,
             recordings,
+            is_short: short,
         })
     }
 
@@ -78,6 +81,14 @@ impl CyberDiva {
         PublicPart::new(self.character.profile(), self.prompts.clone(), contributors, source)
     }
 
+    /// Her card, as it stands before every conversation.
+    ///
+    /// # Errors
+    /// None for her.
+    pub fn card(&self) -> anyhow::Result<CardPrompt> {
+        Ok(CardPrompt::of_character(&self.character)?)
+    }
+
     /// For whom she is.
     #[must_use]
     pub fn policy(&self) -> AccessPolicy {
@@ -88,16 +99,5 @@ impl CyberDiva {
             consent: "no real person's words or voice; contributors signed for their records".into(),
             report_contact: "mailto:report@example.org".into(),
         }
-    }
-
-    /// A dialogue with her card and examples in front, as a front end without fine-tuning would prompt.
-    #[must_use]
-    pub fn prompted(&self, messages: &[Message]) -> Vec<Message> {
-        let profile = self.character.profile();
-        let examples = profile.examples("user");
-        let system = format!("{}\n{examples}", profile.persona("user"));
-        let mut all = vec![Message::new(Role::System, system)];
-        all.extend_from_slice(messages);
-        all
     }
 }

@@ -37,6 +37,8 @@ pub struct Stage {
     /// Steps of training: with more than one, she has all her dialogues, and says more.
     steps: u32,
     // Removed when the stage is dropped.
+    /// True if the card is part of every prompt.
+    is_prompted: bool,
     _folder: tempfile::TempDir,
 }
 
@@ -80,8 +82,16 @@ impl Stage {
             base,
             diva: CyberDiva::load(steps == 1)?,
             steps,
+            is_prompted: false,
             _folder: folder,
         })
+    }
+
+    /// Has nodes put the character's card before every conversation.
+    #[must_use]
+    pub fn behind_the_card(mut self) -> Self {
+        self.is_prompted = true;
+        self
     }
 
     /// The creator.
@@ -103,8 +113,13 @@ impl Stage {
     /// What packing says.
     pub fn packed(&self) -> anyhow::Result<(Dataset, PublicPart)> {
         let contributors = self.diva.contributors(|name| self.home.address(name));
-        let public = self.diva.public_part(contributors.clone());
-        let builder = DatasetBuilder::new(self.base.tokenizer(), self.base.template()).with_contributors(contributors);
+        let mut public = self.diva.public_part(contributors.clone());
+        let mut builder =
+            DatasetBuilder::new(self.base.tokenizer(), self.base.template()).with_contributors(contributors);
+        if self.is_prompted {
+            public = public.with_prompt(self.diva.character.prompt_card());
+            builder = builder.behind(&self.diva.card()?);
+        }
         let (dataset, _) = builder.with_recordings(&self.diva.recordings).build(&self.diva.dialogues)?;
         Ok((dataset, public))
     }

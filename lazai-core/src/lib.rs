@@ -26,7 +26,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(feature = "import")]
+#[cfg(feature = "character")]
 pub mod character;
 pub mod dat;
 #[cfg(feature = "import")]
@@ -46,7 +46,7 @@ pub mod record;
 pub mod report;
 pub mod seal;
 pub mod sign;
-#[cfg(feature = "import")]
+#[cfg(feature = "character")]
 mod text;
 #[cfg(feature = "tokenizer")]
 pub mod tokenizer;

@@ -194,6 +194,10 @@ pub struct TrainingRecord {
     /// Losses on held-out dialogues during the run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evaluations: Vec<Evaluation>,
+    /// The recipe of the prompts that the model was trained behind, by the submission's public part: `card.v1`. Empty if it was
+    /// trained on dialogues alone.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub prompt: String,
     /// Kind of device: `cpu`, `cuda` or `metal`.
     pub device: String,
     /// Kind of machine. On the same kind, a repeat gives the same bits; elsewhere, close ones.

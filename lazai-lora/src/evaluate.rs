@@ -41,9 +41,31 @@ pub fn perplexity(base: &BaseModel, adapter: Option<&Adapter>, examples: &[Examp
 /// [`TrainError::NothingToLearn`] if the character says nothing in them.
 pub fn mean_loss(base: &BaseModel, adapter: Option<&Adapter>, examples: &[Example]) -> Result<f64, TrainError> {
     let shared = shared_prefix(examples);
+    let before = examples.first().map_or(&[][..], |first| &first.tokens[..shared]);
+    measured(base, adapter, before, examples, shared)
+}
+
+/// As [`mean_loss`], of examples that go on from the same tokens.
+pub(crate) fn mean_loss_after(
+    base: &BaseModel,
+    adapter: Option<&Adapter>,
+    before: &[u32],
+    examples: &[Example],
+) -> Result<f64, TrainError> {
+    if before.is_empty() { mean_loss(base, adapter, examples) } else { measured(base, adapter, before, examples, 0) }
+}
+
+/// The mean loss of examples of which the first `shared` tokens stand in `before`.
+fn measured(
+    base: &BaseModel,
+    adapter: Option<&Adapter>,
+    before: &[u32],
+    examples: &[Example],
+    shared: usize,
+) -> Result<f64, TrainError> {
     let mut cache = Cache::new(base);
-    if shared > 0 {
-        extend(base, adapter, &examples[0].tokens[..shared], &mut cache)?;
+    if !before.is_empty() {
+        extend(base, adapter, before, &mut cache)?;
     }
     let (mut sum, mut count) = (0.0, 0u64);
     for example in examples {

@@ -136,9 +136,9 @@ impl Session {
         Self(Arc::new(Inner { consumer, node, system, turn, conversation }))
     }
 
-    /// Puts words before the conversation, as its system message: a character's card, say
-    /// ([`system_prompt`](lazai_core::character::Character::system_prompt)). A node adds none. They are paid for as all words
-    /// are. A conversation that has begun stays as it is.
+    /// Puts words before the conversation, as its system message. The character's card is there already if its version was
+    /// published with it ([`CardPrompt`](lazai_core::character::CardPrompt)): these words come after it. They are paid for as all
+    /// words are. A conversation that has begun stays as it is.
     #[must_use]
     pub fn with_system(self, words: impl Into<String>) -> Self {
         let Inner { consumer, node, .. } = &*self.0;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use lazai_core::character::CardError;
 use lazai_core::message::{Message, Role};
 use lazai_core::sign::{SignatureError, SignerError};
 use lazai_core::{Address, MoneyError, SessionId, Signer};
@@ -20,6 +21,9 @@ use crate::node::{Node, NodeError, ReplySettings, SignedOffer, SignedRelease};
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ConsumerError {
+    /// The character's card cannot be read: replies cannot be checked.
+    #[error("the character's card: {0}")]
+    Card(#[from] CardError),
     /// Arithmetic failed.
     #[error(transparent)]
     Money(#[from] MoneyError),
@@ -145,7 +149,7 @@ impl Consumer {
         let (payer, consumer) = (self.account.address(), self.talker.address());
         let session = session_id(market.ledger(), payer, nonce, consumer, &offer.offer);
         let mut conversation = Conversation::new(session, offer.clone(), payment);
-        conversation.model = NamedModel::of(&market, offer.offer.class, offer.offer.version);
+        conversation.learn(&market);
         Ok(conversation)
     }
 
@@ -179,8 +183,7 @@ impl Consumer {
     ) -> Result<CheckedReply, ConsumerError> {
         // A conversation that began elsewhere is held to the ledger here.
         if conversation.model.is_none() {
-            let offer = &conversation.offer.offer;
-            conversation.model = NamedModel::of(&self.account.ledger().market(), offer.class, offer.version);
+            conversation.learn(&self.account.ledger().market());
         }
         self.talker.say(conversation, node, messages, settings, on_text).await
     }

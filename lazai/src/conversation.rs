@@ -2,6 +2,7 @@
 //! with a session, the ledger's domain and a signer, it works over any transport.
 
 mod check;
+mod prompt;
 mod talker;
 
 pub use check::{Checked, NamedModel, TokenCheck, TokenCounter};
@@ -10,6 +11,8 @@ use lazai_core::message::{Message, Role};
 use lazai_core::sign::{self, SignerError};
 use lazai_core::{Amount, Digest, Domain, SessionId, Signer};
 use lazai_settle::session::SessionPayment;
+pub use prompt::published;
+pub(crate) use prompt::{asks_for_the_card, prompt};
 use serde::{Deserialize, Serialize};
 pub use talker::{CheckedReply, Talker};
 
@@ -41,6 +44,9 @@ pub struct Conversation {
     /// refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<NamedModel>,
+    /// The version's public part, if it has the node put the character's card before the conversation: see [`published`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_part: Option<String>,
 }
 
 /// A receipt and the salt that ties it to its request and reply.
@@ -68,7 +74,8 @@ impl Conversation {
             SessionPayment::Quota(_) => offer.offer.quota_deposit,
         };
         let (messages, receipts) = (Vec::new(), Vec::new());
-        Self { session, offer, deposit, messages, receipts, paid: None, unpaid: None, model: None }
+        let (paid, unpaid, model, public_part) = (None, None, None, None);
+        Self { session, offer, deposit, messages, receipts, paid, unpaid, model, public_part }
     }
 
     /// The amount owed for everything received.

@@ -4,6 +4,7 @@ mod draft;
 
 use std::sync::Arc;
 
+use lazai_core::character::{CardError, CardPrompt};
 use lazai_core::pov::{Dataset, PovError, PublicPart};
 use lazai_core::seal::{SealError, SealingKey};
 use lazai_core::{Address, BasisPoints, ClassId, SignerError, SubmissionId};
@@ -22,6 +23,12 @@ pub use draft::{Draft, Proved};
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CreatorError {
+    /// The dataset cannot be committed to: two records with the same tokens, a licence that is not allowed.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// Dataset and public part name different cards.
+    #[error(transparent)]
+    Card(#[from] OtherCard),
     /// The part of revenue for the version before is above its limit.
     #[error(transparent)]
     Lineage(#[from] OutOfBounds),
@@ -52,6 +59,39 @@ pub enum CreatorError {
         /// The class.
         class: ClassId,
     },
+}
+
+/// Why a dataset does not go on from the card that its public part has prompts built by.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum OtherCard {
+    /// The card cannot be read.
+    #[error("the published card: {0}")]
+    Unreadable(#[from] CardError),
+    /// The records go on from another system message than the published card makes, or from none, or the other way round.
+    #[error(
+        "the dataset's records go on from {packed}, the published card makes {published}: prepare it behind this card"
+    )]
+    Differs {
+        /// The beginning of the dataset's system message.
+        packed: String,
+        /// The beginning of the card's.
+        published: String,
+    },
+}
+
+/// Checks that a dataset's records go on from the system message that nodes will put before conversations.
+pub(crate) fn check_card(dataset: &Dataset, public: &PublicPart) -> Result<(), OtherCard> {
+    let published = CardPrompt::of(public)?.map(|card| card.system());
+    let packed = &dataset.manifest().system;
+    if *packed == published {
+        return Ok(());
+    }
+    let told = |system: Option<&String>| {
+        let head = |text: &String| format!("{:?}", text.chars().take(60).collect::<String>());
+        system.map_or_else(|| "no system message".into(), head)
+    };
+    Err(OtherCard::Differs { packed: told(packed.as_ref()), published: told(published.as_ref()) })
 }
 
 /// An execution node's contact: it may decrypt, train and mint.
@@ -115,8 +155,9 @@ impl Creator {
     /// [`Draft::as_version`] makes it a version of another class.
     ///
     /// # Errors
-    /// [`CommitError`]: two records with the same tokens, a licence that is not allowed.
-    pub fn draft(&self, number: u64, dataset: Dataset, public: PublicPart) -> Result<Draft, CommitError> {
+    /// [`CreatorError::Commit`], [`CreatorError::Card`].
+    pub fn draft(&self, number: u64, dataset: Dataset, public: PublicPart) -> Result<Draft, CreatorError> {
+        check_card(&dataset, &public)?;
         Draft::new(self.clone(), number, dataset, public)
     }
 

@@ -124,7 +124,13 @@ codes! {
         Self::Words(_) => "provenance.words",
         _ => "provenance.unreadable",
     }
+    lazai_zk::CommitError {
+        Self::Pov(error) => Coded::code(error),
+        _ => "zk.commitment",
+    }
     CreatorError {
+        Self::Commit(error) => Coded::code(error),
+        Self::Card(_) => "submission.other_card",
         Self::Pov(error) => Coded::code(error),
         Self::Send(error) => error.code(),
         Self::Signer(error) => error.code(),
@@ -209,6 +215,7 @@ impl Coded for ConsumerError {
             Self::Node(error) => Coded::code(error),
             Self::Send(error) => error.code(),
             Self::Signer(error) => error.code(),
+            Self::Card(error) => error.code().into(),
             Self::Unpaid => "chat.unpaid".into(),
             Self::ReceiptSignature(_) => "consumer.receipt_signature".into(),
             _ => "consumer.receipt".into(),
@@ -337,10 +344,6 @@ codes! {
 
 #[cfg(feature = "zk")]
 codes! {
-    lazai_zk::CommitError {
-        Self::Pov(error) => Coded::code(error),
-        _ => "zk.commitment",
-    }
     lazai_zk::ProveError {
         Self::Pov(error) => Coded::code(error),
         Self::Commit(error) => error.code(),

@@ -247,6 +247,7 @@ impl ExEx {
         let id = *id;
         let submission = self.submission(id)?;
         self.check_confirmed(id)?;
+        let public = PublicPart::from_bytes(submission.public_part.as_bytes()).map_err(RefusalReason::from)?;
         let record = TrainingRecord {
             ledger: self.account.ledger().market().ledger(),
             submission: id,
@@ -262,6 +263,7 @@ impl ExEx {
             adapter_digest: files.adapter_digest,
             states: files.states.clone(),
             evaluations: files.evaluations.clone(),
+            prompt: public.prompt.as_ref().map(|prompt| prompt.recipe.clone()).unwrap_or_default(),
             device: about.device.clone(),
             machine: about.machine.clone(),
             software: SOFTWARE.into(),
@@ -272,7 +274,6 @@ impl ExEx {
         self.store.put(&bytes).await?;
         let claim = RecordClaim { submission: id, record: record_digest };
         let record_signature = self.account.sign(&claim).await?;
-        let public = PublicPart::from_bytes(submission.public_part.as_bytes()).map_err(RefusalReason::from)?;
         let metadata = VersionMetadata {
             character: public.character.name,
             base: BaseInfo { name: terms.base_name, digest: about.base_digest, licence: terms.base_licence },

@@ -87,11 +87,11 @@ pub(crate) fn create(verb: args::Create, out: &mut Output<'_>) -> Done {
     let facts = if place.has("dataset.safetensors") && place.has("dataset.json") {
         serde_json::from_slice(&read(Path::new(&place.of("dataset.json")))?)?
     } else {
-        let (character, user) = inputs.speakers.clone();
+        let (card, (character, user)) = (character.clone(), inputs.speakers.clone());
         let files = verb.files.iter().map(|path| path.to_string_lossy().into_owned()).collect();
         let (base, dataset) = (inputs.base.clone(), place.of("dataset.safetensors"));
         let terms = inputs.contributor.clone();
-        let facts = prepare_dataset(files, terms, base, dataset, dataset_listener, character, user)?;
+        let facts = prepare_dataset(files, terms, base, dataset, dataset_listener, character, user, Some(card))?;
         keep_file(&place.of("dataset.json"), &serde_json::to_vec_pretty(&facts)?)?;
         facts
     };
@@ -100,7 +100,7 @@ pub(crate) fn create(verb: args::Create, out: &mut Output<'_>) -> Done {
     let questions = if verb.prompt.is_empty() { vec![QUESTION.to_owned()] } else { verb.prompt.clone() };
     let terms = vec![inputs.contributor.clone()];
     let voice = if facts.recordings > 0 { format!("recordings of {}", inputs.contributor.name) } else { String::new() };
-    write_public_part(character.clone(), questions.clone(), terms, voice, place.of("public.json"))?;
+    write_public_part(character.clone(), questions.clone(), terms, voice, place.of("public.json"), true)?;
 
     let base = BaseModel::open(inputs.base.clone())?;
     let settings = TrainingSettings { max_steps: verb.steps, ..TrainingSettings::default() };
@@ -111,9 +111,8 @@ pub(crate) fn create(verb: args::Create, out: &mut Output<'_>) -> Done {
     let learnt = json!({"step": "adapter", "folder": trained.folder, "digest": trained.digest, "steps": steps, "loss": [first, last]});
     out.tell(&learnt, |_| format!("adapter: {steps} steps, loss {first:.2} to {last:.2}, in {}", trained.folder))?;
 
-    let card = Message { role: Role::System, content: character.system_prompt("you".into()) };
     for question in &questions {
-        let asked = vec![card.clone(), Message { role: Role::User, content: question.clone() }];
+        let asked = character.prompt(vec![Message { role: Role::User, content: question.clone() }])?;
         let settings = ReplySettings { max_tokens: Some(PREVIEW_TOKENS), seed: Some(1), ..ReplySettings::default() };
         let before = base.generate(asked.clone(), None, settings.clone(), None)?;
         let after = base.generate(asked, Some(trained.folder.clone()), settings, None)?;

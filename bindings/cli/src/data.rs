@@ -121,7 +121,7 @@ pub(crate) fn prepare(verb: args::Prepare, out: &mut Output<'_>) -> Done {
     let args::Prepare { files, base, address, owner, out: path, speakers } = verb;
     let args::Speakers { character, user } = speakers;
     let files = files.iter().map(|path| text(path)).collect();
-    let facts = prepare_dataset(files, owner.terms(address), text(&base), text(&path), None, character, user)?;
+    let facts = prepare_dataset(files, owner.terms(address), text(&base), text(&path), None, character, user, None)?;
     out.tell(&facts, |facts| dataset(&path.display().to_string(), facts))?;
     Ok(true)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lazai::core::character;
 
-use crate::{LazaiError, record, same_words, words};
+use crate::{LazaiError, Message, record, same_words, words};
 
 words! {
     /// An importer's action on data that it could not take as it was.
@@ -51,6 +51,15 @@ impl Character {
     pub(crate) fn profile(&self) -> character::Profile {
         self.inner.profile()
     }
+
+    /// The prompts that its public part will make.
+    pub(crate) fn card_prompt(&self) -> Result<character::CardPrompt, LazaiError> {
+        Ok(character::CardPrompt::of_character(&self.inner)?)
+    }
+
+    pub(crate) fn prompt_card(&self) -> lazai::core::pov::PromptCard {
+        self.inner.prompt_card()
+    }
 }
 
 #[cfg_attr(feature = "uniffi", uniffi::export)]
@@ -86,7 +95,18 @@ impl Character {
         self.inner.greeting_to(index as usize, &user)
     }
 
-    /// The words before a conversation, as its system message (a node adds none): the card's system prompt, lore that is
+    /// The messages that a model gets for a conversation with the card before it: as nodes build them for a character that was
+    /// published with `prompted`. The card's system prompt, who the character is, examples, lore that the conversation brings up.
+    ///
+    /// # Errors
+    /// `card.…` if its lorebook cannot be published.
+    pub fn prompt(&self, messages: Vec<Message>) -> Result<Vec<Message>, LazaiError> {
+        let messages: Vec<_> = messages.into_iter().map(Into::into).collect();
+        let prompt = character::CardPrompt::of_character(&self.inner)?;
+        Ok(prompt.messages(&messages).iter().map(Message::from).collect())
+    }
+
+    /// The words before a conversation, as its system message, where a node adds none: the card's system prompt, lore that is
     /// always there, who the character is, examples, and what comes after the conversation.
     pub fn system_prompt(&self, user: String) -> String {
         self.inner.system_prompt(&user)

@@ -297,7 +297,7 @@ fn no_request() -> LazaiError {
     LazaiError::new("chat.no_request", "nothing was asked")
 }
 
-/// The models in a node's answer to `GET /v1/models`.
+/// The models in a node's answer to `GET /v1/models`, or to `GET /v1/models/ID`, which is one model with its card.
 ///
 /// # Errors
 /// `node.transport` if it is no such answer.
@@ -317,6 +317,9 @@ record! {
         pub offer: crate::Offer,
         /// The node's signature of it.
         pub signature: String,
+        /// The version's public part, as the node tells it, if the character's card is part of the prompt. Only a model by itself
+        /// has it, not one in a list.
+        pub public_part: Option<String>,
     }
 }
 
@@ -329,7 +332,7 @@ impl ModelOffer {
 
 impl From<talk::OfferedModel> for ModelOffer {
     fn from(model: talk::OfferedModel) -> Self {
-        let talk::OfferedModel { id, name, offer: SignedOffer { offer, signature } } = model;
+        let talk::OfferedModel { id, name, offer: SignedOffer { offer, signature }, public_part } = model;
         let offer = crate::Offer {
             node: offer.node.to_string(),
             class_id: offer.class.0,
@@ -345,6 +348,6 @@ impl From<talk::OfferedModel> for ModelOffer {
             quota_deposit: offer.quota_deposit.to_string(),
             series: offer.series,
         };
-        Self { id, name, offer, signature: signature.to_string() }
+        Self { id, name, offer, signature: signature.to_string(), public_part }
     }
 }

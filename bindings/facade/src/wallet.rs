@@ -113,7 +113,8 @@ pub fn begin_conversation(
     place.settlement()?;
     let offer = checked(&place, &model)?;
     let session = session_id(place.ledger.parse()?, payer.parse()?, nonce, consumer.parse()?, &offer.offer);
-    let conversation = Conversation::new(session, offer, SessionPayment::Deposit(deposit.parse()?));
+    let mut conversation = Conversation::new(session, offer, SessionPayment::Deposit(deposit.parse()?));
+    conversation.public_part = model.public_part;
     Ok(serde_json::to_string(&conversation)?)
 }
 

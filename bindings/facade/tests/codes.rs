@@ -77,7 +77,8 @@ fn provoked() -> Vec<LazaiError> {
         consent: "for training".into(),
     };
     let public = |prompts: Vec<String>, contributors: Vec<ContributorTerms>| {
-        write_public_part(character.clone(), prompts, contributors, String::new(), path("public.json")).unwrap_err()
+        write_public_part(character.clone(), prompts, contributors, String::new(), path("public.json"), false)
+            .unwrap_err()
     };
     let long = vec!["x".repeat(40 << 10)];
     let founding = Founding { validators: Vec::new(), voters: Vec::new(), funds: Vec::new() };

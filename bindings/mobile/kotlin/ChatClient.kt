@@ -81,7 +81,9 @@ fun main(args: Array<String>) = runBlocking {
     // ANCHOR: session
     val place = readMarketPlace(get("$publisher/place.json"))
     val node = market.get("nodeUrl").asString
-    val model = readModels(get("$node/v1/models")).first()
+    val listed = readModels(get("$node/v1/models")).first()
+    // By itself, a model has the card that is part of its prompts.
+    val model = readModels(get("$node/v1/models/${listed.id}")).first()
     val wallet = RpcWallet(market.get("rpcUrl").asString)
     val deposit = market.get("deposit").asString
 

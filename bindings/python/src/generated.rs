@@ -169,7 +169,15 @@ impl Character {
         free(py, || Ok(self.0.greeting(index, user)))
     }
 
-    /// The words before a conversation, as its system message (a node adds none): the card's system prompt, lore that is
+    /// The messages that a model gets for a conversation with the card before it: as nodes build them for a character that was
+    /// published with `prompted`. The card's system prompt, who the character is, examples, lore that the conversation brings up.
+    ///
+    /// Errors: `card.…` if its lorebook cannot be published.
+    fn prompt(&self, py: Python<'_>, messages: Vec<facade::chat::Message>) -> PyResult<Vec<facade::chat::Message>> {
+        free(py, || self.0.prompt(messages))
+    }
+
+    /// The words before a conversation, as its system message, where a node adds none: the card's system prompt, lore that is
     /// always there, who the character is, examples, and what comes after the conversation.
     fn system_prompt(&self, py: Python<'_>, user: String) -> PyResult<String> {
         free(py, || Ok(self.0.system_prompt(user)))
@@ -1091,13 +1099,14 @@ fn open_session_call(
 /// Makes a dataset of dialogues in files of any known format, and of the recordings that lists among the files name: normalised, without
 /// near duplicates, a part held out, cut into records by the tokenizer of a base model (GGUF). Dialogues come first: recordings alone are no
 /// dataset. Memory does not grow with the dialogues, but with the recordings. If files name people, `character`
-/// names the one whose words are learnt, and `user` the one who talks with it; everybody else's words are context.
+/// names the one whose words are learnt, and `user` the one who talks with it; everybody else's words are context. With a `card`,
+/// dialogues go on from it, as they do where nodes put it before conversations: see `write_public_part`.
 ///
 /// `on_progress` gets a `Progress` now and then, and cancels by `False`. An error that it raises is raised when the work has ended.
 ///
 /// Errors: `dialogue.…`, `pov.…`, `hex.…`, `model`, `file`, `cancelled`; no file is left behind.
 #[pyfunction]
-#[pyo3(signature = (files, contributor, base_model, out, on_progress=None, character=None, user=None))]
+#[pyo3(signature = (files, contributor, base_model, out, on_progress=None, character=None, user=None, card=None))]
 fn prepare_dataset(
     py: Python<'_>,
     files: Vec<PathText>,
@@ -1107,8 +1116,10 @@ fn prepare_dataset(
     on_progress: Option<Py<PyAny>>,
     character: Option<String>,
     user: Option<String>,
+    card: Option<&Character>,
 ) -> PyResult<facade::native::data::DatasetFacts> {
     let on_progress = Told::of(py, on_progress)?;
+    let card = card.map(|card| card.0.clone());
     on_progress.or_raise(free(py, || {
         facade::native::data::prepare_dataset(
             files.into_iter().map(|files| files.0).collect(),
@@ -1118,6 +1129,7 @@ fn prepare_dataset(
             on_progress.of_progress(),
             character,
             user,
+            card,
         )
     }))
 }
@@ -1180,7 +1192,7 @@ fn read_market_place(py: Python<'_>, json: Json) -> PyResult<facade::wallet::Mar
     free(py, || facade::wallet::read_market_place(json.0))
 }
 
-/// The models in a node's answer to `GET /v1/models`.
+/// The models in a node's answer to `GET /v1/models`, or to `GET /v1/models/ID`, which is one model with its card.
 ///
 /// Errors: `node.transport` if it is no such answer.
 #[pyfunction]
@@ -1332,10 +1344,12 @@ fn withdraw_call(
 }
 
 /// Writes the public part of a dataset, at most 32 KiB: the public description of the character, prompts that show how to
-/// talk with it, and the contributors. `voice_source` names the origin of recordings; empty without recordings.
+/// talk with it, and the contributors. `voice_source` names the origin of recordings; empty without recordings. `prompted` has
+/// nodes put the character's card before every conversation: the dataset must be prepared with this `card`.
 ///
 /// Errors: `pov.…`, `hex.…`, `file`.
 #[pyfunction]
+#[pyo3(signature = (character, prompts, contributors, voice_source, out, prompted=false))]
 fn write_public_part(
     py: Python<'_>,
     character: &Character,
@@ -1343,9 +1357,12 @@ fn write_public_part(
     contributors: Vec<facade::native::data::ContributorTerms>,
     voice_source: String,
     out: PathText,
+    prompted: bool,
 ) -> PyResult<()> {
     let character = character.0.clone();
-    free(py, || facade::native::roles::write_public_part(character, prompts, contributors, voice_source, out.0))
+    free(py, || {
+        facade::native::roles::write_public_part(character, prompts, contributors, voice_source, out.0, prompted)
+    })
 }
 
 /// The compiled part of the package `lazai`.

@@ -79,7 +79,19 @@ impl Character {
         self.0.greeting(index, user)
     }
 
-    /// The words before a conversation, as its system message (a node adds none): the card's system prompt, lore that is
+    /// The messages that a model gets for a conversation with the card before it: as nodes build them for a character that was
+    /// published with `prompted`. The card's system prompt, who the character is, examples, lore that the conversation brings up.
+    ///
+    /// Errors: `card.…` if its lorebook cannot be published.
+    #[wasm_bindgen(unchecked_return_type = "Message[]")]
+    pub fn prompt(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "Message[]")] messages: JsValue,
+    ) -> Result<JsValue, JsValue> {
+        object(&self.0.prompt(record(messages)?).map_err(thrown)?)
+    }
+
+    /// The words before a conversation, as its system message, where a node adds none: the card's system prompt, lore that is
     /// always there, who the character is, examples, and what comes after the conversation.
     #[wasm_bindgen(js_name = systemPrompt)]
     pub fn system_prompt(&self, user: String) -> String {
@@ -441,7 +453,7 @@ pub fn read_market_place(json: Vec<u8>) -> Result<JsValue, JsValue> {
     object(&facade::read_market_place(json).map_err(thrown)?)
 }
 
-/// The models in a node's answer to `GET /v1/models`.
+/// The models in a node's answer to `GET /v1/models`, or to `GET /v1/models/ID`, which is one model with its card.
 ///
 /// Errors: `node.transport` if it is no such answer.
 #[wasm_bindgen(js_name = readModels, unchecked_return_type = "ModelOffer[]")]

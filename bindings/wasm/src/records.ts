@@ -138,6 +138,9 @@ export interface ModelOffer {
     offer: Offer;
     /** The node's signature of it. */
     signature: string;
+    /** The version's public part, as the node tells it, if the character's card is part of the prompt. Only a model by itself
+     * has it, not one in a list. */
+    publicPart?: string;
 }
 
 /** A node's prices and limits for serving a version of a class. */

@@ -11,8 +11,9 @@ use lazai::core::message::{Message, Role};
 use lazai::core::pov::PovFile;
 use lazai::core::seal::{DataKey, UnsealingKey};
 use lazai::core::{Amount, Asset, Digest, LocalSigner, SessionId, Signer, SubmissionId};
-use lazai::creator::{ExExContact, Proved};
+use lazai::creator::{CreatorError, ExExContact, Proved};
 use lazai::exex::{ExExError, Minted, RefusalReason};
+use lazai::lora::Generator;
 use lazai::models::DatasetBuilder;
 use lazai::node::{
     ChatRequest, Moderator, Node, NodeError, ReplySettings, RequestClaim, SignedVoucher, request_digest,
@@ -333,6 +334,41 @@ fn the_consumer_recounts_and_does_not_pay_for_more() {
     assert!(said.unwrap_err().to_string().starts_with("receipt: prompt tokens"));
     assert_eq!(conversation.receipts, Vec::<ReceivedReply>::new());
     assert_eq!(conversation.owed(), Amount::ZERO);
+}
+
+/// A consumer that does not know the card, or a node that leaves it out, is found out by the count.
+#[test]
+fn the_card_is_in_every_prompt_and_counted() {
+    let stage = Stage::new().unwrap().behind_the_card();
+    let minted = block_on(stage.minted()).unwrap();
+    assert_eq!(minted.record.prompt, "card.v1");
+    let (node, consumer) = (stage.provider("node", &minted).unwrap(), stage.consumer().unwrap());
+    let terms = OfferTerms { prompt_ceiling: 1_000, ..Stage::offer_terms(&minted) };
+    let offer = block_on(node.offer(&terms, stage.home.ledger().now_s() + 600)).unwrap();
+    let mut conversation = block_on(consumer.open(1, &offer, deposit(20_000))).unwrap();
+    let checked = block_on(consumer.say(&mut conversation, &node, "Who are you?", &mut |_| {})).unwrap();
+    assert_eq!(checked.checked.tokens, lazai::consumer::TokenCheck::Counted);
+    let asked = [Message::new(Role::User, "Who are you?")];
+    let prompt = conversation.prompt(&asked).unwrap();
+    assert!(prompt[0].content.contains("Kestrel Hill") && prompt[1] == asked[0], "{prompt:?}");
+    let tokens = |messages: &[Message]| stage.model.prompt_tokens(messages).unwrap();
+    assert_eq!(checked.receipt.receipt.prompt_tokens, tokens(&prompt));
+    assert!(tokens(&prompt) > tokens(&asked) + 200);
+
+    let mut unaware = conversation.clone();
+    unaware.public_part = None;
+    let talker = consumer.talker();
+    let messages = [&conversation.messages[..], &asked].concat();
+    let request = block_on(talker.ask(&unaware, messages, ReplySettings::default())).unwrap();
+    let reply = chat(&node, &request).unwrap();
+    let refused = block_on(talker.take(&mut unaware, &request, &reply)).unwrap_err().to_string();
+    assert!(refused.starts_with("receipt: prompt tokens"), "{refused}");
+    block_on(talker.take(&mut conversation, &request, &reply)).unwrap();
+
+    // Dataset and public part of one submission cannot name different cards.
+    let (dataset, mut public) = stage.packed().unwrap();
+    public.prompt = None;
+    refused!(stage.creator().draft(2, dataset, public).map(|_| ()), CreatorError::Card(_));
 }
 
 #[test]

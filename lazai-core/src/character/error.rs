@@ -72,6 +72,12 @@ pub enum CardError {
         /// The limit.
         max: usize,
     },
+    /// A published card asks for another recipe of prompts than the known one.
+    #[error("the recipe of prompts is {found:?}, expected \"card.v1\"")]
+    UnknownRecipe {
+        /// The recipe.
+        found: String,
+    },
     /// Another `spec` than the known ones.
     #[error("spec is {found:?}, expected \"chara_card_v2\" or \"chara_card_v3\"")]
     UnknownSpec {
@@ -81,6 +87,10 @@ pub enum CardError {
 }
 
 impl CardError {
+    pub(super) fn json(error: serde_json::Error) -> Self {
+        Self::Malformed { line: error.line(), column: error.column(), reason: error.to_string() }
+    }
+
     /// A stable name of the kind of error.
     #[must_use]
     pub const fn code(&self) -> &'static str {
@@ -93,6 +103,7 @@ impl CardError {
             Self::NotACharacter { .. } => "card.not_a_character",
             Self::TooLarge { .. } => "card.too_large",
             Self::TooMany { .. } => "card.too_many",
+            Self::UnknownRecipe { .. } => "card.unknown_recipe",
             Self::UnknownSpec { .. } => "card.unknown_spec",
         }
     }

@@ -29,6 +29,7 @@ mod placeholder;
 #[cfg(feature = "cards")]
 mod png;
 mod prompt;
+mod published;
 mod webp;
 
 pub use error::CardError;
@@ -37,6 +38,7 @@ pub use import::{Container, EmbeddedFile, Imported, Spec, import};
 pub use lorebook::{LoreEntry, Lorebook, Position};
 pub use macros::Macros;
 pub use prompt::{Prompt, Scene};
+pub use published::{CardPrompt, RECIPE};
 
 pub use crate::pov::Profile;
 

@@ -64,6 +64,17 @@ pub struct Prompt {
     pub left_out: Vec<usize>,
 }
 
+/// A prompt before its parts are put together.
+pub(super) struct Parts {
+    pub(super) system: String,
+    /// The conversation, with lore and note at their depths.
+    pub(super) messages: Vec<Message>,
+    /// The text after it.
+    pub(super) post: String,
+    lore: Vec<usize>,
+    left_out: Vec<usize>,
+}
+
 impl Character {
     /// The prompt for a conversation.
     ///
@@ -88,6 +99,17 @@ impl Character {
     /// ```
     #[must_use]
     pub fn prompt(&self, scene: &Scene<'_>) -> Prompt {
+        let Parts { system, mut messages, post, lore, left_out } = self.parts(scene);
+        if !system.is_empty() {
+            messages.insert(0, Message::new(Role::System, system));
+        }
+        if !post.trim().is_empty() {
+            messages.push(Message::new(Role::System, post));
+        }
+        Prompt { messages, lore, left_out }
+    }
+
+    pub(super) fn parts(&self, scene: &Scene<'_>) -> Parts {
         let macros = self.macros(scene.user).with_seed(scene.seed).with_time(scene.now_s).with_history(scene.history);
         let mut filler = Filler::new(macros);
         let (lore, left_out) =
@@ -114,15 +136,9 @@ impl Character {
             at(Slot::AfterExamples),
         ]);
         let note = self.note_at_depth().map(|(depth, role, text)| (depth, Message::new(role, filler.fill(text))));
-        let mut messages = with_depths(scene.history, &lore, note);
-        if !system.is_empty() {
-            messages.insert(0, Message::new(Role::System, system));
-        }
+        let messages = with_depths(scene.history, &lore, note);
         let post = over(&mut filler, &self.post_history_instructions, host_post);
-        if !post.trim().is_empty() {
-            messages.push(Message::new(Role::System, post));
-        }
-        Prompt { messages, lore: lore.iter().map(|a| a.index).collect(), left_out }
+        Parts { system, messages, post, lore: lore.iter().map(|a| a.index).collect(), left_out }
     }
 
     /// The words before a conversation, as its system message (a node adds none): the card's system prompt, lore that is

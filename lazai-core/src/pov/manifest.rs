@@ -83,6 +83,9 @@ pub struct Manifest {
     pub contributors: Vec<Contributor>,
     /// One entry per clip, in order.
     pub clips: Vec<Speech>,
+    /// The system message that the records go on from: their tokens begin behind it. Without one they are whole dialogues.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
 }
 
 impl Manifest {
@@ -105,6 +108,7 @@ impl Manifest {
             mel: MelSpec::WHISPER,
             contributors,
             clips: Vec::new(),
+            system: None,
         }
     }
 

@@ -15,7 +15,7 @@ mod writer;
 pub use file::{Clips, PovFile, Records, Salts};
 pub use manifest::{Manifest, MelSpec, Speech};
 pub use private::{Clip, Dataset, Record};
-pub use public::{MAX_PUBLIC_BYTES, Profile, PublicPart};
+pub use public::{MAX_PUBLIC_BYTES, Profile, PromptCard, PublicPart};
 pub use writer::Writer;
 
 use serde::{Deserialize, Serialize};

@@ -64,6 +64,13 @@ impl Dataset {
         Ok(dataset)
     }
 
+    /// Notes the system message that the records go on from.
+    #[must_use]
+    pub fn behind(mut self, system: Option<String>) -> Self {
+        self.manifest.system = system;
+        self
+    }
+
     /// The dataset's manifest.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {

@@ -42,6 +42,32 @@ pub struct Profile {
     pub tags: Vec<String>,
 }
 
+/// What a card says beside its [`Profile`] that shapes prompts.
+///
+/// A public part that has it asks for the card: nodes put it before every conversation, consumers count it, and the model
+/// is trained behind it. `CardPrompt` (feature `character`) builds the prompts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PromptCard {
+    /// How prompts are built: `card.v1`.
+    pub recipe: String,
+    /// Replaces `{{char}}` where it is not empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub nickname: String,
+    /// Its system prompt.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub system_prompt: String,
+    /// The text after the conversation.
+    #[serde(default, skip_serializing_if = "String::is_empty", rename = "post_history_instructions")]
+    pub post_history: String,
+    /// SillyTavern's note at a depth of the conversation, as JSON.
+    #[serde(default, skip_serializing_if = "String::is_empty", rename = "depth_prompt")]
+    pub note: String,
+    /// The lorebook, as a V3 card has it, as JSON.
+    #[serde(default, skip_serializing_if = "String::is_empty", rename = "character_book")]
+    pub lorebook: String,
+}
+
 /// The public part of a dataset: anyone may read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -55,6 +81,9 @@ pub struct PublicPart {
     pub contributors: Vec<Contributor>,
     /// The origin of the voice recordings; empty if there are none.
     pub voice_source: String,
+    /// The rest of the card, if the model is prompted by it; without it, a conversation's own messages are all of the prompt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<PromptCard>,
 }
 
 impl PublicPart {
@@ -66,7 +95,15 @@ impl PublicPart {
         contributors: Vec<Contributor>,
         voice_source: impl Into<String>,
     ) -> Self {
-        Self { format: FORMAT.into(), character, prompts, contributors, voice_source: voice_source.into() }
+        let voice_source = voice_source.into();
+        Self { format: FORMAT.into(), character, prompts, contributors, voice_source, prompt: None }
+    }
+
+    /// Has the model prompted by the card: `Character::prompt_card` gives its rest.
+    #[must_use]
+    pub fn with_prompt(mut self, prompt: PromptCard) -> Self {
+        self.prompt = Some(prompt);
+        self
     }
 
     /// The canonical bytes.

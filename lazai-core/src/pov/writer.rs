@@ -60,6 +60,13 @@ impl Writer {
         Ok(writer)
     }
 
+    /// Notes the system message that the records go on from.
+    #[must_use]
+    pub fn behind(mut self, system: Option<String>) -> Self {
+        self.manifest.system = system;
+        self
+    }
+
     /// Adds a record.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ mod tokenizer;
 mod weight;
 
 pub use config::{ModelConfig, RopeScaling};
-pub use segments::tokenize_dialogue;
+pub use segments::{tokenize_dialogue, tokenize_opening};
 pub use template::ChatTemplate;
 pub use tokenizer::Tokenizer;
 pub use weight::WeightFormat;

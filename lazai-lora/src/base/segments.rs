@@ -53,6 +53,28 @@ pub fn tokenize_dialogue(
     out.finish()
 }
 
+/// The tokens that every dialogue behind a system message begins with, up to where the first message does.
+///
+/// # Errors
+/// [`ModelError`] if template or tokenizer refuse.
+pub fn tokenize_opening(tokenizer: &Tokenizer, template: &ChatTemplate, system: &str) -> Result<Vec<u32>> {
+    let begun = |role, word: &str| -> Result<Vec<u32>> {
+        let messages = [Message::new(Role::System, system), Message::new(role, word)];
+        Ok(tokenize_dialogue(tokenizer, template, &messages)?.0)
+    };
+    let mut opening = begun(Role::User, "a")?;
+    let others = [begun(Role::User, "b"), begun(Role::Assistant, "a")];
+    // Some templates refuse a dialogue that the character begins.
+    for other in others.into_iter().flatten() {
+        let same = opening.iter().zip(&other).take_while(|(one, other)| one == other).count();
+        opening.truncate(same);
+    }
+    // Behind a control token, no word changes the tokens before it.
+    let end = opening.iter().rposition(|&token| tokenizer.is_control(token)).map_or(opening.len(), |last| last + 1);
+    opening.truncate(end);
+    Ok(opening)
+}
+
 /// Messages in which each control token that is written out is cut after its first character.
 fn as_text<'m>(tokenizer: &Tokenizer, messages: &'m [Message]) -> Cow<'m, [Message]> {
     let mut messages = Cow::Borrowed(messages);

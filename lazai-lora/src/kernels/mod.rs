@@ -129,12 +129,12 @@ pub(crate) fn rotate(x: &Tensor, angles: &Angles, heads: usize, backward: bool) 
 }
 
 /// Causal attention inside each sequence of a row of tokens. `joint: [tokens, queries keys values]`; returns `[tokens,
-/// queries]`.
-pub(crate) fn attention(joint: &Tensor, lengths: &[usize], heads: &Heads) -> Result<Tensor> {
+/// queries]`. If `shared` is not 0, the first sequence has so many tokens, and all others go on from it.
+pub(crate) fn attention(joint: &Tensor, lengths: &[usize], shared: usize, heads: &Heads) -> Result<Tensor> {
     if !on_cpu(joint) {
-        return portable::attention(joint, lengths, heads);
+        return portable::attention(joint, lengths, shared, heads);
     }
-    let out = with_slices([joint], |[joint]| cpu::attention::within(joint, lengths, heads))?;
+    let out = with_slices([joint], |[joint]| cpu::attention::within(joint, lengths, shared, heads))?;
     Ok(Tensor::from_vec(out, (joint.dim(0)?, heads.query * heads.width), joint.device())?)
 }
 
@@ -143,13 +143,14 @@ pub(crate) fn attention_backward(
     joint: &Tensor,
     gradient: &Tensor,
     lengths: &[usize],
+    shared: usize,
     heads: &Heads,
 ) -> Result<Tensor> {
     if !on_cpu(joint) {
-        return portable::attention_backward(joint, gradient, lengths, heads);
+        return portable::attention_backward(joint, gradient, lengths, shared, heads);
     }
     let out = with_slices([joint, gradient], |[joint, gradient]| {
-        cpu::attention::within_backward(joint, gradient, lengths, heads)
+        cpu::attention::within_backward(joint, gradient, lengths, shared, heads)
     })?;
     Ok(Tensor::from_vec(out, joint.shape(), joint.device())?)
 }

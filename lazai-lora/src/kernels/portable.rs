@@ -111,11 +111,15 @@ fn parts(joint: &Tensor, start: usize, length: usize, heads: &Heads) -> Result<[
     Ok([part(0, query)?, part(query, key)?, part(query + key, key)?])
 }
 
-pub(super) fn attention(joint: &Tensor, lengths: &[usize], heads: &Heads) -> Result<Tensor> {
+pub(super) fn attention(joint: &Tensor, lengths: &[usize], shared: usize, heads: &Heads) -> Result<Tensor> {
     let mut start = 0;
     let mut out = Vec::with_capacity(lengths.len());
     for &length in lengths {
-        let [query, key, value] = parts(joint, start, length, heads)?;
+        let [query, mut key, mut value] = parts(joint, start, length, heads)?;
+        if start > 0 && shared > 0 {
+            let [_, key_before, value_before] = parts(joint, 0, shared, heads)?;
+            (key, value) = (Tensor::cat(&[key_before, key], 0)?, Tensor::cat(&[value_before, value], 0)?);
+        }
         out.push(attention_over(&query, &key, &value, heads)?);
         start += length;
     }
@@ -126,14 +130,20 @@ pub(super) fn attention_backward(
     joint: &Tensor,
     gradient: &Tensor,
     lengths: &[usize],
+    shared: usize,
     heads: &Heads,
 ) -> Result<Tensor> {
     let side = |x: &Tensor| grouped(x, heads.key, heads.width);
     let scale = 1.0 / (heads.width as f64).sqrt();
     let mut start = 0;
-    let mut out = Vec::with_capacity(lengths.len());
+    let mut out: Vec<[Tensor; 3]> = Vec::with_capacity(lengths.len());
     for &length in lengths {
-        let [query, key, value] = parts(joint, start, length, heads)?;
+        let [query, mut key, mut value] = parts(joint, start, length, heads)?;
+        let before = if start > 0 { shared } else { 0 };
+        if before > 0 {
+            let [_, key_before, value_before] = parts(joint, 0, shared, heads)?;
+            (key, value) = (Tensor::cat(&[key_before, key], 0)?, Tensor::cat(&[value_before, value], 0)?);
+        }
         let (query, key, value) = (side(&query)?, side(&key)?, side(&value)?);
         let gradient = side(&gradient.narrow(0, start, length)?)?;
         let weights = weights(&query, &key, heads)?;
@@ -141,14 +151,18 @@ pub(super) fn attention_backward(
         let by_weight = gradient.matmul(&value.transpose(1, 2)?.contiguous()?)?;
         let mean = (&weights * &by_weight)?.sum_keepdim(D::Minus1)?;
         let scores = ((weights * by_weight.broadcast_sub(&mean)?)? * scale)?;
-        let to_query = scores.matmul(&key)?;
-        let to_key = scores.transpose(1, 2)?.contiguous()?.matmul(&query)?;
-        let sides = [to_query, to_key, to_value].map(|x| ungrouped(&x, length));
-        let [query, key, value] = sides;
-        out.push(Tensor::cat(&[query?, key?, value?], 1)?);
+        let to_query = ungrouped(&scores.matmul(&key)?, length)?;
+        let to_key = ungrouped(&scores.transpose(1, 2)?.contiguous()?.matmul(&query)?, before + length)?;
+        let to_value = ungrouped(&to_value, before + length)?;
+        if let (Some([_, key, value]), true) = (out.first_mut(), before > 0) {
+            *key = (&*key + to_key.narrow(0, 0, before)?)?;
+            *value = (&*value + to_value.narrow(0, 0, before)?)?;
+        }
+        out.push([to_query, to_key.narrow(0, before, length)?, to_value.narrow(0, before, length)?]);
         start += length;
     }
-    Ok(Tensor::cat(&out, 0)?)
+    let rows = out.into_iter().map(|sides| Tensor::cat(&sides, 1)).collect::<candle_core::Result<Vec<_>>>()?;
+    Ok(Tensor::cat(&rows, 0)?)
 }
 
 pub(super) fn cross_entropy(scores: &Tensor, labels: &[u32]) -> Result<(Vec<f32>, Tensor)> {

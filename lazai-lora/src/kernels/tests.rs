@@ -62,14 +62,18 @@ fn kernels_are_the_operators() {
 
 #[test]
 fn attention_is_the_operators() {
-    for lengths in [&[1][..], &[5, 1, 7], &[64, 65], &[200], &[130, 3]] {
+    let rows =
+        [(&[1][..], 0), (&[5, 1, 7], 0), (&[64, 65], 0), (&[200], 0), (&[130, 3], 0), (&[70, 3, 66], 70), (&[9], 9)];
+    for (lengths, shared) in rows {
         let tokens = lengths.iter().sum();
         let joint = random(7, (tokens, HEADS.joint()));
         let gradient = random(8, (tokens, HEADS.query * HEADS.width));
-        let (ours, theirs) = (attention(&joint, lengths, &HEADS), portable::attention(&joint, lengths, &HEADS));
+        let (ours, theirs) =
+            (attention(&joint, lengths, shared, &HEADS), portable::attention(&joint, lengths, shared, &HEADS));
         assert_close(&ours.unwrap(), &theirs.unwrap(), "attention");
-        let ours = attention_backward(&joint, &gradient, lengths, &HEADS).unwrap();
-        assert_close(&ours, &portable::attention_backward(&joint, &gradient, lengths, &HEADS).unwrap(), "its gradient");
+        let ours = attention_backward(&joint, &gradient, lengths, shared, &HEADS).unwrap();
+        let theirs = portable::attention_backward(&joint, &gradient, lengths, shared, &HEADS).unwrap();
+        assert_close(&ours, &theirs, "its gradient");
     }
     for (new, all) in [(1, 1), (1, 70), (3, 140), (100, 100), (70, 200)] {
         let query = random(9, (new, HEADS.query * HEADS.width));
@@ -132,10 +136,31 @@ fn gradients_are_slopes() {
     check_gradient(&x, &g, |x| rms_norm(x, &weight, 1e-5).unwrap(), &slope, "rms norm");
     let g = random(4, (6, 16));
     check_gradient(&x, &g, |x| swiglu(x).unwrap(), &swiglu_backward(&x, &g).unwrap(), "swiglu");
-    let lengths = [70, 9];
-    let (joint, g) = (random(5, (79, HEADS.joint())), random(6, (79, HEADS.query * HEADS.width)));
-    let slope = attention_backward(&joint, &g, &lengths, &HEADS).unwrap();
-    check_gradient(&joint, &g, |x| attention(x, &lengths, &HEADS).unwrap(), &slope, "attention");
+    for (lengths, shared) in [(&[70, 9][..], 0), (&[30, 40, 9], 30)] {
+        let (joint, g) = (random(5, (79, HEADS.joint())), random(6, (79, HEADS.query * HEADS.width)));
+        let slope = attention_backward(&joint, &g, lengths, shared, &HEADS).unwrap();
+        check_gradient(&joint, &g, |x| attention(x, lengths, shared, &HEADS).unwrap(), &slope, "attention");
+    }
+}
+
+/// Sequences that go on from a shared one see what they would see each behind a copy of it.
+#[test]
+fn a_shared_beginning_is_as_a_copy_for_each() {
+    let (shared, lengths) = (70, [70, 5, 66]);
+    let joint = random(5, (141, HEADS.joint()));
+    let together = attention(&joint, &lengths, shared, &HEADS).unwrap();
+    let beginning = joint.narrow(0, 0, shared).unwrap();
+    let mut start = shared;
+    for length in &lengths[1..] {
+        let copy = Tensor::cat(&[&beginning, &joint.narrow(0, start, *length).unwrap()], 0).unwrap();
+        let alone = attention(&copy, &[shared + length], 0, &HEADS).unwrap();
+        assert_close(
+            &together.narrow(0, start, *length).unwrap(),
+            &alone.narrow(0, shared, *length).unwrap(),
+            "a copy",
+        );
+        start += length;
+    }
 }
 
 #[test]
@@ -146,7 +171,7 @@ fn results_do_not_depend_on_threads() {
     let with = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let attention = attention_backward(&joint, &g, &lengths, &HEADS).unwrap();
+            let attention = attention_backward(&joint, &g, &lengths, 130, &HEADS).unwrap();
             let (y, _) = linear(&x, &weight, None, None).unwrap();
             let (back, _) = linear_backward(&y, &x, &weight, None, true).unwrap();
             [attention, y, back.unwrap()].map(|t| t.flatten_all().unwrap().to_vec1::<f32>().unwrap())

@@ -41,6 +41,8 @@ pub(super) struct Sequences {
     /// By which the heads of each token are rotated.
     pub(super) angles: Angles,
     pub(super) lengths: Vec<usize>,
+    /// Tokens of the first sequence, if all others go on from it.
+    pub(super) shared: usize,
 }
 
 /// Keys and values that are remembered.
@@ -99,7 +101,7 @@ impl<'a> Layer<'a> {
     pub(super) fn forward(&self, x: &Tensor, sequences: &Sequences) -> Result<(Tensor, Kept)> {
         let (projected, narrow_qkv) = self.linear(QKV, &self.norm(x, &self.weights.attention_norm)?)?;
         let (raw, joint) = self.positioned(projected, &sequences.angles)?;
-        let attended = attention(&joint, &sequences.lengths, &self.heads)?;
+        let attended = attention(&joint, &sequences.lengths, sequences.shared, &self.heads)?;
         let (out, narrow_out) = self.linear(OUT, &attended)?;
         let middle = (x + out)?;
         let (gate_up, narrow_gate_up) = self.linear(GATE_UP, &self.norm(&middle, &self.weights.feed_forward_norm)?)?;
@@ -170,7 +172,8 @@ impl<'a> Layer<'a> {
         let needed = by_input || self.updates[QKV].is_some();
         let to_attended = self.linear_backward(OUT, &to_middle, &kept.attended, kept, needed, &mut found)?;
         let Some(to_attended) = to_attended else { return Ok(None) };
-        let to_joint = attention_backward(&kept.joint, &to_attended, &sequences.lengths, &self.heads)?;
+        let to_joint =
+            attention_backward(&kept.joint, &to_attended, &sequences.lengths, sequences.shared, &self.heads)?;
         let mut to_projected = rotate(&to_joint, &sequences.angles, self.heads.query + self.heads.key, true)?;
         if let (Some(raw), Some(norms)) = (&kept.raw, &weights.head_norms) {
             let width = self.heads.width;

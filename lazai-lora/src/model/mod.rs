@@ -102,26 +102,32 @@ pub(crate) struct Tape {
 }
 
 /// Computes the last hidden states of several sequences, `[all tokens, hidden]`, and keeps what [`backward`] needs; with
-/// `recompute`, only the inputs of layers.
+/// `recompute`, only the inputs of layers. If there is something `before` them, it stands first, and all go on from it.
 ///
 /// # Errors
 /// As [`extend`].
 pub(crate) fn forward(
     base: &BaseModel,
     adapter: &Adapter,
+    before: &[u32],
     sequences: &[&[u32]],
     recompute: bool,
 ) -> Result<(Tensor, Tape)> {
+    check_vocabulary(&base.config, before)?;
     for sequence in sequences {
-        check_length(&base.config, sequence.len())?;
+        check_length(&base.config, before.len() + sequence.len())?;
         check_vocabulary(&base.config, sequence)?;
     }
-    let lengths: Vec<usize> = sequences.iter().map(|s| s.len()).collect();
+    let shared = before.len();
+    let first = (shared > 0).then_some(before);
+    let tokens: Vec<u32> = first.iter().chain(sequences).copied().flatten().copied().collect();
+    let lengths: Vec<usize> = first.iter().chain(sequences).map(|s| s.len()).collect();
     base.compute().install(|| {
-        let angles = angles(base, lengths.iter().flat_map(|&n| 0..n))?;
-        let rows = Sequences { angles, lengths };
+        let own = lengths.iter().skip(usize::from(shared > 0));
+        let angles = angles(base, (0..shared).chain(own.flat_map(|&n| shared..shared + n)))?;
+        let rows = Sequences { angles, lengths, shared };
         let first = adapter.first_layer();
-        let mut x = base.weights.embedding.select(&sequences.concat(), &base.device)?;
+        let mut x = base.weights.embedding.select(&tokens, &base.device)?;
         let mut layers = Vec::with_capacity(base.config.layers);
         for i in 0..base.config.layers {
             let (out, kept) = layer(base, Some(adapter), i).forward(&x, &rows)?;

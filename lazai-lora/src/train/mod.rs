@@ -34,13 +34,16 @@ pub struct Data<'a> {
     pub examples: &'a [Example],
     /// Examples to measure only; may be empty.
     pub heldout: &'a [Example],
+    /// The system message that every example goes on from, such as a character's card: their tokens begin behind it
+    /// ([`tokenize_opening`](crate::base::tokenize_opening)). It is computed once for each block, and never learnt itself.
+    pub system: Option<&'a str>,
 }
 
 impl<'a> Data<'a> {
     /// Examples without held-out ones.
     #[must_use]
     pub fn new(tokenizer: Digest, examples: &'a [Example]) -> Self {
-        Self { tokenizer, examples, heldout: &[] }
+        Self { tokenizer, examples, heldout: &[], system: None }
     }
 }
 

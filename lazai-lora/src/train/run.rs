@@ -9,9 +9,9 @@ use super::adamw::AdamW;
 use super::checkpoint::History;
 use super::{Data, PlannedStep, plan};
 use crate::adapter::{Adapter, Gradients};
-use crate::base::BaseModel;
+use crate::base::{BaseModel, tokenize_opening};
 use crate::error::{ModelError, Result, TrainError};
-use crate::evaluate::{Example, mean_loss};
+use crate::evaluate::{Example, mean_loss_after};
 use crate::model::{backward, cross_entropy, forward};
 
 /// The state that the next step starts from, and the history so far.
@@ -43,6 +43,8 @@ pub(super) struct Run<'a> {
     base: &'a BaseModel,
     config: &'a TrainConfig,
     data: &'a Data<'a>,
+    /// Tokens that every example goes on from.
+    before: Vec<u32>,
     plan: Vec<PlannedStep>,
     pub(super) steps: u32,
     /// The digest of base, configuration and dataset: a checkpoint with another digest is not used.
@@ -66,8 +68,10 @@ impl<'a> Run<'a> {
             return Err(TrainError::NothingToLearn);
         }
         let steps = u32::try_from(plan.len()).unwrap_or(u32::MAX);
-        let digest = run_digest(base, lora, config, data)?;
-        Ok(Self { base, config, data, plan, steps, digest })
+        let opening = |system| tokenize_opening(base.tokenizer(), base.template(), system);
+        let before = data.system.map(opening).transpose()?.unwrap_or_default();
+        let digest = run_digest(base, lora, config, data, &before)?;
+        Ok(Self { base, config, data, before, plan, steps, digest })
     }
 
     pub(super) fn start(&self, lora: &LoraConfig) -> Result<State> {
@@ -82,8 +86,9 @@ impl<'a> Run<'a> {
 
     /// Tokens that some steps see.
     pub(super) fn tokens(&self, steps: std::ops::Range<u32>) -> u64 {
+        let tokens = |&i: &usize| self.data.examples[i].tokens.len();
         let blocks = steps.flat_map(|step| self.blocks_of(step));
-        blocks.flatten().map(|&i| self.data.examples[i].tokens.len() as u64).sum()
+        blocks.map(|block| self.before.len() as u64 + block.iter().map(tokens).sum::<usize>() as u64).sum()
     }
 
     /// Does the next step and returns its mean loss. An error leaves the state unchanged.
@@ -123,8 +128,8 @@ impl<'a> Run<'a> {
     ) -> Result<f64, TrainError> {
         let examples: Vec<&Example> = block.iter().map(|&i| &self.data.examples[i]).collect();
         let tokens: Vec<&[u32]> = examples.iter().map(|e| e.tokens.as_slice()).collect();
-        let (hidden, tape) = forward(self.base, adapter, &tokens, self.config.checkpoint_activations)?;
-        let (mut rows, mut labels, mut start) = (Vec::new(), Vec::new(), 0u32);
+        let (hidden, tape) = forward(self.base, adapter, &self.before, &tokens, self.config.checkpoint_activations)?;
+        let (mut rows, mut labels, mut start) = (Vec::new(), Vec::new(), self.before.len() as u32);
         for example in examples {
             for (position, label) in example.targets() {
                 rows.push(start + position);
@@ -150,7 +155,7 @@ impl<'a> Run<'a> {
         if !step.is_multiple_of(self.config.evaluate_steps) && step != self.steps {
             return Ok(None);
         }
-        let loss = mean_loss(self.base, Some(&state.adapter), self.data.heldout)?;
+        let loss = mean_loss_after(self.base, Some(&state.adapter), &self.before, self.data.heldout)?;
         let evaluation = Evaluation { step, loss_micronats: (loss * 1e6).round() as u64 };
         let better = state.history.evaluations.iter().all(|e| e.loss_micronats > evaluation.loss_micronats);
         if better && self.config.patience > 0 {
@@ -186,11 +191,21 @@ impl<'a> Run<'a> {
     }
 }
 
-fn run_digest(base: &BaseModel, lora: &LoraConfig, config: &TrainConfig, data: &Data<'_>) -> Result<Digest> {
+fn run_digest(
+    base: &BaseModel,
+    lora: &LoraConfig,
+    config: &TrainConfig,
+    data: &Data<'_>,
+    before: &[u32],
+) -> Result<Digest> {
     let settings = lazai_core::digest::canonical_json(&(lora, config))
         .map_err(|e| ModelError::malformed("training configuration", e))?;
     let mut hasher = DomainHasher::new("lazai.train.run.v2").part(base.digest().as_bytes()).part(&settings);
     hasher = hasher.part(format!("{:?}", base.format()).as_bytes());
+    if !before.is_empty() {
+        let before: Vec<u8> = before.iter().flat_map(|token| token.to_le_bytes()).collect();
+        hasher = hasher.part(b"before").part(&before);
+    }
     for examples in [data.examples, data.heldout] {
         hasher = hasher.part(&(examples.len() as u64).to_le_bytes());
         for example in examples {

@@ -1,6 +1,7 @@
 //! Training on tiny models: what PEFT came to, what a restart comes to, what repeats, and what fails.
 #![allow(clippy::unwrap_used)]
 
+mod behind;
 mod replay;
 
 use std::num::NonZeroUsize;

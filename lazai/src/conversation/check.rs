@@ -108,6 +108,7 @@ impl Conversation {
         let offer = &self.offer.offer;
         signature.verify(domain, receipt, offer.node).map_err(ConsumerError::ReceiptSignature)?;
         let wanted = &request.settings;
+        let prompt = self.prompt(&request.messages)?;
         same("session", request.session, receipt.session)?;
         same("turn", request.turn, receipt.turn)?;
         same("request digest", request.digest(), receipt.request_digest)?;
@@ -125,7 +126,7 @@ impl Conversation {
         }
         if let Some(counter) = counter {
             same("tokenizer", counter.digest(), receipt.tokenizer_digest)?;
-            let counted = counter.prompt_tokens(&request.messages).unwrap_or(u64::MAX);
+            let counted = counter.prompt_tokens(&prompt).unwrap_or(u64::MAX);
             same("prompt tokens", counted, receipt.prompt_tokens)?;
             let said = counter.text(&reply.tokens);
             same("reply text", true, said.as_deref() == Some(reply.text.as_str()))?;
@@ -134,7 +135,7 @@ impl Conversation {
             same("completion tokens of this text", true, receipt.completion_tokens <= most)?;
         }
         same("prompt ceiling", true, receipt.prompt_tokens <= offer.prompt_ceiling.into())?;
-        same("prompt tokens of these words", true, receipt.prompt_tokens <= most_tokens(&request.messages))?;
+        same("prompt tokens of these words", true, receipt.prompt_tokens <= most_tokens(&prompt))?;
         let price = offer.price(receipt.prompt_tokens, receipt.completion_tokens)?;
         same("price within one step", true, price <= offer.step()?)?;
         same("sum owed", self.owed().checked_add(price)?, receipt.cumulative)?;

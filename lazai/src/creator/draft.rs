@@ -10,7 +10,7 @@ use lazai_settle::lineage::Lineage;
 use lazai_settle::market::{ContributorShare, Submission};
 use lazai_settle::quorum::ContributorConsent;
 use lazai_zk::opening::prompts_root;
-use lazai_zk::{Binding, CommitError, Commitment, Proof, Statement, VerifyError};
+use lazai_zk::{Binding, Commitment, Proof, Statement, VerifyError};
 
 use super::{Creator, CreatorError, ExExContact};
 
@@ -32,7 +32,7 @@ impl Draft {
         number: u64,
         dataset: Dataset,
         public: PublicPart,
-    ) -> Result<Self, CommitError> {
+    ) -> Result<Self, CreatorError> {
         let ledger = creator.account.ledger().market().ledger();
         let submission = creator.submission_id(number);
         let binding = Binding { ledger, submitter: creator.account.address(), submission };

@@ -1,17 +1,22 @@
 //! Checks that the decrypted dataset is the one that was proved and signed.
 
 use lazai_core::Digest;
-use lazai_core::pov::{Dataset, PovError};
+use lazai_core::pov::{Dataset, PovError, PublicPart};
 use lazai_core::seal::SealError;
 use lazai_settle::market::Submission;
 use lazai_zk::source::voice;
 use lazai_zk::{CommitError, Commitment, Statement, StatementError};
 use thiserror::Error;
 
+use crate::creator::{OtherCard, check_card};
+
 /// Why the ExEx refuses to train on the decrypted data. It goes on the ledger, signed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RefusalReason {
+    /// The dataset was packed to go on from another card than the published one.
+    #[error("dataset: {0}")]
+    Card(#[from] OtherCard),
     /// The ciphertext does not open with the sealed key.
     #[error("ciphertext: {0}")]
     Ciphertext(#[from] SealError),
@@ -67,6 +72,8 @@ pub(super) fn check(
     statement: &Statement,
     expected: Digest,
 ) -> Result<(), RefusalReason> {
+    let public = PublicPart::from_bytes(submission.public_part.as_bytes())?;
+    check_card(dataset, &public)?;
     let commitment = Commitment::with_licences(dataset, &statement.declared.licences)?;
     let found = commitment.digest();
     if found != submission.root {

@@ -131,8 +131,9 @@ impl Training {
         Ok(self.trainer.replay(&job)?)
     }
 
-    fn data<'a>(&self, examples: &'a [Example]) -> Data<'a> {
-        Data::new(self.dataset.manifest().tokenizer_digest, examples)
+    fn data<'a>(&'a self, examples: &'a [Example]) -> Data<'a> {
+        let manifest = self.dataset.manifest();
+        Data { system: manifest.system.as_deref(), ..Data::new(manifest.tokenizer_digest, examples) }
     }
 }
 

@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 
 use super::body::in_time;
 use super::reply::{self, Pieces};
+use crate::conversation::{asks_for_the_card, published};
 use crate::node::{ChatRequest, Node as _, NodeError, ReleaseRequest, SignedOffer, SignedVoucher};
 use crate::provider::{OfferTerms, Provider};
 use crate::safety::SignedReport;
@@ -233,9 +234,7 @@ fn requirement(market: &Market, signed: SignedOffer) -> Option<Requirement> {
 
 /// The character's name, from the public part that its version was submitted with.
 fn name(market: &Market, class: ClassId, version: VersionNumber) -> Option<String> {
-    let version = market.class(class)?.version(version)?;
-    let submission = market.submission(version.metadata.submission)?;
-    let public = PublicPart::from_bytes(submission.submission.public_part.as_bytes()).ok()?;
+    let public = PublicPart::from_bytes(published(market, class, version)?.as_bytes()).ok()?;
     Some(public.character.name)
 }
 
@@ -248,7 +247,15 @@ async fn model(
     axum::extract::Path(id): axum::extract::Path<String>,
 ) -> Result<Response, ApiError> {
     let found = front.models().await?.into_iter().find(|model| model["id"] == id);
-    found.map(|model| axum::Json(model).into_response()).ok_or_else(|| no_model(&id))
+    let mut model = found.ok_or_else(|| no_model(&id))?;
+    // Too long for the list of all.
+    let market = front.0.provider.ledger().market();
+    let offered = front.0.terms.iter().find(|terms| model_id(terms.class, terms.version) == id);
+    let part = offered.and_then(|terms| published(&market, terms.class, terms.version));
+    if let Some(part) = part.filter(|part| asks_for_the_card(part)) {
+        model["lazai"]["public_part"] = part.into();
+    }
+    Ok(axum::Json(model).into_response())
 }
 
 pub(super) fn no_model(id: &str) -> ApiError {

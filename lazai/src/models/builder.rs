@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
+use lazai_core::character::CardPrompt;
 use lazai_core::digest::sha256;
 use lazai_core::message::{Dialogue, Message};
 use lazai_core::pov::{Clip, Contributor, Dataset, Manifest, Record, Speech, Writer};
@@ -14,7 +15,7 @@ use lazai_lora::base::{ChatTemplate, Tokenizer};
 use lazai_lora::evaluate::Example;
 
 use super::DatasetError;
-use super::pack::{Packed, Packer};
+use super::pack::{Opening, Packed, Packer};
 
 /// Dialogues that are tokenized together.
 const BATCH: usize = 1_024;
@@ -44,6 +45,7 @@ pub struct DatasetBuilder<'a> {
     template: &'a ChatTemplate,
     contributors: Vec<Contributor>,
     recordings: &'a [Recording],
+    system: Option<String>,
     timestamp: u64,
 }
 
@@ -51,7 +53,7 @@ impl<'a> DatasetBuilder<'a> {
     /// Datasets for the base model that a tokenizer and a template belong to.
     #[must_use]
     pub fn new(tokenizer: &'a Tokenizer, template: &'a ChatTemplate) -> Self {
-        Self { tokenizer, template, contributors: Vec::new(), recordings: &[], timestamp: 0 }
+        Self { tokenizer, template, contributors: Vec::new(), recordings: &[], system: None, timestamp: 0 }
     }
 
     /// The contributors of the material: dialogues and recordings name them.
@@ -68,6 +70,14 @@ impl<'a> DatasetBuilder<'a> {
         self
     }
 
+    /// Packs dialogues as they go on from a published card ([`PublicPart::with_prompt`](lazai_core::pov::PublicPart::with_prompt)):
+    /// the model is trained behind it. Records do not hold the card, and system messages of dialogues give way to it.
+    #[must_use]
+    pub fn behind(mut self, card: &CardPrompt) -> Self {
+        self.system = Some(card.system());
+        self
+    }
+
     /// The creation time, in seconds since 1970; 0 if it is not set.
     #[must_use]
     pub fn made_at(mut self, timestamp: u64) -> Self {
@@ -75,12 +85,18 @@ impl<'a> DatasetBuilder<'a> {
         self
     }
 
+    fn opening(&self) -> Result<Option<Opening>, DatasetError> {
+        let opening = |system: &String| Opening::new(self.tokenizer, self.template, system.clone());
+        self.system.as_ref().map(opening).transpose()
+    }
+
     /// A dataset in memory.
     ///
     /// # Errors
     /// [`DatasetError`].
     pub fn build(self, dialogues: &[Dialogue]) -> Result<(Dataset, Report), DatasetError> {
-        let mut packing = Packing::new(&self);
+        let opening = self.opening()?;
+        let mut packing = Packing::new(&self, opening.as_ref());
         let mut records = Vec::with_capacity(dialogues.len());
         for dialogue in dialogues {
             let packed = packing.packer.pack(dialogue)?;
@@ -93,7 +109,7 @@ impl<'a> DatasetBuilder<'a> {
         let (report, vocab_size) = (packing.report, packing.packer.vocab_size());
         let digest = self.tokenizer.digest();
         let dataset = Dataset::new(self.contributors, digest, vocab_size, self.timestamp, records, clips)?;
-        Ok((dataset, report))
+        Ok((dataset.behind(self.system), report))
     }
 
     /// Writes a POV file from any number of dialogues, tokenized on some threads. Memory holds a batch of dialogues, and 16
@@ -107,11 +123,13 @@ impl<'a> DatasetBuilder<'a> {
         dialogues: impl Iterator<Item = Result<Dialogue, PrepareError>>,
         threads: NonZeroUsize,
     ) -> Result<(Manifest, Report), DatasetError> {
-        let mut packing = Packing::new(&self);
+        let opening = self.opening()?;
+        let mut packing = Packing::new(&self, opening.as_ref());
         let packer = packing.packer;
         let contributors = self.contributors.clone();
         let mut writer =
-            Writer::create(path, contributors, self.tokenizer.digest(), packer.vocab_size(), self.timestamp)?;
+            Writer::create(path, contributors, self.tokenizer.digest(), packer.vocab_size(), self.timestamp)?
+                .behind(self.system.clone());
         let mut dialogues = dialogues.peekable();
         while dialogues.peek().is_some() {
             let batch: Vec<Dialogue> = dialogues.by_ref().take(BATCH).collect::<Result<_, _>>()?;
@@ -145,9 +163,9 @@ struct Packing<'a> {
 }
 
 impl<'a> Packing<'a> {
-    fn new(of: &'a DatasetBuilder<'_>) -> Self {
+    fn new(of: &'a DatasetBuilder<'_>, card: Option<&'a Opening>) -> Self {
         Self {
-            packer: Packer::new(of.tokenizer, of.template),
+            packer: Packer::new(of.tokenizer, of.template, card),
             contributors: &of.contributors,
             recordings: of.recordings,
             aligned: vec![None; of.recordings.len()],

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use lazai_core::character::CardPrompt;
 use lazai_core::dialogue::{Dialogue, Options};
 use lazai_core::inspect::is_voice_manifest;
 use lazai_core::pov::{Contributor, PovFile};
@@ -51,6 +52,7 @@ pub struct FilesToDataset<'a> {
     model: &'a ModelCounter,
     contributor: Contributor,
     options: Options,
+    card: Option<CardPrompt>,
     timestamp: u64,
     on_progress: OnProgress,
 }
@@ -73,7 +75,7 @@ impl<'a> FilesToDataset<'a> {
     pub fn new(model: &'a ModelCounter, contributor: Contributor) -> Self {
         let options = Options { contributor: contributor.name.clone(), ..Options::default() };
         let on_progress: OnProgress = Arc::new(|_| ControlFlow::Continue(()));
-        Self { model, contributor, options, timestamp: 0, on_progress }
+        Self { model, contributor, options, card: None, timestamp: 0, on_progress }
     }
 
     /// The character, if files name people: its words are learnt, everybody else's are context.
@@ -87,6 +89,13 @@ impl<'a> FilesToDataset<'a> {
     #[must_use]
     pub fn with_user(mut self, name: impl Into<String>) -> Self {
         self.options.user = Some(name.into());
+        self
+    }
+
+    /// Packs dialogues as they go on from a published card: see [`DatasetBuilder::behind`].
+    #[must_use]
+    pub fn behind(mut self, card: CardPrompt) -> Self {
+        self.card = Some(card);
         self
     }
 
@@ -112,7 +121,7 @@ impl<'a> FilesToDataset<'a> {
     /// # Errors
     /// [`DatasetError`]; no file is left behind. Stopped work gives [`PrepareError::Cancelled`].
     pub fn write(self, files: &[PathBuf], out: &Path) -> Result<WrittenDataset, DatasetError> {
-        let Self { model, contributor, options, timestamp, on_progress } = self;
+        let Self { model, contributor, options, card, timestamp, on_progress } = self;
         let told = on_progress.clone();
         let mut preparation = Preparation::new(Settings::default())?.on_progress(Box::new(move |progress| {
             let stage = if progress.stage == PrepareStage::Reading { "reading" } else { "splitting" };
@@ -151,10 +160,13 @@ impl<'a> FilesToDataset<'a> {
             }
         });
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        let builder = DatasetBuilder::new(model.tokenizer(), model.template())
+        let mut builder = DatasetBuilder::new(model.tokenizer(), model.template())
             .with_contributors(vec![contributor.clone()])
             .with_recordings(&recordings)
             .made_at(timestamp);
+        if let Some(card) = &card {
+            builder = builder.behind(card);
+        }
         let (_, mut report) = builder.write(out, dialogues, threads)?;
         heard.notes.into_iter().for_each(|note| report.add(note));
         Ok(WrittenDataset { file: PovFile::open(out)?, prepared, report })

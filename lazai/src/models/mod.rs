@@ -26,6 +26,9 @@ pub use files::{DatasetProgress, FilesToDataset, WrittenDataset};
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DatasetError {
+    /// Template or tokenizer refused the card.
+    #[error("the character's card: {0}")]
+    Card(#[source] ModelError),
     /// Template or tokenizer refused a dialogue.
     #[error("dialogue {id:?}: {source}")]
     Dialogue {

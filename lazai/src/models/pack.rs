@@ -4,7 +4,7 @@ use lazai_core::message::{Dialogue, Message, Role};
 use lazai_core::pov::MAX_RECORD_TOKENS;
 use lazai_core::report::{Action, Note};
 use lazai_lora::ModelError;
-use lazai_lora::base::{ChatTemplate, Tokenizer};
+use lazai_lora::base::{ChatTemplate, Tokenizer, tokenize_opening};
 use lazai_lora::evaluate::Example;
 
 use super::{DatasetError, example};
@@ -17,6 +17,21 @@ const MAX_BYTES_PER_TOKEN: usize = 8;
 pub(super) struct Packer<'a> {
     tokenizer: &'a Tokenizer,
     template: &'a ChatTemplate,
+    card: Option<&'a Opening>,
+}
+
+/// The system message that a model is trained behind: records hold what comes after it.
+#[derive(Debug, Clone)]
+pub(super) struct Opening {
+    system: String,
+    tokens: Vec<u32>,
+}
+
+impl Opening {
+    pub(super) fn new(tokenizer: &Tokenizer, template: &ChatTemplate, system: String) -> Result<Self, DatasetError> {
+        let tokens = tokenize_opening(tokenizer, template, &system).map_err(DatasetError::Card)?;
+        Ok(Self { system, tokens })
+    }
 }
 
 /// A packed dialogue, with notes on what was cut or dropped.
@@ -26,8 +41,8 @@ pub(super) struct Packed<'d> {
 }
 
 impl<'a> Packer<'a> {
-    pub(super) fn new(tokenizer: &'a Tokenizer, template: &'a ChatTemplate) -> Self {
-        Self { tokenizer, template }
+    pub(super) fn new(tokenizer: &'a Tokenizer, template: &'a ChatTemplate, card: Option<&'a Opening>) -> Self {
+        Self { tokenizer, template, card }
     }
 
     pub(super) fn vocab_size(self) -> u32 {
@@ -38,13 +53,32 @@ impl<'a> Packer<'a> {
     /// Messages of a dialogue, from `start` on, as a training example: context-only messages are masked.
     fn example(self, dialogue: &Dialogue, start: usize, messages: &[Message]) -> Result<Example, DatasetError> {
         let refused = |source| DatasetError::Dialogue { id: dialogue.id.clone(), source };
-        let mut example = example(self.tokenizer, self.template, messages).map_err(refused)?;
+        let mut example = match self.card {
+            None => example(self.tokenizer, self.template, messages),
+            Some(opening) => self.behind(opening, messages),
+        }
+        .map_err(refused)?;
         let replies = (start..).zip(messages).filter(|(_, message)| message.role == Role::Assistant);
         let learnt: Vec<bool> = replies.map(|(index, _)| !is_context(dialogue, index)).collect();
         if learnt.contains(&false) {
             let hidden = hide(&mut example.mask, &learnt);
             hidden.map_err(|reason| refused(ModelError::Malformed { what: "chat template".into(), reason }))?;
         }
+        Ok(example)
+    }
+
+    /// Messages as an example that goes on from the card, whose place a system message of their own gives way to.
+    fn behind(self, opening: &Opening, messages: &[Message]) -> Result<Example, ModelError> {
+        let own = messages.iter().filter(|message| message.role != Role::System);
+        let prompt: Vec<Message> =
+            std::iter::once(Message::new(Role::System, &*opening.system)).chain(own.cloned()).collect();
+        let mut example = example(self.tokenizer, self.template, &prompt)?;
+        if !example.tokens.starts_with(&opening.tokens) {
+            let reason = "the dialogue does not go on from the card's system message".into();
+            return Err(ModelError::Malformed { what: "chat template".into(), reason });
+        }
+        example.tokens.drain(..opening.tokens.len());
+        example.mask.drain(..opening.tokens.len());
         Ok(example)
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lazai_core::SessionId;
+use lazai_core::message::Message;
 use lazai_core::sign::SignatureError;
 use lazai_settle::market::MarketError;
 use lazai_settle::session::Session;
@@ -68,8 +69,14 @@ impl Provider {
         checked.map_err(|source: SignatureError| MarketError::Signature { what: "chat request", source }.into())
     }
 
-    /// All other checks before a token is generated; returns the tokens of the conversation.
-    pub(super) fn admit(&self, session: &Session, page: &Page, request: &ChatRequest) -> Result<u64, NodeError> {
+    /// All other checks before a token is generated; returns the tokens of the prompt.
+    pub(super) fn admit(
+        &self,
+        session: &Session,
+        page: &Page,
+        request: &ChatRequest,
+        prompt: &[Message],
+    ) -> Result<u64, NodeError> {
         if page.released {
             return Err(NodeError::NotServed { session: request.session, reason: "the node released it" });
         }
@@ -95,7 +102,7 @@ impl Provider {
         if let Some(reason) = self.moderator.before(&request.messages) {
             return Err(NodeError::Moderated { reason });
         }
-        let tokens = self.generator.prompt_tokens(&request.messages);
+        let tokens = self.generator.prompt_tokens(prompt);
         let tokens = tokens.map_err(|e| NodeError::Generation { reason: e.to_string() })?;
         let ceiling = session.offer.prompt_ceiling;
         if tokens > ceiling.into() { Err(NodeError::PromptTooLong { tokens, ceiling }) } else { Ok(tokens) }

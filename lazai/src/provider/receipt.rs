@@ -1,13 +1,17 @@
 //! Making a reply, and its receipt.
 
+use std::borrow::Cow;
+
 use lazai_core::Digest;
 use lazai_core::digest::DomainHasher;
+use lazai_core::message::Message;
 use lazai_lora::GenerateError;
 use lazai_lora::generate::{GenerateJob, Reply, Sampler};
 use lazai_settle::session::{Receipt, Session};
 
 use super::Provider;
 use super::book::{Begun, Page, lock};
+use crate::conversation::{prompt, published};
 use crate::node::{ChatRequest, NodeError, reply_digest};
 use crate::store::write_privately;
 
@@ -21,7 +25,8 @@ impl Provider {
     ) -> Result<(Receipt, Reply), NodeError> {
         let session = self.session(request.session)?;
         let page = self.page(request.session)?;
-        let admitted = self.admit(&session, &page, request);
+        let prompt = self.prompt(&session, request)?;
+        let admitted = self.admit(&session, &page, request, &prompt);
         if let Err(NodeError::Moderated { .. }) = &admitted {
             self.count_moderated(request)?;
         }
@@ -41,7 +46,7 @@ impl Provider {
             heard = true;
             on_text(text);
         };
-        let generated = self.generate(&session, &page, request, &wanted, &mut hear).await;
+        let generated = self.generate(&session, &page, request, prompt.into_owned(), &wanted, &mut hear).await;
         match &generated {
             Err(NodeError::Left) => begin(Some(Begun { left: true, ..begun }))?,
             // Nothing of it left: other words may be said instead.
@@ -65,11 +70,20 @@ impl Provider {
         })
     }
 
+    /// The prompt for a request: behind the character's card, if the version's public part asks for it.
+    fn prompt<'r>(&self, session: &Session, request: &'r ChatRequest) -> Result<Cow<'r, [Message]>, NodeError> {
+        let market = self.account.ledger().market();
+        let public_part = published(&market, session.offer.class, session.offer.version);
+        prompt(public_part, &request.messages)
+            .map_err(|error| NodeError::Generation { reason: format!("the character's card: {error}") })
+    }
+
     async fn generate(
         &self,
         session: &Session,
         page: &Page,
         request: &ChatRequest,
+        messages: Vec<Message>,
         wanted: &(dyn Fn() -> bool + Sync),
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<(Receipt, Reply), NodeError> {
@@ -95,7 +109,7 @@ impl Provider {
             frequency_penalty_milli: wanted_so.frequency_penalty_milli.unwrap_or(self.sampler.frequency_penalty_milli),
         };
         let (adapter, conversation) = (Some(adapter_digest), Some(Digest::from_bytes(*request.session.as_bytes())));
-        let job = GenerateJob { adapter, conversation, messages: request.messages.clone(), sampler, seed };
+        let job = GenerateJob { adapter, conversation, messages, sampler, seed };
         let live = self.moderator.is_live();
         let mut generation = self.generator.generate(job);
         while let Some(text) = generation.next().await {

@@ -24,6 +24,9 @@ pub struct OfferedModel {
     pub name: Option<String>,
     /// The signed offer.
     pub offer: SignedOffer,
+    /// The version's public part, as the node tells it, if the character's card is part of the prompt. Only a model by itself
+    /// has it, not one in a list.
+    pub public_part: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -40,23 +43,32 @@ struct ModelFields {
 struct AboutModel {
     name: Option<String>,
     offer: SignedOffer,
+    #[serde(default)]
+    public_part: Option<String>,
 }
 
-/// Reads a node's answer to `GET /v1/models`.
+/// Reads a node's answer to `GET /v1/models`, or to `GET /v1/models/ID`, which is one model.
 ///
 /// # Errors
 /// [`NodeError::Transport`] if it is another answer.
 pub fn models(body: &[u8]) -> Result<Vec<OfferedModel>, NodeError> {
-    let models: Models = serde_json::from_slice(body).map_err(|e| {
+    let other = |e: serde_json::Error| {
         let head: String = String::from_utf8_lossy(&body[..body.len().min(60)]).chars().take(40).collect();
         failed(&format!("the answer, which begins with {head:?}, is no list of a node's models: {e}"))
-    })?;
-    let model = |ModelFields { lazai: AboutModel { name, offer } }| OfferedModel {
+    };
+    let answer: Value = serde_json::from_slice(body).map_err(other)?;
+    let models = if answer["object"] == "model" {
+        vec![ModelFields::deserialize(answer).map_err(other)?]
+    } else {
+        Models::deserialize(answer).map_err(other)?.data
+    };
+    let model = |ModelFields { lazai: AboutModel { name, offer, public_part } }| OfferedModel {
         id: model_id(offer.offer.class, offer.offer.version),
         name,
         offer,
+        public_part,
     };
-    Ok(models.data.into_iter().map(model).collect())
+    Ok(models.into_iter().map(model).collect())
 }
 
 /// The header [`PAYMENT`] and the body of `POST /v1/chat/completions` for a request; the reply is streamed.

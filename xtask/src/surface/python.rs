@@ -233,6 +233,11 @@ fn taken(api: &Api, name: &str, kind: &Type, before: &mut String) -> (String, St
                 writeln!(before, "    let {name} = {name}.iter().map(PySigner::of).collect::<PyResult<Vec<_>>>()?;");
             ("Vec<Bound<'_, PyAny>>".into(), name.into())
         }
+        Type::Maybe(inner) if matches!(&**inner, Type::Handle(handle) if !CLOSABLE.contains(&handle.as_str())) => {
+            let Type::Handle(handle) = &**inner else { return taken(api, name, inner, before) };
+            let _ = writeln!(before, "    let {name} = {name}.map(|{name}| {name}.0.clone());");
+            (format!("Option<&{handle}>"), name.into())
+        }
         Type::Handle(handle) => {
             let closable = CLOSABLE.contains(&handle.as_str());
             let inner = if closable { ".inner()?" } else { ".0.clone()" };

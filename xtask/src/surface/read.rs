@@ -290,10 +290,11 @@ impl syn::parse::Parse for Preset {
         let value = match input.parse::<Expr>()? {
             Expr::Lit(literal) => match literal.lit {
                 Lit::Int(number) => number.base10_digits().to_owned(),
-                _ => return Err(input.error("a number or None")),
+                Lit::Bool(flag) => flag.value.to_string(),
+                _ => return Err(input.error("a number, true, false or None")),
             },
             Expr::Path(path) if path.path.is_ident("None") => "None".to_owned(),
-            _ => return Err(input.error("a number or None")),
+            _ => return Err(input.error("a number, true, false or None")),
         };
         Ok(Self { name: name.to_string(), value })
     }

@@ -137,7 +137,11 @@ fn one(api: &Api, function: &Function, indent: &str, handle: Option<&Handle>, ou
     let required = function.required(api);
     for (at, argument) in function.arguments.iter().enumerate() {
         let kind = given(api, &argument.kind);
-        let default = argument.default.as_deref().unwrap_or("None");
+        let default = match argument.default.as_deref() {
+            Some("true") => "True",
+            Some("false") => "False",
+            other => other.unwrap_or("None"),
+        };
         // What may be left out may be `None`.
         let kind = if argument.default.is_none() && at >= required && !kind.ends_with("None") {
             kind + " | None"

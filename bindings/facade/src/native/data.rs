@@ -11,7 +11,7 @@ use lazai::models::{FilesToDataset, ModelCounter};
 use lazai::settle::ledger::{Clock, SystemClock};
 
 use super::{ProgressListener, tell};
-use crate::{FileNote, FilePath, LazaiError, Message, Role, record, same_words, words};
+use crate::{Character, FileNote, FilePath, LazaiError, Message, Role, record, same_words, words};
 
 words! {
     /// The kind of a file.
@@ -197,11 +197,13 @@ pub fn read_dialogues(
 /// Makes a dataset of dialogues in files of any known format, and of the recordings that lists among the files name: normalised, without
 /// near duplicates, a part held out, cut into records by the tokenizer of a base model (GGUF). Dialogues come first: recordings alone are no
 /// dataset. Memory does not grow with the dialogues, but with the recordings. If files name people, `character`
-/// names the one whose words are learnt, and `user` the one who talks with it; everybody else's words are context.
+/// names the one whose words are learnt, and `user` the one who talks with it; everybody else's words are context. With a `card`,
+/// dialogues go on from it, as they do where nodes put it before conversations: see [`write_public_part`](super::roles::write_public_part).
 ///
 /// # Errors
 /// `dialogue.…`, `pov.…`, `hex.…`, `model`, `file`, `cancelled`; no file is left behind.
-#[cfg_attr(feature = "uniffi", uniffi::export(default(listener = None, character = None, user = None)))]
+#[cfg_attr(feature = "uniffi", uniffi::export(default(listener = None, character = None, user = None, card = None)))]
+#[allow(clippy::too_many_arguments, reason = "languages name them")]
 pub fn prepare_dataset(
     files: Vec<FilePath>,
     contributor: ContributorTerms,
@@ -210,6 +212,7 @@ pub fn prepare_dataset(
     listener: Option<Arc<dyn ProgressListener>>,
     character: Option<String>,
     user: Option<String>,
+    card: Option<Arc<Character>>,
 ) -> Result<DatasetFacts, LazaiError> {
     let model = ModelCounter::from_gguf(Path::new(&base_model)).map_err(|e| LazaiError::new("model", e))?;
     let mut making = FilesToDataset::new(&model, contributor.parse()?).made_at(SystemClock.now_s());
@@ -218,6 +221,9 @@ pub fn prepare_dataset(
     }
     if let Some(name) = user {
         making = making.with_user(name);
+    }
+    if let Some(card) = card {
+        making = making.behind(card.card_prompt()?);
     }
     let making = making.on_progress(move |progress| {
         if tell(listener.as_ref(), progress.stage, progress.done, progress.total) {

@@ -207,7 +207,8 @@ impl BaseModel {
         let dataset = Dataset::from_bytes(&read_file(&dataset)?)?;
         let (lora, config) = settings.parse();
         let examples = examples(&dataset);
-        let data = Data::new(dataset.manifest().tokenizer_digest, &examples);
+        let manifest = dataset.manifest();
+        let data = Data { system: manifest.system.as_deref(), ..Data::new(manifest.tokenizer_digest, &examples) };
         let folder = Path::new(&folder);
         let checkpoints = Checkpoints::all(folder.join("checkpoints"));
         let job =

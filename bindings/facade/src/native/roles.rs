@@ -84,21 +84,26 @@ record! {
 }
 
 /// Writes the public part of a dataset, at most 32 KiB: the public description of the character, prompts that show how to
-/// talk with it, and the contributors. `voice_source` names the origin of recordings; empty without recordings.
+/// talk with it, and the contributors. `voice_source` names the origin of recordings; empty without recordings. `prompted` has
+/// nodes put the character's card before every conversation: the dataset must be prepared with this `card`.
 ///
 /// # Errors
 /// `pov.…`, `hex.…`, `file`.
-#[cfg_attr(feature = "uniffi", uniffi::export)]
+#[cfg_attr(feature = "uniffi", uniffi::export(default(prompted = false)))]
 pub fn write_public_part(
     character: Arc<Character>,
     prompts: Vec<String>,
     contributors: Vec<ContributorTerms>,
     voice_source: String,
     out: FilePath,
+    prompted: bool,
 ) -> Result<(), LazaiError> {
     let contributors =
         contributors.into_iter().map(ContributorTerms::parse).collect::<Result<Vec<Contributor>, _>>()?;
-    let public = PublicPart::new(character.profile(), prompts, contributors, voice_source);
+    let mut public = PublicPart::new(character.profile(), prompts, contributors, voice_source);
+    if prompted {
+        public = public.with_prompt(character.prompt_card());
+    }
     keep_file(&out, &public.to_bytes()?)
 }
 

@@ -1146,9 +1146,15 @@ mod model_offer {
     #[pymethods]
     impl ModelOffer {
         #[new]
-        #[pyo3(signature = (id, offer, signature, *, name=None))]
-        fn from_python(id: String, offer: crate::session::Offer, signature: String, name: Option<String>) -> Self {
-            Self { id, name, offer, signature }
+        #[pyo3(signature = (id, offer, signature, *, name=None, public_part=None))]
+        fn from_python(
+            id: String,
+            offer: crate::session::Offer,
+            signature: String,
+            name: Option<String>,
+            public_part: Option<String>,
+        ) -> Self {
+            Self { id, name, offer, signature, public_part }
         }
 
         /// Its name among the node's models.
@@ -1175,8 +1181,15 @@ mod model_offer {
             self.signature.clone()
         }
 
+        /// The version's public part, as the node tells it, if the character's card is part of the prompt. Only a model by itself
+        /// has it, not one in a list.
+        #[getter(public_part)]
+        fn python_public_part(&self) -> Option<String> {
+            self.public_part.clone()
+        }
+
         fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-            repr(slf.as_any(), "ModelOffer", &["id", "name", "offer", "signature"])
+            repr(slf.as_any(), "ModelOffer", &["id", "name", "offer", "signature", "public_part"])
         }
     }
 }

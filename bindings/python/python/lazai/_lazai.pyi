@@ -722,7 +722,7 @@ class ModelOffer:
     """A character that a node offers."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, id: str, offer: Offer, signature: str, *, name: str | None = None) -> ModelOffer: ...
+    def __new__(cls, id: str, offer: Offer, signature: str, *, name: str | None = None, public_part: str | None = None) -> ModelOffer: ...
     @property
     def id(self, /) -> str:
         """Its name among the node's models."""
@@ -735,6 +735,12 @@ class ModelOffer:
     @property
     def signature(self, /) -> str:
         """The node's signature of it."""
+    @property
+    def public_part(self, /) -> str | None:
+        """
+        The version's public part, as the node tells it, if the character's card is part of the prompt. Only a model by itself
+        has it, not one in a list.
+        """
 
 @final
 class ModelTerms:
@@ -1329,9 +1335,16 @@ class Character:
         """Search words."""
     def greeting(self, /, index: int, user: str) -> str | None:
         """First message `index`: 0 is the card's own, then come the alternate ones. Macros are filled in."""
+    def prompt(self, /, messages: Sequence[Message]) -> list[Message]:
+        """
+        The messages that a model gets for a conversation with the card before it: as nodes build them for a character that was
+        published with `prompted`. The card's system prompt, who the character is, examples, lore that the conversation brings up.
+
+        Errors: `card.…` if its lorebook cannot be published.
+        """
     def system_prompt(self, /, user: str) -> str:
         """
-        The words before a conversation, as its system message (a node adds none): the card's system prompt, lore that is
+        The words before a conversation, as its system message, where a node adds none: the card's system prompt, lore that is
         always there, who the character is, examples, and what comes after the conversation.
         """
     def persona(self, /, user: str) -> str:
@@ -1853,12 +1866,13 @@ def open_session_call(place: MarketPlace, nonce: int, consumer: str, model: Mode
     Errors: `market.place`, `market` for a deposit beyond 96 bits, `signature.…`, `hex.…`, `money.not_decimal`.
     """
 
-def prepare_dataset(files: Sequence[str | PathLike[str]], contributor: ContributorTerms, base_model: str | PathLike[str], out: str | PathLike[str], on_progress: Callable[[Progress], object] | None = None, character: str | None = None, user: str | None = None) -> DatasetFacts:
+def prepare_dataset(files: Sequence[str | PathLike[str]], contributor: ContributorTerms, base_model: str | PathLike[str], out: str | PathLike[str], on_progress: Callable[[Progress], object] | None = None, character: str | None = None, user: str | None = None, card: Character | None = None) -> DatasetFacts:
     """
     Makes a dataset of dialogues in files of any known format, and of the recordings that lists among the files name: normalised, without
     near duplicates, a part held out, cut into records by the tokenizer of a base model (GGUF). Dialogues come first: recordings alone are no
     dataset. Memory does not grow with the dialogues, but with the recordings. If files name people, `character`
-    names the one whose words are learnt, and `user` the one who talks with it; everybody else's words are context.
+    names the one whose words are learnt, and `user` the one who talks with it; everybody else's words are context. With a `card`,
+    dialogues go on from it, as they do where nodes put it before conversations: see `write_public_part`.
 
     `on_progress` gets a `Progress` now and then, and cancels by `False`. An error that it raises is raised when the work has ended.
 
@@ -1894,7 +1908,7 @@ def read_market_place(json: str | bytes) -> MarketPlace:
 
 def read_models(body: bytes) -> list[ModelOffer]:
     """
-    The models in a node's answer to `GET /v1/models`.
+    The models in a node's answer to `GET /v1/models`, or to `GET /v1/models/ID`, which is one model with its card.
 
     Errors: `node.transport` if it is no such answer.
     """
@@ -1981,10 +1995,11 @@ def withdraw_call(place: MarketPlace, asset: str, to: str, amount: int) -> Walle
     Errors: `market.place`, `hex.…`, `money.not_decimal`.
     """
 
-def write_public_part(character: Character, prompts: Sequence[str], contributors: Sequence[ContributorTerms], voice_source: str, out: str | PathLike[str]) -> None:
+def write_public_part(character: Character, prompts: Sequence[str], contributors: Sequence[ContributorTerms], voice_source: str, out: str | PathLike[str], prompted: bool = False) -> None:
     """
     Writes the public part of a dataset, at most 32 KiB: the public description of the character, prompts that show how to
-    talk with it, and the contributors. `voice_source` names the origin of recordings; empty without recordings.
+    talk with it, and the contributors. `voice_source` names the origin of recordings; empty without recordings. `prompted` has
+    nodes put the character's card before every conversation: the dataset must be prepared with this `card`.
 
     Errors: `pov.…`, `hex.…`, `file`.
     """

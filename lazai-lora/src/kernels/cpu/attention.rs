@@ -85,29 +85,65 @@ fn gather(parts: &[Vec<f32>], lengths: &[usize], heads: usize, width: usize) -> 
     out
 }
 
-fn starts(lengths: &[usize]) -> Vec<(usize, usize)> {
+/// A sequence of a row of tokens.
+#[derive(Clone, Copy)]
+struct Span {
+    start: usize,
+    length: usize,
+    /// Tokens at the beginning of the row that it goes on from.
+    before: usize,
+}
+
+fn spans(lengths: &[usize], shared: usize) -> Vec<Span> {
     let mut start = 0;
     let span = |&length: &usize| {
         start += length;
-        (start - length, length)
+        let before = if start > shared { shared } else { 0 };
+        Span { start: start - length, length, before }
     };
     lengths.iter().map(span).collect()
 }
 
-/// Attention inside each sequence of a row of tokens: queries, keys and values side by side in, `[tokens, heads]` out.
-pub(in crate::kernels) fn within(joint: &[f32], lengths: &[usize], heads: &Heads) -> Vec<f32> {
-    let stride = heads.joint();
+/// Keys or values of a sequence, with those of the tokens that it goes on from.
+struct Side<'a> {
+    rows: Rows<'a>,
+    /// Both, if they stand apart.
+    joined: Option<Vec<f32>>,
+    width: usize,
+}
+
+impl<'a> Side<'a> {
+    fn new(joint: &'a [f32], stride: usize, column: usize, span: Span, width: usize) -> Self {
+        let rows = Rows::new(joint, stride, span.start, column);
+        let joined = (span.before > 0).then(|| {
+            let tokens = (0..span.before).chain(span.start..span.start + span.length);
+            tokens.flat_map(|token| &joint[token * stride + column..][..width]).copied().collect()
+        });
+        Self { rows, joined, width }
+    }
+
+    fn rows(&self) -> Rows<'_> {
+        self.joined.as_ref().map_or(self.rows, |joined| Rows::new(joined, self.width, 0, 0))
+    }
+}
+
+/// Attention inside each sequence of a row of tokens: queries, keys and values side by side in, `[tokens, heads]` out. If the
+/// first `shared` tokens are a sequence that all others go on from, these see it too.
+pub(in crate::kernels) fn within(joint: &[f32], lengths: &[usize], shared: usize, heads: &Heads) -> Vec<f32> {
+    let (stride, width) = (heads.joint(), heads.width);
     let tasks: Vec<_> =
-        starts(lengths).into_iter().flat_map(|span| (0..heads.query).map(move |head| (span, head))).collect();
+        spans(lengths, shared).into_iter().flat_map(|span| (0..heads.query).map(move |head| (span, head))).collect();
     let parts: Vec<Vec<f32>> = tasks
         .into_par_iter()
-        .map(|((start, length), index)| {
-            let rows = |column: usize| Rows::new(joint, stride, start, column * heads.width);
-            let shared = heads.query + index / heads.group();
-            head(rows(index), rows(shared), rows(shared + heads.key), length, length, heads.width)
+        .map(|(span, index)| {
+            let group = heads.query + index / heads.group();
+            let side = |column: usize| Side::new(joint, stride, column * width, span, width);
+            let query = Rows::new(joint, stride, span.start, index * width);
+            let (key, value) = (side(group), side(group + heads.key));
+            head(query, key.rows(), value.rows(), span.length, span.before + span.length, width)
         })
         .collect();
-    gather(&parts, lengths, heads.query, heads.width)
+    gather(&parts, lengths, heads.query, width)
 }
 
 /// Attention of new tokens over everything that is remembered, themselves included.
@@ -131,31 +167,43 @@ pub(in crate::kernels) fn within_backward(
     joint: &[f32],
     gradient: &[f32],
     lengths: &[usize],
+    shared: usize,
     heads: &Heads,
 ) -> Vec<f32> {
     let (stride, width, group) = (heads.joint(), heads.width, heads.group());
-    let spans = starts(lengths);
+    let spans = spans(lengths, shared);
     let tasks: Vec<_> = spans.iter().flat_map(|&span| (0..heads.key).map(move |head| (span, head))).collect();
     // One task per group of heads that share keys, so that each gradient has one owner.
-    let parts: Vec<[Vec<f32>; 3]> = tasks
+    let mut parts: Vec<[Vec<f32>; 3]> = tasks
         .into_par_iter()
-        .map(|((start, length), shared)| {
-            let rows = |column: usize| Rows::new(joint, stride, start, column * width);
-            let (key, value) = (rows(heads.query + shared), rows(heads.query + heads.key + shared));
+        .map(|(span, pair)| {
+            let Span { start, length, before } = span;
+            let side = |column: usize| Side::new(joint, stride, column * width, span, width);
+            let (key, value) = (side(heads.query + pair), side(heads.query + heads.key + pair));
             let mut to_query = vec![0.0; group * length * width];
-            let (mut to_key, mut to_value) = (vec![0.0; length * width], vec![0.0; length * width]);
+            let none = vec![0.0; (before + length) * width];
+            let (mut to_key, mut to_value) = (none.clone(), none);
             for (i, to_query) in to_query.chunks_exact_mut(length * width).enumerate() {
-                let index = shared * group + i;
+                let index = pair * group + i;
+                let query = Rows::new(joint, stride, start, index * width);
                 let gradient = Rows::new(gradient, heads.query * width, start, index * width);
-                let sides = [rows(index), key, value, gradient];
-                head_backward(sides, length, width, to_query, &mut to_key, &mut to_value);
+                let sides = [query, key.rows(), value.rows(), gradient];
+                head_backward(sides, length, before + length, width, to_query, &mut to_key, &mut to_value);
             }
             [to_query, to_key, to_value]
         })
         .collect();
+    // What all go on from has a gradient from each, added in their order.
+    let (first, others) = parts.split_at_mut(heads.key.min(lengths.len() * heads.key));
+    for (i, part) in others.iter().enumerate() {
+        for side in [1, 2] {
+            let sum = &mut first[i % heads.key][side][..shared * width];
+            sum.iter_mut().zip(&part[side]).for_each(|(sum, more)| *sum += more);
+        }
+    }
     let mut out = vec![0.0; joint.len()];
     let mut rest = out.as_mut_slice();
-    for (sequence, &length) in lengths.iter().enumerate() {
+    for (sequence, &Span { length, before, .. }) in spans.iter().enumerate() {
         let (rows, after) = rest.split_at_mut(length * stride);
         rest = after;
         let parts = &parts[sequence * heads.key..][..heads.key];
@@ -163,8 +211,8 @@ pub(in crate::kernels) fn within_backward(
             for (head, out) in row.chunks_exact_mut(width).enumerate() {
                 let (part, row) = match head.checked_sub(heads.query) {
                     None => (&parts[head / group][0], head % group * length + token),
-                    Some(shared) if shared < heads.key => (&parts[shared][1], token),
-                    Some(shared) => (&parts[shared - heads.key][2], token),
+                    Some(pair) if pair < heads.key => (&parts[pair][1], before + token),
+                    Some(pair) => (&parts[pair - heads.key][2], before + token),
                 };
                 out.copy_from_slice(&part[row * width..][..width]);
             }
@@ -173,20 +221,22 @@ pub(in crate::kernels) fn within_backward(
     out
 }
 
-/// `[query, key, value, gradient]` of one head; adds to the gradients of key and value.
+/// `[query, key, value, gradient]` of one head, of which the last `new` of `all` tokens ask; adds to the gradients of key and
+/// value.
 fn head_backward(
     [query, key, value, gradient]: [Rows<'_>; 4],
-    length: usize,
+    new: usize,
+    all: usize,
     width: usize,
     to_query: &mut [f32],
     to_key: &mut [f32],
     to_value: &mut [f32],
 ) {
     let scale = 1.0 / (width as f32).sqrt();
-    let (mut first, mut second) = (vec![0.0; TILE * length], vec![0.0; TILE * length]);
+    let (mut first, mut second) = (vec![0.0; TILE.min(new) * all], vec![0.0; TILE.min(new) * all]);
     for (tile, to_query) in to_query.chunks_mut(TILE * width).enumerate() {
         let (start, queries) = (tile * TILE, to_query.len() / width);
-        let keys = start + queries;
+        let keys = all - new + start + queries;
         let (probable, scores) = (&mut first[..queries * keys], &mut second[..queries * keys]);
         let (query, gradient) = (query.matrix(start, queries, width), gradient.matrix(start, queries, width));
         let (key, value) = (key.matrix(0, keys, width), value.matrix(0, keys, width));

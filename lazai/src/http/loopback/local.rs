@@ -76,7 +76,7 @@ fn same(one: &[u8], other: &[u8]) -> bool {
 
 async fn list(proxy: &Loopback) -> Result<Vec<serde_json::Value>, ApiError> {
     let models = proxy.inner.node.models().await.map_err(|e| remote(&e))?;
-    let about = |OfferedModel { id, name, offer }| {
+    let about = |OfferedModel { id, name, offer, .. }| {
         json!({
             "id": id, "object": "model", "created": 0, "owned_by": offer.offer.node,
             "lazai": {"name": name, "offer": offer},

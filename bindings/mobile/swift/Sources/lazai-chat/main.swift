@@ -126,7 +126,10 @@ guard let node = market["nodeUrl"] as? String, let rpc = market["rpcUrl"] as? St
 else { throw Failure(description: "market.json says nothing of the market") }
 // ANCHOR: session
 let place = try readMarketPlace(json: await get(publisher + "/place.json"))
-guard let model = try readModels(body: await get(node + "/v1/models")).first else {
+// By itself, a model has the card that is part of its prompts.
+guard let listed = try readModels(body: await get(node + "/v1/models")).first,
+    let model = try readModels(body: await get(node + "/v1/models/" + listed.id)).first
+else {
     throw Failure(description: "the node offers no character")
 }
 let wallet = RpcWallet(url: rpc)
