@@ -50,8 +50,9 @@ impl Schemas {
                 json!({"const": values[self.below(3) as usize]})
             }
             8 => {
-                let formats = ["date", "time", "uuid", "ipv4"];
-                json!({"type": "string", "format": formats[self.below(4) as usize]})
+                // Not `time`: a leap second of any minute is one to the grammar.
+                let formats = ["date", "uuid", "ipv4"];
+                json!({"type": "string", "format": formats[self.below(3) as usize]})
             }
             9 => json!({"type": "number", "multipleOf": 5, "minimum": 0, "maximum": 100}),
             10 => json!({"$ref": if self.below(2) == 0 { "#/$defs/leaf" } else { "#/$defs/other" }}),
