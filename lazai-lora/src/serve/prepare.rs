@@ -16,7 +16,7 @@ use crate::generate::{Event, GenerateJob, Grammars, Writing, prompt_tokens};
 /// What the thread that computes is told.
 pub(super) enum News {
     /// A job is ready.
-    Ready(Ready),
+    Ready(Box<Ready>),
     /// An adapter was read, or could not be.
     Adapter(Digest, Result<Arc<ServedAdapter>, GenerateError>),
     /// Nobody can ask any more.
@@ -45,7 +45,7 @@ impl Preparing {
             }
             match caught(|| self.prepare(job)) {
                 Ok(Some(ready)) => {
-                    if news.send(News::Ready(ready)).is_err() {
+                    if news.send(News::Ready(Box::new(ready))).is_err() {
                         return;
                     }
                 }

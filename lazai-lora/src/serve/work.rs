@@ -108,7 +108,7 @@ impl Work {
 
     fn hear(&mut self, heard: News) {
         match heard {
-            News::Ready(job) => self.queue.push_back(job),
+            News::Ready(job) => self.queue.push_back(*job),
             News::Over => self.over = true,
             News::Adapter(digest, Ok(adapter)) => {
                 self.read.insert(digest, Some(adapter));

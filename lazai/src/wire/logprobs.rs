@@ -16,7 +16,7 @@ pub fn write(logprobs: &[TokenLogprobs]) -> Value {
 
 fn scored(ScoredToken { token, text, logprob_micro }: &ScoredToken) -> Value {
     // What is no text by itself has no bytes here: they are a part of a character's.
-    let bytes = (!text.contains('\u{fffd}')).then(|| text.as_bytes());
+    let bytes = (!text.contains('\u{fffd}')).then_some(text.as_bytes());
     #[allow(clippy::cast_precision_loss, reason = "at most 10^10")]
     let logprob = *logprob_micro as f64 / 1e6;
     json!({"token": text, "token_id": token, "logprob": logprob, "bytes": bytes})
