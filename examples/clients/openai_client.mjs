@@ -17,6 +17,17 @@ const stream = await client.chat.completions.create({ model, messages, temperatu
 for await (const chunk of stream) pieces.push(chunk.choices[0]?.delta?.content ?? "");
 assert.equal(pieces.join(""), text);
 
+// A stop string, probabilities, JSON of a schema.
+const stop = text.slice(Math.floor(text.length / 2)).slice(0, 2);
+const cut = await client.chat.completions.create({ model, messages, temperature: 0, seed: 1, stop });
+assert.deepEqual([cut.choices[0].message.content, cut.choices[0].finish_reason], [text.slice(0, text.indexOf(stop)), "stop"]);
+const told = await client.chat.completions.create({ model, messages, temperature: 0, seed: 1, logprobs: true, top_logprobs: 2 });
+for (const token of told.choices[0].logprobs.content) assert.equal(token.logprob, token.top_logprobs[0].logprob);
+const schema = { type: "object", properties: { a: { enum: [1, 2] } }, required: ["a"], additionalProperties: false };
+const response_format = { type: "json_schema", json_schema: { name: "answer", strict: true, schema } };
+const formed = (await client.chat.completions.create({ model, messages, response_format })).choices[0];
+assert.ok(formed.finish_reason === "length" || [1, 2].includes(JSON.parse(formed.message.content).a));
+
 // The helper that accumulates, with its events.
 const runner = client.chat.completions.stream({ model, messages, seed: 2 });
 let heard = "";
@@ -26,7 +37,8 @@ assert.equal((await runner.finalChatCompletion()).choices[0].message.content, he
 const refused = (kind, code, request) =>
   assert.rejects(client.chat.completions.create({ model, messages, ...request }), (error) => error instanceof kind && error.code === code);
 await refused(OpenAI.NotFoundError, "request.model", { model: "gpt-4o" });
-await refused(OpenAI.BadRequestError, "request.invalid", { tools: [{ type: "function", function: { name: "f" } }] });
+await refused(OpenAI.BadRequestError, "request.invalid", { n: 2 });
+await refused(OpenAI.BadRequestError, "node.setting", { response_format: { type: "json_schema", json_schema: { name: "x", schema: { not: {} } } } });
 await refused(OpenAI.BadRequestError, "node.prompt_too_long", { messages: [{ role: "user", content: "la ".repeat(300) }] });
 await assert.rejects(new OpenAI({ apiKey: "another", maxRetries: 0 }).models.list(), OpenAI.AuthenticationError);
 

@@ -98,7 +98,7 @@ pub fn chat(tale: &mut Tale, base: &BaseModel, conversation: &Conversation) -> a
     let max_tokens = conversation.offer.offer.completion_ceiling;
     let question = conversation.messages.first().cloned().context("an empty conversation")?;
     let sampler = Sampler { max_tokens, ..Sampler::default() };
-    let bare = generate(base, None, std::slice::from_ref(&question), sampler, 7, |_| true)?;
+    let bare = generate(base, None, std::slice::from_ref(&question), &sampler, 7, |_| true)?;
     tale.say(format!("the bare base would have said: {}", bare.text));
     tale.note(
         "chat",

@@ -14,6 +14,7 @@
 //! | [`tokenizer`] | counting tokens as a node does, without weights |
 //! | [`voice`] | recordings, turned into log-mel spectrograms |
 //! | [`mod@inspect`] | the kind and contents of a file |
+//! | [`reply`] | a reply's form, and the reason for its end |
 //! | [`report`] | notes of an importer: data dropped, merged or repaired |
 //! | [`pov`] | the container: a dataset in Point-of-View form |
 //! | [`dat`] | the metadata that a Data Anchoring Token carries |
@@ -43,6 +44,7 @@ pub mod pov;
 #[cfg(feature = "prepare")]
 pub mod prepare;
 pub mod record;
+pub mod reply;
 pub mod report;
 pub mod seal;
 pub mod sign;

@@ -12,7 +12,7 @@ use crate::adapter::Adapter;
 use crate::base::BaseModel;
 use crate::error::{GenerateError, Result, TrainError};
 use crate::evaluate::{Example, mean_loss};
-use crate::generate::{GenerateJob, Generation, Generator, generate, prompt_tokens};
+use crate::generate::{GenerateJob, Generation, Generator, Grammars, generate_with, prompt_tokens};
 use crate::train::{Replay, ReplayJob, TrainJob, TrainProgress, TrainedFiles, Trainer, replay, train};
 
 /// The trainer and generator of this crate: a base model in memory, on the processor or a card.
@@ -31,6 +31,7 @@ pub struct Candle {
     base: Arc<BaseModel>,
     about: About,
     adapters: RwLock<HashMap<Digest, Arc<Adapter>>>,
+    grammars: Arc<Grammars>,
 }
 
 impl Candle {
@@ -44,7 +45,7 @@ impl Candle {
             device: base.compute().name().to_owned(),
             machine: base.compute().machine(),
         };
-        Self { base, about, adapters: RwLock::default() }
+        Self { base, about, adapters: RwLock::default(), grammars: Arc::default() }
     }
 
     /// The model.
@@ -115,9 +116,9 @@ impl Generator for Candle {
             Ok(adapter) => adapter,
             Err(error) => return Generation::failed(error),
         };
-        let base = self.base.clone();
+        let (base, grammars) = (self.base.clone(), self.grammars.clone());
         Generation::on_thread(move |on_text| {
-            Ok(generate(&base, adapter.as_deref(), &job.messages, job.sampler, job.seed, on_text)?)
+            generate_with(&base, &grammars, adapter.as_deref(), &job.messages, &job.sampler, job.seed, on_text)
         })
     }
 }

@@ -173,6 +173,14 @@ pub enum GenerateError {
     /// The base model, the adapter or a file of theirs.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A setting that the generator cannot heed.
+    #[error("{setting}: {reason}")]
+    Setting {
+        /// The setting, by its name in requests.
+        setting: String,
+        /// The reason.
+        reason: String,
+    },
     /// No adapter of this digest was loaded.
     #[error("no adapter {digest} is loaded")]
     UnknownAdapter {

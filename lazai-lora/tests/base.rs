@@ -355,7 +355,7 @@ fn a_fresh_adapter_changes_nothing_and_generation_repeats() {
     let say = |adapter, seed| {
         let sampler = Sampler { max_tokens: 12, ..Sampler::default() };
         let mut streamed = String::new();
-        let reply = generate(base(), adapter, &messages, sampler, seed, |piece| {
+        let reply = generate(base(), adapter, &messages, &sampler, seed, |piece| {
             streamed.push_str(piece);
             true
         });
@@ -366,7 +366,7 @@ fn a_fresh_adapter_changes_nothing_and_generation_repeats() {
     assert_eq!(say(None, 3), say(Some(&adapter), 3));
     assert_eq!(say(None, 3), say(None, 3));
     let greedy = Sampler { temperature_milli: 0, top_p_milli: 1000, max_tokens: 12, ..Sampler::default() };
-    let reply = generate(base(), None, &messages, greedy, 0, |_| true).unwrap();
+    let reply = generate(base(), None, &messages, &greedy, 0, |_| true).unwrap();
     assert!(reply.text.contains("Paris"), "{}", reply.text);
     assert_eq!(reply.tokens.last(), Some(&base().tokenizer().eos()));
     assert_eq!(reply.prompt_tokens, vector().chat.ids.len() as u64);

@@ -134,7 +134,7 @@ impl Conversation {
         if let Some(before) = self.receipts.last_mut() {
             before.tokens = Vec::new();
         }
-        let (receipt, salt, settings) = (reply.receipt.clone(), request.salt, request.settings);
+        let (receipt, salt, settings) = (reply.receipt.clone(), request.salt, request.settings.clone());
         self.receipts.push(ReceivedReply { receipt, salt, settings, tokens: reply.tokens.clone() });
         Ok(checked)
     }

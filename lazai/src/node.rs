@@ -1,16 +1,21 @@
 //! Messages between consumer and provider, over any transport.
 
+mod settings;
+
 use std::future::Future;
 use std::pin::Pin;
 
 use lazai_core::digest::{DomainHasher, canonical_json};
 use lazai_core::message::Message;
+use lazai_core::reply::ReplyNotes;
 use lazai_core::sign::Encoder;
 use lazai_core::{Amount, Digest, MoneyError, SessionId, Signature, SignerError, TypedData};
 use lazai_settle::market::MarketError;
 use lazai_settle::session::{Offer, Receipt, SessionRelease, Voucher};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+pub use self::settings::{BadSetting, ReplySettings};
 
 /// An offer with its node's signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,48 +72,6 @@ impl ChatRequest {
     #[must_use]
     pub fn digest(&self) -> Digest {
         request_digest(self.salt, &self.messages, &self.settings)
-    }
-}
-
-/// A consumer's settings for a reply. The node chooses what is left out; receipts name what was used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ReplySettings {
-    /// Most tokens of the reply; the offer's ceiling holds as well.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_tokens: Option<u32>,
-    /// Temperature in thousandths; 0 takes the likeliest token.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub temperature_milli: Option<u32>,
-    /// Nucleus in thousandths.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub top_p_milli: Option<u32>,
-    /// A number that varies the reply: for the same words and number, a node gives the same reply. Receipts do not reveal
-    /// it, but show that two replies had the same number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seed: Option<u64>,
-    /// So many of the likeliest tokens at most.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub top_k: Option<u32>,
-    /// Tokens at least so likely, in thousandths of the likeliest one's probability.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min_p_milli: Option<u32>,
-    /// The factor by which scores of tokens that were said before shrink, in thousandths.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub repetition_penalty_milli: Option<u32>,
-    /// Taken from the scores of tokens that the reply holds, in thousandths: OpenAI's `presence_penalty`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub presence_penalty_milli: Option<i32>,
-    /// Taken from them for each time that the reply holds them, in thousandths: OpenAI's `frequency_penalty`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub frequency_penalty_milli: Option<i32>,
-}
-
-impl ReplySettings {
-    /// Tells whether the node chooses everything.
-    #[must_use]
-    pub fn is_default(&self) -> bool {
-        *self == Self::default()
     }
 }
 
@@ -178,6 +141,9 @@ pub struct ChatReply {
     pub tokens: Vec<u32>,
     /// The receipt, as the node claims it.
     pub receipt: SignedReceipt,
+    /// The reason for its end, and what else was asked for: the node claims them, no receipt names them.
+    #[serde(default, skip_serializing_if = "ReplyNotes::is_default")]
+    pub notes: ReplyNotes,
 }
 
 /// The salted digest of the messages and, if set, of the reply settings.
@@ -188,7 +154,7 @@ pub fn request_digest(salt: Digest, messages: &[Message], settings: &ReplySettin
     if settings.is_default() {
         return hasher.finish();
     }
-    hasher.part(&canonical_json(settings).expect("settings hold integers only")).finish()
+    hasher.part(&canonical_json(settings).expect("settings hold integers and texts only")).finish()
 }
 
 /// The salted digest of a reply: of its token ids, and of their text, so that a reader without a tokenizer can check the
@@ -270,6 +236,14 @@ pub enum NodeError {
         /// Why.
         reason: &'static str,
     },
+    /// A setting of the reply that no node heeds, or that this one's model or generator cannot.
+    #[error("{setting}: {reason}")]
+    Setting {
+        /// The setting, by its name in requests.
+        setting: String,
+        /// The reason.
+        reason: String,
+    },
     /// The node's signer refused.
     #[error(transparent)]
     Signer(#[from] SignerError),
@@ -326,6 +300,7 @@ impl NodeError {
             Self::PromptTooLong { .. } => "node.prompt_too_long",
             Self::Refused { code, .. } => code,
             Self::NotServed { .. } => "node.not_served",
+            Self::Setting { .. } => "node.setting",
             Self::Signer(_) => "node.signer",
             Self::Ledger { .. } => "node.ledger",
             Self::Book { .. } => "node.book",

@@ -163,7 +163,7 @@ impl Provider {
         let signature = self.account.sign(&receipt).await?;
         let owed = receipt.cumulative;
         let receipt = SignedReceipt { receipt, signature };
-        let reply = ChatReply { text: reply.text, tokens: reply.tokens, receipt };
+        let reply = ChatReply { text: reply.text, tokens: reply.tokens, receipt, notes: reply.notes };
         let kept =
             LastReply { turn: request.turn, request: reply.receipt.receipt.request_digest, reply: reply.clone() };
         self.change(request.session, |page| {

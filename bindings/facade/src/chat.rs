@@ -7,9 +7,10 @@ use lazai::core::dialogue;
 use lazai::node::{ChatReply, ChatRequest, SignedOffer, SignedReceipt};
 use lazai::wire::talk::{self, ReplyReader};
 
+use crate::settings::ReplySettings;
 use crate::sign::{Foreign, parse_signature};
 use crate::transport::{Distant, HttpRequest, ReplyListener, Transport, chat_post, voucher_post};
-use crate::{BaseUnits, Domain, LazaiError, Signer, TokenCounter, choices, record, words};
+use crate::{BaseUnits, Domain, LazaiError, Signer, TokenCounter, record, words};
 
 words! {
     /// The author of a message.
@@ -33,30 +34,6 @@ record! {
     }
 }
 
-choices! {
-    /// The settings of a reply; the node chooses what is left out.
-    pub struct ReplySettings {
-        /// Most tokens of the reply.
-        pub max_tokens: Option<u32>,
-        /// Temperature in thousandths.
-        pub temperature_milli: Option<u32>,
-        /// Nucleus in thousandths.
-        pub top_p_milli: Option<u32>,
-        /// A number that varies the reply.
-        pub seed: Option<u64>,
-        /// So many of the likeliest tokens at most.
-        pub top_k: Option<u32>,
-        /// Tokens at least so likely, in thousandths of the likeliest one's probability.
-        pub min_p_milli: Option<u32>,
-        /// The factor by which scores of tokens that were said before shrink, in thousandths.
-        pub repetition_penalty_milli: Option<u32>,
-        /// Taken from the scores of tokens that the reply holds, in thousandths.
-        pub presence_penalty_milli: Option<i32>,
-        /// Taken from them for each time that the reply holds them, in thousandths.
-        pub frequency_penalty_milli: Option<i32>,
-    }
-}
-
 words! {
     /// The check applied to a receipt's token counts.
     pub enum TokenCheck {
@@ -67,11 +44,23 @@ words! {
     }
 }
 
+words! {
+    /// The reason for the end of a reply.
+    pub enum FinishReason {
+        /// The character ended it, or a stop string did, or the form that was asked for is complete.
+        Stop,
+        /// The most tokens were generated.
+        Length,
+    }
+}
+
 record! {
     /// A reply that was checked.
     pub struct ChatTurn {
         /// The reply's text.
         pub text: String,
+        /// The reason for its end, as the node claims it.
+        pub finish_reason: FinishReason,
         /// Tokens of the conversation before it.
         pub prompt_tokens: u64,
         /// Tokens of the reply.
@@ -133,27 +122,15 @@ impl From<&dialogue::Message> for Message {
     }
 }
 
-impl From<ReplySettings> for lazai::node::ReplySettings {
-    fn from(settings: ReplySettings) -> Self {
-        Self {
-            max_tokens: settings.max_tokens,
-            temperature_milli: settings.temperature_milli,
-            top_p_milli: settings.top_p_milli,
-            seed: settings.seed,
-            top_k: settings.top_k,
-            min_p_milli: settings.min_p_milli,
-            repetition_penalty_milli: settings.repetition_penalty_milli,
-            presence_penalty_milli: settings.presence_penalty_milli,
-            frequency_penalty_milli: settings.frequency_penalty_milli,
-        }
-    }
-}
-
 impl ChatTurn {
     pub(crate) fn of(reply: CheckedReply, payment: Option<HttpRequest>) -> Self {
-        let CheckedReply { text, receipt: SignedReceipt { receipt, .. }, checked, .. } = reply;
+        let CheckedReply { text, receipt: SignedReceipt { receipt, .. }, checked, notes, .. } = reply;
         Self {
             text,
+            finish_reason: match notes.finish_reason {
+                lazai::core::reply::FinishReason::Stop => FinishReason::Stop,
+                lazai::core::reply::FinishReason::Length => FinishReason::Length,
+            },
             prompt_tokens: receipt.prompt_tokens,
             completion_tokens: receipt.completion_tokens,
             owed: receipt.cumulative.to_string(),
@@ -213,11 +190,11 @@ impl Chat {
     /// Signs a request for the next reply; `messages` are the whole conversation.
     ///
     /// # Errors
-    /// `chat.unpaid` if the last reply must be paid first, `signer.…`.
+    /// `chat.unpaid` if the last reply must be paid first, `node.setting`, `signer.…`.
     pub async fn ask(&self, messages: Vec<Message>, settings: ReplySettings) -> Result<HttpRequest, LazaiError> {
         let messages = messages.into_iter().map(Into::into).collect();
         let (talker, conversation) = self.now();
-        let request = talker.ask(&conversation, messages, settings.into()).await?;
+        let request = talker.ask(&conversation, messages, settings.parse()?).await?;
         let post = chat_post(&request)?;
         self.state().asked = Some((request, ReplyReader::default()));
         Ok(post)
@@ -251,8 +228,8 @@ impl Chat {
         let checked = talker.take(&mut conversation, &request, &reply).await?;
         let payment = conversation.unpaid.as_ref().map(voucher_post).transpose()?;
         self.state().conversation = conversation;
-        let ChatReply { text, tokens, receipt } = reply;
-        Ok(ChatTurn::of(CheckedReply { text, tokens, receipt, checked }, payment))
+        let ChatReply { text, tokens, receipt, notes } = reply;
+        Ok(ChatTurn::of(CheckedReply { text, tokens, receipt, checked, notes }, payment))
     }
 
     /// Notes that the node has the payment.
@@ -272,11 +249,12 @@ impl Chat {
         transport: Arc<dyn Transport>,
         listener: Option<Arc<dyn ReplyListener>>,
     ) -> Result<ChatTurn, LazaiError> {
+        let settings = settings.parse()?;
         let (talker, conversation) = self.now();
         let mut messages = conversation.messages.clone();
         messages.push(dialogue::Message::new(dialogue::Role::User, text));
         let (node, mut saying) = (Distant { transport, listener }, Saying { chat: self, conversation });
-        let said = talker.say(&mut saying.conversation, &node, messages, settings.into(), &mut |_| {}).await;
+        let said = talker.say(&mut saying.conversation, &node, messages, settings, &mut |_| {}).await;
         Ok(ChatTurn::of(said?, None))
     }
 }

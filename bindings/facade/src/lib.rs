@@ -33,13 +33,14 @@ pub mod native;
 pub mod python;
 pub mod safety;
 pub mod session;
+pub mod settings;
 pub mod sign;
 pub mod transport;
 pub mod verify;
 pub mod wallet;
 
 pub use character::{Character, FileAction, FileNote};
-pub use chat::{Chat, ChatTurn, Message, ModelOffer, ReplySettings, Role, TokenCheck, read_models};
+pub use chat::{Chat, ChatTurn, FinishReason, Message, ModelOffer, Role, TokenCheck, read_models};
 pub use counter::{TokenCount, TokenCounter};
 pub use error::{LazaiError, error_codes, fail_with};
 pub use money::{RevenueParts, split_revenue};
@@ -48,6 +49,7 @@ pub use session::{
     Offer, Receipt, SignedReceipt, Voucher, check_offer, check_receipt, check_voucher, offer_step, session_id,
     sign_offer, sign_receipt, sign_voucher, voucher_digest, voucher_typed_data,
 };
+pub use settings::{ReplySettings, TokenBias};
 pub use sign::{Domain, LocalKey, Signer, SigningRequest};
 pub use transport::{BodySink, Header, HttpRequest, ReplyListener, Transport};
 pub use verify::{

@@ -18,7 +18,10 @@ fn foreign(loaded: Arc<Mutex<Vec<Value>>>) -> axum::Router {
         if body["messages"][0]["content"] == "fail" {
             return format!("data: {}\n\n", json!({"error": {"message": "out of memory", "code": 500}}));
         }
-        let words = format!("{} {}", body["model"].as_str().unwrap(), body["lora"]);
+        let mut words = format!("{} {}", body["model"].as_str().unwrap(), body["lora"]);
+        if !body["stop"].is_null() {
+            words = format!("{} {}", body["stop"], body["response_format"]["json_schema"]["schema"]);
+        }
         let piece = |text: &str| json!({"choices": [{"delta": {"content": text}}]});
         let (one, two) = words.split_at(5);
         format!("data: {}\n\n: still there\n\ndata: {}\n\ndata: [DONE]\n\n", piece(one), piece(two))
@@ -34,6 +37,7 @@ fn foreign(loaded: Arc<Mutex<Vec<Value>>>) -> axum::Router {
 fn servers_of_others_answer_as_generators() {
     use lazai::core::Digest;
     use lazai::core::message::{Message, Role};
+    use lazai::core::reply::ResponseFormat;
     use lazai::http::{OpenAiError, OpenAiGenerator, Server};
     use lazai::lora::generate::{GenerateJob, Reply, Sampler};
     use lazai::lora::{GenerateError, Generator};
@@ -76,6 +80,25 @@ fn servers_of_others_answer_as_generators() {
         assert_eq!((whole.text.as_str(), heard.as_str()), (with_adapter, with_adapter));
         assert_eq!(counter.tokenizer().decode(&whole.tokens).unwrap(), with_adapter);
         assert_eq!(reply(&generator, None, "hi").unwrap().1.text, without);
+        // What the server can do is asked of it, what it would pass over is refused.
+        let format = Some(ResponseFormat::JsonSchema(r#"{"z":1,"a":{}}"#.into()));
+        let sampler = Sampler { stop: vec!["!".into()], format, ..Sampler::default() };
+        let asked = GenerateJob { sampler, ..job(None, "hi") };
+        let words = runtime.block_on(generator.generate(asked).reply()).unwrap().text;
+        assert_eq!(words, r#"["!"] {"z":1,"a":{}}"#);
+        let grammar = ResponseFormat::Grammar("start: \"a\"".into());
+        let (other, named) = match server {
+            Server::Vllm => (Sampler { typical_p_milli: 500, ..Sampler::default() }, "typical_p"),
+            _ => (Sampler { min_tokens: 2, ..Sampler::default() }, "min_tokens"),
+        };
+        for (sampler, named) in [
+            (Sampler { format: Some(grammar), ..Sampler::default() }, "response_format"),
+            (Sampler { top_logprobs: Some(1), ..Sampler::default() }, "top_logprobs"),
+            (other, named),
+        ] {
+            let refused = runtime.block_on(generator.generate(GenerateJob { sampler, ..job(None, "hi") }).reply());
+            assert!(matches!(refused, Err(GenerateError::Setting { setting, .. }) if setting == named));
+        }
         let unknown = reply(&generator, Some(Digest::ZERO), "hi");
         assert!(matches!(unknown, Err(GenerateError::UnknownAdapter { .. })));
         assert!(reply(&generator, None, "fail").unwrap_err().to_string().contains("out of memory"));

@@ -2,7 +2,14 @@
 //!
 //! To answer elsewhere (another framework, a server), implement [`Generator`]; everything above stays.
 
-mod sampling;
+mod choose;
+mod constraint;
+mod dry;
+mod logprobs;
+mod pieces;
+mod sampler;
+mod stops;
+mod writing;
 
 use std::path::Path;
 use std::pin::Pin;
@@ -10,11 +17,16 @@ use std::pin::Pin;
 use futures_core::Stream;
 use lazai_core::Digest;
 use lazai_core::message::Message;
+use lazai_core::reply::ReplyNotes;
 
-pub(crate) use self::sampling::sample;
-pub use self::sampling::{Reply, Sampler, generate, prompt_tokens};
+pub(crate) use self::constraint::Grammars;
+pub use self::sampler::{Dry, Sampler};
+pub(crate) use self::writing::Writing;
 use crate::About;
-use crate::error::{GenerateError, Result};
+use crate::adapter::Adapter;
+use crate::base::{BaseModel, ChatTemplate, Tokenizer};
+use crate::error::{GenerateError, ModelError, Result};
+use crate::model::{Cache, extend, logits};
 
 /// A job: answer this conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,4 +161,72 @@ pub trait Generator: Send + Sync + std::fmt::Debug {
 
     /// Begins to answer a conversation. The same job gives the same reply on the same kind of machine.
     fn generate(&self, job: GenerateJob) -> Generation;
+}
+
+/// A reply.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reply {
+    /// The reply's text: of its tokens up to a stop token, up to a stop string.
+    pub text: String,
+    /// Its token ids, with the closing control token if it came, and those of a stop string.
+    pub tokens: Vec<u32>,
+    /// Tokens of the conversation before it.
+    pub prompt_tokens: u64,
+    /// The reason for its end, and what else was asked for.
+    pub notes: ReplyNotes,
+}
+
+/// The token ids of a conversation, up to the beginning of the character's answer.
+///
+/// # Errors
+/// [`ModelError`] if template or tokenizer refuse.
+pub fn prompt_tokens(tokenizer: &Tokenizer, template: &ChatTemplate, messages: &[Message]) -> Result<Vec<u32>> {
+    tokenizer.encode(&template.render(messages, true)?)
+}
+
+/// Answers a conversation. `on_text` is given each piece of text as it comes, and stops the reply by `false`.
+///
+/// # Errors
+/// [`ModelError::ContextTooLong`] if conversation and reply do not fit, [`ModelError::Compute`]; [`GenerateError::Setting`].
+pub fn generate(
+    base: &BaseModel,
+    adapter: Option<&Adapter>,
+    messages: &[Message],
+    sampler: &Sampler,
+    seed: u64,
+    on_text: impl FnMut(&str) -> bool,
+) -> Result<Reply, GenerateError> {
+    generate_with(base, &Grammars::default(), adapter, messages, sampler, seed, on_text)
+}
+
+/// [`generate`], with the grammars of the base's tokenizer at hand.
+pub(crate) fn generate_with(
+    base: &BaseModel,
+    grammars: &Grammars,
+    adapter: Option<&Adapter>,
+    messages: &[Message],
+    sampler: &Sampler,
+    seed: u64,
+    mut on_text: impl FnMut(&str) -> bool,
+) -> Result<Reply, GenerateError> {
+    let tokenizer = base.tokenizer();
+    let prompt = prompt_tokens(tokenizer, base.template(), messages)?;
+    let mut writing = Writing::begin(tokenizer, grammars, base.config.vocab_size, prompt, sampler.clone(), seed)?;
+    if writing.most_tokens() > base.config.context {
+        let (tokens, max) = (writing.most_tokens(), base.config.context);
+        return Err(ModelError::ContextTooLong { tokens, max }.into());
+    }
+    let mut cache = Cache::new(base);
+    let mut computed = 0;
+    while !writing.is_ended() {
+        let hidden = extend(base, adapter, &writing.tokens()[computed..], &mut cache)?;
+        computed = writing.tokens().len();
+        let last = hidden.narrow(0, hidden.dim(0)? - 1, 1)?;
+        let scores = logits(base, &last)?.squeeze(0)?.to_vec1::<f32>()?;
+        let written = writing.choose(tokenizer, &scores)?;
+        if !written.text.is_empty() && !on_text(&written.text) {
+            break;
+        }
+    }
+    Ok(writing.reply(tokenizer)?)
 }

@@ -18,7 +18,7 @@ use crate::About;
 use crate::base::{BaseModel, WeightFormat};
 use crate::device::Compute;
 use crate::error::{GenerateError, ModelError, Result};
-use crate::generate::{Event, GenerateJob, Generation, Generator, prompt_tokens};
+use crate::generate::{Event, GenerateJob, Generation, Generator, Grammars, prompt_tokens};
 
 /// What an engine may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +128,7 @@ impl Engine {
         let work = Work::new(base.clone(), model, team, settings, adapters.clone(), wanted);
         spawn("lazai engine", move || work.run(&heard))?;
         // Reading a long conversation, or an adapter, holds nobody's reply up.
-        let preparing = Preparing { base: base.clone(), most_tokens };
+        let preparing = Preparing { base: base.clone(), most_tokens, grammars: Grammars::default() };
         let ready = news.clone();
         spawn("lazai engine: jobs", move || preparing.run(&received, &ready))?;
         let reading = Loading { base: base.clone(), adapters: adapters.clone() };

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `engine` | the generator, and what it may take |
 //! | `prepare`, `work` | what is done before a reply; who is answered when, and what a step is made of |
-//! | `sequence`, `text` | a reply in the making, and its text piece by piece |
+//! | `sequence` | a reply in the making |
 //! | `adapters`, `adapter` | adapters in memory, within a bound |
 //! | `pages`, `store` | keys and values, and those of earlier turns |
 //! | `forward`, `attention` | a step through all layers |
@@ -25,7 +25,6 @@ mod product;
 mod sequence;
 mod store;
 mod team;
-mod text;
 mod weights;
 mod work;
 mod workspace;

@@ -11,12 +11,12 @@ use super::engine::Job;
 use super::sequence::Ready;
 use crate::base::BaseModel;
 use crate::error::{GenerateError, ModelError};
-use crate::generate::{Event, GenerateJob, Reply, prompt_tokens};
+use crate::generate::{Event, GenerateJob, Grammars, Writing, prompt_tokens};
 
 /// What the thread that computes is told.
 pub(super) enum News {
     /// A job is ready.
-    Ready(Ready),
+    Ready(Box<Ready>),
     /// An adapter was read, or could not be.
     Adapter(Digest, Result<Arc<ServedAdapter>, GenerateError>),
     /// Nobody can ask any more.
@@ -33,6 +33,7 @@ pub(super) struct Preparing {
     pub(super) base: Arc<BaseModel>,
     /// Tokens of a conversation and its reply that there is room for at all.
     pub(super) most_tokens: usize,
+    pub(super) grammars: Grammars,
 }
 
 impl Preparing {
@@ -44,7 +45,7 @@ impl Preparing {
             }
             match caught(|| self.prepare(job)) {
                 Ok(Some(ready)) => {
-                    if news.send(News::Ready(ready)).is_err() {
+                    if news.send(News::Ready(Box::new(ready))).is_err() {
                         return;
                     }
                 }
@@ -72,12 +73,13 @@ impl Preparing {
         if prompt.is_empty() {
             return Err(ModelError::malformed("conversation", "the chat template makes nothing of it").into());
         }
-        if sampler.max_tokens == 0 {
-            let reply = Reply { text: String::new(), tokens: Vec::new(), prompt_tokens: prompt.len() as u64 };
-            let _ = events.try_send(Event::Done(Ok(reply)));
+        let tokenizer = self.base.tokenizer();
+        let writing = Writing::begin(tokenizer, &self.grammars, config.vocab_size, prompt, sampler, seed)?;
+        if writing.is_ended() {
+            let _ = events.try_send(Event::Done(writing.reply(tokenizer).map_err(GenerateError::from)));
             return Ok(None);
         }
-        Ok(Some(Ready { prompt, adapter: None, adapter_digest, conversation, sampler, seed, events, place }))
+        Ok(Some(Ready { writing, adapter: None, adapter_digest, conversation, events, place }))
     }
 }
 

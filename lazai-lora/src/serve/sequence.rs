@@ -4,27 +4,22 @@ use std::sync::Arc;
 
 use async_channel::Sender;
 use lazai_core::Digest;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
 
 use super::adapter::ServedAdapter;
 use super::engine::Place;
 use super::pages::{PAGE, Page, Shape};
 use super::store::Key;
-use super::text::Pieces;
 use crate::base::Tokenizer;
 use crate::error::{GenerateError, Result};
-use crate::generate::{Event, Reply, Sampler, sample};
+use crate::generate::{Event, Reply, Writing};
 
 /// A job that is ready to be computed.
 pub(super) struct Ready {
-    pub(super) prompt: Vec<u32>,
+    pub(super) writing: Writing,
     /// Set when it begins.
     pub(super) adapter: Option<Arc<ServedAdapter>>,
     pub(super) adapter_digest: Option<Digest>,
     pub(super) conversation: Option<Digest>,
-    pub(super) sampler: Sampler,
-    pub(super) seed: u64,
     pub(super) events: Sender<Event>,
     /// Held until the reply has ended.
     #[allow(dead_code, reason = "gives itself back")]
@@ -44,31 +39,26 @@ impl Ready {
 
     /// Pages that it takes in all.
     pub(super) fn pages(&self) -> usize {
-        (self.prompt.len() + self.sampler.max_tokens as usize).div_ceil(PAGE)
+        self.writing.most_tokens().div_ceil(PAGE)
     }
 }
 
 /// A job that is being computed.
 pub(super) struct Sequence {
     ready: Ready,
-    /// Prompt and reply.
-    tokens: Vec<u32>,
     /// Tokens whose keys and values are known.
     pub(super) computed: usize,
     pub(super) pages: Vec<Arc<Page>>,
-    rng: ChaCha8Rng,
-    pieces: Pieces,
 }
 
 impl Sequence {
     /// Begins with what is known of its beginning, which is never all of it: the last token's scores are needed.
     pub(super) fn new(ready: Ready, mut known: Vec<Arc<Page>>, shape: Shape) -> Self {
-        known.truncate(ready.prompt.len().saturating_sub(1) / PAGE);
+        known.truncate(ready.writing.prompt().len().saturating_sub(1) / PAGE);
         let computed = known.len() * PAGE;
         let missing = ready.pages() - known.len();
         known.extend((0..missing).map(|_| shape.page()));
-        let (tokens, rng) = (ready.prompt.clone(), ChaCha8Rng::seed_from_u64(ready.seed));
-        Self { ready, tokens, computed, pages: known, rng, pieces: Pieces::default() }
+        Self { ready, computed, pages: known }
     }
 
     pub(super) fn adapter(&self) -> Option<Arc<ServedAdapter>> {
@@ -77,12 +67,12 @@ impl Sequence {
 
     /// Tokens that are to be computed before the next can be chosen.
     pub(super) fn pending(&self) -> &[u32] {
-        &self.tokens[self.computed..]
+        &self.ready.writing.tokens()[self.computed..]
     }
 
     /// True while the conversation before the reply is read.
     pub(super) fn is_reading(&self) -> bool {
-        self.computed < self.ready.prompt.len()
+        self.computed < self.ready.writing.prompt().len()
     }
 
     pub(super) fn is_left(&self) -> bool {
@@ -90,31 +80,17 @@ impl Sequence {
     }
 
     /// Chooses the next token by its scores, and tells its text; true when the reply is whole.
-    pub(super) fn choose(&mut self, tokenizer: &Tokenizer, scores: &[f32]) -> Result<bool> {
-        let (prompt, reply) = self.tokens.split_at(self.ready.prompt.len());
-        let token = sample(scores, self.ready.sampler, prompt, reply, &mut self.rng);
-        self.tokens.push(token);
-        // A control token of another kind ends a reply too: after it, the model would speak for somebody else.
-        if token == tokenizer.eos() || tokenizer.is_control(token) {
-            return Ok(true);
+    pub(super) fn choose(&mut self, tokenizer: &Tokenizer, scores: &[f32]) -> Result<bool, GenerateError> {
+        let written = self.ready.writing.choose(tokenizer, scores)?;
+        if !written.text.is_empty() {
+            let _ = self.ready.events.try_send(Event::Text(written.text));
         }
-        let reply = &self.tokens[self.ready.prompt.len()..];
-        if let Some(piece) = self.pieces.next(tokenizer, reply)? {
-            let _ = self.ready.events.try_send(Event::Text(piece));
-        }
-        Ok(self.reply().len() >= self.ready.sampler.max_tokens as usize)
-    }
-
-    fn reply(&self) -> &[u32] {
-        &self.tokens[self.ready.prompt.len()..]
+        Ok(written.ended)
     }
 
     /// Ends the reply.
     pub(super) fn end(&self, tokenizer: &Tokenizer) {
-        let tokens = self.reply().to_vec();
-        let reply = tokenizer.decode(&tokens).map_err(GenerateError::from);
-        let prompt_tokens = self.ready.prompt.len() as u64;
-        self.tell(reply.map(|text| Reply { text, tokens, prompt_tokens }));
+        self.tell(self.ready.writing.reply(tokenizer).map_err(GenerateError::from));
     }
 
     pub(super) fn tell(&self, reply: std::result::Result<Reply, GenerateError>) {
@@ -128,7 +104,8 @@ impl Sequence {
     /// The pages that are full, by name, if somebody may find them again.
     pub(super) fn full(&self) -> Option<impl Iterator<Item = (Key, Arc<Page>)> + '_> {
         let conversation = self.ready.conversation?;
-        let keys = super::store::keys(self.ready.adapter_digest, conversation, &self.tokens[..self.computed]);
+        let keys =
+            super::store::keys(self.ready.adapter_digest, conversation, &self.ready.writing.tokens()[..self.computed]);
         Some(keys.into_iter().zip(self.pages.iter().cloned()))
     }
 }

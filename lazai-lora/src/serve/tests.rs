@@ -243,7 +243,7 @@ fn replies_are_the_same_beside_others() {
     for (job, running) in jobs.iter().zip(running) {
         let reply = futures::executor(running.reply()).unwrap();
         assert_eq!(reply, answered(&engine, job.clone()).unwrap());
-        let expected = generate(&base, None, &job.messages, job.sampler, job.seed, |_| true).unwrap();
+        let expected = generate(&base, None, &job.messages, &job.sampler, job.seed, |_| true).unwrap();
         assert_eq!(reply.prompt_tokens, expected.prompt_tokens);
         if job.seed == 0 {
             assert_eq!(reply, expected);

@@ -108,7 +108,7 @@ impl Work {
 
     fn hear(&mut self, heard: News) {
         match heard {
-            News::Ready(job) => self.queue.push_back(job),
+            News::Ready(job) => self.queue.push_back(*job),
             News::Over => self.over = true,
             News::Adapter(digest, Ok(adapter)) => {
                 self.read.insert(digest, Some(adapter));
@@ -146,8 +146,8 @@ impl Work {
                 continue;
             };
             let known = match &self.queue[i] {
-                Ready { conversation: Some(conversation), adapter_digest, prompt, .. } => {
-                    self.store.find(&keys(*adapter_digest, *conversation, prompt))
+                Ready { conversation: Some(conversation), adapter_digest, writing, .. } => {
+                    self.store.find(&keys(*adapter_digest, *conversation, writing.prompt()))
                 }
                 _ => Vec::new(),
             };
@@ -227,7 +227,7 @@ impl Work {
                     ended.push(i);
                 }
                 Err(error) => {
-                    sequence.tell(Err(error.into()));
+                    sequence.tell(Err(error));
                     ended.push(i);
                 }
             }

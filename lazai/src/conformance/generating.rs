@@ -44,6 +44,23 @@ pub async fn pieces_are_the_text(generator: impl Generator) {
     }
 }
 
+pub async fn a_reply_ends_before_a_stop_string(generator: impl Generator) {
+    let whole = heard(generator.generate(job(7))).await.1.text;
+    let mut letters: Vec<char> = whole.chars().filter(|letter| *letter != char::REPLACEMENT_CHARACTER).collect();
+    let Some(stop) = letters.drain(..).nth(whole.chars().count() / 2).map(String::from) else { return };
+    let mut job = job(7);
+    job.sampler.stop = vec![stop.clone()];
+    let (heard, reply) = heard(generator.generate(job)).await;
+    assert!(!heard.contains(&stop) && !reply.text.contains(&stop), "{:?} with the stop string {stop:?}", reply.text);
+}
+
+pub async fn a_setting_that_cannot_be_heeded_is_refused(generator: impl Generator) {
+    let mut job = job(1);
+    job.sampler.logit_bias_milli = [(u32::MAX, 1)].into();
+    let refused = generator.generate(job).reply().await;
+    assert!(matches!(&refused, Err(GenerateError::Setting { setting, .. }) if setting == "logit_bias"), "{refused:?}");
+}
+
 pub async fn a_reply_is_no_longer_than_asked_for(generator: impl Generator) {
     for most in [1, TOKENS] {
         let mut job = job(1);

@@ -120,6 +120,8 @@ macro_rules! generator_conformance {
             [
                 the_same_job_is_the_same_reply,
                 pieces_are_the_text,
+                a_reply_ends_before_a_stop_string,
+                a_setting_that_cannot_be_heeded_is_refused,
                 a_reply_is_no_longer_than_asked_for,
                 the_prompt_is_counted_as_it_is_read,
                 an_adapter_that_was_not_loaded_is_refused,

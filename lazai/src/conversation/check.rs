@@ -1,13 +1,15 @@
 //! Checks of a receipt before it is paid.
 
 use lazai_core::message::Message;
+use lazai_core::reply::{FinishReason, ResponseFormat, before_stop};
 use lazai_core::{ClassId, Digest, Domain, VersionNumber};
 use lazai_settle::Market;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::Conversation;
 use crate::consumer::ConsumerError;
-use crate::node::{ChatReply, ChatRequest, SignedReceipt, reply_digest};
+use crate::node::{ChatReply, ChatRequest, ReplySettings, SignedReceipt, reply_digest};
 
 /// Counts tokens as the node should, so that a consumer can check the node's counts.
 pub trait TokenCounter: Send + Sync {
@@ -88,6 +90,9 @@ const TEMPLATE_TOKENS: (u64, u64) = (16, 512);
 /// Tokens of a reply that may have no byte in its text: the closing one, and a leading space of some tokenizers.
 const SILENT_TOKENS: u64 = 2;
 
+/// Tokens of a reply within which a stop string is seen: those of one character, which is told whole.
+const LATE_TOKENS: usize = 4;
+
 /// The most tokens that a conversation can have under any tokenizer: one that works on bytes makes no more tokens than
 /// there are bytes. Includes an allowance for the template's tokens.
 fn most_tokens(messages: &[Message]) -> u64 {
@@ -116,10 +121,15 @@ impl Conversation {
         same("completion tokens", reply.tokens.len() as u64, receipt.completion_tokens)?;
         let ceiling = offer.completion_ceiling.min(wanted.max_tokens.unwrap_or(u32::MAX).max(1));
         same("completion ceiling", true, receipt.completion_tokens <= ceiling.into())?;
-        let spoken = (reply.text.len() as u64).saturating_add(SILENT_TOKENS);
+        // The tokens of a stop string have no bytes in the text; each but the last lies within it.
+        let stopped = wanted.stop.iter().map(String::len).max().unwrap_or_default();
+        let spoken = ((reply.text.len() + stopped) as u64).saturating_add(SILENT_TOKENS);
         same("completion tokens of these words", true, receipt.completion_tokens <= spoken)?;
         same("temperature", wanted.temperature_milli.unwrap_or(receipt.temperature_milli), receipt.temperature_milli)?;
         same("nucleus", wanted.top_p_milli.unwrap_or(receipt.top_p_milli), receipt.top_p_milli)?;
+        same("form of the reply", true, has_form(reply, wanted))?;
+        let before_last = &reply.tokens[..reply.tokens.len().saturating_sub(1)];
+        same("end at a stop token", false, before_last.iter().any(|token| wanted.stop_token_ids.contains(token)))?;
         if let Some(model) = self.model {
             same("adapter", model.adapter, receipt.adapter_digest)?;
             same("base model", model.base, receipt.base_digest)?;
@@ -128,10 +138,18 @@ impl Conversation {
             same("tokenizer", counter.digest(), receipt.tokenizer_digest)?;
             let counted = counter.prompt_tokens(&prompt).unwrap_or(u64::MAX);
             same("prompt tokens", counted, receipt.prompt_tokens)?;
-            let said = counter.text(&reply.tokens);
-            same("reply text", true, said.as_deref() == Some(reply.text.as_str()))?;
+            let said = counter.text(spoken_tokens(&reply.tokens, &wanted.stop_token_ids));
+            let cut = said.as_deref().map(|said| before_stop(said, &wanted.stop));
+            same("reply text", true, cut == Some(reply.text.as_str()))?;
+            if !wanted.stop.is_empty() {
+                // Nothing that came after it is paid.
+                let before = counter.text(&reply.tokens[..reply.tokens.len().saturating_sub(LATE_TOKENS)]);
+                let stopped = before.is_none_or(|before| before_stop(&before, &wanted.stop).len() < before.len());
+                same("end at a stop string", false, stopped)?;
+            }
             // A model seldom says a text in other tokens than the tokenizer makes of it; a node that splits every word would.
-            let most = counter.tokens(&reply.text).map_or(0, |tokens| tokens.saturating_mul(2)) + SILENT_TOKENS;
+            let said = counter.tokens(&said.unwrap_or_default());
+            let most = said.map_or(0, |tokens| tokens.saturating_mul(2)) + SILENT_TOKENS;
             same("completion tokens of this text", true, receipt.completion_tokens <= most)?;
         }
         same("prompt ceiling", true, receipt.prompt_tokens <= offer.prompt_ceiling.into())?;
@@ -142,6 +160,29 @@ impl Conversation {
         same("sum within the deposit", true, receipt.cumulative <= self.deposit)?;
         let tokens = if counter.is_some() { TokenCheck::Counted } else { TokenCheck::Bounded };
         Ok(Checked { tokens, model: self.model.is_some() })
+    }
+}
+
+/// The tokens whose text is the reply's: all but a closing stop token.
+fn spoken_tokens<'t>(tokens: &'t [u32], stops: &[u32]) -> &'t [u32] {
+    match tokens.split_last() {
+        Some((last, before)) if stops.contains(last) => before,
+        _ => tokens,
+    }
+}
+
+/// Tells whether a whole reply can have the form that was asked for; only JSON and choices are looked at. One that was cut need not
+/// have it.
+fn has_form(reply: &ChatReply, wanted: &ReplySettings) -> bool {
+    let cut = reply.notes.finish_reason == FinishReason::Length
+        || !wanted.stop.is_empty()
+        || !wanted.stop_token_ids.is_empty();
+    match &wanted.response_format {
+        Some(ResponseFormat::JsonObject | ResponseFormat::JsonSchema(_)) if !cut => {
+            serde_json::from_str::<IgnoredAny>(&reply.text).is_ok()
+        }
+        Some(ResponseFormat::Choice(choices)) if !cut => choices.contains(&reply.text),
+        _ => true,
     }
 }
 

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use lazai_core::message::Message;
+use lazai_core::reply::ReplyNotes;
 use lazai_core::sign::{self, SignerError};
 use lazai_core::{Address, Domain, Signer};
 
@@ -36,6 +37,8 @@ pub struct CheckedReply {
     pub receipt: SignedReceipt,
     /// The checks that it passed.
     pub checked: Checked,
+    /// The reason for its end, and what else was asked for: the node claims them.
+    pub notes: ReplyNotes,
 }
 
 impl Talker {
@@ -76,8 +79,8 @@ impl Talker {
         let reply = node.chat(&request, on_text).await?;
         let checked = self.take(conversation, &request, &reply).await?;
         self.pay_owed(conversation, node).await?;
-        let ChatReply { text, tokens, receipt } = reply;
-        Ok(CheckedReply { text, tokens, receipt, checked })
+        let ChatReply { text, tokens, receipt, notes } = reply;
+        Ok(CheckedReply { text, tokens, receipt, checked, notes })
     }
 
     /// Delivers the voucher for everything received so far, unless it is paid already.

@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::body::in_time;
-use super::reply::{self, Pieces};
+use super::reply::{self, Made, Pieces};
 use crate::conversation::{asks_for_the_card, published};
 use crate::node::{ChatRequest, Node as _, NodeError, ReleaseRequest, SignedOffer, SignedVoucher};
 use crate::provider::{OfferTerms, Provider};
@@ -169,12 +169,7 @@ impl Front {
         response
     }
 
-    async fn serve(
-        &self,
-        claim: PaidRequest,
-        asked: CompletionRequest,
-        mut pieces: Pieces,
-    ) -> Result<ReplyDetails, ApiError> {
+    async fn serve(&self, claim: PaidRequest, asked: CompletionRequest, mut pieces: Pieces) -> Result<Made, ApiError> {
         let PaidRequest { session, turn, salt, signature, voucher } = claim;
         let (messages, settings) = (asked.messages, asked.settings);
         let request = ChatRequest { session, turn, messages, settings, salt, signature };
@@ -197,14 +192,15 @@ impl Front {
             let reply = runtime.block_on(provider.chat_while(&request, &wanted, &mut |text| pieces.text(text)));
             let reply = reply.map_err(|e| refusal(&e))?;
             let text = pieces.complete(&reply.text);
-            Ok(ReplyDetails {
+            let details = ReplyDetails {
                 receipt: reply.receipt,
                 tokens: reply.tokens,
                 text,
                 adapter: "claimed".into(),
                 device,
                 checked: None,
-            })
+            };
+            Ok(Made { details, notes: reply.notes })
         })
         .await
     }
@@ -349,7 +345,10 @@ pub(super) fn refusal(error: &NodeError) -> ApiError {
         NodeError::NotPaid { .. } | NodeError::DepositExhausted { .. } | NodeError::VoucherNotExact { .. } => 402,
         NodeError::Market(MarketError::UnknownSession { .. }) => 402,
         NodeError::Market(_) | NodeError::NotServed { .. } => 403,
-        NodeError::Moderated { .. } | NodeError::PromptTooLong { .. } | NodeError::Money(_) => 400,
+        NodeError::Moderated { .. }
+        | NodeError::PromptTooLong { .. }
+        | NodeError::Money(_)
+        | NodeError::Setting { .. } => 400,
         NodeError::TurnOutOfOrder { .. } => 409,
         NodeError::Busy { .. } => 503,
         NodeError::Refused { .. } | NodeError::Transport { .. } => 502,
@@ -364,7 +363,11 @@ pub(super) fn refusal(error: &NodeError) -> ApiError {
         tracing::error!(code = error.code(), %error, "request failed");
         return ApiError::new(status, error.code(), "the node failed");
     }
-    ApiError::new(status, error.code(), error)
+    let parameter = match error {
+        NodeError::Setting { setting, .. } => Some(setting.clone()),
+        _ => None,
+    };
+    ApiError { parameter, ..ApiError::new(status, error.code(), error) }
 }
 
 impl std::fmt::Debug for Front {

@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use lazai_core::Digest;
 use lazai_core::digest::sha256_reader;
 use lazai_core::message::Message;
+use lazai_core::reply::{FinishReason, ReplyNotes, ResponseFormat};
 use lazai_lora::generate::{GenerateJob, Generation, Reply, Sampler};
 use lazai_lora::{About, GenerateError, Generator, ModelError};
 use serde_json::{Value, json};
@@ -149,17 +150,62 @@ impl Remote {
     }
 }
 
-/// What differs from a sampler that leaves nothing out and penalises nothing.
-fn penalties(sampler: &Sampler) -> ReplySettings {
-    ReplySettings {
+/// The settings that say the same as a sampler: what changes nothing is left out.
+///
+/// # Errors
+/// [`GenerateError::Setting`] for what the server cannot do, or would pass over.
+fn settings(sampler: &Sampler, server: Server) -> Result<ReplySettings, GenerateError> {
+    let is_vllm = server == Server::Vllm;
+    let no_json = matches!(
+        sampler.format,
+        Some(ResponseFormat::Regex(_) | ResponseFormat::Choice(_) | ResponseFormat::Grammar(_))
+    );
+    for (setting, cannot) in [
+        ("dry_multiplier", is_vllm && sampler.dry.multiplier_milli != 0),
+        ("min_tokens", !is_vllm && sampler.min_tokens != 0),
+        ("response_format", no_json),
+        ("stop_token_ids", !is_vllm && !sampler.stop_tokens.is_empty()),
+        // Its tokens are not those that are counted here.
+        ("top_logprobs", sampler.top_logprobs.is_some()),
+        ("typical_p", is_vllm && sampler.typical_p_milli != 1_000),
+    ] {
+        if cannot {
+            let reason = format!("{server:?} cannot do this for the node");
+            return Err(GenerateError::Setting { setting: setting.into(), reason });
+        }
+    }
+    let dry = (sampler.dry.multiplier_milli != 0).then_some(&sampler.dry);
+    Ok(ReplySettings {
+        max_tokens: Some(sampler.max_tokens),
+        temperature_milli: Some(sampler.temperature_milli),
+        top_p_milli: Some(sampler.top_p_milli),
         top_k: (sampler.top_k != 0).then_some(sampler.top_k),
         min_p_milli: (sampler.min_p_milli != 0).then_some(sampler.min_p_milli),
         repetition_penalty_milli: (sampler.repetition_penalty_milli != 1_000)
             .then_some(sampler.repetition_penalty_milli),
         presence_penalty_milli: (sampler.presence_penalty_milli != 0).then_some(sampler.presence_penalty_milli),
         frequency_penalty_milli: (sampler.frequency_penalty_milli != 0).then_some(sampler.frequency_penalty_milli),
+        typical_p_milli: (sampler.typical_p_milli != 1_000).then_some(sampler.typical_p_milli),
+        dry_multiplier_milli: dry.map(|dry| dry.multiplier_milli),
+        dry_base_milli: dry.map(|dry| dry.base_milli),
+        dry_allowed_length: dry.map(|dry| dry.allowed_length),
+        dry_sequence_breakers: dry.map(|dry| dry.sequence_breakers.clone()),
+        logit_bias_milli: sampler.logit_bias_milli.clone(),
+        stop: sampler.stop.clone(),
+        stop_token_ids: sampler.stop_tokens.clone(),
+        min_tokens: (sampler.min_tokens != 0).then_some(sampler.min_tokens),
+        response_format: sampler.format.clone(),
         ..ReplySettings::default()
-    }
+    })
+}
+
+/// A schema as these servers read it, in place of its text.
+fn as_response_format(body: &mut Value) -> Result<(), serde_json::Error> {
+    let Some(text) = body.as_object_mut().and_then(|body| body.remove("guided_json")) else { return Ok(()) };
+    let schema: Value = serde_json::from_str(text.as_str().unwrap_or_default())?;
+    let named = json!({"name": "reply", "strict": true, "schema": schema});
+    body["response_format"] = json!({"type": "json_schema", "json_schema": named});
+    Ok(())
 }
 
 impl Remote {
@@ -175,21 +221,31 @@ impl Remote {
         on_text: &mut dyn FnMut(&str) -> bool,
     ) -> Result<Reply, GenerateError> {
         let prompt_tokens = self.prompt_tokens(&job.messages)?;
+        let vocab_size = self.counter.tokenizer().vocab_size();
+        if let Some(token) = job.sampler.logit_bias_milli.keys().find(|token| **token as usize >= vocab_size) {
+            let reason = format!("token {token}, the model knows {vocab_size}");
+            return Err(GenerateError::Setting { setting: "logit_bias".into(), reason });
+        }
         let settings = ReplySettings {
-            max_tokens: Some(job.sampler.max_tokens),
-            temperature_milli: Some(job.sampler.temperature_milli),
-            top_p_milli: Some(job.sampler.top_p_milli),
             // Servers read it as a signed number, some in 32 bits.
             seed: Some(job.seed & u64::from(u32::MAX >> 1)),
-            ..penalties(&job.sampler)
+            ..settings(&job.sampler, self.server)?
         };
         let model = match chosen {
             Some(Chosen::Model(name)) => name.clone(),
             _ => self.model.clone(),
         };
-        let asked =
-            CompletionRequest { model, messages: job.messages.clone(), settings, stream: true, include_usage: false };
+        let asked = CompletionRequest {
+            model,
+            messages: job.messages.clone(),
+            settings,
+            tools: Vec::new(),
+            stream: true,
+            include_usage: false,
+        };
         let mut body = asked.body();
+        as_response_format(&mut body)
+            .map_err(|e| GenerateError::Setting { setting: "response_format".into(), reason: e.to_string() })?;
         if let (Server::LlamaCpp, chosen) = (self.server, chosen) {
             body["lora"] = match chosen {
                 Some(Chosen::Lora(id)) => json!([{"id": id, "scale": 1.0}]),
@@ -199,18 +255,24 @@ impl Remote {
         let post = self.agent.post(format!("{}/v1/chat/completions", self.url));
         let response = refused_or(post.header("content-type", "application/json").send(body.to_string()));
         let mut stream = response.map_err(|e| self.failed(e))?.into_body().into_reader();
-        let text = self.listen(&mut stream, on_text)?;
+        let (text, finish_reason) = self.listen(&mut stream, on_text)?;
         let tokenizer = self.counter.tokenizer();
         let mut tokens = tokenizer.encode(&text)?;
         // Written-out control tokens carry no text: they are not charged.
         tokens.retain(|token| !tokenizer.is_control(*token));
         // Another tokenizer may have needed fewer tokens: those above the ceiling are neither sent nor charged.
-        tokens.truncate(job.sampler.max_tokens as usize);
+        let most = job.sampler.max_tokens as usize;
+        let finish_reason = if tokens.len() > most { FinishReason::Length } else { finish_reason };
+        tokens.truncate(most);
         let text = tokenizer.decode(&tokens)?;
-        Ok(Reply { text, tokens, prompt_tokens })
+        Ok(Reply { text, tokens, prompt_tokens, notes: ReplyNotes { finish_reason, logprobs: None } })
     }
 
-    fn listen(&self, stream: &mut impl Read, on_text: &mut dyn FnMut(&str) -> bool) -> Result<String, GenerateError> {
+    fn listen(
+        &self,
+        stream: &mut impl Read,
+        on_text: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<(String, FinishReason), GenerateError> {
         let (mut reader, mut buffer, mut text) = (ReplyReader::default(), [0; 4096], String::new());
         while !reader.is_done() {
             let count = stream.read(&mut buffer).map_err(|e| self.failed(e))?;
@@ -220,11 +282,11 @@ impl Remote {
             for piece in reader.push(&buffer[..count]).map_err(|e| self.failed(e))? {
                 text.push_str(&piece);
                 if !on_text(&piece) {
-                    return Ok(text);
+                    return Ok((text, FinishReason::Length));
                 }
             }
         }
-        Ok(text)
+        Ok((text, reader.notes().finish_reason))
     }
 }
 

@@ -7,18 +7,27 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_lite::stream;
+use lazai_core::reply::ReplyNotes;
 use lazai_settle::ledger::{Clock, SystemClock};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use crate::wire::logprobs;
 use crate::wire::openai::{ApiError, CompletionRequest};
 use crate::wire::payment::{PAYMENT_RESPONSE, PaymentResponse, ReplyDetails, encode};
+use crate::wire::tools::{self, Call, Held};
 
 /// An event in the making of a reply.
 pub(super) enum Piece {
     Text(String),
-    Done(Box<ReplyDetails>),
+    Done(Box<Made>),
     Failed(ApiError),
+}
+
+/// A reply that was made.
+pub(super) struct Made {
+    pub details: ReplyDetails,
+    pub notes: ReplyNotes,
 }
 
 /// The sink for the pieces of a reply. A client that has gone away does not stop the reply by itself.
@@ -56,7 +65,7 @@ impl Pieces {
 /// on when the client hangs up. A failure before the first piece is an error with its own status.
 pub(super) async fn answer<F, Make>(asked: &CompletionRequest, make: Make) -> Result<Response, ApiError>
 where
-    F: Future<Output = Result<ReplyDetails, ApiError>> + Send + 'static,
+    F: Future<Output = Result<Made, ApiError>> + Send + 'static,
     Make: FnOnce(Pieces) -> F,
 {
     let (sender, receiver) = unbounded_channel();
@@ -68,8 +77,8 @@ where
         };
         let _ = sender.send(piece);
     });
-    let head =
-        Head { id: id(), created: SystemClock.now_s(), model: asked.model.clone(), limit: asked.settings.max_tokens };
+    let (model, tools) = (asked.model.clone(), asked.tools.clone());
+    let head = Head { id: id("chatcmpl-"), created: SystemClock.now_s(), model, tools };
     if asked.stream { stream(asked.include_usage, head, receiver).await } else { whole(head, receiver).await }
 }
 
@@ -78,21 +87,26 @@ struct Head {
     id: String,
     created: u64,
     model: String,
-    limit: Option<u32>,
+    tools: Vec<String>,
 }
 
 impl Head {
+    /// The words of a reply, and its calls in OpenAI's form.
+    fn calls(&self, text: String) -> (String, Vec<Value>) {
+        if self.tools.is_empty() {
+            return (text, Vec::new());
+        }
+        let (words, calls) = tools::calls(&text, &self.tools);
+        let call = |Call { name, arguments }: &Call| json!({"id": id("call_"), "type": "function", "function": {"name": name, "arguments": arguments}});
+        (words, calls.iter().map(call).collect())
+    }
+
     fn chunk(&self, delta: &Value, finish: Option<&str>) -> Value {
         let choice = json!({"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish});
         json!({
             "id": self.id, "object": "chat.completion.chunk", "created": self.created, "model": self.model,
             "choices": [choice],
         })
-    }
-
-    fn finish_reason(&self, served: &ReplyDetails) -> &'static str {
-        let said = served.receipt.receipt.completion_tokens;
-        if self.limit.is_some_and(|limit| said >= u64::from(limit)) { "length" } else { "stop" }
     }
 }
 
@@ -103,20 +117,26 @@ fn usage(served: &ReplyDetails) -> Value {
 
 async fn whole(head: Head, mut pieces: UnboundedReceiver<Piece>) -> Result<Response, ApiError> {
     let mut text = String::new();
-    let served = loop {
+    let Made { details: served, notes } = loop {
         match pieces.recv().await {
             Some(Piece::Text(more)) => text.push_str(&more),
-            Some(Piece::Done(served)) => {
-                text = served.text.clone().unwrap_or(text);
-                break served;
+            Some(Piece::Done(made)) => {
+                text = made.details.text.clone().unwrap_or(text);
+                break *made;
             }
             Some(Piece::Failed(error)) => return Err(error),
             None => return Err(lost()),
         }
     };
-    let message = json!({"role": "assistant", "content": text, "refusal": null});
-    let choice =
-        json!({"index": 0, "message": message, "logprobs": null, "finish_reason": head.finish_reason(&served)});
+    let (text, calls) = head.calls(text);
+    let finish_reason = finish_reason(&notes, &calls);
+    let mut message = json!({"role": "assistant", "content": text, "refusal": null});
+    if !calls.is_empty() {
+        message["content"] = if text.is_empty() { Value::Null } else { text.into() };
+        message["tool_calls"] = calls.into();
+    }
+    let logprobs = notes.logprobs.as_deref().map(logprobs::write);
+    let choice = json!({"index": 0, "message": message, "logprobs": logprobs, "finish_reason": finish_reason});
     let body = json!({
         "id": head.id, "object": "chat.completion", "created": head.created, "model": head.model,
         "choices": [choice], "usage": usage(&served), "lazai": served,
@@ -136,6 +156,7 @@ async fn stream(include_usage: bool, head: Head, mut pieces: UnboundedReceiver<P
     };
     let mut waiting = vec![event(&head.chunk(&json!({"role": "assistant", "content": ""}), None))].into_iter();
     let mut ended = false;
+    let (mut said, mut held) = (String::new(), Held::default());
     let events = stream::poll_fn(move |context| {
         loop {
             if let Some(event) = waiting.next() {
@@ -152,14 +173,29 @@ async fn stream(include_usage: bool, head: Head, mut pieces: UnboundedReceiver<P
                 },
             };
             waiting = match piece {
-                Piece::Text(text) => vec![event(&head.chunk(&json!({"content": text}), None))],
+                Piece::Text(text) if head.tools.is_empty() => {
+                    vec![event(&head.chunk(&json!({"content": text}), None))]
+                }
+                Piece::Text(text) => {
+                    said.push_str(&text);
+                    let words = Some(held.push(&text)).filter(|words| !words.is_empty());
+                    words.map(|words| event(&head.chunk(&json!({"content": words}), None))).into_iter().collect()
+                }
                 Piece::Failed(error) => {
                     ended = true;
                     vec![event(&error.body())]
                 }
-                Piece::Done(served) => {
+                Piece::Done(made) => {
                     ended = true;
-                    last(include_usage, &head, &served)
+                    let (words, calls) = head.calls(std::mem::take(&mut said));
+                    let mut events = Vec::new();
+                    let rest = held.rest(&words);
+                    if !rest.is_empty() {
+                        events.push(event(&head.chunk(&json!({"content": rest}), None)));
+                    }
+                    events.extend(call_pieces(&head, &calls));
+                    events.extend(last(include_usage, &head, &made, &calls));
+                    events
                 }
             }
             .into_iter();
@@ -168,11 +204,19 @@ async fn stream(include_usage: bool, head: Head, mut pieces: UnboundedReceiver<P
     Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
 }
 
-/// The end of a stream: the finish reason with the receipt; the token counts if requested; `[DONE]`.
-fn last(include_usage: bool, head: &Head, served: &ReplyDetails) -> Vec<Event> {
-    let mut end = head.chunk(&json!({}), Some(head.finish_reason(served)));
+/// The end of a stream: the tokens' probabilities if requested; the finish reason with the receipt; the token counts if requested;
+/// `[DONE]`.
+fn last(include_usage: bool, head: &Head, Made { details: served, notes }: &Made, calls: &[Value]) -> Vec<Event> {
+    let mut events = Vec::new();
+    // Clients put together what all pieces have: these come in one.
+    if let Some(logprobs) = &notes.logprobs {
+        let mut piece = head.chunk(&json!({"content": ""}), None);
+        piece["choices"][0]["logprobs"] = logprobs::write(logprobs);
+        events.push(event(&piece));
+    }
+    let mut end = head.chunk(&json!({}), Some(finish_reason(notes, calls)));
     end["lazai"] = json!(served);
-    let mut events = vec![event(&end)];
+    events.push(event(&end));
     if include_usage {
         let mut counted = head.chunk(&json!({}), None);
         counted["choices"] = json!([]);
@@ -181,6 +225,21 @@ fn last(include_usage: bool, head: &Head, served: &ReplyDetails) -> Vec<Event> {
     }
     events.push(Event::default().data("[DONE]"));
     events
+}
+
+/// Each call in two pieces: its function, and its arguments.
+fn call_pieces(head: &Head, calls: &[Value]) -> Vec<Event> {
+    let pieces = calls.iter().enumerate().flat_map(|(index, call)| {
+        let (mut first, mut second) = (call.clone(), json!({"index": index, "function": {}}));
+        first["index"] = index.into();
+        second["function"]["arguments"] = std::mem::replace(&mut first["function"]["arguments"], "".into());
+        [first, second].map(|piece| event(&head.chunk(&json!({"tool_calls": [piece]}), None)))
+    });
+    pieces.collect()
+}
+
+fn finish_reason(notes: &ReplyNotes, calls: &[Value]) -> &'static str {
+    if calls.is_empty() { notes.finish_reason.as_str() } else { "tool_calls" }
 }
 
 fn event(value: &Value) -> Event {
@@ -202,8 +261,120 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// Reply ids only have to be unique.
-fn id() -> String {
+/// Ids only have to be unique.
+fn id(kind: &str) -> String {
     let random = lazai_core::Digest::random().unwrap_or(lazai_core::Digest::ZERO);
-    format!("chatcmpl-{}", hex::encode(&random.as_bytes()[..12]))
+    format!("{kind}{}", hex::encode(&random.as_bytes()[..12]))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use axum::body::to_bytes;
+    use lazai_core::reply::{FinishReason, ScoredToken, TokenLogprobs};
+    use lazai_core::{Amount, Digest, SessionId, Signature};
+    use lazai_settle::session::Receipt;
+
+    use super::*;
+    use crate::node::SignedReceipt;
+
+    fn made(notes: ReplyNotes) -> Made {
+        let receipt = Receipt {
+            session: SessionId::from_bytes([1; 32]),
+            turn: 1,
+            request_digest: Digest::ZERO,
+            reply_digest: Digest::ZERO,
+            prompt_tokens: 3,
+            completion_tokens: 4,
+            tokenizer_digest: Digest::ZERO,
+            temperature_milli: 0,
+            top_p_milli: 0,
+            seed: 0,
+            base_digest: Digest::ZERO,
+            adapter_digest: Digest::ZERO,
+            cumulative: Amount::ZERO,
+        };
+        let receipt = SignedReceipt { receipt, signature: Signature::from_bytes([1; 65]) };
+        let (adapter, device) = ("claimed".into(), "cpu".into());
+        Made {
+            details: ReplyDetails { receipt, tokens: Vec::new(), text: None, adapter, device, checked: None },
+            notes,
+        }
+    }
+
+    /// What a client gets for a reply of these pieces: the choice of a whole answer, or the choices of all pieces.
+    fn answered(extra: &str, pieces: &'static [&'static str], notes: ReplyNotes) -> Vec<Value> {
+        let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":"hi"}}]{extra}}}"#);
+        let asked = CompletionRequest::parse(body.as_bytes()).unwrap();
+        let make = |mut sink: Pieces| async move {
+            pieces.iter().for_each(|piece| sink.text(piece));
+            Ok(made(notes))
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let bytes =
+            runtime.block_on(async { to_bytes(answer(&asked, make).await.unwrap().into_body(), 1 << 20).await });
+        let text = String::from_utf8(bytes.unwrap().to_vec()).unwrap();
+        let events: Vec<&str> = if asked.stream {
+            text.split("\n\n")
+                .filter_map(|event| event.strip_prefix("data: "))
+                .filter(|event| *event != "[DONE]")
+                .collect()
+        } else {
+            vec![&text]
+        };
+        events.iter().map(|event| serde_json::from_str::<Value>(event).unwrap()["choices"][0].clone()).collect()
+    }
+
+    const TOOLS: &str = r#","tools":[{"type":"function","function":{"name":"sing"}}]"#;
+    const CALL: &[&str] =
+        &["I sing.", "\n<too", "l_call>\n{\"name\": \"sing\", \"argu", "ments\": {\"of\": \"ä\"}}\n</tool_call>"];
+
+    #[test]
+    fn calls_are_told_as_calls() {
+        let whole = answered(TOOLS, CALL, ReplyNotes::default()).remove(0);
+        assert_eq!((&whole["message"]["content"], &whole["finish_reason"]), (&json!("I sing."), &json!("tool_calls")));
+        let call = &whole["message"]["tool_calls"][0];
+        assert_eq!(call["function"], json!({"name": "sing", "arguments": "{\"of\":\"ä\"}"}));
+        assert!(call["id"].as_str().unwrap().starts_with("call_"));
+
+        let pieces = answered(&format!(r#"{TOOLS},"stream":true"#), CALL, ReplyNotes::default());
+        let text = |field: &dyn Fn(&Value) -> Option<&str>| pieces.iter().filter_map(field).collect::<String>();
+        assert_eq!(text(&|piece| piece["delta"]["content"].as_str()), "I sing.");
+        let function = |piece: &Value, field: &str| -> Option<String> {
+            Some(piece["delta"]["tool_calls"][0]["function"][field].as_str()?.to_owned())
+        };
+        assert_eq!(pieces.iter().filter_map(|piece| function(piece, "name")).collect::<String>(), "sing");
+        assert_eq!(
+            pieces.iter().filter_map(|piece| function(piece, "arguments")).collect::<String>(),
+            "{\"of\":\"ä\"}"
+        );
+        assert_eq!(pieces.last().unwrap()["finish_reason"], "tool_calls");
+
+        // Without tools these are words, and so is what calls nothing that was given.
+        let whole = answered("", CALL, ReplyNotes::default()).remove(0);
+        assert_eq!((&whole["message"]["content"], &whole["finish_reason"]), (&json!(CALL.concat()), &json!("stop")));
+        let other = r#","tools":[{"type":"function","function":{"name":"dance"}}],"stream":true"#;
+        let pieces = answered(other, CALL, ReplyNotes::default());
+        let heard: String = pieces.iter().filter_map(|piece| piece["delta"]["content"].as_str()).collect();
+        assert_eq!((heard, &pieces.last().unwrap()["finish_reason"]), (CALL.concat(), &json!("stop")));
+    }
+
+    #[test]
+    fn the_end_and_probabilities_are_told() {
+        let scored = |token, text: &str| ScoredToken { token, text: text.into(), logprob_micro: -500_000 };
+        let logprobs = vec![TokenLogprobs { chosen: scored(1, "a"), top: vec![scored(1, "a"), scored(2, "b")] }];
+        let notes = ReplyNotes { finish_reason: FinishReason::Length, logprobs: Some(logprobs) };
+        let whole = answered("", &["a"], notes.clone()).remove(0);
+        assert_eq!(whole["finish_reason"], "length");
+        let expected = json!([{"token": "a", "token_id": 1, "logprob": -0.5, "bytes": [97], "top_logprobs": [
+            {"token": "a", "token_id": 1, "logprob": -0.5, "bytes": [97]},
+            {"token": "b", "token_id": 2, "logprob": -0.5, "bytes": [98]},
+        ]}]);
+        assert_eq!(whole["logprobs"]["content"], expected);
+        let pieces = answered(r#","stream":true"#, &["a"], notes);
+        let told: Vec<&Value> =
+            pieces.iter().map(|piece| &piece["logprobs"]["content"]).filter(|v| !v.is_null()).collect();
+        assert_eq!(told, [&expected]);
+        assert_eq!(pieces.last().unwrap()["finish_reason"], "length");
+    }
 }

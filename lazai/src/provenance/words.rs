@@ -60,7 +60,7 @@ impl Words {
         let (reply, asked) = conversation.messages.split_last()?;
         (!received.tokens.is_empty()).then(|| Self {
             messages: asked.to_vec(),
-            settings: received.settings,
+            settings: received.settings.clone(),
             text: reply.content.clone(),
             tokens: received.tokens.clone(),
             salt: received.salt,

@@ -88,6 +88,10 @@ impl Provider {
             let reason = "another request for this reply was begun: the same words again get it";
             return Err(NodeError::NotServed { session: request.session, reason });
         }
+        request
+            .settings
+            .check()
+            .map_err(|bad| NodeError::Setting { setting: bad.setting.into(), reason: bad.reason })?;
         if page.owed > page.paid() {
             return Err(NodeError::NotPaid { owed: page.owed, paid: page.paid() });
         }

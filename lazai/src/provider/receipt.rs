@@ -15,6 +15,9 @@ use crate::conversation::{prompt, published};
 use crate::node::{ChatRequest, NodeError, reply_digest};
 use crate::store::write_privately;
 
+/// Most probabilities of a reply: with all their JSON, it is still an answer that clients read.
+const MOST_LOGPROBS: u64 = 32 << 10;
+
 impl Provider {
     /// Makes a requested reply; its turn is on disk before. The caller holds the session's claim.
     pub(super) async fn serve(
@@ -92,22 +95,20 @@ impl Provider {
         let adapter_digest = *self.adapters.get(&(class, version)).ok_or(missing)?;
         let failed = |error: GenerateError| match error {
             GenerateError::Busy { .. } => NodeError::Busy { reason: "too many replies wait" },
+            GenerateError::Setting { setting, reason } => NodeError::Setting { setting, reason },
             error => NodeError::Generation { reason: error.to_string() },
         };
-        let (wanted_so, seed) = (request.settings, self.seed(request)?);
-        let ceiling = session.offer.completion_ceiling;
-        let sampler = Sampler {
-            max_tokens: wanted_so.max_tokens.map_or(ceiling, |most| most.clamp(1, ceiling.max(1))),
-            temperature_milli: wanted_so.temperature_milli.unwrap_or(self.sampler.temperature_milli),
-            top_p_milli: wanted_so.top_p_milli.unwrap_or(self.sampler.top_p_milli),
-            top_k: wanted_so.top_k.unwrap_or(self.sampler.top_k),
-            min_p_milli: wanted_so.min_p_milli.unwrap_or(self.sampler.min_p_milli),
-            repetition_penalty_milli: wanted_so
-                .repetition_penalty_milli
-                .unwrap_or(self.sampler.repetition_penalty_milli),
-            presence_penalty_milli: wanted_so.presence_penalty_milli.unwrap_or(self.sampler.presence_penalty_milli),
-            frequency_penalty_milli: wanted_so.frequency_penalty_milli.unwrap_or(self.sampler.frequency_penalty_milli),
-        };
+        let (ceiling, seed) = (session.offer.completion_ceiling, self.seed(request)?);
+        let mut sampler = request.settings.sampler(&Sampler { max_tokens: ceiling, ..self.sampler.clone() });
+        if request.settings.max_tokens.is_some() {
+            sampler.max_tokens = sampler.max_tokens.clamp(1, ceiling.max(1));
+        }
+        let told = u64::from(sampler.top_logprobs.map_or(0, |top| top + 1)) * u64::from(sampler.max_tokens);
+        if told > MOST_LOGPROBS {
+            let reason = format!("{told} probabilities in all, at most {MOST_LOGPROBS} are told: ask for fewer tokens");
+            return Err(NodeError::Setting { setting: "top_logprobs".into(), reason });
+        }
+        let (temperature_milli, top_p_milli) = (sampler.temperature_milli, sampler.top_p_milli);
         let (adapter, conversation) = (Some(adapter_digest), Some(Digest::from_bytes(*request.session.as_bytes())));
         let job = GenerateJob { adapter, conversation, messages, sampler, seed };
         let live = self.moderator.is_live();
@@ -138,8 +139,8 @@ impl Provider {
             prompt_tokens: reply.prompt_tokens,
             completion_tokens,
             tokenizer_digest: self.generator.about().tokenizer_digest,
-            temperature_milli: sampler.temperature_milli,
-            top_p_milli: sampler.top_p_milli,
+            temperature_milli,
+            top_p_milli,
             seed,
             base_digest: self.generator.about().base_digest,
             adapter_digest,

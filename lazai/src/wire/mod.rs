@@ -4,15 +4,21 @@
 //! |---|---|
 //! | [`talk`] | requests and answers, built and read |
 //! | [`openai`] | OpenAI's chat completions, the dialect of both |
+//! | [`logprobs`] | probabilities of tokens, in its form |
+//! | [`tools`] | calls of tools, in a reply's words |
 //! | [`payment`] | the headers that pay, as x402 (version 2) has them |
 //!
 //! Unpaid requests get status 402 with offers in the header `PAYMENT-REQUIRED`; paid requests carry `PAYMENT-SIGNATURE`, and their
 //! answers `PAYMENT-RESPONSE`, under the scheme [`SCHEME`](payment::SCHEME).
 
+pub mod logprobs;
+mod messages;
 pub mod openai;
 pub mod payment;
+mod settings;
 mod sse;
 pub mod talk;
+pub mod tools;
 
 /// Largest body of a request that is read: 1 MiB.
 pub const MAX_REQUEST_BYTES: usize = 1 << 20;

@@ -1,9 +1,11 @@
 //! Requests to a node and answers from it, for any transport: sans I/O.
 
+use lazai_core::reply::{FinishReason, ReplyNotes};
 use lazai_core::{ClassId, VersionNumber};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::logprobs;
 use super::openai::{ApiError, CompletionRequest};
 use super::payment::{PAYMENT, PaidRequest, Payment, ReplyDetails, encode};
 use super::sse::Events;
@@ -74,12 +76,13 @@ pub fn models(body: &[u8]) -> Result<Vec<OfferedModel>, NodeError> {
 /// The header [`PAYMENT`] and the body of `POST /v1/chat/completions` for a request; the reply is streamed.
 #[must_use]
 pub fn chat(request: &ChatRequest) -> (&'static str, String, String) {
-    let ChatRequest { session, turn, ref messages, settings, salt, signature } = *request;
+    let ChatRequest { session, turn, ref messages, ref settings, salt, signature } = *request;
     // The session fixes the model; the front compares a name only if there is one.
     let asked = CompletionRequest {
         model: String::new(),
         messages: messages.clone(),
-        settings,
+        settings: settings.clone(),
+        tools: Vec::new(),
         stream: true,
         include_usage: false,
     };
@@ -93,6 +96,7 @@ pub struct ReplyReader {
     events: Events,
     text: String,
     served: Option<ReplyDetails>,
+    notes: ReplyNotes,
     done: bool,
 }
 
@@ -116,6 +120,15 @@ impl ReplyReader {
                 self.text.push_str(piece);
                 pieces.push(piece.to_owned());
             }
+            let choice = &event["choices"][0];
+            self.notes.finish_reason = match choice["finish_reason"].as_str() {
+                Some("length") => FinishReason::Length,
+                Some(_) => FinishReason::Stop,
+                None => self.notes.finish_reason,
+            };
+            if let Some(more) = logprobs::read(&choice["logprobs"]) {
+                self.notes.logprobs.get_or_insert_default().extend(more);
+            }
             if let Some(extension) = event.get("lazai") {
                 self.served = Some(ReplyDetails::deserialize(extension).map_err(|e| failed(&e))?);
             }
@@ -129,6 +142,12 @@ impl ReplyReader {
         self.done
     }
 
+    /// The reason for the reply's end, and its tokens' probabilities, as far as they came.
+    #[must_use]
+    pub fn notes(&self) -> &ReplyNotes {
+        &self.notes
+    }
+
     /// The reply.
     ///
     /// # Errors
@@ -138,7 +157,7 @@ impl ReplyReader {
             return Err(failed(&"the reply broke off"));
         }
         let ReplyDetails { receipt, tokens, text, .. } = self.served.ok_or_else(|| failed(&"no receipt"))?;
-        Ok(ChatReply { text: text.unwrap_or(self.text), tokens, receipt })
+        Ok(ChatReply { text: text.unwrap_or(self.text), tokens, receipt, notes: self.notes })
     }
 }
 

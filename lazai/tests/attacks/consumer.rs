@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use lazai::consumer::ConsumerError;
 use lazai::conversation::{Checked, NamedModel, TokenCheck, TokenCounter};
-use lazai::node::{ChatReply, SignedReceipt, reply_digest};
+use lazai::node::{ChatReply, ChatRequest, ReplySettings, SignedReceipt, reply_digest};
 use lazai_core::Digest;
 use lazai_core::digest::sha256;
+use lazai_core::reply::{ReplyNotes, ResponseFormat};
 use lazai_core::tokenizer::Counter;
 use lazai_settle::session::Receipt;
 
@@ -27,7 +28,17 @@ const NO_MODEL: NamedModel = NamedModel { base: Digest::ZERO, adapter: Digest::Z
 
 /// What a consumer says to a claim that the node signed.
 fn said_to(stage: &mut Stage, claim: Claim<'_>, counter: Option<&dyn TokenCounter>) -> Result<Checked, ConsumerError> {
-    let request = stage.ask("hi");
+    said_under(stage, claim, ReplySettings::default(), counter)
+}
+
+/// The same, if the consumer asked under these settings.
+fn said_under(
+    stage: &mut Stage,
+    claim: Claim<'_>,
+    settings: ReplySettings,
+    counter: Option<&dyn TokenCounter>,
+) -> Result<Checked, ConsumerError> {
+    let request = ChatRequest { settings, ..stage.ask("hi") };
     let Claim { text, tokens, prompt_tokens, tokenizer, model } = claim;
     let completion_tokens = tokens.len() as u64;
     let receipt = Receipt {
@@ -47,7 +58,7 @@ fn said_to(stage: &mut Stage, claim: Claim<'_>, counter: Option<&dyn TokenCounte
     };
     let signature = pollster::block_on(lazai_core::sign::sign(&signer(NODE), &stage.domain, &receipt)).unwrap();
     let receipt = SignedReceipt { receipt, signature };
-    let reply = ChatReply { text: text.into(), tokens: tokens.into(), receipt };
+    let reply = ChatReply { text: text.into(), tokens: tokens.into(), receipt, notes: ReplyNotes::default() };
     stage.conversation.accept(&stage.domain, &request, &reply, counter)
 }
 
@@ -131,4 +142,43 @@ fn a_receipt_of_another_model_than_the_ledgers_is_refused() {
     assert_eq!(refused_for(answer(NamedModel { adapter: sha256(b"cheaper"), ..named })), "adapter");
     assert_eq!(refused_for(answer(NamedModel { base: sha256(b"smaller"), ..named })), "base model");
     assert!(answer(named).unwrap().model);
+}
+
+/// What was cut off was said, up to the stop string; nothing after it is paid.
+#[test]
+fn no_token_hides_behind_a_stop() {
+    let mut stage = Stage::new(0, 0);
+    stage.conversation.offer.offer.completion_ceiling = 40;
+    let (counter, prompt_tokens) = counter();
+    let stop = ReplySettings { stop: vec![", h".into(), "x".repeat(40)], ..ReplySettings::default() };
+    let (said, more) = (counter.encode("hush, hus"), counter.encode("hush, hush and much more than that"));
+    let honest = Claim { text: "hush", tokens: &said, prompt_tokens, tokenizer: counter.digest(), model: NO_MODEL };
+    let mut answer =
+        |claim, settings: &ReplySettings, counter| said_under(&mut stage, claim, settings.clone(), counter);
+    let counted = Some(&*counter as &dyn TokenCounter);
+    assert_eq!(refused_for(answer(Claim { tokens: &more, ..honest }, &stop, counted)), "end at a stop string");
+    let other = ReplySettings { stop: vec!["hus".into(), "x".repeat(40)], ..ReplySettings::default() };
+    assert_eq!(refused_for(answer(honest, &other, counted)), "reply text");
+    let short = ReplySettings { stop: vec![", h".into()], ..ReplySettings::default() };
+    let silent = Claim { tokens: &[1; 11], ..honest };
+    assert_eq!(refused_for(answer(silent, &short, None)), "completion tokens of these words");
+    // A stop token ends the reply, and there is one.
+    let (closing, twice) = (counter.encode("hush~"), counter.encode("hu~sh~"));
+    let stop_token = ReplySettings { stop_token_ids: closing.last().copied().into_iter().collect(), ..stop.clone() };
+    let early = Claim { text: "hu~sh", tokens: &twice, ..honest };
+    assert_eq!(refused_for(answer(early, &stop_token, None)), "end at a stop token");
+    let yes = ReplySettings { response_format: Some(ResponseFormat::JsonObject), ..ReplySettings::default() };
+    let whole = counter.encode("hush");
+    assert_eq!(refused_for(answer(Claim { tokens: &whole, ..honest }, &yes, None)), "form of the reply");
+    answer(Claim { tokens: &closing, ..honest }, &stop_token, counted).unwrap();
+}
+
+#[test]
+fn a_reply_that_was_stopped_is_paid() {
+    let mut stage = Stage::new(0, 0);
+    let (counter, prompt_tokens) = counter();
+    let stop = ReplySettings { stop: vec![", h".into()], ..ReplySettings::default() };
+    let said = counter.encode("hush, hus");
+    let honest = Claim { text: "hush", tokens: &said, prompt_tokens, tokenizer: counter.digest(), model: NO_MODEL };
+    assert_eq!(said_under(&mut stage, honest, stop, Some(&*counter)).unwrap().tokens, TokenCheck::Counted);
 }

@@ -129,7 +129,7 @@ impl Generator for Echo {
             if text.ends_with("breaks off") {
                 return Err(GenerateError::Backend { backend: "a lie".into(), reason: "nothing".into() });
             }
-            Ok(Reply { text, tokens: vec![1; 10], prompt_tokens: 5 })
+            Ok(Reply { text, tokens: vec![1; 10], prompt_tokens: 5, ..Reply::default() })
         })
     }
 }

@@ -81,7 +81,7 @@ impl Generator for StandIn {
         let (first, rest) = ("so it is, ".to_owned(), words.to_string());
         let tokens = words.as_bytes().iter().take(REPLY_TOKENS as usize).map(|byte| u32::from(*byte)).collect();
         let text = format!("{first}{rest}");
-        let reply = Reply { text, tokens, prompt_tokens: 10 + job.messages.len() as u64 };
+        let reply = Reply { text, tokens, prompt_tokens: 10 + job.messages.len() as u64, ..Reply::default() };
         let life = self.life.clone();
         let mut events = [Event::Text(first), Event::Text(rest), Event::Done(Ok(reply))].into_iter().enumerate();
         // On the thread of whoever listens, which is the process that dies.

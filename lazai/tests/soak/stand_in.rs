@@ -104,7 +104,7 @@ impl Generator for StandIn {
         let wanted = if long > 0 { most } else { 1 + dice.below(most) };
         let left = self.left.clone();
         Generation::on_thread(move |on_text| {
-            let mut reply = Reply { text: String::new(), tokens: Vec::new(), prompt_tokens: count(&job.messages) };
+            let mut reply = Reply { prompt_tokens: count(&job.messages), ..Reply::default() };
             for _ in 0..wanted {
                 std::thread::sleep(Duration::from_micros(dice.below(pace_us)));
                 let token = long + u32::try_from(dice.below(LONG.into())).unwrap_or_default();

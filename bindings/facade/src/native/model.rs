@@ -14,7 +14,8 @@ use lazai::lora::{Adapter, Compute, WeightFormat};
 
 use super::data::read_file;
 use super::{Progress, ProgressListener};
-use crate::chat::{Message, ReplySettings};
+use crate::chat::Message;
+use crate::settings::ReplySettings;
 use crate::{FilePath, LazaiError, ReplyListener, choices, record};
 
 choices! {
@@ -221,7 +222,7 @@ impl BaseModel {
     /// reply. The same seed gives the same reply on the same kind of machine; without one, 0 is taken.
     ///
     /// # Errors
-    /// `dialogue.empty` without a message, `file`, `model`.
+    /// `dialogue.empty` without a message, `file`, `model`, `node.setting`.
     pub fn generate(
         &self,
         messages: Vec<Message>,
@@ -235,20 +236,10 @@ impl BaseModel {
         let messages: Vec<_> = messages.into_iter().map(Into::into).collect();
         let candle = self.candle()?;
         let adapter = adapter.map(|folder| Adapter::load(Path::new(&folder), candle.base())).transpose()?;
-        let usual = Sampler::default();
-        let sampler = Sampler {
-            max_tokens: settings.max_tokens.unwrap_or(usual.max_tokens),
-            temperature_milli: settings.temperature_milli.unwrap_or(usual.temperature_milli),
-            top_p_milli: settings.top_p_milli.unwrap_or(usual.top_p_milli),
-            top_k: settings.top_k.unwrap_or(usual.top_k),
-            min_p_milli: settings.min_p_milli.unwrap_or(usual.min_p_milli),
-            repetition_penalty_milli: settings.repetition_penalty_milli.unwrap_or(usual.repetition_penalty_milli),
-            presence_penalty_milli: settings.presence_penalty_milli.unwrap_or(usual.presence_penalty_milli),
-            frequency_penalty_milli: settings.frequency_penalty_milli.unwrap_or(usual.frequency_penalty_milli),
-        };
         let seed = settings.seed.unwrap_or_default();
+        let sampler = settings.parse()?.sampler(&Sampler::default());
         let on_text = |piece: &str| listener.as_ref().is_none_or(|listener| listener.on_text(piece.to_owned()));
-        Ok(generate(self.candle()?.base(), adapter.as_ref(), &messages, sampler, seed, on_text)?.text)
+        Ok(generate(self.candle()?.base(), adapter.as_ref(), &messages, &sampler, seed, on_text)?.text)
     }
 
     /// Describes an adapter in a folder of PEFT's files; it must be for this model.

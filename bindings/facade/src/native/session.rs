@@ -103,7 +103,7 @@ impl Session {
                 listener = None;
             }
         };
-        let reply = self.now().say_with(&text, settings.into(), &mut on_text).await?;
+        let reply = self.now().say_with(&text, settings.parse()?, &mut on_text).await?;
         Ok(ChatTurn::of(reply, None))
     }
 

@@ -11,7 +11,7 @@ use super::{Inner, LoopbackError};
 use crate::account::SendError;
 use crate::consumer::{CheckedReply, ConsumerError};
 use crate::http::front::{no_model, refusal};
-use crate::http::reply::Pieces;
+use crate::http::reply::{Made, Pieces};
 use crate::node::NodeError;
 use crate::wire::openai::{ApiError, CompletionRequest};
 use crate::wire::payment::ReplyDetails;
@@ -19,14 +19,14 @@ use crate::wire::talk::OfferedModel;
 
 impl Inner {
     /// Makes and pays one reply. Sessions that end in this turn are taken back right after it.
-    pub async fn turn(self: &Arc<Self>, asked: CompletionRequest, pieces: Pieces) -> Result<ReplyDetails, ApiError> {
+    pub async fn turn(self: &Arc<Self>, asked: CompletionRequest, pieces: Pieces) -> Result<Made, ApiError> {
         self.keep_taking_back();
         let served = self.reply(asked, pieces).await;
         self.woken.notify_one();
         served
     }
 
-    async fn reply(&self, asked: CompletionRequest, mut pieces: Pieces) -> Result<ReplyDetails, ApiError> {
+    async fn reply(&self, asked: CompletionRequest, mut pieces: Pieces) -> Result<Made, ApiError> {
         let mut book = self.book.lock().await;
         for last_try in [false, true] {
             let mut open = self.session(&mut book, &asked.model).await?;
@@ -37,14 +37,15 @@ impl Inner {
             };
             let (messages, node) = (asked.messages.clone(), &self.node);
             let conversation = &mut open.conversation;
-            let asking = self.consumer.ask(conversation, node, messages, asked.settings, &mut on_text).await;
+            let asking = self.consumer.ask(conversation, node, messages, asked.settings.clone(), &mut on_text).await;
             book.keep(&asked.model, open)?;
             match asking {
-                Ok(CheckedReply { text, tokens, receipt, checked }) => {
+                Ok(CheckedReply { text, tokens, receipt, checked, notes }) => {
                     book.served(&asked.model)?;
                     let (text, device) = (pieces.complete(&text), "remote".into());
                     let checked = Some(checked);
-                    return Ok(ReplyDetails { receipt, tokens, text, adapter: "claimed".into(), device, checked });
+                    let details = ReplyDetails { receipt, tokens, text, adapter: "claimed".into(), device, checked };
+                    return Ok(Made { details, notes });
                 }
                 Err(error) if is_over(&error) => {
                     // A node that refuses gets no new session at once, except the first time.
@@ -170,7 +171,7 @@ fn is_over(error: &ConsumerError) -> bool {
 
 pub(super) fn remote(error: &NodeError) -> ApiError {
     let status = match error.code() {
-        "node.moderated" | "node.prompt_too_long" | "request.invalid" => 400,
+        "node.moderated" | "node.prompt_too_long" | "node.setting" | "request.invalid" => 400,
         "node.busy" | "node.ledger" | "node.unknown_session" => 503,
         "node.transport" => 502,
         // An immediate retry would not help, and may cost.

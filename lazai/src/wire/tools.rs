@@ -1,0 +1,342 @@
+//! Tools, as words: what may be called stands in the system message, a call in the reply's text. Requests are signed, counted and
+//! paid as any other; only OpenAI's form is put on and taken off here.
+//!
+//! The words are those of the chat templates of Hermes and Qwen, which other models follow too.
+
+use lazai_core::message::{Message, Role};
+use lazai_core::reply::ResponseFormat;
+use serde_json::{Map, Value, json};
+
+use super::openai::BadRequest;
+use crate::node::ReplySettings;
+
+/// Around a call.
+pub(super) const CALL: (&str, &str) = ("<tool_call>", "</tool_call>");
+/// Around its result.
+pub(super) const RESULT: (&str, &str) = ("<tool_response>", "</tool_response>");
+/// Most tools, and bytes of their JSON.
+const TOOLS: (usize, usize) = (128, 64 << 10);
+/// White space between the parts of a call that is forced, at most.
+const WHITE_SPACE: &str = r"[\x20\x0A\x0D\x09]{1,64}";
+
+/// The tools of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Tools {
+    /// As they were given.
+    list: Vec<Value>,
+    choice: Choice,
+    /// True if a reply may hold more than one call.
+    is_many: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Choice {
+    Auto,
+    Required,
+    Named(String),
+}
+
+/// Reads `tools` and `tool_choice`; `None` if nothing may be called.
+pub(super) fn read(body: &Map<String, Value>) -> Result<Option<Tools>, BadRequest> {
+    let empty = Vec::new();
+    let list = match body.get("tools") {
+        None | Some(Value::Null) => &empty,
+        Some(Value::Array(list)) => list,
+        Some(_) => return Err(BadRequest::new("tools", "is not a list")),
+    };
+    let choice = match body.get("tool_choice") {
+        None | Some(Value::Null) => Choice::Auto,
+        Some(Value::String(word)) if word == "none" => return Ok(None),
+        Some(Value::String(word)) if word == "auto" => Choice::Auto,
+        Some(Value::String(word)) if word == "required" => Choice::Required,
+        Some(choice) => {
+            let name = choice["function"]["name"].as_str().filter(|_| choice["type"] == "function");
+            let found = list.iter().filter_map(name_of).find(|found| Some(*found) == name);
+            let found = found.ok_or_else(|| {
+                BadRequest::new("tool_choice", "is none of none, auto, required and a given function")
+            })?;
+            Choice::Named(found.to_owned())
+        }
+    };
+    if list.is_empty() {
+        let is_auto = choice == Choice::Auto;
+        return if is_auto { Ok(None) } else { Err(BadRequest::new("tool_choice", "needs tools")) };
+    }
+    let bytes: usize = list.iter().map(|tool| tool.to_string().len()).sum();
+    if list.len() > TOOLS.0 || bytes > TOOLS.1 {
+        return Err(BadRequest::new(
+            "tools",
+            format!("{} of {bytes} bytes, at most {} of {}", list.len(), TOOLS.0, TOOLS.1),
+        ));
+    }
+    if let Some(place) = list.iter().position(|tool| name_of(tool).is_none()) {
+        return Err(BadRequest::new(format!("tools[{place}]"), "is no function with a name"));
+    }
+    let is_many = body.get("parallel_tool_calls").and_then(Value::as_bool).unwrap_or(true);
+    Ok(Some(Tools { list: list.clone(), choice, is_many }))
+}
+
+fn name_of(tool: &Value) -> Option<&str> {
+    tool["function"]["name"].as_str().filter(|name| tool["type"] == "function" && !name.is_empty())
+}
+
+impl Tools {
+    /// The names of what may be called.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.list.iter().filter_map(name_of).map(str::to_owned).collect()
+    }
+
+    /// Puts the tools into a request: into its messages, and what must or must not be called into its settings.
+    pub(super) fn ask(&self, messages: &mut Vec<Message>, settings: &mut ReplySettings) -> Result<(), BadRequest> {
+        self.tell(messages);
+        match self.format() {
+            Some(_) if settings.response_format.is_some() => {
+                return Err(BadRequest::new("tool_choice", "stands beside a form of the reply"));
+            }
+            Some(format) => settings.response_format = Some(format),
+            // A call may be left open: it ends the reply.
+            None if !self.is_many => settings.stop.push(CALL.1.to_owned()),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Puts the tools into the system message.
+    fn tell(&self, messages: &mut Vec<Message>) {
+        let tools: Vec<String> = self.list.iter().map(Value::to_string).collect();
+        let words = format!(
+            "# Tools\n\nYou may call one or more functions to assist with the user query.\n\nYou are provided with function signatures \
+             within <tools></tools> XML tags:\n<tools>\n{}\n</tools>\n\nFor each function call, return a json object with function name \
+             and arguments within {open}{close} XML tags:\n{open}\n{{\"name\": <function-name>, \"arguments\": \
+             <args-json-object>}}\n{close}",
+            tools.join("\n"),
+            open = CALL.0,
+            close = CALL.1,
+        );
+        match messages.first_mut() {
+            Some(Message { role: Role::System, content }) => *content = format!("{content}\n\n{words}"),
+            _ => messages.insert(0, Message::new(Role::System, words)),
+        }
+    }
+
+    /// The form of a reply that must call; `None` if it need not.
+    fn format(&self) -> Option<ResponseFormat> {
+        let may = |name: &str| match &self.choice {
+            Choice::Named(named) => named == name,
+            _ => true,
+        };
+        if self.choice == Choice::Auto {
+            return None;
+        }
+        let call = |tool: &Value| {
+            let (name, parameters) = (name_of(tool)?, &tool["function"]["parameters"]);
+            let arguments = if parameters.is_null() { json!({"type": "object"}) } else { parameters.clone() };
+            may(name).then(|| {
+                json!({
+                    "type": "object",
+                    "properties": {"name": {"const": name}, "arguments": arguments},
+                    "required": ["name", "arguments"],
+                    "additionalProperties": false,
+                })
+            })
+        };
+        let calls: Vec<Value> = self.list.iter().filter_map(call).collect();
+        let schema = json!({"anyOf": calls, "x-guidance": {"whitespace_pattern": WHITE_SPACE}});
+        let many = if self.is_many && self.choice == Choice::Required { r#" ("\n" one)*"# } else { "" };
+        let (open, close) = CALL;
+        Some(ResponseFormat::Grammar(format!(
+            "start: one{many}\none: \"{open}\\n\" call \"\\n{close}\"\ncall: %json {schema}\n"
+        )))
+    }
+}
+
+/// A call that a reply holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The function.
+    pub name: String,
+    /// Its arguments, a JSON object as text.
+    pub arguments: String,
+}
+
+/// The words of a reply and its calls: none, if any is not well-formed or calls something else. A reply that is a call's JSON alone is
+/// one too.
+#[must_use]
+pub fn calls(text: &str, names: &[String]) -> (String, Vec<Call>) {
+    let whole = || (text.to_owned(), Vec::new());
+    let Some(first) = text.find(CALL.0) else {
+        return match call(text, names) {
+            Some(call) => (String::new(), vec![call]),
+            None => whole(),
+        };
+    };
+    let (said, mut rest) = text.split_at(first);
+    let mut found = Vec::new();
+    while let Some(inner) = rest.trim_start().strip_prefix(CALL.0) {
+        // A model may leave the last one open.
+        let (inner, after) = inner.split_once(CALL.1).unwrap_or((inner, ""));
+        match call(inner, names) {
+            Some(call) => found.push(call),
+            None => return whole(),
+        }
+        rest = after;
+    }
+    if rest.trim().is_empty() { (said.trim_end().to_owned(), found) } else { whole() }
+}
+
+fn call(text: &str, names: &[String]) -> Option<Call> {
+    let value: Value = serde_json::from_str(text.trim()).ok()?;
+    let name = value["name"].as_str().filter(|name| names.iter().any(|known| known == name))?;
+    // Llama's models say `parameters`.
+    let arguments = value.get("arguments").or_else(|| value.get("parameters"))?;
+    arguments.is_object().then(|| Call { name: name.to_owned(), arguments: arguments.to_string() })
+}
+
+#[cfg(any(test, feature = "node"))]
+/// Passes on the words of a reply that comes in pieces, and holds back what may be a call.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    held: String,
+    passed: usize,
+}
+
+#[cfg(any(test, feature = "node"))]
+impl Held {
+    /// The text that can be passed on.
+    pub(crate) fn push(&mut self, piece: &str) -> String {
+        self.held.push_str(piece);
+        let begins = self.held.trim_start();
+        // The whole reply may be a call's JSON.
+        if self.passed == 0 && (begins.is_empty() || begins.starts_with('{')) {
+            return String::new();
+        }
+        let open = CALL.0;
+        let keep = match self.held.find(open) {
+            Some(place) => self.held.len() - place,
+            None => (1..open.len()).rev().find(|len| self.held.ends_with(&open[..*len])).unwrap_or(0),
+        };
+        // White space before a call is no words of the reply.
+        let end = self.held[..self.held.len() - keep].trim_end().len();
+        let rest = self.held.split_off(end);
+        let passed = std::mem::replace(&mut self.held, rest);
+        self.passed += passed.len();
+        passed
+    }
+
+    /// What was not passed on of the words that the reply has.
+    pub(crate) fn rest<'t>(&self, words: &'t str) -> &'t str {
+        words.get(self.passed..).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::wire::openai::CompletionRequest;
+
+    fn asked(choice: &str) -> Result<CompletionRequest, BadRequest> {
+        let tool = |name: &str| json!({"type": "function", "function": {"name": name, "parameters": {"type": "object", "properties": {"x": {"type": "integer"}}}}});
+        let body = format!(
+            r#"{{"model":"m","messages":[{{"role":"system","content":"You sing."}},{{"role":"user","content":"hi"}}],"tools":{}{choice}}}"#,
+            json!([tool("one"), tool("two")])
+        );
+        CompletionRequest::parse(body.as_bytes())
+    }
+
+    #[test]
+    fn tools_stand_in_the_system_message() {
+        let auto = asked("").unwrap();
+        assert_eq!(auto.messages.len(), 2);
+        assert!(auto.messages[0].content.starts_with("You sing.\n\n# Tools\n\n"));
+        assert!(auto.messages[0].content.contains(r#"{"type":"function","function":{"name":"two","#));
+        assert_eq!((auto.tools.len(), auto.settings.response_format), (2, None));
+        let none = asked(r#","tool_choice":"none""#).unwrap();
+        assert_eq!((none.messages[0].content.as_str(), none.tools.len()), ("You sing.", 0));
+        let grammar = |choice: &str| match asked(choice).unwrap().settings.response_format {
+            Some(ResponseFormat::Grammar(grammar)) => grammar,
+            other => panic!("{other:?}"),
+        };
+        let required = grammar(r#","tool_choice":"required""#);
+        assert!(required.contains("\"one\"") && required.contains("\"two\"") && required.contains('*'));
+        let named = grammar(r#","tool_choice":{"type":"function","function":{"name":"two"}}"#);
+        assert!(!named.contains("\"one\"") && named.contains("\"two\""));
+        for (choice, parameter) in [
+            (r#","tool_choice":"some""#, "tool_choice"),
+            (r#","tool_choice":{"type":"function","function":{"name":"three"}}"#, "tool_choice"),
+            (r#","tool_choice":"required","guided_regex":"a""#, "tool_choice"),
+        ] {
+            assert_eq!(asked(choice).unwrap_err().parameter, parameter, "{choice}");
+        }
+        let body = r#"{"model":"m","messages":[{"role":"user","content":"hi"}],"tools":[{"type":"function"}]}"#;
+        assert_eq!(CompletionRequest::parse(body.as_bytes()).unwrap_err().parameter, "tools[0]");
+    }
+
+    #[test]
+    fn calls_are_found_in_words() {
+        let names = vec!["f".to_owned()];
+        let one = |arguments: &str| Call { name: "f".into(), arguments: arguments.into() };
+        let call = "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"x\": 1}}\n</tool_call>";
+        for (text, words, found) in [
+            (format!("I look.\n{call}\n{call}"), "I look.", vec![one("{\"x\":1}"), one("{\"x\":1}")]),
+            ("<tool_call>{\"name\":\"f\",\"arguments\":{}}".into(), "", vec![one("{}")]),
+            (" {\"name\":\"f\",\"parameters\":{\"y\":[]}}\n".into(), "", vec![one("{\"y\":[]}")]),
+        ] {
+            assert_eq!(calls(&text, &names), (words.to_owned(), found.clone()));
+            // However it is cut, what is heard is its words.
+            for size in 1..9 {
+                let (mut held, mut heard) = (Held::default(), String::new());
+                let letters: Vec<char> = text.chars().collect();
+                letters.chunks(size).for_each(|piece| heard += &held.push(&piece.iter().collect::<String>()));
+                assert!(words.starts_with(&heard), "{heard:?} of {words:?}");
+                assert_eq!(heard.clone() + held.rest(words), words);
+            }
+        }
+        for text in [
+            "plain words <tool",
+            "<tool_call>\n{\"name\": \"g\", \"arguments\": {}}\n</tool_call>",
+            "<tool_call>\n{\"name\": \"f\", \"arguments\": 7}\n</tool_call>",
+            "<tool_call>\n{\"name\": \"f\"\n</tool_call>",
+            "<tool_call>{\"name\":\"f\",\"arguments\":{}}</tool_call> and so on",
+            "{\"name\": \"f\"}",
+        ] {
+            assert_eq!(calls(text, &names), (text.to_owned(), vec![]));
+            let mut held = Held::default();
+            let heard: String = text.chars().map(|letter| held.push(&letter.to_string())).collect();
+            assert_eq!(heard.clone() + held.rest(text), text);
+        }
+    }
+    /// A model of random weights that must call, calls: what is forced is what is found.
+    #[cfg(feature = "models")]
+    #[test]
+    fn forced_calls_are_calls() {
+        use lazai_lora::generate::{Sampler, generate};
+        use lazai_lora::{BaseModel, Compute, WeightFormat};
+
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/models/llama3");
+        let base = BaseModel::open(&path, &Compute::cpu(), WeightFormat::F32).unwrap();
+        // What closes something is likelier: the reply is to end.
+        let closing = (0..base.tokenizer().vocab_size() as u32).filter_map(|token| {
+            let text = base.tokenizer().decode(&[token]).unwrap();
+            matches!(text.trim(), "}" | "," | "\"").then_some((token, 9_000))
+        });
+        let usual = Sampler { max_tokens: 200, ..Sampler::default() };
+        let closing: std::collections::BTreeMap<u32, i32> = closing.collect();
+        let mut found = 0;
+        for seed in 0..6 {
+            let choice =
+                [r#","tool_choice":"required""#, r#","tool_choice":{"type":"function","function":{"name":"two"}}"#];
+            let asked = asked(choice[seed as usize % 2]).unwrap();
+            let sampler = Sampler { logit_bias_milli: closing.clone(), ..asked.settings.sampler(&usual) };
+            let reply = generate(&base, None, &[Message::new(Role::User, "hi")], &sampler, seed, |_| true).unwrap();
+            if reply.notes.finish_reason == lazai_core::reply::FinishReason::Length {
+                continue;
+            }
+            let (words, calls) = calls(&reply.text, &asked.tools);
+            assert!(words.is_empty() && !calls.is_empty(), "{:?}", reply.text);
+            assert!(seed % 2 == 0 || (calls.len() == 1 && calls[0].name == "two"), "{calls:?}");
+            found += 1;
+        }
+        assert!(found >= 3, "{found}");
+    }
+}
