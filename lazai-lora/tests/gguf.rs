@@ -56,9 +56,9 @@ fn what_is_not_known_is_refused_by_name() {
 fn another_architecture_is_the_reason() {
     let text = |s: &str| Value::String(s.into());
     let lacks = ("tokenizer.chat_template", Value::U32(0));
-    let other_pre = ("tokenizer.ggml.pre", text("gemma3"));
+    let other_pre = ("tokenizer.ggml.pre", text("gemma4"));
     for (changes, what, found) in [
-        (vec![("general.architecture", text("gemma3")), lacks], "architecture", "gemma3"),
+        (vec![("general.architecture", text("gemma4")), lacks], "architecture", "gemma4"),
         (vec![("general.architecture", text("mamba"))], "architecture", "mamba"),
         (vec![("general.architecture", text("gpt-oss")), other_pre], "architecture", "gpt-oss"),
         (vec![("llama.expert_count", Value::U32(8))], "architecture", "llama of 8 experts"),
@@ -80,7 +80,8 @@ fn another_architecture_is_the_reason() {
 fn another_architecture_of_a_folder_is_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     for (config, found) in [
-        (r#"{"model_type": "gemma3_text"}"#, "gemma3_text"),
+        (r#"{"model_type": "gemma3"}"#, "gemma3"),
+        (r#"{"model_type": "gemma3n"}"#, "gemma3n"),
         (r#"{"model_type": "mixtral", "num_local_experts": 8}"#, "mixtral"),
         (r#"{"model_type": "llama", "num_local_experts": 8}"#, "llama of 8 experts"),
         (r#"{"model_type": "qwen3", "num_experts": 128}"#, "qwen3 of 128 experts"),

@@ -3,8 +3,11 @@
 mod config;
 mod export;
 mod gguf;
+mod gguf_config;
 mod hub;
+mod hub_config;
 mod load;
+mod rope;
 mod segments;
 mod sentencepiece;
 mod splitter;
@@ -12,7 +15,9 @@ mod template;
 mod tokenizer;
 mod weight;
 
-pub use config::{ModelConfig, RopeScaling};
+pub use crate::kernels::Activation;
+pub use config::{LayerAttention, ModelConfig};
+pub use rope::{Rope, RopeScaling};
 pub use segments::tokenize_dialogue;
 pub use template::ChatTemplate;
 pub use tokenizer::Tokenizer;
@@ -48,8 +53,29 @@ pub(crate) struct LayerWeights {
     pub(crate) feed_forward_norm: Tensor,
     /// Norms of each query head and each key head.
     pub(crate) head_norms: Option<(Tensor, Tensor)>,
+    /// Norms of what attention and the feed-forward layer give.
+    pub(crate) after_norms: Option<(Tensor, Tensor)>,
     /// In the order of [`GROUPS`].
     pub(crate) linear: [Linear; 4],
+}
+
+impl LayerWeights {
+    /// Its norms, by their Hugging Face names.
+    fn norms(&self) -> Vec<(&'static str, &Tensor)> {
+        let mut norms = vec![("input_layernorm", &self.attention_norm)];
+        match &self.after_norms {
+            None => norms.push(("post_attention_layernorm", &self.feed_forward_norm)),
+            Some((attention, feed_forward)) => norms.extend([
+                ("post_attention_layernorm", attention),
+                ("pre_feedforward_layernorm", &self.feed_forward_norm),
+                ("post_feedforward_layernorm", feed_forward),
+            ]),
+        }
+        if let Some((query, key)) = &self.head_norms {
+            norms.extend([("self_attn.q_norm", query), ("self_attn.k_norm", key)]);
+        }
+        norms
+    }
 }
 
 pub(crate) struct Weights {
@@ -84,7 +110,7 @@ impl BaseModel {
         if path.is_dir() {
             config = hub::read_config(path)?;
             (tokenizer, template) = hub::read_tokenizer(path)?;
-            let mut folder = hub::Folder::open(path)?;
+            let mut folder = hub::Folder::open(path, config.architecture)?;
             weights = load::weights(&mut folder, &config, format, device)?;
             digest = folder.digest(path)?;
             name = path.file_name().map_or("unnamed".into(), |n| n.to_string_lossy().into_owned());
