@@ -69,6 +69,38 @@ fn path() -> PathBuf {
     std::env::var("LAZAI_GEMMA_MODEL").map_or_else(|_| cached(), PathBuf::from)
 }
 
+/// A model that was not trained to talk has the tokens of its family's turns, but no template.
+#[test]
+fn a_base_model_has_its_familys_template() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["config.json", "tokenizer.json"] {
+        std::fs::copy(vectors().join("gemma3").join(name), folder.path().join(name)).unwrap();
+    }
+    let settings = r#"{"eos_token": "<eos>", "bos_token": "<bos>"}"#;
+    std::fs::write(folder.path().join("tokenizer_config.json"), settings).unwrap();
+    let (tokenizer, template) = read_tokenizer(folder.path()).unwrap();
+    let (_, theirs) = read_tokenizer(&vectors().join("gemma3")).unwrap();
+    let messages = [
+        Message::new(Role::System, "You are a lighthouse."),
+        Message::new(Role::User, " who are you?"),
+        Message::new(Role::Assistant, "hush"),
+    ];
+    for (messages, for_reply) in [(&messages[..2], true), (&messages[..], false), (&messages[1..], false)] {
+        assert_eq!(template.render(messages, for_reply).unwrap(), theirs.render(messages, for_reply).unwrap());
+    }
+    let (tokens, mask) = tokenize_dialogue(&tokenizer, &template, &messages).unwrap();
+    assert_eq!(tokens.len(), mask.len());
+    // A greeting comes before anybody asks.
+    let greeting = [messages[0].clone(), messages[2].clone()];
+    let text = template.render(&greeting, false).unwrap();
+    assert_eq!(text, "<bos><start_of_turn>model\nYou are a lighthouse.\n\nhush<end_of_turn>\n");
+    // Without those tokens it would be words of no language.
+    let other = vectors().join("mistral/tokenizer.json");
+    std::fs::copy(other, folder.path().join("tokenizer.json")).unwrap();
+    std::fs::write(folder.path().join("tokenizer_config.json"), r#"{"eos_token": "</s>"}"#).unwrap();
+    assert!(read_tokenizer(folder.path()).is_err());
+}
+
 #[test]
 #[ignore = "needs 253 MB of weights"]
 fn gemma_says_what_it_says_elsewhere() {

@@ -7,7 +7,8 @@ use candle_core::{DType, Device, Tensor};
 use lazai_core::file::write_privately;
 use serde_json::{Map, Value, json};
 
-use super::hub_config::{self, norm_offset};
+use super::hub_config::norm_offset;
+use super::hub_write;
 use super::{BaseModel, LINEAR_MODULES, WeightFormat};
 use crate::adapter::{Adapter, write_tensors};
 use crate::error::{ModelError, Result};
@@ -60,7 +61,7 @@ impl BaseModel {
 
     fn hub_config(&self, dtype: DType) -> Result<Value> {
         let biased = self.weights.layers.iter().any(|layer| layer.linear[0].bias.is_some());
-        let mut all = hub_config::write(&self.config, biased)?;
+        let mut all = hub_write::fields(&self.config, biased)?;
         all["eos_token_id"] = json!(self.tokenizer().eos());
         all["bos_token_id"] = json!(self.tokenizer().bos());
         all["torch_dtype"] = json!(if dtype == DType::BF16 { "bfloat16" } else { "float32" });

@@ -1,7 +1,7 @@
 //! Hugging Face's `config.json`: what each family calls its sizes, and the defaults that its files leave out.
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::config::{KNOWN, LayerAttention, ModelConfig, architecture, default_scale, experts, layers};
 use super::rope::Rope;
@@ -10,11 +10,11 @@ use crate::kernels::Activation;
 
 const FILE: &str = "config.json";
 /// Hugging Face's name for the text model of Gemma 3; `gemma3` is the one that sees pictures too.
-const GEMMA3: &str = "gemma3_text";
+pub(super) const GEMMA3: &str = "gemma3_text";
 /// Gemma 3's base of the rotary embedding, of layers that see everything and of those that do not.
 const GEMMA3_BASES: (f64, f64) = (1_000_000.0, 10_000.0);
-const SLIDING: &str = "sliding_attention";
-const FULL: &str = "full_attention";
+pub(super) const SLIDING: &str = "sliding_attention";
+pub(super) const FULL: &str = "full_attention";
 
 /// The family that a `config.json` names.
 pub(super) fn hub_family(config: &Value) -> Result<&'static str> {
@@ -242,71 +242,105 @@ impl HubConfig {
     }
 }
 
-/// The fields of a model's `config.json` that say what it computes.
-pub(super) fn write(config: &ModelConfig, biased: bool) -> Result<Value> {
-    let window = config.attention.iter().find_map(|layer| layer.window);
-    let types = || -> Vec<_> {
-        config.attention.iter().map(|layer| if layer.window.is_some() { SLIDING } else { FULL }).collect()
-    };
-    let sliding =
-        || json!({ "sliding_window": window, "use_sliding_window": window.is_some(), "layer_types": types() });
-    let bias = json!({ "attention_bias": biased, "mlp_bias": false });
-    let (class, extra) = match config.architecture {
-        "mistral" => ("MistralForCausalLM", vec![json!({ "sliding_window": window })]),
-        "qwen2" => ("Qwen2ForCausalLM", vec![sliding()]),
-        "qwen3" => ("Qwen3ForCausalLM", vec![sliding(), json!({ "attention_bias": biased })]),
-        "gemma3" => ("Gemma3ForCausalLM", vec![gemma3(config, biased), json!({ "layer_types": types() })]),
-        "smollm3" => {
-            let positions: Vec<_> = config.attention.iter().map(|layer| u8::from(layer.rope.is_some())).collect();
-            ("SmolLM3ForCausalLM", vec![sliding(), bias, json!({ "no_rope_layers": positions })])
-        }
-        "granite" => ("GraniteForCausalLM", vec![bias, granite(config)]),
-        _ => ("LlamaForCausalLM", vec![bias]),
-    };
-    let mut all = json!({
-        "architectures": [class],
-        "model_type": if config.architecture == "gemma3" { GEMMA3 } else { config.architecture },
-        "hidden_size": config.hidden,
-        "intermediate_size": config.intermediate,
-        "num_hidden_layers": config.layers,
-        "num_attention_heads": config.heads,
-        "num_key_value_heads": config.kv_heads,
-        "head_dim": config.head_width,
-        "vocab_size": config.vocab_size,
-        "max_position_embeddings": config.context,
-        "rms_norm_eps": config.norm_epsilon,
-        "rope_theta": config.ropes[0].base,
-        "tie_word_embeddings": config.tied,
-    });
-    if config.activation == Activation::Silu {
-        all["hidden_act"] = json!("silu");
-    }
-    if let Some(scaling) = config.ropes[0].scaling_to_hub()? {
-        all["rope_scaling"] = scaling;
-    }
-    for fields in extra {
-        if let (Value::Object(all), Value::Object(fields)) = (&mut all, fields) {
-            all.extend(fields);
-        }
-    }
-    Ok(all)
-}
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
 
-fn gemma3(config: &ModelConfig, biased: bool) -> Value {
-    let mut fields = Map::new();
-    fields.insert("hidden_activation".into(), json!("gelu_pytorch_tanh"));
-    fields.insert("attention_bias".into(), json!(biased));
-    fields.insert("query_pre_attn_scalar".into(), json!(config.attention_scale.powi(-2).round() as u64));
-    fields.insert("sliding_window".into(), json!(config.attention.iter().find_map(|layer| layer.window)));
-    fields.insert("rope_local_base_freq".into(), json!(config.ropes[1].base));
-    Value::Object(fields)
-}
+    use super::*;
 
-fn granite(config: &ModelConfig) -> Value {
-    json!({
-        "attention_multiplier": config.attention_scale,
-        "embedding_multiplier": config.embedding_scale,
-        "residual_multiplier": config.residual_scale,
-        "logits_scaling": 1.0 / config.logit_scale,
-    })
+    /// A small model's file with some fields more.
+    fn read(fields: Value) -> Result<ModelConfig> {
+        let mut config = json!({
+            "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 8, "num_attention_heads": 4,
+            "vocab_size": 300, "max_position_embeddings": 32_768, "rms_norm_eps": 1e-6,
+        });
+        config.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        ModelConfig::from_hub(config.to_string().as_bytes())
+    }
+
+    fn windows(config: &ModelConfig) -> Vec<Option<usize>> {
+        config.attention.iter().map(|layer| layer.window).collect()
+    }
+
+    /// As Gemma 3 was published, and as `transformers` 5 writes it.
+    #[test]
+    fn both_ages_of_gemma_say_the_same() {
+        let old = json!({
+            "model_type": "gemma3_text", "head_dim": 256, "hidden_activation": "gelu_pytorch_tanh", "sliding_window": 512,
+            "rope_theta": 1_000_000, "rope_local_base_freq": 10_000, "query_pre_attn_scalar": 256,
+            "sliding_window_pattern": 6, "rope_scaling": { "rope_type": "linear", "factor": 8.0 },
+            "attn_logit_softcapping": null, "final_logit_softcapping": null,
+        });
+        let types: Vec<_> = (0..8).map(|layer| if layer == 5 { FULL } else { SLIDING }).collect();
+        let new = json!({
+            "model_type": "gemma3_text", "sliding_window": 512, "layer_types": types, "use_bidirectional_attention": false,
+            "rope_parameters": {
+                FULL: { "rope_type": "linear", "factor": 8.0, "rope_theta": 1e6 },
+                SLIDING: { "rope_type": "default", "rope_theta": 1e4 },
+            },
+        });
+        let (old, new) = (read(old).unwrap(), read(new).unwrap());
+        assert_eq!(old, new);
+        assert!(old.tied && old.after_norms && old.activation == Activation::GeluTanh);
+        assert_eq!(windows(&old)[4..7], [Some(512), None, Some(512)]);
+        assert_eq!(old.attention.iter().map(|layer| layer.rope.unwrap()).collect::<Vec<_>>(), [1, 1, 1, 1, 1, 0, 1, 1]);
+        assert_eq!(old.ropes[1], Rope::from_hub(&Value::Null, 10_000.0, 1).unwrap());
+    }
+
+    #[test]
+    fn windows_are_where_the_family_has_them() {
+        let qwen =
+            json!({"model_type": "qwen2", "sliding_window": 9, "max_window_layers": 6, "use_sliding_window": true});
+        assert_eq!(windows(&read(qwen.clone()).unwrap())[5..], [None, Some(9), Some(9)]);
+        let mut off = qwen;
+        off["use_sliding_window"] = json!(false);
+        assert_eq!(windows(&read(off).unwrap()), [None; 8]);
+        let mistral = |window: Value| {
+            let mut config = json!({"model_type": "mistral"});
+            if window != "missing" {
+                config["sliding_window"] = window;
+            }
+            windows(&read(config).unwrap())[0]
+        };
+        let windows = [json!("missing"), json!(null), json!(100)].map(mistral);
+        assert_eq!(windows, [Some(4096), None, Some(100)]);
+        let smollm = read(json!({"model_type": "smollm3", "no_rope_layer_interval": 3})).unwrap();
+        let known: Vec<_> = smollm.attention.iter().map(|layer| layer.rope.is_some()).collect();
+        assert_eq!(known, [true, true, false, true, true, false, true, true]);
+    }
+
+    #[test]
+    fn yarn_is_for_the_context_that_it_makes() {
+        let scaling = json!({"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32_768});
+        let config = read(json!({"model_type": "qwen2", "rope_scaling": scaling})).unwrap();
+        assert_eq!(config.context, 131_072);
+        assert!((config.ropes[0].magnitude() - 1.138_629_436).abs() < 1e-8);
+    }
+
+    #[test]
+    fn what_is_not_computed_is_refused_by_name() {
+        for (family, key, value) in [
+            ("gemma3_text", "final_logit_softcapping", json!(30.0)),
+            ("gemma3_text", "attn_logit_softcapping", json!(50.0)),
+            ("gemma3_text", "use_bidirectional_attention", json!(true)),
+            ("gemma3_text", "hidden_activation", json!("gelu")),
+            ("granite", "hidden_act", json!("gelu")),
+            ("qwen3", "layer_types", json!(["chunked_attention"])),
+            ("llama", "partial_rotary_factor", json!(0.75)),
+        ] {
+            let error = read(json!({ "model_type": family, key: value })).unwrap_err();
+            assert!(matches!(error, ModelError::Unsupported { what, .. } if what == key), "{key}: {error}");
+        }
+        for (family, key, value) in [
+            ("granite", "residual_multiplier", json!(0)),
+            ("granite", "logits_scaling", json!("eight")),
+            ("smollm3", "no_rope_layers", json!([1, 0])),
+            ("mistral", "sliding_window", json!(-1)),
+            ("llama", "num_hidden_layers", json!(1 << 20)),
+        ] {
+            let error = read(json!({ "model_type": family, key: value })).unwrap_err();
+            assert!(matches!(error, ModelError::Malformed { .. }), "{key}: {error}");
+        }
+    }
 }

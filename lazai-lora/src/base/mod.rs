@@ -6,6 +6,7 @@ mod gguf;
 mod gguf_config;
 mod hub;
 mod hub_config;
+mod hub_write;
 mod load;
 mod rope;
 mod segments;
