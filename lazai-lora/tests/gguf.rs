@@ -119,3 +119,11 @@ fn faults_are_named() {
     }
     assert!(matches!(BaseModel::from_gguf("none".as_ref(), &Compute::cpu()), Err(ModelError::File { .. })));
 }
+
+/// Granite's files call SmolLM's way by the name of the vocabulary that had it first.
+#[test]
+fn ways_of_splitting_have_other_names() {
+    let pre = |name: &str| ("tokenizer.ggml.pre", Value::String(name.into()));
+    let ids = |name: &str| read_tokenizer(file(&[pre(name)]).path()).unwrap().0.encode("ab<|end|>ba").unwrap();
+    assert_eq!(ids("refact"), ids("smollm"));
+}
