@@ -10,8 +10,8 @@ use lazai_lora::base::{read_tokenizer, tokenize_dialogue};
 use lazai_lora::evaluate::scores;
 use lazai_lora::{Adapter, BaseModel, Compute, LoraConfig, ModelError, Targets, WeightFormat};
 
-const FOLDERS: [&str; 9] =
-    ["llama3", "qwen2", "qwen3", "mistral", "gemma3", "smollm3", "granite", "qwen2-yarn", "mistral-window"];
+const FOLDERS: [&str; 10] =
+    ["llama3", "qwen2", "qwen3", "mistral", "gemma3", "smollm3", "granite", "phi3", "qwen2-yarn", "mistral-window"];
 const FILES: [&str; 9] = [
     "llama-q8_0",
     "llama-f16",
@@ -224,6 +224,7 @@ fn adapters_of_peft_say_the_same_here() {
         ("gemma3", "lora", false, None),
         ("smollm3", "lora", false, None),
         ("granite", "lora", false, None),
+        ("phi3", "lora", false, None),
     ] {
         let base = open(&vectors().join(family), &Compute::cpu(), WeightFormat::F32);
         let ids = expected(&vectors().join(family).join("expected.json")).ids;

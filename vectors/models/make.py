@@ -439,6 +439,13 @@ def later_families(llama3, qwen2):
     both("granite", transformers.GraniteForCausalLM, config, 24, llama3, None, bpe_tokens(llama3, "llama-bpe"),
          arch="granite", peft=True, **bpe)
 
+    # Phi-4-mini: fused modules, heads of which a part turns, LongRoPE.
+    rope = {"rope_type": "longrope", "rope_theta": 10000.0, "partial_rotary_factor": 0.75,
+            "short_factor": [1.0, 1.25, 2.0], "long_factor": [1.0, 4.0, 9.0]}
+    config = transformers.Phi3Config(**sizes(vocab, tie_word_embeddings=True, pad_token_id=None, rope_parameters=rope,
+                                             sliding_window=9, original_max_position_embeddings=64))
+    both("phi3", transformers.Phi3ForCausalLM, config, 30, llama3, peft=True, **bpe)
+
     # YaRN, with windows from the second layer on.
     yarn = {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 64}
     config = transformers.Qwen2Config(**sizes(vocab, tie_word_embeddings=True, rope_parameters=yarn,

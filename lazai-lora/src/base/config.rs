@@ -1,6 +1,7 @@
 //! The sizes of a model, and the marks of its family.
 
-use super::rope::Rope;
+use super::rope::{Rope, RopeScaling};
+use super::{FUSED_GROUPS, FUSED_MODULES, GROUPS, LINEAR_MODULES};
 use crate::error::{ModelError, Result};
 use crate::kernels::{Activation, Heads};
 
@@ -16,7 +17,7 @@ pub struct LayerAttention {
 /// The sizes of a model, and what its family adds to a layer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelConfig {
-    /// Family: `llama`, `mistral`, `qwen2`, `qwen3`, `gemma3`, `smollm3` or `granite`.
+    /// Family: `llama`, `mistral`, `qwen2`, `qwen3`, `gemma3`, `smollm3`, `granite` or `phi3`.
     pub architecture: &'static str,
     /// Number of layers.
     pub layers: usize,
@@ -50,6 +51,8 @@ pub struct ModelConfig {
     pub head_norm: bool,
     /// True if what attention and the feed-forward layer give is normalised before it is added (Gemma 3).
     pub after_norms: bool,
+    /// True if queries, keys and values are one module, and gates and ups another (Phi).
+    pub fused: bool,
     /// The factor of embeddings (Gemma 3, Granite).
     pub embedding_scale: f64,
     /// The factor of what a layer adds to the residual stream (Granite).
@@ -60,7 +63,7 @@ pub struct ModelConfig {
 
 /// Families, by their names in GGUF.
 const ARCHITECTURES: [&str; 7] = ["llama", "mistral", "qwen2", "qwen3", "gemma3", "smollm3", "granite"];
-pub(super) const KNOWN: &str = "llama, mistral, qwen2, qwen3, gemma3 (text), smollm3, granite";
+pub(super) const KNOWN: &str = "llama, mistral, qwen2, qwen3, gemma3 (text), smollm3, granite, phi3 (folders)";
 /// No size of a model is larger.
 const MAX_SIZE: usize = 1 << 24;
 /// No model has more layers.
@@ -115,8 +118,16 @@ impl ModelConfig {
             return Err(ModelError::malformed(what, reason));
         }
         let turns = |rope: &Rope| {
+            let pairs = (self.head_width as f64 * rope.part) as usize / 2;
+            let factors = match &rope.scaling {
+                RopeScaling::Factors(factors) | RopeScaling::Long { short: factors, .. } => factors.len(),
+                _ => pairs,
+            };
+            let fits = rope.part <= 1.0 && pairs > 0 && factors == pairs;
             let all = rope.rates(self.head_width).into_iter().chain([rope.magnitude()]);
-            rope.base.is_finite() && rope.base > 1.0 && all.into_iter().all(|rate| rate.is_finite() && rate > 0.0)
+            fits && rope.base.is_finite()
+                && rope.base > 1.0
+                && all.into_iter().all(|rate| rate.is_finite() && rate > 0.0)
         };
         if !(self.ropes.iter().all(turns) && self.norm_epsilon > 0.0) {
             return Err(ModelError::malformed(what, "base of the rotary embedding or epsilon of the norms"));
@@ -131,9 +142,27 @@ impl ModelConfig {
         Ok(self)
     }
 
-    /// Input and output widths of a linear module, by its place in [`LINEAR_MODULES`](super::LINEAR_MODULES).
+    /// The linear modules of a layer, by their Hugging Face names.
+    pub(crate) fn modules(&self) -> &'static [&'static str] {
+        if self.fused { &FUSED_MODULES } else { &LINEAR_MODULES }
+    }
+
+    /// Modules that read the same input, computed as one: place of the first, and how many.
+    pub(crate) fn groups(&self) -> [(usize, usize); 4] {
+        if self.fused { FUSED_GROUPS } else { GROUPS }
+    }
+
+    /// Input and output widths of a linear module, by its place in [`Self::modules`].
     pub(crate) fn module_shape(&self, module: usize) -> (usize, usize) {
         let (queries, keys) = (self.heads * self.head_width, self.kv_heads * self.head_width);
+        if self.fused {
+            return match module {
+                0 => (self.hidden, queries + 2 * keys),
+                1 => (queries, self.hidden),
+                2 => (self.hidden, 2 * self.intermediate),
+                _ => (self.intermediate, self.hidden),
+            };
+        }
         match module {
             0 => (self.hidden, queries),
             1 | 2 => (self.hidden, keys),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::hub_config::norm_offset;
 use super::hub_write;
-use super::{BaseModel, LINEAR_MODULES, WeightFormat};
+use super::{BaseModel, WeightFormat};
 use crate::adapter::{Adapter, write_tensors};
 use crate::error::{ModelError, Result};
 
@@ -76,12 +76,12 @@ impl BaseModel {
             names.extend(
                 self.weights.layers[layer].norms().into_iter().map(|(norm, _)| path(&format!("{norm}.weight"))),
             );
-            for module in LINEAR_MODULES {
+            for module in self.config.modules() {
                 names.push(path(&format!("{module}.weight")));
             }
-            let groups = super::GROUPS.into_iter().zip(&self.weights.layers[layer].linear);
+            let groups = self.config.groups().into_iter().zip(&self.weights.layers[layer].linear);
             for ((first, count), _) in groups.filter(|(_, linear)| linear.bias.is_some()) {
-                names.extend(LINEAR_MODULES[first..first + count].iter().map(|m| path(&format!("{m}.bias"))));
+                names.extend(self.config.modules()[first..first + count].iter().map(|m| path(&format!("{m}.bias"))));
             }
         }
         names.push("model.norm.weight".to_owned());
@@ -117,10 +117,11 @@ impl BaseModel {
         if let Some((_, norm)) = layer.norms().into_iter().find(|(name, _)| *name == path) {
             return self.norm(norm);
         }
-        let module = LINEAR_MODULES.iter().position(|m| *m == path).ok_or_else(missing)?;
-        let group = super::GROUPS.iter().position(|(first, count)| (*first..first + count).contains(&module));
+        let (modules, groups) = (self.config.modules(), self.config.groups());
+        let module = modules.iter().position(|m| *m == path).ok_or_else(missing)?;
+        let group = groups.iter().position(|(first, count)| (*first..first + count).contains(&module));
         let group = group.ok_or_else(missing)?;
-        let start: usize = (super::GROUPS[group].0..module).map(|m| self.config.module_shape(m).1).sum();
+        let start: usize = (groups[group].0..module).map(|m| self.config.module_shape(m).1).sum();
         let rows = self.config.module_shape(module).1;
         let linear = &layer.linear[group];
         if what == "bias" {
@@ -173,7 +174,8 @@ impl BaseModel {
     }
 
     fn elements(&self, name: &str) -> usize {
-        let module = LINEAR_MODULES.iter().position(|m| name.strip_suffix(".weight").is_some_and(|n| n.ends_with(m)));
+        let module =
+            self.config.modules().iter().position(|m| name.strip_suffix(".weight").is_some_and(|n| n.ends_with(m)));
         match module.map(|m| self.config.module_shape(m)) {
             Some((input, output)) => input * output,
             None if name.starts_with("model.layers.") || name == "model.norm.weight" => self.config.intermediate,

@@ -42,9 +42,13 @@ pub(super) fn read(metadata: &Metadata<'_>, family: &'static str, vocab_size: us
     // Which layers slide in other families, no file says: inside the window none does.
     let most = if attention.iter().any(|layer| layer.window.is_some()) { None } else { window };
     let base = float("rope.freq_base")?.unwrap_or(if gemma { 1_000_000.0 } else { 10_000.0 });
-    let mut ropes = vec![Rope { base, scaling: scaling(metadata, family, context)? }];
+    let mut ropes = vec![Rope { base, scaling: scaling(metadata, family, context)?, part: 1.0 }];
     if gemma {
-        ropes.push(Rope { base: float("rope.freq_base_swa")?.unwrap_or(10_000.0), scaling: RopeScaling::None });
+        ropes.push(Rope {
+            base: float("rope.freq_base_swa")?.unwrap_or(10_000.0),
+            scaling: RopeScaling::None,
+            part: 1.0,
+        });
     }
     let attention_scale = match float("attention.scale")? {
         Some(scale) => scale,
@@ -64,7 +68,7 @@ pub(super) fn read(metadata: &Metadata<'_>, family: &'static str, vocab_size: us
         head_width,
         intermediate: number("feed_forward_length")?,
         vocab_size,
-        context: context.max(ropes[0].context().unwrap_or(0)).min(most.unwrap_or(usize::MAX)),
+        context: ropes[0].context(context).min(most.unwrap_or(usize::MAX)),
         ropes,
         attention,
         attention_scale,
@@ -73,6 +77,7 @@ pub(super) fn read(metadata: &Metadata<'_>, family: &'static str, vocab_size: us
         tied: true,
         head_norm: matches!(family, "qwen3" | "gemma3"),
         after_norms: gemma,
+        fused: false,
         embedding_scale: if gemma { (hidden as f64).sqrt() } else { granite("embedding_scale")? },
         residual_scale: granite("residual_scale")?,
         logit_scale: 1.0 / granite("logit_scale")?,

@@ -13,6 +13,8 @@ const FILE: &str = "config.json";
 pub(super) const GEMMA3: &str = "gemma3_text";
 /// Gemma 3's base of the rotary embedding, of layers that see everything and of those that do not.
 const GEMMA3_BASES: (f64, f64) = (1_000_000.0, 10_000.0);
+/// Phi 3 and 4, and Phi-4-mini. Their GGUF files split texts in ways of their own.
+const PHI3: &str = "phi3";
 pub(super) const SLIDING: &str = "sliding_attention";
 pub(super) const FULL: &str = "full_attention";
 
@@ -23,6 +25,7 @@ pub(super) fn hub_family(config: &Value) -> Result<&'static str> {
         "gemma3" => {
             return Err(ModelError::Unsupported { what: "architecture", found: "gemma3".into(), known: KNOWN });
         }
+        PHI3 => PHI3,
         other => architecture(other)?,
     };
     experts(family, config["num_local_experts"].as_u64().or(config["num_experts"].as_u64()))?;
@@ -93,7 +96,7 @@ impl HubConfig {
             head_width,
             intermediate: sizes.intermediate_size,
             vocab_size: sizes.vocab_size,
-            context: sizes.max_position_embeddings.max(ropes.iter().filter_map(Rope::context).max().unwrap_or(0)),
+            context: ropes[0].context(sizes.max_position_embeddings),
             attention: self.attention()?,
             ropes,
             attention_scale,
@@ -102,6 +105,7 @@ impl HubConfig {
             tied: sizes.tie_word_embeddings.unwrap_or(matches!(self.family, "gemma3" | "smollm3")),
             head_norm: matches!(self.family, "qwen3" | "gemma3"),
             after_norms: gemma,
+            fused: self.family == PHI3,
             embedding_scale,
             residual_scale: granite("residual_multiplier")?,
             logit_scale: 1.0 / granite("logits_scaling")?,
@@ -136,8 +140,10 @@ impl HubConfig {
                 return Err(ModelError::Unsupported { what, found: value.to_string(), known });
             }
         }
-        match self.number("partial_rotary_factor")? {
-            Some(part) if part != 1.0 => {
+        let places = [&self.value, &self.value["rope_parameters"], &self.value["rope_scaling"]];
+        let mut parts = places.into_iter().map(|place| &place["partial_rotary_factor"]);
+        match parts.find(|part| !part.is_null() && part.as_f64() != Some(1.0)) {
+            Some(part) if self.family != PHI3 => {
                 Err(ModelError::Unsupported { what: "partial_rotary_factor", found: part.to_string(), known: "1" })
             }
             _ => Ok(()),
@@ -161,11 +167,16 @@ impl HubConfig {
     /// The rotary embedding; for Gemma 3 that of all layers that see everything, then that of those that do not.
     fn ropes(&self) -> Result<Vec<Rope>> {
         let (value, context) = (&self.value, self.sizes.max_position_embeddings);
+        let context = (context, self.whole("original_max_position_embeddings")?.unwrap_or(context));
         let parameters = &value["rope_parameters"];
         let scaling = if parameters.is_null() { &value["rope_scaling"] } else { parameters };
         let base = self.number("rope_theta")?;
         if self.family != "gemma3" {
-            return Ok(vec![Rope::from_hub(scaling, base.unwrap_or(10_000.0), context)?]);
+            let mut rope = Rope::from_hub(scaling, base.unwrap_or(10_000.0), context)?;
+            if let Some(part) = self.number("partial_rotary_factor")? {
+                rope.part = part;
+            }
+            return Ok(vec![rope]);
         }
         let (full, local) = GEMMA3_BASES;
         let (full, local) = (base.unwrap_or(full), self.number("rope_local_base_freq")?.unwrap_or(local));
@@ -188,7 +199,7 @@ impl HubConfig {
         let named = self.layer_types(count)?;
         let (later, pattern) = (self.whole("max_window_layers")?.unwrap_or(28), self.pattern()?);
         let windowed = |layer: usize| match (self.family, &named) {
-            ("mistral", _) => true,
+            ("mistral" | PHI3, _) => true,
             ("qwen2" | "qwen3" | "smollm3", _) if !slides => false,
             ("qwen2" | "qwen3" | "smollm3" | "gemma3", Some(types)) => types[layer],
             ("qwen2" | "qwen3", None) => layer >= later,
@@ -285,7 +296,7 @@ mod tests {
         assert!(old.tied && old.after_norms && old.activation == Activation::GeluTanh);
         assert_eq!(windows(&old)[4..7], [Some(512), None, Some(512)]);
         assert_eq!(old.attention.iter().map(|layer| layer.rope.unwrap()).collect::<Vec<_>>(), [1, 1, 1, 1, 1, 0, 1, 1]);
-        assert_eq!(old.ropes[1], Rope::from_hub(&Value::Null, 10_000.0, 1).unwrap());
+        assert_eq!(old.ropes[1], Rope::from_hub(&Value::Null, 10_000.0, (1, 1)).unwrap());
     }
 
     #[test]
@@ -316,6 +327,24 @@ mod tests {
         let config = read(json!({"model_type": "qwen2", "rope_scaling": scaling})).unwrap();
         assert_eq!(config.context, 131_072);
         assert!((config.ropes[0].magnitude() - 1.138_629_436).abs() < 1e-8);
+    }
+
+    /// A published file of Phi-4-mini: the context ends where its tokens would turn otherwise.
+    #[test]
+    fn phi_ends_with_its_original_context() {
+        let factors = |n: f64| vec![n; 3];
+        let phi = json!({
+            "model_type": "phi3", "partial_rotary_factor": 0.75, "original_max_position_embeddings": 4_096,
+            "rope_scaling": { "type": "longrope", "short_factor": factors(1.0), "long_factor": factors(2.0) },
+            "sliding_window": 262_144,
+        });
+        let config = read(phi.clone()).unwrap();
+        assert!(config.fused && config.context == 4_096 && config.ropes[0].part == 0.75);
+        // `sqrt(1 + ln 8 / ln 4096)`, as 32,768 are eight times as many.
+        assert!((config.ropes[0].magnitude() - 1.25_f64.sqrt()).abs() < 1e-12);
+        let mut short = phi;
+        short["rope_scaling"]["short_factor"] = json!([1.0]);
+        assert!(matches!(read(short), Err(ModelError::Malformed { .. })));
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! Writing Hugging Face's `config.json`, in words that `transformers` 4 and 5 read.
+//! Writing Hugging Face's `config.json`, in words that `transformers` 4 and 5 read; those of LongRoPE are 5's.
 
 use serde_json::{Map, Value, json};
 
 use super::config::ModelConfig;
 use super::hub_config::{FULL, GEMMA3, SLIDING};
+use super::rope::RopeScaling;
 use crate::error::Result;
 use crate::kernels::Activation;
 
@@ -23,8 +24,9 @@ pub(super) fn fields(config: &ModelConfig, biased: bool) -> Result<Value> {
         "gemma3" => ("Gemma3ForCausalLM", vec![gemma3(config, biased), json!({ "layer_types": types() })]),
         "smollm3" => {
             let positions: Vec<_> = config.attention.iter().map(|layer| u8::from(layer.rope.is_some())).collect();
-            ("SmolLM3ForCausalLM", vec![sliding(), bias, json!({ "no_rope_layers": positions })])
+            ("SmolLM3ForCausalLM", vec![sliding(), bias, json!({ "no_rope_layers": positions, "pad_token_id": null })])
         }
+        "phi3" => ("Phi3ForCausalLM", vec![phi3(config, window)]),
         "granite" => ("GraniteForCausalLM", vec![bias, granite(config)]),
         _ => ("LlamaForCausalLM", vec![bias]),
     };
@@ -65,6 +67,19 @@ fn gemma3(config: &ModelConfig, biased: bool) -> Value {
     fields.insert("sliding_window".into(), json!(config.attention.iter().find_map(|layer| layer.window)));
     fields.insert("rope_local_base_freq".into(), json!(config.ropes[1].base));
     Value::Object(fields)
+}
+
+fn phi3(config: &ModelConfig, window: Option<usize>) -> Value {
+    let original = match config.ropes[0].scaling {
+        RopeScaling::Long { original, .. } => original as usize,
+        _ => config.context,
+    };
+    json!({
+        "sliding_window": window,
+        "partial_rotary_factor": config.ropes[0].part,
+        "original_max_position_embeddings": original,
+        "pad_token_id": null,
+    })
 }
 
 fn granite(config: &ModelConfig) -> Value {

@@ -3,7 +3,7 @@
 use candle_core::{Device, Tensor};
 
 use super::weight::{Linear, Weight, WeightFormat};
-use super::{GROUPS, LINEAR_MODULES, LayerWeights, ModelConfig, Weights};
+use super::{LayerWeights, ModelConfig, Weights};
 use crate::error::{ModelError, Result};
 
 /// A source of tensors, by their Hugging Face names.
@@ -45,7 +45,7 @@ impl<S: Source> Loader<'_, S> {
 
     /// A group of modules that read the same input, with their biases if they have some.
     fn linear(&mut self, config: &ModelConfig, layer: usize, (first, count): (usize, usize)) -> Result<Linear> {
-        let path = |module: usize, what: &str| format!("model.layers.{layer}.{}.{what}", LINEAR_MODULES[module]);
+        let path = |module: usize, what: &str| format!("model.layers.{layer}.{}.{what}", config.modules()[module]);
         let modules = first..first + count;
         let mut parts = Vec::with_capacity(count);
         for module in modules.clone() {
@@ -78,7 +78,7 @@ impl<S: Source> Loader<'_, S> {
             ("post_attention_layernorm", None)
         };
         let feed_forward_norm = norm(before, hidden)?;
-        let [qkv, out, gate_up, down] = GROUPS.map(|group| self.linear(config, i, group));
+        let [qkv, out, gate_up, down] = config.groups().map(|group| self.linear(config, i, group));
         Ok(LayerWeights {
             attention_norm,
             feed_forward_norm,

@@ -36,7 +36,7 @@ use crate::device::Compute;
 use crate::error::{ModelError, Result};
 
 /// Linear modules that read the same input, computed as one: index into [`LINEAR_MODULES`] of the first, and how many.
-pub(crate) const GROUPS: [(usize, usize); 4] = [(0, 3), (3, 1), (4, 2), (6, 1)];
+const GROUPS: [(usize, usize); 4] = [(0, 3), (3, 1), (4, 2), (6, 1)];
 
 /// The seven linear modules of a transformer layer, by their Hugging Face names.
 pub(crate) const LINEAR_MODULES: [&str; 7] = [
@@ -48,6 +48,11 @@ pub(crate) const LINEAR_MODULES: [&str; 7] = [
     "mlp.up_proj",
     "mlp.down_proj",
 ];
+
+/// The same where they are fused, as Phi keeps them.
+pub(crate) const FUSED_MODULES: [&str; 4] =
+    ["self_attn.qkv_proj", "self_attn.o_proj", "mlp.gate_up_proj", "mlp.down_proj"];
+const FUSED_GROUPS: [(usize, usize); 4] = [(0, 1), (1, 1), (2, 1), (3, 1)];
 
 pub(crate) struct LayerWeights {
     pub(crate) attention_norm: Tensor,

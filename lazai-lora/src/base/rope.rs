@@ -43,6 +43,18 @@ pub enum RopeScaling {
         /// The factor of sines and cosines.
         magnitude: f64,
     },
+    /// Each rotation slowed down by a factor of its own within the original context (Y. Ding et al., "LongRoPE", 2024).
+    /// Beyond it all tokens would turn otherwise, so that contexts end there.
+    Long {
+        /// The factors within the original context.
+        short: Vec<f64>,
+        /// Those beyond it, which are kept for files alone.
+        long: Vec<f64>,
+        /// Tokens of the original context.
+        original: f64,
+        /// The factor of sines and cosines.
+        magnitude: f64,
+    },
 }
 
 /// A rotary embedding.
@@ -52,6 +64,8 @@ pub struct Rope {
     pub base: f64,
     /// Its scaling.
     pub scaling: RopeScaling,
+    /// The part of each head that turns, from its front on: all of it in most families.
+    pub part: f64,
 }
 
 /// YaRN's factor of sines and cosines, where a file names none.
@@ -62,12 +76,15 @@ pub(super) fn yarn_magnitude(factor: f64) -> f64 {
 impl Rope {
     /// Rotations per token, in radians, of each pair of a head.
     pub(crate) fn rates(&self, head_width: usize) -> Vec<f64> {
-        let half = head_width / 2;
+        let width = (head_width as f64 * self.part) as usize;
+        let half = width / 2;
         let rates = (0..half).map(|i| self.base.powf(-(i as f64) / half as f64));
         match &self.scaling {
             RopeScaling::None => rates.collect(),
             RopeScaling::Linear { factor } => rates.map(|rate| rate / factor).collect(),
-            RopeScaling::Factors(factors) => rates.zip(factors).map(|(rate, factor)| rate / factor).collect(),
+            RopeScaling::Factors(factors) | RopeScaling::Long { short: factors, .. } => {
+                rates.zip(factors).map(|(rate, factor)| rate / factor).collect()
+            }
             RopeScaling::Llama3 { factor, low, high, original } => rates
                 .map(|rate| {
                     let turns = original * rate / std::f64::consts::TAU;
@@ -83,12 +100,12 @@ impl Rope {
                 if *truncate {
                     (first, last) = (first.floor(), last.ceil());
                 }
-                (first, last) = (first.max(0.0), last.min(head_width as f64 - 1.0));
-                let width = if first == last { 0.001 } else { last - first };
+                (first, last) = (first.max(0.0), last.min(width as f64 - 1.0));
+                let ramp = if first == last { 0.001 } else { last - first };
                 rates
                     .enumerate()
                     .map(|(i, rate)| {
-                        let slow = ((i as f64 - first) / width).clamp(0.0, 1.0);
+                        let slow = ((i as f64 - first) / ramp).clamp(0.0, 1.0);
                         slow * rate / factor + (1.0 - slow) * rate
                     })
                     .collect()
@@ -99,21 +116,22 @@ impl Rope {
     /// The factor of sines and cosines.
     pub(crate) fn magnitude(&self) -> f64 {
         match self.scaling {
-            RopeScaling::Yarn { magnitude, .. } => magnitude,
+            RopeScaling::Yarn { magnitude, .. } | RopeScaling::Long { magnitude, .. } => magnitude,
             _ => 1.0,
         }
     }
 
-    /// Tokens that the scaling is for, if it says so.
-    pub(super) fn context(&self) -> Option<usize> {
+    /// The longest context, where a file names one.
+    pub(super) fn context(&self, named: usize) -> usize {
         match self.scaling {
-            RopeScaling::Yarn { factor, original, .. } => Some((factor * original) as usize),
-            _ => None,
+            RopeScaling::Yarn { factor, original, .. } => named.max((factor * original) as usize),
+            RopeScaling::Long { original, .. } => named.min(original as usize),
+            _ => named,
         }
     }
 
     /// Reads `rope_parameters`, or `rope_scaling` of older files, which keep the base elsewhere.
-    pub(super) fn from_hub(value: &Value, base: f64, context: usize) -> Result<Self> {
+    pub(super) fn from_hub(value: &Value, base: f64, (context, original): (usize, usize)) -> Result<Self> {
         let base = value["rope_theta"].as_f64().unwrap_or(base);
         let kind = value["rope_type"].as_str().or(value["type"].as_str()).unwrap_or("default");
         let malformed =
@@ -123,10 +141,10 @@ impl Rope {
             number => number.as_f64().filter(|n| *n > 0.0).map(Some).ok_or_else(|| malformed(key)),
         };
         let number = |key: &str| optional(key)?.ok_or_else(|| malformed(key));
-        if optional("partial_rotary_factor")?.is_some_and(|part| part != 1.0) {
-            let found = value["partial_rotary_factor"].to_string();
-            return Err(ModelError::Unsupported { what: "partial_rotary_factor", found, known: "1" });
-        }
+        let list = |key: &str| {
+            let list = value[key].as_array().map(|list| list.iter().map(Value::as_f64).collect::<Option<Vec<_>>>());
+            list.flatten().ok_or_else(|| malformed(key))
+        };
         let scaling = match kind {
             "default" => RopeScaling::None,
             "linear" => RopeScaling::Linear { factor: number("factor")? },
@@ -155,12 +173,19 @@ impl Rope {
                     magnitude,
                 }
             }
+            "longrope" => {
+                let original = optional("original_max_position_embeddings")?.unwrap_or(original as f64);
+                let factor = optional("factor")?.unwrap_or(context as f64 / original);
+                let longer = if factor > 1.0 { (1.0 + factor.ln() / original.ln()).sqrt() } else { 1.0 };
+                let magnitude = optional("attention_factor")?.unwrap_or(longer);
+                RopeScaling::Long { short: list("short_factor")?, long: list("long_factor")?, original, magnitude }
+            }
             _ => {
-                let known = "default, linear, llama3, yarn";
+                let known = "default, linear, llama3, yarn, longrope";
                 return Err(ModelError::Unsupported { what: "rope_type", found: kind.into(), known });
             }
         };
-        Ok(Self { base, scaling })
+        Ok(Self { base, scaling, part: optional("partial_rotary_factor")?.unwrap_or(1.0) })
     }
 
     /// The scaling as `config.json` has it.
@@ -184,8 +209,15 @@ impl Rope {
                 "truncate": truncate,
                 "attention_factor": magnitude,
             })),
+            RopeScaling::Long { short, long, original, magnitude } => Some(json!({
+                "rope_type": "longrope",
+                "short_factor": short,
+                "long_factor": long,
+                "original_max_position_embeddings": original,
+                "attention_factor": magnitude,
+            })),
             RopeScaling::Factors(_) => {
-                let (found, known) = ("factors of a GGUF file".to_owned(), "linear, llama3, yarn");
+                let (found, known) = ("factors of a GGUF file".to_owned(), "linear, llama3, yarn, longrope");
                 return Err(ModelError::Unsupported { what: "rope scaling to be written", found, known });
             }
         })

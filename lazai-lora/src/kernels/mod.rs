@@ -129,15 +129,15 @@ pub(crate) fn gated_backward(gate_up: &Tensor, gradient: &Tensor, activation: Ac
     Ok(Tensor::from_vec(out, gate_up.shape(), gate_up.device())?)
 }
 
-/// Sines and cosines by which the heads of each token are rotated: `[tokens, head width / 2]`.
+/// Sines and cosines by which the heads of each token are rotated: `[tokens, pairs]`.
 pub(crate) struct Angles {
     pub(crate) cos: Tensor,
     pub(crate) sin: Tensor,
 }
 
-/// Rotates the first `heads` heads of each row, halves apart as Hugging Face keeps them (J. Su et al., "RoFormer", 2021);
-/// backward it turns them back, which is the gradient.
-pub(crate) fn rotate(x: &Tensor, angles: &Angles, heads: usize, backward: bool) -> Result<Tensor> {
+/// Rotates queries and keys of each row, as many pairs of a head as there are angles, their halves apart as Hugging Face keeps
+/// them (J. Su et al., "RoFormer", 2021); backward it turns them back, which is the gradient.
+pub(crate) fn rotate(x: &Tensor, angles: &Angles, heads: &Heads, backward: bool) -> Result<Tensor> {
     let width = x.dims2()?.1;
     let sign: f32 = if backward { -1.0 } else { 1.0 };
     if !on_cpu(x) {

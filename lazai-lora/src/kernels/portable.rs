@@ -70,15 +70,21 @@ pub(super) fn gated_backward(gate_up: &Tensor, gradient: &Tensor, activation: Ac
     Ok(Tensor::cat(&[to_gate, to_up], D::Minus1)?)
 }
 
-pub(super) fn rotate(x: &Tensor, angles: &Angles, heads: usize, sign: f64) -> Result<Tensor> {
+pub(super) fn rotate(x: &Tensor, angles: &Angles, heads: &Heads, sign: f64) -> Result<Tensor> {
     let (tokens, width) = x.dims2()?;
     let half = angles.cos.dim(1)?;
-    let rotated = heads * 2 * half;
+    let (turned, still) = (heads.query + heads.key, heads.width - 2 * half);
+    let rotated = turned * heads.width;
     let (cos, sin) = (angles.cos.unsqueeze(1)?, (angles.sin.unsqueeze(1)? * sign)?);
-    let (low, high) = halves(&x.narrow(1, 0, rotated)?.contiguous()?.reshape((tokens, heads, 2 * half))?)?;
+    let all = x.narrow(1, 0, rotated)?.contiguous()?.reshape((tokens, turned, heads.width))?;
+    let (low, high) = halves(&all.narrow(2, 0, 2 * half)?)?;
     let first = (low.broadcast_mul(&cos)? - high.broadcast_mul(&sin)?)?;
     let second = (high.broadcast_mul(&cos)? + low.broadcast_mul(&sin)?)?;
-    let turned = Tensor::cat(&[first, second], D::Minus1)?.reshape((tokens, rotated))?;
+    let turned = match still {
+        0 => Tensor::cat(&[first, second], D::Minus1)?,
+        _ => Tensor::cat(&[first, second, all.narrow(2, 2 * half, still)?], D::Minus1)?,
+    };
+    let turned = turned.reshape((tokens, rotated))?;
     Ok(if rotated == width { turned } else { Tensor::cat(&[turned, x.narrow(1, rotated, width - rotated)?], 1)? })
 }
 

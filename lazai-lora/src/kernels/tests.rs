@@ -51,9 +51,13 @@ fn kernels_are_the_operators() {
         assert_close(&ours, &portable::gated_backward(&x, &half, activation).unwrap(), "their gradient");
     }
     let angles = Angles { cos: random(5, (13, 4)), sin: random(6, (13, 4)) };
-    for (heads, backward, sign) in [(3, false, 1.0), (5, true, -1.0)] {
-        let ours = rotate(&x, &angles, heads, backward).unwrap();
-        assert_close(&ours, &portable::rotate(&x, &angles, heads, sign).unwrap(), "rotation");
+    // Five heads of width eight, or two of sixteen of which half turns, and what is behind them.
+    for (query, key, width, backward, sign) in
+        [(2, 1, 8, false, 1.0), (4, 1, 8, true, -1.0), (1, 1, 16, false, 1.0), (1, 1, 16, true, -1.0)]
+    {
+        let heads = Heads { query, key, width, ..HEADS };
+        let ours = rotate(&x, &angles, &heads, backward).unwrap();
+        assert_close(&ours, &portable::rotate(&x, &angles, &heads, sign).unwrap(), "rotation");
     }
     let labels: Vec<u32> = (0..13).map(|i| i * 3).collect();
     let ((a, b), (c, d)) = (cross_entropy(&x, &labels).unwrap(), portable::cross_entropy(&x, &labels).unwrap());

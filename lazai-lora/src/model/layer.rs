@@ -103,7 +103,7 @@ impl<'a> Layer<'a> {
     /// Turns queries and keys to their positions, or back.
     fn turned(&self, joint: &Tensor, angles: &[Angles], back: bool) -> Result<Tensor> {
         match self.rope {
-            Some(rope) => rotate(joint, &angles[rope], self.heads.query + self.heads.key, back),
+            Some(rope) => rotate(joint, &angles[rope], &self.heads, back),
             None => Ok(joint.clone()),
         }
     }

@@ -46,7 +46,7 @@ fn loss(base: &BaseModel, adapter: &Adapter, recompute: Option<bool>) -> (f64, G
 
 #[test]
 fn the_gradient_of_every_family_is_its_slope() {
-    let names = ["llama3", "qwen2", "qwen3", "gemma3", "smollm3", "granite", "qwen2-yarn", "mistral-window"];
+    let names = ["llama3", "qwen2", "qwen3", "gemma3", "smollm3", "granite", "phi3", "qwen2-yarn", "mistral-window"];
     for name in names.into_iter().chain(["gguf/gemma3-f16.gguf"]) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/models").join(name);
         let base = BaseModel::open(&path, &Compute::cpu(), WeightFormat::F32).unwrap();

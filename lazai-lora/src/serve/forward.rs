@@ -235,9 +235,10 @@ impl Step<'_> {
             if let (Some(rope), false) = (weights.rope, is_value) {
                 // SAFETY: angles were written before the last wait.
                 let angles = unsafe { work.angles.part((row * self.model.ropes.len() + rope) * width, width) };
-                let (cos, sin) = angles.split_at(width / 2);
-                let (low, high) = out.split_at_mut(width / 2);
-                for i in 0..width / 2 {
+                let half = self.model.ropes[rope].rates.len();
+                let (cos, sin) = angles.split_at(half);
+                let (low, high) = out.split_at_mut(half);
+                for i in 0..half {
                     (low[i], high[i]) = (low[i] * cos[i] - high[i] * sin[i], high[i] * cos[i] + low[i] * sin[i]);
                 }
             }

@@ -62,7 +62,7 @@ fn digest(trained: &Trained) -> Digest {
 fn every_family_learns_on_every_device_in_every_format() {
     let examples = examples(12);
     for compute in Compute::present() {
-        let folders = ["llama3", "qwen2", "qwen3", "mistral", "gemma3", "smollm3", "granite", "mistral-window"];
+        let folders = ["llama3", "qwen2", "qwen3", "mistral", "gemma3", "smollm3", "granite", "phi3", "mistral-window"];
         for name in folders.into_iter().chain(["gguf/llama-q8_0.gguf", "gguf/qwen2-q4_0.gguf"]) {
             let mut losses = Vec::new();
             for format in [WeightFormat::F32, WeightFormat::AsStored, WeightFormat::Bf16] {

@@ -8,7 +8,7 @@ use math::{dot, exp, make_rows, max, simd, sum};
 use product::{Matrix, Target, product};
 use rayon::prelude::*;
 
-use super::Activation;
+use super::{Activation, Heads};
 
 /// `x / rms(x) * weight` for each row.
 pub(super) fn rms_norm(x: &[f32], weight: &[f32], epsilon: f64) -> Vec<f32> {
@@ -141,8 +141,8 @@ fn gated_backward_by(
     )
 }
 
-/// Rotates the first `heads` heads of each row; `sign` of -1 turns back. The rest of the row is copied.
-pub(super) fn rotate(x: &[f32], width: usize, cos: &[f32], sin: &[f32], heads: usize, sign: f32) -> Vec<f32> {
+/// Rotates queries and keys of each row; `sign` of -1 turns back. What does not turn is copied.
+pub(super) fn rotate(x: &[f32], width: usize, cos: &[f32], sin: &[f32], heads: &Heads, sign: f32) -> Vec<f32> {
     let rows = x.len() / width;
     let half = cos.len() / rows.max(1);
     make_rows(
@@ -152,8 +152,10 @@ pub(super) fn rotate(x: &[f32], width: usize, cos: &[f32], sin: &[f32], heads: u
         |row, out| {
             let x = &x[row * width..][..width];
             let (cos, sin) = (&cos[row * half..][..half], &sin[row * half..][..half]);
-            let rotated = heads * 2 * half;
-            for (x, out) in x[..rotated].chunks_exact(2 * half).zip(out[..rotated].chunks_exact_mut(2 * half)) {
+            let rotated = (heads.query + heads.key) * heads.width;
+            for (x, out) in x[..rotated].chunks_exact(heads.width).zip(out[..rotated].chunks_exact_mut(heads.width)) {
+                let ((x, still), (out, copied)) = (x.split_at(2 * half), out.split_at_mut(2 * half));
+                copied.copy_from_slice(still);
                 let ((low, high), (to_low, to_high)) = (x.split_at(half), out.split_at_mut(half));
                 for i in 0..half {
                     let sin = sin[i] * sign;
