@@ -10,8 +10,19 @@ use lazai_lora::base::{read_tokenizer, tokenize_dialogue};
 use lazai_lora::evaluate::scores;
 use lazai_lora::{Adapter, BaseModel, Compute, LoraConfig, ModelError, Targets, WeightFormat};
 
-const FOLDERS: [&str; 4] = ["llama3", "qwen2", "qwen3", "mistral"];
-const FILES: [&str; 5] = ["llama-q8_0", "llama-f16", "llama3-f32", "qwen2-q4_0", "qwen3-q5_1"];
+const FOLDERS: [&str; 10] =
+    ["llama3", "qwen2", "qwen3", "mistral", "gemma3", "smollm3", "granite", "phi3", "qwen2-yarn", "mistral-window"];
+const FILES: [&str; 9] = [
+    "llama-q8_0",
+    "llama-f16",
+    "llama3-f32",
+    "qwen2-q4_0",
+    "qwen3-q5_1",
+    "gemma3-f16",
+    "smollm3-q8_0",
+    "granite-f32",
+    "qwen2-yarn-q8_0",
+];
 
 fn vectors() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/models")
@@ -93,7 +104,7 @@ fn token_ids_are_those_of_the_libraries() {
         for Text { text, ids } in expected.texts.iter().chain(&expected.sentencepiece) {
             assert_eq!(&tokenizer.encode(text).unwrap(), ids, "{}: {text:?}", path.display());
             // What is not in composed form comes back composed.
-            if !text.contains("<|") && !text.contains('\u{301}') && !ids.is_empty() {
+            if !text.contains("<|") && !text.contains('\u{2581}') && !text.contains('\u{301}') && !ids.is_empty() {
                 assert_eq!(&tokenizer.decode(ids).unwrap(), text, "{}", path.display());
             }
         }
@@ -205,15 +216,19 @@ fn what_is_learnt_is_told_by_place_where_texts_cannot_be_cut() {
 
 #[test]
 fn adapters_of_peft_say_the_same_here() {
-    let base = open(&vectors().join("llama3"), &Compute::cpu(), WeightFormat::F32);
-    let ids = expected(&vectors().join("llama3/expected.json")).ids;
-    for (name, stabilised, targets) in [
+    for (family, name, stabilised, targets) in [
         // PEFT writes every path for its `all-linear`.
-        ("lora", false, None),
-        ("rslora", true, Some(Targets::Modules(vec!["q_proj".into(), "v_proj".into()]))),
-        ("pattern", false, Some(Targets::Pattern(r"model\.layers\.1\.(self_attn\.o|mlp\.down)_proj".into()))),
+        ("llama3", "lora", false, None),
+        ("llama3", "rslora", true, Some(Targets::Modules(vec!["q_proj".into(), "v_proj".into()]))),
+        ("llama3", "pattern", false, Some(Targets::Pattern(r"model\.layers\.1\.(self_attn\.o|mlp\.down)_proj".into()))),
+        ("gemma3", "lora", false, None),
+        ("smollm3", "lora", false, None),
+        ("granite", "lora", false, None),
+        ("phi3", "lora", false, None),
     ] {
-        let folder = vectors().join("llama3").join(name);
+        let base = open(&vectors().join(family), &Compute::cpu(), WeightFormat::F32);
+        let ids = expected(&vectors().join(family).join("expected.json")).ids;
+        let folder = vectors().join(family).join(name);
         let adapter = Adapter::load(&folder, &base).unwrap();
         assert_eq!(adapter.config().rank_stabilised, stabilised);
         assert!(targets.is_none_or(|targets| targets == adapter.config().targets));
@@ -242,15 +257,25 @@ fn adapters_of_peft_say_the_same_here() {
 
 #[test]
 fn models_written_here_are_read_here() {
-    for name in FOLDERS.into_iter().chain(["gguf/llama-q8_0.gguf", "gguf/qwen3-q5_1.gguf"]) {
+    for name in FOLDERS.into_iter().chain([
+        "gguf/llama-q8_0.gguf",
+        "gguf/qwen3-q5_1.gguf",
+        "gguf/gemma3-f16.gguf",
+        "gguf/smollm3-q8_0.gguf",
+    ]) {
         let path = vectors().join(name);
         let base = open(&path, &Compute::cpu(), WeightFormat::F32);
         let out = tempfile::tempdir().unwrap();
         base.save_merged(None, out.path(), WeightFormat::F32).unwrap();
         let again = open(out.path(), &Compute::cpu(), WeightFormat::F32);
         let ids: Vec<u32> = (0..20).map(|i| i * 17 % 300).collect();
-        assert_eq!(scores(&base, None, &ids).unwrap(), scores(&again, None, &ids).unwrap(), "{name}");
-        assert_eq!(again.config().rope_scaling, base.config().rope_scaling);
+        let (before, after) = (scores(&base, None, &ids).unwrap(), scores(&again, None, &ids).unwrap());
+        let differences = before.iter().flatten().zip(after.iter().flatten()).map(|(a, b)| (a - b).abs());
+        // A folder of Gemma keeps its norms less one, which rounds those of a GGUF file.
+        let most = if name == "gguf/gemma3-f16.gguf" { 1e-5 } else { 0.0 };
+        assert!(differences.fold(0.0, f32::max) <= most, "{name}");
+        assert_eq!(again.config().attention, base.config().attention, "{name}");
+        assert_eq!(again.config().ropes, base.config().ropes);
         let text = "It's 2024, darling.";
         assert_eq!(again.tokenizer().encode(text).unwrap(), base.tokenizer().encode(text).unwrap());
         assert_eq!(again.tokenizer().eos(), base.tokenizer().eos());
@@ -354,7 +379,12 @@ fn damaged_folders_are_errors() {
         ("num_key_value_heads", serde_json::json!(3)),
         ("vocab_size", serde_json::json!(99_999_999)),
         ("hidden_size", serde_json::json!(64)),
-        ("rope_scaling", serde_json::json!({ "rope_type": "yarn", "factor": 4.0 })),
+        ("rope_scaling", serde_json::json!({ "rope_type": "dynamic", "factor": 4.0 })),
+        ("rope_scaling", serde_json::json!({ "rope_type": "yarn", "factor": 0.0 })),
+        ("rope_scaling", serde_json::json!({ "rope_type": "yarn", "factor": 4.0, "partial_rotary_factor": 0.5 })),
+        ("partial_rotary_factor", serde_json::json!(0.75)),
+        ("sliding_window", serde_json::json!(0)),
+        ("sliding_window", serde_json::json!("some")),
     ] {
         let right = value[key].clone();
         value["rope_parameters"] = serde_json::Value::Null;

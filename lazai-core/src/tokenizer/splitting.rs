@@ -38,8 +38,11 @@ impl Splitting {
     /// # Errors
     /// [`TokenizerError::Unsupported`].
     pub fn named(name: &str) -> Result<Self> {
-        if name == "llama3" {
-            return Ok(Self::Llama3);
+        match name {
+            "llama3" => return Ok(Self::Llama3),
+            // Granite's, which has it of Refact's vocabulary.
+            "refact" => return Ok(Self::SmolLm),
+            _ => {}
         }
         let known = Self::ALL.into_iter().find(|splitting| splitting.name() == name);
         known.ok_or_else(|| TokenizerError::Unsupported {

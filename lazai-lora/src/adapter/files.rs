@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::options::read_config;
 use super::{Adapter, factor_key};
-use crate::base::{BaseModel, LINEAR_MODULES};
+use crate::base::BaseModel;
 use crate::error::{ModelError, Result};
 
 /// File name of the weights, as PEFT names it.
@@ -56,7 +56,7 @@ impl Adapter {
     pub fn save(&self, folder: &Path, base_name: &str) -> Result<Digest> {
         let targets = match &self.config.targets {
             // By name: PEFT replaces the short word by these when it writes files itself.
-            Targets::AllLinear => json!(LINEAR_MODULES.iter().filter_map(|m| m.rsplit('.').next()).collect::<Vec<_>>()),
+            Targets::AllLinear => json!(self.modules.iter().filter_map(|m| m.rsplit('.').next()).collect::<Vec<_>>()),
             Targets::Modules(names) => json!(names),
             Targets::Pattern(pattern) => json!(pattern),
         };

@@ -15,7 +15,7 @@ pub use lazai_core::record::{LoraConfig, Targets};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
-use crate::base::{BaseModel, GROUPS, LINEAR_MODULES};
+use crate::base::BaseModel;
 use crate::error::{ModelError, Result};
 use crate::kernels::{LowRank, LowRankGradient};
 pub use files::{BaseCheck, CONFIG_FILE, MAX_ADAPTER_BYTES, WEIGHTS_FILE};
@@ -29,7 +29,7 @@ pub const MAX_RANK: usize = 1024;
 #[derive(Clone)]
 struct Group {
     a: usize,
-    /// Each targeted module: its place in [`LINEAR_MODULES`], its rows among the group's outputs, its `B`.
+    /// Each targeted module: its place among those of a layer, its rows among the group's outputs, its `B`.
     modules: Vec<(usize, std::ops::Range<usize>, usize)>,
 }
 
@@ -38,6 +38,8 @@ struct Group {
 pub struct Adapter {
     config: LoraConfig,
     base: Digest,
+    /// The linear modules of a layer of the base.
+    modules: &'static [&'static str],
     layers: Vec<[Option<Group>; 4]>,
     parameters: Vec<Tensor>,
 }
@@ -75,10 +77,10 @@ impl Adapter {
         let mut layers = Vec::with_capacity(base.config.layers);
         for layer in 0..base.config.layers {
             let mut groups = [const { None }; 4];
-            for (group, (first, count)) in groups.iter_mut().zip(GROUPS) {
+            for (group, (first, count)) in groups.iter_mut().zip(base.config.groups()) {
                 let (mut all_a, mut modules, mut start) = (Vec::new(), Vec::new(), 0);
                 let mut all_b = Vec::new();
-                for (module, name) in LINEAR_MODULES.iter().enumerate().skip(first).take(count) {
+                for (module, name) in base.config.modules().iter().enumerate().skip(first).take(count) {
                     let (input, output) = base.config.module_shape(module);
                     let path = module_path(layer, name);
                     if targeted(&path) {
@@ -103,7 +105,7 @@ impl Adapter {
         if parameters.is_empty() {
             return Err(ModelError::NoTarget { targets: format!("{:?}", config.targets) });
         }
-        Ok(Self { config, base: base.digest(), layers, parameters })
+        Ok(Self { config, base: base.digest(), modules: base.config.modules(), layers, parameters })
     }
 
     /// The adapter's shape.
@@ -162,7 +164,7 @@ impl Adapter {
         for (layer, groups) in self.layers.iter().enumerate() {
             for group in groups.iter().flatten() {
                 for (i, (module, _, b)) in group.modules.iter().enumerate() {
-                    let key = |ab| factor_key(&module_path(layer, LINEAR_MODULES[*module]), ab);
+                    let key = |ab| factor_key(&module_path(layer, self.modules[*module]), ab);
                     let rank = self.config.rank;
                     named.push((key('A'), tensors[group.a].narrow(0, i * rank, rank)?.contiguous()?));
                     named.push((key('B'), tensors[*b].clone()));
@@ -180,7 +182,7 @@ impl Adapter {
                 let a = &self.parameters[group.a];
                 let mut all_a = Vec::with_capacity(a.elem_count());
                 for (module, _, b) in &group.modules {
-                    let path = module_path(layer, LINEAR_MODULES[*module]);
+                    let path = module_path(layer, self.modules[*module]);
                     all_a.extend(read(&factor_key(&path, 'A'), &[self.config.rank, a.dim(1)?])?);
                     let b_shape = self.parameters[*b].shape();
                     let values = read(&factor_key(&path, 'B'), b_shape.dims())?;

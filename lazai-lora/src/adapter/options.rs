@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::MAX_RANK;
 use super::files::CONFIG_FILE;
 use super::targets::ALL_LINEAR;
-use crate::base::LINEAR_MODULES;
+use crate::base::{FUSED_MODULES, LINEAR_MODULES};
 use crate::error::{ModelError, Result};
 
 /// Options that do not change the results of a trained adapter: names, versions, the training's own, and settings of
@@ -142,9 +142,12 @@ fn targets(value: &Value) -> Result<Targets> {
             let mut names = names.ok_or_else(|| ModelError::malformed(CONFIG_FILE, "names of target modules"))?;
             // PEFT writes a set, in any order.
             names.sort();
-            let mut all: Vec<_> = LINEAR_MODULES.iter().filter_map(|m| m.rsplit('.').next()).collect();
-            all.sort_unstable();
-            if names == all { Targets::AllLinear } else { Targets::Modules(names) }
+            let are = |modules: &[&'static str]| {
+                let mut all: Vec<_> = modules.iter().filter_map(|m| m.rsplit('.').next()).collect();
+                all.sort_unstable();
+                names == all
+            };
+            if are(&LINEAR_MODULES) || are(&FUSED_MODULES) { Targets::AllLinear } else { Targets::Modules(names) }
         }
         _ => return Err(ModelError::malformed(CONFIG_FILE, "field \"target_modules\"")),
     })

@@ -1,41 +1,23 @@
 //! The sizes of a model, and the marks of its family.
 
-use serde::Deserialize;
-use serde_json::Value;
-
+use super::rope::{Rope, RopeScaling};
+use super::{FUSED_GROUPS, FUSED_MODULES, GROUPS, LINEAR_MODULES};
 use crate::error::{ModelError, Result};
-use crate::kernels::Heads;
+use crate::kernels::{Activation, Heads};
 
-/// The scaling of positions beyond those of the first training.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum RopeScaling {
-    /// No scaling.
-    None,
-    /// Positions divided by a factor.
-    Linear {
-        /// The factor.
-        factor: f64,
-    },
-    /// Each rotation slowed down by a factor of its own, as GGUF files of Llama 3.1 have it.
-    Factors(Vec<f64>),
-    /// Slow rotations stretched, fast ones left, as Llama 3.1 does.
-    Llama3 {
-        /// The factor by which slow rotations are stretched.
-        factor: f64,
-        /// Turns in the original context below which a rotation is slow.
-        low: f64,
-        /// Turns in the original context above which a rotation is fast.
-        high: f64,
-        /// Tokens of the original context.
-        original: f64,
-    },
+/// The attention of one layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerAttention {
+    /// Tokens that a token sees, itself included (sliding window); `None` for all before it.
+    pub window: Option<usize>,
+    /// The rotary embedding, by its place in [`ModelConfig::ropes`]; `None` for a layer that knows no positions.
+    pub rope: Option<usize>,
 }
 
-/// The sizes of a Llama-family model.
+/// The sizes of a model, and what its family adds to a layer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelConfig {
-    /// Family: `llama`, `mistral`, `qwen2` or `qwen3`.
+    /// Family: `llama`, `mistral`, `qwen2`, `qwen3`, `gemma3`, `smollm3`, `granite` or `phi3`.
     pub architecture: &'static str,
     /// Number of layers.
     pub layers: usize,
@@ -53,23 +35,39 @@ pub struct ModelConfig {
     pub vocab_size: usize,
     /// Longest context, in tokens.
     pub context: usize,
-    /// Base of the rotary embedding.
-    pub rope_base: f64,
-    /// Its scaling.
-    pub rope_scaling: RopeScaling,
+    /// Rotary embeddings of its layers.
+    pub ropes: Vec<Rope>,
+    /// The attention of each layer.
+    pub attention: Vec<LayerAttention>,
+    /// The factor of attention's scores, `1 / sqrt(head width)` in most families.
+    pub attention_scale: f64,
+    /// The activation of the gates.
+    pub activation: Activation,
     /// Epsilon of the RMS norms.
     pub norm_epsilon: f64,
     /// True if the output layer is the embedding.
     pub tied: bool,
-    /// True if each query and key head is normalised (Qwen3).
+    /// True if each query and key head is normalised (Qwen3, Gemma 3).
     pub head_norm: bool,
+    /// True if what attention and the feed-forward layer give is normalised before it is added (Gemma 3).
+    pub after_norms: bool,
+    /// True if queries, keys and values are one module, and gates and ups another (Phi).
+    pub fused: bool,
+    /// The factor of embeddings (Gemma 3, Granite).
+    pub embedding_scale: f64,
+    /// The factor of what a layer adds to the residual stream (Granite).
+    pub residual_scale: f64,
+    /// The factor of the scores of tokens (Granite).
+    pub logit_scale: f64,
 }
 
-/// Families, by their names in `config.json` and GGUF.
-const ARCHITECTURES: [&str; 4] = ["llama", "mistral", "qwen2", "qwen3"];
-const KNOWN: &str = "llama, mistral, qwen2, qwen3";
+/// Families, by their names in GGUF.
+const ARCHITECTURES: [&str; 7] = ["llama", "mistral", "qwen2", "qwen3", "gemma3", "smollm3", "granite"];
+pub(super) const KNOWN: &str = "llama, mistral, qwen2, qwen3, gemma3 (text), smollm3, granite, phi3 (folders)";
 /// No size of a model is larger.
 const MAX_SIZE: usize = 1 << 24;
+/// No model has more layers.
+const MAX_LAYERS: usize = 1 << 12;
 
 pub(super) fn architecture(name: &str) -> Result<&'static str> {
     let known = ARCHITECTURES.into_iter().find(|known| *known == name);
@@ -87,75 +85,22 @@ pub(super) fn experts(family: &str, count: Option<u64>) -> Result<()> {
     }
 }
 
-/// The family that a `config.json` names.
-pub(super) fn hub_family(config: &Value) -> Result<&'static str> {
-    let family = architecture(config["model_type"].as_str().unwrap_or_default())?;
-    experts(family, config["num_local_experts"].as_u64().or(config["num_experts"].as_u64()))?;
-    Ok(family)
+/// The factor of attention's scores in most families. In 32 bits, as the kernels have it.
+pub(super) fn default_scale(head_width: usize) -> f64 {
+    (1.0 / (head_width as f32).sqrt()).into()
 }
 
-#[derive(Deserialize)]
-struct HubConfig {
-    model_type: String,
-    hidden_size: usize,
-    intermediate_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    num_key_value_heads: Option<usize>,
-    head_dim: Option<usize>,
-    vocab_size: usize,
-    max_position_embeddings: usize,
-    rms_norm_eps: f64,
-    hidden_act: Option<String>,
-    rope_theta: Option<f64>,
-    rope_scaling: Option<Value>,
-    rope_parameters: Option<Value>,
-    sliding_window: Option<usize>,
-    use_sliding_window: Option<bool>,
-    #[serde(default)]
-    tie_word_embeddings: bool,
+/// A number of layers that a model may have: there are lists as long.
+pub(super) fn layers(count: usize, what: &str) -> Result<usize> {
+    let fits = (1..=MAX_LAYERS).contains(&count);
+    let error = || ModelError::malformed(what, format!("layers of {count}, expected 1 to {MAX_LAYERS}"));
+    if fits { Ok(count) } else { Err(error()) }
 }
 
 impl ModelConfig {
-    /// Reads Hugging Face's `config.json`.
-    pub(super) fn from_hub(bytes: &[u8]) -> Result<Self> {
-        const FILE: &str = "config.json";
-        // The family first: another one's file has other fields.
-        let value: Value = serde_json::from_slice(bytes).map_err(|e| ModelError::malformed(FILE, e))?;
-        let architecture = hub_family(&value)?;
-        let hub: HubConfig = serde_json::from_value(value).map_err(|e| ModelError::malformed(FILE, e))?;
-        debug_assert_eq!(hub.model_type, architecture);
-        if let Some(found) = hub.hidden_act.filter(|act| act != "silu") {
-            return Err(ModelError::Unsupported { what: "hidden_act", found, known: "silu" });
-        }
-        let rope = hub.rope_parameters.as_ref().filter(|v| !v.is_null());
-        let rope_base = rope.and_then(|r| r["rope_theta"].as_f64()).or(hub.rope_theta).unwrap_or(10_000.0);
-        let scaling = rope.or(hub.rope_scaling.as_ref().filter(|v| !v.is_null()));
-        // Inside the window a sliding one is none; longer contexts are refused.
-        let window = hub.sliding_window.filter(|_| hub.use_sliding_window != Some(false));
-        let config = Self {
-            architecture,
-            layers: hub.num_hidden_layers,
-            hidden: hub.hidden_size,
-            heads: hub.num_attention_heads,
-            kv_heads: hub.num_key_value_heads.unwrap_or(hub.num_attention_heads),
-            head_width: hub.head_dim.unwrap_or(hub.hidden_size / hub.num_attention_heads.max(1)),
-            intermediate: hub.intermediate_size,
-            vocab_size: hub.vocab_size,
-            context: hub.max_position_embeddings.min(window.unwrap_or(usize::MAX)),
-            rope_base,
-            rope_scaling: scaling.map_or(Ok(RopeScaling::None), rope_scaling)?,
-            norm_epsilon: hub.rms_norm_eps,
-            tied: hub.tie_word_embeddings,
-            head_norm: architecture == "qwen3",
-        };
-        config.checked(FILE)
-    }
-
     /// Refuses sizes that no model has.
     pub(super) fn checked(self, what: &str) -> Result<Self> {
         let sizes = [
-            ("layers", self.layers),
             ("hidden size", self.hidden),
             ("heads", self.heads),
             ("key heads", self.kv_heads),
@@ -172,33 +117,52 @@ impl ModelConfig {
             let reason = format!("{heads} heads of width {width} with {keys} key heads");
             return Err(ModelError::malformed(what, reason));
         }
-        if !(self.rope_base.is_finite() && self.rope_base > 1.0 && self.norm_epsilon > 0.0) {
+        let turns = |rope: &Rope| {
+            let pairs = (self.head_width as f64 * rope.part) as usize / 2;
+            let factors = match &rope.scaling {
+                RopeScaling::Factors(factors) | RopeScaling::Long { short: factors, .. } => factors.len(),
+                _ => pairs,
+            };
+            let fits = rope.part <= 1.0 && pairs > 0 && factors == pairs;
+            let all = rope.rates(self.head_width).into_iter().chain([rope.magnitude()]);
+            fits && rope.base.is_finite()
+                && rope.base > 1.0
+                && all.into_iter().all(|rate| rate.is_finite() && rate > 0.0)
+        };
+        if !(self.ropes.iter().all(turns) && self.norm_epsilon > 0.0) {
             return Err(ModelError::malformed(what, "base of the rotary embedding or epsilon of the norms"));
+        }
+        if let Some(layer) = self.attention.iter().find(|layer| layer.window == Some(0)) {
+            return Err(ModelError::malformed(what, format!("sliding window of {:?} tokens", layer.window)));
+        }
+        let scales = [self.attention_scale, self.embedding_scale, self.residual_scale, self.logit_scale];
+        if !scales.into_iter().all(|scale| scale.is_finite() && scale > 0.0) {
+            return Err(ModelError::malformed(what, format!("multipliers {scales:?}, expected numbers above 0")));
         }
         Ok(self)
     }
 
-    /// Rotations per token, in radians, of each pair of a head.
-    pub(crate) fn rope_rates(&self) -> Vec<f64> {
-        let half = self.head_width / 2;
-        let rates = (0..half).map(|i| self.rope_base.powf(-(i as f64) / half as f64));
-        match &self.rope_scaling {
-            RopeScaling::None => rates.collect(),
-            RopeScaling::Linear { factor } => rates.map(|rate| rate / factor).collect(),
-            RopeScaling::Factors(factors) => rates.zip(factors).map(|(rate, factor)| rate / factor).collect(),
-            RopeScaling::Llama3 { factor, low, high, original } => rates
-                .map(|rate| {
-                    let turns = original * rate / std::f64::consts::TAU;
-                    let fast = ((turns - low) / (high - low)).clamp(0.0, 1.0);
-                    (1.0 - fast) * rate / factor + fast * rate
-                })
-                .collect(),
-        }
+    /// The linear modules of a layer, by their Hugging Face names.
+    pub(crate) fn modules(&self) -> &'static [&'static str] {
+        if self.fused { &FUSED_MODULES } else { &LINEAR_MODULES }
     }
 
-    /// Input and output widths of a linear module, by its place in [`LINEAR_MODULES`](super::LINEAR_MODULES).
+    /// Modules that read the same input, computed as one: place of the first, and how many.
+    pub(crate) fn groups(&self) -> [(usize, usize); 4] {
+        if self.fused { FUSED_GROUPS } else { GROUPS }
+    }
+
+    /// Input and output widths of a linear module, by its place in [`Self::modules`].
     pub(crate) fn module_shape(&self, module: usize) -> (usize, usize) {
         let (queries, keys) = (self.heads * self.head_width, self.kv_heads * self.head_width);
+        if self.fused {
+            return match module {
+                0 => (self.hidden, queries + 2 * keys),
+                1 => (queries, self.hidden),
+                2 => (self.hidden, 2 * self.intermediate),
+                _ => (self.intermediate, self.hidden),
+            };
+        }
         match module {
             0 => (self.hidden, queries),
             1 | 2 => (self.hidden, keys),
@@ -208,26 +172,9 @@ impl ModelConfig {
         }
     }
 
-    pub(crate) fn attention_heads(&self) -> Heads {
-        Heads { query: self.heads, key: self.kv_heads, width: self.head_width }
-    }
-}
-
-fn rope_scaling(value: &Value) -> Result<RopeScaling> {
-    let kind = value["rope_type"].as_str().or(value["type"].as_str()).unwrap_or("default");
-    let number = |key: &str| {
-        let number = value[key].as_f64().filter(|n| *n > 0.0);
-        number.ok_or_else(|| ModelError::malformed("config.json", format!("field {key:?} of the rotary embedding")))
-    };
-    match kind {
-        "default" => Ok(RopeScaling::None),
-        "linear" => Ok(RopeScaling::Linear { factor: number("factor")? }),
-        "llama3" => Ok(RopeScaling::Llama3 {
-            factor: number("factor")?,
-            low: number("low_freq_factor")?,
-            high: number("high_freq_factor")?,
-            original: number("original_max_position_embeddings")?,
-        }),
-        _ => Err(ModelError::Unsupported { what: "rope_type", found: kind.into(), known: "default, linear, llama3" }),
+    /// The heads of a layer, and what they see.
+    pub(crate) fn attention_heads(&self, layer: usize) -> Heads {
+        let (query, key, width) = (self.heads, self.kv_heads, self.head_width);
+        Heads { query, key, width, scale: self.attention_scale as f32, window: self.attention[layer].window }
     }
 }

@@ -7,7 +7,9 @@ use candle_core::{DType, Device, Tensor};
 use lazai_core::file::write_privately;
 use serde_json::{Map, Value, json};
 
-use super::{BaseModel, LINEAR_MODULES, ModelConfig, RopeScaling, WeightFormat};
+use super::hub_config::norm_offset;
+use super::hub_write;
+use super::{BaseModel, WeightFormat};
 use crate::adapter::{Adapter, write_tensors};
 use crate::error::{ModelError, Result};
 
@@ -58,41 +60,11 @@ impl BaseModel {
     }
 
     fn hub_config(&self, dtype: DType) -> Result<Value> {
-        let config = &self.config;
-        let (class, mut extra) = match config.architecture {
-            "mistral" => ("MistralForCausalLM", json!({ "sliding_window": null })),
-            "qwen2" => ("Qwen2ForCausalLM", json!({ "use_sliding_window": false })),
-            "qwen3" => ("Qwen3ForCausalLM", json!({ "use_sliding_window": false, "attention_bias": false })),
-            _ => ("LlamaForCausalLM", json!({ "attention_bias": false, "mlp_bias": false })),
-        };
-        if let Some(bias) = extra.get_mut("attention_bias") {
-            *bias = json!(self.weights.layers.iter().any(|layer| layer.linear[0].bias.is_some()));
-        }
-        if let Some(scaling) = scaling(config)? {
-            extra["rope_scaling"] = scaling;
-        }
-        let mut all = json!({
-            "architectures": [class],
-            "model_type": config.architecture,
-            "hidden_size": config.hidden,
-            "intermediate_size": config.intermediate,
-            "num_hidden_layers": config.layers,
-            "num_attention_heads": config.heads,
-            "num_key_value_heads": config.kv_heads,
-            "head_dim": config.head_width,
-            "vocab_size": config.vocab_size,
-            "max_position_embeddings": config.context,
-            "rms_norm_eps": config.norm_epsilon,
-            "rope_theta": config.rope_base,
-            "hidden_act": "silu",
-            "tie_word_embeddings": config.tied,
-            "eos_token_id": self.tokenizer().eos(),
-            "bos_token_id": self.tokenizer().bos(),
-            "torch_dtype": if dtype == DType::BF16 { "bfloat16" } else { "float32" },
-        });
-        if let (Value::Object(all), Value::Object(extra)) = (&mut all, extra) {
-            all.extend(extra);
-        }
+        let biased = self.weights.layers.iter().any(|layer| layer.linear[0].bias.is_some());
+        let mut all = hub_write::fields(&self.config, biased)?;
+        all["eos_token_id"] = json!(self.tokenizer().eos());
+        all["bos_token_id"] = json!(self.tokenizer().bos());
+        all["torch_dtype"] = json!(if dtype == DType::BF16 { "bfloat16" } else { "float32" });
         Ok(all)
     }
 
@@ -101,17 +73,15 @@ impl BaseModel {
         let mut names = vec!["model.embed_tokens.weight".to_owned()];
         for layer in 0..self.config.layers {
             let path = |what: &str| format!("model.layers.{layer}.{what}");
-            names.push(path("input_layernorm.weight"));
-            names.push(path("post_attention_layernorm.weight"));
-            if self.config.head_norm {
-                names.extend([path("self_attn.q_norm.weight"), path("self_attn.k_norm.weight")]);
-            }
-            for module in LINEAR_MODULES {
+            names.extend(
+                self.weights.layers[layer].norms().into_iter().map(|(norm, _)| path(&format!("{norm}.weight"))),
+            );
+            for module in self.config.modules() {
                 names.push(path(&format!("{module}.weight")));
             }
-            let groups = super::GROUPS.into_iter().zip(&self.weights.layers[layer].linear);
+            let groups = self.config.groups().into_iter().zip(&self.weights.layers[layer].linear);
             for ((first, count), _) in groups.filter(|(_, linear)| linear.bias.is_some()) {
-                names.extend(LINEAR_MODULES[first..first + count].iter().map(|m| path(&format!("{m}.bias"))));
+                names.extend(self.config.modules()[first..first + count].iter().map(|m| path(&format!("{m}.bias"))));
             }
         }
         names.push("model.norm.weight".to_owned());
@@ -121,12 +91,21 @@ impl BaseModel {
         names
     }
 
+    /// A norm's weights as the family's files keep them.
+    fn norm(&self, weight: &Tensor) -> Result<Tensor> {
+        let weight = weight.to_device(&Device::Cpu)?;
+        Ok(match norm_offset(self.config.architecture) {
+            0.0 => weight,
+            offset => (weight - offset)?,
+        })
+    }
+
     fn tensor(&self, name: &str, adapter: Option<&Adapter>) -> Result<Tensor> {
         let cpu = &Device::Cpu;
         let weights = &self.weights;
         match (name, &weights.output) {
             ("model.embed_tokens.weight", _) => return weights.embedding.to_f32(cpu),
-            ("model.norm.weight", _) => return Ok(weights.output_norm.to_device(cpu)?),
+            ("model.norm.weight", _) => return self.norm(&weights.output_norm),
             ("lm_head.weight", Some(output)) => return output.to_f32(cpu),
             _ => {}
         }
@@ -134,21 +113,15 @@ impl BaseModel {
         let (layer, rest) = name.strip_prefix("model.layers.").and_then(|n| n.split_once('.')).ok_or_else(missing)?;
         let index: usize = layer.parse().map_err(|_| missing())?;
         let layer = weights.layers.get(index).ok_or_else(missing)?;
-        let norm = match (rest, &layer.head_norms) {
-            ("input_layernorm.weight", _) => Some(&layer.attention_norm),
-            ("post_attention_layernorm.weight", _) => Some(&layer.feed_forward_norm),
-            ("self_attn.q_norm.weight", Some((queries, _))) => Some(queries),
-            ("self_attn.k_norm.weight", Some((_, keys))) => Some(keys),
-            _ => None,
-        };
-        if let Some(norm) = norm {
-            return Ok(norm.to_device(cpu)?);
-        }
         let (path, what) = rest.rsplit_once('.').ok_or_else(missing)?;
-        let module = LINEAR_MODULES.iter().position(|m| *m == path).ok_or_else(missing)?;
-        let group = super::GROUPS.iter().position(|(first, count)| (*first..first + count).contains(&module));
+        if let Some((_, norm)) = layer.norms().into_iter().find(|(name, _)| *name == path) {
+            return self.norm(norm);
+        }
+        let (modules, groups) = (self.config.modules(), self.config.groups());
+        let module = modules.iter().position(|m| *m == path).ok_or_else(missing)?;
+        let group = groups.iter().position(|(first, count)| (*first..first + count).contains(&module));
         let group = group.ok_or_else(missing)?;
-        let start: usize = (super::GROUPS[group].0..module).map(|m| self.config.module_shape(m).1).sum();
+        let start: usize = (groups[group].0..module).map(|m| self.config.module_shape(m).1).sum();
         let rows = self.config.module_shape(module).1;
         let linear = &layer.linear[group];
         if what == "bias" {
@@ -201,31 +174,14 @@ impl BaseModel {
     }
 
     fn elements(&self, name: &str) -> usize {
-        let module = LINEAR_MODULES.iter().position(|m| name.strip_suffix(".weight").is_some_and(|n| n.ends_with(m)));
+        let module =
+            self.config.modules().iter().position(|m| name.strip_suffix(".weight").is_some_and(|n| n.ends_with(m)));
         match module.map(|m| self.config.module_shape(m)) {
             Some((input, output)) => input * output,
             None if name.starts_with("model.layers.") || name == "model.norm.weight" => self.config.intermediate,
             None => self.config.vocab_size * self.config.hidden,
         }
     }
-}
-
-fn scaling(config: &ModelConfig) -> Result<Option<Value>> {
-    Ok(match &config.rope_scaling {
-        RopeScaling::None => None,
-        RopeScaling::Linear { factor } => Some(json!({ "rope_type": "linear", "factor": factor })),
-        RopeScaling::Llama3 { factor, low, high, original } => Some(json!({
-            "rope_type": "llama3",
-            "factor": factor,
-            "low_freq_factor": low,
-            "high_freq_factor": high,
-            "original_max_position_embeddings": original,
-        })),
-        RopeScaling::Factors(_) => {
-            let found = "factors of a GGUF file".to_owned();
-            return Err(ModelError::Unsupported { what: "rope scaling to be written", found, known: "linear, llama3" });
-        }
-    })
 }
 
 fn pretty(value: &Value) -> Result<String> {

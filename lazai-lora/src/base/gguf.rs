@@ -8,10 +8,10 @@ use candle_core::Device;
 use candle_core::quantized::gguf_file::{Content, Value};
 use candle_core::quantized::{GgmlDType, QStorage, QTensor};
 
-use super::config::{RopeScaling, architecture, experts};
+use super::config::{architecture, experts};
 use super::load::Source;
 use super::weight::Weight;
-use super::{ChatTemplate, ModelConfig, Tokenizer};
+use super::{ChatTemplate, ModelConfig, RopeScaling, Tokenizer, gguf_config};
 use crate::error::{ModelError, Result};
 
 pub(super) struct Metadata<'a>(&'a Content);
@@ -43,8 +43,13 @@ impl<'a> Metadata<'a> {
         self.0.metadata.get(key)?.to_bool().ok()
     }
 
-    fn float(&self, key: &str) -> Result<f64> {
+    pub(super) fn float(&self, key: &str) -> Result<f64> {
         self.value(key)?.to_f32().map(f64::from).map_err(|_| wrong(key, "a float"))
+    }
+
+    /// A float that may be missing.
+    pub(super) fn float_if_any(&self, key: &str) -> Result<Option<f64>> {
+        self.0.metadata.contains_key(key).then(|| self.float(key)).transpose()
     }
 }
 
@@ -75,7 +80,13 @@ impl Gguf {
     pub(super) fn tokenizer(&self) -> Result<(Tokenizer, ChatTemplate)> {
         let metadata = Metadata(&self.content);
         let tokenizer = Tokenizer::from_gguf(&metadata)?;
-        let template = ChatTemplate::new(metadata.text("tokenizer.chat_template")?, &tokenizer)?;
+        const KEY: &str = "tokenizer.chat_template";
+        let published = || ChatTemplate::of_family(self.family, &tokenizer);
+        let template = match self.content.metadata.contains_key(KEY) {
+            false => published().transpose()?,
+            true => None,
+        };
+        let template = template.map_or_else(|| ChatTemplate::new(metadata.text(KEY)?, &tokenizer), Ok)?;
         Ok((tokenizer, template))
     }
 
@@ -84,54 +95,24 @@ impl Gguf {
     }
 
     pub(super) fn config(&mut self) -> Result<ModelConfig> {
-        let metadata = Metadata(&self.content);
-        let family = self.family;
-        let key = |name: &str| format!("{family}.{name}");
-        let (hidden, heads) =
-            (metadata.number(&key("embedding_length"))?, metadata.number(&key("attention.head_count"))?);
-        let kv_heads = metadata.number(&key("attention.head_count_kv")).unwrap_or(heads);
         let embedding = self.content.tensor_infos.get("token_embd.weight");
         let embedding = embedding.ok_or_else(|| ModelError::malformed("token_embd.weight", "no such tensor"))?;
-        let scaling = match metadata.text(&key("rope.scaling.type")).unwrap_or("none") {
-            "none" => RopeScaling::None,
-            "linear" => RopeScaling::Linear { factor: metadata.float(&key("rope.scaling.factor"))? },
-            other => {
-                return Err(ModelError::Unsupported {
-                    what: "rope.scaling.type",
-                    found: other.into(),
-                    known: "none, linear",
-                });
-            }
-        };
-        let window = metadata.number(&key("attention.sliding_window")).unwrap_or(usize::MAX);
-        let mut config = ModelConfig {
-            architecture: family,
-            layers: metadata.number(&key("block_count"))?,
-            hidden,
-            heads,
-            kv_heads,
-            head_width: metadata.number(&key("attention.key_length")).unwrap_or(hidden / heads),
-            intermediate: metadata.number(&key("feed_forward_length"))?,
-            vocab_size: embedding.shape.dims().first().copied().unwrap_or(0),
-            context: metadata.number(&key("context_length"))?.min(window),
-            rope_base: metadata.float(&key("rope.freq_base")).unwrap_or(10_000.0),
-            rope_scaling: scaling,
-            norm_epsilon: metadata.float(&key("attention.layer_norm_rms_epsilon"))?,
-            // Models with tied embeddings have no tensor of their own for the output.
-            tied: !self.content.tensor_infos.contains_key("output.weight"),
-            head_norm: family == "qwen3",
-        };
+        let vocab_size = embedding.shape.dims().first().copied().unwrap_or(0);
+        let mut config = gguf_config::read(&Metadata(&self.content), self.family, vocab_size)?;
+        // Models with tied embeddings have no tensor of their own for the output.
+        config.tied = !self.content.tensor_infos.contains_key("output.weight");
         if self.content.tensor_infos.contains_key("rope_freqs.weight") {
             let factors = self.tensor("rope_freqs.weight")?.dequantize(&Device::Cpu)?.to_vec1::<f32>()?;
             if factors.len() != config.head_width / 2 || !factors.iter().all(|f| *f >= 1.0) {
                 return Err(ModelError::malformed("rope_freqs.weight", "expected a factor for each pair of a head"));
             }
-            config.rope_scaling = RopeScaling::Factors(factors.into_iter().map(f64::from).collect());
+            config.ropes[0].scaling = RopeScaling::Factors(factors.into_iter().map(f64::from).collect());
         }
         let config = config.checked("GGUF sizes")?;
-        // Files of Llama and Mistral interleave the halves of each head's rows; Hugging Face keeps them apart, and so
+        // Files of some families interleave the halves of each head's rows; Hugging Face keeps them apart, and so
         // every PEFT adapter does.
-        self.permuted = (family == "llama" || family == "mistral").then_some((config.heads, config.kv_heads));
+        let interleaved = matches!(self.family, "llama" | "mistral" | "smollm3" | "granite");
+        self.permuted = interleaved.then_some((config.heads, config.kv_heads));
         Ok(config)
     }
 
@@ -152,7 +133,7 @@ fn family(metadata: &Metadata<'_>) -> Result<&'static str> {
 }
 
 /// GGUF's name for a tensor of Hugging Face's.
-fn gguf_name(name: &str) -> Option<String> {
+fn gguf_name(family: &str, name: &str) -> Option<String> {
     let (path, what) = name.rsplit_once('.')?;
     let known = match path {
         "model.embed_tokens" => "token_embd",
@@ -162,7 +143,9 @@ fn gguf_name(name: &str) -> Option<String> {
             let (layer, module) = path.strip_prefix("model.layers.")?.split_once('.')?;
             let module = match module {
                 "input_layernorm" => "attn_norm",
-                "post_attention_layernorm" => "ffn_norm",
+                "post_attention_layernorm" if family == "gemma3" => "post_attention_norm",
+                "post_attention_layernorm" | "pre_feedforward_layernorm" => "ffn_norm",
+                "post_feedforward_layernorm" => "post_ffw_norm",
                 "self_attn.q_proj" => "attn_q",
                 "self_attn.k_proj" => "attn_k",
                 "self_attn.v_proj" => "attn_v",
@@ -182,11 +165,16 @@ fn gguf_name(name: &str) -> Option<String> {
 
 impl Source for Gguf {
     fn has(&self, name: &str) -> bool {
-        gguf_name(name).is_some_and(|name| self.content.tensor_infos.contains_key(&name))
+        gguf_name(self.family, name).is_some_and(|name| self.content.tensor_infos.contains_key(&name))
+    }
+
+    /// The converter adds what Hugging Face's files leave out.
+    fn norm_offset(&self) -> f64 {
+        0.0
     }
 
     fn read(&mut self, name: &str) -> Result<Weight> {
-        let stored = gguf_name(name).ok_or_else(|| ModelError::malformed(name, "no such tensor"))?;
+        let stored = gguf_name(self.family, name).ok_or_else(|| ModelError::malformed(name, "no such tensor"))?;
         let tensor = self.tensor(&stored)?;
         let heads = self.permuted.and_then(|(queries, keys)| {
             let module = name.rsplit('.').nth(1)?;

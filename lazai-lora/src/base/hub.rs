@@ -12,7 +12,7 @@ use lazai_core::digest::{DomainHasher, sha256_reader};
 use safetensors::tensor::{Dtype, Metadata};
 use serde_json::Value;
 
-use super::config::hub_family;
+use super::hub_config::{hub_family, norm_offset};
 use super::load::Source;
 use super::weight::Weight;
 use super::{ChatTemplate, ModelConfig, Tokenizer};
@@ -49,9 +49,7 @@ pub(super) fn read_config(folder: &Path) -> Result<ModelConfig> {
 /// need not name one.
 pub(super) fn read_tokenizer(folder: &Path) -> Result<(Tokenizer, ChatTemplate)> {
     let config = folder.join(CONFIG);
-    if config.is_file() {
-        hub_family(&json(&config)?)?;
-    }
+    let family = if config.is_file() { hub_family(&json(&config)?)? } else { "" };
     let settings = json(&folder.join(TOKENIZER_CONFIG))?;
     let token = |key: &str| {
         let token = settings[key].as_str().or(settings[key]["content"].as_str());
@@ -61,13 +59,17 @@ pub(super) fn read_tokenizer(folder: &Path) -> Result<(Tokenizer, ChatTemplate)>
     let tokenizer = Tokenizer::from_json(&read(&folder.join(TOKENIZER))?, &eos, token("bos_token").as_deref())?;
     let path = folder.join(TEMPLATE);
     let source = if path.is_file() {
-        String::from_utf8(read(&path)?).map_err(|e| ModelError::malformed(TEMPLATE, e))?
+        Some(String::from_utf8(read(&path)?).map_err(|e| ModelError::malformed(TEMPLATE, e))?)
     } else {
-        template_in(&settings["chat_template"])
-            .ok_or_else(|| ModelError::malformed(TOKENIZER_CONFIG, "no chat template here nor beside it"))?
-            .to_owned()
+        template_in(&settings["chat_template"]).map(str::to_owned)
     };
-    let template = ChatTemplate::new(&source, &tokenizer)?;
+    let template = match source {
+        Some(source) => ChatTemplate::new(&source, &tokenizer)?,
+        None => {
+            let missing = || ModelError::malformed(TOKENIZER_CONFIG, "no chat template here nor beside it");
+            ChatTemplate::of_family(family, &tokenizer).ok_or_else(missing)??
+        }
+    };
     Ok((tokenizer, template))
 }
 
@@ -83,6 +85,7 @@ fn template_in(value: &Value) -> Option<&str> {
 
 /// The weights of a folder.
 pub(super) struct Folder {
+    family: &'static str,
     shards: Vec<Shard>,
     places: HashMap<String, usize>,
 }
@@ -119,7 +122,7 @@ impl Shard {
 }
 
 impl Folder {
-    pub(super) fn open(folder: &Path) -> Result<Self> {
+    pub(super) fn open(folder: &Path, family: &'static str) -> Result<Self> {
         let names = if folder.join(WEIGHTS).is_file() || !folder.join(INDEX).is_file() {
             vec![WEIGHTS.to_owned()]
         } else {
@@ -138,7 +141,7 @@ impl Folder {
         let places = shards.iter().enumerate();
         let places = places.flat_map(|(i, s)| s.header.tensors().into_keys().map(move |name| (name, i)));
         let places = places.collect();
-        Ok(Self { shards, places })
+        Ok(Self { family, shards, places })
     }
 
     /// Digest of the configuration, the tokenizer and every weight file, by name.
@@ -158,6 +161,10 @@ impl Folder {
 impl Source for Folder {
     fn has(&self, name: &str) -> bool {
         self.places.contains_key(name)
+    }
+
+    fn norm_offset(&self) -> f64 {
+        norm_offset(self.family)
     }
 
     fn read(&mut self, name: &str) -> Result<Weight> {

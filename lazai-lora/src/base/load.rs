@@ -3,7 +3,7 @@
 use candle_core::{Device, Tensor};
 
 use super::weight::{Linear, Weight, WeightFormat};
-use super::{GROUPS, LINEAR_MODULES, LayerWeights, ModelConfig, Weights};
+use super::{LayerWeights, ModelConfig, Weights};
 use crate::error::{ModelError, Result};
 
 /// A source of tensors, by their Hugging Face names.
@@ -11,6 +11,8 @@ pub(super) trait Source {
     fn has(&self, name: &str) -> bool;
     /// Reads one, onto the processor.
     fn read(&mut self, name: &str) -> Result<Weight>;
+    /// What the weights of its norms leave out.
+    fn norm_offset(&self) -> f64;
 }
 
 struct Loader<'a, S> {
@@ -33,9 +35,17 @@ impl<S: Source> Loader<'_, S> {
         self.weight(name, &[width])?.to_f32(self.device)
     }
 
+    fn norm(&mut self, name: &str, width: usize) -> Result<Tensor> {
+        let weight = self.vector(&format!("{name}.weight"), width)?;
+        Ok(match self.source.norm_offset() {
+            0.0 => weight,
+            offset => (weight + offset)?,
+        })
+    }
+
     /// A group of modules that read the same input, with their biases if they have some.
     fn linear(&mut self, config: &ModelConfig, layer: usize, (first, count): (usize, usize)) -> Result<Linear> {
-        let path = |module: usize, what: &str| format!("model.layers.{layer}.{}.{what}", LINEAR_MODULES[module]);
+        let path = |module: usize, what: &str| format!("model.layers.{layer}.{}.{what}", config.modules()[module]);
         let modules = first..first + count;
         let mut parts = Vec::with_capacity(count);
         for module in modules.clone() {
@@ -52,18 +62,28 @@ impl<S: Source> Loader<'_, S> {
     }
 
     fn layer(&mut self, config: &ModelConfig, i: usize) -> Result<LayerWeights> {
-        let name = |what: &str| format!("model.layers.{i}.{what}.weight");
-        let mut head_norm = |what: &str| self.vector(&name(what), config.head_width);
+        let mut norm = |what: &str, width| self.norm(&format!("model.layers.{i}.{what}"), width);
+        let (hidden, width) = (config.hidden, config.head_width);
         let head_norms = if config.head_norm {
-            Some((head_norm("self_attn.q_norm")?, head_norm("self_attn.k_norm")?))
+            Some((norm("self_attn.q_norm", width)?, norm("self_attn.k_norm", width)?))
         } else {
             None
         };
-        let [qkv, out, gate_up, down] = GROUPS.map(|group| self.linear(config, i, group));
+        let attention_norm = norm("input_layernorm", hidden)?;
+        // With norms behind the layers too, the name of the one between means the one behind attention.
+        let (before, after_norms) = if config.after_norms {
+            let after = (norm("post_attention_layernorm", hidden)?, norm("post_feedforward_layernorm", hidden)?);
+            ("pre_feedforward_layernorm", Some(after))
+        } else {
+            ("post_attention_layernorm", None)
+        };
+        let feed_forward_norm = norm(before, hidden)?;
+        let [qkv, out, gate_up, down] = config.groups().map(|group| self.linear(config, i, group));
         Ok(LayerWeights {
-            attention_norm: self.vector(&name("input_layernorm"), config.hidden)?,
-            feed_forward_norm: self.vector(&name("post_attention_layernorm"), config.hidden)?,
+            attention_norm,
+            feed_forward_norm,
             head_norms,
+            after_norms,
             linear: [qkv?, out?, gate_up?, down?],
         })
     }
@@ -80,7 +100,7 @@ pub(super) fn weights(
     let shape = [config.vocab_size, config.hidden];
     let embedding = loader.weight("model.embed_tokens.weight", &shape)?.keep(format, device)?;
     let layers = (0..config.layers).map(|i| loader.layer(config, i)).collect::<Result<_>>()?;
-    let output_norm = loader.vector("model.norm.weight", config.hidden)?;
+    let output_norm = loader.norm("model.norm", config.hidden)?;
     let output = if config.tied { None } else { Some(loader.weight("lm_head.weight", &shape)?.keep(format, device)?) };
     Ok(Weights { embedding, layers, output_norm, output })
 }

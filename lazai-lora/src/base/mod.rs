@@ -3,8 +3,12 @@
 mod config;
 mod export;
 mod gguf;
+mod gguf_config;
 mod hub;
+mod hub_config;
+mod hub_write;
 mod load;
+mod rope;
 mod segments;
 mod sentencepiece;
 mod splitter;
@@ -12,7 +16,9 @@ mod template;
 mod tokenizer;
 mod weight;
 
-pub use config::{ModelConfig, RopeScaling};
+pub use crate::kernels::Activation;
+pub use config::{LayerAttention, ModelConfig};
+pub use rope::{Rope, RopeScaling};
 pub use segments::{tokenize_dialogue, tokenize_opening};
 pub use template::ChatTemplate;
 pub use tokenizer::Tokenizer;
@@ -30,7 +36,7 @@ use crate::device::Compute;
 use crate::error::{ModelError, Result};
 
 /// Linear modules that read the same input, computed as one: index into [`LINEAR_MODULES`] of the first, and how many.
-pub(crate) const GROUPS: [(usize, usize); 4] = [(0, 3), (3, 1), (4, 2), (6, 1)];
+const GROUPS: [(usize, usize); 4] = [(0, 3), (3, 1), (4, 2), (6, 1)];
 
 /// The seven linear modules of a transformer layer, by their Hugging Face names.
 pub(crate) const LINEAR_MODULES: [&str; 7] = [
@@ -43,13 +49,39 @@ pub(crate) const LINEAR_MODULES: [&str; 7] = [
     "mlp.down_proj",
 ];
 
+/// The same where they are fused, as Phi keeps them.
+pub(crate) const FUSED_MODULES: [&str; 4] =
+    ["self_attn.qkv_proj", "self_attn.o_proj", "mlp.gate_up_proj", "mlp.down_proj"];
+const FUSED_GROUPS: [(usize, usize); 4] = [(0, 1), (1, 1), (2, 1), (3, 1)];
+
 pub(crate) struct LayerWeights {
     pub(crate) attention_norm: Tensor,
     pub(crate) feed_forward_norm: Tensor,
     /// Norms of each query head and each key head.
     pub(crate) head_norms: Option<(Tensor, Tensor)>,
+    /// Norms of what attention and the feed-forward layer give.
+    pub(crate) after_norms: Option<(Tensor, Tensor)>,
     /// In the order of [`GROUPS`].
     pub(crate) linear: [Linear; 4],
+}
+
+impl LayerWeights {
+    /// Its norms, by their Hugging Face names.
+    fn norms(&self) -> Vec<(&'static str, &Tensor)> {
+        let mut norms = vec![("input_layernorm", &self.attention_norm)];
+        match &self.after_norms {
+            None => norms.push(("post_attention_layernorm", &self.feed_forward_norm)),
+            Some((attention, feed_forward)) => norms.extend([
+                ("post_attention_layernorm", attention),
+                ("pre_feedforward_layernorm", &self.feed_forward_norm),
+                ("post_feedforward_layernorm", feed_forward),
+            ]),
+        }
+        if let Some((query, key)) = &self.head_norms {
+            norms.extend([("self_attn.q_norm", query), ("self_attn.k_norm", key)]);
+        }
+        norms
+    }
 }
 
 pub(crate) struct Weights {
@@ -84,7 +116,7 @@ impl BaseModel {
         if path.is_dir() {
             config = hub::read_config(path)?;
             (tokenizer, template) = hub::read_tokenizer(path)?;
-            let mut folder = hub::Folder::open(path)?;
+            let mut folder = hub::Folder::open(path, config.architecture)?;
             weights = load::weights(&mut folder, &config, format, device)?;
             digest = folder.digest(path)?;
             name = path.file_name().map_or("unnamed".into(), |n| n.to_string_lossy().into_owned());

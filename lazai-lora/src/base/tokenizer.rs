@@ -210,6 +210,11 @@ impl Tokenizer {
         self.inner.id_to_token(token).is_some_and(|text| added.is_special_token(&text))
     }
 
+    /// Tells whether a control token has this text.
+    pub(super) fn has_control(&self, text: &str) -> bool {
+        self.inner.get_added_vocabulary().is_special_token(text)
+    }
+
     /// Digest of vocabulary, merges, token types and pre-tokenizer.
     #[must_use]
     pub fn digest(&self) -> Digest {

@@ -9,7 +9,7 @@ mod linear;
 mod portable;
 
 pub(crate) use cpu::math::{dot, exp, max, simd, sum};
-pub(crate) use cpu::normalise;
+pub(crate) use cpu::{gate, normalise};
 
 use candle_core::{CpuStorage, Storage, Tensor};
 
@@ -17,8 +17,18 @@ use crate::error::{ModelError, Result};
 use cpu::product::Matrix;
 pub(crate) use linear::{LowRank, LowRankGradient, linear, linear_backward};
 
-/// The division of a row of attention into heads.
+/// The activation of a layer's gates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Activation {
+    /// `x sigmoid(x)` (Llama and most others).
+    Silu,
+    /// The Gaussian error linear unit by its approximation with a hyperbolic tangent (Gemma).
+    GeluTanh,
+}
+
+/// The division of a row of attention into heads, and what they see.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Heads {
     /// Query heads.
     pub(crate) query: usize,
@@ -26,12 +36,21 @@ pub(crate) struct Heads {
     pub(crate) key: usize,
     /// Width of each.
     pub(crate) width: usize,
+    /// The factor of scores.
+    pub(crate) scale: f32,
+    /// Tokens that a token sees, itself included; `None` for all before it.
+    pub(crate) window: Option<usize>,
 }
 
 impl Heads {
     /// Query heads that share a key head.
     pub(crate) fn group(&self) -> usize {
         self.query / self.key
+    }
+
+    /// The first token that the token at a position sees.
+    pub(crate) fn first_seen(&self, position: usize) -> usize {
+        (position + 1).saturating_sub(self.window.unwrap_or(usize::MAX))
     }
 
     /// Width of queries, keys and values side by side.
@@ -90,35 +109,35 @@ pub(crate) fn rms_norm_backward(
     Ok(Tensor::from_vec(out?, x.shape(), x.device())?)
 }
 
-/// `silu(gate) * up` for `gate_up: [rows, 2 width]` (N. Shazeer, "GLU Variants Improve Transformer", 2020).
-pub(crate) fn swiglu(gate_up: &Tensor) -> Result<Tensor> {
+/// `activation(gate) * up` for `gate_up: [rows, 2 width]` (N. Shazeer, "GLU Variants Improve Transformer", 2020).
+pub(crate) fn gated(gate_up: &Tensor, activation: Activation) -> Result<Tensor> {
     let (rows, both) = gate_up.dims2()?;
     if !on_cpu(gate_up) {
-        return portable::swiglu(gate_up);
+        return portable::gated(gate_up, activation);
     }
-    let out = with_slices([gate_up], |[x]| cpu::swiglu(x, both / 2))?;
+    let out = with_slices([gate_up], |[x]| cpu::gated(x, both / 2, activation))?;
     Ok(Tensor::from_vec(out, (rows, both / 2), gate_up.device())?)
 }
 
-/// The gradient by `gate_up` of [`swiglu`].
-pub(crate) fn swiglu_backward(gate_up: &Tensor, gradient: &Tensor) -> Result<Tensor> {
+/// The gradient by `gate_up` of [`gated`].
+pub(crate) fn gated_backward(gate_up: &Tensor, gradient: &Tensor, activation: Activation) -> Result<Tensor> {
     let both = gate_up.dims2()?.1;
     if !on_cpu(gate_up) {
-        return portable::swiglu_backward(gate_up, gradient);
+        return portable::gated_backward(gate_up, gradient, activation);
     }
-    let out = with_slices([gate_up, gradient], |[x, gradient]| cpu::swiglu_backward(x, gradient, both / 2))?;
+    let out = with_slices([gate_up, gradient], |[x, gradient]| cpu::gated_backward(x, gradient, both / 2, activation))?;
     Ok(Tensor::from_vec(out, gate_up.shape(), gate_up.device())?)
 }
 
-/// Sines and cosines by which the heads of each token are rotated: `[tokens, head width / 2]`.
+/// Sines and cosines by which the heads of each token are rotated: `[tokens, pairs]`.
 pub(crate) struct Angles {
     pub(crate) cos: Tensor,
     pub(crate) sin: Tensor,
 }
 
-/// Rotates the first `heads` heads of each row, halves apart as Hugging Face keeps them (J. Su et al., "RoFormer", 2021);
-/// backward it turns them back, which is the gradient.
-pub(crate) fn rotate(x: &Tensor, angles: &Angles, heads: usize, backward: bool) -> Result<Tensor> {
+/// Rotates queries and keys of each row, as many pairs of a head as there are angles, their halves apart as Hugging Face keeps
+/// them (J. Su et al., "RoFormer", 2021); backward it turns them back, which is the gradient.
+pub(crate) fn rotate(x: &Tensor, angles: &Angles, heads: &Heads, backward: bool) -> Result<Tensor> {
     let width = x.dims2()?.1;
     let sign: f32 = if backward { -1.0 } else { 1.0 };
     if !on_cpu(x) {

@@ -2,7 +2,7 @@
 
 use candle_core::{D, Device, Tensor};
 
-use super::{AdamStep, Angles, Heads};
+use super::{Activation, AdamStep, Angles, Heads};
 use crate::error::Result;
 
 fn rms_scale(x: &Tensor, epsilon: f64) -> Result<Tensor> {
@@ -35,30 +35,56 @@ fn halves(x: &Tensor) -> Result<(Tensor, Tensor)> {
     Ok((x.narrow(D::Minus1, 0, half)?, x.narrow(D::Minus1, half, half)?))
 }
 
-pub(super) fn swiglu(gate_up: &Tensor) -> Result<Tensor> {
-    let (gate, up) = halves(gate_up)?;
-    Ok((gate.contiguous()?.silu()? * up)?)
+/// `z(x)` of an activation `x sigmoid(z(x))`, and its slope.
+fn inner(x: &Tensor, activation: Activation) -> Result<(Tensor, Tensor)> {
+    Ok(match activation {
+        Activation::Silu => (x.clone(), x.ones_like()?),
+        Activation::GeluTanh => {
+            let (scale, cubic, square) = ((8.0 / std::f64::consts::PI).sqrt(), 0.044_715, x.sqr()?);
+            let z = (x * ((&square * cubic)? + 1.0)?)? * scale;
+            (z?, (((square * (3.0 * cubic))? + 1.0)? * scale)?)
+        }
+    })
 }
 
-pub(super) fn swiglu_backward(gate_up: &Tensor, gradient: &Tensor) -> Result<Tensor> {
+fn sigmoid(z: &Tensor) -> Result<Tensor> {
+    Ok(((z.neg()?.exp()? + 1.0)?).recip()?)
+}
+
+pub(super) fn gated(gate_up: &Tensor, activation: Activation) -> Result<Tensor> {
     let (gate, up) = halves(gate_up)?;
-    let sigmoid = ((gate.contiguous()?.neg()?.exp()? + 1.0)?).recip()?;
-    let silu = (&gate * &sigmoid)?;
-    let slope = (&sigmoid + (&silu * (1.0 - &sigmoid)?)?)?;
+    let gate = gate.contiguous()?;
+    let (z, _) = inner(&gate, activation)?;
+    Ok(((gate * sigmoid(&z)?)? * up)?)
+}
+
+pub(super) fn gated_backward(gate_up: &Tensor, gradient: &Tensor, activation: Activation) -> Result<Tensor> {
+    let (gate, up) = halves(gate_up)?;
+    let gate = gate.contiguous()?;
+    let (z, steep) = inner(&gate, activation)?;
+    let sigmoid = sigmoid(&z)?;
+    let value = (&gate * &sigmoid)?;
+    let slope = (&sigmoid + ((&value * (1.0 - &sigmoid)?)? * steep)?)?;
     let to_gate = ((gradient * up)? * slope)?;
-    let to_up = (gradient * silu)?;
+    let to_up = (gradient * value)?;
     Ok(Tensor::cat(&[to_gate, to_up], D::Minus1)?)
 }
 
-pub(super) fn rotate(x: &Tensor, angles: &Angles, heads: usize, sign: f64) -> Result<Tensor> {
+pub(super) fn rotate(x: &Tensor, angles: &Angles, heads: &Heads, sign: f64) -> Result<Tensor> {
     let (tokens, width) = x.dims2()?;
     let half = angles.cos.dim(1)?;
-    let rotated = heads * 2 * half;
+    let (turned, still) = (heads.query + heads.key, heads.width - 2 * half);
+    let rotated = turned * heads.width;
     let (cos, sin) = (angles.cos.unsqueeze(1)?, (angles.sin.unsqueeze(1)? * sign)?);
-    let (low, high) = halves(&x.narrow(1, 0, rotated)?.contiguous()?.reshape((tokens, heads, 2 * half))?)?;
+    let all = x.narrow(1, 0, rotated)?.contiguous()?.reshape((tokens, turned, heads.width))?;
+    let (low, high) = halves(&all.narrow(2, 0, 2 * half)?)?;
     let first = (low.broadcast_mul(&cos)? - high.broadcast_mul(&sin)?)?;
     let second = (high.broadcast_mul(&cos)? + low.broadcast_mul(&sin)?)?;
-    let turned = Tensor::cat(&[first, second], D::Minus1)?.reshape((tokens, rotated))?;
+    let turned = match still {
+        0 => Tensor::cat(&[first, second], D::Minus1)?,
+        _ => Tensor::cat(&[first, second, all.narrow(2, 2 * half, still)?], D::Minus1)?,
+    };
+    let turned = turned.reshape((tokens, rotated))?;
     Ok(if rotated == width { turned } else { Tensor::cat(&[turned, x.narrow(1, rotated, width - rotated)?], 1)? })
 }
 
@@ -76,9 +102,11 @@ fn ungrouped(x: &Tensor, tokens: usize) -> Result<Tensor> {
     Ok(heads.contiguous()?.reshape((tokens, ()))?)
 }
 
-fn mask(new: usize, all: usize, device: &Device) -> Result<Tensor> {
-    let first = all - new;
-    let rows = (0..new).flat_map(|i| (0..all).map(move |j| if j <= first + i { 0.0 } else { f32::NEG_INFINITY }));
+fn mask(new: usize, all: usize, heads: &Heads, device: &Device) -> Result<Tensor> {
+    let rows = (all - new..all).flat_map(|position| {
+        let seen = heads.first_seen(position)..=position;
+        (0..all).map(move |key| if seen.contains(&key) { 0.0 } else { f32::NEG_INFINITY })
+    });
     Ok(Tensor::from_vec(rows.collect(), (new, all), device)?)
 }
 
@@ -91,10 +119,10 @@ fn softmax(x: &Tensor) -> Result<Tensor> {
 fn weights(query: &Tensor, key: &Tensor, heads: &Heads) -> Result<Tensor> {
     let (all, rows) = (key.dim(1)?, query.dim(1)?);
     let new = rows / heads.group();
-    let scale = 1.0 / (heads.width as f64).sqrt();
+    let scale = f64::from(heads.scale);
     let scores = (query.matmul(&key.transpose(1, 2)?.contiguous()?)? * scale)?;
     let scores = scores.reshape((heads.key, heads.group(), new, all))?;
-    Ok(softmax(&scores.broadcast_add(&mask(new, all, query.device())?)?)?.reshape((heads.key, rows, all))?)
+    Ok(softmax(&scores.broadcast_add(&mask(new, all, heads, query.device())?)?)?.reshape((heads.key, rows, all))?)
 }
 
 pub(super) fn attention_over(query: &Tensor, key: &Tensor, value: &Tensor, heads: &Heads) -> Result<Tensor> {
@@ -134,7 +162,7 @@ pub(super) fn attention_backward(
     heads: &Heads,
 ) -> Result<Tensor> {
     let side = |x: &Tensor| grouped(x, heads.key, heads.width);
-    let scale = 1.0 / (heads.width as f64).sqrt();
+    let scale = f64::from(heads.scale);
     let mut start = 0;
     let mut out: Vec<[Tensor; 3]> = Vec::with_capacity(lengths.len());
     for &length in lengths {

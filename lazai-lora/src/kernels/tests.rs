@@ -6,7 +6,14 @@ use candle_core::{Device, Tensor};
 use super::linear::{portable, portable_backward};
 use super::*;
 
-const HEADS: Heads = Heads { query: 6, key: 2, width: 8 };
+const HEADS: Heads = Heads { query: 6, key: 2, width: 8, scale: 0.37, window: None };
+/// The same with windows: one shorter than a tile, one longer, and one that sees nothing but itself.
+const WINDOWS: [Heads; 4] = [
+    HEADS,
+    Heads { window: Some(5), ..HEADS },
+    Heads { window: Some(70), ..HEADS },
+    Heads { window: Some(1), ..HEADS },
+];
 
 fn random(seed: u64, shape: (usize, usize)) -> Tensor {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
@@ -37,13 +44,20 @@ fn kernels_are_the_operators() {
         );
     }
     let half = random(4, (13, 20));
-    assert_close(&swiglu(&x).unwrap(), &portable::swiglu(&x).unwrap(), "swiglu");
-    let ours = swiglu_backward(&x, &half).unwrap();
-    assert_close(&ours, &portable::swiglu_backward(&x, &half).unwrap(), "its gradient");
+    for activation in [Activation::Silu, Activation::GeluTanh] {
+        let ours = gated(&x, activation).unwrap();
+        assert_close(&ours, &portable::gated(&x, activation).unwrap(), "gates");
+        let ours = gated_backward(&x, &half, activation).unwrap();
+        assert_close(&ours, &portable::gated_backward(&x, &half, activation).unwrap(), "their gradient");
+    }
     let angles = Angles { cos: random(5, (13, 4)), sin: random(6, (13, 4)) };
-    for (heads, backward, sign) in [(3, false, 1.0), (5, true, -1.0)] {
-        let ours = rotate(&x, &angles, heads, backward).unwrap();
-        assert_close(&ours, &portable::rotate(&x, &angles, heads, sign).unwrap(), "rotation");
+    // Five heads of width eight, or two of sixteen of which half turns, and what is behind them.
+    for (query, key, width, backward, sign) in
+        [(2, 1, 8, false, 1.0), (4, 1, 8, true, -1.0), (1, 1, 16, false, 1.0), (1, 1, 16, true, -1.0)]
+    {
+        let heads = Heads { query, key, width, ..HEADS };
+        let ours = rotate(&x, &angles, &heads, backward).unwrap();
+        assert_close(&ours, &portable::rotate(&x, &angles, &heads, sign).unwrap(), "rotation");
     }
     let labels: Vec<u32> = (0..13).map(|i| i * 3).collect();
     let ((a, b), (c, d)) = (cross_entropy(&x, &labels).unwrap(), portable::cross_entropy(&x, &labels).unwrap());
@@ -62,24 +76,30 @@ fn kernels_are_the_operators() {
 
 #[test]
 fn attention_is_the_operators() {
+    for heads in WINDOWS {
+        attention_is(&heads);
+    }
+}
+
+fn attention_is(heads: &Heads) {
     let rows =
         [(&[1][..], 0), (&[5, 1, 7], 0), (&[64, 65], 0), (&[200], 0), (&[130, 3], 0), (&[70, 3, 66], 70), (&[9], 9)];
     for (lengths, shared) in rows {
         let tokens = lengths.iter().sum();
-        let joint = random(7, (tokens, HEADS.joint()));
-        let gradient = random(8, (tokens, HEADS.query * HEADS.width));
+        let joint = random(7, (tokens, heads.joint()));
+        let gradient = random(8, (tokens, heads.query * heads.width));
         let (ours, theirs) =
-            (attention(&joint, lengths, shared, &HEADS), portable::attention(&joint, lengths, shared, &HEADS));
+            (attention(&joint, lengths, shared, heads), portable::attention(&joint, lengths, shared, heads));
         assert_close(&ours.unwrap(), &theirs.unwrap(), "attention");
-        let ours = attention_backward(&joint, &gradient, lengths, shared, &HEADS).unwrap();
-        let theirs = portable::attention_backward(&joint, &gradient, lengths, shared, &HEADS).unwrap();
+        let ours = attention_backward(&joint, &gradient, lengths, shared, heads).unwrap();
+        let theirs = portable::attention_backward(&joint, &gradient, lengths, shared, heads).unwrap();
         assert_close(&ours, &theirs, "its gradient");
     }
     for (new, all) in [(1, 1), (1, 70), (3, 140), (100, 100), (70, 200)] {
-        let query = random(9, (new, HEADS.query * HEADS.width));
-        let (key, value) = (random(10, (all, HEADS.key * HEADS.width)), random(11, (all, HEADS.key * HEADS.width)));
-        let ours = attention_over(&query, &key, &value, &HEADS).unwrap();
-        assert_close(&ours, &portable::attention_over(&query, &key, &value, &HEADS).unwrap(), "attention over");
+        let query = random(9, (new, heads.query * heads.width));
+        let (key, value) = (random(10, (all, heads.key * heads.width)), random(11, (all, heads.key * heads.width)));
+        let ours = attention_over(&query, &key, &value, heads).unwrap();
+        assert_close(&ours, &portable::attention_over(&query, &key, &value, heads).unwrap(), "attention over");
     }
 }
 
@@ -135,11 +155,16 @@ fn gradients_are_slopes() {
     let slope = rms_norm_backward(&x, &weight, 1e-5, &g, None).unwrap();
     check_gradient(&x, &g, |x| rms_norm(x, &weight, 1e-5).unwrap(), &slope, "rms norm");
     let g = random(4, (6, 16));
-    check_gradient(&x, &g, |x| swiglu(x).unwrap(), &swiglu_backward(&x, &g).unwrap(), "swiglu");
-    for (lengths, shared) in [(&[70, 9][..], 0), (&[30, 40, 9], 30)] {
-        let (joint, g) = (random(5, (79, HEADS.joint())), random(6, (79, HEADS.query * HEADS.width)));
-        let slope = attention_backward(&joint, &g, lengths, shared, &HEADS).unwrap();
-        check_gradient(&joint, &g, |x| attention(x, lengths, shared, &HEADS).unwrap(), &slope, "attention");
+    for activation in [Activation::Silu, Activation::GeluTanh] {
+        let slope = gated_backward(&x, &g, activation).unwrap();
+        check_gradient(&x, &g, |x| gated(x, activation).unwrap(), &slope, "gates");
+    }
+    let (joint, g) = (random(5, (79, HEADS.joint())), random(6, (79, HEADS.query * HEADS.width)));
+    for heads in WINDOWS {
+        for (lengths, shared) in [(&[70, 9][..], 0), (&[30, 40, 9], 30)] {
+            let slope = attention_backward(&joint, &g, lengths, shared, &heads).unwrap();
+            check_gradient(&joint, &g, |x| attention(x, lengths, shared, &heads).unwrap(), &slope, "attention");
+        }
     }
 }
 
@@ -148,18 +173,20 @@ fn gradients_are_slopes() {
 fn a_shared_beginning_is_as_a_copy_for_each() {
     let (shared, lengths) = (70, [70, 5, 66]);
     let joint = random(5, (141, HEADS.joint()));
-    let together = attention(&joint, &lengths, shared, &HEADS).unwrap();
-    let beginning = joint.narrow(0, 0, shared).unwrap();
-    let mut start = shared;
-    for length in &lengths[1..] {
-        let copy = Tensor::cat(&[&beginning, &joint.narrow(0, start, *length).unwrap()], 0).unwrap();
-        let alone = attention(&copy, &[shared + length], 0, &HEADS).unwrap();
-        assert_close(
-            &together.narrow(0, start, *length).unwrap(),
-            &alone.narrow(0, shared, *length).unwrap(),
-            "a copy",
-        );
-        start += length;
+    for heads in WINDOWS {
+        let together = attention(&joint, &lengths, shared, &heads).unwrap();
+        let beginning = joint.narrow(0, 0, shared).unwrap();
+        let mut start = shared;
+        for length in &lengths[1..] {
+            let copy = Tensor::cat(&[&beginning, &joint.narrow(0, start, *length).unwrap()], 0).unwrap();
+            let alone = attention(&copy, &[shared + length], 0, &heads).unwrap();
+            assert_close(
+                &together.narrow(0, start, *length).unwrap(),
+                &alone.narrow(0, shared, *length).unwrap(),
+                "a copy",
+            );
+            start += length;
+        }
     }
 }
 
@@ -171,7 +198,7 @@ fn results_do_not_depend_on_threads() {
     let with = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let attention = attention_backward(&joint, &g, &lengths, 130, &HEADS).unwrap();
+            let attention = attention_backward(&joint, &g, &lengths, 130, &WINDOWS[2]).unwrap();
             let (y, _) = linear(&x, &weight, None, None).unwrap();
             let (back, _) = linear_backward(&y, &x, &weight, None, true).unwrap();
             [attention, y, back.unwrap()].map(|t| t.flatten_all().unwrap().to_vec1::<f32>().unwrap())

@@ -5,8 +5,8 @@ use candle_core::{Device, Tensor};
 use crate::base::{BaseModel, LayerWeights};
 use crate::error::Result;
 use crate::kernels::{
-    Angles, Heads, LowRank, LowRankGradient, attention, attention_backward, attention_over, linear, linear_backward,
-    rms_norm, rms_norm_backward, rotate, swiglu, swiglu_backward,
+    Activation, Angles, Heads, LowRank, LowRankGradient, attention, attention_backward, attention_over, gated,
+    gated_backward, linear, linear_backward, rms_norm, rms_norm_backward, rotate,
 };
 
 /// Linear groups, in the order of [`GROUPS`](crate::base::GROUPS).
@@ -20,6 +20,10 @@ pub(super) struct Layer<'a> {
     weights: &'a LayerWeights,
     updates: [Option<LowRank<'a>>; 4],
     heads: Heads,
+    /// Which of the angles turn its heads.
+    rope: Option<usize>,
+    activation: Activation,
+    residual_scale: f64,
     epsilon: f64,
     device: &'a Device,
 }
@@ -34,12 +38,14 @@ pub(super) struct Kept {
     middle: Tensor,
     gate_up: Tensor,
     narrow: [Option<Tensor>; 4],
+    /// What attention and the feed-forward layer gave, if it is normalised.
+    given: Option<(Tensor, Tensor)>,
 }
 
 /// The sequences of a row of tokens.
 pub(super) struct Sequences {
-    /// By which the heads of each token are rotated.
-    pub(super) angles: Angles,
+    /// By which the heads of each token are rotated, for each rotary embedding of the model.
+    pub(super) angles: Vec<Angles>,
     pub(super) lengths: Vec<usize>,
     /// Tokens of the first sequence, if all others go on from it.
     pub(super) shared: usize,
@@ -53,7 +59,10 @@ impl<'a> Layer<'a> {
         Self {
             weights: &base.weights.layers[index],
             updates,
-            heads: base.config.attention_heads(),
+            heads: base.config.attention_heads(index),
+            rope: base.config.attention[index].rope,
+            activation: base.config.activation,
+            residual_scale: base.config.residual_scale,
             epsilon: base.config.norm_epsilon,
             device: &base.device,
         }
@@ -68,17 +77,49 @@ impl<'a> Layer<'a> {
         rms_norm(x, weight, self.epsilon)
     }
 
+    /// The residual stream with what attention or the feed-forward layer gave.
+    fn added(&self, x: &Tensor, given: &Tensor, after: Option<&Tensor>) -> Result<Tensor> {
+        let normed = after.map(|weight| self.norm(given, weight)).transpose()?;
+        let given = normed.as_ref().unwrap_or(given);
+        if self.residual_scale == 1.0 {
+            return Ok((x + given)?);
+        }
+        Ok((x + (given * self.residual_scale)?)?)
+    }
+
+    /// The gradient by what was given of [`Layer::added`]; `given` and `after` where that was normalised.
+    fn added_backward(&self, gradient: &Tensor, normed: Option<(&Tensor, &Tensor)>) -> Result<Tensor> {
+        let scaled = (self.residual_scale != 1.0).then(|| gradient * self.residual_scale).transpose()?;
+        let gradient = scaled.as_ref().unwrap_or(gradient);
+        match normed {
+            Some((given, after)) => rms_norm_backward(given, after, self.epsilon, gradient, None),
+            None => Ok(gradient.clone()),
+        }
+    }
+
+    /// Norms of what attention and the feed-forward layer give.
+    fn after(&self) -> (Option<&Tensor>, Option<&Tensor>) {
+        self.weights.after_norms.as_ref().map(|(attention, feed_forward)| (attention, feed_forward)).unzip()
+    }
+
+    /// Turns queries and keys to their positions, or back.
+    fn turned(&self, joint: &Tensor, angles: &[Angles], back: bool) -> Result<Tensor> {
+        match self.rope {
+            Some(rope) => rotate(joint, &angles[rope], &self.heads, back),
+            None => Ok(joint.clone()),
+        }
+    }
+
     /// Queries, keys and values as attention takes them; before that, if heads are normalised.
-    fn positioned(&self, projected: Tensor, angles: &Angles) -> Result<(Option<Tensor>, Tensor)> {
-        let turned = self.heads.query + self.heads.key;
+    fn positioned(&self, projected: Tensor, angles: &[Angles]) -> Result<(Option<Tensor>, Tensor)> {
         let Some(norms) = &self.weights.head_norms else {
-            return Ok((None, rotate(&projected, angles, turned, false)?));
+            return Ok((None, self.turned(&projected, angles, false)?));
         };
         let normed = self.each_head(&projected, |side, heads| {
             let weight = if side == 0 { &norms.0 } else { &norms.1 };
             self.norm(heads, weight)
         })?;
-        let joint = rotate(&normed, angles, turned, false)?;
+        let joint = self.turned(&normed, angles, false)?;
         Ok((Some(projected), joint))
     }
 
@@ -103,16 +144,18 @@ impl<'a> Layer<'a> {
         let (raw, joint) = self.positioned(projected, &sequences.angles)?;
         let attended = attention(&joint, &sequences.lengths, sequences.shared, &self.heads)?;
         let (out, narrow_out) = self.linear(OUT, &attended)?;
-        let middle = (x + out)?;
+        let (after_attention, after_feed_forward) = self.after();
+        let middle = self.added(x, &out, after_attention)?;
         let (gate_up, narrow_gate_up) = self.linear(GATE_UP, &self.norm(&middle, &self.weights.feed_forward_norm)?)?;
-        let (down, narrow_down) = self.linear(DOWN, &swiglu(&gate_up)?)?;
-        let out = (&middle + down)?;
+        let (down, narrow_down) = self.linear(DOWN, &gated(&gate_up, self.activation)?)?;
+        let last = self.added(&middle, &down, after_feed_forward)?;
         let narrow = [narrow_qkv, narrow_out, narrow_gate_up, narrow_down];
-        Ok((out, Kept { raw, joint, attended, middle, gate_up, narrow }))
+        let given = self.weights.after_norms.is_some().then_some((out, down));
+        Ok((last, Kept { raw, joint, attended, middle, gate_up, narrow, given }))
     }
 
     /// The layer over the next tokens of one sequence.
-    pub(super) fn extend(&self, x: &Tensor, angles: &Angles, remembered: &mut Remembered) -> Result<Tensor> {
+    pub(super) fn extend(&self, x: &Tensor, angles: &[Angles], remembered: &mut Remembered) -> Result<Tensor> {
         let (projected, _) = self.linear(QKV, &self.norm(x, &self.weights.attention_norm)?)?;
         let (_, joint) = self.positioned(projected, angles)?;
         let side = |from: usize, count: usize| -> Result<Tensor> {
@@ -125,9 +168,11 @@ impl<'a> Layer<'a> {
         }
         let attended = attention_over(&side(0, queries)?, &key, &value, &self.heads)?;
         *remembered = Some((key, value));
-        let middle = (x + self.linear(OUT, &attended)?.0)?;
+        let (after_attention, after_feed_forward) = self.after();
+        let middle = self.added(x, &self.linear(OUT, &attended)?.0, after_attention)?;
         let (gate_up, _) = self.linear(GATE_UP, &self.norm(&middle, &self.weights.feed_forward_norm)?)?;
-        Ok((&middle + self.linear(DOWN, &swiglu(&gate_up)?)?.0)?)
+        let (down, _) = self.linear(DOWN, &gated(&gate_up, self.activation)?)?;
+        self.added(&middle, &down, after_feed_forward)
     }
 
     fn linear_backward(
@@ -161,20 +206,24 @@ impl<'a> Layer<'a> {
         let (weights, epsilon) = (self.weights, self.epsilon);
         // Both are asked for.
         let missing = || crate::error::ModelError::malformed("layer", "no gradient by its input");
-        let hidden = swiglu(&kept.gate_up)?;
-        let to_hidden = self.linear_backward(DOWN, &gradient, &hidden, kept, true, &mut found)?.ok_or_else(missing)?;
-        let to_gate_up = swiglu_backward(&kept.gate_up, &to_hidden)?;
+        let given = kept.given.as_ref().zip(weights.after_norms.as_ref());
+        let (given_attention, given_feed_forward) = given.map(|((a, f), (by_a, by_f))| ((a, by_a), (f, by_f))).unzip();
+        let hidden = gated(&kept.gate_up, self.activation)?;
+        let to_down = self.added_backward(&gradient, given_feed_forward)?;
+        let to_hidden = self.linear_backward(DOWN, &to_down, &hidden, kept, true, &mut found)?.ok_or_else(missing)?;
+        let to_gate_up = gated_backward(&kept.gate_up, &to_hidden, self.activation)?;
         let normed = self.norm(&kept.middle, &weights.feed_forward_norm)?;
         let to_normed =
             self.linear_backward(GATE_UP, &to_gate_up, &normed, kept, true, &mut found)?.ok_or_else(missing)?;
         let to_middle =
             rms_norm_backward(&kept.middle, &weights.feed_forward_norm, epsilon, &to_normed, Some(&gradient))?;
         let needed = by_input || self.updates[QKV].is_some();
-        let to_attended = self.linear_backward(OUT, &to_middle, &kept.attended, kept, needed, &mut found)?;
+        let to_out = self.added_backward(&to_middle, given_attention)?;
+        let to_attended = self.linear_backward(OUT, &to_out, &kept.attended, kept, needed, &mut found)?;
         let Some(to_attended) = to_attended else { return Ok(None) };
         let to_joint =
             attention_backward(&kept.joint, &to_attended, &sequences.lengths, sequences.shared, &self.heads)?;
-        let mut to_projected = rotate(&to_joint, &sequences.angles, self.heads.query + self.heads.key, true)?;
+        let mut to_projected = self.turned(&to_joint, &sequences.angles, true)?;
         if let (Some(raw), Some(norms)) = (&kept.raw, &weights.head_norms) {
             let width = self.heads.width;
             to_projected = self.each_head(&to_projected, |side, gradient| {

@@ -10,7 +10,7 @@ mod loss;
 use candle_core::Tensor;
 
 use crate::adapter::{Adapter, Gradients};
-use crate::base::{BaseModel, ModelConfig};
+use crate::base::{BaseModel, ModelConfig, Rope};
 use crate::error::{ModelError, Result};
 use crate::kernels::{Angles, rms_norm, rms_norm_backward};
 use layer::{Kept, Layer, Remembered, Sequences};
@@ -43,16 +43,31 @@ impl std::fmt::Debug for Cache {
     }
 }
 
-/// Sines and cosines for the positions of some tokens.
-fn angles(base: &BaseModel, positions: impl Iterator<Item = usize>) -> Result<Angles> {
-    let rates = base.config.rope_rates();
-    let angles: Vec<f64> = positions.flat_map(|p| rates.iter().map(move |r| p as f64 * r)).collect();
-    let shape = (angles.len() / rates.len(), rates.len());
-    let table = |f: fn(f64) -> f64| {
-        let values: Vec<f32> = angles.iter().map(|&a| f(a) as f32).collect();
-        Tensor::from_vec(values, shape, &base.device)
+/// Sines and cosines for the positions of some tokens, for each rotary embedding.
+fn angles(base: &BaseModel, positions: impl Iterator<Item = usize> + Clone) -> Result<Vec<Angles>> {
+    let of = |rope: &Rope| {
+        let (rates, magnitude) = (rope.rates(base.config.head_width), rope.magnitude());
+        let angles: Vec<f64> = positions.clone().flat_map(|p| rates.iter().map(move |r| p as f64 * r)).collect();
+        let shape = (angles.len() / rates.len(), rates.len());
+        let table = |f: fn(f64) -> f64| {
+            let values: Vec<f32> = angles.iter().map(|&a| (f(a) * magnitude) as f32).collect();
+            Tensor::from_vec(values, shape, &base.device)
+        };
+        Ok(Angles { cos: table(f64::cos)?, sin: table(f64::sin)? })
     };
-    Ok(Angles { cos: table(f64::cos)?, sin: table(f64::sin)? })
+    base.config.ropes.iter().map(of).collect()
+}
+
+/// The first input of the layers.
+fn embedded(base: &BaseModel, tokens: &[u32]) -> Result<Tensor> {
+    let x = base.weights.embedding.select(tokens, &base.device)?;
+    Ok(if base.config.embedding_scale == 1.0 { x } else { (x * base.config.embedding_scale)? })
+}
+
+/// Weights of the last norm, by which scores of tokens are scaled too.
+fn output_norm(base: &BaseModel) -> Result<Tensor> {
+    let (weight, scale) = (&base.weights.output_norm, base.config.logit_scale);
+    Ok(if scale == 1.0 { weight.clone() } else { (weight * scale)? })
 }
 
 fn check_length(config: &ModelConfig, tokens: usize) -> Result<()> {
@@ -81,12 +96,12 @@ pub(crate) fn extend(base: &BaseModel, adapter: Option<&Adapter>, tokens: &[u32]
     check_vocabulary(&base.config, tokens)?;
     base.compute().install(|| {
         let angles = angles(base, cache.tokens..cache.tokens + tokens.len())?;
-        let mut x = base.weights.embedding.select(tokens, &base.device)?;
+        let mut x = embedded(base, tokens)?;
         for (i, remembered) in cache.layers.iter_mut().enumerate() {
             x = layer(base, adapter, i).extend(&x, &angles, remembered)?;
         }
         cache.tokens += tokens.len();
-        rms_norm(&x, &base.weights.output_norm, base.config.norm_epsilon)
+        rms_norm(&x, &output_norm(base)?, base.config.norm_epsilon)
     })
 }
 
@@ -127,7 +142,7 @@ pub(crate) fn forward(
         let angles = angles(base, (0..shared).chain(own.flat_map(|&n| shared..shared + n)))?;
         let rows = Sequences { angles, lengths, shared };
         let first = adapter.first_layer();
-        let mut x = base.weights.embedding.select(&tokens, &base.device)?;
+        let mut x = embedded(base, &tokens)?;
         let mut layers = Vec::with_capacity(base.config.layers);
         for i in 0..base.config.layers {
             let (out, kept) = layer(base, Some(adapter), i).forward(&x, &rows)?;
@@ -136,7 +151,7 @@ pub(crate) fn forward(
                 layers.push((input, (!recompute).then_some(kept)));
             }
         }
-        let hidden = rms_norm(&x, &base.weights.output_norm, base.config.norm_epsilon)?;
+        let hidden = rms_norm(&x, &output_norm(base)?, base.config.norm_epsilon)?;
         Ok((hidden, Tape { sequences: rows, layers, first, last: x }))
     })
 }
@@ -154,8 +169,7 @@ pub(crate) fn backward(
 ) -> Result<()> {
     let Tape { sequences, mut layers, first, last } = tape;
     base.compute().install(|| {
-        let weights = &base.weights;
-        let mut gradient = rms_norm_backward(&last, &weights.output_norm, base.config.norm_epsilon, gradient, None)?;
+        let mut gradient = rms_norm_backward(&last, &output_norm(base)?, base.config.norm_epsilon, gradient, None)?;
         // Each layer's memory is given back as soon as it was gone through.
         while let Some((input, kept)) = layers.pop() {
             let index = first + layers.len();
@@ -174,3 +188,6 @@ pub(crate) fn backward(
         Ok(())
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! Attention over pages: a few queries that share a key head at a time, so that keys are read once for all.
 
+use std::ops::Range;
+
 use super::forward::Row;
 use super::pages::PAGE;
 use crate::kernels::{Heads, exp, max, sum};
@@ -35,24 +37,28 @@ pub(super) fn tiles(rows: &[Row], heads: &Heads) -> Vec<Tile> {
     tiles
 }
 
-/// A query, and the number of tokens that it sees.
+/// A query, and the tokens that it sees.
 #[derive(Clone, Copy)]
 pub(super) struct Query<'a> {
     pub(super) query: &'a [f32],
+    /// The first that it sees.
+    pub(super) first: usize,
+    /// Tokens up to the last that it sees.
     pub(super) tokens: usize,
 }
 
-/// Weights of all tokens for each query, each `stride` after the one before.
+/// Weights of all tokens that each query sees, those of a query `stride` after the one before.
 #[inline(always)]
 pub(super) fn weigh<'p>(
     queries: &[Query<'_>],
+    scale: f32,
     weights: &mut [f32],
     stride: usize,
     page: impl Fn(usize) -> (&'p [f32], &'p [f32]),
 ) {
-    scores(queries, weights, stride, page);
+    scores(queries, scale, weights, stride, page);
     for (i, query) in queries.iter().enumerate() {
-        let weights = &mut weights[i * stride..][..query.tokens];
+        let weights = &mut weights[i * stride..][query.first..query.tokens];
         let greatest = max(weights);
         for weight in weights.iter_mut() {
             *weight = exp(*weight - greatest);
@@ -91,15 +97,21 @@ fn four(queries: [&[f32]; TILE], keys: &[[f32; PAGE]]) -> [[f32; PAGE]; TILE] {
 }
 
 #[inline(always)]
-fn scores<'p>(queries: &[Query<'_>], out: &mut [f32], stride: usize, page: impl Fn(usize) -> (&'p [f32], &'p [f32])) {
-    let scale = 1.0 / (queries[0].query.len() as f32).sqrt();
+fn scores<'p>(
+    queries: &[Query<'_>],
+    scale: f32,
+    out: &mut [f32],
+    stride: usize,
+    page: impl Fn(usize) -> (&'p [f32], &'p [f32]),
+) {
+    let first = queries.iter().map(|query| query.first).min().unwrap_or(0);
     let tokens = queries.iter().map(|query| query.tokens).max().unwrap_or(0);
-    for i in 0..tokens.div_ceil(PAGE) {
+    for i in first / PAGE..tokens.div_ceil(PAGE) {
         let (keys, _) = page(i);
         let (keys, _) = keys.as_chunks::<PAGE>();
         let mut put = |n: usize, sums: &[f32; PAGE]| {
-            let seen = queries[n].tokens.saturating_sub(i * PAGE).min(PAGE);
-            for (out, sum) in out[n * stride + i * PAGE..][..seen].iter_mut().zip(sums) {
+            let seen = seen_of(i, queries[n].first, queries[n].tokens);
+            for (out, sum) in out[n * stride + i * PAGE..][seen.clone()].iter_mut().zip(&sums[seen]) {
                 *out = sum * scale;
             }
         };
@@ -112,18 +124,31 @@ fn scores<'p>(queries: &[Query<'_>], out: &mut [f32], stride: usize, page: impl 
     }
 }
 
-/// The sum of values by their weights.
+/// The places of a page that are between the first and the last token of a query.
 #[inline(always)]
-pub(super) fn gather<'p>(weights: &[f32], out: &mut [f32], page: impl Fn(usize) -> (&'p [f32], &'p [f32])) {
+fn seen_of(page: usize, first: usize, tokens: usize) -> Range<usize> {
+    let place = |token: usize| token.saturating_sub(page * PAGE).min(PAGE);
+    place(first)..place(tokens)
+}
+
+/// The sum of values by their weights, from the first token on that has one.
+#[inline(always)]
+pub(super) fn gather<'p>(
+    weights: &[f32],
+    first: usize,
+    out: &mut [f32],
+    page: impl Fn(usize) -> (&'p [f32], &'p [f32]),
+) {
     // Parts of a head that stay in registers.
     const PART: usize = 64;
     let width = out.len();
     for (start, out) in (0..width).step_by(PART).zip(out.chunks_mut(PART)) {
         if let Ok(out) = <&mut [f32; PART]>::try_from(&mut *out) {
             let mut sums = [0.0_f32; PART];
-            for (i, weights) in weights.chunks(PAGE).enumerate() {
+            for (i, weights) in weights.chunks(PAGE).enumerate().skip(first / PAGE) {
                 let (_, values) = page(i);
-                for (weight, value) in weights.iter().zip(values.chunks_exact(width)) {
+                let passed = first.saturating_sub(i * PAGE);
+                for (weight, value) in weights.iter().zip(values.chunks_exact(width)).skip(passed) {
                     for (sum, value) in sums.iter_mut().zip(&value[start..start + PART]) {
                         *sum += weight * value;
                     }
@@ -132,9 +157,10 @@ pub(super) fn gather<'p>(weights: &[f32], out: &mut [f32], page: impl Fn(usize) 
             *out = sums;
         } else {
             out.fill(0.0);
-            for (i, weights) in weights.chunks(PAGE).enumerate() {
+            for (i, weights) in weights.chunks(PAGE).enumerate().skip(first / PAGE) {
                 let (_, values) = page(i);
-                for (weight, value) in weights.iter().zip(values.chunks_exact(width)) {
+                let passed = first.saturating_sub(i * PAGE);
+                for (weight, value) in weights.iter().zip(values.chunks_exact(width)).skip(passed) {
                     for (out, value) in out.iter_mut().zip(&value[start..]) {
                         *out += weight * value;
                     }

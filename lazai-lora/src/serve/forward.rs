@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use super::adapter::ServedAdapter;
 use super::attention::{self, Query, TILE, Tile};
-use super::model::{Model, PackedLinear};
+use super::model::{Model, PackedLinear, Turning};
 use super::pages::{PAGE, Page};
 use super::product::product;
 use super::team::{Member, Shared, Team};
 use super::weights::{BLOCK, Packed};
 use super::workspace::{Results, Workspace};
-use crate::kernels::{dot, exp, normalise, simd};
+use crate::kernels::{self, dot, normalise, simd};
 
 const QKV: usize = 0;
 const OUT: usize = 1;
@@ -44,7 +44,7 @@ pub(super) struct Seen {
 pub(super) fn step(team: &Team, model: &Model, work: &Workspace, rows: &[Row], seen: &[Seen], scores: &Shared<f32>) {
     assert!(rows.len() <= work.rows, "a step has room for {} rows", work.rows);
     let scored: Vec<usize> = (0..rows.len()).filter(|row| rows[*row].scored).collect();
-    let tiles = attention::tiles(rows, &model.heads);
+    let tiles = attention::tiles(rows, &model.layers[0].heads);
     let step = Step { model, work, rows, seen, tiles };
     team.run(|member| step.walk(member, &scored, scores));
 }
@@ -62,18 +62,24 @@ struct Step<'a> {
 impl Step<'_> {
     fn walk(&self, member: &Member<'_>, scored: &[usize], scores: &Shared<f32>) {
         let (model, work) = (self.model, self.work);
-        let hidden = model.config.hidden;
+        let (hidden, queries) = (model.config.hidden, model.config.heads * model.config.head_width);
         for (i, row) in self.rows.iter().enumerate().filter(|(i, _)| member.has(*i)) {
             // SAFETY: rows are dealt out.
             let (x, angles) = unsafe {
-                let width = model.config.head_width;
+                let width = model.config.head_width * model.ropes.len();
                 (work.x.part_mut(i * hidden, hidden), work.angles.part_mut(i * width, width))
             };
             model.embedding.row(row.token as usize, x);
-            let (cos, sin) = angles.split_at_mut(model.rates.len());
-            for ((cos, sin), rate) in cos.iter_mut().zip(sin).zip(&model.rates) {
-                let angle = row.position as f64 * rate;
-                (*cos, *sin) = (angle.cos() as f32, angle.sin() as f32);
+            let scale = model.config.embedding_scale as f32;
+            x.iter_mut().for_each(|x| *x *= scale);
+            for (Turning { rates, magnitude }, angles) in
+                model.ropes.iter().zip(angles.chunks_exact_mut(model.config.head_width))
+            {
+                let (cos, sin) = angles.split_at_mut(rates.len());
+                for ((cos, sin), rate) in cos.iter_mut().zip(sin).zip(rates) {
+                    let angle = row.position as f64 * rate;
+                    (*cos, *sin) = ((angle.cos() * magnitude) as f32, (angle.sin() * magnitude) as f32);
+                }
             }
         }
         for (layer, weights) in model.layers.iter().enumerate() {
@@ -85,9 +91,9 @@ impl Step<'_> {
             member.wait();
             self.attended(member, layer);
             member.wait();
-            self.quantised(member, model.heads.query * model.heads.width);
+            self.quantised(member, queries);
             member.wait();
-            self.linear(member, layer, OUT, model.heads.query * model.heads.width);
+            self.linear(member, layer, OUT, queries);
             member.wait();
             self.normed(member, &weights.feed_forward_norm, Some((layer, OUT)));
             member.wait();
@@ -114,6 +120,7 @@ impl Step<'_> {
     /// Adds what a linear layer gave to the residual stream, and normalises that for the next.
     fn normed(&self, member: &Member<'_>, weight: &[f32], after: Option<(usize, usize)>) {
         let (work, hidden) = (self.work, self.model.config.hidden);
+        let (epsilon, scale) = (self.model.config.norm_epsilon, self.model.config.residual_scale as f32);
         for row in (0..self.rows.len()).filter(|row| member.has(*row)) {
             // SAFETY: rows are dealt out.
             let (x, out, values) = unsafe {
@@ -125,9 +132,19 @@ impl Step<'_> {
             };
             if let Some((layer, group)) = after {
                 self.finish(row, layer, group, 0..hidden, out);
-                x.iter_mut().zip(&*out).for_each(|(x, out)| *x += out);
+                let after = self.model.layers[layer].after_norms.as_ref();
+                let given = match after.map(|(attention, down)| if group == OUT { attention } else { down }) {
+                    Some(weight) => {
+                        simd(
+                            #[inline(always)]
+                            || normalise(out, weight, epsilon, values),
+                        );
+                        &*values
+                    }
+                    None => &*out,
+                };
+                x.iter_mut().zip(given).for_each(|(x, given)| *x += given * scale);
             }
-            let epsilon = self.model.config.norm_epsilon;
             simd(
                 #[inline(always)]
                 || normalise(x, weight, epsilon, values),
@@ -199,16 +216,15 @@ impl Step<'_> {
 
     /// Finishes each head, turns queries and keys to their positions, and keeps keys and values.
     fn positioned(&self, member: &Member<'_>, layer: usize) {
-        let (work, heads) = (self.work, self.model.heads);
+        let (work, weights) = (self.work, &self.model.layers[layer]);
+        let heads = weights.heads;
         let (width, all) = (heads.width, heads.query + 2 * heads.key);
-        let weights = &self.model.layers[layer];
         let mut scratch = vec![0.0; width];
         for item in member.share(self.rows.len() * all) {
             let (row, head) = (item / all, item % all);
             let start = head * width;
             // SAFETY: heads are dealt out.
-            let (out, angles) =
-                unsafe { (work.joint.part_mut(row * work.wide + start, width), work.angles.part(row * width, width)) };
+            let out = unsafe { work.joint.part_mut(row * work.wide + start, width) };
             self.finish(row, layer, QKV, start..start + width, out);
             let is_value = head >= heads.query + heads.key;
             if let (Some((query, key)), false) = (&weights.head_norms, is_value) {
@@ -216,10 +232,13 @@ impl Step<'_> {
                 scratch.copy_from_slice(out);
                 normalise(&scratch, weight, self.model.config.norm_epsilon, out);
             }
-            if !is_value {
-                let (cos, sin) = angles.split_at(width / 2);
-                let (low, high) = out.split_at_mut(width / 2);
-                for i in 0..width / 2 {
+            if let (Some(rope), false) = (weights.rope, is_value) {
+                // SAFETY: angles were written before the last wait.
+                let angles = unsafe { work.angles.part((row * self.model.ropes.len() + rope) * width, width) };
+                let half = self.model.ropes[rope].rates.len();
+                let (cos, sin) = angles.split_at(half);
+                let (low, high) = out.split_at_mut(half);
+                for i in 0..half {
                     (low[i], high[i]) = (low[i] * cos[i] - high[i] * sin[i], high[i] * cos[i] + low[i] * sin[i]);
                 }
             }
@@ -235,7 +254,8 @@ impl Step<'_> {
 
     /// Attention of each query head of each row over all tokens before it, itself included.
     fn attended(&self, member: &Member<'_>, layer: usize) {
-        let (work, width, context) = (self.work, self.model.heads.width, self.model.config.context);
+        let (work, heads, context) = (self.work, self.model.layers[layer].heads, self.model.config.context);
+        let width = heads.width;
         for (_, tile) in self.tiles.iter().enumerate().filter(|(i, _)| member.has(*i)) {
             let Tile { sequence, key_head, ref queries } = *tile;
             let pages = &self.seen[sequence].pages;
@@ -245,20 +265,22 @@ impl Step<'_> {
                 let scratch = work.weights.part_mut(member.index() * TILE * context, TILE * context);
                 (scratch, |i: usize| pages[i].read(layer, key_head))
             };
-            let mut asked = [Query { query: &[], tokens: 0 }; TILE];
+            let mut asked = [Query { query: &[], first: 0, tokens: 0 }; TILE];
             for (asked, (row, head)) in asked.iter_mut().zip(queries) {
                 // SAFETY: as above.
                 let query = unsafe { work.joint.part(row * work.wide + head * width, width) };
-                *asked = Query { query, tokens: self.rows[*row].position + 1 };
+                let position = self.rows[*row].position;
+                *asked = Query { query, first: heads.first_seen(position), tokens: position + 1 };
             }
             simd(
                 #[inline(always)]
                 || {
-                    attention::weigh(&asked[..queries.len()], scratch, context, pages);
+                    attention::weigh(&asked[..queries.len()], heads.scale, scratch, context, pages);
                     for (i, (row, head)) in queries.iter().enumerate() {
                         // SAFETY: as above.
                         let out = unsafe { work.inputs.values.part_mut(row * work.inputs.wide + head * width, width) };
-                        attention::gather(&scratch[i * context..][..asked[i].tokens], out, pages);
+                        let weights = &scratch[i * context..][..asked[i].tokens];
+                        attention::gather(weights, asked[i].first, out, pages);
                     }
                 },
             );
@@ -267,7 +289,7 @@ impl Step<'_> {
 
     /// The gated activation.
     fn gated(&self, member: &Member<'_>, layer: usize) {
-        let (work, width) = (self.work, self.model.config.intermediate);
+        let (work, width, activation) = (self.work, self.model.config.intermediate, self.model.config.activation);
         // Whole blocks, so that each is quantised by whom it was computed by.
         let blocks = width.div_ceil(BLOCK);
         for row in 0..self.rows.len() {
@@ -289,11 +311,7 @@ impl Step<'_> {
             self.finish(row, layer, GATE_UP, width + columns.start..width + columns.end, up);
             simd(
                 #[inline(always)]
-                || {
-                    for ((out, gate), up) in out.iter_mut().zip(&*gate).zip(&*up) {
-                        *out = gate / (1.0 + exp(-gate)) * up;
-                    }
-                },
+                || kernels::gate(gate, up, activation, out),
             );
             // SAFETY: as above.
             unsafe { work.inputs.quantise(row, columns) };

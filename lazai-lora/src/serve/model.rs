@@ -2,29 +2,43 @@
 
 use super::product::Instructions;
 use super::weights::{Packed, vector};
-use crate::base::{BaseModel, LayerWeights, Linear, ModelConfig, Weight};
+use candle_core::Tensor;
+
+use crate::base::{BaseModel, LayerWeights, Linear, ModelConfig, Rope, Weight};
 use crate::error::Result;
 use crate::kernels::Heads;
 
 /// A model as the engine computes it.
 pub(super) struct Model {
     pub(super) config: ModelConfig,
-    pub(super) heads: Heads,
     pub(super) with: Instructions,
     pub(super) embedding: Packed,
     pub(super) layers: Vec<PackedLayer>,
+    /// The last norm, by which scores of tokens are scaled too.
     pub(super) output_norm: Vec<f32>,
     /// `None` if it is the embedding.
     pub(super) output: Option<Packed>,
-    /// By how much each pair of a head turns from one token to the next.
+    /// By how much each pair of a head turns from one token to the next, for each rotary embedding.
+    pub(super) ropes: Vec<Turning>,
+}
+
+/// A rotary embedding.
+pub(super) struct Turning {
     pub(super) rates: Vec<f64>,
+    /// The factor of sines and cosines.
+    pub(super) magnitude: f64,
 }
 
 pub(super) struct PackedLayer {
+    pub(super) heads: Heads,
+    /// The rotary embedding of its heads.
+    pub(super) rope: Option<usize>,
     pub(super) attention_norm: Vec<f32>,
     pub(super) feed_forward_norm: Vec<f32>,
     /// Norms of each query head and each key head.
     pub(super) head_norms: Option<(Vec<f32>, Vec<f32>)>,
+    /// Norms of what attention and the feed-forward layer give.
+    pub(super) after_norms: Option<(Vec<f32>, Vec<f32>)>,
     /// Queries keys values, output, gate and up, down.
     pub(super) linear: [PackedLinear; 4],
 }
@@ -45,15 +59,19 @@ impl PackedLinear {
 }
 
 impl PackedLayer {
-    fn new(layer: &LayerWeights) -> Result<Self> {
+    fn new(config: &ModelConfig, index: usize, layer: &LayerWeights) -> Result<Self> {
         let [qkv, out, gate_up, down] = layer.linear.each_ref().map(PackedLinear::new);
-        let norms = layer.head_norms.as_ref();
+        let both = |norms: &Option<(Tensor, Tensor)>| {
+            let norms = norms.as_ref().map(|(one, other)| Ok::<_, crate::ModelError>((vector(one)?, vector(other)?)));
+            norms.transpose()
+        };
         Ok(Self {
+            heads: config.attention_heads(index),
+            rope: config.attention[index].rope,
             attention_norm: vector(&layer.attention_norm)?,
             feed_forward_norm: vector(&layer.feed_forward_norm)?,
-            head_norms: norms
-                .map(|(query, key)| Ok::<_, crate::ModelError>((vector(query)?, vector(key)?)))
-                .transpose()?,
+            head_norms: both(&layer.head_norms)?,
+            after_norms: both(&layer.after_norms)?,
             linear: [qkv?, out?, gate_up?, down?],
         })
     }
@@ -62,31 +80,36 @@ impl PackedLayer {
 impl Model {
     /// Packs a model's weights.
     pub(super) fn new(base: &BaseModel) -> Result<Self> {
-        let layers = base.weights.layers.iter().map(PackedLayer::new).collect::<Result<_>>()?;
+        let layers = base.weights.layers.iter().enumerate();
+        let layers = layers.map(|(i, layer)| PackedLayer::new(&base.config, i, layer)).collect::<Result<_>>()?;
         Self::with_layers(base, layers)
     }
 
     /// Packs a model's weights, and frees what was packed: the model keeps its tokenizer and sizes.
     pub(super) fn take(base: &mut BaseModel) -> Result<Self> {
         let layers = std::mem::take(&mut base.weights.layers);
-        let layers = layers.into_iter().map(|layer| PackedLayer::new(&layer)).collect::<Result<_>>()?;
+        let layers = layers.into_iter().enumerate();
+        let layers = layers.map(|(i, layer)| PackedLayer::new(&base.config, i, &layer)).collect::<Result<_>>()?;
         let model = Self::with_layers(base, layers)?;
-        let nothing = candle_core::Tensor::zeros((0, 1), candle_core::DType::F32, &candle_core::Device::Cpu)?;
+        let nothing = Tensor::zeros((0, 1), candle_core::DType::F32, &candle_core::Device::Cpu)?;
         base.weights.embedding = Weight::Dense(nothing);
         base.weights.output = None;
         Ok(model)
     }
 
     fn with_layers(base: &BaseModel, layers: Vec<PackedLayer>) -> Result<Self> {
+        let config = &base.config;
+        let turning = |rope: &Rope| Turning { rates: rope.rates(config.head_width), magnitude: rope.magnitude() };
+        let mut output_norm = vector(&base.weights.output_norm)?;
+        output_norm.iter_mut().for_each(|weight| *weight *= config.logit_scale as f32);
         Ok(Self {
-            config: base.config.clone(),
-            heads: base.config.attention_heads(),
+            config: config.clone(),
             with: Instructions::detect(),
             embedding: Packed::new(&[&base.weights.embedding])?,
             layers,
-            output_norm: vector(&base.weights.output_norm)?,
+            output_norm,
             output: base.weights.output.as_ref().map(|output| Packed::new(&[output])).transpose()?,
-            rates: base.config.rope_rates(),
+            ropes: config.ropes.iter().map(turning).collect(),
         })
     }
 

@@ -113,8 +113,10 @@ fn worst(one: &[f32], other: &[f32]) -> f32 {
 /// Scores of every family, with and without an adapter, are those of the pass that training uses.
 #[test]
 fn scores_are_those_of_training() {
-    let names =
-        ["llama3", "qwen2", "qwen3", "mistral", "gguf/llama-q8_0.gguf", "gguf/qwen2-q4_0.gguf", "gguf/qwen3-q5_1.gguf"];
+    let folders = "llama3 qwen2 qwen3 mistral gemma3 smollm3 granite phi3 qwen2-yarn mistral-window";
+    let files = ["llama-q8_0", "qwen2-q4_0", "qwen3-q5_1", "gemma3-f16", "smollm3-q8_0"]
+        .map(|name| format!("gguf/{name}.gguf"));
+    let names = folders.split(' ').chain(files.iter().map(String::as_str));
     for name in names {
         for (format, within) in [(WeightFormat::F32, 1e-4), (WeightFormat::AsStored, 0.06)] {
             let base = base(name, format);
@@ -140,7 +142,7 @@ fn scores_are_those_of_training() {
 /// three. The bits are those of each talk alone.
 #[test]
 fn no_bit_depends_on_the_schedule() {
-    for name in ["qwen3", "gguf/llama-q8_0.gguf"] {
+    for name in ["qwen3", "gguf/llama-q8_0.gguf", "gguf/gemma3-f16.gguf", "granite", "phi3", "mistral-window"] {
         let base = base(name, WeightFormat::AsStored);
         let model = Model::new(&base).unwrap();
         let adapters: Vec<_> = (0..4).map(|i| adapter(&base, i, 1 + i as usize)).collect();

@@ -89,7 +89,8 @@ impl Workspace {
     /// Room for steps of so many rows, and of adapters up to some narrow width.
     pub(super) fn new(model: &Model, team: &Team, rows: usize, narrow: usize) -> Self {
         let config = &model.config;
-        let joint = model.heads.joint().max(2 * config.intermediate).max(config.hidden);
+        let joint =
+            ((config.heads + 2 * config.kv_heads) * config.head_width).max(2 * config.intermediate).max(config.hidden);
         let widest = config.hidden.max(config.intermediate).max(config.heads * config.head_width);
         let wide = widest.next_multiple_of(BLOCK);
         Self {
@@ -107,7 +108,7 @@ impl Workspace {
                 wholes: Shared::new(rows * wide / BLOCK),
             },
             small: Shared::new(rows * narrow.max(1)),
-            angles: Shared::new(rows * config.head_width),
+            angles: Shared::new(rows * config.ropes.len() * config.head_width),
             weights: Shared::new(team.size() * TILE * config.context),
         }
     }

@@ -63,7 +63,8 @@ fn digest(trained: &Trained) -> Digest {
 fn every_family_learns_on_every_device_in_every_format() {
     let examples = examples(12);
     for compute in Compute::present() {
-        for name in ["llama3", "qwen2", "qwen3", "mistral", "gguf/llama-q8_0.gguf", "gguf/qwen2-q4_0.gguf"] {
+        let folders = ["llama3", "qwen2", "qwen3", "mistral", "gemma3", "smollm3", "granite", "phi3", "mistral-window"];
+        for name in folders.into_iter().chain(["gguf/llama-q8_0.gguf", "gguf/qwen2-q4_0.gguf"]) {
             let mut losses = Vec::new();
             for format in [WeightFormat::F32, WeightFormat::AsStored, WeightFormat::Bf16] {
                 let base = open(name, &compute, format);
@@ -71,7 +72,9 @@ fn every_family_learns_on_every_device_in_every_format() {
                 let trained = run(&base, &lora(), &config, &examples);
                 let before = mean_loss(&base, None, &examples).unwrap();
                 let after = mean_loss(&base, Some(&trained.adapter), &examples).unwrap();
-                assert!(after < 0.8 * before, "{name} {format:?}: {before} to {after}");
+                // Layers of Granite add a fifth of what they give.
+                let most = if name == "granite" { 0.9 } else { 0.8 };
+                assert!(after < most * before, "{name} {format:?}: {before} to {after}");
                 losses.push(after);
             }
             // What the file has is what 32-bit floats are made of.

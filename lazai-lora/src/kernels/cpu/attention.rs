@@ -30,15 +30,18 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Weights of a tile of queries, `[queries, keys]`; the last query sees all keys.
-fn weights(out: &mut [f32], query: Matrix<'_>, key: Matrix<'_>, scale: f32) {
+/// Weights of a tile of queries, `[queries, keys]`, of which the last is at the last key.
+fn weights(out: &mut [f32], query: Matrix<'_>, key: Matrix<'_>, heads: &Heads) {
     let (queries, keys) = (query.rows, key.rows);
-    product(Target { data: out, row_stride: keys, add: false }, query, key.transposed(), scale, false);
+    product(Target { data: out, row_stride: keys, add: false }, query, key.transposed(), heads.scale, false);
     simd(
         #[inline(always)]
         || {
             for (i, row) in out.chunks_exact_mut(keys).enumerate() {
-                let (seen, hidden) = row.split_at_mut(keys - queries + i + 1);
+                let position = keys - queries + i;
+                let (seen, hidden) = row.split_at_mut(position + 1);
+                let (passed, seen) = seen.split_at_mut(heads.first_seen(position));
+                passed.fill(0.0);
                 let greatest = max(seen);
                 for score in seen.iter_mut() {
                     *score = exp(*score - greatest);
@@ -54,17 +57,19 @@ fn weights(out: &mut [f32], query: Matrix<'_>, key: Matrix<'_>, scale: f32) {
 }
 
 /// One head: the last `new` of `all` tokens attend to all before them. Gives `[new, width]`.
-fn head(query: Rows<'_>, key: Rows<'_>, value: Rows<'_>, new: usize, all: usize, width: usize) -> Vec<f32> {
+fn head(query: Rows<'_>, key: Rows<'_>, value: Rows<'_>, new: usize, all: usize, heads: &Heads) -> Vec<f32> {
+    let width = heads.width;
     let mut out = vec![0.0; new * width];
     let mut scores = vec![0.0; TILE.min(new) * all];
-    let scale = 1.0 / (width as f32).sqrt();
     for (tile, out) in out.chunks_mut(TILE * width).enumerate() {
         let (start, queries) = (tile * TILE, out.len() / width);
-        let keys = all - new + start + queries;
+        let position = all - new + start;
+        let first = heads.first_seen(position);
+        let keys = position + queries - first;
         let scores = &mut scores[..queries * keys];
-        weights(scores, query.matrix(start, queries, width), key.matrix(0, keys, width), scale);
+        weights(scores, query.matrix(start, queries, width), key.matrix(first, keys, width), heads);
         let target = Target { data: out, row_stride: width, add: false };
-        product(target, Matrix::new(scores, queries, keys), value.matrix(0, keys, width), 1.0, false);
+        product(target, Matrix::new(scores, queries, keys), value.matrix(first, keys, width), 1.0, false);
     }
     out
 }
@@ -140,7 +145,7 @@ pub(in crate::kernels) fn within(joint: &[f32], lengths: &[usize], shared: usize
             let side = |column: usize| Side::new(joint, stride, column * width, span, width);
             let query = Rows::new(joint, stride, span.start, index * width);
             let (key, value) = (side(group), side(group + heads.key));
-            head(query, key.rows(), value.rows(), span.length, span.before + span.length, width)
+            head(query, key.rows(), value.rows(), span.length, span.before + span.length, heads)
         })
         .collect();
     gather(&parts, lengths, heads.query, width)
@@ -156,7 +161,7 @@ pub(in crate::kernels) fn over(query: &[f32], key: &[f32], value: &[f32], heads:
             let shared = index / heads.group() * heads.width;
             let query = Rows::new(query, query_stride, 0, index * heads.width);
             let (key, value) = (Rows::new(key, key_stride, 0, shared), Rows::new(value, key_stride, 0, shared));
-            head(query, key, value, new, all, heads.width)
+            head(query, key, value, new, all, heads)
         })
         .collect();
     gather(&parts, &[new], heads.query, heads.width)
@@ -188,7 +193,7 @@ pub(in crate::kernels) fn within_backward(
                 let query = Rows::new(joint, stride, start, index * width);
                 let gradient = Rows::new(gradient, heads.query * width, start, index * width);
                 let sides = [query, key.rows(), value.rows(), gradient];
-                head_backward(sides, length, before + length, width, to_query, &mut to_key, &mut to_value);
+                head_backward(sides, length, before + length, heads, to_query, &mut to_key, &mut to_value);
             }
             [to_query, to_key, to_value]
         })
@@ -227,21 +232,24 @@ fn head_backward(
     [query, key, value, gradient]: [Rows<'_>; 4],
     new: usize,
     all: usize,
-    width: usize,
+    heads: &Heads,
     to_query: &mut [f32],
     to_key: &mut [f32],
     to_value: &mut [f32],
 ) {
-    let scale = 1.0 / (width as f32).sqrt();
-    let (mut first, mut second) = (vec![0.0; TILE.min(new) * all], vec![0.0; TILE.min(new) * all]);
+    let (width, scale) = (heads.width, heads.scale);
+    let (mut probable, mut scores) = (vec![0.0; TILE.min(new) * all], vec![0.0; TILE.min(new) * all]);
     for (tile, to_query) in to_query.chunks_mut(TILE * width).enumerate() {
         let (start, queries) = (tile * TILE, to_query.len() / width);
-        let keys = all - new + start + queries;
-        let (probable, scores) = (&mut first[..queries * keys], &mut second[..queries * keys]);
+        let position = all - new + start;
+        let first = heads.first_seen(position);
+        let keys = position + queries - first;
+        let (probable, scores) = (&mut probable[..queries * keys], &mut scores[..queries * keys]);
         let (query, gradient) = (query.matrix(start, queries, width), gradient.matrix(start, queries, width));
-        let (key, value) = (key.matrix(0, keys, width), value.matrix(0, keys, width));
-        weights(probable, query, key, scale);
+        let (key, value) = (key.matrix(first, keys, width), value.matrix(first, keys, width));
+        weights(probable, query, key, heads);
         // By the values, then by the weights, then through the softmax.
+        let (to_key, to_value) = (&mut to_key[first * width..], &mut to_value[first * width..]);
         let add = |data| Target { data, row_stride: width, add: true };
         product(add(to_value), Matrix::new(probable, queries, keys).transposed(), gradient, 1.0, false);
         product(Target { data: scores, row_stride: keys, add: false }, gradient, value.transposed(), 1.0, false);

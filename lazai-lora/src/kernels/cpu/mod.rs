@@ -8,6 +8,8 @@ use math::{dot, exp, make_rows, max, simd, sum};
 use product::{Matrix, Target, product};
 use rayon::prelude::*;
 
+use super::{Activation, Heads};
+
 /// `x / rms(x) * weight` for each row.
 pub(super) fn rms_norm(x: &[f32], weight: &[f32], epsilon: f64) -> Vec<f32> {
     let width = weight.len();
@@ -62,23 +64,64 @@ pub(super) fn rms_norm_backward(
     )
 }
 
-/// `silu(gate) * up`, where a row holds the gates and then the ups.
-pub(super) fn swiglu(gate_up: &[f32], width: usize) -> Vec<f32> {
+/// `z(x)` of an activation `x sigmoid(z(x))`, and its slope: both known ones are of this form.
+#[inline(always)]
+fn silu(x: f32) -> (f32, f32) {
+    (x, 1.0)
+}
+
+/// `(1 + tanh(u)) / 2` is `sigmoid(2 u)`.
+#[inline(always)]
+fn gelu_tanh(x: f32) -> (f32, f32) {
+    /// `2 sqrt(2 / pi)`.
+    const SCALE: f32 = 1.595_769;
+    const CUBIC: f32 = 0.044_715;
+    let square = x * x;
+    (SCALE * (x + CUBIC * square * x), SCALE * (1.0 + 3.0 * CUBIC * square))
+}
+
+/// One row of [`gated`].
+#[inline(always)]
+pub(crate) fn gate(gate: &[f32], up: &[f32], activation: Activation, out: &mut [f32]) {
+    #[inline(always)]
+    fn by(inner: impl Fn(f32) -> (f32, f32), gate: &[f32], up: &[f32], out: &mut [f32]) {
+        for ((out, &gate), up) in out.iter_mut().zip(gate).zip(up) {
+            *out = gate / (1.0 + exp(-inner(gate).0)) * up;
+        }
+    }
+    match activation {
+        Activation::Silu => by(silu, gate, up, out),
+        Activation::GeluTanh => by(gelu_tanh, gate, up, out),
+    }
+}
+
+/// `activation(gate) * up`, where a row holds the gates and then the ups.
+pub(super) fn gated(gate_up: &[f32], width: usize, activation: Activation) -> Vec<f32> {
     make_rows(
         gate_up.len() / 2,
         width,
         #[inline(always)]
         |row, out| {
-            let (gate, up) = gate_up[row * 2 * width..][..2 * width].split_at(width);
-            for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
-                *out = gate / (1.0 + exp(-gate)) * up;
-            }
+            let (gates, up) = gate_up[row * 2 * width..][..2 * width].split_at(width);
+            gate(gates, up, activation, out);
         },
     )
 }
 
-/// The gradient of [`swiglu`] by gates and ups.
-pub(super) fn swiglu_backward(gate_up: &[f32], gradient: &[f32], width: usize) -> Vec<f32> {
+/// The gradient of [`gated`] by gates and ups.
+pub(super) fn gated_backward(gate_up: &[f32], gradient: &[f32], width: usize, activation: Activation) -> Vec<f32> {
+    match activation {
+        Activation::Silu => gated_backward_by(silu, gate_up, gradient, width),
+        Activation::GeluTanh => gated_backward_by(gelu_tanh, gate_up, gradient, width),
+    }
+}
+
+fn gated_backward_by(
+    inner: impl Fn(f32) -> (f32, f32) + Sync,
+    gate_up: &[f32],
+    gradient: &[f32],
+    width: usize,
+) -> Vec<f32> {
     make_rows(
         gate_up.len(),
         2 * width,
@@ -88,17 +131,18 @@ pub(super) fn swiglu_backward(gate_up: &[f32], gradient: &[f32], width: usize) -
             let (to_gate, to_up) = out.split_at_mut(width);
             let gradient = &gradient[row * width..][..width];
             for i in 0..width {
-                let sigmoid = 1.0 / (1.0 + exp(-gate[i]));
-                let silu = gate[i] * sigmoid;
-                to_gate[i] = gradient[i] * up[i] * (sigmoid + silu * (1.0 - sigmoid));
-                to_up[i] = gradient[i] * silu;
+                let (z, slope) = inner(gate[i]);
+                let sigmoid = 1.0 / (1.0 + exp(-z));
+                let value = gate[i] * sigmoid;
+                to_gate[i] = gradient[i] * up[i] * (sigmoid + value * (1.0 - sigmoid) * slope);
+                to_up[i] = gradient[i] * value;
             }
         },
     )
 }
 
-/// Rotates the first `heads` heads of each row; `sign` of -1 turns back. The rest of the row is copied.
-pub(super) fn rotate(x: &[f32], width: usize, cos: &[f32], sin: &[f32], heads: usize, sign: f32) -> Vec<f32> {
+/// Rotates queries and keys of each row; `sign` of -1 turns back. What does not turn is copied.
+pub(super) fn rotate(x: &[f32], width: usize, cos: &[f32], sin: &[f32], heads: &Heads, sign: f32) -> Vec<f32> {
     let rows = x.len() / width;
     let half = cos.len() / rows.max(1);
     make_rows(
@@ -108,8 +152,10 @@ pub(super) fn rotate(x: &[f32], width: usize, cos: &[f32], sin: &[f32], heads: u
         |row, out| {
             let x = &x[row * width..][..width];
             let (cos, sin) = (&cos[row * half..][..half], &sin[row * half..][..half]);
-            let rotated = heads * 2 * half;
-            for (x, out) in x[..rotated].chunks_exact(2 * half).zip(out[..rotated].chunks_exact_mut(2 * half)) {
+            let rotated = (heads.query + heads.key) * heads.width;
+            for (x, out) in x[..rotated].chunks_exact(heads.width).zip(out[..rotated].chunks_exact_mut(heads.width)) {
+                let ((x, still), (out, copied)) = (x.split_at(2 * half), out.split_at_mut(2 * half));
+                copied.copy_from_slice(still);
                 let ((low, high), (to_low, to_high)) = (x.split_at(half), out.split_at_mut(half));
                 for i in 0..half {
                     let sin = sin[i] * sign;
