@@ -25,7 +25,10 @@ impl Schemas {
     fn one(&mut self) -> Value {
         let mut schema = self.value(3);
         if let Some(fields) = schema.as_object_mut() {
-            fields.insert("$defs".into(), json!({"leaf": self.value(0), "other": self.value(1)}));
+            fields.insert(
+                "$defs".into(),
+                json!({"leaf": self.value(0), "other": {"type": "array", "items": self.value(0), "maxItems": 3}}),
+            );
         }
         schema
     }
