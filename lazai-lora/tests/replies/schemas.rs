@@ -25,7 +25,10 @@ impl Schemas {
     fn one(&mut self) -> Value {
         let mut schema = self.value(3);
         if let Some(fields) = schema.as_object_mut() {
-            fields.insert("$defs".into(), json!({"leaf": self.value(0), "other": self.value(1)}));
+            fields.insert(
+                "$defs".into(),
+                json!({"leaf": self.value(0), "other": {"type": "array", "items": self.value(0), "maxItems": 3}}),
+            );
         }
         schema
     }
@@ -50,9 +53,8 @@ impl Schemas {
                 json!({"const": values[self.below(3) as usize]})
             }
             8 => {
-                // Not `time`: a leap second of any minute is one to the grammar.
-                let formats = ["date", "uuid", "ipv4"];
-                json!({"type": "string", "format": formats[self.below(3) as usize]})
+                // Not dates and times: the grammar knows their digits, not which years and minutes leap.
+                json!({"type": "string", "format": if self.below(2) == 0 { "uuid" } else { "ipv4" }})
             }
             9 => json!({"type": "number", "multipleOf": 5, "minimum": 0, "maximum": 100}),
             10 => json!({"$ref": if self.below(2) == 0 { "#/$defs/leaf" } else { "#/$defs/other" }}),
