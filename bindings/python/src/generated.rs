@@ -62,14 +62,14 @@ impl BaseModel {
     ///
     /// `on_text` gets each piece of the reply until it gives `False`. An error that it raises is raised when the work has ended.
     ///
-    /// Errors: `dialogue.empty` without a message, `file`, `model`.
+    /// Errors: `dialogue.empty` without a message, `file`, `model`, `node.setting`.
     #[pyo3(signature = (messages, adapter=None, settings=None, on_text=None))]
     fn generate(
         &self,
         py: Python<'_>,
         messages: Vec<facade::chat::Message>,
         adapter: Option<PathText>,
-        settings: Option<facade::chat::ReplySettings>,
+        settings: Option<facade::settings::ReplySettings>,
         on_text: Option<Py<PyAny>>,
     ) -> PyResult<String> {
         let on_text = Told::of(py, on_text)?;
@@ -278,13 +278,13 @@ impl Chat {
 
     /// Signs a request for the next reply; `messages` are the whole conversation.
     ///
-    /// Errors: `chat.unpaid` if the last reply must be paid first, `signer.…`.
+    /// Errors: `chat.unpaid` if the last reply must be paid first, `node.setting`, `signer.…`.
     #[pyo3(signature = (messages, settings=None))]
     fn ask(
         &self,
         py: Python<'_>,
         messages: Vec<facade::chat::Message>,
-        settings: Option<facade::chat::ReplySettings>,
+        settings: Option<facade::settings::ReplySettings>,
     ) -> PyResult<facade::transport::HttpRequest> {
         free(py, || block_on(self.0.ask(messages, settings.unwrap_or_default())))
     }
@@ -328,7 +328,7 @@ impl Chat {
         &self,
         py: Python<'_>,
         text: String,
-        settings: facade::chat::ReplySettings,
+        settings: facade::settings::ReplySettings,
         node: &NodeClient,
         on_text: Option<Py<PyAny>>,
     ) -> PyResult<facade::chat::ChatTurn> {
@@ -860,7 +860,7 @@ impl Session {
         &self,
         py: Python<'_>,
         text: String,
-        settings: Option<facade::chat::ReplySettings>,
+        settings: Option<facade::settings::ReplySettings>,
         on_text: Option<Py<PyAny>>,
     ) -> PyResult<facade::chat::ChatTurn> {
         let on_text = Told::of(py, on_text)?;
@@ -1461,11 +1461,11 @@ pub(crate) mod _lazai {
     #[pymodule_export]
     use lazai_facade::chat::ChatTurn;
     #[pymodule_export]
+    use lazai_facade::chat::FinishReason;
+    #[pymodule_export]
     use lazai_facade::chat::Message;
     #[pymodule_export]
     use lazai_facade::chat::ModelOffer;
-    #[pymodule_export]
-    use lazai_facade::chat::ReplySettings;
     #[pymodule_export]
     use lazai_facade::chat::Role;
     #[pymodule_export]
@@ -1538,6 +1538,10 @@ pub(crate) mod _lazai {
     use lazai_facade::session::SignedReceipt;
     #[pymodule_export]
     use lazai_facade::session::Voucher;
+    #[pymodule_export]
+    use lazai_facade::settings::ReplySettings;
+    #[pymodule_export]
+    use lazai_facade::settings::TokenBias;
     #[pymodule_export]
     use lazai_facade::sign::Domain;
     #[pymodule_export]

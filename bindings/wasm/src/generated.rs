@@ -191,7 +191,7 @@ impl Chat {
 
     /// Signs a request for the next reply; `messages` are the whole conversation.
     ///
-    /// Errors: `chat.unpaid` if the last reply must be paid first, `signer.…`.
+    /// Errors: `chat.unpaid` if the last reply must be paid first, `node.setting`, `signer.…`.
     #[wasm_bindgen(unchecked_return_type = "HttpRequest")]
     pub async fn ask(
         &self,

@@ -14,6 +14,11 @@ export type Concern = "harmful" | "illegal" | "impersonation" | "infringing" | "
  * - `repaired`: It is in the result, changed. */
 export type FileAction = "dropped" | "merged" | "repaired";
 
+/** The reason for the end of a reply.
+ * - `stop`: The character ended it, or a stop string did, or the form that was asked for is complete.
+ * - `length`: The most tokens were generated. */
+export type FinishReason = "stop" | "length";
+
 /** The author of a message.
  * - `system`: Instructions and facts before the conversation.
  * - `user`: The person who talks with the character.
@@ -52,6 +57,8 @@ export interface CharacterReport {
 export interface ChatTurn {
     /** The reply's text. */
     text: string;
+    /** The reason for its end, as the node claims it. */
+    finishReason: FinishReason;
     /** Tokens of the conversation before it. */
     promptTokens: bigint;
     /** Tokens of the reply. */
@@ -244,6 +251,32 @@ export interface ReplySettings {
     presencePenaltyMilli?: number;
     /** Taken from them for each time that the reply holds them, in thousandths. */
     frequencyPenaltyMilli?: number;
+    /** Locally typical sampling: tokens of about the expected surprise, with this probability together, in thousandths. */
+    typicalPMilli?: number;
+    /** The penalty on a token that goes on with the shortest repetition (DRY), in thousandths; 0 for none. */
+    dryMultiplierMilli?: number;
+    /** The factor of this penalty for each further token that is repeated, in thousandths. */
+    dryBaseMilli?: number;
+    /** Tokens of the shortest repetition. */
+    dryAllowedLength?: number;
+    /** Texts that end a repetition. */
+    drySequenceBreakers?: string[];
+    /** Added to the scores of tokens. */
+    logitBias?: TokenBias[];
+    /** Texts before which the reply ends. */
+    stop?: string[];
+    /** Tokens before which the reply ends. */
+    stopTokenIds?: number[];
+    /** Tokens before which the character cannot end the reply. */
+    minTokens?: number;
+    /** A JSON Schema: the reply is JSON of it. `{"type": "object"}` is any object. */
+    jsonSchema?: string;
+    /** A regular expression: the reply matches it as a whole. */
+    regex?: string;
+    /** Texts: the reply is one of them. */
+    choices?: string[];
+    /** A grammar in Lark's notation: the reply is of it. */
+    grammar?: string;
 }
 
 /** An amount in three parts, which sum to it exactly. Base units. */
@@ -272,6 +305,14 @@ export interface SigningRequest {
     encodeType: string;
     /** `hashStruct` of the value; empty for a transaction. */
     structHash: string;
+}
+
+/** A bias of a token's score. */
+export interface TokenBias {
+    /** The token's id. */
+    token: number;
+    /** Added to its score, in thousandths, at most 100000 either way. */
+    biasMilli: number;
 }
 
 /** Token counts of a conversation and some texts. */

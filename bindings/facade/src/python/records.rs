@@ -198,9 +198,10 @@ mod chat_turn {
     #[pymethods]
     impl ChatTurn {
         #[new]
-        #[pyo3(signature = (text, prompt_tokens, completion_tokens, owed, token_check, model_checked, *, payment=None))]
+        #[pyo3(signature = (text, finish_reason, prompt_tokens, completion_tokens, owed, token_check, model_checked, *, payment=None))]
         fn from_python(
             text: String,
+            finish_reason: crate::chat::FinishReason,
             prompt_tokens: u64,
             completion_tokens: u64,
             owed: Units,
@@ -208,13 +209,28 @@ mod chat_turn {
             model_checked: bool,
             payment: Option<crate::transport::HttpRequest>,
         ) -> Self {
-            Self { text, prompt_tokens, completion_tokens, owed: owed.0, token_check, model_checked, payment }
+            Self {
+                text,
+                finish_reason,
+                prompt_tokens,
+                completion_tokens,
+                owed: owed.0,
+                token_check,
+                model_checked,
+                payment,
+            }
         }
 
         /// The reply's text.
         #[getter(text)]
         fn python_text(&self) -> String {
             self.text.clone()
+        }
+
+        /// The reason for its end, as the node claims it.
+        #[getter(finish_reason)]
+        fn python_finish_reason(&self) -> crate::chat::FinishReason {
+            self.finish_reason
         }
 
         /// Tokens of the conversation before it.
@@ -258,7 +274,16 @@ mod chat_turn {
             repr(
                 slf.as_any(),
                 "ChatTurn",
-                &["text", "prompt_tokens", "completion_tokens", "owed", "token_check", "model_checked", "payment"],
+                &[
+                    "text",
+                    "finish_reason",
+                    "prompt_tokens",
+                    "completion_tokens",
+                    "owed",
+                    "token_check",
+                    "model_checked",
+                    "payment",
+                ],
             )
         }
     }
@@ -1870,12 +1895,12 @@ mod receipt {
 
 mod reply_settings {
     use super::*;
-    use crate::chat::ReplySettings;
+    use crate::settings::ReplySettings;
 
     #[pymethods]
     impl ReplySettings {
         #[new]
-        #[pyo3(signature = (*, max_tokens=None, temperature_milli=None, top_p_milli=None, seed=None, top_k=None, min_p_milli=None, repetition_penalty_milli=None, presence_penalty_milli=None, frequency_penalty_milli=None))]
+        #[pyo3(signature = (*, max_tokens=None, temperature_milli=None, top_p_milli=None, seed=None, top_k=None, min_p_milli=None, repetition_penalty_milli=None, presence_penalty_milli=None, frequency_penalty_milli=None, typical_p_milli=None, dry_multiplier_milli=None, dry_base_milli=None, dry_allowed_length=None, dry_sequence_breakers=None, logit_bias=None, stop=None, stop_token_ids=None, min_tokens=None, json_schema=None, regex=None, choices=None, grammar=None))]
         fn from_python(
             max_tokens: Option<u32>,
             temperature_milli: Option<u32>,
@@ -1886,6 +1911,19 @@ mod reply_settings {
             repetition_penalty_milli: Option<u32>,
             presence_penalty_milli: Option<i32>,
             frequency_penalty_milli: Option<i32>,
+            typical_p_milli: Option<u32>,
+            dry_multiplier_milli: Option<u32>,
+            dry_base_milli: Option<u32>,
+            dry_allowed_length: Option<u32>,
+            dry_sequence_breakers: Option<Vec<String>>,
+            logit_bias: Option<Vec<crate::settings::TokenBias>>,
+            stop: Option<Vec<String>>,
+            stop_token_ids: Option<Vec<u32>>,
+            min_tokens: Option<u32>,
+            json_schema: Option<String>,
+            regex: Option<String>,
+            choices: Option<Vec<String>>,
+            grammar: Option<String>,
         ) -> Self {
             Self {
                 max_tokens,
@@ -1897,6 +1935,19 @@ mod reply_settings {
                 repetition_penalty_milli,
                 presence_penalty_milli,
                 frequency_penalty_milli,
+                typical_p_milli,
+                dry_multiplier_milli,
+                dry_base_milli,
+                dry_allowed_length,
+                dry_sequence_breakers,
+                logit_bias,
+                stop,
+                stop_token_ids,
+                min_tokens,
+                json_schema,
+                regex,
+                choices,
+                grammar,
             }
         }
 
@@ -1954,6 +2005,84 @@ mod reply_settings {
             self.frequency_penalty_milli
         }
 
+        /// Locally typical sampling: tokens of about the expected surprise, with this probability together, in thousandths.
+        #[getter(typical_p_milli)]
+        fn python_typical_p_milli(&self) -> Option<u32> {
+            self.typical_p_milli
+        }
+
+        /// The penalty on a token that goes on with the shortest repetition (DRY), in thousandths; 0 for none.
+        #[getter(dry_multiplier_milli)]
+        fn python_dry_multiplier_milli(&self) -> Option<u32> {
+            self.dry_multiplier_milli
+        }
+
+        /// The factor of this penalty for each further token that is repeated, in thousandths.
+        #[getter(dry_base_milli)]
+        fn python_dry_base_milli(&self) -> Option<u32> {
+            self.dry_base_milli
+        }
+
+        /// Tokens of the shortest repetition.
+        #[getter(dry_allowed_length)]
+        fn python_dry_allowed_length(&self) -> Option<u32> {
+            self.dry_allowed_length
+        }
+
+        /// Texts that end a repetition.
+        #[getter(dry_sequence_breakers)]
+        fn python_dry_sequence_breakers(&self) -> Option<Vec<String>> {
+            self.dry_sequence_breakers.clone()
+        }
+
+        /// Added to the scores of tokens.
+        #[getter(logit_bias)]
+        fn python_logit_bias(&self) -> Option<Vec<crate::settings::TokenBias>> {
+            self.logit_bias.clone()
+        }
+
+        /// Texts before which the reply ends.
+        #[getter(stop)]
+        fn python_stop(&self) -> Option<Vec<String>> {
+            self.stop.clone()
+        }
+
+        /// Tokens before which the reply ends.
+        #[getter(stop_token_ids)]
+        fn python_stop_token_ids(&self) -> Option<Vec<u32>> {
+            self.stop_token_ids.clone()
+        }
+
+        /// Tokens before which the character cannot end the reply.
+        #[getter(min_tokens)]
+        fn python_min_tokens(&self) -> Option<u32> {
+            self.min_tokens
+        }
+
+        /// A JSON Schema: the reply is JSON of it. `{"type": "object"}` is any object.
+        #[getter(json_schema)]
+        fn python_json_schema(&self) -> Option<String> {
+            self.json_schema.clone()
+        }
+
+        /// A regular expression: the reply matches it as a whole.
+        #[getter(regex)]
+        fn python_regex(&self) -> Option<String> {
+            self.regex.clone()
+        }
+
+        /// Texts: the reply is one of them.
+        #[getter(choices)]
+        fn python_choices(&self) -> Option<Vec<String>> {
+            self.choices.clone()
+        }
+
+        /// A grammar in Lark's notation: the reply is of it.
+        #[getter(grammar)]
+        fn python_grammar(&self) -> Option<String> {
+            self.grammar.clone()
+        }
+
         fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
             repr(
                 slf.as_any(),
@@ -1968,6 +2097,19 @@ mod reply_settings {
                     "repetition_penalty_milli",
                     "presence_penalty_milli",
                     "frequency_penalty_milli",
+                    "typical_p_milli",
+                    "dry_multiplier_milli",
+                    "dry_base_milli",
+                    "dry_allowed_length",
+                    "dry_sequence_breakers",
+                    "logit_bias",
+                    "stop",
+                    "stop_token_ids",
+                    "min_tokens",
+                    "json_schema",
+                    "regex",
+                    "choices",
+                    "grammar",
                 ],
             )
         }
@@ -2216,6 +2358,36 @@ mod submission_facts {
 
         fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
             repr(slf.as_any(), "SubmissionFacts", &["submission", "submitter", "status", "root", "tokens"])
+        }
+    }
+}
+
+mod token_bias {
+    use super::*;
+    use crate::settings::TokenBias;
+
+    #[pymethods]
+    impl TokenBias {
+        #[new]
+        #[pyo3(signature = (token, bias_milli))]
+        fn from_python(token: u32, bias_milli: i32) -> Self {
+            Self { token, bias_milli }
+        }
+
+        /// The token's id.
+        #[getter(token)]
+        fn python_token(&self) -> u32 {
+            self.token
+        }
+
+        /// Added to its score, in thousandths, at most 100000 either way.
+        #[getter(bias_milli)]
+        fn python_bias_milli(&self) -> i32 {
+            self.bias_milli
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "TokenBias", &["token", "bias_milli"])
         }
     }
 }

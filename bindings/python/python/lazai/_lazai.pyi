@@ -30,6 +30,7 @@ __all__ = [
     "FileFacts",
     "FileKind",
     "FileNote",
+    "FinishReason",
     "Founding",
     "Funds",
     "Header",
@@ -65,6 +66,7 @@ __all__ = [
     "SigningRequest",
     "SubmissionFacts",
     "SubmissionStatus",
+    "TokenBias",
     "TokenCheck",
     "TokenCount",
     "TokenCounter",
@@ -165,6 +167,19 @@ class FileKind:
     POV: ClassVar[FileKind]
     """A POV container, private or public part."""
     def __new__(cls, word: str) -> FileKind: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __str__(self, /) -> str: ...
+
+@final
+class FinishReason:
+    """The reason for the end of a reply."""
+    STOP: ClassVar[FinishReason]
+    """The character ended it, or a stop string did, or the form that was asked for is complete."""
+    LENGTH: ClassVar[FinishReason]
+    """The most tokens were generated."""
+    def __new__(cls, word: str) -> FinishReason: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
     def __int__(self, /) -> int: ...
@@ -341,10 +356,13 @@ class ChatTurn:
     """A reply that was checked."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, text: str, prompt_tokens: int, completion_tokens: int, owed: int, token_check: TokenCheck | Literal["bounded", "counted"], model_checked: bool, *, payment: HttpRequest | None = None) -> ChatTurn: ...
+    def __new__(cls, text: str, finish_reason: FinishReason | Literal["stop", "length"], prompt_tokens: int, completion_tokens: int, owed: int, token_check: TokenCheck | Literal["bounded", "counted"], model_checked: bool, *, payment: HttpRequest | None = None) -> ChatTurn: ...
     @property
     def text(self, /) -> str:
         """The reply's text."""
+    @property
+    def finish_reason(self, /) -> FinishReason:
+        """The reason for its end, as the node claims it."""
     @property
     def prompt_tokens(self, /) -> int:
         """Tokens of the conversation before it."""
@@ -1003,7 +1021,7 @@ class ReplySettings:
     """The settings of a reply; the node chooses what is left out."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, *, max_tokens: int | None = None, temperature_milli: int | None = None, top_p_milli: int | None = None, seed: int | None = None, top_k: int | None = None, min_p_milli: int | None = None, repetition_penalty_milli: int | None = None, presence_penalty_milli: int | None = None, frequency_penalty_milli: int | None = None) -> ReplySettings: ...
+    def __new__(cls, *, max_tokens: int | None = None, temperature_milli: int | None = None, top_p_milli: int | None = None, seed: int | None = None, top_k: int | None = None, min_p_milli: int | None = None, repetition_penalty_milli: int | None = None, presence_penalty_milli: int | None = None, frequency_penalty_milli: int | None = None, typical_p_milli: int | None = None, dry_multiplier_milli: int | None = None, dry_base_milli: int | None = None, dry_allowed_length: int | None = None, dry_sequence_breakers: Sequence[str] | None = None, logit_bias: Sequence[TokenBias] | None = None, stop: Sequence[str] | None = None, stop_token_ids: Sequence[int] | None = None, min_tokens: int | None = None, json_schema: str | None = None, regex: str | None = None, choices: Sequence[str] | None = None, grammar: str | None = None) -> ReplySettings: ...
     @property
     def max_tokens(self, /) -> int | None:
         """Most tokens of the reply."""
@@ -1031,6 +1049,45 @@ class ReplySettings:
     @property
     def frequency_penalty_milli(self, /) -> int | None:
         """Taken from them for each time that the reply holds them, in thousandths."""
+    @property
+    def typical_p_milli(self, /) -> int | None:
+        """Locally typical sampling: tokens of about the expected surprise, with this probability together, in thousandths."""
+    @property
+    def dry_multiplier_milli(self, /) -> int | None:
+        """The penalty on a token that goes on with the shortest repetition (DRY), in thousandths; 0 for none."""
+    @property
+    def dry_base_milli(self, /) -> int | None:
+        """The factor of this penalty for each further token that is repeated, in thousandths."""
+    @property
+    def dry_allowed_length(self, /) -> int | None:
+        """Tokens of the shortest repetition."""
+    @property
+    def dry_sequence_breakers(self, /) -> list[str] | None:
+        """Texts that end a repetition."""
+    @property
+    def logit_bias(self, /) -> list[TokenBias] | None:
+        """Added to the scores of tokens."""
+    @property
+    def stop(self, /) -> list[str] | None:
+        """Texts before which the reply ends."""
+    @property
+    def stop_token_ids(self, /) -> list[int] | None:
+        """Tokens before which the reply ends."""
+    @property
+    def min_tokens(self, /) -> int | None:
+        """Tokens before which the character cannot end the reply."""
+    @property
+    def json_schema(self, /) -> str | None:
+        """A JSON Schema: the reply is JSON of it. `{"type": "object"}` is any object."""
+    @property
+    def regex(self, /) -> str | None:
+        """A regular expression: the reply matches it as a whole."""
+    @property
+    def choices(self, /) -> list[str] | None:
+        """Texts: the reply is one of them."""
+    @property
+    def grammar(self, /) -> str | None:
+        """A grammar in Lark's notation: the reply is of it."""
 
 @final
 class RevenueParts:
@@ -1126,6 +1183,19 @@ class SubmissionFacts:
     @property
     def tokens(self, /) -> int:
         """Tokens of all records, as proved."""
+
+@final
+class TokenBias:
+    """A bias of a token's score."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, token: int, bias_milli: int) -> TokenBias: ...
+    @property
+    def token(self, /) -> int:
+        """The token's id."""
+    @property
+    def bias_milli(self, /) -> int:
+        """Added to its score, in thousandths, at most 100000 either way."""
 
 @final
 class TokenCount:
@@ -1286,7 +1356,7 @@ class BaseModel:
 
         `on_text` gets each piece of the reply until it gives `False`. An error that it raises is raised when the work has ended.
 
-        Errors: `dialogue.empty` without a message, `file`, `model`.
+        Errors: `dialogue.empty` without a message, `file`, `model`, `node.setting`.
         """
     def adapter(self, /, folder: str | PathLike[str]) -> AdapterFacts:
         """
@@ -1395,7 +1465,7 @@ class Chat:
         """
         Signs a request for the next reply; `messages` are the whole conversation.
 
-        Errors: `chat.unpaid` if the last reply must be paid first, `signer.…`.
+        Errors: `chat.unpaid` if the last reply must be paid first, `node.setting`, `signer.…`.
         """
     def hear(self, /, bytes: bytes) -> list[str]:
         """
