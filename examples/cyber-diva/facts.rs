@@ -37,7 +37,7 @@ pub fn ask(base: &BaseModel, card: &CardPrompt, adapter: &Path, asked: &[Fact]) 
         for (question, words) in asked {
             let question = [Message::new(Role::User, *question)];
             let prompt = if prompted { card.messages(&question) } else { question.to_vec() };
-            let answer = generate(base, adapter, &prompt, greedy, 0, |_| true)?.text;
+            let answer = generate(base, adapter, &prompt, &greedy, 0, |_| true)?.text;
             let said = answer.to_lowercase();
             known += usize::from(words.iter().any(|word| said.contains(word)));
             answers.push(answer);

@@ -127,7 +127,7 @@ fn gemma_says_what_it_says_elsewhere() {
     let asked = base.template().render(&messages, true).unwrap();
     let theirs = expected.replies.iter().find(|reply| reply.prompt == asked).expect("the prompt of the template");
     let sampler = Sampler { temperature_milli: 0, max_tokens: 40, ..Sampler::default() };
-    let reply = generate(&base, None, &messages, sampler, 1, |_| true).unwrap();
+    let reply = generate(&base, None, &messages, &sampler, 1, |_| true).unwrap();
     let engine = Engine::new(Arc::new(base), EngineSettings::default()).unwrap();
     let job = GenerateJob { adapter: None, conversation: None, messages, sampler, seed: 1 };
     let served = block_on(engine.generate(job).reply()).unwrap();

@@ -35,7 +35,7 @@ fn loss(base: &BaseModel, adapter: &Adapter, recompute: Option<bool>) -> (f64, G
     let tokens: Vec<u32> = (0..31).map(|i| (i * i * 5 + i * 11 + 40) % 300).collect();
     let sequences = [&tokens[..20], &tokens[20..]];
     let labels: Vec<u32> = (0..31).map(|i| (i * 13 + 7) % 300).collect();
-    let (hidden, tape) = forward(base, adapter, &sequences, recompute == Some(true)).unwrap();
+    let (hidden, tape) = forward(base, adapter, &[], &sequences, recompute == Some(true)).unwrap();
     let (losses, gradient) = cross_entropy(base, &hidden, &labels, recompute.is_some()).unwrap();
     let mut gradients = Gradients::new(adapter);
     if let Some(gradient) = gradient {
