@@ -45,6 +45,7 @@ const FEATURE_SETS: &[(&str, &str)] = &[
     ("lazai-settle", ""),
     ("lazai-settle", "evm"),
     ("lazai-core", ""),
+    ("lazai-core", "character"),
     ("lazai-core", "import"),
     ("lazai-core", "tokenizer"),
     ("lazai-core", "cards"),

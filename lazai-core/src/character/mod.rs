@@ -33,6 +33,7 @@ mod published;
 mod webp;
 
 pub use error::CardError;
+#[cfg(feature = "import")]
 pub(crate) use import::looks_like_yaml;
 pub use import::{Container, EmbeddedFile, Imported, Spec, import};
 pub use lorebook::{LoreEntry, Lorebook, Position};

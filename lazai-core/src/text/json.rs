@@ -35,11 +35,13 @@ pub(crate) fn reason(error: &serde_json::Error) -> String {
 }
 
 /// Tells whether a text is a JSON object, as [`parse`] reads it.
+#[cfg(feature = "import")]
 pub(crate) fn is_object(text: &str) -> bool {
     matches!(parse(text), Ok((Value::Object(_), _)))
 }
 
 /// Tells whether a text is a JSON list, as [`parse`] reads it.
+#[cfg(feature = "import")]
 pub(crate) fn is_list(text: &str) -> bool {
     matches!(parse(text), Ok((Value::Array(_), _)))
 }
@@ -242,6 +244,7 @@ pub(crate) fn is_filled(value: &Value) -> bool {
 }
 
 /// Of several names for one thing, the first whose field says something.
+#[cfg(feature = "import")]
 pub(crate) fn filled<'m>(map: &'m Map<String, Value>, names: &[&'static str]) -> Option<(&'static str, &'m Value)> {
     names.iter().find_map(|name| map.get(*name).filter(|value| is_filled(value)).map(|value| (*name, value)))
 }

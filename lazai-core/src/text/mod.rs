@@ -4,13 +4,18 @@
 //! read; guesses and replacements are reported to the caller, who notes them.
 
 pub(crate) mod json;
+#[cfg(feature = "import")]
 mod quotes;
+#[cfg(feature = "import")]
 mod stream;
+#[cfg(feature = "import")]
 pub(crate) mod table;
+#[cfg(feature = "import")]
 mod tabs;
 
 use std::borrow::Cow;
 
+#[cfg(feature = "import")]
 pub(crate) use stream::Utf8;
 
 /// The encoding of a text.

@@ -48,7 +48,7 @@ fn a_shared_system_message_teaches_what_copies_teach() {
         let config =
             TrainConfig { block_tokens: 96, blocks_per_step: 1, epochs: 8, learning_rate_micro: 20_000, ..config };
         let packed =
-            train(&base, &lora(), &config, &data, &Checkpoints::last(&folder.path().join("b")), |_| true).unwrap();
+            train(&base, &lora(), &config, &data, &Checkpoints::last(folder.path().join("b")), |_| true).unwrap();
         let (before, learnt) = (mean_loss(&base, None, &whole), mean_loss(&base, Some(&packed.adapter), &whole));
         assert!(learnt.unwrap() < 0.8 * before.unwrap(), "{name}");
         assert!(packed.tokens < 8 * whole.iter().map(|e| e.tokens.len() as u64).sum::<u64>(), "shared");

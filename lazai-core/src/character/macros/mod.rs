@@ -4,10 +4,12 @@ mod chance;
 mod fill;
 mod known;
 mod notes;
+#[cfg(feature = "import")]
 mod said;
 mod time;
 
 pub(super) use fill::Filler;
+#[cfg(feature = "import")]
 pub(crate) use said::said;
 
 use super::Character;
