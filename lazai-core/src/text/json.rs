@@ -1,6 +1,6 @@
 //! Reads JSON as programs and people write it: also text that the standard refuses but that has only one meaning.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::report::excerpt;
 
@@ -245,7 +245,10 @@ pub(crate) fn is_filled(value: &Value) -> bool {
 
 /// Of several names for one thing, the first whose field says something.
 #[cfg(feature = "import")]
-pub(crate) fn filled<'m>(map: &'m Map<String, Value>, names: &[&'static str]) -> Option<(&'static str, &'m Value)> {
+pub(crate) fn filled<'m>(
+    map: &'m serde_json::Map<String, Value>,
+    names: &[&'static str],
+) -> Option<(&'static str, &'m Value)> {
     names.iter().find_map(|name| map.get(*name).filter(|value| is_filled(value)).map(|value| (*name, value)))
 }
 
