@@ -11,8 +11,11 @@ use lazai_core::message::{Message, Role};
 use lazai_core::sign::{self, SignerError};
 use lazai_core::{Amount, Digest, Domain, SessionId, Signer};
 use lazai_settle::session::SessionPayment;
+#[cfg(feature = "node")]
+pub(crate) use prompt::asks_for_the_card;
+#[cfg(feature = "serve")]
+pub(crate) use prompt::prompt;
 pub use prompt::published;
-pub(crate) use prompt::{asks_for_the_card, prompt};
 use serde::{Deserialize, Serialize};
 pub use talker::{CheckedReply, Talker};
 
