@@ -82,7 +82,7 @@ mod tests {
             "persona": {"kind": "boostyle", "attributes": {"species": ["heron"], "mind": ["calm", "dry"], "empty": [""]}},
             "scenario": "", "sampleChat": "{{user}}: hi\n{{char}}: Hush.", "alternateGreetings": null}"#;
         let read = import(text.as_bytes()).unwrap().character;
-        assert_eq!(read.description, "mind: calm, dry\nspecies: heron");
+        assert_eq!(read.description, "species: heron\nmind: calm, dry");
         assert_eq!((&*read.first_message, &*read.creator_notes), ("Come in.", "for lists"));
         assert_eq!(read.message_examples, "{{user}}: hi\n{{char}}: Hush.");
         let book = read.lorebook.as_ref().unwrap();
