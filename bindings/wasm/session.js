@@ -91,6 +91,7 @@ export class Session {
     if (!listed) throw new Error(`the node does not offer ${model ?? "any character"}`);
     // By itself, a model has the card that is part of its prompts.
     const [found] = await models(`${node}/v1/models/${listed.id}`);
+    if (found?.id !== listed.id) throw new Error(`the node answers with another character than ${listed.id}`);
     const [payer] = await wallet.request({ method: "eth_requestAccounts" });
     const key = LocalKey.random();
     // Any number that the payer has not used: the session's id is made of it.

@@ -70,28 +70,27 @@ pub enum OtherCard {
     Unreadable(#[from] CardError),
     /// The records go on from another system message than the published card makes, or from none, or the other way round.
     #[error(
-        "the dataset's records go on from {packed}, the published card makes {published}: prepare it behind this card"
+        "the dataset's records go on from a system message of {packed} bytes, the published card makes another of {published}: prepare it \
+         behind this card"
     )]
     Differs {
-        /// The beginning of the dataset's system message.
-        packed: String,
-        /// The beginning of the card's.
-        published: String,
+        /// Bytes of the dataset's system message; 0 if it has none.
+        packed: usize,
+        /// Bytes of the card's; 0 if it makes none, or is not asked for.
+        published: usize,
     },
 }
 
 /// Checks that a dataset's records go on from the system message that nodes will put before conversations.
 pub(crate) fn check_card(dataset: &Dataset, public: &PublicPart) -> Result<(), OtherCard> {
-    let published = CardPrompt::of(public)?.map(|card| card.system());
+    let published = CardPrompt::of(public)?.map(|card| card.system()).filter(|system| !system.is_empty());
     let packed = &dataset.manifest().system;
     if *packed == published {
         return Ok(());
     }
-    let told = |system: Option<&String>| {
-        let head = |text: &String| format!("{:?}", text.chars().take(60).collect::<String>());
-        system.map_or_else(|| "no system message".into(), head)
-    };
-    Err(OtherCard::Differs { packed: told(packed.as_ref()), published: told(published.as_ref()) })
+    // Sizes alone: a refusal is published, and what the dataset holds is private.
+    let size = |system: &Option<String>| system.as_ref().map_or(0, String::len);
+    Err(OtherCard::Differs { packed: size(packed), published: size(&published) })
 }
 
 /// An execution node's contact: it may decrypt, train and mint.

@@ -79,8 +79,14 @@ pub(crate) fn create(verb: args::Create, out: &mut Output<'_>) -> Done {
         .map_err(|error| LazaiError::new(error.code(), format!("{}: {}", verb.card.display(), error.detail())))?;
     let inputs = inputs(&verb, &character, local.as_ref())?;
     claim(&place, &inputs)?;
+    // The dataset is packed behind the card.
+    let card_text = character.to_v3_json();
+    if place.has("card.json") && read(Path::new(&place.of("card.json")))? != card_text.as_bytes() {
+        let told = format!("{}: the card has changed; name another folder with --out", place.of("card.json"));
+        return Err(LazaiError::new("file", told));
+    }
     let card = json!({"step": "card", "name": character.name(), "lorebookEntries": character.lorebook_entries()});
-    keep_file(&place.of("card.json"), character.to_v3_json().as_bytes())?;
+    keep_file(&place.of("card.json"), card_text.as_bytes())?;
     out.tell(&card, |_| format!("card: {}{}", character.name(), data::notes(&character.notes())))?;
 
     // Written whole or not at all: what is there is done.

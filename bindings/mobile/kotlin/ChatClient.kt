@@ -84,6 +84,7 @@ fun main(args: Array<String>) = runBlocking {
     val listed = readModels(get("$node/v1/models")).first()
     // By itself, a model has the card that is part of its prompts.
     val model = readModels(get("$node/v1/models/${listed.id}")).first()
+    require(model.id == listed.id) { "the node answers with another character than ${listed.id}" }
     val wallet = RpcWallet(market.get("rpcUrl").asString)
     val deposit = market.get("deposit").asString
 

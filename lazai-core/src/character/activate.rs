@@ -48,7 +48,10 @@ pub(super) fn active<'a>(
 ) -> (Vec<Active<'a>>, Vec<usize>) {
     let entries = book.entries.iter().enumerate().filter(|(_, e)| e.enabled);
     let mut expressions = Expressions::default();
-    let candidates: Vec<Candidate<'_>> = entries.map(|(i, e)| Candidate::new(i, e, macros, &mut expressions)).collect();
+    // Of keys and recalled texts, each of which has variables of its own.
+    let mut work = 0;
+    let candidates: Vec<Candidate<'_>> =
+        entries.map(|(i, e)| Candidate::new(i, e, macros, &mut expressions, &mut work)).collect();
     let mut states = vec![State::Waiting; candidates.len()];
     let mut text = Searched::new(scene);
     // The round of recalling; 0 is the conversation itself.
@@ -65,7 +68,7 @@ pub(super) fn active<'a>(
                 changed = true;
                 if !candidate.rules.silent {
                     added.push('\n');
-                    added.push_str(&macros.with_hidden_keys().fill(candidate.text));
+                    added.push_str(&Filler::apart(macros.with_hidden_keys(), candidate.text, &mut work));
                 }
             }
         }
@@ -146,14 +149,14 @@ enum Key {
 }
 
 impl Key {
-    fn new(key: &str, rules: &Rules, macros: Macros<'_>, expressions: &mut Expressions) -> Self {
+    fn new(key: &str, rules: &Rules, macros: Macros<'_>, expressions: &mut Expressions, work: &mut usize) -> Self {
         if rules.keys.is_expression(key) {
             // Braces are repetitions there, too: macros alone are filled in.
-            let filled = if key.contains("{{") { macros.fill(key) } else { key.to_owned() };
+            let filled = if key.contains("{{") { Filler::apart(macros, key, work) } else { key.to_owned() };
             let trimmed = if filled.trim_start().starts_with('/') { filled.trim() } else { &filled };
             return expressions.of(trimmed, rules.exact).map_or(Self::Nothing, Self::Expression);
         }
-        let key = macros.fill(key);
+        let key = Filler::apart(macros, key, work);
         let key = key.trim();
         let folded = if rules.exact { key.to_owned() } else { key.to_lowercase() };
         match key {
@@ -165,10 +168,17 @@ impl Key {
 }
 
 impl<'a> Candidate<'a> {
-    fn new(index: usize, entry: &'a LoreEntry, macros: Macros<'_>, expressions: &mut Expressions) -> Self {
+    fn new(
+        index: usize,
+        entry: &'a LoreEntry,
+        macros: Macros<'_>,
+        expressions: &mut Expressions,
+        work: &mut usize,
+    ) -> Self {
         let (decorators, text) = decorator::split(&entry.content);
         let rules = entry.rules();
-        let mut read = |keys: &[String]| keys.iter().map(|key| Key::new(key, &rules, macros, expressions)).collect();
+        let mut read =
+            |keys: &[String]| keys.iter().map(|key| Key::new(key, &rules, macros, expressions, work)).collect();
         let (keys, secondary) =
             (read(&entry.keys), if rules.selective { read(&entry.secondary_keys) } else { Vec::new() });
         Self { index, entry, decorators, rules, text, keys, secondary }

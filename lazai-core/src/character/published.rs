@@ -14,6 +14,11 @@ pub const RECIPE: &str = "card.v1";
 
 /// The user's name in prompts: nodes know no other.
 const USER: &str = "User";
+/// Most bytes of the system message as far as no conversation changes it: every dialogue is trained behind it, and every prompt paid
+/// for with it.
+const MAX_SYSTEM_BYTES: usize = 16 << 10;
+/// Most bytes of a prompt beside the conversation's own: macros may make more of a card than it holds.
+const MAX_ADDED_BYTES: usize = 256 << 10;
 /// Most tokens of lore in a prompt, four bytes each, if the book sets no other bound.
 const LORE_TOKENS: usize = 1_024;
 
@@ -116,7 +121,13 @@ impl CardPrompt {
         let text = canonical_json(&(profile, card)).unwrap_or_default();
         let digest = DomainHasher::new("lazai.prompt.seed.v1").part(&text).finish();
         let seed = u64::from_le_bytes(digest.as_bytes().first_chunk().copied().unwrap_or_default());
-        Ok(Self { character, seed })
+        let prompt = Self { character, seed };
+        let bytes = prompt.system().len();
+        if bytes > MAX_SYSTEM_BYTES {
+            let (bytes, max) = (bytes as u64, MAX_SYSTEM_BYTES as u64);
+            return Err(CardError::TooLarge { what: "the card's part of every prompt", bytes, max });
+        }
+        Ok(prompt)
     }
 
     /// The system message as far as no conversation changes it: what a model is trained behind.
@@ -125,9 +136,19 @@ impl CardPrompt {
         self.parts(&[]).system
     }
 
-    /// The messages that the model gets for a conversation.
+    /// The messages that the model gets for a conversation. If the card makes more than 256 KiB of them, the conversation's own are all.
     #[must_use]
     pub fn messages(&self, conversation: &[Message]) -> Vec<Message> {
+        let bytes = |messages: &[Message]| messages.iter().map(|message| message.content.len()).sum::<usize>();
+        let prompt = self.built(conversation);
+        if bytes(&prompt) > bytes(conversation).saturating_add(MAX_ADDED_BYTES) {
+            conversation.to_vec()
+        } else {
+            prompt
+        }
+    }
+
+    fn built(&self, conversation: &[Message]) -> Vec<Message> {
         let begins = conversation.iter().take_while(|message| message.role == Role::System).count();
         let (own, history) = conversation.split_at(begins);
         let Parts { system, messages, post, .. } = self.parts(history);
@@ -238,6 +259,24 @@ mod tests {
             assert_eq!(all.matches("Be brief.").count(), 1, "{all}");
             assert!(conversation.iter().all(|message| all.contains(&message.content)), "{all}");
         }
+    }
+
+    /// Variables that double one another, in every key of a book: the work of a prompt has one bound, and its size too.
+    #[test]
+    fn what_macros_make_of_a_card_is_bounded() {
+        let doubling = "{{setvar::x::{{getvar::x}}{{getvar::x}}aaaaaaaaaaaaaaaa}}".repeat(20) + "{{getvar::x}}";
+        let keys: Vec<_> = (0..1_000).map(|n| format!("{{{{scenario}}}}{n}")).collect();
+        let card = serde_json::json!({"spec": "chara_card_v3", "spec_version": "3.0", "data": {
+            "name": "Ada", "scenario": doubling,
+            "character_book": {"entries": [{"keys": keys, "content": "b", "use_regex": false}]}}});
+        let character = Character::from_bytes(card.to_string().as_bytes()).unwrap();
+        let refused = CardPrompt::of_character(&character);
+        assert!(matches!(refused, Err(CardError::TooLarge { .. })), "{refused:?}");
+
+        // A macro that takes what the user says makes the prompt large, not the published part.
+        let card = serde_json::json!({"name": "Ada", "description": "d", "scenario": "{{lastMessage}}".repeat(400)});
+        let said = [says(Role::User, &"long ".repeat(1_000))];
+        assert_eq!(prompt(&card).messages(&said), said);
     }
 
     #[test]

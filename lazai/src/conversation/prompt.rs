@@ -32,7 +32,8 @@ impl Conversation {
     /// Notes what the ledger says of the version: its model, and its card if that is part of the prompt.
     pub(crate) fn learn(&mut self, market: &Market) {
         let (class, version) = (self.offer.offer.class, self.offer.offer.version);
-        self.model = super::NamedModel::of(market, class, version);
+        let Some(model) = super::NamedModel::of(market, class, version) else { return };
+        self.model = Some(model);
         self.public_part = published(market, class, version).filter(|part| asks_for_the_card(part)).map(str::to_owned);
     }
 

@@ -69,14 +69,8 @@ impl Provider {
         checked.map_err(|source: SignatureError| MarketError::Signature { what: "chat request", source }.into())
     }
 
-    /// All other checks before a token is generated; returns the tokens of the prompt.
-    pub(super) fn admit(
-        &self,
-        session: &Session,
-        page: &Page,
-        request: &ChatRequest,
-        prompt: &[Message],
-    ) -> Result<u64, NodeError> {
+    /// All other checks before the prompt is built.
+    pub(super) fn admit(&self, session: &Session, page: &Page, request: &ChatRequest) -> Result<(), NodeError> {
         if page.released {
             return Err(NodeError::NotServed { session: request.session, reason: "the node released it" });
         }
@@ -106,9 +100,14 @@ impl Provider {
         if let Some(reason) = self.moderator.before(&request.messages) {
             return Err(NodeError::Moderated { reason });
         }
+        Ok(())
+    }
+
+    /// That the prompt is within the offer's ceiling.
+    pub(super) fn check_length(&self, session: &Session, prompt: &[Message]) -> Result<(), NodeError> {
         let tokens = self.generator.prompt_tokens(prompt);
         let tokens = tokens.map_err(|e| NodeError::Generation { reason: e.to_string() })?;
         let ceiling = session.offer.prompt_ceiling;
-        if tokens > ceiling.into() { Err(NodeError::PromptTooLong { tokens, ceiling }) } else { Ok(tokens) }
+        if tokens > ceiling.into() { Err(NodeError::PromptTooLong { tokens, ceiling }) } else { Ok(()) }
     }
 }

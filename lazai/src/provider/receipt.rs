@@ -28,12 +28,14 @@ impl Provider {
     ) -> Result<(Receipt, Reply), NodeError> {
         let session = self.session(request.session)?;
         let page = self.page(request.session)?;
-        let prompt = self.prompt(&session, request)?;
-        let admitted = self.admit(&session, &page, request, &prompt);
+        let admitted = self.admit(&session, &page, request);
         if let Err(NodeError::Moderated { .. }) = &admitted {
             self.count_moderated(request)?;
         }
         admitted?;
+        // A prompt takes work to build: only for who may have a reply.
+        let prompt = self.prompt(&session, request)?;
+        self.check_length(&session, &prompt)?;
         let left = page.begun.is_some_and(|begun| begun.left);
         let begin = |begun| {
             self.change(request.session, |page| {

@@ -32,6 +32,14 @@ impl<'a> Filler<'a> {
         Self { macros, variables: BTreeMap::new(), work: 0, nested: false }
     }
 
+    /// Fills in a text with variables of its own; `work` is that of the whole prompt, and bounds it.
+    pub(in super::super) fn apart(macros: Macros<'a>, text: &str, work: &mut usize) -> String {
+        let mut filler = Self { work: *work, ..Self::new(macros) };
+        let filled = filler.fill(text);
+        *work = filler.work.saturating_add(filled.len().saturating_mul(16));
+        filled
+    }
+
     /// Fills in a text of the card; `{{original}}` in it stands for the host's text, `original`.
     pub(in super::super) fn fill_over(&mut self, text: &str, original: &'a str) -> String {
         self.macros.original = original;

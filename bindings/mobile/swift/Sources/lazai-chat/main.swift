@@ -128,7 +128,7 @@ else { throw Failure(description: "market.json says nothing of the market") }
 let place = try readMarketPlace(json: await get(publisher + "/place.json"))
 // By itself, a model has the card that is part of its prompts.
 guard let listed = try readModels(body: await get(node + "/v1/models")).first,
-    let model = try readModels(body: await get(node + "/v1/models/" + listed.id)).first
+    let model = try readModels(body: await get(node + "/v1/models/" + listed.id)).first, model.id == listed.id
 else {
     throw Failure(description: "the node offers no character")
 }
