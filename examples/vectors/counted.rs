@@ -107,7 +107,7 @@ pub fn write(vectors: &Path) -> anyhow::Result<()> {
         "overcounted": stream(over),
         "otherAdapter": stream(other),
         "turn": {
-            "text": REPLY, "promptTokens": prompt_tokens, "completionTokens": tokens.len(),
+            "text": REPLY, "finishReason": "stop", "promptTokens": prompt_tokens, "completionTokens": tokens.len(),
             "owed": honest.receipt.cumulative, "tokenCheck": checked.tokens, "modelChecked": checked.model,
             "payment": {
                 "path": "/v1/lazai/vouchers", "body": serde_json::to_string(&paid.unpaid)?, "headers": [json_header],

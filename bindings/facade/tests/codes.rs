@@ -13,7 +13,7 @@ use lazai::core::prepare::PrepareError;
 use lazai::core::seal::SealError;
 use lazai::core::voice::{ManifestError, VoiceError};
 use lazai::core::{Address, Asset, ClassId, Digest, MoneyError, SignerError, SubmissionId};
-use lazai::creator::CreatorError;
+use lazai::creator::{CreatorError, OtherCard};
 use lazai::exex::{ExExError, RefusalReason};
 use lazai::lora::TrainError;
 use lazai::settle::LedgerError;
@@ -108,8 +108,11 @@ fn provoked() -> Vec<LazaiError> {
 fn made() -> Vec<LazaiError> {
     let digest = Digest::from_bytes([7; 32]);
     let (submission, reason) = (SubmissionId::ZERO, || "so".to_owned());
-    let cards =
-        [CardError::FeatureMissing { container: "PNG" }, CardError::TooMany { what: "entries", found: 2, max: 1 }];
+    let cards = [
+        CardError::FeatureMissing { container: "PNG" },
+        CardError::TooMany { what: "entries", found: 2, max: 1 },
+        CardError::UnknownRecipe { found: reason() },
+    ];
     let povs = [
         PovError::BadTensor { tensor: "text.offsets", reason: reason() },
         PovError::DuplicateContributor { address: Address::ZERO },
@@ -161,6 +164,7 @@ fn made() -> Vec<LazaiError> {
         PrepareError::Cancelled { dialogues: 1 }.into(),
         CommitError::Duplicate { first: 1, second: 2 }.into(),
         ProveError::OtherDataset { field: "root" }.into(),
+        CreatorError::Card(OtherCard::Differs { packed: 1, published: 2 }).into(),
         CreatorError::NoSigner { contributor: Address::ZERO }.into(),
         CreatorError::NoVersion { class: ClassId(1) }.into(),
         CreatorError::Seal(SealError::NoRandomness).into(),

@@ -84,7 +84,8 @@ fun json(value: Any?): JsonElement = when (value) {
     is Header -> json("name" to value.name, "value" to value.value)
     is HttpRequest -> json("path" to value.path, "headers" to value.headers, "body" to value.body)
     is ChatTurn -> json(
-        "text" to value.text, "promptTokens" to value.promptTokens, "completionTokens" to value.completionTokens,
+        "text" to value.text, "finishReason" to value.finishReason.name.lowercase(),
+        "promptTokens" to value.promptTokens, "completionTokens" to value.completionTokens,
         "owed" to value.owed, "tokenCheck" to value.tokenCheck.name.lowercase(), "modelChecked" to value.modelChecked,
         "payment" to value.payment,
     )

@@ -58,7 +58,8 @@ class Chat {
   hear = call((bytes: ArrayBuffer) => this.chat.hear(bytes));
   finish = call(async () => {
     const turn = await this.chat.finish();
-    return { ...turn, tokenCheck: lazai.TokenCheck[turn.tokenCheck].toLowerCase() };
+    const finishReason = lazai.FinishReason[turn.finishReason].toLowerCase();
+    return { ...turn, finishReason, tokenCheck: lazai.TokenCheck[turn.tokenCheck].toLowerCase() };
   });
   recountWith = (counter: lazai.TokenCounterLike) => this.chat.recountWith(counter);
   refusal = (status: number, body: Uint8Array) => thrown(this.chat.refusal(status, buffer(body)));

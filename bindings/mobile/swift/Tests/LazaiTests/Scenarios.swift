@@ -84,7 +84,7 @@ func plain(_ value: Any?) -> Any {
     case let v as WalletCall: return ["to": v.to, "value": v.value, "data": v.data]
     case let v as ChatTurn:
         return [
-            "text": v.text, "promptTokens": String(v.promptTokens), "completionTokens": String(v.completionTokens),
+            "text": v.text, "finishReason": "\(v.finishReason)", "promptTokens": String(v.promptTokens), "completionTokens": String(v.completionTokens),
             "owed": v.owed, "tokenCheck": "\(v.tokenCheck)", "modelChecked": NSNumber(value: v.modelChecked),
             "payment": plain(v.payment),
         ] as Object
