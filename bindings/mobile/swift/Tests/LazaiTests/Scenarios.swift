@@ -36,7 +36,8 @@ func offer(_ o: Object) -> Offer {
 }
 
 func model(_ o: Object) -> ModelOffer {
-    ModelOffer(id: text(o, "id"), name: o["name"] as? String, offer: offer(object(o, "offer")), signature: text(o, "signature"))
+    ModelOffer(id: text(o, "id"), name: o["name"] as? String, offer: offer(object(o, "offer")), signature: text(o, "signature"),
+        publicPart: o["publicPart"] as? String)
 }
 
 func place(_ a: Object) throws -> MarketPlace { try readMarketPlace(json: content(object(a, "place"))) }
