@@ -32,7 +32,7 @@ def plain(value):
         return value
     if isinstance(value, (list, tuple)):
         return [plain(v) for v in value]
-    if isinstance(value, (lazai.TrustLevel, lazai.TokenCheck, lazai.Role, lazai.FileAction)):
+    if isinstance(value, (lazai.TrustLevel, lazai.TokenCheck, lazai.FinishReason, lazai.Role, lazai.FileAction)):
         return str(value)
     fields = [f for f in dir(value) if not f.startswith("_")]
     camel = lambda f: f.split("_")[0] + "".join(p.capitalize() for p in f.split("_")[1:])
