@@ -109,3 +109,25 @@ pub fn before_stop<'t>(text: &'t str, stops: &[String]) -> &'t str {
     let ends = stops.iter().filter(|stop| !stop.is_empty()).filter_map(|stop| text.find(stop.as_str()));
     &text[..ends.min().unwrap_or(text.len())]
 }
+
+/// The tokens of a reply that have text: all but a stop token that closes it.
+#[must_use]
+pub fn before_stop_token<'t>(tokens: &'t [u32], stops: &[u32]) -> &'t [u32] {
+    match tokens.split_last() {
+        Some((last, before)) if stops.contains(last) => before,
+        _ => tokens,
+    }
+}
+
+/// Bytes at the end of a text that may be the beginning of a mark whose rest is still to come.
+///
+/// ```
+/// use lazai_core::reply::begun;
+/// assert_eq!(begun("I call <to", "<tool_call>"), 3);
+/// assert_eq!(begun("I call <tool_call>", "<tool_call>"), 0);
+/// ```
+#[must_use]
+pub fn begun(text: &str, mark: &str) -> usize {
+    let starts = mark.char_indices().map(|(start, _)| start).filter(|start| *start > 0);
+    starts.rev().find(|len| text.ends_with(&mark[..*len])).unwrap_or(0)
+}

@@ -189,6 +189,26 @@ pub enum GenerateError {
     },
 }
 
+impl GenerateError {
+    /// Refuses tokens that a model of so many does not know.
+    ///
+    /// # Errors
+    /// [`GenerateError::Setting`], by the first of them.
+    pub fn check_tokens<'t>(
+        setting: &str,
+        tokens: impl IntoIterator<Item = &'t u32>,
+        vocab_size: usize,
+    ) -> Result<(), Self> {
+        match tokens.into_iter().find(|token| **token as usize >= vocab_size) {
+            None => Ok(()),
+            Some(token) => {
+                let reason = format!("token {token}, the model knows {vocab_size}");
+                Err(Self::Setting { setting: setting.into(), reason })
+            }
+        }
+    }
+}
+
 /// An error of the compute backend.
 #[derive(Debug, Error)]
 #[error("{0}")]

@@ -5,7 +5,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake};
 
 use lazai_core::digest::sha256_reader;
 use lazai_core::message::{Message, Role};
@@ -13,6 +12,7 @@ use lazai_lora::base::{read_tokenizer, tokenize_dialogue};
 use lazai_lora::evaluate::scores;
 use lazai_lora::generate::{GenerateJob, Generator, Sampler, generate};
 use lazai_lora::{BaseModel, Compute, Engine, EngineSettings, WeightFormat};
+use pollster::block_on;
 
 #[derive(serde::Deserialize)]
 struct Expected {
@@ -133,24 +133,5 @@ fn gemma_says_what_it_says_elsewhere() {
     let served = block_on(engine.generate(job).reply()).unwrap();
     for ours in [reply, served] {
         assert_eq!(ours.tokens[..20], theirs.reply[..20]);
-    }
-}
-
-struct Unpark(std::thread::Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let waker = Arc::new(Unpark(std::thread::current())).into();
-    let mut future = std::pin::pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(value) => return value,
-            Poll::Pending => std::thread::park(),
-        }
     }
 }

@@ -83,14 +83,15 @@ pub enum OtherCard {
 
 /// Checks that a dataset's records go on from the system message that nodes will put before conversations.
 pub(crate) fn check_card(dataset: &Dataset, public: &PublicPart) -> Result<(), OtherCard> {
-    let published = CardPrompt::of(public)?.map(|card| card.system()).filter(|system| !system.is_empty());
-    let packed = &dataset.manifest().system;
-    if *packed == published {
+    let card = CardPrompt::of(public)?;
+    let published = card.as_ref().map(CardPrompt::system).filter(|system| !system.is_empty());
+    let packed = dataset.manifest().system.as_deref();
+    if packed == published {
         return Ok(());
     }
     // Sizes alone: a refusal is published, and what the dataset holds is private.
-    let size = |system: &Option<String>| system.as_ref().map_or(0, String::len);
-    Err(OtherCard::Differs { packed: size(packed), published: size(&published) })
+    let size = |system: Option<&str>| system.map_or(0, str::len);
+    Err(OtherCard::Differs { packed: size(packed), published: size(published) })
 }
 
 /// An execution node's contact: it may decrypt, train and mint.

@@ -76,13 +76,13 @@ def byte_level(pre, normalizer=None, ignore_merges=False):
     return tokenizer
 
 
-def sentence_piece():
-    """A model by SentencePiece itself, and as the `tokenizers` library has it."""
+def trained_pieces(**options):
+    """What SentencePiece learns of the texts: its processor, pieces and scores, and the `tokenizers` library's model of them."""
     path = HERE / "spm"
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(TEXTS), model_prefix=str(path), model_type="bpe", vocab_size=450, byte_fallback=True,
+        sentence_iterator=iter(TEXTS), model_prefix=str(path), model_type="bpe", byte_fallback=True,
         character_coverage=0.99, normalization_rule_name="identity", remove_extra_whitespaces=False,
-        split_digits=True, allow_whitespace_only_pieces=True, num_threads=1, minloglevel=2,
+        split_digits=True, allow_whitespace_only_pieces=True, num_threads=1, minloglevel=2, **options,
     )
     spm = sentencepiece.SentencePieceProcessor(model_file=f"{path}.model")
     for suffix in (".model", ".vocab"):
@@ -98,6 +98,12 @@ def sentence_piece():
     merges.sort(key=lambda merge: -merge[0])
     tokenizer = tokenizers.Tokenizer(models.BPE(
         ids, [(left, right) for _, left, right in merges], unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    return spm, pieces, scores, tokenizer
+
+
+def sentence_piece():
+    """A model by SentencePiece itself, and as the `tokenizers` library has it."""
+    spm, pieces, scores, tokenizer = trained_pieces(vocab_size=450)
     tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
     tokenizer.decoder = decoders.Sequence([
         decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
@@ -107,28 +113,11 @@ def sentence_piece():
 
 def gemma_pieces():
     """A vocabulary as Gemma's: no space in front, runs of white space that are tokens whatever stands beside them."""
-    path = HERE / "spm"
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(TEXTS), model_prefix=str(path), model_type="bpe", vocab_size=460, byte_fallback=True,
-        character_coverage=0.99, normalization_rule_name="identity", remove_extra_whitespaces=False, split_digits=True,
-        add_dummy_prefix=False, allow_whitespace_only_pieces=True, num_threads=1, minloglevel=2,
+    spm, pieces, scores, tokenizer = trained_pieces(
+        vocab_size=460, add_dummy_prefix=False,
         pad_id=0, eos_id=1, bos_id=2, unk_id=3, pad_piece="<pad>", eos_piece="<eos>", bos_piece="<bos>",
         control_symbols=GEMMA_CONTROL[4:], user_defined_symbols=GEMMA_DEFINED,
     )
-    spm = sentencepiece.SentencePieceProcessor(model_file=f"{path}.model")
-    for suffix in (".model", ".vocab"):
-        path.with_suffix(suffix).unlink()
-    pieces = [spm.id_to_piece(i) for i in range(spm.vocab_size())]
-    scores = [spm.get_score(i) for i in range(spm.vocab_size())]
-    ids = {piece: i for i, piece in enumerate(pieces)}
-    merges = []
-    for piece, score in zip(pieces, scores):
-        pairs = [(ids[piece[:i]], ids[piece[i:]], piece[:i], piece[i:]) for i in range(1, len(piece))
-                 if piece[:i] in ids and piece[i:] in ids]
-        merges += [(score, left, right) for _, _, left, right in sorted(pairs)]
-    merges.sort(key=lambda merge: -merge[0])
-    tokenizer = tokenizers.Tokenizer(models.BPE(
-        ids, [(left, right) for _, left, right in merges], unk_token="<unk>", fuse_unk=True, byte_fallback=True))
     tokenizer.normalizer = normalizers.Replace(" ", "\u2581")
     tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
     tokenizer.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()])

@@ -141,7 +141,7 @@ impl Character {
         Parts { system, messages, post, lore: lore.iter().map(|a| a.index).collect(), left_out }
     }
 
-    /// The words before a conversation, as its system message (a node adds none): the card's system prompt, lore that is
+    /// The words before a conversation, as its system message, where a node adds none: the card's system prompt, lore that is
     /// always there, description, personality, scenario, examples and what comes after the conversation.
     /// [`Profile::persona`](super::Profile::persona) and [`Profile::examples`](super::Profile::examples) are parts of it;
     /// [`prompt`](Self::prompt) heeds a conversation.

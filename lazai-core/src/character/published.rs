@@ -55,6 +55,7 @@ const LORE_TOKENS: usize = 1_024;
 pub struct CardPrompt {
     character: Character,
     seed: u64,
+    system: String,
 }
 
 impl Character {
@@ -121,8 +122,9 @@ impl CardPrompt {
         let text = canonical_json(&(profile, card)).unwrap_or_default();
         let digest = DomainHasher::new("lazai.prompt.seed.v1").part(&text).finish();
         let seed = u64::from_le_bytes(digest.as_bytes().first_chunk().copied().unwrap_or_default());
-        let prompt = Self { character, seed };
-        let bytes = prompt.system().len();
+        let mut prompt = Self { character, seed, system: String::new() };
+        prompt.system = prompt.parts(&[]).system;
+        let bytes = prompt.system.len();
         if bytes > MAX_SYSTEM_BYTES {
             let (bytes, max) = (bytes as u64, MAX_SYSTEM_BYTES as u64);
             return Err(CardError::TooLarge { what: "the card's part of every prompt", bytes, max });
@@ -132,8 +134,8 @@ impl CardPrompt {
 
     /// The system message as far as no conversation changes it: what a model is trained behind.
     #[must_use]
-    pub fn system(&self) -> String {
-        self.parts(&[]).system
+    pub fn system(&self) -> &str {
+        &self.system
     }
 
     /// The messages that the model gets for a conversation. If the card makes more than 256 KiB of them, the conversation's own are all.

@@ -1,6 +1,6 @@
 //! Stop strings in a text that comes in pieces.
 
-use lazai_core::reply::before_stop;
+use lazai_core::reply::{before_stop, begun};
 
 /// Holds back what may be the beginning of a stop string.
 #[derive(Debug)]
@@ -37,11 +37,7 @@ impl Stops {
 
     /// Bytes at the end that may be the beginning of a stop string.
     fn begun(&self) -> usize {
-        let of = |stop: &String| {
-            let starts = stop.char_indices().map(|(start, _)| start).filter(|start| *start > 0);
-            starts.rev().find(|len| self.held.ends_with(&stop[..*len])).unwrap_or(0)
-        };
-        self.stops.iter().map(of).max().unwrap_or(0)
+        self.stops.iter().map(|stop| begun(&self.held, stop)).max().unwrap_or(0)
     }
 }
 

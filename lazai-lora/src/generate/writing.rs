@@ -1,6 +1,6 @@
 //! A reply in the making: what all generators of this crate do with the scores of the next token.
 
-use lazai_core::reply::{FinishReason, ReplyNotes, TokenLogprobs, before_stop};
+use lazai_core::reply::{FinishReason, ReplyNotes, TokenLogprobs, before_stop, before_stop_token};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -55,16 +55,8 @@ impl Writing {
         sampler: Sampler,
         seed: u64,
     ) -> Result<Self, GenerateError> {
-        let unknown = |setting: &str, token: u32| GenerateError::Setting {
-            setting: setting.into(),
-            reason: format!("token {token}, the model knows {vocab_size}"),
-        };
-        if let Some(token) = sampler.logit_bias_milli.keys().find(|token| **token as usize >= vocab_size) {
-            return Err(unknown("logit_bias", *token));
-        }
-        if let Some(token) = sampler.stop_tokens.iter().find(|token| **token as usize >= vocab_size) {
-            return Err(unknown("stop_token_ids", *token));
-        }
+        GenerateError::check_tokens("logit_bias", sampler.logit_bias_milli.keys(), vocab_size)?;
+        GenerateError::check_tokens("stop_token_ids", &sampler.stop_tokens, vocab_size)?;
         let constraint = sampler.format.as_ref().map(|format| grammars.constraint(tokenizer, format)).transpose()?;
         let mut ends = Vec::new();
         if sampler.min_tokens > 0 {
@@ -188,11 +180,7 @@ impl Writing {
     /// [`ModelError::Malformed`](crate::ModelError::Malformed) if the tokenizer refuses.
     pub(crate) fn reply(&self, tokenizer: &Tokenizer) -> Result<Reply> {
         let tokens = self.reply_tokens();
-        let spoken = match tokens.split_last() {
-            Some((last, before)) if self.sampler.stop_tokens.contains(last) => before,
-            _ => tokens,
-        };
-        let whole = tokenizer.decode(spoken)?;
+        let whole = tokenizer.decode(before_stop_token(tokens, &self.sampler.stop_tokens))?;
         let text = before_stop(&whole, &self.sampler.stop);
         let cut = text.len() < whole.len();
         let finish_reason = if cut { FinishReason::Stop } else { self.finished.unwrap_or(FinishReason::Length) };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use lazai_core::digest::sha256;
 use lazai_core::message::{Message, Role};
+use pollster::block_on;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
@@ -200,32 +201,7 @@ fn job(words: &str, seed: u64) -> GenerateJob {
 }
 
 fn answered(engine: &Engine, job: GenerateJob) -> Result<Reply, GenerateError> {
-    futures::executor(engine.generate(job).reply())
-}
-
-/// A tiny executor: no test of this crate needs another.
-mod futures {
-    use std::sync::Arc;
-    use std::task::{Context, Poll, Wake};
-
-    struct Unpark(std::thread::Thread);
-
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-
-    pub fn executor<T>(future: impl Future<Output = T>) -> T {
-        let waker = Arc::new(Unpark(std::thread::current())).into();
-        let mut future = std::pin::pin!(future);
-        loop {
-            match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-                Poll::Ready(value) => return value,
-                Poll::Pending => std::thread::park(),
-            }
-        }
-    }
+    block_on(engine.generate(job).reply())
 }
 
 fn engine(settings: EngineSettings) -> Engine {
@@ -243,7 +219,7 @@ fn replies_are_the_same_beside_others() {
     // Some leave at once.
     drop(engine.generate(job("Nobody hears this.", 1)));
     for (job, running) in jobs.iter().zip(running) {
-        let reply = futures::executor(running.reply()).unwrap();
+        let reply = block_on(running.reply()).unwrap();
         assert_eq!(reply, answered(&engine, job.clone()).unwrap());
         let expected = generate(&base, None, &job.messages, &job.sampler, job.seed, |_| true).unwrap();
         assert_eq!(reply.prompt_tokens, expected.prompt_tokens);
@@ -321,7 +297,7 @@ fn long_conversations_hold_nobody_up() {
             for (name, generation) in running {
                 let order = order.clone();
                 scope.spawn(move || {
-                    futures::executor(generation.reply()).unwrap();
+                    block_on(generation.reply()).unwrap();
                     order.send(name).unwrap();
                 });
             }
@@ -337,7 +313,7 @@ fn a_dropped_engine_ends() {
     let held = Arc::downgrade(&engine.base);
     let running: Vec<_> = (0..5).map(|seed| engine.generate(job("Who are you?", seed))).collect();
     drop(engine);
-    running.into_iter().for_each(|running| assert!(futures::executor(running.reply()).is_ok()));
+    running.into_iter().for_each(|running| assert!(block_on(running.reply()).is_ok()));
     for _ in 0..500 {
         if held.upgrade().is_none() {
             return;
@@ -353,7 +329,7 @@ fn more_than_may_wait_are_refused() {
         EngineSettings { replies: 1, waiting: 2, threads: NonZeroUsize::new(1), ..EngineSettings::default() };
     let engine = engine(settings);
     let running: Vec<_> = (0..40).map(|seed| engine.generate(job("Who are you?", seed))).collect();
-    let replies: Vec<_> = running.into_iter().map(|running| futures::executor(running.reply())).collect();
+    let replies: Vec<_> = running.into_iter().map(|running| block_on(running.reply())).collect();
     let refused = replies.iter().filter(|reply| matches!(reply, Err(GenerateError::Busy { waiting: 2 }))).count();
     let answered = replies.iter().filter(|reply| reply.is_ok()).count();
     assert!(refused > 0 && answered >= 3 && refused + answered == 40, "{refused} refused, {answered} answered");

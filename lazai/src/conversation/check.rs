@@ -1,7 +1,7 @@
 //! Checks of a receipt before it is paid.
 
 use lazai_core::message::Message;
-use lazai_core::reply::{FinishReason, ResponseFormat, before_stop};
+use lazai_core::reply::{FinishReason, ResponseFormat, before_stop, before_stop_token};
 use lazai_core::{ClassId, Digest, Domain, VersionNumber};
 use lazai_settle::Market;
 use serde::de::IgnoredAny;
@@ -138,7 +138,7 @@ impl Conversation {
             same("tokenizer", counter.digest(), receipt.tokenizer_digest)?;
             let counted = counter.prompt_tokens(&prompt).unwrap_or(u64::MAX);
             same("prompt tokens", counted, receipt.prompt_tokens)?;
-            let said = counter.text(spoken_tokens(&reply.tokens, &wanted.stop_token_ids));
+            let said = counter.text(before_stop_token(&reply.tokens, &wanted.stop_token_ids));
             let cut = said.as_deref().map(|said| before_stop(said, &wanted.stop));
             same("reply text", true, cut == Some(reply.text.as_str()))?;
             if !wanted.stop.is_empty() {
@@ -160,14 +160,6 @@ impl Conversation {
         same("sum within the deposit", true, receipt.cumulative <= self.deposit)?;
         let tokens = if counter.is_some() { TokenCheck::Counted } else { TokenCheck::Bounded };
         Ok(Checked { tokens, model: self.model.is_some() })
-    }
-}
-
-/// The tokens whose text is the reply's: all but a closing stop token.
-fn spoken_tokens<'t>(tokens: &'t [u32], stops: &[u32]) -> &'t [u32] {
-    match tokens.split_last() {
-        Some((last, before)) if stops.contains(last) => before,
-        _ => tokens,
     }
 }
 

@@ -222,10 +222,7 @@ impl Remote {
     ) -> Result<Reply, GenerateError> {
         let prompt_tokens = self.prompt_tokens(&job.messages)?;
         let vocab_size = self.counter.tokenizer().vocab_size();
-        if let Some(token) = job.sampler.logit_bias_milli.keys().find(|token| **token as usize >= vocab_size) {
-            let reason = format!("token {token}, the model knows {vocab_size}");
-            return Err(GenerateError::Setting { setting: "logit_bias".into(), reason });
-        }
+        GenerateError::check_tokens("logit_bias", job.sampler.logit_bias_milli.keys(), vocab_size)?;
         let settings = ReplySettings {
             // Servers read it as a signed number, some in 32 bits.
             seed: Some(job.seed & u64::from(u32::MAX >> 1)),

@@ -74,7 +74,7 @@ impl<'a> DatasetBuilder<'a> {
     /// the model is trained behind it. Records do not hold the card, and system messages of dialogues give way to it.
     #[must_use]
     pub fn behind(mut self, card: &CardPrompt) -> Self {
-        self.system = Some(card.system()).filter(|system| !system.is_empty());
+        self.system = Some(card.system()).filter(|system| !system.is_empty()).map(str::to_owned);
         self
     }
 

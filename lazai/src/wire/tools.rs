@@ -5,6 +5,8 @@
 
 use lazai_core::message::{Message, Role};
 use lazai_core::reply::ResponseFormat;
+#[cfg(any(test, feature = "node"))]
+use lazai_core::reply::begun;
 use serde_json::{Map, Value, json};
 
 use super::openai::BadRequest;
@@ -210,10 +212,9 @@ impl Held {
         if self.passed == 0 && (begins.is_empty() || begins.starts_with('{')) {
             return String::new();
         }
-        let open = CALL.0;
-        let keep = match self.held.find(open) {
+        let keep = match self.held.find(CALL.0) {
             Some(place) => self.held.len() - place,
-            None => (1..open.len()).rev().find(|len| self.held.ends_with(&open[..*len])).unwrap_or(0),
+            None => begun(&self.held, CALL.0),
         };
         // White space before a call is no words of the reply.
         let end = self.held[..self.held.len() - keep].trim_end().len();

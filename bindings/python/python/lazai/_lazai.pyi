@@ -1712,8 +1712,8 @@ class Market:
     def talk(self, /, node: str, signer: Signer, deposit: int, model: str | None = None, system: str | None = None) -> Session:
         """
         Opens a session at a node, whose URL is given, with the character of this id among its models, or with the first. The
-        key pays a deposit, in base units, and signs what is said. `system` are words before the conversation, such as
-        `Character.system_prompt`: a node adds none.
+        key pays a deposit, in base units, and signs what is said. `system` are words before the conversation, after
+        the character's card, which a node adds by itself if the version was published with it.
 
         Errors: `request.model` if the node offers no such character, `node.deposit_exhausted` if the deposit does not cover one reply
         (`offer_step`), other `node.…`, `market`, `ledger…`, `signer.…`, `money.not_decimal`.

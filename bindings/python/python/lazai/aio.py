@@ -57,8 +57,10 @@ async def prepare_dataset(
     on_progress: OnProgress = None,
     character: str | None = None,
     user: str | None = None,
+    card: lazai.Character | None = None,
 ) -> lazai.DatasetFacts:
-    prepare = functools.partial(lazai.prepare_dataset, files, contributor, base_model, out, character=character, user=user)
+    named = {"character": character, "user": user, "card": card}
+    prepare = functools.partial(lazai.prepare_dataset, files, contributor, base_model, out, **named)
     return await _cancellable(prepare, on_progress=on_progress)
 
 
