@@ -15,6 +15,7 @@ use crate::account::{Account, SendError};
 pub use crate::conversation::{
     Checked, CheckedReply, Conversation, NamedModel, ReceivedReply, Talker, TokenCheck, TokenCounter,
 };
+use crate::conversation::{prompt, published};
 use crate::node::{Node, NodeError, ReplySettings, SignedOffer, SignedRelease};
 
 /// Why a reply did not come, or is not paid.
@@ -123,7 +124,8 @@ impl Consumer {
     /// ledger names for the version.
     ///
     /// # Errors
-    /// [`NodeError::DepositExhausted`] if the deposit does not cover one reply: nothing is sent. [`ConsumerError::Send`]: the
+    /// [`NodeError::DepositExhausted`] if the deposit does not cover one reply, [`ConsumerError::Card`] if the character's card
+    /// cannot be read: nothing is sent. [`ConsumerError::Send`]: the
     /// ledger checks the offer, its signature and the deposit.
     pub async fn open(
         &self,
@@ -137,6 +139,8 @@ impl Consumer {
                 return Err(NodeError::DepositExhausted { left, step }.into());
             }
         }
+        // Without the card no receipt could be checked: nothing is reserved for it.
+        prompt(published(&self.account.ledger().market(), offer.offer.class, offer.offer.version), &[])?;
         let transaction = Transaction::OpenSession {
             nonce,
             consumer: self.talker.address(),

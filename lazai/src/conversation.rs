@@ -13,7 +13,6 @@ use lazai_core::{Amount, Digest, Domain, SessionId, Signer};
 use lazai_settle::session::SessionPayment;
 #[cfg(feature = "node")]
 pub(crate) use prompt::asks_for_the_card;
-#[cfg(feature = "serve")]
 pub(crate) use prompt::prompt;
 pub use prompt::published;
 use serde::{Deserialize, Serialize};

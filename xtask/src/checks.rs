@@ -46,6 +46,7 @@ const FEATURE_SETS: &[(&str, &str)] = &[
     ("lazai-settle", "evm"),
     ("lazai-core", ""),
     ("lazai-core", "character"),
+    ("lazai-core", "expressions"),
     ("lazai-core", "import"),
     ("lazai-core", "tokenizer"),
     ("lazai-core", "cards"),
@@ -91,6 +92,8 @@ pub fn all() -> Result<()> {
         let only = ["-p", package, "--no-default-features", "--features", features, "--", "-D", "warnings"];
         run(&format!("{package} with only {features:?}"), cargo(&["clippy", "--quiet"]).args(only))?;
     }
+    let alone = ["-p", "lazai-core", "--no-default-features", "--features", "character", "--lib", "character"];
+    run("cards without expressions", cargo(&["test", "--quiet"]).args(alone))?;
     outside::run()?;
     if contracts::check()? {
         demo::play(&base, true, true, true)?;

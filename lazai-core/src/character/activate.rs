@@ -2,10 +2,8 @@
 
 use std::ops::Range;
 
-use regex::Regex;
-
 use super::decorator::{self, Decorators};
-use super::lorebook::{Expressions, Logic, Rules};
+use super::lorebook::{Expression, Expressions, Logic, Rules};
 use super::macros::Filler;
 use super::{LoreEntry, Lorebook, Macros, Scene};
 use crate::digest::DomainHasher;
@@ -142,7 +140,7 @@ struct Candidate<'a> {
 
 /// A key with its macros filled in.
 enum Key {
-    Expression(Regex),
+    Expression(Expression),
     Words(String),
     Word(String),
     Nothing,

@@ -16,6 +16,14 @@ pub enum CardError {
         /// The expectation.
         reason: String,
     },
+    /// A key of the lorebook is a regular expression, and this build reads none: its prompts would be others than a node's.
+    #[error(
+        "lorebook entry {entry} has a regular expression for a key: this build is without the feature `expressions`"
+    )]
+    ExpressionsMissing {
+        /// The entry, from 0.
+        entry: usize,
+    },
     /// This build reads no cards inside images and archives.
     #[error("a {container} file: this build is without the feature `cards`")]
     FeatureMissing {
@@ -96,7 +104,7 @@ impl CardError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Damaged { .. } => "card.damaged",
-            Self::FeatureMissing { .. } => "card.feature_missing",
+            Self::ExpressionsMissing { .. } | Self::FeatureMissing { .. } => "card.feature_missing",
             Self::Malformed { .. } => "card.malformed",
             Self::NoCard { .. } => "card.no_card",
             Self::NoName { .. } => "card.no_name",

@@ -78,7 +78,7 @@ impl CardPrompt {
     /// The prompts of a public part; `None` if it asks for no card.
     ///
     /// # Errors
-    /// [`CardError`] for another recipe, or a note or lorebook that is no JSON.
+    /// [`CardError`] for another recipe, a note or lorebook that is no JSON, or keys that this build cannot read.
     pub fn of(public: &PublicPart) -> Result<Option<Self>, CardError> {
         public.prompt.as_ref().map(|card| Self::read(&public.character, card)).transpose()
     }
@@ -116,7 +116,11 @@ impl CardPrompt {
         }
         if !card.lorebook.is_empty() {
             let book: Map<String, Value> = serde_json::from_str(&card.lorebook).map_err(CardError::json)?;
-            character.lorebook = Some(Lorebook::read(book, "lorebook", &mut Report::default())?);
+            let book = Lorebook::read(book, "lorebook", &mut Report::default())?;
+            if let (false, Some(entry)) = (cfg!(feature = "expressions"), book.first_expression()) {
+                return Err(CardError::ExpressionsMissing { entry });
+            }
+            character.lorebook = Some(book);
         }
         // Texts always have a canonical form.
         let text = canonical_json(&(profile, card)).unwrap_or_default();
@@ -279,6 +283,28 @@ mod tests {
         let card = serde_json::json!({"name": "Ada", "description": "d", "scenario": "{{lastMessage}}".repeat(400)});
         let said = [says(Role::User, &"long ".repeat(1_000))];
         assert_eq!(prompt(&card).messages(&said), said);
+    }
+
+    /// Where the feature is off, a card whose prompts would turn out otherwise is refused; others are not.
+    #[test]
+    fn expressions_are_read_or_refused() {
+        let card = |key: &str| {
+            let entry = serde_json::json!({"keys": [key], "content": "It rains.", "use_regex": key.starts_with('/')});
+            serde_json::json!({"spec": "chara_card_v3", "spec_version": "3.0", "data": {
+                "name": "Ada", "description": "counts", "character_book": {"entries": [entry]}}})
+        };
+        let read =
+            |key: &str| CardPrompt::of_character(&Character::from_bytes(card(key).to_string().as_bytes()).unwrap());
+        let said = [says(Role::User, "Rainy weather")];
+        let plain = read("rain").unwrap();
+        assert!(plain.messages(&said)[0].content.contains("It rains."));
+        match read("/ra(i|y)n/i") {
+            Ok(prompt) if cfg!(feature = "expressions") => {
+                assert!(prompt.messages(&said)[0].content.contains("It rains."));
+            }
+            Err(CardError::ExpressionsMissing { entry: 0 }) => assert!(!cfg!(feature = "expressions")),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

@@ -2,14 +2,10 @@
 
 use std::collections::HashMap;
 
-use regex::{Regex, RegexBuilder};
+use super::expression::{Expression, compile};
 
-/// Largest compiled expression: a card must not fill the memory.
-const MAX_REGEX_BYTES: usize = 1 << 20;
 /// Largest sum of the compiled expressions of a book: a card must not take the time either.
 const MAX_BOOK_REGEX_BYTES: usize = 64 << 20;
-/// Steps in which the size of an expression is found, for the library does not tell it.
-const SIZES: [usize; 5] = [4 << 10, 16 << 10, 64 << 10, 256 << 10, MAX_REGEX_BYTES];
 
 /// The kind of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,12 +55,12 @@ pub(in super::super) enum Unheeded {
 #[derive(Debug, Default)]
 pub(in super::super) struct Expressions {
     used: usize,
-    known: HashMap<(String, bool), Result<Regex, Unheeded>>,
+    known: HashMap<(String, bool), Result<Expression, Unheeded>>,
 }
 
 impl Expressions {
     /// `pattern`, or `/pattern/flags` as JavaScript writes it. An expression that is not heeded matches nothing.
-    pub(in super::super) fn of(&mut self, key: &str, exact: bool) -> Result<Regex, Unheeded> {
+    pub(in super::super) fn of(&mut self, key: &str, exact: bool) -> Result<Expression, Unheeded> {
         let named = (key.to_owned(), exact);
         if let Some(known) = self.known.get(&named) {
             return known.clone();
@@ -74,31 +70,14 @@ impl Expressions {
         compiled
     }
 
-    fn compile(&mut self, key: &str, exact: bool) -> Result<Regex, Unheeded> {
+    fn compile(&mut self, key: &str, exact: bool) -> Result<Expression, Unheeded> {
         let slashed = slashed(key);
         let (pattern, flags) = slashed.unwrap_or((key, ""));
         let insensitive = if slashed.is_some() { flags.contains('i') } else { !exact };
         if self.used >= MAX_BOOK_REGEX_BYTES {
             return Err(Unheeded::Beyond);
         }
-        for size in SIZES {
-            let built = RegexBuilder::new(pattern)
-                .case_insensitive(insensitive)
-                .multi_line(flags.contains('m'))
-                .dot_matches_new_line(flags.contains('s'))
-                .size_limit(size)
-                .dfa_size_limit(MAX_REGEX_BYTES)
-                .build();
-            match built {
-                Err(regex::Error::CompiledTooBig(_)) => self.used += size,
-                Ok(regex) => {
-                    self.used += size;
-                    return Ok(regex);
-                }
-                Err(_) => break,
-            }
-        }
-        Err(Unheeded::Unread)
+        compile(pattern, insensitive, flags, &mut self.used).ok_or(Unheeded::Unread)
     }
 }
 
@@ -151,6 +130,7 @@ mod tests {
         assert!(split(" , ").is_empty());
     }
 
+    #[cfg(feature = "expressions")]
     #[test]
     fn the_expressions_of_a_book_are_bounded_together() {
         let mut expressions = Expressions::default();

@@ -1,6 +1,7 @@
 //! Lorebooks: knowledge of a character, brought up by keywords.
 
 mod agnai;
+mod expression;
 mod keys;
 mod maker;
 mod novelai;
@@ -8,6 +9,7 @@ mod risu;
 mod rules;
 mod sillytavern;
 
+pub(super) use expression::Expression;
 pub(super) use keys::Expressions;
 pub(super) use maker::{read as read_alone, translated};
 pub(super) use rules::{Logic, Rules, Where};
@@ -135,6 +137,15 @@ impl Lorebook {
         }
         book.unknown = fields.rest();
         Ok(book)
+    }
+
+    /// The first entry that may be brought up by an expression.
+    pub(super) fn first_expression(&self) -> Option<usize> {
+        self.entries.iter().position(|entry| {
+            let rules = entry.rules();
+            let keys = entry.keys.iter().chain(if rules.selective { &entry.secondary_keys[..] } else { &[] });
+            entry.enabled && keys.into_iter().any(|key| rules.keys.is_expression(key))
+        })
     }
 
     /// As V2 or V3 writes it.
