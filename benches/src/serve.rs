@@ -61,6 +61,7 @@ pub fn run(folder: &Path) -> Result<Value, Failure> {
     }
     let [one, sixteen, sixty_four] = many;
     let turns = second_turn(&engine)?;
+    let repeating = repeating(&gguf)?;
     let peak = peak_rss_mb();
     let file = std::fs::metadata(&gguf)?.len() as f64;
     let weights = engine.weight_bytes() as f64 / file;
@@ -85,6 +86,9 @@ pub fn run(folder: &Path) -> Result<Value, Failure> {
         "hosted1000_over_16": all.tokens_per_s / few.tokens_per_s,
         "hosted1000_p95_ttft_ms": all.p95_ms,
         "hosted16_p95_ttft_ms": few.p95_ms,
+        "guesses_ratio": repeating[1] / repeating[0],
+        "guesses_ratio_without_repetition": repeating[3] / repeating[2],
+        "repeating_tokens_per_s": repeating[1],
         "peak_rss_mb": peak,
         "weights_bytes_ratio": weights,
         "bandwidth_fraction": of_bandwidth,
@@ -130,7 +134,14 @@ fn adapters(base: &BaseModel, folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 fn job(words: String, adapter: Option<Digest>, tokens: u32) -> GenerateJob {
     let sampler = Sampler { max_tokens: tokens, temperature_milli: 0, ..Sampler::default() };
-    GenerateJob { adapter, conversation: None, messages: vec![Message::new(Role::User, words)], sampler, seed: 0 }
+    GenerateJob {
+        adapter,
+        conversation: None,
+        messages: vec![Message::new(Role::User, words)],
+        sampler,
+        seed: 0,
+        patience: GenerateJob::PATIENCE,
+    }
 }
 
 /// Seconds to the first piece and for the rest, tokens of the prompt and of the reply.
@@ -185,6 +196,23 @@ fn second_turn(engine: &Engine) -> Result<(f64, f64), Failure> {
     asked.messages.push(Message::new(Role::Assistant, first.text));
     asked.messages.push(Message::new(Role::User, "Go on."));
     Ok((first.first_s, timed(engine, asked)?.first_s))
+}
+
+/// Tokens a second of one stream that repeats itself, without guesses and with them; then of one that does not.
+fn repeating(gguf: &Path) -> Result<[f64; 4], Failure> {
+    let words = format!("Say this three times, word for word: {}", TEXT.repeat(2));
+    let mut found = [0.0_f64; 4];
+    for (place, guessed_tokens) in [0, EngineSettings::default().guessed_tokens].into_iter().enumerate() {
+        let mut settings = EngineSettings::default();
+        settings.guessed_tokens = guessed_tokens;
+        let engine = Engine::open(gguf, WeightFormat::AsStored, settings)?;
+        for _ in 0..ROUNDS {
+            let told = timed(&engine, job(words.clone(), None, REPLY))?;
+            found[place] = found[place].max((told.tokens - 1) as f64 / told.rest_s);
+            found[place + 2] = found[place + 2].max(alone(&engine)?.1);
+        }
+    }
+    Ok(found)
 }
 
 struct Hosted {

@@ -8,6 +8,7 @@
 //! | [`sign`] | EIP-712 typed data, secp256k1 signatures, the [`Signer`] trait |
 //! | [`seal`] | encryption of private data, sealing of its key (HPKE, RFC 9180) |
 //! | [`message`] | messages: a role and a text |
+//! | [`group`] | conversations of several: what each of them heard |
 //! | [`character`] | a character, from cards and Eliza files, and back; its prompts for a model |
 //! | [`dialogue`] | importers for common chat formats |
 //! | [`prepare`] | dialogues of any number without duplicates, split and measured |
@@ -34,6 +35,7 @@ pub mod dat;
 pub mod dialogue;
 pub mod digest;
 pub mod file;
+pub mod group;
 pub mod id;
 #[cfg(feature = "import")]
 pub mod inspect;

@@ -33,5 +33,5 @@ pub use device::Compute;
 pub use error::{GenerateError, ModelError, TrainError};
 pub use generate::Generator;
 pub use lazai_core::record::{TrainConfig, TrainingRecord};
-pub use serve::{Engine, EngineSettings};
+pub use serve::{Engine, EngineCounts, EngineSettings};
 pub use train::Trainer;

@@ -182,13 +182,39 @@ impl Session {
         settings: ReplySettings,
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<CheckedReply, ConsumerError> {
+        let said = |mut messages: Vec<Message>| {
+            if let (true, Some(system)) = (messages.is_empty(), &self.0.system) {
+                messages.push(Message::new(Role::System, system.clone()));
+            }
+            messages.push(Message::new(Role::User, text));
+            messages
+        };
+        self.turn(said, settings, on_text).await
+    }
+
+    /// Has the character answer these messages in place of the conversation so far: for programs that keep it themselves, as in
+    /// [`GroupChat`](lazai_core::group::GroupChat)s.
+    ///
+    /// # Errors
+    /// [`ConsumerError`].
+    pub async fn answer(
+        &self,
+        messages: Vec<Message>,
+        settings: ReplySettings,
+        on_text: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<CheckedReply, ConsumerError> {
+        self.turn(|_| messages, settings, on_text).await
+    }
+
+    async fn turn(
+        &self,
+        messages: impl FnOnce(Vec<Message>) -> Vec<Message>,
+        settings: ReplySettings,
+        on_text: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<CheckedReply, ConsumerError> {
         let _turn = self.0.turn.lock().await;
         let mut saying = Saying { session: self, conversation: self.conversation() };
-        let mut messages = saying.conversation.messages.clone();
-        if let (true, Some(system)) = (messages.is_empty(), &self.0.system) {
-            messages.push(Message::new(Role::System, system.clone()));
-        }
-        messages.push(Message::new(Role::User, text));
+        let messages = messages(saying.conversation.messages.clone());
         self.0.consumer.ask(&mut saying.conversation, &self.0.node, messages, settings, on_text).await
     }
 

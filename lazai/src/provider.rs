@@ -2,6 +2,7 @@
 
 mod admission;
 mod book;
+mod order;
 mod receipt;
 mod redemption;
 mod reports;
@@ -24,6 +25,7 @@ use crate::node::{
 };
 pub use book::Standing;
 use book::{LastReply, Moderated, is_waited_for, lock};
+use order::Order;
 use strangers::Strangers;
 pub use terms::OfferTerms;
 
@@ -39,6 +41,7 @@ pub struct Provider {
     /// The secret that seeds are derived from, once it is read.
     secret: Mutex<Option<[u8; 32]>>,
     strangers: Strangers,
+    order: Order,
     /// The session's claim is held from admission until the reply is kept: one reply is made per turn, however many
     /// requests ask for it. Other sessions, and payments, do not wait.
     claims: Mutex<BTreeMap<SessionId, Arc<async_lock::Mutex<()>>>>,
@@ -59,6 +62,7 @@ impl Provider {
             folder: folder.into(),
             secret: Mutex::default(),
             strangers: Strangers::default(),
+            order: Order::default(),
             claims: Mutex::default(),
             pages: Mutex::new(()),
         }

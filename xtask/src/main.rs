@@ -55,6 +55,8 @@ cargo xtask VERB
   soak node [--minutes N] [--clients N]
              two hundred clients for ten minutes at a node that is killed twice; many of them do what they must not
   soak power a power cut at every write of the embedded ledger's scenario
+  soak schedules
+             a thousand random schedules of replies: each is the one that is made alone
   web        shows the example page, on a market and a chain of its own (web test: visits it in Chromium)
   clients    lets OpenAI's clients for Python and Node talk through the loopback proxy (clients sillytavern: SillyTavern;
              clients files: reads characters, recordings and a model out of packages, unmodified)

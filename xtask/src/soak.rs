@@ -26,7 +26,8 @@ pub fn run(args: &[&str]) -> Result<()> {
         Some((&"market", [])) => market(),
         Some((&"node", options)) => node(options),
         Some((&"power", [])) => power(),
-        _ => bail!("soak: which one? (differential, fuzz [TARGET ...], market, node, power)"),
+        Some((&"schedules", [])) => schedules(),
+        _ => bail!("soak: which one? (differential, fuzz [TARGET ...], market, node, power, schedules)"),
     }
 }
 
@@ -60,6 +61,22 @@ fn market() -> Result<()> {
     result("market", &counts)
 }
 
+/// Random schedules of replies, and how many make a slice.
+const SCHEDULES: u64 = 1_000;
+const SLICE_SCHEDULES: u64 = 100;
+
+/// Replies in random schedules: who comes when, who leaves, what room there is; each is the one that is made alone.
+fn schedules() -> Result<()> {
+    let seeds =
+        Seeds { name: "schedules", test: "no_reply_depends_on_the_schedule", all: SCHEDULES, slice: SLICE_SCHEDULES };
+    let sums = seeds.run()?;
+    let [replies, left] = [1, 2].map(|n| sums.get(n).copied().unwrap_or(0));
+    let counts = json!({
+        "machine": machine(), "date": today()?, "schedules": SCHEDULES, "replies": replies, "left": left, "other_replies": 0,
+    });
+    result("schedules", &counts)
+}
+
 /// A test that runs seeds, slice by slice. Killed and run again, it goes on with the next slice.
 struct Seeds {
     name: &'static str,
@@ -82,7 +99,12 @@ impl Seeds {
             let numbers = |line: &str| -> Vec<u64> {
                 line.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect()
             };
-            let line = told.lines().rev().find(|line| line.contains("markets:")).map(numbers).unwrap_or_default();
+            let line = told
+                .lines()
+                .rev()
+                .find(|line| line.contains("markets:") || line.contains("schedules:"))
+                .map(numbers)
+                .unwrap_or_default();
             sums.resize(sums.len().max(line.len()), 0);
             sums.iter_mut().zip(line).for_each(|(sum, n)| *sum += n);
             done += self.slice;
@@ -94,10 +116,20 @@ impl Seeds {
     }
 }
 
-/// One of the tests, built as `cargo xtask test` builds everything: nothing is built twice.
+/// One of the tests, built as `cargo xtask test` builds everything: nothing is built twice. It is a file of tests, or a test within a
+/// crate.
 fn as_tested(test: &str) -> Command {
-    cargo(&["test", "--quiet", "--workspace", "--features", FEATURES, "--test", test, "--", "--nocapture"])
+    let mut command = cargo(&["test", "--quiet", "--workspace", "--features", FEATURES]);
+    if FILES.contains(&test) {
+        command.args(["--test", test, "--", "--nocapture"]);
+    } else {
+        command.args(["--lib", "--", test, "--nocapture"]);
+    }
+    command
 }
+
+/// Files of tests that are soaked.
+const FILES: [&str; 3] = ["differential", "simulation", "soak"];
 
 /// A power cut at every write of the embedded ledger's scenario.
 fn power() -> Result<()> {

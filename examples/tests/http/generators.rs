@@ -58,7 +58,8 @@ fn servers_of_others_answer_as_generators() {
     std::fs::write(adapter.join("adapter_model.safetensors"), b"weights").unwrap();
     let job = |adapter, asked: &str| {
         let messages = vec![Message::new(Role::User, asked)];
-        GenerateJob { adapter, conversation: None, messages, sampler: Sampler::default(), seed: u64::MAX }
+        let (sampler, patience) = (Sampler::default(), GenerateJob::PATIENCE);
+        GenerateJob { adapter, conversation: None, messages, sampler, seed: u64::MAX, patience }
     };
     let reply = |generator: &OpenAiGenerator, adapter, asked: &str| -> Result<(String, Reply), GenerateError> {
         runtime.block_on(async {

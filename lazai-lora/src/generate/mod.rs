@@ -13,6 +13,7 @@ mod writing;
 
 use std::path::Path;
 use std::pin::Pin;
+use std::time::Duration;
 
 use futures_core::Stream;
 use lazai_core::Digest;
@@ -42,6 +43,14 @@ pub struct GenerateJob {
     pub sampler: Sampler,
     /// Seed of the choice.
     pub seed: u64,
+    /// The time within which the reply should begin. Where several wait, the one whose time ends first begins first, so that
+    /// nobody is passed over for ever. It changes no word of the reply.
+    pub patience: Duration,
+}
+
+impl GenerateJob {
+    /// The patience of who has no reason for another.
+    pub const PATIENCE: Duration = Duration::from_secs(10);
 }
 
 /// An event in the making of a reply.

@@ -4,11 +4,13 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
 use lazai_core::Digest;
 use lazai_core::message::Message;
 
 use super::adapters::Adapters;
+use super::counts::{Counters, EngineCounts};
 use super::model::Model;
 use super::pages::{PAGE, Shape};
 use super::prepare::{Loading, Preparing};
@@ -30,8 +32,12 @@ pub struct EngineSettings {
     pub replies: usize,
     /// Most replies that wait beside these; more are refused.
     pub waiting: usize,
+    /// Who has waited so long for a reply to begin is refused, as if there had been no room: nobody waits longer to hear it.
+    pub longest_wait: Duration,
     /// Most tokens of a step: while a conversation is read, replies of others go on once a step.
     pub step_tokens: usize,
+    /// Most tokens of a step that are guessed, while few replies are made; 0 for none. Guesses change no reply.
+    pub guessed_tokens: usize,
     /// Bytes for the keys and values of running and earlier conversations. One that does not fit by itself is refused.
     pub conversation_bytes: usize,
     /// Bytes for adapters, beside those of replies that are computed; others are read again when they are asked for.
@@ -44,7 +50,9 @@ impl Default for EngineSettings {
             threads: None,
             replies: 16,
             waiting: 256,
+            longest_wait: Duration::from_secs(60),
             step_tokens: 128,
+            guessed_tokens: 16,
             conversation_bytes: 2 << 30,
             adapter_bytes: 1 << 30,
         }
@@ -53,14 +61,15 @@ impl Default for EngineSettings {
 
 /// A generator on the processor that makes many replies at once, each with its own adapter, on one base model.
 ///
-/// A reply's bits do not depend on who else is answered, on the number of threads, or on what was computed before. Replies begin in
-/// the order in which they were asked for, but for those whose adapter must be read first.
+/// A reply's bits do not depend on who else is answered, on the number of threads, or on what was computed before. Of those that
+/// wait, the reply whose patience ends first begins first; those whose adapter must be read are passed over until it is.
 pub struct Engine {
     pub(super) base: Arc<BaseModel>,
     about: About,
     adapters: Arc<Adapters>,
     jobs: mpsc::Sender<Job>,
     asked: Arc<AtomicUsize>,
+    counters: Arc<Counters>,
     settings: EngineSettings,
     weight_bytes: usize,
 }
@@ -69,6 +78,7 @@ pub struct Engine {
 pub(super) struct Job {
     pub(super) job: GenerateJob,
     pub(super) events: async_channel::Sender<Event>,
+    pub(super) asked: Instant,
     pub(super) place: Place,
 }
 
@@ -76,7 +86,7 @@ pub(super) struct Job {
 pub(super) struct Place(Arc<AtomicUsize>);
 
 impl Place {
-    fn take(asked: &Arc<AtomicUsize>, most: usize) -> Option<Self> {
+    pub(super) fn take(asked: &Arc<AtomicUsize>, most: usize) -> Option<Self> {
         let place = Self(asked.clone());
         (asked.fetch_add(1, Ordering::Relaxed) < most).then_some(place)
     }
@@ -125,7 +135,8 @@ impl Engine {
         let (jobs, received) = mpsc::channel();
         let (news, heard) = mpsc::channel();
         let (wanted, loading) = mpsc::channel();
-        let work = Work::new(base.clone(), model, team, settings, adapters.clone(), wanted);
+        let counters = Arc::new(Counters::default());
+        let work = Work::new(base.clone(), model, team, settings, adapters.clone(), wanted, counters.clone());
         spawn("lazai engine", move || work.run(&heard))?;
         // Reading a long conversation, or an adapter, holds nobody's reply up.
         let preparing = Preparing { base: base.clone(), most_tokens, grammars: Grammars::default() };
@@ -133,13 +144,25 @@ impl Engine {
         spawn("lazai engine: jobs", move || preparing.run(&received, &ready))?;
         let reading = Loading { base: base.clone(), adapters: adapters.clone() };
         spawn("lazai engine: adapters", move || reading.run(&loading, &news))?;
-        Ok(Self { base, about, adapters, jobs, asked: Arc::default(), settings, weight_bytes })
+        Ok(Self { base, about, adapters, jobs, asked: Arc::default(), counters, settings, weight_bytes })
     }
 
     /// Bytes of the weights in memory.
     #[must_use]
     pub fn weight_bytes(&self) -> usize {
         self.weight_bytes
+    }
+
+    /// What it has done since it was started.
+    #[must_use]
+    pub fn counts(&self) -> EngineCounts {
+        self.counters.read()
+    }
+
+    /// Replies that are computed or wait.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
     }
 }
 
@@ -168,7 +191,7 @@ impl Generator for Engine {
         };
         let (events, heard) = async_channel::unbounded();
         // Without an engine, the events are dropped, and the reply is told to have broken off.
-        let _ = self.jobs.send(Job { job, events, place });
+        let _ = self.jobs.send(Job { job, events, asked: Instant::now(), place });
         Generation::new(heard)
     }
 }

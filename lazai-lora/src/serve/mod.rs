@@ -2,9 +2,9 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `engine` | the generator, and what it may take |
-//! | `prepare`, `work` | what is done before a reply; who is answered when, and what a step is made of |
-//! | `sequence` | a reply in the making |
+//! | `engine`, `counts` | the generator, what it may take, and what it has done |
+//! | `prepare`, `queue`, `work` | what is done before a reply, who waits for it, and what a step is made of |
+//! | `sequence`, `guess` | a reply in the making, and guesses of how it goes on |
 //! | `adapters`, `adapter` | adapters in memory, within a bound |
 //! | `pages`, `store` | keys and values, and those of earlier turns |
 //! | `forward`, `attention` | a step through all layers |
@@ -16,12 +16,15 @@ mod adapter;
 mod adapters;
 mod attention;
 mod blocks;
+mod counts;
 mod engine;
 mod forward;
+mod guess;
 mod model;
 mod pages;
 mod prepare;
 mod product;
+mod queue;
 mod sequence;
 mod store;
 mod team;
@@ -29,6 +32,7 @@ mod weights;
 mod work;
 mod workspace;
 
+pub use counts::EngineCounts;
 pub use engine::{Engine, EngineSettings};
 
 use crate::error::GenerateError;

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use lazai_core::Digest;
 
@@ -12,6 +13,9 @@ use super::sequence::Ready;
 use crate::base::BaseModel;
 use crate::error::{GenerateError, ModelError};
 use crate::generate::{Event, GenerateJob, Grammars, Writing, prompt_tokens};
+
+/// The longest patience that is told apart from others.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(86_400);
 
 /// What the thread that computes is told.
 pub(super) enum News {
@@ -59,8 +63,8 @@ impl Preparing {
     }
 
     /// The job with its tokens; `None` if there is nothing to compute.
-    fn prepare(&self, Job { job, events, place }: Job) -> Result<Option<Ready>, GenerateError> {
-        let GenerateJob { adapter: adapter_digest, conversation, messages, sampler, seed } = job;
+    fn prepare(&self, Job { job, events, asked, place }: Job) -> Result<Option<Ready>, GenerateError> {
+        let GenerateJob { adapter: adapter_digest, conversation, messages, sampler, seed, patience } = job;
         let prompt = prompt_tokens(self.base.tokenizer(), self.base.template(), &messages)?;
         let config = self.base.config();
         let (tokens, max) = (prompt.len() + sampler.max_tokens as usize, config.context.min(self.most_tokens));
@@ -79,7 +83,9 @@ impl Preparing {
             let _ = events.try_send(Event::Done(writing.reply(tokenizer).map_err(GenerateError::from)));
             return Ok(None);
         }
-        Ok(Some(Ready { writing, adapter: None, adapter_digest, conversation, events, place }))
+        // An endless patience is no time at all.
+        let due = asked.checked_add(patience).unwrap_or(asked + LONGEST_PATIENCE);
+        Ok(Some(Ready { writing, adapter: None, adapter_digest, conversation, events, asked, due, place }))
     }
 }
 

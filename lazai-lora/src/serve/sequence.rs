@@ -1,12 +1,14 @@
 //! A reply in the making.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use async_channel::Sender;
 use lazai_core::Digest;
 
 use super::adapter::ServedAdapter;
 use super::engine::Place;
+use super::guess::Guesses;
 use super::pages::{PAGE, Page, Shape};
 use super::store::Key;
 use crate::base::Tokenizer;
@@ -21,6 +23,9 @@ pub(super) struct Ready {
     pub(super) adapter_digest: Option<Digest>,
     pub(super) conversation: Option<Digest>,
     pub(super) events: Sender<Event>,
+    pub(super) asked: Instant,
+    /// When its asker's patience ends.
+    pub(super) due: Instant,
     /// Held until the reply has ended.
     #[allow(dead_code, reason = "gives itself back")]
     pub(super) place: Place,
@@ -49,6 +54,9 @@ pub(super) struct Sequence {
     /// Tokens whose keys and values are known.
     pub(super) computed: usize,
     pub(super) pages: Vec<Arc<Page>>,
+    guesses: Guesses,
+    /// Tokens that are computed in this step, though they are not chosen yet.
+    pub(super) guess: Vec<u32>,
 }
 
 impl Sequence {
@@ -58,7 +66,7 @@ impl Sequence {
         let computed = known.len() * PAGE;
         let missing = ready.pages() - known.len();
         known.extend((0..missing).map(|_| shape.page()));
-        Self { ready, computed, pages: known }
+        Self { ready, computed, pages: known, guesses: Guesses::default(), guess: Vec::new() }
     }
 
     pub(super) fn adapter(&self) -> Option<Arc<ServedAdapter>> {
@@ -79,13 +87,38 @@ impl Sequence {
         self.ready.events.is_closed()
     }
 
-    /// Chooses the next token by its scores, and tells its text; true when the reply is whole.
-    pub(super) fn choose(&mut self, tokenizer: &Tokenizer, scores: &[f32]) -> Result<bool, GenerateError> {
-        let written = self.ready.writing.choose(tokenizer, scores)?;
-        if !written.text.is_empty() {
-            let _ = self.ready.events.try_send(Event::Text(written.text));
+    /// Guesses up to so many tokens after those that are pending.
+    pub(super) fn guess(&mut self, most: usize) {
+        let writing = &self.ready.writing;
+        // After the last of them, the reply still chooses one.
+        let room = writing.most_tokens().saturating_sub(writing.tokens().len() + 1);
+        self.guess = self.guesses.next(writing.tokens(), most.min(room));
+    }
+
+    /// Chooses the next token by its scores, and those after it for as long as the guess was right; tells their text. True when the
+    /// reply is whole. `scores` gives those after the last token that was pending, and after each that was guessed.
+    pub(super) fn choose<'s>(
+        &mut self,
+        tokenizer: &Tokenizer,
+        scores: impl Fn(usize) -> &'s [f32],
+    ) -> Result<bool, GenerateError> {
+        let guess = std::mem::take(&mut self.guess);
+        let mut right = 0;
+        let ended = loop {
+            let written = self.ready.writing.choose(tokenizer, scores(right))?;
+            if !written.text.is_empty() {
+                let _ = self.ready.events.try_send(Event::Text(written.text));
+            }
+            if written.ended || guess.get(right) != self.ready.writing.tokens().last() {
+                break written.ended;
+            }
+            right += 1;
+        };
+        self.computed += right;
+        if !guess.is_empty() {
+            self.guesses.learn(guess.len(), right);
         }
-        Ok(written.ended)
+        Ok(ended)
     }
 
     /// Ends the reply.

@@ -1,6 +1,6 @@
 //! The thread that computes: who is answered when, and what a step is made of.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -9,11 +9,14 @@ use lazai_core::Digest;
 
 use super::adapter::ServedAdapter;
 use super::adapters::Adapters;
+use super::counts::{Counters, add};
 use super::engine::EngineSettings;
 use super::forward::{Row, Seen, step};
+use super::guess;
 use super::model::Model;
 use super::pages::Shape;
 use super::prepare::News;
+use super::queue::Queue;
 use super::sequence::{Ready, Sequence};
 use super::store::{Store, keys};
 use super::team::{Shared, Team};
@@ -23,6 +26,8 @@ use crate::error::GenerateError;
 
 /// How often those who wait are told that they do: who has left is found by it.
 const TOLD: Duration = Duration::from_millis(500);
+/// Most replies at once for which it pays to guess how they go on.
+const FEW: usize = 4;
 
 pub(super) struct Work {
     base: Arc<BaseModel>,
@@ -37,10 +42,11 @@ pub(super) struct Work {
     shape: Shape,
     workspace: Workspace,
     scores: Shared<f32>,
-    queue: VecDeque<Ready>,
+    queue: Queue,
     running: Vec<Sequence>,
     store: Store,
     told: Instant,
+    counters: Arc<Counters>,
     /// True if nobody can ask any more.
     over: bool,
 }
@@ -53,12 +59,14 @@ impl Work {
         mut settings: EngineSettings,
         adapters: Arc<Adapters>,
         wanted: mpsc::Sender<Digest>,
+        counters: Arc<Counters>,
     ) -> Self {
         settings.replies = settings.replies.max(1);
         settings.step_tokens = settings.step_tokens.max(settings.replies);
+        settings.guessed_tokens = settings.guessed_tokens.min(settings.step_tokens);
         let workspace = Workspace::new(&model, &team, settings.step_tokens, 0);
-        let scores = Shared::new(settings.replies * model.config.vocab_size);
-        let (read, queue, running, store) = (HashMap::new(), VecDeque::new(), Vec::new(), Store::default());
+        let scores = Shared::new((settings.replies + settings.guessed_tokens) * model.config.vocab_size);
+        let (read, queue, running, store) = (HashMap::new(), Queue::default(), Vec::new(), Store::default());
         let (shape, told, over) = (Shape::new(&model.config), Instant::now(), false);
         Self {
             shape,
@@ -75,6 +83,7 @@ impl Work {
             running,
             store,
             told,
+            counters,
             over,
         }
     }
@@ -108,18 +117,15 @@ impl Work {
 
     fn hear(&mut self, heard: News) {
         match heard {
-            News::Ready(job) => self.queue.push_back(*job),
+            News::Ready(job) => self.queue.push(*job),
             News::Over => self.over = true,
             News::Adapter(digest, Ok(adapter)) => {
                 self.read.insert(digest, Some(adapter));
             }
             News::Adapter(digest, Err(error)) => {
                 self.read.remove(&digest);
-                let (failed, others) =
-                    std::mem::take(&mut self.queue).into_iter().partition(|job| job.adapter_digest == Some(digest));
-                self.queue = others;
                 let mut error = Some(error);
-                for job in Vec::from(failed) {
+                for job in self.queue.of_adapter(digest) {
                     let again = || GenerateError::UnknownAdapter { digest };
                     job.tell(Err(error.take().unwrap_or_else(again)));
                 }
@@ -127,17 +133,18 @@ impl Work {
         }
     }
 
-    /// Lets everyone who waits know that the reply is still to come, and forgets those who left.
+    /// Lets everyone who waits know that the reply is still to come, and forgets those who left or waited too long.
     fn tell_waiting(&mut self) {
-        self.queue.retain(|job| !job.events.is_closed());
+        self.queue.forget_left();
         if self.told.elapsed() >= TOLD {
             self.told = Instant::now();
+            self.queue.refuse_late(self.told, self.settings.longest_wait);
             self.queue.iter().for_each(Ready::tell_waiting);
             self.running.iter().filter(|sequence| sequence.is_reading()).for_each(Sequence::tell_waiting);
         }
     }
 
-    /// Begins with those that wait longest, as far as there is room. Who waits for an adapter is passed over.
+    /// Begins with those whose patience ends first, as far as there is room. Who waits for an adapter is passed over.
     fn admit(&mut self) {
         let mut i = 0;
         while self.running.len() < self.settings.replies && i < self.queue.len() {
@@ -161,7 +168,9 @@ impl Work {
                 self.workspace = Workspace::new(&self.model, &self.team, self.workspace.rows, adapter.narrow);
             }
             job.adapter = adapter;
-            self.running.push(Sequence::new(job, known, self.shape));
+            let sequence = Sequence::new(job, known, self.shape);
+            add(&self.counters.known_tokens, sequence.computed);
+            self.running.push(sequence);
         }
         // What was read and nobody waits for any more is kept by the adapters' own bound alone.
         let waited: Vec<_> = self.queue.iter().filter_map(|job| job.adapter_digest).collect();
@@ -208,19 +217,30 @@ impl Work {
         }
         let seen = self.running.iter().map(|one| Seen { adapter: one.adapter(), pages: one.pages.clone() });
         let seen: Vec<Seen> = seen.collect();
+        add(&self.counters.steps, 1);
         step(&self.team, &self.model, &self.workspace, &rows, &seen, &self.scores);
         let (tokenizer, width) = (self.base.tokenizer(), self.model.config.vocab_size);
         let (mut place, mut ended) = (0, Vec::new());
         for (i, (sequence, count)) in self.running.iter_mut().zip(counts).enumerate() {
+            if sequence.is_reading() {
+                add(&self.counters.read_tokens, count);
+            }
             sequence.computed += count;
             if count == 0 || !sequence.pending().is_empty() {
                 continue;
             }
             // SAFETY: the step is over.
             #[allow(unsafe_code, reason = "shared with the team")]
-            let scores = unsafe { self.scores.part(place * width, width) };
-            place += 1;
-            match sequence.choose(tokenizer, scores) {
+            let scores = |after: usize| unsafe { self.scores.part((place + after) * width, width) };
+            let guessed = sequence.guess.len();
+            let before = sequence.computed;
+            let chosen = sequence.choose(tokenizer, scores);
+            let right = sequence.computed - before;
+            place += 1 + guessed;
+            let Counters { reply_tokens, guessed_tokens, right_guesses, .. } = &*self.counters;
+            [(reply_tokens, 1 + right), (guessed_tokens, guessed), (right_guesses, right)]
+                .map(|(of, more)| add(of, more));
+            match chosen {
                 Ok(false) => {}
                 Ok(true) => {
                     sequence.end(tokenizer);
@@ -239,7 +259,7 @@ impl Work {
     }
 
     /// The tokens of the next step, and how many are of each sequence.
-    fn rows(&self) -> (Vec<Row>, Vec<usize>) {
+    fn rows(&mut self) -> (Vec<Row>, Vec<usize>) {
         let mut counts: Vec<usize> = self.running.iter().map(|one| usize::from(!one.is_reading())).collect();
         // Replies first, a token each; what is left is shared by those that are read, so that a short one is soon done.
         let mut room = self.settings.step_tokens - counts.iter().sum::<usize>();
@@ -250,6 +270,7 @@ impl Work {
             counts[*i] = self.running[*i].pending().len().min(share).min(room);
             room -= counts[*i];
         }
+        self.guess(room.min(self.settings.guessed_tokens));
         let mut rows = Vec::new();
         for (i, (sequence, count)) in self.running.iter().zip(&counts).enumerate() {
             let pending = sequence.pending();
@@ -257,8 +278,23 @@ impl Work {
                 let scored = j + 1 == pending.len();
                 rows.push(Row { token: *token, position: sequence.computed + j, sequence: i, scored });
             }
+            for (j, token) in sequence.guess.iter().enumerate() {
+                let position = sequence.computed + count + j;
+                rows.push(Row { token: *token, position, sequence: i, scored: true });
+            }
         }
         (rows, counts)
+    }
+
+    /// Guesses how replies go on, while few are made: a row more costs little then.
+    fn guess(&mut self, mut room: usize) {
+        if self.running.len() > FEW {
+            room = 0;
+        }
+        for sequence in self.running.iter_mut().filter(|sequence| !sequence.is_reading()) {
+            sequence.guess(room.min(guess::MOST));
+            room -= sequence.guess.len();
+        }
     }
 
     fn keep(&mut self, sequence: &Sequence) {

@@ -15,6 +15,7 @@ fn job(seed: u64) -> GenerateJob {
         messages,
         sampler: Sampler { max_tokens: TOKENS, ..Sampler::default() },
         seed,
+        patience: GenerateJob::PATIENCE,
     }
 }
 

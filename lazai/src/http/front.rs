@@ -24,7 +24,7 @@ use crate::conversation::{asks_for_the_card, published};
 use crate::node::{ChatRequest, Node as _, NodeError, ReleaseRequest, SignedOffer, SignedVoucher};
 use crate::provider::{OfferTerms, Provider};
 use crate::safety::SignedReport;
-use crate::wire::openai::{ApiError, CompletionRequest};
+use crate::wire::openai::{ApiError, BadRequest, CompletionRequest};
 use crate::wire::payment::{
     self, Extra, PAYMENT, PaidRequest, Payment, REQUIRED, ReplyDetails, Required, Requirement, Resource, SCHEME,
 };
@@ -262,6 +262,10 @@ pub(super) fn no_model(id: &str) -> ApiError {
 
 async fn chat(State(front): State<Front>, uri: Uri, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
     let asked = CompletionRequest::parse(&body)?;
+    if asked.choices > 1 {
+        let reason = "a receipt is of one reply: ask once for each (the loopback proxy does)";
+        return Err(BadRequest::new("n", reason).into());
+    }
     let Some(header) = headers.get(PAYMENT) else {
         let error =
             ApiError::new(402, "request.unpaid", "open a session under one of the offers, and sign the request");

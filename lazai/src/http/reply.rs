@@ -70,16 +70,39 @@ where
 {
     let (sender, receiver) = unbounded_channel();
     let made = make(Pieces { to: sender.clone(), said: String::new() });
+    tokio::spawn(async move { sender.send(ended(made.await)) });
+    told(asked, 1, receiver).await
+}
+
+/// As [`answer`], with as many choices as are asked for, one after another. Those that were made before a failure are told with it.
+pub(super) async fn answer_choices<F, Make>(asked: &CompletionRequest, mut make: Make) -> Result<Response, ApiError>
+where
+    F: Future<Output = Result<Made, ApiError>> + Send + 'static,
+    Make: FnMut(u32, Pieces) -> F + Send + 'static,
+{
+    let (sender, receiver) = unbounded_channel();
+    let choices = asked.choices;
     tokio::spawn(async move {
-        let piece = match made.await {
-            Ok(served) => Piece::Done(Box::new(served)),
-            Err(error) => Piece::Failed(error),
-        };
-        let _ = sender.send(piece);
+        for choice in 0..choices {
+            let made = make(choice, Pieces { to: sender.clone(), said: String::new() }).await;
+            let failed = made.is_err();
+            // Who has left is asked for no money for further choices.
+            if sender.send(ended(made)).is_err() || failed {
+                break;
+            }
+        }
     });
+    told(asked, choices, receiver).await
+}
+
+fn ended(made: Result<Made, ApiError>) -> Piece {
+    made.map_or_else(Piece::Failed, |made| Piece::Done(Box::new(made)))
+}
+
+async fn told(asked: &CompletionRequest, choices: u32, pieces: UnboundedReceiver<Piece>) -> Result<Response, ApiError> {
     let (model, tools) = (asked.model.clone(), asked.tools.clone());
-    let head = Head { id: id("chatcmpl-"), created: SystemClock.now_s(), model, tools };
-    if asked.stream { stream(asked.include_usage, head, receiver).await } else { whole(head, receiver).await }
+    let head = Head { id: id("chatcmpl-"), created: SystemClock.now_s(), model, tools, choices, choice: 0 };
+    if asked.stream { stream(asked.include_usage, head, pieces).await } else { whole(head, pieces).await }
 }
 
 /// The fields that every piece of a reply repeats.
@@ -88,6 +111,9 @@ struct Head {
     created: u64,
     model: String,
     tools: Vec<String>,
+    choices: u32,
+    /// The choice that is told, from 0.
+    choice: u32,
 }
 
 impl Head {
@@ -101,8 +127,31 @@ impl Head {
         (words, calls.iter().map(call).collect())
     }
 
+    /// A choice in one piece.
+    fn whole_choice(&self, Made { details, notes }: &Made, text: String) -> Value {
+        let (text, calls) = self.calls(text);
+        let finish_reason = finish_reason(notes, &calls);
+        let mut message = json!({"role": "assistant", "content": text, "refusal": null});
+        if !calls.is_empty() {
+            message["content"] = if text.is_empty() { Value::Null } else { text.into() };
+            message["tool_calls"] = calls.into();
+        }
+        let logprobs = notes.logprobs.as_deref().map(logprobs::write);
+        let mut choice =
+            json!({"index": self.choice, "message": message, "logprobs": logprobs, "finish_reason": finish_reason});
+        if self.choices > 1 {
+            choice["lazai"] = json!(details);
+        }
+        choice
+    }
+
+    /// The beginning of a choice.
+    fn role(&self) -> Event {
+        event(&self.chunk(&json!({"role": "assistant", "content": ""}), None))
+    }
+
     fn chunk(&self, delta: &Value, finish: Option<&str>) -> Value {
-        let choice = json!({"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish});
+        let choice = json!({"index": self.choice, "delta": delta, "logprobs": null, "finish_reason": finish});
         json!({
             "id": self.id, "object": "chat.completion.chunk", "created": self.created, "model": self.model,
             "choices": [choice],
@@ -110,53 +159,76 @@ impl Head {
     }
 }
 
-fn usage(served: &ReplyDetails) -> Value {
-    let (prompt, completion) = (served.receipt.receipt.prompt_tokens, served.receipt.receipt.completion_tokens);
-    json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt.saturating_add(completion)})
+/// Tokens of some choices.
+#[derive(Default)]
+struct Usage {
+    prompt: u64,
+    completion: u64,
 }
 
-async fn whole(head: Head, mut pieces: UnboundedReceiver<Piece>) -> Result<Response, ApiError> {
-    let mut text = String::new();
-    let Made { details: served, notes } = loop {
+impl Usage {
+    fn add(&mut self, served: &ReplyDetails) {
+        let receipt = &served.receipt.receipt;
+        self.prompt = self.prompt.saturating_add(receipt.prompt_tokens);
+        self.completion = self.completion.saturating_add(receipt.completion_tokens);
+    }
+
+    fn body(&self) -> Value {
+        let Self { prompt, completion } = *self;
+        json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt.saturating_add(completion)})
+    }
+}
+
+async fn whole(mut head: Head, mut pieces: UnboundedReceiver<Piece>) -> Result<Response, ApiError> {
+    let (mut text, mut choices, mut usage) = (String::new(), Vec::new(), Usage::default());
+    let (mut last, mut missing) = (None, None);
+    while head.choice < head.choices && missing.is_none() {
         match pieces.recv().await {
             Some(Piece::Text(more)) => text.push_str(&more),
             Some(Piece::Done(made)) => {
-                text = made.details.text.clone().unwrap_or(text);
-                break *made;
+                let told = made.details.text.clone().unwrap_or_else(|| std::mem::take(&mut text));
+                text.clear();
+                choices.push(head.whole_choice(&made, told));
+                usage.add(&made.details);
+                head.choice += 1;
+                last = Some(made.details);
             }
-            Some(Piece::Failed(error)) => return Err(error),
-            None => return Err(lost()),
+            failed => {
+                let error = if let Some(Piece::Failed(error)) = failed { error } else { lost() };
+                // What was paid for is told.
+                missing = Some(if last.is_none() { return Err(error) } else { error });
+            }
         }
-    };
-    let (text, calls) = head.calls(text);
-    let finish_reason = finish_reason(&notes, &calls);
-    let mut message = json!({"role": "assistant", "content": text, "refusal": null});
-    if !calls.is_empty() {
-        message["content"] = if text.is_empty() { Value::Null } else { text.into() };
-        message["tool_calls"] = calls.into();
     }
-    let logprobs = notes.logprobs.as_deref().map(logprobs::write);
-    let choice = json!({"index": 0, "message": message, "logprobs": logprobs, "finish_reason": finish_reason});
-    let body = json!({
+    let mut body = json!({
         "id": head.id, "object": "chat.completion", "created": head.created, "model": head.model,
-        "choices": [choice], "usage": usage(&served), "lazai": served,
+        "choices": choices, "usage": usage.body(), "lazai": last,
     });
+    if let Some(error) = missing {
+        body["lazai_missing"] = error.body()["error"].take();
+    }
     let mut response = axum::Json(body).into_response();
-    if let Ok(value) = HeaderValue::from_str(&encode(&PaymentResponse::of(&served.receipt))) {
+    if let Some(served) = last
+        && let Ok(value) = HeaderValue::from_str(&encode(&PaymentResponse::of(&served.receipt)))
+    {
         response.headers_mut().insert(PAYMENT_RESPONSE, value);
     }
     Ok(response)
 }
 
-async fn stream(include_usage: bool, head: Head, mut pieces: UnboundedReceiver<Piece>) -> Result<Response, ApiError> {
+async fn stream(
+    include_usage: bool,
+    mut head: Head,
+    mut pieces: UnboundedReceiver<Piece>,
+) -> Result<Response, ApiError> {
     let mut first = match pieces.recv().await {
         Some(Piece::Failed(error)) => return Err(error),
         None => return Err(lost()),
         first => first,
     };
-    let mut waiting = vec![event(&head.chunk(&json!({"role": "assistant", "content": ""}), None))].into_iter();
+    let mut waiting = vec![head.role()].into_iter();
     let mut ended = false;
-    let (mut said, mut held) = (String::new(), Held::default());
+    let (mut said, mut held, mut usage) = (String::new(), Held::default(), Usage::default());
     let events = stream::poll_fn(move |context| {
         loop {
             if let Some(event) = waiting.next() {
@@ -186,15 +258,22 @@ async fn stream(include_usage: bool, head: Head, mut pieces: UnboundedReceiver<P
                     vec![event(&error.body())]
                 }
                 Piece::Done(made) => {
-                    ended = true;
                     let (words, calls) = head.calls(std::mem::take(&mut said));
                     let mut events = Vec::new();
-                    let rest = held.rest(&words);
+                    let rest = std::mem::take(&mut held).rest(&words);
                     if !rest.is_empty() {
                         events.push(event(&head.chunk(&json!({"content": rest}), None)));
                     }
                     events.extend(call_pieces(&head, &calls));
-                    events.extend(last(include_usage, &head, &made, &calls));
+                    events.extend(end_of_choice(&head, &made, &calls));
+                    usage.add(&made.details);
+                    head.choice += 1;
+                    ended = head.choice == head.choices;
+                    if ended {
+                        events.extend(last(&head, include_usage.then_some(&usage)));
+                    } else {
+                        events.push(head.role());
+                    }
                     events
                 }
             }
@@ -204,9 +283,8 @@ async fn stream(include_usage: bool, head: Head, mut pieces: UnboundedReceiver<P
     Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
 }
 
-/// The end of a stream: the tokens' probabilities if requested; the finish reason with the receipt; the token counts if requested;
-/// `[DONE]`.
-fn last(include_usage: bool, head: &Head, Made { details: served, notes }: &Made, calls: &[Value]) -> Vec<Event> {
+/// The end of a choice: the tokens' probabilities if requested; the finish reason with the receipt.
+fn end_of_choice(head: &Head, Made { details: served, notes }: &Made, calls: &[Value]) -> Vec<Event> {
     let mut events = Vec::new();
     // Clients put together what all pieces have: these come in one.
     if let Some(logprobs) = &notes.logprobs {
@@ -217,10 +295,16 @@ fn last(include_usage: bool, head: &Head, Made { details: served, notes }: &Made
     let mut end = head.chunk(&json!({}), Some(finish_reason(notes, calls)));
     end["lazai"] = json!(served);
     events.push(event(&end));
-    if include_usage {
+    events
+}
+
+/// The end of a stream: the token counts if requested; `[DONE]`.
+fn last(head: &Head, usage: Option<&Usage>) -> Vec<Event> {
+    let mut events = Vec::new();
+    if let Some(usage) = usage {
         let mut counted = head.chunk(&json!({}), None);
         counted["choices"] = json!([]);
-        counted["usage"] = usage(served);
+        counted["usage"] = usage.body();
         events.push(event(&counted));
     }
     events.push(Event::default().data("[DONE]"));
@@ -269,112 +353,4 @@ fn id(kind: &str) -> String {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use axum::body::to_bytes;
-    use lazai_core::reply::{FinishReason, ScoredToken, TokenLogprobs};
-    use lazai_core::{Amount, Digest, SessionId, Signature};
-    use lazai_settle::session::Receipt;
-
-    use super::*;
-    use crate::node::SignedReceipt;
-
-    fn made(notes: ReplyNotes) -> Made {
-        let receipt = Receipt {
-            session: SessionId::from_bytes([1; 32]),
-            turn: 1,
-            request_digest: Digest::ZERO,
-            reply_digest: Digest::ZERO,
-            prompt_tokens: 3,
-            completion_tokens: 4,
-            tokenizer_digest: Digest::ZERO,
-            temperature_milli: 0,
-            top_p_milli: 0,
-            seed: 0,
-            base_digest: Digest::ZERO,
-            adapter_digest: Digest::ZERO,
-            cumulative: Amount::ZERO,
-        };
-        let receipt = SignedReceipt { receipt, signature: Signature::from_bytes([1; 65]) };
-        let (adapter, device) = ("claimed".into(), "cpu".into());
-        Made {
-            details: ReplyDetails { receipt, tokens: Vec::new(), text: None, adapter, device, checked: None },
-            notes,
-        }
-    }
-
-    /// What a client gets for a reply of these pieces: the choice of a whole answer, or the choices of all pieces.
-    fn answered(extra: &str, pieces: &'static [&'static str], notes: ReplyNotes) -> Vec<Value> {
-        let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":"hi"}}]{extra}}}"#);
-        let asked = CompletionRequest::parse(body.as_bytes()).unwrap();
-        let make = |mut sink: Pieces| async move {
-            pieces.iter().for_each(|piece| sink.text(piece));
-            Ok(made(notes))
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let bytes =
-            runtime.block_on(async { to_bytes(answer(&asked, make).await.unwrap().into_body(), 1 << 20).await });
-        let text = String::from_utf8(bytes.unwrap().to_vec()).unwrap();
-        let events: Vec<&str> = if asked.stream {
-            text.split("\n\n")
-                .filter_map(|event| event.strip_prefix("data: "))
-                .filter(|event| *event != "[DONE]")
-                .collect()
-        } else {
-            vec![&text]
-        };
-        events.iter().map(|event| serde_json::from_str::<Value>(event).unwrap()["choices"][0].clone()).collect()
-    }
-
-    const TOOLS: &str = r#","tools":[{"type":"function","function":{"name":"sing"}}]"#;
-    const CALL: &[&str] =
-        &["I sing.", "\n<too", "l_call>\n{\"name\": \"sing\", \"argu", "ments\": {\"of\": \"ä\"}}\n</tool_call>"];
-
-    #[test]
-    fn calls_are_told_as_calls() {
-        let whole = answered(TOOLS, CALL, ReplyNotes::default()).remove(0);
-        assert_eq!((&whole["message"]["content"], &whole["finish_reason"]), (&json!("I sing."), &json!("tool_calls")));
-        let call = &whole["message"]["tool_calls"][0];
-        assert_eq!(call["function"], json!({"name": "sing", "arguments": "{\"of\":\"ä\"}"}));
-        assert!(call["id"].as_str().unwrap().starts_with("call_"));
-
-        let pieces = answered(&format!(r#"{TOOLS},"stream":true"#), CALL, ReplyNotes::default());
-        let text = |field: &dyn Fn(&Value) -> Option<&str>| pieces.iter().filter_map(field).collect::<String>();
-        assert_eq!(text(&|piece| piece["delta"]["content"].as_str()), "I sing.");
-        let function = |piece: &Value, field: &str| -> Option<String> {
-            Some(piece["delta"]["tool_calls"][0]["function"][field].as_str()?.to_owned())
-        };
-        assert_eq!(pieces.iter().filter_map(|piece| function(piece, "name")).collect::<String>(), "sing");
-        assert_eq!(
-            pieces.iter().filter_map(|piece| function(piece, "arguments")).collect::<String>(),
-            "{\"of\":\"ä\"}"
-        );
-        assert_eq!(pieces.last().unwrap()["finish_reason"], "tool_calls");
-
-        // Without tools these are words, and so is what calls nothing that was given.
-        let whole = answered("", CALL, ReplyNotes::default()).remove(0);
-        assert_eq!((&whole["message"]["content"], &whole["finish_reason"]), (&json!(CALL.concat()), &json!("stop")));
-        let other = r#","tools":[{"type":"function","function":{"name":"dance"}}],"stream":true"#;
-        let pieces = answered(other, CALL, ReplyNotes::default());
-        let heard: String = pieces.iter().filter_map(|piece| piece["delta"]["content"].as_str()).collect();
-        assert_eq!((heard, &pieces.last().unwrap()["finish_reason"]), (CALL.concat(), &json!("stop")));
-    }
-
-    #[test]
-    fn the_end_and_probabilities_are_told() {
-        let scored = |token, text: &str| ScoredToken { token, text: text.into(), logprob_micro: -500_000 };
-        let logprobs = vec![TokenLogprobs { chosen: scored(1, "a"), top: vec![scored(1, "a"), scored(2, "b")] }];
-        let notes = ReplyNotes { finish_reason: FinishReason::Length, logprobs: Some(logprobs) };
-        let whole = answered("", &["a"], notes.clone()).remove(0);
-        assert_eq!(whole["finish_reason"], "length");
-        let expected = json!([{"token": "a", "token_id": 1, "logprob": -0.5, "bytes": [97], "top_logprobs": [
-            {"token": "a", "token_id": 1, "logprob": -0.5, "bytes": [97]},
-            {"token": "b", "token_id": 2, "logprob": -0.5, "bytes": [98]},
-        ]}]);
-        assert_eq!(whole["logprobs"]["content"], expected);
-        let pieces = answered(r#","stream":true"#, &["a"], notes);
-        let told: Vec<&Value> =
-            pieces.iter().map(|piece| &piece["logprobs"]["content"]).filter(|v| !v.is_null()).collect();
-        assert_eq!(told, [&expected]);
-        assert_eq!(pieces.last().unwrap()["finish_reason"], "length");
-    }
-}
+mod tests;

@@ -112,7 +112,8 @@ impl Provider {
         }
         let (temperature_milli, top_p_milli) = (sampler.temperature_milli, sampler.top_p_milli);
         let (adapter, conversation) = (Some(adapter_digest), Some(Digest::from_bytes(*request.session.as_bytes())));
-        let job = GenerateJob { adapter, conversation, messages, sampler, seed };
+        let patience = self.order.patience(&session.offer);
+        let job = GenerateJob { adapter, conversation, messages, sampler, seed, patience };
         let live = self.moderator.is_live();
         let mut generation = self.generator.generate(job);
         while let Some(text) = generation.next().await {

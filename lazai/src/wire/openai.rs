@@ -1,7 +1,7 @@
 //! OpenAI's chat completions: the supported part, and the form of errors.
 //!
 //! Source: OpenAI's API reference, "Chat"; `top_k`, `min_p`, `repetition_penalty`, `stop_token_ids`, `min_tokens` and `guided_*` as
-//! vLLM has them, `typical_p` and `dry_*` as llama.cpp. Requests for things that a character cannot do (pictures, several choices) are refused by name; what changes no reply (`user`) is ignored.
+//! vLLM has them, `typical_p` and `dry_*` as llama.cpp. Requests for things that a character cannot do (pictures) are refused by name; what changes no reply (`user`) is ignored.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ pub struct BadRequest {
 }
 
 impl BadRequest {
-    pub(super) fn new(parameter: impl Into<String>, reason: impl fmt::Display) -> Self {
+    pub(crate) fn new(parameter: impl Into<String>, reason: impl fmt::Display) -> Self {
         Self { parameter: parameter.into(), reason: reason.to_string() }
     }
 }
@@ -39,6 +39,8 @@ pub struct CompletionRequest {
     pub settings: ReplySettings,
     /// Functions whose calls in the reply are told as OpenAI has them. What they are stands in the messages.
     pub tools: Vec<String>,
+    /// Replies that are asked for to the same words. Each has its own receipt, and price: a node makes one a request.
+    pub choices: u32,
     /// True for a streamed reply.
     pub stream: bool,
     /// True if a streamed reply ends with token counts.
@@ -53,7 +55,7 @@ impl CompletionRequest {
     /// let body = br#"{"model": "dat:1:1", "temperature": 0.7, "messages": [{"role": "user", "content": "hi"}]}"#;
     /// let asked = CompletionRequest::parse(body)?;
     /// assert_eq!(asked.settings.temperature_milli, Some(700));
-    /// let choices = br#"{"model": "m", "messages": [{"role": "user", "content": "hi"}], "n": 2}"#;
+    /// let choices = br#"{"model": "m", "messages": [{"role": "user", "content": "hi"}], "n": 1000}"#;
     /// assert_eq!(CompletionRequest::parse(choices).unwrap_err().parameter, "n");
     /// # Ok::<(), lazai::wire::openai::BadRequest>(())
     /// ```
@@ -83,6 +85,7 @@ impl CompletionRequest {
             messages,
             settings,
             tools: tools.map(|tools| tools.names()).unwrap_or_default(),
+            choices: settings::choices(&body)?,
             stream: body.get("stream").and_then(Value::as_bool).unwrap_or(false),
             include_usage: include_usage.and_then(Value::as_bool).unwrap_or(false),
         })
@@ -92,6 +95,9 @@ impl CompletionRequest {
     #[must_use]
     pub fn body(&self) -> Value {
         let mut body = json!({"model": self.model, "messages": self.messages, "stream": self.stream});
+        if self.choices != 1 {
+            body["n"] = self.choices.into();
+        }
         if self.include_usage {
             body["stream_options"] = json!({"include_usage": true});
         }

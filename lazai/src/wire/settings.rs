@@ -53,6 +53,18 @@ pub(super) fn read(bytes: &[u8], body: &Map<String, Value>) -> Result<ReplySetti
     Ok(settings)
 }
 
+/// Most replies to the same words that are asked for at once.
+const MOST_CHOICES: u64 = 8;
+
+/// How many replies are asked for.
+pub(super) fn choices(body: &Map<String, Value>) -> Result<u32, BadRequest> {
+    match whole(body, "n")?.unwrap_or(1) {
+        0 => Err(BadRequest::new("n", "is 0")),
+        choices if choices > MOST_CHOICES => Err(BadRequest::new("n", format!("at most {MOST_CHOICES} are made"))),
+        choices => Ok(u32::try_from(choices).unwrap_or(1)),
+    }
+}
+
 /// Holds settings to their bounds.
 pub(super) fn check(settings: &ReplySettings) -> Result<(), BadRequest> {
     settings.check().map_err(|bad| BadRequest::new(bad.setting, bad.reason))
@@ -122,7 +134,6 @@ const UNSUPPORTED: &[(&str, fn(&Value) -> bool)] = &[
     ("length_penalty", is_one),
     ("modalities", |v| v.is_null() || *v == json!(["text"])),
     ("mirostat", is_zero),
-    ("n", |v| v.is_null() || v == 1),
     ("prompt_logprobs", is_nothing),
     ("repeat_penalty", is_one),
     ("structured_outputs", is_nothing),
@@ -352,7 +363,8 @@ mod tests {
         let (many, long) = (json!((0..17).map(|i| i.to_string()).collect::<Vec<_>>()), "x".repeat(300));
         let biases: Map<String, Value> = (0..301).map(|i| (i.to_string(), 1.into())).collect();
         for (extra, parameter) in [
-            (r#""n":2"#.to_owned(), "n"),
+            (r#""n":0"#.to_owned(), "n"),
+            (r#""n":9"#.to_owned(), "n"),
             (format!(r#""stop":{many}"#), "stop"),
             (format!(r#""stop":"{long}""#), "stop"),
             (r#""stop":["",""]"#.into(), "stop"),

@@ -102,7 +102,14 @@ async fn chat(State(proxy): State<Loopback>, body: Bytes) -> Result<Response, Ap
         asked.settings.seed = random.as_bytes().first_chunk().map(|bytes| u64::from(u32::from_le_bytes(*bytes)));
     }
     let wanted = asked.clone();
-    reply::answer(&wanted, move |pieces| async move { proxy.inner.turn(asked, pieces).await }).await
+    reply::answer_choices(&wanted, move |choice, pieces| {
+        let (proxy, mut asked) = (proxy.inner.clone(), asked.clone());
+        // Each choice is a reply, with a seed, a receipt and a price of its own.
+        asked.choices = 1;
+        asked.settings.seed = asked.settings.seed.map(|seed| seed.wrapping_add(choice.into()));
+        async move { proxy.turn(asked, pieces).await }
+    })
+    .await
 }
 
 async fn budget(State(proxy): State<Loopback>) -> Result<Response, ApiError> {
