@@ -146,7 +146,8 @@ unsafe fn quantised<const ROWS: usize, const NIBBLES: bool, const PARTS: usize, 
     // blocks, as was checked; asking ahead reads nothing.
     unsafe {
         let mut totals = [[_mm256_setzero_ps(); 2]; ROWS];
-        for (block, half) in (0..blocks).flat_map(|block| [(block, 0), (block, 1)]) {
+        for place in 0..2 * blocks {
+            let (block, half) = (place / 2, place % 2);
             let weights = weights::<NIBBLES>(runs, block, half);
             for part in 0..PARTS {
                 let at = runs.scales.as_ptr().add((block * PARTS + part) * runs.scale_bytes);

@@ -98,32 +98,31 @@ unsafe fn quantised<const ROWS: usize, const NIBBLES: bool, const PARTS: usize>(
     // Bytes are multiplied as signed numbers.
     let zero = if NIBBLES { zero } else { zero - 128 };
     let mut totals = [[vdupq_n_f32(0.0); QUARTERS]; ROWS];
-    for (block, quarter) in (0..blocks).flat_map(|block| (0..QUARTERS).map(move |quarter| (block, quarter))) {
-        // SAFETY: the panel has this block, as the caller checked.
-        let weights = unsafe { weights::<NIBBLES>(runs, block, quarter) };
-        for part in 0..PARTS {
-            // SAFETY: the panel has the scales of this run, as `Runs` checked.
-            let (scale, offset) = unsafe {
+    for place in 0..QUARTERS * blocks {
+        let (block, quarter) = (place / QUARTERS, place % QUARTERS);
+        // SAFETY: the panel has all blocks and the scales of all runs, and the inputs have as many blocks, as was checked.
+        unsafe {
+            let weights = weights::<NIBBLES>(runs, block, quarter);
+            for part in 0..PARTS {
                 let at = runs.scales.as_ptr().add((block * PARTS + part) * runs.scale_bytes);
-                (load(at, short, quarter), if offsets { load(at, short, QUARTERS + quarter) } else { vdupq_n_f32(0.0) })
-            };
-            for row in 0..ROWS {
-                let input = inputs[row];
-                // SAFETY: inputs have as many blocks, as the caller checked.
-                let (x, sums, x_scale, whole) = unsafe {
-                    let sums = [0, 1].map(|half| *input.sums.get_unchecked(2 * block + half));
-                    let (scale, whole) = (input.scales.get_unchecked(block), input.wholes.get_unchecked(block));
-                    (input.numbers.as_ptr().add(block * BLOCK).cast::<i32>(), sums, *scale, *whole)
-                };
-                let sum = if PARTS == 1 { sums[0] + sums[1] } else { sums[part] };
-                let fours = part * 8 / PARTS..(part + 1) * 8 / PARTS;
-                // SAFETY: a block has eight fours.
-                let products = unsafe { if NIBBLES { small(&weights, x, fours) } else { bytes(&weights, x, fours) } };
-                let products = vcvtq_f32_s32(vaddq_s32(products, vdupq_n_s32(-zero * sum)));
-                let total = &mut totals[row][quarter];
-                *total = vfmaq_f32(*total, products, vmulq_n_f32(scale, x_scale));
-                if offsets {
-                    *total = vfmaq_f32(*total, offset, vdupq_n_f32(whole));
+                let scale = load(at, short, quarter);
+                let offset = if offsets { load(at, short, QUARTERS + quarter) } else { vdupq_n_f32(0.0) };
+                for row in 0..ROWS {
+                    let input = inputs[row];
+                    let x = input.numbers.as_ptr().add(block * BLOCK).cast::<i32>();
+                    let sum = match PARTS {
+                        1 => input.sums.get_unchecked(2 * block) + input.sums.get_unchecked(2 * block + 1),
+                        _ => *input.sums.get_unchecked(2 * block + part),
+                    };
+                    let fours = part * 8 / PARTS..(part + 1) * 8 / PARTS;
+                    let products = if NIBBLES { small(&weights, x, fours) } else { bytes(&weights, x, fours) };
+                    let products = vcvtq_f32_s32(vaddq_s32(products, vdupq_n_s32(-zero * sum)));
+                    let scale = vmulq_n_f32(scale, *input.scales.get_unchecked(block));
+                    let total = &mut totals[row][quarter];
+                    *total = vfmaq_f32(*total, products, scale);
+                    if offsets {
+                        *total = vfmaq_n_f32(*total, offset, *input.wholes.get_unchecked(block));
+                    }
                 }
             }
         }
@@ -134,76 +133,68 @@ unsafe fn quantised<const ROWS: usize, const NIBBLES: bool, const PARTS: usize>(
 }
 
 /// Four columns in each register, of a quarter of the rows: nibbles, or bytes less 128.
-///
-/// # Safety
-/// The panel has this block.
-#[target_feature(enable = "neon")]
+#[inline(always)]
 unsafe fn weights<const NIBBLES: bool>(runs: &Runs<'_>, block: usize, quarter: usize) -> [int8x16_t; 8] {
-    let mut weights = [vdupq_n_s8(0); 8];
-    let lines = if NIBBLES { 4 } else { 8 };
-    for i in 0..lines {
-        // SAFETY: as the caller says.
-        let read = unsafe { vld1q_u8(runs.numbers.as_ptr().add((block * lines + i) * 64 + quarter * 16)) };
-        if NIBBLES {
-            weights[i] = vreinterpretq_s8_u8(vandq_u8(read, vdupq_n_u8(15)));
-            weights[i + 4] = vreinterpretq_s8_u8(vshrq_n_u8::<4>(read));
-        } else {
-            weights[i] = vreinterpretq_s8_u8(veorq_u8(read, vdupq_n_u8(128)));
+    // SAFETY: as the caller says.
+    unsafe {
+        let mut weights = [vdupq_n_s8(0); 8];
+        let lines = if NIBBLES { 4 } else { 8 };
+        let at = runs.numbers.as_ptr().add(block * lines * 64 + quarter * 16);
+        for i in 0..lines {
+            let read = vld1q_u8(at.add(i * 64));
+            if NIBBLES {
+                weights[i] = vreinterpretq_s8_u8(vandq_u8(read, vdupq_n_u8(15)));
+                weights[i + 4] = vreinterpretq_s8_u8(vshrq_n_u8::<4>(read));
+            } else {
+                weights[i] = vreinterpretq_s8_u8(veorq_u8(read, vdupq_n_u8(128)));
+            }
         }
+        weights
     }
-    weights
 }
 
 /// Four numbers of a row, beside each four weights.
-///
-/// # Safety
-/// There are as many fours.
-#[target_feature(enable = "neon")]
+#[inline(always)]
 unsafe fn four(x: *const i32, i: usize) -> int8x16_t {
-    // SAFETY: as the caller says.
-    vreinterpretq_s8_s32(vdupq_n_s32(unsafe { x.add(i).read_unaligned() }))
+    // SAFETY: as the caller says: a block has eight fours.
+    unsafe { vreinterpretq_s8_s32(vdupq_n_s32(x.add(i).read_unaligned())) }
 }
 
 /// Sums products of nibbles, exactly: eight of them are at most 8 * 15 * 128, which 16 bits hold.
-///
-/// # Safety
-/// There are as many fours.
-#[target_feature(enable = "neon")]
+#[inline(always)]
 unsafe fn small(w: &[int8x16_t; 8], x: *const i32, fours: Range<usize>) -> int32x4_t {
-    let mut sums = [vdupq_n_s16(0); 2];
-    for i in fours {
-        // SAFETY: as the caller says.
-        let x = unsafe { four(x, i) };
-        sums[0] = vmlal_s8(sums[0], vget_low_s8(w[i]), vget_low_s8(x));
-        sums[1] = vmlal_high_s8(sums[1], w[i], x);
+    // SAFETY: as the caller says.
+    unsafe {
+        let mut sums = [vdupq_n_s16(0); 2];
+        for i in fours {
+            let x = four(x, i);
+            sums[0] = vmlal_s8(sums[0], vget_low_s8(w[i]), vget_low_s8(x));
+            sums[1] = vmlal_high_s8(sums[1], w[i], x);
+        }
+        vpaddq_s32(vpaddlq_s16(sums[0]), vpaddlq_s16(sums[1]))
     }
-    vpaddq_s32(vpaddlq_s16(sums[0]), vpaddlq_s16(sums[1]))
 }
 
 /// Sums products of signed bytes, exactly: a row's numbers are at least -127, and two products at most 2 * 128 * 127, which
 /// 16 bits hold.
-///
-/// # Safety
-/// There are as many fours, an even number.
-#[target_feature(enable = "neon")]
+#[inline(always)]
 unsafe fn bytes(w: &[int8x16_t; 8], x: *const i32, fours: Range<usize>) -> int32x4_t {
-    let mut sums = [vdupq_n_s32(0); 2];
-    for i in fours.step_by(2) {
-        // SAFETY: as the caller says.
-        let [x, y] = unsafe { [four(x, i), four(x, i + 1)] };
-        let low = vmull_s8(vget_low_s8(w[i]), vget_low_s8(x));
-        let high = vmull_high_s8(w[i], x);
-        sums[0] = vpadalq_s16(sums[0], vmlal_s8(low, vget_low_s8(w[i + 1]), vget_low_s8(y)));
-        sums[1] = vpadalq_s16(sums[1], vmlal_high_s8(high, w[i + 1], y));
+    // SAFETY: as the caller says.
+    unsafe {
+        let mut sums = [vdupq_n_s32(0); 2];
+        for i in fours.step_by(2) {
+            let [x, y] = [four(x, i), four(x, i + 1)];
+            let low = vmull_s8(vget_low_s8(w[i]), vget_low_s8(x));
+            let high = vmull_high_s8(w[i], x);
+            sums[0] = vpadalq_s16(sums[0], vmlal_s8(low, vget_low_s8(w[i + 1]), vget_low_s8(y)));
+            sums[1] = vpadalq_s16(sums[1], vmlal_high_s8(high, w[i + 1], y));
+        }
+        vpaddq_s32(sums[0], sums[1])
     }
-    vpaddq_s32(sums[0], sums[1])
 }
 
 /// Reads four floats, those of a number of fours.
-///
-/// # Safety
-/// They are there.
-#[target_feature(enable = "neon")]
+#[inline(always)]
 unsafe fn load(at: *const u8, short: bool, fours: usize) -> float32x4_t {
     // SAFETY: as the caller says.
     unsafe {
@@ -215,7 +206,7 @@ unsafe fn load(at: *const u8, short: bool, fours: usize) -> float32x4_t {
     }
 }
 
-#[target_feature(enable = "neon")]
+#[inline(always)]
 fn put(out: &mut [f32; PANEL], sums: [float32x4_t; QUARTERS]) {
     for (out, sum) in out.as_chunks_mut::<LANES>().0.iter_mut().zip(sums) {
         // SAFETY: the place is as long as the register.

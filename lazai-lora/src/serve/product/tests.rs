@@ -147,8 +147,8 @@ fn sums_of_blocks_are_exact() {
                     false => panel.extend(lane.to_le_bytes()),
                 }
             }
-            let numbers: Vec<i8> = (0..BLOCK).map(|_| number.unwrap_or((rng.next_u32() % 255) as i8)).collect();
-            let numbers: Vec<i8> = numbers.into_iter().map(|number| number.max(-127)).collect();
+            let draw = |_| number.unwrap_or((rng.next_u32() % 255) as i16 - 127) as i8;
+            let numbers: Vec<i8> = (0..BLOCK).map(draw).collect();
             let sum = |numbers: &[i8]| numbers.iter().map(|number| i32::from(*number)).sum::<i32>();
             let sums = vec![sum(&numbers[..16]), sum(&numbers[16..])];
             let whole = sum(&numbers) as f32;
