@@ -172,7 +172,7 @@ impl Packed {
 
 /// The byte and the shift of a number. Four columns of a row stand together, since products are summed by fours; nibbles of
 /// a block's second half stand above those of its first.
-fn place_of(kind: Kind, column: usize, lane: usize) -> (usize, usize) {
+pub(super) fn place_of(kind: Kind, column: usize, lane: usize) -> (usize, usize) {
     let (block, within) = (column / BLOCK, column % BLOCK);
     if kind.nibbles {
         let (half, within) = (within / 16, within % 16);

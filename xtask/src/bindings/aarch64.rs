@@ -26,6 +26,8 @@ const SYSTEM: &[&str] = &["python3", "libstdc++6"];
 const PACKAGES: &[&str] = &["pytest", "numpy", "safetensors", "eth-account==0.14.0"];
 /// The crates whose tests run, with default features: what a ledger and a dataset are held to, without a prover.
 const CRATES: &[&str] = &["lazai-core", "lazai-zk", "lazai-settle"];
+/// The crate with kernels for that processor, and their tests.
+const KERNELS: (&str, &str) = ("lazai-lora", "serve::product");
 
 /// `cargo xtask bindings python-aarch64`.
 pub fn check() -> Result<Option<Missing>> {
@@ -41,13 +43,20 @@ pub fn check() -> Result<Option<Missing>> {
     maturin.args(["--target", TRIPLE, "--locked"]);
     let wheel = python::built(maturin, "python-aarch64", ARCHITECTURE)?;
     package(&machine, &wheel)?;
-    let mut tests = foreign("cargo-zigbuild", "test", &sysroot)?;
-    tests.args(["--quiet", "--locked", "--lib", "--test", "voice", "--target"]).arg(format!("{TRIPLE}.{GLIBC}"));
+    let runner = machine.runner()?;
+    let tests = |what: &[&str]| -> Result<Command> {
+        let mut tests = foreign("cargo-zigbuild", "test", &sysroot)?;
+        tests.args(["--quiet", "--locked", "--lib", "--target"]).arg(format!("{TRIPLE}.{GLIBC}")).args(what);
+        tests.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", &runner).current_dir(root());
+        Ok(tests)
+    };
+    let mut crates = tests(&["--test", "voice"])?;
     CRATES.iter().for_each(|name| {
-        tests.args(["--package", name]);
+        crates.args(["--package", name]);
     });
-    tests.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", machine.runner()?).current_dir(root());
-    run(&format!("aarch64: tests of {}", CRATES.join(", ")), &mut tests)?;
+    run(&format!("aarch64: tests of {}", CRATES.join(", ")), &mut crates)?;
+    let (name, kernels) = KERNELS;
+    run(&format!("aarch64: tests of {name}, {kernels}"), &mut tests(&["--package", name, kernels])?)?;
     Ok(None)
 }
 

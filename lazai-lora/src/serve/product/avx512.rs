@@ -20,7 +20,7 @@ fn rows<const ROWS: usize>(form: Form, columns: usize, panel: &[u8], inputs: &[I
     let inputs: &[Input<'_>; ROWS] = inputs.try_into().expect("as many rows as were counted");
     let out: &mut [[f32; PANEL]; ROWS] = out.try_into().expect("as many rows as were counted");
     assert!(panel.len() >= form.numbers(columns));
-    // SAFETY: `Instructions::detect` saw the instructions; the panel's length is checked, the inputs' by the caller.
+    // SAFETY: `Instructions::is_available` saw the instructions; the panel's length is checked, the inputs' by the caller.
     unsafe {
         match form {
             Form::F32 => floats::<ROWS, false>(columns, panel, inputs, out),

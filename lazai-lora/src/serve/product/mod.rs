@@ -4,7 +4,11 @@
 //! Where weights are quantised, activations are too: 32 of them share a scale, and their products are summed exactly.
 
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+mod neon;
 mod portable;
 
 use super::blocks::Kind;
@@ -47,42 +51,77 @@ pub(super) trait Output {
     fn put(&self, row: usize, column: usize, values: [f32; PANEL]);
 }
 
-/// What a product is computed with.
+/// What a product is computed with. Each has the same bits as the others, but for the portable loops, which fuse nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Instructions {
     /// AVX-512 with VNNI.
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    /// AVX2 with FMA and AVX-VNNI.
+    #[cfg(target_arch = "x86_64")]
+    Avx2Vnni,
+    /// AVX2 with FMA.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// NEON.
+    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+    Neon,
     /// What the compiler makes of loops.
     Portable,
 }
 
 impl Instructions {
+    /// All of this architecture, the fastest first.
+    const ALL: &[Self] = &[
+        #[cfg(target_arch = "x86_64")]
+        Self::Avx512,
+        #[cfg(target_arch = "x86_64")]
+        Self::Avx2Vnni,
+        #[cfg(target_arch = "x86_64")]
+        Self::Avx2,
+        #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+        Self::Neon,
+        Self::Portable,
+    ];
+
     /// The fastest that the processor has.
     pub(super) fn detect() -> Self {
+        Self::available().next().unwrap_or(Self::Portable)
+    }
+
+    /// All that the processor has.
+    fn available() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|with| with.is_available())
+    }
+
+    fn is_available(self) -> bool {
         #[cfg(target_arch = "x86_64")]
-        if ["avx512f", "avx512bw", "avx512vl", "avx512vnni"].iter().all(|name| has(name)) {
-            return Self::Avx512;
+        use std::arch::is_x86_feature_detected as has;
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => has!("avx512f") && has!("avx512bw") && has!("avx512vl") && has!("avx512vnni"),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2Vnni => Self::Avx2.is_available() && has!("avxvnni"),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => has!("avx2") && has!("fma") && has!("f16c"),
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+            Self::Neon => std::arch::is_aarch64_feature_detected!("neon"),
+            Self::Portable => true,
         }
-        Self::Portable
     }
 
     pub(super) fn name(self) -> &'static str {
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => "avx512-vnni",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2Vnni => "avx2-vnni",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => "avx2",
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+            Self::Neon => "neon",
             Self::Portable => "portable",
         }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-fn has(name: &str) -> bool {
-    match name {
-        "avx512f" => std::arch::is_x86_feature_detected!("avx512f"),
-        "avx512bw" => std::arch::is_x86_feature_detected!("avx512bw"),
-        "avx512vl" => std::arch::is_x86_feature_detected!("avx512vl"),
-        _ => std::arch::is_x86_feature_detected!("avx512vnni"),
     }
 }
 
@@ -102,7 +141,7 @@ pub(super) fn product(
             let left = inputs.len() - row;
             let rows = if left >= TILE { TILE } else { 1 << left.ilog2() };
             let mut tile = [[0.0; PANEL]; TILE];
-            tile_of(with, weights, bytes, &inputs[row..row + rows], &mut tile[..rows]);
+            tile_of(with, weights.form, weights.columns, bytes, &inputs[row..row + rows], &mut tile[..rows]);
             for (i, values) in tile[..rows].iter().enumerate() {
                 out.put(row + i, first + panel * PANEL, *values);
             }
@@ -111,8 +150,15 @@ pub(super) fn product(
     }
 }
 
-fn tile_of(with: Instructions, weights: &Packed, panel: &[u8], inputs: &[Input<'_>], out: &mut [[f32; PANEL]]) {
-    let (columns, blocks) = (weights.columns, weights.columns / super::weights::BLOCK);
+fn tile_of(
+    with: Instructions,
+    form: Form,
+    columns: usize,
+    panel: &[u8],
+    inputs: &[Input<'_>],
+    out: &mut [[f32; PANEL]],
+) {
+    let blocks = columns / super::weights::BLOCK;
     let fits = |input: &Input<'_>| {
         let Input { values, numbers, scales, sums, wholes } = input;
         let lengths = [numbers.len() / super::weights::BLOCK, scales.len(), sums.len() / 2, wholes.len()];
@@ -121,8 +167,14 @@ fn tile_of(with: Instructions, weights: &Packed, panel: &[u8], inputs: &[Input<'
     assert!(inputs.iter().all(fits), "inner sizes of a product");
     match with {
         #[cfg(target_arch = "x86_64")]
-        Instructions::Avx512 => avx512::tile(weights.form, weights.columns, panel, inputs, out),
-        Instructions::Portable => portable::tile(weights.form, weights.columns, panel, inputs, out),
+        Instructions::Avx512 => avx512::tile(form, columns, panel, inputs, out),
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx2Vnni => avx2::tile::<true>(form, columns, panel, inputs, out),
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx2 => avx2::tile::<false>(form, columns, panel, inputs, out),
+        #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+        Instructions::Neon => neon::tile(form, columns, panel, inputs, out),
+        Instructions::Portable => portable::tile(form, columns, panel, inputs, out),
     }
 }
 

@@ -9,7 +9,8 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::*;
 use crate::base::Weight;
-use crate::serve::weights::BLOCK;
+use crate::serve::blocks;
+use crate::serve::weights::{BLOCK, place_of};
 
 struct Rows(Mutex<Vec<Vec<f32>>>);
 
@@ -97,7 +98,8 @@ fn packed_weights_are_the_weights() {
     }
 }
 
-/// Each kernel computes the product, up to what quantising the activations costs, and both kernels the same.
+/// Each kernel computes the product, up to what quantising the activations costs, and all the same: those with fused
+/// instructions to the bit.
 #[test]
 fn products_are_products() {
     let mut rng = ChaCha8Rng::seed_from_u64(2);
@@ -107,14 +109,63 @@ fn products_are_products() {
         let inputs = inputs(5, 512, &mut rng);
         let exact = weight.to_f32(&Device::Cpu).unwrap().to_vec2::<f32>().unwrap();
         let detected = multiplied(Instructions::detect(), &packed, &inputs);
-        let portable = multiplied(Instructions::Portable, &packed, &inputs);
-        for (i, input) in inputs.iter().enumerate() {
-            for (j, weights) in exact.iter().enumerate() {
-                let expected: f64 = weights.iter().zip(&input.values).map(|(w, x)| f64::from(*w) * f64::from(*x)).sum();
-                let error = (f64::from(detected[i][j]) - expected).abs();
-                let most = if matches!(packed.form, Form::Quantised(_)) { 0.06 } else { 1e-4 };
-                assert!(error < most, "{dtype:?}: {} instead of {expected}", detected[i][j]);
-                assert!((detected[i][j] - portable[i][j]).abs() < 1e-4, "{dtype:?}: kernels differ");
+        for with in Instructions::available() {
+            let found = multiplied(with, &packed, &inputs);
+            for (i, input) in inputs.iter().enumerate() {
+                for (j, weights) in exact.iter().enumerate() {
+                    let terms = weights.iter().zip(&input.values).map(|(w, x)| f64::from(*w) * f64::from(*x));
+                    let (expected, found) = (terms.sum::<f64>(), found[i][j]);
+                    let most = if matches!(packed.form, Form::Quantised(_)) { 0.06 } else { 1e-4 };
+                    assert!((f64::from(found) - expected).abs() < most, "{with:?}, {dtype:?}: {found}, not {expected}");
+                    assert!((found - detected[i][j]).abs() < 1e-4, "{with:?}, {dtype:?}: kernels differ");
+                }
+            }
+            assert!(with == Instructions::Portable || found == detected, "{with:?}, {dtype:?}: kernels differ in bits");
+        }
+    }
+}
+
+/// One block's sums, scaled by powers of two, are what integers give: for all bytes that weights can be, and the greatest
+/// numbers.
+#[test]
+fn sums_of_blocks_are_exact() {
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    let greatest = [(0, 127), (0, -127), (255, 127), (255, -127), (128, -127), (127, 127)];
+    for round in 0..200 {
+        for kind in KINDS.into_iter().flatten().filter_map(blocks::kind_of) {
+            let form = Form::Quantised(kind);
+            let (byte, number) = greatest.get(round).copied().unzip();
+            let mut panel: Vec<u8> = (0..form.numbers(BLOCK)).map(|_| byte.unwrap_or(rng.next_u32() as u8)).collect();
+            let runs = BLOCK / kind.run;
+            // Each run and each lane has a scale of its own; offsets are other ones.
+            let scale = |run: usize, lane: usize| f32::from(1_u8 << (run + lane % 3));
+            for lane in
+                (0..runs).flat_map(|run| (0..PANEL * if kind.offsets { 2 } else { 1 }).map(move |i| scale(run, i)))
+            {
+                match kind.short {
+                    true => panel.extend(half::f16::from_f32(lane).to_le_bytes()),
+                    false => panel.extend(lane.to_le_bytes()),
+                }
+            }
+            let draw = |_| number.unwrap_or((rng.next_u32() % 255) as i16 - 127) as i8;
+            let numbers: Vec<i8> = (0..BLOCK).map(draw).collect();
+            let sum = |numbers: &[i8]| numbers.iter().map(|number| i32::from(*number)).sum::<i32>();
+            let sums = vec![sum(&numbers[..16]), sum(&numbers[16..])];
+            let whole = sum(&numbers) as f32;
+            let owned = Owned { values: vec![0.0; BLOCK], numbers, scales: vec![1.0], sums, wholes: vec![whole] };
+            let expected: [f32; PANEL] = std::array::from_fn(|lane| {
+                let term = |column: usize| {
+                    let (place, shift) = place_of(kind, column, lane);
+                    let weight = i32::from(panel[place] >> shift & if kind.nibbles { 15 } else { 255 }) - kind.zero;
+                    scale(column / kind.run, lane) * (weight * i32::from(owned.numbers[column])) as f32
+                };
+                let offset = if kind.offsets { scale(0, PANEL + lane) * whole } else { 0.0 };
+                (0..BLOCK).map(term).sum::<f32>() + offset
+            });
+            for with in Instructions::available() {
+                let mut out = [[0.0; PANEL]];
+                tile_of(with, form, BLOCK, &panel, &[owned.input()], &mut out);
+                assert_eq!(out[0], expected, "{with:?}, {kind:?}");
             }
         }
     }
@@ -127,10 +178,45 @@ fn rows_do_not_depend_on_others() {
     for dtype in KINDS {
         let packed = Packed::new(&[&weight(dtype, 33, 512, &mut rng)]).unwrap();
         let inputs = inputs(23, 512, &mut rng);
-        for with in [Instructions::detect(), Instructions::Portable] {
-            let all = multiplied(with, &packed, &inputs);
-            for (i, input) in inputs.iter().enumerate() {
-                assert_eq!(multiplied(with, &packed, std::slice::from_ref(input))[0], all[i], "{dtype:?}");
+        for with in Instructions::available() {
+            let alone: Vec<_> =
+                inputs.iter().flat_map(|x| multiplied(with, &packed, std::slice::from_ref(x))).collect();
+            for rows in (1..=8).chain([23]) {
+                assert_eq!(
+                    multiplied(with, &packed, &inputs[..rows]),
+                    alone[..rows],
+                    "{with:?}, {dtype:?}, {rows} rows"
+                );
+            }
+        }
+    }
+}
+
+/// How fast each set of instructions is, on one thread: bytes of weights and operations a second, the best of some rounds.
+#[test]
+#[ignore = "measures, and holds nothing"]
+#[allow(clippy::print_stdout, reason = "what it measures")]
+fn speeds() {
+    const ROUNDS: usize = 40;
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    for dtype in [None, Some(GgmlDType::BF16), Some(GgmlDType::Q4_1), Some(GgmlDType::Q8_0), Some(GgmlDType::Q6K)] {
+        let packed = Packed::new(&[&weight(dtype, 1024, 2048, &mut rng)]).unwrap();
+        for rows in [1, 8] {
+            let inputs = inputs(rows, 2048, &mut rng);
+            let mut best = vec![f64::INFINITY; Instructions::ALL.len()];
+            for _ in 0..ROUNDS {
+                // In turns, so that all meet the same machine.
+                for (best, with) in best.iter_mut().zip(Instructions::available()) {
+                    let start = std::time::Instant::now();
+                    std::hint::black_box(multiplied(with, &packed, &inputs));
+                    *best = best.min(start.elapsed().as_secs_f64());
+                }
+            }
+            for (seconds, with) in best.into_iter().zip(Instructions::available()) {
+                let bytes = packed.bytes() as f64 / seconds / 1e9;
+                let operations = 2.0 * (rows * 1024 * 2048) as f64 / seconds / 1e9;
+                let dtype = dtype.map_or("F32".to_owned(), |dtype| format!("{dtype:?}"));
+                println!("{dtype:>5} x{rows}: {:>12} {bytes:6.1} GB/s {operations:7.1} GFLOP/s", with.name());
             }
         }
     }
