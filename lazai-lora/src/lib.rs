@@ -8,6 +8,7 @@
 //! | `kernels` | the parts of a layer, forward and backward, on the processor and elsewhere |
 //! | [`model`] | the forward pass, and the backward pass for adapters |
 //! | [`train`] | packing, loss, optimiser, checkpoints, repeating a record; training as a job ([`Trainer`]) |
+//! | [`embed`] | embeddings of texts, by a sentence encoder or a base model |
 //! | [`evaluate`] | perplexity of replies |
 //! | [`generate`] | sampling, one token at a time; answering as a job ([`Generator`]) |
 //! | [`candle`] | trainer and generator on a base model in memory |
@@ -17,6 +18,7 @@ pub mod adapter;
 pub mod base;
 pub mod candle;
 pub mod device;
+pub mod embed;
 mod error;
 pub mod evaluate;
 pub mod generate;
@@ -30,6 +32,7 @@ pub use adapter::{Adapter, LoraConfig, Targets};
 pub use base::{BaseModel, WeightFormat};
 pub use candle::Candle;
 pub use device::Compute;
+pub use embed::{Embedding, Encoder};
 pub use error::{GenerateError, ModelError, TrainError};
 pub use generate::Generator;
 pub use lazai_core::record::{TrainConfig, TrainingRecord};

@@ -91,7 +91,7 @@ pub(super) fn default_scale(head_width: usize) -> f64 {
 }
 
 /// A number of layers that a model may have: there are lists as long.
-pub(super) fn layers(count: usize, what: &str) -> Result<usize> {
+pub(crate) fn layers(count: usize, what: &str) -> Result<usize> {
     let fits = (1..=MAX_LAYERS).contains(&count);
     let error = || ModelError::malformed(what, format!("layers of {count}, expected 1 to {MAX_LAYERS}"));
     if fits { Ok(count) } else { Err(error()) }

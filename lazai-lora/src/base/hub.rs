@@ -20,16 +20,16 @@ use crate::error::{ModelError, Result};
 
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
-const CONFIG: &str = "config.json";
-const TOKENIZER: &str = "tokenizer.json";
-const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+pub(crate) const CONFIG: &str = "config.json";
+pub(crate) const TOKENIZER: &str = "tokenizer.json";
+pub(crate) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 const TEMPLATE: &str = "chat_template.jinja";
 /// Largest text file that is read: vocabularies of a quarter of a million tokens take 35 MB.
 const MAX_TEXT_BYTES: u64 = 256 << 20;
 /// Largest header of a safetensors file, as the format's own library has it.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
 
-fn read(path: &Path) -> Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     let size = std::fs::metadata(path).map_err(ModelError::file(path))?.len();
     if size > MAX_TEXT_BYTES {
         return Err(ModelError::malformed(path.display().to_string(), format!("{size} bytes exceed {MAX_TEXT_BYTES}")));
@@ -37,7 +37,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(ModelError::file(path))
 }
 
-fn json(path: &Path) -> Result<Value> {
+pub(crate) fn json(path: &Path) -> Result<Value> {
     serde_json::from_slice(&read(path)?).map_err(|e| ModelError::malformed(path.display().to_string(), e))
 }
 
@@ -51,12 +51,10 @@ pub(super) fn read_tokenizer(folder: &Path) -> Result<(Tokenizer, ChatTemplate)>
     let config = folder.join(CONFIG);
     let family = if config.is_file() { hub_family(&json(&config)?)? } else { "" };
     let settings = json(&folder.join(TOKENIZER_CONFIG))?;
-    let token = |key: &str| {
-        let token = settings[key].as_str().or(settings[key]["content"].as_str());
-        token.map(str::to_owned)
-    };
-    let eos = token("eos_token").ok_or_else(|| ModelError::malformed(TOKENIZER_CONFIG, "field \"eos_token\""))?;
-    let tokenizer = Tokenizer::from_json(&read(&folder.join(TOKENIZER))?, &eos, token("bos_token").as_deref())?;
+    let eos = named_token(&settings, "eos_token");
+    let eos = eos.ok_or_else(|| ModelError::malformed(TOKENIZER_CONFIG, "field \"eos_token\""))?;
+    let bos = named_token(&settings, "bos_token");
+    let tokenizer = Tokenizer::from_json(&read(&folder.join(TOKENIZER))?, eos, bos)?;
     let path = folder.join(TEMPLATE);
     let source = if path.is_file() {
         Some(String::from_utf8(read(&path)?).map_err(|e| ModelError::malformed(TEMPLATE, e))?)
@@ -73,6 +71,11 @@ pub(super) fn read_tokenizer(folder: &Path) -> Result<(Tokenizer, ChatTemplate)>
     Ok((tokenizer, template))
 }
 
+/// The text of a token that `tokenizer_config.json` names.
+pub(crate) fn named_token<'a>(settings: &'a Value, key: &str) -> Option<&'a str> {
+    settings[key].as_str().or(settings[key]["content"].as_str())
+}
+
 /// One template, or the default of several.
 fn template_in(value: &Value) -> Option<&str> {
     let default = |list: &'_ Vec<Value>| list.iter().position(|t| t["name"] == "default").unwrap_or(0);
@@ -84,7 +87,7 @@ fn template_in(value: &Value) -> Option<&str> {
 }
 
 /// The weights of a folder.
-pub(super) struct Folder {
+pub(crate) struct Folder {
     family: &'static str,
     shards: Vec<Shard>,
     places: HashMap<String, usize>,
@@ -122,7 +125,7 @@ impl Shard {
 }
 
 impl Folder {
-    pub(super) fn open(folder: &Path, family: &'static str) -> Result<Self> {
+    pub(crate) fn open(folder: &Path, family: &'static str) -> Result<Self> {
         let names = if folder.join(WEIGHTS).is_file() || !folder.join(INDEX).is_file() {
             vec![WEIGHTS.to_owned()]
         } else {
@@ -145,7 +148,7 @@ impl Folder {
     }
 
     /// Digest of the configuration, the tokenizer and every weight file, by name.
-    pub(super) fn digest(&self, folder: &Path) -> Result<Digest> {
+    pub(crate) fn digest(&self, folder: &Path) -> Result<Digest> {
         let mut hasher = DomainHasher::new("lazai.base.folder.v1");
         let paths = [CONFIG, TOKENIZER].map(|name| folder.join(name));
         for path in paths.iter().chain(self.shards.iter().map(|s| &s.path)) {

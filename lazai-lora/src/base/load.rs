@@ -7,7 +7,7 @@ use super::{LayerWeights, ModelConfig, Weights};
 use crate::error::{ModelError, Result};
 
 /// A source of tensors, by their Hugging Face names.
-pub(super) trait Source {
+pub(crate) trait Source {
     fn has(&self, name: &str) -> bool;
     /// Reads one, onto the processor.
     fn read(&mut self, name: &str) -> Result<Weight>;

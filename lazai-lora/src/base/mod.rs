@@ -4,7 +4,7 @@ mod config;
 mod export;
 mod gguf;
 mod gguf_config;
-mod hub;
+pub(crate) mod hub;
 mod hub_config;
 mod hub_write;
 mod load;
@@ -17,7 +17,9 @@ mod tokenizer;
 mod weight;
 
 pub use crate::kernels::Activation;
+pub(crate) use config::layers;
 pub use config::{LayerAttention, ModelConfig};
+pub(crate) use load::Source;
 pub use rope::{Rope, RopeScaling};
 pub use segments::{tokenize_dialogue, tokenize_opening};
 pub use template::ChatTemplate;

@@ -88,7 +88,7 @@ impl Tokenizer {
 
     /// Reads Hugging Face's `tokenizer.json`. A byte-level vocabulary with a known pre-tokenizer has the digest that it
     /// has in a GGUF file.
-    pub(super) fn from_json(bytes: &[u8], eos: &str, bos: Option<&str>) -> Result<Self> {
+    pub(crate) fn from_json(bytes: &[u8], eos: &str, bos: Option<&str>) -> Result<Self> {
         const FILE: &str = "tokenizer.json";
         let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|e| ModelError::malformed(FILE, e))?;
         // The library panics if a file is JSON but describes no tokenizer; it has no state that could be left half done.
@@ -147,6 +147,12 @@ impl Tokenizer {
     /// [`ModelError::Malformed`] if the tokenizer refuses.
     pub fn encode_by_library(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = self.inner.encode_fast(text, false).map_err(|e| ModelError::malformed("text", e))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The tokens that the library puts around a text where a model asks for them: those of an empty one.
+    pub(crate) fn frame(&self) -> Result<Vec<u32>> {
+        let encoding = self.inner.encode_fast("", true).map_err(|e| ModelError::malformed("tokenizer", e))?;
         Ok(encoding.get_ids().to_vec())
     }
 

@@ -9,12 +9,12 @@ mod linear;
 mod portable;
 
 pub(crate) use cpu::math::{dot, exp, max, simd, sum};
+pub(crate) use cpu::product::{Matrix, Target, product};
 pub(crate) use cpu::{gate, normalise};
 
 use candle_core::{CpuStorage, Storage, Tensor};
 
 use crate::error::{ModelError, Result};
-use cpu::product::Matrix;
 pub(crate) use linear::{LowRank, LowRankGradient, linear, linear_backward};
 
 /// The activation of a layer's gates.
