@@ -302,7 +302,7 @@ mod tests {
             Ok(prompt) if cfg!(feature = "expressions") => {
                 assert!(prompt.messages(&said)[0].content.contains("It rains."));
             }
-            Err(CardError::ExpressionsMissing { entry: 0 }) => assert!(!cfg!(feature = "expressions")),
+            Err(CardError::ExpressionsMissing { entry: 0 }) if !cfg!(feature = "expressions") => {}
             other => panic!("{other:?}"),
         }
     }

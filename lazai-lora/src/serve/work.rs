@@ -237,9 +237,9 @@ impl Work {
             let chosen = sequence.choose(tokenizer, scores);
             let right = sequence.computed - before;
             place += 1 + guessed;
-            let Counters { reply_tokens, guessed_tokens, right_guesses, .. } = &*self.counters;
-            [(reply_tokens, 1 + right), (guessed_tokens, guessed), (right_guesses, right)]
-                .map(|(of, more)| add(of, more));
+            add(&self.counters.reply_tokens, 1 + right);
+            add(&self.counters.guessed_tokens, guessed);
+            add(&self.counters.right_guesses, right);
             match chosen {
                 Ok(false) => {}
                 Ok(true) => {

@@ -237,6 +237,7 @@ impl Remote {
             messages: job.messages.clone(),
             settings,
             tools: Vec::new(),
+            choices: 1,
             stream: true,
             include_usage: false,
         };

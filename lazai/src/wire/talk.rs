@@ -83,6 +83,7 @@ pub fn chat(request: &ChatRequest) -> (&'static str, String, String) {
         messages: messages.clone(),
         settings: settings.clone(),
         tools: Vec::new(),
+        choices: 1,
         stream: true,
         include_usage: false,
     };

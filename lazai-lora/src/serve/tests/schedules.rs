@@ -1,6 +1,9 @@
 //! Random schedules of whole replies: who comes when, who leaves, what room there is. Each reply is the one that is made alone.
+#![allow(clippy::print_stdout, reason = "the soak reads the counts")]
 
 use std::collections::HashMap;
+
+use lazai_core::Digest;
 
 use super::*;
 use crate::generate::Generation;
