@@ -28,8 +28,9 @@ impl Order {
         let lowest = lowest.entry(offer.asset).or_insert(price);
         *lowest = price.min(*lowest);
         let most = GenerateJob::PATIENCE.as_millis();
-        // A price is 128 bits wide; so are its quotients.
-        let millis = most.saturating_mul(*lowest) / price;
+        // A price may be 128 bits wide: where the product is not, the quotient loses nothing that counts.
+        let product = most.checked_mul(*lowest);
+        let millis = product.map_or_else(|| *lowest / (price / most).max(1), |product| product / price);
         Duration::from_millis(u64::try_from(millis.min(most)).unwrap_or(u64::MAX)).max(SHORTEST)
     }
 }

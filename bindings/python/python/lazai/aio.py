@@ -59,8 +59,9 @@ async def prepare_dataset(
     user: str | None = None,
     card: lazai.Character | None = None,
 ) -> lazai.DatasetFacts:
-    named = {"character": character, "user": user, "card": card}
-    prepare = functools.partial(lazai.prepare_dataset, files, contributor, base_model, out, **named)
+    prepare = functools.partial(
+        lazai.prepare_dataset, files, contributor, base_model, out, character=character, user=user, card=card
+    )
     return await _cancellable(prepare, on_progress=on_progress)
 
 
