@@ -124,7 +124,7 @@ fn guesses_change_nothing() {
     let base = Arc::new(base("llama3", WeightFormat::F32));
     let engine = Engine::new(base.clone(), EngineSettings::default()).unwrap();
     for temperature_milli in [0, 50, 600] {
-        for seed in 0..6 {
+        for seed in 0..3 {
             let mut asked = job("Gulls and ships, gulls and ships.", seed);
             asked.sampler = Sampler { max_tokens: 50, temperature_milli, min_tokens: 50, ..Sampler::default() };
             asked.conversation = Some(sha256(&[temperature_milli as u8, seed as u8]));
@@ -148,7 +148,7 @@ fn guesses_change_nothing() {
         }
     }
     let counts = engine.counts();
-    assert!(counts.right_guesses > 100, "{counts:?}");
+    assert!(counts.right_guesses > 50, "{counts:?}");
     assert!(counts.steps < counts.reply_tokens, "{counts:?}");
 }
 
