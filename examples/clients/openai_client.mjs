@@ -37,7 +37,7 @@ assert.equal((await runner.finalChatCompletion()).choices[0].message.content, he
 const refused = (kind, code, request) =>
   assert.rejects(client.chat.completions.create({ model, messages, ...request }), (error) => error instanceof kind && error.code === code);
 await refused(OpenAI.NotFoundError, "request.model", { model: "gpt-4o" });
-await refused(OpenAI.BadRequestError, "request.invalid", { n: 2 });
+await refused(OpenAI.BadRequestError, "request.invalid", { n: 9 });
 await refused(OpenAI.BadRequestError, "node.setting", { response_format: { type: "json_schema", json_schema: { name: "x", schema: { not: {} } } } });
 await refused(OpenAI.BadRequestError, "node.prompt_too_long", { messages: [{ role: "user", content: "la ".repeat(300) }] });
 await assert.rejects(new OpenAI({ apiKey: "another", maxRetries: 0 }).models.list(), OpenAI.AuthenticationError);

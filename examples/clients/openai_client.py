@@ -70,7 +70,7 @@ def refused(kind, code, **request):
 
 refused(openai.NotFoundError, "request.model", model="gpt-4o")
 refused(openai.BadRequestError, "request.invalid", messages=[])
-refused(openai.BadRequestError, "request.invalid", n=2)
+refused(openai.BadRequestError, "request.invalid", n=9)
 refused(openai.BadRequestError, "request.invalid", tool_choice="required")
 refused(openai.BadRequestError, "node.setting", logit_bias={"4000000000": 1})
 refused(openai.BadRequestError, "node.setting", response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": {"not": {}}}})
