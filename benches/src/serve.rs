@@ -166,11 +166,16 @@ fn timed(engine: &Engine, job: GenerateJob) -> Result<Timed, Failure> {
     })
 }
 
+/// Tokens a second of one stream that are chosen.
+fn chosen(engine: &Engine, words: &str) -> Result<f64, Failure> {
+    let told = timed(engine, job(words.into(), None, REPLY))?;
+    Ok((told.tokens - 1) as f64 / told.rest_s)
+}
+
 /// Tokens a second of one stream: read, and chosen.
 fn alone(engine: &Engine) -> Result<(f64, f64), Failure> {
     let long = timed(engine, job(TEXT.repeat(LONG / 19), None, 1))?;
-    let short = timed(engine, job("Tell me of the sea, and of all that lives there.".into(), None, REPLY))?;
-    Ok((long.prompt as f64 / long.first_s, (short.tokens - 1) as f64 / short.rest_s))
+    Ok((long.prompt as f64 / long.first_s, chosen(engine, "Tell me of the sea, and of all that lives there.")?))
 }
 
 /// Tokens a second of all replies, with as many at once as there is room for; adapters take turns.
@@ -207,9 +212,9 @@ fn repeating(gguf: &Path) -> Result<[f64; 4], Failure> {
         settings.guessed_tokens = guessed_tokens;
         let engine = Engine::open(gguf, WeightFormat::AsStored, settings)?;
         for _ in 0..ROUNDS {
-            let told = timed(&engine, job(words.clone(), None, REPLY))?;
-            found[place] = found[place].max((told.tokens - 1) as f64 / told.rest_s);
-            found[place + 2] = found[place + 2].max(alone(&engine)?.1);
+            found[place] = found[place].max(chosen(&engine, &words)?);
+            found[place + 2] =
+                found[place + 2].max(chosen(&engine, "Tell me of the sea, and of all that lives there.")?);
         }
     }
     Ok(found)

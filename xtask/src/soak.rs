@@ -37,7 +37,13 @@ const SLICE_MARKETS: u64 = 400;
 
 /// Random operations through the Rust market and the contracts, and a ledger that reads these.
 fn differential() -> Result<()> {
-    let seeds = Seeds { name: "differential", test: "differential", all: MARKETS, slice: SLICE_MARKETS };
+    let seeds = Seeds {
+        name: "differential",
+        test: &["--test", "differential"],
+        counts: "markets:",
+        all: MARKETS,
+        slice: SLICE_MARKETS,
+    };
     seeds.run()?;
     let counts = json!({
         "machine": machine(), "date": today()?, "markets": MARKETS, "operations": MARKETS * 250, "differences": 0,
@@ -51,7 +57,8 @@ const SLICE_STORMS: u64 = 500;
 
 /// Whole markets in a storm: see `lazai/tests/simulation`.
 fn market() -> Result<()> {
-    let seeds = Seeds { name: "market", test: "simulation", all: STORMS, slice: SLICE_STORMS };
+    let seeds =
+        Seeds { name: "market", test: &["--test", "simulation"], counts: "markets:", all: STORMS, slice: SLICE_STORMS };
     let sums = seeds.run()?;
     let [orders, reorganisations, crashes, lies] = [1, 2, 3, 4].map(|n| sums.get(n).copied().unwrap_or(0));
     let counts = json!({
@@ -67,8 +74,13 @@ const SLICE_SCHEDULES: u64 = 100;
 
 /// Replies in random schedules: who comes when, who leaves, what room there is; each is the one that is made alone.
 fn schedules() -> Result<()> {
-    let seeds =
-        Seeds { name: "schedules", test: "no_reply_depends_on_the_schedule", all: SCHEDULES, slice: SLICE_SCHEDULES };
+    let seeds = Seeds {
+        name: "schedules",
+        test: &["--lib", "no_reply_depends_on_the_schedule"],
+        counts: "schedules:",
+        all: SCHEDULES,
+        slice: SLICE_SCHEDULES,
+    };
     let sums = seeds.run()?;
     let [replies, left] = [1, 2].map(|n| sums.get(n).copied().unwrap_or(0));
     let counts = json!({
@@ -80,7 +92,10 @@ fn schedules() -> Result<()> {
 /// A test that runs seeds, slice by slice. Killed and run again, it goes on with the next slice.
 struct Seeds {
     name: &'static str,
-    test: &'static str,
+    /// Arguments of `cargo test`.
+    test: &'static [&'static str],
+    /// What the line with a slice's counts begins with.
+    counts: &'static str,
     all: u64,
     slice: u64,
 }
@@ -99,12 +114,7 @@ impl Seeds {
             let numbers = |line: &str| -> Vec<u64> {
                 line.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect()
             };
-            let line = told
-                .lines()
-                .rev()
-                .find(|line| line.contains("markets:") || line.contains("schedules:"))
-                .map(numbers)
-                .unwrap_or_default();
+            let line = told.lines().rev().find(|line| line.contains(self.counts)).map(numbers).unwrap_or_default();
             sums.resize(sums.len().max(line.len()), 0);
             sums.iter_mut().zip(line).for_each(|(sum, n)| *sum += n);
             done += self.slice;
@@ -116,20 +126,12 @@ impl Seeds {
     }
 }
 
-/// One of the tests, built as `cargo xtask test` builds everything: nothing is built twice. It is a file of tests, or a test within a
-/// crate.
-fn as_tested(test: &str) -> Command {
+/// One of the tests, built as `cargo xtask test` builds everything: nothing is built twice.
+fn as_tested(test: &[&str]) -> Command {
     let mut command = cargo(&["test", "--quiet", "--workspace", "--features", FEATURES]);
-    if FILES.contains(&test) {
-        command.args(["--test", test, "--", "--nocapture"]);
-    } else {
-        command.args(["--lib", "--", test, "--nocapture"]);
-    }
+    command.args(test).args(["--", "--nocapture"]);
     command
 }
-
-/// Files of tests that are soaked.
-const FILES: [&str; 3] = ["differential", "simulation", "soak"];
 
 /// A power cut at every write of the embedded ledger's scenario.
 fn power() -> Result<()> {
@@ -159,7 +161,7 @@ fn node(options: &[&str]) -> Result<()> {
     let told = target().join("reports").join("soak-node.json");
     std::fs::create_dir_all(told.parent().context("a folder")?)?;
     std::fs::remove_file(&told).ok();
-    let mut test = as_tested("soak");
+    let mut test = as_tested(&["--test", "soak"]);
     test.env("LAZAI_NODE_SECONDS", (minutes * 60).to_string()).env("LAZAI_NODE_CLIENTS", clients.to_string());
     test.env("LAZAI_NODE_KILLS", KILLS.to_string()).env("LAZAI_NODE_REPORT", &told);
     let ran = run_quietly(&format!("{clients} clients for {minutes} minutes"), &mut test);

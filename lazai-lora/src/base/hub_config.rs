@@ -4,11 +4,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::config::{KNOWN, LayerAttention, ModelConfig, architecture, default_scale, experts, layers};
+use super::hub::CONFIG;
 use super::rope::Rope;
 use crate::error::{ModelError, Result};
 use crate::kernels::Activation;
 
-const FILE: &str = "config.json";
 /// Hugging Face's name for the text model of Gemma 3; `gemma3` is the one that sees pictures too.
 pub(super) const GEMMA3: &str = "gemma3_text";
 /// Gemma 3's base of the rotary embedding, of layers that see everything and of those that do not.
@@ -62,10 +62,10 @@ impl ModelConfig {
     /// Reads Hugging Face's `config.json`.
     pub(super) fn from_hub(bytes: &[u8]) -> Result<Self> {
         // The family first: another one's file has other fields.
-        let value: Value = serde_json::from_slice(bytes).map_err(|e| ModelError::malformed(FILE, e))?;
+        let value: Value = serde_json::from_slice(bytes).map_err(|e| ModelError::malformed(CONFIG, e))?;
         let family = hub_family(&value)?;
-        let sizes = Sizes::deserialize(&value).map_err(|e| ModelError::malformed(FILE, e))?;
-        HubConfig { family, value, sizes }.config()?.checked(FILE)
+        let sizes = Sizes::deserialize(&value).map_err(|e| ModelError::malformed(CONFIG, e))?;
+        HubConfig { family, value, sizes }.config()?.checked(CONFIG)
     }
 }
 
@@ -89,7 +89,7 @@ impl HubConfig {
         let embedding_scale = if gemma { (sizes.hidden_size as f64).sqrt() } else { granite("embedding_multiplier")? };
         Ok(ModelConfig {
             architecture: self.family,
-            layers: layers(sizes.num_hidden_layers, FILE)?,
+            layers: layers(sizes.num_hidden_layers, CONFIG)?,
             hidden: sizes.hidden_size,
             heads: sizes.num_attention_heads,
             kv_heads: sizes.num_key_value_heads.unwrap_or(sizes.num_attention_heads),
@@ -118,7 +118,7 @@ impl HubConfig {
             Value::Null => Ok(None),
             value => {
                 let number = value.as_f64().filter(|n| *n > 0.0).map(Some);
-                number.ok_or_else(|| ModelError::malformed(FILE, format!("field {key:?} is {value}")))
+                number.ok_or_else(|| ModelError::malformed(CONFIG, format!("field {key:?} is {value}")))
             }
         }
     }
@@ -188,7 +188,7 @@ impl HubConfig {
 
     /// The attention of each layer.
     fn attention(&self) -> Result<Vec<LayerAttention>> {
-        let count = layers(self.sizes.num_hidden_layers, FILE)?;
+        let count = layers(self.sizes.num_hidden_layers, CONFIG)?;
         let positions = self.positions(count)?;
         let mut window = self.whole("sliding_window")?;
         if self.family == "mistral" && self.value.get("sliding_window").is_none() {
@@ -233,7 +233,7 @@ impl HubConfig {
         // The name notwithstanding, 1 is a layer with a rotary embedding.
         let list: Option<Vec<bool>> = list.iter().map(|n| n.as_u64().map(|n| n != 0)).collect();
         let list = list.filter(|list| list.len() == count);
-        list.ok_or_else(|| ModelError::malformed(FILE, "field \"no_rope_layers\", expected a number for each layer"))
+        list.ok_or_else(|| ModelError::malformed(CONFIG, "field \"no_rope_layers\", expected a number for each layer"))
     }
 
     /// Tells for each layer whether it slides, if the file has a list.
@@ -248,7 +248,7 @@ impl HubConfig {
             }
         };
         let list = list.iter().map(of).collect::<Result<Vec<_>>>()?;
-        let error = || ModelError::malformed(FILE, format!("{} layer types of {count} layers", list.len()));
+        let error = || ModelError::malformed(CONFIG, format!("{} layer types of {count} layers", list.len()));
         if list.len() == count { Ok(Some(list)) } else { Err(error()) }
     }
 }

@@ -1,6 +1,6 @@
 //! What an engine has done since it was started.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What an engine has done since it was started: for whoever watches it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -20,32 +20,13 @@ pub struct EngineCounts {
     pub right_guesses: u64,
 }
 
-/// The same, counted on.
-#[derive(Debug, Default)]
-pub(super) struct Counters {
-    pub(super) steps: AtomicU64,
-    pub(super) read_tokens: AtomicU64,
-    pub(super) known_tokens: AtomicU64,
-    pub(super) reply_tokens: AtomicU64,
-    pub(super) guessed_tokens: AtomicU64,
-    pub(super) right_guesses: AtomicU64,
-}
+/// The counts of an engine, which its thread adds to.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Counts(Arc<Mutex<EngineCounts>>);
 
-/// Adds to a count; nobody's memory depends on it.
-pub(super) fn add(count: &AtomicU64, more: usize) {
-    count.fetch_add(more as u64, Ordering::Relaxed);
-}
-
-impl Counters {
-    pub(super) fn read(&self) -> EngineCounts {
-        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        EngineCounts {
-            steps: of(&self.steps),
-            read_tokens: of(&self.read_tokens),
-            known_tokens: of(&self.known_tokens),
-            reply_tokens: of(&self.reply_tokens),
-            guessed_tokens: of(&self.guessed_tokens),
-            right_guesses: of(&self.right_guesses),
-        }
+impl Counts {
+    /// The counts, as long as nobody else looks at them. They are whole numbers, whatever happened to who held them before.
+    pub(super) fn lock(&self) -> MutexGuard<'_, EngineCounts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

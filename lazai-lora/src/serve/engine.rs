@@ -10,7 +10,7 @@ use lazai_core::Digest;
 use lazai_core::message::Message;
 
 use super::adapters::Adapters;
-use super::counts::{Counters, EngineCounts};
+use super::counts::{Counts, EngineCounts};
 use super::model::Model;
 use super::pages::{PAGE, Shape};
 use super::prepare::{Loading, Preparing};
@@ -69,7 +69,7 @@ pub struct Engine {
     adapters: Arc<Adapters>,
     jobs: mpsc::Sender<Job>,
     asked: Arc<AtomicUsize>,
-    counters: Arc<Counters>,
+    counts: Counts,
     settings: EngineSettings,
     weight_bytes: usize,
 }
@@ -135,8 +135,8 @@ impl Engine {
         let (jobs, received) = mpsc::channel();
         let (news, heard) = mpsc::channel();
         let (wanted, loading) = mpsc::channel();
-        let counters = Arc::new(Counters::default());
-        let work = Work::new(base.clone(), model, team, settings, adapters.clone(), wanted, counters.clone());
+        let counts = Counts::default();
+        let work = Work::new(base.clone(), model, team, settings, adapters.clone(), wanted, counts.clone());
         spawn("lazai engine", move || work.run(&heard))?;
         // Reading a long conversation, or an adapter, holds nobody's reply up.
         let preparing = Preparing { base: base.clone(), most_tokens, grammars: Grammars::default() };
@@ -144,7 +144,7 @@ impl Engine {
         spawn("lazai engine: jobs", move || preparing.run(&received, &ready))?;
         let reading = Loading { base: base.clone(), adapters: adapters.clone() };
         spawn("lazai engine: adapters", move || reading.run(&loading, &news))?;
-        Ok(Self { base, about, adapters, jobs, asked: Arc::default(), counters, settings, weight_bytes })
+        Ok(Self { base, about, adapters, jobs, asked: Arc::default(), counts, settings, weight_bytes })
     }
 
     /// Bytes of the weights in memory.
@@ -156,7 +156,7 @@ impl Engine {
     /// What it has done since it was started.
     #[must_use]
     pub fn counts(&self) -> EngineCounts {
-        self.counters.read()
+        *self.counts.lock()
     }
 
     /// Replies that are computed or wait.

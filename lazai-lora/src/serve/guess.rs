@@ -33,6 +33,10 @@ impl Default for Guesses {
 impl Guesses {
     /// What may follow `text`, at most so many tokens; often nothing. The text only grows from call to call.
     pub(super) fn next(&mut self, text: &[u32], most: usize) -> Vec<u32> {
+        // Among many replies nothing is guessed, and nothing is learnt for it.
+        if most == 0 {
+            return Vec::new();
+        }
         // The run that the text ends with is looked for among those before it.
         for place in self.read..text.len() {
             if let Some(run) = text[..place].last_chunk() {
@@ -41,7 +45,7 @@ impl Guesses {
         }
         self.read = self.read.max(text.len());
         let most = most.min(self.length);
-        let found = text.last_chunk::<SAME>().and_then(|run| self.after.get(run)).filter(|_| most > 0);
+        let found = text.last_chunk::<SAME>().and_then(|run| self.after.get(run));
         let Some(place) = found else { return Vec::new() };
         if self.pause > 0 {
             self.pause -= 1;

@@ -1,7 +1,7 @@
 //! Replies that wait to begin.
 
 use std::collections::VecDeque;
-use std::ops::{Deref, DerefMut};
+use std::ops::Deref;
 use std::time::{Duration, Instant};
 
 use lazai_core::Digest;
@@ -18,6 +18,11 @@ impl Queue {
     pub(super) fn push(&mut self, job: Ready) {
         let place = self.0.partition_point(|other| other.due <= job.due);
         self.0.insert(place, job);
+    }
+
+    /// Takes out the one at a place.
+    pub(super) fn take(&mut self, place: usize) -> Option<Ready> {
+        self.0.remove(place)
     }
 
     /// Takes out those of an adapter.
@@ -51,12 +56,6 @@ impl Deref for Queue {
 
     fn deref(&self) -> &Self::Target {
         &self.0
-    }
-}
-
-impl DerefMut for Queue {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.0
     }
 }
 

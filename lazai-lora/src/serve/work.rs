@@ -9,7 +9,7 @@ use lazai_core::Digest;
 
 use super::adapter::ServedAdapter;
 use super::adapters::Adapters;
-use super::counts::{Counters, add};
+use super::counts::Counts;
 use super::engine::EngineSettings;
 use super::forward::{Row, Seen, step};
 use super::guess;
@@ -46,7 +46,7 @@ pub(super) struct Work {
     running: Vec<Sequence>,
     store: Store,
     told: Instant,
-    counters: Arc<Counters>,
+    counts: Counts,
     /// True if nobody can ask any more.
     over: bool,
 }
@@ -59,7 +59,7 @@ impl Work {
         mut settings: EngineSettings,
         adapters: Arc<Adapters>,
         wanted: mpsc::Sender<Digest>,
-        counters: Arc<Counters>,
+        counts: Counts,
     ) -> Self {
         settings.replies = settings.replies.max(1);
         settings.step_tokens = settings.step_tokens.max(settings.replies);
@@ -83,7 +83,7 @@ impl Work {
             running,
             store,
             told,
-            counters,
+            counts,
             over,
         }
     }
@@ -161,7 +161,7 @@ impl Work {
             if !self.room(self.queue[i].pages()) {
                 break;
             }
-            let Some(mut job) = self.queue.remove(i) else { break };
+            let Some(mut job) = self.queue.take(i) else { break };
             if let Some(adapter) = &adapter
                 && adapter.narrow > self.workspace.narrow
             {
@@ -169,7 +169,7 @@ impl Work {
             }
             job.adapter = adapter;
             let sequence = Sequence::new(job, known, self.shape);
-            add(&self.counters.known_tokens, sequence.computed);
+            self.counts.lock().known_tokens += sequence.computed as u64;
             self.running.push(sequence);
         }
         // What was read and nobody waits for any more is kept by the adapters' own bound alone.
@@ -217,13 +217,13 @@ impl Work {
         }
         let seen = self.running.iter().map(|one| Seen { adapter: one.adapter(), pages: one.pages.clone() });
         let seen: Vec<Seen> = seen.collect();
-        add(&self.counters.steps, 1);
+        self.counts.lock().steps += 1;
         step(&self.team, &self.model, &self.workspace, &rows, &seen, &self.scores);
         let (tokenizer, width) = (self.base.tokenizer(), self.model.config.vocab_size);
         let (mut place, mut ended) = (0, Vec::new());
         for (i, (sequence, count)) in self.running.iter_mut().zip(counts).enumerate() {
             if sequence.is_reading() {
-                add(&self.counters.read_tokens, count);
+                self.counts.lock().read_tokens += count as u64;
             }
             sequence.computed += count;
             if count == 0 || !sequence.pending().is_empty() {
@@ -237,9 +237,11 @@ impl Work {
             let chosen = sequence.choose(tokenizer, scores);
             let right = sequence.computed - before;
             place += 1 + guessed;
-            add(&self.counters.reply_tokens, 1 + right);
-            add(&self.counters.guessed_tokens, guessed);
-            add(&self.counters.right_guesses, right);
+            let mut told = self.counts.lock();
+            told.reply_tokens += 1 + right as u64;
+            told.guessed_tokens += guessed as u64;
+            told.right_guesses += right as u64;
+            drop(told);
             match chosen {
                 Ok(false) => {}
                 Ok(true) => {

@@ -196,7 +196,10 @@ async fn whole(mut head: Head, mut pieces: UnboundedReceiver<Piece>) -> Result<R
             failed => {
                 let error = if let Some(Piece::Failed(error)) = failed { error } else { lost() };
                 // What was paid for is told.
-                missing = Some(if last.is_none() { return Err(error) } else { error });
+                if last.is_none() {
+                    return Err(error);
+                }
+                missing = Some(error);
             }
         }
     }

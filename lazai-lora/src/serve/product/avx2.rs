@@ -5,61 +5,45 @@
 use std::arch::x86_64::*;
 use std::ops::Range;
 
+use super::rows::Kernels;
 use super::{Input, Runs};
 use crate::serve::blocks::Kind;
 use crate::serve::weights::{BLOCK, Form, PANEL};
 
 /// Values in a register.
 const HALF: usize = PANEL / 2;
-/// Rows of floats whose sums stay in sixteen registers, beside what they are summed from.
-const FLOATS: usize = 4;
-
 /// `VNNI`: with AVX-VNNI.
-pub(super) fn tile<const VNNI: bool>(
-    form: Form,
-    columns: usize,
-    panel: &[u8],
-    inputs: &[Input<'_>],
-    out: &mut [[f32; PANEL]],
-) {
-    let most = if matches!(form, Form::Quantised(_)) { super::TILE } else { FLOATS };
-    for (inputs, out) in inputs.chunks(most).zip(out.chunks_mut(most)) {
-        match inputs.len() {
-            1 => rows::<1, VNNI>(form, columns, panel, inputs, out),
-            2 => rows::<2, VNNI>(form, columns, panel, inputs, out),
-            4 => rows::<4, VNNI>(form, columns, panel, inputs, out),
-            _ => rows::<8, VNNI>(form, columns, panel, inputs, out),
-        }
-    }
-}
+pub(super) struct Avx2<const VNNI: bool>;
 
-fn rows<const ROWS: usize, const VNNI: bool>(
-    form: Form,
-    columns: usize,
-    panel: &[u8],
-    inputs: &[Input<'_>],
-    out: &mut [[f32; PANEL]],
-) {
-    let inputs: &[Input<'_>; ROWS] = inputs.try_into().expect("as many rows as were counted");
-    let out: &mut [[f32; PANEL]; ROWS] = out.try_into().expect("as many rows as were counted");
-    assert!(panel.len() >= form.numbers(columns));
-    // SAFETY: `Instructions::is_available` saw the instructions; the panel's length is checked, the inputs' by the caller.
-    unsafe {
-        match form {
-            Form::F32 => floats::<ROWS, false>(columns, panel, inputs, out),
-            Form::Bf16 => floats::<ROWS, true>(columns, panel, inputs, out),
-            Form::Quantised(kind) => {
-                let runs = Runs::new(kind, columns, panel);
-                let blocks = columns / BLOCK;
-                match (VNNI, kind.nibbles, BLOCK / kind.run) {
-                    (false, true, 1) => plain::<ROWS, true, 1>(&runs, blocks, inputs, out),
-                    (false, true, _) => plain::<ROWS, true, 2>(&runs, blocks, inputs, out),
-                    (false, false, 1) => plain::<ROWS, false, 1>(&runs, blocks, inputs, out),
-                    (false, false, _) => plain::<ROWS, false, 2>(&runs, blocks, inputs, out),
-                    (true, true, 1) => vnni::<ROWS, true, 1>(&runs, blocks, inputs, out),
-                    (true, true, _) => vnni::<ROWS, true, 2>(&runs, blocks, inputs, out),
-                    (true, false, 1) => vnni::<ROWS, false, 1>(&runs, blocks, inputs, out),
-                    (true, false, _) => vnni::<ROWS, false, 2>(&runs, blocks, inputs, out),
+impl<const VNNI: bool> Kernels for Avx2<VNNI> {
+    /// Of sixteen registers.
+    const FLOATS: usize = 4;
+
+    unsafe fn rows<const ROWS: usize>(
+        form: Form,
+        columns: usize,
+        panel: &[u8],
+        inputs: &[Input<'_>; ROWS],
+        out: &mut [[f32; PANEL]; ROWS],
+    ) {
+        // SAFETY: as the caller says.
+        unsafe {
+            match form {
+                Form::F32 => floats::<ROWS, false>(columns, panel, inputs, out),
+                Form::Bf16 => floats::<ROWS, true>(columns, panel, inputs, out),
+                Form::Quantised(kind) => {
+                    let runs = Runs::new(kind, columns, panel);
+                    let blocks = columns / BLOCK;
+                    match (VNNI, kind.nibbles, BLOCK / kind.run) {
+                        (false, true, 1) => plain::<ROWS, true, 1>(&runs, blocks, inputs, out),
+                        (false, true, _) => plain::<ROWS, true, 2>(&runs, blocks, inputs, out),
+                        (false, false, 1) => plain::<ROWS, false, 1>(&runs, blocks, inputs, out),
+                        (false, false, _) => plain::<ROWS, false, 2>(&runs, blocks, inputs, out),
+                        (true, true, 1) => vnni::<ROWS, true, 1>(&runs, blocks, inputs, out),
+                        (true, true, _) => vnni::<ROWS, true, 2>(&runs, blocks, inputs, out),
+                        (true, false, 1) => vnni::<ROWS, false, 1>(&runs, blocks, inputs, out),
+                        (true, false, _) => vnni::<ROWS, false, 2>(&runs, blocks, inputs, out),
+                    }
                 }
             }
         }
@@ -158,10 +142,7 @@ unsafe fn quantised<const ROWS: usize, const NIBBLES: bool, const PARTS: usize, 
                     let x = input.numbers.as_ptr().add(block * BLOCK).cast::<i32>();
                     let mut products = _mm256_setzero_si256();
                     if zero != 0 {
-                        let sum = match PARTS {
-                            1 => input.sums.get_unchecked(2 * block) + input.sums.get_unchecked(2 * block + 1),
-                            _ => *input.sums.get_unchecked(2 * block + part),
-                        };
+                        let sum = input.sum::<PARTS>(block, part);
                         products = _mm256_set1_epi32(-zero * sum);
                     }
                     let fours = part * 8 / PARTS..(part + 1) * 8 / PARTS;

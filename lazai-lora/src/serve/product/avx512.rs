@@ -3,39 +3,42 @@
 
 use std::arch::x86_64::*;
 
-use super::{Input, Runs};
+use super::rows::Kernels;
+use super::{Input, Runs, TILE};
 use crate::serve::blocks::Kind;
 use crate::serve::weights::{BLOCK, Form, PANEL};
 
-pub(super) fn tile(form: Form, columns: usize, panel: &[u8], inputs: &[Input<'_>], out: &mut [[f32; PANEL]]) {
-    match inputs.len() {
-        1 => rows::<1>(form, columns, panel, inputs, out),
-        2 => rows::<2>(form, columns, panel, inputs, out),
-        4 => rows::<4>(form, columns, panel, inputs, out),
-        _ => rows::<8>(form, columns, panel, inputs, out),
-    }
-}
+pub(super) struct Avx512;
 
-fn rows<const ROWS: usize>(form: Form, columns: usize, panel: &[u8], inputs: &[Input<'_>], out: &mut [[f32; PANEL]]) {
-    let inputs: &[Input<'_>; ROWS] = inputs.try_into().expect("as many rows as were counted");
-    let out: &mut [[f32; PANEL]; ROWS] = out.try_into().expect("as many rows as were counted");
-    assert!(panel.len() >= form.numbers(columns));
-    // SAFETY: `Instructions::is_available` saw the instructions; the panel's length is checked, the inputs' by the caller.
-    unsafe {
-        match form {
-            Form::F32 => floats::<ROWS, false>(columns, panel, inputs, out),
-            Form::Bf16 => floats::<ROWS, true>(columns, panel, inputs, out),
-            Form::Quantised(kind) => {
-                let runs = Runs::new(kind, columns, panel);
-                let blocks = columns / BLOCK;
-                match (kind.nibbles, kind.short, kind.offsets, kind.run) {
-                    (true, true, false, _) => quantised::<ROWS, true, true, false, 1>(&runs, blocks, inputs, out),
-                    (true, true, true, _) => quantised::<ROWS, true, true, true, 1>(&runs, blocks, inputs, out),
-                    (true, false, ..) => quantised::<ROWS, true, false, true, 1>(&runs, blocks, inputs, out),
-                    (false, true, false, _) => quantised::<ROWS, false, true, false, 1>(&runs, blocks, inputs, out),
-                    (false, true, true, _) => quantised::<ROWS, false, true, true, 1>(&runs, blocks, inputs, out),
-                    (false, false, true, _) => quantised::<ROWS, false, false, true, 1>(&runs, blocks, inputs, out),
-                    (false, false, false, _) => quantised::<ROWS, false, false, false, 2>(&runs, blocks, inputs, out),
+impl Kernels for Avx512 {
+    const FLOATS: usize = TILE;
+
+    unsafe fn rows<const ROWS: usize>(
+        form: Form,
+        columns: usize,
+        panel: &[u8],
+        inputs: &[Input<'_>; ROWS],
+        out: &mut [[f32; PANEL]; ROWS],
+    ) {
+        // SAFETY: as the caller says.
+        unsafe {
+            match form {
+                Form::F32 => floats::<ROWS, false>(columns, panel, inputs, out),
+                Form::Bf16 => floats::<ROWS, true>(columns, panel, inputs, out),
+                Form::Quantised(kind) => {
+                    let runs = Runs::new(kind, columns, panel);
+                    let blocks = columns / BLOCK;
+                    match (kind.nibbles, kind.short, kind.offsets, kind.run) {
+                        (true, true, false, _) => quantised::<ROWS, true, true, false, 1>(&runs, blocks, inputs, out),
+                        (true, true, true, _) => quantised::<ROWS, true, true, true, 1>(&runs, blocks, inputs, out),
+                        (true, false, ..) => quantised::<ROWS, true, false, true, 1>(&runs, blocks, inputs, out),
+                        (false, true, false, _) => quantised::<ROWS, false, true, false, 1>(&runs, blocks, inputs, out),
+                        (false, true, true, _) => quantised::<ROWS, false, true, true, 1>(&runs, blocks, inputs, out),
+                        (false, false, true, _) => quantised::<ROWS, false, false, true, 1>(&runs, blocks, inputs, out),
+                        (false, false, false, _) => {
+                            quantised::<ROWS, false, false, false, 2>(&runs, blocks, inputs, out)
+                        }
+                    }
                 }
             }
         }
@@ -134,12 +137,7 @@ unsafe fn quantised<
                 let mut products = [_mm512_setzero_si512(); 2];
                 if !OFFSETS {
                     // SAFETY: as above.
-                    let sum = unsafe {
-                        match PARTS {
-                            1 => input.sums.get_unchecked(2 * block) + input.sums.get_unchecked(2 * block + 1),
-                            _ => *input.sums.get_unchecked(2 * block + part),
-                        }
-                    };
+                    let sum = unsafe { input.sum::<PARTS>(block, part) };
                     products[0] = _mm512_set1_epi32(-zero * sum);
                 }
                 for i in part * 8 / PARTS..(part + 1) * 8 / PARTS {

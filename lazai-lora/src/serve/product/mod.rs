@@ -10,6 +10,8 @@ mod avx512;
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 mod neon;
 mod portable;
+#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
+mod rows;
 
 use super::blocks::Kind;
 use super::weights::{Form, PANEL, Packed};
@@ -167,13 +169,13 @@ fn tile_of(
     assert!(inputs.iter().all(fits), "inner sizes of a product");
     match with {
         #[cfg(target_arch = "x86_64")]
-        Instructions::Avx512 => avx512::tile(form, columns, panel, inputs, out),
+        Instructions::Avx512 => rows::tile::<avx512::Avx512>(form, columns, panel, inputs, out),
         #[cfg(target_arch = "x86_64")]
-        Instructions::Avx2Vnni => avx2::tile::<true>(form, columns, panel, inputs, out),
+        Instructions::Avx2Vnni => rows::tile::<avx2::Avx2<true>>(form, columns, panel, inputs, out),
         #[cfg(target_arch = "x86_64")]
-        Instructions::Avx2 => avx2::tile::<false>(form, columns, panel, inputs, out),
+        Instructions::Avx2 => rows::tile::<avx2::Avx2<false>>(form, columns, panel, inputs, out),
         #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-        Instructions::Neon => neon::tile(form, columns, panel, inputs, out),
+        Instructions::Neon => rows::tile::<neon::Neon>(form, columns, panel, inputs, out),
         Instructions::Portable => portable::tile(form, columns, panel, inputs, out),
     }
 }

@@ -5,6 +5,7 @@
 use std::arch::aarch64::*;
 use std::ops::Range;
 
+use super::rows::Kernels;
 use super::{Input, Runs};
 use crate::serve::blocks::Kind;
 use crate::serve::weights::{BLOCK, Form, PANEL};
@@ -13,38 +14,32 @@ use crate::serve::weights::{BLOCK, Form, PANEL};
 const QUARTERS: usize = 4;
 /// Values in a register.
 const LANES: usize = PANEL / QUARTERS;
-/// Rows of floats whose sums stay in registers.
-const FLOATS: usize = 4;
+pub(super) struct Neon;
 
-pub(super) fn tile(form: Form, columns: usize, panel: &[u8], inputs: &[Input<'_>], out: &mut [[f32; PANEL]]) {
-    let most = if matches!(form, Form::Quantised(_)) { super::TILE } else { FLOATS };
-    for (inputs, out) in inputs.chunks(most).zip(out.chunks_mut(most)) {
-        match inputs.len() {
-            1 => rows::<1>(form, columns, panel, inputs, out),
-            2 => rows::<2>(form, columns, panel, inputs, out),
-            4 => rows::<4>(form, columns, panel, inputs, out),
-            _ => rows::<8>(form, columns, panel, inputs, out),
-        }
-    }
-}
+impl Kernels for Neon {
+    const FLOATS: usize = 4;
 
-fn rows<const ROWS: usize>(form: Form, columns: usize, panel: &[u8], inputs: &[Input<'_>], out: &mut [[f32; PANEL]]) {
-    let inputs: &[Input<'_>; ROWS] = inputs.try_into().expect("as many rows as were counted");
-    let out: &mut [[f32; PANEL]; ROWS] = out.try_into().expect("as many rows as were counted");
-    assert!(panel.len() >= form.numbers(columns));
-    // SAFETY: `Instructions::is_available` saw the instructions; the panel's length is checked, the inputs' by the caller.
-    unsafe {
-        match form {
-            Form::F32 => floats::<ROWS, false>(columns, panel, inputs, out),
-            Form::Bf16 => floats::<ROWS, true>(columns, panel, inputs, out),
-            Form::Quantised(kind) => {
-                let runs = Runs::new(kind, columns, panel);
-                let blocks = columns / BLOCK;
-                match (kind.nibbles, BLOCK / kind.run) {
-                    (true, 1) => quantised::<ROWS, true, 1>(&runs, blocks, inputs, out),
-                    (true, _) => quantised::<ROWS, true, 2>(&runs, blocks, inputs, out),
-                    (false, 1) => quantised::<ROWS, false, 1>(&runs, blocks, inputs, out),
-                    (false, _) => quantised::<ROWS, false, 2>(&runs, blocks, inputs, out),
+    unsafe fn rows<const ROWS: usize>(
+        form: Form,
+        columns: usize,
+        panel: &[u8],
+        inputs: &[Input<'_>; ROWS],
+        out: &mut [[f32; PANEL]; ROWS],
+    ) {
+        // SAFETY: as the caller says.
+        unsafe {
+            match form {
+                Form::F32 => floats::<ROWS, false>(columns, panel, inputs, out),
+                Form::Bf16 => floats::<ROWS, true>(columns, panel, inputs, out),
+                Form::Quantised(kind) => {
+                    let runs = Runs::new(kind, columns, panel);
+                    let blocks = columns / BLOCK;
+                    match (kind.nibbles, BLOCK / kind.run) {
+                        (true, 1) => quantised::<ROWS, true, 1>(&runs, blocks, inputs, out),
+                        (true, _) => quantised::<ROWS, true, 2>(&runs, blocks, inputs, out),
+                        (false, 1) => quantised::<ROWS, false, 1>(&runs, blocks, inputs, out),
+                        (false, _) => quantised::<ROWS, false, 2>(&runs, blocks, inputs, out),
+                    }
                 }
             }
         }
@@ -110,10 +105,7 @@ unsafe fn quantised<const ROWS: usize, const NIBBLES: bool, const PARTS: usize>(
                 for row in 0..ROWS {
                     let input = inputs[row];
                     let x = input.numbers.as_ptr().add(block * BLOCK).cast::<i32>();
-                    let sum = match PARTS {
-                        1 => input.sums.get_unchecked(2 * block) + input.sums.get_unchecked(2 * block + 1),
-                        _ => *input.sums.get_unchecked(2 * block + part),
-                    };
+                    let sum = input.sum::<PARTS>(block, part);
                     let fours = part * 8 / PARTS..(part + 1) * 8 / PARTS;
                     let products = if NIBBLES { small(&weights, x, fours) } else { bytes(&weights, x, fours) };
                     let products = vcvtq_f32_s32(vaddq_s32(products, vdupq_n_s32(-zero * sum)));

@@ -105,7 +105,6 @@ async fn chat(State(proxy): State<Loopback>, body: Bytes) -> Result<Response, Ap
     reply::answer_choices(&wanted, move |choice, pieces| {
         let (proxy, mut asked) = (proxy.inner.clone(), asked.clone());
         // Each choice is a reply, with a seed, a receipt and a price of its own.
-        asked.choices = 1;
         asked.settings.seed = asked.settings.seed.map(|seed| seed.wrapping_add(choice.into()));
         async move { proxy.turn(asked, pieces).await }
     })
