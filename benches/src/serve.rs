@@ -40,7 +40,10 @@ pub fn run(folder: &Path) -> Result<Value, Failure> {
     let adapters = adapters(&base, folder)?;
     drop(base);
 
-    let engine = Engine::open(&gguf, WeightFormat::AsStored, EngineSettings::default())?;
+    // Token by token, as the peer works; what guesses add stands apart.
+    let mut plain = EngineSettings::default();
+    plain.guessed_tokens = 0;
+    let engine = Engine::open(&gguf, WeightFormat::AsStored, plain.clone())?;
     let (mut decode, mut prefill, mut peer) = (0.0_f64, 0.0_f64, json!({"decode": 0.0, "prefill": 0.0}));
     for _ in 0..ROUNDS {
         // In turns, so that both meet the same machine.
@@ -70,13 +73,15 @@ pub fn run(folder: &Path) -> Result<Value, Failure> {
     let few = hosted(&gguf, &adapters[..BATCH])?;
     let all = hosted(&gguf, &adapters)?;
 
-    let floats = Engine::open(&gguf, WeightFormat::F32, EngineSettings::default())?;
+    let guessing = alone(&Engine::open(&gguf, WeightFormat::AsStored, EngineSettings::default())?)?.1;
+    let floats = Engine::open(&gguf, WeightFormat::F32, plain)?;
     let (_, decode_f32) = alone(&floats)?;
     let bandwidth = bandwidth_gb_per_s(cores);
     let of_bandwidth = decode_f32 * floats.weight_bytes() as f64 / 1e9 / bandwidth;
     let peer_number = |key: &str| number(&peer[key]);
     Ok(json!({
         "decode_ratio": decode / peer_number("decode"),
+        "decode_guessing_ratio": guessing / peer_number("decode"),
         "decode_f32_ratio": decode_f32 / peer_number("decode"),
         "prefill_ratio": prefill / peer_number("prefill"),
         "multi16_ratio": sixteen / peer_number("decode"),
@@ -137,6 +142,7 @@ fn job(words: String, adapter: Option<Digest>, tokens: u32) -> GenerateJob {
     GenerateJob {
         adapter,
         conversation: None,
+        shared: Vec::new(),
         messages: vec![Message::new(Role::User, words)],
         sampler,
         seed: 0,

@@ -1,4 +1,4 @@
-// The official OpenAI client for Node, unmodified, at the loopback proxy: lists models, chats, streams, gets typed errors.
+// The official OpenAI client for Node, unmodified, at the loopback proxy: chats, streams, calls tools, embeds, gets typed errors.
 import assert from "node:assert/strict";
 import OpenAI from "openai";
 import { VERSION } from "openai/version";
@@ -6,46 +6,61 @@ import { VERSION } from "openai/version";
 const client = new OpenAI({ maxRetries: 0 }); // URL and key come from the environment, as with any other endpoint
 const model = (await client.models.list()).data[0].id;
 const messages = [{ role: "user", content: "Who are you?" }];
+const asked = { model, messages, max_tokens: 8 };
 
-const reply = await client.chat.completions.create({ model, messages, temperature: 0, seed: 1 });
+const reply = await client.chat.completions.create({ ...asked, temperature: 0, seed: 1 });
 const text = reply.choices[0].message.content;
 assert.equal(reply.usage.total_tokens, reply.usage.prompt_tokens + reply.usage.completion_tokens);
 assert.equal(reply.lazai.receipt.receipt.completion_tokens, reply.usage.completion_tokens);
 
 const pieces = [];
-const stream = await client.chat.completions.create({ model, messages, temperature: 0, seed: 1, stream: true });
+const stream = await client.chat.completions.create({ ...asked, temperature: 0, seed: 1, stream: true });
 for await (const chunk of stream) pieces.push(chunk.choices[0]?.delta?.content ?? "");
 assert.equal(pieces.join(""), text);
 
 // A stop string, probabilities, JSON of a schema.
 const stop = text.slice(Math.floor(text.length / 2)).slice(0, 2);
-const cut = await client.chat.completions.create({ model, messages, temperature: 0, seed: 1, stop });
+const cut = await client.chat.completions.create({ ...asked, temperature: 0, seed: 1, stop });
 assert.deepEqual([cut.choices[0].message.content, cut.choices[0].finish_reason], [text.slice(0, text.indexOf(stop)), "stop"]);
-const told = await client.chat.completions.create({ model, messages, temperature: 0, seed: 1, logprobs: true, top_logprobs: 2 });
+const told = await client.chat.completions.create({ ...asked, temperature: 0, seed: 1, logprobs: true, top_logprobs: 2 });
 for (const token of told.choices[0].logprobs.content) assert.equal(token.logprob, token.top_logprobs[0].logprob);
 const schema = { type: "object", properties: { a: { enum: [1, 2] } }, required: ["a"], additionalProperties: false };
 const response_format = { type: "json_schema", json_schema: { name: "answer", strict: true, schema } };
-const formed = (await client.chat.completions.create({ model, messages, response_format })).choices[0];
+const formed = (await client.chat.completions.create({ ...asked, max_tokens: 40, temperature: 0, response_format })).choices[0];
 assert.ok(formed.finish_reason === "length" || [1, 2].includes(JSON.parse(formed.message.content).a));
 
+// The helper that calls functions: the model must call this one.
+const noted = [];
+const note = { name: "note", function: (song) => noted.push(song), parse: JSON.parse, parameters: { type: "object", properties: { mood: { enum: ["glad", "sad"] } }, required: ["mood"], additionalProperties: false } };
+const tool_choice = { type: "function", function: { name: "note" } };
+const calling = client.chat.completions.runTools({ model, messages, max_tokens: 160, temperature: 0, tools: [{ type: "function", function: note }], tool_choice });
+await calling.done();
+assert.ok(noted.length === 1 && ["glad", "sad"].includes(noted[0].mood), JSON.stringify(noted));
+
+// Embeddings, by an encoder on this machine.
+const encoder = (await client.models.list()).data.at(-1).id;
+const embedded = await client.embeddings.create({ model: encoder, input: ["I sing.", "The rent is due."] });
+const plain = await client.embeddings.create({ model: encoder, input: "I sing.", encoding_format: "float" });
+assert.deepEqual(plain.data[0].embedding, embedded.data[0].embedding);
+
 // The helper that accumulates, with its events.
-const runner = client.chat.completions.stream({ model, messages, seed: 2 });
+const runner = client.chat.completions.stream({ ...asked, seed: 2 });
 let heard = "";
 runner.on("content", (delta) => (heard += delta));
 assert.equal((await runner.finalChatCompletion()).choices[0].message.content, heard);
 
 const refused = (kind, code, request) =>
-  assert.rejects(client.chat.completions.create({ model, messages, ...request }), (error) => error instanceof kind && error.code === code);
+  assert.rejects(client.chat.completions.create({ ...asked, ...request }), (error) => error instanceof kind && error.code === code);
 await refused(OpenAI.NotFoundError, "request.model", { model: "gpt-4o" });
 await refused(OpenAI.BadRequestError, "request.invalid", { n: 9 });
 await refused(OpenAI.BadRequestError, "node.setting", { response_format: { type: "json_schema", json_schema: { name: "x", schema: { not: {} } } } });
-await refused(OpenAI.BadRequestError, "node.prompt_too_long", { messages: [{ role: "user", content: "la ".repeat(300) }] });
+await refused(OpenAI.BadRequestError, "node.prompt_too_long", { messages: [{ role: "user", content: "la ".repeat(2_500) }] });
 await assert.rejects(new OpenAI({ apiKey: "another", maxRetries: 0 }).models.list(), OpenAI.AuthenticationError);
 
 // A client that hangs up in the middle: what was said is still paid, and the next request is served.
-const aborted = await client.chat.completions.create({ model, messages, seed: 3, stream: true });
+const aborted = await client.chat.completions.create({ ...asked, seed: 3, stream: true });
 for await (const _ of aborted) break;
-assert.ok((await client.chat.completions.create({ model, messages, seed: 4 })).usage);
+assert.ok((await client.chat.completions.create({ ...asked, seed: 4 })).usage);
 
 // Without the proxy, a node says what it wants: status 402 with signed offers, as x402 has it.
 const unpaid = await fetch(`${process.env.LAZAI_NODE_URL}/v1/chat/completions`, {
@@ -68,4 +83,4 @@ assert.equal(preflight.status, 204);
 assert.match(preflight.headers.get("access-control-allow-headers"), /payment-signature/);
 assert.equal(unpaid.headers.get("access-control-allow-origin"), "*");
 assert.match(unpaid.headers.get("access-control-expose-headers"), /payment-required/);
-console.log(`openai ${VERSION} for Node: models, chat, streams, errors, 402`);
+console.log(`openai ${VERSION} for Node: models, chat, streams, forms, tools, embeddings, errors, 402`);

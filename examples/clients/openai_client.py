@@ -1,17 +1,20 @@
-"""The official OpenAI client for Python, unmodified, at the loopback proxy: lists models, chats, streams, gets typed errors."""
+"""The official OpenAI client for Python, unmodified, at the loopback proxy: chats, streams, calls tools, embeds, gets typed errors."""
 
 import asyncio
 import concurrent.futures
+import enum
 import json
 
 import openai
+import pydantic
 
 client = openai.OpenAI(max_retries=0)  # URL and key come from the environment, as with any other endpoint
 model = client.models.list().data[0].id
 assert client.models.retrieve(model).id == model
 
 question = [{"role": "user", "content": "Who are you?"}]
-reply = client.chat.completions.create(model=model, messages=question, temperature=0, seed=1)
+asked = {"model": model, "messages": question, "max_tokens": 8}
+reply = client.chat.completions.create(**asked, temperature=0, seed=1)
 text, usage = reply.choices[0].message.content, reply.usage
 assert reply.choices[0].finish_reason in ("stop", "length")
 assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens and 1 <= usage.completion_tokens <= 8
@@ -19,7 +22,7 @@ assert reply.lazai["receipt"]["receipt"]["completion_tokens"] == usage.completio
 
 # The same question with the same seed, streamed: the same words.
 stream = client.chat.completions.create(
-    model=model, messages=question, temperature=0, seed=1, stream=True, stream_options={"include_usage": True}
+    **asked, temperature=0, seed=1, stream=True, stream_options={"include_usage": True}
 )
 pieces, counted = [], None
 for chunk in stream:
@@ -28,40 +31,80 @@ for chunk in stream:
 assert "".join(pieces) == text and len(pieces) > 2, pieces
 assert counted == usage, counted
 
-short = client.chat.completions.create(model=model, messages=question, max_tokens=3)
+short = client.chat.completions.create(**{**asked, "max_tokens": 3})
 assert short.usage.completion_tokens <= 3
 
 # It ends before a stop string, and says why it ends.
 stop = text[len(text) // 2 :][:2]
-cut = client.chat.completions.create(model=model, messages=question, temperature=0, seed=1, stop=[stop, "\u2603"])
+cut = client.chat.completions.create(**asked, temperature=0, seed=1, stop=[stop, "\u2603"])
 assert cut.choices[0].message.content == text[: text.index(stop)] and cut.choices[0].finish_reason == "stop", cut
 
 # Probabilities of its tokens, whole and streamed: of the likeliest token, by the model's own scores.
-likely = dict(model=model, messages=question, temperature=0, seed=1, logprobs=True, top_logprobs=3)
+likely = dict(**asked, temperature=0, seed=1, logprobs=True, top_logprobs=3)
 told = client.chat.completions.create(**likely).choices[0].logprobs.content
 assert all(token.logprob == token.top_logprobs[0].logprob and len(token.top_logprobs) == 3 for token in told), told
 chunks = [choice.logprobs for chunk in client.chat.completions.create(**likely, stream=True) for choice in chunk.choices]
 assert [token for logprobs in chunks if logprobs for token in logprobs.content] == told
 banned = {str(told[0].model_extra["token_id"]): -100}
-other = client.chat.completions.create(model=model, messages=question, temperature=0, seed=1, logit_bias=banned)
+other = client.chat.completions.create(**asked, temperature=0, seed=1, logit_bias=banned)
 assert other.choices[0].message.content != text
 
 # JSON of a schema, from a model that never heard of it.
 schema = {"name": "answer", "strict": True, "schema": {"type": "object", "properties": {"a": {"enum": [1, 2]}}, "required": ["a"], "additionalProperties": False}}
 form = {"type": "json_schema", "json_schema": schema}
-answer = client.chat.completions.create(model=model, messages=question, response_format=form).choices[0]
+answer = client.chat.completions.create(**{**asked, "max_tokens": 40}, temperature=0, response_format=form).choices[0]
 assert answer.finish_reason == "length" or json.loads(answer.message.content)["a"] in (1, 2), answer
-chosen = client.chat.completions.create(model=model, messages=question, extra_body={"guided_choice": ["yes", "no"]}).choices[0]
+chosen = client.chat.completions.create(**asked, extra_body={"guided_choice": ["yes", "no"]}).choices[0]
 assert chosen.message.content in ("yes", "no") and chosen.finish_reason == "stop", chosen
+
+
+
+# The helpers for forms and tools, with a schema that refers to itself.
+class Mood(enum.Enum):
+    glad, sad = "glad", "sad"
+
+
+class Song(pydantic.BaseModel):
+    """Notes a song."""
+
+    mood: Mood
+    minutes: int = pydantic.Field(ge=1, le=9)
+
+
+parsed = client.chat.completions.parse(model=model, messages=question, max_tokens=120, temperature=0, response_format=Song).choices[0].message.parsed
+assert parsed.mood in Mood and 1 <= parsed.minutes <= 9, parsed
+tools = [openai.pydantic_function_tool(Song, name="note"), {"type": "function", "function": {"name": "stop"}}]
+calling = {"model": model, "messages": question, "max_tokens": 160, "seed": 5, "temperature": 0}
+choice = client.chat.completions.parse(**calling, tools=tools[:1], tool_choice="required", parallel_tool_calls=False).choices[0]
+(call,) = choice.message.tool_calls
+assert choice.finish_reason == "tool_calls" and choice.message.content is None
+assert (call.function.name, call.function.parsed_arguments.mood in Mood) == ("note", True), call
+
+# The call streamed, and its result told.
+stream = client.chat.completions.create(**calling, tools=tools[:1], tool_choice="required", parallel_tool_calls=False, stream=True)
+deltas = [delta for chunk in stream for choice in chunk.choices for delta in choice.delta.tool_calls or []]
+assert deltas[0].id and deltas[0].function.name == "note"
+assert "".join(delta.function.arguments or "" for delta in deltas) == call.function.arguments
+told = [*question, choice.message.model_dump(mode="json", exclude_unset=True), {"role": "tool", "tool_call_id": call.id, "content": "noted"}]
+assert client.chat.completions.create(**{**asked, "messages": told}, tools=tools).usage.prompt_tokens > 100
+named = {"type": "function", "function": {"name": "stop"}}
+(call,) = client.chat.completions.create(**calling, tools=tools, tool_choice=named).choices[0].message.tool_calls
+assert (call.function.name, call.function.arguments) == ("stop", "{}"), call
+
+# Embeddings, by an encoder on this machine: packed, as the client asks by itself, and plain.
+encoder = client.models.list().data[-1].id
+packed = client.embeddings.create(model=encoder, input=["I sing.", "The rent is due."])
+plain = client.embeddings.create(model=encoder, input="I sing.", encoding_format="float")
+assert plain.data[0].embedding == packed.data[0].embedding != packed.data[1].embedding and packed.usage.total_tokens > 4
 
 # A whole conversation, in whose middle something was changed: clients keep it themselves.
 edited = question + [{"role": "assistant", "content": "I sing."}, {"role": "user", "content": [{"type": "text", "text": "Where?"}]}]
-assert client.chat.completions.create(model=model, messages=edited).usage.prompt_tokens > usage.prompt_tokens
+assert client.chat.completions.create(**{**asked, "messages": edited}).usage.prompt_tokens > usage.prompt_tokens
 
 
 def refused(kind, code, **request):
     try:
-        client.chat.completions.create(**{"model": model, "messages": question, **request})
+        client.chat.completions.create(**{**asked, **request})
     except kind as error:
         assert error.code == code, (error.code, code)
     else:
@@ -74,8 +117,8 @@ refused(openai.BadRequestError, "request.invalid", n=9)
 refused(openai.BadRequestError, "request.invalid", tool_choice="required")
 refused(openai.BadRequestError, "node.setting", logit_bias={"4000000000": 1})
 refused(openai.BadRequestError, "node.setting", response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": {"not": {}}}})
-refused(openai.BadRequestError, "node.prompt_too_long", messages=[{"role": "user", "content": "la " * 300}])
-refused(openai.BadRequestError, "node.prompt_too_long", messages=[{"role": "user", "content": "la " * 300}], stream=True)
+refused(openai.BadRequestError, "node.prompt_too_long", messages=[{"role": "user", "content": "la " * 2_500}])
+refused(openai.BadRequestError, "node.prompt_too_long", messages=[{"role": "user", "content": "la " * 2_500}], stream=True)
 try:
     openai.OpenAI(api_key="another", max_retries=0).models.list()
     raise AssertionError("another key was accepted")
@@ -84,16 +127,16 @@ except openai.AuthenticationError as error:
 
 # Eight threads at once, and asyncio.
 with concurrent.futures.ThreadPoolExecutor(8) as pool:
-    replies = list(pool.map(lambda n: client.chat.completions.create(model=model, messages=question, seed=n, max_tokens=2), range(8)))
+    replies = list(pool.map(lambda n: client.chat.completions.create(**{**asked, "max_tokens": 2}, seed=n), range(8)))
 assert all(r.usage.completion_tokens <= 2 for r in replies)
 
 
 async def at_once():
-    stream = await openai.AsyncOpenAI(max_retries=0).chat.completions.create(model=model, messages=question, stream=True)
+    stream = await openai.AsyncOpenAI(max_retries=0).chat.completions.create(**asked, stream=True)
     return [chunk async for chunk in stream]
 
 
 assert asyncio.run(at_once())[-1].choices[0].finish_reason
 budget = json.loads(client.get("/lazai/budget", cast_to=str))
 assert 0 < int(budget["spent"]) < int(budget["total"])
-print(f"openai {openai.__version__} for Python: models, chat, streams, errors; {budget['spent']} base units spent")
+print(f"openai {openai.__version__} for Python: models, chat, streams, forms, tools, embeddings, errors; {budget['spent']} base units spent")

@@ -4,6 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What may stand between the parts of JSON in a form, as an expression: a model that says nothing else must not go on with it.
+pub const FORM_WHITE_SPACE: &str = r"[\x20\x0A\x0D\x09]{1,16}";
+
 /// The form that a reply must have; the generator admits no token that leaves it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

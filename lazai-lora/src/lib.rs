@@ -36,5 +36,5 @@ pub use embed::{Embedding, Encoder};
 pub use error::{GenerateError, ModelError, TrainError};
 pub use generate::Generator;
 pub use lazai_core::record::{TrainConfig, TrainingRecord};
-pub use serve::{Engine, EngineCounts, EngineSettings};
+pub use serve::{DiskRoom, Engine, EngineCounts, EngineSettings};
 pub use train::Trainer;

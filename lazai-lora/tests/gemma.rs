@@ -129,8 +129,15 @@ fn gemma_says_what_it_says_elsewhere() {
     let sampler = Sampler { temperature_milli: 0, max_tokens: 40, ..Sampler::default() };
     let reply = generate(&base, None, &messages, &sampler, 1, |_| true).unwrap();
     let engine = Engine::new(Arc::new(base), EngineSettings::default()).unwrap();
-    let job =
-        GenerateJob { adapter: None, conversation: None, messages, sampler, seed: 1, patience: GenerateJob::PATIENCE };
+    let job = GenerateJob {
+        adapter: None,
+        conversation: None,
+        shared: Vec::new(),
+        messages,
+        sampler,
+        seed: 1,
+        patience: GenerateJob::PATIENCE,
+    };
     let served = block_on(engine.generate(job).reply()).unwrap();
     for ours in [reply, served] {
         assert_eq!(ours.tokens[..20], theirs.reply[..20]);

@@ -15,7 +15,7 @@ use crate::account::{Account, SendError};
 pub use crate::conversation::{
     Checked, CheckedReply, Conversation, NamedModel, ReceivedReply, Talker, TokenCheck, TokenCounter,
 };
-use crate::conversation::{prompt, published};
+use crate::conversation::{card, published};
 use crate::node::{Node, NodeError, ReplySettings, SignedOffer, SignedRelease};
 
 /// Why a reply did not come, or is not paid.
@@ -140,7 +140,7 @@ impl Consumer {
             }
         }
         // Without the card no receipt could be checked: nothing is reserved for it.
-        prompt(published(&self.account.ledger().market(), offer.offer.class, offer.offer.version), &[])?;
+        card(published(&self.account.ledger().market(), offer.offer.class, offer.offer.version))?;
         let transaction = Transaction::OpenSession {
             nonce,
             consumer: self.talker.address(),

@@ -13,7 +13,7 @@ use lazai_core::{Amount, Digest, Domain, SessionId, Signer};
 use lazai_settle::session::SessionPayment;
 #[cfg(feature = "node")]
 pub(crate) use prompt::asks_for_the_card;
-pub(crate) use prompt::prompt;
+pub(crate) use prompt::card;
 pub use prompt::published;
 use serde::{Deserialize, Serialize};
 pub use talker::{CheckedReply, Talker};

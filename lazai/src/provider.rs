@@ -2,6 +2,8 @@
 
 mod admission;
 mod book;
+mod cards;
+mod earnings;
 mod order;
 mod receipt;
 mod redemption;
@@ -15,7 +17,7 @@ use std::sync::{Arc, Mutex};
 
 use lazai_core::{Address, ClassId, Digest, SessionId, VersionNumber};
 use lazai_lora::generate::Sampler;
-use lazai_lora::{About, Generator};
+use lazai_lora::{About, EngineCounts, Generator};
 use lazai_lora::{GenerateError, ModelError};
 use lazai_settle::market::MarketError;
 
@@ -25,6 +27,8 @@ use crate::node::{
 };
 pub use book::Standing;
 use book::{LastReply, Moderated, is_waited_for, lock};
+use cards::Cards;
+pub use earnings::Earnings;
 use order::Order;
 use strangers::Strangers;
 pub use terms::OfferTerms;
@@ -42,6 +46,7 @@ pub struct Provider {
     secret: Mutex<Option<[u8; 32]>>,
     strangers: Strangers,
     order: Order,
+    cards: Cards,
     /// The session's claim is held from admission until the reply is kept: one reply is made per turn, however many
     /// requests ask for it. Other sessions, and payments, do not wait.
     claims: Mutex<BTreeMap<SessionId, Arc<async_lock::Mutex<()>>>>,
@@ -63,6 +68,7 @@ impl Provider {
             secret: Mutex::default(),
             strangers: Strangers::default(),
             order: Order::default(),
+            cards: Cards::default(),
             claims: Mutex::default(),
             pages: Mutex::new(()),
         }
@@ -117,6 +123,12 @@ impl Provider {
     #[must_use]
     pub fn about(&self) -> &About {
         self.generator.about()
+    }
+
+    /// What the generator has done since it was started, if it counts.
+    #[must_use]
+    pub fn counts(&self) -> Option<EngineCounts> {
+        self.generator.counts()
     }
 
     /// The ledger that its sessions are on.

@@ -1,4 +1,5 @@
-//! The clients that people already have, unmodified, at the loopback proxy: OpenAI's official ones, and SillyTavern.
+//! The clients that people already have, unmodified, at the loopback proxy: OpenAI's official ones, LangChain, Alith's agents, and
+//! SillyTavern.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,8 +8,16 @@ use anyhow::{Result, bail, ensure};
 
 use crate::checks::FEATURES;
 use crate::served::Served;
-use crate::shell::{cargo, root, run, target, without_npm};
+use crate::shell::{cache, cargo, root, run, target, without_npm};
 use crate::{bindings, peers};
+
+/// Clients in Python: the set of their packages, their scripts, and whose they are.
+const PYTHON_CLIENTS: [(&str, &str, &str); 4] = [
+    ("openai", "openai_client.py", "OpenAI's client for Python"),
+    ("langchain", "langchain_client.py", "LangChain"),
+    ("alith", "alith_agent.py", "Alith's agent"),
+    ("openai", "metrics.py", "Prometheus' parser"),
+];
 
 /// OpenAI's client for Node, and its size.
 const NODE_CLIENT: (&str, &str) = ("openai@6.49.0", "9 MB");
@@ -25,16 +34,21 @@ pub fn start(args: &[&str], base: &Path) -> Result<()> {
             let mut client = node("sillytavern", SILLYTAVERN)?.map_err(anyhow::Error::msg)?;
             run("SillyTavern", endpoint.told(&mut client))
         }),
-        other => bail!("clients: unknown {other:?}; sillytavern, or nothing for OpenAI's"),
+        other => bail!("clients: unknown {other:?}; sillytavern, or nothing for all others"),
     }
 }
 
-/// Lets each of OpenAI's clients that can be had talk to the endpoint of the examples.
+/// Lets each client that can be had talk to the endpoint of the examples.
 pub fn check(base: &Path) -> Result<()> {
     talking(base, |endpoint| {
-        let script = root().join("examples/clients/openai_client.py");
-        let mut client = Command::new(peers::python("openai")?);
-        run("OpenAI's client for Python", endpoint.told(client.arg(script)))?;
+        for (set, script, whose) in PYTHON_CLIENTS {
+            let mut client = Command::new(peers::python(set)?);
+            // Alith writes logs at the root of the project that it is started in.
+            let folder = cache()?.join("clients");
+            std::fs::create_dir_all(&folder)?;
+            client.current_dir(folder);
+            run(whose, endpoint.told(client.arg(root().join("examples/clients").join(script))))?;
+        }
         match node("openai_client", NODE_CLIENT)? {
             Ok(mut node) => run("OpenAI's client for Node", endpoint.told(&mut node)),
             Err(reason) => {
@@ -47,8 +61,8 @@ pub fn check(base: &Path) -> Result<()> {
 
 /// Starts the endpoint, lets somebody talk, and checks that everything was redeemed.
 fn talking(base: &Path, talk: impl FnOnce(&Served) -> Result<()>) -> Result<()> {
-    let mut endpoint = Served::start("endpoint", 3, |command| {
-        command.env("LAZAI_BASE_MODEL", base);
+    let mut endpoint = Served::start("endpoint", 4, |command| {
+        command.env("LAZAI_BASE_MODEL", base).env("LAZAI_ENCODER", root().join("vectors/embed/tiny-bert"));
     })?;
     talk(&endpoint)?;
     ensure!(endpoint.stop()?.contains(" 0 sessions not redeemed"), "not everything was redeemed");

@@ -175,7 +175,9 @@ fn built() -> Result<Vec<(&'static str, Vec<u8>)>> {
         let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
         let full: Value = serde_json::from_slice(&bytes)?;
         let code = full["bytecode"]["object"].as_str().with_context(|| format!("{name} has no code"))?;
-        let kept = json!({"contractName": name, "abi": full["abi"], "bytecode": code});
+        let mut kept = json!({"contractName": name, "abi": full["abi"], "bytecode": code});
+        // Compilers order fields as they like.
+        kept.sort_all_objects();
         Ok((name, format!("{kept:#}\n").into_bytes()))
     };
     ARTIFACTS.iter().map(one).collect()

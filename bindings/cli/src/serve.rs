@@ -2,8 +2,8 @@
 
 use std::io::BufRead;
 
-use lazai_facade::native::model::BaseModel;
-use lazai_facade::native::provider::{NodeServer, ServedModel};
+use lazai_facade::native::model::{BaseModel, ServingRoom};
+use lazai_facade::native::provider::{Listening, NodeServer, ServedModel};
 use pollster::block_on;
 use serde_json::json;
 
@@ -24,7 +24,9 @@ pub(crate) fn serve(verb: args::Serve, input: &mut dyn BufRead, out: &mut Output
         (None, Some(folder)) => Local::open(folder)?.made(class, verb.version)?.adapter,
         (adapter, _) => adapter.as_deref().map(text).unwrap_or_default(),
     };
-    let base = BaseModel::open_to_serve(text(&verb.base))?;
+    let folder = verb.disk.as_deref().map(text);
+    let room = ServingRoom { memory_mb: verb.conversation_mb, folder, disk_mb: verb.disk_mb };
+    let base = BaseModel::open_to_serve(text(&verb.base), room)?;
     let served = ServedModel {
         class_id: class,
         version: verb.version,
@@ -34,8 +36,10 @@ pub(crate) fn serve(verb: args::Serve, input: &mut dyn BufRead, out: &mut Output
         prompt_ceiling: verb.prompt_ceiling,
         session_s: verb.session_s,
     };
-    let server =
-        NodeServer::start(market, key.clone(), base, vec![served], verb.reply_tokens, text(&verb.book), verb.address)?;
+    let tls = verb.tls_certificates.as_deref().map(text).zip(verb.tls_key.as_deref().map(text));
+    let listening = Listening { address: verb.address, tls, operations: verb.operations };
+    let (book, tokens) = (text(&verb.book), verb.reply_tokens);
+    let server = NodeServer::start_at(market, key.clone(), base, vec![served], tokens, book, listening)?;
     let told = json!({"url": server.url(), "node": key.address(), "character": about.character});
     out.tell(&told, |_| format!("{} is served at {} by {}", about.character, server.url(), key.address()))?;
     if verb.until_input_ends {

@@ -70,14 +70,23 @@ pub async fn the_command_line_serves(served: &Served) {
             .to_vec(),
         ["--base", &base, "--adapter", &adapter, "--class", &minted.class.to_string()].map(String::from).to_vec(),
         ["--prompt-price", "1", "--completion-price", "4", "--reply-tokens", "8"].map(String::from).to_vec(),
-        ["--book", &path("book"), "--address", "127.0.0.1:0"].map(String::from).to_vec(),
+        ["--book", &path("book"), "--address", "127.0.0.1:0", "--disk", &path("disk")].map(String::from).to_vec(),
+        ["--tls-certificates", &path("certificate.pem"), "--tls-key", &path("key.pem")].map(String::from).to_vec(),
+        ["--operations", "127.0.0.1:0"].map(String::from).to_vec(),
     ];
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    std::fs::write(path("certificate.pem"), made.cert.pem()).unwrap();
+    std::fs::write(path("key.pem"), made.signing_key.serialize_pem()).unwrap();
     let mut args = words.concat();
     args.extend(keys);
     let (code, told) = command(args.clone(), "").await;
     assert_eq!((code, told[0]["character"].as_str()), (0, Some("Vesper Volt")), "{told:?}");
-    assert!(told[0]["url"].as_str().unwrap().starts_with("http://127.0.0.1:"));
+    assert!(told[0]["url"].as_str().unwrap().starts_with("https://127.0.0.1:"));
     assert_eq!(told[1]["notRedeemed"], 0);
+    // A node that has no room for the conversations that it offers does not start.
+    let (code, told) =
+        command([args.clone(), ["--conversation-mb", "16"].map(String::from).to_vec()].concat(), "").await;
+    assert_eq!((code, told[0]["error"]["code"].as_str()), (3, Some("model")), "{told:?}");
     // A version that the ledger does not have is not served.
     args.extend(["--version".into(), "9".into()]);
     let (code, told) = command(args, "").await;

@@ -59,7 +59,7 @@ fn servers_of_others_answer_as_generators() {
     let job = |adapter, asked: &str| {
         let messages = vec![Message::new(Role::User, asked)];
         let (sampler, patience) = (Sampler::default(), GenerateJob::PATIENCE);
-        GenerateJob { adapter, conversation: None, messages, sampler, seed: u64::MAX, patience }
+        GenerateJob { adapter, conversation: None, shared: Vec::new(), messages, sampler, seed: u64::MAX, patience }
     };
     let reply = |generator: &OpenAiGenerator, adapter, asked: &str| -> Result<(String, Reply), GenerateError> {
         runtime.block_on(async {

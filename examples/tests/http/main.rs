@@ -16,7 +16,7 @@ use lazai::consumer::{Consumer, ConsumerError, Conversation};
 use lazai::core::message::{Message, Role};
 use lazai::core::{Amount, Asset, LocalSigner, Signer};
 use lazai::exex::Minted;
-use lazai::http::{Budget, Front, HttpNode, Loopback};
+use lazai::http::{Budget, Front, HttpNode, Loopback, TlsFiles};
 use lazai::node::{Node, NodeError, ReplySettings};
 use lazai::provider::Provider;
 use lazai::safety::{CharacterReport, Concern, SignedReport};
@@ -96,6 +96,7 @@ fn a_node_and_its_proxy_over_http() {
         proxy::a_proxy_spends_its_budget_and_no_more(&served).await;
         proxy::a_proxy_keeps_out_what_is_not_local(&served).await;
         proxy::a_proxy_has_a_key_that_nobody_else_reads(&served).await;
+        proxy::a_proxy_embeds_texts_itself(&served).await;
         proxy::a_proxy_takes_no_offer_beyond_its_budget(&served).await;
         proxy::a_node_that_refuses_everything_does_not_lock_the_budget(&served).await;
         ending::a_deposit_is_asked_back_when_its_node_refuses(&served).await;
@@ -107,6 +108,8 @@ fn a_node_and_its_proxy_over_http() {
         command_line::the_command_line_serves(&served).await;
         serving::a_server_of_its_own_is_patient_and_not_too_patient(&served).await;
         serving::clients_wait_for_a_node_that_is_busy(&served).await;
+        serving::the_operator_sees_what_is_served(&served).await;
+        serving::a_server_with_tls_is_known_by_its_certificate(&served).await;
         // All of it is redeemed, session by session, and money is where it should be.
         assert_eq!(served.provider.redeem_all().await.unwrap().len(), 0);
         let market = served.stage.home.ledger().market();

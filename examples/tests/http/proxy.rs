@@ -1,5 +1,7 @@
 //! The loopback proxy: what it spends, whom it lets in, and what a node may do to it.
 
+use lazai::lora::{Compute, Encoder};
+
 use super::*;
 
 /// A budget for replies of at most 1,000.
@@ -223,4 +225,36 @@ pub async fn a_proxy_has_a_key_that_nobody_else_reads(served: &Served) {
             |path| std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(path).unwrap().permissions()) & 0o777;
         assert_eq!((mode(served.stage.home.path("keyed")), mode(served.stage.home.path("keyed/key"))), (0o700, 0o600));
     }
+}
+
+pub async fn a_proxy_embeds_texts_itself(served: &Served) {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/embed/tiny-bert");
+    let encoder = Encoder::open(&folder, &Compute::cpu()).unwrap();
+    let texts = ["I sing.", "I sing in the harbour every night, and nobody knows my name."];
+    let expected = encoder.encode(&texts).unwrap();
+    let opened = proxy(served, "embedding", 1_000, 500).await.with_encoder("tiny", encoder);
+    let url = listen(opened.router()).await;
+    // A base URL that ends with a slash: clients make two of it.
+    let ask = |body: Value| call(format!("{url}/v1//embeddings"), json_type(), body.to_string());
+    let (status, answer, _) = ask(json!({"model": "tiny", "input": texts})).await;
+    assert_eq!(status, 200, "{answer}");
+    for (place, embedding) in expected.iter().enumerate() {
+        let found: Vec<f32> = serde_json::from_value(answer["data"][place]["embedding"].clone()).unwrap();
+        assert_eq!(found, embedding.vector);
+    }
+    let tokens: usize = expected.iter().map(|embedding| embedding.tokens).sum();
+    assert_eq!(answer["usage"]["total_tokens"], tokens);
+    let (_, packed, _) = ask(json!({"model": "tiny", "input": texts[1], "encoding_format": "base64"})).await;
+    assert_eq!(packed["data"][0]["embedding"].as_str().unwrap().len(), (4 * expected[1].vector.len()).div_ceil(3) * 4);
+    for (body, status, code) in [
+        (json!({"model": "dat:1:1", "input": "hi"}), 404, "request.model"),
+        (json!({"model": "tiny", "input": [1, 2]}), 400, "request.invalid"),
+        (json!({"model": "tiny", "input": "hi", "dimensions": 7}), 400, "request.invalid"),
+    ] {
+        let (found, answer, _) = ask(body).await;
+        assert_eq!((found, answer["error"]["code"].as_str()), (status, Some(code)), "{answer}");
+    }
+    let (status, answer, _) = call(format!("{url}//v2//x"), json_type(), String::new()).await;
+    assert_eq!((status, answer["error"]["code"].as_str()), (404, Some("request.path")));
+    assert_eq!(units(&budget(&url).await["bound"]), 0, "it costs nothing");
 }

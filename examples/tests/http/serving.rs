@@ -64,3 +64,96 @@ pub async fn clients_wait_for_a_node_that_is_busy(served: &Served) {
     let status = node.post("/", Vec::new(), String::new(), &mut |bytes| said.extend_from_slice(bytes)).await.unwrap();
     assert_eq!((status, said.len(), *asked.lock().unwrap()), (204, 0, 6));
 }
+
+/// What the operator looks at is told at an address of its own, and counts what was served.
+pub async fn the_operator_sees_what_is_served(served: &Served) {
+    let front = Front::new(served.provider.clone(), vec![Stage::offer_terms(&served.minted)]);
+    let (url, operations) = (listen(front.router()).await, front.spawn_operations("127.0.0.1:0").unwrap());
+    let get = |path: &str| {
+        let url = format!("{}{path}", operations.url());
+        tokio::task::spawn_blocking(move || {
+            let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+            let mut answer = agent.get(url).call().unwrap();
+            (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+        })
+    };
+    assert_eq!(get("/ready").await.unwrap(), (200, r#"{"status":"ready"}"#.to_owned()));
+    // Nobody pays, somebody asks for what is not there, and somebody is answered.
+    call(format!("{url}/v1/chat/completions"), json_type(), question("dat:1:1")).await;
+    call(format!("{url}/v1/chat/completions"), json_type(), "{}".into()).await;
+    let (consumer, node) = (served.stage.consumer().unwrap(), HttpNode::new(&url).unwrap());
+    let offer = node.models().await.unwrap().remove(0).offer;
+    let mut conversation = consumer.open(77, &offer, deposit(2_000)).await.unwrap();
+    let words = "a secret that no count tells";
+    let said = consumer.say(&mut conversation, &node, words, &mut |_| ()).await.unwrap();
+    let (status, text) = get("/metrics").await.unwrap();
+    assert_eq!(status, 200);
+    let value = |line: &str| -> f64 {
+        let found =
+            text.lines().find_map(|found| found.strip_prefix(line)).unwrap_or_else(|| panic!("{line} in {text}"));
+        found.trim().parse().unwrap()
+    };
+    for (outcome, count) in [("unpaid", 1.0), ("refused", 1.0), ("served", 1.0)] {
+        assert_eq!(value(&format!("lazai_requests_total{{outcome=\"{outcome}\"}}")), count, "{outcome}");
+    }
+    let receipt = said.receipt.receipt;
+    assert_eq!(value("lazai_tokens_total{kind=\"completion\"}"), receipt.completion_tokens as f64);
+    assert_eq!(value("lazai_first_piece_seconds_count"), 1.0);
+    let money =
+        |kind: &str| value(&format!("lazai_money_base_units{{asset=\"{}\",kind=\"{kind}\"}}", offer.offer.asset.0));
+    let mine = conversation.owed().base_units() as f64;
+    assert!(
+        money("owed") >= mine
+            && money("signed") >= mine
+            && money("at_risk") >= mine
+            && money("owed") >= money("signed")
+    );
+    assert!(text.ends_with("# EOF\n") && !text.contains("secret") && !text.contains(&conversation.session.to_string()));
+    let before = money("redeemed");
+    served.provider.redeem(conversation.session).await.unwrap();
+    let earned = served.provider.earnings().unwrap()[&offer.offer.asset];
+    assert!(earned.redeemed.base_units() as f64 >= before + mine && earned.signed >= earned.redeemed);
+}
+
+/// Behind TLS, a node is one only to who trusts its certificate.
+pub async fn a_server_with_tls_is_known_by_its_certificate(served: &Served) {
+    let folder = tempfile::tempdir().unwrap();
+    let files = TlsFiles { certificates: folder.path().join("certificate.pem"), key: folder.path().join("key.pem") };
+    let front = Front::new(served.provider.clone(), vec![Stage::offer_terms(&served.minted)]);
+    assert!(front.spawn_tls("127.0.0.1:0", &files).is_err());
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    std::fs::write(&files.certificates, made.cert.pem()).unwrap();
+    std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+    let serving = front.spawn_tls("127.0.0.1:0", &files).unwrap();
+    let (url, address) = (serving.url(), serving.address());
+    assert!(url.starts_with("https://"));
+    let asked = tokio::task::spawn_blocking(move || {
+        let root = ureq::tls::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
+        let tls =
+            ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::Specific(Arc::new(vec![root]))).build();
+        let trusting: ureq::Agent = ureq::Agent::config_builder().tls_config(tls).build().into();
+        let mut answer = trusting.get(format!("{url}/v1/models")).call().unwrap();
+        let models: Value = serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap();
+        assert_eq!(models["data"][0]["id"], "dat:1:1");
+        assert!(ureq::get(format!("{url}/health")).call().is_err(), "a stranger's certificate");
+        // Other people's clients think so too, where there are some.
+        let (at, root) = (address.to_string(), files.certificates.display().to_string());
+        let health = format!("{url}/health");
+        for (program, args, said) in [
+            ("curl", ["--silent", "--fail", "--cacert", &root, &health, "--tlsv1.3"], r#"{"status":"ok"}"#),
+            (
+                "openssl",
+                ["s_client", "-connect", &at, "-CAfile", &root, "-verify_return_error"],
+                "Verify return code: 0 (ok)",
+            ),
+        ] {
+            match std::process::Command::new(program).args(args).stdin(std::process::Stdio::null()).output() {
+                Ok(output) => assert!(String::from_utf8_lossy(&output.stdout).contains(said), "{program}: {output:?}"),
+                Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{program}: {error}"),
+            }
+        }
+        // Without TLS, nothing is answered.
+        assert!(ureq::get(format!("http://{address}/health")).call().is_err());
+    });
+    asked.await.unwrap();
+}

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use lazai_core::reply::ResponseFormat;
+use lazai_core::reply::{FORM_WHITE_SPACE, ResponseFormat};
 use llguidance::api::{ParserLimits, TopLevelGrammar};
 use llguidance::{JsonCompileOptions, Matcher, ParserFactory};
 use serde_json::{Value, json};
@@ -15,8 +15,6 @@ use crate::error::GenerateError;
 const SETTING: &str = "response_format";
 /// Characters of an error that are told.
 const TOLD: usize = 400;
-/// White space between the parts of JSON, at most: a model that gives nothing else must not go on with it.
-const WHITE_SPACE: &str = r"[\x20\x0A\x0D\x09]{1,64}";
 
 fn refused(reason: impl std::fmt::Display) -> GenerateError {
     let mut reason = reason.to_string();
@@ -105,7 +103,8 @@ fn schema(mut schema: Value) -> Result<TopLevelGrammar, GenerateError> {
     if fields.contains_key("x-guidance") {
         return Err(refused("the schema has x-guidance"));
     }
-    let options = JsonCompileOptions { whitespace_pattern: Some(WHITE_SPACE.into()), ..JsonCompileOptions::default() };
+    let options =
+        JsonCompileOptions { whitespace_pattern: Some(FORM_WHITE_SPACE.into()), ..JsonCompileOptions::default() };
     options.apply_to(&mut schema);
     Ok(TopLevelGrammar::from_json_schema(schema))
 }

@@ -28,6 +28,7 @@ use crate::adapter::Adapter;
 use crate::base::{BaseModel, ChatTemplate, Tokenizer};
 use crate::error::{GenerateError, ModelError, Result};
 use crate::model::{Cache, extend, logits};
+use crate::serve::EngineCounts;
 
 /// A job: answer this conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,9 @@ pub struct GenerateJob {
     /// The conversation's name, if what is computed of it may be kept for its next turn. Only jobs of the same name find it, so
     /// that nobody's waiting time tells what others said.
     pub conversation: Option<Digest>,
+    /// What every conversation with the character begins with, if that is no secret: the system message of a published card. What is
+    /// computed of it is found by all jobs of the same adapter. It changes no word of the reply.
+    pub shared: Vec<Message>,
     /// The conversation.
     pub messages: Vec<Message>,
     /// The sampling parameters.
@@ -170,6 +174,11 @@ pub trait Generator: Send + Sync + std::fmt::Debug {
 
     /// Begins to answer a conversation. The same job gives the same reply on the same kind of machine.
     fn generate(&self, job: GenerateJob) -> Generation;
+
+    /// What it has done since it was started, if it counts.
+    fn counts(&self) -> Option<EngineCounts> {
+        None
+    }
 }
 
 /// A reply.

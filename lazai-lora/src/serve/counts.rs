@@ -12,6 +12,8 @@ pub struct EngineCounts {
     pub read_tokens: u64,
     /// Tokens of conversations that were known from earlier turns, and not computed again.
     pub known_tokens: u64,
+    /// Tokens of conversations whose keys and values were read from the disk; of these, replies begin behind as many as are known by then.
+    pub disk_tokens: u64,
     /// Tokens of replies.
     pub reply_tokens: u64,
     /// Tokens that were computed by a guess.

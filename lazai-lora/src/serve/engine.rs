@@ -11,11 +11,12 @@ use lazai_core::message::Message;
 
 use super::adapters::Adapters;
 use super::counts::{Counts, EngineCounts};
+use super::disk::{Disk, DiskRoom};
 use super::model::Model;
 use super::pages::{PAGE, Shape};
 use super::prepare::{Loading, Preparing};
 use super::team::Team;
-use super::work::Work;
+use super::work::{Around, Work};
 use crate::About;
 use crate::base::{BaseModel, WeightFormat};
 use crate::device::Compute;
@@ -23,7 +24,7 @@ use crate::error::{GenerateError, ModelError, Result};
 use crate::generate::{Event, GenerateJob, Generation, Generator, Grammars, prompt_tokens};
 
 /// What an engine may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EngineSettings {
     /// Threads; by default as many as the machine has cores.
@@ -40,6 +41,8 @@ pub struct EngineSettings {
     pub guessed_tokens: usize,
     /// Bytes for the keys and values of running and earlier conversations. One that does not fit by itself is refused.
     pub conversation_bytes: usize,
+    /// Room on a disk for keys and values of earlier conversations that have none in memory; none by default.
+    pub disk: Option<DiskRoom>,
     /// Bytes for adapters, beside those of replies that are computed; others are read again when they are asked for.
     pub adapter_bytes: usize,
 }
@@ -54,6 +57,7 @@ impl Default for EngineSettings {
             step_tokens: 128,
             guessed_tokens: 16,
             conversation_bytes: 2 << 30,
+            disk: None,
             adapter_bytes: 1 << 30,
         }
     }
@@ -136,7 +140,10 @@ impl Engine {
         let (news, heard) = mpsc::channel();
         let (wanted, loading) = mpsc::channel();
         let counts = Counts::default();
-        let work = Work::new(base.clone(), model, team, settings, adapters.clone(), wanted, counts.clone());
+        let shape = Shape::new(&model.config);
+        let disk = settings.disk.as_ref().map(|room| Disk::open(room, shape, news.clone())).transpose()?;
+        let around = Around { adapters: adapters.clone(), wanted, counts: counts.clone(), disk };
+        let work = Work::new(base.clone(), model, team, settings.clone(), around);
         spawn("lazai engine", move || work.run(&heard))?;
         // Reading a long conversation, or an adapter, holds nobody's reply up.
         let preparing = Preparing { base: base.clone(), most_tokens, grammars: Grammars::default() };
@@ -153,6 +160,13 @@ impl Engine {
         self.weight_bytes
     }
 
+    /// Tokens of one conversation and its reply that the memory for conversations holds: what is longer is refused, whatever the
+    /// model's context.
+    #[must_use]
+    pub fn room_tokens(&self) -> usize {
+        self.settings.conversation_bytes / Shape::new(self.base.config()).bytes().max(1) * PAGE
+    }
+
     /// What it has done since it was started.
     #[must_use]
     pub fn counts(&self) -> EngineCounts {
@@ -166,7 +180,7 @@ impl Engine {
     }
 }
 
-fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
+pub(super) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
     let thread = std::thread::Builder::new().name(name.into()).spawn(body);
     thread.map(|_| ()).map_err(|e| ModelError::from(candle_core::Error::Msg(e.to_string())))
 }
@@ -193,6 +207,10 @@ impl Generator for Engine {
         // Without an engine, the events are dropped, and the reply is told to have broken off.
         let _ = self.jobs.send(Job { job, events, asked: Instant::now(), place });
         Generation::new(heard)
+    }
+
+    fn counts(&self) -> Option<EngineCounts> {
+        Some(self.counts())
     }
 }
 

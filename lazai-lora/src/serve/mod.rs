@@ -6,7 +6,7 @@
 //! | `prepare`, `queue`, `work` | what is done before a reply, who waits for it, and what a step is made of |
 //! | `sequence`, `guess` | a reply in the making, and guesses of how it goes on |
 //! | `adapters`, `adapter` | adapters in memory, within a bound |
-//! | `pages`, `store` | keys and values, and those of earlier turns |
+//! | `pages`, `store`, `disk` | keys and values, and those of earlier turns, in memory and on disk |
 //! | `forward`, `attention` | a step through all layers |
 //! | `team`, `workspace` | the threads that walk through it, and their memory |
 //! | `model`, `weights`, `blocks` | weights, packed for the kernels |
@@ -17,6 +17,7 @@ mod adapters;
 mod attention;
 mod blocks;
 mod counts;
+mod disk;
 mod engine;
 mod forward;
 mod guess;
@@ -33,6 +34,7 @@ mod work;
 mod workspace;
 
 pub use counts::EngineCounts;
+pub use disk::DiskRoom;
 pub use engine::{Engine, EngineSettings};
 
 use crate::error::GenerateError;

@@ -35,12 +35,30 @@ impl Shape {
     pub(super) fn page(self) -> Arc<Page> {
         Arc::new(Page { values: Shared::new(self.bytes() / size_of::<f32>()), shape: self })
     }
+
+    /// The page of as many bytes as a page has: [`Page::to_bytes`] turned back.
+    pub(super) fn page_of(self, bytes: &[u8]) -> Page {
+        let values =
+            bytes.chunks_exact(size_of::<f32>()).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap_or_default()));
+        Page { values: Shared::of(values.collect()), shape: self }
+    }
 }
 
 impl Page {
     fn place(&self, layer: usize, head: usize, values: bool) -> usize {
         let Shape { heads, width, .. } = self.shape;
         ((layer * heads + head) * 2 + usize::from(values)) * PAGE * width
+    }
+
+    /// Its numbers, the least significant byte of each first.
+    ///
+    /// # Safety
+    /// Nobody writes to it meanwhile.
+    #[allow(unsafe_code, reason = "threads write different places")]
+    pub(super) unsafe fn to_bytes(&self) -> Vec<u8> {
+        // SAFETY: as the caller says.
+        let values = unsafe { self.values.part(0, self.shape.bytes() / size_of::<f32>()) };
+        values.iter().flat_map(|value| value.to_le_bytes()).collect()
     }
 
     /// The keys of a head, turned so that a row is one number of all sixteen keys, and its values, one after another. Places of

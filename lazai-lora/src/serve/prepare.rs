@@ -5,11 +5,14 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use lazai_core::Digest;
+use lazai_core::message::{Message, Role};
 
 use super::adapter::ServedAdapter;
 use super::adapters::Adapters;
 use super::engine::Job;
-use super::sequence::Ready;
+use super::pages::Page;
+use super::sequence::{Held, Ready};
+use super::store::Owner;
 use crate::base::BaseModel;
 use crate::error::{GenerateError, ModelError};
 use crate::generate::{Event, GenerateJob, Grammars, Writing, prompt_tokens};
@@ -23,6 +26,8 @@ pub(super) enum News {
     Ready(Box<Ready>),
     /// An adapter was read, or could not be.
     Adapter(Digest, Result<Arc<ServedAdapter>, GenerateError>),
+    /// Pages were read from the disk, as far as they could be, for who has this ticket.
+    Pages(u64, Vec<Arc<Page>>),
     /// Nobody can ask any more.
     Over,
 }
@@ -64,7 +69,7 @@ impl Preparing {
 
     /// The job with its tokens; `None` if there is nothing to compute.
     fn prepare(&self, Job { job, events, asked, place }: Job) -> Result<Option<Ready>, GenerateError> {
-        let GenerateJob { adapter: adapter_digest, conversation, messages, sampler, seed, patience } = job;
+        let GenerateJob { adapter, conversation, shared, messages, sampler, seed, patience } = job;
         let prompt = prompt_tokens(self.base.tokenizer(), self.base.template(), &messages)?;
         let config = self.base.config();
         let (tokens, max) = (prompt.len() + sampler.max_tokens as usize, config.context.min(self.most_tokens));
@@ -77,6 +82,7 @@ impl Preparing {
         if prompt.is_empty() {
             return Err(ModelError::malformed("conversation", "the chat template makes nothing of it").into());
         }
+        let shared = self.shared(shared, &prompt);
         let tokenizer = self.base.tokenizer();
         let writing = Writing::begin(tokenizer, &self.grammars, config.vocab_size, prompt, sampler, seed)?;
         if writing.is_ended() {
@@ -85,7 +91,23 @@ impl Preparing {
         }
         // An endless patience is no time at all.
         let due = asked.checked_add(patience).unwrap_or(asked + LONGEST_PATIENCE);
-        Ok(Some(Ready { writing, adapter: None, adapter_digest, conversation, events, asked, due, place }))
+        let owner = Owner { adapter, conversation, shared };
+        Ok(Some(Ready { writing, adapter: None, owner, held: Held::default(), events, asked, due, place }))
+    }
+
+    /// Tokens that a prompt has in common with what all conversations begin with. Only those: a card's system message may hold more
+    /// in this conversation, by what was said in it.
+    fn shared(&self, mut messages: Vec<Message>, prompt: &[u32]) -> usize {
+        if messages.is_empty() {
+            return 0;
+        }
+        // Some templates have no place for a system message but in the user's.
+        messages.push(Message::new(Role::User, ""));
+        match prompt_tokens(self.base.tokenizer(), self.base.template(), &messages) {
+            Ok(tokens) => tokens.iter().zip(prompt).take_while(|(one, other)| one == other).count(),
+            // What no conversation can begin with is shared by none.
+            Err(_) => 0,
+        }
     }
 }
 

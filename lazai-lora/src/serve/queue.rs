@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 use std::ops::Deref;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lazai_core::Digest;
 
-use super::sequence::Ready;
+use super::pages::Page;
+use super::sequence::{Held, Ready};
 use crate::error::GenerateError;
 
 /// Replies that wait to begin, the one whose patience ends first at the front. Of the same patience, who asked first is first.
@@ -20,6 +22,30 @@ impl Queue {
         self.0.insert(place, job);
     }
 
+    /// The one at a place.
+    pub(super) fn at(&mut self, place: usize) -> Option<&mut Ready> {
+        self.0.get_mut(place)
+    }
+
+    /// Gives pages from the disk to who waits for them with this ticket.
+    pub(super) fn give(&mut self, ticket: u64, pages: Vec<Arc<Page>>) {
+        if let Some(held) = self.0.iter_mut().map(|job| &mut job.held).find(|held| held.ticket == Some(ticket)) {
+            held.ticket = None;
+            held.pages.extend(pages);
+        }
+    }
+
+    /// Pages that are held by those who wait.
+    pub(super) fn held(&self) -> usize {
+        self.0.iter().map(|job| job.held.pages.len()).sum()
+    }
+
+    /// Takes from all but the one at a place what they hold; true if that was anything.
+    pub(super) fn let_go(&mut self, but: usize) -> bool {
+        let others = self.0.iter_mut().enumerate().filter(|(place, job)| *place != but && !job.held.pages.is_empty());
+        others.map(|(_, job)| job.held = Held::default()).count() > 0
+    }
+
     /// Takes out the one at a place.
     pub(super) fn take(&mut self, place: usize) -> Option<Ready> {
         self.0.remove(place)
@@ -28,7 +54,7 @@ impl Queue {
     /// Takes out those of an adapter.
     pub(super) fn of_adapter(&mut self, digest: Digest) -> Vec<Ready> {
         let (found, others) =
-            std::mem::take(&mut self.0).into_iter().partition(|job| job.adapter_digest == Some(digest));
+            std::mem::take(&mut self.0).into_iter().partition(|job| job.owner.adapter == Some(digest));
         self.0 = others;
         Vec::from(found)
     }
@@ -68,13 +94,14 @@ mod tests {
     use crate::base::Tokenizer;
     use crate::generate::{Event, Grammars, Sampler, Writing};
     use crate::serve::engine::Place;
+    use crate::serve::store::Owner;
 
     fn job(tokenizer: &Tokenizer, asked: Instant, patience_s: u64) -> (Ready, async_channel::Receiver<Event>) {
         let writing = Writing::begin(tokenizer, &Grammars::default(), 8, vec![1], Sampler::default(), 0).unwrap();
         let (events, heard) = async_channel::unbounded();
         let (due, place) = (asked + Duration::from_secs(patience_s), Place::take(&Default::default(), 1).unwrap());
-        let (adapter, adapter_digest, conversation) = (None, None, None);
-        (Ready { writing, adapter, adapter_digest, conversation, events, asked, due, place }, heard)
+        let owner = Owner { adapter: None, conversation: None, shared: 0 };
+        (Ready { writing, adapter: None, owner, held: Held::default(), events, asked, due, place }, heard)
     }
 
     #[test]

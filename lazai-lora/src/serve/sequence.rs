@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_channel::Sender;
-use lazai_core::Digest;
 
 use super::adapter::ServedAdapter;
 use super::engine::Place;
 use super::guess::Guesses;
 use super::pages::{PAGE, Page, Shape};
-use super::store::Key;
+use super::store::{Key, Owner, keys};
 use crate::base::Tokenizer;
 use crate::error::{GenerateError, Result};
 use crate::generate::{Event, Reply, Writing};
@@ -20,8 +19,9 @@ pub(super) struct Ready {
     pub(super) writing: Writing,
     /// Set when it begins.
     pub(super) adapter: Option<Arc<ServedAdapter>>,
-    pub(super) adapter_digest: Option<Digest>,
-    pub(super) conversation: Option<Digest>,
+    pub(super) owner: Owner,
+    /// What the disk knows of it.
+    pub(super) held: Held,
     pub(super) events: Sender<Event>,
     pub(super) asked: Instant,
     /// When its asker's patience ends.
@@ -29,6 +29,17 @@ pub(super) struct Ready {
     /// Held until the reply has ended.
     #[allow(dead_code, reason = "gives itself back")]
     pub(super) place: Place,
+}
+
+/// Pages of a conversation that were on the disk.
+#[derive(Default)]
+pub(super) struct Held {
+    /// Until they are read.
+    pub(super) ticket: Option<u64>,
+    /// True once they were asked for.
+    pub(super) was_asked: bool,
+    /// All from the beginning on, those that were in memory too.
+    pub(super) pages: Vec<Arc<Page>>,
 }
 
 impl Ready {
@@ -134,11 +145,10 @@ impl Sequence {
         self.ready.tell_waiting();
     }
 
-    /// The pages that are full, by name, if somebody may find them again.
-    pub(super) fn full(&self) -> Option<impl Iterator<Item = (Key, Arc<Page>)> + '_> {
-        let conversation = self.ready.conversation?;
-        let keys =
-            super::store::keys(self.ready.adapter_digest, conversation, &self.ready.writing.tokens()[..self.computed]);
-        Some(keys.into_iter().zip(self.pages.iter().cloned()))
+    /// The pages that are full, by name, as far as somebody may find them again.
+    pub(super) fn full(&self) -> impl Iterator<Item = (Key, Arc<Page>)> + '_ {
+        keys(self.ready.owner, &self.ready.writing.tokens()[..self.computed])
+            .into_iter()
+            .zip(self.pages.iter().cloned())
     }
 }

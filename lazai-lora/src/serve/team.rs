@@ -107,7 +107,11 @@ unsafe impl<T: Send + Sync> Sync for Shared<T> {}
 impl<T: Copy + Default> Shared<T> {
     pub(super) fn new(len: usize) -> Self {
         // As one allocation of zeros, which the system makes for nothing.
-        let values = vec![T::default(); len].into_boxed_slice();
+        Self::of(vec![T::default(); len])
+    }
+
+    pub(super) fn of(values: Vec<T>) -> Self {
+        let values = values.into_boxed_slice();
         // SAFETY: a cell is laid out as its value.
         #[allow(unsafe_code, reason = "a slice of values as one of cells")]
         Self(unsafe { Box::from_raw(Box::into_raw(values) as *mut [UnsafeCell<T>]) })

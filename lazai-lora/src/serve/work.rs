@@ -10,15 +10,16 @@ use lazai_core::Digest;
 use super::adapter::ServedAdapter;
 use super::adapters::Adapters;
 use super::counts::Counts;
+use super::disk::Disk;
 use super::engine::EngineSettings;
 use super::forward::{Row, Seen, step};
 use super::guess;
 use super::model::Model;
-use super::pages::Shape;
+use super::pages::{PAGE, Page, Shape};
 use super::prepare::News;
 use super::queue::Queue;
-use super::sequence::{Ready, Sequence};
-use super::store::{Store, keys};
+use super::sequence::{Held, Ready, Sequence};
+use super::store::{Key, Store, keys};
 use super::team::{Shared, Team};
 use super::workspace::Workspace;
 use crate::base::BaseModel;
@@ -26,8 +27,19 @@ use crate::error::GenerateError;
 
 /// How often those who wait are told that they do: who has left is found by it.
 const TOLD: Duration = Duration::from_millis(500);
+/// Conversations that are read from the disk at a time.
+const READS: usize = 4;
 /// Most replies at once for which it pays to guess how they go on.
 const FEW: usize = 4;
+
+/// What it shares with other threads.
+pub(super) struct Around {
+    pub(super) adapters: Arc<Adapters>,
+    /// Adapters that are to be read.
+    pub(super) wanted: mpsc::Sender<Digest>,
+    pub(super) counts: Counts,
+    pub(super) disk: Option<Disk>,
+}
 
 pub(super) struct Work {
     base: Arc<BaseModel>,
@@ -45,6 +57,9 @@ pub(super) struct Work {
     queue: Queue,
     running: Vec<Sequence>,
     store: Store,
+    disk: Option<Disk>,
+    /// Those who asked for pages on the disk, counted.
+    tickets: u64,
     told: Instant,
     counts: Counts,
     /// True if nobody can ask any more.
@@ -57,9 +72,7 @@ impl Work {
         model: Model,
         team: Team,
         mut settings: EngineSettings,
-        adapters: Arc<Adapters>,
-        wanted: mpsc::Sender<Digest>,
-        counts: Counts,
+        Around { adapters, wanted, counts, disk }: Around,
     ) -> Self {
         settings.replies = settings.replies.max(1);
         settings.step_tokens = settings.step_tokens.max(settings.replies);
@@ -82,6 +95,8 @@ impl Work {
             queue,
             running,
             store,
+            disk,
+            tickets: 0,
             told,
             counts,
             over,
@@ -119,6 +134,10 @@ impl Work {
         match heard {
             News::Ready(job) => self.queue.push(*job),
             News::Over => self.over = true,
+            News::Pages(ticket, pages) => {
+                self.counts.lock().disk_tokens += (pages.len() * PAGE) as u64;
+                self.queue.give(ticket, pages);
+            }
             News::Adapter(digest, Ok(adapter)) => {
                 self.read.insert(digest, Some(adapter));
             }
@@ -152,16 +171,26 @@ impl Work {
                 i += 1;
                 continue;
             };
-            let known = match &self.queue[i] {
-                Ready { conversation: Some(conversation), adapter_digest, writing, .. } => {
-                    self.store.find(&keys(*adapter_digest, *conversation, writing.prompt()))
+            let Ready { owner, writing, .. } = &self.queue[i];
+            let names = keys(*owner, writing.prompt());
+            let mut known = self.store.find(&names);
+            let Ready { held, .. } = &self.queue[i];
+            if !self.room(self.queue[i].pages().saturating_sub(held.pages.len())) {
+                // Nobody who only waits may hold all the room.
+                if self.running.is_empty() && self.queue.let_go(i) {
+                    continue;
                 }
-                _ => Vec::new(),
-            };
-            if !self.room(self.queue[i].pages()) {
                 break;
             }
+            if self.is_on_disk(i, &names, &known) {
+                i += 1;
+                continue;
+            }
             let Some(mut job) = self.queue.take(i) else { break };
+            let held = std::mem::take(&mut job.held.pages);
+            if held.len() > known.len() {
+                known = held;
+            }
             if let Some(adapter) = &adapter
                 && adapter.narrow > self.workspace.narrow
             {
@@ -173,13 +202,27 @@ impl Work {
             self.running.push(sequence);
         }
         // What was read and nobody waits for any more is kept by the adapters' own bound alone.
-        let waited: Vec<_> = self.queue.iter().filter_map(|job| job.adapter_digest).collect();
+        let waited: Vec<_> = self.queue.iter().filter_map(|job| job.owner.adapter).collect();
         self.read.retain(|digest, read| read.is_none() || waited.contains(digest));
+    }
+
+    /// Tells whether more of a conversation is still to come from the disk; asks for it the first time.
+    fn is_on_disk(&mut self, place: usize, names: &[Key], known: &[Arc<Page>]) -> bool {
+        let asked = self.queue.iter().filter(|job| job.held.ticket.is_some()).count();
+        let (Some(disk), Some(job)) = (&mut self.disk, self.queue.at(place)) else { return false };
+        if !job.held.was_asked && asked < READS {
+            let places = disk.find(&names[known.len()..]);
+            if !places.is_empty() && disk.read(self.tickets, places) {
+                job.held = Held { ticket: Some(self.tickets), was_asked: true, pages: known.to_vec() };
+                self.tickets += 1;
+            }
+        }
+        job.held.ticket.is_some()
     }
 
     /// The adapter of a job in the queue, `Some(None)` if it has none; `None` while it is being read.
     fn adapter_of(&mut self, place: usize) -> Option<Option<Arc<ServedAdapter>>> {
-        let Some(digest) = self.queue[place].adapter_digest else { return Some(None) };
+        let Some(digest) = self.queue[place].owner.adapter else { return Some(None) };
         match self.read.get(&digest) {
             Some(Some(adapter)) => {
                 self.adapters.used(digest);
@@ -202,8 +245,12 @@ impl Work {
     fn room(&mut self, needed: usize) -> bool {
         let most = self.settings.conversation_bytes / self.shape.bytes().max(1);
         let running: usize = self.running.iter().map(|sequence| sequence.pages.len()).sum();
-        let Some(left) = most.checked_sub(running + needed) else { return false };
-        self.store.shrink(left);
+        let Some(left) = most.checked_sub(running + self.queue.held() + needed) else { return false };
+        for (key, page) in self.store.shrink(left) {
+            if let Some(disk) = &mut self.disk {
+                disk.keep(key, page);
+            }
+        }
         true
     }
 
@@ -220,14 +267,18 @@ impl Work {
         self.counts.lock().steps += 1;
         step(&self.team, &self.model, &self.workspace, &rows, &seen, &self.scores);
         let (tokenizer, width) = (self.base.tokenizer(), self.model.config.vocab_size);
-        let (mut place, mut ended) = (0, Vec::new());
+        let (mut place, mut read, mut ended) = (0, Vec::new(), Vec::new());
         for (i, (sequence, count)) in self.running.iter_mut().zip(counts).enumerate() {
-            if sequence.is_reading() {
+            let was_reading = sequence.is_reading();
+            if was_reading {
                 self.counts.lock().read_tokens += count as u64;
             }
             sequence.computed += count;
             if count == 0 || !sequence.pending().is_empty() {
                 continue;
+            }
+            if was_reading {
+                read.push(i);
             }
             // SAFETY: the step is over.
             #[allow(unsafe_code, reason = "shared with the team")]
@@ -254,6 +305,8 @@ impl Work {
                 }
             }
         }
+        // Once its card is read, others who come begin behind it.
+        read.into_iter().for_each(|i| self.store.keep(self.running[i].full()));
         for i in ended.into_iter().rev() {
             let sequence = self.running.remove(i);
             self.keep(&sequence);
@@ -300,9 +353,7 @@ impl Work {
     }
 
     fn keep(&mut self, sequence: &Sequence) {
-        if let Some(pages) = sequence.full() {
-            self.store.keep(pages);
-        }
+        self.store.keep(sequence.full());
         // Nobody is begun: what is kept may be more by this conversation's pages.
         self.room(0);
     }

@@ -28,7 +28,15 @@ fn candle() -> Candle {
 
 fn job(sampler: Sampler, seed: u64) -> GenerateJob {
     let messages = vec![Message::new(Role::User, "Who are you?")];
-    GenerateJob { adapter: None, conversation: None, messages, sampler, seed, patience: GenerateJob::PATIENCE }
+    GenerateJob {
+        adapter: None,
+        conversation: None,
+        shared: Vec::new(),
+        messages,
+        sampler,
+        seed,
+        patience: GenerateJob::PATIENCE,
+    }
 }
 
 /// The reply, and its pieces as they came.

@@ -12,6 +12,7 @@ fn job(seed: u64) -> GenerateJob {
     GenerateJob {
         adapter: None,
         conversation: None,
+        shared: Vec::new(),
         messages,
         sampler: Sampler { max_tokens: TOKENS, ..Sampler::default() },
         seed,

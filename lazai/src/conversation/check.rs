@@ -93,6 +93,15 @@ const SILENT_TOKENS: u64 = 2;
 /// Tokens of a reply within which a stop string is seen: those of one character, which is told whole.
 const LATE_TOKENS: usize = 4;
 
+/// Tokens of a form by which a model may split its words oftener than by half: what it would not say by itself.
+const FORCED_TOKENS: u64 = 16;
+
+/// The most tokens of a text with a form, beside twice those that the tokenizer makes of it. White space between parts is said space
+/// by space, where the tokenizer has a token for many.
+fn most_forced(text: &str) -> u64 {
+    text.bytes().filter(u8::is_ascii_whitespace).count() as u64 + FORCED_TOKENS
+}
+
 /// The most tokens that a conversation can have under any tokenizer: one that works on bytes makes no more tokens than
 /// there are bytes. Includes an allowance for the template's tokens.
 fn most_tokens(messages: &[Message]) -> u64 {
@@ -148,8 +157,10 @@ impl Conversation {
                 same("end at a stop string", false, stopped)?;
             }
             // A model seldom says a text in other tokens than the tokenizer makes of it; a node that splits every word would.
-            let said = counter.tokens(&said.unwrap_or_default());
-            let most = said.map_or(0, |tokens| tokens.saturating_mul(2)) + SILENT_TOKENS;
+            let said = said.unwrap_or_default();
+            let forced = if wanted.response_format.is_some() { most_forced(&said) } else { 0 };
+            let most = counter.tokens(&said).map_or(0, |tokens| tokens.saturating_mul(2));
+            let most = most.saturating_add(forced + SILENT_TOKENS);
             same("completion tokens of this text", true, receipt.completion_tokens <= most)?;
         }
         same("prompt ceiling", true, receipt.prompt_tokens <= offer.prompt_ceiling.into())?;

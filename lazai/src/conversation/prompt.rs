@@ -17,15 +17,12 @@ pub fn published(market: &Market, class: ClassId, version: VersionNumber) -> Opt
     Some(&market.submission(version.metadata.submission)?.submission.public_part)
 }
 
-/// The prompt for messages, by a public part.
-pub(crate) fn prompt<'m>(public_part: Option<&str>, messages: &'m [Message]) -> Result<Cow<'m, [Message]>, CardError> {
-    let Some(bytes) = public_part else { return Ok(Cow::Borrowed(messages)) };
+/// The card that stands in every prompt, by a public part.
+pub(crate) fn card(public_part: Option<&str>) -> Result<Option<CardPrompt>, CardError> {
+    let Some(bytes) = public_part else { return Ok(None) };
     let public = PublicPart::from_bytes(bytes.as_bytes())
         .map_err(|error| CardError::NotACharacter { reason: error.to_string() })?;
-    Ok(match CardPrompt::of(&public)? {
-        Some(card) => Cow::Owned(card.messages(messages)),
-        None => Cow::Borrowed(messages),
-    })
+    CardPrompt::of(&public)
 }
 
 impl Conversation {
@@ -43,7 +40,10 @@ impl Conversation {
     /// # Errors
     /// [`CardError`] if the card cannot be read.
     pub fn prompt<'m>(&self, messages: &'m [Message]) -> Result<Cow<'m, [Message]>, CardError> {
-        prompt(self.public_part.as_deref(), messages)
+        Ok(match card(self.public_part.as_deref())? {
+            Some(card) => Cow::Owned(card.messages(messages)),
+            None => Cow::Borrowed(messages),
+        })
     }
 }
 

@@ -1,37 +1,36 @@
 //! A node's server.
 
-use std::sync::{Arc, Mutex, PoisonError};
+mod offers;
+
+use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use lazai_core::pov::PublicPart;
-use lazai_core::{ClassId, VersionNumber};
-use lazai_settle::market::{Market, MarketError};
-use lazai_settle::session::Offer;
+use lazai_settle::market::MarketError;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::body::in_time;
+use super::operations::Told;
+use super::operations::metrics::{Measured, Metrics};
 use super::reply::{self, Made, Pieces};
-use crate::conversation::{asks_for_the_card, published};
-use crate::node::{ChatRequest, Node as _, NodeError, ReleaseRequest, SignedOffer, SignedVoucher};
+use crate::node::{ChatRequest, Node as _, NodeError, ReleaseRequest, SignedVoucher};
 use crate::provider::{OfferTerms, Provider};
 use crate::safety::SignedReport;
 use crate::wire::openai::{ApiError, BadRequest, CompletionRequest};
-use crate::wire::payment::{
-    self, Extra, PAYMENT, PaidRequest, Payment, REQUIRED, ReplyDetails, Required, Requirement, Resource, SCHEME,
-};
+use crate::wire::payment::{self, PAYMENT, PaidRequest, Payment, ReplyDetails};
 use crate::wire::talk::model_id;
+pub(super) use offers::no_model;
+use offers::{Offers, model, models};
 
-/// The validity of an offer that is given out, in seconds.
-const OFFER_VALID_S: u64 = 600;
 /// Requests that wait or are served at a time; further ones are told to come back.
 const MAX_WAITING: usize = 64;
 /// Releases that wait for the chain at a time.
@@ -41,8 +40,8 @@ const MAX_RELEASES: usize = 32;
 ///
 /// Requests: `GET /v1/models`, `POST /v1/chat/completions`, `POST /v1/lazai/vouchers` (a
 /// [`SignedVoucher`] as JSON), `POST /v1/lazai/releases` (a [`ReleaseRequest`]; the answer is a [`SignedRelease`]),
-/// `POST /v1/lazai/reports` (a [`SignedReport`]), `GET /health`. Needs tokio, or [`Front::spawn`]. It does not do TLS: put
-/// a reverse proxy in front.
+/// `POST /v1/lazai/reports` (a [`SignedReport`]), `GET /health`. Needs tokio, or [`Front::spawn`]; [`Front::spawn_tls`] does TLS.
+/// What an operator looks at stands apart: [`Front::operations`].
 ///
 /// [`SignedRelease`]: crate::node::SignedRelease
 ///
@@ -68,11 +67,11 @@ pub struct Front(Arc<Inner>);
 
 struct Inner {
     provider: Arc<Provider>,
-    terms: Vec<OfferTerms>,
-    /// Signed offers are used until half of their time is over: signing may cost (a key service, a phone).
-    signed: Mutex<Vec<Option<SignedOffer>>>,
+    offers: Offers,
     slots: Arc<Semaphore>,
     releases: Arc<Semaphore>,
+    metrics: Metrics,
+    told: Told,
 }
 
 impl Front {
@@ -80,13 +79,31 @@ impl Front {
     /// on request.
     #[must_use]
     pub fn new(provider: Arc<Provider>, terms: Vec<OfferTerms>) -> Self {
-        let signed = Mutex::new(vec![None; terms.len()]);
+        let offers = Offers::new(provider.clone(), terms);
         let [slots, releases] = [MAX_WAITING, MAX_RELEASES].map(|most| Arc::new(Semaphore::new(most)));
-        Self(Arc::new(Inner { provider, terms, signed, slots, releases }))
+        let (metrics, told) = (Metrics::default(), Told::default());
+        Self(Arc::new(Inner { provider, offers, slots, releases, metrics, told }))
     }
 
     pub(super) fn provider(&self) -> &Arc<Provider> {
         &self.0.provider
+    }
+
+    fn offers(&self) -> &Offers {
+        &self.0.offers
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    pub(super) fn told(&self) -> &Told {
+        &self.0.told
+    }
+
+    /// Requests that are answered or wait.
+    pub(super) fn under_way(&self) -> usize {
+        MAX_WAITING.saturating_sub(self.0.slots.available_permits())
     }
 
     /// The routes. Serve them with axum, alone or inside a larger application, and run
@@ -106,74 +123,11 @@ impl Front {
             .with_state(self.clone())
     }
 
-    async fn offers(&self) -> Result<Vec<SignedOffer>, ApiError> {
-        let (now_s, series) = (self.0.provider.ledger().now_s(), self.0.provider.series());
-        let mut offers = Vec::with_capacity(self.0.terms.len());
-        for (index, terms) in self.0.terms.iter().enumerate() {
-            let fresh = |o: &SignedOffer| {
-                o.offer.valid_until_s >= now_s.saturating_add(OFFER_VALID_S / 2) && o.offer.series == series
-            };
-            let signed = self.0.signed.lock().unwrap_or_else(PoisonError::into_inner)[index].clone();
-            if let Some(offer) = signed.filter(fresh) {
-                offers.push(offer);
-                continue;
-            }
-            let offer = self
-                .0
-                .provider
-                .offer(terms, now_s.saturating_add(OFFER_VALID_S))
-                .await
-                .map_err(|e| refusal(&e.into()))?;
-            self.0.signed.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(offer.clone());
-            offers.push(offer);
-        }
-        Ok(offers)
-    }
-
-    async fn models(&self) -> Result<Vec<Value>, ApiError> {
-        let market = self.0.provider.ledger().market();
-        let offers = self.offers().await?;
-        let model = |offer: SignedOffer| {
-            let Offer { class, version, node, .. } = offer.offer;
-            let about = json!({
-                "name": name(&market, class, version), "offer": offer, "ledger": market.ledger(),
-                "device": self.0.provider.about().device, "adapter": "claimed",
-            });
-            json!({"id": model_id(class, version), "object": "model", "created": 0, "owned_by": node, "lazai": about})
-        };
-        Ok(offers.into_iter().map(model).collect())
-    }
-
-    /// Status 402, with everything that is needed to pay.
-    async fn unpaid(&self, error: ApiError, url: &str) -> Response {
-        let offers = match self.offers().await {
-            Ok(offers) => offers,
-            Err(error) => return error.into_response(),
-        };
-        let market = self.0.provider.ledger().market();
-        let required = Required {
-            x402_version: 2,
-            error: error.message.clone(),
-            resource: Resource { url: url.into(), description: "replies of a character".into() },
-            accepts: offers.into_iter().filter_map(|offer| requirement(&market, offer)).collect(),
-        };
-        let mut body = error.body();
-        body["payment"] = json!(required);
-        let mut response = error.into_response();
-        let header = HeaderValue::from_str(&payment::encode(&required));
-        *response.body_mut() = Body::from(body.to_string());
-        response.headers_mut().remove(header::CONTENT_LENGTH);
-        if let Ok(header) = header {
-            response.headers_mut().insert(REQUIRED, header);
-        }
-        response
-    }
-
     async fn serve(&self, claim: PaidRequest, asked: CompletionRequest, mut pieces: Pieces) -> Result<Made, ApiError> {
         let PaidRequest { session, turn, salt, signature, voucher } = claim;
         let (messages, settings) = (asked.messages, asked.settings);
         let request = ChatRequest { session, turn, messages, settings, salt, signature };
-        let provider = self.0.provider.clone();
+        let (front, provider) = (self.clone(), self.0.provider.clone());
         on_a_thread_that_may_block(move |runtime| {
             if let Some(voucher) = voucher {
                 runtime.block_on(provider.pay(&voucher)).map_err(|e| refusal(&e))?;
@@ -189,8 +143,23 @@ impl Front {
             }
             let device = provider.about().device.clone();
             let wanted = pieces.are_wanted();
-            let reply = runtime.block_on(provider.chat_while(&request, &wanted, &mut |text| pieces.text(text)));
+            let (begun, mut first) = (Instant::now(), None);
+            let mut tell = |text: &str| {
+                first.get_or_insert_with(|| begun.elapsed());
+                pieces.text(text);
+            };
+            let reply = runtime.block_on(provider.chat_while(&request, &wanted, &mut tell));
+            if let Err(NodeError::Left) = &reply {
+                front.metrics().left();
+            }
             let reply = reply.map_err(|e| refusal(&e))?;
+            let (whole, counted) = (begun.elapsed(), &reply.receipt.receipt);
+            front.metrics().replied(&Measured {
+                first,
+                whole,
+                prompt_tokens: counted.prompt_tokens,
+                completion_tokens: counted.completion_tokens,
+            });
             let text = pieces.complete(&reply.text);
             let details = ReplyDetails {
                 receipt: reply.receipt,
@@ -207,7 +176,7 @@ impl Front {
 }
 
 /// Runs work that computes or waits for a disk on a blocking thread: the few I/O threads must not block.
-async fn on_a_thread_that_may_block<T: Send + 'static>(
+pub(super) async fn on_a_thread_that_may_block<T: Send + 'static>(
     work: impl FnOnce(&Handle) -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
     let runtime = Handle::current();
@@ -215,53 +184,14 @@ async fn on_a_thread_that_may_block<T: Send + 'static>(
     done.map_err(|e| ApiError::new(500, "node.generation", e))?
 }
 
-fn requirement(market: &Market, signed: SignedOffer) -> Option<Requirement> {
-    let offer = &signed.offer;
-    Some(Requirement {
-        scheme: SCHEME.into(),
-        network: payment::network(market.domain(), market.ledger()),
-        amount: offer.step().ok()?,
-        asset: offer.asset.0.to_string(),
-        pay_to: offer.node.to_string(),
-        max_timeout_seconds: offer.session_s,
-        extra: Extra { ledger: market.ledger(), model: model_id(offer.class, offer.version), offer: signed },
-    })
-}
-
-/// The character's name, from the public part that its version was submitted with.
-fn name(market: &Market, class: ClassId, version: VersionNumber) -> Option<String> {
-    let public = PublicPart::from_bytes(published(market, class, version)?.as_bytes()).ok()?;
-    Some(public.character.name)
-}
-
-async fn models(State(front): State<Front>) -> Result<Response, ApiError> {
-    Ok(axum::Json(json!({"object": "list", "data": front.models().await?})).into_response())
-}
-
-async fn model(
-    State(front): State<Front>,
-    axum::extract::Path(id): axum::extract::Path<String>,
-) -> Result<Response, ApiError> {
-    let found = front.models().await?.into_iter().find(|model| model["id"] == id);
-    let mut model = found.ok_or_else(|| no_model(&id))?;
-    // Too long for the list of all.
-    let market = front.0.provider.ledger().market();
-    let offered = front.0.terms.iter().find(|terms| model_id(terms.class, terms.version) == id);
-    let part = offered.and_then(|terms| published(&market, terms.class, terms.version));
-    if let Some(part) = part.filter(|part| asks_for_the_card(part)) {
-        model["lazai"]["public_part"] = part.into();
-    }
-    Ok(axum::Json(model).into_response())
-}
-
-pub(super) fn no_model(id: &str) -> ApiError {
-    let error =
-        ApiError::new(404, "request.model", format!("no model {:?} here", id.chars().take(80).collect::<String>()));
-    ApiError { parameter: Some("model".into()), ..error }
-}
-
 async fn chat(State(front): State<Front>, uri: Uri, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
-    let asked = CompletionRequest::parse(&body)?;
+    let answered = answer(&front, &uri, &headers, &body).await;
+    front.metrics().answered(answered.as_ref().map_or_else(|error| error.status, |answer| answer.status().as_u16()));
+    answered
+}
+
+async fn answer(front: &Front, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<Response, ApiError> {
+    let asked = CompletionRequest::parse(body)?;
     if asked.choices > 1 {
         let reason = "a receipt is of one reply: ask once for each (the loopback proxy does)";
         return Err(BadRequest::new("n", reason).into());
@@ -269,7 +199,7 @@ async fn chat(State(front): State<Front>, uri: Uri, headers: HeaderMap, body: By
     let Some(header) = headers.get(PAYMENT) else {
         let error =
             ApiError::new(402, "request.unpaid", "open a session under one of the offers, and sign the request");
-        return Ok(front.unpaid(error, uri.path()).await);
+        return Ok(front.0.offers.unpaid(error, uri.path()).await);
     };
     let Payment { payload, .. } = payment::decode(PAYMENT, header.as_bytes())?;
     let Ok(slot) = front.0.slots.clone().try_acquire_owned() else {
@@ -282,7 +212,7 @@ async fn chat(State(front): State<Front>, uri: Uri, headers: HeaderMap, body: By
         serving.serve(payload, asked, pieces).await
     };
     match reply::answer(&wanted, served).await {
-        Err(error) if error.status == 402 => Ok(front.unpaid(error, uri.path()).await),
+        Err(error) if error.status == 402 => Ok(front.0.offers.unpaid(error, uri.path()).await),
         answered => answered,
     }
 }
@@ -376,6 +306,6 @@ pub(super) fn refusal(error: &NodeError) -> ApiError {
 
 impl std::fmt::Debug for Front {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Front {{ provider: {:?}, terms: {} }}", self.0.provider, self.0.terms.len())
+        write!(f, "Front {{ provider: {:?}, terms: {} }}", self.0.provider, self.0.offers.len())
     }
 }

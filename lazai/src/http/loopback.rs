@@ -1,6 +1,7 @@
 //! The loopback proxy: an endpoint on the consumer's own machine for unmodified clients.
 
 mod book;
+mod embed;
 mod ending;
 mod local;
 mod sessions;
@@ -11,6 +12,7 @@ use std::sync::{self, Arc};
 use axum::Router;
 use lazai_core::file::write_privately;
 use lazai_core::{Amount, Asset, Digest, MoneyError};
+use lazai_lora::Encoder;
 use thiserror::Error;
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
@@ -111,6 +113,7 @@ impl Default for Budget {
 pub struct Loopback {
     inner: Arc<Inner>,
     key: Option<Arc<str>>,
+    encoder: Option<Arc<embed::Named>>,
 }
 
 struct Inner {
@@ -148,7 +151,7 @@ impl Loopback {
         let key = Some(key_in(&folder)?.into());
         let book = Mutex::new(Book::open(folder)?);
         let (ending, woken, task) = (Mutex::new(()), Arc::new(Notify::new()), sync::Mutex::new(None));
-        Ok(Self { inner: Arc::new(Inner { consumer, node, budget, book, ending, woken, task }), key })
+        Ok(Self { inner: Arc::new(Inner { consumer, node, budget, book, ending, woken, task }), key, encoder: None })
     }
 
     /// Serves only clients that send this key, as OpenAI's clients do.
@@ -162,6 +165,14 @@ impl Loopback {
     #[must_use]
     pub fn without_key(mut self) -> Self {
         self.key = None;
+        self
+    }
+
+    /// Also embeds texts (`POST /v1/embeddings`), by an encoder of this name on this machine: no node reads them, and they cost
+    /// nothing.
+    #[must_use]
+    pub fn with_encoder(mut self, name: &str, encoder: Encoder) -> Self {
+        self.encoder = Some(Arc::new(embed::Named::new(name, encoder)));
         self
     }
 

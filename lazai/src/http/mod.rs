@@ -25,6 +25,8 @@ mod generator;
 #[cfg(feature = "node")]
 mod loopback;
 #[cfg(feature = "node")]
+mod operations;
+#[cfg(feature = "node")]
 mod reply;
 #[cfg(feature = "node")]
 mod serving;
@@ -37,4 +39,4 @@ pub use generator::{OpenAiError, OpenAiGenerator, Server};
 #[cfg(feature = "node")]
 pub use loopback::{Budget, Loopback, LoopbackError};
 #[cfg(feature = "node")]
-pub use serving::Serving;
+pub use serving::{Serving, TlsFiles};

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod patient;
+mod tls;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
@@ -12,8 +13,9 @@ use std::time::Duration;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Semaphore, watch};
@@ -21,6 +23,8 @@ use tokio::sync::{Semaphore, watch};
 use super::Front;
 use addresses::Addresses;
 use patient::Patient;
+use tls::Tls;
+pub use tls::TlsFiles;
 
 /// The time limit for the head of a request.
 const HEAD: Duration = Duration::from_secs(10);
@@ -41,6 +45,7 @@ const BREATH: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct Serving {
     address: SocketAddr,
+    scheme: &'static str,
     stop: Option<watch::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -57,25 +62,21 @@ impl Front {
     /// # Errors
     /// The operating system's error, such as an address in use.
     pub fn spawn(&self, address: impl ToSocketAddrs) -> io::Result<Serving> {
-        let listener = TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
-        // Replies are computed on threads that may block; these two only listen and write.
-        let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("lazai-front").enable_all().build()?;
-        let (stop, stopped) = watch::channel(());
-        let (front, router) = (self.clone(), self.router());
-        let serve = move || {
-            runtime.spawn(async move { front.keep_redeeming(MARGIN).await });
-            runtime.block_on(async move {
-                match tokio::net::TcpListener::from_std(listener) {
-                    Ok(listener) => serve(listener, router, stopped).await,
-                    Err(error) => tracing::error!(%error, "the node's server does not listen"),
-                }
-            });
-            runtime.shutdown_background();
-        };
-        let thread = std::thread::Builder::new().name("lazai-front".into()).spawn(serve)?;
-        Ok(Serving { address, stop: Some(stop), thread: Some(thread) })
+        self.spawn_at(address, None)
+    }
+
+    /// As [`spawn`](Self::spawn), with TLS (1.2 and 1.3). Files that change are read again within half a minute, for connections
+    /// from then on; files that are no certificate with its key are passed over.
+    ///
+    /// # Errors
+    /// As [`spawn`](Self::spawn); [`io::ErrorKind::InvalidData`] if the files are no certificate with its key.
+    pub fn spawn_tls(&self, address: impl ToSocketAddrs, files: &TlsFiles) -> io::Result<Serving> {
+        self.spawn_at(address, Some(Tls::open(files)?))
+    }
+
+    fn spawn_at(&self, address: impl ToSocketAddrs, tls: Option<Tls>) -> io::Result<Serving> {
+        let front = self.clone();
+        Serving::of(address, tls, self.router(), async move { front.keep_redeeming(MARGIN).await })
     }
 
     /// While awaited, redeems vouchers that could soon be lost: of sessions whose end was requested, or whose deadline is
@@ -98,7 +99,36 @@ impl Front {
     }
 }
 
-async fn serve(listener: tokio::net::TcpListener, router: Router, mut stopped: watch::Receiver<()>) {
+/// Looks for a new certificate now and then.
+async fn keep_looking(tls: Arc<Tls>) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let tls = tls.clone();
+        if let Err(error) = tokio::task::spawn_blocking(move || tls.look()).await {
+            tracing::error!(%error, "looking for a new certificate broke off");
+        }
+    }
+}
+
+/// Answers the requests of one connection.
+async fn attend<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    http: http1::Builder,
+    line: T,
+    router: Router,
+    open: Watcher,
+) {
+    let connection = http.serve_connection(TokioIo::new(line), TowerToHyperService::new(router));
+    if let Err(error) = open.watch(connection).await {
+        tracing::debug!(%error, "a connection broke off");
+    }
+}
+
+async fn serve(
+    listener: tokio::net::TcpListener,
+    tls: Option<Arc<Tls>>,
+    router: Router,
+    mut stopped: watch::Receiver<()>,
+) {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let (open, addresses) = (GracefulShutdown::new(), Addresses::default());
     let mut http = http1::Builder::new();
@@ -126,11 +156,15 @@ async fn serve(listener: tokio::net::TcpListener, router: Router, mut stopped: w
             continue;
         };
         let stream = Patient::new(stream, READ);
-        let service = TowerToHyperService::new(router.clone());
-        let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
+        let (http, router, tls, watcher) = (http.clone(), router.clone(), tls.clone(), open.watcher());
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection broke off");
+            match tls {
+                None => attend(http, stream, router, watcher).await,
+                Some(tls) => match tokio::time::timeout(HEAD, tls.acceptor.accept(stream)).await {
+                    Ok(Ok(stream)) => attend(http, stream, router, watcher).await,
+                    Ok(Err(error)) => tracing::debug!(%error, "no TLS with a client"),
+                    Err(error) => tracing::debug!(%error, "a client does not begin TLS"),
+                },
             }
             drop((slot, place));
         });
@@ -142,6 +176,38 @@ async fn serve(listener: tokio::net::TcpListener, router: Router, mut stopped: w
 }
 
 impl Serving {
+    /// Serves some routes at an address; something else runs beside it.
+    pub(super) fn of(
+        address: impl ToSocketAddrs,
+        tls: Option<Tls>,
+        router: Router,
+        beside: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<Self> {
+        let tls = tls.map(Arc::new);
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        // Replies are computed on threads that may block; these two only listen and write.
+        let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("lazai-front").enable_all().build()?;
+        let (stop, stopped) = watch::channel(());
+        let serve = move || {
+            runtime.spawn(beside);
+            if let Some(tls) = tls.clone() {
+                runtime.spawn(async move { keep_looking(tls).await });
+            }
+            runtime.block_on(async move {
+                match tokio::net::TcpListener::from_std(listener) {
+                    Ok(listener) => serve(listener, tls, router, stopped).await,
+                    Err(error) => tracing::error!(%error, "the node's server does not listen"),
+                }
+            });
+            runtime.shutdown_background();
+        };
+        let thread = std::thread::Builder::new().name("lazai-front".into()).spawn(serve)?;
+        Ok(Self { address, scheme, stop: Some(stop), thread: Some(thread) })
+    }
+
     /// The address it listens at.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
@@ -151,7 +217,7 @@ impl Serving {
     /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 }
 

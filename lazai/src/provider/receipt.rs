@@ -1,22 +1,26 @@
 //! Making a reply, and its receipt.
 
-use std::borrow::Cow;
-
 use lazai_core::Digest;
 use lazai_core::digest::DomainHasher;
-use lazai_core::message::Message;
+use lazai_core::message::{Message, Role};
 use lazai_lora::GenerateError;
 use lazai_lora::generate::{GenerateJob, Reply, Sampler};
 use lazai_settle::session::{Receipt, Session};
 
 use super::Provider;
 use super::book::{Begun, Page, lock};
-use crate::conversation::{prompt, published};
 use crate::node::{ChatRequest, NodeError, reply_digest};
 use crate::store::write_privately;
 
 /// Most probabilities of a reply: with all their JSON, it is still an answer that clients read.
 const MOST_LOGPROBS: u64 = 32 << 10;
+
+/// What a model gets.
+struct Prompt {
+    /// What all conversations with the character begin with.
+    shared: Vec<Message>,
+    messages: Vec<Message>,
+}
 
 impl Provider {
     /// Makes a requested reply; its turn is on disk before. The caller holds the session's claim.
@@ -35,7 +39,7 @@ impl Provider {
         admitted?;
         // A prompt takes work to build: only for who may have a reply.
         let prompt = self.prompt(&session, request)?;
-        self.check_length(&session, &prompt)?;
+        self.check_length(&session, &prompt.messages)?;
         let left = page.begun.is_some_and(|begun| begun.left);
         let begin = |begun| {
             self.change(request.session, |page| {
@@ -51,7 +55,7 @@ impl Provider {
             heard = true;
             on_text(text);
         };
-        let generated = self.generate(&session, &page, request, prompt.into_owned(), &wanted, &mut hear).await;
+        let generated = self.generate(&session, &page, request, prompt, &wanted, &mut hear).await;
         match &generated {
             Err(NodeError::Left) => begin(Some(Begun { left: true, ..begun }))?,
             // Nothing of it left: other words may be said instead.
@@ -76,11 +80,17 @@ impl Provider {
     }
 
     /// The prompt for a request: behind the character's card, if the version's public part asks for it.
-    fn prompt<'r>(&self, session: &Session, request: &'r ChatRequest) -> Result<Cow<'r, [Message]>, NodeError> {
+    fn prompt(&self, session: &Session, request: &ChatRequest) -> Result<Prompt, NodeError> {
         let market = self.account.ledger().market();
-        let public_part = published(&market, session.offer.class, session.offer.version);
-        prompt(public_part, &request.messages)
-            .map_err(|error| NodeError::Generation { reason: format!("the character's card: {error}") })
+        let card = self.cards.of(&market, session.offer.class, session.offer.version);
+        let card = card.map_err(|error| NodeError::Generation { reason: format!("the character's card: {error}") })?;
+        Ok(match card {
+            Some(card) => Prompt {
+                shared: vec![Message::new(Role::System, card.system())],
+                messages: card.messages(&request.messages),
+            },
+            None => Prompt { shared: Vec::new(), messages: request.messages.clone() },
+        })
     }
 
     async fn generate(
@@ -88,7 +98,7 @@ impl Provider {
         session: &Session,
         page: &Page,
         request: &ChatRequest,
-        messages: Vec<Message>,
+        prompt: Prompt,
         wanted: &(dyn Fn() -> bool + Sync),
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<(Receipt, Reply), NodeError> {
@@ -113,7 +123,8 @@ impl Provider {
         let (temperature_milli, top_p_milli) = (sampler.temperature_milli, sampler.top_p_milli);
         let (adapter, conversation) = (Some(adapter_digest), Some(Digest::from_bytes(*request.session.as_bytes())));
         let patience = self.order.patience(&session.offer);
-        let job = GenerateJob { adapter, conversation, messages, sampler, seed, patience };
+        let Prompt { shared, messages } = prompt;
+        let job = GenerateJob { adapter, conversation, shared, messages, sampler, seed, patience };
         let live = self.moderator.is_live();
         let mut generation = self.generator.generate(job);
         while let Some(text) = generation.next().await {

@@ -11,6 +11,8 @@
 //! Unpaid requests get status 402 with offers in the header `PAYMENT-REQUIRED`; paid requests carry `PAYMENT-SIGNATURE`, and their
 //! answers `PAYMENT-RESPONSE`, under the scheme [`SCHEME`](payment::SCHEME).
 
+#[cfg(feature = "node")]
+pub(crate) mod embeddings;
 pub mod logprobs;
 mod messages;
 pub mod openai;

@@ -3,12 +3,15 @@
 //!
 //! The words are those of the chat templates of Hermes and Qwen, which other models follow too.
 
+mod form;
+
 use lazai_core::message::{Message, Role};
 use lazai_core::reply::ResponseFormat;
 #[cfg(any(test, feature = "node"))]
 use lazai_core::reply::begun;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
+use self::form::Function;
 use super::openai::BadRequest;
 use crate::node::ReplySettings;
 
@@ -18,14 +21,13 @@ pub(super) const CALL: (&str, &str) = ("<tool_call>", "</tool_call>");
 pub(super) const RESULT: (&str, &str) = ("<tool_response>", "</tool_response>");
 /// Most tools, and bytes of their JSON.
 const TOOLS: (usize, usize) = (128, 64 << 10);
-/// White space between the parts of a call that is forced, at most.
-const WHITE_SPACE: &str = r"[\x20\x0A\x0D\x09]{1,64}";
 
 /// The tools of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Tools {
     /// As they were given.
     list: Vec<Value>,
+    functions: Vec<Function>,
     choice: Choice,
     /// True if a reply may hold more than one call.
     is_many: bool,
@@ -46,24 +48,6 @@ pub(super) fn read(body: &Map<String, Value>) -> Result<Option<Tools>, BadReques
         Some(Value::Array(list)) => list,
         Some(_) => return Err(BadRequest::new("tools", "is not a list")),
     };
-    let choice = match body.get("tool_choice") {
-        None | Some(Value::Null) => Choice::Auto,
-        Some(Value::String(word)) if word == "none" => return Ok(None),
-        Some(Value::String(word)) if word == "auto" => Choice::Auto,
-        Some(Value::String(word)) if word == "required" => Choice::Required,
-        Some(choice) => {
-            let name = choice["function"]["name"].as_str().filter(|_| choice["type"] == "function");
-            let found = list.iter().filter_map(name_of).find(|found| Some(*found) == name);
-            let found = found.ok_or_else(|| {
-                BadRequest::new("tool_choice", "is none of none, auto, required and a given function")
-            })?;
-            Choice::Named(found.to_owned())
-        }
-    };
-    if list.is_empty() {
-        let is_auto = choice == Choice::Auto;
-        return if is_auto { Ok(None) } else { Err(BadRequest::new("tool_choice", "needs tools")) };
-    }
     let bytes: usize = list.iter().map(|tool| tool.to_string().len()).sum();
     if list.len() > TOOLS.0 || bytes > TOOLS.1 {
         return Err(BadRequest::new(
@@ -71,27 +55,42 @@ pub(super) fn read(body: &Map<String, Value>) -> Result<Option<Tools>, BadReques
             format!("{} of {bytes} bytes, at most {} of {}", list.len(), TOOLS.0, TOOLS.1),
         ));
     }
-    if let Some(place) = list.iter().position(|tool| name_of(tool).is_none()) {
-        return Err(BadRequest::new(format!("tools[{place}]"), "is no function with a name"));
+    let functions = list.iter().enumerate().map(|(place, tool)| Function::read(place, tool));
+    let functions = functions.collect::<Result<Vec<_>, _>>()?;
+    let choice = match body.get("tool_choice") {
+        None | Some(Value::Null) => Choice::Auto,
+        Some(Value::String(word)) if word == "none" => return Ok(None),
+        Some(Value::String(word)) if word == "auto" => Choice::Auto,
+        Some(Value::String(word)) if word == "required" => Choice::Required,
+        Some(choice) => {
+            let name = choice["function"]["name"].as_str().filter(|_| choice["type"] == "function");
+            let found = functions.iter().find(|function| Some(function.name.as_str()) == name);
+            let found = found.ok_or_else(|| {
+                BadRequest::new("tool_choice", "is none of none, auto, required and a given function")
+            })?;
+            Choice::Named(found.name.clone())
+        }
+    };
+    if list.is_empty() {
+        let is_auto = choice == Choice::Auto;
+        return if is_auto { Ok(None) } else { Err(BadRequest::new("tool_choice", "needs tools")) };
     }
     let is_many = body.get("parallel_tool_calls").and_then(Value::as_bool).unwrap_or(true);
-    Ok(Some(Tools { list: list.clone(), choice, is_many }))
-}
-
-fn name_of(tool: &Value) -> Option<&str> {
-    tool["function"]["name"].as_str().filter(|name| tool["type"] == "function" && !name.is_empty())
+    Ok(Some(Tools { list: list.clone(), functions, choice, is_many }))
 }
 
 impl Tools {
     /// The names of what may be called.
     pub(super) fn names(&self) -> Vec<String> {
-        self.list.iter().filter_map(name_of).map(str::to_owned).collect()
+        self.functions.iter().map(|function| function.name.clone()).collect()
     }
 
     /// Puts the tools into a request: into its messages, and what must or must not be called into its settings.
     pub(super) fn ask(&self, messages: &mut Vec<Message>, settings: &mut ReplySettings) -> Result<(), BadRequest> {
         self.tell(messages);
         match self.format() {
+            // A reply of this form calls nothing, as it may.
+            _ if self.choice == Choice::Auto && settings.response_format.is_some() => {}
             Some(_) if settings.response_format.is_some() => {
                 return Err(BadRequest::new("tool_choice", "stands beside a form of the reply"));
             }
@@ -121,34 +120,18 @@ impl Tools {
         }
     }
 
-    /// The form of a reply that must call; `None` if it need not.
+    /// The form of a reply that must call, or that calls what is strict if it does; `None` for any other.
     fn format(&self) -> Option<ResponseFormat> {
-        let may = |name: &str| match &self.choice {
-            Choice::Named(named) => named == name,
-            _ => true,
-        };
-        if self.choice == Choice::Auto {
-            return None;
-        }
-        let call = |tool: &Value| {
-            let (name, parameters) = (name_of(tool)?, &tool["function"]["parameters"]);
-            let arguments = if parameters.is_null() { json!({"type": "object"}) } else { parameters.clone() };
-            may(name).then(|| {
-                json!({
-                    "type": "object",
-                    "properties": {"name": {"const": name}, "arguments": arguments},
-                    "required": ["name", "arguments"],
-                    "additionalProperties": false,
-                })
-            })
-        };
-        let calls: Vec<Value> = self.list.iter().filter_map(call).collect();
-        let schema = json!({"anyOf": calls, "x-guidance": {"whitespace_pattern": WHITE_SPACE}});
-        let many = if self.is_many && self.choice == Choice::Required { r#" ("\n" one)*"# } else { "" };
-        let (open, close) = CALL;
-        Some(ResponseFormat::Grammar(format!(
-            "start: one{many}\none: \"{open}\\n\" call \"\\n{close}\"\ncall: %json {schema}\n"
-        )))
+        let all: Vec<&Function> = self.functions.iter().collect();
+        Some(ResponseFormat::Grammar(match &self.choice {
+            Choice::Auto if all.iter().any(|function| function.is_strict) => form::free(&all, self.is_many),
+            Choice::Auto => return None,
+            Choice::Required => form::required(&all, self.is_many),
+            Choice::Named(name) => {
+                let named: Vec<&Function> = all.into_iter().filter(|function| function.name == *name).collect();
+                form::required(&named, false)
+            }
+        }))
     }
 }
 
@@ -233,6 +216,8 @@ impl Held {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::wire::openai::CompletionRequest;
 
@@ -259,9 +244,13 @@ mod tests {
             other => panic!("{other:?}"),
         };
         let required = grammar(r#","tool_choice":"required""#);
-        assert!(required.contains("\"one\"") && required.contains("\"two\"") && required.contains('*'));
+        let named_in = |grammar: &str, name: &str| grammar.contains(&format!(r#"\"{name}\""#));
+        assert!(named_in(&required, "one") && named_in(&required, "two") && required.contains('*'));
         let named = grammar(r#","tool_choice":{"type":"function","function":{"name":"two"}}"#);
-        assert!(!named.contains("\"one\"") && named.contains("\"two\""));
+        assert!(!named_in(&named, "one") && named_in(&named, "two") && !named.contains('*'));
+        // Beside a form, a reply calls nothing, as it may; a model that may call what is strict calls it as it must.
+        let form = asked(r#","guided_regex":"a""#).unwrap().settings;
+        assert_eq!((form.response_format, form.stop.len()), (Some(ResponseFormat::Regex("a".into())), 0));
         for (choice, parameter) in [
             (r#","tool_choice":"some""#, "tool_choice"),
             (r#","tool_choice":{"type":"function","function":{"name":"three"}}"#, "tool_choice"),

@@ -106,6 +106,28 @@ fn counter() -> (Arc<Counter>, u64) {
     (Arc::new(counter), counted)
 }
 
+/// A tokenizer with one token for any run of spaces, as large ones have them.
+struct Merging(Arc<Counter>);
+
+impl TokenCounter for Merging {
+    fn digest(&self) -> Digest {
+        self.0.digest()
+    }
+
+    fn prompt_tokens(&self, messages: &[lazai_core::message::Message]) -> Option<u64> {
+        TokenCounter::prompt_tokens(&*self.0, messages)
+    }
+
+    fn text(&self, tokens: &[u32]) -> Option<String> {
+        self.0.text(tokens)
+    }
+
+    fn tokens(&self, text: &str) -> Option<u64> {
+        let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
+        TokenCounter::tokens(&*self.0, &words.join(" "))
+    }
+}
+
 #[test]
 fn a_consumer_who_counts_pays_for_no_token_that_was_not_there() {
     let mut stage = Stage::new(0, 0);
@@ -128,6 +150,18 @@ fn a_consumer_who_counts_pays_for_no_token_that_was_not_there() {
     let letters: Vec<u32> = text.chars().flat_map(|letter| counter.encode(&letter.to_string())).collect();
     assert_eq!(counter.text(&letters).as_deref(), Some(text));
     assert_eq!(refused_for(answer(Claim { text, tokens: &letters, ..honest })), "completion tokens of this text");
+    let form = || ReplySettings { response_format: Some(ResponseFormat::JsonObject), ..ReplySettings::default() };
+    // In a form, white space is said space by space; words are not split for all that.
+    let spaced = format!("{{{}}}", " ".repeat(40));
+    let words = format!("{{\"a\": \"{}\"}}", "with that ".repeat(20));
+    for (text, expected) in [(spaced, None), (words, Some("completion tokens of this text"))] {
+        let tokens: Vec<u32> = text.chars().flat_map(|letter| counter.encode(&letter.to_string())).collect();
+        let claim = Claim { text: &text, tokens: &tokens, ..honest };
+        let mut stage = Stage::new(0, 0);
+        stage.conversation.offer.offer.completion_ceiling = 1_000;
+        let said = said_under(&mut stage, claim, form(), Some(&Merging(counter.clone())));
+        assert_eq!(said.err().map(|error| refused_for(Err(error))), expected, "{text:?}");
+    }
     assert_eq!(answer(honest).unwrap().tokens, TokenCheck::Counted);
 }
 

@@ -114,7 +114,26 @@ pub(crate) struct Serve {
     /// The folder of the node's book: what it must not forget.
     #[arg(long)]
     pub book: PathBuf,
-    /// The address to listen at. TLS is left to a proxy before it.
+    /// Megabytes of memory for conversations: those that are answered, and earlier ones, whose next turns begin behind what was
+    /// computed. One of the longest that the ceilings allow must fit.
+    #[arg(long, default_value_t = 2_048)]
+    pub conversation_mb: u64,
+    /// A folder for what has no room in memory: in a file there, encrypted under a key that ends with the node.
+    #[arg(long)]
+    pub disk: Option<PathBuf>,
+    /// Megabytes of that file.
+    #[arg(long, default_value_t = 8_192, requires = "disk")]
+    pub disk_mb: u64,
+    /// The certificate for TLS in a PEM file, with those between it and a root; a renewed file is read again.
+    #[arg(long, requires = "tls_key")]
+    pub tls_certificates: Option<PathBuf>,
+    /// Its private key in a PEM file.
+    #[arg(long, requires = "tls_certificates")]
+    pub tls_key: Option<PathBuf>,
+    /// An address for the operator, such as 127.0.0.1:9464: /health, /ready, and /metrics for Prometheus.
+    #[arg(long)]
+    pub operations: Option<String>,
+    /// The address to listen at.
     #[arg(long, default_value = "127.0.0.1:8028")]
     pub address: String,
     /// Stops when the input ends, after redeeming everything; otherwise it serves until it is killed, which loses nothing.

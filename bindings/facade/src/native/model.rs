@@ -9,7 +9,7 @@ use lazai::exex::examples;
 use lazai::lora::generate::{Sampler, generate};
 use lazai::lora::train::{Checkpoints, Data};
 use lazai::lora::train::{TrainJob, TrainedFiles};
-use lazai::lora::{About, Candle, Engine, EngineSettings, Generator, Trainer};
+use lazai::lora::{About, Candle, DiskRoom, Engine, EngineSettings, Generator, Trainer};
 use lazai::lora::{Adapter, Compute, WeightFormat};
 
 use super::data::read_file;
@@ -125,13 +125,29 @@ pub struct BaseModel {
     engine: Mutex<Option<Arc<Engine>>>,
 }
 
+/// Room that a node gives to conversations: what is computed of them is kept for their next turn.
+#[derive(Debug, Clone)]
+pub struct ServingRoom {
+    /// Megabytes of memory.
+    pub memory_mb: u64,
+    /// A folder for what has no room in memory, if there is one: a file there, encrypted and without a name.
+    pub folder: Option<FilePath>,
+    /// Megabytes of that file.
+    pub disk_mb: u64,
+}
+
 impl BaseModel {
     /// The model for nodes, which train nothing: the weights are in memory as the file has them.
     ///
     /// # Errors
     /// `file`, `model`.
-    pub fn open_to_serve(path: FilePath) -> Result<Arc<Self>, LazaiError> {
-        let engine = Engine::open(Path::new(&path), WeightFormat::AsStored, EngineSettings::default())?;
+    pub fn open_to_serve(path: FilePath, room: ServingRoom) -> Result<Arc<Self>, LazaiError> {
+        const MB: u64 = 1_000_000;
+        let mut settings = EngineSettings::default();
+        settings.conversation_bytes = usize::try_from(room.memory_mb.saturating_mul(MB)).unwrap_or(usize::MAX);
+        settings.disk =
+            room.folder.map(|folder| DiskRoom { folder: folder.into(), bytes: room.disk_mb.saturating_mul(MB) });
+        let engine = Engine::open(Path::new(&path), WeightFormat::AsStored, settings)?;
         let about = Generator::about(&engine).clone();
         let engine = Mutex::new(Some(Arc::new(engine)));
         Ok(Arc::new(Self { path, about, candle: Mutex::default(), engine }))

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lazai::core::{Amount, ClassId, VersionNumber};
-use lazai::http::{Front, Serving};
+use lazai::http::{Front, Serving, TlsFiles};
 use lazai::lora::generate::Sampler;
 use lazai::provider::{OfferTerms, Provider};
 
@@ -39,7 +39,7 @@ record! {
 pub struct NodeServer {
     provider: Arc<Provider>,
     url: String,
-    serving: Mutex<Option<Serving>>,
+    serving: Mutex<Vec<Serving>>,
 }
 
 #[cfg_attr(feature = "uniffi", uniffi::export)]
@@ -60,27 +60,7 @@ impl NodeServer {
         folder: FilePath,
         address: String,
     ) -> Result<Arc<Self>, LazaiError> {
-        let account = market.account(signer)?;
-        let sampler = Sampler { max_tokens: reply_tokens, ..Sampler::default() };
-        let mut provider = Provider::new(account, base.engine()?, folder).with_sampler(sampler);
-        let mut terms = Vec::new();
-        for model in served {
-            let (class, version) = (ClassId(model.class_id), VersionNumber(model.version));
-            let expected = market.version(class, version)?.metadata.adapter_digest;
-            provider = provider.with_adapter(class, version, Path::new(&model.adapter_folder), expected)?;
-            let price = |text: String| text.parse::<Amount>();
-            terms.push(OfferTerms {
-                prompt_price: price(model.prompt_price)?,
-                completion_price: price(model.completion_price)?,
-                prompt_ceiling: model.prompt_ceiling,
-                session_s: model.session_s,
-                ..OfferTerms::free(class, version)
-            });
-        }
-        let provider = Arc::new(provider);
-        let serving = Front::new(provider.clone(), terms).spawn(address.as_str());
-        let serving = serving.map_err(|e| LazaiError::new("io", file_error(&address, e).detail()))?;
-        Ok(Arc::new(Self { provider, url: serving.url(), serving: Mutex::new(Some(serving)) }))
+        Self::start_at(market, signer, base, served, reply_tokens, folder, Listening::at(address))
     }
 
     /// Its URL.
@@ -98,6 +78,90 @@ impl NodeServer {
 
     /// Stops listening; replies in progress are finished.
     pub fn stop(&self) {
-        drop(self.serving.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.serving.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// Where a node listens.
+#[derive(Debug, Clone)]
+pub struct Listening {
+    /// For consumers.
+    pub address: String,
+    /// A certificate and its key, in PEM files, for TLS.
+    pub tls: Option<(FilePath, FilePath)>,
+    /// For the operator: health, readiness and counts.
+    pub operations: Option<String>,
+}
+
+impl Listening {
+    /// For consumers, without TLS.
+    #[must_use]
+    pub fn at(address: String) -> Self {
+        Self { address, tls: None, operations: None }
+    }
+}
+
+impl NodeServer {
+    /// As [`start`](Self::start), with TLS and an address for the operator.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start); `io` for files that are no certificate with its key.
+    pub fn start_at(
+        market: Arc<Market>,
+        signer: Arc<dyn Signer>,
+        base: Arc<BaseModel>,
+        served: Vec<ServedModel>,
+        reply_tokens: u32,
+        folder: FilePath,
+        listening: Listening,
+    ) -> Result<Arc<Self>, LazaiError> {
+        let account = market.account(signer)?;
+        let sampler = Sampler { max_tokens: reply_tokens, ..Sampler::default() };
+        let engine = base.engine()?;
+        let longest = served.iter().map(|model| u64::from(model.prompt_ceiling)).max().unwrap_or_default();
+        let (longest, most) = (longest + u64::from(reply_tokens), engine.room_tokens() as u64);
+        if longest > most {
+            let reason = format!(
+                "conversation and reply may have {longest} tokens by the terms, and the memory for conversations holds {most}: lower \
+                 the ceilings, or give it more"
+            );
+            return Err(LazaiError::new("model", reason));
+        }
+        let mut provider = Provider::new(account, engine, folder).with_sampler(sampler);
+        let mut terms = Vec::new();
+        for model in served {
+            let (class, version) = (ClassId(model.class_id), VersionNumber(model.version));
+            let expected = market.version(class, version)?.metadata.adapter_digest;
+            provider = provider.with_adapter(class, version, Path::new(&model.adapter_folder), expected)?;
+            let price = |text: String| text.parse::<Amount>();
+            terms.push(OfferTerms {
+                prompt_price: price(model.prompt_price)?,
+                completion_price: price(model.completion_price)?,
+                prompt_ceiling: model.prompt_ceiling,
+                session_s: model.session_s,
+                ..OfferTerms::free(class, version)
+            });
+        }
+        let provider = Arc::new(provider);
+        let front = Front::new(provider.clone(), terms);
+        let failed = |at: &str, error: std::io::Error| match error.kind() {
+            // A certificate: the error names its file.
+            std::io::ErrorKind::InvalidData => LazaiError::new("io", error.to_string()),
+            _ => LazaiError::new("io", file_error(at, error).detail()),
+        };
+        let Listening { address, tls, operations } = listening;
+        let at = address.as_str();
+        let serving = match tls {
+            None => front.spawn(at),
+            Some((certificates, key)) => {
+                front.spawn_tls(at, &TlsFiles { certificates: certificates.into(), key: key.into() })
+            }
+        };
+        let mut serving = vec![serving.map_err(|e| failed(at, e))?];
+        let url = serving[0].url();
+        if let Some(at) = operations {
+            serving.push(front.spawn_operations(at.as_str()).map_err(|e| failed(&at, e))?);
+        }
+        Ok(Arc::new(Self { provider, url, serving: Mutex::new(serving) }))
     }
 }

@@ -14,7 +14,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::pages::{PAGE, Shape};
-use super::{Engine, EngineSettings};
+use super::{DiskRoom, Engine, EngineSettings};
 use crate::adapter::{Adapter, LoraConfig, Targets};
 use crate::base::{BaseModel, WeightFormat};
 use crate::device::Compute;
@@ -46,7 +46,15 @@ fn adapter(base: &BaseModel, seed: u64, rank: usize) -> Adapter {
 fn job(words: &str, seed: u64) -> GenerateJob {
     let sampler = Sampler { max_tokens: 24, ..Sampler::default() };
     let messages = vec![Message::new(Role::User, words)];
-    GenerateJob { adapter: None, conversation: None, messages, sampler, seed, patience: GenerateJob::PATIENCE }
+    GenerateJob {
+        adapter: None,
+        conversation: None,
+        shared: Vec::new(),
+        messages,
+        sampler,
+        seed,
+        patience: GenerateJob::PATIENCE,
+    }
 }
 
 fn answered(engine: &Engine, job: GenerateJob) -> Result<Reply, GenerateError> {
@@ -97,6 +105,87 @@ fn conversations_go_on() {
             }
         }
     }
+}
+
+/// A published card is computed once for all who talk with its character, of the same adapter. Words that follow it are not.
+#[test]
+fn a_card_is_computed_once() {
+    let base = Arc::new(base("llama3", WeightFormat::F32));
+    let engine = Engine::new(base.clone(), EngineSettings::default()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    adapter(&base, 1, 2).save(folder.path(), "tiny").unwrap();
+    let digest = engine.load_adapter(folder.path()).unwrap();
+    let card = Message::new(Role::System, "You sing in the harbour, every night. ".repeat(3));
+    let known_of = |job: &GenerateJob| {
+        let before = engine.counts().known_tokens;
+        let reply = answered(&engine, job.clone()).unwrap();
+        let alone = GenerateJob { conversation: None, shared: Vec::new(), ..job.clone() };
+        assert_eq!(reply, answered(&engine, alone).unwrap());
+        (engine.counts().known_tokens - before) as usize
+    };
+    let asked = |conversation: &[u8], words: &str| {
+        let mut job = job(words, 1);
+        job.messages.insert(0, card.clone());
+        (job.conversation, job.shared) = (Some(sha256(conversation)), vec![card.clone()]);
+        job
+    };
+    let words = "I am Ada, and I will not tell anybody. ".repeat(2);
+    let card_tokens = base.tokenizer().encode(&card.content).unwrap().len();
+    assert_eq!(known_of(&asked(b"one", &words)), 0);
+    // The same words in another conversation: of the card alone, nothing is computed again.
+    let known = known_of(&asked(b"another", &words));
+    assert!(known >= card_tokens / PAGE * PAGE && known <= card_tokens + PAGE, "{known} of {card_tokens}");
+    let own = known_of(&asked(b"one", &words));
+    assert!(own > known, "{own} of a conversation, {known} of its card");
+    let unnamed = GenerateJob { conversation: None, ..asked(b"", &words) };
+    assert_eq!(known_of(&unnamed), known);
+    // What is said to be shared and is not what the conversation begins with, is not shared.
+    let mut other = asked(b"third", &words);
+    other.messages[0] = Message::new(Role::System, "Nobody knows. ".repeat(6));
+    assert!(known_of(&other) < PAGE);
+    assert!(known_of(&GenerateJob { messages: other.messages.clone(), ..asked(b"fourth", "") }) < PAGE);
+    assert_eq!(known_of(&GenerateJob { adapter: Some(digest), ..asked(b"one", &words) }), 0);
+}
+
+/// What there is no room for in memory is read from the disk: turns of two conversations that only one has room for, in any order.
+#[test]
+fn conversations_come_back_from_the_disk() {
+    let page = Shape::new(base("llama3", WeightFormat::F32).config()).bytes();
+    let folder = tempfile::tempdir().unwrap();
+    let room = |pages| DiskRoom { folder: folder.path().join("pages"), bytes: (pages * page) as u64 };
+    let alone = engine(EngineSettings::default());
+    for disk_pages in [0, 3, 1_000] {
+        let settings =
+            EngineSettings { conversation_bytes: 24 * page, disk: Some(room(disk_pages)), ..EngineSettings::default() };
+        let engine = engine(settings);
+        let mut talks = [1, 2, 3].map(|n| {
+            let mut job = job(&"Tell me of the sea, and of ships. ".repeat(3), n);
+            job.conversation = Some(sha256(&[n as u8]));
+            job
+        });
+        for turn in 0..3 {
+            // All at once, and then one after another.
+            let running: Vec<_> = talks.iter().map(|job| engine.generate(job.clone())).collect();
+            for (job, running) in talks.iter_mut().zip(running) {
+                let reply = block_on(running.reply()).unwrap();
+                assert_eq!(reply, answered(&engine, job.clone()).unwrap());
+                let expected = GenerateJob { conversation: None, ..job.clone() };
+                assert_eq!(reply, answered(&alone, expected).unwrap(), "turn {turn}");
+                job.messages.push(Message::new(Role::Assistant, reply.text));
+                job.messages.push(Message::new(Role::User, "Go on."));
+            }
+        }
+        let counts = engine.counts();
+        assert_eq!(counts.disk_tokens > 0, disk_pages > 0, "{counts:?}");
+        // Nobody else can open the file.
+        #[cfg(unix)]
+        assert_eq!(std::fs::read_dir(folder.path().join("pages")).unwrap().count(), 0);
+    }
+    std::fs::write(folder.path().join("file"), "no folder").unwrap();
+    let disk = Some(DiskRoom { folder: folder.path().join("file"), bytes: 1 << 20 });
+    let refused =
+        Engine::new(Arc::new(base("llama3", WeightFormat::F32)), EngineSettings { disk, ..EngineSettings::default() });
+    assert!(matches!(refused, Err(crate::ModelError::File { .. })));
 }
 
 /// Those who leave make room for others, whether they are being answered or wait.

@@ -29,6 +29,11 @@ impl Kinds {
         let jobs = (0..24_u64).map(|seed| {
             let mut job = job(&words[below(3)].repeat(1 + below(6)), seed);
             job.adapter = adapters.get(below(adapters.len() + 2)).copied();
+            if below(2) == 0 {
+                let card = Message::new(Role::System, "You sing in the harbour. ".repeat(2));
+                job.messages.insert(0, card.clone());
+                job.shared = vec![card];
+            }
             job.conversation = (below(2) == 0).then(|| sha256(&seed.to_le_bytes()));
             let sampler = &mut job.sampler;
             sampler.max_tokens = 1 + below(40) as u32;
@@ -72,7 +77,7 @@ fn no_reply_depends_on_the_schedule() {
     let mut kinds = Kinds::new(&load(&alone));
     for (i, job) in kinds.jobs.iter().enumerate() {
         // Alone, and never from what was kept.
-        let job = GenerateJob { conversation: None, ..job.clone() };
+        let job = GenerateJob { conversation: None, shared: Vec::new(), ..job.clone() };
         kinds.alone.insert(i, answered(&alone, job).unwrap());
     }
     let page = Shape::new(base.config()).bytes();
@@ -87,11 +92,13 @@ fn no_reply_depends_on_the_schedule() {
             replies: 1 + below(6),
             step_tokens: 1 + below(40),
             guessed_tokens: below(20),
-            conversation_bytes: page * (12 + below(60)),
+            conversation_bytes: page * (14 + below(60)),
+            disk: (below(2) == 0)
+                .then(|| DiskRoom { folder: folder.path().join("pages"), bytes: (page * below(60)) as u64 }),
             adapter_bytes: 1 + below(40_000),
             ..EngineSettings::default()
         };
-        let engine = Engine::new(base.clone(), settings).unwrap();
+        let engine = Engine::new(base.clone(), settings.clone()).unwrap();
         load(&engine);
         std::thread::scope(|scope| {
             let asked: Vec<_> = (0..12)

@@ -10,6 +10,7 @@ use axum::routing::{get, post};
 use lazai_core::{Digest, SessionId};
 use serde_json::json;
 
+use super::embed::embeddings;
 use super::sessions::remote;
 use super::{Budget, Loopback, LoopbackError};
 use crate::http::front::no_model;
@@ -19,15 +20,33 @@ use crate::wire::openai::{ApiError, CompletionRequest};
 use crate::wire::talk::OfferedModel;
 
 pub(super) fn router(proxy: &Loopback) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/v1/models", get(models))
         .route("/v1/models/{id}", get(model))
         .route("/v1/chat/completions", post(chat))
+        .route("/v1/embeddings", post(embeddings))
         .route("/v1/lazai/budget", get(budget))
         .fallback(|uri: Uri| async move { ApiError::new(404, "request.path", format!("nothing at {}", uri.path())) })
         .layer(middleware::from_fn_with_state(proxy.clone(), guard))
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
-        .with_state(proxy.clone())
+        .with_state(proxy.clone());
+    // Layers run once a route is found: what changes paths is around the routes.
+    Router::new().fallback_service(routes).layer(middleware::from_fn(with_single_slashes))
+}
+
+/// Takes `/v1//models` as `/v1/models`: a client joins its path to a base URL with a slash at the end.
+async fn with_single_slashes(mut request: Request, next: Next) -> Response {
+    let uri = request.uri();
+    if uri.path().contains("//") {
+        let path =
+            uri.path().split('/').filter(|part| !part.is_empty()).fold(String::new(), |path, part| path + "/" + part);
+        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        match format!("{path}{query}").parse() {
+            Ok(uri) => *request.uri_mut() = uri,
+            Err(error) => return ApiError::new(404, "request.path", error).into_response(),
+        }
+    }
+    next.run(request).await
 }
 
 /// Refuses requests that are not from programs of this machine.
@@ -82,7 +101,8 @@ async fn list(proxy: &Loopback) -> Result<Vec<serde_json::Value>, ApiError> {
             "lazai": {"name": name, "offer": offer},
         })
     };
-    Ok(models.into_iter().map(about).collect())
+    let models = models.into_iter().map(about);
+    Ok(models.chain(proxy.encoder.as_ref().map(|encoder| encoder.about())).collect())
 }
 
 async fn models(State(proxy): State<Loopback>) -> Result<Response, ApiError> {

@@ -1,0 +1,148 @@
+//! What a node offers: its models, and what it wants for them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use lazai_core::pov::PublicPart;
+use lazai_core::{ClassId, VersionNumber};
+use lazai_settle::market::Market;
+use lazai_settle::session::Offer;
+use serde_json::{Value, json};
+
+use super::{Front, refusal};
+use crate::conversation::{asks_for_the_card, published};
+use crate::node::SignedOffer;
+use crate::provider::{OfferTerms, Provider};
+use crate::wire::openai::ApiError;
+use crate::wire::payment::{self, Extra, REQUIRED, Required, Requirement, Resource, SCHEME};
+use crate::wire::talk::model_id;
+
+/// The validity of an offer that is given out, in seconds.
+const VALID_S: u64 = 600;
+
+/// A node's terms, and the offers that it signed under them.
+pub(super) struct Offers {
+    provider: Arc<Provider>,
+    /// Offers are used until half of their time is over: signing may cost (a key service, a phone).
+    all: Vec<(OfferTerms, Mutex<Option<SignedOffer>>)>,
+}
+
+impl Offers {
+    pub(super) fn new(provider: Arc<Provider>, terms: Vec<OfferTerms>) -> Self {
+        Self { provider, all: terms.into_iter().map(|terms| (terms, Mutex::default())).collect() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The offer under some terms, signed anew if it is not fresh.
+    async fn one(&self, (terms, signed): &(OfferTerms, Mutex<Option<SignedOffer>>)) -> Result<SignedOffer, ApiError> {
+        let (now_s, series) = (self.provider.ledger().now_s(), self.provider.series());
+        let fresh =
+            |o: &SignedOffer| o.offer.valid_until_s >= now_s.saturating_add(VALID_S / 2) && o.offer.series == series;
+        let found = signed.lock().unwrap_or_else(PoisonError::into_inner).clone().filter(fresh);
+        if let Some(offer) = found {
+            return Ok(offer);
+        }
+        let offer = self.provider.offer(terms, now_s.saturating_add(VALID_S)).await;
+        let offer = offer.map_err(|e| refusal(&e.into()))?;
+        *signed.lock().unwrap_or_else(PoisonError::into_inner) = Some(offer.clone());
+        Ok(offer)
+    }
+
+    async fn each(&self) -> Result<Vec<SignedOffer>, ApiError> {
+        let mut offers = Vec::with_capacity(self.all.len());
+        for terms in &self.all {
+            offers.push(self.one(terms).await?);
+        }
+        Ok(offers)
+    }
+
+    /// An offer as one of the node's models.
+    fn model(&self, market: &Market, offer: SignedOffer) -> Value {
+        let Offer { class, version, node, .. } = offer.offer;
+        let about = json!({
+            "name": name(market, class, version), "offer": offer, "ledger": market.ledger(),
+            "device": self.provider.about().device, "adapter": "claimed",
+        });
+        json!({"id": model_id(class, version), "object": "model", "created": 0, "owned_by": node, "lazai": about})
+    }
+
+    /// Status 402, with everything that is needed to pay.
+    pub(super) async fn unpaid(&self, error: ApiError, url: &str) -> Response {
+        let offers = match self.each().await {
+            Ok(offers) => offers,
+            Err(error) => return error.into_response(),
+        };
+        let market = self.provider.ledger().market();
+        let required = Required {
+            x402_version: 2,
+            error: error.message.clone(),
+            resource: Resource { url: url.into(), description: "replies of a character".into() },
+            accepts: offers.into_iter().filter_map(|offer| requirement(&market, offer)).collect(),
+        };
+        let mut body = error.body();
+        body["payment"] = json!(required);
+        let mut response = error.into_response();
+        let header = HeaderValue::from_str(&payment::encode(&required));
+        *response.body_mut() = Body::from(body.to_string());
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        if let Ok(header) = header {
+            response.headers_mut().insert(REQUIRED, header);
+        }
+        response
+    }
+}
+
+fn requirement(market: &Market, signed: SignedOffer) -> Option<Requirement> {
+    let offer = &signed.offer;
+    Some(Requirement {
+        scheme: SCHEME.into(),
+        network: payment::network(market.domain(), market.ledger()),
+        amount: offer.step().ok()?,
+        asset: offer.asset.0.to_string(),
+        pay_to: offer.node.to_string(),
+        max_timeout_seconds: offer.session_s,
+        extra: Extra { ledger: market.ledger(), model: model_id(offer.class, offer.version), offer: signed },
+    })
+}
+
+/// The character's name, from the public part that its version was submitted with.
+fn name(market: &Market, class: ClassId, version: VersionNumber) -> Option<String> {
+    let public = PublicPart::from_bytes(published(market, class, version)?.as_bytes()).ok()?;
+    Some(public.character.name)
+}
+
+/// `GET /v1/models`.
+pub(super) async fn models(State(front): State<Front>) -> Result<Response, ApiError> {
+    let offers = front.offers();
+    let (market, signed) = (offers.provider.ledger().market(), offers.each().await?);
+    let models: Vec<Value> = signed.into_iter().map(|offer| offers.model(&market, offer)).collect();
+    Ok(axum::Json(json!({"object": "list", "data": models})).into_response())
+}
+
+/// `GET /v1/models/ID`.
+pub(super) async fn model(State(front): State<Front>, Path(id): Path<String>) -> Result<Response, ApiError> {
+    let offers = front.offers();
+    let named = offers.all.iter().find(|(terms, _)| model_id(terms.class, terms.version) == id);
+    let named = named.ok_or_else(|| no_model(&id))?;
+    let (market, offer) = (offers.provider.ledger().market(), offers.one(named).await?);
+    let part = published(&market, offer.offer.class, offer.offer.version).filter(|part| asks_for_the_card(part));
+    let mut model = offers.model(&market, offer);
+    // Too long for the list of all.
+    if let Some(part) = part {
+        model["lazai"]["public_part"] = part.into();
+    }
+    Ok(axum::Json(model).into_response())
+}
+
+/// The error for a model that is not there.
+pub(in crate::http) fn no_model(id: &str) -> ApiError {
+    let error =
+        ApiError::new(404, "request.model", format!("no model {:?} here", id.chars().take(80).collect::<String>()));
+    ApiError { parameter: Some("model".into()), ..error }
+}

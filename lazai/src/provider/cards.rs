@@ -1,0 +1,31 @@
+//! The published cards of the characters that a node serves.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use lazai_core::character::{CardError, CardPrompt};
+use lazai_core::{ClassId, VersionNumber};
+use lazai_settle::Market;
+
+use super::book::lock;
+use crate::conversation::{card, published};
+
+/// A version's card; `None` for a version without one.
+type Card = Option<Arc<CardPrompt>>;
+
+/// Cards that were read: a version's public part does not change.
+#[derive(Debug, Default)]
+pub(super) struct Cards(Mutex<BTreeMap<(ClassId, VersionNumber), Card>>);
+
+impl Cards {
+    /// The card that stands in a version's prompts.
+    pub(super) fn of(&self, market: &Market, class: ClassId, version: VersionNumber) -> Result<Card, CardError> {
+        if let Some(card) = lock(&self.0).get(&(class, version)) {
+            return Ok(card.clone());
+        }
+        let Some(public_part) = published(market, class, version) else { return Ok(None) };
+        let card = card(Some(public_part))?.map(Arc::new);
+        lock(&self.0).insert((class, version), card.clone());
+        Ok(card)
+    }
+}
