@@ -135,12 +135,12 @@ impl Engine {
         };
         let adapters = Arc::new(Adapters::new(settings.adapter_bytes));
         let weight_bytes = model.bytes();
-        let most_tokens = settings.conversation_bytes / Shape::new(&model.config).bytes().max(1) * PAGE;
+        let shape = Shape::new(&model.config);
+        let most_tokens = room_tokens(&settings, shape);
         let (jobs, received) = mpsc::channel();
         let (news, heard) = mpsc::channel();
         let (wanted, loading) = mpsc::channel();
         let counts = Counts::default();
-        let shape = Shape::new(&model.config);
         let disk = settings.disk.as_ref().map(|room| Disk::open(room, shape, news.clone())).transpose()?;
         let around = Around { adapters: adapters.clone(), wanted, counts: counts.clone(), disk };
         let work = Work::new(base.clone(), model, team, settings.clone(), around);
@@ -164,7 +164,7 @@ impl Engine {
     /// model's context.
     #[must_use]
     pub fn room_tokens(&self) -> usize {
-        self.settings.conversation_bytes / Shape::new(self.base.config()).bytes().max(1) * PAGE
+        room_tokens(&self.settings, Shape::new(self.base.config()))
     }
 
     /// What it has done since it was started.
@@ -178,6 +178,10 @@ impl Engine {
     pub fn pending(&self) -> usize {
         self.asked.load(Ordering::Relaxed)
     }
+}
+
+fn room_tokens(settings: &EngineSettings, shape: Shape) -> usize {
+    shape.pages_in(settings.conversation_bytes) * PAGE
 }
 
 pub(super) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {

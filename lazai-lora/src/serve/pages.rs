@@ -32,6 +32,11 @@ impl Shape {
         self.layers * self.heads * 2 * PAGE * self.width * size_of::<f32>()
     }
 
+    /// Pages that so many bytes hold.
+    pub(super) fn pages_in(self, bytes: usize) -> usize {
+        bytes / self.bytes().max(1)
+    }
+
     pub(super) fn page(self) -> Arc<Page> {
         Arc::new(Page { values: Shared::new(self.bytes() / size_of::<f32>()), shape: self })
     }

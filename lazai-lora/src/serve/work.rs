@@ -243,7 +243,7 @@ impl Work {
 
     /// Tells whether there is room for so many pages; earlier conversations make it, if that is enough.
     fn room(&mut self, needed: usize) -> bool {
-        let most = self.settings.conversation_bytes / self.shape.bytes().max(1);
+        let most = self.shape.pages_in(self.settings.conversation_bytes);
         let running: usize = self.running.iter().map(|sequence| sequence.pages.len()).sum();
         let Some(left) = most.checked_sub(running + self.queue.held() + needed) else { return false };
         for (key, page) in self.store.shrink(left) {

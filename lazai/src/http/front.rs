@@ -89,10 +89,6 @@ impl Front {
         &self.0.provider
     }
 
-    fn offers(&self) -> &Offers {
-        &self.0.offers
-    }
-
     pub(super) fn metrics(&self) -> &Metrics {
         &self.0.metrics
     }

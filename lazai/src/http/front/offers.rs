@@ -39,9 +39,17 @@ impl Offers {
         self.all.len()
     }
 
+    /// The time, and the series of offers that are good now.
+    fn now(&self) -> (u64, u64) {
+        (self.provider.ledger().now_s(), self.provider.series())
+    }
+
     /// The offer under some terms, signed anew if it is not fresh.
-    async fn one(&self, (terms, signed): &(OfferTerms, Mutex<Option<SignedOffer>>)) -> Result<SignedOffer, ApiError> {
-        let (now_s, series) = (self.provider.ledger().now_s(), self.provider.series());
+    async fn one(
+        &self,
+        (terms, signed): &(OfferTerms, Mutex<Option<SignedOffer>>),
+        (now_s, series): (u64, u64),
+    ) -> Result<SignedOffer, ApiError> {
         let fresh =
             |o: &SignedOffer| o.offer.valid_until_s >= now_s.saturating_add(VALID_S / 2) && o.offer.series == series;
         let found = signed.lock().unwrap_or_else(PoisonError::into_inner).clone().filter(fresh);
@@ -55,9 +63,9 @@ impl Offers {
     }
 
     async fn each(&self) -> Result<Vec<SignedOffer>, ApiError> {
-        let mut offers = Vec::with_capacity(self.all.len());
+        let (now, mut offers) = (self.now(), Vec::with_capacity(self.all.len()));
         for terms in &self.all {
-            offers.push(self.one(terms).await?);
+            offers.push(self.one(terms, now).await?);
         }
         Ok(offers)
     }
@@ -119,7 +127,7 @@ fn name(market: &Market, class: ClassId, version: VersionNumber) -> Option<Strin
 
 /// `GET /v1/models`.
 pub(super) async fn models(State(front): State<Front>) -> Result<Response, ApiError> {
-    let offers = front.offers();
+    let offers = &front.0.offers;
     let (market, signed) = (offers.provider.ledger().market(), offers.each().await?);
     let models: Vec<Value> = signed.into_iter().map(|offer| offers.model(&market, offer)).collect();
     Ok(axum::Json(json!({"object": "list", "data": models})).into_response())
@@ -127,10 +135,10 @@ pub(super) async fn models(State(front): State<Front>) -> Result<Response, ApiEr
 
 /// `GET /v1/models/ID`.
 pub(super) async fn model(State(front): State<Front>, Path(id): Path<String>) -> Result<Response, ApiError> {
-    let offers = front.offers();
+    let offers = &front.0.offers;
     let named = offers.all.iter().find(|(terms, _)| model_id(terms.class, terms.version) == id);
     let named = named.ok_or_else(|| no_model(&id))?;
-    let (market, offer) = (offers.provider.ledger().market(), offers.one(named).await?);
+    let (market, offer) = (offers.provider.ledger().market(), offers.one(named, offers.now()).await?);
     let part = published(&market, offer.offer.class, offer.offer.version).filter(|part| asks_for_the_card(part));
     let mut model = offers.model(&market, offer);
     // Too long for the list of all.
