@@ -26,14 +26,14 @@ use crate::account::Account;
 use crate::node::{
     ChatReply, ChatRequest, Moderator, NoModeration, Node, NodeError, NodeFuture, SignedReceipt, SignedVoucher,
 };
-use page::{Line, LastReply, Moderated, is_waited_for, lock};
-pub use page::Standing;
-pub use book::{Book, BookError, BookFuture, Claim, FolderBook, Matter};
 #[cfg(feature = "postgres")]
 pub use book::PostgresBook;
+pub use book::{Book, BookError, BookFuture, Claim, FolderBook, Matter};
 use cards::Cards;
 pub use earnings::Earnings;
 use order::Order;
+pub use page::Standing;
+use page::{LastReply, Line, Moderated, is_waited_for, lock};
 use strangers::Strangers;
 pub use terms::OfferTerms;
 

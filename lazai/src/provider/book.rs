@@ -6,6 +6,7 @@ mod postgres;
 
 use std::fmt::{Debug, Display};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lazai_core::SessionId;
@@ -109,4 +110,27 @@ pub trait Book: Send + Sync + Debug {
     ///
     /// A replica claims a session once at a time, the ledger more than once.
     fn claim(&self, matter: Matter, patience: Duration) -> BookFuture<'_, Option<Claim>>;
+}
+
+/// A book that several providers of one process have.
+impl<B: Book + ?Sized> Book for Arc<B> {
+    fn sessions(&self) -> BookFuture<'_, Vec<SessionId>> {
+        (**self).sessions()
+    }
+
+    fn page(&self, session: SessionId) -> BookFuture<'_, Option<Vec<u8>>> {
+        (**self).page(session)
+    }
+
+    fn replace<'a>(&'a self, session: SessionId, before: Option<&'a [u8]>, after: &'a [u8]) -> BookFuture<'a, bool> {
+        (**self).replace(session, before, after)
+    }
+
+    fn secret(&self) -> BookFuture<'_, [u8; 32]> {
+        (**self).secret()
+    }
+
+    fn claim(&self, matter: Matter, patience: Duration) -> BookFuture<'_, Option<Claim>> {
+        (**self).claim(matter, patience)
+    }
 }

@@ -111,7 +111,8 @@ impl Provider {
         let line = self.line(session)?;
         let _first = line.lock().await;
         let claim = self.book.claim(Matter::Session(session), PATIENCE).await?;
-        let _claim = claim.ok_or(NodeError::Busy { reason: "another replica of this node makes a reply of this session" })?;
+        let _claim =
+            claim.ok_or(NodeError::Busy { reason: "another replica of this node makes a reply of this session" })?;
         self.change(session, |page| {
             if page.owed > page.paid() {
                 return Err(NodeError::NotPaid { owed: page.owed, paid: page.paid() });

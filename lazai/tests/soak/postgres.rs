@@ -28,7 +28,8 @@ impl Server {
                 return Err(format!("root cannot run PostgreSQL, and there is no user {USER}"));
             }
         }
-        let made = server.command("initdb").args(["-N", "-A", "trust", "-U", "lazai", "-D"]).arg(server.data()).output();
+        let made =
+            server.command("initdb").args(["-N", "-A", "trust", "-U", "lazai", "-D"]).arg(server.data()).output();
         let made = made.map_err(|e| e.to_string())?;
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
         server.up();

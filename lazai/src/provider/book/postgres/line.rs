@@ -48,7 +48,8 @@ impl From<tokio_postgres::Error> for Failure {
             Some(said) => {
                 let code = said.code();
                 // Shutting down, starting, full, broken off, or two at once (PostgreSQL's manual, appendix A).
-                ["57P", "08", "40", "53"].iter().any(|class| code.code().starts_with(class)) || *code == SqlState::LOCK_NOT_AVAILABLE
+                ["57P", "08", "40", "53"].iter().any(|class| code.code().starts_with(class))
+                    || *code == SqlState::LOCK_NOT_AVAILABLE
             }
             None => error.is_closed() || error.source().is_some_and(|source| source.is::<io::Error>()),
         };
@@ -192,5 +193,9 @@ fn trust(authorities: Option<&[u8]>) -> Result<ClientConfig, BookError> {
         }
     }
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    Ok(config.with_safe_default_protocol_versions().map_err(failed)?.with_root_certificates(roots).with_no_client_auth())
+    Ok(config
+        .with_safe_default_protocol_versions()
+        .map_err(failed)?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
 }
