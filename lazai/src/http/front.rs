@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use super::body::in_time;
 use super::operations::Told;
 use super::operations::metrics::{Measured, Metrics};
-use super::reply::{self, Made, Pieces};
+use super::reply::{self, Api, Made, Pieces};
 use crate::node::{ChatRequest, Node as _, NodeError, ReleaseRequest, SignedVoucher};
 use crate::provider::{OfferTerms, Provider};
 use crate::safety::SignedReport;
@@ -38,7 +38,7 @@ const MAX_RELEASES: usize = 32;
 
 /// A node's server: stock clients see its characters as models, and get status 402 until they pay.
 ///
-/// Requests: `GET /v1/models`, `POST /v1/chat/completions`, `POST /v1/lazai/vouchers` (a
+/// Requests: `GET /v1/models`, `POST /v1/chat/completions`, `/v1/completions` and `/v1/responses`, `POST /v1/lazai/vouchers` (a
 /// [`SignedVoucher`] as JSON), `POST /v1/lazai/releases` (a [`ReleaseRequest`]; the answer is a [`SignedRelease`]),
 /// `POST /v1/lazai/reports` (a [`SignedReport`]), `GET /health`. Needs tokio, or [`Front::spawn`]; [`Front::spawn_tls`] does TLS.
 /// What an operator looks at stands apart: [`Front::operations`].
@@ -105,10 +105,15 @@ impl Front {
     /// The routes. Serve them with axum, alone or inside a larger application, and run
     /// [`keep_redeeming`](Self::keep_redeeming) beside them.
     pub fn router(&self) -> Router {
-        Router::new()
+        let replies = Api::ALL.into_iter().fold(Router::new(), |router, api| {
+            let answer = move |State(front): State<Self>, headers: HeaderMap, body: Bytes| async move {
+                counted(&front, api, &headers, &body).await
+            };
+            router.route(api.path(), post(answer))
+        });
+        replies
             .route("/v1/models", get(models))
             .route("/v1/models/{id}", get(model))
-            .route("/v1/chat/completions", post(chat))
             .route("/v1/lazai/vouchers", post(pay))
             .route("/v1/lazai/releases", post(release))
             .route("/v1/lazai/reports", post(report))
@@ -180,35 +185,34 @@ pub(super) async fn on_a_thread_that_may_block<T: Send + 'static>(
     done.map_err(|e| ApiError::new(500, "node.generation", e))?
 }
 
-async fn chat(State(front): State<Front>, uri: Uri, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
-    let answered = answer(&front, &uri, &headers, &body).await;
+async fn counted(front: &Front, api: Api, headers: &HeaderMap, body: &[u8]) -> Result<Response, ApiError> {
+    let answered = answer(front, api, headers, body).await;
     front.metrics().answered(answered.as_ref().map_or_else(|error| error.status, |answer| answer.status().as_u16()));
     answered
 }
 
-async fn answer(front: &Front, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<Response, ApiError> {
-    let asked = CompletionRequest::parse(body)?;
-    if asked.choices > 1 {
+async fn answer(front: &Front, api: Api, headers: &HeaderMap, body: &[u8]) -> Result<Response, ApiError> {
+    let asked = api.read(body)?;
+    if asked.request.choices > 1 {
         let reason = "a receipt is of one reply: ask once for each (the loopback proxy does)";
         return Err(BadRequest::new("n", reason).into());
     }
     let Some(header) = headers.get(PAYMENT) else {
         let error =
             ApiError::new(402, "request.unpaid", "open a session under one of the offers, and sign the request");
-        return Ok(front.0.offers.unpaid(error, uri.path()).await);
+        return Ok(front.0.offers.unpaid(error, api.path()).await);
     };
     let Payment { payload, .. } = payment::decode(PAYMENT, header.as_bytes())?;
     let Ok(slot) = front.0.slots.clone().try_acquire_owned() else {
         return Err(ApiError::new(503, "node.busy", format!("{MAX_WAITING} requests are waiting")));
     };
-    let serving = front.clone();
-    let wanted = asked.clone();
+    let (serving, request) = (front.clone(), asked.request.clone());
     let served = |pieces| async move {
         let _slot = slot;
-        serving.serve(payload, asked, pieces).await
+        serving.serve(payload, request, pieces).await
     };
-    match reply::answer(&wanted, served).await {
-        Err(error) if error.status == 402 => Ok(front.0.offers.unpaid(error, uri.path()).await),
+    match reply::answer(&asked, served).await {
+        Err(error) if error.status == 402 => Ok(front.0.offers.unpaid(error, api.path()).await),
         answered => answered,
     }
 }

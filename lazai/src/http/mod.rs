@@ -1,4 +1,4 @@
-//! The market over HTTP, in the API that existing programs use: OpenAI's chat completions.
+//! The market over HTTP, in the APIs that existing programs use: OpenAI's chat completions, completions and responses.
 //!
 //! ```text
 //!  SillyTavern, OpenAI's clients ──► Loopback ──► Front ──► Provider

@@ -14,16 +14,19 @@ use super::embed::embeddings;
 use super::sessions::remote;
 use super::{Budget, Loopback, LoopbackError};
 use crate::http::front::no_model;
-use crate::http::reply;
+use crate::http::reply::{self, Api, Mark};
 use crate::wire::MAX_REQUEST_BYTES;
-use crate::wire::openai::{ApiError, CompletionRequest};
+use crate::wire::openai::ApiError;
 use crate::wire::talk::OfferedModel;
 
 pub(super) fn router(proxy: &Loopback) -> Router {
-    let routes = Router::new()
+    let replies = Api::ALL.into_iter().fold(Router::new(), |router, api| {
+        let answer = move |State(proxy): State<Loopback>, body: Bytes| async move { answer(&proxy, api, &body).await };
+        router.route(api.path(), post(answer))
+    });
+    let routes = replies
         .route("/v1/models", get(models))
         .route("/v1/models/{id}", get(model))
-        .route("/v1/chat/completions", post(chat))
         .route("/v1/embeddings", post(embeddings))
         .route("/v1/lazai/budget", get(budget))
         .fallback(|uri: Uri| async move { ApiError::new(404, "request.path", format!("nothing at {}", uri.path())) })
@@ -114,16 +117,16 @@ async fn model(State(proxy): State<Loopback>, Path(id): Path<String>) -> Result<
     found.map(|model| axum::Json(model).into_response()).ok_or_else(|| no_model(&id))
 }
 
-async fn chat(State(proxy): State<Loopback>, body: Bytes) -> Result<Response, ApiError> {
-    let mut asked = CompletionRequest::parse(&body)?;
+async fn answer(proxy: &Loopback, api: Api, body: &[u8]) -> Result<Response, ApiError> {
+    let asked = api.read(body)?;
+    let (inner, mut request) = (proxy.inner.clone(), asked.request.clone());
     // A client that repeats a request wants another reply, and does not set a seed.
-    if asked.settings.seed.is_none() {
+    if request.settings.seed.is_none() {
         let random = Digest::random().map_err(|_| LoopbackError::NoRandomness)?;
-        asked.settings.seed = random.as_bytes().first_chunk().map(|bytes| u64::from(u32::from_le_bytes(*bytes)));
+        request.settings.seed = random.as_bytes().first_chunk().map(|bytes| u64::from(u32::from_le_bytes(*bytes)));
     }
-    let wanted = asked.clone();
-    reply::answer_choices(&wanted, move |choice, pieces| {
-        let (proxy, mut asked) = (proxy.inner.clone(), asked.clone());
+    reply::answer_choices(&asked, Mark::new(), move |choice, pieces| {
+        let (proxy, mut asked) = (inner.clone(), request.clone());
         // Each choice is a reply, with a seed, a receipt and a price of its own.
         asked.settings.seed = asked.settings.seed.map(|seed| seed.wrapping_add(choice.into()));
         async move { proxy.turn(asked, pieces).await }

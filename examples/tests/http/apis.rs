@@ -1,0 +1,66 @@
+//! The other APIs that ask for a reply: the same chat in other words.
+
+use lazai::wire::talk;
+
+use super::proxy::{at_most, proxy_to};
+use super::*;
+
+/// One question by each API, and where its answer has the words.
+fn asked(words: &str) -> [(&'static str, Value, &'static str); 3] {
+    let settings = |mut body: Value| {
+        for (name, value) in [("model", json!("dat:1:1")), ("temperature", json!(0)), ("seed", json!(1))] {
+            body[name] = value;
+        }
+        body
+    };
+    [
+        (
+            "/v1/chat/completions",
+            settings(json!({"messages": [{"role": "user", "content": words}]})),
+            "/choices/0/message/content",
+        ),
+        ("/v1/completions", settings(json!({"prompt": words})), "/choices/0/text"),
+        ("/v1/responses", settings(json!({"input": words})), "/output/0/content/0/text"),
+    ]
+}
+
+pub async fn every_api_asks_for_the_same_reply(served: &Served) {
+    let proxy = proxy_to(served, &served.url, "apis", at_most(5_000, 2_000)).await;
+    let url = listen(proxy.router()).await;
+    let (mut said, mut turns) = (Vec::new(), Vec::new());
+    for (path, body, place) in asked("Who are you?") {
+        let (status, answer, _) = call(format!("{url}{path}"), json_type(), body.to_string()).await;
+        assert_eq!(status, 200, "{path}: {answer}");
+        said.push(answer.pointer(place).unwrap().as_str().unwrap().to_owned());
+        turns.push(answer["lazai"]["receipt"]["receipt"]["turn"].as_u64().unwrap());
+        assert!(answer["lazai"]["checked"].is_object());
+    }
+    assert!(said.iter().all(|one| *one == said[0] && !one.is_empty()), "{said:?}");
+    assert_eq!(turns, [1, 2, 3], "each is a reply of its own");
+}
+
+/// A node takes the same payment for the same chat in any words, and gives what it gave before.
+pub async fn a_node_is_paid_alike_by_every_api(served: &Served) {
+    let node = HttpNode::new(&served.url).unwrap();
+    let offer = node.models().await.unwrap().remove(0).offer;
+    let conversation = served.stage.consumer().unwrap().open(31, &offer, deposit(1_000)).await.unwrap();
+    let domain = served.stage.home.ledger().market().domain().clone();
+    let signer = served.stage.home.signer("consumer's app");
+    let settings = ReplySettings { temperature_milli: Some(0), seed: Some(1), ..ReplySettings::default() };
+    let words = vec![Message::new(Role::User, "Where?")];
+    let request = conversation.request(&domain, &*signer, words, settings).await.unwrap();
+    let (name, header, _) = talk::chat(&request);
+    let mut answers = Vec::new();
+    for (path, body, place) in asked("Where?") {
+        let (status, answer, unpaid) = call(format!("{}{path}", served.url), json_type(), body.to_string()).await;
+        assert_eq!((status, answer["error"]["code"].as_str()), (402, Some("request.unpaid")));
+        let required: payment::Required = payment::decode(payment::REQUIRED, unpaid.unwrap().as_bytes()).unwrap();
+        assert_eq!(required.resource.url, path);
+        let mut headers = json_type();
+        headers.push((name, header.clone()));
+        let (status, answer, _) = call(format!("{}{path}", served.url), headers, body.to_string()).await;
+        assert_eq!(status, 200, "{path}: {answer}");
+        answers.push((answer.pointer(place).unwrap().clone(), answer["lazai"]["receipt"].clone()));
+    }
+    assert!(answers.iter().all(|one| *one == answers[0]), "{answers:?}");
+}
