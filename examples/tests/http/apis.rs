@@ -64,3 +64,38 @@ pub async fn a_node_is_paid_alike_by_every_api(served: &Served) {
     }
     assert!(answers.iter().all(|one| *one == answers[0]), "{answers:?}");
 }
+
+/// What a server says to any method, with a header of its answer.
+async fn ask(method: &'static str, url: String, header: &'static str) -> (u16, Value, Option<String>) {
+    let asked = tokio::task::spawn_blocking(move || {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let request = ureq::http::Request::builder().method(method).uri(url).body(()).unwrap();
+        let mut answer = agent.run(request).unwrap();
+        let header = answer.headers().get(header).map(|value| value.to_str().unwrap().to_owned());
+        let body = answer.body_mut().read_to_string().unwrap();
+        (answer.status().as_u16(), serde_json::from_str(&body).unwrap_or(Value::Null), header)
+    });
+    asked.await.unwrap()
+}
+
+/// Slashes too many, methods that are not answered, names that are none: all in OpenAI's form, at node and proxy.
+pub async fn what_is_not_there_is_said_alike(served: &Served) {
+    let proxy = proxy_to(served, &served.url, "paths", at_most(1_000, 500)).await;
+    let local = listen(proxy.router()).await;
+    for url in [&served.url, &local] {
+        let (status, models, _) = ask("GET", format!("{url}//v1//models"), "x").await;
+        assert_eq!((status, &models["data"][0]["id"]), (200, &json!("dat:1:1")), "{url}");
+        for (method, path, status, code, allow) in [
+            ("GET", "/v1/chat/completions", 405, "request.method", Some("POST")),
+            ("DELETE", "/v1/models/dat:1:1", 405, "request.method", Some("GET,HEAD")),
+            ("GET", "/v1/responses/resp_1", 404, "request.path", None),
+            ("GET", "/v1/models/%ff", 404, "request.model", None),
+        ] {
+            let (found, answer, allowed) = ask(method, format!("{url}{path}"), "allow").await;
+            let code_found = answer["error"]["code"].as_str();
+            assert_eq!((found, code_found, allowed.as_deref()), (status, Some(code), allow), "{method} {url}{path}");
+        }
+        let (status, answer, _) = call(format!("{url}/v1/responses"), json_type(), "x".repeat(2 << 20)).await;
+        assert_eq!((status, answer["error"]["code"].as_str()), (413, Some("request.too_large")), "{url}");
+    }
+}

@@ -8,7 +8,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -22,6 +22,7 @@ use super::body::in_time;
 use super::operations::Told;
 use super::operations::metrics::{Measured, Metrics};
 use super::reply::{self, Api, Made, Pieces};
+use super::routes;
 use crate::node::{ChatRequest, Node as _, NodeError, ReleaseRequest, SignedVoucher};
 use crate::provider::{OfferTerms, Provider};
 use crate::safety::SignedReport;
@@ -111,17 +112,18 @@ impl Front {
             };
             router.route(api.path(), post(answer))
         });
-        replies
+        let routes = replies
             .route("/v1/models", get(models))
             .route("/v1/models/{id}", get(model))
             .route("/v1/lazai/vouchers", post(pay))
             .route("/v1/lazai/releases", post(release))
             .route("/v1/lazai/reports", post(report))
-            .route("/health", get(|| async { axum::Json(json!({"status": "ok"})) }))
-            .fallback(unknown)
+            .route("/health", get(|| async { axum::Json(json!({"status": "ok"})) }));
+        let routes = routes::complete(routes)
             .layer(middleware::from_fn(in_time))
             .layer(middleware::from_fn(for_pages))
-            .with_state(self.clone())
+            .with_state(self.clone());
+        Router::new().fallback_service(routes).layer(middleware::from_fn(routes::with_single_slashes))
     }
 
     async fn serve(&self, claim: PaidRequest, asked: CompletionRequest, mut pieces: Pieces) -> Result<Made, ApiError> {
@@ -267,10 +269,6 @@ async fn for_pages(request: Request, next: Next) -> Response {
         headers.insert(name, HeaderValue::from_static(value));
     }
     response
-}
-
-async fn unknown(uri: Uri) -> ApiError {
-    ApiError::new(404, "request.path", format!("nothing at {}", uri.path()))
 }
 
 /// A node's refusal as an answer.

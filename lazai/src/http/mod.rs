@@ -29,6 +29,8 @@ mod operations;
 #[cfg(feature = "node")]
 mod reply;
 #[cfg(feature = "node")]
+mod routes;
+#[cfg(feature = "node")]
 mod serving;
 
 pub use client::HttpNode;

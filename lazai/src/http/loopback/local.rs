@@ -2,8 +2,9 @@
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, Request, State};
-use axum::http::{HeaderMap, HeaderName, Uri, header};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderName, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -13,9 +14,10 @@ use serde_json::json;
 use super::embed::embeddings;
 use super::sessions::remote;
 use super::{Budget, Loopback, LoopbackError};
+use crate::http::body::in_time;
 use crate::http::front::no_model;
 use crate::http::reply::{self, Api, Mark};
-use crate::wire::MAX_REQUEST_BYTES;
+use crate::http::routes;
 use crate::wire::openai::ApiError;
 use crate::wire::talk::OfferedModel;
 
@@ -28,28 +30,12 @@ pub(super) fn router(proxy: &Loopback) -> Router {
         .route("/v1/models", get(models))
         .route("/v1/models/{id}", get(model))
         .route("/v1/embeddings", post(embeddings))
-        .route("/v1/lazai/budget", get(budget))
-        .fallback(|uri: Uri| async move { ApiError::new(404, "request.path", format!("nothing at {}", uri.path())) })
+        .route("/v1/lazai/budget", get(budget));
+    let routes = routes::complete(routes)
+        .layer(middleware::from_fn(in_time))
         .layer(middleware::from_fn_with_state(proxy.clone(), guard))
-        .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
         .with_state(proxy.clone());
-    // Layers run once a route is found: what changes paths is around the routes.
-    Router::new().fallback_service(routes).layer(middleware::from_fn(with_single_slashes))
-}
-
-/// Takes `/v1//models` as `/v1/models`: a client joins its path to a base URL with a slash at the end.
-async fn with_single_slashes(mut request: Request, next: Next) -> Response {
-    let uri = request.uri();
-    if uri.path().contains("//") {
-        let path =
-            uri.path().split('/').filter(|part| !part.is_empty()).fold(String::new(), |path, part| path + "/" + part);
-        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-        match format!("{path}{query}").parse() {
-            Ok(uri) => *request.uri_mut() = uri,
-            Err(error) => return ApiError::new(404, "request.path", error).into_response(),
-        }
-    }
-    next.run(request).await
+    Router::new().fallback_service(routes).layer(middleware::from_fn(routes::with_single_slashes))
 }
 
 /// Refuses requests that are not from programs of this machine.
@@ -112,7 +98,8 @@ async fn models(State(proxy): State<Loopback>) -> Result<Response, ApiError> {
     Ok(axum::Json(json!({"object": "list", "data": list(&proxy).await?})).into_response())
 }
 
-async fn model(State(proxy): State<Loopback>, Path(id): Path<String>) -> Result<Response, ApiError> {
+async fn model(State(proxy): State<Loopback>, id: Result<Path<String>, PathRejection>) -> Result<Response, ApiError> {
+    let Path(id) = id.map_err(|_| no_model("that is no text"))?;
     let found = list(&proxy).await?.into_iter().find(|model| model["id"] == id);
     found.map(|model| axum::Json(model).into_response()).ok_or_else(|| no_model(&id))
 }
