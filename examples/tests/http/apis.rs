@@ -1,5 +1,6 @@
 //! The other APIs that ask for a reply: the same chat in other words.
 
+use lazai::lora::{Compute, Encoder};
 use lazai::wire::talk;
 
 use super::proxy::{at_most, proxy_to};
@@ -98,4 +99,33 @@ pub async fn what_is_not_there_is_said_alike(served: &Served) {
         let (status, answer, _) = call(format!("{url}/v1/responses"), json_type(), "x".repeat(2 << 20)).await;
         assert_eq!((status, answer["error"]["code"].as_str()), (413, Some("request.too_large")), "{url}");
     }
+}
+
+/// A node embeds texts for who has its operator's key, and for nobody else.
+pub async fn a_node_embeds_for_who_has_its_key(served: &Served) {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/embed/tiny-bert");
+    let encoder = Encoder::open(&folder, &Compute::cpu()).unwrap();
+    let expected = encoder.encode(&["I sing."]).unwrap().remove(0);
+    let front = Front::new(served.provider.clone(), vec![Stage::offer_terms(&served.minted)]);
+    let url = listen(front.with_encoder("tiny", encoder, "secret").router()).await;
+    let ask = |url: &str, key: Option<&str>, model: &str| {
+        let mut headers = json_type();
+        headers.extend(key.map(|key| ("authorization", format!("Bearer {key}"))));
+        call(format!("{url}/v1/embeddings"), headers, json!({"model": model, "input": "I sing."}).to_string())
+    };
+    let (status, answer, _) = ask(&url, Some("secret"), "tiny").await;
+    assert_eq!(status, 200, "{answer}");
+    let found: Vec<f32> = serde_json::from_value(answer["data"][0]["embedding"].clone()).unwrap();
+    assert_eq!(found, expected.vector);
+    for (url, key, model, status, code) in [
+        (&url, None, "tiny", 401, "request.key"),
+        (&url, Some("secrex"), "tiny", 401, "request.key"),
+        (&url, Some("secret"), "dat:1:1", 404, "request.model"),
+        (&served.url, Some("secret"), "tiny", 404, "request.path"),
+    ] {
+        let (found, answer, _) = ask(url, key, model).await;
+        assert_eq!((found, answer["error"]["code"].as_str()), (status, Some(code)), "{answer}");
+    }
+    // Consumers read the list of models: it stays one of characters.
+    assert_eq!(HttpNode::new(&url).unwrap().models().await.unwrap().len(), 1);
 }

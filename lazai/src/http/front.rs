@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use lazai_lora::Encoder;
 use lazai_settle::market::MarketError;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -19,6 +20,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::body::in_time;
+use super::embed::{self, Named};
 use super::operations::Told;
 use super::operations::metrics::{Measured, Metrics};
 use super::reply::{self, Api, Made, Pieces};
@@ -64,7 +66,13 @@ const MAX_RELEASES: usize = 32;
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Front(Arc<Inner>);
+pub struct Front(Arc<Inner>, Option<Arc<Embedding>>);
+
+/// An encoder for who has a key.
+struct Embedding {
+    encoder: Arc<Named>,
+    key: String,
+}
 
 struct Inner {
     provider: Arc<Provider>,
@@ -83,7 +91,15 @@ impl Front {
         let offers = Offers::new(provider.clone(), terms);
         let [slots, releases] = [MAX_WAITING, MAX_RELEASES].map(|most| Arc::new(Semaphore::new(most)));
         let (metrics, told) = (Metrics::default(), Told::default());
-        Self(Arc::new(Inner { provider, offers, slots, releases, metrics, told }))
+        Self(Arc::new(Inner { provider, offers, slots, releases, metrics, told }), None)
+    }
+
+    /// Also embeds texts (`POST /v1/embeddings`), by an encoder of this name, for who sends this key as OpenAI's clients do: the
+    /// operator's own programs. Nobody is asked for money, so nobody else is served; it is no model of the list.
+    #[must_use]
+    pub fn with_encoder(mut self, name: &str, encoder: Encoder, key: &str) -> Self {
+        self.1 = Some(Arc::new(Embedding { encoder: Arc::new(Named::new(name, encoder)), key: key.to_owned() }));
+        self
     }
 
     pub(super) fn provider(&self) -> &Arc<Provider> {
@@ -115,6 +131,7 @@ impl Front {
         let routes = replies
             .route("/v1/models", get(models))
             .route("/v1/models/{id}", get(model))
+            .route("/v1/embeddings", post(embeddings))
             .route("/v1/lazai/vouchers", post(pay))
             .route("/v1/lazai/releases", post(release))
             .route("/v1/lazai/reports", post(report))
@@ -217,6 +234,16 @@ async fn answer(front: &Front, api: Api, headers: &HeaderMap, body: &[u8]) -> Re
         Err(error) if error.status == 402 => Ok(front.0.offers.unpaid(error, api.path()).await),
         answered => answered,
     }
+}
+
+async fn embeddings(State(front): State<Front>, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
+    let Some(embedding) = front.1 else {
+        return Err(ApiError::new(404, "request.path", "this node embeds no texts"));
+    };
+    if !routes::has_key(&headers, &embedding.key) {
+        return Err(ApiError::new(401, "request.key", "texts are embedded for who has a key of this node's operator"));
+    }
+    embed::answer(Some(embedding.encoder.clone()), &body).await
 }
 
 /// Reads a signed value from the JSON of a body.

@@ -1,7 +1,6 @@
 //! The loopback proxy: an endpoint on the consumer's own machine for unmodified clients.
 
 mod book;
-mod embed;
 mod ending;
 mod local;
 mod sessions;
@@ -18,6 +17,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 
 use super::client::HttpNode;
+use super::embed::Named;
 use crate::consumer::Consumer;
 use crate::wire::openai::ApiError;
 use book::Book;
@@ -113,7 +113,7 @@ impl Default for Budget {
 pub struct Loopback {
     inner: Arc<Inner>,
     key: Option<Arc<str>>,
-    encoder: Option<Arc<embed::Named>>,
+    encoder: Option<Arc<Named>>,
 }
 
 struct Inner {
@@ -172,7 +172,7 @@ impl Loopback {
     /// nothing.
     #[must_use]
     pub fn with_encoder(mut self, name: &str, encoder: Encoder) -> Self {
-        self.encoder = Some(Arc::new(embed::Named::new(name, encoder)));
+        self.encoder = Some(Arc::new(Named::new(name, encoder)));
         self
     }
 

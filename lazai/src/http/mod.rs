@@ -19,6 +19,8 @@
 mod body;
 mod client;
 #[cfg(feature = "node")]
+mod embed;
+#[cfg(feature = "node")]
 mod front;
 #[cfg(feature = "node")]
 mod generator;

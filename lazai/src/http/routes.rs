@@ -2,9 +2,10 @@
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{Method, Uri};
+use axum::http::{HeaderMap, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use lazai_core::digest::sha256;
 
 use crate::wire::openai::ApiError;
 
@@ -36,4 +37,11 @@ pub(super) async fn with_single_slashes(mut request: Request, next: Next) -> Res
         }
     }
     next.run(request).await
+}
+
+/// Tells whether a request has a key, as OpenAI's clients send it. Digests are compared, so that the time taken reveals nothing about
+/// where keys differ.
+pub(super) fn has_key(headers: &HeaderMap, key: &str) -> bool {
+    let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    sent.is_some_and(|sent| sha256(sent.as_bytes()) == sha256(key.as_bytes()))
 }

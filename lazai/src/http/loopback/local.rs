@@ -11,10 +11,10 @@ use axum::routing::{get, post};
 use lazai_core::{Digest, SessionId};
 use serde_json::json;
 
-use super::embed::embeddings;
 use super::sessions::remote;
 use super::{Budget, Loopback, LoopbackError};
 use crate::http::body::in_time;
+use crate::http::embed;
 use crate::http::front::no_model;
 use crate::http::reply::{self, Api, Mark};
 use crate::http::routes;
@@ -56,7 +56,7 @@ async fn guard(State(proxy): State<Loopback>, request: Request, next: Next) -> R
         return ApiError::new(400, "request.invalid", "content-type is not application/json").into_response();
     }
     if let Some(key) = &proxy.key
-        && !bearer(headers).is_some_and(|sent| same(sent.as_bytes(), key.as_bytes()))
+        && !routes::has_key(headers, key)
     {
         return ApiError::new(401, "loopback.key", "another key than the proxy's").into_response();
     }
@@ -71,15 +71,6 @@ fn is_of_no_page(headers: &HeaderMap, host: &str) -> bool {
     let origin = said(header::ORIGIN);
     site.is_none_or(|site| matches!(site, "none" | "same-origin"))
         && origin.is_none_or(|origin| origin.split_once("://").is_some_and(|(_, name)| name == host))
-}
-
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
-}
-
-/// Compares digests, so that the time taken reveals nothing about where keys differ.
-fn same(one: &[u8], other: &[u8]) -> bool {
-    lazai_core::digest::sha256(one) == lazai_core::digest::sha256(other)
 }
 
 async fn list(proxy: &Loopback) -> Result<Vec<serde_json::Value>, ApiError> {
@@ -119,6 +110,10 @@ async fn answer(proxy: &Loopback, api: Api, body: &[u8]) -> Result<Response, Api
         async move { proxy.turn(asked, pieces).await }
     })
     .await
+}
+
+async fn embeddings(State(proxy): State<Loopback>, body: Bytes) -> Result<Response, ApiError> {
+    embed::answer(proxy.encoder, &body).await
 }
 
 async fn budget(State(proxy): State<Loopback>) -> Result<Response, ApiError> {
