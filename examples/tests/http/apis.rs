@@ -129,3 +129,60 @@ pub async fn a_node_embeds_for_who_has_its_key(served: &Served) {
     // Consumers read the list of models: it stays one of characters.
     assert_eq!(HttpNode::new(&url).unwrap().models().await.unwrap().len(), 1);
 }
+
+/// A request with an idempotency key is made and paid once, however often it is asked, and also after a crash.
+pub async fn a_key_makes_and_pays_a_reply_once(served: &Served) {
+    let open = || proxy_to(served, &served.url, "once", at_most(5_000, 2_000));
+    let keyed = |key: &str| vec![json_type().remove(0), ("idempotency-key", key.to_owned())];
+    let folder = served.stage.home.path("once");
+    let first = open().await;
+    let (mut url, mut serving) = listen_for_now(first.router()).await;
+    let asking = |url: &str, key: &str, body: String| call(format!("{url}/v1/chat/completions"), keyed(key), body);
+    let (status, answer, _) = asking(&url, "a", question("dat:1:1")).await;
+    assert_eq!(status, 200, "{answer}");
+    let spent = first.spent().await.unwrap();
+    // Again, and from another start: the same answer, id and all, and nothing is spent.
+    let mut proxy = first;
+    for start in 0..2 {
+        assert_eq!(asking(&url, "a", question("dat:1:1")).await, (200, answer.clone(), None), "start {start}");
+        assert_eq!(proxy.spent().await.unwrap(), spent);
+        drop(proxy);
+        serving.abort();
+        proxy = open().await;
+        (url, serving) = listen_for_now(proxy.router()).await;
+    }
+    // Streamed, a reply is told again too; under another path or body, its key is refused.
+    let (status, refused, _) = asking(&url, "a", question("dat:1:2")).await;
+    assert_eq!((status, refused["error"]["code"].as_str()), (422, Some("loopback.idempotency")));
+    let (status, refused, _) = asking(&url, &"k".repeat(256), question("dat:1:1")).await;
+    assert_eq!((status, refused["error"]["code"].as_str()), (400, Some("request.header")));
+    // A request that failed holds no key.
+    for _ in 0..2 {
+        let (status, refused, _) = asking(&url, "b", question("no such")).await;
+        assert_eq!((status, refused["error"]["code"].as_str()), (404, Some("request.model")));
+    }
+
+    // The proxy dies after the node answered, before anything of it is on the disk: the seed is, so the same request is signed, and
+    // the node gives the reply that it gave before.
+    let kept = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    let receipt = &answer["lazai"]["receipt"]["receipt"];
+    let talk = format!("conversations/{}.json", receipt["session"].as_str().unwrap());
+    let before = (kept("book.json"), kept(&talk));
+    let (status, answer, _) = asking(&url, "c", question("dat:1:1")).await;
+    assert_eq!((status, &answer["lazai"]["receipt"]["receipt"]["turn"]), (200, &json!(2)), "{answer}");
+    drop(proxy);
+    serving.abort();
+    let again = open().await;
+    drop(again);
+    std::fs::write(folder.join("book.json"), before.0).unwrap();
+    std::fs::write(folder.join(&talk), before.1).unwrap();
+    let name = format!("replies/{}.json", lazai::core::digest::sha256(b"c"));
+    let mut page: Value = serde_json::from_slice(&kept(&name)).unwrap();
+    assert_eq!(page["choices"].as_array_mut().map(std::mem::take).unwrap().len(), 1);
+    std::fs::write(folder.join(&name), page.to_string()).unwrap();
+    let proxy = open().await;
+    let url = listen(proxy.router()).await;
+    assert_eq!(asking(&url, "c", question("dat:1:1")).await, (200, answer.clone(), None));
+    let owed: u128 = proxy::units(&answer["lazai"]["receipt"]["receipt"]["cumulative"]);
+    assert_eq!(proxy.spent().await.unwrap(), UNITS(owed), "both replies, once each");
+}

@@ -174,7 +174,7 @@ impl ApiError {
     /// not to.
     #[must_use]
     pub fn may_be_tried_again(&self) -> bool {
-        matches!(self.status, 429 | 502 | 503)
+        matches!(self.status, 429 | 502 | 503) || self.code == "loopback.in_progress"
     }
 
     /// The error in an answer, or in an event of a stream; unreadable ones also give a message.

@@ -1,10 +1,12 @@
 //! The proxy's API for programs on this machine, and its access checks.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderName, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -12,7 +14,7 @@ use lazai_core::{Digest, SessionId};
 use serde_json::json;
 
 use super::sessions::remote;
-use super::{Budget, Loopback, LoopbackError};
+use super::{Budget, Loopback, LoopbackError, once};
 use crate::http::body::in_time;
 use crate::http::embed;
 use crate::http::front::no_model;
@@ -23,7 +25,9 @@ use crate::wire::talk::OfferedModel;
 
 pub(super) fn router(proxy: &Loopback) -> Router {
     let replies = Api::ALL.into_iter().fold(Router::new(), |router, api| {
-        let answer = move |State(proxy): State<Loopback>, body: Bytes| async move { answer(&proxy, api, &body).await };
+        let answer = move |State(proxy): State<Loopback>, headers: HeaderMap, body: Bytes| async move {
+            answer(&proxy, api, &headers, &body).await
+        };
         router.route(api.path(), post(answer))
     });
     let routes = replies
@@ -95,21 +99,37 @@ async fn model(State(proxy): State<Loopback>, id: Result<Path<String>, PathRejec
     found.map(|model| axum::Json(model).into_response()).ok_or_else(|| no_model(&id))
 }
 
-async fn answer(proxy: &Loopback, api: Api, body: &[u8]) -> Result<Response, ApiError> {
+async fn answer(proxy: &Loopback, api: Api, headers: &HeaderMap, body: &[u8]) -> Result<Response, ApiError> {
     let asked = api.read(body)?;
     let (inner, mut request) = (proxy.inner.clone(), asked.request.clone());
-    // A client that repeats a request wants another reply, and does not set a seed.
-    if request.settings.seed.is_none() {
-        let random = Digest::random().map_err(|_| LoopbackError::NoRandomness)?;
-        request.settings.seed = random.as_bytes().first_chunk().map(|bytes| u64::from(u32::from_le_bytes(*bytes)));
+    // A client that repeats a request wants another reply, and does not set a seed; unless it says that it repeats.
+    let random = Digest::random().map_err(|_| LoopbackError::NoRandomness)?;
+    let mut seed = u64::from(u32::from_le_bytes(random.as_bytes().first_chunk().copied().unwrap_or_default()));
+    let mut begun = None;
+    if let Some(key) = headers.get(once::KEY) {
+        let found = Arc::new(inner.once.begin(key, api.path(), body, seed)?);
+        seed = found.seed();
+        begun = Some(found);
     }
-    reply::answer_choices(&asked, Mark::new(), move |choice, pieces| {
-        let (proxy, mut asked) = (inner.clone(), request.clone());
+    request.settings.seed.get_or_insert(seed);
+    let mark = begun.as_ref().map_or_else(Mark::new, |begun| begun.mark());
+    let is_repeated = begun.as_ref().is_some_and(|begun| begun.is_repeated());
+    let answered = reply::answer_choices(&asked, mark, move |choice, mut pieces| {
+        let (proxy, mut asked, begun) = (inner.clone(), request.clone(), begun.clone());
         // Each choice is a reply, with a seed, a receipt and a price of its own.
         asked.settings.seed = asked.settings.seed.map(|seed| seed.wrapping_add(choice.into()));
-        async move { proxy.turn(asked, pieces).await }
-    })
-    .await
+        async move {
+            if let Some(made) = begun.as_ref().and_then(|begun| begun.again(choice, &mut pieces)) {
+                return Ok(made);
+            }
+            proxy.turn(asked, pieces, begun.as_deref()).await
+        }
+    });
+    let mut response = answered.await?;
+    if is_repeated {
+        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+    }
+    Ok(response)
 }
 
 async fn embeddings(State(proxy): State<Loopback>, body: Bytes) -> Result<Response, ApiError> {
