@@ -186,3 +186,36 @@ pub async fn a_key_makes_and_pays_a_reply_once(served: &Served) {
     let owed: u128 = proxy::units(&answer["lazai"]["receipt"]["receipt"]["cumulative"]);
     assert_eq!(proxy.spent().await.unwrap(), UNITS(owed), "both replies, once each");
 }
+
+/// A server's document tells what it answers: answers are of its schemas.
+pub async fn the_document_tells_what_is_answered(served: &Served) {
+    let proxy = proxy_to(served, &served.url, "document", at_most(5_000, 2_000)).await;
+    let local = listen(proxy.router()).await;
+    for (url, document, is_node) in [(&served.url, Front::openapi(), true), (&local, Loopback::openapi(), false)] {
+        let told = ask("GET", format!("{url}/openapi.json"), "x").await.1;
+        assert_eq!(told, document);
+        let is_of = |name: &str, answer: &Value| {
+            let schema = json!({"$ref": format!("#/components/schemas/{name}"), "components": document["components"]});
+            let validator = jsonschema::validator_for(&schema).unwrap();
+            let wrong: Vec<String> = validator.iter_errors(answer).map(|error| error.to_string()).collect();
+            assert!(wrong.is_empty(), "{name}: {wrong:?} in {answer}");
+            assert!(!validator.is_valid(&json!({"error": 5})), "{name} is of anything");
+        };
+        is_of("ModelList", &ask("GET", format!("{url}/v1/models"), "x").await.1);
+        is_of("Model", &ask("GET", format!("{url}/v1/models/dat:1:1"), "x").await.1);
+        for ((path, body, _), (request, answer)) in asked("Who are you?").into_iter().zip([
+            ("ChatRequest", "ChatCompletion"),
+            ("CompletionRequest", "Completion"),
+            ("ResponseRequest", "Response"),
+        ]) {
+            is_of(request, &body);
+            let (status, said, _) = call(format!("{url}{path}"), json_type(), body.to_string()).await;
+            assert!(document["paths"][path]["post"]["responses"][status.to_string()].is_object(), "{path}: {status}");
+            is_of(if is_node { "Unpaid" } else { answer }, &said);
+        }
+        is_of("Error", &call(format!("{url}/v1/responses"), json_type(), "{}".into()).await.1);
+        if !is_node {
+            is_of("Budget", &ask("GET", format!("{url}/v1/lazai/budget"), "x").await.1);
+        }
+    }
+}

@@ -99,6 +99,7 @@ fn a_node_and_its_proxy_over_http() {
         apis::what_is_not_there_is_said_alike(&served).await;
         apis::a_node_embeds_for_who_has_its_key(&served).await;
         apis::a_key_makes_and_pays_a_reply_once(&served).await;
+        apis::the_document_tells_what_is_answered(&served).await;
         proxy::a_proxy_spends_its_budget_and_no_more(&served).await;
         proxy::a_proxy_keeps_out_what_is_not_local(&served).await;
         proxy::a_proxy_has_a_key_that_nobody_else_reads(&served).await;

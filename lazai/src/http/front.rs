@@ -21,6 +21,7 @@ use tokio::sync::Semaphore;
 
 use super::body::in_time;
 use super::embed::{self, Named};
+use super::openapi::{self, Endpoint, Server};
 use super::operations::Told;
 use super::operations::metrics::{Measured, Metrics};
 use super::reply::{self, Api, Made, Pieces};
@@ -122,25 +123,37 @@ impl Front {
     /// The routes. Serve them with axum, alone or inside a larger application, and run
     /// [`keep_redeeming`](Self::keep_redeeming) beside them.
     pub fn router(&self) -> Router {
-        let replies = Api::ALL.into_iter().fold(Router::new(), |router, api| {
-            let answer = move |State(front): State<Self>, headers: HeaderMap, body: Bytes| async move {
-                counted(&front, api, &headers, &body).await
+        let routes = Server::Node.endpoints().into_iter().fold(Router::new(), |router, endpoint| {
+            let answer = match endpoint {
+                Endpoint::Reply(api) => {
+                    post(move |State(front): State<Self>, headers: HeaderMap, body: Bytes| async move {
+                        counted(&front, api, &headers, &body).await
+                    })
+                }
+                Endpoint::Models => get(models),
+                Endpoint::Model => get(model),
+                Endpoint::Embeddings => post(embeddings),
+                Endpoint::Vouchers => post(pay),
+                Endpoint::Releases => post(release),
+                Endpoint::Reports => post(report),
+                Endpoint::Health => get(|| async { axum::Json(json!({"status": "ok"})) }),
+                Endpoint::Document => get(|| openapi::answer(Server::Node)),
+                // The proxy's own.
+                Endpoint::Budget => return router,
             };
-            router.route(api.path(), post(answer))
+            router.route(endpoint.path(), answer)
         });
-        let routes = replies
-            .route("/v1/models", get(models))
-            .route("/v1/models/{id}", get(model))
-            .route("/v1/embeddings", post(embeddings))
-            .route("/v1/lazai/vouchers", post(pay))
-            .route("/v1/lazai/releases", post(release))
-            .route("/v1/lazai/reports", post(report))
-            .route("/health", get(|| async { axum::Json(json!({"status": "ok"})) }));
         let routes = routes::complete(routes)
             .layer(middleware::from_fn(in_time))
             .layer(middleware::from_fn(for_pages))
             .with_state(self.clone());
         Router::new().fallback_service(routes).layer(middleware::from_fn(routes::with_single_slashes))
+    }
+
+    /// What a node answers, as an OpenAPI 3.1 document: also at `GET /openapi.json`.
+    #[must_use]
+    pub fn openapi() -> serde_json::Value {
+        Server::Node.document()
     }
 
     async fn serve(&self, claim: PaidRequest, asked: CompletionRequest, mut pieces: Pieces) -> Result<Made, ApiError> {

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 
 use super::client::HttpNode;
 use super::embed::Named;
+use super::openapi::Server;
 use crate::consumer::Consumer;
 use crate::wire::openai::ApiError;
 use book::Book;
@@ -188,6 +189,12 @@ impl Loopback {
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         self.key.as_deref()
+    }
+
+    /// What a proxy answers, as an OpenAPI 3.1 document: also at `GET /openapi.json`.
+    #[must_use]
+    pub fn openapi() -> serde_json::Value {
+        Server::Proxy.document()
     }
 
     /// The routes. Inside a runtime, deposits of ended sessions are taken back from now on; otherwise from the first reply

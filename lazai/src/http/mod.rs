@@ -27,6 +27,8 @@ mod generator;
 #[cfg(feature = "node")]
 mod loopback;
 #[cfg(feature = "node")]
+mod openapi;
+#[cfg(feature = "node")]
 mod operations;
 #[cfg(feature = "node")]
 mod reply;

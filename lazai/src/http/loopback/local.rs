@@ -18,23 +18,30 @@ use super::{Budget, Loopback, LoopbackError, once};
 use crate::http::body::in_time;
 use crate::http::embed;
 use crate::http::front::no_model;
+use crate::http::openapi::{self, Endpoint, Server};
 use crate::http::reply::{self, Api, Mark};
 use crate::http::routes;
 use crate::wire::openai::ApiError;
 use crate::wire::talk::OfferedModel;
 
 pub(super) fn router(proxy: &Loopback) -> Router {
-    let replies = Api::ALL.into_iter().fold(Router::new(), |router, api| {
-        let answer = move |State(proxy): State<Loopback>, headers: HeaderMap, body: Bytes| async move {
-            answer(&proxy, api, &headers, &body).await
+    let routes = Server::Proxy.endpoints().into_iter().fold(Router::new(), |router, endpoint| {
+        let answer = match endpoint {
+            Endpoint::Reply(api) => {
+                post(move |State(proxy): State<Loopback>, headers: HeaderMap, body: Bytes| async move {
+                    answer(&proxy, api, &headers, &body).await
+                })
+            }
+            Endpoint::Models => get(models),
+            Endpoint::Model => get(model),
+            Endpoint::Embeddings => post(embeddings),
+            Endpoint::Budget => get(budget),
+            Endpoint::Document => get(|| openapi::answer(Server::Proxy)),
+            // A node's own.
+            Endpoint::Health | Endpoint::Vouchers | Endpoint::Releases | Endpoint::Reports => return router,
         };
-        router.route(api.path(), post(answer))
+        router.route(endpoint.path(), answer)
     });
-    let routes = replies
-        .route("/v1/models", get(models))
-        .route("/v1/models/{id}", get(model))
-        .route("/v1/embeddings", post(embeddings))
-        .route("/v1/lazai/budget", get(budget));
     let routes = routes::complete(routes)
         .layer(middleware::from_fn(in_time))
         .layer(middleware::from_fn_with_state(proxy.clone(), guard))

@@ -20,8 +20,6 @@ pub(in crate::http) enum Api {
 }
 
 impl Api {
-    pub const ALL: [Self; 3] = [Self::Chat, Self::Completions, Self::Responses];
-
     /// Its path.
     pub fn path(self) -> &'static str {
         match self {
