@@ -52,10 +52,12 @@ fn words(words: &[&str]) -> Value {
 
 /// The settings of a reply, which all APIs have.
 pub(super) fn settings() -> Map<String, Value> {
+    // Bytes are counted, and a character has at most four.
     let texts = |most: usize, bytes: usize| {
-        let text = json!({"type": "string", "maxLength": bytes});
-        json!({"anyOf": [text, {"type": "array", "items": text, "maxItems": most}, {"type": "null"}]})
+        let text = json!({"type": "string", "minLength": 1, "maxLength": bytes / 4});
+        json!({"type": "array", "items": text, "maxItems": most})
     };
+    let stop = json!({"anyOf": [{"type": "string", "maxLength": 64}, texts(16, 256), {"type": "null"}]});
     let biases = json!({
         "type": ["object", "null"], "propertyNames": {"pattern": "^[0-9]{1,9}$"}, "maxProperties": 300,
         "additionalProperties": {"type": "number", "minimum": -100, "maximum": 100},
@@ -67,7 +69,7 @@ pub(super) fn settings() -> Map<String, Value> {
         ("dry_allowed_length", whole(0)),
         ("dry_base", number(0.0, 100.0)),
         ("dry_multiplier", number(0.0, 100.0)),
-        ("dry_sequence_breakers", texts(16, 10)),
+        ("dry_sequence_breakers", json!({"anyOf": [texts(16, 40), {"type": "null"}]})),
         ("frequency_penalty", number(-2.0, 2.0)),
         ("guided_choice", json!({"type": ["array", "null"], "items": text()})),
         ("guided_grammar", json!({"type": ["string", "null"]})),
@@ -79,7 +81,7 @@ pub(super) fn settings() -> Map<String, Value> {
         ("presence_penalty", number(-2.0, 2.0)),
         ("repetition_penalty", number(0.0, 10.0)),
         ("seed", json!({"type": ["integer", "null"], "minimum": i64::MIN, "maximum": i64::MAX})),
-        ("stop", texts(16, 64)),
+        ("stop", stop),
         ("stop_token_ids", stop_tokens),
         ("stream", flag()),
         ("temperature", number(0.0, 2.0)),
@@ -108,14 +110,14 @@ fn part(kind: &str) -> Value {
 }
 
 fn message() -> Value {
-    let content = json!({"anyOf": [text(), list(part("text")), {"type": "null"}]});
-    object(
-        &["role"],
-        json!({
-            "role": words(&["system", "developer", "user", "assistant", "tool"]), "content": content,
-            "tool_call_id": text(), "tool_calls": list(refer("ToolCall")),
-        }),
-    )
+    let content = json!({"anyOf": [text(), list(part("text"))]});
+    let said = json!({"role": words(&["system", "developer", "user", "assistant"]), "content": content});
+    let call = json!({"role": {"const": "assistant"}, "content": {}, "tool_calls": list(refer("ToolCall"))});
+    let result = json!({"role": {"const": "tool"}, "tool_call_id": text(), "content": content});
+    json!({"anyOf": [
+        object(&["role", "content"], said), object(&["role", "tool_calls"], call),
+        object(&["role", "tool_call_id", "content"], result),
+    ]})
 }
 
 fn function(is_flat: bool) -> Value {
