@@ -12,6 +12,7 @@ mod cuda;
 mod demo;
 mod files;
 mod fuzz;
+mod load;
 mod model;
 mod openapi;
 mod outside;
