@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::openai::{BadRequest, CompletionRequest, object};
 use super::settings;
+use super::settings::unsupported::{Parameter, is_false, is_nothing};
 
 /// Most probabilities a token, as OpenAI has it here.
 const LOGPROBS: u64 = 5;
@@ -26,12 +27,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<CompletionRequest, BadRequest> {
     CompletionRequest::of(&body, vec![Message::new(Role::User, prompt)], settings)
 }
 
-/// What would make another reply, each with a test for values that change nothing.
-const UNSUPPORTED: &[(&str, fn(&Value) -> bool)] = &[
-    ("echo", |v| v.is_null() || *v == false),
-    ("suffix", |v| v.is_null() || *v == ""),
-    ("tools", |v| v.is_null() || v.as_array().is_some_and(Vec::is_empty)),
-];
+/// What would make another reply.
+const UNSUPPORTED: &[Parameter] = &[("echo", is_false), ("suffix", is_nothing), ("tools", is_nothing)];
 
 fn prompt(body: &Map<String, Value>) -> Result<String, BadRequest> {
     let bad = |reason: &str| Err(BadRequest::new("prompt", reason));

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::openai::{BadRequest, CompletionRequest, object};
+use super::settings::unsupported::{Parameter, is_false, is_nothing};
 use super::{messages, settings};
 
 /// A request for a response.
@@ -21,8 +22,8 @@ pub(crate) struct ResponseRequest {
     pub(crate) repeated: Map<String, Value>,
 }
 
-/// What needs a server's memory or its own tools, each with a test for values that change nothing.
-const UNSUPPORTED: &[(&str, fn(&Value) -> bool)] = &[
+/// What needs a server's memory or its own tools.
+const UNSUPPORTED: &[Parameter] = &[
     ("background", is_false),
     ("conversation", Value::is_null),
     ("context_management", is_nothing),
@@ -42,14 +43,6 @@ const OF_CHATS: &[(&str, &str)] = &[
 
 /// What may be told beside the words.
 const LOGPROBS: &str = "message.output_text.logprobs";
-
-fn is_false(value: &Value) -> bool {
-    value.is_null() || *value == false
-}
-
-fn is_nothing(value: &Value) -> bool {
-    value.is_null() || value.as_array().is_some_and(Vec::is_empty)
-}
 
 /// Reads a request for a response.
 pub(crate) fn read(bytes: &[u8]) -> Result<ResponseRequest, BadRequest> {
