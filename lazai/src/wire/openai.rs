@@ -118,6 +118,8 @@ pub struct ApiError {
     pub message: String,
     /// The wrong parameter, if there is one.
     pub parameter: Option<String>,
+    /// Facts for programs, under `lazai`; mostly none.
+    pub details: Value,
 }
 
 #[derive(Deserialize)]
@@ -134,12 +136,14 @@ struct ErrorFields {
     param: Option<String>,
     #[serde(default)]
     code: Value,
+    #[serde(default, skip_serializing)]
+    lazai: Value,
 }
 
 impl ApiError {
     /// An error.
     pub fn new(status: u16, code: impl Into<String>, message: impl fmt::Display) -> Self {
-        Self { status, code: code.into(), message: message.to_string(), parameter: None }
+        Self { status, code: code.into(), message: message.to_string(), parameter: None, details: Value::Null }
     }
 
     /// The JSON of it.
@@ -154,7 +158,11 @@ impl ApiError {
             _ => "invalid_request_error",
         };
         let (message, param, code) = (self.message.clone(), self.parameter.clone(), Value::from(self.code.clone()));
-        json!({"error": ErrorFields { message, kind: kind.into(), param, code }})
+        let mut body = json!({"error": ErrorFields { message, kind: kind.into(), param, code, lazai: Value::Null }});
+        if !self.details.is_null() {
+            body["error"]["lazai"] = self.details.clone();
+        }
+        body
     }
 
     /// Tells whether the same request may succeed later. OpenAI's clients retry on 409, 429 and 5xx unless they are told
@@ -174,7 +182,7 @@ impl ApiError {
                     Value::Number(number) => number.to_string(),
                     _ => format!("http.{status}"),
                 };
-                Self { status, code, message: error.message, parameter: error.param }
+                Self { status, code, message: error.message, parameter: error.param, details: error.lazai }
             }
             Err(_) => {
                 let text: String = String::from_utf8_lossy(body).chars().take(200).collect();
