@@ -119,7 +119,7 @@ pub struct ApiError {
     /// The wrong parameter, if there is one.
     pub parameter: Option<String>,
     /// Facts for programs, under `lazai`; mostly none.
-    pub details: Value,
+    pub details: Option<Box<Value>>,
 }
 
 #[derive(Deserialize)]
@@ -137,13 +137,13 @@ struct ErrorFields {
     #[serde(default)]
     code: Value,
     #[serde(default, skip_serializing)]
-    lazai: Value,
+    lazai: Option<Value>,
 }
 
 impl ApiError {
     /// An error.
     pub fn new(status: u16, code: impl Into<String>, message: impl fmt::Display) -> Self {
-        Self { status, code: code.into(), message: message.to_string(), parameter: None, details: Value::Null }
+        Self { status, code: code.into(), message: message.to_string(), parameter: None, details: None }
     }
 
     /// The JSON of it.
@@ -158,9 +158,9 @@ impl ApiError {
             _ => "invalid_request_error",
         };
         let (message, param, code) = (self.message.clone(), self.parameter.clone(), Value::from(self.code.clone()));
-        let mut body = json!({"error": ErrorFields { message, kind: kind.into(), param, code, lazai: Value::Null }});
-        if !self.details.is_null() {
-            body["error"]["lazai"] = self.details.clone();
+        let mut body = json!({"error": ErrorFields { message, kind: kind.into(), param, code, lazai: None }});
+        if let Some(details) = &self.details {
+            body["error"]["lazai"] = Value::clone(details);
         }
         body
     }
@@ -182,7 +182,8 @@ impl ApiError {
                     Value::Number(number) => number.to_string(),
                     _ => format!("http.{status}"),
                 };
-                Self { status, code, message: error.message, parameter: error.param, details: error.lazai }
+                let details = error.lazai.map(Box::new);
+                Self { status, code, message: error.message, parameter: error.param, details }
             }
             Err(_) => {
                 let text: String = String::from_utf8_lossy(body).chars().take(200).collect();

@@ -19,5 +19,4 @@ mod stage;
 #[allow(dead_code, reason = "the soak uses all of it")]
 mod stand_in;
 #[path = "../../../lazai-settle/tests/world/mod.rs"]
-#[allow(dead_code, reason = "the market's own tests use all of it")]
 mod world;

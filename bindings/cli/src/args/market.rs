@@ -46,7 +46,7 @@ pub(crate) struct Publish {
     pub folder: PathBuf,
     #[command(flatten)]
     pub acting: Acting,
-    /// The folder of the store that validators and ExEx read.
+    /// The folder of the store that validators and ExEx read, or its URL, such as s3://bucket/prefix (feature `object-store`).
     #[arg(long, required_unless_present = "local")]
     pub store: Option<PathBuf>,
     /// The ExEx that may open the dataset (JSON with its address and sealing key).
@@ -292,7 +292,7 @@ pub(crate) struct Evidence {
     /// The folder for `evidence.json` and `anchor.json`.
     #[arg(long)]
     pub out: PathBuf,
-    /// The folder of the store.
+    /// The folder of the store, or its URL.
     #[arg(long, required_unless_present = "local")]
     pub store: Option<PathBuf>,
     /// The file of the signed training record.

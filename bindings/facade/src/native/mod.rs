@@ -28,6 +28,7 @@ pub mod proxy;
 pub mod receipts;
 pub mod roles;
 pub mod session;
+mod store;
 
 use std::sync::Arc;
 

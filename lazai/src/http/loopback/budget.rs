@@ -170,6 +170,6 @@ impl Limit {
         };
         let message = format!("a reply may cost {step}; {left} of {most} is left of {name}, {again}");
         let details = json!({"left": left, "most": most, "needed": step, "free_at_s": free_at_s});
-        ApiError { details, ..ApiError::new(402, code, message) }
+        ApiError { details: Some(Box::new(details)), ..ApiError::new(402, code, message) }
     }
 }

@@ -30,8 +30,8 @@ pub(super) struct Wanted<'a> {
 
 /// The step that was taken towards a session.
 enum Step {
-    Session(Open),
-    CarryOut(Plan),
+    Session(Box<Open>),
+    CarryOut(Box<Plan>),
     /// Nobody has looked at what nodes offer.
     Look,
     /// A reply under way must end first.
@@ -50,7 +50,7 @@ impl Inner {
                 self.advance(&mut book, turn, wanted, offered.as_deref())
             };
             match step {
-                Ok(Step::Session(open)) => return Ok(open),
+                Ok(Step::Session(open)) => return Ok(*open),
                 Ok(Step::CarryOut(plan)) => match self.carry_out(turn, &plan).await {
                     Some(opened) => return opened,
                     // The ledger refuses it for good; another offer may hold.
@@ -139,7 +139,7 @@ impl Inner {
         match self.fits(book, wanted.model, step) {
             Ok(()) => {
                 turn.use_session(open.session(), step);
-                Ok(Some(Step::Session(open.clone())))
+                Ok(Some(Step::Session(Box::new(open.clone()))))
             }
             Err(Short::UnderWay) => Ok(Some(Step::Wait)),
             Err(Short::Spent(refused)) => Err(refused),
@@ -163,7 +163,7 @@ impl Inner {
                 }
                 turn.use_plan(plan.nonce);
                 turn.reserve(step);
-                Ok(Step::CarryOut(plan))
+                Ok(Step::CarryOut(Box::new(plan)))
             }
             Err(Short::UnderWay) => Ok(Step::Wait),
             Err(Short::Spent(refused)) => Err(refused),
