@@ -169,11 +169,13 @@ impl ObjectStore {
         let failed = |source| StoreError::File { path: partial.clone(), source };
         let mut to = std::fs::File::create(&partial).map_err(failed)?;
         let mut hashed = Hashed::default();
-        let fetched = self.within(self.fetch(digest, most, &mut |piece| {
-            hashed.update(piece);
-            to.write_all(piece).map_err(failed)
-        }));
-        let fetched = fetched.await.and_then(|()| match hashed.finish() {
+        let fetched = self
+            .within(self.fetch(digest, most, &mut |piece| {
+                hashed.update(piece);
+                to.write_all(piece).map_err(failed)
+            }))
+            .await;
+        let fetched = fetched.and_then(|()| match hashed.finish() {
             found if found == digest => Ok(()),
             found => Err(StoreError::WrongDigest { expected: digest, found }),
         });
@@ -287,7 +289,8 @@ fn without_secrets(url: &str) -> String {
             url.set_query(None);
             url.to_string()
         }
-        Err(_) => url.split(['?', '@']).next_back().unwrap_or_default().chars().take(80).collect(),
+        // What cannot be read may have a secret anywhere.
+        Err(_) => url.split_once("://").map_or_else(|| "the store's URL".into(), |(scheme, _)| format!("{scheme}://…")),
     }
 }
 

@@ -22,7 +22,13 @@ impl Verdict {
     pub fn of(error: &ConsumerError) -> Self {
         let ConsumerError::Node(error) = error else { return Self::Final };
         match error.code() {
-            "node.not_served" | "node.deposit_exhausted" | "node.turn_out_of_order" | "node.market" => Self::Over,
+            // What is owed is in the book either way: a node that does not take it, or wants more, is left with what it has.
+            "node.deposit_exhausted"
+            | "node.market"
+            | "node.not_paid"
+            | "node.not_served"
+            | "node.turn_out_of_order"
+            | "node.voucher_not_exact" => Self::Over,
             "node.prompt_too_long" | "node.setting" => Self::Elsewhere,
             "node.book" | "node.busy" | "node.generation" | "node.ledger" | "node.signer" | "node.transport" => {
                 Self::Leave
