@@ -27,7 +27,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Features with which everything is tested: proving is not a default of `lazai`.
-pub const FEATURES: &str = "lazai/evm,lazai/node,lazai/object-store-aws,lazai/zk,lazai-zk/plonky2";
+pub const FEATURES: &str = "lazai/evm,lazai/node,lazai/object-store-aws,lazai/postgres,lazai/zk,lazai-zk/plonky2";
 /// What a dependant may leave out: each must build alone.
 const FEATURE_SETS: &[(&str, &str)] = &[
     ("lazai", ""),

@@ -54,6 +54,8 @@ cargo xtask VERB
              ten thousand whole markets on a chain that reorganises, with crashes, losses and cheats
   soak node [--minutes N] [--clients N]
              two hundred clients for ten minutes at a node that is killed twice; many of them do what they must not
+  soak replicas [--minutes N] [--clients N]
+             the same at two replicas that share a book in PostgreSQL: both are killed twice, and so is the database
   soak power a power cut at every write of the embedded ledger's scenario
   soak schedules
              a thousand random schedules of replies: each is the one that is made alone

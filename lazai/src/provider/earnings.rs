@@ -25,13 +25,13 @@ impl Provider {
     ///
     /// # Errors
     /// [`NodeError::Book`] if the book cannot be read, [`NodeError::Money`] for sums that no ledger can hold.
-    pub fn earnings(&self) -> Result<BTreeMap<Asset, Earnings>, NodeError> {
+    pub async fn earnings(&self) -> Result<BTreeMap<Asset, Earnings>, NodeError> {
         let market = self.ledger().market();
         let mut all: BTreeMap<Asset, Earnings> = BTreeMap::new();
-        for id in self.sessions()? {
+        for id in self.sessions().await? {
             // Without its session, a page says nothing of its asset.
             let Some(session) = market.session(id) else { continue };
-            let standing = self.standing(id)?;
+            let standing = self.standing(id).await?;
             let sums = all.entry(session.offer.asset).or_default();
             let add = |sum: &mut Amount, more: Amount| sum.checked_add(more).map(|total| *sum = total);
             add(&mut sums.owed, standing.owed)?;
