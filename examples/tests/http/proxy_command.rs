@@ -75,8 +75,8 @@ pub async fn the_command_line_runs_a_proxy(served: &Served) {
     assert_eq!((code, told[0]["error"]["code"].as_str()), (4, Some("io")), "{told:?}");
 
     let receipts = |more: &[&str]| {
-        let words = [&["receipts", &path("proxy")][..], more].concat();
-        command(words.into_iter().map(String::from).collect(), "")
+        let words = ["receipts".to_owned(), path("proxy")].into_iter();
+        command(words.chain(more.iter().map(|word| (*word).to_owned())).collect(), "")
     };
     let (code, lines) = receipts(&["--market", &market]).await;
     let (last, listed) = lines.split_last().unwrap();
