@@ -37,7 +37,8 @@ fn main() -> anyhow::Result<()> {
         let units = Amount::from_base_units;
         let (total, deposit, max_step) = (units(300_000), units(20_000), units(3_000));
         let budget = Budget { asset: Asset::NATIVE, total, deposit, max_step, ..Budget::default() };
-        let proxy = Loopback::open(stage.consumer()?, HttpNode::new(&node_url)?, budget, stage.home.path("proxy"))?;
+        let nodes = vec![HttpNode::new(&node_url)?];
+        let proxy = Loopback::open(stage.consumer()?, nodes, budget, stage.home.path("proxy"))?;
         // Texts are embedded here, by an encoder as sentence-transformers keeps it.
         let proxy = match std::env::var_os("LAZAI_ENCODER") {
             Some(folder) => proxy.with_encoder("encoder", Encoder::open(folder.as_ref(), &Compute::cpu())?),

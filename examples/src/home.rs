@@ -124,6 +124,12 @@ impl Home {
         Arc::new(signer(self.seed, name))
     }
 
+    /// Somebody's key itself.
+    #[must_use]
+    pub fn key(&self, name: &str) -> LocalSigner {
+        signer(self.seed, name)
+    }
+
     /// Somebody's address.
     #[must_use]
     pub fn address(&self, name: &str) -> Address {

@@ -145,6 +145,15 @@ mod engine_generates {
     });
 }
 
+mod router_generates {
+    use std::sync::Arc;
+
+    lazai::conformance::generator!(|| {
+        let backend = || Arc::new(super::Candle::new(super::BASE.clone())) as Arc<dyn lazai::lora::Generator>;
+        (lazai::http::RouterGenerator::new(vec![backend(), backend()]).unwrap(), ())
+    });
+}
+
 mod candle_trains {
     lazai::conformance::trainer!(super::trainer);
 }

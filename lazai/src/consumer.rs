@@ -189,7 +189,12 @@ impl Consumer {
         if conversation.model.is_none() {
             conversation.learn(&self.account.ledger().market());
         }
-        self.talker.say(conversation, node, messages, settings, on_text).await
+        let before = conversation.receipts.len();
+        let said = self.talker.say(conversation, node, messages, settings, on_text).await;
+        if conversation.receipts.len() > before {
+            conversation.mark_received(self.now_s());
+        }
+        said
     }
 
     /// Delivers the voucher for everything received so far, unless it is paid already.

@@ -1,6 +1,7 @@
 //! The consumer's copy of a conversation, with everything that is signed and checked in it. Uses no ledger and no network:
 //! with a session, the ledger's domain and a signer, it works over any transport.
 
+mod again;
 mod check;
 mod prompt;
 mod talker;
@@ -65,6 +66,9 @@ pub struct ReceivedReply {
     /// The reply's token ids; its digest covers salt, text and tokens. Kept for the last reply only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<u32>,
+    /// When it was received, in seconds since 1970, by the consumer's clock: nobody signs it. `None` if no clock was at hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received_at_s: Option<u64>,
 }
 
 impl Conversation {
@@ -95,6 +99,13 @@ impl Conversation {
     /// Notes that the node has the voucher that was signed last.
     pub fn mark_paid(&mut self) {
         self.paid = self.unpaid.take().or(self.paid);
+    }
+
+    /// Notes when the last reply was received, unless that is noted.
+    pub fn mark_received(&mut self, now_s: u64) {
+        if let Some(last) = self.receipts.last_mut() {
+            last.received_at_s.get_or_insert(now_s);
+        }
     }
 
     /// Signs a request for the next reply. The same words give the same request.
@@ -137,7 +148,8 @@ impl Conversation {
             before.tokens = Vec::new();
         }
         let (receipt, salt, settings) = (reply.receipt.clone(), request.salt, request.settings.clone());
-        self.receipts.push(ReceivedReply { receipt, salt, settings, tokens: reply.tokens.clone() });
+        let (tokens, received_at_s) = (reply.tokens.clone(), None);
+        self.receipts.push(ReceivedReply { receipt, salt, settings, tokens, received_at_s });
         Ok(checked)
     }
 }

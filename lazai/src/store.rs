@@ -1,5 +1,10 @@
 //! Storage for data that is too large for a ledger: addressed by its SHA-256, checked when read.
 
+#[cfg(feature = "object-store-http")]
+mod line;
+#[cfg(feature = "object-store")]
+mod object;
+
 use std::future::Future;
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -9,6 +14,8 @@ use lazai_core::Digest;
 use lazai_core::digest::sha256;
 pub use lazai_core::file::{write_atomically, write_privately};
 use lazai_core::pov::MAX_PRIVATE_BYTES;
+#[cfg(feature = "object-store")]
+pub use object::ObjectStore;
 use thiserror::Error;
 
 /// Largest statement that is read: 128 KiB. One with 64 contributors and licences takes a quarter of that.
@@ -28,6 +35,22 @@ pub enum StoreError {
         /// The operating system's error.
         source: std::io::Error,
     },
+    /// The store does not have the object.
+    #[error("{url} has no object {digest}")]
+    Missing {
+        /// The store's URL.
+        url: String,
+        /// The object.
+        digest: Digest,
+    },
+    /// A store behind a URL did not answer, or refused.
+    #[error("{url}: {reason}")]
+    Remote {
+        /// The store's URL.
+        url: String,
+        /// The reason.
+        reason: String,
+    },
     /// The object is larger than the caller's limit.
     #[error("object {digest} has {bytes} bytes or more, at most {most} are read")]
     TooLarge {
@@ -37,6 +60,14 @@ pub enum StoreError {
         bytes: u64,
         /// The limit.
         most: u64,
+    },
+    /// No store can be opened at a URL.
+    #[error("{url}: {reason}")]
+    Url {
+        /// The URL.
+        url: String,
+        /// The reason.
+        reason: String,
     },
     /// The store holds something else under this name.
     #[error("object has digest {found}, expected {expected}")]

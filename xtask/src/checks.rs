@@ -27,7 +27,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Features with which everything is tested: proving is not a default of `lazai`.
-pub const FEATURES: &str = "lazai/evm,lazai/node,lazai/postgres,lazai/zk,lazai-zk/plonky2";
+pub const FEATURES: &str = "lazai/evm,lazai/node,lazai/object-store-aws,lazai/postgres,lazai/zk,lazai-zk/plonky2";
 /// What a dependant may leave out: each must build alone.
 const FEATURE_SETS: &[(&str, &str)] = &[
     ("lazai", ""),
@@ -37,6 +37,8 @@ const FEATURE_SETS: &[(&str, &str)] = &[
     ("lazai", "client"),
     ("lazai", "conformance"),
     ("lazai-facade", ""),
+    ("lazai", "object-store"),
+    ("lazai", "object-store-http,object-store-azure,object-store-gcp"),
     ("lazai", "zk"),
     ("lazai", "train"),
     ("lazai", "serve"),
@@ -68,9 +70,10 @@ pub fn all() -> Result<()> {
     readme::check()?;
     book::check()?;
     surface::start(&[])?;
+    let s3 = model::s3_server();
     let with_model = |args: &[&str]| {
         let mut command = cargo(args);
-        command.env("LAZAI_BASE_MODEL", &base);
+        command.env("LAZAI_BASE_MODEL", &base).envs(s3.iter().map(|server| ("LAZAI_S3_SERVER", server)));
         ran::told(&mut command);
         command
     };

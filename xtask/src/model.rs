@@ -78,6 +78,28 @@ fn from_hub(id: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// A server that speaks S3's protocol, in an environment of its own; none where Python's packages cannot be had.
+pub fn s3_server() -> Option<PathBuf> {
+    let server = install_s3_server();
+    if let Err(error) = &server {
+        println!("── skipped: a server that speaks S3: {error}");
+    }
+    server.ok()
+}
+
+fn install_s3_server() -> Result<PathBuf> {
+    let environment = cache()?.join("s3-server");
+    let programs = environment.join(if cfg!(windows) { "Scripts" } else { "bin" });
+    let server = programs.join(if cfg!(windows) { "moto_server.exe" } else { "moto_server" });
+    if !server.is_file() {
+        run("environment for a server that speaks S3", python()?.args(["-m", "venv"]).arg(&environment))?;
+        let mut pip = Command::new(programs.join("python"));
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "moto[server]==5.2.5"]);
+        run("a server that speaks S3", &mut pip)?;
+    }
+    Ok(server)
+}
+
 pub fn python() -> Result<Command> {
     for name in ["python3", "python"] {
         if Command::new(name).arg("--version").output().is_ok_and(|o| o.status.success()) {

@@ -46,6 +46,10 @@ pub(crate) enum Verb {
     Chat(Chat),
     /// Ends the session of a conversation; what is left of its deposit comes back.
     End(End),
+    /// Runs an endpoint on this machine for stock clients of OpenAI's dialect: it pays nodes within a budget, and checks every receipt.
+    Proxy(Box<Proxy>),
+    /// Searches the receipts of a proxy and of conversations, and checks each again.
+    Receipts(Receipts),
     /// Prints an account's balance.
     Balance(Balance),
     /// Claims what a character earned, for the account's tokens of its class.

@@ -15,7 +15,9 @@ mod create;
 mod data;
 mod local;
 mod money;
+mod proxy;
 mod publish;
+mod receipts;
 mod serve;
 mod talk;
 mod trust;
@@ -57,6 +59,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, input: &mut dyn BufRead, ou
         Verb::Serve(verb) => serve::serve(*verb, input, &mut out),
         Verb::Chat(verb) => talk::chat(&verb, input, &mut out),
         Verb::End(verb) => talk::end(&verb, &mut out),
+        Verb::Proxy(verb) => proxy::proxy(*verb, input, &mut out),
+        Verb::Receipts(verb) => receipts::receipts(&verb, &mut out),
         Verb::Balance(verb) => money::balance(&verb, &mut out),
         Verb::Claim(verb) => money::claim(&verb, &mut out),
         Verb::Evidence(verb) => trust::evidence(&verb, &mut out),
@@ -113,6 +117,11 @@ impl Output<'_> {
     /// Prints one result.
     fn tell<T: Serialize>(&mut self, value: &T, for_people: impl FnOnce(&T) -> String) -> Result<(), LazaiError> {
         let text = if self.json { serde_json::to_string(value)? } else { for_people(value) };
+        writeln!(self.out, "{text}").map_err(closed)
+    }
+
+    /// Prints a line as it is.
+    fn line(&mut self, text: &str) -> Result<(), LazaiError> {
         writeln!(self.out, "{text}").map_err(closed)
     }
 

@@ -254,7 +254,14 @@ impl Chat {
         let mut messages = conversation.messages.clone();
         messages.push(dialogue::Message::new(dialogue::Role::User, text));
         let (node, mut saying) = (Distant { transport, listener }, Saying { chat: self, conversation });
+        #[cfg(feature = "native")]
+        let before = saying.conversation.receipts.len();
         let said = talker.say(&mut saying.conversation, &node, messages, settings, &mut |_| {}).await;
+        #[cfg(feature = "native")]
+        if saying.conversation.receipts.len() > before {
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+            saying.conversation.mark_received(now.map_or(0, |now| now.as_secs()));
+        }
         Ok(ChatTurn::of(said?, None))
     }
 }

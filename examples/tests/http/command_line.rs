@@ -3,7 +3,7 @@
 use super::*;
 
 /// Runs the command line with some input; gives its exit code and what it says.
-async fn command(args: Vec<String>, input: &'static str) -> (u8, Vec<Value>) {
+pub async fn command(args: Vec<String>, input: &'static str) -> (u8, Vec<Value>) {
     let run = move || {
         let mut out = Vec::new();
         let args = ["lazai".to_owned(), "--json".to_owned()].into_iter().chain(args).map(Into::into);

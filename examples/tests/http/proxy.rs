@@ -18,7 +18,7 @@ async fn proxy(served: &Served, folder: &str, total: u128, deposit: u128) -> Loo
 pub async fn proxy_to(served: &Served, url: &str, folder: &str, budget: Budget) -> Loopback {
     for _ in 0..100 {
         let (consumer, node) = (served.stage.consumer().unwrap(), HttpNode::new(url).unwrap());
-        match Loopback::open(consumer, node, budget, served.stage.home.path(folder)) {
+        match Loopback::open(consumer, vec![node], budget, served.stage.home.path(folder)) {
             Ok(proxy) => return proxy.without_key(),
             Err(error) => assert!(error.to_string().ends_with("another proxy has this folder"), "{error}"),
         }
@@ -208,7 +208,7 @@ pub async fn a_proxy_takes_no_offer_beyond_its_budget(served: &Served) {
 pub async fn a_proxy_has_a_key_that_nobody_else_reads(served: &Served) {
     let open = || {
         let (consumer, node) = (served.stage.consumer().unwrap(), HttpNode::new(&served.url).unwrap());
-        Loopback::open(consumer, node, at_most(1, 1), served.stage.home.path("keyed")).unwrap()
+        Loopback::open(consumer, vec![node], at_most(1, 1), served.stage.home.path("keyed")).unwrap()
     };
     let key = open().key().unwrap().to_owned();
     assert!(key.len() == 64 && open().key() == Some(&key), "it is the same after a restart");

@@ -190,7 +190,7 @@ fn has_form(reply: &ChatReply, wanted: &ReplySettings) -> bool {
 }
 
 /// Checks that a field of a receipt has its expected value.
-fn same<T: PartialEq + ToString>(field: &'static str, expected: T, found: T) -> Result<(), ConsumerError> {
+pub(super) fn same<T: PartialEq + ToString>(field: &'static str, expected: T, found: T) -> Result<(), ConsumerError> {
     if expected == found {
         Ok(())
     } else {

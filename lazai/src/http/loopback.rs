@@ -1,17 +1,24 @@
 //! The loopback proxy: an endpoint on the consumer's own machine for unmodified clients.
 
 mod book;
+mod budget;
 mod ending;
 mod local;
+mod nodes;
 mod once;
+mod page;
+mod replies;
 mod sessions;
+mod turns;
+mod verdict;
 
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::{self, Arc};
 
 use axum::Router;
 use lazai_core::file::write_privately;
-use lazai_core::{Amount, Asset, Digest, MoneyError};
+use lazai_core::{Amount, Digest, MoneyError};
 use lazai_lora::Encoder;
 use thiserror::Error;
 use tokio::sync::{Mutex, Notify};
@@ -20,10 +27,14 @@ use tokio::task::JoinHandle;
 use super::client::HttpNode;
 use super::embed::Named;
 use super::openapi::Server;
+use super::serving::Serving;
 use crate::consumer::Consumer;
 use crate::wire::openai::ApiError;
 use book::Book;
+pub use budget::Budget;
+use nodes::Nodes;
 use once::Once;
+use turns::Turns;
 
 /// Why a proxy cannot start.
 #[derive(Debug, Error)]
@@ -54,33 +65,18 @@ impl From<MoneyError> for ApiError {
     }
 }
 
-/// The spending limits of a proxy, in base units of one asset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Budget {
-    /// The asset; offers in other assets are not taken.
-    pub asset: Asset,
-    /// The most that is spent or reserved in all, over every start of the proxy on its folder. The unused rest of an ended
-    /// session counts until it is back.
-    pub total: Amount,
-    /// The deposit of one session; the unused rest comes back when the session ends.
-    pub deposit: Amount,
-    /// The most that one reply may cost; offers above it are not taken.
-    pub max_step: Amount,
-    /// The longest session that is opened, in seconds: offers of longer ones are not taken.
-    pub max_session_s: u64,
-}
-
-/// Nothing is spent; sessions of a day at most.
-impl Default for Budget {
-    fn default() -> Self {
-        let nothing = Amount::ZERO;
-        let (asset, max_session_s) = (Asset::NATIVE, 86_400);
-        Self { asset, total: nothing, deposit: nothing, max_step: nothing, max_session_s }
-    }
-}
-
-/// A local OpenAI endpoint: it opens sessions with a node, pays within a budget, has every receipt checked, and passes
+/// A local OpenAI endpoint: it opens sessions with nodes, pays within a budget, has every receipt checked, and passes
 /// replies on. It keeps conversations with their receipts in a folder.
+///
+/// **Several replies at a time.** A character's replies are made in up to [`Budget::sessions`] sessions, each of which makes one at a
+/// time. A conversation goes on in the session that it was in, if nobody uses it; another is opened only if all are in use.
+///
+/// **Several nodes.** A version that several nodes offer is one model. A session is opened with the cheapest that answers: offers are
+/// compared by 1,000 tokens read and 250 said; of those within a tenth of the cheapest, the node with the shortest time to the first
+/// words is taken (a moving average, in which the last reply counts a quarter; at first, the time in which it told its models). A node
+/// that does not answer or fails is left for two seconds, four, and so on up to a minute, and the next one is asked, unless words of the
+/// reply were passed on. URLs whose offers are of one address are replicas of one node: a session goes on at the next of them, with
+/// the same request, also in mid-reply. An offer that its node did not sign is passed over.
 ///
 /// The unused deposit of a session is taken back as soon as nothing more is paid in it: at once by the node's release, or
 /// by the ledger after the dispute window. A task beside the [`router`](Self::router) does this from its start on, every
@@ -108,7 +104,8 @@ impl Default for Budget {
 ///     max_step: units(5_000),
 ///     ..Budget::default()    // sessions of a day at most
 /// };
-/// let proxy = Loopback::open(consumer, HttpNode::new("https://node.example")?, budget, "proxy")?;
+/// let nodes = vec![HttpNode::new("https://node.example")?, HttpNode::new("https://other.example")?];
+/// let proxy = Loopback::open(consumer, nodes, budget, "proxy")?;
 /// println!("OPENAI_API_KEY={}", proxy.key().unwrap_or_default());
 /// let listener = tokio::net::TcpListener::bind("127.0.0.1:8029").await?;
 /// axum::serve(listener, proxy.router()).await?;    // now any client of OpenAI's talks to http://127.0.0.1:8029/v1
@@ -124,10 +121,11 @@ pub struct Loopback {
 
 struct Inner {
     consumer: Consumer,
-    node: HttpNode,
+    nodes: Nodes,
     budget: Budget,
-    // One reply at a time: sessions count their turns.
+    // Nobody who has this waits for a node or the ledger.
     book: Mutex<Book>,
+    turns: Arc<Turns>,
     // One session's end at a time. Nobody who has this waits for the book.
     ending: Mutex<()>,
     once: Once,
@@ -144,22 +142,23 @@ impl Drop for Inner {
 }
 
 impl Loopback {
-    /// A proxy to a node, with its conversations and its key in a folder; the key is made at random the first time.
+    /// A proxy to some nodes, with its conversations and its key in a folder; the key is made at random the first time.
     ///
     /// # Errors
     /// [`LoopbackError::Book`], [`LoopbackError::NoRandomness`].
     pub fn open(
         consumer: Consumer,
-        node: HttpNode,
+        nodes: Vec<HttpNode>,
         budget: Budget,
         folder: impl Into<PathBuf>,
     ) -> Result<Self, LoopbackError> {
         let folder = folder.into();
         let key = Some(key_in(&folder)?.into());
         let once = Once::new(&folder);
-        let book = Mutex::new(Book::open(folder)?);
+        let (book, turns) = (Mutex::new(Book::open(folder)?), Arc::default());
+        let nodes = Nodes::new(nodes, consumer.account().domain());
         let (ending, woken, task) = (Mutex::new(()), Arc::new(Notify::new()), sync::Mutex::new(None));
-        let inner = Inner { consumer, node, budget, book, ending, once, woken, task };
+        let inner = Inner { consumer, nodes, budget, book, turns, ending, once, woken, task };
         Ok(Self { inner: Arc::new(inner), key, encoder: None })
     }
 
@@ -204,6 +203,22 @@ impl Loopback {
         local::router(self)
     }
 
+    /// Serves at an address of this machine, such as `127.0.0.1:8029`, on threads of its own until the server is dropped: for programs
+    /// without a runtime. Replies under way get half a minute then.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](std::io::ErrorKind::InvalidInput) for an address that others reach; the operating system's error, such as an
+    /// address in use.
+    pub fn spawn(&self, address: impl ToSocketAddrs) -> std::io::Result<Serving> {
+        let addresses: Vec<SocketAddr> = address.to_socket_addrs()?.collect();
+        if let Some(open) = addresses.iter().find(|address| !address.ip().is_loopback()) {
+            let message = format!("{open}: others reach this address, and would spend the budget");
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, message));
+        }
+        let proxy = self.inner.clone();
+        Serving::of(&*addresses, None, self.router(), async move { proxy.keep_taking_back() })
+    }
+
     /// The amount spent so far, over all starts.
     ///
     /// # Errors
@@ -232,6 +247,6 @@ fn key_in(folder: &Path) -> Result<String, LoopbackError> {
 
 impl std::fmt::Debug for Loopback {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Loopback {{ consumer: {:?}, node: {:?} }}", self.inner.consumer, self.inner.node)
+        write!(f, "Loopback {{ consumer: {:?}, nodes: {:?} }}", self.inner.consumer, self.inner.nodes)
     }
 }

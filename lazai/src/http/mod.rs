@@ -12,6 +12,7 @@
 //! | [`HttpNode`] | a node as its consumers see it: a [`Node`](crate::node::Node) behind a URL |
 //! | [`Loopback`] | a local endpoint for unmodified clients: it pays out of a budget and checks every receipt |
 //! | [`OpenAiGenerator`] | a [`Generator`](lazai_lora::Generator) that lets vLLM or llama.cpp's server answer |
+//! | [`RouterGenerator`] | several generators of one base model as one |
 //!
 //! The messages themselves are in [`wire`](crate::wire).
 
@@ -33,6 +34,8 @@ mod operations;
 #[cfg(feature = "node")]
 mod reply;
 #[cfg(feature = "node")]
+mod router;
+#[cfg(feature = "node")]
 mod routes;
 #[cfg(feature = "node")]
 mod serving;
@@ -44,5 +47,7 @@ pub use front::Front;
 pub use generator::{OpenAiError, OpenAiGenerator, Server};
 #[cfg(feature = "node")]
 pub use loopback::{Budget, Loopback, LoopbackError};
+#[cfg(feature = "node")]
+pub use router::{RouterError, RouterGenerator};
 #[cfg(feature = "node")]
 pub use serving::{Serving, TlsFiles};

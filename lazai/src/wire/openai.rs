@@ -131,6 +131,8 @@ pub struct ApiError {
     pub message: String,
     /// The wrong parameter, if there is one.
     pub parameter: Option<String>,
+    /// Facts for programs, under `lazai`; mostly none.
+    pub details: Option<Box<Value>>,
 }
 
 #[derive(Deserialize)]
@@ -147,12 +149,14 @@ struct ErrorFields {
     param: Option<String>,
     #[serde(default)]
     code: Value,
+    #[serde(default, skip_serializing)]
+    lazai: Option<Value>,
 }
 
 impl ApiError {
     /// An error.
     pub fn new(status: u16, code: impl Into<String>, message: impl fmt::Display) -> Self {
-        Self { status, code: code.into(), message: message.to_string(), parameter: None }
+        Self { status, code: code.into(), message: message.to_string(), parameter: None, details: None }
     }
 
     /// The JSON of it.
@@ -167,7 +171,11 @@ impl ApiError {
             _ => "invalid_request_error",
         };
         let (message, param, code) = (self.message.clone(), self.parameter.clone(), Value::from(self.code.clone()));
-        json!({"error": ErrorFields { message, kind: kind.into(), param, code }})
+        let mut body = json!({"error": ErrorFields { message, kind: kind.into(), param, code, lazai: None }});
+        if let Some(details) = &self.details {
+            body["error"]["lazai"] = Value::clone(details);
+        }
+        body
     }
 
     /// Tells whether the same request may succeed later. OpenAI's clients retry on 409, 429 and 5xx unless they are told
@@ -187,7 +195,8 @@ impl ApiError {
                     Value::Number(number) => number.to_string(),
                     _ => format!("http.{status}"),
                 };
-                Self { status, code, message: error.message, parameter: error.param }
+                let details = error.lazai.map(Box::new);
+                Self { status, code, message: error.message, parameter: error.param, details }
             }
             Err(_) => {
                 let text: String = String::from_utf8_lossy(body).chars().take(200).collect();

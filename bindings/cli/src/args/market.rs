@@ -46,7 +46,7 @@ pub(crate) struct Publish {
     pub folder: PathBuf,
     #[command(flatten)]
     pub acting: Acting,
-    /// The folder of the store that validators and ExEx read.
+    /// The folder of the store that validators and ExEx read, or its URL, such as s3://bucket/prefix (feature `object-store`).
     #[arg(long, required_unless_present = "local")]
     pub store: Option<PathBuf>,
     /// The ExEx that may open the dataset (JSON with its address and sealing key).
@@ -180,6 +180,86 @@ pub(crate) struct End {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Example: lazai proxy --local market --node http://127.0.0.1:8028 --budget 1000000 --deposit 50000 --reply 3000 --folder proxy"
+)]
+pub(crate) struct Proxy {
+    #[command(flatten)]
+    pub acting: Acting,
+    /// URL of a node; may be given several times. Nodes that serve the same version are one model, and stand in for one another; URLs
+    /// of one node share its sessions.
+    #[arg(long, required = true)]
+    pub node: Vec<String>,
+    /// The most that is spent or reserved in all, in base units, over every start on the folder.
+    #[arg(long)]
+    pub budget: String,
+    /// The deposit of a session, in base units; what is not spent of it comes back.
+    #[arg(long)]
+    pub deposit: String,
+    /// The most that one reply may cost, in base units.
+    #[arg(long)]
+    pub reply: String,
+    /// The most that is spent in a day (UTC), in base units.
+    #[arg(long)]
+    pub day: Option<String>,
+    /// The most that is spent for one character, in base units.
+    #[arg(long)]
+    pub character: Option<String>,
+    /// The most replies of a character at a time, each in a session of its own.
+    #[arg(long, default_value_t = 4)]
+    pub sessions: u32,
+    /// Seconds of the longest session that is opened.
+    #[arg(long, default_value_t = 86_400)]
+    pub session_s: u64,
+    /// The folder for the proxy's book, its conversations with their receipts, and its key.
+    #[arg(long)]
+    pub folder: PathBuf,
+    /// The base model (a GGUF file, or a folder with tokenizer.json): receipts are recounted with its tokenizer. Without
+    /// it, receipts are only held to bounds.
+    #[arg(long)]
+    pub tokenizer: Option<PathBuf>,
+    /// The address to listen at, of this machine only.
+    #[arg(long, default_value = "127.0.0.1:8029")]
+    pub address: String,
+    /// Stops when the input ends; otherwise it serves until it is killed, which loses nothing.
+    #[arg(long)]
+    pub until_input_ends: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Example: lazai receipts proxy talk.json --local market --day 2027-01-31 --csv")]
+pub(crate) struct Receipts {
+    /// Folders of proxies, and files of conversations as `chat` keeps them.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// The folder of the market that the sessions are on: signatures are checked again. Without a market, receipts are as their
+    /// files claim.
+    #[arg(long, visible_alias = "local", conflicts_with = "deployment")]
+    pub market: Option<PathBuf>,
+    /// The file with the addresses of the market's contracts, for a market on a chain.
+    #[arg(long)]
+    pub deployment: Option<PathBuf>,
+    /// Of this character: `dat:CLASS:VERSION`, or `CLASS` for all its versions.
+    #[arg(long)]
+    pub character: Option<String>,
+    /// Of this session, or of those whose ids begin so.
+    #[arg(long)]
+    pub session: Option<String>,
+    /// Of this day (UTC), as in 2027-01-31.
+    #[arg(long)]
+    pub day: Option<String>,
+    /// At this price or more, in base units.
+    #[arg(long)]
+    pub least: Option<u128>,
+    /// At this price or less, in base units.
+    #[arg(long)]
+    pub most: Option<u128>,
+    /// Prints comma-separated values (RFC 4180).
+    #[arg(long)]
+    pub csv: bool,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct Balance {
     #[command(flatten)]
     pub acting: Acting,
@@ -212,7 +292,7 @@ pub(crate) struct Evidence {
     /// The folder for `evidence.json` and `anchor.json`.
     #[arg(long)]
     pub out: PathBuf,
-    /// The folder of the store.
+    /// The folder of the store, or its URL.
     #[arg(long, required_unless_present = "local")]
     pub store: Option<PathBuf>,
     /// The file of the signed training record.

@@ -7,11 +7,11 @@ use lazai::core::record::TrainingRecord;
 use lazai::core::{Asset, ClassId, TokenId, VersionNumber};
 use lazai::provenance::{TrustAnchor, collect};
 use lazai::settle::market::{Event, Transaction, Version};
-use lazai::store::FolderStore;
 
 use super::data::read_file;
 use super::exex::AccessTerms;
 use super::market::Market;
+use super::store::store_at;
 use crate::{BaseUnits, FilePath, LazaiError, Signer, record};
 
 record! {
@@ -155,8 +155,8 @@ impl Market {
     ) -> Result<String, LazaiError> {
         let record: TrainingRecord = serde_json::from_slice(&read_file(&record)?)?;
         let conversation: Conversation = serde_json::from_str(&conversation)?;
-        let store = FolderStore::new(store);
-        let evidence = collect(&**self.ledger(), self.genesis(), &store, &record, &conversation).await?;
+        let store = store_at(&store)?;
+        let evidence = collect(&**self.ledger(), self.genesis(), &*store, &record, &conversation).await?;
         Ok(serde_json::to_string(&evidence)?)
     }
 

@@ -6,12 +6,12 @@ use lazai::core::dat::AccessPolicy;
 use lazai::core::seal::UnsealingKey;
 use lazai::core::{Digest, SubmissionId};
 use lazai::exex::MintTerms;
-use lazai::store::FolderStore;
 use pollster::block_on;
 
 use super::data::write_into;
 use super::market::Market;
 use super::model::{BaseModel, TrainedAdapter, TrainingSettings, tell_training};
+use super::store::store_at;
 use super::{ExExContact, ProgressListener};
 use crate::{FilePath, LazaiError, Signer, record, same_words, words};
 
@@ -105,7 +105,7 @@ impl ExEx {
     /// that submissions are in, and a folder for jobs, checkpoints and adapters.
     ///
     /// # Errors
-    /// `hex.…`.
+    /// `hex.…`; `store`, `feature_missing` for a store's URL.
     #[cfg_attr(feature = "uniffi", uniffi::constructor)]
     pub fn new(
         market: Arc<Market>,
@@ -115,7 +115,7 @@ impl ExEx {
         folder: FilePath,
     ) -> Result<Arc<Self>, LazaiError> {
         let key = UnsealingKey::derive(unsealing_secret.parse::<Digest>()?.as_bytes());
-        let store = Arc::new(FolderStore::new(store));
+        let store = store_at(&store)?;
         Ok(Arc::new(Self(lazai::exex::ExEx::new(market.account(signer)?, key, store, folder))))
     }
 

@@ -11,6 +11,8 @@
 //! | [`exex`] | the execution node: follows, fine-tunes, mints |
 //! | [`dat`] | tokens, their earnings, provenance of replies |
 //! | [`provider`] | a node that serves |
+//! | [`proxy`] | an endpoint on this machine for stock clients |
+//! | [`receipts`] | receipts that are kept, checked again |
 //! | [`session`] | a session at a node, in one handle |
 
 pub mod dat;
@@ -22,8 +24,11 @@ pub mod node;
 #[cfg(feature = "prove")]
 pub mod prove;
 pub mod provider;
+pub mod proxy;
+pub mod receipts;
 pub mod roles;
 pub mod session;
+mod store;
 
 use std::sync::Arc;
 

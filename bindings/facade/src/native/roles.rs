@@ -15,6 +15,7 @@ use lazai::zk::Proof;
 use super::data::{ContributorTerms, keep_file, read_file};
 use super::market::Market;
 use super::prove::ProofFiles;
+use super::store::store_at;
 use crate::sign::Foreign;
 use crate::{Character, FilePath, LazaiError, Signer, record, words};
 
@@ -138,7 +139,7 @@ impl Market {
         };
         let signer = |signer| Ok::<_, LazaiError>(Arc::new(Foreign::new(signer)?) as Arc<dyn lazai::core::Signer>);
         let contributors = contributors.into_iter().map(signer).collect::<Result<Vec<_>, _>>()?;
-        let creator = Creator::new(self.account(creator)?, Arc::new(FolderStore::new(store)));
+        let creator = Creator::new(self.account(creator)?, store_at(&store)?);
         let mut draft = creator.draft(nonce, dataset, public)?;
         if let Some(lineage) = lineage {
             draft = draft.as_version(lineage.parse(&creator)?);

@@ -42,7 +42,7 @@ impl Inner {
     async fn look(&self, asks_again: bool) {
         let over = {
             let mut book = self.book.lock().await;
-            if let Err(error) = book.finish_spent(self.consumer.now_s()) {
+            if let Err(error) = book.finish_spent(self.consumer.now_s(), |session| self.turns.uses(session)) {
                 tracing::warn!(%error, "sessions that are over stay open in the book");
             }
             over(&book)
@@ -55,10 +55,11 @@ impl Inner {
     }
 
     /// Takes back what it can before another session is opened: the budget may cover only that one.
-    pub async fn take_back(&self, book: &mut Book) {
-        for (session, conversation) in over(book) {
+    pub async fn take_back(&self) {
+        let over = over(&*self.book.lock().await);
+        for (session, conversation) in over {
             if self.ends(session, conversation, false).await {
-                book.taken_back(session);
+                self.book.lock().await.taken_back(session);
             }
         }
     }
@@ -113,7 +114,8 @@ impl Inner {
     async fn released(&self, conversation: &Conversation) -> Option<SignedRelease> {
         let asking = async {
             let request = self.consumer.talker().leave(conversation).await?;
-            Ok::<_, ConsumerError>(self.node.release(&request).await?)
+            let node = self.nodes.node(conversation.offer.offer.node).await;
+            Ok::<_, ConsumerError>(node.release(&request).await?)
         };
         match tokio::time::timeout(HELP, asking).await {
             Ok(Ok(release)) => Some(release),

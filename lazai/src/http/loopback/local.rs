@@ -10,11 +10,12 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use lazai_core::{Digest, SessionId};
+use lazai_core::Digest;
 use serde_json::json;
 
-use super::sessions::remote;
-use super::{Budget, Loopback, LoopbackError, once};
+use super::nodes::Candidate;
+use super::verdict::remote;
+use super::{Inner, Loopback, LoopbackError, once};
 use crate::http::body::in_time;
 use crate::http::embed;
 use crate::http::front::no_model;
@@ -22,7 +23,6 @@ use crate::http::openapi::{self, Endpoint, Server};
 use crate::http::reply::{self, Api, Mark};
 use crate::http::routes;
 use crate::wire::openai::ApiError;
-use crate::wire::talk::OfferedModel;
 
 pub(super) fn router(proxy: &Loopback) -> Router {
     let routes = Server::Proxy.endpoints().into_iter().fold(Router::new(), |router, endpoint| {
@@ -85,14 +85,17 @@ fn is_of_no_page(headers: &HeaderMap, host: &str) -> bool {
 }
 
 async fn list(proxy: &Loopback) -> Result<Vec<serde_json::Value>, ApiError> {
-    let models = proxy.inner.node.models().await.map_err(|e| remote(&e))?;
-    let about = |OfferedModel { id, name, offer, .. }| {
-        json!({
-            "id": id, "object": "model", "created": 0, "owned_by": offer.offer.node,
-            "lazai": {"name": name, "offer": offer},
-        })
+    let models = proxy.inner.nodes.models().await.map_err(|e| remote(&e))?;
+    // The first offer is that of the node which is asked next; all of them make one model.
+    let about = |(id, candidates): (String, Vec<Candidate>)| {
+        let offers: Vec<_> = candidates.iter().map(|candidate| &candidate.offer).collect();
+        let first = candidates.first()?;
+        Some(json!({
+            "id": id, "object": "model", "created": 0, "owned_by": first.offer.offer.node,
+            "lazai": {"name": first.name, "offer": first.offer, "offers": offers},
+        }))
     };
-    let models = models.into_iter().map(about);
+    let models = models.into_iter().filter_map(about);
     Ok(models.chain(proxy.encoder.as_ref().map(|encoder| encoder.about())).collect())
 }
 
@@ -144,13 +147,7 @@ async fn embeddings(State(proxy): State<Loopback>, body: Bytes) -> Result<Respon
 }
 
 async fn budget(State(proxy): State<Loopback>) -> Result<Response, ApiError> {
-    let Budget { asset, total, deposit, max_step, max_session_s } = proxy.inner.budget;
-    let book = proxy.inner.book.lock().await;
-    let (spent, bound) = (book.spent()?, book.bound()?);
-    let sessions: Vec<SessionId> = book.sessions().collect();
-    Ok(axum::Json(json!({
-        "asset": asset, "total": total, "deposit": deposit, "max_step": max_step, "max_session_s": max_session_s,
-        "spent": spent, "bound": bound, "sessions": sessions,
-    }))
-    .into_response())
+    let Inner { consumer, budget, turns, book, .. } = &*proxy.inner;
+    let told = budget.told(&*book.lock().await, turns.count(), consumer.now_s())?;
+    Ok(axum::Json(told).into_response())
 }

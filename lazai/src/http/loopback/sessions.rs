@@ -1,133 +1,252 @@
-//! Sessions of the proxy: opened within the budget, and left when the node refuses.
+//! Sessions of the proxy: opened within the budget, shared by replies, and left when a node refuses.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use lazai_core::{Amount, Digest};
+use lazai_core::message::Message;
+use lazai_core::{Address, Amount, Digest};
 use lazai_settle::ledger::LedgerError;
-use lazai_settle::session::{Offer, SessionPayment};
+use lazai_settle::session::SessionPayment;
 
-use super::book::{Book, Open, Plan};
-use super::once::{Begun, Reply};
+use super::book::Book;
+use super::budget::Short;
+use super::nodes::Candidate;
+use super::page::{Open, Plan};
+use super::turns::Turn;
+use super::verdict::{failure, remote};
 use super::{Inner, LoopbackError};
 use crate::account::SendError;
-use crate::consumer::{CheckedReply, ConsumerError};
-use crate::http::front::{no_model, refusal};
-use crate::http::reply::{Made, Pieces};
-use crate::node::NodeError;
-use crate::wire::openai::{ApiError, CompletionRequest};
-use crate::wire::payment::ReplyDetails;
-use crate::wire::talk::OfferedModel;
+use crate::consumer::ConsumerError;
+use crate::http::front::no_model;
+use crate::wire::openai::ApiError;
+
+/// What a reply is wanted of.
+pub(super) struct Wanted<'a> {
+    pub model: &'a str,
+    pub messages: &'a [Message],
+    /// Nodes that were asked in vain for this reply.
+    pub tried: &'a BTreeSet<Address>,
+}
+
+/// The step that was taken towards a session.
+enum Step {
+    Session(Box<Open>),
+    CarryOut(Box<Plan>),
+    /// Nobody has looked at what nodes offer.
+    Look,
+    /// A reply under way must end first.
+    Wait,
+}
 
 impl Inner {
-    /// Makes and pays one reply. Sessions that end in this turn are taken back right after it.
-    pub async fn turn(
-        self: &Arc<Self>,
-        asked: CompletionRequest,
-        pieces: Pieces,
-        begun: Option<&Begun>,
-    ) -> Result<Made, ApiError> {
-        self.keep_taking_back();
-        let served = self.reply(asked, pieces, begun).await;
-        self.woken.notify_one();
-        served
-    }
-
-    async fn reply(
-        &self,
-        asked: CompletionRequest,
-        mut pieces: Pieces,
-        begun: Option<&Begun>,
-    ) -> Result<Made, ApiError> {
-        let mut book = self.book.lock().await;
-        for last_try in [false, true] {
-            let mut open = self.session(&mut book, &asked.model).await?;
-            let mut said = false;
-            let mut on_text = |text: &str| {
-                said = true;
-                pieces.text(text);
+    /// A session that can pay for the next reply, and that nobody else uses: one that is open, or a new one within the budget. Waits
+    /// where the budget allows no other.
+    pub async fn session(&self, turn: &mut Turn, wanted: &Wanted<'_>) -> Result<Open, ApiError> {
+        let (mut offered, mut took_back, mut refused_offers) = (None::<Vec<Candidate>>, false, Vec::new());
+        loop {
+            let freed = self.turns.freed();
+            let step = {
+                let mut book = self.book.lock().await;
+                self.advance(&mut book, turn, wanted, offered.as_deref())
             };
-            let (messages, node) = (asked.messages.clone(), &self.node);
-            let conversation = &mut open.conversation;
-            let asking = self.consumer.ask(conversation, node, messages, asked.settings.clone(), &mut on_text).await;
-            let asking = asking.map(|CheckedReply { text, tokens, receipt, checked, notes }| {
-                let (adapter, device, checked) = ("claimed".into(), "remote".into(), Some(checked));
-                let details = ReplyDetails { receipt, tokens, text: None, adapter, device, checked };
-                Reply { text, details, notes }
-            });
-            if let (Ok(reply), Some(begun)) = (&asking, begun)
-                && let Err(error) = begun.keep(reply.clone())
-            {
-                tracing::warn!(%error, "a reply is told, and would be paid again if it were asked for again");
-            }
-            book.keep(&asked.model, open)?;
-            match asking {
-                Ok(Reply { text, details, notes }) => {
-                    book.served(&asked.model)?;
-                    let details = ReplyDetails { text: pieces.complete(&text), ..details };
-                    return Ok(Made { details, notes });
-                }
-                Err(error) if is_over(&error) => {
-                    // A node that refuses gets no new session at once, except the first time.
-                    book.refused(&asked.model, self.consumer.now_s())?;
-                    book.finish(&asked.model)?;
-                    if last_try || said {
-                        return Err(failure(&error));
+            match step {
+                Ok(Step::Session(open)) => return Ok(*open),
+                Ok(Step::CarryOut(plan)) => match self.carry_out(turn, &plan).await {
+                    Some(opened) => return opened,
+                    // The ledger refuses it for good; another offer may hold.
+                    None => {
+                        turn.free();
+                        refused_offers.push(plan.offer.offer);
+                        let mut others = self.offered(wanted).await?;
+                        others.retain(|other| !refused_offers.contains(&other.offer.offer));
+                        if others.is_empty() {
+                            return Err(ApiError::new(402, "consumer.ledger", "the ledger refuses the session"));
+                        }
+                        offered = Some(others);
                     }
-                    tracing::info!(%error, "the session is over; another is opened");
+                },
+                Ok(Step::Look) => offered = Some(self.offered(wanted).await?),
+                Ok(Step::Wait) => freed.await,
+                // The budget may cover a session only once another's deposit is back.
+                Err(refused) if refused.code == "loopback.budget" && !took_back => {
+                    tracing::debug!(%refused, "deposits of sessions that are over are taken back first");
+                    self.take_back().await;
+                    took_back = true;
                 }
-                Err(error) => return Err(failure(&error)),
+                // Or once a session in use is free.
+                Err(refused) if refused.code == "loopback.budget" && self.turns.count_of(wanted.model) > 0 => {
+                    freed.await;
+                }
+                Err(refused) => return Err(refused),
             }
         }
-        Err(ApiError::new(502, "node.transport", "no session holds"))
     }
 
-    /// A session with a model that can pay for the next reply: the present one, or a new one within the budget.
-    async fn session(&self, book: &mut Book, model: &str) -> Result<Open, ApiError> {
+    /// The offers for a model, the best first, without those of nodes that were tried.
+    async fn offered(&self, wanted: &Wanted<'_>) -> Result<Vec<Candidate>, ApiError> {
+        let mut models = self.nodes.models().await.map_err(|e| remote(&e))?;
+        let mut offered = models.remove(wanted.model).ok_or_else(|| no_model(wanted.model))?;
+        offered.retain(|candidate| !wanted.tried.contains(&candidate.offer.offer.node));
+        Ok(offered)
+    }
+
+    /// The next step towards a session. What it gives out is in use by the turn.
+    fn advance(
+        &self,
+        book: &mut Book,
+        turn: &mut Turn,
+        wanted: &Wanted<'_>,
+        offered: Option<&[Candidate]>,
+    ) -> Result<Step, ApiError> {
         let now_s = self.consumer.now_s();
-        if let Some(open) = book.present(model).filter(|open| open.can_go_on(now_s)) {
-            return Ok(open.clone());
+        book.finish_spent(now_s, |session| self.turns.uses(session))?;
+        let answers = |node: Address| !wanted.tried.contains(&node) && !self.nodes.are_left(node);
+        if let Some(step) = self.use_open(book, turn, wanted, answers)? {
+            return Ok(step);
         }
-        book.finish(model)?;
-        if let Some(until_s) = book.left_alone_until(model).filter(|until_s| now_s < *until_s) {
-            let message = format!("the node refused; no session is opened with it for {} s", until_s - now_s);
-            return Err(ApiError::new(503, "loopback.refused", message));
+        // An unfinished plan comes before another: under its nonce, the same session is opened, or found open. Its deposit counts
+        // already; the budget is checked again, because it may have changed since.
+        let mut plans = book.plans_of(wanted.model).filter(|plan| !wanted.tried.contains(&plan.offer.offer.node));
+        if let Some(plan) = plans.find(|plan| !self.turns.carries_out(plan.nonce)).cloned() {
+            drop(plans);
+            self.budget.takes(&plan.offer.offer)?;
+            self.budget.left(book)?;
+            return self.hold(book, turn, wanted, plan, true);
         }
-        self.take_back(book).await;
-        // An unfinished plan comes first: under its nonce, the same session is opened, or found open.
-        let planned = book.planned(model).cloned();
-        let opened = match &planned {
-            Some(plan) => self.carry_out(book, model, plan, now_s).await,
-            None => None,
-        };
-        match opened {
-            Some(opened) => opened,
-            None => {
-                let plan = self.plan(book, model).await?;
-                let refused = || ApiError::new(402, "consumer.ledger", "the ledger refuses the session");
-                self.carry_out(book, model, &plan, now_s).await.unwrap_or_else(|| Err(refused()))
+        drop(plans);
+        let Some(offered) = offered else { return Ok(Step::Look) };
+        // A session with a node that does not answer is better than none.
+        if offered.first().is_none_or(|best| best.is_left)
+            && let Some(step) = self.use_open(book, turn, wanted, |node| !wanted.tried.contains(&node))?
+        {
+            return Ok(step);
+        }
+        let plan = self.plan(book, wanted, offered)?;
+        self.hold(book, turn, wanted, plan, false)
+    }
+
+    /// Uses an open session with one of some nodes, if there is one.
+    fn use_open(
+        &self,
+        book: &Book,
+        turn: &mut Turn,
+        wanted: &Wanted<'_>,
+        with: impl Fn(Address) -> bool,
+    ) -> Result<Option<Step>, ApiError> {
+        let open = book.open_of(wanted.model).filter(|open| with(open.conversation.offer.offer.node));
+        let Some(open) = self.turns.best(open, wanted.messages) else { return Ok(None) };
+        let step = open.conversation.offer.offer.step()?;
+        match self.fits(book, wanted.model, step) {
+            Ok(()) => {
+                turn.use_session(open.session(), step);
+                Ok(Some(Step::Session(Box::new(open.clone()))))
             }
+            Err(Short::UnderWay) => Ok(Some(Step::Wait)),
+            Err(Short::Spent(refused)) => Err(refused),
         }
     }
 
-    /// Opens a planned session; `None` if the ledger refuses it for good. Its deposit counts already; the budget is checked
-    /// again, because it may have changed since.
-    async fn carry_out(&self, book: &mut Book, model: &str, plan: &Plan, now_s: u64) -> Option<Result<Open, ApiError>> {
-        let deposit = plan.deposit;
-        if let Err(refused) = self.affords(book, &plan.offer.offer) {
-            return Some(Err(refused));
+    /// Has the turn carry a plan out, if its first reply is within the budget. A new one is in the book before anything is sent.
+    fn hold(
+        &self,
+        book: &mut Book,
+        turn: &mut Turn,
+        wanted: &Wanted<'_>,
+        plan: Plan,
+        is_kept: bool,
+    ) -> Result<Step, ApiError> {
+        let step = plan.offer.offer.step()?;
+        match self.fits(book, wanted.model, step) {
+            Ok(()) => {
+                if !is_kept {
+                    book.plan(plan.clone())?;
+                }
+                turn.use_plan(plan.nonce);
+                turn.reserve(step);
+                Ok(Step::CarryOut(Box::new(plan)))
+            }
+            Err(Short::UnderWay) => Ok(Step::Wait),
+            Err(Short::Spent(refused)) => Err(refused),
         }
-        match self.consumer.open(plan.nonce, &plan.offer, SessionPayment::Deposit(deposit)).await {
+    }
+
+    fn fits(&self, book: &Book, model: &str, step: Amount) -> Result<(), Short> {
+        let under_way = self.turns.under_way(model).map_err(|error| Short::Spent(error.into()))?;
+        self.budget.fits(book, model, step, under_way, self.consumer.now_s())
+    }
+
+    /// Plans a new session under the best offer that the budget takes.
+    fn plan(&self, book: &mut Book, wanted: &Wanted<'_>, offered: &[Candidate]) -> Result<Plan, ApiError> {
+        let (now_s, model) = (self.consumer.now_s(), wanted.model);
+        let mut refused = None;
+        for Candidate { offer, .. } in offered {
+            let node = offer.offer.node;
+            let until_s = book.left_alone_until(model, node).filter(|until_s| now_s < *until_s);
+            let taken = match until_s {
+                Some(until_s) => {
+                    let message = format!("the node refused; no session is opened with it for {} s", until_s - now_s);
+                    Err(ApiError::new(503, "loopback.refused", message))
+                }
+                None => self.budget.takes(&offer.offer),
+            };
+            match taken {
+                Ok(()) => {
+                    let (left, step) = (self.budget.left(book)?, offer.offer.step()?);
+                    let deposit = left.min(self.budget.deposit);
+                    if deposit < step {
+                        let (most, code) = (self.budget.deposit, "loopback.budget");
+                        let message =
+                            format!("a reply may cost {step}; {left} of the budget is left, {most} a session");
+                        return Err(ApiError::new(402, code, message));
+                    }
+                    self.make_room(book, model)?;
+                    let random = Digest::random().map_err(|_| LoopbackError::NoRandomness)?;
+                    let nonce = u64::from_le_bytes(random.as_bytes().first_chunk().copied().unwrap_or_default());
+                    return Ok(Plan { nonce, deposit, offer: offer.clone() });
+                }
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        Err(refused.unwrap_or_else(|| no_model(model)))
+    }
+
+    /// Leaves sessions that nobody uses, until the budget allows another of the model. These are with nodes that do not answer.
+    fn make_room(&self, book: &mut Book, model: &str) -> Result<(), ApiError> {
+        loop {
+            let count = book.open_of(model).count() + book.plans_of(model).count();
+            if count < self.budget.sessions.max(1) as usize {
+                return Ok(());
+            }
+            let Some(idle) = self.turns.best(book.open_of(model), &[]).map(Open::session) else {
+                let message = format!("{count} sessions of {model} are open or about to be, and none answers");
+                return Err(ApiError::new(503, "loopback.sessions", message));
+            };
+            book.finish(idle)?;
+        }
+    }
+
+    /// Opens a planned session; `None` if the ledger refuses it for good.
+    async fn carry_out(&self, turn: &mut Turn, plan: &Plan) -> Option<Result<Open, ApiError>> {
+        let (now_s, deposit, nonce) = (self.consumer.now_s(), plan.deposit, plan.nonce);
+        match self.consumer.open(nonce, &plan.offer, SessionPayment::Deposit(deposit)).await {
             Ok(conversation) => {
-                let deadline_s = now_s.saturating_add(plan.offer.offer.session_s);
-                let open = Open { deposit, deadline_s, conversation };
-                let kept = book.keep(model, open.clone());
+                // One that was planned before a crash may be open for long.
+                let market = self.consumer.account().ledger().market();
+                let known_s = market.session(conversation.session).map(|session| session.deadline_s);
+                let deadline_s = known_s.unwrap_or_else(|| now_s.saturating_add(plan.offer.offer.session_s));
+                drop(market);
+                let open = Open { deposit, deadline_s, conversation, today: Default::default() };
+                let mut book = self.book.lock().await;
+                let kept = book.opened(nonce, open.clone());
+                let step = plan.offer.offer.step().unwrap_or_default();
+                turn.use_session(open.session(), step);
                 Some(kept.map(|()| open).map_err(ApiError::from))
             }
             Err(ConsumerError::Send(SendError::Ledger(
                 error @ (LedgerError::Market(_) | LedgerError::Reverted { .. }),
             ))) => {
                 tracing::info!(%error, "a session is refused");
-                book.give_up(model);
+                self.book.lock().await.give_up(nonce);
                 None
             }
             // The outcome is unknown: the plan stays.
@@ -135,78 +254,8 @@ impl Inner {
         }
     }
 
-    /// Checks that an offer is in the budget's asset, within its price and time limits, and that all reservations are
-    /// within the budget. Returns the rest of the budget.
-    fn affords(&self, book: &Book, offer: &Offer) -> Result<Amount, ApiError> {
-        let refused = |code: &str, message: String| Err(ApiError::new(402, code, message));
-        if offer.asset != self.budget.asset {
-            let (wanted, has) = (offer.asset, self.budget.asset);
-            return refused("loopback.asset", format!("the node wants {wanted}, the budget is of {has}"));
-        }
-        let (step, most) = (offer.step()?, self.budget.max_step);
-        if step > most {
-            return refused("loopback.price", format!("a reply may cost {step}, at most {most} is paid for one"));
-        }
-        let (session_s, max_s) = (offer.session_s, self.budget.max_session_s);
-        if session_s > max_s {
-            return refused("loopback.session", format!("a session lasts {session_s} s, at most {max_s} s are taken"));
-        }
-        let (bound, total) = (book.bound()?, self.budget.total);
-        match total.checked_sub(bound) {
-            Ok(left) => Ok(left),
-            Err(_) => refused("loopback.budget", format!("{bound} is spent or reserved, of a budget of {total}")),
-        }
-    }
-
-    /// Plans a new session, and stores the plan before anything is sent.
-    async fn plan(&self, book: &mut Book, model: &str) -> Result<Plan, ApiError> {
-        let models = self.node.models().await.map_err(|e| remote(&e))?;
-        let OfferedModel { offer, .. } = models.into_iter().find(|m| m.id == model).ok_or_else(|| no_model(model))?;
-        let (left, step) = (self.affords(book, &offer.offer)?, offer.offer.step()?);
-        let deposit = left.min(self.budget.deposit);
-        if deposit < step {
-            let message =
-                format!("a reply may cost {step}; {left} of the budget is left, {} a session", self.budget.deposit);
-            return Err(ApiError::new(402, "loopback.budget", message));
-        }
-        let random = Digest::random().map_err(|_| LoopbackError::NoRandomness)?;
-        let nonce = u64::from_le_bytes(random.as_bytes().first_chunk().copied().unwrap_or_default());
-        let plan = Plan { nonce, deposit, offer };
-        book.plan(model, plan.clone())?;
-        Ok(plan)
-    }
-}
-
-/// Tells whether the session is over: a new one may help.
-fn is_over(error: &ConsumerError) -> bool {
-    match error {
-        ConsumerError::Node(error) => matches!(
-            error.code(),
-            "node.not_served" | "node.deposit_exhausted" | "node.turn_out_of_order" | "node.market"
-        ),
-        _ => false,
-    }
-}
-
-pub(super) fn remote(error: &NodeError) -> ApiError {
-    let status = match error.code() {
-        "node.moderated" | "node.prompt_too_long" | "node.setting" | "request.invalid" => 400,
-        "node.busy" | "node.ledger" | "node.unknown_session" => 503,
-        "node.transport" => 502,
-        // An immediate retry would not help, and may cost.
-        _ => 500,
-    };
-    ApiError::new(status, error.code(), error)
-}
-
-fn failure(error: &ConsumerError) -> ApiError {
-    match error {
-        ConsumerError::Node(error @ (NodeError::Refused { .. } | NodeError::Transport { .. })) => remote(error),
-        ConsumerError::Node(error) => refusal(error),
-        ConsumerError::Receipt { .. } | ConsumerError::ReceiptSignature(_) => {
-            ApiError::new(500, "consumer.receipt", format!("not paid: {error}"))
-        }
-        ConsumerError::Send(_) => ApiError::new(402, "consumer.ledger", error),
-        _ => ApiError::new(500, "consumer.failed", error),
+    /// The right to a reply of a model.
+    pub async fn begin(self: &Arc<Self>, model: &str) -> Result<Turn, ApiError> {
+        self.turns.begin(model, self.budget.sessions).await
     }
 }

@@ -1,0 +1,43 @@
+//! `proxy`: an endpoint on this machine for stock clients.
+
+use std::io::BufRead;
+
+use lazai_facade::TokenCounter;
+use lazai_facade::native::proxy::{ProxyBudget, ProxyServer};
+use pollster::block_on;
+use serde_json::json;
+
+use crate::acting::acting;
+use crate::args;
+use crate::{Done, Output};
+
+/// Serves until the process ends, or until its input does. What it spent and reserved is in its folder: started again, it goes on.
+pub(crate) fn proxy(verb: args::Proxy, input: &mut dyn BufRead, out: &mut Output<'_>) -> Done {
+    let (market, key) = acting(&verb.acting, "consumer")?;
+    let text = |path: &std::path::Path| path.to_string_lossy().into_owned();
+    let budget = ProxyBudget {
+        total: verb.budget,
+        deposit: verb.deposit,
+        reply: verb.reply,
+        day: verb.day,
+        character: verb.character,
+        sessions: verb.sessions,
+        session_s: verb.session_s,
+    };
+    let counter = verb.tokenizer.as_deref().map(|path| TokenCounter::open(text(path))).transpose()?;
+    let (folder, address) = (text(&verb.folder), &verb.address);
+    let server = ProxyServer::start(&market, key, &verb.node, budget, folder, address, counter.as_deref())?;
+    let told = json!({"url": server.url(), "key": server.key()});
+    out.tell(&told, |_| format!("OPENAI_BASE_URL={}\nOPENAI_API_KEY={}", server.url(), server.key()))?;
+    if verb.until_input_ends {
+        std::io::copy(&mut &mut *input, &mut std::io::sink()).map_err(crate::closed)?;
+    } else {
+        loop {
+            std::thread::park();
+        }
+    }
+    server.stop();
+    let spent = block_on(server.spent())?;
+    out.tell(&json!({"spent": spent}), |_| format!("stopped; {spent} base units are spent, over all starts"))?;
+    Ok(true)
+}

@@ -1,0 +1,111 @@
+//! The loopback proxy: an endpoint on this machine for stock clients of OpenAI's dialect.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lazai::consumer::Consumer;
+use lazai::core::Amount;
+use lazai::http::{Budget, HttpNode, Loopback, LoopbackError, Serving};
+
+use super::data::file_error;
+use super::market::Market;
+use crate::sign::Foreign;
+use crate::{BaseUnits, FilePath, LazaiError, Signer, TokenCounter};
+
+/// The spending limits of a proxy, in base units of coins.
+#[derive(Debug, Clone)]
+pub struct ProxyBudget {
+    /// The most that is spent or reserved in all, over every start of the proxy on its folder.
+    pub total: BaseUnits,
+    /// The deposit of one session; the unused rest comes back.
+    pub deposit: BaseUnits,
+    /// The most that one reply may cost.
+    pub reply: BaseUnits,
+    /// The most that is spent in a day (UTC).
+    pub day: Option<BaseUnits>,
+    /// The most that is spent for one character.
+    pub character: Option<BaseUnits>,
+    /// The most replies of a character that are made at a time, each in a session of its own.
+    pub sessions: u32,
+    /// The longest session that is opened, in seconds.
+    pub session_s: u64,
+}
+
+impl ProxyBudget {
+    fn parse(self) -> Result<Budget, LazaiError> {
+        let units = |text: String| text.parse::<Amount>();
+        Ok(Budget {
+            total: units(self.total)?,
+            deposit: units(self.deposit)?,
+            max_step: units(self.reply)?,
+            day: self.day.map(units).transpose()?,
+            character: self.character.map(units).transpose()?,
+            sessions: self.sessions,
+            max_session_s: self.session_s,
+            ..Budget::default()
+        })
+    }
+}
+
+/// A proxy on threads of its own, until it is stopped.
+#[derive(Debug)]
+pub struct ProxyServer {
+    proxy: Loopback,
+    url: String,
+    serving: Mutex<Option<Serving>>,
+}
+
+impl ProxyServer {
+    /// Serves the characters of some nodes, by URL, at an address of this machine. The signer pays; a folder keeps the proxy's book, its
+    /// conversations and its key.
+    ///
+    /// # Errors
+    /// `file` for a folder that cannot be had, `io` for an address, `money.not_decimal`, `node.transport` for what is no URL of HTTP.
+    pub fn start(
+        market: &Market,
+        signer: Arc<dyn Signer>,
+        nodes: &[String],
+        budget: ProxyBudget,
+        folder: FilePath,
+        address: &str,
+        counter: Option<&TokenCounter>,
+    ) -> Result<Self, LazaiError> {
+        let account = market.account(signer.clone())?;
+        let mut consumer = Consumer::new(account, Arc::new(Foreign::new(signer)?));
+        if let Some(counter) = counter {
+            consumer = consumer.with_counter(counter.0.clone());
+        }
+        let nodes = nodes.iter().map(|url| Ok(HttpNode::new(url)?)).collect::<Result<_, LazaiError>>()?;
+        let proxy = Loopback::open(consumer, nodes, budget.parse()?, folder).map_err(|error| match error {
+            LoopbackError::NoRandomness => LazaiError::new("signer.no_randomness", error),
+            _ => LazaiError::new("file", error),
+        })?;
+        let serving = proxy.spawn(address).map_err(|e| LazaiError::new("io", file_error(address, e).detail()))?;
+        Ok(Self { proxy, url: format!("{}/v1", serving.url()), serving: Mutex::new(Some(serving)) })
+    }
+
+    /// The base URL for clients.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    /// The key that clients must send.
+    #[must_use]
+    pub fn key(&self) -> String {
+        self.proxy.key().unwrap_or_default().to_owned()
+    }
+
+    /// The amount spent so far, over all starts.
+    ///
+    /// # Errors
+    /// `money.…` if the sum has no result.
+    pub async fn spent(&self) -> Result<BaseUnits, LazaiError> {
+        let spent = self.proxy.spent().await.map_err(|error| LazaiError::new("money.overflow", error))?;
+        Ok(spent.to_string())
+    }
+
+    /// Stops listening; replies in progress are finished.
+    pub fn stop(&self) {
+        drop(self.serving.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}

@@ -1,0 +1,174 @@
+//! One reply: asked of a session, checked, kept and paid; at another node if one does not answer.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::Inner;
+use super::once::{Begun, Reply};
+use super::page::Open;
+use super::sessions::Wanted;
+use super::verdict::{Verdict, failure};
+use crate::consumer::ConsumerError;
+use crate::conversation::Checked;
+use crate::http::reply::{Made, Pieces};
+use crate::node::{ChatReply, Node as _};
+use crate::wire::openai::{ApiError, CompletionRequest};
+use crate::wire::payment::ReplyDetails;
+
+impl Inner {
+    /// Makes and pays one reply. Sessions that end in this turn are taken back right after it.
+    pub async fn turn(
+        self: &Arc<Self>,
+        asked: CompletionRequest,
+        pieces: Pieces,
+        begun: Option<&Begun>,
+    ) -> Result<Made, ApiError> {
+        self.keep_taking_back();
+        let served = self.reply(asked, pieces, begun).await;
+        self.woken.notify_one();
+        served
+    }
+
+    async fn reply(
+        self: &Arc<Self>,
+        asked: CompletionRequest,
+        mut pieces: Pieces,
+        begun: Option<&Begun>,
+    ) -> Result<Made, ApiError> {
+        let wanted = pieces.are_wanted();
+        let mut turn = self.begin(&asked.model).await?;
+        let (mut tried, mut reopened, mut first) = (BTreeSet::new(), BTreeSet::new(), None);
+        loop {
+            let want = Wanted { model: &asked.model, messages: &asked.messages, tried: &tried };
+            let open = match self.session(&mut turn, &want).await {
+                Ok(open) => open,
+                // What the first node said tells more than that no other is there.
+                Err(error) => return Err(first.unwrap_or(error)),
+            };
+            // Who left while others were served is asked for no money.
+            if !wanted() {
+                return Err(ApiError::new(503, "node.left", "nobody waits for the reply"));
+            }
+            let (node, session) = (open.conversation.offer.offer.node, open.session());
+            let mut said = false;
+            let mut on_text = |text: &str| {
+                said = true;
+                pieces.text(text);
+            };
+            let error = match self.ask(open, &asked, begun, &mut on_text).await {
+                Ok(reply) => {
+                    self.book.lock().await.served(&asked.model, node)?;
+                    let details = ReplyDetails { text: pieces.complete(&reply.text), ..reply.details };
+                    return Ok(Made { details, notes: reply.notes });
+                }
+                Err(Asked::Kept(error)) => return Err(error),
+                Err(Asked::Failed(error)) => error,
+            };
+            let (verdict, told) = (Verdict::of(&error), failure(&error));
+            tracing::info!(%error, ?verdict, "a reply did not come");
+            match verdict {
+                Verdict::Over => {
+                    let mut book = self.book.lock().await;
+                    // A node that refuses gets no new session at once, except the first time.
+                    book.refused(&asked.model, node, self.consumer.now_s())?;
+                    book.finish(session)?;
+                    if !reopened.insert(node) {
+                        tried.insert(node);
+                    }
+                }
+                Verdict::Leave => {
+                    self.nodes.leave(node);
+                    tried.insert(node);
+                }
+                Verdict::Elsewhere => {
+                    tried.insert(node);
+                }
+                Verdict::Final => return Err(told),
+            }
+            turn.free();
+            // Two nodes' words would make one reply.
+            if said {
+                return Err(told);
+            }
+            first.get_or_insert(told);
+        }
+    }
+
+    /// As [`Talker::say`](crate::consumer::Talker::say), with the book between the steps: a promise is in it before the node has it, so
+    /// that no crash forgets what was spent.
+    async fn ask(
+        &self,
+        mut open: Open,
+        asked: &CompletionRequest,
+        begun: Option<&Begun>,
+        on_text: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<Reply, Asked> {
+        let node = self.nodes.node(open.conversation.offer.offer.node).await;
+        let talker = self.consumer.talker();
+        let conversation = &mut open.conversation;
+        if conversation.model.is_none() {
+            conversation.learn(&self.consumer.account().ledger().market());
+        }
+        talker.pay_owed(conversation, &node).await?;
+        let request = talker.ask(conversation, asked.messages.clone(), asked.settings.clone()).await?;
+        let answered = node.chat(&request, on_text).await.map_err(ConsumerError::from);
+        let before = conversation.owed();
+        let taken = match answered {
+            Ok(reply) => talker.take(conversation, &request, &reply).await.map(|checked| whole(reply, checked)),
+            Err(error) => Err(error),
+        };
+        let price = conversation.owed().checked_sub(before).map_err(ApiError::from)?;
+        if taken.is_ok() {
+            conversation.mark_received(self.consumer.now_s());
+        }
+        if let (Ok(reply), Some(begun)) = (&taken, begun)
+            && let Err(error) = begun.keep(reply.clone())
+        {
+            tracing::warn!(%error, "a reply is told, and would be paid again if it were asked for again");
+        }
+        {
+            let mut book = self.book.lock().await;
+            let day = book.day(self.consumer.now_s());
+            open.today.add(day, price).map_err(ApiError::from)?;
+            book.keep(open.clone()).map_err(ApiError::from)?;
+        }
+        let reply = taken?;
+        // The reply is there and is owed: a promise that does not arrive is delivered before the next one.
+        if let Err(error) = talker.pay_owed(&mut open.conversation, &node).await {
+            tracing::warn!(session = %open.session(), %error, "a reply could not be paid yet");
+        }
+        self.book.lock().await.keep(open).map_err(ApiError::from)?;
+        Ok(reply)
+    }
+}
+
+/// Why a reply did not come.
+enum Asked {
+    Failed(ConsumerError),
+    /// The proxy's own book.
+    Kept(ApiError),
+}
+
+impl From<ConsumerError> for Asked {
+    fn from(error: ConsumerError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<lazai_core::SignerError> for Asked {
+    fn from(error: lazai_core::SignerError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<ApiError> for Asked {
+    fn from(error: ApiError) -> Self {
+        Self::Kept(error)
+    }
+}
+
+fn whole(reply: ChatReply, checked: Checked) -> Reply {
+    let ChatReply { text, tokens, receipt, notes } = reply;
+    let (adapter, device, checked) = ("claimed".into(), "remote".into(), Some(checked));
+    Reply { text, details: ReplyDetails { receipt, tokens, text: None, adapter, device, checked }, notes }
+}
