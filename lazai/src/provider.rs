@@ -28,7 +28,7 @@ use crate::node::{
 pub use book::Standing;
 use book::{LastReply, Moderated, is_waited_for, lock};
 use cards::Cards;
-pub use earnings::Earnings;
+pub use earnings::{Earner, Earnings};
 use order::Order;
 use strangers::Strangers;
 pub use terms::OfferTerms;

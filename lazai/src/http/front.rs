@@ -1,5 +1,7 @@
 //! A node's server.
 
+mod draining;
+mod limits;
 mod offers;
 
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use tokio::sync::Semaphore;
 use super::body::in_time;
 use super::operations::Told;
 use super::operations::metrics::{Measured, Metrics};
+use super::operations::samples::Samples;
 use super::reply::{self, Made, Pieces};
 use crate::node::{ChatRequest, Node as _, NodeError, ReleaseRequest, SignedVoucher};
 use crate::provider::{OfferTerms, Provider};
@@ -28,6 +31,10 @@ use crate::safety::SignedReport;
 use crate::wire::openai::{ApiError, BadRequest, CompletionRequest};
 use crate::wire::payment::{self, PAYMENT, PaidRequest, Payment, ReplyDetails};
 use crate::wire::talk::model_id;
+use draining::Draining;
+use limits::Limiter;
+pub(super) use limits::counted;
+pub use limits::{Limits, Network, NotNetwork};
 pub(super) use offers::no_model;
 use offers::{Offers, model, models};
 
@@ -70,7 +77,10 @@ struct Inner {
     offers: Offers,
     slots: Arc<Semaphore>,
     releases: Arc<Semaphore>,
+    limiter: Limiter,
+    draining: Draining,
     metrics: Metrics,
+    samples: Samples,
     told: Told,
 }
 
@@ -81,8 +91,22 @@ impl Front {
     pub fn new(provider: Arc<Provider>, terms: Vec<OfferTerms>) -> Self {
         let offers = Offers::new(provider.clone(), terms);
         let [slots, releases] = [MAX_WAITING, MAX_RELEASES].map(|most| Arc::new(Semaphore::new(most)));
-        let (metrics, told) = (Metrics::default(), Told::default());
-        Self(Arc::new(Inner { provider, offers, slots, releases, metrics, told }))
+        let (limiter, draining) = (Limiter::default(), Draining::default());
+        let (metrics, samples, told) = (Metrics::default(), Samples::default(), Told::default());
+        Self(Arc::new(Inner { provider, offers, slots, releases, limiter, draining, metrics, samples, told }))
+    }
+
+    /// Sets limits on how often it may be asked: there are none by default. They may change while it serves.
+    ///
+    /// An address is known where [`Front::spawn`] serves, and under `axum::serve` with
+    /// `into_make_service_with_connect_info::<SocketAddr>()`.
+    pub fn limit(&self, limits: Limits) {
+        self.0.limiter.set(limits);
+    }
+
+    /// Tells whether a proxy at this address is trusted.
+    pub(super) fn trusts(&self, address: std::net::IpAddr) -> bool {
+        self.0.limiter.trusts(address)
     }
 
     pub(super) fn provider(&self) -> &Arc<Provider> {
@@ -93,6 +117,14 @@ impl Front {
         &self.0.metrics
     }
 
+    pub(super) fn samples(&self) -> &Samples {
+        &self.0.samples
+    }
+
+    pub(super) fn terms(&self) -> impl Iterator<Item = &OfferTerms> {
+        self.0.offers.terms()
+    }
+
     pub(super) fn told(&self) -> &Told {
         &self.0.told
     }
@@ -100,6 +132,10 @@ impl Front {
     /// Requests that are answered or wait.
     pub(super) fn under_way(&self) -> usize {
         MAX_WAITING.saturating_sub(self.0.slots.available_permits())
+    }
+
+    pub(super) fn most_under_way(&self) -> usize {
+        MAX_WAITING
     }
 
     /// The routes. Serve them with axum, alone or inside a larger application, and run
@@ -115,6 +151,7 @@ impl Front {
             .route("/health", get(|| async { axum::Json(json!({"status": "ok"})) }))
             .fallback(unknown)
             .layer(middleware::from_fn(in_time))
+            .layer(middleware::from_fn_with_state(self.clone(), limits::of_address))
             .layer(middleware::from_fn(for_pages))
             .with_state(self.clone())
     }
@@ -127,6 +164,11 @@ impl Front {
         on_a_thread_that_may_block(move |runtime| {
             if let Some(voucher) = voucher {
                 runtime.block_on(provider.pay(&voucher)).map_err(|e| refusal(&e))?;
+            }
+            if front.0.limiter.counts_signed() {
+                let consumer = runtime.block_on(provider.signer_of(&request)).map_err(|e| refusal(&e))?;
+                let limited = front.0.limiter.signed(session, consumer);
+                limited.inspect_err(|limited| front.metrics().limited(limited.whose))?;
             }
             // The session says what is served; a client that names another model made a mistake.
             let found = provider.ledger().market().session(session).map(|s| model_id(s.offer.class, s.offer.version));
@@ -150,12 +192,14 @@ impl Front {
             }
             let reply = reply.map_err(|e| refusal(&e))?;
             let (whole, counted) = (begun.elapsed(), &reply.receipt.receipt);
-            front.metrics().replied(&Measured {
+            let measured = Measured {
                 first,
                 whole,
                 prompt_tokens: counted.prompt_tokens,
                 completion_tokens: counted.completion_tokens,
-            });
+            };
+            front.metrics().replied(&measured);
+            front.samples().replied(&measured);
             let text = pieces.complete(&reply.text);
             let details = ReplyDetails {
                 receipt: reply.receipt,
@@ -187,6 +231,7 @@ async fn chat(State(front): State<Front>, uri: Uri, headers: HeaderMap, body: By
 }
 
 async fn answer(front: &Front, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<Response, ApiError> {
+    front.0.draining.check()?;
     let asked = CompletionRequest::parse(body)?;
     if asked.choices > 1 {
         let reason = "a receipt is of one reply: ask once for each (the loopback proxy does)";
@@ -199,7 +244,7 @@ async fn answer(front: &Front, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> R
     };
     let Payment { payload, .. } = payment::decode(PAYMENT, header.as_bytes())?;
     let Ok(slot) = front.0.slots.clone().try_acquire_owned() else {
-        return Err(ApiError::new(503, "node.busy", format!("{MAX_WAITING} requests are waiting")));
+        return Err(busy(format!("{MAX_WAITING} requests are waiting")));
     };
     let serving = front.clone();
     let wanted = asked.clone();
@@ -229,7 +274,7 @@ async fn release(State(front): State<Front>, body: Bytes) -> Result<Response, Ap
     let request: ReleaseRequest = signed("release request", &body)?;
     // A release waits for the chain: it must not take slots that other requests need.
     let Ok(slot) = front.0.releases.clone().try_acquire_owned() else {
-        return Err(ApiError::new(503, "node.busy", format!("{MAX_RELEASES} releases are waiting")));
+        return Err(busy(format!("{MAX_RELEASES} releases are waiting")));
     };
     let sign = move |runtime: &Handle| {
         let _slot = slot;
@@ -257,7 +302,7 @@ async fn for_pages(request: Request, next: Next) -> Response {
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
         (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
         (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, payment-signature"),
-        (header::ACCESS_CONTROL_EXPOSE_HEADERS, "payment-required, payment-response"),
+        (header::ACCESS_CONTROL_EXPOSE_HEADERS, "payment-required, payment-response, retry-after"),
         (header::ACCESS_CONTROL_MAX_AGE, "600"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
@@ -267,6 +312,10 @@ async fn for_pages(request: Request, next: Next) -> Response {
 
 async fn unknown(uri: Uri) -> ApiError {
     ApiError::new(404, "request.path", format!("nothing at {}", uri.path()))
+}
+
+fn busy(reason: String) -> ApiError {
+    ApiError { retry_after_s: Some(1), ..ApiError::new(503, "node.busy", reason) }
 }
 
 /// A node's refusal as an answer.
@@ -297,7 +346,8 @@ pub(super) fn refusal(error: &NodeError) -> ApiError {
         NodeError::Setting { setting, .. } => Some(setting.clone()),
         _ => None,
     };
-    ApiError { parameter, ..ApiError::new(status, error.code(), error) }
+    let retry_after_s = (status == 503).then_some(1);
+    ApiError { parameter, retry_after_s, ..ApiError::new(status, error.code(), error) }
 }
 
 impl std::fmt::Debug for Front {

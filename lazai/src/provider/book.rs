@@ -1,6 +1,6 @@
 //! The node's session book: one page per session, written to disk before a reply is sent.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lazai_core::{Amount, Digest, SessionId};
@@ -124,6 +124,41 @@ impl Page {
     pub fn turn(&self) -> u32 {
         self.last.as_ref().map_or(0, |l| l.turn)
     }
+
+    pub fn standing(&self) -> Standing {
+        Standing { turn: self.turn(), owed: self.owed, paid: self.paid }
+    }
+}
+
+/// The sessions with a page in a folder.
+pub(super) fn sessions_in(folder: &Path) -> Result<Vec<SessionId>, NodeError> {
+    let failed = |e: std::io::Error| NodeError::Book { reason: format!("{}: {e}", folder.display()) };
+    let files = match std::fs::read_dir(folder) {
+        Ok(files) => files.collect::<Result<Vec<_>, _>>().map_err(failed)?,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(e) => return Err(failed(e)),
+    };
+    let id = |file: std::fs::DirEntry| {
+        let path = file.path();
+        let name = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+        name.filter(|_| path.extension().is_some_and(|e| e == "json"))
+    };
+    Ok(files.into_iter().filter_map(id).collect())
+}
+
+/// A session's page in a folder; an empty one if there is none.
+pub(super) fn page_in(folder: &Path, session: SessionId) -> Result<Page, NodeError> {
+    let path = page_path(folder, session);
+    let failed = |e: &dyn std::fmt::Display| NodeError::Book { reason: format!("{}: {e}", path.display()) };
+    match std::fs::read(&path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| failed(&e)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Page::default()),
+        Err(e) => Err(failed(&e)),
+    }
+}
+
+fn page_path(folder: &Path, session: SessionId) -> PathBuf {
+    folder.join(session.to_string()).with_extension("json")
 }
 
 impl Provider {
@@ -132,18 +167,7 @@ impl Provider {
     /// # Errors
     /// [`NodeError::Book`] if the folder cannot be read.
     pub fn sessions(&self) -> Result<Vec<SessionId>, NodeError> {
-        let failed = |e: std::io::Error| NodeError::Book { reason: format!("{}: {e}", self.folder.display()) };
-        let files = match std::fs::read_dir(&self.folder) {
-            Ok(files) => files.collect::<Result<Vec<_>, _>>().map_err(failed)?,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            Err(e) => return Err(failed(e)),
-        };
-        let id = |file: std::fs::DirEntry| {
-            let path = file.path();
-            let name = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
-            name.filter(|_| path.extension().is_some_and(|e| e == "json"))
-        };
-        Ok(files.into_iter().filter_map(id).collect())
+        sessions_in(&self.folder)
     }
 
     /// The state of a session in the book; that of a session without replies if nothing is kept.
@@ -151,26 +175,15 @@ impl Provider {
     /// # Errors
     /// [`NodeError::Book`] if its page cannot be read.
     pub fn standing(&self, session: SessionId) -> Result<Standing, NodeError> {
-        let page = self.page(session)?;
-        Ok(Standing { turn: page.turn(), owed: page.owed, paid: page.paid })
-    }
-
-    fn page_path(&self, session: SessionId) -> PathBuf {
-        self.folder.join(session.to_string()).with_extension("json")
+        Ok(self.page(session)?.standing())
     }
 
     pub(super) fn page(&self, session: SessionId) -> Result<Page, NodeError> {
-        let path = self.page_path(session);
-        let failed = |e: &dyn std::fmt::Display| NodeError::Book { reason: format!("{}: {e}", path.display()) };
-        match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| failed(&e)),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Page::default()),
-            Err(e) => Err(failed(&e)),
-        }
+        page_in(&self.folder, session)
     }
 
     fn keep(&self, session: SessionId, page: &Page) -> Result<(), NodeError> {
-        let path = self.page_path(session);
+        let path = page_path(&self.folder, session);
         let failed = |e: &dyn std::fmt::Display| NodeError::Book { reason: format!("{}: {e}", path.display()) };
         let bytes = serde_json::to_vec(page).map_err(|e| failed(&e))?;
         write_privately(&path, &bytes).map_err(|e| failed(&e))

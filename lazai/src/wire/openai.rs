@@ -118,6 +118,8 @@ pub struct ApiError {
     pub message: String,
     /// The wrong parameter, if there is one.
     pub parameter: Option<String>,
+    /// The time after which the same request may be answered, in seconds, if it is known: the header `Retry-After`, not part of the body.
+    pub retry_after_s: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -139,7 +141,7 @@ struct ErrorFields {
 impl ApiError {
     /// An error.
     pub fn new(status: u16, code: impl Into<String>, message: impl fmt::Display) -> Self {
-        Self { status, code: code.into(), message: message.to_string(), parameter: None }
+        Self { status, code: code.into(), message: message.to_string(), parameter: None, retry_after_s: None }
     }
 
     /// The JSON of it.
@@ -150,6 +152,7 @@ impl ApiError {
             402 => "payment_required",
             403 => "permission_error",
             404 => "not_found_error",
+            429 => "rate_limit_error",
             500.. => "server_error",
             _ => "invalid_request_error",
         };
@@ -174,7 +177,7 @@ impl ApiError {
                     Value::Number(number) => number.to_string(),
                     _ => format!("http.{status}"),
                 };
-                Self { status, code, message: error.message, parameter: error.param }
+                Self { parameter: error.param, ..Self::new(status, code, error.message) }
             }
             Err(_) => {
                 let text: String = String::from_utf8_lossy(body).chars().take(200).collect();

@@ -172,7 +172,8 @@ fn is_over(error: &ConsumerError) -> bool {
 pub(super) fn remote(error: &NodeError) -> ApiError {
     let status = match error.code() {
         "node.moderated" | "node.prompt_too_long" | "node.setting" | "request.invalid" => 400,
-        "node.busy" | "node.ledger" | "node.unknown_session" => 503,
+        "node.rate_limited" => 429,
+        "node.busy" | "node.draining" | "node.ledger" | "node.unknown_session" => 503,
         "node.transport" => 502,
         // An immediate retry would not help, and may cost.
         _ => 500,
