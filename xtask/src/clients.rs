@@ -9,7 +9,7 @@ use anyhow::{Result, bail, ensure};
 use crate::checks::FEATURES;
 use crate::served::Served;
 use crate::shell::{cache, cargo, root, run, target, without_npm};
-use crate::{bindings, peers};
+use crate::{bindings, operate, peers};
 
 /// Clients in Python: the set of their packages, their scripts, and whose they are.
 const PYTHON_CLIENTS: [(&str, &str, &str); 4] = [
@@ -49,6 +49,7 @@ pub fn check(base: &Path) -> Result<()> {
             client.current_dir(folder);
             run(whose, endpoint.told(client.arg(root().join("examples/clients").join(script))))?;
         }
+        operate::check(endpoint)?;
         match node("openai_client", NODE_CLIENT)? {
             Ok(mut node) => run("OpenAI's client for Node", endpoint.told(&mut node)),
             Err(reason) => {

@@ -5,6 +5,7 @@ mod app;
 mod command_line;
 mod ending;
 mod generators;
+mod operating;
 mod proxy;
 mod serving;
 
