@@ -43,15 +43,30 @@ fn prometheus(url: &str) -> Result<()> {
     run("Prometheus' configuration and rules", config.args(["check", "config"]).arg(folder.join("prometheus.yml")))?;
     let mut tests = Command::new("promtool");
     run("what Prometheus' rules fire at", tests.args(["test", "rules"]).arg(folder.join("alerts_test.yml")))?;
-    // As it asks servers that know no other form.
     let mut ask = Command::new("curl");
     let said = ask.args(["--silent", "--fail", &format!("{url}/metrics")]).stderr(Stdio::inherit()).output()?;
     ensure!(said.status.success(), "{url}/metrics: {}", said.status);
     let file = target().join("reports").join("metrics.txt");
     std::fs::create_dir_all(target().join("reports"))?;
-    std::fs::write(&file, said.stdout)?;
+    std::fs::write(&file, older(&String::from_utf8(said.stdout)?))?;
     let mut metrics = Command::new("promtool");
     run("what a node counts, by promtool", metrics.args(["check", "metrics"]).stdin(std::fs::File::open(file)?))
+}
+
+/// The text in the form before OpenMetrics, which promtool reads: there, a counter's family has the ending of its samples.
+fn older(metrics: &str) -> String {
+    let counter = |line: &str| Some(line.strip_prefix("# TYPE ")?.strip_suffix(" counter")?.to_owned());
+    let counters: Vec<_> = metrics.lines().filter_map(counter).collect();
+    let mut text = String::new();
+    for line in metrics.lines().filter(|line| *line != "# EOF") {
+        let family = line.strip_prefix("# ").and_then(|rest| rest.split(' ').nth(1));
+        match family.filter(|family| counters.iter().any(|counter| counter == family)) {
+            Some(family) => text.push_str(&line.replacen(family, &format!("{family}_total"), 1)),
+            None => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    text
 }
 
 /// The unit, as it would be with the program in its place.
