@@ -17,6 +17,78 @@ mod folder_store {
     });
 }
 
+#[path = "../../lazai/tests/soak/postgres.rs"]
+#[allow(dead_code, reason = "the storm uses all of it")]
+mod postgres;
+
+mod folder_book {
+    lazai::conformance::book!(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let book: std::sync::Arc<dyn lazai::provider::Book> =
+            std::sync::Arc::new(lazai::provider::FolderBook::new(folder.path()));
+        ((book.clone(), book), folder)
+    });
+}
+
+mod postgres_book {
+    lazai::conformance::book!(super::shared_book);
+
+    /// Of two replicas, one has a matter at a time; what one that is gone had is free. Without a database, requests fail in time.
+    #[test]
+    fn a_claim_is_one_replicas() {
+        use std::time::Duration;
+
+        use lazai::provider::Matter;
+
+        use super::Database;
+
+        let ((one, other), server) = super::shared_book();
+        let Some(Database { server, .. }) = server else { return };
+        let claim = |book: &std::sync::Arc<dyn lazai::provider::Book>, wait| {
+            pollster::block_on(book.claim(Matter::Ledger, wait)).unwrap()
+        };
+        let held = claim(&one, Duration::ZERO).unwrap();
+        assert!(claim(&other, Duration::from_millis(100)).is_none());
+        drop(held);
+        let held = claim(&other, Duration::from_secs(5)).unwrap();
+        assert!(claim(&one, Duration::ZERO).is_none());
+        drop((held, other));
+        assert!(claim(&one, Duration::from_secs(5)).is_some());
+        server.kill_and_start();
+        assert!(claim(&one, Duration::ZERO).is_some(), "it is connected again");
+    }
+}
+
+type Pair = (std::sync::Arc<dyn lazai::provider::Book>, std::sync::Arc<dyn lazai::provider::Book>);
+
+/// A database with its folder, which goes after it.
+struct Database {
+    server: postgres::Server,
+    _folder: tempfile::TempDir,
+}
+
+/// Two replicas' books on one database; where none can be had, a folder's, twice.
+fn shared_book() -> (Pair, Option<Database>) {
+    use lazai::provider::{Book, FolderBook, PostgresBook};
+
+    let folder = tempfile::tempdir().unwrap();
+    let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    match postgres::Server::start(folder.path(), free) {
+        Ok(server) => {
+            let open = || -> Arc<dyn Book> {
+                let node = lazai::Address::from_bytes([7; 20]);
+                Arc::new(pollster::block_on(PostgresBook::connect(&server.url(), node, None)).unwrap())
+            };
+            ((open(), open()), Some(Database { server, _folder: folder }))
+        }
+        Err(missing) => {
+            println!("skipped: {missing}");
+            let book: Arc<dyn Book> = Arc::new(FolderBook::new(folder.keep()));
+            ((book.clone(), book), None)
+        }
+    }
+}
+
 mod local_signer {
     lazai::conformance::signer!(|| (lazai::LocalSigner::random().unwrap(), ()));
 }

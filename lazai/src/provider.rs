@@ -5,6 +5,7 @@ mod book;
 mod cards;
 mod earnings;
 mod order;
+mod page;
 mod receipt;
 mod redemption;
 mod reports;
@@ -25,11 +26,14 @@ use crate::account::Account;
 use crate::node::{
     ChatReply, ChatRequest, Moderator, NoModeration, Node, NodeError, NodeFuture, SignedReceipt, SignedVoucher,
 };
-pub use book::Standing;
-use book::{LastReply, Moderated, is_waited_for, lock};
+#[cfg(feature = "postgres")]
+pub use book::PostgresBook;
+pub use book::{Book, BookError, BookFuture, Claim, FolderBook, Matter};
 use cards::Cards;
 pub use earnings::{Earner, Earnings};
 use order::Order;
+pub use page::Standing;
+use page::{LastReply, Line, Moderated, is_waited_for, lock};
 use strangers::Strangers;
 pub use terms::OfferTerms;
 
@@ -41,37 +45,42 @@ pub struct Provider {
     adapters: BTreeMap<(ClassId, VersionNumber), Digest>,
     moderator: Box<dyn Moderator>,
     sampler: Sampler,
+    book: Arc<dyn Book>,
+    /// For reports.
     folder: PathBuf,
-    /// The secret that seeds are derived from, once it is read.
-    secret: Mutex<Option<[u8; 32]>>,
     strangers: Strangers,
     order: Order,
     cards: Cards,
-    /// The session's claim is held from admission until the reply is kept: one reply is made per turn, however many
+    /// Who is first in a session's line is so from admission until the reply is kept: one reply is made per turn, however many
     /// requests ask for it. Other sessions, and payments, do not wait.
-    claims: Mutex<BTreeMap<SessionId, Arc<async_lock::Mutex<()>>>>,
-    /// Held for as long as a page is read and written, never longer.
-    pages: Mutex<()>,
+    lines: Mutex<BTreeMap<SessionId, Line>>,
 }
 
 impl Provider {
     /// A node that keeps its session book in a folder, with the secret that makes its replies repeatable: 32 random bytes,
     /// created before its first reply. Book and secret together reveal the last reply of every session.
     pub fn new(account: Account, generator: Arc<dyn Generator>, folder: impl Into<PathBuf>) -> Self {
+        let folder = folder.into();
         Self {
             account,
             generator,
             adapters: BTreeMap::new(),
             moderator: Box::new(NoModeration),
             sampler: Sampler::default(),
-            folder: folder.into(),
-            secret: Mutex::default(),
+            book: Arc::new(FolderBook::new(&folder)),
+            folder,
             strangers: Strangers::default(),
             order: Order::default(),
             cards: Cards::default(),
-            claims: Mutex::default(),
-            pages: Mutex::new(()),
+            lines: Mutex::default(),
         }
+    }
+
+    /// Keeps its sessions in another book, such as one that replicas of this node share. Reports stay in the folder.
+    #[must_use]
+    pub fn with_book(mut self, book: impl Book + 'static) -> Self {
+        self.book = Arc::new(book);
+        self
     }
 
     /// Serves a version with the adapter in a folder of PEFT's files, which must be the one that the ledger names.
@@ -154,42 +163,49 @@ impl Provider {
         self.learn_of(request.session).await?;
         self.check_signed(request)?;
         self.see(request.session).await?;
-        if let Some(reply) = self.repeated(request)? {
+        if let Some(reply) = self.repeated(request).await? {
             on_text(&reply.text);
             return Ok(reply);
         }
-        let claim = self.claim(request.session)?;
-        let _claim = match claim.try_lock() {
-            Some(claim) => claim,
+        let line = self.line(request.session)?;
+        let _first = match line.try_lock() {
+            Some(first) => first,
             None => {
                 // A request for the same reply waits for it; any other would wait for a refusal.
-                let begun = self.page(request.session)?.begun;
+                let begun = self.page(request.session).await?.begun;
                 if begun.is_some_and(|begun| !begun.is_by(request)) {
                     return Err(NodeError::TurnOutOfOrder { asked: request.turn, next: request.turn + 1 });
                 }
-                claim.lock().await
+                line.lock().await
             }
         };
+        let wanted = || wanted() || is_waited_for(&line);
+        let _claim = self.claim(request, &wanted).await?;
         // Somebody may have asked the same meanwhile.
-        if let Some(reply) = self.repeated(request)? {
+        if let Some(reply) = self.repeated(request).await? {
             on_text(&reply.text);
             return Ok(reply);
         }
-        let (receipt, reply) = self.serve(request, &|| wanted() || is_waited_for(&claim), on_text).await?;
+        let (receipt, reply) = self.serve(request, &wanted, on_text).await?;
         let signature = self.account.sign(&receipt).await?;
         let owed = receipt.cumulative;
         let receipt = SignedReceipt { receipt, signature };
         let reply = ChatReply { text: reply.text, tokens: reply.tokens, receipt, notes: reply.notes };
         let kept =
             LastReply { turn: request.turn, request: reply.receipt.receipt.request_digest, reply: reply.clone() };
-        self.change(request.session, |page| {
+        let kept = self.change(request.session, |page| {
+            page.is_next(request)?;
             page.owed = owed;
-            page.last = Some(kept);
+            page.last = Some(kept.clone());
             page.begun = None;
             page.moderated = Moderated::default();
             Ok(())
-        })?;
-        Ok(reply)
+        });
+        match kept.await {
+            Ok(()) => Ok(reply),
+            // A replica that took this one for dead was first: its reply is the session's, and nobody heard of this receipt.
+            Err(refused) => self.repeated(request).await?.ok_or(refused),
+        }
     }
 }
 
@@ -207,7 +223,7 @@ impl Node for Provider {
             self.learn_of(voucher.voucher.session).await?;
             let id = voucher.voucher.session;
             // Anybody may have it from the chain: nothing is sent for one that is kept.
-            if self.page(id)?.paid == Some(*voucher) {
+            if self.page(id).await?.paid == Some(*voucher) {
                 return Ok(());
             }
             // For as long as it can be redeemed, be its deadline over or its end asked for.
@@ -232,6 +248,7 @@ impl Node for Provider {
                 page.paid = Some(*voucher);
                 Ok(())
             })
+            .await
         })
     }
 }
@@ -240,11 +257,11 @@ impl std::fmt::Debug for Provider {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "Provider {{ account: {:?}, generator: {:?}, adapters: {}, claims: {} }}",
+            "Provider {{ account: {:?}, generator: {:?}, adapters: {}, lines: {} }}",
             self.account,
             self.generator,
             self.adapters.len(),
-            lock(&self.claims).len()
+            lock(&self.lines).len()
         )
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask soak NAME`: the long counts, in slices, resumable (but `node`, which is ten minutes in one); the result
+//! `cargo xtask soak NAME`: the long counts, in slices, resumable (but `node` and `replicas`, which are ten minutes in one); the result
 //! goes to `benches/results/`.
 
 use std::collections::BTreeMap;
@@ -24,10 +24,11 @@ pub fn run(args: &[&str]) -> Result<()> {
         Some((&"differential", [])) => differential(),
         Some((&"fuzz", names)) => fuzz_all(names),
         Some((&"market", [])) => market(),
-        Some((&"node", options)) => node(options),
+        Some((&"node", options)) => storm("node", "a_node_keeps_its_promises_in_a_storm", options),
         Some((&"power", [])) => power(),
+        Some((&"replicas", options)) => storm("replicas", "replicas_keep_a_nodes_promises_in_a_storm", options),
         Some((&"schedules", [])) => schedules(),
-        _ => bail!("soak: which one? (differential, fuzz [TARGET ...], market, node, power, schedules)"),
+        _ => bail!("soak: which one? (differential, fuzz [TARGET ...], market, node, power, replicas, schedules)"),
     }
 }
 
@@ -142,42 +143,41 @@ fn power() -> Result<()> {
     result("power", &json!({"transactions": 1_000, "told": line, "lost": 0, "applied_twice": 0}))
 }
 
-/// Minutes and clients of the whole soak of a node, and how often the node is killed in it.
+/// Minutes and clients of the whole soak of a node, and how often each of its replicas is killed in it.
 const MINUTES: u64 = 10;
 const CLIENTS: u64 = 200;
 const KILLS: u64 = 2;
 
-/// A node in a storm: see `lazai/tests/soak`. Only the whole soak is a result.
-fn node(options: &[&str]) -> Result<()> {
+/// A node or its replicas in a storm: see `lazai/tests/soak`. Only the whole soak is a result.
+fn storm(name: &str, test: &str, options: &[&str]) -> Result<()> {
     let (mut minutes, mut clients) = (MINUTES, CLIENTS);
     for option in options.chunks(2) {
-        let [name, number] = option else { bail!("soak node: {} of what?", option[0]) };
-        match *name {
+        let [option, number] = option else { bail!("soak {name}: {} of what?", option[0]) };
+        match *option {
             "--minutes" => minutes = number.parse()?,
             "--clients" => clients = number.parse()?,
-            _ => bail!("soak node: unknown option {name:?} (--minutes N, --clients N)"),
+            _ => bail!("soak {name}: unknown option {option:?} (--minutes N, --clients N)"),
         }
     }
-    let told = target().join("reports").join("soak-node.json");
+    let told = target().join("reports").join(format!("soak-{name}.json"));
     std::fs::create_dir_all(told.parent().context("a folder")?)?;
     std::fs::remove_file(&told).ok();
-    let mut test = as_tested(&["--test", "soak"]);
-    test.env("LAZAI_NODE_SECONDS", (minutes * 60).to_string()).env("LAZAI_NODE_CLIENTS", clients.to_string());
-    test.env("LAZAI_NODE_KILLS", KILLS.to_string()).env("LAZAI_NODE_REPORT", &told);
-    let ran = run_quietly(&format!("{clients} clients for {minutes} minutes"), &mut test);
+    let mut storm = as_tested(&["--test", "soak"]);
+    storm.args(["--exact", test]);
+    storm.env("LAZAI_NODE_SECONDS", (minutes * 60).to_string()).env("LAZAI_NODE_CLIENTS", clients.to_string());
+    storm.env("LAZAI_NODE_KILLS", KILLS.to_string()).env("LAZAI_NODE_REPORT", &told);
+    let ran = run_quietly(&format!("{clients} clients for {minutes} minutes"), &mut storm);
     let report: serde_json::Value = match std::fs::read(&told) {
         Ok(bytes) => serde_json::from_slice(&bytes)?,
-        Err(_) => return ran.map(|_| ()),
+        Err(_) => bail!("no report: {}", ran?),
     };
     println!("{report:#}");
     ran?;
     if (minutes, clients) != (MINUTES, CLIENTS) {
         return Ok(());
     }
-    result(
-        "node",
-        &json!({"machine": machine(), "date": today()?, "command": "cargo xtask soak node", "report": report}),
-    )
+    let command = format!("cargo xtask soak {name}");
+    result(name, &json!({"machine": machine(), "date": today()?, "command": command, "report": report}))
 }
 
 /// This machine in words.

@@ -111,7 +111,7 @@ pub async fn the_operator_sees_what_is_served(served: &Served) {
     assert!(text.ends_with("# EOF\n") && !text.contains("secret") && !text.contains(&conversation.session.to_string()));
     let before = money("redeemed");
     served.provider.redeem(conversation.session).await.unwrap();
-    let earned = served.provider.earnings().unwrap()[&offer.offer.asset];
+    let earned = served.provider.earnings().await.unwrap()[&offer.offer.asset];
     assert!(earned.redeemed.base_units() as f64 >= before + mine && earned.signed >= earned.redeemed);
 }
 

@@ -6,6 +6,7 @@
 //! | [`signer!`](crate::conformance::signer) | [`Signer`](lazai_core::Signer) | a signer |
 //! | [`ledger!`](crate::conformance::ledger) | [`Ledger`](lazai_settle::Ledger) | a [`Funded`]: a ledger, and an account with at least 1,000 base units of coins |
 //! | [`generator!`](crate::conformance::generator) | [`Generator`](lazai_lora::Generator) | a generator (feature `serve`) |
+//! | [`book!`](crate::conformance::book) | [`Book`](crate::provider::Book) | two handles on one empty book (feature `serve`) |
 //! | [`trainer!`](crate::conformance::trainer) | [`Trainer`](lazai_lora::Trainer) | a [`TrainerCase`] (feature `train`) |
 //!
 //! Each macro makes a test of each rule. The maker is called once for each, and may give what must live as long, such as a folder, in a
@@ -24,6 +25,9 @@
 #![allow(clippy::panic, clippy::expect_used, reason = "what is here fails a test")]
 
 // Macros name the rules by path.
+#[cfg(feature = "serve")]
+#[doc(hidden)]
+pub mod books;
 #[cfg(feature = "serve")]
 #[doc(hidden)]
 pub mod generating;
@@ -131,6 +135,26 @@ macro_rules! generator_conformance {
     };
 }
 
+/// Tests of a [`Book`](crate::provider::Book): see the [module](crate::conformance).
+#[cfg(feature = "serve")]
+#[macro_export]
+macro_rules! book_conformance {
+    ($make:expr) => {
+        $crate::conformance_tests!(
+            books,
+            $make,
+            [
+                a_page_is_what_was_written_last,
+                a_page_is_replaced_only_if_it_is_as_before,
+                sessions_are_those_with_a_page,
+                replicas_at_once_lose_no_change,
+                the_secret_is_one_and_stays,
+                claims_are_given_back,
+            ]
+        );
+    };
+}
+
 /// Tests of a [`Trainer`](lazai_lora::Trainer): see the [module](crate::conformance).
 #[cfg(feature = "train")]
 #[macro_export]
@@ -144,6 +168,8 @@ macro_rules! trainer_conformance {
     };
 }
 
+#[cfg(feature = "serve")]
+pub use crate::book_conformance as book;
 #[cfg(feature = "serve")]
 pub use crate::generator_conformance as generator;
 #[cfg(feature = "train")]

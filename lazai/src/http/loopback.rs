@@ -1,9 +1,9 @@
 //! The loopback proxy: an endpoint on the consumer's own machine for unmodified clients.
 
 mod book;
-mod embed;
 mod ending;
 mod local;
+mod once;
 mod sessions;
 
 use std::path::{Path, PathBuf};
@@ -18,9 +18,12 @@ use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 
 use super::client::HttpNode;
+use super::embed::Named;
+use super::openapi::Server;
 use crate::consumer::Consumer;
 use crate::wire::openai::ApiError;
 use book::Book;
+use once::Once;
 
 /// Why a proxy cannot start.
 #[derive(Debug, Error)]
@@ -83,6 +86,9 @@ impl Default for Budget {
 /// by the ledger after the dispute window. A task beside the [`router`](Self::router) does this from its start on, every
 /// minute, as long as the proxy exists. A folder belongs to one proxy at a time.
 ///
+/// A request with an `Idempotency-Key` is paid once: asked again within a day, also after a crash, the same reply comes from the
+/// folder.
+///
 /// Bind it to a loopback address only: anybody who reaches it and has its key spends the budget. Unless another key is set,
 /// the key is in the folder, in a file that only its owner can read ([`key`](Self::key)). Requests that a web page of
 /// another origin could make are refused too (by `Host`, `Origin`, `Sec-Fetch-Site` and content type).
@@ -113,7 +119,7 @@ impl Default for Budget {
 pub struct Loopback {
     inner: Arc<Inner>,
     key: Option<Arc<str>>,
-    encoder: Option<Arc<embed::Named>>,
+    encoder: Option<Arc<Named>>,
 }
 
 struct Inner {
@@ -124,6 +130,7 @@ struct Inner {
     book: Mutex<Book>,
     // One session's end at a time. Nobody who has this waits for the book.
     ending: Mutex<()>,
+    once: Once,
     /// Wakes the task that takes deposits back.
     woken: Arc<Notify>,
     task: sync::Mutex<Option<JoinHandle<()>>>,
@@ -149,9 +156,11 @@ impl Loopback {
     ) -> Result<Self, LoopbackError> {
         let folder = folder.into();
         let key = Some(key_in(&folder)?.into());
+        let once = Once::new(&folder);
         let book = Mutex::new(Book::open(folder)?);
         let (ending, woken, task) = (Mutex::new(()), Arc::new(Notify::new()), sync::Mutex::new(None));
-        Ok(Self { inner: Arc::new(Inner { consumer, node, budget, book, ending, woken, task }), key, encoder: None })
+        let inner = Inner { consumer, node, budget, book, ending, once, woken, task };
+        Ok(Self { inner: Arc::new(inner), key, encoder: None })
     }
 
     /// Serves only clients that send this key, as OpenAI's clients do.
@@ -172,7 +181,7 @@ impl Loopback {
     /// nothing.
     #[must_use]
     pub fn with_encoder(mut self, name: &str, encoder: Encoder) -> Self {
-        self.encoder = Some(Arc::new(embed::Named::new(name, encoder)));
+        self.encoder = Some(Arc::new(Named::new(name, encoder)));
         self
     }
 
@@ -180,6 +189,12 @@ impl Loopback {
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         self.key.as_deref()
+    }
+
+    /// What a proxy answers, as an OpenAPI 3.1 document: also at `GET /openapi.json`.
+    #[must_use]
+    pub fn openapi() -> serde_json::Value {
+        Server::Proxy.document()
     }
 
     /// The routes. Inside a runtime, deposits of ended sessions are taken back from now on; otherwise from the first reply

@@ -65,7 +65,7 @@ impl Front {
 
     async fn money(&self) -> Result<Sums, ApiError> {
         let front = self.clone();
-        on_a_thread_that_may_block(move |_| {
+        on_a_thread_that_may_block(move |runtime| {
             // Who comes meanwhile waits for the same sums.
             let mut told = front.told().0.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some((when, sums)) = &*told
@@ -73,7 +73,7 @@ impl Front {
             {
                 return Ok(sums.clone());
             }
-            let by_version = front.provider().earnings_by_version().map_err(|error| refusal(&error))?;
+            let by_version = runtime.block_on(front.provider().earnings_by_version()).map_err(|error| refusal(&error))?;
             let sums = Sums { by_asset: Earnings::by_asset(&by_version)?, by_version };
             *told = Some((Instant::now(), sums.clone()));
             Ok(sums)
@@ -92,7 +92,7 @@ async fn ready(State(front): State<Front>) -> Response {
     let provider = front.provider().clone();
     let asked = on_a_thread_that_may_block(move |runtime| {
         let ledger = runtime.block_on(async { tokio::time::timeout(LEDGER, provider.ledger().refresh()).await });
-        Ok((matches!(ledger, Ok(Ok(_))), provider.sessions().is_ok()))
+        Ok((matches!(ledger, Ok(Ok(_))), runtime.block_on(provider.sessions()).is_ok()))
     });
     match asked.await {
         Ok((true, true)) => axum::Json(json!({"status": "ready"})).into_response(),

@@ -11,7 +11,7 @@ use lazai_settle::market::MarketError;
 use lazai_settle::session::Session;
 
 use super::Provider;
-use super::book::Page;
+use super::page::Page;
 use crate::node::{ChatRequest, NodeError, RequestClaim};
 
 /// The longest time without a new block before the ledger is asked.
@@ -82,17 +82,7 @@ impl Provider {
 
     /// All other checks before the prompt is built.
     pub(super) fn admit(&self, session: &Session, page: &Page, request: &ChatRequest) -> Result<(), NodeError> {
-        if page.released {
-            return Err(NodeError::NotServed { session: request.session, reason: "the node released it" });
-        }
-        let next = page.turn() + 1;
-        if request.turn != next {
-            return Err(NodeError::TurnOutOfOrder { asked: request.turn, next });
-        }
-        if page.begun.is_some_and(|begun| begun.turn == next && !begun.is_by(request)) {
-            let reason = "another request for this reply was begun: the same words again get it";
-            return Err(NodeError::NotServed { session: request.session, reason });
-        }
+        page.is_next(request)?;
         request
             .settings
             .check()

@@ -7,7 +7,7 @@ use lazai_core::character::{CardError, CardPrompt};
 use lazai_core::{ClassId, VersionNumber};
 use lazai_settle::Market;
 
-use super::book::lock;
+use super::page::lock;
 use crate::conversation::{card, published};
 
 /// A version's card; `None` for a version without one.

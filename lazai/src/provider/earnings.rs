@@ -1,13 +1,13 @@
 //! What a node earned, as its book and the ledger have it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use lazai_core::{Amount, Asset, ClassId, MoneyError, SessionId, VersionNumber};
+use lazai_core::{Amount, Asset, ClassId, MoneyError, VersionNumber};
 use lazai_settle::Market;
 
-use super::book::{page_in, sessions_in};
-use super::{Provider, Standing};
+use super::Provider;
+use super::book::Book;
+use super::page::Page;
 use crate::node::NodeError;
 
 /// Sums over sessions in a node's book, in base units of one asset.
@@ -67,32 +67,23 @@ impl Earnings {
         Ok(all)
     }
 
-    /// What each version earned, by the book in a folder: for its keeper, without the node.
+    /// What each version earned by the sessions in a node's book: for its keeper, without the node.
     ///
     /// # Errors
     /// As [`Provider::earnings`].
-    pub fn in_folder(folder: &Path, market: &Market) -> Result<BTreeMap<Earner, Self>, NodeError> {
-        Self::of(market, sessions_in(folder)?, |id| Ok(page_in(folder, id)?.standing()))
-    }
-
-    fn of(
-        market: &Market,
-        sessions: Vec<SessionId>,
-        standing: impl Fn(SessionId) -> Result<Standing, NodeError>,
-    ) -> Result<BTreeMap<Earner, Self>, NodeError> {
+    pub async fn in_book(book: &dyn Book, market: &Market) -> Result<BTreeMap<Earner, Self>, NodeError> {
         let mut all: BTreeMap<Earner, Self> = BTreeMap::new();
-        for id in sessions {
+        for id in book.sessions().await? {
             // Without its session, a page says nothing of what was served.
             let Some(session) = market.session(id) else { continue };
-            let (standing, offer) = (standing(id)?, &session.offer);
-            let signed = standing.promised();
-            let open = !session.closed;
+            let (page, offer) = (Page::read(id, book.page(id).await?.as_deref())?, &session.offer);
+            let (signed, open) = (page.paid(), !session.closed);
             let at_risk = signed.checked_sub(session.redeemed).ok().filter(|_| open).unwrap_or(Amount::ZERO);
             let earner = Earner { class: offer.class, version: offer.version, asset: offer.asset };
             all.entry(earner).or_default().add(&Self {
                 sessions: 1,
                 open_sessions: open.into(),
-                owed: standing.owed,
+                owed: page.owed,
                 signed,
                 redeemed: session.redeemed,
                 at_risk,
@@ -107,15 +98,15 @@ impl Provider {
     ///
     /// # Errors
     /// [`NodeError::Book`] if the book cannot be read, [`NodeError::Money`] for sums that no ledger can hold.
-    pub fn earnings(&self) -> Result<BTreeMap<Asset, Earnings>, NodeError> {
-        Ok(Earnings::by_asset(&self.earnings_by_version()?)?)
+    pub async fn earnings(&self) -> Result<BTreeMap<Asset, Earnings>, NodeError> {
+        Ok(Earnings::by_asset(&self.earnings_by_version().await?)?)
     }
 
     /// What each version earned, by asset. Reads a page of the book for each session.
     ///
     /// # Errors
     /// As [`earnings`](Self::earnings).
-    pub fn earnings_by_version(&self) -> Result<BTreeMap<Earner, Earnings>, NodeError> {
-        Earnings::of(&self.ledger().market(), self.sessions()?, |id| self.standing(id))
+    pub async fn earnings_by_version(&self) -> Result<BTreeMap<Earner, Earnings>, NodeError> {
+        Earnings::in_book(&*self.book, &self.ledger().market()).await
     }
 }

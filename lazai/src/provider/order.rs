@@ -8,7 +8,7 @@ use lazai_core::Asset;
 use lazai_lora::generate::GenerateJob;
 use lazai_settle::session::Offer;
 
-use super::book::lock;
+use super::page::lock;
 
 /// Nobody's patience is shorter, whatever is paid: who pays less is answered in the end.
 const SHORTEST: Duration = Duration::from_millis(500);

@@ -8,9 +8,8 @@ use lazai_lora::generate::{GenerateJob, Reply, Sampler};
 use lazai_settle::session::{Receipt, Session};
 
 use super::Provider;
-use super::book::{Begun, Page, lock};
+use super::page::{Begun, Page};
 use crate::node::{ChatRequest, NodeError, reply_digest};
-use crate::store::write_privately;
 
 /// Most probabilities of a reply: with all their JSON, it is still an answer that clients read.
 const MOST_LOGPROBS: u64 = 32 << 10;
@@ -23,7 +22,7 @@ struct Prompt {
 }
 
 impl Provider {
-    /// Makes a requested reply; its turn is on disk before. The caller holds the session's claim.
+    /// Makes a requested reply; its turn is on disk before. The caller is first in the session's line, and has the claim to it.
     pub(super) async fn serve(
         &self,
         request: &ChatRequest,
@@ -31,10 +30,10 @@ impl Provider {
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<(Receipt, Reply), NodeError> {
         let session = self.session(request.session)?;
-        let page = self.page(request.session)?;
+        let page = self.page(request.session).await?;
         let admitted = self.admit(&session, &page, request);
         if let Err(NodeError::Moderated { .. }) = &admitted {
-            self.count_moderated(request)?;
+            self.count_moderated(request).await?;
         }
         admitted?;
         // A prompt takes work to build: only for who may have a reply.
@@ -42,13 +41,14 @@ impl Provider {
         self.check_length(&session, &prompt.messages)?;
         let left = page.begun.is_some_and(|begun| begun.left);
         let begin = |begun| {
-            self.change(request.session, |page| {
+            self.change(request.session, move |page| {
+                page.is_next(request)?;
                 page.begun = begun;
                 Ok(())
             })
         };
         let begun = Begun { turn: request.turn, request: request.digest(), left };
-        begin(Some(begun))?;
+        begin(Some(begun)).await?;
         let mut heard = false;
         let wanted = || left || wanted();
         let mut hear = |text: &str| {
@@ -57,19 +57,19 @@ impl Provider {
         };
         let generated = self.generate(&session, &page, request, prompt, &wanted, &mut hear).await;
         match &generated {
-            Err(NodeError::Left) => begin(Some(Begun { left: true, ..begun }))?,
+            Err(NodeError::Left) => begin(Some(Begun { left: true, ..begun })).await?,
             // Nothing of it left: other words may be said instead.
-            Err(_) if !heard => begin(None)?,
+            Err(_) if !heard => begin(None).await?,
             _ => {}
         }
         if let Err(NodeError::Moderated { .. }) = &generated {
-            self.count_moderated(request)?;
+            self.count_moderated(request).await?;
         }
         generated
     }
 
     /// Notes that the moderator stopped a request; requests during the pause are not counted.
-    fn count_moderated(&self, request: &ChatRequest) -> Result<(), NodeError> {
+    async fn count_moderated(&self, request: &ChatRequest) -> Result<(), NodeError> {
         let now_s = self.account.ledger().now_s();
         self.change(request.session, |page| {
             if now_s >= page.moderated.until_s {
@@ -77,6 +77,7 @@ impl Provider {
             }
             Ok(())
         })
+        .await
     }
 
     /// The prompt for a request: behind the character's card, if the version's public part asks for it.
@@ -110,7 +111,7 @@ impl Provider {
             GenerateError::Setting { setting, reason } => NodeError::Setting { setting, reason },
             error => NodeError::Generation { reason: error.to_string() },
         };
-        let (ceiling, seed) = (session.offer.completion_ceiling, self.seed(request)?);
+        let (ceiling, seed) = (session.offer.completion_ceiling, self.seed(request).await?);
         let mut sampler = request.settings.sampler(&Sampler { max_tokens: ceiling, ..self.sampler.clone() });
         if request.settings.max_tokens.is_some() {
             sampler.max_tokens = sampler.max_tokens.clamp(1, ceiling.max(1));
@@ -169,33 +170,12 @@ impl Provider {
     ///
     /// The same request has the same salt again, and so the same seed. If the consumer sets a number, that alone makes the
     /// seed: the same words with the same number get the same reply in any session.
-    fn seed(&self, request: &ChatRequest) -> Result<u64, NodeError> {
-        let hasher = DomainHasher::new("lazai.seed.v2").part(&self.secret()?);
+    async fn seed(&self, request: &ChatRequest) -> Result<u64, NodeError> {
+        let hasher = DomainHasher::new("lazai.seed.v2").part(&self.book.secret().await?);
         let hasher = match request.settings.seed {
             Some(number) => hasher.part(b"number").part(&number.to_le_bytes()),
             None => hasher.part(b"request").part(request.session.as_bytes()).part(request.digest().as_bytes()),
         };
         Ok(u64::from_le_bytes(hasher.finish().as_bytes().first_chunk::<8>().copied().unwrap_or_default()))
-    }
-
-    /// The node's secret: on disk before it is used.
-    fn secret(&self) -> Result<[u8; 32], NodeError> {
-        let mut kept = lock(&self.secret);
-        if let Some(secret) = *kept {
-            return Ok(secret);
-        }
-        let path = self.folder.join("secret");
-        let failed = |e: &dyn std::fmt::Display| NodeError::Book { reason: format!("{}: {e}", path.display()) };
-        let secret = match std::fs::read(&path) {
-            Ok(bytes) => bytes.try_into().map_err(|_| failed(&"is not of 32 bytes"))?,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                let secret = *Digest::random().map_err(|e| failed(&e))?.as_bytes();
-                write_privately(&path, &secret).map_err(|e| failed(&e))?;
-                secret
-            }
-            Err(e) => return Err(failed(&e)),
-        };
-        *kept = Some(secret);
-        Ok(secret)
     }
 }

@@ -12,6 +12,7 @@ use lazai_settle::market::{Event, Market, MarketError, Transaction};
 use lazai_settle::session::{Session, SessionRelease, Voucher};
 
 use super::Provider;
+use super::book::Matter;
 use crate::account::SendError;
 use crate::node::{NodeError, ReleaseClaim, ReleaseRequest, SignedRelease, SignedVoucher};
 
@@ -19,6 +20,8 @@ use crate::node::{NodeError, ReleaseClaim, ReleaseRequest, SignedRelease, Signed
 const BATCH: usize = 100;
 /// Transactions in progress at a time.
 const UNDER_WAY: usize = 8;
+/// The time for which a reply that another replica makes is waited for before its session ends.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Provider {
     /// Redeems the last voucher of a session. Does nothing if it was redeemed, alone or among others.
@@ -26,7 +29,7 @@ impl Provider {
     /// # Errors
     /// [`NodeError::Book`], [`NodeError::Ledger`], or the market's error.
     pub async fn redeem(&self, session: SessionId) -> Result<(), NodeError> {
-        let Some(SignedVoucher { voucher, signature }) = self.page(session)?.paid else {
+        let Some(SignedVoucher { voucher, signature }) = self.page(session).await?.paid else {
             return Ok(());
         };
         let label = format!("redeem {session} {}", voucher.cumulative);
@@ -60,16 +63,17 @@ impl Provider {
     }
 
     async fn redeem_where(&self, due: impl Fn(&Session) -> bool) -> Result<Vec<(SessionId, NodeError)>, NodeError> {
+        let _claim = self.at_ledger().await?;
         let (market, head) = (self.account.ledger().market(), self.account.ledger().head());
         let mut vouchers = Vec::new();
-        for id in self.sessions()? {
+        for id in self.sessions().await? {
             let Some(session) = market.session(id).filter(|s| !s.closed) else { continue };
             // That its end was asked for is heeded before it is deep.
             let latest = head.session(id).unwrap_or(session);
             if !due(latest) {
                 continue;
             }
-            let paid = self.page(id)?.paid.filter(|paid| paid.voucher.cumulative > session.redeemed);
+            let paid = self.page(id).await?.paid.filter(|paid| paid.voucher.cumulative > session.redeemed);
             if let Some(SignedVoucher { voucher, signature }) = paid {
                 let won = voucher.cumulative.checked_sub(session.redeemed)?;
                 let until_s = latest.final_at_s.unwrap_or(latest.deadline_s);
@@ -104,18 +108,22 @@ impl Provider {
     /// # Errors
     /// [`NodeError::NotPaid`] while a reply is owed; [`NodeError::Book`], [`NodeError::Ledger`], or the market's error.
     pub async fn release(&self, session: SessionId) -> Result<SignedRelease, NodeError> {
-        let claim = self.claim(session)?;
-        let _claim = claim.lock().await;
+        let line = self.line(session)?;
+        let _first = line.lock().await;
+        let claim = self.book.claim(Matter::Session(session), PATIENCE).await?;
+        let _claim =
+            claim.ok_or(NodeError::Busy { reason: "another replica of this node makes a reply of this session" })?;
         self.change(session, |page| {
             if page.owed > page.paid() {
                 return Err(NodeError::NotPaid { owed: page.owed, paid: page.paid() });
             }
             page.released = true;
             Ok(())
-        })?;
+        })
+        .await?;
         let unknown = || MarketError::UnknownSession { session };
         let redeemed = |market: &Market| market.session(session).map(|s| s.redeemed).ok_or_else(unknown);
-        let (paid, before) = (self.page(session)?.paid(), redeemed(&self.account.ledger().market())?);
+        let (paid, before) = (self.page(session).await?.paid(), redeemed(&self.account.ledger().market())?);
         if before < paid {
             self.redeem(session).await?;
         }
@@ -151,6 +159,7 @@ impl Provider {
     }
 
     async fn send(&self, label: &str, transaction: Transaction) -> Result<(), NodeError> {
+        let _claim = self.at_ledger().await?;
         self.account.send(label, transaction).await.map(|_| ()).map_err(in_words)
     }
 }

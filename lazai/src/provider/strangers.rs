@@ -10,7 +10,7 @@ use lazai_settle::ledger::LedgerError;
 use lazai_settle::market::MarketError;
 
 use super::Provider;
-use super::book::lock;
+use super::page::lock;
 use crate::node::NodeError;
 
 /// The ledger is asked once in this time, for all requests together.

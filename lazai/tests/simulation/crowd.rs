@@ -45,7 +45,7 @@ pub fn ask_at_once(w: &mut World) {
         // Threads do not die one by one.
         w.spare(Process::Node);
         let node = w.node("node");
-        let before = node.provider.standing(conversation.session).unwrap();
+        let before = block_on(node.provider.standing(conversation.session)).unwrap();
         let all: Vec<_> = requests.iter().chain([&next]).collect();
         let mut replies = node.slowly(|provider| at_once(provider, &all, &heard));
         // Who was told that the node is busy asks again.
@@ -58,7 +58,7 @@ pub fn ask_at_once(w: &mut World) {
         let heard = heard.into_inner().unwrap();
         assert_eq!(heard, BTreeSet::from([request.digest()]), "{} replies were heard", heard.len());
         assert!(replies.iter().all(|(_, other)| *other == reply), "one turn has two replies");
-        let standing = node.provider.standing(conversation.session).unwrap();
+        let standing = block_on(node.provider.standing(conversation.session)).unwrap();
         assert_eq!((standing.turn, standing.paid), (request.turn, before.paid), "more than one turn was made");
         block_on(talker.take(&mut conversation, &request, &reply)).unwrap();
         assert_eq!((conversation.owed(), standing.owed), (price(&conversation), price(&conversation)));
@@ -92,7 +92,7 @@ fn hear(heard: &Mutex<BTreeSet<Digest>>, request: &ChatRequest) {
 }
 
 fn promised(node: &Served, conversation: &Conversation) -> Amount {
-    node.provider.standing(conversation.session).unwrap().promised()
+    block_on(node.provider.standing(conversation.session)).unwrap().promised()
 }
 
 /// Asks all at once; the replies that came.

@@ -102,7 +102,7 @@ pub fn leave(w: &mut World) {
     w.refresh(Process::Node);
     w.spare(Process::Node);
     let node = w.node("node");
-    let next = node.provider.standing(session).unwrap().turn + 1;
+    let next = block_on(node.provider.standing(session)).unwrap().turn + 1;
     let heard = block_on(node.chat(&request(w, session, next, "consumer"), &mut |_| {}));
     assert!(matches!(heard, Err(NodeError::NotServed { .. })), "served on, after the end was asked for: {heard:?}");
     if w.dice.one_in(3) {

@@ -270,8 +270,8 @@ impl World {
     /// What the honest node has in its book.
     pub fn book(&mut self) -> BTreeMap<SessionId, Standing> {
         let node = self.node("node").provider;
-        let sessions = node.sessions().unwrap();
-        sessions.into_iter().map(|id| (id, node.standing(id).unwrap())).collect()
+        let sessions = block_on(node.sessions()).unwrap();
+        sessions.into_iter().map(|id| (id, block_on(node.standing(id)).unwrap())).collect()
     }
 
     pub fn account(&mut self, process: Process, name: &str) -> Account {

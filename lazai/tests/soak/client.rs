@@ -1,7 +1,7 @@
 //! A client: opens sessions, asks, hears, pays, ends them; and asks again whatever got lost.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use lazai::conversation::Conversation;
@@ -31,12 +31,22 @@ const REMEMBERED: usize = 4;
 /// What all clients share.
 #[derive(Debug)]
 pub struct Shared {
-    pub port: u16,
+    /// One for each replica of the node.
+    pub ports: Vec<u16>,
+    /// Where the next request goes: each goes to another replica than the one before.
+    pub next: AtomicUsize,
     pub desk: Desk,
     pub book: Book,
-    pub watched: Arc<Watched>,
+    /// One for each replica.
+    pub watched: Vec<Arc<Watched>>,
     /// Set when no new turn is to be begun.
     pub stop: AtomicBool,
+}
+
+impl Shared {
+    fn replica(&self) -> usize {
+        self.next.fetch_add(1, Ordering::SeqCst) % self.ports.len()
+    }
 }
 
 /// A session that is open.
@@ -61,7 +71,8 @@ pub struct Client {
     pub shared: Arc<Shared>,
     pub dice: Dice,
     pub signer: Arc<LocalSigner>,
-    pub node: HttpNode,
+    /// One for each replica.
+    nodes: Vec<HttpNode>,
     pub open: Option<Open>,
     /// True if replies were had in each life of the node.
     pub lives: Vec<u32>,
@@ -76,10 +87,21 @@ pub fn now_s() -> u64 {
 
 impl Client {
     pub fn new(number: usize, seed: u64, shared: Arc<Shared>) -> Self {
-        let node = HttpNode::new(&format!("http://127.0.0.1:{}", shared.port)).unwrap();
+        let node = |port: &u16| HttpNode::new(&format!("http://127.0.0.1:{port}")).unwrap();
+        let nodes = shared.ports.iter().map(node).collect();
         let dice = Dice::of(seed, &format!("client {number}"));
         let signer = market::signer(number);
-        Self { number, shared, dice, signer, node, open: None, lives: Vec::new(), nonce: 0, said: 0 }
+        Self { number, shared, dice, signer, nodes, open: None, lives: Vec::new(), nonce: 0, said: 0 }
+    }
+
+    /// The replica that is asked next.
+    pub fn node(&self) -> &HttpNode {
+        &self.nodes[self.shared.replica()]
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.shared.ports[self.shared.replica()]
     }
 
     pub fn fault(&self, what: impl std::fmt::Display) {
@@ -105,7 +127,7 @@ impl Client {
     fn offer(&self) -> Option<SignedOffer> {
         let until = Instant::now() + PATIENCE;
         loop {
-            match block_on(self.node.models()) {
+            match block_on(self.node().models()) {
                 Ok(models) => return models.into_iter().next().map(|model| model.offer),
                 Err(error) if Instant::now() > until => {
                     self.fault(format!("no offers: {error}"));
@@ -169,7 +191,7 @@ impl Client {
     /// Asks as an honest client does; what was heard is written down, whatever comes after.
     pub fn chat(&self, request: &ChatRequest) -> Result<ChatReply, NodeError> {
         let mut heard = String::new();
-        let reply = block_on(self.node.chat(request, &mut |text| heard.push_str(text)));
+        let reply = block_on(self.node().chat(request, &mut |text| heard.push_str(text)));
         self.shared.book.heard(request, &heard);
         if let Ok(reply) = &reply {
             self.shared.book.replied(request, reply);
@@ -226,7 +248,7 @@ impl Client {
             return Went::Over;
         }
         self.count("replies");
-        let life = self.shared.watched.life.load(Ordering::SeqCst);
+        let life = self.shared.watched.iter().map(|watched| watched.life.load(Ordering::SeqCst)).sum();
         if !self.lives.contains(&life) {
             self.lives.push(life);
         }
@@ -251,7 +273,7 @@ impl Client {
     /// Brings the last voucher until it is taken.
     fn deliver(&self, session: SessionId) -> bool {
         let Some(voucher) = self.open.as_ref().and_then(|open| open.talk.paid) else { return false };
-        let paid = || block_on(self.node.pay(&voucher));
+        let paid = || block_on(self.node().pay(&voucher));
         self.until_it_passes(&format!("a voucher of session {session}"), "paid again", paid).is_some()
     }
 
@@ -306,7 +328,7 @@ impl Client {
             let (domain, claim) = (&self.shared.desk.known.domain, ReleaseClaim { session });
             let signature = block_on(lazai_core::sign::sign(&*self.signer, domain, &claim)).unwrap();
             let request = ReleaseRequest { session, signature };
-            let asked = || block_on(self.node.release(&request));
+            let asked = || block_on(self.node().release(&request));
             let release = self.until_it_passes(&format!("the release of session {session}"), "released", asked);
             let Some(release) = release else { return };
             let together = Transaction::CloseTogether { session, release: release.signature };

@@ -1,5 +1,5 @@
-//! Where clients reach the ledger: one process at a time has an embedded ledger open, and that is the node's. A line of
-//! JSON asks, a line answers. (On a chain each would ask its own provider.)
+//! Where clients reach the ledger: at the node's process, which has it open. A line of JSON asks, a line answers. (On a chain
+//! each would ask its own provider.)
 
 use std::io::{BufRead, BufReader, Read, Result, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -52,7 +52,7 @@ pub struct SessionState {
 pub struct Stats {
     pub begun: u64,
     pub left: u64,
-    pub claims: u64,
+    pub lines: u64,
     pub entries: u64,
 }
 
@@ -90,13 +90,14 @@ fn answer(mut line: TcpStream, ledger: &EmbeddedLedger, stats: &dyn Fn() -> Stat
 /// The desk as its clients see it.
 #[derive(Debug, Clone)]
 pub struct Desk {
-    pub port: u16,
+    /// One for each replica.
+    pub ports: Vec<u16>,
     pub known: Known,
 }
 
 impl Desk {
-    fn try_ask(&self, ask: &Ask) -> Result<Answer> {
-        let mut line = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
+    fn try_ask(port: u16, ask: &Ask) -> Result<Answer> {
+        let mut line = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         line.set_read_timeout(Some(Duration::from_secs(20)))?;
         line.write_all(format!("{}\n", serde_json::to_string(ask)?).as_bytes())?;
         let mut text = String::new();
@@ -104,16 +105,28 @@ impl Desk {
         Ok(serde_json::from_str(&text)?)
     }
 
-    /// Asks until the node is there.
+    /// Asks one replica after the other, until one is there.
     pub fn ask(&self, ask: &Ask) -> Answer {
+        Self::ask_at(&self.ports, ask)
+    }
+
+    fn ask_at(ports: &[u16], ask: &Ask) -> Answer {
         let until = Instant::now() + PATIENCE;
         loop {
-            match self.try_ask(ask) {
-                Ok(answer) => return answer,
-                Err(error) => assert!(Instant::now() < until, "the desk does not answer: {error}"),
+            for port in ports {
+                match Self::try_ask(*port, ask) {
+                    Ok(answer) => return answer,
+                    Err(error) => assert!(Instant::now() < until, "the desk does not answer: {error}"),
+                }
             }
             std::thread::sleep(Duration::from_millis(200));
         }
+    }
+
+    /// Has a replica stop.
+    pub fn stop(&self, replica: usize) {
+        let answer = Self::ask_at(&self.ports[replica..=replica], &Ask::Stop);
+        assert!(matches!(answer, Answer::Stopping), "the desk said {answer:?}");
     }
 
     /// Has a transaction applied; the same label again is the same transaction.
@@ -139,8 +152,9 @@ impl Desk {
         }
     }
 
-    pub fn stats(&self) -> Stats {
-        match self.ask(&Ask::Stats) {
+    /// What a replica says of itself.
+    pub fn stats(&self, replica: usize) -> Stats {
+        match Self::ask_at(&self.ports[replica..=replica], &Ask::Stats) {
             Answer::Stats(stats) => stats,
             other => panic!("the desk said {other:?}"),
         }

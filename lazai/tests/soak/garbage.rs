@@ -36,7 +36,7 @@ fn bytes(client: &mut Client) {
     let cases =
         [noise, long, many, twice, smuggled, b"GET\r\n\r\n".to_vec(), vec![0; 64], b"\x16\x03\x01\x02\x00".to_vec()];
     for case in cases {
-        let Ok(mut line) = line::open(client.shared.port) else { continue };
+        let Ok(mut line) = line::open(client.port()) else { continue };
         let _ = line.set_read_timeout(Some(Duration::from_millis(400)));
         let _ = line.write_all(&case);
         let mut answer = [0; 64];
@@ -67,7 +67,7 @@ fn bodies(client: &mut Client) {
     ];
     for (path, header, body) in cases {
         let headers: Vec<_> = header.into_iter().map(|header| (name, header)).collect();
-        let answer = line::call(client.shared.port, "POST", path, &headers, &body);
+        let answer = line::call(client.port(), "POST", path, &headers, &body);
         let status = answer.map_or("nothing".to_owned(), |answer| answer.status.to_string());
         judge(client, "bodies", &status);
     }
@@ -76,7 +76,7 @@ fn bodies(client: &mut Client) {
 /// More than is read.
 fn oversized(client: &mut Client) {
     for bytes in [MAX_REQUEST_BYTES + 1, 3 * MAX_REQUEST_BYTES, 12 * MAX_REQUEST_BYTES] {
-        let answer = line::call(client.shared.port, "POST", "/v1/chat/completions", &[], &vec![b'x'; bytes]);
+        let answer = line::call(client.port(), "POST", "/v1/chat/completions", &[], &vec![b'x'; bytes]);
         // Where far too much comes the line is closed, and the answer may be lost with it.
         let status = answer.map_or("nothing".to_owned(), |answer| answer.status.to_string());
         judge(client, "oversized", &status);

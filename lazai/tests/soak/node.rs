@@ -1,18 +1,19 @@
 //! The node: a process of its own, so that it can be killed.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::Read as _;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use lazai::Account;
 use lazai::http::Front;
 use lazai::lora::generate::Sampler;
-use lazai::provider::Provider;
+use lazai::provider::{PostgresBook, Provider};
 use lazai::settle::{EmbeddedLedger, SystemClock};
 use lazai_core::digest::sha256;
 use lazai_core::{ClassId, VersionNumber};
@@ -38,6 +39,8 @@ pub struct Setup {
     pub port: u16,
     pub desk: u16,
     pub session_s: u64,
+    /// The database that replicas share, by its URL; one node alone keeps a folder.
+    pub database: Option<String>,
 }
 
 impl Setup {
@@ -46,7 +49,7 @@ impl Setup {
     }
 }
 
-/// The node's provider, whose pages are in a folder beside its ledger.
+/// The node's provider, whose pages are in a folder beside its ledger, unless it gets another book.
 pub fn provider(ledger: Arc<EmbeddedLedger>, model: Arc<StandIn>, folder: &Path) -> Provider {
     let account = Account::new(ledger, Arc::new(signer(NODE)));
     Provider::new(account, model, folder.join("node"))
@@ -65,7 +68,14 @@ pub fn run() {
     });
     let ledger = Arc::new(EmbeddedLedger::open(&setup.ledger(), SystemClock).unwrap());
     let model = Arc::new(StandIn::new());
-    let provider = Arc::new(provider(ledger.clone(), model.clone(), &setup.folder));
+    let provider = provider(ledger.clone(), model.clone(), &setup.folder);
+    let provider = Arc::new(match &setup.database {
+        None => provider,
+        Some(url) => {
+            let book = block_on(PostgresBook::connect(url, provider.address(), None)).unwrap();
+            provider.with_book(book)
+        }
+    });
     let front = Front::new(provider.clone(), vec![terms(setup.session_s)]);
     let serving = front.spawn((Ipv4Addr::LOCALHOST, setup.port)).unwrap();
     let (stop, stopped) = mpsc::channel();
@@ -73,7 +83,7 @@ pub fn run() {
     let stats = move || Stats {
         begun: model.begun.load(Ordering::SeqCst),
         left: model.left.load(Ordering::SeqCst),
-        claims: claims(&told),
+        lines: lines(&told),
         entries: 0,
     };
     desk::serve(setup.desk, ledger, Arc::new(stats), stop);
@@ -84,10 +94,10 @@ pub fn run() {
     std::process::exit(0);
 }
 
-/// How many claims the provider holds: it says so in its `Debug` text.
-fn claims(provider: &Provider) -> u64 {
+/// In how many lines requests stand at the provider: it says so in its `Debug` text.
+fn lines(provider: &Provider) -> u64 {
     let text = format!("{provider:?}");
-    let (_, number) = text.rsplit_once("claims: ").unwrap();
+    let (_, number) = text.rsplit_once("lines: ").unwrap();
     number.trim_end_matches([' ', '}']).parse().unwrap()
 }
 
@@ -103,7 +113,7 @@ impl Process {
     /// Starts it, and waits until it answers; says how long that took.
     pub fn start(setup: &Setup) -> (Self, Duration) {
         let started = Instant::now();
-        let errors = setup.folder.join("errors.txt");
+        let errors = setup.folder.join(format!("errors-{}.txt", setup.port));
         let file: File = OpenOptions::new().create(true).append(true).open(&errors).unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "the_node", "--ignored", "--nocapture"])
@@ -157,12 +167,17 @@ impl Drop for Process {
     }
 }
 
-/// Two ports that are free now, and that no outgoing connection takes while the node is away: below those that systems give out.
-pub fn ports() -> (u16, u16) {
+/// As many ports that are free now, and that no outgoing connection takes while the node is away: below those that systems give out.
+/// None is given out twice.
+pub fn ports(count: usize) -> Vec<u16> {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock().unwrap();
     // Processes that are started one after the other have ports of their own.
-    let first = 20_000 + u16::try_from(std::process::id() % 2_500).unwrap() * 4;
-    let mut free = (first..32_000).filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
-    (free.next().unwrap(), free.next().unwrap())
+    let first = 20_000 + u16::try_from(std::process::id() % 1_000).unwrap() * 10;
+    let is_free = |port: &u16| !given.contains(port) && TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    let ports: Vec<u16> = (first..32_000).filter(is_free).take(count).collect();
+    given.extend(&ports);
+    ports
 }
 
 /// Resident memory in KiB, and open files, of a process: where the system tells (Linux).

@@ -91,7 +91,7 @@ impl Client {
     fn vanish(&mut self) {
         let request = self.question("");
         let most = 1 + self.dice.below(12) as usize;
-        let said = line::ask(self.shared.port, &request).map(|mut line| line::listen(&mut line, most));
+        let said = line::ask(self.port(), &request).map(|mut line| line::listen(&mut line, most));
         if let Ok(said) = said {
             self.shared.book.heard(&request, &said.heard);
             self.count(if said.heard.is_empty() { "vanished before a word" } else { "vanished in mid-reply" });
@@ -112,7 +112,7 @@ impl Client {
     /// Hears a slow reply; if the node dies of it, asks something else, for the words that were heard already.
     fn wait_for_the_kill(&mut self) {
         let request = self.question(SLOWLY);
-        let said = line::ask(self.shared.port, &request).map(|mut line| line::listen(&mut line, usize::MAX));
+        let said = line::ask(self.port(), &request).map(|mut line| line::listen(&mut line, usize::MAX));
         let mut requests = vec![request];
         if let Ok(said) = said {
             self.shared.book.heard(&requests[0], &said.heard);
@@ -144,7 +144,7 @@ impl Client {
 
     /// Sends bytes so slowly that it would take minutes, on several lines; says how many were hung up on.
     fn by_bytes(&mut self, at_once: &str, slowly: &str, what: &str) {
-        let Ok(mut lines) = (0..4).map(|_| line::open(self.shared.port)).collect::<Result<Vec<_>, _>>() else { return };
+        let Ok(mut lines) = (0..4).map(|_| line::open(self.port())).collect::<Result<Vec<_>, _>>() else { return };
         for line in &mut lines {
             let _ = line.set_read_timeout(Some(Duration::from_millis(1)));
             let _ = line.write_all(at_once.as_bytes());
@@ -177,7 +177,7 @@ impl Client {
     /// Asks for more than a line holds, reads nothing for longer than the node waits, and then asks again.
     fn read_nothing(&mut self) {
         let request = self.question(AT_LENGTH);
-        if let Ok(mut line) = line::ask(self.shared.port, &request) {
+        if let Ok(mut line) = line::ask(self.port(), &request) {
             self.pause(UNREAD.as_millis().try_into().unwrap_or(u64::MAX));
             let said = line::listen(&mut line, usize::MAX);
             self.shared.book.heard(&request, &said.heard);
@@ -201,9 +201,8 @@ impl Client {
             let next = self.question("at once: ");
             requests.push(next);
         }
-        let port = self.shared.port;
         let one = |request: ChatRequest| {
-            let book = self.shared.clone();
+            let (book, port) = (self.shared.clone(), self.port());
             std::thread::spawn(move || {
                 let Ok(mut line) = line::ask(port, &request) else { return false };
                 let said = line::listen(&mut line, usize::MAX);
@@ -283,7 +282,7 @@ impl Client {
         ] {
             let voucher = offer.voucher(session, sum);
             let signature = by.sign_digest(signing_digest(&domain, &voucher));
-            match block_on(self.node.pay(&SignedVoucher { voucher, signature })) {
+            match block_on(self.node().pay(&SignedVoucher { voucher, signature })) {
                 Ok(()) => self.fault(format!("a voucher is taken that is {what}")),
                 Err(error) => self.count(format!("voucher {what}: {}", error.code())),
             }
@@ -300,7 +299,7 @@ impl Client {
             ("of no session", good.turn, strange, good.signature),
         ] {
             let request = ChatRequest { turn, session, signature, ..good.clone() };
-            match block_on(self.node.chat(&request, &mut |_| {})) {
+            match block_on(self.node().chat(&request, &mut |_| {})) {
                 Ok(_) => self.fault(format!("a request is served that is {what}")),
                 Err(error) => self.count(format!("request {what}: {}", error.code())),
             }

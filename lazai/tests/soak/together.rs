@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use lazai::conversation::Conversation;
-use lazai::node::{Node as _, ReplySettings};
-use lazai::provider::Provider;
+use lazai::node::{ChatRequest, Node as _, ReplySettings};
+use lazai::provider::{FolderBook, Provider};
 use lazai::settle::{EmbeddedLedger, SystemClock};
 use lazai_core::Amount;
 use lazai_core::digest::sha256;
@@ -17,10 +17,10 @@ use pollster::block_on;
 
 use super::market::{self, Known, terms};
 use super::node::provider;
-use super::stand_in::{StandIn, Words};
+use super::stand_in::{SLOWLY, StandIn, Words};
 
 struct Stage {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     known: Known,
     ledger: Arc<EmbeddedLedger>,
     signer: Arc<LocalSigner>,
@@ -34,7 +34,7 @@ impl Stage {
         let known = market::found(&path, 1);
         let ledger = Arc::new(EmbeddedLedger::open(&path, SystemClock).unwrap());
         let provider = provider(ledger.clone(), Arc::new(StandIn::new()), folder.path());
-        Self { _folder: folder, known, ledger, signer: market::signer(0), provider }
+        Self { folder, known, ledger, signer: market::signer(0), provider }
     }
 
     fn send(&self, label: &str, transaction: Transaction) {
@@ -70,4 +70,49 @@ fn a_voucher_that_was_redeemed_among_others_is_redeemed() {
     block_on(stage.provider.redeem(talk.session)).unwrap();
     let redeemed = |stage: &Stage| stage.ledger.market().session(talk.session).unwrap().redeemed;
     assert_eq!(redeemed(&stage), talk.owed());
+}
+
+/// Replicas that each take the other for dead, as after a database that forgot their claims: a folder's claims are everybody's.
+#[test]
+fn a_turn_is_made_once_whoever_claims_it() {
+    let mut stage = Stage::new();
+    let book = Arc::new(FolderBook::new(stage.folder.path().join("shared")));
+    let replica =
+        || provider(stage.ledger.clone(), Arc::new(StandIn::new()), stage.folder.path()).with_book(book.clone());
+    let other = replica();
+    stage.provider = replica();
+    let mut talk = stage.paid();
+    let (domain, one) = (stage.known.domain.clone(), &stage.provider);
+    let at_both = |first: &ChatRequest, second: &ChatRequest| {
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| block_on(other.chat(second, &mut |_| {})));
+            (block_on(one.chat(first, &mut |_| {})), second.join().unwrap())
+        })
+    };
+    let ask = |talk: &Conversation, words: String| {
+        let mut messages = talk.messages.clone();
+        messages.push(Message::new(Role::User, words));
+        block_on(talk.request(&domain, &*stage.signer, messages, ReplySettings::default())).unwrap()
+    };
+    for turn in 2..6 {
+        // The same words: one reply, one receipt, at both. Other words: one of them is heard to its end.
+        let first = ask(&talk, format!("{SLOWLY}question {turn}"));
+        let second = if turn % 2 == 0 { first.clone() } else { ask(&talk, format!("{SLOWLY}instead {turn}")) };
+        let (heard, reply) = match at_both(&first, &second) {
+            (Ok(a), Ok(b)) if turn % 2 == 0 => {
+                assert_eq!(a, b, "one turn has two replies");
+                (&first, a)
+            }
+            (Ok(a), Err(_)) if turn % 2 == 1 => (&first, a),
+            (Err(_), Ok(b)) if turn % 2 == 1 => (&second, b),
+            both => panic!("turn {turn}: {both:?}"),
+        };
+        talk.accept(&domain, heard, &reply, Some(&Words)).unwrap();
+        let standing = block_on(other.standing(talk.session)).unwrap();
+        assert_eq!((standing.turn, standing.owed), (turn, talk.owed()), "billed twice");
+        let voucher = market::promise(&talk, &stage.known, &stage.signer);
+        talk.paid = Some(voucher);
+        block_on(if turn % 2 == 0 { &other } else { one }.pay(&voucher)).unwrap();
+        talk.mark_paid();
+    }
 }

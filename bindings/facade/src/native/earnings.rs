@@ -1,11 +1,10 @@
 //! What creators and nodes earned.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use lazai::core::{Address, ClassId};
 use lazai::creator::share_earnings;
-use lazai::provider::{Earner, Earnings};
+use lazai::provider::{Earner, Earnings, FolderBook};
 use lazai::settle;
 use lazai::settle::ledger::LedgerError;
 
@@ -125,7 +124,8 @@ impl Market {
     /// `node.book`, `node.money`.
     pub fn book_earnings(&self, book: FilePath) -> Result<Vec<NodeEarnings>, LazaiError> {
         let market = self.ledger().market();
-        Ok(told(&market, Earnings::in_folder(Path::new(&book), &market)?))
+        let all = pollster::block_on(Earnings::in_book(&FolderBook::new(book), &market))?;
+        Ok(told(&market, all))
     }
 }
 
@@ -136,7 +136,7 @@ impl NodeServer {
     /// # Errors
     /// `node.book`, `node.money`.
     pub fn earnings(&self) -> Result<Vec<NodeEarnings>, LazaiError> {
-        let all = self.provider.earnings_by_version()?;
+        let all = pollster::block_on(self.provider.earnings_by_version())?;
         Ok(told(&self.provider.ledger().market(), all))
     }
 }

@@ -16,7 +16,7 @@ use lazai_core::{Address, SessionId};
 use super::Front;
 use crate::wire::openai::ApiError;
 use buckets::Buckets;
-pub(in crate::http) use network::counted;
+pub(in crate::http) use network::unit_of;
 pub use network::{Network, NotNetwork};
 
 /// The header in which proxies tell from whom a request is, and how many of its entries are looked at.
@@ -87,7 +87,7 @@ impl Limiter {
         if address.is_loopback() && !limits.limit_loopback {
             return Ok(());
         }
-        take(&self.addresses, counted(address), limits.address_requests, self.began.elapsed(), "address")
+        take(&self.addresses, unit_of(address), limits.address_requests, self.began.elapsed(), "address")
     }
 
     /// Takes one of the requests of a session and of its consumer, who signed it.

@@ -7,6 +7,7 @@ use lazai_settle::ledger::LedgerError;
 use lazai_settle::session::{Offer, SessionPayment};
 
 use super::book::{Book, Open, Plan};
+use super::once::{Begun, Reply};
 use super::{Inner, LoopbackError};
 use crate::account::SendError;
 use crate::consumer::{CheckedReply, ConsumerError};
@@ -19,14 +20,24 @@ use crate::wire::talk::OfferedModel;
 
 impl Inner {
     /// Makes and pays one reply. Sessions that end in this turn are taken back right after it.
-    pub async fn turn(self: &Arc<Self>, asked: CompletionRequest, pieces: Pieces) -> Result<Made, ApiError> {
+    pub async fn turn(
+        self: &Arc<Self>,
+        asked: CompletionRequest,
+        pieces: Pieces,
+        begun: Option<&Begun>,
+    ) -> Result<Made, ApiError> {
         self.keep_taking_back();
-        let served = self.reply(asked, pieces).await;
+        let served = self.reply(asked, pieces, begun).await;
         self.woken.notify_one();
         served
     }
 
-    async fn reply(&self, asked: CompletionRequest, mut pieces: Pieces) -> Result<Made, ApiError> {
+    async fn reply(
+        &self,
+        asked: CompletionRequest,
+        mut pieces: Pieces,
+        begun: Option<&Begun>,
+    ) -> Result<Made, ApiError> {
         let mut book = self.book.lock().await;
         for last_try in [false, true] {
             let mut open = self.session(&mut book, &asked.model).await?;
@@ -38,13 +49,21 @@ impl Inner {
             let (messages, node) = (asked.messages.clone(), &self.node);
             let conversation = &mut open.conversation;
             let asking = self.consumer.ask(conversation, node, messages, asked.settings.clone(), &mut on_text).await;
+            let asking = asking.map(|CheckedReply { text, tokens, receipt, checked, notes }| {
+                let (adapter, device, checked) = ("claimed".into(), "remote".into(), Some(checked));
+                let details = ReplyDetails { receipt, tokens, text: None, adapter, device, checked };
+                Reply { text, details, notes }
+            });
+            if let (Ok(reply), Some(begun)) = (&asking, begun)
+                && let Err(error) = begun.keep(reply.clone())
+            {
+                tracing::warn!(%error, "a reply is told, and would be paid again if it were asked for again");
+            }
             book.keep(&asked.model, open)?;
             match asking {
-                Ok(CheckedReply { text, tokens, receipt, checked, notes }) => {
+                Ok(Reply { text, details, notes }) => {
                     book.served(&asked.model)?;
-                    let (text, device) = (pieces.complete(&text), "remote".into());
-                    let checked = Some(checked);
-                    let details = ReplyDetails { receipt, tokens, text, adapter: "claimed".into(), device, checked };
+                    let details = ReplyDetails { text: pieces.complete(&text), ..details };
                     return Ok(Made { details, notes });
                 }
                 Err(error) if is_over(&error) => {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::http::front::counted;
+use crate::http::front::unit_of;
 
 /// Connections that one address may have: a quarter of all.
 const MOST: usize = 256;
@@ -23,7 +23,7 @@ impl Addresses {
     /// One more connection, unless the address has enough. This machine's own addresses are not limited, since a proxy may run there,
     /// nor are proxies that are trusted.
     pub fn enter(&self, address: IpAddr, is_trusted: bool) -> Option<Place> {
-        let of = Some(counted(address)).filter(|address| !address.is_loopback() && !is_trusted);
+        let of = Some(unit_of(address)).filter(|address| !address.is_loopback() && !is_trusted);
         if let Some(of) = of {
             let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let count = counts.entry(of).or_default();

@@ -45,7 +45,7 @@ impl FromStr for Network {
 }
 
 /// The counting unit: an IPv4 address, or one household's IPv6 network (RFC 4291: 64 bits name the network).
-pub(in crate::http) fn counted(address: IpAddr) -> IpAddr {
+pub(in crate::http) fn unit_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) if !v6.is_loopback() => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
         other => other,

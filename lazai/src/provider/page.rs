@@ -1,0 +1,244 @@
+//! What a node remembers of a session: a page of its book, written before a reply is sent.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use lazai_core::{Amount, Digest, SessionId};
+use serde::{Deserialize, Serialize};
+
+use super::Provider;
+use super::book::{BookError, Claim, Matter};
+use crate::node::{ChatReply, ChatRequest, NodeError, SignedVoucher};
+
+/// Where the requests of a session stand in line; one at a time is served.
+pub(super) type Line = Arc<async_lock::Mutex<()>>;
+
+/// Requests of one session that wait while one is served.
+const MAX_WAITING: usize = 2;
+/// The time for which a claim that another replica holds is waited for before the page is looked at again.
+const GLANCE: Duration = Duration::from_millis(200);
+/// The time for which other replicas' transactions are waited for.
+const AT_LEDGER: Duration = Duration::from_secs(30);
+
+/// Tells whether others beside its holder and the map wait in a line.
+pub(super) fn is_waited_for(line: &Line) -> bool {
+    Arc::strong_count(line) > 2
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic leaves whole state: it is replaced, never half changed.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Session state. Written to disk before a reply is sent.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Page {
+    pub owed: Amount,
+    pub paid: Option<SignedVoucher>,
+    pub last: Option<LastReply>,
+    /// On disk before the first token leaves, so that a client that returns after a crash gets that reply and no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<Begun>,
+    #[serde(default, skip_serializing_if = "Moderated::is_none")]
+    pub moderated: Moderated,
+    /// The node signed that the session may end: it is not served any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub released: bool,
+}
+
+/// The turn that is being served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Begun {
+    pub turn: u32,
+    pub request: Digest,
+    /// True if everybody who wanted it left once: the next time it is made to its end, so that no turn stays begun for
+    /// ever.
+    pub left: bool,
+}
+
+impl Begun {
+    pub fn is_by(&self, request: &ChatRequest) -> bool {
+        (self.turn, self.request) == (request.turn, request.digest())
+    }
+}
+
+/// Requests that the moderator stopped lately.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Moderated {
+    /// The number of requests in a row.
+    pub in_a_row: u32,
+    /// The time before which no request is looked at, in the ledger's seconds.
+    pub until_s: u64,
+}
+
+impl Moderated {
+    /// The number of stopped requests in a row that are looked at (a reply may have been made for each, for nothing) before
+    /// a pause.
+    const MOST: u32 = 5;
+    const PAUSE_S: u64 = 600;
+
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// One more.
+    pub fn count(&mut self, now_s: u64) {
+        self.in_a_row += 1;
+        if self.in_a_row >= Self::MOST {
+            *self = Self { in_a_row: 0, until_s: now_s.saturating_add(Self::PAUSE_S) };
+        }
+    }
+}
+
+/// The state of one session in a node's book.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The last reply that was made, from 1; 0 before the first.
+    pub turn: u32,
+    /// The amount owed for all replies.
+    pub owed: Amount,
+    /// The last voucher that came in.
+    pub paid: Option<SignedVoucher>,
+}
+
+impl Standing {
+    /// The amount that the last voucher promises.
+    #[must_use]
+    pub fn promised(&self) -> Amount {
+        self.paid.map_or(Amount::ZERO, |v| v.voucher.cumulative)
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LastReply {
+    pub turn: u32,
+    pub request: Digest,
+    pub reply: ChatReply,
+}
+
+impl Page {
+    /// A page of the book; that of a session without replies where there is none.
+    pub fn read(session: SessionId, bytes: Option<&[u8]>) -> Result<Self, BookError> {
+        let read = |bytes| serde_json::from_slice(bytes).map_err(|e| BookError::new(session, e));
+        bytes.map_or_else(|| Ok(Self::default()), read)
+    }
+
+    pub fn paid(&self) -> Amount {
+        self.paid.map_or(Amount::ZERO, |v| v.voucher.cumulative)
+    }
+
+    pub fn turn(&self) -> u32 {
+        self.last.as_ref().map_or(0, |l| l.turn)
+    }
+
+    /// Checks that a request is for the next reply, and that no other was begun for it. Looked at again whenever the page is
+    /// replaced: another replica may have been here since.
+    pub fn is_next(&self, request: &ChatRequest) -> Result<(), NodeError> {
+        let (session, next) = (request.session, self.turn().saturating_add(1));
+        if self.released {
+            return Err(NodeError::NotServed { session, reason: "the node released it" });
+        }
+        if request.turn != next {
+            return Err(NodeError::TurnOutOfOrder { asked: request.turn, next });
+        }
+        if self.begun.is_some_and(|begun| begun.turn == next && !begun.is_by(request)) {
+            let reason = "another request for this reply was begun: the same words again get it";
+            return Err(NodeError::NotServed { session, reason });
+        }
+        Ok(())
+    }
+}
+
+impl Provider {
+    /// The sessions with a page.
+    ///
+    /// # Errors
+    /// [`NodeError::Book`] if the book cannot be read.
+    pub async fn sessions(&self) -> Result<Vec<SessionId>, NodeError> {
+        Ok(self.book.sessions().await?)
+    }
+
+    /// The state of a session in the book; that of a session without replies if nothing is kept.
+    ///
+    /// # Errors
+    /// [`NodeError::Book`] if its page cannot be read.
+    pub async fn standing(&self, session: SessionId) -> Result<Standing, NodeError> {
+        let page = self.page(session).await?;
+        Ok(Standing { turn: page.turn(), owed: page.owed, paid: page.paid })
+    }
+
+    pub(super) async fn page(&self, session: SessionId) -> Result<Page, NodeError> {
+        Ok(Page::read(session, self.book.page(session).await?.as_deref())?)
+    }
+
+    /// Changes a session's page. If another replica of this node changed it meanwhile, the change is made to what that one
+    /// wrote.
+    pub(super) async fn change(
+        &self,
+        session: SessionId,
+        change: impl Fn(&mut Page) -> Result<(), NodeError> + Send + Sync,
+    ) -> Result<(), NodeError> {
+        loop {
+            let before = self.book.page(session).await?;
+            let mut page = Page::read(session, before.as_deref())?;
+            change(&mut page)?;
+            let after = serde_json::to_vec(&page).map_err(|e| BookError::new(session, e))?;
+            if before.as_deref() == Some(&*after) || self.book.replace(session, before.as_deref(), &after).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The earlier reply to the same request, if there is one.
+    pub(super) async fn repeated(&self, request: &ChatRequest) -> Result<Option<ChatReply>, NodeError> {
+        let digest = request.digest();
+        let last = self.page(request.session).await?.last;
+        Ok(last.filter(|l| l.turn == request.turn && l.request == digest).map(|l| l.reply))
+    }
+
+    /// The line of a session's requests.
+    ///
+    /// # Errors
+    /// [`NodeError::Busy`] if enough requests wait for that session: one consumer does not fill a whole server.
+    pub(super) fn line(&self, session: SessionId) -> Result<Line, NodeError> {
+        let mut lines = lock(&self.lines);
+        // Nobody stands in the others.
+        lines.retain(|id, line| *id == session || Arc::strong_count(line) > 1);
+        let line = lines.entry(session).or_default();
+        if Arc::strong_count(line) > 1 + 1 + MAX_WAITING {
+            return Err(NodeError::Busy { reason: "enough requests of this session are waiting" });
+        }
+        Ok(Arc::clone(line))
+    }
+
+    /// The claim to a session among all replicas of this node, for who is first in its line here. Waits for another replica
+    /// only while that one makes the same reply.
+    pub(super) async fn claim(
+        &self,
+        request: &ChatRequest,
+        wanted: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Claim, NodeError> {
+        loop {
+            if let Some(claim) = self.book.claim(Matter::Session(request.session), GLANCE).await? {
+                return Ok(claim);
+            }
+            let begun = self.page(request.session).await?.begun;
+            if begun.is_some_and(|begun| !begun.is_by(request)) {
+                return Err(NodeError::TurnOutOfOrder { asked: request.turn, next: request.turn.saturating_add(1) });
+            }
+            if !wanted() {
+                return Err(NodeError::Left);
+            }
+        }
+    }
+
+    /// The right to send transactions as this node: its replicas take turns, as they have one account.
+    pub(super) async fn at_ledger(&self) -> Result<Claim, NodeError> {
+        let claim = self.book.claim(Matter::Ledger, AT_LEDGER).await?;
+        claim.ok_or(NodeError::Busy { reason: "another replica of this node sends its transactions" })
+    }
+}
