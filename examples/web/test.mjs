@@ -1,54 +1,12 @@
 // A visitor in headless Chromium: drops a card, checks where a character comes from, opens a session on a real chain, talks,
-// watches the split. Drives the browser by its own protocol, over a pipe; `axe-core` looks for barriers.
+// watches the split.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import fs from "node:fs";
-import os from "node:os";
 import path from "node:path";
 
-const { LAZAI_ROOT: root, LAZAI_PAGE_URL: url, LAZAI_AXE: axe, LAZAI_REPORT: report, CHROMIUM: chromium = "chromium" } = process.env;
-const profile = fs.mkdtempSync(path.join(os.tmpdir(), "lazai-web-"));
-const flags = [
-  "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-  "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars", `--user-data-dir=${profile}`, "--remote-debugging-pipe", "about:blank",
-];
-const browser = spawn(chromium, flags, { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"], detached: true });
+import { accessible, colours, events, narrow, page, picture, send, text, until, visit, withAxe } from "./browser.mjs";
 
-// The protocol: JSON, each message ended by a zero byte.
-const waiting = new Map();
-const events = [];
-let session, number = 0, rest = "";
-browser.stdio[4].setEncoding("utf8").on("data", (data) => {
-  const messages = (rest + data).split("\0");
-  rest = messages.pop();
-  for (const message of messages.map((m) => JSON.parse(m))) {
-    const { resolve, reject } = waiting.get(message.id) ?? {};
-    if (!resolve) events.push(message);
-    else if (message.error) reject(new Error(message.error.message));
-    else resolve(message.result);
-  }
-});
-function send(method, params = {}) {
-  const id = ++number;
-  browser.stdio[3].write(JSON.stringify({ id, method, params, sessionId: session }) + "\0");
-  return new Promise((resolve, reject) => waiting.set(id, { resolve, reject }));
-}
-
-/** Evaluates an expression in the page, and gives its value. */
-async function page(expression) {
-  const { result, exceptionDetails } = await send("Runtime.evaluate", { expression, awaitPromise: true, returnByValue: true, userGesture: true });
-  if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
-  return result.value;
-}
-const text = (id) => page(`document.getElementById(${JSON.stringify(id)}).textContent`);
-
-/** Waits until an expression holds; says what the page shows if it does not. */
-async function until(what, expression, seconds = 30) {
-  for (const end = Date.now() + seconds * 1000; Date.now() < end; await new Promise((done) => setTimeout(done, 50))) {
-    if (await page(expression)) return;
-  }
-  throw new Error(`${what} did not happen in ${seconds} s; the page shows:\n${await page("document.body.innerText")}`);
-}
+const { LAZAI_ROOT: root, LAZAI_PAGE_URL: url } = process.env;
 
 /** Goes to an element with the keyboard's focus, and presses a key. */
 async function press(id, key = "Enter") {
@@ -63,27 +21,13 @@ async function write(id, words) {
   await send("Input.insertText", { text: words });
 }
 
-/** No barrier that axe knows of (WCAG 2.2, A and AA, and good practice). */
-async function accessible(where) {
-  const found = await page("axe.run().then((r) => r.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(' | ')}`))");
-  assert.deepEqual(found, [], where);
-}
-
-async function picture(name) {
-  if (!report) return;
-  const { cssContentSize } = await send("Page.getLayoutMetrics");
-  const clip = { x: 0, y: 0, width: cssContentSize.width, height: cssContentSize.height, scale: 1 };
-  const { data } = await send("Page.captureScreenshot", { format: "png", captureBeyondViewport: true, clip });
-  fs.writeFileSync(path.join(report, name), Buffer.from(data, "base64"));
-}
-
-const steps = {
+await visit({
   async "the page loads, and is small"() {
     const begun = Date.now();
     await send("Page.navigate", { url });
     await until("loading", "document.getElementById('verdict')?.textContent.includes('holds')");
     const bytes = await page("performance.getEntriesByType('resource').reduce((sum, e) => sum + e.encodedBodySize, 0)");
-    await page(fs.readFileSync(axe, "utf8"));
+    await withAxe();
     return `${Date.now() - begun} ms, ${bytes} bytes with evidence, nothing packed`;
   },
   async "a DAT's provenance is verified in the browser"() {
@@ -152,11 +96,10 @@ const steps = {
   async "nobody is shut out"() {
     await accessible("light");
     await picture("web-light.png");
-    await send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: "dark" }] });
+    await colours("dark");
     await accessible("dark");
     await picture("web-dark.png");
-    await send("Emulation.setDeviceMetricsOverride", { width: 320, height: 640, deviceScaleFactor: 1, mobile: true });
-    assert.ok(await page("document.documentElement.scrollWidth <= 320"), "it is wider than a small phone");
+    await narrow();
     await accessible("narrow");
   },
   async "a blocked character stays blocked"() {
@@ -170,21 +113,4 @@ const steps = {
     // A node that has not seen the session yet says 402, or 503 if it looked just now; the page asks again.
     assert.deepEqual(bad.filter(({ params }) => !/status of (402|503)/.test(params.entry?.text)).map(({ params }) => params), []);
   },
-};
-
-let failed = 0;
-try {
-  const { targetInfos } = await send("Target.getTargets");
-  const { targetId } = targetInfos.find(({ type }) => type === "page");
-  session = (await send("Target.attachToTarget", { targetId, flatten: true })).sessionId;
-  for (const domain of ["Page", "Runtime", "Log"]) await send(`${domain}.enable`);
-  await send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: "light" }] });
-  for (const [name, step] of Object.entries(steps)) console.log(`ok - ${name}${((said) => (said ? `: ${said}` : ""))(await step())}`);
-} catch (error) {
-  failed = 1;
-  console.log(`FAILED - ${error.stack}`);
-}
-try { process.kill(-browser.pid, "SIGKILL"); } catch {}
-await new Promise((gone) => setTimeout(gone, 300));
-fs.rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
-process.exit(failed);
+});

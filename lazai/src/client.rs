@@ -48,7 +48,14 @@ impl Client {
     /// # Errors
     /// [`ConsumerError::Node`] if the URL is not one of HTTP.
     pub fn new(url: &str, account: Account) -> Result<Self, ConsumerError> {
-        Ok(Self { account, session_key: None, counter: None, node: HttpNode::new(url)? })
+        Ok(Self::of(HttpNode::new(url)?, account))
+    }
+
+    /// A client of a node that is at hand: such as one that is held to certificate authorities of its own
+    /// ([`HttpNode::with_root_certificates`]).
+    #[must_use]
+    pub fn of(node: HttpNode, account: Account) -> Self {
+        Self { account, session_key: None, counter: None, node }
     }
 
     /// Signs requests and payments of sessions with another key than the account's, so that the account's key can stay in a

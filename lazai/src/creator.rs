@@ -1,6 +1,7 @@
 //! The creator: turns dialogue and voice into a dataset, proves it whole, submits it.
 
 mod draft;
+mod earnings;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use crate::account::{Account, SendError};
 use crate::store::{Store, StoreError};
 
 pub use draft::{Draft, Proved};
+pub use earnings::{ShareEarnings, share_earnings};
 
 /// Why a dataset was not submitted.
 #[derive(Debug, Error)]

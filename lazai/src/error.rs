@@ -253,7 +253,8 @@ impl Coded for NodeError {
     }
 
     fn is_retryable(&self) -> bool {
-        ["node.busy", "node.ledger", "node.transport"].contains(&NodeError::code(self))
+        ["node.busy", "node.draining", "node.ledger", "node.rate_limited", "node.transport"]
+            .contains(&NodeError::code(self))
     }
 }
 

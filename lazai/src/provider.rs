@@ -30,7 +30,7 @@ use crate::node::{
 pub use book::PostgresBook;
 pub use book::{Book, BookError, BookFuture, Claim, FolderBook, Matter};
 use cards::Cards;
-pub use earnings::Earnings;
+pub use earnings::{Earner, Earnings};
 use order::Order;
 pub use page::Standing;
 use page::{LastReply, Line, Moderated, is_waited_for, lock};

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::checks::FEATURES;
 use crate::served::Served;
 use crate::shell::{cache, cargo, root, run, target, without_npm};
-use crate::{bindings, peers};
+use crate::{bindings, operate, peers};
 
 /// Clients in Python: the set of their packages, their scripts, and whose they are.
 const PYTHON_CLIENTS: [(&str, &str, &str); 4] = [
@@ -49,6 +49,7 @@ pub fn check(base: &Path) -> Result<()> {
             client.current_dir(folder);
             run(whose, endpoint.told(client.arg(root().join("examples/clients").join(script))))?;
         }
+        operate::check(endpoint)?;
         let (node_url, proxy_url) = (endpoint.value("LAZAI_NODE_URL"), endpoint.value("OPENAI_BASE_URL"));
         let proxy_url = proxy_url.and_then(|url| url.strip_suffix("/v1")).context("the endpoint told no proxy")?;
         held_to_its_document("the node", node_url.context("the endpoint told no node")?, None)?;

@@ -15,6 +15,7 @@ mod fuzz;
 mod load;
 mod model;
 mod openapi;
+mod operate;
 mod outside;
 mod package;
 mod peers;
@@ -62,7 +63,8 @@ cargo xtask VERB
   soak schedules
              a thousand random schedules of replies: each is the one that is made alone
   web        shows the example page, on a market and a chain of its own (web test: visits it in Chromium)
-  clients    lets OpenAI's clients for Python and Node talk through the loopback proxy (clients sillytavern: SillyTavern;
+  clients    lets OpenAI's clients for Python and Node talk through the loopback proxy, and looks at the node's status page, counts and
+             units as an operator does (clients sillytavern: SillyTavern;
              clients files: reads characters, recordings and a model out of packages, unmodified)
   layers     checks which crate may depend on which
   deny       checks bans, licences and sources of dependencies

@@ -11,6 +11,7 @@ use crate::shell::root;
 
 /// What the codes of a family are about. A code's family is what stands before its dot.
 const FAMILIES: &[(&str, &str)] = &[
+    ("address", "a text is no address to listen at, or no network"),
     ("cancelled", "the caller cancelled the work; what the function says is kept, is kept"),
     ("card", "a character card cannot be read"),
     ("chat", "a chat is asked for a turn that it does not have, or the last reply is not paid yet"),
@@ -38,6 +39,7 @@ const FAMILIES: &[(&str, &str)] = &[
     ("split", "a split of revenue breaks the rules"),
     ("store", "the object store does not have an object, or gives another"),
     ("submission", "a submission is unknown, refused, withdrawn by a reorganisation, or not what was proved"),
+    ("tls", "files are no certificate with its key, or no certificate authorities"),
     ("tokenizer", "a tokenizer cannot be read or is not supported"),
     ("voice", "a recording or its table cannot be read"),
     ("zk", "a statement or a proof is malformed, of another circuit, or rejected; or proving fails"),

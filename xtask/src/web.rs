@@ -1,6 +1,6 @@
 //! The example page: on a market of its own, behind a test node; for people, and for the tests of what talks to it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -76,14 +76,19 @@ pub fn start(args: &[&str]) -> Result<()> {
     market.close()
 }
 
-/// A visitor in a browser.
-pub fn check(browser: &Path, url: &str) -> Result<()> {
+/// The script that looks for barriers.
+pub fn axe() -> Result<PathBuf> {
     let tools = target().join("bindings").join("axe");
     npm(&tools, &[AXE], "3 MB")?;
+    Ok(tools.join("node_modules/axe-core/axe.min.js"))
+}
+
+/// A visitor in a browser.
+pub fn check(browser: &Path, url: &str) -> Result<()> {
     let report = target().join("reports");
     std::fs::create_dir_all(&report)?;
     let mut node = Command::new("node");
     node.arg(root().join("examples/web/test.mjs")).env("CHROMIUM", browser).env("LAZAI_ROOT", root());
-    node.env("LAZAI_PAGE_URL", url).env("LAZAI_AXE", tools.join("node_modules/axe-core/axe.min.js"));
+    node.env("LAZAI_PAGE_URL", url).env("LAZAI_AXE", axe()?);
     run("the example page, in Chromium", node.env("LAZAI_REPORT", report))
 }

@@ -1,12 +1,14 @@
 //! The command line's arguments.
 
 mod market;
+mod serve;
 
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 pub(crate) use market::*;
+pub(crate) use serve::*;
 
 /// AI characters as verifiable, paid, tradable things.
 #[derive(Debug, Parser)]
@@ -40,7 +42,8 @@ pub(crate) enum Verb {
     /// Founds a market in a folder with a key for every role, and plays validators and ExEx there: what is published is attested,
     /// trained and minted. For trying; other verbs take the folder with `--local`.
     Local(Local),
-    /// Serves a minted character as a node, until it is stopped; redeems what it is owed.
+    /// Serves a minted character as a node, until it is stopped: at SIGTERM or SIGINT it begins no more replies, lets those in progress
+    /// end, and redeems what it is owed. A second signal stops it at once.
     Serve(Box<Serve>),
     /// Talks with a character: a line in, a reply out. Each reply is checked, then a voucher promises its payment.
     Chat(Chat),
@@ -54,6 +57,8 @@ pub(crate) enum Verb {
     Balance(Balance),
     /// Claims what a character earned, for the account's tokens of its class.
     Claim(Claim),
+    /// Tells what an account's shares of characters earned; or, by its book, what a node earned.
+    Earnings(Earnings),
     /// Writes the evidence of a conversation's last reply, and an anchor to verify it against.
     Evidence(Evidence),
     /// Proposes another split of revenue to the DAO.

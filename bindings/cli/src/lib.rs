@@ -11,8 +11,10 @@
 
 mod acting;
 mod args;
+mod config;
 mod create;
 mod data;
+mod earnings;
 mod local;
 mod money;
 mod proxy;
@@ -33,7 +35,13 @@ use serde::Serialize;
 use args::{Args, Verb};
 
 /// Runs a command line; returns the exit code.
-pub fn run(args: impl IntoIterator<Item = OsString>, input: &mut dyn BufRead, out: &mut dyn Write) -> u8 {
+pub fn run(args: impl IntoIterator<Item = OsString>, mut input: Box<dyn BufRead + Send>, out: &mut dyn Write) -> u8 {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let is_json = args.iter().any(|arg| arg == "--json");
+    let args = match config::with_file(args) {
+        Ok(args) => args,
+        Err(error) => return told(&error, &mut Output { out, json: is_json }),
+    };
     let args = match Args::try_parse_from(args) {
         Ok(args) => args,
         Err(error) => {
@@ -56,13 +64,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>, input: &mut dyn BufRead, ou
         Verb::Verify(verb) => trust::verify(&verb, &mut out),
         Verb::Publish(verb) => publish::publish(&verb, &mut out),
         Verb::Local(verb) => local::local(&verb, &mut out),
-        Verb::Serve(verb) => serve::serve(*verb, input, &mut out),
-        Verb::Chat(verb) => talk::chat(&verb, input, &mut out),
+        Verb::Serve(verb) => serve::serve(&verb, input, &mut out),
+        Verb::Chat(verb) => talk::chat(&verb, &mut *input, &mut out),
         Verb::End(verb) => talk::end(&verb, &mut out),
         Verb::Proxy(verb) => proxy::proxy(*verb, input, &mut out),
         Verb::Receipts(verb) => receipts::receipts(&verb, &mut out),
         Verb::Balance(verb) => money::balance(&verb, &mut out),
         Verb::Claim(verb) => money::claim(&verb, &mut out),
+        Verb::Earnings(verb) => earnings::earnings(&verb, &mut out),
         Verb::Evidence(verb) => trust::evidence(&verb, &mut out),
         Verb::Propose(verb) => vote::propose(&verb, &mut out),
         Verb::Proposals(verb) => vote::proposals(&verb, &mut out),
@@ -77,14 +86,17 @@ pub fn run(args: impl IntoIterator<Item = OsString>, input: &mut dyn BufRead, ou
     };
     match done {
         Ok(holds) => u8::from(!holds),
-        Err(error) => {
-            if json {
-                let _ = writeln!(out.out, "{}", refusal(&error));
-            }
-            eprintln!("lazai: {} ({})", error.detail(), error.code());
-            exit_code(error.code())
-        }
+        Err(error) => told(&error, &mut out),
     }
+}
+
+/// Tells an error; returns its exit code.
+fn told(error: &LazaiError, out: &mut Output<'_>) -> u8 {
+    if out.json {
+        let _ = writeln!(out.out, "{}", refusal(error));
+    }
+    eprintln!("lazai: {} ({})", error.detail(), error.code());
+    exit_code(error.code())
 }
 
 /// An error as JSON.
@@ -92,11 +104,15 @@ fn refusal(error: &LazaiError) -> serde_json::Value {
     serde_json::json!({"error": {"code": error.code(), "message": error.detail()}})
 }
 
+/// Codes of nodes after which the same may be tried again.
+const AGAIN: [&str; 6] =
+    ["node.transport", "node.busy", "node.draining", "node.ledger", "node.rate_limited", "node.unknown_session"];
+
 /// The exit code of an error.
 fn exit_code(code: &str) -> u8 {
     match code.split('.').next().unwrap_or_default() {
         "file" | "io" | "ledger" => 4,
-        "node" if matches!(code, "node.transport" | "node.busy" | "node.ledger" | "node.unknown_session") => 4,
+        "node" if AGAIN.contains(&code) => 4,
         "market" | "node" | "consumer" | "request" | "signer" | "cancelled" => 1,
         "provenance" if code == "provenance.words" => 1,
         "zk" if matches!(code, "zk.rejected" | "zk.other_circuit") => 1,

@@ -1,25 +1,116 @@
 //! `serve`: a node.
 
 use std::io::BufRead;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 use lazai_facade::native::model::{BaseModel, ServingRoom};
-use lazai_facade::native::provider::{Listening, NodeServer, ServedModel};
+use lazai_facade::native::prepared::{Listening, PreparedNode, RequestLimits};
+use lazai_facade::native::provider::ServedModel;
+use lazai_facade::{LazaiError, LocalKey};
 use pollster::block_on;
 use serde_json::json;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 
 use crate::acting::acting;
 use crate::args;
 use crate::local::Local;
 use crate::{Done, Output};
 
-/// Serves one version until the process ends, or until its input does. Vouchers that are due are redeemed on the way, all at the end of
-/// the input; a node that is killed goes on with its book when it is started again.
-pub(crate) fn serve(verb: args::Serve, input: &mut dyn BufRead, out: &mut Output<'_>) -> Done {
+/// The pause between looks for a signal.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Serves one version until a signal, or until its input ends if that is asked for. Vouchers that are due are redeemed on the way, all at
+/// the end; a node that is killed goes on with its book when it is started again.
+pub(crate) fn serve(verb: &args::Serve, input: Box<dyn BufRead + Send>, out: &mut Output<'_>) -> Done {
+    let listening = listening(verb);
+    listening.check()?;
+    check_folder(&verb.book)?;
+    let stop = told_to_stop()?;
+    let (node, key) = prepared(verb)?;
+    if verb.check {
+        return checked(verb, &node, &key, out);
+    }
+    let character = node.offered().first().map(|offered| offered.character.clone()).unwrap_or_default();
+    let server = node.listen(listening)?;
+    let operations = server.operations_url();
+    let told = json!({"url": server.url(), "node": key.address(), "character": character, "operations": operations});
+    out.tell(&told, |_| format!("{character} is served at {} by {}", server.url(), key.address()))?;
+    wait(&stop, verb.until_input_ends.then_some(input));
+    if !out.json {
+        out.tell(&(), |()| format!("stopping: replies in progress have {} s to end", verb.drain_s))?;
+    }
+    let cut_off = server.drain(verb.drain_s);
+    let left = block_on(server.redeem())?;
+    server.stop();
+    let told = json!({"notRedeemed": left, "cutOff": cut_off});
+    out.tell(&told, |_| format!("stopped; {cut_off} replies were cut off, {left} sessions could not be redeemed now"))?;
+    Ok(left == 0)
+}
+
+/// Set by the first of the signals that stop a node. The second one ends the process at once, as a kill would: the book has everything.
+fn told_to_stop() -> Result<Arc<AtomicBool>, LazaiError> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        let watched = flag::register_conditional_shutdown(signal, 1, stop.clone());
+        watched
+            .and_then(|_| flag::register(signal, stop.clone()))
+            .map_err(|e| LazaiError::new("io", format!("signals: {e}")))?;
+    }
+    Ok(stop)
+}
+
+/// Waits for a signal, or for the end of the input.
+fn wait(stop: &AtomicBool, input: Option<Box<dyn BufRead + Send>>) {
+    let (open, ended) = channel::<()>();
+    let open = match input {
+        None => Some(open),
+        Some(mut input) => {
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut input, &mut std::io::sink());
+                drop(open);
+            });
+            None
+        }
+    };
+    while !stop.load(Ordering::Relaxed) {
+        if ended.recv_timeout(LOOK) == Err(RecvTimeoutError::Disconnected) {
+            break;
+        }
+    }
+    drop(open);
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+fn listening(verb: &args::Serve) -> Listening {
+    Listening {
+        address: verb.address.clone(),
+        tls: verb.tls_certificates.as_deref().map(text).zip(verb.tls_key.as_deref().map(text)),
+        operations: verb.operations.clone(),
+        limits: RequestLimits {
+            address_requests: verb.address_requests,
+            session_requests: verb.session_requests,
+            consumer_requests: verb.consumer_requests,
+            limit_loopback: verb.limit_loopback,
+            trusted_proxies: verb.trusted_proxy.clone(),
+        },
+    }
+}
+
+/// The node with everything that it needs, and its key.
+fn prepared(verb: &args::Serve) -> Result<(PreparedNode, Arc<LocalKey>), LazaiError> {
     let (market, key) = acting(&verb.acting, "node")?;
-    let text = |path: &std::path::Path| path.to_string_lossy().into_owned();
+    block_on(market.refresh())?;
     // Without a local market, the parser asks for both.
     let class = verb.class.unwrap_or(1);
-    let about = market.dat(class, verb.version)?;
+    market.dat(class, verb.version)?;
     let adapter = match (&verb.adapter, &verb.acting.local) {
         (None, Some(folder)) => Local::open(folder)?.made(class, verb.version)?.adapter,
         (adapter, _) => adapter.as_deref().map(text).unwrap_or_default(),
@@ -31,26 +122,82 @@ pub(crate) fn serve(verb: args::Serve, input: &mut dyn BufRead, out: &mut Output
         class_id: class,
         version: verb.version,
         adapter_folder: adapter,
-        prompt_price: verb.prompt_price,
-        completion_price: verb.completion_price,
+        prompt_price: verb.prompt_price.clone(),
+        completion_price: verb.completion_price.clone(),
         prompt_ceiling: verb.prompt_ceiling,
         session_s: verb.session_s,
     };
-    let tls = verb.tls_certificates.as_deref().map(text).zip(verb.tls_key.as_deref().map(text));
-    let listening = Listening { address: verb.address, tls, operations: verb.operations };
-    let (book, tokens) = (text(&verb.book), verb.reply_tokens);
-    let server = NodeServer::start_at(market, key.clone(), base, vec![served], tokens, book, listening)?;
-    let told = json!({"url": server.url(), "node": key.address(), "character": about.character});
-    out.tell(&told, |_| format!("{} is served at {} by {}", about.character, server.url(), key.address()))?;
-    if verb.until_input_ends {
-        std::io::copy(&mut &mut *input, &mut std::io::sink()).map_err(crate::closed)?;
-    } else {
-        loop {
-            std::thread::park();
-        }
+    let node = PreparedNode::read(market, key.clone(), base, vec![served], verb.reply_tokens, text(&verb.book))?;
+    Ok((node, key))
+}
+
+/// Tells what would be served, and what others can read that they should not.
+fn checked(verb: &args::Serve, node: &PreparedNode, key: &LocalKey, out: &mut Output<'_>) -> Done {
+    let offered: Vec<_> = node
+        .offered()
+        .iter()
+        .map(|offered| json!({"model": offered.model, "character": offered.character, "step": offered.step}))
+        .collect();
+    let secrets = [&verb.acting.keystore, &verb.acting.password_file, &verb.tls_key];
+    let readable: Vec<String> =
+        secrets.into_iter().flatten().filter(|path| others_may(path, 0o077)).map(|path| text(path)).collect();
+    let told = json!({
+        "checked": offered, "node": key.address(), "address": verb.address, "operations": verb.operations,
+        "tls": verb.tls_certificates.is_some(), "readableByOthers": readable,
+    });
+    out.tell(&told, |_| {
+        let scheme = if verb.tls_certificates.is_some() { "https" } else { "http" };
+        let served = node.offered().iter().map(|offered| {
+            format!(
+                "{} ({}) would be served at {scheme}://{} by {}; a reply costs at most {} base units\n",
+                offered.character,
+                offered.model,
+                verb.address,
+                key.address(),
+                offered.step
+            )
+        });
+        let warned = readable.iter().map(|path| format!("others on this machine may read {path}\n"));
+        let operator = verb.operations.as_ref().map(|at| format!("the operator looks at http://{at}\n"));
+        let all: String = served.chain(operator).chain(warned).collect();
+        all.trim_end().to_owned()
+    })?;
+    Ok(true)
+}
+
+/// A folder that nobody else may write to, and the node may.
+fn check_folder(folder: &Path) -> Result<(), LazaiError> {
+    let wrong = |reason: &dyn std::fmt::Display| LazaiError::new("config", format!("{}: {reason}", folder.display()));
+    if !folder.exists() {
+        // It is made when the first session comes, if it can be: its parents are looked at.
+        let parent = folder.ancestors().skip(1).find(|parent| parent.is_dir());
+        return parent.map_or(Ok(()), |parent| writable(parent).map_err(|error| wrong(&error)));
     }
-    let left = block_on(server.redeem())?;
-    server.stop();
-    out.tell(&json!({"notRedeemed": left}), |_| format!("stopped; {left} sessions could not be redeemed now"))?;
-    Ok(left == 0)
+    if !folder.is_dir() {
+        return Err(wrong(&"is no folder"));
+    }
+    if others_may(folder, 0o022) {
+        return Err(wrong(&"others on this machine may write here; `chmod go-w` keeps the book the node's"));
+    }
+    writable(folder).map_err(|error| wrong(&error))
+}
+
+/// Tries to write into a folder.
+fn writable(folder: &Path) -> std::io::Result<()> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let probe = folder.join(format!(".lazai-{}", std::process::id()));
+    std::fs::write(&probe, [])?;
+    std::fs::remove_file(probe)
+}
+
+/// Tells whether the group or others have some of these permissions.
+#[cfg(unix)]
+fn others_may(path: &Path, permissions: u32) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).is_ok_and(|about| about.permissions().mode() & permissions != 0)
+}
+
+#[cfg(not(unix))]
+fn others_may(_: &Path, _: u32) -> bool {
+    false
 }

@@ -27,9 +27,17 @@ impl ReplyListener for Heard {
     }
 }
 
+/// The node at a URL, held to public certificate authorities or to those in a file.
+fn client(url: &str, ca: Option<&Path>) -> Result<Arc<NodeClient>, LazaiError> {
+    let Some(path) = ca else { return NodeClient::new(url.to_owned()) };
+    let certificates = String::from_utf8_lossy(&crate::read(path)?).into_owned();
+    let of_file = |error: LazaiError| LazaiError::new("tls", format!("{}: {}", path.display(), error.detail()));
+    NodeClient::trusting(url.to_owned(), certificates).map_err(of_file)
+}
+
 pub(crate) fn chat(verb: &args::Chat, input: &mut dyn BufRead, out: &mut Output<'_>) -> Done {
     let (market, key) = acting(&verb.acting, CONSUMER)?;
-    let node = NodeClient::new(verb.node.clone())?;
+    let node = client(&verb.node, verb.ca.as_deref())?;
     let conversation = conversation(verb, &market, &key, &node)?;
     let chat = Chat::new(conversation, market.domain(), key)?;
     if let Some(path) = &verb.tokenizer {
@@ -162,8 +170,8 @@ pub(crate) fn end(verb: &args::End, out: &mut Output<'_>) -> Done {
     let (text, value) = kept(path)?.ok_or_else(none)?;
     let session = value["session"].as_str().ok_or_else(none)?;
     // Taking back asks no node.
-    let node = verb.node.clone().unwrap_or_else(|| "http://127.0.0.1".into());
-    let talking = market.talk_on(node, key, text.clone())?;
+    let node = client(verb.node.as_deref().unwrap_or("http://127.0.0.1"), verb.ca.as_deref())?;
+    let talking = market.resume(&node, key, &text)?;
     if !verb.alone {
         let left = block_on(talking.end())?;
         out.tell(&json!({"session": session, "left": left}), |_| {

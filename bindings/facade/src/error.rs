@@ -67,6 +67,7 @@ pub fn fail_with(code: String) -> Result<(), LazaiError> {
 
 /// The codes that [`error_codes`] returns.
 pub(crate) const CODES: &[&str] = &[
+    "address",
     "cancelled",
     "card.damaged",
     "card.feature_missing",
@@ -140,6 +141,7 @@ pub(crate) const CODES: &[&str] = &[
     "submission.signed_otherwise",
     "submission.taken_back",
     "submission.unknown",
+    "tls",
     "tokenizer.incomplete",
     "tokenizer.malformed",
     "tokenizer.too_large",

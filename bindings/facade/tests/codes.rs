@@ -22,6 +22,7 @@ use lazai::validator::ValidationError;
 use lazai::zk::{CommitError, ProveError};
 use lazai_facade::native::data::{ContributorTerms, inspect_file};
 use lazai_facade::native::market::{Founding, Market};
+use lazai_facade::native::prepared::Listening;
 use lazai_facade::native::roles::write_public_part;
 use lazai_facade::{Character, Chat, Domain, LazaiError, LocalKey, Message, ReplySettings, error_codes, verify_proof};
 use pollster::block_on;
@@ -100,6 +101,10 @@ fn provoked() -> Vec<LazaiError> {
         inspected("empty.jsonl"),
         inspected("none.jsonl"),
         inspected("unknown"),
+        Listening::at("nowhere".into()).check().unwrap_err(),
+        Listening { tls: Some((path("empty.jsonl"), path("unknown"))), ..Listening::at("127.0.0.1:0".into()) }
+            .check()
+            .unwrap_err(),
         verify_proof(std::fs::read(root().join("vectors/zk/statement.json")).unwrap(), vec![0; 1 << 20]).unwrap_err(),
     ]
 }

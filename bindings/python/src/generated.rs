@@ -501,6 +501,28 @@ impl Market {
         free(py, || inner.anchor(base_digest))
     }
 
+    /// What share tokens earned, by token and asset: of an owner or of all, of a class or of all.
+    ///
+    /// Errors: `hex.…`, `market`.
+    #[pyo3(signature = (owner=None, class_id=None))]
+    fn share_earnings(
+        &self,
+        py: Python<'_>,
+        owner: Option<String>,
+        class_id: Option<u64>,
+    ) -> PyResult<Vec<facade::native::earnings::ShareEarnings>> {
+        let inner = self.inner()?;
+        free(py, || inner.share_earnings(owner, class_id))
+    }
+
+    /// What a node earned by each version, by the folder of its book: also while the node runs.
+    ///
+    /// Errors: `node.book`, `node.money`.
+    fn book_earnings(&self, py: Python<'_>, book: PathText) -> PyResult<Vec<facade::native::earnings::NodeEarnings>> {
+        let inner = self.inner()?;
+        free(py, || inner.book_earnings(book.0))
+    }
+
     /// The market in a folder: an embedded ledger in `ledger/`, begun as `genesis.json` says. Several processes may have it
     /// open, but on Android.
     ///
@@ -766,6 +788,14 @@ impl NodeClient {
         free(py, || facade::native::node::NodeClient::new(url)).map(NodeClient)
     }
 
+    /// A node whose certificate is held to these certificate authorities (PEM) instead of public ones.
+    ///
+    /// Errors: As `new`; `node.transport` if there is no certificate in the text.
+    #[staticmethod]
+    fn trusting(py: Python<'_>, url: String, certificates: String) -> PyResult<Self> {
+        free(py, || facade::native::node::NodeClient::trusting(url, certificates)).map(NodeClient)
+    }
+
     /// The characters that the node offers.
     ///
     /// Errors: `node.…`.
@@ -781,11 +811,18 @@ pub struct NodeServer(pub(crate) Arc<facade::native::provider::NodeServer>);
 
 #[pymethods]
 impl NodeServer {
+    /// What it earned by each version, by its book and the ledger.
+    ///
+    /// Errors: `node.book`, `node.money`.
+    fn earnings(&self, py: Python<'_>) -> PyResult<Vec<facade::native::earnings::NodeEarnings>> {
+        free(py, || self.0.earnings())
+    }
+
     /// Serves adapters of a base model at an address such as `127.0.0.1:8028` (port 0: any). A folder keeps its session
     /// book; replies have at most `reply_tokens` tokens.
     ///
-    /// Errors: `model` if an adapter is not the one that the ledger names, `dat.unknown` if the ledger has no such version,
-    /// `money.not_decimal`, `io` for an address that cannot be had.
+    /// Errors: `model` if an adapter is not the one that the ledger names, `dat.unknown` if the ledger has no such version, `market` for terms
+    /// beyond its limits, `money.not_decimal`, `io` for an address that cannot be had.
     #[staticmethod]
     fn start(
         py: Python<'_>,
@@ -1492,6 +1529,10 @@ pub(crate) mod _lazai {
     use lazai_facade::native::data::FileKind;
     #[pymodule_export]
     use lazai_facade::native::data::ReadDialogue;
+    #[pymodule_export]
+    use lazai_facade::native::earnings::NodeEarnings;
+    #[pymodule_export]
+    use lazai_facade::native::earnings::ShareEarnings;
     #[pymodule_export]
     use lazai_facade::native::exex::AccessTerms;
     #[pymodule_export]

@@ -35,7 +35,7 @@ fn free<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, Error> + Send)
 #[pyfunction]
 fn run_command(py: Python<'_>, arguments: Vec<String>) -> u8 {
     py.detach(|| {
-        let (stdin, stdout) = (std::io::stdin(), std::io::stdout());
-        lazai_cli::run(arguments.into_iter().map(Into::into), &mut stdin.lock(), &mut stdout.lock())
+        let stdin = Box::new(std::io::BufReader::new(std::io::stdin()));
+        lazai_cli::run(arguments.into_iter().map(Into::into), stdin, &mut std::io::stdout().lock())
     })
 }

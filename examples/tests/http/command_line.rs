@@ -7,14 +7,14 @@ pub async fn command(args: Vec<String>, input: &'static str) -> (u8, Vec<Value>)
     let run = move || {
         let mut out = Vec::new();
         let args = ["lazai".to_owned(), "--json".to_owned()].into_iter().chain(args).map(Into::into);
-        let code = lazai_cli::run(args, &mut input.as_bytes(), &mut out);
+        let code = lazai_cli::run(args, Box::new(input.as_bytes()), &mut out);
         (code, out.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
     };
     tokio::task::spawn_blocking(run).await.unwrap()
 }
 
 /// A fresh key in a keystore file, with the arguments that name it.
-fn keystore(folder: &std::path::Path) -> (LocalSigner, Vec<String>) {
+pub fn keystore(folder: &std::path::Path) -> (LocalSigner, Vec<String>) {
     let key = LocalSigner::random().unwrap();
     key.to_keystore(folder, "key", "a password").unwrap();
     std::fs::write(folder.join("password"), "a password\n").unwrap();
@@ -157,7 +157,7 @@ fn the_command_line_creates_a_character() {
             .chain(["--address", "0x00000000000000000000000000000000000000ad", "--name", name].map(String::from))
             .chain(["--licence", "CC-BY-4.0", "--consent", "for training"].map(String::from));
         let mut out = Vec::new();
-        let code = lazai_cli::run(args.map(Into::into), &mut &b""[..], &mut out);
+        let code = lazai_cli::run(args.map(Into::into), Box::new(std::io::empty()), &mut out);
         let told: Vec<Value> =
             out.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
         (code, told)
@@ -243,8 +243,15 @@ fn a_local_market_is_played_from_the_command_line() {
         let (code, told) = command(chat.map(str::to_owned).to_vec(), "Who are you?\n").await;
         assert_eq!((code, told[0]["modelChecked"].as_bool()), (0, Some(true)), "{told:?}");
         sessions_end(&market, &url, &path("talk.json"), &path("scanty.json")).await;
+        let before = book_earnings(&market, &book).await;
+        assert!(before["owed"] == before["signed"] && before["openSessions"] == 0, "{before}");
         drop(held);
         assert_eq!(serving.join().unwrap(), 0, "everything is redeemed");
+        let after = book_earnings(&market, &book).await;
+        assert_eq!(
+            (&after["owed"], &after["redeemed"], &after["atRisk"]),
+            (&before["owed"], &before["owed"], &"0".into())
+        );
         earnings_and_evidence(&market, &path("talk.json"), &base, &path("shown")).await;
         the_dao_decides(&market).await;
     });
@@ -293,12 +300,40 @@ async fn sessions_end(market: &str, url: &str, talked: &str, scanty: &str) {
     assert_eq!(owned, 1_000_000_000_000_000_000 - 1_000_000 - (1_000_000 - left));
 }
 
+/// What a node earned, by its book.
+async fn book_earnings(market: &str, book: &str) -> Value {
+    let words = ["earnings", "--local", market, "--book", book];
+    let (code, told) = command(words.map(str::to_owned).to_vec(), "").await;
+    assert_eq!((code, told.len(), told[0]["character"].as_str()), (0, 1, Some("Vesper Volt")), "{told:?}");
+    told[0].clone()
+}
+
 /// Who earned claims it, and what was said can be shown.
 async fn earnings_and_evidence(market: &str, talked: &str, base: &str, shown: &str) {
     let run = |words: &[&str]| command(words.iter().map(|word| (*word).to_owned()).collect(), "");
+    let earned = ["earnings", "--local", market];
+    let (code, told) = run(&earned).await;
+    let claimable = told[0]["claimable"].clone();
+    let of = |told: &Value| (told["character"].clone(), told["contributor"].clone(), told["claimed"].clone());
+    assert_eq!((code, told.len(), of(&told[0])), (0, 1, ("Vesper Volt".into(), "Ada".into(), "0".into())), "{told:?}");
+    assert_eq!(run(&["earnings", "--local", market, "--role", "consumer"]).await.1.len(), 0, "who has no shares");
+    assert_eq!(run(&["earnings", "--local", market, "--role", "consumer", "--all", "--class", "1"]).await.1, told);
     let claim = ["claim", "1", "--local", market];
     let (code, told) = run(&claim).await;
     let claimed: u64 = told[0]["claimed"].as_str().unwrap().parse().unwrap();
+    assert_eq!(claimable, claimed.to_string());
+    let told = run(&earned).await.1;
+    assert_eq!((&told[0]["claimed"], &told[0]["claimable"]), (&claimable, &"0".into()), "{told:?}");
+    for (form, first) in [("--csv", "tokenId,classId,version,character,"), ("", "token  class  version  character")] {
+        let words = ["lazai", "earnings", "--local", market, form].into_iter().filter(|word| !word.is_empty());
+        let mut out = Vec::new();
+        let code = lazai_cli::run(words.map(Into::into), Box::new(std::io::empty()), &mut out);
+        let out = String::from_utf8(out).unwrap();
+        assert!(
+            code == 0 && out.starts_with(first) && out.contains("Vesper Volt") && out.contains(&claimed.to_string()),
+            "{out}"
+        );
+    }
     assert!(code == 0 && claimed > 0, "{told:?}");
     let balance = run(&["balance", "--local", market, "--role", "creator"]).await.1;
     assert_eq!(balance[0]["balance"].as_str().unwrap(), claimed.to_string());
@@ -336,7 +371,7 @@ async fn the_dao_decides(market: &str) {
 fn serve_until(words: &[&str], input: std::io::PipeReader) -> (String, std::thread::JoinHandle<u8>) {
     let args: Vec<std::ffi::OsString> = ["lazai", "--json"].iter().chain(words).map(Into::into).collect();
     let (told, mut out) = std::io::pipe().unwrap();
-    let serving = std::thread::spawn(move || lazai_cli::run(args, &mut std::io::BufReader::new(input), &mut out));
+    let serving = std::thread::spawn(move || lazai_cli::run(args, Box::new(std::io::BufReader::new(input)), &mut out));
     let mut told = std::io::BufReader::new(told);
     let mut line = String::new();
     std::io::BufRead::read_line(&mut told, &mut line).unwrap();

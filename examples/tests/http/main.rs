@@ -6,6 +6,7 @@ mod app;
 mod command_line;
 mod ending;
 mod generators;
+mod operating;
 mod proxy;
 mod proxy_command;
 mod serving;

@@ -115,6 +115,30 @@ pub async fn the_operator_sees_what_is_served(served: &Served) {
     assert!(earned.redeemed.base_units() as f64 >= before + mine && earned.signed >= earned.redeemed);
 }
 
+/// Every metric that dashboard and alerts name, with every value of a label, is one that a node tells.
+pub fn names_of_dashboard_and_alerts_are_counted(metrics: &str) {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("operate");
+    for file in ["dashboard.json", "alerts.yml"] {
+        let text = std::fs::read_to_string(folder.join(file)).unwrap().replace("\\\"", "\"");
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let mut names = 0;
+        for (place, _) in text.match_indices("lazai_") {
+            let name: String = text[place..].chars().take_while(|c| is_name(*c)).collect();
+            let samples: Vec<&str> = metrics
+                .lines()
+                .filter(|line| line.strip_prefix(&name).is_some_and(|rest| rest.starts_with(['{', ' '])))
+                .collect();
+            assert!(!samples.is_empty(), "{file} names {name}, which no node tells");
+            let labels = text[place + name.len()..].strip_prefix('{').and_then(|rest| rest.split_once('}'));
+            for label in labels.map_or("", |(labels, _)| labels).split(',').filter(|l| l.contains("=\"")) {
+                assert!(samples.iter().any(|sample| sample.contains(label)), "{file}: no {name} has {label}");
+            }
+            names += 1;
+        }
+        assert!(names > 5, "{file}");
+    }
+}
+
 /// Behind TLS, a node is one only to who trusts its certificate.
 pub async fn a_server_with_tls_is_known_by_its_certificate(served: &Served) {
     let folder = tempfile::tempdir().unwrap();

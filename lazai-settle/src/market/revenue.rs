@@ -5,7 +5,7 @@ use lazai_core::{Address, Amount, Asset, BasisPoints, ClassId, MoneyError, Token
 use super::class::{Class, Pot, Token};
 use super::state::Market;
 use super::{Event, MarketError};
-use crate::shares::{RevenueAccount, pending, scaled};
+use crate::shares::{RevenueAccount, SCALE, Scaled, pending, scaled};
 
 impl Market {
     /// The amount that a token could claim now, including what waits in its version's inbox. It excludes what later
@@ -22,6 +22,19 @@ impl Market {
             None => class.pot.revenue.get(&asset),
         };
         Ok(account.map_or(Ok(Amount::ZERO), |account| token.pending(account, asset))?)
+    }
+
+    /// The amount that a token's shares were paid since it was minted, whoever owned it then. `None` for a token of no version: it takes
+    /// no part in what its class earned before it, and the ledger keeps both as one sum.
+    ///
+    /// # Errors
+    /// [`MarketError::UnknownToken`].
+    pub fn claimed_revenue(&self, id: TokenId, asset: Asset) -> Result<Option<Amount>, MarketError> {
+        let token = self.tokens.get(&id).ok_or(MarketError::UnknownToken { token: id })?;
+        let had = token.debt.get(&asset).copied().unwrap_or_default() / Scaled::from(SCALE);
+        // What was paid was an amount.
+        let had = u128::try_from(had).unwrap_or(u128::MAX);
+        Ok(token.version.map(|_| Amount::from_base_units(had)))
     }
 
     pub(super) fn claim(&mut self, sender: Address, id: TokenId, asset: Asset) -> Result<Vec<Event>, MarketError> {

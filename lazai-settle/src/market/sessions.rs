@@ -94,14 +94,8 @@ impl Market {
         signature: &Signature,
         params: &Params,
     ) -> Result<(), MarketError> {
-        let max_s = params.max_session_s;
         self.check_signed_by("offer", signature, offer, offer.node)?;
-        let (class, version) = (offer.class, offer.version);
-        let found = self.classes.get(&class).ok_or(MarketError::UnknownClass { class })?;
-        let found = found.version(version).ok_or(MarketError::UnknownVersion { class, version })?;
-        if found.withdrawn {
-            return Err(MarketError::VersionWithdrawn { class, version });
-        }
+        self.check_offered(offer)?;
         let (series, current) = (offer.series, self.series_of(offer.node));
         if series != current {
             return Err(MarketError::OfferRevoked { series, current });
@@ -109,6 +103,31 @@ impl Market {
         if now_s > offer.valid_until_s {
             return Err(MarketError::OfferExpired { valid_until_s: offer.valid_until_s, now_s });
         }
+        self.check_bounds(offer, params)
+    }
+
+    /// Checks what a node offers against the market as it is now: the version, the length of a session, prices and their asset. Who
+    /// signed the offer, its series and its time are left out.
+    ///
+    /// # Errors
+    /// [`MarketError`] as for opening a session under it.
+    pub fn check_terms(&self, offer: &Offer) -> Result<(), MarketError> {
+        self.check_offered(offer)?;
+        self.check_bounds(offer, self.params().1)
+    }
+
+    fn check_offered(&self, offer: &Offer) -> Result<(), MarketError> {
+        let (class, version) = (offer.class, offer.version);
+        let found = self.classes.get(&class).ok_or(MarketError::UnknownClass { class })?;
+        let found = found.version(version).ok_or(MarketError::UnknownVersion { class, version })?;
+        if found.withdrawn {
+            return Err(MarketError::VersionWithdrawn { class, version });
+        }
+        Ok(())
+    }
+
+    fn check_bounds(&self, offer: &Offer, params: &Params) -> Result<(), MarketError> {
+        let max_s = params.max_session_s;
         if offer.session_s == 0 || offer.session_s > max_s {
             return Err(MarketError::OfferTooLong { session_s: offer.session_s, max_s });
         }
@@ -116,8 +135,7 @@ impl Market {
         if dearest > params.max_price {
             return Err(MarketError::PriceTooHigh { price: dearest, most: params.max_price });
         }
-        self.check_asset(offer.asset)?;
-        Ok(())
+        self.check_asset(offer.asset)
     }
 
     fn open(&self, id: SessionId) -> Result<&Session, MarketError> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use blocking::{Unblock, unblock};
 use futures_lite::AsyncReadExt;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, ReleaseRequest, SignedRelease, SignedVoucher};
 use crate::wire::MAX_ANSWER_BYTES;
@@ -16,6 +17,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// The pause before a busy node is asked again, and the number of such tries.
 const BUSY: Duration = Duration::from_millis(1_100);
 const BUSY_TRIES: usize = 3;
+/// The longest time that a node may ask to be left alone for, before it is asked again here.
+const MOST_BUSY: Duration = Duration::from_secs(5);
 /// The time limit for a whole reply.
 const REPLY: Duration = Duration::from_secs(600);
 
@@ -53,7 +56,25 @@ impl HttpNode {
         if !(url.starts_with("http://") || url.starts_with("https://")) {
             return Err(failed(&"the node's URL begins neither with http:// nor https://"));
         }
-        Ok(Self { url: url.into(), agent: agent() })
+        Ok(Self { url: url.into(), agent: agent(RootCerts::WebPki) })
+    }
+
+    /// Trusts these certificate authorities instead of public ones: certificates in PEM, such as that of an authority of one's own.
+    ///
+    /// # Errors
+    /// [`NodeError::Transport`] if there is none in it, or something that is none.
+    pub fn with_root_certificates(mut self, pem: &[u8]) -> Result<Self, NodeError> {
+        let of = |item| match item {
+            Ok(PemItem::Certificate(certificate)) => Ok(certificate),
+            Ok(_) => Err(failed(&"root certificates: something else is among them, such as a key")),
+            Err(error) => Err(failed(&format!("root certificates: {error}"))),
+        };
+        let roots = parse_pem(pem).map(of).collect::<Result<Vec<_>, _>>()?;
+        if roots.is_empty() {
+            return Err(failed(&"root certificates: no certificate in PEM"));
+        }
+        self.agent = agent(RootCerts::from(roots));
+        Ok(self)
     }
 
     /// The models that the node offers.
@@ -118,17 +139,23 @@ impl HttpNode {
             let sent = unblock(move || {
                 headers.iter().fold(agent.post(url), |post, (name, value)| post.header(name, value)).send(body)
             });
-            let answer = Answer::of(sent.await.map_err(|e| failed(&e))?);
-            if answer.status != 503 {
+            let sent = sent.await.map_err(|e| failed(&e))?;
+            let after = retry_after(&sent);
+            let answer = Answer::of(sent);
+            let status = answer.status;
+            if ![429, 503].contains(&status) {
                 return Ok(answer);
             }
             // A refusal is read whole: the node may only be busy.
             let said = answer.whole().await.unwrap_or_default();
-            if talk::refusal(503, &said).code() != "node.busy" || tries == BUSY_TRIES {
-                return Ok(Answer::said(503, said));
-            }
+            let pause = match talk::refusal(status, &said).code() {
+                "node.busy" => Some(BUSY),
+                "node.rate_limited" => after.filter(|after| *after <= MOST_BUSY),
+                _ => None,
+            };
+            let Some(pause) = pause.filter(|_| tries < BUSY_TRIES) else { return Ok(Answer::said(status, said)) };
             tries += 1;
-            unblock(|| std::thread::sleep(BUSY)).await;
+            unblock(move || std::thread::sleep(pause)).await;
         }
     }
 
@@ -157,6 +184,12 @@ impl HttpNode {
         }
         reader.finish()
     }
+}
+
+/// The time after which a node wants to be asked again (RFC 9110: Retry-After, in seconds).
+fn retry_after(response: &ureq::http::Response<ureq::Body>) -> Option<Duration> {
+    let seconds = response.headers().get("retry-after")?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }
 
 /// A node's answer: a status, and a body that comes in pieces.
@@ -222,8 +255,9 @@ impl Node for HttpNode {
 pub(super) type Called = Result<ureq::http::Response<ureq::Body>, ureq::Error>;
 
 /// Connections that return any status as an answer, and have time limits.
-pub(super) fn agent() -> ureq::Agent {
+pub(super) fn agent(roots: RootCerts) -> ureq::Agent {
     let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0);
+    let config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
     config.timeout_connect(Some(CONNECT)).timeout_global(Some(REPLY)).build().into()
 }
 

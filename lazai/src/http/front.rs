@@ -1,5 +1,7 @@
 //! A node's server.
 
+mod draining;
+mod limits;
 mod offers;
 
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use super::embed::{self, Named};
 use super::openapi::{self, Endpoint, Server};
 use super::operations::Told;
 use super::operations::metrics::{Measured, Metrics};
+use super::operations::samples::Samples;
 use super::reply::{self, Api, Made, Pieces};
 use super::routes;
 use crate::node::{ChatRequest, Node as _, NodeError, ReleaseRequest, SignedVoucher};
@@ -32,6 +35,10 @@ use crate::safety::SignedReport;
 use crate::wire::openai::{ApiError, BadRequest, CompletionRequest};
 use crate::wire::payment::{self, PAYMENT, PaidRequest, Payment, ReplyDetails};
 use crate::wire::talk::model_id;
+use draining::Draining;
+use limits::Limiter;
+pub(super) use limits::unit_of;
+pub use limits::{Limits, Network, NotNetwork};
 pub(super) use offers::no_model;
 use offers::{Offers, model, models};
 
@@ -80,7 +87,10 @@ struct Inner {
     offers: Offers,
     slots: Arc<Semaphore>,
     releases: Arc<Semaphore>,
+    limiter: Limiter,
+    draining: Draining,
     metrics: Metrics,
+    samples: Samples,
     told: Told,
 }
 
@@ -91,8 +101,22 @@ impl Front {
     pub fn new(provider: Arc<Provider>, terms: Vec<OfferTerms>) -> Self {
         let offers = Offers::new(provider.clone(), terms);
         let [slots, releases] = [MAX_WAITING, MAX_RELEASES].map(|most| Arc::new(Semaphore::new(most)));
-        let (metrics, told) = (Metrics::default(), Told::default());
-        Self(Arc::new(Inner { provider, offers, slots, releases, metrics, told }), None)
+        let (limiter, draining) = (Limiter::default(), Draining::default());
+        let (metrics, samples, told) = (Metrics::default(), Samples::default(), Told::default());
+        Self(Arc::new(Inner { provider, offers, slots, releases, limiter, draining, metrics, samples, told }), None)
+    }
+
+    /// Sets limits on how often it may be asked: there are none by default. They may change while it serves.
+    ///
+    /// An address is known where [`Front::spawn`] serves, and under `axum::serve` with
+    /// `into_make_service_with_connect_info::<SocketAddr>()`.
+    pub fn limit(&self, limits: Limits) {
+        self.0.limiter.set(limits);
+    }
+
+    /// Tells whether a proxy at this address is trusted.
+    pub(super) fn trusts(&self, address: std::net::IpAddr) -> bool {
+        self.0.limiter.trusts(address)
     }
 
     /// Also embeds texts (`POST /v1/embeddings`), by an encoder of this name, for who sends this key as OpenAI's clients do: the
@@ -111,6 +135,14 @@ impl Front {
         &self.0.metrics
     }
 
+    pub(super) fn samples(&self) -> &Samples {
+        &self.0.samples
+    }
+
+    pub(super) fn terms(&self) -> impl Iterator<Item = &OfferTerms> {
+        self.0.offers.terms()
+    }
+
     pub(super) fn told(&self) -> &Told {
         &self.0.told
     }
@@ -118,6 +150,10 @@ impl Front {
     /// Requests that are answered or wait.
     pub(super) fn under_way(&self) -> usize {
         MAX_WAITING.saturating_sub(self.0.slots.available_permits())
+    }
+
+    pub(super) fn most_under_way(&self) -> usize {
+        MAX_WAITING
     }
 
     /// The routes. Serve them with axum, alone or inside a larger application, and run
@@ -145,6 +181,7 @@ impl Front {
         });
         let routes = routes::complete(routes)
             .layer(middleware::from_fn(in_time))
+            .layer(middleware::from_fn_with_state(self.clone(), limits::of_address))
             .layer(middleware::from_fn(for_pages))
             .with_state(self.clone());
         Router::new().fallback_service(routes).layer(middleware::from_fn(routes::with_single_slashes))
@@ -164,6 +201,11 @@ impl Front {
         on_a_thread_that_may_block(move |runtime| {
             if let Some(voucher) = voucher {
                 runtime.block_on(provider.pay(&voucher)).map_err(|e| refusal(&e))?;
+            }
+            if front.0.limiter.counts_signed() {
+                let consumer = runtime.block_on(provider.signer_of(&request)).map_err(|e| refusal(&e))?;
+                let limited = front.0.limiter.signed(session, consumer);
+                limited.inspect_err(|limited| front.metrics().limited(limited.whose))?;
             }
             // The session says what is served; a client that names another model made a mistake.
             let found = provider.ledger().market().session(session).map(|s| model_id(s.offer.class, s.offer.version));
@@ -187,12 +229,14 @@ impl Front {
             }
             let reply = reply.map_err(|e| refusal(&e))?;
             let (whole, counted) = (begun.elapsed(), &reply.receipt.receipt);
-            front.metrics().replied(&Measured {
+            let measured = Measured {
                 first,
                 whole,
                 prompt_tokens: counted.prompt_tokens,
                 completion_tokens: counted.completion_tokens,
-            });
+            };
+            front.metrics().replied(&measured);
+            front.samples().replied(&measured);
             let text = pieces.complete(&reply.text);
             let details = ReplyDetails {
                 receipt: reply.receipt,
@@ -224,6 +268,7 @@ async fn counted(front: &Front, api: Api, headers: &HeaderMap, body: &[u8]) -> R
 }
 
 async fn answer(front: &Front, api: Api, headers: &HeaderMap, body: &[u8]) -> Result<Response, ApiError> {
+    front.0.draining.check()?;
     let asked = api.read(body)?;
     if asked.request.choices > 1 {
         let reason = "a receipt is of one reply: ask once for each (the loopback proxy does)";
@@ -236,7 +281,7 @@ async fn answer(front: &Front, api: Api, headers: &HeaderMap, body: &[u8]) -> Re
     };
     let Payment { payload, .. } = payment::decode(PAYMENT, header.as_bytes())?;
     let Ok(slot) = front.0.slots.clone().try_acquire_owned() else {
-        return Err(ApiError::new(503, "node.busy", format!("{MAX_WAITING} requests are waiting")));
+        return Err(busy(format!("{MAX_WAITING} requests are waiting")));
     };
     let (serving, request) = (front.clone(), asked.request.clone());
     let served = |pieces| async move {
@@ -275,7 +320,7 @@ async fn release(State(front): State<Front>, body: Bytes) -> Result<Response, Ap
     let request: ReleaseRequest = signed("release request", &body)?;
     // A release waits for the chain: it must not take slots that other requests need.
     let Ok(slot) = front.0.releases.clone().try_acquire_owned() else {
-        return Err(ApiError::new(503, "node.busy", format!("{MAX_RELEASES} releases are waiting")));
+        return Err(busy(format!("{MAX_RELEASES} releases are waiting")));
     };
     let sign = move |runtime: &Handle| {
         let _slot = slot;
@@ -303,12 +348,16 @@ async fn for_pages(request: Request, next: Next) -> Response {
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
         (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
         (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, payment-signature"),
-        (header::ACCESS_CONTROL_EXPOSE_HEADERS, "payment-required, payment-response"),
+        (header::ACCESS_CONTROL_EXPOSE_HEADERS, "payment-required, payment-response, retry-after"),
         (header::ACCESS_CONTROL_MAX_AGE, "600"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
     response
+}
+
+fn busy(reason: String) -> ApiError {
+    ApiError { retry_after_s: Some(1), ..ApiError::new(503, "node.busy", reason) }
 }
 
 /// A node's refusal as an answer.
@@ -339,7 +388,8 @@ pub(super) fn refusal(error: &NodeError) -> ApiError {
         NodeError::Setting { setting, .. } => Some(setting.clone()),
         _ => None,
     };
-    ApiError { parameter, ..ApiError::new(status, error.code(), error) }
+    let retry_after_s = (status == 503).then_some(1);
+    ApiError { parameter, retry_after_s, ..ApiError::new(status, error.code(), error) }
 }
 
 impl std::fmt::Debug for Front {

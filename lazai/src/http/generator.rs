@@ -99,7 +99,7 @@ impl OpenAiGenerator {
     ) -> Result<Self, OpenAiError> {
         let url = url.trim_end_matches('/');
         let url = url.strip_suffix("/v1").unwrap_or(url).to_owned();
-        let agent = agent();
+        let agent = agent(ureq::tls::RootCerts::WebPki);
         let listed: Result<Value, _> = read(agent.get(format!("{url}/v1/models")).call());
         let listed = listed.map_err(|e| OpenAiError::Server { url: url.clone(), reason: e.to_string() })?;
         let ids = listed["data"].as_array().into_iter().flatten().filter_map(|m| m["id"].as_str());

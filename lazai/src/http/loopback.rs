@@ -216,7 +216,7 @@ impl Loopback {
             return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, message));
         }
         let proxy = self.inner.clone();
-        Serving::of(&*addresses, None, self.router(), async move { proxy.keep_taking_back() })
+        Serving::of(&*addresses, None, self.router(), Box::new(|_| true), async move { proxy.keep_taking_back() })
     }
 
     /// The amount spent so far, over all starts.

@@ -42,7 +42,7 @@ mod serving;
 
 pub use client::HttpNode;
 #[cfg(feature = "node")]
-pub use front::Front;
+pub use front::{Front, Limits, Network, NotNetwork};
 #[cfg(feature = "node")]
 pub use generator::{OpenAiError, OpenAiGenerator, Server};
 #[cfg(feature = "node")]

@@ -141,6 +141,10 @@ impl Server {
         if endpoint.is_post() {
             all.extend([408, 413]);
         }
+        // A node's limit of an address; the proxy tells of it where every node that could answer has one.
+        if self == Self::Node || matches!(endpoint, Endpoint::Reply(_) | Endpoint::Model | Endpoint::Models) {
+            all.push(429);
+        }
         if self == Self::Proxy {
             all.extend([400, 401, 403]);
             match endpoint {
@@ -166,8 +170,9 @@ fn reason(status: u16) -> &'static str {
         409 => "Something else comes first.",
         413 => "The body is too large.",
         422 => "The idempotency key was used with another request.",
+        429 => "It was asked too often; `Retry-After` says when it is answered again.",
         502 => "Another server does not answer.",
-        503 => "Too much is asked at this moment, or the ledger does not answer.",
+        503 => "Too much is asked at this moment, the node is stopping, or the ledger does not answer.",
         _ => "It failed here.",
     }
 }

@@ -1,6 +1,9 @@
 //! What the operator of a node looks at: health, readiness, counts. Served at an address of its own, which nobody else reaches.
 
 pub(super) mod metrics;
+mod page;
+pub(super) mod samples;
+mod status;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,27 +21,34 @@ use serde_json::json;
 
 use super::front::{on_a_thread_that_may_block, refusal};
 use super::{Front, Serving};
-use crate::provider::Earnings;
+use crate::provider::{Earner, Earnings};
 use crate::wire::openai::ApiError;
+use status::Status;
 
 /// How long sums of the book are told again: each reads a page for every session.
 const FRESH: Duration = Duration::from_secs(10);
 /// The longest time that a ledger may take before a node counts as not ready.
 const LEDGER: Duration = Duration::from_secs(5);
 
-/// Sums by asset.
-type Sums = BTreeMap<Asset, Earnings>;
+/// Sums of the book.
+#[derive(Debug, Clone)]
+pub(super) struct Sums {
+    by_version: BTreeMap<Earner, Earnings>,
+    by_asset: BTreeMap<Asset, Earnings>,
+}
 
 /// The sums that were told last.
 #[derive(Debug, Default)]
 pub(super) struct Told(Mutex<Option<(Instant, Sums)>>);
 
 impl Front {
-    /// What the operator looks at: `GET /health` (the server answers), `/ready` (the ledger answers and the book can be read: else
-    /// status 503, with the reason), `/metrics` (counts and sums in OpenMetrics' text, for Prometheus). Money is in it: serve it at an
+    /// What the operator looks at: `GET /` (a page that tells everything at a glance), `/status.json` (the same as data), `/health` (the server answers), `/ready` (the ledger answers and the book can be read: else
+    /// status 503, with the reason; while it drains, too), `/metrics` (counts and sums in OpenMetrics' text, for Prometheus). Money is in it: serve it at an
     /// address that nobody else reaches.
     pub fn operations(&self) -> Router {
         Router::new()
+            .route("/", get(page))
+            .route("/status.json", get(status_json))
             .route("/health", get(|| async { axum::Json(json!({"status": "ok"})) }))
             .route("/ready", get(ready))
             .route("/metrics", get(metrics))
@@ -50,7 +60,7 @@ impl Front {
     /// # Errors
     /// The operating system's error, such as an address in use.
     pub fn spawn_operations(&self, address: impl ToSocketAddrs) -> io::Result<Serving> {
-        Serving::of(address, None, self.operations(), async {})
+        Serving::of(address, None, self.operations(), Box::new(|_| false), async {})
     }
 
     async fn money(&self) -> Result<Sums, ApiError> {
@@ -63,7 +73,9 @@ impl Front {
             {
                 return Ok(sums.clone());
             }
-            let sums = runtime.block_on(front.provider().earnings()).map_err(|error| refusal(&error))?;
+            let by_version =
+                runtime.block_on(front.provider().earnings_by_version()).map_err(|error| refusal(&error))?;
+            let sums = Sums { by_asset: Earnings::by_asset(&by_version)?, by_version };
             *told = Some((Instant::now(), sums.clone()));
             Ok(sums)
         })
@@ -72,6 +84,9 @@ impl Front {
 }
 
 async fn ready(State(front): State<Front>) -> Response {
+    if front.is_draining() {
+        return (StatusCode::SERVICE_UNAVAILABLE, axum::Json(json!({"status": "draining"}))).into_response();
+    }
     let missing = |what: &str| {
         (StatusCode::SERVICE_UNAVAILABLE, axum::Json(json!({"status": "not ready", "missing": what}))).into_response()
     };
@@ -89,9 +104,23 @@ async fn ready(State(front): State<Front>) -> Response {
 }
 
 async fn metrics(State(front): State<Front>) -> Result<Response, ApiError> {
-    let (engine, money) = (front.provider().counts(), front.money().await?);
-    let text = front.metrics().text(front.under_way(), engine, &money);
+    let (engine, sums) = (front.provider().counts(), front.money().await?);
+    let text = front.metrics().text(front.under_way(), front.is_draining(), engine, &sums.by_asset);
     let text = text.map_err(|error| ApiError::new(500, "node.generation", error))?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}
+
+async fn status_json(State(front): State<Front>) -> Result<axum::Json<Status>, ApiError> {
+    Ok(axum::Json(Status::of(&front, &front.money().await?)))
+}
+
+async fn page(State(front): State<Front>) -> Result<Response, ApiError> {
+    let html = page::html(&Status::of(&front, &front.money().await?));
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
+        (header::CONTENT_SECURITY_POLICY, page::policy()),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    Ok((headers, html).into_response())
 }

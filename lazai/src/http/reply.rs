@@ -249,6 +249,9 @@ impl IntoResponse for ApiError {
         let again = if self.may_be_tried_again() { "true" } else { "false" };
         headers.insert("x-should-retry", HeaderValue::from_static(again));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         (status, headers, axum::Json(self.body())).into_response()
     }

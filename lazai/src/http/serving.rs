@@ -5,13 +5,16 @@ mod patient;
 mod tls;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
@@ -46,7 +49,7 @@ const BREATH: Duration = Duration::from_millis(50);
 pub struct Serving {
     address: SocketAddr,
     scheme: &'static str,
-    stop: Option<watch::Sender<()>>,
+    stop: Option<watch::Sender<Duration>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -75,8 +78,10 @@ impl Front {
     }
 
     fn spawn_at(&self, address: impl ToSocketAddrs, tls: Option<Tls>) -> io::Result<Serving> {
-        let front = self.clone();
-        Serving::of(address, tls, self.router(), async move { front.keep_redeeming(MARGIN).await })
+        let (front, trusting) = (self.clone(), self.clone());
+        let beside = async move { front.keep_redeeming(MARGIN).await };
+        let trusts = Box::new(move |address| trusting.trusts(address));
+        Serving::of(address, tls, self.router(), trusts, beside)
     }
 
     /// While awaited, redeems vouchers that could soon be lost: of sessions whose end was requested, or whose deadline is
@@ -110,14 +115,23 @@ async fn keep_looking(tls: Arc<Tls>) {
     }
 }
 
+/// Tells whether a proxy at an address is trusted.
+type Trusts = Box<dyn Fn(IpAddr) -> bool + Send>;
+
 /// Answers the requests of one connection.
 async fn attend<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     http: http1::Builder,
     line: T,
+    from: SocketAddr,
     router: Router,
     open: Watcher,
 ) {
-    let connection = http.serve_connection(TokioIo::new(line), TowerToHyperService::new(router));
+    let routes = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(from));
+        routes.call(request)
+    });
+    let connection = http.serve_connection(TokioIo::new(line), service);
     if let Err(error) = open.watch(connection).await {
         tracing::debug!(%error, "a connection broke off");
     }
@@ -127,7 +141,8 @@ async fn serve(
     listener: tokio::net::TcpListener,
     tls: Option<Arc<Tls>>,
     router: Router,
-    mut stopped: watch::Receiver<()>,
+    trusts: Trusts,
+    mut stopped: watch::Receiver<Duration>,
 ) {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let (open, addresses) = (GracefulShutdown::new(), Addresses::default());
@@ -140,7 +155,7 @@ async fn serve(
     };
     loop {
         let (slot, stream, from): (_, TcpStream, SocketAddr) = tokio::select! {
-            // The sender is gone: stop.
+            // It says how long it waits, or is gone.
             _ = stopped.changed() => break,
             accepted = accept() => match accepted {
                 Ok(accepted) => accepted,
@@ -151,17 +166,17 @@ async fn serve(
                 }
             },
         };
-        let Some(place) = addresses.enter(from.ip()) else {
-            tracing::debug!(%from, "an address has enough connections");
+        let Some(place) = addresses.enter(from.ip(), trusts(from.ip())) else {
+            tracing::debug!("an address has enough connections");
             continue;
         };
         let stream = Patient::new(stream, READ);
         let (http, router, tls, watcher) = (http.clone(), router.clone(), tls.clone(), open.watcher());
         tokio::spawn(async move {
             match tls {
-                None => attend(http, stream, router, watcher).await,
+                None => attend(http, stream, from, router, watcher).await,
                 Some(tls) => match tokio::time::timeout(HEAD, tls.acceptor.accept(stream)).await {
-                    Ok(Ok(stream)) => attend(http, stream, router, watcher).await,
+                    Ok(Ok(stream)) => attend(http, stream, from, router, watcher).await,
                     Ok(Err(error)) => tracing::debug!(%error, "no TLS with a client"),
                     Err(error) => tracing::debug!(%error, "a client does not begin TLS"),
                 },
@@ -170,7 +185,8 @@ async fn serve(
         });
     }
     drop(listener);
-    if tokio::time::timeout(PATIENCE, open.shutdown()).await.is_err() {
+    let patience = *stopped.borrow();
+    if tokio::time::timeout(patience, open.shutdown()).await.is_err() {
         tracing::warn!("the node's server stops with requests open");
     }
 }
@@ -181,6 +197,7 @@ impl Serving {
         address: impl ToSocketAddrs,
         tls: Option<Tls>,
         router: Router,
+        trusts: Trusts,
         beside: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<Self> {
         let tls = tls.map(Arc::new);
@@ -190,7 +207,7 @@ impl Serving {
         let address = listener.local_addr()?;
         // Replies are computed on threads that may block; these two only listen and write.
         let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("lazai-front").enable_all().build()?;
-        let (stop, stopped) = watch::channel(());
+        let (stop, stopped) = watch::channel(PATIENCE);
         let serve = move || {
             runtime.spawn(beside);
             if let Some(tls) = tls.clone() {
@@ -198,7 +215,7 @@ impl Serving {
             }
             runtime.block_on(async move {
                 match tokio::net::TcpListener::from_std(listener) {
-                    Ok(listener) => serve(listener, tls, router, stopped).await,
+                    Ok(listener) => serve(listener, tls, router, trusts, stopped).await,
                     Err(error) => tracing::error!(%error, "the node's server does not listen"),
                 }
             });
@@ -214,6 +231,13 @@ impl Serving {
         self.address
     }
 
+    /// Takes no new requests, and waits for those in progress, at most for some time.
+    pub fn stop_within(self, most: Duration) {
+        if let Some(stop) = &self.stop {
+            stop.send_replace(most);
+        }
+    }
+
     /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
@@ -222,7 +246,7 @@ impl Serving {
 }
 
 impl Drop for Serving {
-    /// Takes no new requests, and waits for those in progress.
+    /// Takes no new requests, and waits for those in progress, at most for half a minute.
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {

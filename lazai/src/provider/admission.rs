@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "node")]
+use lazai_core::Address;
 use lazai_core::SessionId;
 use lazai_core::message::Message;
 use lazai_core::sign::SignatureError;
@@ -67,6 +69,15 @@ impl Provider {
         let claim = RequestClaim { session: request.session, turn: request.turn, request: request.digest() };
         let checked = request.signature.verify(&self.account.domain(), &claim, consumer);
         checked.map_err(|source: SignatureError| MarketError::Signature { what: "chat request", source }.into())
+    }
+
+    /// The consumer whose key signed a request of a session.
+    #[cfg(feature = "node")]
+    pub(crate) async fn signer_of(&self, request: &ChatRequest) -> Result<Address, NodeError> {
+        self.learn_of(request.session).await?;
+        self.check_signed(request)?;
+        let unknown = MarketError::UnknownSession { session: request.session };
+        Ok(self.account.ledger().market().session(request.session).ok_or(unknown)?.consumer)
     }
 
     /// All other checks before the prompt is built.

@@ -122,7 +122,7 @@ pub(super) struct LastReply {
 
 impl Page {
     /// A page of the book; that of a session without replies where there is none.
-    fn read(session: SessionId, bytes: Option<&[u8]>) -> Result<Self, BookError> {
+    pub fn read(session: SessionId, bytes: Option<&[u8]>) -> Result<Self, BookError> {
         let read = |bytes| serde_json::from_slice(bytes).map_err(|e| BookError::new(session, e));
         bytes.map_or_else(|| Ok(Self::default()), read)
     }

@@ -1,6 +1,7 @@
 //! A node's prices and limits: its keeper decides terms, the node signs offers.
 
-use lazai_core::{Amount, Asset, ClassId, SignerError, VersionNumber};
+use lazai_core::{Amount, Asset, ClassId, MoneyError, SignerError, VersionNumber};
+use lazai_settle::market::MarketError;
 use lazai_settle::session::Offer;
 
 use super::Provider;
@@ -61,12 +62,35 @@ impl OfferTerms {
 }
 
 impl Provider {
+    /// Checks terms against the market as it is now: that it has the version, lets sessions last so long, and takes such prices.
+    /// Offers under other terms open no session.
+    ///
+    /// # Errors
+    /// The market's error.
+    pub fn check_terms(&self, terms: &OfferTerms) -> Result<(), MarketError> {
+        self.ledger().market().check_terms(&self.offered(terms, u64::MAX))
+    }
+
+    /// The most that one reply can cost under some terms.
+    ///
+    /// # Errors
+    /// [`MoneyError::Overflow`].
+    pub fn step(&self, terms: &OfferTerms) -> Result<Amount, MoneyError> {
+        self.offered(terms, u64::MAX).step()
+    }
+
     /// Signs an offer under some terms, valid up to a time (seconds since 1970).
     ///
     /// # Errors
     /// The signer's error.
     pub async fn offer(&self, terms: &OfferTerms, valid_until_s: u64) -> Result<SignedOffer, SignerError> {
-        let offer = Offer {
+        let offer = self.offered(terms, valid_until_s);
+        let signature = self.account.sign(&offer).await?;
+        Ok(SignedOffer { offer, signature })
+    }
+
+    fn offered(&self, terms: &OfferTerms, valid_until_s: u64) -> Offer {
+        Offer {
             node: self.address(),
             class: terms.class,
             version: terms.version,
@@ -80,8 +104,6 @@ impl Provider {
             min_deposit: terms.min_deposit,
             quota_deposit: terms.quota_deposit,
             series: self.series(),
-        };
-        let signature = self.account.sign(&offer).await?;
-        Ok(SignedOffer { offer, signature })
+        }
     }
 }

@@ -133,6 +133,8 @@ pub struct ApiError {
     pub parameter: Option<String>,
     /// Facts for programs, under `lazai`; mostly none.
     pub details: Option<Box<Value>>,
+    /// The time after which the same request may be answered, in seconds, if it is known: the header `Retry-After`, not part of the body.
+    pub retry_after_s: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -156,7 +158,8 @@ struct ErrorFields {
 impl ApiError {
     /// An error.
     pub fn new(status: u16, code: impl Into<String>, message: impl fmt::Display) -> Self {
-        Self { status, code: code.into(), message: message.to_string(), parameter: None, details: None }
+        let message = message.to_string();
+        Self { status, code: code.into(), message, parameter: None, details: None, retry_after_s: None }
     }
 
     /// The JSON of it.
@@ -167,6 +170,7 @@ impl ApiError {
             402 => "payment_required",
             403 => "permission_error",
             404 => "not_found_error",
+            429 => "rate_limit_error",
             500.. => "server_error",
             _ => "invalid_request_error",
         };
@@ -196,7 +200,7 @@ impl ApiError {
                     _ => format!("http.{status}"),
                 };
                 let details = error.lazai.map(Box::new);
-                Self { status, code, message: error.message, parameter: error.param, details }
+                Self { parameter: error.param, details, ..Self::new(status, code, error.message) }
             }
             Err(_) => {
                 let text: String = String::from_utf8_lossy(body).chars().take(200).collect();

@@ -81,67 +81,6 @@ pub(crate) struct Local {
 }
 
 #[derive(Debug, ClapArgs)]
-pub(crate) struct Serve {
-    #[command(flatten)]
-    pub acting: Acting,
-    /// The base model (a GGUF file, or a folder as Hugging Face has them) that the version was trained on.
-    #[arg(long)]
-    pub base: PathBuf,
-    /// The adapter's folder, in PEFT's files; it must be the one that the ledger names.
-    #[arg(long, required_unless_present = "local")]
-    pub adapter: Option<PathBuf>,
-    /// The class; with `--local`, the first by default.
-    #[arg(long, required_unless_present = "local")]
-    pub class: Option<u64>,
-    /// The version.
-    #[arg(long, default_value_t = 1)]
-    pub version: u32,
-    /// Price of one token of the conversation before a reply, in base units of coins.
-    #[arg(long)]
-    pub prompt_price: String,
-    /// Price of one token of a reply, in base units of coins.
-    #[arg(long)]
-    pub completion_price: String,
-    /// Most tokens of a conversation before a reply.
-    #[arg(long, default_value_t = 1_024)]
-    pub prompt_ceiling: u32,
-    /// Most tokens of a reply.
-    #[arg(long, default_value_t = 256)]
-    pub reply_tokens: u32,
-    /// Seconds that a session lasts.
-    #[arg(long, default_value_t = 86_400)]
-    pub session_s: u64,
-    /// The folder of the node's book: what it must not forget.
-    #[arg(long)]
-    pub book: PathBuf,
-    /// Megabytes of memory for conversations: those that are answered, and earlier ones, whose next turns begin behind what was
-    /// computed. One of the longest that the ceilings allow must fit.
-    #[arg(long, default_value_t = 2_048)]
-    pub conversation_mb: u64,
-    /// A folder for what has no room in memory: in a file there, encrypted under a key that ends with the node.
-    #[arg(long)]
-    pub disk: Option<PathBuf>,
-    /// Megabytes of that file.
-    #[arg(long, default_value_t = 8_192, requires = "disk")]
-    pub disk_mb: u64,
-    /// The certificate for TLS in a PEM file, with those between it and a root; a renewed file is read again.
-    #[arg(long, requires = "tls_key")]
-    pub tls_certificates: Option<PathBuf>,
-    /// Its private key in a PEM file.
-    #[arg(long, requires = "tls_certificates")]
-    pub tls_key: Option<PathBuf>,
-    /// An address for the operator, such as 127.0.0.1:9464: /health, /ready, and /metrics for Prometheus.
-    #[arg(long)]
-    pub operations: Option<String>,
-    /// The address to listen at.
-    #[arg(long, default_value = "127.0.0.1:8028")]
-    pub address: String,
-    /// Stops when the input ends, after redeeming everything; otherwise it serves until it is killed, which loses nothing.
-    #[arg(long)]
-    pub until_input_ends: bool,
-}
-
-#[derive(Debug, ClapArgs)]
 pub(crate) struct Chat {
     #[command(flatten)]
     pub acting: Acting,
@@ -161,6 +100,9 @@ pub(crate) struct Chat {
     /// it, receipts are only held to bounds.
     #[arg(long)]
     pub tokenizer: Option<PathBuf>,
+    /// A file (PEM) with the certificate authorities that the node's certificate is held to, instead of public ones.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -173,6 +115,9 @@ pub(crate) struct End {
     /// URL of the node: the session ends at once, by its consent.
     #[arg(long, group = "how")]
     pub node: Option<String>,
+    /// A file (PEM) with the certificate authorities that the node's certificate is held to, instead of public ones.
+    #[arg(long, value_name = "FILE", requires = "node")]
+    pub ca: Option<PathBuf>,
     /// Ends the session without the node, in two steps: the first asks the ledger for the end, and tells from when the second call
     /// gives the rest back. The node may redeem in between.
     #[arg(long, group = "how")]
@@ -277,6 +222,28 @@ pub(crate) struct Claim {
     /// Address of the asset; coins by default.
     #[arg(long, default_value = COINS)]
     pub asset: String,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples: lazai earnings --local market; lazai earnings --local market --book node --csv")]
+pub(crate) struct Earnings {
+    #[command(flatten)]
+    pub acting: Acting,
+    /// Another account's shares than those of the key.
+    #[arg(long, conflicts_with_all = ["all", "book"])]
+    pub account: Option<String>,
+    /// Everybody's shares.
+    #[arg(long, conflicts_with = "book")]
+    pub all: bool,
+    /// Only those of this class.
+    #[arg(long)]
+    pub class: Option<u64>,
+    /// The folder of a node's book: what the node earned by each version.
+    #[arg(long, value_name = "FOLDER")]
+    pub book: Option<PathBuf>,
+    /// Writes comma-separated values (RFC 4180).
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -10,17 +10,21 @@
 //! | [`model`] | base models, fine-tuning |
 //! | [`exex`] | the execution node: follows, fine-tunes, mints |
 //! | [`dat`] | tokens, their earnings, provenance of replies |
+//! | [`earnings`] | what creators and nodes earned |
 //! | [`provider`] | a node that serves |
+//! | [`prepared`] | that node before it listens |
 //! | [`proxy`] | an endpoint on this machine for stock clients |
 //! | [`receipts`] | receipts that are kept, checked again |
 //! | [`session`] | a session at a node, in one handle |
 
 pub mod dat;
 pub mod data;
+pub mod earnings;
 pub mod exex;
 pub mod market;
 pub mod model;
 pub mod node;
+pub mod prepared;
 #[cfg(feature = "prove")]
 pub mod prove;
 pub mod provider;

@@ -24,12 +24,27 @@ impl NodeClient {
         Ok(Arc::new(Self(HttpNode::new(&url)?)))
     }
 
+    /// A node whose certificate is held to these certificate authorities (PEM) instead of public ones.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); `node.transport` if there is no certificate in the text.
+    #[cfg_attr(feature = "uniffi", uniffi::constructor)]
+    pub fn trusting(url: String, certificates: String) -> Result<Arc<Self>, LazaiError> {
+        Ok(Arc::new(Self(HttpNode::new(&url)?.with_root_certificates(certificates.as_bytes())?)))
+    }
+
     /// The characters that the node offers.
     ///
     /// # Errors
     /// `node.…`.
     pub async fn models(&self) -> Result<Vec<ModelOffer>, LazaiError> {
         Ok(self.0.models().await?.into_iter().map(ModelOffer::from).collect())
+    }
+}
+
+impl NodeClient {
+    pub(super) fn http(&self) -> &HttpNode {
+        &self.0
     }
 }
 

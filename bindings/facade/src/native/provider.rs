@@ -1,16 +1,14 @@
 //! A node that answers, and is paid for it.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use lazai::core::{Amount, ClassId, VersionNumber};
-use lazai::http::{Front, Serving, TlsFiles};
-use lazai::lora::generate::Sampler;
-use lazai::provider::{OfferTerms, Provider};
+use lazai::http::{Front, Serving};
+use lazai::provider::Provider;
 
-use super::data::file_error;
 use super::market::Market;
 use super::model::BaseModel;
+use super::prepared::{Listening, PreparedNode};
 use crate::{BaseUnits, FilePath, LazaiError, Signer, record};
 
 record! {
@@ -33,13 +31,17 @@ record! {
     }
 }
 
+/// The time for what was said last to leave, however long draining took.
+const LAST: Duration = Duration::from_millis(500);
+
 /// A node with an HTTP front like OpenAI's, on threads of its own until it is stopped.
 #[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
 #[derive(Debug)]
 pub struct NodeServer {
-    provider: Arc<Provider>,
-    url: String,
-    serving: Mutex<Vec<Serving>>,
+    pub(super) provider: Arc<Provider>,
+    pub(super) front: Front,
+    pub(super) url: String,
+    pub(super) serving: Mutex<Vec<Serving>>,
 }
 
 #[cfg_attr(feature = "uniffi", uniffi::export)]
@@ -48,8 +50,8 @@ impl NodeServer {
     /// book; replies have at most `reply_tokens` tokens.
     ///
     /// # Errors
-    /// `model` if an adapter is not the one that the ledger names, `dat.unknown` if the ledger has no such version,
-    /// `money.not_decimal`, `io` for an address that cannot be had.
+    /// `model` if an adapter is not the one that the ledger names, `dat.unknown` if the ledger has no such version, `market` for terms
+    /// beyond its limits, `money.not_decimal`, `io` for an address that cannot be had.
     #[cfg_attr(feature = "uniffi", uniffi::constructor)]
     pub fn start(
         market: Arc<Market>,
@@ -60,7 +62,8 @@ impl NodeServer {
         folder: FilePath,
         address: String,
     ) -> Result<Arc<Self>, LazaiError> {
-        Self::start_at(market, signer, base, served, reply_tokens, folder, Listening::at(address))
+        let node = PreparedNode::read(market, signer, base, served, reply_tokens, folder)?;
+        node.listen(Listening::at(address))
     }
 
     /// Its URL.
@@ -82,86 +85,24 @@ impl NodeServer {
     }
 }
 
-/// Where a node listens.
-#[derive(Debug, Clone)]
-pub struct Listening {
-    /// For consumers.
-    pub address: String,
-    /// A certificate and its key, in PEM files, for TLS.
-    pub tls: Option<(FilePath, FilePath)>,
-    /// For the operator: health, readiness and counts.
-    pub operations: Option<String>,
-}
-
-impl Listening {
-    /// For consumers, without TLS.
-    #[must_use]
-    pub fn at(address: String) -> Self {
-        Self { address, tls: None, operations: None }
-    }
-}
-
 impl NodeServer {
-    /// As [`start`](Self::start), with TLS and an address for the operator.
-    ///
-    /// # Errors
-    /// As [`start`](Self::start); `io` for files that are no certificate with its key.
-    pub fn start_at(
-        market: Arc<Market>,
-        signer: Arc<dyn Signer>,
-        base: Arc<BaseModel>,
-        served: Vec<ServedModel>,
-        reply_tokens: u32,
-        folder: FilePath,
-        listening: Listening,
-    ) -> Result<Arc<Self>, LazaiError> {
-        let account = market.account(signer)?;
-        let sampler = Sampler { max_tokens: reply_tokens, ..Sampler::default() };
-        let engine = base.engine()?;
-        let longest = served.iter().map(|model| u64::from(model.prompt_ceiling)).max().unwrap_or_default();
-        let (longest, most) = (longest + u64::from(reply_tokens), engine.room_tokens() as u64);
-        if longest > most {
-            let reason = format!(
-                "conversation and reply may have {longest} tokens by the terms, and the memory for conversations holds {most}: lower \
-                 the ceilings, or give it more"
-            );
-            return Err(LazaiError::new("model", reason));
+    /// The URL for its operator, if there is one.
+    #[must_use]
+    pub fn operations_url(&self) -> Option<String> {
+        let serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
+        serving.get(1).map(Serving::url)
+    }
+
+    /// Begins no more replies, and waits for those in progress, at most so many seconds; then stops listening, wherever it listens for
+    /// consumers. Returns the number of requests that were cut off. [`redeem`](Self::redeem) comes after it.
+    pub fn drain(&self, most_s: u64) -> usize {
+        let most = Duration::from_secs(most_s);
+        let (began, left) = (Instant::now(), self.front.drain(most));
+        let mut serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
+        // The operator looks on until the end.
+        if !serving.is_empty() {
+            serving.remove(0).stop_within(most.saturating_sub(began.elapsed()).max(LAST));
         }
-        let mut provider = Provider::new(account, engine, folder).with_sampler(sampler);
-        let mut terms = Vec::new();
-        for model in served {
-            let (class, version) = (ClassId(model.class_id), VersionNumber(model.version));
-            let expected = market.version(class, version)?.metadata.adapter_digest;
-            provider = provider.with_adapter(class, version, Path::new(&model.adapter_folder), expected)?;
-            let price = |text: String| text.parse::<Amount>();
-            terms.push(OfferTerms {
-                prompt_price: price(model.prompt_price)?,
-                completion_price: price(model.completion_price)?,
-                prompt_ceiling: model.prompt_ceiling,
-                session_s: model.session_s,
-                ..OfferTerms::free(class, version)
-            });
-        }
-        let provider = Arc::new(provider);
-        let front = Front::new(provider.clone(), terms);
-        let failed = |at: &str, error: std::io::Error| match error.kind() {
-            // A certificate: the error names its file.
-            std::io::ErrorKind::InvalidData => LazaiError::new("io", error.to_string()),
-            _ => LazaiError::new("io", file_error(at, error).detail()),
-        };
-        let Listening { address, tls, operations } = listening;
-        let at = address.as_str();
-        let serving = match tls {
-            None => front.spawn(at),
-            Some((certificates, key)) => {
-                front.spawn_tls(at, &TlsFiles { certificates: certificates.into(), key: key.into() })
-            }
-        };
-        let mut serving = vec![serving.map_err(|e| failed(at, e))?];
-        let url = serving[0].url();
-        if let Some(at) = operations {
-            serving.push(front.spawn_operations(at.as_str()).map_err(|e| failed(&at, e))?);
-        }
-        Ok(Arc::new(Self { provider, url, serving: Mutex::new(serving) }))
+        left
     }
 }

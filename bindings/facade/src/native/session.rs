@@ -7,6 +7,7 @@ use lazai::consumer::TakeBack;
 use lazai::conversation::Conversation;
 
 use super::market::Market;
+use super::node::NodeClient;
 use crate::chat::ChatTurn;
 use crate::{BaseUnits, LazaiError, ReplyListener, ReplySettings, Signer, TokenCounter};
 
@@ -58,8 +59,23 @@ impl Market {
         signer: Arc<dyn Signer>,
         conversation: String,
     ) -> Result<Arc<Session>, LazaiError> {
-        let conversation: Conversation = serde_json::from_str(&conversation)?;
-        Ok(Session::of(Client::new(&node, self.account(signer)?)?.resume(conversation)))
+        self.resume(&*NodeClient::new(node)?, signer, &conversation)
+    }
+}
+
+impl Market {
+    /// As [`talk_on`](Self::talk_on), at a node that is at hand.
+    ///
+    /// # Errors
+    /// As [`talk_on`](Self::talk_on).
+    pub fn resume(
+        &self,
+        node: &NodeClient,
+        signer: Arc<dyn Signer>,
+        conversation: &str,
+    ) -> Result<Arc<Session>, LazaiError> {
+        let conversation: Conversation = serde_json::from_str(conversation)?;
+        Ok(Session::of(Client::of(node.http().clone(), self.account(signer)?).resume(conversation)))
     }
 }
 

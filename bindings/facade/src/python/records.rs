@@ -1267,6 +1267,122 @@ mod model_terms {
     }
 }
 
+#[cfg(feature = "native")]
+mod node_earnings {
+    use super::*;
+    use crate::native::earnings::NodeEarnings;
+
+    #[pymethods]
+    impl NodeEarnings {
+        #[new]
+        #[pyo3(signature = (class_id, version, asset, sessions, open_sessions, owed, signed, redeemed, at_risk, *, character=None))]
+        fn from_python(
+            class_id: u64,
+            version: u32,
+            asset: String,
+            sessions: u64,
+            open_sessions: u64,
+            owed: Units,
+            signed: Units,
+            redeemed: Units,
+            at_risk: Units,
+            character: Option<String>,
+        ) -> Self {
+            Self {
+                class_id,
+                version,
+                character,
+                asset,
+                sessions,
+                open_sessions,
+                owed: owed.0,
+                signed: signed.0,
+                redeemed: redeemed.0,
+                at_risk: at_risk.0,
+            }
+        }
+
+        /// The class.
+        #[getter(class_id)]
+        fn python_class_id(&self) -> u64 {
+            self.class_id
+        }
+
+        /// The version.
+        #[getter(version)]
+        fn python_version(&self) -> u32 {
+            self.version
+        }
+
+        /// The character's name.
+        #[getter(character)]
+        fn python_character(&self) -> Option<String> {
+            self.character.clone()
+        }
+
+        /// The asset; the zero address stands for coins.
+        #[getter(asset)]
+        fn python_asset(&self) -> String {
+            self.asset.clone()
+        }
+
+        /// Sessions in which a reply was begun.
+        #[getter(sessions)]
+        fn python_sessions(&self) -> u64 {
+            self.sessions
+        }
+
+        /// Of these, those that the ledger has as open.
+        #[getter(open_sessions)]
+        fn python_open_sessions(&self) -> u64 {
+            self.open_sessions
+        }
+
+        /// For all replies that were made.
+        #[getter(owed)]
+        fn python_owed(&self) -> PyResult<u128> {
+            Units(self.owed.clone()).whole()
+        }
+
+        /// Of that, what consumers signed vouchers for.
+        #[getter(signed)]
+        fn python_signed(&self) -> PyResult<u128> {
+            Units(self.signed.clone()).whole()
+        }
+
+        /// Of that, what the ledger paid.
+        #[getter(redeemed)]
+        fn python_redeemed(&self) -> PyResult<u128> {
+            Units(self.redeemed.clone()).whole()
+        }
+
+        /// Of what was signed, what is lost unless it is redeemed in time.
+        #[getter(at_risk)]
+        fn python_at_risk(&self) -> PyResult<u128> {
+            Units(self.at_risk.clone()).whole()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(
+                slf.as_any(),
+                "NodeEarnings",
+                &[
+                    "class_id",
+                    "version",
+                    "character",
+                    "asset",
+                    "sessions",
+                    "open_sessions",
+                    "owed",
+                    "signed",
+                    "redeemed",
+                    "at_risk",
+                ],
+            )
+        }
+    }
+}
+
 mod offer {
     use super::*;
     use crate::session::Offer;
@@ -2235,6 +2351,140 @@ mod served_model {
                     "completion_price",
                     "prompt_ceiling",
                     "session_s",
+                ],
+            )
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod share_earnings {
+    use super::*;
+    use crate::native::earnings::ShareEarnings;
+
+    #[pymethods]
+    impl ShareEarnings {
+        #[new]
+        #[pyo3(signature = (token_id, class_id, owner, shares, total_shares, asset, claimable, pending, *, version=None, character=None, contributor=None, claimed=None))]
+        fn from_python(
+            token_id: u64,
+            class_id: u64,
+            owner: String,
+            shares: u64,
+            total_shares: u64,
+            asset: String,
+            claimable: Units,
+            pending: Units,
+            version: Option<u32>,
+            character: Option<String>,
+            contributor: Option<String>,
+            claimed: Option<Units>,
+        ) -> Self {
+            Self {
+                token_id,
+                class_id,
+                version,
+                character,
+                owner,
+                contributor,
+                shares,
+                total_shares,
+                asset,
+                claimed,
+                claimable: claimable.0,
+                pending: pending.0,
+            }
+        }
+
+        /// The token.
+        #[getter(token_id)]
+        fn python_token_id(&self) -> u64 {
+            self.token_id
+        }
+
+        /// Its class.
+        #[getter(class_id)]
+        fn python_class_id(&self) -> u64 {
+            self.class_id
+        }
+
+        /// The version whose revenue its shares have a part of; none in a class without versions.
+        #[getter(version)]
+        fn python_version(&self) -> Option<u32> {
+            self.version
+        }
+
+        /// The character's name.
+        #[getter(character)]
+        fn python_character(&self) -> Option<String> {
+            self.character.clone()
+        }
+
+        /// The owner.
+        #[getter(owner)]
+        fn python_owner(&self) -> String {
+            self.owner.clone()
+        }
+
+        /// The name under which the owner contributed to the version; none for who bought the token.
+        #[getter(contributor)]
+        fn python_contributor(&self) -> Option<String> {
+            self.contributor.clone()
+        }
+
+        /// Its shares.
+        #[getter(shares)]
+        fn python_shares(&self) -> u64 {
+            self.shares
+        }
+
+        /// All shares of that revenue.
+        #[getter(total_shares)]
+        fn python_total_shares(&self) -> u64 {
+            self.total_shares
+        }
+
+        /// The asset; the zero address stands for coins.
+        #[getter(asset)]
+        fn python_asset(&self) -> String {
+            self.asset.clone()
+        }
+
+        /// The amount that was claimed since the token was minted, by all its owners; none in a class without versions.
+        #[getter(claimed)]
+        fn python_claimed(&self) -> Option<Units> {
+            self.claimed.clone()
+        }
+
+        /// The amount that its owner can claim now.
+        #[getter(claimable)]
+        fn python_claimable(&self) -> PyResult<u128> {
+            Units(self.claimable.clone()).whole()
+        }
+
+        /// The amount that can be claimed once the ledger's last entries are confirmed.
+        #[getter(pending)]
+        fn python_pending(&self) -> PyResult<u128> {
+            Units(self.pending.clone()).whole()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(
+                slf.as_any(),
+                "ShareEarnings",
+                &[
+                    "token_id",
+                    "class_id",
+                    "version",
+                    "character",
+                    "owner",
+                    "contributor",
+                    "shares",
+                    "total_shares",
+                    "asset",
+                    "claimed",
+                    "claimable",
+                    "pending",
                 ],
             )
         }

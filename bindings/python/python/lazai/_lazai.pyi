@@ -45,6 +45,7 @@ __all__ = [
     "ModelOffer",
     "ModelTerms",
     "NodeClient",
+    "NodeEarnings",
     "NodeServer",
     "Offer",
     "PaymentMeans",
@@ -62,6 +63,7 @@ __all__ = [
     "Role",
     "ServedModel",
     "Session",
+    "ShareEarnings",
     "SignedReceipt",
     "SigningRequest",
     "SubmissionFacts",
@@ -780,6 +782,43 @@ class ModelTerms:
         """The URLs that will serve it."""
 
 @final
+class NodeEarnings:
+    """What a node earned by a version in an asset, in base units."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, class_id: int, version: int, asset: str, sessions: int, open_sessions: int, owed: int, signed: int, redeemed: int, at_risk: int, *, character: str | None = None) -> NodeEarnings: ...
+    @property
+    def class_id(self, /) -> int:
+        """The class."""
+    @property
+    def version(self, /) -> int:
+        """The version."""
+    @property
+    def character(self, /) -> str | None:
+        """The character's name."""
+    @property
+    def asset(self, /) -> str:
+        """The asset; the zero address stands for coins."""
+    @property
+    def sessions(self, /) -> int:
+        """Sessions in which a reply was begun."""
+    @property
+    def open_sessions(self, /) -> int:
+        """Of these, those that the ledger has as open."""
+    @property
+    def owed(self, /) -> int:
+        """For all replies that were made."""
+    @property
+    def signed(self, /) -> int:
+        """Of that, what consumers signed vouchers for."""
+    @property
+    def redeemed(self, /) -> int:
+        """Of that, what the ledger paid."""
+    @property
+    def at_risk(self, /) -> int:
+        """Of what was signed, what is lost unless it is redeemed in time."""
+
+@final
 class Offer:
     """A node's prices and limits for serving a version of a class."""
     def __eq__(self, other: object, /) -> bool: ...
@@ -1132,6 +1171,49 @@ class ServedModel:
     @property
     def session_s(self, /) -> int:
         """The length of a session, in seconds."""
+
+@final
+class ShareEarnings:
+    """What the shares of a token earned in an asset, in base units."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, token_id: int, class_id: int, owner: str, shares: int, total_shares: int, asset: str, claimable: int, pending: int, *, version: int | None = None, character: str | None = None, contributor: str | None = None, claimed: int | None = None) -> ShareEarnings: ...
+    @property
+    def token_id(self, /) -> int:
+        """The token."""
+    @property
+    def class_id(self, /) -> int:
+        """Its class."""
+    @property
+    def version(self, /) -> int | None:
+        """The version whose revenue its shares have a part of; none in a class without versions."""
+    @property
+    def character(self, /) -> str | None:
+        """The character's name."""
+    @property
+    def owner(self, /) -> str:
+        """The owner."""
+    @property
+    def contributor(self, /) -> str | None:
+        """The name under which the owner contributed to the version; none for who bought the token."""
+    @property
+    def shares(self, /) -> int:
+        """Its shares."""
+    @property
+    def total_shares(self, /) -> int:
+        """All shares of that revenue."""
+    @property
+    def asset(self, /) -> str:
+        """The asset; the zero address stands for coins."""
+    @property
+    def claimed(self, /) -> int | None:
+        """The amount that was claimed since the token was minted, by all its owners; none in a class without versions."""
+    @property
+    def claimable(self, /) -> int:
+        """The amount that its owner can claim now."""
+    @property
+    def pending(self, /) -> int:
+        """The amount that can be claimed once the ledger's last entries are confirmed."""
 
 @final
 class SignedReceipt:
@@ -1601,6 +1683,18 @@ class Market:
 
         Errors: `hex.…`.
         """
+    def share_earnings(self, /, owner: str | None = None, class_id: int | None = None) -> list[ShareEarnings]:
+        """
+        What share tokens earned, by token and asset: of an owner or of all, of a class or of all.
+
+        Errors: `hex.…`, `market`.
+        """
+    def book_earnings(self, /, book: str | PathLike[str]) -> list[NodeEarnings]:
+        """
+        What a node earned by each version, by the folder of its book: also while the node runs.
+
+        Errors: `node.book`, `node.money`.
+        """
     @staticmethod
     def open_folder(folder: str | PathLike[str]) -> Market:
         """
@@ -1736,6 +1830,13 @@ class NodeClient:
 
         Errors: `node.transport` if it is no URL of HTTP.
         """
+    @staticmethod
+    def trusting(url: str, certificates: str) -> NodeClient:
+        """
+        A node whose certificate is held to these certificate authorities (PEM) instead of public ones.
+
+        Errors: As `new`; `node.transport` if there is no certificate in the text.
+        """
     def models(self, /) -> list[ModelOffer]:
         """
         The characters that the node offers.
@@ -1749,14 +1850,20 @@ class NodeServer:
     A node with an HTTP front like OpenAI's, on threads of its own until it is stopped.
     A context manager: it stops listening at its end.
     """
+    def earnings(self, /) -> list[NodeEarnings]:
+        """
+        What it earned by each version, by its book and the ledger.
+
+        Errors: `node.book`, `node.money`.
+        """
     @staticmethod
     def start(market: Market, signer: Signer, base: BaseModel, served: Sequence[ServedModel], reply_tokens: int, folder: str | PathLike[str], address: str) -> NodeServer:
         """
         Serves adapters of a base model at an address such as `127.0.0.1:8028` (port 0: any). A folder keeps its session
         book; replies have at most `reply_tokens` tokens.
 
-        Errors: `model` if an adapter is not the one that the ledger names, `dat.unknown` if the ledger has no such version,
-        `money.not_decimal`, `io` for an address that cannot be had.
+        Errors: `model` if an adapter is not the one that the ledger names, `dat.unknown` if the ledger has no such version, `market` for terms
+        beyond its limits, `money.not_decimal`, `io` for an address that cannot be had.
         """
     @property
     def url(self, /) -> str:

@@ -36,6 +36,10 @@ impl Offers {
         Self { provider, all: terms.into_iter().map(|terms| (terms, Mutex::default())).collect() }
     }
 
+    pub(super) fn terms(&self) -> impl Iterator<Item = &OfferTerms> {
+        self.all.iter().map(|(terms, _)| terms)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.all.len()
     }

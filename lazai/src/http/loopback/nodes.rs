@@ -338,7 +338,10 @@ impl Node for Replicas<'_> {
 /// Tells whether a URL does not answer: another of the same node may.
 fn is_down(error: &NodeError) -> bool {
     matches!(error, NodeError::Transport { .. })
-        || matches!(error.code(), "http.502" | "http.503" | "http.504" | "node.busy" | "node.transport")
+        || matches!(
+            error.code(),
+            "http.502" | "http.503" | "http.504" | "node.book" | "node.busy" | "node.draining" | "node.transport"
+        )
 }
 
 /// The words of a reply that was begun more than once.

@@ -30,9 +30,8 @@ impl Verdict {
             | "node.turn_out_of_order"
             | "node.voucher_not_exact" => Self::Over,
             "node.prompt_too_long" | "node.setting" => Self::Elsewhere,
-            "node.book" | "node.busy" | "node.generation" | "node.ledger" | "node.signer" | "node.transport" => {
-                Self::Leave
-            }
+            "node.book" | "node.busy" | "node.draining" | "node.generation" | "node.ledger" | "node.rate_limited"
+            | "node.signer" | "node.transport" => Self::Leave,
             code if code.starts_with("http.5") => Self::Leave,
             _ => Self::Final,
         }
@@ -43,7 +42,8 @@ impl Verdict {
 pub(super) fn remote(error: &NodeError) -> ApiError {
     let status = match error.code() {
         "node.moderated" | "node.prompt_too_long" | "node.setting" | "request.invalid" => 400,
-        "node.busy" | "node.ledger" | "node.unknown_session" => 503,
+        "node.rate_limited" => 429,
+        "node.busy" | "node.draining" | "node.ledger" | "node.unknown_session" => 503,
         "node.transport" => 502,
         // An immediate retry would not help, and may cost.
         _ => 500,

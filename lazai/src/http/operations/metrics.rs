@@ -24,19 +24,24 @@ const FIRST_S: [f64; 12] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10
 const TOKEN_S: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
 
 /// What may become of a request.
-const OUTCOMES: [&str; 6] = ["served", "unpaid", "refused", "busy", "failed", "left"];
+const OUTCOMES: [&str; 7] = ["served", "unpaid", "refused", "limited", "busy", "failed", "left"];
+/// What requests are counted of, to limit them.
+const LIMITED: [&str; 3] = ["address", "session", "consumer"];
 
 /// Counts of a front. Nothing in them names a person, a session or a word.
 #[derive(Debug)]
 pub(in crate::http) struct Metrics {
     registry: Registry,
     requests: Family<Labels, Counter>,
+    limited: Family<Labels, Counter>,
     tokens: Family<Labels, Counter>,
     first_s: Histogram,
     token_s: Histogram,
     waiting: Gauge,
+    draining: Gauge,
     engine: Family<Labels, Counter<u64, AtomicU64>>,
     money: Family<Labels, Gauge<f64, AtomicU64>>,
+    sessions: Family<Labels, Gauge>,
 }
 
 impl Default for Metrics {
@@ -44,9 +49,11 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("lazai");
         let (requests, tokens, engine, money) =
             (Family::default(), Family::default(), Family::default(), Family::default());
+        let (limited, sessions, draining) = (Family::default(), Family::default(), Gauge::default());
         let (first_s, token_s) = (Histogram::new(FIRST_S), Histogram::new(TOKEN_S));
         let waiting = Gauge::default();
         registry.register("requests", "Requests for replies, by what became of them", Family::clone(&requests));
+        registry.register("limited", "Requests beyond a limit, by what is limited", Family::clone(&limited));
         registry.register("tokens", "Tokens that were read and said, and are owed for", Family::clone(&tokens));
         registry.register(
             "first_piece_seconds",
@@ -55,12 +62,16 @@ impl Default for Metrics {
         );
         registry.register("token_seconds", "Time for each token after the first piece", token_s.clone());
         registry.register("requests_under_way", "Requests that are answered or wait", waiting.clone());
+        registry.register("draining", "1 while the node is stopping, and begins no more replies", draining.clone());
         registry.register("engine", "What the engine did: passes, and tokens by kind", Family::clone(&engine));
         let about = "What the node's book and the ledger say of money, in base units; floats are exact to 15 digits";
         registry.register("money_base_units", about, Family::clone(&money));
-        let metrics = Self { registry, requests, tokens, first_s, token_s, waiting, engine, money };
+        registry.register("sessions", "Sessions in the book", Family::clone(&sessions));
+        let metrics =
+            Self { registry, requests, limited, draining, tokens, first_s, token_s, waiting, engine, money, sessions };
         // What did not happen yet is none, rather than nothing.
         OUTCOMES.iter().for_each(|outcome| metrics.outcome(outcome, 0));
+        LIMITED.iter().for_each(|whose| metrics.limit(whose, 0));
         ["prompt", "completion"].iter().for_each(|kind| metrics.count(kind, 0));
         metrics
     }
@@ -80,6 +91,7 @@ impl Metrics {
         let outcome = match status {
             200..300 => "served",
             402 => "unpaid",
+            429 => "limited",
             503 => "busy",
             500.. => "failed",
             _ => "refused",
@@ -87,9 +99,24 @@ impl Metrics {
         self.outcome(outcome, 1);
     }
 
+    /// Counts a request beyond a limit of an address, a session or a consumer.
+    pub(in crate::http) fn limited(&self, whose: &str) {
+        self.limit(whose, 1);
+    }
+
+    fn limit(&self, whose: &str, more: u64) {
+        self.limited.get_or_create(&vec![("by", whose.to_owned())]).inc_by(more);
+    }
+
     /// Counts a reply whose client left.
     pub(in crate::http) fn left(&self) {
         self.outcome("left", 1);
+    }
+
+    /// Requests for replies so far, by what became of them.
+    pub(super) fn outcomes(&self) -> BTreeMap<&'static str, u64> {
+        let count = |outcome: &str| self.requests.get_or_create(&vec![("outcome", outcome.to_owned())]).get();
+        OUTCOMES.iter().map(|outcome| (*outcome, count(outcome))).collect()
     }
 
     fn outcome(&self, outcome: &str, more: u64) {
@@ -115,10 +142,12 @@ impl Metrics {
     pub(super) fn text(
         &self,
         waiting: usize,
+        is_draining: bool,
         engine: Option<EngineCounts>,
         money: &BTreeMap<Asset, Earnings>,
     ) -> Result<String, std::fmt::Error> {
         self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        self.draining.set(is_draining.into());
         if let Some(counts) = engine {
             for (kind, value) in [
                 ("steps", counts.steps),
@@ -134,7 +163,11 @@ impl Metrics {
             }
         }
         for (asset, earnings) in money {
-            let Earnings { owed, signed, redeemed, at_risk } = *earnings;
+            let Earnings { sessions, open_sessions, owed, signed, redeemed, at_risk } = *earnings;
+            for (kind, count) in [("all", sessions), ("open", open_sessions)] {
+                let labels = vec![("asset", asset.0.to_string()), ("kind", kind.to_owned())];
+                self.sessions.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+            }
             for (kind, amount) in [("owed", owed), ("signed", signed), ("redeemed", redeemed), ("at_risk", at_risk)] {
                 let labels = vec![("asset", asset.0.to_string()), ("kind", kind.to_owned())];
                 self.money.get_or_create(&labels).set(amount.base_units() as f64);

@@ -1,8 +1,10 @@
 //! Counts the connections of each address.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::http::front::unit_of;
 
 /// Connections that one address may have: a quarter of all.
 const MOST: usize = 256;
@@ -18,10 +20,10 @@ pub(super) struct Place {
 }
 
 impl Addresses {
-    /// One more connection, unless the address has enough. This machine's own addresses are not limited: a proxy may run
-    /// there.
-    pub fn enter(&self, address: IpAddr) -> Option<Place> {
-        let of = Some(network(address)).filter(|address| !address.is_loopback());
+    /// One more connection, unless the address has enough. This machine's own addresses are not limited, since a proxy may run there,
+    /// nor are proxies that are trusted.
+    pub fn enter(&self, address: IpAddr, is_trusted: bool) -> Option<Place> {
+        let of = Some(unit_of(address)).filter(|address| !address.is_loopback() && !is_trusted);
         if let Some(of) = of {
             let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let count = counts.entry(of).or_default();
@@ -31,14 +33,6 @@ impl Addresses {
             *count += 1;
         }
         Some(Place { addresses: self.clone(), of })
-    }
-}
-
-/// The counting unit: an IPv4 address, or one household's IPv6 network (RFC 4291: 64 bits name the network).
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) if !v6.is_loopback() => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
-        other => other,
     }
 }
 
@@ -63,7 +57,7 @@ mod tests {
     #[test]
     fn one_address_does_not_take_all_places() {
         let addresses = Addresses::default();
-        let enter = |text: &str| addresses.enter(text.parse().unwrap());
+        let enter = |text: &str| addresses.enter(text.parse().unwrap(), false);
         for one in ["192.0.2.1", "2001:db8::1"] {
             let mut places: Vec<_> = (0..MOST).map(|_| enter(one).unwrap()).collect();
             assert!(enter(one).is_none() && enter("192.0.2.2").is_some());
@@ -74,6 +68,8 @@ mod tests {
             assert!(enter(one).is_some());
         }
         let own: Vec<_> = (0..2 * MOST).map(|_| enter("127.0.0.1").unwrap()).collect();
-        assert_eq!((own.len(), addresses.0.lock().unwrap().len()), (2 * MOST, 0));
+        let proxy: Vec<_> =
+            (0..2 * MOST).map(|_| addresses.enter("192.0.2.7".parse().unwrap(), true).unwrap()).collect();
+        assert_eq!((own.len() + proxy.len(), addresses.0.lock().unwrap().len()), (4 * MOST, 0));
     }
 }

@@ -21,6 +21,16 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
+impl TlsFiles {
+    /// Reads the files as [`Front::spawn_tls`](crate::http::Front::spawn_tls) does.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidData`] if they are no certificate with its key.
+    pub fn check(&self) -> io::Result<()> {
+        certified(self, &bytes(self)?, &ring::default_provider()).map(|_| ())
+    }
+}
+
 /// TLS with the certificate that is in the files now.
 pub(in crate::http) struct Tls {
     pub(super) acceptor: TlsAcceptor,
@@ -128,8 +138,10 @@ mod tests {
         {
             write(certificate, key);
             assert_eq!(Tls::open(&files).err().unwrap().kind(), io::ErrorKind::InvalidData);
+            assert_eq!(files.check().unwrap_err().kind(), io::ErrorKind::InvalidData);
         }
         write(&first.0, &first.1);
+        files.check().unwrap();
         let tls = Tls::open(&files).unwrap();
         let now = || tls.current.0.read().unwrap().cert[0].clone();
         // The new certificate beside the old key; then both.

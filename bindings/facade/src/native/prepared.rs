@@ -1,0 +1,186 @@
+//! A node before it listens: what it needs was read, and what it offers was held to its market.
+
+use std::net::ToSocketAddrs;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use lazai::core::{Amount, ClassId, VersionNumber};
+use lazai::http::{Front, Limits, TlsFiles};
+use lazai::lora::generate::Sampler;
+use lazai::provider::{OfferTerms, Provider};
+use lazai::settle::ledger::LedgerError;
+use lazai::wire::talk::model_id;
+
+use super::data::file_error;
+use super::market::Market;
+use super::model::BaseModel;
+use super::provider::{NodeServer, ServedModel};
+use crate::{BaseUnits, FilePath, LazaiError, Signer};
+
+/// Where a node listens, and to whom how often.
+#[derive(Debug, Clone)]
+pub struct Listening {
+    /// For consumers.
+    pub address: String,
+    /// A certificate and its key, in PEM files, for TLS.
+    pub tls: Option<(FilePath, FilePath)>,
+    /// For the operator: status, health, readiness and counts.
+    pub operations: Option<String>,
+    /// Limits on how often it is asked.
+    pub limits: RequestLimits,
+}
+
+/// Requests in a minute; 0: any number.
+#[derive(Debug, Clone, Default)]
+pub struct RequestLimits {
+    /// From one address.
+    pub address_requests: u32,
+    /// For replies, in one session.
+    pub session_requests: u32,
+    /// For replies, by one consumer's key.
+    pub consumer_requests: u32,
+    /// Counts this machine's own addresses, too.
+    pub limit_loopback: bool,
+    /// Networks of proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<String>,
+}
+
+impl Listening {
+    /// For consumers, without TLS and without limits.
+    #[must_use]
+    pub fn at(address: String) -> Self {
+        Self { address, tls: None, operations: None, limits: RequestLimits::default() }
+    }
+
+    fn tls_files(&self) -> Option<TlsFiles> {
+        let files =
+            |(certificates, key): (String, String)| TlsFiles { certificates: certificates.into(), key: key.into() };
+        self.tls.clone().map(files)
+    }
+
+    fn limits(&self) -> Result<Limits, LazaiError> {
+        let RequestLimits { address_requests, session_requests, consumer_requests, limit_loopback, .. } = self.limits;
+        let proxies = self.limits.trusted_proxies.iter().map(|network| network.parse());
+        let trusted_proxies = proxies.collect::<Result<_, _>>().map_err(|e| LazaiError::new("address", e))?;
+        Ok(Limits { address_requests, session_requests, consumer_requests, limit_loopback, trusted_proxies })
+    }
+
+    /// Checks all of it, and listens nowhere.
+    ///
+    /// # Errors
+    /// `tls` for files that are no certificate with its key, `address` for what is none.
+    pub fn check(&self) -> Result<(), LazaiError> {
+        self.limits()?;
+        for at in [Some(&self.address), self.operations.as_ref()].into_iter().flatten() {
+            at.to_socket_addrs().map_err(|error| LazaiError::new("address", format!("{at}: {error}")))?;
+        }
+        self.tls_files().map_or(Ok(()), |files| files.check()).map_err(|error| failed("TLS", error))
+    }
+}
+
+/// What a node offers.
+#[derive(Debug, Clone)]
+pub struct Offered {
+    /// Its id at the node: `dat:CLASS:VERSION`.
+    pub model: String,
+    /// The character's name.
+    pub character: String,
+    /// The most that one reply can cost, in base units.
+    pub step: BaseUnits,
+}
+
+/// A node that can listen.
+#[derive(Debug)]
+pub struct PreparedNode {
+    provider: Arc<Provider>,
+    front: Front,
+    offered: Vec<Offered>,
+}
+
+impl PreparedNode {
+    /// Reads adapters and terms, and checks them: as [`NodeServer::start`], which then listens.
+    ///
+    /// # Errors
+    /// As [`NodeServer::start`], but for those of the address.
+    pub fn read(
+        market: Arc<Market>,
+        signer: Arc<dyn Signer>,
+        base: Arc<BaseModel>,
+        served: Vec<ServedModel>,
+        reply_tokens: u32,
+        folder: FilePath,
+    ) -> Result<Self, LazaiError> {
+        let account = market.account(signer)?;
+        let sampler = Sampler { max_tokens: reply_tokens, ..Sampler::default() };
+        let engine = base.engine()?;
+        let longest = served.iter().map(|model| u64::from(model.prompt_ceiling)).max().unwrap_or_default();
+        let (longest, most) = (longest + u64::from(reply_tokens), engine.room_tokens() as u64);
+        if longest > most {
+            let reason = format!(
+                "conversation and reply may have {longest} tokens by the terms, and the memory for conversations holds {most}: lower \
+                 the ceilings, or give it more"
+            );
+            return Err(LazaiError::new("model", reason));
+        }
+        let mut provider = Provider::new(account, engine, folder).with_sampler(sampler);
+        let (mut terms, mut offered) = (Vec::new(), Vec::new());
+        for model in served {
+            let (class, version) = (ClassId(model.class_id), VersionNumber(model.version));
+            let about = market.version(class, version)?.metadata;
+            let folder = Path::new(&model.adapter_folder);
+            provider = provider.with_adapter(class, version, folder, about.adapter_digest)?;
+            let price = |text: String| text.parse::<Amount>();
+            let asked = OfferTerms {
+                prompt_price: price(model.prompt_price)?,
+                completion_price: price(model.completion_price)?,
+                prompt_ceiling: model.prompt_ceiling,
+                session_s: model.session_s,
+                ..OfferTerms::free(class, version)
+            };
+            provider.check_terms(&asked).map_err(LedgerError::from)?;
+            offered.push(Offered {
+                model: model_id(class, version),
+                character: about.character,
+                step: provider.step(&asked)?.to_string(),
+            });
+            terms.push(asked);
+        }
+        let provider = Arc::new(provider);
+        let front = Front::new(provider.clone(), terms);
+        Ok(Self { provider, front, offered })
+    }
+
+    /// What it offers.
+    #[must_use]
+    pub fn offered(&self) -> &[Offered] {
+        &self.offered
+    }
+
+    /// Serves, on threads of its own.
+    ///
+    /// # Errors
+    /// As [`Listening::check`]; `io` for an address that cannot be had.
+    pub fn listen(self, listening: Listening) -> Result<Arc<NodeServer>, LazaiError> {
+        let Self { provider, front, .. } = self;
+        front.limit(listening.limits()?);
+        let at = listening.address.as_str();
+        let serving = match listening.tls_files() {
+            None => front.spawn(at),
+            Some(files) => front.spawn_tls(at, &files),
+        };
+        let mut serving = vec![serving.map_err(|e| failed(at, e))?];
+        let url = serving[0].url();
+        if let Some(at) = &listening.operations {
+            serving.push(front.spawn_operations(at.as_str()).map_err(|e| failed(at, e))?);
+        }
+        Ok(Arc::new(NodeServer { provider, front, url, serving: Mutex::new(serving) }))
+    }
+}
+
+fn failed(at: &str, error: std::io::Error) -> LazaiError {
+    match error.kind() {
+        // A certificate: the error names its file.
+        std::io::ErrorKind::InvalidData => LazaiError::new("tls", error.to_string()),
+        _ => LazaiError::new("io", file_error(at, error).detail()),
+    }
+}
