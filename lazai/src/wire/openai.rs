@@ -238,4 +238,10 @@ mod tests {
         assert_eq!((read.code.as_str(), read.message.as_str()), ("node.not_paid", "1 is owed"));
         assert_eq!(ApiError::read(500, b"<html>").code, "http.500");
     }
+
+    #[test]
+    fn what_is_under_way_may_be_asked_for_again() {
+        let again = |code: &str| ApiError::new(409, code, "later").may_be_tried_again();
+        assert!(again("loopback.in_progress") && !again("node.turn_out_of_order"));
+    }
 }
