@@ -1,4 +1,4 @@
-// The official OpenAI client for Node, unmodified, at the loopback proxy: chats, streams, calls tools, embeds, gets typed errors.
+// The official OpenAI client for Node, unmodified, at the loopback proxy: chats, completes, responds, streams, calls tools, embeds, gets typed errors.
 import assert from "node:assert/strict";
 import OpenAI from "openai";
 import { VERSION } from "openai/version";
@@ -37,6 +37,24 @@ const calling = client.chat.completions.runTools({ model, messages, max_tokens: 
 await calling.done();
 assert.ok(noted.length === 1 && ["glad", "sad"].includes(noted[0].mood), JSON.stringify(noted));
 
+// A legacy completion and a response to the same words, whole and streamed.
+const prompt = { model, prompt: messages[0].content, max_tokens: 8, temperature: 0, seed: 1 };
+assert.equal((await client.completions.create(prompt)).choices[0].text, text);
+let completed = "";
+for await (const chunk of await client.completions.create({ ...prompt, stream: true })) completed += chunk.choices[0]?.text ?? "";
+assert.equal(completed, text);
+const responding = { model, input: messages[0].content, max_output_tokens: 8, temperature: 0, seed: 1 };
+const response = await client.responses.create(responding);
+assert.deepEqual([response.output_text, response.usage.output_tokens], [text, reply.usage.completion_tokens]);
+const kinds = [];
+for await (const event of await client.responses.create({ ...responding, stream: true })) kinds.push(event.type);
+assert.deepEqual([kinds[0], kinds[2], kinds[3], kinds[4]], ["response.created", "response.output_item.added", "response.content_part.added", "response.output_text.delta"]);
+assert.match(kinds.at(-1), /^response\.(completed|incomplete)$/);
+assert.equal((await client.responses.stream({ ...responding, stop }).finalResponse()).output_text, cut.choices[0].message.content);
+const tools = [{ type: "function", name: "note", parameters: note.parameters, strict: true }];
+const called = (await client.responses.create({ ...responding, max_output_tokens: 160, tools, tool_choice: { type: "function", name: "note" } })).output[0];
+assert.ok(called.type === "function_call" && ["glad", "sad"].includes(JSON.parse(called.arguments).mood), JSON.stringify(called));
+
 // Embeddings, by an encoder on this machine.
 const encoder = (await client.models.list()).data.at(-1).id;
 const embedded = await client.embeddings.create({ model: encoder, input: ["I sing.", "The rent is due."] });
@@ -53,6 +71,7 @@ const refused = (kind, code, request) =>
   assert.rejects(client.chat.completions.create({ ...asked, ...request }), (error) => error instanceof kind && error.code === code);
 await refused(OpenAI.NotFoundError, "request.model", { model: "gpt-4o" });
 await refused(OpenAI.BadRequestError, "request.invalid", { n: 9 });
+await assert.rejects(client.responses.create({ ...responding, store: true }), (error) => error.code === "request.invalid" && error.param === "store");
 await refused(OpenAI.BadRequestError, "node.setting", { response_format: { type: "json_schema", json_schema: { name: "x", schema: { not: {} } } } });
 await refused(OpenAI.BadRequestError, "node.prompt_too_long", { messages: [{ role: "user", content: "la ".repeat(2_500) }] });
 await assert.rejects(new OpenAI({ apiKey: "another", maxRetries: 0 }).models.list(), OpenAI.AuthenticationError);
@@ -83,4 +102,4 @@ assert.equal(preflight.status, 204);
 assert.match(preflight.headers.get("access-control-allow-headers"), /payment-signature/);
 assert.equal(unpaid.headers.get("access-control-allow-origin"), "*");
 assert.match(unpaid.headers.get("access-control-expose-headers"), /payment-required/);
-console.log(`openai ${VERSION} for Node: models, chat, streams, forms, tools, embeddings, errors, 402`);
+console.log(`openai ${VERSION} for Node: models, chat, completions, responses, streams, forms, tools, embeddings, errors, 402`);

@@ -1,4 +1,4 @@
-"""The official OpenAI client for Python, unmodified, at the loopback proxy: chats, streams, calls tools, embeds, gets typed errors."""
+"""The official OpenAI client for Python, unmodified, at the loopback proxy: chats, completes, responds, streams, calls tools, embeds, gets typed errors."""
 
 import asyncio
 import concurrent.futures
@@ -91,6 +91,36 @@ named = {"type": "function", "function": {"name": "stop"}}
 (call,) = client.chat.completions.create(**calling, tools=tools, tool_choice=named).choices[0].message.tool_calls
 assert (call.function.name, call.function.arguments) == ("stop", "{}"), call
 
+# A legacy completion: its prompt is a message of the user, so its words are those of the chat.
+prompt = {"model": model, "prompt": question[0]["content"], "max_tokens": 8, "temperature": 0, "seed": 1}
+completed = client.completions.create(**prompt, logprobs=2)
+assert (completed.object, completed.choices[0].text, completed.usage) == ("text_completion", text, usage)
+assert "".join(completed.choices[0].logprobs.tokens) == text and len(completed.choices[0].logprobs.top_logprobs[0]) == 2
+stream = list(client.completions.create(**{**prompt, "prompt": [prompt["prompt"]]}, stream=True, stream_options={"include_usage": True}))
+assert "".join(choice.text for chunk in stream for choice in chunk.choices) == text and stream[-1].usage == usage
+
+# A response: its items, its events in their order, its forms and calls; the helper that accumulates.
+responding = {"model": model, "input": "Who are you?", "max_output_tokens": 8, "temperature": 0, "extra_body": {"seed": 1}}
+response = client.responses.create(**responding)
+assert (response.output_text, response.store, response.lazai["receipt"]["receipt"]["prompt_tokens"]) == (text, False, usage.prompt_tokens)
+assert (response.usage.input_tokens, response.usage.output_tokens) == (usage.prompt_tokens, usage.completion_tokens)
+assert response.status == ("incomplete" if reply.choices[0].finish_reason == "length" else "completed")
+events = list(client.responses.create(**responding, stream=True))
+assert [event.sequence_number for event in events] == list(range(len(events)))
+assert "".join(event.delta for event in events if event.type == "response.output_text.delta") == text
+assert events[0].type == "response.created" and events[-1].response.output_text == text
+# The helper knows replies that end by themselves only, as of OpenAI's own server.
+with client.responses.stream(**{**responding, "extra_body": {"seed": 1, "stop": [stop]}}) as helped:
+    assert helped.get_final_response().output_text == cut.choices[0].message.content
+parsed = client.responses.parse(model=model, input=question, max_output_tokens=120, temperature=0, text_format=Song).output_parsed
+assert parsed.mood in Mood and 1 <= parsed.minutes <= 9, parsed
+flat = [{"type": "function", "name": "note", "parameters": tools[0]["function"]["parameters"], "strict": True}]
+calls = client.responses.create(model=model, input=question, instructions="You sing.", max_output_tokens=160, temperature=0, tools=flat, tool_choice="required", parallel_tool_calls=False)
+(call,) = calls.output
+assert (call.type, call.name) == ("function_call", "note") and json.loads(call.arguments)["mood"] in ("glad", "sad"), call
+told = [*question, *(item.model_dump(exclude_unset=True) for item in calls.output), {"type": "function_call_output", "call_id": call.call_id, "output": "noted"}]
+assert client.responses.create(**{**responding, "input": told}, tools=flat).usage.input_tokens > 100
+
 # Embeddings, by an encoder on this machine: packed, as the client asks by itself, and plain.
 encoder = client.models.list().data[-1].id
 packed = client.embeddings.create(model=encoder, input=["I sing.", "The rent is due."])
@@ -100,6 +130,19 @@ assert plain.data[0].embedding == packed.data[0].embedding != packed.data[1].emb
 # A whole conversation, in whose middle something was changed: clients keep it themselves.
 edited = question + [{"role": "assistant", "content": "I sing."}, {"role": "user", "content": [{"type": "text", "text": "Where?"}]}]
 assert client.chat.completions.create(**{**asked, "messages": edited}).usage.prompt_tokens > usage.prompt_tokens
+
+# Asked again under one key, a request is made and paid once.
+keyed = {**asked, "extra_headers": {"Idempotency-Key": "one"}}
+once = client.chat.completions.create(**keyed)
+paid = json.loads(client.get("/lazai/budget", cast_to=str))["spent"]
+again = client.chat.completions.with_raw_response.create(**keyed)
+assert (again.parse(), again.headers["idempotent-replayed"]) == (once, "true")
+assert json.loads(client.get("/lazai/budget", cast_to=str))["spent"] == paid
+try:
+    client.chat.completions.create(**{**keyed, "max_tokens": 7})
+    raise AssertionError("a key was taken for two requests")
+except openai.UnprocessableEntityError as error:
+    assert error.code == "loopback.idempotency"
 
 
 def refused(kind, code, **request):
@@ -112,6 +155,12 @@ def refused(kind, code, **request):
 
 
 refused(openai.NotFoundError, "request.model", model="gpt-4o")
+for wrong in ({"store": True}, {"previous_response_id": "resp_1"}, {"background": True}, {"tools": [{"type": "web_search"}]}):
+    try:
+        client.responses.create(**responding, **wrong)
+        raise AssertionError(f"{wrong} was accepted")
+    except openai.BadRequestError as error:
+        assert error.code == "request.invalid" and error.param.startswith(next(iter(wrong))), error
 refused(openai.BadRequestError, "request.invalid", messages=[])
 refused(openai.BadRequestError, "request.invalid", n=9)
 refused(openai.BadRequestError, "request.invalid", tool_choice="required")
@@ -139,4 +188,4 @@ async def at_once():
 assert asyncio.run(at_once())[-1].choices[0].finish_reason
 budget = json.loads(client.get("/lazai/budget", cast_to=str))
 assert 0 < int(budget["spent"]) < int(budget["total"])
-print(f"openai {openai.__version__} for Python: models, chat, streams, forms, tools, embeddings, errors; {budget['spent']} base units spent")
+print(f"openai {openai.__version__} for Python: models, chat, completions, responses, streams, forms, tools, embeddings, errors; {budget['spent']} base units spent")

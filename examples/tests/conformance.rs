@@ -40,8 +40,10 @@ mod postgres_book {
 
         use lazai::provider::Matter;
 
+        use super::Database;
+
         let ((one, other), server) = super::shared_book();
-        let Some(server) = server else { return };
+        let Some(Database { server, .. }) = server else { return };
         let claim = |book: &std::sync::Arc<dyn lazai::provider::Book>, wait| {
             pollster::block_on(book.claim(Matter::Ledger, wait)).unwrap()
         };
@@ -59,22 +61,28 @@ mod postgres_book {
 
 type Pair = (std::sync::Arc<dyn lazai::provider::Book>, std::sync::Arc<dyn lazai::provider::Book>);
 
+/// A database with its folder, which goes after it.
+struct Database {
+    server: postgres::Server,
+    _folder: tempfile::TempDir,
+}
+
 /// Two replicas' books on one database; where none can be had, a folder's, twice.
-fn shared_book() -> (Pair, Option<postgres::Server>) {
+fn shared_book() -> (Pair, Option<Database>) {
     use lazai::provider::{Book, FolderBook, PostgresBook};
 
+    let folder = tempfile::tempdir().unwrap();
     let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-    match postgres::Server::start(free) {
+    match postgres::Server::start(folder.path(), free) {
         Ok(server) => {
             let open = || -> Arc<dyn Book> {
                 let node = lazai::Address::from_bytes([7; 20]);
                 Arc::new(pollster::block_on(PostgresBook::connect(&server.url(), node, None)).unwrap())
             };
-            ((open(), open()), Some(server))
+            ((open(), open()), Some(Database { server, _folder: folder }))
         }
         Err(missing) => {
             println!("skipped: {missing}");
-            let folder = tempfile::tempdir().unwrap();
             let book: Arc<dyn Book> = Arc::new(FolderBook::new(folder.keep()));
             ((book.clone(), book), None)
         }

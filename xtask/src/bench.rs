@@ -3,15 +3,18 @@
 use anyhow::{Context, Result};
 
 use crate::shell::{self, cargo, target};
-use crate::{bindings, model, peers, wasm};
+use crate::{bindings, load, model, peers, wasm};
 
 pub fn run(args: &[&str]) -> Result<()> {
-    let name = *args.first().context("bench: which one? (bindings, data, lora, market, serve, settle, zk)")?;
+    let name = *args.first().context("bench: which one? (bindings, data, lora, market, node, serve, settle, zk)")?;
     let folder = target().join("reports");
     std::fs::create_dir_all(&folder)?;
     let file = folder.join(format!("bench-{name}.json"));
     if name == "bindings" {
         return bindings::measure(&file);
+    }
+    if name == "node" {
+        return load::measure(&file, &args[1..]);
     }
     let mut bench = cargo(&["run", "--quiet", "-p", "lazai-benches", "--", name]);
     if name == "data" || name == "lora" {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::served::program;
 use crate::shell::{cache, cargo, root, run};
-use crate::{api, bindings, book, clients, contracts, demo, model, outside, ran, readme, surface};
+use crate::{api, bindings, book, clients, contracts, demo, model, openapi, outside, ran, readme, surface};
 
 /// Which crate of the workspace may depend on which.
 const LAYERS: &[(&str, &[&str])] = &[
@@ -78,6 +78,7 @@ pub fn all() -> Result<()> {
         command
     };
     run("build", &mut cargo(&["build", "--workspace", "--all-targets", "--features", FEATURES]))?;
+    openapi::check()?;
     run("tests", &mut with_model(&["test", "--workspace", "--features", FEATURES]))?;
     for example in EXAMPLES {
         // Built above with everything else; another `cargo run` would unify features anew and build again.

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::checks::FEATURES;
 use crate::served::Served;
@@ -49,6 +49,10 @@ pub fn check(base: &Path) -> Result<()> {
             client.current_dir(folder);
             run(whose, endpoint.told(client.arg(root().join("examples/clients").join(script))))?;
         }
+        let (node_url, proxy_url) = (endpoint.value("LAZAI_NODE_URL"), endpoint.value("OPENAI_BASE_URL"));
+        let proxy_url = proxy_url.and_then(|url| url.strip_suffix("/v1")).context("the endpoint told no proxy")?;
+        held_to_its_document("the node", node_url.context("the endpoint told no node")?, None)?;
+        held_to_its_document("the proxy", proxy_url, endpoint.value("OPENAI_API_KEY"))?;
         match node("openai_client", NODE_CLIENT)? {
             Ok(mut node) => run("OpenAI's client for Node", endpoint.told(&mut node)),
             Err(reason) => {
@@ -57,6 +61,33 @@ pub fn check(base: &Path) -> Result<()> {
             }
         }
     })
+}
+
+/// Sends what a server's OpenAPI document allows, and what it does not, for half a minute: no answer may be one that the document does
+/// not tell, and none may say that the server failed.
+fn held_to_its_document(whose: &str, url: &str, key: Option<&str>) -> Result<()> {
+    let mut schemathesis = Command::new(peers::python("schemathesis")?);
+    schemathesis.args(["-m", "schemathesis.cli", "run"]).arg(format!("{url}/openapi.json"));
+    schemathesis.args(["--seed", "1", "--max-time", "30", "--max-examples", "30", "--workers", "1", "--no-color"]);
+    schemathesis.args([
+        "--phases",
+        "examples,coverage,fuzzing",
+        "--continue-on-failure",
+        "--generation-database",
+        "none",
+    ]);
+    schemathesis.args(["--warnings", "off", "--request-timeout", "60", "--checks"]);
+    schemathesis.arg(
+        "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance",
+    );
+    if let Some(key) = key {
+        schemathesis.arg("--header").arg(format!("Authorization: Bearer {key}"));
+    }
+    // The example's one character.
+    schemathesis.env("LAZAI_MODEL", "dat:1:1").env("SCHEMATHESIS_HOOKS", "schemathesis_hooks");
+    schemathesis.env("PYTHONPATH", root().join("examples/clients")).env("PYTHONDONTWRITEBYTECODE", "1");
+    schemathesis.current_dir(cache()?.join("clients"));
+    run(&format!("schemathesis at {whose}"), &mut schemathesis)
 }
 
 /// Starts the endpoint, lets somebody talk, and checks that everything was redeemed.

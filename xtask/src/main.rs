@@ -12,7 +12,9 @@ mod cuda;
 mod demo;
 mod files;
 mod fuzz;
+mod load;
 mod model;
+mod openapi;
 mod outside;
 mod package;
 mod peers;
@@ -67,6 +69,7 @@ cargo xtask VERB
   outside    builds a crate outside the workspace against lazai's default features, on plain stable
   surface    compares api.txt and the bindings with the facade that they are written out of (surface write: writes them)
   api        compares the crates' public names with docs/api (api write: writes it)
+  openapi    compares what node and proxy answer with docs/api/openapi-*.json (openapi write: writes them)
   book       builds the book into target/book with mdBook (fetched once), and checks its links and those of the repository's pages
   readme     writes the README's program, and the book's tables of scenarios and error codes
   help       this text
@@ -93,6 +96,7 @@ fn main() -> ExitCode {
         Some("layers") => checks::layers(),
         Some("deny") => checks::deny(),
         Some("outside") => outside::run(),
+        Some("openapi") => openapi::start(&rest),
         Some("package") => package::start(),
         Some("fuzz") => fuzz::start(&rest),
         Some("soak") => soak::run(&rest),

@@ -32,7 +32,9 @@ const SETS: &[(&str, &str, &[&str])] = &[
     ("package", "40 MB", &["twine==7.0.0"]),
     ("uniffi", "35 MB", &["uniffi-bindgen==0.31.0"]),
     ("openai", "70 MB", &["openai==3.57.0", "prometheus-client==0.26.0"]),
+    ("schemathesis", "60 MB", &["schemathesis==4.32.5"]),
     ("langchain", "140 MB", &["langchain-openai==1.7.4"]),
+    ("load", "60 MB", &["locust==2.47.0"]),
     ("alith", "210 MB", &["alith==0.12.3"]),
     // PyTorch's package for Linux brings libraries for cards.
     ("lora", "5.7 GB", &["torch==2.15.0", "transformers==5.24.0", "peft==0.21.2", "gguf"]),

@@ -1,6 +1,7 @@
 //! The market over HTTP: a real node behind its front, and everything that can go wrong on the way.
 #![allow(clippy::unwrap_used)]
 
+mod apis;
 mod app;
 mod command_line;
 mod ending;
@@ -94,6 +95,12 @@ fn a_node_and_its_proxy_over_http() {
         app::an_app_talks_by_its_client(&served).await;
         app::turns_of_a_session_wait_for_one_another(&served).await;
         the_front_says_what_it_wants_and_what_is_wrong(&served).await;
+        apis::every_api_asks_for_the_same_reply(&served).await;
+        apis::a_node_is_paid_alike_by_every_api(&served).await;
+        apis::what_is_not_there_is_said_alike(&served).await;
+        apis::a_node_embeds_for_who_has_its_key(&served).await;
+        apis::a_key_makes_and_pays_a_reply_once(&served).await;
+        apis::the_document_tells_what_is_answered(&served).await;
         proxy::a_proxy_spends_its_budget_and_no_more(&served).await;
         proxy::a_proxy_keeps_out_what_is_not_local(&served).await;
         proxy::a_proxy_has_a_key_that_nobody_else_reads(&served).await;

@@ -8,10 +8,11 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use lazai_lora::Encoder;
 use lazai_settle::market::MarketError;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -19,9 +20,12 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::body::in_time;
+use super::embed::{self, Named};
+use super::openapi::{self, Endpoint, Server};
 use super::operations::Told;
 use super::operations::metrics::{Measured, Metrics};
-use super::reply::{self, Made, Pieces};
+use super::reply::{self, Api, Made, Pieces};
+use super::routes;
 use crate::node::{ChatRequest, Node as _, NodeError, ReleaseRequest, SignedVoucher};
 use crate::provider::{OfferTerms, Provider};
 use crate::safety::SignedReport;
@@ -38,7 +42,7 @@ const MAX_RELEASES: usize = 32;
 
 /// A node's server: stock clients see its characters as models, and get status 402 until they pay.
 ///
-/// Requests: `GET /v1/models`, `POST /v1/chat/completions`, `POST /v1/lazai/vouchers` (a
+/// Requests: `GET /v1/models`, `POST /v1/chat/completions`, `/v1/completions` and `/v1/responses`, `POST /v1/lazai/vouchers` (a
 /// [`SignedVoucher`] as JSON), `POST /v1/lazai/releases` (a [`ReleaseRequest`]; the answer is a [`SignedRelease`]),
 /// `POST /v1/lazai/reports` (a [`SignedReport`]), `GET /health`. Needs tokio, or [`Front::spawn`]; [`Front::spawn_tls`] does TLS.
 /// What an operator looks at stands apart: [`Front::operations`].
@@ -63,7 +67,13 @@ const MAX_RELEASES: usize = 32;
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Front(Arc<Inner>);
+pub struct Front(Arc<Inner>, Option<Arc<Embedding>>);
+
+/// An encoder for who has a key.
+struct Embedding {
+    encoder: Arc<Named>,
+    key: String,
+}
 
 struct Inner {
     provider: Arc<Provider>,
@@ -82,7 +92,15 @@ impl Front {
         let offers = Offers::new(provider.clone(), terms);
         let [slots, releases] = [MAX_WAITING, MAX_RELEASES].map(|most| Arc::new(Semaphore::new(most)));
         let (metrics, told) = (Metrics::default(), Told::default());
-        Self(Arc::new(Inner { provider, offers, slots, releases, metrics, told }))
+        Self(Arc::new(Inner { provider, offers, slots, releases, metrics, told }), None)
+    }
+
+    /// Also embeds texts (`POST /v1/embeddings`), by an encoder of this name, for who sends this key as OpenAI's clients do: the
+    /// operator's own programs. Nobody is asked for money, so nobody else is served; it is no model of the list.
+    #[must_use]
+    pub fn with_encoder(mut self, name: &str, encoder: Encoder, key: &str) -> Self {
+        self.1 = Some(Arc::new(Embedding { encoder: Arc::new(Named::new(name, encoder)), key: key.to_owned() }));
+        self
     }
 
     pub(super) fn provider(&self) -> &Arc<Provider> {
@@ -105,18 +123,37 @@ impl Front {
     /// The routes. Serve them with axum, alone or inside a larger application, and run
     /// [`keep_redeeming`](Self::keep_redeeming) beside them.
     pub fn router(&self) -> Router {
-        Router::new()
-            .route("/v1/models", get(models))
-            .route("/v1/models/{id}", get(model))
-            .route("/v1/chat/completions", post(chat))
-            .route("/v1/lazai/vouchers", post(pay))
-            .route("/v1/lazai/releases", post(release))
-            .route("/v1/lazai/reports", post(report))
-            .route("/health", get(|| async { axum::Json(json!({"status": "ok"})) }))
-            .fallback(unknown)
+        let routes = Server::Node.endpoints().into_iter().fold(Router::new(), |router, endpoint| {
+            let answer = match endpoint {
+                Endpoint::Reply(api) => {
+                    post(move |State(front): State<Self>, headers: HeaderMap, body: Bytes| async move {
+                        counted(&front, api, &headers, &body).await
+                    })
+                }
+                Endpoint::Models => get(models),
+                Endpoint::Model => get(model),
+                Endpoint::Embeddings => post(embeddings),
+                Endpoint::Vouchers => post(pay),
+                Endpoint::Releases => post(release),
+                Endpoint::Reports => post(report),
+                Endpoint::Health => get(|| async { axum::Json(json!({"status": "ok"})) }),
+                Endpoint::Document => get(|| openapi::answer(Server::Node)),
+                // The proxy's own.
+                Endpoint::Budget => return router,
+            };
+            router.route(endpoint.path(), answer)
+        });
+        let routes = routes::complete(routes)
             .layer(middleware::from_fn(in_time))
             .layer(middleware::from_fn(for_pages))
-            .with_state(self.clone())
+            .with_state(self.clone());
+        Router::new().fallback_service(routes).layer(middleware::from_fn(routes::with_single_slashes))
+    }
+
+    /// What a node answers, as an OpenAPI 3.1 document: also at `GET /openapi.json`.
+    #[must_use]
+    pub fn openapi() -> serde_json::Value {
+        Server::Node.document()
     }
 
     async fn serve(&self, claim: PaidRequest, asked: CompletionRequest, mut pieces: Pieces) -> Result<Made, ApiError> {
@@ -180,37 +217,46 @@ pub(super) async fn on_a_thread_that_may_block<T: Send + 'static>(
     done.map_err(|e| ApiError::new(500, "node.generation", e))?
 }
 
-async fn chat(State(front): State<Front>, uri: Uri, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
-    let answered = answer(&front, &uri, &headers, &body).await;
+async fn counted(front: &Front, api: Api, headers: &HeaderMap, body: &[u8]) -> Result<Response, ApiError> {
+    let answered = answer(front, api, headers, body).await;
     front.metrics().answered(answered.as_ref().map_or_else(|error| error.status, |answer| answer.status().as_u16()));
     answered
 }
 
-async fn answer(front: &Front, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<Response, ApiError> {
-    let asked = CompletionRequest::parse(body)?;
-    if asked.choices > 1 {
+async fn answer(front: &Front, api: Api, headers: &HeaderMap, body: &[u8]) -> Result<Response, ApiError> {
+    let asked = api.read(body)?;
+    if asked.request.choices > 1 {
         let reason = "a receipt is of one reply: ask once for each (the loopback proxy does)";
         return Err(BadRequest::new("n", reason).into());
     }
     let Some(header) = headers.get(PAYMENT) else {
         let error =
             ApiError::new(402, "request.unpaid", "open a session under one of the offers, and sign the request");
-        return Ok(front.0.offers.unpaid(error, uri.path()).await);
+        return Ok(front.0.offers.unpaid(error, api.path()).await);
     };
     let Payment { payload, .. } = payment::decode(PAYMENT, header.as_bytes())?;
     let Ok(slot) = front.0.slots.clone().try_acquire_owned() else {
         return Err(ApiError::new(503, "node.busy", format!("{MAX_WAITING} requests are waiting")));
     };
-    let serving = front.clone();
-    let wanted = asked.clone();
+    let (serving, request) = (front.clone(), asked.request.clone());
     let served = |pieces| async move {
         let _slot = slot;
-        serving.serve(payload, asked, pieces).await
+        serving.serve(payload, request, pieces).await
     };
-    match reply::answer(&wanted, served).await {
-        Err(error) if error.status == 402 => Ok(front.0.offers.unpaid(error, uri.path()).await),
+    match reply::answer(&asked, served).await {
+        Err(error) if error.status == 402 => Ok(front.0.offers.unpaid(error, api.path()).await),
         answered => answered,
     }
+}
+
+async fn embeddings(State(front): State<Front>, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
+    let Some(embedding) = front.1 else {
+        return Err(ApiError::new(404, "request.path", "this node embeds no texts"));
+    };
+    if !routes::has_key(&headers, &embedding.key) {
+        return Err(ApiError::new(401, "request.key", "texts are embedded for who has a key of this node's operator"));
+    }
+    embed::answer(Some(embedding.encoder.clone()), &body).await
 }
 
 /// Reads a signed value from the JSON of a body.
@@ -263,10 +309,6 @@ async fn for_pages(request: Request, next: Next) -> Response {
         headers.insert(name, HeaderValue::from_static(value));
     }
     response
-}
-
-async fn unknown(uri: Uri) -> ApiError {
-    ApiError::new(404, "request.path", format!("nothing at {}", uri.path()))
 }
 
 /// A node's refusal as an answer.

@@ -2,10 +2,10 @@
 
 mod book;
 mod budget;
-mod embed;
 mod ending;
 mod local;
 mod nodes;
+mod once;
 mod page;
 mod replies;
 mod sessions;
@@ -25,12 +25,15 @@ use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 
 use super::client::HttpNode;
+use super::embed::Named;
+use super::openapi::Server;
 use super::serving::Serving;
 use crate::consumer::Consumer;
 use crate::wire::openai::ApiError;
 use book::Book;
 pub use budget::Budget;
 use nodes::Nodes;
+use once::Once;
 use turns::Turns;
 
 /// Why a proxy cannot start.
@@ -79,6 +82,9 @@ impl From<MoneyError> for ApiError {
 /// by the ledger after the dispute window. A task beside the [`router`](Self::router) does this from its start on, every
 /// minute, as long as the proxy exists. A folder belongs to one proxy at a time.
 ///
+/// A request with an `Idempotency-Key` is paid once: asked again within a day, also after a crash, the same reply comes from the
+/// folder.
+///
 /// Bind it to a loopback address only: anybody who reaches it and has its key spends the budget. Unless another key is set,
 /// the key is in the folder, in a file that only its owner can read ([`key`](Self::key)). Requests that a web page of
 /// another origin could make are refused too (by `Host`, `Origin`, `Sec-Fetch-Site` and content type).
@@ -110,7 +116,7 @@ impl From<MoneyError> for ApiError {
 pub struct Loopback {
     inner: Arc<Inner>,
     key: Option<Arc<str>>,
-    encoder: Option<Arc<embed::Named>>,
+    encoder: Option<Arc<Named>>,
 }
 
 struct Inner {
@@ -122,6 +128,7 @@ struct Inner {
     turns: Arc<Turns>,
     // One session's end at a time. Nobody who has this waits for the book.
     ending: Mutex<()>,
+    once: Once,
     /// Wakes the task that takes deposits back.
     woken: Arc<Notify>,
     task: sync::Mutex<Option<JoinHandle<()>>>,
@@ -147,14 +154,12 @@ impl Loopback {
     ) -> Result<Self, LoopbackError> {
         let folder = folder.into();
         let key = Some(key_in(&folder)?.into());
+        let once = Once::new(&folder);
         let (book, turns) = (Mutex::new(Book::open(folder)?), Arc::default());
         let nodes = Nodes::new(nodes, consumer.account().domain());
         let (ending, woken, task) = (Mutex::new(()), Arc::new(Notify::new()), sync::Mutex::new(None));
-        Ok(Self {
-            inner: Arc::new(Inner { consumer, nodes, budget, book, turns, ending, woken, task }),
-            key,
-            encoder: None,
-        })
+        let inner = Inner { consumer, nodes, budget, book, turns, ending, once, woken, task };
+        Ok(Self { inner: Arc::new(inner), key, encoder: None })
     }
 
     /// Serves only clients that send this key, as OpenAI's clients do.
@@ -175,7 +180,7 @@ impl Loopback {
     /// nothing.
     #[must_use]
     pub fn with_encoder(mut self, name: &str, encoder: Encoder) -> Self {
-        self.encoder = Some(Arc::new(embed::Named::new(name, encoder)));
+        self.encoder = Some(Arc::new(Named::new(name, encoder)));
         self
     }
 
@@ -183,6 +188,12 @@ impl Loopback {
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         self.key.as_deref()
+    }
+
+    /// What a proxy answers, as an OpenAPI 3.1 document: also at `GET /openapi.json`.
+    #[must_use]
+    pub fn openapi() -> serde_json::Value {
+        Server::Proxy.document()
     }
 
     /// The routes. Inside a runtime, deposits of ended sessions are taken back from now on; otherwise from the first reply

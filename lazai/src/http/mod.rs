@@ -1,4 +1,4 @@
-//! The market over HTTP, in the API that existing programs use: OpenAI's chat completions.
+//! The market over HTTP, in the APIs that existing programs use: OpenAI's chat completions, completions and responses.
 //!
 //! ```text
 //!  SillyTavern, OpenAI's clients ──► Loopback ──► Front ──► Provider
@@ -20,17 +20,23 @@
 mod body;
 mod client;
 #[cfg(feature = "node")]
+mod embed;
+#[cfg(feature = "node")]
 mod front;
 #[cfg(feature = "node")]
 mod generator;
 #[cfg(feature = "node")]
 mod loopback;
 #[cfg(feature = "node")]
+mod openapi;
+#[cfg(feature = "node")]
 mod operations;
 #[cfg(feature = "node")]
 mod reply;
 #[cfg(feature = "node")]
 mod router;
+#[cfg(feature = "node")]
+mod routes;
 #[cfg(feature = "node")]
 mod serving;
 

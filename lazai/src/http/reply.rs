@@ -1,21 +1,30 @@
-//! A reply in progress, in one piece or many: the same for a node's front and for the loopback proxy.
+//! A reply in progress, in one piece or many: the same for a node's front and for the loopback proxy, and for every API.
+
+mod chat;
+mod completions;
+mod form;
+mod responses;
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_lite::stream;
 use lazai_core::reply::ReplyNotes;
-use lazai_settle::ledger::{Clock, SystemClock};
-use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::wire::logprobs;
-use crate::wire::openai::{ApiError, CompletionRequest};
+use crate::wire::openai::ApiError;
 use crate::wire::payment::{PAYMENT_RESPONSE, PaymentResponse, ReplyDetails, encode};
-use crate::wire::tools::{self, Call, Held};
+use crate::wire::tools::{self, Held};
+pub(super) use form::{Api, Asked, Mark};
+use form::{Choice, Form, Usage};
+
+/// How long a streamed reply may say nothing before its stream begins: until then, a failure has a status of its own. From then on
+/// comments keep the line open, since many proxies close one that is silent for a minute.
+const QUIET: Duration = if cfg!(test) { Duration::from_millis(50) } else { Duration::from_secs(10) };
 
 /// An event in the making of a reply.
 pub(super) enum Piece {
@@ -63,7 +72,7 @@ impl Pieces {
 
 /// Answers a request with the pieces and the result of `make`. `make` runs as a task of its own and decides whether to go
 /// on when the client hangs up. A failure before the first piece is an error with its own status.
-pub(super) async fn answer<F, Make>(asked: &CompletionRequest, make: Make) -> Result<Response, ApiError>
+pub(super) async fn answer<F, Make>(asked: &Asked, make: Make) -> Result<Response, ApiError>
 where
     F: Future<Output = Result<Made, ApiError>> + Send + 'static,
     Make: FnOnce(Pieces) -> F,
@@ -71,17 +80,17 @@ where
     let (sender, receiver) = unbounded_channel();
     let made = make(Pieces { to: sender.clone(), said: String::new() });
     tokio::spawn(async move { sender.send(ended(made.await)) });
-    told(asked, 1, receiver).await
+    told(asked, Mark::new(), 1, receiver).await
 }
 
 /// As [`answer`], with as many choices as are asked for, one after another. Those that were made before a failure are told with it.
-pub(super) async fn answer_choices<F, Make>(asked: &CompletionRequest, mut make: Make) -> Result<Response, ApiError>
+pub(super) async fn answer_choices<F, Make>(asked: &Asked, mark: Mark, mut make: Make) -> Result<Response, ApiError>
 where
     F: Future<Output = Result<Made, ApiError>> + Send + 'static,
     Make: FnMut(u32, Pieces) -> F + Send + 'static,
 {
     let (sender, receiver) = unbounded_channel();
-    let choices = asked.choices;
+    let choices = asked.request.choices;
     tokio::spawn(async move {
         for choice in 0..choices {
             let made = make(choice, Pieces { to: sender.clone(), said: String::new() }).await;
@@ -92,121 +101,101 @@ where
             }
         }
     });
-    told(asked, choices, receiver).await
+    told(asked, mark, choices, receiver).await
 }
 
 fn ended(made: Result<Made, ApiError>) -> Piece {
     made.map_or_else(Piece::Failed, |made| Piece::Done(Box::new(made)))
 }
 
-async fn told(asked: &CompletionRequest, choices: u32, pieces: UnboundedReceiver<Piece>) -> Result<Response, ApiError> {
-    let (model, tools) = (asked.model.clone(), asked.tools.clone());
-    let head = Head { id: id("chatcmpl-"), created: SystemClock.now_s(), model, tools, choices, choice: 0 };
-    if asked.stream { stream(asked.include_usage, head, pieces).await } else { whole(head, pieces).await }
+async fn told(asked: &Asked, mark: Mark, choices: u32, pieces: UnboundedReceiver<Piece>) -> Result<Response, ApiError> {
+    let id = mark.id.clone();
+    let (form, tools, held) = (asked.form(mark, choices), asked.request.tools.clone(), Held::default());
+    let telling = Telling { form, id, tools, choices, choice: 0, said: String::new(), held, usage: Usage::default() };
+    if asked.request.stream { stream(telling, pieces).await } else { whole(telling, pieces).await }
 }
 
-/// The fields that every piece of a reply repeats.
-struct Head {
+/// The choices of a reply, as far as they came.
+struct Telling {
+    form: Box<dyn Form>,
     id: String,
-    created: u64,
-    model: String,
     tools: Vec<String>,
     choices: u32,
     /// The choice that is told, from 0.
     choice: u32,
+    /// Its text so far.
+    said: String,
+    /// What of it may be a call.
+    held: Held,
+    usage: Usage,
 }
 
-impl Head {
-    /// The words of a reply, and its calls in OpenAI's form.
-    fn calls(&self, text: String) -> (String, Vec<Value>) {
-        if self.tools.is_empty() {
-            return (text, Vec::new());
-        }
-        let (words, calls) = tools::calls(&text, &self.tools);
-        let call = |Call { name, arguments }: &Call| json!({"id": id("call_"), "type": "function", "function": {"name": name, "arguments": arguments}});
-        (words, calls.iter().map(call).collect())
-    }
-
-    /// A choice in one piece.
-    fn whole_choice(&self, Made { details, notes }: &Made, text: String) -> Value {
-        let (text, calls) = self.calls(text);
-        let finish_reason = finish_reason(notes, &calls);
-        let mut message = json!({"role": "assistant", "content": text, "refusal": null});
-        if !calls.is_empty() {
-            message["content"] = if text.is_empty() { Value::Null } else { text.into() };
-            message["tool_calls"] = calls.into();
-        }
-        let logprobs = notes.logprobs.as_deref().map(logprobs::write);
-        let mut choice =
-            json!({"index": self.choice, "message": message, "logprobs": logprobs, "finish_reason": finish_reason});
-        if self.choices > 1 {
-            choice["lazai"] = json!(details);
-        }
-        choice
-    }
-
-    /// The beginning of a choice.
-    fn role(&self) -> Event {
-        event(&self.chunk(&json!({"role": "assistant", "content": ""}), None))
-    }
-
-    fn chunk(&self, delta: &Value, finish: Option<&str>) -> Value {
-        let choice = json!({"index": self.choice, "delta": delta, "logprobs": null, "finish_reason": finish});
-        json!({
-            "id": self.id, "object": "chat.completion.chunk", "created": self.created, "model": self.model,
-            "choices": [choice],
-        })
-    }
-}
-
-/// Tokens of some choices.
-#[derive(Default)]
-struct Usage {
-    prompt: u64,
-    completion: u64,
-}
-
-impl Usage {
-    fn add(&mut self, served: &ReplyDetails) {
-        let receipt = &served.receipt.receipt;
-        self.prompt = self.prompt.saturating_add(receipt.prompt_tokens);
-        self.completion = self.completion.saturating_add(receipt.completion_tokens);
-    }
-
-    fn body(&self) -> Value {
-        let Self { prompt, completion } = *self;
-        json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt.saturating_add(completion)})
-    }
-}
-
-async fn whole(mut head: Head, mut pieces: UnboundedReceiver<Piece>) -> Result<Response, ApiError> {
-    let (mut text, mut choices, mut usage) = (String::new(), Vec::new(), Usage::default());
-    let (mut last, mut missing) = (None, None);
-    while head.choice < head.choices && missing.is_none() {
-        match pieces.recv().await {
-            Some(Piece::Text(more)) => text.push_str(&more),
-            Some(Piece::Done(made)) => {
-                let told = made.details.text.clone().unwrap_or_else(|| std::mem::take(&mut text));
-                text.clear();
-                choices.push(head.whole_choice(&made, told));
-                usage.add(&made.details);
-                head.choice += 1;
-                last = Some(made.details);
+impl Telling {
+    /// The end of a choice; of its words, those that were not told yet.
+    fn end(&mut self, made: Made) -> (Choice, String) {
+        let (said, held) = (std::mem::take(&mut self.said), std::mem::take(&mut self.held));
+        let is_other = made.details.text.is_some();
+        let text = made.details.text.clone().unwrap_or(said);
+        let (index, mut rest) = (self.choice, String::new());
+        let (words, calls) = if self.tools.is_empty() {
+            (text, Vec::new())
+        } else {
+            let (words, calls) = tools::calls(&text, &self.tools);
+            if !is_other {
+                held.rest(&words).clone_into(&mut rest);
             }
+            let id = |place: usize| format!("call_{}{index:02}{place:02}", self.id);
+            (words, calls.into_iter().enumerate().map(|(place, call)| (id(place), call)).collect())
+        };
+        self.usage.add(&made.details);
+        self.choice += 1;
+        (Choice { index, words, calls, made }, rest)
+    }
+
+    /// The events of a piece; whether it is the last.
+    fn events(&mut self, piece: Piece) -> (Vec<Event>, bool) {
+        match piece {
+            Piece::Text(text) if self.tools.is_empty() => {
+                self.said.push_str(&text);
+                (self.form.words(&text), false)
+            }
+            Piece::Text(text) => {
+                self.said.push_str(&text);
+                let words = self.held.push(&text);
+                (if words.is_empty() { Vec::new() } else { self.form.words(&words) }, false)
+            }
+            Piece::Failed(error) => (self.form.fail(&error), true),
+            Piece::Done(made) => {
+                let (choice, rest) = self.end(*made);
+                let mut events = if rest.is_empty() { Vec::new() } else { self.form.words(&rest) };
+                events.extend(self.form.end(&choice));
+                let is_last = self.choice == self.choices;
+                events.extend(if is_last { self.form.finish(&self.usage) } else { self.form.begin(self.choice) });
+                (events, is_last)
+            }
+        }
+    }
+}
+
+async fn whole(mut telling: Telling, mut pieces: UnboundedReceiver<Piece>) -> Result<Response, ApiError> {
+    let (mut choices, mut missing) = (Vec::new(), None);
+    while telling.choice < telling.choices && missing.is_none() {
+        match pieces.recv().await {
+            Some(Piece::Text(more)) => telling.said.push_str(&more),
+            Some(Piece::Done(made)) => choices.push(telling.end(*made).0),
             failed => {
                 let error = if let Some(Piece::Failed(error)) = failed { error } else { lost() };
                 // What was paid for is told.
-                if last.is_none() {
+                if choices.is_empty() {
                     return Err(error);
                 }
                 missing = Some(error);
             }
         }
     }
-    let mut body = json!({
-        "id": head.id, "object": "chat.completion", "created": head.created, "model": head.model,
-        "choices": choices, "usage": usage.body(), "lazai": last,
-    });
+    let mut body = telling.form.whole(&choices, &telling.usage);
+    let last = choices.last().map(|choice| &choice.made.details);
+    body["lazai"] = serde_json::json!(last);
     if let Some(error) = missing {
         body["lazai_missing"] = error.body()["error"].take();
     }
@@ -219,19 +208,15 @@ async fn whole(mut head: Head, mut pieces: UnboundedReceiver<Piece>) -> Result<R
     Ok(response)
 }
 
-async fn stream(
-    include_usage: bool,
-    mut head: Head,
-    mut pieces: UnboundedReceiver<Piece>,
-) -> Result<Response, ApiError> {
-    let mut first = match pieces.recv().await {
-        Some(Piece::Failed(error)) => return Err(error),
-        None => return Err(lost()),
-        first => first,
+async fn stream(mut telling: Telling, mut pieces: UnboundedReceiver<Piece>) -> Result<Response, ApiError> {
+    let mut first = match tokio::time::timeout(QUIET, pieces.recv()).await {
+        Ok(Some(Piece::Failed(error))) => return Err(error),
+        Ok(None) => return Err(lost()),
+        Ok(first) => first,
+        Err(_) => None,
     };
-    let mut waiting = vec![head.role()].into_iter();
+    let mut waiting = telling.form.begin(0).into_iter();
     let mut ended = false;
-    let (mut said, mut held, mut usage) = (String::new(), Held::default(), Usage::default());
     let events = stream::poll_fn(move |context| {
         loop {
             if let Some(event) = waiting.next() {
@@ -247,90 +232,11 @@ async fn stream(
                     std::task::Poll::Ready(piece) => piece.unwrap_or_else(|| Piece::Failed(lost())),
                 },
             };
-            waiting = match piece {
-                Piece::Text(text) if head.tools.is_empty() => {
-                    vec![event(&head.chunk(&json!({"content": text}), None))]
-                }
-                Piece::Text(text) => {
-                    said.push_str(&text);
-                    let words = Some(held.push(&text)).filter(|words| !words.is_empty());
-                    words.map(|words| event(&head.chunk(&json!({"content": words}), None))).into_iter().collect()
-                }
-                Piece::Failed(error) => {
-                    ended = true;
-                    vec![event(&error.body())]
-                }
-                Piece::Done(made) => {
-                    let (words, calls) = head.calls(std::mem::take(&mut said));
-                    let mut events = Vec::new();
-                    let rest = std::mem::take(&mut held).rest(&words);
-                    if !rest.is_empty() {
-                        events.push(event(&head.chunk(&json!({"content": rest}), None)));
-                    }
-                    events.extend(call_pieces(&head, &calls));
-                    events.extend(end_of_choice(&head, &made, &calls));
-                    usage.add(&made.details);
-                    head.choice += 1;
-                    ended = head.choice == head.choices;
-                    if ended {
-                        events.extend(last(&head, include_usage.then_some(&usage)));
-                    } else {
-                        events.push(head.role());
-                    }
-                    events
-                }
-            }
-            .into_iter();
+            let (events, is_last) = telling.events(piece);
+            (waiting, ended) = (events.into_iter(), is_last);
         }
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
-}
-
-/// The end of a choice: the tokens' probabilities if requested; the finish reason with the receipt.
-fn end_of_choice(head: &Head, Made { details: served, notes }: &Made, calls: &[Value]) -> Vec<Event> {
-    let mut events = Vec::new();
-    // Clients put together what all pieces have: these come in one.
-    if let Some(logprobs) = &notes.logprobs {
-        let mut piece = head.chunk(&json!({"content": ""}), None);
-        piece["choices"][0]["logprobs"] = logprobs::write(logprobs);
-        events.push(event(&piece));
-    }
-    let mut end = head.chunk(&json!({}), Some(finish_reason(notes, calls)));
-    end["lazai"] = json!(served);
-    events.push(event(&end));
-    events
-}
-
-/// The end of a stream: the token counts if requested; `[DONE]`.
-fn last(head: &Head, usage: Option<&Usage>) -> Vec<Event> {
-    let mut events = Vec::new();
-    if let Some(usage) = usage {
-        let mut counted = head.chunk(&json!({}), None);
-        counted["choices"] = json!([]);
-        counted["usage"] = usage.body();
-        events.push(event(&counted));
-    }
-    events.push(Event::default().data("[DONE]"));
-    events
-}
-
-/// Each call in two pieces: its function, and its arguments.
-fn call_pieces(head: &Head, calls: &[Value]) -> Vec<Event> {
-    let pieces = calls.iter().enumerate().flat_map(|(index, call)| {
-        let (mut first, mut second) = (call.clone(), json!({"index": index, "function": {}}));
-        first["index"] = index.into();
-        second["function"]["arguments"] = std::mem::replace(&mut first["function"]["arguments"], "".into());
-        [first, second].map(|piece| event(&head.chunk(&json!({"tool_calls": [piece]}), None)))
-    });
-    pieces.collect()
-}
-
-fn finish_reason(notes: &ReplyNotes, calls: &[Value]) -> &'static str {
-    if calls.is_empty() { notes.finish_reason.as_str() } else { "tool_calls" }
-}
-
-fn event(value: &Value) -> Event {
-    Event::default().data(value.to_string())
 }
 
 fn lost() -> ApiError {
@@ -346,12 +252,6 @@ impl IntoResponse for ApiError {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         (status, headers, axum::Json(self.body())).into_response()
     }
-}
-
-/// Ids only have to be unique.
-fn id(kind: &str) -> String {
-    let random = lazai_core::Digest::random().unwrap_or(lazai_core::Digest::ZERO);
-    format!("{kind}{}", hex::encode(&random.as_bytes()[..12]))
 }
 
 #[cfg(test)]

@@ -11,12 +11,16 @@
 //! Unpaid requests get status 402 with offers in the header `PAYMENT-REQUIRED`; paid requests carry `PAYMENT-SIGNATURE`, and their
 //! answers `PAYMENT-RESPONSE`, under the scheme [`SCHEME`](payment::SCHEME).
 
+#[cfg(any(test, feature = "node"))]
+pub(crate) mod completions;
 #[cfg(feature = "node")]
 pub(crate) mod embeddings;
 pub mod logprobs;
 mod messages;
 pub mod openai;
 pub mod payment;
+#[cfg(any(test, feature = "node"))]
+pub(crate) mod responses;
 mod settings;
 mod sse;
 pub mod talk;

@@ -28,6 +28,11 @@ impl BadRequest {
     }
 }
 
+/// Reads the JSON object that a body is.
+pub(super) fn object(body: &[u8]) -> Result<Map<String, Value>, BadRequest> {
+    serde_json::from_slice(body).map_err(|e| BadRequest::new("body", e))
+}
+
 /// A request for a chat completion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CompletionRequest {
@@ -64,17 +69,25 @@ impl CompletionRequest {
     /// [`BadRequest`].
     pub fn parse(body: &[u8]) -> Result<Self, BadRequest> {
         let bytes = body;
-        let body: Map<String, Value> = serde_json::from_slice(bytes).map_err(|e| BadRequest::new("body", e))?;
-        let mut settings = settings::read(bytes, &body)?;
-        let model = body.get("model").and_then(Value::as_str);
-        let model = model.ok_or_else(|| BadRequest::new("model", "is not a string"))?.to_owned();
+        let body = object(bytes)?;
+        let settings = settings::read(bytes, &body)?;
         let messages = body.get("messages").and_then(Value::as_array);
         let messages = messages.ok_or_else(|| BadRequest::new("messages", "is not a list"))?;
         if messages.is_empty() {
             return Err(BadRequest::new("messages", "is empty"));
         }
-        let mut messages = messages::read(messages)?;
-        let tools = tools::read(&body)?;
+        Self::of(&body, messages::read(messages)?, settings)
+    }
+
+    /// A request of these messages and settings; its model, tools, choices and stream are read from its body.
+    pub(super) fn of(
+        body: &Map<String, Value>,
+        mut messages: Vec<Message>,
+        mut settings: ReplySettings,
+    ) -> Result<Self, BadRequest> {
+        let model = body.get("model").and_then(Value::as_str);
+        let model = model.ok_or_else(|| BadRequest::new("model", "is not a string"))?.to_owned();
+        let tools = tools::read(body)?;
         if let Some(tools) = &tools {
             tools.ask(&mut messages, &mut settings)?;
             settings::check(&settings)?;
@@ -85,7 +98,7 @@ impl CompletionRequest {
             messages,
             settings,
             tools: tools.map(|tools| tools.names()).unwrap_or_default(),
-            choices: settings::choices(&body)?,
+            choices: settings::choices(body)?,
             stream: body.get("stream").and_then(Value::as_bool).unwrap_or(false),
             include_usage: include_usage.and_then(Value::as_bool).unwrap_or(false),
         })
@@ -169,7 +182,7 @@ impl ApiError {
     /// not to.
     #[must_use]
     pub fn may_be_tried_again(&self) -> bool {
-        matches!(self.status, 429 | 502 | 503)
+        matches!(self.status, 429 | 502 | 503) || self.code == "loopback.in_progress"
     }
 
     /// The error in an answer, or in an event of a stream; unreadable ones also give a message.

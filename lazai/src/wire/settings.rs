@@ -1,6 +1,6 @@
 //! The settings of a reply, as requests of OpenAI, vLLM and llama.cpp name them.
 
-mod unsupported;
+pub(super) mod unsupported;
 
 use std::collections::BTreeMap;
 

@@ -68,7 +68,8 @@ fn a_node_keeps_its_promises_in_a_storm() {
 
 #[test]
 fn replicas_keep_a_nodes_promises_in_a_storm() {
-    match postgres::Server::start(node::ports(1)[0]) {
+    let folder = tempfile::tempdir().unwrap();
+    match postgres::Server::start(folder.path(), node::ports(1)[0]) {
         Ok(server) => storm(2, Some(server)),
         Err(missing) => println!("skipped: {missing}"),
     }

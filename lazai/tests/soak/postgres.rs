@@ -1,4 +1,4 @@
-//! A PostgreSQL server of the test's own, where the system has the programs.
+//! A PostgreSQL server in a folder of its own, where the system has the programs.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -8,22 +8,22 @@ use std::time::{Duration, Instant};
 /// The user that servers run as if the test runs as root, which they refuse.
 const USER: &str = "postgres";
 
-/// A server with a fresh database, gone with this value.
+/// A server with a fresh database; it ends with this value.
 pub struct Server {
-    folder: tempfile::TempDir,
+    folder: PathBuf,
     programs: PathBuf,
     port: u16,
     process: Mutex<Option<Child>>,
 }
 
 impl Server {
-    /// Starts one at a port that is free; why there is none, where it cannot be had.
-    pub fn start(port: u16) -> Result<Self, String> {
+    /// Starts one in an empty folder at a port that is free; why there is none, where it cannot be had. If this is root, the folder is
+    /// another user's from now on: those above it must be open to everybody.
+    pub fn start(folder: &Path, port: u16) -> Result<Self, String> {
         let programs = programs().ok_or("no initdb of PostgreSQL on this machine")?;
-        let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
-        let server = Self { folder, programs, port, process: Mutex::new(None) };
+        let server = Self { folder: folder.into(), programs, port, process: Mutex::new(None) };
         if is_root() {
-            let own = Command::new("chown").arg(USER).arg(server.folder.path()).status();
+            let own = Command::new("chown").arg(USER).arg(&server.folder).status();
             if !own.is_ok_and(|status| status.success()) {
                 return Err(format!("root cannot run PostgreSQL, and there is no user {USER}"));
             }
@@ -41,6 +41,15 @@ impl Server {
         format!("postgresql://lazai@127.0.0.1:{}/postgres", self.port)
     }
 
+    /// What a statement gives, a line for each row; for who looks into it.
+    #[allow(dead_code, reason = "storms ask the node")]
+    pub fn ask(&self, sql: &str) -> String {
+        let mut psql = self.command("psql");
+        let asked = psql.args(["-At", "-c", sql, &self.url()]).stdout(Stdio::piped()).output().unwrap();
+        assert!(asked.status.success(), "{sql}: {}", String::from_utf8_lossy(&asked.stderr));
+        String::from_utf8_lossy(&asked.stdout).into_owned()
+    }
+
     /// Kills all of it (its immediate mode), and starts it again: what was committed is there.
     pub fn kill_and_start(&self) {
         self.down();
@@ -49,7 +58,7 @@ impl Server {
     }
 
     fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.folder.join("data")
     }
 
     fn command(&self, program: &str) -> Command {
@@ -58,7 +67,7 @@ impl Server {
         if is_root() {
             command.args(["-u", USER, "--"]).arg(path);
         }
-        command.current_dir(self.folder.path()).stdin(Stdio::null()).stdout(Stdio::null());
+        command.current_dir(&self.folder).stdin(Stdio::null()).stdout(Stdio::null());
         command
     }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -134,7 +135,11 @@ pub(super) async fn models(State(front): State<Front>) -> Result<Response, ApiEr
 }
 
 /// `GET /v1/models/ID`.
-pub(super) async fn model(State(front): State<Front>, Path(id): Path<String>) -> Result<Response, ApiError> {
+pub(super) async fn model(
+    State(front): State<Front>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, ApiError> {
+    let Path(id) = id.map_err(|_| no_model("that is no text"))?;
     let offers = &front.0.offers;
     let named = offers.all.iter().find(|(terms, _)| model_id(terms.class, terms.version) == id);
     let named = named.ok_or_else(|| no_model(&id))?;

@@ -1,52 +1,52 @@
 //! The proxy's API for programs on this machine, and its access checks.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, Request, State};
-use axum::http::{HeaderMap, HeaderName, Uri, header};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use lazai_core::Digest;
 use serde_json::json;
 
-use super::embed::embeddings;
 use super::nodes::Candidate;
 use super::verdict::remote;
-use super::{Inner, Loopback, LoopbackError};
+use super::{Inner, Loopback, LoopbackError, once};
+use crate::http::body::in_time;
+use crate::http::embed;
 use crate::http::front::no_model;
-use crate::http::reply;
-use crate::wire::MAX_REQUEST_BYTES;
-use crate::wire::openai::{ApiError, CompletionRequest};
+use crate::http::openapi::{self, Endpoint, Server};
+use crate::http::reply::{self, Api, Mark};
+use crate::http::routes;
+use crate::wire::openai::ApiError;
 
 pub(super) fn router(proxy: &Loopback) -> Router {
-    let routes = Router::new()
-        .route("/v1/models", get(models))
-        .route("/v1/models/{id}", get(model))
-        .route("/v1/chat/completions", post(chat))
-        .route("/v1/embeddings", post(embeddings))
-        .route("/v1/lazai/budget", get(budget))
-        .fallback(|uri: Uri| async move { ApiError::new(404, "request.path", format!("nothing at {}", uri.path())) })
+    let routes = Server::Proxy.endpoints().into_iter().fold(Router::new(), |router, endpoint| {
+        let answer = match endpoint {
+            Endpoint::Reply(api) => {
+                post(move |State(proxy): State<Loopback>, headers: HeaderMap, body: Bytes| async move {
+                    answer(&proxy, api, &headers, &body).await
+                })
+            }
+            Endpoint::Models => get(models),
+            Endpoint::Model => get(model),
+            Endpoint::Embeddings => post(embeddings),
+            Endpoint::Budget => get(budget),
+            Endpoint::Document => get(|| openapi::answer(Server::Proxy)),
+            // A node's own.
+            Endpoint::Health | Endpoint::Vouchers | Endpoint::Releases | Endpoint::Reports => return router,
+        };
+        router.route(endpoint.path(), answer)
+    });
+    let routes = routes::complete(routes)
+        .layer(middleware::from_fn(in_time))
         .layer(middleware::from_fn_with_state(proxy.clone(), guard))
-        .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
         .with_state(proxy.clone());
-    // Layers run once a route is found: what changes paths is around the routes.
-    Router::new().fallback_service(routes).layer(middleware::from_fn(with_single_slashes))
-}
-
-/// Takes `/v1//models` as `/v1/models`: a client joins its path to a base URL with a slash at the end.
-async fn with_single_slashes(mut request: Request, next: Next) -> Response {
-    let uri = request.uri();
-    if uri.path().contains("//") {
-        let path =
-            uri.path().split('/').filter(|part| !part.is_empty()).fold(String::new(), |path, part| path + "/" + part);
-        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-        match format!("{path}{query}").parse() {
-            Ok(uri) => *request.uri_mut() = uri,
-            Err(error) => return ApiError::new(404, "request.path", error).into_response(),
-        }
-    }
-    next.run(request).await
+    Router::new().fallback_service(routes).layer(middleware::from_fn(routes::with_single_slashes))
 }
 
 /// Refuses requests that are not from programs of this machine.
@@ -67,7 +67,7 @@ async fn guard(State(proxy): State<Loopback>, request: Request, next: Next) -> R
         return ApiError::new(400, "request.invalid", "content-type is not application/json").into_response();
     }
     if let Some(key) = &proxy.key
-        && !bearer(headers).is_some_and(|sent| same(sent.as_bytes(), key.as_bytes()))
+        && !routes::has_key(headers, key)
     {
         return ApiError::new(401, "loopback.key", "another key than the proxy's").into_response();
     }
@@ -82,15 +82,6 @@ fn is_of_no_page(headers: &HeaderMap, host: &str) -> bool {
     let origin = said(header::ORIGIN);
     site.is_none_or(|site| matches!(site, "none" | "same-origin"))
         && origin.is_none_or(|origin| origin.split_once("://").is_some_and(|(_, name)| name == host))
-}
-
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
-}
-
-/// Compares digests, so that the time taken reveals nothing about where keys differ.
-fn same(one: &[u8], other: &[u8]) -> bool {
-    lazai_core::digest::sha256(one) == lazai_core::digest::sha256(other)
 }
 
 async fn list(proxy: &Loopback) -> Result<Vec<serde_json::Value>, ApiError> {
@@ -112,26 +103,47 @@ async fn models(State(proxy): State<Loopback>) -> Result<Response, ApiError> {
     Ok(axum::Json(json!({"object": "list", "data": list(&proxy).await?})).into_response())
 }
 
-async fn model(State(proxy): State<Loopback>, Path(id): Path<String>) -> Result<Response, ApiError> {
+async fn model(State(proxy): State<Loopback>, id: Result<Path<String>, PathRejection>) -> Result<Response, ApiError> {
+    let Path(id) = id.map_err(|_| no_model("that is no text"))?;
     let found = list(&proxy).await?.into_iter().find(|model| model["id"] == id);
     found.map(|model| axum::Json(model).into_response()).ok_or_else(|| no_model(&id))
 }
 
-async fn chat(State(proxy): State<Loopback>, body: Bytes) -> Result<Response, ApiError> {
-    let mut asked = CompletionRequest::parse(&body)?;
-    // A client that repeats a request wants another reply, and does not set a seed.
-    if asked.settings.seed.is_none() {
-        let random = Digest::random().map_err(|_| LoopbackError::NoRandomness)?;
-        asked.settings.seed = random.as_bytes().first_chunk().map(|bytes| u64::from(u32::from_le_bytes(*bytes)));
+async fn answer(proxy: &Loopback, api: Api, headers: &HeaderMap, body: &[u8]) -> Result<Response, ApiError> {
+    let asked = api.read(body)?;
+    let (inner, mut request) = (proxy.inner.clone(), asked.request.clone());
+    // A client that repeats a request wants another reply, and does not set a seed; unless it says that it repeats.
+    let random = Digest::random().map_err(|_| LoopbackError::NoRandomness)?;
+    let mut seed = u64::from(u32::from_le_bytes(random.as_bytes().first_chunk().copied().unwrap_or_default()));
+    let mut begun = None;
+    if let Some(key) = headers.get(once::KEY) {
+        let found = Arc::new(inner.once.begin(key, api.path(), body, seed)?);
+        seed = found.seed();
+        begun = Some(found);
     }
-    let wanted = asked.clone();
-    reply::answer_choices(&wanted, move |choice, pieces| {
-        let (proxy, mut asked) = (proxy.inner.clone(), asked.clone());
+    request.settings.seed.get_or_insert(seed);
+    let mark = begun.as_ref().map_or_else(Mark::new, |begun| begun.mark());
+    let is_repeated = begun.as_ref().is_some_and(|begun| begun.is_repeated());
+    let answered = reply::answer_choices(&asked, mark, move |choice, mut pieces| {
+        let (proxy, mut asked, begun) = (inner.clone(), request.clone(), begun.clone());
         // Each choice is a reply, with a seed, a receipt and a price of its own.
         asked.settings.seed = asked.settings.seed.map(|seed| seed.wrapping_add(choice.into()));
-        async move { proxy.turn(asked, pieces).await }
-    })
-    .await
+        async move {
+            if let Some(made) = begun.as_ref().and_then(|begun| begun.again(choice, &mut pieces)) {
+                return Ok(made);
+            }
+            proxy.turn(asked, pieces, begun.as_deref()).await
+        }
+    });
+    let mut response = answered.await?;
+    if is_repeated {
+        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+async fn embeddings(State(proxy): State<Loopback>, body: Bytes) -> Result<Response, ApiError> {
+    embed::answer(proxy.encoder, &body).await
 }
 
 async fn budget(State(proxy): State<Loopback>) -> Result<Response, ApiError> {

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Inner;
+use super::once::{Begun, Reply};
 use super::page::Open;
 use super::sessions::Wanted;
 use super::verdict::{Verdict, failure};
-use crate::consumer::{CheckedReply, ConsumerError};
+use crate::consumer::{Checked, ConsumerError};
 use crate::http::reply::{Made, Pieces};
 use crate::node::{ChatReply, Node as _};
 use crate::wire::openai::{ApiError, CompletionRequest};
@@ -15,14 +16,24 @@ use crate::wire::payment::ReplyDetails;
 
 impl Inner {
     /// Makes and pays one reply. Sessions that end in this turn are taken back right after it.
-    pub async fn turn(self: &Arc<Self>, asked: CompletionRequest, pieces: Pieces) -> Result<Made, ApiError> {
+    pub async fn turn(
+        self: &Arc<Self>,
+        asked: CompletionRequest,
+        pieces: Pieces,
+        begun: Option<&Begun>,
+    ) -> Result<Made, ApiError> {
         self.keep_taking_back();
-        let served = self.reply(asked, pieces).await;
+        let served = self.reply(asked, pieces, begun).await;
         self.woken.notify_one();
         served
     }
 
-    async fn reply(self: &Arc<Self>, asked: CompletionRequest, mut pieces: Pieces) -> Result<Made, ApiError> {
+    async fn reply(
+        self: &Arc<Self>,
+        asked: CompletionRequest,
+        mut pieces: Pieces,
+        begun: Option<&Begun>,
+    ) -> Result<Made, ApiError> {
         let wanted = pieces.are_wanted();
         let mut turn = self.begin(&asked.model).await?;
         let (mut tried, mut reopened, mut first) = (BTreeSet::new(), BTreeSet::new(), None);
@@ -43,10 +54,11 @@ impl Inner {
                 said = true;
                 pieces.text(text);
             };
-            let error = match self.ask(open, &asked, &mut on_text).await {
-                Ok(reply) => {
+            let error = match self.ask(open, &asked, begun, &mut on_text).await {
+                Ok(Reply { text, details, notes }) => {
                     self.book.lock().await.served(&asked.model, node)?;
-                    return Ok(made(reply, pieces));
+                    let details = ReplyDetails { text: pieces.complete(&text), ..details };
+                    return Ok(Made { details, notes });
                 }
                 Err(Asked::Kept(error)) => return Err(error),
                 Err(Asked::Failed(error)) => error,
@@ -87,8 +99,9 @@ impl Inner {
         &self,
         mut open: Open,
         asked: &CompletionRequest,
+        begun: Option<&Begun>,
         on_text: &mut (dyn FnMut(&str) + Send),
-    ) -> Result<CheckedReply, Asked> {
+    ) -> Result<Reply, Asked> {
         let node = self.nodes.node(open.conversation.offer.offer.node).await;
         let talker = self.consumer.talker();
         let conversation = &mut open.conversation;
@@ -103,6 +116,13 @@ impl Inner {
             Ok(reply) => talker.take(conversation, &request, &reply).await.map(|checked| (reply, checked)),
             Err(error) => Err(error),
         };
+        let taken = taken.map(|(reply, checked)| told(reply, checked));
+        // Before it is promised: a request that is asked again is not paid again.
+        if let (Ok(reply), Some(begun)) = (&taken, begun)
+            && let Err(error) = begun.keep(reply.clone())
+        {
+            tracing::warn!(%error, "a reply is told, and would be paid again if it were asked for again");
+        }
         let price = conversation.owed().checked_sub(before).map_err(ApiError::from)?;
         if taken.is_ok() {
             conversation.mark_received(self.consumer.now_s());
@@ -113,14 +133,13 @@ impl Inner {
             open.today.add(day, price).map_err(ApiError::from)?;
             book.keep(open.clone()).map_err(ApiError::from)?;
         }
-        let (reply, checked) = taken?;
+        let reply = taken?;
         // The reply is there and is owed: a promise that does not arrive is delivered before the next one.
         if let Err(error) = talker.pay_owed(&mut open.conversation, &node).await {
             tracing::warn!(session = %open.session(), %error, "a reply could not be paid yet");
         }
         self.book.lock().await.keep(open).map_err(ApiError::from)?;
-        let ChatReply { text, tokens, receipt, notes } = reply;
-        Ok(CheckedReply { text, tokens, receipt, checked, notes })
+        Ok(reply)
     }
 }
 
@@ -149,9 +168,8 @@ impl From<ApiError> for Asked {
     }
 }
 
-fn made(reply: CheckedReply, pieces: Pieces) -> Made {
-    let CheckedReply { text, tokens, receipt, checked, notes } = reply;
-    let (text, device) = (pieces.complete(&text), "remote".into());
-    let details = ReplyDetails { receipt, tokens, text, adapter: "claimed".into(), device, checked: Some(checked) };
-    Made { details, notes }
+/// A checked reply, as it is told and kept.
+fn told(ChatReply { text, tokens, receipt, notes }: ChatReply, checked: Checked) -> Reply {
+    let (adapter, device, checked) = ("claimed".into(), "remote".into(), Some(checked));
+    Reply { text, details: ReplyDetails { receipt, tokens, text: None, adapter, device, checked }, notes }
 }

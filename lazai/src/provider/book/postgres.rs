@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use lazai_core::digest::DomainHasher;
 use lazai_core::{Address, Digest, SessionId};
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::{Book, BookError, BookFuture, Claim, Matter};
 use line::{Failure, Line, claim, failed};
@@ -17,13 +17,23 @@ const AT_ONCE: Duration = Duration::ZERO;
 
 /// What each version of the tables adds. A step that stands here is never changed.
 const MIGRATIONS: [&str; 1] = ["CREATE TABLE lazai_pages (
-        node bytea NOT NULL, session bytea NOT NULL, page bytea NOT NULL, changed timestamptz NOT NULL DEFAULT now(),
+        node bytea NOT NULL, session bytea NOT NULL, page bytea NOT NULL, change bytea NOT NULL,
+        changed timestamptz NOT NULL DEFAULT now(),
         PRIMARY KEY (node, session));
     CREATE TABLE lazai_secrets (node bytea PRIMARY KEY, secret bytea NOT NULL);"];
 /// The lock under which tables are made: the letters `lazaibk1`.
 const MIGRATING: i64 = 0x6c61_7a61_6962_6b31;
 /// The pause between two tries to claim what another replica holds.
 const PAUSE: Duration = Duration::from_millis(20);
+
+const INSERT: &str = "INSERT INTO lazai_pages (node, session, page, change) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING \
+                      RETURNING 1";
+const UPDATE: &str = "UPDATE lazai_pages SET page = $3, change = $4, changed = now() \
+                      WHERE node = $1 AND session = $2 AND page = $5 RETURNING 1";
+const MINE: &str = "SELECT 1 FROM lazai_pages WHERE node = $1 AND session = $2 AND change = $3";
+
+/// A value of a statement, with its type.
+type Value<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// A book in a PostgreSQL database (version 11 or later), for all replicas of a node: processes with one account, on any number of
 /// machines. Several nodes may share a database.
@@ -126,25 +136,33 @@ impl Book for PostgresBook {
     fn replace<'a>(&'a self, session: SessionId, before: Option<&'a [u8]>, after: &'a [u8]) -> BookFuture<'a, bool> {
         let (node, session) = (self.node.as_bytes().to_vec(), session.as_bytes().to_vec());
         let (before, after) = (before.map(<[u8]>::to_vec), after.to_vec());
-        Box::pin(self.line.run(AT_ONCE, move |client| {
-            let (node, session, before, after) = (node.clone(), session.clone(), before.clone(), after.clone());
-            Box::pin(async move {
-                let insert =
-                    "INSERT INTO lazai_pages (node, session, page) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING 1";
-                let update = "UPDATE lazai_pages SET page = $3, changed = now() WHERE node = $1 AND session = $2 AND page = $4 \
-                              RETURNING 1";
-                let (key, page) = ([(&node as _, Type::BYTEA), (&session as _, Type::BYTEA)], (&after as _, Type::BYTEA));
-                let [node_is, session_is] = key;
-                let replaced = match &before {
-                    None => client.query_typed(insert, &[node_is, session_is, page]).await?,
-                    Some(before) => {
-                        client.query_typed(update, &[node_is, session_is, page, (before, Type::BYTEA)]).await?
+        Box::pin(async move {
+            // What this call writes: another replica may write the same page.
+            let change = Digest::random().map_err(failed)?.as_bytes().to_vec();
+            let replaced = self.line.run(AT_ONCE, move |client| {
+                let (node, session, change) = (node.clone(), session.clone(), change.clone());
+                let (before, after) = (before.clone(), after.clone());
+                Box::pin(async move {
+                    let key: [Value<'_>; 4] = [&node, &session, &after, &change].map(|bytes| (bytes as _, Type::BYTEA));
+                    let rows = match &before {
+                        None => client.query_typed(INSERT, &key).await?,
+                        Some(before) => {
+                            let [node, session, after, change] = key;
+                            let before: Value<'_> = (before, Type::BYTEA);
+                            client.query_typed(UPDATE, &[node, session, after, change, before]).await?
+                        }
+                    };
+                    if !rows.is_empty() {
+                        return Ok(true);
                     }
-                };
-                // An earlier try may have been written though its answer got lost.
-                Ok(!replaced.is_empty() || read(&client, &node, &session).await? == Some(after))
-            })
-        }))
+                    // An earlier try of this call may have been written though its answer got lost.
+                    let [node, session, _, change] =
+                        [&node, &session, &after, &change].map(|bytes| (bytes as _, Type::BYTEA));
+                    Ok(!client.query_typed(MINE, &[node, session, change]).await?.is_empty())
+                })
+            });
+            replaced.await
+        })
     }
 
     fn secret(&self) -> BookFuture<'_, [u8; 32]> {

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
-/// Parameters that would change the reply if they were ignored, each with a test for values that change nothing.
-#[allow(clippy::type_complexity, reason = "a table")]
-pub(super) const UNSUPPORTED: &[(&str, fn(&Value) -> bool)] = &[
+/// A parameter, and a test for values that change nothing.
+pub(in crate::wire) type Parameter = (&'static str, fn(&Value) -> bool);
+
+/// Parameters that would change the reply if they were ignored.
+pub(super) const UNSUPPORTED: &[Parameter] = &[
     ("allowed_token_ids", is_nothing),
     ("audio", Value::is_null),
     ("bad_words", is_nothing),
@@ -31,7 +33,7 @@ pub(super) const UNSUPPORTED: &[(&str, fn(&Value) -> bool)] = &[
     ("xtc_probability", is_zero),
 ];
 
-pub(super) fn is_nothing(value: &Value) -> bool {
+pub(in crate::wire) fn is_nothing(value: &Value) -> bool {
     value.is_null() || value.as_array().is_some_and(Vec::is_empty) || value == ""
 }
 
@@ -43,6 +45,6 @@ fn is_one(value: &Value) -> bool {
     value.is_null() || value.as_f64() == Some(1.0)
 }
 
-fn is_false(value: &Value) -> bool {
+pub(in crate::wire) fn is_false(value: &Value) -> bool {
     value.is_null() || *value == false
 }

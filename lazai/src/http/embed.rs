@@ -1,20 +1,17 @@
-//! Embeddings by an encoder on the consumer's machine: no node reads the texts, and nothing is paid.
+//! Embeddings by an encoder on this machine.
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use lazai_lora::Encoder;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use super::Loopback;
-use crate::http::front::no_model;
+use super::front::no_model;
 use crate::wire::embeddings::EmbeddingRequest;
 use crate::wire::openai::ApiError;
 
-/// An encoder, and its name among the proxy's models.
+/// An encoder, and its name among the models.
 pub(super) struct Named {
     name: String,
     encoder: Encoder,
@@ -23,12 +20,12 @@ pub(super) struct Named {
 }
 
 impl Named {
-    pub(super) fn new(name: &str, encoder: Encoder) -> Self {
+    pub fn new(name: &str, encoder: Encoder) -> Self {
         Self { name: name.to_owned(), encoder, turn: Arc::new(Semaphore::new(1)) }
     }
 
-    /// It as one of the proxy's models.
-    pub(super) fn about(&self) -> Value {
+    /// It as one of a proxy's models.
+    pub fn about(&self) -> Value {
         json!({
             "id": self.name, "object": "model", "created": 0, "owned_by": "this machine",
             "lazai": {"encoder": self.encoder.digest(), "dimensions": self.encoder.dimensions()},
@@ -36,10 +33,10 @@ impl Named {
     }
 }
 
-/// `POST /v1/embeddings`.
-pub(super) async fn embeddings(State(proxy): State<Loopback>, body: Bytes) -> Result<Response, ApiError> {
-    let asked = EmbeddingRequest::parse(&body)?;
-    let named = proxy.encoder.filter(|named| named.name == asked.model).ok_or_else(|| no_model(&asked.model))?;
+/// Answers `POST /v1/embeddings`.
+pub(super) async fn answer(encoder: Option<Arc<Named>>, body: &[u8]) -> Result<Response, ApiError> {
+    let asked = EmbeddingRequest::parse(body)?;
+    let named = encoder.filter(|named| named.name == asked.model).ok_or_else(|| no_model(&asked.model))?;
     asked.check(named.encoder.dimensions())?;
     let failed = |error: &dyn std::fmt::Display| ApiError::new(500, "node.generation", error);
     let turn = named.turn.clone().acquire_owned().await.map_err(|error| failed(&error))?;
