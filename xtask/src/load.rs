@@ -52,7 +52,7 @@ pub fn measure(file: &Path, options: &[&str]) -> Result<()> {
     let setup = Setup { folder, market, base, url: database.url(), ports: [port()?, port()?] };
     std::fs::write(setup.url_file(), &setup.url)?;
     let mut replicas = [setup.replica(0)?, setup.replica(1)?];
-    let (mut proxy, endpoint, key) = setup.proxy(port()?)?;
+    let (proxy, endpoint, key) = setup.proxy(port()?)?;
     let before = account::Balances::read(&setup.market)?;
 
     let told = setup.folder.join("locust.json");

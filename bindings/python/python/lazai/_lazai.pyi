@@ -1584,7 +1584,7 @@ class ExEx:
         An execution node on a market: its account, the 32 secret bytes (hex) that its unsealing key is derived from, the store
         that submissions are in, and a folder for jobs, checkpoints and adapters.
 
-        Errors: `hex.…`.
+        Errors: `hex.…`; `store`, `feature_missing` for a store's URL.
         """
     @property
     def contact(self, /) -> ExExContact:

@@ -132,7 +132,11 @@ async fn answer(proxy: &Loopback, api: Api, headers: &HeaderMap, body: &[u8]) ->
             if let Some(made) = begun.as_ref().and_then(|begun| begun.again(choice, &mut pieces)) {
                 return Ok(made);
             }
-            proxy.turn(asked, pieces, begun.as_deref()).await
+            let made = proxy.turn(asked, pieces, begun.as_deref()).await;
+            if let (Err(_), Some(begun)) = (&made, &begun) {
+                begun.free();
+            }
+            made
         }
     });
     let mut response = answered.await?;

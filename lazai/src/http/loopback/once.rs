@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -72,6 +73,7 @@ pub(super) struct Begun {
     path: PathBuf,
     page: Mutex<Page>,
     busy: Arc<Mutex<BTreeSet<PathBuf>>>,
+    is_free: AtomicBool,
 }
 
 impl Once {
@@ -106,7 +108,8 @@ impl Once {
             seed,
             choices: Vec::new(),
         };
-        let begun = Begun { path: file, page: Mutex::new(fresh), busy: self.busy.clone() };
+        let begun =
+            Begun { path: file, page: Mutex::new(fresh), busy: self.busy.clone(), is_free: AtomicBool::new(false) };
         if let Some(found) = self.found(&begun.path)? {
             let mut page = lock(&begun.page);
             if found.request != page.request {
@@ -162,6 +165,13 @@ impl Once {
 }
 
 impl Begun {
+    /// Frees its key: before a failure is told, since the client may ask again at once.
+    pub fn free(&self) {
+        if !self.is_free.swap(true, Ordering::SeqCst) {
+            lock(&self.busy).remove(&self.path);
+        }
+    }
+
     pub fn mark(&self) -> Mark {
         lock(&self.page).mark.clone()
     }
@@ -197,7 +207,7 @@ impl Begun {
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        lock(&self.busy).remove(&self.path);
+        self.free();
     }
 }
 

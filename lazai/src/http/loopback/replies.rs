@@ -8,8 +8,7 @@ use super::once::{Begun, Reply};
 use super::page::Open;
 use super::sessions::Wanted;
 use super::verdict::{Verdict, failure};
-use crate::consumer::ConsumerError;
-use crate::conversation::Checked;
+use crate::consumer::{Checked, ConsumerError};
 use crate::http::reply::{Made, Pieces};
 use crate::node::{ChatReply, Node as _};
 use crate::wire::openai::{ApiError, CompletionRequest};
@@ -56,10 +55,10 @@ impl Inner {
                 pieces.text(text);
             };
             let error = match self.ask(open, &asked, begun, &mut on_text).await {
-                Ok(reply) => {
+                Ok(Reply { text, details, notes }) => {
                     self.book.lock().await.served(&asked.model, node)?;
-                    let details = ReplyDetails { text: pieces.complete(&reply.text), ..reply.details };
-                    return Ok(Made { details, notes: reply.notes });
+                    let details = ReplyDetails { text: pieces.complete(&text), ..details };
+                    return Ok(Made { details, notes });
                 }
                 Err(Asked::Kept(error)) => return Err(error),
                 Err(Asked::Failed(error)) => error,
@@ -114,17 +113,19 @@ impl Inner {
         let answered = node.chat(&request, on_text).await.map_err(ConsumerError::from);
         let before = conversation.owed();
         let taken = match answered {
-            Ok(reply) => talker.take(conversation, &request, &reply).await.map(|checked| whole(reply, checked)),
+            Ok(reply) => talker.take(conversation, &request, &reply).await.map(|checked| (reply, checked)),
             Err(error) => Err(error),
         };
-        let price = conversation.owed().checked_sub(before).map_err(ApiError::from)?;
-        if taken.is_ok() {
-            conversation.mark_received(self.consumer.now_s());
-        }
+        let taken = taken.map(|(reply, checked)| told(reply, checked));
+        // Before it is promised: a request that is asked again is not paid again.
         if let (Ok(reply), Some(begun)) = (&taken, begun)
             && let Err(error) = begun.keep(reply.clone())
         {
             tracing::warn!(%error, "a reply is told, and would be paid again if it were asked for again");
+        }
+        let price = conversation.owed().checked_sub(before).map_err(ApiError::from)?;
+        if taken.is_ok() {
+            conversation.mark_received(self.consumer.now_s());
         }
         {
             let mut book = self.book.lock().await;
@@ -167,8 +168,8 @@ impl From<ApiError> for Asked {
     }
 }
 
-fn whole(reply: ChatReply, checked: Checked) -> Reply {
-    let ChatReply { text, tokens, receipt, notes } = reply;
+/// A checked reply, as it is told and kept.
+fn told(ChatReply { text, tokens, receipt, notes }: ChatReply, checked: Checked) -> Reply {
     let (adapter, device, checked) = ("claimed".into(), "remote".into(), Some(checked));
     Reply { text, details: ReplyDetails { receipt, tokens, text: None, adapter, device, checked }, notes }
 }
