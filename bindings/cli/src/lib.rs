@@ -21,6 +21,7 @@ mod proxy;
 mod publish;
 mod receipts;
 mod serve;
+mod stopping;
 mod talk;
 mod trust;
 mod vote;

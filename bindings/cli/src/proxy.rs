@@ -9,10 +9,11 @@ use serde_json::json;
 
 use crate::acting::acting;
 use crate::args;
+use crate::stopping::{told_to_stop, wait};
 use crate::{Done, Output};
 
-/// Serves until the process ends, or until its input does. What it spent and reserved is in its folder: started again, it goes on.
-pub(crate) fn proxy(verb: args::Proxy, input: &mut dyn BufRead, out: &mut Output<'_>) -> Done {
+/// Serves until a signal, or until its input ends if that is asked for. What it spent and reserved is in its folder: started again, it goes on.
+pub(crate) fn proxy(verb: args::Proxy, input: Box<dyn BufRead + Send>, out: &mut Output<'_>) -> Done {
     let (market, key) = acting(&verb.acting, "consumer")?;
     let text = |path: &std::path::Path| path.to_string_lossy().into_owned();
     let budget = ProxyBudget {
@@ -26,16 +27,11 @@ pub(crate) fn proxy(verb: args::Proxy, input: &mut dyn BufRead, out: &mut Output
     };
     let counter = verb.tokenizer.as_deref().map(|path| TokenCounter::open(text(path))).transpose()?;
     let (folder, address) = (text(&verb.folder), &verb.address);
+    let stop = told_to_stop()?;
     let server = ProxyServer::start(&market, key, &verb.node, budget, folder, address, counter.as_deref())?;
     let told = json!({"url": server.url(), "key": server.key()});
     out.tell(&told, |_| format!("OPENAI_BASE_URL={}\nOPENAI_API_KEY={}", server.url(), server.key()))?;
-    if verb.until_input_ends {
-        std::io::copy(&mut &mut *input, &mut std::io::sink()).map_err(crate::closed)?;
-    } else {
-        loop {
-            std::thread::park();
-        }
-    }
+    wait(&stop, verb.until_input_ends.then_some(input));
     server.stop();
     let spent = block_on(server.spent())?;
     out.tell(&json!({"spent": spent}), |_| format!("stopped; {spent} base units are spent, over all starts"))?;

@@ -3,26 +3,20 @@
 use std::io::BufRead;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
 
+use lazai_facade::native::book::{Database, NodeBook};
 use lazai_facade::native::model::{BaseModel, ServingRoom};
 use lazai_facade::native::prepared::{Listening, PreparedNode, RequestLimits};
 use lazai_facade::native::provider::ServedModel;
 use lazai_facade::{LazaiError, LocalKey};
 use pollster::block_on;
 use serde_json::json;
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
 
 use crate::acting::acting;
 use crate::args;
 use crate::local::Local;
+use crate::stopping::{told_to_stop, wait};
 use crate::{Done, Output};
-
-/// The pause between looks for a signal.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// Serves one version until a signal, or until its input ends if that is asked for. Vouchers that are due are redeemed on the way, all at
 /// the end; a node that is killed goes on with its book when it is started again.
@@ -50,39 +44,6 @@ pub(crate) fn serve(verb: &args::Serve, input: Box<dyn BufRead + Send>, out: &mu
     let told = json!({"notRedeemed": left, "cutOff": cut_off});
     out.tell(&told, |_| format!("stopped; {cut_off} replies were cut off, {left} sessions could not be redeemed now"))?;
     Ok(left == 0)
-}
-
-/// Set by the first of the signals that stop a node. The second one ends the process at once, as a kill would: the book has everything.
-fn told_to_stop() -> Result<Arc<AtomicBool>, LazaiError> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        let watched = flag::register_conditional_shutdown(signal, 1, stop.clone());
-        watched
-            .and_then(|_| flag::register(signal, stop.clone()))
-            .map_err(|e| LazaiError::new("io", format!("signals: {e}")))?;
-    }
-    Ok(stop)
-}
-
-/// Waits for a signal, or for the end of the input.
-fn wait(stop: &AtomicBool, input: Option<Box<dyn BufRead + Send>>) {
-    let (open, ended) = channel::<()>();
-    let open = match input {
-        None => Some(open),
-        Some(mut input) => {
-            std::thread::spawn(move || {
-                let _ = std::io::copy(&mut input, &mut std::io::sink());
-                drop(open);
-            });
-            None
-        }
-    };
-    while !stop.load(Ordering::Relaxed) {
-        if ended.recv_timeout(LOOK) == Err(RecvTimeoutError::Disconnected) {
-            break;
-        }
-    }
-    drop(open);
 }
 
 fn text(path: &Path) -> String {
@@ -127,8 +88,22 @@ fn prepared(verb: &args::Serve) -> Result<(PreparedNode, Arc<LocalKey>), LazaiEr
         prompt_ceiling: verb.prompt_ceiling,
         session_s: verb.session_s,
     };
-    let node = PreparedNode::read(market, key.clone(), base, vec![served], verb.reply_tokens, text(&verb.book))?;
+    let book = book_at(&verb.book, verb.database.as_deref(), verb.database_ca.as_deref())?;
+    let node = PreparedNode::read(market, key.clone(), base, vec![served], verb.reply_tokens, &book)?;
     Ok((node, key))
+}
+
+/// A book in a folder, and in the database whose URL a file holds if there is one.
+pub(crate) fn book_at(folder: &Path, url: Option<&Path>, authorities: Option<&Path>) -> Result<NodeBook, LazaiError> {
+    let database = |path: &Path| {
+        let url = String::from_utf8(crate::read(path)?);
+        let url = url.map_err(|_| LazaiError::new("config", format!("{}: is not UTF-8", path.display())))?;
+        Ok::<_, LazaiError>(Database {
+            url: url.trim().to_owned(),
+            authorities: authorities.map(crate::read).transpose()?,
+        })
+    };
+    Ok(NodeBook { folder: text(folder), database: url.map(database).transpose()? })
 }
 
 /// Tells what would be served, and what others can read that they should not.
@@ -138,7 +113,7 @@ fn checked(verb: &args::Serve, node: &PreparedNode, key: &LocalKey, out: &mut Ou
         .iter()
         .map(|offered| json!({"model": offered.model, "character": offered.character, "step": offered.step}))
         .collect();
-    let secrets = [&verb.acting.keystore, &verb.acting.password_file, &verb.tls_key];
+    let secrets = [&verb.acting.keystore, &verb.acting.password_file, &verb.tls_key, &verb.database];
     let readable: Vec<String> =
         secrets.into_iter().flatten().filter(|path| others_may(path, 0o077)).map(|path| text(path)).collect();
     let told = json!({

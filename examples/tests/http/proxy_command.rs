@@ -44,7 +44,7 @@ pub async fn the_command_line_runs_a_proxy(served: &Served) {
     let (out, (input, end)) = (Shared::default(), std::io::pipe().unwrap());
     let (mut writes, words) = (out.clone(), args.clone());
     let running = std::thread::spawn(move || {
-        lazai_cli::run(words.into_iter().map(Into::into), &mut std::io::BufReader::new(input), &mut writes)
+        lazai_cli::run(words.into_iter().map(Into::into), Box::new(std::io::BufReader::new(input)), &mut writes)
     });
     while out.lines().is_empty() {
         assert!(!running.is_finished(), "{:?}", out.lines());
@@ -108,7 +108,7 @@ pub async fn the_command_line_runs_a_proxy(served: &Served) {
     let csv = {
         let words = ["lazai", "receipts", &path("proxy"), "--csv"].map(String::from);
         let mut out = Vec::new();
-        lazai_cli::run(words.map(Into::into), &mut &b""[..], &mut out);
+        lazai_cli::run(words.map(Into::into), Box::new(&b""[..]), &mut out);
         String::from_utf8(out).unwrap()
     };
     assert_eq!(csv.lines().count(), prices.len() + 1, "{csv}");

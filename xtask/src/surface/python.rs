@@ -342,6 +342,7 @@ fn record_methods(api: &Api, record: &Record, out: &mut String) {
     let parameters = required.iter().chain(&optional).map(|field| format!("{}: {}", field.name, taken(&field.kind)));
     let fields = record.fields.iter().map(|field| match &field.kind {
         Type::Path | Type::Amount => format!("{0}: {0}.0", field.name),
+        Type::Maybe(inner) if **inner == Type::Amount => format!("{0}: {0}.map(|units| units.0)", field.name),
         _ => field.name.clone(),
     });
     let _ = writeln!(
@@ -355,6 +356,10 @@ fn record_methods(api: &Api, record: &Record, out: &mut String) {
         documented(&field.doc, "        ", out);
         let (kind, value) = match &field.kind {
             Type::Amount => ("PyResult<u128>".to_owned(), format!("Units(self.{}.clone()).whole()", field.name)),
+            Type::Maybe(inner) if **inner == Type::Amount => {
+                let whole = format!("self.{}.clone().map(|units| Units(units).whole()).transpose()", field.name);
+                ("PyResult<Option<u128>>".to_owned(), whole)
+            }
             Type::Path => ("String".to_owned(), format!("self.{}.clone()", field.name)),
             kind @ (Type::Whole(_) | Type::Bool | Type::Float) => {
                 (field_word(api, kind), format!("self.{}", field.name))

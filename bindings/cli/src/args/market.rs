@@ -166,7 +166,7 @@ pub(crate) struct Proxy {
     /// The address to listen at, of this machine only.
     #[arg(long, default_value = "127.0.0.1:8029")]
     pub address: String,
-    /// Stops when the input ends; otherwise it serves until it is killed, which loses nothing.
+    /// Stops when the input ends, as it does at SIGTERM.
     #[arg(long)]
     pub until_input_ends: bool,
 }
@@ -241,6 +241,9 @@ pub(crate) struct Earnings {
     /// The folder of a node's book: what the node earned by each version.
     #[arg(long, value_name = "FOLDER")]
     pub book: Option<PathBuf>,
+    /// A file that holds the URL of a PostgreSQL database, in which the sessions of a node's book are, beside its folder.
+    #[arg(long, value_name = "FILE", requires = "book")]
+    pub database: Option<PathBuf>,
     /// Writes comma-separated values (RFC 4180).
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,

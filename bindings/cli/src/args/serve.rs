@@ -47,6 +47,12 @@ pub(crate) struct Serve {
     /// The folder of the node's book: what it must not forget.
     #[arg(long)]
     pub book: PathBuf,
+    /// A file that holds the URL of a PostgreSQL database, for the sessions of the book: replicas of the node share it.
+    #[arg(long, value_name = "FILE")]
+    pub database: Option<PathBuf>,
+    /// The authorities that the database's certificate may be of, in a PEM file; public ones without it.
+    #[arg(long, value_name = "FILE", requires = "database")]
+    pub database_ca: Option<PathBuf>,
     /// Megabytes of memory for conversations: those that are answered, and earlier ones, whose next turns begin behind what was
     /// computed. One of the longest that the ceilings allow must fit.
     #[arg(long, default_value_t = 2_048)]

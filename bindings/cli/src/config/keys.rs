@@ -67,6 +67,8 @@ pub(super) const KEYS: &[Key] = &[
     key("terms", "reply_tokens", "reply_tokens", Kind::Whole(SMALL)),
     key("terms", "session_s", "session_s", WHOLE),
     key("book", "folder", "book", Kind::Path),
+    key("book", "database", "database", Kind::Path),
+    key("book", "database_ca", "database_ca", Kind::Path),
     key("room", "conversation_mb", "conversation_mb", WHOLE),
     key("room", "disk", "disk", Kind::Path),
     key("room", "disk_mb", "disk_mb", WHOLE),

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use lazai::core::{Address, ClassId};
 use lazai::creator::share_earnings;
-use lazai::provider::{Earner, Earnings, FolderBook};
+use lazai::provider::{Book, Earner, Earnings, FolderBook};
 use lazai::settle;
 use lazai::settle::ledger::LedgerError;
 
+use super::book::NodeBook;
 use super::market::Market;
 use super::provider::NodeServer;
 use crate::{BaseUnits, FilePath, LazaiError, record};
@@ -123,9 +124,22 @@ impl Market {
     /// # Errors
     /// `node.book`, `node.money`.
     pub fn book_earnings(&self, book: FilePath) -> Result<Vec<NodeEarnings>, LazaiError> {
+        self.earnings_in(&FolderBook::new(book))
+    }
+}
+
+impl Market {
+    /// As [`book_earnings`](Self::book_earnings), of the node with an address, by a book in any place.
+    ///
+    /// # Errors
+    /// As [`book_earnings`](Self::book_earnings).
+    pub fn node_earnings(&self, book: &NodeBook, node: &str) -> Result<Vec<NodeEarnings>, LazaiError> {
+        self.earnings_in(&*book.open(node.parse()?)?)
+    }
+
+    fn earnings_in(&self, book: &dyn Book) -> Result<Vec<NodeEarnings>, LazaiError> {
         let market = self.ledger().market();
-        let all = pollster::block_on(Earnings::in_book(&FolderBook::new(book), &market))?;
-        Ok(told(&market, all))
+        Ok(told(&market, pollster::block_on(Earnings::in_book(book, &market))?))
     }
 }
 

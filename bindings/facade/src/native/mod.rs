@@ -11,12 +11,14 @@
 //! | [`exex`] | the execution node: follows, fine-tunes, mints |
 //! | [`dat`] | tokens, their earnings, provenance of replies |
 //! | [`earnings`] | what creators and nodes earned |
+//! | [`book`] | where that node keeps its sessions |
 //! | [`provider`] | a node that serves |
 //! | [`prepared`] | that node before it listens |
 //! | [`proxy`] | an endpoint on this machine for stock clients |
 //! | [`receipts`] | receipts that are kept, checked again |
 //! | [`session`] | a session at a node, in one handle |
 
+pub mod book;
 pub mod dat;
 pub mod data;
 pub mod earnings;

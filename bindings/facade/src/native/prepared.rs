@@ -11,6 +11,7 @@ use lazai::provider::{OfferTerms, Provider};
 use lazai::settle::ledger::LedgerError;
 use lazai::wire::talk::model_id;
 
+use super::book::NodeBook;
 use super::data::file_error;
 use super::market::Market;
 use super::model::BaseModel;
@@ -108,7 +109,7 @@ impl PreparedNode {
         base: Arc<BaseModel>,
         served: Vec<ServedModel>,
         reply_tokens: u32,
-        folder: FilePath,
+        book: &NodeBook,
     ) -> Result<Self, LazaiError> {
         let account = market.account(signer)?;
         let sampler = Sampler { max_tokens: reply_tokens, ..Sampler::default() };
@@ -122,7 +123,8 @@ impl PreparedNode {
             );
             return Err(LazaiError::new("model", reason));
         }
-        let mut provider = Provider::new(account, engine, folder).with_sampler(sampler);
+        let kept = book.open(account.address())?;
+        let mut provider = Provider::new(account, engine, &book.folder).with_book(kept).with_sampler(sampler);
         let (mut terms, mut offered) = (Vec::new(), Vec::new());
         for model in served {
             let (class, version) = (ClassId(model.class_id), VersionNumber(model.version));

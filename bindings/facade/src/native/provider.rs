@@ -62,7 +62,7 @@ impl NodeServer {
         folder: FilePath,
         address: String,
     ) -> Result<Arc<Self>, LazaiError> {
-        let node = PreparedNode::read(market, signer, base, served, reply_tokens, folder)?;
+        let node = PreparedNode::read(market, signer, base, served, reply_tokens, &folder.into())?;
         node.listen(Listening::at(address))
     }
 

@@ -2390,7 +2390,7 @@ mod share_earnings {
                 shares,
                 total_shares,
                 asset,
-                claimed,
+                claimed: claimed.map(|units| units.0),
                 claimable: claimable.0,
                 pending: pending.0,
             }
@@ -2452,8 +2452,8 @@ mod share_earnings {
 
         /// The amount that was claimed since the token was minted, by all its owners; none in a class without versions.
         #[getter(claimed)]
-        fn python_claimed(&self) -> Option<Units> {
-            self.claimed.clone()
+        fn python_claimed(&self) -> PyResult<Option<u128>> {
+            self.claimed.clone().map(|units| Units(units).whole()).transpose()
         }
 
         /// The amount that its owner can claim now.

@@ -1,0 +1,56 @@
+//! Where a node keeps its sessions.
+
+use std::sync::Arc;
+
+use lazai::core::Address;
+use lazai::provider::{Book, FolderBook};
+
+use crate::{FilePath, LazaiError};
+
+/// A node's book, and a folder for what each of its processes keeps for itself.
+#[derive(Debug, Clone)]
+pub struct NodeBook {
+    /// The folder: for the sessions, too, if there is no database.
+    pub folder: FilePath,
+    /// A database that replicas of the node share.
+    pub database: Option<Database>,
+}
+
+/// A PostgreSQL database (feature `postgres`).
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// Its URL.
+    pub url: String,
+    /// Authorities that its certificate may be of, as PEM; public ones if there are none.
+    pub authorities: Option<Vec<u8>>,
+}
+
+impl From<FilePath> for NodeBook {
+    fn from(folder: FilePath) -> Self {
+        Self { folder, database: None }
+    }
+}
+
+impl NodeBook {
+    /// The book of a node with this address.
+    pub(super) fn open(&self, node: Address) -> Result<Arc<dyn Book>, LazaiError> {
+        match &self.database {
+            None => Ok(Arc::new(FolderBook::new(&self.folder))),
+            Some(database) => database.open(node),
+        }
+    }
+}
+
+impl Database {
+    #[cfg(feature = "postgres")]
+    fn open(&self, node: Address) -> Result<Arc<dyn Book>, LazaiError> {
+        let book = lazai::provider::PostgresBook::connect(&self.url, node, self.authorities.as_deref());
+        let book = pollster::block_on(book).map_err(lazai::node::NodeError::from)?;
+        Ok(Arc::new(book))
+    }
+
+    #[cfg(not(feature = "postgres"))]
+    fn open(&self, _: Address) -> Result<Arc<dyn Book>, LazaiError> {
+        Err(LazaiError::new("feature_missing", "a book in PostgreSQL: the feature `postgres`"))
+    }
+}
