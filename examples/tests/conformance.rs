@@ -1,5 +1,5 @@
 //! The library's own stores, signers, ledgers, generator and trainer keep the rules that others' must.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::sync::{Arc, LazyLock};
 
@@ -59,7 +59,7 @@ mod postgres_book {
     }
 }
 
-type Pair = (std::sync::Arc<dyn lazai::provider::Book>, std::sync::Arc<dyn lazai::provider::Book>);
+type Pair = (Arc<dyn lazai::provider::Book>, Arc<dyn lazai::provider::Book>);
 
 /// A database with its folder, which goes after it.
 struct Database {

@@ -81,7 +81,7 @@ impl Limiter {
     }
 
     /// Takes one of an address's requests, if it is known from where one comes.
-    fn from_address(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Result<(), Limited> {
+    fn check_address(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Result<(), Limited> {
         let limits = self.limits();
         let Some(address) = peer.map(|peer| client(&limits.trusted_proxies, peer, headers)) else { return Ok(()) };
         if address.is_loopback() && !limits.limit_loopback {
@@ -148,7 +148,7 @@ fn client(trusted: &[Network], peer: IpAddr, headers: &HeaderMap) -> IpAddr {
 pub(super) async fn of_address(State(front): State<Front>, request: Request, next: Next) -> Response {
     if request.uri().path() != "/health" {
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|from| from.0.ip());
-        if let Err(limited) = front.0.limiter.from_address(peer, request.headers()) {
+        if let Err(limited) = front.0.limiter.check_address(peer, request.headers()) {
             front.metrics().limited(limited.whose);
             return ApiError::from(limited).into_response();
         }
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn an_address_is_limited_and_this_machine_is_not() {
         let limiter = Limiter::default();
-        let asks = |peer: &str, lines| limiter.from_address(Some(peer.parse().unwrap()), &headers(lines));
+        let asks = |peer: &str, lines| limiter.check_address(Some(peer.parse().unwrap()), &headers(lines));
         asks("192.0.2.1", &[]).unwrap();
         limiter.set(Limits { address_requests: 2, ..Limits::default() });
         let refused = |limited: Limited| {
@@ -205,7 +205,7 @@ mod tests {
         );
         for _ in 0..9 {
             asks("127.0.0.1", &[]).unwrap();
-            limiter.from_address(None, &headers(&[])).unwrap();
+            limiter.check_address(None, &headers(&[])).unwrap();
         }
         let trusted_proxies = vec!["::1".parse().unwrap()];
         limiter.set(Limits { address_requests: 2, limit_loopback: true, trusted_proxies, ..Limits::default() });
