@@ -173,6 +173,8 @@ impl Setup {
     fn replica(&self, number: usize) -> Result<Served> {
         let mut serve = lazai(&["serve", "--prompt-price", "1", "--completion-price", "4", "--until-input-ends"]);
         serve.args(["--reply-tokens", REPLY, "--prompt-ceiling", PROMPT]);
+        // All clients are one consumer to the node: the proxy's.
+        serve.args(["--consumer-requests", "0", "--session-requests", "0"]);
         serve.arg("--local").arg(&self.market).arg("--base").arg(&self.base).arg("--database").arg(self.url_file());
         serve.arg("--book").arg(self.folder.join(format!("replica-{number}")));
         serve.args(["--address", &format!("127.0.0.1:{}", self.ports[number])]);
