@@ -59,6 +59,16 @@ mod postgres_book {
     }
 }
 
+/// A server that takes connections and says nothing: waiting for it has an end.
+#[test]
+fn a_silent_database_is_not_waited_for_without_end() {
+    let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("postgresql://lazai@127.0.0.1:{}/postgres", silent.local_addr().unwrap().port());
+    let node = lazai::Address::from_bytes([7; 20]);
+    let opened = pollster::block_on(lazai::provider::PostgresBook::connect(&url, node, None));
+    assert!(opened.unwrap_err().to_string().contains("no connection"));
+}
+
 type Pair = (Arc<dyn lazai::provider::Book>, Arc<dyn lazai::provider::Book>);
 
 /// A database with its folder, which goes after it.

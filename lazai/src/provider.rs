@@ -174,7 +174,10 @@ impl Provider {
                 // A request for the same reply waits for it; any other would wait for a refusal.
                 let begun = self.page(request.session).await?.begun;
                 if begun.is_some_and(|begun| !begun.is_by(request)) {
-                    return Err(NodeError::TurnOutOfOrder { asked: request.turn, next: request.turn + 1 });
+                    return Err(NodeError::TurnOutOfOrder {
+                        asked: request.turn,
+                        next: request.turn.saturating_add(1),
+                    });
                 }
                 line.lock().await
             }

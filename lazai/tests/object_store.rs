@@ -132,6 +132,10 @@ fn a_url_that_is_none_is_refused_and_tells_no_secret() {
     }
     let store = ObjectStore::open_with("https://user:secret@127.0.0.1:1/x?secret", []).unwrap();
     assert!(!format!("{store:?}").contains("secret"));
+    // Nobody listens there: the backend's own words name the URL.
+    let refused = block_on(store.get(Digest::ZERO, 9)).unwrap_err();
+    assert!(matches!(refused, StoreError::Remote { .. }), "{refused}");
+    assert!(!format!("{refused} {refused:?}").contains("secret"), "{refused}");
 }
 
 /// moto's server: S3's protocol, out of a package.

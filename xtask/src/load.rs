@@ -71,11 +71,11 @@ pub fn measure(file: &Path, options: &[&str]) -> Result<()> {
     println!("── {clients} clients for {seconds} s at {endpoint}");
     let begun = Instant::now();
     let mut kills = KILLS.iter().peekable();
-    let mut memory: Vec<(f64, [u64; 3])> = Vec::new();
+    let (mut memory, mut lives) = (Vec::new(), [0; 3]);
     while locust.try_wait()?.is_none() {
         std::thread::sleep(Duration::from_secs(1));
         let at_s = begun.elapsed().as_secs_f64();
-        memory.push((at_s, [resident(&replicas[0]), resident(&replicas[1]), resident(&proxy)]));
+        memory.push(Sample { lives, kib: [resident(&replicas[0]), resident(&replicas[1]), resident(&proxy)] });
         let Some((_, what)) = kills.next_if(|(share, _)| at_s >= share * seconds as f64) else { continue };
         match what {
             Some(replica) => {
@@ -83,6 +83,7 @@ pub fn measure(file: &Path, options: &[&str]) -> Result<()> {
                 replicas[*replica].kill()?;
                 std::thread::sleep(Duration::from_secs(2));
                 replicas[*replica] = setup.replica(*replica)?;
+                lives[*replica] += 1;
             }
             None => {
                 println!("   {at_s:.0} s: the database is killed");
@@ -150,6 +151,12 @@ fn lazai(args: &[&str]) -> Command {
 /// A port of this machine that is free now.
 fn port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+/// What the two replicas and the proxy had in memory at a moment, and which life of theirs it was.
+struct Sample {
+    lives: [usize; 3],
+    kib: [u64; 3],
 }
 
 struct Setup {
@@ -276,14 +283,25 @@ fn resident(served: &Served) -> u64 {
     line.and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
-/// The middle of each program's memory in the second and in the last fifth of the load, in MiB.
-fn flat(memory: &[(f64, [u64; 3])]) -> Value {
-    let middle = |from: usize, to: usize, program: usize| {
-        let part = &memory[memory.len() * from / 10..memory.len() * to / 10];
-        let mut all: Vec<u64> = part.iter().map(|(_, resident)| resident[program]).filter(|kib| *kib > 0).collect();
-        all.sort_unstable();
-        all.get(all.len() / 2).map(|kib| kib / 1024)
+/// Memory of each program, life by life: the most, and the middle of the second and of the last quarter, in MiB.
+fn flat(memory: &[Sample]) -> Value {
+    let life = |program: usize, life: usize| {
+        let of = memory.iter().filter(|sample| sample.lives[program] == life).map(|sample| sample.kib[program]);
+        let all: Vec<u64> = of.filter(|kib| *kib > 0).collect();
+        let middle = |part: &[u64]| {
+            let mut part = part.to_vec();
+            part.sort_unstable();
+            part.get(part.len() / 2).map(|kib| kib / 1024)
+        };
+        let quarter = all.len() / 4;
+        json!({
+            "seconds": all.len(), "most_mib": all.iter().max().map(|kib| kib / 1024),
+            "second_quarter_mib": middle(&all[quarter..2 * quarter]), "last_quarter_mib": middle(&all[3 * quarter..]),
+        })
     };
-    let about = |program| json!({"early_mib": middle(2, 4, program), "late_mib": middle(8, 10, program)});
-    json!({"replica_0": about(0), "replica_1": about(1), "proxy": about(2)})
+    let lives = |program: usize| {
+        let last = memory.last().map_or(0, |sample| sample.lives[program]);
+        (0..=last).map(|number| life(program, number)).collect::<Vec<_>>()
+    };
+    json!({"replica_0": lives(0), "replica_1": lives(1), "proxy": lives(2)})
 }

@@ -47,7 +47,7 @@ pub(crate) fn earnings(verb: &args::Earnings, out: &mut Output<'_>) -> Done {
         if !book.is_dir() {
             return Err(LazaiError::new("file", format!("{}: no book is here", book.display())));
         }
-        let book = crate::serve::book_at(book, verb.database.as_deref(), None)?;
+        let book = crate::serve::book_at(book, verb.database.as_deref(), verb.database_ca.as_deref())?;
         let mut all = market.node_earnings(&book, &key.address())?;
         all.retain(|earned| verb.class.is_none_or(|class| earned.class_id == class));
         return tell(&all, NODE, verb.csv, out);

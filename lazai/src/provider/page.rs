@@ -236,9 +236,13 @@ impl Provider {
         }
     }
 
-    /// The right to send transactions as this node: its replicas take turns, as they have one account.
-    pub(super) async fn at_ledger(&self) -> Result<Claim, NodeError> {
+    /// The right to send transactions as this node: its replicas take turns, as they have one account. A turn only saves lost
+    /// transactions, so one that does not come is not waited for long: what is due is redeemed in time.
+    pub(super) async fn at_ledger(&self) -> Result<Option<Claim>, NodeError> {
         let claim = self.book.claim(Matter::Ledger, AT_LEDGER).await?;
-        claim.ok_or(NodeError::Busy { reason: "another replica of this node sends its transactions" })
+        if claim.is_none() {
+            tracing::debug!("another replica sends transactions for long: this one does not wait any more");
+        }
+        Ok(claim)
     }
 }

@@ -64,6 +64,10 @@ impl Provider {
 
     async fn redeem_where(&self, due: impl Fn(&Session) -> bool) -> Result<Vec<(SessionId, NodeError)>, NodeError> {
         let _claim = self.at_ledger().await?;
+        // Another replica may have redeemed while this one waited.
+        if let Err(error) = self.account.ledger().refresh().await {
+            tracing::debug!(%error, "the ledger does not answer: what was read last counts");
+        }
         let (market, head) = (self.account.ledger().market(), self.account.ledger().head());
         let mut vouchers = Vec::new();
         for id in self.sessions().await? {

@@ -88,6 +88,7 @@ impl HttpConnector for Line {
         let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0);
         let config = config.allow_non_standard_methods(true).timeout_connect(Some(CONNECT));
         let config = config.timeout_recv_response(Some(PIECE)).timeout_recv_body(None);
+        let config = config.timeout_per_read(Some(PIECE)).timeout_per_write(Some(PIECE));
         Ok(HttpClient::new(Agent(config.build().into())))
     }
 }

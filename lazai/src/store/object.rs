@@ -56,6 +56,8 @@ struct Inner {
     folder: Path,
     /// Without what in it may be a secret.
     name: String,
+    /// Of the URL, `user:password@`: errors of others repeat it.
+    userinfo: String,
     has_parts: bool,
     // Its timers; taken when the last store is dropped.
     runtime: Option<Runtime>,
@@ -97,7 +99,8 @@ impl ObjectStore {
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("lazai-store").enable_time().build();
         let runtime = Some(runtime.map_err(|e| wrong(&e))?);
         let name = without_secrets(url);
-        Ok(Self(Arc::new(Inner { backend, folder, name, has_parts, runtime })))
+        let userinfo = parsed[url::Position::BeforeUsername..url::Position::BeforeHost].to_owned();
+        Ok(Self(Arc::new(Inner { backend, folder, name, userinfo, has_parts, runtime })))
     }
 
     fn path(&self, digest: Digest) -> Path {
@@ -108,12 +111,16 @@ impl ObjectStore {
         let url = self.0.name.clone();
         match error {
             object_store::Error::NotFound { .. } => StoreError::Missing { url, digest },
-            error => StoreError::Remote { url, reason: error.to_string() },
+            error => self.own(error),
         }
     }
 
     fn own(&self, reason: impl std::fmt::Display) -> StoreError {
-        StoreError::Remote { url: self.0.name.clone(), reason: reason.to_string() }
+        let (url, mut reason) = (self.0.name.clone(), reason.to_string());
+        if !self.0.userinfo.is_empty() {
+            reason = reason.replace(&self.0.userinfo, "");
+        }
+        StoreError::Remote { url, reason }
     }
 
     /// Runs a future where the backend finds its timers, whoever polls it.

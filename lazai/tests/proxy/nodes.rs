@@ -150,3 +150,16 @@ fn an_offer_that_its_node_did_not_sign_is_passed_over() {
     assert_eq!(stage.ledger.market().session(session).unwrap().offer.completion_price, UNITS(3));
     assert!(!asked.load(Ordering::SeqCst), "nobody's words went to who forged it");
 }
+
+#[test]
+fn a_request_that_no_node_takes_ends_no_session() {
+    let stage = Stage::new();
+    let (cheap, dear) = (stage.node("cheap", QUICK), stage.node("dear", QUICK));
+    let (first, second) = (Listening::on(front(&cheap, 3)), Listening::on(front(&dear, 5)));
+    let proxy = Listening::on(stage.proxy("proxy", &[&first.url, &second.url], budget(100_000, 5_000, 1)).router());
+    let (_, before) = ask(&proxy.url, &said("Who are you?"));
+    let (status, refused) = ask(&proxy.url, &said(&"again ".repeat(5_000)));
+    assert_eq!((status, refused["error"]["code"].as_str()), (400, Some("node.prompt_too_long")));
+    let (_, after) = ask(&proxy.url, &said("Who are you?"));
+    assert_eq!(session_of(&before), session_of(&after));
+}

@@ -147,7 +147,7 @@ pub(crate) struct Proxy {
     /// The most that is spent in a day (UTC), in base units.
     #[arg(long)]
     pub day: Option<String>,
-    /// The most that is spent for one character, in base units.
+    /// The most that is spent for one version of a character, in base units.
     #[arg(long)]
     pub character: Option<String>,
     /// The most replies of a character at a time, each in a session of its own.
@@ -244,6 +244,9 @@ pub(crate) struct Earnings {
     /// A file that holds the URL of a PostgreSQL database, in which the sessions of a node's book are, beside its folder.
     #[arg(long, value_name = "FILE", requires = "book")]
     pub database: Option<PathBuf>,
+    /// The authorities that the database's certificate may be of, in a PEM file; public ones without it.
+    #[arg(long, value_name = "FILE", requires = "database")]
+    pub database_ca: Option<PathBuf>,
     /// Writes comma-separated values (RFC 4180).
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,

@@ -17,12 +17,19 @@ pub struct NodeBook {
 }
 
 /// A PostgreSQL database (feature `postgres`).
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Database {
     /// Its URL.
     pub url: String,
     /// Authorities that its certificate may be of, as PEM; public ones if there are none.
     pub authorities: Option<Vec<u8>>,
+}
+
+/// Without its URL, in which a password may stand.
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Database")
+    }
 }
 
 impl From<FilePath> for NodeBook {

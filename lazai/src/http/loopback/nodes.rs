@@ -200,7 +200,9 @@ impl Nodes {
     /// The URLs of a node: those that are left for a while last, the quickest first.
     async fn of(&self, address: Address) -> Vec<&Place> {
         let known = || self.places.iter().filter(|place| place.seen().address == Some(address));
-        if known().next().is_none() {
+        // One that was away when all were looked at may be a replica of it.
+        let is_unknown = |place: &Place| place.seen().address.is_none() && !place.is_left();
+        if known().next().is_none() || self.places.iter().any(is_unknown) {
             self.look().await;
         }
         let mut places: Vec<&Place> = known().collect();

@@ -106,14 +106,17 @@ impl Inner {
         }
         // An unfinished plan comes before another: under its nonce, the same session is opened, or found open. Its deposit counts
         // already; the budget is checked again, because it may have changed since.
-        let mut plans = book.plans_of(wanted.model).filter(|plan| !wanted.tried.contains(&plan.offer.offer.node));
-        if let Some(plan) = plans.find(|plan| !self.turns.carries_out(plan.nonce)).cloned() {
-            drop(plans);
-            self.budget.takes(&plan.offer.offer)?;
+        let may = |plan: &&Plan| {
+            !wanted.tried.contains(&plan.offer.offer.node)
+                && !self.turns.carries_out(plan.nonce)
+                // One that today's limits do not take stays reserved, and hinders no other.
+                && self.budget.takes(&plan.offer.offer).is_ok()
+        };
+        let plan = book.plans_of(wanted.model).find(may).cloned();
+        if let Some(plan) = plan {
             self.budget.left(book)?;
             return self.hold(book, turn, wanted, plan, true);
         }
-        drop(plans);
         let Some(offered) = offered else { return Ok(Step::Look) };
         // A session with a node that does not answer is better than none.
         if offered.first().is_none_or(|best| best.is_left)
@@ -210,15 +213,16 @@ impl Inner {
         Err(refused.unwrap_or_else(|| no_model(model)))
     }
 
-    /// Leaves sessions that nobody uses, until the budget allows another of the model. These are with nodes that do not answer.
+    /// Leaves sessions that nobody uses with nodes that do not answer, until the budget allows another of the model.
     fn make_room(&self, book: &mut Book, model: &str) -> Result<(), ApiError> {
         loop {
             let count = book.open_of(model).count() + book.plans_of(model).count();
             if count < self.budget.sessions.max(1) as usize {
                 return Ok(());
             }
-            let Some(idle) = self.turns.best(book.open_of(model), &[]).map(Open::session) else {
-                let message = format!("{count} sessions of {model} are open or about to be, and none answers");
+            let left = book.open_of(model).filter(|open| self.nodes.are_left(open.conversation.offer.offer.node));
+            let Some(idle) = self.turns.best(left, &[]).map(Open::session) else {
+                let message = format!("{count} sessions of {model} are open or about to be: as many as there may be");
                 return Err(ApiError::new(503, "loopback.sessions", message));
             };
             book.finish(idle)?;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use lazai_core::digest::DomainHasher;
 use lazai_core::{Address, Digest, SessionId};
+use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::{Book, BookError, BookFuture, Claim, Matter};
@@ -73,11 +74,19 @@ impl PostgresBook {
         let line = Line::new(url, authorities)?;
         line.run(AT_ONCE, |client| {
             Box::pin(async move {
-                let lock = client.query_typed("SELECT pg_advisory_lock($1)", &[(&MIGRATING, Type::INT8)]).await;
-                lock?;
+                // Who may only read and write rows needs no more, once the tables are there.
+                if version(&client).await? == Some(MIGRATIONS.len() as i64) {
+                    return Ok(());
+                }
+                client.query_typed("SELECT pg_advisory_lock($1)", &[(&MIGRATING, Type::INT8)]).await?;
                 let migrated = migrate(&client).await;
-                client.query_typed("SELECT pg_advisory_unlock($1)", &[(&MIGRATING, Type::INT8)]).await?;
-                migrated
+                // After a step that failed, its transaction is open still.
+                let undone = client.batch_execute("ROLLBACK").await;
+                let unlocked = client.query_typed("SELECT pg_advisory_unlock($1)", &[(&MIGRATING, Type::INT8)]).await;
+                migrated?;
+                undone?;
+                unlocked?;
+                Ok(())
             })
         })
         .await?;
@@ -95,11 +104,20 @@ impl PostgresBook {
     }
 }
 
+/// The version of the tables; none if they were never made.
+async fn version(client: &Client) -> Result<Option<i64>, Failure> {
+    let there = client.query_typed("SELECT to_regclass('lazai_schema') IS NOT NULL", &[]).await?;
+    if !there.first().map_or(Ok(false), |row| row.try_get(0))? {
+        return Ok(None);
+    }
+    let rows = client.query_typed("SELECT max(version) FROM lazai_schema", &[]).await?;
+    Ok(rows.first().map(|row| row.try_get(0)).transpose()?.flatten())
+}
+
 /// Brings the tables up to date, each step whole or not at all.
-async fn migrate(client: &tokio_postgres::Client) -> Result<(), Failure> {
+async fn migrate(client: &Client) -> Result<(), Failure> {
     client.batch_execute("CREATE TABLE IF NOT EXISTS lazai_schema (version bigint NOT NULL)").await?;
-    let row = client.query_typed("SELECT coalesce(max(version), 0) FROM lazai_schema", &[]).await?;
-    let version: i64 = row.first().map_or(Ok(0), |row| row.try_get(0))?;
+    let version = version(client).await?.unwrap_or(0);
     let known = MIGRATIONS.len() as i64;
     if version > known {
         let reason = format!("the tables are of version {version}, this library knows {known}: update it");
@@ -211,7 +229,7 @@ impl Book for PostgresBook {
     }
 }
 
-async fn read(client: &tokio_postgres::Client, node: &[u8], session: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
+async fn read(client: &Client, node: &[u8], session: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
     let sql = "SELECT page FROM lazai_pages WHERE node = $1 AND session = $2";
     let rows = client.query_typed(sql, &[(&node, Type::BYTEA), (&session, Type::BYTEA)]).await?;
     Ok(rows.first().map(|row| row.try_get(0)).transpose()?)

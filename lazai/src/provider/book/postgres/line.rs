@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
+use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Config};
@@ -27,6 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const ANSWER: Duration = Duration::from_secs(10);
 /// The pause before another try.
 const BREATH: Duration = Duration::from_millis(100);
+
+/// How soon the server gives up a connection to a machine that is gone.
+const KEEPALIVES: &str = "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 3; SET tcp_keepalives_count = 3";
 
 /// What is done over a connection; it may be done again over another.
 pub(super) type Work<T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send>>;
@@ -47,8 +51,8 @@ impl From<tokio_postgres::Error> for Failure {
         let is_away = match error.as_db_error() {
             Some(said) => {
                 let code = said.code();
-                // Shutting down, starting, full, broken off, or two at once (PostgreSQL's manual, appendix A).
-                ["57P", "08", "40", "53"].iter().any(|class| code.code().starts_with(class))
+                // Shutting down, starting, full, broken off, two at once, or no longer the primary (PostgreSQL's manual, appendix A).
+                ["57P", "08", "25006", "40", "53"].iter().any(|class| code.code().starts_with(class))
                     || *code == SqlState::LOCK_NOT_AVAILABLE
             }
             None => error.is_closed() || error.source().is_some_and(|source| source.is::<io::Error>()),
@@ -90,6 +94,10 @@ impl Line {
         if config.get_application_name().is_none() {
             config.application_name("lazai");
         }
+        if authorities.is_some() {
+            // Who names them does not want to talk without TLS.
+            config.ssl_mode(SslMode::Require);
+        }
         let tls = MakeRustlsConnect::new(trust(authorities)?);
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("lazai-book").enable_all().build();
         let shared = Arc::new(Shared { config, tls, client: Mutex::default() });
@@ -123,8 +131,18 @@ impl Shared {
     async fn run<T>(&self, wait: Duration, work: impl Fn(Arc<Client>) -> Work<T>) -> Result<T, BookError> {
         let until = Instant::now() + PATIENCE;
         loop {
-            let done = match self.client().await {
+            // Who waits for the connection that another makes waits no longer, either.
+            let left = until.saturating_duration_since(Instant::now()).max(BREATH);
+            let client = timeout(left, self.client())
+                .await
+                .unwrap_or_else(|_| Err(Failure::Again(failed(format!("no connection in {} s", PATIENCE.as_secs())))));
+            let done = match client {
                 Ok(client) => match timeout(ANSWER.saturating_add(wait), work(client.clone())).await {
+                    Ok(Err(failure @ Failure::Again(_))) => {
+                        // It may be to a server that no longer is the one.
+                        self.forget(&client).await;
+                        Err(failure)
+                    }
                     Ok(done) => done,
                     Err(_) => {
                         // What else waits on it would wait as long.
@@ -149,12 +167,16 @@ impl Shared {
         if let Some(client) = kept.as_ref().filter(|client| !client.is_closed()) {
             return Ok(client.clone());
         }
-        let (client, connection) = self.config.connect(self.tls.clone()).await?;
+        let connect = timeout(ANSWER, self.config.connect(self.tls.clone())).await;
+        let silent = || Failure::Again(failed(format!("no connection in {} s", ANSWER.as_secs())));
+        let (client, connection) = connect.map_err(|_| silent())??;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::warn!(%error, "the connection to the book's database broke");
             }
         });
+        // The server, too, is to notice when this machine is gone: until then, it keeps the claims.
+        client.batch_execute(KEEPALIVES).await?;
         let client = Arc::new(client);
         *kept = Some(client.clone());
         Ok(client)
