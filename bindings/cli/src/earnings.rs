@@ -44,7 +44,7 @@ pub(crate) fn earnings(verb: &args::Earnings, out: &mut Output<'_>) -> Done {
     let (market, key) = acting(&verb.acting, if is_book { "node" } else { "creator" })?;
     block_on(market.refresh())?;
     if let Some(book) = &verb.book {
-        if !book.is_dir() {
+        if verb.database.is_none() && !book.is_dir() {
             return Err(LazaiError::new("file", format!("{}: no book is here", book.display())));
         }
         let book = crate::serve::book_at(book, verb.database.as_deref(), verb.database_ca.as_deref())?;

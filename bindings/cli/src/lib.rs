@@ -106,8 +106,15 @@ fn refusal(error: &LazaiError) -> serde_json::Value {
 }
 
 /// Codes of nodes after which the same may be tried again.
-const AGAIN: [&str; 6] =
-    ["node.transport", "node.busy", "node.draining", "node.ledger", "node.rate_limited", "node.unknown_session"];
+const AGAIN: [&str; 7] = [
+    "node.book",
+    "node.busy",
+    "node.draining",
+    "node.ledger",
+    "node.rate_limited",
+    "node.transport",
+    "node.unknown_session",
+];
 
 /// The exit code of an error.
 fn exit_code(code: &str) -> u8 {

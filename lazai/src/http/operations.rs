@@ -28,7 +28,7 @@ use status::Status;
 /// How long sums of the book are told again: each reads a page for every session.
 const FRESH: Duration = Duration::from_secs(10);
 /// The longest time that a ledger may take before a node counts as not ready.
-const LEDGER: Duration = Duration::from_secs(5);
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// Sums of the book.
 #[derive(Debug, Clone)]
@@ -73,8 +73,11 @@ impl Front {
             {
                 return Ok(sums.clone());
             }
-            let by_version =
-                runtime.block_on(front.provider().earnings_by_version()).map_err(|error| refusal(&error))?;
+            let provider = front.provider();
+            let read = runtime.block_on(async { tokio::time::timeout(ANSWER, provider.earnings_by_version()).await });
+            let late =
+                |_| ApiError::new(503, "node.book", format!("the book does not answer in {} s", ANSWER.as_secs()));
+            let by_version = read.map_err(late)?.map_err(|error| refusal(&error))?;
             let sums = Sums { by_asset: Earnings::by_asset(&by_version)?, by_version };
             *told = Some((Instant::now(), sums.clone()));
             Ok(sums)
@@ -92,8 +95,9 @@ async fn ready(State(front): State<Front>) -> Response {
     };
     let provider = front.provider().clone();
     let asked = on_a_thread_that_may_block(move |runtime| {
-        let ledger = runtime.block_on(async { tokio::time::timeout(LEDGER, provider.ledger().refresh()).await });
-        Ok((matches!(ledger, Ok(Ok(_))), runtime.block_on(provider.sessions()).is_ok()))
+        let ledger = runtime.block_on(async { tokio::time::timeout(ANSWER, provider.ledger().refresh()).await });
+        let book = runtime.block_on(async { tokio::time::timeout(ANSWER, provider.sessions()).await });
+        Ok((matches!(ledger, Ok(Ok(_))), matches!(book, Ok(Ok(_)))))
     });
     match asked.await {
         Ok((true, true)) => axum::Json(json!({"status": "ready"})).into_response(),
@@ -104,8 +108,10 @@ async fn ready(State(front): State<Front>) -> Response {
 }
 
 async fn metrics(State(front): State<Front>) -> Result<Response, ApiError> {
-    let (engine, sums) = (front.provider().counts(), front.money().await?);
-    let text = front.metrics().text(front.under_way(), front.is_draining(), engine, &sums.by_asset);
+    // Without the book, everything else is told still.
+    let (engine, sums) = (front.provider().counts(), front.money().await.ok());
+    let sums = sums.as_ref().map(|sums| &sums.by_asset);
+    let text = front.metrics().text(front.under_way(), front.is_draining(), engine, sums);
     let text = text.map_err(|error| ApiError::new(500, "node.generation", error))?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())

@@ -85,3 +85,19 @@ fn a_character_has_a_budget_for_good() {
     let told = told(&proxy.url);
     assert_eq!(number(&told["characters"][MODEL]["spent"]), (replies + more) * PRICE, "{told}");
 }
+
+#[test]
+fn a_lower_budget_holds_in_sessions_that_are_open() {
+    let stage = Stage::new();
+    let node = stage.node("node", Duration::ZERO);
+    let front = Listening::on(front(&node, 3));
+    let spent = {
+        let proxy = Listening::on(stage.proxy("proxy", &[&front.url], budget(100_000, 5_000, 1)).router());
+        assert_eq!(ask(&proxy.url, &said("Who are you?")).0, 200);
+        number(&told(&proxy.url)["spent"])
+    };
+    let proxy = Listening::on(stage.proxy("proxy", &[&front.url], budget(spent + 1, 5_000, 1)).router());
+    let (status, refused) = ask(&proxy.url, &said("Who are you?"));
+    assert_eq!((status, refused["error"]["code"].as_str()), (402, Some("loopback.budget")));
+    assert_eq!(number(&told(&proxy.url)["spent"]), spent);
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use lazai::core::Address;
 use lazai::provider::{Book, FolderBook};
 
+use super::market::Market;
 use crate::{FilePath, LazaiError};
 
 /// A node's book, and a folder for what each of its processes keeps for itself.
@@ -45,6 +46,27 @@ impl NodeBook {
             None => Ok(Arc::new(FolderBook::new(&self.folder))),
             Some(database) => database.open(node),
         }
+    }
+}
+
+impl NodeBook {
+    /// That nothing is left to redeem in the folder of a node that goes on in a database: nobody would look there any more.
+    pub(super) fn check_left(&self, market: &Market) -> Result<(), LazaiError> {
+        if self.database.is_none() {
+            return Ok(());
+        }
+        let all = market.book_earnings(self.folder.clone())?;
+        let left: Vec<_> = all.iter().filter(|earned| earned.at_risk != "0").map(|earned| &*earned.at_risk).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        let reason = format!(
+            "{}: vouchers of {} base units in this folder are not redeemed; start the node without the database and stop it in order, \
+             then start it with the database",
+            self.folder,
+            left.join(" and ")
+        );
+        Err(LazaiError::new("config", reason))
     }
 }
 

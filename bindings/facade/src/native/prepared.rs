@@ -72,6 +72,11 @@ impl Listening {
     /// `tls` for files that are no certificate with its key, `address` for what is none.
     pub fn check(&self) -> Result<(), LazaiError> {
         self.limits()?;
+        // Port 0 is any, and so another each time.
+        if self.operations.as_ref() == Some(&self.address) && !self.address.ends_with(":0") {
+            let reason = format!("{}: consumers and the operator have addresses of their own", self.address);
+            return Err(LazaiError::new("address", reason));
+        }
         for at in [Some(&self.address), self.operations.as_ref()].into_iter().flatten() {
             at.to_socket_addrs().map_err(|error| LazaiError::new("address", format!("{at}: {error}")))?;
         }
@@ -111,7 +116,11 @@ impl PreparedNode {
         reply_tokens: u32,
         book: &NodeBook,
     ) -> Result<Self, LazaiError> {
+        if reply_tokens == 0 {
+            return Err(LazaiError::new("config", "replies of no tokens are none, and would be paid for"));
+        }
         let account = market.account(signer)?;
+        book.check_left(&market)?;
         let sampler = Sampler { max_tokens: reply_tokens, ..Sampler::default() };
         let engine = base.engine()?;
         let longest = served.iter().map(|model| u64::from(model.prompt_ceiling)).max().unwrap_or_default();

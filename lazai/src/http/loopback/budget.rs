@@ -95,7 +95,7 @@ impl Budget {
         })
     }
 
-    /// Checks that another reply of a character, which may cost `step`, is within the limits of the day and of the character, while
+    /// Checks that another reply of a character, which may cost `step`, is within the budget, and within the limits of the day and of the character, while
     /// others are under way: for all characters, and for this one.
     pub(super) fn fits(
         &self,
@@ -109,6 +109,9 @@ impl Budget {
             Limit { code: "loopback.budget.day", name: "the day's budget", free_at_s: Some(book.day_ends(now_s)) };
         let (all, own) = under_way;
         let wrong = |error: MoneyError| Short::Spent(error.into());
+        // A session that was opened under a larger budget may have a deposit for more than is left of this one.
+        let whole = Limit { code: "loopback.budget", name: "the budget", free_at_s: None };
+        whole.holds(self.total, book.spent().map_err(wrong)?, all, step, now_s)?;
         if let Some(most) = self.day {
             day.holds(most, book.spent_on(now_s).map_err(wrong)?, all, step, now_s)?;
         }

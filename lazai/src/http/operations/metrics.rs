@@ -39,6 +39,7 @@ pub(in crate::http) struct Metrics {
     token_s: Histogram,
     waiting: Gauge,
     draining: Gauge,
+    book: Gauge,
     engine: Family<Labels, Counter<u64, AtomicU64>>,
     money: Family<Labels, Gauge<f64, AtomicU64>>,
     sessions: Family<Labels, Gauge>,
@@ -49,7 +50,8 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("lazai");
         let (requests, tokens, engine, money) =
             (Family::default(), Family::default(), Family::default(), Family::default());
-        let (limited, sessions, draining) = (Family::default(), Family::default(), Gauge::default());
+        let (limited, sessions) = (Family::default(), Family::default());
+        let (draining, book) = (Gauge::default(), Gauge::default());
         let (first_s, token_s) = (Histogram::new(FIRST_S), Histogram::new(TOKEN_S));
         let waiting = Gauge::default();
         registry.register("requests", "Requests for replies, by what became of them", Family::clone(&requests));
@@ -63,12 +65,26 @@ impl Default for Metrics {
         registry.register("token_seconds", "Time for each token after the first piece", token_s.clone());
         registry.register("requests_under_way", "Requests that are answered or wait", waiting.clone());
         registry.register("draining", "1 while the node is stopping, and begins no more replies", draining.clone());
+        let about = "1 while the book answers; sums of money are those that were read last";
+        registry.register("book_answers", about, book.clone());
         registry.register("engine", "What the engine did: passes, and tokens by kind", Family::clone(&engine));
         let about = "What the node's book and the ledger say of money, in base units; floats are exact to 15 digits";
         registry.register("money_base_units", about, Family::clone(&money));
         registry.register("sessions", "Sessions in the book", Family::clone(&sessions));
-        let metrics =
-            Self { registry, requests, limited, draining, tokens, first_s, token_s, waiting, engine, money, sessions };
+        let metrics = Self {
+            registry,
+            requests,
+            limited,
+            draining,
+            book,
+            tokens,
+            first_s,
+            token_s,
+            waiting,
+            engine,
+            money,
+            sessions,
+        };
         // What did not happen yet is none, rather than nothing.
         OUTCOMES.iter().for_each(|outcome| metrics.outcome(outcome, 0));
         LIMITED.iter().for_each(|whose| metrics.limit(whose, 0));
@@ -138,16 +154,17 @@ impl Metrics {
         }
     }
 
-    /// All counts as text, with what engine and book say at this moment.
+    /// All counts as text, with what engine and book say at this moment; of a book that does not answer, what it said last.
     pub(super) fn text(
         &self,
         waiting: usize,
         is_draining: bool,
         engine: Option<EngineCounts>,
-        money: &BTreeMap<Asset, Earnings>,
+        money: Option<&BTreeMap<Asset, Earnings>>,
     ) -> Result<String, std::fmt::Error> {
         self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         self.draining.set(is_draining.into());
+        self.book.set(money.is_some().into());
         if let Some(counts) = engine {
             for (kind, value) in [
                 ("steps", counts.steps),
@@ -162,7 +179,7 @@ impl Metrics {
                 counter.inner().store(value, std::sync::atomic::Ordering::Relaxed);
             }
         }
-        for (asset, earnings) in money {
+        for (asset, earnings) in money.into_iter().flatten() {
             let Earnings { sessions, open_sessions, owed, signed, redeemed, at_risk } = *earnings;
             for (kind, count) in [("all", sessions), ("open", open_sessions)] {
                 let labels = vec![("asset", asset.0.to_string()), ("kind", kind.to_owned())];
