@@ -380,10 +380,7 @@ pub(super) fn refusal(error: &NodeError) -> ApiError {
         tracing::warn!(%error, "the ledger did not answer");
         return ApiError::new(503, error.code(), "the node's ledger did not answer; try again");
     }
-    if matches!(error, NodeError::Left) {
-        return ApiError::new(status, error.code(), error);
-    }
-    if status == 500 {
+    if status == 500 && !matches!(error, NodeError::Left) {
         tracing::error!(code = error.code(), %error, "request failed");
         return ApiError::new(status, error.code(), "the node failed");
     }
