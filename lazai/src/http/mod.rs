@@ -26,6 +26,8 @@ mod front;
 #[cfg(feature = "node")]
 mod generator;
 #[cfg(feature = "node")]
+mod health;
+#[cfg(feature = "node")]
 mod loopback;
 #[cfg(feature = "node")]
 mod openapi;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_lite::stream;
 use lazai_core::Digest;
@@ -13,9 +13,8 @@ use lazai_lora::generate::{Event, GenerateJob, Generation};
 use lazai_lora::{About, GenerateError, Generator};
 use thiserror::Error;
 
-/// The first pause of a backend that fails, doubled each time in a row, and the longest.
-const PAUSE: Duration = Duration::from_secs(2);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+use super::health::Health;
+
 /// So many replies more under way are borne at the backend that had a conversation's last turn, and at one that has its adapter in use.
 const CONVERSATION: usize = 4;
 const ADAPTER: usize = 1;
@@ -69,8 +68,7 @@ struct Backend {
 struct Seen {
     adapters: BTreeSet<Digest>,
     last_adapter: Option<Digest>,
-    failures: u32,
-    left_until: Option<Instant>,
+    health: Health,
 }
 
 /// The backend of each conversation; the oldest are forgotten.
@@ -132,7 +130,7 @@ impl Inner {
             if job.adapter.is_some_and(|adapter| !seen.adapters.contains(&adapter)) {
                 return None;
             }
-            let is_left = seen.left_until.is_some_and(|until| now < until);
+            let is_left = seen.health.is_left(now);
             let mut rank = backend.under_way.load(Ordering::Relaxed).saturating_add(CONVERSATION + ADAPTER);
             rank -= if last == Some(place) { CONVERSATION } else { 0 };
             rank -= if job.adapter.is_some() && seen.last_adapter == job.adapter { ADAPTER } else { 0 };
@@ -156,8 +154,7 @@ impl Inner {
 
     fn works(&self, place: usize, job: &GenerateJob) {
         if let Some(backend) = self.backends.get(place) {
-            let mut seen = lock(&backend.seen);
-            (seen.failures, seen.left_until) = (0, None);
+            lock(&backend.seen).health.works();
         }
         if let Some(conversation) = job.conversation {
             lock(&self.conversations).note(conversation, place);
@@ -171,10 +168,7 @@ impl Inner {
         }
         if let Some(backend) = self.backends.get(place) {
             tracing::warn!(%error, place, "a backend fails");
-            let mut seen = lock(&backend.seen);
-            let pause = PAUSE.saturating_mul(1_u32.checked_shl(seen.failures).unwrap_or(u32::MAX)).min(LONGEST_PAUSE);
-            seen.failures = seen.failures.saturating_add(1);
-            seen.left_until = Some(Instant::now() + pause);
+            lock(&backend.seen).health.failed();
         }
     }
 }

@@ -11,6 +11,7 @@ use lazai_settle::session::Offer;
 use tokio::task::JoinSet;
 
 use crate::http::client::HttpNode;
+use crate::http::health::Health;
 use crate::node::{
     ChatReply, ChatRequest, Node, NodeError, NodeFuture, ReleaseRequest, SignedOffer, SignedRelease, SignedVoucher,
 };
@@ -18,9 +19,6 @@ use crate::wire::talk::{OfferedModel, failed};
 
 /// The time a node gets to tell its models.
 const LISTING: Duration = Duration::from_secs(5);
-/// The first pause of a URL that does not answer, doubled each time in a row, and the longest.
-const PAUSE: Duration = Duration::from_secs(2);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Offers are compared by the price of so many tokens read, and said.
 const USUAL: (u64, u64) = (1_000, 250);
 
@@ -35,9 +33,7 @@ struct Seen {
     /// The node that signs the offers.
     address: Option<Address>,
     latency: Latency,
-    /// Failures in a row.
-    failures: u32,
-    left_until: Option<Instant>,
+    health: Health,
 }
 
 /// The time to the first words of replies: a moving average, in which the last counts a quarter. Before the first reply, the time in which
@@ -79,19 +75,15 @@ impl Place {
 
     /// Tells whether it is left for a while.
     fn is_left(&self) -> bool {
-        self.seen().left_until.is_some_and(|until| Instant::now() < until)
+        self.seen().health.is_left(Instant::now())
     }
 
     fn failed(&self) {
-        let mut seen = self.seen();
-        let pause = PAUSE.saturating_mul(1_u32.checked_shl(seen.failures).unwrap_or(u32::MAX)).min(LONGEST_PAUSE);
-        seen.failures = seen.failures.saturating_add(1);
-        seen.left_until = Some(Instant::now() + pause);
+        self.seen().health.failed();
     }
 
     fn works(&self) {
-        let mut seen = self.seen();
-        (seen.failures, seen.left_until) = (0, None);
+        self.seen().health.works();
     }
 }
 
