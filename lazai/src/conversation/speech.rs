@@ -10,7 +10,8 @@ use super::check::same;
 use crate::consumer::ConsumerError;
 use crate::node::NodeError;
 use crate::speech::{
-    SignedSpeechReceipt, SignedSpeechTerms, SpeechClaim, SpeechReply, SpeechRequest, SpeechSettings, audio_digest, request_digest,
+    SignedSpeechReceipt, SignedSpeechTerms, SpeechClaim, SpeechReply, SpeechRequest, SpeechSettings, audio_digest,
+    request_digest,
 };
 
 /// The receipt of a text that was spoken, and what it was agreed under.

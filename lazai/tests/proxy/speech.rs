@@ -153,7 +153,12 @@ fn what_is_not_spoken_costs_nothing() {
         (" \n ", json!({}), 400, "node.setting"),
     ] {
         let (found, _, body) = speak(&proxy.url, input, &more);
-        assert_eq!((found, code(&body).as_str()), (status, why), "{input:?} {more}: {}", String::from_utf8_lossy(&body));
+        assert_eq!(
+            (found, code(&body).as_str()),
+            (status, why),
+            "{input:?} {more}: {}",
+            String::from_utf8_lossy(&body)
+        );
     }
     assert_eq!(number(&told(&proxy.url)["spent"]), 0);
     // A proxy that pays less than the text costs does not ask for it.
@@ -275,7 +280,8 @@ fn a_node_that_dies_in_mid_speech_costs_nothing_and_goes_on() {
     let front = speaking.front();
     let node = HttpNode::new(&front.url).unwrap();
     // The same words come through; the turn was begun, so other words for it are refused until then.
-    let other = block_on(talker.ask_speech(&mut conversation, &terms, "else".into(), SpeechSettings::default())).unwrap();
+    let other =
+        block_on(talker.ask_speech(&mut conversation, &terms, "else".into(), SpeechSettings::default())).unwrap();
     let refused = block_on(node.speak(&other, &mut |_| {}));
     assert!(matches!(&refused, Err(NodeError::Refused { .. })), "{refused:?}");
     let spoken =

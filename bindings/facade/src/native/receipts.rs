@@ -105,9 +105,7 @@ fn of(conversation: &Conversation, domain: Option<&Domain>) -> Result<Vec<KeptRe
     let mut receipts = Vec::new();
     for (index, kept) in conversation.turns().into_iter().enumerate() {
         let (prompt_tokens, completion_tokens, characters) = match kept {
-            KeptTurn::Reply(reply) => {
-                (reply.receipt.receipt.prompt_tokens, reply.receipt.receipt.completion_tokens, 0)
-            }
+            KeptTurn::Reply(reply) => (reply.receipt.receipt.prompt_tokens, reply.receipt.receipt.completion_tokens, 0),
             KeptTurn::Speech(speech) => (0, 0, speech.receipt.receipt.characters),
         };
         let cumulative = kept.cumulative();

@@ -149,8 +149,7 @@ impl Inner {
         talker.pay_owed(conversation, &node).await?;
         let request = talker.ask_speech(conversation, terms, asked.input.clone(), asked.settings).await?;
         let answered = node.speak(&request, on_samples).await;
-        let answered =
-            answered.inspect_err(|error| conversation.refused_speech(error)).map_err(ConsumerError::from);
+        let answered = answered.inspect_err(|error| conversation.refused_speech(error)).map_err(ConsumerError::from);
         let before = conversation.owed();
         let taken = match answered {
             Ok(reply) => talker.take_speech(conversation, &request, &reply).await.map(|_| reply),
