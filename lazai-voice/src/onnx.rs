@@ -238,8 +238,8 @@ impl Initializer {
                 (5 | 7, field) => field.integers(&mut integers)?,
                 (8, Field::Bytes(bytes)) => name = text(bytes)?,
                 (9, Field::Bytes(bytes)) => raw = Some(bytes),
-                // `external_data`, `data_location`: values in another file.
-                (13 | 14, _) => return Err(bad("values outside of the file")),
+                // `external_data`; a `data_location` other than the default.
+                (13, _) | (14, Field::Integer(1..)) => return Err(bad("values outside of the file")),
                 _ => {}
             }
         }
