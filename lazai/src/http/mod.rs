@@ -44,6 +44,8 @@ mod routes;
 #[cfg(feature = "node")]
 mod serving;
 #[cfg(feature = "node")]
+mod sound;
+#[cfg(feature = "node")]
 mod traces;
 
 pub use client::HttpNode;
