@@ -44,8 +44,11 @@ pub mod provenance;
 #[cfg(feature = "serve")]
 pub mod provider;
 pub mod safety;
+pub mod speech;
 pub mod store;
 pub mod validator;
+#[cfg(feature = "voice")]
+pub mod voice;
 #[cfg(feature = "wire")]
 pub mod wire;
 
