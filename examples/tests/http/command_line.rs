@@ -142,7 +142,7 @@ fn the_command_line_creates_a_character() {
     std::fs::write(folder.path().join("chats.jsonl"), few.join("\n")).unwrap();
     let voice = std::fs::read_to_string(diva.join("voice/voice.jsonl")).unwrap();
     std::fs::write(folder.path().join("voice.jsonl"), voice.lines().take(2).collect::<Vec<_>>().join("\n")).unwrap();
-    for clip in ["clip-01.wav", "clip-02.wav"] {
+    for clip in ["clip-01.flac", "clip-02.flac"] {
         std::fs::copy(diva.join("voice").join(clip), folder.path().join(clip)).unwrap();
     }
     let path = |name: &str| folder.path().join(name).display().to_string();
