@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use lazai_core::file::{make_private_folder, write_privately};
 use lazai_core::{Address, Amount, MoneyError, SessionId};
+use lazai_settle::session::Receipt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -118,6 +119,12 @@ impl Book {
         }
         self.page.plans.0.retain(|plan| plan.nonce != nonce);
         self.keep_page()
+    }
+
+    /// Tells whether an open session ends before this receipt.
+    pub fn lacks(&self, receipt: &Receipt) -> bool {
+        let kept = self.open.get(&receipt.session).map(|open| open.conversation.receipts.len());
+        kept.is_some_and(|kept| u64::try_from(kept).is_ok_and(|kept| kept < u64::from(receipt.turn)))
     }
 
     /// Stores what became of an open session.

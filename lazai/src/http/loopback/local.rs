@@ -118,6 +118,10 @@ async fn answer(proxy: &Loopback, api: Api, headers: &HeaderMap, body: &[u8]) ->
     let mut begun = None;
     if let Some(key) = headers.get(once::KEY) {
         let found = Arc::new(inner.once.begin(key, api.path(), body, seed)?);
+        {
+            let book = inner.book.lock().await;
+            found.forget(|receipt| book.lacks(receipt));
+        }
         seed = found.seed();
         begun = Some(found);
     }
