@@ -16,7 +16,7 @@ use crate::args;
 use crate::{Done, Output};
 
 /// The role that talks, if no other is named.
-const CONSUMER: &str = "consumer";
+pub(crate) const CONSUMER: &str = "consumer";
 
 /// Passes pieces on to a waiting reader.
 struct Heard(mpsc::Sender<String>);
@@ -111,7 +111,7 @@ struct Opening {
 }
 
 /// The conversation that the file keeps, or that of a session opened now.
-fn conversation(
+pub(crate) fn conversation(
     verb: &args::Chat,
     market: &Arc<Market>,
     key: &Arc<LocalKey>,

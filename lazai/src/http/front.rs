@@ -3,6 +3,7 @@
 mod draining;
 mod limits;
 mod offers;
+mod speech;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -49,7 +50,7 @@ const MAX_RELEASES: usize = 32;
 
 /// A node's server: stock clients see its characters as models, and get status 402 until they pay.
 ///
-/// Requests: `GET /v1/models`, `POST /v1/chat/completions`, `/v1/completions` and `/v1/responses`, `POST /v1/lazai/vouchers` (a
+/// Requests: `GET /v1/models`, `POST /v1/chat/completions`, `/v1/completions` and `/v1/responses`, `POST /v1/audio/speech`, `POST /v1/lazai/vouchers` (a
 /// [`SignedVoucher`] as JSON), `POST /v1/lazai/releases` (a [`ReleaseRequest`]; the answer is a [`SignedRelease`]),
 /// `POST /v1/lazai/reports` (a [`SignedReport`]), `GET /health`. Needs tokio, or [`Front::spawn`]; [`Front::spawn_tls`] does TLS.
 /// What an operator looks at stands apart: [`Front::operations`].
@@ -169,6 +170,7 @@ impl Front {
                 Endpoint::Models => get(models),
                 Endpoint::Model => get(model),
                 Endpoint::Embeddings => post(embeddings),
+                Endpoint::Speech => post(speech::speech),
                 Endpoint::Vouchers => post(pay),
                 Endpoint::Releases => post(release),
                 Endpoint::Reports => post(report),

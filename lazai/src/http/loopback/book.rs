@@ -123,8 +123,7 @@ impl Book {
 
     /// Tells whether an open session ends before this receipt.
     pub fn lacks(&self, receipt: &Receipt) -> bool {
-        let kept = self.open.get(&receipt.session).map(|open| open.conversation.receipts.len());
-        kept.is_some_and(|kept| u64::try_from(kept).is_ok_and(|kept| kept < u64::from(receipt.turn)))
+        self.open.get(&receipt.session).is_some_and(|open| open.conversation.next_turn() <= receipt.turn)
     }
 
     /// Stores what became of an open session.

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::nodes::Candidate;
 use super::verdict::remote;
-use super::{Inner, Loopback, LoopbackError, once};
+use super::{Inner, Loopback, LoopbackError, once, speech};
 use crate::http::body::in_time;
 use crate::http::embed;
 use crate::http::front::no_model;
@@ -35,6 +35,7 @@ pub(super) fn router(proxy: &Loopback) -> Router {
             Endpoint::Models => get(models),
             Endpoint::Model => get(model),
             Endpoint::Embeddings => post(embeddings),
+            Endpoint::Speech => post(speech::answer),
             Endpoint::Budget => get(budget),
             Endpoint::Document => get(|| openapi::answer(Server::Proxy)),
             // A node's own.
@@ -92,7 +93,7 @@ async fn list(proxy: &Loopback) -> Result<Vec<serde_json::Value>, ApiError> {
         let first = candidates.first()?;
         Some(json!({
             "id": id, "object": "model", "created": 0, "owned_by": first.offer.offer.node,
-            "lazai": {"name": first.name, "offer": first.offer, "offers": offers},
+            "lazai": {"name": first.name, "offer": first.offer, "offers": offers, "speech": first.speech},
         }))
     };
     let models = models.into_iter().filter_map(about);

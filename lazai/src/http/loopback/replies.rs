@@ -147,8 +147,8 @@ impl Inner {
     }
 }
 
-/// Why a reply did not come.
-enum Asked {
+/// Why a reply, or speech, did not come.
+pub(super) enum Asked {
     Failed(ConsumerError),
     /// The proxy's own book.
     Kept(ApiError),
