@@ -248,7 +248,7 @@ impl Front {
                 device,
                 checked: None,
             };
-            Ok(Made { details, notes: reply.notes })
+            Ok(Made { details, notes: reply.notes, spoken: None })
         })
         .await
     }
@@ -272,6 +272,10 @@ async fn counted(front: &Front, api: Api, headers: &HeaderMap, body: &[u8]) -> R
 async fn answer(front: &Front, api: Api, headers: &HeaderMap, body: &[u8]) -> Result<Response, ApiError> {
     front.0.draining.check()?;
     let asked = api.read(body)?;
+    if asked.request.audio.is_some() {
+        let reason = "a receipt is of words or of speech: ask for speech by itself (the loopback proxy does both)";
+        return Err(BadRequest::new("modalities", reason).into());
+    }
     if asked.request.choices > 1 {
         let reason = "a receipt is of one reply: ask once for each (the loopback proxy does)";
         return Err(BadRequest::new("n", reason).into());

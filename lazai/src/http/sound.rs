@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderValue, header};
@@ -18,7 +19,7 @@ use crate::wire::payment::{PAYMENT_RESPONSE, encode};
 use crate::wire::speech::{SoundFormat, SpeechCall, SpokenDetails, bytes, delta, done};
 
 /// An event in the making of speech.
-enum Piece {
+pub(super) enum Piece {
     /// Samples a second.
     Rate(u32),
     Samples(Vec<i16>),
@@ -34,22 +35,44 @@ pub(super) struct Made {
 }
 
 /// Where samples go.
-pub(super) struct Sink(UnboundedSender<Piece>);
+pub(super) struct Sink {
+    tell: Box<dyn FnMut(Piece) + Send>,
+    wanted: Arc<dyn Fn() -> bool + Send + Sync>,
+}
 
 impl Sink {
+    /// A sink for the samples of a reply that is spoken.
+    pub fn new(
+        wanted: impl Fn() -> bool + Send + Sync + 'static,
+        mut on_samples: impl FnMut(Vec<i16>) + Send + 'static,
+    ) -> Self {
+        let tell = Box::new(move |piece| {
+            if let Piece::Samples(samples) = piece {
+                on_samples(samples);
+            }
+        });
+        Self { tell, wanted: Arc::new(wanted) }
+    }
+
+    fn of(to: UnboundedSender<Piece>) -> Self {
+        let asked = to.clone();
+        let tell = Box::new(move |piece| drop(to.send(piece)));
+        Self { tell, wanted: Arc::new(move || !asked.is_closed()) }
+    }
+
     /// A check of whether the client is still connected, for code that can stop.
     pub fn is_wanted(&self) -> impl Fn() -> bool + Send + Sync + 'static {
-        let to = self.0.clone();
-        move || !to.is_closed()
+        let wanted = self.wanted.clone();
+        move || wanted()
     }
 
     /// Tells the rate of the samples, before the first.
     pub fn rate(&mut self, rate: u32) {
-        let _ = self.0.send(Piece::Rate(rate));
+        (self.tell)(Piece::Rate(rate));
     }
 
     pub fn samples(&mut self, samples: &[i16]) {
-        let _ = self.0.send(Piece::Samples(samples.to_vec()));
+        (self.tell)(Piece::Samples(samples.to_vec()));
     }
 }
 
@@ -60,7 +83,7 @@ where
     Make: FnOnce(Sink) -> F,
 {
     let (sender, mut pieces) = unbounded_channel();
-    let made = make(Sink(sender.clone()));
+    let made = make(Sink::of(sender.clone()));
     tokio::spawn(async move {
         let _ = sender.send(made.await.map_or_else(Piece::Failed, |made| Piece::Done(Box::new(made))));
     });

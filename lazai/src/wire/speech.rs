@@ -40,6 +40,15 @@ impl SoundFormat {
             Self::Pcm => format!("audio/pcm;rate={rate}"),
         }
     }
+
+    /// Its name where a reply is spoken.
+    #[must_use]
+    pub fn in_replies(self) -> &'static str {
+        match self {
+            Self::Wav => "wav",
+            Self::Pcm => "pcm16",
+        }
+    }
 }
 
 /// A request for speech, as clients send it.
@@ -103,6 +112,33 @@ impl SpeechCall {
         };
         let settings = settings(&body)?;
         Ok(Self { model: model.into(), input: input.into(), settings, format, events })
+    }
+}
+
+/// The form of the sound that a request for a reply wants as well: its `modalities` and `audio`.
+pub(super) fn of_reply(body: &Map<String, Value>) -> Result<Option<SoundFormat>, BadRequest> {
+    let wanted = match body.get("modalities") {
+        None | Some(Value::Null) => false,
+        Some(list) if *list == json!(["text"]) => false,
+        Some(list) if *list == json!(["text", "audio"]) || *list == json!(["audio", "text"]) => true,
+        Some(_) => return Err(BadRequest::new("modalities", "is neither [\"text\"] nor [\"text\", \"audio\"]")),
+    };
+    let audio = match (body.get("audio"), wanted) {
+        (None | Some(Value::Null), false) => return Ok(None),
+        (Some(Value::Object(audio)), true) => audio,
+        (_, true) => return Err(BadRequest::new("audio", "has to tell voice and format of the modality \"audio\"")),
+        (_, false) => return Err(BadRequest::new("audio", "is heeded with the modality \"audio\"")),
+    };
+    let voice = text(audio, "voice").map_err(|_| BadRequest::new("audio.voice", "is not a string"))?;
+    if voice.is_some_and(|voice| voice != VOICE) {
+        return Err(BadRequest::new("audio.voice", format!("a character has one voice: {VOICE:?}")));
+    }
+    let streamed = body.get("stream").and_then(Value::as_bool).unwrap_or(false);
+    match text(audio, "format").unwrap_or_default() {
+        Some("pcm16") => Ok(Some(SoundFormat::Pcm)),
+        Some("wav") if !streamed => Ok(Some(SoundFormat::Wav)),
+        _ if streamed => Err(BadRequest::new("audio.format", "of a streamed reply is \"pcm16\"")),
+        _ => Err(BadRequest::new("audio.format", "is neither \"wav\" nor \"pcm16\"")),
     }
 }
 
@@ -292,6 +328,32 @@ mod tests {
             (r#"{"model":"m","input":"Hi.","pitch":2}"#, "pitch"),
         ] {
             assert_eq!(asked(body).unwrap_err().parameter, parameter, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_reply_is_spoken_if_it_is_asked_for_in_full() {
+        let asked = |modalities: Value, audio: Value, stream: bool| {
+            let body = json!({"modalities": modalities, "audio": audio, "stream": stream});
+            of_reply(body.as_object().unwrap()).map_err(|bad| bad.parameter)
+        };
+        let (both, wav, pcm) =
+            (json!(["text", "audio"]), json!({"voice": "default", "format": "wav"}), json!({"format": "pcm16"}));
+        assert_eq!(asked(Value::Null, Value::Null, false), Ok(None));
+        assert_eq!(asked(json!(["text"]), Value::Null, true), Ok(None));
+        assert_eq!(asked(both.clone(), wav.clone(), false), Ok(Some(SoundFormat::Wav)));
+        assert_eq!(asked(both.clone(), pcm, true), Ok(Some(SoundFormat::Pcm)));
+        for (modalities, audio, stream, parameter) in [
+            (json!(["audio"]), wav.clone(), false, "modalities"),
+            (json!("audio"), wav.clone(), false, "modalities"),
+            (both.clone(), Value::Null, false, "audio"),
+            (both.clone(), json!("wav"), false, "audio"),
+            (json!(["text"]), wav.clone(), false, "audio"),
+            (both.clone(), json!({"voice": "alloy", "format": "wav"}), false, "audio.voice"),
+            (both.clone(), json!({"format": "mp3"}), false, "audio.format"),
+            (both, wav, true, "audio.format"),
+        ] {
+            assert_eq!(asked(modalities, audio, stream), Err(parameter.into()));
         }
     }
 

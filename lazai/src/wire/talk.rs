@@ -92,6 +92,7 @@ pub fn chat(request: &ChatRequest) -> (&'static str, String, String) {
         choices: 1,
         stream: true,
         include_usage: false,
+        audio: None,
     };
     let claim = PaidRequest { session, turn, salt, signature, voucher: None };
     (PAYMENT, encode(&Payment { x402_version: 2, payload: claim }), asked.body().to_string())

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use lazai::http::{Front, HttpNode};
 use lazai::node::{Node as _, NodeError};
 use lazai::provider::{Provider, VoiceTerms};
@@ -84,9 +86,9 @@ impl Speaking {
     }
 }
 
-fn call(url: &str, body: &Value) -> (u16, String, Vec<u8>) {
+fn post(url: &str, body: &Value) -> (u16, String, Vec<u8>) {
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let post = agent.post(format!("{url}/v1/audio/speech")).header("content-type", "application/json");
+    let post = agent.post(url).header("content-type", "application/json");
     let mut answer = post.send(body.to_string()).unwrap();
     let media = answer.headers()["content-type"].to_str().unwrap().to_owned();
     (answer.status().as_u16(), media, answer.body_mut().read_to_vec().unwrap())
@@ -95,7 +97,7 @@ fn call(url: &str, body: &Value) -> (u16, String, Vec<u8>) {
 fn speak(url: &str, input: &str, more: &Value) -> (u16, String, Vec<u8>) {
     let mut body = json!({"model": MODEL, "input": input, "voice": "default"});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    call(url, &body)
+    post(&format!("{url}/v1/audio/speech"), &body)
 }
 
 fn code(body: &[u8]) -> String {
@@ -138,6 +140,52 @@ fn a_text_is_spoken_in_every_form_and_paid_by_the_character() {
 }
 
 use lazai::settle::Ledger as _;
+
+#[test]
+fn a_reply_is_told_and_spoken() {
+    let speaking = Speaking::new(Duration::ZERO);
+    let front = speaking.front();
+    let proxy = Listening::on(speaking.stage.proxy("proxy", &[&front.url], budget(100_000, 5_000, 1)).router());
+    let chat = |more: Value| {
+        let mut body = json!({"model": MODEL, "messages": said("Who are you?"), "modalities": ["text", "audio"]});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        post(&format!("{}/v1/chat/completions", proxy.url), &body)
+    };
+    // Sixty characters are spoken at most: a short reply.
+    let short = json!({"max_tokens": 5, "audio": {"voice": "default", "format": "wav"}});
+    let (status, _, body) = chat(short);
+    let reply: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(status, 200, "{reply}");
+    let message = &reply["choices"][0]["message"];
+    assert_eq!(message["audio"]["transcript"], message["content"]);
+    let file = STANDARD.decode(message["audio"]["data"].as_str().unwrap()).unwrap();
+    let manifest = SpeechManifest::of_wav(&file).unwrap();
+    let receipt = &reply["choices"][0]["lazai_speech"]["receipt"];
+    assert_eq!(json!(manifest.receipt), *receipt);
+    let characters = message["content"].as_str().unwrap().chars().count() as u128;
+    let owed = 7 + 5 * 3 + characters * PRICE;
+    assert_eq!(number(&receipt["receipt"]["cumulative"]), owed);
+    // Streamed: words, then sound, then the end.
+    let (_, media, events) = chat(json!({"max_tokens": 5, "audio": {"format": "pcm16"}, "stream": true}));
+    let events = String::from_utf8(events).unwrap();
+    assert_eq!(media, "text/event-stream");
+    let place = |what: &str| events.find(what).unwrap_or_else(|| panic!("no {what} in {events}"));
+    assert!(place("\"content\":\"") < place("\"data\":") && place("\"data\":") < place("transcript"));
+    assert!(place("transcript") < place("lazai_speech") && place("lazai_speech") < place("[DONE]"));
+    // What is too long to be spoken is told, and said so.
+    let (status, _, body) = chat(json!({"audio": {"format": "wav"}}));
+    let reply: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((status, &reply["choices"][0]["message"]["audio"]), (200, &Value::Null));
+    assert_eq!(reply["choices"][0]["lazai_missing"]["code"], "consumer.receipt", "{reply}");
+    // A node sells either.
+    let node = post(
+        &format!("{}/v1/chat/completions", front.url),
+        &json!({
+            "model": MODEL, "messages": said("Hi."), "modalities": ["text", "audio"], "audio": {"format": "wav"},
+        }),
+    );
+    assert_eq!((node.0, code(&node.2).as_str()), (400, "request.invalid"));
+}
 
 #[test]
 fn what_is_not_spoken_costs_nothing() {

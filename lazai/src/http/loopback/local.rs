@@ -22,7 +22,7 @@ use crate::http::front::no_model;
 use crate::http::openapi::{self, Endpoint, Server};
 use crate::http::reply::{self, Api, Mark};
 use crate::http::routes;
-use crate::wire::openai::ApiError;
+use crate::wire::openai::{ApiError, BadRequest};
 
 pub(super) fn router(proxy: &Loopback) -> Router {
     let routes = Server::Proxy.endpoints().into_iter().fold(Router::new(), |router, endpoint| {
@@ -118,6 +118,10 @@ async fn answer(proxy: &Loopback, api: Api, headers: &HeaderMap, body: &[u8]) ->
     let mut seed = u64::from(u32::from_le_bytes(random.as_bytes().first_chunk().copied().unwrap_or_default()));
     let mut begun = None;
     if let Some(key) = headers.get(once::KEY) {
+        if request.audio.is_some() {
+            let reason = "sound is not kept: a reply that is spoken has no idempotency key";
+            return Err(BadRequest::new(once::KEY, reason).into());
+        }
         let found = Arc::new(inner.once.begin(key, api.path(), body, seed)?);
         {
             let book = inner.book.lock().await;

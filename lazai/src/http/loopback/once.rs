@@ -194,7 +194,7 @@ impl Begun {
     pub fn again(&self, choice: u32, pieces: &mut Pieces) -> Option<Made> {
         let reply = lock(&self.page).choices.get(choice as usize).cloned()?;
         pieces.text(&reply.text);
-        Some(Made { details: reply.details, notes: reply.notes })
+        Some(Made { details: reply.details, notes: reply.notes, spoken: None })
     }
 
     /// The session that the next choice was asked of, if it was: its node may have made the reply, and gives it again there alone.

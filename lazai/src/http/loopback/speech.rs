@@ -14,11 +14,12 @@ use super::sessions::Wanted;
 use super::verdict::{Verdict, failure, remote};
 use super::{Inner, Loopback};
 use crate::consumer::ConsumerError;
+use crate::http::reply::Spoken;
 use crate::http::sound::{self, Made, Sink};
 use crate::node::Node as _;
-use crate::speech::{SignedSpeechTerms, SpeechReply, SpeechRequest};
+use crate::speech::{SignedSpeechTerms, SpeechManifest, SpeechReply, SpeechRequest, SpeechSettings};
 use crate::wire::openai::ApiError;
-use crate::wire::speech::SpeechCall;
+use crate::wire::speech::{SoundFormat, SpeechCall, bytes};
 
 /// Answers `POST /v1/audio/speech`.
 pub(super) async fn answer(State(proxy): State<Loopback>, body: Bytes) -> Result<Response, ApiError> {
@@ -28,6 +29,28 @@ pub(super) async fn answer(State(proxy): State<Loopback>, body: Bytes) -> Result
 }
 
 impl Inner {
+    /// The sound of a reply, which is paid for beside its words.
+    pub(super) async fn spoken_reply(
+        self: &Arc<Self>,
+        model: &str,
+        input: String,
+        format: SoundFormat,
+        sink: Sink,
+    ) -> Result<Spoken, ApiError> {
+        let settings = SpeechSettings::default();
+        let call = SpeechCall { model: model.to_owned(), input, settings, format, events: false };
+        let Made { reply, terms, salt } = self.speech(call, sink).await?;
+        let receipt = reply.receipt.clone();
+        let data = match format {
+            SoundFormat::Pcm => bytes(&reply.samples),
+            SoundFormat::Wav => {
+                let domain = self.consumer.account().domain();
+                SpeechManifest::new(domain, terms, reply.receipt, salt).wav(&reply.samples)
+            }
+        };
+        Ok(Spoken { data, receipt })
+    }
+
     /// Has a text spoken, and pays for it. As with replies, another node is asked if one does not answer, until the first is heard.
     async fn speech(self: &Arc<Self>, asked: SpeechCall, mut sink: Sink) -> Result<Made, ApiError> {
         self.keep_taking_back();
