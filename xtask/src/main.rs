@@ -45,7 +45,7 @@ cargo xtask VERB
   fetch      gets the base model (93 MB) and the base voice (16 MB), once, and prints where they are
   package    packs crates, wheel and npm package as registries get them, checks them, and runs the quick starts from files alone
   fuzz TARGET [SECONDS]
-             looks for bytes that make a parser panic (png, charx, card, dialogue, audio, pov, proof, evidence)
+             looks for bytes that make a parser panic (png, charx, card, dialogue, audio, pov, proof, evidence, phonemes)
   soak fuzz [TARGET ...]
              fuzzes each target for twenty minutes, in slices: killed and run again, it goes on from where it was
   contracts  builds the contracts, compares them with the committed artifacts, and runs tests, coverage, slither and proofs
