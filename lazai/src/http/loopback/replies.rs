@@ -51,7 +51,8 @@ impl Inner {
         let (mut tried, mut reopened, mut first) = (BTreeSet::new(), BTreeSet::new(), None);
         loop {
             let (model, messages, max_tokens) = (&asked.model, &asked.messages, asked.settings.max_tokens);
-            let want = Wanted { model, messages, max_tokens, tried: &tried };
+            let session = begun.and_then(Begun::session);
+            let want = Wanted { model, messages, max_tokens, tried: &tried, session };
             let open = match self.session(&mut turn, &want).await {
                 Ok(open) => open,
                 // What the first node said tells more than that no other is there.
@@ -123,6 +124,9 @@ impl Inner {
         }
         talker.pay_owed(conversation, &node).await?;
         let request = talker.ask(conversation, asked.messages.clone(), asked.settings.clone()).await?;
+        if let Some(begun) = begun {
+            begun.ask_of(conversation.session).map_err(ApiError::from)?;
+        }
         let answered = node.chat(&request, on_text).await.map_err(ConsumerError::from);
         let before = conversation.owed();
         let taken = match answered {
