@@ -14,6 +14,7 @@ mod market;
 mod nodes;
 mod replicas;
 mod speaker;
+mod speech;
 mod stage;
 #[path = "../soak/stand_in.rs"]
 #[allow(dead_code, reason = "the soak uses all of it")]

@@ -17,6 +17,7 @@
 //! | [`proxy`] | an endpoint on this machine for stock clients |
 //! | [`receipts`] | receipts that are kept, checked again |
 //! | [`session`] | a session at a node, in one handle |
+//! | [`speech`] | texts that are spoken in it, and files of them |
 
 pub mod book;
 pub mod dat;
@@ -34,6 +35,7 @@ pub mod proxy;
 pub mod receipts;
 pub mod roles;
 pub mod session;
+pub mod speech;
 mod store;
 
 use std::sync::Arc;
