@@ -75,7 +75,10 @@ pub fn all() -> Result<()> {
     let s3 = model::s3_server();
     let with_model = |args: &[&str]| {
         let mut command = cargo(args);
-        command.env("LAZAI_BASE_MODEL", &base).env("LAZAI_VOICE_PACKAGE", &voice).envs(s3.iter().map(|server| ("LAZAI_S3_SERVER", server)));
+        command
+            .env("LAZAI_BASE_MODEL", &base)
+            .env("LAZAI_VOICE_PACKAGE", &voice)
+            .envs(s3.iter().map(|server| ("LAZAI_S3_SERVER", server)));
         ran::told(&mut command);
         command
     };

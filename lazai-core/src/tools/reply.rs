@@ -27,16 +27,14 @@ pub struct Call {
 #[must_use]
 pub fn calls(text: &str, names: &[String]) -> (String, Vec<Call>) {
     let is_known = |name: &str| names.iter().any(|known| known == name);
-    let first = marks().filter_map(|mark| Some((text.find(mark)?, mark))).min();
-    let found = match first {
-        None => objects(text, &is_known).map(|calls| ("", calls)),
-        Some((place, mark)) => {
-            let (said, rest) = text.split_at(place);
-            let calls = if mark == CALL.0 { blocks(rest, &is_known) } else { listed(&rest[mark.len()..], &is_known) };
-            calls.map(|calls| (said.trim_end(), calls))
-        }
+    let behind_a_mark = || {
+        let (place, mark) = marks().filter_map(|mark| Some((text.find(mark)?, mark))).min()?;
+        let (said, rest) = text.split_at(place);
+        let calls = if mark == CALL.0 { blocks(rest, &is_known) } else { listed(&rest[mark.len()..], &is_known) };
+        calls.map(|calls| (said.trim_end(), calls))
     };
-    match found {
+    // Arguments may hold anything, a mark too.
+    match objects(text, &is_known).map(|calls| ("", calls)).or_else(behind_a_mark) {
         Some((said, calls)) => (said.to_owned(), calls),
         None => (text.to_owned(), Vec::new()),
     }
@@ -117,6 +115,7 @@ mod tests {
             ("<tool_call>{\"name\":\"f\",\"arguments\":{}}".into(), "", vec![one("{}")]),
             (format!(" {llama}\n"), "", vec![x.clone()]),
             (format!("{llama}; {llama}"), "", two.clone()),
+            (llama.replace("\"x\": 1", "\"x\": \"<tool_call>\""), "", vec![one("{\"x\":\"<tool_call>\"}")]),
             (format!("<|python_tag|>{llama}"), "", vec![x.clone()]),
             (format!("[TOOL_CALLS] [{json}, {json}]"), "", two.clone()),
             (format!("I look.[TOOL_CALLS][{json}]"), "I look.", vec![x.clone()]),
