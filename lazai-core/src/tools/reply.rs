@@ -60,11 +60,17 @@ pub(super) fn blocks(text: &str, is_known: &dyn Fn(&str) -> bool) -> Option<Vec<
     let (mut found, mut rest) = (Vec::new(), text);
     while let Some(inner) = rest.trim_start().strip_prefix(CALL.0) {
         // A model may leave the last one open.
-        let (inner, after) = inner.split_once(CALL.1).unwrap_or((inner, ""));
-        found.push(call(&serde_json::from_str(inner.trim()).ok()?, is_known)?);
-        rest = after;
+        let (inner, after) = inner.split_once(CALL.1).map_or((inner, None), |(inner, after)| (inner, Some(after)));
+        match serde_json::from_str(inner.trim()).ok().and_then(|value| call(&value, is_known)) {
+            Some(call) => found.push(call),
+            // Cut within a further call: those before it stand.
+            None if after.is_none() && !found.is_empty() => {}
+            None => return None,
+        }
+        rest = after.unwrap_or_default();
     }
-    (rest.trim().is_empty() && !found.is_empty()).then_some(found)
+    let is_over = rest.trim().is_empty() || CALL.0.starts_with(rest.trim());
+    (is_over && !found.is_empty()).then_some(found)
 }
 
 /// Calls behind a mark that opens them all: a list, or one object after another. A model may repeat the mark.

@@ -211,6 +211,8 @@ mod tests {
             (format!("I look.\n{call}\n{call}"), "I look.", vec![one("{\"x\":1}"), one("{\"x\":1}")]),
             ("<tool_call>{\"name\":\"f\",\"arguments\":{}}".into(), "", vec![one("{}")]),
             (" {\"name\":\"f\",\"parameters\":{\"y\":[]}}\n".into(), "", vec![one("{\"y\":[]}")]),
+            (format!("{call}\n<tool_call>\n{{\"name\": \"f\", \"argu"), "", vec![one("{\"x\":1}")]),
+            (format!("{call}\n<tool_"), "", vec![one("{\"x\":1}")]),
         ] {
             assert_eq!(calls(&text, &names), (words.to_owned(), found.clone()));
             // However it is cut, what is heard is its words.
