@@ -255,6 +255,7 @@ fn infix(text: &[char], at: usize) -> usize {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
