@@ -82,7 +82,7 @@ impl Provider {
 
     /// All other checks before the prompt is built.
     pub(super) fn admit(&self, session: &Session, page: &Page, request: &ChatRequest) -> Result<(), NodeError> {
-        page.is_next(request)?;
+        page.is_next(&request.asked())?;
         request
             .settings
             .check()
@@ -90,7 +90,9 @@ impl Provider {
         if page.owed > page.paid() {
             return Err(NodeError::NotPaid { owed: page.owed, paid: page.paid() });
         }
-        let (left, step) = (session.deposit.checked_sub(page.owed)?, session.offer.step()?);
+        // Who asks for fewer tokens needs less of the deposit.
+        let step = session.offer.step_within(request.settings.max_tokens)?;
+        let left = session.deposit.checked_sub(page.owed)?;
         if left < step {
             return Err(NodeError::DepositExhausted { left, step });
         }

@@ -29,6 +29,7 @@ impl Provider {
         wanted: &(dyn Fn() -> bool + Sync),
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<(Receipt, Reply), NodeError> {
+        let preparation = tracing::info_span!("preparation");
         let session = self.session(request.session)?;
         let page = self.page(request.session).await?;
         let admitted = self.admit(&session, &page, request);
@@ -40,14 +41,15 @@ impl Provider {
         let prompt = self.prompt(&session, request)?;
         self.check_length(&session, &prompt.messages)?;
         let left = page.begun.is_some_and(|begun| begun.left);
+        let asked = request.asked();
         let begin = |begun| {
             self.change(request.session, move |page| {
-                page.is_next(request)?;
+                page.is_next(&asked)?;
                 page.begun = begun;
                 Ok(())
             })
         };
-        let begun = Begun { turn: request.turn, request: request.digest(), left };
+        let begun = Begun { turn: request.turn, request: asked.digest, left };
         begin(Some(begun)).await?;
         let mut heard = false;
         let wanted = || left || wanted();
@@ -55,6 +57,7 @@ impl Provider {
             heard = true;
             on_text(text);
         };
+        drop(preparation);
         let generated = self.generate(&session, &page, request, prompt, &wanted, &mut hear).await;
         match &generated {
             Err(NodeError::Left) => begin(Some(Begun { left: true, ..begun })).await?,
@@ -128,7 +131,12 @@ impl Provider {
         let job = GenerateJob { adapter, conversation, shared, messages, sampler, seed, patience };
         let live = self.moderator.is_live();
         let mut generation = self.generator.generate(job);
+        // Until the first token, and from it on.
+        let (mut phase, mut has_begun) = (tracing::info_span!("waiting"), false);
         while let Some(text) = generation.next().await {
+            if !text.is_empty() && !std::mem::replace(&mut has_begun, true) {
+                phase = tracing::info_span!("generation");
+            }
             // An empty piece tells that the reply is still to come.
             if live && !text.is_empty() {
                 on_text(&text);
@@ -138,6 +146,7 @@ impl Provider {
             }
         }
         let reply = generation.reply().await.map_err(failed)?;
+        drop(phase);
         if let Some(reason) = self.moderator.after(&reply.text) {
             return Err(NodeError::Moderated { reason });
         }
@@ -176,6 +185,11 @@ impl Provider {
             Some(number) => hasher.part(b"number").part(&number.to_le_bytes()),
             None => hasher.part(b"request").part(request.session.as_bytes()).part(request.digest().as_bytes()),
         };
-        Ok(u64::from_le_bytes(hasher.finish().as_bytes().first_chunk::<8>().copied().unwrap_or_default()))
+        Ok(first_number(hasher.finish()))
     }
+}
+
+/// The first eight bytes of a digest, as a number.
+pub(super) fn first_number(digest: Digest) -> u64 {
+    u64::from_le_bytes(digest.as_bytes().first_chunk::<8>().copied().unwrap_or_default())
 }

@@ -1,5 +1,6 @@
 //! Requests to a node and answers from it, for any transport: sans I/O.
 
+use lazai_core::quiet::json_error;
 use lazai_core::reply::{FinishReason, ReplyNotes};
 use lazai_core::{ClassId, VersionNumber};
 use serde::Deserialize;
@@ -10,6 +11,7 @@ use super::openai::{ApiError, CompletionRequest};
 use super::payment::{PAYMENT, PaidRequest, Payment, ReplyDetails, encode};
 use super::sse::Events;
 use crate::node::{ChatReply, ChatRequest, NodeError, SignedOffer};
+use crate::speech::SignedSpeechTerms;
 
 /// The name of a version of a class among a node's models.
 #[must_use]
@@ -29,6 +31,8 @@ pub struct OfferedModel {
     /// The version's public part, as the node tells it, if the character's card is part of the prompt. Only a model by itself
     /// has it, not one in a list.
     pub public_part: Option<String>,
+    /// The signed terms under which the node speaks with its voice, if it does.
+    pub speech: Option<SignedSpeechTerms>,
 }
 
 #[derive(Deserialize)]
@@ -47,6 +51,8 @@ struct AboutModel {
     offer: SignedOffer,
     #[serde(default)]
     public_part: Option<String>,
+    #[serde(default)]
+    speech: Option<SignedSpeechTerms>,
 }
 
 /// Reads a node's answer to `GET /v1/models`, or to `GET /v1/models/ID`, which is one model.
@@ -64,11 +70,12 @@ pub fn models(body: &[u8]) -> Result<Vec<OfferedModel>, NodeError> {
     } else {
         Models::deserialize(answer).map_err(other)?.data
     };
-    let model = |ModelFields { lazai: AboutModel { name, offer, public_part } }| OfferedModel {
+    let model = |ModelFields { lazai: AboutModel { name, offer, public_part, speech } }| OfferedModel {
         id: model_id(offer.offer.class, offer.offer.version),
         name,
         offer,
         public_part,
+        speech,
     };
     Ok(models.into_iter().map(model).collect())
 }
@@ -86,6 +93,7 @@ pub fn chat(request: &ChatRequest) -> (&'static str, String, String) {
         choices: 1,
         stream: true,
         include_usage: false,
+        audio: None,
     };
     let claim = PaidRequest { session, turn, salt, signature, voucher: None };
     (PAYMENT, encode(&Payment { x402_version: 2, payload: claim }), asked.body().to_string())
@@ -113,7 +121,7 @@ impl ReplyReader {
                 self.done = true;
                 continue;
             }
-            let event: Value = serde_json::from_str(&event).map_err(|e| failed(&e))?;
+            let event: Value = serde_json::from_str(&event).map_err(|e| failed(&json_error(&e)))?;
             if event.get("error").is_some() {
                 return Err(refused(ApiError::read(500, event.to_string().as_bytes())));
             }
@@ -131,7 +139,7 @@ impl ReplyReader {
                 self.notes.logprobs.get_or_insert_default().extend(more);
             }
             if let Some(extension) = event.get("lazai") {
-                self.served = Some(ReplyDetails::deserialize(extension).map_err(|e| failed(&e))?);
+                self.served = Some(ReplyDetails::deserialize(extension).map_err(|e| failed(&json_error(&e)))?);
             }
         }
         Ok(pieces)
@@ -168,7 +176,7 @@ pub fn refusal(status: u16, body: &[u8]) -> NodeError {
     refused(ApiError::read(status, body))
 }
 
-fn refused(error: ApiError) -> NodeError {
+pub(super) fn refused(error: ApiError) -> NodeError {
     NodeError::Refused { code: error.code, message: error.message }
 }
 

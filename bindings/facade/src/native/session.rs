@@ -84,7 +84,7 @@ impl Session {
         Arc::new(Self(RwLock::new(session)))
     }
 
-    fn now(&self) -> lazai::Session {
+    pub(super) fn now(&self) -> lazai::Session {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -9,6 +9,7 @@ use super::page::Open;
 use super::sessions::Wanted;
 use super::verdict::{Verdict, failure};
 use crate::consumer::{Checked, ConsumerError};
+use crate::http::quiet;
 use crate::http::reply::{Made, Pieces};
 use crate::node::{ChatReply, Node as _};
 use crate::wire::openai::{ApiError, CompletionRequest};
@@ -19,26 +20,39 @@ impl Inner {
     pub async fn turn(
         self: &Arc<Self>,
         asked: CompletionRequest,
-        pieces: Pieces,
+        mut pieces: Pieces,
         begun: Option<&Begun>,
     ) -> Result<Made, ApiError> {
         self.keep_taking_back();
-        let served = self.reply(asked, pieces, begun).await;
+        let served = match self.reply(&asked, &mut pieces, begun).await {
+            Ok(made) => Ok(self.with_sound(made, &asked, &pieces).await),
+            failed => failed,
+        };
         self.woken.notify_one();
         served
     }
 
+    /// The reply with its sound, if that is wanted. Words that cannot be spoken are a reply all the same.
+    async fn with_sound(self: &Arc<Self>, made: Made, asked: &CompletionRequest, pieces: &Pieces) -> Made {
+        let Some(format) = asked.audio else { return made };
+        let words = made.details.text.clone().unwrap_or_else(|| pieces.said().to_owned());
+        let spoken = self.spoken_reply(&asked.model, words, format, pieces.sound()).await;
+        Made { spoken: Some(spoken), ..made }
+    }
+
     async fn reply(
         self: &Arc<Self>,
-        asked: CompletionRequest,
-        mut pieces: Pieces,
+        asked: &CompletionRequest,
+        pieces: &mut Pieces,
         begun: Option<&Begun>,
     ) -> Result<Made, ApiError> {
         let wanted = pieces.are_wanted();
         let mut turn = self.begin(&asked.model).await?;
         let (mut tried, mut reopened, mut first) = (BTreeSet::new(), BTreeSet::new(), None);
         loop {
-            let want = Wanted { model: &asked.model, messages: &asked.messages, tried: &tried };
+            let (model, messages, max_tokens) = (&asked.model, &asked.messages, asked.settings.max_tokens);
+            let session = begun.and_then(Begun::session);
+            let want = Wanted { model, messages, max_tokens, tried: &tried, session };
             let open = match self.session(&mut turn, &want).await {
                 Ok(open) => open,
                 // What the first node said tells more than that no other is there.
@@ -54,17 +68,17 @@ impl Inner {
                 said = true;
                 pieces.text(text);
             };
-            let error = match self.ask(open, &asked, begun, &mut on_text).await {
+            let error = match self.ask(open, asked, begun, &mut on_text).await {
                 Ok(Reply { text, details, notes }) => {
                     self.book.lock().await.served(&asked.model, node)?;
                     let details = ReplyDetails { text: pieces.complete(&text), ..details };
-                    return Ok(Made { details, notes });
+                    return Ok(Made { details, notes, spoken: None });
                 }
                 Err(Asked::Kept(error)) => return Err(error),
                 Err(Asked::Failed(error)) => error,
             };
             let (verdict, told) = (Verdict::of(&error), failure(&error));
-            tracing::info!(%error, ?verdict, "a reply did not come");
+            tracing::info!(error = %quiet::consumer(&error), ?verdict, "a reply did not come");
             match verdict {
                 Verdict::Over => {
                     let mut book = self.book.lock().await;
@@ -110,6 +124,9 @@ impl Inner {
         }
         talker.pay_owed(conversation, &node).await?;
         let request = talker.ask(conversation, asked.messages.clone(), asked.settings.clone()).await?;
+        if let Some(begun) = begun {
+            begun.ask_of(conversation.session).map_err(ApiError::from)?;
+        }
         let answered = node.chat(&request, on_text).await.map_err(ConsumerError::from);
         let before = conversation.owed();
         let taken = match answered {
@@ -136,15 +153,15 @@ impl Inner {
         let reply = taken?;
         // The reply is there and is owed: a promise that does not arrive is delivered before the next one.
         if let Err(error) = talker.pay_owed(&mut open.conversation, &node).await {
-            tracing::warn!(session = %open.session(), %error, "a reply could not be paid yet");
+            tracing::warn!(session = %open.session(), error = %quiet::consumer(&error), "a reply could not be paid yet");
         }
         self.book.lock().await.keep(open).map_err(ApiError::from)?;
         Ok(reply)
     }
 }
 
-/// Why a reply did not come.
-enum Asked {
+/// Why a reply, or speech, did not come.
+pub(super) enum Asked {
     Failed(ConsumerError),
     /// The proxy's own book.
     Kept(ApiError),

@@ -1,6 +1,7 @@
 //! The APIs that ask for a reply: how each is read, and what each makes of a reply.
 
 use axum::response::sse::Event;
+use lazai_core::reply::FinishReason;
 use lazai_settle::ledger::{Clock, SystemClock};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -29,17 +30,26 @@ impl Api {
         }
     }
 
+    /// Its operation, as OpenTelemetry names it.
+    pub fn operation(self) -> &'static str {
+        if self == Self::Completions { "text_completion" } else { "chat" }
+    }
+
     /// Reads the body of a request.
     pub fn read(self, body: &[u8]) -> Result<Asked, BadRequest> {
         let of = |request| Asked { request, api: self, repeated: Map::new() };
-        match self {
-            Self::Chat => CompletionRequest::parse(body).map(of),
-            Self::Completions => wire::completions::read(body).map(of),
+        let asked = match self {
+            Self::Chat => return CompletionRequest::parse(body).map(of),
+            Self::Completions => wire::completions::read(body).map(of)?,
             Self::Responses => {
                 let wire::responses::ResponseRequest { asked, repeated } = wire::responses::read(body)?;
-                Ok(Asked { repeated, ..of(asked) })
+                Asked { repeated, ..of(asked) }
             }
+        };
+        if asked.request.audio.is_some() {
+            return Err(BadRequest::new("modalities", "replies are spoken as chat completions"));
         }
+        Ok(asked)
     }
 }
 
@@ -92,8 +102,13 @@ pub(in crate::http) struct Choice {
 }
 
 impl Choice {
+    /// A reply that was cut may have called more: it says so, calls or not, as OpenAI's own does.
     pub fn finish_reason(&self) -> &'static str {
-        if self.calls.is_empty() { self.made.notes.finish_reason.as_str() } else { "tool_calls" }
+        match self.made.notes.finish_reason {
+            FinishReason::Length => FinishReason::Length.as_str(),
+            _ if !self.calls.is_empty() => "tool_calls",
+            other => other.as_str(),
+        }
     }
 }
 
@@ -127,6 +142,12 @@ pub(in crate::http) trait Form: Send {
 
     /// More of its words.
     fn words(&mut self, words: &str) -> Vec<Event>;
+
+    /// More of its sound.
+    fn sound(&mut self, samples: &[i16]) -> Vec<Event> {
+        let _ = samples;
+        Vec::new()
+    }
 
     /// It ends. All of its words were told, but where its text turned out to be another.
     fn end(&mut self, choice: &Choice) -> Vec<Event>;
