@@ -7,21 +7,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use lazai_core::Digest;
 use lazai_settle::speech::SpokenVoice;
 pub use lazai_voice as room;
+use lazai_voice::narrator::{Narrator, PACKAGE_FILE};
 use lazai_voice::phonemes::Phonemizer;
-use lazai_voice::{Base, Character, SpeechBase as _, SpeechError, Voice};
+use lazai_voice::{Base, Character, SpeechBase as _, SpeechError};
 
 use crate::speech::{AboutSpeaker, SpeakError, Speaker, SpeechJob};
 
-/// The file of the package that holds the base voice.
-const WEIGHTS: &str = "hibari.onnx";
-
-/// A base voice with its text to phonemes, and the characters' voices that were loaded. Clones share all of it.
+/// A base voice that reads texts, and the characters' voices that were loaded. Clones share all of it.
 ///
 /// ```no_run
 /// use lazai::speech::{Speaker as _, SpeechJob};
 /// use lazai::voice::BaseVoice;
 ///
-/// let voice = BaseVoice::open("models/hibari".as_ref(), "models".as_ref())?;
+/// let voice = BaseVoice::open("models/hibari".as_ref())?;
 /// let job = SpeechJob { text: "The city never sleeps.".into(), adapter: None, speed_milli: 1_000, seed: 1 };
 /// voice.speak(&job, &mut |samples| !samples.is_empty())?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -32,22 +30,21 @@ pub struct BaseVoice(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     about: AboutSpeaker,
-    phonemizer: Phonemizer,
     base: Arc<Base>,
+    narrator: Narrator,
     characters: Mutex<BTreeMap<Digest, Character>>,
 }
 
 impl BaseVoice {
-    /// Opens the assets of the pinned package (`hibari-tts` 0.2.1). Its weights are written as 32-bit floats into `models` the first
-    /// time.
+    /// Opens the assets of the pinned package (`hibari-tts` 0.2.1): its weights, and its tables for text to phonemes.
     ///
     /// # Errors
     /// [`SpeechError`]: a file that is missing, or another.
-    pub fn open(package: &Path, models: &Path) -> Result<Self, SpeechError> {
-        let base = Arc::new(Base::import(&package.join(WEIGHTS), models)?);
-        let phonemizer = Phonemizer::open(package)?;
+    pub fn open(package: &Path) -> Result<Self, SpeechError> {
+        let base = Arc::new(Base::from_package(&package.join(PACKAGE_FILE))?);
+        let narrator = Narrator::new(base.clone(), Arc::new(Phonemizer::open(package)?));
         let about = AboutSpeaker { base_digest: base.digest(), rate: base.sample_rate_hz() };
-        Ok(Self(Arc::new(Inner { about, phonemizer, base, characters: Mutex::default() })))
+        Ok(Self(Arc::new(Inner { about, base, narrator, characters: Mutex::default() })))
     }
 
     /// The base.
@@ -56,20 +53,10 @@ impl BaseVoice {
         &self.0.base
     }
 
-    /// A text as phonemes, for each sentence those that the base knows.
+    /// The base, as it reads texts.
     #[must_use]
-    pub fn sentences(&self, text: &str) -> Vec<Vec<u32>> {
-        let phonemizer = &self.0.phonemizer;
-        let ids = |sentence: String| phonemizer.ids(&sentence).into_iter().map(u32::from).collect::<Vec<_>>();
-        // Of nothing but marks at both ends, nothing is heard.
-        phonemizer.sentences(text).into_iter().map(ids).filter(|ids| ids.len() > 2).collect()
-    }
-
-    /// What is said in a recording, as one utterance.
-    #[must_use]
-    pub fn utterance(&self, text: &str) -> Vec<u32> {
-        let joined = self.0.phonemizer.sentences(text).join(" ");
-        self.0.phonemizer.ids(&joined).into_iter().map(u32::from).collect()
+    pub fn narrator(&self) -> &Narrator {
+        &self.0.narrator
     }
 
     fn character(&self, adapter: Option<Digest>) -> Result<Character, SpeakError> {
@@ -97,12 +84,12 @@ impl Speaker for BaseVoice {
     }
 
     fn speak(&self, job: &SpeechJob, on_samples: &mut dyn FnMut(&[i16]) -> bool) -> Result<(), SpeakError> {
-        let voice = Voice::new(self.0.base.clone(), self.character(job.adapter)?);
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&job.seed.to_le_bytes());
         // Thousandths up to two are exact enough: the pace is the nearest float.
         let speed = job.speed_milli as f32 / 1_000.0;
-        for speech in voice.say(self.sentences(&job.text), speed, seed) {
+        let character = self.character(job.adapter)?;
+        for speech in self.0.narrator.say(&job.text, character, speed, seed) {
             if !on_samples(&speech.map_err(SpeakError::new)?.to_pcm16()) {
                 break;
             }

@@ -226,7 +226,7 @@ impl Phonemizer {
         let mut ids = vec![0];
         ids.extend(phonemes.chars().filter_map(|c| {
             let at = self.vocabulary.binary_search_by_key(&c, |(known, _)| *known).ok()?;
-            Some(self.vocabulary[at].1.into())
+            Some(u32::from(self.vocabulary[at].1))
         }));
         ids.push(0);
         ids

@@ -29,7 +29,8 @@ impl Training {
     ) -> Result<Option<VoiceRecord>, ExExError> {
         let (exex, submission) = (&self.exex, self.submission);
         let clips = self.dataset.clips().iter().filter(|clip| clip.speech.consent.to_lowercase().contains(CONSENT));
-        let said: Vec<_> = clips.map(|clip| (&clip.log_mel[..], voice.utterance(&clip.speech.transcript))).collect();
+        let said: Vec<_> =
+            clips.map(|clip| (&clip.log_mel[..], voice.narrator().transcript(&clip.speech.transcript))).collect();
         if said.is_empty() {
             return Ok(None);
         }
