@@ -16,6 +16,7 @@ mod create;
 mod data;
 mod earnings;
 mod local;
+mod memory;
 mod money;
 mod proxy;
 mod publish;
@@ -69,6 +70,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut input: Box<dyn BufRead 
         Verb::Chat(verb) => talk::chat(&verb, &mut *input, &mut out),
         Verb::End(verb) => talk::end(&verb, &mut out),
         Verb::Proxy(verb) => proxy::proxy(*verb, input, &mut out),
+        Verb::Memory(verb) => memory::memory(verb, &mut out),
         Verb::Receipts(verb) => receipts::receipts(&verb, &mut out),
         Verb::Balance(verb) => money::balance(&verb, &mut out),
         Verb::Claim(verb) => money::claim(&verb, &mut out),

@@ -11,6 +11,7 @@ mod killed;
 #[path = "../soak/market.rs"]
 #[allow(dead_code, reason = "the soak uses all of it")]
 mod market;
+mod memory;
 mod nodes;
 mod replicas;
 mod speaker;

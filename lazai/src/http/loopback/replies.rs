@@ -10,6 +10,7 @@ use super::sessions::Wanted;
 use super::verdict::{Verdict, failure};
 use crate::consumer::{Checked, ConsumerError};
 use crate::http::reply::{Made, Pieces};
+use crate::memory::Turn;
 use crate::node::{ChatReply, Node as _};
 use crate::wire::openai::{ApiError, CompletionRequest};
 use crate::wire::payment::ReplyDetails;
@@ -30,10 +31,11 @@ impl Inner {
 
     async fn reply(
         self: &Arc<Self>,
-        asked: CompletionRequest,
+        mut asked: CompletionRequest,
         mut pieces: Pieces,
         begun: Option<&Begun>,
     ) -> Result<Made, ApiError> {
+        asked.messages = self.recalled(&asked.model, asked.messages)?;
         let wanted = pieces.are_wanted();
         let mut turn = self.begin(&asked.model).await?;
         let (mut tried, mut reopened, mut first) = (BTreeSet::new(), BTreeSet::new(), None);
@@ -57,6 +59,9 @@ impl Inner {
             let error = match self.ask(open, &asked, begun, &mut on_text).await {
                 Ok(Reply { text, details, notes }) => {
                     self.book.lock().await.served(&asked.model, node)?;
+                    let receipt = &details.receipt.receipt;
+                    let turn = Turn { session: receipt.session, turn: receipt.turn };
+                    self.remember(&asked.model, turn, &asked.messages, &text);
                     let details = ReplyDetails { text: pieces.complete(&text), ..details };
                     return Ok(Made { details, notes });
                 }
