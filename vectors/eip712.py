@@ -58,6 +58,16 @@ MESSAGES = {
          "0x" + "f6" * 32, 10**24],
     ),
     "SessionRelease": ("bytes32 session,uint128 redeemed", [ID, MAX]),
+    "SpeechReceipt": (
+        "bytes32 session,uint32 turn,bytes32 termsDigest,bytes32 requestDigest,bytes32 audioDigest,uint64 characters,"
+        "uint64 samples,uint64 seed,uint128 cumulative",
+        [ID, 4, ROOT, "0x" + "c3" * 32, "0x" + "d4" * 32, 4096, 7_200_000, 2**64 - 1, 10**24],
+    ),
+    "SpeechTerms": (
+        "address node,uint64 class,uint32 version,address asset,uint128 characterPrice,uint32 characterCeiling,"
+        "bytes32 baseDigest,bytes32 adapterDigest,uint32 sampleRate,uint64 validUntil,uint64 series",
+        [NODE, 7, 2, "0x" + "44" * 20, MAX, 4096, ROOT, "0x" + "00" * 32, 24_000, 2**63, 2**64 - 1],
+    ),
     "Submission": (
         "bytes32 statement,bytes32 root,bytes32 proof,bytes32 ciphertext,bytes32 publicPart,bytes sealedKey,"
         "address exex,uint64 class,uint32 afterVersion,uint16 keepBps,Share[] shares",

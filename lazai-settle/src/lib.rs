@@ -7,6 +7,7 @@
 //! | [`lineage`] | a model's class, the version it comes after, and the part of revenue that version keeps |
 //! | [`shares`] | revenue of a class among its share tokens, after ERC-8028; dust carried |
 //! | [`session`] | offers, sessions, vouchers, receipts |
+//! | [`speech`] | terms and receipts of spoken text |
 //! | [`quorum`] | attestations of validators |
 //! | [`governance`] | parameters, proposals, votes |
 //! | [`ledger`] | one trait; [`ledger::EmbeddedLedger`] keeps it in a folder |
@@ -28,6 +29,7 @@ pub mod notice;
 pub mod quorum;
 pub mod session;
 pub mod shares;
+pub mod speech;
 pub mod split;
 pub mod wallet;
 

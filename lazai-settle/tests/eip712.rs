@@ -10,6 +10,7 @@ use lazai_settle::Lineage;
 use lazai_settle::market::{ContributorShare, Submission};
 use lazai_settle::quorum::{Attestation, ContributorConsent};
 use lazai_settle::session::{Offer, Receipt, SessionRelease, Voucher};
+use lazai_settle::speech::{SpeechReceipt, SpeechTerms};
 use serde_json::Value;
 
 fn digest(byte: u8) -> Digest {
@@ -45,7 +46,7 @@ fn check<T: TypedData>(vectors: &Value, value: &T) {
 fn everything_that_is_signed_agrees_with_eth_account() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/eip712.json");
     let vectors: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    assert_eq!(vectors["vectors"].as_array().unwrap().len(), 9);
+    assert_eq!(vectors["vectors"].as_array().unwrap().len(), 11);
     let (id, node) = ([0xa1; 32], Address::from_bytes([0x33; 20]));
     let (submission, session) = (SubmissionId::from_bytes(id), SessionId::from_bytes(id));
     let (class, version) = (ClassId(7), VersionNumber(2));
@@ -124,5 +125,37 @@ fn everything_that_is_signed_agrees_with_eth_account() {
     };
     check(&vectors, &submitted);
     check(&vectors, &SessionRelease { session, redeemed: Amount::MAX });
+    check(&vectors, &spoken(session));
+    check(&vectors, &terms_of_speech(node));
     check(&vectors, &Voucher { session, node, class, version, cumulative: Amount::MAX });
+}
+
+fn spoken(session: SessionId) -> SpeechReceipt {
+    SpeechReceipt {
+        session,
+        turn: 4,
+        terms_digest: digest(0xb2),
+        request_digest: digest(0xc3),
+        audio_digest: digest(0xd4),
+        characters: 4_096,
+        samples: 7_200_000,
+        seed: u64::MAX,
+        cumulative: Amount::from_base_units(10u128.pow(24)),
+    }
+}
+
+fn terms_of_speech(node: Address) -> SpeechTerms {
+    SpeechTerms {
+        node,
+        class: ClassId(7),
+        version: VersionNumber(2),
+        asset: Asset(Address::from_bytes([0x44; 20])),
+        character_price: Amount::MAX,
+        character_ceiling: 4_096,
+        base_digest: digest(0xb2),
+        adapter_digest: Digest::ZERO,
+        sample_rate: 24_000,
+        valid_until_s: 1 << 63,
+        series: u64::MAX,
+    }
 }

@@ -3,6 +3,8 @@
 //! [`Client`] joins the parts of [`consumer`](crate::consumer), [`conversation`](crate::conversation) and
 //! [`http`](crate::http): a ledger to pay on, a node to talk with, and the checks between them.
 
+mod speech;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lazai_core::message::{Message, Role};
@@ -17,6 +19,7 @@ use crate::http::HttpNode;
 use crate::memory::{Recall, Remembering};
 use crate::node::ReplySettings;
 use crate::wire::talk::OfferedModel;
+pub use speech::Speech;
 
 /// A client of a node: lists its characters and opens sessions with them.
 ///

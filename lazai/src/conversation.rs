@@ -4,8 +4,10 @@
 mod again;
 mod check;
 mod prompt;
+mod speech;
 mod talker;
 
+pub use again::KeptTurn;
 pub use check::{Checked, NamedModel, TokenCheck, TokenCounter};
 use lazai_core::digest::DomainHasher;
 use lazai_core::message::{Message, Role};
@@ -17,12 +19,14 @@ pub(crate) use prompt::asks_for_the_card;
 pub(crate) use prompt::card;
 pub use prompt::published;
 use serde::{Deserialize, Serialize};
+pub use speech::{ReceivedSpeech, SpeechHeld};
 pub use talker::{CheckedReply, Talker};
 
 use crate::consumer::ConsumerError;
 use crate::node::{
     ChatReply, ChatRequest, ReplySettings, RequestClaim, SignedOffer, SignedReceipt, SignedVoucher, request_digest,
 };
+use crate::speech::SignedSpeechTerms;
 
 /// The consumer's copy of a conversation: enough to continue after a crash, and to show a reply's provenance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +42,12 @@ pub struct Conversation {
     pub messages: Vec<Message>,
     /// The receipt of each reply.
     pub receipts: Vec<ReceivedReply>,
+    /// The receipt of each text that was spoken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spoken: Vec<ReceivedSpeech>,
+    /// The terms of speech that was asked for, and did not come yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_under: Option<SignedSpeechTerms>,
     /// The last voucher that the node has: a promise, until the node redeems it.
     pub paid: Option<SignedVoucher>,
     /// A signed voucher that the node may not have yet.
@@ -79,15 +89,23 @@ impl Conversation {
             SessionPayment::Deposit(deposit) => deposit,
             SessionPayment::Quota(_) => offer.offer.quota_deposit,
         };
-        let (messages, receipts) = (Vec::new(), Vec::new());
-        let (paid, unpaid, model, public_part) = (None, None, None, None);
-        Self { session, offer, deposit, messages, receipts, paid, unpaid, model, public_part }
+        let (messages, receipts, spoken) = (Vec::new(), Vec::new(), Vec::new());
+        let (asked_under, paid, unpaid, model, public_part) = (None, None, None, None, None);
+        Self { session, offer, deposit, messages, receipts, spoken, asked_under, paid, unpaid, model, public_part }
     }
 
     /// The amount owed for everything received.
     #[must_use]
     pub fn owed(&self) -> Amount {
-        self.receipts.last().map_or(Amount::ZERO, |r| r.receipt.receipt.cumulative)
+        let replied = self.receipts.last().map_or(Amount::ZERO, |r| r.receipt.receipt.cumulative);
+        // Sums only grow: the later one is the larger.
+        self.spoken.last().map_or(Amount::ZERO, |s| s.receipt.receipt.cumulative).max(replied)
+    }
+
+    /// The number of the next turn: replies and speech are counted together.
+    #[must_use]
+    pub fn next_turn(&self) -> u32 {
+        (self.receipts.len() + self.spoken.len()) as u32 + 1
     }
 
     /// Tells whether a received reply is unpaid.
@@ -108,6 +126,13 @@ impl Conversation {
         }
     }
 
+    /// Notes when the last speech was received, unless that is noted.
+    pub fn mark_spoken(&mut self, now_s: u64) {
+        if let Some(last) = self.spoken.last_mut() {
+            last.received_at_s.get_or_insert(now_s);
+        }
+    }
+
     /// Signs a request for the next reply. The same words give the same request.
     ///
     /// # Errors
@@ -119,7 +144,7 @@ impl Conversation {
         messages: Vec<Message>,
         settings: ReplySettings,
     ) -> Result<ChatRequest, SignerError> {
-        let (session, turn) = (self.session, self.receipts.len() as u32 + 1);
+        let (session, turn) = (self.session, self.next_turn());
         // The salt follows from a signature that only this signer can make, so that repeating a request gives the same
         // request.
         let claim = RequestClaim { session, turn, request: Digest::ZERO };

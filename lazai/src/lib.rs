@@ -45,6 +45,7 @@ pub mod provenance;
 #[cfg(feature = "serve")]
 pub mod provider;
 pub mod safety;
+pub mod speech;
 pub mod store;
 pub mod validator;
 #[cfg(feature = "wire")]

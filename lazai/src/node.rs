@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use self::settings::{BadSetting, ReplySettings};
+use crate::speech::{SpeechReply, SpeechRequest};
 
 /// An offer with its node's signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +74,21 @@ impl ChatRequest {
     pub fn digest(&self) -> Digest {
         request_digest(self.salt, &self.messages, &self.settings)
     }
+
+    #[cfg(feature = "serve")]
+    pub(crate) fn asked(&self) -> Asked {
+        Asked { session: self.session, turn: self.turn, digest: self.digest() }
+    }
+}
+
+/// What names a turn: a request for a reply, or for speech.
+#[cfg(feature = "serve")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub session: SessionId,
+    pub turn: u32,
+    /// Salted digest of the request.
+    pub digest: Digest,
 }
 
 /// A consumer's signed request for a reply: nobody else can run up the consumer's bill.
@@ -325,6 +341,18 @@ pub trait Node: Send + Sync {
 
     /// Pays the amount owed. Paying the same voucher again changes nothing.
     fn pay<'a>(&'a self, voucher: &'a SignedVoucher) -> NodeFuture<'a, ()>;
+
+    /// Asks for a text to be spoken. The samples of each phrase are given to `on_samples` as they come. By default, a node does
+    /// not speak.
+    fn speak<'a>(
+        &'a self,
+        request: &'a SpeechRequest,
+        on_samples: &'a mut (dyn FnMut(&[i16]) + Send),
+    ) -> NodeFuture<'a, SpeechReply> {
+        let _ = on_samples;
+        let session = request.session;
+        Box::pin(async move { Err(NodeError::NotServed { session, reason: "this node does not speak" }) })
+    }
 }
 
 /// Checks requests and replies, and may stop them.

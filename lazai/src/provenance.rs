@@ -5,9 +5,10 @@
 
 mod evidence;
 mod links;
+mod turns;
 mod words;
 
-pub use evidence::{CollectError, Evidence, IncludedEntry, MAX_EVIDENCE_BYTES, collect};
+pub use evidence::{CollectError, Evidence, IncludedEntry, MAX_EVIDENCE_BYTES, Spoken, collect};
 pub use words::{Words, WordsError};
 
 use lazai_core::{Digest, LedgerId};

@@ -9,6 +9,7 @@ mod page;
 mod receipt;
 mod redemption;
 mod reports;
+mod speech;
 mod strangers;
 mod terms;
 
@@ -26,6 +27,7 @@ use crate::account::Account;
 use crate::node::{
     ChatReply, ChatRequest, Moderator, NoModeration, Node, NodeError, NodeFuture, SignedReceipt, SignedVoucher,
 };
+use crate::speech::{SpeechReply, SpeechRequest};
 #[cfg(feature = "postgres")]
 pub use book::PostgresBook;
 pub use book::{Book, BookError, BookFuture, Claim, FolderBook, Matter};
@@ -33,7 +35,9 @@ use cards::Cards;
 pub use earnings::{Earner, Earnings};
 use order::Order;
 pub use page::Standing;
-use page::{LastReply, Line, Moderated, is_waited_for, lock};
+use page::{LastReply, Line, Moderated, lock};
+pub use speech::VoiceTerms;
+use speech::Voices;
 use strangers::Strangers;
 pub use terms::OfferTerms;
 
@@ -51,6 +55,7 @@ pub struct Provider {
     strangers: Strangers,
     order: Order,
     cards: Cards,
+    voices: Voices,
     /// Who is first in a session's line is so from admission until the reply is kept: one reply is made per turn, however many
     /// requests ask for it. Other sessions, and payments, do not wait.
     lines: Mutex<BTreeMap<SessionId, Line>>,
@@ -72,6 +77,7 @@ impl Provider {
             strangers: Strangers::default(),
             order: Order::default(),
             cards: Cards::default(),
+            voices: Voices::default(),
             lines: Mutex::default(),
         }
     }
@@ -163,32 +169,18 @@ impl Provider {
         self.learn_of(request.session).await?;
         self.check_signed(request)?;
         self.see(request.session).await?;
-        if let Some(reply) = self.repeated(request).await? {
+        let asked = request.asked();
+        if let Some(reply) = self.repeated(&asked).await? {
             on_text(&reply.text);
             return Ok(reply);
         }
-        let line = self.line(request.session)?;
-        let _first = match line.try_lock() {
-            Some(first) => first,
-            None => {
-                // A request for the same reply waits for it; any other would wait for a refusal.
-                let begun = self.page(request.session).await?.begun;
-                if begun.is_some_and(|begun| !begun.is_by(request)) {
-                    return Err(NodeError::TurnOutOfOrder {
-                        asked: request.turn,
-                        next: request.turn.saturating_add(1),
-                    });
-                }
-                line.lock().await
-            }
-        };
-        let wanted = || wanted() || is_waited_for(&line);
-        let _claim = self.claim(request, &wanted).await?;
+        let first = self.first_in_line(&asked, wanted).await?;
         // Somebody may have asked the same meanwhile.
-        if let Some(reply) = self.repeated(request).await? {
+        if let Some(reply) = self.repeated(&asked).await? {
             on_text(&reply.text);
             return Ok(reply);
         }
+        let wanted = || wanted() || first.is_waited_for();
         let (receipt, reply) = self.serve(request, &wanted, on_text).await?;
         let signature = self.account.sign(&receipt).await?;
         let owed = receipt.cumulative;
@@ -197,7 +189,7 @@ impl Provider {
         let kept =
             LastReply { turn: request.turn, request: reply.receipt.receipt.request_digest, reply: reply.clone() };
         let kept = self.change(request.session, |page| {
-            page.is_next(request)?;
+            page.is_next(&asked)?;
             page.owed = owed;
             page.last = Some(kept.clone());
             page.begun = None;
@@ -207,12 +199,20 @@ impl Provider {
         match kept.await {
             Ok(()) => Ok(reply),
             // A replica that took this one for dead was first: its reply is the session's, and nobody heard of this receipt.
-            Err(refused) => self.repeated(request).await?.ok_or(refused),
+            Err(refused) => self.repeated(&asked).await?.ok_or(refused),
         }
     }
 }
 
 impl Node for Provider {
+    fn speak<'a>(
+        &'a self,
+        request: &'a SpeechRequest,
+        on_samples: &'a mut (dyn FnMut(&[i16]) + Send),
+    ) -> NodeFuture<'a, SpeechReply> {
+        Box::pin(self.speak_while(request, &|| true, on_samples))
+    }
+
     fn chat<'a>(
         &'a self,
         request: &'a ChatRequest,

@@ -17,7 +17,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("lazai-zk", &["lazai-core"]),
     ("lazai-lora", &["lazai-core"]),
     ("lazai-settle", &["lazai-core"]),
-    ("lazai", &["lazai-core", "lazai-zk", "lazai-lora", "lazai-settle"]),
+    ("lazai-voice", &["lazai-core"]),
+    ("lazai", &["lazai-core", "lazai-zk", "lazai-lora", "lazai-settle", "lazai-voice"]),
     ("lazai-facade", &["lazai"]),
     ("lazai-cli", &["lazai-facade"]),
     ("lazai-python", &["lazai-cli", "lazai-facade"]),
@@ -64,6 +65,7 @@ const DENY: &str = "0.20.2";
 
 pub fn all() -> Result<()> {
     let base = model::fetch(None)?;
+    let voice = model::fetch_voice()?;
     ran::begin()?;
     run("format", &mut cargo(&["fmt", "--all", "--check"]))?;
     layers()?;
@@ -73,7 +75,10 @@ pub fn all() -> Result<()> {
     let s3 = model::s3_server();
     let with_model = |args: &[&str]| {
         let mut command = cargo(args);
-        command.env("LAZAI_BASE_MODEL", &base).envs(s3.iter().map(|server| ("LAZAI_S3_SERVER", server)));
+        command
+            .env("LAZAI_BASE_MODEL", &base)
+            .env("LAZAI_VOICE_PACKAGE", &voice)
+            .envs(s3.iter().map(|server| ("LAZAI_S3_SERVER", server)));
         ran::told(&mut command);
         command
     };

@@ -17,7 +17,7 @@ const fn with(name: &'static str, seeds: &'static [&'static str]) -> Target {
     Target { name, seeds }
 }
 
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     with("png", &["characters/png"]),
     with("charx", &["characters/charx"]),
     with("card", &["characters/json", "characters/eliza", "characters/lorebook"]),
@@ -28,6 +28,7 @@ pub const TARGETS: [Target; 10] = [
     with("key", &["zk/key"]),
     with("evidence", &[]),
     with("tokenizer", &["models/gguf", "models/qwen2"]),
+    with("phonemes", &[]),
 ];
 
 /// Largest single allocation that a target may make, and what it may hold in all: the files that a card carries

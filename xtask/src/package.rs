@@ -15,7 +15,7 @@ use crate::web::{self, Market};
 use crate::{outside, peers};
 
 /// What is published, each after what it depends on.
-pub const CRATES: [&str; 5] = ["lazai-core", "lazai-zk", "lazai-lora", "lazai-settle", "lazai"];
+pub const CRATES: [&str; 6] = ["lazai-core", "lazai-zk", "lazai-lora", "lazai-settle", "lazai-voice", "lazai"];
 /// What every crate must carry.
 const CARRIED: [&str; 4] = ["README.md", "LICENSE-MIT", "LICENSE-APACHE", "src/lib.rs"];
 /// Looks at how a package of npm is put together.

@@ -49,6 +49,8 @@ pub(crate) enum Verb {
     Serve(Box<Serve>),
     /// Talks with a character: a line in, a reply out. Each reply is checked, then a voucher promises its payment.
     Chat(Chat),
+    /// Has a text spoken with a character's voice, into a WAV file that says it is synthetic; paid by the character of text.
+    Say(Say),
     /// Ends the session of a conversation; what is left of its deposit comes back.
     End(End),
     /// Runs an endpoint on this machine for stock clients of OpenAI's dialect: it pays nodes within a budget, and checks every receipt.

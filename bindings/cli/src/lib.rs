@@ -21,6 +21,7 @@ mod money;
 mod proxy;
 mod publish;
 mod receipts;
+mod say;
 mod serve;
 mod stopping;
 mod talk;
@@ -68,6 +69,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut input: Box<dyn BufRead 
         Verb::Local(verb) => local::local(&verb, &mut out),
         Verb::Serve(verb) => serve::serve(&verb, input, &mut out),
         Verb::Chat(verb) => talk::chat(&verb, &mut *input, &mut out),
+        Verb::Say(verb) => say::say(&verb, &mut out),
         Verb::End(verb) => talk::end(&verb, &mut out),
         Verb::Proxy(verb) => proxy::proxy(*verb, input, &mut out),
         Verb::Memory(verb) => memory::memory(verb, &mut out),

@@ -8,7 +8,7 @@ use crate::args;
 use crate::{Done, Output};
 
 const DAY_S: u64 = 86_400;
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 12] = [
     "received",
     "model",
     "session",
@@ -16,6 +16,7 @@ const COLUMNS: [&str; 11] = [
     "node",
     "prompt_tokens",
     "completion_tokens",
+    "characters",
     "price",
     "promised",
     "trust",
@@ -69,23 +70,27 @@ fn is_wanted(receipt: &KeptReceipt, verb: &args::Receipts, day: Option<u64>) -> 
 }
 
 fn row(receipt: &KeptReceipt) -> String {
-    let KeptReceipt { model, turn, prompt_tokens, completion_tokens, price, trust, wrong, .. } = receipt;
+    let KeptReceipt { model, turn, prompt_tokens, completion_tokens, characters, price, trust, wrong, .. } = receipt;
+    let said = match characters {
+        0 => completion_tokens.to_string(),
+        spoken => format!("{spoken} ch"),
+    };
     let trust = match wrong {
         Some(wrong) => format!("{trust}: {wrong}"),
         None if receipt.promised => trust.clone(),
         None => format!("{trust}, not promised yet"),
     };
     let (at, session) = (time(receipt.received_at_s), receipt.session.get(..12).unwrap_or(&receipt.session));
-    format!("{at:<20} {model:<12} {session} {turn:>5} {prompt_tokens:>8} {completion_tokens:>8} {price:>14}  {trust}")
+    format!("{at:<20} {model:<12} {session} {turn:>5} {prompt_tokens:>8} {said:>8} {price:>14}  {trust}")
 }
 
 fn csv(receipt: &KeptReceipt) -> String {
-    let KeptReceipt { model, session, turn, node, prompt_tokens, completion_tokens, price, promised, trust, .. } =
-        receipt;
+    let KeptReceipt { model, session, turn, node, prompt_tokens, completion_tokens, characters, .. } = receipt;
+    let KeptReceipt { price, promised, trust, .. } = receipt;
     let wrong = receipt.wrong.as_deref().map(|wrong| format!("\"{}\"", wrong.replace('"', "\"\""))).unwrap_or_default();
     let at = time(receipt.received_at_s);
     format!(
-        "{at},{model},{session},{turn},{node},{prompt_tokens},{completion_tokens},{price},{promised},{trust},{wrong}"
+        "{at},{model},{session},{turn},{node},{prompt_tokens},{completion_tokens},{characters},{price},{promised},{trust},{wrong}"
     )
 }
 

@@ -17,7 +17,7 @@ use crate::args;
 use crate::{Done, Output};
 
 /// The role that talks, if no other is named.
-const CONSUMER: &str = "consumer";
+pub(crate) const CONSUMER: &str = "consumer";
 
 /// Passes pieces on to a waiting reader.
 struct Heard(mpsc::Sender<String>);
@@ -29,7 +29,7 @@ impl ReplyListener for Heard {
 }
 
 /// The node at a URL, held to public certificate authorities or to those in a file.
-fn client(url: &str, ca: Option<&Path>) -> Result<Arc<NodeClient>, LazaiError> {
+pub(crate) fn client(url: &str, ca: Option<&Path>) -> Result<Arc<NodeClient>, LazaiError> {
     let Some(path) = ca else { return NodeClient::new(url.to_owned()) };
     let certificates = String::from_utf8_lossy(&crate::read(path)?).into_owned();
     let of_file = |error: LazaiError| LazaiError::new("tls", format!("{}: {}", path.display(), error.detail()));
@@ -105,7 +105,7 @@ struct Opening {
 }
 
 /// The conversation that the file keeps, or that of a session opened now.
-fn conversation(
+pub(crate) fn conversation(
     verb: &args::Chat,
     market: &Arc<Market>,
     key: &Arc<LocalKey>,

@@ -370,6 +370,8 @@ record! {
         /// The version's public part, as the node tells it, if the character's card is part of the prompt. Only a model by itself
         /// has it, not one in a list.
         pub public_part: Option<String>,
+        /// The price of one character of text that the node speaks with its voice, in base units; none if it does not speak.
+        pub character_price: Option<BaseUnits>,
     }
 }
 
@@ -382,7 +384,8 @@ impl ModelOffer {
 
 impl From<talk::OfferedModel> for ModelOffer {
     fn from(model: talk::OfferedModel) -> Self {
-        let talk::OfferedModel { id, name, offer: SignedOffer { offer, signature }, public_part } = model;
+        let talk::OfferedModel { id, name, offer: SignedOffer { offer, signature }, public_part, speech } = model;
+        let character_price = speech.map(|signed| signed.terms.character_price.to_string());
         let offer = crate::Offer {
             node: offer.node.to_string(),
             class_id: offer.class.0,
@@ -398,6 +401,6 @@ impl From<talk::OfferedModel> for ModelOffer {
             quota_deposit: offer.quota_deposit.to_string(),
             series: offer.series,
         };
-        Self { id, name, offer, signature: signature.to_string(), public_part }
+        Self { id, name, offer, signature: signature.to_string(), public_part, character_price }
     }
 }

@@ -25,6 +25,7 @@ use lazai_facade::native::market::{Founding, Market};
 use lazai_facade::native::memory::open_memory;
 use lazai_facade::native::prepared::Listening;
 use lazai_facade::native::roles::write_public_part;
+use lazai_facade::native::speech::speech_note;
 use lazai_facade::{
     Character, Chat, Domain, LazaiError, LocalKey, Message, ReplySettings, error_codes, read_memory, verify_proof,
 };
@@ -84,6 +85,42 @@ fn of_memories() -> Vec<LazaiError> {
     ]
 }
 
+/// A WAV file of two samples, with a note or without.
+fn wav(note: Option<&[u8]>) -> Vec<u8> {
+    let chunk = |name: &[u8], body: &[u8]| {
+        let padding = vec![0; body.len() % 2];
+        [name, &u32::try_from(body.len()).unwrap().to_le_bytes(), body, &padding].concat()
+    };
+    let form = [&[1, 0, 1, 0][..], &24_000_u32.to_le_bytes(), &48_000_u32.to_le_bytes(), &[2, 0, 16, 0]].concat();
+    let note = note.map(|note| chunk(b"lzai", note)).unwrap_or_default();
+    chunk(b"RIFF", &[&b"WAVE"[..], &chunk(b"fmt ", &form), &chunk(b"data", &[1, 0, 2, 0]), &note].concat())
+}
+
+/// A note that nobody signed.
+fn forged_note() -> Vec<u8> {
+    let (zero, none) = ("00".repeat(32), "00".repeat(20));
+    let digest = |text: &str| format!("0x{text}");
+    let signature = format!("0x{}1b", "11".repeat(64));
+    serde_json::to_vec(&serde_json::json!({
+        "synthetic": true,
+        "domain": Market::found_folder(
+            tempfile::tempdir().unwrap().path().join("market").display().to_string(),
+            Founding { validators: Vec::new(), voters: Vec::new(), funds: Vec::new() },
+        ).unwrap().domain(),
+        "terms": {"signature": signature, "terms": {
+            "node": digest(&none), "class": 1, "version": 1, "asset": digest(&none), "character_price": "1",
+            "character_ceiling": 9, "base_digest": digest(&zero), "adapter_digest": digest(&zero), "sample_rate": 24_000,
+            "valid_until_s": 1, "series": 0,
+        }},
+        "receipt": {"signature": signature, "receipt": {
+            "session": digest(&zero), "turn": 1, "terms_digest": digest(&zero), "request_digest": digest(&zero),
+            "audio_digest": digest(&zero), "characters": 1, "samples": 2, "seed": 0, "cumulative": "1",
+        }},
+        "salt": digest(&zero),
+    }))
+    .unwrap()
+}
+
 /// What really goes wrong here.
 fn provoked() -> Vec<LazaiError> {
     let folder = tempfile::tempdir().unwrap();
@@ -132,6 +169,10 @@ fn provoked() -> Vec<LazaiError> {
         Listening { tls: Some((path("empty.jsonl"), path("unknown"))), ..Listening::at("127.0.0.1:0".into()) }
             .check()
             .unwrap_err(),
+        speech_note(b"no sound".to_vec()).unwrap_err(),
+        speech_note(wav(None)).unwrap_err(),
+        speech_note(wav(Some(b"{}"))).unwrap_err(),
+        speech_note(wav(Some(&forged_note()))).unwrap_err(),
         verify_proof(std::fs::read(root().join("vectors/zk/statement.json")).unwrap(), vec![0; 1 << 20]).unwrap_err(),
     ]
 }

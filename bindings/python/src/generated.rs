@@ -1074,6 +1074,28 @@ impl Session {
     fn take_back(&self, py: Python<'_>) -> PyResult<Option<u64>> {
         free(py, || block_on(self.0.take_back()))
     }
+
+    /// Has a text spoken with the character's voice, checks the sound against its receipt, and pays for it by the character. The pace
+    /// is in thousandths of the voice's own, from 500 to 2,000; none for its own.
+    ///
+    /// Errors: `node.not_served` if the node has no voice for it, `node.setting` for a pace or a text that it does not speak, other
+    /// `node.…`, `consumer.…`, `signer.…`; the same can be asked for again.
+    #[pyo3(signature = (text, speed_milli=None))]
+    fn speak(
+        &self,
+        py: Python<'_>,
+        text: String,
+        speed_milli: Option<u32>,
+    ) -> PyResult<facade::native::speech::Spoken> {
+        free(py, || block_on(self.0.speak(text, speed_milli)))
+    }
+
+    /// What the node asks for speaking a text, in base units; none if it does not speak for this character.
+    ///
+    /// Errors: `node.…`, `money.overflow`.
+    fn speech_price(&self, py: Python<'_>, text: String) -> PyResult<Option<u128>> {
+        free(py, || block_on(self.0.speech_price(text)))
+    }
 }
 
 /// Counts tokens as a node does: the tokenizer and the chat template of a model, without its weights.
@@ -1465,6 +1487,16 @@ fn sign_voucher(
     free(py, || block_on(facade::session::sign_voucher(domain, voucher, signer)))
 }
 
+/// What a WAV file says of its sound. Its signatures and digests hold; that the node serves the version that it names, a ledger
+/// says.
+///
+/// Errors: `speech.unmarked` for a file that does not say that it is synthetic, `speech.format` for one that is no WAV file of one channel
+/// and 16 bits, `speech.malformed` for a note that cannot be read, `speech.broken` for one that does not hold.
+#[pyfunction]
+fn speech_note(py: Python<'_>, file: Vec<u8>) -> PyResult<facade::native::speech::SpeechNote> {
+    free(py, || facade::native::speech::speech_note(file))
+}
+
 /// Splits an amount of base units as the market does: node and pool are rounded down, the creator gets the rest.
 ///
 /// Errors: `money.not_decimal`, `money.basis_points_too_many`, `split.sum`, `split.creator_below_minimum`.
@@ -1635,6 +1667,8 @@ pub(crate) mod _lazai {
     #[pymodule_export]
     use super::sign_voucher;
     #[pymodule_export]
+    use super::speech_note;
+    #[pymodule_export]
     use super::split_revenue;
     #[pymodule_export]
     use super::verifier_key;
@@ -1738,6 +1772,10 @@ pub(crate) mod _lazai {
     use lazai_facade::native::roles::SubmissionFacts;
     #[pymodule_export]
     use lazai_facade::native::roles::SubmissionStatus;
+    #[pymodule_export]
+    use lazai_facade::native::speech::SpeechNote;
+    #[pymodule_export]
+    use lazai_facade::native::speech::Spoken;
     #[pymodule_export]
     use lazai_facade::safety::CharacterReport;
     #[pymodule_export]

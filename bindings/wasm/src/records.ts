@@ -181,6 +181,8 @@ export interface ModelOffer {
     /** The version's public part, as the node tells it, if the character's card is part of the prompt. Only a model by itself
      * has it, not one in a list. */
     publicPart?: string;
+    /** The price of one character of text that the node speaks with its voice, in base units; none if it does not speak. */
+    characterPrice?: string;
 }
 
 /** A node's prices and limits for serving a version of a class. */

@@ -1,9 +1,9 @@
 //! Checks of receipts that are kept, without a node or a ledger.
 
-use lazai_core::{Amount, Domain};
+use lazai_core::{Amount, Domain, TypedData as _};
 
 use super::check::same;
-use super::{Conversation, ReceivedReply};
+use super::{Conversation, ReceivedReply, ReceivedSpeech};
 use crate::consumer::ConsumerError;
 use crate::node::reply_digest;
 
@@ -14,11 +14,26 @@ impl Conversation {
     #[must_use]
     pub fn check_again(&self, domain: &Domain) -> Vec<Result<(), ConsumerError>> {
         let mut before = Amount::ZERO;
-        let check = |(index, reply): (usize, &ReceivedReply)| {
-            let owed = std::mem::replace(&mut before, reply.receipt.receipt.cumulative);
-            self.check_kept(domain, index, reply, owed)
+        let check = |(index, kept): (usize, KeptTurn<'_>)| {
+            let owed = std::mem::replace(&mut before, kept.cumulative());
+            match kept {
+                KeptTurn::Reply(reply) => self.check_kept(domain, index, reply, owed),
+                KeptTurn::Speech(speech) => self.check_spoken(domain, index, speech, owed),
+            }
         };
-        self.receipts.iter().enumerate().map(check).collect()
+        self.turns().into_iter().enumerate().map(check).collect()
+    }
+
+    /// All receipts, by turn: those of replies, and of speech between them.
+    #[must_use]
+    pub fn turns(&self) -> Vec<KeptTurn<'_>> {
+        let replies = self.receipts.iter().map(KeptTurn::Reply);
+        let mut turns: Vec<_> = replies.chain(self.spoken.iter().map(KeptTurn::Speech)).collect();
+        // Without speech, receipts in the wrong order stay so, and are told.
+        if !self.spoken.is_empty() {
+            turns.sort_by_key(KeptTurn::turn);
+        }
+        turns
     }
 
     fn check_kept(
@@ -35,12 +50,67 @@ impl Conversation {
         let price = offer.price(receipt.prompt_tokens, receipt.completion_tokens)?;
         same("sum owed", before.checked_add(price)?, receipt.cumulative)?;
         same("sum within the deposit", true, receipt.cumulative <= self.deposit)?;
-        if index + 1 == self.receipts.len()
-            && let Some(last) = self.messages.last()
-        {
+        let is_last = self.receipts.last().is_some_and(|last| std::ptr::eq(last, reply));
+        if is_last && let Some(last) = self.messages.last() {
             let said = reply_digest(reply.salt, &reply.tokens, &last.content);
             same("reply digest", said, receipt.reply_digest)?;
         }
         Ok(())
+    }
+
+    fn check_spoken(
+        &self,
+        domain: &Domain,
+        index: usize,
+        speech: &ReceivedSpeech,
+        before: Amount,
+    ) -> Result<(), ConsumerError> {
+        let (receipt, terms, node) = (&speech.receipt.receipt, &speech.terms.terms, self.offer.offer.node);
+        speech.receipt.signature.verify(domain, receipt, node).map_err(ConsumerError::ReceiptSignature)?;
+        speech.terms.signature.verify(domain, terms, node).map_err(ConsumerError::ReceiptSignature)?;
+        same("session", self.session, receipt.session)?;
+        same("turn", index as u64 + 1, receipt.turn.into())?;
+        same("terms digest", terms.hash_struct(), receipt.terms_digest)?;
+        same("terms of this session", true, terms.belong_to(&self.offer.offer))?;
+        same("sum owed", before.checked_add(terms.price(receipt.characters)?)?, receipt.cumulative)?;
+        same("sum within the deposit", true, receipt.cumulative <= self.deposit)
+    }
+}
+
+/// A receipt that is kept.
+#[derive(Debug, Clone, Copy)]
+pub enum KeptTurn<'c> {
+    /// Of a reply.
+    Reply(&'c ReceivedReply),
+    /// Of a text that was spoken.
+    Speech(&'c ReceivedSpeech),
+}
+
+impl KeptTurn<'_> {
+    /// Its turn's number in the session.
+    #[must_use]
+    pub fn turn(&self) -> u32 {
+        match self {
+            Self::Reply(reply) => reply.receipt.receipt.turn,
+            Self::Speech(speech) => speech.receipt.receipt.turn,
+        }
+    }
+
+    /// The amount owed for the session by then.
+    #[must_use]
+    pub fn cumulative(&self) -> Amount {
+        match self {
+            Self::Reply(reply) => reply.receipt.receipt.cumulative,
+            Self::Speech(speech) => speech.receipt.receipt.cumulative,
+        }
+    }
+
+    /// When it was received, in seconds since 1970, by the consumer's clock.
+    #[must_use]
+    pub fn received_at_s(&self) -> Option<u64> {
+        match self {
+            Self::Reply(reply) => reply.received_at_s,
+            Self::Speech(speech) => speech.received_at_s,
+        }
     }
 }

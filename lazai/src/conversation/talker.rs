@@ -11,12 +11,13 @@ use lazai_core::reply::ReplyNotes;
 use lazai_core::sign::{self, SignerError};
 use lazai_core::{Address, Domain, Signer};
 
-use super::{Checked, Conversation, TokenCounter};
+use super::{Checked, Conversation, SpeechHeld, TokenCounter};
 use crate::consumer::ConsumerError;
 use crate::node::{
     ChatReply, ChatRequest, Node, ReleaseClaim, ReleaseRequest, ReplySettings, SignedReceipt, SignedRelease,
     SignedVoucher,
 };
+use crate::speech::{SignedSpeechTerms, SpeechReply, SpeechRequest, SpeechSettings};
 
 /// Signs requests and vouchers, and counts tokens. Knows the ledger only by its domain.
 #[derive(Clone)]
@@ -140,6 +141,61 @@ impl Talker {
         self.payment(&mut taken).await?;
         *conversation = taken;
         Ok(checked)
+    }
+
+    /// Has a node speak a text under its terms: pays the debt, asks, checks the sound against its receipt, pays for it.
+    ///
+    /// # Errors
+    /// [`ConsumerError`], as [`say`](Self::say).
+    pub async fn speak(
+        &self,
+        conversation: &mut Conversation,
+        node: &dyn Node,
+        terms: &SignedSpeechTerms,
+        text: String,
+        settings: SpeechSettings,
+        on_samples: &mut (dyn FnMut(&[i16]) + Send),
+    ) -> Result<(SpeechReply, SpeechHeld), ConsumerError> {
+        self.pay_owed(conversation, node).await?;
+        let request = self.ask_speech(conversation, terms, text, settings).await?;
+        let reply = node.speak(&request, on_samples).await.inspect_err(|error| conversation.refused_speech(error))?;
+        let held = self.take_speech(conversation, &request, &reply).await?;
+        self.pay_owed(conversation, node).await?;
+        Ok((reply, held))
+    }
+
+    /// Signs a request for speech: [`Conversation::speech_request`] by this key. Until it is there, or refused, it is asked for under
+    /// these terms.
+    ///
+    /// # Errors
+    /// [`ConsumerError`].
+    pub async fn ask_speech(
+        &self,
+        conversation: &mut Conversation,
+        terms: &SignedSpeechTerms,
+        text: String,
+        settings: SpeechSettings,
+    ) -> Result<SpeechRequest, ConsumerError> {
+        let request = conversation.speech_request(&self.domain, &*self.signer, terms, text, settings).await?;
+        conversation.asked_under = Some(request.terms.clone());
+        Ok(request)
+    }
+
+    /// Checks speech, adds it, and signs its payment: [`Conversation::unpaid`] must then be delivered.
+    ///
+    /// # Errors
+    /// [`ConsumerError`]; the conversation is unchanged.
+    pub async fn take_speech(
+        &self,
+        conversation: &mut Conversation,
+        request: &SpeechRequest,
+        reply: &SpeechReply,
+    ) -> Result<SpeechHeld, ConsumerError> {
+        let mut taken = conversation.clone();
+        let held = taken.accept_speech(&self.domain, request, reply)?;
+        self.payment(&mut taken).await?;
+        *conversation = taken;
+        Ok(held)
     }
 
     /// Signs a request that the node release a session: the consumer asks for nothing more in it.

@@ -9,7 +9,9 @@ use futures_lite::AsyncReadExt;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, ReleaseRequest, SignedRelease, SignedVoucher};
+use crate::speech::{SpeechReply, SpeechRequest};
 use crate::wire::MAX_ANSWER_BYTES;
+use crate::wire::speech::{self, SpeechReader};
 use crate::wire::talk::{self, OfferedModel, ReplyReader, failed};
 
 /// The time limit for connecting.
@@ -184,6 +186,27 @@ impl HttpNode {
         }
         reader.finish()
     }
+
+    async fn ask_speech(
+        &self,
+        request: &SpeechRequest,
+        on_samples: &mut (dyn FnMut(&[i16]) + Send),
+    ) -> Result<SpeechReply, NodeError> {
+        let (name, header, body) = speech::speak(request);
+        let mut answer = self.accepted(speech::PATH, Some((name, header)), body).await?;
+        let mut reader = SpeechReader::default();
+        while !reader.is_done() {
+            let bytes = answer.next().await?;
+            if bytes.is_empty() {
+                break;
+            }
+            let samples = reader.push(bytes)?;
+            if !samples.is_empty() {
+                on_samples(samples);
+            }
+        }
+        reader.finish()
+    }
 }
 
 /// The time after which a node wants to be asked again (RFC 9110: Retry-After, in seconds).
@@ -249,6 +272,14 @@ impl Node for HttpNode {
             let body = serde_json::to_string(voucher).map_err(|e| failed(&e))?;
             self.accepted("/v1/lazai/vouchers", None, body).await.map(|_| ())
         })
+    }
+
+    fn speak<'a>(
+        &'a self,
+        request: &'a SpeechRequest,
+        on_samples: &'a mut (dyn FnMut(&[i16]) + Send),
+    ) -> NodeFuture<'a, SpeechReply> {
+        Box::pin(self.ask_speech(request, on_samples))
     }
 }
 

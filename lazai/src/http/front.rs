@@ -3,6 +3,7 @@
 mod draining;
 mod limits;
 mod offers;
+mod speech;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -49,7 +50,7 @@ const MAX_RELEASES: usize = 32;
 
 /// A node's server: stock clients see its characters as models, and get status 402 until they pay.
 ///
-/// Requests: `GET /v1/models`, `POST /v1/chat/completions`, `/v1/completions` and `/v1/responses`, `POST /v1/lazai/vouchers` (a
+/// Requests: `GET /v1/models`, `POST /v1/chat/completions`, `/v1/completions` and `/v1/responses`, `POST /v1/audio/speech`, `POST /v1/lazai/vouchers` (a
 /// [`SignedVoucher`] as JSON), `POST /v1/lazai/releases` (a [`ReleaseRequest`]; the answer is a [`SignedRelease`]),
 /// `POST /v1/lazai/reports` (a [`SignedReport`]), `GET /health`. Needs tokio, or [`Front::spawn`]; [`Front::spawn_tls`] does TLS.
 /// What an operator looks at stands apart: [`Front::operations`].
@@ -169,6 +170,7 @@ impl Front {
                 Endpoint::Models => get(models),
                 Endpoint::Model => get(model),
                 Endpoint::Embeddings => post(embeddings),
+                Endpoint::Speech => post(speech::speech),
                 Endpoint::Vouchers => post(pay),
                 Endpoint::Releases => post(release),
                 Endpoint::Reports => post(report),
@@ -246,7 +248,7 @@ impl Front {
                 device,
                 checked: None,
             };
-            Ok(Made { details, notes: reply.notes })
+            Ok(Made { details, notes: reply.notes, spoken: None })
         })
         .await
     }
@@ -270,6 +272,10 @@ async fn counted(front: &Front, api: Api, headers: &HeaderMap, body: &[u8]) -> R
 async fn answer(front: &Front, api: Api, headers: &HeaderMap, body: &[u8]) -> Result<Response, ApiError> {
     front.0.draining.check()?;
     let asked = api.read(body)?;
+    if asked.request.audio.is_some() {
+        let reason = "a receipt is of words or of speech: ask for speech by itself (the loopback proxy does both)";
+        return Err(BadRequest::new("modalities", reason).into());
+    }
     if asked.request.choices > 1 {
         let reason = "a receipt is of one reply: ask once for each (the loopback proxy does)";
         return Err(BadRequest::new("n", reason).into());

@@ -240,6 +240,7 @@ impl Remote {
             choices: 1,
             stream: true,
             include_usage: false,
+            audio: None,
         };
         let mut body = asked.body();
         as_response_format(&mut body)

@@ -10,6 +10,7 @@ mod once;
 mod page;
 mod replies;
 mod sessions;
+mod speech;
 mod turns;
 mod verdict;
 

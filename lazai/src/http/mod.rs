@@ -41,6 +41,8 @@ mod router;
 mod routes;
 #[cfg(feature = "node")]
 mod serving;
+#[cfg(feature = "node")]
+mod sound;
 
 pub use client::HttpNode;
 #[cfg(feature = "node")]

@@ -27,6 +27,7 @@ pub(super) enum Endpoint {
     Releases,
     Reply(Api),
     Reports,
+    Speech,
     Vouchers,
 }
 
@@ -36,10 +37,10 @@ const REPLIES: [Endpoint; 3] =
 impl Server {
     /// All that it answers.
     pub fn endpoints(self) -> Vec<Endpoint> {
-        use Endpoint::{Budget, Document, Embeddings, Health, Model, Models, Releases, Reports, Vouchers};
+        use Endpoint::{Budget, Document, Embeddings, Health, Model, Models, Releases, Reports, Speech, Vouchers};
         let own: &[Endpoint] = match self {
-            Self::Node => &[Models, Model, Embeddings, Vouchers, Releases, Reports, Health, Document],
-            Self::Proxy => &[Models, Model, Embeddings, Budget, Document],
+            Self::Node => &[Models, Model, Embeddings, Speech, Vouchers, Releases, Reports, Health, Document],
+            Self::Proxy => &[Models, Model, Embeddings, Speech, Budget, Document],
         };
         REPLIES.iter().chain(own).copied().collect()
     }
@@ -83,7 +84,8 @@ impl Server {
         let mut responses = Map::new();
         responses.insert(endpoint.success().0.into(), endpoint.success().1);
         for status in self.failures(endpoint) {
-            let is_unpaid = status == 402 && self == Self::Node && matches!(endpoint, Endpoint::Reply(_));
+            let is_unpaid =
+                status == 402 && self == Self::Node && matches!(endpoint, Endpoint::Reply(_) | Endpoint::Speech);
             let schema = refer(if is_unpaid { "Unpaid" } else { "Error" });
             let mut answer =
                 json!({"description": reason(status), "content": {"application/json": {"schema": schema}}});
@@ -117,7 +119,7 @@ impl Server {
                     json!({"name": "id", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1}}),
                 ]
             }
-            (Endpoint::Reply(_), Self::Node) => {
+            (Endpoint::Reply(_) | Endpoint::Speech, Self::Node) => {
                 vec![header("PAYMENT-SIGNATURE", "base64 of a signed request, as x402 has it", 16 << 10)]
             }
             (Endpoint::Reply(_), Self::Proxy) => {
@@ -135,20 +137,23 @@ impl Server {
             Endpoint::Models => vec![500, 503],
             Endpoint::Model => vec![404, 500, 503],
             Endpoint::Embeddings => vec![400, 401, 404, 500],
-            Endpoint::Reply(_) => vec![400, 402, 403, 409, 500, 502, 503],
+            Endpoint::Reply(_) | Endpoint::Speech => vec![400, 402, 403, 409, 500, 502, 503],
             Endpoint::Vouchers | Endpoint::Releases | Endpoint::Reports => vec![400, 402, 403, 409, 500, 503],
         };
         if endpoint.is_post() {
             all.extend([408, 413]);
         }
         // A node's limit of an address; the proxy tells of it where every node that could answer has one.
-        if self == Self::Node || matches!(endpoint, Endpoint::Reply(_) | Endpoint::Model | Endpoint::Models) {
+        if self == Self::Node
+            || matches!(endpoint, Endpoint::Reply(_) | Endpoint::Speech | Endpoint::Model | Endpoint::Models)
+        {
             all.push(429);
         }
         if self == Self::Proxy {
             all.extend([400, 401, 403]);
             match endpoint {
                 Endpoint::Reply(_) => all.extend([404, 422]),
+                Endpoint::Speech => all.push(404),
                 Endpoint::Models | Endpoint::Model => all.push(502),
                 _ => {}
             }
@@ -189,6 +194,7 @@ impl Endpoint {
             Self::Releases => "/v1/lazai/releases",
             Self::Reply(api) => api.path(),
             Self::Reports => "/v1/lazai/reports",
+            Self::Speech => crate::wire::speech::PATH,
             Self::Vouchers => "/v1/lazai/vouchers",
         }
     }
@@ -210,6 +216,7 @@ impl Endpoint {
             Self::Reply(Api::Completions) => "createCompletion",
             Self::Reply(Api::Responses) => "createResponse",
             Self::Reports => "report",
+            Self::Speech => "createSpeech",
             Self::Vouchers => "pay",
         }
     }
@@ -227,6 +234,7 @@ impl Endpoint {
             Self::Reply(Api::Completions) => "A reply to a prompt, which is one message of the user.",
             Self::Reply(Api::Responses) => "A reply to items; nothing is kept.",
             Self::Reports => "Reports a character to its node.",
+            Self::Speech => "Speaks a text with a character's voice.",
             Self::Vouchers => "Pays for replies.",
         }
     }
@@ -241,6 +249,7 @@ impl Endpoint {
             Self::Reply(Api::Completions) => Some("CompletionRequest"),
             Self::Reply(Api::Responses) => Some("ResponseRequest"),
             Self::Reports => Some("SignedReport"),
+            Self::Speech => Some("SpeechRequest"),
             Self::Vouchers => Some("SignedVoucher"),
         }
     }
@@ -260,6 +269,11 @@ impl Endpoint {
             Self::Model => of("Model"),
             Self::Models => of("ModelList"),
             Self::Releases => of("SignedRelease"),
+            Self::Speech => {
+                let sound = json!({"schema": {"type": "string", "format": "binary"}});
+                let content = json!({"audio/wav": sound, "audio/pcm": sound, "text/event-stream": {"schema": {"type": "string"}}});
+                ("200", json!({"description": "The sound: a file, samples or events.", "content": content}))
+            }
             Self::Reports | Self::Vouchers => ("204", json!({"description": "Done."})),
             Self::Reply(api) => {
                 let whole = json(match api {

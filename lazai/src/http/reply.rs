@@ -16,6 +16,8 @@ use futures_lite::stream;
 use lazai_core::reply::ReplyNotes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::sound::Sink;
+use crate::speech::SignedSpeechReceipt;
 use crate::wire::openai::ApiError;
 use crate::wire::payment::{PAYMENT_RESPONSE, PaymentResponse, ReplyDetails, encode};
 use crate::wire::tools::{self, Held};
@@ -29,6 +31,8 @@ const QUIET: Duration = if cfg!(test) { Duration::from_millis(50) } else { Durat
 /// An event in the making of a reply.
 pub(super) enum Piece {
     Text(String),
+    /// Samples of the reply, which is spoken.
+    Sound(Vec<i16>),
     Done(Box<Made>),
     Failed(ApiError),
 }
@@ -37,6 +41,15 @@ pub(super) enum Piece {
 pub(super) struct Made {
     pub details: ReplyDetails,
     pub notes: ReplyNotes,
+    /// The reply's sound, if it was asked for; or why it is missing.
+    pub spoken: Option<Result<Spoken, ApiError>>,
+}
+
+/// The sound of a reply.
+pub(super) struct Spoken {
+    /// A file, or samples as bytes.
+    pub data: Vec<u8>,
+    pub receipt: SignedSpeechReceipt,
 }
 
 /// The sink for the pieces of a reply. A client that has gone away does not stop the reply by itself.
@@ -57,8 +70,19 @@ impl Pieces {
         let _ = self.to.send(Piece::Text(text.to_owned()));
     }
 
+    /// The words so far.
+    pub fn said(&self) -> &str {
+        &self.said
+    }
+
+    /// A sink for the reply's sound.
+    pub fn sound(&self) -> Sink {
+        let to = self.to.clone();
+        Sink::new(self.are_wanted(), move |samples| drop(to.send(Piece::Sound(samples))))
+    }
+
     /// Sends the missing rest of the whole text; returns the whole if it does not continue the text sent so far.
-    pub fn complete(mut self, whole: &str) -> Option<String> {
+    pub fn complete(&mut self, whole: &str) -> Option<String> {
         match whole.strip_prefix(&self.said).map(str::to_owned) {
             Some(rest) if rest.is_empty() => None,
             Some(rest) => {
@@ -164,6 +188,7 @@ impl Telling {
                 let words = self.held.push(&text);
                 (if words.is_empty() { Vec::new() } else { self.form.words(&words) }, false)
             }
+            Piece::Sound(samples) => (self.form.sound(&samples), false),
             Piece::Failed(error) => (self.form.fail(&error), true),
             Piece::Done(made) => {
                 let (choice, rest) = self.end(*made);
@@ -182,6 +207,8 @@ async fn whole(mut telling: Telling, mut pieces: UnboundedReceiver<Piece>) -> Re
     while telling.choice < telling.choices && missing.is_none() {
         match pieces.recv().await {
             Some(Piece::Text(more)) => telling.said.push_str(&more),
+            // It comes whole at the end.
+            Some(Piece::Sound(_)) => {}
             Some(Piece::Done(made)) => choices.push(telling.end(*made).0),
             failed => {
                 let error = if let Some(Piece::Failed(error)) = failed { error } else { lost() };

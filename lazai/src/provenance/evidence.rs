@@ -15,7 +15,9 @@ use thiserror::Error;
 
 use super::words::{Words, WordsError};
 use crate::consumer::Conversation;
+use crate::conversation::ReceivedSpeech;
 use crate::node::{SignedReceipt, SignedVoucher};
+use crate::speech::{SignedSpeechReceipt, SignedSpeechTerms};
 use crate::store::{MAX_STATEMENT_BYTES, Store, StoreError};
 
 /// Largest evidence that [`Evidence::from_json`] reads: 4 MiB.
@@ -52,6 +54,16 @@ pub struct IncludedEntry {
     pub inclusion: Inclusion,
 }
 
+/// The receipt of a text that was spoken, and the terms that it names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spoken {
+    /// The receipt.
+    pub receipt: SignedSpeechReceipt,
+    /// The terms.
+    pub terms: SignedSpeechTerms,
+}
+
 /// All evidence for the last reply of a conversation. It holds the words only if somebody [adds](Evidence::with_words)
 /// them: without them, nobody can test guesses against the receipts' salted digests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +73,9 @@ pub struct Evidence {
     pub genesis: Genesis,
     /// The receipts of the session, up to the reply.
     pub receipts: Vec<SignedReceipt>,
+    /// The receipts of what was spoken between them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spoken: Vec<Spoken>,
     /// The voucher that promises to pay for it.
     pub voucher: Option<SignedVoucher>,
     /// The adapter's training record.
@@ -75,6 +90,12 @@ pub struct Evidence {
     /// The words of the last reply, if they are disclosed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub words: Option<Words>,
+}
+
+impl Spoken {
+    fn of(kept: &ReceivedSpeech) -> Self {
+        Self { receipt: kept.receipt.clone(), terms: kept.terms.clone() }
+    }
 }
 
 impl Evidence {
@@ -190,6 +211,7 @@ pub async fn collect(
     Ok(Evidence {
         genesis: genesis.clone(),
         receipts: conversation.receipts.iter().map(|received| received.receipt.clone()).collect(),
+        spoken: conversation.spoken.iter().map(Spoken::of).collect(),
         voucher: conversation.paid,
         record: record.clone(),
         statement,

@@ -12,8 +12,8 @@ use lazai_settle::{RevenueSplit, merkle};
 use lazai_zk::opening::prompts_root;
 
 use super::evidence::{Evidence, opened_session};
+use super::turns::turns;
 use super::{Link, Trust, TrustAnchor};
-use crate::node::SignedReceipt;
 
 /// A link's finding and its trust, or the reason why it is broken.
 type Outcome = Result<(Trust, String), String>;
@@ -157,10 +157,10 @@ impl<'a> Walk<'a> {
 
     fn receipt(&self) -> Outcome {
         let opened = self.opened()?;
-        for (i, SignedReceipt { receipt, signature }) in self.evidence.receipts.iter().enumerate() {
-            let in_order = receipt.turn as usize == i + 1 && receipt.session == self.last_receipt()?.session;
+        for (i, turn) in turns(self.evidence).into_iter().enumerate() {
+            let in_order = turn.number() as usize == i + 1 && turn.session() == self.last_receipt()?.session;
             must(in_order, format!("receipt {} is out of order", i + 1))?;
-            signature.verify(self.domain, receipt, opened.offer.node).map_err(|e| format!("receipt {}: {e}", i + 1))?;
+            turn.check_signed(self.domain, opened.offer).map_err(|e| format!("receipt {}: {e}", i + 1))?;
         }
         self.evidence.check_words().map_err(|e| e.to_string())?;
         let of = match &self.evidence.words {
@@ -168,7 +168,11 @@ impl<'a> Walk<'a> {
             None => "of which words, is not said".into(),
         };
         let (node, receipts) = (opened.offer.node, self.evidence.receipts.len());
-        Ok((Trust::Claimed, format!("node {node} signed {receipts} receipts; {of}")))
+        let spoken = match self.evidence.spoken.len() {
+            0 => String::new(),
+            texts => format!(" and {texts} of speech"),
+        };
+        Ok((Trust::Claimed, format!("node {node} signed {receipts} receipts{spoken}; {of}")))
     }
 
     fn voucher(&self) -> Outcome {
@@ -176,13 +180,10 @@ impl<'a> Walk<'a> {
         let offered = self.logged(opened.offer_signature, opened.offer, opened.offer.node);
         offered.map_err(|e| format!("offer: {e}"))?;
         let mut sum = Amount::ZERO;
-        for SignedReceipt { receipt, .. } in &self.evidence.receipts {
-            let price = opened.offer.price(receipt.prompt_tokens, receipt.completion_tokens);
-            sum = price.and_then(|p| sum.checked_add(p)).map_err(|e| e.to_string())?;
-            must(
-                sum == receipt.cumulative,
-                format!("receipt {}: {sum} by price, {} asked", receipt.turn, receipt.cumulative),
-            )?;
+        for turn in turns(self.evidence) {
+            sum = turn.price(opened.offer).and_then(|p| sum.checked_add(p)).map_err(|e| e.to_string())?;
+            let (number, asked) = (turn.number(), turn.cumulative());
+            must(sum == asked, format!("receipt {number}: {sum} by price, {asked} asked"))?;
         }
         if sum == Amount::ZERO {
             return Ok((Trust::Claimed, "nothing is owed for the tokens the node counted".into()));

@@ -82,7 +82,7 @@ impl Provider {
 
     /// All other checks before the prompt is built.
     pub(super) fn admit(&self, session: &Session, page: &Page, request: &ChatRequest) -> Result<(), NodeError> {
-        page.is_next(request)?;
+        page.is_next(&request.asked())?;
         request
             .settings
             .check()

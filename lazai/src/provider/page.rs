@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Provider;
 use super::book::{BookError, Claim, Matter};
-use crate::node::{ChatReply, ChatRequest, NodeError, SignedVoucher};
+use crate::node::{Asked, ChatReply, NodeError, SignedVoucher};
+use crate::speech::SignedSpeechReceipt;
 
 /// Where the requests of a session stand in line; one at a time is served.
 pub(super) type Line = Arc<async_lock::Mutex<()>>;
@@ -20,9 +21,17 @@ const GLANCE: Duration = Duration::from_millis(200);
 /// The time for which other replicas' transactions are waited for.
 const AT_LEDGER: Duration = Duration::from_secs(30);
 
-/// Tells whether others beside its holder and the map wait in a line.
-pub(super) fn is_waited_for(line: &Line) -> bool {
-    Arc::strong_count(line) > 2
+/// The first place in a session's line, and the claim to the session among replicas: given back when it is dropped.
+pub(super) struct First {
+    place: async_lock::MutexGuardArc<()>,
+    _claim: Option<Claim>,
+}
+
+impl First {
+    /// Tells whether others beside its holder and the map wait in the line.
+    pub fn is_waited_for(&self) -> bool {
+        Arc::strong_count(async_lock::MutexGuardArc::source(&self.place)) > 2
+    }
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -37,6 +46,9 @@ pub(super) struct Page {
     pub owed: Amount,
     pub paid: Option<SignedVoucher>,
     pub last: Option<LastReply>,
+    /// What was spoken last, if anything was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spoken: Option<LastSpeech>,
     /// On disk before the first token leaves, so that a client that returns after a crash gets that reply and no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun: Option<Begun>,
@@ -59,8 +71,8 @@ pub(super) struct Begun {
 }
 
 impl Begun {
-    pub fn is_by(&self, request: &ChatRequest) -> bool {
-        (self.turn, self.request) == (request.turn, request.digest())
+    pub fn is_by(&self, asked: &Asked) -> bool {
+        (self.turn, self.request) == (asked.turn, asked.digest)
     }
 }
 
@@ -120,6 +132,15 @@ pub(super) struct LastReply {
     pub reply: ChatReply,
 }
 
+/// What was spoken last. Its samples are not kept: the same seed gives them again.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LastSpeech {
+    pub turn: u32,
+    pub request: Digest,
+    pub receipt: SignedSpeechReceipt,
+}
+
 impl Page {
     /// A page of the book; that of a session without replies where there is none.
     pub fn read(session: SessionId, bytes: Option<&[u8]>) -> Result<Self, BookError> {
@@ -132,20 +153,21 @@ impl Page {
     }
 
     pub fn turn(&self) -> u32 {
-        self.last.as_ref().map_or(0, |l| l.turn)
+        let spoken = self.spoken.as_ref().map_or(0, |spoken| spoken.turn);
+        self.last.as_ref().map_or(0, |last| last.turn).max(spoken)
     }
 
     /// Checks that a request is for the next reply, and that no other was begun for it. Looked at again whenever the page is
     /// replaced: another replica may have been here since.
-    pub fn is_next(&self, request: &ChatRequest) -> Result<(), NodeError> {
-        let (session, next) = (request.session, self.turn().saturating_add(1));
+    pub fn is_next(&self, asked: &Asked) -> Result<(), NodeError> {
+        let (session, next) = (asked.session, self.turn().saturating_add(1));
         if self.released {
             return Err(NodeError::NotServed { session, reason: "the node released it" });
         }
-        if request.turn != next {
-            return Err(NodeError::TurnOutOfOrder { asked: request.turn, next });
+        if asked.turn != next {
+            return Err(NodeError::TurnOutOfOrder { asked: asked.turn, next });
         }
-        if self.begun.is_some_and(|begun| begun.turn == next && !begun.is_by(request)) {
+        if self.begun.is_some_and(|begun| begun.turn == next && !begun.is_by(asked)) {
             let reason = "another request for this reply was begun: the same words again get it";
             return Err(NodeError::NotServed { session, reason });
         }
@@ -194,10 +216,36 @@ impl Provider {
     }
 
     /// The earlier reply to the same request, if there is one.
-    pub(super) async fn repeated(&self, request: &ChatRequest) -> Result<Option<ChatReply>, NodeError> {
-        let digest = request.digest();
-        let last = self.page(request.session).await?.last;
-        Ok(last.filter(|l| l.turn == request.turn && l.request == digest).map(|l| l.reply))
+    pub(super) async fn repeated(&self, asked: &Asked) -> Result<Option<ChatReply>, NodeError> {
+        let last = self.page(asked.session).await?.last;
+        Ok(last.filter(|last| (last.turn, last.request) == (asked.turn, asked.digest)).map(|last| last.reply))
+    }
+
+    /// The first place in the session's line, here and among all replicas of this node: one turn is made at a time. Who asks for
+    /// the same as the one before waits for it; any other would wait for a refusal, and has it at once.
+    pub(super) async fn first_in_line(
+        &self,
+        asked: &Asked,
+        wanted: &(dyn Fn() -> bool + Sync),
+    ) -> Result<First, NodeError> {
+        let line = self.line(asked.session)?;
+        let place = match line.try_lock_arc() {
+            Some(place) => place,
+            None => {
+                let begun = self.page(asked.session).await?.begun;
+                if begun.is_some_and(|begun| !begun.is_by(asked)) {
+                    return Err(NodeError::TurnOutOfOrder { asked: asked.turn, next: asked.turn.saturating_add(1) });
+                }
+                let place = line.lock_arc();
+                // Who waits counts once.
+                drop(line);
+                place.await
+            }
+        };
+        let mut first = First { place, _claim: None };
+        let claim = self.claim(asked, &|| wanted() || first.is_waited_for()).await?;
+        first._claim = Some(claim);
+        Ok(first)
     }
 
     /// The line of a session's requests.
@@ -217,18 +265,14 @@ impl Provider {
 
     /// The claim to a session among all replicas of this node, for who is first in its line here. Waits for another replica
     /// only while that one makes the same reply.
-    pub(super) async fn claim(
-        &self,
-        request: &ChatRequest,
-        wanted: &(dyn Fn() -> bool + Sync),
-    ) -> Result<Claim, NodeError> {
+    async fn claim(&self, asked: &Asked, wanted: &(dyn Fn() -> bool + Sync)) -> Result<Claim, NodeError> {
         loop {
-            if let Some(claim) = self.book.claim(Matter::Session(request.session), GLANCE).await? {
+            if let Some(claim) = self.book.claim(Matter::Session(asked.session), GLANCE).await? {
                 return Ok(claim);
             }
-            let begun = self.page(request.session).await?.begun;
-            if begun.is_some_and(|begun| !begun.is_by(request)) {
-                return Err(NodeError::TurnOutOfOrder { asked: request.turn, next: request.turn.saturating_add(1) });
+            let begun = self.page(asked.session).await?.begun;
+            if begun.is_some_and(|begun| !begun.is_by(asked)) {
+                return Err(NodeError::TurnOutOfOrder { asked: asked.turn, next: asked.turn.saturating_add(1) });
             }
             if !wanted() {
                 return Err(NodeError::Left);

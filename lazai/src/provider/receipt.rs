@@ -40,14 +40,15 @@ impl Provider {
         let prompt = self.prompt(&session, request)?;
         self.check_length(&session, &prompt.messages)?;
         let left = page.begun.is_some_and(|begun| begun.left);
+        let asked = request.asked();
         let begin = |begun| {
             self.change(request.session, move |page| {
-                page.is_next(request)?;
+                page.is_next(&asked)?;
                 page.begun = begun;
                 Ok(())
             })
         };
-        let begun = Begun { turn: request.turn, request: request.digest(), left };
+        let begun = Begun { turn: request.turn, request: asked.digest, left };
         begin(Some(begun)).await?;
         let mut heard = false;
         let wanted = || left || wanted();
@@ -176,6 +177,11 @@ impl Provider {
             Some(number) => hasher.part(b"number").part(&number.to_le_bytes()),
             None => hasher.part(b"request").part(request.session.as_bytes()).part(request.digest().as_bytes()),
         };
-        Ok(u64::from_le_bytes(hasher.finish().as_bytes().first_chunk::<8>().copied().unwrap_or_default()))
+        Ok(first_number(hasher.finish()))
     }
+}
+
+/// The first eight bytes of a digest, as a number.
+pub(super) fn first_number(digest: Digest) -> u64 {
+    u64::from_le_bytes(digest.as_bytes().first_chunk::<8>().copied().unwrap_or_default())
 }

@@ -6,6 +6,7 @@
 //! | [`openai`] | OpenAI's chat completions, the dialect of both |
 //! | [`logprobs`] | probabilities of tokens, in its form |
 //! | [`tools`] | calls of tools, in a reply's words |
+//! | [`speech`] | OpenAI's speech, and what pays for it |
 //! | [`payment`] | the headers that pay, as x402 (version 2) has them |
 //!
 //! Unpaid requests get status 402 with offers in the header `PAYMENT-REQUIRED`; paid requests carry `PAYMENT-SIGNATURE`, and their
@@ -22,6 +23,7 @@ pub mod payment;
 #[cfg(any(test, feature = "node"))]
 pub(crate) mod responses;
 mod settings;
+pub mod speech;
 mod sse;
 pub mod talk;
 pub mod tools;

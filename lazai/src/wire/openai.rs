@@ -9,6 +9,7 @@ use lazai_core::message::Message;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::speech::{self, SoundFormat};
 use super::{messages, settings, tools};
 use crate::node::ReplySettings;
 
@@ -50,6 +51,8 @@ pub struct CompletionRequest {
     pub stream: bool,
     /// True if a streamed reply ends with token counts.
     pub include_usage: bool,
+    /// The form of the sound, if the reply is to be spoken as well. The loopback proxy does that; a node replies in words.
+    pub audio: Option<SoundFormat>,
 }
 
 impl CompletionRequest {
@@ -101,6 +104,7 @@ impl CompletionRequest {
             choices: settings::choices(body)?,
             stream: body.get("stream").and_then(Value::as_bool).unwrap_or(false),
             include_usage: include_usage.and_then(Value::as_bool).unwrap_or(false),
+            audio: speech::of_reply(body)?,
         })
     }
 
@@ -113,6 +117,10 @@ impl CompletionRequest {
         }
         if self.include_usage {
             body["stream_options"] = json!({"include_usage": true});
+        }
+        if let Some(format) = self.audio {
+            body["modalities"] = json!(["text", "audio"]);
+            body["audio"] = json!({"voice": speech::VOICE, "format": format.in_replies()});
         }
         settings::write(&self.settings, &mut body);
         body

@@ -6,24 +6,38 @@ use super::MAX_ANSWER_BYTES;
 
 /// A stream that is no stream of events, or too long.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("stream of events of more than {MAX_ANSWER_BYTES} bytes")]
-pub(super) struct TooLong;
+#[error("stream of events of more than {most} bytes")]
+pub(super) struct TooLong {
+    most: usize,
+}
 
 /// Parses server-sent events from bytes as they come.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Events {
     line: Vec<u8>,
     data: Option<String>,
     read: usize,
     after_return: bool,
+    most: usize,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self::with_limit(MAX_ANSWER_BYTES)
+    }
 }
 
 impl Events {
+    /// Events of at most so many bytes in all.
+    pub fn with_limit(most: usize) -> Self {
+        Self { line: Vec::new(), data: None, read: 0, after_return: false, most }
+    }
+
     /// Takes bytes; returns the data of every event that they complete.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<String>, TooLong> {
         self.read = self.read.saturating_add(bytes.len());
-        if self.read > MAX_ANSWER_BYTES {
-            return Err(TooLong);
+        if self.read > self.most {
+            return Err(TooLong { most: self.most });
         }
         let mut events = Vec::new();
         for &byte in bytes {
@@ -79,6 +93,6 @@ mod tests {
         let mut events = Events::default();
         let chunk = vec![b'x'; 1 << 20];
         let pushed = (0..9).map(|_| events.push(&chunk)).collect::<Result<Vec<_>, _>>();
-        assert_eq!(pushed, Err(TooLong));
+        assert_eq!(pushed, Err(TooLong { most: MAX_ANSWER_BYTES }));
     }
 }

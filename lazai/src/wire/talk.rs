@@ -10,6 +10,7 @@ use super::openai::{ApiError, CompletionRequest};
 use super::payment::{PAYMENT, PaidRequest, Payment, ReplyDetails, encode};
 use super::sse::Events;
 use crate::node::{ChatReply, ChatRequest, NodeError, SignedOffer};
+use crate::speech::SignedSpeechTerms;
 
 /// The name of a version of a class among a node's models.
 #[must_use]
@@ -29,6 +30,8 @@ pub struct OfferedModel {
     /// The version's public part, as the node tells it, if the character's card is part of the prompt. Only a model by itself
     /// has it, not one in a list.
     pub public_part: Option<String>,
+    /// The signed terms under which the node speaks with its voice, if it does.
+    pub speech: Option<SignedSpeechTerms>,
 }
 
 #[derive(Deserialize)]
@@ -47,6 +50,8 @@ struct AboutModel {
     offer: SignedOffer,
     #[serde(default)]
     public_part: Option<String>,
+    #[serde(default)]
+    speech: Option<SignedSpeechTerms>,
 }
 
 /// Reads a node's answer to `GET /v1/models`, or to `GET /v1/models/ID`, which is one model.
@@ -64,11 +69,12 @@ pub fn models(body: &[u8]) -> Result<Vec<OfferedModel>, NodeError> {
     } else {
         Models::deserialize(answer).map_err(other)?.data
     };
-    let model = |ModelFields { lazai: AboutModel { name, offer, public_part } }| OfferedModel {
+    let model = |ModelFields { lazai: AboutModel { name, offer, public_part, speech } }| OfferedModel {
         id: model_id(offer.offer.class, offer.offer.version),
         name,
         offer,
         public_part,
+        speech,
     };
     Ok(models.into_iter().map(model).collect())
 }
@@ -86,6 +92,7 @@ pub fn chat(request: &ChatRequest) -> (&'static str, String, String) {
         choices: 1,
         stream: true,
         include_usage: false,
+        audio: None,
     };
     let claim = PaidRequest { session, turn, salt, signature, voucher: None };
     (PAYMENT, encode(&Payment { x402_version: 2, payload: claim }), asked.body().to_string())
@@ -168,7 +175,7 @@ pub fn refusal(status: u16, body: &[u8]) -> NodeError {
     refused(ApiError::read(status, body))
 }
 
-fn refused(error: ApiError) -> NodeError {
+pub(super) fn refused(error: ApiError) -> NodeError {
     NodeError::Refused { code: error.code, message: error.message }
 }
 

@@ -15,6 +15,7 @@ mod memory;
 mod nodes;
 mod replicas;
 mod speaker;
+mod speech;
 mod stage;
 #[path = "../soak/stand_in.rs"]
 #[allow(dead_code, reason = "the soak uses all of it")]

@@ -5,12 +5,21 @@ use std::sync::Mutex;
 use lazai::core::Asset;
 use lazai::core::digest::DomainHasher;
 use lazai::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, SignedVoucher};
+use lazai::speech::{SpeechReply, SpeechRequest};
 
 use super::dice::Dice;
 use super::node::Served;
 
 /// What was said before, which may come a second time.
-pub type Said = Mutex<Vec<(Option<ChatRequest>, Option<SignedVoucher>)>>;
+pub type Said = Mutex<Vec<Sent>>;
+
+/// What a consumer sent.
+#[derive(Clone)]
+pub enum Sent {
+    Request(ChatRequest),
+    Speech(SpeechRequest),
+    Voucher(SignedVoucher),
+}
 
 /// A network between a consumer and a node.
 pub struct Network<'a> {
@@ -33,9 +42,10 @@ impl Network<'_> {
             if dice.one_in(4) { said.get(place).cloned() } else { None }
         };
         match echo {
-            Some((Some(request), _)) => drop(self.node.chat(&request, &mut |_| {}).await),
-            Some((_, Some(voucher))) => drop(self.node.pay(&voucher).await),
-            _ => {}
+            Some(Sent::Request(request)) => drop(self.node.chat(&request, &mut |_| {}).await),
+            Some(Sent::Speech(request)) => drop(self.node.speak(&request, &mut |_| {}).await),
+            Some(Sent::Voucher(voucher)) => drop(self.node.pay(&voucher).await),
+            None => {}
         }
     }
 
@@ -52,7 +62,7 @@ impl Node for Network<'_> {
     ) -> NodeFuture<'a, ChatReply> {
         Box::pin(async move {
             self.echo().await;
-            self.said.lock().unwrap().push((Some(request.clone()), None));
+            self.said.lock().unwrap().push(Sent::Request(request.clone()));
             if self.fails() {
                 return Self::lost("the request");
             }
@@ -64,12 +74,28 @@ impl Node for Network<'_> {
     fn pay<'a>(&'a self, voucher: &'a SignedVoucher) -> NodeFuture<'a, ()> {
         Box::pin(async move {
             self.echo().await;
-            self.said.lock().unwrap().push((None, Some(*voucher)));
+            self.said.lock().unwrap().push(Sent::Voucher(*voucher));
             if self.fails() {
                 return Self::lost("the voucher");
             }
             let paid = self.node.pay(voucher).await;
             if self.fails() { Self::lost("the answer") } else { paid }
+        })
+    }
+
+    fn speak<'a>(
+        &'a self,
+        request: &'a SpeechRequest,
+        on_samples: &'a mut (dyn FnMut(&[i16]) + Send),
+    ) -> NodeFuture<'a, SpeechReply> {
+        Box::pin(async move {
+            self.echo().await;
+            self.said.lock().unwrap().push(Sent::Speech(request.clone()));
+            if self.fails() {
+                return Self::lost("the request");
+            }
+            let reply = self.node.speak(request, on_samples).await;
+            if self.fails() { Self::lost("the sound") } else { reply }
         })
     }
 }

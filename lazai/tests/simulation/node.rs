@@ -15,10 +15,12 @@ use lazai::core::{Address, Amount, ClassId, Digest, LocalSigner, Signer, Version
 use lazai::lora::generate::{Event, GenerateJob, Generation, Reply, Sampler};
 use lazai::lora::{About, GenerateError, Generator};
 use lazai::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, SignedVoucher};
-use lazai::provider::Provider;
+use lazai::provider::{Provider, VoiceTerms};
 use lazai::settle::ledger::EvmLedger;
+use lazai::speech::{AboutSpeaker, SpeakError, Speaker, SpeechJob, SpeechReply, SpeechRequest};
 use pollster::block_on;
 
+use super::network::COIN;
 use super::world::signer;
 
 /// Classes of a market, and versions of a class, at most: one submission an act, and the first.
@@ -96,6 +98,30 @@ impl Generator for StandIn {
     }
 }
 
+/// A voice whose samples follow from the text.
+#[derive(Debug)]
+struct Voice(AboutSpeaker);
+
+impl Speaker for Voice {
+    fn about(&self) -> &AboutSpeaker {
+        &self.0
+    }
+    fn load_adapter(&self, _: &Path) -> Result<Digest, SpeakError> {
+        Ok(sha256(b"voice"))
+    }
+    fn speak(&self, job: &SpeechJob, on_samples: &mut dyn FnMut(&[i16]) -> bool) -> Result<(), SpeakError> {
+        for byte in sha256(job.text.as_bytes()).as_bytes() {
+            if !on_samples(&[i16::from(*byte) + 1]) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The price of a character.
+pub const CHARACTER_PRICE: u64 = 5;
+
 /// A key of a process that may die as it signs.
 struct Mortal(Arc<LocalSigner>, Life);
 
@@ -125,11 +151,16 @@ impl Served {
         let slow = Arc::new(AtomicBool::new(false));
         let model = Arc::new(StandIn { about, life: life.clone(), slow: slow.clone() });
         let account = Account::new(Arc::new(ledger), Arc::new(Mortal(signer(name), life.clone())));
+        let voice = Arc::new(Voice(AboutSpeaker { base_digest: sha256(b"base voice"), rate: 8_000 }));
         let mut provider =
             Provider::new(account, model, folder).with_sampler(Sampler { max_tokens: 10, ..Sampler::default() });
         for (class, version) in (1..=MOST).flat_map(|class| (1..=MOST).map(move |version| (class, version))) {
             let version = VersionNumber(version as u32);
-            provider = provider.with_adapter(ClassId(class), version, folder, sha256(b"adapter")).unwrap();
+            let class = ClassId(class);
+            provider = provider.with_adapter(class, version, folder, sha256(b"adapter")).unwrap();
+            let character_price = Amount::from_base_units(CHARACTER_PRICE.into());
+            let terms = VoiceTerms { class, version, asset: COIN, character_price, character_ceiling: 100 };
+            provider = provider.with_voice(voice.clone(), Some((folder, sha256(b"voice"))), terms).unwrap();
         }
         Self { provider: Arc::new(provider), life, slow, name }
     }
@@ -161,6 +192,15 @@ impl Served {
         reply
     }
 
+    /// The same, of speech.
+    fn overcharge_speech(&self, mut reply: SpeechReply) -> SpeechReply {
+        let receipt = &mut reply.receipt.receipt;
+        receipt.cumulative = receipt.cumulative.checked_add(Amount::from_base_units(1)).unwrap();
+        let digest = signing_digest(self.provider.ledger().market().domain(), receipt);
+        reply.receipt.signature = signer(self.name).sign_digest(digest);
+        reply
+    }
+
     fn died<T>() -> Result<T, NodeError> {
         Err(NodeError::Transport { reason: "the node died".into() })
     }
@@ -180,5 +220,16 @@ impl Node for Served {
 
     fn pay<'a>(&'a self, voucher: &'a SignedVoucher) -> NodeFuture<'a, ()> {
         Box::pin(async move { self.live(|provider| block_on(provider.pay(voucher))).unwrap_or_else(Self::died) })
+    }
+
+    fn speak<'a>(
+        &'a self,
+        request: &'a SpeechRequest,
+        on_samples: &'a mut (dyn FnMut(&[i16]) + Send),
+    ) -> NodeFuture<'a, SpeechReply> {
+        Box::pin(async move {
+            let reply = self.live(|provider| block_on(provider.speak(request, on_samples))).unwrap_or_else(Self::died);
+            if self.name == "crook" { reply.map(|reply| self.overcharge_speech(reply)) } else { reply }
+        })
     }
 }

@@ -12,11 +12,12 @@ use lazai::settle::ledger::LedgerError;
 use lazai::settle::market::Transaction;
 use lazai::settle::session::{Offer, SessionPayment};
 use lazai::settle::{Ledger, Market};
+use lazai::speech::SpeechSettings;
 use pollster::block_on;
 
 use super::acts::{signed, units};
 use super::network::{COIN, Network, Said, made_up};
-use super::node::REPLY_TOKENS;
+use super::node::{CHARACTER_PRICE, REPLY_TOKENS};
 use super::world::{Process, World, address, signer};
 
 /// Versions that take sessions.
@@ -79,7 +80,7 @@ pub fn open_session(w: &mut World, name: &'static str) -> Conversation {
 pub fn talk(w: &mut World) {
     let name = if w.dice.one_in(4) { "crook" } else { "node" };
     let mut conversation = open_session(w, name);
-    let turns = w.dice.below(4);
+    let turns = w.dice.below(5);
     for turn in 0..turns {
         if w.dice.one_in(4) {
             // Within a reply or two.
@@ -101,10 +102,12 @@ pub fn talk(w: &mut World) {
     }
 }
 
-/// What the replies of a conversation cost.
+/// What the replies of a conversation cost, and what was spoken in it.
 pub fn price(conversation: &Conversation) -> Amount {
     let of = |prompt_tokens: u64| 3 * prompt_tokens + 11 * REPLY_TOKENS;
-    units(conversation.receipts.iter().map(|r| of(r.receipt.receipt.prompt_tokens)).map(u128::from).sum())
+    let replies: u64 = conversation.receipts.iter().map(|r| of(r.receipt.receipt.prompt_tokens)).sum();
+    let spoken: u64 = conversation.spoken.iter().map(|s| CHARACTER_PRICE * s.receipt.receipt.characters).sum();
+    units((replies + spoken).into())
 }
 
 /// Says something until the answer comes; `false` if it cannot.
@@ -115,17 +118,22 @@ fn say(w: &mut World, conversation: &mut Conversation, name: &'static str, turn:
         let (node, seed) = (w.node(name), w.number());
         let network = Network { node: &node, dice: Mutex::new(super::dice::Dice::new(seed)), said: &said };
         let consumer = Consumer::new(w.account(Process::People, "consumer"), signer("consumer"));
-        let before = (conversation.messages.len(), conversation.owed());
+        let before = (conversation.next_turn(), conversation.owed());
         // What came before is paid first: then the words are still to be said.
         let words = format!("question {turn}");
-        match block_on(consumer.say(conversation, &network, &words, &mut |_| {})) {
-            Ok(_) => {
+        let done = if turn % 3 == 2 {
+            speak(w, &consumer, conversation, &network, words)
+        } else {
+            block_on(consumer.say(conversation, &network, &words, &mut |_| {})).map(drop)
+        };
+        match done {
+            Ok(()) => {
                 assert!(!crooked, "a reply above its price was paid");
                 return true;
             }
             Err(ConsumerError::Receipt { field, .. }) => {
                 assert!(crooked && field == "sum owed", "{field} of an honest node");
-                assert_eq!(before, (conversation.messages.len(), conversation.owed()), "she owes nothing for it");
+                assert_eq!(before, (conversation.next_turn(), conversation.owed()), "she owes nothing for it");
                 return false;
             }
             Err(ConsumerError::Node(NodeError::DepositExhausted { .. })) => return false,
@@ -136,7 +144,7 @@ fn say(w: &mut World, conversation: &mut Conversation, name: &'static str, turn:
                 // As a node does by itself, however often strangers ask.
                 w.refresh(Process::Node);
                 // The reply came, its payment did not get through.
-                if conversation.messages.len() > before.0 {
+                if conversation.next_turn() > before.0 {
                     settle(w, conversation, name, &said);
                     return true;
                 }
@@ -145,6 +153,24 @@ fn say(w: &mut World, conversation: &mut Conversation, name: &'static str, turn:
         }
     }
     panic!("a question never gets through");
+}
+
+/// Has the same words spoken, under what the node wants for it.
+fn speak(
+    w: &mut World,
+    consumer: &Consumer,
+    conversation: &mut Conversation,
+    network: &Network<'_>,
+    words: String,
+) -> Result<(), ConsumerError> {
+    let (class, version) = (conversation.offer.offer.class, conversation.offer.offer.version);
+    // Told by the node as it is now: after a start, with another end.
+    let until_s = super::chain::START_S + 1_000 * 86_400 + w.number() % 1_000;
+    let terms = network.node.live(|provider| block_on(provider.speech_terms(class, version, until_s)));
+    let lost = || NodeError::Transport { reason: "the terms got lost".into() };
+    let terms = terms.and_then(Result::ok).flatten().ok_or_else(lost)?;
+    let settings = SpeechSettings::default();
+    block_on(consumer.talker().speak(conversation, network, &terms, words, settings, &mut |_| {})).map(drop)
 }
 
 /// Pays until the node has it.

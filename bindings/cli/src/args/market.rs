@@ -114,6 +114,24 @@ pub(crate) struct Chat {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Example:\n  lazai say \"The city never sleeps.\" --out line.wav --local market --node http://127.0.0.1:8028 \
+                        --deposit 1000000 --conversation talk.json"
+)]
+pub(crate) struct Say {
+    /// The text.
+    pub text: String,
+    /// The file (WAV).
+    #[arg(long, short, value_name = "FILE")]
+    pub out: PathBuf,
+    /// The pace, as a part of the voice's own: 0.5 to 2.
+    #[arg(long, default_value_t = 1.0)]
+    pub speed: f64,
+    #[command(flatten)]
+    pub chat: Chat,
+}
+
+#[derive(Debug, ClapArgs)]
 #[command(group(clap::ArgGroup::new("how").required(true)))]
 pub(crate) struct End {
     /// The file of the conversation.

@@ -18,6 +18,7 @@
 //! | [`proxy`] | an endpoint on this machine for stock clients |
 //! | [`receipts`] | receipts that are kept, checked again |
 //! | [`session`] | a session at a node, in one handle |
+//! | [`speech`] | texts that are spoken in it, and files of them |
 
 pub mod book;
 pub mod dat;
@@ -36,6 +37,7 @@ pub mod proxy;
 pub mod receipts;
 pub mod roles;
 pub mod session;
+pub mod speech;
 mod store;
 
 use std::sync::Arc;

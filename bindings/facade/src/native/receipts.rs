@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use lazai::consumer::Conversation;
+use lazai::conversation::KeptTurn;
 use lazai::core::{Amount, Domain};
 use lazai::settle::Genesis;
 use lazai::settle::ledger::evm::Deployment;
@@ -22,7 +23,7 @@ pub struct KeptReceipt {
     pub model: String,
     /// The session.
     pub session: String,
-    /// The reply's number in it, from 1.
+    /// The turn's number in it, from 1.
     pub turn: u32,
     /// The node's address.
     pub node: String,
@@ -30,7 +31,9 @@ pub struct KeptReceipt {
     pub prompt_tokens: u64,
     /// Tokens of the reply.
     pub completion_tokens: u64,
-    /// The reply's price, in base units.
+    /// Characters that were spoken; none of a reply in words.
+    pub characters: u64,
+    /// The turn's price, in base units.
     pub price: BaseUnits,
     /// True if a voucher promises it.
     pub promised: bool,
@@ -100,8 +103,12 @@ fn of(conversation: &Conversation, domain: Option<&Domain>) -> Result<Vec<KeptRe
     let (offer, mut before) = (&conversation.offer.offer, Amount::ZERO);
     let promised = conversation.paid.map_or(Amount::ZERO, |paid| paid.voucher.cumulative);
     let mut receipts = Vec::new();
-    for (index, kept) in conversation.receipts.iter().enumerate() {
-        let receipt = &kept.receipt.receipt;
+    for (index, kept) in conversation.turns().into_iter().enumerate() {
+        let (prompt_tokens, completion_tokens, characters) = match kept {
+            KeptTurn::Reply(reply) => (reply.receipt.receipt.prompt_tokens, reply.receipt.receipt.completion_tokens, 0),
+            KeptTurn::Speech(speech) => (0, 0, speech.receipt.receipt.characters),
+        };
+        let cumulative = kept.cumulative();
         let found = checked.as_ref().and_then(|checked| checked.get(index));
         let (trust, wrong) = match found {
             None => ("claimed", None),
@@ -109,20 +116,21 @@ fn of(conversation: &Conversation, domain: Option<&Domain>) -> Result<Vec<KeptRe
             Some(Err(error)) => ("wrong", Some(error.to_string())),
         };
         receipts.push(KeptReceipt {
-            received_at_s: kept.received_at_s,
+            received_at_s: kept.received_at_s(),
             model: model_id(offer.class, offer.version),
             session: conversation.session.to_string(),
-            turn: receipt.turn,
+            turn: kept.turn(),
             node: offer.node.to_string(),
-            prompt_tokens: receipt.prompt_tokens,
-            completion_tokens: receipt.completion_tokens,
+            prompt_tokens,
+            completion_tokens,
+            characters,
             // A sum that shrinks is wrong, and has no price.
-            price: receipt.cumulative.checked_sub(before).unwrap_or(Amount::ZERO).to_string(),
-            promised: promised >= receipt.cumulative,
+            price: cumulative.checked_sub(before).unwrap_or(Amount::ZERO).to_string(),
+            promised: promised >= cumulative,
             trust: trust.into(),
             wrong,
         });
-        before = receipt.cumulative;
+        before = cumulative;
     }
     Ok(receipts)
 }

@@ -1268,15 +1268,16 @@ mod model_offer {
     #[pymethods]
     impl ModelOffer {
         #[new]
-        #[pyo3(signature = (id, offer, signature, *, name=None, public_part=None))]
+        #[pyo3(signature = (id, offer, signature, *, name=None, public_part=None, character_price=None))]
         fn from_python(
             id: String,
             offer: crate::session::Offer,
             signature: String,
             name: Option<String>,
             public_part: Option<String>,
+            character_price: Option<Units>,
         ) -> Self {
-            Self { id, name, offer, signature, public_part }
+            Self { id, name, offer, signature, public_part, character_price: character_price.map(|units| units.0) }
         }
 
         /// Its name among the node's models.
@@ -1310,8 +1311,14 @@ mod model_offer {
             self.public_part.clone()
         }
 
+        /// The price of one character of text that the node speaks with its voice, in base units; none if it does not speak.
+        #[getter(character_price)]
+        fn python_character_price(&self) -> PyResult<Option<u128>> {
+            self.character_price.clone().map(|units| Units(units).whole()).transpose()
+        }
+
         fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-            repr(slf.as_any(), "ModelOffer", &["id", "name", "offer", "signature", "public_part"])
+            repr(slf.as_any(), "ModelOffer", &["id", "name", "offer", "signature", "public_part", "character_price"])
         }
     }
 }
@@ -2692,6 +2699,105 @@ mod signing_request {
 
         fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
             repr(slf.as_any(), "SigningRequest", &["digest", "encode_type", "struct_hash"])
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod speech_note {
+    use super::*;
+    use crate::native::speech::SpeechNote;
+
+    #[pymethods]
+    impl SpeechNote {
+        #[new]
+        #[pyo3(signature = (node, model, characters, session, *, voice=None))]
+        fn from_python(node: String, model: String, characters: u64, session: String, voice: Option<String>) -> Self {
+            Self { node, model, voice, characters, session }
+        }
+
+        /// The node's address.
+        #[getter(node)]
+        fn python_node(&self) -> String {
+            self.node.clone()
+        }
+
+        /// The character's model: `dat:CLASS:VERSION`.
+        #[getter(model)]
+        fn python_model(&self) -> String {
+            self.model.clone()
+        }
+
+        /// SHA-256 of the adapter whose voice it is, as the node claims; none if it is the base's own voice.
+        #[getter(voice)]
+        fn python_voice(&self) -> Option<String> {
+            self.voice.clone()
+        }
+
+        /// Characters of the text.
+        #[getter(characters)]
+        fn python_characters(&self) -> u64 {
+            self.characters
+        }
+
+        /// The session in which it was spoken.
+        #[getter(session)]
+        fn python_session(&self) -> String {
+            self.session.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "SpeechNote", &["node", "model", "voice", "characters", "session"])
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod spoken {
+    use super::*;
+    use crate::native::speech::Spoken;
+
+    #[pymethods]
+    impl Spoken {
+        #[new]
+        #[pyo3(signature = (wav, sample_rate, characters, owed, *, voice=None))]
+        fn from_python(wav: Vec<u8>, sample_rate: u32, characters: u64, owed: Units, voice: Option<String>) -> Self {
+            Self { wav, sample_rate, characters, owed: owed.0, voice }
+        }
+
+        /// A WAV file: one channel, 16 bits, with a signed note that it is synthetic (`speech_note`).
+        #[getter(wav)]
+        fn python_wav(&self) -> Vec<u8> {
+            self.wav.clone()
+        }
+
+        /// Samples a second.
+        #[getter(sample_rate)]
+        fn python_sample_rate(&self) -> u32 {
+            self.sample_rate
+        }
+
+        /// Characters that were paid for.
+        #[getter(characters)]
+        fn python_characters(&self) -> u64 {
+            self.characters
+        }
+
+        /// The amount owed for the session by now, in base units.
+        #[getter(owed)]
+        fn python_owed(&self) -> PyResult<u128> {
+            Units(self.owed.clone()).whole()
+        }
+
+        /// SHA-256 of the adapter whose voice it is, as the node claims; none if it is the base's own voice, which is not the
+        /// character's.
+        #[getter(voice)]
+        fn python_voice(&self) -> Option<String> {
+            self.voice.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "Spoken", &["wav", "sample_rate", "characters", "owed", "voice"])
         }
     }
 }

@@ -71,6 +71,8 @@ __all__ = [
     "ShareEarnings",
     "SignedReceipt",
     "SigningRequest",
+    "SpeechNote",
+    "Spoken",
     "SubmissionFacts",
     "SubmissionStatus",
     "TokenBias",
@@ -108,6 +110,7 @@ __all__ = [
     "sign_offer",
     "sign_receipt",
     "sign_voucher",
+    "speech_note",
     "split_revenue",
     "verifier_key",
     "verify_evidence",
@@ -807,7 +810,7 @@ class ModelOffer:
     """A character that a node offers."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, id: str, offer: Offer, signature: str, *, name: str | None = None, public_part: str | None = None) -> ModelOffer: ...
+    def __new__(cls, id: str, offer: Offer, signature: str, *, name: str | None = None, public_part: str | None = None, character_price: int | None = None) -> ModelOffer: ...
     @property
     def id(self, /) -> str:
         """Its name among the node's models."""
@@ -826,6 +829,9 @@ class ModelOffer:
         The version's public part, as the node tells it, if the character's card is part of the prompt. Only a model by itself
         has it, not one in a list.
         """
+    @property
+    def character_price(self, /) -> int | None:
+        """The price of one character of text that the node speaks with its voice, in base units; none if it does not speak."""
 
 @final
 class ModelTerms:
@@ -1327,6 +1333,53 @@ class SigningRequest:
     @property
     def struct_hash(self, /) -> str:
         """`hashStruct` of the value; empty for a transaction."""
+
+@final
+class SpeechNote:
+    """What a file says of its sound: it is synthetic, and a node signed for it."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, node: str, model: str, characters: int, session: str, *, voice: str | None = None) -> SpeechNote: ...
+    @property
+    def node(self, /) -> str:
+        """The node's address."""
+    @property
+    def model(self, /) -> str:
+        """The character's model: `dat:CLASS:VERSION`."""
+    @property
+    def voice(self, /) -> str | None:
+        """SHA-256 of the adapter whose voice it is, as the node claims; none if it is the base's own voice."""
+    @property
+    def characters(self, /) -> int:
+        """Characters of the text."""
+    @property
+    def session(self, /) -> str:
+        """The session in which it was spoken."""
+
+@final
+class Spoken:
+    """A text that was spoken, checked and paid."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, wav: bytes, sample_rate: int, characters: int, owed: int, *, voice: str | None = None) -> Spoken: ...
+    @property
+    def wav(self, /) -> bytes:
+        """A WAV file: one channel, 16 bits, with a signed note that it is synthetic (`speech_note`)."""
+    @property
+    def sample_rate(self, /) -> int:
+        """Samples a second."""
+    @property
+    def characters(self, /) -> int:
+        """Characters that were paid for."""
+    @property
+    def owed(self, /) -> int:
+        """The amount owed for the session by now, in base units."""
+    @property
+    def voice(self, /) -> str | None:
+        """
+        SHA-256 of the adapter whose voice it is, as the node claims; none if it is the base's own voice, which is not the
+        character's.
+        """
 
 @final
 class SubmissionFacts:
@@ -2087,6 +2140,20 @@ class Session:
 
         Errors: `market`, `ledger…`, `signer.…`.
         """
+    def speak(self, /, text: str, speed_milli: int | None = None) -> Spoken:
+        """
+        Has a text spoken with the character's voice, checks the sound against its receipt, and pays for it by the character. The pace
+        is in thousandths of the voice's own, from 500 to 2,000; none for its own.
+
+        Errors: `node.not_served` if the node has no voice for it, `node.setting` for a pace or a text that it does not speak, other
+        `node.…`, `consumer.…`, `signer.…`; the same can be asked for again.
+        """
+    def speech_price(self, /, text: str) -> int | None:
+        """
+        What the node asks for speaking a text, in base units; none if it does not speak for this character.
+
+        Errors: `node.…`, `money.overflow`.
+        """
     def __enter__(self, /) -> Session: ...
     def __exit__(self, /, kind: type[BaseException] | None = None, error: BaseException | None = None, trace: TracebackType | None = None) -> None: ...
 
@@ -2305,6 +2372,15 @@ def sign_voucher(domain: Domain, voucher: Voucher, signer: Signer) -> str:
     Signs a voucher, as the session's consumer.
 
     Errors: `hex.…`, `money.not_decimal`, `signer.…`.
+    """
+
+def speech_note(file: bytes) -> SpeechNote:
+    """
+    What a WAV file says of its sound. Its signatures and digests hold; that the node serves the version that it names, a ledger
+    says.
+
+    Errors: `speech.unmarked` for a file that does not say that it is synthetic, `speech.format` for one that is no WAV file of one channel
+    and 16 bits, `speech.malformed` for a note that cannot be read, `speech.broken` for one that does not hold.
     """
 
 def split_revenue(amount: int, creator_bps: int, node_bps: int, pool_bps: int) -> RevenueParts:

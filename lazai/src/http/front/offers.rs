@@ -1,5 +1,6 @@
 //! What a node offers: its models, and what it wants for them.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
@@ -17,6 +18,7 @@ use super::{Front, refusal};
 use crate::conversation::{asks_for_the_card, published};
 use crate::node::SignedOffer;
 use crate::provider::{OfferTerms, Provider};
+use crate::speech::SignedSpeechTerms;
 use crate::wire::openai::ApiError;
 use crate::wire::payment::{self, Extra, REQUIRED, Required, Requirement, Resource, SCHEME};
 use crate::wire::talk::model_id;
@@ -29,11 +31,17 @@ pub(super) struct Offers {
     provider: Arc<Provider>,
     /// Offers are used until half of their time is over: signing may cost (a key service, a phone).
     all: Vec<(OfferTerms, Mutex<Option<SignedOffer>>)>,
+    /// The terms of speech, by version; used like offers.
+    speech: Mutex<BTreeMap<(ClassId, VersionNumber), SignedSpeechTerms>>,
 }
 
 impl Offers {
     pub(super) fn new(provider: Arc<Provider>, terms: Vec<OfferTerms>) -> Self {
-        Self { provider, all: terms.into_iter().map(|terms| (terms, Mutex::default())).collect() }
+        Self {
+            provider,
+            all: terms.into_iter().map(|terms| (terms, Mutex::default())).collect(),
+            speech: Mutex::default(),
+        }
     }
 
     pub(super) fn terms(&self) -> impl Iterator<Item = &OfferTerms> {
@@ -67,6 +75,25 @@ impl Offers {
         Ok(offer)
     }
 
+    /// The terms of speech of a version, signed anew if they are not fresh; `None` if it has no voice here.
+    async fn speech_of(&self, class: ClassId, version: VersionNumber) -> Result<Option<SignedSpeechTerms>, ApiError> {
+        let (now_s, series) = self.now();
+        let fresh = |signed: &SignedSpeechTerms| {
+            signed.terms.valid_until_s >= now_s.saturating_add(VALID_S / 2) && signed.terms.series == series
+        };
+        let kept = || self.speech.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = kept().get(&(class, version)).cloned().filter(fresh);
+        if found.is_some() {
+            return Ok(found);
+        }
+        let signed = self.provider.speech_terms(class, version, now_s.saturating_add(VALID_S)).await;
+        let signed = signed.map_err(|e| refusal(&e.into()))?;
+        if let Some(terms) = &signed {
+            kept().insert((class, version), terms.clone());
+        }
+        Ok(signed)
+    }
+
     async fn each(&self) -> Result<Vec<SignedOffer>, ApiError> {
         let (now, mut offers) = (self.now(), Vec::with_capacity(self.all.len()));
         for terms in &self.all {
@@ -76,13 +103,17 @@ impl Offers {
     }
 
     /// An offer as one of the node's models.
-    fn model(&self, market: &Market, offer: SignedOffer) -> Value {
+    async fn model(&self, market: &Market, offer: SignedOffer) -> Result<Value, ApiError> {
         let Offer { class, version, node, .. } = offer.offer;
-        let about = json!({
+        let speech = self.speech_of(class, version).await?;
+        let mut about = json!({
             "name": name(market, class, version), "offer": offer, "ledger": market.ledger(),
             "device": self.provider.about().device, "adapter": "claimed",
         });
-        json!({"id": model_id(class, version), "object": "model", "created": 0, "owned_by": node, "lazai": about})
+        if let Some(terms) = speech {
+            about["speech"] = json!(terms);
+        }
+        Ok(json!({"id": model_id(class, version), "object": "model", "created": 0, "owned_by": node, "lazai": about}))
     }
 
     /// Status 402, with everything that is needed to pay.
@@ -134,7 +165,10 @@ fn name(market: &Market, class: ClassId, version: VersionNumber) -> Option<Strin
 pub(super) async fn models(State(front): State<Front>) -> Result<Response, ApiError> {
     let offers = &front.0.offers;
     let (market, signed) = (offers.provider.ledger().market(), offers.each().await?);
-    let models: Vec<Value> = signed.into_iter().map(|offer| offers.model(&market, offer)).collect();
+    let mut models = Vec::with_capacity(signed.len());
+    for offer in signed {
+        models.push(offers.model(&market, offer).await?);
+    }
     Ok(axum::Json(json!({"object": "list", "data": models})).into_response())
 }
 
@@ -149,7 +183,7 @@ pub(super) async fn model(
     let named = named.ok_or_else(|| no_model(&id))?;
     let (market, offer) = (offers.provider.ledger().market(), offers.one(named, offers.now()).await?);
     let part = published(&market, offer.offer.class, offer.offer.version).filter(|part| asks_for_the_card(part));
-    let mut model = offers.model(&market, offer);
+    let mut model = offers.model(&market, offer).await?;
     // Too long for the list of all.
     if let Some(part) = part {
         model["lazai"]["public_part"] = part.into();

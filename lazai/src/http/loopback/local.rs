@@ -15,14 +15,14 @@ use serde_json::json;
 
 use super::nodes::Candidate;
 use super::verdict::remote;
-use super::{Inner, Loopback, LoopbackError, once};
+use super::{Inner, Loopback, LoopbackError, once, speech};
 use crate::http::body::in_time;
 use crate::http::embed;
 use crate::http::front::no_model;
 use crate::http::openapi::{self, Endpoint, Server};
 use crate::http::reply::{self, Api, Mark};
 use crate::http::routes;
-use crate::wire::openai::ApiError;
+use crate::wire::openai::{ApiError, BadRequest};
 
 pub(super) fn router(proxy: &Loopback) -> Router {
     let routes = Server::Proxy.endpoints().into_iter().fold(Router::new(), |router, endpoint| {
@@ -35,6 +35,7 @@ pub(super) fn router(proxy: &Loopback) -> Router {
             Endpoint::Models => get(models),
             Endpoint::Model => get(model),
             Endpoint::Embeddings => post(embeddings),
+            Endpoint::Speech => post(speech::answer),
             Endpoint::Budget => get(budget),
             Endpoint::Document => get(|| openapi::answer(Server::Proxy)),
             // A node's own.
@@ -92,7 +93,7 @@ async fn list(proxy: &Loopback) -> Result<Vec<serde_json::Value>, ApiError> {
         let first = candidates.first()?;
         Some(json!({
             "id": id, "object": "model", "created": 0, "owned_by": first.offer.offer.node,
-            "lazai": {"name": first.name, "offer": first.offer, "offers": offers},
+            "lazai": {"name": first.name, "offer": first.offer, "offers": offers, "speech": first.speech},
         }))
     };
     let models = models.into_iter().filter_map(about);
@@ -117,6 +118,10 @@ async fn answer(proxy: &Loopback, api: Api, headers: &HeaderMap, body: &[u8]) ->
     let mut seed = u64::from(u32::from_le_bytes(random.as_bytes().first_chunk().copied().unwrap_or_default()));
     let mut begun = None;
     if let Some(key) = headers.get(once::KEY) {
+        if request.audio.is_some() {
+            let reason = "sound is not kept: a reply that is spoken has no idempotency key";
+            return Err(BadRequest::new(once::KEY, reason).into());
+        }
         let found = Arc::new(inner.once.begin(key, api.path(), body, seed)?);
         seed = found.seed();
         begun = Some(found);

@@ -2,7 +2,7 @@
 //!
 //! A URL belongs to the node whose address signs the offers there: URLs of one address are replicas, and sessions go on at any of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,10 +15,13 @@ use crate::http::health::Health;
 use crate::node::{
     ChatReply, ChatRequest, Node, NodeError, NodeFuture, ReleaseRequest, SignedOffer, SignedRelease, SignedVoucher,
 };
+use crate::speech::{SignedSpeechTerms, SpeechReply, SpeechRequest};
 use crate::wire::talk::{OfferedModel, failed};
 
 /// The time a node gets to tell its models.
 const LISTING: Duration = Duration::from_secs(5);
+/// Seconds before their end at which terms of speech are asked for anew.
+const MARGIN_S: u64 = 30;
 /// Offers are compared by the price of so many tokens read, and said.
 const USUAL: (u64, u64) = (1_000, 250);
 
@@ -92,6 +95,8 @@ impl Place {
 pub(super) struct Candidate {
     pub name: Option<String>,
     pub offer: SignedOffer,
+    /// The terms under which it speaks, if it does.
+    pub speech: Option<SignedSpeechTerms>,
     /// True if none of the node's URLs answered of late.
     pub is_left: bool,
     latency: Duration,
@@ -100,11 +105,23 @@ pub(super) struct Candidate {
 pub(super) struct Nodes {
     places: Vec<Place>,
     domain: Domain,
+    /// Terms of speech that were told, by model and node.
+    speech: Mutex<BTreeMap<(String, Address), SignedSpeechTerms>>,
+}
+
+/// Who speaks for a model, and who does not.
+pub(super) struct Voices {
+    pub speaking: BTreeMap<Address, SignedSpeechTerms>,
+    pub silent: BTreeSet<Address>,
 }
 
 impl Nodes {
     pub fn new(nodes: Vec<HttpNode>, domain: Domain) -> Self {
-        Self { places: nodes.into_iter().map(|node| Place { node, seen: Mutex::default() }).collect(), domain }
+        Self {
+            places: nodes.into_iter().map(|node| Place { node, seen: Mutex::default() }).collect(),
+            domain,
+            speech: Mutex::default(),
+        }
     }
 
     /// The models of all nodes that answer, each with its candidates, the best first: see [`in_order`].
@@ -118,7 +135,7 @@ impl Nodes {
             match listed {
                 Ok(listed) => {
                     answered = true;
-                    for OfferedModel { id, name, offer, .. } in listed {
+                    for OfferedModel { id, name, offer, speech, .. } in listed {
                         let place = &self.places[place];
                         let (is_left, latency) = (place.is_left(), place.seen().latency.order());
                         let candidates = models.entry(id).or_default();
@@ -127,7 +144,7 @@ impl Nodes {
                                 replica.is_left &= is_left;
                                 replica.latency = replica.latency.min(latency);
                             }
-                            None => candidates.push(Candidate { name, offer, is_left, latency }),
+                            None => candidates.push(Candidate { name, offer, speech, is_left, latency }),
                         }
                     }
                 }
@@ -139,6 +156,47 @@ impl Nodes {
         }
         models.values_mut().for_each(|candidates| in_order(candidates));
         Ok(models)
+    }
+
+    /// Who speaks for a model: as it was told before, for as long as that holds.
+    ///
+    /// # Errors
+    /// [`NodeError`] if no node answers.
+    pub async fn voices(&self, model: &str, now_s: u64) -> Result<Voices, NodeError> {
+        let kept = || self.speech.lock().unwrap_or_else(PoisonError::into_inner);
+        let holds = |terms: &SignedSpeechTerms| terms.terms.valid_until_s > now_s.saturating_add(MARGIN_S);
+        let known = kept().iter().any(|((of, _), terms)| of == model && holds(terms));
+        let mut silent = BTreeSet::new();
+        if !known {
+            for Candidate { offer, speech, .. } in self.models().await?.remove(model).unwrap_or_default() {
+                let SignedOffer { offer, .. } = offer;
+                let signed = |told: &SignedSpeechTerms| {
+                    told.terms.belong_to(&offer) && told.signature.verify(&self.domain, &told.terms, offer.node).is_ok()
+                };
+                match speech.filter(signed) {
+                    Some(terms) => {
+                        kept().insert((model.to_owned(), offer.node), terms);
+                    }
+                    None => {
+                        silent.insert(offer.node);
+                    }
+                }
+            }
+        }
+        let mut speaking = BTreeMap::new();
+        let mut kept = kept();
+        kept.retain(|_, terms| holds(terms));
+        for ((of, node), terms) in kept.iter() {
+            if of == model {
+                speaking.insert(*node, terms.clone());
+            }
+        }
+        Ok(Voices { speaking, silent })
+    }
+
+    /// Forgets the terms of speech of a node: it may have others now.
+    pub fn forget_voice(&self, model: &str, node: Address) {
+        self.speech.lock().unwrap_or_else(PoisonError::into_inner).remove(&(model.to_owned(), node));
     }
 
     /// What each URL offers now, side by side. Those that are left for a while are asked only if all are.
@@ -322,6 +380,34 @@ impl Node for Replicas<'_> {
                         error = failed;
                     }
                     paid => return paid,
+                }
+            }
+            Err(error)
+        })
+    }
+
+    fn speak<'a>(
+        &'a self,
+        request: &'a SpeechRequest,
+        on_samples: &'a mut (dyn FnMut(&[i16]) + Send),
+    ) -> NodeFuture<'a, SpeechReply> {
+        Box::pin(async move {
+            let (mut heard, mut error) = (0_usize, self.nowhere());
+            for place in &self.places {
+                let mut at = 0_usize;
+                // The same request gives the same samples: those that were heard are passed over.
+                let mut hear = |samples: &[i16]| {
+                    let known = heard.saturating_sub(at).min(samples.len());
+                    at += samples.len();
+                    heard = heard.max(at);
+                    on_samples(&samples[known..]);
+                };
+                match place.node.speak(request, &mut hear).await {
+                    Err(failed) if is_down(&failed) => {
+                        place.failed();
+                        error = failed;
+                    }
+                    spoken => return spoken,
                 }
             }
             Err(error)

@@ -189,7 +189,7 @@ impl Begun {
     pub fn again(&self, choice: u32, pieces: &mut Pieces) -> Option<Made> {
         let reply = lock(&self.page).choices.get(choice as usize).cloned()?;
         pieces.text(&reply.text);
-        Some(Made { details: reply.details, notes: reply.notes })
+        Some(Made { details: reply.details, notes: reply.notes, spoken: None })
     }
 
     /// Keeps a choice that was made: the one after the last.

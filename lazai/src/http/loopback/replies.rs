@@ -19,23 +19,34 @@ impl Inner {
     /// Makes and pays one reply. Sessions that end in this turn are taken back right after it.
     pub async fn turn(
         self: &Arc<Self>,
-        asked: CompletionRequest,
-        pieces: Pieces,
-        begun: Option<&Begun>,
-    ) -> Result<Made, ApiError> {
-        self.keep_taking_back();
-        let served = self.reply(asked, pieces, begun).await;
-        self.woken.notify_one();
-        served
-    }
-
-    async fn reply(
-        self: &Arc<Self>,
         mut asked: CompletionRequest,
         mut pieces: Pieces,
         begun: Option<&Begun>,
     ) -> Result<Made, ApiError> {
+        self.keep_taking_back();
         asked.messages = self.recalled(&asked.model, asked.messages)?;
+        let served = match self.reply(&asked, &mut pieces, begun).await {
+            Ok(made) => Ok(self.with_sound(made, &asked, &pieces).await),
+            failed => failed,
+        };
+        self.woken.notify_one();
+        served
+    }
+
+    /// The reply with its sound, if that is wanted. Words that cannot be spoken are a reply all the same.
+    async fn with_sound(self: &Arc<Self>, made: Made, asked: &CompletionRequest, pieces: &Pieces) -> Made {
+        let Some(format) = asked.audio else { return made };
+        let words = made.details.text.clone().unwrap_or_else(|| pieces.said().to_owned());
+        let spoken = self.spoken_reply(&asked.model, words, format, pieces.sound()).await;
+        Made { spoken: Some(spoken), ..made }
+    }
+
+    async fn reply(
+        self: &Arc<Self>,
+        asked: &CompletionRequest,
+        pieces: &mut Pieces,
+        begun: Option<&Begun>,
+    ) -> Result<Made, ApiError> {
         let wanted = pieces.are_wanted();
         let mut turn = self.begin(&asked.model).await?;
         let (mut tried, mut reopened, mut first) = (BTreeSet::new(), BTreeSet::new(), None);
@@ -56,14 +67,14 @@ impl Inner {
                 said = true;
                 pieces.text(text);
             };
-            let error = match self.ask(open, &asked, begun, &mut on_text).await {
+            let error = match self.ask(open, asked, begun, &mut on_text).await {
                 Ok(Reply { text, details, notes }) => {
                     self.book.lock().await.served(&asked.model, node)?;
                     let receipt = &details.receipt.receipt;
                     let turn = Turn { session: receipt.session, turn: receipt.turn };
                     self.remember(&asked.model, turn, &asked.messages, &text);
                     let details = ReplyDetails { text: pieces.complete(&text), ..details };
-                    return Ok(Made { details, notes });
+                    return Ok(Made { details, notes, spoken: None });
                 }
                 Err(Asked::Kept(error)) => return Err(error),
                 Err(Asked::Failed(error)) => error,
@@ -148,8 +159,8 @@ impl Inner {
     }
 }
 
-/// Why a reply did not come.
-enum Asked {
+/// Why a reply, or speech, did not come.
+pub(super) enum Asked {
     Failed(ConsumerError),
     /// The proxy's own book.
     Kept(ApiError),

@@ -173,7 +173,7 @@ impl Inner {
         }
     }
 
-    fn fits(&self, book: &Book, model: &str, step: Amount) -> Result<(), Short> {
+    pub(super) fn fits(&self, book: &Book, model: &str, step: Amount) -> Result<(), Short> {
         let under_way = self.turns.under_way(model).map_err(|error| Short::Spent(error.into()))?;
         self.budget.fits(book, model, step, under_way, self.consumer.now_s())
     }

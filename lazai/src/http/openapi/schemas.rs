@@ -184,7 +184,18 @@ fn requests(all: &mut Map<String, Value>) {
             "user": {"type": ["string", "null"]},
         }),
     );
+    let speech = object(
+        &["model", "input"],
+        json!({
+            "model": text(), "input": input, "voice": {"enum": ["default", "", null]},
+            "response_format": {"enum": ["wav", "pcm", null]}, "stream_format": {"enum": ["audio", "sse", null]},
+            "speed": {"type": ["number", "null"], "minimum": 0.5, "maximum": 2.0},
+            "seed": {"type": ["integer", "null"], "minimum": 0}, "instructions": {"enum": ["", null]},
+            "user": {"type": ["string", "null"]},
+        }),
+    );
     for (name, schema) in [
+        ("SpeechRequest", speech),
         ("ChatRequest", asking(&["model", "messages"], chat)),
         ("CompletionRequest", asking(&["model", "prompt"], completion)),
         ("ResponseRequest", asking(&["model", "input"], response)),

@@ -37,6 +37,7 @@ pub(in crate::http) struct Metrics {
     tokens: Family<Labels, Counter>,
     first_s: Histogram,
     token_s: Histogram,
+    spoken: Counter<u64, AtomicU64>,
     waiting: Gauge,
     draining: Gauge,
     book: Gauge,
@@ -53,10 +54,11 @@ impl Default for Metrics {
         let (limited, sessions) = (Family::default(), Family::default());
         let (draining, book) = (Gauge::default(), Gauge::default());
         let (first_s, token_s) = (Histogram::new(FIRST_S), Histogram::new(TOKEN_S));
-        let waiting = Gauge::default();
+        let (waiting, spoken) = (Gauge::default(), Counter::default());
         registry.register("requests", "Requests for replies, by what became of them", Family::clone(&requests));
         registry.register("limited", "Requests beyond a limit, by what is limited", Family::clone(&limited));
         registry.register("tokens", "Tokens that were read and said, and are owed for", Family::clone(&tokens));
+        registry.register("spoken_characters", "Characters that were spoken, and are owed for", spoken.clone());
         registry.register(
             "first_piece_seconds",
             "Time from a request to the first piece of its reply",
@@ -78,6 +80,7 @@ impl Default for Metrics {
             draining,
             book,
             tokens,
+            spoken,
             first_s,
             token_s,
             waiting,
@@ -152,6 +155,11 @@ impl Metrics {
             let rest = reply.whole.saturating_sub(first).as_secs_f64();
             self.token_s.observe(rest / (reply.completion_tokens - 1) as f64);
         }
+    }
+
+    /// Counts the characters of a text that was spoken.
+    pub(in crate::http) fn spoken(&self, characters: u64) {
+        self.spoken.inc_by(characters);
     }
 
     /// All counts as text, with what engine and book say at this moment; of a book that does not answer, what it said last.

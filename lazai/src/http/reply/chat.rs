@@ -1,11 +1,15 @@
 //! A reply as a chat completion.
 
 use axum::response::sse::Event;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::Made;
 use super::form::{Choice, Form, Mark, Usage, done, event};
 use crate::wire::logprobs;
 use crate::wire::openai::ApiError;
+use crate::wire::speech;
 use crate::wire::tools::Call;
 
 pub(super) struct Chat {
@@ -39,14 +43,28 @@ impl Chat {
             message["content"] = if words.is_empty() { Value::Null } else { words.as_str().into() };
             message["tool_calls"] = calls.iter().map(call).collect();
         }
+        if let Some(Ok(spoken)) = &made.spoken {
+            message["audio"] = self.sound_of(words);
+            message["audio"]["data"] = STANDARD.encode(&spoken.data).into();
+        }
         let logprobs = made.notes.logprobs.as_deref().map(logprobs::write);
         let finish_reason = choice.finish_reason();
         let mut told =
             json!({"index": index, "message": message, "logprobs": logprobs, "finish_reason": finish_reason});
+        tell_spoken(made, &mut told);
         if self.choices > 1 {
             told["lazai"] = json!(made.details);
         }
         told
+    }
+
+    /// What is told of a reply's sound beside it: its words stay in the message, too.
+    fn sound_of(&self, words: &str) -> Value {
+        json!({
+            "id": format!("audio_{}", self.id.trim_start_matches("chatcmpl-")), "transcript": words,
+            // Nothing is kept: a message that names it by id is refused.
+            "expires_at": self.created,
+        })
     }
 
     /// Each call in two pieces: its function, and its arguments.
@@ -58,6 +76,15 @@ impl Chat {
             [first, second].map(|piece| event(&self.chunk(&json!({"tool_calls": [piece]}), None)))
         });
         pieces.collect()
+    }
+}
+
+/// Tells the receipt of a reply's sound, or why there is none: the words are told and owed all the same.
+fn tell_spoken(made: &Made, told: &mut Value) {
+    match &made.spoken {
+        Some(Ok(spoken)) => told["lazai_speech"] = json!({"receipt": spoken.receipt}),
+        Some(Err(error)) => told["lazai_missing"] = error.body()["error"].take(),
+        None => {}
     }
 }
 
@@ -75,6 +102,11 @@ impl Form for Chat {
         vec![event(&self.chunk(&json!({"content": words}), None))]
     }
 
+    fn sound(&mut self, samples: &[i16]) -> Vec<Event> {
+        let data = STANDARD.encode(speech::bytes(samples));
+        vec![event(&self.chunk(&json!({"audio": {"data": data}}), None))]
+    }
+
     fn end(&mut self, choice: &Choice) -> Vec<Event> {
         let mut events = self.call_pieces(&choice.calls);
         // Clients put together what all pieces have: these come in one.
@@ -83,8 +115,13 @@ impl Form for Chat {
             piece["choices"][0]["logprobs"] = logprobs::write(logprobs);
             events.push(event(&piece));
         }
+        if let Some(Ok(_)) = &choice.made.spoken {
+            let sound = self.sound_of(&choice.words);
+            events.push(event(&self.chunk(&json!({"audio": sound}), None)));
+        }
         let mut end = self.chunk(&json!({}), Some(choice.finish_reason()));
         end["lazai"] = json!(choice.made.details);
+        tell_spoken(&choice.made, &mut end);
         events.push(event(&end));
         events
     }

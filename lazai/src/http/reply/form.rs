@@ -32,14 +32,18 @@ impl Api {
     /// Reads the body of a request.
     pub fn read(self, body: &[u8]) -> Result<Asked, BadRequest> {
         let of = |request| Asked { request, api: self, repeated: Map::new() };
-        match self {
-            Self::Chat => CompletionRequest::parse(body).map(of),
-            Self::Completions => wire::completions::read(body).map(of),
+        let asked = match self {
+            Self::Chat => return CompletionRequest::parse(body).map(of),
+            Self::Completions => wire::completions::read(body).map(of)?,
             Self::Responses => {
                 let wire::responses::ResponseRequest { asked, repeated } = wire::responses::read(body)?;
-                Ok(Asked { repeated, ..of(asked) })
+                Asked { repeated, ..of(asked) }
             }
+        };
+        if asked.request.audio.is_some() {
+            return Err(BadRequest::new("modalities", "replies are spoken as chat completions"));
         }
+        Ok(asked)
     }
 }
 
@@ -127,6 +131,12 @@ pub(in crate::http) trait Form: Send {
 
     /// More of its words.
     fn words(&mut self, words: &str) -> Vec<Event>;
+
+    /// More of its sound.
+    fn sound(&mut self, samples: &[i16]) -> Vec<Event> {
+        let _ = samples;
+        Vec::new()
+    }
 
     /// It ends. All of its words were told, but where its text turned out to be another.
     fn end(&mut self, choice: &Choice) -> Vec<Event>;

@@ -25,7 +25,11 @@ fn made(notes: ReplyNotes) -> Made {
     };
     let receipt = SignedReceipt { receipt, signature: Signature::from_bytes([1; 65]) };
     let (adapter, device) = ("claimed".into(), "cpu".into());
-    Made { details: ReplyDetails { receipt, tokens: Vec::new(), text: None, adapter, device, checked: None }, notes }
+    Made {
+        details: ReplyDetails { receipt, tokens: Vec::new(), text: None, adapter, device, checked: None },
+        notes,
+        spoken: None,
+    }
 }
 
 /// What a client gets for a reply of these pieces: the choice of a whole answer, or the choices of all pieces.

@@ -1,6 +1,6 @@
 //! What no node heeds, and refuses by name.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// A parameter, and a test for values that change nothing.
 pub(in crate::wire) type Parameter = (&'static str, fn(&Value) -> bool);
@@ -8,7 +8,6 @@ pub(in crate::wire) type Parameter = (&'static str, fn(&Value) -> bool);
 /// Parameters that would change the reply if they were ignored.
 pub(super) const UNSUPPORTED: &[Parameter] = &[
     ("allowed_token_ids", is_nothing),
-    ("audio", Value::is_null),
     ("bad_words", is_nothing),
     ("best_of", |v| v.is_null() || v == 1),
     ("dry_penalty_last_n", |v| v.is_null() || *v == -1),
@@ -22,7 +21,6 @@ pub(super) const UNSUPPORTED: &[Parameter] = &[
     ("include_stop_str_in_output", is_false),
     ("json_schema", is_nothing),
     ("length_penalty", is_one),
-    ("modalities", |v| v.is_null() || *v == json!(["text"])),
     ("mirostat", is_zero),
     ("prompt_logprobs", is_nothing),
     ("repeat_penalty", is_one),

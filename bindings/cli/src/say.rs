@@ -1,0 +1,53 @@
+//! `say`.
+
+use std::path::Path;
+
+use lazai_facade::LazaiError;
+use lazai_facade::native::data::keep_file;
+use lazai_facade::native::speech::Spoken;
+use pollster::block_on;
+use serde_json::json;
+
+use crate::acting::acting;
+use crate::args;
+use crate::talk::{CONSUMER, client, conversation};
+use crate::{Done, Output};
+
+pub(crate) fn say(verb: &args::Say, out: &mut Output<'_>) -> Done {
+    let speed_milli = pace(verb.speed)?;
+    let (market, key) = acting(&verb.chat.acting, CONSUMER)?;
+    let node = client(&verb.chat.node, verb.chat.ca.as_deref())?;
+    let kept = conversation(&verb.chat, &market, &key, &node)?;
+    let keep = |text: &str| keep_file(&verb.chat.conversation.to_string_lossy(), text.as_bytes());
+    keep(&kept)?;
+    let session = market.resume(&node, key, &kept)?;
+    let spoken = block_on(session.speak(verb.text.clone(), Some(speed_milli)));
+    // Speech that came is owed, even if its payment could not be promised yet.
+    keep(&session.to_json()?)?;
+    let spoken = spoken?;
+    keep_file(&verb.out.to_string_lossy(), &spoken.wav)?;
+    let told = json!({
+        "file": verb.out, "characters": spoken.characters, "sampleRate": spoken.sample_rate, "voice": spoken.voice,
+        "owed": spoken.owed,
+    });
+    out.tell(&told, |_| about(&spoken, &verb.out))?;
+    Ok(true)
+}
+
+fn pace(speed: f64) -> Result<u32, LazaiError> {
+    let milli = (speed * 1_000.0).round();
+    if (500.0..=2_000.0).contains(&milli) {
+        return Ok(milli as u32);
+    }
+    Err(LazaiError::new("request.speed", format!("--speed is {speed}, from 0.5 to 2 is spoken")))
+}
+
+/// What was spoken, for people.
+fn about(spoken: &Spoken, file: &Path) -> String {
+    let Spoken { characters, owed, voice, .. } = spoken;
+    let voice = match voice {
+        Some(_) => "the character's voice, as the node claims",
+        None => "the base's own voice, which is not the character's",
+    };
+    format!("{}: {characters} characters, {voice}; {owed} promised so far", file.display())
+}

@@ -1,0 +1,103 @@
+//! Speech: a text in a character's voice, out of a session; and what a file of it says of itself.
+
+use lazai::core::Digest;
+use lazai::speech::{NotSpeech, SpeechManifest, SpeechSettings};
+
+use super::session::Session;
+use crate::{BaseUnits, LazaiError, record};
+
+record! {
+    /// A text that was spoken, checked and paid.
+    pub struct Spoken {
+        /// A WAV file: one channel, 16 bits, with a signed note that it is synthetic ([`speech_note`]).
+        pub wav: Vec<u8>,
+        /// Samples a second.
+        pub sample_rate: u32,
+        /// Characters that were paid for.
+        pub characters: u64,
+        /// The amount owed for the session by now, in base units.
+        pub owed: BaseUnits,
+        /// SHA-256 of the adapter whose voice it is, as the node claims; none if it is the base's own voice, which is not the
+        /// character's.
+        pub voice: Option<String>,
+    }
+}
+
+record! {
+    /// What a file says of its sound: it is synthetic, and a node signed for it.
+    pub struct SpeechNote {
+        /// The node's address.
+        pub node: String,
+        /// The character's model: `dat:CLASS:VERSION`.
+        pub model: String,
+        /// SHA-256 of the adapter whose voice it is, as the node claims; none if it is the base's own voice.
+        pub voice: Option<String>,
+        /// Characters of the text.
+        pub characters: u64,
+        /// The session in which it was spoken.
+        pub session: String,
+    }
+}
+
+fn voice(adapter: Digest) -> Option<String> {
+    (adapter != Digest::ZERO).then(|| adapter.to_string())
+}
+
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+impl Session {
+    /// Has a text spoken with the character's voice, checks the sound against its receipt, and pays for it by the character. The pace
+    /// is in thousandths of the voice's own, from 500 to 2,000; none for its own.
+    ///
+    /// # Errors
+    /// `node.not_served` if the node has no voice for it, `node.setting` for a pace or a text that it does not speak, other
+    /// `node.…`, `consumer.…`, `signer.…`; the same can be asked for again.
+    pub async fn speak(&self, text: String, speed_milli: Option<u32>) -> Result<Spoken, LazaiError> {
+        let speed_milli = speed_milli.unwrap_or(SpeechSettings::default().speed_milli);
+        let settings = SpeechSettings { speed_milli, seed: None };
+        let session = self.now();
+        let speech = session.speak(&text, settings, &mut |_| {}).await?;
+        Ok(Spoken {
+            wav: speech.wav(),
+            sample_rate: speech.rate(),
+            characters: speech.received.receipt.receipt.characters,
+            owed: session.owed().to_string(),
+            voice: voice(speech.received.terms.terms.adapter_digest),
+        })
+    }
+
+    /// What the node asks for speaking a text, in base units; none if it does not speak for this character.
+    ///
+    /// # Errors
+    /// `node.…`, `money.overflow`.
+    pub async fn speech_price(&self, text: String) -> Result<Option<BaseUnits>, LazaiError> {
+        let Some(signed) = self.now().speech_terms().await? else { return Ok(None) };
+        Ok(Some(signed.terms.price(lazai::settle::speech::characters(&text))?.to_string()))
+    }
+}
+
+/// What a WAV file says of its sound. Its signatures and digests hold; that the node serves the version that it names, a ledger
+/// says.
+///
+/// # Errors
+/// `speech.unmarked` for a file that does not say that it is synthetic, `speech.format` for one that is no WAV file of one channel
+/// and 16 bits, `speech.malformed` for a note that cannot be read, `speech.broken` for one that does not hold.
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+pub fn speech_note(file: Vec<u8>) -> Result<SpeechNote, LazaiError> {
+    let SpeechManifest { terms, receipt, .. } = SpeechManifest::of_wav(&file).map_err(|error| {
+        let code = match error {
+            NotSpeech::NoManifest => "speech.unmarked",
+            NotSpeech::Manifest { .. } => "speech.malformed",
+            NotSpeech::Broken { .. } => "speech.broken",
+            _ => "speech.format",
+        };
+        LazaiError::new(code, error)
+    })?;
+    let (terms, receipt) = (terms.terms, receipt.receipt);
+    Ok(SpeechNote {
+        node: terms.node.to_string(),
+        model: lazai::wire::talk::model_id(terms.class, terms.version),
+        voice: voice(terms.adapter_digest),
+        characters: receipt.characters,
+        session: receipt.session.to_string(),
+    })
+}

@@ -1,0 +1,319 @@
+//! Speaking with the voices of the characters that a node serves.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+#[cfg(feature = "node")]
+use lazai_core::Address;
+use lazai_core::digest::DomainHasher;
+use lazai_core::message::{Message, Role};
+use lazai_core::sign::SignatureError;
+use lazai_core::{Amount, Asset, ClassId, Digest, SignerError, TypedData as _, VersionNumber};
+use lazai_settle::market::MarketError;
+use lazai_settle::session::Session;
+use lazai_settle::speech::{SpeechReceipt, SpeechTerms};
+
+use super::Provider;
+use super::page::{Begun, LastSpeech, Moderated, Page};
+use super::receipt::first_number;
+use crate::node::{Asked, NodeError};
+use crate::speech::{
+    SignedSpeechReceipt, SignedSpeechTerms, SpeakError, Speaker, SpeechJob, SpeechReply, SpeechRequest, audio_digest,
+};
+
+/// Texts that are spoken at a time: each takes a core, and replies need the others.
+const AT_ONCE: usize = 1;
+
+/// A node's price and limit for speaking with the voice of a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VoiceTerms {
+    /// The class.
+    pub class: ClassId,
+    /// The version.
+    pub version: VersionNumber,
+    /// The asset of the price: that of the version's offer.
+    pub asset: Asset,
+    /// Price of one character of the text.
+    pub character_price: Amount,
+    /// Most characters of one request.
+    pub character_ceiling: u32,
+}
+
+/// A voice that a node speaks with.
+struct Voice {
+    speaker: Arc<dyn Speaker>,
+    /// `None` for the base's own voice.
+    adapter: Option<Digest>,
+    terms: VoiceTerms,
+}
+
+/// The voices of a node, by version.
+pub(super) struct Voices {
+    all: BTreeMap<(ClassId, VersionNumber), Voice>,
+    free: async_lock::Semaphore,
+}
+
+impl Default for Voices {
+    fn default() -> Self {
+        Self { all: BTreeMap::new(), free: async_lock::Semaphore::new(AT_ONCE) }
+    }
+}
+
+impl Provider {
+    /// Speaks for a version: with the adapter in a folder of PEFT's files, whose digest is given, or with the base's own voice, which
+    /// its terms then say.
+    ///
+    /// # Errors
+    /// [`SpeakError`] if the adapter cannot be loaded, or is another.
+    pub fn with_voice(
+        mut self,
+        speaker: Arc<dyn Speaker>,
+        adapter: Option<(&Path, Digest)>,
+        terms: VoiceTerms,
+    ) -> Result<Self, SpeakError> {
+        if let Some((folder, expected)) = adapter {
+            let found = speaker.load_adapter(folder)?;
+            if found != expected {
+                return Err(SpeakError::new(format!("the voice's adapter is {found}, {expected} is expected")));
+            }
+        }
+        let adapter = adapter.map(|(_, digest)| digest);
+        self.voices.all.insert((terms.class, terms.version), Voice { speaker, adapter, terms });
+        Ok(self)
+    }
+
+    /// Signs the terms for speaking with the voice of a version, valid up to a time (seconds since 1970); `None` if the node does not.
+    ///
+    /// # Errors
+    /// The signer's error.
+    pub async fn speech_terms(
+        &self,
+        class: ClassId,
+        version: VersionNumber,
+        valid_until_s: u64,
+    ) -> Result<Option<SignedSpeechTerms>, SignerError> {
+        let Some(voice) = self.voices.all.get(&(class, version)) else { return Ok(None) };
+        let terms = SpeechTerms {
+            node: self.address(),
+            class,
+            version,
+            asset: voice.terms.asset,
+            character_price: voice.terms.character_price,
+            character_ceiling: voice.terms.character_ceiling,
+            base_digest: voice.speaker.about().base_digest,
+            adapter_digest: voice.adapter.unwrap_or(Digest::ZERO),
+            sample_rate: voice.speaker.about().rate,
+            valid_until_s,
+            series: self.series(),
+        };
+        let signature = self.account.sign(&terms).await?;
+        Ok(Some(SignedSpeechTerms { terms, signature }))
+    }
+
+    /// As [`Node::speak`](crate::node::Node::speak), for as long as it is wanted.
+    ///
+    /// # Errors
+    /// [`NodeError`]; [`NodeError::Left`] for speech that nobody wanted.
+    pub async fn speak_while(
+        &self,
+        request: &SpeechRequest,
+        wanted: &(dyn Fn() -> bool + Sync),
+        on_samples: &mut (dyn FnMut(&[i16]) + Send),
+    ) -> Result<SpeechReply, NodeError> {
+        self.learn_of(request.session).await?;
+        self.check_speech_signed(request)?;
+        self.see(request.session).await?;
+        let asked = request.asked();
+        let first = self.first_in_line(&asked, wanted).await?;
+        let wanted = || wanted() || first.is_waited_for();
+        let page = self.page(request.session).await?;
+        let before = page.spoken.clone().filter(|last| (last.turn, last.request) == (asked.turn, asked.digest));
+        if let Some(LastSpeech { receipt, .. }) = before {
+            return self.speak_again(request, receipt, &wanted, on_samples).await;
+        }
+        let session = self.session(request.session)?;
+        self.admit_speech(&session, &page, request, &asked)?;
+        let voice = self.voice_for(request)?;
+        let left = page.begun.is_some_and(|begun| begun.left);
+        let begin = |begun| {
+            self.change(request.session, move |page| {
+                page.is_next(&asked)?;
+                page.begun = begun;
+                Ok(())
+            })
+        };
+        let begun = Begun { turn: asked.turn, request: asked.digest, left };
+        begin(Some(begun)).await?;
+        let seed = self.speech_seed(request).await?;
+        let mut heard = false;
+        let mut hear = |samples: &[i16]| {
+            heard = true;
+            on_samples(samples);
+        };
+        let spoken = self.spoken(voice, request, seed, &|| left || wanted(), &mut hear).await;
+        match &spoken {
+            Err(NodeError::Left) => begin(Some(Begun { left: true, ..begun })).await?,
+            Err(_) if !heard => begin(None).await?,
+            _ => {}
+        }
+        let samples = spoken?;
+        let terms = &request.terms.terms;
+        let characters = request.characters();
+        let receipt = SpeechReceipt {
+            session: request.session,
+            turn: request.turn,
+            terms_digest: terms.hash_struct(),
+            request_digest: request.digest(),
+            audio_digest: audio_digest(request.salt, terms.sample_rate, &samples),
+            characters,
+            samples: samples.len() as u64,
+            seed,
+            cumulative: page.owed.checked_add(terms.price(characters)?)?,
+        };
+        let signature = self.account.sign(&receipt).await?;
+        let owed = receipt.cumulative;
+        let receipt = SignedSpeechReceipt { receipt, signature };
+        let kept = LastSpeech { turn: asked.turn, request: asked.digest, receipt: receipt.clone() };
+        let keep = self.change(request.session, |page| {
+            page.is_next(&asked)?;
+            page.owed = owed;
+            page.spoken = Some(kept.clone());
+            page.begun = None;
+            page.moderated = Moderated::default();
+            Ok(())
+        });
+        keep.await?;
+        Ok(SpeechReply { samples, receipt })
+    }
+
+    /// Speaks once more what is owed already: for a client that lost the sound.
+    async fn speak_again(
+        &self,
+        request: &SpeechRequest,
+        receipt: SignedSpeechReceipt,
+        wanted: &(dyn Fn() -> bool + Sync),
+        on_samples: &mut (dyn FnMut(&[i16]) + Send),
+    ) -> Result<SpeechReply, NodeError> {
+        let voice = self.voice_for(request)?;
+        let samples = self.spoken(voice, request, receipt.receipt.seed, wanted, on_samples).await?;
+        if audio_digest(request.salt, request.terms.terms.sample_rate, &samples) != receipt.receipt.audio_digest {
+            let reason = "the voice sounds other than when the receipt was signed: another machine or version".into();
+            return Err(NodeError::Generation { reason });
+        }
+        Ok(SpeechReply { samples, receipt })
+    }
+
+    /// Checks that the session's consumer signed a request, before it waits.
+    fn check_speech_signed(&self, request: &SpeechRequest) -> Result<(), NodeError> {
+        let market = self.account.ledger().market();
+        let unknown = MarketError::UnknownSession { session: request.session };
+        let consumer = market.session(request.session).ok_or(unknown)?.consumer;
+        let checked = request.signature.verify(&self.account.domain(), &request.claim(), consumer);
+        checked.map_err(|source: SignatureError| MarketError::Signature { what: "speech request", source }.into())
+    }
+
+    /// The consumer whose key signed a request of a session.
+    #[cfg(feature = "node")]
+    pub(crate) async fn speaker_of(&self, request: &SpeechRequest) -> Result<Address, NodeError> {
+        self.learn_of(request.session).await?;
+        self.check_speech_signed(request)?;
+        let unknown = MarketError::UnknownSession { session: request.session };
+        Ok(self.account.ledger().market().session(request.session).ok_or(unknown)?.consumer)
+    }
+
+    /// All other checks before anything is spoken.
+    fn admit_speech(
+        &self,
+        session: &Session,
+        page: &Page,
+        request: &SpeechRequest,
+        asked: &Asked,
+    ) -> Result<(), NodeError> {
+        page.is_next(asked)?;
+        let setting = |setting: &str, reason: String| NodeError::Setting { setting: setting.into(), reason };
+        request.settings.check().map_err(|bad| setting(bad.setting, bad.reason))?;
+        let SignedSpeechTerms { terms, signature } = &request.terms;
+        let signed = signature.verify(&self.account.domain(), terms, self.address());
+        signed.map_err(|source| MarketError::Signature { what: "speech terms", source })?;
+        let refused = |reason| Err(NodeError::NotServed { session: request.session, reason });
+        if !terms.belong_to(&session.offer) {
+            return refused("the terms of speech are of another version or asset than its offer");
+        }
+        if terms.valid_until_s < self.account.ledger().now_s() || terms.series != self.series() {
+            // The session may go on: only the terms do not hold.
+            return Err(setting("terms", "of speech are over: the model tells others now".into()));
+        }
+        let (characters, most) = (request.characters(), u64::from(terms.character_ceiling));
+        if characters == 0 || characters > most {
+            return Err(setting("input", format!("{characters} characters, from 1 to {most} are spoken")));
+        }
+        if page.owed > page.paid() {
+            return Err(NodeError::NotPaid { owed: page.owed, paid: page.paid() });
+        }
+        let (left, step) = (session.deposit.checked_sub(page.owed)?, terms.price(characters)?);
+        if left < step {
+            return Err(NodeError::DepositExhausted { left, step });
+        }
+        // Words that a consumer puts into a character's mouth: they must pass as both.
+        let said = [Message::new(Role::User, request.text.clone())];
+        if let Some(reason) = self.moderator.before(&said).or_else(|| self.moderator.after(&request.text)) {
+            return Err(NodeError::Moderated { reason });
+        }
+        Ok(())
+    }
+
+    /// The voice that a request's terms name, if the node still has it.
+    fn voice_for(&self, request: &SpeechRequest) -> Result<&Voice, NodeError> {
+        let terms = &request.terms.terms;
+        let found = self.voices.all.get(&(terms.class, terms.version)).filter(|voice| {
+            let about = voice.speaker.about();
+            let agreed = (terms.base_digest, terms.adapter_digest, terms.sample_rate);
+            (about.base_digest, voice.adapter.unwrap_or(Digest::ZERO), about.rate) == agreed
+        });
+        found.ok_or(NodeError::NotServed { session: request.session, reason: "its voice is not loaded" })
+    }
+
+    /// The samples of a request. The work is done on a thread of its own.
+    async fn spoken(
+        &self,
+        voice: &Voice,
+        request: &SpeechRequest,
+        seed: u64,
+        wanted: &(dyn Fn() -> bool + Sync),
+        on_samples: &mut (dyn FnMut(&[i16]) + Send),
+    ) -> Result<Vec<i16>, NodeError> {
+        let _free = self.voices.free.acquire().await;
+        let (text, speed_milli) = (request.text.clone(), request.settings.speed_milli);
+        let job = SpeechJob { text, adapter: voice.adapter, speed_milli, seed };
+        let speaker = voice.speaker.clone();
+        let (tell, phrases) = async_channel::bounded::<Vec<i16>>(1);
+        let speaking =
+            blocking::unblock(move || speaker.speak(&job, &mut |samples| tell.send_blocking(samples.to_vec()).is_ok()));
+        let mut all = Vec::new();
+        while let Ok(phrase) = phrases.recv().await {
+            on_samples(&phrase);
+            all.extend_from_slice(&phrase);
+            if !wanted() {
+                drop(phrases);
+                return Err(NodeError::Left);
+            }
+        }
+        speaking.await.map_err(|error| NodeError::Generation { reason: format!("speech: {error}") })?;
+        if all.is_empty() {
+            let reason = "nothing in it can be spoken".to_owned();
+            return Err(NodeError::Setting { setting: "input".into(), reason });
+        }
+        Ok(all)
+    }
+
+    /// The seed of a voice's noise; as [`Provider::seed`](Self::seed), it tells nothing of the text.
+    async fn speech_seed(&self, request: &SpeechRequest) -> Result<u64, NodeError> {
+        if let Some(number) = request.settings.seed {
+            // Who knows text and number may hear the same anywhere: no secret is part of it.
+            return Ok(number);
+        }
+        let hasher = DomainHasher::new("lazai.seed.v2").part(&self.book.secret().await?).part(b"speech");
+        Ok(first_number(hasher.part(request.session.as_bytes()).part(request.digest().as_bytes()).finish()))
+    }
+}
