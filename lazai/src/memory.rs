@@ -15,6 +15,7 @@
 //! | `talk` | remembering and recalling around a conversation, and summing up |
 
 mod entry;
+mod error;
 mod file;
 mod index;
 mod note;
@@ -27,14 +28,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use entry::{Author, Entry, EntryId, Turn};
+pub use error::MemoryError;
 use index::Index;
-use lazai_core::seal::SealError;
 pub use note::{Recall, Recalled, has_note, without_note};
 pub use recall::Query;
 use sealed::Log;
 pub use sealed::{MEMORY_MAGIC, MemoryKey};
 pub use talk::Remembering;
-use thiserror::Error;
 
 /// Most bytes of an entry's text: 16 KiB.
 pub const MAX_TEXT_BYTES: usize = 16 << 10;
@@ -43,65 +43,6 @@ pub const MAX_BYTES: u64 = 64 << 20;
 
 /// The number of last entries among which a turn that is told again is looked for.
 const RECENT: usize = 16;
-
-/// Why something cannot be remembered, or recalled.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum MemoryError {
-    /// An entry within the log does not authenticate: its bytes were changed. Nothing was written.
-    #[error("entry {entry} of the memory is damaged")]
-    Damaged {
-        /// Its number in the log, from 1.
-        entry: u64,
-    },
-    /// A text without words.
-    #[error("nothing to remember: the text is empty")]
-    Empty,
-    /// The file failed.
-    #[error("{path}: {source}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The operating system's error.
-        source: std::io::Error,
-    },
-    /// A line of an import is no entry.
-    #[error("line {line}: {reason}")]
-    Malformed {
-        /// The line's number, from 1.
-        line: u64,
-        /// The reason.
-        reason: String,
-    },
-    /// The operating system gave no randomness.
-    #[error("no randomness from the operating system")]
-    NoRandomness,
-    /// Bytes of another format.
-    #[error("not a memory of format LZM1")]
-    NotMemory,
-    /// Sealed to another key.
-    #[error("the memory is sealed to another key")]
-    OtherKey,
-    /// Encryption failed.
-    #[error(transparent)]
-    Seal(#[from] SealError),
-    /// More than is accepted.
-    #[error("{what} has {bytes} bytes, at most {max} are accepted")]
-    TooLarge {
-        /// What is too large.
-        what: &'static str,
-        /// Its size in bytes.
-        bytes: u64,
-        /// The limit.
-        max: u64,
-    },
-    /// No entry has this number.
-    #[error("no entry {id}")]
-    UnknownEntry {
-        /// The number.
-        id: String,
-    },
-}
 
 /// What was said before, sealed to its owner's key. Clones are one memory; processes may share its file.
 ///

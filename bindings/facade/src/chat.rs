@@ -10,7 +10,7 @@ use lazai::wire::talk::{self, ReplyReader};
 
 use crate::settings::ReplySettings;
 use crate::sign::{Foreign, parse_signature};
-use crate::transport::{Distant, HttpRequest, ReplyListener, Transport, chat_post, voucher_post};
+use crate::transport::{Distant, HttpRequest, ReplyListener, Transport, chat_post, now_s, voucher_post};
 use crate::{BaseUnits, Domain, LazaiError, Signer, TokenCounter, record, words};
 
 words! {
@@ -313,15 +313,6 @@ impl Chat {
         }
         Ok(ChatTurn::of(said, None))
     }
-}
-
-/// Now, in seconds since 1970; 0 where no clock is at hand.
-fn now_s() -> u64 {
-    #[cfg(feature = "native")]
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_secs());
-    #[cfg(not(feature = "native"))]
-    let now = 0;
-    now
 }
 
 /// Notes when the last reply was received, where a clock is at hand.
