@@ -1,5 +1,5 @@
 //! Memory that the user owns: what is found again, and what holds of its file.
-#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::print_stdout, missing_docs)]
 
 #[path = "../simulation/dice.rs"]
 #[allow(dead_code, reason = "the simulation uses all of it")]

@@ -165,7 +165,7 @@ fn a_summary_is_paid_once_a_conversation_begins() {
 #[test]
 fn a_proxy_remembers_for_clients_that_know_nothing_of_it() {
     let stage = Stage::new();
-    let node = stage.node("node", Duration::ZERO);
+    let node = stage.node("node", Duration::from_millis(4));
     let (router, wire) = heard(&node);
     let front = Listening::on(router);
     let memories = stage.path("memories");
@@ -194,14 +194,17 @@ fn a_proxy_remembers_for_clients_that_know_nothing_of_it() {
     assert!(holds(&wire.lock().unwrap(), FACT) && !holds(&wire.lock().unwrap(), "behind the ivy"));
     assert!(!answer.to_string().contains("to Lyon"), "the client sees nothing of it");
     // A conversation goes on in its session, though its client knows of no note.
-    let (session, reply) = (session_of(&answer), text_of(&answer));
-    let (_, other) = ask(&second.url, &said("Tell me of the sister of somebody else."));
+    let at_once = ask_at_once(&second.url, 2);
+    assert_ne!(session_of(&at_once[0].1), session_of(&at_once[1].1));
+    let of_another = "Tell me of the sister of another.";
+    let [(_, one), (_, other)] = [ASKED, of_another].map(|words| ask(&second.url, &said(words)));
+    assert_ne!(session_of(&one), session_of(&other), "the session that was used least of late is taken");
     let on = json!([
-        {"role": "user", "content": ASKED}, {"role": "assistant", "content": reply},
+        {"role": "user", "content": of_another}, {"role": "assistant", "content": text_of(&other)},
         {"role": "user", "content": "And where is the spare key?"},
     ]);
     let (status, answer) = ask(&second.url, &on);
-    assert_eq!((status, session_of(&answer)), (200, session), "{other}");
+    assert_eq!((status, session_of(&answer)), (200, session_of(&other)), "{answer}");
     second.kill();
     wire.lock().unwrap().clear();
     let third = proxy(false);
