@@ -1,7 +1,7 @@
 //! Trains a voice on a list of recordings, and speaks with it before and after:
 //! `cargo run -p lazai-voice --example voice -- hibari.onnx LIST.json FOLDER`
 //!
-//! The list is `{"learn": [{"wav": "a.wav", "ids": [0, 50, 0]}], "say": [[0, 50, 0]]}`.
+//! The list is `{"learn": [{"wav": "a.wav", "ids": [0, 50, 0]}], "say": [[0, 50, 0]]}`, with `"config"` where it is not the default.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -17,6 +17,8 @@ use serde::Deserialize;
 struct List {
     learn: Vec<Learnt>,
     say: Vec<Vec<u32>>,
+    #[serde(default)]
+    config: VoiceConfig,
 }
 
 #[derive(Deserialize)]
@@ -44,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let started = Instant::now();
-    let trained = train(&base, &VoiceConfig::default(), &recordings, None, &mut |progress| {
+    let trained = train(&base, &list.config, &recordings, None, &mut |progress| {
         if let VoiceProgress::Learning { step, loss, left_s, evaluation, .. } = progress
             && step % 25 == 0
         {

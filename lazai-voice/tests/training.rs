@@ -14,7 +14,7 @@ use lazai_voice::{
 };
 use safetensors::SafeTensors;
 
-/// Spectrograms and ids of what a deeper, slower voice says.
+/// Spectrograms and ids of what a deeper, slower and duller voice says.
 fn recordings(base: &Base, count: usize) -> Vec<(Vec<f32>, Vec<u32>)> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/voice/hibari.safetensors");
     let bytes = std::fs::read(path).unwrap();
@@ -24,7 +24,12 @@ fn recordings(base: &Base, count: usize) -> Vec<(Vec<f32>, Vec<u32>)> {
         let ids: Vec<u32> = ids.as_chunks::<4>().0.iter().map(|b| u32::from_le_bytes(*b)).collect();
         let (speed, seed) = (0.8 + 0.01 * i as f32, [i as u8; 32]);
         let utterance = Utterance { pitch: 0.7, speed, seed, ..Utterance::new(&ids) };
-        let speech = base.speak(&utterance, None).unwrap();
+        let mut speech = base.speak(&utterance, None).unwrap();
+        let mut last = 0.0;
+        for sample in &mut speech.samples {
+            last = 0.8 * last + 0.1 * *sample;
+            *sample = last;
+        }
         (log_mel(&Audio::decode(speech.to_wav()).unwrap().samples).unwrap(), ids)
     };
     (0..count).map(one).collect()

@@ -347,6 +347,8 @@ codes! {
         Self::File { .. } => "file",
         Self::NotConfirmed { .. } => "ledger.too_early",
         Self::TakenBack { .. } => "submission.taken_back",
+        Self::Voice { cancelled: true, .. } => "cancelled",
+        Self::Voice { .. } => "model",
         Self::UnknownSubmission { .. } => "submission.unknown",
         _ => "submission.refused",
     }; retry {

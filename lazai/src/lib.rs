@@ -48,6 +48,8 @@ pub mod safety;
 pub mod speech;
 pub mod store;
 pub mod validator;
+#[cfg(feature = "voice")]
+pub mod voice;
 #[cfg(feature = "wire")]
 pub mod wire;
 

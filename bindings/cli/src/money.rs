@@ -21,7 +21,12 @@ pub(crate) fn balance(verb: &args::Balance, out: &mut Output<'_>) -> Done {
 pub(crate) fn claim(verb: &args::Claim, out: &mut Output<'_>) -> Done {
     let (market, key) = acting(&verb.acting, "creator")?;
     block_on(market.refresh())?;
-    let own = market.tokens(verb.class).into_iter().filter(|token| token.owner == key.address() && token.shares > 0);
+    let mut own = market.tokens(verb.class);
+    own.retain(|token| token.owner == key.address() && token.shares > 0);
+    if own.is_empty() {
+        let none = json!({"account": key.address(), "class": verb.class, "tokens": 0});
+        out.tell(&none, |_| format!("{} has no shares of class {}", key.address(), verb.class))?;
+    }
     // A claim is of what is there now: each has a name of its own.
     let label = LocalKey::random()?.address();
     for token in own {

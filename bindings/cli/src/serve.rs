@@ -33,7 +33,10 @@ pub(crate) fn serve(verb: &args::Serve, input: Box<dyn BufRead + Send>, out: &mu
     let server = node.listen(listening)?;
     let operations = server.operations_url();
     let told = json!({"url": server.url(), "node": key.address(), "character": character, "operations": operations});
-    out.tell(&told, |_| format!("{character} is served at {} by {}", server.url(), key.address()))?;
+    out.tell(&told, |_| {
+        let operator = operations.as_ref().map(|at| format!("\nthe operator looks at {at}")).unwrap_or_default();
+        format!("{character} is served at {} by {}{operator}", server.url(), key.address())
+    })?;
     wait(&stop, verb.until_input_ends.then_some(input));
     if !out.json {
         out.tell(&(), |()| format!("stopping: replies in progress have {} s to end", verb.drain_s))?;
@@ -71,7 +74,13 @@ fn prepared(verb: &args::Serve) -> Result<(PreparedNode, Arc<LocalKey>), LazaiEr
     block_on(market.refresh())?;
     // Without a local market, the parser asks for both.
     let class = verb.class.unwrap_or(1);
-    market.dat(class, verb.version)?;
+    market.dat(class, verb.version).map_err(|error| match &verb.acting.local {
+        Some(folder) if error.code() == "dat.unknown" => {
+            let hint = format!("`lazai local {} --base FILE` mints what is published", folder.display());
+            LazaiError::new(error.code(), format!("{}; {hint}", error.detail()))
+        }
+        _ => error,
+    })?;
     let adapter = match (&verb.adapter, &verb.acting.local) {
         (None, Some(folder)) => Local::open(folder)?.made(class, verb.version)?.adapter,
         (adapter, _) => adapter.as_deref().map(text).unwrap_or_default(),

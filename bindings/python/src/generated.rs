@@ -1777,6 +1777,8 @@ pub(crate) mod _lazai {
     #[pymodule_export]
     use lazai_facade::native::speech::Spoken;
     #[pymodule_export]
+    use lazai_facade::native::speech::SpokenVoice;
+    #[pymodule_export]
     use lazai_facade::safety::CharacterReport;
     #[pymodule_export]
     use lazai_facade::safety::Concern;

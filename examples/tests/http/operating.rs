@@ -358,6 +358,8 @@ async fn a_client_trusts_an_authority_of_its_own(served: &Served) {
     };
     let (code, told) = chat(&[]).await;
     assert_eq!((code, told[0]["error"]["code"].as_str()), (4, Some("node.transport")));
+    let message = told[0]["error"]["message"].as_str().unwrap();
+    assert!(message.starts_with(&serving.url()) && message.contains("--ca"), "{message}");
     let (code, told) = chat(&["--ca", &file.path("ca.pem")]).await;
     assert_eq!((code, told[0]["error"]["code"].as_str()), (1, Some("market")), "{told:?}");
     let (code, told) = chat(&["--ca", &file.path("key.pem")]).await;

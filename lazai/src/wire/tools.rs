@@ -145,7 +145,7 @@ pub struct Call {
 }
 
 /// The words of a reply and its calls: none, if any is not well-formed or calls something else. A reply that is a call's JSON alone is
-/// one too.
+/// one too. A reply that was cut within a call has those before it.
 #[must_use]
 pub fn calls(text: &str, names: &[String]) -> (String, Vec<Call>) {
     let whole = || (text.to_owned(), Vec::new());
@@ -159,14 +159,17 @@ pub fn calls(text: &str, names: &[String]) -> (String, Vec<Call>) {
     let mut found = Vec::new();
     while let Some(inner) = rest.trim_start().strip_prefix(CALL.0) {
         // A model may leave the last one open.
-        let (inner, after) = inner.split_once(CALL.1).unwrap_or((inner, ""));
+        let (inner, after) = inner.split_once(CALL.1).map_or((inner, None), |(inner, after)| (inner, Some(after)));
         match call(inner, names) {
             Some(call) => found.push(call),
+            // Cut within a further call: those before it stand.
+            None if after.is_none() && !found.is_empty() => {}
             None => return whole(),
         }
-        rest = after;
+        rest = after.unwrap_or_default();
     }
-    if rest.trim().is_empty() { (said.trim_end().to_owned(), found) } else { whole() }
+    let is_over = rest.trim().is_empty() || (!found.is_empty() && CALL.0.starts_with(rest.trim()));
+    if is_over { (said.trim_end().to_owned(), found) } else { whole() }
 }
 
 fn call(text: &str, names: &[String]) -> Option<Call> {
@@ -271,6 +274,8 @@ mod tests {
             (format!("I look.\n{call}\n{call}"), "I look.", vec![one("{\"x\":1}"), one("{\"x\":1}")]),
             ("<tool_call>{\"name\":\"f\",\"arguments\":{}}".into(), "", vec![one("{}")]),
             (" {\"name\":\"f\",\"parameters\":{\"y\":[]}}\n".into(), "", vec![one("{\"y\":[]}")]),
+            (format!("{call}\n<tool_call>\n{{\"name\": \"f\", \"argu"), "", vec![one("{\"x\":1}")]),
+            (format!("{call}\n<tool_"), "", vec![one("{\"x\":1}")]),
         ] {
             assert_eq!(calls(&text, &names), (words.to_owned(), found.clone()));
             // However it is cut, what is heard is its words.

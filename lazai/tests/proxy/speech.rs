@@ -11,6 +11,7 @@ use lazai::http::{Front, HttpNode};
 use lazai::node::{Node as _, NodeError};
 use lazai::provider::{Provider, VoiceTerms};
 use lazai::settle::session::SessionPayment;
+use lazai::settle::speech::SpokenVoice;
 use lazai::speech::{
     AboutSpeaker, SpeakError, Speaker, SpeechJob, SpeechManifest, SpeechReply, SpeechSettings, audio_digest,
 };
@@ -38,8 +39,8 @@ impl Speaker for Tones {
         &self.about
     }
 
-    fn load_adapter(&self, _: &Path) -> Result<Digest, SpeakError> {
-        Ok(sha256(b"voice"))
+    fn load_voice(&self, _: &Path) -> Result<(SpokenVoice, Digest), SpeakError> {
+        Ok((SpokenVoice::Character, sha256(b"voice")))
     }
 
     fn speak(&self, job: &SpeechJob, on_samples: &mut dyn FnMut(&[i16]) -> bool) -> Result<(), SpeakError> {

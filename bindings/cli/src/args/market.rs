@@ -161,6 +161,9 @@ pub(crate) struct Proxy {
     /// of one node share its sessions.
     #[arg(long, required = true)]
     pub node: Vec<String>,
+    /// A file (PEM) with the certificate authorities that the nodes' certificates are held to, instead of public ones.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
     /// The most that is spent or reserved in all, in base units, over every start on the folder.
     #[arg(long)]
     pub budget: String,

@@ -73,6 +73,7 @@ __all__ = [
     "SigningRequest",
     "SpeechNote",
     "Spoken",
+    "SpokenVoice",
     "SubmissionFacts",
     "SubmissionStatus",
     "TokenBias",
@@ -254,6 +255,21 @@ class Role:
     ASSISTANT: ClassVar[Role]
     """The character."""
     def __new__(cls, word: str) -> Role: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __str__(self, /) -> str: ...
+
+@final
+class SpokenVoice:
+    """Whose voice it is, as the node says."""
+    BASE: ClassVar[SpokenVoice]
+    """The base's own, which is not the character's."""
+    PITCH_AND_PACE: ClassVar[SpokenVoice]
+    """The base's, at the character's pitch and pace: it is not the character's either."""
+    CHARACTER: ClassVar[SpokenVoice]
+    """The character's, by an adapter that was trained on recordings."""
+    def __new__(cls, word: str) -> SpokenVoice: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
     def __int__(self, /) -> int: ...
@@ -1339,7 +1355,7 @@ class SpeechNote:
     """What a file says of its sound: it is synthetic, and a node signed for it."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, node: str, model: str, characters: int, session: str, *, voice: str | None = None) -> SpeechNote: ...
+    def __new__(cls, node: str, model: str, voice: SpokenVoice | Literal["base", "pitch_and_pace", "character"], characters: int, session: str, *, voice_digest: str | None = None) -> SpeechNote: ...
     @property
     def node(self, /) -> str:
         """The node's address."""
@@ -1347,8 +1363,11 @@ class SpeechNote:
     def model(self, /) -> str:
         """The character's model: `dat:CLASS:VERSION`."""
     @property
-    def voice(self, /) -> str | None:
-        """SHA-256 of the adapter whose voice it is, as the node claims; none if it is the base's own voice."""
+    def voice(self, /) -> SpokenVoice:
+        """Whose voice it is, as the node claims."""
+    @property
+    def voice_digest(self, /) -> str | None:
+        """SHA-256 of the file that makes the voice; none of the base's own."""
     @property
     def characters(self, /) -> int:
         """Characters of the text."""
@@ -1361,7 +1380,7 @@ class Spoken:
     """A text that was spoken, checked and paid."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, wav: bytes, sample_rate: int, characters: int, owed: int, *, voice: str | None = None) -> Spoken: ...
+    def __new__(cls, wav: bytes, sample_rate: int, characters: int, owed: int, voice: SpokenVoice | Literal["base", "pitch_and_pace", "character"]) -> Spoken: ...
     @property
     def wav(self, /) -> bytes:
         """A WAV file: one channel, 16 bits, with a signed note that it is synthetic (`speech_note`)."""
@@ -1375,11 +1394,8 @@ class Spoken:
     def owed(self, /) -> int:
         """The amount owed for the session by now, in base units."""
     @property
-    def voice(self, /) -> str | None:
-        """
-        SHA-256 of the adapter whose voice it is, as the node claims; none if it is the base's own voice, which is not the
-        character's.
-        """
+    def voice(self, /) -> SpokenVoice:
+        """Whose voice it is, as the node claims."""
 
 @final
 class SubmissionFacts:

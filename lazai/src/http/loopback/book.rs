@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use lazai_core::file::{make_private_folder, write_privately};
 use lazai_core::{Address, Amount, MoneyError, SessionId};
+use lazai_settle::session::Receipt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -118,6 +119,11 @@ impl Book {
         }
         self.page.plans.0.retain(|plan| plan.nonce != nonce);
         self.keep_page()
+    }
+
+    /// Tells whether an open session ends before this receipt.
+    pub fn lacks(&self, receipt: &Receipt) -> bool {
+        self.open.get(&receipt.session).is_some_and(|open| open.conversation.next_turn() <= receipt.turn)
     }
 
     /// Stores what became of an open session.

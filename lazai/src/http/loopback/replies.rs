@@ -51,7 +51,8 @@ impl Inner {
         let mut turn = self.begin(&asked.model).await?;
         let (mut tried, mut reopened, mut first) = (BTreeSet::new(), BTreeSet::new(), None);
         loop {
-            let want = Wanted { model: &asked.model, messages: &asked.messages, tried: &tried };
+            let session = begun.and_then(Begun::session);
+            let want = Wanted { model: &asked.model, messages: &asked.messages, tried: &tried, session };
             let open = match self.session(&mut turn, &want).await {
                 Ok(open) => open,
                 // What the first node said tells more than that no other is there.
@@ -126,6 +127,9 @@ impl Inner {
         }
         talker.pay_owed(conversation, &node).await?;
         let request = talker.ask(conversation, asked.messages.clone(), asked.settings.clone()).await?;
+        if let Some(begun) = begun {
+            begun.ask_of(conversation.session).map_err(ApiError::from)?;
+        }
         let answered = node.chat(&request, on_text).await.map_err(ConsumerError::from);
         let before = conversation.owed();
         let taken = match answered {

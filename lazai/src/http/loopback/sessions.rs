@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lazai_core::message::Message;
-use lazai_core::{Address, Amount, Digest};
+use lazai_core::{Address, Amount, Digest, SessionId};
 use lazai_settle::ledger::LedgerError;
 use lazai_settle::session::SessionPayment;
 
@@ -26,6 +26,8 @@ pub(super) struct Wanted<'a> {
     pub messages: &'a [Message],
     /// Nodes that were asked in vain for this reply.
     pub tried: &'a BTreeSet<Address>,
+    /// The session that this very reply was asked of before.
+    pub session: Option<SessionId>,
 }
 
 /// The step that was taken towards a session.
@@ -136,8 +138,13 @@ impl Inner {
         wanted: &Wanted<'_>,
         with: impl Fn(Address) -> bool,
     ) -> Result<Option<Step>, ApiError> {
-        let open = book.open_of(wanted.model).filter(|open| with(open.conversation.offer.offer.node));
-        let Some(open) = self.turns.best(open, wanted.messages) else { return Ok(None) };
+        let open = || book.open_of(wanted.model).filter(|open| with(open.conversation.offer.offer.node));
+        // In another session the reply would be made anew, and who made it here would not be paid.
+        let before = wanted.session.and_then(|session| open().find(|open| open.session() == session));
+        if before.is_some_and(|open| self.turns.uses(open.session())) {
+            return Ok(Some(Step::Wait));
+        }
+        let Some(open) = before.or_else(|| self.turns.best(open(), wanted.messages)) else { return Ok(None) };
         let step = open.conversation.offer.offer.step()?;
         match self.fits(book, wanted.model, step) {
             Ok(()) => {

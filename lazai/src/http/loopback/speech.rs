@@ -70,7 +70,7 @@ impl Inner {
                 let message = format!("no node that answers speaks for {:?}", asked.model);
                 return Err(first.unwrap_or_else(|| ApiError::new(404, "loopback.voice", message)));
             }
-            let want = Wanted { model: &asked.model, messages: &[], tried: &tried };
+            let want = Wanted { model: &asked.model, messages: &[], tried: &tried, session: None };
             let open = match self.session(&mut turn, &want).await {
                 Ok(open) => open,
                 Err(error) => return Err(first.unwrap_or(error)),
