@@ -102,7 +102,7 @@ async def main():
         raise AssertionError("a cut response was taken")
     except ModelBehaviorError as error:
         assert "max_output_tokens" in str(error), error
-    why = "the SDK raises ModelBehaviorError for `response.incomplete`, from OpenAI's server as well; over chat completions it gives the text"
+    why = "the SDK raises ModelBehaviorError for `response.incomplete`, whatever server sent it; over chat completions it gives the text"
     client.does_not("a reply over responses that reaches `max_tokens`", why)
     client.end()
 

@@ -91,7 +91,9 @@ def talk():
 
 
 with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home, open(Path(home, "log"), "w+") as log:
+    # Of a model this small, what it is to look for would often be nothing.
     settings = {
+        "ENABLE_RETRIEVAL_QUERY_GENERATION": "false",
         "DATA_DIR": home, "WEBUI_SECRET_KEY": "lazai", "OFFLINE_MODE": "true", "ENABLE_VERSION_UPDATE_CHECK": "false", "ENABLE_OLLAMA_API": "false",
         "CORS_ALLOW_ORIGIN": at, "ANONYMIZED_TELEMETRY": "false", "OPENAI_API_BASE_URL": url, "OPENAI_API_KEY": key,
         "RAG_EMBEDDING_ENGINE": "openai", "RAG_EMBEDDING_MODEL": "encoder", "RAG_OPENAI_API_BASE_URL": url, "RAG_OPENAI_API_KEY": key,

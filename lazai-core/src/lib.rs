@@ -45,6 +45,7 @@ pub mod parallel;
 pub mod pov;
 #[cfg(feature = "prepare")]
 pub mod prepare;
+pub mod quiet;
 pub mod record;
 pub mod reply;
 pub mod report;

@@ -321,6 +321,11 @@ codes! {
         Self::UnknownContributor { .. } => "pov.unknown_contributor",
         _ => "model",
     }
+    crate::adapters::AdapterError {
+        Self::Model(error) => Coded::code(error),
+        Self::Store(error) => Coded::code(error),
+        Self::Record { .. } => "store",
+    }
     lazai_lora::ModelError {
         Self::File { .. } => "file",
         _ => "model",

@@ -24,6 +24,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod account;
+#[cfg(feature = "models")]
+pub mod adapters;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "conformance")]

@@ -36,6 +36,7 @@ const FAMILIES: &[(&str, &str)] = &[
     ("seal", "encryption or decryption fails"),
     ("signature", "a signature is malformed or of another signer"),
     ("signer", "a key is invalid, or its signer refuses or signs something else"),
+    ("speech", "a file does not say that its sound is synthetic, or what it says does not hold"),
     ("split", "a split of revenue breaks the rules"),
     ("store", "the object store does not have an object, or gives another"),
     ("submission", "a submission is unknown, refused, withdrawn by a reorganisation, or not what was proved"),

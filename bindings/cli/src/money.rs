@@ -4,14 +4,14 @@ use lazai_facade::LocalKey;
 use pollster::block_on;
 use serde_json::json;
 
-use crate::acting::acting;
+use crate::acting::{acting, named, reading};
 use crate::args;
 use crate::{Done, Output};
 
 pub(crate) fn balance(verb: &args::Balance, out: &mut Output<'_>) -> Done {
-    let (market, key) = acting(&verb.acting, "consumer")?;
+    let (market, account) = reading(&verb.reading, "consumer")?;
     block_on(market.refresh())?;
-    let (account, asset) = (key.address(), &verb.asset);
+    let (account, asset) = (named(account)?, &verb.asset);
     let balance = market.balance(account.clone(), asset.clone())?;
     let told = json!({"account": account, "asset": asset, "balance": balance});
     out.tell(&told, |_| format!("{account} has {balance} base units"))?;

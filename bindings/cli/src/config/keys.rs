@@ -10,6 +10,12 @@ pub(super) struct Key {
     pub kind: Kind,
 }
 
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.section, self.name)
+    }
+}
+
 /// What a key's value is.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
@@ -83,6 +89,7 @@ pub(super) const KEYS: &[Key] = &[
     key("limits", "consumer_requests", "consumer_requests", Kind::Whole(SMALL)),
     key("limits", "limit_loopback", "limit_loopback", Kind::Flag),
     key("limits", "trusted_proxies", "trusted_proxy", Kind::List),
+    key("traces", "collector", "traces", Kind::Text),
 ];
 
 /// The sections, in order.

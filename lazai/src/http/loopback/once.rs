@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 use axum::http::HeaderValue;
 use lazai_core::digest::sha256;
 use lazai_core::file::write_privately;
+use lazai_core::quiet::json_error;
 use lazai_core::reply::ReplyNotes;
 use lazai_core::{Digest, SessionId};
 use lazai_settle::session::Receipt;
@@ -141,7 +142,7 @@ impl Once {
         if age(path).is_some_and(|age| age > self.most.age) {
             return Ok(None);
         }
-        serde_json::from_slice(&bytes).map(Some).map_err(|e| failed(e.to_string()))
+        serde_json::from_slice(&bytes).map(Some).map_err(|e| failed(json_error(&e)))
     }
 
     /// Removes what is too old, and the oldest of what is too much.

@@ -30,6 +30,11 @@ impl Api {
         }
     }
 
+    /// Its operation, as OpenTelemetry names it.
+    pub fn operation(self) -> &'static str {
+        if self == Self::Completions { "text_completion" } else { "chat" }
+    }
+
     /// Reads the body of a request.
     pub fn read(self, body: &[u8]) -> Result<Asked, BadRequest> {
         let of = |request| Asked { request, api: self, repeated: Map::new() };
