@@ -95,6 +95,7 @@ __all__ = [
     "evidence_with_words",
     "fail_with",
     "inspect_file",
+    "keep_adapter",
     "library_version",
     "offer_step",
     "open_memory",
@@ -1951,11 +1952,12 @@ class Market:
 
         Errors: `hex.…`, `ledger…`.
         """
-    def attest(self, /, validator: Signer, store: str | PathLike[str], submission: str) -> SubmissionFacts:
+    def attest(self, /, validator: Signer, store: str | PathLike[str], submission: str, verdicts: str | PathLike[str] | None = None) -> SubmissionFacts:
         """
         Verifies a submission as a validator, from the store's data, and attests it: proof, public part, consents and the
-        ciphertext's digest, never the private data. The signed verdict is kept in the store's folder `signed`, and another
-        verdict on the same submission is refused (`submission.signed_otherwise`): two would cost stake.
+        ciphertext's digest, never the private data. The signed verdict is kept in the folder `verdicts`, or without one in the
+        store's folder `signed`, and another verdict on the same submission is refused (`submission.signed_otherwise`): two would cost
+        stake. A store behind a URL needs that folder.
 
         Errors: The reason not to attest: `zk.…`, `pov.…`, `submission.…`, `store`, `file`; or `market`, `ledger…`, `signer.…`.
         """
@@ -1979,6 +1981,12 @@ class Market:
         Continues a session that `Session.to_json` kept.
 
         Errors: `json.malformed`, `node.transport` if it is no URL of HTTP, `hex.…`.
+        """
+    def fetch_adapter(self, /, store: str | PathLike[str], class_id: int, version: int, folder: str | PathLike[str]) -> None:
+        """
+        Fetches the adapter of a version from a store into a folder, as PEFT's files. The ledger says what it is: anything else is refused.
+
+        Errors: `dat.unknown`, `file`, `store`, `feature_missing`.
         """
     def __enter__(self, /) -> Market: ...
     def __exit__(self, /, kind: type[BaseException] | None = None, error: BaseException | None = None, trace: TracebackType | None = None) -> None: ...
@@ -2271,6 +2279,14 @@ def inspect_file(path: str | PathLike[str], character: str | None = None, user: 
     logs that name people.
 
     Errors: `card.…`, `dialogue.…`, `pov.…`, `voice.…`, `io`.
+    """
+
+def keep_adapter(store: str | PathLike[str], folder: str | PathLike[str], record: str | PathLike[str]) -> None:
+    """
+    Keeps the adapter of a minted version in a store, a folder or a URL, with the record of its training: nodes fetch it from there. Whoever
+    can read the store has the adapter. `folder` has PEFT's files, `record` is the file of the training record.
+
+    Errors: `file`, `json.malformed`, `store` (also for another adapter's record), `feature_missing`.
     """
 
 def library_version() -> str:
