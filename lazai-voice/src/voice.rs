@@ -126,22 +126,22 @@ impl Voice {
     /// seeds give equal sound.
     ///
     /// Each item fails as [`SpeechBase::speak`] does.
-    pub fn say<I>(&self, sentences: I, speed: f32, seed: [u8; 32]) -> impl Iterator<Item = Result<Speech>>
+    pub fn say<I>(&self, sentences: I, speed: f32, seed: [u8; 32]) -> impl Iterator<Item = Result<Speech>> + use<I>
     where
         I: IntoIterator,
         I::Item: AsRef<[u32]>,
     {
-        let (adapter, manner) = match &self.character {
-            Character::Base => (None, None),
-            Character::Adapter(adapter) => (Some(adapter), None),
-            Character::Manner(manner) => (None, Some(manner)),
+        let (adapter, Manner { pitch, pace }) = match &self.character {
+            Character::Base => (None, Manner { pitch: 1.0, pace: 1.0 }),
+            Character::Adapter(adapter) => (Some(adapter.clone()), Manner { pitch: 1.0, pace: 1.0 }),
+            Character::Manner(manner) => (None, *manner),
         };
-        let Manner { pitch, pace } = manner.copied().unwrap_or(Manner { pitch: 1.0, pace: 1.0 });
+        let base = self.base.clone();
         // What is asked for is in range; with the voice's own pace it may be beyond, and is then cut.
         let asked = if SPEEDS.contains(&speed) { (speed * pace).clamp(*SPEEDS.start(), *SPEEDS.end()) } else { speed };
         sentences.into_iter().zip(0u64..).map(move |(ids, number)| {
             let utterance = Utterance { ids: ids.as_ref(), speed: asked, pitch, seed, number };
-            self.base.speak(&utterance, adapter.map(AsRef::as_ref))
+            base.speak(&utterance, adapter.as_deref())
         })
     }
 }

@@ -44,8 +44,10 @@ fn run(
     folder: Option<&Path>,
     on_progress: &mut dyn FnMut(VoiceProgress) -> bool,
 ) -> Result<TrainedVoice, SpeechError> {
+    // ANCHOR: train
     let recordings: Vec<_> = given.iter().map(|(log_mel, ids)| Recording { log_mel, ids }).collect();
     train(&base(), &config(), &recordings, folder, on_progress)
+    // ANCHOR_END: train
 }
 
 #[test]
@@ -90,9 +92,11 @@ fn a_voice_is_learnt_and_a_run_goes_on_where_it_stopped() {
     assert_eq!((&resumed.loss_micros, &resumed.states), (&whole.loss_micros, &whole.states));
     assert!(resumed.character == whole.character);
 
+    // ANCHOR: save
     // PEFT's files, and back.
     let digest = resumed.character.save(folder.path(), "hibari").unwrap();
     let read = Character::load(folder.path(), &base).unwrap();
+    // ANCHOR_END: save
     assert!(read == resumed.character);
     let Character::Adapter(adapter) = &read else { panic!("{read:?}") };
     assert_eq!(Some(lazai_core::digest::sha256(&adapter.to_bytes().unwrap())), digest);

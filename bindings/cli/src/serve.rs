@@ -93,7 +93,8 @@ fn prepared(verb: &args::Serve) -> Result<(PreparedNode, Arc<LocalKey>), LazaiEr
     };
     let adapter = if adapter.contains("://") { fetched(&market, &adapter, class, verb)? } else { adapter };
     let folder = verb.disk.as_deref().map(text);
-    let room = ServingRoom { memory_mb: verb.conversation_mb, folder, disk_mb: verb.disk_mb };
+    let weights = verb.weights.as_deref().map(text);
+    let room = ServingRoom { memory_mb: verb.conversation_mb, folder, disk_mb: verb.disk_mb, weights };
     let base = BaseModel::open_to_serve(text(&verb.base), room)?;
     let served = ServedModel {
         class_id: class,

@@ -82,8 +82,8 @@ impl Material {
             };
             pitches.extend(take.f0.iter().copied().filter(|&f0| f0 > VOICED_HZ));
             own_pitches.extend(own.outputs.f0.iter().copied().filter(|&f0| f0 > VOICED_HZ));
-            units += take.durations.iter().sum::<usize>();
-            own_units += own.outputs.durations.iter().sum::<usize>();
+            units += inner(&take.durations);
+            own_units += inner(&own.outputs.durations);
             takes.push(take);
         }
         if takes.is_empty() {
@@ -167,6 +167,11 @@ fn align(own: &Own, recording: &Recording<'_>, reader: &Reader) -> Option<Take> 
     };
     let f0 = (0..2 * durations.iter().sum::<usize>()).map(at).collect();
     Some(Take { ids: recording.ids.to_vec(), log_mel: recording.log_mel.to_vec(), durations, f0 })
+}
+
+/// The units of all phonemes but the marks at both ends and the last stop: recordings are cut where the sound begins and ends.
+fn inner(durations: &[usize]) -> usize {
+    durations.iter().take(durations.len().saturating_sub(2)).skip(1).sum()
 }
 
 /// The middle value; not a number if there is none.

@@ -165,7 +165,12 @@ fn settings(sampler: &Sampler, server: Server) -> Result<ReplySettings, Generate
     let is_vllm = server == Server::Vllm;
     let no_json = matches!(
         sampler.format,
-        Some(ResponseFormat::Regex(_) | ResponseFormat::Choice(_) | ResponseFormat::Grammar(_))
+        Some(
+            ResponseFormat::Calls(_)
+                | ResponseFormat::Regex(_)
+                | ResponseFormat::Choice(_)
+                | ResponseFormat::Grammar(_)
+        )
     );
     for (setting, cannot) in [
         ("dry_multiplier", is_vllm && sampler.dry.multiplier_milli != 0),

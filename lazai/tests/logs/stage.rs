@@ -261,7 +261,7 @@ impl Node {
              authorization: Bearer {WRONG_KEY}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
-        told(self.address, head.as_bytes())
+        told(self.address, head.as_bytes(), false)
     }
 
     /// Ends all of it at once.
@@ -288,8 +288,8 @@ impl Proxy {
     }
 }
 
-/// Sends bytes from the strangers' address; returns what comes back.
-fn told(to: SocketAddr, bytes: &[u8]) -> String {
+/// Sends bytes from the strangers' address, and may hang up at once; returns what comes back.
+fn told(to: SocketAddr, bytes: &[u8], hangs_up: bool) -> String {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let stream = runtime.block_on(async {
         let socket = TcpSocket::new_v4().unwrap();
@@ -300,7 +300,9 @@ fn told(to: SocketAddr, bytes: &[u8]) -> String {
     stream.set_nonblocking(false).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
     let _ = stream.write_all(bytes);
-    let _ = stream.shutdown(std::net::Shutdown::Write);
+    if hangs_up {
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+    }
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
     String::from_utf8_lossy(&answer).into_owned()
@@ -312,7 +314,7 @@ pub fn garbage(to: SocketAddr) {
         format!("POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 90\r\n\r\n{{\"messages\": {PROMPT}");
     let odd = format!("GET /{PROMPT}/{WRONG_KEY} HTTP/9.9\r\n{PROMPT}\r\n\r\n");
     for bytes in [broken.as_bytes(), odd.as_bytes(), &[0; 64], b"\x16\x03\x01\x02\x00", b"GET / HTTP/1.1\r\nho"] {
-        told(to, bytes);
+        told(to, bytes, true);
     }
 }
 

@@ -141,7 +141,7 @@ fn a_collector_sees_the_spans_of_a_request_and_no_words() {
     ] {
         assert_eq!(collector::attribute(reply, key).as_deref(), Some(value), "{key}: {all}");
     }
-    // In order, one after another, inside the request.
+    // In order, inside the request.
     let mut last = reply.start_time_unix_nano;
     for name in ["admission", "preparation", "waiting", "generation", "receipt"] {
         let part = spans.iter().find(|span| span.name == name && span.trace_id == reply.trace_id);
@@ -151,7 +151,7 @@ fn a_collector_sees_the_spans_of_a_request_and_no_words() {
             part.start_time_unix_nano >= last && part.end_time_unix_nano <= reply.end_time_unix_nano,
             "{name}: {all}"
         );
-        last = part.end_time_unix_nano;
+        last = part.start_time_unix_nano;
     }
     // The backend continues the trace, below the request.
     let expected = format!("00-{TRACE}-{}-01", hex::encode(&reply.span_id));

@@ -124,8 +124,8 @@ fn a_text_is_spoken_in_every_form_and_paid_by_the_character() {
     assert_eq!(media, "text/event-stream");
     let events = String::from_utf8(events).unwrap();
     // Phrases that come close together may be told as one.
-    let told = events.lines().filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data: ")?).ok());
-    let heard: Vec<u8> = told.filter_map(|event| STANDARD.decode(event["audio"].as_str()?).ok()).flatten().collect();
+    let pieces = events.lines().filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data: ")?).ok());
+    let heard: Vec<u8> = pieces.filter_map(|event| STANDARD.decode(event["audio"].as_str()?).ok()).flatten().collect();
     assert_eq!(heard, file[44..44 + 6_000]);
     assert!(events.contains("speech.audio.done") && events.contains("\"input_tokens\":17"));
     // A reply in the same session: its sum goes on from there.

@@ -64,6 +64,10 @@ pub(crate) struct Serve {
     /// Megabytes of that file.
     #[arg(long, default_value_t = 8_192, requires = "disk")]
     pub disk_mb: u64,
+    /// A folder for the model's weights as the engine lays them out: written at the first start, mapped at later ones, and shared by
+    /// the nodes on this machine. Nobody else may write to it.
+    #[arg(long)]
+    pub weights: Option<PathBuf>,
     /// The certificate for TLS in a PEM file, with those between it and a root; a renewed file is read again.
     #[arg(long, requires = "tls_key")]
     pub tls_certificates: Option<PathBuf>,

@@ -78,6 +78,7 @@ pub(super) const KEYS: &[Key] = &[
     key("room", "conversation_mb", "conversation_mb", WHOLE),
     key("room", "disk", "disk", Kind::Path),
     key("room", "disk_mb", "disk_mb", WHOLE),
+    key("room", "weights", "weights", Kind::Path),
     key("listen", "address", "address", Kind::Text),
     key("listen", "operations", "operations", Kind::Text),
     key("listen", "drain_s", "drain_s", WHOLE),

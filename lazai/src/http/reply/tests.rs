@@ -100,6 +100,17 @@ fn calls_are_told_as_calls() {
     assert_eq!(pieces.iter().filter_map(|piece| function(piece, "arguments")).collect::<String>(), "{\"of\":\"ä\"}");
     assert_eq!(pieces.last().unwrap()["finish_reason"], "tool_calls");
 
+    // So are those of other dialects, whatever the model.
+    const MISTRAL: &[&str] = &["I sing.", "[TOOL", "_CALLS][{\"name\": \"sing\", \"argu", "ments\": {\"of\": \"ä\"}}]"];
+    const LLAMA: &[&str] = &["{\"name\": \"si", "ng\", \"parameters\": {\"of\": \"ä\"}}"];
+    for (pieces, words) in [(MISTRAL, "I sing."), (LLAMA, "")] {
+        let pieces = answered(&format!(r#"{TOOLS},"stream":true"#), pieces, ReplyNotes::default());
+        let told: String = pieces.iter().filter_map(|piece| piece["delta"]["content"].as_str()).collect();
+        let arguments: String = pieces.iter().filter_map(|piece| function(piece, "arguments")).collect();
+        assert_eq!((told.as_str(), arguments.as_str()), (words, "{\"of\":\"ä\"}"));
+        assert_eq!(pieces.last().unwrap()["finish_reason"], "tool_calls");
+    }
+
     // Without tools these are words, and so is what calls nothing that was given.
     let whole = answered("", CALL, ReplyNotes::default()).remove(0);
     assert_eq!((&whole["message"]["content"], &whole["finish_reason"]), (&json!(CALL.concat()), &json!("stop")));

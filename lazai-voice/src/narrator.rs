@@ -1,0 +1,71 @@
+//! Texts spoken: a base voice with its text to phonemes, out of one package.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::base::{Base, SpeechBase};
+use crate::error::Result;
+use crate::phonemes::Phonemizer;
+use crate::speech::Speech;
+use crate::voice::{Character, Voice};
+
+/// File name of the weights in the package's folder of assets.
+pub const PACKAGE_FILE: &str = "hibari.onnx";
+
+/// A base voice that reads texts. A clone shares its memory; threads may share it.
+#[derive(Debug, Clone)]
+pub struct Narrator {
+    base: Arc<dyn SpeechBase>,
+    phonemizer: Arc<Phonemizer>,
+}
+
+impl Narrator {
+    /// A base voice and the phonemizer whose ids it knows.
+    #[must_use]
+    pub fn new(base: Arc<dyn SpeechBase>, phonemizer: Arc<Phonemizer>) -> Self {
+        Self { base, phonemizer }
+    }
+
+    /// Opens the package's folder of assets: American English.
+    ///
+    /// # Errors
+    /// Those of [`Base::from_package`] and [`Phonemizer::open`].
+    pub fn open(package: &Path) -> Result<Self> {
+        let base = Base::from_package(&package.join(PACKAGE_FILE))?;
+        Ok(Self::new(Arc::new(base), Arc::new(Phonemizer::open(package)?)))
+    }
+
+    /// Its base voice.
+    #[must_use]
+    pub fn base(&self) -> &Arc<dyn SpeechBase> {
+        &self.base
+    }
+
+    /// Says a text with a character's voice, sentence by sentence, each when it is asked for. Equal seeds give equal sound.
+    /// Nothing comes of a text of which nothing can be spoken.
+    ///
+    /// Each item fails as [`SpeechBase::speak`] does.
+    pub fn say(
+        &self,
+        text: &str,
+        character: Character,
+        speed: f32,
+        seed: [u8; 32],
+    ) -> impl Iterator<Item = Result<Speech>> {
+        let sentences: Vec<Vec<u32>> = self.phonemizer.sentences(text).iter().map(|one| self.ids(one)).collect();
+        let voice = Voice::new(self.base.clone(), character);
+        // Marks alone have no sound.
+        let spoken = sentences.into_iter().filter(|ids| ids.len() > 2);
+        voice.say(spoken, speed, seed)
+    }
+
+    /// The ids of a recording's transcript, as one utterance: what [`Recording`](crate::train::Recording) names.
+    #[must_use]
+    pub fn transcript(&self, text: &str) -> Vec<u32> {
+        self.ids(&self.phonemizer.sentences(text).join(" "))
+    }
+
+    fn ids(&self, phonemes: &str) -> Vec<u32> {
+        self.phonemizer.ids(phonemes).into_iter().map(u32::from).collect()
+    }
+}
