@@ -16,6 +16,7 @@ use crate::account::{Account, SendError};
 use crate::consumer::{Consumer, ConsumerError, TakeBack};
 use crate::conversation::{CheckedReply, Conversation, TokenCounter};
 use crate::http::HttpNode;
+use crate::memory::{Recall, Remembering};
 use crate::node::ReplySettings;
 use crate::wire::talk::OfferedModel;
 pub use speech::Speech;
@@ -102,13 +103,13 @@ impl Client {
         let consumer = self.consumer();
         let payment = SessionPayment::Deposit(deposit);
         let conversation = consumer.open(number, &model.offer, payment).await?;
-        Ok(Session::new(consumer, self.node.clone(), None, conversation))
+        Ok(Session::new(consumer, self.node.clone(), conversation))
     }
 
     /// Continues a stored conversation: see [`Session::conversation`].
     #[must_use]
     pub fn resume(&self, conversation: Conversation) -> Session {
-        Session::new(self.consumer(), self.node.clone(), None, conversation)
+        Session::new(self.consumer(), self.node.clone(), conversation)
     }
 
     fn consumer(&self) -> Consumer {
@@ -135,15 +136,24 @@ struct Inner {
     consumer: Consumer,
     node: HttpNode,
     system: Option<String>,
+    remembering: Option<Remembering>,
     /// Held by whoever talks or ends: what is said at the same time is said one after another.
     turn: async_lock::Mutex<()>,
     conversation: Mutex<Conversation>,
 }
 
 impl Session {
-    fn new(consumer: Consumer, node: HttpNode, system: Option<String>, conversation: Conversation) -> Self {
+    fn new(consumer: Consumer, node: HttpNode, conversation: Conversation) -> Self {
         let (turn, conversation) = (async_lock::Mutex::new(()), Mutex::new(conversation));
-        Self(Arc::new(Inner { consumer, node, system, turn, conversation }))
+        Self(Arc::new(Inner { consumer, node, system: None, remembering: None, turn, conversation }))
+    }
+
+    /// A copy of what it is made of, with the conversation so far.
+    fn parts(&self) -> Inner {
+        let Inner { consumer, node, system, remembering, .. } = &*self.0;
+        let (turn, conversation) = (async_lock::Mutex::new(()), Mutex::new(self.conversation()));
+        let (consumer, node, system) = (consumer.clone(), node.clone(), system.clone());
+        Inner { consumer, node, system, remembering: remembering.clone(), turn, conversation }
     }
 
     /// Puts words before the conversation, as its system message. The character's card is there already if its version was
@@ -151,15 +161,27 @@ impl Session {
     /// words are. A conversation that has begun stays as it is.
     #[must_use]
     pub fn with_system(self, words: impl Into<String>) -> Self {
-        let Inner { consumer, node, .. } = &*self.0;
-        Self::new(consumer.clone(), node.clone(), Some(words.into()), self.conversation())
+        Self(Arc::new(Inner { system: Some(words.into()), ..self.parts() }))
     }
 
     /// Recounts the tokens of every receipt from now on; without a counter, receipts are held to bounds.
     #[must_use]
     pub fn with_counter(self, counter: Arc<dyn TokenCounter>) -> Self {
-        let Inner { consumer, node, system, .. } = &*self.0;
-        Self::new(consumer.clone().with_counter(counter), node.clone(), system.clone(), self.conversation())
+        let parts = self.parts();
+        Self(Arc::new(Inner { consumer: parts.consumer.with_counter(counter), ..parts }))
+    }
+
+    /// Recalls what was said before into each message, and remembers each turn: see [`memory`](crate::memory). A turn that cannot be
+    /// remembered is logged, and is no error of a reply that is paid; the next message then fails before it is sent.
+    #[must_use]
+    pub fn with_memory(self, remembering: Remembering) -> Self {
+        Self(Arc::new(Inner { remembering: Some(remembering), ..self.parts() }))
+    }
+
+    /// What was recalled for the last message; `None` without a memory, or before the first message.
+    #[must_use]
+    pub fn recalled(&self) -> Option<Recall> {
+        self.0.remembering.as_ref().and_then(Remembering::recalled)
     }
 
     /// Says something, checks the reply, and pays for it.
@@ -224,8 +246,21 @@ impl Session {
     ) -> Result<CheckedReply, ConsumerError> {
         let _turn = self.0.turn.lock().await;
         let mut saying = Saying { session: self, conversation: self.conversation() };
-        let messages = messages(saying.conversation.messages.clone());
-        self.0.consumer.ask(&mut saying.conversation, &self.0.node, messages, settings, on_text).await
+        let (consumer, node, conversation) = (&self.0.consumer, &self.0.node, &mut saying.conversation);
+        let Some(remembering) = &self.0.remembering else {
+            let messages = messages(conversation.messages.clone());
+            return consumer.ask(conversation, node, messages, settings, on_text).await;
+        };
+        if let Some((asked, settings)) = remembering.summary_request(&conversation.messages)? {
+            let before = conversation.messages.clone();
+            let summary = consumer.ask(conversation, node, asked, settings, &mut |_| {}).await?;
+            conversation.messages = before;
+            remembering.keep_summary(conversation, &summary.text, consumer.now_s())?;
+        }
+        let messages = remembering.prepare(messages(conversation.messages.clone()))?;
+        let reply = consumer.ask(conversation, node, messages, settings, on_text).await?;
+        remembering.kept(conversation, consumer.now_s());
+        Ok(reply)
     }
 
     /// The conversation so far: serialise it to continue after a crash ([`Client::resume`]), or to show a reply's

@@ -16,6 +16,7 @@ pub use crate::conversation::{
     Checked, CheckedReply, Conversation, NamedModel, ReceivedReply, Talker, TokenCheck, TokenCounter,
 };
 use crate::conversation::{card, published};
+use crate::memory::MemoryError;
 use crate::node::{Node, NodeError, ReplySettings, SignedOffer, SignedRelease};
 
 /// Why a reply did not come, or is not paid.
@@ -25,6 +26,9 @@ pub enum ConsumerError {
     /// The character's card cannot be read: replies cannot be checked.
     #[error("the character's card: {0}")]
     Card(#[from] CardError),
+    /// The memory failed: nothing was sent.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
     /// Arithmetic failed.
     #[error(transparent)]
     Money(#[from] MoneyError),

@@ -16,6 +16,7 @@ use lazai_zk::statement::StatementError;
 use crate::account::SendError;
 use crate::consumer::ConsumerError;
 use crate::creator::CreatorError;
+use crate::memory::MemoryError;
 use crate::node::NodeError;
 use crate::provenance::CollectError;
 use crate::store::StoreError;
@@ -146,6 +147,18 @@ codes! {
         Self::Length { .. } => "hex.length",
         _ => "hex.not_hex",
     }
+    MemoryError {
+        Self::Damaged { .. } => "memory.damaged",
+        Self::Empty => "memory.empty",
+        Self::File { .. } => "file",
+        Self::Malformed { .. } => "memory.malformed",
+        Self::NoRandomness => "signer.no_randomness",
+        Self::NotMemory => "memory.not_memory",
+        Self::OtherKey => "memory.other_key",
+        Self::TooLarge { .. } => "memory.too_large",
+        Self::UnknownEntry { .. } => "memory.unknown_entry",
+        _ => "seal",
+    }
     MoneyError {
         Self::AssetMismatch { .. } => "money.asset_mismatch",
         Self::BasisPointsTooMany { .. } => "money.basis_points_too_many",
@@ -211,6 +224,7 @@ codes! {
 impl Coded for ConsumerError {
     fn code(&self) -> Cow<'static, str> {
         match self {
+            Self::Memory(error) => error.code(),
             Self::Money(error) => error.code(),
             Self::Node(error) => Coded::code(error),
             Self::Send(error) => error.code(),

@@ -39,6 +39,7 @@ pub mod exex;
 pub mod governor;
 #[cfg(feature = "client")]
 pub mod http;
+pub mod memory;
 #[cfg(feature = "models")]
 pub mod models;
 pub mod node;

@@ -1,18 +1,27 @@
 //! `cargo xtask bench NAME`.
 
-use anyhow::{Context, Result};
+use std::path::Path;
 
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use crate::checks::FEATURES;
 use crate::shell::{self, cargo, target};
+use crate::soak::{machine, today};
 use crate::{bindings, load, model, peers, wasm};
 
 pub fn run(args: &[&str]) -> Result<()> {
-    let name =
-        *args.first().context("bench: which one? (bindings, data, lora, market, node, serve, settle, start, zk)")?;
+    let name = *args
+        .first()
+        .context("bench: which one? (bindings, data, lora, market, memory, node, serve, settle, start, zk)")?;
     let folder = target().join("reports");
     std::fs::create_dir_all(&folder)?;
     let file = folder.join(format!("bench-{name}.json"));
     if name == "bindings" {
         return bindings::measure(&file);
+    }
+    if name == "memory" {
+        return memory(&file);
     }
     if name == "node" {
         return load::measure(&file, &args[1..]);
@@ -43,4 +52,25 @@ pub fn run(args: &[&str]) -> Result<()> {
         }
     }
     shell::run(&format!("bench {name}"), bench.arg(file))
+}
+
+/// Turns of talk in which the facts are planted.
+const TURNS: u32 = 5_000;
+
+/// What is found again by words, of what was said long before: the test of it, at full length.
+fn memory(file: &Path) -> Result<()> {
+    let counts = file.with_extension("counts");
+    let mut test = cargo(&["test", "--quiet", "--workspace", "--features", FEATURES, "--test", "memory", "--"]);
+    test.args(["--exact", "planted::planted_facts_are_found_again"]);
+    test.env("LAZAI_BASE_MODEL", model::fetch(None)?).env("LAZAI_MEMORY_TURNS", TURNS.to_string());
+    shell::run("bench memory", test.env("LAZAI_MEMORY_REPORT", &counts))?;
+    let mut report = json!({"machine": machine(), "date": today()?});
+    let counted: Value = serde_json::from_slice(&std::fs::read(&counts)?)?;
+    if let (Value::Object(report), Value::Object(counted)) = (&mut report, counted) {
+        report.extend(counted);
+    }
+    std::fs::remove_file(counts)?;
+    std::fs::write(file, serde_json::to_string_pretty(&report)? + "\n")?;
+    println!("{}", std::fs::read_to_string(file)?);
+    Ok(())
 }

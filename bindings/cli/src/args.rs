@@ -1,6 +1,7 @@
 //! The command line's arguments.
 
 mod market;
+mod memory;
 mod serve;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 pub(crate) use market::*;
+pub(crate) use memory::*;
 pub(crate) use serve::*;
 
 /// AI characters as verifiable, paid, tradable things.
@@ -53,6 +55,8 @@ pub(crate) enum Verb {
     End(End),
     /// Runs an endpoint on this machine for stock clients of OpenAI's dialect: it pays nodes within a budget, and checks every receipt.
     Proxy(Box<Proxy>),
+    /// Shows what a conversation remembers (`chat --memory`), and changes or forgets it.
+    Memory(Memory),
     /// Searches the receipts of a proxy and of conversations, and checks each again.
     Receipts(Receipts),
     /// Prints an account's balance.

@@ -30,7 +30,10 @@ pub(crate) fn proxy(verb: args::Proxy, input: Box<dyn BufRead + Send>, out: &mut
     let (folder, address) = (text(&verb.folder), &verb.address);
     let nodes = verb.node.iter().map(|url| client(url, verb.ca.as_deref())).collect::<Result<Vec<_>, _>>()?;
     let stop = told_to_stop()?;
-    let server = ProxyServer::start(&market, key, &nodes, budget, folder, address, counter.as_deref())?;
+    let server = ProxyServer::start(&market, key.clone(), &nodes, budget, folder, address, counter.as_deref())?;
+    if let Some(memory) = &verb.memory {
+        block_on(server.remember(text(memory), key, verb.remember.memory_tokens, counter.as_deref()))?;
+    }
     let told = json!({"url": server.url(), "key": server.key()});
     out.tell(&told, |_| format!("OPENAI_BASE_URL={}\nOPENAI_API_KEY={}", server.url(), server.key()))?;
     wait(&stop, verb.until_input_ends.then_some(input));

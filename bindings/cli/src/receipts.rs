@@ -95,7 +95,7 @@ fn csv(receipt: &KeptReceipt) -> String {
 }
 
 /// A time as in RFC 3339.
-fn time(at_s: Option<u64>) -> String {
+pub(crate) fn time(at_s: Option<u64>) -> String {
     let Some(at_s) = at_s else { return String::new() };
     let (year, month, day) = date(at_s / DAY_S);
     let (hour, minute, second) = (at_s % DAY_S / 3_600, at_s % 3_600 / 60, at_s % 60);

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, mpsc};
 
 use lazai_facade::native::market::Market;
+use lazai_facade::native::memory::open_memory;
 use lazai_facade::native::node::NodeClient;
 use lazai_facade::{Chat, ChatTurn, LazaiError, LocalKey, ReplyListener, ReplySettings, TokenCheck, TokenCounter};
 use pollster::block_on;
@@ -57,9 +58,15 @@ pub(crate) fn chat(verb: &args::Chat, input: &mut dyn BufRead, out: &mut Output<
     let (market, key) = acting(&verb.acting, CONSUMER)?;
     let node = client(&verb.node, verb.ca.as_deref())?;
     let conversation = conversation(verb, &market, &key, &node)?;
-    let chat = Chat::new(conversation, market.domain(), key)?;
-    if let Some(path) = &verb.tokenizer {
-        chat.recount_with(TokenCounter::open(path.to_string_lossy().into_owned())?);
+    let chat = Chat::new(conversation, market.domain(), key.clone())?;
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let counter = verb.tokenizer.as_deref().map(|path| TokenCounter::open(text(path))).transpose()?;
+    if let Some(counter) = &counter {
+        chat.recount_with(counter.clone());
+    }
+    if let Some(path) = &verb.memory {
+        let memory = block_on(open_memory(text(path), key))?;
+        chat.remember_with(memory, verb.remember.memory_tokens, verb.memory_summaries, counter);
     }
     keep(verb, &chat)?;
     // A node makes a reply that was begun to its end, and takes no other words for it.
@@ -77,7 +84,12 @@ pub(crate) fn chat(verb: &args::Chat, input: &mut dyn BufRead, out: &mut Output<
             line.trim().clone_into(&mut said);
             continue;
         }
+        // With what is recalled for it, so that a command that was killed asks the same.
+        said = chat.prepared(&said)?;
         lazai_facade::native::data::keep_file(&asked.to_string_lossy(), said.as_bytes())?;
+        if let (false, Some(recall)) = (out.json, chat.recalled()) {
+            out.piece(&format!("{}\n", crate::memory::recalled(&recall)));
+        }
         let (sender, pieces) = mpsc::channel();
         let listener: Arc<dyn ReplyListener> = Arc::new(Heard(sender));
         let (talking, node, words) = (chat.clone(), node.clone(), std::mem::take(&mut said));

@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lazai::conversation::{CheckedReply, Conversation, Talker};
 use lazai::core::dialogue;
+use lazai::memory::{Remembering, without_note};
 use lazai::node::{ChatReply, ChatRequest, SignedOffer, SignedReceipt};
 use lazai::wire::talk::{self, ReplyReader};
 
 use crate::settings::ReplySettings;
 use crate::sign::{Foreign, parse_signature};
-use crate::transport::{Distant, HttpRequest, ReplyListener, Transport, chat_post, voucher_post};
+use crate::transport::{Distant, HttpRequest, ReplyListener, Transport, chat_post, now_s, voucher_post};
 use crate::{BaseUnits, Domain, LazaiError, Signer, TokenCounter, record, words};
 
 words! {
@@ -86,12 +87,32 @@ pub struct Chat {
 struct State {
     talker: Talker,
     conversation: Conversation,
+    remembering: Option<Remembering>,
     asked: Option<(ChatRequest, ReplyReader)>,
 }
 
 impl Chat {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn remembering(&self) -> Option<Remembering> {
+        self.state().remembering.clone()
+    }
+
+    pub(crate) fn remember(&self, remembering: Remembering) {
+        self.state().remembering = Some(remembering);
+    }
+
+    /// A message as it would be said now: with what is recalled for it. Said later, it is sent as it is.
+    ///
+    /// # Errors
+    /// `file`, `memory.…`.
+    pub fn prepared(&self, text: &str) -> Result<String, LazaiError> {
+        let Some(remembering) = self.remembering() else { return Ok(text.to_owned()) };
+        let mut messages = self.state().conversation.messages.clone();
+        messages.push(dialogue::Message::new(dialogue::Role::User, text));
+        Ok(remembering.prepare(messages)?.pop().map_or_else(String::new, |message| message.content))
     }
 
     fn now(&self) -> (Talker, Conversation) {
@@ -155,7 +176,7 @@ impl Chat {
     pub fn new(conversation: String, domain: Domain, signer: Arc<dyn Signer>) -> Result<Arc<Self>, LazaiError> {
         let conversation = serde_json::from_str(&conversation)?;
         let talker = Talker::new(domain.parse()?, Arc::new(Foreign::new(signer)?));
-        Ok(Arc::new(Self { state: Mutex::new(State { talker, conversation, asked: None }) }))
+        Ok(Arc::new(Self { state: Mutex::new(State { talker, conversation, remembering: None, asked: None }) }))
     }
 
     /// Recounts every receipt from now on, instead of only holding it to bounds.
@@ -172,9 +193,13 @@ impl Chat {
         Ok(serde_json::to_string(&self.state().conversation)?)
     }
 
-    /// The messages so far: a copy.
+    /// The messages so far: a copy, without what was recalled.
     pub fn messages(&self) -> Vec<Message> {
-        self.state().conversation.messages.iter().map(Message::from).collect()
+        let mut messages: Vec<_> = self.state().conversation.messages.iter().map(Message::from).collect();
+        for message in messages.iter_mut().filter(|message| message.role == Role::User) {
+            message.content = without_note(&message.content).to_owned();
+        }
+        messages
     }
 
     /// The node's receipts, one for each reply: copies.
@@ -192,7 +217,10 @@ impl Chat {
     /// # Errors
     /// `chat.unpaid` if the last reply must be paid first, `node.setting`, `signer.…`.
     pub async fn ask(&self, messages: Vec<Message>, settings: ReplySettings) -> Result<HttpRequest, LazaiError> {
-        let messages = messages.into_iter().map(Into::into).collect();
+        let mut messages = messages.into_iter().map(Into::into).collect();
+        if let Some(remembering) = self.remembering() {
+            messages = remembering.prepare(messages)?;
+        }
         let (talker, conversation) = self.now();
         let request = talker.ask(&conversation, messages, settings.parse()?).await?;
         let post = chat_post(&request)?;
@@ -227,6 +255,9 @@ impl Chat {
         let (talker, mut conversation) = self.now();
         let checked = talker.take(&mut conversation, &request, &reply).await?;
         let payment = conversation.unpaid.as_ref().map(voucher_post).transpose()?;
+        if let Some(remembering) = self.remembering() {
+            remembering.kept(&conversation, now_s());
+        }
         self.state().conversation = conversation;
         let ChatReply { text, tokens, receipt, notes } = reply;
         Ok(ChatTurn::of(CheckedReply { text, tokens, receipt, checked, notes }, payment))
@@ -251,18 +282,43 @@ impl Chat {
     ) -> Result<ChatTurn, LazaiError> {
         let settings = settings.parse()?;
         let (talker, conversation) = self.now();
-        let mut messages = conversation.messages.clone();
+        let remembering = self.remembering();
+        let mut saying = Saying { chat: self, conversation };
+        if let Some(remembering) = &remembering
+            && let Some((asked, settings)) = remembering.summary_request(&saying.conversation.messages)?
+        {
+            let (conversation, node) =
+                (&mut saying.conversation, Distant { transport: transport.clone(), listener: None });
+            let before = conversation.messages.clone();
+            let summary = talker.say(conversation, &node, asked, settings, &mut |_| {}).await;
+            mark_received(conversation);
+            let text = summary?.text;
+            conversation.messages = before;
+            remembering.keep_summary(conversation, &text, now_s())?;
+        }
+        let mut messages = saying.conversation.messages.clone();
         messages.push(dialogue::Message::new(dialogue::Role::User, text));
-        let (node, mut saying) = (Distant { transport, listener }, Saying { chat: self, conversation });
-        #[cfg(feature = "native")]
+        if let Some(remembering) = &remembering {
+            messages = remembering.prepare(messages)?;
+        }
+        let node = Distant { transport, listener };
         let before = saying.conversation.receipts.len();
         let said = talker.say(&mut saying.conversation, &node, messages, settings, &mut |_| {}).await;
-        #[cfg(feature = "native")]
         if saying.conversation.receipts.len() > before {
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-            saying.conversation.mark_received(now.map_or(0, |now| now.as_secs()));
+            mark_received(&mut saying.conversation);
         }
-        Ok(ChatTurn::of(said?, None))
+        let said = said?;
+        if let Some(remembering) = &remembering {
+            remembering.kept(&saying.conversation, now_s());
+        }
+        Ok(ChatTurn::of(said, None))
+    }
+}
+
+/// Notes when the last reply was received, where a clock is at hand.
+fn mark_received(conversation: &mut Conversation) {
+    if cfg!(feature = "native") {
+        conversation.mark_received(now_s());
     }
 }
 

@@ -15,6 +15,7 @@
 //! | [`verify`] | proofs of datasets, provenance of replies |
 //! | [`safety`] | reporting and blocking characters |
 //! | [`chat`] | a paid conversation over any transport |
+//! | [`memory`] | what was said before, sealed, and recalled |
 //! | [`counter`] | counting tokens, so that receipts are recounted |
 //! | [`transport`] | the network, as a language brings it |
 //! | [`wallet`] | sessions that a user's wallet opens and closes |
@@ -26,6 +27,7 @@ pub mod character;
 pub mod chat;
 pub mod counter;
 pub mod error;
+pub mod memory;
 pub mod money;
 #[cfg(feature = "native")]
 pub mod native;
@@ -43,6 +45,7 @@ pub use character::{Character, FileAction, FileNote};
 pub use chat::{Chat, ChatTurn, FinishReason, Message, ModelOffer, Role, TokenCheck, read_models};
 pub use counter::{TokenCount, TokenCounter};
 pub use error::{LazaiError, error_codes, fail_with};
+pub use memory::{Memory, MemoryAuthor, MemoryEntry, MemoryRecall, RecalledLine, read_memory};
 pub use money::{RevenueParts, split_revenue};
 pub use safety::{Blocklist, CharacterReport, Concern, report_character};
 pub use session::{

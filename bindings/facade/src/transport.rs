@@ -29,6 +29,15 @@ record! {
     }
 }
 
+/// Now, in seconds since 1970; 0 where no clock is at hand.
+pub(crate) fn now_s() -> u64 {
+    #[cfg(feature = "native")]
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    #[cfg(not(feature = "native"))]
+    let now = 0;
+    now
+}
+
 pub(crate) fn json_post(path: &str, body: &impl serde::Serialize) -> Result<HttpRequest, LazaiError> {
     let header = Header { name: "content-type".into(), value: "application/json".into() };
     Ok(HttpRequest { path: path.into(), headers: vec![header], body: serde_json::to_string(body)? })

@@ -22,10 +22,13 @@ use lazai::validator::ValidationError;
 use lazai::zk::{CommitError, ProveError};
 use lazai_facade::native::data::{ContributorTerms, inspect_file};
 use lazai_facade::native::market::{Founding, Market};
+use lazai_facade::native::memory::open_memory;
 use lazai_facade::native::prepared::Listening;
 use lazai_facade::native::roles::write_public_part;
 use lazai_facade::native::speech::speech_note;
-use lazai_facade::{Character, Chat, Domain, LazaiError, LocalKey, Message, ReplySettings, error_codes, verify_proof};
+use lazai_facade::{
+    Character, Chat, Domain, LazaiError, LocalKey, Message, ReplySettings, error_codes, read_memory, verify_proof,
+};
 use pollster::block_on;
 use serde_json::Value;
 
@@ -56,6 +59,30 @@ fn chat() -> (std::sync::Arc<Chat>, Vec<Message>, Vec<u8>) {
     let domain: Domain = serde_json::from_value(vector["domain"].clone()).unwrap();
     let chat = Chat::new(text("conversation"), domain, LocalKey::from_hex(text("key")).unwrap()).unwrap();
     (chat, serde_json::from_value(vector["messages"].clone()).unwrap(), text("stream").into_bytes())
+}
+
+/// What goes wrong with memories.
+fn of_memories() -> Vec<LazaiError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("memory.lzm").display().to_string();
+    let (mine, other) = (LocalKey::random().unwrap(), LocalKey::random().unwrap());
+    let memory = block_on(open_memory(path.clone(), mine.clone())).unwrap();
+    for text in ["one", "two"] {
+        memory.note(text.into(), 1).unwrap();
+    }
+    let mut bytes = memory.to_bytes().unwrap();
+    let refused = |bytes: &[u8], key| block_on(read_memory(Some(bytes.to_vec()), key)).unwrap_err();
+    let (other_key, not_memory) = (refused(&bytes, other), refused(b"what is this?", mine.clone()));
+    bytes[150] ^= 1;
+    vec![
+        other_key,
+        not_memory,
+        refused(&bytes, mine),
+        memory.note(" ".into(), 1).unwrap_err(),
+        memory.note("x".repeat(20_000), 1).unwrap_err(),
+        memory.import_lines("{}".into()).unwrap_err(),
+        memory.forget(vec!["0123456789abcdef".into()]).unwrap_err(),
+    ]
 }
 
 /// A WAV file of two samples, with a note or without.
@@ -227,7 +254,7 @@ fn made() -> Vec<LazaiError> {
 #[test]
 fn every_code_has_a_cause() {
     let mut codes = scenarios();
-    for error in provoked().into_iter().chain(made()) {
+    for error in provoked().into_iter().chain(of_memories()).chain(made()) {
         assert!(!error.detail().is_empty());
         codes.insert(error.code().to_owned());
     }

@@ -258,7 +258,7 @@ impl Chat {
         free(py, || self.0.to_json())
     }
 
-    /// The messages so far: a copy.
+    /// The messages so far: a copy, without what was recalled.
     #[getter]
     fn messages(&self, py: Python<'_>) -> PyResult<Vec<facade::chat::Message>> {
         free(py, || Ok(self.0.messages()))
@@ -335,6 +335,32 @@ impl Chat {
         let node = node.0.clone();
         let on_text = Told::of(py, on_text)?;
         on_text.or_raise(free(py, || block_on(self.0.say(text, settings, node, on_text.of_reply()))))
+    }
+
+    /// Recalls what was said before into each message from now on, within so many tokens, and remembers each turn. `counter` is that of
+    /// the base model. With `summaries`, the character sums up when a conversation begins what was said since its last summary, which
+    /// `say` pays as any reply.
+    #[pyo3(signature = (memory, max_tokens, summaries, counter=None))]
+    fn remember_with(
+        &self,
+        py: Python<'_>,
+        memory: &Memory,
+        max_tokens: u32,
+        summaries: bool,
+        counter: Option<&TokenCounter>,
+    ) -> PyResult<()> {
+        let memory = memory.0.clone();
+        let counter = counter.map(|counter| counter.0.clone());
+        free(py, || {
+            self.0.remember_with(memory, max_tokens, summaries, counter);
+            Ok(())
+        })
+    }
+
+    /// What was recalled for the last message; none without a memory.
+    #[getter]
+    fn recalled(&self, py: Python<'_>) -> PyResult<Option<facade::memory::MemoryRecall>> {
+        free(py, || Ok(self.0.recalled()))
     }
 }
 
@@ -792,6 +818,91 @@ impl Market {
     }
 }
 
+/// What was said before, sealed to its owner's key.
+#[pyclass(frozen, module = "lazai")]
+pub struct Memory(pub(crate) Arc<facade::memory::Memory>);
+
+#[pymethods]
+impl Memory {
+    /// Adds a note of the user's own, said at a time in seconds since 1970; returns its number.
+    ///
+    /// Errors: `memory.empty`, `memory.too_large`, `file`, `memory.…`.
+    fn note(&self, py: Python<'_>, text: String, at_s: u64) -> PyResult<String> {
+        free(py, || self.0.note(text, at_s))
+    }
+
+    /// The entries, the oldest first.
+    ///
+    /// Errors: `file`, `memory.…`.
+    fn list(&self, py: Python<'_>) -> PyResult<Vec<facade::memory::MemoryEntry>> {
+        free(py, || self.0.list())
+    }
+
+    /// What a message would recall, within so many tokens of the base model whose counter is given.
+    ///
+    /// Errors: `file`, `memory.…`.
+    #[pyo3(signature = (said, max_tokens, counter=None))]
+    fn recall(
+        &self,
+        py: Python<'_>,
+        said: String,
+        max_tokens: u32,
+        counter: Option<&TokenCounter>,
+    ) -> PyResult<facade::memory::MemoryRecall> {
+        let counter = counter.map(|counter| counter.0.clone());
+        free(py, || self.0.recall(said, max_tokens, counter))
+    }
+
+    /// Changes an entry's words.
+    ///
+    /// Errors: `memory.unknown_entry`, `memory.empty`, `memory.too_large`, `file`, `memory.…`.
+    fn edit(&self, py: Python<'_>, id: String, text: String) -> PyResult<()> {
+        free(py, || self.0.edit(id, text))
+    }
+
+    /// Has an entry in every prompt, as far as the budget reaches, or no longer.
+    ///
+    /// Errors: `memory.unknown_entry`, `file`, `memory.…`.
+    fn pin(&self, py: Python<'_>, id: String, pinned: bool) -> PyResult<()> {
+        free(py, || self.0.pin(id, pinned))
+    }
+
+    /// Forgets entries: all of these, or none. They are gone from the file, too; copies of it still have them.
+    ///
+    /// Errors: `memory.unknown_entry`, `file`, `memory.…`.
+    fn forget(&self, py: Python<'_>, ids: Vec<String>) -> PyResult<()> {
+        free(py, || self.0.forget(ids))
+    }
+
+    /// Forgets everything.
+    ///
+    /// Errors: `file`, `memory.…`.
+    fn forget_all(&self, py: Python<'_>) -> PyResult<()> {
+        free(py, || self.0.forget_all())
+    }
+
+    /// The entries in clear, as JSON, one a line.
+    ///
+    /// Errors: `file`, `memory.…`.
+    fn export_lines(&self, py: Python<'_>) -> PyResult<String> {
+        free(py, || self.0.export_lines())
+    }
+
+    /// Adds the entries of `export_lines` that are not here yet; returns how many. A wrong line adds none.
+    ///
+    /// Errors: `memory.malformed`, `memory.too_large`, `file`, `memory.…`.
+    fn import_lines(&self, py: Python<'_>, lines: String) -> PyResult<u64> {
+        free(py, || self.0.import_lines(lines))
+    }
+
+    /// The memory, sealed: for a store, a page's storage, or another device of the same key.
+    ///
+    /// Errors: `seal`, `file`, `memory.…`.
+    fn to_bytes(&self, py: Python<'_>) -> PyResult<Vec<u8>> {
+        free(py, || self.0.to_bytes())
+    }
+}
+
 /// A node behind a URL, over this library's own HTTP and TLS.
 #[pyclass(frozen, module = "lazai")]
 pub struct NodeClient(pub(crate) Arc<facade::native::node::NodeClient>);
@@ -890,6 +1001,32 @@ pub struct Session(pub(crate) Arc<facade::native::session::Session>);
 
 #[pymethods]
 impl Session {
+    /// Recalls what was said before into each message from now on, within so many tokens, and remembers each turn. `counter` is that of
+    /// the base model. With `summaries`, the character sums up when a conversation begins what was said since its last summary: a
+    /// reply that is paid as any other. Not while something is said.
+    #[pyo3(signature = (memory, max_tokens, summaries, counter=None))]
+    fn remember_with(
+        &self,
+        py: Python<'_>,
+        memory: &Memory,
+        max_tokens: u32,
+        summaries: bool,
+        counter: Option<&TokenCounter>,
+    ) -> PyResult<()> {
+        let memory = memory.0.clone();
+        let counter = counter.map(|counter| counter.0.clone());
+        free(py, || {
+            self.0.remember_with(memory, max_tokens, summaries, counter);
+            Ok(())
+        })
+    }
+
+    /// What was recalled for the last message; none without a memory.
+    #[getter]
+    fn recalled(&self, py: Python<'_>) -> PyResult<Option<facade::memory::MemoryRecall>> {
+        free(py, || Ok(self.0.recalled()))
+    }
+
     /// Its id on the ledger.
     #[getter]
     fn id(&self, py: Python<'_>) -> PyResult<String> {
@@ -1165,6 +1302,16 @@ fn offer_step(py: Python<'_>, offer: facade::session::Offer) -> PyResult<u128> {
     free(py, || facade::session::offer_step(offer)).and_then(|units| Units(units).whole())
 }
 
+/// The memory in a file, which its first entry makes; the signer's key opens it. Processes may share the file. A wallet is asked for two
+/// signatures, which are sent to nobody.
+///
+/// Errors: `file`, `memory.other_key`, `memory.not_memory`, `memory.damaged`, `memory.too_large`, `signer.…`.
+#[pyfunction]
+fn open_memory(py: Python<'_>, path: PathText, signer: Bound<'_, PyAny>) -> PyResult<Memory> {
+    let signer = PySigner::of(&signer)?;
+    free(py, || block_on(facade::native::memory::open_memory(path.0, signer))).map(Memory)
+}
+
 /// The call that opens the wallet's session number `nonce`, with a deposit in base units. `consumer` is the address of the
 /// key that will talk: the wallet itself, or a key of the app, which then signs the vouchers. For an offer in coins, the
 /// whole deposit goes with the call.
@@ -1276,6 +1423,16 @@ fn read_dialogues(
 #[pyfunction]
 fn read_market_place(py: Python<'_>, json: Json) -> PyResult<facade::wallet::MarketPlace> {
     free(py, || facade::wallet::read_market_place(json.0))
+}
+
+/// A memory out of the bytes that `Memory.to_bytes` sealed, or an empty one; the signer's key opens it, on every device. A wallet
+/// is asked for two signatures, which are sent to nobody.
+///
+/// Errors: `memory.other_key`, `memory.not_memory`, `memory.damaged`, `memory.too_large`, `signer.…`.
+#[pyfunction]
+fn read_memory(py: Python<'_>, sealed: Option<Vec<u8>>, signer: Bound<'_, PyAny>) -> PyResult<Memory> {
+    let signer = PySigner::of(&signer)?;
+    free(py, || block_on(facade::memory::read_memory(sealed, signer))).map(Memory)
 }
 
 /// The models in a node's answer to `GET /v1/models`, or to `GET /v1/models/ID`, which is one model with its card.
@@ -1479,6 +1636,8 @@ pub(crate) mod _lazai {
     #[pymodule_export]
     use super::Market;
     #[pymodule_export]
+    use super::Memory;
+    #[pymodule_export]
     use super::NodeClient;
     #[pymodule_export]
     use super::NodeServer;
@@ -1511,6 +1670,8 @@ pub(crate) mod _lazai {
     #[pymodule_export]
     use super::offer_step;
     #[pymodule_export]
+    use super::open_memory;
+    #[pymodule_export]
     use super::open_session_call;
     #[pymodule_export]
     use super::prepare_dataset;
@@ -1520,6 +1681,8 @@ pub(crate) mod _lazai {
     use super::read_dialogues;
     #[pymodule_export]
     use super::read_market_place;
+    #[pymodule_export]
+    use super::read_memory;
     #[pymodule_export]
     use super::read_models;
     #[pymodule_export]
@@ -1572,6 +1735,14 @@ pub(crate) mod _lazai {
     use lazai_facade::chat::TokenCheck;
     #[pymodule_export]
     use lazai_facade::counter::TokenCount;
+    #[pymodule_export]
+    use lazai_facade::memory::MemoryAuthor;
+    #[pymodule_export]
+    use lazai_facade::memory::MemoryEntry;
+    #[pymodule_export]
+    use lazai_facade::memory::MemoryRecall;
+    #[pymodule_export]
+    use lazai_facade::memory::RecalledLine;
     #[pymodule_export]
     use lazai_facade::money::RevenueParts;
     #[pymodule_export]

@@ -172,7 +172,7 @@ impl Chat {
         self.0.to_json().map_err(thrown)
     }
 
-    /// The messages so far: a copy.
+    /// The messages so far: a copy, without what was recalled.
     #[wasm_bindgen(unchecked_return_type = "Message[]")]
     pub fn messages(&self) -> Result<JsValue, JsValue> {
         object(&self.0.messages())
@@ -251,6 +251,26 @@ impl Chat {
                 .map_err(thrown)?,
         )
     }
+
+    /// Recalls what was said before into each message from now on, within so many tokens, and remembers each turn. `counter` is that of
+    /// the base model. With `summaries`, the character sums up when a conversation begins what was said since its last summary, which
+    /// `say` pays as any reply.
+    #[wasm_bindgen(js_name = rememberWith)]
+    pub fn remember_with(
+        &self,
+        memory: &Memory,
+        #[wasm_bindgen(js_name = maxTokens)] max_tokens: u32,
+        summaries: bool,
+        counter: Option<String>,
+    ) {
+        self.0.remember_with(memory.0.clone(), max_tokens, summaries, counter);
+    }
+
+    /// What was recalled for the last message; none without a memory.
+    #[wasm_bindgen(unchecked_return_type = "MemoryRecall | undefined")]
+    pub fn recalled(&self) -> Result<JsValue, JsValue> {
+        object(&self.0.recalled())
+    }
 }
 
 /// A key in this process's memory: wiped by `free()`, never printed.
@@ -285,6 +305,94 @@ impl LocalKey {
     #[wasm_bindgen(js_name = signDigest)]
     pub fn sign_digest(&self, digest: String) -> Result<String, JsValue> {
         self.0.sign_digest(digest).map_err(thrown)
+    }
+}
+
+/// What was said before, sealed to its owner's key.
+#[wasm_bindgen]
+pub struct Memory(pub(crate) Arc<facade::Memory>);
+
+#[wasm_bindgen]
+impl Memory {
+    /// Adds a note of the user's own, said at a time in seconds since 1970; returns its number.
+    ///
+    /// Errors: `memory.empty`, `memory.too_large`, `file`, `memory.…`.
+    pub fn note(&self, text: String, #[wasm_bindgen(js_name = atS)] at_s: u64) -> Result<String, JsValue> {
+        self.0.note(text, at_s).map_err(thrown)
+    }
+
+    /// The entries, the oldest first.
+    ///
+    /// Errors: `file`, `memory.…`.
+    #[wasm_bindgen(unchecked_return_type = "MemoryEntry[]")]
+    pub fn list(&self) -> Result<JsValue, JsValue> {
+        object(&self.0.list().map_err(thrown)?)
+    }
+
+    /// What a message would recall, within so many tokens of the base model whose counter is given.
+    ///
+    /// Errors: `file`, `memory.…`.
+    #[wasm_bindgen(unchecked_return_type = "MemoryRecall")]
+    pub fn recall(
+        &self,
+        said: String,
+        #[wasm_bindgen(js_name = maxTokens)] max_tokens: u32,
+        counter: Option<String>,
+    ) -> Result<JsValue, JsValue> {
+        object(&self.0.recall(said, max_tokens, counter).map_err(thrown)?)
+    }
+
+    /// Changes an entry's words.
+    ///
+    /// Errors: `memory.unknown_entry`, `memory.empty`, `memory.too_large`, `file`, `memory.…`.
+    pub fn edit(&self, id: String, text: String) -> Result<(), JsValue> {
+        self.0.edit(id, text).map_err(thrown)
+    }
+
+    /// Has an entry in every prompt, as far as the budget reaches, or no longer.
+    ///
+    /// Errors: `memory.unknown_entry`, `file`, `memory.…`.
+    pub fn pin(&self, id: String, pinned: bool) -> Result<(), JsValue> {
+        self.0.pin(id, pinned).map_err(thrown)
+    }
+
+    /// Forgets entries: all of these, or none. They are gone from the file, too; copies of it still have them.
+    ///
+    /// Errors: `memory.unknown_entry`, `file`, `memory.…`.
+    pub fn forget(&self, ids: Vec<String>) -> Result<(), JsValue> {
+        self.0.forget(ids).map_err(thrown)
+    }
+
+    /// Forgets everything.
+    ///
+    /// Errors: `file`, `memory.…`.
+    #[wasm_bindgen(js_name = forgetAll)]
+    pub fn forget_all(&self) -> Result<(), JsValue> {
+        self.0.forget_all().map_err(thrown)
+    }
+
+    /// The entries in clear, as JSON, one a line.
+    ///
+    /// Errors: `file`, `memory.…`.
+    #[wasm_bindgen(js_name = exportLines)]
+    pub fn export_lines(&self) -> Result<String, JsValue> {
+        self.0.export_lines().map_err(thrown)
+    }
+
+    /// Adds the entries of `exportLines` that are not here yet; returns how many. A wrong line adds none.
+    ///
+    /// Errors: `memory.malformed`, `memory.too_large`, `file`, `memory.…`.
+    #[wasm_bindgen(js_name = importLines)]
+    pub fn import_lines(&self, lines: String) -> Result<u64, JsValue> {
+        self.0.import_lines(lines).map_err(thrown)
+    }
+
+    /// The memory, sealed: for a store, a page's storage, or another device of the same key.
+    ///
+    /// Errors: `seal`, `file`, `memory.…`.
+    #[wasm_bindgen(js_name = toBytes)]
+    pub fn to_bytes(&self) -> Result<Vec<u8>, JsValue> {
+        self.0.to_bytes().map_err(thrown)
     }
 }
 
@@ -451,6 +559,18 @@ pub fn open_session_call(
 #[wasm_bindgen(js_name = readMarketPlace, unchecked_return_type = "MarketPlace")]
 pub fn read_market_place(json: Vec<u8>) -> Result<JsValue, JsValue> {
     object(&facade::read_market_place(json).map_err(thrown)?)
+}
+
+/// A memory out of the bytes that `Memory.toBytes` sealed, or an empty one; the signer's key opens it, on every device. A wallet
+/// is asked for two signatures, which are sent to nobody.
+///
+/// Errors: `memory.other_key`, `memory.not_memory`, `memory.damaged`, `memory.too_large`, `signer.…`.
+#[wasm_bindgen(js_name = readMemory)]
+pub async fn read_memory(
+    sealed: Option<Vec<u8>>,
+    #[wasm_bindgen(unchecked_param_type = "Signer")] signer: JsValue,
+) -> Result<Memory, JsValue> {
+    facade::read_memory(sealed, foreign::signer(signer)?).await.map_err(thrown).map(Memory)
 }
 
 /// The models in a node's answer to `GET /v1/models`, or to `GET /v1/models/ID`, which is one model with its card.

@@ -19,6 +19,13 @@ export type FileAction = "dropped" | "merged" | "repaired";
  * - `length`: The most tokens were generated. */
 export type FinishReason = "stop" | "length";
 
+/** The author of what is remembered.
+ * - `user`: The person, in a conversation.
+ * - `character`: The character, in a conversation.
+ * - `note`: The person, outside of any conversation.
+ * - `summary`: The character, asked to sum up what was said. */
+export type MemoryAuthor = "user" | "character" | "note" | "summary";
+
 /** The author of a message.
  * - `system`: Instructions and facts before the conversation.
  * - `user`: The person who talks with the character.
@@ -127,6 +134,32 @@ export interface MarketPlace {
     settlement: string;
 }
 
+/** One thing that is remembered. */
+export interface MemoryEntry {
+    /** Its number: 16 hex digits. */
+    id: string;
+    /** When it was said, in seconds since 1970, by the user's clock; 0 if no clock was at hand. */
+    atS: bigint;
+    /** Whose words these are. */
+    author: MemoryAuthor;
+    /** The words. */
+    text: string;
+    /** True if every prompt has it, as far as the budget reaches. */
+    pinned: boolean;
+    /** True if the user changed the words. */
+    edited: boolean;
+}
+
+/** What was recalled for a message. */
+export interface MemoryRecall {
+    /** The lines, the oldest first. */
+    lines: RecalledLine[];
+    /** Tokens that they add to the prompt. */
+    tokens: bigint;
+    /** True if a model's tokenizer counted these tokens; otherwise three bytes are taken for one. */
+    counted: boolean;
+}
+
 /** A message of a conversation. */
 export interface Message {
     /** Its author. */
@@ -201,6 +234,18 @@ export interface ProvenanceLink {
     says: string;
     /** A limit of the finding: the facts that it does not show. */
     notSaid: string;
+}
+
+/** A line that was recalled. */
+export interface RecalledLine {
+    /** The number of its entry. */
+    id: string;
+    /** The line, as the prompt has it. */
+    line: string;
+    /** How well it fits, in thousandths; 0 for entries that are in every prompt. */
+    scoreMilli: bigint;
+    /** Tokens of the line. */
+    tokens: bigint;
 }
 
 /** A node's claim of what it did for one reply. */

@@ -4,6 +4,7 @@ mod book;
 mod budget;
 mod ending;
 mod local;
+mod memory;
 mod nodes;
 mod once;
 mod page;
@@ -15,7 +16,7 @@ mod verdict;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
-use std::sync::{self, Arc};
+use std::sync::{self, Arc, OnceLock};
 
 use axum::Router;
 use lazai_core::file::write_privately;
@@ -33,6 +34,7 @@ use crate::consumer::Consumer;
 use crate::wire::openai::ApiError;
 use book::Book;
 pub use budget::Budget;
+pub use memory::Memories;
 use nodes::Nodes;
 use once::Once;
 use turns::Turns;
@@ -130,6 +132,7 @@ struct Inner {
     // One session's end at a time. Nobody who has this waits for the book.
     ending: Mutex<()>,
     once: Once,
+    memories: OnceLock<Memories>,
     /// Wakes the task that takes deposits back.
     woken: Arc<Notify>,
     task: sync::Mutex<Option<JoinHandle<()>>>,
@@ -159,7 +162,8 @@ impl Loopback {
         let (book, turns) = (Mutex::new(Book::open(folder)?), Arc::default());
         let nodes = Nodes::new(nodes, consumer.account().domain());
         let (ending, woken, task) = (Mutex::new(()), Arc::new(Notify::new()), sync::Mutex::new(None));
-        let inner = Inner { consumer, nodes, budget, book, turns, ending, once, woken, task };
+        let memories = OnceLock::new();
+        let inner = Inner { consumer, nodes, budget, book, turns, ending, once, memories, woken, task };
         Ok(Self { inner: Arc::new(inner), key, encoder: None })
     }
 
@@ -182,6 +186,14 @@ impl Loopback {
     #[must_use]
     pub fn with_encoder(mut self, name: &str, encoder: Encoder) -> Self {
         self.encoder = Some(Arc::new(Named::new(name, encoder)));
+        self
+    }
+
+    /// Recalls what was said before into each request's last message, and remembers each reply: a memory for each character. The first
+    /// call decides. Clients see none of it; the recalled words are part of the prompt, and are paid as such.
+    #[must_use]
+    pub fn with_memory(self, memories: Memories) -> Self {
+        let _ = self.inner.memories.set(memories);
         self
     }
 

@@ -54,7 +54,7 @@ pub use front::{Front, Limits, Network, NotNetwork};
 #[cfg(feature = "node")]
 pub use generator::{OpenAiError, OpenAiGenerator, Server};
 #[cfg(feature = "node")]
-pub use loopback::{Budget, Loopback, LoopbackError};
+pub use loopback::{Budget, Loopback, LoopbackError, Memories};
 #[cfg(feature = "node")]
 pub use router::{RouterError, RouterGenerator};
 #[cfg(feature = "node")]

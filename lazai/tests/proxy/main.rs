@@ -1,6 +1,6 @@
 //! The loopback proxy before real fronts on sockets: several replies at a time, budgets of a day and a character, several nodes, and
 //! kills between any two steps. A stand-in speaks for the model; ledger, nodes, sockets and the proxy are the real ones.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::arithmetic_side_effects, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::arithmetic_side_effects, missing_docs)]
 
 mod at_once;
 mod budgets;
@@ -12,6 +12,7 @@ mod killed;
 #[path = "../soak/market.rs"]
 #[allow(dead_code, reason = "the soak uses all of it")]
 mod market;
+mod memory;
 mod nodes;
 mod replicas;
 mod speaker;

@@ -131,6 +131,14 @@ pub(crate) struct Chat {
     /// A file (PEM) with the certificate authorities that the node's certificate is held to, instead of public ones.
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
+    /// The file for what is said, sealed to your key: what fits a message is recalled into it.
+    #[arg(long, value_name = "FILE")]
+    pub memory: Option<PathBuf>,
+    #[command(flatten)]
+    pub remember: super::Remember,
+    /// Has the character sum up what was said, each time a conversation begins: a reply that is paid as any other.
+    #[arg(long, requires = "memory")]
+    pub memory_summaries: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -212,6 +220,11 @@ pub(crate) struct Proxy {
     /// it, receipts are only held to bounds.
     #[arg(long)]
     pub tokenizer: Option<PathBuf>,
+    /// The folder for what is said, a file for each character, sealed to your key: what fits a request is recalled into it.
+    #[arg(long, value_name = "FOLDER")]
+    pub memory: Option<PathBuf>,
+    #[command(flatten)]
+    pub remember: super::Remember,
     /// The address to listen at, of this machine only.
     #[arg(long, default_value = "127.0.0.1:8029")]
     pub address: String,

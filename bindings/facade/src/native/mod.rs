@@ -14,6 +14,7 @@
 //! | [`book`] | where that node keeps its sessions |
 //! | [`provider`] | a node that serves |
 //! | [`prepared`] | that node before it listens |
+//! | [`memory`] | memories in files |
 //! | [`proxy`] | an endpoint on this machine for stock clients |
 //! | [`receipts`] | receipts that are kept, checked again |
 //! | [`session`] | a session at a node, in one handle |
@@ -26,6 +27,7 @@ pub mod data;
 pub mod earnings;
 pub mod exex;
 pub mod market;
+pub mod memory;
 pub mod model;
 pub mod node;
 pub mod prepared;

@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lazai::consumer::Consumer;
 use lazai::core::Amount;
-use lazai::http::{Budget, Loopback, LoopbackError, Serving};
+use lazai::http::{Budget, Loopback, LoopbackError, Memories, Serving};
 
 use super::data::file_error;
 use super::market::Market;
 use super::node::NodeClient;
+use crate::memory::key_of;
 use crate::sign::Foreign;
 use crate::{BaseUnits, FilePath, LazaiError, Signer, TokenCounter};
 
@@ -82,6 +83,24 @@ impl ProxyServer {
         })?;
         let serving = proxy.spawn(address).map_err(|e| LazaiError::new("io", file_error(address, e).detail()))?;
         Ok(Self { proxy, url: format!("{}/v1", serving.url()), serving: Mutex::new(Some(serving)) })
+    }
+
+    /// Recalls what was said before into each request, within so many tokens, and remembers each reply: a memory for each character, in
+    /// a folder, sealed to the signer's key.
+    ///
+    /// # Errors
+    /// `signer.…`.
+    pub async fn remember(
+        &self,
+        folder: FilePath,
+        signer: Arc<dyn Signer>,
+        max_tokens: u32,
+        counter: Option<&TokenCounter>,
+    ) -> Result<(), LazaiError> {
+        let counter = counter.map(|counter| counter.0.clone() as Arc<dyn lazai::conversation::TokenCounter>);
+        let memories = Memories::new(folder, key_of(signer).await?, max_tokens, counter);
+        drop(self.proxy.clone().with_memory(memories));
+        Ok(())
     }
 
     /// The base URL for clients.

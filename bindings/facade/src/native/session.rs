@@ -84,6 +84,11 @@ impl Session {
         Arc::new(Self(RwLock::new(session)))
     }
 
+    pub(super) fn remember(&self, remembering: lazai::memory::Remembering) {
+        let mut now = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *now = now.clone().with_memory(remembering);
+    }
+
     pub(super) fn now(&self) -> lazai::Session {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -1086,6 +1086,103 @@ mod market_place {
     }
 }
 
+mod memory_entry {
+    use super::*;
+    use crate::memory::MemoryEntry;
+
+    #[pymethods]
+    impl MemoryEntry {
+        #[new]
+        #[pyo3(signature = (id, at_s, author, text, pinned, edited))]
+        fn from_python(
+            id: String,
+            at_s: u64,
+            author: crate::memory::MemoryAuthor,
+            text: String,
+            pinned: bool,
+            edited: bool,
+        ) -> Self {
+            Self { id, at_s, author, text, pinned, edited }
+        }
+
+        /// Its number: 16 hex digits.
+        #[getter(id)]
+        fn python_id(&self) -> String {
+            self.id.clone()
+        }
+
+        /// When it was said, in seconds since 1970, by the user's clock; 0 if no clock was at hand.
+        #[getter(at_s)]
+        fn python_at_s(&self) -> u64 {
+            self.at_s
+        }
+
+        /// Whose words these are.
+        #[getter(author)]
+        fn python_author(&self) -> crate::memory::MemoryAuthor {
+            self.author
+        }
+
+        /// The words.
+        #[getter(text)]
+        fn python_text(&self) -> String {
+            self.text.clone()
+        }
+
+        /// True if every prompt has it, as far as the budget reaches.
+        #[getter(pinned)]
+        fn python_pinned(&self) -> bool {
+            self.pinned
+        }
+
+        /// True if the user changed the words.
+        #[getter(edited)]
+        fn python_edited(&self) -> bool {
+            self.edited
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "MemoryEntry", &["id", "at_s", "author", "text", "pinned", "edited"])
+        }
+    }
+}
+
+mod memory_recall {
+    use super::*;
+    use crate::memory::MemoryRecall;
+
+    #[pymethods]
+    impl MemoryRecall {
+        #[new]
+        #[pyo3(signature = (lines, tokens, counted))]
+        fn from_python(lines: Vec<crate::memory::RecalledLine>, tokens: u64, counted: bool) -> Self {
+            Self { lines, tokens, counted }
+        }
+
+        /// The lines, the oldest first.
+        #[getter(lines)]
+        fn python_lines(&self) -> Vec<crate::memory::RecalledLine> {
+            self.lines.clone()
+        }
+
+        /// Tokens that they add to the prompt.
+        #[getter(tokens)]
+        fn python_tokens(&self) -> u64 {
+            self.tokens
+        }
+
+        /// True if a model's tokenizer counted these tokens; otherwise three bytes are taken for one.
+        #[getter(counted)]
+        fn python_counted(&self) -> bool {
+            self.counted
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "MemoryRecall", &["lines", "tokens", "counted"])
+        }
+    }
+}
+
 mod message {
     use super::*;
     use crate::chat::Message;
@@ -1870,6 +1967,48 @@ mod read_dialogue {
 
         fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
             repr(slf.as_any(), "ReadDialogue", &["id", "messages"])
+        }
+    }
+}
+
+mod recalled_line {
+    use super::*;
+    use crate::memory::RecalledLine;
+
+    #[pymethods]
+    impl RecalledLine {
+        #[new]
+        #[pyo3(signature = (id, line, score_milli, tokens))]
+        fn from_python(id: String, line: String, score_milli: u64, tokens: u64) -> Self {
+            Self { id, line, score_milli, tokens }
+        }
+
+        /// The number of its entry.
+        #[getter(id)]
+        fn python_id(&self) -> String {
+            self.id.clone()
+        }
+
+        /// The line, as the prompt has it.
+        #[getter(line)]
+        fn python_line(&self) -> String {
+            self.line.clone()
+        }
+
+        /// How well it fits, in thousandths; 0 for entries that are in every prompt.
+        #[getter(score_milli)]
+        fn python_score_milli(&self) -> u64 {
+            self.score_milli
+        }
+
+        /// Tokens of the line.
+        #[getter(tokens)]
+        fn python_tokens(&self) -> u64 {
+            self.tokens
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "RecalledLine", &["id", "line", "score_milli", "tokens"])
         }
     }
 }

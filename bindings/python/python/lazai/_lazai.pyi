@@ -40,6 +40,10 @@ __all__ = [
     "LocalKey",
     "Market",
     "MarketPlace",
+    "Memory",
+    "MemoryAuthor",
+    "MemoryEntry",
+    "MemoryRecall",
     "Message",
     "MintedModel",
     "ModelOffer",
@@ -57,6 +61,7 @@ __all__ = [
     "ProvenanceLink",
     "Rating",
     "ReadDialogue",
+    "RecalledLine",
     "Receipt",
     "ReplySettings",
     "RevenueParts",
@@ -93,11 +98,13 @@ __all__ = [
     "keep_adapter",
     "library_version",
     "offer_step",
+    "open_memory",
     "open_session_call",
     "prepare_dataset",
     "prove_dataset",
     "read_dialogues",
     "read_market_place",
+    "read_memory",
     "read_models",
     "report_character",
     "run_command",
@@ -187,6 +194,23 @@ class FinishReason:
     LENGTH: ClassVar[FinishReason]
     """The most tokens were generated."""
     def __new__(cls, word: str) -> FinishReason: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __str__(self, /) -> str: ...
+
+@final
+class MemoryAuthor:
+    """The author of what is remembered."""
+    USER: ClassVar[MemoryAuthor]
+    """The person, in a conversation."""
+    CHARACTER: ClassVar[MemoryAuthor]
+    """The character, in a conversation."""
+    NOTE: ClassVar[MemoryAuthor]
+    """The person, outside of any conversation."""
+    SUMMARY: ClassVar[MemoryAuthor]
+    """The character, asked to sum up what was said."""
+    def __new__(cls, word: str) -> MemoryAuthor: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
     def __int__(self, /) -> int: ...
@@ -726,6 +750,47 @@ class MarketPlace:
         """The contract that holds the money."""
 
 @final
+class MemoryEntry:
+    """One thing that is remembered."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, id: str, at_s: int, author: MemoryAuthor | Literal["user", "character", "note", "summary"], text: str, pinned: bool, edited: bool) -> MemoryEntry: ...
+    @property
+    def id(self, /) -> str:
+        """Its number: 16 hex digits."""
+    @property
+    def at_s(self, /) -> int:
+        """When it was said, in seconds since 1970, by the user's clock; 0 if no clock was at hand."""
+    @property
+    def author(self, /) -> MemoryAuthor:
+        """Whose words these are."""
+    @property
+    def text(self, /) -> str:
+        """The words."""
+    @property
+    def pinned(self, /) -> bool:
+        """True if every prompt has it, as far as the budget reaches."""
+    @property
+    def edited(self, /) -> bool:
+        """True if the user changed the words."""
+
+@final
+class MemoryRecall:
+    """What was recalled for a message."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, lines: Sequence[RecalledLine], tokens: int, counted: bool) -> MemoryRecall: ...
+    @property
+    def lines(self, /) -> list[RecalledLine]:
+        """The lines, the oldest first."""
+    @property
+    def tokens(self, /) -> int:
+        """Tokens that they add to the prompt."""
+    @property
+    def counted(self, /) -> bool:
+        """True if a model's tokenizer counted these tokens; otherwise three bytes are taken for one."""
+
+@final
 class Message:
     """A message of a conversation."""
     def __eq__(self, other: object, /) -> bool: ...
@@ -1031,6 +1096,25 @@ class ReadDialogue:
     @property
     def messages(self, /) -> list[DialogueMessage]:
         """The messages in order."""
+
+@final
+class RecalledLine:
+    """A line that was recalled."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, id: str, line: str, score_milli: int, tokens: int) -> RecalledLine: ...
+    @property
+    def id(self, /) -> str:
+        """The number of its entry."""
+    @property
+    def line(self, /) -> str:
+        """The line, as the prompt has it."""
+    @property
+    def score_milli(self, /) -> int:
+        """How well it fits, in thousandths; 0 for entries that are in every prompt."""
+    @property
+    def tokens(self, /) -> int:
+        """Tokens of the line."""
 
 @final
 class Receipt:
@@ -1606,7 +1690,7 @@ class Chat:
         """The conversation, to be kept, and shown as evidence."""
     @property
     def messages(self, /) -> list[Message]:
-        """The messages so far: a copy."""
+        """The messages so far: a copy, without what was recalled."""
     @property
     def receipts(self, /) -> list[SignedReceipt]:
         """The node's receipts, one for each reply: copies."""
@@ -1645,6 +1729,15 @@ class Chat:
 
         Errors: `node.…`, `consumer.…`, `signer.…`.
         """
+    def remember_with(self, /, memory: Memory, max_tokens: int, summaries: bool, counter: TokenCounter | None = None) -> None:
+        """
+        Recalls what was said before into each message from now on, within so many tokens, and remembers each turn. `counter` is that of
+        the base model. With `summaries`, the character sums up when a conversation begins what was said since its last summary, which
+        `say` pays as any reply.
+        """
+    @property
+    def recalled(self, /) -> MemoryRecall | None:
+        """What was recalled for the last message; none without a memory."""
 
 @final
 class ExEx:
@@ -1899,6 +1992,70 @@ class Market:
     def __exit__(self, /, kind: type[BaseException] | None = None, error: BaseException | None = None, trace: TracebackType | None = None) -> None: ...
 
 @final
+class Memory:
+    """What was said before, sealed to its owner's key."""
+    def note(self, /, text: str, at_s: int) -> str:
+        """
+        Adds a note of the user's own, said at a time in seconds since 1970; returns its number.
+
+        Errors: `memory.empty`, `memory.too_large`, `file`, `memory.…`.
+        """
+    def list(self, /) -> list[MemoryEntry]:
+        """
+        The entries, the oldest first.
+
+        Errors: `file`, `memory.…`.
+        """
+    def recall(self, /, said: str, max_tokens: int, counter: TokenCounter | None = None) -> MemoryRecall:
+        """
+        What a message would recall, within so many tokens of the base model whose counter is given.
+
+        Errors: `file`, `memory.…`.
+        """
+    def edit(self, /, id: str, text: str) -> None:
+        """
+        Changes an entry's words.
+
+        Errors: `memory.unknown_entry`, `memory.empty`, `memory.too_large`, `file`, `memory.…`.
+        """
+    def pin(self, /, id: str, pinned: bool) -> None:
+        """
+        Has an entry in every prompt, as far as the budget reaches, or no longer.
+
+        Errors: `memory.unknown_entry`, `file`, `memory.…`.
+        """
+    def forget(self, /, ids: Sequence[str]) -> None:
+        """
+        Forgets entries: all of these, or none. They are gone from the file, too; copies of it still have them.
+
+        Errors: `memory.unknown_entry`, `file`, `memory.…`.
+        """
+    def forget_all(self, /) -> None:
+        """
+        Forgets everything.
+
+        Errors: `file`, `memory.…`.
+        """
+    def export_lines(self, /) -> str:
+        """
+        The entries in clear, as JSON, one a line.
+
+        Errors: `file`, `memory.…`.
+        """
+    def import_lines(self, /, lines: str) -> int:
+        """
+        Adds the entries of `export_lines` that are not here yet; returns how many. A wrong line adds none.
+
+        Errors: `memory.malformed`, `memory.too_large`, `file`, `memory.…`.
+        """
+    def to_bytes(self, /) -> bytes:
+        """
+        The memory, sealed: for a store, a page's storage, or another device of the same key.
+
+        Errors: `seal`, `file`, `memory.…`.
+        """
+
+@final
 class NodeClient:
     """A node behind a URL, over this library's own HTTP and TLS."""
     def __new__(cls, url: str) -> NodeClient:
@@ -1962,6 +2119,15 @@ class Session:
     A session with a character at a node. Turns wait for one another, and the end waits for them.
     A context manager: the session is ended at its end, also where something was raised.
     """
+    def remember_with(self, /, memory: Memory, max_tokens: int, summaries: bool, counter: TokenCounter | None = None) -> None:
+        """
+        Recalls what was said before into each message from now on, within so many tokens, and remembers each turn. `counter` is that of
+        the base model. With `summaries`, the character sums up when a conversation begins what was said since its last summary: a
+        reply that is paid as any other. Not while something is said.
+        """
+    @property
+    def recalled(self, /) -> MemoryRecall | None:
+        """What was recalled for the last message; none without a memory."""
     @property
     def id(self, /) -> str:
         """Its id on the ledger."""
@@ -2133,6 +2299,14 @@ def offer_step(offer: Offer) -> int:
     Errors: `hex.…`, `money.…`.
     """
 
+def open_memory(path: str | PathLike[str], signer: Signer) -> Memory:
+    """
+    The memory in a file, which its first entry makes; the signer's key opens it. Processes may share the file. A wallet is asked for two
+    signatures, which are sent to nobody.
+
+    Errors: `file`, `memory.other_key`, `memory.not_memory`, `memory.damaged`, `memory.too_large`, `signer.…`.
+    """
+
 def open_session_call(place: MarketPlace, nonce: int, consumer: str, model: ModelOffer, deposit: int) -> WalletCall:
     """
     The call that opens the wallet's session number `nonce`, with a deposit in base units. `consumer` is the address of the
@@ -2180,6 +2354,14 @@ def read_market_place(json: str | bytes) -> MarketPlace:
     Reads a market's addresses from this record's JSON, which an app ships with, or its publisher serves.
 
     Errors: `json.malformed`, `hex.…`, `market.place` if ledger and domain are not of one market.
+    """
+
+def read_memory(sealed: bytes | None, signer: Signer) -> Memory:
+    """
+    A memory out of the bytes that `Memory.to_bytes` sealed, or an empty one; the signer's key opens it, on every device. A wallet
+    is asked for two signatures, which are sent to nobody.
+
+    Errors: `memory.other_key`, `memory.not_memory`, `memory.damaged`, `memory.too_large`, `signer.…`.
     """
 
 def read_models(body: bytes) -> list[ModelOffer]:

@@ -11,6 +11,7 @@ use super::verdict::{Verdict, failure};
 use crate::consumer::{Checked, ConsumerError};
 use crate::http::quiet;
 use crate::http::reply::{Made, Pieces};
+use crate::memory::Turn;
 use crate::node::{ChatReply, Node as _};
 use crate::wire::openai::{ApiError, CompletionRequest};
 use crate::wire::payment::ReplyDetails;
@@ -19,11 +20,12 @@ impl Inner {
     /// Makes and pays one reply. Sessions that end in this turn are taken back right after it.
     pub async fn turn(
         self: &Arc<Self>,
-        asked: CompletionRequest,
+        mut asked: CompletionRequest,
         mut pieces: Pieces,
         begun: Option<&Begun>,
     ) -> Result<Made, ApiError> {
         self.keep_taking_back();
+        asked.messages = self.recalled(&asked.model, asked.messages)?;
         let served = match self.reply(&asked, &mut pieces, begun).await {
             Ok(made) => Ok(self.with_sound(made, &asked, &pieces).await),
             failed => failed,
@@ -71,6 +73,9 @@ impl Inner {
             let error = match self.ask(open, asked, begun, &mut on_text).await {
                 Ok(Reply { text, details, notes }) => {
                     self.book.lock().await.served(&asked.model, node)?;
+                    let receipt = &details.receipt.receipt;
+                    let turn = Turn { session: receipt.session, turn: receipt.turn };
+                    self.remember(&asked.model, turn, &asked.messages, &text);
                     let details = ReplyDetails { text: pieces.complete(&text), ..details };
                     return Ok(Made { details, notes, spoken: None });
                 }

@@ -8,6 +8,7 @@ use lazai_core::{Amount, MoneyError, SessionId};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::page::Open;
+use crate::memory::without_note;
 use crate::wire::openai::ApiError;
 
 /// What is in use, of all models.
@@ -103,9 +104,13 @@ impl Turns {
     }
 }
 
-/// The number of messages with which both begin, without those of the system: these are alike in all conversations of an app.
+/// The number of messages with which both begin, without those of the system: these are alike in all conversations of an app. What was
+/// recalled for one of them is no part of it.
 fn said_in_common(one: &[Message], other: &[Message]) -> usize {
-    let common = one.iter().zip(other).take_while(|(one, other)| one == other);
+    let is_same = |one: &Message, other: &Message| {
+        one.role == other.role && without_note(&one.content) == without_note(&other.content)
+    };
+    let common = one.iter().zip(other).take_while(|(one, other)| is_same(one, other));
     common.filter(|(message, _)| message.role != Role::System).count()
 }
 
