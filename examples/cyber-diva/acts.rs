@@ -15,6 +15,7 @@ use lazai::lora::BaseModel;
 use lazai::lora::Candle;
 use lazai::lora::train::TrainedFiles;
 use lazai::lora::train::loss_plot;
+use lazai::memory::Remembering;
 use lazai::models::DatasetBuilder;
 use lazai::node::{ReplySettings, SignedOffer};
 use lazai::provider::{OfferTerms, Provider};
@@ -229,6 +230,7 @@ pub async fn talk(
     nonce: u64,
     payment: SessionPayment,
     questions: &[&str],
+    remembering: Option<&Remembering>,
 ) -> anyhow::Result<Conversation> {
     let file = format!("consumer/conversation-{nonce}.json");
     let mut conversation = match home.kept(&file)? {
@@ -243,6 +245,11 @@ pub async fn talk(
         tale.stream(&format!("  you: {question}\n  she: "));
         let mut messages = conversation.messages.clone();
         messages.push(Message::new(Role::User, *question));
+        if let Some(remembering) = remembering {
+            messages = remembering.prepare(messages)?;
+            let recalled = remembering.recalled().map(|recall| recall.lines).unwrap_or_default();
+            tale.stream(&recalled.iter().map(|found| format!("(remembered: {}) ", found.line)).collect::<String>());
+        }
         // A number of her own: the same words get the same reply of this node, however often it is started.
         let settings = ReplySettings { seed: Some(1), ..ReplySettings::default() };
         consumer.ask(&mut conversation, provider, messages, settings, &mut |text| tale.stream(text)).await?;

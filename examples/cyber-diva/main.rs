@@ -5,6 +5,7 @@
 mod acts;
 mod facts;
 mod tell;
+mod voice;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use lazai::provenance::{TrustAnchor, collect, verify};
 use lazai::provider::Provider;
 use lazai::settle::market::SubmissionStatus;
 use lazai::validator::Validator;
+use lazai::voice::BaseVoice;
 use lazai_examples::home::{VALIDATORS, VOTERS};
 use lazai_examples::{Args, CyberDiva, Home, Tale};
 
@@ -87,6 +89,12 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
         true
     })?;
     acts::measure(&mut tale, &home, &diva, &model, &trained.files, &exex.adapter_folder(submission))?;
+    let base_voice = args.voice.as_deref().map(BaseVoice::open).transpose()?;
+    let spoken = match &base_voice {
+        Some(base_voice) => voice::trained(&mut tale, &home, &training, base_voice, args.short)?,
+        None => None,
+    };
+    let trained = trained.with_voice(spoken);
 
     // 4. The DAT: a class for the character, share tokens for those who contributed.
     tale.phase("4. DAT anchoring: the model becomes a token class");
@@ -102,10 +110,18 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
     let provider = Provider::new(home.account("node"), model.clone(), home.path("node"))
         .with_adapter(minted.class, minted.version, &adapter, minted.record.adapter_digest)?
         .with_sampler(sampler);
+    let provider = match &base_voice {
+        Some(base_voice) => voice::served(&tale, &home, &exex, provider, base_voice, &minted)?,
+        None => provider,
+    };
     let counter = Arc::new(ModelCounter::from_gguf(&args.base)?);
+    let remembering = voice::memory(&home, counter.clone()).await?;
     let consumer = Consumer::new(home.account("consumer"), home.signer("consumer's app")).with_counter(counter);
     let questions = if args.short { &acts::QUESTIONS[..2] } else { &acts::QUESTIONS[..] };
-    let first = acts::talk(&tale, &home, &provider, &consumer, &minted, 1, acts::deposit()?, questions).await?;
+    let mut first =
+        acts::talk(&tale, &home, &provider, &consumer, &minted, 1, acts::deposit()?, questions, None).await?;
+    voice::spoken(&mut tale, &home, &provider, &consumer, &minted, &mut first).await?;
+    remembering.kept(&first, home.ledger().now_s());
     tell::chat(&mut tale, &base, &first)?;
 
     // 6. Settlement: the last voucher is redeemed and split; contributors claim.
@@ -123,12 +139,14 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
     home.in_time(|| governors[0].vote(proposal, true)).await?;
     home.in_time(|| governors[1].vote(proposal, true)).await?;
     let executed = home.in_time(|| governors[2].execute(proposal)).await?;
-    let second = acts::talk(&tale, &home, &provider, &consumer, &minted, 2, acts::deposit()?, &questions[..1]).await?;
+    let again = Some(&remembering);
+    let second =
+        acts::talk(&tale, &home, &provider, &consumer, &minted, 2, acts::deposit()?, &[voice::ASKED], again).await?;
     provider.redeem(second.session).await?;
     provider.close(second.session).await?;
     acts::pay_for_quota(&home, minted.class).await?;
     let quota = lazai::settle::session::SessionPayment::Quota(access);
-    let third = acts::talk(&tale, &home, &provider, &consumer, &minted, 3, quota, &questions[..1]).await?;
+    let third = acts::talk(&tale, &home, &provider, &consumer, &minted, 3, quota, &questions[..1], None).await?;
     provider.redeem(third.session).await?;
     provider.close(third.session).await?;
     acts::claim(&home, minted.class, "second").await?;

@@ -30,6 +30,8 @@ pub struct Args {
     pub home: PathBuf,
     /// The base model, a GGUF file.
     pub base: PathBuf,
+    /// The folder of the base voice's assets; without it, nobody speaks.
+    pub voice: Option<PathBuf>,
     /// Where the report goes.
     pub report: PathBuf,
     /// A few dialogues and steps only: for tests.
@@ -39,26 +41,31 @@ pub struct Args {
 }
 
 impl Args {
-    /// Reads `--home DIR --base FILE --report FILE [--short] [--chain URL]`.
+    /// Reads `--home DIR --base FILE --report FILE [--voice DIR] [--short] [--chain URL]`.
     ///
     /// # Errors
     /// An unknown or missing argument.
     pub fn parse() -> anyhow::Result<Self> {
-        let (mut home, mut base, mut report, mut short, mut chain) = (None, None, None, false, None);
+        let (mut home, mut base, mut voice, mut report, mut short, mut chain) = (None, None, None, None, false, None);
         let mut args = std::env::args().skip(1);
         while let Some(arg) = args.next() {
             let mut value = || args.next().map(PathBuf::from);
             match arg.as_str() {
                 "--home" => home = value(),
                 "--base" => base = value(),
+                "--voice" => voice = value(),
                 "--report" => report = value(),
                 "--short" => short = true,
                 "--chain" => chain = args.next(),
                 other => anyhow::bail!("unknown argument {other:?}"),
             }
         }
-        let usage = || anyhow::anyhow!("usage: --home DIR --base FILE.gguf --report FILE.json [--short] [--chain URL]");
+        let usage = || {
+            anyhow::anyhow!(
+                "usage: --home DIR --base FILE.gguf --report FILE.json [--voice DIR] [--short] [--chain URL]"
+            )
+        };
         let home = home.ok_or_else(usage)?;
-        Ok(Self { home, base: base.ok_or_else(usage)?, report: report.ok_or_else(usage)?, short, chain })
+        Ok(Self { home, base: base.ok_or_else(usage)?, voice, report: report.ok_or_else(usage)?, short, chain })
     }
 }

@@ -10,6 +10,12 @@ pub struct Speech {
 }
 
 impl Speech {
+    /// One piece of speech out of 16-bit integers.
+    #[must_use]
+    pub fn of_pcm16(samples: &[i16], sample_rate_hz: u32) -> Self {
+        Self { samples: samples.iter().map(|sample| f32::from(*sample) / 32_767.0).collect(), sample_rate_hz }
+    }
+
     /// How long it takes, in seconds.
     #[must_use]
     pub fn seconds(&self) -> f64 {

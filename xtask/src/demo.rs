@@ -40,6 +40,7 @@ pub fn play(base: &Path, on_chain: bool, short: bool, fresh: bool) -> Result<()>
     let report = target().join("reports").join(if on_chain { "demo-evm.json" } else { "demo.json" });
     let mut demo = Command::new(program("cyber-diva"));
     demo.arg("--home").arg(&home).arg("--base").arg(base).arg("--report").arg(&report);
+    demo.arg("--voice").arg(model::fetch_voice()?);
     if short {
         demo.arg("--short");
     }

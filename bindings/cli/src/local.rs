@@ -10,6 +10,7 @@ use lazai_facade::native::data::keep_file;
 use lazai_facade::native::exex::{AccessTerms, ExEx, MintedModel, ModelTerms, PaymentMeans, Rating};
 use lazai_facade::native::market::{Founding, Funds, Market};
 use lazai_facade::native::model::{BaseModel, TrainingSettings};
+use lazai_facade::native::voice::BaseVoice;
 use lazai_facade::{LazaiError, LocalKey};
 use pollster::block_on;
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,9 @@ pub(crate) struct Made {
     pub adapter: String,
     /// The file of the signed training record.
     pub record: String,
+    /// The folder of its voice, if one was trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voice: Option<String>,
 }
 
 impl Local {
@@ -158,6 +162,9 @@ pub(crate) fn local(verb: &args::Local, out: &mut Output<'_>) -> Done {
     let base = BaseModel::open(base.to_string_lossy().into_owned())?;
     let settings = TrainingSettings { max_steps: verb.steps, ..TrainingSettings::default() };
     let exex = local.exex(market.clone())?;
+    if let Some(package) = &verb.voice {
+        exex.train_voices(BaseVoice::open(package.to_string_lossy().into_owned())?);
+    }
     let mut failed = BTreeSet::new();
     loop {
         let attested = attest(&local, &market, &keys[VALIDATORS], &mut failed, out)?;
@@ -239,7 +246,8 @@ impl Local {
         let (class_id, version) = (model.class_id, model.version);
         let mut all = self.all_made()?;
         all.retain(|made| (made.class_id, made.version) != (class_id, version));
-        all.push(Made { class_id, version, adapter: model.adapter.folder.clone(), record: model.record.clone() });
+        let (adapter, record, voice) = (model.adapter.folder.clone(), model.record.clone(), model.voice_folder.clone());
+        all.push(Made { class_id, version, adapter, record, voice });
         keep_file(&self.path(MINTED), &serde_json::to_vec_pretty(&all)?)
     }
 }

@@ -9,6 +9,7 @@ use lazai_facade::native::market::Market;
 use lazai_facade::native::model::{BaseModel, ServingRoom};
 use lazai_facade::native::prepared::{Listening, PreparedNode, RequestLimits};
 use lazai_facade::native::provider::ServedModel;
+use lazai_facade::native::voice::ServedVoice;
 use lazai_facade::{LazaiError, LocalKey};
 use pollster::block_on;
 use serde_json::json;
@@ -87,10 +88,21 @@ fn prepared(verb: &args::Serve) -> Result<(PreparedNode, Arc<LocalKey>), LazaiEr
         }
         _ => error,
     })?;
+    let mut trained = None;
     let adapter = match (&verb.adapter, &verb.acting.place.local) {
-        (None, Some(folder)) => Local::open(folder)?.made(class, verb.version)?.adapter,
+        (None, Some(folder)) => {
+            let made = Local::open(folder)?.made(class, verb.version)?;
+            trained = made.voice;
+            made.adapter
+        }
         (adapter, _) => adapter.as_deref().map(text).unwrap_or_default(),
     };
+    let voice = verb.voice.as_deref().zip(verb.character_price.clone()).map(|(package, character_price)| ServedVoice {
+        package: text(package),
+        character_price,
+        character_ceiling: verb.character_ceiling,
+        voice_folder: verb.character_voice.as_deref().map(text).or(trained),
+    });
     let adapter = if adapter.contains("://") { fetched(&market, &adapter, class, verb)? } else { adapter };
     let folder = verb.disk.as_deref().map(text);
     let weights = verb.weights.as_deref().map(text);
@@ -104,6 +116,7 @@ fn prepared(verb: &args::Serve) -> Result<(PreparedNode, Arc<LocalKey>), LazaiEr
         completion_price: verb.completion_price.clone(),
         prompt_ceiling: verb.prompt_ceiling,
         session_s: verb.session_s,
+        voice,
     };
     let book = book_at(&verb.book, verb.database.as_deref(), verb.database_ca.as_deref())?;
     let node = PreparedNode::read(market, key.clone(), base, vec![served], verb.reply_tokens, &book)?;

@@ -100,6 +100,10 @@ pub(crate) struct Local {
     /// The base model (GGUF) that the ExEx trains; without it, the market is founded and nobody plays.
     #[arg(long)]
     pub base: Option<PathBuf>,
+    /// The folder of the base voice's assets (of the package hibari-tts 0.2.1), for the ExEx to train voices: of recordings whose consent
+    /// names the voice.
+    #[arg(long, requires = "base", value_name = "FOLDER")]
+    pub voice: Option<PathBuf>,
     /// Most steps of a training.
     #[arg(long)]
     pub steps: Option<u32>,

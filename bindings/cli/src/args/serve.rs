@@ -36,6 +36,19 @@ pub(crate) struct Serve {
     /// Price of one token of a reply, in base units of coins.
     #[arg(long)]
     pub completion_price: String,
+    /// The folder of the base voice's assets (of the package hibari-tts 0.2.1): the node speaks.
+    #[arg(long, value_name = "FOLDER", requires = "character_price")]
+    pub voice: Option<PathBuf>,
+    /// The folder of the character's voice; with `--local`, the one that was trained there. Without one, the node speaks with the base's
+    /// own voice, and says that it is not the character's.
+    #[arg(long, value_name = "FOLDER", requires = "voice")]
+    pub character_voice: Option<PathBuf>,
+    /// Price of one character of text that is spoken, in base units of coins.
+    #[arg(long, requires = "voice")]
+    pub character_price: Option<String>,
+    /// Most characters of one request for speech.
+    #[arg(long, default_value_t = 4_096, requires = "voice")]
+    pub character_ceiling: u32,
     /// Most tokens of a conversation before a reply.
     #[arg(long, default_value_t = 1_024)]
     pub prompt_ceiling: u32,

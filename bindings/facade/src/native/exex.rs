@@ -1,8 +1,9 @@
 //! The execution node: follows the ledger, decrypts, fine-tunes, mints.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use lazai::core::dat::AccessPolicy;
+use lazai::core::record::VoiceConfig;
 use lazai::core::seal::UnsealingKey;
 use lazai::core::{Digest, SubmissionId};
 use lazai::exex::MintTerms;
@@ -12,6 +13,7 @@ use super::data::write_into;
 use super::market::Market;
 use super::model::{BaseModel, TrainedAdapter, TrainingSettings, tell_training};
 use super::store::store_at;
+use super::voice::{BaseVoice, tell_voice};
 use super::{ExExContact, ProgressListener};
 use crate::{FilePath, LazaiError, Signer, record, same_words, words};
 
@@ -82,6 +84,8 @@ record! {
         pub adapter: TrainedAdapter,
         /// The file of the signed training record.
         pub record: FilePath,
+        /// The folder of its voice, if one was trained: an adapter in PEFT's files, or pitch and pace alone.
+        pub voice_folder: Option<FilePath>,
     }
 }
 
@@ -97,7 +101,7 @@ impl From<ModelTerms> for MintTerms {
 /// An execution node.
 #[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
 #[derive(Debug)]
-pub struct ExEx(lazai::exex::ExEx);
+pub struct ExEx(lazai::exex::ExEx, Mutex<Option<Arc<BaseVoice>>>);
 
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 impl ExEx {
@@ -116,7 +120,13 @@ impl ExEx {
     ) -> Result<Arc<Self>, LazaiError> {
         let key = UnsealingKey::derive(unsealing_secret.parse::<Digest>()?.as_bytes());
         let store = store_at(&store)?;
-        Ok(Arc::new(Self(lazai::exex::ExEx::new(market.account(signer)?, key, store, folder))))
+        let exex = lazai::exex::ExEx::new(market.account(signer)?, key, store, folder);
+        Ok(Arc::new(Self(exex, Mutex::default())))
+    }
+
+    /// Trains voices, too, from now on: of submissions that have recordings whose consent names the voice.
+    pub fn train_voices(&self, voice: Arc<BaseVoice>) {
+        *self.1.lock().unwrap_or_else(PoisonError::into_inner) = Some(voice);
     }
 
     /// The contact that creators seal datasets to.
@@ -152,10 +162,18 @@ impl ExEx {
         let (lora, config) = settings.parse();
         let training = block_on(self.0.open(id, base.candle()?))?.with_lora(lora).with_config(config);
         let trained = training.run(|progress| tell_training(listener.as_ref(), &progress))?;
+        let base_voice = self.1.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let voice = match base_voice {
+            Some(base) => training
+                .run_voice(&base.0, &VoiceConfig::default(), |progress| tell_voice(listener.as_ref(), &progress))?,
+            None => None,
+        };
+        let voice_folder = voice.is_some().then(|| self.0.voice_folder(id).to_string_lossy().into_owned());
+        let trained = trained.with_voice(voice);
         let minted = block_on(self.0.mint(&trained, terms.into()))?;
         let folder = self.0.adapter_folder(id);
         let record = write_into(&folder, "record.json", &serde_json::to_vec_pretty(&minted.record)?)?;
         let adapter = TrainedAdapter::of(&folder, &trained.files);
-        Ok(MintedModel { class_id: minted.class.0, version: minted.version.0, adapter, record })
+        Ok(MintedModel { class_id: minted.class.0, version: minted.version.0, adapter, record, voice_folder })
     }
 }

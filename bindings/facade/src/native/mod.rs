@@ -18,6 +18,7 @@
 //! | [`proxy`] | an endpoint on this machine for stock clients |
 //! | [`receipts`] | receipts that are kept, checked again |
 //! | [`session`] | a session at a node, in one handle |
+//! | [`voice`] | the base voice: training, speaking on this machine |
 //! | [`speech`] | texts that are spoken in it, and files of them |
 //! | [`store`] | adapters in stores |
 
@@ -40,6 +41,7 @@ pub mod roles;
 pub mod session;
 pub mod speech;
 pub mod store;
+pub mod voice;
 
 use std::sync::Arc;
 

@@ -16,6 +16,7 @@ use super::data::file_error;
 use super::market::Market;
 use super::model::BaseModel;
 use super::provider::{NodeServer, ServedModel};
+use super::voice::{Opened, speaking};
 use crate::{BaseUnits, FilePath, LazaiError, Signer};
 
 /// Where a node listens, and to whom how often.
@@ -161,12 +162,15 @@ impl PreparedNode {
         }
         let kept = book.open(account.address())?;
         let mut provider = Provider::new(account, engine, &book.folder).with_book(kept).with_sampler(sampler);
-        let (mut terms, mut offered) = (Vec::new(), Vec::new());
+        let (mut terms, mut offered, mut voices) = (Vec::new(), Vec::new(), Opened::new());
         for model in served {
             let (class, version) = (ClassId(model.class_id), VersionNumber(model.version));
             let about = market.version(class, version)?.metadata;
             let folder = Path::new(&model.adapter_folder);
             provider = provider.with_adapter(class, version, folder, about.adapter_digest)?;
+            if let Some(voice) = model.voice {
+                provider = speaking(provider, (class, version), voice, &mut voices)?;
+            }
             let price = |text: String| text.parse::<Amount>();
             let asked = OfferTerms {
                 prompt_price: price(model.prompt_price)?,

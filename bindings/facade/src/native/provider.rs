@@ -9,6 +9,7 @@ use lazai::provider::Provider;
 use super::market::Market;
 use super::model::BaseModel;
 use super::prepared::{Listening, PreparedNode};
+use super::voice::ServedVoice;
 use crate::{BaseUnits, FilePath, LazaiError, Signer, record};
 
 record! {
@@ -28,6 +29,8 @@ record! {
         pub prompt_ceiling: u32,
         /// The length of a session, in seconds.
         pub session_s: u64,
+        /// The voice that it speaks with; none if it does not speak.
+        pub voice: Option<ServedVoice>,
     }
 }
 
