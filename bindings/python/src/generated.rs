@@ -91,6 +91,36 @@ impl BaseModel {
     }
 }
 
+/// A base voice in memory. It reads English texts.
+#[pyclass(frozen, module = "lazai")]
+pub struct BaseVoice(pub(crate) Arc<facade::native::voice::BaseVoice>);
+
+#[pymethods]
+impl BaseVoice {
+    /// Opens the assets of the pinned package (`hibari-tts` 0.2.1), in its folder `assets`.
+    ///
+    /// Errors: `model` for a file that is missing, or another.
+    #[staticmethod]
+    fn open(py: Python<'_>, package: PathText) -> PyResult<Self> {
+        free(py, || facade::native::voice::BaseVoice::open(package.0)).map(BaseVoice)
+    }
+
+    /// Speaks a text on this machine, with the voice in a folder (`MintedModel.voice_folder`), or with the
+    /// base's own; gives a WAV file. Nobody signs for it. The pace is in thousandths of the voice's own, from 500 to 2,000.
+    ///
+    /// Errors: `model` for a folder without a voice, or a text of which nothing can be spoken; `request.invalid` for a pace out of range.
+    #[pyo3(signature = (text, voice_folder=None, speed_milli=None))]
+    fn speak(
+        &self,
+        py: Python<'_>,
+        text: String,
+        voice_folder: Option<PathText>,
+        speed_milli: Option<u32>,
+    ) -> PyResult<Vec<u8>> {
+        free(py, || self.0.speak(text, voice_folder.map(|voice_folder| voice_folder.0), speed_milli))
+    }
+}
+
 /// A consumer's list of blocked characters, kept by the consumer's app.
 #[pyclass(frozen, module = "lazai")]
 pub struct Blocklist(pub(crate) Arc<facade::safety::Blocklist>);
@@ -386,6 +416,15 @@ impl ExEx {
         let market = market.inner()?;
         let signer = PySigner::of(&signer)?;
         free(py, || facade::native::exex::ExEx::new(market, signer, unsealing_secret, store.0, folder.0)).map(ExEx)
+    }
+
+    /// Trains voices, too, from now on: of submissions that have recordings whose consent names the voice.
+    fn train_voices(&self, py: Python<'_>, voice: &BaseVoice) -> PyResult<()> {
+        let voice = voice.0.clone();
+        free(py, || {
+            self.0.train_voices(voice);
+            Ok(())
+        })
     }
 
     /// The contact that creators seal datasets to.
@@ -1624,6 +1663,8 @@ pub(crate) mod _lazai {
     #[pymodule_export]
     use super::BaseModel;
     #[pymodule_export]
+    use super::BaseVoice;
+    #[pymodule_export]
     use super::Blocklist;
     #[pymodule_export]
     use super::Character;
@@ -1807,6 +1848,8 @@ pub(crate) mod _lazai {
     use lazai_facade::native::speech::Spoken;
     #[pymodule_export]
     use lazai_facade::native::speech::SpokenVoice;
+    #[pymodule_export]
+    use lazai_facade::native::voice::ServedVoice;
     #[pymodule_export]
     use lazai_facade::safety::CharacterReport;
     #[pymodule_export]

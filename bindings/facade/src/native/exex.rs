@@ -85,7 +85,7 @@ record! {
         /// The file of the signed training record.
         pub record: FilePath,
         /// The folder of its voice, if one was trained: an adapter in PEFT's files, or pitch and pace alone.
-        pub voice_folder: Option<FilePath>,
+        pub voice_folder: Option<String>,
     }
 }
 

@@ -70,7 +70,7 @@ record! {
         /// Most characters of one request.
         pub character_ceiling: u32,
         /// The folder of the character's voice; none for the base's own voice, which is not the character's.
-        pub voice_folder: Option<FilePath>,
+        pub voice_folder: Option<String>,
     }
 }
 

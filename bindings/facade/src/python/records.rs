@@ -1221,14 +1221,15 @@ mod minted_model {
     #[pymethods]
     impl MintedModel {
         #[new]
-        #[pyo3(signature = (class_id, version, adapter, record))]
+        #[pyo3(signature = (class_id, version, adapter, record, *, voice_folder=None))]
         fn from_python(
             class_id: u64,
             version: u32,
             adapter: crate::native::model::TrainedAdapter,
             record: PathText,
+            voice_folder: Option<String>,
         ) -> Self {
-            Self { class_id, version, adapter, record: record.0 }
+            Self { class_id, version, adapter, record: record.0, voice_folder }
         }
 
         /// Its class.
@@ -1255,8 +1256,14 @@ mod minted_model {
             self.record.clone()
         }
 
+        /// The folder of its voice, if one was trained: an adapter in PEFT's files, or pitch and pace alone.
+        #[getter(voice_folder)]
+        fn python_voice_folder(&self) -> Option<String> {
+            self.voice_folder.clone()
+        }
+
         fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-            repr(slf.as_any(), "MintedModel", &["class_id", "version", "adapter", "record"])
+            repr(slf.as_any(), "MintedModel", &["class_id", "version", "adapter", "record", "voice_folder"])
         }
     }
 }
@@ -2422,7 +2429,7 @@ mod served_model {
     #[pymethods]
     impl ServedModel {
         #[new]
-        #[pyo3(signature = (class_id, version, adapter_folder, prompt_price, completion_price, prompt_ceiling, session_s))]
+        #[pyo3(signature = (class_id, version, adapter_folder, prompt_price, completion_price, prompt_ceiling, session_s, *, voice=None))]
         fn from_python(
             class_id: u64,
             version: u32,
@@ -2431,6 +2438,7 @@ mod served_model {
             completion_price: Units,
             prompt_ceiling: u32,
             session_s: u64,
+            voice: Option<crate::native::voice::ServedVoice>,
         ) -> Self {
             Self {
                 class_id,
@@ -2440,6 +2448,7 @@ mod served_model {
                 completion_price: completion_price.0,
                 prompt_ceiling,
                 session_s,
+                voice,
             }
         }
 
@@ -2485,6 +2494,12 @@ mod served_model {
             self.session_s
         }
 
+        /// The voice that it speaks with; none if it does not speak.
+        #[getter(voice)]
+        fn python_voice(&self) -> Option<crate::native::voice::ServedVoice> {
+            self.voice.clone()
+        }
+
         fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
             repr(
                 slf.as_any(),
@@ -2497,8 +2512,57 @@ mod served_model {
                     "completion_price",
                     "prompt_ceiling",
                     "session_s",
+                    "voice",
                 ],
             )
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod served_voice {
+    use super::*;
+    use crate::native::voice::ServedVoice;
+
+    #[pymethods]
+    impl ServedVoice {
+        #[new]
+        #[pyo3(signature = (package, character_price, character_ceiling, *, voice_folder=None))]
+        fn from_python(
+            package: PathText,
+            character_price: Units,
+            character_ceiling: u32,
+            voice_folder: Option<String>,
+        ) -> Self {
+            Self { package: package.0, character_price: character_price.0, character_ceiling, voice_folder }
+        }
+
+        /// The folder of the base voice's assets.
+        #[getter(package)]
+        fn python_package(&self) -> String {
+            self.package.clone()
+        }
+
+        /// Price of one character of text, in base units of coins.
+        #[getter(character_price)]
+        fn python_character_price(&self) -> PyResult<u128> {
+            Units(self.character_price.clone()).whole()
+        }
+
+        /// Most characters of one request.
+        #[getter(character_ceiling)]
+        fn python_character_ceiling(&self) -> u32 {
+            self.character_ceiling
+        }
+
+        /// The folder of the character's voice; none for the base's own voice, which is not the character's.
+        #[getter(voice_folder)]
+        fn python_voice_folder(&self) -> Option<String> {
+            self.voice_folder.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "ServedVoice", &["package", "character_price", "character_ceiling", "voice_folder"])
         }
     }
 }

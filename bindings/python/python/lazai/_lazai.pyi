@@ -12,6 +12,7 @@ __all__ = [
     "AccessTerms",
     "AdapterFacts",
     "BaseModel",
+    "BaseVoice",
     "Blocklist",
     "Character",
     "CharacterReport",
@@ -67,6 +68,7 @@ __all__ = [
     "RevenueParts",
     "Role",
     "ServedModel",
+    "ServedVoice",
     "Session",
     "ShareEarnings",
     "SignedReceipt",
@@ -808,7 +810,7 @@ class MintedModel:
     """A model that was minted."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, class_id: int, version: int, adapter: TrainedAdapter, record: str | PathLike[str]) -> MintedModel: ...
+    def __new__(cls, class_id: int, version: int, adapter: TrainedAdapter, record: str | PathLike[str], *, voice_folder: str | None = None) -> MintedModel: ...
     @property
     def class_id(self, /) -> int:
         """Its class."""
@@ -821,6 +823,9 @@ class MintedModel:
     @property
     def record(self, /) -> str:
         """The file of the signed training record."""
+    @property
+    def voice_folder(self, /) -> str | None:
+        """The folder of its voice, if one was trained: an adapter in PEFT's files, or pitch and pace alone."""
 
 @final
 class ModelOffer:
@@ -1256,7 +1261,7 @@ class ServedModel:
     """A version of a class that a node serves, with its prices and limits."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, class_id: int, version: int, adapter_folder: str | PathLike[str], prompt_price: int, completion_price: int, prompt_ceiling: int, session_s: int) -> ServedModel: ...
+    def __new__(cls, class_id: int, version: int, adapter_folder: str | PathLike[str], prompt_price: int, completion_price: int, prompt_ceiling: int, session_s: int, *, voice: ServedVoice | None = None) -> ServedModel: ...
     @property
     def class_id(self, /) -> int:
         """The class."""
@@ -1278,6 +1283,28 @@ class ServedModel:
     @property
     def session_s(self, /) -> int:
         """The length of a session, in seconds."""
+    @property
+    def voice(self, /) -> ServedVoice | None:
+        """The voice that it speaks with; none if it does not speak."""
+
+@final
+class ServedVoice:
+    """The voice that a node speaks with for a version, and its price."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, package: str | PathLike[str], character_price: int, character_ceiling: int, *, voice_folder: str | None = None) -> ServedVoice: ...
+    @property
+    def package(self, /) -> str:
+        """The folder of the base voice's assets."""
+    @property
+    def character_price(self, /) -> int:
+        """Price of one character of text, in base units of coins."""
+    @property
+    def character_ceiling(self, /) -> int:
+        """Most characters of one request."""
+    @property
+    def voice_folder(self, /) -> str | None:
+        """The folder of the character's voice; none for the base's own voice, which is not the character's."""
 
 @final
 class ShareEarnings:
@@ -1602,6 +1629,24 @@ class BaseModel:
         """
 
 @final
+class BaseVoice:
+    """A base voice in memory. It reads English texts."""
+    @staticmethod
+    def open(package: str | PathLike[str]) -> BaseVoice:
+        """
+        Opens the assets of the pinned package (`hibari-tts` 0.2.1), in its folder `assets`.
+
+        Errors: `model` for a file that is missing, or another.
+        """
+    def speak(self, /, text: str, voice_folder: str | PathLike[str] | None = None, speed_milli: int | None = None) -> bytes:
+        """
+        Speaks a text on this machine, with the voice in a folder (`MintedModel.voice_folder`), or with the
+        base's own; gives a WAV file. Nobody signs for it. The pace is in thousandths of the voice's own, from 500 to 2,000.
+
+        Errors: `model` for a folder without a voice, or a text of which nothing can be spoken; `request.invalid` for a pace out of range.
+        """
+
+@final
 class Blocklist:
     """A consumer's list of blocked characters, kept by the consumer's app."""
     @staticmethod
@@ -1749,6 +1794,8 @@ class ExEx:
 
         Errors: `hex.…`; `store`, `feature_missing` for a store's URL.
         """
+    def train_voices(self, /, voice: BaseVoice) -> None:
+        """Trains voices, too, from now on: of submissions that have recordings whose consent names the voice."""
     @property
     def contact(self, /) -> ExExContact:
         """The contact that creators seal datasets to."""
