@@ -65,8 +65,8 @@ MESSAGES = {
     ),
     "SpeechTerms": (
         "address node,uint64 class,uint32 version,address asset,uint128 characterPrice,uint32 characterCeiling,"
-        "bytes32 baseDigest,bytes32 adapterDigest,uint32 sampleRate,uint64 validUntil,uint64 series",
-        [NODE, 7, 2, "0x" + "44" * 20, MAX, 4096, ROOT, "0x" + "00" * 32, 24_000, 2**63, 2**64 - 1],
+        "bytes32 baseDigest,uint8 voice,bytes32 adapterDigest,uint32 sampleRate,uint64 validUntil,uint64 series",
+        [NODE, 7, 2, "0x" + "44" * 20, MAX, 4096, ROOT, 1, "0x" + "00" * 32, 24_000, 2**63, 2**64 - 1],
     ),
     "Submission": (
         "bytes32 statement,bytes32 root,bytes32 proof,bytes32 ciphertext,bytes32 publicPart,bytes sealedKey,"

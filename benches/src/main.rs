@@ -3,7 +3,7 @@
 
 fn main() -> Result<(), lazai_benches::Failure> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let usage = "usage: lazai-benches data|lora|market|serve|settle|zk FILE.json";
+    let usage = "usage: lazai-benches data|lora|market|serve|settle|start|zk FILE.json";
     if args.first().is_some_and(|verb| verb == "data-part") {
         println!("{}", lazai_benches::data::part(&args[1..])?);
         return Ok(());
@@ -11,6 +11,9 @@ fn main() -> Result<(), lazai_benches::Failure> {
     if args.first().is_some_and(|verb| verb == "lora-part") {
         println!("{}", lazai_benches::lora::part(&args[1..])?);
         return Ok(());
+    }
+    if args.first().is_some_and(|verb| verb == "start-part") {
+        return lazai_benches::start::part(&args[1..]);
     }
     if args.first().is_some_and(|verb| verb == "zk-part") {
         println!("{}", lazai_benches::zk::part(&args[1..])?);
@@ -26,6 +29,7 @@ fn main() -> Result<(), lazai_benches::Failure> {
         "zk" => lazai_benches::zk::run(&folder, std::path::Path::new(file))?,
         "serve" => lazai_benches::serve::run(&folder)?,
         "settle" => lazai_benches::settle::run(&folder)?,
+        "start" => lazai_benches::start::run(&folder)?,
         "market" => lazai_benches::market::run(&folder)?,
         _ => return Err(usage.into()),
     };

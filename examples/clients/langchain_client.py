@@ -1,7 +1,6 @@
 """LangChain, unmodified, at the loopback proxy: talks, streams, answers in forms, calls tools, embeds."""
 
 import enum
-import importlib.metadata
 
 import openai
 import pydantic
@@ -9,6 +8,9 @@ from langchain_core.messages import HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 
+from told import Client
+
+client = Client("LangChain", "langchain-openai")
 models = [model.id for model in openai.OpenAI().models.list()]  # URL and key come from the environment
 character, encoder = models[0], models[-1]
 chat = ChatOpenAI(model=character, max_tokens=8, max_retries=0)
@@ -18,6 +20,7 @@ reply = chat.invoke(asked)
 assert reply.content and reply.usage_metadata["output_tokens"] <= 8, reply
 pieces = [piece.content for piece in chat.stream(asked)]
 assert len(pieces) > 2 and "".join(pieces)
+client.does("a chat, a stream")
 
 
 class Mood(enum.Enum):
@@ -36,6 +39,7 @@ long = ChatOpenAI(model=character, max_tokens=160, temperature=0, max_retries=0)
 for method in ("json_schema", "function_calling"):
     song = long.with_structured_output(Song, method=method).invoke(asked)
     assert isinstance(song, Song) and song.mood in Mood and 1 <= song.minutes <= 9, song
+client.does("structured output by schema and by function")
 
 
 @tool
@@ -58,9 +62,10 @@ assert isinstance(result, ToolMessage) and result.content == "gone"
 # The result told, and tools that the model is free to call, by their schemas if it does.
 assert chat.bind_tools([add, leave], strict=True).invoke([*asked, called, result]).response_metadata["finish_reason"]
 assert chat.bind_tools([add, leave]).invoke(asked).response_metadata["finish_reason"]
+client.does("tools: bound, demanded, their results")
 
 embeddings = OpenAIEmbeddings(model=encoder, check_embedding_ctx_length=False)  # else it sends tokens of OpenAI's models
 one, two = embeddings.embed_documents(["I sing.", "The rent is due."])
 assert embeddings.embed_query("I sing.") == one != two
-version = importlib.metadata.version("langchain-openai")
-print(f"langchain-openai {version}: chat, streams, structured output by schema and by function, tools, embeddings")
+client.does("embeddings")
+client.end()

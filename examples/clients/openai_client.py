@@ -8,6 +8,10 @@ import json
 import openai
 import pydantic
 
+from told import Client
+
+table = Client("OpenAI for Python", "openai")
+
 client = openai.OpenAI(max_retries=0)  # URL and key come from the environment, as with any other endpoint
 model = client.models.list().data[0].id
 assert client.models.retrieve(model).id == model
@@ -33,6 +37,7 @@ assert counted == usage, counted
 
 short = client.chat.completions.create(**{**asked, "max_tokens": 3})
 assert short.usage.completion_tokens <= 3
+table.does("models, a chat, a stream")
 
 # It ends before a stop string, and says why it ends.
 stop = text[len(text) // 2 :][:2]
@@ -48,6 +53,7 @@ assert [token for logprobs in chunks if logprobs for token in logprobs.content] 
 banned = {str(told[0].model_extra["token_id"]): -100}
 other = client.chat.completions.create(**asked, temperature=0, seed=1, logit_bias=banned)
 assert other.choices[0].message.content != text
+table.does("stop strings, probabilities, biases")
 
 # JSON of a schema, from a model that never heard of it.
 schema = {"name": "answer", "strict": True, "schema": {"type": "object", "properties": {"a": {"enum": [1, 2]}}, "required": ["a"], "additionalProperties": False}}
@@ -79,6 +85,7 @@ choice = client.chat.completions.parse(**calling, tools=tools[:1], tool_choice="
 (call,) = choice.message.tool_calls
 assert choice.finish_reason == "tool_calls" and choice.message.content is None
 assert (call.function.name, call.function.parsed_arguments.mood in Mood) == ("note", True), call
+table.does("forms: JSON of a schema, a choice, `parse`")
 
 # The call streamed, and its result told.
 stream = client.chat.completions.create(**calling, tools=tools[:1], tool_choice="required", parallel_tool_calls=False, stream=True)
@@ -90,6 +97,7 @@ assert client.chat.completions.create(**{**asked, "messages": told}, tools=tools
 named = {"type": "function", "function": {"name": "stop"}}
 (call,) = client.chat.completions.create(**calling, tools=tools, tool_choice=named).choices[0].message.tool_calls
 assert (call.function.name, call.function.arguments) == ("stop", "{}"), call
+table.does("tools: demanded, streamed, their results")
 
 # A legacy completion: its prompt is a message of the user, so its words are those of the chat.
 prompt = {"model": model, "prompt": question[0]["content"], "max_tokens": 8, "temperature": 0, "seed": 1}
@@ -98,6 +106,7 @@ assert (completed.object, completed.choices[0].text, completed.usage) == ("text_
 assert "".join(completed.choices[0].logprobs.tokens) == text and len(completed.choices[0].logprobs.top_logprobs[0]) == 2
 stream = list(client.completions.create(**{**prompt, "prompt": [prompt["prompt"]]}, stream=True, stream_options={"include_usage": True}))
 assert "".join(choice.text for chunk in stream for choice in chunk.choices) == text and stream[-1].usage == usage
+table.does("completions")
 
 # A response: its items, its events in their order, its forms and calls; the helper that accumulates.
 responding = {"model": model, "input": "Who are you?", "max_output_tokens": 8, "temperature": 0, "extra_body": {"seed": 1}}
@@ -120,12 +129,14 @@ calls = client.responses.create(model=model, input=question, instructions="You s
 assert (call.type, call.name) == ("function_call", "note") and json.loads(call.arguments)["mood"] in ("glad", "sad"), call
 told = [*question, *(item.model_dump(exclude_unset=True) for item in calls.output), {"type": "function_call_output", "call_id": call.call_id, "output": "noted"}]
 assert client.responses.create(**{**responding, "input": told}, tools=flat).usage.input_tokens > 100
+table.does("responses, whole and streamed")
 
 # Embeddings, by an encoder on this machine: packed, as the client asks by itself, and plain.
 encoder = client.models.list().data[-1].id
 packed = client.embeddings.create(model=encoder, input=["I sing.", "The rent is due."])
 plain = client.embeddings.create(model=encoder, input="I sing.", encoding_format="float")
 assert plain.data[0].embedding == packed.data[0].embedding != packed.data[1].embedding and packed.usage.total_tokens > 4
+table.does("embeddings")
 
 # A whole conversation, in whose middle something was changed: clients keep it themselves.
 edited = question + [{"role": "assistant", "content": "I sing."}, {"role": "user", "content": [{"type": "text", "text": "Where?"}]}]
@@ -143,6 +154,7 @@ try:
     raise AssertionError("a key was taken for two requests")
 except openai.UnprocessableEntityError as error:
     assert error.code == "loopback.idempotency"
+table.does("a request made and paid once under a key")
 
 
 def refused(kind, code, **request):
@@ -173,6 +185,7 @@ try:
     raise AssertionError("another key was accepted")
 except openai.AuthenticationError as error:
     assert error.code == "loopback.key"
+table.does("errors by their types")
 
 # Eight threads at once, and asyncio.
 with concurrent.futures.ThreadPoolExecutor(8) as pool:
@@ -188,4 +201,5 @@ async def at_once():
 assert asyncio.run(at_once())[-1].choices[0].finish_reason
 budget = json.loads(client.get("/lazai/budget", cast_to=str))
 assert 0 < int(budget["spent"]) < int(budget["total"])
-print(f"openai {openai.__version__} for Python: models, chat, completions, responses, streams, forms, tools, embeddings, errors; {budget['spent']} base units spent")
+table.does("eight threads at once, asyncio")
+table.end()

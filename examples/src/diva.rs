@@ -77,7 +77,7 @@ impl CyberDiva {
     /// What anyone may read of her.
     #[must_use]
     pub fn public_part(&self, contributors: Vec<Contributor>) -> PublicPart {
-        let source = "synthetic: eSpeak NG 1.51, no person's voice";
+        let source = "synthetic: a mixture of styles of Kokoro-82M, no person's voice";
         PublicPart::new(self.character.profile(), self.prompts.clone(), contributors, source)
     }
 

@@ -59,6 +59,48 @@ mod postgres_book {
     }
 }
 
+/// What a database sums is what the pages say, and what a folder sums of the same pages.
+#[test]
+fn sums_are_those_of_the_pages() {
+    use lazai::core::SessionId;
+    use lazai::provider::{Book, FolderBook, PageSums};
+    use pollster::block_on;
+    use serde_json::{Value, json};
+
+    let folder = tempfile::tempdir().unwrap();
+    let plain: Arc<dyn Book> = Arc::new(FolderBook::new(folder.path()));
+    let ((shared, _), _server) = shared_book();
+    let node = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/formats/0.1/node");
+    let page = std::fs::read_dir(node).unwrap().map(|file| file.unwrap().path());
+    let page = page.into_iter().find(|path| path.extension().is_some_and(|extension| extension == "json")).unwrap();
+    let page: Value = serde_json::from_slice(&std::fs::read(page).unwrap()).unwrap();
+    let most = u128::MAX.to_string();
+    let mut expected = Vec::new();
+    for (number, (owed, signed)) in
+        [("0", None), ("7", None), ("9", Some("9")), (&most, Some("12"))].into_iter().enumerate()
+    {
+        let session = SessionId::from_bytes([u8::try_from(number).unwrap(); 32]);
+        let mut page = page.clone();
+        page["owed"] = owed.into();
+        // What a model may say, and a database may stumble over.
+        page["last"]["reply"]["text"] = "\u{0}\" \\u0000 'ä' $1".into();
+        match signed {
+            Some(signed) => page["paid"]["voucher"]["cumulative"] = signed.into(),
+            None => page["paid"] = json!(null),
+        }
+        for book in [&plain, &shared] {
+            assert!(block_on(book.replace(session, None, page.to_string().as_bytes())).unwrap());
+        }
+        let amount = |text: &str| text.parse::<Amount>().unwrap();
+        expected.push(PageSums { session, owed: amount(owed), signed: amount(signed.unwrap_or("0")) });
+    }
+    for book in [&plain, &shared] {
+        let mut sums = block_on(book.sums()).unwrap();
+        sums.sort_by_key(|sums| sums.session);
+        assert_eq!(sums, expected, "{book:?}");
+    }
+}
+
 /// A server that takes connections and says nothing: waiting for it has an end.
 #[test]
 fn a_silent_database_is_not_waited_for_without_end() {

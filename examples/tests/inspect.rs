@@ -20,7 +20,7 @@ fn answers_are_json_and_exit_codes_tell() {
     assert_eq!((code, card["name"].as_str()), (0, Some("Vesper Volt")));
     let (code, chat) = inspect(&files.join("cyber-diva/chat.jsonl"));
     assert_eq!((code, chat["kind"].as_str(), chat["dialogues"].as_u64()), (0, Some("dialogue"), Some(1)));
-    let (code, voice) = inspect(&files.join("cyber-diva/voice/clip-01.wav"));
+    let (code, voice) = inspect(&files.join("cyber-diva/voice/clip-01.flac"));
     assert_eq!((code, voice["kind"].as_str()), (0, Some("audio")));
     assert!(voice["audio_seconds"].as_f64().unwrap() > 0.5);
     for nothing in [files.join("Cargo.toml"), files.join("absent"), files.to_owned()] {

@@ -139,6 +139,29 @@ pub fn canonical_digest<T: Serialize + ?Sized>(domain: &str, value: &T) -> Resul
     Ok(DomainHasher::new(domain).part(&canonical_json(value)?).finish())
 }
 
+/// The bytes whose plain SHA-256 is the [`canonical_digest`] of a value: as an object of a store, it is found by that digest.
+///
+/// # Errors
+/// As [`canonical_json`].
+pub fn canonical_preimage<T: Serialize + ?Sized>(domain: &str, value: &T) -> Result<Vec<u8>, CanonicalError> {
+    let json = canonical_json(value)?;
+    let mut bytes = head(domain, json.len());
+    bytes.extend_from_slice(&json);
+    Ok(bytes)
+}
+
+/// The JSON in what [`canonical_preimage`] made; `None` for other bytes.
+#[must_use]
+pub fn json_of_preimage<'b>(domain: &str, bytes: &'b [u8]) -> Option<&'b [u8]> {
+    let json = bytes.get(head(domain, 0).len()..)?;
+    bytes.starts_with(&head(domain, json.len())).then_some(json)
+}
+
+/// What a [`DomainHasher`] is given before its only part.
+fn head(domain: &str, part: usize) -> Vec<u8> {
+    [&(domain.len() as u64).to_le_bytes(), domain.as_bytes(), &(part as u64).to_le_bytes()].concat()
+}
+
 fn write_canonical(value: &Value, out: &mut Vec<u8>) -> Result<(), CanonicalError> {
     let text = |s: &str| serde_json::to_vec(s).expect("a string is always serialisable");
     match value {
@@ -196,5 +219,17 @@ mod tests {
         let value = serde_json::json!({"\u{fb33}": 1, "\u{1f600}": 2, "1": 3});
         assert_eq!(canonical_json(&value).unwrap(), "{\"1\":3,\"\u{1f600}\":2,\"\u{fb33}\":1}".as_bytes());
         assert!(matches!(canonical_json(&0.5), Err(CanonicalError::NotInteger { .. })));
+    }
+
+    #[test]
+    fn a_preimage_is_found_by_the_digest() {
+        let value = serde_json::json!({"b": 1, "a": ["x"]});
+        let bytes = canonical_preimage("lazai.example.v1", &value).unwrap();
+        assert_eq!(sha256(&bytes), canonical_digest("lazai.example.v1", &value).unwrap());
+        assert_eq!(json_of_preimage("lazai.example.v1", &bytes), Some(&br#"{"a":["x"],"b":1}"#[..]));
+        assert_eq!(json_of_preimage("lazai.example.v2", &bytes), None);
+        for cut in 0..bytes.len() {
+            assert_eq!(json_of_preimage("lazai.example.v1", &bytes[..cut]), None, "{cut}");
+        }
     }
 }

@@ -12,6 +12,7 @@
 //! | [`character`] | a character, from cards and Eliza files, and back; its prompts for a model |
 //! | [`dialogue`] | importers for common chat formats |
 //! | [`prepare`] | dialogues of any number without duplicates, split and measured |
+//! | [`tools`] | tools, calls and results in messages and replies |
 //! | [`tokenizer`] | counting tokens as a node does, without weights |
 //! | [`voice`] | recordings, turned into log-mel spectrograms |
 //! | [`mod@inspect`] | the kind and contents of a file |
@@ -45,6 +46,7 @@ pub mod parallel;
 pub mod pov;
 #[cfg(feature = "prepare")]
 pub mod prepare;
+pub mod quiet;
 pub mod record;
 pub mod reply;
 pub mod report;
@@ -54,6 +56,7 @@ pub mod sign;
 mod text;
 #[cfg(feature = "tokenizer")]
 pub mod tokenizer;
+pub mod tools;
 #[cfg(feature = "import")]
 pub mod voice;
 

@@ -160,6 +160,84 @@ pub struct Evaluation {
     pub loss_micronats: u64,
 }
 
+/// Hyper-parameters of a voice's training. Integers, so that records can hold them exactly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VoiceConfig {
+    /// Rank of the adapter's factors.
+    pub rank: u32,
+    /// The factors' products are scaled by `alpha / rank`.
+    pub alpha: u32,
+    /// Steps, of one recording each.
+    pub steps: u32,
+    /// Peak learning rate, in millionths; it falls linearly to a tenth.
+    pub learning_rate_micro: u32,
+    /// Steps of linear warm-up.
+    pub warmup_steps: u32,
+    /// Gradients are scaled down to this norm, in thousandths.
+    pub clip_norm_milli: u32,
+    /// Seed of the adapter's initial values, the order of recordings and the noise.
+    pub seed: u64,
+    /// The number of steps between measurements of held-out recordings, and between checkpoints.
+    pub evaluate_steps: u32,
+    /// Training ends after this many measurements in a row without a better one, with the best adapter; 0 for never.
+    pub patience: u32,
+}
+
+impl Default for VoiceConfig {
+    fn default() -> Self {
+        Self {
+            rank: 8,
+            alpha: 16,
+            steps: 300,
+            learning_rate_micro: 2_000,
+            warmup_steps: 20,
+            clip_norm_milli: 1_000,
+            seed: 0,
+            evaluate_steps: 25,
+            patience: 4,
+        }
+    }
+}
+
+/// What of a voice was learnt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VoiceKind {
+    /// An adapter of the base voice.
+    Adapter,
+    /// The speaker's pitch and pace alone, of too little speech: it is not the character's voice.
+    PitchAndPace,
+}
+
+/// How a character's voice was trained, beside its words: a part of the [`TrainingRecord`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VoiceRecord {
+    /// Digest of the base voice.
+    pub base_digest: Digest,
+    /// What was learnt.
+    pub kind: VoiceKind,
+    /// SHA-256 of the file that makes the voice: the adapter's weights, or pitch and pace.
+    pub adapter_digest: Digest,
+    /// Hyper-parameters and seed.
+    pub config: VoiceConfig,
+    /// Digest of the run: of configuration, base, and the recordings with their phonemes.
+    pub run_digest: Digest,
+    /// Recordings that were learnt from, or measured. Others are too long, too short, or their consent names no voice.
+    pub recordings: u32,
+    /// Milliseconds of speech in them.
+    pub speech_ms: u64,
+    /// Loss of each step, in millionths.
+    pub loss_micros: Vec<u64>,
+    /// Losses on held-out recordings during the run, in millionths.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evaluations: Vec<Evaluation>,
+    /// States of the run by which it can be repeated and compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub states: Vec<StateDigest>,
+}
+
 /// The training record of an adapter. Integers throughout, so that its canonical form is the same everywhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -198,6 +276,9 @@ pub struct TrainingRecord {
     /// trained on dialogues alone.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub prompt: String,
+    /// The voice that was trained in the same job, if one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voice: Option<VoiceRecord>,
     /// Kind of device: `cpu`, `cuda` or `metal`.
     pub device: String,
     /// Kind of machine. On the same kind, a repeat gives the same bits; elsewhere, close ones.

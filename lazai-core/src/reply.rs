@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::tools::CallForm;
+
 /// What may stand between the parts of JSON in a form, as an expression: a model that says nothing else must not go on with it.
 pub const FORM_WHITE_SPACE: &str = r"[\x20\x0A\x0D\x09]{1,16}";
 
@@ -21,6 +23,8 @@ pub enum ResponseFormat {
     Choice(Vec<String>),
     /// A text of a context-free grammar, in Lark's notation as llguidance reads it.
     Grammar(String),
+    /// Calls of functions, as the model's chat template has them.
+    Calls(CallForm),
 }
 
 impl ResponseFormat {
@@ -30,6 +34,7 @@ impl ResponseFormat {
         match self {
             Self::JsonObject => 0,
             Self::JsonSchema(text) | Self::Regex(text) | Self::Grammar(text) => text.len(),
+            Self::Calls(form) => form.bytes(),
             Self::Choice(choices) => choices.iter().map(|choice| choice.len() + 1).sum(),
         }
     }

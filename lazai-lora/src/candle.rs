@@ -45,7 +45,8 @@ impl Candle {
             device: base.compute().name().to_owned(),
             machine: base.compute().machine(),
         };
-        Self { base, about, adapters: RwLock::default(), grammars: Arc::default() }
+        let grammars = Arc::new(Grammars::of(base.template()));
+        Self { base, about, adapters: RwLock::default(), grammars }
     }
 
     /// The model.

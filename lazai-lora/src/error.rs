@@ -109,7 +109,7 @@ pub enum TrainError {
     Backend {
         /// The trainer, by name or device.
         backend: String,
-        /// Its message.
+        /// Its message. It goes to the node's log: no words of a conversation may stand in it.
         reason: String,
     },
     /// The caller cancelled; the training so far is in the checkpoint.

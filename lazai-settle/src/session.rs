@@ -69,6 +69,16 @@ impl Offer {
     pub fn step(&self) -> Result<Amount, MoneyError> {
         self.price(self.prompt_ceiling.into(), self.completion_ceiling.into())
     }
+
+    /// The most that a reply of at most so many tokens can cost; of as many as the offer allows, if none are named.
+    ///
+    /// # Errors
+    /// [`MoneyError::Overflow`].
+    pub fn step_within(&self, max_tokens: Option<u32>) -> Result<Amount, MoneyError> {
+        let most = self.completion_ceiling.max(1);
+        let most = max_tokens.map_or(self.completion_ceiling, |tokens| tokens.clamp(1, most));
+        self.price(self.prompt_ceiling.into(), most.into())
+    }
 }
 
 impl TypedData for Offer {

@@ -27,7 +27,9 @@ pub struct SpeechTerms {
     pub character_ceiling: u32,
     /// Digest of the base voice.
     pub base_digest: Digest,
-    /// SHA-256 of the voice's adapter; zero for the base's own voice, which is not the character's.
+    /// What the node says that it speaks with.
+    pub voice: SpokenVoice,
+    /// SHA-256 of the file that makes the voice: its adapter, or pitch and pace; zero for the base's own voice.
     pub adapter_digest: Digest,
     /// Samples a second: one channel, 16 bits.
     pub sample_rate: u32,
@@ -35,6 +37,30 @@ pub struct SpeechTerms {
     pub valid_until_s: u64,
     /// The node's series of offers that it belongs to: beginning the next series revokes it.
     pub series: u64,
+}
+
+/// Whose voice it is, as the node says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpokenVoice {
+    /// The base's own, which is not the character's.
+    Base,
+    /// The base's, at the character's pitch and pace: it is not the character's either.
+    PitchAndPace,
+    /// The character's, by an adapter that was trained on recordings.
+    Character,
+}
+
+impl SpokenVoice {
+    /// Its number in what is signed.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Base => 0,
+            Self::PitchAndPace => 1,
+            Self::Character => 2,
+        }
+    }
 }
 
 /// The number of characters of a text that are paid for: its Unicode scalar values, spaces too.
@@ -66,7 +92,7 @@ impl SpeechTerms {
 impl TypedData for SpeechTerms {
     const TYPE: &'static str = "SpeechTerms(address node,uint64 class,uint32 version,address asset,\
                                 uint128 characterPrice,uint32 characterCeiling,bytes32 baseDigest,\
-                                bytes32 adapterDigest,uint32 sampleRate,uint64 validUntil,uint64 series)";
+                                uint8 voice,bytes32 adapterDigest,uint32 sampleRate,uint64 validUntil,uint64 series)";
 
     fn encode(&self, out: &mut Encoder) {
         out.address(self.node);
@@ -76,6 +102,7 @@ impl TypedData for SpeechTerms {
         out.uint(self.character_price.base_units());
         out.uint(self.character_ceiling.into());
         out.bytes32(self.base_digest);
+        out.uint(self.voice.code().into());
         out.bytes32(self.adapter_digest);
         out.uint(self.sample_rate.into());
         out.uint(self.valid_until_s.into());

@@ -10,7 +10,7 @@ use lazai_settle::Lineage;
 use lazai_settle::market::{ContributorShare, Submission};
 use lazai_settle::quorum::{Attestation, ContributorConsent};
 use lazai_settle::session::{Offer, Receipt, SessionRelease, Voucher};
-use lazai_settle::speech::{SpeechReceipt, SpeechTerms};
+use lazai_settle::speech::{SpeechReceipt, SpeechTerms, SpokenVoice};
 use serde_json::Value;
 
 fn digest(byte: u8) -> Digest {
@@ -153,6 +153,7 @@ fn terms_of_speech(node: Address) -> SpeechTerms {
         character_price: Amount::MAX,
         character_ceiling: 4_096,
         base_digest: digest(0xb2),
+        voice: SpokenVoice::PitchAndPace,
         adapter_digest: Digest::ZERO,
         sample_rate: 24_000,
         valid_until_s: 1 << 63,

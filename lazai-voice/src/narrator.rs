@@ -52,7 +52,8 @@ impl Narrator {
         speed: f32,
         seed: [u8; 32],
     ) -> impl Iterator<Item = Result<Speech>> {
-        let sentences: Vec<Vec<u32>> = self.phonemizer.sentences(text).iter().map(|one| self.ids(one)).collect();
+        let ids = |sentence: &String| self.phonemizer.ids(sentence);
+        let sentences: Vec<Vec<u32>> = self.phonemizer.sentences(text).iter().map(ids).collect();
         let voice = Voice::new(self.base.clone(), character);
         // Marks alone have no sound.
         let spoken = sentences.into_iter().filter(|ids| ids.len() > 2);
@@ -62,10 +63,6 @@ impl Narrator {
     /// The ids of a recording's transcript, as one utterance: what [`Recording`](crate::train::Recording) names.
     #[must_use]
     pub fn transcript(&self, text: &str) -> Vec<u32> {
-        self.ids(&self.phonemizer.sentences(text).join(" "))
-    }
-
-    fn ids(&self, phonemes: &str) -> Vec<u32> {
-        self.phonemizer.ids(phonemes).into_iter().map(u32::from).collect()
+        self.phonemizer.ids(&self.phonemizer.sentences(text).join(" "))
     }
 }

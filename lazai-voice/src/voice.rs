@@ -59,6 +59,21 @@ impl Character {
         }
     }
 
+    /// The digest of the file that makes the voice, as [`Character::save`] writes it. `None` for the base itself.
+    ///
+    /// # Errors
+    /// [`SpeechError`] if the adapter cannot be written.
+    pub fn digest(&self) -> Result<Option<Digest>> {
+        Ok(match self {
+            Self::Base => None,
+            Self::Adapter(adapter) => Some(sha256(&adapter.to_bytes()?)),
+            Self::Manner(manner) => {
+                let bytes = serde_json::to_vec(manner).map_err(|e| SpeechError::malformed(MANNER_FILE, e))?;
+                Some(sha256(&bytes))
+            }
+        })
+    }
+
     /// Reads a folder that [`Character::save`] wrote, for a base.
     ///
     /// # Errors

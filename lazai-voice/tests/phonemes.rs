@@ -1,8 +1,13 @@
 //! Text to phonemes beside the package that it follows (`vectors/voice/phonemes.py`), and with texts and assets of strangers.
+#![allow(clippy::unwrap_used)]
 
-use std::path::{Path, PathBuf};
+#[allow(dead_code)]
+mod common;
+
+use std::path::Path;
 use std::sync::LazyLock;
 
+use common::package;
 use lazai_voice::phonemes::{Accent, MAX_PHONEMES, Phonemizer};
 use lazai_voice::{Result, SpeechError};
 use proptest::prelude::*;
@@ -22,14 +27,6 @@ const DIFFERENT: &[(&str, &str)] = &[
 
 static AMERICAN: LazyLock<Phonemizer> = LazyLock::new(|| open(Accent::American));
 static BRITISH: LazyLock<Phonemizer> = LazyLock::new(|| open(Accent::British));
-
-/// The package that `cargo xtask fetch` got, or the one at `LAZAI_VOICE_PACKAGE`.
-fn package() -> PathBuf {
-    std::env::var_os("LAZAI_VOICE_PACKAGE").map(PathBuf::from).unwrap_or_else(|| {
-        let home = std::env::home_dir().unwrap_or_default();
-        home.join(".cache/lazai/models/hibari")
-    })
-}
 
 fn open(accent: Accent) -> Phonemizer {
     Phonemizer::open_as(&package(), accent).unwrap_or_else(|error| panic!("{error}; run `cargo xtask fetch`"))
@@ -88,6 +85,9 @@ fn what_is_not_spoken_is_told() {
 
 #[test]
 fn phonemes_have_numbers() {
+    let hello = AMERICAN.sentences("Hello there. It is 5:30 pm.");
+    assert_eq!(hello, ["həlˈO ðˈɛɹ.", "ˌɪt ɪz fˈIv θˈɜɹTi pˌiˈɛm"]);
+    assert_eq!(AMERICAN.ids(&hello[0]).len(), 13);
     assert_eq!(AMERICAN.ids("ə.x\u{1}"), [0, 83, 4, 66, 0]);
     assert_eq!(AMERICAN.ids(""), [0, 0]);
     for text in ["The quick brown fox!", "Zyvanna paid $3.50; 'why'?", "Ærø — naïve…"] {

@@ -307,6 +307,11 @@ codes! {
         Self::UnknownContributor { .. } => "pov.unknown_contributor",
         _ => "model",
     }
+    crate::adapters::AdapterError {
+        Self::Model(error) => Coded::code(error),
+        Self::Store(error) => Coded::code(error),
+        Self::Record { .. } => "store",
+    }
     lazai_lora::ModelError {
         Self::File { .. } => "file",
         _ => "model",
@@ -333,6 +338,8 @@ codes! {
         Self::File { .. } => "file",
         Self::NotConfirmed { .. } => "ledger.too_early",
         Self::TakenBack { .. } => "submission.taken_back",
+        Self::Voice { cancelled: true, .. } => "cancelled",
+        Self::Voice { .. } => "model",
         Self::UnknownSubmission { .. } => "submission.unknown",
         _ => "submission.refused",
     }; retry {

@@ -3,6 +3,8 @@
 mod jobs;
 mod refusal;
 mod training;
+#[cfg(feature = "voice")]
+mod voice;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -73,6 +75,14 @@ pub enum ExExError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The voice could not be trained, or its training was cancelled.
+    #[error("voice: {reason}")]
+    Voice {
+        /// The reason.
+        reason: String,
+        /// True if it was cancelled: it goes on from there.
+        cancelled: bool,
+    },
     /// No such submission.
     #[error("no submission {submission}")]
     UnknownSubmission {
@@ -222,6 +232,12 @@ impl ExEx {
         self.folder.join("adapters").join(short(submission))
     }
 
+    /// The folder of a submission's voice: the adapter in PEFT's files, or pitch and pace.
+    #[must_use]
+    pub fn voice_folder(&self, submission: SubmissionId) -> PathBuf {
+        self.folder.join("voices").join(short(submission))
+    }
+
     /// The folder of a submission's checkpoints: all are kept, so that any part of the run can be repeated.
     #[must_use]
     pub fn checkpoints(&self, submission: SubmissionId) -> Checkpoints {
@@ -243,7 +259,7 @@ impl ExEx {
     /// # Errors
     /// [`ExExError`].
     pub async fn mint(&self, trained: &Trained, terms: MintTerms) -> Result<Minted, ExExError> {
-        let Trained { submission: id, about, lora, config, files } = trained;
+        let Trained { submission: id, about, lora, config, files, voice } = trained;
         let id = *id;
         let submission = self.submission(id)?;
         self.check_confirmed(id)?;
@@ -264,6 +280,7 @@ impl ExEx {
             states: files.states.clone(),
             evaluations: files.evaluations.clone(),
             prompt: public.prompt.as_ref().map(|prompt| prompt.recipe.clone()).unwrap_or_default(),
+            voice: voice.clone(),
             device: about.device.clone(),
             machine: about.machine.clone(),
             software: SOFTWARE.into(),

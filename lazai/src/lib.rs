@@ -24,6 +24,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod account;
+#[cfg(feature = "models")]
+pub mod adapters;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "conformance")]
@@ -47,6 +49,8 @@ pub mod safety;
 pub mod speech;
 pub mod store;
 pub mod validator;
+#[cfg(feature = "voice")]
+pub mod voice;
 #[cfg(feature = "wire")]
 pub mod wire;
 

@@ -30,7 +30,7 @@ use crate::node::{
 use crate::speech::{SpeechReply, SpeechRequest};
 #[cfg(feature = "postgres")]
 pub use book::PostgresBook;
-pub use book::{Book, BookError, BookFuture, Claim, FolderBook, Matter};
+pub use book::{Book, BookError, BookFuture, Claim, FolderBook, Matter, PageSums};
 use cards::Cards;
 pub use earnings::{Earner, Earnings};
 use order::Order;
@@ -166,6 +166,7 @@ impl Provider {
         wanted: &(dyn Fn() -> bool + Sync),
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<ChatReply, NodeError> {
+        let admission = tracing::info_span!("admission");
         self.learn_of(request.session).await?;
         self.check_signed(request)?;
         self.see(request.session).await?;
@@ -181,7 +182,9 @@ impl Provider {
             return Ok(reply);
         }
         let wanted = || wanted() || first.is_waited_for();
+        drop(admission);
         let (receipt, reply) = self.serve(request, &wanted, on_text).await?;
+        let _receipt = tracing::info_span!("receipt");
         let signature = self.account.sign(&receipt).await?;
         let owed = receipt.cumulative;
         let receipt = SignedReceipt { receipt, signature };

@@ -10,7 +10,7 @@
 use lazai_core::digest::DomainHasher;
 use lazai_core::sign::Encoder;
 use lazai_core::{Digest, SessionId, Signature, TypedData};
-use lazai_settle::speech::{SpeechReceipt, SpeechTerms, characters};
+use lazai_settle::speech::{SpeechReceipt, SpeechTerms, SpokenVoice, characters};
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "serve")]
@@ -220,11 +220,12 @@ pub trait Speaker: Send + Sync {
     /// Its description.
     fn about(&self) -> &AboutSpeaker;
 
-    /// Loads the adapter of a voice from a folder of PEFT's files, and returns the SHA-256 of its weights.
+    /// Loads a voice from a folder: an adapter in PEFT's files, or pitch and pace. Returns what it is, and the SHA-256 of the file that
+    /// makes it.
     ///
     /// # Errors
     /// [`SpeakError`].
-    fn load_adapter(&self, folder: &std::path::Path) -> Result<Digest, SpeakError>;
+    fn load_voice(&self, folder: &std::path::Path) -> Result<(SpokenVoice, Digest), SpeakError>;
 
     /// Speaks, phrase by phrase, until `on_samples` returns false. Blocks while it computes.
     ///

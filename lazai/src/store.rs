@@ -7,7 +7,7 @@ mod object;
 
 use std::future::Future;
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
 use lazai_core::Digest;
@@ -90,6 +90,23 @@ pub trait Store: Send + Sync {
     /// Fetches an object of at most `most` bytes; it has the requested digest. Implementations must not read further: the
     /// party that named the object may have put anything there.
     fn get(&self, digest: Digest, most: u64) -> StoreFuture<'_, Vec<u8>>;
+
+    /// Stores a file and returns its SHA-256. Implementations should read it piece by piece; by default it is read whole.
+    fn put_file<'a>(&'a self, file: &'a Path) -> StoreFuture<'a, Digest> {
+        Box::pin(async move {
+            let bytes = std::fs::read(file).map_err(|source| StoreError::File { path: file.into(), source })?;
+            self.put(&bytes).await
+        })
+    }
+
+    /// Fetches an object of at most `most` bytes into a file that its owner alone can read; one that was there is replaced once the
+    /// digest holds. Implementations should write it piece by piece; by default it is in memory first.
+    fn get_file<'a>(&'a self, digest: Digest, most: u64, file: &'a Path) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            let bytes = self.get(digest, most).await?;
+            write_privately(file, &bytes).map_err(|source| StoreError::File { path: file.into(), source })
+        })
+    }
 }
 
 /// A store in a local folder: one file per object.

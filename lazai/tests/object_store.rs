@@ -138,6 +138,90 @@ fn a_url_that_is_none_is_refused_and_tells_no_secret() {
     assert!(!format!("{refused} {refused:?}").contains("secret"), "{refused}");
 }
 
+/// The training record of a vector, and the metadata that was minted of it, with other weights.
+#[cfg(feature = "models")]
+fn minted(weights: &[u8]) -> (lazai_core::record::TrainingRecord, lazai_core::dat::VersionMetadata) {
+    use serde_json::Value;
+    fn metadata(value: &Value) -> Option<&Value> {
+        match value {
+            Value::Object(fields) => fields.get("metadata").or_else(|| fields.values().find_map(metadata)),
+            Value::Array(items) => items.iter().find_map(metadata),
+            _ => None,
+        }
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/provenance/evidence.json");
+    let evidence: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let mut record: lazai_core::record::TrainingRecord = serde_json::from_value(evidence["record"].clone()).unwrap();
+    let minted = metadata(&evidence["entries"]).unwrap().clone();
+    let mut version: lazai_core::dat::VersionMetadata = serde_json::from_value(minted).unwrap();
+    record.adapter_digest = sha256(weights);
+    (version.adapter_digest, version.record_digest) = (record.adapter_digest, record.digest().unwrap());
+    (record, version)
+}
+
+#[cfg(feature = "models")]
+#[test]
+fn an_adapter_is_kept_in_a_store_and_fetched_by_what_the_ledger_says() {
+    use lazai::adapters::{AdapterError, fetch, keep};
+    let (server, folder) = (Files::serve(), tempfile::tempdir().unwrap());
+    let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+    let (record, version) = minted(&OBJECT);
+    std::fs::create_dir(&from).unwrap();
+    std::fs::write(from.join("adapter_model.safetensors"), &*OBJECT).unwrap();
+    let stores: [Box<dyn lazai::store::Store>; 4] = [
+        Box::new(FolderStore::new(folder.path().join("folder"))),
+        Box::new(ObjectStore::open(&folder_url(&folder.path().join("url"))).unwrap()),
+        Box::new(ObjectStore::open("memory:///").unwrap()),
+        Box::new(ObjectStore::open(&format!("{}/adapters", server.url)).unwrap()),
+    ];
+    std::fs::create_dir(folder.path().join("url")).unwrap();
+    for store in &stores {
+        let missing = block_on(fetch(&**store, &version, &to)).unwrap_err();
+        assert!(matches!(missing, AdapterError::Store(_)), "{missing}");
+        block_on(keep(&**store, &from, &record)).unwrap();
+        block_on(fetch(&**store, &version, &to)).unwrap();
+        assert_eq!(std::fs::read(to.join("adapter_model.safetensors")).unwrap(), *OBJECT);
+        let config: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(to.join("adapter_config.json")).unwrap()).unwrap();
+        assert_eq!(
+            (config["r"].as_u64(), config["lora_alpha"].as_u64()),
+            (Some(record.lora.rank as u64), Some(record.lora.alpha as u64))
+        );
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = std::fs::metadata(to.join("adapter_model.safetensors")).unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "the adapter is its owner's");
+        }
+        std::fs::remove_dir_all(&to).unwrap();
+        // The record of another adapter is kept under no name, and a token of another record finds nothing.
+        let other = lazai_core::record::TrainingRecord { adapter_digest: Digest::ZERO, ..record.clone() };
+        assert!(matches!(block_on(keep(&**store, &from, &other)), Err(AdapterError::Record { .. })));
+        let unknown = lazai_core::dat::VersionMetadata { record_digest: other.digest().unwrap(), ..version.clone() };
+        assert!(block_on(fetch(&**store, &unknown, &to)).is_err());
+        // One whose token names other weights than its record does is refused before they are fetched.
+        let lied = lazai_core::dat::VersionMetadata { adapter_digest: Digest::ZERO, ..version.clone() };
+        assert!(matches!(block_on(fetch(&**store, &lied, &to)), Err(AdapterError::Record { .. })));
+    }
+    // What somebody changed in the store is not an adapter any more.
+    let weights = server
+        .objects
+        .lock()
+        .unwrap()
+        .keys()
+        .find(|path| path.ends_with(bare(record.adapter_digest).as_str()))
+        .cloned();
+    server.objects.lock().unwrap().get_mut(&weights.unwrap()).unwrap()[7] ^= 1;
+    let changed = block_on(fetch(&*stores[3], &version, &to)).unwrap_err();
+    assert!(matches!(changed, AdapterError::Store(StoreError::WrongDigest { .. })), "{changed}");
+    assert!(!to.join("adapter_model.safetensors").exists());
+}
+
+#[cfg(feature = "models")]
+fn bare(digest: Digest) -> String {
+    digest.to_string().trim_start_matches("0x").to_owned()
+}
+
 /// moto's server: S3's protocol, out of a package.
 struct S3 {
     child: Child,

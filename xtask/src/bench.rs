@@ -6,7 +6,8 @@ use crate::shell::{self, cargo, target};
 use crate::{bindings, load, model, peers, wasm};
 
 pub fn run(args: &[&str]) -> Result<()> {
-    let name = *args.first().context("bench: which one? (bindings, data, lora, market, node, serve, settle, zk)")?;
+    let name =
+        *args.first().context("bench: which one? (bindings, data, lora, market, node, serve, settle, start, zk)")?;
     let folder = target().join("reports");
     std::fs::create_dir_all(&folder)?;
     let file = folder.join(format!("bench-{name}.json"));
@@ -19,6 +20,9 @@ pub fn run(args: &[&str]) -> Result<()> {
     let mut bench = cargo(&["run", "--quiet", "-p", "lazai-benches", "--", name]);
     if name == "data" || name == "lora" {
         bench.env("LAZAI_BASE_MODEL", model::fetch(None)?).env("LAZAI_PEER_PYTHON", peers::python(name)?);
+    }
+    if name == "start" {
+        bench.env("LAZAI_BASE_MODEL", model::fetch(None)?);
     }
     if name == "serve" {
         let folder = target().join("bindings").join("llama");

@@ -28,7 +28,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Features with which everything is tested: proving is not a default of `lazai`.
-pub const FEATURES: &str = "lazai/evm,lazai/node,lazai/object-store-aws,lazai/postgres,lazai/zk,lazai-zk/plonky2";
+pub const FEATURES: &str = "lazai/evm,lazai/object-store-aws,lazai/otel,lazai/postgres,lazai/zk,lazai-zk/plonky2";
 /// What a dependant may leave out: each must build alone.
 const FEATURE_SETS: &[(&str, &str)] = &[
     ("lazai", ""),
@@ -40,6 +40,7 @@ const FEATURE_SETS: &[(&str, &str)] = &[
     ("lazai-facade", ""),
     ("lazai", "object-store"),
     ("lazai", "object-store-http,object-store-azure,object-store-gcp"),
+    ("lazai", "otel"),
     ("lazai", "zk"),
     ("lazai", "train"),
     ("lazai", "serve"),
@@ -75,7 +76,10 @@ pub fn all() -> Result<()> {
     let s3 = model::s3_server();
     let with_model = |args: &[&str]| {
         let mut command = cargo(args);
-        command.env("LAZAI_BASE_MODEL", &base).env("LAZAI_VOICE_PACKAGE", &voice).envs(s3.iter().map(|server| ("LAZAI_S3_SERVER", server)));
+        command
+            .env("LAZAI_BASE_MODEL", &base)
+            .env("LAZAI_VOICE_PACKAGE", &voice)
+            .envs(s3.iter().map(|server| ("LAZAI_S3_SERVER", server)));
         ran::told(&mut command);
         command
     };

@@ -1,7 +1,9 @@
-//! The clients that people already have, unmodified, at the loopback proxy: OpenAI's official ones, LangChain, Alith's agents, and
-//! SillyTavern.
+//! The clients that people already have, unmodified, at the loopback proxy.
 
-use std::path::Path;
+mod held;
+pub mod table;
+
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -11,107 +13,147 @@ use crate::served::Served;
 use crate::shell::{cache, cargo, root, run, target, without_npm};
 use crate::{bindings, operate, peers};
 
-/// Clients in Python: the set of their packages, their scripts, and whose they are.
-const PYTHON_CLIENTS: [(&str, &str, &str); 4] = [
-    ("openai", "openai_client.py", "OpenAI's client for Python"),
-    ("langchain", "langchain_client.py", "LangChain"),
-    ("alith", "alith_agent.py", "Alith's agent"),
-    ("openai", "metrics.py", "Prometheus' parser"),
+/// A client of others, and the script that it is driven by.
+pub struct Client {
+    /// Its name in the table.
+    pub name: &'static str,
+    script: &'static str,
+    packages: Packages,
+    /// True if every test run lets it talk.
+    is_usual: bool,
+}
+
+/// Where a client is from. The first package is the client's.
+enum Packages {
+    /// A set of [`peers`].
+    Python(&'static str),
+    /// Packages of npm, and their size.
+    Node(&'static [&'static str], &'static str),
+}
+
+/// In the table's order.
+pub const CLIENTS: [Client; 10] = [
+    Client::usual("OpenAI for Python", "openai_client.py", Packages::Python("openai")),
+    Client::usual("OpenAI for Node", "openai_client.mjs", Packages::Node(&["openai@7.59.0"], "35 MB")),
+    Client::other("OpenAI Agents SDK", "agents_client.py", Packages::Python("agents")),
+    Client::usual("LangChain", "langchain_client.py", Packages::Python("langchain")),
+    Client::other("LiteLLM", "litellm_client.py", Packages::Python("litellm")),
+    Client::other(
+        "Vercel AI SDK",
+        "ai_sdk.mjs",
+        Packages::Node(&["ai@7.0.173", "@ai-sdk/openai-compatible@3.0.92", "zod@4.6.7"], "25 MB"),
+    ),
+    Client::usual("Alith for Python", "alith_agent.py", Packages::Python("alith")),
+    Client::other("Alith for Node", "alith_agent.mjs", Packages::Node(&["alith@0.12.3"], "235 MB")),
+    Client::other("SillyTavern", "sillytavern.mjs", Packages::Node(&["sillytavern@1.19.0"], "430 MB")),
+    Client::other("Open WebUI", "open_webui.py", Packages::Python("open-webui")),
 ];
-
-/// OpenAI's client for Node, and its size.
-const NODE_CLIENT: (&str, &str) = ("openai@6.49.0", "9 MB");
-
-/// SillyTavern with its server.
-const SILLYTAVERN: (&str, &str) = ("sillytavern@1.19.0", "430 MB");
 
 /// `cargo xtask clients`.
 pub fn start(args: &[&str], base: &Path) -> Result<()> {
+    let mut wanted = Vec::new();
+    for name in args.iter().filter(|name| **name != "all") {
+        let found = CLIENTS.iter().find(|client| client.stem() == *name);
+        let known = || CLIENTS.iter().map(Client::stem).collect::<Vec<_>>().join(", ");
+        wanted.push(found.with_context(|| format!("clients: unknown {name:?}; known: all, {}", known()))?);
+    }
     run("example endpoint", &mut cargo(&["build", "--workspace", "--all-targets", "--features", FEATURES]))?;
     match args {
         [] => check(base),
-        ["sillytavern"] => talking(base, |endpoint| {
-            let mut client = node("sillytavern", SILLYTAVERN)?.map_err(anyhow::Error::msg)?;
-            run("SillyTavern", endpoint.told(&mut client))
-        }),
-        other => bail!("clients: unknown {other:?}; sillytavern, or nothing for all others"),
+        ["all"] => {
+            talking(base, |endpoint| CLIENTS.iter().try_for_each(|client| client.talk(endpoint)))?;
+            table::end()
+        }
+        _ => talking(base, |endpoint| wanted.iter().try_for_each(|client| client.talk(endpoint))),
     }
 }
 
-/// Lets each client that can be had talk to the endpoint of the examples.
+/// Lets the usual clients talk to the endpoint of the examples, and looks at what its operator sees.
 pub fn check(base: &Path) -> Result<()> {
     talking(base, |endpoint| {
-        for (set, script, whose) in PYTHON_CLIENTS {
-            let mut client = Command::new(peers::python(set)?);
-            // Alith writes logs at the root of the project that it is started in.
-            let folder = cache()?.join("clients");
-            std::fs::create_dir_all(&folder)?;
-            client.current_dir(folder);
-            run(whose, endpoint.told(client.arg(root().join("examples/clients").join(script))))?;
+        for client in CLIENTS.iter().filter(|client| client.is_usual) {
+            match without_npm().filter(|_| matches!(client.packages, Packages::Node(..))) {
+                Some(reason) => println!("── skipped: {}: {reason}", client.name),
+                None => client.talk(endpoint)?,
+            }
         }
+        let mut metrics = python("openai", "metrics.py")?;
+        run("Prometheus' parser", endpoint.told(&mut metrics))?;
         operate::check(endpoint)?;
         let (node_url, proxy_url) = (endpoint.value("LAZAI_NODE_URL"), endpoint.value("OPENAI_BASE_URL"));
         let proxy_url = proxy_url.and_then(|url| url.strip_suffix("/v1")).context("the endpoint told no proxy")?;
-        held_to_its_document("the node", node_url.context("the endpoint told no node")?, None)?;
-        held_to_its_document("the proxy", proxy_url, endpoint.value("OPENAI_API_KEY"))?;
-        match node("openai_client", NODE_CLIENT)? {
-            Ok(mut node) => run("OpenAI's client for Node", endpoint.told(&mut node)),
-            Err(reason) => {
-                println!("── skipped: OpenAI's client for Node: {reason}");
-                Ok(())
-            }
-        }
+        held::to_its_document("the node", node_url.context("the endpoint told no node")?, None)?;
+        held::to_its_document("the proxy", proxy_url, endpoint.value("OPENAI_API_KEY"))
     })
 }
 
-/// Sends what a server's OpenAPI document allows, and what it does not, for half a minute: no answer may be one that the document does
-/// not tell, and none may say that the server failed.
-fn held_to_its_document(whose: &str, url: &str, key: Option<&str>) -> Result<()> {
-    let mut schemathesis = Command::new(peers::python("schemathesis")?);
-    schemathesis.args(["-m", "schemathesis.cli", "run"]).arg(format!("{url}/openapi.json"));
-    schemathesis.args(["--seed", "1", "--max-time", "30", "--max-examples", "30", "--workers", "1", "--no-color"]);
-    schemathesis.args([
-        "--phases",
-        "examples,coverage,fuzzing",
-        "--continue-on-failure",
-        "--generation-database",
-        "none",
-    ]);
-    schemathesis.args(["--warnings", "off", "--request-timeout", "60", "--checks"]);
-    schemathesis.arg(
-        "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance",
-    );
-    if let Some(key) = key {
-        schemathesis.arg("--header").arg(format!("Authorization: Bearer {key}"));
+impl Client {
+    const fn usual(name: &'static str, script: &'static str, packages: Packages) -> Self {
+        Self { name, script, packages, is_usual: true }
     }
-    // The example's one character.
-    schemathesis.env("LAZAI_MODEL", "dat:1:1").env("SCHEMATHESIS_HOOKS", "schemathesis_hooks");
-    schemathesis.env("PYTHONPATH", root().join("examples/clients")).env("PYTHONDONTWRITEBYTECODE", "1");
-    schemathesis.current_dir(cache()?.join("clients"));
-    run(&format!("schemathesis at {whose}"), &mut schemathesis)
+
+    const fn other(name: &'static str, script: &'static str, packages: Packages) -> Self {
+        Self { is_usual: false, ..Self::usual(name, script, packages) }
+    }
+
+    fn stem(&self) -> &'static str {
+        self.script.split('.').next().unwrap_or(self.script)
+    }
+
+    /// The client's own package, with the version that is pinned.
+    pub fn package(&self) -> Result<(&'static str, &'static str)> {
+        let (package, at) = match self.packages {
+            Packages::Python(set) => (peers::packages(set)?.first().copied(), "=="),
+            Packages::Node(packages, _) => (packages.first().copied(), "@"),
+        };
+        package.and_then(|package| package.rsplit_once(at)).with_context(|| format!("{} is not pinned", self.name))
+    }
+
+    fn talk(&self, endpoint: &Served) -> Result<()> {
+        let mut command = match self.packages {
+            Packages::Python(set) => python(set, self.script)?,
+            Packages::Node(packages, size) => self.node(packages, size)?,
+        };
+        run(self.name, endpoint.told(table::told(&mut command)))
+    }
+
+    /// Node with the script in a folder where its packages are.
+    fn node(&self, packages: &[&str], size: &str) -> Result<Command> {
+        if let Some(reason) = without_npm() {
+            bail!("{}: {reason}", self.name);
+        }
+        let folder = target().join("clients").join(self.stem());
+        bindings::npm(&folder, packages, size)?;
+        // Node looks for packages beside the script.
+        for script in [self.script, "told.mjs"] {
+            std::fs::copy(scripts().join(script), folder.join(script))?;
+        }
+        let mut node = Command::new("node");
+        node.arg(folder.join(self.script));
+        Ok(node)
+    }
+}
+
+fn scripts() -> PathBuf {
+    root().join("examples/clients")
+}
+
+/// The Python of a set with a script, in a folder of the cache: some clients write logs where they are started.
+fn python(set: &str, script: &str) -> Result<Command> {
+    let mut python = Command::new(peers::python(set)?);
+    let folder = cache()?.join("clients");
+    std::fs::create_dir_all(&folder)?;
+    python.current_dir(folder).env("PYTHONDONTWRITEBYTECODE", "1").arg(scripts().join(script));
+    Ok(python)
 }
 
 /// Starts the endpoint, lets somebody talk, and checks that everything was redeemed.
 fn talking(base: &Path, talk: impl FnOnce(&Served) -> Result<()>) -> Result<()> {
+    table::begin()?;
     let mut endpoint = Served::start("endpoint", 4, |command| {
         command.env("LAZAI_BASE_MODEL", base).env("LAZAI_ENCODER", root().join("vectors/embed/tiny-bert"));
     })?;
     talk(&endpoint)?;
     ensure!(endpoint.stop()?.contains(" 0 sessions not redeemed"), "not everything was redeemed");
     Ok(())
-}
-
-/// Node with a script in a folder where its package is, or why there is none.
-fn node(script: &str, (package, size): (&str, &str)) -> Result<Result<Command, String>> {
-    if let Some(reason) = without_npm() {
-        return Ok(Err(reason));
-    }
-    let folder = target().join("clients").join(script);
-    bindings::npm(&folder, &[package], size)?;
-    // Node looks for packages beside the script.
-    let name = format!("{script}.mjs");
-    std::fs::copy(root().join("examples/clients").join(&name), folder.join(&name))?;
-    let mut node = Command::new("node");
-    node.arg(folder.join(name));
-    Ok(Ok(node))
 }

@@ -63,8 +63,10 @@ cargo xtask VERB
   soak schedules
              a thousand random schedules of replies: each is the one that is made alone
   web        shows the example page, on a market and a chain of its own (web test: visits it in Chromium)
-  clients    lets OpenAI's clients for Python and Node talk through the loopback proxy, and looks at the node's status page, counts and
-             units as an operator does (clients sillytavern: SillyTavern;
+  clients    lets the usual stock clients (OpenAI's, LangChain, Alith's) talk through the loopback proxy, and looks at the node's status
+             page, counts and units as an operator does
+             (clients all: lets all of the book's table talk, 3 GB of packages, and writes target/reports/clients.json;
+             clients NAME ...: those, by the names of their scripts;
              clients files: reads characters, recordings and a model out of packages, unmodified)
   layers     checks which crate may depend on which
   deny       checks bans, licences and sources of dependencies
@@ -73,7 +75,7 @@ cargo xtask VERB
   api        compares the crates' public names with docs/api (api write: writes it)
   openapi    compares what node and proxy answer with docs/api/openapi-*.json (openapi write: writes them)
   book       builds the book into target/book with mdBook (fetched once), and checks its links and those of the repository's pages
-  readme     writes the README's program, and the book's tables of scenarios and error codes
+  readme     writes the README's program, and the book's tables of scenarios, clients and error codes
   help       this text
 
 Files go under target/ and into the cache folder: $LAZAI_CACHE, or ~/.cache/lazai. (`outside` also uses the system's

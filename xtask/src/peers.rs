@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::model;
-use crate::shell::{cache, run};
+use crate::shell::{cache, root, run};
 
 /// Sets, how large they are once they are there, and their packages.
 const SETS: &[(&str, &str, &[&str])] = &[
@@ -36,6 +36,15 @@ const SETS: &[(&str, &str, &[&str])] = &[
     ("langchain", "140 MB", &["langchain-openai==1.7.4"]),
     ("load", "60 MB", &["locust==2.47.0"]),
     ("alith", "210 MB", &["alith==0.12.3"]),
+    ("agents", "120 MB", &["openai-agents==0.24.0"]),
+    // The last version whose proxy has all that it needs in the registry.
+    ("litellm", "740 MB", &["litellm[proxy]==1.105.0"]),
+    // All that it names but PyTorch and what PyTorch brings, 3 GB more: it starts without.
+    (
+        "open-webui",
+        "1.8 GB",
+        &["open-webui==0.12.4", "--no-deps", "--no-compile", "-r", "examples/clients/open-webui-0.12.4.txt"],
+    ),
     // PyTorch's package for Linux brings libraries for cards.
     ("lora", "5.7 GB", &["torch==2.15.0", "transformers==5.24.0", "peft==0.21.2", "gguf"]),
     // NVIDIA's compiler.
@@ -63,6 +72,12 @@ pub fn environment_at(folder: &Path) -> Result<PathBuf> {
     Ok(python)
 }
 
+/// The packages of a set.
+pub fn packages(set: &str) -> Result<&'static [&'static str]> {
+    let (.., packages) = SETS.iter().find(|(name, ..)| *name == set).context("no such set of peers")?;
+    Ok(packages)
+}
+
 /// The Python of a set; made on first use.
 pub fn python(set: &str) -> Result<PathBuf> {
     let (_, size, packages) = SETS.iter().find(|(name, ..)| *name == set).context("no such set of peers")?;
@@ -73,7 +88,7 @@ pub fn python(set: &str) -> Result<PathBuf> {
         return Ok(python);
     }
     let mut pip = Command::new(&python);
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(*packages);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(*packages).current_dir(root());
     run(&format!("peers: {}; {size}", packages.join(", ")), &mut pip)?;
     std::fs::write(&installed, wanted)?;
     Ok(python)

@@ -1,13 +1,13 @@
-//! What is written into pages out of files that tests run or check: the README's programs, the book's table of scenarios and its list
-//! of error codes. `cargo xtask readme` writes them, `cargo xtask test` checks that they are current.
+//! What is written into pages out of files that tests run or check: the README's programs, the book's tables of scenarios and clients and
+//! its list of error codes. `cargo xtask readme` writes them, `cargo xtask test` checks that they are current.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::ran;
 use crate::shell::root;
+use crate::{clients, ran};
 
 /// What the codes of a family are about. A code's family is what stands before its dot.
 const FAMILIES: &[(&str, &str)] = &[
@@ -36,6 +36,7 @@ const FAMILIES: &[(&str, &str)] = &[
     ("seal", "encryption or decryption fails"),
     ("signature", "a signature is malformed or of another signer"),
     ("signer", "a key is invalid, or its signer refuses or signs something else"),
+    ("speech", "a file does not say that its sound is synthetic, or what it says does not hold"),
     ("split", "a split of revenue breaks the rules"),
     ("store", "the object store does not have an object, or gives another"),
     ("submission", "a submission is unknown, refused, withdrawn by a reorganisation, or not what was proved"),
@@ -77,6 +78,12 @@ const FILLED: &[Filled] = &[
         begin: "<!-- scenarios -->",
         end: "<!-- end of scenarios -->",
         content: ran::table,
+    },
+    Filled {
+        page: "docs/book/src/reference/clients.md",
+        begin: "<!-- clients -->",
+        end: "<!-- end of clients -->",
+        content: clients::table::table,
     },
     Filled {
         page: "docs/book/src/reference/errors.md",

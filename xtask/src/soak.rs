@@ -181,7 +181,7 @@ fn storm(name: &str, test: &str, options: &[&str]) -> Result<()> {
 }
 
 /// This machine in words.
-fn machine() -> String {
+pub fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     let about = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model =
@@ -190,7 +190,7 @@ fn machine() -> String {
 }
 
 /// The day, as the system's `date` has it.
-fn today() -> Result<String> {
+pub fn today() -> Result<String> {
     let output = Command::new("date").args(["-u", "+%F"]).output()?;
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }

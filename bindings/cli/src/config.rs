@@ -1,10 +1,11 @@
 //! The file of `serve --config`: TOML, whose keys stand for options of the command line. What the command line says stands over it.
 
 mod keys;
+mod said;
 
 use std::ffi::OsString;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory};
@@ -14,20 +15,22 @@ use toml::de::{DeTable, DeValue};
 
 use crate::args::Args;
 use keys::{KEYS, Key, Kind};
+pub(crate) use said::Said;
 
 /// Options that each exclude the others: one of them on the command line stands over all of the file's.
 const PLACES: [&str; 3] = ["local", "market", "rpc"];
 /// Options that mean nothing without one of these.
 const OF_PLACES: [&str; 6] = ["local", "role", "market", "rpc", "deployment", "chain"];
 
-/// The command line with what its file says, if `serve` names one. A command line that is wrong stays as it is: the parser says why.
-pub(crate) fn with_file(args: Vec<OsString>) -> Result<Vec<OsString>, LazaiError> {
+/// The command line with what its file says, if `serve` names one, and where the file says it. A command line that is wrong stays as it
+/// is: the parser says why.
+pub(crate) fn with_file(args: Vec<OsString>) -> Result<(Vec<OsString>, Option<Said>), LazaiError> {
     let lenient = Args::command().ignore_errors(true).try_get_matches_from(&args);
     let Some(serve) = lenient.ok().and_then(|mut found| found.remove_subcommand()).filter(|(verb, _)| verb == "serve")
     else {
-        return Ok(args);
+        return Ok((args, None));
     };
-    let Some(path) = serve.1.try_get_one::<std::path::PathBuf>("config").ok().flatten() else { return Ok(args) };
+    let Some(path) = serve.1.try_get_one::<PathBuf>("config").ok().flatten() else { return Ok((args, None)) };
     let text = String::from_utf8(crate::read(path)?);
     let text = text.map_err(|_| LazaiError::new("config", format!("{}: is not UTF-8", path.display())))?;
     let said = options(path, &text)?;
@@ -38,8 +41,18 @@ pub(crate) fn with_file(args: Vec<OsString>) -> Result<Vec<OsString>, LazaiError
         let with_key = ["keystore", "password_file"].contains(&id) && stands("role");
         stands(id) || with_role || with_key || elsewhere && OF_PLACES.contains(&id)
     };
-    let taken = said.into_iter().filter(|(key, _)| !passed_over(key.option)).flat_map(|(_, words)| words);
-    Ok(args.into_iter().chain(taken).collect())
+    let taken: Vec<Setting> = said.into_iter().filter(|said| !passed_over(said.key.option)).collect();
+    let lines = taken.iter().map(|said| (said.key, said.line)).collect();
+    let args = args.into_iter().chain(taken.into_iter().flat_map(|said| said.words)).collect();
+    Ok((args, Some(Said { path: path.clone(), lines })))
+}
+
+/// What a file says of a key.
+struct Setting {
+    key: &'static Key,
+    line: usize,
+    /// The options that it stands for.
+    words: Vec<OsString>,
 }
 
 fn is_given(found: &ArgMatches, id: &str) -> bool {
@@ -47,10 +60,10 @@ fn is_given(found: &ArgMatches, id: &str) -> bool {
 }
 
 /// The options that a file stands for. Paths in it are seen from its folder.
-fn options(path: &Path, text: &str) -> Result<Vec<(&'static Key, Vec<OsString>)>, LazaiError> {
+fn options(path: &Path, text: &str) -> Result<Vec<Setting>, LazaiError> {
+    let line_of = |span: Range<usize>| text.get(..span.start).unwrap_or_default().matches('\n').count() + 1;
     let at = |span: Range<usize>, reason: String| {
-        let line = text.get(..span.start).unwrap_or_default().matches('\n').count() + 1;
-        LazaiError::new("config", format!("{}: line {line}: {reason}", path.display()))
+        LazaiError::new("config", format!("{}: line {}: {reason}", path.display(), line_of(span)))
     };
     let table =
         DeTable::parse(text).map_err(|error| at(error.span().unwrap_or_default(), error.message().to_owned()))?;
@@ -75,7 +88,7 @@ fn options(path: &Path, text: &str) -> Result<Vec<(&'static Key, Vec<OsString>)>
             let words = known.words(value, folder).map_err(|expected| {
                 at(value.span(), format!("{name}.{} is {expected}; found {}", known.name, shown(text, value)))
             })?;
-            options.push((known, words));
+            options.push(Setting { key: known, line: line_of(key.span()), words });
         }
     }
     Ok(options)
@@ -114,6 +127,10 @@ impl Key {
                 let items = value.get_ref().as_array().ok_or_else(expected)?;
                 items.iter().map(|item| text(item.get_ref()).map(option).ok_or_else(expected)).collect()
             }
+            // A store may be behind a URL.
+            Kind::Path if value.get_ref().as_str().is_some_and(|text| text.contains("://")) => {
+                one(text(value.get_ref()))
+            }
             Kind::Path => one(text(value.get_ref()).map(|path| folder.join(path).into_os_string())),
             Kind::Text => one(text(value.get_ref())),
             Kind::Whole(most) => one(whole(most).map(|number| number.to_string().into())),
@@ -138,8 +155,12 @@ mod tests {
 
     fn parsed(words: &[&str]) -> Result<Serve, String> {
         let args = ["lazai", "serve"].iter().chain(words).map(OsString::from).collect();
-        let args = with_file(args).map_err(|error| error.to_string())?;
-        match Args::try_parse_from(args).map_err(|error| error.to_string())?.verb {
+        let (args, said) = with_file(args).map_err(|error| error.to_string())?;
+        let told = |error: clap::Error| match said.as_ref().and_then(|said| said.error(&error)) {
+            Some(told) => told.to_string(),
+            None => error.to_string(),
+        };
+        match Args::try_parse_from(args).map_err(told)?.verb {
             Verb::Serve(serve) => Ok(*serve),
             other => panic!("{other:?}"),
         }
@@ -185,16 +206,49 @@ mod tests {
         // Another market on the command line: the file's is not spoken of.
         let serve = parsed(&["--config", &path, "--market", "elsewhere"]).unwrap();
         assert_eq!(
-            (serve.acting.rpc, serve.acting.deployment, serve.acting.market),
+            (serve.acting.place.rpc, serve.acting.place.deployment, serve.acting.place.market),
             (None, None, Some("elsewhere".into()))
         );
         let serve = parsed(&["--config", &path, "--local", "market", "--role", "node"]).unwrap();
         assert_eq!((serve.acting.keystore, serve.acting.role.as_deref()), (None, Some("node")));
+    }
+
+    #[test]
+    fn what_the_parser_says_of_a_file_is_told_by_key_and_line() {
         // What neither says is missing.
         let (_folder, path) = file("[terms]\nprompt_price = 1\n");
         let missing = parsed(&["--config", &path]).unwrap_err();
-        let missing = missing.split("Usage").next().unwrap();
-        assert!(missing.contains("--completion-price") && !missing.contains("--prompt-price"), "{missing}");
+        assert!(missing.starts_with(&format!("{path}: missing: ")) && missing.ends_with(" (config)"), "{missing}");
+        for key in [
+            "terms.completion_price",
+            "character.base",
+            "book.folder",
+            "account.keystore",
+            "market.folder or market.rpc",
+        ] {
+            assert!(missing.contains(key), "{missing}");
+        }
+        assert!(!missing.contains("prompt_price") && !missing.contains("--"), "{missing}");
+        for (text, reason) in [
+            (NODE.replace("deployment = \"deployment.json\"", ""), "missing: market.deployment"),
+            (NODE.replace("[book]", "[tls]\ncertificates = \"c.pem\"\n[book]"), "missing: tls.key"),
+            (NODE.replace("rpc =", "folder = \"x\"\nrpc ="), " cannot stand beside market."),
+            (NODE.replace("keystore =", "role = \"node\"\nkeystore ="), "account.role"),
+        ] {
+            let (_folder, path) = file(&text);
+            let error = parsed(&["--config", &path]).unwrap_err();
+            assert!(
+                error.starts_with(&path) && error.contains(reason) && error.ends_with("(config)"),
+                "{error}: {reason}"
+            );
+            assert!(!error.contains("--"), "{error}");
+        }
+        // What the command line alone says wrong is told as it was written.
+        let (_folder, path) = file(NODE);
+        for wrong in [&["--clas", "7"][..], &["--class", "x"], &["--local"]] {
+            let error = parsed(&[&["--config", &path], wrong].concat()).unwrap_err();
+            assert!(error.contains(wrong[0]) && !error.ends_with("(config)"), "{error}");
+        }
     }
 
     #[test]
@@ -229,6 +283,6 @@ mod tests {
         assert!(parsed(&["--config", &path]).unwrap_err().ends_with("(file)"));
         // Another verb has no such file.
         let other = with_file(["lazai", "balance", "--config", "x"].map(OsString::from).into());
-        assert_eq!(other.unwrap().len(), 4);
+        assert_eq!(other.unwrap().0.len(), 4);
     }
 }

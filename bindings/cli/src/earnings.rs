@@ -5,7 +5,7 @@ use pollster::block_on;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::acting::acting;
+use crate::acting::{named, reading};
 use crate::args;
 use crate::{Done, Output};
 
@@ -41,18 +41,22 @@ const NODE: Columns = &[
 
 pub(crate) fn earnings(verb: &args::Earnings, out: &mut Output<'_>) -> Done {
     let is_book = verb.book.is_some();
-    let (market, key) = acting(&verb.acting, if is_book { "node" } else { "creator" })?;
+    let (market, account) = reading(&verb.reading, if is_book { "node" } else { "creator" })?;
     block_on(market.refresh())?;
     if let Some(book) = &verb.book {
         if verb.database.is_none() && !book.is_dir() {
             return Err(LazaiError::new("file", format!("{}: no book is here", book.display())));
         }
         let book = crate::serve::book_at(book, verb.database.as_deref(), verb.database_ca.as_deref())?;
-        let mut all = market.node_earnings(&book, &key.address())?;
+        // A folder is of one node, a database may be of several.
+        let mut all = match &book.database {
+            None => market.book_earnings(book.folder.clone())?,
+            Some(_) => market.node_earnings(&book, &named(account)?)?,
+        };
         all.retain(|earned| verb.class.is_none_or(|class| earned.class_id == class));
         return tell(&all, NODE, verb.csv, out);
     }
-    let owner = if verb.all { None } else { Some(verb.account.clone().unwrap_or_else(|| key.address())) };
+    let owner = if verb.all { None } else { Some(named(account)?) };
     tell(&market.share_earnings(owner, verb.class)?, SHARES, verb.csv, out)
 }
 

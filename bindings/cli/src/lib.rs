@@ -16,6 +16,7 @@ mod create;
 mod data;
 mod earnings;
 mod local;
+mod logs;
 mod money;
 mod proxy;
 mod publish;
@@ -35,18 +36,22 @@ use lazai_facade::LazaiError;
 use serde::Serialize;
 
 use args::{Args, Verb};
+pub use logs::quiet_panics;
 
 /// Runs a command line; returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>, mut input: Box<dyn BufRead + Send>, out: &mut dyn Write) -> u8 {
     let args: Vec<OsString> = args.into_iter().collect();
     let is_json = args.iter().any(|arg| arg == "--json");
-    let args = match config::with_file(args) {
-        Ok(args) => args,
+    let (args, said) = match config::with_file(args) {
+        Ok(read) => read,
         Err(error) => return told(&error, &mut Output { out, json: is_json }),
     };
     let args = match Args::try_parse_from(args) {
         Ok(args) => args,
         Err(error) => {
+            if let Some(error) = said.as_ref().and_then(|said| said.error(&error)) {
+                return told(&error, &mut Output { out, json: is_json });
+            }
             // Help and version are no errors, and go to the output.
             if error.use_stderr() {
                 let _ = error.print();
@@ -58,6 +63,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut input: Box<dyn BufRead 
     };
     let json = args.json;
     let mut out = Output { out, json };
+    let collector = if let Verb::Serve(verb) = &args.verb { verb.traces.as_deref() } else { None };
+    // The last traces are sent when all is done.
+    let _traces = match logs::start(collector) {
+        Ok(traces) => traces,
+        Err(error) => return told(&error, &mut out),
+    };
     let done = match args.verb {
         Verb::Inspect(verb) => data::inspect(&verb, &mut out),
         Verb::Create(verb) => create::create(*verb, &mut out),

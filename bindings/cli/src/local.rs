@@ -205,7 +205,7 @@ fn attest(
             if failed.contains(&id) {
                 continue;
             }
-            match block_on(market.attest(validator.clone(), local.store(), id.clone())) {
+            match block_on(market.attest(validator.clone(), local.store(), id.clone(), None)) {
                 Ok(state) => {
                     attested += 1;
                     out.tell(&json!({"submission": id, "attestedBy": role, "status": state.status}), |_| {

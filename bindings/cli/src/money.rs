@@ -4,14 +4,14 @@ use lazai_facade::LocalKey;
 use pollster::block_on;
 use serde_json::json;
 
-use crate::acting::acting;
+use crate::acting::{acting, named, reading};
 use crate::args;
 use crate::{Done, Output};
 
 pub(crate) fn balance(verb: &args::Balance, out: &mut Output<'_>) -> Done {
-    let (market, key) = acting(&verb.acting, "consumer")?;
+    let (market, account) = reading(&verb.reading, "consumer")?;
     block_on(market.refresh())?;
-    let (account, asset) = (key.address(), &verb.asset);
+    let (account, asset) = (named(account)?, &verb.asset);
     let balance = market.balance(account.clone(), asset.clone())?;
     let told = json!({"account": account, "asset": asset, "balance": balance});
     out.tell(&told, |_| format!("{account} has {balance} base units"))?;
@@ -21,7 +21,12 @@ pub(crate) fn balance(verb: &args::Balance, out: &mut Output<'_>) -> Done {
 pub(crate) fn claim(verb: &args::Claim, out: &mut Output<'_>) -> Done {
     let (market, key) = acting(&verb.acting, "creator")?;
     block_on(market.refresh())?;
-    let own = market.tokens(verb.class).into_iter().filter(|token| token.owner == key.address() && token.shares > 0);
+    let mut own = market.tokens(verb.class);
+    own.retain(|token| token.owner == key.address() && token.shares > 0);
+    if own.is_empty() {
+        let none = json!({"account": key.address(), "class": verb.class, "tokens": 0});
+        out.tell(&none, |_| format!("{} has no shares of class {}", key.address(), verb.class))?;
+    }
     // A claim is of what is there now: each has a name of its own.
     let label = LocalKey::random()?.address();
     for token in own {

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::acting::acting;
 use crate::args;
 use crate::stopping::{told_to_stop, wait};
+use crate::talk::client;
 use crate::{Done, Output};
 
 /// Serves until a signal, or until its input ends if that is asked for. What it spent and reserved is in its folder: started again, it goes on.
@@ -27,8 +28,9 @@ pub(crate) fn proxy(verb: args::Proxy, input: Box<dyn BufRead + Send>, out: &mut
     };
     let counter = verb.tokenizer.as_deref().map(|path| TokenCounter::open(text(path))).transpose()?;
     let (folder, address) = (text(&verb.folder), &verb.address);
+    let nodes = verb.node.iter().map(|url| client(url, verb.ca.as_deref())).collect::<Result<Vec<_>, _>>()?;
     let stop = told_to_stop()?;
-    let server = ProxyServer::start(&market, key, &verb.node, budget, folder, address, counter.as_deref())?;
+    let server = ProxyServer::start(&market, key, &nodes, budget, folder, address, counter.as_deref())?;
     let told = json!({"url": server.url(), "key": server.key()});
     out.tell(&told, |_| format!("OPENAI_BASE_URL={}\nOPENAI_API_KEY={}", server.url(), server.key()))?;
     wait(&stop, verb.until_input_ends.then_some(input));

@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) fn publish(verb: &args::Publish, out: &mut Output<'_>) -> Done {
     let (market, key) = acting(&verb.acting, "creator")?;
-    let local = verb.acting.local.as_deref().map(Local::open).transpose()?;
+    let local = verb.acting.place.local.as_deref().map(Local::open).transpose()?;
     let place = Place(verb.folder.clone());
     if !place.has("dataset.safetensors") {
         let folder = verb.folder.display();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use lazai_facade::LazaiError;
 use lazai_facade::native::data::keep_file;
-use lazai_facade::native::speech::Spoken;
+use lazai_facade::native::speech::{Spoken, SpokenVoice};
 use pollster::block_on;
 use serde_json::json;
 
@@ -46,8 +46,9 @@ fn pace(speed: f64) -> Result<u32, LazaiError> {
 fn about(spoken: &Spoken, file: &Path) -> String {
     let Spoken { characters, owed, voice, .. } = spoken;
     let voice = match voice {
-        Some(_) => "the character's voice, as the node claims",
-        None => "the base's own voice, which is not the character's",
+        SpokenVoice::Character => "the character's voice, as the node claims",
+        SpokenVoice::PitchAndPace => "the base's voice at the character's pitch and pace, which is not the character's",
+        SpokenVoice::Base => "the base's own voice, which is not the character's",
     };
     format!("{}: {characters} characters, {voice}; {owed} promised so far", file.display())
 }

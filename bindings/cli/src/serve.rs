@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lazai_facade::native::book::{Database, NodeBook};
+use lazai_facade::native::market::Market;
 use lazai_facade::native::model::{BaseModel, ServingRoom};
 use lazai_facade::native::prepared::{Listening, PreparedNode, RequestLimits};
 use lazai_facade::native::provider::ServedModel;
@@ -27,16 +28,24 @@ pub(crate) fn serve(verb: &args::Serve, input: Box<dyn BufRead + Send>, out: &mu
     let stop = told_to_stop()?;
     let (node, key) = prepared(verb)?;
     if verb.check {
-        return checked(verb, &node, &key, out);
+        return checked(verb, &listening, &node, &key, out);
+    }
+    for warning in warnings(verb, &listening) {
+        eprintln!("lazai: warning: {warning}");
     }
     let character = node.offered().first().map(|offered| offered.character.clone()).unwrap_or_default();
     let server = node.listen(listening)?;
     let operations = server.operations_url();
     let told = json!({"url": server.url(), "node": key.address(), "character": character, "operations": operations});
-    out.tell(&told, |_| format!("{character} is served at {} by {}", server.url(), key.address()))?;
+    out.tell(&told, |_| {
+        let operator = operations.as_ref().map(|at| format!("\nthe operator looks at {at}")).unwrap_or_default();
+        format!("{character} is served at {} by {}{operator}", server.url(), key.address())
+    })?;
     wait(&stop, verb.until_input_ends.then_some(input));
     if !out.json {
-        out.tell(&(), |()| format!("stopping: replies in progress have {} s to end", verb.drain_s))?;
+        out.tell(&(), |()| {
+            format!("stopping: replies in progress have {} s to end; a second signal ends them at once", verb.drain_s)
+        })?;
     }
     let cut_off = server.drain(verb.drain_s);
     let left = block_on(server.redeem())?;
@@ -71,13 +80,21 @@ fn prepared(verb: &args::Serve) -> Result<(PreparedNode, Arc<LocalKey>), LazaiEr
     block_on(market.refresh())?;
     // Without a local market, the parser asks for both.
     let class = verb.class.unwrap_or(1);
-    market.dat(class, verb.version)?;
-    let adapter = match (&verb.adapter, &verb.acting.local) {
+    market.dat(class, verb.version).map_err(|error| match &verb.acting.place.local {
+        Some(folder) if error.code() == "dat.unknown" => {
+            let hint = format!("`lazai local {} --base FILE` mints what is published", folder.display());
+            LazaiError::new(error.code(), format!("{}; {hint}", error.detail()))
+        }
+        _ => error,
+    })?;
+    let adapter = match (&verb.adapter, &verb.acting.place.local) {
         (None, Some(folder)) => Local::open(folder)?.made(class, verb.version)?.adapter,
         (adapter, _) => adapter.as_deref().map(text).unwrap_or_default(),
     };
+    let adapter = if adapter.contains("://") { fetched(&market, &adapter, class, verb)? } else { adapter };
     let folder = verb.disk.as_deref().map(text);
-    let room = ServingRoom { memory_mb: verb.conversation_mb, folder, disk_mb: verb.disk_mb };
+    let weights = verb.weights.as_deref().map(text);
+    let room = ServingRoom { memory_mb: verb.conversation_mb, folder, disk_mb: verb.disk_mb, weights };
     let base = BaseModel::open_to_serve(text(&verb.base), room)?;
     let served = ServedModel {
         class_id: class,
@@ -93,6 +110,13 @@ fn prepared(verb: &args::Serve) -> Result<(PreparedNode, Arc<LocalKey>), LazaiEr
     Ok((node, key))
 }
 
+/// The folder, beside the book, of an adapter that is fetched from a store.
+fn fetched(market: &Market, store: &str, class: u64, verb: &args::Serve) -> Result<String, LazaiError> {
+    let folder = text(&verb.book.join("adapters").join(format!("{class}-{}", verb.version)));
+    market.fetch_adapter(store.to_owned(), class, verb.version, folder.clone())?;
+    Ok(folder)
+}
+
 /// A book in a folder, and in the database whose URL a file holds if there is one.
 pub(crate) fn book_at(folder: &Path, url: Option<&Path>, authorities: Option<&Path>) -> Result<NodeBook, LazaiError> {
     let database = |path: &Path| {
@@ -106,33 +130,66 @@ pub(crate) fn book_at(folder: &Path, url: Option<&Path>, authorities: Option<&Pa
     Ok(NodeBook { folder: text(folder), database: url.map(database).transpose()? })
 }
 
-/// Tells what would be served, and what others can read that they should not.
-fn checked(verb: &args::Serve, node: &PreparedNode, key: &LocalKey, out: &mut Output<'_>) -> Done {
+/// What others can read that they should not.
+fn readable(verb: &args::Serve) -> Vec<String> {
+    let secrets = [&verb.acting.keystore, &verb.acting.password_file, &verb.tls_key, &verb.database];
+    secrets.into_iter().flatten().filter(|path| others_may(path, 0o077)).map(|path| text(path)).collect()
+}
+
+/// What an operator should know of the settings before anybody else does.
+fn warnings(verb: &args::Serve, listening: &Listening) -> Vec<String> {
+    let mut warnings: Vec<String> =
+        readable(verb).into_iter().map(|path| format!("others on this machine may read {path}")).collect();
+    if let Some(at) = verb.operations.as_ref().filter(|_| listening.shows_operations()) {
+        let reason =
+            "is open to anybody who reaches this machine, and has no key: an address such as 127.0.0.1:9464 is not";
+        warnings.push(format!("the operator's page at http://{at} {reason}"));
+    }
+    warnings
+}
+
+/// Tells what would be served, and what an operator should know.
+fn checked(
+    verb: &args::Serve,
+    listening: &Listening,
+    node: &PreparedNode,
+    key: &LocalKey,
+    out: &mut Output<'_>,
+) -> Done {
     let offered: Vec<_> = node
         .offered()
         .iter()
-        .map(|offered| json!({"model": offered.model, "character": offered.character, "step": offered.step}))
+        .map(|offered| {
+            json!({
+                "model": offered.model, "character": offered.character, "step": offered.step,
+                "promptCeiling": offered.prompt_ceiling, "cardTokens": offered.card_tokens,
+            })
+        })
         .collect();
-    let secrets = [&verb.acting.keystore, &verb.acting.password_file, &verb.tls_key, &verb.database];
-    let readable: Vec<String> =
-        secrets.into_iter().flatten().filter(|path| others_may(path, 0o077)).map(|path| text(path)).collect();
+    let (taken, warnings) = (listening.in_use()?, warnings(verb, listening));
     let told = json!({
         "checked": offered, "node": key.address(), "address": verb.address, "operations": verb.operations,
-        "tls": verb.tls_certificates.is_some(), "readableByOthers": readable,
+        "tls": verb.tls_certificates.is_some(), "readableByOthers": readable(verb), "inUse": taken, "warnings": warnings,
     });
     out.tell(&told, |_| {
         let scheme = if verb.tls_certificates.is_some() { "https" } else { "http" };
         let served = node.offered().iter().map(|offered| {
-            format!(
+            let mut told = format!(
                 "{} ({}) would be served at {scheme}://{} by {}; a reply costs at most {} base units\n",
                 offered.character,
                 offered.model,
                 verb.address,
                 key.address(),
                 offered.step
-            )
+            );
+            if let Some(tokens) = offered.card_tokens {
+                told += &format!("its card takes {tokens} of the {} tokens before a reply\n", offered.prompt_ceiling);
+            }
+            told
         });
-        let warned = readable.iter().map(|path| format!("others on this machine may read {path}\n"));
+        let in_use = "in use: by this node if it runs, else by another program, which must give it up first";
+        let warned = taken.iter().map(|at| format!("{at} is {in_use}\n"));
+        let warned = warned.chain(warnings.iter().map(|warning| format!("warning: {warning}\n")));
         let operator = verb.operations.as_ref().map(|at| format!("the operator looks at http://{at}\n"));
         let all: String = served.chain(operator).chain(warned).collect();
         all.trim_end().to_owned()

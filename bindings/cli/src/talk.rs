@@ -35,6 +35,24 @@ pub(crate) fn client(url: &str, ca: Option<&Path>) -> Result<Arc<NodeClient>, La
     NodeClient::trusting(url.to_owned(), certificates).map_err(of_file)
 }
 
+/// Tells of an error which node did not answer, and what may help.
+fn at(url: &str) -> impl Fn(LazaiError) -> LazaiError {
+    move |error| {
+        if error.code() != "node.transport" {
+            return error;
+        }
+        let told = error.detail();
+        let hint = if told.contains("UnknownIssuer") {
+            "; `--ca FILE` names an authority of your own"
+        } else if told.contains("invalid HTTP version") {
+            "; does it speak TLS (https)?"
+        } else {
+            ""
+        };
+        LazaiError::new(error.code(), format!("{url}: {told}{hint}"))
+    }
+}
+
 pub(crate) fn chat(verb: &args::Chat, input: &mut dyn BufRead, out: &mut Output<'_>) -> Done {
     let (market, key) = acting(&verb.acting, CONSUMER)?;
     let node = client(&verb.node, verb.ca.as_deref())?;
@@ -76,7 +94,7 @@ pub(crate) fn chat(verb: &args::Chat, input: &mut dyn BufRead, out: &mut Output<
                 let hint = "`lazai end` gives it back, and another file begins another session";
                 return Err(LazaiError::new(error.code(), format!("{}; {hint}", error.detail())));
             }
-            turn => turn?,
+            turn => turn.map_err(at(&verb.node))?,
         };
         let _ = std::fs::remove_file(&asked);
         out.tell(&turn, told)?;
@@ -132,7 +150,7 @@ pub(crate) fn conversation(
             Opening { opening, model: verb.model.clone(), deposit }
         }
     };
-    let models = block_on(node.models())?;
+    let models = block_on(node.models()).map_err(at(&verb.node))?;
     let wanted = |id: &str| opening.model.as_deref().is_none_or(|model| model == id);
     let ids: Vec<&str> = models.iter().map(|model| model.id.as_str()).collect();
     let unknown = format!("the node does not offer it; it offers: {}", ids.join(", "));
@@ -173,7 +191,7 @@ pub(crate) fn end(verb: &args::End, out: &mut Output<'_>) -> Done {
     let node = client(verb.node.as_deref().unwrap_or("http://127.0.0.1"), verb.ca.as_deref())?;
     let talking = market.resume(&node, key, &text)?;
     if !verb.alone {
-        let left = block_on(talking.end())?;
+        let left = block_on(talking.end()).map_err(at(verb.node.as_deref().unwrap_or_default()))?;
         out.tell(&json!({"session": session, "left": left}), |_| {
             format!("ended; {left} base units of the deposit are not spent")
         })?;

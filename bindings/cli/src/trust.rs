@@ -91,7 +91,7 @@ pub(crate) fn prove(verb: args::Prove, out: &mut Output<'_>) -> Done {
 
 pub(crate) fn evidence(verb: &args::Evidence, out: &mut Output<'_>) -> Done {
     let (market, _) = acting(&verb.acting, "consumer")?;
-    let local = verb.acting.local.as_deref().map(Local::open).transpose()?;
+    let local = verb.acting.place.local.as_deref().map(Local::open).transpose()?;
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let conversation = String::from_utf8_lossy(&read(&verb.conversation)?).into_owned();
     let (store, record) = match (&verb.store, &verb.record, &local) {

@@ -59,7 +59,8 @@ pub(crate) fn vote(verb: &args::Vote, out: &mut Output<'_>) -> Done {
     let in_favour = matches!(verb.choice, args::Choice::Yes);
     block_on(market.vote(key.clone(), verb.proposal, in_favour))?;
     let voted = json!({"proposal": verb.proposal, "inFavour": in_favour, "voter": key.address()});
-    out.tell(&voted, |_| format!("{} voted {:?} on proposal {}", key.address(), verb.choice, verb.proposal))?;
+    let choice = if in_favour { "yes" } else { "no" };
+    out.tell(&voted, |_| format!("{} voted {choice} on proposal {}", key.address(), verb.proposal))?;
     Ok(true)
 }
 

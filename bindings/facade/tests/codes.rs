@@ -82,7 +82,7 @@ fn forged_note() -> Vec<u8> {
         ).unwrap().domain(),
         "terms": {"signature": signature, "terms": {
             "node": digest(&none), "class": 1, "version": 1, "asset": digest(&none), "character_price": "1",
-            "character_ceiling": 9, "base_digest": digest(&zero), "adapter_digest": digest(&zero), "sample_rate": 24_000,
+            "character_ceiling": 9, "base_digest": digest(&zero), "voice": "base", "adapter_digest": digest(&zero), "sample_rate": 24_000,
             "valid_until_s": 1, "series": 0,
         }},
         "receipt": {"signature": signature, "receipt": {

@@ -713,20 +713,23 @@ impl Market {
     }
 
     /// Verifies a submission as a validator, from the store's data, and attests it: proof, public part, consents and the
-    /// ciphertext's digest, never the private data. The signed verdict is kept in the store's folder `signed`, and another
-    /// verdict on the same submission is refused (`submission.signed_otherwise`): two would cost stake.
+    /// ciphertext's digest, never the private data. The signed verdict is kept in the folder `verdicts`, or without one in the
+    /// store's folder `signed`, and another verdict on the same submission is refused (`submission.signed_otherwise`): two would cost
+    /// stake. A store behind a URL needs that folder.
     ///
     /// Errors: The reason not to attest: `zk.…`, `pov.…`, `submission.…`, `store`, `file`; or `market`, `ledger…`, `signer.…`.
+    #[pyo3(signature = (validator, store, submission, verdicts=None))]
     fn attest(
         &self,
         py: Python<'_>,
         validator: Bound<'_, PyAny>,
         store: PathText,
         submission: String,
+        verdicts: Option<PathText>,
     ) -> PyResult<facade::native::roles::SubmissionFacts> {
         let validator = PySigner::of(&validator)?;
         let inner = self.inner()?;
-        free(py, || block_on(inner.attest(validator, store.0, submission)))
+        free(py, || block_on(inner.attest(validator, store.0, submission, verdicts.map(|verdicts| verdicts.0))))
     }
 
     /// The state of a submission, as far as the ledger was read.
@@ -771,6 +774,21 @@ impl Market {
         let signer = PySigner::of(&signer)?;
         let inner = self.inner()?;
         free(py, || inner.talk_on(node, signer, conversation)).map(Session)
+    }
+
+    /// Fetches the adapter of a version from a store into a folder, as PEFT's files. The ledger says what it is: anything else is refused.
+    ///
+    /// Errors: `dat.unknown`, `file`, `store`, `feature_missing`.
+    fn fetch_adapter(
+        &self,
+        py: Python<'_>,
+        store: PathText,
+        class_id: u64,
+        version: u32,
+        folder: PathText,
+    ) -> PyResult<()> {
+        let inner = self.inner()?;
+        free(py, || inner.fetch_adapter(store.0, class_id, version, folder.0))
     }
 }
 
@@ -1122,6 +1140,15 @@ fn inspect_file(
     user: Option<String>,
 ) -> PyResult<facade::native::data::FileFacts> {
     free(py, || facade::native::data::inspect_file(path.0, character, user))
+}
+
+/// Keeps the adapter of a minted version in a store, a folder or a URL, with the record of its training: nodes fetch it from there. Whoever
+/// can read the store has the adapter. `folder` has PEFT's files, `record` is the file of the training record.
+///
+/// Errors: `file`, `json.malformed`, `store` (also for another adapter's record), `feature_missing`.
+#[pyfunction]
+fn keep_adapter(py: Python<'_>, store: PathText, folder: PathText, record: PathText) -> PyResult<()> {
+    free(py, || facade::native::store::keep_adapter(store.0, folder.0, record.0))
 }
 
 /// The version of the library.
@@ -1478,6 +1505,8 @@ pub(crate) mod _lazai {
     #[pymodule_export]
     use super::inspect_file;
     #[pymodule_export]
+    use super::keep_adapter;
+    #[pymodule_export]
     use super::library_version;
     #[pymodule_export]
     use super::offer_step;
@@ -1605,6 +1634,8 @@ pub(crate) mod _lazai {
     use lazai_facade::native::speech::SpeechNote;
     #[pymodule_export]
     use lazai_facade::native::speech::Spoken;
+    #[pymodule_export]
+    use lazai_facade::native::speech::SpokenVoice;
     #[pymodule_export]
     use lazai_facade::safety::CharacterReport;
     #[pymodule_export]

@@ -142,7 +142,7 @@ fn the_command_line_creates_a_character() {
     std::fs::write(folder.path().join("chats.jsonl"), few.join("\n")).unwrap();
     let voice = std::fs::read_to_string(diva.join("voice/voice.jsonl")).unwrap();
     std::fs::write(folder.path().join("voice.jsonl"), voice.lines().take(2).collect::<Vec<_>>().join("\n")).unwrap();
-    for clip in ["clip-01.wav", "clip-02.wav"] {
+    for clip in ["clip-01.flac", "clip-02.flac"] {
         std::fs::copy(diva.join("voice").join(clip), folder.path().join(clip)).unwrap();
     }
     let path = |name: &str| folder.path().join(name).display().to_string();
@@ -322,6 +322,7 @@ async fn earnings_and_evidence(market: &str, talked: &str, base: &str, shown: &s
     let (code, told) = run(&claim).await;
     let claimed: u64 = told[0]["claimed"].as_str().unwrap().parse().unwrap();
     assert_eq!(claimable, claimed.to_string());
+    assert_eq!(run(&["claim", "2", "--local", market]).await.1[0]["tokens"], 0, "who has no shares is told so");
     let told = run(&earned).await.1;
     assert_eq!((&told[0]["claimed"], &told[0]["claimable"]), (&claimable, &"0".into()), "{told:?}");
     for (form, first) in [("--csv", "tokenId,classId,version,character,"), ("", "token  class  version  character")] {

@@ -102,7 +102,9 @@ fn servers_of_others_answer_as_generators() {
         }
         let unknown = reply(&generator, Some(Digest::ZERO), "hi");
         assert!(matches!(unknown, Err(GenerateError::UnknownAdapter { .. })));
-        assert!(reply(&generator, None, "fail").unwrap_err().to_string().contains("out of memory"));
+        // A server's message may repeat the words that it was asked: the error, which goes to the node's log, has its code.
+        let failed = reply(&generator, None, "fail").unwrap_err().to_string();
+        assert!(failed.ends_with(": refused with 500"), "{failed}");
         assert_eq!(generator.about().device, "remote");
     }
     let asked: Vec<Value> = loaded.lock().unwrap().clone();

@@ -78,7 +78,28 @@ async fn a_file_of_a_node_is_checked(served: &Served) {
     assert_eq!((told["checked"][0]["step"].as_str(), told["tls"].as_bool()), (Some("1824"), Some(false)));
     // The address of a node that runs may be checked, too.
     let taken = served.url.strip_prefix("http://").unwrap();
-    assert_eq!(file.check(&["--address", taken]).await.0, 0);
+    let (code, told) = file.check(&["--address", taken]).await;
+    assert_eq!((code, &told["inUse"]), (0, &json!([taken])), "{told}");
+    // Its card stands before every conversation: the ceiling must have room for more.
+    let (_, told) = file.check(&[]).await;
+    let card = told["checked"][0]["cardTokens"].as_u64().unwrap();
+    assert!((8..1_024).contains(&card) && told["inUse"] == json!([]) && told["warnings"] == json!([]), "{told}");
+    let (below, enough) = ((card - 1).to_string(), card.to_string());
+    let (code, told) = file.check(&["--prompt-ceiling", &below]).await;
+    let message = told["error"]["message"].as_str().unwrap_or_default();
+    assert!(code == 3 && message.contains(&format!("{card} tokens")) && message.contains(&below), "{told}");
+    assert_eq!(file.check(&["--prompt-ceiling", &enough]).await.0, 0);
+    // An adapter out of a store, by nothing but what the ledger says of the version.
+    let market = served.stage.home.ledger().market();
+    let version = market.class(served.minted.class).unwrap().version(served.minted.version).unwrap().metadata.clone();
+    let (store, fetched) = (lazai::store::FolderStore::new(file.path("store")), file.path("fetched"));
+    let kept = served.stage.exex().adapter_folder(served.minted.record.submission);
+    lazai::adapters::keep(&store, &kept, &served.minted.record).await.unwrap();
+    lazai::adapters::fetch(&store, &version, fetched.as_ref()).await.unwrap();
+    assert_eq!(file.check(&["--adapter", &fetched]).await.0, 0);
+    // The operator's page has no key: who opens it to everybody is told.
+    let (code, told) = file.check(&["--operations", "0.0.0.0:0"]).await;
+    assert!(code == 0 && told["warnings"][0].as_str().unwrap().contains("http://0.0.0.0:0"), "{told}");
     std::fs::write(file.path("wrong.pem"), "no certificate").unwrap();
     let wrong = file.path("wrong.pem");
     for (more, expected) in [
@@ -91,6 +112,7 @@ async fn a_file_of_a_node_is_checked(served: &Served) {
         (vec!["--conversation-mb", "16"], (3, "model")),
         (vec!["--prompt-price=-1"], (3, "money.not_decimal")),
         (vec!["--address", "nowhere"], (3, "address")),
+        (vec!["--address", "192.0.2.1:8028"], (3, "address")),
         (vec!["--trusted-proxy", "10.0.0.0/99"], (3, "address")),
         (vec!["--book", &wrong], (3, "config")),
     ] {
@@ -116,7 +138,14 @@ async fn a_file_of_a_node_is_checked(served: &Served) {
         let (code, told) = file.check(&[]).await;
         assert_eq!((code, told["error"]["code"].as_str()), (3, Some("config")), "{told}");
     }
-    let broken = file.with("limits", "addres_requests = 1");
+    // What the parser refuses is told by the file's keys and lines, not by options that nobody wrote.
+    let half = file.with("tls", "key = \"key.pem\"");
+    let (code, told) = half.check(&[]).await;
+    let message = told["error"]["message"].as_str().unwrap();
+    assert!(code == 3 && message.contains("missing: tls.certificates") && !message.contains("--"), "{told}");
+    let mut broken = half;
+    broken.sections.retain(|(name, _)| *name != "tls");
+    let broken = broken.with("limits", "addres_requests = 1");
     let (code, told) = broken.check(&[]).await;
     let message = told["error"]["message"].as_str().unwrap();
     assert!(code == 3 && message.contains("addres_requests") && message.contains("line "), "{told}");
@@ -146,6 +175,7 @@ impl Process {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "operating::a_process_that_serves", "--ignored", "--nocapture"]);
         command.env("LAZAI_TEST_SERVES", json!(words).to_string());
+        command.stderr(std::fs::File::create(file.path("errors")).unwrap());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let said = BufReader::new(child.stdout.take().unwrap());
         let mut process = Self { child, said, url: String::new(), operations: String::new() };
@@ -232,7 +262,8 @@ async fn a_node_that_is_told_to_stop_ends_what_it_began(served: &Served) {
     for (listen, signals, expected) in [("drain_s = 60", 2, (Some(1), None)), ("drain_s = 0", 1, (Some(0), Some(1)))] {
         let file = NodeFile::new(served);
         let listen = format!("address = \"127.0.0.1:0\"\noperations = \"127.0.0.1:0\"\n{listen}");
-        let process = Process::start(&file.with("listen", &listen));
+        let file = file.with("listen", &listen);
+        let process = Process::start(&file);
         let id = process.child.id();
         let node = HttpNode::new(&process.url).unwrap();
         let offer = node.models().await.unwrap().remove(0).offer;
@@ -250,6 +281,8 @@ async fn a_node_that_is_told_to_stop_ends_what_it_began(served: &Served) {
         assert!(matches!(broken, ConsumerError::Node(NodeError::Transport { .. })), "{broken}");
         let (code, told) = tokio::task::spawn_blocking(move || process.end()).await.unwrap();
         assert_eq!((code, told.map(|told| told["cutOff"].as_u64().unwrap())), expected);
+        let errors = std::fs::read_to_string(file.path("errors")).unwrap();
+        assert_eq!(errors.contains("stopping at once"), signals == 2, "{errors}");
     }
 }
 
@@ -358,6 +391,8 @@ async fn a_client_trusts_an_authority_of_its_own(served: &Served) {
     };
     let (code, told) = chat(&[]).await;
     assert_eq!((code, told[0]["error"]["code"].as_str()), (4, Some("node.transport")));
+    let message = told[0]["error"]["message"].as_str().unwrap();
+    assert!(message.starts_with(&serving.url()) && message.contains("--ca"), "{message}");
     let (code, told) = chat(&["--ca", &file.path("ca.pem")]).await;
     assert_eq!((code, told[0]["error"]["code"].as_str()), (1, Some("market")), "{told:?}");
     let (code, told) = chat(&["--ca", &file.path("key.pem")]).await;

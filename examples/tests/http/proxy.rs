@@ -178,10 +178,9 @@ pub async fn a_node_that_refuses_everything_does_not_lock_the_budget(served: &Se
         serving.abort();
     }
     assert_eq!(codes[0].1, "node.not_served");
-    assert!(
-        codes.iter().filter(|(status, code)| *status == 503 && code == "loopback.refused").count() >= 4,
-        "{codes:?}"
-    );
+    let asked = codes.iter().filter(|(status, code)| (*status, &**code) != (503, "loopback.refused")).count();
+    let pauses = (began.elapsed().as_secs().div_ceil(2) + 1).ilog2();
+    assert!(asked <= 1 + pauses as usize, "{codes:?}");
     // A session that the node has not seen yet is asked for again, and no other is opened.
     let node = listen(refusing(&served.url, "node.unknown_session").await).await;
     let url = listen(proxy_to(served, &node, "unseen", at_most(10_000, 500)).await.router()).await;

@@ -6,6 +6,7 @@
 //! | `splitting` | the splitting of texts before merges |
 //! | `bpe` | byte-level BPE: from a text to token ids |
 //! | `template` | the text of a conversation for the model |
+//! | `turns`, `python` | calls and results as templates take them, and JSON as they write it |
 //! | `gguf`, `json` | all this from a GGUF file's header, and from `tokenizer.json` |
 //!
 //! Byte-level BPE alone: other vocabularies are refused by name; to recount with those, use the tokenizer of `lazai-lora`.
@@ -14,8 +15,10 @@
 mod bpe;
 mod gguf;
 mod json;
+mod python;
 mod splitting;
 mod template;
+mod turns;
 mod vocabulary;
 
 use std::io::Read;
@@ -149,7 +152,7 @@ impl Counter {
     /// # Errors
     /// [`TokenizerError::Malformed`] if the template refuses the conversation.
     pub fn prompt_tokens(&self, messages: &[Message]) -> Result<u64> {
-        Ok(self.bpe.encode(&self.template.render(messages, true)?).len() as u64)
+        Ok(self.bpe.encode(&self.template.prompt(messages)?).len() as u64)
     }
 
     /// The text of a reply's token ids. `None` if one is no token, or says nothing and does not end the reply: such ids

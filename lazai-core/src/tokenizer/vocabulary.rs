@@ -6,6 +6,7 @@ use super::bpe::{Bpe, alphabet};
 use super::{MAX_TOKENS, Result, Splitting, TokenizerError};
 use crate::Digest;
 use crate::digest::DomainHasher;
+use crate::tools::opens_a_call;
 
 /// Longest token.
 const MAX_TOKEN_BYTES: usize = 4_096;
@@ -15,7 +16,7 @@ const MAX_TOKEN_BYTES: usize = 4_096;
 pub struct Kind(pub i64);
 
 impl Kind {
-    /// Control tokens such as `<|im_end|>`: they have no text.
+    /// Control tokens such as `<|im_end|>`: they have no text, but for those that open a call.
     pub const CONTROL: Self = Self(3);
     /// Tokens that the model's author added: found in a text before it is split.
     pub const USER_DEFINED: Self = Self(4);
@@ -122,7 +123,7 @@ impl Vocabulary {
         let mut bytes = Vec::with_capacity(ids.len() * 4);
         for (place, &id) in ids.iter().enumerate() {
             let token = self.token(id)?;
-            if self.kinds[id as usize] == Kind::CONTROL {
+            if self.kinds[id as usize] == Kind::CONTROL && !opens_a_call(token) {
                 // Only the end of the reply may be a token without text.
                 if place + 1 < ids.len() {
                     return None;

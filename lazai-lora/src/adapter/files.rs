@@ -14,6 +14,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 
 use super::options::read_config;
+use super::targets::ALL_LINEAR;
 use super::{Adapter, factor_key};
 use crate::base::BaseModel;
 use crate::error::{ModelError, Result};
@@ -37,6 +38,37 @@ pub enum BaseCheck {
     Shapes,
 }
 
+/// Writes `adapter_config.json` into a folder, for weights that are there.
+///
+/// # Errors
+/// [`ModelError::File`].
+pub fn write_config(folder: &Path, config: &LoraConfig, base_name: &str) -> Result<()> {
+    let path = folder.join(CONFIG_FILE);
+    let config = config_json(config, base_name, || json!(ALL_LINEAR));
+    write_privately(&path, config.to_string().as_bytes()).map_err(ModelError::file(&path))
+}
+
+fn config_json(config: &LoraConfig, base_name: &str, all_linear: impl Fn() -> Value) -> Value {
+    let targets = match &config.targets {
+        Targets::AllLinear => all_linear(),
+        Targets::Modules(names) => json!(names),
+        Targets::Pattern(pattern) => json!(pattern),
+    };
+    json!({
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": base_name,
+        "r": config.rank,
+        "lora_alpha": config.alpha,
+        "lora_dropout": 0.0,
+        "bias": "none",
+        "fan_in_fan_out": false,
+        "inference_mode": true,
+        "use_rslora": config.rank_stabilised,
+        "target_modules": targets,
+    })
+}
+
 impl Adapter {
     /// The weights as a safetensors file; equal adapters of one base give equal bytes.
     ///
@@ -54,25 +86,9 @@ impl Adapter {
     /// # Errors
     /// [`ModelError::File`].
     pub fn save(&self, folder: &Path, base_name: &str) -> Result<Digest> {
-        let targets = match &self.config.targets {
-            // By name: PEFT replaces the short word by these when it writes files itself.
-            Targets::AllLinear => json!(self.modules.iter().filter_map(|m| m.rsplit('.').next()).collect::<Vec<_>>()),
-            Targets::Modules(names) => json!(names),
-            Targets::Pattern(pattern) => json!(pattern),
-        };
-        let config = json!({
-            "peft_type": "LORA",
-            "task_type": "CAUSAL_LM",
-            "base_model_name_or_path": base_name,
-            "r": self.config.rank,
-            "lora_alpha": self.config.alpha,
-            "lora_dropout": 0.0,
-            "bias": "none",
-            "fan_in_fan_out": false,
-            "inference_mode": true,
-            "use_rslora": self.config.rank_stabilised,
-            "target_modules": targets,
-        });
+        // By name: PEFT replaces the short word by these when it writes files itself.
+        let all = || json!(self.modules.iter().filter_map(|m| m.rsplit('.').next()).collect::<Vec<_>>());
+        let config = config_json(&self.config, base_name, all);
         let bytes = self.to_bytes()?;
         for (name, bytes) in [(CONFIG_FILE, config.to_string().as_bytes()), (WEIGHTS_FILE, &bytes)] {
             let path = folder.join(name);

@@ -18,7 +18,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use crate::base::BaseModel;
 use crate::error::{ModelError, Result};
 use crate::kernels::{LowRank, LowRankGradient};
-pub use files::{BaseCheck, CONFIG_FILE, MAX_ADAPTER_BYTES, WEIGHTS_FILE};
+pub use files::{BaseCheck, CONFIG_FILE, MAX_ADAPTER_BYTES, WEIGHTS_FILE, write_config};
 pub(crate) use files::{read_f32, write_tensors};
 
 /// Greatest rank.

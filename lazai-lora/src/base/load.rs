@@ -19,6 +19,8 @@ struct Loader<'a, S> {
     source: &'a mut S,
     format: WeightFormat,
     device: &'a Device,
+    /// False if matrices are left out.
+    matrices: bool,
 }
 
 impl<S: Source> Loader<'_, S> {
@@ -48,7 +50,8 @@ impl<S: Source> Loader<'_, S> {
         let path = |module: usize, what: &str| format!("model.layers.{layer}.{}.{what}", config.modules()[module]);
         let modules = first..first + count;
         let mut parts = Vec::with_capacity(count);
-        for module in modules.clone() {
+        let read = if self.matrices { modules.clone() } else { 0..0 };
+        for module in read {
             let (input, output) = config.module_shape(module);
             let weight = self.weight(&path(module, "weight"), &[output, input])?;
             parts.push(weight.keep(self.format, self.device)?);
@@ -89,18 +92,24 @@ impl<S: Source> Loader<'_, S> {
     }
 }
 
-/// Reads all weights.
+/// Reads all weights; without `matrices`, those of norms and biases.
 pub(super) fn weights(
     source: &mut impl Source,
     config: &ModelConfig,
     format: WeightFormat,
     device: &Device,
+    matrices: bool,
 ) -> Result<Weights> {
-    let mut loader = Loader { source, format, device };
-    let shape = [config.vocab_size, config.hidden];
-    let embedding = loader.weight("model.embed_tokens.weight", &shape)?.keep(format, device)?;
+    let mut loader = Loader { source, format, device, matrices };
+    let matrix = |loader: &mut Loader<'_, _>, name: &str| {
+        if !matrices {
+            return Ok(Weight::Dense(Tensor::zeros((0, 1), candle_core::DType::F32, &Device::Cpu)?));
+        }
+        loader.weight(name, &[config.vocab_size, config.hidden])?.keep(format, device)
+    };
+    let embedding = matrix(&mut loader, "model.embed_tokens.weight")?;
     let layers = (0..config.layers).map(|i| loader.layer(config, i)).collect::<Result<_>>()?;
     let output_norm = loader.norm("model.norm", config.hidden)?;
-    let output = if config.tied { None } else { Some(loader.weight("lm_head.weight", &shape)?.keep(format, device)?) };
+    let output = if config.tied { None } else { Some(matrix(&mut loader, "lm_head.weight")?) };
     Ok(Weights { embedding, layers, output_norm, output })
 }

@@ -113,13 +113,22 @@ impl BaseModel {
     /// # Errors
     /// [`ModelError`], for an unknown architecture or pre-tokenizer too.
     pub fn open(path: &Path, compute: &Compute, format: WeightFormat) -> Result<Self> {
+        Self::read(path, compute, format, true)
+    }
+
+    /// A model of which everything is read but its matrices.
+    pub(crate) fn open_without_matrices(path: &Path, compute: &Compute, format: WeightFormat) -> Result<Self> {
+        Self::read(path, compute, format, false)
+    }
+
+    fn read(path: &Path, compute: &Compute, format: WeightFormat, matrices: bool) -> Result<Self> {
         let device = compute.device();
         let (config, weights, (tokenizer, template), digest, name);
         if path.is_dir() {
             config = hub::read_config(path)?;
             (tokenizer, template) = hub::read_tokenizer(path)?;
             let mut folder = hub::Folder::open(path, config.architecture)?;
-            weights = load::weights(&mut folder, &config, format, device)?;
+            weights = load::weights(&mut folder, &config, format, device, matrices)?;
             digest = folder.digest(path)?;
             name = path.file_name().map_or("unnamed".into(), |n| n.to_string_lossy().into_owned());
         } else {
@@ -131,7 +140,7 @@ impl BaseModel {
             (tokenizer, template) = gguf.tokenizer()?;
             config = gguf.config()?;
             name = gguf.name();
-            weights = load::weights(&mut gguf, &config, format, device)?;
+            weights = load::weights(&mut gguf, &config, format, device, matrices)?;
         }
         if tokenizer.vocab_size() > config.vocab_size {
             let (tokens, rows) = (tokenizer.vocab_size(), config.vocab_size);

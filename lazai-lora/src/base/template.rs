@@ -2,6 +2,7 @@
 
 use lazai_core::message::Message;
 use lazai_core::tokenizer;
+use lazai_core::tools::Dialect;
 
 use super::Tokenizer;
 use super::segments::Plans;
@@ -47,6 +48,20 @@ impl ChatTemplate {
     /// [`ModelError::Malformed`](crate::ModelError::Malformed) if the template refuses the conversation.
     pub fn render(&self, messages: &[Message], for_reply: bool) -> Result<String> {
         Ok(self.text.render(messages, for_reply)?)
+    }
+
+    /// The text of a conversation up to where the character starts to speak, with its tools as the template has them.
+    ///
+    /// # Errors
+    /// As [`render`](Self::render).
+    pub fn prompt(&self, messages: &[Message]) -> Result<String> {
+        Ok(self.text.prompt(messages)?)
+    }
+
+    /// The form that it has for tools; `None` if it has none that is known.
+    #[must_use]
+    pub fn dialect(&self) -> Option<Dialect> {
+        self.text.dialect()
     }
 }
 

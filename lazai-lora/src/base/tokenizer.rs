@@ -5,6 +5,7 @@ use aho_corasick::{AhoCorasick, Input, MatchKind};
 use lazai_core::Digest;
 use lazai_core::digest::{DomainHasher, canonical_json};
 use lazai_core::tokenizer::{Bpe, Kind, MAX_TOKENS, Splitting, Vocabulary};
+use lazai_core::tools::opens_a_call;
 use tokenizers::AddedToken;
 use tokenizers::models::bpe::BPE;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
@@ -20,6 +21,8 @@ pub struct Tokenizer {
     fast: Option<Bpe>,
     /// The control tokens: they are found in a text before it is split, and have no text themselves.
     control: AhoCorasick,
+    /// Control tokens that open a call, in order: they have a text in replies.
+    openers: Vec<u32>,
     /// True if a text, cut at control tokens and line ends, has the tokens of its parts.
     cuts_anywhere: bool,
     vocab_size: usize,
@@ -60,7 +63,17 @@ impl Tokenizer {
                 let vocabulary = Vocabulary::new(pre.to_owned(), owned(tokens), owned(merges), kinds)?;
                 let inner = build(&vocabulary)?;
                 let (fast, digest) = (vocabulary.bpe().ok(), vocabulary.digest());
-                Ok(Self { control: control(&inner)?, inner, fast, cuts_anywhere: true, vocab_size, eos, bos, digest })
+                Ok(Self {
+                    control: control(&inner)?,
+                    openers: openers(&inner),
+                    inner,
+                    fast,
+                    cuts_anywhere: true,
+                    vocab_size,
+                    eos,
+                    bos,
+                    digest,
+                })
             }
             "llama" => {
                 let scores = metadata.array("tokenizer.ggml.scores")?.iter();
@@ -70,6 +83,7 @@ impl Tokenizer {
                 let (inner, digest) = sentencepiece::build(&tokens, &scores, &kinds, prefix)?;
                 Ok(Self {
                     control: control(&inner)?,
+                    openers: openers(&inner),
                     inner,
                     fast: None,
                     cuts_anywhere: false,
@@ -109,6 +123,7 @@ impl Tokenizer {
             let (fast, digest) = (vocabulary.bpe().ok(), vocabulary.digest());
             return Ok(Self {
                 control: control(&inner)?,
+                openers: openers(&inner),
                 inner,
                 fast,
                 cuts_anywhere: true,
@@ -121,7 +136,8 @@ impl Tokenizer {
         let cuts_anywhere = value["decoder"]["type"] == "ByteLevel";
         let canonical = canonical_json(&value).map_err(|e| ModelError::malformed(FILE, e))?;
         let digest = DomainHasher::new("lazai.tokenizer.json.v1").part(&canonical).finish();
-        Ok(Self { control: control(&inner)?, inner, fast: None, cuts_anywhere, vocab_size, eos, bos, digest })
+        let (control, openers) = (control(&inner)?, openers(&inner));
+        Ok(Self { control, openers, inner, fast: None, cuts_anywhere, vocab_size, eos, bos, digest })
     }
 
     /// The token ids of a text; control tokens written out in it are recognised.
@@ -181,12 +197,26 @@ impl Tokenizer {
         self.cuts_anywhere
     }
 
-    /// The text of token ids, without control tokens. An incomplete character shows as U+FFFD.
+    /// The text of token ids, without control tokens that open no call. An incomplete character shows as U+FFFD.
     ///
     /// # Errors
     /// [`ModelError::Malformed`] if the tokenizer refuses.
     pub fn decode(&self, tokens: &[u32]) -> Result<String> {
-        self.inner.decode(tokens, true).map_err(|e| ModelError::malformed("token ids", e))
+        let decode =
+            |tokens: &[u32]| self.inner.decode(tokens, true).map_err(|e| ModelError::malformed("token ids", e));
+        let mut text = String::new();
+        let mut rest = tokens;
+        while let Some(place) = rest.iter().position(|token| self.openers.contains(token)) {
+            text += &decode(&rest[..place])?;
+            text += &self.token_text(Some(rest[place]));
+            rest = &rest[place + 1..];
+        }
+        Ok(text + &decode(rest)?)
+    }
+
+    /// Control tokens that open a call.
+    pub(crate) fn openers(&self) -> &[u32] {
+        &self.openers
     }
 
     /// The tokenizer as Hugging Face's `tokenizer.json`.
@@ -209,9 +239,12 @@ impl Tokenizer {
         self.eos
     }
 
-    /// Tells whether a token is a control token such as `<|im_end|>`, which has no text.
+    /// Tells whether a token is a control token such as `<|im_end|>`, which has no text. One that opens a call has.
     #[must_use]
     pub fn is_control(&self, token: u32) -> bool {
+        if self.openers.contains(&token) {
+            return false;
+        }
         let added = self.inner.get_added_vocabulary();
         self.inner.id_to_token(token).is_some_and(|text| added.is_special_token(&text))
     }
@@ -254,6 +287,15 @@ fn control(inner: &tokenizers::Tokenizer) -> Result<AhoCorasick> {
     texts.sort_unstable();
     let matcher = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&texts);
     matcher.map_err(|e| ModelError::malformed("control tokens", e))
+}
+
+/// The control tokens that open a call.
+fn openers(inner: &tokenizers::Tokenizer) -> Vec<u32> {
+    let added = inner.get_added_tokens_decoder().into_iter();
+    let mut openers: Vec<u32> =
+        added.filter(|(_, token)| token.special && opens_a_call(&token.content)).map(|(id, _)| id).collect();
+    openers.sort_unstable();
+    openers
 }
 
 /// The library's tokenizer for a vocabulary.

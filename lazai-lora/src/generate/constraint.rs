@@ -3,12 +3,14 @@
 use std::sync::{Arc, OnceLock};
 
 use lazai_core::reply::{FORM_WHITE_SPACE, ResponseFormat};
+use lazai_core::tools::Dialect;
 use llguidance::api::{ParserLimits, TopLevelGrammar};
 use llguidance::{JsonCompileOptions, Matcher, ParserFactory};
 use serde_json::{Value, json};
 use toktrie::{ApproximateTokEnv, InferenceCapabilities, TokEnv, TokRxInfo, TokTrie};
 
-use crate::base::Tokenizer;
+use super::calls;
+use crate::base::{ChatTemplate, Tokenizer};
 use crate::error::GenerateError;
 
 /// The name of the setting in errors.
@@ -16,7 +18,7 @@ const SETTING: &str = "response_format";
 /// Characters of an error that are told.
 const TOLD: usize = 400;
 
-fn refused(reason: impl std::fmt::Display) -> GenerateError {
+pub(super) fn refused(reason: impl std::fmt::Display) -> GenerateError {
     let mut reason = reason.to_string();
     // What follows is the grammar's state, and at a panic the stack.
     let end = reason.find("\n<").unwrap_or(reason.len());
@@ -26,9 +28,17 @@ fn refused(reason: impl std::fmt::Display) -> GenerateError {
 
 /// Makes constraints for one tokenizer: its tokens are laid out when the first is asked for.
 #[derive(Default)]
-pub(crate) struct Grammars(OnceLock<Result<ParserFactory, String>>);
+pub(crate) struct Grammars {
+    factory: OnceLock<Result<ParserFactory, String>>,
+    dialect: Option<Dialect>,
+}
 
 impl Grammars {
+    /// Grammars for a model with this template.
+    pub(crate) fn of(template: &ChatTemplate) -> Self {
+        Self { factory: OnceLock::new(), dialect: template.dialect() }
+    }
+
     /// The constraint of a form, before the first token. Takes up to some tenths of a second.
     ///
     /// # Errors
@@ -38,8 +48,8 @@ impl Grammars {
         tokenizer: &Tokenizer,
         format: &ResponseFormat,
     ) -> Result<Constraint, GenerateError> {
-        let factory = self.0.get_or_init(|| factory(tokenizer)).as_ref().map_err(refused)?;
-        let mut matcher = Matcher::new(factory.create_parser(grammar(format)?));
+        let factory = self.factory.get_or_init(|| factory(tokenizer)).as_ref().map_err(refused)?;
+        let mut matcher = Matcher::new(factory.create_parser(grammar(format, self.dialect)?));
         if let Some(error) = matcher.get_error() {
             return Err(refused(error));
         }
@@ -65,6 +75,12 @@ fn factory(tokenizer: &Tokenizer) -> Result<ParserFactory, String> {
     let json: Value = serde_json::from_str(&json).map_err(|e| failed(&e))?;
     let mut words = llguidance::token_bytes_from_tokenizer_json(&json).map_err(|e| failed(&e))?;
     words.resize(tokenizer.vocab_size(), Vec::new());
+    // What opens a call is part of the form of calls.
+    for &opener in tokenizer.openers() {
+        if let Some(word) = words.get_mut(opener as usize) {
+            *word = tokenizer.token_text(Some(opener)).into_bytes();
+        }
+    }
     let size = u32::try_from(words.len()).map_err(|e| failed(&e))?;
     let trie = TokTrie::from(&TokRxInfo::new(size, tokenizer.eos()), &words);
     let env: TokEnv = Arc::new(ApproximateTokEnv::new(trie));
@@ -81,7 +97,7 @@ fn factory(tokenizer: &Tokenizer) -> Result<ParserFactory, String> {
     Ok(factory)
 }
 
-fn grammar(format: &ResponseFormat) -> Result<TopLevelGrammar, GenerateError> {
+fn grammar(format: &ResponseFormat, dialect: Option<Dialect>) -> Result<TopLevelGrammar, GenerateError> {
     Ok(match format {
         ResponseFormat::JsonObject => schema(json!({"type": "object"}))?,
         ResponseFormat::JsonSchema(text) => schema(serde_json::from_str(text).map_err(refused)?)?,
@@ -90,6 +106,7 @@ fn grammar(format: &ResponseFormat) -> Result<TopLevelGrammar, GenerateError> {
             let quoted: Vec<String> = choices.iter().map(|choice| Value::from(choice.as_str()).to_string()).collect();
             TopLevelGrammar::from_lark(format!("start: {}", quoted.join(" | ")))
         }
+        ResponseFormat::Calls(form) => TopLevelGrammar::from_lark(calls::grammar(form, dialect)?),
         ResponseFormat::Grammar(lark) => TopLevelGrammar::from_lark(lark.clone()),
     })
 }

@@ -2,6 +2,7 @@
 //!
 //! To answer elsewhere (another framework, a server), implement [`Generator`]; everything above stays.
 
+mod calls;
 mod choose;
 mod constraint;
 mod dry;
@@ -199,7 +200,7 @@ pub struct Reply {
 /// # Errors
 /// [`ModelError`] if template or tokenizer refuse.
 pub fn prompt_tokens(tokenizer: &Tokenizer, template: &ChatTemplate, messages: &[Message]) -> Result<Vec<u32>> {
-    tokenizer.encode(&template.render(messages, true)?)
+    tokenizer.encode(&template.prompt(messages)?)
 }
 
 /// Answers a conversation. `on_text` is given each piece of text as it comes, and stops the reply by `false`.
@@ -214,7 +215,7 @@ pub fn generate(
     seed: u64,
     on_text: impl FnMut(&str) -> bool,
 ) -> Result<Reply, GenerateError> {
-    generate_with(base, &Grammars::default(), adapter, messages, sampler, seed, on_text)
+    generate_with(base, &Grammars::of(base.template()), adapter, messages, sampler, seed, on_text)
 }
 
 /// [`generate`], with the grammars of the base's tokenizer at hand.

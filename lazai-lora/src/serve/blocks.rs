@@ -4,9 +4,11 @@
 
 use candle_core::quantized::GgmlDType;
 use half::f16;
+use serde::{Deserialize, Serialize};
 
 /// How weights of a type are kept: `w = scale (number - zero) + offset`, for each run of some weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Kind {
     /// True if numbers have four bits, false for eight.
     pub(super) nibbles: bool,
@@ -34,6 +36,12 @@ pub(super) fn kind_of(dtype: GgmlDType) -> Option<Kind> {
         GgmlDType::Q6K => kind(false, false, false, 16, 32),
         _ => None,
     }
+}
+
+/// Tells whether a type is kept so.
+pub(super) fn is_known(kind: Kind) -> bool {
+    use GgmlDType::{Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
+    [Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4K, Q5K, Q6K].into_iter().any(|dtype| kind_of(dtype) == Some(kind))
 }
 
 /// Weights of one row: a number for each, a scale and an offset for each run.

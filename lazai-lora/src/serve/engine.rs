@@ -1,7 +1,7 @@
 //! The engine: many replies at once on one base model, each with an adapter of its own.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use super::adapters::Adapters;
 use super::counts::{Counts, EngineCounts};
 use super::disk::{Disk, DiskRoom};
 use super::model::Model;
+use super::packed;
 use super::pages::{PAGE, Shape};
 use super::prepare::{Loading, Preparing};
 use super::team::Team;
@@ -43,6 +44,9 @@ pub struct EngineSettings {
     pub conversation_bytes: usize,
     /// Room on a disk for keys and values of earlier conversations that have none in memory; none by default.
     pub disk: Option<DiskRoom>,
+    /// A folder for packed weights, none by default: they are laid out once, in a file there, and mapped by every engine that
+    /// [opens](Engine::open) the same model. Nobody may write to it but engines.
+    pub weights: Option<PathBuf>,
     /// Bytes for adapters, beside those of replies that are computed; others are read again when they are asked for.
     pub adapter_bytes: usize,
 }
@@ -58,6 +62,7 @@ impl Default for EngineSettings {
             guessed_tokens: 16,
             conversation_bytes: 2 << 30,
             disk: None,
+            weights: None,
             adapter_bytes: 1 << 30,
         }
     }
@@ -117,8 +122,14 @@ impl Engine {
     /// # Errors
     /// As [`BaseModel::open`]; [`ModelError::Compute`].
     pub fn open(path: &Path, format: WeightFormat, settings: EngineSettings) -> Result<Self> {
-        let mut base = BaseModel::open(path, &Compute::cpu(), format)?;
-        let model = Model::take(&mut base)?;
+        let (base, model) = match &settings.weights {
+            Some(folder) => packed::open(path, format, folder)?,
+            None => {
+                let mut base = BaseModel::open(path, &Compute::cpu(), format)?;
+                let model = Model::take(&mut base)?;
+                (base, model)
+            }
+        };
         Self::start(Arc::new(base), model, settings)
     }
 
@@ -146,7 +157,8 @@ impl Engine {
         let work = Work::new(base.clone(), model, team, settings.clone(), around);
         spawn("lazai engine", move || work.run(&heard))?;
         // Reading a long conversation, or an adapter, holds nobody's reply up.
-        let preparing = Preparing { base: base.clone(), most_tokens, grammars: Grammars::default() };
+        let grammars = Grammars::of(base.template());
+        let preparing = Preparing { base: base.clone(), most_tokens, grammars };
         let ready = news.clone();
         spawn("lazai engine: jobs", move || preparing.run(&received, &ready))?;
         let reading = Loading { base: base.clone(), adapters: adapters.clone() };
@@ -154,7 +166,7 @@ impl Engine {
         Ok(Self { base, about, adapters, jobs, asked: Arc::default(), counts, settings, weight_bytes })
     }
 
-    /// Bytes of the weights in memory.
+    /// Bytes of the packed weights, in memory or in a mapped file.
     #[must_use]
     pub fn weight_bytes(&self) -> usize {
         self.weight_bytes

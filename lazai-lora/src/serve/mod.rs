@@ -22,6 +22,7 @@ mod engine;
 mod forward;
 mod guess;
 mod model;
+mod packed;
 mod pages;
 mod prepare;
 mod product;

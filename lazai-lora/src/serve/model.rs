@@ -5,7 +5,7 @@ use super::weights::{Packed, vector};
 use candle_core::Tensor;
 
 use crate::base::{BaseModel, LayerWeights, Linear, ModelConfig, Rope, Weight};
-use crate::error::Result;
+use crate::error::{ModelError, Result};
 use crate::kernels::Heads;
 
 /// A model as the engine computes it.
@@ -53,6 +53,10 @@ pub(super) struct PackedLinear {
 impl PackedLinear {
     fn new(linear: &Linear) -> Result<Self> {
         let parts = linear.parts().iter().map(|part| Packed::new(&[part])).collect::<Result<Vec<_>>>()?;
+        Self::of(parts, linear)
+    }
+
+    fn of(parts: Vec<Packed>, linear: &Linear) -> Result<Self> {
         let rows = parts.iter().map(|part| part.rows).sum();
         Ok(Self { parts, rows, bias: linear.bias.as_ref().map(vector).transpose()? })
     }
@@ -61,8 +65,12 @@ impl PackedLinear {
 impl PackedLayer {
     fn new(config: &ModelConfig, index: usize, layer: &LayerWeights) -> Result<Self> {
         let [qkv, out, gate_up, down] = layer.linear.each_ref().map(PackedLinear::new);
+        Self::of(config, index, layer, [qkv?, out?, gate_up?, down?])
+    }
+
+    fn of(config: &ModelConfig, index: usize, layer: &LayerWeights, linear: [PackedLinear; 4]) -> Result<Self> {
         let both = |norms: &Option<(Tensor, Tensor)>| {
-            let norms = norms.as_ref().map(|(one, other)| Ok::<_, crate::ModelError>((vector(one)?, vector(other)?)));
+            let norms = norms.as_ref().map(|(one, other)| Ok::<_, ModelError>((vector(one)?, vector(other)?)));
             norms.transpose()
         };
         Ok(Self {
@@ -72,7 +80,7 @@ impl PackedLayer {
             feed_forward_norm: vector(&layer.feed_forward_norm)?,
             head_norms: both(&layer.head_norms)?,
             after_norms: both(&layer.after_norms)?,
-            linear: [qkv?, out?, gate_up?, down?],
+            linear,
         })
     }
 }
@@ -82,7 +90,8 @@ impl Model {
     pub(super) fn new(base: &BaseModel) -> Result<Self> {
         let layers = base.weights.layers.iter().enumerate();
         let layers = layers.map(|(i, layer)| PackedLayer::new(&base.config, i, layer)).collect::<Result<_>>()?;
-        Self::with_layers(base, layers)
+        let output = base.weights.output.as_ref().map(|output| Packed::new(&[output])).transpose()?;
+        Self::of(base, Packed::new(&[&base.weights.embedding])?, layers, output)
     }
 
     /// Packs a model's weights, and frees what was packed: the model keeps its tokenizer and sizes.
@@ -90,14 +99,60 @@ impl Model {
         let layers = std::mem::take(&mut base.weights.layers);
         let layers = layers.into_iter().enumerate();
         let layers = layers.map(|(i, layer)| PackedLayer::new(&base.config, i, &layer)).collect::<Result<_>>()?;
-        let model = Self::with_layers(base, layers)?;
+        let output = base.weights.output.as_ref().map(|output| Packed::new(&[output])).transpose()?;
+        let model = Self::of(base, Packed::new(&[&base.weights.embedding])?, layers, output)?;
         let nothing = Tensor::zeros((0, 1), candle_core::DType::F32, &candle_core::Device::Cpu)?;
         base.weights.embedding = Weight::Dense(nothing);
         base.weights.output = None;
         Ok(model)
     }
 
-    fn with_layers(base: &BaseModel, layers: Vec<PackedLayer>) -> Result<Self> {
+    /// A model whose matrices were packed before, in the order of [`packed`](Self::packed); everything else is the base's.
+    pub(super) fn mapped(base: &mut BaseModel, parts: &mut dyn Iterator<Item = Packed>) -> Result<Self> {
+        let config = base.config.clone();
+        let mut next = |columns: usize, rows: usize| -> Result<Vec<Packed>> {
+            let (mut found, mut sum) = (Vec::new(), 0);
+            while sum < rows {
+                let fits = |part: &Packed| part.columns == columns && (1..=rows - sum).contains(&part.rows);
+                let part = parts.next().filter(fits);
+                let part = part.ok_or_else(|| ModelError::malformed("packed weights", "matrices of other sizes"))?;
+                sum += part.rows;
+                found.push(part);
+            }
+            Ok(found)
+        };
+        let mut whole = |rows| match <[Packed; 1]>::try_from(next(config.hidden, rows)?) {
+            Ok([one]) => Ok(one),
+            Err(_) => Err(ModelError::malformed("packed weights", "matrices of other sizes")),
+        };
+        let embedding = whole(config.vocab_size)?;
+        let output = if config.tied { None } else { Some(whole(config.vocab_size)?) };
+        let weights = std::mem::take(&mut base.weights.layers);
+        let mut layers = Vec::with_capacity(weights.len());
+        for (i, layer) in weights.iter().enumerate() {
+            let [qkv, out, gate_up, down] = std::array::from_fn(|place| {
+                let (first, count) = config.groups()[place];
+                let rows = (first..first + count).map(|module| config.module_shape(module).1).sum();
+                PackedLinear::of(next(config.module_shape(first).0, rows)?, &layer.linear[place])
+            });
+            layers.push(PackedLayer::of(&config, i, layer, [qkv?, out?, gate_up?, down?])?);
+        }
+        Self::of(base, embedding, layers, output)
+    }
+
+    /// Its matrices: the embedding, the output if it is another, the layers' in order.
+    pub(super) fn packed(&self) -> Vec<&Packed> {
+        let linear = self.layers.iter().flat_map(|layer| &layer.linear).flat_map(|linear| &linear.parts);
+        std::iter::once(&self.embedding).chain(&self.output).chain(linear).collect()
+    }
+
+    /// The same, to be replaced.
+    pub(super) fn packed_mut(&mut self) -> Vec<&mut Packed> {
+        let linear = self.layers.iter_mut().flat_map(|layer| &mut layer.linear).flat_map(|linear| &mut linear.parts);
+        std::iter::once(&mut self.embedding).chain(&mut self.output).chain(linear).collect()
+    }
+
+    fn of(base: &BaseModel, embedding: Packed, layers: Vec<PackedLayer>, output: Option<Packed>) -> Result<Self> {
         let config = &base.config;
         let turning = |rope: &Rope| Turning { rates: rope.rates(config.head_width), magnitude: rope.magnitude() };
         let mut output_norm = vector(&base.weights.output_norm)?;
@@ -105,18 +160,16 @@ impl Model {
         Ok(Self {
             config: config.clone(),
             with: Instructions::detect(),
-            embedding: Packed::new(&[&base.weights.embedding])?,
+            embedding,
             layers,
             output_norm,
-            output: base.weights.output.as_ref().map(|output| Packed::new(&[output])).transpose()?,
+            output,
             ropes: config.ropes.iter().map(turning).collect(),
         })
     }
 
     /// Bytes of its weights.
     pub(super) fn bytes(&self) -> usize {
-        let linear = self.layers.iter().flat_map(|layer| &layer.linear).flat_map(|linear| &linear.parts);
-        let output = self.output.as_ref().map_or(0, Packed::bytes);
-        linear.map(Packed::bytes).sum::<usize>() + self.embedding.bytes() + output
+        self.packed().into_iter().map(Packed::bytes).sum()
     }
 }

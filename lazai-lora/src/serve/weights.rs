@@ -4,8 +4,10 @@
 use candle_core::quantized::QTensor;
 use candle_core::{DType, Device, Tensor};
 use half::{bf16, f16};
+use serde::{Deserialize, Serialize};
 
 use super::blocks::{self, Kind};
+use super::packed::{Mapped, Matrix};
 use crate::base::Weight;
 use crate::error::Result;
 
@@ -20,7 +22,7 @@ pub(super) const BLOCK: usize = 32;
 struct Line([u8; 64]);
 
 /// How weights are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Form {
     /// 32-bit floats.
     F32,
@@ -56,6 +58,19 @@ impl Form {
         };
         (self.numbers(columns) + runs * self.scales()).next_multiple_of(64)
     }
+
+    /// Bytes of all panels of a matrix; `None` if none can have this form and size.
+    pub(super) fn bytes(self, rows: usize, columns: usize) -> Option<usize> {
+        let is_known = match self {
+            Self::Quantised(kind) => blocks::is_known(kind) && columns.is_multiple_of(BLOCK),
+            Self::F32 | Self::Bf16 => true,
+        };
+        // Longer rows would not have been laid out.
+        if !is_known || columns > 1 << 30 {
+            return None;
+        }
+        rows.div_ceil(PANEL).checked_mul(self.panel(columns))
+    }
 }
 
 /// A matrix of weights.
@@ -63,7 +78,22 @@ pub(super) struct Packed {
     pub(super) rows: usize,
     pub(super) columns: usize,
     pub(super) form: Form,
-    lines: Vec<Line>,
+    lines: Lines,
+}
+
+/// Where panels are.
+enum Lines {
+    Memory(Vec<Line>),
+    File(Mapped),
+}
+
+impl Lines {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Memory(lines) => bytes_of(lines),
+            Self::File(mapped) => mapped.bytes(),
+        }
+    }
 }
 
 impl Packed {
@@ -73,13 +103,35 @@ impl Packed {
         let columns = parts.first().map_or(0, |part| part.dims()[1]);
         let rows = parts.iter().map(|part| part.dims()[0]).sum();
         let panels = usize::div_ceil(rows, PANEL);
-        let mut packed = Self { rows, columns, form, lines: vec![Line([0; 64]); panels * form.panel(columns) / 64] };
+        let mut lines = vec![Line([0; 64]); panels * form.panel(columns) / 64];
+        let mut panels = Panels { columns, form, all: bytes_of_mut(&mut lines) };
         let mut first = 0;
         for part in parts {
-            packed.fill(first, part)?;
+            panels.fill(first, part)?;
             first += part.dims()[0];
         }
-        Ok(packed)
+        Ok(Self { rows, columns, form, lines: Lines::Memory(lines) })
+    }
+
+    /// A matrix whose panels are in a file.
+    pub(super) fn mapped(Matrix { rows, columns, form }: Matrix, mapped: Mapped) -> Self {
+        Self { rows, columns, form, lines: Lines::File(mapped) }
+    }
+
+    /// Its sizes and form.
+    pub(super) fn matrix(&self) -> Matrix {
+        Matrix { rows: self.rows, columns: self.columns, form: self.form }
+    }
+
+    /// True if its panels are in a file.
+    #[cfg(test)]
+    pub(super) fn is_mapped(&self) -> bool {
+        matches!(self.lines, Lines::File(_))
+    }
+
+    /// The bytes of all panels.
+    pub(super) fn panels_bytes(&self) -> &[u8] {
+        self.lines.bytes()
     }
 
     pub(super) fn panels(&self) -> usize {
@@ -89,64 +141,12 @@ impl Packed {
     /// The bytes of one panel.
     pub(super) fn panel(&self, panel: usize) -> &[u8] {
         let bytes = self.form.panel(self.columns);
-        &bytes_of(&self.lines)[panel * bytes..][..bytes]
+        &self.lines.bytes()[panel * bytes..][..bytes]
     }
 
-    /// Bytes of memory.
+    /// Bytes of its panels.
     pub(super) fn bytes(&self) -> usize {
-        self.lines.len() * 64
-    }
-
-    fn fill(&mut self, first: usize, part: &Weight) -> Result<()> {
-        match (self.form, part) {
-            (Form::Quantised(kind), Weight::Quantised(tensor)) => self.fill_quantised(first, tensor, kind),
-            (Form::Bf16, Weight::Dense(tensor)) => {
-                let values = tensor.to_device(&Device::Cpu)?.flatten_all()?.to_vec1::<bf16>()?;
-                self.fill_dense(first, &values, |value, to| to.copy_from_slice(&value.to_le_bytes()));
-                Ok(())
-            }
-            _ => {
-                let values = part.to_f32(&Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
-                self.fill_dense(first, &values, |value, to| to.copy_from_slice(&value.to_le_bytes()));
-                Ok(())
-            }
-        }
-    }
-
-    fn fill_dense<T: Copy>(&mut self, first: usize, values: &[T], write: impl Fn(T, &mut [u8])) {
-        let (columns, size, bytes) = (self.columns, size_of::<T>(), self.form.panel(self.columns));
-        let all = bytes_of_mut(&mut self.lines);
-        for (i, row) in values.chunks_exact(columns).enumerate() {
-            let (panel, lane) = ((first + i) / PANEL, (first + i) % PANEL);
-            let panel = &mut all[panel * bytes..][..bytes];
-            for (column, value) in row.iter().enumerate() {
-                write(*value, &mut panel[(column * PANEL + lane) * size..][..size]);
-            }
-        }
-    }
-
-    fn fill_quantised(&mut self, first: usize, tensor: &QTensor, kind: Kind) -> Result<()> {
-        let (form, columns, bytes) = (self.form, self.columns, self.form.panel(self.columns));
-        let stored = tensor.data()?;
-        let stride = columns / tensor.dtype().block_size() * tensor.dtype().type_size();
-        let all = bytes_of_mut(&mut self.lines);
-        for (i, row) in stored.chunks_exact(stride).enumerate() {
-            let (panel, lane) = ((first + i) / PANEL, (first + i) % PANEL);
-            let (numbers, scales) = all[panel * bytes..][..bytes].split_at_mut(form.numbers(columns));
-            let row = blocks::read(tensor.dtype(), row);
-            for (column, number) in row.numbers.iter().enumerate() {
-                let (place, shift) = place_of(kind, column, lane);
-                numbers[place] |= number << shift;
-            }
-            for (run, (scale, offset)) in row.scales.iter().zip(&row.offsets).enumerate() {
-                let run = &mut scales[run * form.scales()..][..form.scales()];
-                put(run, kind.short, lane, *scale);
-                if kind.offsets {
-                    put(run, kind.short, PANEL + lane, *offset);
-                }
-            }
-        }
-        Ok(())
+        self.lines.bytes().len()
     }
 
     /// One row as 32-bit floats.
@@ -167,6 +167,65 @@ impl Packed {
                 }
             };
         }
+    }
+}
+
+/// Panels in the making.
+struct Panels<'p> {
+    columns: usize,
+    form: Form,
+    all: &'p mut [u8],
+}
+
+impl Panels<'_> {
+    fn fill(&mut self, first: usize, part: &Weight) -> Result<()> {
+        match (self.form, part) {
+            (Form::Quantised(kind), Weight::Quantised(tensor)) => self.fill_quantised(first, tensor, kind),
+            (Form::Bf16, Weight::Dense(tensor)) => {
+                let values = tensor.to_device(&Device::Cpu)?.flatten_all()?.to_vec1::<bf16>()?;
+                self.fill_dense(first, &values, |value, to| to.copy_from_slice(&value.to_le_bytes()));
+                Ok(())
+            }
+            _ => {
+                let values = part.to_f32(&Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
+                self.fill_dense(first, &values, |value, to| to.copy_from_slice(&value.to_le_bytes()));
+                Ok(())
+            }
+        }
+    }
+
+    fn fill_dense<T: Copy>(&mut self, first: usize, values: &[T], write: impl Fn(T, &mut [u8])) {
+        let (columns, size, bytes) = (self.columns, size_of::<T>(), self.form.panel(self.columns));
+        for (i, row) in values.chunks_exact(columns).enumerate() {
+            let (panel, lane) = ((first + i) / PANEL, (first + i) % PANEL);
+            let panel = &mut self.all[panel * bytes..][..bytes];
+            for (column, value) in row.iter().enumerate() {
+                write(*value, &mut panel[(column * PANEL + lane) * size..][..size]);
+            }
+        }
+    }
+
+    fn fill_quantised(&mut self, first: usize, tensor: &QTensor, kind: Kind) -> Result<()> {
+        let (form, columns, bytes) = (self.form, self.columns, self.form.panel(self.columns));
+        let stored = tensor.data()?;
+        let stride = columns / tensor.dtype().block_size() * tensor.dtype().type_size();
+        for (i, row) in stored.chunks_exact(stride).enumerate() {
+            let (panel, lane) = ((first + i) / PANEL, (first + i) % PANEL);
+            let (numbers, scales) = self.all[panel * bytes..][..bytes].split_at_mut(form.numbers(columns));
+            let row = blocks::read(tensor.dtype(), row);
+            for (column, number) in row.numbers.iter().enumerate() {
+                let (place, shift) = place_of(kind, column, lane);
+                numbers[place] |= number << shift;
+            }
+            for (run, (scale, offset)) in row.scales.iter().zip(&row.offsets).enumerate() {
+                let run = &mut scales[run * form.scales()..][..form.scales()];
+                put(run, kind.short, lane, *scale);
+                if kind.offsets {
+                    put(run, kind.short, PANEL + lane, *offset);
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -19,6 +19,7 @@ fn record(base: &BaseModel, trained: &Trained, config: &TrainConfig) -> Training
         states: trained.states.clone(),
         evaluations: trained.evaluations.clone(),
         prompt: String::new(),
+        voice: None,
         device: base.compute().name().into(),
         machine: base.compute().machine(),
         software: SOFTWARE.into(),

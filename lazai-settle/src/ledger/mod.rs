@@ -19,6 +19,7 @@ use std::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use lazai_core::digest::DomainHasher;
+use lazai_core::quiet::without_addresses;
 use lazai_core::{Address, Digest, Signature, Signer, SignerError};
 use thiserror::Error;
 
@@ -139,7 +140,9 @@ pub trait Ledger: Send + Sync {
                 let own = own.part(&sum.to_le_bytes()).finish();
                 match self.send(signer, own, Transaction::Redeem { voucher, signature }).await {
                     Ok(entry) => entries.push(entry),
-                    Err(LedgerError::Market(refused)) => tracing::info!(session = %id, %refused, "voucher passed over"),
+                    Err(LedgerError::Market(refused)) => {
+                        tracing::info!(session = %id, refused = %without_addresses(refused), "voucher passed over");
+                    }
                     Err(error) => return Err(error),
                 }
             }

@@ -84,6 +84,7 @@ pub(super) fn alternatives<'a>(words: impl Iterator<Item = &'a str>) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

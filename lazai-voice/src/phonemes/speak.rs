@@ -87,9 +87,15 @@ impl Phonemizer {
         for piece in self.pieces.find_iter(text).map(|piece| piece.as_str()) {
             let said = match piece.chars().next() {
                 Some(first) if is_digit(first) => {
-                    let end = piece.find(|c| !is_digit(c) && !matches!(c, ',' | '.')).unwrap_or(piece.len());
-                    let ascii = |c| digit(c).map_or(c, |value| char::from(b'0' + value));
-                    let number: String = piece[..end].chars().map(ascii).collect();
+                    let end = piece.find(|c: char| !is_digit(c) && !matches!(c, ',' | '.')).unwrap_or(piece.len());
+                    let ascii = |c: char| {
+                        let value = if c.is_ascii() { Some(c) } else { digit(c).map(|value| char::from(b'0' + value)) };
+                        if value.is_none() {
+                            missed.add(c);
+                        }
+                        value
+                    };
+                    let number: String = piece[..end].chars().filter_map(ascii).collect();
                     out.extend(self.lexicon.number(&number, None, false));
                     self.unknown_word(&piece[end..], missed)
                 }

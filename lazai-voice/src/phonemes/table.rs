@@ -241,6 +241,7 @@ fn part<'a>(rest: &mut &'a [u8]) -> Option<Option<&'a str>> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

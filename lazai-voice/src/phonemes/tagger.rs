@@ -217,6 +217,7 @@ impl<'de> Visitor<'de> for Weighed<'_> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -53,9 +53,13 @@ impl Tokenizer {
             }
         }
         let (word, space) = (WORD, SPACE);
-        let address = Regex::new(&format!(
-            r"(?i)^(?:(?:https?|ftp)://|www\.)[^{space}]+$|^[{word}.+\-]+@[{word}\-]+(?:\.[{word}\-]+)+$|^(?:[{word}\-]+\.)+(?:com|org|net|edu|gov|io|co|uk|de|fr|info|biz|us|ca|au|tv|me|ly|ai)(?:/[^{space}]*)?$"
-        ));
+        let domains = "com|org|net|edu|gov|io|co|uk|de|fr|info|biz|us|ca|au|tv|me|ly|ai";
+        let forms = [
+            format!(r"^(?:(?:https?|ftp)://|www\.)[^{space}]+$"),
+            format!(r"^[{word}.+\-]+@[{word}\-]+(?:\.[{word}\-]+)+$"),
+            format!(r"^(?:[{word}\-]+\.)+(?:{domains})(?:/[^{space}]*)?$"),
+        ];
+        let address = Regex::new(&format!("(?i){}", forms.join("|")));
         Ok(Self {
             longest: exceptions.keys().map(|text| text.chars().count()).max().unwrap_or_default(),
             address: address.map_err(|e| bad(e.to_string()))?,
@@ -255,6 +259,7 @@ fn infix(text: &[char], at: usize) -> usize {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

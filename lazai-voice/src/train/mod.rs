@@ -18,8 +18,8 @@ mod tests;
 use std::path::Path;
 
 use lazai_core::Digest;
+pub use lazai_core::record::VoiceConfig;
 use lazai_core::record::{Evaluation, StateDigest};
-use serde::{Deserialize, Serialize};
 
 use crate::base::Base;
 use crate::error::{Result, SpeechError};
@@ -44,46 +44,6 @@ impl std::fmt::Debug for Recording<'_> {
     /// Without what is said.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Recording({} frames)", self.log_mel.len() / ear::BANDS)
-    }
-}
-
-/// Hyper-parameters. Integers, so that records can hold them exactly.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct VoiceConfig {
-    /// Rank of the adapter's factors.
-    pub rank: u32,
-    /// The factors' products are scaled by `alpha / rank`.
-    pub alpha: u32,
-    /// Steps, of one recording each.
-    pub steps: u32,
-    /// Peak learning rate, in millionths; it falls linearly to a tenth.
-    pub learning_rate_micro: u32,
-    /// Steps of linear warm-up.
-    pub warmup_steps: u32,
-    /// Gradients are scaled down to this norm, in thousandths.
-    pub clip_norm_milli: u32,
-    /// Seed of the adapter's initial values, the order of recordings and the noise.
-    pub seed: u64,
-    /// The number of steps between measurements of held-out recordings, and between checkpoints.
-    pub evaluate_steps: u32,
-    /// Training ends after this many measurements in a row without a better one, with the best adapter; 0 for never.
-    pub patience: u32,
-}
-
-impl Default for VoiceConfig {
-    fn default() -> Self {
-        Self {
-            rank: 8,
-            alpha: 16,
-            steps: 300,
-            learning_rate_micro: 2_000,
-            warmup_steps: 20,
-            clip_norm_milli: 1_000,
-            seed: 0,
-            evaluate_steps: 25,
-            patience: 4,
-        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! A session that speaks.
 
 use lazai_core::Domain;
+use lazai_settle::speech::SpokenVoice;
 
 use super::{Saying, Session};
 use crate::consumer::ConsumerError;
-use crate::conversation::{ReceivedSpeech, SpeechHeld};
+use crate::conversation::ReceivedSpeech;
 use crate::node::NodeError;
 use crate::speech::{SignedSpeechTerms, SpeechManifest, SpeechSettings};
 use crate::wire::talk::model_id;
@@ -17,7 +18,7 @@ pub struct Speech {
     /// Its receipt and terms.
     pub received: ReceivedSpeech,
     /// Whose voice it is, as the node claims.
-    pub held: SpeechHeld,
+    pub voice: SpokenVoice,
     domain: Domain,
 }
 
@@ -77,10 +78,10 @@ impl Session {
         let (consumer, node) = (&self.0.consumer, &self.0.node);
         let talker = consumer.talker();
         let spoken = talker.speak(&mut saying.conversation, node, &terms, text.to_owned(), settings, on_samples).await;
-        let (reply, held) = spoken?;
+        let (reply, voice) = spoken?;
         saying.conversation.mark_spoken(consumer.now_s());
         let received = saying.conversation.spoken.last().cloned();
         let received = received.ok_or(NodeError::Transport { reason: "no receipt was kept".into() })?;
-        Ok(Speech { samples: reply.samples, received, held, domain: consumer.account().domain() })
+        Ok(Speech { samples: reply.samples, received, voice, domain: consumer.account().domain() })
     }
 }

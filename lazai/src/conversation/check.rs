@@ -2,6 +2,7 @@
 
 use lazai_core::message::Message;
 use lazai_core::reply::{FinishReason, ResponseFormat, before_stop, before_stop_token};
+use lazai_core::tools::holds_tools;
 use lazai_core::{ClassId, Digest, Domain, VersionNumber};
 use lazai_settle::Market;
 use serde::de::IgnoredAny;
@@ -87,6 +88,8 @@ impl NamedModel {
 
 /// The most tokens that a chat template adds to a message, and to a conversation: its marks, and words of its own.
 const TEMPLATE_TOKENS: (u64, u64) = (16, 512);
+/// How many times as long as its words a template may make a message that tells of tools: some indent their JSON.
+const TOOL_TIMES: u64 = 4;
 /// Tokens of a reply that may have no byte in its text: the closing one, and a leading space of some tokenizers.
 const SILENT_TOKENS: u64 = 2;
 
@@ -103,10 +106,15 @@ fn most_forced(text: &str) -> u64 {
 }
 
 /// The most tokens that a conversation can have under any tokenizer: one that works on bytes makes no more tokens than
-/// there are bytes. Includes an allowance for the template's tokens.
+/// there are bytes. Includes an allowance for the template's tokens, and for what it makes of tools.
 fn most_tokens(messages: &[Message]) -> u64 {
     let (of_message, of_conversation) = TEMPLATE_TOKENS;
-    messages.iter().map(|m| m.content.len() as u64 + of_message).fold(of_conversation, u64::saturating_add)
+    let of = |message: &Message| {
+        let bytes = message.content.len() as u64;
+        let times = if holds_tools(&message.content) { TOOL_TIMES } else { 1 };
+        bytes.saturating_mul(times).saturating_add(of_message)
+    };
+    messages.iter().map(of).fold(of_conversation, u64::saturating_add)
 }
 
 impl Conversation {

@@ -3,6 +3,7 @@
 use lazai_core::digest::DomainHasher;
 use lazai_core::sign::{self, SignerError};
 use lazai_core::{Digest, Domain, Signer, TypedData as _};
+use lazai_settle::speech::SpokenVoice;
 use serde::{Deserialize, Serialize};
 
 use super::Conversation;
@@ -30,16 +31,6 @@ pub struct ReceivedSpeech {
     /// When it was received, in seconds since 1970, by the consumer's clock: nobody signs it. `None` if no clock was at hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received_at_s: Option<u64>,
-}
-
-/// What a conversation holds speech to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SpeechHeld {
-    /// With the voice of an adapter: claimed by the node.
-    AdapterClaimed,
-    /// With the base's own voice, which is not the character's.
-    BaseVoice,
 }
 
 impl Conversation {
@@ -93,7 +84,8 @@ impl Conversation {
         }
     }
 
-    /// Checks speech against the request and the terms, and adds it. On error, nothing has changed.
+    /// Checks speech against the request and the terms, and adds it; returns whose voice it is, as the node says. On error, nothing has
+    /// changed.
     ///
     /// # Errors
     /// [`ConsumerError::Receipt`], [`ConsumerError::ReceiptSignature`].
@@ -102,7 +94,7 @@ impl Conversation {
         domain: &Domain,
         request: &SpeechRequest,
         reply: &SpeechReply,
-    ) -> Result<SpeechHeld, ConsumerError> {
+    ) -> Result<SpokenVoice, ConsumerError> {
         let SignedSpeechReceipt { receipt, signature } = &reply.receipt;
         let terms = &request.terms.terms;
         signature.verify(domain, receipt, self.offer.offer.node).map_err(ConsumerError::ReceiptSignature)?;
@@ -119,12 +111,11 @@ impl Conversation {
         let price = terms.price(receipt.characters)?;
         same("sum owed", self.owed().checked_add(price)?, receipt.cumulative)?;
         same("sum within the deposit", true, receipt.cumulative <= self.deposit)?;
-        let held =
-            if terms.adapter_digest == Digest::ZERO { SpeechHeld::BaseVoice } else { SpeechHeld::AdapterClaimed };
+        let voice = terms.voice;
         let (receipt, terms, salt) = (reply.receipt.clone(), request.terms.clone(), request.salt);
         self.asked_under = None;
         self.spoken.push(ReceivedSpeech { receipt, terms, salt, settings: request.settings, received_at_s: None });
-        Ok(held)
+        Ok(voice)
     }
 }
 

@@ -11,12 +11,14 @@ use lazai_core::reply::ReplyNotes;
 use lazai_core::sign::{self, SignerError};
 use lazai_core::{Address, Domain, Signer};
 
-use super::{Checked, Conversation, SpeechHeld, TokenCounter};
+use super::{Checked, Conversation, TokenCounter};
 use crate::consumer::ConsumerError;
 use crate::node::{
     ChatReply, ChatRequest, Node, ReleaseClaim, ReleaseRequest, ReplySettings, SignedReceipt, SignedRelease,
     SignedVoucher,
 };
+use lazai_settle::speech::SpokenVoice;
+
 use crate::speech::{SignedSpeechTerms, SpeechReply, SpeechRequest, SpeechSettings};
 
 /// Signs requests and vouchers, and counts tokens. Knows the ledger only by its domain.
@@ -155,7 +157,7 @@ impl Talker {
         text: String,
         settings: SpeechSettings,
         on_samples: &mut (dyn FnMut(&[i16]) + Send),
-    ) -> Result<(SpeechReply, SpeechHeld), ConsumerError> {
+    ) -> Result<(SpeechReply, SpokenVoice), ConsumerError> {
         self.pay_owed(conversation, node).await?;
         let request = self.ask_speech(conversation, terms, text, settings).await?;
         let reply = node.speak(&request, on_samples).await.inspect_err(|error| conversation.refused_speech(error))?;
@@ -190,7 +192,7 @@ impl Talker {
         conversation: &mut Conversation,
         request: &SpeechRequest,
         reply: &SpeechReply,
-    ) -> Result<SpeechHeld, ConsumerError> {
+    ) -> Result<SpokenVoice, ConsumerError> {
         let mut taken = conversation.clone();
         let held = taken.accept_speech(&self.domain, request, reply)?;
         self.payment(&mut taken).await?;

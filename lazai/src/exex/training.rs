@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use lazai_core::SubmissionId;
 use lazai_core::pov::Dataset;
-use lazai_core::record::{LoraConfig, TrainConfig, TrainingRecord};
+use lazai_core::record::{LoraConfig, TrainConfig, TrainingRecord, VoiceRecord};
 use lazai_lora::evaluate::Example;
 use lazai_lora::train::{Data, Replay, TOLERANCE_PPM, TrainProgress};
 use lazai_lora::train::{ReplayJob, TrainJob, TrainedFiles};
@@ -18,9 +18,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// A decrypted and checked dataset, with its training configuration: the library's, unless another one is set.
 pub struct Training {
-    exex: ExEx,
-    submission: SubmissionId,
-    dataset: Dataset,
+    pub(super) exex: ExEx,
+    pub(super) submission: SubmissionId,
+    pub(super) dataset: Dataset,
     trainer: Arc<dyn Trainer>,
     lora: LoraConfig,
     config: TrainConfig,
@@ -40,6 +40,17 @@ pub struct Trained {
     pub config: TrainConfig,
     /// The adapter's digest, and the measurements of the run.
     pub files: TrainedFiles,
+    /// The voice, if one was trained.
+    pub voice: Option<VoiceRecord>,
+}
+
+impl Trained {
+    /// Records a voice that was trained on the same dataset ([`Training::run_voice`]).
+    #[must_use]
+    pub fn with_voice(mut self, voice: Option<VoiceRecord>) -> Self {
+        self.voice = voice;
+        self
+    }
 }
 
 impl Training {
@@ -92,23 +103,11 @@ impl Training {
             checkpoints: &exex.checkpoints(submission),
             adapter_folder: &exex.adapter_folder(submission),
         };
-        let (mut looked, mut taken_back) = (Instant::now(), exex.is_taken_back(submission));
-        let files = self.trainer.train(&job, &mut |progress| {
-            if looked.elapsed() >= LOOK_EVERY {
-                looked = Instant::now();
-                // A ledger that cannot be reached is no reason to stop.
-                if let Err(error) = pollster::block_on(exex.account.ledger().refresh()) {
-                    tracing::warn!(%error, "training goes on without the ledger");
-                }
-                taken_back = exex.is_taken_back(submission);
-            }
-            !taken_back && on_progress(progress)
-        });
-        if taken_back {
-            return Err(ExExError::TakenBack { submission });
-        }
+        let mut lookout = Lookout::new(exex, submission);
+        let files = self.trainer.train(&job, &mut |progress| lookout.is_accepted() && on_progress(progress));
+        lookout.end()?;
         let (about, lora, config) = (self.trainer.about().clone(), self.lora.clone(), self.config.clone());
-        Ok(Trained { submission, about, lora, config, files: files? })
+        Ok(Trained { submission, about, lora, config, files: files?, voice: None })
     }
 
     /// Repeats steps of a recorded run on the dataset, from the checkpoints kept here or else from the start, and compares:
@@ -134,6 +133,37 @@ impl Training {
     fn data<'a>(&'a self, examples: &'a [Example]) -> Data<'a> {
         let manifest = self.dataset.manifest();
         Data { system: manifest.system.as_deref(), ..Data::new(manifest.tokenizer_digest, examples) }
+    }
+}
+
+/// Looks at the ledger from time to time: what was taken back is not trained on.
+pub(super) struct Lookout<'e> {
+    exex: &'e ExEx,
+    submission: SubmissionId,
+    looked: Instant,
+    taken_back: bool,
+}
+
+impl<'e> Lookout<'e> {
+    pub fn new(exex: &'e ExEx, submission: SubmissionId) -> Self {
+        Self { exex, submission, looked: Instant::now(), taken_back: exex.is_taken_back(submission) }
+    }
+
+    /// Tells whether the submission is still accepted, as far as was seen.
+    pub fn is_accepted(&mut self) -> bool {
+        if self.looked.elapsed() >= LOOK_EVERY {
+            self.looked = Instant::now();
+            // A ledger that cannot be reached is no reason to stop.
+            if let Err(error) = pollster::block_on(self.exex.account.ledger().refresh()) {
+                tracing::warn!(%error, "training goes on without the ledger");
+            }
+            self.taken_back = self.exex.is_taken_back(self.submission);
+        }
+        !self.taken_back
+    }
+
+    pub fn end(self) -> Result<(), ExExError> {
+        if self.taken_back { Err(ExExError::TakenBack { submission: self.submission }) } else { Ok(()) }
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use blocking::{Unblock, unblock};
 use futures_lite::AsyncReadExt;
+use lazai_core::quiet::json_error;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, ReleaseRequest, SignedRelease, SignedVoucher};
@@ -41,7 +42,7 @@ const REPLY: Duration = Duration::from_secs(600);
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HttpNode {
     url: Arc<str>,
     agent: ureq::Agent,
@@ -79,6 +80,11 @@ impl HttpNode {
         Ok(self)
     }
 
+    /// Its URL, as logs tell it.
+    pub(super) fn place(&self) -> String {
+        without_userinfo(&self.url)
+    }
+
     /// The models that the node offers.
     ///
     /// # Errors
@@ -99,7 +105,7 @@ impl HttpNode {
     pub async fn release(&self, request: &ReleaseRequest) -> Result<SignedRelease, NodeError> {
         let body = serde_json::to_string(request).map_err(|e| failed(&e))?;
         let bytes = self.accepted("/v1/lazai/releases", None, body).await?.whole().await?;
-        let signed: SignedRelease = serde_json::from_slice(&bytes).map_err(|e| failed(&e))?;
+        let signed: SignedRelease = serde_json::from_slice(&bytes).map_err(|e| failed(&json_error(&e)))?;
         let (expected, found) = (request.session, signed.release.session);
         if found != expected {
             return Err(failed(&format!("the node releases session {found}, {expected} was asked for")));
@@ -209,6 +215,12 @@ impl HttpNode {
     }
 }
 
+impl std::fmt::Debug for HttpNode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "HttpNode {{ url: {:?} }}", self.place())
+    }
+}
+
 /// The time after which a node wants to be asked again (RFC 9110: Retry-After, in seconds).
 fn retry_after(response: &ureq::http::Response<ureq::Body>) -> Option<Duration> {
     let seconds = response.headers().get("retry-after")?.to_str().ok()?.parse().ok()?;
@@ -312,5 +324,26 @@ fn bytes(called: Called) -> Result<Vec<u8>, NodeError> {
 /// The JSON of an answer.
 #[cfg(feature = "node")]
 pub(super) fn read<T: serde::de::DeserializeOwned>(called: Called) -> Result<T, NodeError> {
-    serde_json::from_slice(&bytes(called)?).map_err(|e| failed(&e))
+    serde_json::from_slice(&bytes(called)?).map_err(|e| failed(&json_error(&e)))
+}
+
+/// A URL without user and password.
+pub(super) fn without_userinfo(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_told_without_its_password() {
+        assert_eq!(without_userinfo("https://me:pass@word@host:1/v1"), "https://host:1/v1");
+        assert_eq!(without_userinfo("http://host/a@b"), "http://host/a@b");
+        assert_eq!(without_userinfo("host"), "host");
+    }
 }

@@ -3,6 +3,7 @@
 mod draining;
 mod limits;
 mod offers;
+mod refusal;
 mod speech;
 
 use std::sync::Arc;
@@ -16,11 +17,11 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use lazai_lora::Encoder;
-use lazai_settle::market::MarketError;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use tracing::{Instrument as _, Span};
 
 use super::body::in_time;
 use super::embed::{self, Named};
@@ -29,7 +30,7 @@ use super::operations::Told;
 use super::operations::metrics::{Measured, Metrics};
 use super::operations::samples::Samples;
 use super::reply::{self, Api, Made, Pieces};
-use super::routes;
+use super::{quiet, routes, traces};
 use crate::node::{ChatRequest, Node as _, NodeError, ReleaseRequest, SignedVoucher};
 use crate::provider::{OfferTerms, Provider};
 use crate::safety::SignedReport;
@@ -42,6 +43,8 @@ pub(super) use limits::unit_of;
 pub use limits::{Limits, Network, NotNetwork};
 pub(super) use offers::no_model;
 use offers::{Offers, model, models};
+use refusal::busy;
+pub(super) use refusal::refusal;
 
 /// Requests that wait or are served at a time; further ones are told to come back.
 const MAX_WAITING: usize = 64;
@@ -195,7 +198,13 @@ impl Front {
         Server::Node.document()
     }
 
-    async fn serve(&self, claim: PaidRequest, asked: CompletionRequest, mut pieces: Pieces) -> Result<Made, ApiError> {
+    async fn serve(
+        &self,
+        api: Api,
+        claim: PaidRequest,
+        asked: CompletionRequest,
+        mut pieces: Pieces,
+    ) -> Result<Made, ApiError> {
         let PaidRequest { session, turn, salt, signature, voucher } = claim;
         let (messages, settings) = (asked.messages, asked.settings);
         let request = ChatRequest { session, turn, messages, settings, salt, signature };
@@ -211,6 +220,7 @@ impl Front {
             }
             // The session says what is served; a client that names another model made a mistake.
             let found = provider.ledger().market().session(session).map(|s| model_id(s.offer.class, s.offer.version));
+            traces::asked(api, found.as_deref().unwrap_or_default(), &request.settings);
             if let Some(found) = found.filter(|found| !asked.model.is_empty() && *found != asked.model) {
                 let message = format!("model {:?} is asked for, the session is of {found:?}", asked.model);
                 return Err(ApiError {
@@ -239,6 +249,7 @@ impl Front {
             };
             front.metrics().replied(&measured);
             front.samples().replied(&measured);
+            traces::replied(&measured, reply.notes.finish_reason);
             let text = pieces.complete(&reply.text);
             let details = ReplyDetails {
                 receipt: reply.receipt,
@@ -258,14 +269,23 @@ impl Front {
 pub(super) async fn on_a_thread_that_may_block<T: Send + 'static>(
     work: impl FnOnce(&Handle) -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
-    let runtime = Handle::current();
-    let done = tokio::task::spawn_blocking(move || work(&runtime)).await;
-    done.map_err(|e| ApiError::new(500, "node.generation", e))?
+    let (runtime, span) = (Handle::current(), Span::current());
+    let done = tokio::task::spawn_blocking(move || span.in_scope(|| work(&runtime))).await;
+    done.map_err(|error| {
+        tracing::error!(error = quiet::task(&error), "a request broke off");
+        ApiError::new(500, "node.generation", "the node failed")
+    })?
 }
 
 async fn counted(front: &Front, api: Api, headers: &HeaderMap, body: &[u8]) -> Result<Response, ApiError> {
-    let answered = answer(front, api, headers, body).await;
-    front.metrics().answered(answered.as_ref().map_or_else(|error| error.status, |answer| answer.status().as_u16()));
+    let span = traces::request(api, headers);
+    let answered = answer(front, api, headers, body).instrument(span.clone()).await;
+    let status = answered.as_ref().map_or_else(|error| error.status, |answer| answer.status().as_u16());
+    front.metrics().answered(status);
+    traces::answered(&span, status);
+    if let Err(error) = &answered {
+        traces::failed(&span, error);
+    }
     answered
 }
 
@@ -292,7 +312,9 @@ async fn answer(front: &Front, api: Api, headers: &HeaderMap, body: &[u8]) -> Re
     let (serving, request) = (front.clone(), asked.request.clone());
     let served = |pieces| async move {
         let _slot = slot;
-        serving.serve(payload, request, pieces).await
+        let served = serving.serve(api, payload, request, pieces).await;
+        // One that is streamed was answered before it failed.
+        served.inspect_err(|error| traces::failed(&Span::current(), error))
     };
     match reply::answer(&asked, served).await {
         Err(error) if error.status == 402 => Ok(front.0.offers.unpaid(error, api.path()).await),
@@ -360,42 +382,6 @@ async fn for_pages(request: Request, next: Next) -> Response {
         headers.insert(name, HeaderValue::from_static(value));
     }
     response
-}
-
-fn busy(reason: String) -> ApiError {
-    ApiError { retry_after_s: Some(1), ..ApiError::new(503, "node.busy", reason) }
-}
-
-/// A node's refusal as an answer.
-pub(super) fn refusal(error: &NodeError) -> ApiError {
-    let status = match error {
-        NodeError::NotPaid { .. } | NodeError::DepositExhausted { .. } | NodeError::VoucherNotExact { .. } => 402,
-        NodeError::Market(MarketError::UnknownSession { .. }) => 402,
-        NodeError::Market(_) | NodeError::NotServed { .. } => 403,
-        NodeError::Moderated { .. }
-        | NodeError::PromptTooLong { .. }
-        | NodeError::Money(_)
-        | NodeError::Setting { .. } => 400,
-        NodeError::TurnOutOfOrder { .. } => 409,
-        NodeError::Busy { .. } => 503,
-        NodeError::Refused { .. } | NodeError::Transport { .. } => 502,
-        _ => 500,
-    };
-    // Details of the node's internals (paths, keys, URLs) go to its log only.
-    if matches!(error, NodeError::Ledger { .. }) {
-        tracing::warn!(%error, "the ledger did not answer");
-        return ApiError::new(503, error.code(), "the node's ledger did not answer; try again");
-    }
-    if status == 500 && !matches!(error, NodeError::Left) {
-        tracing::error!(code = error.code(), %error, "request failed");
-        return ApiError::new(status, error.code(), "the node failed");
-    }
-    let parameter = match error {
-        NodeError::Setting { setting, .. } => Some(setting.clone()),
-        _ => None,
-    };
-    let retry_after_s = (status == 503).then_some(1);
-    ApiError { parameter, retry_after_s, ..ApiError::new(status, error.code(), error) }
 }
 
 impl std::fmt::Debug for Front {

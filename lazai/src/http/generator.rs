@@ -14,10 +14,11 @@ use lazai_lora::{About, GenerateError, Generator, ModelError};
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use super::client::{agent, read, refused_or};
+use super::client::{agent, read, refused_or, without_userinfo};
+use super::{quiet, traces};
 use crate::consumer::TokenCounter;
 use crate::models::ModelCounter;
-use crate::node::ReplySettings;
+use crate::node::{NodeError, ReplySettings};
 use crate::wire::openai::CompletionRequest;
 use crate::wire::talk::ReplyReader;
 
@@ -101,11 +102,12 @@ impl OpenAiGenerator {
         let url = url.strip_suffix("/v1").unwrap_or(url).to_owned();
         let agent = agent(ureq::tls::RootCerts::WebPki);
         let listed: Result<Value, _> = read(agent.get(format!("{url}/v1/models")).call());
-        let listed = listed.map_err(|e| OpenAiError::Server { url: url.clone(), reason: e.to_string() })?;
+        let told = without_userinfo(&url);
+        let listed = listed.map_err(|e| OpenAiError::Server { url: told.clone(), reason: e.to_string() })?;
         let ids = listed["data"].as_array().into_iter().flatten().filter_map(|m| m["id"].as_str());
         let found: Vec<String> = ids.map(str::to_owned).collect();
         if !found.iter().any(|id| id == model) {
-            return Err(OpenAiError::UnknownModel { url, model: model.into(), found });
+            return Err(OpenAiError::UnknownModel { url: told, model: model.into(), found });
         }
         let about = About::new(model.into(), base_digest, counter.digest(), "remote".into());
         let remote = Arc::new(Remote { url, model: model.into(), server, counter, agent });
@@ -115,7 +117,12 @@ impl OpenAiGenerator {
 
 impl Remote {
     fn failed(&self, reason: impl std::fmt::Display) -> GenerateError {
-        GenerateError::Backend { backend: self.url.clone(), reason: reason.to_string() }
+        GenerateError::Backend { backend: without_userinfo(&self.url), reason: reason.to_string() }
+    }
+
+    /// A server's refusal of a conversation: its message may repeat the words, and the reason goes to the node's log.
+    fn refused(&self, error: &NodeError) -> GenerateError {
+        self.failed(quiet::node(error))
     }
 
     fn load(&self, folder: &Path, digest: Digest) -> Result<Chosen, GenerateError> {
@@ -158,7 +165,12 @@ fn settings(sampler: &Sampler, server: Server) -> Result<ReplySettings, Generate
     let is_vllm = server == Server::Vllm;
     let no_json = matches!(
         sampler.format,
-        Some(ResponseFormat::Regex(_) | ResponseFormat::Choice(_) | ResponseFormat::Grammar(_))
+        Some(
+            ResponseFormat::Calls(_)
+                | ResponseFormat::Regex(_)
+                | ResponseFormat::Choice(_)
+                | ResponseFormat::Grammar(_)
+        )
     );
     for (setting, cannot) in [
         ("dry_multiplier", is_vllm && sampler.dry.multiplier_milli != 0),
@@ -218,6 +230,7 @@ impl Remote {
         &self,
         job: &GenerateJob,
         chosen: Option<&Chosen>,
+        trace: &[(String, String)],
         on_text: &mut dyn FnMut(&str) -> bool,
     ) -> Result<Reply, GenerateError> {
         let prompt_tokens = self.prompt_tokens(&job.messages)?;
@@ -252,8 +265,9 @@ impl Remote {
             };
         }
         let post = self.agent.post(format!("{}/v1/chat/completions", self.url));
+        let post = trace.iter().fold(post, |post, (name, value)| post.header(name, value));
         let response = refused_or(post.header("content-type", "application/json").send(body.to_string()));
-        let mut stream = response.map_err(|e| self.failed(e))?.into_body().into_reader();
+        let mut stream = response.map_err(|e| self.refused(&e))?.into_body().into_reader();
         let (text, finish_reason) = self.listen(&mut stream, on_text)?;
         let tokenizer = self.counter.tokenizer();
         let mut tokens = tokenizer.encode(&text)?;
@@ -278,7 +292,7 @@ impl Remote {
             if count == 0 {
                 return Err(self.failed("the reply broke off"));
             }
-            for piece in reader.push(&buffer[..count]).map_err(|e| self.failed(e))? {
+            for piece in reader.push(&buffer[..count]).map_err(|e| self.refused(&e))? {
                 text.push_str(&piece);
                 if !on_text(&piece) {
                     return Ok((text, FinishReason::Length));
@@ -318,8 +332,8 @@ impl Generator for OpenAiGenerator {
                 }
             }
         };
-        let remote = self.remote.clone();
-        Generation::on_thread(move |on_text| remote.ask(&job, chosen.as_ref(), on_text))
+        let (remote, trace) = (self.remote.clone(), traces::outgoing());
+        Generation::on_thread(move |on_text| remote.ask(&job, chosen.as_ref(), &trace, on_text))
     }
 }
 
@@ -328,7 +342,9 @@ impl std::fmt::Debug for OpenAiGenerator {
         write!(
             f,
             "OpenAiGenerator {{ url: {:?}, model: {:?}, server: {:?} }}",
-            self.remote.url, self.remote.model, self.remote.server
+            without_userinfo(&self.remote.url),
+            self.remote.model,
+            self.remote.server
         )
     }
 }

@@ -34,6 +34,8 @@ mod openapi;
 #[cfg(feature = "node")]
 mod operations;
 #[cfg(feature = "node")]
+mod quiet;
+#[cfg(feature = "node")]
 mod reply;
 #[cfg(feature = "node")]
 mod router;
@@ -43,6 +45,8 @@ mod routes;
 mod serving;
 #[cfg(feature = "node")]
 mod sound;
+#[cfg(feature = "node")]
+mod traces;
 
 pub use client::HttpNode;
 #[cfg(feature = "node")]
@@ -55,3 +59,5 @@ pub use loopback::{Budget, Loopback, LoopbackError};
 pub use router::{RouterError, RouterGenerator};
 #[cfg(feature = "node")]
 pub use serving::{Serving, TlsFiles};
+#[cfg(feature = "otel")]
+pub use traces::{Traces, TracesError};

@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use futures_lite::stream;
 use lazai_core::reply::ReplyNotes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tracing::Instrument as _;
 
 use super::sound::Sink;
 use crate::speech::SignedSpeechReceipt;
@@ -103,7 +104,7 @@ where
 {
     let (sender, receiver) = unbounded_channel();
     let made = make(Pieces { to: sender.clone(), said: String::new() });
-    tokio::spawn(async move { sender.send(ended(made.await)) });
+    tokio::spawn(async move { sender.send(ended(made.await)) }.in_current_span());
     told(asked, Mark::new(), 1, receiver).await
 }
 

@@ -23,7 +23,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Semaphore, watch};
 
-use super::Front;
+use super::{Front, quiet};
 use addresses::Addresses;
 use patient::Patient;
 use tls::Tls;
@@ -94,10 +94,12 @@ impl Front {
             let looked = move || runtime.block_on(provider.redeem_due(margin));
             match tokio::task::spawn_blocking(looked).await {
                 Ok(Ok(refused)) => {
-                    refused.iter().for_each(|(session, error)| tracing::warn!(%session, %error, "not redeemed"));
+                    for (session, error) in refused {
+                        tracing::warn!(%session, error = %quiet::node(&error), "not redeemed");
+                    }
                 }
-                Ok(Err(error)) => tracing::warn!(%error, "nothing could be redeemed now"),
-                Err(error) => tracing::error!(%error, "redeeming broke off"),
+                Ok(Err(error)) => tracing::warn!(error = %quiet::node(&error), "nothing could be redeemed now"),
+                Err(error) => tracing::error!(error = quiet::task(&error), "redeeming broke off"),
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -110,7 +112,7 @@ async fn keep_looking(tls: Arc<Tls>) {
         tokio::time::sleep(LOOK).await;
         let tls = tls.clone();
         if let Err(error) = tokio::task::spawn_blocking(move || tls.look()).await {
-            tracing::error!(%error, "looking for a new certificate broke off");
+            tracing::error!(error = quiet::task(&error), "looking for a new certificate broke off");
         }
     }
 }

@@ -90,7 +90,9 @@ impl Provider {
         if page.owed > page.paid() {
             return Err(NodeError::NotPaid { owed: page.owed, paid: page.paid() });
         }
-        let (left, step) = (session.deposit.checked_sub(page.owed)?, session.offer.step()?);
+        // Who asks for fewer tokens needs less of the deposit.
+        let step = session.offer.step_within(request.settings.max_tokens)?;
+        let left = session.deposit.checked_sub(page.owed)?;
         if left < step {
             return Err(NodeError::DepositExhausted { left, step });
         }

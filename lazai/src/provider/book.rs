@@ -9,9 +9,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lazai_core::SessionId;
+use lazai_core::{Amount, SessionId};
 use thiserror::Error;
 
+use super::page::Page;
 use crate::node::NodeError;
 pub use folder::FolderBook;
 #[cfg(feature = "postgres")]
@@ -81,6 +82,17 @@ impl Debug for Claim {
     }
 }
 
+/// What a page says of money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageSums {
+    /// The session.
+    pub session: SessionId,
+    /// The amount owed for all replies.
+    pub owed: Amount,
+    /// Of that, what the consumer signed a voucher for.
+    pub signed: Amount,
+}
+
 /// The session book of a node: a page for each session, and a secret. [`FolderBook`] is the default; replicas of a node, which are
 /// several processes with one account, share a [`PostgresBook`], or a book of your own. [`conformance::book!`] holds an
 /// implementation to these rules.
@@ -93,6 +105,18 @@ impl Debug for Claim {
 pub trait Book: Send + Sync + Debug {
     /// The sessions with a page.
     fn sessions(&self) -> BookFuture<'_, Vec<SessionId>>;
+
+    /// What each session's page says of money, for sums. A database that looks into its pages answers without sending them.
+    fn sums(&self) -> BookFuture<'_, Vec<PageSums>> {
+        Box::pin(async move {
+            let mut all = Vec::new();
+            for session in self.sessions().await? {
+                let page = Page::read(session, self.page(session).await?.as_deref())?;
+                all.push(PageSums { session, owed: page.owed, signed: page.paid() });
+            }
+            Ok(all)
+        })
+    }
 
     /// The page of a session; `None` if there is none.
     fn page(&self, session: SessionId) -> BookFuture<'_, Option<Vec<u8>>>;
@@ -116,6 +140,10 @@ pub trait Book: Send + Sync + Debug {
 impl<B: Book + ?Sized> Book for Arc<B> {
     fn sessions(&self) -> BookFuture<'_, Vec<SessionId>> {
         (**self).sessions()
+    }
+
+    fn sums(&self) -> BookFuture<'_, Vec<PageSums>> {
+        (**self).sums()
     }
 
     fn page(&self, session: SessionId) -> BookFuture<'_, Option<Vec<u8>>> {

@@ -6,8 +6,7 @@ use lazai_core::{Amount, Asset, ClassId, MoneyError, VersionNumber};
 use lazai_settle::Market;
 
 use super::Provider;
-use super::book::Book;
-use super::page::Page;
+use super::book::{Book, PageSums};
 use crate::node::NodeError;
 
 /// Sums over sessions in a node's book, in base units of one asset.
@@ -73,17 +72,16 @@ impl Earnings {
     /// As [`Provider::earnings`].
     pub async fn in_book(book: &dyn Book, market: &Market) -> Result<BTreeMap<Earner, Self>, NodeError> {
         let mut all: BTreeMap<Earner, Self> = BTreeMap::new();
-        for id in book.sessions().await? {
+        for PageSums { session: id, owed, signed } in book.sums().await? {
             // Without its session, a page says nothing of what was served.
             let Some(session) = market.session(id) else { continue };
-            let (page, offer) = (Page::read(id, book.page(id).await?.as_deref())?, &session.offer);
-            let (signed, open) = (page.paid(), !session.closed);
+            let (offer, open) = (&session.offer, !session.closed);
             let at_risk = signed.checked_sub(session.redeemed).ok().filter(|_| open).unwrap_or(Amount::ZERO);
             let earner = Earner { class: offer.class, version: offer.version, asset: offer.asset };
             all.entry(earner).or_default().add(&Self {
                 sessions: 1,
                 open_sessions: open.into(),
-                owed: page.owed,
+                owed,
                 signed,
                 redeemed: session.redeemed,
                 at_risk,
@@ -94,7 +92,7 @@ impl Earnings {
 }
 
 impl Provider {
-    /// What was earned, by asset. Reads a page of the book for each session.
+    /// What was earned, by asset, by the book's sums.
     ///
     /// # Errors
     /// [`NodeError::Book`] if the book cannot be read, [`NodeError::Money`] for sums that no ledger can hold.
@@ -102,7 +100,7 @@ impl Provider {
         Ok(Earnings::by_asset(&self.earnings_by_version().await?)?)
     }
 
-    /// What each version earned, by asset. Reads a page of the book for each session.
+    /// What each version earned, by asset, by the book's sums.
     ///
     /// # Errors
     /// As [`earnings`](Self::earnings).

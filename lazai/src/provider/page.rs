@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use lazai_core::quiet::json_error;
 use lazai_core::{Amount, Digest, SessionId};
 use serde::{Deserialize, Serialize};
 
@@ -144,7 +145,7 @@ pub(super) struct LastSpeech {
 impl Page {
     /// A page of the book; that of a session without replies where there is none.
     pub fn read(session: SessionId, bytes: Option<&[u8]>) -> Result<Self, BookError> {
-        let read = |bytes| serde_json::from_slice(bytes).map_err(|e| BookError::new(session, e));
+        let read = |bytes| serde_json::from_slice(bytes).map_err(|e| BookError::new(session, json_error(&e)));
         bytes.map_or_else(|| Ok(Self::default()), read)
     }
 

@@ -29,6 +29,7 @@ impl Provider {
         wanted: &(dyn Fn() -> bool + Sync),
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<(Receipt, Reply), NodeError> {
+        let preparation = tracing::info_span!("preparation");
         let session = self.session(request.session)?;
         let page = self.page(request.session).await?;
         let admitted = self.admit(&session, &page, request);
@@ -56,6 +57,7 @@ impl Provider {
             heard = true;
             on_text(text);
         };
+        drop(preparation);
         let generated = self.generate(&session, &page, request, prompt, &wanted, &mut hear).await;
         match &generated {
             Err(NodeError::Left) => begin(Some(Begun { left: true, ..begun })).await?,
@@ -129,7 +131,12 @@ impl Provider {
         let job = GenerateJob { adapter, conversation, shared, messages, sampler, seed, patience };
         let live = self.moderator.is_live();
         let mut generation = self.generator.generate(job);
+        // Until the first token, and from it on.
+        let (mut phase, mut has_begun) = (tracing::info_span!("waiting"), false);
         while let Some(text) = generation.next().await {
+            if !text.is_empty() && !std::mem::replace(&mut has_begun, true) {
+                phase = tracing::info_span!("generation");
+            }
             // An empty piece tells that the reply is still to come.
             if live && !text.is_empty() {
                 on_text(&text);
@@ -139,6 +146,7 @@ impl Provider {
             }
         }
         let reply = generation.reply().await.map_err(failed)?;
+        drop(phase);
         if let Some(reason) = self.moderator.after(&reply.text) {
             return Err(NodeError::Moderated { reason });
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
+use lazai_core::quiet::without_addresses;
 use lazai_core::sign::SignatureError;
 use lazai_core::{SessionId, Signature};
 use lazai_settle::ledger::LedgerError;
@@ -66,6 +67,7 @@ impl Provider {
         let _claim = self.at_ledger().await?;
         // Another replica may have redeemed while this one waited.
         if let Err(error) = self.account.ledger().refresh().await {
+            let error = without_addresses(error);
             tracing::debug!(%error, "the ledger does not answer: what was read last counts");
         }
         let (market, head) = (self.account.ledger().market(), self.account.ledger().head());

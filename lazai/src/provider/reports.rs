@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use lazai_core::digest::{canonical_json, sha256};
+use lazai_core::quiet::json_error;
 use lazai_settle::market::MarketError;
 
 use super::Provider;
@@ -62,7 +63,7 @@ impl Provider {
         for session in list(self.reports_folder()).map_err(|e| failed(&e))? {
             for path in list(session).map_err(|e| failed(&e))? {
                 let bytes = std::fs::read(path).map_err(|e| failed(&e))?;
-                reports.push(serde_json::from_slice(&bytes).map_err(|e| failed(&e))?);
+                reports.push(serde_json::from_slice(&bytes).map_err(|e| failed(&json_error(&e)))?);
             }
         }
         Ok(reports)

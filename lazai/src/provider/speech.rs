@@ -12,7 +12,7 @@ use lazai_core::sign::SignatureError;
 use lazai_core::{Amount, Asset, ClassId, Digest, SignerError, TypedData as _, VersionNumber};
 use lazai_settle::market::MarketError;
 use lazai_settle::session::Session;
-use lazai_settle::speech::{SpeechReceipt, SpeechTerms};
+use lazai_settle::speech::{SpeechReceipt, SpeechTerms, SpokenVoice};
 
 use super::Provider;
 use super::page::{Begun, LastSpeech, Moderated, Page};
@@ -43,6 +43,7 @@ pub struct VoiceTerms {
 /// A voice that a node speaks with.
 struct Voice {
     speaker: Arc<dyn Speaker>,
+    is: SpokenVoice,
     /// `None` for the base's own voice.
     adapter: Option<Digest>,
     terms: VoiceTerms,
@@ -61,8 +62,8 @@ impl Default for Voices {
 }
 
 impl Provider {
-    /// Speaks for a version: with the adapter in a folder of PEFT's files, whose digest is given, or with the base's own voice, which
-    /// its terms then say.
+    /// Speaks for a version: with the voice in a folder (an adapter in PEFT's files, or pitch and pace), whose digest is given, or with
+    /// the base's own. The terms say which it is.
     ///
     /// # Errors
     /// [`SpeakError`] if the adapter cannot be loaded, or is another.
@@ -72,14 +73,16 @@ impl Provider {
         adapter: Option<(&Path, Digest)>,
         terms: VoiceTerms,
     ) -> Result<Self, SpeakError> {
+        let mut is = SpokenVoice::Base;
         if let Some((folder, expected)) = adapter {
-            let found = speaker.load_adapter(folder)?;
+            let (loaded, found) = speaker.load_voice(folder)?;
             if found != expected {
-                return Err(SpeakError::new(format!("the voice's adapter is {found}, {expected} is expected")));
+                return Err(SpeakError::new(format!("the voice's file has digest {found}, {expected} is expected")));
             }
+            is = loaded;
         }
         let adapter = adapter.map(|(_, digest)| digest);
-        self.voices.all.insert((terms.class, terms.version), Voice { speaker, adapter, terms });
+        self.voices.all.insert((terms.class, terms.version), Voice { speaker, is, adapter, terms });
         Ok(self)
     }
 
@@ -102,6 +105,7 @@ impl Provider {
             character_price: voice.terms.character_price,
             character_ceiling: voice.terms.character_ceiling,
             base_digest: voice.speaker.about().base_digest,
+            voice: voice.is,
             adapter_digest: voice.adapter.unwrap_or(Digest::ZERO),
             sample_rate: voice.speaker.about().rate,
             valid_until_s,
@@ -268,8 +272,8 @@ impl Provider {
         let terms = &request.terms.terms;
         let found = self.voices.all.get(&(terms.class, terms.version)).filter(|voice| {
             let about = voice.speaker.about();
-            let agreed = (terms.base_digest, terms.adapter_digest, terms.sample_rate);
-            (about.base_digest, voice.adapter.unwrap_or(Digest::ZERO), about.rate) == agreed
+            let agreed = (terms.base_digest, terms.voice, terms.adapter_digest, terms.sample_rate);
+            (about.base_digest, voice.is, voice.adapter.unwrap_or(Digest::ZERO), about.rate) == agreed
         });
         found.ok_or(NodeError::NotServed { session: request.session, reason: "its voice is not loaded" })
     }

@@ -187,6 +187,7 @@ mod tests {
             character_price: Amount::from_base_units(2),
             character_ceiling: 100,
             base_digest: Digest::ZERO,
+            voice: lazai_settle::speech::SpokenVoice::Base,
             adapter_digest: Digest::ZERO,
             sample_rate: 24_000,
             valid_until_s: 60,

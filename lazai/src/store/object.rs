@@ -174,7 +174,7 @@ impl ObjectStore {
     pub async fn get_file(&self, digest: Digest, most: u64, file: &FilePath) -> Result<(), StoreError> {
         let partial = file.with_extension("partial");
         let failed = |source| StoreError::File { path: partial.clone(), source };
-        let mut to = std::fs::File::create(&partial).map_err(failed)?;
+        let mut to = private(&partial).map_err(failed)?;
         let mut hashed = Hashed::default();
         let fetched = self
             .within(self.fetch(digest, most, &mut |piece| {
@@ -216,7 +216,7 @@ impl ObjectStore {
             Ok(()) => upload.finish().await.map(|_| ()).map_err(failed),
             Err(error) => {
                 if let Err(left) = upload.abort().await {
-                    tracing::warn!(error = %left, "parts of an upload that failed may stay in the store");
+                    tracing::warn!(error = %self.own(left), "parts of an upload that failed may stay in the store");
                 }
                 Err(error)
             }
@@ -279,6 +279,23 @@ impl Store for ObjectStore {
             if found == digest { Ok(object) } else { Err(StoreError::WrongDigest { expected: digest, found }) }
         }))
     }
+
+    fn put_file<'a>(&'a self, file: &'a FilePath) -> StoreFuture<'a, Digest> {
+        Box::pin(self.put_file(file))
+    }
+
+    fn get_file<'a>(&'a self, digest: Digest, most: u64, file: &'a FilePath) -> StoreFuture<'a, ()> {
+        Box::pin(self.get_file(digest, most, file))
+    }
+}
+
+/// An empty file that its owner alone can read.
+fn private(path: &FilePath) -> std::io::Result<std::fs::File> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 impl std::fmt::Debug for ObjectStore {

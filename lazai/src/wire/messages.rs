@@ -1,10 +1,10 @@
 //! The messages of a request, in OpenAI's form. Calls of tools and their results become words: see `tools`.
 
 use lazai_core::message::{Message, Role};
+use lazai_core::tools::{call_words, result_words};
 use serde_json::Value;
 
 use super::openai::BadRequest;
-use super::tools::{CALL, RESULT};
 
 /// Reads a list of messages.
 pub(super) fn read(list: &[Value]) -> Result<Vec<Message>, BadRequest> {
@@ -20,7 +20,7 @@ pub(super) fn read(list: &[Value]) -> Result<Vec<Message>, BadRequest> {
                 let id = value["tool_call_id"].as_str();
                 let place = called.iter().position(|called: &String| Some(called.as_str()) == id);
                 let place = place.ok_or_else(|| BadRequest::new(at("tool_call_id"), "is of no call just before"))?;
-                results.push((place, wrapped(RESULT, &text(&value["content"], &at)?)));
+                results.push((place, result_words(&text(&value["content"], &at)?)));
                 continue;
             }
             Some(other) => return Err(BadRequest::new(at("role"), format!("{other:?} is not supported"))),
@@ -63,10 +63,6 @@ fn told(results: &mut Vec<(usize, String)>) -> Option<Message> {
     (!texts.is_empty()).then(|| Message::new(Role::User, texts.join("\n")))
 }
 
-fn wrapped((open, close): (&str, &str), text: &str) -> String {
-    format!("{open}\n{text}\n{close}")
-}
-
 /// The id of a call, and its words.
 fn written(call: &Value) -> Option<(String, String)> {
     let function = &call["function"];
@@ -74,8 +70,7 @@ fn written(call: &Value) -> Option<(String, String)> {
     let arguments = function["arguments"].as_str()?;
     let arguments = if arguments.trim().is_empty() { "{}" } else { arguments };
     serde_json::from_str::<Value>(arguments).ok()?.as_object()?;
-    let words = format!("{{\"name\": {}, \"arguments\": {arguments}}}", Value::from(name));
-    Some((id.to_owned(), wrapped(CALL, &words)))
+    Some((id.to_owned(), call_words(name, arguments)))
 }
 
 fn text(content: &Value, at: &dyn Fn(&str) -> String) -> Result<String, BadRequest> {

@@ -5,6 +5,7 @@ pub(super) mod unsupported;
 use std::collections::BTreeMap;
 
 use lazai_core::reply::ResponseFormat;
+use lazai_core::tools::CallForm;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -114,6 +115,7 @@ pub(super) fn write(settings: &ReplySettings, body: &mut Value) {
         Some(ResponseFormat::Regex(text)) => body["guided_regex"] = json!(text),
         Some(ResponseFormat::Choice(texts)) => body["guided_choice"] = json!(texts),
         Some(ResponseFormat::Grammar(text)) => body["guided_grammar"] = json!(text),
+        Some(ResponseFormat::Calls(form)) => body["guided_calls"] = json!(form),
     }
 }
 
@@ -237,7 +239,8 @@ struct SchemaPlace<'b> {
 }
 
 fn format(bytes: &[u8], body: &Map<String, Value>) -> Result<Option<ResponseFormat>, BadRequest> {
-    const NAMES: [&str; 5] = ["response_format", "guided_json", "guided_regex", "guided_choice", "guided_grammar"];
+    const NAMES: [&str; 6] =
+        ["response_format", "guided_json", "guided_regex", "guided_choice", "guided_grammar", "guided_calls"];
     let given_names: Vec<&str> = NAMES.into_iter().filter(|name| !body.get(*name).is_none_or(is_nothing)).collect();
     let name = match given_names.as_slice() {
         [] => return Ok(None),
@@ -250,6 +253,10 @@ fn format(bytes: &[u8], body: &Map<String, Value>) -> Result<Option<ResponseForm
     match name {
         "guided_regex" => Ok(Some(ResponseFormat::Regex(text()?))),
         "guided_grammar" => Ok(Some(ResponseFormat::Grammar(text()?))),
+        "guided_calls" => {
+            let form = CallForm::deserialize(value).map_err(|e| BadRequest::new(name, e))?;
+            Ok(Some(ResponseFormat::Calls(form)))
+        }
         "guided_choice" => Ok(texts(body, name)?.map(ResponseFormat::Choice)),
         "guided_json" if value.is_string() => Ok(Some(ResponseFormat::JsonSchema(text()?))),
         "guided_json" => {
@@ -279,6 +286,8 @@ fn format(bytes: &[u8], body: &Map<String, Value>) -> Result<Option<ResponseForm
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use lazai_core::tools::CallFunction;
+
     use super::*;
     use crate::wire::openai::CompletionRequest;
 
@@ -298,6 +307,8 @@ mod tests {
         assert_eq!(read.settings.dry_sequence_breakers.as_deref().unwrap(), ["\n", ":"]);
         assert_eq!(CompletionRequest::parse(read.body().to_string().as_bytes()).unwrap(), read);
         let schema = r#"{"z":1, "a":{"type" : "object"}}"#;
+        let function = CallFunction { name: "f".into(), parameters: "{}".into(), is_strict: true };
+        let calls = ResponseFormat::Calls(CallForm { functions: vec![function], must_call: true, may_repeat: false });
         for (format, expected) in [
             (r#""response_format":{"type":"json_object"}"#.to_owned(), ResponseFormat::JsonObject),
             (
@@ -309,6 +320,7 @@ mod tests {
             (r#""guided_regex":"[a-z]+""#.into(), ResponseFormat::Regex("[a-z]+".into())),
             (r#""guided_choice":["yes","no"]"#.into(), ResponseFormat::Choice(vec!["yes".into(), "no".into()])),
             (r#""guided_grammar":"start: \"a\"""#.into(), ResponseFormat::Grammar("start: \"a\"".into())),
+            (r#""guided_calls":{"functions":[{"name":"f","parameters":"{}","is_strict":true}],"must_call":true,"may_repeat":false}"#.into(), calls),
         ] {
             let read = asked(&format).unwrap();
             assert_eq!(read.settings.response_format.as_ref(), Some(&expected), "{format}");

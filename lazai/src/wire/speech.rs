@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use lazai_core::quiet::json_error;
 use lazai_core::{Digest, SessionId, Signature};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -257,7 +258,7 @@ impl SpeechReader {
     pub fn push(&mut self, bytes: &[u8]) -> Result<&[i16], NodeError> {
         let before = self.samples.len();
         for event in self.events.push(bytes).map_err(|e| failed(&e))? {
-            let event: Value = serde_json::from_str(&event).map_err(|e| failed(&e))?;
+            let event: Value = serde_json::from_str(&event).map_err(|e| failed(&json_error(&e)))?;
             if event.get("error").is_some() {
                 return Err(refused(ApiError::read(500, event.to_string().as_bytes())));
             }
@@ -271,7 +272,7 @@ impl SpeechReader {
                     self.samples.extend(pairs.iter().map(|pair| i16::from_le_bytes(*pair)));
                 }
                 Some("speech.audio.done") => {
-                    let details = SpokenDetails::deserialize(&event["lazai"]).map_err(|e| failed(&e))?;
+                    let details = SpokenDetails::deserialize(&event["lazai"]).map_err(|e| failed(&json_error(&e)))?;
                     self.spoken = Some(details);
                 }
                 _ => {}

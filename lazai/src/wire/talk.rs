@@ -1,5 +1,6 @@
 //! Requests to a node and answers from it, for any transport: sans I/O.
 
+use lazai_core::quiet::json_error;
 use lazai_core::reply::{FinishReason, ReplyNotes};
 use lazai_core::{ClassId, VersionNumber};
 use serde::Deserialize;
@@ -120,7 +121,7 @@ impl ReplyReader {
                 self.done = true;
                 continue;
             }
-            let event: Value = serde_json::from_str(&event).map_err(|e| failed(&e))?;
+            let event: Value = serde_json::from_str(&event).map_err(|e| failed(&json_error(&e)))?;
             if event.get("error").is_some() {
                 return Err(refused(ApiError::read(500, event.to_string().as_bytes())));
             }
@@ -138,7 +139,7 @@ impl ReplyReader {
                 self.notes.logprobs.get_or_insert_default().extend(more);
             }
             if let Some(extension) = event.get("lazai") {
-                self.served = Some(ReplyDetails::deserialize(extension).map_err(|e| failed(&e))?);
+                self.served = Some(ReplyDetails::deserialize(extension).map_err(|e| failed(&json_error(&e)))?);
             }
         }
         Ok(pieces)

@@ -1,24 +1,22 @@
 //! Tools, as words: what may be called stands in the system message, a call in the reply's text. Requests are signed, counted and
-//! paid as any other; only OpenAI's form is put on and taken off here.
-//!
-//! The words are those of the chat templates of Hermes and Qwen, which other models follow too.
+//! paid as any other; only OpenAI's form is put on and taken off here. The form that a model's own template has for tools is put on
+//! where the prompt is made: see [`lazai_core::tools`].
 
-mod form;
+#[cfg(all(test, feature = "models"))]
+mod dialects;
+mod function;
 
 use lazai_core::message::{Message, Role};
 use lazai_core::reply::ResponseFormat;
 #[cfg(any(test, feature = "node"))]
-use lazai_core::reply::begun;
+use lazai_core::tools::begins_a_call;
+use lazai_core::tools::{CALL, CallForm, CallFunction, tool_words};
+pub use lazai_core::tools::{Call, calls};
 use serde_json::{Map, Value};
 
-use self::form::Function;
 use super::openai::BadRequest;
 use crate::node::ReplySettings;
 
-/// Around a call.
-pub(super) const CALL: (&str, &str) = ("<tool_call>", "</tool_call>");
-/// Around its result.
-pub(super) const RESULT: (&str, &str) = ("<tool_response>", "</tool_response>");
 /// Most tools, and bytes of their JSON.
 const TOOLS: (usize, usize) = (128, 64 << 10);
 
@@ -27,7 +25,7 @@ const TOOLS: (usize, usize) = (128, 64 << 10);
 pub(super) struct Tools {
     /// As they were given.
     list: Vec<Value>,
-    functions: Vec<Function>,
+    functions: Vec<CallFunction>,
     choice: Choice,
     /// True if a reply may hold more than one call.
     is_many: bool,
@@ -55,7 +53,7 @@ pub(super) fn read(body: &Map<String, Value>) -> Result<Option<Tools>, BadReques
             format!("{} of {bytes} bytes, at most {} of {}", list.len(), TOOLS.0, TOOLS.1),
         ));
     }
-    let functions = list.iter().enumerate().map(|(place, tool)| Function::read(place, tool));
+    let functions = list.iter().enumerate().map(|(place, tool)| function::read(place, tool));
     let functions = functions.collect::<Result<Vec<_>, _>>()?;
     let choice = match body.get("tool_choice") {
         None | Some(Value::Null) => Choice::Auto,
@@ -104,16 +102,7 @@ impl Tools {
 
     /// Puts the tools into the system message.
     fn tell(&self, messages: &mut Vec<Message>) {
-        let tools: Vec<String> = self.list.iter().map(Value::to_string).collect();
-        let words = format!(
-            "# Tools\n\nYou may call one or more functions to assist with the user query.\n\nYou are provided with function signatures \
-             within <tools></tools> XML tags:\n<tools>\n{}\n</tools>\n\nFor each function call, return a json object with function name \
-             and arguments within {open}{close} XML tags:\n{open}\n{{\"name\": <function-name>, \"arguments\": \
-             <args-json-object>}}\n{close}",
-            tools.join("\n"),
-            open = CALL.0,
-            close = CALL.1,
-        );
+        let words = tool_words(&self.list);
         match messages.first_mut() {
             Some(Message { role: Role::System, content }) => *content = format!("{content}\n\n{words}"),
             _ => messages.insert(0, Message::new(Role::System, words)),
@@ -122,59 +111,14 @@ impl Tools {
 
     /// The form of a reply that must call, or that calls what is strict if it does; `None` for any other.
     fn format(&self) -> Option<ResponseFormat> {
-        let all: Vec<&Function> = self.functions.iter().collect();
-        Some(ResponseFormat::Grammar(match &self.choice {
-            Choice::Auto if all.iter().any(|function| function.is_strict) => form::free(&all, self.is_many),
-            Choice::Auto => return None,
-            Choice::Required => form::required(&all, self.is_many),
-            Choice::Named(name) => {
-                let named: Vec<&Function> = all.into_iter().filter(|function| function.name == *name).collect();
-                form::required(&named, false)
-            }
-        }))
-    }
-}
-
-/// A call that a reply holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
-    /// The function.
-    pub name: String,
-    /// Its arguments, a JSON object as text.
-    pub arguments: String,
-}
-
-/// The words of a reply and its calls: none, if any is not well-formed or calls something else. A reply that is a call's JSON alone is
-/// one too.
-#[must_use]
-pub fn calls(text: &str, names: &[String]) -> (String, Vec<Call>) {
-    let whole = || (text.to_owned(), Vec::new());
-    let Some(first) = text.find(CALL.0) else {
-        return match call(text, names) {
-            Some(call) => (String::new(), vec![call]),
-            None => whole(),
+        let functions = match &self.choice {
+            Choice::Auto if !self.functions.iter().any(|function| function.is_strict) => return None,
+            Choice::Auto | Choice::Required => self.functions.clone(),
+            Choice::Named(name) => self.functions.iter().filter(|function| function.name == *name).cloned().collect(),
         };
-    };
-    let (said, mut rest) = text.split_at(first);
-    let mut found = Vec::new();
-    while let Some(inner) = rest.trim_start().strip_prefix(CALL.0) {
-        // A model may leave the last one open.
-        let (inner, after) = inner.split_once(CALL.1).unwrap_or((inner, ""));
-        match call(inner, names) {
-            Some(call) => found.push(call),
-            None => return whole(),
-        }
-        rest = after;
+        let may_repeat = self.is_many && !matches!(self.choice, Choice::Named(_));
+        Some(ResponseFormat::Calls(CallForm { functions, must_call: self.choice != Choice::Auto, may_repeat }))
     }
-    if rest.trim().is_empty() { (said.trim_end().to_owned(), found) } else { whole() }
-}
-
-fn call(text: &str, names: &[String]) -> Option<Call> {
-    let value: Value = serde_json::from_str(text.trim()).ok()?;
-    let name = value["name"].as_str().filter(|name| names.iter().any(|known| known == name))?;
-    // Llama's models say `parameters`.
-    let arguments = value.get("arguments").or_else(|| value.get("parameters"))?;
-    arguments.is_object().then(|| Call { name: name.to_owned(), arguments: arguments.to_string() })
 }
 
 #[cfg(any(test, feature = "node"))]
@@ -190,15 +134,7 @@ impl Held {
     /// The text that can be passed on.
     pub(crate) fn push(&mut self, piece: &str) -> String {
         self.held.push_str(piece);
-        let begins = self.held.trim_start();
-        // The whole reply may be a call's JSON.
-        if self.passed == 0 && (begins.is_empty() || begins.starts_with('{')) {
-            return String::new();
-        }
-        let keep = match self.held.find(CALL.0) {
-            Some(place) => self.held.len() - place,
-            None => begun(&self.held, CALL.0),
-        };
+        let keep = begins_a_call(&self.held, self.passed > 0);
         // White space before a call is no words of the reply.
         let end = self.held[..self.held.len() - keep].trim_end().len();
         let rest = self.held.split_off(end);
@@ -221,7 +157,7 @@ mod tests {
     use super::*;
     use crate::wire::openai::CompletionRequest;
 
-    fn asked(choice: &str) -> Result<CompletionRequest, BadRequest> {
+    pub(super) fn asked(choice: &str) -> Result<CompletionRequest, BadRequest> {
         let tool = |name: &str| json!({"type": "function", "function": {"name": name, "parameters": {"type": "object", "properties": {"x": {"type": "integer"}}}}});
         let body = format!(
             r#"{{"model":"m","messages":[{{"role":"system","content":"You sing."}},{{"role":"user","content":"hi"}}],"tools":{}{choice}}}"#,
@@ -239,15 +175,19 @@ mod tests {
         assert_eq!((auto.tools.len(), auto.settings.response_format), (2, None));
         let none = asked(r#","tool_choice":"none""#).unwrap();
         assert_eq!((none.messages[0].content.as_str(), none.tools.len()), ("You sing.", 0));
-        let grammar = |choice: &str| match asked(choice).unwrap().settings.response_format {
-            Some(ResponseFormat::Grammar(grammar)) => grammar,
+        let form = |choice: &str| match asked(choice).unwrap().settings.response_format {
+            Some(ResponseFormat::Calls(form)) => {
+                let names: Vec<String> = form.functions.into_iter().map(|function| function.name).collect();
+                (names.join(" "), form.must_call, form.may_repeat)
+            }
             other => panic!("{other:?}"),
         };
-        let required = grammar(r#","tool_choice":"required""#);
-        let named_in = |grammar: &str, name: &str| grammar.contains(&format!(r#"\"{name}\""#));
-        assert!(named_in(&required, "one") && named_in(&required, "two") && required.contains('*'));
-        let named = grammar(r#","tool_choice":{"type":"function","function":{"name":"two"}}"#);
-        assert!(!named_in(&named, "one") && named_in(&named, "two") && !named.contains('*'));
+        assert_eq!(form(r#","tool_choice":"required""#), ("one two".into(), true, true));
+        assert_eq!(form(r#","tool_choice":"required","parallel_tool_calls":false"#), ("one two".into(), true, false));
+        assert_eq!(
+            form(r#","tool_choice":{"type":"function","function":{"name":"two"}}"#),
+            ("two".into(), true, false)
+        );
         // Beside a form, a reply calls nothing, as it may; a model that may call what is strict calls it as it must.
         let form = asked(r#","guided_regex":"a""#).unwrap().settings;
         assert_eq!((form.response_format, form.stop.len()), (Some(ResponseFormat::Regex("a".into())), 0));
@@ -271,6 +211,8 @@ mod tests {
             (format!("I look.\n{call}\n{call}"), "I look.", vec![one("{\"x\":1}"), one("{\"x\":1}")]),
             ("<tool_call>{\"name\":\"f\",\"arguments\":{}}".into(), "", vec![one("{}")]),
             (" {\"name\":\"f\",\"parameters\":{\"y\":[]}}\n".into(), "", vec![one("{\"y\":[]}")]),
+            (format!("{call}\n<tool_call>\n{{\"name\": \"f\", \"argu"), "", vec![one("{\"x\":1}")]),
+            (format!("{call}\n<tool_"), "", vec![one("{\"x\":1}")]),
         ] {
             assert_eq!(calls(&text, &names), (words.to_owned(), found.clone()));
             // However it is cut, what is heard is its words.
@@ -295,38 +237,5 @@ mod tests {
             let heard: String = text.chars().map(|letter| held.push(&letter.to_string())).collect();
             assert_eq!(heard.clone() + held.rest(text), text);
         }
-    }
-    /// A model of random weights that must call, calls: what is forced is what is found.
-    #[cfg(feature = "models")]
-    #[test]
-    fn forced_calls_are_calls() {
-        use lazai_lora::generate::{Sampler, generate};
-        use lazai_lora::{BaseModel, Compute, WeightFormat};
-
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/models/llama3");
-        let base = BaseModel::open(&path, &Compute::cpu(), WeightFormat::F32).unwrap();
-        // What closes something is likelier: the reply is to end.
-        let closing = (0..base.tokenizer().vocab_size() as u32).filter_map(|token| {
-            let text = base.tokenizer().decode(&[token]).unwrap();
-            matches!(text.trim(), "}" | "," | "\"").then_some((token, 9_000))
-        });
-        let usual = Sampler { max_tokens: 200, ..Sampler::default() };
-        let closing: std::collections::BTreeMap<u32, i32> = closing.collect();
-        let mut found = 0;
-        for seed in 0..6 {
-            let choice =
-                [r#","tool_choice":"required""#, r#","tool_choice":{"type":"function","function":{"name":"two"}}"#];
-            let asked = asked(choice[seed as usize % 2]).unwrap();
-            let sampler = Sampler { logit_bias_milli: closing.clone(), ..asked.settings.sampler(&usual) };
-            let reply = generate(&base, None, &[Message::new(Role::User, "hi")], &sampler, seed, |_| true).unwrap();
-            if reply.notes.finish_reason == lazai_core::reply::FinishReason::Length {
-                continue;
-            }
-            let (words, calls) = calls(&reply.text, &asked.tools);
-            assert!(words.is_empty() && !calls.is_empty(), "{:?}", reply.text);
-            assert!(seed % 2 == 0 || (calls.len() == 1 && calls[0].name == "two"), "{calls:?}");
-            found += 1;
-        }
-        assert!(found >= 3, "{found}");
     }
 }

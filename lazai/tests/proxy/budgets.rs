@@ -101,3 +101,56 @@ fn a_lower_budget_holds_in_sessions_that_are_open() {
     assert_eq!((status, refused["error"]["code"].as_str()), (402, Some("loopback.budget")));
     assert_eq!(number(&told(&proxy.url)["spent"]), spent);
 }
+
+/// Who asks for few tokens needs little of a day, and of a deposit.
+#[test]
+fn a_short_reply_is_held_to_cost_no_more_than_it_may() {
+    use lazai::consumer::ConsumerError;
+    use lazai::http::HttpNode;
+    use lazai::node::{NodeError, ReplySettings};
+    use lazai::settle::session::SessionPayment;
+    use lazai_core::message::{Message, Role};
+    use pollster::block_on;
+    use serde_json::{Value, json};
+
+    let stage = Stage::new();
+    let node = stage.node("node", Duration::ZERO);
+    let front = Listening::on(front(&node, 3));
+    // A whole reply may cost 240, one of two tokens 126.
+    let budget = Budget { day: Some(UNITS(150)), ..budget(100_000, 5_000, 2) };
+    let proxy = Listening::on(stage.proxy("proxy", &[&front.url], budget).router());
+    let (status, refused) = ask(&proxy.url, &said("Who are you?"));
+    assert_eq!((status, refused["error"]["code"].as_str()), (402, Some("loopback.budget.day")), "{refused}");
+    let short = |most: u32| -> (u16, Value) {
+        let body = json!({"model": MODEL, "messages": said("Who are you?"), "max_tokens": most}).to_string();
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let post = agent.post(format!("{}/v1/chat/completions", proxy.url)).header("content-type", "application/json");
+        let mut answer = post.send(body).unwrap();
+        (answer.status().as_u16(), serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap())
+    };
+    let (status, answer) = short(2);
+    assert_eq!((status, answer["usage"]["completion_tokens"].as_u64()), (200, Some(2)), "{answer}");
+    // 13 of 150 are spent. Nothing is held back any more, whatever was reserved for it.
+    assert_eq!(number(&told(&proxy.url)["day"]["left"]), 137);
+    assert_eq!(short(2).0, 200);
+    assert_eq!(short(2).0, 402, "124 are left, two tokens may cost 126");
+    assert_eq!(short(1).0, 200);
+
+    let consumer = stage.consumer();
+    let node = HttpNode::new(&front.url).unwrap();
+    let offer = block_on(node.models()).unwrap().remove(0).offer;
+    let mut talk = block_on(consumer.open(99, &offer, SessionPayment::Deposit(UNITS(250)))).unwrap();
+    let mut ask = |max_tokens| {
+        let words = vec![Message::new(Role::User, "Who are you?")];
+        let settings = ReplySettings { max_tokens, ..ReplySettings::default() };
+        block_on(consumer.ask(&mut talk, &node, words, settings, &mut |_| ()))
+    };
+    assert_eq!(ask(None).unwrap().receipt.receipt.completion_tokens, 40);
+    for too_much in [None, Some(40), Some(2)] {
+        let refused = ask(too_much).unwrap_err();
+        let code = if let ConsumerError::Node(NodeError::Refused { code, .. }) = &refused { code.as_str() } else { "" };
+        assert_eq!(code, "node.deposit_exhausted", "{refused}");
+    }
+    // 123 are left of the deposit: the longest prompt and one token.
+    assert_eq!(ask(Some(1)).unwrap().receipt.receipt.completion_tokens, 1);
+}

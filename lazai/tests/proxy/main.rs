@@ -7,6 +7,7 @@ mod budgets;
 #[path = "../simulation/dice.rs"]
 #[allow(dead_code, reason = "the simulation uses all of it")]
 mod dice;
+mod keys;
 mod killed;
 #[path = "../soak/market.rs"]
 #[allow(dead_code, reason = "the soak uses all of it")]

@@ -180,9 +180,17 @@ pub fn budget(total: u128, deposit: u128, sessions: u32) -> Budget {
 
 /// Asks a proxy: the status, and the answer.
 pub fn ask(url: &str, messages: &Value) -> (u16, Value) {
+    ask_with(url, messages, None)
+}
+
+/// Asks under an idempotency key, if there is one.
+pub fn ask_with(url: &str, messages: &Value, key: Option<&str>) -> (u16, Value) {
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let body = json!({"model": MODEL, "messages": messages}).to_string();
-    let post = agent.post(format!("{url}/v1/chat/completions")).header("content-type", "application/json");
+    let mut post = agent.post(format!("{url}/v1/chat/completions")).header("content-type", "application/json");
+    if let Some(key) = key {
+        post = post.header("idempotency-key", key);
+    }
     match post.send(body) {
         Ok(mut answer) => {
             let status = answer.status().as_u16();

@@ -17,6 +17,7 @@ use lazai::lora::{About, GenerateError, Generator};
 use lazai::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, SignedVoucher};
 use lazai::provider::{Provider, VoiceTerms};
 use lazai::settle::ledger::EvmLedger;
+use lazai::settle::speech::SpokenVoice;
 use lazai::speech::{AboutSpeaker, SpeakError, Speaker, SpeechJob, SpeechReply, SpeechRequest};
 use pollster::block_on;
 
@@ -106,8 +107,8 @@ impl Speaker for Voice {
     fn about(&self) -> &AboutSpeaker {
         &self.0
     }
-    fn load_adapter(&self, _: &Path) -> Result<Digest, SpeakError> {
-        Ok(sha256(b"voice"))
+    fn load_voice(&self, _: &Path) -> Result<(SpokenVoice, Digest), SpeakError> {
+        Ok((SpokenVoice::Character, sha256(b"voice")))
     }
     fn speak(&self, job: &SpeechJob, on_samples: &mut dyn FnMut(&[i16]) -> bool) -> Result<(), SpeakError> {
         for byte in sha256(job.text.as_bytes()).as_bytes() {

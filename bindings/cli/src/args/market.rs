@@ -4,17 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
-/// The market and the acting account.
+/// The market's place.
 #[derive(Debug, ClapArgs)]
 #[group(skip)]
 #[command(group(clap::ArgGroup::new("where").args(["local", "market", "rpc"]).required(true)))]
-pub(crate) struct Acting {
+pub(crate) struct Place {
     /// The folder of a market that `local` founded.
     #[arg(long)]
     pub local: Option<PathBuf>,
-    /// The role of the local market that acts, such as `node`; by default the verb's own.
-    #[arg(long, requires = "local", conflicts_with = "keystore")]
-    pub role: Option<String>,
     /// The folder of a market on this machine.
     #[arg(long)]
     pub market: Option<PathBuf>,
@@ -31,8 +28,39 @@ pub(crate) struct Acting {
     /// The number of confirmations that a transaction needs.
     #[arg(long, default_value_t = 12)]
     pub depth: u64,
+}
+
+/// The market and the acting account.
+#[derive(Debug, ClapArgs)]
+#[group(skip)]
+pub(crate) struct Acting {
+    #[command(flatten)]
+    pub place: Place,
+    /// The role of the local market that acts, such as `node`; by default the verb's own.
+    #[arg(long, requires = "local", conflicts_with = "keystore")]
+    pub role: Option<String>,
     /// The keystore file (version 3) of the acting account.
     #[arg(long, required_unless_present = "local", requires = "password_file")]
+    pub keystore: Option<PathBuf>,
+    /// The file with its password.
+    #[arg(long, requires = "keystore")]
+    pub password_file: Option<PathBuf>,
+}
+
+/// The market, and an account that is looked at: that needs no key.
+#[derive(Debug, ClapArgs)]
+#[group(skip)]
+pub(crate) struct Reading {
+    #[command(flatten)]
+    pub place: Place,
+    /// The account: its address.
+    #[arg(long)]
+    pub account: Option<String>,
+    /// The role of the local market whose account it is, such as `node`; by default the verb's own.
+    #[arg(long, requires = "local", conflicts_with_all = ["account", "keystore"])]
+    pub role: Option<String>,
+    /// The keystore file (version 3) of the account, in place of its address.
+    #[arg(long, requires = "password_file", conflicts_with = "account")]
     pub keystore: Option<PathBuf>,
     /// The file with its password.
     #[arg(long, requires = "keystore")]
@@ -153,6 +181,9 @@ pub(crate) struct Proxy {
     /// of one node share its sessions.
     #[arg(long, required = true)]
     pub node: Vec<String>,
+    /// A file (PEM) with the certificate authorities that the nodes' certificates are held to, instead of public ones.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
     /// The most that is spent or reserved in all, in base units, over every start on the folder.
     #[arg(long)]
     pub budget: String,
@@ -225,7 +256,7 @@ pub(crate) struct Receipts {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Balance {
     #[command(flatten)]
-    pub acting: Acting,
+    pub reading: Reading,
     /// Address of the asset; coins by default.
     #[arg(long, default_value = COINS)]
     pub asset: String,
@@ -243,15 +274,14 @@ pub(crate) struct Claim {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Examples: lazai earnings --local market; lazai earnings --local market --book node --csv")]
+#[command(
+    after_help = "Examples: lazai earnings --local market; lazai earnings --market market --account 0x…; lazai earnings --market market --book node --csv"
+)]
 pub(crate) struct Earnings {
     #[command(flatten)]
-    pub acting: Acting,
-    /// Another account's shares than those of the key.
-    #[arg(long, conflicts_with_all = ["all", "book"])]
-    pub account: Option<String>,
+    pub reading: Reading,
     /// Everybody's shares.
-    #[arg(long, conflicts_with = "book")]
+    #[arg(long, conflicts_with_all = ["account", "book"])]
     pub all: bool,
     /// Only those of this class.
     #[arg(long)]
@@ -259,7 +289,8 @@ pub(crate) struct Earnings {
     /// The folder of a node's book: what the node earned by each version.
     #[arg(long, value_name = "FOLDER")]
     pub book: Option<PathBuf>,
-    /// A file that holds the URL of a PostgreSQL database, in which the sessions of a node's book are, beside its folder.
+    /// A file that holds the URL of a PostgreSQL database, in which the sessions of a node's book are, beside its folder; the account says
+    /// which node's.
     #[arg(long, value_name = "FILE", requires = "book")]
     pub database: Option<PathBuf>,
     /// The authorities that the database's certificate may be of, in a PEM file; public ones without it.

@@ -12,7 +12,7 @@ pub(crate) struct Serve {
     /// A file (TOML) with any of these options; what the command line says stands over it. The book lists its keys.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Reads everything that serving needs, prints what would be served, and ends: it listens nowhere.
+    /// Reads everything that serving needs, tries the addresses, prints what would be served and what an operator should know, and ends.
     #[arg(long)]
     pub check: bool,
     #[command(flatten)]
@@ -20,7 +20,8 @@ pub(crate) struct Serve {
     /// The base model (a GGUF file, or a folder as Hugging Face has them) that the version was trained on.
     #[arg(long)]
     pub base: PathBuf,
-    /// The adapter's folder, in PEFT's files; it must be the one that the ledger names.
+    /// The adapter's folder, in PEFT's files, or the URL of a store that has it, such as s3://bucket/prefix (feature `object-store`); it
+    /// must be the one that the ledger names.
     #[arg(long, required_unless_present = "local")]
     pub adapter: Option<PathBuf>,
     /// The class; with `--local`, the first by default.
@@ -63,6 +64,10 @@ pub(crate) struct Serve {
     /// Megabytes of that file.
     #[arg(long, default_value_t = 8_192, requires = "disk")]
     pub disk_mb: u64,
+    /// A folder for the model's weights as the engine lays them out: written at the first start, mapped at later ones, and shared by
+    /// the nodes on this machine. Nobody else may write to it.
+    #[arg(long)]
+    pub weights: Option<PathBuf>,
     /// The certificate for TLS in a PEM file, with those between it and a root; a renewed file is read again.
     #[arg(long, requires = "tls_key")]
     pub tls_certificates: Option<PathBuf>,
@@ -94,6 +99,9 @@ pub(crate) struct Serve {
     /// A proxy, or a network of proxies (10.0.0.0/8), whose X-Forwarded-For tells from whom a request is; may be given several times.
     #[arg(long, value_name = "NETWORK")]
     pub trusted_proxy: Vec<String>,
+    /// The URL of an OpenTelemetry collector that takes traces by OTLP over HTTP, such as http://127.0.0.1:4318 (feature `otel`).
+    #[arg(long, value_name = "URL")]
+    pub traces: Option<String>,
     /// Stops when the input ends, as it does at SIGTERM.
     #[arg(long)]
     pub until_input_ends: bool,

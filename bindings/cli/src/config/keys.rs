@@ -10,6 +10,12 @@ pub(super) struct Key {
     pub kind: Kind,
 }
 
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.section, self.name)
+    }
+}
+
 /// What a key's value is.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
@@ -72,6 +78,7 @@ pub(super) const KEYS: &[Key] = &[
     key("room", "conversation_mb", "conversation_mb", WHOLE),
     key("room", "disk", "disk", Kind::Path),
     key("room", "disk_mb", "disk_mb", WHOLE),
+    key("room", "weights", "weights", Kind::Path),
     key("listen", "address", "address", Kind::Text),
     key("listen", "operations", "operations", Kind::Text),
     key("listen", "drain_s", "drain_s", WHOLE),
@@ -83,6 +90,7 @@ pub(super) const KEYS: &[Key] = &[
     key("limits", "consumer_requests", "consumer_requests", Kind::Whole(SMALL)),
     key("limits", "limit_loopback", "limit_loopback", Kind::Flag),
     key("limits", "trusted_proxies", "trusted_proxy", Kind::List),
+    key("traces", "collector", "traces", Kind::Text),
 ];
 
 /// The sections, in order.

@@ -18,6 +18,7 @@
 //! | [`receipts`] | receipts that are kept, checked again |
 //! | [`session`] | a session at a node, in one handle |
 //! | [`speech`] | texts that are spoken in it, and files of them |
+//! | [`store`] | adapters in stores |
 
 pub mod book;
 pub mod dat;
@@ -36,16 +37,19 @@ pub mod receipts;
 pub mod roles;
 pub mod session;
 pub mod speech;
-mod store;
+pub mod store;
 
 use std::sync::Arc;
 
 use crate::error::passed_on;
 use crate::record;
+#[cfg(feature = "otel")]
+pub use lazai::http::{Traces, TracesError};
 pub use roles::ExExContact;
 
 passed_on! {
     lazai::SendError,
+    lazai::adapters::AdapterError,
     lazai::core::inspect::InspectError,
     lazai::core::pov::PovError,
     lazai::core::prepare::PrepareError,

@@ -134,6 +134,8 @@ pub struct ServingRoom {
     pub folder: Option<FilePath>,
     /// Megabytes of that file.
     pub disk_mb: u64,
+    /// A folder for weights as the engine lays them out, if there is one: nodes on this machine share the file there.
+    pub weights: Option<FilePath>,
 }
 
 impl BaseModel {
@@ -147,6 +149,7 @@ impl BaseModel {
         settings.conversation_bytes = usize::try_from(room.memory_mb.saturating_mul(MB)).unwrap_or(usize::MAX);
         settings.disk =
             room.folder.map(|folder| DiskRoom { folder: folder.into(), bytes: room.disk_mb.saturating_mul(MB) });
+        settings.weights = room.weights.map(Into::into);
         let engine = Engine::open(Path::new(&path), WeightFormat::AsStored, settings)?;
         let about = Generator::about(&engine).clone();
         let engine = Mutex::new(Some(Arc::new(engine)));

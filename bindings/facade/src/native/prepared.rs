@@ -82,6 +82,29 @@ impl Listening {
         }
         self.tls_files().map_or(Ok(()), |files| files.check()).map_err(|error| failed("TLS", error))
     }
+
+    /// Tries whether it could listen, for a moment; returns the addresses that another program has, which may be this node, running.
+    ///
+    /// # Errors
+    /// `address` for one that this machine does not have, or may not give.
+    pub fn in_use(&self) -> Result<Vec<String>, LazaiError> {
+        let mut taken = Vec::new();
+        for at in [Some(&self.address), self.operations.as_ref()].into_iter().flatten() {
+            match std::net::TcpListener::bind(at.as_str()) {
+                Ok(_) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => taken.push(at.clone()),
+                Err(error) => return Err(LazaiError::new("address", format!("{at}: {error}"))),
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Tells whether anybody who reaches this machine reaches the operator's pages, which have no key.
+    #[must_use]
+    pub fn shows_operations(&self) -> bool {
+        let found = self.operations.as_ref().and_then(|at| at.to_socket_addrs().ok());
+        found.into_iter().flatten().any(|address| address.ip().is_unspecified())
+    }
 }
 
 /// What a node offers.
@@ -93,6 +116,10 @@ pub struct Offered {
     pub character: String,
     /// The most that one reply can cost, in base units.
     pub step: BaseUnits,
+    /// Most tokens of a conversation before a reply.
+    pub prompt_ceiling: u32,
+    /// Of these, those that the character's card takes; none without a card.
+    pub card_tokens: Option<u64>,
 }
 
 /// A node that can listen.
@@ -149,11 +176,17 @@ impl PreparedNode {
                 ..OfferTerms::free(class, version)
             };
             provider.check_terms(&asked).map_err(LedgerError::from)?;
-            offered.push(Offered {
-                model: model_id(class, version),
-                character: about.character,
-                step: provider.step(&asked)?.to_string(),
-            });
+            let (character, prompt_ceiling) = (about.character, model.prompt_ceiling);
+            let card_tokens = provider.card_tokens(class, version)?;
+            if let Some(tokens) = card_tokens.filter(|tokens| *tokens > prompt_ceiling.into()) {
+                let reason = format!(
+                    "the card of {character} with one word said has {tokens} tokens, a conversation may have {prompt_ceiling} by the \
+                     terms: no request would be served; raise the prompt ceiling"
+                );
+                return Err(LazaiError::new("model", reason));
+            }
+            let step = provider.step(&asked)?.to_string();
+            offered.push(Offered { model: model_id(class, version), character, step, prompt_ceiling, card_tokens });
             terms.push(asked);
         }
         let provider = Arc::new(provider);

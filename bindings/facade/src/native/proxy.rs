@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lazai::consumer::Consumer;
 use lazai::core::Amount;
-use lazai::http::{Budget, HttpNode, Loopback, LoopbackError, Serving};
+use lazai::http::{Budget, Loopback, LoopbackError, Serving};
 
 use super::data::file_error;
 use super::market::Market;
+use super::node::NodeClient;
 use crate::sign::Foreign;
 use crate::{BaseUnits, FilePath, LazaiError, Signer, TokenCounter};
 
@@ -55,15 +56,15 @@ pub struct ProxyServer {
 }
 
 impl ProxyServer {
-    /// Serves the characters of some nodes, by URL, at an address of this machine. The signer pays; a folder keeps the proxy's book, its
+    /// Serves the characters of some nodes at an address of this machine. The signer pays; a folder keeps the proxy's book, its
     /// conversations and its key.
     ///
     /// # Errors
-    /// `file` for a folder that cannot be had, `io` for an address, `money.not_decimal`, `node.transport` for what is no URL of HTTP.
+    /// `file` for a folder that cannot be had, `io` for an address, `money.not_decimal`.
     pub fn start(
         market: &Market,
         signer: Arc<dyn Signer>,
-        nodes: &[String],
+        nodes: &[Arc<NodeClient>],
         budget: ProxyBudget,
         folder: FilePath,
         address: &str,
@@ -74,7 +75,7 @@ impl ProxyServer {
         if let Some(counter) = counter {
             consumer = consumer.with_counter(counter.0.clone());
         }
-        let nodes = nodes.iter().map(|url| Ok(HttpNode::new(url)?)).collect::<Result<_, LazaiError>>()?;
+        let nodes = nodes.iter().map(|node| node.http().clone()).collect();
         let proxy = Loopback::open(consumer, nodes, budget.parse()?, folder).map_err(|error| match error {
             LoopbackError::NoRandomness => LazaiError::new("signer.no_randomness", error),
             _ => LazaiError::new("file", error),

@@ -1,6 +1,6 @@
 //! Actions of a creator and of the validators of an iDAO on a market.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lazai::core::pov::{Contributor, Dataset, PublicPart};
@@ -8,7 +8,6 @@ use lazai::core::seal::SealingKey;
 use lazai::core::{BasisPoints, ClassId, SubmissionId, VersionNumber};
 use lazai::creator::Creator;
 use lazai::settle::market;
-use lazai::store::FolderStore;
 use lazai::validator::Validator;
 use lazai::zk::Proof;
 
@@ -159,21 +158,33 @@ impl Market {
     }
 
     /// Verifies a submission as a validator, from the store's data, and attests it: proof, public part, consents and the
-    /// ciphertext's digest, never the private data. The signed verdict is kept in the store's folder `signed`, and another
-    /// verdict on the same submission is refused (`submission.signed_otherwise`): two would cost stake.
+    /// ciphertext's digest, never the private data. The signed verdict is kept in the folder `verdicts`, or without one in the
+    /// store's folder `signed`, and another verdict on the same submission is refused (`submission.signed_otherwise`): two would cost
+    /// stake. A store behind a URL needs that folder.
     ///
     /// # Errors
     /// The reason not to attest: `zk.…`, `pov.…`, `submission.…`, `store`, `file`; or `market`, `ledger…`, `signer.…`.
+    #[cfg_attr(feature = "uniffi", uniffi::method(default(verdicts = None)))]
     pub async fn attest(
         &self,
         validator: Arc<dyn Signer>,
         store: FilePath,
         submission: String,
+        verdicts: Option<FilePath>,
     ) -> Result<SubmissionFacts, LazaiError> {
-        let folder = Path::new(&store);
-        let validator = Validator::new(self.account(validator)?, &folder.join("signed"));
+        let signed = match verdicts {
+            Some(folder) => PathBuf::from(folder),
+            None if !store.contains("://") => Path::new(&store).join("signed"),
+            None => {
+                return Err(LazaiError::new(
+                    "store",
+                    format!("{store}: verdicts are signed once: name a folder for them"),
+                ));
+            }
+        };
+        let validator = Validator::new(self.account(validator)?, &signed);
         let id: SubmissionId = submission.parse()?;
-        let attestation = validator.verify(id, &FolderStore::new(folder)).await?;
+        let attestation = validator.verify(id, &*store_at(&store)?).await?;
         validator.attest(attestation).await?;
         self.submission(submission)
     }

@@ -1,10 +1,23 @@
 //! Speech: a text in a character's voice, out of a session; and what a file of it says of itself.
 
 use lazai::core::Digest;
+use lazai::settle::speech::SpokenVoice as Voice;
 use lazai::speech::{NotSpeech, SpeechManifest, SpeechSettings};
 
 use super::session::Session;
-use crate::{BaseUnits, LazaiError, record};
+use crate::{BaseUnits, LazaiError, record, words};
+
+words! {
+    /// Whose voice it is, as the node says.
+    pub enum SpokenVoice {
+        /// The base's own, which is not the character's.
+        Base,
+        /// The base's, at the character's pitch and pace: it is not the character's either.
+        PitchAndPace,
+        /// The character's, by an adapter that was trained on recordings.
+        Character,
+    }
+}
 
 record! {
     /// A text that was spoken, checked and paid.
@@ -17,9 +30,8 @@ record! {
         pub characters: u64,
         /// The amount owed for the session by now, in base units.
         pub owed: BaseUnits,
-        /// SHA-256 of the adapter whose voice it is, as the node claims; none if it is the base's own voice, which is not the
-        /// character's.
-        pub voice: Option<String>,
+        /// Whose voice it is, as the node claims.
+        pub voice: SpokenVoice,
     }
 }
 
@@ -30,8 +42,10 @@ record! {
         pub node: String,
         /// The character's model: `dat:CLASS:VERSION`.
         pub model: String,
-        /// SHA-256 of the adapter whose voice it is, as the node claims; none if it is the base's own voice.
-        pub voice: Option<String>,
+        /// Whose voice it is, as the node claims.
+        pub voice: SpokenVoice,
+        /// SHA-256 of the file that makes the voice; none of the base's own.
+        pub voice_digest: Option<String>,
         /// Characters of the text.
         pub characters: u64,
         /// The session in which it was spoken.
@@ -39,8 +53,14 @@ record! {
     }
 }
 
-fn voice(adapter: Digest) -> Option<String> {
-    (adapter != Digest::ZERO).then(|| adapter.to_string())
+impl From<Voice> for SpokenVoice {
+    fn from(voice: Voice) -> Self {
+        match voice {
+            Voice::Base => Self::Base,
+            Voice::PitchAndPace => Self::PitchAndPace,
+            Voice::Character => Self::Character,
+        }
+    }
 }
 
 #[cfg_attr(feature = "uniffi", uniffi::export)]
@@ -61,7 +81,7 @@ impl Session {
             sample_rate: speech.rate(),
             characters: speech.received.receipt.receipt.characters,
             owed: session.owed().to_string(),
-            voice: voice(speech.received.terms.terms.adapter_digest),
+            voice: speech.voice.into(),
         })
     }
 
@@ -96,7 +116,8 @@ pub fn speech_note(file: Vec<u8>) -> Result<SpeechNote, LazaiError> {
     Ok(SpeechNote {
         node: terms.node.to_string(),
         model: lazai::wire::talk::model_id(terms.class, terms.version),
-        voice: voice(terms.adapter_digest),
+        voice: terms.voice.into(),
+        voice_digest: (terms.adapter_digest != Digest::ZERO).then(|| terms.adapter_digest.to_string()),
         characters: receipt.characters,
         session: receipt.session.to_string(),
     })

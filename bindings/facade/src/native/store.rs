@@ -1,10 +1,16 @@
-//! Stores by the text that names one: a folder's path, or a URL.
+//! Stores by the text that names one: a folder's path, or a URL; and the adapters in them.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use lazai::core::record::TrainingRecord;
+use lazai::core::{ClassId, VersionNumber};
 use lazai::store::{FolderStore, Store};
+use pollster::block_on;
 
-use crate::LazaiError;
+use super::data::read_file;
+use super::market::Market;
+use crate::{FilePath, LazaiError};
 
 /// The store in a folder, or behind a URL (feature `object-store`).
 ///
@@ -18,4 +24,33 @@ pub(super) fn store_at(text: &str) -> Result<Arc<dyn Store>, LazaiError> {
     return Ok(Arc::new(lazai::store::ObjectStore::open(text)?));
     #[cfg(not(feature = "object-store"))]
     Err(LazaiError::new("feature_missing", "stores behind URLs: the feature `object-store`"))
+}
+
+/// Keeps the adapter of a minted version in a store, a folder or a URL, with the record of its training: nodes fetch it from there. Whoever
+/// can read the store has the adapter. `folder` has PEFT's files, `record` is the file of the training record.
+///
+/// # Errors
+/// `file`, `json.malformed`, `store` (also for another adapter's record), `feature_missing`.
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+pub fn keep_adapter(store: FilePath, folder: FilePath, record: FilePath) -> Result<(), LazaiError> {
+    let record: TrainingRecord = serde_json::from_slice(&read_file(&record)?)?;
+    Ok(block_on(lazai::adapters::keep(&*store_at(&store)?, Path::new(&folder), &record))?)
+}
+
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+impl Market {
+    /// Fetches the adapter of a version from a store into a folder, as PEFT's files. The ledger says what it is: anything else is refused.
+    ///
+    /// # Errors
+    /// `dat.unknown`, `file`, `store`, `feature_missing`.
+    pub fn fetch_adapter(
+        &self,
+        store: FilePath,
+        class_id: u64,
+        version: u32,
+        folder: FilePath,
+    ) -> Result<(), LazaiError> {
+        let about = self.version(ClassId(class_id), VersionNumber(version))?.metadata;
+        Ok(block_on(lazai::adapters::fetch(&*store_at(&store)?, &about, Path::new(&folder)))?)
+    }
 }

@@ -2572,9 +2572,16 @@ mod speech_note {
     #[pymethods]
     impl SpeechNote {
         #[new]
-        #[pyo3(signature = (node, model, characters, session, *, voice=None))]
-        fn from_python(node: String, model: String, characters: u64, session: String, voice: Option<String>) -> Self {
-            Self { node, model, voice, characters, session }
+        #[pyo3(signature = (node, model, voice, characters, session, *, voice_digest=None))]
+        fn from_python(
+            node: String,
+            model: String,
+            voice: crate::native::speech::SpokenVoice,
+            characters: u64,
+            session: String,
+            voice_digest: Option<String>,
+        ) -> Self {
+            Self { node, model, voice, voice_digest, characters, session }
         }
 
         /// The node's address.
@@ -2589,10 +2596,16 @@ mod speech_note {
             self.model.clone()
         }
 
-        /// SHA-256 of the adapter whose voice it is, as the node claims; none if it is the base's own voice.
+        /// Whose voice it is, as the node claims.
         #[getter(voice)]
-        fn python_voice(&self) -> Option<String> {
-            self.voice.clone()
+        fn python_voice(&self) -> crate::native::speech::SpokenVoice {
+            self.voice
+        }
+
+        /// SHA-256 of the file that makes the voice; none of the base's own.
+        #[getter(voice_digest)]
+        fn python_voice_digest(&self) -> Option<String> {
+            self.voice_digest.clone()
         }
 
         /// Characters of the text.
@@ -2608,7 +2621,7 @@ mod speech_note {
         }
 
         fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-            repr(slf.as_any(), "SpeechNote", &["node", "model", "voice", "characters", "session"])
+            repr(slf.as_any(), "SpeechNote", &["node", "model", "voice", "voice_digest", "characters", "session"])
         }
     }
 }
@@ -2621,8 +2634,14 @@ mod spoken {
     #[pymethods]
     impl Spoken {
         #[new]
-        #[pyo3(signature = (wav, sample_rate, characters, owed, *, voice=None))]
-        fn from_python(wav: Vec<u8>, sample_rate: u32, characters: u64, owed: Units, voice: Option<String>) -> Self {
+        #[pyo3(signature = (wav, sample_rate, characters, owed, voice))]
+        fn from_python(
+            wav: Vec<u8>,
+            sample_rate: u32,
+            characters: u64,
+            owed: Units,
+            voice: crate::native::speech::SpokenVoice,
+        ) -> Self {
             Self { wav, sample_rate, characters, owed: owed.0, voice }
         }
 
@@ -2650,11 +2669,10 @@ mod spoken {
             Units(self.owed.clone()).whole()
         }
 
-        /// SHA-256 of the adapter whose voice it is, as the node claims; none if it is the base's own voice, which is not the
-        /// character's.
+        /// Whose voice it is, as the node claims.
         #[getter(voice)]
-        fn python_voice(&self) -> Option<String> {
-            self.voice.clone()
+        fn python_voice(&self) -> crate::native::speech::SpokenVoice {
+            self.voice
         }
 
         fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {

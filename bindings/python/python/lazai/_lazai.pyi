@@ -68,6 +68,7 @@ __all__ = [
     "SigningRequest",
     "SpeechNote",
     "Spoken",
+    "SpokenVoice",
     "SubmissionFacts",
     "SubmissionStatus",
     "TokenBias",
@@ -89,6 +90,7 @@ __all__ = [
     "evidence_with_words",
     "fail_with",
     "inspect_file",
+    "keep_adapter",
     "library_version",
     "offer_step",
     "open_session_call",
@@ -230,6 +232,21 @@ class Role:
     ASSISTANT: ClassVar[Role]
     """The character."""
     def __new__(cls, word: str) -> Role: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __str__(self, /) -> str: ...
+
+@final
+class SpokenVoice:
+    """Whose voice it is, as the node says."""
+    BASE: ClassVar[SpokenVoice]
+    """The base's own, which is not the character's."""
+    PITCH_AND_PACE: ClassVar[SpokenVoice]
+    """The base's, at the character's pitch and pace: it is not the character's either."""
+    CHARACTER: ClassVar[SpokenVoice]
+    """The character's, by an adapter that was trained on recordings."""
+    def __new__(cls, word: str) -> SpokenVoice: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
     def __int__(self, /) -> int: ...
@@ -1255,7 +1272,7 @@ class SpeechNote:
     """What a file says of its sound: it is synthetic, and a node signed for it."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, node: str, model: str, characters: int, session: str, *, voice: str | None = None) -> SpeechNote: ...
+    def __new__(cls, node: str, model: str, voice: SpokenVoice | Literal["base", "pitch_and_pace", "character"], characters: int, session: str, *, voice_digest: str | None = None) -> SpeechNote: ...
     @property
     def node(self, /) -> str:
         """The node's address."""
@@ -1263,8 +1280,11 @@ class SpeechNote:
     def model(self, /) -> str:
         """The character's model: `dat:CLASS:VERSION`."""
     @property
-    def voice(self, /) -> str | None:
-        """SHA-256 of the adapter whose voice it is, as the node claims; none if it is the base's own voice."""
+    def voice(self, /) -> SpokenVoice:
+        """Whose voice it is, as the node claims."""
+    @property
+    def voice_digest(self, /) -> str | None:
+        """SHA-256 of the file that makes the voice; none of the base's own."""
     @property
     def characters(self, /) -> int:
         """Characters of the text."""
@@ -1277,7 +1297,7 @@ class Spoken:
     """A text that was spoken, checked and paid."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, wav: bytes, sample_rate: int, characters: int, owed: int, *, voice: str | None = None) -> Spoken: ...
+    def __new__(cls, wav: bytes, sample_rate: int, characters: int, owed: int, voice: SpokenVoice | Literal["base", "pitch_and_pace", "character"]) -> Spoken: ...
     @property
     def wav(self, /) -> bytes:
         """A WAV file: one channel, 16 bits, with a signed note that it is synthetic (`speech_note`)."""
@@ -1291,11 +1311,8 @@ class Spoken:
     def owed(self, /) -> int:
         """The amount owed for the session by now, in base units."""
     @property
-    def voice(self, /) -> str | None:
-        """
-        SHA-256 of the adapter whose voice it is, as the node claims; none if it is the base's own voice, which is not the
-        character's.
-        """
+    def voice(self, /) -> SpokenVoice:
+        """Whose voice it is, as the node claims."""
 
 @final
 class SubmissionFacts:
@@ -1842,11 +1859,12 @@ class Market:
 
         Errors: `hex.…`, `ledger…`.
         """
-    def attest(self, /, validator: Signer, store: str | PathLike[str], submission: str) -> SubmissionFacts:
+    def attest(self, /, validator: Signer, store: str | PathLike[str], submission: str, verdicts: str | PathLike[str] | None = None) -> SubmissionFacts:
         """
         Verifies a submission as a validator, from the store's data, and attests it: proof, public part, consents and the
-        ciphertext's digest, never the private data. The signed verdict is kept in the store's folder `signed`, and another
-        verdict on the same submission is refused (`submission.signed_otherwise`): two would cost stake.
+        ciphertext's digest, never the private data. The signed verdict is kept in the folder `verdicts`, or without one in the
+        store's folder `signed`, and another verdict on the same submission is refused (`submission.signed_otherwise`): two would cost
+        stake. A store behind a URL needs that folder.
 
         Errors: The reason not to attest: `zk.…`, `pov.…`, `submission.…`, `store`, `file`; or `market`, `ledger…`, `signer.…`.
         """
@@ -1870,6 +1888,12 @@ class Market:
         Continues a session that `Session.to_json` kept.
 
         Errors: `json.malformed`, `node.transport` if it is no URL of HTTP, `hex.…`.
+        """
+    def fetch_adapter(self, /, store: str | PathLike[str], class_id: int, version: int, folder: str | PathLike[str]) -> None:
+        """
+        Fetches the adapter of a version from a store into a folder, as PEFT's files. The ledger says what it is: anything else is refused.
+
+        Errors: `dat.unknown`, `file`, `store`, `feature_missing`.
         """
     def __enter__(self, /) -> Market: ...
     def __exit__(self, /, kind: type[BaseException] | None = None, error: BaseException | None = None, trace: TracebackType | None = None) -> None: ...
@@ -2089,6 +2113,14 @@ def inspect_file(path: str | PathLike[str], character: str | None = None, user: 
     logs that name people.
 
     Errors: `card.…`, `dialogue.…`, `pov.…`, `voice.…`, `io`.
+    """
+
+def keep_adapter(store: str | PathLike[str], folder: str | PathLike[str], record: str | PathLike[str]) -> None:
+    """
+    Keeps the adapter of a minted version in a store, a folder or a URL, with the record of its training: nodes fetch it from there. Whoever
+    can read the store has the adapter. `folder` has PEFT's files, `record` is the file of the training record.
+
+    Errors: `file`, `json.malformed`, `store` (also for another adapter's record), `feature_missing`.
     """
 
 def library_version() -> str:

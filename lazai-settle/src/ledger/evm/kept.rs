@@ -128,10 +128,10 @@ impl Kept {
         if let Err(error) = &opened
             && !matches!(error, Trouble::Elsewhere)
         {
-            tracing::info!(path = %path.display(), %error, "blocks that were kept are read anew");
+            tracing::info!(%error, "blocks that were kept are read anew");
             opened = std::fs::remove_file(&path).map_err(Trouble::from).and_then(|()| Self::of(&path, subject));
         }
-        opened.inspect_err(|error| tracing::warn!(path = %path.display(), %error, "blocks are not kept")).ok()
+        opened.inspect_err(|error| tracing::warn!(%error, "blocks are not kept")).ok()
     }
 
     fn of(path: &Path, subject: &Subject) -> Result<Self> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use alloy_primitives::{Address as EvmAddress, B256, Bloom, BloomInput, Bytes, U64, U256};
 use alloy_sol_types::SolCall;
 use lazai_core::Address;
+use lazai_core::quiet::without_addresses;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -122,7 +123,7 @@ impl Node {
         for _ in 1..TRIES {
             match self.rpc.request(method, params.clone()) {
                 Err(error @ (RpcError::Transport { .. } | RpcError::Disagreed { .. })) => {
-                    tracing::debug!(method, %error, "trying again");
+                    tracing::debug!(method, error = %without_addresses(&error), "trying again");
                     self.rpc.pause(wait);
                     wait *= 3;
                 }

@@ -8,6 +8,7 @@ use alloy_consensus::{SignableTransaction, TxEip1559};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address as EvmAddress, B256, Bytes, Signature as EvmSignature, TxKind, U256};
 use lazai_core::digest::{DomainHasher, keccak256};
+use lazai_core::quiet::without_addresses;
 use lazai_core::sign::{SigningRequest, SigningSubject};
 use lazai_core::{Address, Amount, Digest, Signature};
 use serde::{Deserialize, Serialize};
@@ -201,7 +202,7 @@ impl Outbox {
             && error.kind() != std::io::ErrorKind::NotFound
         {
             // It will be found to be done when it is looked at again.
-            tracing::warn!(path = %path.display(), %error, "could not be removed");
+            tracing::warn!(%error, "a transaction that is done could not be removed from the folder");
         }
         self.lock().remove(&(sender, key));
     }
@@ -222,7 +223,7 @@ pub(super) fn broadcast(node: &Node, sent: &Sent) -> Result<(), LedgerError> {
         }
         // It may have got through: the waiting caller will see it, or send it again.
         Err(error @ (RpcError::Transport { .. } | RpcError::Disagreed { .. })) => {
-            tracing::debug!(%error, "not known whether it was sent");
+            tracing::debug!(error = %without_addresses(error), "not known whether it was sent");
             Ok(())
         }
     }

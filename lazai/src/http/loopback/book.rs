@@ -5,7 +5,9 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use lazai_core::file::{make_private_folder, write_privately};
+use lazai_core::quiet::json_error;
 use lazai_core::{Address, Amount, MoneyError, SessionId};
+use lazai_settle::session::Receipt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -120,6 +122,11 @@ impl Book {
         self.keep_page()
     }
 
+    /// Tells whether an open session ends before this receipt.
+    pub fn lacks(&self, receipt: &Receipt) -> bool {
+        self.open.get(&receipt.session).is_some_and(|open| open.conversation.next_turn() <= receipt.turn)
+    }
+
     /// Stores what became of an open session.
     pub fn keep(&mut self, open: Open) -> Result<(), LoopbackError> {
         let session = open.session();
@@ -216,7 +223,7 @@ fn lock(folder: &Path) -> Result<File, LoopbackError> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(failed("another proxy has this folder".into())),
         Err(TryLockError::Error(e)) if e.kind() == std::io::ErrorKind::Unsupported => {
-            tracing::warn!(path = %path.display(), "nothing keeps a second proxy from this folder: it has no locks here");
+            tracing::warn!("nothing keeps a second proxy from this folder: it has no locks here");
             Ok(file)
         }
         Err(TryLockError::Error(e)) => Err(failed(e.to_string())),
@@ -230,7 +237,7 @@ fn conversation(folder: &Path, session: SessionId) -> PathBuf {
 fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, LoopbackError> {
     let failed = |e: &dyn std::fmt::Display| LoopbackError::Book { path: path.into(), reason: e.to_string() };
     match std::fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| failed(&e)),
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| failed(&json_error(&e))),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(failed(&e)),
     }

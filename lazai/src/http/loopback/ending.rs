@@ -11,6 +11,7 @@ use super::Inner;
 use super::book::Book;
 use crate::account::SendError;
 use crate::consumer::{ConsumerError, Conversation, TakeBack};
+use crate::http::quiet;
 use crate::node::SignedRelease;
 
 /// The time a node gets to redeem its voucher and release a session.
@@ -77,7 +78,7 @@ impl Inner {
                 tracing::info!(%session, at_s, "the end of the session is not final yet");
             }
             Ok(None) => tracing::info!(%session, "the ledger does not show yet that the session's end was asked for"),
-            Err(error) => tracing::info!(%session, %error, "not taken back yet"),
+            Err(error) => tracing::info!(%session, error = %quiet::consumer(&error), "not taken back yet"),
         }
         false
     }
@@ -101,7 +102,9 @@ impl Inner {
             && let Some(release) = self.released(&conversation).await
         {
             match self.consumer.close_together(&conversation, &release).await {
-                Err(error) if is_bad_release(&error) => tracing::info!(%session, %error, "a bad release"),
+                Err(error) if is_bad_release(&error) => {
+                    tracing::info!(%session, error = %quiet::consumer(&error), "a bad release");
+                }
                 closed => return closed,
             }
         }
@@ -120,6 +123,7 @@ impl Inner {
         match tokio::time::timeout(HELP, asking).await {
             Ok(Ok(release)) => Some(release),
             Ok(Err(error)) => {
+                let error = quiet::consumer(&error);
                 tracing::info!(session = %conversation.session, %error, "the node does not release the session");
                 None
             }

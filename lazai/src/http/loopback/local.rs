@@ -123,6 +123,10 @@ async fn answer(proxy: &Loopback, api: Api, headers: &HeaderMap, body: &[u8]) ->
             return Err(BadRequest::new(once::KEY, reason).into());
         }
         let found = Arc::new(inner.once.begin(key, api.path(), body, seed)?);
+        {
+            let book = inner.book.lock().await;
+            found.forget(|receipt| book.lacks(receipt));
+        }
         seed = found.seed();
         begun = Some(found);
     }

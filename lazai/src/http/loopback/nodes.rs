@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::http::client::HttpNode;
 use crate::http::health::Health;
+use crate::http::quiet;
 use crate::node::{
     ChatReply, ChatRequest, Node, NodeError, NodeFuture, ReleaseRequest, SignedOffer, SignedRelease, SignedVoucher,
 };
@@ -224,7 +225,7 @@ impl Nodes {
                     seen.latency.listed(took);
                 }
                 Err(error) => {
-                    tracing::info!(node = ?place.node, %error, "a node does not tell its models");
+                    tracing::info!(node = place.node.place(), error = %quiet::node(error), "a node does not tell its models");
                     place.failed();
                 }
             }
@@ -346,7 +347,7 @@ impl Replicas<'_> {
                         return Ok(reply);
                     }
                     Err(failed) if is_down(&failed) => {
-                        tracing::info!(node = ?place.node, error = %failed, "a URL of a node does not answer");
+                        tracing::info!(node = place.node.place(), error = %quiet::node(&failed), "a URL of a node does not answer");
                         place.failed();
                         error = failed;
                     }

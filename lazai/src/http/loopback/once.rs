@@ -1,7 +1,7 @@
 //! Replies that are made and paid once: those of requests with an `Idempotency-Key`.
 //!
-//! Source: draft-ietf-httpapi-idempotency-key-header-06. Before a request is sent to a node, its seed is on the disk: after a crash the
-//! same request is signed, and a node gives the same reply to it for nothing more. Once the reply is here it is kept too, before
+//! Source: draft-ietf-httpapi-idempotency-key-header-06. Before a request is sent to a node, its seed and its session are on the disk:
+//! after a crash the same request is signed in the same session, and a node gives the same reply to it for nothing more. Once the reply is here it is kept too, before
 //! the book counts it.
 
 use std::collections::BTreeSet;
@@ -11,10 +11,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use axum::http::HeaderValue;
-use lazai_core::Digest;
 use lazai_core::digest::sha256;
 use lazai_core::file::write_privately;
+use lazai_core::quiet::json_error;
 use lazai_core::reply::ReplyNotes;
+use lazai_core::{Digest, SessionId};
+use lazai_settle::session::Receipt;
 use serde::{Deserialize, Serialize};
 
 use super::LoopbackError;
@@ -56,6 +58,9 @@ struct Page {
     /// The seed, for a request that names none.
     seed: u64,
     choices: Vec<Reply>,
+    /// The session that the choice after these is asked of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session: Option<SessionId>,
 }
 
 /// A reply that was made.
@@ -107,6 +112,7 @@ impl Once {
             mark: Mark::new(),
             seed,
             choices: Vec::new(),
+            session: None,
         };
         let begun =
             Begun { path: file, page: Mutex::new(fresh), busy: self.busy.clone(), is_free: AtomicBool::new(false) };
@@ -136,7 +142,7 @@ impl Once {
         if age(path).is_some_and(|age| age > self.most.age) {
             return Ok(None);
         }
-        serde_json::from_slice(&bytes).map(Some).map_err(|e| failed(e.to_string()))
+        serde_json::from_slice(&bytes).map(Some).map_err(|e| failed(json_error(&e)))
     }
 
     /// Removes what is too old, and the oldest of what is too much.
@@ -192,9 +198,39 @@ impl Begun {
         Some(Made { details: reply.details, notes: reply.notes, spoken: None })
     }
 
+    /// The session that the next choice was asked of, if it was: its node may have made the reply, and gives it again there alone.
+    pub fn session(&self) -> Option<SessionId> {
+        lock(&self.page).session
+    }
+
+    /// Notes the session that the next choice is asked of. Called before its node hears of it.
+    pub fn ask_of(&self, session: SessionId) -> Result<(), LoopbackError> {
+        if lock(&self.page).session.replace(session) == Some(session) {
+            return Ok(());
+        }
+        self.write()
+    }
+
+    /// Forgets the choices from the first on whose receipt the book lacks: the proxy died between the two. Nobody heard their end, and
+    /// nothing was promised for them; asked of the same session again, they come again and are paid.
+    pub fn forget(&self, is_lacking: impl Fn(&Receipt) -> bool) {
+        let mut page = lock(&self.page);
+        let mut receipts = page.choices.iter().map(|choice| &choice.details.receipt.receipt).enumerate();
+        let lacking =
+            receipts.find(|(_, receipt)| is_lacking(receipt)).map(|(first, receipt)| (first, receipt.session));
+        if let Some((first, session)) = lacking {
+            page.session = Some(session);
+            page.choices.truncate(first);
+        }
+    }
+
     /// Keeps a choice that was made: the one after the last.
     pub fn keep(&self, reply: Reply) -> Result<(), LoopbackError> {
-        lock(&self.page).choices.push(reply);
+        {
+            let mut page = lock(&self.page);
+            page.choices.push(reply);
+            page.session = None;
+        }
         self.write()
     }
 

@@ -9,6 +9,7 @@ use super::page::Open;
 use super::sessions::Wanted;
 use super::verdict::{Verdict, failure};
 use crate::consumer::{Checked, ConsumerError};
+use crate::http::quiet;
 use crate::http::reply::{Made, Pieces};
 use crate::node::{ChatReply, Node as _};
 use crate::wire::openai::{ApiError, CompletionRequest};
@@ -49,7 +50,9 @@ impl Inner {
         let mut turn = self.begin(&asked.model).await?;
         let (mut tried, mut reopened, mut first) = (BTreeSet::new(), BTreeSet::new(), None);
         loop {
-            let want = Wanted { model: &asked.model, messages: &asked.messages, tried: &tried };
+            let (model, messages, max_tokens) = (&asked.model, &asked.messages, asked.settings.max_tokens);
+            let session = begun.and_then(Begun::session);
+            let want = Wanted { model, messages, max_tokens, tried: &tried, session };
             let open = match self.session(&mut turn, &want).await {
                 Ok(open) => open,
                 // What the first node said tells more than that no other is there.
@@ -75,7 +78,7 @@ impl Inner {
                 Err(Asked::Failed(error)) => error,
             };
             let (verdict, told) = (Verdict::of(&error), failure(&error));
-            tracing::info!(%error, ?verdict, "a reply did not come");
+            tracing::info!(error = %quiet::consumer(&error), ?verdict, "a reply did not come");
             match verdict {
                 Verdict::Over => {
                     let mut book = self.book.lock().await;
@@ -121,6 +124,9 @@ impl Inner {
         }
         talker.pay_owed(conversation, &node).await?;
         let request = talker.ask(conversation, asked.messages.clone(), asked.settings.clone()).await?;
+        if let Some(begun) = begun {
+            begun.ask_of(conversation.session).map_err(ApiError::from)?;
+        }
         let answered = node.chat(&request, on_text).await.map_err(ConsumerError::from);
         let before = conversation.owed();
         let taken = match answered {
@@ -147,7 +153,7 @@ impl Inner {
         let reply = taken?;
         // The reply is there and is owed: a promise that does not arrive is delivered before the next one.
         if let Err(error) = talker.pay_owed(&mut open.conversation, &node).await {
-            tracing::warn!(session = %open.session(), %error, "a reply could not be paid yet");
+            tracing::warn!(session = %open.session(), error = %quiet::consumer(&error), "a reply could not be paid yet");
         }
         self.book.lock().await.keep(open).map_err(ApiError::from)?;
         Ok(reply)

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lazai_core::message::Message;
-use lazai_core::{Address, Amount, Digest};
+use lazai_core::quiet::without_addresses;
+use lazai_core::{Address, Amount, Digest, SessionId};
 use lazai_settle::ledger::LedgerError;
 use lazai_settle::session::SessionPayment;
 
@@ -24,8 +25,12 @@ use crate::wire::openai::ApiError;
 pub(super) struct Wanted<'a> {
     pub model: &'a str,
     pub messages: &'a [Message],
+    /// The most tokens of it, if the client names them.
+    pub max_tokens: Option<u32>,
     /// Nodes that were asked in vain for this reply.
     pub tried: &'a BTreeSet<Address>,
+    /// The session that this very reply was asked of before.
+    pub session: Option<SessionId>,
 }
 
 /// The step that was taken towards a session.
@@ -136,9 +141,14 @@ impl Inner {
         wanted: &Wanted<'_>,
         with: impl Fn(Address) -> bool,
     ) -> Result<Option<Step>, ApiError> {
-        let open = book.open_of(wanted.model).filter(|open| with(open.conversation.offer.offer.node));
-        let Some(open) = self.turns.best(open, wanted.messages) else { return Ok(None) };
-        let step = open.conversation.offer.offer.step()?;
+        let open = || book.open_of(wanted.model).filter(|open| with(open.conversation.offer.offer.node));
+        // In another session the reply would be made anew, and who made it here would not be paid.
+        let before = wanted.session.and_then(|session| open().find(|open| open.session() == session));
+        if before.is_some_and(|open| self.turns.uses(open.session())) {
+            return Ok(Some(Step::Wait));
+        }
+        let Some(open) = before.or_else(|| self.turns.best(open(), wanted.messages)) else { return Ok(None) };
+        let step = open.conversation.offer.offer.step_within(wanted.max_tokens)?;
         match self.fits(book, wanted.model, step) {
             Ok(()) => {
                 turn.use_session(open.session(), step);
@@ -158,7 +168,7 @@ impl Inner {
         plan: Plan,
         is_kept: bool,
     ) -> Result<Step, ApiError> {
-        let step = plan.offer.offer.step()?;
+        let step = plan.offer.offer.step_within(wanted.max_tokens)?;
         match self.fits(book, wanted.model, step) {
             Ok(()) => {
                 if !is_kept {
@@ -249,7 +259,7 @@ impl Inner {
             Err(ConsumerError::Send(SendError::Ledger(
                 error @ (LedgerError::Market(_) | LedgerError::Reverted { .. }),
             ))) => {
-                tracing::info!(%error, "a session is refused");
+                tracing::info!(error = %without_addresses(error), "a session is refused");
                 self.book.lock().await.give_up(nonce);
                 None
             }

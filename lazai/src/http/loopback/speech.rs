@@ -14,6 +14,7 @@ use super::sessions::Wanted;
 use super::verdict::{Verdict, failure, remote};
 use super::{Inner, Loopback};
 use crate::consumer::ConsumerError;
+use crate::http::quiet;
 use crate::http::reply::Spoken;
 use crate::http::sound::{self, Made, Sink};
 use crate::node::Node as _;
@@ -70,7 +71,7 @@ impl Inner {
                 let message = format!("no node that answers speaks for {:?}", asked.model);
                 return Err(first.unwrap_or_else(|| ApiError::new(404, "loopback.voice", message)));
             }
-            let want = Wanted { model: &asked.model, messages: &[], tried: &tried };
+            let want = Wanted { model: &asked.model, messages: &[], max_tokens: None, tried: &tried, session: None };
             let open = match self.session(&mut turn, &want).await {
                 Ok(open) => open,
                 Err(error) => return Err(first.unwrap_or(error)),
@@ -112,7 +113,7 @@ impl Inner {
             };
             self.nodes.forget_voice(&asked.model, node);
             let (verdict, told) = (Verdict::of(&error), failure(&error));
-            tracing::info!(%error, ?verdict, "speech did not come");
+            tracing::info!(error = %quiet::consumer(&error), ?verdict, "speech did not come");
             match verdict {
                 Verdict::Over => {
                     let mut book = self.book.lock().await;
@@ -190,7 +191,7 @@ impl Inner {
         }
         let reply = taken?;
         if let Err(error) = talker.pay_owed(&mut open.conversation, &node).await {
-            tracing::warn!(session = %open.session(), %error, "speech could not be paid yet");
+            tracing::warn!(session = %open.session(), error = %quiet::consumer(&error), "speech could not be paid yet");
         }
         self.book.lock().await.keep(open).map_err(ApiError::from)?;
         Ok((request, reply))

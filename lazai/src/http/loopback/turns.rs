@@ -124,7 +124,8 @@ impl Turn {
 
     /// Holds `step` back for the reply.
     pub fn reserve(&mut self, step: Amount) {
-        if self.step.replace(step).is_none() {
+        if self.step.is_none() {
+            self.step = Some(step);
             self.turns.state().under_way.entry(self.model.clone()).or_default().push(step);
         }
     }

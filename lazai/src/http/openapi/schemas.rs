@@ -71,6 +71,7 @@ pub(super) fn settings() -> Map<String, Value> {
         ("dry_multiplier", number(0.0, 100.0)),
         ("dry_sequence_breakers", json!({"anyOf": [texts(16, 40), {"type": "null"}]})),
         ("frequency_penalty", number(-2.0, 2.0)),
+        ("guided_calls", json!({"type": ["object", "null"]})),
         ("guided_choice", json!({"type": ["array", "null"], "items": text()})),
         ("guided_grammar", json!({"type": ["string", "null"]})),
         ("guided_json", json!({"type": ["object", "string", "null"]})),

@@ -1,6 +1,7 @@
 //! The APIs that ask for a reply: how each is read, and what each makes of a reply.
 
 use axum::response::sse::Event;
+use lazai_core::reply::FinishReason;
 use lazai_settle::ledger::{Clock, SystemClock};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -27,6 +28,11 @@ impl Api {
             Self::Completions => "/v1/completions",
             Self::Responses => "/v1/responses",
         }
+    }
+
+    /// Its operation, as OpenTelemetry names it.
+    pub fn operation(self) -> &'static str {
+        if self == Self::Completions { "text_completion" } else { "chat" }
     }
 
     /// Reads the body of a request.
@@ -96,8 +102,13 @@ pub(in crate::http) struct Choice {
 }
 
 impl Choice {
+    /// A reply that was cut may have called more: it says so, calls or not, as OpenAI's own does.
     pub fn finish_reason(&self) -> &'static str {
-        if self.calls.is_empty() { self.made.notes.finish_reason.as_str() } else { "tool_calls" }
+        match self.made.notes.finish_reason {
+            FinishReason::Length => FinishReason::Length.as_str(),
+            _ if !self.calls.is_empty() => "tool_calls",
+            other => other.as_str(),
+        }
     }
 }
 

@@ -68,6 +68,20 @@ const TOOLS: &str = r#","tools":[{"type":"function","function":{"name":"sing"}}]
 const CALL: &[&str] =
     &["I sing.", "\n<too", "l_call>\n{\"name\": \"sing\", \"argu", "ments\": {\"of\": \"ä\"}}\n</tool_call>"];
 
+/// Clients that take one call a turn and cannot ask for one: what came before the cut is theirs.
+#[test]
+fn a_reply_that_was_cut_has_the_calls_before_the_cut_and_says_so() {
+    const CUT: &[&str] = &["<tool_call>\n{\"name\": \"sing\", \"arguments\": {}}\n</tool_call>\n<tool_call>\n{\"na"];
+    let notes = || ReplyNotes { finish_reason: FinishReason::Length, ..ReplyNotes::default() };
+    let whole = answered(TOOLS, CUT, notes()).remove(0);
+    let calls = whole["message"]["tool_calls"].as_array().unwrap();
+    assert_eq!((calls.len(), &calls[0]["function"]["name"]), (1, &json!("sing")));
+    assert_eq!((&whole["message"]["content"], &whole["finish_reason"]), (&Value::Null, &json!("length")));
+    let pieces = answered(&format!(r#"{TOOLS},"stream":true"#), CUT, notes());
+    assert!(pieces.iter().all(|piece| piece["delta"]["content"].as_str().unwrap_or_default().is_empty()));
+    assert_eq!(pieces.last().unwrap()["finish_reason"], "length");
+}
+
 #[test]
 fn calls_are_told_as_calls() {
     let whole = answered(TOOLS, CALL, ReplyNotes::default()).remove(0);
@@ -85,6 +99,17 @@ fn calls_are_told_as_calls() {
     assert_eq!(pieces.iter().filter_map(|piece| function(piece, "name")).collect::<String>(), "sing");
     assert_eq!(pieces.iter().filter_map(|piece| function(piece, "arguments")).collect::<String>(), "{\"of\":\"ä\"}");
     assert_eq!(pieces.last().unwrap()["finish_reason"], "tool_calls");
+
+    // So are those of other dialects, whatever the model.
+    const MISTRAL: &[&str] = &["I sing.", "[TOOL", "_CALLS][{\"name\": \"sing\", \"argu", "ments\": {\"of\": \"ä\"}}]"];
+    const LLAMA: &[&str] = &["{\"name\": \"si", "ng\", \"parameters\": {\"of\": \"ä\"}}"];
+    for (pieces, words) in [(MISTRAL, "I sing."), (LLAMA, "")] {
+        let pieces = answered(&format!(r#"{TOOLS},"stream":true"#), pieces, ReplyNotes::default());
+        let told: String = pieces.iter().filter_map(|piece| piece["delta"]["content"].as_str()).collect();
+        let arguments: String = pieces.iter().filter_map(|piece| function(piece, "arguments")).collect();
+        assert_eq!((told.as_str(), arguments.as_str()), (words, "{\"of\":\"ä\"}"));
+        assert_eq!(pieces.last().unwrap()["finish_reason"], "tool_calls");
+    }
 
     // Without tools these are words, and so is what calls nothing that was given.
     let whole = answered("", CALL, ReplyNotes::default()).remove(0);

@@ -6,11 +6,11 @@ use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
 use lazai_core::digest::DomainHasher;
-use lazai_core::{Address, Digest, SessionId};
+use lazai_core::{Address, Amount, Digest, SessionId};
 use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::{Book, BookError, BookFuture, Claim, Matter};
+use super::{Book, BookError, BookFuture, Claim, Matter, PageSums};
 use line::{Failure, Line, claim, failed};
 
 /// What waits for nobody.
@@ -26,6 +26,9 @@ const MIGRATIONS: [&str; 1] = ["CREATE TABLE lazai_pages (
 const MIGRATING: i64 = 0x6c61_7a61_6962_6b31;
 /// The pause between two tries to claim what another replica holds.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// Sums that are asked for at a time.
+const AT_A_TIME: i64 = 10_000;
 
 const INSERT: &str = "INSERT INTO lazai_pages (node, session, page, change) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING \
                       RETURNING 1";
@@ -143,6 +146,24 @@ impl Book for PostgresBook {
         }))
     }
 
+    fn sums(&self) -> BookFuture<'_, Vec<PageSums>> {
+        let node = self.node.as_bytes().to_vec();
+        Box::pin(async move {
+            let (mut all, mut last) = (Vec::new(), Vec::new());
+            loop {
+                let (node, after) = (node.clone(), last.clone());
+                let found = self.line.run(AT_ONCE, move |client| {
+                    let (node, after) = (node.clone(), after.clone());
+                    Box::pin(async move { sums(&client, &node, &after).await })
+                });
+                let found = found.await?;
+                let Some(end) = found.last().map(|found| found.session.as_bytes().to_vec()) else { return Ok(all) };
+                all.extend(found);
+                last = end;
+            }
+        })
+    }
+
     fn page(&self, session: SessionId) -> BookFuture<'_, Option<Vec<u8>>> {
         let (node, session) = (self.node.as_bytes().to_vec(), session.as_bytes().to_vec());
         Box::pin(self.line.run(AT_ONCE, move |client| {
@@ -227,6 +248,24 @@ impl Book for PostgresBook {
             claimed.await
         })
     }
+}
+
+/// The next sums in the order of sessions. `json`, not `jsonb`: a reply may hold a NUL, which `jsonb` refuses.
+async fn sums(client: &Client, node: &[u8], after: &[u8]) -> Result<Vec<PageSums>, Failure> {
+    let sql = "SELECT session, page->>'owed', page->'paid'->'voucher'->>'cumulative' FROM \
+               (SELECT session, convert_from(page, 'UTF8')::json AS page FROM lazai_pages \
+               WHERE node = $1 AND session > $2 ORDER BY session LIMIT $3) AS pages ORDER BY session";
+    let values: [Value<'_>; 3] = [(&node, Type::BYTEA), (&after, Type::BYTEA), (&AT_A_TIME, Type::INT8)];
+    let rows = client.query_typed(sql, &values).await?;
+    let amount = |text: Option<&str>| {
+        let amount = text.map_or(Ok(Amount::ZERO), str::parse);
+        amount.map_err(|e| Failure::Final(failed(format!("a page's amount: {e}"))))
+    };
+    let sums = |row: &tokio_postgres::Row| {
+        let (owed, signed) = (amount(row.try_get(1)?)?, amount(row.try_get(2)?)?);
+        Ok::<_, Failure>(PageSums { session: session(row.try_get(0)?)?, owed, signed })
+    };
+    rows.iter().map(sums).collect()
 }
 
 async fn read(client: &Client, node: &[u8], session: &[u8]) -> Result<Option<Vec<u8>>, Failure> {

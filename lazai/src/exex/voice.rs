@@ -1,0 +1,71 @@
+//! Training the voice of a submission's recordings.
+
+use lazai_core::record::{VoiceConfig, VoiceKind, VoiceRecord};
+use lazai_voice::train::run_digest;
+use lazai_voice::{Character, Recording, SpeechBase as _, SpeechError, VoiceProgress, train};
+
+use super::training::Lookout;
+use super::{ExExError, Training};
+use crate::voice::BaseVoice;
+
+/// The word that a speaker's consent must have for a recording to be learnt from.
+const CONSENT: &str = "voice";
+
+impl Training {
+    /// Trains the character's voice on the dataset's recordings, from a checkpoint if there is one, and keeps it in
+    /// [`ExEx::voice_folder`](super::ExEx::voice_folder). Only recordings whose consent names the voice are used. `None` if there are
+    /// none. Of less than twenty seconds of speech, only pitch and pace are learnt, and the record says so. `on_progress` cancels by
+    /// `false`.
+    ///
+    /// It computes on the caller's thread for some minutes.
+    ///
+    /// # Errors
+    /// [`ExExError::Voice`], [`ExExError::TakenBack`].
+    pub fn run_voice(
+        &self,
+        voice: &BaseVoice,
+        config: &VoiceConfig,
+        mut on_progress: impl FnMut(VoiceProgress) -> bool,
+    ) -> Result<Option<VoiceRecord>, ExExError> {
+        let (exex, submission) = (&self.exex, self.submission);
+        let clips = self.dataset.clips().iter().filter(|clip| clip.speech.consent.to_lowercase().contains(CONSENT));
+        let said: Vec<_> =
+            clips.map(|clip| (&clip.log_mel[..], voice.narrator().transcript(&clip.speech.transcript))).collect();
+        if said.is_empty() {
+            return Ok(None);
+        }
+        let recordings: Vec<_> = said.iter().map(|(log_mel, ids)| Recording { log_mel, ids }).collect();
+        let folder = exex.voice_folder(submission);
+        std::fs::create_dir_all(&folder).map_err(|source| ExExError::File { path: folder.clone(), source })?;
+        let mut lookout = Lookout::new(exex, submission);
+        let trained = train(voice.base(), config, &recordings, Some(&folder), &mut |progress| {
+            lookout.is_accepted() && on_progress(progress)
+        });
+        lookout.end()?;
+        let trained = trained?;
+        let adapter_digest = trained.character.save(&folder, "hibari-heart")?;
+        let kind = match trained.character {
+            Character::Manner(_) => VoiceKind::PitchAndPace,
+            _ => VoiceKind::Adapter,
+        };
+        let used = recordings.len().saturating_sub(trained.left_out.len());
+        Ok(adapter_digest.map(|adapter_digest| VoiceRecord {
+            base_digest: voice.base().digest(),
+            kind,
+            adapter_digest,
+            config: config.clone(),
+            run_digest: run_digest(voice.base().digest(), config, &recordings),
+            recordings: u32::try_from(used).unwrap_or(u32::MAX),
+            speech_ms: (trained.seconds * 1_000.0).round() as u64,
+            loss_micros: trained.loss_micros,
+            evaluations: trained.evaluations,
+            states: trained.states,
+        }))
+    }
+}
+
+impl From<SpeechError> for ExExError {
+    fn from(error: SpeechError) -> Self {
+        Self::Voice { reason: error.to_string(), cancelled: matches!(error, SpeechError::Cancelled { .. }) }
+    }
+}
