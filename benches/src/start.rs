@@ -101,8 +101,7 @@ pub fn part(args: &[String]) -> Result<(), Failure> {
     let begun = Instant::now();
     let engine = Engine::open(Path::new(gguf), WeightFormat::AsStored, settings)?;
     let start_ms = begun.elapsed().as_secs_f64() * 1e3;
-    let mut sampler = Sampler::default();
-    sampler.max_tokens = 32;
+    let sampler = Sampler { max_tokens: 32, ..Sampler::default() };
     let job = GenerateJob {
         adapter: None,
         conversation: None,

@@ -61,6 +61,7 @@ fn told(message: &(dyn Any + Send)) -> &'static str {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
 

@@ -1147,11 +1147,11 @@ impl Session {
         free(py, || block_on(self.0.speak(text, speed_milli)))
     }
 
-    /// What the node asks for speaking a text, in base units; none if it does not speak for this character.
+    /// What the node asks for speaking a text, in base units.
     ///
-    /// Errors: `node.…`, `money.overflow`.
-    fn speech_price(&self, py: Python<'_>, text: String) -> PyResult<Option<u128>> {
-        free(py, || block_on(self.0.speech_price(text)))
+    /// Errors: `node.not_served` if it does not speak for this character, other `node.…`, `money.overflow`.
+    fn speech_price(&self, py: Python<'_>, text: String) -> PyResult<u128> {
+        free(py, || block_on(self.0.speech_price(text))).and_then(|units| Units(units).whole())
     }
 }
 

@@ -228,10 +228,10 @@ impl Lexicon {
             }
             None => None,
         };
-        if said.is_none_or(|said| is_name && !said.contains(PRIMARY)) {
-            if let Some(spelt) = self.spelt(word) {
-                return Some(spelt);
-            }
+        if said.is_none_or(|said| is_name && !said.contains(PRIMARY))
+            && let Some(spelt) = self.spelt(word)
+        {
+            return Some(spelt);
         }
         said.map(|said| stress::apply(said, stress))
     }

@@ -47,7 +47,7 @@ impl Speaker for Tones {
         self.begun.fetch_add(1, Ordering::SeqCst);
         for word in job.text.split_whitespace() {
             std::thread::sleep(self.pace);
-            let tone = i16::try_from(sha256(word.as_bytes()).as_bytes()[0]).unwrap() + 1;
+            let tone = i16::from(sha256(word.as_bytes()).as_bytes()[0]) + 1;
             let samples: Vec<i16> = (0..1_000).map(|at| if at % 2 == 0 { tone } else { -tone }).collect();
             if !on_samples(&samples) {
                 break;
@@ -257,6 +257,9 @@ fn the_same_request_is_spoken_again_and_owed_once() {
     assert!(all.iter().all(Result::is_ok) && all.len() == 1, "{all:?}");
 }
 
+/// What a node makes of honest speech.
+type Lie<'l> = &'l dyn Fn(&mut SpeechReply);
+
 #[test]
 fn receipts_that_lie_are_not_paid() {
     let speaking = Speaking::new(Duration::ZERO);
@@ -283,7 +286,7 @@ fn receipts_that_lie_are_not_paid() {
         taken.map(drop)
     };
     lie(&|_| {}).unwrap();
-    let lies: [(&str, &dyn Fn(&mut SpeechReply)); 8] = [
+    let lies: [(&str, Lie<'_>); 8] = [
         ("characters", &|reply| reply.receipt.receipt.characters += 1),
         ("sum owed", &|reply| reply.receipt.receipt.cumulative = UNITS(9 * PRICE + 1)),
         ("turn", &|reply| reply.receipt.receipt.turn = 2),

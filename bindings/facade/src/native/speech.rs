@@ -85,13 +85,14 @@ impl Session {
         })
     }
 
-    /// What the node asks for speaking a text, in base units; none if it does not speak for this character.
+    /// What the node asks for speaking a text, in base units.
     ///
     /// # Errors
-    /// `node.…`, `money.overflow`.
-    pub async fn speech_price(&self, text: String) -> Result<Option<BaseUnits>, LazaiError> {
-        let Some(signed) = self.now().speech_terms().await? else { return Ok(None) };
-        Ok(Some(signed.terms.price(lazai::settle::speech::characters(&text))?.to_string()))
+    /// `node.not_served` if it does not speak for this character, other `node.…`, `money.overflow`.
+    pub async fn speech_price(&self, text: String) -> Result<BaseUnits, LazaiError> {
+        let silent = || LazaiError::new("node.not_served", "the node has no voice for this character");
+        let signed = self.now().speech_terms().await?.ok_or_else(silent)?;
+        Ok(signed.terms.price(lazai::settle::speech::characters(&text))?.to_string())
     }
 }
 

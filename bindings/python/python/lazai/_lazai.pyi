@@ -2219,11 +2219,11 @@ class Session:
         Errors: `node.not_served` if the node has no voice for it, `node.setting` for a pace or a text that it does not speak, other
         `node.…`, `consumer.…`, `signer.…`; the same can be asked for again.
         """
-    def speech_price(self, /, text: str) -> int | None:
+    def speech_price(self, /, text: str) -> int:
         """
-        What the node asks for speaking a text, in base units; none if it does not speak for this character.
+        What the node asks for speaking a text, in base units.
 
-        Errors: `node.…`, `money.overflow`.
+        Errors: `node.not_served` if it does not speak for this character, other `node.…`, `money.overflow`.
         """
     def __enter__(self, /) -> Session: ...
     def __exit__(self, /, kind: type[BaseException] | None = None, error: BaseException | None = None, trace: TracebackType | None = None) -> None: ...
