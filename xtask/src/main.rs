@@ -42,7 +42,7 @@ cargo xtask VERB
              react-native, xcframework (on a Mac); python-aarch64: the wheel for ARM, and tests of crates, under emulation;
              peft: PEFT with an adapter of the Python package's
   bench NAME measures (bindings, data, lora, market, settle, zk), and writes target/reports/bench-NAME.json
-  fetch      gets the base model (93 MB) and the base voice (16 MB), once, and prints where they are
+  fetch      gets the base voice (16 MB) and the base model (93 MB), once, and prints where they are
   package    packs crates, wheel and npm package as registries get them, checks them, and runs the quick starts from files alone
   fuzz TARGET [SECONDS]
              looks for bytes that make a parser panic (png, charx, card, dialogue, audio, pov, proof, evidence, phonemes)
@@ -92,8 +92,9 @@ fn main() -> ExitCode {
         Some("bench") => bench::run(&rest),
         Some("bindings") => bindings::start(&rest),
         Some("book") => book::write(),
-        Some("fetch") => model::fetch(None).and_then(|model| {
-            println!("{}\n{}", model.display(), model::fetch_voice()?.display());
+        // The model last: scripts take the last line.
+        Some("fetch") => model::fetch_voice().and_then(|voice| {
+            println!("{}\n{}", voice.display(), model::fetch(None)?.display());
             Ok(())
         }),
         Some("contracts") => contracts::start(&rest),

@@ -28,6 +28,10 @@ const FAMILIES: &[(&str, &str)] = &[
     ("ledger", "a ledger cannot be opened, read or written; or it is too early, or not confirmed yet"),
     ("market", "the market's rules refuse a transaction; or a place of a market is not consistent"),
     ("model", "a base model or an adapter cannot be loaded, trained or run"),
+    (
+        "memory",
+        "a memory is sealed to another key, damaged or no memory; or an entry is empty, too large, not there, or no entry",
+    ),
     ("money", "an amount is not a decimal number, or arithmetic has no result"),
     ("node", "a node does not answer; other `node` codes come from the node itself"),
     ("pov", "a dataset or its public part breaks the format"),

@@ -103,10 +103,7 @@ fn forged_note() -> Vec<u8> {
     let signature = format!("0x{}1b", "11".repeat(64));
     serde_json::to_vec(&serde_json::json!({
         "synthetic": true,
-        "domain": Market::found_folder(
-            tempfile::tempdir().unwrap().path().join("market").display().to_string(),
-            Founding { validators: Vec::new(), voters: Vec::new(), funds: Vec::new() },
-        ).unwrap().domain(),
+        "domain": {"name": "LazAI Market", "version": "1", "chain_id": 1, "verifying_contract": digest(&none), "salt": null},
         "terms": {"signature": signature, "terms": {
             "node": digest(&none), "class": 1, "version": 1, "asset": digest(&none), "character_price": "1",
             "character_ceiling": 9, "base_digest": digest(&zero), "voice": "base", "adapter_digest": digest(&zero), "sample_rate": 24_000,

@@ -234,14 +234,21 @@ fn a_local_market_is_played_from_the_command_line() {
         let serve = ["serve", "--local", &market, "--base", &base, "--prompt-price", "1", "--completion-price", "4"];
         let (hold, held) = std::io::pipe().unwrap();
         let book = path("node");
+        a_ceiling_has_room_for_the_card(&[&serve[..], &["--book", &book, "--check"]].concat()).await;
+        let voice = std::env::var("LAZAI_VOICE_PACKAGE").ok();
+        let speaks = voice.as_deref().map(|voice| ["--voice", voice, "--character-price", "3"]);
         let words =
             [&serve[..], &["--reply-tokens", "4", "--book", &book, "--address", "127.0.0.1:0", "--until-input-ends"]]
                 .concat();
+        let words = [&words[..], speaks.as_ref().map(|words| &words[..]).unwrap_or_default()].concat();
         let (url, serving) = serve_until(&words, hold);
         let chat =
             ["chat", "--local", &market, "--node", &url, "--deposit", "1000000", "--conversation", &path("talk.json")];
         let (code, told) = command(chat.map(str::to_owned).to_vec(), "Who are you?\n").await;
         assert_eq!((code, told[0]["modelChecked"].as_bool()), (0, Some(true)), "{told:?}");
+        if voice.is_some() {
+            a_text_is_spoken(&market, &url, &path("talk.json"), &path("line.wav")).await;
+        }
         sessions_end(&market, &url, &path("talk.json"), &path("scanty.json")).await;
         let before = book_earnings(&market, &book).await;
         assert!(before["owed"] == before["signed"] && before["openSessions"] == 0, "{before}");
@@ -255,6 +262,36 @@ fn a_local_market_is_played_from_the_command_line() {
         earnings_and_evidence(&market, &path("talk.json"), &base, &path("shown")).await;
         the_dao_decides(&market).await;
     });
+}
+
+/// The character's card stands before every conversation: terms without room for it serve nobody, and are refused.
+async fn a_ceiling_has_room_for_the_card(check: &[&str]) {
+    let run = |words: &[&str]| command(words.iter().map(|word| (*word).to_owned()).collect(), "");
+    let (code, told) = run(check).await;
+    let card = told[0]["checked"][0]["cardTokens"].as_u64().unwrap_or_else(|| panic!("{told:?}"));
+    assert!(code == 0 && (8..1_024).contains(&card), "{told:?}");
+    let (below, enough) = ((card - 1).to_string(), card.to_string());
+    let (code, told) = run(&[check, &["--prompt-ceiling", &below]].concat()).await;
+    let message = told[0]["error"]["message"].as_str().unwrap_or_default();
+    assert!(code == 3 && message.contains(&format!("{card} tokens")) && message.contains(&below), "{told:?}");
+    assert_eq!(run(&[check, &["--prompt-ceiling", &enough]].concat()).await.0, 0);
+}
+
+/// A node with the base voice speaks a text, is paid by the character, and its file says what it is.
+async fn a_text_is_spoken(market: &str, url: &str, talked: &str, file: &str) {
+    let run = |words: &[&str]| command(words.iter().map(|word| (*word).to_owned()).collect(), "");
+    let say = ["say", "Hello, night.", "--local", market, "--node", url, "--conversation", talked, "--out", file];
+    let (code, told) = run(&say).await;
+    assert_eq!(
+        (code, told[0]["characters"].as_u64(), told[0]["voice"].as_str()),
+        (0, Some(13), Some("base")),
+        "{told:?}"
+    );
+    let note = lazai::speech::SpeechManifest::of_wav(&std::fs::read(file).unwrap()).unwrap();
+    let (terms, receipt) = (note.terms.terms, note.receipt.receipt);
+    assert_eq!((receipt.characters, terms.class.0, terms.voice), (13, 1, lazai::settle::speech::SpokenVoice::Base));
+    let (code, told) = run(&[&say[..], &["--speed", "3"]].concat()).await;
+    assert_eq!((code, told[0]["error"]["code"].as_str()), (1, Some("request.speed")), "{told:?}");
 }
 
 /// A deposit that pays for no reply is not taken, nor another for the same conversation; what is left of it comes back.

@@ -70,14 +70,15 @@ impl SpeechManifest {
     /// Never: a manifest is text, numbers and hex, and samples of a receipt are far below the four gibibytes of a file.
     #[must_use]
     pub fn wav(&self, samples: &[i16]) -> Vec<u8> {
-        let note = serde_json::to_vec(self).expect("text, numbers and hex");
+        let mut note = serde_json::to_vec(self).expect("text, numbers and hex");
+        // Chunks begin at even places; a space more changes no JSON.
+        note.resize(note.len() + note.len() % 2, b' ');
         let rate = self.terms.terms.sample_rate;
         let sound: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
         let length = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX).to_le_bytes();
-        let padded = note.len() + note.len() % 2;
-        let mut file = Vec::with_capacity(52 + sound.len() + padded);
+        let mut file = Vec::with_capacity(52 + sound.len() + note.len());
         file.extend(b"RIFF");
-        file.extend(length(4 + 24 + 8 + sound.len() + 8 + padded));
+        file.extend(length(4 + 24 + 8 + sound.len() + 8 + note.len()));
         file.extend(b"WAVEfmt ");
         file.extend(length(16));
         // PCM, one channel, bytes a second, bytes a sample, bits.
@@ -89,9 +90,7 @@ impl SpeechManifest {
         file.extend(sound);
         file.extend(CHUNK);
         file.extend(length(note.len()));
-        let padding = padded - note.len();
         file.extend(note);
-        file.resize(file.len() + padding, 0);
         file
     }
 

@@ -85,10 +85,11 @@ fn forced_calls_are_calls() {
         let (_folder, base, counter) = model(&source, opener);
         assert_eq!(base.template().dialect(), dialect);
         let id = base.tokenizer().encode(opener).unwrap();
-        // What closes something is likelier, and what opens a call: the reply is to end.
+        // What opens a call is likelier, and what closes something still more: the reply is to end.
         let likelier = (0..base.tokenizer().vocab_size() as u32).filter_map(|token| {
             let text = base.tokenizer().decode(&[token]).unwrap();
-            (id == [token] || matches!(text.trim(), "}" | "," | "\"")).then_some((token, 9_000))
+            let closes = matches!(text.trim(), "}" | "}}" | "]");
+            (closes || id == [token]).then_some((token, if closes { 20_000 } else { 9_000 }))
         });
         let usual = Sampler { max_tokens: 200, logit_bias_milli: likelier.collect(), ..Sampler::default() };
         let (mut found, mut opened) = (0, 0);
