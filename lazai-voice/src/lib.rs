@@ -6,7 +6,7 @@
 //! | [`narrator`] | texts spoken ([`Narrator`]): base voice and phonemes together |
 //! | [`voice`] | a character's voice ([`Voice`]), sentence by sentence |
 //! | [`adapter`] | low-rank adapters of a voice |
-//! | [`train`] | training an adapter on the spectrograms that datasets hold |
+//! | [`mod@train`] | training an adapter on the spectrograms that datasets hold |
 //! | [`speech`] | samples, and WAV files |
 //! | [`phonemes`] | text as phonemes |
 //! | [`onnx`] | the weights inside an ONNX file |

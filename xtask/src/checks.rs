@@ -44,6 +44,8 @@ const FEATURE_SETS: &[(&str, &str)] = &[
     ("lazai", "zk"),
     ("lazai", "train"),
     ("lazai", "serve"),
+    ("lazai", "voice"),
+    ("lazai-voice", ""),
     ("lazai-zk", ""),
     ("lazai-zk", "plonky2"),
     ("lazai-settle", ""),
