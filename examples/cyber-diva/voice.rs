@@ -121,7 +121,7 @@ pub async fn spoken(
     let talker = consumer.talker();
     let settings = SpeechSettings { speed_milli: 1_000, seed: Some(1) };
     let (reply, _) =
-        talker.speak(conversation, provider, &terms, said.trim().to_owned(), settings, &mut |_| {}).await?;
+        talker.speak(conversation, provider, &terms, said.trim().to_owned(), settings, None, &mut |_| {}).await?;
     home.keep("consumer/conversation-1.json", conversation)?;
     let received = conversation.spoken.last().context("no receipt")?.clone();
     let domain = consumer.account().domain();

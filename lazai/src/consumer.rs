@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lazai_core::character::CardError;
 use lazai_core::message::{Message, Role};
 use lazai_core::sign::{SignatureError, SignerError};
-use lazai_core::{Address, MoneyError, SessionId, Signer};
+use lazai_core::{Address, Amount, MoneyError, SessionId, Signer};
 use lazai_settle::ledger::LedgerError;
 use lazai_settle::market::{MarketError, Transaction};
 use lazai_settle::session::{SessionPayment, session_id};
@@ -65,6 +65,14 @@ pub enum ConsumerError {
     /// The session's signer refused.
     #[error(transparent)]
     Signer(#[from] SignerError),
+    /// A text costs more than may be paid for it: nothing was asked for.
+    #[error("the text costs {price}, at most {most} is paid for it")]
+    SpeechPrice {
+        /// Its price under the node's terms.
+        price: Amount,
+        /// The most that may be paid.
+        most: Amount,
+    },
     /// The last reply must be paid before the next request.
     #[error("the last reply is not paid")]
     Unpaid,

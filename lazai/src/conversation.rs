@@ -19,14 +19,13 @@ pub(crate) use prompt::asks_for_the_card;
 pub(crate) use prompt::card;
 pub use prompt::published;
 use serde::{Deserialize, Serialize};
-pub use speech::ReceivedSpeech;
+pub use speech::{AskedSpeech, ReceivedSpeech};
 pub use talker::{CheckedReply, Talker};
 
 use crate::consumer::ConsumerError;
 use crate::node::{
     ChatReply, ChatRequest, ReplySettings, RequestClaim, SignedOffer, SignedReceipt, SignedVoucher, request_digest,
 };
-use crate::speech::SignedSpeechTerms;
 
 /// The consumer's copy of a conversation: enough to continue after a crash, and to show a reply's provenance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,9 +44,9 @@ pub struct Conversation {
     /// The receipt of each text that was spoken.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spoken: Vec<ReceivedSpeech>,
-    /// The terms of speech that was asked for, and did not come yet.
+    /// Speech that was asked for, and did not come yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asked_under: Option<SignedSpeechTerms>,
+    pub asked_under: Option<AskedSpeech>,
     /// The last voucher that the node has: a promise, until the node redeems it.
     pub paid: Option<SignedVoucher>,
     /// A signed voucher that the node may not have yet.

@@ -230,6 +230,7 @@ impl Coded for ConsumerError {
             Self::Send(error) => error.code(),
             Self::Signer(error) => error.code(),
             Self::Card(error) => error.code().into(),
+            Self::SpeechPrice { .. } => "consumer.price".into(),
             Self::Unpaid => "chat.unpaid".into(),
             Self::ReceiptSignature(_) => "consumer.receipt_signature".into(),
             _ => "consumer.receipt".into(),

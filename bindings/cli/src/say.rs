@@ -21,11 +21,13 @@ pub(crate) fn say(verb: &args::Say, out: &mut Output<'_>) -> Done {
     let keep = |text: &str| keep_file(&verb.chat.conversation.to_string_lossy(), text.as_bytes());
     keep(&kept)?;
     let session = market.resume(&node, key, &kept)?;
-    let spoken = block_on(session.speak(verb.text.clone(), Some(speed_milli)));
-    // Speech that came is owed, even if its payment could not be promised yet.
+    let spoken = block_on(session.speak(verb.text.clone(), Some(speed_milli), verb.most.clone()));
+    // The sound first: until the conversation is kept, the same can be asked for again.
+    if let Ok(spoken) = &spoken {
+        keep_file(&verb.out.to_string_lossy(), &spoken.wav)?;
+    }
     keep(&session.to_json()?)?;
     let spoken = spoken?;
-    keep_file(&verb.out.to_string_lossy(), &spoken.wav)?;
     let told = json!({
         "file": verb.out, "characters": spoken.characters, "sampleRate": spoken.sample_rate, "voice": spoken.voice,
         "owed": spoken.owed,

@@ -81,6 +81,7 @@ pub(crate) const CODES: &[&str] = &[
     "card.unknown_spec",
     "chat.no_request",
     "chat.unpaid",
+    "consumer.price",
     "consumer.receipt",
     "consumer.receipt_signature",
     "creator.no_signer",

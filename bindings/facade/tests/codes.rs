@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use lazai::consumer::ConsumerError;
 use lazai::core::character::CardError;
 use lazai::core::dialogue::DialogueError;
 use lazai::core::inspect::InspectError;
@@ -12,7 +13,7 @@ use lazai::core::pov::PovError;
 use lazai::core::prepare::PrepareError;
 use lazai::core::seal::SealError;
 use lazai::core::voice::{ManifestError, VoiceError};
-use lazai::core::{Address, Asset, ClassId, Digest, MoneyError, SignerError, SubmissionId};
+use lazai::core::{Address, Amount, Asset, ClassId, Digest, MoneyError, SignerError, SubmissionId};
 use lazai::creator::{CreatorError, OtherCard};
 use lazai::exex::{ExExError, RefusalReason};
 use lazai::lora::TrainError;
@@ -244,6 +245,7 @@ fn made() -> Vec<LazaiError> {
         ExExError::Refused(RefusalReason::Ciphertext(SealError::NotAuthentic)).into(),
         ExExError::TakenBack { submission }.into(),
         TrainError::NothingToLearn.into(),
+        ConsumerError::SpeechPrice { price: Amount::MAX, most: Amount::ZERO }.into(),
     ]);
     made
 }

@@ -1132,19 +1132,21 @@ impl Session {
         free(py, || block_on(self.0.take_back()))
     }
 
-    /// Has a text spoken with the character's voice, checks the sound against its receipt, and pays for it by the character. The pace
-    /// is in thousandths of the voice's own, from 500 to 2,000; none for its own.
+    /// Has a text spoken with the character's voice, checks the sound against its receipt, and pays for it by the character: at most
+    /// `most`, in base units; none for what one reply may cost under the session's offer. The pace is in thousandths of the voice's
+    /// own, from 500 to 2,000; none for its own.
     ///
-    /// Errors: `node.not_served` if the node has no voice for it, `node.setting` for a pace or a text that it does not speak, other
+    /// Errors: `consumer.price` if it costs more, `node.not_served` if the node has no voice for it, `node.setting` for a pace or a text that it does not speak, other
     /// `node.…`, `consumer.…`, `signer.…`; the same can be asked for again.
-    #[pyo3(signature = (text, speed_milli=None))]
+    #[pyo3(signature = (text, speed_milli=None, most=None))]
     fn speak(
         &self,
         py: Python<'_>,
         text: String,
         speed_milli: Option<u32>,
+        most: Option<Units>,
     ) -> PyResult<facade::native::speech::Spoken> {
-        free(py, || block_on(self.0.speak(text, speed_milli)))
+        free(py, || block_on(self.0.speak(text, speed_milli, most.map(|most| most.0))))
     }
 
     /// What the node asks for speaking a text, in base units.

@@ -73,6 +73,11 @@ fn a_node_is_operated() {
 /// Everything that a node needs is looked at before it serves; what is not in order is told with its code.
 async fn a_file_of_a_node_is_checked(served: &Served) {
     let file = NodeFile::new(served);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(file.path("password"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
     let (code, told) = file.check(&[]).await;
     assert_eq!((code, told["checked"][0]["model"].as_str()), (0, Some("dat:1:1")), "{told}");
     assert_eq!((told["checked"][0]["step"].as_str(), told["tls"].as_bool()), (Some("1824"), Some(false)));

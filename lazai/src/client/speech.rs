@@ -1,6 +1,6 @@
 //! A session that speaks.
 
-use lazai_core::Domain;
+use lazai_core::{Amount, Domain};
 use lazai_settle::speech::SpokenVoice;
 
 use super::{Saying, Session};
@@ -51,12 +51,13 @@ impl Session {
         Ok(found.and_then(|model| model.speech))
     }
 
-    /// Has a text spoken with the character's voice, checks the sound against its receipt, and pays for it. `on_samples` gets the
+    /// Has a text spoken with the character's voice, checks the sound against its receipt, and pays for it: at most `most`, by default what
+    /// one reply may cost under the session's offer ([`ConsumerError::SpeechPrice`] beyond it). `on_samples` gets the
     /// samples phrase by phrase as they come, before they are checked.
     ///
     /// ```no_run
     /// # async fn speak(session: lazai::Session) -> Result<(), Box<dyn std::error::Error>> {
-    /// let speech = session.speak("The city never sleeps.", Default::default(), &mut |_| {}).await?;
+    /// let speech = session.speak("The city never sleeps.", Default::default(), None, &mut |_| {}).await?;
     /// std::fs::write("line.wav", speech.wav())?;
     /// # Ok(())
     /// # }
@@ -69,6 +70,7 @@ impl Session {
         &self,
         text: &str,
         settings: SpeechSettings,
+        most: Option<Amount>,
         on_samples: &mut (dyn FnMut(&[i16]) + Send),
     ) -> Result<Speech, ConsumerError> {
         let silent = NodeError::NotServed { session: self.id(), reason: "the node has no voice for it" };
@@ -77,7 +79,8 @@ impl Session {
         let mut saying = Saying { session: self, conversation: self.conversation() };
         let (consumer, node) = (&self.0.consumer, &self.0.node);
         let talker = consumer.talker();
-        let spoken = talker.speak(&mut saying.conversation, node, &terms, text.to_owned(), settings, on_samples).await;
+        let text = text.to_owned();
+        let spoken = talker.speak(&mut saying.conversation, node, &terms, text, settings, most, on_samples).await;
         let (reply, voice) = spoken?;
         saying.conversation.mark_spoken(consumer.now_s());
         let received = saying.conversation.spoken.last().cloned();

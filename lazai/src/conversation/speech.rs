@@ -2,7 +2,7 @@
 
 use lazai_core::digest::DomainHasher;
 use lazai_core::sign::{self, SignerError};
-use lazai_core::{Digest, Domain, Signer, TypedData as _};
+use lazai_core::{Amount, Digest, Domain, Signer, TypedData as _};
 use lazai_settle::speech::SpokenVoice;
 use serde::{Deserialize, Serialize};
 
@@ -33,11 +33,37 @@ pub struct ReceivedSpeech {
     pub received_at_s: Option<u64>,
 }
 
+/// A text that was asked for: asked for again, it is under the same terms, for the node may have spoken it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskedSpeech {
+    /// The turn.
+    pub turn: u32,
+    /// Digest of text and settings, without a salt.
+    pub text_digest: Digest,
+    /// The terms.
+    pub terms: SignedSpeechTerms,
+}
+
 impl Conversation {
+    /// The terms under which a text is asked for: those that a node tells now, or, of the very same request that did not come yet,
+    /// those of that request.
+    #[must_use]
+    pub fn speech_terms<'t>(
+        &'t self,
+        told: &'t SignedSpeechTerms,
+        text: &str,
+        settings: &SpeechSettings,
+    ) -> &'t SignedSpeechTerms {
+        let (turn, digest) = (self.next_turn(), request_digest(Digest::ZERO, text, settings));
+        let same = self.asked_under.as_ref().filter(|asked| (asked.turn, asked.text_digest) == (turn, digest));
+        same.map_or(told, |asked| &asked.terms)
+    }
+
     /// Signs a request for a text to be spoken under a node's terms. The same text gives the same request.
     ///
     /// # Errors
-    /// [`ConsumerError::Unpaid`] if the last turn must be paid first, [`ConsumerError::Receipt`] if the terms are not of this
+    /// [`ConsumerError::SpeechPrice`] if it costs more than `most`, [`ConsumerError::Unpaid`] if the last turn must be paid first, [`ConsumerError::Receipt`] if the terms are not of this
     /// session's node and version or do not allow the text, [`ConsumerError::Signer`].
     pub async fn speech_request(
         &self,
@@ -46,12 +72,12 @@ impl Conversation {
         terms: &SignedSpeechTerms,
         text: String,
         settings: SpeechSettings,
+        most: Amount,
     ) -> Result<SpeechRequest, ConsumerError> {
         if self.owes() {
             return Err(ConsumerError::Unpaid);
         }
-        // What was asked for before is asked for again as it was agreed: the node may have spoken it.
-        let terms = self.asked_under.as_ref().unwrap_or(terms);
+        let terms = self.speech_terms(terms, &text, &settings);
         let SignedSpeechTerms { terms: agreed, signature } = terms;
         signature.verify(domain, agreed, self.offer.offer.node).map_err(ConsumerError::ReceiptSignature)?;
         same("terms of this session", true, agreed.belong_to(&self.offer.offer))?;
@@ -67,6 +93,9 @@ impl Conversation {
         };
         same("characters within the terms", true, unsigned.characters() <= agreed.character_ceiling.into())?;
         let step = agreed.price(unsigned.characters())?;
+        if step > most {
+            return Err(ConsumerError::SpeechPrice { price: step, most });
+        }
         same("sum within the deposit", true, self.owed().checked_add(step)? <= self.deposit)?;
         // The salt follows from a signature that only this signer can make: the same text gives the same request.
         let claim = SpeechClaim { terms: Digest::ZERO, request: Digest::ZERO, ..unsigned.claim() };

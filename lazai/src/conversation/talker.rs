@@ -9,9 +9,9 @@ use std::sync::Arc;
 use lazai_core::message::Message;
 use lazai_core::reply::ReplyNotes;
 use lazai_core::sign::{self, SignerError};
-use lazai_core::{Address, Domain, Signer};
+use lazai_core::{Address, Amount, Digest, Domain, Signer};
 
-use super::{Checked, Conversation, TokenCounter};
+use super::{AskedSpeech, Checked, Conversation, TokenCounter};
 use crate::consumer::ConsumerError;
 use crate::node::{
     ChatReply, ChatRequest, Node, ReleaseClaim, ReleaseRequest, ReplySettings, SignedReceipt, SignedRelease,
@@ -19,7 +19,7 @@ use crate::node::{
 };
 use lazai_settle::speech::SpokenVoice;
 
-use crate::speech::{SignedSpeechTerms, SpeechReply, SpeechRequest, SpeechSettings};
+use crate::speech::{SignedSpeechTerms, SpeechReply, SpeechRequest, SpeechSettings, request_digest};
 
 /// Signs requests and vouchers, and counts tokens. Knows the ledger only by its domain.
 #[derive(Clone)]
@@ -145,10 +145,12 @@ impl Talker {
         Ok(checked)
     }
 
-    /// Has a node speak a text under its terms: pays the debt, asks, checks the sound against its receipt, pays for it.
+    /// Has a node speak a text under its terms: pays the debt, asks, checks the sound against its receipt, pays for it. At most `most` is
+    /// paid; by default, what one reply may cost under the session's offer.
     ///
     /// # Errors
     /// [`ConsumerError`], as [`say`](Self::say).
+    #[allow(clippy::too_many_arguments, reason = "a text, what it may cost, and where its sound goes")]
     pub async fn speak(
         &self,
         conversation: &mut Conversation,
@@ -156,13 +158,17 @@ impl Talker {
         terms: &SignedSpeechTerms,
         text: String,
         settings: SpeechSettings,
+        most: Option<Amount>,
         on_samples: &mut (dyn FnMut(&[i16]) + Send),
     ) -> Result<(SpeechReply, SpokenVoice), ConsumerError> {
         self.pay_owed(conversation, node).await?;
-        let request = self.ask_speech(conversation, terms, text, settings).await?;
+        let request = self.ask_speech(conversation, terms, text, settings, most).await?;
         let reply = node.speak(&request, on_samples).await.inspect_err(|error| conversation.refused_speech(error))?;
         let held = self.take_speech(conversation, &request, &reply).await?;
-        self.pay_owed(conversation, node).await?;
+        // The sound is there, and owed: a promise that does not arrive is delivered before the next turn.
+        if self.pay_owed(conversation, node).await.is_err() {
+            tracing::warn!(session = %conversation.session, "speech could not be paid yet");
+        }
         Ok((reply, held))
     }
 
@@ -177,9 +183,12 @@ impl Talker {
         terms: &SignedSpeechTerms,
         text: String,
         settings: SpeechSettings,
+        most: Option<Amount>,
     ) -> Result<SpeechRequest, ConsumerError> {
-        let request = conversation.speech_request(&self.domain, &*self.signer, terms, text, settings).await?;
-        conversation.asked_under = Some(request.terms.clone());
+        let most = most.map_or_else(|| conversation.offer.offer.step(), Ok)?;
+        let text_digest = request_digest(Digest::ZERO, &text, &settings);
+        let request = conversation.speech_request(&self.domain, &*self.signer, terms, text, settings, most).await?;
+        conversation.asked_under = Some(AskedSpeech { turn: request.turn, text_digest, terms: request.terms.clone() });
         Ok(request)
     }
 

@@ -8,8 +8,14 @@ use super::training::Lookout;
 use super::{ExExError, Training};
 use crate::voice::BaseVoice;
 
-/// The word that a speaker's consent must have for a recording to be learnt from.
+/// The sentence, or part of a list, that a speaker's consent must have for a recording to be learnt from.
 const CONSENT: &str = "voice";
+
+/// Tells whether a consent names the voice: by a part between full stops, commas and semicolons that is this word alone. Within a longer
+/// sentence it may say the opposite.
+fn consents(words: &str) -> bool {
+    words.split(['.', ',', ';']).any(|part| part.trim().eq_ignore_ascii_case(CONSENT))
+}
 
 impl Training {
     /// Trains the character's voice on the dataset's recordings, from a checkpoint if there is one, and keeps it in
@@ -28,7 +34,7 @@ impl Training {
         mut on_progress: impl FnMut(VoiceProgress) -> bool,
     ) -> Result<Option<VoiceRecord>, ExExError> {
         let (exex, submission) = (&self.exex, self.submission);
-        let clips = self.dataset.clips().iter().filter(|clip| clip.speech.consent.to_lowercase().contains(CONSENT));
+        let clips = self.dataset.clips().iter().filter(|clip| consents(&clip.speech.consent));
         let said: Vec<_> =
             clips.map(|clip| (&clip.log_mel[..], voice.narrator().transcript(&clip.speech.transcript))).collect();
         if said.is_empty() {
@@ -67,5 +73,20 @@ impl Training {
 impl From<SpeechError> for ExExError {
     fn from(error: SpeechError) -> Self {
         Self::Voice { reason: error.to_string(), cancelled: matches!(error, SpeechError::Cancelled { .. }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::consents;
+
+    #[test]
+    fn a_consent_names_the_voice_or_not() {
+        for words in ["voice", "Training and paid use of the model. Voice.", "text; VOICE; 2027", "words, voice"] {
+            assert!(consents(words), "{words}");
+        }
+        for words in ["", "training", "text only, no voice training", "not for voice cloning", "my voice is private"] {
+            assert!(!consents(words), "{words}");
+        }
     }
 }

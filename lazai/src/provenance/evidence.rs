@@ -208,10 +208,12 @@ pub async fn collect(
     let submitted = market.submission(submission).ok_or(CollectError::Missing { what: "submission" })?;
     let statement = store.get(submitted.submission.statement, MAX_STATEMENT_BYTES).await?;
     let statement = Statement::from_bytes(&statement).map_err(|_| CollectError::Missing { what: "statement" })?;
+    let last = conversation.receipts.last().map_or(0, |reply| reply.receipt.receipt.turn);
     Ok(Evidence {
         genesis: genesis.clone(),
         receipts: conversation.receipts.iter().map(|received| received.receipt.clone()).collect(),
-        spoken: conversation.spoken.iter().map(Spoken::of).collect(),
+        // Up to the reply: what came after it may not be paid yet.
+        spoken: conversation.spoken.iter().filter(|kept| kept.receipt.receipt.turn < last).map(Spoken::of).collect(),
         voucher: conversation.paid,
         record: record.clone(),
         statement,

@@ -140,6 +140,10 @@ pub(super) struct LastSpeech {
     pub turn: u32,
     pub request: Digest,
     pub receipt: SignedSpeechReceipt,
+    pub price: Amount,
+    /// How often it was spoken again.
+    #[serde(default)]
+    pub again: u8,
 }
 
 impl Page {

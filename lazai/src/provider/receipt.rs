@@ -1,8 +1,8 @@
 //! Making a reply, and its receipt.
 
-use lazai_core::Digest;
 use lazai_core::digest::DomainHasher;
 use lazai_core::message::{Message, Role};
+use lazai_core::{Digest, SessionId};
 use lazai_lora::GenerateError;
 use lazai_lora::generate::{GenerateJob, Reply, Sampler};
 use lazai_settle::session::{Receipt, Session};
@@ -34,7 +34,7 @@ impl Provider {
         let page = self.page(request.session).await?;
         let admitted = self.admit(&session, &page, request);
         if let Err(NodeError::Moderated { .. }) = &admitted {
-            self.count_moderated(request).await?;
+            self.count_moderated(request.session).await?;
         }
         admitted?;
         // A prompt takes work to build: only for who may have a reply.
@@ -66,15 +66,15 @@ impl Provider {
             _ => {}
         }
         if let Err(NodeError::Moderated { .. }) = &generated {
-            self.count_moderated(request).await?;
+            self.count_moderated(request.session).await?;
         }
         generated
     }
 
     /// Notes that the moderator stopped a request; requests during the pause are not counted.
-    async fn count_moderated(&self, request: &ChatRequest) -> Result<(), NodeError> {
+    pub(super) async fn count_moderated(&self, session: SessionId) -> Result<(), NodeError> {
         let now_s = self.account.ledger().now_s();
-        self.change(request.session, |page| {
+        self.change(session, |page| {
             if now_s >= page.moderated.until_s {
                 page.moderated.count(now_s);
             }

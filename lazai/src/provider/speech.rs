@@ -15,7 +15,7 @@ use lazai_settle::session::Session;
 use lazai_settle::speech::{SpeechReceipt, SpeechTerms, SpokenVoice};
 
 use super::Provider;
-use super::page::{Begun, LastSpeech, Moderated, Page};
+use super::page::{Begun, LastSpeech, Page};
 use super::receipt::first_number;
 use crate::node::{Asked, NodeError};
 use crate::speech::{
@@ -24,6 +24,18 @@ use crate::speech::{
 
 /// Texts that are spoken at a time: each takes a core, and replies need the others.
 const AT_ONCE: usize = 1;
+
+/// Texts that may wait for that, before others are told to come back.
+const WAITING: usize = 8;
+/// How often a text that is owed is spoken again.
+const AGAIN: u8 = 3;
+/// Most seconds of sound of one request: what consumers read.
+const MOST_SECONDS: usize = 600;
+
+/// The error for terms that do not hold any more. The session may go on: only they do not.
+fn over() -> NodeError {
+    NodeError::Setting { setting: "terms".into(), reason: "of speech are over: the model tells others now".into() }
+}
 
 /// A node's price and limit for speaking with the voice of a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,11 +65,25 @@ struct Voice {
 pub(super) struct Voices {
     all: BTreeMap<(ClassId, VersionNumber), Voice>,
     free: async_lock::Semaphore,
+    /// One for each request that speaks or waits.
+    here: Arc<()>,
+}
+
+impl Voices {
+    /// A place among those that wait; given back when it is dropped.
+    fn wait(&self) -> Result<Arc<()>, NodeError> {
+        let place = self.here.clone();
+        // One is of the voices themselves.
+        if Arc::strong_count(&place) > 1 + AT_ONCE + WAITING {
+            return Err(NodeError::Busy { reason: "enough texts wait to be spoken" });
+        }
+        Ok(place)
+    }
 }
 
 impl Default for Voices {
     fn default() -> Self {
-        Self { all: BTreeMap::new(), free: async_lock::Semaphore::new(AT_ONCE) }
+        Self { all: BTreeMap::new(), free: async_lock::Semaphore::new(AT_ONCE), here: Arc::default() }
     }
 }
 
@@ -132,12 +158,16 @@ impl Provider {
         let first = self.first_in_line(&asked, wanted).await?;
         let wanted = || wanted() || first.is_waited_for();
         let page = self.page(request.session).await?;
-        let before = page.spoken.clone().filter(|last| (last.turn, last.request) == (asked.turn, asked.digest));
-        if let Some(LastSpeech { receipt, .. }) = before {
-            return self.speak_again(request, receipt, &wanted, on_samples).await;
-        }
         let session = self.session(request.session)?;
-        self.admit_speech(&session, &page, request, &asked)?;
+        let before = page.spoken.clone().filter(|last| (last.turn, last.request) == (asked.turn, asked.digest));
+        if let Some(last) = before {
+            return self.speak_again(&session, request, last, &wanted, on_samples).await;
+        }
+        let admitted = self.admit_speech(&session, &page, request, &asked);
+        if let Err(NodeError::Moderated { .. }) = &admitted {
+            self.count_moderated(request.session).await?;
+        }
+        admitted?;
         let voice = self.voice_for(request)?;
         let left = page.begun.is_some_and(|begun| begun.left);
         let begin = |begun| {
@@ -150,61 +180,89 @@ impl Provider {
         let begun = Begun { turn: asked.turn, request: asked.digest, left };
         begin(Some(begun)).await?;
         let seed = self.speech_seed(request).await?;
-        let mut heard = false;
-        let mut hear = |samples: &[i16]| {
-            heard = true;
-            on_samples(samples);
-        };
-        let spoken = self.spoken(voice, request, seed, &|| left || wanted(), &mut hear).await;
+        let spoken = self.spoken(voice, request, seed, &|| left || wanted(), on_samples).await;
         match &spoken {
             Err(NodeError::Left) => begin(Some(Begun { left: true, ..begun })).await?,
-            Err(_) if !heard => begin(None).await?,
-            _ => {}
+            // Nothing is owed for what was heard of it: other words may be said instead.
+            Err(_) => begin(None).await?,
+            Ok(_) => {}
         }
         let samples = spoken?;
-        let terms = &request.terms.terms;
-        let characters = request.characters();
-        let receipt = SpeechReceipt {
-            session: request.session,
-            turn: request.turn,
-            terms_digest: terms.hash_struct(),
-            request_digest: request.digest(),
-            audio_digest: audio_digest(request.salt, terms.sample_rate, &samples),
-            characters,
-            samples: samples.len() as u64,
-            seed,
-            cumulative: page.owed.checked_add(terms.price(characters)?)?,
-        };
-        let signature = self.account.sign(&receipt).await?;
-        let owed = receipt.cumulative;
-        let receipt = SignedSpeechReceipt { receipt, signature };
-        let kept = LastSpeech { turn: asked.turn, request: asked.digest, receipt: receipt.clone() };
+        let price = request.terms.terms.price(request.characters())?;
+        let receipt = self.receipt_of(request, seed, &samples, page.owed.checked_add(price)?).await?;
+        let owed = receipt.receipt.cumulative;
+        let kept = LastSpeech { turn: asked.turn, request: asked.digest, receipt: receipt.clone(), price, again: 0 };
         let keep = self.change(request.session, |page| {
             page.is_next(&asked)?;
             page.owed = owed;
             page.spoken = Some(kept.clone());
             page.begun = None;
-            page.moderated = Moderated::default();
             Ok(())
         });
         keep.await?;
         Ok(SpeechReply { samples, receipt })
     }
 
-    /// Speaks once more what is owed already: for a client that lost the sound.
-    async fn speak_again(
+    /// The signed receipt of what was spoken for a request.
+    async fn receipt_of(
         &self,
         request: &SpeechRequest,
-        receipt: SignedSpeechReceipt,
+        seed: u64,
+        samples: &[i16],
+        cumulative: Amount,
+    ) -> Result<SignedSpeechReceipt, NodeError> {
+        let terms = &request.terms.terms;
+        let receipt = SpeechReceipt {
+            session: request.session,
+            turn: request.turn,
+            terms_digest: terms.hash_struct(),
+            request_digest: request.digest(),
+            audio_digest: audio_digest(request.salt, terms.sample_rate, samples),
+            characters: request.characters(),
+            samples: samples.len() as u64,
+            seed,
+            cumulative,
+        };
+        let signature = self.account.sign(&receipt).await?;
+        Ok(SignedSpeechReceipt { receipt, signature })
+    }
+
+    /// Speaks once more what is owed already: for a client that lost the sound. Under other terms at the same price, or with a voice
+    /// that sounds other by now, it is signed anew: the sum stays.
+    async fn speak_again(
+        &self,
+        session: &Session,
+        request: &SpeechRequest,
+        last: LastSpeech,
         wanted: &(dyn Fn() -> bool + Sync),
         on_samples: &mut (dyn FnMut(&[i16]) + Send),
     ) -> Result<SpeechReply, NodeError> {
-        let voice = self.voice_for(request)?;
-        let samples = self.spoken(voice, request, receipt.receipt.seed, wanted, on_samples).await?;
-        if audio_digest(request.salt, request.terms.terms.sample_rate, &samples) != receipt.receipt.audio_digest {
-            let reason = "the voice sounds other than when the receipt was signed: another machine or version".into();
-            return Err(NodeError::Generation { reason });
+        if last.again >= AGAIN {
+            let reason = "it was spoken again often enough: what is owed for it can be paid all the same";
+            return Err(NodeError::NotServed { session: request.session, reason });
         }
+        let terms = &request.terms.terms;
+        if terms.hash_struct() != last.receipt.receipt.terms_digest {
+            self.check_speech_terms(session, request)?;
+            if terms.price(request.characters())? != last.price {
+                let reason = "have another price than what is owed for the text".into();
+                return Err(NodeError::Setting { setting: "terms".into(), reason });
+            }
+        }
+        let voice = self.voice_for(request)?;
+        let claimed = &last.receipt.receipt;
+        let samples = self.spoken(voice, request, claimed.seed, wanted, on_samples).await?;
+        let receipt = self.receipt_of(request, claimed.seed, &samples, claimed.cumulative).await?;
+        let receipt = if receipt.receipt == *claimed { last.receipt.clone() } else { receipt };
+        let kept = LastSpeech { receipt: receipt.clone(), again: last.again + 1, ..last };
+        let keep = self.change(request.session, |page| {
+            // Whoever went on meanwhile has paid for it.
+            if page.turn() == kept.turn {
+                page.spoken = Some(kept.clone());
+            }
+            Ok(())
+        });
+        keep.await?;
         Ok(SpeechReply { samples, receipt })
     }
 
@@ -237,17 +295,8 @@ impl Provider {
         page.is_next(asked)?;
         let setting = |setting: &str, reason: String| NodeError::Setting { setting: setting.into(), reason };
         request.settings.check().map_err(|bad| setting(bad.setting, bad.reason))?;
-        let SignedSpeechTerms { terms, signature } = &request.terms;
-        let signed = signature.verify(&self.account.domain(), terms, self.address());
-        signed.map_err(|source| MarketError::Signature { what: "speech terms", source })?;
-        let refused = |reason| Err(NodeError::NotServed { session: request.session, reason });
-        if !terms.belong_to(&session.offer) {
-            return refused("the terms of speech are of another version or asset than its offer");
-        }
-        if terms.valid_until_s < self.account.ledger().now_s() || terms.series != self.series() {
-            // The session may go on: only the terms do not hold.
-            return Err(setting("terms", "of speech are over: the model tells others now".into()));
-        }
+        self.check_speech_terms(session, request)?;
+        let terms = &request.terms.terms;
         let (characters, most) = (request.characters(), u64::from(terms.character_ceiling));
         if characters == 0 || characters > most {
             return Err(setting("input", format!("{characters} characters, from 1 to {most} are spoken")));
@@ -259,10 +308,29 @@ impl Provider {
         if left < step {
             return Err(NodeError::DepositExhausted { left, step });
         }
+        if self.account.ledger().now_s() < page.moderated.until_s {
+            let reason = "too many requests in a row were: this session is refused for a while".into();
+            return Err(NodeError::Moderated { reason });
+        }
         // Words that a consumer puts into a character's mouth: they must pass as both.
         let said = [Message::new(Role::User, request.text.clone())];
         if let Some(reason) = self.moderator.before(&said).or_else(|| self.moderator.after(&request.text)) {
             return Err(NodeError::Moderated { reason });
+        }
+        Ok(())
+    }
+
+    /// Checks that the terms of a request are this node's, of its session, and not over.
+    fn check_speech_terms(&self, session: &Session, request: &SpeechRequest) -> Result<(), NodeError> {
+        let SignedSpeechTerms { terms, signature } = &request.terms;
+        let signed = signature.verify(&self.account.domain(), terms, self.address());
+        signed.map_err(|source| MarketError::Signature { what: "speech terms", source })?;
+        if !terms.belong_to(&session.offer) {
+            let reason = "the terms of speech are of another version or asset than its offer";
+            return Err(NodeError::NotServed { session: request.session, reason });
+        }
+        if terms.valid_until_s < self.account.ledger().now_s() || terms.series != self.series() {
+            return Err(over());
         }
         Ok(())
     }
@@ -275,7 +343,7 @@ impl Provider {
             let agreed = (terms.base_digest, terms.voice, terms.adapter_digest, terms.sample_rate);
             (about.base_digest, voice.is, voice.adapter.unwrap_or(Digest::ZERO), about.rate) == agreed
         });
-        found.ok_or(NodeError::NotServed { session: request.session, reason: "its voice is not loaded" })
+        found.ok_or_else(over)
     }
 
     /// The samples of a request. The work is done on a thread of its own.
@@ -287,7 +355,11 @@ impl Provider {
         wanted: &(dyn Fn() -> bool + Sync),
         on_samples: &mut (dyn FnMut(&[i16]) + Send),
     ) -> Result<Vec<i16>, NodeError> {
+        let _waiting = self.voices.wait()?;
         let _free = self.voices.free.acquire().await;
+        if !wanted() {
+            return Err(NodeError::Left);
+        }
         let (text, speed_milli) = (request.text.clone(), request.settings.speed_milli);
         let job = SpeechJob { text, adapter: voice.adapter, speed_milli, seed };
         let speaker = voice.speaker.clone();
@@ -295,11 +367,15 @@ impl Provider {
         let speaking =
             blocking::unblock(move || speaker.speak(&job, &mut |samples| tell.send_blocking(samples.to_vec()).is_ok()));
         let mut all = Vec::new();
+        let most = MOST_SECONDS * request.terms.terms.sample_rate as usize;
         while let Ok(phrase) = phrases.recv().await {
+            if all.len() + phrase.len() > most {
+                let reason = format!("is more than {MOST_SECONDS} s of speech: ask for it in parts");
+                return Err(NodeError::Setting { setting: "input".into(), reason });
+            }
             on_samples(&phrase);
             all.extend_from_slice(&phrase);
             if !wanted() {
-                drop(phrases);
                 return Err(NodeError::Left);
             }
         }

@@ -137,7 +137,13 @@ impl<'f> Chunks<'f> {
     fn read(file: &'f [u8]) -> Result<Self, NotSpeech> {
         let missing = |what| NotSpeech::Format { what };
         let mut rest = match file.split_at_checked(12) {
-            Some((head, rest)) if head.starts_with(b"RIFF") && head.ends_with(b"WAVE") => rest,
+            Some((head, rest)) if head.starts_with(b"RIFF") && head.ends_with(b"WAVE") => {
+                let length = head[4..8].first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes)) as usize;
+                if length.checked_add(8) != Some(file.len()) {
+                    return Err(missing("its length is another than it says"));
+                }
+                rest
+            }
             _ => return Err(missing("no RIFF")),
         };
         let (mut rate, mut samples, mut note) = (None, None, None);
@@ -145,11 +151,18 @@ impl<'f> Chunks<'f> {
             let (name, length) = head.split_at(4);
             let length = length.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes)) as usize;
             let body = after.get(..length).ok_or_else(|| missing("a chunk is cut"))?;
-            match name {
-                b"fmt " => rate = Some(one_channel(body).ok_or_else(|| missing("another form of samples"))?),
-                b"data" => samples = Some(body),
-                name if name == CHUNK => note = Some(body),
-                _ => {}
+            // A second one would be what a player takes, or what it does not.
+            let is_second = match name {
+                b"fmt " => {
+                    let read = one_channel(body).ok_or_else(|| missing("another form of samples"))?;
+                    rate.replace(read).is_some()
+                }
+                b"data" => samples.replace(body).is_some(),
+                name if name == CHUNK => note.replace(body).is_some(),
+                _ => false,
+            };
+            if is_second {
+                return Err(missing("a chunk comes twice"));
             }
             rest = after.get(length + length % 2..).unwrap_or_default();
         }
@@ -162,7 +175,7 @@ impl<'f> Chunks<'f> {
 fn one_channel(body: &[u8]) -> Option<u32> {
     let (form, rest) = body.split_first_chunk::<4>()?;
     let (rate, rest) = rest.split_first_chunk::<4>()?;
-    let is_ours = *form == [1, 0, 1, 0] && rest.get(6..8) == Some(&[16, 0]);
+    let is_ours = *form == [1, 0, 1, 0] && rest.get(4..8) == Some(&[2, 0, 16, 0]);
     is_ours.then(|| u32::from_le_bytes(*rate))
 }
 
@@ -231,8 +244,15 @@ mod tests {
         other.receipt.receipt.characters += 1;
         let forged = SpeechManifest::of_wav(&other.wav(&samples));
         assert_eq!(forged, Err(NotSpeech::Broken { what: "the receipt's signature" }));
-        let without = &file[..44 + 200];
-        assert_eq!(SpeechManifest::of_wav(without), Err(NotSpeech::NoManifest));
+        let (mut without, length) = (file[..44 + 200].to_vec(), 36_u32 + 200);
+        without[4..8].copy_from_slice(&length.to_le_bytes());
+        assert_eq!(SpeechManifest::of_wav(&without), Err(NotSpeech::NoManifest));
+        // Sound that players hear before that which is signed.
+        let mut twice = file.clone();
+        twice.splice(36..36, [&b"data"[..], &4_u32.to_le_bytes(), &[1, 2, 3, 4]].concat());
+        let length = u32::try_from(twice.len() - 8).unwrap();
+        twice[4..8].copy_from_slice(&length.to_le_bytes());
+        assert_eq!(SpeechManifest::of_wav(&twice), Err(NotSpeech::Format { what: "a chunk comes twice" }));
         // However it is cut, it is refused, not misread.
         for end in 0..file.len() {
             assert!(SpeechManifest::of_wav(&file[..end]).is_err(), "{end}");

@@ -236,7 +236,8 @@ fn the_same_request_is_spoken_again_and_owed_once() {
     let mut conversation = block_on(consumer.open(1, &model.offer, deposit)).unwrap();
     let talker = consumer.talker();
     let settings = SpeechSettings { speed_milli: 1_000, seed: Some(5) };
-    let mut ask = |text: &str| block_on(talker.ask_speech(&mut conversation, &terms, text.into(), settings)).unwrap();
+    let mut ask =
+        |text: &str| block_on(talker.ask_speech(&mut conversation, &terms, text.into(), settings, None)).unwrap();
     let (request, another) = (ask("once more"), ask("something else"));
     let once = block_on(node.speak(&request, &mut |_| {})).unwrap();
     let again = block_on(node.speak(&request, &mut |_| {})).unwrap();
@@ -249,7 +250,7 @@ fn the_same_request_is_spoken_again_and_owed_once() {
     block_on(talker.take_speech(&mut conversation, &request, &once)).unwrap();
     assert_eq!(conversation.owed(), UNITS(9 * PRICE));
     // Nothing further before it is paid.
-    let unpaid = block_on(talker.ask_speech(&mut conversation, &terms, "more".into(), settings)).unwrap_err();
+    let unpaid = block_on(talker.ask_speech(&mut conversation, &terms, "more".into(), settings, None)).unwrap_err();
     assert!(unpaid.to_string().contains("paid"), "{unpaid}");
     block_on(talker.pay_owed(&mut conversation, &node)).unwrap();
     assert_eq!(block_on(speaking.provider.standing(session)).unwrap().promised(), UNITS(9 * PRICE));
@@ -271,7 +272,8 @@ fn receipts_that_lie_are_not_paid() {
     let talker = consumer.talker();
     let terms = model.speech.unwrap();
     let request =
-        block_on(talker.ask_speech(&mut conversation, &terms, "the truth".into(), SpeechSettings::default())).unwrap();
+        block_on(talker.ask_speech(&mut conversation, &terms, "the truth".into(), SpeechSettings::default(), None))
+            .unwrap();
     let honest = block_on(node.speak(&request, &mut |_| {})).unwrap();
     let key = lazai_core::LocalSigner::from_bytes(*sha256(b"node").as_bytes()).unwrap();
     let domain = consumer.account().domain();
@@ -322,7 +324,7 @@ fn a_node_that_dies_in_mid_speech_costs_nothing_and_goes_on() {
         let conversation = &mut first;
         let (talker, terms, node, phrases) = (&talker, &terms, &node, &mut phrases);
         let speaking = scope.spawn(move || {
-            block_on(talker.speak(conversation, node, terms, text.into(), SpeechSettings::default(), &mut |_| {
+            block_on(talker.speak(conversation, node, terms, text.into(), SpeechSettings::default(), None, &mut |_| {
                 *phrases += 1;
             }))
         });
@@ -336,11 +338,18 @@ fn a_node_that_dies_in_mid_speech_costs_nothing_and_goes_on() {
     let node = HttpNode::new(&front.url).unwrap();
     // The same words come through; the turn was begun, so other words for it are refused until then.
     let other =
-        block_on(talker.ask_speech(&mut conversation, &terms, "else".into(), SpeechSettings::default())).unwrap();
+        block_on(talker.ask_speech(&mut conversation, &terms, "else".into(), SpeechSettings::default(), None)).unwrap();
     let refused = block_on(node.speak(&other, &mut |_| {}));
     assert!(matches!(&refused, Err(NodeError::Refused { .. })), "{refused:?}");
-    let spoken =
-        block_on(talker.speak(&mut conversation, &node, &terms, text.into(), SpeechSettings::default(), &mut |_| {}));
+    let spoken = block_on(talker.speak(
+        &mut conversation,
+        &node,
+        &terms,
+        text.into(),
+        SpeechSettings::default(),
+        None,
+        &mut |_| {},
+    ));
     assert_eq!(spoken.unwrap().0.samples.len(), 7_000);
     assert_eq!(conversation.owed(), UNITS(text.len() as u128 * PRICE));
 }

@@ -170,7 +170,7 @@ fn speak(
     let lost = || NodeError::Transport { reason: "the terms got lost".into() };
     let terms = terms.and_then(Result::ok).flatten().ok_or_else(lost)?;
     let settings = SpeechSettings::default();
-    block_on(consumer.talker().speak(conversation, network, &terms, words, settings, &mut |_| {})).map(drop)
+    block_on(consumer.talker().speak(conversation, network, &terms, words, settings, None, &mut |_| {})).map(drop)
 }
 
 /// Pays until the node has it.

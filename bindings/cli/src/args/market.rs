@@ -156,6 +156,9 @@ pub(crate) struct Say {
     /// The file (WAV).
     #[arg(long, short, value_name = "FILE")]
     pub out: PathBuf,
+    /// The most that is paid for it, in base units; by default what one reply may cost under the session's offer.
+    #[arg(long, value_name = "BASE UNITS")]
+    pub most: Option<String>,
     /// The pace, as a part of the voice's own: 0.5 to 2.
     #[arg(long, default_value_t = 1.0)]
     pub speed: f64,

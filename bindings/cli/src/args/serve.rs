@@ -39,7 +39,7 @@ pub(crate) struct Serve {
     /// The folder of the base voice's assets (of the package hibari-tts 0.2.1): the node speaks.
     #[arg(long, value_name = "FOLDER", requires = "character_price")]
     pub voice: Option<PathBuf>,
-    /// The folder of the character's voice; with `--local`, the one that was trained there. Without one, the node speaks with the base's
+    /// The folder of the character's voice; with `--local` and without `--adapter`, the one that was trained there. Without one, the node speaks with the base's
     /// own voice, and says that it is not the character's.
     #[arg(long, value_name = "FOLDER", requires = "voice")]
     pub character_voice: Option<PathBuf>,

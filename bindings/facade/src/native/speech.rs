@@ -65,17 +65,24 @@ impl From<Voice> for SpokenVoice {
 
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 impl Session {
-    /// Has a text spoken with the character's voice, checks the sound against its receipt, and pays for it by the character. The pace
-    /// is in thousandths of the voice's own, from 500 to 2,000; none for its own.
+    /// Has a text spoken with the character's voice, checks the sound against its receipt, and pays for it by the character: at most
+    /// `most`, in base units; none for what one reply may cost under the session's offer. The pace is in thousandths of the voice's
+    /// own, from 500 to 2,000; none for its own.
     ///
     /// # Errors
-    /// `node.not_served` if the node has no voice for it, `node.setting` for a pace or a text that it does not speak, other
+    /// `consumer.price` if it costs more, `node.not_served` if the node has no voice for it, `node.setting` for a pace or a text that it does not speak, other
     /// `node.…`, `consumer.…`, `signer.…`; the same can be asked for again.
-    pub async fn speak(&self, text: String, speed_milli: Option<u32>) -> Result<Spoken, LazaiError> {
+    pub async fn speak(
+        &self,
+        text: String,
+        speed_milli: Option<u32>,
+        most: Option<BaseUnits>,
+    ) -> Result<Spoken, LazaiError> {
+        let most = most.map(|most| most.parse()).transpose()?;
         let speed_milli = speed_milli.unwrap_or(SpeechSettings::default().speed_milli);
         let settings = SpeechSettings { speed_milli, seed: None };
         let session = self.now();
-        let speech = session.speak(&text, settings, &mut |_| {}).await?;
+        let speech = session.speak(&text, settings, most, &mut |_| {}).await?;
         Ok(Spoken {
             wav: speech.wav(),
             sample_rate: speech.rate(),

@@ -2211,12 +2211,13 @@ class Session:
 
         Errors: `market`, `ledger…`, `signer.…`.
         """
-    def speak(self, /, text: str, speed_milli: int | None = None) -> Spoken:
+    def speak(self, /, text: str, speed_milli: int | None = None, most: int | None = None) -> Spoken:
         """
-        Has a text spoken with the character's voice, checks the sound against its receipt, and pays for it by the character. The pace
-        is in thousandths of the voice's own, from 500 to 2,000; none for its own.
+        Has a text spoken with the character's voice, checks the sound against its receipt, and pays for it by the character: at most
+        `most`, in base units; none for what one reply may cost under the session's offer. The pace is in thousandths of the voice's
+        own, from 500 to 2,000; none for its own.
 
-        Errors: `node.not_served` if the node has no voice for it, `node.setting` for a pace or a text that it does not speak, other
+        Errors: `consumer.price` if it costs more, `node.not_served` if the node has no voice for it, `node.setting` for a pace or a text that it does not speak, other
         `node.…`, `consumer.…`, `signer.…`; the same can be asked for again.
         """
     def speech_price(self, /, text: str) -> int:

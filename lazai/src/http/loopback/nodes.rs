@@ -106,8 +106,8 @@ pub(super) struct Candidate {
 pub(super) struct Nodes {
     places: Vec<Place>,
     domain: Domain,
-    /// Terms of speech that were told, by model and node.
-    speech: Mutex<BTreeMap<(String, Address), SignedSpeechTerms>>,
+    /// Terms of speech that were told, by model and node; none of those that do not speak.
+    speech: Mutex<BTreeMap<(String, Address), Option<SignedSpeechTerms>>>,
 }
 
 /// Who speaks for a model, and who does not.
@@ -166,30 +166,27 @@ impl Nodes {
     pub async fn voices(&self, model: &str, now_s: u64) -> Result<Voices, NodeError> {
         let kept = || self.speech.lock().unwrap_or_else(PoisonError::into_inner);
         let holds = |terms: &SignedSpeechTerms| terms.terms.valid_until_s > now_s.saturating_add(MARGIN_S);
-        let known = kept().iter().any(|((of, _), terms)| of == model && holds(terms));
-        let mut silent = BTreeSet::new();
+        let known = kept().iter().any(|((of, _), terms)| of == model && terms.as_ref().is_some_and(holds));
         if !known {
             for Candidate { offer, speech, .. } in self.models().await?.remove(model).unwrap_or_default() {
                 let SignedOffer { offer, .. } = offer;
                 let signed = |told: &SignedSpeechTerms| {
                     told.terms.belong_to(&offer) && told.signature.verify(&self.domain, &told.terms, offer.node).is_ok()
                 };
-                match speech.filter(signed) {
-                    Some(terms) => {
-                        kept().insert((model.to_owned(), offer.node), terms);
-                    }
-                    None => {
-                        silent.insert(offer.node);
-                    }
-                }
+                kept().insert((model.to_owned(), offer.node), speech.filter(signed));
             }
         }
-        let mut speaking = BTreeMap::new();
+        let (mut speaking, mut silent) = (BTreeMap::new(), BTreeSet::new());
         let mut kept = kept();
-        kept.retain(|_, terms| holds(terms));
-        for ((of, node), terms) in kept.iter() {
-            if of == model {
-                speaking.insert(*node, terms.clone());
+        kept.retain(|_, terms| terms.as_ref().is_none_or(holds));
+        for ((_, node), terms) in kept.iter().filter(|((of, _), _)| of == model) {
+            match terms {
+                Some(terms) => {
+                    speaking.insert(*node, terms.clone());
+                }
+                None => {
+                    silent.insert(*node);
+                }
             }
         }
         Ok(Voices { speaking, silent })
@@ -394,21 +391,27 @@ impl Node for Replicas<'_> {
     ) -> NodeFuture<'a, SpeechReply> {
         Box::pin(async move {
             let (mut heard, mut error) = (0_usize, self.nowhere());
-            for place in &self.places {
-                let mut at = 0_usize;
-                // The same request gives the same samples: those that were heard are passed over.
-                let mut hear = |samples: &[i16]| {
-                    let known = heard.saturating_sub(at).min(samples.len());
-                    at += samples.len();
-                    heard = heard.max(at);
-                    on_samples(&samples[known..]);
-                };
-                match place.node.speak(request, &mut hear).await {
-                    Err(failed) if is_down(&failed) => {
-                        place.failed();
-                        error = failed;
+            // After a break in mid-speech, the first is asked again, too.
+            for round in 0..2 {
+                if round == 1 && heard == 0 {
+                    break;
+                }
+                for place in &self.places {
+                    let mut at = 0_usize;
+                    // The same request gives the same samples: those that were heard are passed over.
+                    let mut hear = |samples: &[i16]| {
+                        let known = heard.saturating_sub(at).min(samples.len());
+                        at += samples.len();
+                        heard = heard.max(at);
+                        on_samples(&samples[known..]);
+                    };
+                    match place.node.speak(request, &mut hear).await {
+                        Err(failed) if is_down(&failed) => {
+                            place.failed();
+                            error = failed;
+                        }
+                        spoken => return spoken,
                     }
-                    spoken => return spoken,
                 }
             }
             Err(error)

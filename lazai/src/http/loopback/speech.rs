@@ -11,6 +11,7 @@ use super::budget::Short;
 use super::page::Open;
 use super::replies::Asked;
 use super::sessions::Wanted;
+use super::turns::Turn;
 use super::verdict::{Verdict, failure, remote};
 use super::{Inner, Loopback};
 use crate::consumer::ConsumerError;
@@ -65,7 +66,7 @@ impl Inner {
         let mut turn = self.begin(&asked.model).await?;
         let now_s = self.consumer.now_s();
         let voices = self.nodes.voices(&asked.model, now_s).await.map_err(|error| remote(&error))?;
-        let (mut tried, mut first) = (voices.silent, None::<ApiError>);
+        let (mut tried, mut first, mut has_finished) = (voices.silent, None::<ApiError>, false);
         loop {
             if !voices.speaking.keys().any(|node| !tried.contains(node)) {
                 let message = format!("no node that answers speaks for {:?}", asked.model);
@@ -85,16 +86,22 @@ impl Inner {
                 turn.free();
                 continue;
             };
+            // Of a text that was asked for before, those of then.
+            let terms = open.conversation.speech_terms(terms, &asked.input, &asked.settings).clone();
             let price = terms.terms.price(lazai_settle::speech::characters(&asked.input))?;
-            let affords = self.affords(&asked.model, &open, price).await;
+            let affords = self.affords(&mut turn, &asked.model, &open, price).await;
             if let Err(refused) = affords {
                 turn.free();
                 return Err(refused);
             }
             if open.deposit.checked_sub(open.conversation.owed())? < price {
-                // Another session with the node has its whole deposit.
+                // Another session with the node has its whole deposit; if that is too little, too, the rest of the budget is.
                 self.book.lock().await.finish(session)?;
                 turn.free();
+                if std::mem::replace(&mut has_finished, true) {
+                    let message = format!("the text costs {price}; less is left of the budget for a session");
+                    return Err(ApiError::new(402, "loopback.budget", message));
+                }
                 continue;
             }
             sink.rate(terms.terms.sample_rate);
@@ -103,7 +110,7 @@ impl Inner {
                 heard = true;
                 sink.samples(samples);
             };
-            let error = match self.ask_speech(open, terms, asked, &mut hear).await {
+            let error = match self.ask_speech(open, &terms, asked, price, &mut hear).await {
                 Ok((request, reply)) => {
                     self.book.lock().await.served(&asked.model, node)?;
                     return Ok(Made { reply, terms: request.terms, salt: request.salt });
@@ -139,8 +146,8 @@ impl Inner {
         }
     }
 
-    /// Checks that a price is within the budget. The turn holds the price of a reply back already.
-    async fn affords(&self, model: &str, open: &Open, price: Amount) -> Result<(), ApiError> {
+    /// Checks that a price is within the budget, and has the turn hold it back instead of a reply's.
+    async fn affords(&self, turn: &mut Turn, model: &str, open: &Open, price: Amount) -> Result<(), ApiError> {
         let most = self.budget.max_step.min(self.budget.deposit);
         if price > most {
             let message = format!("the text costs {price}, at most {most} is paid at a time");
@@ -150,7 +157,10 @@ impl Inner {
         let Ok(more) = price.checked_sub(held) else { return Ok(()) };
         let book = self.book.lock().await;
         match self.fits(&book, model, more) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                turn.raise(price);
+                Ok(())
+            }
             Err(Short::Spent(refused)) => Err(refused),
             Err(Short::UnderWay) => {
                 let message = format!("the text costs {price}; replies under way may take what is left of the budget");
@@ -165,13 +175,18 @@ impl Inner {
         mut open: Open,
         terms: &SignedSpeechTerms,
         asked: &SpeechCall,
+        most: Amount,
         on_samples: &mut (dyn FnMut(&[i16]) + Send),
     ) -> Result<(SpeechRequest, SpeechReply), Asked> {
         let node = self.nodes.node(open.conversation.offer.offer.node).await;
         let talker = self.consumer.talker();
         let conversation = &mut open.conversation;
         talker.pay_owed(conversation, &node).await?;
-        let request = talker.ask_speech(conversation, terms, asked.input.clone(), asked.settings).await?;
+        let input = asked.input.clone();
+        let request = talker.ask_speech(conversation, terms, input, asked.settings, Some(most)).await?;
+        // If the proxy dies meanwhile, the same text is asked for under the same terms.
+        self.book.lock().await.keep(open.clone()).map_err(ApiError::from)?;
+        let conversation = &mut open.conversation;
         let answered = node.speak(&request, on_samples).await;
         let answered = answered.inspect_err(|error| conversation.refused_speech(error)).map_err(ConsumerError::from);
         let before = conversation.owed();

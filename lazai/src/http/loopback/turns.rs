@@ -135,6 +135,18 @@ impl Turn {
         }
     }
 
+    /// Holds back more, if that is more than is held.
+    pub fn raise(&mut self, step: Amount) {
+        let Some(held) = self.step.filter(|held| *held < step) else { return };
+        let mut state = self.turns.state();
+        if let Some(steps) = state.under_way.get_mut(&self.model)
+            && let Some(place) = steps.iter().position(|other| *other == held)
+        {
+            steps[place] = step;
+        }
+        self.step = Some(step);
+    }
+
     /// Carries a plan out.
     pub fn use_plan(&mut self, nonce: u64) {
         self.turns.state().plans.insert(nonce);
