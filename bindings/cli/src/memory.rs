@@ -27,7 +27,7 @@ pub(crate) fn memory(verb: args::Memory, out: &mut Output<'_>) -> Done {
         }
         MemoryAction::Recall { at, said, memory_tokens, tokenizer } => {
             let counter = tokenizer.map(|path| TokenCounter::open(path.to_string_lossy().into_owned())).transpose()?;
-            out.tell(&open(&at)?.recall(said, memory_tokens, counter)?, recalled)?;
+            out.tell(&open(&at)?.recall_counted(&said, memory_tokens, counter.as_ref())?, recalled)?;
         }
         MemoryAction::Note { at, text } => {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());

@@ -66,7 +66,7 @@ pub(crate) fn chat(verb: &args::Chat, input: &mut dyn BufRead, out: &mut Output<
     }
     if let Some(path) = &verb.memory {
         let memory = block_on(open_memory(text(path), key))?;
-        chat.remember_with(memory, verb.remember.memory_tokens, verb.memory_summaries, counter);
+        chat.remember_counted(&memory, verb.remember.memory_tokens, verb.memory_summaries, counter);
     }
     keep(verb, &chat)?;
     // A node makes a reply that was begun to its end, and takes no other words for it.

@@ -142,18 +142,12 @@ impl Memory {
         Ok(self.0.entries()?.into_iter().map(Into::into).collect())
     }
 
-    /// What a message would recall, within so many tokens of the base model whose counter is given.
+    /// What a message would recall, within so many tokens; each byte is taken for one.
     ///
     /// # Errors
     /// `file`, `memory.…`.
-    pub fn recall(
-        &self,
-        said: String,
-        max_tokens: u32,
-        counter: Option<Arc<TokenCounter>>,
-    ) -> Result<MemoryRecall, LazaiError> {
-        let counter = counter.as_ref().map(|counter| &*counter.0 as &dyn lazai::conversation::TokenCounter);
-        Ok(self.0.recall(&Query { said: &said, before: &[], max_tokens, counter })?.into())
+    pub fn recall(&self, said: String, max_tokens: u32) -> Result<MemoryRecall, LazaiError> {
+        self.recall_counted(&said, max_tokens, None)
     }
 
     /// Changes an entry's words.
@@ -228,22 +222,45 @@ pub(crate) fn remembering(
 
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 impl Chat {
-    /// Recalls what was said before into each message from now on, within so many tokens, and remembers each turn. `counter` is that of
-    /// the base model. With `summaries`, the character sums up when a conversation begins what was said since its last summary, which
+    /// Recalls what was said before into each message from now on, within so many tokens (each byte is taken for one), and remembers each
+    /// turn. With `summaries`, the character sums up when a conversation begins what was said since its last summary, which
     /// [`say`](Chat::say) pays as any reply.
-    pub fn remember_with(
-        &self,
-        memory: Arc<Memory>,
-        max_tokens: u32,
-        summaries: bool,
-        counter: Option<Arc<TokenCounter>>,
-    ) {
-        self.remember(remembering(&memory, max_tokens, summaries, counter));
+    pub fn remember_with(&self, memory: Arc<Memory>, max_tokens: u32, summaries: bool) {
+        self.remember_counted(&memory, max_tokens, summaries, None);
     }
 
     /// What was recalled for the last message; none without a memory.
     pub fn recalled(&self) -> Option<MemoryRecall> {
         self.remembering().and_then(|remembering| remembering.recalled()).map(Into::into)
+    }
+}
+
+impl Memory {
+    /// As [`recall`](Self::recall), within tokens of the base model whose counter is given.
+    ///
+    /// # Errors
+    /// As [`recall`](Self::recall).
+    pub fn recall_counted(
+        &self,
+        said: &str,
+        max_tokens: u32,
+        counter: Option<&Arc<TokenCounter>>,
+    ) -> Result<MemoryRecall, LazaiError> {
+        let counter = counter.map(|counter| &*counter.0 as &dyn lazai::conversation::TokenCounter);
+        Ok(self.0.recall(&Query { said, before: &[], max_tokens, counter })?.into())
+    }
+}
+
+impl Chat {
+    /// As [`remember_with`](Self::remember_with), within tokens of the base model whose counter is given.
+    pub fn remember_counted(
+        &self,
+        memory: &Memory,
+        max_tokens: u32,
+        summaries: bool,
+        counter: Option<Arc<TokenCounter>>,
+    ) {
+        self.remember(remembering(memory, max_tokens, summaries, counter));
     }
 }
 
@@ -269,7 +286,7 @@ mod tests {
         here.pin(here.list().unwrap()[1].id.clone(), true).unwrap();
         let there = block_on(read_memory(Some(here.to_bytes().unwrap()), key)).unwrap();
         assert_eq!(there.list().unwrap(), here.list().unwrap());
-        let recall = there.recall("Where is my sister?".into(), 200, None).unwrap();
+        let recall = there.recall("Where is my sister?".into(), 200).unwrap();
         assert_eq!((recall.lines.len(), recall.lines[0].id.clone(), recall.counted), (2, id.clone(), false));
 
         let vector = include_bytes!("../../../vectors/chat/reply.json");
@@ -279,7 +296,7 @@ mod tests {
         let chat = Chat::new(text("conversation"), domain, LocalKey::from_hex(text("key")).unwrap()).unwrap();
         let ask = |words: &str| block_on(chat.ask(vec![message(words)], ReplySettings::default())).unwrap().body;
         let before = ask("Where is my sister?");
-        chat.remember_with(there.clone(), 200, false, None);
+        chat.remember_with(there.clone(), 200, false);
         let after = ask("Where is my sister?");
         assert!(!before.contains("Lyon") && after.contains("Lyon") && after.contains("stamps"), "{after}");
         assert_eq!(chat.recalled().unwrap(), recall);

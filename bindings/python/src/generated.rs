@@ -367,22 +367,13 @@ impl Chat {
         on_text.or_raise(free(py, || block_on(self.0.say(text, settings, node, on_text.of_reply()))))
     }
 
-    /// Recalls what was said before into each message from now on, within so many tokens, and remembers each turn. `counter` is that of
-    /// the base model. With `summaries`, the character sums up when a conversation begins what was said since its last summary, which
+    /// Recalls what was said before into each message from now on, within so many tokens (each byte is taken for one), and remembers each
+    /// turn. With `summaries`, the character sums up when a conversation begins what was said since its last summary, which
     /// `say` pays as any reply.
-    #[pyo3(signature = (memory, max_tokens, summaries, counter=None))]
-    fn remember_with(
-        &self,
-        py: Python<'_>,
-        memory: &Memory,
-        max_tokens: u32,
-        summaries: bool,
-        counter: Option<&TokenCounter>,
-    ) -> PyResult<()> {
+    fn remember_with(&self, py: Python<'_>, memory: &Memory, max_tokens: u32, summaries: bool) -> PyResult<()> {
         let memory = memory.0.clone();
-        let counter = counter.map(|counter| counter.0.clone());
         free(py, || {
-            self.0.remember_with(memory, max_tokens, summaries, counter);
+            self.0.remember_with(memory, max_tokens, summaries);
             Ok(())
         })
     }
@@ -877,19 +868,11 @@ impl Memory {
         free(py, || self.0.list())
     }
 
-    /// What a message would recall, within so many tokens of the base model whose counter is given.
+    /// What a message would recall, within so many tokens; each byte is taken for one.
     ///
     /// Errors: `file`, `memory.…`.
-    #[pyo3(signature = (said, max_tokens, counter=None))]
-    fn recall(
-        &self,
-        py: Python<'_>,
-        said: String,
-        max_tokens: u32,
-        counter: Option<&TokenCounter>,
-    ) -> PyResult<facade::memory::MemoryRecall> {
-        let counter = counter.map(|counter| counter.0.clone());
-        free(py, || self.0.recall(said, max_tokens, counter))
+    fn recall(&self, py: Python<'_>, said: String, max_tokens: u32) -> PyResult<facade::memory::MemoryRecall> {
+        free(py, || self.0.recall(said, max_tokens))
     }
 
     /// Changes an entry's words.

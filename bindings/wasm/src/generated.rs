@@ -252,8 +252,8 @@ impl Chat {
         )
     }
 
-    /// Recalls what was said before into each message from now on, within so many tokens, and remembers each turn. `counter` is that of
-    /// the base model. With `summaries`, the character sums up when a conversation begins what was said since its last summary, which
+    /// Recalls what was said before into each message from now on, within so many tokens (each byte is taken for one), and remembers each
+    /// turn. With `summaries`, the character sums up when a conversation begins what was said since its last summary, which
     /// `say` pays as any reply.
     #[wasm_bindgen(js_name = rememberWith)]
     pub fn remember_with(
@@ -261,9 +261,8 @@ impl Chat {
         memory: &Memory,
         #[wasm_bindgen(js_name = maxTokens)] max_tokens: u32,
         summaries: bool,
-        counter: Option<String>,
     ) {
-        self.0.remember_with(memory.0.clone(), max_tokens, summaries, counter);
+        self.0.remember_with(memory.0.clone(), max_tokens, summaries);
     }
 
     /// What was recalled for the last message; none without a memory.
@@ -329,7 +328,7 @@ impl Memory {
         object(&self.0.list().map_err(thrown)?)
     }
 
-    /// What a message would recall, within so many tokens of the base model whose counter is given.
+    /// What a message would recall, within so many tokens; each byte is taken for one.
     ///
     /// Errors: `file`, `memory.…`.
     #[wasm_bindgen(unchecked_return_type = "MemoryRecall")]
@@ -337,9 +336,8 @@ impl Memory {
         &self,
         said: String,
         #[wasm_bindgen(js_name = maxTokens)] max_tokens: u32,
-        counter: Option<String>,
     ) -> Result<JsValue, JsValue> {
-        object(&self.0.recall(said, max_tokens, counter).map_err(thrown)?)
+        object(&self.0.recall(said, max_tokens).map_err(thrown)?)
     }
 
     /// Changes an entry's words.

@@ -1774,10 +1774,10 @@ class Chat:
 
         Errors: `node.…`, `consumer.…`, `signer.…`.
         """
-    def remember_with(self, /, memory: Memory, max_tokens: int, summaries: bool, counter: TokenCounter | None = None) -> None:
+    def remember_with(self, /, memory: Memory, max_tokens: int, summaries: bool) -> None:
         """
-        Recalls what was said before into each message from now on, within so many tokens, and remembers each turn. `counter` is that of
-        the base model. With `summaries`, the character sums up when a conversation begins what was said since its last summary, which
+        Recalls what was said before into each message from now on, within so many tokens (each byte is taken for one), and remembers each
+        turn. With `summaries`, the character sums up when a conversation begins what was said since its last summary, which
         `say` pays as any reply.
         """
     @property
@@ -2053,9 +2053,9 @@ class Memory:
 
         Errors: `file`, `memory.…`.
         """
-    def recall(self, /, said: str, max_tokens: int, counter: TokenCounter | None = None) -> MemoryRecall:
+    def recall(self, /, said: str, max_tokens: int) -> MemoryRecall:
         """
-        What a message would recall, within so many tokens of the base model whose counter is given.
+        What a message would recall, within so many tokens; each byte is taken for one.
 
         Errors: `file`, `memory.…`.
         """
