@@ -69,7 +69,7 @@ const DENY: &str = "0.20.2";
 pub fn all() -> Result<()> {
     let base = model::fetch(None)?;
     let voice = model::fetch_voice()?;
-    ran::begin()?;
+    ran::SAID.begin()?;
     run("format", &mut cargo(&["fmt", "--all", "--check"]))?;
     layers()?;
     readme::check()?;
@@ -82,7 +82,7 @@ pub fn all() -> Result<()> {
             .env("LAZAI_BASE_MODEL", &base)
             .env("LAZAI_VOICE_PACKAGE", &voice)
             .envs(s3.iter().map(|server| ("LAZAI_S3_SERVER", server)));
-        ran::told(&mut command);
+        ran::SAID.told(&mut command);
         command
     };
     run("build", &mut cargo(&["build", "--workspace", "--all-targets", "--features", FEATURES]))?;

@@ -114,7 +114,7 @@ impl Client {
             Packages::Python(set) => python(set, self.script)?,
             Packages::Node(packages, size) => self.node(packages, size)?,
         };
-        run(self.name, endpoint.told(table::told(&mut command)))
+        run(self.name, endpoint.told(table::SAID.told(&mut command)))
     }
 
     /// Node with the script in a folder where its packages are.
@@ -149,7 +149,7 @@ fn python(set: &str, script: &str) -> Result<Command> {
 
 /// Starts the endpoint, lets somebody talk, and checks that everything was redeemed.
 fn talking(base: &Path, talk: impl FnOnce(&Served) -> Result<()>) -> Result<()> {
-    table::begin()?;
+    table::SAID.begin()?;
     let mut endpoint = Served::start("endpoint", 4, |command| {
         command.env("LAZAI_BASE_MODEL", base).env("LAZAI_ENCODER", root().join("vectors/embed/tiny-bert"));
     })?;

@@ -21,6 +21,7 @@ mod package;
 mod peers;
 mod ran;
 mod readme;
+mod said;
 mod served;
 mod shell;
 mod soak;

@@ -2,51 +2,32 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use crate::said::Said;
 use crate::shell::{root, target};
 
-/// The variable that tells a runner where to say what it ran.
-pub const VARIABLE: &str = "LAZAI_RAN";
+/// What runners say that they ran.
+pub const SAID: Said = Said { variable: "LAZAI_RAN", name: "scenarios.txt" };
 /// In the table's order.
 const LANGUAGES: &[&str] = &["Rust", "Python", "Swift", "Kotlin", "Node", "Chromium"];
 
 /// Steps by language and scenario.
 type Ran = BTreeMap<String, BTreeMap<String, u64>>;
 
-/// Where runners say what they ran.
-pub fn file() -> PathBuf {
-    target().join("reports").join("scenarios.txt")
-}
-
-/// Begins anew.
-pub fn begin() -> Result<()> {
-    let file = file();
-    std::fs::create_dir_all(file.parent().unwrap_or(Path::new(".")))?;
-    Ok(std::fs::write(file, "")?)
-}
-
-/// Tells a runner where to say it.
-pub fn told(command: &mut Command) -> &mut Command {
-    let file = file();
-    // A runner that cannot say it fails, and names the file.
-    let _ = file.parent().map(std::fs::create_dir_all);
-    command.env(VARIABLE, file)
-}
-
 /// Takes what a runner said elsewhere.
 pub fn take(from: &Path) -> Result<()> {
-    let all = std::fs::read_to_string(file()).unwrap_or_default() + &std::fs::read_to_string(from).unwrap_or_default();
-    Ok(std::fs::write(file(), all)?)
+    let all =
+        std::fs::read_to_string(SAID.file()).unwrap_or_default() + &std::fs::read_to_string(from).unwrap_or_default();
+    Ok(std::fs::write(SAID.file(), all)?)
 }
 
 /// Holds what ran to the files: every runner that ran has run all of all. Writes `target/reports/scenarios.json`.
 pub fn end() -> Result<()> {
     let mut ran = Ran::new();
-    for line in std::fs::read_to_string(file())?.lines() {
+    for line in std::fs::read_to_string(SAID.file())?.lines() {
         let [language, scenario, steps] = line.split(' ').collect::<Vec<_>>()[..] else {
             anyhow::bail!("a runner said {line:?}, expected a language, a scenario and its steps");
         };

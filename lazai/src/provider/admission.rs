@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-#[cfg(feature = "node")]
-use lazai_core::Address;
-use lazai_core::SessionId;
 use lazai_core::message::Message;
 use lazai_core::sign::SignatureError;
+use lazai_core::{Address, Amount, SessionId};
 use lazai_settle::market::MarketError;
 use lazai_settle::session::Session;
 
@@ -63,9 +61,7 @@ impl Provider {
 
     /// Checks that the session's consumer signed a request, before it waits or gets an earlier reply.
     pub(super) fn check_signed(&self, request: &ChatRequest) -> Result<(), NodeError> {
-        let market = self.account.ledger().market();
-        let unknown = MarketError::UnknownSession { session: request.session };
-        let consumer = market.session(request.session).ok_or(unknown)?.consumer;
+        let consumer = self.consumer_of(request.session)?;
         let claim = RequestClaim { session: request.session, turn: request.turn, request: request.digest() };
         let checked = request.signature.verify(&self.account.domain(), &claim, consumer);
         checked.map_err(|source: SignatureError| MarketError::Signature { what: "chat request", source }.into())
@@ -76,8 +72,13 @@ impl Provider {
     pub(crate) async fn signer_of(&self, request: &ChatRequest) -> Result<Address, NodeError> {
         self.learn_of(request.session).await?;
         self.check_signed(request)?;
-        let unknown = MarketError::UnknownSession { session: request.session };
-        Ok(self.account.ledger().market().session(request.session).ok_or(unknown)?.consumer)
+        self.consumer_of(request.session)
+    }
+
+    /// Who may ask for turns of a session.
+    pub(super) fn consumer_of(&self, session: SessionId) -> Result<Address, NodeError> {
+        let market = self.account.ledger().market();
+        Ok(market.session(session).ok_or(MarketError::UnknownSession { session })?.consumer)
     }
 
     /// All other checks before the prompt is built.
@@ -87,20 +88,25 @@ impl Provider {
             .settings
             .check()
             .map_err(|bad| NodeError::Setting { setting: bad.setting.into(), reason: bad.reason })?;
+        // Who asks for fewer tokens needs less of the deposit.
+        self.check_standing(session, page, session.offer.step_within(request.settings.max_tokens)?)?;
+        if let Some(reason) = self.moderator.before(&request.messages) {
+            return Err(NodeError::Moderated { reason });
+        }
+        Ok(())
+    }
+
+    /// Checks that a session has paid, can pay for a turn that costs at most `step`, and is not in a pause.
+    pub(super) fn check_standing(&self, session: &Session, page: &Page, step: Amount) -> Result<(), NodeError> {
         if page.owed > page.paid() {
             return Err(NodeError::NotPaid { owed: page.owed, paid: page.paid() });
         }
-        // Who asks for fewer tokens needs less of the deposit.
-        let step = session.offer.step_within(request.settings.max_tokens)?;
         let left = session.deposit.checked_sub(page.owed)?;
         if left < step {
             return Err(NodeError::DepositExhausted { left, step });
         }
         if self.account.ledger().now_s() < page.moderated.until_s {
             let reason = "too many requests in a row were: this session is refused for a while".into();
-            return Err(NodeError::Moderated { reason });
-        }
-        if let Some(reason) = self.moderator.before(&request.messages) {
             return Err(NodeError::Moderated { reason });
         }
         Ok(())

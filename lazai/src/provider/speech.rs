@@ -268,9 +268,7 @@ impl Provider {
 
     /// Checks that the session's consumer signed a request, before it waits.
     fn check_speech_signed(&self, request: &SpeechRequest) -> Result<(), NodeError> {
-        let market = self.account.ledger().market();
-        let unknown = MarketError::UnknownSession { session: request.session };
-        let consumer = market.session(request.session).ok_or(unknown)?.consumer;
+        let consumer = self.consumer_of(request.session)?;
         let checked = request.signature.verify(&self.account.domain(), &request.claim(), consumer);
         checked.map_err(|source: SignatureError| MarketError::Signature { what: "speech request", source }.into())
     }
@@ -280,8 +278,7 @@ impl Provider {
     pub(crate) async fn speaker_of(&self, request: &SpeechRequest) -> Result<Address, NodeError> {
         self.learn_of(request.session).await?;
         self.check_speech_signed(request)?;
-        let unknown = MarketError::UnknownSession { session: request.session };
-        Ok(self.account.ledger().market().session(request.session).ok_or(unknown)?.consumer)
+        self.consumer_of(request.session)
     }
 
     /// All other checks before anything is spoken.
@@ -301,17 +298,7 @@ impl Provider {
         if characters == 0 || characters > most {
             return Err(setting("input", format!("{characters} characters, from 1 to {most} are spoken")));
         }
-        if page.owed > page.paid() {
-            return Err(NodeError::NotPaid { owed: page.owed, paid: page.paid() });
-        }
-        let (left, step) = (session.deposit.checked_sub(page.owed)?, terms.price(characters)?);
-        if left < step {
-            return Err(NodeError::DepositExhausted { left, step });
-        }
-        if self.account.ledger().now_s() < page.moderated.until_s {
-            let reason = "too many requests in a row were: this session is refused for a while".into();
-            return Err(NodeError::Moderated { reason });
-        }
+        self.check_standing(session, page, terms.price(characters)?)?;
         // Words that a consumer puts into a character's mouth: they must pass as both.
         let said = [Message::new(Role::User, request.text.clone())];
         if let Some(reason) = self.moderator.before(&said).or_else(|| self.moderator.after(&request.text)) {

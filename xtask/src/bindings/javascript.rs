@@ -98,7 +98,7 @@ pub fn check(market: Option<&Market>) -> Result<Option<Missing>> {
     copy(&source().join("tests"), &tests.join("tests"))?;
     let mut node = Command::new("node");
     node.args(["--expose-gc", "--test", "--test-reporter=spec"]).arg(tests.join("tests/package.test.mjs"));
-    run("JavaScript: package under Node", ran::told(&mut node).env("LAZAI_ROOT", root()))?;
+    run("JavaScript: package under Node", ran::SAID.told(&mut node).env("LAZAI_ROOT", root()))?;
     let mut types = Command::new(tests.join("node_modules/.bin/tsc"));
     types.args(["--noEmit", "--strict", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler"]);
     types.args(["--lib", "es2022,dom,esnext.disposable"]).arg("tests/typed.ts");
@@ -128,7 +128,7 @@ pub fn check(market: Option<&Market>) -> Result<Option<Missing>> {
 pub fn in_chromium(browser: &Path, package: &Package, report: Option<&Path>) -> Command {
     let mut node = Command::new("node");
     node.arg(source().join("tests/chromium.mjs")).env("CHROMIUM", browser);
-    ran::told(&mut node).env("LAZAI_ROOT", root()).env("LAZAI_PACKAGE", &package.folder);
+    ran::SAID.told(&mut node).env("LAZAI_ROOT", root()).env("LAZAI_PACKAGE", &package.folder);
     if let Some(report) = report {
         node.env("LAZAI_REPORT", report);
     }

@@ -118,7 +118,7 @@ pub fn kotlin(market: Option<&Market>) -> Result<Option<Missing>> {
         // A heap of one size from the beginning: what grows is not the machine's.
         java.args(["-Xms128m", "-Xmx128m", "-XX:+AlwaysPreTouch"]);
         java.arg(format!("-Djna.library.path={}", library.display())).arg("-cp").arg(&paths).arg(class);
-        ran::told(&mut java).env("LAZAI_ROOT", root()).current_dir(&out);
+        ran::SAID.told(&mut java).env("LAZAI_ROOT", root()).current_dir(&out);
         java
     };
     run("Kotlin: tests", &mut java("ScenariosKt"))?;
@@ -183,7 +183,7 @@ pub fn swift(market: Option<&Market>) -> Result<Option<Missing>> {
         None => {
             let mut swift = Command::new("swift");
             swift.args(words.split(' ')).current_dir(&package);
-            swift.env("LAZAI_ROOT", root()).env("LAZAI_LIBRARY", package.join("lib")).env(ran::VARIABLE, &said);
+            swift.env("LAZAI_ROOT", root()).env("LAZAI_LIBRARY", package.join("lib")).env(ran::SAID.variable, &said);
             Ok(swift)
         }
         Some(toolchain) => inside(toolchain, &package, words),

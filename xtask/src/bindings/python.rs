@@ -67,7 +67,7 @@ pub fn check(wheel: Option<&Path>, market: Option<&Market>) -> Result<Option<Mis
     if let Some(market) = market {
         pytest.env("LAZAI_PAGE_URL", market.url()?);
     }
-    run("Python: tests", ran::told(&mut pytest).current_dir(root()))?;
+    run("Python: tests", ran::SAID.told(&mut pytest).current_dir(root()))?;
     let mut notebook = Command::new(&python);
     notebook.arg(source().join("tests/notebook.py")).arg(source().join("examples/market.ipynb"));
     notebook

@@ -2,19 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::CLIENTS;
+use crate::said::Said;
 use crate::shell::{root, target};
 use crate::soak::{machine, today};
 
-/// The variable that tells a script where to say what its client did.
-const VARIABLE: &str = "LAZAI_CLIENTS_TOLD";
+/// What scripts say that their clients did.
+pub const SAID: Said = Said { variable: "LAZAI_CLIENTS_TOLD", name: "clients.txt" };
 
 /// What a script says.
 #[derive(Serialize, Deserialize)]
@@ -26,28 +25,9 @@ struct Told {
     does_not: BTreeMap<String, String>,
 }
 
-fn file() -> PathBuf {
-    target().join("reports").join("clients.txt")
-}
-
-/// Begins anew.
-pub fn begin() -> Result<()> {
-    let file = file();
-    std::fs::create_dir_all(file.parent().unwrap_or(Path::new(".")))?;
-    Ok(std::fs::write(file, "")?)
-}
-
-/// Tells a script where to say it.
-pub fn told(command: &mut Command) -> &mut Command {
-    let file = file();
-    // A script that cannot say it fails, and names the file.
-    let _ = file.parent().map(std::fs::create_dir_all);
-    command.env(VARIABLE, file)
-}
-
 /// Writes `target/reports/clients.json`: all clients have said what they did.
 pub fn end() -> Result<()> {
-    let lines = std::fs::read_to_string(file())?;
+    let lines = std::fs::read_to_string(SAID.file())?;
     let clients: Vec<Told> = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     rows(&clients)?;
     let (report, command) = (target().join("reports").join("clients.json"), "cargo xtask clients all");

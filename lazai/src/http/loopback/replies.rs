@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use lazai_core::{Address, Amount, SessionId};
+
 use super::Inner;
 use super::once::{Begun, Reply};
 use super::page::Open;
@@ -84,24 +86,13 @@ impl Inner {
             };
             let (verdict, told) = (Verdict::of(&error), failure(&error));
             tracing::info!(error = %quiet::consumer(&error), ?verdict, "a reply did not come");
-            match verdict {
-                Verdict::Over => {
-                    let mut book = self.book.lock().await;
-                    // A node that refuses gets no new session at once, except the first time.
-                    book.refused(&asked.model, node, self.consumer.now_s())?;
-                    book.finish(session)?;
-                    if !reopened.insert(node) {
-                        tried.insert(node);
-                    }
-                }
-                Verdict::Leave => {
-                    self.nodes.leave(node);
-                    tried.insert(node);
-                }
-                Verdict::Elsewhere => {
-                    tried.insert(node);
-                }
-                Verdict::Final => return Err(told),
+            if verdict == Verdict::Final {
+                return Err(told);
+            }
+            self.note_failure(verdict, &asked.model, node, session).await?;
+            // A node that refuses gets no new session at once, except the first time.
+            if verdict != Verdict::Over || !reopened.insert(node) {
+                tried.insert(node);
             }
             turn.free();
             // Two nodes' words would make one reply.
@@ -110,6 +101,34 @@ impl Inner {
             }
             first.get_or_insert(told);
         }
+    }
+
+    /// Notes what the failure of a turn means for its session and its node.
+    pub(super) async fn note_failure(
+        &self,
+        verdict: Verdict,
+        model: &str,
+        node: Address,
+        session: SessionId,
+    ) -> Result<(), ApiError> {
+        match verdict {
+            Verdict::Over => {
+                let mut book = self.book.lock().await;
+                book.refused(model, node, self.consumer.now_s())?;
+                book.finish(session)?;
+            }
+            Verdict::Leave => self.nodes.leave(node),
+            Verdict::Elsewhere | Verdict::Final => {}
+        }
+        Ok(())
+    }
+
+    /// Keeps a session after a turn, and counts what the turn cost.
+    pub(super) async fn spend(&self, open: &mut Open, price: Amount) -> Result<(), ApiError> {
+        let mut book = self.book.lock().await;
+        let day = book.day(self.consumer.now_s());
+        open.today.add(day, price)?;
+        Ok(book.keep(open.clone())?)
     }
 
     /// As [`Talker::say`](crate::consumer::Talker::say), with the book between the steps: a promise is in it before the node has it, so
@@ -149,12 +168,7 @@ impl Inner {
         if taken.is_ok() {
             conversation.mark_received(self.consumer.now_s());
         }
-        {
-            let mut book = self.book.lock().await;
-            let day = book.day(self.consumer.now_s());
-            open.today.add(day, price).map_err(ApiError::from)?;
-            book.keep(open.clone()).map_err(ApiError::from)?;
-        }
+        self.spend(&mut open, price).await?;
         let reply = taken?;
         // The reply is there and is owed: a promise that does not arrive is delivered before the next one.
         if let Err(error) = talker.pay_owed(&mut open.conversation, &node).await {

@@ -121,22 +121,11 @@ impl Inner {
             self.nodes.forget_voice(&asked.model, node);
             let (verdict, told) = (Verdict::of(&error), failure(&error));
             tracing::info!(error = %quiet::consumer(&error), ?verdict, "speech did not come");
-            match verdict {
-                Verdict::Over => {
-                    let mut book = self.book.lock().await;
-                    book.refused(&asked.model, node, self.consumer.now_s())?;
-                    book.finish(session)?;
-                    tried.insert(node);
-                }
-                Verdict::Leave => {
-                    self.nodes.leave(node);
-                    tried.insert(node);
-                }
-                Verdict::Elsewhere => {
-                    tried.insert(node);
-                }
-                Verdict::Final => return Err(told),
+            if verdict == Verdict::Final {
+                return Err(told);
             }
+            self.note_failure(verdict, &asked.model, node, session).await?;
+            tried.insert(node);
             turn.free();
             // Two nodes' voices would make one speech.
             if heard {
@@ -198,12 +187,7 @@ impl Inner {
         if taken.is_ok() {
             conversation.mark_spoken(self.consumer.now_s());
         }
-        {
-            let mut book = self.book.lock().await;
-            let day = book.day(self.consumer.now_s());
-            open.today.add(day, price).map_err(ApiError::from)?;
-            book.keep(open.clone()).map_err(ApiError::from)?;
-        }
+        self.spend(&mut open, price).await?;
         let reply = taken?;
         if let Err(error) = talker.pay_owed(&mut open.conversation, &node).await {
             tracing::warn!(session = %open.session(), error = %quiet::consumer(&error), "speech could not be paid yet");
