@@ -63,7 +63,7 @@ cargo xtask VERB
              the same at two replicas that share a book in PostgreSQL: both are killed twice, and so is the database
   soak power a power cut at every write of the embedded ledger's scenario
   soak proofs
-             thirty thousand damaged proofs, none of which is accepted, and every cell of a chunk's trace changed
+             thirty thousand damaged proofs: none is accepted
   soak schedules
              a thousand random schedules of replies: each is the one that is made alone
   web        shows the example page, on a market and a chain of its own (web test: visits it in Chromium)

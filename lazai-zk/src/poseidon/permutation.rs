@@ -145,37 +145,57 @@ fn partial_round(state: &mut [u64; WIDTH], round: &Round, next: u64) {
     }
 }
 
-/// `start + sum(a[i] * b[i])`, reduced once: 160 bits hold the sum.
+/// `start + sum(a[i] * b[i])`, reduced once: 160 bits hold the sum. Two sums, whose carries do not wait for each other.
 #[inline(always)]
 fn dot(a: &[u64; REST], b: &[u64; REST], start: u128) -> u64 {
-    let (mut sum, mut carries) = (start, 0u64);
-    for (&x, &y) in a.iter().zip(b) {
+    let mut sums = [(start, 0u64), (0, 0)];
+    for (i, (&x, &y)) in a.iter().zip(b).enumerate() {
+        let (sum, carries) = &mut sums[i % 2];
         let (next, carry) = sum.overflowing_add(u128::from(x) * u128::from(y));
-        sum = next;
-        carries += u64::from(carry);
+        *sum = next;
+        *carries += u64::from(carry);
     }
-    // 2^128 = -2^32: (2^64)^2 = (2^32 - 1)^2 = 2^64 - 2^33 + 1 = -2^32.
+    let [(even, carries), (odd, more)] = sums;
+    let (sum, carry) = even.overflowing_add(odd);
+    let carries = carries + more + u64::from(carry);
+    // 2^128 = -2^32: (2^64)^2 = (2^32 - 1)^2 = 2^64 - 2^33 + 1 = -2^32. A borrow is so rare that a branch costs nothing.
     let (difference, borrow) = sum.overflowing_sub(u128::from(carries << 32));
-    reduce(if borrow { below_zero(difference) } else { difference })
-}
-
-/// A number above zero for the same element. So rare that a branch costs nothing.
-#[cold]
-fn below_zero(x: u128) -> u128 {
-    x.wrapping_add(ORDER.into())
+    reduce(if borrow { difference.wrapping_add(ORDER.into()) } else { difference })
 }
 
 /// A word that stands for `x`, by 2^64 = 2^32 - 1 and 2^96 = -1.
-///
-/// The carry is multiplied, not chosen by: half of all carries are set, and a compiler that turns the choice into a branch makes
-/// this three times slower.
 #[inline(always)]
 fn reduce(x: u128) -> u64 {
     let (low, high) = (x as u64, (x >> 64) as u64);
-    let (sum, borrow) = (u128::from(low) + u128::from((high & EPSILON) * EPSILON)).overflowing_sub((high >> 32).into());
-    let sum = if borrow { below_zero(sum) } else { sum };
-    // Below 2^65 - 2^33: after a carry there is room for 2^32 - 1.
-    (sum as u64).wrapping_add(((sum >> 64) as u64).wrapping_mul(EPSILON))
+    let (mut difference, borrow) = low.overflowing_sub(high >> 32);
+    if borrow {
+        // Once in 2^32 times: a branch, whatever the compiler makes of conditions.
+        std::hint::black_box(());
+        difference = difference.wrapping_sub(EPSILON);
+    }
+    add_product(difference, (high & EPSILON) * EPSILON)
+}
+
+/// `a + b` for a `b` that is a product of two 32-bit numbers: after a carry there is room for 2^32 - 1.
+///
+/// Half of all carries are set, and compilers that make branches of them make this three times slower. So the carry becomes a mask
+/// by name.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn add_product(a: u64, b: u64) -> u64 {
+    use std::arch::x86_64::{_addcarry_u64, _subborrow_u64};
+    let (mut sum, mut mask) = (0, 0);
+    let carry = _addcarry_u64(0, a, b, &mut sum);
+    _subborrow_u64(carry, 0, 0, &mut mask);
+    sum.wrapping_add(mask & EPSILON)
+}
+
+/// The same, by a multiplication.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+fn add_product(a: u64, b: u64) -> u64 {
+    let sum = u128::from(a) + u128::from(b);
+    (sum as u64).wrapping_add(((sum >> 64) as u64) * EPSILON)
 }
 
 #[inline(always)]
