@@ -77,10 +77,11 @@ MESSAGES = {
     ),
     "TrainingRecord": ("bytes32 submission,bytes32 record", [ID, ROOT]),
     "VersionMetadata": (
-        "string character,string baseName,bytes32 baseDigest,string baseLicence,bytes32 adapter,bytes32 record,"
+        "string character,string baseName,bytes32 baseDigest,string baseLicence,bytes32 adapter,bytes32 voiceBase,bytes32 voice,bytes32 record,"
         "bytes32 submission,address exex,uint8 rating,uint8 minimumAge,uint8 payment,string consent,"
         "string reportContact,string[] endpoints",
-        ["Diva", "SmolLM2", ROOT, "Apache-2.0", "0x" + "c3" * 32, "0x" + "d4" * 32, ID, NODE, 1, 13, 2, "all agreed",
+        ["Diva", "SmolLM2", ROOT, "Apache-2.0", "0x" + "c3" * 32, "0x" + "e5" * 32, "0x" + "f6" * 32,
+         "0x" + "d4" * 32, ID, NODE, 1, 13, 2, "all agreed",
          "mailto:report@example.org", ["https://one.example", ""]],
     ),
     "Voucher": (

@@ -20,6 +20,16 @@ pub struct BaseInfo {
     pub licence: String,
 }
 
+/// The voice of a version: of a base voice that was trained to sound like the character.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VoiceInfo {
+    /// Digest of the base voice.
+    pub base_digest: Digest,
+    /// SHA-256 of the file that makes the voice: an adapter's weights, or pitch and pace. The training record says which.
+    pub adapter_digest: Digest,
+}
+
 /// The audience of a character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -72,6 +82,9 @@ pub struct VersionMetadata {
     pub base: BaseInfo,
     /// SHA-256 of the adapter's weights (`adapter_model.safetensors`, PEFT format).
     pub adapter_digest: Digest,
+    /// The voice, if one was trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voice: Option<VoiceInfo>,
     /// Digest of the signed training record.
     pub record_digest: Digest,
     /// The submission that the adapter was trained on.
@@ -95,7 +108,7 @@ impl VersionMetadata {
 
 impl TypedData for VersionMetadata {
     const TYPE: &'static str = "VersionMetadata(string character,string baseName,bytes32 baseDigest,string baseLicence,\
-                                bytes32 adapter,bytes32 record,bytes32 submission,address exex,uint8 rating,\
+                                bytes32 adapter,bytes32 voiceBase,bytes32 voice,bytes32 record,bytes32 submission,address exex,uint8 rating,\
                                 uint8 minimumAge,uint8 payment,string consent,string reportContact,\
                                 string[] endpoints)";
 
@@ -105,6 +118,9 @@ impl TypedData for VersionMetadata {
         out.bytes32(self.base.digest);
         out.string(&self.base.licence);
         out.bytes32(self.adapter_digest);
+        // Zeros where there is none.
+        out.bytes32(self.voice.map_or(Digest::ZERO, |voice| voice.base_digest));
+        out.bytes32(self.voice.map_or(Digest::ZERO, |voice| voice.adapter_digest));
         out.bytes32(self.record_digest);
         out.bytes32(Digest::from_bytes(*self.submission.as_bytes()));
         out.address(self.exex);

@@ -1,7 +1,7 @@
 //! Digests and signatures of everything that is signed in the market, against eth-account's (`vectors/eip712.py`).
 #![allow(clippy::unwrap_used)]
 
-use lazai_core::dat::{AccessPolicy, BaseInfo, Payment, Rating, VersionMetadata};
+use lazai_core::dat::{AccessPolicy, BaseInfo, Payment, Rating, VersionMetadata, VoiceInfo};
 use lazai_core::record::RecordClaim;
 use lazai_core::seal::SealedKey;
 use lazai_core::sign::signing_digest;
@@ -92,6 +92,7 @@ fn everything_that_is_signed_agrees_with_eth_account() {
         character: "Diva".into(),
         base: BaseInfo { name: "SmolLM2".into(), digest: digest(0xb2), licence: "Apache-2.0".into() },
         adapter_digest: digest(0xc3),
+        voice: Some(VoiceInfo { base_digest: digest(0xe5), adapter_digest: digest(0xf6) }),
         record_digest: digest(0xd4),
         submission,
         exex: node,

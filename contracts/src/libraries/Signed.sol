@@ -31,7 +31,7 @@ library Signed {
         "Submission(bytes32 statement,bytes32 root,bytes32 proof,bytes32 ciphertext,bytes32 publicPart,bytes sealedKey,address exex,uint64 class,uint32 afterVersion,uint16 keepBps,Share[] shares)Share(address contributor,uint64 tokens,bytes32 root)"
     );
     bytes32 private constant VERSION_TYPEHASH = keccak256(
-        "VersionMetadata(string character,string baseName,bytes32 baseDigest,string baseLicence,bytes32 adapter,bytes32 record,bytes32 submission,address exex,uint8 rating,uint8 minimumAge,uint8 payment,string consent,string reportContact,string[] endpoints)"
+        "VersionMetadata(string character,string baseName,bytes32 baseDigest,string baseLicence,bytes32 adapter,bytes32 voiceBase,bytes32 voice,bytes32 record,bytes32 submission,address exex,uint8 rating,uint8 minimumAge,uint8 payment,string consent,string reportContact,string[] endpoints)"
     );
     bytes32 internal constant SESSION_TYPEHASH =
         keccak256("Session(bytes32 ledger,address payer,uint64 nonce,address consumer,bytes32 offer)");
@@ -106,6 +106,8 @@ library Signed {
             m.baseDigest,
             keccak256(bytes(m.baseLicence)),
             m.adapter,
+            m.voiceBase,
+            m.voice,
             m.record
         );
         bytes memory tail = abi.encode(
