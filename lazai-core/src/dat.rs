@@ -99,16 +99,41 @@ pub struct VersionMetadata {
 
 impl VersionMetadata {
     /// The digest that the ledger holds: ERC-8028's `integrityHash`. It is the EIP-712 struct hash, which a contract can
-    /// compute too.
+    /// compute too; with a voice, that of `VoicedVersion`.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        self.hash_struct()
+        // Zeros are no voice, as on a chain.
+        let none = VoiceInfo { base_digest: Digest::ZERO, adapter_digest: Digest::ZERO };
+        match self.voice.filter(|voice| *voice != none) {
+            None => self.hash_struct(),
+            Some(voice) => VoicedVersion { version: self, voice }.hash_struct(),
+        }
+    }
+}
+
+/// A version with a voice. A struct around the other, so that versions without one keep their digests.
+struct VoicedVersion<'a> {
+    version: &'a VersionMetadata,
+    voice: VoiceInfo,
+}
+
+impl TypedData for VoicedVersion<'_> {
+    const TYPE: &'static str = "VoicedVersion(VersionMetadata version,bytes32 voiceBase,bytes32 voice)\
+                                VersionMetadata(string character,string baseName,bytes32 baseDigest,string baseLicence,\
+                                bytes32 adapter,bytes32 record,bytes32 submission,address exex,uint8 rating,\
+                                uint8 minimumAge,uint8 payment,string consent,string reportContact,\
+                                string[] endpoints)";
+
+    fn encode(&self, out: &mut Encoder) {
+        out.bytes32(self.version.hash_struct());
+        out.bytes32(self.voice.base_digest);
+        out.bytes32(self.voice.adapter_digest);
     }
 }
 
 impl TypedData for VersionMetadata {
     const TYPE: &'static str = "VersionMetadata(string character,string baseName,bytes32 baseDigest,string baseLicence,\
-                                bytes32 adapter,bytes32 voiceBase,bytes32 voice,bytes32 record,bytes32 submission,address exex,uint8 rating,\
+                                bytes32 adapter,bytes32 record,bytes32 submission,address exex,uint8 rating,\
                                 uint8 minimumAge,uint8 payment,string consent,string reportContact,\
                                 string[] endpoints)";
 
@@ -118,9 +143,6 @@ impl TypedData for VersionMetadata {
         out.bytes32(self.base.digest);
         out.string(&self.base.licence);
         out.bytes32(self.adapter_digest);
-        // Zeros where there is none.
-        out.bytes32(self.voice.map_or(Digest::ZERO, |voice| voice.base_digest));
-        out.bytes32(self.voice.map_or(Digest::ZERO, |voice| voice.adapter_digest));
         out.bytes32(self.record_digest);
         out.bytes32(Digest::from_bytes(*self.submission.as_bytes()));
         out.address(self.exex);
