@@ -28,7 +28,8 @@ const EXIT_CODES: &str = "Exit codes: 0 done, or it holds; 1 it does not hold, o
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Identifies files and their contents: cards, dialogues, recordings, datasets.
+    /// Identifies files and their contents: cards, dialogues, recordings, datasets. A file of speech that says it is synthetic is held to
+    /// what it says.
     Inspect(Inspect),
     /// Checks the provenance of a reply, or a proof of a dataset.
     Verify(Verify),
@@ -48,7 +49,7 @@ pub(crate) enum Verb {
     /// end, and redeems what it is owed. A second signal stops it at once.
     Serve(Box<Serve>),
     /// Talks with a character: a line in, a reply out. Each reply is checked, then a voucher promises its payment.
-    Chat(Chat),
+    Chat(Box<Talk>),
     /// Has a text spoken with a character's voice, into a WAV file that says it is synthetic; paid by the character of text.
     Say(Say),
     /// Ends the session of a conversation; what is left of its deposit comes back.

@@ -10,6 +10,7 @@
 #![allow(clippy::print_stderr, reason = "a command line talks")]
 
 mod acting;
+mod aloud;
 mod args;
 mod config;
 mod create;
@@ -24,6 +25,7 @@ mod publish;
 mod receipts;
 mod say;
 mod serve;
+mod sound;
 mod stopping;
 mod talk;
 mod trust;

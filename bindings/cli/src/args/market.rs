@@ -145,6 +145,30 @@ pub(crate) struct Chat {
     pub memory_summaries: bool,
 }
 
+/// `chat`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Talk {
+    #[command(flatten)]
+    pub chat: Chat,
+    #[command(flatten)]
+    pub aloud: Aloud,
+}
+
+/// Replies that are spoken.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Aloud {
+    /// Has each reply spoken with the character's voice, which is paid by the character of text, and plays it while it is made: by pw-cat,
+    /// paplay, aplay, play or ffplay, the first that is here.
+    #[arg(long)]
+    pub speak: bool,
+    /// Has each reply spoken into a WAV file in this folder; with --speak, both.
+    #[arg(long, value_name = "FOLDER")]
+    pub speak_to: Option<PathBuf>,
+    /// The most that speaking one reply may cost, in base units; by default what one reply may cost under the session's offer.
+    #[arg(long, value_name = "BASE UNITS")]
+    pub speak_most: Option<String>,
+}
+
 #[derive(Debug, ClapArgs)]
 #[command(
     after_help = "Example:\n  lazai say \"The city never sleeps.\" --out line.wav --local market --node http://127.0.0.1:8028 \
