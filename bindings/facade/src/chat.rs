@@ -375,7 +375,7 @@ impl ModelOffer {
 
 impl From<talk::OfferedModel> for ModelOffer {
     fn from(model: talk::OfferedModel) -> Self {
-        let talk::OfferedModel { id, name, offer: SignedOffer { offer, signature }, public_part, speech } = model;
+        let talk::OfferedModel { id, name, offer: SignedOffer { offer, signature }, public_part, speech, .. } = model;
         let character_price = speech.map(|signed| signed.terms.character_price.to_string());
         let offer = crate::Offer {
             node: offer.node.to_string(),
