@@ -1,5 +1,6 @@
 //! `cargo xtask bench NAME`.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -62,18 +63,19 @@ const TURNS: u32 = 5_000;
 
 /// What is found again by words, of what was said long before: the test of it, at full length.
 fn memory(file: &Path) -> Result<()> {
-    let turns = ("LAZAI_MEMORY_TURNS", TURNS.to_string());
-    counted(file, "memory", "planted::planted_facts_are_found_again", "LAZAI_MEMORY_REPORT", Some(turns))
+    let also =
+        vec![("LAZAI_MEMORY_TURNS", TURNS.to_string().into()), ("LAZAI_ENCODER", model::fetch_encoder()?.into())];
+    counted(file, "memory", "planted::planted_facts_are_found_again", "LAZAI_MEMORY_REPORT", also)
 }
 
 /// What sealing and a relay cost.
 fn private(file: &Path) -> Result<()> {
     let test = "measured::all_ways_give_a_reply_and_what_each_costs_is_counted";
-    counted(file, "private", test, "LAZAI_PRIVATE_REPORT", None)
+    counted(file, "private", test, "LAZAI_PRIVATE_REPORT", Vec::new())
 }
 
 /// Runs a test at full length, and makes a report of what it counts.
-fn counted(file: &Path, target: &str, name: &str, report: &str, also: Option<(&str, String)>) -> Result<()> {
+fn counted(file: &Path, target: &str, name: &str, report: &str, also: Vec<(&str, OsString)>) -> Result<()> {
     let counts = file.with_extension("counts");
     let mut test = cargo(&["test", "--quiet", "--workspace", "--features", FEATURES, "--test", target, "--"]);
     test.args(["--exact", name]).env("LAZAI_BASE_MODEL", model::fetch(None)?).envs(also);

@@ -75,6 +75,9 @@ pub(crate) fn chat(verb: &args::Chat, input: &mut dyn BufRead, out: &mut Output<
     }
     if let Some(path) = &verb.memory {
         let memory = block_on(open_memory(text(path), key))?;
+        if let Some(folder) = &verb.remember.memory_encoder {
+            memory.find_by_meaning(text(folder))?;
+        }
         chat.remember_counted(&memory, verb.remember.memory_tokens, verb.memory_summaries, counter);
     }
     keep(verb, &chat)?;
