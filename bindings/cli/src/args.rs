@@ -2,6 +2,7 @@
 
 mod market;
 mod memory;
+mod private;
 mod serve;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 
 pub(crate) use market::*;
 pub(crate) use memory::*;
+pub(crate) use private::*;
 pub(crate) use serve::*;
 
 /// AI characters as verifiable, paid, tradable things.
@@ -56,6 +58,8 @@ pub(crate) enum Verb {
     End(End),
     /// Runs an endpoint on this machine for stock clients of OpenAI's dialect: it pays nodes within a budget, and checks every receipt.
     Proxy(Box<Proxy>),
+    /// Passes sealed requests on to nodes, until it is stopped: it sees who asks and nothing of what is asked, the nodes see the relay.
+    Relay(Relay),
     /// Shows what a conversation remembers (`chat --memory`), and changes or forgets it.
     Memory(Memory),
     /// Searches the receipts of a proxy and of conversations, and checks each again.

@@ -28,7 +28,8 @@ pub(crate) fn proxy(verb: args::Proxy, input: Box<dyn BufRead + Send>, out: &mut
     };
     let counter = verb.tokenizer.as_deref().map(|path| TokenCounter::open(text(path))).transpose()?;
     let (folder, address) = (text(&verb.folder), &verb.address);
-    let nodes = verb.node.iter().map(|url| client(url, verb.ca.as_deref())).collect::<Result<Vec<_>, _>>()?;
+    let nodes =
+        verb.node.iter().map(|url| client(url, verb.ca.as_deref(), &verb.way)).collect::<Result<Vec<_>, _>>()?;
     let stop = told_to_stop()?;
     let server = ProxyServer::start(&market, key.clone(), &nodes, budget, folder, address, counter.as_deref())?;
     if let Some(memory) = &verb.memory {

@@ -1015,6 +1015,24 @@ impl NodeClient {
         free(py, || facade::native::node::NodeClient::trusting(url, certificates)).map(NodeClient)
     }
 
+    /// A node by way of an oblivious relay, such as `https://relay.example`: the relay sees who asks and nothing of what, the node sees
+    /// the relay. What is said is sealed, or not sent. `Session`s know whose key it has to be; for a
+    /// `Chat`, say it first (`hold_to`).
+    ///
+    /// Errors: `node.transport` if one is no URL of HTTP.
+    #[staticmethod]
+    fn relayed(py: Python<'_>, url: String, relay: String) -> PyResult<Self> {
+        free(py, || facade::native::node::NodeClient::relayed(url, relay)).map(NodeClient)
+    }
+
+    /// Holds the node to an address, that of its offer, in the ledger's domain: requests are sealed to keys that it signed. The first
+    /// call counts.
+    ///
+    /// Errors: `hex.…`, `address`.
+    fn hold_to(&self, py: Python<'_>, domain: facade::sign::Domain, node: String) -> PyResult<()> {
+        free(py, || self.0.hold_to(domain, node))
+    }
+
     /// The characters that the node offers.
     ///
     /// Errors: `node.…`.

@@ -135,6 +135,8 @@ pub(crate) struct Chat {
     /// A file (PEM) with the certificate authorities that the node's certificate is held to, instead of public ones.
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
+    #[command(flatten)]
+    pub way: super::Way,
     /// The file for what is said, sealed to your key: what fits a message is recalled into it.
     #[arg(long, value_name = "FILE")]
     pub memory: Option<PathBuf>,
@@ -203,6 +205,8 @@ pub(crate) struct End {
     /// A file (PEM) with the certificate authorities that the node's certificate is held to, instead of public ones.
     #[arg(long, value_name = "FILE", requires = "node")]
     pub ca: Option<PathBuf>,
+    #[command(flatten)]
+    pub way: super::Way,
     /// Ends the session without the node, in two steps: the first asks the ledger for the end, and tells from when the second call
     /// gives the rest back. The node may redeem in between.
     #[arg(long, group = "how")]
@@ -223,6 +227,8 @@ pub(crate) struct Proxy {
     /// A file (PEM) with the certificate authorities that the nodes' certificates are held to, instead of public ones.
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
+    #[command(flatten)]
+    pub way: super::Way,
     /// The most that is spent or reserved in all, in base units, over every start on the folder.
     #[arg(long)]
     pub budget: String,

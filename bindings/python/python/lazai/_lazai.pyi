@@ -2174,6 +2174,22 @@ class NodeClient:
 
         Errors: As `new`; `node.transport` if there is no certificate in the text.
         """
+    @staticmethod
+    def relayed(url: str, relay: str) -> NodeClient:
+        """
+        A node by way of an oblivious relay, such as `https://relay.example`: the relay sees who asks and nothing of what, the node sees
+        the relay. What is said is sealed, or not sent. `Session`s know whose key it has to be; for a
+        `Chat`, say it first (`hold_to`).
+
+        Errors: `node.transport` if one is no URL of HTTP.
+        """
+    def hold_to(self, /, domain: Domain, node: str) -> None:
+        """
+        Holds the node to an address, that of its offer, in the ledger's domain: requests are sealed to keys that it signed. The first
+        call counts.
+
+        Errors: `hex.…`, `address`.
+        """
     def models(self, /) -> list[ModelOffer]:
         """
         The characters that the node offers.

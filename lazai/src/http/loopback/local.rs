@@ -39,7 +39,9 @@ pub(super) fn router(proxy: &Loopback) -> Router {
             Endpoint::Budget => get(budget),
             Endpoint::Document => get(|| openapi::answer(Server::Proxy)),
             // A node's own.
-            Endpoint::Health | Endpoint::Vouchers | Endpoint::Releases | Endpoint::Reports => return router,
+            Endpoint::Health | Endpoint::Vouchers | Endpoint::Releases | Endpoint::Reports | Endpoint::Sealed => {
+                return router;
+            }
         };
         router.route(endpoint.path(), answer)
     });

@@ -327,6 +327,7 @@ fn others(all: &mut Map<String, Value>, server: Server) {
                 json!({"x402Version": {"const": 2}, "error": text(), "resource": {"type": "object"}, "accepts": list(json!({"type": "object"}))}),
             );
             add("Unpaid", object(&["error", "payment"], json!({"error": error, "payment": required})));
+            add("SealedMessage", json!({"type": "string", "format": "binary"}));
             add("Health", object(&["status"], json!({"status": {"const": "ok"}})));
             add(
                 "SignedVoucher",
