@@ -154,6 +154,9 @@ pub(crate) struct Create {
     pub owner: Owner,
     #[command(flatten)]
     pub speakers: Speakers,
+    /// Longest record, in tokens: longer dialogues are cut between turns; 256 unless it is named, and never more than the base reads.
+    #[arg(long)]
+    pub record_tokens: Option<u32>,
     /// Most steps of the preview's training.
     #[arg(long)]
     pub steps: Option<u32>,
@@ -206,6 +209,9 @@ pub(crate) struct Prepare {
     pub out: PathBuf,
     #[command(flatten)]
     pub speakers: Speakers,
+    /// Longest record, in tokens: longer dialogues are cut between turns; 256 unless it is named, and never more than the base reads.
+    #[arg(long)]
+    pub record_tokens: Option<u32>,
 }
 
 #[derive(Debug, ClapArgs)]
