@@ -55,6 +55,8 @@ pub(crate) enum Verb {
     End(End),
     /// Runs an endpoint on this machine for stock clients of OpenAI's dialect: it pays nodes within a budget, and checks every receipt.
     Proxy(Box<Proxy>),
+    /// Gives an agent characters as tools (MCP): to list them, to say something within a budget, to verify, to see balance and receipts.
+    Mcp(Box<Mcp>),
     /// Shows what a conversation remembers (`chat --memory`), and changes or forgets it.
     Memory(Memory),
     /// Searches the receipts of a proxy and of conversations, and checks each again.

@@ -17,6 +17,7 @@ mod data;
 mod earnings;
 mod local;
 mod logs;
+mod mcp;
 mod memory;
 mod money;
 mod proxy;
@@ -83,6 +84,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut input: Box<dyn BufRead 
         Verb::Say(verb) => say::say(&verb, &mut out),
         Verb::End(verb) => talk::end(&verb, &mut out),
         Verb::Proxy(verb) => proxy::proxy(*verb, input, &mut out),
+        Verb::Mcp(verb) => mcp::mcp(*verb, input, &mut out),
         Verb::Memory(verb) => memory::memory(verb, &mut out),
         Verb::Receipts(verb) => receipts::receipts(&verb, &mut out),
         Verb::Balance(verb) => money::balance(&verb, &mut out),
