@@ -60,6 +60,8 @@ pub(crate) enum Verb {
     Proxy(Box<Proxy>),
     /// Passes sealed requests on to nodes, until it is stopped: it sees who asks and nothing of what is asked, the nodes see the relay.
     Relay(Relay),
+    /// Gives an agent characters as tools (MCP): to list them, to say something within a budget, to verify, to see balance and receipts.
+    Mcp(Box<Mcp>),
     /// Shows what a conversation remembers (`chat --memory`), and changes or forgets it.
     Memory(Memory),
     /// Searches the receipts of a proxy and of conversations, and checks each again.

@@ -1,5 +1,6 @@
 //! A node's server.
 
+mod a2a;
 mod draining;
 mod limits;
 mod offers;
@@ -187,8 +188,12 @@ impl Front {
                 Endpoint::Reports => post(report),
                 Endpoint::Health => get(|| async { axum::Json(json!({"status": "ok"})) }),
                 Endpoint::Document => get(|| openapi::answer(Server::Node)),
+                Endpoint::AgentCard => get(a2a::card),
+                Endpoint::CharacterCard => get(a2a::card_of),
+                Endpoint::Agent => post(a2a::answer),
+                Endpoint::CharacterAgent => post(a2a::answer_as),
                 // The proxy's own; and what answers by all others, below.
-                Endpoint::Budget | Endpoint::Sealed => return router,
+                Endpoint::Budget | Endpoint::Mcp | Endpoint::Sealed => return router,
             };
             router.route(endpoint.path(), answer)
         });

@@ -213,11 +213,10 @@ pub(crate) struct End {
     pub alone: bool,
 }
 
+/// Whom a proxy pays, from what, and how much at most.
 #[derive(Debug, ClapArgs)]
-#[command(
-    after_help = "Example: lazai proxy --local market --node http://127.0.0.1:8028 --budget 1000000 --deposit 50000 --reply 3000 --folder proxy"
-)]
-pub(crate) struct Proxy {
+#[group(skip)]
+pub(crate) struct Paying {
     #[command(flatten)]
     pub acting: Acting,
     /// URL of a node; may be given several times. Nodes that serve the same version are one model, and stand in for one another; URLs
@@ -262,11 +261,39 @@ pub(crate) struct Proxy {
     pub memory: Option<PathBuf>,
     #[command(flatten)]
     pub remember: super::Remember,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Example: lazai proxy --local market --node http://127.0.0.1:8028 --budget 1000000 --deposit 50000 --reply 3000 --folder proxy"
+)]
+pub(crate) struct Proxy {
+    #[command(flatten)]
+    pub paying: Paying,
     /// The address to listen at, of this machine only.
     #[arg(long, default_value = "127.0.0.1:8029")]
     pub address: String,
     /// Stops when the input ends, as it does at SIGTERM.
     #[arg(long)]
+    pub until_input_ends: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Example: lazai mcp --local market --node http://127.0.0.1:8028 --budget 1000000 --deposit 50000 --reply 3000 --folder agent"
+)]
+pub(crate) struct Mcp {
+    #[command(flatten)]
+    pub paying: Paying,
+    /// The folder whose files agents may look at; without it, none.
+    #[arg(long, value_name = "FOLDER")]
+    pub files: Option<PathBuf>,
+    /// Serves over HTTP, at an address of this machine only, for whoever has the key; by default, one agent is served over the standard
+    /// input and output.
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// Stops when the input ends, as it does at SIGTERM.
+    #[arg(long, requires = "listen")]
     pub until_input_ends: bool,
 }
 
