@@ -12,11 +12,9 @@ use crate::soak::{machine, today};
 use crate::{bindings, load, model, peers, wasm};
 
 pub fn run(args: &[&str]) -> Result<()> {
-    let name = *args
-        .first()
-        .context(
-            "bench: which one? (bindings, data, lora, market, memory, node, private, serve, settle, start, voice, zk)",
-        )?;
+    let name = *args.first().context(
+        "bench: which one? (bindings, data, lora, market, memory, node, private, serve, settle, start, voice, zk)",
+    )?;
     let folder = target().join("reports");
     std::fs::create_dir_all(&folder)?;
     let file = folder.join(format!("bench-{name}.json"));
