@@ -1450,12 +1450,13 @@ fn open_session_call(
 /// dataset. Memory does not grow with the dialogues, but with the recordings. If files name people, `character`
 /// names the one whose words are learnt, and `user` the one who talks with it; everybody else's words are context. With a `card`,
 /// dialogues go on from it, as they do where nodes put it before conversations: see `write_public_part`.
+/// Dialogues that are longer than `record_tokens` (256 unless it is named, and never more than the base reads) are cut between turns.
 ///
 /// `on_progress` gets a `Progress` now and then, and cancels by `False`. An error that it raises is raised when the work has ended.
 ///
 /// Errors: `dialogue.…`, `pov.…`, `hex.…`, `model`, `file`, `cancelled`; no file is left behind.
 #[pyfunction]
-#[pyo3(signature = (files, contributor, base_model, out, on_progress=None, character=None, user=None, card=None))]
+#[pyo3(signature = (files, contributor, base_model, out, on_progress=None, character=None, user=None, card=None, record_tokens=None))]
 fn prepare_dataset(
     py: Python<'_>,
     files: Vec<PathText>,
@@ -1466,6 +1467,7 @@ fn prepare_dataset(
     character: Option<String>,
     user: Option<String>,
     card: Option<&Character>,
+    record_tokens: Option<u32>,
 ) -> PyResult<facade::native::data::DatasetFacts> {
     let on_progress = Told::of(py, on_progress)?;
     let card = card.map(|card| card.0.clone());
@@ -1479,6 +1481,7 @@ fn prepare_dataset(
             character,
             user,
             card,
+            record_tokens,
         )
     }))
 }
