@@ -38,10 +38,12 @@ pub(crate) fn open(paying: args::Paying) -> Result<ProxyServer, LazaiError> {
         session_s: paying.session_s,
     };
     let counter = paying.tokenizer.as_deref().map(|path| TokenCounter::open(text(path))).transpose()?;
-    let nodes = paying.node.iter().map(|url| client(url, paying.ca.as_deref())).collect::<Result<Vec<_>, _>>()?;
+    let nodes =
+        paying.node.iter().map(|url| client(url, paying.ca.as_deref(), &paying.way)).collect::<Result<Vec<_>, _>>()?;
     let server = ProxyServer::open(&market, key.clone(), &nodes, budget, text(&paying.folder), counter.as_deref())?;
     if let Some(memory) = &paying.memory {
-        block_on(server.remember(text(memory), key, paying.remember.memory_tokens, counter.as_deref()))?;
+        let (tokens, encoder) = (paying.remember.memory_tokens, paying.remember.memory_encoder.as_deref().map(text));
+        block_on(server.remember(text(memory), key, tokens, counter.as_deref(), encoder))?;
     }
     Ok(server)
 }

@@ -19,7 +19,7 @@ use lazai::consumer::{Consumer, ConsumerError, Conversation};
 use lazai::core::message::{Message, Role};
 use lazai::core::{Amount, Asset, LocalSigner, Signer};
 use lazai::exex::Minted;
-use lazai::http::{Budget, Front, HttpNode, Loopback, TlsFiles};
+use lazai::http::{Budget, Front, HttpNode, Loopback, Sealing, TlsFiles};
 use lazai::node::{Node, NodeError, ReplySettings};
 use lazai::provider::Provider;
 use lazai::safety::{CharacterReport, Concern, SignedReport};

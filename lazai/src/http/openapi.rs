@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use super::reply::Api;
+use crate::wire::sealed::{ANSWER_TYPE, GATEWAY, REQUEST_TYPE};
 use schemas::{refer, schemas};
 
 /// Who answers.
@@ -32,6 +33,7 @@ pub(super) enum Endpoint {
     Releases,
     Reply(Api),
     Reports,
+    Sealed,
     Speech,
     Vouchers,
 }
@@ -43,9 +45,11 @@ impl Server {
     /// All that it answers.
     pub fn endpoints(self) -> Vec<Endpoint> {
         use Endpoint::{Agent, AgentCard, CharacterAgent, CharacterCard, Mcp};
-        use Endpoint::{Budget, Document, Embeddings, Health, Model, Models, Releases, Reports, Speech, Vouchers};
+        use Endpoint::{
+            Budget, Document, Embeddings, Health, Model, Models, Releases, Reports, Sealed, Speech, Vouchers,
+        };
         let own: &[Endpoint] = match self {
-            Self::Node => &[Models, Model, Embeddings, Speech, Vouchers, Releases, Reports, Health, Document],
+            Self::Node => &[Models, Model, Embeddings, Speech, Vouchers, Releases, Reports, Sealed, Health, Document],
             Self::Proxy => &[Models, Model, Embeddings, Speech, Budget, Mcp, Document],
         };
         let agents = [AgentCard, CharacterCard, Agent, CharacterAgent];
@@ -112,8 +116,8 @@ impl Server {
             operation["parameters"] = parameters.into();
         }
         if let Some(schema) = endpoint.request() {
-            operation["requestBody"] =
-                json!({"required": true, "content": {"application/json": {"schema": refer(schema)}}});
+            let kind = endpoint.body_type();
+            operation["requestBody"] = json!({"required": true, "content": {kind: {"schema": refer(schema)}}});
         }
         operation
     }
@@ -150,6 +154,7 @@ impl Server {
             Endpoint::AgentCard | Endpoint::Models => vec![500, 503],
             Endpoint::CharacterCard | Endpoint::Model => vec![404, 500, 503],
             Endpoint::Embeddings => vec![400, 401, 404, 500],
+            Endpoint::Sealed => vec![400, 404, 500],
             Endpoint::Reply(_) | Endpoint::Speech => vec![400, 402, 403, 409, 500, 502, 503],
             Endpoint::Vouchers | Endpoint::Releases | Endpoint::Reports => vec![400, 402, 403, 409, 500, 503],
         };
@@ -213,6 +218,7 @@ impl Endpoint {
             Self::Releases => "/v1/lazai/releases",
             Self::Reply(api) => api.path(),
             Self::Reports => "/v1/lazai/reports",
+            Self::Sealed => GATEWAY,
             Self::Speech => crate::wire::speech::PATH,
             Self::Vouchers => "/v1/lazai/vouchers",
         }
@@ -240,6 +246,7 @@ impl Endpoint {
             Self::Reply(Api::Completions) => "createCompletion",
             Self::Reply(Api::Responses) => "createResponse",
             Self::Reports => "report",
+            Self::Sealed => "sealed",
             Self::Speech => "createSpeech",
             Self::Vouchers => "pay",
         }
@@ -263,9 +270,17 @@ impl Endpoint {
             Self::Reply(Api::Completions) => "A reply to a prompt, which is one message of the user.",
             Self::Reply(Api::Responses) => "A reply to items; nothing is kept.",
             Self::Reports => "Reports a character to its node.",
+            Self::Sealed => {
+                "Any other request, sealed to the key that the list of models tells: chunked Oblivious HTTP."
+            }
             Self::Speech => "Speaks a text with a character's voice.",
             Self::Vouchers => "Pays for replies.",
         }
+    }
+
+    /// The media type of the body.
+    fn body_type(self) -> &'static str {
+        if self == Self::Sealed { REQUEST_TYPE } else { "application/json" }
     }
 
     /// The schema of the body.
@@ -280,6 +295,7 @@ impl Endpoint {
             Self::Reply(Api::Completions) => Some("CompletionRequest"),
             Self::Reply(Api::Responses) => Some("ResponseRequest"),
             Self::Reports => Some("SignedReport"),
+            Self::Sealed => Some("SealedMessage"),
             Self::Speech => Some("SpeechRequest"),
             Self::Vouchers => Some("SignedVoucher"),
         }
@@ -307,6 +323,9 @@ impl Endpoint {
             Self::Model => of("Model"),
             Self::Models => of("ModelList"),
             Self::Releases => of("SignedRelease"),
+            Self::Sealed => {
+                ("200", json!({"description": "The answer, sealed.", "content": {ANSWER_TYPE: json("SealedMessage")}}))
+            }
             Self::Speech => {
                 let sound = json!({"schema": {"type": "string", "format": "binary"}});
                 let content = json!({"audio/wav": sound, "audio/pcm": sound, "text/event-stream": {"schema": {"type": "string"}}});

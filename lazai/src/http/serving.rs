@@ -198,6 +198,11 @@ async fn serve(
     }
 }
 
+/// TLS with the certificate in some files, for the servers beside a node's.
+pub(super) fn open_tls(files: &TlsFiles) -> io::Result<Tls> {
+    Tls::open(files)
+}
+
 impl Serving {
     /// Serves some routes at an address; something else runs beside it.
     pub(super) fn of(

@@ -135,6 +135,8 @@ pub(crate) struct Chat {
     /// A file (PEM) with the certificate authorities that the node's certificate is held to, instead of public ones.
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
+    #[command(flatten)]
+    pub way: super::Way,
     /// The file for what is said, sealed to your key: what fits a message is recalled into it.
     #[arg(long, value_name = "FILE")]
     pub memory: Option<PathBuf>,
@@ -143,6 +145,30 @@ pub(crate) struct Chat {
     /// Has the character sum up what was said, each time a conversation begins: a reply that is paid as any other.
     #[arg(long, requires = "memory")]
     pub memory_summaries: bool,
+}
+
+/// `chat`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Talk {
+    #[command(flatten)]
+    pub chat: Chat,
+    #[command(flatten)]
+    pub aloud: Aloud,
+}
+
+/// Replies that are spoken.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Aloud {
+    /// Has each reply spoken with the character's voice, which is paid by the character of text, and plays it while it is made: by pw-cat,
+    /// paplay, aplay, play or ffplay, the first that is here.
+    #[arg(long)]
+    pub speak: bool,
+    /// Has each reply spoken into a WAV file in this folder; with --speak, both.
+    #[arg(long, value_name = "FOLDER")]
+    pub speak_to: Option<PathBuf>,
+    /// The most that speaking one reply may cost, in base units; by default what one reply may cost under the session's offer.
+    #[arg(long, value_name = "BASE UNITS")]
+    pub speak_most: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -179,6 +205,8 @@ pub(crate) struct End {
     /// A file (PEM) with the certificate authorities that the node's certificate is held to, instead of public ones.
     #[arg(long, value_name = "FILE", requires = "node")]
     pub ca: Option<PathBuf>,
+    #[command(flatten)]
+    pub way: super::Way,
     /// Ends the session without the node, in two steps: the first asks the ledger for the end, and tells from when the second call
     /// gives the rest back. The node may redeem in between.
     #[arg(long, group = "how")]
@@ -198,6 +226,8 @@ pub(crate) struct Paying {
     /// A file (PEM) with the certificate authorities that the nodes' certificates are held to, instead of public ones.
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
+    #[command(flatten)]
+    pub way: super::Way,
     /// The most that is spent or reserved in all, in base units, over every start on the folder.
     #[arg(long)]
     pub budget: String,

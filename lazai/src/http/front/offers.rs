@@ -14,6 +14,7 @@ use lazai_settle::market::Market;
 use lazai_settle::session::Offer;
 use serde_json::{Value, json};
 
+use super::sealed::refused;
 use super::{Front, refusal};
 use crate::conversation::{asks_for_the_card, published};
 use crate::node::SignedOffer;
@@ -112,6 +113,9 @@ impl Offers {
         });
         if let Some(terms) = speech {
             about["speech"] = json!(terms);
+        }
+        if let Some(terms) = self.provider.seal_terms().await.map_err(|e| refused(&e))? {
+            about["seal"] = json!(terms);
         }
         Ok(json!({"id": model_id(class, version), "object": "model", "created": 0, "owned_by": node, "lazai": about}))
     }

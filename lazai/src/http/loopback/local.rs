@@ -45,7 +45,9 @@ pub(super) fn router(proxy: &Loopback) -> Router {
             Endpoint::CharacterAgent => post(agents::a2a_as),
             Endpoint::Mcp => post(agents::mcp),
             // A node's own.
-            Endpoint::Health | Endpoint::Vouchers | Endpoint::Releases | Endpoint::Reports => return router,
+            Endpoint::Health | Endpoint::Vouchers | Endpoint::Releases | Endpoint::Reports | Endpoint::Sealed => {
+                return router;
+            }
         };
         router.route(endpoint.path(), answer)
     });
