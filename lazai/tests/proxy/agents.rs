@@ -120,6 +120,7 @@ fn an_agent_finds_a_character_talks_and_verifies() {
         ("lazai_say", json!({"message": "Hi", "character": "dat:9:9"}), "request.model"),
         ("lazai_say", json!({"message": "Hi", "character": "nobody"}), "request.model"),
         ("lazai_say", json!({"message": "Hi", "conversation": "c"}), "agent.conversation"),
+        ("lazai_say", json!({"message": "x".repeat((64 << 10) + 1)}), "request.too_large"),
         ("lazai_say", json!({"words": "Hi"}), "request.invalid"),
         ("lazai_say", json!(["Hi"]), "request.invalid"),
         ("lazai_say", json!({"message": "Hi", "max_tokens": -1}), "request.invalid"),

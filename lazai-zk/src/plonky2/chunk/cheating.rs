@@ -121,8 +121,8 @@ impl Cheat {
         assert!(rules.is_empty() && !lookups.is_empty(), "{what}: {rules:?}");
     }
 
-    /// Whether the real STARK has a proof that verifies.
-    fn is_proved(self) -> bool {
+    /// Whether the real STARK proves it, and its verifier agrees.
+    fn proves(self) -> bool {
         let inputs = self.inputs();
         let (columns, _) = self.trace.finish();
         // The prover may panic over what is not true.
@@ -324,6 +324,6 @@ fn the_real_stark_refuses_the_same() {
         assert!(verify_stark_proof(ChunkStark::<0>, moved, &stark_config(), None).is_err(), "public input {input}");
     }
     for (what, cheat) in [("duplicate", duplicate()), ("lent token", lent()), ("more tokens", more_tokens())] {
-        assert!(!cheat.is_proved(), "{what}");
+        assert!(!cheat.proves(), "{what}");
     }
 }

@@ -22,6 +22,8 @@ const MAX_TASKS: usize = 256;
 const MAX_UNDER_WAY: usize = 32;
 /// Conversations that are remembered.
 const MAX_CONVERSATIONS: usize = 128;
+/// Bytes of what is said at a time.
+const MAX_WORDS: usize = 64 << 10;
 /// Bytes of a conversation; its oldest turns are left out of the next request first.
 const MAX_CONVERSATION_BYTES: usize = 128 << 10;
 
@@ -142,6 +144,13 @@ impl Tasks {
     /// Begins a reply.
     pub fn begin(&self, proxy: &Loopback, said: Said) -> Result<Arc<Task>, ApiError> {
         let Said { model, words, conversation, message, max_tokens } = said;
+        if words.len() > MAX_WORDS {
+            return Err(ApiError::new(
+                413,
+                "request.too_large",
+                format!("at most {MAX_WORDS} bytes are said at a time"),
+            ));
+        }
         let (id, seed) = (Mark::new().id, random()?);
         let mut kept = self.kept();
         let is_again = |task: &&Arc<Task>| {
