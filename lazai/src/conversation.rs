@@ -3,12 +3,16 @@
 
 mod again;
 mod check;
+#[cfg(feature = "wire")]
+mod kept;
 mod prompt;
 mod speech;
 mod talker;
 
 pub use again::KeptTurn;
 pub use check::{Checked, NamedModel, TokenCheck, TokenCounter};
+#[cfg(feature = "wire")]
+pub use kept::KeptReceipt;
 use lazai_core::digest::DomainHasher;
 use lazai_core::message::{Message, Role};
 use lazai_core::sign::{self, SignerError};
@@ -19,7 +23,7 @@ pub(crate) use prompt::asks_for_the_card;
 pub(crate) use prompt::card;
 pub use prompt::published;
 use serde::{Deserialize, Serialize};
-pub use speech::{AskedSpeech, ReceivedSpeech};
+pub use speech::{AskedSpeech, ReceivedSpeech, is_voice_of_token};
 pub use talker::{CheckedReply, Talker};
 
 use crate::consumer::ConsumerError;
