@@ -222,7 +222,7 @@ impl Default for VoiceConfig {
             patience: 5,
             method: Self::METHOD,
             align_steps: 75,
-            keep_milli: 200,
+            keep_milli: 150,
             average_milli: 980,
         }
     }

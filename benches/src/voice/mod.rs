@@ -47,10 +47,9 @@ pub fn run(folder: &Path, report: &Path) -> Result<Value, Failure> {
         let (base, ours) = (said("base"), said("adapted"));
         let real: Vec<Value> = held.iter().map(|clip| json!([clip["wav"], clip["text"]])).collect();
         let learn: Vec<&Value> = speaker["learn"].as_array().into_iter().flatten().map(|clip| &clip["wav"]).collect();
-        for i in 0..ASKED.min(held.len()) {
+        for (i, clip) in held.iter().enumerate().take(ASKED) {
             heard.push(json!({
-                "speaker": name, "text": held[i]["text"], "known": learn[i],
-                "real": held[i]["wav"], "base": base[i][0], "adapted": ours[i][0],
+                "speaker": name, "text": clip["text"], "known": learn[i], "real": clip["wav"], "base": base[i][0], "adapted": ours[i][0],
             }));
         }
         judged.push(json!({

@@ -82,8 +82,6 @@ fn ends(durations: &[usize]) -> Vec<usize> {
 pub(super) struct Material {
     pub(super) takes: Vec<Take>,
     pub(super) manner: Manner,
-    /// How long the speaker's vocal tract seems to be beside the base's.
-    pub(super) tract: f32,
     pub(super) seconds: f64,
     pub(super) left_out: Vec<usize>,
 }
@@ -124,7 +122,7 @@ impl Material {
         teach(base, ear, &own, &mut lessons, &mut rng);
         let reader = Reader::learn(&lessons, &mut rng);
         drop(lessons);
-        let tract = liken(base, ear, &mut own, recordings, &reader);
+        liken(base, ear, &mut own, recordings, &reader);
         let mut takes = Vec::new();
         let (mut pitches, mut own_pitches, mut units, mut own_units) = (Vec::new(), Vec::new(), 0, 0);
         for own in own {
@@ -147,7 +145,7 @@ impl Material {
         let pace = (own_units as f32 / units.max(1) as f32).clamp(0.5, 2.0);
         let seconds = takes.iter().map(|take| (take.log_mel.len() / BANDS) as f64 / FRAMES_PER_S).sum();
         let manner = Manner { pitch: if pitch.is_finite() { pitch } else { 1.0 }, pace };
-        Ok(Self { takes, manner, tract, seconds, left_out })
+        Ok(Self { takes, manner, seconds, left_out })
     }
 }
 
@@ -159,15 +157,15 @@ fn listen(base: &Base, ear: &Ear, recording: usize, given: &Recording<'_>) -> Op
         return None;
     }
     let outputs = base.outputs(&Utterance::new(given.ids), None).ok()?;
-    let log_mel = heard(base, ear, &outputs.parts, &outputs.f0, (recording as u64, 1.0));
+    let log_mel = heard(base, ear, &outputs, &outputs.f0, (recording as u64, 1.0));
     let loudness = loudness(&log_mel);
     Some(Own { recording, outputs, log_mel, loudness })
 }
 
 /// The spectrogram of the base's spectra with this pitch and this loudness.
-fn heard(base: &Base, ear: &Ear, parts: &[f32], f0: &[f32], (stream, gain): (u64, f32)) -> Vec<f32> {
+fn heard(base: &Base, ear: &Ear, outputs: &Outputs, f0: &[f32], (stream, gain): (u64, f32)) -> Vec<f32> {
     let noise = noise(&[0; 32], stream, f0.len());
-    let mut mixed = mix(parts, &base.vocoder.excitation(f0), &noise);
+    let mut mixed = mix(&outputs.parts, &base.vocoder.excitation(f0), &noise);
     let mut sound = base.vocoder.sound(&mut mixed);
     sound.iter_mut().for_each(|sample| *sample *= gain);
     ear.hear(&sound).log_mel
@@ -186,9 +184,9 @@ fn teach(base: &Base, ear: &Ear, own: &[Own], lessons: &mut Lessons, rng: &mut C
             let ratio = PITCHES[(speech.recording + round as usize) % PITCHES.len()] * uniform(0.88, 1.14);
             let f0: Vec<f32> = speech.outputs.f0.iter().map(|f0| f0 * ratio).collect();
             let gain = 10f32.powf(uniform(-0.8, 0.4));
-            let parts = stretched(&speech.outputs.parts, uniform(TRACTS[0], TRACTS[1]));
+            let outputs = stretched(&speech.outputs, uniform(TRACTS[0], TRACTS[1]));
             let tilt = uniform(TILTS[0], TILTS[1]);
-            let mut log_mel = heard(base, ear, &parts, &f0, (1 << 32 | round << 16 | speech.recording as u64, gain));
+            let mut log_mel = heard(base, ear, &outputs, &f0, (1 << 32 | round << 16 | speech.recording as u64, gain));
             for (i, value) in log_mel.iter_mut().enumerate() {
                 *value += tilt * ((i % BANDS) as f32 / BANDS as f32 - 0.5);
             }
@@ -204,8 +202,8 @@ fn teach(base: &Base, ear: &Ear, own: &[Own], lessons: &mut Lessons, rng: &mut C
 }
 
 /// Makes the base's own speech as high as the recordings, of the vocal tract that they follow best: a man is hard to align beside a
-/// woman. Gives that tract's length.
-fn liken(base: &Base, ear: &Ear, own: &mut [Own], recordings: &[Recording<'_>], reader: &Reader) -> f32 {
+/// woman.
+fn liken(base: &Base, ear: &Ear, own: &mut [Own], recordings: &[Recording<'_>], reader: &Reader) {
     let voiced = |f0: &f32| *f0 > VOICED_HZ;
     let own_pitch = median(own.iter().flat_map(|own| &own.outputs.f0).copied().filter(voiced).collect());
     let read = own.iter().flat_map(|own| reader.read(recordings[own.recording].log_mel));
@@ -213,7 +211,7 @@ fn liken(base: &Base, ear: &Ear, own: &mut [Own], recordings: &[Recording<'_>], 
     let ratio = if ratio.is_finite() { ratio } else { 1.0 };
     let said = |own: &Own, longer: f32| {
         let f0: Vec<f32> = own.outputs.f0.iter().map(|f0| f0 * ratio).collect();
-        heard(base, ear, &stretched(&own.outputs.parts, longer), &f0, (own.recording as u64, 1.0))
+        heard(base, ear, &stretched(&own.outputs, longer), &f0, (own.recording as u64, 1.0))
     };
     let (mut best, mut longest) = (f32::INFINITY, 1.0);
     for longer in TRIED_TRACTS {
@@ -226,14 +224,17 @@ fn liken(base: &Base, ear: &Ear, own: &mut [Own], recordings: &[Recording<'_>], 
     for own in own {
         own.log_mel = said(own, longest);
     }
-    longest
 }
 
-/// The spectral parts of a speaker whose vocal tract is so many times as long: a spectrum's envelope moves down.
-pub(super) fn stretched(parts: &[f32], longer: f32) -> Vec<f32> {
-    let moved =
-        |from: &[f32]| (0..BINS).map(|i| from[((i as f32 * longer) as usize).min(BINS - 1)]).collect::<Vec<_>>();
-    parts.chunks_exact(BINS).flat_map(moved).collect()
+/// The outputs of a speaker whose vocal tract is so many times as long: a spectrum's envelope moves down.
+fn stretched(outputs: &Outputs, longer: f32) -> Outputs {
+    let mut out = outputs.clone();
+    for (to, from) in out.parts.chunks_exact_mut(BINS).zip(outputs.parts.chunks_exact(BINS)) {
+        for (i, to) in to.iter_mut().enumerate() {
+            *to = from[((i as f32 * longer) as usize).min(BINS - 1)];
+        }
+    }
+    out
 }
 
 fn align(own: &Own, recording: &Recording<'_>, reader: &Reader) -> Option<Take> {

@@ -9,7 +9,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use super::adamw::{AdamW, Rate};
 use super::ear::{Ear, Heard};
 use super::keep;
-use super::material::{Material, Take, stretched};
+use super::material::{Material, Take};
 use super::sound::{mix_backward, sound_backward};
 use super::{Recording, TrainedVoice, VoiceConfig, VoiceProgress};
 use crate::adapter::{Adapter, Gradients};
@@ -184,8 +184,6 @@ impl<'a> Run<'a> {
         let (excitation, noise) = self.sources(&f0, stream);
         let score = Score { ids, durations: &durations, f0: &f0, excitation: &excitation, noise: &noise };
         let parts = network.spectra(ids, &durations, (&f0, &melody.energy), None).parts;
-        // With the speaker's vocal tract: its formants are the voice's, not the articulation's.
-        let parts = stretched(&parts, self.material.tract);
         let sound = self.base.vocoder.sound(&mut mix(&parts, &excitation, &noise));
         let wanted = self.ear.hear(&sound).log_mel;
         let said = self.say(adapter, score);
