@@ -2,6 +2,7 @@
 
 mod market;
 mod memory;
+mod private;
 mod serve;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 
 pub(crate) use market::*;
 pub(crate) use memory::*;
+pub(crate) use private::*;
 pub(crate) use serve::*;
 
 /// AI characters as verifiable, paid, tradable things.
@@ -28,7 +30,8 @@ const EXIT_CODES: &str = "Exit codes: 0 done, or it holds; 1 it does not hold, o
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Identifies files and their contents: cards, dialogues, recordings, datasets.
+    /// Identifies files and their contents: cards, dialogues, recordings, datasets. A file of speech that says it is synthetic is held to
+    /// what it says.
     Inspect(Inspect),
     /// Checks the provenance of a reply, or a proof of a dataset.
     Verify(Verify),
@@ -48,13 +51,17 @@ pub(crate) enum Verb {
     /// end, and redeems what it is owed. A second signal stops it at once.
     Serve(Box<Serve>),
     /// Talks with a character: a line in, a reply out. Each reply is checked, then a voucher promises its payment.
-    Chat(Chat),
+    Chat(Box<Talk>),
     /// Has a text spoken with a character's voice, into a WAV file that says it is synthetic; paid by the character of text.
     Say(Say),
     /// Ends the session of a conversation; what is left of its deposit comes back.
     End(End),
     /// Runs an endpoint on this machine for stock clients of OpenAI's dialect: it pays nodes within a budget, and checks every receipt.
     Proxy(Box<Proxy>),
+    /// Passes sealed requests on to nodes, until it is stopped: it sees who asks and nothing of what is asked, the nodes see the relay.
+    Relay(Relay),
+    /// Gives an agent characters as tools (MCP): to list them, to say something within a budget, to verify, to see balance and receipts.
+    Mcp(Box<Mcp>),
     /// Shows what a conversation remembers (`chat --memory`), and changes or forgets it.
     Memory(Memory),
     /// Searches the receipts of a proxy and of conversations, and checks each again.

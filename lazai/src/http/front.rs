@@ -1,9 +1,11 @@
 //! A node's server.
 
+mod a2a;
 mod draining;
 mod limits;
 mod offers;
 mod refusal;
+mod sealed;
 mod speech;
 
 use std::sync::Arc;
@@ -38,8 +40,7 @@ use crate::wire::openai::{ApiError, BadRequest, CompletionRequest};
 use crate::wire::payment::{self, PAYMENT, PaidRequest, Payment, ReplyDetails};
 use crate::wire::talk::model_id;
 use draining::Draining;
-use limits::Limiter;
-pub(super) use limits::unit_of;
+pub(super) use limits::{Limiter, unit_of};
 pub use limits::{Limits, Network, NotNetwork};
 pub(super) use offers::no_model;
 use offers::{Offers, model, models};
@@ -48,6 +49,8 @@ pub(super) use refusal::refusal;
 
 /// Requests that wait or are served at a time; further ones are told to come back.
 const MAX_WAITING: usize = 64;
+/// Requests for speech that wait or are served at a time, beside those for replies: sound is made slowly, and must not take their places.
+const MAX_SPEECHES: usize = 16;
 /// Releases that wait for the chain at a time.
 const MAX_RELEASES: usize = 32;
 
@@ -55,7 +58,7 @@ const MAX_RELEASES: usize = 32;
 ///
 /// Requests: `GET /v1/models`, `POST /v1/chat/completions`, `/v1/completions` and `/v1/responses`, `POST /v1/audio/speech`, `POST /v1/lazai/vouchers` (a
 /// [`SignedVoucher`] as JSON), `POST /v1/lazai/releases` (a [`ReleaseRequest`]; the answer is a [`SignedRelease`]),
-/// `POST /v1/lazai/reports` (a [`SignedReport`]), `GET /health`. Needs tokio, or [`Front::spawn`]; [`Front::spawn_tls`] does TLS.
+/// `POST /v1/lazai/reports` (a [`SignedReport`]), `GET /health`; any of these sealed ([`wire::sealed`](crate::wire::sealed)). Needs tokio, or [`Front::spawn`]; [`Front::spawn_tls`] does TLS.
 /// What an operator looks at stands apart: [`Front::operations`].
 ///
 /// [`SignedRelease`]: crate::node::SignedRelease
@@ -90,6 +93,7 @@ struct Inner {
     provider: Arc<Provider>,
     offers: Offers,
     slots: Arc<Semaphore>,
+    speeches: Arc<Semaphore>,
     releases: Arc<Semaphore>,
     limiter: Limiter,
     draining: Draining,
@@ -104,10 +108,14 @@ impl Front {
     #[must_use]
     pub fn new(provider: Arc<Provider>, terms: Vec<OfferTerms>) -> Self {
         let offers = Offers::new(provider.clone(), terms);
-        let [slots, releases] = [MAX_WAITING, MAX_RELEASES].map(|most| Arc::new(Semaphore::new(most)));
+        let [slots, speeches, releases] =
+            [MAX_WAITING, MAX_SPEECHES, MAX_RELEASES].map(|most| Arc::new(Semaphore::new(most)));
         let (limiter, draining) = (Limiter::default(), Draining::default());
         let (metrics, samples, told) = (Metrics::default(), Samples::default(), Told::default());
-        Self(Arc::new(Inner { provider, offers, slots, releases, limiter, draining, metrics, samples, told }), None)
+        Self(
+            Arc::new(Inner { provider, offers, slots, speeches, releases, limiter, draining, metrics, samples, told }),
+            None,
+        )
     }
 
     /// Sets limits on how often it may be asked: there are none by default. They may change while it serves.
@@ -153,11 +161,12 @@ impl Front {
 
     /// Requests that are answered or wait.
     pub(super) fn under_way(&self) -> usize {
-        MAX_WAITING.saturating_sub(self.0.slots.available_permits())
+        let free = self.0.slots.available_permits() + self.0.speeches.available_permits();
+        (MAX_WAITING + MAX_SPEECHES).saturating_sub(free)
     }
 
     pub(super) fn most_under_way(&self) -> usize {
-        MAX_WAITING
+        MAX_WAITING + MAX_SPEECHES
     }
 
     /// The routes. Serve them with axum, alone or inside a larger application, and run
@@ -179,12 +188,18 @@ impl Front {
                 Endpoint::Reports => post(report),
                 Endpoint::Health => get(|| async { axum::Json(json!({"status": "ok"})) }),
                 Endpoint::Document => get(|| openapi::answer(Server::Node)),
-                // The proxy's own.
-                Endpoint::Budget => return router,
+                Endpoint::AgentCard => get(a2a::card),
+                Endpoint::CharacterCard => get(a2a::card_of),
+                Endpoint::Agent => post(a2a::answer),
+                Endpoint::CharacterAgent => post(a2a::answer_as),
+                // The proxy's own; and what answers by all others, below.
+                Endpoint::Budget | Endpoint::Mcp | Endpoint::Sealed => return router,
             };
             router.route(endpoint.path(), answer)
         });
-        let routes = routes::complete(routes)
+        let inner = routes::complete(routes.clone()).with_state(self.clone());
+        let open = move |State(front): State<Self>, body: Bytes| sealed::answer(front, inner.clone(), body);
+        let routes = routes::complete(routes.route(Endpoint::Sealed.path(), post(open)))
             .layer(middleware::from_fn(in_time))
             .layer(middleware::from_fn_with_state(self.clone(), limits::of_address))
             .layer(middleware::from_fn(for_pages))

@@ -131,6 +131,16 @@ class Session:
         """Says something and gives the reply piece by piece; it ends when the reply is checked and paid."""
         return _pieces(lambda hear: self._session.say(text, settings, hear))
 
+    async def speak(
+        self,
+        text: str,
+        speed_milli: int | None = None,
+        most: int | None = None,
+        on_sound: Callable[[bytes, int], object] | None = None,
+    ) -> lazai.Spoken:
+        """Has a text spoken, checks the sound and pays for it; ``on_sound`` is called in another thread, phrase by phrase."""
+        return await asyncio.to_thread(self._session.speak, text, speed_milli, most, on_sound)
+
     @property
     def id(self) -> str:
         """The session's id on the ledger."""
