@@ -1,11 +1,13 @@
 //! Writes `vectors/provenance` and `vectors/chat`: a real market's evidence with the anchor to check it against and
-//! the conversation that it is of, one reply as it went over the wire, and replies of a node that counts with a tiny
-//! tokenizer, honestly and otherwise.
-//! `cargo run -p lazai-examples --example vectors` (`-- counted`: the last alone, which needs no model)
+//! the conversation that it is of, one reply as it went over the wire, replies of a node that counts with a tiny
+//! tokenizer, honestly and otherwise, and a text that a node speaks.
+//! `cargo run -p lazai-examples --example vectors` (`-- small`: the last two alone, which need no model)
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 #[path = "vectors/counted.rs"]
 mod counted;
+#[path = "vectors/speech.rs"]
+mod speech;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,8 +27,10 @@ use serde_json::json;
 const KEY: [u8; 32] = [7; 32];
 
 fn main() -> anyhow::Result<()> {
-    counted::write(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors"))?;
-    if std::env::args().any(|arg| arg == "counted") {
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors");
+    counted::write(&vectors)?;
+    speech::write(&vectors)?;
+    if std::env::args().any(|arg| arg == "small") {
         return Ok(());
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -1,4 +1,4 @@
-import type { Chat, ChatTurn, MarketPlace, ModelOffer, ReplySettings } from "./lazai.js";
+import type { Chat, ChatTurn, MarketPlace, ModelOffer, ReplySettings, Spoken } from "./lazai.js";
 
 /** A wallet that speaks EIP-1193: `window.ethereum`, or one of your own. */
 export interface Wallet {
@@ -36,7 +36,28 @@ export interface Reply extends AsyncIterable<string>, PromiseLike<ChatTurn> {
     finally(ended: () => void): Promise<ChatTurn>;
 }
 
-/** A session with a character at a node. */
+/** A part of speech: samples of one channel, not checked yet. */
+export interface Phrase {
+    samples: Int16Array;
+    /** Samples a second. */
+    sampleRate: number;
+}
+
+/** The pace of speech, and what it may cost. */
+export interface SpeechOptions {
+    /** Pace, in thousandths of the voice's own, from 500 to 2,000; its own, if nothing is said. */
+    speedMilli?: number;
+    /** The most that is paid for it, in base units; what one reply may cost under the session's offer, if nothing is said. */
+    most?: string;
+}
+
+/** Speech on its way: to be heard phrase by phrase (`for await`), or as a whole (`await`). */
+export interface Speech extends AsyncIterable<Phrase>, PromiseLike<Spoken> {
+    catch<T>(failed: (error: unknown) => T | PromiseLike<T>): Promise<Spoken | T>;
+    finally(ended: () => void): Promise<Spoken>;
+}
+
+/** A session with a character at a node. Its turns wait for one another. */
 export class Session {
     private constructor();
     /** The characters that a node offers, each with its signed offer. */
@@ -47,8 +68,15 @@ export class Session {
     readonly chat: Chat;
     /** The last reply that was checked, with its receipt's numbers. */
     readonly turn: ChatTurn | undefined;
+    /** The character, with its signed offer, as the session was opened with it. */
+    readonly model: ModelOffer;
     /** Says something. The reply is checked, then paid; throws a `LazaiError` if it does not hold. */
     say(words: string, settings?: ReplySettings): Reply;
+    /**
+     * Has a text spoken with the character's voice. The sound is checked, then paid by the character of text; throws a `LazaiError` if it
+     * does not hold.
+     */
+    speak(words: string, options?: SpeechOptions): Speech;
     /** The amount owed for the session so far, in base units. */
     owed(): string;
     /** The conversation with its receipts: evidence. */

@@ -66,6 +66,37 @@ const models = async (url) => {
   return readModels(new Uint8Array(await answer.arrayBuffer()));
 };
 
+/**
+ * Something on its way: to be heard piece by piece (`for await`), or as a whole (`await`). `begin` gets what takes each piece, and
+ * gives a promise of the whole.
+ */
+function onItsWay(begin) {
+  const heard = [];
+  let wake = () => {};
+  const whole = begin((piece) => {
+    heard.push(piece);
+    wake();
+    return true;
+  }).finally(() => wake());
+  let over = false;
+  const ended = whole.then(() => (over = true), () => (over = true));
+  async function* hear() {
+    for (;;) {
+      while (heard.length) yield heard.shift();
+      if (over) break;
+      await Promise.race([new Promise((woken) => (wake = woken)), ended]);
+    }
+    // Errors are thrown where it is heard.
+    await whole;
+  }
+  return {
+    [Symbol.asyncIterator]: hear,
+    then: (done, failed) => whole.then(done, failed),
+    catch: (failed) => whole.catch(failed),
+    finally: (ended) => whole.finally(ended),
+  };
+}
+
 export class Session {
   /** The conversation, step by step. */
   chat;
@@ -73,6 +104,7 @@ export class Session {
   turn;
   #opened;
   #transport;
+  #turns = Promise.resolve();
 
   constructor(chat, opened) {
     this.chat = chat;
@@ -103,33 +135,37 @@ export class Session {
     return new Session(new Chat(conversation, place.domain, key), opened);
   }
 
+  /** Turns wait for one another: a session has one at a time. */
+  #next(work) {
+    const turn = this.#turns.then(work);
+    this.#turns = turn.then(() => {}, () => {});
+    return turn;
+  }
+
   /** Says something: to be heard piece by piece (`for await`), or as a whole (`await`). */
   say(words, settings = {}) {
-    const heard = [];
-    let wake = () => {};
-    const talking = this.chat.say(words, settings, this.#transport, (piece) => {
-      heard.push(piece);
-      wake();
-      return true;
-    });
-    const turn = talking.then((turn) => (this.turn = turn)).finally(() => wake());
-    let over = false;
-    const ended = turn.then(() => (over = true), () => (over = true));
-    async function* hear() {
-      for (;;) {
-        while (heard.length) yield heard.shift();
-        if (over) break;
-        await Promise.race([new Promise((woken) => (wake = woken)), ended]);
-      }
-      // Errors are thrown where the reply is heard.
-      await turn;
-    }
-    return {
-      [Symbol.asyncIterator]: hear,
-      then: (done, failed) => turn.then(done, failed),
-      catch: (failed) => turn.catch(failed),
-      finally: (ended) => turn.finally(ended),
-    };
+    return onItsWay((push) =>
+      this.#next(() => this.chat.say(words, settings, this.#transport, push)).then((turn) => (this.turn = turn)),
+    );
+  }
+
+  /** Has a text spoken: to be heard phrase by phrase (`for await`), or as a whole (`await`). */
+  speak(words, { speedMilli, most } = {}) {
+    return onItsWay((push) =>
+      this.#next(async () => {
+        const { node, model } = this.#opened;
+        // Terms hold for minutes: those of now are agreed to.
+        const terms = (await Session.models(node)).find(({ id }) => id === model.id)?.speechTerms;
+        if (!terms) throw new Error("the node has no voice for this character");
+        const hear = (bytes, sampleRate) => push({ samples: new Int16Array(bytes.buffer), sampleRate });
+        return this.chat.speak(words, terms, this.#transport, speedMilli, most, hear);
+      }),
+    );
+  }
+
+  /** The character, with its signed offer, as the session was opened with it. */
+  get model() {
+    return this.#opened.model;
   }
 
   /** The amount owed for the session so far, in base units. */

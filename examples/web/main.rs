@@ -1,6 +1,6 @@
 //! The page's server: a market on a test chain, a node, and what the publisher of the page knows of both. Needs
-//! `LAZAI_RPC_URL` (a test chain) and `LAZAI_PACKAGE` (the package for JavaScript, built); `LAZAI_STEPS` are those of training (1 for a quick start); ends with its
-//! standard input.
+//! `LAZAI_RPC_URL` (a test chain) and `LAZAI_PACKAGE` (the package for JavaScript, built); `LAZAI_STEPS` are those of training (1 for a quick
+//! start); with `LAZAI_VOICE_PACKAGE` (the base voice's folder), the character speaks; ends with its standard input.
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::path::PathBuf;
@@ -17,7 +17,8 @@ use lazai::core::Amount;
 use lazai::exex::Minted;
 use lazai::http::{Front, HttpNode};
 use lazai::provenance::{Evidence, TrustAnchor, collect};
-use lazai::provider::{OfferTerms, Provider};
+use lazai::provider::{OfferTerms, Provider, VoiceTerms};
+use lazai::voice::BaseVoice;
 use lazai_examples::Stage;
 use lazai_examples::stage::deposit;
 use serde_json::{Value, json};
@@ -29,11 +30,16 @@ const PAGE: &[(&str, &str)] = &[
     ("style.css", "text/css"),
     ("app.js", "text/javascript"),
     ("market.js", "text/javascript"),
+    ("speech.js", "text/javascript"),
     ("split.js", "text/javascript"),
 ];
 /// Files of the package that the page loads.
-const SDK: &[(&str, &str)] =
-    &[("lazai.js", "text/javascript"), ("lazai_bg.wasm", "application/wasm"), ("session.js", "text/javascript")];
+const SDK: &[(&str, &str)] = &[
+    ("lazai.js", "text/javascript"),
+    ("lazai_bg.wasm", "application/wasm"),
+    ("session.js", "text/javascript"),
+    ("sound.js", "text/javascript"),
+];
 /// Scripts are the page's own and may compile WebAssembly; pictures are those that visitors drop.
 const POLICY: &str =
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob: data:; connect-src *";
@@ -111,8 +117,21 @@ async fn serve() -> anyhow::Result<()> {
     let minted = stage.minted().await?;
 
     // The node.
-    let provider = Arc::new(stage.provider("node", &minted)?);
     let units = Amount::from_base_units;
+    let mut provider = stage.provider("node", &minted)?;
+    if let Some(package) = std::env::var_os("LAZAI_VOICE_PACKAGE") {
+        let offer = Stage::offer_terms(&minted);
+        let terms = VoiceTerms {
+            class: offer.class,
+            version: offer.version,
+            asset: offer.asset,
+            character_price: units(100_000_000_001),
+            character_ceiling: 1_000,
+        };
+        // The base's own voice: the page's character has no recordings.
+        provider = provider.with_voice(Arc::new(BaseVoice::open(std::path::Path::new(&package))?), None, terms)?;
+    }
+    let provider = Arc::new(provider);
     let terms = OfferTerms {
         prompt_price: units(1_000_000_000_003),
         completion_price: units(4_000_000_000_007),

@@ -85,6 +85,38 @@ await visit({
     assert.notEqual(await text("parts"), before);
     assert.equal(await text("chat-error"), "");
   },
+  async "a reply is spoken when its button is pressed: marked where it is heard, paid, and stopped"() {
+    const button = "document.querySelector('#messages .speak')";
+    assert.match(await page(`${button}.textContent`), /^Speak it, for 0\.\d+$/);
+    // What really goes to the sound of the system.
+    await page(`(() => {
+      const { start } = AudioBufferSourceNode.prototype;
+      globalThis.sounds = [];
+      AudioBufferSourceNode.prototype.start = function (...when) { sounds.push(this.buffer.length); return start.apply(this, when); };
+    })()`);
+    const before = await text("parts");
+    const pressed = async () => {
+      await page(`${button}.id = "speak"`);
+      await press("speak");
+    };
+    await pressed();
+    await until("a sentence that is marked", "document.querySelector('#messages .heard[aria-current=true]')");
+    assert.equal(await page(`${button}.textContent`), "Stop");
+    await until("the end", `${button}.textContent.startsWith('Speak it')`);
+    assert.equal(await page("document.querySelectorAll('#messages .heard').length"), 0);
+    const frames = await page("sounds.reduce((sum, length) => sum + length, 0)");
+    assert.ok(frames > 4_800, `${frames} samples`);
+    assert.equal(await text("chat-error"), "");
+    assert.notEqual(await text("parts"), before);
+    // Pressed again while it speaks, it is silent at once.
+    const heard = await page("sounds.length");
+    await pressed();
+    await until("more sound", `sounds.length > ${heard}`);
+    await pressed();
+    await until("silence", `${button}.textContent.startsWith('Speak it') && !document.querySelector('#messages .heard')`);
+    assert.equal(await text("chat-error"), "");
+    return `${frames} samples`;
+  },
   async "her own reply's provenance is verified too"() {
     await press("origin");
     await until("the verdict", "/holds|not hold/.test(document.getElementById('origin-verdict').textContent)");
@@ -94,6 +126,7 @@ await visit({
     assert.match(session, /receipts; the last is of the reply /);
   },
   async "nobody is shut out"() {
+    await page("document.querySelector('#messages li[data-role=assistant] span span').classList.add('heard')");
     await accessible("light");
     await picture("web-light.png");
     await colours("dark");

@@ -12,9 +12,9 @@ use crate::soak::{machine, today};
 use crate::{bindings, load, model, peers, wasm};
 
 pub fn run(args: &[&str]) -> Result<()> {
-    let name = *args
-        .first()
-        .context("bench: which one? (bindings, data, lora, market, memory, node, private, serve, settle, start, zk)")?;
+    let name = *args.first().context(
+        "bench: which one? (bindings, data, lora, market, memory, node, private, serve, settle, start, voice, zk)",
+    )?;
     let folder = target().join("reports");
     std::fs::create_dir_all(&folder)?;
     let file = folder.join(format!("bench-{name}.json"));
@@ -33,6 +33,9 @@ pub fn run(args: &[&str]) -> Result<()> {
     let mut bench = cargo(&["run", "--quiet", "-p", "lazai-benches", "--", name]);
     if name == "data" || name == "lora" {
         bench.env("LAZAI_BASE_MODEL", model::fetch(None)?).env("LAZAI_PEER_PYTHON", peers::python(name)?);
+    }
+    if name == "voice" {
+        bench.env("LAZAI_VOICE_PACKAGE", model::fetch_voice()?).env("LAZAI_PEER_PYTHON", peers::python(name)?);
     }
     if name == "start" {
         bench.env("LAZAI_BASE_MODEL", model::fetch(None)?);

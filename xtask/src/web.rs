@@ -48,11 +48,12 @@ pub fn open(steps: u32) -> Result<Result<Market, Missing>> {
         return Ok(Err(format!("{reason:#}")));
     }
     println!("── a market on a chain of its own");
-    let base = model::fetch(None)?;
+    let (base, voice) = (model::fetch(None)?, model::fetch_voice()?);
     let chain = Anvil::start(&target().join("web"), true)?;
     let served = Served::start("web", 1, |command| {
         command.env("LAZAI_RPC_URL", &chain.url).env("LAZAI_PACKAGE", bindings::folder("javascript"));
-        command.env("LAZAI_BASE_MODEL", &base).env("LAZAI_STEPS", steps.to_string());
+        command.env("LAZAI_BASE_MODEL", &base).env("LAZAI_VOICE_PACKAGE", &voice);
+        command.env("LAZAI_STEPS", steps.to_string());
     })?;
     Ok(Ok(Market { served, _chain: chain }))
 }

@@ -30,7 +30,8 @@ const EXIT_CODES: &str = "Exit codes: 0 done, or it holds; 1 it does not hold, o
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Identifies files and their contents: cards, dialogues, recordings, datasets.
+    /// Identifies files and their contents: cards, dialogues, recordings, datasets. A file of speech that says it is synthetic is held to
+    /// what it says.
     Inspect(Inspect),
     /// Checks the provenance of a reply, or a proof of a dataset.
     Verify(Verify),
@@ -50,7 +51,7 @@ pub(crate) enum Verb {
     /// end, and redeems what it is owed. A second signal stops it at once.
     Serve(Box<Serve>),
     /// Talks with a character: a line in, a reply out. Each reply is checked, then a voucher promises its payment.
-    Chat(Chat),
+    Chat(Box<Talk>),
     /// Has a text spoken with a character's voice, into a WAV file that says it is synthetic; paid by the character of text.
     Say(Say),
     /// Ends the session of a conversation; what is left of its deposit comes back.
@@ -59,6 +60,8 @@ pub(crate) enum Verb {
     Proxy(Box<Proxy>),
     /// Passes sealed requests on to nodes, until it is stopped: it sees who asks and nothing of what is asked, the nodes see the relay.
     Relay(Relay),
+    /// Gives an agent characters as tools (MCP): to list them, to say something within a budget, to verify, to see balance and receipts.
+    Mcp(Box<Mcp>),
     /// Shows what a conversation remembers (`chat --memory`), and changes or forgets it.
     Memory(Memory),
     /// Searches the receipts of a proxy and of conversations, and checks each again.
@@ -153,6 +156,9 @@ pub(crate) struct Create {
     pub owner: Owner,
     #[command(flatten)]
     pub speakers: Speakers,
+    /// Longest record, in tokens: longer dialogues are cut between turns; 256 unless it is named, and never more than the base reads.
+    #[arg(long)]
+    pub record_tokens: Option<u32>,
     /// Most steps of the preview's training.
     #[arg(long)]
     pub steps: Option<u32>,
@@ -205,6 +211,9 @@ pub(crate) struct Prepare {
     pub out: PathBuf,
     #[command(flatten)]
     pub speakers: Speakers,
+    /// Longest record, in tokens: longer dialogues are cut between turns; 256 unless it is named, and never more than the base reads.
+    #[arg(long)]
+    pub record_tokens: Option<u32>,
 }
 
 #[derive(Debug, ClapArgs)]

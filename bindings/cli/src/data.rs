@@ -10,6 +10,7 @@ use lazai_facade::{FileNote, LazaiError};
 use serde::Serialize;
 
 use crate::args;
+use crate::sound::{self, Marked};
 use crate::{Done, Output, refusal};
 
 fn text(path: &Path) -> String {
@@ -24,20 +25,28 @@ struct Told {
     facts: FileFacts,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     shown: Vec<ReadDialogue>,
+    /// What a file of speech says of itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    speech: Option<Marked>,
 }
 
 pub(crate) fn inspect(verb: &args::Inspect, out: &mut Output<'_>) -> Done {
     let args::Speakers { character, user } = &verb.speakers;
-    let (mut first, mut refused) = (None, 0_usize);
+    let (mut first, mut refused, mut holds) = (None, 0_usize, true);
     for path in &verb.files {
         let looked_at = inspect_file(text(path), character.clone(), user.clone()).and_then(|facts| {
             let shows = verb.show > 0 && facts.kind == FileKind::Dialogue;
             let shown = shows.then(|| read_dialogues(text(path), verb.show, character.clone(), user.clone()));
-            Ok(Told { file: text(path), facts, shown: shown.transpose()?.unwrap_or_default() })
+            let speech = if facts.kind == FileKind::Audio { sound::marked(path)? } else { None };
+            Ok(Told { file: text(path), facts, shown: shown.transpose()?.unwrap_or_default(), speech })
         });
         match looked_at {
             Ok(told) => {
-                out.tell(&told, |told| format!("{}: {}{}", told.file, in_words(&told.facts), spoken(&told.shown)))?;
+                holds &= told.speech.as_ref().is_none_or(|speech| speech.holds);
+                out.tell(&told, |told| {
+                    let speech = told.speech.as_ref().map(sound::in_words).unwrap_or_default();
+                    format!("{}: {}{}{speech}", told.file, in_words(&told.facts), spoken(&told.shown))
+                })?;
             }
             Err(error) if verb.files.len() == 1 => return Err(error),
             Err(error) => {
@@ -50,7 +59,7 @@ pub(crate) fn inspect(verb: &args::Inspect, out: &mut Output<'_>) -> Done {
         }
     }
     match first {
-        None => Ok(true),
+        None => Ok(holds),
         Some((file, error)) => {
             let of = verb.files.len();
             let told = format!("{refused} of {of} files are not what is known; the first is {}", file.display());
@@ -118,10 +127,11 @@ impl args::Owner {
 }
 
 pub(crate) fn prepare(verb: args::Prepare, out: &mut Output<'_>) -> Done {
-    let args::Prepare { files, base, address, owner, out: path, speakers } = verb;
+    let args::Prepare { files, base, address, owner, out: path, speakers, record_tokens } = verb;
     let args::Speakers { character, user } = speakers;
     let files = files.iter().map(|path| text(path)).collect();
-    let facts = prepare_dataset(files, owner.terms(address), text(&base), text(&path), None, character, user, None)?;
+    let (terms, base, dataset_path) = (owner.terms(address), text(&base), text(&path));
+    let facts = prepare_dataset(files, terms, base, dataset_path, None, character, user, None, record_tokens)?;
     out.tell(&facts, |facts| dataset(&path.display().to_string(), facts))?;
     Ok(true)
 }

@@ -10,6 +10,7 @@
 #![allow(clippy::print_stderr, reason = "a command line talks")]
 
 mod acting;
+mod aloud;
 mod args;
 mod config;
 mod create;
@@ -17,6 +18,7 @@ mod data;
 mod earnings;
 mod local;
 mod logs;
+mod mcp;
 mod memory;
 mod money;
 mod proxy;
@@ -25,6 +27,7 @@ mod receipts;
 mod relay;
 mod say;
 mod serve;
+mod sound;
 mod stopping;
 mod talk;
 mod trust;
@@ -85,6 +88,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut input: Box<dyn BufRead 
         Verb::End(verb) => talk::end(&verb, &mut out),
         Verb::Proxy(verb) => proxy::proxy(*verb, input, &mut out),
         Verb::Relay(verb) => relay::relay(verb, input, &mut out),
+        Verb::Mcp(verb) => mcp::mcp(*verb, input, &mut out),
         Verb::Memory(verb) => memory::memory(verb, &mut out),
         Verb::Receipts(verb) => receipts::receipts(&verb, &mut out),
         Verb::Balance(verb) => money::balance(&verb, &mut out),

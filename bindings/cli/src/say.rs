@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use lazai_facade::LazaiError;
 use lazai_facade::native::data::keep_file;
-use lazai_facade::native::speech::{Spoken, SpokenVoice};
+use lazai_facade::{LazaiError, Spoken, SpokenVoice};
 use pollster::block_on;
 use serde_json::json;
 
@@ -21,7 +20,7 @@ pub(crate) fn say(verb: &args::Say, out: &mut Output<'_>) -> Done {
     let keep = |text: &str| keep_file(&verb.chat.conversation.to_string_lossy(), text.as_bytes());
     keep(&kept)?;
     let session = market.resume(&node, key, &kept)?;
-    let spoken = block_on(session.speak(verb.text.clone(), Some(speed_milli), verb.most.clone()));
+    let spoken = block_on(session.speak(verb.text.clone(), Some(speed_milli), verb.most.clone(), None));
     // The sound first: until the conversation is kept, the same can be asked for again.
     if let Ok(spoken) = &spoken {
         keep_file(&verb.out.to_string_lossy(), &spoken.wav)?;
@@ -47,10 +46,14 @@ fn pace(speed: f64) -> Result<u32, LazaiError> {
 /// What was spoken, for people.
 fn about(spoken: &Spoken, file: &Path) -> String {
     let Spoken { characters, owed, voice, .. } = spoken;
-    let voice = match voice {
+    format!("{}: {characters} characters, {}; {owed} promised so far", file.display(), whose(*voice))
+}
+
+/// Whose voice it is, for people.
+pub(crate) fn whose(voice: SpokenVoice) -> &'static str {
+    match voice {
         SpokenVoice::Character => "the character's voice, as the node claims",
         SpokenVoice::PitchAndPace => "the base's voice at the character's pitch and pace, which is not the character's",
         SpokenVoice::Base => "the base's own voice, which is not the character's",
-    };
-    format!("{}: {characters} characters, {voice}; {owed} promised so far", file.display())
+    }
 }

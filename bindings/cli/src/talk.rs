@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::acting::acting;
+use crate::aloud::{self, Aloud};
 use crate::args;
 use crate::{Done, Output};
 
@@ -62,9 +63,11 @@ fn at(url: &str) -> impl Fn(LazaiError) -> LazaiError {
     }
 }
 
-pub(crate) fn chat(verb: &args::Chat, input: &mut dyn BufRead, out: &mut Output<'_>) -> Done {
+pub(crate) fn chat(talk: &args::Talk, input: &mut dyn BufRead, out: &mut Output<'_>) -> Done {
+    let verb = &talk.chat;
     let (market, key) = acting(&verb.acting, CONSUMER)?;
     let node = client(&verb.node, verb.ca.as_deref(), &verb.way)?;
+    let aloud = Aloud::new(&talk.aloud, model_of(verb)?.as_deref(), &node).map_err(at(&verb.node))?;
     let conversation = conversation(verb, &market, &key, &node)?;
     hold(&node, &market, &conversation)?;
     let chat = Chat::new(conversation, market.domain(), key.clone())?;
@@ -104,9 +107,10 @@ pub(crate) fn chat(verb: &args::Chat, input: &mut dyn BufRead, out: &mut Output<
         }
         let (sender, pieces) = mpsc::channel();
         let listener: Arc<dyn ReplyListener> = Arc::new(Heard(sender));
-        let (talking, node, words) = (chat.clone(), node.clone(), std::mem::take(&mut said));
-        let reply =
-            std::thread::spawn(move || block_on(talking.say(words, ReplySettings::default(), node, Some(listener))));
+        let (talking, transport, words) = (chat.clone(), node.clone(), std::mem::take(&mut said));
+        let reply = std::thread::spawn(move || {
+            block_on(talking.say(words, ReplySettings::default(), transport, Some(listener)))
+        });
         pieces.iter().for_each(|piece| out.piece(&piece));
         let turn = reply.join().map_err(|_| LazaiError::new("node.transport", "the reply broke off"))?;
         // The received part is kept, even if its payment could not be promised yet.
@@ -122,7 +126,31 @@ pub(crate) fn chat(verb: &args::Chat, input: &mut dyn BufRead, out: &mut Output<
         };
         let _ = std::fs::remove_file(&asked);
         out.tell(&turn, told)?;
+        if let Some(aloud) = &aloud {
+            let spoken = aloud.speak(&chat, turn.text, &node);
+            keep(verb, &chat)?;
+            match spoken {
+                Ok((spoken, file)) => {
+                    out.tell(&aloud::told(&spoken, file.as_deref()), |_| aloud::in_words(&spoken, file.as_deref()))?
+                }
+                // The words are there; what came of their sound is told, and the next line is read.
+                Err(error) => out.tell(&crate::refusal(&error), |_| {
+                    format!("  [not spoken: {} ({})]", error.detail(), error.code())
+                })?,
+            }
+        }
     }
+}
+
+/// The model that is talked with: that of the file's session, or the one that is asked for.
+fn model_of(verb: &args::Chat) -> Result<Option<String>, LazaiError> {
+    Ok(match kept(&verb.conversation)? {
+        Some((_, kept)) if kept.get("opening").is_none() => {
+            let offer = &kept["offer"]["offer"];
+            Some(format!("dat:{}:{}", offer["class"], offer["version"]))
+        }
+        _ => verb.model.clone(),
+    })
 }
 
 /// A session that is being opened: in the conversation's file until it is, so that a command that was killed opens the same.

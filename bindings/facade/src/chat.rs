@@ -6,11 +6,13 @@ use lazai::conversation::{CheckedReply, Conversation, Talker};
 use lazai::core::dialogue;
 use lazai::memory::{Remembering, without_note};
 use lazai::node::{ChatReply, ChatRequest, SignedOffer, SignedReceipt};
+use lazai::speech::SpeechRequest;
+use lazai::wire::speech::SpeechReader;
 use lazai::wire::talk::{self, ReplyReader};
 
 use crate::settings::ReplySettings;
 use crate::sign::{Foreign, parse_signature};
-use crate::transport::{Distant, HttpRequest, ReplyListener, Transport, chat_post, now_s, voucher_post};
+use crate::transport::{Distant, HttpRequest, Listener, ReplyListener, Transport, chat_post, now_s, voucher_post};
 use crate::{BaseUnits, Domain, LazaiError, Signer, TokenCounter, record, words};
 
 words! {
@@ -84,15 +86,22 @@ pub struct Chat {
     state: Mutex<State>,
 }
 
-struct State {
-    talker: Talker,
-    conversation: Conversation,
+pub(crate) struct State {
+    pub talker: Talker,
+    pub conversation: Conversation,
+    pub domain: lazai::core::Domain,
     remembering: Option<Remembering>,
-    asked: Option<(ChatRequest, ReplyReader)>,
+    pub asked: Option<Asked>,
+}
+
+/// What was asked, and what came of the answer so far.
+pub(crate) enum Asked {
+    Reply(Box<(ChatRequest, ReplyReader)>),
+    Speech(Box<(SpeechRequest, SpeechReader)>),
 }
 
 impl Chat {
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -115,7 +124,7 @@ impl Chat {
         Ok(remembering.prepare(messages)?.pop().map_or_else(String::new, |message| message.content))
     }
 
-    fn now(&self) -> (Talker, Conversation) {
+    pub(crate) fn now(&self) -> (Talker, Conversation) {
         let state = self.state();
         (state.talker.clone(), state.conversation.clone())
     }
@@ -175,8 +184,9 @@ impl Chat {
     #[cfg_attr(feature = "uniffi", uniffi::constructor)]
     pub fn new(conversation: String, domain: Domain, signer: Arc<dyn Signer>) -> Result<Arc<Self>, LazaiError> {
         let conversation = serde_json::from_str(&conversation)?;
-        let talker = Talker::new(domain.parse()?, Arc::new(Foreign::new(signer)?));
-        Ok(Arc::new(Self { state: Mutex::new(State { talker, conversation, remembering: None, asked: None }) }))
+        let domain = domain.parse()?;
+        let talker = Talker::new(domain.clone(), Arc::new(Foreign::new(signer)?));
+        Ok(Arc::new(Self { state: Mutex::new(State { talker, conversation, domain, remembering: None, asked: None }) }))
     }
 
     /// Recounts every receipt from now on, instead of only holding it to bounds.
@@ -224,7 +234,7 @@ impl Chat {
         let (talker, conversation) = self.now();
         let request = talker.ask(&conversation, messages, settings.parse()?).await?;
         let post = chat_post(&request)?;
-        self.state().asked = Some((request, ReplyReader::default()));
+        self.state().asked = Some(Asked::Reply(Box::new((request, ReplyReader::default()))));
         Ok(post)
     }
 
@@ -234,8 +244,10 @@ impl Chat {
     /// `chat.no_request`, `node.…`.
     pub fn hear(&self, bytes: Vec<u8>) -> Result<Vec<String>, LazaiError> {
         let mut state = self.state();
-        let (_, reader) = state.asked.as_mut().ok_or_else(no_request)?;
-        Ok(reader.push(&bytes)?)
+        match &mut state.asked {
+            Some(Asked::Reply(asked)) => Ok(asked.1.push(&bytes)?),
+            _ => Err(no_request()),
+        }
     }
 
     /// The node's error, from an answer without a success status.
@@ -250,7 +262,9 @@ impl Chat {
     /// # Errors
     /// `chat.no_request`, `consumer.…`, `node.transport`, `signer.…`.
     pub async fn finish(&self) -> Result<ChatTurn, LazaiError> {
-        let (request, reader) = self.state().asked.take().ok_or_else(no_request)?;
+        let asked = self.state().asked.take_if(|asked| matches!(asked, Asked::Reply(_)));
+        let Some(Asked::Reply(asked)) = asked else { return Err(no_request()) };
+        let (request, reader) = *asked;
         let reply = reader.finish()?;
         let (talker, mut conversation) = self.now();
         let checked = talker.take(&mut conversation, &request, &reply).await?;
@@ -288,7 +302,7 @@ impl Chat {
             && let Some((asked, settings)) = remembering.summary_request(&saying.conversation.messages)?
         {
             let (conversation, node) =
-                (&mut saying.conversation, Distant { transport: transport.clone(), listener: None });
+                (&mut saying.conversation, Distant { transport: transport.clone(), listener: Listener::Nobody });
             let before = conversation.messages.clone();
             let summary = talker.say(conversation, &node, asked, settings, &mut |_| {}).await;
             mark_received(conversation);
@@ -301,7 +315,7 @@ impl Chat {
         if let Some(remembering) = &remembering {
             messages = remembering.prepare(messages)?;
         }
-        let node = Distant { transport, listener };
+        let node = Distant { transport, listener: listener.into() };
         let before = saying.conversation.receipts.len();
         let said = talker.say(&mut saying.conversation, &node, messages, settings, &mut |_| {}).await;
         if saying.conversation.receipts.len() > before {
@@ -323,9 +337,9 @@ fn mark_received(conversation: &mut Conversation) {
 }
 
 /// The conversation during an exchange: received data is kept, however the exchange ends; an app may cancel.
-struct Saying<'c> {
-    chat: &'c Chat,
-    conversation: Conversation,
+pub(crate) struct Saying<'c> {
+    pub chat: &'c Chat,
+    pub conversation: Conversation,
 }
 
 impl Drop for Saying<'_> {
@@ -334,7 +348,7 @@ impl Drop for Saying<'_> {
     }
 }
 
-fn no_request() -> LazaiError {
+pub(crate) fn no_request() -> LazaiError {
     LazaiError::new("chat.no_request", "nothing was asked")
 }
 
@@ -363,6 +377,8 @@ record! {
         pub public_part: Option<String>,
         /// The price of one character of text that the node speaks with its voice, in base units; none if it does not speak.
         pub character_price: Option<BaseUnits>,
+        /// The node's signed terms of speech, as JSON: [`Chat::speak`] takes them. None if it does not speak.
+        pub speech_terms: Option<String>,
     }
 }
 
@@ -376,7 +392,8 @@ impl ModelOffer {
 impl From<talk::OfferedModel> for ModelOffer {
     fn from(model: talk::OfferedModel) -> Self {
         let talk::OfferedModel { id, name, offer: SignedOffer { offer, signature }, public_part, speech, .. } = model;
-        let character_price = speech.map(|signed| signed.terms.character_price.to_string());
+        let character_price = speech.as_ref().map(|signed| signed.terms.character_price.to_string());
+        let speech_terms = speech.and_then(|signed| serde_json::to_string(&signed).ok());
         let offer = crate::Offer {
             node: offer.node.to_string(),
             class_id: offer.class.0,
@@ -392,6 +409,6 @@ impl From<talk::OfferedModel> for ModelOffer {
             quota_deposit: offer.quota_deposit.to_string(),
             series: offer.series,
         };
-        Self { id, name, offer, signature: signature.to_string(), public_part, character_price }
+        Self { id, name, offer, signature: signature.to_string(), public_part, character_price, speech_terms }
     }
 }

@@ -15,6 +15,7 @@
 //! | [`verify`] | proofs of datasets, provenance of replies |
 //! | [`safety`] | reporting and blocking characters |
 //! | [`chat`] | a paid conversation over any transport |
+//! | [`speech`] | texts that are spoken in it, and files of them |
 //! | [`memory`] | what was said before, sealed, and recalled |
 //! | [`counter`] | counting tokens, so that receipts are recounted |
 //! | [`transport`] | the network, as a language brings it |
@@ -37,6 +38,7 @@ pub mod safety;
 pub mod session;
 pub mod settings;
 pub mod sign;
+pub mod speech;
 pub mod transport;
 pub mod verify;
 pub mod wallet;
@@ -54,7 +56,8 @@ pub use session::{
 };
 pub use settings::{ReplySettings, TokenBias};
 pub use sign::{Domain, LocalKey, Signer, SigningRequest};
-pub use transport::{BodySink, Header, HttpRequest, ReplyListener, Transport};
+pub use speech::{SpeechNote, Spoken, SpokenVoice, speech_note};
+pub use transport::{BodySink, Header, HttpRequest, ReplyListener, SpeechListener, Transport};
 pub use verify::{
     ContributorFacts, ProofFacts, Provenance, ProvenanceLink, TrustLevel, evidence_with_words, verifier_key,
     verify_evidence, verify_proof,

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lazai::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, SignedVoucher};
+use lazai::speech::{SpeechReply, SpeechRequest};
+use lazai::wire::speech::{self, SpeechReader};
 use lazai::wire::talk::{self, ReplyReader};
 
 use crate::{LazaiError, record};
@@ -51,6 +53,14 @@ pub(crate) fn chat_post(request: &ChatRequest) -> Result<HttpRequest, LazaiError
     Ok(HttpRequest { body, ..post })
 }
 
+/// The request that asks for speech.
+pub(crate) fn speech_post(request: &SpeechRequest) -> Result<HttpRequest, LazaiError> {
+    let (name, value, body) = speech::speak(request);
+    let mut post = json_post(speech::PATH, &())?;
+    post.headers.push(Header { name: name.into(), value });
+    Ok(HttpRequest { body, ..post })
+}
+
 /// The request that brings a payment.
 pub(crate) fn voucher_post(voucher: &SignedVoucher) -> Result<HttpRequest, LazaiError> {
     json_post("/v1/lazai/vouchers", voucher)
@@ -63,16 +73,79 @@ pub trait ReplyListener: Send + Sync {
     fn on_text(&self, text: String) -> bool;
 }
 
+/// Receives speech as it comes.
+#[cfg_attr(feature = "uniffi", uniffi::export(with_foreign))]
+pub trait SpeechListener: Send + Sync {
+    /// Samples that follow those before, not checked yet: one channel, 16 bits, little-endian, so many a second. `false` stops listening
+    /// (the speech is paid all the same, for the node has made it).
+    fn on_sound(&self, samples: Vec<u8>, sample_rate: u32) -> bool;
+}
+
+/// Who is told what comes.
+#[derive(Clone)]
+pub(crate) enum Listener {
+    Nobody,
+    Reply(Arc<dyn ReplyListener>),
+    /// With the samples a second.
+    Speech(Arc<dyn SpeechListener>, u32),
+}
+
+impl From<Option<Arc<dyn ReplyListener>>> for Listener {
+    fn from(listener: Option<Arc<dyn ReplyListener>>) -> Self {
+        listener.map_or(Self::Nobody, Self::Reply)
+    }
+}
+
+impl Listener {
+    /// Tells what came; returns whether to go on.
+    fn tell(&self, heard: Heard) -> bool {
+        match (self, heard) {
+            (Self::Reply(listener), Heard::Text(pieces)) => pieces.into_iter().all(|piece| listener.on_text(piece)),
+            (Self::Speech(listener, rate), Heard::Sound(samples)) if !samples.is_empty() => {
+                listener.on_sound(samples, *rate)
+            }
+            _ => true,
+        }
+    }
+}
+
 /// The sink for the body of an answer, as it comes.
 #[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
 pub struct BodySink {
     state: Mutex<SinkState>,
-    listener: Option<Arc<dyn ReplyListener>>,
+    listener: Listener,
+}
+
+/// What an answer's body is read as.
+enum Reader {
+    Reply(Box<ReplyReader>),
+    Speech(Box<SpeechReader>),
+}
+
+/// What some bytes of a body completed.
+enum Heard {
+    Text(Vec<String>),
+    Sound(Vec<u8>),
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self::Reply(Box::default())
+    }
+}
+
+impl Reader {
+    fn push(&mut self, bytes: &[u8]) -> Result<Heard, NodeError> {
+        Ok(match self {
+            Self::Reply(reader) => Heard::Text(reader.push(bytes)?),
+            Self::Speech(reader) => Heard::Sound(speech::bytes(reader.push(bytes)?)),
+        })
+    }
 }
 
 #[derive(Default)]
 struct SinkState {
-    reader: ReplyReader,
+    reader: Reader,
     /// The beginning of the body, for errors.
     head: Vec<u8>,
     failed: Option<NodeError>,
@@ -83,8 +156,8 @@ struct SinkState {
 const HEAD_BYTES: usize = 64 << 10;
 
 impl BodySink {
-    fn new(listener: Option<Arc<dyn ReplyListener>>) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), listener })
+    fn new(reader: Reader, listener: Listener) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(SinkState { reader, ..SinkState::default() }), listener })
     }
 
     fn state(&self) -> MutexGuard<'_, SinkState> {
@@ -103,16 +176,12 @@ impl BodySink {
             return;
         }
         match state.reader.push(&bytes) {
-            Ok(pieces) => {
+            Ok(heard) => {
                 let deaf = state.deaf;
                 drop(state);
                 // Outside of the lock, because a listener may call anything.
-                let mut listener = self.listener.as_ref().filter(|_| !deaf);
-                for piece in pieces {
-                    if listener.is_some_and(|listener| !listener.on_text(piece)) {
-                        listener = None;
-                        self.state().deaf = true;
-                    }
+                if !deaf && !self.listener.tell(heard) {
+                    self.state().deaf = true;
                 }
             }
             Err(error) => state.failed = Some(error),
@@ -131,10 +200,10 @@ pub trait Transport: Send + Sync {
     async fn post(&self, request: HttpRequest, sink: Arc<BodySink>) -> Result<u16, LazaiError>;
 }
 
-/// A node behind a transport. Pieces of replies go to the listener, on whatever thread the transport pushes from.
+/// A node behind a transport. What comes goes to the listener, on whatever thread the transport pushes from.
 pub(crate) struct Distant {
     pub transport: Arc<dyn Transport>,
-    pub listener: Option<Arc<dyn ReplyListener>>,
+    pub listener: Listener,
 }
 
 impl Distant {
@@ -142,9 +211,10 @@ impl Distant {
     async fn posted(
         &self,
         post: Result<HttpRequest, LazaiError>,
-        listener: Option<Arc<dyn ReplyListener>>,
+        reader: Reader,
+        listener: Listener,
     ) -> Result<SinkState, NodeError> {
-        let sink = BodySink::new(listener);
+        let sink = BodySink::new(reader, listener);
         let sent = async { self.transport.post(post?, sink.clone()).await };
         let in_words = |LazaiError::Failed { code, detail }| NodeError::Refused { code, message: detail };
         let status = sent.await.map_err(in_words)?;
@@ -156,12 +226,39 @@ impl Distant {
 impl Node for Distant {
     fn chat<'a>(&'a self, request: &'a ChatRequest, _: &'a mut (dyn FnMut(&str) + Send)) -> NodeFuture<'a, ChatReply> {
         Box::pin(async move {
-            let state = self.posted(chat_post(request), self.listener.clone()).await?;
-            state.failed.map_or_else(|| state.reader.finish(), Err)
+            let state = self.posted(chat_post(request), Reader::default(), self.listener.clone()).await?;
+            match (state.failed, state.reader) {
+                (Some(error), _) => Err(error),
+                (None, Reader::Reply(reader)) => reader.finish(),
+                (None, Reader::Speech(_)) => Err(other_answer()),
+            }
+        })
+    }
+
+    fn speak<'a>(
+        &'a self,
+        request: &'a SpeechRequest,
+        _: &'a mut (dyn FnMut(&[i16]) + Send),
+    ) -> NodeFuture<'a, SpeechReply> {
+        Box::pin(async move {
+            let reader = Reader::Speech(Box::default());
+            let state = self.posted(speech_post(request), reader, self.listener.clone()).await?;
+            match (state.failed, state.reader) {
+                (Some(error), _) => Err(error),
+                (None, Reader::Speech(reader)) => reader.finish(),
+                (None, Reader::Reply(_)) => Err(other_answer()),
+            }
         })
     }
 
     fn pay<'a>(&'a self, voucher: &'a SignedVoucher) -> NodeFuture<'a, ()> {
-        Box::pin(async move { self.posted(voucher_post(voucher), None).await.map(|_| ()) })
+        Box::pin(
+            async move { self.posted(voucher_post(voucher), Reader::default(), Listener::Nobody).await.map(|_| ()) },
+        )
     }
+}
+
+/// An answer that is read as another than was asked for: not by this code.
+fn other_answer() -> NodeError {
+    NodeError::Transport { reason: "the answer is of another kind than was asked for".into() }
 }

@@ -26,9 +26,9 @@ use lazai_facade::native::market::{Founding, Market};
 use lazai_facade::native::memory::open_memory;
 use lazai_facade::native::prepared::Listening;
 use lazai_facade::native::roles::write_public_part;
-use lazai_facade::native::speech::speech_note;
 use lazai_facade::{
-    Character, Chat, Domain, LazaiError, LocalKey, Message, ReplySettings, error_codes, read_memory, verify_proof,
+    Character, Chat, Domain, LazaiError, LocalKey, Message, ReplySettings, error_codes, read_memory, speech_note,
+    verify_proof,
 };
 use pollster::block_on;
 use serde_json::Value;

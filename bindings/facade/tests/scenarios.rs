@@ -8,7 +8,8 @@ use lazai_facade::{
     Blocklist, Character, Chat, Domain, LazaiError, LocalKey, MarketPlace, Message, ReplySettings, TokenCounter,
     begin_conversation, check_offer, check_receipt, check_voucher, close_session_call, error_codes,
     evidence_with_words, fail_with, offer_step, open_session_call, read_market_place, report_character, sign_offer,
-    sign_receipt, sign_voucher, split_revenue, verify_evidence, verify_proof, voucher_digest, withdraw_call,
+    sign_receipt, sign_voucher, speech_note, split_revenue, verify_evidence, verify_proof, voucher_digest,
+    withdraw_call,
 };
 use pollster::block_on;
 use serde::de::DeserializeOwned;
@@ -165,6 +166,36 @@ fn turn(args: &Args<'_>) -> Result<Value, LazaiError> {
     Ok(json!("*"))
 }
 
+fn speech(args: &Args<'_>) -> Result<Value, LazaiError> {
+    let (vector, chat) = chat(args);
+    let of = Args(&vector);
+    let speed_milli = vector["speedMilli"].as_u64().map(|speed| speed as u32);
+    let most = args.0["most"].as_str().map(str::to_owned);
+    let request = block_on(chat.ask_speech(of.text("text"), of.text("speechTerms"), speed_milli, most))?;
+    let wanted = &vector["request"];
+    assert_eq!((json!(request.path), json!(request.headers)), (wanted["path"].clone(), wanted["headers"].clone()));
+    assert_eq!(
+        serde_json::from_str::<Value>(&request.body).unwrap(),
+        serde_json::from_str::<Value>(wanted["body"].as_str().unwrap()).unwrap()
+    );
+    let mut stream = of.text(args.0["says"].as_str().unwrap_or("stream"));
+    if let Some([from, to]) = args.0["replace"].as_array().map(Vec::as_slice) {
+        stream = stream.replacen(from.as_str().unwrap(), to.as_str().unwrap(), 1);
+    }
+    let mut heard = Vec::new();
+    for chunk in stream.as_bytes().chunks(args.0["chunk"].as_u64().unwrap() as usize) {
+        heard.extend(chat.hear_speech(chunk.to_vec())?);
+    }
+    let spoken = block_on(chat.finish_speech())?;
+    chat.paid();
+    assert_eq!(spoken.wav[44..44 + heard.len()], heard);
+    assert_eq!(serde_json::to_value(speech_note(spoken.wav.clone())?).unwrap(), vector["note"]);
+    let mut told = serde_json::to_value(&spoken).unwrap();
+    told.as_object_mut().unwrap().remove("wav");
+    assert_eq!((told, chat.owed()), (vector["spoken"].clone(), spoken.owed));
+    Ok(json!("*"))
+}
+
 fn blocklist(args: &Args<'_>) -> Result<Value, LazaiError> {
     let list = Blocklist::from_json(args.text("list"))?;
     let classes = |name: &str| -> Vec<u64> {
@@ -245,6 +276,7 @@ fn call(name: &str, args: &Args<'_>) -> Result<Value, LazaiError> {
             json!(withdraw_call(args.place()?, args.text("asset"), args.text("to"), args.text("amount"))?)
         }
         "chat_turn" => turn(args)?,
+        "chat_speech" => speech(args)?,
         "count_tokens" => count(args)?,
         "chat_refusal" => {
             let body = args.text("body").into_bytes();

@@ -41,7 +41,7 @@ fun receipt(o: JsonObject) = Receipt(
 )
 
 fun model(o: JsonObject) =
-    ModelOffer(o.text("id"), o.optional("name")?.asString, offer(o.obj("offer")), o.text("signature"), o.optional("publicPart")?.asString, o.optional("characterPrice")?.asString)
+    ModelOffer(o.text("id"), o.optional("name")?.asString, offer(o.obj("offer")), o.text("signature"), o.optional("publicPart")?.asString, o.optional("characterPrice")?.asString, o.optional("speechTerms")?.asString)
 
 fun place(a: JsonObject) = readMarketPlace(content(a.obj("place")))
 
@@ -89,6 +89,14 @@ fun json(value: Any?): JsonElement = when (value) {
         "owed" to value.owed, "tokenCheck" to value.tokenCheck.name.lowercase(), "modelChecked" to value.modelChecked,
         "payment" to value.payment,
     )
+    is Spoken -> json(
+        "sampleRate" to value.sampleRate, "characters" to value.characters, "owed" to value.owed,
+        "voice" to value.voice.name.lowercase(), "payment" to value.payment,
+    )
+    is SpeechNote -> json(
+        "node" to value.node, "model" to value.model, "voice" to value.voice.name.lowercase(), "voiceDigest" to value.voiceDigest,
+        "characters" to value.characters, "session" to value.session,
+    )
     else -> error("no JSON for $value")
 }
 
@@ -110,8 +118,8 @@ class Vector(source: JsonObject) {
     val json: JsonObject = JsonParser.parseString(String(content(source))).asJsonObject
     val key = LocalKey.fromHex(json.text("key"))
     val chat = Chat(json.text("conversation"), domain(json.obj("domain")), key.signer())
-    val settings = ReplySettings(seed = json.obj("settings").get("seed").asString.unsigned())
-    val messages = messageList(json.getAsJsonArray("messages"))
+    val settings by lazy { ReplySettings(seed = json.obj("settings").get("seed").asString.unsigned()) }
+    val messages by lazy { messageList(json.getAsJsonArray("messages")) }
 }
 
 fun openCounter(source: JsonObject): TokenCounter = when (val gguf = source.optional("gguf")) {
@@ -144,6 +152,27 @@ suspend fun turn(a: JsonObject): Any? {
     agreed.addProperty("tokenCheck", if (a.has("counter")) "counted" else "bounded")
     same(turn, agreed, "turn")
     check(heard.joinToString("") == turn.text && vector.chat.owed() == turn.owed) { "heard" }
+    return "*"
+}
+
+suspend fun speech(a: JsonObject): Any? {
+    val vector = Vector(a.obj("chat"))
+    val (text, terms) = vector.json.text("text") to vector.json.text("speechTerms")
+    val speed = vector.json.get("speedMilli").asInt.toUInt()
+    val request = vector.chat.askSpeech(text, terms, speed, a.optional("most")?.asString)
+    val wanted = vector.json.obj("request")
+    same(request.path, wanted.get("path"), "path")
+    same(request.headers, wanted.get("headers"), "headers")
+    check(JsonParser.parseString(request.body) == JsonParser.parseString(wanted.text("body"))) { "body" }
+    var stream = vector.json.text(a.optional("says")?.asString ?: "stream")
+    a.optional("replace")?.asJsonArray?.let { stream = stream.replaceFirst(it[0].asString, it[1].asString) }
+    val chunks = stream.toByteArray().toList().chunked(a.get("chunk").asInt)
+    val heard = chunks.flatMap { vector.chat.hearSpeech(it.toByteArray()).toList() }
+    val spoken = vector.chat.finishSpeech()
+    vector.chat.paid()
+    same(spoken, vector.json.get("spoken"), "spoken")
+    same(speechNote(spoken.wav), vector.json.get("note"), "note")
+    check(spoken.wav.drop(44).take(heard.size) == heard && vector.chat.owed() == spoken.owed) { "heard" }
     return "*"
 }
 
@@ -199,6 +228,7 @@ suspend fun call(name: String, a: JsonObject): Any? {
             closeSessionCall(place(a), a.text("payer"), a.text("nonce").unsigned(), a.text("consumer"), model(a.obj("model")))
         "withdraw_call" -> withdrawCall(place(a), a.text("asset"), a.text("to"), a.text("amount"))
         "chat_turn" -> turn(a)
+        "chat_speech" -> speech(a)
         "chat_refusal" -> throw Vector(a.obj("chat")).chat.refusal(a.get("status").asInt.toUShort(), a.text("body").toByteArray())
         else -> error("no call $name")
     }
@@ -244,7 +274,7 @@ class Recorded(private val vector: Vector, private val status: Int = 200) : Tran
     }
 }
 
-fun vector() = Vector(JsonObject().apply { addProperty("file", "vectors/chat/reply.json") })
+fun vector(name: String = "reply") = Vector(JsonObject().apply { addProperty("file", "vectors/chat/$name.json") })
 
 fun main() {
     var passed = 0
@@ -268,6 +298,20 @@ fun main() {
         check(said.filterIsInstance<Said.Piece>().joinToString("") { it.text } == done.turn.text)
         check(said.size > 3 && node.paths == listOf("/v1/chat/completions", "/v1/lazai/vouchers"))
         check("\"cumulative\":\"${done.turn.owed}\"" in vector.chat.toJson())
+    }
+    test("speech comes as a flow of phrases, and is promised") {
+        val vector = vector("speech")
+        val node = Recorded(vector)
+        val terms = vector.json.text("speechTerms")
+        val speed = vector.json.get("speedMilli").asInt.toUInt()
+        val heard = runBlocking { vector.chat.speech(vector.json.text("text"), terms, node, speed).toList() }
+        val phrases = heard.filterIsInstance<Heard.Phrase>()
+        val spoken = (heard.last() as Heard.Done).spoken
+        check(phrases.size == 3 && phrases.all { it.sampleRate == spoken.sampleRate && it.samples.size == 500 })
+        // The first sample of the file, after its head.
+        check(phrases[0].samples[0].toInt() == spoken.wav[44].toInt().and(255) + spoken.wav[45].toInt().shl(8))
+        check(node.paths == listOf("/v1/audio/speech", "/v1/lazai/vouchers") && spoken.payment == null)
+        check("\"cumulative\":\"${spoken.owed}\"" in vector.chat.toJson())
     }
     test("the book's program") {
         val vector = vector()

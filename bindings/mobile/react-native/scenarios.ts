@@ -61,6 +61,12 @@ class Chat {
     const finishReason = lazai.FinishReason[turn.finishReason].toLowerCase();
     return { ...turn, finishReason, tokenCheck: lazai.TokenCheck[turn.tokenCheck].toLowerCase() };
   });
+  askSpeech = call((text: string, terms: string, speed?: number, most?: string) => this.chat.askSpeech(text, terms, speed, most));
+  hearSpeech = call((bytes: ArrayBuffer) => new Uint8Array(this.chat.hearSpeech(bytes)));
+  finishSpeech = call(async () => {
+    const spoken = await this.chat.finishSpeech();
+    return { ...spoken, wav: new Uint8Array(spoken.wav), voice: lazai.SpokenVoice[spoken.voice].toLowerCase() };
+  });
   recountWith = (counter: lazai.TokenCounterLike) => this.chat.recountWith(counter);
   refusal = (status: number, body: Uint8Array) => thrown(this.chat.refusal(status, buffer(body)));
   paid = () => this.chat.paid();
@@ -102,6 +108,10 @@ const sdk = {
   signReceipt: signing(lazai.signReceipt),
   checkReceipt: call(lazai.checkReceipt),
   reportCharacter: signing(lazai.reportCharacter),
+  speechNote: call((file: ArrayBuffer) => {
+    const note = lazai.speechNote(file);
+    return { ...note, voice: lazai.SpokenVoice[note.voice].toLowerCase() };
+  }),
   failWith: call(lazai.failWith),
   readMarketPlace: call(lazai.readMarketPlace),
   openSessionCall: call(lazai.openSessionCall),

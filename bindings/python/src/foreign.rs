@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lazai_facade::native::{Progress, ProgressListener};
-use lazai_facade::{LazaiError, ReplyListener, Signer, SigningRequest};
+use lazai_facade::{LazaiError, ReplyListener, Signer, SigningRequest, SpeechListener};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::PyBool;
+use pyo3::types::{PyBool, PyBytes};
 
 pub(crate) use lazai_facade::python::{Json, PathText, Units};
 
@@ -56,7 +56,7 @@ fn go_on(raised: &Raised, called: impl FnOnce(Python<'_>) -> PyResult<Py<PyAny>>
     })
 }
 
-/// A Python callback for progress, or for the pieces of a reply.
+/// A Python callback for progress, for the pieces of a reply, or for the sound of speech.
 pub(crate) struct Told(Option<Arc<Callback>>);
 
 struct Callback {
@@ -68,7 +68,7 @@ impl Told {
     /// A callback, if one is given.
     pub fn of(py: Python<'_>, callable: Option<Py<PyAny>>) -> PyResult<Self> {
         if callable.as_ref().is_some_and(|callable| !callable.bind(py).is_callable()) {
-            return Err(PyTypeError::new_err("on_text and on_progress take something that can be called"));
+            return Err(PyTypeError::new_err("on_text, on_sound and on_progress take something that can be called"));
         }
         Ok(Self(callable.map(|callable| Arc::new(Callback { callable, raised: Raised::default() }))))
     }
@@ -79,6 +79,10 @@ impl Told {
 
     pub fn of_reply(&self) -> Option<Arc<dyn ReplyListener>> {
         self.0.clone().map(|callback| callback as Arc<dyn ReplyListener>)
+    }
+
+    pub fn of_speech(&self) -> Option<Arc<dyn SpeechListener>> {
+        self.0.clone().map(|callback| callback as Arc<dyn SpeechListener>)
     }
 
     /// An exception of the callback goes before the result.
@@ -97,5 +101,11 @@ impl ProgressListener for Callback {
 impl ReplyListener for Callback {
     fn on_text(&self, text: String) -> bool {
         go_on(&self.raised, |py| self.callable.call1(py, (text,)))
+    }
+}
+
+impl SpeechListener for Callback {
+    fn on_sound(&self, samples: Vec<u8>, sample_rate: u32) -> bool {
+        go_on(&self.raised, |py| self.callable.call1(py, (PyBytes::new(py, &samples), sample_rate)))
     }
 }

@@ -383,6 +383,65 @@ impl Chat {
     fn recalled(&self, py: Python<'_>) -> PyResult<Option<facade::memory::MemoryRecall>> {
         free(py, || Ok(self.0.recalled()))
     }
+
+    /// Signs a request for a text to be spoken with the character's voice, as the next turn, under a node's terms
+    /// (`ModelOffer.speech_terms`): at most `most` is paid, in base units; none for what one reply may cost under the
+    /// session's offer. The pace is in thousandths of the voice's own, from 500 to 2,000; none for its own.
+    ///
+    /// Errors: `chat.unpaid` if the last turn must be paid first, `consumer.price` if it costs more, `consumer.receipt` if the terms are not of this
+    /// session or do not allow the text, `node.setting`, `json.malformed`, `money.not_decimal`, `signer.…`.
+    #[pyo3(signature = (text, speech_terms, speed_milli=None, most=None))]
+    fn ask_speech(
+        &self,
+        py: Python<'_>,
+        text: String,
+        speech_terms: String,
+        speed_milli: Option<u32>,
+        most: Option<Units>,
+    ) -> PyResult<facade::transport::HttpRequest> {
+        free(py, || block_on(self.0.ask_speech(text, speech_terms, speed_milli, most.map(|most| most.0))))
+    }
+
+    /// Takes bytes of the answer's body as they come; returns the samples that they complete, not checked yet: one channel, 16 bits,
+    /// little-endian.
+    ///
+    /// Errors: `chat.no_request`, `node.…`.
+    fn hear_speech(&self, py: Python<'_>, bytes: Vec<u8>) -> PyResult<Vec<u8>> {
+        free(py, || self.0.hear_speech(bytes))
+    }
+
+    /// Checks the received speech against request and terms, and signs its payment. On error nothing is promised, and the
+    /// same request can be sent again.
+    ///
+    /// Errors: `chat.no_request`, `consumer.…`, `node.transport`, `signer.…`.
+    fn finish_speech(&self, py: Python<'_>) -> PyResult<facade::speech::Spoken> {
+        free(py, || block_on(self.0.finish_speech()))
+    }
+
+    /// Has a text spoken with the character's voice, checks the sound against its receipt, and pays for it by the character, over a
+    /// transport. First sends a payment that did not get through. Terms, pace and limit are those of `ask_speech`.
+    ///
+    /// `on_sound` gets samples (16 bits, little-endian) and their rate as they come, until it gives `False`. An error that it raises is raised when the work has ended.
+    ///
+    /// Errors: `consumer.price` if it costs more than `most`, `node.setting` for a pace or a text that it does not speak, other `node.…`,
+    /// `consumer.…`, `json.malformed`, `signer.…`; the same can be asked for again.
+    #[pyo3(signature = (text, speech_terms, node, speed_milli=None, most=None, on_sound=None))]
+    fn speak(
+        &self,
+        py: Python<'_>,
+        text: String,
+        speech_terms: String,
+        node: &NodeClient,
+        speed_milli: Option<u32>,
+        most: Option<Units>,
+        on_sound: Option<Py<PyAny>>,
+    ) -> PyResult<facade::speech::Spoken> {
+        let node = node.0.clone();
+        let on_sound = Told::of(py, on_sound)?;
+        on_sound.or_raise(free(py, || {
+            block_on(self.0.speak(text, speech_terms, node, speed_milli, most.map(|most| most.0), on_sound.of_speech()))
+        }))
+    }
 }
 
 /// An execution node.
@@ -1146,17 +1205,23 @@ impl Session {
     /// `most`, in base units; none for what one reply may cost under the session's offer. The pace is in thousandths of the voice's
     /// own, from 500 to 2,000; none for its own.
     ///
+    /// `on_sound` gets samples (16 bits, little-endian) and their rate as they come, until it gives `False`. An error that it raises is raised when the work has ended.
+    ///
     /// Errors: `consumer.price` if it costs more, `node.not_served` if the node has no voice for it, `node.setting` for a pace or a text that it does not speak, other
     /// `node.…`, `consumer.…`, `signer.…`; the same can be asked for again.
-    #[pyo3(signature = (text, speed_milli=None, most=None))]
+    #[pyo3(signature = (text, speed_milli=None, most=None, on_sound=None))]
     fn speak(
         &self,
         py: Python<'_>,
         text: String,
         speed_milli: Option<u32>,
         most: Option<Units>,
-    ) -> PyResult<facade::native::speech::Spoken> {
-        free(py, || block_on(self.0.speak(text, speed_milli, most.map(|most| most.0))))
+        on_sound: Option<Py<PyAny>>,
+    ) -> PyResult<facade::speech::Spoken> {
+        let on_sound = Told::of(py, on_sound)?;
+        on_sound.or_raise(free(py, || {
+            block_on(self.0.speak(text, speed_milli, most.map(|most| most.0), on_sound.of_speech()))
+        }))
     }
 
     /// What the node asks for speaking a text, in base units.
@@ -1385,12 +1450,13 @@ fn open_session_call(
 /// dataset. Memory does not grow with the dialogues, but with the recordings. If files name people, `character`
 /// names the one whose words are learnt, and `user` the one who talks with it; everybody else's words are context. With a `card`,
 /// dialogues go on from it, as they do where nodes put it before conversations: see `write_public_part`.
+/// Dialogues that are longer than `record_tokens` (256 unless it is named, and never more than the base reads) are cut between turns.
 ///
 /// `on_progress` gets a `Progress` now and then, and cancels by `False`. An error that it raises is raised when the work has ended.
 ///
 /// Errors: `dialogue.…`, `pov.…`, `hex.…`, `model`, `file`, `cancelled`; no file is left behind.
 #[pyfunction]
-#[pyo3(signature = (files, contributor, base_model, out, on_progress=None, character=None, user=None, card=None))]
+#[pyo3(signature = (files, contributor, base_model, out, on_progress=None, character=None, user=None, card=None, record_tokens=None))]
 fn prepare_dataset(
     py: Python<'_>,
     files: Vec<PathText>,
@@ -1401,6 +1467,7 @@ fn prepare_dataset(
     character: Option<String>,
     user: Option<String>,
     card: Option<&Character>,
+    record_tokens: Option<u32>,
 ) -> PyResult<facade::native::data::DatasetFacts> {
     let on_progress = Told::of(py, on_progress)?;
     let card = card.map(|card| card.0.clone());
@@ -1414,6 +1481,7 @@ fn prepare_dataset(
             character,
             user,
             card,
+            record_tokens,
         )
     }))
 }
@@ -1571,8 +1639,8 @@ fn sign_voucher(
 /// Errors: `speech.unmarked` for a file that does not say that it is synthetic, `speech.format` for one that is no WAV file of one channel
 /// and 16 bits, `speech.malformed` for a note that cannot be read, `speech.broken` for one that does not hold.
 #[pyfunction]
-fn speech_note(py: Python<'_>, file: Vec<u8>) -> PyResult<facade::native::speech::SpeechNote> {
-    free(py, || facade::native::speech::speech_note(file))
+fn speech_note(py: Python<'_>, file: Vec<u8>) -> PyResult<facade::speech::SpeechNote> {
+    free(py, || facade::speech::speech_note(file))
 }
 
 /// Splits an amount of base units as the market does: node and pool are rounded down, the creator gets the rest.
@@ -1855,12 +1923,6 @@ pub(crate) mod _lazai {
     #[pymodule_export]
     use lazai_facade::native::roles::SubmissionStatus;
     #[pymodule_export]
-    use lazai_facade::native::speech::SpeechNote;
-    #[pymodule_export]
-    use lazai_facade::native::speech::Spoken;
-    #[pymodule_export]
-    use lazai_facade::native::speech::SpokenVoice;
-    #[pymodule_export]
     use lazai_facade::native::voice::ServedVoice;
     #[pymodule_export]
     use lazai_facade::safety::CharacterReport;
@@ -1882,6 +1944,12 @@ pub(crate) mod _lazai {
     use lazai_facade::sign::Domain;
     #[pymodule_export]
     use lazai_facade::sign::SigningRequest;
+    #[pymodule_export]
+    use lazai_facade::speech::SpeechNote;
+    #[pymodule_export]
+    use lazai_facade::speech::Spoken;
+    #[pymodule_export]
+    use lazai_facade::speech::SpokenVoice;
     #[pymodule_export]
     use lazai_facade::transport::Header;
     #[pymodule_export]

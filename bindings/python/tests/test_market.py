@@ -200,6 +200,39 @@ def test_a_reply_is_sold_redeemed_claimed_and_its_provenance_holds(scene, base):
     refused("provenance.words", lazai.verify_evidence, other, anchor)
 
 
+def test_a_node_speaks_and_is_heard_phrase_by_phrase(scene, base):
+    package = os.environ.get("LAZAI_VOICE_PACKAGE")
+    if not package:
+        pytest.skip("no base voice on this machine")
+    home, people, market, _, _, _, minted = scene
+    voice = lazai.ServedVoice(package, 2, 200)
+    served = [lazai.ServedModel(minted.class_id, minted.version, minted.adapter.folder, 3, 7, 512, 600, voice=voice)]
+    with lazai.NodeServer.start(market, people.node, base, served, 8, str(home / "node 3"), "127.0.0.1:0") as server:
+        heard = []
+
+        async def talk():
+            async with await aio.talk(market, server.url, people.consumer, 10_000) as session:
+                spoken = await session.speak("Hello, night. It is late.", on_sound=lambda *phrase: heard.append(phrase))
+                assert spoken.owed == session.owed == 2 * 25 and spoken.payment is None
+                return spoken
+
+        spoken = asyncio.run(talk())
+        samples = b"".join(samples for samples, rate in heard)
+        assert heard and {rate for _, rate in heard} == {spoken.sample_rate}
+        assert spoken.wav[44 : 44 + len(samples)] == samples and len(samples) > spoken.sample_rate
+        assert (lazai.speech_note(spoken.wav).characters, spoken.voice) == (25, "base")
+        # A conversation over any transport does the same, and one that stops listening pays as well.
+        node = lazai.NodeClient(server.url)
+        terms = node.models()[0].speech_terms
+        session = market.talk(server.url, people.consumer, 10_000)
+        chat, few = lazai.Chat(session.to_json(), market.domain, people.consumer), []
+        words = "Good night. Good night. Good night."
+        spoken = chat.speak(words, terms, node, on_sound=lambda *phrase: few.append(phrase) or False)
+        assert len(few) == 1 and spoken.owed == chat.owed == 2 * 35
+        refused("consumer.price", chat.speak, "too dear", terms, node, most=1)
+        assert market.talk_on(server.url, people.consumer, chat.to_json()).end() == 10_000 - 70
+
+
 def test_a_session_is_talked_in_and_ended(scene, base, capsys):
     home, people, market, _, _, _, minted = scene
     served = [lazai.ServedModel(minted.class_id, minted.version, minted.adapter.folder, 3, 7, 512, 600)]

@@ -103,6 +103,27 @@ def chat_turn(chat, chunk, replace=None, counter=None, says="stream"):
     return "*"
 
 
+def chat_speech(chat, chunk, replace=None, says="stream", most=None):
+    vector, talk = open_chat(chat)
+    most = None if most is None else int(most)
+    request = talk.ask_speech(vector["text"], vector["speechTerms"], vector["speedMilli"], most)
+    wanted = vector["request"]
+    assert (request.path, plain(request.headers)) == (wanted["path"], wanted["headers"])
+    assert json.loads(request.body) == json.loads(wanted["body"])
+    stream = vector[says].replace(*replace, 1) if replace else vector[says]
+    data, heard = stream.encode(), b""
+    for at in range(0, len(data), chunk):
+        heard += talk.hear_speech(data[at : at + chunk])
+    spoken = talk.finish_speech()
+    talk.paid()
+    assert spoken.wav[44 : 44 + len(heard)] == heard
+    assert agrees(plain(lazai.speech_note(spoken.wav)), vector["note"])
+    told = plain(spoken)
+    del told["wav"]
+    assert agrees(told, vector["spoken"]) and talk.owed == spoken.owed
+    return "*"
+
+
 def blocklist(list, block, unblock):
     blocked = lazai.Blocklist.from_json(list)
     for class_id in block:
@@ -147,6 +168,7 @@ CALLS = {
     "verify_words": verify_words,
     "verify_proof": lambda statement, proof: lazai.verify_proof(content(statement), content(proof)),
     "chat_turn": chat_turn,
+    "chat_speech": chat_speech,
     "count_tokens": count_tokens,
     "chat_refusal": chat_refusal,
     "blocklist": blocklist,

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use lazai_facade::{BodySink, HttpRequest, LazaiError, ReplyListener, Signer, SigningRequest, Transport};
+use lazai_facade::{
+    BodySink, HttpRequest, LazaiError, ReplyListener, Signer, SigningRequest, SpeechListener, Transport,
+};
 use send_wrapper::SendWrapper;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
@@ -27,6 +29,11 @@ pub(crate) fn transport(post: js_sys::Function) -> Arc<dyn Transport> {
 /// A listener from a function that gets pieces of text.
 pub(crate) fn listener(on_text: js_sys::Function) -> Arc<dyn ReplyListener> {
     Arc::new(JsListener(SendWrapper::new(on_text)))
+}
+
+/// A listener from a function that gets samples and their rate.
+pub(crate) fn hearing(on_sound: js_sys::Function) -> Arc<dyn SpeechListener> {
+    Arc::new(JsListener(SendWrapper::new(on_sound)))
 }
 
 /// A thrown value as the facade's error: with its code, if it has one.
@@ -54,6 +61,14 @@ impl Transport for JsTransport {
 impl ReplyListener for JsListener {
     fn on_text(&self, text: String) -> bool {
         let answer = self.0.call1(&JsValue::NULL, &text.into());
+        answer.is_ok_and(|answer| answer != JsValue::FALSE)
+    }
+}
+
+impl SpeechListener for JsListener {
+    fn on_sound(&self, samples: Vec<u8>, sample_rate: u32) -> bool {
+        let samples = js_sys::Uint8Array::from(&samples[..]);
+        let answer = self.0.call2(&JsValue::NULL, &samples, &sample_rate.into());
         answer.is_ok_and(|answer| answer != JsValue::FALSE)
     }
 }

@@ -270,6 +270,75 @@ impl Chat {
     pub fn recalled(&self) -> Result<JsValue, JsValue> {
         object(&self.0.recalled())
     }
+
+    /// Signs a request for a text to be spoken with the character's voice, as the next turn, under a node's terms
+    /// (`ModelOffer.speechTerms`): at most `most` is paid, in base units; none for what one reply may cost under the
+    /// session's offer. The pace is in thousandths of the voice's own, from 500 to 2,000; none for its own.
+    ///
+    /// Errors: `chat.unpaid` if the last turn must be paid first, `consumer.price` if it costs more, `consumer.receipt` if the terms are not of this
+    /// session or do not allow the text, `node.setting`, `json.malformed`, `money.not_decimal`, `signer.…`.
+    #[wasm_bindgen(js_name = askSpeech, unchecked_return_type = "HttpRequest")]
+    pub async fn ask_speech(
+        &self,
+        text: String,
+        #[wasm_bindgen(js_name = speechTerms)] speech_terms: String,
+        #[wasm_bindgen(js_name = speedMilli)] speed_milli: Option<u32>,
+        most: Option<String>,
+    ) -> Result<JsValue, JsValue> {
+        object(&self.0.ask_speech(text, speech_terms, speed_milli, most).await.map_err(thrown)?)
+    }
+
+    /// Takes bytes of the answer's body as they come; returns the samples that they complete, not checked yet: one channel, 16 bits,
+    /// little-endian.
+    ///
+    /// Errors: `chat.no_request`, `node.…`.
+    #[wasm_bindgen(js_name = hearSpeech)]
+    pub fn hear_speech(&self, bytes: Vec<u8>) -> Result<Vec<u8>, JsValue> {
+        self.0.hear_speech(bytes).map_err(thrown)
+    }
+
+    /// Checks the received speech against request and terms, and signs its payment. On error nothing is promised, and the
+    /// same request can be sent again.
+    ///
+    /// Errors: `chat.no_request`, `consumer.…`, `node.transport`, `signer.…`.
+    #[wasm_bindgen(js_name = finishSpeech, unchecked_return_type = "Spoken")]
+    pub async fn finish_speech(&self) -> Result<JsValue, JsValue> {
+        object(&self.0.finish_speech().await.map_err(thrown)?)
+    }
+
+    /// Has a text spoken with the character's voice, checks the sound against its receipt, and pays for it by the character, over a
+    /// transport. First sends a payment that did not get through. Terms, pace and limit are those of `askSpeech`.
+    ///
+    /// `on_sound` gets samples (16 bits, little-endian) and their rate as they come, until it gives `false`. An error that it raises is raised when the work has ended.
+    ///
+    /// Errors: `consumer.price` if it costs more than `most`, `node.setting` for a pace or a text that it does not speak, other `node.…`,
+    /// `consumer.…`, `json.malformed`, `signer.…`; the same can be asked for again.
+    #[wasm_bindgen(unchecked_return_type = "Spoken")]
+    pub async fn speak(
+        &self,
+        text: String,
+        #[wasm_bindgen(js_name = speechTerms)] speech_terms: String,
+        #[wasm_bindgen(unchecked_param_type = "Transport")] transport: js_sys::Function,
+        #[wasm_bindgen(js_name = speedMilli)] speed_milli: Option<u32>,
+        most: Option<String>,
+        #[wasm_bindgen(js_name = onSound, unchecked_optional_param_type = "(samples: Uint8Array, sampleRate: number) => boolean | void")]
+        on_sound: Option<js_sys::Function>,
+    ) -> Result<JsValue, JsValue> {
+        object(
+            &self
+                .0
+                .speak(
+                    text,
+                    speech_terms,
+                    foreign::transport(transport),
+                    speed_milli,
+                    most,
+                    on_sound.map(foreign::hearing),
+                )
+                .await
+                .map_err(thrown)?,
+        )
+    }
 }
 
 /// A key in this process's memory: wiped by `free()`, never printed.
@@ -639,6 +708,16 @@ pub async fn sign_voucher(
     #[wasm_bindgen(unchecked_param_type = "Signer")] signer: JsValue,
 ) -> Result<String, JsValue> {
     facade::sign_voucher(record(domain)?, record(voucher)?, foreign::signer(signer)?).await.map_err(thrown)
+}
+
+/// What a WAV file says of its sound. Its signatures and digests hold; that the node serves the version that it names, a ledger
+/// says.
+///
+/// Errors: `speech.unmarked` for a file that does not say that it is synthetic, `speech.format` for one that is no WAV file of one channel
+/// and 16 bits, `speech.malformed` for a note that cannot be read, `speech.broken` for one that does not hold.
+#[wasm_bindgen(js_name = speechNote, unchecked_return_type = "SpeechNote")]
+pub fn speech_note(file: Vec<u8>) -> Result<JsValue, JsValue> {
+    object(&facade::speech_note(file).map_err(thrown)?)
 }
 
 /// Splits an amount of base units as the market does: node and pool are rounded down, the creator gets the rest.

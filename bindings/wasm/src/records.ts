@@ -32,6 +32,12 @@ export type MemoryAuthor = "user" | "character" | "note" | "summary";
  * - `assistant`: The character. */
 export type Role = "system" | "user" | "assistant";
 
+/** Whose voice it is, as the node says.
+ * - `base`: The base's own, which is not the character's.
+ * - `pitch_and_pace`: The base's, at the character's pitch and pace: it is not the character's either.
+ * - `character`: The character's, by an adapter that was trained on recordings. */
+export type SpokenVoice = "base" | "pitch_and_pace" | "character";
+
 /** The check applied to a receipt's token counts.
  * - `bounded`: Held to the offer's ceilings and prices, the deposit, and the bounds that the text's bytes set.
  * - `counted`: Also recounted with the tokenizer. */
@@ -183,6 +189,8 @@ export interface ModelOffer {
     publicPart?: string;
     /** The price of one character of text that the node speaks with its voice, in base units; none if it does not speak. */
     characterPrice?: string;
+    /** The node's signed terms of speech, as JSON: `Chat.speak` takes them. `undefined` if it does not speak. */
+    speechTerms?: string;
 }
 
 /** A node's prices and limits for serving a version of a class. */
@@ -352,6 +360,39 @@ export interface SigningRequest {
     encodeType: string;
     /** `hashStruct` of the value; empty for a transaction. */
     structHash: string;
+}
+
+/** What a file says of its sound: it is synthetic, and a node signed for it. */
+export interface SpeechNote {
+    /** The node's address. */
+    node: string;
+    /** The character's model: `dat:CLASS:VERSION`. */
+    model: string;
+    /** Whose voice it is, as the node claims. */
+    voice: SpokenVoice;
+    /** SHA-256 of the file that makes the voice; none of the base's own. */
+    voiceDigest?: string;
+    /** Characters of the text. */
+    characters: bigint;
+    /** The session in which it was spoken. */
+    session: string;
+}
+
+/** A text that was spoken and checked. */
+export interface Spoken {
+    /** A WAV file: one channel, 16 bits, with a signed note that it is synthetic (`speechNote`). */
+    wav: Uint8Array;
+    /** Samples a second. */
+    sampleRate: number;
+    /** Characters that are paid for. */
+    characters: bigint;
+    /** The amount owed for the session by now, in base units. */
+    owed: string;
+    /** Whose voice it is, as the node claims. */
+    voice: SpokenVoice;
+    /** The promise to pay for it: send it to the node, which redeems it later. `undefined` if that is done, or nothing is
+     * owed. */
+    payment?: HttpRequest;
 }
 
 /** A bias of a token's score. */

@@ -3,7 +3,7 @@
 // Numbers of 64 bits stand in scenarios as text, since JavaScript would lose digits: here they become bigints.
 const U64 = new Set([
   "chainId", "classId", "sessionS", "validUntilS", "series", "promptTokens", "completionTokens", "seed", "records", "tokens",
-  "reportedAtS",
+  "reportedAtS", "characters",
 ]);
 export const record = (value) =>
   Array.isArray(value)
@@ -99,6 +99,23 @@ export async function run(sdk, scenario, read) {
       chat.paid();
       same(turn, record({ ...vector.turn, tokenCheck: a.counter ? "counted" : "bounded" }), "turn");
       same([heard, chat.owed()], [turn.text, turn.owed], "heard");
+      return "*";
+    },
+    chat_speech: async (a) => {
+      const [vector, chat] = await openChat(a.chat);
+      const request = await chat.askSpeech(vector.text, vector.speechTerms, vector.speedMilli, a.most);
+      same(request.path, vector.request.path, "path");
+      same(request.headers, vector.request.headers, "headers");
+      same(JSON.parse(request.body), JSON.parse(vector.request.body), "body");
+      const said = vector[a.says ?? "stream"];
+      const stream = bytes(a.replace ? said.replace(a.replace[0], () => a.replace[1]) : said);
+      const heard = [];
+      for (let at = 0; at < stream.length; at += a.chunk) heard.push(...chat.hearSpeech(stream.slice(at, at + a.chunk)));
+      const { wav, ...spoken } = await chat.finishSpeech();
+      chat.paid();
+      same(spoken, record(vector.spoken), "spoken");
+      same(sdk.speechNote(wav), record(vector.note), "note");
+      same([...wav.slice(44, 44 + heard.length)], heard, "heard");
       return "*";
     },
     count_tokens: async (a) => {

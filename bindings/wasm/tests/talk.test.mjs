@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { readMarketPlace } from "@lazai/sdk";
+import { readMarketPlace, speechNote } from "@lazai/sdk";
 import { Session } from "@lazai/sdk/session";
 import { chat } from "../examples/talk.mjs";
 
@@ -49,6 +49,36 @@ test("a reply is heard as a whole too, and what goes wrong is thrown where it is
   session.free();
   // The page is gone; the deposit is not.
   await Session.closeBy(ticket, place, wallet);
+});
+
+test("a text is spoken phrase by phrase, checked, paid, and says that it is synthetic", async (t) => {
+  const [{ characterPrice }] = await Session.models(told.nodeUrl);
+  if (!characterPrice) return t.skip("the node has no voice");
+  const session = await Session.open({ node: told.nodeUrl, place, wallet, deposit: told.deposit });
+  // ANCHOR: speak
+  const phrases = [];
+  const speech = session.speak("The city never sleeps. Nor does she.");
+  for await (const { samples, sampleRate } of speech) phrases.push({ samples, sampleRate });
+  const { wav, sampleRate, characters } = await speech;
+  // ANCHOR_END: speak
+  assert.ok(phrases.length >= 1 && phrases.every((phrase) => phrase.sampleRate === sampleRate));
+  // What was heard is what the file has, which a node signed for.
+  const heard = phrases.flatMap(({ samples }) => [...samples]);
+  const inFile = new Int16Array(wav.slice(44, 44 + 2 * heard.length).buffer);
+  assert.ok(heard.length > sampleRate && inFile.every((sample, at) => sample === heard[at]));
+  assert.equal(characters, 36n);
+  assert.equal(BigInt(session.owed()), 36n * BigInt(characterPrice));
+  assert.equal(speechNote(wav).characters, 36n);
+  wav[60] ^= 1;
+  assert.throws(() => speechNote(wav), { code: "speech.broken" });
+  // Turns wait for one another, and what is refused costs nothing.
+  const owed = session.owed();
+  const [silent, turn] = await Promise.allSettled([session.speak(" "), session.say("hi", { maxTokens: 2 })]);
+  assert.equal(silent.reason.code, "node.setting");
+  assert.equal(turn.value.owed, session.owed());
+  assert.ok(BigInt(session.owed()) > BigInt(owed));
+  await assert.rejects(session.speak("too dear", { most: "1" }), { code: "consumer.price" });
+  await session.close();
 });
 
 test("a character that is not there, and a chain that refuses", async () => {

@@ -1,13 +1,14 @@
 // What a type checker must accept, and know the types of. Checked by tsc --strict, not run.
 import init, {
   Blocklist, Character, Chat, LocalKey, TokenCounter, beginConversation, errorCodes, openSessionCall, readMarketPlace, readModels, signVoucher,
-  splitRevenue, verifyEvidence,
+  speechNote, splitRevenue, verifyEvidence,
 } from "@lazai/sdk";
 import type {
-  ChatTurn, Domain, HttpRequest, LazaiError, MarketPlace, ModelOffer, Provenance, RevenueParts, Signer, TokenCheck, TokenCount, Transport,
+  ChatTurn, Domain, HttpRequest, LazaiError, MarketPlace, ModelOffer, Provenance, RevenueParts, Signer, SpeechNote, Spoken, TokenCheck, TokenCount, Transport,
   TrustLevel, Voucher, WalletCall,
 } from "@lazai/sdk";
-import { Session, type Wallet } from "@lazai/sdk/session";
+import { Session, type Phrase, type Wallet } from "@lazai/sdk/session";
+import { Player } from "@lazai/sdk/sound";
 import { verifyProof } from "@lazai/sdk/verifier";
 import type { ProofFacts } from "@lazai/sdk/verifier";
 
@@ -55,6 +56,15 @@ export async function session(place: MarketPlace, wallet: Wallet): Promise<strin
   using session = await Session.open({ node: "https://node.example", place, wallet, deposit: "1000", onStatus: console.log });
   for await (const piece of session.say("hi", { seed: 1n })) console.log(piece.length);
   const turn: ChatTurn = await session.say("again");
+  const player = new Player();
+  for await (const phrase of session.speak("hi", { speedMilli: 900, most: "10" })) {
+    const heard: Phrase = phrase;
+    await player.play(heard).begins;
+  }
+  const spoken: Spoken = await session.speak("again");
+  const note: SpeechNote = speechNote(spoken.wav);
+  console.log(spoken.voice === "base", spoken.sampleRate + note.node.length, note.characters === 1n);
+  await player.close();
   await session.close();
   return turn.owed + session.owed() + session.turn?.text + session.chat.messages().length;
 }

@@ -290,6 +290,22 @@ async fn a_text_is_spoken(market: &str, url: &str, talked: &str, file: &str) {
     let note = lazai::speech::SpeechManifest::of_wav(&std::fs::read(file).unwrap()).unwrap();
     let (terms, receipt) = (note.terms.terms, note.receipt.receipt);
     assert_eq!((receipt.characters, terms.class.0, terms.voice), (13, 1, lazai::settle::speech::SpokenVoice::Base));
+    // Another reader of the file says the same.
+    let (code, told) = run(&["inspect", file]).await;
+    assert_eq!((code, &told[0]["speech"]["holds"], &told[0]["speech"]["model"]), (0, &true.into(), &"dat:1:1".into()));
+    // Replies that are spoken, each into a file: the turn's, after those before.
+    let folder = format!("{file}.replies");
+    let chat = ["chat", "--local", market, "--node", url, "--conversation", talked, "--speak-to", &folder];
+    let (code, told) = command(chat.map(str::to_owned).to_vec(), "Who are you?\n").await;
+    assert_eq!((code, told.len()), (0, 2), "{told:?}");
+    let (text, spoken) = (told[0]["text"].as_str().unwrap(), &told[1]);
+    let note = std::fs::read(spoken["file"].as_str().unwrap_or_else(|| panic!("{told:?}"))).unwrap();
+    let note = lazai::speech::SpeechManifest::of_wav(&note).unwrap();
+    assert_eq!(note.receipt.receipt.characters, text.chars().count() as u64);
+    assert!(
+        spoken["file"].as_str().unwrap().ends_with("turn-0004.wav") && spoken["owed"] != told[0]["owed"],
+        "{told:?}"
+    );
     let (code, told) = run(&[&say[..], &["--speed", "3"]].concat()).await;
     assert_eq!((code, told[0]["error"]["code"].as_str()), (1, Some("request.speed")), "{told:?}");
 }

@@ -1,11 +1,12 @@
 // What the visitor sees and does; everything that counts is done by the SDK, in this page.
 import init, { Blocklist, Character, evidenceWithWords, verifyEvidence } from "./sdk/lazai.js";
 import * as outside from "./market.js";
+import { Reading, characters, inSentences } from "./speech.js";
 import { baseUnits, coins, draw } from "./split.js";
 
 const $ = (id) => document.getElementById(id);
 const encoder = new TextEncoder();
-let told, offers, session, counting;
+let told, offers, session, counting, reading;
 
 /** What went wrong, with its code where there is one. */
 const words = (error) => (error.code ? `${error.message} (${error.code})` : error.message);
@@ -93,6 +94,7 @@ async function open() {
   await attempt("session-error", async () => {
     const deposit = baseUnits($("deposit").value);
     if (!deposit) throw new Error("a deposit is a number of coins, such as 0.05");
+    reading?.stop();
     session?.free();
     session = await outside.open(told, chosen().id, deposit, (text) => ($("session").textContent = text));
     // Once it is here, receipts are recounted; until then they are held to bounds.
@@ -118,6 +120,27 @@ function message(role, text) {
   return item;
 }
 
+/** A button that reads a reply aloud, and stops: nothing sounds, and nothing is paid for it, before it is pressed. */
+function speaker(parts) {
+  const { characterPrice } = session.model;
+  const cost = coins(BigInt(characterPrice) * BigInt(characters(parts)));
+  const label = `Speak it, for ${cost}`;
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "speak", textContent: label });
+  let own;
+  button.addEventListener("click", async () => {
+    if (own) return own.stop();
+    reading?.stop();
+    own = reading = new Reading(parts);
+    button.textContent = "Stop";
+    const talking = session;
+    const paid = () => draw($("picture"), $("parts"), talking.owed(), told.splitBps);
+    await attempt("chat-error", () => own.read(talking, paid));
+    own = undefined;
+    button.textContent = label;
+  });
+  return button;
+}
+
 async function talk(event) {
   event.preventDefault();
   const said = $("words").value.trim();
@@ -125,12 +148,15 @@ async function talk(event) {
   for (const id of ["words", "send", "origin"]) $(id).disabled = true;
   const asked = message("user", said);
   const reply = message("assistant", "");
+  const spoken = reply.appendChild(document.createElement("span"));
   $("log").setAttribute("aria-busy", "true");
   const done = await attempt("chat-error", async () => {
-    for await (const piece of session.say(said)) reply.append(piece);
+    for await (const piece of session.say(said)) spoken.append(piece);
     const { promptTokens, completionTokens, owed, tokenCheck, modelChecked } = session.turn;
     const model = modelChecked ? "model as the ledger names it" : "model claimed by the node";
     reply.append(Object.assign(document.createElement("small"), { className: "quiet", textContent: `${promptTokens} + ${completionTokens} tokens, ${tokenCheck}; ${model}; ${coins(owed)} owed, promised by voucher` }));
+    const parts = inSentences(spoken, session.turn.text);
+    if (session.model.characterPrice && characters(parts)) reply.append(speaker(parts));
     draw($("picture"), $("parts"), owed, told.splitBps);
     $("words").value = "";
     return true;

@@ -58,13 +58,16 @@ fn info(label: &[u8], header: &[u8; HEADER_BYTES]) -> Vec<u8> {
     [label, &[0], header].concat()
 }
 
+/// A receiver's context, the key that a message brought, and the sealed rest.
+type Opening<'m, A> = (AeadCtxR<A, SealKdf, DhKem>, &'m [u8; PUBLIC_BYTES], &'m [u8]);
+
 /// The context of a request that came: what it was sealed under, and what is behind its header.
 fn receiver<'m, A: Aead>(
     secret: &<DhKem as Kem>::PrivateKey,
     label: &[u8],
     key_id: u8,
     message: &'m [u8],
-) -> Result<(AeadCtxR<A, SealKdf, DhKem>, &'m [u8; PUBLIC_BYTES], &'m [u8]), SealError> {
+) -> Result<Opening<'m, A>, SealError> {
     let header = header::<A>(key_id);
     let (public, chunks) =
         message.strip_prefix(&header).and_then(|rest| rest.split_first_chunk()).ok_or(SealError::NotEncapsulated)?;

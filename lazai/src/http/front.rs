@@ -1,5 +1,6 @@
 //! A node's server.
 
+mod a2a;
 mod draining;
 mod limits;
 mod offers;
@@ -48,6 +49,8 @@ pub(super) use refusal::refusal;
 
 /// Requests that wait or are served at a time; further ones are told to come back.
 const MAX_WAITING: usize = 64;
+/// Requests for speech that wait or are served at a time, beside those for replies: sound is made slowly, and must not take their places.
+const MAX_SPEECHES: usize = 16;
 /// Releases that wait for the chain at a time.
 const MAX_RELEASES: usize = 32;
 
@@ -90,6 +93,7 @@ struct Inner {
     provider: Arc<Provider>,
     offers: Offers,
     slots: Arc<Semaphore>,
+    speeches: Arc<Semaphore>,
     releases: Arc<Semaphore>,
     limiter: Limiter,
     draining: Draining,
@@ -104,10 +108,14 @@ impl Front {
     #[must_use]
     pub fn new(provider: Arc<Provider>, terms: Vec<OfferTerms>) -> Self {
         let offers = Offers::new(provider.clone(), terms);
-        let [slots, releases] = [MAX_WAITING, MAX_RELEASES].map(|most| Arc::new(Semaphore::new(most)));
+        let [slots, speeches, releases] =
+            [MAX_WAITING, MAX_SPEECHES, MAX_RELEASES].map(|most| Arc::new(Semaphore::new(most)));
         let (limiter, draining) = (Limiter::default(), Draining::default());
         let (metrics, samples, told) = (Metrics::default(), Samples::default(), Told::default());
-        Self(Arc::new(Inner { provider, offers, slots, releases, limiter, draining, metrics, samples, told }), None)
+        Self(
+            Arc::new(Inner { provider, offers, slots, speeches, releases, limiter, draining, metrics, samples, told }),
+            None,
+        )
     }
 
     /// Sets limits on how often it may be asked: there are none by default. They may change while it serves.
@@ -153,11 +161,12 @@ impl Front {
 
     /// Requests that are answered or wait.
     pub(super) fn under_way(&self) -> usize {
-        MAX_WAITING.saturating_sub(self.0.slots.available_permits())
+        let free = self.0.slots.available_permits() + self.0.speeches.available_permits();
+        (MAX_WAITING + MAX_SPEECHES).saturating_sub(free)
     }
 
     pub(super) fn most_under_way(&self) -> usize {
-        MAX_WAITING
+        MAX_WAITING + MAX_SPEECHES
     }
 
     /// The routes. Serve them with axum, alone or inside a larger application, and run
@@ -179,8 +188,12 @@ impl Front {
                 Endpoint::Reports => post(report),
                 Endpoint::Health => get(|| async { axum::Json(json!({"status": "ok"})) }),
                 Endpoint::Document => get(|| openapi::answer(Server::Node)),
+                Endpoint::AgentCard => get(a2a::card),
+                Endpoint::CharacterCard => get(a2a::card_of),
+                Endpoint::Agent => post(a2a::answer),
+                Endpoint::CharacterAgent => post(a2a::answer_as),
                 // The proxy's own; and what answers by all others, below.
-                Endpoint::Budget | Endpoint::Sealed => return router,
+                Endpoint::Budget | Endpoint::Mcp | Endpoint::Sealed => return router,
             };
             router.route(endpoint.path(), answer)
         });

@@ -1,5 +1,6 @@
 //! The loopback proxy: an endpoint on the consumer's own machine for unmodified clients.
 
+mod agents;
 mod book;
 mod budget;
 mod ending;
@@ -138,6 +139,7 @@ struct Inner {
     ending: Mutex<()>,
     once: Once,
     memories: OnceLock<Memories>,
+    agents: agents::Agents,
     /// Wakes the task that takes deposits back.
     woken: Arc<Notify>,
     task: sync::Mutex<Option<JoinHandle<()>>>,
@@ -167,8 +169,8 @@ impl Loopback {
         let (book, turns) = (Mutex::new(Book::open(folder.clone())?), Arc::default());
         let nodes = Nodes::new(nodes, consumer.account().domain(), Sealed::open(&folder)?);
         let (ending, woken, task) = (Mutex::new(()), Arc::new(Notify::new()), sync::Mutex::new(None));
-        let memories = OnceLock::new();
-        let inner = Inner { consumer, nodes, budget, book, turns, ending, once, memories, woken, task };
+        let (memories, agents) = (OnceLock::new(), agents::Agents::default());
+        let inner = Inner { consumer, nodes, budget, book, turns, ending, once, memories, agents, woken, task };
         Ok(Self { inner: Arc::new(inner), key, encoder: None })
     }
 

@@ -18,6 +18,8 @@
 //! The messages themselves are in [`wire`](crate::wire).
 
 #[cfg(feature = "node")]
+mod a2a;
+#[cfg(feature = "node")]
 mod body;
 mod client;
 #[cfg(feature = "node")]
@@ -44,6 +46,8 @@ mod reply;
 mod router;
 #[cfg(feature = "node")]
 mod routes;
+#[cfg(feature = "node")]
+mod rpc;
 #[cfg(feature = "node")]
 mod serving;
 #[cfg(feature = "node")]

@@ -19,10 +19,15 @@ pub(super) enum Server {
 /// What can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Endpoint {
+    Agent,
+    AgentCard,
     Budget,
+    CharacterAgent,
+    CharacterCard,
     Document,
     Embeddings,
     Health,
+    Mcp,
     Model,
     Models,
     Releases,
@@ -39,14 +44,16 @@ const REPLIES: [Endpoint; 3] =
 impl Server {
     /// All that it answers.
     pub fn endpoints(self) -> Vec<Endpoint> {
+        use Endpoint::{Agent, AgentCard, CharacterAgent, CharacterCard, Mcp};
         use Endpoint::{
             Budget, Document, Embeddings, Health, Model, Models, Releases, Reports, Sealed, Speech, Vouchers,
         };
         let own: &[Endpoint] = match self {
             Self::Node => &[Models, Model, Embeddings, Speech, Vouchers, Releases, Reports, Sealed, Health, Document],
-            Self::Proxy => &[Models, Model, Embeddings, Speech, Budget, Document],
+            Self::Proxy => &[Models, Model, Embeddings, Speech, Budget, Mcp, Document],
         };
-        REPLIES.iter().chain(own).copied().collect()
+        let agents = [AgentCard, CharacterCard, Agent, CharacterAgent];
+        REPLIES.iter().chain(own).chain(&agents).copied().collect()
     }
 
     /// The document.
@@ -87,6 +94,9 @@ impl Server {
     fn operation(self, endpoint: Endpoint) -> Value {
         let mut responses = Map::new();
         responses.insert(endpoint.success().0.into(), endpoint.success().1);
+        if endpoint.request() == Some("RpcRequest") {
+            responses.insert("202".into(), json!({"description": "A notification: nobody answers it."}));
+        }
         for status in self.failures(endpoint) {
             let is_unpaid =
                 status == 402 && self == Self::Node && matches!(endpoint, Endpoint::Reply(_) | Endpoint::Speech);
@@ -118,7 +128,7 @@ impl Server {
             json!({"name": name, "in": "header", "required": false, "description": about, "schema": schema})
         };
         match (endpoint, self) {
-            (Endpoint::Model, _) => {
+            (Endpoint::Model | Endpoint::CharacterAgent | Endpoint::CharacterCard, _) => {
                 vec![
                     json!({"name": "id", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1}}),
                 ]
@@ -138,8 +148,11 @@ impl Server {
         let mut all: Vec<u16> = match endpoint {
             Endpoint::Health | Endpoint::Document => Vec::new(),
             Endpoint::Budget => vec![500],
-            Endpoint::Models => vec![500, 503],
-            Endpoint::Model => vec![404, 500, 503],
+            // What goes wrong with a message is told in the answer to it.
+            Endpoint::Agent | Endpoint::Mcp => Vec::new(),
+            Endpoint::CharacterAgent => vec![404],
+            Endpoint::AgentCard | Endpoint::Models => vec![500, 503],
+            Endpoint::CharacterCard | Endpoint::Model => vec![404, 500, 503],
             Endpoint::Embeddings => vec![400, 401, 404, 500],
             Endpoint::Sealed => vec![400, 404, 500],
             Endpoint::Reply(_) | Endpoint::Speech => vec![400, 402, 403, 409, 500, 502, 503],
@@ -151,6 +164,7 @@ impl Server {
         // A node's limit of an address; the proxy tells of it where every node that could answer has one.
         if self == Self::Node
             || matches!(endpoint, Endpoint::Reply(_) | Endpoint::Speech | Endpoint::Model | Endpoint::Models)
+            || matches!(endpoint, Endpoint::AgentCard | Endpoint::CharacterCard)
         {
             all.push(429);
         }
@@ -159,7 +173,7 @@ impl Server {
             match endpoint {
                 Endpoint::Reply(_) => all.extend([404, 422]),
                 Endpoint::Speech => all.push(404),
-                Endpoint::Models | Endpoint::Model => all.push(502),
+                Endpoint::Models | Endpoint::Model | Endpoint::AgentCard | Endpoint::CharacterCard => all.push(502),
                 _ => {}
             }
         }
@@ -190,10 +204,15 @@ fn reason(status: u16) -> &'static str {
 impl Endpoint {
     pub fn path(self) -> &'static str {
         match self {
+            Self::Agent => "/a2a",
+            Self::AgentCard => "/.well-known/agent-card.json",
             Self::Budget => "/v1/lazai/budget",
+            Self::CharacterAgent => "/a2a/{id}",
+            Self::CharacterCard => "/a2a/{id}/.well-known/agent-card.json",
             Self::Document => "/openapi.json",
             Self::Embeddings => "/v1/embeddings",
             Self::Health => "/health",
+            Self::Mcp => "/mcp",
             Self::Model => "/v1/models/{id}",
             Self::Models => "/v1/models",
             Self::Releases => "/v1/lazai/releases",
@@ -211,10 +230,15 @@ impl Endpoint {
 
     fn name(self) -> &'static str {
         match self {
+            Self::Agent => "a2a",
+            Self::AgentCard => "agentCard",
             Self::Budget => "budget",
+            Self::CharacterAgent => "a2aCharacter",
+            Self::CharacterCard => "characterCard",
             Self::Document => "openapi",
             Self::Embeddings => "createEmbedding",
             Self::Health => "health",
+            Self::Mcp => "mcp",
             Self::Model => "retrieveModel",
             Self::Models => "listModels",
             Self::Releases => "release",
@@ -230,10 +254,15 @@ impl Endpoint {
 
     fn summary(self) -> &'static str {
         match self {
+            Self::Agent => "A message of an agent to a character (A2A, JSON-RPC).",
+            Self::AgentCard => "The agent card of all characters (A2A).",
             Self::Budget => "What is spent, reserved and left.",
+            Self::CharacterAgent => "A message of an agent to this character (A2A, JSON-RPC).",
+            Self::CharacterCard => "The agent card of a character (A2A).",
             Self::Document => "This document.",
             Self::Embeddings => "Embeds texts.",
             Self::Health => "Tells that the server answers.",
+            Self::Mcp => "A message of an agent that calls tools (MCP, JSON-RPC).",
             Self::Model => "A character, or an encoder.",
             Self::Models => "The characters that answer, with their signed offers.",
             Self::Releases => "Asks the node to want no more of a session.",
@@ -257,6 +286,8 @@ impl Endpoint {
     /// The schema of the body.
     fn request(self) -> Option<&'static str> {
         match self {
+            Self::AgentCard | Self::CharacterCard => None,
+            Self::Agent | Self::CharacterAgent | Self::Mcp => Some("RpcRequest"),
             Self::Budget | Self::Document | Self::Health | Self::Model | Self::Models => None,
             Self::Embeddings => Some("EmbeddingRequest"),
             Self::Releases => Some("ReleaseRequest"),
@@ -272,9 +303,16 @@ impl Endpoint {
 
     /// The status and the answer of a success.
     fn success(self) -> (&'static str, Value) {
+        let text = json!({"type": "string"});
         let json = |name: &str| json!({"schema": refer(name)});
         let of = |name: &str| ("200", json!({"description": "Done.", "content": {"application/json": json(name)}}));
         match self {
+            Self::Agent | Self::CharacterAgent => {
+                let content = json!({"application/json": json("RpcAnswer"), "text/event-stream": {"schema": text}});
+                ("200", json!({"description": "The answer, whole or as events.", "content": content}))
+            }
+            Self::Mcp => of("RpcAnswer"),
+            Self::AgentCard | Self::CharacterCard => of("AgentCard"),
             Self::Budget => of("Budget"),
             Self::Document => (
                 "200",

@@ -99,7 +99,8 @@ impl SpeechCall {
             return Err(BadRequest::new("instructions", "a voice speaks as it was trained"));
         }
         let format = match text(&body, "response_format")?.unwrap_or("wav") {
-            "wav" => SoundFormat::Wav,
+            // OpenAI's default, which some clients always send; they play whatever sound it is, and the answer says which.
+            "wav" | "mp3" => SoundFormat::Wav,
             "pcm" => SoundFormat::Pcm,
             other => {
                 let reason = format!("{other:.40?} is not made here: \"wav\" and \"pcm\" are");
@@ -330,6 +331,17 @@ mod tests {
         ] {
             assert_eq!(asked(body).unwrap_err().parameter, parameter, "{body}");
         }
+    }
+
+    #[test]
+    fn what_sillytavern_sends_is_understood() {
+        // What its server sends for its "OpenAI Compatible" provider, with this model and "default" among the available voices.
+        let body =
+            br#"{"input":"Hello there.","response_format":"mp3","voice":"default","speed":1.25,"model":"dat:1:1"}"#;
+        let asked = SpeechCall::parse(body).unwrap();
+        let settings = SpeechSettings { speed_milli: 1_250, seed: None };
+        let (model, input) = ("dat:1:1".to_owned(), "Hello there.".to_owned());
+        assert_eq!(asked, SpeechCall { model, input, settings, format: SoundFormat::Wav, events: false });
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lazai::http::{Front, HttpNode};
-use lazai::node::{Node as _, NodeError};
+use lazai::node::{Node as _, NodeError, ReplySettings};
 use lazai::provider::{Provider, VoiceTerms};
 use lazai::settle::session::SessionPayment;
 use lazai::settle::speech::SpokenVoice;
@@ -16,6 +16,7 @@ use lazai::speech::{
     AboutSpeaker, SpeakError, Speaker, SpeechJob, SpeechManifest, SpeechReply, SpeechSettings, audio_digest,
 };
 use lazai_core::digest::sha256;
+use lazai_core::message::{Message, Role};
 use lazai_core::{Asset, ClassId, Digest, VersionNumber};
 use pollster::block_on;
 use serde_json::{Value, json};
@@ -200,7 +201,7 @@ fn what_is_not_spoken_costs_nothing() {
         ("", json!({}), 400, "node.setting"),
         (&"a".repeat(CEILING as usize + 1)[..], json!({}), 500, "consumer.receipt"),
         ("Hi.", json!({"voice": "alloy"}), 400, "request.invalid"),
-        ("Hi.", json!({"response_format": "mp3"}), 400, "request.invalid"),
+        ("Hi.", json!({"response_format": "opus"}), 400, "request.invalid"),
         ("Hi.", json!({"model": "dat:9:9"}), 404, "loopback.voice"),
         (" \n ", json!({}), 400, "node.setting"),
     ] {
@@ -352,4 +353,62 @@ fn a_node_that_dies_in_mid_speech_costs_nothing_and_goes_on() {
     ));
     assert_eq!(spoken.unwrap().0.samples.len(), 7_000);
     assert_eq!(conversation.owed(), UNITS(text.len() as u128 * PRICE));
+}
+
+#[test]
+fn sillytavern_plays_what_it_asks_for() {
+    let speaking = Speaking::new(Duration::ZERO);
+    let front = speaking.front();
+    let proxy = Listening::on(speaking.stage.proxy("proxy", &[&front.url], budget(100_000, 5_000, 1)).router());
+    // The body that its server sends to the endpoint of its "OpenAI Compatible" provider, whatever is set there.
+    let body = json!({
+        "input": "Hello there.", "response_format": "mp3", "voice": "default", "speed": 1, "model": MODEL,
+    });
+    let (status, media, file) = post(&format!("{}/v1/audio/speech", proxy.url), &body);
+    assert_eq!((status, media.as_str()), (200, "audio/wav"));
+    assert_eq!(SpeechManifest::of_wav(&file).unwrap().receipt.receipt.characters, 12);
+}
+
+/// Sends a request as it is: no busy node is asked again. Gives the error's code, if it is one.
+fn once(url: &str, path: &str, (name, header, body): (&'static str, String, String)) -> Option<String> {
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let post = agent.post(format!("{url}{path}")).header("content-type", "application/json").header(name, header);
+    let mut answer = post.send(body).unwrap();
+    let body = answer.body_mut().read_to_vec().unwrap();
+    (answer.status() != 200).then(|| code(&body))
+}
+
+#[test]
+fn speech_that_waits_takes_no_place_of_replies() {
+    let speaking = Speaking::new(Duration::from_millis(400));
+    let front = speaking.front();
+    let (node, consumer) = (HttpNode::new(&front.url).unwrap(), speaking.stage.consumer());
+    let model = block_on(node.models()).unwrap().remove(0);
+    let terms = model.speech.unwrap();
+    let open = |nonce| {
+        let deposit = SessionPayment::Deposit(UNITS(3_000));
+        block_on(consumer.open(nonce, &model.offer, deposit)).unwrap()
+    };
+    let (mut heard, told) = (open(1), open(2));
+    let settings = SpeechSettings::default();
+    let asked = consumer.talker().ask_speech(&mut heard, &terms, "one two three".into(), settings, None);
+    let sound = lazai::wire::speech::speak(&block_on(asked).unwrap());
+    let messages = vec![Message::new(Role::User, "Who are you?")];
+    let words = block_on(consumer.talker().ask(&told, messages, ReplySettings::default())).unwrap();
+    // More copies of one request than there are places for anything: one is spoken, the others wait for it.
+    let busy = AtomicU64::new(0);
+    let codes: Vec<Option<String>> = std::thread::scope(|scope| {
+        let say = || {
+            let code = once(&front.url, "/v1/audio/speech", sound.clone());
+            if code.as_deref() == Some("node.busy") {
+                busy.fetch_add(1, Ordering::SeqCst);
+            }
+            code
+        };
+        let crowd: Vec<_> = (0..80).map(|_| scope.spawn(say)).collect();
+        assert!(soon(|| busy.load(Ordering::SeqCst) > 0), "nobody was told to come back");
+        assert_eq!(once(&front.url, "/v1/chat/completions", lazai::wire::talk::chat(&words)), None);
+        crowd.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    assert!(codes.contains(&None), "{codes:?}");
 }

@@ -220,6 +220,15 @@ fn taken(name: &str, kind: &Type) -> (String, Option<String>, String, String) {
         Type::Foreign(foreign) => {
             object("unchecked_param_type", foreign.clone(), "js_sys::Function", format!("foreign::transport({name})"))
         }
+        Type::Maybe(inner) if **inner == Type::Foreign("SpeechListener".into()) => (
+            "on_sound".into(),
+            Some(
+                "unchecked_optional_param_type = \"(samples: Uint8Array, sampleRate: number) => boolean | void\""
+                    .into(),
+            ),
+            "Option<js_sys::Function>".into(),
+            "on_sound.map(foreign::hearing)".into(),
+        ),
         Type::Maybe(inner) if matches!(**inner, Type::Foreign(_)) => (
             "on_text".into(),
             Some("unchecked_optional_param_type = \"(text: string) => boolean | void\"".into()),

@@ -21,6 +21,7 @@ pub fn argument_name(argument: &Argument) -> &str {
     match foreign(&argument.kind) {
         Some("ProgressListener") => "on_progress",
         Some("ReplyListener") => "on_text",
+        Some("SpeechListener") => "on_sound",
         Some("Transport") => "node",
         _ => &argument.name,
     }
@@ -32,6 +33,9 @@ pub fn about(function: &Function) -> Vec<String> {
     let told = function.arguments.iter().find_map(|argument| match foreign(&argument.kind) {
         Some("ProgressListener") => Some("`on_progress` gets a `Progress` now and then, and cancels by `False`."),
         Some("ReplyListener") => Some("`on_text` gets each piece of the reply until it gives `False`."),
+        Some("SpeechListener") => Some(
+            "`on_sound` gets samples (16 bits, little-endian) and their rate as they come, until it gives `False`.",
+        ),
         _ => None,
     });
     if let Some(told) = told.map(|told| format!("{told} An error that it raises is raised when the work has ended.")) {
@@ -225,7 +229,11 @@ fn taken(api: &Api, name: &str, kind: &Type, before: &mut String) -> (String, St
         }
         Type::Maybe(inner) if foreign(inner).is_some() => {
             let _ = writeln!(before, "    let {name} = Told::of(py, {name})?;");
-            let of = if foreign(inner) == Some("ReplyListener") { "of_reply" } else { "of_progress" };
+            let of = match foreign(inner) {
+                Some("ReplyListener") => "of_reply",
+                Some("SpeechListener") => "of_speech",
+                _ => "of_progress",
+            };
             ("Option<Py<PyAny>>".into(), format!("{name}.{of}()"))
         }
         Type::List(inner) if foreign(inner).is_some() => {

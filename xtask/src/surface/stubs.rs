@@ -164,6 +164,7 @@ fn given(api: &Api, kind: &Type) -> String {
         Type::Foreign(_) => "NodeClient".into(),
         Type::Maybe(inner) => match foreign(inner) {
             Some("ReplyListener") => "Callable[[str], object] | None".into(),
+            Some("SpeechListener") => "Callable[[bytes, int], object] | None".into(),
             Some("ProgressListener") => "Callable[[Progress], object] | None".into(),
             _ => format!("{} | None", given(api, inner)),
         },

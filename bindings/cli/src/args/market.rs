@@ -147,6 +147,30 @@ pub(crate) struct Chat {
     pub memory_summaries: bool,
 }
 
+/// `chat`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Talk {
+    #[command(flatten)]
+    pub chat: Chat,
+    #[command(flatten)]
+    pub aloud: Aloud,
+}
+
+/// Replies that are spoken.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Aloud {
+    /// Has each reply spoken with the character's voice, which is paid by the character of text, and plays it while it is made: by pw-cat,
+    /// paplay, aplay, play or ffplay, the first that is here.
+    #[arg(long)]
+    pub speak: bool,
+    /// Has each reply spoken into a WAV file in this folder; with --speak, both.
+    #[arg(long, value_name = "FOLDER")]
+    pub speak_to: Option<PathBuf>,
+    /// The most that speaking one reply may cost, in base units; by default what one reply may cost under the session's offer.
+    #[arg(long, value_name = "BASE UNITS")]
+    pub speak_most: Option<String>,
+}
+
 #[derive(Debug, ClapArgs)]
 #[command(
     after_help = "Example:\n  lazai say \"The city never sleeps.\" --out line.wav --local market --node http://127.0.0.1:8028 \
@@ -189,11 +213,10 @@ pub(crate) struct End {
     pub alone: bool,
 }
 
+/// Whom a proxy pays, from what, and how much at most.
 #[derive(Debug, ClapArgs)]
-#[command(
-    after_help = "Example: lazai proxy --local market --node http://127.0.0.1:8028 --budget 1000000 --deposit 50000 --reply 3000 --folder proxy"
-)]
-pub(crate) struct Proxy {
+#[group(skip)]
+pub(crate) struct Paying {
     #[command(flatten)]
     pub acting: Acting,
     /// URL of a node; may be given several times. Nodes that serve the same version are one model, and stand in for one another; URLs
@@ -238,11 +261,39 @@ pub(crate) struct Proxy {
     pub memory: Option<PathBuf>,
     #[command(flatten)]
     pub remember: super::Remember,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Example: lazai proxy --local market --node http://127.0.0.1:8028 --budget 1000000 --deposit 50000 --reply 3000 --folder proxy"
+)]
+pub(crate) struct Proxy {
+    #[command(flatten)]
+    pub paying: Paying,
     /// The address to listen at, of this machine only.
     #[arg(long, default_value = "127.0.0.1:8029")]
     pub address: String,
     /// Stops when the input ends, as it does at SIGTERM.
     #[arg(long)]
+    pub until_input_ends: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Example: lazai mcp --local market --node http://127.0.0.1:8028 --budget 1000000 --deposit 50000 --reply 3000 --folder agent"
+)]
+pub(crate) struct Mcp {
+    #[command(flatten)]
+    pub paying: Paying,
+    /// The folder whose files agents may look at; without it, none.
+    #[arg(long, value_name = "FOLDER")]
+    pub files: Option<PathBuf>,
+    /// Serves over HTTP, at an address of this machine only, for whoever has the key; by default, one agent is served over the standard
+    /// input and output.
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// Stops when the input ends, as it does at SIGTERM.
+    #[arg(long, requires = "listen")]
     pub until_input_ends: bool,
 }
 

@@ -20,7 +20,7 @@
 //! | [`receipts`] | receipts that are kept, checked again |
 //! | [`session`] | a session at a node, in one handle |
 //! | [`voice`] | the base voice: training, speaking on this machine |
-//! | [`speech`] | texts that are spoken in it, and files of them |
+//! | [`speech`] | a session that speaks |
 //! | [`store`] | adapters in stores |
 
 pub mod book;

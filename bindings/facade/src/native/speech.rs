@@ -1,67 +1,10 @@
-//! Speech: a text in a character's voice, out of a session; and what a file of it says of itself.
+//! A session that speaks.
 
-use lazai::core::Digest;
-use lazai::settle::speech::SpokenVoice as Voice;
-use lazai::speech::{NotSpeech, SpeechManifest, SpeechSettings};
+use std::sync::Arc;
 
 use super::session::Session;
-use crate::{BaseUnits, LazaiError, record, words};
-
-words! {
-    /// Whose voice it is, as the node says.
-    pub enum SpokenVoice {
-        /// The base's own, which is not the character's.
-        Base,
-        /// The base's, at the character's pitch and pace: it is not the character's either.
-        PitchAndPace,
-        /// The character's, by an adapter that was trained on recordings.
-        Character,
-    }
-}
-
-record! {
-    /// A text that was spoken, checked and paid.
-    pub struct Spoken {
-        /// A WAV file: one channel, 16 bits, with a signed note that it is synthetic ([`speech_note`]).
-        pub wav: Vec<u8>,
-        /// Samples a second.
-        pub sample_rate: u32,
-        /// Characters that were paid for.
-        pub characters: u64,
-        /// The amount owed for the session by now, in base units.
-        pub owed: BaseUnits,
-        /// Whose voice it is, as the node claims.
-        pub voice: SpokenVoice,
-    }
-}
-
-record! {
-    /// What a file says of its sound: it is synthetic, and a node signed for it.
-    pub struct SpeechNote {
-        /// The node's address.
-        pub node: String,
-        /// The character's model: `dat:CLASS:VERSION`.
-        pub model: String,
-        /// Whose voice it is, as the node claims.
-        pub voice: SpokenVoice,
-        /// SHA-256 of the file that makes the voice; none of the base's own.
-        pub voice_digest: Option<String>,
-        /// Characters of the text.
-        pub characters: u64,
-        /// The session in which it was spoken.
-        pub session: String,
-    }
-}
-
-impl From<Voice> for SpokenVoice {
-    fn from(voice: Voice) -> Self {
-        match voice {
-            Voice::Base => Self::Base,
-            Voice::PitchAndPace => Self::PitchAndPace,
-            Voice::Character => Self::Character,
-        }
-    }
-}
+use crate::speech::asked_with;
+use crate::{BaseUnits, LazaiError, SpeechListener, Spoken};
 
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 impl Session {
@@ -77,18 +20,28 @@ impl Session {
         text: String,
         speed_milli: Option<u32>,
         most: Option<BaseUnits>,
+        listener: Option<Arc<dyn SpeechListener>>,
     ) -> Result<Spoken, LazaiError> {
-        let most = most.map(|most| most.parse()).transpose()?;
-        let speed_milli = speed_milli.unwrap_or(SpeechSettings::default().speed_milli);
-        let settings = SpeechSettings { speed_milli, seed: None };
+        let (settings, most) = asked_with(speed_milli, most.as_ref())?;
         let session = self.now();
-        let speech = session.speak(&text, settings, most, &mut |_| {}).await?;
+        let terms = if listener.is_some() { session.speech_terms().await? } else { None };
+        let rate = terms.map_or(0, |signed| signed.terms.sample_rate);
+        let mut listener = listener;
+        let mut on_samples = |samples: &[i16]| {
+            let told = || lazai::wire::speech::bytes(samples);
+            // A listener that stops gets no more; the speech is paid all the same.
+            if listener.as_ref().is_some_and(|listener| !listener.on_sound(told(), rate)) {
+                listener = None;
+            }
+        };
+        let speech = session.speak(&text, settings, most, &mut on_samples).await?;
         Ok(Spoken {
             wav: speech.wav(),
             sample_rate: speech.rate(),
             characters: speech.received.receipt.receipt.characters,
             owed: session.owed().to_string(),
             voice: speech.voice.into(),
+            payment: None,
         })
     }
 
@@ -101,32 +54,4 @@ impl Session {
         let signed = self.now().speech_terms().await?.ok_or_else(silent)?;
         Ok(signed.terms.price(lazai::settle::speech::characters(&text))?.to_string())
     }
-}
-
-/// What a WAV file says of its sound. Its signatures and digests hold; that the node serves the version that it names, a ledger
-/// says.
-///
-/// # Errors
-/// `speech.unmarked` for a file that does not say that it is synthetic, `speech.format` for one that is no WAV file of one channel
-/// and 16 bits, `speech.malformed` for a note that cannot be read, `speech.broken` for one that does not hold.
-#[cfg_attr(feature = "uniffi", uniffi::export)]
-pub fn speech_note(file: Vec<u8>) -> Result<SpeechNote, LazaiError> {
-    let SpeechManifest { terms, receipt, .. } = SpeechManifest::of_wav(&file).map_err(|error| {
-        let code = match error {
-            NotSpeech::NoManifest => "speech.unmarked",
-            NotSpeech::Manifest { .. } => "speech.malformed",
-            NotSpeech::Broken { .. } => "speech.broken",
-            _ => "speech.format",
-        };
-        LazaiError::new(code, error)
-    })?;
-    let (terms, receipt) = (terms.terms, receipt.receipt);
-    Ok(SpeechNote {
-        node: terms.node.to_string(),
-        model: lazai::wire::talk::model_id(terms.class, terms.version),
-        voice: terms.voice.into(),
-        voice_digest: (terms.adapter_digest != Digest::ZERO).then(|| terms.adapter_digest.to_string()),
-        characters: receipt.characters,
-        session: receipt.session.to_string(),
-    })
 }

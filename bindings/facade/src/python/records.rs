@@ -1293,7 +1293,7 @@ mod model_offer {
     #[pymethods]
     impl ModelOffer {
         #[new]
-        #[pyo3(signature = (id, offer, signature, *, name=None, public_part=None, character_price=None))]
+        #[pyo3(signature = (id, offer, signature, *, name=None, public_part=None, character_price=None, speech_terms=None))]
         fn from_python(
             id: String,
             offer: crate::session::Offer,
@@ -1301,8 +1301,17 @@ mod model_offer {
             name: Option<String>,
             public_part: Option<String>,
             character_price: Option<Units>,
+            speech_terms: Option<String>,
         ) -> Self {
-            Self { id, name, offer, signature, public_part, character_price: character_price.map(|units| units.0) }
+            Self {
+                id,
+                name,
+                offer,
+                signature,
+                public_part,
+                character_price: character_price.map(|units| units.0),
+                speech_terms,
+            }
         }
 
         /// Its name among the node's models.
@@ -1342,8 +1351,18 @@ mod model_offer {
             self.character_price.clone().map(|units| Units(units).whole()).transpose()
         }
 
+        /// The node's signed terms of speech, as JSON: `Chat.speak` takes them. None if it does not speak.
+        #[getter(speech_terms)]
+        fn python_speech_terms(&self) -> Option<String> {
+            self.speech_terms.clone()
+        }
+
         fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-            repr(slf.as_any(), "ModelOffer", &["id", "name", "offer", "signature", "public_part", "character_price"])
+            repr(
+                slf.as_any(),
+                "ModelOffer",
+                &["id", "name", "offer", "signature", "public_part", "character_price", "speech_terms"],
+            )
         }
     }
 }
@@ -2785,10 +2804,9 @@ mod signing_request {
     }
 }
 
-#[cfg(feature = "native")]
 mod speech_note {
     use super::*;
-    use crate::native::speech::SpeechNote;
+    use crate::speech::SpeechNote;
 
     #[pymethods]
     impl SpeechNote {
@@ -2797,7 +2815,7 @@ mod speech_note {
         fn from_python(
             node: String,
             model: String,
-            voice: crate::native::speech::SpokenVoice,
+            voice: crate::speech::SpokenVoice,
             characters: u64,
             session: String,
             voice_digest: Option<String>,
@@ -2819,7 +2837,7 @@ mod speech_note {
 
         /// Whose voice it is, as the node claims.
         #[getter(voice)]
-        fn python_voice(&self) -> crate::native::speech::SpokenVoice {
+        fn python_voice(&self) -> crate::speech::SpokenVoice {
             self.voice
         }
 
@@ -2847,23 +2865,23 @@ mod speech_note {
     }
 }
 
-#[cfg(feature = "native")]
 mod spoken {
     use super::*;
-    use crate::native::speech::Spoken;
+    use crate::speech::Spoken;
 
     #[pymethods]
     impl Spoken {
         #[new]
-        #[pyo3(signature = (wav, sample_rate, characters, owed, voice))]
+        #[pyo3(signature = (wav, sample_rate, characters, owed, voice, *, payment=None))]
         fn from_python(
             wav: Vec<u8>,
             sample_rate: u32,
             characters: u64,
             owed: Units,
-            voice: crate::native::speech::SpokenVoice,
+            voice: crate::speech::SpokenVoice,
+            payment: Option<crate::transport::HttpRequest>,
         ) -> Self {
-            Self { wav, sample_rate, characters, owed: owed.0, voice }
+            Self { wav, sample_rate, characters, owed: owed.0, voice, payment }
         }
 
         /// A WAV file: one channel, 16 bits, with a signed note that it is synthetic (`speech_note`).
@@ -2878,7 +2896,7 @@ mod spoken {
             self.sample_rate
         }
 
-        /// Characters that were paid for.
+        /// Characters that are paid for.
         #[getter(characters)]
         fn python_characters(&self) -> u64 {
             self.characters
@@ -2892,12 +2910,19 @@ mod spoken {
 
         /// Whose voice it is, as the node claims.
         #[getter(voice)]
-        fn python_voice(&self) -> crate::native::speech::SpokenVoice {
+        fn python_voice(&self) -> crate::speech::SpokenVoice {
             self.voice
         }
 
+        /// The promise to pay for it: send it to the node, which redeems it later. None if that is done, or nothing is
+        /// owed.
+        #[getter(payment)]
+        fn python_payment(&self) -> Option<crate::transport::HttpRequest> {
+            self.payment.clone()
+        }
+
         fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-            repr(slf.as_any(), "Spoken", &["wav", "sample_rate", "characters", "owed", "voice"])
+            repr(slf.as_any(), "Spoken", &["wav", "sample_rate", "characters", "owed", "voice", "payment"])
         }
     }
 }

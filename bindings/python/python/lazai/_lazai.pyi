@@ -838,7 +838,7 @@ class ModelOffer:
     """A character that a node offers."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, id: str, offer: Offer, signature: str, *, name: str | None = None, public_part: str | None = None, character_price: int | None = None) -> ModelOffer: ...
+    def __new__(cls, id: str, offer: Offer, signature: str, *, name: str | None = None, public_part: str | None = None, character_price: int | None = None, speech_terms: str | None = None) -> ModelOffer: ...
     @property
     def id(self, /) -> str:
         """Its name among the node's models."""
@@ -860,6 +860,9 @@ class ModelOffer:
     @property
     def character_price(self, /) -> int | None:
         """The price of one character of text that the node speaks with its voice, in base units; none if it does not speak."""
+    @property
+    def speech_terms(self, /) -> str | None:
+        """The node's signed terms of speech, as JSON: `Chat.speak` takes them. None if it does not speak."""
 
 @final
 class ModelTerms:
@@ -1411,10 +1414,10 @@ class SpeechNote:
 
 @final
 class Spoken:
-    """A text that was spoken, checked and paid."""
+    """A text that was spoken and checked."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, wav: bytes, sample_rate: int, characters: int, owed: int, voice: SpokenVoice | Literal["base", "pitch_and_pace", "character"]) -> Spoken: ...
+    def __new__(cls, wav: bytes, sample_rate: int, characters: int, owed: int, voice: SpokenVoice | Literal["base", "pitch_and_pace", "character"], *, payment: HttpRequest | None = None) -> Spoken: ...
     @property
     def wav(self, /) -> bytes:
         """A WAV file: one channel, 16 bits, with a signed note that it is synthetic (`speech_note`)."""
@@ -1423,13 +1426,19 @@ class Spoken:
         """Samples a second."""
     @property
     def characters(self, /) -> int:
-        """Characters that were paid for."""
+        """Characters that are paid for."""
     @property
     def owed(self, /) -> int:
         """The amount owed for the session by now, in base units."""
     @property
     def voice(self, /) -> SpokenVoice:
         """Whose voice it is, as the node claims."""
+    @property
+    def payment(self, /) -> HttpRequest | None:
+        """
+        The promise to pay for it: send it to the node, which redeems it later. None if that is done, or nothing is
+        owed.
+        """
 
 @final
 class SubmissionFacts:
@@ -1789,6 +1798,39 @@ class Chat:
     @property
     def recalled(self, /) -> MemoryRecall | None:
         """What was recalled for the last message; none without a memory."""
+    def ask_speech(self, /, text: str, speech_terms: str, speed_milli: int | None = None, most: int | None = None) -> HttpRequest:
+        """
+        Signs a request for a text to be spoken with the character's voice, as the next turn, under a node's terms
+        (`ModelOffer.speech_terms`): at most `most` is paid, in base units; none for what one reply may cost under the
+        session's offer. The pace is in thousandths of the voice's own, from 500 to 2,000; none for its own.
+
+        Errors: `chat.unpaid` if the last turn must be paid first, `consumer.price` if it costs more, `consumer.receipt` if the terms are not of this
+        session or do not allow the text, `node.setting`, `json.malformed`, `money.not_decimal`, `signer.…`.
+        """
+    def hear_speech(self, /, bytes: bytes) -> bytes:
+        """
+        Takes bytes of the answer's body as they come; returns the samples that they complete, not checked yet: one channel, 16 bits,
+        little-endian.
+
+        Errors: `chat.no_request`, `node.…`.
+        """
+    def finish_speech(self, /) -> Spoken:
+        """
+        Checks the received speech against request and terms, and signs its payment. On error nothing is promised, and the
+        same request can be sent again.
+
+        Errors: `chat.no_request`, `consumer.…`, `node.transport`, `signer.…`.
+        """
+    def speak(self, /, text: str, speech_terms: str, node: NodeClient, speed_milli: int | None = None, most: int | None = None, on_sound: Callable[[bytes, int], object] | None = None) -> Spoken:
+        """
+        Has a text spoken with the character's voice, checks the sound against its receipt, and pays for it by the character, over a
+        transport. First sends a payment that did not get through. Terms, pace and limit are those of `ask_speech`.
+
+        `on_sound` gets samples (16 bits, little-endian) and their rate as they come, until it gives `False`. An error that it raises is raised when the work has ended.
+
+        Errors: `consumer.price` if it costs more than `most`, `node.setting` for a pace or a text that it does not speak, other `node.…`,
+        `consumer.…`, `json.malformed`, `signer.…`; the same can be asked for again.
+        """
 
 @final
 class ExEx:
@@ -2241,11 +2283,13 @@ class Session:
 
         Errors: `market`, `ledger…`, `signer.…`.
         """
-    def speak(self, /, text: str, speed_milli: int | None = None, most: int | None = None) -> Spoken:
+    def speak(self, /, text: str, speed_milli: int | None = None, most: int | None = None, on_sound: Callable[[bytes, int], object] | None = None) -> Spoken:
         """
         Has a text spoken with the character's voice, checks the sound against its receipt, and pays for it by the character: at most
         `most`, in base units; none for what one reply may cost under the session's offer. The pace is in thousandths of the voice's
         own, from 500 to 2,000; none for its own.
+
+        `on_sound` gets samples (16 bits, little-endian) and their rate as they come, until it gives `False`. An error that it raises is raised when the work has ended.
 
         Errors: `consumer.price` if it costs more, `node.not_served` if the node has no voice for it, `node.setting` for a pace or a text that it does not speak, other
         `node.…`, `consumer.…`, `signer.…`; the same can be asked for again.
@@ -2394,13 +2438,14 @@ def open_session_call(place: MarketPlace, nonce: int, consumer: str, model: Mode
     Errors: `market.place`, `market` for a deposit beyond 96 bits, `signature.…`, `hex.…`, `money.not_decimal`.
     """
 
-def prepare_dataset(files: Sequence[str | PathLike[str]], contributor: ContributorTerms, base_model: str | PathLike[str], out: str | PathLike[str], on_progress: Callable[[Progress], object] | None = None, character: str | None = None, user: str | None = None, card: Character | None = None) -> DatasetFacts:
+def prepare_dataset(files: Sequence[str | PathLike[str]], contributor: ContributorTerms, base_model: str | PathLike[str], out: str | PathLike[str], on_progress: Callable[[Progress], object] | None = None, character: str | None = None, user: str | None = None, card: Character | None = None, record_tokens: int | None = None) -> DatasetFacts:
     """
     Makes a dataset of dialogues in files of any known format, and of the recordings that lists among the files name: normalised, without
     near duplicates, a part held out, cut into records by the tokenizer of a base model (GGUF). Dialogues come first: recordings alone are no
     dataset. Memory does not grow with the dialogues, but with the recordings. If files name people, `character`
     names the one whose words are learnt, and `user` the one who talks with it; everybody else's words are context. With a `card`,
     dialogues go on from it, as they do where nodes put it before conversations: see `write_public_part`.
+    Dialogues that are longer than `record_tokens` (256 unless it is named, and never more than the base reads) are cut between turns.
 
     `on_progress` gets a `Progress` now and then, and cancels by `False`. An error that it raises is raised when the work has ended.
 

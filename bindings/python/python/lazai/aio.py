@@ -58,9 +58,18 @@ async def prepare_dataset(
     character: str | None = None,
     user: str | None = None,
     card: lazai.Character | None = None,
+    record_tokens: int | None = None,
 ) -> lazai.DatasetFacts:
     prepare = functools.partial(
-        lazai.prepare_dataset, files, contributor, base_model, out, character=character, user=user, card=card
+        lazai.prepare_dataset,
+        files,
+        contributor,
+        base_model,
+        out,
+        character=character,
+        user=user,
+        card=card,
+        record_tokens=record_tokens,
     )
     return await _cancellable(prepare, on_progress=on_progress)
 
@@ -121,6 +130,16 @@ class Session:
     def stream(self, text: str, settings: lazai.ReplySettings | None = None) -> AsyncIterator[str]:
         """Says something and gives the reply piece by piece; it ends when the reply is checked and paid."""
         return _pieces(lambda hear: self._session.say(text, settings, hear))
+
+    async def speak(
+        self,
+        text: str,
+        speed_milli: int | None = None,
+        most: int | None = None,
+        on_sound: Callable[[bytes, int], object] | None = None,
+    ) -> lazai.Spoken:
+        """Has a text spoken, checks the sound and pays for it; ``on_sound`` is called in another thread, phrase by phrase."""
+        return await asyncio.to_thread(self._session.speak, text, speed_milli, most, on_sound)
 
     @property
     def id(self) -> str:

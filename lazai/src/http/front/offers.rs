@@ -95,7 +95,7 @@ impl Offers {
         Ok(signed)
     }
 
-    async fn each(&self) -> Result<Vec<SignedOffer>, ApiError> {
+    pub(super) async fn each(&self) -> Result<Vec<SignedOffer>, ApiError> {
         let (now, mut offers) = (self.now(), Vec::with_capacity(self.all.len()));
         for terms in &self.all {
             offers.push(self.one(terms, now).await?);
@@ -120,18 +120,22 @@ impl Offers {
         Ok(json!({"id": model_id(class, version), "object": "model", "created": 0, "owned_by": node, "lazai": about}))
     }
 
-    /// Status 402, with everything that is needed to pay.
-    pub(super) async fn unpaid(&self, error: ApiError, url: &str) -> Response {
-        let offers = match self.each().await {
-            Ok(offers) => offers,
-            Err(error) => return error.into_response(),
-        };
-        let market = self.provider.ledger().market();
-        let required = Required {
+    /// Everything that is needed to pay for what is at a path.
+    pub(super) async fn required(&self, error: &str, url: &str) -> Result<Required, ApiError> {
+        let (offers, market) = (self.each().await?, self.provider.ledger().market());
+        Ok(Required {
             x402_version: 2,
-            error: error.message.clone(),
+            error: error.into(),
             resource: Resource { url: url.into(), description: "replies of a character".into() },
             accepts: offers.into_iter().filter_map(|offer| requirement(&market, offer)).collect(),
+        })
+    }
+
+    /// Status 402, with everything that is needed to pay.
+    pub(super) async fn unpaid(&self, error: ApiError, url: &str) -> Response {
+        let required = match self.required(&error.message, url).await {
+            Ok(required) => required,
+            Err(error) => return error.into_response(),
         };
         let mut body = error.body();
         body["payment"] = json!(required);
@@ -160,7 +164,7 @@ fn requirement(market: &Market, signed: SignedOffer) -> Option<Requirement> {
 }
 
 /// The character's name, from the public part that its version was submitted with.
-fn name(market: &Market, class: ClassId, version: VersionNumber) -> Option<String> {
+pub(super) fn name(market: &Market, class: ClassId, version: VersionNumber) -> Option<String> {
     let public = PublicPart::from_bytes(published(market, class, version)?.as_bytes()).ok()?;
     Some(public.character.name)
 }

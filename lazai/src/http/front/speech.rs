@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::{Front, MAX_WAITING, busy, on_a_thread_that_may_block, refusal};
+use super::{Front, MAX_SPEECHES, busy, on_a_thread_that_may_block, refusal};
 use crate::http::sound::{self, Made, Sink};
 use crate::node::Node as _;
 use crate::speech::SpeechRequest;
@@ -28,8 +28,8 @@ async fn answer(front: &Front, headers: &HeaderMap, body: &[u8]) -> Result<Respo
         return Ok(front.0.offers.unpaid(ApiError::new(402, "request.unpaid", reason), PATH).await);
     };
     let SpeechPayment { payload, .. } = payment::decode(PAYMENT, header.as_bytes())?;
-    let Ok(slot) = front.0.slots.clone().try_acquire_owned() else {
-        return Err(busy(format!("{MAX_WAITING} requests are waiting")));
+    let Ok(slot) = front.0.speeches.clone().try_acquire_owned() else {
+        return Err(busy(format!("{MAX_SPEECHES} requests for speech are waiting")));
     };
     let (serving, called) = (front.clone(), asked.clone());
     let spoken = |sink| async move {

@@ -189,7 +189,7 @@ fn requests(all: &mut Map<String, Value>) {
         &["model", "input"],
         json!({
             "model": text(), "input": input, "voice": {"enum": ["default", "", null]},
-            "response_format": {"enum": ["wav", "pcm", null]}, "stream_format": {"enum": ["audio", "sse", null]},
+            "response_format": {"enum": ["wav", "pcm", "mp3", null]}, "stream_format": {"enum": ["audio", "sse", null]},
             "speed": {"type": ["number", "null"], "minimum": 0.5, "maximum": 2.0},
             "seed": {"type": ["integer", "null"], "minimum": 0}, "instructions": {"enum": ["", null]},
             "user": {"type": ["string", "null"]},
@@ -309,6 +309,14 @@ fn others(all: &mut Map<String, Value>, server: Server) {
     add("Model", model);
     add("ModelList", object(&["object", "data"], json!({"object": {"const": "list"}, "data": list(refer("Model"))})));
     add("EmbeddingList", embeddings);
+    let id = json!({"type": ["string", "number", "null"]});
+    let version = json!({"const": "2.0"});
+    let asked = json!({"jsonrpc": version, "id": id, "method": text(), "params": {"type": "object"}});
+    add("RpcRequest", object(&["jsonrpc", "method"], asked));
+    add("RpcAnswer", object(&["jsonrpc", "id"], json!({"jsonrpc": version, "id": id, "error": {"type": "object"}})));
+    let card =
+        json!({"name": text(), "description": text(), "url": text(), "version": text(), "skills": {"type": "array"}});
+    add("AgentCard", object(&["name", "description", "url", "version", "skills"], card));
     match server {
         Server::Proxy => {
             let amounts = ["total", "deposit", "max_step", "spent", "bound"].map(|name| (name.to_owned(), amount()));

@@ -37,7 +37,8 @@ func offer(_ o: Object) -> Offer {
 
 func model(_ o: Object) -> ModelOffer {
     ModelOffer(id: text(o, "id"), name: o["name"] as? String, offer: offer(object(o, "offer")), signature: text(o, "signature"),
-        publicPart: o["publicPart"] as? String, characterPrice: o["characterPrice"] as? String)
+        publicPart: o["publicPart"] as? String, characterPrice: o["characterPrice"] as? String,
+        speechTerms: o["speechTerms"] as? String)
 }
 
 func place(_ a: Object) throws -> MarketPlace { try readMarketPlace(json: content(object(a, "place"))) }
@@ -89,6 +90,16 @@ func plain(_ value: Any?) -> Any {
             "owed": v.owed, "tokenCheck": "\(v.tokenCheck)", "modelChecked": NSNumber(value: v.modelChecked),
             "payment": plain(v.payment),
         ] as Object
+    case let v as Spoken:
+        return [
+            "sampleRate": NSNumber(value: v.sampleRate), "characters": String(v.characters), "owed": v.owed, "voice": "\(v.voice)",
+            "payment": plain(v.payment),
+        ] as Object
+    case let v as SpeechNote:
+        return [
+            "node": v.node, "model": v.model, "voice": "\(v.voice)", "voiceDigest": plain(v.voiceDigest),
+            "characters": String(v.characters), "session": v.session,
+        ] as Object
     case .some(let v): return v
     case .none: return NSNull()
     }
@@ -118,16 +129,13 @@ struct Vector {
     let json: Object
     let key: LocalKey
     let chat: Chat
-    let settings: ReplySettings
-    let messages: [Message]
+    var settings: ReplySettings { ReplySettings(seed: u64(object(json, "settings"), "seed")) }
+    var messages: [Message] { messageList(json["messages"]) }
 
     init(_ source: Object) throws {
         json = try JSONSerialization.jsonObject(with: content(source)) as! Object
         key = try LocalKey.fromHex(secret: text(json, "key"))
         chat = try Chat(conversation: text(json, "conversation"), domain: domain(object(json, "domain")), signer: key.signer())
-        let seed = u64(object(json, "settings"), "seed")
-        settings = ReplySettings(seed: seed)
-        messages = messageList(json["messages"])
     }
 }
 
@@ -173,6 +181,33 @@ func turn(_ a: Object) async throws -> Any {
     agreed["tokenCheck"] = a["counter"] == nil ? "bounded" : "counted"
     try same(plain(turn), agreed, "turn")
     try same([heard, vector.chat.owed()], [turn.text, turn.owed], "heard")
+    return "*"
+}
+
+func speech(_ a: Object) async throws -> Any {
+    let vector = try Vector(object(a, "chat"))
+    let request = try await vector.chat.askSpeech(
+        text: text(vector.json, "text"), speechTerms: text(vector.json, "speechTerms"),
+        speedMilli: UInt32(int(vector.json, "speedMilli")), most: a["most"] as? String)
+    let wanted = object(vector.json, "request")
+    let found = plain(request) as! Object
+    try same(found["path"]!, wanted["path"]!, "path")
+    try same(found["headers"]!, wanted["headers"]!, "headers")
+    let body = { (json: Any) in try JSONSerialization.jsonObject(with: Data((json as! String).utf8)) as! NSDictionary }
+    if try body(request.body) != body(wanted["body"]!) { throw Different(description: "body") }
+    var stream = text(vector.json, a["says"] as? String ?? "stream")
+    if let pair = a["replace"] as? [String] { stream = replacing(stream, pair) }
+    let bytes = Array(stream.utf8)
+    var heard = Data()
+    for at in Swift.stride(from: 0, to: bytes.count, by: int(a, "chunk")) {
+        heard += try vector.chat.hearSpeech(bytes: Data(bytes[at..<min(at + int(a, "chunk"), bytes.count)]))
+    }
+    let spoken = try await vector.chat.finishSpeech()
+    vector.chat.paid()
+    try same(plain(spoken), object(vector.json, "spoken"), "spoken")
+    try same(plain(try speechNote(file: spoken.wav)), object(vector.json, "note"), "note")
+    if spoken.wav.dropFirst(44).prefix(heard.count) != heard { throw Different(description: "heard") }
+    try same(vector.chat.owed(), spoken.owed, "owed")
     return "*"
 }
 
@@ -259,6 +294,7 @@ func call(_ name: String, _ a: Object) async throws -> Any {
         return plain(
             try withdrawCall(place: place(a), asset: text(a, "asset"), to: text(a, "to"), amount: text(a, "amount")))
     case "chat_turn": return try await turn(a)
+    case "chat_speech": return try await speech(a)
     case "chat_refusal":
         throw try Vector(object(a, "chat")).chat.refusal(status: UInt16(int(a, "status")), body: Data(text(a, "body").utf8))
     default: throw Different(description: "no call \(name)")
@@ -338,6 +374,31 @@ final class LazaiTests: XCTestCase {
         XCTAssertEqual(heard, turn?.text)
         XCTAssertEqual(node.paths, ["/v1/chat/completions", "/v1/lazai/vouchers"])
         XCTAssertTrue(try vector.chat.toJson().contains("\"cumulative\":\"\(turn!.owed)\""))
+    }
+
+    func testSpeechComesAsPhrasesAndIsPaid() async throws {
+        let vector = try Vector(["file": "vectors/chat/speech.json"])
+        let node = Recorded(vector)
+        var samples: [Int16] = []
+        var phrases = 0
+        var spoken: Spoken?
+        let heard = vector.chat.speech(
+            text(vector.json, "text"), terms: text(vector.json, "speechTerms"), transport: node,
+            speedMilli: UInt32(int(vector.json, "speedMilli")))
+        for try await part in heard {
+            switch part {
+            case .phrase(let phrase, let rate):
+                XCTAssertEqual(rate, 24_000)
+                samples += phrase
+                phrases += 1
+            case .done(let done): spoken = done
+            }
+        }
+        let wav = [UInt8](spoken!.wav)
+        XCTAssertEqual([phrases, samples.count], [3, 1_500])
+        XCTAssertEqual(samples[0], Int16(bitPattern: UInt16(wav[44]) | UInt16(wav[45]) << 8))
+        XCTAssertEqual(node.paths, ["/v1/audio/speech", "/v1/lazai/vouchers"])
+        XCTAssertTrue(try vector.chat.toJson().contains("\"cumulative\":\"\(spoken!.owed)\""))
     }
 
     func testProgramOfTheReadme() async throws {
