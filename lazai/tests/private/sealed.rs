@@ -103,13 +103,11 @@ fn who_has_seen_a_node_seal_or_asks_for_it_sends_nothing_in_clear_text() {
         assert_eq!(code(error), "node.unsealed");
     }
     // Somebody who never saw one goes by what is told, unless sealing is required.
-    between.does(LEAVES_OUT);
-    let strict = HttpNode::new(&at.url).unwrap().with_sealing(Sealing::Required);
     between.does(HONEST);
-    let other = stage.session(&strict);
+    let other = stage.session(&HttpNode::new(&at.url).unwrap()).conversation();
     between.does(LEAVES_OUT);
-    block_on(strict.models()).unwrap();
-    assert_eq!(code(block_on(other.say(&Ask::Speak.words())).unwrap_err()), "node.unsealed");
+    let strict = stage.resume(&HttpNode::new(&at.url).unwrap().with_sealing(Sealing::Required), other);
+    assert_eq!(code(block_on(strict.say(&Ask::Speak.words())).unwrap_err()), "node.unsealed");
     // An answer that is not sealed is none.
     between.does(ANSWERS);
     block_on(line.models()).unwrap();
