@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(heard, ["one ", "two"]);
         for length in 0..2 * BLOCK {
             let padded = padded(Bytes::from([&vec![b'x'; length][..], b"\n\n"].concat()));
-            assert!(padded.len() % BLOCK == 0 && padded.len() < length + BLOCK + 5);
+            assert!(padded.len().is_multiple_of(BLOCK) && padded.len() < length + BLOCK + 5);
         }
         assert_eq!(padded(Bytes::from_static(b"data: half")), &b"data: half"[..]);
     }

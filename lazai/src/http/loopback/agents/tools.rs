@@ -341,7 +341,7 @@ async fn receipts(proxy: &Loopback, wanted: Receipts) -> Result<Answer, ApiError
         let is_wanted = |talk: &Conversation| wanted.session.as_ref().is_none_or(|id| talk.session.to_string() == *id);
         let talks = kept(&folder).into_iter().filter(is_wanted);
         let mut all: Vec<KeptReceipt> = talks.flat_map(|talk| talk.kept_receipts(Some(&domain))).collect();
-        all.sort_by(|a, b| (b.received_at_s, b.turn).cmp(&(a.received_at_s, a.turn)));
+        all.sort_by_key(|kept| std::cmp::Reverse((kept.received_at_s, kept.turn)));
         all.truncate(limit);
         Ok(all)
     };
