@@ -63,7 +63,7 @@ const SETS: &[(&str, &str, &[&str])] = &[
         ],
     ),
     // All that its packages name but PyTorch and librosa: of Resemblyzer only the weights are read.
-    ("voice", "850 MB", &["--no-deps", "--no-compile", "-r", "benches/peers/voice.txt"]),
+    ("voice", "705 MB", &["--no-deps", "--no-compile", "-r", "benches/peers/voice.txt"]),
     ("data", "1 GB", &["datasets==4.4.1", "tokenizers==0.23.1", "librosa==0.11.0", "rensa==0.5.0"]),
 ];
 
