@@ -20,8 +20,16 @@ DOMAIN = {
 ID, ROOT, NODE = "0x" + "a1" * 32, "0x" + "b2" * 32, "0x" + "33" * 20
 MAX = 2**128 - 1
 
+VERSION = (
+    "string character,string baseName,bytes32 baseDigest,string baseLicence,bytes32 adapter,bytes32 record,"
+    "bytes32 submission,address exex,uint8 rating,uint8 minimumAge,uint8 payment,string consent,"
+    "string reportContact,string[] endpoints"
+)
+VERSION_VALUES = ["Diva", "SmolLM2", ROOT, "Apache-2.0", "0x" + "c3" * 32, "0x" + "d4" * 32, ID, NODE, 1, 13, 2,
+                  "all agreed", "mailto:report@example.org", ["https://one.example", ""]]
+
 # Structs that others refer to.
-REFERRED = {"Share": "address contributor,uint64 tokens,bytes32 root"}
+REFERRED = {"Share": "address contributor,uint64 tokens,bytes32 root", "VersionMetadata": VERSION}
 
 
 def framed(domain, *parts):
@@ -76,12 +84,11 @@ MESSAGES = {
                 {"contributor": NODE, "tokens": 2**64 - 1, "root": "0x" + "c3" * 32}]],
     ),
     "TrainingRecord": ("bytes32 submission,bytes32 record", [ID, ROOT]),
-    "VersionMetadata": (
-        "string character,string baseName,bytes32 baseDigest,string baseLicence,bytes32 adapter,bytes32 record,"
-        "bytes32 submission,address exex,uint8 rating,uint8 minimumAge,uint8 payment,string consent,"
-        "string reportContact,string[] endpoints",
-        ["Diva", "SmolLM2", ROOT, "Apache-2.0", "0x" + "c3" * 32, "0x" + "d4" * 32, ID, NODE, 1, 13, 2, "all agreed",
-         "mailto:report@example.org", ["https://one.example", ""]],
+    "VersionMetadata": (VERSION, VERSION_VALUES),
+    "VoicedVersion": (
+        "VersionMetadata version,bytes32 voiceBase,bytes32 voice",
+        [dict(zip((field.split(" ")[1] for field in VERSION.split(",")), VERSION_VALUES)), "0x" + "e5" * 32,
+         "0x" + "f6" * 32],
     ),
     "Voucher": (
         "bytes32 session,address node,uint64 class,uint32 version,uint128 cumulative",
@@ -96,7 +103,8 @@ def members(fields):
 
 def vector(name, fields, values):
     pairs = [field.split(" ") for field in fields.split(",")]
-    referred = {kind: text for kind, text in REFERRED.items() if f"{kind}[]" in fields}
+    referred = {kind: text for kind, text in REFERRED.items()
+                if any(pair[0].removesuffix("[]") == kind for pair in pairs)}
     types = {name: members(fields)} | {kind: members(text) for kind, text in referred.items()}
     message = {field: value for (_, field), value in zip(pairs, values)}
     signable = encode_typed_data(DOMAIN, types, message)

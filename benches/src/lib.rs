@@ -1,11 +1,12 @@
 //! Measurements, beside a peer or a limit, of what users wait for.
 //!
-//! `cargo xtask bench NAME` runs [`data`], [`lora`], [`market`], [`serve`], [`settle`], [`start`] or [`zk`]; the last honest result is kept in `benches/results/`.
+//! `cargo xtask bench NAME` runs [`data`], [`lora`], [`market`], [`overhead`], [`serve`], [`settle`], [`start`] or [`zk`]; the last honest result is kept in `benches/results/`.
 
 mod chart;
 pub mod data;
 pub mod lora;
 pub mod market;
+pub mod overhead;
 mod plonky3;
 pub mod serve;
 pub mod settle;

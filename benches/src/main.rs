@@ -3,7 +3,7 @@
 
 fn main() -> Result<(), lazai_benches::Failure> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let usage = "usage: lazai-benches data|lora|market|serve|settle|start|zk FILE.json";
+    let usage = "usage: lazai-benches data|lora|market|overhead|serve|settle|start|zk FILE.json";
     if args.first().is_some_and(|verb| verb == "data-part") {
         println!("{}", lazai_benches::data::part(&args[1..])?);
         return Ok(());
@@ -31,6 +31,7 @@ fn main() -> Result<(), lazai_benches::Failure> {
         "settle" => lazai_benches::settle::run(&folder)?,
         "start" => lazai_benches::start::run(&folder)?,
         "market" => lazai_benches::market::run(&folder)?,
+        "overhead" => lazai_benches::overhead::run(&folder)?,
         _ => return Err(usage.into()),
     };
     std::fs::remove_dir_all(&folder)?;

@@ -25,7 +25,7 @@ use lazai::core::{Address, Amount, Asset, ClassId, Domain, LocalSigner, Signatur
 use lazai::settle::market::{SignedTransaction, Transaction};
 use lazai::settle::session::{Offer, SessionPayment, Voucher, session_id};
 use lazai::settle::{EmbeddedLedger, Genesis, Ledger, Params, SystemClock};
-use lazai_core::dat::{AccessPolicy, BaseInfo, Payment, Rating, VersionMetadata};
+use lazai_core::dat::{AccessPolicy, BaseInfo, Payment, Rating, VersionMetadata, VoiceInfo};
 use lazai_core::pov::{Contributor, PublicPart};
 use lazai_core::record::RecordClaim;
 use lazai_core::seal::{SealedKey, UnsealingKey};
@@ -172,6 +172,7 @@ impl Stage {
             character: "Ada".into(),
             base: BaseInfo { name: "base".into(), digest: sha256(b"base"), licence: "MIT".into() },
             adapter_digest: sha256(b"adapter"),
+            voice: Some(VoiceInfo { base_digest: sha256(b"base voice"), adapter_digest: sha256(b"voice") }),
             record_digest: record,
             submission: id,
             exex: signer(EXEX).address(),

@@ -20,6 +20,16 @@ pub struct BaseInfo {
     pub licence: String,
 }
 
+/// The voice of a version: of a base voice that was trained to sound like the character.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VoiceInfo {
+    /// Digest of the base voice.
+    pub base_digest: Digest,
+    /// SHA-256 of the file that makes the voice: an adapter's weights, or pitch and pace. The training record says which.
+    pub adapter_digest: Digest,
+}
+
 /// The audience of a character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -72,6 +82,9 @@ pub struct VersionMetadata {
     pub base: BaseInfo,
     /// SHA-256 of the adapter's weights (`adapter_model.safetensors`, PEFT format).
     pub adapter_digest: Digest,
+    /// The voice, if one was trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voice: Option<VoiceInfo>,
     /// Digest of the signed training record.
     pub record_digest: Digest,
     /// The submission that the adapter was trained on.
@@ -86,10 +99,35 @@ pub struct VersionMetadata {
 
 impl VersionMetadata {
     /// The digest that the ledger holds: ERC-8028's `integrityHash`. It is the EIP-712 struct hash, which a contract can
-    /// compute too.
+    /// compute too; with a voice, that of `VoicedVersion`.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        self.hash_struct()
+        // Zeros are no voice, as on a chain.
+        let none = VoiceInfo { base_digest: Digest::ZERO, adapter_digest: Digest::ZERO };
+        match self.voice.filter(|voice| *voice != none) {
+            None => self.hash_struct(),
+            Some(voice) => VoicedVersion { version: self, voice }.hash_struct(),
+        }
+    }
+}
+
+/// A version with a voice. A struct around the other, so that versions without one keep their digests.
+struct VoicedVersion<'a> {
+    version: &'a VersionMetadata,
+    voice: VoiceInfo,
+}
+
+impl TypedData for VoicedVersion<'_> {
+    const TYPE: &'static str = "VoicedVersion(VersionMetadata version,bytes32 voiceBase,bytes32 voice)\
+                                VersionMetadata(string character,string baseName,bytes32 baseDigest,string baseLicence,\
+                                bytes32 adapter,bytes32 record,bytes32 submission,address exex,uint8 rating,\
+                                uint8 minimumAge,uint8 payment,string consent,string reportContact,\
+                                string[] endpoints)";
+
+    fn encode(&self, out: &mut Encoder) {
+        out.bytes32(self.version.hash_struct());
+        out.bytes32(self.voice.base_digest);
+        out.bytes32(self.voice.adapter_digest);
     }
 }
 

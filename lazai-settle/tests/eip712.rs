@@ -1,7 +1,7 @@
 //! Digests and signatures of everything that is signed in the market, against eth-account's (`vectors/eip712.py`).
 #![allow(clippy::unwrap_used)]
 
-use lazai_core::dat::{AccessPolicy, BaseInfo, Payment, Rating, VersionMetadata};
+use lazai_core::dat::{AccessPolicy, BaseInfo, Payment, Rating, VersionMetadata, VoiceInfo};
 use lazai_core::record::RecordClaim;
 use lazai_core::seal::SealedKey;
 use lazai_core::sign::signing_digest;
@@ -92,6 +92,7 @@ fn everything_that_is_signed_agrees_with_eth_account() {
         character: "Diva".into(),
         base: BaseInfo { name: "SmolLM2".into(), digest: digest(0xb2), licence: "Apache-2.0".into() },
         adapter_digest: digest(0xc3),
+        voice: None,
         record_digest: digest(0xd4),
         submission,
         exex: node,
@@ -105,6 +106,13 @@ fn everything_that_is_signed_agrees_with_eth_account() {
         endpoints: vec!["https://one.example".into(), String::new()],
     };
     check(&vectors, &metadata);
+    assert_eq!(metadata.digest(), metadata.hash_struct());
+    let voice = |base, adapter| Some(VoiceInfo { base_digest: digest(base), adapter_digest: digest(adapter) });
+    let of_type = |v: &&Value| v["type"].as_str().unwrap().starts_with("VoicedVersion(");
+    let voiced = vectors["vectors"].as_array().unwrap().iter().find(of_type).unwrap();
+    let with = |voice| VersionMetadata { voice, ..metadata.clone() }.digest();
+    assert_eq!(with(voice(0xe5, 0xf6)).to_string(), voiced["structHash"].as_str().unwrap());
+    assert_eq!(with(voice(0, 0)), metadata.digest(), "zeros are no voice, as on a chain");
     let share = |tokens, root| ContributorShare {
         contributor: node,
         tokens,

@@ -19,7 +19,7 @@ pub(crate) use prompt::asks_for_the_card;
 pub(crate) use prompt::card;
 pub use prompt::published;
 use serde::{Deserialize, Serialize};
-pub use speech::{AskedSpeech, ReceivedSpeech};
+pub use speech::{AskedSpeech, ReceivedSpeech, is_voice_of_token};
 pub use talker::{CheckedReply, Talker};
 
 use crate::consumer::ConsumerError;

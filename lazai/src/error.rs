@@ -152,6 +152,7 @@ codes! {
         Self::Empty => "memory.empty",
         Self::File { .. } => "file",
         Self::Malformed { .. } => "memory.malformed",
+        Self::Meaning { .. } => "model",
         Self::NoRandomness => "signer.no_randomness",
         Self::NotMemory => "memory.not_memory",
         Self::OtherKey => "memory.other_key",

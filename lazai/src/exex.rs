@@ -9,7 +9,7 @@ mod voice;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use lazai_core::dat::{AccessPolicy, BaseInfo, VersionMetadata};
+use lazai_core::dat::{AccessPolicy, BaseInfo, VersionMetadata, VoiceInfo};
 use lazai_core::pov::{Dataset, PublicPart};
 use lazai_core::record::{RecordClaim, TrainingRecord};
 use lazai_core::seal::UnsealingKey;
@@ -295,6 +295,10 @@ impl ExEx {
             character: public.character.name,
             base: BaseInfo { name: terms.base_name, digest: about.base_digest, licence: terms.base_licence },
             adapter_digest: record.adapter_digest,
+            voice: record
+                .voice
+                .as_ref()
+                .map(|voice| VoiceInfo { base_digest: voice.base_digest, adapter_digest: voice.adapter_digest }),
             record_digest,
             submission: id,
             exex: self.account.address(),

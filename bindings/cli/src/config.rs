@@ -115,8 +115,14 @@ impl Key {
         let text = |value: &DeValue<'_>| value.as_str().filter(|text| !text.is_empty()).map(OsString::from);
         let one = |value: Option<OsString>| value.map(|value| vec![option(value)]).ok_or_else(expected);
         match self.kind {
+            Kind::Address => one(text(value.get_ref()).filter(|at| {
+                let parts = at.to_str().and_then(|at| at.rsplit_once(':'));
+                parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+            })),
             Kind::Amount => {
-                one(whole(u64::MAX).map(|number| number.to_string().into()).or_else(|| text(value.get_ref())))
+                let units = |text: &OsString| text.to_str().is_some_and(|text| text.parse::<u128>().is_ok());
+                let text = || text(value.get_ref()).filter(units);
+                one(whole(u64::MAX).map(|number| number.to_string().into()).or_else(text))
             }
             Kind::Flag => match value.get_ref().as_bool() {
                 Some(true) => Ok(vec![format!("--{}", self.option.replace('_', "-")).into()]),
@@ -254,9 +260,12 @@ mod tests {
     #[test]
     fn what_a_file_should_not_say_is_refused_by_name_and_line() {
         for (text, reason) in [
-            ("[listen]\naddress = \"x\"\n\n[lsten]\n", "line 4: unknown section \"lsten\"; known: [market]"),
+            ("[listen]\naddress = \"x:1\"\n\n[lsten]\n", "line 4: unknown section \"lsten\"; known: [market]"),
             ("[tls]\nkeyy = \"x\"", "line 2: unknown key \"keyy\" in [tls]; known: certificates, key"),
             ("[terms]\nprompt_price = 1.5", "line 2: terms.prompt_price is a whole number, or one as text; found 1.5"),
+            ("[terms]\nprompt_price = \"1 coin\"", "line 2: terms.prompt_price is a whole number, or one as text"),
+            ("[listen]\naddress = \"127.0.0.1\"", "line 2: listen.address is an address with a port"),
+            ("[listen]\noperations = \"localhost:x\"", "line 2: listen.operations is an address with a port"),
             (
                 "[terms]\nprompt_ceiling = 4294967296",
                 "line 2: terms.prompt_ceiling is a whole number from 0 to 4294967295",

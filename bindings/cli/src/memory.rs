@@ -25,9 +25,13 @@ pub(crate) fn memory(verb: args::Memory, out: &mut Output<'_>) -> Done {
             let unknown = || LazaiError::new("memory.unknown_entry", format!("no entry {id}"));
             out.tell(&found.ok_or_else(unknown)?, |entry| format!("{}\n{}", head(entry), entry.text))?;
         }
-        MemoryAction::Recall { at, said, memory_tokens, tokenizer } => {
+        MemoryAction::Recall { at, said, memory_tokens, tokenizer, memory_encoder } => {
             let counter = tokenizer.map(|path| TokenCounter::open(path.to_string_lossy().into_owned())).transpose()?;
-            out.tell(&open(&at)?.recall_counted(&said, memory_tokens, counter.as_ref())?, recalled)?;
+            let memory = open(&at)?;
+            if let Some(folder) = memory_encoder {
+                memory.find_by_meaning(folder.to_string_lossy().into_owned())?;
+            }
+            out.tell(&memory.recall_counted(&said, memory_tokens, counter.as_ref())?, recalled)?;
         }
         MemoryAction::Note { at, text } => {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());

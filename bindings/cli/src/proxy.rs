@@ -32,7 +32,8 @@ pub(crate) fn proxy(verb: args::Proxy, input: Box<dyn BufRead + Send>, out: &mut
     let stop = told_to_stop()?;
     let server = ProxyServer::start(&market, key.clone(), &nodes, budget, folder, address, counter.as_deref())?;
     if let Some(memory) = &verb.memory {
-        block_on(server.remember(text(memory), key, verb.remember.memory_tokens, counter.as_deref()))?;
+        let (tokens, encoder) = (verb.remember.memory_tokens, verb.remember.memory_encoder.as_deref().map(text));
+        block_on(server.remember(text(memory), key, tokens, counter.as_deref(), encoder))?;
     }
     let told = json!({"url": server.url(), "key": server.key()});
     out.tell(&told, |_| format!("OPENAI_BASE_URL={}\nOPENAI_API_KEY={}", server.url(), server.key()))?;

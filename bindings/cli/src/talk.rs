@@ -61,6 +61,7 @@ pub(crate) fn chat(talk: &args::Talk, input: &mut dyn BufRead, out: &mut Output<
     let node = client(&verb.node, verb.ca.as_deref())?;
     let aloud = Aloud::new(&talk.aloud, model_of(verb)?.as_deref(), &node).map_err(at(&verb.node))?;
     let conversation = conversation(verb, &market, &key, &node)?;
+    let session = market.resume(&node, key.clone(), &conversation)?;
     let chat = Chat::new(conversation, market.domain(), key.clone())?;
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let counter = verb.tokenizer.as_deref().map(|path| TokenCounter::open(text(path))).transpose()?;
@@ -69,6 +70,9 @@ pub(crate) fn chat(talk: &args::Talk, input: &mut dyn BufRead, out: &mut Output<
     }
     if let Some(path) = &verb.memory {
         let memory = block_on(open_memory(text(path), key))?;
+        if let Some(folder) = &verb.remember.memory_encoder {
+            memory.find_by_meaning(text(folder))?;
+        }
         chat.remember_counted(&memory, verb.remember.memory_tokens, verb.memory_summaries, counter);
     }
     keep(verb, &chat)?;
@@ -115,7 +119,7 @@ pub(crate) fn chat(talk: &args::Talk, input: &mut dyn BufRead, out: &mut Output<
         let _ = std::fs::remove_file(&asked);
         out.tell(&turn, told)?;
         if let Some(aloud) = &aloud {
-            let spoken = aloud.speak(&chat, turn.text, &node);
+            let spoken = aloud.speak(&chat, turn.text, &node, &session);
             keep(verb, &chat)?;
             match spoken {
                 Ok((spoken, file)) => {

@@ -982,6 +982,15 @@ impl Memory {
     fn to_bytes(&self, py: Python<'_>) -> PyResult<Vec<u8>> {
         free(py, || self.0.to_bytes())
     }
+
+    /// Finds what is recalled by its meaning, too, from now on, with a sentence encoder on this device: a folder as `sentence-transformers`
+    /// writes it, of BERT's kind, such as `all-MiniLM-L6-v2`. The vectors of what is remembered are made when something is recalled, and
+    /// kept in a file beside the memory's, sealed to the same key.
+    ///
+    /// Errors: `model`.
+    fn find_by_meaning(&self, py: Python<'_>, encoder_folder: PathText) -> PyResult<()> {
+        free(py, || self.0.find_by_meaning(encoder_folder.0))
+    }
 }
 
 /// A node behind a URL, over this library's own HTTP and TLS.

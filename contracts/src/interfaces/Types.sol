@@ -97,6 +97,9 @@ struct VersionMetadata {
     bytes32 baseDigest;
     string baseLicence;
     bytes32 adapter;
+    // The base voice and the character's own; zeros if none was trained.
+    bytes32 voiceBase;
+    bytes32 voice;
     bytes32 record;
     bytes32 submission;
     address exex;

@@ -33,6 +33,10 @@ library Signed {
     bytes32 private constant VERSION_TYPEHASH = keccak256(
         "VersionMetadata(string character,string baseName,bytes32 baseDigest,string baseLicence,bytes32 adapter,bytes32 record,bytes32 submission,address exex,uint8 rating,uint8 minimumAge,uint8 payment,string consent,string reportContact,string[] endpoints)"
     );
+    // A struct around the other, so that versions without a voice keep their hashes.
+    bytes32 private constant VOICED_TYPEHASH = keccak256(
+        "VoicedVersion(VersionMetadata version,bytes32 voiceBase,bytes32 voice)VersionMetadata(string character,string baseName,bytes32 baseDigest,string baseLicence,bytes32 adapter,bytes32 record,bytes32 submission,address exex,uint8 rating,uint8 minimumAge,uint8 payment,string consent,string reportContact,string[] endpoints)"
+    );
     bytes32 internal constant SESSION_TYPEHASH =
         keccak256("Session(bytes32 ledger,address payer,uint64 nonce,address consumer,bytes32 offer)");
     bytes32 internal constant VOUCHER_TYPEHASH =
@@ -118,7 +122,9 @@ library Signed {
             keccak256(bytes(m.reportContact)),
             keccak256(abi.encodePacked(endpoints))
         );
-        return keccak256(bytes.concat(head, tail));
+        bytes32 plain = keccak256(bytes.concat(head, tail));
+        if (m.voiceBase == 0 && m.voice == 0) return plain;
+        return keccak256(abi.encode(VOICED_TYPEHASH, plain, m.voiceBase, m.voice));
     }
 
     /// @notice Whether `signer` signed `hash_`: by her key (64 bytes after EIP-2098, or 65), or as a contract

@@ -184,6 +184,7 @@ abstract contract Market is Check {
     function metadata(bytes32 id, uint8 payment) internal pure returns (VersionMetadata memory m) {
         (m.character, m.baseName, m.baseLicence) = ("Diva", "SmolLM2", "Apache-2.0");
         (m.baseDigest, m.adapter, m.record) = ("base", "adapter", "record");
+        (m.voiceBase, m.voice) = ("base voice", "voice");
         (m.submission, m.exex, m.rating, m.minimumAge) = (id, who(EXEX), 1, 13);
         (m.payment, m.consent, m.reportContact) = (payment, "all agreed", "mailto:report@example.org");
         m.endpoints = new string[](1);

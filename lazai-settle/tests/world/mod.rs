@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use lazai_core::dat::{AccessPolicy, BaseInfo, Payment, Rating, VersionMetadata};
+use lazai_core::dat::{AccessPolicy, BaseInfo, Payment, Rating, VersionMetadata, VoiceInfo};
 use lazai_core::digest::sha256;
 use lazai_core::pov::{Contributor, Profile, PublicPart};
 use lazai_core::record::RecordClaim;
@@ -170,6 +170,7 @@ impl World {
             character: "Ada".into(),
             base: BaseInfo { name: "base".into(), digest: sha256(b"base"), licence: "Apache-2.0".into() },
             adapter_digest: sha256(b"adapter"),
+            voice: Some(VoiceInfo { base_digest: sha256(b"base voice"), adapter_digest: sha256(b"voice") }),
             record_digest: sha256(b"record"),
             submission: id,
             exex: address(EXEX),

@@ -5,7 +5,7 @@ use lazai_settle::speech::SpokenVoice;
 
 use super::{Saying, Session};
 use crate::consumer::ConsumerError;
-use crate::conversation::ReceivedSpeech;
+use crate::conversation::{ReceivedSpeech, is_voice_of_token};
 use crate::node::NodeError;
 use crate::speech::{SignedSpeechTerms, SpeechManifest, SpeechSettings};
 use crate::wire::talk::model_id;
@@ -43,12 +43,16 @@ impl Session {
     /// [`characters`](lazai_settle::speech::characters).
     ///
     /// # Errors
-    /// [`ConsumerError::Node`].
+    /// [`ConsumerError::Node`]; [`ConsumerError::Receipt`] if the node says that another voice than the token's is the character's.
     pub async fn speech_terms(&self) -> Result<Option<SignedSpeechTerms>, ConsumerError> {
         let offer = self.conversation().offer.offer;
         let id = model_id(offer.class, offer.version);
         let found = self.0.node.models().await?.into_iter().find(|model| model.id == id);
-        Ok(found.and_then(|model| model.speech))
+        let terms = found.and_then(|model| model.speech);
+        if let Some(SignedSpeechTerms { terms, .. }) = &terms {
+            is_voice_of_token(terms, &self.0.consumer.account().ledger().market())?;
+        }
+        Ok(terms)
     }
 
     /// Has a text spoken with the character's voice, checks the sound against its receipt, and pays for it: at most `most`, by default what

@@ -1,9 +1,11 @@
 //! Speech in a conversation: asked for, checked against what was agreed, and paid like a reply.
 
+use lazai_core::dat::VoiceInfo;
 use lazai_core::digest::DomainHasher;
 use lazai_core::sign::{self, SignerError};
 use lazai_core::{Amount, Digest, Domain, Signer, TypedData as _};
-use lazai_settle::speech::SpokenVoice;
+use lazai_settle::Market;
+use lazai_settle::speech::{SpeechTerms, SpokenVoice};
 use serde::{Deserialize, Serialize};
 
 use super::Conversation;
@@ -43,6 +45,20 @@ pub struct AskedSpeech {
     pub text_digest: Digest,
     /// The terms.
     pub terms: SignedSpeechTerms,
+}
+
+/// Holds terms of speech to the ledger: a voice that is said to be the character's is the one that the token names.
+///
+/// # Errors
+/// [`ConsumerError::Receipt`].
+pub fn is_voice_of_token(terms: &SpeechTerms, market: &Market) -> Result<(), ConsumerError> {
+    if terms.voice == SpokenVoice::Base {
+        return Ok(());
+    }
+    let version = market.class(terms.class).and_then(|class| class.version(terms.version));
+    let named = version.and_then(|version| version.metadata.voice);
+    let said = VoiceInfo { base_digest: terms.base_digest, adapter_digest: terms.adapter_digest };
+    same("voice that the token names", true, named == Some(said))
 }
 
 impl Conversation {

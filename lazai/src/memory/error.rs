@@ -34,6 +34,12 @@ pub enum MemoryError {
         /// The reason.
         reason: String,
     },
+    /// The model that finds by meaning failed.
+    #[error("finding by meaning: {reason}")]
+    Meaning {
+        /// The reason.
+        reason: String,
+    },
     /// The operating system gave no randomness.
     #[error("no randomness from the operating system")]
     NoRandomness,

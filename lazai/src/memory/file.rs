@@ -86,6 +86,14 @@ pub(super) fn append(path: &Path, memory: &Inner, state: &mut State, entries: &[
     Ok(true)
 }
 
+/// Removes a file, if it is there.
+pub(super) fn remove(path: &Path) -> Result<(), MemoryError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(failed(path)(error)),
+        _ => Ok(()),
+    }
+}
+
 /// Writes the file anew.
 pub(super) fn replace(path: &Path, key: &MemoryKey, entries: &[Entry], most: u64) -> Result<Log, MemoryError> {
     let (log, bytes) = sealed(key, entries)?;

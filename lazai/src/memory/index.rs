@@ -1,4 +1,4 @@
-//! Finding by words: BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009) over passages of entries.
+//! Finding by words, and by how near passages are in meaning: BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009) over passages of entries.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -52,6 +52,11 @@ impl Index {
         self.entries
     }
 
+    /// All passages, in the order of entries.
+    pub fn passages(&self) -> &[Passage] {
+        &self.passages
+    }
+
     /// Indexes the next entry; `before` is the one that it answers.
     pub fn add(&mut self, entry: &Entry, before: Option<&Entry>) {
         let place = self.entries;
@@ -82,8 +87,9 @@ impl Index {
     }
 
     /// The passages that share words with some texts, each with its weight; the best first, of equals the newest. Of passages that
-    /// are alike, only the first: what is said often leaves room for what was said once.
-    pub fn find(&self, texts: &[(&str, f32)]) -> Vec<(&Passage, f32)> {
+    /// are alike, only the first: what is said often leaves room for what was said once. With `near`, how near each passage is in meaning,
+    /// that counts as much as words.
+    pub fn find(&self, texts: &[(&str, f32)], near: Option<&[f32]>) -> Vec<(&Passage, f32)> {
         // In the order of terms: sums of fractions depend on theirs.
         let mut wanted: BTreeMap<String, f32> = BTreeMap::new();
         for (text, of_text) in texts {
@@ -103,6 +109,13 @@ impl Index {
                 let Some(passage) = self.passages.get(*number as usize) else { continue };
                 let saturated = count * (K1 + 1.0) / (count + K1 * (1.0 - B + B * passage.length / mean));
                 *scores.entry(*number).or_default() += weight * rarity * saturated * passage.weight;
+            }
+        }
+        if let Some(near) = near {
+            let best = scores.values().copied().fold(f32::MIN_POSITIVE, f32::max);
+            scores.values_mut().for_each(|score| *score /= best);
+            for ((number, passage), near) in (0..).zip(&self.passages).zip(near).filter(|(_, near)| **near > 0.0) {
+                *scores.entry(number).or_default() += near * passage.weight;
             }
         }
         let mut found: Vec<(u32, f32)> = scores.into_iter().collect();
@@ -214,7 +227,7 @@ mod tests {
         index.add(&said(Author::User, "I like soup."), None);
         index.add(&question, None);
         index.add(&answer, Some(&question));
-        let found = index.find(&[("How was the ship called, its name?", 1.0)]);
+        let found = index.find(&[("How was the ship called, its name?", 1.0)], None);
         let places: Vec<usize> = found.iter().map(|(passage, _)| passage.entry).collect();
         assert_eq!(places.len(), 2);
         assert!(!places.contains(&0));

@@ -44,22 +44,33 @@ impl std::fmt::Debug for Query<'_> {
 }
 
 impl Memory {
-    /// Recalls what fits a message: what is pinned and the last summary, then what shares words with it. With a counter, the note never
+    /// Recalls what fits a message: what is pinned and the last summary, then what shares words with it, or is near in meaning (see
+    /// [`find_by_meaning`](Self::find_by_meaning)). With a counter, the note never
     /// adds more tokens than the budget.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// As [`open`](Self::open); [`MemoryError::Meaning`].
     pub fn recall(&self, query: &Query<'_>) -> Result<Recall, MemoryError> {
         self.with(|state| {
             state.bring_up_to_date();
-            Ok(chosen(&state.entries, &state.index, query))
+            let near = match &mut *self.meanings() {
+                Some(meanings) => Some(meanings.near(&state.passages(), query.said)?),
+                None => None,
+            };
+            Ok(chosen(&state.entries, &state.index, query, near.as_deref()))
         })
     }
 }
 
 impl State {
+    /// The words of all passages, in their order.
+    pub(super) fn passages(&self) -> Vec<&str> {
+        let words = |passage: &Passage| self.entries.get(passage.entry)?.text.get(passage.bytes.clone());
+        self.index.passages().iter().map(|passage| words(passage).unwrap_or_default()).collect()
+    }
+
     /// Indexes what was added.
-    fn bring_up_to_date(&mut self) {
+    pub(super) fn bring_up_to_date(&mut self) {
         for place in self.index.entries()..self.entries.len() {
             let Some(entry) = self.entries.get(place) else { return };
             self.index.add(entry, answered(&self.entries, place));
@@ -85,7 +96,7 @@ struct Choice<'a> {
     tokens: u64,
 }
 
-fn chosen(entries: &[Entry], index: &Index, query: &Query<'_>) -> Recall {
+fn chosen(entries: &[Entry], index: &Index, query: &Query<'_>, near: Option<&[f32]>) -> Recall {
     let meter = Meter { counter: query.counter, message: query.said };
     let told = query.before.iter().map(|message| without_note(&message.content).trim()).chain([query.said.trim()]);
     let tokens = meter.frame();
@@ -103,7 +114,7 @@ fn chosen(entries: &[Entry], index: &Index, query: &Query<'_>) -> Recall {
     let earlier = earlier.map(|message| (message.content.as_str(), EARLIER));
     let texts: Vec<(&str, f32)> = [(query.said, 1.0)].into_iter().chain(earlier).collect();
     let mut misses = 0;
-    for (passage, score) in index.find(&texts) {
+    for (passage, score) in index.find(&texts, near) {
         if misses > MISSES {
             break;
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lazai_core::digest::DomainHasher;
-use lazai_core::seal::{DataKey, SealedKey, UnsealingKey};
+use lazai_core::seal::{DataKey, SealError, SealedKey, UnsealingKey};
 use lazai_core::sign::{self, Encoder, SignerError, TypedData};
 use lazai_core::{Address, Digest, Domain, Signer};
 
@@ -59,6 +59,16 @@ impl MemoryKey {
     pub fn from_bytes(secret: &[u8; 32]) -> Self {
         Self(Arc::new(UnsealingKey::derive(secret)))
     }
+
+    /// Seals a data key to the owner.
+    pub(super) fn seal(&self, data: &DataKey, purpose: &[u8]) -> Result<SealedKey, SealError> {
+        self.0.public().seal(data, purpose)
+    }
+
+    /// Opens a data key that was sealed to the owner.
+    pub(super) fn open(&self, sealed: &SealedKey, purpose: &[u8]) -> Result<DataKey, SealError> {
+        self.0.open(sealed, purpose)
+    }
 }
 
 /// A sealed log that is open. Its data key is drawn afresh each time that it is written anew.
@@ -77,7 +87,7 @@ impl Log {
         let mut header = [0; HEADER_BYTES];
         let (magic, sealed) = header.split_at_mut(4);
         magic.copy_from_slice(&MEMORY_MAGIC);
-        sealed.copy_from_slice(&key.0.public().seal(&data, PURPOSE)?.to_bytes());
+        sealed.copy_from_slice(&key.seal(&data, PURPOSE)?.to_bytes());
         Ok(Self { data, header, frames: 0, end: HEADER_BYTES as u64 })
     }
 
@@ -89,7 +99,7 @@ impl Log {
             .filter(|header| header.starts_with(&MEMORY_MAGIC))
             .ok_or(MemoryError::NotMemory)?;
         let sealed = SealedKey::from_bytes(&header[4..]).ok_or(MemoryError::NotMemory)?;
-        let data = key.0.open(&sealed, PURPOSE).map_err(|_| MemoryError::OtherKey)?;
+        let data = key.open(&sealed, PURPOSE).map_err(|_| MemoryError::OtherKey)?;
         Ok(Self { data, header, frames: 0, end: HEADER_BYTES as u64 })
     }
 

@@ -230,6 +230,11 @@ impl<'a> Walk<'a> {
         )?;
         for (what, same) in [
             ("adapter", record.adapter_digest == metadata.adapter_digest),
+            (
+                "voice",
+                record.voice.as_ref().map(|v| (v.base_digest, v.adapter_digest))
+                    == metadata.voice.map(|v| (v.base_digest, v.adapter_digest)),
+            ),
             ("base", record.base_digest == self.anchor.base),
             ("ledger", record.ledger == self.anchor.ledger),
             ("submission", record.submission == metadata.submission),

@@ -6,6 +6,7 @@
 mod dice;
 mod facts;
 mod file;
+mod meaning;
 mod planted;
 mod prompts;
 mod small_talk;

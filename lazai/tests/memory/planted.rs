@@ -1,12 +1,14 @@
 //! Facts planted in sessions of other talk are found again in the prompt of a question, long after.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
-use lazai::memory::{Entry, Memory, Query, Remembering, Turn};
+use lazai::memory::{Entry, Meaning, Memory, Query, Remembering, Turn};
 use lazai_core::SessionId;
 use lazai_core::message::{Message, Role};
 use lazai_core::tokenizer::Counter;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::facts::{FACTS, Fact};
 use super::small_talk::Talk;
@@ -73,6 +75,30 @@ fn shared(fact: &Fact) -> usize {
     words(fact.said).intersection(&words(fact.asked)).count()
 }
 
+/// What is found by meaning, too, and how long it takes: the first time, when everything gets its vector, out of its file, and from then on.
+fn by_meaning(path: &Path, model: Arc<dyn Meaning>, counter: &Counter) -> Value {
+    let opened = || {
+        let memory = Memory::open(path, key(1)).unwrap();
+        memory.find_by_meaning(model.clone());
+        memory
+    };
+    let ask = |memory: &Memory| {
+        let began = Instant::now();
+        asked(memory, &FACTS[0], 512, counter);
+        began.elapsed().as_millis()
+    };
+    let first_ms = ask(&opened());
+    let memory = opened();
+    let (opened_ms, again_ms) = (ask(&memory), ask(&memory));
+    let hits = found(&memory, 512, counter);
+    let missed: Vec<&str> = FACTS.iter().zip(&hits).filter(|(_, hit)| !**hit).map(|(fact, _)| fact.asked).collect();
+    let file = std::fs::metadata(path.with_extension("lzm.meaning")).unwrap().len();
+    json!({
+        "found": FACTS.len() - missed.len(), "missed": missed, "first_recall_ms": first_ms, "first_recall_with_its_file_ms": opened_ms,
+        "recall_ms": again_ms, "file_bytes": file,
+    })
+}
+
 #[test]
 fn planted_facts_are_found_again() {
     let turns = std::env::var("LAZAI_MEMORY_TURNS").map_or(400, |turns| turns.parse().unwrap());
@@ -99,6 +125,11 @@ fn planted_facts_are_found_again() {
     let count = hits.iter().filter(|found| **found).count();
     let missed: Vec<&str> = FACTS.iter().zip(&hits).filter(|(_, found)| !**found).map(|(fact, _)| fact.asked).collect();
     assert!(count * 10 >= FACTS.len() * 9, "{count} of {} are found; not: {missed:#?}", FACTS.len());
+
+    let by_meaning = std::env::var_os("LAZAI_ENCODER").map(|folder| {
+        let encoder = lazai::lora::Encoder::open(folder.as_ref(), &lazai::lora::Compute::cpu()).unwrap();
+        by_meaning(&path, Arc::new(encoder), &counter)
+    });
 
     let bytes = std::fs::read(&path).unwrap();
     let in_clear = |words: &str| bytes.windows(words.len()).any(|window| window == words.as_bytes());
@@ -132,7 +163,7 @@ fn planted_facts_are_found_again() {
         "found_in_the_newest_words": found_in_the_newest(&entries, 512, &counter),
         "found_by_budget": by_budget.iter().map(|(budget, found)| json!({"tokens": budget, "found": found})).collect::<Vec<_>>(),
         "by_words_shared": {"none": classes(0, 0), "one": classes(1, 1), "more": classes(2, 99)},
-        "missed": missed,
+        "missed": missed, "by_meaning": by_meaning,
         "recalled_tokens": {"median": percentile(&mut tokens, 50), "most": percentile(&mut tokens, 100)},
         "recall_us": {"median": percentile(&mut recalling, 50), "p95": percentile(&mut recalling, 95)},
         "remember_us": {"median": percentile(&mut keeping, 50), "p95": percentile(&mut keeping, 95)},

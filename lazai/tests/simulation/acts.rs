@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lazai::core::character::Character;
-use lazai::core::dat::{AccessPolicy, BaseInfo, Payment, Rating, VersionMetadata};
+use lazai::core::dat::{AccessPolicy, BaseInfo, Payment, Rating, VersionMetadata, VoiceInfo};
 use lazai::core::digest::sha256;
 use lazai::core::pov::{Contributor, PublicPart};
 use lazai::core::record::RecordClaim;
@@ -259,6 +259,7 @@ fn mint(w: &mut World, id: SubmissionId) {
         character: "Ada".into(),
         base: BaseInfo { name: "base".into(), digest: sha256(b"base"), licence: "MIT".into() },
         adapter_digest: sha256(b"adapter"),
+        voice: Some(VoiceInfo { base_digest: sha256(b"base voice"), adapter_digest: sha256(b"voice") }),
         record_digest: claim.record,
         submission: id,
         exex: address("exex"),

@@ -10,6 +10,9 @@ pub(crate) struct Remember {
     /// The most tokens of what is recalled for a message.
     #[arg(long, default_value_t = 512, requires = "memory")]
     pub memory_tokens: u32,
+    /// The folder of a sentence encoder (as all-MiniLM-L6-v2), with which what is recalled is found by meaning, too.
+    #[arg(long, value_name = "FOLDER", requires = "memory")]
+    pub memory_encoder: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -68,6 +71,9 @@ pub(crate) enum MemoryAction {
         /// The base model, whose tokenizer counts; without it, three bytes are taken for a token.
         #[arg(long)]
         tokenizer: Option<PathBuf>,
+        /// The folder of a sentence encoder (as all-MiniLM-L6-v2): found by meaning, too.
+        #[arg(long, value_name = "FOLDER")]
+        memory_encoder: Option<PathBuf>,
     },
     /// Adds a note of your own.
     Note {

@@ -19,6 +19,8 @@ impl std::fmt::Display for Key {
 /// What a key's value is.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
+    /// Where to listen.
+    Address,
     /// Base units: more than a number of TOML may have.
     Amount,
     Flag,
@@ -33,6 +35,7 @@ pub(super) enum Kind {
 impl Kind {
     pub fn expected(self) -> &'static str {
         match self {
+            Self::Address => "an address with a port, such as \"127.0.0.1:8028\"",
             Self::Amount => "a whole number, or one as text",
             Self::Flag => "true or false",
             Self::List => "a list of texts",
@@ -83,8 +86,8 @@ pub(super) const KEYS: &[Key] = &[
     key("room", "disk", "disk", Kind::Path),
     key("room", "disk_mb", "disk_mb", WHOLE),
     key("room", "weights", "weights", Kind::Path),
-    key("listen", "address", "address", Kind::Text),
-    key("listen", "operations", "operations", Kind::Text),
+    key("listen", "address", "address", Kind::Address),
+    key("listen", "operations", "operations", Kind::Address),
     key("listen", "drain_s", "drain_s", WHOLE),
     key("listen", "until_input_ends", "until_input_ends", Kind::Flag),
     key("tls", "certificates", "tls_certificates", Kind::Path),

@@ -31,6 +31,10 @@ record! {
         pub base_licence: String,
         /// SHA-256 of the adapter's weights.
         pub adapter_digest: String,
+        /// Digest of the base voice; none if no voice was trained.
+        pub voice_base_digest: Option<String>,
+        /// SHA-256 of the character's voice; none if no voice was trained.
+        pub voice_digest: Option<String>,
         /// Digest of the signed training record.
         pub record_digest: String,
         /// The submission that it was trained on.
@@ -91,6 +95,8 @@ impl Market {
             base_digest: about.base.digest.to_string(),
             base_licence: about.base.licence,
             adapter_digest: about.adapter_digest.to_string(),
+            voice_base_digest: about.voice.map(|voice| voice.base_digest.to_string()),
+            voice_digest: about.voice.map(|voice| voice.adapter_digest.to_string()),
             record_digest: about.record_digest.to_string(),
             submission: about.submission.to_string(),
             exex: about.exex.to_string(),

@@ -1,7 +1,9 @@
 //! Memories in files.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use lazai::lora::{Compute, Encoder};
 use lazai::memory;
 
 use super::session::Session;
@@ -16,6 +18,29 @@ use crate::{FilePath, LazaiError, Signer, TokenCounter};
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 pub async fn open_memory(path: FilePath, signer: Arc<dyn Signer>) -> Result<Arc<Memory>, LazaiError> {
     Ok(Arc::new(Memory(memory::Memory::open(path, key_of(signer).await?)?)))
+}
+
+/// A sentence encoder out of a folder.
+///
+/// # Errors
+/// `model`.
+pub(super) fn encoder(folder: &str) -> Result<Arc<dyn memory::Meaning>, LazaiError> {
+    let opened = Encoder::open(Path::new(folder), &Compute::cpu());
+    Ok(Arc::new(opened.map_err(|error| LazaiError::new("model", error))?))
+}
+
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+impl Memory {
+    /// Finds what is recalled by its meaning, too, from now on, with a sentence encoder on this device: a folder as `sentence-transformers`
+    /// writes it, of BERT's kind, such as `all-MiniLM-L6-v2`. The vectors of what is remembered are made when something is recalled, and
+    /// kept in a file beside the memory's, sealed to the same key.
+    ///
+    /// # Errors
+    /// `model`.
+    pub fn find_by_meaning(&self, encoder_folder: FilePath) -> Result<(), LazaiError> {
+        self.0.find_by_meaning(encoder(&encoder_folder)?);
+        Ok(())
+    }
 }
 
 #[cfg_attr(feature = "uniffi", uniffi::export)]

@@ -169,7 +169,7 @@ impl PreparedNode {
             let folder = Path::new(&model.adapter_folder);
             provider = provider.with_adapter(class, version, folder, about.adapter_digest)?;
             if let Some(voice) = model.voice {
-                provider = speaking(provider, (class, version), voice, &mut voices)?;
+                provider = speaking(provider, (class, version), voice, about.voice, &mut voices)?;
             }
             let price = |text: String| text.parse::<Amount>();
             let asked = OfferTerms {

@@ -8,6 +8,7 @@ use lazai::http::{Budget, Loopback, LoopbackError, Memories, Serving};
 
 use super::data::file_error;
 use super::market::Market;
+use super::memory::encoder;
 use super::node::NodeClient;
 use crate::memory::key_of;
 use crate::sign::Foreign;
@@ -86,19 +87,23 @@ impl ProxyServer {
     }
 
     /// Recalls what was said before into each request, within so many tokens, and remembers each reply: a memory for each character, in
-    /// a folder, sealed to the signer's key.
+    /// a folder, sealed to the signer's key. With the folder of a sentence encoder, it is found by meaning, too.
     ///
     /// # Errors
-    /// `signer.…`.
+    /// `signer.…`, `model`.
     pub async fn remember(
         &self,
         folder: FilePath,
         signer: Arc<dyn Signer>,
         max_tokens: u32,
         counter: Option<&TokenCounter>,
+        encoder_folder: Option<FilePath>,
     ) -> Result<(), LazaiError> {
         let counter = counter.map(|counter| counter.0.clone() as Arc<dyn lazai::conversation::TokenCounter>);
-        let memories = Memories::new(folder, key_of(signer).await?, max_tokens, counter);
+        let mut memories = Memories::new(folder, key_of(signer).await?, max_tokens, counter);
+        if let Some(folder) = encoder_folder {
+            memories = memories.with_meaning(encoder(&folder)?);
+        }
         drop(self.proxy.clone().with_memory(memories));
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use lazai::core::dat::VoiceInfo;
 use lazai::core::{Amount, Asset, ClassId, VersionNumber};
 use lazai::provider::{Provider, VoiceTerms};
 use lazai::speech::{SpeakError, Speaker as _, SpeechJob, SpeechSettings};
@@ -82,6 +83,7 @@ pub(super) fn speaking(
     provider: Provider,
     (class, version): (ClassId, VersionNumber),
     voice: ServedVoice,
+    named: Option<VoiceInfo>,
     opened: &mut Opened,
 ) -> Result<Provider, LazaiError> {
     let ServedVoice { package, character_price, character_ceiling, voice_folder } = voice;
@@ -96,7 +98,10 @@ pub(super) fn speaking(
     let failed = |error: SpeakError| LazaiError::new("model", error);
     let folder = voice_folder.as_deref().map(Path::new);
     let loaded = match folder {
-        Some(folder) => Some((folder, base.load_voice(folder).map_err(failed)?.1)),
+        Some(folder) => {
+            let none = || LazaiError::new("model", format!("{}: the token names no voice", folder.display()));
+            Some((folder, named.ok_or_else(none)?.adapter_digest))
+        }
         None => None,
     };
     let character_price: Amount = character_price.parse()?;

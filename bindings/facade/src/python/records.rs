@@ -382,7 +382,7 @@ mod dat_facts {
     #[pymethods]
     impl DatFacts {
         #[new]
-        #[pyo3(signature = (class_id, version, character, base_name, base_digest, base_licence, adapter_digest, record_digest, submission, exex, access, endpoints, integrity_hash, withdrawn))]
+        #[pyo3(signature = (class_id, version, character, base_name, base_digest, base_licence, adapter_digest, record_digest, submission, exex, access, endpoints, integrity_hash, withdrawn, *, voice_base_digest=None, voice_digest=None))]
         fn from_python(
             class_id: u64,
             version: u32,
@@ -398,6 +398,8 @@ mod dat_facts {
             endpoints: Vec<String>,
             integrity_hash: String,
             withdrawn: bool,
+            voice_base_digest: Option<String>,
+            voice_digest: Option<String>,
         ) -> Self {
             Self {
                 class_id,
@@ -407,6 +409,8 @@ mod dat_facts {
                 base_digest,
                 base_licence,
                 adapter_digest,
+                voice_base_digest,
+                voice_digest,
                 record_digest,
                 submission,
                 exex,
@@ -457,6 +461,18 @@ mod dat_facts {
         #[getter(adapter_digest)]
         fn python_adapter_digest(&self) -> String {
             self.adapter_digest.clone()
+        }
+
+        /// Digest of the base voice; none if no voice was trained.
+        #[getter(voice_base_digest)]
+        fn python_voice_base_digest(&self) -> Option<String> {
+            self.voice_base_digest.clone()
+        }
+
+        /// SHA-256 of the character's voice; none if no voice was trained.
+        #[getter(voice_digest)]
+        fn python_voice_digest(&self) -> Option<String> {
+            self.voice_digest.clone()
         }
 
         /// Digest of the signed training record.
@@ -513,6 +529,8 @@ mod dat_facts {
                     "base_digest",
                     "base_licence",
                     "adapter_digest",
+                    "voice_base_digest",
+                    "voice_digest",
                     "record_digest",
                     "submission",
                     "exex",

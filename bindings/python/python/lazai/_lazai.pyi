@@ -476,7 +476,7 @@ class DatFacts:
     """The metadata of a version of a class; its digest is ERC-8028's `integrityHash`."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, class_id: int, version: int, character: str, base_name: str, base_digest: str, base_licence: str, adapter_digest: str, record_digest: str, submission: str, exex: str, access: AccessTerms, endpoints: Sequence[str], integrity_hash: str, withdrawn: bool) -> DatFacts: ...
+    def __new__(cls, class_id: int, version: int, character: str, base_name: str, base_digest: str, base_licence: str, adapter_digest: str, record_digest: str, submission: str, exex: str, access: AccessTerms, endpoints: Sequence[str], integrity_hash: str, withdrawn: bool, *, voice_base_digest: str | None = None, voice_digest: str | None = None) -> DatFacts: ...
     @property
     def class_id(self, /) -> int:
         """The class."""
@@ -498,6 +498,12 @@ class DatFacts:
     @property
     def adapter_digest(self, /) -> str:
         """SHA-256 of the adapter's weights."""
+    @property
+    def voice_base_digest(self, /) -> str | None:
+        """Digest of the base voice; none if no voice was trained."""
+    @property
+    def voice_digest(self, /) -> str | None:
+        """SHA-256 of the character's voice; none if no voice was trained."""
     @property
     def record_digest(self, /) -> str:
         """Digest of the signed training record."""
@@ -2142,6 +2148,14 @@ class Memory:
         The memory, sealed: for a store, a page's storage, or another device of the same key.
 
         Errors: `seal`, `file`, `memory.…`.
+        """
+    def find_by_meaning(self, /, encoder_folder: str | PathLike[str]) -> None:
+        """
+        Finds what is recalled by its meaning, too, from now on, with a sentence encoder on this device: a folder as `sentence-transformers`
+        writes it, of BERT's kind, such as `all-MiniLM-L6-v2`. The vectors of what is remembered are made when something is recalled, and
+        kept in a file beside the memory's, sealed to the same key.
+
+        Errors: `model`.
         """
 
 @final

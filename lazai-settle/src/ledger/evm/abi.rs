@@ -3,7 +3,7 @@
 
 use alloy_primitives::{Address as EvmAddress, B256, Bytes, U256};
 use alloy_sol_types::{SolInterface, decode_revert_reason, sol};
-use lazai_core::dat::{AccessPolicy, BaseInfo, Payment, Rating, VersionMetadata};
+use lazai_core::dat::{AccessPolicy, BaseInfo, Payment, Rating, VersionMetadata, VoiceInfo};
 use lazai_core::{
     Address, Amount, Asset, BasisPoints, ClassId, Digest, MoneyError, Signature, SubmissionId, VersionNumber,
 };
@@ -228,6 +228,8 @@ pub fn metadata(m: &VersionMetadata) -> DataAnchoringToken::VersionMetadata {
         baseDigest: word(m.base.digest.as_bytes()),
         baseLicence: m.base.licence.clone(),
         adapter: word(m.adapter_digest.as_bytes()),
+        voiceBase: m.voice.map_or(B256::ZERO, |voice| word(voice.base_digest.as_bytes())),
+        voice: m.voice.map_or(B256::ZERO, |voice| word(voice.adapter_digest.as_bytes())),
         record: word(m.record_digest.as_bytes()),
         submission: word(m.submission.as_bytes()),
         exex: to_evm(m.exex),
@@ -247,6 +249,8 @@ pub fn metadata_of(m: &DataAnchoringToken::VersionMetadata) -> VersionMetadata {
         character: m.character.clone(),
         base: BaseInfo { name: m.baseName.clone(), digest: digest(m.baseDigest), licence: m.baseLicence.clone() },
         adapter_digest: digest(m.adapter),
+        voice: (m.voiceBase != B256::ZERO || m.voice != B256::ZERO)
+            .then(|| VoiceInfo { base_digest: digest(m.voiceBase), adapter_digest: digest(m.voice) }),
         record_digest: digest(m.record),
         submission: submission(m.submission),
         exex: from_evm(m.exex),

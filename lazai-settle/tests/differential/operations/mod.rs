@@ -9,7 +9,7 @@ pub use tokens::*;
 pub use validation::*;
 
 use alloy_sol_types::SolCall;
-use lazai_core::dat::{AccessPolicy, BaseInfo, Payment, Rating, VersionMetadata};
+use lazai_core::dat::{AccessPolicy, BaseInfo, Payment, Rating, VersionMetadata, VoiceInfo};
 use lazai_core::digest::{keccak256, sha256};
 use lazai_core::record::RecordClaim;
 use lazai_core::*;

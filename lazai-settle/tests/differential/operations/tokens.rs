@@ -33,10 +33,13 @@ pub fn mint_of(w: &mut World, id: SubmissionId) -> Told {
         consent: "all".into(),
         report_contact: "none".into(),
     };
+    let voice = VoiceInfo { base_digest: sha256(b"base voice"), adapter_digest: sha256(b"voice") };
+    let voice = w.one_in(2).then_some(voice);
     let metadata = VersionMetadata {
         character: "Ada".into(),
         base: BaseInfo { name: "base".into(), digest: sha256(b"base"), licence: "MIT".into() },
         adapter_digest: sha256(b"adapter"),
+        voice,
         record_digest: sha256(b"record"),
         submission: id,
         exex: w.address(exex),

@@ -8,7 +8,7 @@ use lazai_core::message::Message;
 
 use super::Inner;
 use crate::conversation::TokenCounter;
-use crate::memory::{Memory, MemoryError, MemoryKey, Remembering, Turn};
+use crate::memory::{Meaning, Memory, MemoryError, MemoryKey, Remembering, Turn};
 use crate::wire::openai::ApiError;
 
 /// The memories of a proxy's characters: a file for each class, `CLASS.lzm`, whatever its version.
@@ -17,6 +17,7 @@ pub struct Memories {
     key: MemoryKey,
     max_tokens: u32,
     counter: Option<Arc<dyn TokenCounter>>,
+    model: Option<Arc<dyn Meaning>>,
     open: Mutex<BTreeMap<u64, Remembering>>,
 }
 
@@ -29,7 +30,14 @@ impl Memories {
         max_tokens: u32,
         counter: Option<Arc<dyn TokenCounter>>,
     ) -> Self {
-        Self { folder: folder.into(), key, max_tokens, counter, open: Mutex::default() }
+        Self { folder: folder.into(), key, max_tokens, counter, model: None, open: Mutex::default() }
+    }
+
+    /// Finds by meaning, too, with a model on this device ([`Memory::find_by_meaning`]).
+    #[must_use]
+    pub fn with_meaning(mut self, model: Arc<dyn Meaning>) -> Self {
+        self.model = Some(model);
+        self
     }
 
     /// The memory of a model's character; `None` for what is no model of a market.
@@ -41,6 +49,9 @@ impl Memories {
             return Ok(Some(found.clone()));
         }
         let memory = Memory::open(self.folder.join(format!("{class}.lzm")), self.key.clone())?;
+        if let Some(model) = &self.model {
+            memory.find_by_meaning(model.clone());
+        }
         let found = Remembering::new(memory, self.max_tokens, self.counter.clone());
         open.insert(class, found.clone());
         Ok(Some(found))

@@ -1,11 +1,12 @@
 //! Speech: asked of a session with a node that speaks, checked, kept and paid like a reply.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
-use lazai_core::Amount;
+use lazai_core::{Address, Amount};
 
 use super::budget::Short;
 use super::page::Open;
@@ -15,6 +16,7 @@ use super::turns::Turn;
 use super::verdict::{Verdict, failure, remote};
 use super::{Inner, Loopback};
 use crate::consumer::ConsumerError;
+use crate::conversation::is_voice_of_token;
 use crate::http::quiet;
 use crate::http::reply::Spoken;
 use crate::http::sound::{self, Made, Sink};
@@ -66,7 +68,12 @@ impl Inner {
         let mut turn = self.begin(&asked.model).await?;
         let now_s = self.consumer.now_s();
         let voices = self.nodes.voices(&asked.model, now_s).await.map_err(|error| remote(&error))?;
-        let (mut tried, mut first, mut has_finished) = (voices.silent, None::<ApiError>, false);
+        // Nor is a node asked that sells another voice as the character's.
+        let market = self.consumer.account().ledger().market();
+        let is_another = |terms: &SignedSpeechTerms| is_voice_of_token(&terms.terms, &market).is_err();
+        let others = voices.speaking.iter().filter(|(_, terms)| is_another(terms)).map(|(node, _)| *node);
+        let mut tried: BTreeSet<Address> = voices.silent.iter().copied().chain(others).collect();
+        let (mut first, mut has_finished) = (None::<ApiError>, false);
         loop {
             if !voices.speaking.keys().any(|node| !tried.contains(node)) {
                 let message = format!("no node that answers speaks for {:?}", asked.model);
