@@ -41,7 +41,7 @@ sealed interface Heard {
  */
 fun Chat.speech(
     text: String, terms: String, transport: Transport, speedMilli: UInt? = null, most: String? = null,
-): Flow<Heard> = channelFlow {
+): Flow<Heard> = channelFlow<Heard> {
     val listener = object : SpeechListener {
         override fun onSound(samples: ByteArray, sampleRate: UInt): Boolean {
             val phrase = ShortArray(samples.size / 2)
