@@ -1,6 +1,7 @@
 //! Measurements, beside a peer or a limit, of what users wait for.
 //!
-//! `cargo xtask bench NAME` runs [`data`], [`lora`], [`market`], [`overhead`], [`serve`], [`settle`], [`start`] or [`zk`]; the last honest result is kept in `benches/results/`.
+//! `cargo xtask bench NAME` runs [`data`], [`lora`], [`market`], [`overhead`], [`serve`], [`settle`], [`start`],
+//! [`voice`] or [`zk`]; the last honest result is kept in `benches/results/`.
 
 mod chart;
 pub mod data;
@@ -11,6 +12,7 @@ mod plonky3;
 pub mod serve;
 pub mod settle;
 pub mod start;
+pub mod voice;
 pub mod zk;
 
 /// Why something could not be measured.

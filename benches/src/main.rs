@@ -3,7 +3,7 @@
 
 fn main() -> Result<(), lazai_benches::Failure> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let usage = "usage: lazai-benches data|lora|market|overhead|serve|settle|start|zk FILE.json";
+    let usage = "usage: lazai-benches data|lora|market|overhead|serve|settle|start|voice|zk FILE.json";
     if args.first().is_some_and(|verb| verb == "data-part") {
         println!("{}", lazai_benches::data::part(&args[1..])?);
         return Ok(());
@@ -14,6 +14,10 @@ fn main() -> Result<(), lazai_benches::Failure> {
     }
     if args.first().is_some_and(|verb| verb == "start-part") {
         return lazai_benches::start::part(&args[1..]);
+    }
+    if args.first().is_some_and(|verb| verb == "voice-part") {
+        println!("{}", lazai_benches::voice::part(&args[1..])?);
+        return Ok(());
     }
     if args.first().is_some_and(|verb| verb == "zk-part") {
         println!("{}", lazai_benches::zk::part(&args[1..])?);
@@ -32,6 +36,7 @@ fn main() -> Result<(), lazai_benches::Failure> {
         "start" => lazai_benches::start::run(&folder)?,
         "market" => lazai_benches::market::run(&folder)?,
         "overhead" => lazai_benches::overhead::run(&folder)?,
+        "voice" => lazai_benches::voice::run(&folder, std::path::Path::new(file))?,
         _ => return Err(usage.into()),
     };
     std::fs::remove_dir_all(&folder)?;

@@ -46,7 +46,7 @@ pub fn run(folder: &Path) -> Result<Value, Failure> {
     settings.replies = 64;
     let engine = Arc::new(Engine::open(&gguf, WeightFormat::AsStored, settings)?);
     let most = ROUNDS.map(|(clients, _)| clients).into_iter().max().unwrap_or(1);
-    let ledger = market(&folder.join("ledger"), most)?;
+    let ledger = market(&folder.join("ledger"), engine.about().base_digest, most)?;
 
     let account = Account::new(ledger.clone(), Arc::new(world::signer(NODE)));
     let sampler = Sampler { max_tokens: REPLY, min_tokens: REPLY, ..Sampler::default() };
@@ -229,7 +229,7 @@ fn open(url: &str, ledger: &Arc<EmbeddedLedger>, client: usize) -> Result<Sessio
 }
 
 /// A market with one character, and clients who have money.
-fn market(folder: &Path, clients: usize) -> Result<Arc<EmbeddedLedger>, Failure> {
+fn market(folder: &Path, base: Digest, clients: usize) -> Result<Arc<EmbeddedLedger>, Failure> {
     let payers = (0..clients).map(payer).collect::<Result<Vec<_>, _>>()?;
     let money = |payer: &LocalSigner| (payer.address(), Asset::NATIVE, Amount::from_base_units(FUNDS));
     let genesis = Genesis { balances: payers.iter().map(money).collect(), ..world::genesis() };
@@ -253,7 +253,8 @@ fn market(folder: &Path, clients: usize) -> Result<Arc<EmbeddedLedger>, Failure>
     }
     act(EXEX, &|world| {
         let id = world.submission_id(1);
-        let metadata = world.metadata(id);
+        let mut metadata = world.metadata(id);
+        metadata.base.digest = base;
         let claim = RecordClaim { submission: id, record: metadata.record_digest };
         Transaction::Mint { record_signature: world.signed(EXEX, &claim), metadata }
     })?;

@@ -12,6 +12,9 @@ use lazai::provider::OfferTerms;
 use lazai_examples::Stage;
 use tokio::net::TcpListener;
 
+/// The keys of the example are worth nothing.
+const PASSWORD: &str = "password";
+
 fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -49,6 +52,10 @@ fn main() -> anyhow::Result<()> {
         println!("OPENAI_API_KEY={}", proxy.key().unwrap_or_default());
         println!("LAZAI_NODE_URL={node_url}");
         println!("LAZAI_OPERATIONS_URL={}", operations.url());
+        // For verbs of the command line, which act as the consumer too: its key, in a file as wallets keep it.
+        stage.home.key("consumer").to_keystore(&stage.home.path(""), "consumer.json", PASSWORD)?;
+        std::fs::write(stage.home.path("password"), PASSWORD)?;
+        println!("LAZAI_MARKET={}", stage.home.path("").display());
         let router = proxy.router();
         tokio::spawn(async move { axum::serve(local, router).await });
 

@@ -182,6 +182,30 @@ pub struct VoiceConfig {
     pub evaluate_steps: u32,
     /// Training ends after this many measurements in a row without a better one, with the best adapter; 0 for never.
     pub patience: u32,
+    /// The version of the method: [`VoiceConfig::METHOD`]. A record of another version cannot be repeated by this one; records that
+    /// name none are of version 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub method: u32,
+    /// The number of steps between alignments of the recordings by the voice as it is; 0 for never again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub align_steps: u32,
+    /// The weight of the base's articulation on new texts beside the recording's spectrogram, in thousandths; 0 for none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub keep_milli: u32,
+    /// The share that the mean of the adapter's values keeps of itself in each step, in thousandths; 0 for the last values alone.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub average_milli: u32,
+}
+
+impl VoiceConfig {
+    /// The version of the method that this library trains by. Equal settings of one version give equal adapters.
+    pub const METHOD: u32 = 1;
+}
+
+/// True for 0, which older records leave out.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(value: &u32) -> bool {
+    *value == 0
 }
 
 impl Default for VoiceConfig {
@@ -189,13 +213,17 @@ impl Default for VoiceConfig {
         Self {
             rank: 8,
             alpha: 16,
-            steps: 300,
+            steps: 800,
             learning_rate_micro: 2_000,
             warmup_steps: 20,
             clip_norm_milli: 1_000,
             seed: 0,
-            evaluate_steps: 25,
-            patience: 4,
+            evaluate_steps: 50,
+            patience: 5,
+            method: Self::METHOD,
+            align_steps: 75,
+            keep_milli: 150,
+            average_milli: 980,
         }
     }
 }

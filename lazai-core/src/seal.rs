@@ -2,7 +2,10 @@
 //!
 //! The data key encrypts once (ChaCha20-Poly1305, RFC 8439); HPKE in base mode (RFC 9180: DHKEM(X25519,
 //! HKDF-SHA256), HKDF-SHA256, ChaCha20-Poly1305) seals it to the ExEx that a submission names. Layouts:
-//! `docs/formats.md`.
+//! `docs/formats.md`. What goes to a server and back is [`encapsulated`].
+
+pub mod encapsulated;
+pub mod varint;
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
@@ -38,6 +41,9 @@ pub enum SealError {
         /// Its length in bytes.
         bytes: usize,
     },
+    /// Not a request that was encapsulated in this format and suite, for this key.
+    #[error("not an encapsulated request for this key")]
+    NotEncapsulated,
     /// The operating system gave no randomness.
     #[error("no randomness from the operating system")]
     NoRandomness,
@@ -66,6 +72,12 @@ impl DataKey {
         let mut bytes = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *bytes).map_err(|_| SealError::NoRandomness)?;
         Ok(Self(bytes))
+    }
+
+    /// The key out of 32 secret bytes, such as a digest of something secret.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
     }
 
     /// Encrypts bytes under a fresh nonce. `context` must be given again to decrypt.

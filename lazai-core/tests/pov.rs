@@ -102,8 +102,8 @@ fn limits() {
     assert!(matches!(pack(vec![], vec![]), Err(PovError::Empty { .. })));
     assert!(matches!(pack(vec![record(0, vec![])], vec![]), Err(PovError::Empty { .. })));
     assert!(matches!(
-        pack(vec![record(0, vec![1; 257])], vec![]),
-        Err(PovError::RecordTooLong { record: 0, tokens: 257 })
+        pack(vec![record(0, vec![1; 65_536])], vec![]),
+        Err(PovError::RecordTooLong { record: 0, tokens: 65_536 })
     ));
     assert!(matches!(pack(vec![record(0, vec![1]); 65_537], vec![]), Err(PovError::TooMany { found: 65_537, .. })));
     assert!(matches!(pack(vec![record(2, vec![1])], vec![]), Err(PovError::UnknownContributor { .. })));

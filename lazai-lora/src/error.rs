@@ -140,6 +140,16 @@ pub enum TrainError {
         /// The dataset's.
         found: lazai_core::Digest,
     },
+    /// An example that, behind its opening, is longer than the base model reads at once.
+    #[error("example {example} and its opening have {tokens} tokens, the base model reads {context}")]
+    OutsideContext {
+        /// Number of the example, from 0.
+        example: usize,
+        /// Its tokens, with those before it.
+        tokens: usize,
+        /// The model's context.
+        context: usize,
+    },
     /// A repeated step came to something else than the record says.
     #[error("step {step} of the record has loss {recorded} millionths, the repeat {found}, or another state")]
     ReplayDiffers {

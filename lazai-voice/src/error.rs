@@ -34,6 +34,14 @@ pub enum SpeechError {
         /// The expectation.
         reason: String,
     },
+    /// The configuration is of another version of the method: it cannot be repeated, and a new run names the current one.
+    #[error("version {found} of the method of training, expected {known}")]
+    Method {
+        /// The version in the configuration.
+        found: u32,
+        /// The version of this library.
+        known: u32,
+    },
     /// A loss or gradient that is not a number.
     #[error("step {step}: the loss is not finite")]
     NotFinite {
@@ -127,6 +135,7 @@ impl SpeechError {
             Self::Empty => "speech.empty",
             Self::File { .. } => "io",
             Self::Malformed { .. } => "speech.malformed",
+            Self::Method { .. } => "speech.method",
             Self::NotFinite { .. } => "speech.not_finite",
             Self::NothingToLearn { .. } => "speech.nothing_to_learn",
             Self::OtherBase { .. } => "speech.other_base",

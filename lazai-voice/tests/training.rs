@@ -36,7 +36,7 @@ fn recordings(base: &Base, count: usize) -> Vec<(Vec<f32>, Vec<u32>)> {
 }
 
 fn config() -> VoiceConfig {
-    VoiceConfig { steps: 24, warmup_steps: 4, evaluate_steps: 6, ..VoiceConfig::default() }
+    VoiceConfig { steps: 24, warmup_steps: 4, evaluate_steps: 6, align_steps: 8, ..VoiceConfig::default() }
 }
 
 fn run(
@@ -128,6 +128,21 @@ fn what_is_no_material_is_told() {
     assert!(matches!(run(&[], None, &mut |_| true), Err(SpeechError::NothingToLearn { recordings: 0 })));
     let given = recordings(&base(), 1);
     assert!(matches!(run(&given, None, &mut |_| false), Err(SpeechError::Cancelled { steps: 0 })));
+}
+
+#[test]
+fn another_version_of_the_method_is_told() {
+    let given = recordings(&base(), 1);
+    let recordings: Vec<_> = given.iter().map(|(log_mel, ids)| Recording { log_mel, ids }).collect();
+    // As records have it that are older than the field.
+    let config: VoiceConfig = serde_json::from_str(
+        r#"{"rank":8,"alpha":16,"steps":300,"learning_rate_micro":2000,"warmup_steps":20,"clip_norm_milli":1000,
+            "seed":0,"evaluate_steps":25,"patience":4}"#,
+    )
+    .unwrap();
+    let refused = train(&base(), &config, &recordings, None, &mut |_| true);
+    assert!(matches!(refused, Err(SpeechError::Method { found: 0, known: 1 })), "{refused:?}");
+    assert!(!serde_json::to_string(&config).unwrap().contains("method"));
 }
 
 #[test]

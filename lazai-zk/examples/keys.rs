@@ -4,7 +4,7 @@
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let keys = lazai_zk::build_keys()?;
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("keys");
-    for (name, bytes) in [("inner-v2.bin", &keys.inner), ("outer-v2.vk", &keys.outer)] {
+    for (name, bytes) in [("inner-v3.bin", &keys.inner), ("outer-v3.vk", &keys.outer)] {
         std::fs::write(folder.join(name), bytes)?;
         println!("{name}: {} bytes", bytes.len());
     }

@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::create_dir_all(folder.join("key"))?;
     std::fs::write(folder.join("statement.json"), statement.to_bytes())?;
     std::fs::write(folder.join("proof.bin"), proof.to_bytes())?;
-    std::fs::write(folder.join("key/outer-v2.vk"), VerifierKey::pinned().to_bytes())?;
+    std::fs::write(folder.join("key/outer-v3.vk"), VerifierKey::pinned().to_bytes())?;
     println!("garbage, and proved: {} records, {} tokens", statement.records(), statement.tokens());
     Ok(())
 }

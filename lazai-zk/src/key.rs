@@ -16,8 +16,9 @@ pub(crate) const CAP: usize = 16;
 const MAGIC: [u8; 4] = *b"LZK2";
 const ENTRY_BYTES: usize = 32 * (1 + CAP);
 
-/// The key of the circuits in this crate.
-static PINNED: &[u8] = include_bytes!("../keys/outer-v2.vk");
+/// The keys of this crate's circuits and of those before them, oldest first. A key's file is never changed: proofs name its
+/// digest.
+static KNOWN: [&[u8]; 2] = [include_bytes!("../keys/outer-v2.vk"), include_bytes!("../keys/outer-v3.vk")];
 
 /// The verifier's data on one outer circuit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,11 +61,20 @@ impl VerifierKey {
         Self { entries }
     }
 
-    /// The key that this crate carries: of the circuits of statements of version 2.
+    /// The key of the circuits in this crate: version 3.
     #[must_use]
     pub fn pinned() -> &'static Self {
-        static KEY: OnceLock<VerifierKey> = OnceLock::new();
-        KEY.get_or_init(|| Self::from_bytes(PINNED).expect("the key in this crate was written by the same code"))
+        let [.., newest] = Self::known();
+        newest
+    }
+
+    /// Every key whose proofs this crate verifies, oldest first: version 2, of chunks whose lookups have two challenges, and
+    /// version 3, of those with three.
+    #[must_use]
+    pub fn known() -> &'static [Self; 2] {
+        static KEYS: OnceLock<[VerifierKey; 2]> = OnceLock::new();
+        let read = |bytes| Self::from_bytes(bytes).expect("the keys in this crate were written by the same code");
+        KEYS.get_or_init(|| KNOWN.map(read))
     }
 
     /// Reads a key.

@@ -7,7 +7,9 @@ use thiserror::Error;
 
 use crate::commitment::{Leaf, MAX_TREE_RECORDS, MAX_VOCAB_SIZE, TableEntry, Tree, dataset_root, tokens_per_element};
 use crate::poseidon::{HashOut, RATE};
-use crate::statement::{Binding, Declared, LICENCES, Prompts, Proved, Share, Statement, StatementError, Voice};
+use crate::statement::{
+    Binding, Declared, LICENCES, MAX_RECORD_TOKENS, Prompts, Proved, Share, Statement, StatementError, Voice,
+};
 
 /// A dataset whose records can be visited as often as needed: in memory, or a file that is streamed.
 pub trait RecordSource {
@@ -106,6 +108,15 @@ pub enum CommitError {
         /// The allowed licences.
         allowed: Vec<String>,
     },
+    /// Two records with different tokens whose digests begin with the same 64 bits, which a proof tells records apart by: no
+    /// dataset that holds both can be proved. It does not happen by chance; whoever made the two of them searched for it.
+    #[error("records {first} and {second} differ, but their digests begin alike: one of them must change or go")]
+    Collision {
+        /// Number of the one.
+        first: u64,
+        /// Number of the other.
+        second: u64,
+    },
     /// More records of one contributor than a tree takes.
     #[error("contributor {contributor} has {records} records, at most {MAX_TREE_RECORDS} can be proved")]
     TooManyRecords {
@@ -137,12 +148,21 @@ pub struct Commitment {
     pub(crate) keys: Vec<u64>,
     /// Permutations that a proof goes through.
     pub(crate) rows: usize,
+    /// Tokens of the longest record.
+    longest: usize,
     licences: Vec<String>,
     shares: Vec<Share>,
 }
 
-/// Most tokens of a record in this version of the POV format.
-const MAX_RECORD_TOKENS: u32 = lazai_core::pov::MAX_RECORD_TOKENS as u32;
+/// The bound on records' lengths that a statement has of a dataset: a power of two, which tells little of its longest record.
+/// Up to 256 tokens it is 256, as in all statements before records could be longer.
+#[must_use]
+pub fn record_bound(longest: usize) -> u32 {
+    let longest = u32::try_from(longest).unwrap_or(u32::MAX).min(MAX_RECORD_TOKENS);
+    longest.next_power_of_two().clamp(LEAST_BOUND, MAX_RECORD_TOKENS)
+}
+
+const LEAST_BOUND: u32 = 256;
 
 impl Commitment {
     /// Reads a dataset once and commits to it, with the default [`LICENCES`] allowed.
@@ -177,7 +197,7 @@ impl Commitment {
             parts.push((Tree::default(), 0u64, licence));
         }
         let mut keys = Vec::new();
-        let mut rows = 0;
+        let (mut rows, mut longest) = (0, 0);
         source.records(&mut |number, record, salt| {
             // A checked dataset names only contributors that it has.
             let Some((tree, tokens, licence)) = parts.get_mut(usize::from(record.contributor)) else { return false };
@@ -185,6 +205,7 @@ impl Commitment {
             let content = leaf.content(packed);
             tree.push(leaf.digest(content, record.contributor, *licence));
             *tokens += record.tokens.len() as u64;
+            longest = longest.max(record.tokens.len());
             // Its tokens, its leaf, its key, the subtrees it completes.
             rows += record.tokens.len().div_ceil(RATE * packed) + 2 + tree.leaves().trailing_zeros() as usize;
             keys.push((content.0[0], number));
@@ -192,7 +213,7 @@ impl Commitment {
         })?;
         keys.sort_unstable();
         if let Some(pair) = keys.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            return Err(CommitError::Duplicate { first: pair[0].1, second: pair[1].1 });
+            return Err(alike(source, pair[0].1, pair[1].1)?);
         }
         let (mut entries, mut shares) = (Vec::new(), Vec::new());
         for (contributor, (tree, tokens, licence)) in parts.iter().enumerate() {
@@ -211,7 +232,8 @@ impl Commitment {
             shares.push(Share { records, tokens: *tokens, root, licence: *licence });
         }
         let root = dataset_root(&entries);
-        Ok(Self { entries, root, rows, keys: keys.into_iter().map(|(key, _)| key).collect(), licences, shares })
+        let keys = keys.into_iter().map(|(key, _)| key).collect();
+        Ok(Self { entries, root, rows, longest, keys, licences, shares })
     }
 
     /// The root as a digest.
@@ -252,12 +274,25 @@ impl Commitment {
         };
         let proved = Proved {
             vocab_size: manifest.vocab_size,
-            max_record_tokens: MAX_RECORD_TOKENS,
+            max_record_tokens: record_bound(self.longest),
             shares: self.shares.clone(),
             root: self.digest(),
         };
         Ok(Statement::new(binding, declared, proved)?)
     }
+}
+
+/// What two records of one key are: repetitions, or made to look so.
+fn alike(source: &dyn RecordSource, first: u64, second: u64) -> Result<CommitError, PovError> {
+    let mut found: Vec<Vec<u32>> = Vec::with_capacity(2);
+    source.records(&mut |number, record, _| {
+        if number == first || number == second {
+            found.push(record.tokens);
+        }
+        found.len() < 2
+    })?;
+    let same = found.first() == found.get(1);
+    Ok(if same { CommitError::Duplicate { first, second } } else { CommitError::Collision { first, second } })
 }
 
 /// Salted digest and number of the frames of all clips.
@@ -275,4 +310,38 @@ pub fn voice(source: &dyn RecordSource) -> Result<Voice, PovError> {
     })?;
     let digest = hasher.map_or(Digest::ZERO, DomainHasher::finish);
     Ok(Voice { digest, frames })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use lazai_core::Address;
+    use lazai_core::pov::Contributor;
+
+    use super::*;
+
+    #[test]
+    fn bounds_are_powers_of_two_that_hold_every_record() {
+        let of = [0, 1, 255, 256, 257, 512, 3_000, 32_768, 32_769, 65_535, 70_000].map(record_bound);
+        assert_eq!(of, [256, 256, 256, 256, 512, 512, 4_096, 32_768, 65_535, 65_535, 65_535]);
+    }
+
+    /// Keys of 64 bits are made alike in hours; who looks at the tokens is not misled.
+    #[test]
+    fn only_repetitions_are_called_so() {
+        let contributor = Contributor {
+            address: Address::from_bytes([1; 20]),
+            name: "one".into(),
+            licence: "MIT".into(),
+            consent: "training".into(),
+        };
+        let record = |tokens: Vec<u32>| Record { contributor: 0, loss_mask: vec![true; tokens.len()], tokens };
+        let records = vec![record(vec![1, 2]), record(vec![3]), record(vec![1, 2])];
+        let dataset = Dataset::new(vec![contributor], Digest::ZERO, 64, 0, records, vec![]).unwrap();
+        assert!(matches!(Commitment::of(&dataset), Err(CommitError::Duplicate { first: 0, second: 2 })));
+        assert!(matches!(alike(&dataset, 0, 2).unwrap(), CommitError::Duplicate { first: 0, second: 2 }));
+        assert!(matches!(alike(&dataset, 0, 1).unwrap(), CommitError::Collision { first: 0, second: 1 }));
+        // A source that gives other records the second time gives no pair to accuse.
+        assert!(matches!(alike(&dataset, 1, 9).unwrap(), CommitError::Collision { .. }));
+    }
 }

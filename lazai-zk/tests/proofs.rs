@@ -87,6 +87,36 @@ fn garbage_passes() {
     Plonky2Verifier::new().verify(&statement, &proof).unwrap();
 }
 
+/// A proof that an earlier build made, under the key of its version: verified by whoever trusts that key or a later one.
+#[test]
+fn proofs_under_the_earlier_key_are_verified() {
+    const STORE: &str = "../vectors/formats/0.1/market/store";
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(STORE);
+    let files = std::fs::read_dir(folder).unwrap().filter_map(|entry| std::fs::read(entry.unwrap().path()).ok());
+    let files: Vec<_> = files.collect();
+    let statement = files.iter().find_map(|bytes| Statement::from_bytes(bytes).ok()).unwrap();
+    let proof = files.iter().find_map(|bytes| Proof::from_bytes(bytes).ok()).unwrap();
+    let [earlier, newest] = VerifierKey::known();
+    assert_eq!((proof.key_digest(), newest), (earlier.digest(), VerifierKey::pinned()));
+    Verifier::new().verify(&statement, &proof).unwrap();
+    Plonky2Verifier::new().verify(&statement, &proof).unwrap();
+    Verifier::trusting(earlier.digest()).unwrap().verify(&statement, &proof).unwrap();
+    Verifier::trusting(newest.digest()).unwrap().verify(&statement, &proof).unwrap();
+    // Who wants the strength of the newest circuits alone, and who has not heard of them.
+    let refused = Verifier::newest().verify(&statement, &proof);
+    assert!(matches!(refused, Err(VerifyError::OtherCircuit { .. })), "{refused:?}");
+    let (new_statement, new_proof) = proved();
+    Verifier::newest().verify(new_statement, new_proof).unwrap();
+    let refused = Verifier::trusting(earlier.digest()).unwrap().verify(new_statement, new_proof);
+    assert!(matches!(refused, Err(VerifyError::OtherCircuit { .. })), "{refused:?}");
+    assert!(Verifier::trusting(Digest::ZERO).is_none());
+    // The name of one key over a proof under the other.
+    let mut renamed = proof.to_bytes();
+    renamed[4..36].copy_from_slice(newest.digest().as_bytes());
+    let refused = Verifier::new().verify(&statement, &Proof::from_bytes(&renamed).unwrap());
+    assert!(matches!(refused, Err(VerifyError::Rejected { .. })), "{refused:?}");
+}
+
 /// Keys and statements, damaged: what is still read has one spelling, and is another.
 #[test]
 fn damaged_keys_and_statements_are_refused_or_others() {

@@ -144,6 +144,7 @@ struct Inner {
 
 impl Session {
     fn new(consumer: Consumer, node: HttpNode, conversation: Conversation) -> Self {
+        let node = node.held_to(&consumer.account().domain(), conversation.offer.offer.node);
         let (turn, conversation) = (async_lock::Mutex::new(()), Mutex::new(conversation));
         Self(Arc::new(Inner { consumer, node, system: None, remembering: None, turn, conversation }))
     }

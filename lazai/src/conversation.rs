@@ -3,12 +3,16 @@
 
 mod again;
 mod check;
+#[cfg(feature = "wire")]
+mod kept;
 mod prompt;
 mod speech;
 mod talker;
 
 pub use again::KeptTurn;
 pub use check::{Checked, NamedModel, TokenCheck, TokenCounter};
+#[cfg(feature = "wire")]
+pub use kept::KeptReceipt;
 use lazai_core::digest::DomainHasher;
 use lazai_core::message::{Message, Role};
 use lazai_core::sign::{self, SignerError};

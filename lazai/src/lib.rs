@@ -47,6 +47,7 @@ pub mod provenance;
 #[cfg(feature = "serve")]
 pub mod provider;
 pub mod safety;
+pub mod seal;
 pub mod speech;
 pub mod store;
 pub mod validator;

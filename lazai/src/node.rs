@@ -9,13 +9,14 @@ use lazai_core::digest::{DomainHasher, canonical_json};
 use lazai_core::message::Message;
 use lazai_core::reply::ReplyNotes;
 use lazai_core::sign::Encoder;
-use lazai_core::{Amount, Digest, MoneyError, SessionId, Signature, SignerError, TypedData};
+use lazai_core::{Address, Amount, Digest, Domain, MoneyError, SessionId, Signature, SignerError, TypedData};
 use lazai_settle::market::MarketError;
 use lazai_settle::session::{Offer, Receipt, SessionRelease, Voucher};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use self::settings::{BadSetting, ReplySettings};
+use crate::seal::NotSealed;
 use crate::speech::{SpeechReply, SpeechRequest};
 
 /// An offer with its node's signature.
@@ -289,6 +290,9 @@ pub enum NodeError {
         /// The next turn.
         next: u32,
     },
+    /// The request could not be sealed to the node, and is not sent in clear text.
+    #[error("not sent: {0}")]
+    Unsealed(#[from] NotSealed),
     /// A voucher for another sum than is owed: less does not pay, more would be ahead of service.
     #[error("voucher of {offered}, {owed} is owed")]
     VoucherNotExact {
@@ -322,6 +326,7 @@ impl NodeError {
             Self::Book { .. } => "node.book",
             Self::Transport { .. } => "node.transport",
             Self::TurnOutOfOrder { .. } => "node.turn_out_of_order",
+            Self::Unsealed(_) => "node.unsealed",
             Self::VoucherNotExact { .. } => "node.voucher_not_exact",
         }
     }
@@ -338,6 +343,12 @@ pub trait Node: Send + Sync {
         request: &'a ChatRequest,
         on_text: &'a mut (dyn FnMut(&str) + Send),
     ) -> NodeFuture<'a, ChatReply>;
+
+    /// Is told whom the caller takes it for: the node of the session's offer, in the ledger's domain. A node that is sent sealed requests
+    /// holds its key to this. By default, nothing is done.
+    fn expect(&self, domain: &Domain, node: Address) {
+        let _ = (domain, node);
+    }
 
     /// Pays the amount owed. Paying the same voucher again changes nothing.
     fn pay<'a>(&'a self, voucher: &'a SignedVoucher) -> NodeFuture<'a, ()>;

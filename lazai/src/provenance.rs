@@ -27,7 +27,7 @@ pub struct TrustAnchor {
     ///
     /// [`Market::validator_history`]: lazai_settle::Market::validator_history
     pub validator_set: Digest,
-    /// Digest of the verifier's key for dataset proofs.
+    /// Digest of the verifier's key for dataset proofs: proofs under it or a key before it are accepted.
     pub verifier_key: Digest,
     /// SHA-256 of the base model.
     pub base: Digest,

@@ -9,6 +9,7 @@ mod page;
 mod receipt;
 mod redemption;
 mod reports;
+mod sealing;
 mod speech;
 mod strangers;
 mod terms;
@@ -35,7 +36,8 @@ use cards::Cards;
 pub use earnings::{Earner, Earnings};
 use order::Order;
 pub use page::Standing;
-use page::{LastReply, Line, Moderated, lock};
+use page::{KeptReply, LastReply, Line, Moderated, lock};
+pub use sealing::{SEAL_OVERLAP_S, SEAL_PERIOD_S, UnsealError};
 pub use speech::VoiceTerms;
 use speech::Voices;
 use strangers::Strangers;
@@ -56,6 +58,7 @@ pub struct Provider {
     order: Order,
     cards: Cards,
     voices: Voices,
+    sealing: sealing::Sealing,
     /// Who is first in a session's line is so from admission until the reply is kept: one reply is made per turn, however many
     /// requests ask for it. Other sessions, and payments, do not wait.
     lines: Mutex<BTreeMap<SessionId, Line>>,
@@ -73,6 +76,7 @@ impl Provider {
             moderator: Box::new(NoModeration),
             sampler: Sampler::default(),
             book: Arc::new(FolderBook::new(&folder)),
+            sealing: sealing::Sealing::new(&folder),
             folder,
             strangers: Strangers::default(),
             order: Order::default(),
@@ -171,13 +175,13 @@ impl Provider {
         self.check_signed(request)?;
         self.see(request.session).await?;
         let asked = request.asked();
-        if let Some(reply) = self.repeated(&asked).await? {
+        if let Some(reply) = self.repeated(&asked, request.salt).await? {
             on_text(&reply.text);
             return Ok(reply);
         }
         let first = self.first_in_line(&asked, wanted).await?;
         // Somebody may have asked the same meanwhile.
-        if let Some(reply) = self.repeated(&asked).await? {
+        if let Some(reply) = self.repeated(&asked, request.salt).await? {
             on_text(&reply.text);
             return Ok(reply);
         }
@@ -189,8 +193,8 @@ impl Provider {
         let owed = receipt.cumulative;
         let receipt = SignedReceipt { receipt, signature };
         let reply = ChatReply { text: reply.text, tokens: reply.tokens, receipt, notes: reply.notes };
-        let kept =
-            LastReply { turn: request.turn, request: reply.receipt.receipt.request_digest, reply: reply.clone() };
+        let sealed = KeptReply::seal(&asked, request.salt, &reply)?;
+        let kept = LastReply { turn: request.turn, request: reply.receipt.receipt.request_digest, reply: sealed };
         let kept = self.change(request.session, |page| {
             page.is_next(&asked)?;
             page.owed = owed;
@@ -202,7 +206,7 @@ impl Provider {
         match kept.await {
             Ok(()) => Ok(reply),
             // A replica that took this one for dead was first: its reply is the session's, and nobody heard of this receipt.
-            Err(refused) => self.repeated(&asked).await?.ok_or(refused),
+            Err(refused) => self.repeated(&asked, request.salt).await?.ok_or(refused),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The validator: verifies proof, public part and ciphertext digest, never the private data, and attests.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use lazai_core::digest::sha256;
@@ -11,6 +12,7 @@ use lazai_settle::notice::Entry;
 use lazai_settle::quorum::{Attestation, ContributorConsent, Verdict};
 use lazai_zk::opening::prompts_root;
 use lazai_zk::proof::{MAX_PROOF_BYTES, ProofFormatError};
+use lazai_zk::source::record_bound;
 use lazai_zk::statement::LICENCES;
 use lazai_zk::{Proof, Statement, Verifier, VerifyError};
 use thiserror::Error;
@@ -94,6 +96,7 @@ pub struct Validator {
     account: Account,
     verifier: Verifier,
     licences: Vec<String>,
+    tokenizers: Option<BTreeMap<Digest, u32>>,
     signed: Signed,
 }
 
@@ -103,13 +106,23 @@ impl Validator {
     #[must_use]
     pub fn new(account: Account, folder: &Path) -> Self {
         let signed = Signed::new(folder, account.address());
-        Self { account, verifier: Verifier::new(), licences: LICENCES.map(String::from).to_vec(), signed }
+        let licences = LICENCES.map(String::from).to_vec();
+        // What is submitted now is proved with the newest circuits; earlier keys are for what was attested under them.
+        Self { account, verifier: Verifier::newest(), licences, tokenizers: None, signed }
     }
 
     /// Accepts datasets under these licences (SPDX identifiers) instead of the usual ones.
     #[must_use]
     pub fn licences(mut self, licences: Vec<String>) -> Self {
         self.licences = licences;
+        self
+    }
+
+    /// Accepts datasets of these tokenizers alone, by digest with the size of each vocabulary. Without them any is accepted: a
+    /// validator that knows no base model cannot tell which tokens one has.
+    #[must_use]
+    pub fn tokenizers(mut self, tokenizers: impl IntoIterator<Item = (Digest, u32)>) -> Self {
+        self.tokenizers = Some(tokenizers.into_iter().collect());
         self
     }
 
@@ -228,7 +241,7 @@ impl Validator {
         Ok(())
     }
 
-    /// Checks that a statement belongs to the submission.
+    /// Checks that a statement belongs to the submission, and says of records what a dataset's file can hold.
     fn matches(&self, statement: &Statement, state: &SubmissionState) -> Result<(), ValidationError> {
         let submitted = &state.submission;
         let public = PublicPart::from_bytes(submitted.public_part.as_bytes())?;
@@ -236,8 +249,14 @@ impl Validator {
         let same_licences = licences.eq(public.contributors.iter().map(|c| Some(&c.licence)));
         let shares = statement.shares().map(|(contributor, s)| (contributor, s.tokens, s.root));
         let same_shares = shares.eq(submitted.shares.iter().map(|s| (s.contributor, s.tokens, s.root)));
+        let proved = &statement.proved;
+        let known = self.tokenizers.as_ref();
+        let tokenizer = known.map(|known| known.get(&statement.declared.tokenizer).copied());
         for (field, same) in [
             ("submitter", statement.binding.submitter == state.submitter),
+            ("longest record", proved.max_record_tokens == record_bound(proved.max_record_tokens as usize)),
+            ("tokenizer", tokenizer != Some(None)),
+            ("vocabulary", tokenizer.flatten().is_none_or(|size| size == proved.vocab_size)),
             ("root", statement.proved.root == submitted.root),
             ("shares", same_shares),
             ("prompts", statement.declared.prompts == prompts_root(&public.prompts)),
@@ -254,7 +273,7 @@ impl Validator {
     /// Digest of the verifier's key in use.
     #[must_use]
     pub fn verifier_key(&self) -> Digest {
-        lazai_zk::verifier_key_digest()
+        self.verifier.key_digest()
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Client {
     packages: Packages,
     /// True if every test run lets it talk.
     is_usual: bool,
+    /// True if it imports this library's package for Python.
+    has_ours: bool,
 }
 
 /// Where a client is from. The first package is the client's.
@@ -32,7 +34,7 @@ enum Packages {
 }
 
 /// In the table's order.
-pub const CLIENTS: [Client; 10] = [
+pub const CLIENTS: [Client; 16] = [
     Client::usual("OpenAI for Python", "openai_client.py", Packages::Python("openai")),
     Client::usual("OpenAI for Node", "openai_client.mjs", Packages::Node(&["openai@7.59.0"], "35 MB")),
     Client::other("OpenAI Agents SDK", "agents_client.py", Packages::Python("agents")),
@@ -45,6 +47,16 @@ pub const CLIENTS: [Client; 10] = [
     ),
     Client::usual("Alith for Python", "alith_agent.py", Packages::Python("alith")),
     Client::other("Alith for Node", "alith_agent.mjs", Packages::Node(&["alith@0.12.3"], "235 MB")),
+    Client::usual("MCP SDK for Python", "mcp_client.py", Packages::Python("mcp")),
+    Client::other(
+        "MCP Inspector",
+        "mcp_inspector.mjs",
+        Packages::Node(&["@modelcontextprotocol/inspector@2.12.0"], "115 MB"),
+    ),
+    Client::usual("Alith for Python, by MCP", "alith_mcp.py", Packages::Python("alith")),
+    Client::other("Alith for Node, by MCP", "alith_mcp.mjs", Packages::Node(&["alith@0.12.3"], "235 MB")),
+    Client::usual("Alith for Python, with `lazai.alith`", "alith_tools.py", Packages::Python("alith")).with_ours(),
+    Client::usual("A2A SDK for Python", "a2a_client.py", Packages::Python("a2a")),
     Client::other("SillyTavern", "sillytavern.mjs", Packages::Node(&["sillytavern@1.19.0"], "430 MB")),
     Client::other("Open WebUI", "open_webui.py", Packages::Python("open-webui")),
 ];
@@ -89,7 +101,11 @@ pub fn check(base: &Path) -> Result<()> {
 
 impl Client {
     const fn usual(name: &'static str, script: &'static str, packages: Packages) -> Self {
-        Self { name, script, packages, is_usual: true }
+        Self { name, script, packages, is_usual: true, has_ours: false }
+    }
+
+    const fn with_ours(self) -> Self {
+        Self { has_ours: true, ..self }
     }
 
     const fn other(name: &'static str, script: &'static str, packages: Packages) -> Self {
@@ -114,6 +130,10 @@ impl Client {
             Packages::Python(set) => python(set, self.script)?,
             Packages::Node(packages, size) => self.node(packages, size)?,
         };
+        if self.has_ours {
+            command.env("PYTHONPATH", bindings::python::package(Path::new(command.get_program()), None)?);
+        }
+        command.env("LAZAI_CLI", target().join("debug").join(format!("lazai{}", std::env::consts::EXE_SUFFIX)));
         run(self.name, endpoint.told(table::SAID.told(&mut command)))
     }
 
@@ -125,7 +145,7 @@ impl Client {
         let folder = target().join("clients").join(self.stem());
         bindings::npm(&folder, packages, size)?;
         // Node looks for packages beside the script.
-        for script in [self.script, "told.mjs"] {
+        for script in [self.script, "told.mjs", "lazai_mcp.mjs", "scripted_model.mjs"] {
             std::fs::copy(scripts().join(script), folder.join(script))?;
         }
         let mut node = Command::new("node");
@@ -150,7 +170,7 @@ fn python(set: &str, script: &str) -> Result<Command> {
 /// Starts the endpoint, lets somebody talk, and checks that everything was redeemed.
 fn talking(base: &Path, talk: impl FnOnce(&Served) -> Result<()>) -> Result<()> {
     table::SAID.begin()?;
-    let mut endpoint = Served::start("endpoint", 4, |command| {
+    let mut endpoint = Served::start("endpoint", 5, |command| {
         command.env("LAZAI_BASE_MODEL", base).env("LAZAI_ENCODER", root().join("vectors/embed/tiny-bert"));
     })?;
     talk(&endpoint)?;

@@ -54,6 +54,7 @@ cargo xtask VERB
   cuda       compiles the code for CUDA as far as types, with NVIDIA's compiler out of Python packages; needs no card
   soak differential
              a million random operations through the Rust market and the contracts
+  soak keys  every circuit of the prover, built again: its keys are the pinned ones
   soak market
              ten thousand whole markets on a chain that reorganises, with crashes, losses and cheats
   soak node [--minutes N] [--clients N]
@@ -61,6 +62,8 @@ cargo xtask VERB
   soak replicas [--minutes N] [--clients N]
              the same at two replicas that share a book in PostgreSQL: both are killed twice, and so is the database
   soak power a power cut at every write of the embedded ledger's scenario
+  soak proofs
+             thirty thousand damaged proofs: none is accepted
   soak schedules
              a thousand random schedules of replies: each is the one that is made alone
   web        shows the example page, on a market and a chain of its own (web test: visits it in Chromium)

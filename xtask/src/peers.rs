@@ -36,6 +36,8 @@ const SETS: &[(&str, &str, &[&str])] = &[
     ("langchain", "140 MB", &["langchain-openai==1.7.4"]),
     ("load", "60 MB", &["locust==2.47.0"]),
     ("alith", "210 MB", &["alith==0.12.3"]),
+    ("mcp", "70 MB", &["mcp==2.3.0"]),
+    ("a2a", "110 MB", &["a2a-sdk==1.3.0", "a2a-lint==0.1.1"]),
     ("agents", "120 MB", &["openai-agents==0.24.0"]),
     // The last version whose proxy has all that it needs in the registry.
     ("litellm", "740 MB", &["litellm[proxy]==1.105.0"]),
@@ -60,6 +62,8 @@ const SETS: &[(&str, &str, &[&str])] = &[
             "nvidia-curand==10.4.5.25",
         ],
     ),
+    // All that its packages name but PyTorch and librosa: of Resemblyzer only the weights are read.
+    ("voice", "850 MB", &["--no-deps", "--no-compile", "-r", "benches/peers/voice.txt"]),
     ("data", "1 GB", &["datasets==4.4.1", "tokenizers==0.23.1", "librosa==0.11.0", "rensa==0.5.0"]),
 ];
 

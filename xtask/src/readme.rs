@@ -33,7 +33,10 @@ const FAMILIES: &[(&str, &str)] = &[
         "a memory is sealed to another key, damaged or no memory; or an entry is empty, too large, not there, or no entry",
     ),
     ("money", "an amount is not a decimal number, or arithmetic has no result"),
-    ("node", "a node does not answer; other `node` codes come from the node itself"),
+    (
+        "node",
+        "a node does not answer, or what was to be said could not be sealed to it, and was not sent; other `node` codes come from the node itself",
+    ),
     ("pov", "a dataset or its public part breaks the format"),
     ("provenance", "evidence cannot be read, or the words are not those of the reply"),
     ("report", "a report of a character is too long"),

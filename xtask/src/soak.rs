@@ -23,12 +23,16 @@ pub fn run(args: &[&str]) -> Result<()> {
     match args.split_first() {
         Some((&"differential", [])) => differential(),
         Some((&"fuzz", names)) => fuzz_all(names),
+        Some((&"keys", [])) => keys(),
         Some((&"market", [])) => market(),
         Some((&"node", options)) => storm("node", "a_node_keeps_its_promises_in_a_storm", options),
         Some((&"power", [])) => power(),
+        Some((&"proofs", [])) => proofs(),
         Some((&"replicas", options)) => storm("replicas", "replicas_keep_a_nodes_promises_in_a_storm", options),
         Some((&"schedules", [])) => schedules(),
-        _ => bail!("soak: which one? (differential, fuzz [TARGET ...], market, node, power, replicas, schedules)"),
+        _ => bail!(
+            "soak: which one? (differential, fuzz [TARGET ...], keys, market, node, power, proofs, replicas, schedules)"
+        ),
     }
 }
 
@@ -141,6 +145,35 @@ fn power() -> Result<()> {
     let told = run_quietly("power cuts", &mut test)?;
     let line = told.lines().find(|line| line.contains("power cuts, at")).context("the test told no count")?;
     result("power", &json!({"transactions": 1_000, "told": line, "lost": 0, "applied_twice": 0}))
+}
+
+/// Every circuit of the prover, built again: its keys are the pinned ones, byte for byte.
+fn keys() -> Result<()> {
+    let mut test = as_tested(&["--lib", "the_pinned_keys_are_of_these_circuits"]);
+    test.env("LAZAI_KEYS_ALL", "1");
+    let told = run_quietly("every circuit", &mut test)?;
+    let line = told.lines().find(|line| line.contains("keys:")).context("the test told no count")?;
+    result("keys", &json!({"machine": machine(), "date": today()?, "told": line, "differences": 0}))
+}
+
+/// Damaged proofs, at least as many as there are cases; and how many make a slice.
+const DAMAGES: u64 = 31_000;
+const SLICE_DAMAGES: u64 = 3_100;
+
+/// Proofs damaged in every way that keeps their structure.
+fn proofs() -> Result<()> {
+    let seeds = Seeds {
+        name: "proofs",
+        test: &["--lib", "no_structured_damage_is_accepted"],
+        counts: "proofs:",
+        all: DAMAGES,
+        slice: SLICE_DAMAGES,
+    };
+    let sums = seeds.run()?;
+    let counts = json!({
+        "machine": machine(), "date": today()?, "damaged_proofs": sums.first(), "accepted": 0,
+    });
+    result("proofs", &counts)
 }
 
 /// Minutes and clients of the whole soak of a node, and how often each of its replicas is killed in it.

@@ -2,6 +2,7 @@
 
 mod market;
 mod memory;
+mod private;
 mod serve;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 
 pub(crate) use market::*;
 pub(crate) use memory::*;
+pub(crate) use private::*;
 pub(crate) use serve::*;
 
 /// AI characters as verifiable, paid, tradable things.
@@ -56,6 +58,10 @@ pub(crate) enum Verb {
     End(End),
     /// Runs an endpoint on this machine for stock clients of OpenAI's dialect: it pays nodes within a budget, and checks every receipt.
     Proxy(Box<Proxy>),
+    /// Passes sealed requests on to nodes, until it is stopped: it sees who asks and nothing of what is asked, the nodes see the relay.
+    Relay(Relay),
+    /// Gives an agent characters as tools (MCP): to list them, to say something within a budget, to verify, to see balance and receipts.
+    Mcp(Box<Mcp>),
     /// Shows what a conversation remembers (`chat --memory`), and changes or forgets it.
     Memory(Memory),
     /// Searches the receipts of a proxy and of conversations, and checks each again.
@@ -150,6 +156,9 @@ pub(crate) struct Create {
     pub owner: Owner,
     #[command(flatten)]
     pub speakers: Speakers,
+    /// Longest record, in tokens: longer dialogues are cut between turns; 256 unless it is named, and never more than the base reads.
+    #[arg(long)]
+    pub record_tokens: Option<u32>,
     /// Most steps of the preview's training.
     #[arg(long)]
     pub steps: Option<u32>,
@@ -202,6 +211,9 @@ pub(crate) struct Prepare {
     pub out: PathBuf,
     #[command(flatten)]
     pub speakers: Speakers,
+    /// Longest record, in tokens: longer dialogues are cut between turns; 256 unless it is named, and never more than the base reads.
+    #[arg(long)]
+    pub record_tokens: Option<u32>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -32,6 +32,8 @@ struct Inputs {
     base: String,
     contributor: ContributorTerms,
     speakers: (Option<String>, Option<String>),
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    record_tokens: Option<u32>,
 }
 
 /// The folder of a character.
@@ -97,7 +99,8 @@ pub(crate) fn create(verb: args::Create, out: &mut Output<'_>) -> Done {
         let files = verb.files.iter().map(|path| path.to_string_lossy().into_owned()).collect();
         let (base, dataset) = (inputs.base.clone(), place.of("dataset.safetensors"));
         let terms = inputs.contributor.clone();
-        let facts = prepare_dataset(files, terms, base, dataset, dataset_listener, character, user, Some(card))?;
+        let most = verb.record_tokens;
+        let facts = prepare_dataset(files, terms, base, dataset, dataset_listener, character, user, Some(card), most)?;
         keep_file(&place.of("dataset.json"), &serde_json::to_vec_pretty(&facts)?)?;
         facts
     };
@@ -165,6 +168,7 @@ fn inputs(verb: &args::Create, character: &Character, local: Option<&Local>) -> 
         contributor: verb.owner.clone().terms(address),
         // A log of several people is of the card's character, unless somebody else is named.
         speakers: (verb.speakers.character.clone().or(Some(character.name())), verb.speakers.user.clone()),
+        record_tokens: verb.record_tokens,
     })
 }
 

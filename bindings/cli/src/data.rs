@@ -127,10 +127,11 @@ impl args::Owner {
 }
 
 pub(crate) fn prepare(verb: args::Prepare, out: &mut Output<'_>) -> Done {
-    let args::Prepare { files, base, address, owner, out: path, speakers } = verb;
+    let args::Prepare { files, base, address, owner, out: path, speakers, record_tokens } = verb;
     let args::Speakers { character, user } = speakers;
     let files = files.iter().map(|path| text(path)).collect();
-    let facts = prepare_dataset(files, owner.terms(address), text(&base), text(&path), None, character, user, None)?;
+    let (terms, base, dataset_path) = (owner.terms(address), text(&base), text(&path));
+    let facts = prepare_dataset(files, terms, base, dataset_path, None, character, user, None, record_tokens)?;
     out.tell(&facts, |facts| dataset(&path.display().to_string(), facts))?;
     Ok(true)
 }

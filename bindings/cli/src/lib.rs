@@ -18,11 +18,13 @@ mod data;
 mod earnings;
 mod local;
 mod logs;
+mod mcp;
 mod memory;
 mod money;
 mod proxy;
 mod publish;
 mod receipts;
+mod relay;
 mod say;
 mod serve;
 mod sound;
@@ -85,6 +87,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut input: Box<dyn BufRead 
         Verb::Say(verb) => say::say(&verb, &mut out),
         Verb::End(verb) => talk::end(&verb, &mut out),
         Verb::Proxy(verb) => proxy::proxy(*verb, input, &mut out),
+        Verb::Relay(verb) => relay::relay(verb, input, &mut out),
+        Verb::Mcp(verb) => mcp::mcp(*verb, input, &mut out),
         Verb::Memory(verb) => memory::memory(verb, &mut out),
         Verb::Receipts(verb) => receipts::receipts(&verb, &mut out),
         Verb::Balance(verb) => money::balance(&verb, &mut out),
@@ -123,7 +127,7 @@ fn refusal(error: &LazaiError) -> serde_json::Value {
 }
 
 /// Codes of nodes after which the same may be tried again.
-const AGAIN: [&str; 7] = [
+const AGAIN: [&str; 8] = [
     "node.book",
     "node.busy",
     "node.draining",
@@ -131,12 +135,13 @@ const AGAIN: [&str; 7] = [
     "node.rate_limited",
     "node.transport",
     "node.unknown_session",
+    "node.unsealed",
 ];
 
 /// The exit code of an error.
 fn exit_code(code: &str) -> u8 {
     match code.split('.').next().unwrap_or_default() {
-        "file" | "io" | "ledger" => 4,
+        "file" | "io" | "ledger" | "relay" => 4,
         "node" if AGAIN.contains(&code) => 4,
         "market" | "node" | "consumer" | "request" | "signer" | "cancelled" => 1,
         "provenance" if code == "provenance.words" => 1,

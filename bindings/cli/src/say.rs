@@ -15,7 +15,7 @@ use crate::{Done, Output};
 pub(crate) fn say(verb: &args::Say, out: &mut Output<'_>) -> Done {
     let speed_milli = pace(verb.speed)?;
     let (market, key) = acting(&verb.chat.acting, CONSUMER)?;
-    let node = client(&verb.chat.node, verb.chat.ca.as_deref())?;
+    let node = client(&verb.chat.node, verb.chat.ca.as_deref(), &verb.chat.way)?;
     let kept = conversation(&verb.chat, &market, &key, &node)?;
     let keep = |text: &str| keep_file(&verb.chat.conversation.to_string_lossy(), text.as_bytes());
     keep(&kept)?;

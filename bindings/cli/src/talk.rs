@@ -29,12 +29,20 @@ impl ReplyListener for Heard {
     }
 }
 
-/// The node at a URL, held to public certificate authorities or to those in a file.
-pub(crate) fn client(url: &str, ca: Option<&Path>) -> Result<Arc<NodeClient>, LazaiError> {
-    let Some(path) = ca else { return NodeClient::new(url.to_owned()) };
+/// The node at a URL, held to public certificate authorities or to those in a file, maybe by way of a relay.
+pub(crate) fn client(url: &str, ca: Option<&Path>, way: &args::Way) -> Result<Arc<NodeClient>, LazaiError> {
+    let (relay, only_sealed) = (way.relay.as_deref(), way.only_sealed);
+    let Some(path) = ca else { return NodeClient::with(url, None, relay, only_sealed) };
     let certificates = String::from_utf8_lossy(&crate::read(path)?).into_owned();
     let of_file = |error: LazaiError| LazaiError::new("tls", format!("{}: {}", path.display(), error.detail()));
-    NodeClient::trusting(url.to_owned(), certificates).map_err(of_file)
+    NodeClient::with(url, Some(&certificates), relay, only_sealed).map_err(of_file)
+}
+
+/// Holds a node to that of a conversation: what is said is sealed to its key alone.
+fn hold(node: &NodeClient, market: &Market, conversation: &str) -> Result<(), LazaiError> {
+    let kept: Value = serde_json::from_str(conversation)?;
+    let address = kept["offer"]["offer"]["node"].as_str().unwrap_or_default();
+    node.hold_to(market.domain(), address.to_owned())
 }
 
 /// Tells of an error which node did not answer, and what may help.
@@ -58,9 +66,10 @@ fn at(url: &str) -> impl Fn(LazaiError) -> LazaiError {
 pub(crate) fn chat(talk: &args::Talk, input: &mut dyn BufRead, out: &mut Output<'_>) -> Done {
     let verb = &talk.chat;
     let (market, key) = acting(&verb.acting, CONSUMER)?;
-    let node = client(&verb.node, verb.ca.as_deref())?;
+    let node = client(&verb.node, verb.ca.as_deref(), &verb.way)?;
     let aloud = Aloud::new(&talk.aloud, model_of(verb)?.as_deref(), &node).map_err(at(&verb.node))?;
     let conversation = conversation(verb, &market, &key, &node)?;
+    hold(&node, &market, &conversation)?;
     let session = market.resume(&node, key.clone(), &conversation)?;
     let chat = Chat::new(conversation, market.domain(), key.clone())?;
     let text = |path: &Path| path.to_string_lossy().into_owned();
@@ -232,7 +241,7 @@ pub(crate) fn end(verb: &args::End, out: &mut Output<'_>) -> Done {
     let (text, value) = kept(path)?.ok_or_else(none)?;
     let session = value["session"].as_str().ok_or_else(none)?;
     // Taking back asks no node.
-    let node = client(verb.node.as_deref().unwrap_or("http://127.0.0.1"), verb.ca.as_deref())?;
+    let node = client(verb.node.as_deref().unwrap_or("http://127.0.0.1"), verb.ca.as_deref(), &verb.way)?;
     let talking = market.resume(&node, key, &text)?;
     if !verb.alone {
         let left = block_on(talking.end()).map_err(at(verb.node.as_deref().unwrap_or_default()))?;

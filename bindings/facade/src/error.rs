@@ -117,6 +117,7 @@ pub(crate) const CODES: &[&str] = &[
     "money.overflow",
     "money.underflow",
     "node.transport",
+    "node.unsealed",
     "pov.bad_tensor",
     "pov.duplicate_contributor",
     "pov.empty",

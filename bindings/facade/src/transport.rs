@@ -118,8 +118,8 @@ pub struct BodySink {
 
 /// What an answer's body is read as.
 enum Reader {
-    Reply(ReplyReader),
-    Speech(SpeechReader),
+    Reply(Box<ReplyReader>),
+    Speech(Box<SpeechReader>),
 }
 
 /// What some bytes of a body completed.
@@ -130,7 +130,7 @@ enum Heard {
 
 impl Default for Reader {
     fn default() -> Self {
-        Self::Reply(ReplyReader::default())
+        Self::Reply(Box::default())
     }
 }
 
@@ -241,7 +241,7 @@ impl Node for Distant {
         _: &'a mut (dyn FnMut(&[i16]) + Send),
     ) -> NodeFuture<'a, SpeechReply> {
         Box::pin(async move {
-            let reader = Reader::Speech(SpeechReader::default());
+            let reader = Reader::Speech(Box::default());
             let state = self.posted(speech_post(request), reader, self.listener.clone()).await?;
             match (state.failed, state.reader) {
                 (Some(error), _) => Err(error),

@@ -245,6 +245,7 @@ fn made() -> Vec<LazaiError> {
         ExExError::Refused(RefusalReason::Ciphertext(SealError::NotAuthentic)).into(),
         ExExError::TakenBack { submission }.into(),
         TrainError::NothingToLearn.into(),
+        ConsumerError::Node(lazai::seal::NotSealed::NotOffered.into()).into(),
         ConsumerError::SpeechPrice { price: Amount::MAX, most: Amount::ZERO }.into(),
     ]);
     made

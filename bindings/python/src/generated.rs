@@ -1015,6 +1015,24 @@ impl NodeClient {
         free(py, || facade::native::node::NodeClient::trusting(url, certificates)).map(NodeClient)
     }
 
+    /// A node by way of an oblivious relay, such as `https://relay.example`: the relay sees who asks and nothing of what, the node sees
+    /// the relay. What is said is sealed, or not sent. `Session`s know whose key it has to be; for a
+    /// `Chat`, say it first (`hold_to`).
+    ///
+    /// Errors: `node.transport` if one is no URL of HTTP.
+    #[staticmethod]
+    fn relayed(py: Python<'_>, url: String, relay: String) -> PyResult<Self> {
+        free(py, || facade::native::node::NodeClient::relayed(url, relay)).map(NodeClient)
+    }
+
+    /// Holds the node to an address, that of its offer, in the ledger's domain: requests are sealed to keys that it signed. The first
+    /// call counts.
+    ///
+    /// Errors: `hex.…`, `address`.
+    fn hold_to(&self, py: Python<'_>, domain: facade::sign::Domain, node: String) -> PyResult<()> {
+        free(py, || self.0.hold_to(domain, node))
+    }
+
     /// The characters that the node offers.
     ///
     /// Errors: `node.…`.
@@ -1440,12 +1458,13 @@ fn open_session_call(
 /// dataset. Memory does not grow with the dialogues, but with the recordings. If files name people, `character`
 /// names the one whose words are learnt, and `user` the one who talks with it; everybody else's words are context. With a `card`,
 /// dialogues go on from it, as they do where nodes put it before conversations: see `write_public_part`.
+/// Dialogues that are longer than `record_tokens` (256 unless it is named, and never more than the base reads) are cut between turns.
 ///
 /// `on_progress` gets a `Progress` now and then, and cancels by `False`. An error that it raises is raised when the work has ended.
 ///
 /// Errors: `dialogue.…`, `pov.…`, `hex.…`, `model`, `file`, `cancelled`; no file is left behind.
 #[pyfunction]
-#[pyo3(signature = (files, contributor, base_model, out, on_progress=None, character=None, user=None, card=None))]
+#[pyo3(signature = (files, contributor, base_model, out, on_progress=None, character=None, user=None, card=None, record_tokens=None))]
 fn prepare_dataset(
     py: Python<'_>,
     files: Vec<PathText>,
@@ -1456,6 +1475,7 @@ fn prepare_dataset(
     character: Option<String>,
     user: Option<String>,
     card: Option<&Character>,
+    record_tokens: Option<u32>,
 ) -> PyResult<facade::native::data::DatasetFacts> {
     let on_progress = Told::of(py, on_progress)?;
     let card = card.map(|card| card.0.clone());
@@ -1469,6 +1489,7 @@ fn prepare_dataset(
             character,
             user,
             card,
+            record_tokens,
         )
     }))
 }

@@ -4,7 +4,7 @@ import pathlib
 from typing import assert_type
 
 import lazai
-from lazai import aio, progress, tensors
+from lazai import aio, alith, progress, tensors
 
 parts = lazai.split_revenue(10, 7000, 2000, 1000)
 assert_type(parts.creator, int)
@@ -57,3 +57,10 @@ try:
 except lazai.LazaiError as error:
     assert_type(error.code, str)
     assert_type(error.message, str)
+
+
+def agents(key: lazai.LocalKey) -> None:
+    with alith.Purse(key, nodes=["http://127.0.0.1:8028"], market="market", budget=10) as purse:
+        assert_type(purse.say("hi")[0], str)
+        assert_type(alith.tools(purse)[0](), str)
+    assert_type(alith.LazAIClient().get_inference_node("0x00")[1], str)

@@ -19,7 +19,7 @@ use lazai::consumer::{Consumer, ConsumerError, Conversation};
 use lazai::core::message::{Message, Role};
 use lazai::core::{Amount, Asset, LocalSigner, Signer};
 use lazai::exex::Minted;
-use lazai::http::{Budget, Front, HttpNode, Loopback, TlsFiles};
+use lazai::http::{Budget, Front, HttpNode, Loopback, Sealing, TlsFiles};
 use lazai::node::{Node, NodeError, ReplySettings};
 use lazai::provider::Provider;
 use lazai::safety::{CharacterReport, Concern, SignedReport};
@@ -116,6 +116,7 @@ fn a_node_and_its_proxy_over_http() {
         command_line::the_command_line_talks(&served).await;
         command_line::the_command_line_serves(&served).await;
         proxy_command::the_command_line_runs_a_proxy(&served).await;
+        proxy_command::the_command_line_serves_an_agent(&served).await;
         serving::a_server_of_its_own_is_patient_and_not_too_patient(&served).await;
         serving::clients_wait_for_a_node_that_is_busy(&served).await;
         serving::the_operator_sees_what_is_served(&served).await;

@@ -105,12 +105,13 @@ fn cutting(upstream: &str, after: usize) -> String {
             while let Ok(count @ 1..) = client.read(&mut buffer) {
                 request.extend(&buffer[..count]);
             }
-            let request = String::from_utf8_lossy(&request).replacen("\r\n", "\r\nConnection: close\r\n", 1);
+            let end = request.windows(2).position(|two| two == b"\r\n").unwrap_or(request.len());
+            request.splice(end..end, *b"\r\nConnection: close");
             let mut node = std::net::TcpStream::connect(&upstream).unwrap();
-            node.write_all(request.as_bytes()).unwrap();
+            node.write_all(&request).unwrap();
             let mut answer = Vec::new();
             node.read_to_end(&mut answer).unwrap();
-            let cut = if request.starts_with("POST /v1/chat") { answer.len().min(after) } else { answer.len() };
+            let cut = if request.starts_with(b"POST ") { answer.len().min(after) } else { answer.len() };
             let _ = client.write_all(&answer[..cut]);
         }
     });
@@ -122,8 +123,9 @@ pub async fn a_node_that_breaks_off_is_not_paid(served: &Served) {
     let offer = node.models().await.unwrap().remove(0).offer;
     let consumer = served.stage.consumer().unwrap();
     let mut conversation = consumer.open(2, &offer, deposit(1_000)).await.unwrap();
-    for after in [0, 40, 700] {
-        let broken = HttpNode::new(&cutting(&served.url, after)).unwrap();
+    let ways = [Sealing::Offered, Sealing::Off];
+    for (after, way) in [0, 40, 700].into_iter().flat_map(|after| ways.map(|way| (after, way))) {
+        let broken = HttpNode::new(&cutting(&served.url, after)).unwrap().with_sealing(way);
         let error = consumer.say(&mut conversation, &broken, "Hello?", &mut |_| {}).await.unwrap_err();
         assert!(matches!(error, ConsumerError::Node(NodeError::Transport { .. })), "{error}");
         assert_eq!((conversation.receipts.len(), conversation.paid), (0, None));
@@ -152,7 +154,11 @@ pub async fn refusing(node: &str, code: &'static str) -> axum::Router {
     let url = format!("{node}/v1/models");
     let models =
         tokio::task::spawn_blocking(move || ureq::get(url).call().unwrap().body_mut().read_to_string().unwrap());
-    let models = models.await.unwrap();
+    let mut models: Value = serde_json::from_str(&models.await.unwrap()).unwrap();
+    for model in models["data"].as_array_mut().unwrap() {
+        model["lazai"].as_object_mut().unwrap().remove("seal");
+    }
+    let models = models.to_string();
     let refuse = move || async move {
         let body = json!({"error": {"message": "no", "code": code}}).to_string();
         (axum::http::StatusCode::FORBIDDEN, body)

@@ -24,6 +24,55 @@ impl Shared {
     }
 }
 
+/// An agent over the standard streams: all that is printed is the protocol's, and the budget is the operator's.
+pub async fn the_command_line_serves_an_agent(served: &Served) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let home = &served.stage.home;
+    home.key("consumer").to_keystore(folder.path(), "key", "a password").unwrap();
+    std::fs::write(path("password"), "a password\n").unwrap();
+    std::fs::write(path("card.json"), include_bytes!("../../cyber-diva/card.json")).unwrap();
+    let market = home.path("").display().to_string();
+    let args: Vec<String> = [
+        ["lazai", "mcp", "--market", &market, "--keystore", &path("key")].map(String::from).to_vec(),
+        ["--password-file", &path("password"), "--node", &served.url, "--folder", &path("agent"), "--files", &path("")]
+            .map(String::from)
+            .to_vec(),
+        ["--budget", "5000", "--deposit", "1000", "--reply", "300"].map(String::from).to_vec(),
+    ]
+    .concat();
+    let call = |id: u32, tool: &str, arguments: Value| {
+        json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool, "arguments": arguments}})
+            .to_string()
+    };
+    let lines = [
+        json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"protocolVersion": "1.0.0"}}).to_string(),
+        json!({"jsonrpc": "2.0", "method": "notifications/initialized"}).to_string(),
+        call(1, "lazai_characters", json!({})),
+        call(2, "lazai_inspect", json!({"path": "card.json"})),
+        call(3, "lazai_say", json!({"message": "Who are you?", "max_tokens": 3})),
+        "garbage".to_owned(),
+    ];
+    let input = std::io::Cursor::new(lines.join("\n").into_bytes());
+    let out = Shared::default();
+    let mut writes = out.clone();
+    let running = tokio::task::spawn_blocking(move || {
+        lazai_cli::run(args.into_iter().map(Into::into), Box::new(input), &mut writes)
+    });
+    assert_eq!(running.await.unwrap(), 0);
+    let answers = out.lines();
+    assert_eq!(answers.len(), 5, "{answers:?}");
+    let of = |id: u32| answers.iter().find(|answer| answer["id"] == id).unwrap()["result"].clone();
+    assert_eq!(of(0)["protocolVersion"], "2025-11-25");
+    assert!(of(1)["content"][0]["text"].as_str().unwrap().contains("dat:1:1"));
+    assert_eq!(of(2)["structuredContent"]["kind"], "character");
+    assert_eq!(of(3)["structuredContent"]["character"], "dat:1:1", "{answers:?}");
+    // What was promised is in its folder, and found by the other verb.
+    let words = ["receipts", &path("agent"), "--market", &market].map(String::from).to_vec();
+    let (code, lines) = command(words, "").await;
+    assert_eq!((code, lines.len(), lines[0]["trust"].as_str()), (0, 2, Some("checked")), "{lines:?}");
+}
+
 /// A proxy pays for a client, and its receipts are found again.
 pub async fn the_command_line_runs_a_proxy(served: &Served) {
     let folder = tempfile::tempdir().unwrap();

@@ -294,8 +294,24 @@ fn the_exex_refuses_what_does_not_open_or_is_not_what_was_proved() {
         submission.proof = first.proof().digest();
     });
     refused!(verify(id), ValidationError::StatementMismatch { field: "ledger or submission" });
+    // A bound on records that no dataset's statement has: found before the proof is looked at. And tokens of another model.
+    let sixth = stage.proved(6).unwrap();
+    let id = submit_lie(&stage, &sixth, |submission| {
+        let mut statement = sixth.statement().clone();
+        statement.proved.max_record_tokens = 3_000;
+        submission.statement = put(statement.to_bytes());
+    });
+    refused!(verify(id), ValidationError::StatementMismatch { field: "longest record" });
+    let (tokenizer, size) = (third.statement().declared.tokenizer, third.statement().proved.vocab_size);
+    let knows = |tokenizer, size| {
+        let validator = Validator::new(stage.home.account("validator 1"), &stage.home.path("signed"));
+        block_on(validator.tokenizers([(tokenizer, size)]).verify(honest, &*stage.home.store()))
+    };
+    refused!(knows(first.statement().digest(), size), ValidationError::StatementMismatch { field: "tokenizer" });
+    refused!(knows(tokenizer, size + 1), ValidationError::StatementMismatch { field: "vocabulary" });
+    knows(tokenizer, size).unwrap();
     let (dataset, public) = stage.packed().unwrap();
-    let draft = stage.creator().draft(6, dataset, public).unwrap();
+    let draft = stage.creator().draft(7, dataset, public).unwrap();
     refused!(draft.with_proof(fifth.proof().clone()), lazai::zk::VerifyError::Rejected { .. });
 }
 

@@ -23,8 +23,8 @@ use thiserror::Error;
 
 use crate::id::{Address, Digest};
 
-/// Most tokens of one record.
-pub const MAX_RECORD_TOKENS: usize = 256;
+/// Most tokens of one record: what a proof can count. Bases read less, and say so.
+pub const MAX_RECORD_TOKENS: usize = 65_535;
 /// Most records of a dataset in memory: 2^16. Larger ones are streamed.
 pub const MAX_RECORDS: usize = 1 << 16;
 /// Most contributors of a dataset.

@@ -221,6 +221,18 @@ pub fn read_tokenizer(path: &Path) -> Result<(Tokenizer, ChatTemplate)> {
     gguf::Gguf::open(file)?.tokenizer()
 }
 
+/// The tokens that the model of a GGUF file or folder reads at once, without the weights.
+///
+/// # Errors
+/// [`ModelError`].
+pub fn read_context(path: &Path) -> Result<usize> {
+    if path.is_dir() {
+        return Ok(hub::read_config(path)?.context);
+    }
+    let file = std::fs::File::open(path).map_err(ModelError::file(path))?;
+    Ok(gguf::Gguf::open(file)?.config()?.context)
+}
+
 impl std::fmt::Debug for BaseModel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "BaseModel {{ name: {:?}, digest: {} }}", self.name, self.digest)

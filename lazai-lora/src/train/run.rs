@@ -70,6 +70,12 @@ impl<'a> Run<'a> {
         let steps = u32::try_from(plan.len()).unwrap_or(u32::MAX);
         let opening = |system| tokenize_opening(base.tokenizer(), base.template(), system);
         let before = data.system.map(opening).transpose()?.unwrap_or_default();
+        // Positions beyond the context would be learnt as no reply ever has them, and memory grows with the longest.
+        let context = base.config().context;
+        let longest = data.examples.iter().enumerate().map(|(i, example)| (before.len() + example.tokens.len(), i));
+        if let Some((tokens, example)) = longest.max().filter(|(tokens, _)| *tokens > context) {
+            return Err(TrainError::OutsideContext { example, tokens, context });
+        }
         let digest = run_digest(base, lora, config, data, &before)?;
         Ok(Self { base, config, data, before, plan, steps, digest })
     }

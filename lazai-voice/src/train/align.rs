@@ -6,14 +6,19 @@ use super::ear::BANDS;
 /// Cepstral coefficients that are compared; the first, loudness, is not.
 const COEFFICIENTS: usize = 13;
 /// Frames of a spectrogram in a unit of 25 ms, times two.
-const FRAMES_OF_TWO: usize = 5;
+pub(super) const FRAMES_OF_TWO: usize = 5;
 
 /// For each frame of `a`, the last frame of `b` that the cheapest path gives it.
 pub(super) fn warp(a: &[f32], b: &[f32]) -> Vec<usize> {
+    path(a, b).0
+}
+
+/// The cheapest path as [`warp`] gives it, and its cost.
+pub(super) fn path(a: &[f32], b: &[f32]) -> (Vec<usize>, f32) {
     let (a, b) = (cepstra(a), cepstra(b));
     let (rows, columns) = (a.len(), b.len());
     if rows == 0 || columns == 0 {
-        return vec![0; rows];
+        return (vec![0; rows], 0.0);
     }
     // How each cell is reached: 0 from both before, 1 from the row before, 2 from the column before.
     let mut from = vec![0u8; rows * columns];
@@ -48,7 +53,7 @@ pub(super) fn warp(a: &[f32], b: &[f32]) -> Vec<usize> {
         // The path runs backwards: the first visit of a row is its last frame.
         out[i] = out[i].max(j);
     }
-    out
+    (out, costs[columns - 1])
 }
 
 /// One less the cosine of the angle.

@@ -28,6 +28,8 @@ struct Header {
     loss_micros: Vec<u64>,
     evaluations: Vec<Evaluation>,
     states: Vec<StateDigest>,
+    /// How long the phonemes of each recording last, as they are aligned.
+    durations: Vec<Vec<usize>>,
 }
 
 pub(super) fn save(folder: &Path, run: Digest, state: &State) -> Result<()> {
@@ -37,6 +39,7 @@ pub(super) fn save(folder: &Path, run: Digest, state: &State) -> Result<()> {
         loss_micros: state.loss_micros.clone(),
         evaluations: state.evaluations.clone(),
         states: state.states.clone(),
+        durations: state.takes.iter().map(|take| take.durations.clone()).collect(),
     };
     let malformed = |reason: String| SpeechError::malformed(FILE, reason);
     let header = serde_json::to_string(&header).map_err(|e| malformed(e.to_string()))?;
@@ -44,6 +47,7 @@ pub(super) fn save(folder: &Path, run: Digest, state: &State) -> Result<()> {
         ("adapter", &state.adapter.values),
         ("first", &state.optimiser.first),
         ("second", &state.optimiser.second),
+        ("average", &state.average),
     ];
     parts.extend(state.best.as_ref().map(|best| ("best", &best.values)));
     let bytes = parts.into_iter().map(|(name, values)| {
@@ -86,14 +90,22 @@ pub(super) fn restore(folder: &Path, run: Digest, state: &mut State) -> Result<(
     }
     let file = Weights(SafeTensors::deserialize(&bytes).map_err(|e| malformed(e.to_string()))?);
     let take = |name: &str| file.take(name, &[state.adapter.len()]);
-    let (values, first, second) = (take("adapter")?, take("first")?, take("second")?);
+    let (values, first, second, average) = (take("adapter")?, take("first")?, take("second")?, take("average")?);
     let best = if file.0.names().contains(&"best") { Some(take("best")?) } else { None };
     state.best = best.map(|values| {
         let mut best = state.adapter.clone();
         best.values = values;
         best
     });
+    let found: Vec<usize> = header.durations.iter().map(Vec::len).collect();
+    let fits = state.takes.iter().map(|take| take.ids.len()).eq(found)
+        && state.takes.iter().zip(&header.durations).all(|(take, durations)| take.holds(durations));
+    if !fits {
+        return Err(malformed("durations of other recordings".to_owned()));
+    }
+    state.takes.iter_mut().zip(header.durations).for_each(|(take, durations)| take.lay(durations));
     state.adapter.values = values;
+    state.average = average;
     state.optimiser.first = first;
     state.optimiser.second = second;
     state.optimiser.step = header.step;

@@ -8,6 +8,8 @@ use super::pitch::{Lessons, Reader};
 use super::{LONGEST_SECONDS, Recording, VoiceProgress, align};
 use crate::base::{Base, Outputs, Utterance};
 use crate::error::{Result, SpeechError};
+use crate::math::{exp, ln};
+use crate::model::BINS;
 use crate::vocoder::{VOICED_HZ, mix, noise};
 use crate::voice::Manner;
 
@@ -17,10 +19,18 @@ const FRAMES_PER_S: f64 = 100.0;
 const PITCHES: [f32; 5] = [0.42, 0.55, 0.75, 1.0, 1.3];
 /// Frames of lessons for the reader of pitch: beyond, no more are made.
 const LESSON_FRAMES: usize = 24_000;
+/// The lengths of vocal tracts that lessons have beside the base's: other speakers', men's among them.
+const TRACTS: [f32; 2] = [0.9, 1.22];
+/// The lengths of vocal tracts that a speaker may have beside the base's, and the recordings that tell which.
+const TRIED_TRACTS: [f32; 6] = [0.92, 1.0, 1.06, 1.12, 1.18, 1.25];
+const TRIED_RECORDINGS: usize = 8;
+/// The tilts of their spectra, from the lowest band to the highest, in the spectrogram's unit.
+const TILTS: [f32; 2] = [-0.3, 0.3];
 /// Pitches that far from the median are misread: they become the median.
 const PLAUSIBLE: std::ops::Range<f32> = 0.55..1.7;
 
 /// A recording as it is learnt.
+#[derive(Clone)]
 pub(super) struct Take {
     pub(super) ids: Vec<u32>,
     pub(super) log_mel: Vec<f32>,
@@ -28,6 +38,45 @@ pub(super) struct Take {
     pub(super) durations: Vec<usize>,
     /// By frames of the base; 0 where there is no voice.
     pub(super) f0: Vec<f32>,
+    /// By frames of the spectrogram.
+    pitches: Vec<f32>,
+}
+
+impl Take {
+    /// Aligns the recording again, beside another voice that says it as long as it is aligned now. What cannot be followed stays.
+    pub(super) fn align(&mut self, said: &[f32]) {
+        let warp = align::warp(said, &self.log_mel);
+        let found = align::durations(&ends(&self.durations), &warp, self.log_mel.len() / BANDS);
+        if let Some(durations) = found {
+            self.lay(durations);
+        }
+    }
+
+    /// True if the recording can be aligned so: each phoneme lasts, and they end with it.
+    pub(super) fn holds(&self, durations: &[usize]) -> bool {
+        let units = durations.iter().try_fold(0usize, |sum, &lasts| sum.checked_add(lasts));
+        let most = self.log_mel.len() / BANDS * 2 / align::FRAMES_OF_TWO;
+        durations.iter().all(|&lasts| lasts > 0) && units.is_some_and(|units| units <= most)
+    }
+
+    /// Takes durations, and the pitch of each frame under them.
+    pub(super) fn lay(&mut self, durations: Vec<usize>) {
+        let last = self.pitches.len().saturating_sub(1);
+        // A frame of the base is 12.5 ms, one of the spectrogram 10 ms.
+        let at = |frame: usize| self.pitches.get((frame * 5 / 4).min(last)).copied().unwrap_or(0.0);
+        self.f0 = (0..2 * durations.iter().sum::<usize>()).map(at).collect();
+        self.durations = durations;
+    }
+}
+
+/// The unit after the last of each phoneme.
+fn ends(durations: &[usize]) -> Vec<usize> {
+    let mut end = 0;
+    let after = durations.iter().map(|lasts| {
+        end += lasts;
+        end
+    });
+    after.collect()
 }
 
 pub(super) struct Material {
@@ -42,6 +91,7 @@ struct Own {
     recording: usize,
     outputs: Outputs,
     log_mel: Vec<f32>,
+    loudness: f32,
 }
 
 impl Material {
@@ -72,6 +122,7 @@ impl Material {
         teach(base, ear, &own, &mut lessons, &mut rng);
         let reader = Reader::learn(&lessons, &mut rng);
         drop(lessons);
+        liken(base, ear, &mut own, recordings, &reader);
         let mut takes = Vec::new();
         let (mut pitches, mut own_pitches, mut units, mut own_units) = (Vec::new(), Vec::new(), 0, 0);
         for own in own {
@@ -107,7 +158,8 @@ fn listen(base: &Base, ear: &Ear, recording: usize, given: &Recording<'_>) -> Op
     }
     let outputs = base.outputs(&Utterance::new(given.ids), None).ok()?;
     let log_mel = heard(base, ear, &outputs, &outputs.f0, (recording as u64, 1.0));
-    Some(Own { recording, outputs, log_mel })
+    let loudness = loudness(&log_mel);
+    Some(Own { recording, outputs, log_mel, loudness })
 }
 
 /// The spectrogram of the base's spectra with this pitch and this loudness.
@@ -132,8 +184,12 @@ fn teach(base: &Base, ear: &Ear, own: &[Own], lessons: &mut Lessons, rng: &mut C
             let ratio = PITCHES[(speech.recording + round as usize) % PITCHES.len()] * uniform(0.88, 1.14);
             let f0: Vec<f32> = speech.outputs.f0.iter().map(|f0| f0 * ratio).collect();
             let gain = 10f32.powf(uniform(-0.8, 0.4));
-            let log_mel =
-                heard(base, ear, &speech.outputs, &f0, (1 << 32 | round << 16 | speech.recording as u64, gain));
+            let outputs = stretched(&speech.outputs, uniform(TRACTS[0], TRACTS[1]));
+            let tilt = uniform(TILTS[0], TILTS[1]);
+            let mut log_mel = heard(base, ear, &outputs, &f0, (1 << 32 | round << 16 | speech.recording as u64, gain));
+            for (i, value) in log_mel.iter_mut().enumerate() {
+                *value += tilt * ((i % BANDS) as f32 / BANDS as f32 - 0.5);
+            }
             // A frame of the base is 12.5 ms, one of the spectrogram 10 ms.
             let at = |frame: usize| {
                 let place = (frame * 4 / 5).min(f0.len().saturating_sub(1));
@@ -145,28 +201,70 @@ fn teach(base: &Base, ear: &Ear, own: &[Own], lessons: &mut Lessons, rng: &mut C
     }
 }
 
+/// Makes the base's own speech as high as the recordings, of the vocal tract that they follow best: a man is hard to align beside a
+/// woman.
+fn liken(base: &Base, ear: &Ear, own: &mut [Own], recordings: &[Recording<'_>], reader: &Reader) {
+    let voiced = |f0: &f32| *f0 > VOICED_HZ;
+    let own_pitch = median(own.iter().flat_map(|own| &own.outputs.f0).copied().filter(voiced).collect());
+    let read = own.iter().flat_map(|own| reader.read(recordings[own.recording].log_mel));
+    let ratio = median(read.filter(|(_, is_voiced)| *is_voiced).map(|(f0, _)| f0).collect()) / own_pitch;
+    let ratio = if ratio.is_finite() { ratio } else { 1.0 };
+    let said = |own: &Own, longer: f32| {
+        let f0: Vec<f32> = own.outputs.f0.iter().map(|f0| f0 * ratio).collect();
+        heard(base, ear, &stretched(&own.outputs, longer), &f0, (own.recording as u64, 1.0))
+    };
+    let (mut best, mut longest) = (f32::INFINITY, 1.0);
+    for longer in TRIED_TRACTS {
+        let few = own.iter().step_by(own.len().div_ceil(TRIED_RECORDINGS));
+        let cost: f32 = few.map(|own| align::path(&said(own, longer), recordings[own.recording].log_mel).1).sum();
+        if cost < best {
+            (best, longest) = (cost, longer);
+        }
+    }
+    for own in own {
+        own.log_mel = said(own, longest);
+    }
+}
+
+/// The outputs of a speaker whose vocal tract is so many times as long: a spectrum's envelope moves down.
+fn stretched(outputs: &Outputs, longer: f32) -> Outputs {
+    let mut out = outputs.clone();
+    for (to, from) in out.parts.chunks_exact_mut(BINS).zip(outputs.parts.chunks_exact(BINS)) {
+        for (i, to) in to.iter_mut().enumerate() {
+            *to = from[((i as f32 * longer) as usize).min(BINS - 1)];
+        }
+    }
+    out
+}
+
 fn align(own: &Own, recording: &Recording<'_>, reader: &Reader) -> Option<Take> {
     let warp = align::warp(&own.log_mel, recording.log_mel);
-    let mut end = 0;
-    let ends = own.outputs.durations.iter().map(|lasts| {
-        end += lasts;
-        end
-    });
-    let ends: Vec<usize> = ends.collect();
     let frames = recording.log_mel.len() / BANDS;
-    let durations = align::durations(&ends, &warp, frames)?;
+    let durations = align::durations(&ends(&own.outputs.durations), &warp, frames)?;
     let read = reader.read(recording.log_mel);
     let middle = median(read.iter().filter(|(_, voiced)| *voiced).map(|(f0, _)| *f0).collect());
-    let at = |frame: usize| {
-        let (f0, is_voiced) = read[(frame * 5 / 4).min(read.len() - 1)];
-        match is_voiced {
-            false => 0.0,
-            true if PLAUSIBLE.contains(&(f0 / middle)) => f0,
-            true => middle,
-        }
+    let pitch = |&(f0, is_voiced): &(f32, bool)| match is_voiced {
+        false => 0.0,
+        true if PLAUSIBLE.contains(&(f0 / middle)) => f0,
+        true => middle,
     };
-    let f0 = (0..2 * durations.iter().sum::<usize>()).map(at).collect();
-    Some(Take { ids: recording.ids.to_vec(), log_mel: recording.log_mel.to_vec(), durations, f0 })
+    // How loud a recording is says nothing of the voice: it is learnt as loud as the base speaks.
+    let louder = (own.loudness - loudness(recording.log_mel)) / 4.0;
+    let log_mel = recording.log_mel.iter().map(|x| x + louder).collect();
+    let pitches = read.iter().map(pitch).collect();
+    let mut take = Take { ids: recording.ids.to_vec(), log_mel, durations: Vec::new(), f0: Vec::new(), pitches };
+    take.lay(durations);
+    Some(take)
+}
+
+/// The decades of energy that three quarters of the frames do not reach.
+fn loudness(log_mel: &[f32]) -> f32 {
+    // A spectrogram holds (decades + 4) / 4.
+    let decades = |x: &f32| exp((x * 4.0 - 4.0) * std::f32::consts::LN_10);
+    let frame = |frame: &[f32]| ln(frame.iter().map(decades).sum::<f32>().max(1e-30)) * std::f32::consts::LOG10_E;
+    let mut all: Vec<f32> = log_mel.chunks_exact(BANDS).map(frame).collect();
+    all.sort_unstable_by(f32::total_cmp);
+    all.get(all.len() * 3 / 4).copied().unwrap_or(0.0)
 }
 
 /// The units of all phonemes but the marks at both ends and the last stop: recordings are cut where the sound begins and ends.

@@ -2,12 +2,15 @@
 //!
 //! A step takes one recording. The base, with the adapter, says its text as long and as high as the recording does; what comes out
 //! is heard as the dataset's spectrogram is, and the difference goes back through all of it, written out. Durations come from
-//! aligning the base's own speech, pitch from a small network that learns it there. The judge of likeness is never part of this.
+//! aligning the base's own speech, and again the voice's own as it comes nearer; pitch from a small network that learns it from the
+//! base. Beside each recording, a text that no recording has keeps the articulation of the base. The judge of likeness is never part
+//! of this.
 
 mod adamw;
 mod align;
 mod checkpoint;
 mod ear;
+mod keep;
 mod material;
 mod pitch;
 mod run;
@@ -98,7 +101,7 @@ pub struct TrainedVoice {
 /// `on_progress` cancels by `false`.
 ///
 /// # Errors
-/// [`SpeechError::NothingToLearn`], [`SpeechError::Cancelled`] and [`SpeechError::NotFinite`] (the checkpoint is of the last good
+/// [`SpeechError::Method`] for a configuration of another version, [`SpeechError::NothingToLearn`], [`SpeechError::Cancelled`] and [`SpeechError::NotFinite`] (the checkpoint is of the last good
 /// step), or what the checkpoint's file gives.
 pub fn train(
     base: &Base,
@@ -107,6 +110,9 @@ pub fn train(
     folder: Option<&Path>,
     on_progress: &mut dyn FnMut(VoiceProgress) -> bool,
 ) -> Result<TrainedVoice> {
+    if config.method != VoiceConfig::METHOD {
+        return Err(SpeechError::Method { found: config.method, known: VoiceConfig::METHOD });
+    }
     let run = Run::new(base, config, recordings, on_progress)?;
     if run.material.seconds < LEAST_SECONDS {
         return Ok(run.only_manner());

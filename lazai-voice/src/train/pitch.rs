@@ -18,7 +18,7 @@ const LOWEST_HZ: f32 = 60.0;
 const HIGHEST_HZ: f32 = 450.0;
 /// How far a class's neighbours are right, too.
 const SPREAD: f32 = 1.2;
-const STEPS: u32 = 700;
+const STEPS: u32 = 1_000;
 const BATCH: usize = 256;
 const RATE: Rate = Rate { rate: 2e-3, decay: 0.01, clip: 1.0 };
 
@@ -45,12 +45,23 @@ pub(super) struct Lessons {
 impl Lessons {
     /// Adds a spectrogram, with the pitch of each frame in hertz.
     pub(super) fn add(&mut self, log_mel: &[f32], f0: impl Fn(usize) -> f32) {
+        let log_mel = &centred(log_mel);
         let frames = log_mel.len() / BANDS;
         for frame in 0..frames {
             self.rows.extend(around(log_mel, frame));
             self.classes.push(class(f0(frame)));
         }
     }
+}
+
+/// Without each band's mean over the recording: loudness and a speaker's colour say nothing of pitch.
+fn centred(log_mel: &[f32]) -> Vec<f32> {
+    let frames = (log_mel.len() / BANDS).max(1) as f32;
+    let mut means = [0f32; BANDS];
+    for (i, x) in log_mel.iter().enumerate() {
+        means[i % BANDS] += x / frames;
+    }
+    log_mel.iter().enumerate().map(|(i, x)| x - means[i % BANDS]).collect()
 }
 
 /// The class of a pitch in hertz.
@@ -144,6 +155,7 @@ impl Reader {
 
     /// The pitch of each frame in hertz, and whether there is a voice.
     pub(super) fn read(&self, log_mel: &[f32]) -> Vec<(f32, bool)> {
+        let log_mel = &centred(log_mel);
         let frames = log_mel.len() / BANDS;
         let rows = self.whitened((0..frames).flat_map(|frame| around(log_mel, frame)));
         let (.., shares) = self.forward(&rows);

@@ -7,16 +7,17 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::adamw::{AdamW, Rate};
-use super::ear::Ear;
+use super::ear::{Ear, Heard};
+use super::keep;
 use super::material::{Material, Take};
 use super::sound::{mix_backward, sound_backward};
 use super::{Recording, TrainedVoice, VoiceConfig, VoiceProgress};
 use crate::adapter::{Adapter, Gradients};
-use crate::base::{Base, SpeechBase};
+use crate::base::{Base, SpeechBase, durations};
 use crate::error::{Result, SpeechError};
 use crate::math::ln;
-use crate::model::ByOutput;
-use crate::vocoder::{mix, noise};
+use crate::model::{ByOutput, Melody, Spectra, Timing};
+use crate::vocoder::{Bin, mix, noise};
 use crate::voice::Character;
 
 /// Every so many recordings, one is held out.
@@ -46,10 +47,32 @@ pub(super) struct Run<'a> {
 pub(super) struct State {
     pub(super) adapter: Adapter,
     pub(super) optimiser: AdamW,
+    /// The mean of the adapter's values over the last steps: it is what is measured and kept.
+    pub(super) average: Vec<f32>,
+    /// The recordings, as they are aligned by now.
+    pub(super) takes: Vec<Take>,
     pub(super) best: Option<Adapter>,
     pub(super) loss_micros: Vec<u64>,
     pub(super) evaluations: Vec<Evaluation>,
     pub(super) states: Vec<StateDigest>,
+}
+
+/// What an adapted voice says, with the pass behind it.
+struct Said {
+    timing: Timing,
+    melody: Melody,
+    spectra: Spectra,
+    heard: Heard,
+}
+
+/// How a text is said: how long each phoneme lasts, how high each frame is, with which noise.
+#[derive(Clone, Copy)]
+struct Score<'a> {
+    ids: &'a [u32],
+    durations: &'a [usize],
+    f0: &'a [f32],
+    excitation: &'a [Bin],
+    noise: &'a [Bin],
 }
 
 /// A loss, and the gradient by the adapter's values.
@@ -60,7 +83,7 @@ pub(super) struct Loss {
 
 pub(super) fn digest(base: Digest, config: &VoiceConfig, recordings: &[Recording<'_>]) -> Digest {
     // The configuration is made of integers: it has a canonical form.
-    let mut hasher = DomainHasher::new("lazai.voice.run.v1").part(base.as_bytes());
+    let mut hasher = DomainHasher::new("lazai.voice.run.v2").part(base.as_bytes());
     hasher = hasher.part(&canonical_json(config).unwrap_or_default());
     for recording in recordings {
         let frames: Vec<u8> = recording.log_mel.iter().flat_map(|x| x.to_le_bytes()).collect();
@@ -90,8 +113,9 @@ impl<'a> Run<'a> {
         let (rank, alpha) = (self.config.rank as usize, self.config.alpha as usize);
         let adapter = Adapter::fresh(self.base, rank, alpha, &mut ChaCha8Rng::seed_from_u64(self.config.seed))?;
         let optimiser = AdamW::new(adapter.len());
+        let (average, takes) = (adapter.values.clone(), self.material.takes.clone());
         let (best, loss_micros, evaluations, states) = (None, Vec::new(), Vec::new(), Vec::new());
-        Ok(State { adapter, optimiser, best, loss_micros, evaluations, states })
+        Ok(State { adapter, optimiser, average, takes, best, loss_micros, evaluations, states })
     }
 
     /// True after the last step, or when patience is at its end.
@@ -110,19 +134,99 @@ impl<'a> Run<'a> {
     /// One step; gives its loss. The state stays as it is if the loss is not finite.
     pub(super) fn step(&self, state: &mut State) -> Result<f64> {
         let step = state.optimiser.step;
+        if self.config.align_steps > 0 && step > 0 && step.is_multiple_of(self.config.align_steps) {
+            self.align(state);
+        }
         let mut rng = ChaCha8Rng::seed_from_u64(self.config.seed);
         rng.set_stream(2 + u64::from(step));
-        let take = &self.material.takes[self.learnt[rng.next_u32() as usize % self.learnt.len()]];
+        let take = &state.takes[self.learnt[rng.next_u32() as usize % self.learnt.len()]];
         let mut gradients = Gradients(vec![0.0; state.adapter.len()]);
         let loss = self.loss(&state.adapter, take, 1 + u64::from(step), Some(&mut gradients));
         let total = loss.spectrogram + loss.prosody;
+        let mut kept = 0.0;
+        if self.config.keep_milli > 0 {
+            let text = keep::text(&state.takes, &mut rng);
+            kept = self.keep(&state.adapter, &text, 1 + u64::from(step), &mut gradients);
+        }
         let by = Rate { rate: self.rate(step), decay: 0.0, clip: f64::from(self.config.clip_norm_milli) / 1e3 };
-        let is_done = total.is_finite() && state.optimiser.step(&mut state.adapter.values, &gradients.0, by);
+        let is_done = (total + kept).is_finite() && state.optimiser.step(&mut state.adapter.values, &gradients.0, by);
         if !is_done {
             return Err(SpeechError::NotFinite { step: step + 1 });
         }
+        // Early values are far from where the run ends: at first the mean is of few steps.
+        let done = state.optimiser.step as f32;
+        let kept = (self.config.average_milli as f32 / 1e3).min((1.0 + done) / (10.0 + done));
+        for (average, value) in state.average.iter_mut().zip(&state.adapter.values) {
+            *average = kept * *average + (1.0 - kept) * value;
+        }
         state.loss_micros.push(micros(total));
         Ok(total)
+    }
+
+    /// Aligns the recordings again, by what the voice says now: the nearer it comes, the better it tells where phonemes end.
+    fn align(&self, state: &mut State) {
+        for take in &mut state.takes {
+            let (excitation, noise) = self.sources(&take.f0, 0);
+            let score = take.score(&excitation, &noise);
+            let heard = self.say(&state.adapter, score).heard;
+            take.align(&heard.log_mel);
+        }
+    }
+
+    /// Holds the articulation of a text to the base's; gives the loss.
+    fn keep(&self, adapter: &Adapter, ids: &[u32], stream: u64, to: &mut Gradients) -> f64 {
+        let network = &self.base.network;
+        let timing = network.timing(ids, None);
+        // What is too long to be said is kept no other way.
+        let Ok(durations) = durations(&timing.log_durations, 1.0) else { return 0.0 };
+        let melody = network.melody(&timing, &durations, None);
+        let f0: Vec<f32> = melody.f0.iter().map(|f0| f0 * self.material.manner.pitch).collect();
+        let (excitation, noise) = self.sources(&f0, stream);
+        let score = Score { ids, durations: &durations, f0: &f0, excitation: &excitation, noise: &noise };
+        let parts = network.spectra(ids, &durations, (&f0, &melody.energy), None).parts;
+        let sound = self.base.vocoder.sound(&mut mix(&parts, &excitation, &noise));
+        let wanted = self.ear.hear(&sound).log_mel;
+        let said = self.say(adapter, score);
+        let weight = DECADES * self.config.keep_milli as f32 / 1e3;
+        let (loss, by) = keep::distance(&said.heard.log_mel, &wanted, weight);
+        let (log_durations, by_f0) = (vec![0.0; ids.len()], vec![0.0; f0.len()]);
+        self.backward(&said, score, &by, (&log_durations, &by_f0), adapter, to);
+        loss
+    }
+
+    /// The pulses and the noise of a voice this high.
+    fn sources(&self, f0: &[f32], stream: u64) -> (Vec<Bin>, Vec<Bin>) {
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&self.config.seed.to_le_bytes());
+        (self.base.vocoder.excitation(f0), noise(&seed, stream, f0.len()))
+    }
+
+    fn say(&self, adapter: &Adapter, score: Score<'_>) -> Said {
+        let (network, low) = (&self.base.network, Some(adapter));
+        let timing = network.timing(score.ids, low);
+        let melody = network.melody(&timing, score.durations, low);
+        let spectra = network.spectra(score.ids, score.durations, (score.f0, &melody.energy), low);
+        let sound = self.base.vocoder.sound(&mut mix(&spectra.parts, score.excitation, score.noise));
+        let heard = self.ear.hear(&sound);
+        Said { timing, melody, spectra, heard }
+    }
+
+    /// From gradients by spectrogram, durations and pitch to one by the adapter's values.
+    fn backward(
+        &self,
+        said: &Said,
+        score: Score<'_>,
+        by_log_mel: &[f32],
+        (log_durations, f0): (&[f32], &[f32]),
+        adapter: &Adapter,
+        to: &mut Gradients,
+    ) {
+        let by_sound = self.ear.hear_backward(&said.heard, by_log_mel);
+        let by_bins = sound_backward(&self.base.vocoder, &by_sound);
+        let parts = mix_backward(&said.spectra.parts, score.excitation, score.noise, &by_bins);
+        let by = ByOutput { parts: &parts, log_durations, f0 };
+        let tapes = (&said.timing, &said.melody, &said.spectra);
+        self.base.network.backward(tapes, score.durations, &by, adapter, to);
     }
 
     /// The learning rate of a step, counted from 0.
@@ -139,15 +243,16 @@ impl<'a> Run<'a> {
             return Ok(None);
         }
         let step = state.optimiser.step;
-        let losses =
-            self.held_out.iter().map(|&i| self.loss(&state.adapter, &self.material.takes[i], 0, None).spectrogram);
+        let mut measured = state.adapter.clone();
+        measured.values.clone_from(&state.average);
+        let losses = self.held_out.iter().map(|&i| self.loss(&measured, &state.takes[i], 0, None).spectrogram);
         let loss = losses.sum::<f64>() / self.held_out.len() as f64;
         if !loss.is_finite() {
             return Err(SpeechError::NotFinite { step });
         }
         let evaluation = Evaluation { step, loss_micronats: micros(loss) };
         if state.evaluations.iter().all(|e| evaluation.loss_micronats < e.loss_micronats) {
-            state.best = Some(state.adapter.clone());
+            state.best = Some(measured);
         }
         state.evaluations.push(evaluation);
         Ok(Some(evaluation))
@@ -155,8 +260,8 @@ impl<'a> Run<'a> {
 
     /// Notes the state, so that a repetition can be compared.
     pub(super) fn note(&self, state: &mut State) -> Result<()> {
-        let mut hasher = DomainHasher::new("lazai.voice.state.v1").part(self.digest.as_bytes());
-        for values in [&state.adapter.values, &state.optimiser.first, &state.optimiser.second] {
+        let mut hasher = DomainHasher::new("lazai.voice.state.v2").part(self.digest.as_bytes());
+        for values in [&state.adapter.values, &state.optimiser.first, &state.optimiser.second, &state.average] {
             let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
             hasher = hasher.part(&bytes);
         }
@@ -166,15 +271,10 @@ impl<'a> Run<'a> {
 
     /// How far the voice is from a recording: the mean distance of spectrograms in decades, and of durations and pitch.
     pub(super) fn loss(&self, adapter: &Adapter, take: &Take, stream: u64, to: Option<&mut Gradients>) -> Loss {
-        let (network, vocoder, low) = (&self.base.network, &self.base.vocoder, Some(adapter));
-        let timing = network.timing(&take.ids, low);
-        let melody = network.melody(&timing, &take.durations, low);
-        let spectra = network.spectra(&take.ids, &take.durations, (&take.f0, &melody.energy), low);
-        let mut seed = [0; 32];
-        seed[..8].copy_from_slice(&self.config.seed.to_le_bytes());
-        let (excitation, noise) = (vocoder.excitation(&take.f0), noise(&seed, stream, take.f0.len()));
-        let sound = vocoder.sound(&mut mix(&spectra.parts, &excitation, &noise));
-        let heard = self.ear.hear(&sound);
+        let (excitation, noise) = self.sources(&take.f0, stream);
+        let score = take.score(&excitation, &noise);
+        let said = self.say(adapter, score);
+        let Said { timing, melody, heard, .. } = &said;
         let compared = heard.log_mel.len().min(take.log_mel.len());
         let weight = DECADES / compared.max(1) as f32;
         let pairs = || heard.log_mel[..compared].iter().zip(&take.log_mel);
@@ -193,15 +293,11 @@ impl<'a> Run<'a> {
             let sign = |a: f32, b: f32, weight: f32| if a > b { weight } else { -weight };
             let mut by: Vec<f32> = pairs().map(|(a, b)| sign(*a, *b, weight)).collect();
             by.resize(heard.log_mel.len(), 0.0);
-            let by_sound = self.ear.hear_backward(&heard, &by);
-            let by_bins = sound_backward(vocoder, &by_sound);
-            let parts = mix_backward(&spectra.parts, &excitation, &noise, &by_bins);
             let lengths = timing.log_durations.iter().zip(&wanted);
             let log_durations: Vec<f32> = lengths.map(|(a, b)| sign(*a, *b, per_phoneme)).collect();
             let pitches = melody.f0.iter().zip(&take.f0);
             let f0: Vec<f32> = pitches.map(|(a, b)| if *b > 0.0 { sign(*a, *b, per_frame) } else { 0.0 }).collect();
-            let by = ByOutput { parts: &parts, log_durations: &log_durations, f0: &f0 };
-            network.backward((&timing, &melody, &spectra), &take.durations, &by, adapter, to);
+            self.backward(&said, score, &by, (&log_durations, &f0), adapter, to);
         }
         Loss { spectrogram, prosody }
     }
@@ -221,9 +317,16 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn result(self, state: State) -> TrainedVoice {
-        let State { adapter, best, loss_micros, evaluations, states, .. } = state;
+        let State { mut adapter, average, best, loss_micros, evaluations, states, .. } = state;
+        adapter.values = average;
         let character = Character::Adapter(best.unwrap_or(adapter).into());
         TrainedVoice { character, loss_micros, evaluations, states, ..self.only_manner() }
+    }
+}
+
+impl Take {
+    fn score<'a>(&'a self, excitation: &'a [Bin], noise: &'a [Bin]) -> Score<'a> {
+        Score { ids: &self.ids, durations: &self.durations, f0: &self.f0, excitation, noise }
     }
 }
 

@@ -73,7 +73,7 @@ macro_rules! with_stark {
 
 /// plonky2's standard configuration but for three more bits of grinding, one query less and a longer final
 /// polynomial: two such proofs are joined in 2^13 rows, not in 2^14.
-fn chunk_config() -> CircuitConfig {
+pub(super) fn chunk_config() -> CircuitConfig {
     let mut config = CircuitConfig::standard_recursion_config();
     config.fri_config.proof_of_work_bits = 19;
     config.fri_config.num_query_rounds = 27;
@@ -132,7 +132,7 @@ struct JoinTargets {
 
 /// plonky2's standard blinded configuration but for folding by four instead of sixteen: fewer opened values need
 /// less blinding, and the circuit fits into 2^13 rows instead of 2^14, with a smaller proof.
-fn outer_config() -> CircuitConfig {
+pub(super) fn outer_config() -> CircuitConfig {
     let mut config = CircuitConfig::standard_recursion_zk_config();
     config.fri_config.reduction_strategy = FriReductionStrategy::ConstantArityBits(2, 4);
     config

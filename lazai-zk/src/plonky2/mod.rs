@@ -11,6 +11,8 @@ mod circuits;
 mod prover;
 mod reference;
 mod setup;
+#[cfg(test)]
+mod soundness;
 mod work;
 
 pub use prover::{ProveError, ProveProgress, ProveStage, Prover};

@@ -1,5 +1,6 @@
 //! plonky2's own verifier, which ours is held to.
 
+use lazai_core::Digest;
 use plonky2::field::types::Field;
 use plonky2::hash::hash_types::HashOut as Plonky2Hash;
 use plonky2::hash::merkle_tree::MerkleCap;
@@ -21,22 +22,26 @@ use crate::verifier::{VerifyError, verifier_key_digest};
 /// plonky2 panics on some malformed proofs; such a panic is caught and given as [`VerifyError::Malformed`].
 #[derive(Debug)]
 pub struct Plonky2Verifier {
-    keys: Vec<VerifierCircuitData<F, C, D>>,
+    /// Of each known key, oldest first: its digest, and its entries.
+    keys: Vec<(Digest, Vec<VerifierCircuitData<F, C, D>>)>,
 }
 
 impl Plonky2Verifier {
-    /// The verifier for the key that this crate carries.
+    /// The verifier for the keys that this crate carries.
     #[must_use]
     pub fn new() -> Self {
         let common = Setup::pinned().outer;
         let hash = |h: &HashOut| Plonky2Hash { elements: h.0.map(F::from_canonical_u64) };
-        let entries = (0..=u8::MAX).map_while(|depth| VerifierKey::pinned().at(depth));
-        let keys = entries.map(|entry| VerifierCircuitData {
-            verifier_only: VerifierOnlyCircuitData {
-                constants_sigmas_cap: MerkleCap(entry.cap.iter().map(hash).collect()),
-                circuit_digest: hash(&entry.digest),
-            },
-            common: common.clone(),
+        let keys = VerifierKey::known().iter().map(|key| {
+            let entries = (0..=u8::MAX).map_while(|depth| key.at(depth));
+            let data = entries.map(|entry| VerifierCircuitData {
+                verifier_only: VerifierOnlyCircuitData {
+                    constants_sigmas_cap: MerkleCap(entry.cap.iter().map(hash).collect()),
+                    circuit_digest: hash(&entry.digest),
+                },
+                common: common.clone(),
+            });
+            (key.digest(), data.collect())
         });
         Self { keys: keys.collect() }
     }
@@ -47,10 +52,9 @@ impl Plonky2Verifier {
     /// [`VerifyError`].
     pub fn verify(&self, statement: &Statement, proof: &Proof) -> Result<(), VerifyError> {
         let (expected, found) = (verifier_key_digest(), proof.key_digest());
-        if found != expected {
-            return Err(VerifyError::OtherCircuit { expected, found });
-        }
-        let data = self.keys.get(usize::from(proof.depth()));
+        let key = self.keys.iter().find(|(digest, _)| *digest == found);
+        let (_, entries) = key.ok_or(VerifyError::OtherCircuit { expected, found })?;
+        let data = entries.get(usize::from(proof.depth()));
         let data = data.ok_or(VerifyError::Malformed { reason: "depth beyond the key's" })?;
         let inputs = statement.public_inputs()?;
         let verify = || verify_body(data, &inputs, proof.body());

@@ -25,8 +25,8 @@ pub(super) struct Setup {
     pub(super) outer: Common,
 }
 
-/// `keys/inner-v2.bin`.
-static INNER: &[u8] = include_bytes!("../../keys/inner-v2.bin");
+/// `keys/inner-v3.bin`.
+static INNER: &[u8] = include_bytes!("../../keys/inner-v3.bin");
 
 impl Setup {
     /// The setup that this crate carries.
@@ -68,9 +68,9 @@ impl Setup {
 /// The files in `keys/`, built from the circuits: minutes.
 #[derive(Debug)]
 pub struct Keys {
-    /// `keys/inner-v2.bin`, for the prover.
+    /// `keys/inner-v3.bin`, for the prover.
     pub inner: Vec<u8>,
-    /// `keys/outer-v2.vk`, for verifiers.
+    /// `keys/outer-v3.vk`, for verifiers.
     pub outer: Vec<u8>,
 }
 
@@ -130,4 +130,31 @@ pub(super) fn outer_key(key: &VerifierOnlyCircuitData<super::C, { super::D }>) -
     let hash = |h: &plonky2::hash::hash_types::HashOut<super::F>| HashOut(h.elements.map(|e| e.to_canonical_u64()));
     let cap = key.constants_sigmas_cap.0.iter().map(hash).collect::<Vec<_>>();
     OuterKey { digest: hash(&key.circuit_digest), cap: std::array::from_fn(|i| cap[i]) }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::print_stdout)]
+mod tests {
+    use super::*;
+
+    /// One circuit of each kind, none of which other tests build, upon what is pinned of those below: its key is the pinned one.
+    /// All of them where `LAZAI_KEYS_ALL` says so (`cargo xtask soak keys`).
+    #[test]
+    fn the_pinned_keys_are_of_these_circuits() {
+        if std::env::var_os("LAZAI_KEYS_ALL").is_some() {
+            let keys = build_keys().unwrap();
+            assert!(keys.inner == INNER, "inner-v3.bin");
+            assert!(keys.outer == VerifierKey::pinned().to_bytes(), "outer-v3.vk");
+            println!("keys: {} circuits", Shape::ALL.len() + MAX_DEPTH + MAX_DEPTH + 1);
+            return;
+        }
+        let setup = Setup::pinned();
+        assert!(build_chunk(Shape::ALL[3]).verifier_only == setup.chunks[3]);
+        let (common, keys) = setup.below(4);
+        assert!(build_join(common, keys).verifier_only == setup.joins[4]);
+        let (common, keys) = setup.below(7);
+        let outer = build_outer(common, keys);
+        assert!(outer.common == setup.outer);
+        assert_eq!(Some(&outer_key(&outer.verifier_only)), VerifierKey::pinned().at(7));
+    }
 }

@@ -4,8 +4,8 @@
 //! 4 full, 22 partial and 4 full rounds, S-box x^7, rate 8, capacity 4, overwriting sponge without padding.
 
 mod constants;
+mod permutation;
 
-use crate::field;
 pub use crate::field::ORDER;
 
 pub(crate) use constants::ROUND_CONSTANTS;
@@ -57,6 +57,9 @@ fn words(digest: Digest) -> [u64; 4] {
 }
 
 /// Absorbs eight canonical field elements into a chain of four: the first four lanes of one permutation.
+///
+/// The chain is all of the sponge's capacity, and nothing is fed forward: who knows an output can go backwards, so that
+/// preimages cost no more than collisions (2^128, not 2^256).
 #[must_use]
 pub fn absorb(chain: HashOut, block: [u64; RATE]) -> HashOut {
     let mut state = [0; WIDTH];
@@ -84,93 +87,7 @@ pub(crate) fn sponge(elements: &[u64]) -> HashOut {
 
 /// The permutation.
 pub(crate) fn permute(state: &mut [u64; WIDTH]) {
-    for (round, constants) in ROUND_CONSTANTS.iter().enumerate() {
-        for (element, constant) in state.iter_mut().zip(constants) {
-            *element = field::add(*element, *constant);
-        }
-        let full = !(FULL_ROUNDS_EACH_SIDE..FULL_ROUNDS_EACH_SIDE + PARTIAL_ROUNDS).contains(&round);
-        let boxes = if full { WIDTH } else { 1 };
-        for element in &mut state[..boxes] {
-            *element = seventh_power(*element);
-        }
-        *state = mds(state);
-    }
-}
-
-/// The linear layer, a circulant matrix and one entry more: a cyclic convolution, of the 32-bit halves apart so that
-/// every sum fits. `x^12 - 1 = (x^3 - 1)(x^3 + 1)(x^6 + 1)` takes 54 products instead of 144.
-fn mds(state: &[u64; WIDTH]) -> [u64; WIDTH] {
-    let low = convolve(&state.map(|x| (x & 0xffff_ffff) as i64));
-    let high = convolve(&state.map(|x| (x >> 32) as i64));
-    let mut out = [0; WIDTH];
-    for (i, out) in out.iter_mut().enumerate() {
-        // Both are sums of products of numbers that are not negative: below 2^40.
-        let mut sum = (low[i] as u128) + ((high[i] as u128) << 32);
-        if i == 0 {
-            sum += u128::from(state[0]) * u128::from(FIRST_DIAGONAL);
-        }
-        *out = field::reduce(sum);
-    }
-    out
-}
-
-/// The kernel modulo the three factors: row `r` of the matrix is the convolution's coefficient `r`.
-const KERNELS: ([i64; 3], [i64; 3], [i64; 6]) = {
-    let mut kernel = [0i64; WIDTH];
-    let mut i = 0;
-    while i < WIDTH {
-        kernel[(WIDTH - i) % WIDTH] = CIRCULANT[i] as i64;
-        i += 1;
-    }
-    let (mut minus, mut plus, mut six) = ([0; 3], [0; 3], [0; 6]);
-    let mut i = 0;
-    while i < 6 {
-        let sum = kernel[i] + kernel[i + 6];
-        six[i] = kernel[i] - kernel[i + 6];
-        minus[i % 3] += sum;
-        plus[i % 3] += if i < 3 { sum } else { -sum };
-        i += 1;
-    }
-    (minus, plus, six)
-};
-
-fn convolve(s: &[i64; WIDTH]) -> [i64; WIDTH] {
-    let (minus, plus, six) = KERNELS;
-    let sum: [i64; 6] = std::array::from_fn(|i| s[i] + s[i + 6]);
-    let difference: [i64; 6] = std::array::from_fn(|i| s[i] - s[i + 6]);
-    let a: [i64; 3] = std::array::from_fn(|i| sum[i] + sum[i + 3]);
-    let b: [i64; 3] = std::array::from_fn(|i| sum[i] - sum[i + 3]);
-    let a = [
-        a[0] * minus[0] + a[1] * minus[2] + a[2] * minus[1],
-        a[0] * minus[1] + a[1] * minus[0] + a[2] * minus[2],
-        a[0] * minus[2] + a[1] * minus[1] + a[2] * minus[0],
-    ];
-    let b = [
-        b[0] * plus[0] - b[1] * plus[2] - b[2] * plus[1],
-        b[0] * plus[1] + b[1] * plus[0] - b[2] * plus[2],
-        b[0] * plus[2] + b[1] * plus[1] + b[2] * plus[0],
-    ];
-    let mut c = [0i64; 6];
-    for (i, &x) in difference.iter().enumerate() {
-        for (j, &k) in six.iter().enumerate() {
-            if i + j < 6 {
-                c[i + j] += x * k;
-            } else {
-                c[i + j - 6] -= x * k;
-            }
-        }
-    }
-    // Undone in two steps; both halvings are exact.
-    std::array::from_fn(|i| {
-        let cyclic = if i % 6 < 3 { a[i % 3] + b[i % 3] } else { a[i % 3] - b[i % 3] } / 2;
-        (if i < 6 { cyclic + c[i] } else { cyclic - c[i - 6] }) / 2
-    })
-}
-
-fn seventh_power(x: u64) -> u64 {
-    let x2 = field::mul(x, x);
-    let x4 = field::mul(x2, x2);
-    field::mul(field::mul(x4, x2), x)
+    permutation::permute(state);
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! proof has one spelling. Tests run plonky2's own verifier beside it on every proof, honest and damaged.
 
 mod body;
+#[cfg(test)]
+mod damage;
 mod fri;
 mod gates;
 mod plonk;
@@ -14,7 +16,7 @@ use lazai_core::Digest;
 use thiserror::Error;
 
 use crate::key::{OuterKey, VerifierKey};
-use crate::poseidon::sponge;
+use crate::poseidon::{HashOut, sponge};
 use crate::proof::Proof;
 use crate::statement::{PUBLIC_INPUTS, Statement, StatementError};
 use body::Body;
@@ -35,7 +37,7 @@ pub enum VerifyError {
     /// It was made for another verifier's key.
     #[error("proof is of key {found}, expected {expected}")]
     OtherCircuit {
-        /// Key of this verifier.
+        /// Newest key of this verifier.
         expected: Digest,
         /// Key that the proof names.
         found: Digest,
@@ -54,9 +56,15 @@ pub enum VerifyError {
 /// Digest of the pinned verifier's key: part of every trust anchor.
 #[must_use]
 pub fn verifier_key_digest() -> Digest {
+    let [.., newest] = known_digests();
+    *newest
+}
+
+/// Digests of [`VerifierKey::known`].
+fn known_digests() -> &'static [Digest; 2] {
     use std::sync::OnceLock;
-    static DIGEST: OnceLock<Digest> = OnceLock::new();
-    *DIGEST.get_or_init(|| VerifierKey::pinned().digest())
+    static DIGESTS: OnceLock<[Digest; 2]> = OnceLock::new();
+    DIGESTS.get_or_init(|| VerifierKey::known().each_ref().map(VerifierKey::digest))
 }
 
 /// A verifier of dataset proofs. It takes milliseconds.
@@ -78,28 +86,47 @@ pub fn verifier_key_digest() -> Digest {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Verifier {
-    key: VerifierKey,
-    digest: Digest,
+    newest: (Digest, VerifierKey),
+    earlier: Vec<(Digest, VerifierKey)>,
 }
 
 impl Verifier {
-    /// The verifier for the key that this crate carries.
+    /// The verifier for the keys that this crate carries: proofs of the circuits in it, and of those before them.
     #[must_use]
     pub fn new() -> Self {
-        Self { key: VerifierKey::pinned().clone(), digest: verifier_key_digest() }
+        Self::of(VerifierKey::known().len() - 1)
+    }
+
+    /// The verifier for proofs of the circuits in this crate alone.
+    #[must_use]
+    pub fn newest() -> Self {
+        Self::with_key(VerifierKey::pinned().clone())
+    }
+
+    /// The verifier for a key that this crate carries, and those before it; `None` for a digest of another key.
+    #[must_use]
+    pub fn trusting(digest: Digest) -> Option<Self> {
+        known_digests().iter().position(|known| *known == digest).map(Self::of)
+    }
+
+    /// For the key at a place among those known, and the ones before it.
+    fn of(place: usize) -> Self {
+        let mut keys: Vec<_> =
+            known_digests().iter().copied().zip(VerifierKey::known().iter().cloned()).take(place + 1).collect();
+        let newest = keys.pop().unwrap_or_else(|| (verifier_key_digest(), VerifierKey::pinned().clone()));
+        Self { newest, earlier: keys }
     }
 
     /// A verifier for a key that the caller trusts, of circuits of the same shape.
     #[must_use]
     pub fn with_key(key: VerifierKey) -> Self {
-        let digest = key.digest();
-        Self { key, digest }
+        Self { newest: (key.digest(), key), earlier: Vec::new() }
     }
 
-    /// Digest of its key.
+    /// Digest of its newest key.
     #[must_use]
     pub fn key_digest(&self) -> Digest {
-        self.digest
+        self.newest.0
     }
 
     /// Checks that a proof proves a statement; any bytes are safe.
@@ -107,11 +134,10 @@ impl Verifier {
     /// # Errors
     /// [`VerifyError`]: malformed, of another circuit, of an impossible statement, or rejected.
     pub fn verify(&self, statement: &Statement, proof: &Proof) -> Result<(), VerifyError> {
-        let (expected, found) = (self.digest, proof.key_digest());
-        if found != expected {
-            return Err(VerifyError::OtherCircuit { expected, found });
-        }
-        let key = self.key.at(proof.depth()).ok_or(VerifyError::Malformed { reason: "depth beyond the key's" })?;
+        let (expected, found) = (self.newest.0, proof.key_digest());
+        let named = std::iter::once(&self.newest).chain(&self.earlier).find(|(digest, _)| *digest == found);
+        let (_, key) = named.ok_or(VerifyError::OtherCircuit { expected, found })?;
+        let key = key.at(proof.depth()).ok_or(VerifyError::Malformed { reason: "depth beyond the key's" })?;
         let inputs = statement.public_inputs()?;
         verify_body(key, &inputs, proof.body())
     }
@@ -127,6 +153,15 @@ impl Default for Verifier {
 fn verify_body(key: &OuterKey, inputs: &[u64; PUBLIC_INPUTS], bytes: &[u8]) -> Result<(), VerifyError> {
     let body = Body::read(bytes)?;
     let inputs = sponge(inputs);
+    let (challenges, transcript) = draw(key, inputs, &body);
+    if !plonk::holds(&body.openings, &challenges, inputs) {
+        return Err(VerifyError::Rejected { reason: "constraints" });
+    }
+    fri::check(&body, &key.cap, challenges.zeta, transcript).map_err(|reason| VerifyError::Rejected { reason })
+}
+
+/// The challenges of the identity, and the transcript after them.
+fn draw(key: &OuterKey, inputs: HashOut, body: &Body) -> (Challenges, Transcript) {
     let mut transcript = Transcript::default();
     // The parameters of FRI: rate, cap, grinding, how it folds, queries; blinding, rows, each fold.
     transcript.observe_all(&[3, 4, POW_BITS.into(), 1, ARITY_LOG.into(), FINAL_POLY_LOG, QUERIES as u64]);
@@ -141,10 +176,5 @@ fn verify_body(key: &OuterKey, inputs: &[u64; PUBLIC_INPUTS], bytes: &[u8]) -> R
     let alphas = pair(&mut transcript);
     transcript.observe_hashes(&body.quotient_cap);
     let zeta = transcript.extension_challenge();
-
-    let challenges = Challenges { betas, gammas, alphas, zeta };
-    if !plonk::holds(&body.openings, &challenges, inputs) {
-        return Err(VerifyError::Rejected { reason: "constraints" });
-    }
-    fri::check(&body, &key.cap, zeta, transcript).map_err(|reason| VerifyError::Rejected { reason })
+    (Challenges { betas, gammas, alphas, zeta }, transcript)
 }

@@ -20,13 +20,26 @@ pub(super) struct Challenges {
     pub(super) zeta: Ext,
 }
 
+/// The two sides of the identity at one challenge.
+pub(super) struct Sides {
+    pub(super) constraints: Ext,
+    pub(super) vanishing: Ext,
+    pub(super) quotient: Ext,
+}
+
 /// Tells whether the openings satisfy the identity.
 pub(super) fn holds(o: &Openings, challenges: &Challenges, public_inputs: HashOut) -> bool {
+    let sides = sides(o, challenges, public_inputs);
+    sides.is_some_and(|sides| sides.iter().all(|side| side.constraints == side.vanishing * side.quotient))
+}
+
+/// The sides for each challenge; `None` where the point is in the domain.
+pub(super) fn sides(o: &Openings, challenges: &Challenges, public_inputs: HashOut) -> Option<Vec<Sides>> {
     let zeta = challenges.zeta;
     let power = zeta.pow_two_to(DEGREE_LOG);
     let vanishing = power - Ext::ONE;
     // The Lagrange polynomial of the first row: (x^n - 1) / (n (x - 1)).
-    let Some(inverse) = (zeta - Ext::ONE).scale(1 << DEGREE_LOG).inverse() else { return false };
+    let inverse = (zeta - Ext::ONE).scale(1 << DEGREE_LOG).inverse()?;
     let first = vanishing * inverse;
 
     let mut terms: Vec<Ext> = o.zs.iter().map(|&z| first * (z - Ext::ONE)).collect();
@@ -34,10 +47,12 @@ pub(super) fn holds(o: &Openings, challenges: &Challenges, public_inputs: HashOu
         terms.extend(copies(o, challenges, i));
     }
     terms.extend(gates(o, public_inputs));
-    challenges.alphas.iter().zip(o.quotient.chunks(MAX_DEGREE)).all(|(&alpha, quotient)| {
-        let constraints = Ext::base(alpha).reduce(&terms);
-        constraints == vanishing * power.reduce(quotient)
-    })
+    let side = |(&alpha, quotient): (&u64, &[Ext])| Sides {
+        constraints: Ext::base(alpha).reduce(&terms),
+        vanishing,
+        quotient: power.reduce(quotient),
+    };
+    Some(challenges.alphas.iter().zip(o.quotient.chunks(MAX_DEGREE)).map(side).collect())
 }
 
 /// The permutation argument: accumulators step by products of eight.

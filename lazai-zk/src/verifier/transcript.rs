@@ -4,7 +4,7 @@ use crate::field::Ext;
 use crate::poseidon::{HashOut, RATE, WIDTH, permute};
 
 /// Observes the prover's messages, and returns challenges that follow from them (Fiat-Shamir).
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Transcript {
     state: [u64; WIDTH],
     absorbed: usize,

@@ -91,6 +91,7 @@ impl Talker {
     /// # Errors
     /// [`ConsumerError`].
     pub async fn pay_owed(&self, conversation: &mut Conversation, node: &dyn Node) -> Result<(), ConsumerError> {
+        node.expect(&self.domain, conversation.offer.offer.node);
         if let Some(voucher) = self.payment(conversation).await? {
             node.pay(&voucher).await?;
             conversation.mark_paid();

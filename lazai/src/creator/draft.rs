@@ -93,9 +93,10 @@ impl Draft {
     /// Takes an existing proof.
     ///
     /// # Errors
-    /// [`VerifyError`] if it is not a proof of this draft: of another dataset, public part, creator, ledger or number.
+    /// [`VerifyError`] if it is not a proof of this draft: of another dataset, public part, creator, ledger or number; or under an
+    /// earlier key, which validators take no more.
     pub fn with_proof(self, proof: Proof) -> Result<Proved, VerifyError> {
-        lazai_zk::Verifier::new().verify(&self.statement, &proof)?;
+        lazai_zk::Verifier::newest().verify(&self.statement, &proof)?;
         Ok(Proved { draft: self, proof })
     }
 }

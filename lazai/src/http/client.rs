@@ -1,5 +1,7 @@
 //! A node as its consumers see it, over HTTP.
 
+mod sealing;
+
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +9,7 @@ use std::time::Duration;
 use blocking::{Unblock, unblock};
 use futures_lite::AsyncReadExt;
 use lazai_core::quiet::json_error;
+use lazai_core::{Address, Domain};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, ReleaseRequest, SignedRelease, SignedVoucher};
@@ -14,6 +17,10 @@ use crate::speech::{SpeechReply, SpeechRequest};
 use crate::wire::MAX_ANSWER_BYTES;
 use crate::wire::speech::{self, SpeechReader};
 use crate::wire::talk::{self, OfferedModel, ReplyReader, failed};
+pub use sealing::Sealing;
+#[cfg(feature = "node")]
+pub(super) use sealing::place_at_relay;
+use sealing::{Held, Known};
 
 /// The time limit for connecting.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -25,7 +32,7 @@ const MOST_BUSY: Duration = Duration::from_secs(5);
 /// The time limit for a whole reply.
 const REPLY: Duration = Duration::from_secs(600);
 
-/// A node behind a URL. Its futures need no particular runtime: the network is waited for on threads of the `blocking`
+/// A node behind a URL. What is sent is sealed to the node, where it offers that ([`Sealing`]). Its futures need no particular runtime: the network is waited for on threads of the `blocking`
 /// crate.
 ///
 /// # Example
@@ -45,7 +52,12 @@ const REPLY: Duration = Duration::from_secs(600);
 #[derive(Clone)]
 pub struct HttpNode {
     url: Arc<str>,
+    /// Where it is asked: its URL, or its place at a relay.
+    base: Arc<str>,
     agent: ureq::Agent,
+    sealing: Sealing,
+    held: Held,
+    known: Arc<Known>,
 }
 
 impl HttpNode {
@@ -59,7 +71,9 @@ impl HttpNode {
         if !(url.starts_with("http://") || url.starts_with("https://")) {
             return Err(failed(&"the node's URL begins neither with http:// nor https://"));
         }
-        Ok(Self { url: url.into(), agent: agent(RootCerts::WebPki) })
+        let (url, agent) = (Arc::<str>::from(url), agent(RootCerts::WebPki));
+        let (base, sealing) = (url.clone(), Sealing::default());
+        Ok(Self { url, base, agent, sealing, held: Held::default(), known: Arc::default() })
     }
 
     /// Trusts these certificate authorities instead of public ones: certificates in PEM, such as that of an authority of one's own.
@@ -67,16 +81,7 @@ impl HttpNode {
     /// # Errors
     /// [`NodeError::Transport`] if there is none in it, or something that is none.
     pub fn with_root_certificates(mut self, pem: &[u8]) -> Result<Self, NodeError> {
-        let of = |item| match item {
-            Ok(PemItem::Certificate(certificate)) => Ok(certificate),
-            Ok(_) => Err(failed(&"root certificates: something else is among them, such as a key")),
-            Err(error) => Err(failed(&format!("root certificates: {error}"))),
-        };
-        let roots = parse_pem(pem).map(of).collect::<Result<Vec<_>, _>>()?;
-        if roots.is_empty() {
-            return Err(failed(&"root certificates: no certificate in PEM"));
-        }
-        self.agent = agent(RootCerts::from(roots));
+        self.agent = agent(roots(pem)?);
         Ok(self)
     }
 
@@ -90,9 +95,11 @@ impl HttpNode {
     /// # Errors
     /// [`NodeError::Refused`], [`NodeError::Transport`].
     pub async fn models(&self) -> Result<Vec<OfferedModel>, NodeError> {
-        let (agent, url) = (self.agent.clone(), format!("{}/v1/models", self.url));
+        let (agent, url) = (self.agent.clone(), format!("{}/v1/models", self.base));
         let body = unblock(move || bytes(agent.get(url).call())).await?;
-        talk::models(&body)
+        let models = talk::models(&body)?;
+        self.known.note(&models);
+        Ok(models)
     }
 
     /// Asks the node to release a session, so that its payer can end it at once. [`Talker::check_release`] checks the
@@ -142,15 +149,8 @@ impl HttpNode {
     async fn answered(&self, path: &str, headers: Vec<(String, String)>, body: String) -> Result<Answer, NodeError> {
         let mut tries = 0;
         loop {
-            let (agent, url) = (self.agent.clone(), format!("{}{path}", self.url));
-            let (headers, body) = (headers.clone(), body.clone());
-            let sent = unblock(move || {
-                headers.iter().fold(agent.post(url), |post, (name, value)| post.header(name, value)).send(body)
-            });
-            let sent = sent.await.map_err(|e| failed(&e))?;
-            let after = retry_after(&sent);
-            let answer = Answer::of(sent);
-            let status = answer.status;
+            let answer = self.once(path, headers.clone(), body.clone()).await?;
+            let (status, after) = (answer.status, answer.retry_after);
             if ![429, 503].contains(&status) {
                 return Ok(answer);
             }
@@ -222,21 +222,23 @@ impl std::fmt::Debug for HttpNode {
 }
 
 /// The time after which a node wants to be asked again (RFC 9110: Retry-After, in seconds).
-fn retry_after(response: &ureq::http::Response<ureq::Body>) -> Option<Duration> {
-    let seconds = response.headers().get("retry-after")?.to_str().ok()?.parse().ok()?;
-    Some(Duration::from_secs(seconds))
+fn retry_after_of(header: Option<&ureq::http::HeaderValue>) -> Option<Duration> {
+    Some(Duration::from_secs(header?.to_str().ok()?.parse().ok()?))
 }
 
 /// A node's answer: a status, and a body that comes in pieces.
 struct Answer {
     status: u16,
+    retry_after: Option<Duration>,
     body: Unblock<Box<dyn Read + Send>>,
     piece: Vec<u8>,
 }
 
 impl Answer {
     fn of(response: ureq::http::Response<ureq::Body>) -> Self {
-        Self::new(response.status().as_u16(), Box::new(response.into_body().into_reader()))
+        let retry_after = retry_after_of(response.headers().get("retry-after"));
+        let answer = Self::new(response.status().as_u16(), Box::new(response.into_body().into_reader()));
+        Self { retry_after, ..answer }
     }
 
     /// An answer whose body is read already.
@@ -245,7 +247,7 @@ impl Answer {
     }
 
     fn new(status: u16, body: Box<dyn Read + Send>) -> Self {
-        Self { status, body: Unblock::new(body), piece: vec![0; 4096] }
+        Self { status, retry_after: None, body: Unblock::new(body), piece: vec![0; 4096] }
     }
 
     /// The next piece of the body; empty at its end.
@@ -271,6 +273,10 @@ impl Answer {
 }
 
 impl Node for HttpNode {
+    fn expect(&self, domain: &Domain, node: Address) {
+        self.hold(domain, node);
+    }
+
     fn chat<'a>(
         &'a self,
         request: &'a ChatRequest,
@@ -297,6 +303,20 @@ impl Node for HttpNode {
 
 pub(super) type Called = Result<ureq::http::Response<ureq::Body>, ureq::Error>;
 
+/// Certificate authorities out of PEM.
+pub(super) fn roots(pem: &[u8]) -> Result<RootCerts, NodeError> {
+    let of = |item| match item {
+        Ok(PemItem::Certificate(certificate)) => Ok(certificate),
+        Ok(_) => Err(failed(&"root certificates: something else is among them, such as a key")),
+        Err(error) => Err(failed(&format!("root certificates: {error}"))),
+    };
+    let roots = parse_pem(pem).map(of).collect::<Result<Vec<_>, _>>()?;
+    if roots.is_empty() {
+        return Err(failed(&"root certificates: no certificate in PEM"));
+    }
+    Ok(RootCerts::from(roots))
+}
+
 /// Connections that return any status as an answer, and have time limits.
 pub(super) fn agent(roots: RootCerts) -> ureq::Agent {
     let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0);
@@ -313,6 +333,11 @@ pub(super) fn refused_or(called: Called) -> Result<ureq::http::Response<ureq::Bo
     }
     let body = response.body_mut().with_config().limit(MAX_ANSWER_BYTES as u64).read_to_vec().unwrap_or_default();
     Err(talk::refusal(status.as_u16(), &body))
+}
+
+/// The body of an answer that tells an error, as far as it is read.
+fn error_bytes(mut response: ureq::http::Response<ureq::Body>) -> Vec<u8> {
+    response.body_mut().with_config().limit(64 << 10).read_to_vec().unwrap_or_default()
 }
 
 /// The body of an answer.

@@ -1,9 +1,11 @@
 //! A node's server.
 
+mod a2a;
 mod draining;
 mod limits;
 mod offers;
 mod refusal;
+mod sealed;
 mod speech;
 
 use std::sync::Arc;
@@ -38,8 +40,7 @@ use crate::wire::openai::{ApiError, BadRequest, CompletionRequest};
 use crate::wire::payment::{self, PAYMENT, PaidRequest, Payment, ReplyDetails};
 use crate::wire::talk::model_id;
 use draining::Draining;
-use limits::Limiter;
-pub(super) use limits::unit_of;
+pub(super) use limits::{Limiter, unit_of};
 pub use limits::{Limits, Network, NotNetwork};
 pub(super) use offers::no_model;
 use offers::{Offers, model, models};
@@ -57,7 +58,7 @@ const MAX_RELEASES: usize = 32;
 ///
 /// Requests: `GET /v1/models`, `POST /v1/chat/completions`, `/v1/completions` and `/v1/responses`, `POST /v1/audio/speech`, `POST /v1/lazai/vouchers` (a
 /// [`SignedVoucher`] as JSON), `POST /v1/lazai/releases` (a [`ReleaseRequest`]; the answer is a [`SignedRelease`]),
-/// `POST /v1/lazai/reports` (a [`SignedReport`]), `GET /health`. Needs tokio, or [`Front::spawn`]; [`Front::spawn_tls`] does TLS.
+/// `POST /v1/lazai/reports` (a [`SignedReport`]), `GET /health`; any of these sealed ([`wire::sealed`](crate::wire::sealed)). Needs tokio, or [`Front::spawn`]; [`Front::spawn_tls`] does TLS.
 /// What an operator looks at stands apart: [`Front::operations`].
 ///
 /// [`SignedRelease`]: crate::node::SignedRelease
@@ -187,12 +188,18 @@ impl Front {
                 Endpoint::Reports => post(report),
                 Endpoint::Health => get(|| async { axum::Json(json!({"status": "ok"})) }),
                 Endpoint::Document => get(|| openapi::answer(Server::Node)),
-                // The proxy's own.
-                Endpoint::Budget => return router,
+                Endpoint::AgentCard => get(a2a::card),
+                Endpoint::CharacterCard => get(a2a::card_of),
+                Endpoint::Agent => post(a2a::answer),
+                Endpoint::CharacterAgent => post(a2a::answer_as),
+                // The proxy's own; and what answers by all others, below.
+                Endpoint::Budget | Endpoint::Mcp | Endpoint::Sealed => return router,
             };
             router.route(endpoint.path(), answer)
         });
-        let routes = routes::complete(routes)
+        let inner = routes::complete(routes.clone()).with_state(self.clone());
+        let open = move |State(front): State<Self>, body: Bytes| sealed::answer(front, inner.clone(), body);
+        let routes = routes::complete(routes.route(Endpoint::Sealed.path(), post(open)))
             .layer(middleware::from_fn(in_time))
             .layer(middleware::from_fn_with_state(self.clone(), limits::of_address))
             .layer(middleware::from_fn(for_pages))

@@ -1,5 +1,6 @@
 //! The loopback proxy: an endpoint on the consumer's own machine for unmodified clients.
 
+mod agents;
 mod book;
 mod budget;
 mod ending;
@@ -9,6 +10,7 @@ mod nodes;
 mod once;
 mod page;
 mod replies;
+mod sealed;
 mod sessions;
 mod speech;
 mod turns;
@@ -37,6 +39,7 @@ pub use budget::Budget;
 pub use memory::Memories;
 use nodes::Nodes;
 use once::Once;
+use sealed::Sealed;
 use turns::Turns;
 
 /// Why a proxy cannot start.
@@ -80,6 +83,9 @@ impl From<MoneyError> for ApiError {
 /// that does not answer or fails is left for two seconds, four, and so on up to a minute, and the next one is asked, unless words of the
 /// reply were passed on. URLs whose offers are of one address are replicas of one node: a session goes on at the next of them, with
 /// the same request, also in mid-reply. An offer that its node did not sign is passed over.
+///
+/// **Sealed.** What is said is sealed to a key that the session's node signed, where it tells one. A node that did so once is sent nothing
+/// in clear text again, also after a restart.
 ///
 /// The unused deposit of a session is taken back as soon as nothing more is paid in it: at once by the node's release, or
 /// by the ledger after the dispute window. A task beside the [`router`](Self::router) does this from its start on, every
@@ -133,6 +139,7 @@ struct Inner {
     ending: Mutex<()>,
     once: Once,
     memories: OnceLock<Memories>,
+    agents: agents::Agents,
     /// Wakes the task that takes deposits back.
     woken: Arc<Notify>,
     task: sync::Mutex<Option<JoinHandle<()>>>,
@@ -159,11 +166,11 @@ impl Loopback {
         let folder = folder.into();
         let key = Some(key_in(&folder)?.into());
         let once = Once::new(&folder);
-        let (book, turns) = (Mutex::new(Book::open(folder)?), Arc::default());
-        let nodes = Nodes::new(nodes, consumer.account().domain());
+        let (book, turns) = (Mutex::new(Book::open(folder.clone())?), Arc::default());
+        let nodes = Nodes::new(nodes, consumer.account().domain(), Sealed::open(&folder)?);
         let (ending, woken, task) = (Mutex::new(()), Arc::new(Notify::new()), sync::Mutex::new(None));
-        let memories = OnceLock::new();
-        let inner = Inner { consumer, nodes, budget, book, turns, ending, once, memories, woken, task };
+        let (memories, agents) = (OnceLock::new(), agents::Agents::default());
+        let inner = Inner { consumer, nodes, budget, book, turns, ending, once, memories, agents, woken, task };
         Ok(Self { inner: Arc::new(inner), key, encoder: None })
     }
 

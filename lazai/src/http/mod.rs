@@ -11,11 +11,14 @@
 //! | [`Front`] | a node's server: `/v1/models`, `/v1/chat/completions`, vouchers |
 //! | [`HttpNode`] | a node as its consumers see it: a [`Node`](crate::node::Node) behind a URL |
 //! | [`Loopback`] | a local endpoint for unmodified clients: it pays out of a budget and checks every receipt |
+//! | [`Relay`] | an oblivious relay between the two: it sees who, and not what |
 //! | [`OpenAiGenerator`] | a [`Generator`](lazai_lora::Generator) that lets vLLM or llama.cpp's server answer |
 //! | [`RouterGenerator`] | several generators of one base model as one |
 //!
 //! The messages themselves are in [`wire`](crate::wire).
 
+#[cfg(feature = "node")]
+mod a2a;
 #[cfg(feature = "node")]
 mod body;
 mod client;
@@ -36,11 +39,15 @@ mod operations;
 #[cfg(feature = "node")]
 mod quiet;
 #[cfg(feature = "node")]
+mod relay;
+#[cfg(feature = "node")]
 mod reply;
 #[cfg(feature = "node")]
 mod router;
 #[cfg(feature = "node")]
 mod routes;
+#[cfg(feature = "node")]
+mod rpc;
 #[cfg(feature = "node")]
 mod serving;
 #[cfg(feature = "node")]
@@ -48,13 +55,15 @@ mod sound;
 #[cfg(feature = "node")]
 mod traces;
 
-pub use client::HttpNode;
+pub use client::{HttpNode, Sealing};
 #[cfg(feature = "node")]
 pub use front::{Front, Limits, Network, NotNetwork};
 #[cfg(feature = "node")]
 pub use generator::{OpenAiError, OpenAiGenerator, Server};
 #[cfg(feature = "node")]
 pub use loopback::{Budget, Loopback, LoopbackError, Memories};
+#[cfg(feature = "node")]
+pub use relay::Relay;
 #[cfg(feature = "node")]
 pub use router::{RouterError, RouterGenerator};
 #[cfg(feature = "node")]

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use super::reply::Api;
+use crate::wire::sealed::{ANSWER_TYPE, GATEWAY, REQUEST_TYPE};
 use schemas::{refer, schemas};
 
 /// Who answers.
@@ -18,15 +19,21 @@ pub(super) enum Server {
 /// What can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Endpoint {
+    Agent,
+    AgentCard,
     Budget,
+    CharacterAgent,
+    CharacterCard,
     Document,
     Embeddings,
     Health,
+    Mcp,
     Model,
     Models,
     Releases,
     Reply(Api),
     Reports,
+    Sealed,
     Speech,
     Vouchers,
 }
@@ -37,12 +44,16 @@ const REPLIES: [Endpoint; 3] =
 impl Server {
     /// All that it answers.
     pub fn endpoints(self) -> Vec<Endpoint> {
-        use Endpoint::{Budget, Document, Embeddings, Health, Model, Models, Releases, Reports, Speech, Vouchers};
-        let own: &[Endpoint] = match self {
-            Self::Node => &[Models, Model, Embeddings, Speech, Vouchers, Releases, Reports, Health, Document],
-            Self::Proxy => &[Models, Model, Embeddings, Speech, Budget, Document],
+        use Endpoint::{Agent, AgentCard, CharacterAgent, CharacterCard, Mcp};
+        use Endpoint::{
+            Budget, Document, Embeddings, Health, Model, Models, Releases, Reports, Sealed, Speech, Vouchers,
         };
-        REPLIES.iter().chain(own).copied().collect()
+        let own: &[Endpoint] = match self {
+            Self::Node => &[Models, Model, Embeddings, Speech, Vouchers, Releases, Reports, Sealed, Health, Document],
+            Self::Proxy => &[Models, Model, Embeddings, Speech, Budget, Mcp, Document],
+        };
+        let agents = [AgentCard, CharacterCard, Agent, CharacterAgent];
+        REPLIES.iter().chain(own).chain(&agents).copied().collect()
     }
 
     /// The document.
@@ -83,6 +94,9 @@ impl Server {
     fn operation(self, endpoint: Endpoint) -> Value {
         let mut responses = Map::new();
         responses.insert(endpoint.success().0.into(), endpoint.success().1);
+        if endpoint.request() == Some("RpcRequest") {
+            responses.insert("202".into(), json!({"description": "A notification: nobody answers it."}));
+        }
         for status in self.failures(endpoint) {
             let is_unpaid =
                 status == 402 && self == Self::Node && matches!(endpoint, Endpoint::Reply(_) | Endpoint::Speech);
@@ -102,8 +116,8 @@ impl Server {
             operation["parameters"] = parameters.into();
         }
         if let Some(schema) = endpoint.request() {
-            operation["requestBody"] =
-                json!({"required": true, "content": {"application/json": {"schema": refer(schema)}}});
+            let kind = endpoint.body_type();
+            operation["requestBody"] = json!({"required": true, "content": {kind: {"schema": refer(schema)}}});
         }
         operation
     }
@@ -114,7 +128,7 @@ impl Server {
             json!({"name": name, "in": "header", "required": false, "description": about, "schema": schema})
         };
         match (endpoint, self) {
-            (Endpoint::Model, _) => {
+            (Endpoint::Model | Endpoint::CharacterAgent | Endpoint::CharacterCard, _) => {
                 vec![
                     json!({"name": "id", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1}}),
                 ]
@@ -134,9 +148,13 @@ impl Server {
         let mut all: Vec<u16> = match endpoint {
             Endpoint::Health | Endpoint::Document => Vec::new(),
             Endpoint::Budget => vec![500],
-            Endpoint::Models => vec![500, 503],
-            Endpoint::Model => vec![404, 500, 503],
+            // What goes wrong with a message is told in the answer to it.
+            Endpoint::Agent | Endpoint::Mcp => Vec::new(),
+            Endpoint::CharacterAgent => vec![404],
+            Endpoint::AgentCard | Endpoint::Models => vec![500, 503],
+            Endpoint::CharacterCard | Endpoint::Model => vec![404, 500, 503],
             Endpoint::Embeddings => vec![400, 401, 404, 500],
+            Endpoint::Sealed => vec![400, 404, 500],
             Endpoint::Reply(_) | Endpoint::Speech => vec![400, 402, 403, 409, 500, 502, 503],
             Endpoint::Vouchers | Endpoint::Releases | Endpoint::Reports => vec![400, 402, 403, 409, 500, 503],
         };
@@ -146,6 +164,7 @@ impl Server {
         // A node's limit of an address; the proxy tells of it where every node that could answer has one.
         if self == Self::Node
             || matches!(endpoint, Endpoint::Reply(_) | Endpoint::Speech | Endpoint::Model | Endpoint::Models)
+            || matches!(endpoint, Endpoint::AgentCard | Endpoint::CharacterCard)
         {
             all.push(429);
         }
@@ -154,7 +173,7 @@ impl Server {
             match endpoint {
                 Endpoint::Reply(_) => all.extend([404, 422]),
                 Endpoint::Speech => all.push(404),
-                Endpoint::Models | Endpoint::Model => all.push(502),
+                Endpoint::Models | Endpoint::Model | Endpoint::AgentCard | Endpoint::CharacterCard => all.push(502),
                 _ => {}
             }
         }
@@ -185,15 +204,21 @@ fn reason(status: u16) -> &'static str {
 impl Endpoint {
     pub fn path(self) -> &'static str {
         match self {
+            Self::Agent => "/a2a",
+            Self::AgentCard => "/.well-known/agent-card.json",
             Self::Budget => "/v1/lazai/budget",
+            Self::CharacterAgent => "/a2a/{id}",
+            Self::CharacterCard => "/a2a/{id}/.well-known/agent-card.json",
             Self::Document => "/openapi.json",
             Self::Embeddings => "/v1/embeddings",
             Self::Health => "/health",
+            Self::Mcp => "/mcp",
             Self::Model => "/v1/models/{id}",
             Self::Models => "/v1/models",
             Self::Releases => "/v1/lazai/releases",
             Self::Reply(api) => api.path(),
             Self::Reports => "/v1/lazai/reports",
+            Self::Sealed => GATEWAY,
             Self::Speech => crate::wire::speech::PATH,
             Self::Vouchers => "/v1/lazai/vouchers",
         }
@@ -205,10 +230,15 @@ impl Endpoint {
 
     fn name(self) -> &'static str {
         match self {
+            Self::Agent => "a2a",
+            Self::AgentCard => "agentCard",
             Self::Budget => "budget",
+            Self::CharacterAgent => "a2aCharacter",
+            Self::CharacterCard => "characterCard",
             Self::Document => "openapi",
             Self::Embeddings => "createEmbedding",
             Self::Health => "health",
+            Self::Mcp => "mcp",
             Self::Model => "retrieveModel",
             Self::Models => "listModels",
             Self::Releases => "release",
@@ -216,6 +246,7 @@ impl Endpoint {
             Self::Reply(Api::Completions) => "createCompletion",
             Self::Reply(Api::Responses) => "createResponse",
             Self::Reports => "report",
+            Self::Sealed => "sealed",
             Self::Speech => "createSpeech",
             Self::Vouchers => "pay",
         }
@@ -223,10 +254,15 @@ impl Endpoint {
 
     fn summary(self) -> &'static str {
         match self {
+            Self::Agent => "A message of an agent to a character (A2A, JSON-RPC).",
+            Self::AgentCard => "The agent card of all characters (A2A).",
             Self::Budget => "What is spent, reserved and left.",
+            Self::CharacterAgent => "A message of an agent to this character (A2A, JSON-RPC).",
+            Self::CharacterCard => "The agent card of a character (A2A).",
             Self::Document => "This document.",
             Self::Embeddings => "Embeds texts.",
             Self::Health => "Tells that the server answers.",
+            Self::Mcp => "A message of an agent that calls tools (MCP, JSON-RPC).",
             Self::Model => "A character, or an encoder.",
             Self::Models => "The characters that answer, with their signed offers.",
             Self::Releases => "Asks the node to want no more of a session.",
@@ -234,14 +270,24 @@ impl Endpoint {
             Self::Reply(Api::Completions) => "A reply to a prompt, which is one message of the user.",
             Self::Reply(Api::Responses) => "A reply to items; nothing is kept.",
             Self::Reports => "Reports a character to its node.",
+            Self::Sealed => {
+                "Any other request, sealed to the key that the list of models tells: chunked Oblivious HTTP."
+            }
             Self::Speech => "Speaks a text with a character's voice.",
             Self::Vouchers => "Pays for replies.",
         }
     }
 
+    /// The media type of the body.
+    fn body_type(self) -> &'static str {
+        if self == Self::Sealed { REQUEST_TYPE } else { "application/json" }
+    }
+
     /// The schema of the body.
     fn request(self) -> Option<&'static str> {
         match self {
+            Self::AgentCard | Self::CharacterCard => None,
+            Self::Agent | Self::CharacterAgent | Self::Mcp => Some("RpcRequest"),
             Self::Budget | Self::Document | Self::Health | Self::Model | Self::Models => None,
             Self::Embeddings => Some("EmbeddingRequest"),
             Self::Releases => Some("ReleaseRequest"),
@@ -249,6 +295,7 @@ impl Endpoint {
             Self::Reply(Api::Completions) => Some("CompletionRequest"),
             Self::Reply(Api::Responses) => Some("ResponseRequest"),
             Self::Reports => Some("SignedReport"),
+            Self::Sealed => Some("SealedMessage"),
             Self::Speech => Some("SpeechRequest"),
             Self::Vouchers => Some("SignedVoucher"),
         }
@@ -256,9 +303,16 @@ impl Endpoint {
 
     /// The status and the answer of a success.
     fn success(self) -> (&'static str, Value) {
+        let text = json!({"type": "string"});
         let json = |name: &str| json!({"schema": refer(name)});
         let of = |name: &str| ("200", json!({"description": "Done.", "content": {"application/json": json(name)}}));
         match self {
+            Self::Agent | Self::CharacterAgent => {
+                let content = json!({"application/json": json("RpcAnswer"), "text/event-stream": {"schema": text}});
+                ("200", json!({"description": "The answer, whole or as events.", "content": content}))
+            }
+            Self::Mcp => of("RpcAnswer"),
+            Self::AgentCard | Self::CharacterCard => of("AgentCard"),
             Self::Budget => of("Budget"),
             Self::Document => (
                 "200",
@@ -269,6 +323,9 @@ impl Endpoint {
             Self::Model => of("Model"),
             Self::Models => of("ModelList"),
             Self::Releases => of("SignedRelease"),
+            Self::Sealed => {
+                ("200", json!({"description": "The answer, sealed.", "content": {ANSWER_TYPE: json("SealedMessage")}}))
+            }
             Self::Speech => {
                 let sound = json!({"schema": {"type": "string", "format": "binary"}});
                 let content = json!({"audio/wav": sound, "audio/pcm": sound, "text/event-stream": {"schema": {"type": "string"}}});

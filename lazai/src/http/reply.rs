@@ -59,6 +59,12 @@ pub(super) struct Pieces {
     said: String,
 }
 
+/// A sink, and what comes out of it.
+pub(super) fn pieces() -> (Pieces, UnboundedReceiver<Piece>) {
+    let (to, receiver) = unbounded_channel();
+    (Pieces { to, said: String::new() }, receiver)
+}
+
 impl Pieces {
     /// A check of whether the client is still connected, for code that can stop.
     pub fn are_wanted(&self) -> impl Fn() -> bool + Send + Sync + 'static {
@@ -267,7 +273,8 @@ async fn stream(mut telling: Telling, mut pieces: UnboundedReceiver<Piece>) -> R
     Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
 }
 
-fn lost() -> ApiError {
+/// The error for a reply of which no end came.
+pub(super) fn lost() -> ApiError {
     ApiError::new(500, "node.generation", "the reply broke off")
 }
 

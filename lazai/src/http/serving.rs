@@ -23,6 +23,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Semaphore, watch};
 
+use super::a2a::card::OverTls;
 use super::{Front, quiet};
 use addresses::Addresses;
 use patient::Patient;
@@ -127,10 +128,14 @@ async fn attend<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     from: SocketAddr,
     router: Router,
     open: Watcher,
+    over_tls: bool,
 ) {
     let routes = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(from));
+        if over_tls {
+            request.extensions_mut().insert(OverTls);
+        }
         routes.call(request)
     });
     let connection = http.serve_connection(TokioIo::new(line), service);
@@ -176,9 +181,9 @@ async fn serve(
         let (http, router, tls, watcher) = (http.clone(), router.clone(), tls.clone(), open.watcher());
         tokio::spawn(async move {
             match tls {
-                None => attend(http, stream, from, router, watcher).await,
+                None => attend(http, stream, from, router, watcher, false).await,
                 Some(tls) => match tokio::time::timeout(HEAD, tls.acceptor.accept(stream)).await {
-                    Ok(Ok(stream)) => attend(http, stream, from, router, watcher).await,
+                    Ok(Ok(stream)) => attend(http, stream, from, router, watcher, true).await,
                     Ok(Err(error)) => tracing::debug!(%error, "no TLS with a client"),
                     Err(error) => tracing::debug!(%error, "a client does not begin TLS"),
                 },
@@ -191,6 +196,11 @@ async fn serve(
     if tokio::time::timeout(patience, open.shutdown()).await.is_err() {
         tracing::warn!("the node's server stops with requests open");
     }
+}
+
+/// TLS with the certificate in some files, for the servers beside a node's.
+pub(super) fn open_tls(files: &TlsFiles) -> io::Result<Tls> {
+    Tls::open(files)
 }
 
 impl Serving {

@@ -7,7 +7,7 @@ use std::path::Path;
 use lazai_core::character::CardPrompt;
 use lazai_core::digest::sha256;
 use lazai_core::message::{Dialogue, Message};
-use lazai_core::pov::{Clip, Contributor, Dataset, Manifest, Record, Speech, Writer};
+use lazai_core::pov::{Clip, Contributor, Dataset, MAX_RECORD_TOKENS, Manifest, Record, Speech, Writer};
 use lazai_core::prepare::PrepareError;
 use lazai_core::report::{Action, Report};
 use lazai_core::voice::{LogMel, Recording};
@@ -19,10 +19,12 @@ use super::pack::{Opening, Packed, Packer};
 
 /// Dialogues that are tokenized together.
 const BATCH: usize = 1_024;
+/// Most tokens of a record unless a builder is told otherwise: two records fill a trainer's usual block.
+const RECORD_TOKENS: usize = 256;
 
 /// Makes datasets of dialogues and recordings with the tokenizer and the template of a base model.
 ///
-/// Dialogues that are too long for one record are cut between turns. A recording is aligned with the first record that
+/// Dialogues that are too long for one record ([`record_tokens`](Self::record_tokens)) are cut between turns. A recording is aligned with the first record that
 /// contains its words. The report lists everything that is dropped, including records that repeat another: a dataset with
 /// two equal records cannot be proved.
 ///
@@ -47,13 +49,24 @@ pub struct DatasetBuilder<'a> {
     recordings: &'a [Recording],
     system: Option<String>,
     timestamp: u64,
+    most: usize,
+    context: Option<usize>,
 }
 
 impl<'a> DatasetBuilder<'a> {
     /// Datasets for the base model that a tokenizer and a template belong to.
     #[must_use]
     pub fn new(tokenizer: &'a Tokenizer, template: &'a ChatTemplate) -> Self {
-        Self { tokenizer, template, contributors: Vec::new(), recordings: &[], system: None, timestamp: 0 }
+        Self {
+            tokenizer,
+            template,
+            contributors: Vec::new(),
+            recordings: &[],
+            system: None,
+            timestamp: 0,
+            most: RECORD_TOKENS,
+            context: None,
+        }
     }
 
     /// The contributors of the material: dialogues and recordings name them.
@@ -82,6 +95,22 @@ impl<'a> DatasetBuilder<'a> {
     #[must_use]
     pub fn made_at(mut self, timestamp: u64) -> Self {
         self.timestamp = timestamp;
+        self
+    }
+
+    /// The longest record, in tokens; 256 if it is not set. Longer dialogues are cut between turns, so more keep their beginning in
+    /// sight, and take more memory to learn. At least 1, at most [`MAX_RECORD_TOKENS`].
+    #[must_use]
+    pub fn record_tokens(mut self, most: usize) -> Self {
+        self.most = most.clamp(1, MAX_RECORD_TOKENS);
+        self
+    }
+
+    /// The tokens that the base model reads at once ([`read_context`](lazai_lora::base::read_context)): no record is longer, the
+    /// card before it included. Execution nodes refuse longer ones.
+    #[must_use]
+    pub fn within(mut self, context: usize) -> Self {
+        self.context = Some(context);
         self
     }
 
@@ -164,8 +193,10 @@ struct Packing<'a> {
 
 impl<'a> Packing<'a> {
     fn new(of: &'a DatasetBuilder<'_>, card: Option<&'a Opening>) -> Self {
+        let left = of.context.map(|context| context.saturating_sub(card.map_or(0, Opening::length)).max(1));
+        let most = left.map_or(of.most, |left| left.min(of.most));
         Self {
-            packer: Packer::new(of.tokenizer, of.template, card),
+            packer: Packer::new(of.tokenizer, of.template, card, most),
             contributors: &of.contributors,
             recordings: of.recordings,
             aligned: vec![None; of.recordings.len()],

@@ -53,6 +53,8 @@ pub struct FilesToDataset<'a> {
     contributor: Contributor,
     options: Options,
     card: Option<CardPrompt>,
+    record_tokens: Option<usize>,
+    context: Option<usize>,
     timestamp: u64,
     on_progress: OnProgress,
 }
@@ -75,7 +77,7 @@ impl<'a> FilesToDataset<'a> {
     pub fn new(model: &'a ModelCounter, contributor: Contributor) -> Self {
         let options = Options { contributor: contributor.name.clone(), ..Options::default() };
         let on_progress: OnProgress = Arc::new(|_| ControlFlow::Continue(()));
-        Self { model, contributor, options, card: None, timestamp: 0, on_progress }
+        Self { model, contributor, options, card: None, record_tokens: None, context: None, timestamp: 0, on_progress }
     }
 
     /// The character, if files name people: its words are learnt, everybody else's are context.
@@ -96,6 +98,20 @@ impl<'a> FilesToDataset<'a> {
     #[must_use]
     pub fn behind(mut self, card: CardPrompt) -> Self {
         self.card = Some(card);
+        self
+    }
+
+    /// The longest record, in tokens: see [`DatasetBuilder::record_tokens`].
+    #[must_use]
+    pub fn record_tokens(mut self, most: usize) -> Self {
+        self.record_tokens = Some(most);
+        self
+    }
+
+    /// The tokens that the base model reads at once: see [`DatasetBuilder::within`].
+    #[must_use]
+    pub fn within(mut self, context: usize) -> Self {
+        self.context = Some(context);
         self
     }
 
@@ -121,7 +137,7 @@ impl<'a> FilesToDataset<'a> {
     /// # Errors
     /// [`DatasetError`]; no file is left behind. Stopped work gives [`PrepareError::Cancelled`].
     pub fn write(self, files: &[PathBuf], out: &Path) -> Result<WrittenDataset, DatasetError> {
-        let Self { model, contributor, options, card, timestamp, on_progress } = self;
+        let Self { model, contributor, options, card, record_tokens, context, timestamp, on_progress } = self;
         let told = on_progress.clone();
         let mut preparation = Preparation::new(Settings::default())?.on_progress(Box::new(move |progress| {
             let stage = if progress.stage == PrepareStage::Reading { "reading" } else { "splitting" };
@@ -166,6 +182,12 @@ impl<'a> FilesToDataset<'a> {
             .made_at(timestamp);
         if let Some(card) = &card {
             builder = builder.behind(card);
+        }
+        if let Some(most) = record_tokens {
+            builder = builder.record_tokens(most);
+        }
+        if let Some(context) = context {
+            builder = builder.within(context);
         }
         let (_, mut report) = builder.write(out, dialogues, threads)?;
         heard.notes.into_iter().for_each(|note| report.add(note));

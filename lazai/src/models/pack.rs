@@ -1,7 +1,6 @@
 //! Packs dialogues into records: token ids, at most as many as a record holds.
 
 use lazai_core::message::{Dialogue, Message, Role};
-use lazai_core::pov::MAX_RECORD_TOKENS;
 use lazai_core::report::{Action, Note};
 use lazai_lora::ModelError;
 use lazai_lora::base::{ChatTemplate, Tokenizer, tokenize_opening};
@@ -18,6 +17,8 @@ pub(super) struct Packer<'a> {
     tokenizer: &'a Tokenizer,
     template: &'a ChatTemplate,
     card: Option<&'a Opening>,
+    /// Most tokens of a record.
+    most: usize,
 }
 
 /// The system message that a model is trained behind: records hold what comes after it.
@@ -32,6 +33,11 @@ impl Opening {
         let tokens = tokenize_opening(tokenizer, template, &system).map_err(DatasetError::Card)?;
         Ok(Self { system, tokens })
     }
+
+    /// Tokens that a model reads before a record.
+    pub(super) fn length(&self) -> usize {
+        self.tokens.len()
+    }
 }
 
 /// A packed dialogue, with notes on what was cut or dropped.
@@ -41,8 +47,13 @@ pub(super) struct Packed<'d> {
 }
 
 impl<'a> Packer<'a> {
-    pub(super) fn new(tokenizer: &'a Tokenizer, template: &'a ChatTemplate, card: Option<&'a Opening>) -> Self {
-        Self { tokenizer, template, card }
+    pub(super) fn new(
+        tokenizer: &'a Tokenizer,
+        template: &'a ChatTemplate,
+        card: Option<&'a Opening>,
+        most: usize,
+    ) -> Self {
+        Self { tokenizer, template, card, most }
     }
 
     pub(super) fn vocab_size(self) -> u32 {
@@ -86,9 +97,9 @@ impl<'a> Packer<'a> {
     pub(super) fn pack<'d>(self, dialogue: &'d Dialogue) -> Result<Packed<'d>, DatasetError> {
         let messages = &dialogue.messages[..];
         let mut packed = Packed { records: Vec::new(), notes: Vec::new() };
-        if bytes(messages) <= MAX_RECORD_TOKENS * MAX_BYTES_PER_TOKEN {
+        if bytes(messages) <= self.most * MAX_BYTES_PER_TOKEN {
             let whole = self.example(dialogue, 0, messages)?;
-            if whole.tokens.len() <= MAX_RECORD_TOKENS {
+            if whole.tokens.len() <= self.most {
                 packed.records.push((messages, whole));
                 return Ok(packed);
             }
@@ -101,11 +112,11 @@ impl<'a> Packer<'a> {
             let start = exchanges[next].start;
             for (last, exchange) in exchanges.iter().enumerate().skip(next) {
                 let part = &messages[start..exchange.end];
-                if bytes(part) > MAX_RECORD_TOKENS * MAX_BYTES_PER_TOKEN {
+                if bytes(part) > self.most * MAX_BYTES_PER_TOKEN {
                     break;
                 }
                 let example = self.example(dialogue, start, part)?;
-                if example.tokens.len() > MAX_RECORD_TOKENS {
+                if example.tokens.len() > self.most {
                     break;
                 }
                 fitting = Some((last, part, example));
@@ -124,7 +135,7 @@ impl<'a> Packer<'a> {
                 }
                 None => {
                     let place = format!("dialogue {:?}, message {}", dialogue.id, start + 1);
-                    let reason = format!("an exchange of more than {MAX_RECORD_TOKENS} tokens");
+                    let reason = format!("an exchange of more than {} tokens", self.most);
                     packed.notes.push(Note { action: Action::Dropped, place, reason });
                     next += 1;
                 }

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use lazai_core::digest::DomainHasher;
 use lazai_core::quiet::json_error;
+use lazai_core::seal::DataKey;
 use lazai_core::{Amount, Digest, SessionId};
 use serde::{Deserialize, Serialize};
 
@@ -130,7 +132,47 @@ impl Standing {
 pub(super) struct LastReply {
     pub turn: u32,
     pub request: Digest,
-    pub reply: ChatReply,
+    pub reply: KeptReply,
+}
+
+/// A reply as it is kept: only who asks for it again has its words.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum KeptReply {
+    Sealed(SealedReply),
+    /// As versions before kept it.
+    Clear(Box<ChatReply>),
+}
+
+/// A reply under a key that its request's salt makes, in hex. The salt comes with each request, and is kept nowhere.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SealedReply {
+    sealed: String,
+}
+
+impl KeptReply {
+    fn key(asked: &Asked, salt: Digest) -> DataKey {
+        let key = DomainHasher::new("lazai.kept.v1").part(salt.as_bytes()).part(asked.digest.as_bytes());
+        DataKey::from_bytes(*key.finish().as_bytes())
+    }
+
+    pub fn seal(asked: &Asked, salt: Digest, reply: &ChatReply) -> Result<Self, NodeError> {
+        let failed = |reason: &dyn std::fmt::Display| BookError::new(asked.session, reason);
+        let words = serde_json::to_vec(reply).map_err(|e| failed(&json_error(&e)))?;
+        let sealed = Self::key(asked, salt).encrypt(&words, asked.session.as_bytes()).map_err(|e| failed(&e))?;
+        Ok(Self::Sealed(SealedReply { sealed: hex::encode(sealed) }))
+    }
+
+    fn open(self, asked: &Asked, salt: Digest) -> Result<ChatReply, NodeError> {
+        let failed = |reason: &dyn std::fmt::Display| BookError::new(asked.session, reason);
+        let sealed = match self {
+            Self::Clear(reply) => return Ok(*reply),
+            Self::Sealed(SealedReply { sealed }) => hex::decode(sealed).map_err(|e| failed(&e))?,
+        };
+        let words = Self::key(asked, salt).decrypt(&sealed, asked.session.as_bytes()).map_err(|e| failed(&e))?;
+        Ok(serde_json::from_slice(&words).map_err(|e| failed(&json_error(&e)))?)
+    }
 }
 
 /// What was spoken last. Its samples are not kept: the same seed gives them again.
@@ -221,9 +263,10 @@ impl Provider {
     }
 
     /// The earlier reply to the same request, if there is one.
-    pub(super) async fn repeated(&self, asked: &Asked) -> Result<Option<ChatReply>, NodeError> {
+    pub(super) async fn repeated(&self, asked: &Asked, salt: Digest) -> Result<Option<ChatReply>, NodeError> {
         let last = self.page(asked.session).await?.last;
-        Ok(last.filter(|last| (last.turn, last.request) == (asked.turn, asked.digest)).map(|last| last.reply))
+        let last = last.filter(|last| (last.turn, last.request) == (asked.turn, asked.digest));
+        last.map(|last| last.reply.open(asked, salt)).transpose()
     }
 
     /// The first place in the session's line, here and among all replicas of this node: one turn is made at a time. Who asks for

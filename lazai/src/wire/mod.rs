@@ -7,6 +7,7 @@
 //! | [`logprobs`] | probabilities of tokens, in its form |
 //! | [`tools`] | calls of tools, in a reply's words |
 //! | [`speech`] | OpenAI's speech, and what pays for it |
+//! | [`sealed`] | any of it, sealed to the node |
 //! | [`payment`] | the headers that pay, as x402 (version 2) has them |
 //!
 //! Unpaid requests get status 402 with offers in the header `PAYMENT-REQUIRED`; paid requests carry `PAYMENT-SIGNATURE`, and their
@@ -22,6 +23,7 @@ pub mod openai;
 pub mod payment;
 #[cfg(any(test, feature = "node"))]
 pub(crate) mod responses;
+pub mod sealed;
 mod settings;
 pub mod speech;
 mod sse;

@@ -11,6 +11,7 @@ use super::openai::{ApiError, CompletionRequest};
 use super::payment::{PAYMENT, PaidRequest, Payment, ReplyDetails, encode};
 use super::sse::Events;
 use crate::node::{ChatReply, ChatRequest, NodeError, SignedOffer};
+use crate::seal::SignedSealTerms;
 use crate::speech::SignedSpeechTerms;
 
 /// The name of a version of a class among a node's models.
@@ -33,6 +34,8 @@ pub struct OfferedModel {
     pub public_part: Option<String>,
     /// The signed terms under which the node speaks with its voice, if it does.
     pub speech: Option<SignedSpeechTerms>,
+    /// The signed key that requests are sealed to, if the node takes such.
+    pub seal: Option<SignedSealTerms>,
 }
 
 #[derive(Deserialize)]
@@ -53,6 +56,8 @@ struct AboutModel {
     public_part: Option<String>,
     #[serde(default)]
     speech: Option<SignedSpeechTerms>,
+    #[serde(default)]
+    seal: Option<SignedSealTerms>,
 }
 
 /// Reads a node's answer to `GET /v1/models`, or to `GET /v1/models/ID`, which is one model.
@@ -70,12 +75,13 @@ pub fn models(body: &[u8]) -> Result<Vec<OfferedModel>, NodeError> {
     } else {
         Models::deserialize(answer).map_err(other)?.data
     };
-    let model = |ModelFields { lazai: AboutModel { name, offer, public_part, speech } }| OfferedModel {
+    let model = |ModelFields { lazai: AboutModel { name, offer, public_part, speech, seal } }| OfferedModel {
         id: model_id(offer.offer.class, offer.offer.version),
         name,
         offer,
         public_part,
         speech,
+        seal,
     };
     Ok(models.into_iter().map(model).collect())
 }

@@ -13,7 +13,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use lazai::Account;
 use lazai::consumer::Consumer;
-use lazai::http::{Budget, Front, HttpNode, Limits, Loopback, Serving, TlsFiles};
+use lazai::http::{Budget, Front, HttpNode, Limits, Loopback, Sealing, Serving, TlsFiles};
 use lazai::lora::generate::Sampler;
 use lazai::node::SignedVoucher;
 use lazai::provider::Provider;
@@ -167,7 +167,8 @@ impl Stage {
         let units = Amount::from_base_units;
         let (total, deposit, max_step) = (units(20 * deposit), units(deposit), units(2_000));
         let budget = Budget { total, deposit, max_step, sessions: 1, ..Budget::default() };
-        let node = HttpNode::new(&node.url.replace("://", "://me:swordfish@")).unwrap();
+        // Who is between reads and answers what goes by.
+        let node = HttpNode::new(&node.url.replace("://", "://me:swordfish@")).unwrap().with_sealing(Sealing::Off);
         let proxy = Loopback::open(consumer, vec![node], budget, self.path(folder)).unwrap();
         let serving = proxy.spawn("127.0.0.1:0").unwrap();
         Proxy { address: serving.address(), key: proxy.key().unwrap().to_owned(), _serving: serving }

@@ -2,6 +2,7 @@
 //! kills between any two steps. A stand-in speaks for the model; ledger, nodes, sockets and the proxy are the real ones.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::arithmetic_side_effects, missing_docs)]
 
+mod agents;
 mod at_once;
 mod budgets;
 #[path = "../simulation/dice.rs"]

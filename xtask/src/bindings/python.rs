@@ -100,7 +100,7 @@ pub fn peft() -> Result<Option<Missing>> {
 }
 
 /// The package in a folder: a wheel, or the module that the workspace's build made with the same Python sources.
-fn package(python: &Path, wheel: Option<&Path>) -> Result<PathBuf> {
+pub fn package(python: &Path, wheel: Option<&Path>) -> Result<PathBuf> {
     let package = fresh_package()?;
     if let Some(wheel) = wheel {
         install(python, &package, wheel)?;

@@ -135,6 +135,8 @@ pub(crate) struct Chat {
     /// A file (PEM) with the certificate authorities that the node's certificate is held to, instead of public ones.
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
+    #[command(flatten)]
+    pub way: super::Way,
     /// The file for what is said, sealed to your key: what fits a message is recalled into it.
     #[arg(long, value_name = "FILE")]
     pub memory: Option<PathBuf>,
@@ -203,17 +205,18 @@ pub(crate) struct End {
     /// A file (PEM) with the certificate authorities that the node's certificate is held to, instead of public ones.
     #[arg(long, value_name = "FILE", requires = "node")]
     pub ca: Option<PathBuf>,
+    #[command(flatten)]
+    pub way: super::Way,
     /// Ends the session without the node, in two steps: the first asks the ledger for the end, and tells from when the second call
     /// gives the rest back. The node may redeem in between.
     #[arg(long, group = "how")]
     pub alone: bool,
 }
 
+/// Whom a proxy pays, from what, and how much at most.
 #[derive(Debug, ClapArgs)]
-#[command(
-    after_help = "Example: lazai proxy --local market --node http://127.0.0.1:8028 --budget 1000000 --deposit 50000 --reply 3000 --folder proxy"
-)]
-pub(crate) struct Proxy {
+#[group(skip)]
+pub(crate) struct Paying {
     #[command(flatten)]
     pub acting: Acting,
     /// URL of a node; may be given several times. Nodes that serve the same version are one model, and stand in for one another; URLs
@@ -223,6 +226,8 @@ pub(crate) struct Proxy {
     /// A file (PEM) with the certificate authorities that the nodes' certificates are held to, instead of public ones.
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
+    #[command(flatten)]
+    pub way: super::Way,
     /// The most that is spent or reserved in all, in base units, over every start on the folder.
     #[arg(long)]
     pub budget: String,
@@ -256,11 +261,39 @@ pub(crate) struct Proxy {
     pub memory: Option<PathBuf>,
     #[command(flatten)]
     pub remember: super::Remember,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Example: lazai proxy --local market --node http://127.0.0.1:8028 --budget 1000000 --deposit 50000 --reply 3000 --folder proxy"
+)]
+pub(crate) struct Proxy {
+    #[command(flatten)]
+    pub paying: Paying,
     /// The address to listen at, of this machine only.
     #[arg(long, default_value = "127.0.0.1:8029")]
     pub address: String,
     /// Stops when the input ends, as it does at SIGTERM.
     #[arg(long)]
+    pub until_input_ends: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Example: lazai mcp --local market --node http://127.0.0.1:8028 --budget 1000000 --deposit 50000 --reply 3000 --folder agent"
+)]
+pub(crate) struct Mcp {
+    #[command(flatten)]
+    pub paying: Paying,
+    /// The folder whose files agents may look at; without it, none.
+    #[arg(long, value_name = "FOLDER")]
+    pub files: Option<PathBuf>,
+    /// Serves over HTTP, at an address of this machine only, for whoever has the key; by default, one agent is served over the standard
+    /// input and output.
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// Stops when the input ends, as it does at SIGTERM.
+    #[arg(long, requires = "listen")]
     pub until_input_ends: bool,
 }
 

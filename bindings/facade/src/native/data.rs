@@ -199,10 +199,14 @@ pub fn read_dialogues(
 /// dataset. Memory does not grow with the dialogues, but with the recordings. If files name people, `character`
 /// names the one whose words are learnt, and `user` the one who talks with it; everybody else's words are context. With a `card`,
 /// dialogues go on from it, as they do where nodes put it before conversations: see [`write_public_part`](super::roles::write_public_part).
+/// Dialogues that are longer than `record_tokens` (256 unless it is named, and never more than the base reads) are cut between turns.
 ///
 /// # Errors
 /// `dialogue.…`, `pov.…`, `hex.…`, `model`, `file`, `cancelled`; no file is left behind.
-#[cfg_attr(feature = "uniffi", uniffi::export(default(listener = None, character = None, user = None, card = None)))]
+#[cfg_attr(
+    feature = "uniffi",
+    uniffi::export(default(listener = None, character = None, user = None, card = None, record_tokens = None))
+)]
 #[allow(clippy::too_many_arguments, reason = "languages name them")]
 pub fn prepare_dataset(
     files: Vec<FilePath>,
@@ -213,6 +217,7 @@ pub fn prepare_dataset(
     character: Option<String>,
     user: Option<String>,
     card: Option<Arc<Character>>,
+    record_tokens: Option<u32>,
 ) -> Result<DatasetFacts, LazaiError> {
     let model = ModelCounter::from_gguf(Path::new(&base_model)).map_err(|e| LazaiError::new("model", e))?;
     let mut making = FilesToDataset::new(&model, contributor.parse()?).made_at(SystemClock.now_s());
@@ -224,6 +229,11 @@ pub fn prepare_dataset(
     }
     if let Some(card) = card {
         making = making.behind(card.card_prompt()?);
+    }
+    if let Some(most) = record_tokens {
+        let context =
+            lazai::lora::base::read_context(Path::new(&base_model)).map_err(|e| LazaiError::new("model", e))?;
+        making = making.record_tokens(most as usize).within(context);
     }
     let making = making.on_progress(move |progress| {
         if tell(listener.as_ref(), progress.stage, progress.done, progress.total) {

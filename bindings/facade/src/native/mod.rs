@@ -16,6 +16,7 @@
 //! | [`prepared`] | that node before it listens |
 //! | [`memory`] | memories in files |
 //! | [`proxy`] | an endpoint on this machine for stock clients |
+//! | [`relay`] | an oblivious relay between consumers and nodes |
 //! | [`receipts`] | receipts that are kept, checked again |
 //! | [`session`] | a session at a node, in one handle |
 //! | [`voice`] | the base voice: training, speaking on this machine |
@@ -37,6 +38,7 @@ pub mod prove;
 pub mod provider;
 pub mod proxy;
 pub mod receipts;
+pub mod relay;
 pub mod roles;
 pub mod session;
 pub mod speech;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use lazai::http::HttpNode;
+use lazai::http::{HttpNode, Sealing};
+use lazai::node::Node as _;
 
-use crate::LazaiError;
 use crate::chat::ModelOffer;
 use crate::transport::{BodySink, HttpRequest, Transport};
+use crate::{Domain, LazaiError};
 
 /// A node behind a URL, over this library's own HTTP and TLS.
 #[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
@@ -33,6 +34,27 @@ impl NodeClient {
         Ok(Arc::new(Self(HttpNode::new(&url)?.with_root_certificates(certificates.as_bytes())?)))
     }
 
+    /// A node by way of an oblivious relay, such as `https://relay.example`: the relay sees who asks and nothing of what, the node sees
+    /// the relay. What is said is sealed, or not sent. [`Session`](super::session::Session)s know whose key it has to be; for a
+    /// [`Chat`](crate::Chat), say it first ([`hold_to`](Self::hold_to)).
+    ///
+    /// # Errors
+    /// `node.transport` if one is no URL of HTTP.
+    #[cfg_attr(feature = "uniffi", uniffi::constructor)]
+    pub fn relayed(url: String, relay: String) -> Result<Arc<Self>, LazaiError> {
+        Ok(Arc::new(Self(HttpNode::new(&url)?.with_relay(&relay)?)))
+    }
+
+    /// Holds the node to an address, that of its offer, in the ledger's domain: requests are sealed to keys that it signed. The first
+    /// call counts.
+    ///
+    /// # Errors
+    /// `hex.…`, `address`.
+    pub fn hold_to(&self, domain: Domain, node: String) -> Result<(), LazaiError> {
+        self.0.expect(&domain.parse()?, node.parse()?);
+        Ok(())
+    }
+
     /// The characters that the node offers.
     ///
     /// # Errors
@@ -43,6 +65,29 @@ impl NodeClient {
 }
 
 impl NodeClient {
+    /// A node with what a command line says of it: certificate authorities, a relay, and whether anything may go in clear text.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), [`trusting`](Self::trusting), [`relayed`](Self::relayed).
+    pub fn with(
+        url: &str,
+        certificates: Option<&str>,
+        relay: Option<&str>,
+        only_sealed: bool,
+    ) -> Result<Arc<Self>, LazaiError> {
+        let mut node = HttpNode::new(url)?;
+        if let Some(certificates) = certificates {
+            node = node.with_root_certificates(certificates.as_bytes())?;
+        }
+        if only_sealed {
+            node = node.with_sealing(Sealing::Required);
+        }
+        Ok(Arc::new(Self(match relay {
+            Some(relay) => node.with_relay(relay)?,
+            None => node,
+        })))
+    }
+
     pub(super) fn http(&self) -> &HttpNode {
         &self.0
     }

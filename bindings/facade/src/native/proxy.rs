@@ -1,5 +1,6 @@
 //! The loopback proxy: an endpoint on this machine for stock clients of OpenAI's dialect.
 
+use std::io::{BufRead, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lazai::consumer::Consumer;
@@ -49,27 +50,25 @@ impl ProxyBudget {
     }
 }
 
-/// A proxy on threads of its own, until it is stopped.
+/// A proxy: at an address on threads of its own until it is stopped, or for one agent.
 #[derive(Debug)]
 pub struct ProxyServer {
     proxy: Loopback,
-    url: String,
     serving: Mutex<Option<Serving>>,
 }
 
 impl ProxyServer {
-    /// Serves the characters of some nodes at an address of this machine. The signer pays; a folder keeps the proxy's book, its
-    /// conversations and its key.
+    /// A proxy to the characters of some nodes; nobody reaches it yet. The signer pays; a folder keeps the proxy's book, its conversations
+    /// and its key.
     ///
     /// # Errors
-    /// `file` for a folder that cannot be had, `io` for an address, `money.not_decimal`.
-    pub fn start(
+    /// `file` for a folder that cannot be had, `money.not_decimal`, `signer.…`.
+    pub fn open(
         market: &Market,
         signer: Arc<dyn Signer>,
         nodes: &[Arc<NodeClient>],
         budget: ProxyBudget,
         folder: FilePath,
-        address: &str,
         counter: Option<&TokenCounter>,
     ) -> Result<Self, LazaiError> {
         let account = market.account(signer.clone())?;
@@ -82,8 +81,31 @@ impl ProxyServer {
             LoopbackError::NoRandomness => LazaiError::new("signer.no_randomness", error),
             _ => LazaiError::new("file", error),
         })?;
-        let serving = proxy.spawn(address).map_err(|e| LazaiError::new("io", file_error(address, e).detail()))?;
-        Ok(Self { proxy, url: format!("{}/v1", serving.url()), serving: Mutex::new(Some(serving)) })
+        Ok(Self { proxy, serving: Mutex::default() })
+    }
+
+    /// Serves at an address of this machine; returns the server's URL.
+    ///
+    /// # Errors
+    /// `io` for an address that cannot be had, or that others reach.
+    pub fn listen(&self, address: &str) -> Result<String, LazaiError> {
+        let serving = self.proxy.spawn(address).map_err(|e| LazaiError::new("io", file_error(address, e).detail()))?;
+        let url = serving.url();
+        *self.serving.lock().unwrap_or_else(PoisonError::into_inner) = Some(serving);
+        Ok(url)
+    }
+
+    /// Answers one agent by MCP, a message a line, until its input ends.
+    ///
+    /// # Errors
+    /// `io`.
+    pub fn serve_lines(&self, input: Box<dyn BufRead + Send>, output: &mut dyn Write) -> Result<(), LazaiError> {
+        self.proxy.serve_lines(input, output).map_err(|error| LazaiError::new("io", error))
+    }
+
+    /// Lets agents look at the files of a folder.
+    pub fn allow_files(&self, folder: FilePath) {
+        drop(self.proxy.clone().with_files(folder));
     }
 
     /// Recalls what was said before into each request, within so many tokens, and remembers each reply: a memory for each character, in
@@ -106,12 +128,6 @@ impl ProxyServer {
         }
         drop(self.proxy.clone().with_memory(memories));
         Ok(())
-    }
-
-    /// The base URL for clients.
-    #[must_use]
-    pub fn url(&self) -> String {
-        self.url.clone()
     }
 
     /// The key that clients must send.

@@ -3,45 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use lazai::consumer::Conversation;
-use lazai::conversation::KeptTurn;
-use lazai::core::{Amount, Domain};
+pub use lazai::conversation::KeptReceipt;
+use lazai::core::Domain;
 use lazai::settle::Genesis;
 use lazai::settle::ledger::evm::Deployment;
-use lazai::wire::talk::model_id;
 use serde_json::Value;
 
 use super::data::read_file;
-use crate::{BaseUnits, LazaiError};
-
-/// A receipt that is kept.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct KeptReceipt {
-    /// When it was received, in seconds since 1970, by the consumer's clock; none in older files.
-    pub received_at_s: Option<u64>,
-    /// The character's model: `dat:CLASS:VERSION`.
-    pub model: String,
-    /// The session.
-    pub session: String,
-    /// The turn's number in it, from 1.
-    pub turn: u32,
-    /// The node's address.
-    pub node: String,
-    /// Tokens of the conversation before the reply.
-    pub prompt_tokens: u64,
-    /// Tokens of the reply.
-    pub completion_tokens: u64,
-    /// Characters that were spoken; none of a reply in words.
-    pub characters: u64,
-    /// The turn's price, in base units.
-    pub price: BaseUnits,
-    /// True if a voucher promises it.
-    pub promised: bool,
-    /// `checked` if its signature, its sum and its place in the session hold; `claimed` if no market was at hand to check them by; `wrong` if they do not hold.
-    pub trust: String,
-    /// What does not hold.
-    pub wrong: Option<String>,
-}
+use crate::LazaiError;
 
 /// The domain of a market's signatures: in a folder, or on a chain by the file of its contracts. Nothing is asked.
 ///
@@ -75,7 +44,7 @@ pub fn kept_receipts(path: &Path, domain: Option<&Domain>) -> Result<Vec<KeptRec
             value = inner.take();
         }
         let conversation: Conversation = serde_json::from_value(value).map_err(wrong)?;
-        receipts.extend(of(&conversation, domain)?);
+        receipts.extend(conversation.kept_receipts(domain));
     }
     Ok(receipts)
 }
@@ -96,41 +65,4 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, LazaiError> {
     }
     files.sort();
     Ok(files)
-}
-
-fn of(conversation: &Conversation, domain: Option<&Domain>) -> Result<Vec<KeptReceipt>, LazaiError> {
-    let checked = domain.map(|domain| conversation.check_again(domain));
-    let (offer, mut before) = (&conversation.offer.offer, Amount::ZERO);
-    let promised = conversation.paid.map_or(Amount::ZERO, |paid| paid.voucher.cumulative);
-    let mut receipts = Vec::new();
-    for (index, kept) in conversation.turns().into_iter().enumerate() {
-        let (prompt_tokens, completion_tokens, characters) = match kept {
-            KeptTurn::Reply(reply) => (reply.receipt.receipt.prompt_tokens, reply.receipt.receipt.completion_tokens, 0),
-            KeptTurn::Speech(speech) => (0, 0, speech.receipt.receipt.characters),
-        };
-        let cumulative = kept.cumulative();
-        let found = checked.as_ref().and_then(|checked| checked.get(index));
-        let (trust, wrong) = match found {
-            None => ("claimed", None),
-            Some(Ok(())) => ("checked", None),
-            Some(Err(error)) => ("wrong", Some(error.to_string())),
-        };
-        receipts.push(KeptReceipt {
-            received_at_s: kept.received_at_s(),
-            model: model_id(offer.class, offer.version),
-            session: conversation.session.to_string(),
-            turn: kept.turn(),
-            node: offer.node.to_string(),
-            prompt_tokens,
-            completion_tokens,
-            characters,
-            // A sum that shrinks is wrong, and has no price.
-            price: cumulative.checked_sub(before).unwrap_or(Amount::ZERO).to_string(),
-            promised: promised >= cumulative,
-            trust: trust.into(),
-            wrong,
-        });
-        before = cumulative;
-    }
-    Ok(receipts)
 }

@@ -2174,6 +2174,22 @@ class NodeClient:
 
         Errors: As `new`; `node.transport` if there is no certificate in the text.
         """
+    @staticmethod
+    def relayed(url: str, relay: str) -> NodeClient:
+        """
+        A node by way of an oblivious relay, such as `https://relay.example`: the relay sees who asks and nothing of what, the node sees
+        the relay. What is said is sealed, or not sent. `Session`s know whose key it has to be; for a
+        `Chat`, say it first (`hold_to`).
+
+        Errors: `node.transport` if one is no URL of HTTP.
+        """
+    def hold_to(self, /, domain: Domain, node: str) -> None:
+        """
+        Holds the node to an address, that of its offer, in the ledger's domain: requests are sealed to keys that it signed. The first
+        call counts.
+
+        Errors: `hex.…`, `address`.
+        """
     def models(self, /) -> list[ModelOffer]:
         """
         The characters that the node offers.
@@ -2429,13 +2445,14 @@ def open_session_call(place: MarketPlace, nonce: int, consumer: str, model: Mode
     Errors: `market.place`, `market` for a deposit beyond 96 bits, `signature.…`, `hex.…`, `money.not_decimal`.
     """
 
-def prepare_dataset(files: Sequence[str | PathLike[str]], contributor: ContributorTerms, base_model: str | PathLike[str], out: str | PathLike[str], on_progress: Callable[[Progress], object] | None = None, character: str | None = None, user: str | None = None, card: Character | None = None) -> DatasetFacts:
+def prepare_dataset(files: Sequence[str | PathLike[str]], contributor: ContributorTerms, base_model: str | PathLike[str], out: str | PathLike[str], on_progress: Callable[[Progress], object] | None = None, character: str | None = None, user: str | None = None, card: Character | None = None, record_tokens: int | None = None) -> DatasetFacts:
     """
     Makes a dataset of dialogues in files of any known format, and of the recordings that lists among the files name: normalised, without
     near duplicates, a part held out, cut into records by the tokenizer of a base model (GGUF). Dialogues come first: recordings alone are no
     dataset. Memory does not grow with the dialogues, but with the recordings. If files name people, `character`
     names the one whose words are learnt, and `user` the one who talks with it; everybody else's words are context. With a `card`,
     dialogues go on from it, as they do where nodes put it before conversations: see `write_public_part`.
+    Dialogues that are longer than `record_tokens` (256 unless it is named, and never more than the base reads) are cut between turns.
 
     `on_progress` gets a `Progress` now and then, and cancels by `False`. An error that it raises is raised when the work has ended.
 

@@ -58,9 +58,18 @@ async def prepare_dataset(
     character: str | None = None,
     user: str | None = None,
     card: lazai.Character | None = None,
+    record_tokens: int | None = None,
 ) -> lazai.DatasetFacts:
     prepare = functools.partial(
-        lazai.prepare_dataset, files, contributor, base_model, out, character=character, user=user, card=card
+        lazai.prepare_dataset,
+        files,
+        contributor,
+        base_model,
+        out,
+        character=character,
+        user=user,
+        card=card,
+        record_tokens=record_tokens,
     )
     return await _cancellable(prepare, on_progress=on_progress)
 

@@ -11,6 +11,10 @@
 //!
 //! Tokens and 16-bit limbs are looked up in tables by logarithmic derivatives (U. Haböck, ePrint 2022/1530).
 
+#[cfg(test)]
+mod cells;
+#[cfg(test)]
+mod cheating;
 mod layout;
 mod rules;
 mod stark;
@@ -20,4 +24,6 @@ mod trace;
 
 pub(super) use layout::{Shape, public, state};
 pub(super) use stark::{ChunkStark, stark_config};
+#[cfg(test)]
+pub(super) use stark::{lookup_terms, width};
 pub(super) use trace::{Bounds, State, Trace};

@@ -1,4 +1,8 @@
 //! The rules of a chunk's trace: the contents of a row, and of the row after it. No rule exceeds degree three.
+//!
+//! They do not order contributors: one may be entered twice, or after one of a higher number. That each is there once is
+//! [`Statement::check`](crate::Statement)'s: it gives every contributor one entry, by increasing number, and the root is over
+//! these. Without that check records could be counted under two names.
 
 use super::layout::{Columns, LIMBS, RATE, STACK, public, state};
 use crate::commitment::token_bits;

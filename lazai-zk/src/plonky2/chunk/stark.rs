@@ -22,11 +22,14 @@ use crate::plonky2::{D, F};
 #[derive(Debug, Clone, Copy)]
 pub(in crate::plonky2) struct ChunkStark<const SHAPE: usize>;
 
-/// Rate 1/2, 84 queries, 16 bits of grinding: 100 bits conjectured.
+/// Independent challenges of lookups and constraints. With two, lookups of a large chunk would be the weakest part of all.
+const CHALLENGES: usize = 3;
+
+/// Rate 1/2, 84 queries, 16 bits of grinding. (starky asks for the bits that it counts itself: those of the rate.)
 pub(in crate::plonky2) fn stark_config() -> StarkConfig {
     StarkConfig::new(
         100,
-        2,
+        CHALLENGES,
         FriConfig {
             rate_bits: 1,
             cap_height: 4,
@@ -60,6 +63,18 @@ fn lookups(c: &Columns) -> Vec<Lookup<F>> {
         lookup(c.token..c.limb, vocabulary, c.vocabulary_uses),
         lookup(c.limb..c.limb + LIMBS, range.collect(), c.range_uses),
     ]
+}
+
+/// Fractions of both sums in a row: those that are looked up, and the tables' own.
+#[cfg(test)]
+pub(in crate::plonky2) fn lookup_terms(shape: Shape) -> usize {
+    lookups(&Columns::new(shape)).iter().map(|lookup| lookup.columns.len() + 1).sum()
+}
+
+/// Columns of the trace.
+#[cfg(test)]
+pub(in crate::plonky2) fn width(shape: Shape) -> usize {
+    Columns::new(shape).total
 }
 
 macro_rules! impl_stark {

@@ -12,7 +12,7 @@ use crate::commitment::{Leaf, TableEntry, Tree, dataset_root};
 use crate::plonky2::F;
 use crate::poseidon::HashOut;
 
-fn leaf(seed: u64, length: usize, vocabulary: u64) -> Leaf {
+pub(super) fn leaf(seed: u64, length: usize, vocabulary: u64) -> Leaf {
     let word = |i: u64| (seed * 1000 + i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
     let tokens = (0..length as u64).map(|i| (word(i) % vocabulary) as u32).collect();
     Leaf { tokens, mask: HashOut([seed, 1, 2, 3]), salt: [word(999), 5, 6] }
@@ -23,14 +23,14 @@ fn bounds(vocabulary: u64) -> Bounds {
     Bounds { vocabulary, max_length: 256, licences: 3, challenge }
 }
 
-fn sorted_keys(leaves: &[Leaf], packed: usize) -> Vec<u64> {
+pub(super) fn sorted_keys(leaves: &[Leaf], packed: usize) -> Vec<u64> {
     let mut keys: Vec<_> = leaves.iter().map(|l| l.content(packed).0[0]).collect();
     keys.sort_unstable();
     keys
 }
 
 /// Two contributors; the first has all records but three.
-fn honest(packed: usize, vocabulary: u64, records: usize) -> (Trace, Vec<F>) {
+pub(super) fn honest(packed: usize, vocabulary: u64, records: usize) -> (Trace, Vec<F>) {
     let leaves: Vec<_> = (0..records as u64).map(|i| leaf(i, 1 + (i as usize * 37) % 256, vocabulary)).collect();
     filled(packed, vocabulary, &leaves, &sorted_keys(&leaves, packed))
 }

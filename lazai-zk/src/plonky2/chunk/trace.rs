@@ -77,7 +77,7 @@ pub(in crate::plonky2) struct Trace {
     bounds: Bounds,
     /// Row-major.
     pub(super) cells: Vec<F>,
-    used: usize,
+    pub(super) used: usize,
     pub(super) state: State,
 }
 
@@ -151,11 +151,11 @@ impl Trace {
 
         let mut input = [F::ZERO; WIDTH];
         let licence = self.state.get(state::LICENCE);
-        let whose = self.state.get(state::CONTRIBUTOR) + 256 * licence;
-        let lanes: [u64; LEAF_LANES] = leaf.lanes();
-        for (lane, value) in input.iter_mut().zip(lanes.into_iter().chain([whose])) {
+        for (lane, value) in input.iter_mut().zip(leaf.lanes()) {
             *lane = F::from_canonical_u64(value);
         }
+        let [contributor, licence_of] = [state::CONTRIBUTOR, state::LICENCE].map(|field| self.state.0[field]);
+        input[LEAF_LANES] = contributor + F::from_canonical_u64(256) * licence_of;
         input[RATE..].copy_from_slice(&chain);
         let at = self.begin(c.leaf);
         self.put(at + c.length, length);

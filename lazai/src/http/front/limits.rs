@@ -41,7 +41,7 @@ pub struct Limits {
 
 /// What was asked lately, held to limits that may change.
 #[derive(Debug)]
-pub(super) struct Limiter {
+pub(in crate::http) struct Limiter {
     limits: RwLock<Limits>,
     began: Instant,
     addresses: Buckets<IpAddr>,
@@ -81,7 +81,7 @@ impl Limiter {
     }
 
     /// Takes one of an address's requests, if it is known from where one comes.
-    fn check_address(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Result<(), Limited> {
+    pub fn check_address(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Result<(), Limited> {
         let limits = self.limits();
         let Some(address) = peer.map(|peer| client(&limits.trusted_proxies, peer, headers)) else { return Ok(()) };
         if address.is_loopback() && !limits.limit_loopback {
@@ -110,7 +110,7 @@ fn take<K: Eq + std::hash::Hash>(
 
 /// A request beyond a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Limited {
+pub(in crate::http) struct Limited {
     /// What is limited: `address`, `session` or `consumer`.
     pub whose: &'static str,
     most: u32,

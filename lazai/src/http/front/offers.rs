@@ -14,6 +14,7 @@ use lazai_settle::market::Market;
 use lazai_settle::session::Offer;
 use serde_json::{Value, json};
 
+use super::sealed::refused;
 use super::{Front, refusal};
 use crate::conversation::{asks_for_the_card, published};
 use crate::node::SignedOffer;
@@ -94,7 +95,7 @@ impl Offers {
         Ok(signed)
     }
 
-    async fn each(&self) -> Result<Vec<SignedOffer>, ApiError> {
+    pub(super) async fn each(&self) -> Result<Vec<SignedOffer>, ApiError> {
         let (now, mut offers) = (self.now(), Vec::with_capacity(self.all.len()));
         for terms in &self.all {
             offers.push(self.one(terms, now).await?);
@@ -113,21 +114,28 @@ impl Offers {
         if let Some(terms) = speech {
             about["speech"] = json!(terms);
         }
+        if let Some(terms) = self.provider.seal_terms().await.map_err(|e| refused(&e))? {
+            about["seal"] = json!(terms);
+        }
         Ok(json!({"id": model_id(class, version), "object": "model", "created": 0, "owned_by": node, "lazai": about}))
+    }
+
+    /// Everything that is needed to pay for what is at a path.
+    pub(super) async fn required(&self, error: &str, url: &str) -> Result<Required, ApiError> {
+        let (offers, market) = (self.each().await?, self.provider.ledger().market());
+        Ok(Required {
+            x402_version: 2,
+            error: error.into(),
+            resource: Resource { url: url.into(), description: "replies of a character".into() },
+            accepts: offers.into_iter().filter_map(|offer| requirement(&market, offer)).collect(),
+        })
     }
 
     /// Status 402, with everything that is needed to pay.
     pub(super) async fn unpaid(&self, error: ApiError, url: &str) -> Response {
-        let offers = match self.each().await {
-            Ok(offers) => offers,
+        let required = match self.required(&error.message, url).await {
+            Ok(required) => required,
             Err(error) => return error.into_response(),
-        };
-        let market = self.provider.ledger().market();
-        let required = Required {
-            x402_version: 2,
-            error: error.message.clone(),
-            resource: Resource { url: url.into(), description: "replies of a character".into() },
-            accepts: offers.into_iter().filter_map(|offer| requirement(&market, offer)).collect(),
         };
         let mut body = error.body();
         body["payment"] = json!(required);
@@ -156,7 +164,7 @@ fn requirement(market: &Market, signed: SignedOffer) -> Option<Requirement> {
 }
 
 /// The character's name, from the public part that its version was submitted with.
-fn name(market: &Market, class: ClassId, version: VersionNumber) -> Option<String> {
+pub(super) fn name(market: &Market, class: ClassId, version: VersionNumber) -> Option<String> {
     let public = PublicPart::from_bytes(published(market, class, version)?.as_bytes()).ok()?;
     Some(public.character.name)
 }

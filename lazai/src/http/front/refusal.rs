@@ -22,7 +22,7 @@ pub(in crate::http) fn refusal(error: &NodeError) -> ApiError {
         | NodeError::Setting { .. } => 400,
         NodeError::TurnOutOfOrder { .. } => 409,
         NodeError::Busy { .. } => 503,
-        NodeError::Refused { .. } | NodeError::Transport { .. } => 502,
+        NodeError::Refused { .. } | NodeError::Transport { .. } | NodeError::Unsealed(_) => 502,
         _ => 500,
     };
     // Details of the node's internals (paths, keys, URLs) go to its log only.

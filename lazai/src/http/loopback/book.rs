@@ -172,6 +172,11 @@ impl Book {
         Some(read::<Open>(&conversation(&self.folder, session)).ok()??.conversation)
     }
 
+    /// The folder of all conversations.
+    pub fn conversations(&self) -> PathBuf {
+        self.folder.join("conversations")
+    }
+
     /// Forgets a session's reservation: it is back. If this is not stored, a later start takes it back again.
     pub fn taken_back(&mut self, session: SessionId) {
         self.page.over.remove(&session);

@@ -15,7 +15,8 @@ use serde_json::json;
 
 use super::nodes::Candidate;
 use super::verdict::remote;
-use super::{Inner, Loopback, LoopbackError, once, speech};
+use super::{Inner, Loopback, LoopbackError, agents, once, speech};
+use crate::http::a2a::card::CARD;
 use crate::http::body::in_time;
 use crate::http::embed;
 use crate::http::front::no_model;
@@ -38,8 +39,15 @@ pub(super) fn router(proxy: &Loopback) -> Router {
             Endpoint::Speech => post(speech::answer),
             Endpoint::Budget => get(budget),
             Endpoint::Document => get(|| openapi::answer(Server::Proxy)),
+            Endpoint::AgentCard => get(agents::card),
+            Endpoint::CharacterCard => get(agents::card_of),
+            Endpoint::Agent => post(agents::a2a),
+            Endpoint::CharacterAgent => post(agents::a2a_as),
+            Endpoint::Mcp => post(agents::mcp),
             // A node's own.
-            Endpoint::Health | Endpoint::Vouchers | Endpoint::Releases | Endpoint::Reports => return router,
+            Endpoint::Health | Endpoint::Vouchers | Endpoint::Releases | Endpoint::Reports | Endpoint::Sealed => {
+                return router;
+            }
         };
         router.route(endpoint.path(), answer)
     });
@@ -67,7 +75,10 @@ async fn guard(State(proxy): State<Loopback>, request: Request, next: Next) -> R
     if request.method() == axum::http::Method::POST && !is_json {
         return ApiError::new(400, "request.invalid", "content-type is not application/json").into_response();
     }
+    // Agents look at a card before they know how to ask.
+    let is_open = request.method() == axum::http::Method::GET && request.uri().path().ends_with(CARD);
     if let Some(key) = &proxy.key
+        && !is_open
         && !routes::has_key(headers, key)
     {
         return ApiError::new(401, "loopback.key", "another key than the proxy's").into_response();
@@ -111,7 +122,10 @@ async fn model(State(proxy): State<Loopback>, id: Result<Path<String>, PathRejec
 }
 
 async fn answer(proxy: &Loopback, api: Api, headers: &HeaderMap, body: &[u8]) -> Result<Response, ApiError> {
-    let asked = api.read(body)?;
+    let mut asked = api.read(body)?;
+    if asked.request.model.is_empty() {
+        asked.request.model = agents::unnamed(proxy, headers).await?;
+    }
     let (inner, mut request) = (proxy.inner.clone(), asked.request.clone());
     // A client that repeats a request wants another reply, and does not set a seed; unless it says that it repeats.
     let random = Digest::random().map_err(|_| LoopbackError::NoRandomness)?;

@@ -10,6 +10,7 @@ use lazai_core::{Address, Amount, Domain};
 use lazai_settle::session::Offer;
 use tokio::task::JoinSet;
 
+use super::sealed::Sealed;
 use crate::http::client::HttpNode;
 use crate::http::health::Health;
 use crate::http::quiet;
@@ -106,6 +107,7 @@ pub(super) struct Candidate {
 pub(super) struct Nodes {
     places: Vec<Place>,
     domain: Domain,
+    sealed: Sealed,
     /// Terms of speech that were told, by model and node; none of those that do not speak.
     speech: Mutex<BTreeMap<(String, Address), Option<SignedSpeechTerms>>>,
 }
@@ -117,10 +119,11 @@ pub(super) struct Voices {
 }
 
 impl Nodes {
-    pub fn new(nodes: Vec<HttpNode>, domain: Domain) -> Self {
+    pub fn new(nodes: Vec<HttpNode>, domain: Domain, sealed: Sealed) -> Self {
         Self {
             places: nodes.into_iter().map(|node| Place { node, seen: Mutex::default() }).collect(),
             domain,
+            sealed,
             speech: Mutex::default(),
         }
     }
@@ -220,6 +223,13 @@ impl Nodes {
                     let mut seen = place.seen();
                     seen.address = offered.first().map(|model| model.offer.offer.node).or(seen.address);
                     seen.latency.listed(took);
+                    for model in offered.iter() {
+                        let node = model.offer.offer.node;
+                        // At any time: a key that is over was signed as well.
+                        if model.seal.is_some_and(|seal| seal.check(&self.domain, node, 0).is_ok()) {
+                            self.sealed.note(node);
+                        }
+                    }
                 }
                 Err(error) => {
                     tracing::info!(node = place.node.place(), error = %quiet::node(error), "a node does not tell its models");
@@ -271,7 +281,12 @@ impl Nodes {
 
     /// The node of an address, at its URLs.
     pub async fn node(&self, address: Address) -> Replicas<'_> {
-        Replicas { address, places: self.of(address).await }
+        let held = |place: &Place| {
+            let node = place.node.held_to(&self.domain, address);
+            if self.sealed.has(address) { node.sealed_before() } else { node }
+        };
+        let places = self.of(address).await.into_iter().map(|place| (place, held(place))).collect();
+        Replicas { address, places }
     }
 }
 
@@ -302,15 +317,16 @@ fn in_order(candidates: &mut [Candidate]) {
 /// A node at all its URLs: what one does not answer, the next is asked.
 pub(super) struct Replicas<'n> {
     address: Address,
-    places: Vec<&'n Place>,
+    /// Each is held to the node's address.
+    places: Vec<(&'n Place, HttpNode)>,
 }
 
 impl Replicas<'_> {
     /// The node's release of a session.
     pub async fn release(&self, request: &ReleaseRequest) -> Result<SignedRelease, NodeError> {
         let mut error = self.nowhere();
-        for place in &self.places {
-            match place.node.release(request).await {
+        for (_, node) in &self.places {
+            match node.release(request).await {
                 Err(failed) if is_down(&failed) => error = failed,
                 answered => return answered,
             }
@@ -327,7 +343,7 @@ impl Replicas<'_> {
     async fn ask(&self, request: &ChatRequest, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<ChatReply, NodeError> {
         let (mut heard, mut error) = (Heard::default(), self.nowhere());
         for _ in 0..2 {
-            for place in &self.places {
+            for (place, node) in &self.places {
                 heard.begin();
                 let (begun, mut first) = (Instant::now(), None);
                 let mut hear = |text: &str| {
@@ -337,7 +353,7 @@ impl Replicas<'_> {
                         on_text(new);
                     }
                 };
-                match place.node.chat(request, &mut hear).await {
+                match node.chat(request, &mut hear).await {
                     Ok(reply) => {
                         place.works();
                         place.seen().latency.talked(first.unwrap_or_else(|| begun.elapsed()));
@@ -371,8 +387,8 @@ impl Node for Replicas<'_> {
     fn pay<'a>(&'a self, voucher: &'a SignedVoucher) -> NodeFuture<'a, ()> {
         Box::pin(async move {
             let mut error = self.nowhere();
-            for place in &self.places {
-                match place.node.pay(voucher).await {
+            for (place, node) in &self.places {
+                match node.pay(voucher).await {
                     Err(failed) if is_down(&failed) => {
                         place.failed();
                         error = failed;
@@ -396,7 +412,7 @@ impl Node for Replicas<'_> {
                 if round == 1 && heard == 0 {
                     break;
                 }
-                for place in &self.places {
+                for (place, node) in &self.places {
                     let mut at = 0_usize;
                     // The same request gives the same samples: those that were heard are passed over.
                     let mut hear = |samples: &[i16]| {
@@ -405,7 +421,7 @@ impl Node for Replicas<'_> {
                         heard = heard.max(at);
                         on_samples(&samples[known..]);
                     };
-                    match place.node.speak(request, &mut hear).await {
+                    match node.speak(request, &mut hear).await {
                         Err(failed) if is_down(&failed) => {
                             place.failed();
                             error = failed;
@@ -424,7 +440,16 @@ fn is_down(error: &NodeError) -> bool {
     matches!(error, NodeError::Transport { .. })
         || matches!(
             error.code(),
-            "http.502" | "http.503" | "http.504" | "node.book" | "node.busy" | "node.draining" | "node.transport"
+            "http.502"
+                | "http.503"
+                | "http.504"
+                | "node.book"
+                | "node.busy"
+                | "node.draining"
+                | "node.transport"
+                | "node.unsealed"
+                | "relay.busy"
+                | "relay.node"
         )
 }
 

@@ -309,6 +309,14 @@ fn others(all: &mut Map<String, Value>, server: Server) {
     add("Model", model);
     add("ModelList", object(&["object", "data"], json!({"object": {"const": "list"}, "data": list(refer("Model"))})));
     add("EmbeddingList", embeddings);
+    let id = json!({"type": ["string", "number", "null"]});
+    let version = json!({"const": "2.0"});
+    let asked = json!({"jsonrpc": version, "id": id, "method": text(), "params": {"type": "object"}});
+    add("RpcRequest", object(&["jsonrpc", "method"], asked));
+    add("RpcAnswer", object(&["jsonrpc", "id"], json!({"jsonrpc": version, "id": id, "error": {"type": "object"}})));
+    let card =
+        json!({"name": text(), "description": text(), "url": text(), "version": text(), "skills": {"type": "array"}});
+    add("AgentCard", object(&["name", "description", "url", "version", "skills"], card));
     match server {
         Server::Proxy => {
             let amounts = ["total", "deposit", "max_step", "spent", "bound"].map(|name| (name.to_owned(), amount()));
@@ -327,6 +335,7 @@ fn others(all: &mut Map<String, Value>, server: Server) {
                 json!({"x402Version": {"const": 2}, "error": text(), "resource": {"type": "object"}, "accepts": list(json!({"type": "object"}))}),
             );
             add("Unpaid", object(&["error", "payment"], json!({"error": error, "payment": required})));
+            add("SealedMessage", json!({"type": "string", "format": "binary"}));
             add("Health", object(&["status"], json!({"status": {"const": "ok"}})));
             add(
                 "SignedVoucher",

@@ -1,0 +1,49 @@
+//! Arguments of who reads what: sealing, relays.
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+
+/// How what is said gets to a node.
+#[derive(Debug, Clone, Default, ClapArgs)]
+#[group(skip)]
+pub(crate) struct Way {
+    /// URL of an oblivious relay that serves the node: the node does not see this machine's address, the relay does not see what is said.
+    #[arg(long, value_name = "URL")]
+    pub relay: Option<String>,
+    /// Sends nothing that is not sealed to the node. Without it, what is said is sealed where the node offers it.
+    #[arg(long)]
+    pub only_sealed: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Example: lazai relay --node https://node.example --address 0.0.0.0:8030\n\nWho runs a relay should not run the node \
+                        behind it: together they see who said what."
+)]
+pub(crate) struct Relay {
+    /// URL of a node that is relayed to; may be given several times.
+    #[arg(long, required = true)]
+    pub node: Vec<String>,
+    /// A file (PEM) with the certificate authorities that the nodes' certificates are held to, instead of public ones.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// The address to listen at.
+    #[arg(long, default_value = "127.0.0.1:8030")]
+    pub address: String,
+    /// The certificate for TLS in a PEM file, with those between it and a root; a renewed file is read again.
+    #[arg(long, requires = "tls_key")]
+    pub tls_certificates: Option<PathBuf>,
+    /// Its private key in a PEM file.
+    #[arg(long, requires = "tls_certificates")]
+    pub tls_key: Option<PathBuf>,
+    /// Requests in a minute from one address (IPv6: one /64); 0: any number. This machine's own addresses are not counted.
+    #[arg(long, default_value_t = 240, value_name = "N")]
+    pub address_requests: u32,
+    /// A proxy, or a network of proxies (10.0.0.0/8), whose X-Forwarded-For tells from whom a request is; may be given several times.
+    #[arg(long, value_name = "NETWORK")]
+    pub trusted_proxy: Vec<String>,
+    /// Stops when the input ends, as it does at SIGTERM.
+    #[arg(long)]
+    pub until_input_ends: bool,
+}
