@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 
 use lazai_facade::native::data::keep_file;
 use lazai_facade::native::node::NodeClient;
+use lazai_facade::native::session::Session;
 use lazai_facade::{Chat, LazaiError, SpeechListener, Spoken};
 use pollster::block_on;
 use serde_json::{Value, json};
@@ -30,8 +31,6 @@ const PLAYERS: [(&str, &[&str]); 5] = [
 pub(crate) struct Aloud {
     folder: Option<PathBuf>,
     player: Option<Player>,
-    /// The character's model at the node; the first, if none was named.
-    model: Option<String>,
     most: Option<String>,
 }
 
@@ -100,22 +99,10 @@ impl Aloud {
             let failed = |e: std::io::Error| LazaiError::new("file", format!("{}: {e}", folder.display()));
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
-        let aloud = Self {
-            folder: verb.speak_to.clone(),
-            player,
-            model: model.map(str::to_owned),
-            most: verb.speak_most.clone(),
-        };
-        aloud.terms(node)?;
-        Ok(Some(aloud))
-    }
-
-    /// The node's terms of now: they hold for minutes.
-    fn terms(&self, node: &NodeClient) -> Result<String, LazaiError> {
         let mut models = block_on(node.models())?.into_iter();
-        let found = models.find(|found| self.model.as_ref().is_none_or(|model| found.id == *model));
-        let silent = || LazaiError::new("node.not_served", "the node has no voice for this character");
-        found.and_then(|found| found.speech_terms).ok_or_else(silent)
+        let found = models.find(|found| model.is_none_or(|model| found.id == model));
+        found.and_then(|found| found.speech_terms).ok_or_else(silent)?;
+        Ok(Some(Self { folder: verb.speak_to.clone(), player, most: verb.speak_most.clone() }))
     }
 
     /// Speaks a reply. Words that cannot be spoken stand as they were said: the error is told, and the conversation goes on.
@@ -124,8 +111,10 @@ impl Aloud {
         chat: &Chat,
         text: String,
         node: &Arc<NodeClient>,
+        session: &Session,
     ) -> Result<(Spoken, Option<PathBuf>), LazaiError> {
-        let terms = self.terms(node)?;
+        // Those of now, held to the ledger.
+        let terms = block_on(session.speech_terms())?.ok_or_else(silent)?;
         let rate = serde_json::from_str::<Value>(&terms)?["terms"]["sample_rate"].as_u64();
         let rate = rate.and_then(|rate| u32::try_from(rate).ok()).unwrap_or_default();
         let playing = self.player.as_ref().map(|player| Playing::start(player, rate)).transpose()?;
@@ -151,6 +140,10 @@ impl Aloud {
 fn turns(chat: &Chat) -> usize {
     let kept = chat.to_json().ok().and_then(|text| serde_json::from_str::<Value>(&text).ok()).unwrap_or_default();
     ["receipts", "spoken"].iter().map(|kind| kept[kind].as_array().map_or(0, Vec::len)).sum()
+}
+
+fn silent() -> LazaiError {
+    LazaiError::new("node.not_served", "the node has no voice for this character")
 }
 
 fn no_player() -> LazaiError {

@@ -70,6 +70,7 @@ pub(crate) fn chat(talk: &args::Talk, input: &mut dyn BufRead, out: &mut Output<
     let aloud = Aloud::new(&talk.aloud, model_of(verb)?.as_deref(), &node).map_err(at(&verb.node))?;
     let conversation = conversation(verb, &market, &key, &node)?;
     hold(&node, &market, &conversation)?;
+    let session = market.resume(&node, key.clone(), &conversation)?;
     let chat = Chat::new(conversation, market.domain(), key.clone())?;
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let counter = verb.tokenizer.as_deref().map(|path| TokenCounter::open(text(path))).transpose()?;
@@ -127,7 +128,7 @@ pub(crate) fn chat(talk: &args::Talk, input: &mut dyn BufRead, out: &mut Output<
         let _ = std::fs::remove_file(&asked);
         out.tell(&turn, told)?;
         if let Some(aloud) = &aloud {
-            let spoken = aloud.speak(&chat, turn.text, &node);
+            let spoken = aloud.speak(&chat, turn.text, &node, &session);
             keep(verb, &chat)?;
             match spoken {
                 Ok((spoken, file)) => {

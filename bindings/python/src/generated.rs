@@ -1224,6 +1224,14 @@ impl Session {
         }))
     }
 
+    /// The node's signed terms of speech of now, as JSON: `Chat.speak` takes them. They hold for minutes; none if the node does not speak for
+    /// this character. A voice that is said to be the character's is held to the ledger.
+    ///
+    /// Errors: `consumer.receipt` for another voice than the token's, `node.…`.
+    fn speech_terms(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        free(py, || block_on(self.0.speech_terms()))
+    }
+
     /// What the node asks for speaking a text, in base units.
     ///
     /// Errors: `node.not_served` if it does not speak for this character, other `node.…`, `money.overflow`.

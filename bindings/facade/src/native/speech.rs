@@ -45,6 +45,16 @@ impl Session {
         })
     }
 
+    /// The node's signed terms of speech of now, as JSON: `Chat.speak` takes them. They hold for minutes; none if the node does not speak for
+    /// this character. A voice that is said to be the character's is held to the ledger.
+    ///
+    /// # Errors
+    /// `consumer.receipt` for another voice than the token's, `node.…`.
+    pub async fn speech_terms(&self) -> Result<Option<String>, LazaiError> {
+        let terms = self.now().speech_terms().await?;
+        Ok(terms.map(|terms| serde_json::to_string(&terms)).transpose()?)
+    }
+
     /// What the node asks for speaking a text, in base units.
     ///
     /// # Errors

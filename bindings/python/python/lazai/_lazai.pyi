@@ -2294,6 +2294,13 @@ class Session:
         Errors: `consumer.price` if it costs more, `node.not_served` if the node has no voice for it, `node.setting` for a pace or a text that it does not speak, other
         `node.…`, `consumer.…`, `signer.…`; the same can be asked for again.
         """
+    def speech_terms(self, /) -> str | None:
+        """
+        The node's signed terms of speech of now, as JSON: `Chat.speak` takes them. They hold for minutes; none if the node does not speak for
+        this character. A voice that is said to be the character's is held to the ledger.
+
+        Errors: `consumer.receipt` for another voice than the token's, `node.…`.
+        """
     def speech_price(self, /, text: str) -> int:
         """
         What the node asks for speaking a text, in base units.
