@@ -7,7 +7,7 @@ import { Client } from "./told.mjs";
 const client = new Client("MCP Inspector", "@modelcontextprotocol/inspector");
 const inspector = new URL("node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js", import.meta.url).pathname;
 const config = servers();
-const inspect = (...args) => JSON.parse(execFileSync("node", [inspector, "--cli", "--config", config, "--server", "lazai", ...args], { encoding: "utf8" }));
+const inspect = (...args) => JSON.parse(execFileSync("node", [inspector, "--cli", "--config", config, "--server", "lazai", ...args], { encoding: "utf8", env: { ...process.env, MCP_INSPECTOR_SECRET_STORE: "memory" } }));
 const call = (tool, ...args) => inspect("--method", "tools/call", "--tool-name", tool, ...args.flatMap((pair) => ["--tool-arg", pair]));
 
 const { tools } = inspect("--method", "tools/list", "--strict");

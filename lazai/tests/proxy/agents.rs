@@ -263,6 +263,27 @@ fn files_are_looked_at_in_one_folder_alone() {
     }
 }
 
+/// Agents start a server while the one before still ends.
+#[test]
+fn a_folder_that_is_about_to_be_free_is_waited_for() {
+    let stage = Stage::new();
+    let open = || {
+        let nodes = vec![HttpNode::new("http://127.0.0.1:9").unwrap()];
+        lazai::http::Loopback::open(stage.consumer(), nodes, budget(1_000, 500, 1), stage.path("proxy"))
+    };
+    let first = open().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(300));
+            drop(first);
+        });
+        assert!(open().is_ok());
+    });
+    let held = open().unwrap();
+    assert!(open().is_err(), "one at a time");
+    drop(held);
+}
+
 fn message(words: &str, id: &str) -> Value {
     json!({"message": {"messageId": id, "role": "ROLE_USER", "parts": [{"text": words}]}})
 }

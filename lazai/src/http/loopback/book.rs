@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use lazai_core::file::{make_private_folder, write_privately};
 use lazai_core::quiet::json_error;
@@ -15,6 +16,10 @@ use super::LoopbackError;
 use super::budget::{day_begins, day_of};
 use super::page::{MAX_PAUSE_S, Open, Over, Page, Plan, model_of};
 use crate::consumer::Conversation;
+
+/// How long a folder is waited for that another proxy has, and between looks.
+const PATIENCE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) struct Book {
     folder: PathBuf,
@@ -224,7 +229,14 @@ fn lock(folder: &Path) -> Result<File, LoopbackError> {
     make_private_folder(folder).map_err(|e| failed(e.to_string()))?;
     let opened = File::options().create(true).truncate(false).write(true).open(&path);
     let file = opened.map_err(|e| failed(e.to_string()))?;
-    match file.try_lock() {
+    // One that had it may be about to end: agents start a server anew before they leave it.
+    let until = Instant::now() + PATIENCE;
+    let mut locked = file.try_lock();
+    while matches!(locked, Err(TryLockError::WouldBlock)) && Instant::now() < until {
+        std::thread::sleep(PAUSE);
+        locked = file.try_lock();
+    }
+    match locked {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(failed("another proxy has this folder".into())),
         Err(TryLockError::Error(e)) if e.kind() == std::io::ErrorKind::Unsupported => {
