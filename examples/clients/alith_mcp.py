@@ -1,4 +1,4 @@
-"""An agent of Alith, unmodified, with `lazai mcp` among its servers. Alith runs one round: what a tool says is its answer."""
+"""An agent of Alith, unmodified, with `lazai mcp` among its servers. Alith runs one round: what a tool says is its answer. It starts each server twice."""
 
 from alith import Agent
 
@@ -11,7 +11,7 @@ client = Client("Alith for Python, by MCP", "alith")
 
 def asked(tool, arguments):
     model = Model(tool, arguments)
-    answer = Agent(model="scripted", api_key="none", base_url=model.url, mcp_config_path=servers()).prompt("Ask the character who it is.")
+    answer = Agent(model="scripted", api_key="none", base_url=model.url, mcp_config_path=servers(apart=True)).prompt("Ask the character who it is.")
     offered = model.end()
     assert "lazai_say" in offered and "lazai_verify" in offered, offered
     return answer

@@ -20,9 +20,13 @@ def command():
     return os.environ["LAZAI_CLI"], arguments
 
 
-def servers():
-    """A file of servers, as agents have it."""
+def servers(apart=False):
+    """A file of servers, as agents have it. With `apart`, each start has a folder of its own: some agents start a server twice at once."""
     name, arguments = command()
+    if apart:
+        place = arguments.index("--folder")
+        rest = arguments[:place] + arguments[place + 2 :]
+        name, arguments = "sh", ["-c", 'exec "$0" "$@" --folder "$(mktemp -d)"', name, *rest]
     path = os.path.join(tempfile.mkdtemp(), "servers.json")
     with open(path, "w") as file:
         json.dump({"mcpServers": {"lazai": {"command": name, "args": arguments}}}, file)

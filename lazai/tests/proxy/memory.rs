@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use lazai::consumer::{TokenCheck, TokenCounter};
-use lazai::http::{Front, HttpNode, Memories};
+use lazai::http::{Front, HttpNode, Memories, Sealing};
 use lazai::memory::{Memory, MemoryKey, Remembering, has_note, without_note};
 use lazai::provider::OfferTerms;
 use lazai::{Account, Client, Session, Signer};
@@ -81,7 +81,9 @@ fn a_session_remembers_an_earlier_one_and_its_receipts_are_recounted() {
     let signer = market::signer(0);
     let account = Account::new(stage.ledger.clone(), signer.clone());
     let domain = account.domain();
-    let client = Client::of(HttpNode::new(&front.url).unwrap(), account).with_counter(Arc::new(Words));
+    // In clear text, so that the test can read it.
+    let node = HttpNode::new(&front.url).unwrap().with_sealing(Sealing::Off);
+    let client = Client::of(node, account).with_counter(Arc::new(Words));
     let model = block_on(client.models()).unwrap().remove(0);
     let path = stage.path("mine/memory.lzm");
     let memory = || Memory::open(&path, block_on(MemoryKey::of(&*signer)).unwrap()).unwrap();
@@ -173,7 +175,7 @@ fn a_proxy_remembers_for_clients_that_know_nothing_of_it() {
     let proxy = |remembers: bool| {
         let mut budget = budget(1_000_000, 50_000, 2);
         budget.max_step = UNITS(10_000);
-        let proxy = stage.proxy("proxy", &[&front.url], budget);
+        let proxy = stage.proxy_with(Sealing::Off, "proxy", &[&front.url], budget);
         let memories = Memories::new(&memories, key(), 200, Some(Arc::new(Words)));
         Listening::on(if remembers { proxy.with_memory(memories) } else { proxy }.router())
     };

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use lazai::Account;
 use lazai::consumer::Consumer;
-use lazai::http::{Budget, Front, HttpNode, Loopback};
+use lazai::http::{Budget, Front, HttpNode, Loopback, Sealing};
 use lazai::lora::generate::Sampler;
 use lazai::provider::{OfferTerms, Provider};
 use lazai::settle::ledger::Clock;
@@ -122,8 +122,13 @@ impl Stage {
 
     /// A proxy on a folder, before some URLs. One that had the folder before may need a moment to be gone.
     pub fn proxy(&self, folder: &str, urls: &[&str], budget: Budget) -> Loopback {
+        self.proxy_with(Sealing::default(), folder, urls, budget)
+    }
+
+    /// A proxy that seals what it sends, or does not: then a test can read it.
+    pub fn proxy_with(&self, sealing: Sealing, folder: &str, urls: &[&str], budget: Budget) -> Loopback {
         for _ in 0..200 {
-            let nodes = urls.iter().map(|url| HttpNode::new(url).unwrap()).collect();
+            let nodes = urls.iter().map(|url| HttpNode::new(url).unwrap().with_sealing(sealing)).collect();
             match Loopback::open(self.consumer(), nodes, budget, self.path(folder)) {
                 Ok(proxy) => return proxy.without_key(),
                 Err(error) => assert!(error.to_string().ends_with("another proxy has this folder"), "{error}"),
