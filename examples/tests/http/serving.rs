@@ -55,7 +55,8 @@ pub async fn clients_wait_for_a_node_that_is_busy(served: &Served) {
         std::future::ready((axum::http::StatusCode::from_u16(status).unwrap(), body))
     };
     let url = listen(axum::Router::new().fallback(answer)).await;
-    let node = HttpNode::new(&url).unwrap();
+    // It tells no models, and so no key.
+    let node = HttpNode::new(&url).unwrap().with_sealing(Sealing::Off);
     let terms = served.stage.offer(&served.provider, &served.minted).await.unwrap();
     let session = lazai::core::SessionId::from_bytes([1; 32]);
     let voucher = terms.offer.voucher(session, UNITS(1));

@@ -319,7 +319,7 @@ fn bad_datasets_are_refused() {
     let long = [Example { tokens: vec![1; 300], mask: vec![true; 300] }];
     assert!(matches!(
         refused(&data(base(), &long)),
-        TrainError::Model(ModelError::ContextTooLong { tokens: 300, max: 256 })
+        TrainError::OutsideContext { example: 0, tokens: 300, context: 256 }
     ));
     assert!(!checkpoints.path().exists(), "nothing was begun");
 }
