@@ -117,7 +117,7 @@ contract DataAnchoringToken is SemiFungible {
     {
         parameters.requireOpen();
         Holders memory holders = _finish(metadata, recordSignature);
-        bytes32 integrityHash = Signed.hash(metadata);
+        bytes32 integrityHash = registry.versionHash(metadata);
         classId = _anchor(holders, metadataURI, integrityHash);
         (uint32 afterVersion, uint16 keepBps) = (holders.afterVersion, holders.keepBps);
         version = _add(

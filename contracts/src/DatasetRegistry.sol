@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IClasses} from "./interfaces/IClasses.sol";
-import {ContributorConsent, Share, Submission} from "./interfaces/Types.sol";
+import {ContributorConsent, Share, Submission, VersionMetadata} from "./interfaces/Types.sol";
 import {MarketParameters} from "./governance/MarketParameters.sol";
 import {CodeStorage} from "./libraries/CodeStorage.sol";
 import {Ids} from "./libraries/Ids.sol";
@@ -134,6 +134,11 @@ contract DatasetRegistry {
         (contributors, tokens) = abi.decode(CodeStorage.read(entry.shares), (address[], uint64[]));
         (submitter, class) = (entry.submitter, entry.class);
         (afterVersion, keepBps) = (entry.afterVersion, entry.keepBps);
+    }
+
+    /// @notice The hash of what a version says of itself. It stands here, since the token's code has no room for it.
+    function versionHash(VersionMetadata calldata metadata) external pure returns (bytes32) {
+        return Signed.hash(metadata);
     }
 
     /// @notice The public part of a submission.

@@ -123,7 +123,7 @@ library Signed {
             keccak256(abi.encodePacked(endpoints))
         );
         bytes32 plain = keccak256(bytes.concat(head, tail));
-        if (m.voiceBase == 0 && m.voice == 0) return plain;
+        if ((m.voiceBase | m.voice) == 0) return plain;
         return keccak256(abi.encode(VOICED_TYPEHASH, plain, m.voiceBase, m.voice));
     }
 
