@@ -117,20 +117,32 @@ impl Sealing {
                 Ok(Seed { day, seed: Zeroizing::new(seed) })
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let seed = Seed::random(day)?;
-                self.write(&seed)?;
-                Ok(seed)
+                self.begin(&Seed::random(day)?)?;
+                self.read(day)
             }
             Err(error) => Err(self.failed(error)),
         }
     }
 
-    fn write(&self, seed: &Seed) -> Result<(), UnsealError> {
+    /// Makes the file, unless another replica on the folder made one at the same moment: then that one counts.
+    fn begin(&self, seed: &Seed) -> Result<(), UnsealError> {
+        let random = Digest::random().map_err(|_| SealError::NoRandomness)?;
+        let apart = self.path.with_extension(hex::encode(&random.as_bytes()[..8]));
+        self.write(&apart, seed)?;
+        let begun = std::fs::hard_link(&apart, &self.path);
+        std::fs::remove_file(&apart).map_err(|e| self.failed(e))?;
+        match begun {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(self.failed(error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn write(&self, path: &Path, seed: &Seed) -> Result<(), UnsealError> {
         let mut bytes = Zeroizing::new(Vec::with_capacity(FILE_BYTES));
         bytes.extend_from_slice(&MAGIC);
         bytes.extend_from_slice(&seed.day.to_be_bytes());
         bytes.extend_from_slice(&*seed.seed);
-        write_privately(&self.path, &bytes).map_err(|e| self.failed(e))
+        write_privately(path, &bytes).map_err(|e| self.failed(e))
     }
 
     /// The seeds whose keys are open now: that of the present day last. Older ones are overwritten on the way.
@@ -150,7 +162,7 @@ impl Sealing {
             oldest = oldest.next();
         }
         if oldest.day != before {
-            self.write(&oldest)?;
+            self.write(&self.path, &oldest)?;
         }
         let copy = |seed: &Seed| Seed { day: seed.day, seed: seed.seed.clone() };
         let mut seeds = vec![copy(&oldest)];
@@ -242,6 +254,24 @@ mod tests {
         assert_eq!(alone, both[1..]);
         // A clock that is set back opens nothing again.
         assert_eq!(at(NOON), alone);
+    }
+
+    #[test]
+    fn replicas_that_start_at_once_on_one_folder_have_one_key() {
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
+            let together = std::sync::Barrier::new(8);
+            let open = || {
+                together.wait();
+                publics(&Sealing::new(folder.path()).open(NOON).unwrap())
+            };
+            let keys: Vec<_> = std::thread::scope(|scope| {
+                let started: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+                started.into_iter().map(|one| one.join().unwrap()).collect()
+            });
+            assert!(keys.iter().all(|one| *one == keys[0]));
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+        }
     }
 
     #[test]

@@ -175,8 +175,8 @@ impl HttpNode {
         for last in [false, true] {
             match self.sealed(signed, request.clone()).await? {
                 Ok(answer) => return Ok(answer),
-                // The node was restarted without its keys, or midnight was: its list tells the present one.
-                Err(refused) if refused.code == KEY_OVER && !last => {
+                // Midnight was, or the node was restarted without its keys, where the day's has another seed now: its list tells.
+                Err(refused) if [KEY_OVER, "request.sealed"].contains(&refused.code.as_str()) && !last => {
                     signed = self.seal_terms(true).await?.ok_or(NotSealed::NotOffered)?;
                 }
                 Err(refused) => {
