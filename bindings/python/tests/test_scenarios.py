@@ -28,11 +28,12 @@ def record(kind, fields):
 
 def plain(value):
     """A record as the JSON that scenarios have."""
-    if value is None or isinstance(value, (str, int, dict)):
+    if value is None or isinstance(value, (str, int, dict, bytes)):
         return value
     if isinstance(value, (list, tuple)):
         return [plain(v) for v in value]
-    if isinstance(value, (lazai.TrustLevel, lazai.TokenCheck, lazai.FinishReason, lazai.Role, lazai.FileAction)):
+    enums = (lazai.TrustLevel, lazai.TokenCheck, lazai.FinishReason, lazai.Role, lazai.FileAction, lazai.SpokenVoice)
+    if isinstance(value, enums):
         return str(value)
     fields = [f for f in dir(value) if not f.startswith("_")]
     camel = lambda f: f.split("_")[0] + "".join(p.capitalize() for p in f.split("_")[1:])

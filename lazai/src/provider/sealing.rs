@@ -127,7 +127,7 @@ impl Sealing {
     /// Makes the file, unless another replica on the folder made one at the same moment: then that one counts.
     fn begin(&self, seed: &Seed) -> Result<(), UnsealError> {
         let random = Digest::random().map_err(|_| SealError::NoRandomness)?;
-        let apart = self.path.with_extension(hex::encode(&random.as_bytes()[..8]));
+        let apart = self.path.with_file_name(format!("seal-{}", hex::encode(&random.as_bytes()[..8])));
         self.write(&apart, seed)?;
         let begun = std::fs::hard_link(&apart, &self.path);
         std::fs::remove_file(&apart).map_err(|e| self.failed(e))?;
