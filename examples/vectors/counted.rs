@@ -19,20 +19,21 @@ use serde_json::{Value, json};
 const KEYS: ([u8; 32], [u8; 32]) = ([7; 32], [8; 32]);
 const REPLY: &str = "Hush, darling: the rain is early tonight. 🎷 Ünïcode,\n\n  12345 times!";
 
-/// Writes `chat/counted.json`.
-pub fn write(vectors: &Path) -> anyhow::Result<()> {
-    let read = |name: &str| std::fs::read(vectors.join("models/qwen2").join(name));
-    let counter = Counter::from_json(&read("tokenizer.json")?, &read("tokenizer_config.json")?, None)?;
-    let (app, node) = (LocalSigner::from_bytes(KEYS.0)?, LocalSigner::from_bytes(KEYS.1)?);
-    let domain = Domain {
+/// The domain of the vectors of chats.
+pub fn domain() -> Domain {
+    Domain {
         name: "LazAI Market".into(),
         version: "1".into(),
         chain_id: 1,
         verifying_contract: Address::from_bytes([9; 20]),
         salt: None,
-    };
-    let offer = Offer {
-        node: node.address(),
+    }
+}
+
+/// What their node offers.
+pub fn offer(node: Address) -> Offer {
+    Offer {
+        node,
         class: ClassId(1),
         version: VersionNumber(1),
         asset: Asset::NATIVE,
@@ -45,7 +46,15 @@ pub fn write(vectors: &Path) -> anyhow::Result<()> {
         min_deposit: Amount::ZERO,
         quota_deposit: Amount::ZERO,
         series: 0,
-    };
+    }
+}
+
+/// Writes `chat/counted.json`.
+pub fn write(vectors: &Path) -> anyhow::Result<()> {
+    let read = |name: &str| std::fs::read(vectors.join("models/qwen2").join(name));
+    let counter = Counter::from_json(&read("tokenizer.json")?, &read("tokenizer_config.json")?, None)?;
+    let (app, node) = (LocalSigner::from_bytes(KEYS.0)?, LocalSigner::from_bytes(KEYS.1)?);
+    let (domain, offer) = (domain(), offer(node.address()));
     let signature = block_on(sign::sign(&node, &domain, &offer))?;
     let model = NamedModel { base: sha256(b"base"), adapter: sha256(b"adapter") };
     let deposit = SessionPayment::Deposit(Amount::from_base_units(2_000));

@@ -6,17 +6,17 @@ use std::sync::Arc;
 
 use lazai::conversation::{Conversation, Talker};
 use lazai::core::digest::sha256;
-use lazai::core::{
-    Address, Amount, Asset, ClassId, Domain, LocalSigner, SessionId, Signer, TypedData as _, VersionNumber, sign,
-};
+use lazai::core::{Amount, Asset, LocalSigner, SessionId, Signer, TypedData as _, sign};
 use lazai::node::SignedOffer;
-use lazai::settle::session::{Offer, SessionPayment};
+use lazai::settle::session::SessionPayment;
 use lazai::settle::speech::{SpeechReceipt, SpeechTerms, SpokenVoice};
 use lazai::speech::{SignedSpeechReceipt, SignedSpeechTerms, SpeechReply, SpeechSettings, audio_digest};
 use lazai::wire::speech::{PATH, SpokenDetails, delta, done, speak};
 use lazai::wire::talk::model_id;
 use pollster::block_on;
 use serde_json::json;
+
+use super::counted::{domain, offer};
 
 /// Keys that everybody may know.
 const KEYS: ([u8; 32], [u8; 32]) = ([7; 32], [8; 32]);
@@ -29,29 +29,8 @@ const PHRASE: usize = 500;
 /// Writes `chat/speech.json`.
 pub fn write(vectors: &Path) -> anyhow::Result<()> {
     let (app, node) = (LocalSigner::from_bytes(KEYS.0)?, LocalSigner::from_bytes(KEYS.1)?);
-    let domain = Domain {
-        name: "LazAI Market".into(),
-        version: "1".into(),
-        chain_id: 1,
-        verifying_contract: Address::from_bytes([9; 20]),
-        salt: None,
-    };
-    let (class, version) = (ClassId(1), VersionNumber(1));
-    let offer = Offer {
-        node: node.address(),
-        class,
-        version,
-        asset: Asset::NATIVE,
-        prompt_price: Amount::from_base_units(1),
-        completion_price: Amount::from_base_units(5),
-        prompt_ceiling: 200,
-        completion_ceiling: 100,
-        session_s: 600,
-        valid_until_s: 600,
-        min_deposit: Amount::ZERO,
-        quota_deposit: Amount::ZERO,
-        series: 0,
-    };
+    let (domain, offer) = (domain(), offer(node.address()));
+    let (class, version) = (offer.class, offer.version);
     let terms = SpeechTerms {
         node: node.address(),
         class,

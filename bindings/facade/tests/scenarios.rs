@@ -4,6 +4,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use lazai_facade::HttpRequest;
 use lazai_facade::{
     Blocklist, Character, Chat, Domain, LazaiError, LocalKey, MarketPlace, Message, ReplySettings, TokenCounter,
     begin_conversation, check_offer, check_receipt, check_voucher, close_session_call, error_codes,
@@ -132,6 +133,26 @@ fn count(args: &Args<'_>) -> Result<Value, LazaiError> {
     Ok(found)
 }
 
+/// A request is the vector's.
+fn assert_is_asked(request: &HttpRequest, wanted: &Value) {
+    assert_eq!(json!(request.path), wanted["path"]);
+    assert_eq!(json!(request.headers), wanted["headers"], "the same words are signed the same everywhere");
+    assert_eq!(
+        serde_json::from_str::<Value>(&request.body).unwrap(),
+        serde_json::from_str::<Value>(wanted["body"].as_str().unwrap()).unwrap()
+    );
+}
+
+/// What a vector's node says, as the step changes and cuts it.
+fn said(args: &Args<'_>, vector: &Value) -> Vec<Vec<u8>> {
+    let mut stream = Args(vector).text(args.0["says"].as_str().unwrap_or("stream"));
+    if let Some([from, to]) = args.0["replace"].as_array().map(Vec::as_slice) {
+        stream = stream.replacen(from.as_str().unwrap(), to.as_str().unwrap(), 1);
+    }
+    let chunk = args.0["chunk"].as_u64().unwrap() as usize;
+    stream.as_bytes().chunks(chunk).map(<[u8]>::to_vec).collect()
+}
+
 fn turn(args: &Args<'_>) -> Result<Value, LazaiError> {
     let (vector, chat) = chat(args);
     let counts = args.0.get("counter").is_some();
@@ -142,20 +163,10 @@ fn turn(args: &Args<'_>) -> Result<Value, LazaiError> {
     let messages: Vec<Message> = of.record("messages");
     let settings = ReplySettings { seed: vector["settings"]["seed"].as_u64(), ..ReplySettings::default() };
     let request = block_on(chat.ask(messages, settings))?;
-    let wanted = &vector["request"];
-    assert_eq!(json!(request.path), wanted["path"]);
-    assert_eq!(json!(request.headers), wanted["headers"], "the same words are signed the same everywhere");
-    assert_eq!(
-        serde_json::from_str::<Value>(&request.body).unwrap(),
-        serde_json::from_str::<Value>(wanted["body"].as_str().unwrap()).unwrap()
-    );
-    let mut stream = of.text(args.0["says"].as_str().unwrap_or("stream"));
-    if let Some([from, to]) = args.0["replace"].as_array().map(Vec::as_slice) {
-        stream = stream.replacen(from.as_str().unwrap(), to.as_str().unwrap(), 1);
-    }
+    assert_is_asked(&request, &vector["request"]);
     let mut heard = String::new();
-    for chunk in stream.as_bytes().chunks(args.0["chunk"].as_u64().unwrap() as usize) {
-        heard.extend(chat.hear(chunk.to_vec())?);
+    for chunk in said(args, &vector) {
+        heard.extend(chat.hear(chunk)?);
     }
     let turn = block_on(chat.finish())?;
     chat.paid();
@@ -172,19 +183,10 @@ fn speech(args: &Args<'_>) -> Result<Value, LazaiError> {
     let speed_milli = vector["speedMilli"].as_u64().map(|speed| speed as u32);
     let most = args.0["most"].as_str().map(str::to_owned);
     let request = block_on(chat.ask_speech(of.text("text"), of.text("speechTerms"), speed_milli, most))?;
-    let wanted = &vector["request"];
-    assert_eq!((json!(request.path), json!(request.headers)), (wanted["path"].clone(), wanted["headers"].clone()));
-    assert_eq!(
-        serde_json::from_str::<Value>(&request.body).unwrap(),
-        serde_json::from_str::<Value>(wanted["body"].as_str().unwrap()).unwrap()
-    );
-    let mut stream = of.text(args.0["says"].as_str().unwrap_or("stream"));
-    if let Some([from, to]) = args.0["replace"].as_array().map(Vec::as_slice) {
-        stream = stream.replacen(from.as_str().unwrap(), to.as_str().unwrap(), 1);
-    }
+    assert_is_asked(&request, &vector["request"]);
     let mut heard = Vec::new();
-    for chunk in stream.as_bytes().chunks(args.0["chunk"].as_u64().unwrap() as usize) {
-        heard.extend(chat.hear_speech(chunk.to_vec())?);
+    for chunk in said(args, &vector) {
+        heard.extend(chat.hear_speech(chunk)?);
     }
     let spoken = block_on(chat.finish_speech())?;
     chat.paid();

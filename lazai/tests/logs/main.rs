@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::arithmetic_side_effects, missing_docs)]
 
 mod gossip;
+mod lines;
 #[path = "../soak/market.rs"]
 #[allow(dead_code, reason = "the soak uses all of it")]
 mod market;
@@ -17,7 +18,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gossip::{Ask, PROMPT, REPLY};
-use stage::{Lines, Stage, WRONG_KEY, account, bare, garbage};
+use tracing_subscriber::fmt::format::FmtSpan;
+
+use stage::{Stage, WRONG_KEY, account, bare, garbage};
 
 /// What must be logged on the way, so that the test sees what it is about.
 const SEEN: [&str; 8] = [
@@ -33,7 +36,7 @@ const SEEN: [&str; 8] = [
 
 #[test]
 fn no_line_of_a_log_holds_what_is_private() {
-    let lines = Lines::collect();
+    let lines = lines::Lines::collect(FmtSpan::FULL);
     let stage = Stage::new();
     let node = stage.node();
     let proxy = stage.proxy(&node, "proxy", 4_000);

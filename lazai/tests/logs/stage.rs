@@ -3,9 +3,9 @@
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::header;
@@ -24,12 +24,6 @@ use pollster::block_on;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, Runtime};
-use tracing_subscriber::Layer as _;
-use tracing_subscriber::filter::filter_fn;
-use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::fmt::format::FmtSpan;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::gossip::{Ask, Counter, Gossip, PROMPT, REPLY, Strict, WORDS};
 use super::market;
@@ -42,53 +36,6 @@ pub const WRONG_KEY: &str = "sk-the-key-of-somebody-else";
 /// An address or a key as it is written, without its prefix.
 pub fn bare(value: impl ToString) -> String {
     value.to_string().trim_start_matches("0x").to_owned()
-}
-
-/// Everything that is logged.
-#[derive(Clone, Default)]
-pub struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Lines {
-    /// This library's crates at every level, with their spans; others as `lazai` logs them.
-    pub fn collect() -> Self {
-        let lines = Self::default();
-        let layer = tracing_subscriber::fmt::layer().with_writer(lines.clone()).with_ansi(false);
-        let wanted = filter_fn(|about| about.target().starts_with("lazai") || *about.level() <= tracing::Level::WARN);
-        tracing_subscriber::registry().with(layer.with_span_events(FmtSpan::FULL).with_filter(wanted)).init();
-        lines
-    }
-
-    pub fn all(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
-    }
-
-    /// Waits until something is logged.
-    pub fn soon(&self, holds: impl Fn(&str) -> bool, most: Duration) -> bool {
-        let begun = Instant::now();
-        while !holds(&self.all()) {
-            if begun.elapsed() > most {
-                return false;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        true
-    }
-}
-
-impl std::io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'w> MakeWriter<'w> for Lines {
-    type Writer = Self;
-    fn make_writer(&'w self) -> Self {
-        self.clone()
-    }
 }
 
 pub struct Stage {

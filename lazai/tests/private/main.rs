@@ -6,6 +6,12 @@
 #[path = "../logs/gossip.rs"]
 #[allow(dead_code, reason = "the logs' test uses all of it")]
 mod gossip;
+#[path = "../logs/lines.rs"]
+#[allow(dead_code, reason = "the logs' test uses all of it")]
+mod lines;
+#[path = "../proxy/listening.rs"]
+#[allow(dead_code, reason = "the proxy's test uses all of it")]
+mod listening;
 #[path = "../soak/market.rs"]
 #[allow(dead_code, reason = "the soak uses all of it")]
 mod market;
@@ -24,7 +30,7 @@ use lazai::http::{Budget, HttpNode, Loopback, Relay, Sealing};
 use lazai_core::Amount;
 use pollster::block_on;
 use serde_json::json;
-use stage::{Lines, SLOWLY, Stage};
+use stage::{SLOWLY, Stage, logged};
 use tap::Tap;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +116,7 @@ fn converse(stage: &Stage, mode: Mode) -> (Vec<u8>, Vec<u8>, String) {
 
 #[test]
 fn nobody_between_reads_a_sealed_conversation() {
-    let lines = Lines::collect();
+    let lines = logged();
     let stage = Stage::new();
     let asked = [Ask::Speak, Ask::Setting, Ask::Moderated, Ask::Fail].map(Ask::words);
     let slow = format!("{SLOWLY}: {PROMPT}");
@@ -136,7 +142,7 @@ fn nobody_between_reads_a_sealed_conversation() {
             assert!(kept.len() > 1_000, "pages are there");
         }
     });
-    let log = lines.all();
+    let log = lines.bytes();
     assert_eq!(found(&said, &log), Vec::<String>::new());
     assert!(String::from_utf8_lossy(&log).contains("request failed"), "the log is listened to");
 }

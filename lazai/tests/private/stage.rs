@@ -2,31 +2,25 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use axum::Router;
 use lazai::consumer::{Consumer, ConsumerError, TokenCounter as _};
 use lazai::conversation::Conversation;
 use lazai::http::{Front, HttpNode};
 use lazai::lora::generate::{GenerateJob, Generation, Reply, Sampler};
 use lazai::lora::{About, GenerateError, Generator};
 use lazai::provider::Provider;
-use lazai::settle::ledger::Clock;
-use lazai::settle::{EmbeddedLedger, SystemClock};
+use lazai::settle::EmbeddedLedger;
 use lazai::{Account, Client, Session};
 use lazai_core::digest::sha256;
 use lazai_core::{Amount, ClassId, Digest, LocalSigner, VersionNumber};
 use pollster::block_on;
-use tokio::net::TcpListener;
-use tokio::runtime::{Builder, Runtime};
-use tracing_subscriber::Layer as _;
-use tracing_subscriber::filter::filter_fn;
-use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::fmt::format::FmtSpan;
 
 use super::gossip::{Counter, Gossip, REPLY, Strict, WORDS};
+use super::lines::Lines;
+pub use super::listening::{Hand, Listening};
 use super::market;
 
 /// What a request begins with whose reply is silent for so long that comments keep its line open.
@@ -34,43 +28,9 @@ pub const SLOWLY: &str = "Slowly";
 const SILENT: Duration = Duration::from_secs(29);
 
 /// Everything that is logged in this process.
-#[derive(Clone, Default)]
-pub struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Lines {
-    /// This library's crates at every level; others as `lazai` logs them.
-    pub fn collect() -> Self {
-        static LINES: OnceLock<Lines> = OnceLock::new();
-        let begin = || {
-            let lines = Self::default();
-            let layer = tracing_subscriber::fmt::layer().with_writer(lines.clone()).with_ansi(false);
-            let wanted =
-                filter_fn(|about| about.target().starts_with("lazai") || *about.level() <= tracing::Level::WARN);
-            tracing_subscriber::registry().with(layer.with_filter(wanted)).init();
-            lines
-        };
-        LINES.get_or_init(begin).clone()
-    }
-
-    pub fn all(&self) -> Vec<u8> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-impl std::io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'w> MakeWriter<'w> for Lines {
-    type Writer = Self;
-    fn make_writer(&'w self) -> Self {
-        self.clone()
-    }
+pub fn logged() -> Lines {
+    static LINES: OnceLock<Lines> = OnceLock::new();
+    LINES.get_or_init(|| Lines::collect(FmtSpan::NONE)).clone()
 }
 
 /// A stand-in for a model that is silent for a while where it is asked to be, and otherwise talks as [`Gossip`].
@@ -103,22 +63,6 @@ impl Generator for Slow {
                 ..Reply::default()
             })
         })
-    }
-}
-
-/// The system's clock, set forward.
-#[derive(Debug, Clone, Default)]
-pub struct Hand(Arc<AtomicU64>);
-
-impl Clock for Hand {
-    fn now_s(&self) -> u64 {
-        SystemClock.now_s() + self.0.load(Ordering::SeqCst)
-    }
-}
-
-impl Hand {
-    pub fn forward(&self, seconds: u64) {
-        self.0.fetch_add(seconds, Ordering::SeqCst);
     }
 }
 
@@ -186,22 +130,6 @@ impl Stage {
     /// The same session, as a client goes on with it that has this line.
     pub fn resume(&self, node: &HttpNode, conversation: Conversation) -> Session {
         Client::of(node.clone(), self.account()).with_counter(Arc::new(Counter)).resume(conversation)
-    }
-}
-
-/// Something that listens on a runtime of its own, until it is dropped.
-pub struct Listening {
-    pub url: String,
-    _runtime: Runtime,
-}
-
-impl Listening {
-    pub fn on(router: Router) -> Self {
-        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        runtime.spawn(async move { axum::serve(listener, router).await });
-        Self { url, _runtime: runtime }
     }
 }
 

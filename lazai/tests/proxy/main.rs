@@ -10,6 +10,7 @@ mod budgets;
 mod dice;
 mod keys;
 mod killed;
+mod listening;
 #[path = "../soak/market.rs"]
 #[allow(dead_code, reason = "the soak uses all of it")]
 mod market;

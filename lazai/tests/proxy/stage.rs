@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -11,15 +10,13 @@ use lazai::consumer::Consumer;
 use lazai::http::{Budget, Front, HttpNode, Loopback, Sealing};
 use lazai::lora::generate::Sampler;
 use lazai::provider::{OfferTerms, Provider};
-use lazai::settle::ledger::Clock;
 use lazai::settle::session::Session;
-use lazai::settle::{EmbeddedLedger, Ledger as _, SystemClock};
+use lazai::settle::{EmbeddedLedger, Ledger as _};
 use lazai_core::digest::sha256;
 use lazai_core::{Amount, ClassId, LocalSigner, SessionId, Signer as _, VersionNumber};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::runtime::{Builder, Runtime};
 
+pub use super::listening::{Hand, Listening};
 use super::market;
 use super::speaker::{Seen, Speaker, WORDS};
 use super::stand_in::Words;
@@ -31,22 +28,6 @@ pub const STEP: u128 = PROMPT as u128 + 3 * WORDS as u128;
 const PROMPT: u32 = 120;
 pub const MODEL: &str = "dat:1:1";
 
-/// The system's clock, set forward.
-#[derive(Debug, Clone, Default)]
-pub struct Hand(Arc<AtomicU64>);
-
-impl Clock for Hand {
-    fn now_s(&self) -> u64 {
-        SystemClock.now_s() + self.0.load(Ordering::SeqCst)
-    }
-}
-
-impl Hand {
-    pub fn forward(&self, seconds: u64) {
-        self.0.fetch_add(seconds, Ordering::SeqCst);
-    }
-}
-
 pub struct Stage {
     folder: tempfile::TempDir,
     pub ledger: Arc<EmbeddedLedger>,
@@ -57,35 +38,6 @@ pub struct Stage {
 pub struct NodeSeen {
     pub provider: Arc<Provider>,
     pub seen: Arc<Seen>,
-}
-
-/// Something that listens on a runtime of its own, until it is killed.
-pub struct Listening {
-    pub url: String,
-    runtime: Option<Runtime>,
-}
-
-impl Listening {
-    pub fn on(router: Router) -> Self {
-        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        runtime.spawn(async move { axum::serve(listener, router).await });
-        Self { url, runtime: Some(runtime) }
-    }
-
-    /// Ends it at once: connections break off.
-    pub fn kill(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        self.kill();
-    }
 }
 
 impl Stage {
