@@ -13,6 +13,7 @@
 //! | [`ledger`] | one trait; [`ledger::EmbeddedLedger`] keeps it in a folder |
 //! | [`merkle`] | the log's tree (RFC 6962): checkpoints and inclusion |
 //! | [`notice`] | notifications to followers, in the shape of reth's ExEx |
+//! | [`till`] | payments at once from plain wallets |
 //! | [`wallet`] | calls that a user's wallet sends by itself |
 //!
 //! The rules read neither clock nor network: time comes with each call. Ledgers do: [`ledger::SystemClock`], and with the
@@ -31,6 +32,7 @@ pub mod session;
 pub mod shares;
 pub mod speech;
 pub mod split;
+pub mod till;
 pub mod wallet;
 
 pub use governance::Params;

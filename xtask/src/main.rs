@@ -71,6 +71,7 @@ cargo xtask VERB
              page, counts and units as an operator does
              (clients all: lets all of the book's table talk, 3 GB of packages, and writes target/reports/clients.json;
              clients NAME ...: those, by the names of their scripts;
+             clients paid: lets x402's own clients pay a node on a chain, and others' checkers look at it;
              clients files: reads characters, recordings and a model out of packages, unmodified)
   layers     checks which crate may depend on which
   deny       checks bans, licences and sources of dependencies

@@ -207,5 +207,9 @@ impl From<ApiError> for Asked {
 /// A checked reply, as it is told and kept.
 fn told(ChatReply { text, tokens, receipt, notes }: ChatReply, checked: Checked) -> Reply {
     let (adapter, device, checked) = ("claimed".into(), "remote".into(), Some(checked));
-    Reply { text, details: ReplyDetails { receipt, tokens, text: None, adapter, device, checked }, notes }
+    Reply {
+        text,
+        details: ReplyDetails { receipt, tokens, text: None, adapter, device, payment: None, checked },
+        notes,
+    }
 }
