@@ -46,6 +46,7 @@ pub mod node;
 pub mod provenance;
 #[cfg(feature = "serve")]
 pub mod provider;
+pub mod recheck;
 pub mod safety;
 pub mod seal;
 pub mod speech;
