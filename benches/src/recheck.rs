@@ -245,9 +245,8 @@ impl Stage {
     fn rows(&self, smaller: &Path) -> Result<Vec<Row>, Failure> {
         let usual = Sampler { max_tokens: TOKENS, ..Sampler::default() };
         let plain = RepeatSettings::default();
-        let (mut one, mut portable) = (plain.clone(), plain.clone());
-        one.threads = NonZeroUsize::new(1);
-        portable.portable = true;
+        let one = RepeatSettings { threads: NonZeroUsize::new(1), ..plain.clone() };
+        let portable = RepeatSettings { portable: true, ..plain.clone() };
         let mut here = self.repeater(WeightFormat::AsStored, &plain)?;
         let mut alone = self.repeater(WeightFormat::AsStored, &one)?;
         let mut loops = self.repeater(WeightFormat::AsStored, &portable)?;

@@ -160,6 +160,3 @@ fn deviation_ppm(claimed: impl Iterator<Item = f64>, own: impl Iterator<Item = f
     let ppm = (ratio * 1e6).ceil() as u32;
     ppm
 }
-
-#[cfg(test)]
-mod tests;

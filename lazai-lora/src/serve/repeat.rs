@@ -21,7 +21,7 @@ use crate::base::{BaseModel, WeightFormat};
 use crate::device::Compute;
 use crate::error::{GenerateError, ModelError, Result};
 use crate::generate::{Grammars, Writing, prompt_tokens};
-use crate::recheck::{Claimed, Drawn, Findings, Repeated, TrailWriter};
+use crate::recheck::{Claimed, Drawn, Findings, Repeated, Trail, TrailWriter};
 
 /// Tokens of a step.
 const STEP_TOKENS: usize = 128;
@@ -30,7 +30,6 @@ const STEP_SCORES: usize = 16 << 20;
 
 /// How replies are repeated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct RepeatSettings {
     /// Threads; by default as many as the machine has cores. They change no bit.
     pub threads: Option<NonZeroUsize>,
@@ -104,7 +103,15 @@ impl Repeater {
         Ok(self.findings(claimed)?.judge(claimed.trail, same_machine))
     }
 
-    pub(crate) fn findings(&mut self, claimed: &Claimed<'_>) -> Result<Findings, GenerateError> {
+    /// The trail that is true of a reply's words, whoever chose them.
+    ///
+    /// # Errors
+    /// As [`repeat`](Self::repeat).
+    pub fn trail(&mut self, claimed: &Claimed<'_>) -> Result<Trail, GenerateError> {
+        Ok(self.findings(claimed)?.own)
+    }
+
+    fn findings(&mut self, claimed: &Claimed<'_>) -> Result<Findings, GenerateError> {
         let adapter = match claimed.adapter {
             Some(digest) => Some(self.adapters.get(&digest).ok_or(GenerateError::UnknownAdapter { digest })?.clone()),
             None => None,

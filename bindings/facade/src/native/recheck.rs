@@ -98,9 +98,8 @@ pub fn recheck_evidence(
     if domain.is_some_and(|domain| *domain != evidence.domain) {
         return Err(LazaiError::new("consumer.receipt", "the evidence is of another ledger than was named"));
     }
-    let mut how = RepeatSettings::default();
-    how.threads = settings.threads.and_then(|threads| NonZeroUsize::new(usize::try_from(threads).ok()?));
-    how.portable = settings.portable.unwrap_or_default();
+    let threads = settings.threads.and_then(|threads| NonZeroUsize::new(usize::try_from(threads).ok()?));
+    let how = RepeatSettings { threads, portable: settings.portable.unwrap_or_default() };
     let format = if settings.floats.unwrap_or_default() { WeightFormat::F32 } else { WeightFormat::AsStored };
     let mut repeater = Repeater::open(base, format, &how)?;
     let receipt = &evidence.reply.receipt.receipt;

@@ -1,22 +1,21 @@
-#![allow(clippy::unwrap_used)]
+//! Replies that are repeated, on a tiny model: honest ones under all settings, and every lie that there is a word for.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use lazai_core::Digest;
 use lazai_core::message::{Message, Role};
 use lazai_core::reply::ResponseFormat;
+use lazai_lora::generate::{Dry, GenerateJob, Reply, Sampler};
+use lazai_lora::recheck::{Claimed, PIECE_BYTES, RepeatSettings, Repeated, Repeater, Trail};
+use lazai_lora::{
+    Adapter, BaseModel, Compute, Engine, EngineSettings, GenerateError, Generator, LoraConfig, Targets, WeightFormat,
+};
 use pollster::block_on;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-
-use super::*;
-use crate::adapter::{Adapter, LoraConfig, Targets};
-use crate::base::{BaseModel, WeightFormat};
-use crate::device::Compute;
-use crate::error::GenerateError;
-use crate::generate::{Dry, GenerateJob, Generator, Reply};
-use crate::serve::{Engine, EngineSettings};
 
 fn model() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/models/llama3")
@@ -27,6 +26,7 @@ struct Stage {
     engine: Engine,
     repeater: Repeater,
     adapters: [Digest; 2],
+    machine: String,
     _folder: tempfile::TempDir,
 }
 
@@ -36,17 +36,18 @@ fn stage() -> Stage {
     let mut repeater = Repeater::open(&model(), WeightFormat::F32, &RepeatSettings::default()).unwrap();
     let places = [1, 2].map(|seed| {
         let config = LoraConfig { rank: 2, alpha: 4, rank_stabilised: false, targets: Targets::AllLinear };
-        let mut adapter = Adapter::new(&base, config, seed).unwrap();
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let changed = adapter.parameters().iter().map(|parameter| {
-            let values = (0..parameter.elem_count()).map(|_| (rng.next_u32() as f32 / u32::MAX as f32 - 0.5) * 0.2);
-            candle_core::Tensor::from_vec(values.collect::<Vec<_>>(), parameter.shape(), parameter.device()).unwrap()
-        });
-        let changed: Vec<_> = changed.collect();
-        adapter.parameters_mut().clone_from_slice(&changed);
         let place = folder.path().join(seed.to_string());
         std::fs::create_dir_all(&place).unwrap();
-        adapter.save(&place, "tiny").unwrap();
+        Adapter::new(&base, config, seed).unwrap().save(&place, "tiny").unwrap();
+        // A new adapter changes nothing: all its `B` are zero.
+        let (file, mut rng) = (place.join("adapter_model.safetensors"), ChaCha8Rng::seed_from_u64(seed));
+        let mut tensors = candle_core::safetensors::load(&file, &candle_core::Device::Cpu).unwrap();
+        for (_, tensor) in tensors.iter_mut().filter(|(name, _)| name.contains("lora_B")) {
+            let values = (0..tensor.elem_count()).map(|_| (rng.next_u32() as f32 / u32::MAX as f32 - 0.5) * 0.2);
+            *tensor =
+                candle_core::Tensor::from_vec(values.collect::<Vec<f32>>(), tensor.shape(), tensor.device()).unwrap();
+        }
+        candle_core::safetensors::save(&tensors, &file).unwrap();
         place
     });
     let engine = Engine::new(Arc::new(base), EngineSettings::default()).unwrap();
@@ -55,7 +56,8 @@ fn stage() -> Stage {
         assert_eq!(repeater.load_adapter(&place).unwrap(), digest);
         digest
     });
-    Stage { engine, repeater, adapters, _folder: folder }
+    let machine = engine.about().machine.clone();
+    Stage { engine, repeater, adapters, machine, _folder: folder }
 }
 
 fn job(adapter: Option<Digest>, sampler: Sampler, seed: u64) -> GenerateJob {
@@ -178,17 +180,21 @@ fn other_words_are_told() {
         let mut tokens = good.tokens.clone();
         tokens[position] = if tokens[position] == 70 { 71 } else { 70 };
         let edited = Claimed { tokens: &tokens, ..honest.clone() };
-        let findings = stage.repeater.findings(&edited).unwrap();
         let expected = Repeated::OtherWords { token: position };
-        for same_machine in [false, true] {
-            assert_eq!(findings.judge(edited.trail, same_machine), expected);
-            // A cheat that computes the true trail of false words.
-            assert_eq!(findings.judge(&findings.own, same_machine), expected);
+        // A cheat that computes the true trail of false words.
+        let made_anew = stage.repeater.trail(&edited).unwrap();
+        for trail in [edited.trail, &made_anew] {
+            for machine in ["", &stage.machine] {
+                let edited = Claimed { trail, machine, ..edited.clone() };
+                assert_eq!(stage.repeater.repeat(&edited).unwrap(), expected);
+            }
         }
     }
     // Cut, with a trail that is as short.
     let cut = &good.tokens[..40];
-    let short = Claimed { tokens: cut, trail: &true_trail(&mut stage.repeater, &honest, cut), ..honest.clone() };
+    let zeros = blank(40);
+    let anew = stage.repeater.trail(&Claimed { tokens: cut, trail: &zeros, ..honest.clone() }).unwrap();
+    let short = Claimed { tokens: cut, trail: &anew, ..honest.clone() };
     assert_eq!(stage.repeater.repeat(&short).unwrap(), Repeated::OtherWords { token: 40 });
     let other_text = Claimed { text: "Nobody said this.", ..honest.clone() };
     assert_eq!(stage.repeater.repeat(&other_text).unwrap(), Repeated::OtherWords { token: 70 });
@@ -197,11 +203,12 @@ fn other_words_are_told() {
     assert_eq!(stage.repeater.repeat(&honest).unwrap(), Repeated::Same);
 }
 
-fn true_trail(repeater: &mut Repeater, claimed: &Claimed<'_>, tokens: &[u32]) -> Trail {
-    let mut writer = TrailWriter::new(0);
-    tokens.iter().for_each(|_| writer.push(&[0.0]));
-    let blank = writer.trail();
-    repeater.findings(&Claimed { tokens, trail: &blank, ..claimed.clone() }).unwrap().own
+/// A trail of nothing but zeros.
+fn blank(tokens: usize) -> Trail {
+    let mut bytes = vec![0; 5 + tokens.div_ceil(32) * 4 + tokens * 8];
+    bytes[0] = 1;
+    bytes[1..5].copy_from_slice(&(tokens as u32).to_le_bytes());
+    Trail::from_bytes(bytes).unwrap()
 }
 
 /// Bytes that are no trail of the reply never hold bit by bit, and nothing panics.
@@ -211,10 +218,10 @@ fn false_trails_are_never_the_same() {
     let job = job(None, long(), 3);
     let good = reply(&stage.engine, &job);
     let trail = good.trail.clone().unwrap();
-    let findings = stage.repeater.findings(&claimed(&job, &good)).unwrap();
+    let honest = claimed(&job, &good);
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let mut read = 0;
-    for _ in 0..3_000 {
+    for _ in 0..400 {
         let mut bytes = trail.as_bytes().to_vec();
         for _ in 0..1 + rng.next_u32() % 4 {
             let place = rng.next_u32() as usize % bytes.len();
@@ -223,17 +230,23 @@ fn false_trails_are_never_the_same() {
         let Ok(other) = Trail::from_bytes(bytes) else { continue };
         if other.tokens() == trail.tokens() && other != trail {
             read += 1;
-            assert_ne!(findings.judge(&other, false), Repeated::Same);
+            let lie = Claimed { trail: &other, ..honest.clone() };
+            assert_ne!(stage.repeater.repeat(&lie).unwrap(), Repeated::Same);
             // Where all bits have to be the same, they are looked for.
-            assert!(matches!(findings.judge(&other, true), Repeated::OtherScores { .. }));
+            let lie = Claimed { machine: &stage.machine, ..lie };
+            let repeated = stage.repeater.repeat(&lie).unwrap();
+            assert!(matches!(repeated, Repeated::OtherScores { .. }), "{repeated}");
         }
     }
-    assert!(read > 1_000, "{read} were trails");
+    assert!(read > 100, "{read} were trails");
     // All marks copied, and no value: the values are looked at too.
-    let blank: Vec<u8> =
-        trail.pieces().flat_map(|piece| [piece.mark(), &vec![0; piece.values().count() * 2]].concat()).collect();
-    let blank = Trail::from_bytes([&trail.as_bytes()[..5], &blank].concat()).unwrap();
-    assert!(matches!(findings.judge(&blank, false), Repeated::OtherScores { token: 0, deviation_ppm: 1_000_000 }));
+    let mut bytes = trail.as_bytes().to_vec();
+    for piece in bytes[5..].chunks_mut(PIECE_BYTES) {
+        piece[4..].fill(0);
+    }
+    let unvalued = Trail::from_bytes(bytes).unwrap();
+    let repeated = stage.repeater.repeat(&Claimed { trail: &unvalued, ..honest }).unwrap();
+    assert_eq!(repeated, Repeated::OtherScores { token: 0, deviation_ppm: 1_000_000 });
 }
 
 /// What cannot be a reply of these settings is refused before anything is computed.
