@@ -12,6 +12,7 @@ use futures_lite::{StreamExt as _, stream};
 use lazai_core::{Digest, Domain};
 use serde_json::json;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tracing::Instrument as _;
 
 use crate::speech::{SignedSpeechTerms, SpeechManifest, SpeechReply};
 use crate::wire::openai::ApiError;
@@ -84,9 +85,10 @@ where
 {
     let (sender, mut pieces) = unbounded_channel();
     let made = make(Sink::of(sender.clone()));
-    tokio::spawn(async move {
+    let ended = async move {
         let _ = sender.send(made.await.map_or_else(Piece::Failed, |made| Piece::Done(Box::new(made))));
-    });
+    };
+    tokio::spawn(ended.in_current_span());
     match (asked.events, asked.format) {
         (false, SoundFormat::Wav) => whole(domain, pieces).await,
         (events, _) => {
