@@ -45,6 +45,7 @@ const FEATURE_SETS: &[(&str, &str)] = &[
     ("lazai", "train"),
     ("lazai", "serve"),
     ("lazai", "voice"),
+    ("lazai", "flac"),
     ("lazai-voice", ""),
     ("lazai-zk", ""),
     ("lazai-zk", "plonky2"),
