@@ -412,6 +412,15 @@ impl From<talk::OfferedModel> for ModelOffer {
             quota_deposit: offer.quota_deposit.to_string(),
             series: offer.series,
         };
-        Self { id, name, offer, signature: signature.to_string(), public_part, character_price, speech_terms, seal_terms }
+        Self {
+            id,
+            name,
+            offer,
+            signature: signature.to_string(),
+            public_part,
+            character_price,
+            speech_terms,
+            seal_terms,
+        }
     }
 }
