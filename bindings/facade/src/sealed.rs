@@ -43,7 +43,8 @@ impl SealedPost {
         let signed: SignedSealTerms = serde_json::from_str(&seal_terms)?;
         signed.check(&domain.parse()?, node.parse()?, now_s()).map_err(NodeError::from)?;
         let headers = request.headers.into_iter().map(|header| (header.name, header.value)).collect();
-        let (body, answer) = seal(&signed.terms, &SealedRequest::post(&request.path, headers, request.body))?;
+        let inner = SealedRequest::post(&request.path, headers, request.body);
+        let (body, answer) = seal(&signed.terms, &inner).map_err(|error| LazaiError::new("seal", error))?;
         Ok(Arc::new(Self { body, answer: Mutex::new(answer) }))
     }
 
