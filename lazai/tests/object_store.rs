@@ -304,7 +304,7 @@ fn at_server(variable: &str) -> Option<String> {
     url
 }
 
-/// Behind Google's protocol: `LAZAI_GCS` is the URL of a server that has a bucket `bucket` for everybody.
+/// Behind Google's protocol (the XML one): `LAZAI_GCS` is the URL of a server that has a bucket `bucket` for everybody.
 #[test]
 #[cfg(feature = "object-store-gcp")]
 fn a_server_that_speaks_googles_protocol_keeps_the_rules() {
