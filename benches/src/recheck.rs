@@ -24,7 +24,7 @@ use crate::Failure;
 use crate::lora::dialogues;
 
 /// Replies of a row of the table.
-const REPLIES: usize = 30;
+const REPLIES: usize = 20;
 /// Most tokens of each.
 const TOKENS: u32 = 64;
 /// Steps of the adapter that is claimed; the near-by one has learnt one more.

@@ -19,8 +19,9 @@ pub use self::trail::{PIECE_BYTES, PIECE_TOKENS, Trail};
 use crate::generate::Sampler;
 pub use crate::serve::{RepeatSettings, Repeater};
 
-/// The greatest deviation of a piece's states from the trail that other kernels explain, in millionths of the states' size.
-pub const TOLERANCE_PPM: u32 = 20_000;
+/// The greatest deviation of a piece's states from the trail that other kernels explain, in millionths of the states' size. Activations of
+/// eight bits round elsewhere: plain loops against AVX-512 were seen to deviate by 2.3 to 3.9 %.
+pub const TOLERANCE_PPM: u32 = 60_000;
 
 /// A reply, as somebody says that it was made.
 #[derive(Debug, Clone)]
