@@ -5,8 +5,7 @@
 //! token with the one that seed and settings draw from these states' scores.
 //!
 //! On the same kind of machine (same kernels, same form of weights) all bits are the same: [`Repeated::Same`], and any other bit and token
-//! is told. Elsewhere states deviate by rounding, within [`TOLERANCE_PPM`] of their size: [`Repeated::Within`]. A trail says nothing of
-//! what was not computed here: of words that the generator put into the conversation and did not tell, that their scores do not show.
+//! is told. Elsewhere states deviate by rounding, within [`TOLERANCE_PPM`] of their size: [`Repeated::Within`].
 
 mod trail;
 
