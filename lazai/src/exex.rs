@@ -2,6 +2,7 @@
 
 mod jobs;
 mod refusal;
+mod signing;
 mod training;
 #[cfg(feature = "voice")]
 mod voice;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use lazai_core::dat::{AccessPolicy, BaseInfo, VersionMetadata, VoiceInfo};
+use lazai_core::oms::OmsError;
 use lazai_core::pov::{Dataset, PublicPart};
 use lazai_core::record::{RecordClaim, TrainingRecord};
 use lazai_core::seal::UnsealingKey;
@@ -66,6 +68,9 @@ pub enum ExExError {
     /// The data differs from the submission: refuse it.
     #[error(transparent)]
     Refused(#[from] RefusalReason),
+    /// The files of the adapter or the voice could not be signed.
+    #[error(transparent)]
+    Files(#[from] OmsError),
     /// The ledger refused.
     #[error(transparent)]
     Send(#[from] SendError),
@@ -254,7 +259,7 @@ impl ExEx {
         }
     }
 
-    /// Writes and signs the training record, and mints the model.
+    /// Signs the files, writes and signs the training record, and mints the model.
     ///
     /// # Errors
     /// [`ExExError`].
@@ -263,6 +268,7 @@ impl ExEx {
         let id = *id;
         let submission = self.submission(id)?;
         self.check_confirmed(id)?;
+        self.sign_files(id).await?;
         let public = PublicPart::from_bytes(submission.public_part.as_bytes()).map_err(RefusalReason::from)?;
         let record = TrainingRecord {
             ledger: self.account.ledger().market().ledger(),

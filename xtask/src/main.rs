@@ -24,6 +24,7 @@ mod readme;
 mod said;
 mod served;
 mod shell;
+mod signing;
 mod soak;
 mod surface;
 mod wasm;
@@ -72,6 +73,7 @@ cargo xtask VERB
              (clients all: lets all of the book's table talk, 3 GB of packages, and writes target/reports/clients.json;
              clients NAME ...: those, by the names of their scripts;
              clients files: reads characters, recordings and a model out of packages, unmodified)
+  signing    lets the OpenSSF's model_signing check what is signed here, and signs with it what is checked here
   layers     checks which crate may depend on which
   deny       checks bans, licences and sources of dependencies
   outside    builds a crate outside the workspace against lazai's default features, on plain stable
@@ -111,6 +113,7 @@ fn main() -> ExitCode {
         Some("openapi") => openapi::start(&rest),
         Some("package") => package::start(),
         Some("fuzz") => fuzz::start(&rest),
+        Some("signing") => signing::check(),
         Some("soak") => soak::run(&rest),
         Some("surface") => surface::start(&rest),
         Some("readme") => readme::write(),

@@ -30,6 +30,7 @@ const SETS: &[(&str, &str, &[&str])] = &[
     // zig is the C compiler and the linker of wheels for Linux.
     ("wheels", "475 MB", &["maturin==1.16.0", "ziglang==0.17.1", "cargo-zigbuild==0.24.1", "auditwheel==6.8.2"]),
     ("package", "40 MB", &["twine==7.0.0"]),
+    ("signing", "90 MB", &["model-signing==1.1.1"]),
     ("uniffi", "35 MB", &["uniffi-bindgen==0.31.0"]),
     ("openai", "70 MB", &["openai==3.57.0", "prometheus-client==0.26.0"]),
     ("schemathesis", "60 MB", &["schemathesis==4.32.5"]),

@@ -31,7 +31,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done, or it holds; 1 it does not hold, o
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Identifies files and their contents: cards, dialogues, recordings, datasets. A file of speech that says it is synthetic is held to
-    /// what it says.
+    /// what it says, a folder with a `model.sig` to its signature.
     Inspect(Inspect),
     /// Checks the provenance of a reply, or a proof of a dataset.
     Verify(Verify),

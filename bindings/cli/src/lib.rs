@@ -27,6 +27,7 @@ mod receipts;
 mod relay;
 mod say;
 mod serve;
+mod signed;
 mod sound;
 mod stopping;
 mod talk;

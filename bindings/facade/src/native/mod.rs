@@ -19,6 +19,7 @@
 //! | [`relay`] | an oblivious relay between consumers and nodes |
 //! | [`receipts`] | receipts that are kept, checked again |
 //! | [`session`] | a session at a node, in one handle |
+//! | [`signed`] | folders of a model's files that are signed |
 //! | [`voice`] | the base voice: training, speaking on this machine |
 //! | [`speech`] | a session that speaks |
 //! | [`store`] | adapters in stores |
@@ -41,6 +42,7 @@ pub mod receipts;
 pub mod relay;
 pub mod roles;
 pub mod session;
+pub mod signed;
 pub mod speech;
 pub mod store;
 pub mod voice;
@@ -57,6 +59,7 @@ passed_on! {
     lazai::SendError,
     lazai::adapters::AdapterError,
     lazai::core::inspect::InspectError,
+    lazai::core::oms::OmsError,
     lazai::core::pov::PovError,
     lazai::core::prepare::PrepareError,
     lazai::creator::CreatorError,
