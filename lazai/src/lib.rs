@@ -26,6 +26,8 @@
 pub mod account;
 #[cfg(feature = "models")]
 pub mod adapters;
+#[cfg(feature = "wire")]
+pub mod agent;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "conformance")]
@@ -48,6 +50,7 @@ pub mod provenance;
 pub mod provider;
 pub mod safety;
 pub mod seal;
+mod secret;
 pub mod speech;
 pub mod store;
 pub mod validator;

@@ -1,6 +1,7 @@
 //! Every habit of this repository as one verb: `cargo xtask help`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks")]
 
+mod agents;
 mod api;
 mod bench;
 mod bindings;
@@ -73,7 +74,9 @@ cargo xtask VERB
              (clients all: lets all of the book's table talk, 3 GB of packages, and writes target/reports/clients.json;
              clients NAME ...: those, by the names of their scripts;
              clients files: reads characters, recordings and a model out of packages, unmodified)
-  signing    lets the OpenSSF's model_signing check what is signed here, and signs with it what is checked here
+  agents     registers a character on a chain of its own, and lets agent0-sdk read it there
+  signing    lets the OpenSSF's model_signing check what is signed here, and sign what is checked here; mlcroissant reads
+             what datasets say of themselves
   layers     checks which crate may depend on which
   deny       checks bans, licences and sources of dependencies
   outside    builds a crate outside the workspace against lazai's default features, on plain stable
@@ -94,6 +97,7 @@ fn main() -> ExitCode {
     let result = match args.first().map(String::as_str) {
         Some("demo") => demo::run(&rest),
         Some("test") => checks::all(),
+        Some("agents") => agents::check(),
         Some("api") => api::start(&rest),
         Some("bench") => bench::run(&rest),
         Some("bindings") => bindings::start(&rest),

@@ -9,6 +9,7 @@
 //! | [`roles`] | creators submit, validators attest |
 //! | [`model`] | base models, fine-tuning |
 //! | [`exex`] | the execution node: follows, fine-tunes, mints |
+//! | [`agent`] | characters in registries of agents |
 //! | [`dat`] | tokens, their earnings, provenance of replies |
 //! | [`earnings`] | what creators and nodes earned |
 //! | [`book`] | where that node keeps its sessions |
@@ -24,6 +25,7 @@
 //! | [`speech`] | a session that speaks |
 //! | [`store`] | adapters in stores |
 
+pub mod agent;
 pub mod book;
 pub mod dat;
 pub mod data;
