@@ -45,15 +45,16 @@ pub fn run(args: &[&str]) -> Result<()> {
         bindings::npm(&folder, &["node-llama-cpp@3.22.1"], "250 MB")?;
         bench.env("LAZAI_BASE_MODEL", model::fetch(None)?).env("LAZAI_PEER_NODE", folder);
     }
-    if let Some(script) = match name {
-        "zk" => Some("run.mjs"),
-        "settle" => Some("vouchers.mjs"),
+    if let Some((of, script)) = match name {
+        "zk" => Some((wasm::VERIFIER, "run.mjs")),
+        "settle" => Some((wasm::VERIFIER, "vouchers.mjs")),
+        "voice" => Some((wasm::VOICE, "run.mjs")),
         _ => None,
     } {
-        match wasm::module()? {
+        match wasm::module(of)? {
             Ok(module) => {
                 bench.env("LAZAI_WASM_MODULE", module);
-                bench.env("LAZAI_WASM_SCRIPT", shell::root().join("benches").join("wasm").join(script));
+                bench.env("LAZAI_WASM_SCRIPT", shell::root().join("benches").join(of).join(script));
             }
             Err(reason) => println!("── skipped: what is measured in wasm32: {reason}"),
         }

@@ -1179,6 +1179,68 @@ impl NodeServer {
     }
 }
 
+/// A request sealed to its node's key, and the opener of the answer. A transport posts `body` instead of the request, gives
+/// the bytes of the answer to `open`, and what comes of these to its sink; the status is inside. An answer with another
+/// status than 200 is not sealed: the gateway, or somebody on the way, refused the request.
+#[pyclass(frozen, module = "lazai")]
+pub struct SealedPost(pub(crate) Arc<facade::sealed::SealedPost>);
+
+#[pymethods]
+impl SealedPost {
+    /// Seals a request under the terms that a node tells with its models
+    /// (`ModelOffer.seal_terms`), held to the node of the session's offer in the ledger's domain.
+    ///
+    /// Errors: `node.unsealed` if the terms are over, or not signed by that node; `json.malformed`, `hex.…`, `address`, `seal`.
+    #[new]
+    fn new(
+        py: Python<'_>,
+        request: facade::transport::HttpRequest,
+        seal_terms: String,
+        domain: facade::sign::Domain,
+        node: String,
+    ) -> PyResult<Self> {
+        free(py, || facade::sealed::SealedPost::new(request, seal_terms, domain, node)).map(SealedPost)
+    }
+
+    /// Path under the node's URL, or under its place at a relay.
+    #[getter]
+    fn path(&self, py: Python<'_>) -> PyResult<String> {
+        free(py, || Ok(self.0.path()))
+    }
+
+    /// The header `content-type`.
+    #[getter]
+    fn content_type(&self, py: Python<'_>) -> PyResult<String> {
+        free(py, || Ok(self.0.content_type()))
+    }
+
+    /// What is posted: a copy.
+    #[getter]
+    fn body(&self, py: Python<'_>) -> PyResult<Vec<u8>> {
+        free(py, || Ok(self.0.body()))
+    }
+
+    /// Takes bytes of the answer as they come; returns the bytes of its body that they complete.
+    ///
+    /// Errors: `node.transport` if somebody changed it, or for anything but an answer to this request.
+    fn open(&self, py: Python<'_>, bytes: Vec<u8>) -> PyResult<Vec<u8>> {
+        free(py, || self.0.open(bytes))
+    }
+
+    /// The last bytes of the answer's body, once nothing more comes.
+    ///
+    /// Errors: `node.transport` if the answer was cut off.
+    fn finish(&self, py: Python<'_>) -> PyResult<Vec<u8>> {
+        free(py, || self.0.finish())
+    }
+
+    /// The answer's own status, once it came.
+    #[getter]
+    fn status(&self, py: Python<'_>) -> PyResult<Option<u16>> {
+        free(py, || Ok(self.0.status()))
+    }
+}
+
 /// A session with a character at a node. Turns wait for one another, and the end waits for them.
 /// A context manager: the session is ended at its end, also where something was raised.
 #[pyclass(frozen, module = "lazai")]
@@ -1772,10 +1834,10 @@ fn sign_voucher(
     free(py, || block_on(facade::session::sign_voucher(domain, voucher, signer)))
 }
 
-/// What a WAV file says of its sound. Its signatures and digests hold; that the node serves the version that it names, a ledger
+/// What a WAV file (and, where files are at hand, a FLAC file) says of its sound. Its signatures and digests hold; that the node serves the version that it names, a ledger
 /// says.
 ///
-/// Errors: `speech.unmarked` for a file that does not say that it is synthetic, `speech.format` for one that is no WAV file of one channel
+/// Errors: `speech.unmarked` for a file that does not say that it is synthetic, `speech.format` for one that is no such file of one channel
 /// and 16 bits, `speech.malformed` for a note that cannot be read, `speech.broken` for one that does not hold.
 #[pyfunction]
 fn speech_note(py: Python<'_>, file: Vec<u8>) -> PyResult<facade::speech::SpeechNote> {
@@ -1901,6 +1963,8 @@ pub(crate) mod _lazai {
     use super::NodeClient;
     #[pymodule_export]
     use super::NodeServer;
+    #[pymodule_export]
+    use super::SealedPost;
     #[pymodule_export]
     use super::Session;
     #[pymodule_export]

@@ -1330,7 +1330,7 @@ mod model_offer {
     #[pymethods]
     impl ModelOffer {
         #[new]
-        #[pyo3(signature = (id, offer, signature, *, name=None, public_part=None, character_price=None, speech_terms=None))]
+        #[pyo3(signature = (id, offer, signature, *, name=None, public_part=None, character_price=None, speech_terms=None, seal_terms=None))]
         fn from_python(
             id: String,
             offer: crate::session::Offer,
@@ -1339,6 +1339,7 @@ mod model_offer {
             public_part: Option<String>,
             character_price: Option<Units>,
             speech_terms: Option<String>,
+            seal_terms: Option<String>,
         ) -> Self {
             Self {
                 id,
@@ -1348,6 +1349,7 @@ mod model_offer {
                 public_part,
                 character_price: character_price.map(|units| units.0),
                 speech_terms,
+                seal_terms,
             }
         }
 
@@ -1394,11 +1396,17 @@ mod model_offer {
             self.speech_terms.clone()
         }
 
+        /// The node's signed key, as JSON: `SealedPost` seals requests to it. None if the node takes none that are sealed.
+        #[getter(seal_terms)]
+        fn python_seal_terms(&self) -> Option<String> {
+            self.seal_terms.clone()
+        }
+
         fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
             repr(
                 slf.as_any(),
                 "ModelOffer",
-                &["id", "name", "offer", "signature", "public_part", "character_price", "speech_terms"],
+                &["id", "name", "offer", "signature", "public_part", "character_price", "speech_terms", "seal_terms"],
             )
         }
     }

@@ -68,6 +68,7 @@ __all__ = [
     "ReplySettings",
     "RevenueParts",
     "Role",
+    "SealedPost",
     "ServedModel",
     "ServedVoice",
     "Session",
@@ -862,7 +863,7 @@ class ModelOffer:
     """A character that a node offers."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, id: str, offer: Offer, signature: str, *, name: str | None = None, public_part: str | None = None, character_price: int | None = None, speech_terms: str | None = None) -> ModelOffer: ...
+    def __new__(cls, id: str, offer: Offer, signature: str, *, name: str | None = None, public_part: str | None = None, character_price: int | None = None, speech_terms: str | None = None, seal_terms: str | None = None) -> ModelOffer: ...
     @property
     def id(self, /) -> str:
         """Its name among the node's models."""
@@ -887,6 +888,9 @@ class ModelOffer:
     @property
     def speech_terms(self, /) -> str | None:
         """The node's signed terms of speech, as JSON: `Chat.speak` takes them. None if it does not speak."""
+    @property
+    def seal_terms(self, /) -> str | None:
+        """The node's signed key, as JSON: `SealedPost` seals requests to it. None if the node takes none that are sealed."""
 
 @final
 class ModelTerms:
@@ -2307,6 +2311,45 @@ class NodeServer:
     def __exit__(self, /, kind: type[BaseException] | None = None, error: BaseException | None = None, trace: TracebackType | None = None) -> None: ...
 
 @final
+class SealedPost:
+    """
+    A request sealed to its node's key, and the opener of the answer. A transport posts `body` instead of the request, gives
+    the bytes of the answer to `open`, and what comes of these to its sink; the status is inside. An answer with another
+    status than 200 is not sealed: the gateway, or somebody on the way, refused the request.
+    """
+    def __new__(cls, request: HttpRequest, seal_terms: str, domain: Domain, node: str) -> SealedPost:
+        """
+        Seals a request under the terms that a node tells with its models
+        (`ModelOffer.seal_terms`), held to the node of the session's offer in the ledger's domain.
+
+        Errors: `node.unsealed` if the terms are over, or not signed by that node; `json.malformed`, `hex.…`, `address`, `seal`.
+        """
+    @property
+    def path(self, /) -> str:
+        """Path under the node's URL, or under its place at a relay."""
+    @property
+    def content_type(self, /) -> str:
+        """The header `content-type`."""
+    @property
+    def body(self, /) -> bytes:
+        """What is posted: a copy."""
+    def open(self, /, bytes: bytes) -> bytes:
+        """
+        Takes bytes of the answer as they come; returns the bytes of its body that they complete.
+
+        Errors: `node.transport` if somebody changed it, or for anything but an answer to this request.
+        """
+    def finish(self, /) -> bytes:
+        """
+        The last bytes of the answer's body, once nothing more comes.
+
+        Errors: `node.transport` if the answer was cut off.
+        """
+    @property
+    def status(self, /) -> int | None:
+        """The answer's own status, once it came."""
+
+@final
 class Session:
     """
     A session with a character at a node. Turns wait for one another, and the end waits for them.
@@ -2655,10 +2698,10 @@ def sign_voucher(domain: Domain, voucher: Voucher, signer: Signer) -> str:
 
 def speech_note(file: bytes) -> SpeechNote:
     """
-    What a WAV file says of its sound. Its signatures and digests hold; that the node serves the version that it names, a ledger
+    What a WAV file (and, where files are at hand, a FLAC file) says of its sound. Its signatures and digests hold; that the node serves the version that it names, a ledger
     says.
 
-    Errors: `speech.unmarked` for a file that does not say that it is synthetic, `speech.format` for one that is no WAV file of one channel
+    Errors: `speech.unmarked` for a file that does not say that it is synthetic, `speech.format` for one that is no such file of one channel
     and 16 bits, `speech.malformed` for a note that cannot be read, `speech.broken` for one that does not hold.
     """
 
