@@ -4,9 +4,10 @@ import json
 import sys
 
 from agent0_sdk import SDK
+from web3 import Web3
 
 url, chain, registry, agent = sys.argv[1:]
-chain = int(chain)
+chain, registry = int(chain), Web3.to_checksum_address(registry)
 sdk = SDK(chainId=chain, rpcUrl=url, registryOverrides={chain: {"IDENTITY": registry, "REPUTATION": registry}})
 found = sdk.loadAgent(f"{chain}:{agent}").registration_file
 print(

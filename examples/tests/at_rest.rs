@@ -139,12 +139,12 @@ fn nothing_private_lies_on_a_disk_and_a_planted_leak_is_found() {
     let disks = [exex_folder.clone(), home.path("node")];
     for disk in &disks {
         assert!(files(disk).len() > 2, "{disk:?} has too few files to say anything");
-        assert_eq!(words.found_in(disk), [PathBuf::new(); 0], "words");
-        assert_eq!(adapter.found_in(disk), [PathBuf::new(); 0], "adapter");
+        assert_eq!(words.found_in(disk), Vec::<PathBuf>::new(), "words");
+        assert_eq!(adapter.found_in(disk), Vec::<PathBuf>::new(), "adapter");
     }
     // Between the creator and whoever trains: the store of the market, and everything else at home.
-    assert_eq!(words.found_in(&home.path("store")), [PathBuf::new(); 0], "words on their way");
-    assert_eq!(adapter.found_in(&home.path("store")), [PathBuf::new(); 0], "adapter");
+    assert_eq!(words.found_in(&home.path("store")), Vec::<PathBuf>::new(), "words on their way");
+    assert_eq!(adapter.found_in(&home.path("store")), Vec::<PathBuf>::new(), "adapter");
 
     // A planted leak is found: one fragment of each, in the middle of something else.
     let messages = stage.diva.dialogues.iter().flat_map(|dialogue| &dialogue.messages);
@@ -154,7 +154,7 @@ fn nothing_private_lies_on_a_disk_and_a_planted_leak_is_found() {
         for disk in &disks {
             let planted = disk.join("planted.log");
             std::fs::write(&planted, [b"before ", fragment.unwrap(), b" behind"].concat()).unwrap();
-            assert_eq!(private.found_in(disk), [planted.clone()]);
+            assert_eq!(private.found_in(disk), vec![planted.clone()]);
             std::fs::remove_file(planted).unwrap();
         }
     }
@@ -162,7 +162,7 @@ fn nothing_private_lies_on_a_disk_and_a_planted_leak_is_found() {
     // What is given away is in clear, and signed.
     let given = between.path().join("given");
     block_on(exex.export(submission, &given)).unwrap();
-    assert_eq!(adapter.found_in(&given), [given.join(WEIGHTS_FILE)]);
+    assert_eq!(adapter.found_in(&given), vec![given.join(WEIGHTS_FILE)]);
     let signed = check_folder(&given).unwrap();
     assert_eq!(signed.account.unwrap().0, home.address("exex"));
     assert_eq!(signed.files[WEIGHTS_FILE], digest);
