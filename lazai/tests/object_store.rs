@@ -304,7 +304,7 @@ fn at_server(variable: &str) -> Option<String> {
     url
 }
 
-/// Behind Google's protocol: `LAZAI_GCS` is the URL of a server that has a bucket `bucket` for everybody.
+/// Behind Google's protocol (the XML one): `LAZAI_GCS` is the URL of a server that has a bucket `bucket` for everybody.
 #[test]
 #[cfg(feature = "object-store-gcp")]
 fn a_server_that_speaks_googles_protocol_keeps_the_rules() {
@@ -352,6 +352,6 @@ fn a_server_that_speaks_s3_keeps_the_rules() {
     keeps_the_rules(|prefix| server.store(prefix));
     // One that nobody may open is refused in time, with a reason.
     let gone = S3 { child: Command::new("true").spawn().unwrap(), port: 1 };
-    let refused = block_on(gone.store("x").get(digest, 1)).unwrap_err();
+    let refused = block_on(gone.store("x").get(sha256(b"x"), 1)).unwrap_err();
     assert!(matches!(refused, StoreError::Remote { .. }), "{refused}");
 }

@@ -84,16 +84,15 @@ test("what is said goes sealed, and comes back sealed", async () => {
 
 test("a key that is over is asked for anew; none is no reason for clear text", async () => {
   const session = await Session.open({ node: told.nodeUrl, place, wallet, deposit: told.deposit });
+  const refusal = JSON.stringify({ error: { code: "request.seal_key", message: "yesterday's key" } });
   let refused = 0;
-  const over = (answer, url) => {
-    if (!url.endsWith("ohttp-gateway") || refused++) return answer;
-    return new Response(JSON.stringify({ error: { code: "request.seal_key", message: "yesterday's" } }), { status: 400 });
-  };
+  const over = (answer, url) =>
+    url.endsWith("ohttp-gateway") && !refused++ ? new Response(refusal, { status: 400 }) : answer;
   const [, seen] = await tapped(() => session.say("hi", { maxTokens: 2 }), over);
   assert.ok(refused > 1 && seen.some(({ url }) => url.endsWith("/v1/models")));
   // Whoever stands between takes the keys out of the list, and refuses what is sealed.
   const between = async (answer, url) => {
-    if (url.endsWith("ohttp-gateway")) return new Response(JSON.stringify({ error: { code: "request.seal_key" } }), { status: 400 });
+    if (url.endsWith("ohttp-gateway")) return new Response(refusal, { status: 400 });
     const list = await answer.json();
     for (const { lazai } of list.data) delete lazai.seal;
     return new Response(JSON.stringify(list));
