@@ -19,6 +19,7 @@ use crate::creator::CreatorError;
 use crate::memory::MemoryError;
 use crate::node::NodeError;
 use crate::provenance::CollectError;
+use crate::recheck::RecheckError;
 use crate::store::StoreError;
 use crate::validator::ValidationError;
 
@@ -271,6 +272,21 @@ impl Coded for NodeError {
     fn is_retryable(&self) -> bool {
         ["node.busy", "node.draining", "node.ledger", "node.rate_limited", "node.transport"]
             .contains(&NodeError::code(self))
+    }
+}
+
+impl Coded for RecheckError {
+    fn code(&self) -> Cow<'static, str> {
+        match self {
+            Self::Card(error) => error.code().into(),
+            Self::Evidence { .. } | Self::NoTrail => "consumer.receipt".into(),
+            Self::File { .. } => "file".into(),
+            #[cfg(feature = "models")]
+            Self::Generate(error) => Coded::code(error),
+            Self::Malformed { .. } => "json.malformed".into(),
+            Self::OtherBase { .. } => "model".into(),
+            Self::Signature { .. } => "consumer.receipt_signature".into(),
+        }
     }
 }
 

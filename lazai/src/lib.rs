@@ -48,6 +48,7 @@ pub mod node;
 pub mod provenance;
 #[cfg(feature = "serve")]
 pub mod provider;
+pub mod recheck;
 pub mod safety;
 pub mod seal;
 mod secret;

@@ -19,16 +19,20 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use lazai_core::seal::AtRest;
-use lazai_core::{Address, ClassId, Digest, SessionId, VersionNumber};
+use lazai_core::{Address, ClassId, Digest, SessionId, Signature, VersionNumber};
 use lazai_lora::generate::Sampler;
+use lazai_lora::recheck::Trail;
 use lazai_lora::{About, EngineCounts, Generator};
 use lazai_lora::{GenerateError, ModelError};
 use lazai_settle::market::MarketError;
+use lazai_settle::session::Receipt;
+use serde_json::Value;
 
 use crate::account::Account;
 use crate::node::{
     ChatReply, ChatRequest, Moderator, NoModeration, Node, NodeError, NodeFuture, SignedReceipt, SignedVoucher,
 };
+use crate::recheck::{RecheckError, SignedTrail};
 use crate::speech::{SpeechReply, SpeechRequest};
 #[cfg(feature = "postgres")]
 pub use book::PostgresBook;
@@ -38,6 +42,7 @@ pub use earnings::{Earner, Earnings};
 use order::Order;
 pub use page::Standing;
 use page::{KeptReply, LastReply, Line, Moderated, lock};
+use receipt::Served;
 pub use sealing::{SEAL_OVERLAP_S, SEAL_PERIOD_S, UnsealError};
 pub use speech::VoiceTerms;
 use speech::Voices;
@@ -203,12 +208,16 @@ impl Provider {
         }
         let wanted = || wanted() || first.is_waited_for();
         drop(admission);
-        let (receipt, reply) = self.serve(request, &wanted, on_text).await?;
+        let Served { receipt, mut reply, sampler } = self.serve(request, &wanted, on_text).await?;
         let _receipt = tracing::info_span!("receipt");
         let signature = self.account.sign(&receipt).await?;
+        let trail = match reply.trail.take() {
+            Some(trail) => Some(self.sign_trail(&receipt, request.salt, &trail, sampler).await?),
+            None => None,
+        };
         let owed = receipt.cumulative;
         let receipt = SignedReceipt { receipt, signature };
-        let reply = ChatReply { text: reply.text, tokens: reply.tokens, receipt, notes: reply.notes };
+        let reply = ChatReply { text: reply.text, tokens: reply.tokens, receipt, notes: reply.notes, trail };
         let sealed = KeptReply::seal(&asked, request.salt, &reply)?;
         let kept = LastReply { turn: request.turn, request: reply.receipt.receipt.request_digest, reply: sealed };
         let kept = self.change(request.session, |page| {
@@ -224,6 +233,23 @@ impl Provider {
             // A replica that took this one for dead was first: its reply is the session's, and nobody heard of this receipt.
             Err(refused) => self.repeated(&asked, request.salt).await?.ok_or(refused),
         }
+    }
+}
+
+impl Provider {
+    /// Signs the trail of a reply.
+    async fn sign_trail(
+        &self,
+        receipt: &Receipt,
+        salt: Digest,
+        trail: &Trail,
+        sampler: Value,
+    ) -> Result<SignedTrail, NodeError> {
+        let (trail, machine) = (trail.as_bytes().to_vec(), self.generator.about().machine.clone());
+        let mut signed = SignedTrail { trail, sampler, machine, signature: Signature::from_bytes([0; 65]) };
+        let failed = |error: RecheckError| NodeError::Generation { reason: error.to_string() };
+        signed.signature = self.account.sign(&signed.claim(receipt, salt).map_err(failed)?).await?;
+        Ok(signed)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{bindings, load, model, peers, wasm};
 
 pub fn run(args: &[&str]) -> Result<()> {
     let name = *args.first().context(
-        "bench: which one? (bindings, data, lora, market, memory, node, private, serve, settle, start, voice, zk)",
+        "bench: which one? (bindings, data, lora, market, memory, node, private, recheck, serve, settle, start, voice, zk)",
     )?;
     let folder = target().join("reports");
     std::fs::create_dir_all(&folder)?;
@@ -37,7 +37,7 @@ pub fn run(args: &[&str]) -> Result<()> {
     if name == "voice" {
         bench.env("LAZAI_VOICE_PACKAGE", model::fetch_voice()?).env("LAZAI_PEER_PYTHON", peers::python(name)?);
     }
-    if name == "start" {
+    if name == "recheck" || name == "start" {
         bench.env("LAZAI_BASE_MODEL", model::fetch(None)?);
     }
     if name == "serve" {

@@ -68,6 +68,8 @@ pub(crate) enum Verb {
     Memory(Memory),
     /// Searches the receipts of a proxy and of conversations, and checks each again.
     Receipts(Receipts),
+    /// Repeats a reply out of its evidence, on its base and its adapter, and tells whether the node made it as it signed.
+    Recheck(Recheck),
     /// Prints an account's balance.
     Balance(Balance),
     /// Claims what a character earned, for the account's tokens of its class.

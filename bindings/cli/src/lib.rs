@@ -25,6 +25,7 @@ mod money;
 mod proxy;
 mod publish;
 mod receipts;
+mod recheck;
 mod relay;
 mod say;
 mod serve;
@@ -93,6 +94,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut input: Box<dyn BufRead 
         Verb::Mcp(verb) => mcp::mcp(*verb, input, &mut out),
         Verb::Memory(verb) => memory::memory(verb, &mut out),
         Verb::Receipts(verb) => receipts::receipts(&verb, &mut out),
+        Verb::Recheck(verb) => recheck::recheck(&verb, &mut out),
         Verb::Balance(verb) => money::balance(&verb, &mut out),
         Verb::Claim(verb) => money::claim(&verb, &mut out),
         Verb::Earnings(verb) => earnings::earnings(&verb, &mut out),

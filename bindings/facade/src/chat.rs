@@ -273,7 +273,7 @@ impl Chat {
             remembering.kept(&conversation, now_s());
         }
         self.state().conversation = conversation;
-        let ChatReply { text, tokens, receipt, notes } = reply;
+        let ChatReply { text, tokens, receipt, notes, .. } = reply;
         Ok(ChatTurn::of(CheckedReply { text, tokens, receipt, checked, notes }, payment))
     }
 

@@ -30,6 +30,7 @@ use crate::adapter::Adapter;
 use crate::base::{BaseModel, ChatTemplate, Tokenizer};
 use crate::error::{GenerateError, ModelError, Result};
 use crate::model::{Cache, extend, logits};
+use crate::recheck::Trail;
 use crate::serve::EngineCounts;
 
 /// A job: answer this conversation.
@@ -207,6 +208,8 @@ pub struct Reply {
     pub prompt_tokens: u64,
     /// The reason for its end, and what else was asked for.
     pub notes: ReplyNotes,
+    /// What a repeat of it is held to, if the generator's replies can be repeated.
+    pub trail: Option<Trail>,
 }
 
 /// The token ids of a conversation, up to the beginning of the character's answer.

@@ -1,5 +1,6 @@
 //! The engine: many replies at once on one base model, each with an adapter of its own.
 
+use std::env::consts::{ARCH, OS};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,6 +18,7 @@ use super::model::Model;
 use super::packed;
 use super::pages::{PAGE, Shape};
 use super::prepare::{Loading, Preparing};
+use super::product::Instructions;
 use super::team::Team;
 use super::work::{Around, Work};
 use crate::About;
@@ -137,14 +139,7 @@ impl Engine {
     fn start(base: Arc<BaseModel>, model: Model, settings: EngineSettings) -> Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let team = Team::new(settings.threads.map_or(cores, NonZeroUsize::get))?;
-        let kernels = model.with.name();
-        let about = About {
-            base_name: base.name().to_owned(),
-            base_digest: base.digest(),
-            tokenizer_digest: base.tokenizer().digest(),
-            device: "cpu".to_owned(),
-            machine: format!("cpu {} {kernels} {:?}", std::env::consts::ARCH, base.format()),
-        };
+        let about = about(&base, model.with);
         let adapters = Arc::new(Adapters::new(settings.adapter_bytes));
         let weight_bytes = model.bytes();
         let shape = Shape::new(&model.config);
@@ -190,6 +185,17 @@ impl Engine {
     #[must_use]
     pub fn pending(&self) -> usize {
         self.asked.load(Ordering::Relaxed)
+    }
+}
+
+/// A base on the processor, and the kind of machine.
+pub(super) fn about(base: &BaseModel, with: Instructions) -> About {
+    About {
+        base_name: base.name().to_owned(),
+        base_digest: base.digest(),
+        tokenizer_digest: base.tokenizer().digest(),
+        device: "cpu".to_owned(),
+        machine: format!("cpu {ARCH} {OS} {} {:?}", with.name(), base.format()),
     }
 }
 

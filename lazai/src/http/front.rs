@@ -272,6 +272,7 @@ impl Front {
                 receipt: reply.receipt,
                 tokens: reply.tokens,
                 text,
+                trail: reply.trail,
                 adapter: "claimed".into(),
                 device,
                 checked: None,

@@ -17,6 +17,7 @@
 //! | [`prepared`] | that node before it listens |
 //! | [`memory`] | memories in files |
 //! | [`proxy`] | an endpoint on this machine for stock clients |
+//! | [`recheck`] | repeating replies |
 //! | [`relay`] | an oblivious relay between consumers and nodes |
 //! | [`receipts`] | receipts that are kept, checked again |
 //! | [`session`] | a session at a node, in one handle |
@@ -41,6 +42,7 @@ pub mod prove;
 pub mod provider;
 pub mod proxy;
 pub mod receipts;
+pub mod recheck;
 pub mod relay;
 pub mod roles;
 pub mod session;

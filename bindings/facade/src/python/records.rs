@@ -2244,6 +2244,156 @@ mod receipt {
     }
 }
 
+#[cfg(feature = "native")]
+mod recheck_settings {
+    use super::*;
+    use crate::native::recheck::RecheckSettings;
+
+    #[pymethods]
+    impl RecheckSettings {
+        #[new]
+        #[pyo3(signature = (*, threads=None, floats=None, portable=None))]
+        fn from_python(threads: Option<u32>, floats: Option<bool>, portable: Option<bool>) -> Self {
+            Self { threads, floats, portable }
+        }
+
+        /// Threads; as many as the machine has cores.
+        #[getter(threads)]
+        fn python_threads(&self) -> Option<u32> {
+            self.threads
+        }
+
+        /// True computes the weights as 32-bit floats; else as their file has them, as nodes do.
+        #[getter(floats)]
+        fn python_floats(&self) -> Option<bool> {
+            self.floats
+        }
+
+        /// True computes by plain loops, which all machines share: slowly.
+        #[getter(portable)]
+        fn python_portable(&self) -> Option<bool> {
+            self.portable
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "RecheckSettings", &["threads", "floats", "portable"])
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod rechecked_reply {
+    use super::*;
+    use crate::native::recheck::RecheckedReply;
+
+    #[pymethods]
+    impl RecheckedReply {
+        #[new]
+        #[pyo3(signature = (outcome, holds, says, node, session, turn, adapter, machine, machine_here, *, token=None, deviation_ppm=None))]
+        fn from_python(
+            outcome: crate::native::recheck::RepeatOutcome,
+            holds: bool,
+            says: String,
+            node: String,
+            session: String,
+            turn: u32,
+            adapter: String,
+            machine: String,
+            machine_here: String,
+            token: Option<u64>,
+            deviation_ppm: Option<u32>,
+        ) -> Self {
+            Self { outcome, holds, says, token, deviation_ppm, node, session, turn, adapter, machine, machine_here }
+        }
+
+        /// What the repeat came to.
+        #[getter(outcome)]
+        fn python_outcome(&self) -> crate::native::recheck::RepeatOutcome {
+            self.outcome
+        }
+
+        /// True for the same reply, or one within the tolerance.
+        #[getter(holds)]
+        fn python_holds(&self) -> bool {
+            self.holds
+        }
+
+        /// The outcome in words.
+        #[getter(says)]
+        fn python_says(&self) -> String {
+            self.says.clone()
+        }
+
+        /// The first token that is not what was signed, where one is.
+        #[getter(token)]
+        fn python_token(&self) -> Option<u64> {
+            self.token
+        }
+
+        /// The states' deviation, in millionths of their size, where they deviate.
+        #[getter(deviation_ppm)]
+        fn python_deviation_ppm(&self) -> Option<u32> {
+            self.deviation_ppm
+        }
+
+        /// The node that signed the reply.
+        #[getter(node)]
+        fn python_node(&self) -> String {
+            self.node.clone()
+        }
+
+        /// The session.
+        #[getter(session)]
+        fn python_session(&self) -> String {
+            self.session.clone()
+        }
+
+        /// The reply's turn in it.
+        #[getter(turn)]
+        fn python_turn(&self) -> u32 {
+            self.turn
+        }
+
+        /// SHA-256 of the adapter, as the receipt names it.
+        #[getter(adapter)]
+        fn python_adapter(&self) -> String {
+            self.adapter.clone()
+        }
+
+        /// The kind of machine that the node says it has.
+        #[getter(machine)]
+        fn python_machine(&self) -> String {
+            self.machine.clone()
+        }
+
+        /// The kind of machine that repeated: only on the same kind are all bits the same.
+        #[getter(machine_here)]
+        fn python_machine_here(&self) -> String {
+            self.machine_here.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(
+                slf.as_any(),
+                "RecheckedReply",
+                &[
+                    "outcome",
+                    "holds",
+                    "says",
+                    "token",
+                    "deviation_ppm",
+                    "node",
+                    "session",
+                    "turn",
+                    "adapter",
+                    "machine",
+                    "machine_here",
+                ],
+            )
+        }
+    }
+}
+
 mod reply_settings {
     use super::*;
     use crate::settings::ReplySettings;

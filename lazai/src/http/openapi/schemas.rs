@@ -219,6 +219,10 @@ fn details() -> Value {
         json!({
             "receipt": object(&["receipt", "signature"], json!({"receipt": receipt, "signature": text()})),
             "tokens": list(count()), "text": text(), "adapter": text(), "device": text(), "checked": {},
+            "trail": object(
+                &["trail", "sampler", "machine", "signature"],
+                json!({"trail": text(), "sampler": {"type": "object"}, "machine": text(), "signature": text()}),
+            ),
         }),
     )
 }
